@@ -82,8 +82,8 @@ const rules = {
     builtins: true,
   },
   control: { rooms: ['netlink', 'skb', 'netdev', 'linux', ...control, 'lan/switch'], builtins: true },
-  // It runs in a browser. Of other rooms it knows types alone.
-  'web/page': { rooms: ['web'], packages: ['uplot'] },
+  // It runs in a browser: src/web/files.ts serves what it imports. From web it imports types alone.
+  'web/page': { rooms: ['web', 'packet', 'capture'], packages: ['uplot'] },
   web: {
     rooms: [...framework, 'wire', 'capture', 'linux', ...control, 'http', 'metrics', 'yaml'],
     packages: ['uplot'],

@@ -15,6 +15,17 @@ export interface PageFile {
 /** src/web and dist/web are equally deep. */
 const COMPILED = fileURLToPath(new URL('../../dist/web/', import.meta.url))
 
+/** The files of other rooms that the page imports, with those that they import. */
+const SHARED = [
+  'base/quantity.js',
+  'capture/block-walker.js',
+  'capture/error.js',
+  'capture/input.js',
+  'capture/pcapng.js',
+  'packet/address.js',
+  'packet/octets.js',
+]
+
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
@@ -31,6 +42,7 @@ export function readPage(): ReadonlyMap<string, PageFile> {
     ['', join(page, 'index.html')] as const,
     // The page imports it as ../feed-types.js, and there is nothing above the root.
     ['feed-types.js', join(COMPILED, 'feed-types.js')] as const,
+    ...SHARED.map(name => [name, join(COMPILED, '..', name)] as const),
     ['uPlot.js', join(uPlot, 'uPlot.esm.js')] as const,
     ['uPlot.css', join(uPlot, 'uPlot.min.css')] as const,
   ]

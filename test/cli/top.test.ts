@@ -115,14 +115,14 @@ test('a screen has the sums, the table with its units, and the help in its last 
   })
   const { lines } = screenLines(content([busy, row('sn1', { tx: undefined })]), { columns: 100, rows: 6 })
   expect(lines).toEqual([
-    'vnet top: 2 interfaces, 1.2k tx/s, 0.5 rx/s, 2 dropped/s, by name',
-    'NAME  STATE  TX/s  TX bit/s  RX/s  RX bit/s  DROP/s  HELD  STOPPED  CPU%  DROPPED',
-    'sn0      up  1.2k      8.0M   0.5        96       2     0      0/1    12  tx NEIGH 2',
-    'sn1      up     -         0     0         0       0     0      0/1     0  ',
+    'vnet top: 2 interfaces, 1.23k tx/s, 0.5 rx/s, 2 dropped/s, by name',
+    'NAME  STATE   TX/s  TX bit/s  RX/s  RX bit/s  DROP/s  HELD  STOPPED  CPU%  DROPPED',
+    'sn0      up  1.23k        8M   0.5        96       2     0      0/1    12  tx NEIGH 2',
+    'sn1      up      -         0     0         0       0     0      0/1     0  ',
     '',
     expect.stringMatching(/^q quit {2}n t r d c sort by .*scroll$|^q quit/),
   ])
-  expect(screenLines(content([busy], { inBytes: true }), { columns: 100, rows: 6 }).lines[2]).toContain(' 1.0M ')
+  expect(screenLines(content([busy], { inBytes: true }), { columns: 100, rows: 6 }).lines[2]).toContain(' 1M ')
   expect(screenLines(content([]), { columns: 100, rows: 6 }).lines[0]).toBe('vnet top: no vnet is running')
 })
 

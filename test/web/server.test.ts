@@ -35,6 +35,18 @@ describe('the files of the page', () => {
     expect((await web.ask('/main.js')).headers['content-type']).toBe('text/javascript; charset=utf-8')
   })
 
+  test('every module that the page imports is served', async () => {
+    const seen = new Set(['/main.js'])
+    for (const path of seen) {
+      const { status, text } = await web.ask(path)
+      expect([path, status]).toEqual([path, 200])
+      for (const [, specifier = ''] of text.matchAll(/^(?:import|export) .*'(\.[^']+)'/gm)) {
+        seen.add(new URL(specifier, `http://page${path}`).pathname)
+      }
+    }
+    expect([...seen]).toContain('/packet/octets.js')
+  })
+
   test('HEAD has the length of a file and no body', async () => {
     const { headers, text } = await web.ask('/main.js', { method: 'HEAD' })
     expect(Number(headers['content-length'])).toBeGreaterThan(0)

@@ -1,5 +1,6 @@
 /** The view of `vnet top`: what keys do to it, and its lines. Nothing here knows a terminal. */
 import { printable } from '../../base/printable.ts'
+import { formatNumber } from '../../base/quantity.ts'
 import { align } from '../align.ts'
 import { arranged, SORT_KEYS, type SortKey, type TopRow } from './rows.ts'
 
@@ -103,7 +104,7 @@ export function plainLines({ rows, view }: Content): string[] {
 
 function summary(rows: readonly TopRow[], shown: readonly TopRow[], view: View): string {
   if (rows.length === 0) return 'vnet top: no vnet is running'
-  const total = (field: 'tx' | 'rx' | 'drops') => amount(rows.reduce((sum, row) => sum + (row[field] ?? 0), 0))
+  const total = (field: 'tx' | 'rx' | 'drops') => formatNumber(rows.reduce((sum, row) => sum + (row[field] ?? 0), 0))
   const count = shown.length === rows.length ? `${rows.length}` : `${shown.length} of ${rows.length}`
   const order = `by ${view.sort}${view.isReversed ? ', reversed' : ''}`
   const filter = view.filter === '' ? '' : `, filter ${printable(view.filter)}`
@@ -114,29 +115,15 @@ function summary(rows: readonly TopRow[], shown: readonly TopRow[], view: View):
 /** Returns the names of the columns, and a line for each row. */
 function tableOf(rows: readonly TopRow[], { inBytes }: View): string[] {
   const unit = inBytes ? 'B/s' : 'bit/s'
-  const data = (bytes: number | undefined) => amount(bytes === undefined || inBytes ? bytes : bytes * 8)
+  const data = (bytes: number | undefined) => formatNumber(bytes === undefined || inBytes ? bytes : bytes * 8)
   const lines = align([
     ['NAME', 'STATE', 'TX/s', `TX ${unit}`, 'RX/s', `RX ${unit}`, 'DROP/s', 'HELD', 'STOPPED', 'CPU%'],
     ...rows.map(row => [
-      ...[row.name, row.state, amount(row.tx), data(row.txBytes), amount(row.rx), data(row.rxBytes)],
-      ...[amount(row.drops), `${row.held}`, `${row.stopped}/${row.queues}`],
+      ...[row.name, row.state, formatNumber(row.tx), data(row.txBytes), formatNumber(row.rx), data(row.rxBytes)],
+      ...[formatNumber(row.drops), `${row.held}`, `${row.stopped}/${row.queues}`],
       row.cpu === undefined ? '-' : row.cpu.toFixed(0),
     ]),
   ])
   const reasons = ['DROPPED', ...rows.map(row => printable(row.reasons.slice(0, REASONS).join(', ')))]
   return lines.map((line, i) => `${line}  ${reasons[i]}`)
-}
-
-/** Returns `999`, `12.3k`, `4.5M`; `-` if it is unknown. */
-function amount(n: number | undefined): string {
-  if (n === undefined) return '-'
-  if (n < 999.5) return n > 0 && n < 9.95 && !Number.isInteger(n) ? n.toFixed(1) : n.toFixed(0)
-  const units = ['k', 'M', 'G', 'T']
-  let value = n / 1000
-  let unit = 0
-  while (value >= 999.95 && unit < units.length - 1) {
-    value /= 1000
-    unit++
-  }
-  return `${value.toFixed(1)}${units[unit]}`
 }

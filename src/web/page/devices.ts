@@ -1,9 +1,11 @@
 /** The list of all devices, by vnet, with a search. */
+
+import { formatNumber } from '../../base/quantity.ts'
 import type { DeviceId, DeviceRow, VnetRow } from '../feed-types.ts'
 import { h, setText } from './dom.ts'
 import { stateOf } from './driver-text.ts'
 import { isFound } from './place.ts'
-import { type Rates, short } from './rates.ts'
+import type { Rates } from './rates.ts'
 
 interface Row {
   readonly item: HTMLLIElement
@@ -82,7 +84,7 @@ export class DeviceList {
   updateRates(): void {
     for (const [id, { rate }] of this.#rows) {
       const { txPackets = 0, rxPackets = 0 } = this.#rates.of(id) ?? {}
-      const frames = short(txPackets + rxPackets)
+      const frames = formatNumber(txPackets + rxPackets)
       setText(rate, frames === '0' ? '' : `${frames}/s`)
     }
   }

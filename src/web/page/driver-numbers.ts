@@ -1,7 +1,9 @@
 /** The numbers beside the drawing: what a device sent and received, and what it dropped. */
+
+import { formatNumber } from '../../base/quantity.ts'
 import type { DeviceRow } from '../feed-types.ts'
 import { h, setText } from './dom.ts'
-import { type Rates, short } from './rates.ts'
+import type { Rates } from './rates.ts'
 
 const COLUMNS = ['', 'frames/s', 'bit/s', 'frames', 'bytes', 'dropped'] as const
 /** A narrow page does without the `whole` numbers. */
@@ -27,8 +29,8 @@ export class NumbersTable {
       const [rate, counters] = [rates.of(id), rates.counters(id)]
       return (['tx', 'rx'] as const).map(way => [
         `${label} ${way}`,
-        rate === undefined ? '' : short(rate[`${way}Packets`]),
-        rate === undefined ? '' : short(rate[`${way}Bits`]),
+        rate === undefined ? '' : formatNumber(rate[`${way}Packets`]),
+        rate === undefined ? '' : formatNumber(rate[`${way}Bits`]),
         (counters?.[`${way}Packets`] ?? 0).toLocaleString('en'),
         (counters?.[`${way}Bytes`] ?? 0).toLocaleString('en'),
         dropWords(counters?.drops[way] ?? {}),

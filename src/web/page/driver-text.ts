@@ -1,7 +1,8 @@
 /** What the drawing of a driver says about a part: a pure function of the part. */
+
+import { formatNumber } from '../../base/quantity.ts'
 import type { DeviceRow } from '../feed-types.ts'
 import type { PartInfo, StageReport } from './driver-model.ts'
-import { short } from './rates.ts'
 
 export type Tone = 'plain' | 'ok' | 'warn' | 'drop'
 
@@ -26,7 +27,7 @@ export const MOST_CELLS = 32
 const MOST_HELD = 16
 
 /** A number of frames: all digits where there is room for them. */
-export const places = (frames: number): string => (frames < 10_000 ? `${frames}` : short(frames))
+export const places = (frames: number): string => (frames < 10_000 ? `${frames}` : formatNumber(frames))
 
 /** What `perSecond` counts is `part.count`: interrupts taken, polls run. */
 export function describePart(part: PartInfo, perSecond: number | undefined): Description {
@@ -39,16 +40,16 @@ function describeKind(part: PartInfo, perSecond: number | undefined): Omit<Descr
   const plain = { name, value: '', note: '', tone: 'plain', cells: 0, filled: 0 } as const
   if (kind === 'queue') {
     const held = Math.min(length, MOST_HELD)
-    const note = length === 0 ? NOTHING_HELD : `holds ${short(length)}`
+    const note = length === 0 ? NOTHING_HELD : `holds ${formatNumber(length)}`
     return { ...plain, value: state, note, tone: state === 'stopped' ? 'warn' : 'ok', cells: held, filled: held }
   }
   if (kind === 'irq' || kind === 'napi') {
-    const value = perSecond === undefined ? short(count) : `${short(perSecond)}/s`
+    const value = perSecond === undefined ? formatNumber(count) : `${formatNumber(perSecond)}/s`
     const tone = state.startsWith('masked') ? 'warn' : state === 'idle' ? 'plain' : 'ok'
     return { ...plain, value, note: state, tone }
   }
   const shown = kind === 'pool' ? `${name === 'frames' ? 'frame' : name} slots` : name
-  if (capacity === undefined) return { ...plain, name: shown, value: state, note: `${short(length)}` }
+  if (capacity === undefined) return { ...plain, name: shown, value: state, note: `${formatNumber(length)}` }
   const cells = Math.min(capacity, MOST_CELLS)
   const filled = capacity === 0 ? 0 : Math.min(cells, Math.ceil((length * cells) / capacity))
   const tone = length >= capacity ? 'drop' : state !== '' || length > 0.9 * capacity ? 'warn' : 'plain'
@@ -74,7 +75,7 @@ export function describeFold(parts: readonly PartInfo[]): FoldDescription {
   const states = [...counts].slice(0, 2).map(([state, count]) => `${count} ${state}`)
   const frames = parts.reduce((sum, { length = 0 }) => sum + length, 0)
   const hasFrames = parts.some(({ length }) => length !== undefined)
-  const held = frames === 0 ? 'no frame held' : `${short(frames)} held`
+  const held = frames === 0 ? 'no frame held' : `${formatNumber(frames)} held`
   const note = [...(hasFrames ? [held] : []), ...states].join(', ')
   const tones = cells.map(({ tone }) => tone)
   const tone = tones.includes('drop') ? 'drop' : tones.includes('warn') ? 'warn' : 'plain'
@@ -92,8 +93,8 @@ export function describeStage(stage: StageReport): Description {
   const reasons = Object.entries(stage.drops).map(([reason, count]) => `${count} dropped: ${reason}`)
   return {
     name,
-    value: dropped === 0 ? '' : `−${short(dropped)}`,
-    note: held === 0 ? 'none in flight' : `${short(held)} in flight`,
+    value: dropped === 0 ? '' : `−${formatNumber(dropped)}`,
+    note: held === 0 ? 'none in flight' : `${formatNumber(held)} in flight`,
     title: [`${stage.path}${name}`, `${held} in flight`, ...counts, ...reasons].join('\n'),
     ...{ tone: 'plain', cells: 0, filled: 0 },
   }

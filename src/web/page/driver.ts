@@ -1,4 +1,6 @@
 /** The driver in motion: what a device is made of, and the frames on their way through it. */
+
+import { formatNumber } from '../../base/quantity.ts'
 import type { DeviceId, DeviceRow, FeedMessage } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { h, svg } from './dom.ts'
@@ -19,7 +21,7 @@ import { type Item, labelLines, type Model, modelOf, type PartInfo, peerOf, type
 import { NumbersTable } from './driver-numbers.ts'
 import { CountRates, GSO_NOTE, MOST_DOTS, stateOf } from './driver-text.ts'
 import { placeHash } from './place.ts'
-import { Rates, short } from './rates.ts'
+import { Rates } from './rates.ts'
 
 export function driverView(app: App): View {
   return new DriverView(app)
@@ -197,8 +199,8 @@ class DriverView implements View {
       dots.update(isCut ? 0 : (rate ?? 0))
       drawn.update({
         rate,
-        label: touches !== undefined && rate !== undefined ? `${short(rate)}/s` : '',
-        drops: touches === (isFar ? 'far' : 'near') && lost > 0 ? `−${short(lost)}/s` : '',
+        label: touches !== undefined && rate !== undefined ? `${formatNumber(rate)}/s` : '',
+        drops: touches === (isFar ? 'far' : 'near') && lost > 0 ? `−${formatNumber(lost)}/s` : '',
         isCut,
         hasCarrier: !arrow.isCable || device.carrier,
       })

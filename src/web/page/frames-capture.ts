@@ -1,11 +1,12 @@
 /** Captures the frames of the device looked at, from now on, and saves them as a file. */
+
+import { formatNumber } from '../../base/quantity.ts'
 import type { DeviceRow } from '../feed-types.ts'
 import type { App } from './app.ts'
 import { CommandBox } from './command-box.ts'
 import { h, setText } from './dom.ts'
 import { CAPTURE_MAX, captureLine, captureName } from './frames-file.ts'
 import { PcapngCounter } from './frames-pcapng.ts'
-import { si } from './traffic-units.ts'
 
 /** So many bytes are put into one blob, which the browser may keep on disk. */
 const BLOB_SIZE = 8 * 1024 * 1024
@@ -88,7 +89,8 @@ export class Capture {
     if (!response.ok || response.body === null) return (await response.text()).trim()
     const reader = response.body.getReader()
     for (let next = await reader.read(); !next.done; next = await reader.read()) {
-      if (file.size + next.value.length > CAPTURE_MAX) return `${si(CAPTURE_MAX, 'B')} is the most that a page captures`
+      if (file.size + next.value.length > CAPTURE_MAX)
+        return `${formatNumber(CAPTURE_MAX, 'B')} is the most that a page captures`
       file.add(next.value)
       this.#showSoon(() => `${label}: ${file.text}`)
     }
@@ -126,7 +128,7 @@ class CaptureParts {
   }
 
   get text(): string {
-    return `${numbers.format(this.frames)} frames, ${si(this.#size, 'B')}`
+    return `${numbers.format(this.frames)} frames, ${formatNumber(this.#size, 'B')}`
   }
 
   add(bytes: Uint8Array<ArrayBuffer>): void {

@@ -61,16 +61,3 @@ export class Rates {
     }
   }
 }
-
-const UNITS = ['', 'k', 'M', 'G', 'T']
-
-/** `0`, `7.5`, `120`, `1.25M`: three digits and a unit. */
-export function short(value: number): string {
-  if (value === 0) return '0'
-  if (value < 0.95) return value.toFixed(1)
-  const power = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log10(Number(value.toPrecision(3))) / 3)))
-  const scaled = value / 1000 ** power
-  const digits = scaled >= 99.95 ? 0 : scaled >= 9.995 ? 1 : 2
-  const text = scaled.toFixed(power === 0 ? Math.min(1, digits) : digits)
-  return `${text.includes('.') ? text.replace(/\.?0+$/, '') : text}${UNITS[power]}`
-}

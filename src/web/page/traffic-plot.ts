@@ -1,7 +1,9 @@
 /** One plot: a heading, the lines with their values, and the drawing, which uPlot makes. */
+
+import { formatNumber } from '../../base/quantity.ts'
 import { h, setText } from './dom.ts'
 import { COLOURS, type Colour, type Content, type Line, type PlotSpec } from './traffic-lines.ts'
-import { clockText, si } from './traffic-units.ts'
+import { clockText } from './traffic-units.ts'
 import uPlot from './uPlot.js'
 
 /** The times at the ends of the drawing, in seconds. */
@@ -146,7 +148,7 @@ export class Plot {
           ...{ ...axis, size: AXIS_HEIGHT, space: 72, incrs: TIME_STEPS },
           values: (_, splits, _axis, _space, step) => splits.map(time => timeOfAxis(time, step)),
         },
-        { ...axis, values: (_, splits) => splits.map(value => si(value, unit)), size: AXIS_WIDTH, space: 28 },
+        { ...axis, values: (_, splits) => splits.map(value => formatNumber(value, unit)), size: AXIS_WIDTH, space: 28 },
       ],
       series: [{}, ...(series.length === 0 ? [{ show: false }] : series)],
       padding: [8, 16, 0, 0],
@@ -224,7 +226,7 @@ export class Plot {
     const { idx, left = -1 } = this.#chart?.cursor ?? {}
     this.#content.lines.forEach(({ values }, i) => {
       const value = values[left >= 0 && typeof idx === 'number' ? idx : values.length - 1]
-      setText(this.#keys[i].value, typeof value === 'number' ? si(value, this.#spec.unit) : '-')
+      setText(this.#keys[i].value, typeof value === 'number' ? formatNumber(value, this.#spec.unit) : '-')
     })
   }
 }

@@ -1,8 +1,9 @@
 /** The table of the stages of a wire: what was asked of each, and what it did. */
+
 import type { FeedMessage } from '../feed-types.ts'
 import { h, setText } from './dom.ts'
 import { stageName } from './traffic-history.ts'
-import { si } from './traffic-units.ts'
+import { lateText } from './traffic-units.ts'
 
 type Wire = NonNullable<Extract<FeedMessage, { type: 'wire' }>['wire']>
 type Stage = Wire['stages'][number]
@@ -10,8 +11,8 @@ type Stage = Wire['stages'][number]
 const COLUMNS: readonly { readonly title: string; readonly isNumber: boolean; text(stage: Stage): string }[] = [
   { title: 'stage', isNumber: false, text: stageName },
   { title: 'asked', isNumber: false, text: stage => stage.words },
-  { title: 'late p50', isNumber: true, text: ({ late }) => (late === undefined ? '' : si(late.p50 / 1e9, 's')) },
-  { title: 'late p99', isNumber: true, text: ({ late }) => (late === undefined ? '' : si(late.p99 / 1e9, 's')) },
+  { title: 'late p50', isNumber: true, text: ({ late }) => lateText(late?.p50) },
+  { title: 'late p99', isNumber: true, text: ({ late }) => lateText(late?.p99) },
   { title: 'dropped', isNumber: false, text: droppedText },
   ...(['in', 'out', 'held'] as const).map(name => counter(name)),
   ...(['duplicated', 'corrupted', 'reordered', 'marked'] as const).map(name => counter(name)),

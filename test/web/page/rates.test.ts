@@ -1,7 +1,7 @@
 /** Rates from the counters of two messages, and how they are written. */
 import { describe, expect, test } from 'vitest'
 import type { DeviceCounters } from '../../../src/web/feed-types.ts'
-import { Rates, short } from '../../../src/web/page/rates.ts'
+import { Rates } from '../../../src/web/page/rates.ts'
 
 const counters = (txPackets: number, dropped = 0): DeviceCounters => ({
   id: '1//sn0',
@@ -43,20 +43,4 @@ describe('rates', () => {
     rates.receive(stats(1000, counters(5)))
     expect(rates.of('1//sn0')).toBeUndefined()
   })
-})
-
-test('numbers have three digits and a unit', () => {
-  const cases = [
-    [0, '0'],
-    [0.25, '0.3'],
-    [7.5, '7.5'],
-    [9.99, '10'],
-    [120, '120'],
-    [999.6, '1k'],
-    [1250, '1.25k'],
-    [100_000, '100k'],
-    [12_345_678, '12.3M'],
-    [2e15, '2000T'],
-  ] as const
-  for (const [value, text] of cases) expect(short(value)).toBe(text)
 })

@@ -1,31 +1,10 @@
 import { expect, it } from 'vitest'
-import { clockText, si } from '../../../src/web/page/traffic-units.ts'
-
-it.each([
-  [0, 'bit/s', '0 bit/s'],
-  [0, '', '0'],
-  [1, '', '1'],
-  [0.999, '', '1'],
-  [0.053, '', '0.053'],
-  [6.98, '', '7'],
-  [12.34, '', '12.3'],
-  [999, '', '999'],
-  [999.6, '', '1 k'],
-  [1000, '', '1 k'],
-  [1234, 'bit/s', '1.23 kbit/s'],
-  [12_345_678, 'bit/s', '12.3 Mbit/s'],
-  [987_654_321_000, 'bit/s', '988 Gbit/s'],
-  [5e15, 'bit/s', '5000 Tbit/s'],
-  [0.00034, 's', '340 µs'],
-  [0.02, 's', '20 ms'],
-  [1e-9, 's', '1 ns'],
-  [1e-12, 's', '0.001 ns'],
-  [-1500, '', '-1.5 k'],
-  [Number.NaN, 's', '- s'],
-])('formats %d with the unit "%s" as %s', (value, unit, text) => {
-  expect(si(value, unit)).toBe(text)
-})
+import { clockText, lateText } from '../../../src/web/page/traffic-units.ts'
 
 it('formats a time of the day in local time', () => {
   expect(clockText(new Date(2026, 10, 21, 6, 3, 9).getTime() / 1000)).toBe('06:03:09')
+})
+
+it('formats a lateness in ms with its unit, and none as empty', () => {
+  expect([0.041, 1.25, 2000, undefined].map(lateText)).toEqual(['41 µs', '1.25 ms', '2 s', ''])
 })
