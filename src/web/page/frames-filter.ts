@@ -12,8 +12,8 @@
  *                         its headers or of why it was dropped, in either case
  *     not X   X or Y   ( X Y )
  */
+import { isInPrefix, type Prefix, parseAddress, parsePrefix } from '../../packet/address.ts'
 import type { FrameRow } from '../feed-types.ts'
-import { contains, parsePrefix } from './frames-address.ts'
 
 /** What is wrong with a filter, and where: characters from the start. */
 export class FilterError extends Error {
@@ -172,12 +172,12 @@ function addressFilter({ text, at }: Token): FrameFilter | undefined {
     const mac = text.toLowerCase()
     return frame => valuesOf(frame).some(value => value.toLowerCase() === mac)
   }
-  const prefix = parsePrefix(text)
+  const prefix = parsePrefix(text) ?? prefixOf(parseAddress(text))
   if (prefix !== undefined) {
     return frame => {
       return valuesOf(frame).some(value => {
-        const address = parsePrefix(value)
-        return address !== undefined && contains(prefix, address)
+        const address = parsePrefix(value)?.bytes ?? parseAddress(value)
+        return address !== undefined && isInPrefix(address, prefix)
       })
     }
   }
@@ -185,6 +185,11 @@ function addressFilter({ text, at }: Token): FrameFilter | undefined {
     throw new FilterError(`${text} is not an address`, at)
   }
   return undefined
+}
+
+/** Returns the prefix that has one address alone. */
+function prefixOf(address: Uint8Array | undefined): Prefix | undefined {
+  return address && { bytes: address, prefixLen: 8 * address.length }
 }
 
 function hasText(text: string): FrameFilter {

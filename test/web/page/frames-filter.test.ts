@@ -50,6 +50,15 @@ function matching(text: string): string {
 }
 
 describe('the filter of the table of frames', () => {
+  it('matches a prefix in a header that lies in the wanted one', () => {
+    const advert = frame({ headers: [header('Prefix information', { Prefix: '2001:db8:1::/64' })] })
+    expect(['2001:db8::/32', '2001:db8:1::', '2001:db9::/32'].map(text => parseFilter(text)(advert))).toEqual([
+      true,
+      true,
+      false,
+    ])
+  })
+
   it.each([
     ['', 'tcp dns arp'],
     ['  ', 'tcp dns arp'],
