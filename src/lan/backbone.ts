@@ -267,7 +267,7 @@ export class Backbone implements AsyncDisposable {
     serveDnsOverTcp(socket, {
       turns: this.#options.net.turns,
       answer: query => this.#resolve(query, from, DNS_TCP_MAX),
-      take: () => this.#serves(client, this.#dnsTcpBudget),
+      take: () => this.#dnsTcpBudget.take(client),
     })
   }
 

@@ -9,7 +9,7 @@ import type { DnsQuestion } from '../../packet/dns.ts'
 import * as dns from '../../packet/dns.ts'
 import { type DnsRecord, type DnsReply, writeReply } from '../../packet/dns-reply.ts'
 import { type Names, namesOf, type ResolverConfig, reverse } from './dns-names.ts'
-import { Paced } from './paced.ts'
+import { LATER, Paced } from './paced.ts'
 
 /** Seconds for which clients may cache a reply, and a negative one: a lease may add the name. */
 const TTL = 60
@@ -80,34 +80,34 @@ export interface DnsTcpServer {
   readonly turns: Pick<Turns, 'add' | 'delete'>
   /** Returns the reply to a query, undefined if it gets none. */
   answer(query: Uint8Array): Uint8Array | undefined
-  /** Takes a query from the budget of the client. Returns false if none is left. */
+  /** Takes a query from the budget of the client. Returns false if none is left now. */
   take(): boolean
 }
 
 /**
  * Answers the queries of a TCP connection in order, each message behind its length (RFC 1035 sec.
  * 4.2.2), in the time of work without rights. Queries wait while the client does not read replies.
- * A query beyond the client's budget closes the connection.
+ * A query beyond the client's budget waits for the budget, and nothing more is read meanwhile: a
+ * client that is disconnected would open the next connection, which costs more than its queries.
  */
 export function serveDnsOverTcp(socket: Socket, { turns, answer, take }: DnsTcpServer): void {
   let rest = Buffer.alloc(0)
-  function* replies(chunk: Buffer): Generator<Buffer> {
+  function* replies(chunk: Buffer): Generator<Buffer | typeof LATER> {
     rest = Buffer.concat([rest, chunk])
     let at = 0
     const lengthAt = () => (rest.length < at + 2 ? Number.POSITIVE_INFINITY : rest.readUInt16BE(at))
-    while (rest.length >= at + 2 + lengthAt()) {
+    const isWhole = () => rest.length >= at + 2 + lengthAt()
+    while (isWhole()) {
       const some: Buffer[] = []
-      for (let n = 0; n < STEP_QUERIES && rest.length >= at + 2 + lengthAt(); n++) {
-        if (!take()) {
-          socket.destroy()
-          return
-        }
+      let taken = 0
+      while (taken < STEP_QUERIES && isWhole() && take()) {
+        taken++
         const end = at + 2 + lengthAt()
         const reply = answer(rest.subarray(at + 2, end))
         at = end
         if (reply !== undefined) some.push(Buffer.of(reply.length >> 8, reply.length & 0xff), Buffer.from(reply))
       }
-      yield Buffer.concat(some)
+      yield taken === 0 ? LATER : Buffer.concat(some)
     }
     rest = rest.subarray(at)
   }

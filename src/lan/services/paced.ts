@@ -6,17 +6,26 @@
 import { Transform } from 'node:stream'
 import type { Turns, Work } from '../../base/turns.ts'
 
-type Reply = (chunk: Buffer) => Iterable<Buffer>
+/** A reply that must wait for longer than the next turn. */
+export const LATER = undefined
+/** Milliseconds until such a reply is tried again. */
+const LATER_MS = 100
+
+type Reply = (chunk: Buffer) => Iterable<Buffer | typeof LATER>
 
 export class Paced extends Transform implements Work {
   readonly privileged = false
   readonly share = 'tcp'
   readonly #turns: Pick<Turns, 'add' | 'delete'>
   readonly #reply: Reply
-  #replies: Iterator<Buffer> | undefined
+  #replies: Iterator<Buffer | typeof LATER> | undefined
+  #timer: NodeJS.Timeout | undefined
   #done: (() => void) | undefined
 
-  /** `reply` yields the replies to a chunk, one a step; an empty one is not sent. */
+  /**
+   * `reply` yields the replies to a chunk, one a step; an empty one is not sent. After LATER, the
+   * next is requested some time later.
+   */
   constructor(turns: Pick<Turns, 'add' | 'delete'>, reply: Reply) {
     super()
     this.#turns = turns
@@ -30,6 +39,7 @@ export class Paced extends Transform implements Work {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    clearTimeout(this.#timer)
     this.#turns.delete(this)
     super._destroy(error, done)
   }
@@ -38,6 +48,10 @@ export class Paced extends Transform implements Work {
     if (this.#replies === undefined) return false
     const { done, value } = this.#replies.next()
     if (done !== true) {
+      if (value === LATER) {
+        this.#timer = setTimeout(() => this.#turns.add(this), LATER_MS).unref()
+        return false
+      }
       if (value.length > 0) this.push(value)
       return true
     }

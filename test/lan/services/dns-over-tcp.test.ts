@@ -1,7 +1,7 @@
 /** DNS over TCP, on a connection in memory. */
 import type { Socket } from 'node:net'
 import { type Duplex, duplexPair } from 'node:stream'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import type { Turns, Work } from '../../../src/base/turns.ts'
 import { serveDnsOverTcp } from '../../../src/lan/services/dns.ts'
 import { atOnce } from '../../support/at-once.ts'
@@ -13,7 +13,7 @@ import { turn } from '../../support/memory-net.ts'
  */
 function connect(
   answer = (query: Uint8Array) => Buffer.from(Buffer.from(query).toString().toUpperCase()),
-  { turns = atOnce as Pick<Turns, 'add' | 'delete'>, budget = Number.POSITIVE_INFINITY } = {},
+  { turns = atOnce as Pick<Turns, 'add' | 'delete'>, budget = { queries: Number.POSITIVE_INFINITY } } = {},
 ) {
   const [client, server] = duplexPair() as [Duplex, Duplex]
   let idle = { ms: 0, end() {} }
@@ -24,7 +24,7 @@ function connect(
   let queries = 0
   serveDnsOverTcp(socket, {
     turns,
-    take: () => queries < budget,
+    take: () => queries < budget.queries,
     answer(query) {
       queries++
       return query[0] === 0x2e ? undefined : answer(query)
@@ -101,13 +101,27 @@ test('a chunk of 2,000 queries is answered four at a time, and no more is read m
   expect([...work].map(({ share, privileged }) => [share, privileged])).toEqual([['tcp', false]])
 })
 
-test('a client that asks more than its budget is disconnected', async () => {
-  const { client, server, queries } = connect(undefined, { budget: 10 })
-  client.on('error', () => {})
+test('queries beyond the budget of a client wait for it, and nothing more is read meanwhile', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const budget = { queries: 10 }
+  const { turns, work, step } = byHand()
+  const { client, server, queries } = connect(undefined, { turns, budget })
   client.resume()
-  client.write(Buffer.concat(new Array(2000).fill(message('abc'))))
-  while (!server.destroyed) await turn()
-  expect(queries()).toBe(10)
+  const chunk = Buffer.concat(new Array(2000).fill(message('abc')))
+  for (let i = 0; i < 100; i++) client.write(chunk)
+  await turn()
+  while (work.size > 0) step()
+  expect([queries(), server.isPaused(), server.destroyed]).toEqual([10, true, false])
+  budget.queries = 13
+  vi.advanceTimersByTime(100)
+  expect(work.size).toBe(1)
+  while (work.size > 0) step()
+  expect(queries()).toBe(13)
+  server.destroy()
+  await turn()
+  vi.advanceTimersByTime(100)
+  expect([work.size, vi.getTimerCount()]).toEqual([0, 0])
 })
 
 test('the queries of a connection that closed are not answered', async () => {
