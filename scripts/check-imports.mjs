@@ -1,12 +1,12 @@
 /**
- * node scripts/check-imports.mjs [ROOT]: checks the one-way rule of ROOT/src, prints one line per
- * violation, exits 1 if there is one.
+ * node scripts/check-imports.mjs [ROOT]: checks the imports of ROOT/src, prints one line per
+ * violation, exits 1 if there is one. With --table it prints the README's table of folders.
  *
- * base < packet < skb < netdev < wire, capture < lan < drivers: a room imports only rooms below it.
- * All rooms may import base; base, packet and netlink import nothing else. The pure rooms use no
- * builtin of Node and no package. Only the rooms named below import linux, and src never imports
- * 'vnet' by name, because that would load a second copy of everything. A type-only import counts
- * like any other. No module keeps mutable state (`let` or `var` at its top level).
+ * The rooms of src have one order, `floors`: a room imports only from rooms before it. In pure
+ * rooms, files use no builtin of Node, no package and no room that does, except for files named
+ * *.node.ts, which may use `linux` and what comes before it. src never imports 'vnet' by name,
+ * because that would load a second copy of everything. A type-only import counts like any other. No
+ * module keeps mutable state (`let` or `var` at its top level).
  */
 
 import { readdirSync, readFileSync } from 'node:fs'
@@ -14,97 +14,91 @@ import { isBuiltin } from 'node:module'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { parseAst } from 'vitest/node'
 
-const framework = ['packet', 'skb', 'netdev']
-const lan = [
-  'lan/switch',
-  'lan/machines',
-  'lan/services',
-  'lan/services/dhcp',
-  'lan/config',
-  'lan/port',
-  'lan/uplink',
-  'lan',
-]
-const control = ['control/protocol', 'control/server', 'control/client', 'control']
-const folders = [
-  ...framework,
-  'wire',
-  'capture',
-  'drivers',
-  ...lan,
-  'netlink',
-  'linux',
-  ...control,
-  'http',
-  'metrics',
-  'web',
-  'exec',
-  'testing',
-  'course',
-  'cli',
+/**
+ * The rooms of src from the lowest floor to the highest, as rows of the README's table. A room is a
+ * folder of src, a folder in it that has a floor of its own, or a file in src itself.
+ */
+export const floors = [
+  {
+    rooms: ['base', 'packet', 'netlink'],
+    what: 'errors, clocks, logs, limits; headers and messages as pure functions over bytes: Ethernet, IP, TCP, ARP, DHCP, DNS, netlink',
+  },
+  {
+    rooms: ['skb', 'netdev'],
+    what: 'frame memory, and who owns it; the driver framework: `NetDevice`, queues, NAPI, interrupts, statistics, GSO and GRO',
+  },
+  {
+    rooms: ['wire', 'capture'],
+    what: 'the wire between two devices: stages such as delay and loss, their text, the simulation; captures, pcap and pcapng files',
+  },
+  { rooms: ['yaml'], what: 'parsing YAML files, with the position of each mistake' },
+  { rooms: ['linux'], what: 'everything that calls the kernel: TAP, rtnetlink, namespaces, the addon' },
+  {
+    rooms: [
+      'lan/switch',
+      'lan/machines',
+      'lan/services/dhcp',
+      'lan/services',
+      'lan/config',
+      'lan/port',
+      'lan/uplink',
+      'lan',
+    ],
+    what: 'the network of `vnet lan`: switch, simulated machines, services, configuration, uplink',
+  },
+  { rooms: ['drivers'], what: 'loop, cable, snull with its board, and what they share' },
+  { rooms: ['index.ts', 'tap.ts', 'wire.ts', 'capture.ts'] },
+  {
+    rooms: ['control/protocol', 'control/client', 'control/server', 'control', 'http', 'metrics'],
+    what: 'controlling a running vnet: protocol, client, server; its counters for [Prometheus](docs/metrics.md)',
+  },
+  { rooms: ['exec'], what: '`vnet exec`, a seccomp supervisor' },
+  {
+    rooms: ['testing', 'vitest.ts', 'course'],
+    what: '[networks in a unit test](docs/testing.md); [drivers in memory](docs/drivers/testing.md), on a fake clock; the checks of [the course](docs/course.md)',
+  },
+  { rooms: ['web', 'web/page'], what: '[the live page](docs/web.md)' },
+  { rooms: ['cli', 'vnet.ts'], what: 'the command line' },
 ]
 
-/**
- * What each room may import: `rooms` besides itself, `packages`, and whether `builtins` of Node. A
- * room is a folder of src, a folder or file in it that has a rule of its own, or a file in src
- * itself. A room not listed here is a violation: its place must be decided first.
- */
-const rules = {
-  base: { rooms: [] },
-  packet: { rooms: [] },
-  netlink: { rooms: [] },
-  yaml: { rooms: ['packet', 'netdev'], packages: ['yaml'] },
-  skb: { rooms: ['packet'] },
-  netdev: { rooms: ['packet', 'skb'] },
-  wire: { rooms: framework },
-  capture: { rooms: framework },
-  drivers: { rooms: [...framework, 'wire', 'lan/switch', 'lan/machines'] },
-  linux: { rooms: [...framework, 'capture', 'netlink', 'yaml'], packages: ['ffi-rs'], builtins: true },
-  'lan/switch': { rooms: framework },
-  'lan/machines': { rooms: [...framework, 'lan/switch'] },
-  'lan/services/dhcp': { rooms: framework },
-  'lan/services': { rooms: [...framework, 'linux', 'lan/switch', 'lan/machines', 'lan/services/dhcp'], builtins: true },
-  'lan/config': {
-    rooms: [...framework, 'yaml', 'lan/machines', 'lan/services', 'lan/services/dhcp'],
-    packages: ['yaml'],
-    builtins: true,
-  },
-  'lan/port': { rooms: [...framework, 'wire', 'lan/switch'], builtins: true },
-  'lan/uplink': { rooms: [...framework, 'linux', 'lan/switch'], builtins: true },
-  lan: { rooms: [...framework, 'wire', 'linux', ...lan], builtins: true },
-  'control/protocol': { rooms: ['packet', 'netlink', 'netdev', 'linux'], builtins: true },
-  'control/server': {
-    rooms: [...framework, 'capture', 'netlink', 'linux', 'control/protocol', 'lan/switch'],
-    builtins: true,
-  },
-  'control/client': {
-    rooms: ['packet', 'netlink', 'netdev', 'wire', 'linux', 'control/protocol', 'lan/switch'],
-    builtins: true,
-  },
-  control: { rooms: ['netlink', 'skb', 'netdev', 'linux', ...control, 'lan/switch'], builtins: true },
-  // It runs in a browser: src/web/files.ts serves what it imports. From web it imports types alone.
-  'web/page': { rooms: ['web', 'packet', 'capture'], packages: ['uplot'] },
-  web: {
-    rooms: [...framework, 'wire', 'capture', 'linux', ...control, 'http', 'metrics', 'yaml'],
-    packages: ['uplot'],
-    builtins: true,
-  },
-  http: { rooms: ['netdev', 'control/protocol'], builtins: true },
-  metrics: { rooms: ['netdev', 'control', 'http'], packages: ['prom-client'], builtins: true },
-  exec: { rooms: ['netlink', 'netdev', 'linux', 'control/protocol', 'control/client'], builtins: true },
-  testing: {
-    rooms: [...framework, 'wire', 'capture', 'drivers', 'netlink', 'linux', ...lan, ...control],
-    packages: ['undici'],
-    builtins: true,
-  },
-  course: { rooms: [...framework, 'linux', 'testing'], builtins: true },
-  cli: { rooms: [...folders, 'yaml', 'index.ts', 'tap.ts'], packages: ['commander'], builtins: true },
-  'index.ts': { rooms: [...framework, 'wire', 'drivers', 'lan/switch', 'lan/machines'] },
-  'wire.ts': { rooms: [...framework, 'wire', 'drivers', 'linux'] },
-  'capture.ts': { rooms: [...framework, 'capture', 'linux', 'wire.ts'] },
-  'tap.ts': { rooms: [...framework, 'linux', 'index.ts'] },
-  'vitest.ts': { rooms: ['netdev', 'testing'], packages: ['vitest'], builtins: true },
-  'vnet.ts': { rooms: [...folders, 'index.ts', 'tap.ts'], packages: ['commander'], builtins: true },
+const order = floors.flatMap(({ rooms }) => rooms)
+/** The files of pure rooms that touch the system: they come right after linux. */
+const NODE = /\.node\.ts$/
+const nodeRank = order.indexOf('linux') + 0.5
+
+const pure = new Set([
+  ...['base', 'packet', 'netlink', 'skb', 'netdev', 'wire', 'capture', 'drivers', 'index.ts'],
+  ...['lan/switch', 'lan/machines', 'lan/services/dhcp', 'web/page'],
+])
+
+/** The packages that a room may import. */
+const packages = {
+  yaml: ['yaml'],
+  linux: ['ffi-rs'],
+  'lan/config': ['yaml'],
+  metrics: ['prom-client'],
+  web: ['uplot'],
+  'web/page': ['uplot'],
+  testing: ['undici'],
+  'vitest.ts': ['vitest'],
+  cli: ['commander'],
+}
+
+/** Of web the page imports types only: it runs in a browser, for which it is compiled. */
+const excepted = (room, to) => room === 'web/page' && to === 'web'
+
+/** Returns the README's table of the folders of src. */
+export function table() {
+  const rows = floors.filter(({ what }) => what !== undefined)
+  const folders = rooms => [...new Set(rooms.filter(room => !room.endsWith('.ts')).map(room => room.split('/')[0]))]
+  return rows
+    .map(
+      ({ rooms, what }) =>
+        `| ${folders(rooms)
+          .map(name => `\`src/${name}\``)
+          .join(', ')} | ${what} |\n`,
+    )
+    .join('')
 }
 
 /**
@@ -121,12 +115,11 @@ function violationsIn(root, file) {
   const source = readFileSync(join(root, 'src', file), 'utf8')
   const at = (offset, message) => `src/${file}:${source.slice(0, offset).split('\n').length}: ${message}`
   const room = roomOf(file)
-  const rule = Object.hasOwn(rules, room) ? rules[room] : undefined
-  if (rule === undefined)
-    return [at(0, `${room} is not a known room of src: give it a rule in scripts/check-imports.mjs`)]
+  if (!order.includes(room))
+    return [at(0, `${room} is not a known room of src: give it a floor in scripts/check-imports.mjs`)]
   const program = parseAst(source, { lang: 'ts', astType: 'ts' }, file)
   const imports = importsOf(program).map(({ specifier, start }) => {
-    const complaint = complaintAbout(specifier, file, room, rule)
+    const complaint = complaintAbout(specifier, file, room)
     return complaint && at(start, `${room} may not import ${complaint}`)
   })
   const state = program.body.map(
@@ -136,27 +129,32 @@ function violationsIn(root, file) {
   return [...imports, ...state].filter(Boolean)
 }
 
-/** The deepest folder above `file` that has a rule, else its first folder. */
+/** The deepest folder above `file` that has a floor, else its first folder. */
 function roomOf(file) {
   const names = file.split(sep)
   const above = names.map((_, i) => names.slice(0, i + 1).join('/'))
-  return above.findLast(name => Object.hasOwn(rules, name)) ?? names[0]
+  return above.findLast(name => order.includes(name)) ?? names[0]
 }
+
+const isPure = file => pure.has(roomOf(file)) && !NODE.test(file)
+const rankOf = file => (NODE.test(file) ? nodeRank : order.indexOf(roomOf(file)))
 
 const isMutable = node => node.type === 'VariableDeclaration' && ['let', 'var'].includes(node.kind)
 
 /** Returns why `specifier` may not be imported, or undefined. A computed specifier is undefined. */
-function complaintAbout(specifier, file, room, rule) {
-  // Drivers are loaded by computed names, only in rooms that may import everything.
-  if (specifier === undefined) return rule.rooms.includes('linux') ? undefined : 'what is named only at run time'
+function complaintAbout(specifier, file, room) {
+  // Drivers are loaded by computed names.
+  if (specifier === undefined) return isPure(file) ? 'what is named only at run time' : undefined
   if (/^\.\.?(\/|$)/.test(specifier)) {
     const target = relative('src', resolve('src', dirname(file), specifier))
     if (target.startsWith('..')) return `what lies outside src (${specifier})`
     const to = roomOf(target)
-    return to === room || to === 'base' || rule.rooms.includes(to) ? undefined : `${to} (${specifier})`
+    if (excepted(room, to)) return undefined
+    const isAbove = to === room ? NODE.test(target) && !NODE.test(file) : rankOf(target) >= rankOf(file)
+    return isAbove || (isPure(file) && !isPure(target)) ? `${to} (${specifier})` : undefined
   }
-  if (isBuiltin(specifier)) return rule.builtins ? undefined : `a builtin of Node (${specifier})`
-  return rule.packages?.includes(specifier) ? undefined : `the package ${specifier}`
+  if (isBuiltin(specifier)) return isPure(file) ? `a builtin of Node (${specifier})` : undefined
+  return packages[room]?.includes(specifier) ? undefined : `the package ${specifier}`
 }
 
 /**
@@ -186,7 +184,8 @@ const textOf = node =>
   node.type === 'TemplateLiteral' && node.expressions.length === 0 ? node.quasis[0].value.cooked : node.value
 
 if (process.argv[1] === import.meta.filename) {
-  const found = violations(resolve(process.argv[2] ?? '.'))
+  if (process.argv[2] === '--table') process.stdout.write(table())
+  const found = process.argv[2] === '--table' ? [] : violations(resolve(process.argv[2] ?? '.'))
   for (const violation of found) console.error(violation)
   process.exitCode = found.length > 0 ? 1 : 0
 }

@@ -10,10 +10,10 @@
  */
 import './base/dispose.ts'
 import { UsageError } from './base/usage-error.ts'
+import { CaptureFile } from './capture/capture-file.node.ts'
+import { Recording } from './capture/recording.node.ts'
 import type { Ring } from './capture/ring-name.ts'
-import { CaptureFile } from './linux/capture-file.ts'
 import { compileFilter } from './linux/pcap-filter.ts'
-import { Recording } from './linux/recording.ts'
 import { TapPort } from './linux/tap-port.ts'
 import type { Net } from './netdev/net.ts'
 import type { NetDevice } from './netdev/net-device.ts'

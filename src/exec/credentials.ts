@@ -1,8 +1,8 @@
 /** Whose rights a program's requests have, and the sockets that the supervisor opens for it. */
 import type { Native } from '../linux/native.ts'
-import type { OtherProcesses, ThreadStatus } from '../linux/other-process.ts'
 import { CAP_NET_ADMIN } from '../linux/uapi.ts'
 import { getU64 } from '../netlink/index.ts'
+import type { OtherProcesses, ThreadStatus } from './other-process.ts'
 
 const ROOT = 0
 /** A user who may read and owns nothing. */

@@ -6,7 +6,6 @@
 import { EBADF } from '../base/errno.ts'
 import { VNET_GENL_NAME } from '../control/protocol/family.ts'
 import type { Native } from '../linux/native.ts'
-import type { OtherProcesses } from '../linux/other-process.ts'
 import { AF_NETLINK, MSG_DONTWAIT, NETLINK_GENERIC, SOCK_RAW, sockaddrNl } from '../linux/uapi.ts'
 import {
   align4,
@@ -25,6 +24,7 @@ import {
   putU16,
   putU32,
 } from '../netlink/index.ts'
+import type { OtherProcesses } from './other-process.ts'
 
 const RECEIVE_BYTES = 65536
 const TYPE_AT = 4

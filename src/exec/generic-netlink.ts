@@ -6,7 +6,6 @@
  */
 
 import { EBADF, ECONNREFUSED } from '../base/errno.ts'
-import type { Notification } from '../linux/seccomp.ts'
 import { isGeneric } from '../linux/socket-identity.ts'
 import { AF_NETLINK, NETLINK_GENERIC, SOCK_CLOEXEC } from '../linux/uapi.ts'
 import { addresseeOf, vnetFor } from './addressee.ts'
@@ -24,6 +23,7 @@ import {
 } from './program-memory.ts'
 import { boundPortOf, inodeOf } from './program-socket.ts'
 import type { Done, Relay, Sent } from './relay.ts'
+import type { Notification } from './seccomp.ts'
 import type { Supervision } from './supervision.ts'
 
 /** The descriptor numbers of a program's generic netlink sockets: still valid for select(2). */

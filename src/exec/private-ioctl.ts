@@ -6,7 +6,6 @@
 
 import { ECONNREFUSED, EFAULT, EIO, ENODEV } from '../base/errno.ts'
 import { commands, VNET_GENL_ID, VNET_GENL_VERSION, VNET_IOCTL_DATA_MAX } from '../control/protocol/family.ts'
-import type { Notification } from '../linux/seccomp.ts'
 import { IFR_IFRU, IFREQ_LEN, SIOCDEVPRIVATE } from '../netdev/if.ts'
 import {
   decodeAttributes,
@@ -22,6 +21,7 @@ import {
   parseAck,
   parseGenl,
 } from '../netlink/index.ts'
+import type { Notification } from './seccomp.ts'
 import type { Supervision } from './supervision.ts'
 import type { RemoteDevice } from './vnets.ts'
 

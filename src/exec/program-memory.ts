@@ -4,7 +4,7 @@
  */
 
 import { EFAULT } from '../base/errno.ts'
-import type { OtherProcesses } from '../linux/other-process.ts'
+import type { OtherProcesses } from './other-process.ts'
 
 const MSGHDR_LEN = 56
 const NAMELEN_AT = 8

@@ -6,7 +6,6 @@
  */
 
 import { EAGAIN, EFAULT, EINVAL, ENOBUFS } from '../base/errno.ts'
-import type { Notification } from '../linux/seccomp.ts'
 import { isGeneric } from '../linux/socket-identity.ts'
 import { MSG_DONTWAIT, MSG_TRUNC } from '../linux/uapi.ts'
 import { getU32, putU32 } from '../netlink/index.ts'
@@ -24,6 +23,7 @@ import {
 } from './program-memory.ts'
 import { inodeOf, isNonBlocking, receiveTimeoutMs } from './program-socket.ts'
 import { PLACEHOLDER_LEN, type Replies } from './replies.ts'
+import type { Notification } from './seccomp.ts'
 import type { Supervision } from './supervision.ts'
 import { Waits } from './waits.ts'
 

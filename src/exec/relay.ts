@@ -5,7 +5,6 @@
 
 import { ECONNREFUSED, ENOBUFS } from '../base/errno.ts'
 import type { Entry } from '../control/protocol/directory.ts'
-import type { Notification } from '../linux/seccomp.ts'
 import {
   type Message,
   messages,
@@ -25,6 +24,7 @@ import type { Requester } from './credentials.ts'
 import { kernelsPart, merged, messageAt, ourPart, packed } from './family-dump.ts'
 import type { ProgramSocket } from './program-socket.ts'
 import type { Replies } from './replies.ts'
+import type { Notification } from './seccomp.ts'
 import { type Subscriptions, subscribes } from './subscriptions.ts'
 import type { Supervision } from './supervision.ts'
 

@@ -9,7 +9,6 @@ import { ECONNREFUSED, EPERM } from '../base/errno.ts'
 import { directoriesOf } from '../control/client/find.ts'
 import { watchDirectories } from '../control/protocol/directory.ts'
 import { commands, VNET_GENL_ID, VNET_GENL_VERSION, VNET_MCGRP_EVENTS } from '../control/protocol/family.ts'
-import type { Notification } from '../linux/seccomp.ts'
 import { isGeneric } from '../linux/socket-identity.ts'
 import { NETLINK_ADD_MEMBERSHIP, SOL_NETLINK } from '../linux/uapi.ts'
 import {
@@ -31,6 +30,7 @@ import { Conversation, type Request } from './conversations.ts'
 import type { Requester } from './credentials.ts'
 import { inodeOf, portOf } from './program-socket.ts'
 import type { Replies } from './replies.ts'
+import type { Notification } from './seccomp.ts'
 import type { Supervision } from './supervision.ts'
 
 /** A socket of a process. */

@@ -1,8 +1,8 @@
 import type { Native } from '../linux/native.ts'
-import type { OtherProcesses } from '../linux/other-process.ts'
-import type { NotificationListener } from '../linux/seccomp.ts'
 import type { Conversations } from './conversations.ts'
 import type { Requester } from './credentials.ts'
+import type { OtherProcesses } from './other-process.ts'
+import type { NotificationListener } from './seccomp.ts'
 import type { Vnets } from './vnets.ts'
 
 /** What the handlers of trapped calls share (supervisor.ts). */

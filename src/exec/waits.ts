@@ -8,8 +8,8 @@
 import { EAGAIN, EINTR, EIO, ENOBUFS } from '../base/errno.ts'
 import { startPoller } from '../linux/errno.ts'
 import type { Poller } from '../linux/native.ts'
-import type { ThreadStatus } from '../linux/other-process.ts'
-import type { Notification } from '../linux/seccomp.ts'
+import type { ThreadStatus } from './other-process.ts'
+import type { Notification } from './seccomp.ts'
 import type { Supervision } from './supervision.ts'
 
 /** Signals are polled for this often, for LOOKS threads each time. */

@@ -3,9 +3,9 @@
 import { VnetError } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
 import type { ControlClient, FoundDevice } from '../control/index.ts'
-import { LinuxWireResources } from '../linux/wire-resources.ts'
 import type { WireResources } from '../netdev/device-wire.ts'
 import { parseWire } from '../wire/parse.ts'
+import { LinuxWireResources } from '../wire/wire-resources.node.ts'
 import type { Command, CommandRequest, CommandResult } from './feed-types.ts'
 
 /** Numbers are sent in 32 bits. A larger one would become another number. */

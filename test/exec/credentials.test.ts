@@ -1,8 +1,8 @@
 /** The credentials with which a program's requests are sent to vnets. */
 import { afterEach, expect, test, vi } from 'vitest'
 import { openerAs, requesterOf } from '../../src/exec/credentials.ts'
+import type { OtherProcesses } from '../../src/exec/other-process.ts'
 import type { Native } from '../../src/linux/native.ts'
-import type { OtherProcesses } from '../../src/linux/other-process.ts'
 
 const NET_ADMIN = 1n << 12n
 const ALL = (1n << 41n) - 1n

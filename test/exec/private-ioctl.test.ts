@@ -7,9 +7,9 @@ import { ECONNREFUSED, EIO, ENODEV, EPERM } from '../../src/base/errno.ts'
 import { commands, VNET_GENL_ID, vnetAttributes } from '../../src/control/protocol/family.ts'
 import type { Request } from '../../src/exec/conversations.ts'
 import { PrivateIoctls } from '../../src/exec/private-ioctl.ts'
+import { Notification } from '../../src/exec/seccomp.ts'
 import type { Supervision } from '../../src/exec/supervision.ts'
 import type { RemoteDevice } from '../../src/exec/vnets.ts'
-import { Notification } from '../../src/linux/seccomp.ts'
 import { SIOCDEVPRIVATE, SIOCGIFMAP } from '../../src/netdev/if.ts'
 import {
   decodeAttributes,

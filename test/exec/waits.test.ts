@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { EAGAIN, EIO, ENOBUFS } from '../../src/base/errno.ts'
+import type { Notification } from '../../src/exec/seccomp.ts'
 import type { Supervision } from '../../src/exec/supervision.ts'
 import { type Wait, Waits } from '../../src/exec/waits.ts'
-import type { Notification } from '../../src/linux/seccomp.ts'
 
 let results: number[]
 let closed: number[]

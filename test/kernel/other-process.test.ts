@@ -2,8 +2,8 @@
 import { closeSync, openSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { EBADF, EFAULT, ENOTSOCK, ESRCH } from '../../src/base/errno.ts'
+import { OtherProcesses } from '../../src/exec/other-process.ts'
 import { loadNative, type Native } from '../../src/linux/native.ts'
-import { OtherProcesses } from '../../src/linux/other-process.ts'
 
 /** A kernel that numbers pidfds from 100 on. Those in `gone` belong to threads that ended. */
 function processes(native: Partial<Native> = {}) {

@@ -4,8 +4,8 @@
  */
 import { expect, test } from 'vitest'
 import { ENOENT } from '../../src/base/errno.ts'
+import { NotificationListener } from '../../src/exec/seccomp.ts'
 import type { Native } from '../../src/linux/native.ts'
-import { NotificationListener } from '../../src/linux/seccomp.ts'
 
 const POLLHUP = 0x10
 

@@ -4,12 +4,12 @@
  */
 
 import { ownNamespace } from '../../src/control/protocol/directory.ts'
+import { OtherProcesses } from '../../src/exec/other-process.ts'
 import { portOf } from '../../src/exec/program-socket.ts'
+import type { Notification } from '../../src/exec/seccomp.ts'
 import type { Supervision } from '../../src/exec/supervision.ts'
 import { check } from '../../src/linux/errno.ts'
 import { loadNative } from '../../src/linux/native.ts'
-import { OtherProcesses } from '../../src/linux/other-process.ts'
-import type { Notification } from '../../src/linux/seccomp.ts'
 import { AF_NETLINK, NETLINK_GENERIC, SOCK_RAW, sockaddrNl } from '../../src/linux/uapi.ts'
 import { MEMORY_AT, memoryOf } from './user-memory.ts'
 

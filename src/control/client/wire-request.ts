@@ -1,9 +1,9 @@
 /** SET_WIRE as a client makes it: checks the words, and collects the files and filters in them. */
 
 import { UsageError } from '../../base/usage-error.ts'
-import { LinuxWireResources } from '../../linux/wire-resources.ts'
 import type { DeviceWire } from '../../netdev/device-wire.ts'
 import { parseWire } from '../../wire/parse.ts'
+import { LinuxWireResources } from '../../wire/wire-resources.node.ts'
 import { VNET_WIRE_ATTACHMENTS_MAX, VNET_WIRE_WORDS_MAX } from '../protocol/family.ts'
 import { recording, type WireAttachment } from '../protocol/wire-attachment.ts'
 

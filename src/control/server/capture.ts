@@ -3,7 +3,7 @@
 import { EBUSY, EINVAL, EOPNOTSUPP, EPERM, VnetError } from '../../base/errno.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { Capture } from '../../capture/capture.ts'
-import { captureHead } from '../../linux/capture-head.ts'
+import { captureHead } from '../../capture/capture-head.node.ts'
 import type { Native } from '../../linux/native.ts'
 import { NETDEV_UNREGISTER } from '../../netdev/if.ts'
 import type { Net } from '../../netdev/net.ts'

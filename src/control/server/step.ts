@@ -2,7 +2,7 @@
 
 import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { EINVAL, VnetError } from '../../base/errno.ts'
-import { functionLines, placeLines, type SourceLines } from '../../linux/function-place.ts'
+import { functionLines, placeLines, type SourceLines } from '../../netdev/debug/function-place.node.ts'
 import type { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { type Halt, StepGate } from '../../netdev/step-gate.ts'

@@ -5,16 +5,16 @@
 import { type MessagePort, parentPort } from 'node:worker_threads'
 import { LOGLEVEL_WARNING, Log } from '../../base/log.ts'
 import { UsageError } from '../../base/usage-error.ts'
+import type { Recording } from '../../capture/recording.node.ts'
 import { attached } from '../../control/protocol/wire-attachment.ts'
 import { TimerfdClock } from '../../linux/clock.ts'
 import { loadNative } from '../../linux/native.ts'
 import { LinuxPlatform } from '../../linux/platform.ts'
-import type { Recording } from '../../linux/recording.ts'
-import { readWireFile } from '../../linux/wire-file.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
 import { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import type { PacketFilter } from '../../packet/filter.ts'
+import { readWireFile } from '../../wire/wire-file.node.ts'
 import { CarriedCable } from './carried-cable.ts'
 import type { CarriedLan } from './carried-lan.ts'
 import type { Calls, FilterMessage, Reply, Request } from './protocol.ts'
@@ -43,8 +43,8 @@ interface CarriedLink {
 /** Records the devices of `hosts`, in which each has the name of its namespace, in a file. */
 async function record(net: Net, hosts: ReadonlyMap<NetDevice, string>, path: string): Promise<Recording> {
   const [{ CaptureFile }, { Recording }] = await Promise.all([
-    import('../../linux/capture-file.ts'),
-    import('../../linux/recording.ts'),
+    import('../../capture/capture-file.node.ts'),
+    import('../../capture/recording.node.ts'),
   ])
   const recording = new Recording(new CaptureFile(path))
   recording.follow({ net, driver: 'cable', netnsOf: dev => hosts.get(dev) }, dev => hosts.has(dev))

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { UsageError } from '../../src/base/usage-error.ts'
-import { TlsKeyFile } from '../../src/linux/tls-key-file.ts'
+import { TlsKeyFile } from '../../src/capture/tls-key-file.node.ts'
 
 let directory: string
 let path: string

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { UsageError } from '../../src/base/usage-error.ts'
-import { DecisionFile } from '../../src/linux/decision-file.ts'
-import { LinuxWireResources } from '../../src/linux/wire-resources.ts'
 import { SkBuffPool } from '../../src/skb/pool.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-buff.ts'
+import { DecisionFile } from '../../src/wire/decision-file.node.ts'
+import { LinuxWireResources } from '../../src/wire/wire-resources.node.ts'
 
 let directory: string
 beforeAll(() => {

@@ -1,12 +1,12 @@
 /** What the words and options of a wire refer to, found with this program's rights. */
 
 import { UsageError } from '../base/usage-error.ts'
+import { compileFilter } from '../linux/pcap-filter.ts'
 import type { ScenarioList, WireResources } from '../netdev/device-wire.ts'
 import type { CompiledFilter } from '../packet/filter.ts'
 import type { parseScenario } from '../yaml/scenario.ts'
-import { DecisionFile } from './decision-file.ts'
-import { compileFilter } from './pcap-filter.ts'
-import { asUsageError, readWireFile } from './wire-file.ts'
+import { DecisionFile } from './decision-file.node.ts'
+import { asUsageError, readWireFile } from './wire-file.node.ts'
 
 /** Files are read, and filters compiled by libpcap, when they are asked for. */
 export class LinuxWireResources implements WireResources, AsyncDisposable {

@@ -4,8 +4,8 @@
  * may wait at once, and get their results in any order. include/uapi/linux/seccomp.h.
  */
 import { ENOENT } from '../base/errno.ts'
-import { check, startPoller } from './errno.ts'
-import type { Native, Poller } from './native.ts'
+import { check, startPoller } from '../linux/errno.ts'
+import type { Native, Poller } from '../linux/native.ts'
 
 const SECCOMP_IOCTL_NOTIF_RECV = 0xc0502100
 const SECCOMP_IOCTL_NOTIF_SEND = 0xc0182101

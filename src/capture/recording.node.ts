@@ -1,9 +1,10 @@
 /** Recording: writes the frames of devices to a file while they pass. */
-import { Capture, type CaptureOptions } from '../capture/capture.ts'
-import { Drain } from '../capture/drain.ts'
+
 import type { NetDevice } from '../netdev/net-device.ts'
-import type { CaptureFile } from './capture-file.ts'
-import { captureHead } from './capture-head.ts'
+import { Capture, type CaptureOptions } from './capture.ts'
+import type { CaptureFile } from './capture-file.node.ts'
+import { captureHead } from './capture-head.node.ts'
+import { Drain } from './drain.ts'
 
 export type RecordedOptions = Omit<CaptureOptions, 'onData' | 'wallTime' | 'os' | 'program'>
 

@@ -16,9 +16,9 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { CaptureFile, type CaptureFileOptions } from '../../src/capture/capture-file.node.ts'
 import type { CaptureSink } from '../../src/capture/drain.ts'
 import { ringName } from '../../src/capture/ring-name.ts'
-import { CaptureFile, type CaptureFileOptions } from '../../src/linux/capture-file.ts'
 import { LITTLE, readAll, text } from '../support/capture-bytes.ts'
 import { either } from '../support/scale.ts'
 

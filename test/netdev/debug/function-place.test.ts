@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 
-const DIST = resolve('dist/linux/function-place.js')
+const DIST = resolve('dist/netdev/debug/function-place.node.js')
 const DRIVER = `export const ops = {
   ndoStartXmit(skb) {
     skb.drop()

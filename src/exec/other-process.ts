@@ -5,10 +5,10 @@
  */
 import { fstatSync, readdirSync, readFileSync, readlinkSync, statSync, writeSync } from 'node:fs'
 import { EBADF, EFAULT, EINVAL, ENOENT, ENOTSOCK, EPERM, ESRCH } from '../base/errno.ts'
-import { closing } from './errno.ts'
-import type { Native } from './native.ts'
-import { netnsCookie } from './socket-identity.ts'
-import { O_RDONLY, O_RDWR, SIOCGSKNS } from './uapi.ts'
+import { closing } from '../linux/errno.ts'
+import type { Native } from '../linux/native.ts'
+import { netnsCookie } from '../linux/socket-identity.ts'
+import { O_RDONLY, O_RDWR, SIOCGSKNS } from '../linux/uapi.ts'
 
 /** A thread, not only a process's first one. Linux 6.9. */
 const PIDFD_THREAD = 0x80

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { UsageError } from '../../src/base/usage-error.ts'
-import { readWireFile } from '../../src/linux/wire-file.ts'
+import { readWireFile } from '../../src/wire/wire-file.node.ts'
 
 let directory: string
 beforeAll(() => {

@@ -1,8 +1,8 @@
 /** The system and the program that a capture names as its origin. */
 import { createRequire } from 'node:module'
 import { release, type } from 'node:os'
-import type { CaptureOptions } from '../capture/capture.ts'
-import { wallTime } from './clock.ts'
+import { wallTime } from '../linux/clock.ts'
+import type { CaptureOptions } from './capture.ts'
 
 // Read at the start: later root may not be able to. src/linux and dist/linux are equally deep.
 const { version } = createRequire(import.meta.url)('../../package.json') as { readonly version: string }
