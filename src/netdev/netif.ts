@@ -36,14 +36,21 @@ export type FrameSource = 'driver' | 'wire' | 'client'
  * offload for is done here first.
  */
 export function netifRx(skb: SkBuff): void {
-  netifRxFrom(skb, 'driver')
+  const dev = skb.dev as NetDevice | undefined
+  if (skb.owner < OWNER_HOLDER || dev === undefined) throw notReceivable(skb, netifRx)
+  skb.owner = OWNER_PORT
+  receive(skb, dev, 'driver')
 }
 
 /** netifRx for vnet's own code, which is not a driver. */
 export function netifRxFrom(skb: SkBuff, from: FrameSource): void {
   const dev = skb.dev as NetDevice | undefined
-  if (skb.owner < OWNER_HOLDER || dev === undefined) throw notReceivable(skb, from)
+  if (skb.owner < OWNER_HOLDER || dev === undefined) throw notReceivable(skb, netifRxFrom)
   skb.owner = OWNER_PORT
+  receive(skb, dev, from)
+}
+
+function receive(skb: SkBuff, dev: NetDevice, from: FrameSource): void {
   if ((dev.msgEnable & NETIF_MSG_PKTDATA) !== 0) logFrame(dev, 'rx', skb)
   const { gate } = dev
   if (gate !== undefined) gate.received(skb, from)
@@ -64,8 +71,7 @@ export function netifRxDrop(skb: SkBuff, dev: NetDevice, reason: number): void {
   skb.drop(reason)
 }
 
-function notReceivable({ owner }: SkBuff, from: FrameSource): Error {
-  const called = from === 'driver' ? netifRx : netifRxFrom
+function notReceivable({ owner }: SkBuff, called: typeof netifRx | typeof netifRxFrom): Error {
   if (owner < OWNER_HOLDER) return handedOn(owner, called, 'netif_rx')
   const why = 'set skb.dev; if a ring had it, it was freed meanwhile'
   return skbPanic('netif_rx of a frame that is on no device', called, why)
