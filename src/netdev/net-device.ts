@@ -172,6 +172,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
 
   set frameTap(tap: FrameTap | undefined) {
     this.#frameTap = tap
+    for (const rxq of this.#rx) rxq.frameTap = tap
     for (const txq of this.tx) txq.frameTap = this.wires.length === 0 ? tap : undefined
     for (const wire of this.wires) wire.tapChanged?.()
   }
@@ -261,7 +262,6 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
       skb.drop(SKB_DROP_REASON_DEV_READY)
       return
     }
-    if (this.#frameTap !== undefined) this.#frameTap.received(skb)
     rxq.push(skb)
   }
 
@@ -334,6 +334,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     const queues = port.queues.map(queue => debug?.chaos?.queue(queue, this as NetDevice) ?? queue)
     this.#rx = queues.map(queue => new RxQueue(this, queue))
     this.mergesWire = this.#mergesWire
+    for (const rxq of this.#rx) rxq.frameTap = this.#frameTap
     for (const txq of this.tx) txq.attach(queues[txq.index])
     debug?.watch(this as NetDevice)
   }

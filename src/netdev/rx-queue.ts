@@ -8,6 +8,7 @@ import { SKB_DROP_REASON_CPU_BACKLOG } from '../skb/drop-reason.ts'
 import { OWNER_PORT, OWNER_RX } from '../skb/owner.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
+import type { FrameTap } from './frame-tap.ts'
 import { Gro } from './gro.ts'
 import { NETIF_F_GRO } from './if.ts'
 import type { PortQueue } from './port.ts'
@@ -35,6 +36,9 @@ export class RxQueue {
   readonly #retry: Alarm
   /** Undefined while frames are not merged. */
   #gro: Gro | undefined
+  #frameTap: FrameTap | undefined
+  /** True while frames are neither merged nor captured, so that a frame costs one test for both. */
+  #isPlain = true
   #dirty = false
 
   constructor(dev: RxOwner, port: PortQueue) {
@@ -55,6 +59,13 @@ export class RxQueue {
     if (on === (this.#gro !== undefined)) return
     this.#gro?.flush()
     this.#gro = on ? new Gro(this.#dev.net.pool.bytes) : undefined
+    this.#isPlain = !on && this.#frameTap === undefined
+  }
+
+  /** Notified of each frame before it is merged. */
+  set frameTap(tap: FrameTap | undefined) {
+    this.#frameTap = tap
+    this.#isPlain = tap === undefined && this.#gro === undefined
   }
 
   /** The first frame that waits. */
@@ -64,21 +75,31 @@ export class RxQueue {
 
   /** (5) Queues a frame for the kernel, or drops it if a whole ring waits for the kernel. */
   push(skb: SkBuff): void {
-    if (this.#gro?.receive(skb, this.#dev.features)) {
+    if (this.#isPlain) this.#queue(skb)
+    else this.#captureAndMerge(skb)
+  }
+
+  #captureAndMerge(skb: SkBuff): void {
+    this.#frameTap?.received(skb)
+    const gro = this.#gro
+    if (gro?.receive(skb, this.#dev.features)) {
       this.#dev.counters.merged(skb)
       skb.free()
-      return
-    }
+    } else if (this.#queue(skb)) gro?.hold(skb)
+  }
+
+  /** Returns false if the frame was dropped. */
+  #queue(skb: SkBuff): boolean {
     if (!this.#ring.push(skb)) {
       this.write()
       if (!this.#ring.push(skb)) {
         skb.owner = OWNER_PORT
         skb.drop(SKB_DROP_REASON_CPU_BACKLOG)
-        return
+        return false
       }
     }
-    this.#gro?.hold(skb)
     if (!this.#dirty) this.#mark()
+    return true
   }
 
   /** For Net.flush. Returns false if `more` frames follow and one of them may be merged. */
