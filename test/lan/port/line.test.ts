@@ -79,7 +79,16 @@ describe('Line', () => {
     expect([line.length, line.full, rooms()]).toEqual([0, false, 1])
   })
 
-  test('a line that is closed drops the queued frames, and takes others afterwards', () => {
+  test('a line that was full reports that half of its queue is free, even if it got a frame in between', () => {
+    const { clock, push, line, rooms } = setUp(10, 8)
+    for (let i = 0; i < 9; i++) push()
+    clock.advance(1.5 * NSEC_PER_MSEC)
+    expect([line.length, push(), line.length, rooms()]).toEqual([6, true, 7, 0])
+    clock.advance(NSEC_PER_SEC)
+    expect([line.length, line.full, rooms()]).toEqual([0, false, 1])
+  })
+
+  test('a line that is closed drops the queued frames, which then delay no other', () => {
     const { clock, push, line, pool, delivered, dropped } = setUp(10, 4)
     for (let i = 0; i < 5; i++) push()
     line.close()
@@ -87,9 +96,10 @@ describe('Line', () => {
     expect([dropped.map(([, why]) => why), line.full, pool.out, clock.armed]).toEqual([
       ...[new Array(4).fill('closed'), false, 0, 0],
     ])
-    clock.advance(NSEC_PER_SEC)
+    // The first frame was sent, the others took no time.
     push()
-    expect([delivered.length, line.length]).toEqual([2, 0])
+    clock.advance(NSEC_PER_SEC)
+    expect(delivered.map(([at]) => at)).toEqual([0, 200_000])
   })
 })
 
