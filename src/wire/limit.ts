@@ -1,8 +1,17 @@
-/** A limit that stages share, and what they hold together. */
+/** A limit that stages share, and the packets that they hold together. */
+
+import { gsoSegs } from '../netdev/gso.ts'
 import { ETH_ZLEN } from '../netdev/if.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import { packetsOf } from './packets.ts'
 import type { Limit, LimitSpec } from './wire.ts'
+
+/**
+ * Returns the number of packets that a frame stands for: 1, or the segments of a GSO frame, as many
+ * as it would be cut into.
+ */
+export function packetsOf(skb: SkBuff): number {
+  return skb.gsoSize === 0 ? 1 : gsoSegs(skb)
+}
 
 export class SharedLimit implements Limit {
   held = 0

@@ -1,6 +1,7 @@
 /** The options of drivers whose devices are joined by a wire, and the wires that they make. */
 
 import { describeException } from '../base/exception.ts'
+import { stream } from '../base/random.ts'
 import { FileError } from '../base/usage-error.ts'
 import type { ScenarioList, ScenarioStep, WireResources, WireScenario } from '../netdev/device-wire.ts'
 import { type DriverContext, int, type ParamValues, text } from '../netdev/driver.ts'
@@ -11,7 +12,6 @@ import { cutCable, plugCable } from '../netdev/netif.ts'
 import { parseWire } from './parse.ts'
 import { runScenario, scenarioOf } from './scenario.ts'
 import { noResources } from './spec/resources.ts'
-import { stream } from './stream.ts'
 import type { Direction, Impairment } from './wire.ts'
 import { type WireDevice, type WireEnd, WireSlot } from './wire-slot.ts'
 

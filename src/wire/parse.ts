@@ -1,6 +1,6 @@
 /**
- * The grammar of a wire: groups with `|` between them, each of which is made of the words of
- * tc-netem(8) and some more, in any order. Each stage reads its own words (stages.ts).
+ * The grammar of a wire: groups with `|` between them. A group has the keywords of tc-netem(8) and
+ * some more, in any order. Each stage reads its own text (stages.ts).
  */
 import type { DurationOptions } from '../base/duration.ts'
 import { UsageError } from '../base/usage-error.ts'
@@ -14,28 +14,28 @@ import { STAGES } from './stages.ts'
 import { parseSize } from './units.ts'
 import type { Direction, Impairment, LimitSpec } from './wire.ts'
 
-/** Branches within branches: their stages call each other for every packet. */
+/** How deep branches may be nested: their stages call each other for every packet. */
 const DEPTH_MAX = 16
 
-/** The words that complete a stage. */
+/** The keywords that complete a stage. */
 const PARTS: ReadonlyMap<string, Part> = new Map(
   STAGES.flatMap(({ part }) => Object.keys(part?.words ?? {}).map(word => [word, part as Part])),
 )
 
-/** The words that begin a stage or stand beside one, which a filter without quotes is not. */
+/** The keywords of stages and beside stages. A filter without quotes is none of them. */
 const STARTS: ReadonlySet<string> = new Set([
   ...STAGES.flatMap(({ kind, words = [kind] }) => words),
   ...PARTS.keys(),
   ...['limit', 'preset'],
 ])
 
-/** The words that stages, and parts of them, begin with. */
+/** All keywords, for suggestions. */
 export const WORDS: ReadonlySet<string> = new Set([
   ...STARTS,
   ...STAGES.flatMap(({ inner = {} }) => Object.keys(inner)),
 ])
 
-/** Words of other programs, or in the wrong place. */
+/** Messages for keywords of other programs, or in the wrong place. */
 const HINTS: Readonly<Record<string, string>> = {
   ...Object.assign({}, ...STAGES.map(({ inner }) => inner)),
   seed: 'a seed is not a word of a wire: use --seed N',
@@ -52,7 +52,7 @@ const HINTS: Readonly<Record<string, string>> = {
   off: "'off' stands alone, and only in vnet wire and in a scenario",
 }
 
-/** A group while it is read. */
+/** A group that is being read. */
 interface GroupWords {
   readonly items: Item[]
   readonly parts: Map<Part, { readonly value: unknown; readonly token: Token }>
@@ -60,10 +60,9 @@ interface GroupWords {
 }
 
 /**
- * Returns the stages that `words` describe, each with its own words. A preset has other stages in
- * each direction. Throws a UsageError of three lines: what is wrong, the words, and a caret under
- * the wrong one. Times without a unit are microseconds, like in tc(8), unless `options` refuses
- * them.
+ * Returns the stages that `words` describe. A preset has other stages in each direction. Throws a
+ * UsageError of three lines: the mistake, the text, and a caret under the wrong word. Times without
+ * a unit are microseconds, like in tc(8), unless `options` refuses them.
  */
 export function parseWire(
   words: string,
@@ -125,7 +124,7 @@ function readGroup(c: Cursor, direction: Direction): Group {
   return { items: completed, limit: group.limit }
 }
 
-/** Reads one stage, or what belongs to one. */
+/** Reads a stage, or a keyword that belongs to one. */
 function readWord(c: Cursor, token: Token, direction: Direction, group: GroupWords): void {
   const { items, parts } = group
   const twice = () => c.error(`${token.text} is given twice: put | between them`, token)

@@ -4,9 +4,9 @@
  */
 import { EINVAL, VnetError } from '../base/errno.ts'
 import type { Random } from '../base/random.ts'
+import { stream } from '../base/random.ts'
 import { SharedLimit } from './limit.ts'
 import { Stage, type StageOwner } from './stage.ts'
-import { stream } from './stream.ts'
 import type { Impairment, LimitSpec, Wire } from './wire.ts'
 
 export class StageSet {

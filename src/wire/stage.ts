@@ -11,7 +11,7 @@ import { OWNER_STAGE, OWNER_WIRE } from '../skb/owner.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { Lateness } from './lateness.ts'
 import type { SharedLimit } from './limit.ts'
-import { packetsOf } from './packets.ts'
+import { packetsOf } from './limit.ts'
 import type { Direction, Impairment, Limit, LimitSpec, StageStats, Verdict, Wire, WireEnv } from './wire.ts'
 
 /** What a stage needs of its chain. */

@@ -1,4 +1,4 @@
-/** The kinds of stages, in the order of those that are written in one go. */
+/** The kinds of stages, in the order of the stages of a group. */
 import type { StageKind } from './spec/groups.ts'
 import { corruptKind } from './stages/corrupt.ts'
 import { delayKind } from './stages/delay.ts'

@@ -54,7 +54,7 @@ export class Line extends RateWire {
     }
     super(
       {
-        ...{ limit, queue: 'tail', byteTime: (8 * NSEC_PER_SEC) / (1e6 * speed) },
+        ...{ limit, queue: 'tail', bits: 1e6 * speed, byteTime: (8 * NSEC_PER_SEC) / (1e6 * speed) },
         ...{ overhead: WIRE_OVERHEAD, cell: 0, cellOverhead: 0, burst: 0 },
       },
       { push: skb => deliver(owned(skb)) },

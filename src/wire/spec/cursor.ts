@@ -1,6 +1,6 @@
 /**
- * The words of a wire as tokens, and the Cursor from which their readers take them. Tokens are
- * words, quoted texts, `(`, `)` and `|`.
+ * The tokens of a wire's text, and the Cursor from which stages read them. Tokens are words, quoted
+ * texts, `(`, `)` and `|`.
  */
 import { type DurationOptions, parseDuration } from '../../base/duration.ts'
 import { UsageError } from '../../base/usage-error.ts'
@@ -109,7 +109,7 @@ export class Cursor {
     return this.value(missing, parseShare)
   }
 
-  /** Reads a filter: a quoted text or one word. `behind` are the words that may follow it. */
+  /** Reads a filter: a quoted text or one word. `behind` lists the words that may follow it. */
   filter(behind: readonly string[]): string {
     const first = this.peek()
     const filter = this.value("a filter is missing: 'tcp port 80'", text => text)

@@ -1,4 +1,4 @@
-/** Printing the words of a wire, in the shortest form that is read as the same. */
+/** Prints the text of stages. */
 
 /** Returns a text as one token: in quotes if it needs them. */
 export function quote(text: string): string {
@@ -10,7 +10,7 @@ export function quoted(text: string): string {
   return text.includes("'") ? `"${text}"` : `'${text}'`
 }
 
-/** Joins the parts that are there. */
+/** Joins parts, without the absent and empty ones. */
 export function join(parts: readonly (string | false | undefined)[]): string {
   return parts.filter(part => part !== false && part !== undefined && part !== '').join(' ')
 }

@@ -1,4 +1,4 @@
-/** The files and filters that the words of a wire refer to. */
+/** The files and filters that a wire refers to. */
 import { UsageError } from '../../base/usage-error.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
 
@@ -12,7 +12,7 @@ export const noResources: WireResources = {
   },
 }
 
-/** Parses a file; an error names the file. If it cannot be read, the error begins with `needs`. */
+/** Parses a file. Errors name the file; `needs` is put before the error of an unreadable one. */
 export function fromFile<T>(path: string, resources: WireResources, parse: (text: string) => T, needs = ''): T {
   const asked = (prefix: string, error: unknown) =>
     error instanceof UsageError ? new UsageError(prefix + error.message) : error

@@ -114,7 +114,7 @@ class Codel implements Discipline {
   }
 }
 
-/** What the words say; the rest has defaults. */
+/** The values in its text; absent ones have defaults. */
 type CodelSpec = Partial<CodelParams> & Pick<CodelParams, 'ecn'>
 
 export const codelKind: DisciplineKind<CodelSpec> = {

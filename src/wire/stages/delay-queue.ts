@@ -1,4 +1,4 @@
-/** Packets that a stage holds within a limit, which it may share with other stages. */
+/** Queues of held packets within a limit, which stages may share. */
 import type { Alarm } from '../../base/clock.ts'
 import { SKB_DROP_REASON_QDISC_OVERLIMIT } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
@@ -43,12 +43,12 @@ export class LimitedQueue {
     return this.held.shift()
   }
 
-  /** Ends the count of a packet, which now leaves the stage. */
+  /** Stops counting a packet, which now leaves the stage. */
   protected release(skb: SkBuff): void {
     this.#limit.remove(skb)
   }
 
-  /** Takes over another limit, toward which the packets count from now on, `taken` among them. */
+  /** Replaces the limit. The held packets and `taken` count toward the new one. */
   changeLimit(spec: LimitSpec, taken?: SkBuff): void {
     const limit = this.env.limit(spec)
     if (limit === this.#limit) return

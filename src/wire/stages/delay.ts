@@ -51,19 +51,12 @@ interface DelaySpec {
   readonly reorder?: ReorderSpec
 }
 
-interface ReorderSpec {
-  readonly share: number
-  readonly correlation: number
-  readonly gap: number
-}
+type ReorderSpec = { readonly [K in keyof Required<ReorderOptions>]: number }
 
-interface DelayParams {
-  readonly time: number
-  readonly jitter: number
+interface DelayParams extends DelaySpec {
   readonly table: Int16Array | undefined
   /** Of the CorrelatedUniform, so that the delays have the asked correlation. */
   readonly copula: number
-  readonly reorder: ReorderSpec | undefined
   readonly limit: LimitSpec
 }
 
@@ -87,14 +80,14 @@ class DelayWire extends StageWire<DelayParams> implements Wire {
       this.next.push(skb)
       return
     }
-    // Drawn also for a packet that the limit drops: the delay of a later one does not depend on it.
+    // Drawn before the limit is checked, so that later delays do not depend on the held packets.
     const delay = this.#draw()
     const now = env.clock.now()
     const moment = Math.max(now + delay, this.#queue.last)
     if (this.#queue.push(skb, moment)) env.decided('delay', skb, moment - now)
   }
 
-  /** What is held leaves when it was to leave, and counts against the new limit. */
+  /** Held packets keep their moments, and count toward the new limit. */
   override change(params: unknown): boolean {
     super.change(params)
     this.#queue.changeLimit(this.params.limit)
@@ -164,11 +157,12 @@ export const delayKind: StageKind<DelaySpec> = {
       reorder && reorder.gap !== 1 && `gap ${reorder.gap}`,
     ])
   },
-  build({ time, jitter, correlation, distribution, reorder }, { words, limit = { frames: 1000 }, resources }) {
+  build(spec, { words, limit = { frames: 1000 }, resources }) {
+    const { time, jitter, correlation, distribution, reorder } = spec
     const table = readTable(distribution, resources)
     if (reorder !== undefined && time === 0 && jitter === 0) throw new UsageError('reorder needs a delay above zero')
     const copula = jitter === 0 ? 0 : copulaFor(correlation, share => delayAt(time, jitter, table, share))
-    const params: DelayParams = { time, jitter, table, copula, reorder, limit }
+    const params: DelayParams = { ...spec, table, copula, limit }
     const takesGso = jitter === 0 && reorder === undefined
     return impairment('delay', params, (p, next, env) => new DelayWire(p, next, env), { words, takesGso })
   },

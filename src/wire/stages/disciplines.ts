@@ -1,4 +1,4 @@
-/** The queue disciplines of rate and trace: their words, and the queues that they stand for. */
+/** The queue disciplines of rate and trace, by keyword. */
 import { UsageError } from '../../base/usage-error.ts'
 import type { Cursor } from '../spec/cursor.ts'
 import type { Part } from '../spec/groups.ts'
@@ -8,7 +8,7 @@ import { codelKind } from './codel.ts'
 import { type DisciplineKind, type QueueKind, type QueueParams, queueParams } from './queue.ts'
 import { redKind } from './red.ts'
 
-/** A queue that words describe, or one that a program has made. */
+/** A queue as it was read, or as a program made it. */
 export type WrittenQueue = { readonly kind: string; readonly params: unknown } | QueueKind | undefined
 
 const DISCIPLINES: Readonly<Record<string, DisciplineKind>> = {
@@ -27,7 +27,7 @@ export const queuePart: Part = {
   missing: word => `${word} needs rate or trace beside it: rate 10mbit ${word}`,
 }
 
-/** Returns the words of a queue; empty for the default. */
+/** Returns the text of a queue; empty for the default. */
 export function printQueue(queue: WrittenQueue): string {
   if (typeof queue === 'object') return DISCIPLINES[queue.kind].print(queue.params)
   return queue === 'head' ? 'drophead' : ''
@@ -44,7 +44,7 @@ export function queueOf(queue: WrittenQueue, limit: LimitSpec | undefined): Queu
   return queueParams(limit, queue)
 }
 
-/** Returns the words of a limit, with a space in front; empty for the default. */
+/** Returns the text of a limit, with a space in front; empty for the default. */
 export function limitWords({ packets, bytes }: LimitSpec = {}): string {
   const most = packets === undefined || packets === 1000 ? '' : ` limit ${packets}`
   return bytes === undefined ? most : `${most} limit ${formatSize(bytes)}`

@@ -38,23 +38,13 @@ interface FaultSpec {
 }
 
 /** At most one of first, nth and every; `after`, in ns, alone or with one of them. */
-interface When {
-  readonly first?: number
-  readonly nth?: number
-  readonly every?: number
-  readonly after?: number
-}
+type When = { readonly [K in keyof FaultWhen]: number }
 
-interface FaultParams {
+/** What is not asked for is 0. */
+interface FaultParams extends Required<When> {
   readonly action: FaultSpec['action']
-  /** ns, of a delay */
   readonly time: number
   readonly filter: WireFilter | undefined
-  readonly first: number
-  readonly nth: number
-  readonly every: number
-  /** ns */
-  readonly after: number
   /** Called at each hit. */
   readonly onHit: (() => void) | undefined
 }

@@ -37,9 +37,9 @@ export interface QueueSpec {
 
 export type QueueKind = 'tail' | 'head' | QueueSpec
 
-/** How a discipline is written and made. `S` is what its words say. */
+/** A kind of discipline, like a StageKind. `S` is its spec. */
 export interface DisciplineKind<S = unknown> {
-  /** Reads what follows its word. */
+  /** Reads the text after its keyword. */
   read(c: Cursor): S
   print(spec: S): string
   /** Returns the queue, whose defaults may depend on its limit. */
@@ -94,8 +94,8 @@ export class PacketQueue extends LimitedQueue {
   }
 
   /**
-   * Takes the next packet that the discipline lets pass; undefined if none is left, or while the
-   * one before has not left.
+   * Takes the next packet that the discipline lets pass. Returns undefined if none is left, or
+   * while the packet before has not left.
    */
   take(): SkBuff | undefined {
     if (this.taken !== undefined) return undefined

@@ -16,7 +16,7 @@ import { join, trimmed } from '../spec/print.ts'
 import { formatRate, formatSize, parseRate, parseSize, sizeOf } from '../units.ts'
 import { type Impairment, impairment, type QueueEnv, type Wire } from '../wire.ts'
 import { limitWords, printQueue, queueOf, queuePart, type WrittenQueue } from './disciplines.ts'
-import { type QueueParams, QueueWire } from './queue.ts'
+import { type QueueKind, type QueueParams, QueueWire } from './queue.ts'
 
 export interface RateOptions extends Partial<QueueParams> {
   /** Bytes added to every packet on the line; may be negative. */
@@ -38,13 +38,11 @@ interface RateSpec {
   readonly queue?: WrittenQueue
 }
 
-export interface RateParams extends QueueParams {
+export interface RateParams extends RateSpec, QueueParams {
   /** Time of a byte on the line, ns. */
   readonly byteTime: number
-  readonly overhead: number
-  readonly cell: number
-  readonly cellOverhead: number
   readonly burst: number
+  readonly queue: QueueKind
 }
 
 /** A line, which a port of a lan shares (lan/port/line.ts). */
@@ -137,9 +135,9 @@ export const rateKind: StageKind<RateSpec> = {
     const line = trimmed(`rate ${formatRate(bits)}`, [overhead, cell, cellOverhead], [0, 0, 0], String)
     return join([line, burst !== undefined && `burst ${formatSize(burst)}`, printQueue(queue)])
   },
-  build({ bits, overhead, cell, cellOverhead, burst = 0, queue }, { words, limit }) {
-    const byteTime = (8 * NSEC_PER_SEC) / bits
-    const params: RateParams = { ...queueOf(queue, limit), byteTime, overhead, cell, cellOverhead, burst }
+  build({ queue, ...line }, { words, limit }) {
+    const { bits, cell, cellOverhead, burst = 0 } = line
+    const params: RateParams = { ...line, ...queueOf(queue, limit), byteTime: (8 * NSEC_PER_SEC) / bits, burst }
     if (cell < 0 || burst < 0) throw new UsageError('rate: cell and burst must not be negative')
     if (cell + cellOverhead < 0) throw new UsageError('rate: a cell must not be shorter than 0 bytes')
     return impairment('rate', params, (p, next, env) => new RateWire(p, next, env), { words })

@@ -118,7 +118,7 @@ class Red implements Discipline {
   }
 }
 
-/** What the words say; the rest has defaults. */
+/** The values in its text; absent ones have defaults. */
 type RedSpec = Partial<Pick<RedParams, 'min' | 'max' | 'probability'>> & Pick<RedParams, 'ecn'>
 
 export const redKind: DisciplineKind<RedSpec> = {
