@@ -85,7 +85,10 @@ export function tap(asked = {}) {
   const peers = Object.entries(others).filter(([, { peer }]) => peer !== undefined)
   // V8's trace reports the time of each garbage collection.
   const library = options => net => [
-    ...[process.execPath, '--trace-gc', `${root}bench/tap-relay.mjs`, ...options],
+    process.execPath,
+    '--trace-gc',
+    `${root}bench/tap-relay.mjs`,
+    ...options,
     ...ends(net, '/'),
   ]
   return Object.fromEntries([

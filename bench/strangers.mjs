@@ -28,7 +28,13 @@ const cable = { command: (_net, ends) => ['cable', ...ends] }
 const lan = {
   stderr: TO_FILE,
   command: ({ directory, stranger }, ends) => [
-    ...['lan', '--negotiation', '0', '--config', CONFIG, '--leases', `${directory}/leases`],
+    'lan',
+    '--negotiation',
+    '0',
+    '--config',
+    CONFIG,
+    '--leases',
+    `${directory}/leases`,
     ...ends,
     `${stranger}/${STRANGER}`,
   ],

@@ -105,8 +105,17 @@ async function pictureDriver(browser) {
 /** A cable whose wire follows a scenario. */
 async function pictureControls(browser) {
   const steps = [
-    ...['repeat: 1min', 'steps:', '  - at: 0s', '    wire: preset lte', '  - at: 20s', '    wire: preset 3g'],
-    ...['  - at: 40s', '    carrier: off', '  - at: 43s', '    carrier: on', ''],
+    'repeat: 1min',
+    'steps:',
+    '  - at: 0s',
+    '    wire: preset lte',
+    '  - at: 20s',
+    '    wire: preset 3g',
+    '  - at: 40s',
+    '    carrier: off',
+    '  - at: 43s',
+    '    carrier: on',
+    '',
   ]
   writeFileSync(join(directory, 'commute.yaml'), steps.join('\n'))
   const { child, address } = await startVnet('cable', `${left}/ca`, `${right}/cb`, '--scenario', 'commute.yaml')

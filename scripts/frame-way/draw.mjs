@@ -29,7 +29,8 @@ async function measure(netns) {
   execFileSync('ip', ['netns', 'add', netns])
   const inside = (command, ...args) =>
     spawn('ip', ['netns', 'exec', netns, command, ...args], {
-      ...{ stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, STAMPS: file } },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, STAMPS: file },
     })
   try {
     const vnet = collecting(inside(process.execPath, path('../../dist/vnet.js'), '-q', path('stamped-snull.mjs')))

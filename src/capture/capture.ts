@@ -207,7 +207,8 @@ export class Capture {
     this.#sides.push(transmit, receive)
     this.#blocks.kept = room + this.#sides.length * STATISTICS_MAX
     const captured: CapturedDevice = {
-      ...{ transmit, receive },
+      transmit,
+      receive,
       record: (skb, to, time, comment) => this.#record(skb, to, time, comment),
     }
     this.#devices.set(dev, { ...captured, dev, untap: DeviceTap.add(dev, captured) })

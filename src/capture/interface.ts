@@ -26,7 +26,9 @@ export function interfaceOf(dev: NetDevice, flags: number, options: InterfaceOpt
   const other = peer === undefined ? '' : `, ${isSent ? 'to' : 'from'} ${peer.name}`
   const speed = dev.linkKsettings?.speed
   return {
-    ...{ name: dev.logPrefix + dev.name, snaplen, mac: dev.devAddr },
+    name: dev.logPrefix + dev.name,
+    snaplen,
+    mac: dev.devAddr,
     description: `${driver ?? 'vnet'}: ${isSent ? 'sent' : 'received'} by the kernel${place}${other}`,
     ...(speed !== undefined && speed > 0 && { speed: speed * 1_000_000 }),
     ...(filter !== undefined && { filter: filter.text }),

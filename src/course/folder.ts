@@ -94,7 +94,12 @@ export function writeExercise(parent: string, { name }: Exercise): { path: strin
 function jsconfig(): string {
   const types = (name: string) => [join(COURSE, '../dist', name)]
   const compilerOptions = {
-    ...{ checkJs: true, strict: true, module: 'nodenext', target: 'esnext', noEmit: true, skipLibCheck: true },
+    checkJs: true,
+    strict: true,
+    module: 'nodenext',
+    target: 'esnext',
+    noEmit: true,
+    skipLibCheck: true,
     types: [],
     paths: { vnet: types('index.d.ts'), 'vnet/testing': types('testing/index.d.ts') },
   }

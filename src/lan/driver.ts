@@ -85,7 +85,9 @@ export function lan(options: LanOptions = {}): Driver<LanParams> {
   let uplink: Uplink | undefined
   let reload: (() => void) | undefined
   const setupOf = (values: ParamValues<LanParams>) => ({
-    ...{ hosts, count: values.hosts, oui: values.oui },
+    hosts,
+    count: values.hosts,
+    oui: values.oui,
     config: configOf(file, values, values.serve || (uplink?.addresses.length ?? 0) === 0),
   })
   return defineDriver({

@@ -11,7 +11,16 @@ const DUID_MAX = 130
 
 /** Other types are logged as numbers. */
 const TYPES: Readonly<Record<number, string>> = {
-  ...{ 1: 'A', 2: 'NS', 5: 'CNAME', 6: 'SOA', 12: 'PTR', 15: 'MX', 16: 'TXT', 28: 'AAAA', 33: 'SRV', 65: 'HTTPS' },
+  1: 'A',
+  2: 'NS',
+  5: 'CNAME',
+  6: 'SOA',
+  12: 'PTR',
+  15: 'MX',
+  16: 'TXT',
+  28: 'AAAA',
+  33: 'SRV',
+  65: 'HTTPS',
   255: 'ANY',
 }
 const RCODES: Readonly<Record<number, string>> = { 0: 'NODATA', 1: 'FORMERR', 3: 'NXDOMAIN', 5: 'REFUSED' }
@@ -35,7 +44,13 @@ export function solicitLine(name: string, mac: Uint8Array): string {
 
 /** Messages to which only a stateful server replies (RFC 8415 sec. 7.3). */
 const STATEFUL: Readonly<Record<number, string>> = {
-  ...{ 1: 'SOLICIT', 3: 'REQUEST', 4: 'CONFIRM', 5: 'RENEW', 6: 'REBIND', 8: 'RELEASE', 9: 'DECLINE' },
+  1: 'SOLICIT',
+  3: 'REQUEST',
+  4: 'CONFIRM',
+  5: 'RENEW',
+  6: 'REBIND',
+  8: 'RELEASE',
+  9: 'DECLINE',
 }
 
 /**

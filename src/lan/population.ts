@@ -41,7 +41,11 @@ export function populate(
   for (const host of all) checkTcp(host)
   const dhcp = config.dhcp && dhcpConfig(config.dhcp)
   const options = {
-    ...{ network, network6, count, oui, services },
+    network,
+    network6,
+    count,
+    oui,
+    services,
     hosts: all.filter(host => host.count === undefined),
     ranges: all.flatMap(rangeOf),
     gateway: { ...config.gateway, services, on: gateway },

@@ -67,8 +67,15 @@ export function routerAdvertisement(ra: RouterAdvert): Uint8Array {
   const flags = (ra.managed ? MANAGED : 0) | (ra.other ? OTHER : 0)
   const domains = (dnssl?.domains ?? []).flatMap(domain => [...(nameOf(domain) ?? [])])
   return Uint8Array.from([
-    ...[NDISC_ROUTER_ADVERTISEMENT, 0, 0, 0, ra.hopLimit, flags, ...word(ra.lifetime)],
-    ...[...long(ra.reachableTimeMs), ...long(ra.retransTimerMs)],
+    NDISC_ROUTER_ADVERTISEMENT,
+    0,
+    0,
+    0,
+    ra.hopLimit,
+    flags,
+    ...word(ra.lifetime),
+    ...long(ra.reachableTimeMs),
+    ...long(ra.retransTimerMs),
     ...(mac === undefined ? [] : option(ND_OPT_SOURCE_LL_ADDR, [...mac])),
     ...(mtu === undefined ? [] : option(ND_OPT_MTU, [0, 0, ...long(mtu)])),
     ...prefixes.flatMap(prefixInformation),

@@ -143,7 +143,8 @@ export class Frames implements Source {
       number: this.#number,
       time: seconds * 1000 + nanoseconds / 1e6,
       id: this.#id,
-      ...{ way: wayOf(packet), queue },
+      way: wayOf(packet),
+      queue,
       dropped: dropped === undefined ? undefined : printable(dropped),
       ...this.#words.of(packet),
     }
@@ -157,7 +158,9 @@ export class Frames implements Source {
     this.#rows = []
     this.#skipped = 0
     const message = (missed: number): FeedMessage => ({
-      ...{ type: this.#type, id: this.#id, frames },
+      type: this.#type,
+      id: this.#id,
+      frames,
       skipped: skipped + missed,
     })
     const usual = pack(message(0))

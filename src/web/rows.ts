@@ -35,9 +35,16 @@ function deviceRow(device: FoundDevice): DeviceRow {
   return {
     id: deviceId(device),
     label: printable(netns === undefined ? name : `${netns}/${name}`),
-    ...{ name, driver, mac, mtu },
+    name,
+    driver,
+    mac,
+    mtu,
     isUp: (flags & IFF_UP) !== 0,
-    ...{ carrier, isCut, txQueues, rxQueues, faults },
+    carrier,
+    isCut,
+    txQueues,
+    rxQueues,
+    faults,
   }
 }
 

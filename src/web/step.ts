@@ -31,7 +31,9 @@ function stepInfo({ vnet, pid }: FoundDevice, { number, device, next, queue, fra
   return {
     id: deviceId({ vnet, pid, ...device }),
     step: number as StepInfo['step'],
-    ...{ next, queue, source },
+    next,
+    queue,
+    source,
     frame: frame && new FrameWords().of({ bytes, at: 0, capturedLength: bytes.length, originalLength }),
   }
 }

@@ -84,8 +84,8 @@ function parseStep<T>(
   }
   return {
     at: parseDuration(at),
-    ...{ ab: stagesOf(ab, 'ab', ab === wire ? 'wire' : 'wire-ab') },
-    ...{ ba: stagesOf(ba, 'ba', ba === wire ? 'wire' : 'wire-ba') },
+    ab: stagesOf(ab, 'ab', ab === wire ? 'wire' : 'wire-ab'),
+    ba: stagesOf(ba, 'ba', ba === wire ? 'wire' : 'wire-ba'),
     ...(carrier !== undefined && { carrier: carrier === true || carrier === 'on' }),
   }
 }

@@ -26,7 +26,9 @@ function loop() {
   /** Work of `steps` steps of `cost` ns each. */
   function work(name: string, share: Work['share'], steps: number, { cost = STEP_NS, privileged = false } = {}): Steps {
     return {
-      ...{ share, privileged, waited: 0 },
+      share,
+      privileged,
+      waited: 0,
       step() {
         done.push(name)
         now += cost
@@ -147,7 +149,8 @@ test('deleted work gets no further step, even if another step deleted it', () =>
   const { turns, work, turn } = loop()
   const [one, other] = [work('a', 1, 5), work('b', 1, 5)]
   const deleting: Work = {
-    ...{ share: 2, privileged: false },
+    share: 2,
+    privileged: false,
     step() {
       turns.delete(one)
       turns.delete(deleting)

@@ -9,21 +9,23 @@ describe('parseOptions', () => {
   test('selects every part, its candidates and its metrics, three rounds of one second, by default', () => {
     const options = parsed()
     expect(options.parts).toEqual([
-      ...[
-        'cable',
-        'tap',
-        'open',
-        'snull',
-        'loop',
-        'one-end',
-        'busy',
-        'cables',
-        'queues',
-        'neighbour',
-        'control',
-        'lan',
-      ],
-      ...['wire', 'capture', 'web', 'strangers', 'memory'],
+      'cable',
+      'tap',
+      'open',
+      'snull',
+      'loop',
+      'one-end',
+      'busy',
+      'cables',
+      'queues',
+      'neighbour',
+      'control',
+      'lan',
+      'wire',
+      'capture',
+      'web',
+      'strangers',
+      'memory',
     ])
     expect(options).toMatchObject({ rounds: 3, seconds: 1, memory: true, json: undefined })
     expect(candidatesOf(options, 'cable')).toEqual(

@@ -28,8 +28,18 @@ async function allocated(run: () => void): Promise<number> {
 
 const file = new Uint8Array(1000 + SLICE * (LENGTH + PACKET_OVERHEAD))
 const packet = {
-  ...{ seconds: 1_700_000_000, nanoseconds: 0, interfaceIndex: 0, bytes: new Uint8Array(LENGTH), at: 0 },
-  ...{ capturedLength: LENGTH, originalLength: LENGTH, flags: 1, dropCount: 0, packetId: 0, queue: 0, verdict: 2 },
+  seconds: 1_700_000_000,
+  nanoseconds: 0,
+  interfaceIndex: 0,
+  bytes: new Uint8Array(LENGTH),
+  at: 0,
+  capturedLength: LENGTH,
+  originalLength: LENGTH,
+  flags: 1,
+  dropCount: 0,
+  packetId: 0,
+  queue: 0,
+  verdict: 2,
 }
 
 /** Writes a slice of packets and returns the end of the file. */

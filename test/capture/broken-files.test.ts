@@ -5,8 +5,11 @@ import { BIG, LITTLE, type Order, readAll } from '../support/capture-bytes.ts'
 
 const FRAME = [1, 2, 3, 4, 5]
 const pcapng = (order: Order) => [
-  ...[order.section(), order.interface(1, 0)],
-  ...[order.packet(0, 1n, FRAME), order.simplePacket(5, FRAME), order.packet(0, 2n, FRAME)],
+  order.section(),
+  order.interface(1, 0),
+  order.packet(0, 1n, FRAME),
+  order.simplePacket(5, FRAME),
+  order.packet(0, 2n, FRAME),
 ]
 const pcap = (order: Order) => [order.pcap(0xa1b2c3d4, 1), order.pcapPacket(1, 2, FRAME), order.pcapPacket(2, 3, FRAME)]
 

@@ -131,7 +131,10 @@ describe('a capture of a cable', () => {
       { side: 0, ns: 0, id: 2, bytes: [...frame(2)] },
       { side: 3, ns: 1_000_000, id: 1, bytes: [...frame(1)] },
       {
-        ...{ side: 0, ns: 1_000_000, id: 2, bytes: [...frame(2)] },
+        side: 0,
+        ns: 1_000_000,
+        id: 2,
+        bytes: [...frame(2)],
         comment: 'dropped: wire ab, stage 2 loss every 2 (seed 7, packet 2)',
       },
     ])

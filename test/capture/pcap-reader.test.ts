@@ -14,12 +14,24 @@ describe.each([
     expect(readAll([...file, ...order.pcapPacket(1, 0, [])])).toEqual({
       packets: [
         {
-          ...{ seconds: 4_000_000_000, nanoseconds: 999_999_000, hasTime: true, interfaceIndex: 0, linkType: 1 },
-          ...{ capturedLength: 5, originalLength: 105, frame: FRAME },
+          seconds: 4_000_000_000,
+          nanoseconds: 999_999_000,
+          hasTime: true,
+          interfaceIndex: 0,
+          linkType: 1,
+          capturedLength: 5,
+          originalLength: 105,
+          frame: FRAME,
         },
         {
-          ...{ seconds: 1, nanoseconds: 0, hasTime: true, interfaceIndex: 0, linkType: 1 },
-          ...{ capturedLength: 0, originalLength: 100, frame: [] },
+          seconds: 1,
+          nanoseconds: 0,
+          hasTime: true,
+          interfaceIndex: 0,
+          linkType: 1,
+          capturedLength: 0,
+          originalLength: 100,
+          frame: [],
         },
       ],
     })

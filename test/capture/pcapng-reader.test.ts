@@ -28,9 +28,21 @@ describe.each([
     expect(readAll([...order.section(), ...order.interface(1, 0), ...packet])).toEqual({
       packets: [
         {
-          ...{ seconds: 1_700_000_000, nanoseconds: 123_456_000, hasTime: true, interfaceIndex: 0, linkType: 1 },
-          ...{ capturedLength: 5, originalLength: 105, frame: FRAME, comments: ['a cömment', 'another'] },
-          ...{ flags: 0x8000_0a01, dropCount: 3, packetId: 0x1_0000_0002, queue: 7, verdictType: 1, verdict: 2 },
+          seconds: 1_700_000_000,
+          nanoseconds: 123_456_000,
+          hasTime: true,
+          interfaceIndex: 0,
+          linkType: 1,
+          capturedLength: 5,
+          originalLength: 105,
+          frame: FRAME,
+          comments: ['a cömment', 'another'],
+          flags: 0x8000_0a01,
+          dropCount: 3,
+          packetId: 0x1_0000_0002,
+          queue: 7,
+          verdictType: 1,
+          verdict: 2,
         },
       ],
     })

@@ -68,7 +68,8 @@ test('without an interface it captures whole vnets, leaves out those that refuse
   const command = start(file)
   await other.hears(CAPTURE)
   expect(await ended(command, one)).toEqual({
-    ...{ status: 0, stdout: '' },
+    status: 0,
+    stdout: '',
     stderr: 'capturing one\n0 frames captured, 0 lost\n',
   })
   expect(capturesOf(one)).toEqual([{ cmd: CAPTURE, dump: false, attributes: {} }])
@@ -88,7 +89,8 @@ test.each([
 ])('a refusal for %s is one line, and no file is made', async (_, names) => {
   vnet('one', 'only root may capture')
   expect(await runMain('capture', ...names, file)).toEqual({
-    ...{ status: 1, stdout: '' },
+    status: 1,
+    stdout: '',
     stderr: 'vnet: CAPTURE one: EPERM, operation not permitted; only root may capture\n',
   })
   expect(existsSync(file)).toBe(false)

@@ -579,7 +579,8 @@ describe('events', () => {
       },
     })
     expect(await runMain('events')).toEqual({
-      ...{ status: 1, stdout: '' },
+      status: 1,
+      stdout: '',
       stderr: expect.stringMatching(/^vnet: SUBSCRIBE: EPERM, .*; not today\n$/),
     })
   })
@@ -716,7 +717,8 @@ test('an ordinary user is refused the vnets of another user in one line', async 
   const geteuid = vi.spyOn(process, 'geteuid').mockReturnValue(1000)
   try {
     expect(await runMain('list', '--user', '1001')).toEqual({
-      ...{ status: 2, stdout: '' },
+      status: 2,
+      stdout: '',
       stderr: 'vnet: --user 1001: only root may query the vnets of another user (see vnet --help)\n',
     })
     expect((await runMain('list', '--user', '1000')).stderr).not.toContain('only root')

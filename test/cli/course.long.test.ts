@@ -98,7 +98,10 @@ describe('vnet check', () => {
     expect(status).toBe(0)
     expect(lines.map(line => JSON.parse(line))).toEqual(
       drop.checks.map(({ title, where }) => ({
-        ...{ exercise: '01-drop', file: '01-drop/driver.js', title, where },
+        exercise: '01-drop',
+        file: '01-drop/driver.js',
+        title,
+        where,
         ...(where === 'memory' ? { result: 'passed' } : { result: 'not run', why: '--memory-only' }),
       })),
     )

@@ -81,7 +81,10 @@ describe('a call of Wireshark', () => {
     expect([status, stderr]).toEqual([0, ''])
     expect(stdout.split('\n').map(line => line.replace(/.*\{value=(.*?)\}.*/, '$1'))).toEqual([
       expect.stringMatching(/^extcap \{version=[\d.]+\}\{help=file:\/\/.*\/docs\/capture\.md\}\{display=vnet\}$/),
-      ...['vnet-ca', 'vnet-red:cb', 'vnet', ''],
+      'vnet-ca',
+      'vnet-red:cb',
+      'vnet',
+      '',
     ])
   })
 

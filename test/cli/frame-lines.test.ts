@@ -53,9 +53,20 @@ test('JSON has the time in nanoseconds, the packet id and the reason', () => {
   expect(JSON.parse(lines.json('red/eth0', packet))).toEqual({
     event: 'frame',
     time: `${seconds}.000125999`,
-    ...{ interface: 'red/eth0', way: 'rx', queue: 1, id: 7, length: 47, gso: false, dropped: 'RX_CRC', text: UDP },
+    interface: 'red/eth0',
+    way: 'rx',
+    queue: 1,
+    id: 7,
+    length: 47,
+    gso: false,
+    dropped: 'RX_CRC',
+    text: UDP,
   })
   expect(JSON.parse(lines.json('a', captured(plain, { flags: OUTBOUND | TSO })))).toMatchObject({
-    ...{ way: 'tx', queue: 0, id: null, gso: true, dropped: null },
+    way: 'tx',
+    queue: 0,
+    id: null,
+    gso: true,
+    dropped: null,
   })
 })

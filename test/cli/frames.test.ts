@@ -206,7 +206,9 @@ test('a reader that is slow has the stream wait, and Ctrl-C still ends the comma
   const waits = vi.fn(() => (waits.mock.calls.length < 4 ? undefined : new Promise<void>(() => end())))
   const out = vi.fn()
   const io: Io = {
-    ...{ out, err: out, room: waits },
+    out,
+    err: out,
+    room: waits,
     onEnd(fn) {
       end = () => fn({ signal: 'SIGINT' })
       return () => {}

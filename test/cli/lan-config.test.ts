@@ -61,11 +61,13 @@ test('a malformed lease file is reported with its path', async () => {
 
 test('an error in the command line has no position and refers to the help', async () => {
   expect(await runMain('lan', '--network', '198.18.0.7/24')).toEqual({
-    ...{ status: 2, stdout: '' },
+    status: 2,
+    stdout: '',
     stderr: expect.stringMatching(/^vnet: network: expected .*, got '198\.18\.0\.7\/24' \(see vnet --help\)\n$/),
   })
   expect(await runMain('lan', '--config', file('lan.yaml', ''), '--network', '198.18.0.0/24')).toMatchObject({
-    ...{ status: 2, stdout: '' },
+    status: 2,
+    stdout: '',
     stderr: 'vnet: --config describes the network: remove --network and --network6 (see vnet --help)\n',
   })
 })

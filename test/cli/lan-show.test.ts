@@ -157,18 +157,26 @@ describe('the output', () => {
           interfaces: ['eth9', 'red/eth8'],
           hosts: [
             {
-              ...{ name: 'gateway', mac: '02:4c:4e:12:00:01', router: true },
+              name: 'gateway',
+              mac: '02:4c:4e:12:00:01',
+              router: true,
               addresses: ['198.18.0.1', 'fe80::4c:4eff:fe12:1'],
             },
             { name: null, mac: '02:00:00:00:00:09', addresses: ['198.18.0.7'], router: false },
           ],
           leases: [
             {
-              ...{ address: '198.18.0.100', mac: '02:00:00:00:00:09', clientId: '01:02', hostname: 'laptop' },
+              address: '198.18.0.100',
+              mac: '02:00:00:00:00:09',
+              clientId: '01:02',
+              hostname: 'laptop',
               expires: null,
             },
             {
-              ...{ address: '198.18.0.101', mac: '02:00:00:00:00:0a', clientId: null, hostname: null },
+              address: '198.18.0.101',
+              mac: '02:00:00:00:00:0a',
+              clientId: null,
+              hostname: null,
               expires: '2026-11-20T18:00:00Z',
             },
           ],
@@ -267,7 +275,8 @@ describe('the vnets that are asked', () => {
     vnet({ [GET_SEGMENT]: refuse(EPERM) })
     const { status, stdout, stderr } = await runMain('lan', 'show', '--json')
     expect([status, stdout, stderr]).toEqual([
-      ...[1, ''],
+      1,
+      '',
       expect.stringMatching(/^vnet: GET_SEGMENT eth9: EPERM, .*; not here\n$/),
     ])
   })

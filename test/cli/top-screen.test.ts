@@ -52,7 +52,7 @@ function open() {
     key => keys.push(key),
     () => changes++,
   )
-  return { process, keys, screen, changes: () => changes, ...{ stdin: process.stdin, stdout: process.stdout } }
+  return { process, keys, screen, changes: () => changes, stdin: process.stdin, stdout: process.stdout }
 }
 
 /** Types text and waits until it was read. */

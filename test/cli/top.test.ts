@@ -47,13 +47,27 @@ function reading(devices: readonly TopDevice[], used = 0, at = 0): Reading {
 
 function row(name: string, fields: Partial<TopRow> = {}): TopRow {
   return {
-    ...{ name, driver: 'snull', state: 'up', tx: 0, txBytes: 0, rx: 0, rxBytes: 0 },
-    ...{ drops: 0, reasons: [], queues: 1, stopped: 0, held: 0, cpu: 0, ...fields },
+    name,
+    driver: 'snull',
+    state: 'up',
+    tx: 0,
+    txBytes: 0,
+    rx: 0,
+    rxBytes: 0,
+    drops: 0,
+    reasons: [],
+    queues: 1,
+    stopped: 0,
+    held: 0,
+    cpu: 0,
+    ...fields,
   }
 }
 
 const content = (rows: readonly TopRow[], view: Partial<View> = {}, problems: readonly string[] = []) => ({
-  ...{ rows, problems, view: { ...FIRST_VIEW, ...view } },
+  rows,
+  problems,
+  view: { ...FIRST_VIEW, ...view },
 })
 
 /** Presses keys: characters, or names in an object. */

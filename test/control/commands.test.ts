@@ -164,7 +164,11 @@ describe('parameters', () => {
     expect(answers.map(({ name }) => name)).toEqual(Object.keys(values))
     const byName = new Map(answers.map(answer => [answer.name, answer]))
     expect(byName.get('lockup')).toEqual({
-      ...{ driver: 'snull', name: 'lockup', value: '0', type: 'int', live: true },
+      driver: 'snull',
+      name: 'lockup',
+      value: '0',
+      type: 'int',
+      live: true,
       description: driver.params.lockup.description,
     })
     expect(byName.get('poolSize')).toMatchObject({ value: '64', range: '1 to 65536', live: false })
@@ -275,7 +279,10 @@ describe('IOCTL', () => {
     const address = 0x7fff_1234_5678n
     // At the address of the caller, which stays as it is.
     expect(perform(at(address))).toEqual({
-      ...{ result: 4, ifreq: ifreqTo('sn0', address), data: Uint8Array.of(1, 2, 3, 9), dataOffset: 0 },
+      result: 4,
+      ifreq: ifreqTo('sn0', address),
+      data: Uint8Array.of(1, 2, 3, 9),
+      dataOffset: 0,
     })
     expect(perform(ioctl(1, 1, 2, 3, 4))).toEqual({ result: 0, ifreq: ifreqTo('sn0', 0x1000n), dataOffset: 0 })
   })

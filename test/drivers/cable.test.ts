@@ -66,8 +66,11 @@ describe('the cable driver', () => {
   test('a cable passes offloads on unchanged', async () => {
     const { portA, portB } = await cable()
     const info = {
-      ...{ ipSummed: CHECKSUM_PARTIAL, csumStart: 34, csumOffset: 16 },
-      ...{ gsoSize: 1448, gsoType: SKB_GSO_TCPV4 },
+      ipSummed: CHECKSUM_PARTIAL,
+      csumStart: 34,
+      csumOffset: 16,
+      gsoSize: 1448,
+      gsoType: SKB_GSO_TCPV4,
     }
     portA.transmit(octets(30_000), 0, info)
     portA.drain()
@@ -180,7 +183,17 @@ describe('the carrier', () => {
 
   test('an end that is up has a carrier if its peer is up and the cable whole, after events in any order', async () => {
     const event = fc.constantFrom(
-      ...['up a', 'down a', 'up b', 'down b', 'up a', 'up b', 'delete a', 'delete b', 'cut a', 'cut b', 'plug a'],
+      'up a',
+      'down a',
+      'up b',
+      'down b',
+      'up a',
+      'up b',
+      'delete a',
+      'delete b',
+      'cut a',
+      'cut b',
+      'plug a',
       'plug b',
     )
     await fc.assert(

@@ -54,7 +54,10 @@ describe('a cable with a receive filter', () => {
     const { a, b, passing, conserved } = await filtering()
     passing(OTHER, OTHER, group(1))
     expect(linkStats64(b.getStats64())).toMatchObject({
-      ...{ rxOtherhostDropped: 3, rxDropped: 0, rxErrors: 0, rxPackets: 0 },
+      rxOtherhostDropped: 3,
+      rxDropped: 0,
+      rxErrors: 0,
+      rxPackets: 0,
     })
     expect(linkStats64(a.getStats64())).toMatchObject({ txPackets: 3, txDropped: 0, rxOtherhostDropped: 0 })
     expect([b.counters.drops().rx[SKB_DROP_REASON_OTHERHOST], a.counters.drops().tx.some(n => n > 0)]).toEqual([

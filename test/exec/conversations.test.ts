@@ -54,7 +54,10 @@ function ask(to = vnet): (number | string)[] {
   const results: (number | string)[] = []
   const seq = conversations.nextSeq()
   conversations.ask({
-    ...{ vnet: to, requester: undefined, octets: message(0x3f0, seq), seqs: [seq] },
+    vnet: to,
+    requester: undefined,
+    octets: message(0x3f0, seq),
+    seqs: [seq],
     onMessage: () => results.push('reply') > 0,
     onEnd: result => void results.push(result),
   })
@@ -152,7 +155,10 @@ test('an exception in the handler of a reply ends the conversation with EIO and 
   const results: number[] = []
   const seq = conversations.nextSeq()
   conversations.ask({
-    ...{ vnet, requester: undefined, octets: message(0x3f0, seq), seqs: [seq] },
+    vnet,
+    requester: undefined,
+    octets: message(0x3f0, seq),
+    seqs: [seq],
     onMessage: () => {
       throw defect
     },

@@ -96,7 +96,10 @@ test('no event ends the monitor, grows memory without bound, or hides the event 
     onLink: (_: number, { ifindex }: { ifindex: number }) => {
       if (ifindex === GOOD) told++
     },
-    ...{ onAddress() {}, onLost() {}, onError() {}, onNsidGone() {} },
+    onAddress() {},
+    onLost() {},
+    onError() {},
+    onNsidGone() {},
     // After a lost event, the state is read again.
     onOverrun: () => void told++,
   }

@@ -23,10 +23,19 @@ bytes.set(Buffer.from(ARP, 'hex'))
 
 /** Packets whose lengths need every padding, with all options, on two interfaces. */
 const packets = Array.from({ length: 50 }, (_, i) => ({
-  ...{ seconds: 1_700_000_000 + i, nanoseconds: 999_999_999 - i, interfaceIndex: i % 2 },
-  ...{ bytes, at: 0, capturedLength: 42 + 31 * i, originalLength: 42 + 31 * i + (i % 3) },
-  ...{ flags: FLAG_INBOUND | FLAG_TCP_SEGMENTATION_OFFLOADED, packetId: i, queue: 0, dropCount: i },
-  ...{ verdict: TC_ACT_SHOT, comments: i % 2 === 0 ? ['lost: loss 1%'] : [] },
+  seconds: 1_700_000_000 + i,
+  nanoseconds: 999_999_999 - i,
+  interfaceIndex: i % 2,
+  bytes,
+  at: 0,
+  capturedLength: 42 + 31 * i,
+  originalLength: 42 + 31 * i + (i % 3),
+  flags: FLAG_INBOUND | FLAG_TCP_SEGMENTATION_OFFLOADED,
+  packetId: i,
+  queue: 0,
+  dropCount: i,
+  verdict: TC_ACT_SHOT,
+  comments: i % 2 === 0 ? ['lost: loss 1%'] : [],
 }))
 
 function pcapng(): Uint8Array {
@@ -52,8 +61,14 @@ function pcap(): Uint8Array {
 /** The packets as they come out of a classic pcap file with timestamps of that resolution. */
 const expected = (resolution: number) =>
   packets.map(({ seconds, nanoseconds, capturedLength, originalLength }) => ({
-    ...{ seconds, nanoseconds: nanoseconds - (nanoseconds % resolution), hasTime: true, interfaceIndex: 0 },
-    ...{ linkType: 1, capturedLength, originalLength, frame: [...bytes.subarray(0, capturedLength)] },
+    seconds,
+    nanoseconds: nanoseconds - (nanoseconds % resolution),
+    hasTime: true,
+    interfaceIndex: 0,
+    linkType: 1,
+    capturedLength,
+    originalLength,
+    frame: [...bytes.subarray(0, capturedLength)],
   }))
 
 test.each([

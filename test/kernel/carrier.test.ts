@@ -172,8 +172,14 @@ describe('vnet cut', () => {
     await stopConserved(vnet)
     await ended
     expect(events.filter(event => !/ (up|down|unregistered)$/.test(event)).slice(0, 8)).toEqual([
-      ...['left cut', 'left carrier-off', 'right cut', 'right carrier-off'],
-      ...['right plugged', 'right carrier-on', 'left plugged', 'left carrier-on'],
+      'left cut',
+      'left carrier-off',
+      'right cut',
+      'right carrier-off',
+      'right plugged',
+      'right carrier-on',
+      'left plugged',
+      'left carrier-on',
     ])
   })
 })

@@ -48,7 +48,8 @@ afterEach(() => own.remove())
 /** Starts a vnet that reports what it holds. 64 queues make a dump long. */
 async function running(): Promise<Running> {
   const vnet = await spawnVnet(['snull', '--txqs', '64', '--rxqs', '64', '--json'], {
-    ...{ ...holding(join(directory, 'held')), within: ['ip', 'netns', 'exec', netns.name] },
+    ...holding(join(directory, 'held')),
+    within: ['ip', 'netns', 'exec', netns.name],
   })
   path = readDirectories().find(({ pid }) => pid === vnet.pid)!.vnet
   return vnet

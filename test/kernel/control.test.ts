@@ -159,7 +159,10 @@ describe('statistics', () => {
     expect(second).toMatchObject({ name: 'two', netns: 'red' })
     const stats = (await client.stats(vnet, first!))!
     expect(stats).toMatchObject({
-      ...{ name: 'one', netns: undefined, rxQueues: 2, drops: { tx: { NOT_SPECIFIED: 5 }, rx: {} } },
+      name: 'one',
+      netns: undefined,
+      rxQueues: 2,
+      drops: { tx: { NOT_SPECIFIED: 5 }, rx: {} },
       total: { txPackets: 5, txBytes: 300, txDropped: 5, rxPackets: 0 },
       kernel: { txPackets: 5, txBytes: 300, txDropped: 0 },
     })

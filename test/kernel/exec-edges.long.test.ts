@@ -151,8 +151,16 @@ test('an ordinary user’s program cannot gain rights, root’s can', async () =
 test('the program controls its terminal as without vnet exec: Ctrl-C, Ctrl-Z, fg, size and settings', async () => {
   const terminal = ['python3', path('../support/exec/terminal.py')]
   const seen = [
-    ...['descriptors []', 'ready', 'interrupted', 'stopped 20', 'continued', 'size 40 100', 'status 5 echo False'],
-    ...['asleep', 'signal 2 echo True', ''],
+    'descriptors []',
+    'ready',
+    'interrupted',
+    'stopped 20',
+    'continued',
+    'size 40 100',
+    'status 5 echo False',
+    'asleep',
+    'signal 2 echo True',
+    '',
   ]
   for (const words of [['env'], EXEC]) {
     const { status, stdout } = await outcome(netns.spawn([...terminal, ...words]))

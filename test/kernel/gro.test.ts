@@ -26,8 +26,18 @@ afterEach(() => own.remove())
 
 /** A cable with offloads at its right end only, and addresses at both. */
 const args = (left: string, right: string) => [
-  ...['cable', `${near.name}/left`, `${far.name}/right`, '--no-offload=left', '--gro', '--json'],
-  ...['--address', `left=${left}`, '--address', `right=${right}`, '--txqueuelen', '10000'],
+  'cable',
+  `${near.name}/left`,
+  `${far.name}/right`,
+  '--no-offload=left',
+  '--gro',
+  '--json',
+  '--address',
+  `left=${left}`,
+  '--address',
+  `right=${right}`,
+  '--txqueuelen',
+  '10000',
 ]
 
 test.each(['IPv4', 'IPv6'])(
@@ -75,8 +85,12 @@ test('GRO does not merge a corrupted segment, and the kernel drops it by its che
     const frame = buildFrame({
       packet: {
         ...plain,
-        ...{ source: address('192.0.2.1'), destination: address('192.0.2.2') },
-        ...{ kind: 'tcp', identification: i, sequence: 1000 * i, flags: 0x10 },
+        source: address('192.0.2.1'),
+        destination: address('192.0.2.2'),
+        kind: 'tcp',
+        identification: i,
+        sequence: 1000 * i,
+        flags: 0x10,
         payload: new Array(1000).fill(i),
       },
       tags: [],

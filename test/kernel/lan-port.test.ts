@@ -45,8 +45,15 @@ describe('with a carrier', () => {
       link_type: 'ether',
       address: '00:1b:21:0a:0b:0c',
       broadcast: 'ff:ff:ff:ff:ff:ff',
-      ...{ mtu: 1500, min_mtu: 68, txqlen: 1000, num_tx_queues: 1, num_rx_queues: 1, promiscuity: 0 },
-      ...{ operstate: 'UP', linkmode: 'DEFAULT', group: 'default' },
+      mtu: 1500,
+      min_mtu: 68,
+      txqlen: 1000,
+      num_tx_queues: 1,
+      num_rx_queues: 1,
+      promiscuity: 0,
+      operstate: 'UP',
+      linkmode: 'DEFAULT',
+      group: 'default',
     })
     expect(link.flags.toSorted()).toEqual(['BROADCAST', 'LOWER_UP', 'MULTICAST', 'UP'])
     await stopLan(vnet)
@@ -56,9 +63,23 @@ describe('with a carrier', () => {
     const vnet = await startLan(near, 'eth9', '--negotiation', '0')
     await until(hasCarrier)
     const said = {
-      ...{ type: '1', addr_len: '6', flags: '0x1003', operstate: 'up', carrier: '1', dormant: '0', testing: '0' },
-      ...{ link_mode: '0', speed: '1000', duplex: 'full', mtu: '1500', tx_queue_len: '1000', netdev_group: '0' },
-      ...{ carrier_up_count: '1', dev_id: '0x0', dev_port: '0', broadcast: 'ff:ff:ff:ff:ff:ff' },
+      type: '1',
+      addr_len: '6',
+      flags: '0x1003',
+      operstate: 'up',
+      carrier: '1',
+      dormant: '0',
+      testing: '0',
+      link_mode: '0',
+      speed: '1000',
+      duplex: 'full',
+      mtu: '1500',
+      tx_queue_len: '1000',
+      netdev_group: '0',
+      carrier_up_count: '1',
+      dev_id: '0x0',
+      dev_port: '0',
+      broadcast: 'ff:ff:ff:ff:ff:ff',
       // NET_ADDR_SET: that of a card is 0, which a TAP does not have.
       addr_assign_type: '3',
     }

@@ -250,7 +250,8 @@ test('a reload keeps connections, on which a host may send unasked, and opens ne
     ['--config', path],
   )
   const client = near.spawn([
-    ...['python3', '-uc'],
+    'python3',
+    '-uc',
     `import socket; s = socket.create_connection(('198.18.0.77', 80), 60).makefile(); [print(line) for line in s]`,
   ])
   const said = lines(client)

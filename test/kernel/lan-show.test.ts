@@ -99,7 +99,8 @@ describe('vnet lan show', () => {
   test('vnet lan show reports that the vnet of another driver has no segment', async () => {
     const vnet = await spawnVnet(['--name', 'w0', '--json'], { within: ['ip', 'netns', 'exec', near.name] })
     expect(await vnetIn('lan', 'show')).toMatchObject({
-      ...{ status: 1, stdout: '' },
+      status: 1,
+      stdout: '',
       stderr: expect.stringContaining('no vnet here has a segment'),
     })
     expect((await vnetIn('lan', 'show', 'w0')).stderr).toMatch(

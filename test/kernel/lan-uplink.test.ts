@@ -71,7 +71,9 @@ async function stop(vnet: Running): Promise<string[]> {
 }
 
 const end = (netns: Netns, octet: number): End => ({
-  ...{ netns, address: `198.18.0.${octet}`, reachedAt: `198.18.0.${octet}` },
+  netns,
+  address: `198.18.0.${octet}`,
+  reachedAt: `198.18.0.${octet}`,
 })
 
 const WAYS: readonly (readonly [string, readonly string[]])[] = [...BOTH_WAYS, ['with GRO', ['--gro']]]
@@ -297,7 +299,7 @@ describe('an uplink in a namespace that has no such interface', () => {
 
 describe('an invalid uplink', () => {
   const refused = async (uplink: string, port = `${near.name}/eth9`) => {
-    const { status, stderr } = await runMain(...['lan', port, '--uplink', uplink])
+    const { status, stderr } = await runMain('lan', port, '--uplink', uplink)
     expect(stderr.trim().split('\n').length).toBe(1)
     return [status, stderr.trim()]
   }

@@ -134,7 +134,9 @@ print(len(udp(19)) <= 512)
       await address(netns, name, octet)
     }
     const [client, server] = ends.map(([netns, , octet]) => ({
-      ...{ netns, address: `198.18.0.${octet}`, reachedAt: `198.18.0.${octet}` },
+      netns,
+      address: `198.18.0.${octet}`,
+      reachedAt: `198.18.0.${octet}`,
     })) as [Parameters<typeof tcpExchange>[0], Parameters<typeof tcpExchange>[1]]
     const { sent, received } = await tcpExchange(client, server, 2_000_000)
     expect(received).toEqual(sent)

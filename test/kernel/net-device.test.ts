@@ -65,8 +65,13 @@ const start = () => startVnet(['loop', '--netns', netns.name, '--json', '-v'])
 test('`ip link` shows what etherSetup filled in', async () => {
   const vnet = await start()
   expect(shownLink(netns, 'vnet0')).toMatchObject({
-    ...{ link_type: 'ether', mtu: 1500, min_mtu: 68, max_mtu: 65521, txqlen: 1000 },
-    ...{ broadcast: 'ff:ff:ff:ff:ff:ff', flags: expect.arrayContaining(['BROADCAST', 'MULTICAST']) },
+    link_type: 'ether',
+    mtu: 1500,
+    min_mtu: 68,
+    max_mtu: 65521,
+    txqlen: 1000,
+    broadcast: 'ff:ff:ff:ff:ff:ff',
+    flags: expect.arrayContaining(['BROADCAST', 'MULTICAST']),
   })
   await stopConserved(vnet)
 })

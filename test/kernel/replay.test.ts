@@ -241,12 +241,7 @@ describe('--to', () => {
   test('an interface that goes down ends it, with the summary', async () => {
     addVeth()
     using socket = new PacketSocket(there, 'v1')
-    const replay = startMain(
-      'replay',
-      pcapng('a.pcapng', [{ frame: numbered(1)[0]! }]),
-      ...['--to', TO()],
-      ...['--loop', '0'],
-    )
+    const replay = startMain('replay', pcapng('a.pcapng', [{ frame: numbered(1)[0]! }]), '--to', TO(), '--loop', '0')
     await socket.until(() => true)
     here.ip('link set v0 down')
     const { status, stdout, stderr } = await replay.ended

@@ -41,7 +41,12 @@ const REFUSALS: readonly (readonly [cause: string, machine: Machine, line: strin
     'user.max_user_namespaces',
     {
       by: [
-        ...['unshare', '-U', '--map-user=4242', '--keep-caps', 'sh', '-ec'],
+        'unshare',
+        '-U',
+        '--map-user=4242',
+        '--keep-caps',
+        'sh',
+        '-ec',
         'echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --ambient-caps=-all --inh-caps=-all "$@"',
         'sh',
       ],
@@ -77,8 +82,20 @@ const REFUSALS: readonly (readonly [cause: string, machine: Machine, line: strin
 
 /** What Docker leaves to root. */
 const DOCKER = [
-  ...['chown', 'dac_override', 'fowner', 'fsetid', 'kill', 'setgid', 'setuid', 'setpcap', 'net_bind_service'],
-  ...['net_raw', 'sys_chroot', 'mknod', 'audit_write', 'setfcap'],
+  'chown',
+  'dac_override',
+  'fowner',
+  'fsetid',
+  'kill',
+  'setgid',
+  'setuid',
+  'setpcap',
+  'net_bind_service',
+  'net_raw',
+  'sys_chroot',
+  'mknod',
+  'audit_write',
+  'setfcap',
 ]
 
 /** Root with some capabilities only. */

@@ -48,8 +48,18 @@ test('vnet snull --step halts a ping before each step, shows its frame and the d
   await walked
   expect((await ping).stdout).toContain('1 packets transmitted, 1 received')
   expect(halts.map(({ number, device, next }) => `${number} ${device.name} ${next}`)).toEqual([
-    ...['1 sn0 read', '2 sn0 ndoStartXmit', '3 sn1 interrupt', '4 sn1 netifRx', '5 sn1 write', '3 sn0 interrupt'],
-    ...['1 sn1 read', '2 sn1 ndoStartXmit', '3 sn0 interrupt', '4 sn0 netifRx', '5 sn0 write', '3 sn1 interrupt'],
+    '1 sn0 read',
+    '2 sn0 ndoStartXmit',
+    '3 sn1 interrupt',
+    '4 sn1 netifRx',
+    '5 sn1 write',
+    '3 sn0 interrupt',
+    '1 sn1 read',
+    '2 sn1 ndoStartXmit',
+    '3 sn0 interrupt',
+    '4 sn0 netifRx',
+    '5 sn0 write',
+    '3 sn1 interrupt',
   ])
   const places = halts.slice(1, 4).map(({ source: { file = '', line = 0, first = 0, lines = [] } = {} }) => {
     return [file.replace(/.*\/src\//, ''), lines[line - first], lines[0]]

@@ -53,7 +53,10 @@ export function backbones(): (memory: MemoryNet, setup: LanSetup, start?: Start)
     const backbone = new Backbone({ net, native, segment, store, name: 'eth8', start }, setup)
     made.push({ backbone, memory, segment })
     const driver = defineDriver({
-      ...{ name: 'lan', description: '', args: 'IF', params: portParams },
+      name: 'lan',
+      description: '',
+      args: 'IF',
+      params: portParams,
       init: (values, context) => lanPorts(values, context, segment, () => Uint8Array.of(2, 0, 0, 0, 0, 1)),
     })
     const { ports } = await addDriver(memory, driver, { negotiation: 0 }, { args: ['eth8'] })
@@ -66,7 +69,9 @@ export function backbones(): (memory: MemoryNet, setup: LanSetup, start?: Start)
       return port.received.slice(before)
     }
     return {
-      ...{ backbone, segment, store },
+      backbone,
+      segment,
+      store,
       ask: frame =>
         since(() => {
           port.transmit(frame)

@@ -136,7 +136,11 @@ describe('a port', () => {
     const mine = lan()
     running.push({ driver: mine as unknown as Driver })
     const specs = mine.init(defaultParams(mine.params), {
-      ...{ args: ['a/eth8', 'b/eth8'], names: [], net: memory.net, txqs: 1, rxqs: 1 },
+      args: ['a/eth8', 'b/eth8'],
+      names: [],
+      net: memory.net,
+      txqs: 1,
+      rxqs: 1,
     })
     const addresses = specs.map(({ dev }) => {
       dev.netdevOps.ndoInit?.(dev as never)
@@ -158,7 +162,11 @@ describe('a port', () => {
     const mine = lan()
     running.push({ driver: mine as unknown as Driver })
     const [spec] = mine.init(defaultParams(mine.params), {
-      ...{ args: ['far/eth8'], names: [], net: memory.net, txqs: 1, rxqs: 1 },
+      args: ['far/eth8'],
+      names: [],
+      net: memory.net,
+      txqs: 1,
+      rxqs: 1,
     })
     const dev = spec?.dev as NetDevice
     dev.devAddr.set([2, 0, 0, 0, 0, 5])

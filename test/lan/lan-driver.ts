@@ -73,7 +73,11 @@ export function lanDrivers(
       return port.received.slice(before)
     }
     return {
-      ...{ memory, driver, port, file, entries },
+      memory,
+      driver,
+      port,
+      file,
+      entries,
       write: text => writeFileSync(file, text),
       ask: frame =>
         got(() => {

@@ -12,8 +12,20 @@ const doc = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.
 const fields = Object.fromEntries(linkStats64Fields.map((field, i) => [field, i + 1])) as LinkStats64
 const row = { ...fields, requeues: 101, txTimeouts: 102, groMerged: 103, made: 104 }
 const stage: StageReport = {
-  ...{ stage: 'loss', path: 'match then ', direction: 'ab', words: '', in: 9, out: 8, held: 1, dropped: 1 },
-  ...{ drops: { limit: 1 }, duplicated: 2, corrupted: 3, reordered: 4, marked: 5, late: { p50: 0.001, p99: 2000 } },
+  stage: 'loss',
+  path: 'match then ',
+  direction: 'ab',
+  words: '',
+  in: 9,
+  out: 8,
+  held: 1,
+  dropped: 1,
+  drops: { limit: 1 },
+  duplicated: 2,
+  corrupted: 3,
+  reordered: 4,
+  marked: 5,
+  late: { p50: 0.001, p99: 2000 },
 }
 const parts = [
   { kind: 'queue', name: 'tx 0', length: 3, state: 'stopped' },
@@ -44,10 +56,19 @@ function device(name: string, netns?: string): DeviceSnapshot {
 
 const runtime: RuntimeInfo = {
   time: 0,
-  ...{ loopActive: 1000, loopIdle: 2000, cpuUser: 3000, cpuSystem: 4000, poolUsed: 31, poolCapacity: 32 },
+  loopActive: 1000,
+  loopIdle: 2000,
+  cpuUser: 3000,
+  cpuSystem: 4000,
+  poolUsed: 31,
+  poolCapacity: 32,
   loopDelay: { min: 1, mean: 2, max: 3, stddev: 4, p50: 5, p90: 6, p99: 7 },
   gc: [{ kind: 'minor', count: 5, time: 6 }],
-  ...{ heapTotal: 21, heapUsed: 22, external: 23, arrayBuffers: 24, resident: 25 },
+  heapTotal: 21,
+  heapUsed: 22,
+  external: 23,
+  arrayBuffers: 24,
+  resident: 25,
 }
 const whole: Snapshot = {
   devices: [device('sn0'), device('e"0\\\n', 'red')],
@@ -67,7 +88,10 @@ test('every field of an interface and of its queues is a counter, named as by no
     expect(text).toContain(`vnet_queue_${name}_total{device="sn0",netns="",queue="1"} ${i + 1}\n`)
   }
   expect(['rxPackets', 'txBytes', 'rxCrcErrors', 'multicast'].map(field => metricName(field as never))).toEqual([
-    ...['receive_packets', 'transmit_bytes', 'receive_crc_errors', 'multicast'],
+    'receive_packets',
+    'transmit_bytes',
+    'receive_crc_errors',
+    'multicast',
   ])
 })
 

@@ -22,7 +22,11 @@ test('in real time a wire delivers every packet in order, and none before its de
     done = resolve
   })
   const chain = new Chain({
-    ...{ direction: 'ab', seed: 1, clock, pool, segments: new Ring(16) },
+    direction: 'ab',
+    seed: 1,
+    clock,
+    pool,
+    segments: new Ring(16),
     end: {
       push: skb => {
         const { packetId } = skb

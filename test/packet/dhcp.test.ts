@@ -9,9 +9,19 @@ import { build, type DhcpMessage, parse } from '../../src/packet/dhcp.ts'
 const none = new Uint8Array(0)
 const text = (value: string) => new TextEncoder().encode(value)
 const bare: DhcpMessage = {
-  ...{ op: 1, htype: 1, hops: 2, xid: 0xfeed_beef, secs: 3, flags: 0x8000 },
-  ...{ ciaddr: 0xc612_0001, yiaddr: 0xc612_0002, siaddr: 0xc612_0003, giaddr: 0xc612_0004 },
-  ...{ chaddr: Uint8Array.of(2, 0, 0, 0, 0, 1), sname: text('boot'), file: text('pxelinux.0') },
+  op: 1,
+  htype: 1,
+  hops: 2,
+  xid: 0xfeed_beef,
+  secs: 3,
+  flags: 0x8000,
+  ciaddr: 0xc612_0001,
+  yiaddr: 0xc612_0002,
+  siaddr: 0xc612_0003,
+  giaddr: 0xc612_0004,
+  chaddr: Uint8Array.of(2, 0, 0, 0, 0, 1),
+  sname: text('boot'),
+  file: text('pxelinux.0'),
   options: new Map([[53, Uint8Array.of(1)]]),
 }
 const withOptions = (...options: [number, number][]): DhcpMessage => ({
@@ -28,8 +38,8 @@ test('build writes the fields at the positions of RFC 951, in at least 300 bytes
   expect(left).toEqual([])
   expect(data).toHaveLength(300)
   expect([...data.subarray(0, 34)]).toEqual([
-    ...[1, 1, 6, 2, 0xfe, 0xed, 0xbe, 0xef, 0, 3, 0x80, 0],
-    ...[198, 18, 0, 1, 198, 18, 0, 2, 198, 18, 0, 3, 198, 18, 0, 4, 2, 0, 0, 0, 0, 1],
+    1, 1, 6, 2, 0xfe, 0xed, 0xbe, 0xef, 0, 3, 0x80, 0, 198, 18, 0, 1, 198, 18, 0, 2, 198, 18, 0, 3, 198, 18, 0, 4, 2, 0,
+    0, 0, 0, 1,
   ])
   expect(Buffer.from(data.subarray(44, 48)).toString()).toBe('boot')
   expect(Buffer.from(data.subarray(108, 118)).toString()).toBe('pxelinux.0')

@@ -114,12 +114,10 @@ describe('arp', () => {
   })
 
   test('arp.toReply swaps the addresses of a request', () => {
-    const bytes = bytesOf(
-      ...[0, 1, 8, 0, 6, 4, 0, 1, 2, 2, 2, 2, 2, 2, 198, 18, 0, 1, 9, 9, 9, 9, 9, 9, 198, 18, 0, 2, 7],
-    )
+    const bytes = bytesOf(0, 1, 8, 0, 6, 4, 0, 1, 2, 2, 2, 2, 2, 2, 198, 18, 0, 1, 9, 9, 9, 9, 9, 9, 198, 18, 0, 2, 7)
     arp.toReply(bytes, at, Uint8Array.of(4, 4, 4, 4, 4, 4))
     expect([...bytes.slice(at)]).toEqual([
-      ...[0, 1, 8, 0, 6, 4, 0, 2, 4, 4, 4, 4, 4, 4, 198, 18, 0, 2, 2, 2, 2, 2, 2, 2, 198, 18, 0, 1, 7],
+      0, 1, 8, 0, 6, 4, 0, 2, 4, 4, 4, 4, 4, 4, 198, 18, 0, 2, 2, 2, 2, 2, 2, 2, 198, 18, 0, 1, 7,
     ])
   })
 
@@ -140,8 +138,36 @@ describe('arp', () => {
 
 describe('ipv4', () => {
   const bytes = bytesOf(
-    ...[0x46, 0xb9, 0, 30, 0xab, 0xcd, 0x20, 0x03, 63, 17, 0x12, 0x34, 198, 18, 0, 1, 192, 0, 2, 255],
-    ...[148, 4, 0, 0, 1, 2, 3, 4, 5, 6],
+    0x46,
+    0xb9,
+    0,
+    30,
+    0xab,
+    0xcd,
+    0x20,
+    0x03,
+    63,
+    17,
+    0x12,
+    0x34,
+    198,
+    18,
+    0,
+    1,
+    192,
+    0,
+    2,
+    255,
+    148,
+    4,
+    0,
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
   )
 
   test('ipv4 accessors return the fields of RFC 791', () => {
@@ -295,7 +321,24 @@ describe('icmp and icmpv6', () => {
     const own = solicitation(...LINK, 7)
     icmpv6.toAdvertisement(own, at, icmpv6.NA_SOLICITED | icmpv6.NA_ROUTER, Uint8Array.of(9, 8, 7, 6, 5, 4))
     expect([...own.slice(at)]).toEqual([
-      ...[136, 5, 5, 5, 0xc0, 0, 0, 0, ...new Array<number>(16).fill(5), 2, 1, 9, 8, 7, 6, 5, 4, 7],
+      136,
+      5,
+      5,
+      5,
+      0xc0,
+      0,
+      0,
+      0,
+      ...new Array<number>(16).fill(5),
+      2,
+      1,
+      9,
+      8,
+      7,
+      6,
+      5,
+      4,
+      7,
     ])
   })
 
@@ -331,8 +374,30 @@ describe('udp', () => {
 
 describe('tcp', () => {
   const bytes = bytesOf(
-    ...[0x30, 0x39, 0, 80, 0xff, 0xff, 0xff, 0xfe, 0x80, 0, 0, 1, 0x60, 0x92, 0x12, 0x34, 0xab, 0xcd, 0, 5],
-    ...[2, 4, 5, 0xb4],
+    0x30,
+    0x39,
+    0,
+    80,
+    0xff,
+    0xff,
+    0xff,
+    0xfe,
+    0x80,
+    0,
+    0,
+    1,
+    0x60,
+    0x92,
+    0x12,
+    0x34,
+    0xab,
+    0xcd,
+    0,
+    5,
+    2,
+    4,
+    5,
+    0xb4,
   )
 
   test('tcp accessors return the fields of RFC 9293', () => {

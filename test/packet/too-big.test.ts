@@ -84,7 +84,8 @@ describe('the error', () => {
 
 describe('no error is sent', () => {
   const icmp = (type: number, base = plain): Packet => ({
-    ...{ ...base, kind: 'icmp' },
+    ...base,
+    kind: 'icmp',
     error: { type, code: 0, rest: [0, 0, 5, 0], quote: base, cut: 40 },
   })
   const changed = (frame: Uint8Array, at: number, ...octets: number[]) => {

@@ -177,8 +177,24 @@ describe('--test', () => {
   const some = ['tcpdump', 'ping']
   const iproute2 = ['ip', 'tc', 'genl']
   const others = [
-    ...['arping', 'ndisc6', 'iperf3', 'ethtool', 'traceroute', 'tmux', 'zsh', 'genl-ctrl-list', 'pkg-config'],
-    ...['nmap', 'dig', 'curl', 'systemd-analyze', 'tshark', 'capinfos', 'editcap', 'newuidmap', 'redis-check-rdb'],
+    'arping',
+    'ndisc6',
+    'iperf3',
+    'ethtool',
+    'traceroute',
+    'tmux',
+    'zsh',
+    'genl-ctrl-list',
+    'pkg-config',
+    'nmap',
+    'dig',
+    'curl',
+    'systemd-analyze',
+    'tshark',
+    'capinfos',
+    'editcap',
+    'newuidmap',
+    'redis-check-rdb',
   ]
 
   beforeEach(async () => {

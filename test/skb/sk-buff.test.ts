@@ -81,7 +81,17 @@ function fieldsOf(skb: SkBuff) {
   const { data, len, dev, protocol, pktType, ipSummed, csumStart, csumOffset, gsoSize, gsoType, queueMapping } = skb
   const positions = { mac: skb.mac, nh: skb.nh, h: skb.h }
   return {
-    ...{ data, len, dev, protocol, pktType, ipSummed, csumStart, csumOffset, gsoSize, gsoType, queueMapping },
+    data,
+    len,
+    dev,
+    protocol,
+    pktType,
+    ipSummed,
+    csumStart,
+    csumOffset,
+    gsoSize,
+    gsoType,
+    queueMapping,
     ...positions,
   }
 }

@@ -34,8 +34,15 @@ export function typeErrors(directory: string, files: readonly string[]): string 
   symlinkSync(resolve('.'), join(directory, 'node_modules/vnet'))
   symlinkSync(resolve('node_modules/@types'), join(directory, 'node_modules/@types'))
   const compilerOptions = {
-    ...{ module: 'nodenext', target: 'es2022', lib: ['es2023', 'esnext.disposable'], types: ['node'] },
-    ...{ strict: true, noEmit: true, allowJs: true, checkJs: true, skipLibCheck: true },
+    module: 'nodenext',
+    target: 'es2022',
+    lib: ['es2023', 'esnext.disposable'],
+    types: ['node'],
+    strict: true,
+    noEmit: true,
+    allowJs: true,
+    checkJs: true,
+    skipLibCheck: true,
   }
   writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
   const { stdout, stderr } = spawnSync(resolve('node_modules/.bin/tsc'), ['-p', directory], { encoding: 'utf8' })

@@ -32,7 +32,8 @@ export function lanDriver(options: LanOptions = {}): Driver<typeof params> {
       const { net } = context
       const { hosts: count, network, network6 } = values
       const made = createNetwork(net, {
-        ...{ ...options, count },
+        ...options,
+        count,
         network: network ?? options.network,
         network6: network6 === 'none' ? null : (network6 ?? options.network6),
       })

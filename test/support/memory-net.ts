@@ -77,7 +77,12 @@ function makeNet({ level = LOGLEVEL_INFO, msgEnable = 0, turns, ...options }: Me
     if (event === NETDEV_REGISTER && !devices.includes(dev)) devices.push(dev)
   })
   const memory: MemoryNet = {
-    ...{ net, platform, clock, pool, lines, devices },
+    net,
+    platform,
+    clock,
+    pool,
+    lines,
+    devices,
     made: 0,
     conserved: () => assertConserved(net, devices, memory.made),
   }

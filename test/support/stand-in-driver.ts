@@ -62,7 +62,10 @@ export function standIn({ name, ifindex = 7, netns, directory }: StandInOptions)
   const device = { ifindex, ifname: name }
   const connections = new Set<Connection>()
   const self = {
-    ...{ asked, hung, held, map: new Uint8Array(24) },
+    asked,
+    hung,
+    held,
+    map: new Uint8Array(24),
     [Symbol.dispose]() {
       listening.close()
       announcement.remove()

@@ -142,7 +142,9 @@ export function lossLaw({ transitions, losses }: LossChain): LossLaw {
     }
   }
   return {
-    ...{ rate, deviation: n => Math.sqrt(variance / n) },
-    ...{ burst: runs(losses, sent), gap: runs(sent, losses) },
+    rate,
+    deviation: n => Math.sqrt(variance / n),
+    burst: runs(losses, sent),
+    gap: runs(sent, losses),
   }
 }

@@ -9,8 +9,25 @@ type Yaml = Record<string, unknown>
 const NAME = /^[0-9a-z-]+$/
 const LENGTH = /^[0-9A-Za-z_-]+( - 1)?$/
 const TYPES = [
-  ...['unused', 'pad', 'flag', 'binary', 'bitfield32', 'uint', 'sint', 'u8', 'u16', 'u32', 'u64', 's8', 's16', 's32'],
-  ...['s64', 'string', 'nest', 'indexed-array', 'nest-type-value'],
+  'unused',
+  'pad',
+  'flag',
+  'binary',
+  'bitfield32',
+  'uint',
+  'sint',
+  'u8',
+  'u16',
+  'u32',
+  'u64',
+  's8',
+  's16',
+  's32',
+  's64',
+  'string',
+  'nest',
+  'indexed-array',
+  'nest-type-value',
 ]
 
 /** The allowed keys; a required one ends with `!`. */
@@ -20,8 +37,18 @@ const KEYS = {
   entry: ['name!', 'value', 'doc'],
   set: ['name!', 'name-prefix', 'doc', 'attributes!'],
   attribute: [
-    ...['name!', 'type!', 'doc', 'value', 'enum', 'enum-as-flags', 'nested-attributes', 'checks', 'sub-type'],
-    ...['display-hint', 'multi-attr', 'byte-order'],
+    'name!',
+    'type!',
+    'doc',
+    'value',
+    'enum',
+    'enum-as-flags',
+    'nested-attributes',
+    'checks',
+    'sub-type',
+    'display-hint',
+    'multi-attr',
+    'byte-order',
   ],
   checks: ['min', 'max', 'min-len', 'max-len', 'exact-len', 'flags-mask', 'unterminated-ok'],
   operations: ['enum-model', 'name-prefix', 'list!'],

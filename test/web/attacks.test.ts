@@ -89,9 +89,13 @@ describe('web pages of strangers', () => {
   })
 
   test.each([
-    ...[['/', 'GET', 200] as const, ['/none', 'GET', 404] as const, ['/', 'POST', 405] as const],
-    ...[['/metrics', 'GET', 401] as const, ['/metrics?token=x', 'GET', 403] as const],
-    ...[[`/metrics?token=${TOKEN}`, 'GET', 200] as const, [`/command?token=${TOKEN}`, 'POST', 415] as const],
+    ['/', 'GET', 200] as const,
+    ['/none', 'GET', 404] as const,
+    ['/', 'POST', 405] as const,
+    ['/metrics', 'GET', 401] as const,
+    ['/metrics?token=x', 'GET', 403] as const,
+    [`/metrics?token=${TOKEN}`, 'GET', 200] as const,
+    [`/command?token=${TOKEN}`, 'POST', 415] as const,
   ])(
     'the reply to %s by %s has a policy without inline script, and is kept by no cache',
     async (path, method, status) => {
@@ -102,8 +106,11 @@ describe('web pages of strangers', () => {
           "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
       )
       expect(headers).toMatchObject({
-        ...{ 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', 'cache-control': 'no-store' },
-        ...{ 'cross-origin-opener-policy': 'same-origin', 'cross-origin-resource-policy': 'same-origin' },
+        'x-content-type-options': 'nosniff',
+        'referrer-policy': 'no-referrer',
+        'cache-control': 'no-store',
+        'cross-origin-opener-policy': 'same-origin',
+        'cross-origin-resource-policy': 'same-origin',
       })
       expect(headers).not.toHaveProperty('access-control-allow-origin')
     },
@@ -160,8 +167,12 @@ describe('the token', () => {
 
   test('the token is in no error, no header and no file', async () => {
     const replies = await Promise.all([
-      ...[web.ask('/'), web.ask('/none'), web.ask('/main.js'), web.ask(`/metrics?token=${TOKEN}x`)],
-      ...[web.ask(`/none?token=${TOKEN}`), web.ask(`/capture?token=${TOKEN}&device=none`)],
+      web.ask('/'),
+      web.ask('/none'),
+      web.ask('/main.js'),
+      web.ask(`/metrics?token=${TOKEN}x`),
+      web.ask(`/none?token=${TOKEN}`),
+      web.ask(`/capture?token=${TOKEN}&device=none`),
     ])
     for (const { text, headers } of replies) expect(text + JSON.stringify(headers)).not.toContain(TOKEN)
   })
@@ -211,8 +222,18 @@ describe('the proof', () => {
 describe('paths', () => {
   test.each([
     ...['/../package.json', '/..%2fpackage.json', '/%2e%2e/package.json', '//etc/passwd', '/etc/passwd', '/./main.js'],
-    ...['/main.js/', '/main.js%00', '/main%2ejs', '/..\\package.json', '/__proto__', '/constructor', '/main.ts'],
-    ...['/main.js.map', '/app.d.ts', '/token', '/;/main.js', '/EVENTS'],
+    '/main.js/',
+    '/main.js%00',
+    '/main%2ejs',
+    '/..\\package.json',
+    '/__proto__',
+    '/constructor',
+    '/main.ts',
+    '/main.js.map',
+    '/app.d.ts',
+    '/token',
+    '/;/main.js',
+    '/EVENTS',
   ])('%s is no file of the page', async path => {
     const reply = await web.raw(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`)
     expect(reply).toMatch(/^HTTP\/1.1 404 /)
@@ -236,34 +257,29 @@ describe('bodies', () => {
   const post = (body: string) => web.ask(`/command?token=${TOKEN}`, { method: 'POST', headers: JSON_TYPE, body })
 
   test.each([
-    ...[
-      '',
-      '{',
-      'null',
-      '[]',
-      '"cut"',
-      '1',
-      '{"id":1,"command":{"do":"cut"}}',
-      '{"id":"x"}',
-      '{"id":"x","command":null}',
-    ],
-    ...[
-      '{"id":"x","command":{"do":"constructor"}}',
-      '{"id":"x","command":{"do":"__proto__"}}',
-      '{"id":"x","command":[]}',
-    ],
-    ...['{"id":"x","command":{"do":["cut"]}}', '{"id":"x","command":{"do":"carrier"}}'],
-    ...['{"id":"x","command":{"do":"carrier","on":1}}', '{"id":"x","command":{"do":"param","name":"a"}}'],
-    ...[
-      '{"id":"x","command":{"do":"trigger","fault":"f","queue":-1}}',
-      '{"id":"x","command":{"do":"trigger","fault":"f","queue":"0"}}',
-    ],
-    ...['{"id":"x","command":{"do":"wire","words":null}}', '{"id":"x","command":{"do":"wire","direction":"ac"}}'],
-    ...[
-      '{"id":"x","command":{"do":"step","mode":"all"}}',
-      '{"id":"x","command":{"do":"step","mode":"on","every":0.5}}',
-      '{"id":"x","command":{"do":"step","mode":"on","every":4294967296}}',
-    ],
+    '',
+    '{',
+    'null',
+    '[]',
+    '"cut"',
+    '1',
+    '{"id":1,"command":{"do":"cut"}}',
+    '{"id":"x"}',
+    '{"id":"x","command":null}',
+    '{"id":"x","command":{"do":"constructor"}}',
+    '{"id":"x","command":{"do":"__proto__"}}',
+    '{"id":"x","command":[]}',
+    '{"id":"x","command":{"do":["cut"]}}',
+    '{"id":"x","command":{"do":"carrier"}}',
+    '{"id":"x","command":{"do":"carrier","on":1}}',
+    '{"id":"x","command":{"do":"param","name":"a"}}',
+    '{"id":"x","command":{"do":"trigger","fault":"f","queue":-1}}',
+    '{"id":"x","command":{"do":"trigger","fault":"f","queue":"0"}}',
+    '{"id":"x","command":{"do":"wire","words":null}}',
+    '{"id":"x","command":{"do":"wire","direction":"ac"}}',
+    '{"id":"x","command":{"do":"step","mode":"all"}}',
+    '{"id":"x","command":{"do":"step","mode":"on","every":0.5}}',
+    '{"id":"x","command":{"do":"step","mode":"on","every":4294967296}}',
   ])('%s is no command', async body => {
     expect(await post(body)).toMatchObject({ status: 400, text: 'the body is not a valid command\n' })
   })

@@ -61,7 +61,8 @@ test('a capture is sent as it comes, and ends when the client closes it', async 
   const response = await web.open(`${path}&filter=${encodeURIComponent('tcp port 80')}`)
   expect(response.statusCode).toBe(200)
   expect(response.headers).toMatchObject({
-    ...{ 'content-type': 'application/octet-stream', 'content-disposition': 'attachment; filename=vnet.pcapng' },
+    'content-type': 'application/octet-stream',
+    'content-disposition': 'attachment; filename=vnet.pcapng',
     'x-content-type-options': 'nosniff',
   })
   await new Promise<void>(resolve => {

@@ -107,7 +107,12 @@ test('a page gets frames with their direction, queue, headers and why they were 
   expect(skipped).toBe(0)
   expect(frames).toEqual([
     {
-      ...{ number: 1, time: 7000.5, id, way: 'tx', queue: 3, length: frame.length },
+      number: 1,
+      time: 7000.5,
+      id,
+      way: 'tx',
+      queue: 3,
+      length: frame.length,
       text: 'IP 198.18.0.1.12345 > 198.18.0.2.53: UDP, length 5',
       headers: ['Ethernet', 'IPv4', 'UDP', 'DNS'].map(name => expect.objectContaining({ name })),
       bytes: Buffer.from(frame).toString('hex'),

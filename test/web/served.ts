@@ -104,7 +104,11 @@ export async function served(options: Partial<WebOptions> = {}): Promise<Served>
     return { status: response.statusCode, headers: response.headers, text }
   }
   return {
-    ...{ client, directory, port: Number(port), url: server.url, ask },
+    client,
+    directory,
+    port: Number(port),
+    url: server.url,
+    ask,
     open: path => send(path, {}),
     vnet(answers = {}, fakeOptions = {}) {
       const fake = new FakeVnet(directory, { ...usual, ...answers }, fakeOptions)

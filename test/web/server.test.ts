@@ -62,7 +62,9 @@ describe('a feed', () => {
     const hello = await feed.next('hello')
     expect(hello).toMatchObject({ version: '1.2.3', mayChange: true })
     expect(hello.presets.find(({ name }) => name === 'lte')).toEqual({
-      ...{ name: 'lte', up: 'rate 12mbit limit 768kb | delay 35ms', down: 'rate 12mbit limit 768kb | delay 35ms' },
+      name: 'lte',
+      up: 'rate 12mbit limit 768kb | delay 35ms',
+      down: 'rate 12mbit limit 768kb | delay 35ms',
     })
     expect(hello.vnets).toEqual([
       {
@@ -317,7 +319,8 @@ describe('a command', () => {
     })
     expect(await web.command(id, { do: 'cut' })).toEqual({ ok: false, message: expect.stringContaining('no cable') })
     expect(await web.command('1//none', { do: 'cut' })).toEqual({
-      ...{ ok: false, message: 'there is no such interface any more' },
+      ok: false,
+      message: 'there is no such interface any more',
     })
   })
 
@@ -372,7 +375,10 @@ describe('stepping', () => {
     fake.event(b => void b.u32(1, 7).string(2, 'sn0').u32(of.event.type, 12))
     const step = { id, step: 2, next: 'ndoStartXmit', queue: 0 }
     expect(await page?.next('step')).toEqual({
-      ...{ type: 'step', id, mode: 'on', every: 0 },
+      type: 'step',
+      id,
+      mode: 'on',
+      every: 0,
       step: {
         ...step,
         source: { file: 'a.ts', line: 9, first: 9, lines: ['one', 'two'] },

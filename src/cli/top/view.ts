@@ -119,8 +119,15 @@ function tableOf(rows: readonly TopRow[], { inBytes }: View): string[] {
   const lines = align([
     ['NAME', 'STATE', 'TX/s', `TX ${unit}`, 'RX/s', `RX ${unit}`, 'DROP/s', 'HELD', 'STOPPED', 'CPU%'],
     ...rows.map(row => [
-      ...[row.name, row.state, formatNumber(row.tx), data(row.txBytes), formatNumber(row.rx), data(row.rxBytes)],
-      ...[formatNumber(row.drops), `${row.held}`, `${row.stopped}/${row.queues}`],
+      row.name,
+      row.state,
+      formatNumber(row.tx),
+      data(row.txBytes),
+      formatNumber(row.rx),
+      data(row.rxBytes),
+      formatNumber(row.drops),
+      `${row.held}`,
+      `${row.stopped}/${row.queues}`,
       row.cpu === undefined ? '-' : row.cpu.toFixed(0),
     ]),
   ])

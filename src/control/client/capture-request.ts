@@ -104,7 +104,9 @@ async function requestOf({ devices, snaplen, filter, dropsOnly }: CaptureOptions
   const { cmd, request } = commands.capture
   const values = {
     devices: devices?.map(({ ifindex, name: ifname, netns }) => ({ ifindex, ifname, netns })),
-    ...{ snaplen, filter, drops: dropsOnly === true ? true : undefined },
+    snaplen,
+    filter,
+    drops: dropsOnly === true ? true : undefined,
     program: filter === undefined ? undefined : await compiled(filter),
   }
   const builder = new MessageBuilder().message(VNET_GENL_ID, NLM_F_REQUEST | NLM_F_ACK, 1)

@@ -321,7 +321,9 @@ export function segmentInfo(replies: readonly Reply<typeof commands.getSegment.r
   for (const { group, name, value } of all('counter')) if (group in counters) counters[group][name] = value
   return {
     hosts: all('host').map(host => ({ ...host, addresses: host.addresses.map(({ address }) => address) })),
-    ...{ leases: all('lease'), neighbours: all('neighbour'), stations: all('station') },
+    leases: all('lease'),
+    neighbours: all('neighbour'),
+    stations: all('station'),
     counters: counters as SegmentInfo['counters'],
   }
 }

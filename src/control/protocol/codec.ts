@@ -23,7 +23,9 @@ function mapped<T, In, V, W>(
 ): Field<V, false, W> {
   const { type, nla } = field
   return {
-    ...{ type, required: false, nla },
+    type,
+    required: false,
+    nla,
     decode: (bytes, offset, length) => decode(field.decode(bytes, offset, length), offset - NLA_HDRLEN),
     encode: (builder, type, value) => field.encode(builder, type, encode(value)),
   }

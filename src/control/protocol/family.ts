@@ -82,8 +82,18 @@ const stagePolicy = requiring(
     ...otherOfStage,
     drops: withDefault(indexedArray(stageDrops.type, requiring(made.wireDropPolicy, 'reason', 'packets')), []),
   }),
-  ...(['stage', 'path', 'direction', 'words', 'in', 'out', 'held', 'dropped'] as const),
-  ...(['duplicated', 'corrupted', 'reordered', 'marked'] as const),
+  'stage',
+  'path',
+  'direction',
+  'words',
+  'in',
+  'out',
+  'held',
+  'dropped',
+  'duplicated',
+  'corrupted',
+  'reordered',
+  'marked',
 )
 const partPolicy = requiring(made.partPolicy, 'kind', 'name')
 const stepPolicy = defaulting(requiring(made.stepPolicy, 'number', 'ifindex', 'ifname', 'next'), { queue: 0 })
@@ -97,8 +107,17 @@ const runtimePolicy = requiring(
     loopDelay: nested(loopDelay.type, requiring(made.loopDelayPolicy, ...delays)),
     gc: withDefault(indexedArray(gc.type, requiring(made.gcPolicy, 'kind', 'count', 'time')), []),
   }),
-  ...(['loopActive', 'loopIdle', 'heapTotal', 'heapUsed', 'external', 'arrayBuffers', 'resident'] as const),
-  ...(['cpuUser', 'cpuSystem', 'poolUsed', 'poolCapacity'] as const),
+  'loopActive',
+  'loopIdle',
+  'heapTotal',
+  'heapUsed',
+  'external',
+  'arrayBuffers',
+  'resident',
+  'cpuUser',
+  'cpuSystem',
+  'poolUsed',
+  'poolCapacity',
 )
 const attachmentPolicy = requiring(made.wireAttachmentPolicy, 'bytes')
 
@@ -114,13 +133,26 @@ export const commands = {
     ...getDevices,
     reply: requiring(
       getDevices.reply,
-      ...(['ifindex', 'ifname', 'flags', 'mtu', 'mac', 'carrier', 'cut', 'txQueues', 'rxQueues'] as const),
+      'ifindex',
+      'ifname',
+      'flags',
+      'mtu',
+      'mac',
+      'carrier',
+      'cut',
+      'txQueues',
+      'rxQueues',
     ),
   },
   getStats: {
     ...getStats,
     reply: defaulting(requiring(statsReply, 'ifindex', 'ifname', 'time'), {
-      ...{ rxQueues: 0, requeues: 0, txTimeouts: 0, groMerged: 0, made: 0, held: 0 },
+      rxQueues: 0,
+      requeues: 0,
+      txTimeouts: 0,
+      groMerged: 0,
+      made: 0,
+      held: 0,
     }),
   },
   setCarrier: { ...setCarrier, request: requiring(setCarrier.request, 'carrier') },
@@ -139,7 +171,9 @@ export const commands = {
     ...event,
     reply: requiring(
       policy({ ...event.reply.fields, step: nested(event.reply.fields.step.type, stepPolicy) }),
-      ...(['ifindex', 'ifname', 'event'] as const),
+      'ifindex',
+      'ifname',
+      'event',
     ),
   },
   step: {
@@ -196,7 +230,8 @@ export const commands = {
     ...getRuntime,
     reply: requiring(
       policy({ ...getRuntime.reply.fields, runtime: nested(getRuntime.reply.fields.runtime.type, runtimePolicy) }),
-      ...(['time', 'runtime'] as const),
+      'time',
+      'runtime',
     ),
   },
 }

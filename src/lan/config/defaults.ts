@@ -112,7 +112,13 @@ function raOf(
   return {
     maxInterval,
     advert: {
-      ...{ hopLimit, managed, other, lifetime, reachableTimeMs: 0, retransTimerMs: 0, mtu },
+      hopLimit,
+      managed,
+      other,
+      lifetime,
+      reachableTimeMs: 0,
+      retransTimerMs: 0,
+      mtu,
       prefixes: [{ prefix, prefixLen, ...flags, validLifetime, preferredLifetime }],
       rdnss: { lifetime: 3 * maxInterval, servers: rdnss.map(text => parseAddress(text)!) },
       dnssl: { lifetime: 3 * maxInterval, domains: ra.dnssl ?? (domain === undefined ? [] : [domain]) },

@@ -54,7 +54,12 @@ export type HostsCounters = ReturnType<typeof createCounters>
 
 function createCounters() {
   return {
-    ...{ arp: 0, neighbour: 0, echo: 0, udp: 0, unreachable: 0, reset: 0 },
+    arp: 0,
+    neighbour: 0,
+    echo: 0,
+    udp: 0,
+    unreachable: 0,
+    reset: 0,
     /** Announcements against another station with a host's address (RFC 5227 sec. 2.4). */
     defended: 0,
     /** Errors that the rate limit held back. */

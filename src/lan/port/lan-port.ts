@@ -101,7 +101,8 @@ export class LanPort implements Station {
   get nearEnd(): WireEnd {
     const { dev } = this
     return {
-      ...{ dev, wire: { push: skb => this.#toKernel(skb) } },
+      dev,
+      wire: { push: skb => this.#toKernel(skb) },
       // What comes from the segment is on no device yet.
       drop: (skb, reason) => netifRxDrop(skb, dev, reason),
     }

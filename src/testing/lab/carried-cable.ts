@@ -203,8 +203,10 @@ export class CarriedCable {
     const [a, b] = this.#devices
     const direction = ({ slot }: DirectionState): DirectionReport => ({ words: slot.words, stages: slot.report() })
     return {
-      ...{ a: endReport(a), b: endReport(b) },
-      ...{ ab: direction(this.#directions.ab), ba: direction(this.#directions.ba) },
+      a: endReport(a),
+      b: endReport(b),
+      ab: direction(this.#directions.ab),
+      ba: direction(this.#directions.ba),
     }
   }
 

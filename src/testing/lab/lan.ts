@@ -25,8 +25,15 @@ export interface LabLanOptions extends Omit<LanFile, '$schema'> {
 
 /** What describes the segment is checked with it. */
 const OPTIONS: Forms<LabLanOptions> = {
-  ...{ wire: WIRE, addresses: FLAG, network: ANY, network6: ANY, gateway: ANY, hosts: ANY },
-  ...{ dhcp: ANY, dns: ANY, ra: ANY },
+  wire: WIRE,
+  addresses: FLAG,
+  network: ANY,
+  network6: ANY,
+  gateway: ANY,
+  hosts: ANY,
+  dhcp: ANY,
+  dns: ANY,
+  ra: ANY,
 }
 
 /** Throws a UsageError for options of a segment that are not understood. */

@@ -48,9 +48,20 @@ const INPUT: Form = {
 
 /** Node checks the values of its own options. */
 const SPAWN_OPTIONS: Forms<SpawnOptions> = {
-  ...{ cwd: ANY, env: ANY, stdio: ANY, detached: FLAG, timeout: ANY, killSignal: ANY, signal: SIGNAL },
-  ...{ serialization: ANY, windowsHide: ANY, windowsVerbatimArguments: ANY },
-  ...{ shell: NOT_POSSIBLE, uid: NOT_POSSIBLE, gid: NOT_POSSIBLE, argv0: NOT_POSSIBLE },
+  cwd: ANY,
+  env: ANY,
+  stdio: ANY,
+  detached: FLAG,
+  timeout: ANY,
+  killSignal: ANY,
+  signal: SIGNAL,
+  serialization: ANY,
+  windowsHide: ANY,
+  windowsVerbatimArguments: ANY,
+  shell: NOT_POSSIBLE,
+  uid: NOT_POSSIBLE,
+  gid: NOT_POSSIBLE,
+  argv0: NOT_POSSIBLE,
 }
 const { stdio: _, ...WITHOUT_STDIO } = SPAWN_OPTIONS
 const EXEC_OPTIONS = { ...WITHOUT_STDIO, input: INPUT }

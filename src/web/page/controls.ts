@@ -18,17 +18,23 @@ export function controlsView(app: App): View {
   const cableState = h('span', { class: 'state' })
   const carrierState = h('span', { class: 'state' })
   const cable = new Control({
-    ...{ app, log, button: 'Cut' },
+    app,
+    log,
+    button: 'Cut',
     before: [h('span', { class: 'what' }, 'Cable'), cableState],
     change: () => ({ do: app.device?.isCut ? 'plug' : 'cut' }),
   })
   const carrier = new Control({
-    ...{ app, log, button: 'Turn off' },
+    app,
+    log,
+    button: 'Turn off',
     before: [h('span', { class: 'what' }, 'Carrier'), carrierState],
     change: () => ({ do: 'carrier', on: app.device?.carrier === false }),
   })
   const reset = new Control({
-    ...{ app, log, button: 'Reset' },
+    app,
+    log,
+    button: 'Reset',
     before: [h('span', { class: 'what' }, 'Statistics')],
     change: () => ({ do: 'reset' }),
   })

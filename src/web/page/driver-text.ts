@@ -96,7 +96,9 @@ export function describeStage(stage: StageReport): Description {
     value: dropped === 0 ? '' : `−${formatNumber(dropped)}`,
     note: held === 0 ? 'none in flight' : `${formatNumber(held)} in flight`,
     title: [`${stage.path}${name}`, `${held} in flight`, ...counts, ...reasons].join('\n'),
-    ...{ tone: 'plain', cells: 0, filled: 0 },
+    tone: 'plain',
+    cells: 0,
+    filled: 0,
   }
 }
 

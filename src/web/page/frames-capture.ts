@@ -29,7 +29,10 @@ export class Capture {
   constructor(app: App) {
     this.#app = app
     this.#filter = h('input', {
-      ...{ type: 'text', class: 'mono', placeholder: 'all frames, or as in tcp port 80', spellcheck: false },
+      type: 'text',
+      class: 'mono',
+      placeholder: 'all frames, or as in tcp port 80',
+      spellcheck: false,
       attrs: { 'aria-label': 'Capture filter, in the language of pcap-filter(7)', autocapitalize: 'off' },
       on: { input: () => this.update(), keydown: event => event.key === 'Enter' && this.#clicked() },
     })

@@ -64,7 +64,10 @@ class FramesView implements View {
     this.#details = new FrameDetails(() => this.#close())
     this.#capture = new Capture(app)
     this.#filter = h('input', {
-      ...{ type: 'search', class: 'mono', placeholder: 'Filter: dropped, tx, port 80, 192.0.2.1', spellcheck: false },
+      type: 'search',
+      class: 'mono',
+      placeholder: 'Filter: dropped, tx, port 80, 192.0.2.1',
+      spellcheck: false,
       attrs: { 'aria-label': 'Filter of the table', 'aria-describedby': 'frames-error', autocapitalize: 'off' },
       on: { input: () => this.#filtered(), keydown: event => this.#keyInFilter(event) },
     })

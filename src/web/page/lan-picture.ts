@@ -141,7 +141,10 @@ export function layout(groups: readonly Group[], width: number): Picture {
       const height = Math.max(...row.map(({ lines }) => lines.length)) * LINE + 2 * PADDING
       const placed = row.map((box, i) => ({
         ...box,
-        ...{ x: LEFT + i * (boxWidth + GAP), y: y + STUB, width: boxWidth, height },
+        x: LEFT + i * (boxWidth + GAP),
+        y: y + STUB,
+        width: boxWidth,
+        height,
       }))
       rails.push({ x: TRUNK, end: (placed.at(-1)?.x ?? LEFT) + boxWidth / 2, y })
       boxes.push(...placed)

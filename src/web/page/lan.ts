@@ -17,7 +17,10 @@ export function lanView(app: App): View {
   const count = h('span', { class: 'muted', attrs: { role: 'status' } })
   const notAll = h('p', { class: 'muted' })
   const search = h('input', {
-    ...{ type: 'search', placeholder: 'Search names and addresses', autocomplete: 'off', spellcheck: false },
+    type: 'search',
+    placeholder: 'Search names and addresses',
+    autocomplete: 'off',
+    spellcheck: false,
     attrs: { 'aria-label': 'Search the lists' },
     on: { input: () => showRows() },
   })
@@ -116,7 +119,12 @@ export function lanView(app: App): View {
   waiting()
   show()
   return {
-    ...{ name: 'lan', title: 'Lan', wants: ['segment', 'dhcp'], element, receive, deviceChanged },
+    name: 'lan',
+    title: 'Lan',
+    wants: ['segment', 'dhcp'],
+    element,
+    receive,
+    deviceChanged,
     shown() {
       isShown = true
     },

@@ -36,7 +36,10 @@ export class ScenarioTimeline {
       'section',
       { class: 'panel', hidden: true },
       h('h2', {}, 'Scenario'),
-      ...[this.#about, this.#drawing, this.#now, this.#list],
+      this.#about,
+      this.#drawing,
+      this.#now,
+      this.#list,
     )
     new ResizeObserver(([entry]) => this.#resized(entry?.contentRect.width ?? 0)).observe(this.#drawing)
     document.addEventListener('visibilitychange', () => this.#run())

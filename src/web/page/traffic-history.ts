@@ -112,8 +112,10 @@ export function stageName({ direction, path, stage }: Pick<Wire['stages'][number
 
 function countersOf({ txBytes, rxBytes, txPackets, rxPackets, drops }: DeviceCounters): Record<string, number> {
   const counters: Record<string, number> = {
-    ...{ 'tx bits': 8 * txBytes, 'rx bits': 8 * rxBytes },
-    ...{ 'tx frames': txPackets, 'rx frames': rxPackets },
+    'tx bits': 8 * txBytes,
+    'rx bits': 8 * rxBytes,
+    'tx frames': txPackets,
+    'rx frames': rxPackets,
   }
   for (const way of ['tx', 'rx'] as const)
     for (const [reason, frames] of Object.entries(drops[way])) counters[`${way} ${reason}`] = frames

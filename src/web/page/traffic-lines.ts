@@ -40,27 +40,45 @@ const LINES_MAX = 2 * COLOURS_OF_MANY.length
 
 export const PLOTS: readonly PlotSpec[] = [
   {
-    ...{ title: 'Throughput, bit/s', unit: '', floor: 1000, empty: 'no statistics yet' },
+    title: 'Throughput, bit/s',
+    unit: '',
+    floor: 1000,
+    empty: 'no statistics yet',
     content: (history, id, from) => bothWays(history.device(id), 'bits', from),
   },
   {
-    ...{ title: 'Frames per second', unit: '', floor: 10, empty: 'no statistics yet' },
+    title: 'Frames per second',
+    unit: '',
+    floor: 10,
+    empty: 'no statistics yet',
     content: (history, id, from) => bothWays(history.device(id), 'frames', from),
   },
   {
-    ...{ title: 'Dropped frames per second', unit: '', floor: 10, empty: 'none in this time' },
+    title: 'Dropped frames per second',
+    unit: '',
+    floor: 10,
+    empty: 'none in this time',
     content: (history, id, from) => drops(history.device(id), from),
   },
   {
-    ...{ title: 'Frames held, at most in each second', unit: '', floor: 10, empty: 'no statistics yet' },
+    title: 'Frames held, at most in each second',
+    unit: '',
+    floor: 10,
+    empty: 'no statistics yet',
     content: (history, id, from) => held(history.device(id), from),
   },
   {
-    ...{ title: 'Wire: packets per second', unit: '', floor: 10, empty: undefined },
+    title: 'Wire: packets per second',
+    unit: '',
+    floor: 10,
+    empty: undefined,
     content: (history, id, from) => stages(history.wire(id), from),
   },
   {
-    ...{ title: 'Wire: delay beyond the one asked for', unit: 's', floor: 1e-6, empty: undefined },
+    title: 'Wire: delay beyond the one asked for',
+    unit: 's',
+    floor: 1e-6,
+    empty: undefined,
     content: (history, id, from) => lateness(history.wire(id), from),
   },
 ]

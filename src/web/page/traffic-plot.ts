@@ -145,7 +145,10 @@ export class Plot {
       scales: { x: { time: true, auto: false }, y: { range: (_, _min, max) => [0, top(max, floor)] } },
       axes: [
         {
-          ...{ ...axis, size: AXIS_HEIGHT, space: 72, incrs: TIME_STEPS },
+          ...axis,
+          size: AXIS_HEIGHT,
+          space: 72,
+          incrs: TIME_STEPS,
           values: (_, splits, _axis, _space, step) => splits.map(time => timeOfAxis(time, step)),
         },
         { ...axis, values: (_, splits) => splits.map(value => formatNumber(value, unit)), size: AXIS_WIDTH, space: 28 },

@@ -26,13 +26,11 @@ export class WireForm {
     h('option', { value: 'ba' }, 'ba'),
   )
   readonly #words = h('input', {
-    ...{
-      id: 'wire-words',
-      class: 'mono words',
-      spellcheck: false,
-      autocomplete: 'off',
-      placeholder: 'delay 20ms loss 1%',
-    },
+    id: 'wire-words',
+    class: 'mono words',
+    spellcheck: false,
+    autocomplete: 'off',
+    placeholder: 'delay 20ms loss 1%',
     attrs: { 'aria-label': 'Words of the wire', autocapitalize: 'off' },
   })
   readonly #set: Control
@@ -46,11 +44,16 @@ export class WireForm {
     this.#app = app
     const direction = () => (this.#direction.value === '' ? {} : { direction: this.#direction.value as Direction })
     this.#set = new Control({
-      ...{ app, log, button: 'Set', before: [this.#direction, this.#words] },
+      app,
+      log,
+      button: 'Set',
+      before: [this.#direction, this.#words],
       change: () => this.#change(direction()),
     })
     this.#off = new Control({
-      ...{ app, log, button: 'Off' },
+      app,
+      log,
+      button: 'Off',
       before: [h('span', { class: 'muted' }, 'Take all stages out')],
       change: () => ({ do: 'wire', words: undefined, ...direction() }),
     })
@@ -72,7 +75,10 @@ export class WireForm {
       'div',
       { class: 'wire-form' },
       h('table', { class: 'words-now' }, ...rows),
-      ...[this.#set.element, this.#off.element, presets, h('p', { class: 'muted' }, about)],
+      this.#set.element,
+      this.#off.element,
+      presets,
+      h('p', { class: 'muted' }, about),
     )
     this.element = h('section', { class: 'panel' }, h('h2', {}, 'Wire'), this.#none, this.#body)
     this.forget()

@@ -174,7 +174,11 @@ describe('frames', () => {
     const [frame] = numbered(1) as [Uint8Array]
     const moment = { seconds: 1_700_000_000, nanoseconds: 0, interfaceIndex: 0 }
     const of = (more: object, length = 60) => ({
-      ...{ ...moment, bytes: frame, at: 0, capturedLength: length, originalLength: 60 },
+      ...moment,
+      bytes: frame,
+      at: 0,
+      capturedLength: length,
+      originalLength: 60,
       ...more,
     })
     for (const packet of [of({}), of({}, 40), of({ verdict: 2 }), of({}, 50)]) end = writePacket(to, end, packet)

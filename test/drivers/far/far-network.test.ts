@@ -111,14 +111,23 @@ const notOwn = (address: number[]) => ![OWN4, OWN6].some(own => String(own) === 
 
 describe('ARP', () => {
   const request: Arp = {
-    ...{ to: BROADCAST, from: NEAR, op: 1 },
-    ...{ sha: NEAR, spa: OWN4, tha: [0, 0, 0, 0, 0, 0], tpa: address('198.18.0.77') },
+    to: BROADCAST,
+    from: NEAR,
+    op: 1,
+    sha: NEAR,
+    spa: OWN4,
+    tha: [0, 0, 0, 0, 0, 0],
+    tpa: address('198.18.0.77'),
   }
 
   test('a request for any far host is answered to its sender alone', () => {
     const asked = fc.record({
-      ...{ to: fc.constantFrom(BROADCAST, FAR), sha: fc.constantFrom(NEAR, [6, 6, 6, 6, 6, 6]) },
-      ...{ tha: fc.constantFrom(FAR, BROADCAST), tpa: unicast4.filter(notOwn), tags, padding: octets(18) },
+      to: fc.constantFrom(BROADCAST, FAR),
+      sha: fc.constantFrom(NEAR, [6, 6, 6, 6, 6, 6]),
+      tha: fc.constantFrom(FAR, BROADCAST),
+      tpa: unicast4.filter(notOwn),
+      tags,
+      padding: octets(18),
       spa: fc.oneof(fc.constant(OWN4), fc.constant(address('169.254.1.1'))),
     })
     fc.assert(
@@ -189,8 +198,13 @@ describe('neighbour discovery', () => {
   const sourceLink = [1, 1, ...NEAR]
   const NONCE = [14, 1, 1, 2, 3, 4, 5, 6]
   const solicitation: Neighbour = {
-    ...{ to: [0x33, 0x33, 0xff, 0, 0, 0x4d], from: NEAR, type: 135 },
-    ...{ source: OWN6, destination: solicited(target), target, options: sourceLink },
+    to: [0x33, 0x33, 0xff, 0, 0, 0x4d],
+    from: NEAR,
+    type: 135,
+    source: OWN6,
+    destination: solicited(target),
+    target,
+    options: sourceLink,
   }
 
   function advertisement({ source, target, tags = [] }: Neighbour, to = NEAR): Neighbour {
@@ -210,7 +224,10 @@ describe('neighbour discovery', () => {
 
   test('a solicitation for any far host is answered: solicited, override, not a router', () => {
     const asked = fc.record({
-      ...{ target: unicast6.filter(notOwn), tags, padding: octets(12), unicast: fc.boolean() },
+      target: unicast6.filter(notOwn),
+      tags,
+      padding: octets(12),
+      unicast: fc.boolean(),
       source: fc.constantFrom(OWN6, LINK_LOCAL, address('fd00:0:0:0:0:0:0:1')),
       options: fc.constantFrom<number[]>(sourceLink, [], [...NONCE, ...sourceLink], NONCE, [
         ...sourceLink,
@@ -365,7 +382,9 @@ describe('ping', () => {
           answered: true,
           octets: replyTo(description),
           ipSummed: packet.checksum === 'partial' ? CHECKSUM_PARTIAL : CHECKSUM_NONE,
-          ...{ nh, h: later ? 0 : nh + transportOffset(packet), protocol: isIpv6(packet) ? 0x86dd : 0x0800 },
+          nh,
+          h: later ? 0 : nh + transportOffset(packet),
+          protocol: isIpv6(packet) ? 0x86dd : 0x0800,
         })
       }),
       { numRuns: 500 },
@@ -411,10 +430,7 @@ describe('ping', () => {
   test('a ping to or from an address that is not unicast is not answered', () => {
     const not4 = fc.oneof(group4, special4)
     const not6 = fc.oneof(group6, special6)
-    const packets = fc.oneof(
-      ...[echo(not4, elsewhere4), echo(unicast4, not4)],
-      ...[echo(not6, elsewhere6), echo(unicast6, not6)],
-    )
+    const packets = fc.oneof(echo(not4, elsewhere4), echo(unicast4, not4), echo(not6, elsewhere6), echo(unicast6, not6))
     fc.assert(fc.property(packets, packet => expectUnanswered(between(framed(packet)), partialOf(framed(packet)))))
     for (const packet of [request4, request6]) {
       for (const no of [BROADCAST, [0x33, 0x33, 0, 0, 0, 1], [0, 0, 0, 0, 0, 0]]) {

@@ -317,22 +317,31 @@ describe('the text of --drop', () => {
     expect(parse('RX_CRC=10')).toEqual({ reason: SKB_DROP_REASON_RX_CRC, every: 10, rx: true })
     expect(parse('rx_crc=1')).toEqual({ reason: SKB_DROP_REASON_RX_CRC, every: 1, rx: true })
     expect(parse('tx_carrier=999999999')).toEqual({
-      ...{ reason: SKB_DROP_REASON_TX_CARRIER, every: 999_999_999, rx: false },
+      reason: SKB_DROP_REASON_TX_CARRIER,
+      every: 999_999_999,
+      rx: false,
     })
   })
 
   test.each([
-    ...['', 'RX_CRC', 'RX_CRC=', '=3', 'RX_CRC=0', 'RX_CRC=-1', 'RX_CRC=1.5', 'RX_CRC=1e3', 'RX_CRC=1000000000'],
-    ...[
-      'NOT_DROPPED_YET=3',
-      'NO_SUCH=3',
-      'RX_CRC=3 ',
-      ' RX_CRC=3',
-      'RX_CRC=3=4',
-      'RX_CRC=x',
-      'SKB_DROP_REASON_RX_CRC=3',
-    ],
-    ...['toString=3', '7=3'],
+    '',
+    'RX_CRC',
+    'RX_CRC=',
+    '=3',
+    'RX_CRC=0',
+    'RX_CRC=-1',
+    'RX_CRC=1.5',
+    'RX_CRC=1e3',
+    'RX_CRC=1000000000',
+    'NOT_DROPPED_YET=3',
+    'NO_SUCH=3',
+    'RX_CRC=3 ',
+    ' RX_CRC=3',
+    'RX_CRC=3=4',
+    'RX_CRC=x',
+    'SKB_DROP_REASON_RX_CRC=3',
+    'toString=3',
+    '7=3',
   ])('--drop %j is refused with a list of all reasons', text => {
     expect(() => parse(text)).toThrow(UsageError)
     expect(() => parse(text)).toThrow(

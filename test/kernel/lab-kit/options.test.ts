@@ -131,7 +131,8 @@ describe('words for each direction', () => {
 
   test('are taken when a cable is made, and a direction without words does nothing', async () => {
     expect(await wordsOf(await lab.cable(a, b, { wire: { ab: 'delay 2ms', ba: 'loss 100%' } }))).toEqual([
-      ...['delay 2ms', 'loss 100%'],
+      'delay 2ms',
+      'loss 100%',
     ])
     const one = { ba: 'loss 100%', ab: undefined } as { ba: string }
     expect(await wordsOf(await lab.cable(a, b, { wire: one }))).toEqual(['', 'loss 100%'])

@@ -27,7 +27,10 @@ async function firstLine({ stdout }: ChildProcess): Promise<string> {
 
 test('exec returns what a program printed, its status, or the signal that ended it', async () => {
   expect(await client.exec('sh', ['-c', 'cat; echo oops >&2; exit 3'], { input: 'in' })).toEqual({
-    ...{ status: 3, signal: null, stdout: 'in', stderr: 'oops\n' },
+    status: 3,
+    signal: null,
+    stdout: 'in',
+    stderr: 'oops\n',
   })
   expect(await client.exec('sh', ['-c', 'kill -TERM $$'])).toMatchObject({ status: null, signal: 'SIGTERM' })
 })
@@ -40,7 +43,8 @@ test('exec takes a directory, an environment and a time limit', async () => {
 
 test('exec rejects for a program that does not exist or is none, and spawn ends as in a shell', async () => {
   await expect(client.exec('no-such-program')).rejects.toMatchObject({
-    ...{ code: 'ENOENT', message: 'exec no-such-program: ENOENT, no such file or directory' },
+    code: 'ENOENT',
+    message: 'exec no-such-program: ENOENT, no such file or directory',
   })
   await expect(client.exec('/etc')).rejects.toMatchObject({ code: 'EACCES', syscall: 'exec /etc' })
   await expect(client.exec('ping -c1 server')).rejects.toThrow('the arguments are a list: exec(command, args)')
@@ -55,7 +59,8 @@ test('exec rejects for a program that does not exist or is none, and spawn ends 
 
 test('a directory that does not exist, and arguments in another form, are named in the error', async () => {
   await expect(client.exec('true', [], { cwd: '/nowhere' })).rejects.toMatchObject({
-    ...{ code: 'ENOENT', message: expect.stringContaining('the directory /nowhere does not exist') },
+    code: 'ENOENT',
+    message: expect.stringContaining('the directory /nowhere does not exist'),
   })
   await expect(client.exec('true', [], { cwd: '/etc/passwd' })).rejects.toThrow('the directory /etc/passwd')
   const list = '-c1' as unknown as string[]
@@ -83,9 +88,11 @@ test('programs find other namespaces by name, also in a link that is made while 
 test('programs see the interfaces of their namespace alone, in /sys too, and the machine has none of them', async () => {
   await lab.cable(client, server)
   expect((await client.exec('ls', ['/sys/class/net'])).stdout.split(/\s+/)).toEqual(['lo', 'server', ''])
-  expect((await server.exec('ip', ['-br', 'link'])).stdout.split('\n').map(line => line.split(' ')[0])).toEqual(
-    ...[['lo', 'client', '']],
-  )
+  expect((await server.exec('ip', ['-br', 'link'])).stdout.split('\n').map(line => line.split(' ')[0])).toEqual([
+    'lo',
+    'client',
+    '',
+  ])
   expect(readFileSync('/etc/hosts', 'utf8')).not.toContain('198.18.')
   // Node reads its limits there.
   expect((await client.exec('ls', ['/sys/fs/cgroup'])).stdout).toBe(

@@ -21,9 +21,21 @@ const MEMORY = 512
 const AT_ONCE = 2
 
 const COMMANDS = [
-  ...['list', 'list --json', 'list --names', 'show hostile0', 'stats', 'stats --queues hostile0', 'reset hostile0'],
-  ...['echo hello', 'ioctl hostile0 1 0102', 'carrier hostile0 off', 'param hostile0', 'param hostile0 lockup=3'],
-  ...['trigger hostile0 lockup', 'events', 'lan show hostile0'],
+  'list',
+  'list --json',
+  'list --names',
+  'show hostile0',
+  'stats',
+  'stats --queues hostile0',
+  'reset hostile0',
+  'echo hello',
+  'ioctl hostile0 1 0102',
+  'carrier hostile0 off',
+  'param hostile0',
+  'param hostile0 lockup=3',
+  'trigger hostile0 lockup',
+  'events',
+  'lan show hostile0',
 ]
 
 let own: OwnNetns

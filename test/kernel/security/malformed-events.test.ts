@@ -114,7 +114,10 @@ function fake(...queue: (Uint8Array | number)[]) {
     return next.length
   })
   const native: Partial<Native> = {
-    ...{ socket: () => 3, setsockopt: () => 0, bind: () => 0, close: () => 0 },
+    socket: () => 3,
+    setsockopt: () => 0,
+    bind: () => 0,
+    close: () => 0,
     createPoller: (_, fn) => {
       readable = fn as typeof readable
       return poller

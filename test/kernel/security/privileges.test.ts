@@ -69,8 +69,12 @@ function heldByAll({ pid }: Pick<Running, 'pid'>): Held[] {
 }
 
 const only = (capabilities: bigint): Held => ({
-  ...{ permitted: capabilities, effective: capabilities, bounding: capabilities },
-  ...{ inheritable: 0n, ambient: 0n, noNewPrivs: 1n },
+  permitted: capabilities,
+  effective: capabilities,
+  bounding: capabilities,
+  inheritable: 0n,
+  ambient: 0n,
+  noNewPrivs: 1n,
 })
 
 /** Whether a root without CAP_SYS_PTRACE may look into the process. */

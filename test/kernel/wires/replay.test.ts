@@ -30,8 +30,22 @@ test('`vnet simulate` makes the same decisions from the log of a live run, with 
   using live = new DecisionsFile()
   using simulated = new DecisionsFile()
   const vnet = await startVnet([
-    ...['cable', `${left.name}/left`, `${right.name}/right`, '--json', '--seed', '11', '--log', live.path],
-    ...['--address', 'left=192.0.2.1/24', '--address', 'right=192.0.2.2/24', '--wire-ab', AB, '--wire-ba', BA],
+    'cable',
+    `${left.name}/left`,
+    `${right.name}/right`,
+    '--json',
+    '--seed',
+    '11',
+    '--log',
+    live.path,
+    '--address',
+    'left=192.0.2.1/24',
+    '--address',
+    'right=192.0.2.2/24',
+    '--wire-ab',
+    AB,
+    '--wire-ba',
+    BA,
   ])
   const end = (netns: Netns, address: string): End => ({ netns, address, reachedAt: address })
   const streams = await startStreams(end(left, '192.0.2.1'), end(right, '192.0.2.2'))

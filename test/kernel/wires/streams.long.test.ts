@@ -54,8 +54,21 @@ async function start(family: Family, words: string, ...args: readonly string[]) 
     }
   }
   const vnet = await startVnet([
-    ...['cable', `${near.name}/left`, `${far.name}/right`, '--json', '--wire', words, '--log', log.path],
-    ...['--address', `left=${a}/${prefix}`, '--address', `right=${b}/${prefix}`, ...SEED, ...ROOM, ...args],
+    'cable',
+    `${near.name}/left`,
+    `${far.name}/right`,
+    '--json',
+    '--wire',
+    words,
+    '--log',
+    log.path,
+    '--address',
+    `left=${a}/${prefix}`,
+    '--address',
+    `right=${b}/${prefix}`,
+    ...SEED,
+    ...ROOM,
+    ...args,
   ])
   const end = (netns: Netns, address: string): End => ({ netns, address, reachedAt: address })
   return { vnet, client: end(near, a), server: end(far, b) }

@@ -45,7 +45,10 @@ function gsoFrame(isIpv6: boolean, tags: readonly (typeof VLAN)[]) {
   const frame = buildFrame({ packet: { ...packet, payload, checksum: 'partial' }, tags: [...tags], padding: [] })
   const csumStart = 14 + 4 * tags.length + (isIpv6 ? 40 : 20)
   const header = {
-    ...{ flags: VIRTIO_NET_HDR_F_NEEDS_CSUM, csumStart, csumOffset: 16, gsoSize: SEGMENT },
+    flags: VIRTIO_NET_HDR_F_NEEDS_CSUM,
+    csumStart,
+    csumOffset: 16,
+    gsoSize: SEGMENT,
     gsoType: isIpv6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4,
   }
   return { frame, header, headers: csumStart + 20 }

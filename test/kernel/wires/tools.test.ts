@@ -50,8 +50,19 @@ afterEach(() => {
 /** Starts a cable, whose ends know each other: no packet is one of ARP. */
 async function start(...args: readonly string[]): Promise<Running> {
   const vnet = await startVnet([
-    ...['cable', `${left.name}/left`, `${right.name}/right`, '--json', '--seed', '7', '--log', log.path, ...args],
-    ...['--address', 'left=192.0.2.1/24', '--address', 'right=192.0.2.2/24'],
+    'cable',
+    `${left.name}/left`,
+    `${right.name}/right`,
+    '--json',
+    '--seed',
+    '7',
+    '--log',
+    log.path,
+    ...args,
+    '--address',
+    'left=192.0.2.1/24',
+    '--address',
+    'right=192.0.2.2/24',
   ])
   const [a, b] = vnet.interfaces()
   left.ip(`neigh add 192.0.2.2 lladdr ${b!.mac} dev left`)

@@ -14,19 +14,22 @@ const WARM_UP = 100_000
 const SLICE = 20_000
 
 const arp = buildArp({
-  ...{
-    to: BROADCAST,
-    from: CLIENT_MAC,
-    op: 1,
-    sha: CLIENT_MAC,
-    spa: CLIENT.ip,
-    tha: [0, 0, 0, 0, 0, 0],
-    tpa: GATEWAY.ip,
-  },
+  to: BROADCAST,
+  from: CLIENT_MAC,
+  op: 1,
+  sha: CLIENT_MAC,
+  spa: CLIENT.ip,
+  tha: [0, 0, 0, 0, 0, 0],
+  tpa: GATEWAY.ip,
 })
 const solicitation = buildNeighbour({
-  ...{ to: [0x33, 0x33, 0xff, 0, 0, 1], from: CLIENT_MAC, type: 135, source: CLIENT6.ip, target: GATEWAY6.ip },
-  ...{ destination: address('ff02:0:0:0:0:1:ff00:1'), options: [1, 1, ...CLIENT_MAC] },
+  to: [0x33, 0x33, 0xff, 0, 0, 1],
+  from: CLIENT_MAC,
+  type: 135,
+  source: CLIENT6.ip,
+  target: GATEWAY6.ip,
+  destination: address('ff02:0:0:0:0:1:ff00:1'),
+  options: [1, 1, ...CLIENT_MAC],
 })
 
 const QUESTIONS: readonly [string, Uint8Array][] = [

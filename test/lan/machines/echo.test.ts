@@ -16,7 +16,11 @@ describe.each(families)('ping over %s', (_, gateway, client, usual) => {
     const request = ping(gateway, [1, 2, 3], { hops: 9 })
     const [answer, ...more] = ask(request).map(seen)
     expect(answer).toMatchObject({
-      ...{ to: client.mac, from: gateway.mac, source: gateway.ip, destination: client.ip, hops: 64 },
+      to: client.mac,
+      from: gateway.mac,
+      source: gateway.ip,
+      destination: client.ip,
+      hops: 64,
     })
     expect(answer?.transport.slice(4)).toEqual([0x77, 0x88, 0, 1, 1, 2, 3])
     expect([answer?.transport[0], more, hosts.counters.echo]).toEqual([gateway.ip.length === 4 ? 0 : 129, [], 1])

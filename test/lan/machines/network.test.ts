@@ -42,14 +42,19 @@ describe('createNetwork', () => {
       reserved: (address: number) => address === 0xc6120003,
     })
     expect([2, 3, 4].map(index => formatAddress(hosts.host(index).ip[0]!))).toEqual([
-      ...['198.18.0.4', '198.18.0.5', '198.18.0.6'],
+      '198.18.0.4',
+      '198.18.0.5',
+      '198.18.0.6',
     ])
   })
 
   test('the network may be another one, and of one family only', () => {
     const { hosts, gateway, prefix, prefix6 } = network({ network: '192.0.2.77/28', network6: null, count: 2 })
     expect([formatAddress(prefix.bytes), prefix6, gateway.ip.map(formatAddress), gateway.ip6]).toEqual([
-      ...['192.0.2.64', undefined, ['192.0.2.65'], []],
+      '192.0.2.64',
+      undefined,
+      ['192.0.2.65'],
+      [],
     ])
     expect(hosts.host(2).ip.map(formatAddress)).toEqual(['192.0.2.67'])
   })

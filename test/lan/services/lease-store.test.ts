@@ -16,8 +16,12 @@ afterEach(() => rmSync(directory, { recursive: true }))
 
 const log = new Log(LOGLEVEL_INFO, (_, text) => lines.push(text))
 const lease: Lease = {
-  ...{ address: 0xc6120064, mac: '02:00:00:00:00:01', clientId: undefined, hostname: undefined },
-  ...{ state: 'bound', expires: 1e12 },
+  address: 0xc6120064,
+  mac: '02:00:00:00:00:01',
+  clientId: undefined,
+  hostname: undefined,
+  state: 'bound',
+  expires: 1e12,
 }
 
 test('a file is created with its directory and read by the next run', async () => {

@@ -31,7 +31,12 @@ afterEach(() => rmSync(dir, { recursive: true }))
 
 const MAC = '02:00:00:00:00:01'
 const lease = (address: string, more: Partial<Lease> = {}): Lease => ({
-  ...{ address: ip(address), mac: MAC, clientId: undefined, hostname: undefined, state: 'bound', expires: 1e12 },
+  address: ip(address),
+  mac: MAC,
+  clientId: undefined,
+  hostname: undefined,
+  state: 'bound',
+  expires: 1e12,
   ...more,
 })
 

@@ -79,6 +79,10 @@ test('chargen sends its pattern forever, even after the client has ended', async
 test('a handler is a function or the name of a service; anything else is undefined', () => {
   const mine = () => {}
   expect([mine, 'echo', 'toString', 80, undefined].map(value => handlerOf(value))).toEqual([
-    ...[mine, expect.any(Function), undefined, undefined, undefined],
+    mine,
+    expect.any(Function),
+    undefined,
+    undefined,
+    undefined,
   ])
 })

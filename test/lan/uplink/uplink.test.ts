@@ -72,7 +72,14 @@ function join(options: MemoryNetOptions = {}): Bed {
     },
   }
   const bed: Bed = {
-    ...{ memory, socket, segment, uplink, got: [], kept: [], sent: { frames: 0 }, keeps: false },
+    memory,
+    socket,
+    segment,
+    uplink,
+    got: [],
+    kept: [],
+    sent: { frames: 0 },
+    keeps: false,
     async send(...frames) {
       for (const octets of frames) {
         const skb = pool.alloc(octets.length) as SkBuff

@@ -10,7 +10,12 @@ export function deviceRow(id: string, rest: Partial<DeviceRow> = {}): DeviceRow 
     driver: 'snull',
     mac: '00:53:4e:55:4c:30',
     mtu: 1500,
-    ...{ isUp: true, carrier: true, isCut: false, txQueues: 1, rxQueues: 1, faults: undefined },
+    isUp: true,
+    carrier: true,
+    isCut: false,
+    txQueues: 1,
+    rxQueues: 1,
+    faults: undefined,
     ...rest,
   }
 }

@@ -141,7 +141,10 @@ export class FakeWorld {
     const fill = (/** @type {number} */ most) => (moves ? Math.min(most, Math.round((wave / 2) * most)) : 0)
     const stopped = moves && wave > 1.9
     const queues = Array.from({ length: row.txQueues }, (_, i) => ({
-      ...{ kind: 'queue', name: `tx ${i}`, length: stopped ? 3 : 0, state: stopped ? 'stopped' : 'running' },
+      kind: 'queue',
+      name: `tx ${i}`,
+      length: stopped ? 3 : 0,
+      state: stopped ? 'stopped' : 'running',
     }))
     const board = [
       ...queues.map((_, i) => ({ kind: 'buffers', name: `tx buffers ${i}`, length: fill(64), capacity: 64 })),
@@ -183,9 +186,20 @@ export class FakeWorld {
           const dropped = stage === 'loss' ? Math.round(frames / 100) : 0
           const late = stage === 'delay' ? { late: { p50: 0.06 + (this.time % 8) / 1000, p99: 0.85 } } : {}
           return {
-            ...{ stage, path: '', direction, words: word, in: frames, out: frames - dropped - counters.held, dropped },
-            ...{ held: counters.held, drops: dropped > 0 ? { loss: dropped } : {}, duplicated: 0, corrupted: 0 },
-            ...{ reordered: 0, marked: 0, ...late },
+            stage,
+            path: '',
+            direction,
+            words: word,
+            in: frames,
+            out: frames - dropped - counters.held,
+            dropped,
+            held: counters.held,
+            drops: dropped > 0 ? { loss: dropped } : {},
+            duplicated: 0,
+            corrupted: 0,
+            reordered: 0,
+            marked: 0,
+            ...late,
           }
         })
     }
@@ -215,7 +229,9 @@ export class FakeWorld {
   segment(id) {
     if (id !== LAN) return { type: 'segment', id, segment: undefined }
     const hosts = Array.from({ length: this.hosts + 1 }, (_, i) => ({
-      ...{ name: i === 0 ? 'gateway' : `host${i}`, mac: mac(i), router: i === 0 },
+      name: i === 0 ? 'gateway' : `host${i}`,
+      mac: mac(i),
+      router: i === 0,
       addresses: [`198.18.${(i + 1) >> 8}.${(i + 1) & 255}`, `2001:db8:0:1::${(i + 1).toString(16)}`],
     }))
     const expires = this.time + 3_600_000
@@ -273,8 +289,13 @@ export class FakeWorld {
       { after: 261, ...dhcp(1, 'ACK (5)', yours) },
     ]
     const frames = messages.map(({ after, ...frame }, i) => ({
-      ...{ number: i + 1, time: this.time + after, id: LAN, way: i % 2 === 0 ? 'tx' : 'rx', queue: 0 },
-      ...{ dropped: undefined, ...frame },
+      number: i + 1,
+      time: this.time + after,
+      id: LAN,
+      way: i % 2 === 0 ? 'tx' : 'rx',
+      queue: 0,
+      dropped: undefined,
+      ...frame,
     }))
     return { type: 'dhcp', id: LAN, frames: /** @type {any} */ (frames), skipped: 0 }
   }
@@ -307,7 +328,10 @@ export class FakeWorld {
     const done = (...messages) => ({ result: /** @type {const} */ ({ ok: true }), messages })
     const event = (/** @type {any} */ name, rest = {}) =>
       /** @type {FeedMessage} */ ({
-        ...{ type: 'event', id, time: this.time, event: { ifindex: 2, name: row.name, event: name, ...rest } },
+        type: 'event',
+        id,
+        time: this.time,
+        event: { ifindex: 2, name: row.name, event: name, ...rest },
       })
     switch (command.do) {
       case 'cut':
@@ -380,8 +404,17 @@ const counters = () => ({ txPackets: 0, txBytes: 0, rxPackets: 0, rxBytes: 0, he
 function device(pid, driver, name, netns, { rate = 0, hasBoard = false, queues = 1, words = { ab: '', ba: '' } } = {}) {
   const [id, label] = [`${pid}/${netns ?? ''}/${name}`, netns === undefined ? name : `${netns}/${name}`]
   const row = {
-    ...{ id, label, name, driver, mac: '00:53:4e:55:4c:30', mtu: 1500, isUp: true, carrier: true, isCut: false },
-    ...{ txQueues: queues, rxQueues: queues },
+    id,
+    label,
+    name,
+    driver,
+    mac: '00:53:4e:55:4c:30',
+    mtu: 1500,
+    isUp: true,
+    carrier: true,
+    isCut: false,
+    txQueues: queues,
+    rxQueues: queues,
     faults: driver === 'snull' ? ['lockup', 'lost-interrupt', 'stuck', 'flap'] : ['flap'],
   }
   const params = paramsOf(driver)

@@ -13,7 +13,11 @@ const makeNet = memoryNets()
 const SPEC: CableSpec = {
   a: { host: 'left', path: 'a', mac: Uint8Array.of(2, 0, 0, 0, 0, 1), addresses: ['198.18.0.1/24'] },
   b: { host: 'right', path: 'b', mac: Uint8Array.of(2, 0, 0, 0, 0, 2), addresses: [] },
-  ...{ ab: '', ba: '', seed: 7, mtu: undefined, capture: undefined },
+  ab: '',
+  ba: '',
+  seed: 7,
+  mtu: undefined,
+  capture: undefined,
 }
 
 /** Frames of this type are what filters match. */

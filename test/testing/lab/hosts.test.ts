@@ -66,8 +66,16 @@ test('the hosts file of each host has the addresses in that order, and is rewrit
   const before = readFileSync(hosts.fileOf(c!), 'utf8')
   expect(before).toBe(
     [
-      ...['127.0.0.1 localhost', '::1 localhost ip6-localhost ip6-loopback', '198.18.1.1 a', '2001:db8:0:1::1 a'],
-      ...['198.18.2.1 b', '198.18.1.2 b', '2001:db8:0:1::2 b', '127.0.0.1 c', '::1 c', ''],
+      '127.0.0.1 localhost',
+      '::1 localhost ip6-localhost ip6-loopback',
+      '198.18.1.1 a',
+      '2001:db8:0:1::1 a',
+      '198.18.2.1 b',
+      '198.18.1.2 b',
+      '2001:db8:0:1::2 b',
+      '127.0.0.1 c',
+      '::1 c',
+      '',
     ].join('\n'),
   )
   b!.interfaces.shift()

@@ -27,7 +27,16 @@ function udp(from: number, to: number, data: Iterable<number>): Uint8Array {
 }
 
 const dhcp = buildDhcp({
-  ...{ op: 1, htype: 1, hops: 0, xid: 0xcafe, secs: 3, flags: 0x8000, ciaddr: 0, yiaddr: 0, siaddr: 0, giaddr: 0 },
+  op: 1,
+  htype: 1,
+  hops: 0,
+  xid: 0xcafe,
+  secs: 3,
+  flags: 0x8000,
+  ciaddr: 0,
+  yiaddr: 0,
+  siaddr: 0,
+  giaddr: 0,
   chaddr: Uint8Array.of(2, 0, 0, 0, 0, 9),
   sname: new Uint8Array(0),
   file: new Uint8Array(0),
@@ -48,9 +57,18 @@ describe('headers of whole frames', () => {
       [
         'IPv4',
         {
-          ...{ 'Header length': '20 bytes', DSCP: '4', ECN: 'not ECT', 'Total length': '33 bytes' },
-          ...{ Identification: '0x1234', Flags: 'none', 'Fragment offset': '0', TTL: '64', Protocol: 'UDP (17)' },
-          ...{ Checksum: '0xdc60', Source: '198.18.0.1', Destination: '198.18.0.2' },
+          'Header length': '20 bytes',
+          DSCP: '4',
+          ECN: 'not ECT',
+          'Total length': '33 bytes',
+          Identification: '0x1234',
+          Flags: 'none',
+          'Fragment offset': '0',
+          TTL: '64',
+          Protocol: 'UDP (17)',
+          Checksum: '0xdc60',
+          Source: '198.18.0.1',
+          Destination: '198.18.0.2',
         },
       ],
       ['UDP', { 'Source port': '12345', 'Destination port': '99', Length: '13 bytes', Checksum: '0x3a38' }],
@@ -71,11 +89,15 @@ describe('headers of whole frames', () => {
   test('an ARP message has the addresses of both ends', () => {
     const arp = [0, 1, 8, 0, 6, 4, 0, 2, 2, 0, 0, 0, 0, 1, 198, 18, 0, 1, 2, 0, 0, 0, 0, 2, 198, 18, 0, 2]
     expect(one(ethernet(0x806, arp), 'ARP')).toEqual({
-      ...{ Operation: 'reply (2)', 'Sender MAC': '02:00:00:00:00:01', 'Sender address': '198.18.0.1' },
-      ...{ 'Target MAC': '02:00:00:00:00:02', 'Target address': '198.18.0.2' },
+      Operation: 'reply (2)',
+      'Sender MAC': '02:00:00:00:00:01',
+      'Sender address': '198.18.0.1',
+      'Target MAC': '02:00:00:00:00:02',
+      'Target address': '198.18.0.2',
     })
     expect(one(ethernet(0x806, arp.with(5, 8)), 'ARP')).toEqual({
-      ...{ Operation: 'reply (2)', Note: 'not of Ethernet and IPv4' },
+      Operation: 'reply (2)',
+      Note: 'not of Ethernet and IPv4',
     })
   })
 
@@ -84,9 +106,14 @@ describe('headers of whole frames', () => {
     // Four bytes more of header: the option.
     bytes[14 + 20 + 12] = 0x60
     expect(one(bytes, 'TCP')).toMatchObject({
-      ...{ 'Source port': '4660', 'Destination port': '80', 'Sequence number': '16909060' },
-      ...{ 'Acknowledgment number': '84281096', 'Header length': '24 bytes', Flags: 'SYN ACK [S.]' },
-      ...{ Window: '8192', Options: 'mss 1460' },
+      'Source port': '4660',
+      'Destination port': '80',
+      'Sequence number': '16909060',
+      'Acknowledgment number': '84281096',
+      'Header length': '24 bytes',
+      Flags: 'SYN ACK [S.]',
+      Window: '8192',
+      Options: 'mss 1460',
     })
     expect(one(frame({ kind: 'tcp', flags: 0 }), 'TCP')).toMatchObject({ Flags: 'none [none]' })
     expect(one(frame({ kind: 'tcp', flags: 2 }), 'TCP')).not.toHaveProperty('Acknowledgment number')
@@ -94,7 +121,10 @@ describe('headers of whole frames', () => {
 
   test('ICMP has what its type brings: a sequence number, an MTU, a gateway', () => {
     expect(one(frame({ kind: 'icmp', reply: true }), 'ICMP')).toMatchObject({
-      ...{ Type: 'echo reply (0)', Code: '0', Identifier: '30600', 'Sequence number': '1' },
+      Type: 'echo reply (0)',
+      Code: '0',
+      Identifier: '30600',
+      'Sequence number': '1',
     })
     const error = { type: 3, code: 4, rest: [0, 0, 5, 0x78], quote: plain, cut: 28 }
     expect(one(frame({ kind: 'icmp', error }), 'ICMP')).toMatchObject({ 'Next-hop MTU': '1400' })
@@ -107,8 +137,11 @@ describe('headers of whole frames', () => {
     const found = words(frame({ ...plain6, kind: 'icmp', extensions }))
     expect(found.map(([name]) => name)).toEqual(['Ethernet', 'IPv6', 'IPv6 extension', 'ICMPv6'])
     expect(found[1]?.[1]).toMatchObject({
-      ...{ 'Flow label': '0x54321', 'Next header': 'hop-by-hop options (0)', 'Hop limit': '64' },
-      ...{ Source: '2001:db8::1', Destination: '2001:db8::2' },
+      'Flow label': '0x54321',
+      'Next header': 'hop-by-hop options (0)',
+      'Hop limit': '64',
+      Source: '2001:db8::1',
+      Destination: '2001:db8::2',
     })
     expect(found[2]?.[1]).toEqual({ Length: '8 bytes', 'Next header': 'ICMPv6 (58)' })
     expect(found[3]?.[1]).toMatchObject({ Type: 'echo request (128)' })
@@ -122,16 +155,26 @@ describe('headers of whole frames', () => {
 
   test('a DHCP message has its addresses and options, names made printable', () => {
     expect(one(udp(68, 67, dhcp), 'DHCP')).toEqual({
-      ...{ 'Message type': 'REQUEST (3)', Operation: 'request', 'Transaction id': '0x0000cafe', Seconds: '3' },
-      ...{ Flags: 'broadcast', 'Client MAC': '02:00:00:00:00:09', 'Requested address': '198.18.0.7' },
-      ...{ 'Lease time': '300 s', 'Host name': 'lap\\x1btop' },
+      'Message type': 'REQUEST (3)',
+      Operation: 'request',
+      'Transaction id': '0x0000cafe',
+      Seconds: '3',
+      Flags: 'broadcast',
+      'Client MAC': '02:00:00:00:00:09',
+      'Requested address': '198.18.0.7',
+      'Lease time': '300 s',
+      'Host name': 'lap\\x1btop',
     })
   })
 
   test('a DNS message has its question, and a reply its result', () => {
     expect(one(udp(5353, 53, dnsQuery), 'DNS')).toEqual({ Id: '0xabcd', Kind: 'query', Question: 'www.lan AAAA (28)' })
     expect(one(udp(53, 5353, dnsReply), 'DNS')).toEqual({
-      ...{ Id: '0xabcd', Kind: 'reply', Result: 'no such name (3)', Question: 'www.lan AAAA (28)', Answers: '0' },
+      Id: '0xabcd',
+      Kind: 'reply',
+      Result: 'no such name (3)',
+      Question: 'www.lan AAAA (28)',
+      Answers: '0',
     })
   })
 })
@@ -144,7 +187,8 @@ describe('headers of broken frames', () => {
     expect(words(tcp.subarray(0, 40)).at(-1)).toEqual(['TCP', { Note: 'cut off: 6 of 20 bytes are here' }])
     expect(words(ethernet(0x8100, [0])).at(-1)).toEqual(['VLAN', { Note: 'cut off: 1 of 4 bytes are here' }])
     expect(words(udp(68, 67, dhcp).subarray(0, 100)).at(-1)).toEqual([
-      ...['DHCP', { Note: 'cut off: 58 of 240 bytes are here' }],
+      'DHCP',
+      { Note: 'cut off: 58 of 240 bytes are here' },
     ])
   })
 
@@ -167,7 +211,8 @@ describe('headers of broken frames', () => {
     const later = { first: false, at: 8 }
     expect(words(frame({ kind: 'tcp', fragment: later })).map(([name]) => name)).toEqual(['Ethernet', 'IPv4'])
     expect(words(frame({ ...plain6, kind: 'tcp', fragment: later })).at(-1)).toEqual([
-      ...['IPv6 extension', { Note: 'a later fragment' }],
+      'IPv6 extension',
+      { Note: 'a later fragment' },
     ])
   })
 

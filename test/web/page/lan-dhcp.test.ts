@@ -34,12 +34,20 @@ const dhcp = (time: number, type: number, { xid = 0x12345678, ...given }: Given 
   if (given.hostname !== undefined) options.set(DHO_HOST_NAME, new TextEncoder().encode(given.hostname))
   const none = new Uint8Array()
   const { data } = build({
-    ...{ op: 1, htype: 1, hops: 0, xid, secs: 0, flags: 0, ciaddr: 0, siaddr: 0, giaddr: 0, sname: none, file: none },
-    ...{
-      yiaddr: given.yiaddr ?? 0,
-      chaddr: Uint8Array.of(2, 0, 0, 0, 0, 9),
-      options,
-    },
+    op: 1,
+    htype: 1,
+    hops: 0,
+    xid,
+    secs: 0,
+    flags: 0,
+    ciaddr: 0,
+    siaddr: 0,
+    giaddr: 0,
+    sname: none,
+    file: none,
+    yiaddr: given.yiaddr ?? 0,
+    chaddr: Uint8Array.of(2, 0, 0, 0, 0, 9),
+    options,
   })
   return frame(time, dhcpHeader(data), dropped)
 }

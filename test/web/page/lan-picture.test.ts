@@ -10,7 +10,11 @@ const host = (i: number, router = false) => ({
 })
 const nothing = { frames: {}, dropped: {}, answered: {} }
 const segment = (of: Partial<Segment>): Segment => ({
-  ...{ hosts: [], leases: [], neighbours: [], stations: [], counters: nothing },
+  hosts: [],
+  leases: [],
+  neighbours: [],
+  stations: [],
+  counters: nothing,
   ...of,
 })
 

@@ -5,7 +5,11 @@ import { Rates } from '../../../src/web/page/rates.ts'
 
 const counters = (txPackets: number, dropped = 0): DeviceCounters => ({
   id: '1//sn0',
-  ...{ txPackets, txBytes: 100 * txPackets, rxPackets: 0, rxBytes: 0, held: 0 },
+  txPackets,
+  txBytes: 100 * txPackets,
+  rxPackets: 0,
+  rxBytes: 0,
+  held: 0,
   drops: { tx: { NOMEM: dropped, FULL_RING: dropped }, rx: {} },
 })
 const stats = (time: number, ...devices: DeviceCounters[]) => ({ type: 'stats', time, devices }) as const

@@ -90,7 +90,9 @@ export function dhcpConfig(spec: DhcpSpec) {
     [28, ipv4Bytes((network | ~mask) >>> 0)],
   ]
   return {
-    ...{ server, network, mask },
+    server,
+    network,
+    mask,
     ranges: spec.ranges.map(toRange),
     options: new Map([...usual, ...toOptions(spec.options, 'options')]),
     byMac: reservedFor(({ mac }) => mac),

@@ -96,10 +96,24 @@ function toHostname(name: string): string | undefined {
  * traffic of others.
  */
 const WELL_KNOWN: readonly string[] = [
-  ...['wpad', 'isatap', 'teredo', 'autodiscover', 'autoconfig', 'mta-sts', 'openpgpkey'],
-  ...['lyncdiscover', 'lyncdiscoverinternal'],
-  ...['localhost', 'localdomain', 'broadcasthost', 'ip6-localhost', 'ip6-loopback', 'ip6-localnet'],
-  ...['ip6-mcastprefix', 'ip6-allnodes', 'ip6-allrouters'],
+  'wpad',
+  'isatap',
+  'teredo',
+  'autodiscover',
+  'autoconfig',
+  'mta-sts',
+  'openpgpkey',
+  'lyncdiscover',
+  'lyncdiscoverinternal',
+  'localhost',
+  'localdomain',
+  'broadcasthost',
+  'ip6-localhost',
+  'ip6-loopback',
+  'ip6-localnet',
+  'ip6-mcastprefix',
+  'ip6-allnodes',
+  'ip6-allrouters',
 ]
 
 /** Whether `name`, a result of toHostname(), is one of them. No client may choose it. */

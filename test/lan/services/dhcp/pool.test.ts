@@ -52,11 +52,12 @@ describe('a pool of 33,000 addresses', () => {
   const count = ip('198.18.128.240') - first + 1
   const spec = { network: '198.18.0.0/16', ranges }
   const lease = (i: number): Lease => ({
-    ...{
-      address: first + i,
-      mac: `06:00:00:00:${(i >> 8).toString(16).padStart(2, '0')}:${(i & 255).toString(16).padStart(2, '0')}`,
-    },
-    ...{ clientId: undefined, hostname: undefined, state: 'bound', expires: 1_000_000_000_000 + 3_600_000 + i },
+    address: first + i,
+    mac: `06:00:00:00:${(i >> 8).toString(16).padStart(2, '0')}:${(i & 255).toString(16).padStart(2, '0')}`,
+    clientId: undefined,
+    hostname: undefined,
+    state: 'bound',
+    expires: 1_000_000_000_000 + 3_600_000 + i,
   })
 
   test('a full pool of 33,000 addresses gives nothing, then the address of the lease that ends first', () => {
