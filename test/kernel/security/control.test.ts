@@ -193,6 +193,9 @@ while True:
     print('asked' if header else 'not asked', flush=True)
     if not header: continue
     name = struct.pack('=HHI', 8, 1, 7) + struct.pack('=HH8s', 12, 2, b'fake')
+    for number, value in ((4, 1), (5, 1), (32, 0x1043), (33, 1500)): name += struct.pack('=HHI', 8, number, value)
+    for flag in (21, 48): name += struct.pack('=HHB3x', 5, flag, 0)
+    name += struct.pack('=HH6s2x', 10, 34, b'\\0SNUL0')
     client.sendall(struct.pack('=IHHIIBBH', 20 + len(name), ${FAMILY}, 2, 1, 0, 2, 1, 0) + name)
     client.sendall(struct.pack('=IHHIIi', 20, 3, 2, 1, 0, 0))
 `
