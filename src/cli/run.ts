@@ -2,7 +2,6 @@
 import { randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
 import type { Clock } from '../base/clock.ts'
-import { E2BIG, EINVAL, isErrno } from '../base/errno.ts'
 import { describeException } from '../base/exception.ts'
 import { LimitedLog } from '../base/limited-log.ts'
 import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, Log } from '../base/log.ts'
@@ -127,15 +126,9 @@ function load(
   wireResources: WireResources,
 ): Module {
   const { name: names = [], netns, txqs, rxqs } = options
-  try {
-    const module = insmod(driver, { args, net, names, netns, txqs, rxqs, wireResources, params })
-    nameDevices(module.specs, names)
-    return module
-  } catch (error) {
-    // If init cannot allocate a device, its arguments are wrong.
-    if (!isErrno(error, EINVAL, E2BIG)) throw error
-    throw new UsageError(error.advice === undefined ? error.message : `${error.syscall}: ${error.advice}`)
-  }
+  const module = insmod(driver, { args, net, names, netns, txqs, rxqs, wireResources, params })
+  nameDevices(module.specs, names)
+  return module
 }
 
 /** Logs rejected promises of the driver that nothing handles, until disposed. */

@@ -2,6 +2,8 @@
  * A loaded driver, from init_module to cleanup_module. Every program that runs a driver loads it
  * here: `vnet`, 'vnet/wire', the lab and the test bed.
  */
+import { E2BIG, EINVAL, isErrno } from '../base/errno.ts'
+import { UsageError } from '../base/usage-error.ts'
 import {
   type AnyDevice,
   checkSpecs,
@@ -94,17 +96,31 @@ export class Module<P extends Params = Params, Dev extends AnyDevice = AnyDevice
 }
 
 /**
- * init_module: calls the driver's init. Throws what init throws, and a VnetError unless init
- * returns at least one device.
+ * init_module: calls the driver's init. Throws what init throws, a UsageError if init cannot
+ * allocate a device, and a VnetError unless init returns at least one device.
  */
 export function insmod<P extends Params, Dev extends AnyDevice>(
   driver: Driver<P, Dev>,
   { params, ...context }: ModuleOptions<P>,
 ): Module<P, Dev> {
   const values: ParamValues<P> = { ...defaultParams(driver.params), ...params }
-  const specs = driver.init(values, { args: [], names: [], txqs: undefined, rxqs: undefined, ...context })
+  const specs = init(driver, values, { args: [], names: [], txqs: undefined, rxqs: undefined, ...context })
   const { net, netns } = context
   checkSpecs(driver, specs, net.log)
   const placed = specs.map(spec => ({ ...spec, netns: spec.netns ?? netns }))
   return new Module(driver, values, placed, net)
+}
+
+function init<P extends Params, Dev extends AnyDevice>(
+  driver: Driver<P, Dev>,
+  values: ParamValues<P>,
+  context: DriverContext,
+): readonly DeviceSpec<Dev>[] {
+  try {
+    return driver.init(values, context)
+  } catch (error) {
+    // If a device cannot be allocated, the arguments are wrong.
+    if (!isErrno(error, EINVAL, E2BIG)) throw error
+    throw new UsageError(error.advice === undefined ? error.message : `${error.syscall}: ${error.advice}`)
+  }
 }

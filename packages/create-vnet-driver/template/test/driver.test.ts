@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ETH_P_IPV6, NSEC_PER_MSEC } from 'vnet'
+import { ETH_P_IPV6 } from 'vnet'
 import { ethernetFrame, testBed, udpFrame } from 'vnet/testing'
 import { driver } from '../src/driver.ts'
 
@@ -8,7 +8,7 @@ import { driver } from '../src/driver.ts'
 
 test('a ping takes the delay twice', async () => {
   await using bed = await testBed(driver, { delay: 5 })
-  assert.deepEqual(bed.ping({ to: '198.18.0.9' }), { sent: 1, received: 1, rtts: [10 * NSEC_PER_MSEC] })
+  assert.deepEqual(bed.ping({ to: '198.18.0.9' }), { sent: 1, received: 1, rtts: [10] })
 })
 
 test('a frame comes back with its addresses swapped', async () => {
