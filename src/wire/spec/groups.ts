@@ -84,9 +84,9 @@ function printGroup({ items, limit }: Group): string[] {
   return items.map(({ kind, spec }, i) => join([kind.print(spec), i === last && printLimit(limit)]))
 }
 
-function printLimit(limit: LimitSpec | undefined): string | undefined {
-  if (limit === undefined) return undefined
-  return limit.packets === undefined ? `limit ${formatSize(limit.bytes ?? 0)}` : `limit ${limit.packets}`
+/** Returns the text of a limit; empty without one. */
+export function printLimit({ packets, bytes }: LimitSpec = {}): string {
+  return join([packets !== undefined && `limit ${packets}`, bytes !== undefined && `limit ${formatSize(bytes)}`])
 }
 
 /** Returns the stages of groups. Throws a UsageError that points at the wrong stage. */

@@ -1,8 +1,7 @@
 /** The queue disciplines of rate and trace, by keyword. */
 import { UsageError } from '../../base/usage-error.ts'
 import type { Cursor } from '../spec/cursor.ts'
-import type { Part } from '../spec/groups.ts'
-import { formatSize } from '../units.ts'
+import { type Part, printLimit } from '../spec/groups.ts'
 import type { LimitSpec } from '../wire.ts'
 import { codelKind } from './codel.ts'
 import { type DisciplineKind, type QueueKind, type QueueParams, queueParams } from './queue.ts'
@@ -44,8 +43,7 @@ export function queueOf(queue: WrittenQueue, limit: LimitSpec | undefined): Queu
   return queueParams(limit, queue)
 }
 
-/** Returns the text of a limit, with a space in front; empty for the default. */
-export function limitWords({ packets, bytes }: LimitSpec = {}): string {
-  const most = packets === undefined || packets === 1000 ? '' : ` limit ${packets}`
-  return bytes === undefined ? most : `${most} limit ${formatSize(bytes)}`
+/** Returns the text of a limit; empty for the default. */
+export function limitWords({ packets, ...rest }: LimitSpec = {}): string {
+  return printLimit(packets === undefined || packets === 1000 ? rest : { packets, ...rest })
 }

@@ -169,7 +169,7 @@ export function rate(bits: number | string, options: RateOptions = {}): Impairme
     queue: options.queue,
   }
   const { limit } = options
-  return stageOf(rateKind, spec, { limit, words: `${rateKind.print(spec)}${limitWords(limit)}` })
+  return stageOf(rateKind, spec, { limit, words: join([rateKind.print(spec), limitWords(limit)]) })
 }
 
 function bytesOf(size: number | string = 0): number {

@@ -205,7 +205,7 @@ export function trace(lines: string | readonly number[], options: TraceOptions =
   const times = timesOf(lines)
   const words = `trace of ${times.length} opportunities in ${times.at(-1)}ms`
   const params: TraceParams = { ...queueOf(queue, limit), times, once }
-  return make(params, `${join([words, once && 'once', printQueue(queue)])}${limitWords(limit)}`)
+  return make(params, join([words, once && 'once', printQueue(queue), limitWords(limit)]))
 }
 
 function timesOf(trace: string | readonly number[]): number[] {

@@ -151,6 +151,8 @@ test.each([
   ['rate 1mbit red codel', 'codel is a second queue discipline beside red', 'codel'],
   ['rate 1mbit trace x', 'rate and trace are two queues: put | between them', 'trace'],
   ['delay 1ms delay 2ms', 'delay is given twice: put | between them', 'delay'],
+  ['rate 1mbit red red', 'red is given twice: put | between them', 'red'],
+  ['delay 1ms reorder 1% reorder 2%', 'reorder is given twice: put | between them', 'reorder'],
   ['rate 1mbit limit 5 limit 6', 'limit is given twice: put | between them', 'limit'],
   ['reorder 25%', 'reorder needs a delay, which the reordered packets skip: delay 20ms reorder 25%', 'reorder'],
   ['slot 10ms 5ms', 'the longest time of a slot is shorter than its shortest', '5ms'],

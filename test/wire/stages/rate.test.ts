@@ -225,8 +225,12 @@ test('the words of a rate show its parameters', () => {
     rate(1e7).words,
     rate('1.5gbit', { overhead: 8, cell: 48, cellOverhead: 5 }).words,
     rate(2400, { burst: '2kb', limit: { bytes: 3000 }, queue: 'head' }).words,
+    ...[5, 1000].map(packets => rate(1e7, { limit: { packets } }).words),
   ]
-  expect(words).toEqual(['rate 10mbit', 'rate 1.5gbit 8 48 5', 'rate 2.4kbit burst 2kb drophead limit 3000b'])
+  expect(words).toEqual([
+    ...['rate 10mbit', 'rate 1.5gbit 8 48 5', 'rate 2.4kbit burst 2kb drophead limit 3000b'],
+    ...['rate 10mbit limit 5', 'rate 10mbit'],
+  ])
 })
 
 test('a rate refuses wrong arguments', () => {
