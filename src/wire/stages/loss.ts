@@ -6,7 +6,7 @@ import { type Cursor, whole } from '../spec/cursor.ts'
 import { type StageKind, stageOf } from '../spec/groups.ts'
 import { join, trimmed } from '../spec/print.ts'
 import { formatShare, parseShare, shareOf } from '../units.ts'
-import { type Impairment, impairment, StageWire, type Wire, type WireEnv } from '../wire.ts'
+import { type Impairment, impairment, StageWire, type Wire } from '../wire.ts'
 import { CorrelatedEvents } from './correlated.ts'
 import { markCe } from './ecn.ts'
 
@@ -21,13 +21,7 @@ type LossParams =
   | { readonly model: 'every'; readonly n: number }
 
 /** Probabilities of the transitions of the model of four states. */
-interface StateParams {
-  readonly p13: number
-  readonly p31: number
-  readonly p32: number
-  readonly p23: number
-  readonly p14: number
-}
+type StateParams = Readonly<Record<'p13' | 'p31' | 'p32' | 'p23' | 'p14', number>>
 
 /** Probabilities of the Gilbert-Elliott model. */
 interface GemodelParams {
@@ -40,98 +34,70 @@ interface GemodelParams {
   readonly k: number
 }
 
-interface LossModel<P extends LossParams = LossParams> {
-  /** A change of the wire sets it; the model keeps its state. */
-  params: P
-  /** Returns true if the next packet is lost. */
-  lost(): boolean
-}
-
 type Of<M extends LossParams['model']> = Extract<LossParams, { readonly model: M }>
 
-function randomLoss(params: Of<'random'>, random: Random): LossModel<Of<'random'>> {
-  const events = new CorrelatedEvents(random)
-  return {
-    params,
-    lost(): boolean {
-      return events.happens(this.params.share, this.params.correlation)
-    },
-  }
-}
+/** Returns true if the next packet is lost. Its state outlives a change of the parameters. */
+type Lost<P> = (params: P) => boolean
 
-/**
- * Bursts in which every packet is lost. They have a geometric length of the asked mean, and start
- * so often that the asked share is lost.
- */
-function burstLoss(params: Of<'burst'>, random: Random): LossModel<Of<'burst'>> {
-  let burst = false
-  return {
-    params,
-    lost(): boolean {
-      const { share, mean } = this.params
+/** Each model in its first state, in which losses are rare. */
+const MODELS: { readonly [M in LossParams['model']]: (random: Random) => Lost<Of<M>> } = {
+  random(random) {
+    const events = new CorrelatedEvents(random)
+    return ({ share, correlation }) => events.happens(share, correlation)
+  },
+
+  /**
+   * Bursts in which every packet is lost. They have a geometric length of the asked mean, and start
+   * so often that the asked share is lost.
+   */
+  burst(random) {
+    let burst = false
+    return ({ share, mean }) => {
       burst = random.next() < (burst ? 1 - 1 / mean : share / (mean * (1 - share)))
       return burst
-    },
-  }
-}
+    }
+  },
 
-/**
- * Four states, of which a packet gets the new one: 1 sent in a gap, 2 sent in a burst, 3 lost in a
- * burst, 4 lost alone in a gap (Salsano, Ludovici, Ordine, "Definition of a general and intuitive
- * loss model for packet networks", 2009; tc-netem(8)).
- */
-function stateLoss(params: Of<'state'>, random: Random): LossModel<Of<'state'>> {
-  let state = 1
-  return {
-    params,
-    lost(): boolean {
-      const { p13, p31, p32, p23, p14 } = this.params
+  /**
+   * Four states, of which a packet gets the new one: 1 sent in a gap, 2 sent in a burst, 3 lost in
+   * a burst, 4 lost alone in a gap (Salsano, Ludovici, Ordine, "Definition of a general and
+   * intuitive loss model for packet networks", 2009; tc-netem(8)).
+   */
+  state(random) {
+    let state = 1
+    return ({ p13, p31, p32, p23, p14 }) => {
       const x = random.next()
       if (state === 1) state = x < p14 ? 4 : x < p14 + p13 ? 3 : 1
       else if (state === 2) state = x < p23 ? 3 : 2
       else if (state === 3) state = x < p32 ? 2 : x < p32 + p31 ? 1 : 3
       else state = 1
       return state >= 3
-    },
-  }
-}
+    }
+  },
 
-/**
- * Two states with a probability of loss each (Gilbert, 1960; Elliott, 1963). As in netem the
- * transition is drawn first, and the loss by the state before it.
- */
-function gemodelLoss(params: Of<'gemodel'>, random: Random): LossModel<Of<'gemodel'>> {
-  let bad = false
-  return {
-    params,
-    lost(): boolean {
-      const { p, r, h, k } = this.params
+  /**
+   * Two states with a probability of loss each (Gilbert, 1960; Elliott, 1963). As in netem the
+   * transition is drawn first, and the loss by the state before it.
+   */
+  gemodel(random) {
+    let bad = false
+    return ({ p, r, h, k }) => {
       const loss = bad ? h : k
       if (random.next() < (bad ? r : p)) bad = !bad
       return random.next() < loss
-    },
-  }
-}
+    }
+  },
 
-/** Every nth packet, the first after n - 1 others. */
-function everyLoss(params: Of<'every'>): LossModel<Of<'every'>> {
-  let since = 0
-  return {
-    params,
-    lost(): boolean {
+  /** Every nth packet, the first after n - 1 others. */
+  every() {
+    let since = 0
+    return ({ n }) => {
       since++
-      if (since < this.params.n) return false
+      if (since < n) return false
       since = 0
       return true
-    },
-  }
-}
-
-const MODELS = { random: randomLoss, burst: burstLoss, state: stateLoss, gemodel: gemodelLoss, every: everyLoss }
-
-/** Returns a model in its first state, in which losses are rare. */
-function lossModel(params: LossParams, random: Random): LossModel {
-  return (MODELS[params.model] as (params: LossParams, random: Random) => LossModel)(params, random)
+    }
+  },
 }
 
 interface LossSpec {
@@ -140,16 +106,12 @@ interface LossSpec {
 }
 
 class LossWire extends StageWire<LossSpec> implements Wire {
-  #model: LossModel
-
-  constructor(params: LossSpec, next: Wire, env: WireEnv) {
-    super(params, next, env)
-    this.#model = lossModel(params.model, env.random)
-  }
+  #lost = this.#makeLost()
 
   push(skb: SkBuff): void {
-    if (this.#model.lost()) {
-      if (!this.params.ecn || !markCe(skb)) {
+    const { model, ecn } = this.params
+    if (this.#lost(model)) {
+      if (!ecn || !markCe(skb)) {
         this.env.drop(skb, 'loss')
         return
       }
@@ -160,11 +122,14 @@ class LossWire extends StageWire<LossSpec> implements Wire {
 
   /** Keeps the state of a model that stays. */
   override change(params: unknown): boolean {
+    const before = this.params.model.model
     super.change(params)
-    const { model } = this.params
-    if (model.model === this.#model.params.model) this.#model.params = model
-    else this.#model = lossModel(model, this.env.random)
+    if (this.params.model.model !== before) this.#lost = this.#makeLost()
     return true
+  }
+
+  #makeLost(): Lost<LossParams> {
+    return MODELS[this.params.model.model](this.env.random) as Lost<LossParams>
   }
 }
 
