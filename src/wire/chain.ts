@@ -87,11 +87,6 @@ export class Chain implements Wire, StageOwner {
     this.#first = this.#end
   }
 
-  /** How late the packet that is leaving a stage is, in ns. */
-  get late(): number {
-    return this.clock.late
-  }
-
   /** True if the chain has stages, packets of those that were taken out, or a tap. */
   get busy(): boolean {
     return (
@@ -193,10 +188,6 @@ export class Chain implements Wire, StageOwner {
     if (tap === undefined) return
     tap.time = Number.NaN
     tap.cause = undefined
-  }
-
-  advance(): void {
-    this.clock.advance()
   }
 
   /** Cuts a GSO frame into packets, for a stage in the middle or else for the first. */

@@ -122,7 +122,7 @@ export class Simulation {
     const chain = this.#chains.get(direction)
     if (chain === undefined || time <= chain.clock.now()) return
     this.#clocks[direction].advance(time)
-    chain.advance()
+    chain.clock.advance()
   }
 
   /**

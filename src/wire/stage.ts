@@ -13,17 +13,15 @@ import { Lateness } from './lateness.ts'
 import type { SharedLimit } from './limit.ts'
 import { packetsOf } from './limit.ts'
 import type { Direction, Impairment, Limit, LimitSpec, StageStats, Verdict, Wire, WireEnv } from './wire.ts'
+import type { WireClock } from './wire-clock.ts'
 
 /** What a stage needs of its chain. */
 export interface StageOwner {
   readonly direction: Direction
-  readonly clock: Clock
+  readonly clock: WireClock
   readonly log: DecisionLog | undefined
-  /** How late the packet that is leaving a stage is, in ns. */
-  readonly late: number
   /** Drops a packet, because `by` has decided so for the reason `why`. */
   drop(skb: SkBuff, reason: number, by: Stage, why: string): void
-  advance(): void
   /** Cuts a GSO frame into packets for a stage that needs them. */
   cut(skb: SkBuff, to: Wire): void
   hold(skb: SkBuff): boolean
@@ -124,7 +122,7 @@ export class Stage implements Wire, WireEnv {
   }
 
   advance(): void {
-    this.#owner.advance()
+    this.#owner.clock.advance()
   }
 
   drop(
@@ -222,7 +220,7 @@ export class Stage implements Wire, WireEnv {
     this.#release(skb, this.#out)
     const n = packetsOf(skb)
     this.stats.out += n
-    this.lateness?.add(this.#owner.late, n)
+    this.lateness?.add(this.#owner.clock.late, n)
     this.next.push(skb)
   }
 
