@@ -161,7 +161,7 @@ function complaintAbout(specifier, file, room) {
  * Every import, export ... from, import(), import type and import = require() in a syntax tree,
  * wherever it stands.
  */
-function importsOf(node) {
+export function importsOf(node) {
   if (Array.isArray(node)) return node.flatMap(importsOf)
   if (node === null || typeof node !== 'object') return []
   const inside = Object.values(node).flatMap(importsOf)

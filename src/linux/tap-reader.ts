@@ -4,7 +4,7 @@
  * kernel's own ring, which is the back-pressure.
  */
 import { EBADFD, ENOBUFS, VnetError } from '../base/errno.ts'
-import { BATCH, BUDGET, BUSY } from '../netdev/net.ts'
+import { BATCH, BUDGET, BUSY } from '../netdev/budget.ts'
 import type { PortQueue } from '../netdev/port.ts'
 import type { SlotAccount } from '../skb/pool.ts'
 import { GONE } from './errno.ts'

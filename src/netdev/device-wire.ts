@@ -3,11 +3,11 @@
  * wire/; here is only what the control plane and the program need to know of it.
  */
 
+import type { Log } from '../base/log.ts'
 import { printable } from '../base/printable.ts'
 import type { PacketFilter } from '../packet/filter.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { NETDEV_WIRE } from './if.ts'
-import type { Net } from './net.ts'
 
 /** A stage of a wire and its counts of packets: in + duplicated = out + dropped + held. */
 export interface StageReport {
@@ -115,9 +115,21 @@ export interface DeviceWire {
   close(): void
 }
 
+/** A device that a wire may join. */
+interface WiredDevice {
+  readonly log: Log
+  readonly wires: readonly DeviceWire[]
+}
+
+/** What wireChanged needs of a Net. */
+interface WiredNet<Device> {
+  readonly devices: readonly Device[]
+  callNetdeviceNotifiers(event: number, dev: Device): number
+}
+
 /** Logs that the stages of `wire` were replaced, and notifies of each device that has it. */
-export function wireChanged(net: Net, wire: DeviceWire): void {
-  const devices = net.devices.filter(dev => dev.netdevOps.ndoGetWires?.(dev).includes(wire))
+export function wireChanged<Device extends WiredDevice>(net: WiredNet<Device>, wire: DeviceWire): void {
+  const devices = net.devices.filter(({ wires }) => wires.includes(wire))
   devices[0]?.log.info(printable(`wire ${wire.direction}: ${wire.words === '' ? 'off' : wire.words}`))
   for (const dev of devices) net.callNetdeviceNotifiers(NETDEV_WIRE, dev)
 }

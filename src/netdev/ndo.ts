@@ -8,7 +8,7 @@ import type { LinkRequest, Port } from './port.ts'
 export const MAX_ERRNO = 4095
 
 /** Where a driver's mistakes are logged: its device. */
-interface ExceptionLog {
+export interface ExceptionLog {
   logException(op: string, error: unknown): void
 }
 

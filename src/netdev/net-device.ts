@@ -16,6 +16,7 @@ import { DevStats } from './dev-stats.ts'
 import type { DeviceWire } from './device-wire.ts'
 import { logFrame } from './frame-log.ts'
 import type { FrameTap } from './frame-tap.ts'
+import type { Gate } from './gate.ts'
 import {
   ARPHRD_ETHER,
   DEFAULT_TX_QUEUE_LEN,
@@ -37,7 +38,6 @@ import type { HeaderOps, Ifmap, NetDeviceOps } from './ops.ts'
 import type { PartSource } from './parts.ts'
 import type { LinkKsettings, Port } from './port.ts'
 import { RxQueue } from './rx-queue.ts'
-import type { StepGate } from './step-gate.ts'
 import { TxQueue } from './tx-queue.ts'
 import { Watchdog } from './watchdog.ts'
 
@@ -134,7 +134,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   }
 
   /** What its frames wait at while stepping is on; undefined otherwise. */
-  get gate(): StepGate | undefined {
+  get gate(): Gate | undefined {
     return this.#net?.gate
   }
 

@@ -12,24 +12,18 @@ import { type Random, random } from '../base/random.ts'
 import { Turns } from '../base/turns.ts'
 import { SkBuffPool, type SkBuffPoolOptions } from '../skb/pool.ts'
 import { Ring } from '../skb/ring.ts'
-import type { Debug } from './debug/debug.ts'
+import { BUDGET, BUSY } from './budget.ts'
+import type { DebugHooks } from './debug/hooks.ts'
+import type { Gate } from './gate.ts'
 import { GSO_SEGS_MAX } from './gso.ts'
 import type { NetDevice } from './net-device.ts'
 import type { Platform } from './port.ts'
-import type { StepGate } from './step-gate.ts'
 
-/** Frames that one native call reads at most. */
-export const BATCH = 16
-/** Frames that one poll handles before other descriptors and timers have their turn. */
-export const BUDGET = 64
 /**
  * Frames made in a poll, segments and copies, that cost as much of its budget as one that is read.
  * A poll cuts about 20 frames of the usual 45 segments.
  */
 const MADE_SHIFT = 4
-/** A queue that returned so many is read again at once: a batch of large frames may end early. */
-export const BUSY = 4
-
 /** Rounds of interrupts and polls before the event loop has its turn, and interrupts in a round. */
 const SOFTIRQ_ROUNDS = 10
 const ROUND_IRQS = 64
@@ -47,7 +41,7 @@ export interface NetOptions {
   /** NETIF_MSG_* that devices begin with. */
   msgEnable?: number
   /** Makes what looks for mistakes of drivers (debugWith); without it none of that is loaded. */
-  debug?: ((net: Net) => Debug) | undefined
+  debug?: ((net: Net) => DebugHooks) | undefined
 }
 
 /** An interrupt or a poll that is to run, for people. */
@@ -85,11 +79,11 @@ export class Net {
   readonly turns: Turns
   readonly msgEnable: number
   /** What finds mistakes of drivers; undefined unless requested. */
-  readonly debug: Debug | undefined
+  readonly debug: DebugHooks | undefined
   /** The registered devices, in the order of their registration. */
   readonly devices: NetDevice[] = []
   /** Makes frames wait at each step of their path; undefined unless requested. */
-  gate: StepGate | undefined
+  gate: Gate | undefined
   /** Segments of the GSO frame being cut. */
   readonly segments = new Ring(GSO_SEGS_MAX)
 

@@ -22,13 +22,11 @@ import {
 } from '../skb/sk-buff.ts'
 import { canOffload } from './features.ts'
 import { logEvent, logFrame } from './frame-log.ts'
+import type { FrameSource } from './gate.ts'
 import { skbChecksumHelp, skbGsoSegment } from './gso.ts'
 import { ETH_HLEN, IFF_UP, NETDEV_CHANGE, NETIF_MSG_LINK, NETIF_MSG_PKTDATA, NETREG_REGISTERED } from './if.ts'
 import { callNdo, request } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
-
-/** What calls netifRx: a driver, the end of a wire, or a client that injects a frame. */
-export type FrameSource = 'driver' | 'wire' | 'client'
 
 /**
  * (4) netif_rx: gives a frame to the kernel, which receives it on `skb.dev`, on the queue it came

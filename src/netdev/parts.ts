@@ -3,8 +3,7 @@
  * its share of the frame memory. They are made when they are looked at, and cost nothing otherwise.
  */
 import { describeException } from '../base/exception.ts'
-import { logBadReturn } from './ndo.ts'
-import type { NetDevice } from './net-device.ts'
+import { type ExceptionLog, logBadReturn } from './ndo.ts'
 
 const KINDS = ['queue', 'ring', 'buffers', 'irq', 'napi', 'pool'] as const
 /** What a part is. `buffers` are places for frames in no order, unlike those of a ring. */
@@ -45,8 +44,16 @@ export interface PartSource {
   part(index: number): Part
 }
 
-/** Returns the parts of a device: the framework's, then those of its driver (ndoGetParts). */
-export function partsOf(dev: NetDevice): Part[] {
+/** What partsOf needs of a NetDevice. */
+interface PartOwner<Device> extends ExceptionLog {
+  readonly tx: readonly { readonly index: number; readonly stopped: boolean; readonly held: number }[]
+  readonly partSources: Iterable<PartSource>
+  readonly slots: { readonly used: number; readonly quota: number }
+  readonly netdevOps: { ndoGetParts?(dev: Device): readonly Part[] }
+}
+
+/** Returns the parts of a device: the framework's, then its driver's (ndoGetParts). */
+export function partsOf<Device extends PartOwner<Device>>(dev: Device): Part[] {
   const queues = dev.tx.map(({ index, stopped, held }): Part => {
     return { kind: 'queue', name: `tx ${index}`, length: held, state: stopped ? 'stopped' : 'running' }
   })
@@ -61,7 +68,7 @@ export function partsOf(dev: NetDevice): Part[] {
 }
 
 /** Logs what a driver gives wrong, and leaves it out. */
-function driverParts(dev: NetDevice): Part[] {
+function driverParts<Device extends PartOwner<Device>>(dev: Device): Part[] {
   try {
     const parts: unknown = dev.netdevOps.ndoGetParts?.(dev) ?? []
     if (Array.isArray(parts)) return parts.filter(part => isPart(dev, part))
@@ -72,7 +79,7 @@ function driverParts(dev: NetDevice): Part[] {
   return []
 }
 
-function isPart(dev: NetDevice, part: unknown): part is Part {
+function isPart(dev: ExceptionLog, part: unknown): part is Part {
   const fields = (part ?? {}) as Record<string, unknown>
   const wrong = Object.keys(FIELDS).find(name => !FIELDS[name as keyof Part](fields[name]))
   if (wrong !== undefined)

@@ -20,31 +20,16 @@ import { SKB_DROP_REASON_DEV_STOPPED } from '../skb/drop-reason.ts'
 import { OWNER_FREE, OWNER_PORT, OWNER_RX, OWNER_WIRE } from '../skb/owner.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
+import type { FrameSource, Gate, Halt } from './gate.ts'
 import { NETDEV_STEP } from './if.ts'
 import type { Net } from './net.ts'
 import type { NetDevice } from './net-device.ts'
-import { type FrameSource, netifRx, netifRxDrop, netifRxNow } from './netif.ts'
+import { netifRx, netifRxDrop, netifRxNow } from './netif.ts'
 import type { RxQueue } from './rx-queue.ts'
 import type { TxQueue } from './tx-queue.ts'
 
 /** Frames that may wait at one step; with more, the first one continues. */
 const WAITING = 256
-
-/** A step that `next()` can run. */
-export interface Halt {
-  /** Its number, as above. */
-  readonly step: 1 | 2 | 3 | 4 | 5
-  readonly dev: NetDevice
-  readonly queue: number
-  /** What runs next: an operation, or the driver's function. */
-  readonly next: string
-  /** The frame, to be read immediately; undefined if it is still in the kernel, or unknown. */
-  readonly skb: SkBuff | undefined
-  /** The driver's function that runs next, if there is one. */
-  readonly code: unknown
-  /** The driver's line that called netifRx, as `/my-driver.js:12`, if it did. */
-  readonly caller: string | undefined
-}
 
 /** Frames that wait at a step, each with the driver's line that brought it there. */
 interface Waiting {
@@ -52,7 +37,7 @@ interface Waiting {
   readonly callers: (string | undefined)[]
 }
 
-export class StepGate {
+export class StepGate implements Gate {
   readonly #net: Net
   readonly #alarm: Alarm
   /** Frames that wait at netifRx, and frames at the end of a wire. */

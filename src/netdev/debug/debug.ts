@@ -23,19 +23,9 @@ import { Chaos } from './chaos.ts'
 import { checkFrame } from './frame-check.ts'
 import { GuardedPool } from './guarded-pool.ts'
 import type { GuardedSkb } from './guarded-skb.ts'
+import type { DebugHooks, Finding } from './hooks.ts'
 import { RULES } from './rules.ts'
 import { calledByDriver, driverPlace, type Trace, trace } from './trace.ts'
-
-/** One mistake at one place. */
-export interface Finding {
-  readonly rule: string
-  /** What was done, where, and the text of the rule. */
-  readonly message: string
-  /** The driver's line, as `/my-driver.js:12`; undefined if it is not known. */
-  readonly place: string | undefined
-  /** How often it was found. */
-  count: number
-}
 
 export interface DebugOptions {
   /** Causes events at awkward moments; the seed chooses them. */
@@ -59,7 +49,7 @@ export function debugWith(options: DebugOptions): (net: Net) => Debug {
   return net => new Debug(net, options)
 }
 
-export class Debug {
+export class Debug implements DebugHooks {
   readonly findings: Finding[] = []
   pool!: GuardedPool
   readonly #poolOptions: SkBuffPoolOptions

@@ -1,0 +1,40 @@
+/** What the framework calls while `--debug` is on (debug.ts), and what it finds. */
+import type { SkBuffPool, SkBuffPoolOptions } from '../../skb/pool.ts'
+import type { PortQueue } from '../port.ts'
+
+/** One mistake at one place. */
+export interface Finding {
+  readonly rule: string
+  /** What was done, where, and the text of the rule. */
+  readonly message: string
+  /** The driver's line, as `/my-driver.js:12`; undefined if it is not known. */
+  readonly place: string | undefined
+  /** How often it was found. */
+  count: number
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a driver knows what data its device has.
+type Handler = (dev: any) => number
+
+/** Devices, interrupts and polls are named as objects, so that this file is in no circle. */
+export interface DebugHooks {
+  readonly findings: readonly Finding[]
+  readonly chaos:
+    | {
+        /** Returns the queue of a device in the form that the device is to use. */
+        queue(queue: PortQueue, dev: object): PortQueue
+        requested(irq: object): void
+      }
+    | undefined
+  makePool(options: SkBuffPoolOptions): SkBuffPool
+  /** An operation of a driver threw. The caller logs it. */
+  threw(op: string, error: unknown): void
+  watch(dev: object): void
+  release(dev: object): void
+  /** Returns the handler that the interrupt is to call. */
+  requested(irq: object, handler: Handler): Handler
+  freed(irq: object): void
+  enabled(napi: object): void
+  disabled(napi: object): void
+  end(): void
+}
