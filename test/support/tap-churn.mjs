@@ -4,15 +4,17 @@
  * memory in MB, the descriptors that are open at the end but were not after the first ten, and the
  * interfaces.
  */
-import { execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { readdirSync } from 'node:fs'
+import { promisify } from 'node:util'
 import { loadNative, openTap } from '../../dist/tap.js'
 
 const CLONE_FILES = 0x400
 const AT_ONCE = 10
 
-// Node makes the pipe of its signal handlers at the first of them. Made later, the pipe would be
-// invalid in the other threads, which would abort at a SIGCHLD.
+// Each event loop makes a pipe for signals with its first handler. Made after the unshare, it would
+// be invalid in the other threads, which abort at a SIGCHLD: for the same reason no execFileSync,
+// which has a loop of its own.
 process.on('SIGUSR1', () => {})
 const native = loadNative()
 if (native.unshare(CLONE_FILES) < 0) throw new Error('unshare(CLONE_FILES)')
@@ -33,5 +35,6 @@ for (let made = 0; made < Number(process.argv[2]); made += AT_ONCE) {
 }
 const lost = descriptors() - before
 // A process without the descriptors: what they keep open would show.
-const links = JSON.parse(execFileSync('ip', ['-j', 'link'], { encoding: 'utf8' })).map(({ ifname }) => ifname)
+const { stdout } = await promisify(execFile)('ip', ['-j', 'link'])
+const links = JSON.parse(stdout).map(({ ifname }) => ifname)
 console.log(JSON.stringify({ megabytes: Math.ceil(largest / 1e6), lost, links }))
