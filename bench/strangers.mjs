@@ -17,6 +17,8 @@ const CONFIG = fileURLToPath(new URL('strangers.yaml', import.meta.url))
 /** The addresses of the gateway and the web server of strangers.yaml, and of the stranger. */
 const [GATEWAY, WEB, OWN] = ['198.18.64.1', '198.18.64.2', '198.18.127.254/18']
 const LOOPBACK = '127.0.0.1'
+/** The TCP ports of the vnet's metrics, and of the other program. */
+const [METRICS, HTTP] = [9464, 80]
 /** The numbers of connections that read the replies, and of those that never do. */
 const [ASKING, DEAF] = [4, 90]
 
@@ -60,6 +62,12 @@ const toHost = (mode, address, rate) => ({
 const ATTACKS = {
   requests: requests('control', ASKING),
   deaf: requests('deaf', DEAF),
+  captures: requests('captures', ASKING),
+  metrics: {
+    command: (_net, ends) => ['cable', '--metrics', METRICS, ...ends],
+    flood: (_net, child) => ['metrics', `/proc/${child.pid}/ns/net`, METRICS, ASKING],
+    idle: () => ['metrics', '/proc/self/ns/net', HTTP, ASKING],
+  },
   dhcp: onSegment('dhcp', 5_000),
   log: onSegment('log', 20_000),
   'log-pipe': { ...onSegment('log', 20_000), stderr: TO_PIPE },

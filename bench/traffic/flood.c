@@ -2,6 +2,10 @@
  *
  *   flood control PATH CONNECTIONS     as uid 65534, dumps of statistics over the Unix socket PATH
  *   flood deaf PATH CONNECTIONS        the same, without reading the replies
+ *   flood captures PATH CONNECTIONS    likewise, captures that are requested and ended
+ *   flood metrics NETNS PORT CONNECTIONS
+ *                                      likewise, HTTP requests for /metrics in the namespace of
+ *                                      the file NETNS
  *   flood dhcp IF RATE                 frames on IF: renewals of one DHCP client
  *   flood log IF RATE                  frames on IF: router solicitations
  *   flood udp-echo IF RATE             frames on IF: datagrams between two echo services
@@ -19,11 +23,13 @@
 #define _GNU_SOURCE
 #include "frames.h"
 #include "times.h"
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/genetlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netpacket/packet.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -34,7 +40,7 @@
 
 enum {
     NOBODY = 65534,
-    FAMILY = 0x3f0, GET_STATS = 3, REQUESTS = 64, MOST_CONNECTIONS = 256,
+    FAMILY = 0x3f0, GET_STATS = 3, CAPTURE = 18, REQUESTS = 64, MOST_CONNECTIONS = 256,
     HTTP_PORT = 80, DNS_PORT = 53, OPEN = 200, UNTIL_SENT = 20,
     ALTNAMES = 200, ALTNAME_SIZE = 100,
     MOST_SECONDS = 60,
@@ -169,6 +175,40 @@ static void control(char **args)
 static void deaf(char **args)
 {
     request(args[0], atoi(args[1]), 0);
+}
+
+/* Requests a capture over each connection in turn, and ends the connection after the reply. An idle
+ * target never replies: then the connection ends after UNTIL_SENT turns without one. */
+static void captures(char **args)
+{
+    static char reply[4096];
+    static int turns[MOST_CONNECTIONS];
+    const struct sockaddr_un sa = unix_address(args[0]);
+    const int n = atoi(args[1]);
+    const struct { struct nlmsghdr h; struct genlmsghdr g; } capture = {
+        { sizeof capture, FAMILY, NLM_F_REQUEST | NLM_F_ACK, 1, 0 }, { CAPTURE, 1, 0 } };
+
+    if (n < 1 || n > MOST_CONNECTIONS)
+        usage();
+    become_nobody();
+    for (int i = 0; i < n; i++)
+        connections[i].fd = -1;
+    begin();
+    for (int i = 0; !ended; i = (i + 1) % n) {
+        int *fd = &connections[i].fd;
+        if (*fd < 0) {
+            *fd = open_socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+            turns[i] = 0;
+            if (connect(*fd, (const void *)&sa, sizeof sa) < 0 && errno != EAGAIN)
+                die(args[0]);
+            count(send(*fd, &capture, sizeof capture, MSG_DONTWAIT | MSG_NOSIGNAL) > 0);
+        }
+        const ssize_t got = recv(*fd, reply, sizeof reply, MSG_DONTWAIT);
+        if (got >= 0 || errno != EAGAIN || ++turns[i] == UNTIL_SENT) {
+            close(*fd);
+            *fd = -1;
+        }
+    }
 }
 
 /* --- frames --- */
@@ -322,6 +362,45 @@ static void dns_over_tcp(char **args)
         }
 }
 
+/* --- HTTP requests for metrics --- */
+
+/* Keeps the connections full of requests, reads the replies, and opens those again that ended. */
+static void metrics(char **args)
+{
+    static const char get[] = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    static char replies[1 << 16];
+    const int ns = open(args[0], O_RDONLY | O_CLOEXEC), most = atoi(args[2]);
+    const struct timespec nap = { 0, 1000000 };
+
+    if (most < 1 || most > MOST_CONNECTIONS)
+        usage();
+    if (ns < 0 || setns(ns, CLONE_NEWNET))
+        die(args[0]);
+    become_nobody();
+    target.sin_port = htons((uint16_t)atoi(args[1]));
+    target.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    for (int i = 0; i < most; i++)
+        connections[i].fd = -1;
+    begin();
+    for (; !ended; nanosleep(&nap, NULL))
+        for (int i = 0; i < most; i++) {
+            int *fd = &connections[i].fd;
+            if (*fd < 0) {
+                *fd = open_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+                if (connect(*fd, (void *)&target, sizeof target) < 0 && errno != EINPROGRESS)
+                    die("connect");
+            }
+            const int put = send(*fd, get, sizeof get - 1, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
+            const int failed = !put && errno != EAGAIN && errno != ENOTCONN;
+            const ssize_t got = recv(*fd, replies, sizeof replies, MSG_DONTWAIT);
+            count(put);
+            if (failed || got == 0 || (got < 0 && errno != EAGAIN && errno != ENOTCONN)) {
+                close(*fd);
+                *fd = -1;
+            }
+        }
+}
+
 /* --- link events --- */
 
 static struct {
@@ -437,7 +516,8 @@ static void idle(char **args)
 int main(int argc, char **argv)
 {
     static const struct { const char *name; int args; void (*run)(char **); } modes[] = {
-        { "control", 2, control }, { "deaf", 2, deaf }, { "dhcp", 2, dhcp }, { "log", 2, router_solicitations },
+        { "control", 2, control }, { "deaf", 2, deaf }, { "captures", 2, captures },
+        { "metrics", 3, metrics }, { "dhcp", 2, dhcp }, { "log", 2, router_solicitations },
         { "udp-echo", 2, udp_echo }, { "tcp", 2, tcp }, { "dns", 2, dns }, { "dns-tcp", 2, dns_over_tcp },
         { "renames", 1, renames }, { "events", 1, events }, { "idle", 2, idle },
     };
