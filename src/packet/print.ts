@@ -7,11 +7,12 @@ import * as arp from './arp.ts'
 import * as ethernet from './ethernet.ts'
 import * as ipv4 from './ipv4.ts'
 import * as ipv6 from './ipv6.ts'
+import { type Layer, layersOf } from './layers.ts'
 import { get16, get32 } from './octets.ts'
 import { ipv6Text, printIcmp, printIcmpv6 } from './print-icmp.ts'
 import * as tcp from './tcp.ts'
 import * as udp from './udp.ts'
-import { isVlan, pcp, VLAN_HLEN, vid } from './vlan.ts'
+import { pcp, VLAN_HLEN, vid } from './vlan.ts'
 
 /** The TCP flags, from the lowest bit on. */
 const LETTERS = 'FSRP.UEW'
@@ -20,27 +21,32 @@ const LETTERS = 'FSRP.UEW'
 export function print(bytes: Uint8Array, at: number, length: number): string {
   const end = Math.min(bytes.length, at + length)
   if (end - at < ethernet.ETH_HLEN) return `[|ether], length ${length}`
-  let offset = ethernet.ETH_HLEN
-  let type = ethernet.etherType(bytes, at)
   let tags = ''
-  while (isVlan(type)) {
-    if (at + offset + VLAN_HLEN > end) return `${tags}[|vlan]`
-    const tag = at + offset - 2
-    tags += `${type === ethernet.ETH_P_8021AD ? 's-vlan' : 'vlan'} ${vid(bytes, tag)}, p ${pcp(bytes, tag)}, `
-    offset += VLAN_HLEN
-    type = get16(bytes, at + offset - 2)
+  const layers = layersOf(bytes, at, end)
+  for (const layer of layers) {
+    if (layer.kind === 'ethernet') continue
+    if (layer.kind !== 'vlan') return tags + printNetwork(bytes, at, layer, layers.at(-1) as Layer)
+    if (layer.at + VLAN_HLEN > end) return `${tags}[|vlan]`
+    tags += printTag(bytes, layer)
   }
-  return tags + printNetwork(bytes, at, at + offset, end, type)
+  return tags
 }
 
-function printNetwork(bytes: Uint8Array, mac: number, nh: number, end: number, type: number): string {
-  if (type === ethernet.ETH_P_IP) return printIpv4(bytes, nh, end)
-  if (type === ethernet.ETH_P_IPV6) return printIpv6(bytes, nh, end)
-  if (type === ethernet.ETH_P_ARP) return printArp(bytes, nh, end)
+function printTag(bytes: Uint8Array, { at, protocol }: Layer): string {
+  const tag = at - 2
+  return `${protocol === ethernet.ETH_P_8021AD ? 's-vlan' : 'vlan'} ${vid(bytes, tag)}, p ${pcp(bytes, tag)}, `
+}
+
+/** `last` is the last layer of the frame: the header that follows IP, if there is one. */
+function printNetwork(bytes: Uint8Array, mac: number, network: Layer, last: Layer): string {
+  const { kind, at: nh, end, protocol: type } = network
+  if (kind === 'ipv4') return printIpv4(bytes, nh, end, last)
+  if (kind === 'ipv6') return printIpv6(bytes, nh, end, last)
+  if (kind === 'arp') return printArp(bytes, nh, end)
   const source = formatMac(bytes, ethernet.sourceAt(mac))
   const destination = formatMac(bytes, ethernet.destinationAt(mac))
-  const kind = type < ethernet.ETH_P_802_3_MIN ? '802.3' : `ethertype 0x${type.toString(16).padStart(4, '0')}`
-  return `${source} > ${destination}, ${kind}, length ${end - nh}`
+  const name = type < ethernet.ETH_P_802_3_MIN ? '802.3' : `ethertype 0x${type.toString(16).padStart(4, '0')}`
+  return `${source} > ${destination}, ${name}, length ${end - nh}`
 }
 
 function printArp(bytes: Uint8Array, at: number, end: number): string {
@@ -55,7 +61,7 @@ function printArp(bytes: Uint8Array, at: number, end: number): string {
   return `ARP, op ${op} ${sender} > ${target}, length ${end - at}`
 }
 
-function printIpv4(bytes: Uint8Array, at: number, frameEnd: number): string {
+function printIpv4(bytes: Uint8Array, at: number, frameEnd: number, upper: Layer): string {
   const header = ipv4.parse(bytes, at, frameEnd - at)
   if (header < 0) return `IP [|ip], length ${frameEnd - at}`
   const end = at + ipv4.totalLength(bytes, at)
@@ -70,36 +76,24 @@ function printIpv4(bytes: Uint8Array, at: number, frameEnd: number): string {
     fragment = ` (frag id ${ipv4.identification(bytes, at)}, offset ${offset}, size ${size}${more ? ', more' : ''})`
   }
   if (offset !== 0) return `IP ${source} > ${destination}: ip-proto-${protocol}${fragment}`
-  const payload = at + header
   if (protocol === ipv4.IPPROTO_ICMP)
-    return `IP ${source} > ${destination}: ${printIcmp(bytes, payload, end)}${fragment}`
-  return `IP ${printTransport(bytes, payload, end, protocol, source, destination)}${fragment}`
+    return `IP ${source} > ${destination}: ${printIcmp(bytes, upper.at, end)}${fragment}`
+  return `IP ${printTransport(bytes, upper, source, destination)}${fragment}`
 }
 
-function printIpv6(bytes: Uint8Array, at: number, frameEnd: number): string {
+function printIpv6(bytes: Uint8Array, at: number, frameEnd: number, last: Layer): string {
   if (ipv6.parse(bytes, at, frameEnd - at) < 0) return `IP6 [|ip6], length ${frameEnd - at}`
-  const length = ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, at)
-  const end = at + length
   const source = ipv6Text(bytes, ipv6.sourceAt(at))
   const destination = ipv6Text(bytes, ipv6.destinationAt(at))
-  const upper = ipv6.upperLayer(bytes, at, length)
-  if (upper < 0) return `IP6 ${source} > ${destination}: [|ext], length ${length - ipv6.IPV6_HLEN}`
-  const protocol = upper & 0xff
-  if (upper >>> 8 === 0)
-    return `IP6 ${source} > ${destination}: frag next ${protocol}, length ${length - ipv6.IPV6_HLEN}`
-  const payload = at + (upper >>> 8)
-  if (protocol === ipv6.NEXTHDR_ICMP) return `IP6 ${source} > ${destination}: ${printIcmpv6(bytes, payload, end)}`
-  return `IP6 ${printTransport(bytes, payload, end, protocol, source, destination)}`
+  const length = ipv6.payloadLength(bytes, at)
+  const { kind, protocol } = last
+  if (kind === 'extension') return `IP6 ${source} > ${destination}: [|ext], length ${length}`
+  if (kind === 'fragment') return `IP6 ${source} > ${destination}: frag next ${protocol}, length ${length}`
+  if (protocol === ipv6.NEXTHDR_ICMP) return `IP6 ${source} > ${destination}: ${printIcmpv6(bytes, last.at, last.end)}`
+  return `IP6 ${printTransport(bytes, last, source, destination)}`
 }
 
-function printTransport(
-  bytes: Uint8Array,
-  at: number,
-  end: number,
-  protocol: number,
-  source: string,
-  destination: string,
-): string {
+function printTransport(bytes: Uint8Array, { at, end, protocol }: Layer, source: string, destination: string): string {
   const length = end - at
   if (protocol === ipv4.IPPROTO_UDP) {
     if (length < udp.UDP_HLEN) return `${source} > ${destination}: [|udp], length ${length}`

@@ -2,6 +2,7 @@
  * What the server of the page and the page say to each other. The server sends feed messages as
  * server-sent events, each one JSON object; the page sends commands by POST /command.
  */
+
 import type {
   DeviceEvent,
   DriverParam,
@@ -11,6 +12,7 @@ import type {
   WireDirection,
   WireInfo,
 } from '../control/client/types.ts'
+import type { Header } from '../packet/header-fields.ts'
 
 export type { ScenarioInfo }
 
@@ -59,17 +61,6 @@ export interface DeviceCounters {
 }
 
 /** A line of a decoded header: `TTL`, `64`. */
-export interface HeaderField {
-  readonly name: string
-  readonly value: string
-}
-
-/** A header of a frame: `IPv4`, and its fields in their order. */
-export interface Header {
-  readonly name: string
-  readonly fields: readonly HeaderField[]
-}
-
 /** A frame that passed a device, or was dropped. */
 export interface FrameRow {
   /**

@@ -13,7 +13,7 @@ import type { CaptureRecord } from '../capture/record.ts'
 import type { CaptureStream } from '../control/index.ts'
 import { type Feed, pack } from './feed.ts'
 import type { DeviceId, FeedMessage, FrameRow } from './feed-types.ts'
-import { FrameWords } from './frame/frame-words.ts'
+import { FrameWords } from './frame-words.ts'
 import { QUIET, type Source } from './source.ts'
 
 /** Bytes of each frame that are captured: up to the options of DHCP. */

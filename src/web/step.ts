@@ -4,7 +4,7 @@ import { EPERM, isErrno } from '../base/errno.ts'
 import type { ControlClient, FoundDevice, StepHalt, StepState } from '../control/index.ts'
 import { type Packed, pack } from './feed.ts'
 import type { DeviceId, FeedMessage, StepInfo } from './feed-types.ts'
-import { FrameWords } from './frame/frame-words.ts'
+import { FrameWords } from './frame-words.ts'
 import { deviceId } from './rows.ts'
 
 /** Reads what waits in the vnet of a device: on the device itself, or on another of its devices. */

@@ -1,5 +1,7 @@
 /** What the step view shows, without elements. */
-import type { DeviceId, Header, StepInfo, VnetRow } from '../feed-types.ts'
+
+import type { Header } from '../../packet/header-fields.ts'
+import type { DeviceId, StepInfo, VnetRow } from '../feed-types.ts'
 
 /** The path of a frame: what each of its five steps does. */
 export const STEPS = [

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { FrameRow, Header } from '../../../src/web/feed-types.ts'
+import type { Header } from '../../../src/packet/header-fields.ts'
+import type { FrameRow } from '../../../src/web/feed-types.ts'
 import { FilterError, parseFilter } from '../../../src/web/page/frames-filter.ts'
 
 const header = (name: string, fields: Record<string, string>): Header => {

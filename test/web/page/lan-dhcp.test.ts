@@ -10,8 +10,9 @@ import {
   DHO_MESSAGE_TYPE,
   DHO_REQUESTED_ADDRESS,
 } from '../../../src/packet/dhcp.ts'
-import type { FrameRow, Header } from '../../../src/web/feed-types.ts'
-import { dhcpHeader } from '../../../src/web/frame/application.ts'
+import { dhcpHeader } from '../../../src/packet/fields-application.ts'
+import type { Header } from '../../../src/packet/header-fields.ts'
+import type { FrameRow } from '../../../src/web/feed-types.ts'
 import { DhcpConversations } from '../../../src/web/page/lan-dhcp.ts'
 
 let number = 0

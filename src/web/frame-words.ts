@@ -1,9 +1,9 @@
 /** A frame as the page shows it: one line, its headers, its first bytes. */
 
-import { printable } from '../../base/printable.ts'
-import { type CapturedFrame, FramePrinter } from '../../capture/frame-text.ts'
-import type { FrameRow } from '../feed-types.ts'
-import { headersOf } from './headers.ts'
+import { printable } from '../base/printable.ts'
+import { type CapturedFrame, FramePrinter } from '../capture/frame-text.ts'
+import { headersOf } from '../packet/fields.ts'
+import type { FrameRow } from './feed-types.ts'
 
 /** Bytes of a frame that a page gets. */
 const SHOWN = 128

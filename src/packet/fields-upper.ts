@@ -1,17 +1,17 @@
-/** The headers behind the network header: ICMP, ICMPv6, UDP, TCP. */
-import { formatIpv4 } from '../../packet/address.ts'
-import { DHCP_CLIENT_PORT, DHCP_SERVER_PORT } from '../../packet/dhcp.ts'
-import * as icmp from '../../packet/icmp.ts'
-import * as icmpv6 from '../../packet/icmpv6.ts'
-import * as ipv4 from '../../packet/ipv4.ts'
-import * as ipv6 from '../../packet/ipv6.ts'
-import { flagText, optionText } from '../../packet/print.ts'
-import { ipv6Text } from '../../packet/print-icmp.ts'
-import * as tcp from '../../packet/tcp.ts'
-import * as udp from '../../packet/udp.ts'
-import type { Header } from '../feed-types.ts'
-import { dhcpHeader, dnsHeader } from './application.ts'
-import { cutOff, header, hex, named } from './header.ts'
+/** The fields of the headers that follow IP: ICMP, ICMPv6, UDP, TCP. */
+import { formatIpv4 } from './address.ts'
+import { DHCP_CLIENT_PORT, DHCP_SERVER_PORT } from './dhcp.ts'
+import { dhcpHeader, dnsHeader } from './fields-application.ts'
+import { cutOff, type Header, header, hex, named } from './header-fields.ts'
+import * as icmp from './icmp.ts'
+import * as icmpv6 from './icmpv6.ts'
+import * as ipv4 from './ipv4.ts'
+import * as ipv6 from './ipv6.ts'
+import type { Layer } from './layers.ts'
+import { flagText, optionText } from './print.ts'
+import { ipv6Text } from './print-icmp.ts'
+import * as tcp from './tcp.ts'
+import * as udp from './udp.ts'
 
 const DNS_PORT = 53
 /** Bytes of a neighbour message up to the end of its target. */
@@ -41,8 +41,8 @@ const ICMPV6_TYPES: ReadonlyMap<number, string> = new Map([
   [icmpv6.NDISC_REDIRECT, 'redirect'],
 ])
 
-/** Returns the headers at `at`, of a packet that ends at `end`; none of an unknown protocol. */
-export function transportHeaders(bytes: Uint8Array, at: number, end: number, protocol: number): Header[] {
+/** Returns the headers that follow IP; none for an unknown protocol. */
+export function upperHeaders(bytes: Uint8Array, { at, end, protocol }: Layer): Header[] {
   if (protocol === ipv4.IPPROTO_TCP) return [tcpHeader(bytes, at, end)]
   if (protocol === ipv4.IPPROTO_UDP) return udpHeaders(bytes, at, end)
   if (protocol === ipv4.IPPROTO_ICMP) return [icmpHeader(bytes, at, end)]

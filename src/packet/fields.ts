@@ -1,20 +1,20 @@
 /**
- * The headers of a frame, each with its fields in words, for the page. Frames come from strangers:
- * nothing here throws on any bytes, and a header that is cut off or malformed is shown as far as it
- * can be, with a note.
+ * The headers of a frame, each with its fields in words, for the page and `vnet step`. Frames come
+ * from strangers: nothing here throws on any bytes, and a header that is cut off or malformed is
+ * shown as far as it can be, with a note.
  */
-import { formatIpv4, formatMac } from '../../packet/address.ts'
-import * as arp from '../../packet/arp.ts'
-import { finish, onesComplementSum } from '../../packet/checksum.ts'
-import * as ethernet from '../../packet/ethernet.ts'
-import * as ipv4 from '../../packet/ipv4.ts'
-import * as ipv6 from '../../packet/ipv6.ts'
-import { get16 } from '../../packet/octets.ts'
-import { ipv6Text } from '../../packet/print-icmp.ts'
-import { dei, isVlan, pcp, VLAN_HLEN, vid } from '../../packet/vlan.ts'
-import type { Header } from '../feed-types.ts'
-import { cutOff, header, hex, named } from './header.ts'
-import { transportHeaders } from './transport.ts'
+import { formatIpv4, formatMac } from './address.ts'
+import * as arp from './arp.ts'
+import { finish, onesComplementSum } from './checksum.ts'
+import * as ethernet from './ethernet.ts'
+import { upperHeaders } from './fields-upper.ts'
+import { cutOff, type Header, header, hex, named } from './header-fields.ts'
+import * as ipv4 from './ipv4.ts'
+import * as ipv6 from './ipv6.ts'
+import { isWholeIpv4, type Layer, layersOf } from './layers.ts'
+import { get16 } from './octets.ts'
+import { ipv6Text } from './print-icmp.ts'
+import { dei, pcp, VLAN_HLEN, vid } from './vlan.ts'
 
 const ETHER_TYPES: ReadonlyMap<number, string> = new Map([
   [ethernet.ETH_P_IP, 'IPv4'],
@@ -49,38 +49,58 @@ const ARP_OPERATIONS: ReadonlyMap<number, string> = new Map([
 /** ECN codepoints, RFC 3168 sec. 5. */
 const ECN = ['not ECT', 'ECT(1)', 'ECT(0)', 'CE']
 
+type HeaderOf = (bytes: Uint8Array, layer: Layer, next: Layer | undefined) => Header | readonly Header[]
+
+/** The headers that show a layer. */
+const HEADERS: Readonly<Record<Layer['kind'], HeaderOf>> = {
+  ethernet: ethernetHeader,
+  vlan: vlanHeader,
+  arp: arpHeader,
+  ipv4: ipv4Header,
+  ipv6: ipv6Header,
+  extension: extensionHeader,
+  fragment: () => header('IPv6 extension', { Note: 'a later fragment' }),
+  upper: upperHeaders,
+  other: () => [],
+}
+
 /** Returns the headers of the Ethernet frame at `at`, of which `length` bytes were captured. */
 export function headersOf(bytes: Uint8Array, at: number, length: number): Header[] {
   const end = Math.min(bytes.length, at + length)
-  if (end - at < ethernet.ETH_HLEN) return [cutOff('Ethernet', end - at, ethernet.ETH_HLEN)]
-  let type = ethernet.etherType(bytes, at)
-  const headers = [
-    header('Ethernet', {
-      Destination: formatMac(bytes, ethernet.destinationAt(at)),
-      Source: formatMac(bytes, ethernet.sourceAt(at)),
-      Type: typeText(type),
-    }),
-  ]
-  let nh = at + ethernet.ETH_HLEN
-  for (; isVlan(type); nh += VLAN_HLEN) {
-    if (nh + VLAN_HLEN > end) return [...headers, cutOff('VLAN', end - nh, VLAN_HLEN)]
-    const tag = nh - 2
-    type = get16(bytes, nh + 2)
-    const eligible = dei(bytes, tag) === 1 ? 'yes' : 'no'
-    const words = { Id: vid(bytes, tag), Priority: pcp(bytes, tag), 'Drop eligible': eligible, Type: typeText(type) }
-    headers.push(header('VLAN', words))
-  }
-  if (type === ethernet.ETH_P_ARP) return [...headers, arpHeader(bytes, nh, end)]
-  if (type === ethernet.ETH_P_IP) return [...headers, ...ipv4Headers(bytes, nh, end)]
-  if (type === ethernet.ETH_P_IPV6) return [...headers, ...ipv6Headers(bytes, nh, end)]
-  return headers
+  const layers = layersOf(bytes, at, end, { hasJumbo: true })
+  return layers.flatMap((layer, i) => HEADERS[layer.kind](bytes, layer, layers[i + 1]))
+}
+
+function ethernetHeader(bytes: Uint8Array, { at, end }: Layer): Header {
+  if (end - at < ethernet.ETH_HLEN) return cutOff('Ethernet', end - at, ethernet.ETH_HLEN)
+  return header('Ethernet', {
+    Destination: formatMac(bytes, ethernet.destinationAt(at)),
+    Source: formatMac(bytes, ethernet.sourceAt(at)),
+    Type: typeText(ethernet.etherType(bytes, at)),
+  })
+}
+
+function vlanHeader(bytes: Uint8Array, { at, end }: Layer): Header {
+  if (at + VLAN_HLEN > end) return cutOff('VLAN', end - at, VLAN_HLEN)
+  const tag = at - 2
+  return header('VLAN', {
+    Id: vid(bytes, tag),
+    Priority: pcp(bytes, tag),
+    'Drop eligible': dei(bytes, tag) === 1 ? 'yes' : 'no',
+    Type: typeText(get16(bytes, at + 2)),
+  })
+}
+
+function extensionHeader(_: Uint8Array, { at, end }: Layer, upper: Layer | undefined): Header {
+  if (upper === undefined) return cutOff('IPv6 extension', end - at, undefined)
+  return header('IPv6 extension', { Length: `${end - at} bytes`, 'Next header': named(PROTOCOLS, upper.protocol) })
 }
 
 function typeText(type: number): string {
   return type < ethernet.ETH_P_802_3_MIN ? `${type} (802.3 length)` : named(ETHER_TYPES, type, hex(type, 4))
 }
 
-function arpHeader(bytes: Uint8Array, at: number, end: number): Header {
+function arpHeader(bytes: Uint8Array, { at, end }: Layer): Header {
   if (end - at < arp.ARP_LEN) return cutOff('ARP', end - at, arp.ARP_LEN)
   const operation = arp.op(bytes, at)
   const isUsual = arp.parse(bytes, at, end - at) >= 0
@@ -97,10 +117,10 @@ function arpHeader(bytes: Uint8Array, at: number, end: number): Header {
   })
 }
 
-function ipv4Headers(bytes: Uint8Array, at: number, end: number): Header[] {
-  if (end - at < ipv4.IPV4_HLEN) return [cutOff('IPv4', end - at, ipv4.IPV4_HLEN)]
+function ipv4Header(bytes: Uint8Array, { at, end }: Layer): Header {
+  if (end - at < ipv4.IPV4_HLEN) return cutOff('IPv4', end - at, ipv4.IPV4_HLEN)
   const [size, total, flags] = [ipv4.headerLength(bytes, at), ipv4.totalLength(bytes, at), ipv4.flags(bytes, at)]
-  const isWhole = ipv4.version(bytes, at) === 4 && size >= ipv4.IPV4_HLEN && at + size <= end && total >= size
+  const isWhole = isWholeIpv4(bytes, at, end)
   const service = ipv4.typeOfService(bytes, at)
   const bits = [(flags & ipv4.IP_DF) !== 0 && 'DF', (flags & ipv4.IP_MF) !== 0 && 'MF'].filter(Boolean)
   const protocol = ipv4.protocol(bytes, at)
@@ -122,13 +142,11 @@ function ipv4Headers(bytes: Uint8Array, at: number, end: number): Header[] {
     ...(isWhole && size > ipv4.IPV4_HLEN && { Options: `${size - ipv4.IPV4_HLEN} bytes` }),
     ...(!isWhole && { Note: 'malformed or cut off' }),
   }
-  const found = [header('IPv4', words)]
-  if (!isWhole || ipv4.fragmentOffset(bytes, at) !== 0) return found
-  return [...found, ...transportHeaders(bytes, at + size, Math.min(end, at + total), protocol)]
+  return header('IPv4', words)
 }
 
-function ipv6Headers(bytes: Uint8Array, at: number, end: number): Header[] {
-  if (end - at < ipv6.IPV6_HLEN) return [cutOff('IPv6', end - at, ipv6.IPV6_HLEN)]
+function ipv6Header(bytes: Uint8Array, { at, end }: Layer): Header {
+  if (end - at < ipv6.IPV6_HLEN) return cutOff('IPv6', end - at, ipv6.IPV6_HLEN)
   const traffic = ipv6.trafficClass(bytes, at)
   const payload = ipv6.payloadLength(bytes, at)
   const version = ipv6.version(bytes, at)
@@ -144,17 +162,5 @@ function ipv6Headers(bytes: Uint8Array, at: number, end: number): Header[] {
     Destination: ipv6Text(bytes, ipv6.destinationAt(at)),
     ...(version !== 6 && { Note: 'malformed' }),
   }
-  const found = [header('IPv6', words)]
-  if (version !== 6) return found
-  // A GSO frame of more than 64 KiB has the length 0.
-  const last = payload === 0 ? end : Math.min(end, at + ipv6.IPV6_HLEN + payload)
-  const upper = ipv6.upperLayer(bytes, at, last - at)
-  if (upper < 0) return [...found, cutOff('IPv6 extension', last - at - ipv6.IPV6_HLEN, undefined)]
-  const offset = upper >>> 8
-  if (offset === 0) return [...found, header('IPv6 extension', { Note: 'a later fragment' })]
-  if (offset > ipv6.IPV6_HLEN) {
-    const size = offset - ipv6.IPV6_HLEN
-    found.push(header('IPv6 extension', { Length: `${size} bytes`, 'Next header': named(PROTOCOLS, upper & 0xff) }))
-  }
-  return [...found, ...transportHeaders(bytes, at + offset, last, upper & 0xff)]
+  return header('IPv6', words)
 }

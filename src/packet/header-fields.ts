@@ -1,6 +1,16 @@
-/** Makes headers for the page from numbers and words. */
-import { printable } from '../../base/printable.ts'
-import type { Header } from '../feed-types.ts'
+/** The headers of frames as people read them: fields with a name and a text. */
+import { printable } from '../base/printable.ts'
+
+export interface HeaderField {
+  readonly name: string
+  readonly value: string
+}
+
+/** A header of a frame: `IPv4`, and its fields in their order. */
+export interface Header {
+  readonly name: string
+  readonly fields: readonly HeaderField[]
+}
 
 /** Returns a header with these fields, in their order. Undefined ones are left out. */
 export function header(name: string, fields: Readonly<Record<string, string | number | undefined>>): Header {

@@ -1,10 +1,9 @@
 /** The messages in UDP that a network cannot start without: DHCP and DNS. */
-import { formatAddress, formatHex, formatIpv4 } from '../../packet/address.ts'
-import * as dhcp from '../../packet/dhcp.ts'
-import * as dns from '../../packet/dns.ts'
-import { get16, get32 } from '../../packet/octets.ts'
-import type { Header } from '../feed-types.ts'
-import { cutOff, header, hex, named } from './header.ts'
+import { formatAddress, formatHex, formatIpv4 } from './address.ts'
+import * as dhcp from './dhcp.ts'
+import * as dns from './dns.ts'
+import { cutOff, type Header, header, hex, named } from './header-fields.ts'
+import { get16, get32 } from './octets.ts'
 
 /** Bytes of a DHCP message before its options. */
 const DHCP_FIXED = 240
@@ -69,7 +68,7 @@ export function dhcpHeader(data: Uint8Array): Header {
     Server: addressOption(dhcp.DHO_SERVER_IDENTIFIER),
     'Subnet mask': addressOption(dhcp.DHO_SUBNET_MASK),
     'Lease time': lease?.length === 4 ? `${get32(lease, 0)} s` : undefined,
-    'Host name': name && Buffer.from(name).toString('latin1'),
+    'Host name': name && String.fromCharCode(...name),
   })
 }
 
