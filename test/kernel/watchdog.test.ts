@@ -101,13 +101,16 @@ describe.each([
   })
 
   test('frames behind a lockup are counted when the link goes down, and the queue works after the next up', async () => {
-    const vnet = await start('--lockup', '3', '--pool-size', '1', '--timeout', '600000', ...completion)
+    const vnet = await start('--lockup', '3', '--pool-size', '1', '--timeout', '600000', '-v', ...completion)
+    const opened = () => jsonLines(vnet.stdout).filter(({ message }) => /: device opened$/.test(`${message}`)).length
     await pingWithoutLoss(netns, '-c 2 -i 0.5 198.18.0.2')
     // The third request arrives, and locks up both ends, so that the others wait.
     await netns.run('ping -q -c 4 -i 0.002 198.18.0.2')
     for (const state of ['down', 'up'])
       for (const name of ['sn0', 'sn1']) await netns.run(`ip link set ${name} ${state}`)
     await netns.run('ip route replace 198.18.0.0/24 dev sn0')
+    // A device that is still down would drop the frames that were sent before it opens.
+    await expect.poll(opened).toBe(4)
     await pingWithoutLoss(netns, '-c 2 -i 0.5 198.18.0.2')
     const { sn0 } = await stopConserved(vnet)
     expect(sn0!.drops.tx.DEV_STOPPED).toBe(3)
