@@ -129,6 +129,24 @@ describe('one line', () => {
   })
 })
 
+test('an IPv6 packet of length 0 is printed without the padding that follows it', () => {
+  const padded = [
+    ...new Array<number>(12).fill(2),
+    0x86,
+    0xdd,
+    0x60,
+    0,
+    0,
+    0,
+    0,
+    0,
+    6,
+    64,
+    ...new Array<number>(64).fill(0),
+  ]
+  expect(print(Uint8Array.from(padded), 0, padded.length)).toBe('IP6 :: > ::: [|tcp], length 0')
+})
+
 describe('any octets', () => {
   const isLine = (text: string) => expect(text).toMatch(/^[\x20-\x7e]+$/)
 

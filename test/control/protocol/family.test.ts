@@ -7,10 +7,30 @@ import { parse } from 'yaml'
 import { familySource } from '../../../scripts/generate-family.mjs'
 import * as family from '../../../src/control/protocol/family.ts'
 import { linkStats64Fields } from '../../../src/netdev/stats.ts'
+import { decodeAttributes, encodeAttributes, MessageBuilder, NLMSG_HDRLEN } from '../../../src/netlink/index.ts'
 import { complaints } from '../../support/ynl-rules.ts'
 
 const text = readFileSync(new URL('../../../docs/vnet_nl.yaml', import.meta.url), 'utf8')
 const generated = new URL('../../../src/control/protocol/family.generated.ts', import.meta.url)
+
+const device = {
+  ifindex: 1,
+  ifname: 'sn0',
+  flags: 1,
+  mtu: 1500,
+  mac: Uint8Array.of(2, 0, 0, 0, 0, 1),
+  carrier: true,
+  cut: false,
+  txQueues: 1,
+  rxQueues: 1,
+}
+
+test.each(Object.keys(device))('a reply about a device without %s is refused', missing => {
+  const { reply } = family.commands.getDevices
+  const builder = new MessageBuilder().message(1, 0, 0)
+  encodeAttributes(builder, reply, { ...device, [missing]: undefined })
+  expect(() => decodeAttributes(reply, builder.bytes, NLMSG_HDRLEN)).toThrow(`${missing}: is missing`)
+})
 
 test('family.generated.ts is up to date', () => {
   expect(readFileSync(generated, 'utf8')).toBe(familySource(text))

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { ControlClient, type DeviceEvent, type Entry, serveControl } from '../../../src/control/index.ts'
 import { readDirectories } from '../../../src/control/protocol/directory.ts'
 import { VNET_GENL_ID, VNET_WIRE_WORDS_MAX, vnetAttributes } from '../../../src/control/protocol/family.ts'
@@ -82,6 +82,18 @@ test('the wires of a device are its words in both directions, and its stages wit
     { stage: 'loss', direction: 'ab', in: 3, out: 0, held: 0, dropped: 3, drops: { loss: 3 } },
   ])
   expect(after.stages[1]).not.toHaveProperty('late')
+})
+
+test('how late packets left is in milliseconds at the client', async () => {
+  const { client, vnet, a, send, clock } = await served({ wireAb: 'delay 20ms' })
+  send(3)
+  const now = clock.now.bind(clock)
+  // The alarm rings 2 ms late. A lateness is known to an eighth.
+  vi.spyOn(clock, 'now').mockImplementation(() => now() + 2 * MS)
+  clock.advance(20 * MS)
+  const [stage] = (await client.wire(vnet, a)).stages
+  expect(stage?.late?.p50).toBeCloseTo(2, 0)
+  expect(stage?.late?.p99).toBeCloseTo(2, 0)
 })
 
 test('words replace the stages of both directions or of one, none take them out, and what is held arrives', async () => {
