@@ -4,6 +4,8 @@ import { random } from '../../src/base/random.ts'
 import { allocEtherdevMqs, allocNetdevMqs, ethHwAddrRandom } from '../../src/netdev/alloc.ts'
 import { ARPHRD_ETHER, IFF_BROADCAST, IFF_MULTICAST } from '../../src/netdev/if.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
+import { netifRx } from '../../src/netdev/netif.ts'
+import { devOpen, registerNetdev } from '../../src/netdev/register.ts'
 import { linkStats64, linkStats64Fields, RX_PACKETS, TX_DROPPED, TX_ERRORS } from '../../src/netdev/stats.ts'
 import { devValidName, isValidEtherAddr } from '../../src/netdev/valid.ts'
 import {
@@ -128,6 +130,29 @@ test('a valid address is not a group address, not zero, and has six bytes', () =
     [2, 0, 0],
   ]
   expect(valid.map(octets => isValidEtherAddr(Uint8Array.from(octets)))).toEqual([true, true, false, false, false])
+})
+
+test('a frame tap that is set before a device is registered is notified of its frames in both directions', async () => {
+  const memory = makeNet()
+  const { net, platform, pool } = memory
+  memory.made = 1
+  const dev = makeDevice()
+  const seen: string[] = []
+  dev.frameTap = {
+    ...{ time: Number.NaN, cause: undefined, dropped: () => {} },
+    transmitted: () => seen.push('tx'),
+    received: () => seen.push('rx'),
+  }
+  await registerNetdev(dev, net)
+  await devOpen(dev)
+  platform.port(dev.name).transmit(new Uint8Array(60))
+  platform.port(dev.name).drain()
+  const skb = pool.alloc(60) as SkBuff
+  skb.put(60)
+  skb.dev = dev
+  netifRx(skb)
+  expect(seen).toEqual(['tx', 'rx'])
+  net.flush()
 })
 
 describe('counters', () => {

@@ -406,6 +406,17 @@ describe('what stepping does not lose', () => {
 })
 
 describe('while stepping', () => {
+  test('a queue whose frame waits in the kernel is paused, so its port reports it only once', async () => {
+    const memory = makeNet()
+    const { port } = await addDevice(memory)
+    const gate = new StepGate(memory.net)
+    port.transmit(numbered(1)[0] as Uint8Array)
+    port.drain()
+    expect([place(memory.net), port.queues[0]?.paused]).toEqual(['1 test0 read', true])
+    gate.off()
+    expect(port.queues[0]?.paused).toBe(false)
+  })
+
   test('a queue that cannot be read is read again later', async () => {
     const memory = makeNet()
     const { port } = await addDevice(memory)
