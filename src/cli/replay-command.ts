@@ -5,21 +5,8 @@ import type { Mapping } from '../packet/rewrite.ts'
 import { commandHelp } from './help.ts'
 import type { Io } from './io.ts'
 import { wholeNumber } from './options.ts'
+import type { ReplayOptions } from './replay/options.ts'
 import { DIRECTIONS } from './replay/selection.ts'
-
-export interface ReplayOptions {
-  readonly to?: string
-  readonly receive?: string
-  readonly multiplier?: number
-  readonly mbps?: number
-  readonly pps?: number
-  readonly topspeed?: boolean
-  readonly loop?: number
-  readonly limit?: number
-  readonly map?: readonly Mapping[]
-  readonly interface?: string
-  readonly direction?: (typeof DIRECTIONS)[number]
-}
 
 const SPEEDS = ['multiplier', 'mbps', 'pps', 'topspeed']
 const MAX = Number.MAX_SAFE_INTEGER

@@ -16,12 +16,12 @@ import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
 import { ReplayCounts } from '../replay/counts.ts'
 import { Injector } from '../replay/injector.ts'
 import { ReplayInput } from '../replay/input.ts'
+import type { ReplayOptions } from '../replay/options.ts'
 import type { Speed } from '../replay/pace.ts'
 import { Player } from '../replay/player.ts'
 import { progressLine } from '../replay/progress.ts'
 import { openSender } from '../replay/sender.ts'
 import type { FrameSink } from '../replay/sink.ts'
-import type { ReplayOptions } from '../replay-command.ts'
 
 /** How often the progress is shown, ms. */
 const PROGRESS_MS = 200

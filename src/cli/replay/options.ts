@@ -1,0 +1,17 @@
+/** The options of `vnet replay`. */
+import type { Mapping } from '../../packet/rewrite.ts'
+import type { DIRECTIONS } from './selection.ts'
+
+export interface ReplayOptions {
+  readonly to?: string
+  readonly receive?: string
+  readonly multiplier?: number
+  readonly mbps?: number
+  readonly pps?: number
+  readonly topspeed?: boolean
+  readonly loop?: number
+  readonly limit?: number
+  readonly map?: readonly Mapping[]
+  readonly interface?: string
+  readonly direction?: (typeof DIRECTIONS)[number]
+}
