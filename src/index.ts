@@ -122,5 +122,5 @@ export {
   SKB_GSO_UDP_L4,
   type SkBuff,
 } from './skb/sk-buff.ts'
-export { direct } from './wire/direct.ts'
 export type { Impairment, Wire, WireEnv } from './wire/wire.ts'
+export { direct } from './wire/wire-slot.ts'

@@ -18,9 +18,9 @@ import {
   SKB_DROP_REASON_PKT_TOO_SMALL,
 } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import { direct } from '../wire/direct.ts'
 import { wireParams, wireSlots } from '../wire/params.ts'
 import type { WireEnd, WireSlot } from '../wire/wire-slot.ts'
+import { direct } from '../wire/wire-slot.ts'
 import { resetStatsIoctl } from './reset-stats.ts'
 import { filtered, RxFilter } from './rx-filter.ts'
 

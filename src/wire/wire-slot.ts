@@ -15,6 +15,8 @@ import {
 } from '../netdev/device-wire.ts'
 import type { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
+import { netifRxFrom } from '../netdev/netif.ts'
+import { SKB_DROP_REASON_TX_CARRIER } from '../skb/drop-reason.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { Chain } from './chain.ts'
@@ -125,5 +127,22 @@ export class WireSlot implements DeviceWire {
         this.#limitedLog.err(what, () => `${what}: ${describeException(error)}`)
       },
     })
+  }
+}
+
+/**
+ * Returns a wire to `to`, which receives each frame on the queue it came from. What arrives while
+ * the cable is cut is dropped.
+ */
+export function direct(to: NetDevice): Wire {
+  return {
+    push(skb: SkBuff): void {
+      if (to.cut) {
+        skb.drop(SKB_DROP_REASON_TX_CARRIER)
+        return
+      }
+      skb.dev = to
+      netifRxFrom(skb, 'wire')
+    },
   }
 }

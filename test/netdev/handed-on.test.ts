@@ -7,9 +7,8 @@ import { ethTypeTrans, netifRx, netifRxDrop } from '../../src/netdev/netif.ts'
 import { SKB_DROP_REASON_DEV_STOPPED } from '../../src/skb/drop-reason.ts'
 import { Ring } from '../../src/skb/ring.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
-import { direct } from '../../src/wire/direct.ts'
 import { delay } from '../../src/wire/stages/delay.ts'
-import { WireSlot } from '../../src/wire/wire-slot.ts'
+import { direct, WireSlot } from '../../src/wire/wire-slot.ts'
 import { addDevice, type MemoryNet, memoryNets, numbered } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
