@@ -44,7 +44,15 @@ const isMocking = name => !isKernel(name) && isAlone(name)
 const isUnit = name => !isKernel(name) && !isAlone(name)
 /** By what it imports: the module of Node, or ours that use it. */
 const isStarting = name =>
-  hasAny(name, 'child_process', '/setup-tree.ts', '/consumer.ts', '/browser.ts', "'./support.ts'")
+  hasAny(
+    name,
+    'child_process',
+    '/setup-tree.ts',
+    '/consumer.ts',
+    '/browser.ts',
+    '/generate-family.mjs',
+    "'./support.ts'",
+  )
 
 /** The tests that start a program which is missing, or another one. */
 const usesTool = problems.length === 0 ? undefined : toolUse(root)

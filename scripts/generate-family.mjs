@@ -240,12 +240,12 @@ function call(name, type, args) {
 
 function format(source) {
   const [program, ...args] = tool('biome')
-  const { status, stdout, stderr } = spawnSync(program, [...args, 'format', `--stdin-file-path=${generated}`], {
+  const { status, stdout, stderr, error } = spawnSync(program, [...args, 'format', `--stdin-file-path=${generated}`], {
     cwd: root,
     input: source,
     encoding: 'utf8',
   })
-  if (status !== 0) throw new Error(`biome: ${stderr}`)
+  if (status !== 0) throw new Error(`biome: ${error?.message ?? stderr}`)
   return stdout
 }
 
