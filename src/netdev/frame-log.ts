@@ -23,7 +23,7 @@ interface FrameLog {
 }
 
 /**
- * Logs what happened between frames, for a device whose msgEnable has the bit of it: the caller has
+ * Logs what happened between frames, for a device whose msgEnable has its bit: the caller has
  * tested that, so that the text is not built in vain. A device without a port logs nothing.
  */
 export function logEvent(dev: FrameLog, text: string | (() => string)): void {

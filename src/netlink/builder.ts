@@ -134,7 +134,7 @@ export class MessageBuilder {
     return at
   }
 
-  /** Ends the attribute that began at `at`. */
+  /** Ends the attribute that starts at `at`. */
   endNest(at: number): this {
     putU16(this.#bytes, at, range(this.#length - at, 0, 0xffff))
     return this

@@ -82,7 +82,7 @@ export function readMessage(bytes: Uint8Array, at: number, end: number): Message
   }
 }
 
-/** Returns where the message after this one begins; the padding of the last may be missing. */
+/** Returns the position of the next message; the padding of the last may be missing. */
 export function endOfMessage({ offset, length }: Message): number {
   // Not align4(), which is negative from 2^31 on; here it is at most the size of the buffer.
   return offset + length + (-length & 3)

@@ -22,7 +22,7 @@ const PARTS: ReadonlyMap<string, Part> = new Map(
   STAGES.flatMap(({ part }) => Object.keys(part?.words ?? {}).map(word => [word, part as Part])),
 )
 
-/** The keywords of stages and beside stages. A filter without quotes is none of them. */
+/** The keywords of stages and beside stages. A filter without quotes must not be one. */
 const STARTS: ReadonlySet<string> = new Set([
   ...STAGES.flatMap(({ kind, words = [kind] }) => words),
   ...PARTS.keys(),

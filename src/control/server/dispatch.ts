@@ -107,7 +107,7 @@ function perform(
   return false
 }
 
-/** How a dump begins a message, ends, and answers an exception. */
+/** How a dump starts a message, ends, and reports an exception. */
 interface Frame {
   begin(flags: number): void
   end(answer: Answer): void

@@ -10,7 +10,7 @@ import { quote } from './print.ts'
 
 export interface Token {
   readonly text: string
-  /** From the first character to behind the last, quotes included. */
+  /** From the first character to the end of the last, quotes included. */
   readonly at: number
   readonly end: number
   readonly quoted: boolean
@@ -49,12 +49,12 @@ export class Cursor {
     this.#tokens = tokensOf(words)
   }
 
-  /** The token that is `ahead` tokens from here; undefined behind the last. */
+  /** The token that is `ahead` tokens from here; undefined past the last. */
   peek(ahead = 0): Token | undefined {
     return this.#tokens[this.#at + ahead]
   }
 
-  /** Returns the token here and goes on. */
+  /** Returns the token here and moves to the next. */
   next(): Token | undefined {
     return this.#tokens[this.#at++]
   }
@@ -70,7 +70,7 @@ export class Cursor {
     return token !== undefined && !token.quoted && token.text === word
   }
 
-  /** Goes on behind `word`; returns false if it is not here. */
+  /** Moves past `word`; returns false if the token here is another. */
   takes(word: string): boolean {
     if (!this.is(word)) return false
     this.#at++
@@ -109,21 +109,21 @@ export class Cursor {
     return this.value(missing, parseShare)
   }
 
-  /** Reads a filter: a quoted text or one word. `behind` lists the words that may follow it. */
-  filter(behind: readonly string[]): string {
+  /** Reads a filter: a quoted text, or tokens up to one of `followers`. */
+  filter(followers: readonly string[]): string {
     const first = this.peek()
     const filter = this.value("a filter is missing: 'tcp port 80'", text => text)
     const token = this.peek()
-    if (first === undefined || token === undefined || (!token.quoted && behind.includes(token.text))) return filter
+    if (first === undefined || token === undefined || (!token.quoted && followers.includes(token.text))) return filter
     let end = 0
-    while (this.peek(end) !== undefined && !behind.includes(this.peek(end)?.text ?? '')) end++
+    while (this.peek(end) !== undefined && !followers.includes(this.peek(end)?.text ?? '')) end++
     if (first.quoted || this.peek(end) === undefined) return filter
     const span = { at: first.at, end: (this.peek(end - 1) ?? first).end }
     const text = quote(this.words.slice(span.at, span.end))
     throw this.error(`a filter of several words needs quotes: ${text}`, span)
   }
 
-  /** Returns an error that points at `span`, by default at the token here or behind the last. */
+  /** Returns an error that points at `span`, by default at the token here or the end. */
   error(message: string, span: Span | undefined = this.peek()): UsageError {
     const end = this.words.trimEnd().length
     return wordsError(this.words, span ?? { at: end + 1, end: end + 2 }, message)
