@@ -22,13 +22,13 @@ test('with 200 interfaces all are listed, found by a word, and chosen by a click
   const { feed, address } = await startFeed(new FakeWorld({ devices: 200 }))
   const page = await browser.open(address)
   await connection(page, 'live')
-  expect(await rows(page).count()).toBe(feed.world.devices.length)
+  await expect.poll(() => rows(page).count()).toBe(feed.world.devices.length)
   await page.getByRole('searchbox', { name: 'Search interfaces' }).fill('loop19')
-  expect(await rows(page).filter({ visible: true }).allInnerTexts()).toHaveLength(11)
+  await expect.poll(() => rows(page).filter({ visible: true }).allInnerTexts()).toHaveLength(11)
   await rows(page).filter({ hasText: 'loop199' }).click()
   await page.getByRole('heading', { name: 'loop199', level: 1 }).waitFor()
-  expect([...feed.devices]).toEqual(['4714//loop199'])
-  expect(new URL(page.url()).hash).toBe('#driver/4714//loop199')
+  await expect.poll(() => [...feed.devices]).toEqual(['4714//loop199'])
+  await expect.poll(() => new URL(page.url()).hash).toBe('#driver/4714//loop199')
 })
 
 test.each([
