@@ -5,6 +5,7 @@
  */
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { vnetIn } from '../support/lan-program.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { firstOf } from '../support/scale.ts'
 import { tcpExchange, udpSocket } from '../support/sockets.ts'
@@ -115,4 +116,12 @@ describe.each([
     const { sn0 } = await stopConserved(vnet)
     expect(sn0!.drops.tx.DEV_STOPPED).toBe(3)
   })
+})
+
+test('the driver reads a parameter that vnet param has changed', async () => {
+  const vnet = await start('--timeout', '50')
+  expect(await vnetIn(netns, 'param', 'sn0', 'lockup=1')).toMatchObject({ status: 0, stderr: '' })
+  await netns.run('ping -q -c 1 -W 1 198.18.0.2')
+  await vnet.line(/NETDEV WATCHDOG: transmit queue 0 timed out/)
+  await vnet.stop()
 })
