@@ -37,11 +37,16 @@ afterEach(() => {
 /** Runs a driver file in `near` with --json. */
 const mine = (ops: string, ...args: string[]) =>
   spawnVnet([files.driver({ ops }), '--netns', near.name, '--json', ...args])
-/** Waits until the driver has handled all changes of an interface so far. Needs -v. */
+/**
+ * Waits until the driver has handled all changes of an interface so far. Needs -v. Changes that
+ * arrive together are reported up last, so an MTU may come before them, and the next one does not.
+ */
 async function heard(vnet: Running, netns: Netns, name: string): Promise<void> {
   const { mtu } = shownLink(netns, name)
-  netns.ip(`link set ${name} mtu ${mtu - 1}`)
-  await vnet.line(new RegExp(`${name}: mtu ${mtu - 1}"`))
+  for (const next of [mtu - 1, mtu - 2]) {
+    netns.ip(`link set ${name} mtu ${next}`)
+    await vnet.line(new RegExp(`${name}: mtu ${next}"`))
+  }
 }
 const messages = (vnet: Running) =>
   jsonLines(vnet.stdout).flatMap(({ event, message }) => (event === 'log' ? [message as string] : []))
@@ -64,14 +69,10 @@ describe('up and down', () => {
   test('over 1,000 changes ndoOpen and ndoStop strictly alternate, and the last state is the true one', async () => {
     const ops = "ndoOpen: dev => dev.log.info('ndoOpen'), ndoStop: dev => dev.log.info('ndoStop')"
     const vnet = await mine(ops, '-v')
-    for (const [last, mtu] of [
-      ['up', 1234],
-      ['down', 1235],
-    ] as const) {
+    for (const last of ['up', 'down']) {
       const states = Array.from({ length: 1000 }, (_, i) => ((i % 2 === 0) === (last === 'up') ? 'down' : 'up'))
       await flap('mine0', last === 'up' ? states : states.slice(1))
-      near.ip(`link set mine0 mtu ${mtu}`)
-      await vnet.line(new RegExp(`mine0: mtu ${mtu}"`))
+      await heard(vnet, near, 'mine0')
       const calls = messages(vnet).flatMap(line => /^mine0: (ndoOpen|ndoStop)$/.exec(line)?.[1] ?? [])
       expect(calls.every((call, i) => call === (i % 2 === 0 ? 'ndoOpen' : 'ndoStop'))).toBe(true)
       expect(calls.at(-1)).toBe(last === 'up' ? 'ndoOpen' : 'ndoStop')

@@ -72,6 +72,7 @@ test('the wheel stops the table where it is, and End follows the newest frame ag
 test('keys choose a frame, and open its headers and bytes', async () => {
   const { page } = await open(300)
   await filter(page).fill('arp')
+  await shows(page, /^\d\d? shown of 300/)
   await page.keyboard.press('Enter')
   await page.keyboard.press('Home')
   await page.keyboard.press('ArrowDown')
