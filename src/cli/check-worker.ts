@@ -1,9 +1,9 @@
 /** The process that `vnet check` starts: check-worker memory|live EXERCISE FILE. */
 import { writeSync } from 'node:fs'
 import { describeException } from '../base/exception.ts'
-import { USUAL_HEADING } from '../course/exercise.ts'
+import { type Place, resultOf } from '../course/exercise.ts'
 import { exercises } from '../course/exercises/index.ts'
-import { type Place, type Report, runChecks } from '../course/run.ts'
+import { type Report, runChecks } from '../course/run.ts'
 import { loadDriver } from './driver-file.ts'
 import { LockupWatch } from './lockup.ts'
 
@@ -25,7 +25,7 @@ process.on('uncaughtException', error => {
   const title = begun.at(-1) ?? ''
   const seen = describeException(error)
   const expected = 'no exception outside of the functions that vnet calls, in a timer or a promise'
-  report({ end: { title, where, result: 'failed', seen, expected, read: USUAL_HEADING } })
+  report({ end: resultOf(where, { title }, { seen, expected }) })
   process.exit(1)
 })
 // Ends the programs that live checks have started.

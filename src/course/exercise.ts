@@ -29,8 +29,8 @@
  * checks are in the order in which a learner makes them pass; none is run after one that failed, so
  * they may assume what earlier ones found. What a check expects must be on the page. A check that
  * finds a mistake calls `fail` or `verify`, with what was seen, what was expected, and the heading
- * to read. `seen` is of this run (numbers, addresses, names), `expected` says why if that is short.
- * Never `expected` alone.
+ * to read if that is not the check's. `seen` is of this run (numbers, addresses, names), `expected`
+ * says why if that is short. Never `expected` alone.
  *
  * Framework rules are checked everywhere, without code in the exercise: the driver logs no warning
  * and no error, throws nothing, returns, frees or hands on each frame by the time it is unloaded,
@@ -50,39 +50,35 @@ export interface Exercise {
   readonly summary: string
   /** The kernel's names that it introduces. */
   readonly kernelNames: readonly string[]
-  readonly checks: readonly Check[]
+  /** Checks in memory, by a fake clock. */
+  readonly memory: readonly Check<Bench>[]
+  /** Checks on live interfaces, in a network namespace of their own. */
+  readonly live: readonly LiveCheck[]
 }
 
-export type Check = MemoryCheck | LiveCheck
+/** Where a check runs. */
+export type Place = 'memory' | 'live'
 
-/** A check in memory, by a fake clock. */
-export interface MemoryCheck {
+export interface Check<Given> {
   readonly title: string
-  readonly where: 'memory'
-  /** The heading to read if the driver throws, logs an error or leaves something behind. */
-  readonly read?: string
+  /** The heading of the page to read if it fails, without its `##`. */
+  readonly read: string
   /** Warnings and errors that are no mistake here. */
   readonly allow?: RegExp
-  run(bench: Bench): Promise<void> | void
+  run(given: Given): Promise<void> | void
 }
 
-/** A check on a live interface, in a network namespace of its own. */
-export interface LiveCheck {
-  readonly title: string
-  readonly where: 'live'
-  readonly read?: string
-  readonly allow?: RegExp
+export interface LiveCheck extends Check<Live> {
   /** Programs without which it is not run. */
   readonly needs?: readonly string[]
-  run(live: Live): Promise<void>
 }
 
 /** What explains a failure. */
 export interface Explanation {
   readonly seen: string
   readonly expected: string
-  /** A heading of the page, without its `##`. */
-  readonly read: string
+  /** Another heading than the check's. */
+  readonly read?: string
 }
 
 /** Thrown by a check that failed. */
@@ -96,13 +92,13 @@ export class Explained extends Error {
   }
 }
 
-/** The heading to read where neither the check nor the failure names one. */
-export const USUAL_HEADING = 'What to do'
+/** Warnings and errors of the log that a result has at most. */
+const LOGGED_MAX = 5
 
 /** What became of a check. */
 export interface Result {
   readonly title: string
-  readonly where: 'memory' | 'live'
+  readonly where: Place
   readonly result: 'passed' | 'failed' | 'not run'
   readonly seen?: string | undefined
   readonly expected?: string | undefined
@@ -111,6 +107,26 @@ export interface Result {
   readonly logged?: readonly string[]
   /** Why it was not run. */
   readonly why?: string
+}
+
+/** Returns the result of a check; a failure of the driver file as a whole has no `read`. */
+export function resultOf(
+  where: Place,
+  { title, read: usual = 'What to do' }: { readonly title: string; readonly read?: string },
+  problem: Explanation | undefined,
+  logged?: readonly string[],
+): Result {
+  if (problem === undefined) return { title, where, result: 'passed' }
+  const { seen, expected, read = usual } = problem
+  return {
+    title,
+    where,
+    result: 'failed',
+    seen,
+    expected,
+    read,
+    ...(logged && { logged: logged.slice(0, LOGGED_MAX) }),
+  }
 }
 
 /** Ends the check as failed. */

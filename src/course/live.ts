@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { describeException } from '../base/exception.ts'
-import { Explained, type Explanation, fail, type LiveCheck, type Result, USUAL_HEADING } from './exercise.ts'
+import { Explained, type Explanation, fail, type LiveCheck, type Result, resultOf } from './exercise.ts'
 
 /** What a live check gets. */
 export interface Live {
@@ -53,14 +53,13 @@ const PROGRAM = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 const PROGRAM_LIMIT_MS = 20_000
 const START_LIMIT_MS = 10_000
 const STOP_LIMIT_MS = 5_000
-const LOGGED_MAX = 5
 
 /** Runs a check. Never throws. `file` is the driver file. */
 export async function runLive(check: LiveCheck, file: string): Promise<Result> {
-  const { title, where, needs = [], read = USUAL_HEADING } = check
+  const { title, needs = [] } = check
   const missing = needs.filter(name => !isInstalled(name))
   if (missing.length > 0) {
-    return { title, where, result: 'not run', why: `${missing.join(' and ')} is not installed` }
+    return { title, where: 'live', result: 'not run', why: `${missing.join(' and ')} is not installed` }
   }
   const started: VnetProcess[] = []
   const live: Live = {
@@ -77,27 +76,26 @@ export async function runLive(check: LiveCheck, file: string): Promise<Result> {
   try {
     await check.run(live)
   } catch (error) {
-    problem = explanationOf(error, read)
+    problem = explanationOf(error)
   }
   for (const vnet of started) {
     try {
       await vnet.stop()
     } catch (error) {
-      problem ??= explanationOf(error, read)
+      problem ??= explanationOf(error)
     }
   }
   const logged = started.flatMap(vnet => vnet.complaints).filter(line => !check.allow?.test(line))
-  if (problem === undefined && logged.length > 0) problem = unexpected(`the log has: ${logged.shift()}`, read)
-  if (problem === undefined) return { title, where, result: 'passed' }
-  return { title, where, result: 'failed', ...problem, logged: logged.slice(0, LOGGED_MAX) }
+  if (problem === undefined && logged.length > 0) problem = unexpected(`the log has: ${logged.shift()}`)
+  return resultOf('live', check, problem, logged)
 }
 
-function explanationOf(error: unknown, read: string): Explanation {
-  return error instanceof Explained ? error.explanation : unexpected(describeException(error), read)
+function explanationOf(error: unknown): Explanation {
+  return error instanceof Explained ? error.explanation : unexpected(describeException(error))
 }
 
-function unexpected(seen: string, read = USUAL_HEADING): Explanation {
-  return { seen, expected: 'vnet starts, logs no warning and no error, and ends by itself', read }
+function unexpected(seen: string): Explanation {
+  return { seen, expected: 'vnet starts, logs no warning and no error, and ends by itself' }
 }
 
 /** Returns whether a program is in PATH. */

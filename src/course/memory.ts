@@ -8,7 +8,7 @@ import type { NetDevice } from '../netdev/net-device.ts'
 import { netifRunning } from '../netdev/netif.ts'
 import type { TestBedOptions } from '../testing/bed-options.ts'
 import { TestBed } from '../testing/test-bed.ts'
-import { Explained, type Explanation, type MemoryCheck, type Result, USUAL_HEADING } from './exercise.ts'
+import { type Check, Explained, type Explanation, type Result, resultOf } from './exercise.ts'
 
 /** What a check in memory gets. */
 export interface Bench {
@@ -22,11 +22,9 @@ export interface Bench {
 
 /** What `--debug` finds of frames and their memory. Of its other rules there are checks. */
 const USE_OF_FRAMES = /: debug: (use-after|double-free|out-of-bounds|uninitialized-read|red-zone|write-after|leak)/
-/** Lines of the log that a result has at most. */
-const LOGGED_MAX = 5
 
 /** Runs a check. Never throws. */
-export async function runInMemory(check: MemoryCheck, driver: Driver): Promise<Result> {
+export async function runInMemory(check: Check<Bench>, driver: Driver): Promise<Result> {
   const logged: string[] = []
   const beds: TestBed[] = []
   const started: string[] = []
@@ -45,42 +43,38 @@ export async function runInMemory(check: MemoryCheck, driver: Driver): Promise<R
     },
   }
   let problem: Explanation | undefined
-  const { title, where, read = USUAL_HEADING } = check
-  const attempt = async (run: () => Promise<void> | void, explain: (error: unknown, read: string) => Explanation) => {
+  const attempt = async (run: () => Promise<void> | void, explain: (error: unknown) => Explanation) => {
     try {
       await run()
     } catch (error) {
-      problem ??= error instanceof Explained ? error.explanation : explain(error, read)
+      problem ??= error instanceof Explained ? error.explanation : explain(error)
     }
   }
   // In this order: what is left behind often follows from what was logged.
   const complain = () => {
-    if (problem === undefined && logged.length > 0) problem = complained(logged.shift() as string, read)
+    if (problem === undefined && logged.length > 0) problem = complained(logged.shift() as string)
   }
   await attempt(() => check.run(bench), thrown)
   complain()
   for (const bed of beds.reverse()) await attempt(() => bed.close(), left)
-  if (problem === undefined && started.length > 0) problem = startedNotWoken(started[0] as string, read)
+  if (problem === undefined && started.length > 0) problem = startedNotWoken(started[0] as string)
   complain()
-  if (problem === undefined) return { title, where, result: 'passed' }
-  return { title, where, result: 'failed', ...problem, logged: logged.slice(0, LOGGED_MAX) }
+  return resultOf('memory', check, problem, logged)
 }
 
-function thrown(error: unknown, read: string): Explanation {
+function thrown(error: unknown): Explanation {
   return {
     // What a bed says of the driver is no defect of the bed: its line means nothing to a learner.
     seen:
       error instanceof Error && error.name === 'Error' && isOwnDefect(error) ? error.message : describeException(error),
     expected: 'the driver loads, its devices are registered and come up, and nothing throws',
-    read,
   }
 }
 
-function left(error: unknown, read: string): Explanation {
+function left(error: unknown): Explanation {
   return {
     seen: error instanceof Error ? error.message : describeException(error),
     expected: 'nothing is left when the interface is gone: each frame was handed on or freed, each timer cancelled',
-    read,
   }
 }
 
@@ -99,14 +93,13 @@ function noteStarts(dev: NetDevice, started: string[]): void {
   }
 }
 
-function startedNotWoken(seen: string, read: string): Explanation {
+function startedNotWoken(seen: string): Explanation {
   return {
     seen,
     expected: "woken (netif_wake_queue): start is for ndoOpen, and sends nothing of what waits in the kernel's queue",
-    read,
   }
 }
 
-function complained(line: string, read: string): Explanation {
-  return { seen: `the log has: ${line}`, expected: 'no warning and no error', read }
+function complained(line: string): Explanation {
+  return { seen: `the log has: ${line}`, expected: 'no warning and no error' }
 }

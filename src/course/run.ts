@@ -6,11 +6,9 @@
 import { writeFileSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import type { Driver } from '../netdev/driver.ts'
-import { type Exercise, type Result, USUAL_HEADING } from './exercise.ts'
+import { type Exercise, type Place, type Result, resultOf } from './exercise.ts'
 import { runLive } from './live.ts'
 import { runInMemory } from './memory.ts'
-
-export type Place = 'memory' | 'live'
 
 /** What the worker prints. */
 export type Report = { readonly begin: string } | { readonly end: Result }
@@ -20,7 +18,7 @@ export type Report = { readonly begin: string } | { readonly end: Result }
  * that does less than they assume is misleading. `load` returns the driver of the file.
  */
 export async function runChecks(
-  { checks }: Exercise,
+  { memory, live }: Exercise,
   where: Place,
   file: string,
   load: () => Promise<Driver>,
@@ -28,14 +26,7 @@ export async function runChecks(
 ): Promise<void> {
   if (where === 'live') {
     silenceIpv6()
-    for (const check of checks) {
-      if (check.where !== 'live') continue
-      report({ begin: check.title })
-      const end = await runLive(check, file)
-      report({ end })
-      if (end.result === 'failed') return
-    }
-    return
+    return runEach(live, check => runLive(check, file), report)
   }
   const title = 'the driver file loads'
   report({ begin: title })
@@ -45,15 +36,26 @@ export async function runChecks(
   } catch (error) {
     const seen = error instanceof Error ? error.message : String(error)
     const expected = 'a file that loads and exports a driver'
-    report({ end: { title, where, result: 'failed', seen, expected, read: USUAL_HEADING } })
+    report({ end: resultOf(where, { title }, { seen, expected }) })
     return
   }
-  for (const check of checks) {
-    if (check.where !== 'memory') continue
-    report({ begin: check.title })
+  const run = async (check: (typeof memory)[number]) => {
     const end = await runInMemory(check, driver)
     // A rejected promise is reported when the event loop turns.
     await setImmediate()
+    return end
+  }
+  await runEach(memory, run, report)
+}
+
+async function runEach<C extends { readonly title: string }>(
+  checks: readonly C[],
+  run: (check: C) => Promise<Result>,
+  report: (report: Report) => void,
+): Promise<void> {
+  for (const check of checks) {
+    report({ begin: check.title })
+    const end = await run(check)
     report({ end })
     if (end.result === 'failed') return
   }

@@ -4,8 +4,8 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { type Exercise, type Result, USUAL_HEADING } from './exercise.ts'
-import type { Place, Report } from './run.ts'
+import { type Exercise, type Place, type Result, resultOf } from './exercise.ts'
+import type { Report } from './run.ts'
 
 /** src/course and dist/course are equally deep. */
 const built = (file: string) => fileURLToPath(new URL(`../../dist/${file}`, import.meta.url))
@@ -39,7 +39,7 @@ export async function runWorker(
   const rootless = [process.execPath, built('vnet.js'), 'rootless', '--']
   const [program, ...args] = where === 'live' ? [...rootless, ...command] : command
   const child = spawn(program as string, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-  const titles = exercise.checks.filter(check => check.where === where).map(({ title }) => title)
+  const titles = exercise[where].map(({ title }) => title)
   let current = titles[0] ?? ''
   let isLate = false
   const end = (): void => {
@@ -76,12 +76,12 @@ export async function runWorker(
     const what = LOCKUP.exec(errors)?.[1] ?? `the driver has not returned for ${LIMITS_S[where]} s`
     const seen = `${what}: a loop without end`
     const expected = 'each function of the driver returns: nothing else runs meanwhile'
-    finish({ title: current, where, result: 'failed', seen, expected, read: USUAL_HEADING })
+    finish(resultOf(where, { title: current }, { seen, expected }))
   } else if (!hasFailed && titles.length > 0) {
     // Also with status 0: a driver may call process.exit.
     const seen = `the process ended with ${status}: ${errors.trim().split('\n').at(-1) ?? ''}`
     const expected = 'a driver ends no process'
-    finish({ title: current, where, result: 'failed', seen, expected, read: USUAL_HEADING })
+    finish(resultOf(where, { title: current }, { seen, expected }))
   }
   for (const title of [...titles]) finish({ title, where, result: 'not run', why: EARLIER_FAILED })
 }

@@ -19,7 +19,7 @@ export async function failureOf(text: string): Promise<Result | undefined> {
     const results: Result[] = []
     const add = (result: Result) => results.push(result)
     await runWorker(exercise, 'memory', file, add, () => {})
-    const titles = exercise.checks.filter(({ where }) => where === 'memory').map(({ title }) => title)
+    const titles = exercise.memory.map(({ title }) => title)
     expect(results.map(({ title }) => title)).toEqual(expect.arrayContaining(titles))
     return results.find(({ result }) => result === 'failed')
   } finally {

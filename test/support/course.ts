@@ -18,12 +18,11 @@ export interface Wrong {
 const load = async (file: string): Promise<Driver> => (await import(file)).driver
 
 /** Runs the checks in memory, until one fails. */
-export async function checkInMemory({ checks }: Exercise, file: string): Promise<Result[]> {
+export async function checkInMemory({ memory }: Exercise, file: string): Promise<Result[]> {
   const driver = await load(file)
   const results: Result[] = []
-  for (const check of checks) {
-    if (check.where !== 'memory' || results.at(-1)?.result === 'failed') continue
-    results.push(await runInMemory(check, driver))
+  for (const check of memory) {
+    if (results.at(-1)?.result !== 'failed') results.push(await runInMemory(check, driver))
   }
   return results
 }

@@ -5,10 +5,9 @@
 import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { UsageError } from '../../base/usage-error.ts'
-import type { Exercise, Result } from '../../course/exercise.ts'
+import type { Exercise, Place, Result } from '../../course/exercise.ts'
 import { exercises } from '../../course/exercises/index.ts'
 import { courseDirectory, driverFileIn, exerciseNamed, exerciseOfPath, markDone } from '../../course/folder.ts'
-import type { Place } from '../../course/run.ts'
 import { EARLIER_FAILED, runWorker } from '../../course/worker.ts'
 import { whyNotRootless } from '../../linux/rootless.ts'
 import { isDriverFile } from '../driver-file.ts'
@@ -84,9 +83,7 @@ async function checkOne({ exercise, file }: Task, options: CheckOptions, io: Io)
   const failed = () => results.filter(({ result }) => result === 'failed').length
   const why = options.memoryOnly ? '--memory-only' : failed() > 0 ? EARLIER_FAILED : whyNotRootless()
   if (why === undefined) await run('live')
-  else {
-    for (const { title, where } of exercise.checks) if (where === 'live') add({ title, where, result: 'not run', why })
-  }
+  else for (const { title } of exercise.live) add({ title, where: 'live', result: 'not run', why })
   // A learner on a machine without live interfaces gets on, too.
   if (failed() === 0 && !options.memoryOnly && driverFileIn(dirname(resolve(file))) === resolve(file)) markDone(file)
   if (!options.json) io.out(summary(exercise, results))

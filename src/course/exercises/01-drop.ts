@@ -23,35 +23,32 @@ export const exercise: Exercise = {
     'kfree_skb_reason',
     'IFF_NOARP',
   ],
-  checks: [
+  memory: [
     {
       title: 'registers one device, drop0',
-      where: 'memory',
+      read: 'What to do',
       async run({ bed }) {
         const { devices } = await bed()
         const names = devices.map(({ name }) => name).join(', ')
-        verify(names === 'drop0', { seen: `devices: ${names}`, expected: 'one, drop0', read: 'What to do' })
+        verify(names === 'drop0', { seen: `devices: ${names}`, expected: 'one, drop0' })
       },
     },
     {
       title: 'drops every IPv4 frame',
-      where: 'memory',
       read: 'Drop each frame',
       async run({ bed }) {
         const made = await bed()
         for (let i = 0; i < 3; i++) made.transmit(udpFrame(ENDS))
         const { held } = made.balance()
         const { txDropped } = made.stats()
-        const read = 'Drop each frame'
         const expected = 'each frame dropped by the time startXmit returns'
-        verify(held === 0, { seen: `${held} of 3 frames are still held: nothing freed them`, expected, read })
+        verify(held === 0, { seen: `${held} of 3 frames are still held: nothing freed them`, expected })
         const seen = `tx_dropped is ${txDropped} after 3 frames`
-        verify(txDropped === 3, { seen, expected: 'tx_dropped 3: drop() counts, free() does not', read })
+        verify(txDropped === 3, { seen, expected: 'tx_dropped 3: drop() counts, free() does not' })
       },
     },
     {
       title: 'drops every other frame with the reason UNHANDLED_PROTO',
-      where: 'memory',
       read: 'Drop each frame',
       async run({ bed }) {
         const made = await bed()
@@ -63,7 +60,6 @@ export const exercise: Exercise = {
         verify(held === 0, {
           seen: `${all} ${held} frames are still held`,
           expected: 'each frame dropped, whatever its protocol',
-          read: 'Drop each frame',
         })
         const drops = made.drops()
         verify(drops.NOT_SPECIFIED === 3 && drops.UNHANDLED_PROTO === 2, {
@@ -75,39 +71,38 @@ export const exercise: Exercise = {
     },
     {
       title: 'counts IPv4 frames and their bytes in dev.priv',
-      where: 'memory',
+      read: 'Count in dev.priv',
       async run({ bed }) {
         const made = await bed()
         for (let i = 0; i < 3; i++) made.transmit(udpFrame(ENDS))
         made.transmit(arpRequest(ENDS))
         const { frames, bytes } = (made.dev.priv ?? {}) as Record<string, unknown>
         const all = `after 3 IPv4 frames of ${UDP_LEN} bytes and one of ARP,`
-        const read = 'Count in dev.priv'
-        verify(frames === 3, { seen: `${all} dev.priv.frames is ${frames}`, expected: '3', read })
+        verify(frames === 3, { seen: `${all} dev.priv.frames is ${frames}`, expected: '3' })
         const expected = `${3 * UDP_LEN}: 3 times skb.len`
-        verify(bytes === 3 * UDP_LEN, { seen: `${all} dev.priv.bytes is ${bytes}`, expected, read })
+        verify(bytes === 3 * UDP_LEN, { seen: `${all} dev.priv.bytes is ${bytes}`, expected })
       },
     },
     {
       title: 'has no ARP',
-      where: 'memory',
+      read: 'No ARP',
       async run({ bed }) {
         const { flags } = (await bed()).dev
-        const read = 'No ARP'
         const seen = 'dev.flags has no IFF_NOARP'
-        verify((flags & IFF_NOARP) !== 0, { seen, expected: 'IFF_NOARP, set in setup', read })
+        verify((flags & IFF_NOARP) !== 0, { seen, expected: 'IFF_NOARP, set in setup' })
       },
     },
+  ],
+  live: [
     {
       title: 'no ping gets a reply, and each is counted as dropped',
-      where: 'live',
       needs: ['ping'],
+      read: 'See it live',
       async run({ vnet, run }) {
         const running = await vnet()
         const { stdout } = await run('ping', '-c', '3', '-i', '0.2', '-W', '1', '198.18.0.9')
         const replies = / (\d+) received/.exec(stdout)?.[1]
-        const read = 'See it live'
-        verify(replies === '0', { seen: `ping: ${replies} of 3 replies`, expected: '0 received', read })
+        verify(replies === '0', { seen: `ping: ${replies} of 3 replies`, expected: '0 received' })
         const [statistics] = await running.stop()
         const dropped = statistics?.drops.tx.NOT_SPECIFIED ?? 0
         verify(dropped === 3, {
@@ -119,8 +114,8 @@ export const exercise: Exercise = {
     },
     {
       title: 'ip shows the interface, up and without ARP',
-      where: 'live',
       needs: ['ip'],
+      read: 'No ARP',
       async run({ vnet, run }) {
         await vnet()
         const { stdout, stderr } = await run('ip', '-o', 'link', 'show', 'dev', 'drop0')
@@ -128,7 +123,6 @@ export const exercise: Exercise = {
         verify(flags.includes('UP') && flags.includes('NOARP'), {
           seen: `ip link show drop0: ${flags.length === 0 ? stderr.trim() : flags.join(',')}`,
           expected: 'UP and NOARP among the flags',
-          read: 'No ARP',
         })
       },
     },

@@ -17,10 +17,9 @@ export const exercise: Exercise = {
   title: 'A mirror: frames back to the kernel',
   summary: 'a mirror: every address answers ping',
   kernelNames: ['netif_rx', 'eth_type_trans', 'ip_hdr', 'eth_hdr', 'pkt_type'],
-  checks: [
+  memory: [
     {
       title: 'gives each IPv4 frame back to the kernel',
-      where: 'memory',
       read: 'Hand it over',
       async run({ bed }) {
         const made = await bed()
@@ -31,86 +30,75 @@ export const exercise: Exercise = {
         verify(length === 3, {
           seen: `of 3 UDP frames the kernel received ${length}; ${rest}`,
           expected: '3, each by netifRx',
-          read: 'Hand it over',
         })
       },
     },
     {
       title: 'swaps the IPv4 addresses',
-      where: 'memory',
+      read: 'Swap the addresses',
       async run({ bed }) {
         const made = await bed()
         made.transmit(udpFrame(ENDS))
         const [frame] = made.received
         const { from, to } = frame === undefined ? { from: 'nowhere', to: 'nowhere' } : addressesOf(frame.bytes)
-        const read = 'Swap the addresses'
         const sent = 'a frame from 198.18.0.1 to 198.18.0.9'
         verify(from === '198.18.0.9', {
           seen: `${sent} came back with source ${from}`,
           expected: '198.18.0.9, the address that it was sent to',
-          read,
         })
         verify(to === '198.18.0.1', {
           seen: `${sent} came back with destination ${to}`,
           expected: '198.18.0.1, the address that it was sent from',
-          read,
         })
       },
     },
     {
       title: 'swaps the hardware addresses',
-      where: 'memory',
+      read: 'Swap the hardware addresses',
       async run({ bed }) {
         const made = await bed()
         made.transmit(udpFrame({ ...ENDS, sourceMac: SOURCE_MAC, destinationMac: DESTINATION_MAC }))
         const bytes = made.received[0]?.bytes
-        const read = 'Swap the hardware addresses'
         if (bytes === undefined) {
-          fail({ seen: `a frame to ${DESTINATION_MAC} did not come back`, expected: 'the frame, mirrored', read })
+          fail({ seen: `a frame to ${DESTINATION_MAC} did not come back`, expected: 'the frame, mirrored' })
         }
         const [destination, source] = [macAt(bytes, 0), macAt(bytes, 6)]
         verify(destination === SOURCE_MAC && source === DESTINATION_MAC, {
           seen: `a frame from ${SOURCE_MAC} to ${DESTINATION_MAC} came back from ${source} to ${destination}`,
           expected: `from ${DESTINATION_MAC} to ${SOURCE_MAC}: the kernel takes only what is for its interface`,
-          read,
         })
       },
     },
     {
       title: 'changes nothing else',
-      where: 'memory',
+      read: 'Swap the addresses',
       async run({ bed }) {
         const made = await bed()
         const sent = udpFrame({ ...ENDS, payload: 1200 })
         made.transmit(sent)
         const bytes = made.received[0]?.bytes ?? new Uint8Array()
-        const read = 'Swap the addresses'
         verify(bytes.length === sent.length, {
           seen: `a frame of ${sent.length} bytes came back with ${bytes.length}`,
           expected: 'its length',
-          read,
         })
         const at = sent.findIndex((byte, i) => byte !== bytes[i] && !(i < 12 || (i >= IP_AT + 12 && i < HEADERS)))
         verify(at < 0, {
           seen: `byte ${at} came back as ${bytes[at]}, and was sent as ${sent[at]}`,
           expected: 'all bytes but the addresses as they were sent, the checksums too',
-          read,
         })
       },
     },
     {
       title: 'drops what cannot be mirrored, and says why',
-      where: 'memory',
+      read: 'What cannot be mirrored',
       async run({ bed }) {
         const made = await bed()
         made.transmit(arpRequest(ENDS))
         made.transmit(ethernetFrame({ type: ETH_P_IPV6 }))
-        const read = 'What cannot be mirrored'
         const { UNHANDLED_PROTO = 0 } = made.drops()
         verify(UNHANDLED_PROTO === 2, {
           seen: `after an ARP and an IPv6 frame, dropped: ${counts(made.drops())}`,
           expected: 'UNHANDLED_PROTO 2',
-          read,
         })
         made.transmit(udpFrame(GROUP))
         const { IP_NOT_TRANSLATABLE = 0 } = made.drops()
@@ -118,7 +106,6 @@ export const exercise: Exercise = {
         verify(IP_NOT_TRANSLATABLE === 1, {
           seen: made.received.length > 0 ? `${group} came back` : `after ${group}, dropped: ${counts(made.drops())}`,
           expected: 'IP_NOT_TRANSLATABLE 1: a group cannot be the source of a frame',
-          read,
         })
         made.transmit(udpFrame(ENDS).subarray(0, IP_AT + 16))
         const { IP_INHDR = 0 } = made.drops()
@@ -128,7 +115,6 @@ export const exercise: Exercise = {
               ? 'a frame with 16 of the 20 bytes of an IPv4 header came back: 4 bytes were read after its end'
               : `after a frame with 16 of the 20 bytes of an IPv4 header, dropped: ${counts(made.drops())}`,
           expected: 'IP_INHDR 1',
-          read,
         })
         made.transmit(udpFrame(ENDS).subarray(0, -4))
         verify(made.drops().IP_INHDR === 2, {
@@ -137,13 +123,12 @@ export const exercise: Exercise = {
               ? 'a frame whose last 4 bytes are missing came back'
               : `after a frame whose last 4 bytes are missing, dropped: ${counts(made.drops())}`,
           expected: 'IP_INHDR: the packet begins at nh, so it has skb.len - ETH_HLEN bytes',
-          read,
         })
       },
     },
     {
       title: 'every address answers ping',
-      where: 'memory',
+      read: 'Hand it over',
       async run({ bed }) {
         const made = await bed()
         for (const to of ['198.18.0.9', '198.18.0.77']) {
@@ -151,7 +136,6 @@ export const exercise: Exercise = {
           verify(received === 3, {
             seen: `ping ${to}: ${received} of 3 replies`,
             expected: '3: the kernel replies to its own mirrored requests',
-            read: 'Hand it over',
           })
         }
         const last = made.received.at(-1)
@@ -163,10 +147,12 @@ export const exercise: Exercise = {
         })
       },
     },
+  ],
+  live: [
     {
       title: 'ping gets a reply from two addresses',
-      where: 'live',
       needs: ['ping'],
+      read: 'See it live',
       async run({ vnet, run }) {
         await vnet()
         for (const to of ['198.18.0.9', '198.18.0.77']) {
@@ -175,15 +161,14 @@ export const exercise: Exercise = {
           verify(replies === '3', {
             seen: `ping ${to}: ${replies === undefined ? stderr.trim() : `${replies} of 3 replies`}`,
             expected: '3 received',
-            read: 'See it live',
           })
         }
       },
     },
     {
       title: 'the kernel receives as many frames as it transmits',
-      where: 'live',
       needs: ['ping', 'ip'],
+      read: 'Hand it over',
       async run({ vnet, run }) {
         const [name = 'mirror0'] = (await vnet()).interfaces
         await run('ping', '-c', '5', '-i', '0.2', '-W', '1', '198.18.0.9')
@@ -192,7 +177,6 @@ export const exercise: Exercise = {
         verify(rx.packets === tx.packets && tx.packets === 10, {
           seen: `ip -s link: ${tx.packets} frames transmitted, ${rx.packets} received`,
           expected: '10 and 10: a request and a reply for each of 5 pings, each mirrored',
-          read: 'Hand it over',
         })
       },
     },

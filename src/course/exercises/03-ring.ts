@@ -33,14 +33,12 @@ export const exercise: Exercise = {
     'ndo_stop',
     'skb_queue_purge',
   ],
-  checks: [
+  memory: [
     {
       title: 'keeps a frame for the delay, and then gives it back',
-      where: 'memory',
       read: 'Keep a frame',
       async run({ bed }) {
         const made = await bed(PARAMS)
-        const read = 'Keep a frame'
         const { armed } = made.clock
         transmit(made, 1)
         const isArmed = made.clock.armed > armed
@@ -49,7 +47,6 @@ export const exercise: Exercise = {
         verify(numbers(made) === 'none', {
           seen: `with --delay ${DELAY} a frame came back after less than ${DELAY} ms`,
           expected: `it stays in the ring for ${DELAY} ms`,
-          read,
         })
         made.advance(1)
         const alarm = !isArmed
@@ -60,29 +57,25 @@ export const exercise: Exercise = {
         verify(numbers(made) === '1', {
           seen: `with --delay ${DELAY} a frame had not come back after ${DELAY} ms; dropped: ${dropped}; ${alarm}`,
           expected: `the frame, by netifRx, when the alarm rings: alarm.at of a time of dev.net.clock, ${DELAY} ms from now`,
-          read,
         })
       },
     },
     {
       title: 'gives frames back in their order, after the delay of the first',
-      where: 'memory',
+      read: 'Keep a frame',
       async run({ bed }) {
         const made = await bed(PARAMS)
         transmit(made, 1)
         made.advance(6)
         transmit(made, 2, 2)
         made.advance(4)
-        const read = 'Keep a frame'
         verify(made.received.length > 0, {
           seen: `frames were sent at 0 and 6 ms, and none was back at ${DELAY} ms`,
           expected: `all at ${DELAY} ms: the second frame must not put the alarm off`,
-          read,
         })
         verify(numbers(made) === '1, 2, 3', {
           seen: `frames 1, 2, 3 were sent; after ${DELAY} ms these were back: ${numbers(made)}`,
           expected: '1, 2, 3: shift() until the ring is empty',
-          read,
         })
         transmit(made, 1, 4)
         made.advance(DELAY - 1)
@@ -90,42 +83,35 @@ export const exercise: Exercise = {
           seen: `a frame was sent at ${DELAY} ms, and came back before ${2 * DELAY} ms`,
           expected:
             'the delay of each first frame: alarm.at(ns) takes a time of dev.net.clock.now(), as mod_timer does',
-          read,
         })
         made.advance(1)
         verify(numbers(made) === '1, 2, 3, 4', {
           seen: 'a frame that was sent after the alarm had rung never came back',
           expected: 'the alarm is armed again: busy ends when it rings',
-          read,
         })
       },
     },
     {
       title: 'stops the queue when the ring is full',
-      where: 'memory',
       read: 'Stop and wake',
       async run({ bed }) {
         const made = await bed(PARAMS)
         transmit(made, SLOTS + 2)
         const [queue] = made.dev.tx
-        const read = 'Stop and wake'
         const all = `after ${SLOTS + 2} frames, with ${SLOTS} places in the ring,`
         const dropped = counts(made.drops())
         verify(dropped === 'nothing', {
           seen: `${all} dropped: ${dropped}`,
           expected: `nothing: the others wait in the kernel, because the queue is stopped with frame ${SLOTS}`,
-          read,
         })
         verify(queue?.stopped === true, {
           seen: `${all} the queue is not stopped`,
           expected: `stopped with frame ${SLOTS}, which took the last place`,
-          read,
         })
         const { held } = made.balance()
         verify(held <= SLOTS, {
           seen: `${all} the driver has ${held} frames`,
           expected: `${SLOTS}, and none that found no place: stop the queue with frame ${SLOTS}, not with the next`,
-          read,
         })
         // What a ring leaves behind is another check.
         made.advance(10 * DELAY)
@@ -133,7 +119,6 @@ export const exercise: Exercise = {
     },
     {
       title: 'wakes the queue when the ring has room',
-      where: 'memory',
       read: 'Stop and wake',
       async run({ bed }) {
         const made = await bed(PARAMS)
@@ -143,18 +128,15 @@ export const exercise: Exercise = {
         verify(length === 2 * SLOTS + 2, {
           seen: `of ${2 * SLOTS + 2} frames ${length} came back${made.dev.tx[0]?.stopped ? '; the queue is still stopped' : ''}`,
           expected: 'all: the queue is woken each time that the ring was emptied',
-          read: 'Stop and wake',
         })
       },
     },
     {
       title: 'leaves nothing behind when the interface goes down',
-      where: 'memory',
       read: 'Take it down',
       async run({ bed }) {
         const made = await bed(PARAMS)
         const { armed } = made.clock
-        const read = 'Take it down'
         transmit(made, 3)
         await devClose(made.dev)
         const { held } = made.balance()
@@ -162,24 +144,17 @@ export const exercise: Exercise = {
         verify(held === 0, {
           seen: `${all} ${held} frames are still held after ndoStop`,
           expected: 'none: ring.purge(reason) drops them',
-          read,
         })
         const { DEV_STOPPED = 0 } = made.drops()
-        verify(DEV_STOPPED === 3, {
-          seen: `${all} dropped: ${counts(made.drops())}`,
-          expected: 'DEV_STOPPED 3',
-          read,
-        })
+        verify(DEV_STOPPED === 3, { seen: `${all} dropped: ${counts(made.drops())}`, expected: 'DEV_STOPPED 3' })
         verify(made.clock.armed <= armed, {
           seen: `${all} the alarm is still armed after ndoStop`,
           expected: 'alarm.cancel(): a timer that rings later meets a device that is down, or gone',
-          read,
         })
       },
     },
     {
       title: 'works again when the interface comes up again',
-      where: 'memory',
       read: 'Take it down',
       async run({ bed }) {
         const made = await bed(PARAMS)
@@ -192,14 +167,15 @@ export const exercise: Exercise = {
         verify(numbers(made) === '9', {
           seen: `down and up again, then a frame: ${stopped ? 'the queue is still stopped' : 'it never came back'}`,
           expected: 'the frame, after the delay: ndoStop resets busy, ndoOpen starts the queues',
-          read: 'Take it down',
         })
       },
     },
+  ],
+  live: [
     {
       title: 'ping takes the delay twice',
-      where: 'live',
       needs: ['ping'],
+      read: 'See it live',
       async run({ vnet, run }) {
         await vnet('--delay', '50')
         const { stdout } = await run('ping', '-c', '2', '-i', '0.3', '-W', '2', '198.18.0.9')
@@ -207,14 +183,13 @@ export const exercise: Exercise = {
         verify(fastest !== undefined && fastest >= 100, {
           seen: fastest === undefined ? 'ping got no reply' : `with --delay 50, ping took ${fastest} ms`,
           expected: '100 ms or more: the request and the reply wait 50 ms each',
-          read: 'See it live',
         })
       },
     },
     {
       title: 'two hundred pings in a row lose nothing in a ring of two',
-      where: 'live',
       needs: ['ping'],
+      read: 'Stop and wake',
       async run({ vnet, run }) {
         await vnet('--delay', '1', '--slots', '2')
         const { stdout } = await run('ping', '-q', '-c', '200', '-i', '0.002', '-W', '2', '198.18.0.9')
@@ -222,7 +197,6 @@ export const exercise: Exercise = {
         verify(received === 200, {
           seen: `${received} of 200 replies`,
           expected: '200: what does not fit waits in the kernel',
-          read: 'Stop and wake',
         })
       },
     },

@@ -57,10 +57,9 @@ export const exercise: Exercise = {
     'napi_complete_done',
     'NAPI_POLL_WEIGHT',
   ],
-  checks: [
+  memory: [
     {
       title: 'takes no frame in the interrupt handler',
-      where: 'memory',
       read: 'Interrupt',
       async run({ bed }) {
         const made = await bed(PARAMS)
@@ -76,13 +75,11 @@ export const exercise: Exercise = {
         verify(left === 3, {
           seen: `the board moved 3 frames; when the handler had returned, the rx ring had ${Math.max(left, 0)}`,
           expected: '3: the handler only schedules the poll, which takes them',
-          read: 'Interrupt',
         })
       },
     },
     {
       title: 'hands frames over in its poll',
-      where: 'memory',
       read: 'Poll',
       async run({ bed }) {
         const made = await bed(PARAMS)
@@ -91,13 +88,11 @@ export const exercise: Exercise = {
         verify(length === 3, {
           seen: `the board moved 3 frames and interrupted; the kernel received ${length}`,
           expected: '3: napi.enable() in ndoOpen, napi.schedule() in the handler, netifRx in the poll',
-          read: 'Poll',
         })
       },
     },
     {
       title: 'masks the interrupt until the poll has run',
-      where: 'memory',
       read: 'Interrupt',
       async run({ bed }) {
         const made = await bed(PARAMS)
@@ -108,14 +103,12 @@ export const exercise: Exercise = {
         verify(irq.acknowledge() === 0, {
           seen: 'the handler had returned, the poll had not run, and MOVED could interrupt again',
           expected: 'irq.mask(MOVED): under load each frame would interrupt',
-          read: 'Interrupt',
         })
         made.advance(0)
       },
     },
     {
       title: 'lets the interrupt come again after the poll',
-      where: 'memory',
       read: 'Complete, then unmask',
       async run({ bed }) {
         const made = await bed(PARAMS)
@@ -125,13 +118,11 @@ export const exercise: Exercise = {
         verify(length === 2, {
           seen: `a frame came back, then the board moved another; the kernel received ${length} of 2`,
           expected: '2: irq.unmask(MOVED) when the poll has found nothing more',
-          read: 'Complete, then unmask',
         })
       },
     },
     {
       title: 'handles at most its budget in one poll',
-      where: 'memory',
       read: 'Budget',
       async run({ bed }) {
         const made = await bed(PARAMS)
@@ -141,13 +132,11 @@ export const exercise: Exercise = {
         verify(most <= BUDGET, {
           seen: `with 150 frames in the rx ring, one poll took ${most}`,
           expected: `${BUDGET} at most, its budget: other devices wait`,
-          read: 'Budget',
         })
       },
     },
     {
       title: 'is polled again for what is left',
-      where: 'memory',
       read: 'Budget',
       async run({ bed }) {
         for (const n of [150, BUDGET]) {
@@ -158,14 +147,12 @@ export const exercise: Exercise = {
           verify(length === n && privOf(made).irq.count === 1, {
             seen: `of ${n} frames in the rx ring the kernel received ${length}, by polls of ${polls.join(', ')}, with ${privOf(made).irq.count} interrupts`,
             expected: `${n}, with one interrupt: a poll that returns its whole budget is polled again`,
-            read: 'Budget',
           })
         }
       },
     },
     {
       title: 'misses no frame that arrives as the poll ends',
-      where: 'memory',
       read: 'Complete, then unmask',
       async run({ bed }) {
         const made = await bed(PARAMS)
@@ -186,13 +173,11 @@ export const exercise: Exercise = {
         verify(length === 2, {
           seen: `the board moved a frame and interrupted as soon as the poll had unmasked; the kernel received ${length} of 2`,
           expected: '2: completeDone first, or napi.schedule() in the handler is refused, and nothing unmasks',
-          read: 'Complete, then unmask',
         })
       },
     },
     {
       title: 'loses nothing when the tx ring is full',
-      where: 'memory',
       read: 'Poll',
       async run({ bed }) {
         const made = await bed({ delay: DELAY, slots: 4 })
@@ -202,13 +187,11 @@ export const exercise: Exercise = {
         verify(length === 20, {
           seen: `20 frames, with rings of 4: ${length} came back${made.dev.tx[0]?.stopped ? '; the queue is still stopped' : ''}; dropped: ${counts(made.drops())}`,
           expected: '20: the poll wakes the queue',
-          read: 'Poll',
         })
       },
     },
     {
       title: 'goes down with a poll scheduled, and works again when it is up',
-      where: 'memory',
       read: 'Enable and disable',
       async run({ bed }) {
         const made = await bed(PARAMS)
@@ -224,14 +207,15 @@ export const exercise: Exercise = {
         verify(length === 1, {
           seen: `the interface went down and up again, then a frame: the kernel received ${length}`,
           expected: '1: napi.enable() in ndoOpen, each time',
-          read: 'Enable and disable',
         })
       },
     },
+  ],
+  live: [
     {
       title: 'a flood of pings loses nothing, with rings of four',
-      where: 'live',
       needs: ['ping'],
+      read: 'See it live',
       async run({ vnet, run }) {
         const running = await vnet('--slots', '4')
         await run('ping', '-q', '-f', '-c', '2000', '-W', '2', '198.18.0.9')
@@ -241,13 +225,11 @@ export const exercise: Exercise = {
         verify(txPackets >= 4000 && rxPackets === txPackets, {
           seen: `2000 pings: ${txPackets} frames transmitted, ${rxPackets} received`,
           expected: '4000 at least, and all of them received: a request and a reply for each ping, each mirrored',
-          read: 'See it live',
         })
       },
     },
     {
       title: 'pings come back after the interface was taken down and up',
-      where: 'live',
       needs: ['ping', 'ip'],
       read: 'Enable and disable',
       async run({ vnet, run }) {
@@ -260,7 +242,6 @@ export const exercise: Exercise = {
         verify(received > 0, {
           seen: `ip link set ${name} down, then up, then ping: ${received} of 3 replies`,
           expected: 'replies',
-          read: 'Enable and disable',
         })
       },
     },

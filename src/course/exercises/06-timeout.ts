@@ -43,33 +43,28 @@ export const exercise: Exercise = {
   title: 'The watchdog: a queue that never wakes',
   summary: 'a watchdog for a card that hangs, and what is lost then',
   kernelNames: ['watchdog_timeo', 'ndo_tx_timeout', 'dev_watchdog', 'netif_tx_wake_queue', 'tx_aborted_errors'],
-  checks: [
+  memory: [
     {
       title: 'is called when a queue was stopped for the timeout, and not before',
-      where: 'memory',
       allow: WATCHDOG,
       read: 'The watchdog',
       async run({ bed }) {
         const made = await bed({ ...PARAMS, lockup: 1 })
         transmit(made, SLOTS)
         made.advance(`${TIMEOUT - 1}ms`)
-        const read = 'The watchdog'
         verify(privOf(made).timeouts === 0, {
           seen: `with --timeout ${TIMEOUT}, ndoTxTimeout was called after less than ${TIMEOUT} ms`,
           expected: `after ${TIMEOUT} ms: dev.watchdogTimeo is in ms`,
-          read,
         })
         made.advance('1ms')
         verify(privOf(made).timeouts === 1, {
           seen: `a queue was stopped for ${TIMEOUT} ms, dev.watchdogTimeo is ${made.dev.watchdogTimeo}; ndoTxTimeout was called ${privOf(made).timeouts} times`,
           expected: `1: dev.watchdogTimeo is --timeout, ${TIMEOUT}, in ms, set in setup; ndoTxTimeout is in dev.netdevOps`,
-          read,
         })
       },
     },
     {
       title: 'is not called while the board works',
-      where: 'memory',
       read: 'The watchdog',
       async run({ bed }) {
         const made = await bed(PARAMS)
@@ -81,13 +76,11 @@ export const exercise: Exercise = {
         verify(timeouts === 0 && made.received.length === 20 * SLOTS, {
           seen: `with a board that works, ${made.received.length} of ${20 * SLOTS} frames came back, with ${timeouts} timeouts`,
           expected: `${20 * SLOTS}, with none`,
-          read: 'The watchdog',
         })
       },
     },
     {
       title: 'resets the board',
-      where: 'memory',
       allow: WATCHDOG,
       read: 'Repair',
       async run({ bed }) {
@@ -95,41 +88,34 @@ export const exercise: Exercise = {
         verify(!privOf(made).board.hangs, {
           seen: `${HANG} it still hangs`,
           expected: 'a board that works: board.reset() in ndoTxTimeout',
-          read: 'Repair',
         })
       },
     },
     {
       title: 'drops what was in the ring, once, as TX_ABORTED',
-      where: 'memory',
       allow: WATCHDOG,
       read: 'What is lost',
       async run({ bed }) {
         const made = await hang(bed)
-        const read = 'What is lost'
         const { held } = made.balance()
         verify(held === 0, {
           seen: `${HANG} the driver still has ${held} frames; ${made.received.length} came back`,
           expected: 'none: purge the tx ring, because it is unknown which of them the card has sent',
-          read,
         })
         const drops = made.drops()
         verify(drops.TX_ABORTED === SLOTS, {
           seen: `${HANG} dropped: ${counts(drops)}`,
           expected: `TX_ABORTED ${SLOTS}`,
-          read,
         })
         const { txErrors, txAbortedErrors } = made.stats()
         verify(txErrors === SLOTS && txAbortedErrors === SLOTS, {
           seen: `${HANG} tx_errors is ${txErrors}, tx_aborted_errors is ${txAbortedErrors}`,
           expected: `${SLOTS} and ${SLOTS}: the reason counts both, so count nothing else`,
-          read,
         })
       },
     },
     {
       title: 'wakes the queue',
-      where: 'memory',
       allow: WATCHDOG,
       read: 'Repair',
       async run({ bed }) {
@@ -139,19 +125,16 @@ export const exercise: Exercise = {
         verify(made.received.length === 2, {
           seen: `${HANG} and the reset, ${made.received.length} of 2 frames came back that had waited${stopped}; dropped: ${counts(made.drops())}`,
           expected: '2: reset the board and empty the ring, then wake the queue',
-          read: 'Repair',
         })
         made.advance('1s')
         verify(privOf(made).timeouts === 1, {
           seen: `one lockup, and ndoTxTimeout was called ${privOf(made).timeouts} times`,
           expected: '1',
-          read: 'Repair',
         })
       },
     },
     {
       title: 'survives one lockup after another',
-      where: 'memory',
       allow: WATCHDOG,
       read: 'Repair',
       async run({ bed }) {
@@ -162,13 +145,11 @@ export const exercise: Exercise = {
         verify(timeouts === 10 && made.received.length === 20, {
           seen: `30 frames one by one, of which the board loses every third: ${made.received.length} came back, with ${timeouts} timeouts`,
           expected: '20, with 10',
-          read: 'Repair',
         })
       },
     },
     {
       title: 'goes down while the board hangs, and works again when it is up',
-      where: 'memory',
       allow: WATCHDOG,
       read: 'Repair',
       async run({ bed }) {
@@ -184,25 +165,24 @@ export const exercise: Exercise = {
         verify(length === 1 && privOf(made).timeouts === 0, {
           seen: `down and up again while the board hung, then a frame: ${length} came back; ${privOf(made).timeouts} timeouts`,
           expected: '1 and none',
-          read: 'Repair',
         })
       },
     },
+  ],
+  live: [
     {
       title: 'pings go on after lockups, and vnet stats shows the errors',
-      where: 'live',
       needs: ['ping'],
       allow: WATCHDOG,
+      read: 'See it live',
       async run({ vnet, run }) {
         const running = await vnet('--slots', '1', '--lockup', '10', '--timeout', '50')
         const [name = 'watch0'] = running.interfaces
-        const read = 'See it live'
         const lossy = await run('ping', '-q', '-c', '30', '-i', '0.02', '-W', '1', '198.18.0.9')
         const received = numberOf(/ (\d+) received/, lossy.stdout) ?? 0
         verify(received > 0 && received < 30, {
           seen: `with --slots 1 --lockup 10, ${received} of 30 pings got a reply`,
           expected: 'some, and not all',
-          read,
         })
         const { stdout } = await run('vnet', 'stats', name)
         const errors = numberOf(/tx_aborted_errors +(\d+)/, stdout)
@@ -214,7 +194,7 @@ export const exercise: Exercise = {
         await run('vnet', 'param', name, 'lockup=0')
         const { stdout: after } = await run('ping', '-q', '-c', '10', '-i', '0.2', '-W', '1', '198.18.0.9')
         const last = numberOf(/ (\d+) received/, after)
-        verify(last === 10, { seen: `after the lockups, ${last} of 10 replies`, expected: '10', read })
+        verify(last === 10, { seen: `after the lockups, ${last} of 10 replies`, expected: '10' })
       },
     },
   ],

@@ -42,11 +42,10 @@ const framesOf = (bed: TestBed): unknown => (bed.dev.priv as { frames: unknown }
 const resultName = (result: number): string => (result < 0 ? `-${errnoName(result)}` : String(result))
 
 /** Fails unless an ioctl returned this. */
-function verifyResult(what: string, result: number, wanted: number, read: string, why: string): void {
+function verifyResult(what: string, result: number, wanted: number, why: string): void {
   verify(result === wanted, {
     seen: `${what} returned ${resultName(result)}`,
     expected: `${resultName(wanted)}: ${why}`,
-    read,
   })
 }
 
@@ -76,12 +75,11 @@ export const exercise: Exercise = {
     'EFAULT',
     'EOPNOTSUPP',
   ],
-  checks: [
+  memory: [
     {
       title: 'has the parameters limit, count and only, all live',
-      where: 'memory',
+      read: 'Parameters',
       run({ driver }) {
-        const read = 'Parameters'
         const params: Record<string, Param<unknown> | undefined> = driver.params
         for (const [name, type] of Object.entries({ limit: 'int', count: 'bool', only: 'string' })) {
           const param = params[name]
@@ -89,9 +87,8 @@ export const exercise: Exercise = {
             seen:
               param === undefined ? `there is no parameter ${name}` : `the parameter ${name} is of type ${param.type}`,
             expected: `a parameter ${name}: ${type === 'string' ? 'text' : type}({ ... })`,
-            read,
           })
-          verify(param.live, { seen: `${name} cannot change while the driver runs`, expected: 'live: true', read })
+          verify(param.live, { seen: `${name} cannot change while the driver runs`, expected: 'live: true' })
         }
         const { only } = params
         const [usual, all] = [only?.default, only?.parse('all')]
@@ -104,41 +101,35 @@ export const exercise: Exercise = {
     },
     {
       title: 'counts as limit and count say, also when they change',
-      where: 'memory',
       read: 'Parameters',
       async run({ bed }) {
-        const read = 'Parameters'
         const made = await bed()
         transmit(made)
         verifyFrames(made, 3, 'count is on, limit is not exceeded, only is all', {
           seen: `3 UDP frames of ${UDP_LEN} bytes, with the defaults`,
-          read,
         })
         made.params.limit = UDP_LEN - 1
         transmit(made)
         verifyFrames(made, 3, 'dev.priv.params.limit is read for each frame', {
           seen: `3 more, with limit=${UDP_LEN - 1} set while the driver ran`,
-          read,
         })
         const { PKT_TOO_BIG = 0 } = made.drops()
         verify(PKT_TOO_BIG === 3, {
           seen: `3 frames longer than limit; dropped: ${counts(made.drops())}`,
           expected: 'PKT_TOO_BIG 3',
-          read,
         })
         made.params.limit = UDP_LEN
         transmit(made)
-        verifyFrames(made, 6, 'a frame of just limit bytes is counted', { seen: `3 more, with limit=${UDP_LEN}`, read })
+        verifyFrames(made, 6, 'a frame of just limit bytes is counted', { seen: `3 more, with limit=${UDP_LEN}` })
         made.params.count = false
         transmit(made)
-        verifyFrames(made, 6, 'count is off', { seen: '3 more, with count=0', read })
+        verifyFrames(made, 6, 'count is off', { seen: '3 more, with count=0' })
       },
     },
     {
       title: 'counts one protocol with only, and refuses a name that it does not know',
-      where: 'memory',
+      read: 'Text that is checked',
       async run({ bed, driver }) {
-        const read = 'Text that is checked'
         const only = driver.params.only as Param<unknown>
         let refusal: unknown
         try {
@@ -149,99 +140,87 @@ export const exercise: Exercise = {
         verify(refusal instanceof Error && refusal.name === 'UsageError', {
           seen: refusal === undefined ? 'only=sctp was taken' : `only=sctp threw ${refusal}`,
           expected: 'a UsageError, which is printed as one line for whoever typed it',
-          read,
         })
         const made = await bed({ only: only.parse('icmp') })
         transmit(made)
         made.transmit(echoRequest(ENDS))
-        verifyFrames(made, 1, 'the ping', { seen: '3 UDP frames and a ping, with only=icmp', read })
+        verifyFrames(made, 1, 'the ping', { seen: '3 UDP frames and a ping, with only=icmp' })
         made.params.only = only.parse('all')
         transmit(made)
-        verifyFrames(made, 4, 'the ping and these', { seen: '3 UDP frames more, with only=all', read })
+        verifyFrames(made, 4, 'the ping and these', { seen: '3 UDP frames more, with only=all' })
         const text = formatParam(only, only.parse('icmp'))
         verify(text === 'icmp', {
           seen: `vnet param shows only=icmp as ${text}`,
           expected: 'icmp: format is the opposite of parse',
-          read,
         })
       },
     },
     {
       title: 'reads the counters',
-      where: 'memory',
+      read: 'The ioctl',
       async run({ bed }) {
         const made = await bed()
         transmit(made)
         const { result, data } = made.ioctl(COUNTERS, { data: request() })
-        const read = 'The ioctl'
-        verifyResult('COUNTERS', result, 0, read, 'success')
+        verifyResult('COUNTERS', result, 0, 'success')
         const { frames, bytes } = countersIn(data)
         verify(frames === 3 && bytes === 3 * UDP_LEN, {
           seen: `after 3 frames of ${UDP_LEN} bytes, COUNTERS wrote ${frames} frames and ${bytes} bytes`,
           expected: `3 and ${3 * UDP_LEN}, each a u64, at offsets 8 and 16, little-endian`,
-          read,
         })
-        verifyFrames(made, 3, 'only FLAG_RESET resets', { seen: 'after COUNTERS without FLAG_RESET', read })
+        verifyFrames(made, 3, 'only FLAG_RESET resets', { seen: 'after COUNTERS without FLAG_RESET' })
       },
     },
     {
       title: 'refuses what it does not know',
-      where: 'memory',
+      read: 'Check what you get',
       async run({ bed }) {
         const made = await bed()
-        const read = 'Check what you get'
         const { result: other } = made.ioctl(COUNTERS + 1, { data: request() })
-        verifyResult('SIOCDEVPRIVATE + 1', other, -EOPNOTSUPP, read, 'there is no such ioctl')
+        verifyResult('SIOCDEVPRIVATE + 1', other, -EOPNOTSUPP, 'there is no such ioctl')
         for (const size of [0, SIZE - 8, SIZE + 8]) {
           const { result } = made.ioctl(COUNTERS, { data: request(0, size, 64) })
-          verifyResult(`COUNTERS with size ${size}`, result, -EINVAL, read, `the struct has ${SIZE} bytes`)
+          verifyResult(`COUNTERS with size ${size}`, result, -EINVAL, `the struct has ${SIZE} bytes`)
         }
         const { result } = made.ioctl(COUNTERS, { data: request(FLAG_RESET | 2) })
-        verifyResult('COUNTERS with flags 3', result, -EINVAL, read, 'bit 1 is unknown, and may get a meaning later')
+        verifyResult('COUNTERS with flags 3', result, -EINVAL, 'bit 1 is unknown, and may get a meaning later')
       },
     },
     {
       title: 'reports memory that is not there',
-      where: 'memory',
+      read: 'Memory that is not there',
       async run({ bed }) {
         const made = await bed()
-        const read = 'Memory that is not there'
         for (const length of [0, 8]) {
           const { result } = made.ioctl(COUNTERS, { data: request().subarray(0, length) })
-          verifyResult(`COUNTERS with ${length} bytes of memory`, result, -EFAULT, read, 'read() and write() throw it')
+          verifyResult(`COUNTERS with ${length} bytes of memory`, result, -EFAULT, 'read() and write() throw it')
         }
       },
     },
     {
       title: 'resets for those who may, and nobody else',
-      where: 'memory',
+      read: 'Rights',
       async run({ bed }) {
         const made = await bed()
         transmit(made)
-        const read = 'Rights'
         const { result } = made.ioctl(COUNTERS, { data: request(FLAG_RESET), mayChange: false })
-        verifyResult('FLAG_RESET by a caller that may change nothing', result, -EPERM, read, 'data.mayChange is false')
-        verifyFrames(made, 3, 'what is refused changes nothing', { seen: 'after a FLAG_RESET that was refused', read })
+        verifyResult('FLAG_RESET by a caller that may change nothing', result, -EPERM, 'data.mayChange is false')
+        verifyFrames(made, 3, 'what is refused changes nothing', { seen: 'after a FLAG_RESET that was refused' })
         const { result: reading } = made.ioctl(COUNTERS, { data: request(), mayChange: false })
-        verifyResult('COUNTERS by a caller that may change nothing', reading, 0, read, 'anyone may read')
+        verifyResult('COUNTERS by a caller that may change nothing', reading, 0, 'anyone may read')
         const { result: reset, data } = made.ioctl(COUNTERS, { data: request(FLAG_RESET) })
-        verifyResult('FLAG_RESET by the owner', reset, 0, read, 'data.mayChange is true')
+        verifyResult('FLAG_RESET by the owner', reset, 0, 'data.mayChange is true')
         const { frames } = countersIn(data)
-        verify(frames === 3, {
-          seen: `FLAG_RESET after 3 frames wrote ${frames}`,
-          expected: '3: read, then reset',
-          read,
-        })
-        verifyFrames(made, 0, 'both are reset', { seen: 'after FLAG_RESET', read })
+        verify(frames === 3, { seen: `FLAG_RESET after 3 frames wrote ${frames}`, expected: '3: read, then reset' })
+        verifyFrames(made, 0, 'both are reset', { seen: 'after FLAG_RESET' })
       },
     },
     {
       title: 'resets nothing if the caller did not get the counters',
-      where: 'memory',
+      read: 'Memory that is not there',
       async run({ bed }) {
         const made = await bed()
         transmit(made)
-        const read = 'Memory that is not there'
         const ifr = new Uint8Array(IFREQ_LEN)
         new DataView(ifr.buffer).setBigUint64(IFR_IFRU, DATA_AT, true)
         const readOnly = {
@@ -252,20 +231,21 @@ export const exercise: Exercise = {
           write: () => -EFAULT,
         }
         const result = devIoctl(made.dev, COUNTERS, ifr, readOnly, true)
-        verifyResult('FLAG_RESET with memory that cannot be written', result, -EFAULT, read, 'write() throws it')
+        verifyResult('FLAG_RESET with memory that cannot be written', result, -EFAULT, 'write() throws it')
         if (framesOf(made) !== 3) {
           fail({
             seen: `FLAG_RESET failed with -EFAULT, and ${framesOf(made)} of 3 frames are left in the counters`,
             expected: '3: reset after write(), or what was counted is lost',
-            read,
           })
         }
       },
     },
+  ],
+  live: [
     {
       title: 'vnet ioctl reads and resets, vnet param changes what is counted',
-      where: 'live',
       needs: ['ping'],
+      read: 'See it live',
       async run({ vnet, run }) {
         const [name = 'count0'] = (await vnet()).interfaces
         const ping = () => run('ping', '-q', '-c', '3', '-i', '0.05', '-W', '0.1', '198.18.0.9')
@@ -274,19 +254,14 @@ export const exercise: Exercise = {
           const { data = '' } = JSON.parse(stdout || '{}')
           return data.length === 2 * SIZE ? countersIn(Buffer.from(data, 'hex')).frames : undefined
         }
-        const read = 'See it live'
         await ping()
         const frames = await ioctl('1800000001')
-        verify(frames === 3, { seen: `3 pings; vnet ioctl: ${frames} frames`, expected: '3', read })
+        verify(frames === 3, { seen: `3 pings; vnet ioctl: ${frames} frames`, expected: '3' })
         const { status, stderr } = await run('vnet', 'param', name, 'only=tcp')
-        verify(status === 0, { seen: `vnet param ${name} only=tcp: ${stderr.trim()}`, expected: 'no error', read })
+        verify(status === 0, { seen: `vnet param ${name} only=tcp: ${stderr.trim()}`, expected: 'no error' })
         await ping()
         const after = await ioctl('18')
-        verify(after === 0, {
-          seen: `FLAG_RESET, only=tcp, 3 pings; vnet ioctl: ${after} frames`,
-          expected: '0',
-          read,
-        })
+        verify(after === 0, { seen: `FLAG_RESET, only=tcp, 3 pings; vnet ioctl: ${after} frames`, expected: '0' })
       },
     },
   ],

@@ -48,12 +48,11 @@ export const exercise: Exercise = {
     'skb_record_rx_queue',
     'ndo_select_queue',
   ],
-  checks: [
+  memory: [
     {
       title: 'has four queues in each direction, or as many as --txqs says',
-      where: 'memory',
+      read: 'How many queues',
       async run({ bed }) {
-        const read = 'How many queues'
         const cases: [string, TestBedOptions, number, number][] = [
           ['without --txqs', {}, 4, 4],
           ['with --txqs 2', { txqs: 2 }, 2, 2],
@@ -65,52 +64,43 @@ export const exercise: Exercise = {
           verify(dev.numTxQueues === txqs && dev.numRxQueues === rxqs, {
             seen: `${what} the device has ${dev.numTxQueues} transmit and ${dev.numRxQueues} receive queues`,
             expected: `${txqs} and ${rxqs}: txqs and rxqs of allocEtherdevMqs`,
-            read,
           })
           const { length } = lanesOf(made)
           verify(length === txqs, {
             seen: `${what} the device has ${txqs} transmit queues and ${length} lanes`,
             expected: `${txqs}: a lane for each transmit queue`,
-            read,
           })
         }
       },
     },
     {
       title: 'keeps the frames of each queue in its ring, and gives them back',
-      where: 'memory',
       read: 'A lane for each queue',
       async run({ bed }) {
         const made = await bed(PARAMS)
-        const read = 'A lane for each queue'
         for (const queue of QUEUES) transmit(made, queue)
         const lengths = list(lanesOf(made).map(({ ring }) => ring.length))
         verify(lengths === '1, 1, 1, 1', {
           seen: `a frame came by each of 4 queues; the rings have ${lengths}`,
           expected: '1, 1, 1, 1: dev.priv.lanes[skb.queueMapping]',
-          read,
         })
         made.advance(`${DELAY}ms`)
         const { length } = made.received
         verify(length === 4, {
           seen: `of 4 frames, one by each queue, ${length} came back`,
           expected: `4, after ${DELAY} ms: an alarm for each lane`,
-          read,
         })
       },
     },
     {
       title: 'stops only the queue whose ring is full',
-      where: 'memory',
       read: 'Stop and wake one',
       async run({ bed }) {
         const made = await bed(PARAMS)
         transmit(made, 1, SLOTS)
-        const read = 'Stop and wake one'
         verify(stoppedOf(made) === '1', {
           seen: `${SLOTS} frames filled the ring of queue 1; these queues are stopped: ${stoppedOf(made)}`,
           expected: '1: what goes by the others need not wait',
-          read,
         })
         transmit(made, 2)
         made.advance(`${DELAY}ms`)
@@ -118,16 +108,14 @@ export const exercise: Exercise = {
         verify(length === SLOTS + 1, {
           seen: `then a frame by queue 2; after ${DELAY} ms ${length} of ${SLOTS + 1} were back`,
           expected: 'all',
-          read,
         })
       },
     },
     {
       title: 'wakes only the queue whose ring has room',
-      where: 'memory',
+      read: 'Stop and wake one',
       async run({ bed }) {
         const made = await bed(PARAMS)
-        const read = 'Stop and wake one'
         transmit(made, 1, SLOTS)
         made.advance(`${DELAY - 2}ms`)
         transmit(made, 2, SLOTS)
@@ -137,20 +125,18 @@ export const exercise: Exercise = {
         verify(stopped.includes('2') && made.received.length === SLOTS, {
           seen: `${when} queue 2, whose ring was still full, was woken; ${made.received.length} frames were back`,
           expected: `dev.tx[queue].wake() for queue 1 only, and its ${SLOTS} frames back`,
-          read,
         })
         verify(!stopped.includes('1'), {
           seen: `${when} queue 1 is still stopped`,
           expected: 'woken: its ring has room',
-          read,
         })
         made.advance(DELAY)
-        verify(stoppedOf(made) === 'none', { seen: `later, still stopped: ${stoppedOf(made)}`, expected: 'none', read })
+        verify(stoppedOf(made) === 'none', { seen: `later, still stopped: ${stoppedOf(made)}`, expected: 'none' })
       },
     },
     {
       title: 'gives each frame back on the queue by which it came',
-      where: 'memory',
+      read: 'Flows stay where they are',
       async run({ bed }) {
         const made = await bed(PARAMS)
         for (const queue of QUEUES) {
@@ -160,14 +146,12 @@ export const exercise: Exercise = {
           verify(frame?.queue === queue, {
             seen: `a frame that came by queue ${queue} came back on queue ${frame?.queue}`,
             expected: `${queue}: the kernel sends a flow by the queue on which it received it`,
-            read: 'Flows stay where they are',
           })
         }
       },
     },
     {
       title: 'keeps the order in each queue, and loses nothing',
-      where: 'memory',
       read: 'Stop and wake one',
       async run({ bed }) {
         const made = await bed(PARAMS)
@@ -179,36 +163,33 @@ export const exercise: Exercise = {
           verify(numbers.length === n && numbers.every((number, i) => number === i + 1), {
             seen: `${n} frames by queue ${queue}; back came: ${list(numbers)}; dropped: ${counts(made.drops())}`,
             expected: `1 to ${n}, in this order`,
-            read: 'Stop and wake one',
           })
         }
       },
     },
     {
       title: 'counts frames and bytes for each queue',
-      where: 'memory',
+      read: 'A lane for each queue',
       async run({ bed }) {
         const made = await bed(PARAMS)
         transmit(made, 1)
         transmit(made, 3, 2)
         made.advance(`${DELAY}ms`)
         const lanes = lanesOf(made)
-        const read = 'A lane for each queue'
         const frames = list(lanes.map(lane => lane.frames))
         verify(frames === '0, 1, 0, 2', {
           seen: `a frame by queue 1 and two by queue 3; frames counted: ${frames}`,
           expected: '0, 1, 0, 2: lane.frames',
-          read,
         })
         const length = made.received[0]?.bytes.length ?? UDP_LEN
         const bytes = list(lanes.map(lane => lane.bytes))
         const expected = `0, ${length}, 0, ${2 * length}`
-        verify(bytes === expected, { seen: `bytes counted: ${bytes}`, expected: `${expected}: lane.bytes`, read })
+        verify(bytes === expected, { seen: `bytes counted: ${bytes}`, expected: `${expected}: lane.bytes` })
       },
     },
     {
       title: 'goes down with frames in all rings, and works again when it is up',
-      where: 'memory',
+      read: 'A lane for each queue',
       async run({ bed }) {
         const made = await bed(PARAMS)
         for (const queue of QUEUES) transmit(made, queue, SLOTS)
@@ -220,14 +201,15 @@ export const exercise: Exercise = {
         verify(length === 4, {
           seen: `down and up with full rings, then a frame by each of 4 queues: ${length} came back`,
           expected: '4',
-          read: 'A lane for each queue',
         })
       },
     },
+  ],
+  live: [
     {
       title: 'four TCP connections at once get their data through rings of eight',
-      where: 'live',
       needs: ['iperf3', 'sh'],
+      read: 'See it live',
       async run({ vnet, run }) {
         const running = await vnet('--slots', '8')
         // The client starts when the server says that it listens.
@@ -240,11 +222,9 @@ export const exercise: Exercise = {
         const { end, error } = JSON.parse(stdout || '{}')
         const streams: number[] =
           end?.streams?.map((each: { receiver: { bytes: number } }) => each.receiver.bytes) ?? []
-        const read = 'See it live'
         verify(streams.length === 4 && streams.every(bytes => bytes > 0), {
           seen: `iperf3 -c 198.18.0.9 -P 4: ${error ?? `bytes received: ${list(streams)}`}`,
           expected: 'some by each of 4 connections',
-          read,
         })
         const [statistics] = await running.stop()
         for (const [queue, { txPackets = 0, rxPackets = 0, ...row }] of statistics?.queues.entries() ?? []) {
@@ -259,8 +239,8 @@ export const exercise: Exercise = {
     },
     {
       title: 'pings to several addresses at once lose nothing',
-      where: 'live',
       needs: ['ping'],
+      read: 'See it live',
       async run({ vnet, run }) {
         const running = await vnet('--slots', '2')
         const targets = ['198.18.0.7', '198.18.0.8', '198.18.0.9', '198.18.0.10']
@@ -271,7 +251,6 @@ export const exercise: Exercise = {
         verify(txPackets >= 1600 && rxPackets === txPackets, {
           seen: `4 times 200 pings: ${txPackets} frames transmitted, ${rxPackets} received`,
           expected: '1600 at least, and all of them received: a request and a reply for each ping, each mirrored',
-          read: 'See it live',
         })
       },
     },

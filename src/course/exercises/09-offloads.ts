@@ -59,11 +59,10 @@ function long(payload: number): { frame: Uint8Array; info: FrameInfo } {
   return { frame, info: { ...partial(frame, tcp.TCP_CHECK), gsoSize: MSS, gsoType: SKB_GSO_TCPV4 } }
 }
 
-function verifyRight(frame: Uint8Array, what: string, read: string): void {
+function verifyRight(frame: Uint8Array, what: string): void {
   verify(isRight(frame), {
     seen: `the checksum of ${what} is wrong: 0x${new DataView(frame.buffer).getUint16(L4_AT + tcp.TCP_CHECK).toString(16)}`,
     expected: 'a right one: the receiver drops what does not add up, without a word',
-    read,
   })
 }
 
@@ -76,7 +75,6 @@ function iperf(
 ): LiveCheck {
   return {
     title,
-    where: 'live',
     needs: ['iperf3', 'sh', 'ss', 'timeout'],
     read,
     async run({ vnet, run }) {
@@ -93,7 +91,7 @@ function iperf(
       const { rxBytes = 0, rxPackets = 1 } = (await started.stop())[0]?.total ?? {}
       const length = Math.round(rxBytes / rxPackets)
       const expected = judge(length)
-      if (expected !== undefined) fail({ seen: `a received frame had ${length} bytes on average`, expected, read })
+      if (expected !== undefined) fail({ seen: `a received frame had ${length} bytes on average`, expected })
     },
   }
 }
@@ -112,10 +110,9 @@ export const exercise: Exercise = {
     'skb_gso_segment',
     'csum_replace2',
   ],
-  checks: [
+  memory: [
     {
       title: 'offers its offloads to the kernel',
-      where: 'memory',
       read: 'Offer',
       async run({ bed }) {
         const { dev } = await bed()
@@ -124,47 +121,39 @@ export const exercise: Exercise = {
         verify(missing.length === 0, {
           seen: `dev.features has no ${missing.join(', no ')}`,
           expected: 'all four, set in setup; the framework takes away those that need another one',
-          read: 'Offer',
         })
       },
     },
     {
       title: 'flips ports and keeps a complete checksum right',
-      where: 'memory',
       read: 'Keep the checksum right',
       async run({ bed }) {
         const made = await bed()
-        const read = 'Keep the checksum right'
         const { bytes } = transmit(made, tcpFrame({ ...ENDS, payload: 'hello' }))
         const ports = [tcp.sourcePort(bytes, L4_AT), tcp.destinationPort(bytes, L4_AT)]
         verify(ports.join() === `${FLIPPED.sourcePort},${FLIPPED.destinationPort}`, {
           seen: `ports ${PORTS.sourcePort} and ${PORTS.destinationPort} came back as ${ports.join(' and ')}`,
           expected: `${FLIPPED.sourcePort} and ${FLIPPED.destinationPort}`,
-          read,
         })
-        verifyRight(bytes, 'a TCP frame that came back', read)
+        verifyRight(bytes, 'a TCP frame that came back')
         const { bytes: datagram } = transmit(made, udpFrame({ ...ENDS, payload: 'hello' }))
         verify(isRight(datagram), {
           seen: `the checksum of a UDP frame that came back is wrong: 0x${udp.checksum(datagram, L4_AT).toString(16)}`,
           expected: 'a right one: both ports are in the sum',
-          read,
         })
       },
     },
     {
       title: 'knows what 0 means in a UDP checksum',
-      where: 'memory',
       read: 'Keep the checksum right',
       async run({ bed }) {
         const made = await bed()
-        const read = 'Keep the checksum right'
         const none = udpFrame(ENDS)
         udp.setChecksum(none, L4_AT, 0)
         const kept = udp.checksum(transmit(made, none).bytes, L4_AT)
         verify(kept === 0, {
           seen: `a UDP frame without a checksum came back with 0x${kept.toString(16)}`,
           expected: '0: 0 means that the sender made no checksum',
-          read,
         })
         // With its own checksum as payload, a flipped frame sums to all ones.
         const word = udp.checksum(udpFrame({ ...ENDS, ...FLIPPED, payload: 2 }), L4_AT)
@@ -173,35 +162,29 @@ export const exercise: Exercise = {
         verify(check === 0xffff, {
           seen: `a UDP frame whose new checksum is zero came back with 0x${check.toString(16)}`,
           expected: '0xffff, which is the other zero: 0 would mean that there is none',
-          read,
         })
       },
     },
     {
       title: 'leaves a partial checksum partial',
-      where: 'memory',
       read: 'A checksum that is not there yet',
       async run({ bed }) {
         const made = await bed()
-        const read = 'A checksum that is not there yet'
         const sent = tcpFrame({ ...ENDS, payload: 'hello' })
         const { bytes, ipSummed, csumStart, csumOffset } = transmit(made, sent, partial(sent, tcp.TCP_CHECK))
         verify(ipSummed === CHECKSUM_PARTIAL && csumStart === L4_AT && csumOffset === tcp.TCP_CHECK, {
           seen: `a frame with a partial checksum came back with ipSummed ${ipSummed}`,
           expected: `ipSummed ${CHECKSUM_PARTIAL}: the checksum is still to be completed`,
-          read,
         })
         const [field, pseudo] = [tcp.checksum(bytes, L4_AT), pseudoSum(bytes)]
         verify(field === pseudo, {
           seen: `a partial checksum of 0x${pseudo.toString(16)} came back as 0x${field.toString(16)}`,
           expected: 'no change: the field has the sum of the pseudo-header, and no port is in that',
-          read,
         })
       },
     },
     {
       title: 'passes on a long frame as it is',
-      where: 'memory',
       read: 'Long frames',
       async run({ bed }) {
         const made = await bed()
@@ -212,17 +195,14 @@ export const exercise: Exercise = {
         verify(received.length === 1 && gsoSize === MSS && gsoType === SKB_GSO_TCPV4, {
           seen: `a frame of ${frame.length} bytes with gsoSize ${MSS} came back as ${received.length} with gsoSize ${gsoSize}`,
           expected: 'one frame, as it was sent: the kernel takes it whole',
-          read: 'Long frames',
         })
       },
     },
     {
       title: 'with --plain, cuts a long frame',
-      where: 'memory',
       read: 'Plain frames',
       async run({ bed }) {
         const made = await bed({ plain: true })
-        const read = 'Plain frames'
         const { frame, info } = long(3 * MSS + 500)
         made.transmit(frame, info)
         const { received } = made
@@ -230,21 +210,18 @@ export const exercise: Exercise = {
         verify(lengths.join() === `${MSS},${MSS},${MSS},500`, {
           seen: `${3 * MSS + 500} bytes with gsoSize ${MSS} came back with ${lengths.join(', ') || 'nothing'}; dropped: ${counts(made.drops())}`,
           expected: `${MSS}, ${MSS}, ${MSS}, 500: each with at most ${MSS} bytes of payload`,
-          read,
         })
         for (const { bytes, ipSummed } of received) {
           verify(ipSummed === CHECKSUM_NONE, {
             seen: `a frame that was cut has ipSummed ${ipSummed}`,
             expected: `${CHECKSUM_NONE}: its checksum is complete`,
-            read,
           })
-          verifyRight(bytes, 'a frame that was cut', read)
+          verifyRight(bytes, 'a frame that was cut')
         }
       },
     },
     {
       title: 'with --plain, cuts 64 KiB',
-      where: 'memory',
       read: 'Plain frames',
       async run({ bed }) {
         const made = await bed({ plain: true })
@@ -253,13 +230,11 @@ export const exercise: Exercise = {
         verify(made.received.length === 60, {
           seen: `${60 * MSS} bytes with gsoSize ${MSS}: ${made.received.length} frames; dropped: ${counts(made.drops())}`,
           expected: '60 frames: skbGsoSegment needs a ring with room for all',
-          read: 'Plain frames',
         })
       },
     },
     {
       title: 'with --plain, drops what cannot be cut',
-      where: 'memory',
       read: 'Plain frames',
       async run({ bed }) {
         const made = await bed({ plain: true })
@@ -269,13 +244,11 @@ export const exercise: Exercise = {
         verify(SKB_GSO_SEG === 1 && made.balance().held === 0, {
           seen: `a UDP frame that claims to be TCP: dropped: ${counts(made.drops())}; still held: ${made.balance().held}`,
           expected: 'SKB_GSO_SEG 1: skbGsoSegment returned minus the reason, and the frame is still yours',
-          read: 'Plain frames',
         })
       },
     },
     {
       title: 'with --plain, completes a checksum',
-      where: 'memory',
       read: 'Plain frames',
       async run({ bed }) {
         const made = await bed({ plain: true })
@@ -285,10 +258,11 @@ export const exercise: Exercise = {
         verify(isComplete, {
           seen: `a frame with a partial checksum came back with ipSummed ${ipSummed}${isRight(bytes) ? '' : ' and a wrong checksum'}`,
           expected: `ipSummed ${CHECKSUM_NONE} and the right checksum: skbChecksumHelp does both`,
-          read: 'Plain frames',
         })
       },
     },
+  ],
+  live: [
     iperf('TCP passes in long frames', 'Long frames', [], length =>
       length > 2 * FRAME ? undefined : `more than ${2 * FRAME}: the kernel sends 64 KiB at once to who offers TSO`,
     ),

@@ -33,12 +33,11 @@ function ports(numbers: string): string {
   return words.length === 0 ? 'none' : words.join(', ')
 }
 
-function verifyPorts(bed: TestBed, what: string, expected: string, why: string, read: string): void {
+function verifyPorts(bed: TestBed, what: string, expected: string, why: string): void {
   const seen = taken(bed)
   verify(seen === expected, {
     seen: `${what}: the kernels received: ${ports(seen)}; dropped: ${counts(bed.drops())}`,
     expected: `${ports(expected)}: ${why}`,
-    read,
   })
 }
 
@@ -47,55 +46,50 @@ export const exercise: Exercise = {
   title: 'A switch: where is the station?',
   summary: 'a switch with three ports, which learns who is where',
   kernelNames: ['br_fdb_update', 'br_flood', 'br_forward', 'skb_clone', 'ageing_time', 'is_multicast_ether_addr'],
-  checks: [
+  memory: [
     {
       title: 'floods a frame for an unknown station to all other ports',
-      where: 'memory',
       read: 'Flood',
       async run({ bed }) {
         const made = await bed({ age: AGE })
         send(made, 0, MAC.a, MAC.b)
-        verifyPorts(made, `from sw0 to the unknown ${MAC.b}`, '0 1 1', 'each port but that of arrival', 'Flood')
+        verifyPorts(made, `from sw0 to the unknown ${MAC.b}`, '0 1 1', 'each port but that of arrival')
         send(made, 2, MAC.c, MAC.b)
-        verifyPorts(made, `from sw2 to the unknown ${MAC.b}`, '1 1 0', 'each port but that of arrival', 'Flood')
+        verifyPorts(made, `from sw2 to the unknown ${MAC.b}`, '1 1 0', 'each port but that of arrival')
       },
     },
     {
       title: 'learns a station from what it sends, and forwards to its port alone',
-      where: 'memory',
       read: 'Learn and forward',
       async run({ bed }) {
         const made = await bed({ age: AGE })
-        const read = 'Learn and forward'
         send(made, 1, MAC.b, MAC.a)
         taken(made)
         send(made, 0, MAC.a, MAC.b)
-        verifyPorts(made, `${MAC.b} had sent by sw1, then a frame from sw0 to it`, '0 1 0', 'it was heard there', read)
+        verifyPorts(made, `${MAC.b} had sent by sw1, then a frame from sw0 to it`, '0 1 0', 'it was heard there')
         send(made, 1, MAC.b, MAC.a)
-        verifyPorts(made, `the reply to ${MAC.a}, which had sent by sw0`, '1 0 0', 'it was heard there', read)
+        verifyPorts(made, `the reply to ${MAC.a}, which had sent by sw0`, '1 0 0', 'it was heard there')
       },
     },
     {
       title: 'floods broadcast and multicast, always',
-      where: 'memory',
       read: 'Flood',
       async run({ bed }) {
         const made = await bed({ age: AGE })
         for (const to of [BROADCAST, GROUP]) {
           send(made, 0, MAC.a, to)
-          verifyPorts(made, `from sw0 to ${to}`, '0 1 1', 'a group has members everywhere', 'Flood')
+          verifyPorts(made, `from sw0 to ${to}`, '0 1 1', 'a group has members everywhere')
         }
         // A frame that must not be, and that nobody may learn from.
         send(made, 1, GROUP, MAC.c)
         taken(made)
         send(made, 0, MAC.a, GROUP)
         const what = `a frame with the source ${GROUP} came by sw1, then one from sw0 to that group`
-        verifyPorts(made, what, '0 1 1', 'a group is at no port: look at its bit first', 'Flood')
+        verifyPorts(made, what, '0 1 1', 'a group is at no port: look at its bit first')
       },
     },
     {
       title: 'follows a station that moved',
-      where: 'memory',
       read: 'Learn and forward',
       async run({ bed }) {
         const made = await bed({ age: AGE })
@@ -104,12 +98,11 @@ export const exercise: Exercise = {
         taken(made)
         send(made, 0, MAC.a, MAC.b)
         const what = `${MAC.b} sent by sw1, then by sw2; a frame from sw0 to it`
-        verifyPorts(made, what, '0 0 1', 'the last frame says where it is', 'Learn and forward')
+        verifyPorts(made, what, '0 0 1', 'the last frame says where it is')
       },
     },
     {
       title: 'never sends a frame back to the port it came from',
-      where: 'memory',
       read: 'Not back',
       async run({ bed }) {
         const made = await bed({ age: AGE })
@@ -117,18 +110,13 @@ export const exercise: Exercise = {
         taken(made)
         send(made, 0, MAC.a, MAC.b)
         const what = `${MAC.a} and ${MAC.b} are both behind sw0; a frame from one to the other`
-        verifyPorts(made, what, '0 0 0', 'it has it already', 'Not back')
+        verifyPorts(made, what, '0 0 0', 'it has it already')
         const { OTHERHOST = 0 } = made.drops()
-        verify(OTHERHOST === 1, {
-          seen: `${what}; dropped: ${counts(made.drops())}`,
-          expected: 'OTHERHOST 1',
-          read: 'Not back',
-        })
+        verify(OTHERHOST === 1, { seen: `${what}; dropped: ${counts(made.drops())}`, expected: 'OTHERHOST 1' })
       },
     },
     {
       title: 'forgets a station that was silent, and no other',
-      where: 'memory',
       read: 'Forget',
       async run({ bed }) {
         const made = await bed({ age: AGE })
@@ -139,16 +127,15 @@ export const exercise: Exercise = {
         taken(made)
         send(made, 0, MAC.a, MAC.b)
         const late = `with --age ${AGE}, ${MAC.b} sent at 0 s and ${AGE - 10} s; a frame to it at ${2 * AGE - 20} s`
-        verifyPorts(made, late, '0 1 0', `it was heard ${AGE - 10} s ago: each frame begins the time again`, 'Forget')
+        verifyPorts(made, late, '0 1 0', `it was heard ${AGE - 10} s ago: each frame begins the time again`)
         made.advance('10s')
         send(made, 0, MAC.a, MAC.b)
         const silent = `with --age ${AGE}, ${MAC.b} was silent for ${AGE} s, though frames went to it; the next`
-        verifyPorts(made, silent, '0 1 1', 'it may be anywhere by now: only what it sends counts', 'Forget')
+        verifyPorts(made, silent, '0 1 1', 'it may be anywhere by now: only what it sends counts')
       },
     },
     {
       title: 'gives each port bytes of its own',
-      where: 'memory',
       read: 'Flood',
       async run({ bed }) {
         const made = await bed({ age: AGE })
@@ -158,14 +145,12 @@ export const exercise: Exercise = {
           verify(bytes.join() === '1,2,3', {
             seen: `frames 1, 2 and 3 were flooded; ${name} received ${bytes.join(', ') || 'none'}`,
             expected: 'each frame once, in order, with its own bytes',
-            read: 'Flood',
           })
         }
       },
     },
     {
       title: 'counts a copy for which there is no memory, and sends the frame itself',
-      where: 'memory',
       read: 'When there is no clone',
       async run({ bed }) {
         // To take the whole pool frame by frame is slow if each is watched.
@@ -179,11 +164,9 @@ export const exercise: Exercise = {
         for (const skb of all) skb.free()
         const [one = 0, two = 0] = ['sw1', 'sw2'].map(name => made.port(name).received.length)
         const losses = made.devices.map(dev => made.stats(dev).rxDropped)
-        const read = 'When there is no clone'
         verify(one + two === 1, {
           seen: `a broadcast while the pool was empty: sw1 received ${one}, sw2 received ${two}`,
           expected: 'one of them receives the frame itself, which needs no memory',
-          read,
         })
         const empty = one === 0 ? 1 : 2
         verify(
@@ -191,26 +174,23 @@ export const exercise: Exercise = {
           {
             seen: `a broadcast while the pool was empty: ${PORTS[empty]} received nothing; rx_dropped of each port: ${losses.join(', ')}`,
             expected: `1 on ${PORTS[empty]}, which lost the frame: a loss that nothing counts is never found`,
-            read,
           },
         )
       },
     },
+  ],
+  live: [
     {
       title: 'ping crosses the switch, and the third port does not hear it',
-      where: 'live',
       needs: ['ip', 'nsenter', 'ping'],
+      read: 'See it live',
       async run({ vnet, run }) {
         for (const name of ['a', 'b', 'c']) await run('ip', 'netns', 'add', name)
         const started = await vnet('a/sw0', 'b/sw1', 'c/sw2')
         const ping = ['ping', '-q', '-c', `${PINGS}`, '-i', '0.01', '198.18.0.2']
         const { stdout } = await run('nsenter', '--net=/run/netns/a', ...ping)
         const received = numberOf(/ (\d+) received/, stdout)
-        verify(received === PINGS, {
-          seen: `ping from a to b: ${received} of ${PINGS} replies`,
-          expected: `${PINGS}`,
-          read: 'See it live',
-        })
+        verify(received === PINGS, { seen: `ping from a to b: ${received} of ${PINGS} replies`, expected: `${PINGS}` })
         const heard = (await started.stop()).find(({ name }) => name === 'sw2')?.total.rxPackets ?? 0
         for (const name of ['a', 'b', 'c']) await run('ip', 'netns', 'del', name)
         // What is for all comes here too: ARP, and a few frames of IPv6.

@@ -72,21 +72,18 @@ function overruns(bed: TestBed): number[] {
 function verifyNoOverrun(
   found: readonly number[],
   why = 'transmit returned false, so the queue is stopped, and woken when reclaim returns true',
-  read = 'Transmit and reclaim',
 ): void {
   verify(found.length === 0, {
     seen: `${found.length} frames were given to the board on queue ${found[0]} without a free buffer`,
     expected: `none: ${why}`,
-    read,
   })
 }
 
-function verifyArrived(bed: TestBed, what: string, expected: string, why: string, read: string): void {
+function verifyArrived(bed: TestBed, what: string, expected: string, why: string): void {
   const seen = arrived(bed)
   verify(seen === expected, {
     seen: `${what}: frames ${seen || 'none'} arrived; dropped: ${counts(bed.drops())}`,
     expected: `${expected || 'none'}: ${why}`,
-    read,
   })
 }
 
@@ -103,10 +100,10 @@ export const exercise: Exercise = {
     'eth_type_trans',
     'netif_tx_wake_queue',
   ],
-  checks: [
+  memory: [
     {
       title: 'carries a ping over both boards',
-      where: 'memory',
+      read: 'What to do',
       async run({ bed }) {
         const made = await bed()
         const { received } = made.ping({ to: FAR, count: 3, interval: '1ms', timeout: '10ms' })
@@ -121,7 +118,6 @@ export const exercise: Exercise = {
     },
     {
       title: 'drops what it cannot translate',
-      where: 'memory',
       read: 'What to do',
       async run({ bed }) {
         const made = await bed()
@@ -130,18 +126,16 @@ export const exercise: Exercise = {
         verify(dropped === 'NEIGH 1' && seen === '', {
           seen: `an ARP request; dropped: ${dropped}; ${seen === '' ? 'none' : 'one'} arrived`,
           expected: 'NEIGH 1, the reason that translate returned, and none',
-          read: 'What to do',
         })
       },
     },
     {
       title: 'takes all frames of one interrupt',
-      where: 'memory',
       read: 'The interrupt',
       async run({ bed }) {
         const made = await bed()
         transmit(made, 1, 5)
-        verifyArrived(made, 'frames 1 to 5 with one interrupt', upTo(5), 'until the rx ring is empty', 'The interrupt')
+        verifyArrived(made, 'frames 1 to 5 with one interrupt', upTo(5), 'until the rx ring is empty')
         const { irq } = hwOf(made, 1)
         irq.mask(RX_INTR | TX_INTR)
         transmit(made, 6, 7)
@@ -149,12 +143,11 @@ export const exercise: Exercise = {
         irq.unmask(RX_INTR | TX_INTR)
         made.advance(0)
         const both = 'frames 6 and 7, with RX_INTR and TX_INTR set at once'
-        verifyArrived(made, both, upTo(7), 'look at each bit by itself: status & SNULL_RX_INTR', 'The interrupt')
+        verifyArrived(made, both, upTo(7), 'look at each bit by itself: status & SNULL_RX_INTR')
       },
     },
     {
       title: 'acknowledges its interrupts, and returns IRQ_NONE for those of others',
-      where: 'memory',
       read: 'The interrupt',
       async run({ bed }) {
         const made = await bed()
@@ -164,20 +157,17 @@ export const exercise: Exercise = {
         verify(irq.status === 0 && spurious() === 0, {
           seen: `after an interrupt of the board the status word is ${irq.status}, and ${spurious()} were spurious`,
           expected: '0 and 0: irq.acknowledge() returns the bits and clears them; then IRQ_HANDLED',
-          read: 'The interrupt',
         })
         irq.raise(0)
         made.advance(0)
         verify(spurious() === 1, {
           seen: 'the handler returned IRQ_HANDLED for an interrupt without a bit',
           expected: 'IRQ_NONE: it was another card',
-          read: 'The interrupt',
         })
       },
     },
     {
       title: 'stops a queue whose buffers are all in use, and loses nothing',
-      where: 'memory',
       read: 'Transmit and reclaim',
       async run({ bed }) {
         const made = await bed({ poolSize: 4 })
@@ -185,19 +175,18 @@ export const exercise: Exercise = {
         transmit(made, 1, 20)
         verifyNoOverrun(found)
         const why = 'the others wait in the kernel until TX_INTR'
-        verifyArrived(made, '20 frames for 4 buffers', upTo(20), why, 'Transmit and reclaim')
+        verifyArrived(made, '20 frames for 4 buffers', upTo(20), why)
       },
     },
     {
       title: 'looks after each queue',
-      where: 'memory',
       allow: WATCHDOG,
       read: 'Transmit and reclaim',
       async run({ bed }) {
         const made = await bed({ poolSize: 4, timeout: TIMEOUT }, { txqs: 2, rxqs: 2 })
         transmit(made, 1, 12, 1)
         const why = 'each queue has buffers of its own'
-        verifyArrived(made, '12 frames on queue 1, with 4 buffers', upTo(12), why, 'Transmit and reclaim')
+        verifyArrived(made, '12 frames on queue 1, with 4 buffers', upTo(12), why)
         const found = overruns(made)
         trigger(made, 'lockup', 0)
         transmit(made, 13, 13, 0)
@@ -208,13 +197,11 @@ export const exercise: Exercise = {
         verify(locked === true && other === false, {
           seen: `the completion of queue 0 was lost: queue 0 is ${locked ? 'stopped' : 'running'}, queue 1 is ${other ? 'stopped' : 'running'}`,
           expected: 'queue 0 stopped until its timeout, queue 1 running',
-          read: 'Transmit and reclaim',
         })
       },
     },
     {
       title: 'stops the queue that the frame came by',
-      where: 'memory',
       allow: WATCHDOG,
       read: 'Transmit and reclaim',
       async run({ bed }) {
@@ -233,13 +220,11 @@ export const exercise: Exercise = {
         verify(first === 'running' && second === 'stopped', {
           seen: `transmit returned false for a frame of queue 1, and its receiver put it on queue 0: queue 0 is ${first}, queue 1 is ${second}`,
           expected: 'queue 1 stopped: dev.txq(skb) before hw.transmit, which hands the frame over',
-          read: 'Transmit and reclaim',
         })
       },
     },
     {
       title: 'repairs a board that lost an interrupt',
-      where: 'memory',
       allow: WATCHDOG,
       read: 'The timeout',
       async run({ bed }) {
@@ -252,22 +237,19 @@ export const exercise: Exercise = {
           `the interrupt of frame 1 was lost; after ${TIMEOUT - 1} ms`,
           '1',
           'the queue is stopped until the timeout, dev.watchdogTimeo in ms',
-          'The timeout',
         )
         made.advance('2ms')
         const after = `the interrupt of frame 1 was lost; after ${TIMEOUT + 1} ms`
-        verifyArrived(made, after, upTo(5), 'ndoTxTimeout resets the board, which interrupts', 'The timeout')
+        verifyArrived(made, after, upTo(5), 'ndoTxTimeout resets the board, which interrupts')
         const { txErrors } = made.stats()
         verify(txErrors === 1, {
           seen: `after a timeout tx_errors is ${txErrors}`,
           expected: '1: each timeout is one, TX_ERRORS',
-          read: 'The timeout',
         })
       },
     },
     {
       title: 'sends a frame that was stuck before those behind it',
-      where: 'memory',
       allow: WATCHDOG,
       read: 'The timeout',
       async run({ bed }) {
@@ -277,14 +259,13 @@ export const exercise: Exercise = {
         transmit(made, 1, 5)
         hwOf(made).irq.raise(0)
         made.advance(`${TIMEOUT + 1}ms`)
-        verifyArrived(made, 'frame 1 was stuck', upTo(5), 'hw.reset sends it, and the order stays', 'The timeout')
+        verifyArrived(made, 'frame 1 was stuck', upTo(5), 'hw.reset sends it, and the order stays')
         const why = 'no wake in ndoTxTimeout: hw.reset raises TX_INTR, and its handler wakes when reclaim returns true'
-        verifyNoOverrun(found, why, 'The timeout')
+        verifyNoOverrun(found, why)
       },
     },
     {
       title: 'leaves nothing behind when it is taken down, and begins as new',
-      where: 'memory',
       allow: WATCHDOG,
       read: 'Power',
       async run({ bed }) {
@@ -301,20 +282,17 @@ export const exercise: Exercise = {
         verify(irq.count === count && held === 0, {
           seen: `taken down with a frame that is stuck: ${held} frames held, ${irq.count - count} interrupts taken`,
           expected: 'none: hw.stop() drops the frames and frees the interrupt',
-          read: 'Power',
         })
         await devOpen(deviceOf(made))
         const { received } = made.ping({ to: FAR, timeout: '10ms' })
         verify(received === 1, {
           seen: `down and up again: ${received} of 1 ping`,
           expected: '1: ndoOpen starts the queues and the board',
-          read: 'Power',
         })
       },
     },
     {
       title: 'goes on after the link flapped',
-      where: 'memory',
       read: 'Power',
       async run({ bed }) {
         const made = await bed()
@@ -324,13 +302,11 @@ export const exercise: Exercise = {
         verify(made.dev.carrier && received === 1, {
           seen: `2 s after the carrier was lost: ${made.dev.carrier ? 'a carrier' : 'no carrier'}, ${received} of 1 ping`,
           expected: 'a carrier, which the board handles, and 1 ping',
-          read: 'Power',
         })
       },
     },
     {
       title: 'has a plan for the end of its peer',
-      where: 'memory',
       allow: WATCHDOG,
       read: 'Power',
       async run({ bed }) {
@@ -344,13 +320,13 @@ export const exercise: Exercise = {
         verify(DEV_READY === 3 && made.balance().held === 0, {
           seen: `frame 1 was stuck, the other device is gone, then frames 2 and 3: dropped: ${counts(made.drops())}`,
           expected: 'DEV_READY 3: the first by hw.reset, the others by you, for the other device is gone',
-          read: 'Power',
         })
       },
     },
+  ],
+  live: [
     {
       title: 'ping loses nothing while the board fails',
-      where: 'live',
       allow: WATCHDOG,
       needs: ['ping'],
       read: 'The timeout',
@@ -358,18 +334,14 @@ export const exercise: Exercise = {
         await vnet('--timeout', '20', '--lockup', '7', '--stuck', '5', '--spurious', '3')
         const { stdout } = await run('ping', '-q', '-c', '40', '-i', '0.01', '-W', '3', FAR)
         const received = numberOf(/ (\d+) received/, stdout)
-        verify(received === 40, {
-          seen: `${received} of 40 replies`,
-          expected: '40, some of them late',
-          read: 'The timeout',
-        })
+        verify(received === 40, { seen: `${received} of 40 replies`, expected: '40, some of them late' })
       },
     },
     {
       title: 'TCP gets through while the board fails',
-      where: 'live',
       allow: WATCHDOG,
       needs: ['iperf3', 'sh', 'ss', 'timeout'],
+      read: 'The timeout',
       async run({ vnet, run }) {
         await vnet('--timeout', '10', '--lockup', '500', '--pool-size', '8')
         const server = 'timeout 15 iperf3 -s -1 > /dev/null & until ss -ltn | grep -q :5201; do sleep 0.05; done'
@@ -378,7 +350,6 @@ export const exercise: Exercise = {
         verify(status === 0, {
           seen: `iperf3 -c ${FAR} ended with status ${status}: ${`${stdout}${stderr}`.trim().split('\n').at(-1)}`,
           expected: 'status 0: 2 MB arrive, with a timeout now and then',
-          read: 'The timeout',
         })
       },
     },
