@@ -3,25 +3,17 @@
  * neighbour discovery, and answers ping. The device's own addresses are never answered for, so
  * duplicate address detection succeeds. Without it no far host answers.
  */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { captureLines } from '../support/capture.ts'
-import { type Netns, type Outcome, OwnNetns, outcome } from '../support/netns.ts'
+import { freshNamespaces } from '../support/fresh-namespaces.ts'
+import { type Netns, type Outcome, outcome } from '../support/netns.ts'
 import { firstOf } from '../support/scale.ts'
 import { untilFound } from '../support/shown-link.ts'
 import { type End, tcpExchange } from '../support/sockets.ts'
 import { farEnd, farEnd6, nearEnd, nearEnd6, pingAll, udpEcho } from '../support/traffic.ts'
 import { BOTH_WAYS, startVnet, stopConserved } from '../support/vnet-process.ts'
 
-let own: OwnNetns
-let near: Netns
-let far: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  near = own.add()
-  far = own.add()
-})
-afterEach(() => own.remove())
+const { own, near, far } = freshNamespaces('near', 'far')
 
 /** How a driver is run, and where the interfaces of the two networks are. */
 interface Setup {

@@ -4,11 +4,11 @@
  */
 import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { check } from '../../src/linux/errno.ts'
 import type { Poller } from '../../src/linux/native.ts'
 import { int32, SO_RCVBUFFORCE, SOCK_DGRAM, SOL_SOCKET } from '../../src/linux/uapi.ts'
-import { OwnNetns } from '../support/netns.ts'
+import { freshNamespaces } from '../support/fresh-namespaces.ts'
 import { firstOf } from '../support/scale.ts'
 import { boundSocket, sockaddr } from '../support/sockets.ts'
 import { BOTH_WAYS, startVnet, stopConserved } from '../support/vnet-process.ts'
@@ -53,15 +53,11 @@ class Collections {
   }
 }
 
-let own: OwnNetns
+const { own } = freshNamespaces()
 const pollers: Poller[] = []
 
-beforeEach(() => {
-  own = new OwnNetns()
-})
 afterEach(() => {
   for (const poller of pollers.splice(0)) poller.close()
-  own.remove()
 })
 
 test.each(firstOf(BOTH_WAYS, 1))(

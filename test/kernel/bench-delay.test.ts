@@ -1,9 +1,10 @@
 /** The C program that wires are compared with delays every frame and counts every packet. */
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { ethernet } from '../support/frames.ts'
-import { type Child, type Netns, OwnNetns } from '../support/netns.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
+import type { Child } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { lines } from '../support/traffic.ts'
 
@@ -11,22 +12,13 @@ import { lines } from '../support/traffic.ts'
 const LOCAL = 0x88b5
 const FRAMES = 20
 
-let own: OwnNetns
-let left: Netns
-let right: Netns
-let directory: string
+const { left, right } = freshQuietNamespaces('left', 'right')
+const directory = fileURLToPath(new URL('../../build/bench', import.meta.url))
 
 beforeAll(() => {
-  directory = fileURLToPath(new URL('../../build/bench', import.meta.url))
   const bench = fileURLToPath(new URL('../../bench', import.meta.url))
   execFileSync('make', ['-s', '-C', bench, `BUILD=${directory}`, `${directory}/delay`])
 })
-beforeEach(() => {
-  own = new OwnNetns()
-  left = own.addQuiet()
-  right = own.addQuiet()
-})
-afterEach(() => own.remove())
 
 interface Started {
   readonly child: Child

@@ -3,11 +3,12 @@
  * byte.
  */
 import { once } from 'node:events'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { EMSGSIZE } from '../../src/base/errno.ts'
 import { captureFrames } from '../support/capture.ts'
 import { ethernet, putWord } from '../support/frames.ts'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
+import type { Netns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { hasCarrier, hasNoCarrier, isDown, type ShownLink, untilShown } from '../support/shown-link.ts'
 import { tcpExchange } from '../support/sockets.ts'
@@ -15,16 +16,7 @@ import { BOTH_WAYS, type Running, startVnet, stopConserved } from '../support/vn
 
 const MIB = 1 << 20
 
-let own: OwnNetns
-let left: Netns
-let right: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  left = own.addQuiet()
-  right = own.addQuiet()
-})
-afterEach(() => own.remove())
+const { own, left, right } = freshQuietNamespaces('left', 'right')
 
 function start(...args: string[]): Promise<Running> {
   return startVnet(['cable', `${left.name}/left`, `${right.name}/right`, '--json', ...args])

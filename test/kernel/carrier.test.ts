@@ -2,31 +2,17 @@
  * The link state of a driver as the kernel's tools show it: carrier, operstate, interfaces above
  * it, speed and duplex.
  */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { ControlClient, type DeviceEvent } from '../../src/control/index.ts'
-import { DriverFiles } from '../support/driver-files.ts'
 import { ethernet } from '../support/frames.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { vnetIn } from '../support/lan-program.ts'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import type { Netns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { hasCarrier, hasNoCarrier, type ShownLink, shownLink, untilShown } from '../support/shown-link.ts'
 import { type Running, spawnVnet, startVnet, stopConserved } from '../support/vnet-process.ts'
 
-let own: OwnNetns
-let near: Netns
-let far: Netns
-let files: DriverFiles
-
-beforeEach(() => {
-  own = new OwnNetns()
-  near = own.addQuiet()
-  far = own.addQuiet()
-  files = new DriverFiles()
-})
-afterEach(() => {
-  own.remove()
-  files.remove()
-})
+const { own, near, far, files } = freshQuietNamespaces('near', 'far')
 
 const until = (netns: Netns, name: string, is: (link: ShownLink) => boolean) => untilShown(own, netns, name, is)
 

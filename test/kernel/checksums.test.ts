@@ -4,11 +4,11 @@
  * because a kernel that receives a partial checksum never completes it.
  */
 import { once } from 'node:events'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { VIRTIO_NET_HDR_F_NEEDS_CSUM } from '../../src/linux/frame-queue.ts'
 import { captureLines } from '../support/capture.ts'
 import { ethernet, ones, putWord, verifyAll } from '../support/frames.ts'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { freshNamespaces } from '../support/fresh-namespaces.ts'
 import { type HostFrame, PacketSocket } from '../support/packet-socket.ts'
 import { firstOf } from '../support/scale.ts'
 import { tcpExchange, udpSocket } from '../support/sockets.ts'
@@ -18,14 +18,7 @@ const HALF_MIB = 1 << 19
 /** Protocols whose checksums are verified: ICMP, IPv4 headers, TCP, UDP, ICMPv6. */
 const PROTOCOLS = ['1', '4', '6', '17', '58']
 
-let own: OwnNetns
-let netns: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.add()
-})
-afterEach(() => own.remove())
+const { netns } = freshNamespaces('netns')
 
 const start = (...args: string[]) => startVnet(['snull', '--ipv6', '--netns', netns.name, '--json', ...args])
 

@@ -3,9 +3,9 @@
  * with however few buffers, frames that find the receive ring full are counted, and short frames
  * are padded.
  */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { ethernet, ones, putWord } from '../support/frames.ts'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { type HostFrame, PacketSocket } from '../support/packet-socket.ts'
 import { firstOf } from '../support/scale.ts'
 import { tcpExchange } from '../support/sockets.ts'
@@ -14,14 +14,7 @@ import { BOTH_WAYS, startVnet, stopConserved } from '../support/vnet-process.ts'
 
 const MIB = 1 << 20
 
-let own: OwnNetns
-let netns: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.addQuiet()
-})
-afterEach(() => own.remove())
+const { netns } = freshQuietNamespaces('netns')
 
 const start = (...args: string[]) => startVnet(['snull', '--netns', netns.name, '--json', ...args])
 

@@ -8,7 +8,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ControlClient } from '../../src/control/index.ts'
 import { makeRunDirectory, RUN_DIRECTORY } from '../../src/control/protocol/run-directory.ts'
 import { type Answers, FakeVnet } from '../support/fake-vnet.ts'
-import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
+import { type Netns, outcome } from '../support/netns.ts'
 import { asNobodyIn } from '../support/privileges.ts'
 import { jsonLines, spawnVnet } from '../support/vnet-process.ts'
 
@@ -18,16 +19,7 @@ const example = fileURLToPath(new URL('../../examples/drops.js', import.meta.url
 /** Other vnets may run in other namespaces of the machine. */
 const NOT_RUNNING = /^vnet: no vnet is running in this network namespace.*\n$/
 
-let own: OwnNetns
-let near: Netns
-let far: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  near = own.addQuiet()
-  far = own.addQuiet()
-})
-afterEach(() => own.remove())
+const { own, near, far } = freshQuietNamespaces('near', 'far')
 
 const vnetIn = (netns: Netns, ...args: string[]) => netns.run([process.execPath, program, ...args].join(' '))
 

@@ -10,11 +10,12 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ControlClient } from '../../src/control/index.ts'
 import { readDirectories } from '../../src/control/protocol/directory.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { heldMiB, holding } from '../support/held-memory.ts'
-import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { outcome } from '../support/netns.ts'
 import { pingWithoutLoss } from '../support/traffic.ts'
 import { type Running, spawnVnet, stopConserved } from '../support/vnet-process.ts'
 
@@ -27,8 +28,7 @@ const SUBSCRIBERS = 16
 
 let directory: string
 let program: string
-let own: OwnNetns
-let netns: Netns
+const { netns } = freshQuietNamespaces('netns')
 /** The path of its socket. */
 let path: string
 
@@ -39,11 +39,6 @@ beforeAll(() => {
   execFileSync('gcc', ['-O1', '-o', program, source])
 })
 afterAll(() => rmSync(directory, { recursive: true }))
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.addQuiet()
-})
-afterEach(() => own.remove())
 
 /** Starts a vnet that reports what it holds. 64 queues make a dump long. */
 async function running(): Promise<Running> {

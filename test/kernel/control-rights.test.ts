@@ -1,5 +1,5 @@
 /** The rights of clients, by the credentials that the kernel vouches for. */
-import { chmodSync, fstatSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, fstatSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { serveControl } from '../../src/control/index.ts'
@@ -7,8 +7,8 @@ import { type Entry, ownNamespace, readDirectories } from '../../src/control/pro
 import { namedDirectory, RUN_DIRECTORY } from '../../src/control/protocol/run-directory.ts'
 import { loadNative } from '../../src/linux/native.ts'
 import type { UserData } from '../../src/netdev/ops.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { addDevice, memoryNets } from '../support/memory-net.ts'
-import { type Netns, OwnNetns } from '../support/netns.ts'
 import { asNobodyIn, NOBODY } from '../support/privileges.ts'
 import { pingWithoutLoss } from '../support/traffic.ts'
 import { jsonLines, spawnVnet, stopConserved, withoutOtherUsers } from '../support/vnet-process.ts'
@@ -19,22 +19,15 @@ const memoryNet = memoryNets()
 const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 const client = fileURLToPath(new URL('../support/genl-ask.py', import.meta.url))
 
-let own: OwnNetns
-let netns: Netns
-let directory: string
+const { netns, directory } = freshQuietNamespaces('netns')
 let ends: Disposable[]
 
 beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.addQuiet()
-  directory = mkdtempSync('/run/vnet-rights-')
   chmodSync(directory, 0o755)
   ends = []
 })
 afterEach(() => {
   for (const end of ends) end[Symbol.dispose]()
-  own.remove()
-  rmSync(directory, { recursive: true, force: true })
 })
 
 const text = (value: string) => Buffer.from(`${value}\0`).toString('hex')

@@ -2,7 +2,7 @@
  * A vnet over its real socket: found by its file, queried by `vnet/control` and by independent
  * programs.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,8 +12,8 @@ import { ControlClient, type DeviceEvent, findVnets, serveControl } from '../../
 import { loadNative, type Native } from '../../src/linux/native.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
 import { unregisterNetdev } from '../../src/netdev/register.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { addDevice, memoryNets, numbered, turn } from '../support/memory-net.ts'
-import { type Netns, OwnNetns } from '../support/netns.ts'
 import { asNobodyIn } from '../support/privileges.ts'
 
 const FAMILY = 0x3f0
@@ -21,21 +21,14 @@ const native = loadNative()
 const memoryNet = memoryNets()
 const plain = fileURLToPath(new URL('../support/genl-client.py', import.meta.url))
 
-let own: OwnNetns
-let netns: Netns
-let directory: string
+const { netns, directory } = freshQuietNamespaces('netns')
 let ends: Disposable[]
 
 beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.addQuiet()
-  directory = mkdtempSync(join(tmpdir(), 'vnet-control-'))
   ends = []
 })
 afterEach(() => {
   for (const end of ends) end[Symbol.dispose]()
-  own.remove()
-  rmSync(directory, { recursive: true, force: true })
 })
 
 interface Serving {

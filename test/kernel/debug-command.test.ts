@@ -1,19 +1,12 @@
 /** The command in docs/kernel-map.md that sets IFF_DEBUG. */
 import { readFileSync } from 'node:fs'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { expect, test } from 'vitest'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { shownLink } from '../support/shown-link.ts'
 
 const page = readFileSync(new URL('../../docs/kernel-map.md', import.meta.url), 'utf8')
 
-let own: OwnNetns
-let netns: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.addQuiet()
-})
-afterEach(() => own.remove())
+const { netns } = freshQuietNamespaces('netns')
 
 async function run(script: string): Promise<void> {
   const child = netns.spawn(['python3', '-c', script])

@@ -1,10 +1,9 @@
 /** `--debug` and `--chaos` live: the driver of docs/debugging.md, and one of vnet's own. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { LIBRARY } from '../support/driver-files.ts'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { sentPackets } from '../support/shown-link.ts'
 import { snmp } from '../support/snmp.ts'
 import { expectConserved, finalStatistics, spawnVnet } from '../support/vnet-process.ts'
@@ -13,19 +12,9 @@ const page = readFileSync('docs/debugging.md', 'utf8')
 const blocks = [...page.matchAll(/^```(\w+)\n(.*?)^```$/gms)]
 const blockOf = (kind: string) => blocks.find(([, found]) => found === kind)?.[2] ?? ''
 
-let own: OwnNetns
-let netns: Netns
-let directory: string
-
+const { netns, directory } = freshQuietNamespaces('netns')
 beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.addQuiet()
   netns.ip('link set lo up')
-  directory = mkdtempSync(join(tmpdir(), 'vnet-test-'))
-})
-afterEach(() => {
-  own.remove()
-  rmSync(directory, { recursive: true })
 })
 
 test('--debug finds the mistakes of the driver in docs/debugging.md, with the lines shown there', async () => {

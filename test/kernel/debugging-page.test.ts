@@ -5,8 +5,9 @@
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type Child, type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { beforeEach, expect, test } from 'vitest'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
+import { type Child, outcome } from '../support/netns.ts'
 import { expectConserved, jsonLines, type Running, spawnVnet } from '../support/vnet-process.ts'
 
 const PAGE = 'docs/debugging.md'
@@ -15,14 +16,10 @@ const page = readFileSync(PAGE, 'utf8')
 const blocks = [...page.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, kind = '', text = '']) => ({ kind, text }))
 const sessions = blocks.filter(({ kind }) => kind === '').map(({ text }) => text.trimEnd().split('\n'))
 
-let own: OwnNetns
-let netns: Netns
+const { netns } = freshQuietNamespaces('netns')
 beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.addQuiet()
   netns.ip('link set lo up')
 })
-afterEach(() => own.remove())
 
 test('the sessions of docs/debugging.md print what it shows', async () => {
   const terminals = new Terminals()

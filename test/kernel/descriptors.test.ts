@@ -2,22 +2,11 @@
  * Which threads share the program's descriptors: the kernel counts every access to a shared one.
  */
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { DriverFiles } from '../support/driver-files.ts'
-import { OwnNetns } from '../support/netns.ts'
+import { expect, test } from 'vitest'
+import { freshNamespaces } from '../support/fresh-namespaces.ts'
 import { spawnVnet } from '../support/vnet-process.ts'
 
-let own: OwnNetns
-let files: DriverFiles
-
-beforeEach(() => {
-  own = new OwnNetns()
-  files = new DriverFiles()
-})
-afterEach(() => {
-  files.remove()
-  own.remove()
-})
+const { own, files } = freshNamespaces()
 
 /** What a descriptor refers to; undefined if it is closed by now. */
 function target(fd: string): string | undefined {

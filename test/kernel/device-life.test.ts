@@ -2,25 +2,13 @@
  * A device's life as its user sees it: each step of registering, what undoes it, its end.
  */
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { DriverFiles } from '../support/driver-files.ts'
-import { type Netns, type Outcome, OwnNetns } from '../support/netns.ts'
+import { describe, expect, test } from 'vitest'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
+import type { Outcome } from '../support/netns.ts'
 import { firstOf } from '../support/scale.ts'
 import { type Running, spawnVnet, startVnet } from '../support/vnet-process.ts'
 
-let own: OwnNetns
-let netns: Netns
-let files: DriverFiles
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.addQuiet()
-  files = new DriverFiles()
-})
-afterEach(() => {
-  own.remove()
-  files.remove()
-})
+const { netns, files } = freshQuietNamespaces('netns')
 
 const links = () => JSON.parse(netns.ip('-j link')).map((link: { ifname: string }) => link.ifname)
 const lines = (text: string) => text.trimEnd().split('\n')

@@ -3,12 +3,12 @@
  * namespace with its files in a temporary directory. The machine's resolver is not changed.
  */
 import { once } from 'node:events'
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { copyFileSync, readFileSync, watch, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { DhcpGateway } from '../support/dhcp-gateway.ts'
-import { type Child, type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
+import { type Child, outcome } from '../support/netns.ts'
 
 const MAC = '02:00:00:00:00:09'
 const SUPPORT = resolve(import.meta.dirname, '../support')
@@ -16,18 +16,13 @@ const SUPPORT = resolve(import.meta.dirname, '../support')
 // The ARP probes of clients, and their delay after a decline, take up to 15 s on an idle machine.
 vi.setConfig({ testTimeout: 180_000 })
 
-let own: OwnNetns
-let home: Netns
-let dir: string
+const { own, home, directory: dir } = freshQuietNamespaces('home')
 let gateway: DhcpGateway
 let resolver: string
 const running: Child[] = []
 
 beforeEach(async () => {
   resolver = readFileSync('/etc/resolv.conf', 'utf8')
-  own = new OwnNetns()
-  home = own.addQuiet()
-  dir = mkdtempSync(join(tmpdir(), 'vnet-dhcp-'))
   const quick = 'initial-interval 1; backoff-cutoff 2; initial-delay 0; retry 1;'
   writeFileSync(`${dir}/dhclient.conf`, `${quick}\nrequest subnet-mask;\n`)
   writeFileSync(`${dir}/dhcpcd.conf`, 'noipv6\nnoipv6rs\nnoipv4ll\nipv4only\n')
@@ -39,8 +34,6 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const child of running.splice(0)) await crash(child)
   await gateway.close()
-  own.remove()
-  rmSync(dir, { recursive: true })
   expect(readFileSync('/etc/resolv.conf', 'utf8')).toBe(resolver)
 })
 

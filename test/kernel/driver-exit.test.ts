@@ -1,22 +1,10 @@
 /** The end of a driver file whose exit is async. */
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { DriverFiles, LIBRARY } from '../support/driver-files.ts'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { expect, test } from 'vitest'
+import { LIBRARY } from '../support/driver-files.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { startVnet } from '../support/vnet-process.ts'
 
-let own: OwnNetns
-let netns: Netns
-let files: DriverFiles
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.addQuiet()
-  files = new DriverFiles()
-})
-afterEach(() => {
-  own.remove()
-  files.remove()
-})
+const { netns, files } = freshQuietNamespaces('netns')
 
 /** Runs a driver with this exit to its end. */
 async function ended(exit: string) {

@@ -4,10 +4,11 @@
  */
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { DriverFiles, LIBRARY } from '../support/driver-files.ts'
+import { describe, expect, test } from 'vitest'
+import { LIBRARY } from '../support/driver-files.ts'
 import { ethernet } from '../support/frames.ts'
-import { type Netns, type Outcome, OwnNetns } from '../support/netns.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
+import type { Outcome } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { sentPackets } from '../support/shown-link.ts'
 import { spawnVnet, stopConserved } from '../support/vnet-process.ts'
@@ -15,19 +16,7 @@ import { spawnVnet, stopConserved } from '../support/vnet-process.ts'
 /** Time to fetch a Node that the machine does not have yet. */
 const DOWNLOAD = 300_000
 
-let own: OwnNetns
-let netns: Netns
-let files: DriverFiles
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.addQuiet()
-  files = new DriverFiles()
-})
-afterEach(() => {
-  own.remove()
-  files.remove()
-})
+const { netns, files } = freshQuietNamespaces('netns')
 
 const links = () => JSON.parse(netns.ip('-j link')).map((link: { ifname: string }) => link.ifname)
 const lines = (text: string) => text.trimEnd().split('\n')

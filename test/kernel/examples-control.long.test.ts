@@ -17,10 +17,11 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, extname, join, resolve } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ControlClient } from '../../src/control/index.ts'
 import { ownNamespace, readDirectories } from '../../src/control/protocol/directory.ts'
-import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
+import { outcome } from '../support/netns.ts'
 import { asNobodyIn } from '../support/privileges.ts'
 import { pingWithoutLoss } from '../support/traffic.ts'
 import { startVnet } from '../support/vnet-process.ts'
@@ -41,8 +42,7 @@ const bothWays = (files: readonly string[]) =>
 
 /** A project that has vnet installed and its examples copied. */
 let project: string
-let own: OwnNetns
-let netns: Netns
+const { netns } = freshQuietNamespaces('netns')
 
 /** The command lines in the head of a file, without sudo and their explanations. */
 function lines(file: string): string[] {
@@ -113,11 +113,6 @@ beforeAll(() => {
   }
 })
 afterAll(() => rmSync(project, { recursive: true }))
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.addQuiet()
-})
-afterEach(() => own.remove())
 
 const running = () => startVnet(['loop', '--netns', netns.name, '--json'])
 

@@ -1,18 +1,12 @@
 /** The first commands of the README and its example driver, run as the README says. */
 import { readFileSync } from 'node:fs'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { expect, test } from 'vitest'
+import { freshNamespaces } from '../support/fresh-namespaces.ts'
+import { outcome } from '../support/netns.ts'
 import { asUser, ended } from '../support/ordinary-user.ts'
 import { spawnVnet, startVnet, stopConserved } from '../support/vnet-process.ts'
 
-let own: OwnNetns
-let netns: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.add()
-})
-afterEach(() => own.remove())
+const { netns } = freshNamespaces('netns')
 
 test('every address behind pong answers ping, whatever the checksum', async () => {
   const vnet = await startVnet(['./examples/pong.js', '--netns', netns.name, '--json'])

@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { type Child, type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
+import { type Child, outcome } from '../support/netns.ts'
 import { asNobodyIn, NOBODY } from '../support/privileges.ts'
 import { type StandIn, standIn } from '../support/stand-in-driver.ts'
 import { spawnVnet } from '../support/vnet-process.ts'
@@ -18,8 +19,7 @@ const EXEC = [process.execPath, path('../../dist/vnet.js'), 'exec', '--']
 
 let directory: string
 let client: string
-let own: OwnNetns
-let netns: Netns
+const { netns } = freshQuietNamespaces('netns')
 let driver: StandIn
 
 beforeAll(() => {
@@ -31,14 +31,9 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(directory, { recursive: true }))
 beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.addQuiet()
   driver = standIn({ name: 'vnet0', netns: netns.name })
 })
-afterEach(() => {
-  driver[Symbol.dispose]()
-  own.remove()
-})
+afterEach(() => driver[Symbol.dispose]())
 
 /** Runs `vnet exec WORDS`, which must write no error, and returns its output. */
 async function outputOf(...words: string[]): Promise<string> {

@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { type Child, type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
+import { type Child, outcome } from '../support/netns.ts'
 import { type Running, spawnVnet } from '../support/vnet-process.ts'
 
 const path = (file: string) => fileURLToPath(new URL(file, import.meta.url))
@@ -16,8 +17,7 @@ const EXEC = [process.execPath, path('../../dist/vnet.js'), 'exec', '--']
 
 let directory: string
 let receive: string
-let own: OwnNetns
-let netns: Netns
+const { netns } = freshQuietNamespaces('netns')
 let vnet: Running
 
 beforeAll(() => {
@@ -27,14 +27,9 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(directory, { recursive: true }))
 beforeEach(async () => {
-  own = new OwnNetns()
-  netns = own.addQuiet()
   vnet = await spawnVnet(['loop', '--json'], { within: ['ip', 'netns', 'exec', netns.name] })
 })
-afterEach(async () => {
-  await vnet.stop()
-  own.remove()
-})
+afterEach(() => vnet.stop())
 
 async function lines(...words: string[]): Promise<string[]> {
   const { stdout, stderr } = await outcome(netns.spawn([...EXEC, receive, ...words]))

@@ -2,21 +2,14 @@
  * Injected faults of snull's hardware: the kernel's own tools show each, it is counted, and every
  * frame is accounted for.
  */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { describe, expect, test } from 'vitest'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { runMain } from '../support/run-main.ts'
 import { tcpExchange } from '../support/sockets.ts'
 import { farEnd, lines, nearEnd, pingSome, pingWithoutLoss } from '../support/traffic.ts'
 import { jsonLines, type Running, startVnet, stopConserved } from '../support/vnet-process.ts'
 
-let own: OwnNetns
-let netns: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.addQuiet()
-})
-afterEach(() => own.remove())
+const { netns } = freshQuietNamespaces('netns')
 
 const start = (...args: string[]) => startVnet(['snull', '--netns', netns.name, '--json', ...args])
 

@@ -1,21 +1,12 @@
 /** Log lines for frames (IFF_DEBUG, -vv), and the length of the kernel's queue (txqueuelen). */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { ethernet } from '../support/frames.ts'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { shownLink } from '../support/shown-link.ts'
 import { jsonLines, type Running, startVnet, stopConserved } from '../support/vnet-process.ts'
 
-let own: OwnNetns
-let near: Netns
-let far: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  near = own.addQuiet()
-  far = own.addQuiet()
-})
-afterEach(() => own.remove())
+const { near, far } = freshQuietNamespaces('near', 'far')
 
 /** The messages in the log of a vnet. */
 const messages = (vnet: Running) =>

@@ -2,7 +2,7 @@
  * Sends random frames to the program on real TAPs, by packet sockets with and without vnet headers,
  * so that the segmentation and checksum offload of the kernel also produce malformed frames.
  */
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { random } from '../../src/base/random.ts'
 import {
   VIRTIO_NET_HDR_F_NEEDS_CSUM,
@@ -10,8 +10,8 @@ import {
   VIRTIO_NET_HDR_GSO_TCPV6,
   VIRTIO_NET_HDR_GSO_UDP_L4,
 } from '../../src/linux/frame-queue.ts'
+import { freshNamespaces } from '../support/fresh-namespaces.ts'
 import { fuzzFrames } from '../support/fuzz-frames.ts'
-import { type Netns, OwnNetns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { SEED, scaled } from '../support/scale.ts'
 import { pingAll } from '../support/traffic.ts'
@@ -29,14 +29,7 @@ const GSO_TYPE = {
   unknown: 9,
 }
 
-let own: OwnNetns
-let netns: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.add()
-})
-afterEach(() => own.remove())
+const { netns } = freshNamespaces('netns')
 
 /**
  * Sends random frames, with and without a vnet header in turn, until the kernel has accepted

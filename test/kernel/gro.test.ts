@@ -2,10 +2,11 @@
  * `--gro` merges segments from an interface without offloads for one with offloads, and merges
  * nothing with a wrong checksum.
  */
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_TCPV4 } from '../../src/linux/frame-queue.ts'
 import { address, buildFrame, plain } from '../packet/frames.ts'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
+import type { Netns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import type { End } from '../support/sockets.ts'
 import { startStreams } from '../support/verified-streams.ts'
@@ -13,16 +14,7 @@ import { finalStatistics, startVnet, stopConserved } from '../support/vnet-proce
 
 const MIB = 1 << 20
 
-let own: OwnNetns
-let near: Netns
-let far: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  near = own.addQuiet()
-  far = own.addQuiet()
-})
-afterEach(() => own.remove())
+const { near, far } = freshQuietNamespaces('near', 'far')
 
 /** A cable with offloads at its right end only, and addresses at both. */
 const args = (left: string, right: string) => [

@@ -1,11 +1,11 @@
 /** `vnet lan eth9` in a new namespace, seen by common programs: dhclient, ping, dig, curl, nmap. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Dhclient } from '../support/dhclient.ts'
+import { freshNamespaces } from '../support/fresh-namespaces.ts'
 import { spawnLan, stopLan } from '../support/lan-program.ts'
-import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { type Netns, outcome } from '../support/netns.ts'
 import { hasCarrier, untilFound, untilShown } from '../support/shown-link.ts'
 import { tcpExchange } from '../support/sockets.ts'
 import { pingWithoutLoss } from '../support/traffic.ts'
@@ -23,25 +23,18 @@ hosts:
   - { name: node%d, count: 20, ip: 198.18.0.10 }
 `
 
-let own: OwnNetns
-let near: Netns
-let dir: string
+const { own, near, directory: dir } = freshNamespaces('near')
 let resolver: string
-let config: string
+const config = join(dir, 'lan.yaml')
 const clients: Dhclient[] = []
 
 beforeEach(() => {
   resolver = readFileSync('/etc/resolv.conf', 'utf8')
-  own = new OwnNetns()
-  near = own.add()
-  dir = mkdtempSync(join(tmpdir(), 'vnet-lan-'))
-  config = join(dir, 'lan.yaml')
   writeFileSync(config, CONFIG)
 })
 afterEach(() => {
   own.remove()
   for (const client of clients.splice(0).reverse()) client.remove()
-  rmSync(dir, { recursive: true })
   expect(readFileSync('/etc/resolv.conf', 'utf8')).toBe(resolver)
   expect(existsSync(`/etc/netns/${near.name}`)).toBe(false)
 })

@@ -1,35 +1,21 @@
 /** The port of `vnet lan` as ip, ethtool and sysfs show it. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { LinkMonitor } from '../../src/linux/link-monitor.ts'
 import type { Link } from '../../src/linux/rtnetlink.ts'
 import { IFF_UP } from '../../src/netdev/if.ts'
+import { freshNamespaces } from '../support/fresh-namespaces.ts'
 import { spawnLan, startLan, stopLan, sysfs } from '../support/lan-program.ts'
-import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { type Netns, outcome } from '../support/netns.ts'
 import { runMain } from '../support/run-main.ts'
 import { hasCarrier, hasNoCarrier, isDown, type ShownLink, untilShown } from '../support/shown-link.ts'
 import { pingAll } from '../support/traffic.ts'
 
 const NEVER = '3600000'
 
-let own: OwnNetns
-let near: Netns
-let far: Netns
-let dir: string
-
-beforeEach(() => {
-  own = new OwnNetns()
-  near = own.add()
-  far = own.add()
-  dir = mkdtempSync(join(tmpdir(), 'vnet-lan-'))
-})
-afterEach(() => {
-  own.remove()
-  rmSync(dir, { recursive: true })
-})
+const { own, near, far, directory: dir } = freshNamespaces('near', 'far')
 
 const until = (is: (link: ShownLink) => boolean, netns = near, name = 'eth9') => untilShown(own, netns, name, is)
 const detail = (netns = near, name = 'eth9') => JSON.parse(netns.ip(`-d -j link show ${name}`))[0]

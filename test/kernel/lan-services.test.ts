@@ -2,9 +2,9 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { DriverFiles } from '../support/driver-files.ts'
-import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { describe, expect, test } from 'vitest'
+import { freshNamespaces } from '../support/fresh-namespaces.ts'
+import { outcome } from '../support/netns.ts'
 import { withoutCapIn } from '../support/privileges.ts'
 import { firstOf } from '../support/scale.ts'
 import { hasCarrier, untilShown } from '../support/shown-link.ts'
@@ -20,19 +20,7 @@ hosts:
   - { name: node%d, count: 20, ip: 198.18.0.20, ip6: "2001:db8:0:1::20", ports: [{ port: 80, service: http }] }
 `
 
-let own: OwnNetns
-let near: Netns
-let files: DriverFiles
-
-beforeEach(() => {
-  own = new OwnNetns()
-  near = own.add()
-  files = new DriverFiles()
-})
-afterEach(() => {
-  own.remove()
-  files.remove()
-})
+const { own, near, files } = freshNamespaces('near')
 
 /** Waits for the carrier and adds addresses to the interface. */
 async function joinWith(vnet: Running, ...addresses: string[]): Promise<Running> {

@@ -1,10 +1,10 @@
 /** `vnet lan` on a real TAP: `vnet lan show`, and SIGHUP while a client keeps its lease. */
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { freshNamespaces } from '../support/fresh-namespaces.ts'
+import { outcome } from '../support/netns.ts'
 import { asNobodyIn } from '../support/privileges.ts'
 import { hasCarrier, untilShown } from '../support/shown-link.ts'
 import { pingAll, pingWithoutLoss } from '../support/traffic.ts'
@@ -14,19 +14,9 @@ const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 const SUPPORT = resolve(import.meta.dirname, '../support')
 const MAC = '02:00:00:00:00:99'
 
-let own: OwnNetns
-let near: Netns
-let dir: string
-
+const { own, near, directory: dir } = freshNamespaces('near')
 beforeEach(() => {
-  own = new OwnNetns()
-  near = own.add()
-  dir = mkdtempSync(join(tmpdir(), 'vnet-lan-show-'))
   copyFileSync(`${SUPPORT}/dhcp-script.sh`, `${dir}/dhcp-script.sh`)
-})
-afterEach(() => {
-  own.remove()
-  rmSync(dir, { recursive: true })
 })
 
 /** The part of the output of `--json` that is checked. */

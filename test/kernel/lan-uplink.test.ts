@@ -2,7 +2,7 @@
 import { copyFileSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { LOGLEVEL_INFO, Log } from '../../src/base/log.ts'
 import type { Work } from '../../src/base/turns.ts'
 import { Segment } from '../../src/lan/switch/segment.ts'
@@ -13,7 +13,8 @@ import { TimerfdClock } from '../../src/linux/clock.ts'
 import { Net } from '../../src/netdev/net.ts'
 import { SKB_DROP_REASON_PKT_TOO_BIG } from '../../src/skb/drop-reason.ts'
 import { MemoryPlatform } from '../../src/testing/memory-port.ts'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { freshNamespaces } from '../support/fresh-namespaces.ts'
+import type { Netns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { runMain } from '../support/run-main.ts'
 import { firstOf } from '../support/scale.ts'
@@ -24,19 +25,8 @@ import { BOTH_WAYS, jsonLines, type Running, startVnet } from '../support/vnet-p
 
 const SUPPORT = resolve(import.meta.dirname, '../support')
 
-let own: OwnNetns
 /** The namespaces of the port, of the uplink's interface, and of the hosts behind it. */
-let near: Netns
-let mid: Netns
-let far: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  near = own.add()
-  mid = own.add()
-  far = own.add()
-})
-afterEach(() => own.remove())
+const { own, near, mid, far } = freshNamespaces('near', 'mid', 'far')
 
 /** Creates a veth pair: `name` in mid, without addresses and silent, and `eth0` up in `netns`. */
 function cable(name: string, netns: Netns, index?: number): void {

@@ -1,23 +1,15 @@
 /** The lan driver on real TAPs: the simulated segment as programs of the machine see it. */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { captureLines } from '../support/capture.ts'
-import { type Netns, type Outcome, OwnNetns, outcome } from '../support/netns.ts'
+import { freshNamespaces } from '../support/fresh-namespaces.ts'
+import { type Netns, type Outcome, outcome } from '../support/netns.ts'
 import { firstOf } from '../support/scale.ts'
 import { hasCarrier, hasNoCarrier, type ShownLink, shownLink, untilFound, untilShown } from '../support/shown-link.ts'
 import { tcpExchange } from '../support/sockets.ts'
 import { pingAll } from '../support/traffic.ts'
 import { BOTH_WAYS, jsonLines, type Running, startVnet } from '../support/vnet-process.ts'
 
-let own: OwnNetns
-let near: Netns
-let far: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  near = own.add()
-  far = own.add()
-})
-afterEach(() => own.remove())
+const { own, near, far } = freshNamespaces('near', 'far')
 
 const until = (netns: Netns, name: string, is: (link: ShownLink) => boolean) => untilShown(own, netns, name, is)
 

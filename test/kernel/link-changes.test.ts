@@ -1,8 +1,8 @@
 /** Changes by `ip link set` and how the driver handles them: up and down, MTU, MAC address. */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { DriverFiles } from '../support/driver-files.ts'
+import { describe, expect, test } from 'vitest'
 import { ethernet } from '../support/frames.ts'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
+import type { Netns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { either, firstOf } from '../support/scale.ts'
 import { isDown, shownLink, untilShown } from '../support/shown-link.ts'
@@ -18,21 +18,7 @@ import {
   stopConserved,
 } from '../support/vnet-process.ts'
 
-let own: OwnNetns
-let near: Netns
-let far: Netns
-let files: DriverFiles
-
-beforeEach(() => {
-  own = new OwnNetns()
-  near = own.addQuiet()
-  far = own.addQuiet()
-  files = new DriverFiles()
-})
-afterEach(() => {
-  own.remove()
-  files.remove()
-})
+const { own, near, far, files } = freshQuietNamespaces('near', 'far')
 
 /** Runs a driver file in `near` with --json. */
 const mine = (ops: string, ...args: string[]) =>

@@ -21,7 +21,7 @@ import {
 } from '../../src/linux/uapi.ts'
 import { IFF_LOWER_UP, IFF_NOARP, IFF_PROMISC, IFF_UP } from '../../src/netdev/if.ts'
 import { MessageBuilder } from '../../src/netlink/index.ts'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { freshNamespaces } from '../support/fresh-namespaces.ts'
 import { withoutGroupEvents } from '../support/tap-ports.ts'
 
 type Told =
@@ -70,15 +70,12 @@ class Recorder {
   }
 }
 
-let own: OwnNetns
-let home: Netns
+const { own, home } = freshNamespaces('home')
 let sock: RouteSocket
 let recorder: Recorder
 let monitor: LinkMonitor | undefined
 
 beforeEach(() => {
-  own = new OwnNetns()
-  home = own.add()
   sock = RouteSocket.open(own.at(home))
   recorder = new Recorder()
 })
@@ -87,7 +84,6 @@ afterEach(() => {
   monitor?.close()
   monitor = undefined
   sock?.close()
-  own.remove()
 })
 
 function listen(overrides: Partial<Native> = {}): void {

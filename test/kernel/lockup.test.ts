@@ -1,21 +1,10 @@
 /** JavaScript of a driver file that does not return, as its author meets it. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { DriverFiles } from '../support/driver-files.ts'
-import { OwnNetns } from '../support/netns.ts'
+import { expect, test } from 'vitest'
+import { freshNamespaces } from '../support/fresh-namespaces.ts'
 import { LOCKUP_PROGRAM, spawnVnet } from '../support/vnet-process.ts'
 
-let own: OwnNetns
-let files: DriverFiles
-
-beforeEach(() => {
-  own = new OwnNetns()
-  files = new DriverFiles()
-})
-afterEach(() => {
-  files.remove()
-  own.remove()
-})
+const { own, files } = freshNamespaces()
 
 test('a stop while frames pass is not reported, a lockup is with its line, and a second Ctrl-C ends vnet', async () => {
   const netns = own.addQuiet()

@@ -2,18 +2,11 @@
  * The loop driver on a real TAP: what the kernel shows of the interface, and that the kernel
  * reaches itself through it.
  */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { describe, expect, test } from 'vitest'
+import { freshNamespaces } from '../support/fresh-namespaces.ts'
 import { BOTH_WAYS, startVnet, stopConserved } from '../support/vnet-process.ts'
 
-let own: OwnNetns
-let netns: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.add()
-})
-afterEach(() => own.remove())
+const { netns } = freshNamespaces('netns')
 
 /** Runs ping(8), which must get a reply, and returns its output. */
 async function ping(options: string): Promise<void> {

@@ -2,22 +2,18 @@
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { beforeEach, expect, test } from 'vitest'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
+import { outcome } from '../support/netns.ts'
 import { pingWithoutLoss } from '../support/traffic.ts'
 import { spawnVnet, stopConserved } from '../support/vnet-process.ts'
 
 const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 
-let own: OwnNetns
-let netns: Netns
-
+const { netns } = freshQuietNamespaces('netns')
 beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.addQuiet()
   netns.ip('link set lo up')
 })
-afterEach(() => own.remove())
 
 test('promtool has no complaint, the counters are those of the vnet, and a vnet that ends is gone', async () => {
   const within = ['ip', 'netns', 'exec', netns.name]

@@ -2,7 +2,7 @@
  * Fields of net_device as the kernel shows them: those of etherSetup, flags that a user sets, flags
  * that only the kernel sets, ifmap, ioctls.
  */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { EOPNOTSUPP } from '../../src/base/errno.ts'
 import { check } from '../../src/linux/errno.ts'
 import { ifreq, ifreqFlags, SIOCDEVPRIVATE } from '../../src/linux/uapi.ts'
@@ -19,7 +19,7 @@ import {
   IFF_RUNNING,
   IFF_SLAVE,
 } from '../../src/netdev/if.ts'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { shownLink } from '../support/shown-link.ts'
 import { startVnet, stopConserved } from '../support/vnet-process.ts'
 
@@ -31,14 +31,7 @@ const SIOCSIFMAP = 0x8971
 const AF_INET = 2
 const SOCK_DGRAM = 2
 
-let own: OwnNetns
-let netns: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.addQuiet()
-})
-afterEach(() => own.remove())
+const { own, netns } = freshQuietNamespaces('netns')
 
 /** ioctl(2) on a socket of the namespace; `ifr` is rewritten. */
 function ioctl(request: number, ifr: Uint8Array): number {

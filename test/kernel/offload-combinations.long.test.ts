@@ -3,7 +3,7 @@
  * is sent arrives unchanged, with right checksums once partial ones are completed, and no frame is
  * lost uncounted.
  */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { check } from '../../src/linux/errno.ts'
 import {
   VIRTIO_NET_HDR_F_NEEDS_CSUM,
@@ -22,7 +22,7 @@ import {
 import { IFF_TAP, ifreq, int32, O_RDWR, TUNSETIFF, TUNSETPERSIST } from '../../src/linux/uapi.ts'
 import { captureLines } from '../support/capture.ts'
 import { verifyAll } from '../support/frames.ts'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import {
   ALL_ON,
   type Combination,
@@ -50,18 +50,9 @@ const ROOM = ['--txqueuelen', '10000']
 const ALL_OFF: Offloads = { tx: false, tso: false, gso: false, gro: false, 'tx-udp-segmentation': false }
 const NOTHING: Sending = { csum: false, tso: false, uso: false }
 
-let own: OwnNetns
-let near: Netns
-let far: Netns
+const { own, near, far } = freshQuietNamespaces('near', 'far')
 let client: End
 let server: End
-
-beforeEach(() => {
-  own = new OwnNetns()
-  near = own.addQuiet()
-  far = own.addQuiet()
-})
-afterEach(() => own.remove())
 
 type Driver = 'cable' | 'snull'
 

@@ -3,23 +3,16 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readlinkSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { EADDRINUSE } from '../../src/base/errno.ts'
 import { PrivateNetns } from '../../src/linux/private-netns.ts'
-import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { freshNamespaces } from '../support/fresh-namespaces.ts'
+import { outcome } from '../support/netns.ts'
 
-let own: OwnNetns
-let host: Netns
+const { own, host } = freshNamespaces('host')
 const servers: Server[] = []
 
-beforeEach(() => {
-  own = new OwnNetns()
-  host = own.add()
-})
-afterEach(async () => {
-  await Promise.all(servers.splice(0).map(server => new Promise(resolve => server.close(resolve))))
-  own.remove()
-})
+afterEach(() => Promise.all(servers.splice(0).map(server => new Promise(resolve => server.close(resolve)))))
 
 /** A path for other processes: its own path works only for our threads. */
 const pathOf = ({ path }: PrivateNetns) => `/proc/${process.pid}/fd/${path.slice(path.lastIndexOf('/') + 1)}`

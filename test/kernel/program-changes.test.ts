@@ -1,7 +1,7 @@
 /** Changes of the interfaces from outside: the running program logs, follows and survives them. */
 import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { LOGLEVEL_INFO, Log } from '../../src/base/log.ts'
 import { driver as loop } from '../../src/drivers/loop.ts'
 import { TimerfdClock } from '../../src/linux/clock.ts'
@@ -11,18 +11,11 @@ import { defaultParams } from '../../src/netdev/driver.ts'
 import { Net } from '../../src/netdev/net.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
 import { registerNetdev } from '../../src/netdev/register.ts'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { freshNamespaces } from '../support/fresh-namespaces.ts'
 import { runMain } from '../support/run-main.ts'
 import { jsonLines, type Running, startVnet } from '../support/vnet-process.ts'
 
-let own: OwnNetns
-let netns: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.add()
-})
-afterEach(() => own.remove())
+const { own, netns } = freshNamespaces('netns')
 
 const start = (...args: string[]) => startVnet([...args, '--netns', netns.name])
 const links = (at = netns) => JSON.parse(at.ip('-j link')).map((link: { ifname: string }) => link.ifname)

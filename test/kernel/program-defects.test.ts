@@ -1,11 +1,8 @@
-/** The program with a defective driver file: what it logs, what it leaves, how it ends. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { freshNamespaces } from '../support/fresh-namespaces.ts'
 import { numbered } from '../support/memory-net.ts'
-import { type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { outcome } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { firstOf } from '../support/scale.ts'
 import { sentPackets } from '../support/shown-link.ts'
@@ -14,27 +11,13 @@ import { spawnVnet } from '../support/vnet-process.ts'
 const LIBRARY = new URL('../../dist/index.js', import.meta.url).href
 const PROGRAM = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 
-let own: OwnNetns
-let netns: Netns
-let directory: string
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.add()
-  directory = mkdtempSync(join(tmpdir(), 'vnet-test-'))
-})
-afterEach(() => {
-  own.remove()
-  rmSync(directory, { recursive: true })
-})
+const { netns, files } = freshNamespaces('netns')
 
 const links = () => JSON.parse(netns.ip('-j link')).map((link: { ifname: string }) => link.ifname)
 
 /** A driver file with two interfaces. The second has `ops`; `init` runs when they are made. */
 function driverFile({ ops = '', init = '' }: { ops?: string; init?: string }): string {
-  const file = join(directory, 'broken.mjs')
-  writeFileSync(
-    file,
+  return files.write(
     `import { allocEtherdevMqs, defineDriver, IFF_NOARP, Napi, netifRx } from '${LIBRARY}'
     function make(name, ops) {
       const setup = dev => {
@@ -47,8 +30,8 @@ function driverFile({ ops = '', init = '' }: { ops?: string; init?: string }): s
       name: 'broken', description: 'broken', params: {},
       init() { ${init}; return [make('whole'), make('broken', { ${ops} })] },
     })`,
+    'broken.mjs',
   )
-  return file
 }
 
 const running = (...args: string[]) => spawnVnet([...args, '--netns', netns.name])

@@ -5,20 +5,13 @@ import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { DriverFiles } from '../support/driver-files.ts'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { freshNamespaces } from '../support/fresh-namespaces.ts'
 import { firstOf } from '../support/scale.ts'
 import { spawnVnet } from '../support/vnet-process.ts'
 
-let own: OwnNetns
-let netns: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.add()
-})
-afterEach(() => own.remove())
+const { own, netns } = freshNamespaces('netns')
 
 const links = () => JSON.parse(netns.ip('-j link')).map((link: { ifname: string }) => link.ifname)
 

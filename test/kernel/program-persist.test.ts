@@ -1,18 +1,11 @@
 /** Persistent interfaces: what --persist leaves, and who may attach to it again. */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { describe, expect, test } from 'vitest'
+import { freshNamespaces } from '../support/fresh-namespaces.ts'
 import { asNobodyIn, NOBODY } from '../support/privileges.ts'
 import { runMain } from '../support/run-main.ts'
 import { type Ended, type ReadyInterface, spawnVnet, startVnet, stopConserved } from '../support/vnet-process.ts'
 
-let own: OwnNetns
-let netns: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.add()
-})
-afterEach(() => own.remove())
+const { netns } = freshNamespaces('netns')
 
 const USUAL = ['198.18.0.1/24', '198.18.1.2/24']
 

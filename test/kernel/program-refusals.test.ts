@@ -5,20 +5,13 @@
 import { chmodSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { describe, expect, test } from 'vitest'
+import { freshNamespaces } from '../support/fresh-namespaces.ts'
 import { asNobodyIn, withoutCapIn, withoutTunIn } from '../support/privileges.ts'
 import { runMain } from '../support/run-main.ts'
 import { spawnVnet, startVnet } from '../support/vnet-process.ts'
 
-let own: OwnNetns
-let netns: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.add()
-})
-afterEach(() => own.remove())
+const { own, netns } = freshNamespaces('netns')
 
 const names = () => JSON.parse(netns.ip('-j link')).map(({ ifname }: { ifname: string }) => ifname)
 

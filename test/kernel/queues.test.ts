@@ -3,8 +3,8 @@
  * another queue.
  */
 import { setImmediate as turn } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { describe, expect, test } from 'vitest'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { runMain } from '../support/run-main.ts'
 import { either, firstOf } from '../support/scale.ts'
 import { expectFlowsInOrder, farEnd, iperf3, nearEnd, pingWithoutLoss, tcpReordering } from '../support/traffic.ts'
@@ -16,14 +16,7 @@ const COUNT = 250
 const UNTIL = either('-t 1', '-n 32M')
 const pause = new Int32Array(new SharedArrayBuffer(4))
 
-let own: OwnNetns
-let netns: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.addQuiet()
-})
-afterEach(() => own.remove())
+const { netns } = freshQuietNamespaces('netns')
 
 /** Delays the driver, which is in this process, after every turn until `traffic` has ended. */
 async function slowly<T>(traffic: Promise<T>): Promise<T> {

@@ -4,18 +4,18 @@
  */
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, readSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, readSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { FLAG_CHECKSUM_NOT_READY, FLAG_TCP_SEGMENTATION_OFFLOADED } from '../../src/capture/packet.ts'
 import { writePcapHeader, writePcapPacket } from '../../src/capture/pcap-writer.ts'
 import { writeInterface, writePacket, writeSection } from '../../src/capture/pcapng-writer.ts'
 import { buildFrame, type Packet, plain, plain6 } from '../packet/frames.ts'
 import { Order, readAll } from '../support/capture-bytes.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { numbered } from '../support/memory-net.ts'
-import { type Child, type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { type Child, outcome } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { runMain, startMain } from '../support/run-main.ts'
 import { startVnet, stopConserved } from '../support/vnet-process.ts'
@@ -24,20 +24,7 @@ const VNET = [process.execPath, fileURLToPath(new URL('../../dist/vnet.js', impo
 
 const POLLIN = 1
 
-let own: OwnNetns
-let here: Netns
-let there: Netns
-let directory: string
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-replay-'))
-  own = new OwnNetns()
-  here = own.addQuiet()
-  there = own.addQuiet()
-})
-afterEach(() => {
-  own.remove()
-  rmSync(directory, { recursive: true })
-})
+const { own, here, there, directory } = freshQuietNamespaces('here', 'there')
 
 const at = (name: string) => join(directory, name)
 const TO = () => `${here.name}/v0`

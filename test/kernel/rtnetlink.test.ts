@@ -18,24 +18,19 @@ import { AF_INET, AF_INET6, ifreq, ifreqName, TUNGETIFF } from '../../src/linux/
 import { IFF_NOARP, IFF_UP } from '../../src/netdev/if.ts'
 import { linkStats64 } from '../../src/netdev/stats.ts'
 import { formatAddress, formatPrefix, parsePrefix } from '../../src/packet/address.ts'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { freshNamespaces } from '../support/fresh-namespaces.ts'
+import type { Netns } from '../support/netns.ts'
 
 const UP = { set: IFF_UP, mask: IFF_UP }
 
-let own: OwnNetns
-let home: Netns
+const { own, home } = freshNamespaces('home')
 let sock: RouteSocket
 
 beforeEach(() => {
-  own = new OwnNetns()
-  home = own.add()
   sock = RouteSocket.open(own.at(home))
 })
 
-afterEach(() => {
-  sock?.close()
-  own.remove()
-})
+afterEach(() => sock?.close())
 
 function indexOf(name: string, of = sock): number {
   const link = getLink(of, { name })

@@ -2,31 +2,17 @@
  * The receive mode of an interface (promiscuous, multicast), set by ordinary programs, and how a
  * driver applies it.
  */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { captureLines } from '../support/capture.ts'
-import { DriverFiles } from '../support/driver-files.ts'
 import { ethernet } from '../support/frames.ts'
-import { type Child, type Netns, OwnNetns } from '../support/netns.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
+import type { Child, Netns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { firstOf } from '../support/scale.ts'
 import { tcpExchange } from '../support/sockets.ts'
 import { BOTH_WAYS, jsonLines, type Running, spawnVnet, startVnet, stopConserved } from '../support/vnet-process.ts'
 
-let own: OwnNetns
-let near: Netns
-let far: Netns
-let files: DriverFiles
-
-beforeEach(() => {
-  own = new OwnNetns()
-  near = own.addQuiet()
-  far = own.addQuiet()
-  files = new DriverFiles()
-})
-afterEach(() => {
-  own.remove()
-  files.remove()
-})
+const { own, near, far, files } = freshQuietNamespaces('near', 'far')
 
 /** A program that joins groups on the interface with this address, until its input ends. */
 function join(netns: Netns, name: string, address: string, ...groups: string[]): Child {

@@ -1,14 +1,6 @@
-/**
- * Drivers that choose queues: ndoSelectQueue in a driver file, and flows whose frames return on
- * other queues than they came from. The second half shows that the checks of queues.test.ts detect
- * the latter.
- */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { describe, expect, test } from 'vitest'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { firstOf } from '../support/scale.ts'
 import { udpSocket } from '../support/sockets.ts'
 import { pingWithoutLoss, udpFlows } from '../support/traffic.ts'
@@ -17,28 +9,14 @@ import { expectConserved, finalStatistics, type Running, startVnet, stopConserve
 const dist = new URL('../../dist/', import.meta.url)
 const pause = new Int32Array(new SharedArrayBuffer(4))
 
-let own: OwnNetns
-let netns: Netns
-let directory: string
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.addQuiet()
-  directory = mkdtempSync(join(tmpdir(), 'vnet-test-'))
-})
-afterEach(() => {
-  own.remove()
-  rmSync(directory, { recursive: true })
-})
+const { netns, files } = freshQuietNamespaces('netns')
 
 /**
  * Runs a driver like loop with four queues. `before` is code between the flip and netifRx, `ops`
  * are further operations.
  */
 async function start({ before = '', ops = '' }: { before?: string; ops?: string }): Promise<Running> {
-  const path = join(directory, 'driver.mjs')
-  writeFileSync(
-    path,
+  const path = files.write(
     `import { allocNetdevMqs, defineDriver, etherSetup, ethHwAddrRandom, IFF_NOARP, netifRx } from '${new URL('index.js', dist)}'
     import { addressToHost, flipNetwork } from '${new URL('drivers/flip/hidden-loopback.js', dist)}'
     const netdevOps = {

@@ -3,22 +3,15 @@
  * show it.
  */
 import { once } from 'node:events'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { captureLines } from '../support/capture.ts'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { freshNamespaces } from '../support/fresh-namespaces.ts'
 import { type End, tcpExchange, udpSocket } from '../support/sockets.ts'
 import { BOTH_WAYS, startVnet, stopConserved } from '../support/vnet-process.ts'
 
 const MIB = 1 << 20
 
-let own: OwnNetns
-let netns: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.add()
-})
-afterEach(() => own.remove())
+const { own, netns } = freshNamespaces('netns')
 
 const start = (...args: string[]) => startVnet(['snull', '--netns', netns.name, '--json', ...args])
 

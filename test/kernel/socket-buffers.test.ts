@@ -2,30 +2,17 @@
  * Methods of socket buffers, link headers and packet types in a user's driver, with frames of real
  * programs.
  */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { PACKET_BROADCAST, PACKET_HOST, PACKET_MULTICAST, PACKET_OTHERHOST } from '../../src/skb/sk-buff.ts'
-import { DriverFiles } from '../support/driver-files.ts'
 import { ethernet } from '../support/frames.ts'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { firstOf } from '../support/scale.ts'
 import { sentPackets } from '../support/shown-link.ts'
 import { pingSome, pingWithoutLoss } from '../support/traffic.ts'
 import { expectConserved, finalStatistics, type Running, spawnVnet, stopConserved } from '../support/vnet-process.ts'
 
-let own: OwnNetns
-let netns: Netns
-let files: DriverFiles
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.addQuiet()
-  files = new DriverFiles()
-})
-afterEach(() => {
-  own.remove()
-  files.remove()
-})
+const { netns, files } = freshQuietNamespaces('netns')
 
 /** A driver that replies to an echo request with the result of `reply`; both have a link header. */
 function start(reply: string): Promise<Running> {

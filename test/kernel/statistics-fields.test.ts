@@ -2,7 +2,7 @@
  * Moves every field of rtnl_link_stats64, and compares what `vnet stats` shows for vnet and the
  * kernel.
  */
-import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import type { DeviceStats } from '../../src/control/index.ts'
 import { statsOfDrop } from '../../src/netdev/drop-stats.ts'
 import { type LinkStats64, type LinkStats64Field, linkStats64Fields } from '../../src/netdev/stats.ts'
@@ -10,7 +10,8 @@ import { SKB_DROP_REASON_MAX } from '../../src/skb/drop-reason.ts'
 import { dropReasonName } from '../../src/skb/drop-reason-name.ts'
 import { DriverFiles } from '../support/driver-files.ts'
 import { ethernet } from '../support/frames.ts'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
+import type { Netns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { runMain } from '../support/run-main.ts'
 import {
@@ -22,16 +23,7 @@ import {
   stopConserved,
 } from '../support/vnet-process.ts'
 
-let own: OwnNetns
-let near: Netns
-let far: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  near = own.addQuiet()
-  far = own.addQuiet()
-})
-afterEach(() => own.remove())
+const { near, far } = freshQuietNamespaces('near', 'far')
 
 /** Fields that moved in a test here, as `vnet stats` shows them. */
 const moved = new Set<LinkStats64Field>()

@@ -1,10 +1,11 @@
 /**
  * Compares the statistics of vnet and the kernel, to the frame, and drops by reason, on real TAPs.
  */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { DeviceStatistics } from '../../src/cli/statistics.ts'
 import { ethernet } from '../support/frames.ts'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
+import type { Netns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { firstOf } from '../support/scale.ts'
 import { type End, tcpExchange, udpSocket } from '../support/sockets.ts'
@@ -12,16 +13,7 @@ import { BOTH_WAYS, type Running, startVnet, stopConserved } from '../support/vn
 
 const MIB = 1 << 20
 
-let own: OwnNetns
-let near: Netns
-let far: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  near = own.addQuiet()
-  far = own.addQuiet()
-})
-afterEach(() => own.remove())
+const { near, far } = freshQuietNamespaces('near', 'far')
 
 interface Gained {
   readonly txPackets: number

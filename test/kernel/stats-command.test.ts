@@ -2,10 +2,11 @@
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { DeviceStats } from '../../src/control/index.ts'
 import { ethernet } from '../support/frames.ts'
-import { type Netns, type Outcome, OwnNetns } from '../support/netns.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
+import type { Netns, Outcome } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { asNobodyIn } from '../support/privileges.ts'
 import { runMain } from '../support/run-main.ts'
@@ -24,16 +25,7 @@ import {
 const RUN = '/run/vnet'
 const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 
-let own: OwnNetns
-let near: Netns
-let far: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  near = own.addQuiet()
-  far = own.addQuiet()
-})
-afterEach(() => own.remove())
+const { near, far } = freshQuietNamespaces('near', 'far')
 
 const inside = ({ name }: Netns) => ['ip', 'netns', 'exec', name]
 

@@ -1,9 +1,9 @@
 /** One ping through snull, step by step. */
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { ControlClient, type DeviceEvent, type StepHalt } from '../../src/control/index.ts'
 import { readDirectories } from '../../src/control/protocol/directory.ts'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { spawnVnet, stopConserved } from '../support/vnet-process.ts'
 
 const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
@@ -12,14 +12,7 @@ const STEPS = 12
 
 const twice = <T>(value: T) => [value, value]
 
-let own: OwnNetns
-let netns: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.addQuiet()
-})
-afterEach(() => own.remove())
+const { netns } = freshQuietNamespaces('netns')
 
 test('vnet snull --step halts a ping before each step, shows its frame and the driver’s lines, and loses nothing', async () => {
   const vnet = await spawnVnet(['snull', '--step', '--json'], { within: ['ip', 'netns', 'exec', netns.name] })

@@ -2,29 +2,24 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { openSync, readdirSync } from 'node:fs'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { EBADFD, EEXIST, EINVAL } from '../../src/base/errno.ts'
 import { openTap, type TapOptions } from '../../src/linux/open-tap.ts'
 import { LinuxPlatform } from '../../src/linux/platform.ts'
 import type { Tap } from '../../src/linux/tap-device.ts'
 import type { TapFrame } from '../../src/linux/tap-frame.ts'
 import { buildPacket, plain } from '../packet/frames.ts'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
+import type { Netns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { type Streams, startStreams } from '../support/verified-streams.ts'
 
-let own: OwnNetns
-let netns: Netns
+const { own, netns } = freshQuietNamespaces('netns')
 const taps: Tap[] = []
 
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.addQuiet()
-})
 afterEach(async () => {
   // Together: a program that hands frames from one to another may not write to one that is closed.
   await Promise.all(taps.splice(0).map(tap => tap.close()))
-  own.remove()
 })
 
 async function open(options: TapOptions = {}): Promise<Tap> {

@@ -2,21 +2,15 @@
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { expect, test } from 'vitest'
+import { freshNamespaces } from '../support/fresh-namespaces.ts'
 import { either } from '../support/scale.ts'
 
 /** Cycles, and MB of resident memory: half of it is Node. */
 const CYCLES = either(10_000, 500)
 const LARGEST = 120
 
-let own: OwnNetns
-let netns: Netns
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.add()
-})
-afterEach(() => own.remove())
+const { netns } = freshNamespaces('netns')
 
 const program = (name: string) => fileURLToPath(new URL(`../support/${name}`, import.meta.url))
 const links = () => JSON.parse(netns.ip('-j link')).map(({ ifname }: { ifname: string }) => ifname)

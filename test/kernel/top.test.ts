@@ -4,8 +4,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeEach, expect, test } from 'vitest'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { afterAll, afterEach, expect, test } from 'vitest'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
+import type { Netns } from '../support/netns.ts'
 import { startMain } from '../support/run-main.ts'
 import { startVnet, stopConserved } from '../support/vnet-process.ts'
 
@@ -13,20 +14,13 @@ const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 const directory = mkdtempSync(join(tmpdir(), 'vnet-top-'))
 afterAll(() => rmSync(directory, { recursive: true }))
 
-let own: OwnNetns
-let netns: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.addQuiet()
-})
+const { own, netns } = freshQuietNamespaces('netns')
 afterEach(() => {
   try {
     tmux('kill-server')
   } catch {
     // There is no server after a test that started none, or whose shell has ended.
   }
-  own.remove()
 })
 
 function tmux(...args: string[]): string {

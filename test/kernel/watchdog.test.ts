@@ -4,22 +4,15 @@
  * on meanwhile.
  */
 import { once } from 'node:events'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { vnetIn } from '../support/lan-program.ts'
-import { type Netns, OwnNetns } from '../support/netns.ts'
 import { firstOf } from '../support/scale.ts'
 import { tcpExchange, udpSocket } from '../support/sockets.ts'
 import { expectFlowsInOrder, farEnd, nearEnd, pingWithoutLoss } from '../support/traffic.ts'
 import { BOTH_WAYS, jsonLines, startVnet, stopConserved } from '../support/vnet-process.ts'
 
-let own: OwnNetns
-let netns: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.addQuiet()
-})
-afterEach(() => own.remove())
+const { netns } = freshQuietNamespaces('netns')
 
 const start = (...args: string[]) => startVnet(['snull', '--netns', netns.name, '--json', ...args])
 

@@ -8,8 +8,8 @@ import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type Netns, OwnNetns } from '../support/netns.ts'
+import { expect, test } from 'vitest'
+import { freshNamespaces } from '../support/fresh-namespaces.ts'
 import { asUser, TREE } from '../support/ordinary-user.ts'
 import { NOBODY } from '../support/privileges.ts'
 import { runMain } from '../support/run-main.ts'
@@ -17,14 +17,7 @@ import { jsonLines, type Running, spawnVnet, startVnet } from '../support/vnet-p
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
-let own: OwnNetns
-let netns: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.add()
-})
-afterEach(() => own.remove())
+const { own, netns } = freshNamespaces('netns')
 
 /** Returns the URLs of the line `ready`, of a run with `--json`. */
 function urlsOf({ stdout }: Running) {

@@ -1,11 +1,11 @@
 /** The wire of a running cable: vnet wire, its events and rights, and the statistics at the end. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { ControlClient } from '../../src/control/index.ts'
-import { type Netns, type Outcome, OwnNetns, outcome } from '../support/netns.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
+import { type Outcome, outcome } from '../support/netns.ts'
 import { asNobodyIn } from '../support/privileges.ts'
 import { pingWithoutLoss } from '../support/traffic.ts'
 import { jsonLines, type Running, startVnet, stopConserved } from '../support/vnet-process.ts'
@@ -13,21 +13,7 @@ import { jsonLines, type Running, startVnet, stopConserved } from '../support/vn
 const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 const DONE = { status: 0, stdout: '', stderr: '' }
 
-let own: OwnNetns
-let near: Netns
-let far: Netns
-let directory: string
-
-beforeEach(() => {
-  own = new OwnNetns()
-  near = own.addQuiet()
-  far = own.addQuiet()
-  directory = mkdtempSync(join(tmpdir(), 'vnet-wire-'))
-})
-afterEach(() => {
-  own.remove()
-  rmSync(directory, { recursive: true })
-})
+const { near, far, directory } = freshQuietNamespaces('near', 'far')
 
 /** A cable with these options, an address at each end. */
 async function cable(...options: string[]): Promise<Running> {

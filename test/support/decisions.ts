@@ -1,6 +1,5 @@
 /** The file of --log: the decisions of the wires of a vnet that has ended. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { jsonLines } from './vnet-process.ts'
@@ -20,10 +19,12 @@ export interface Decision {
   readonly seed?: number
 }
 
-/** A log file in a directory of its own. */
 export class DecisionsFile {
-  readonly #directory = mkdtempSync(join(tmpdir(), 'vnet-wire-'))
-  readonly path = join(this.#directory, 'decisions')
+  readonly path: string
+
+  constructor(directory: string, name = 'decisions') {
+    this.path = join(directory, name)
+  }
 
   /** Returns all decisions. Fails if the log left lines out. */
   read(): Decision[] {
@@ -31,10 +32,6 @@ export class DecisionsFile {
     expect(first).toEqual({ format: 1 })
     expect(lines.filter(line => 'lost' in line)).toEqual([])
     return lines as unknown as Decision[]
-  }
-
-  [Symbol.dispose](): void {
-    rmSync(this.#directory, { recursive: true })
   }
 }
 

@@ -20,7 +20,16 @@ export interface DriverText {
 }
 
 export class DriverFiles {
-  readonly #directory = mkdtempSync(join(tmpdir(), 'vnet-test-'))
+  #directory: string
+
+  constructor(directory = mkdtempSync(join(tmpdir(), 'vnet-test-'))) {
+    this.#directory = directory
+  }
+
+  /** Writes further files to `directory`. A process loads the module at a path only once. */
+  moveTo(directory: string): void {
+    this.#directory = directory
+  }
 
   /** Writes a file and returns its path. */
   write(text: string, name = 'my-driver.mjs'): string {

@@ -1,7 +1,6 @@
 /** `vnet capture`, and captures over the control socket: who may, what they cost, how they end. */
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, watch } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, readFileSync, statSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -9,8 +8,9 @@ import { CaptureFile } from '../../../src/capture/capture-file.node.ts'
 import { CaptureReader } from '../../../src/capture/reader.ts'
 import { type CaptureStream, ControlClient, type FoundDevice, findVnets } from '../../../src/control/index.ts'
 import { loadNative } from '../../../src/linux/native.ts'
+import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 import { heldMiB, holding } from '../../support/held-memory.ts'
-import { type Child, type Netns, OwnNetns, outcome } from '../../support/netns.ts'
+import { type Child, outcome } from '../../support/netns.ts'
 import { PacketSocket } from '../../support/packet-socket.ts'
 import { NOBODY } from '../../support/privileges.ts'
 import { jsonLines, spawnVnet, startVnet, stopConserved } from '../../support/vnet-process.ts'
@@ -21,24 +21,15 @@ const genlAsk = fileURLToPath(new URL('../../support/genl-ask.py', import.meta.u
 const GROUP = 4711
 const CAPTURE = 18
 
-let own: OwnNetns
-let near: Netns
-let far: Netns
-let directory: string
+const { near, far, directory } = freshQuietNamespaces('near', 'far')
 let ends: Disposable[]
 
 beforeEach(() => {
-  own = new OwnNetns()
-  near = own.addQuiet()
-  far = own.addQuiet()
-  directory = mkdtempSync(join(tmpdir(), 'vnet-capture-'))
   chmodSync(directory, 0o777)
   ends = []
 })
 afterEach(() => {
   for (const end of ends.reverse()) end[Symbol.dispose]()
-  own.remove()
-  rmSync(directory, { recursive: true })
 })
 
 const file = (name: string) => join(directory, name)

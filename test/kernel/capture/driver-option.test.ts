@@ -5,37 +5,20 @@ import {
   chmodSync,
   chownSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { expect, test } from 'vitest'
+import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 import { runMain } from '../../support/run-main.ts'
 import { sentPackets } from '../../support/shown-link.ts'
 import { pingWithoutLoss } from '../../support/traffic.ts'
 import { spawnVnet, startVnet } from '../../support/vnet-process.ts'
 
-let own: OwnNetns
-let left: Netns
-let right: Netns
-let directory: string
-
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-capture-'))
-  own = new OwnNetns()
-  left = own.addQuiet()
-  right = own.addQuiet()
-})
-afterEach(() => {
-  own.remove()
-  rmSync(directory, { recursive: true })
-})
+const { left, right, directory } = freshQuietNamespaces('left', 'right')
 
 const file = (name = 'a.pcapng') => join(directory, name)
 const ADDRESSES = ['--address', 'left=198.18.0.1/24', '--address', 'right=198.18.0.2/24']

@@ -1,29 +1,14 @@
 /** capture() of 'vnet/capture', on cables of 'vnet/wire'. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { type CapturedPacket, CaptureReader, capture, FLAG_INBOUND, FLAG_OUTBOUND } from '../../../src/capture.ts'
 import { allocEtherdevMqs } from '../../../src/netdev/alloc.ts'
 import { type Cable, cable } from '../../../src/wire.ts'
-import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 
-let own: OwnNetns
-let left: Netns
-let right: Netns
-let directory: string
-
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-capture-'))
-  own = new OwnNetns()
-  left = own.addQuiet()
-  right = own.addQuiet()
-})
-afterEach(() => {
-  own.remove()
-  rmSync(directory, { recursive: true })
-})
+const { left, right, directory } = freshQuietNamespaces('left', 'right')
 
 /** A cable number `n`, on which the ends can reach each other. */
 const newCable = (n: number): Promise<Cable> =>

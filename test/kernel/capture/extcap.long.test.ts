@@ -1,12 +1,11 @@
 /** `vnet extcap` as Wireshark uses it, with the real tshark. */
 import { execFileSync, spawn } from 'node:child_process'
-import { chmodSync, createReadStream, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, createReadStream, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 import { asNobodyIn } from '../../support/privileges.ts'
 import { startMain } from '../../support/run-main.ts'
 import { pingWithoutLoss } from '../../support/traffic.ts'
@@ -15,21 +14,9 @@ import { type Running, spawnVnet } from '../../support/vnet-process.ts'
 
 const program = fileURLToPath(new URL('../../../dist/vnet.js', import.meta.url))
 
-let own: OwnNetns
-let left: Netns
-let right: Netns
-let directory: string
-
+const { left, right, directory } = freshQuietNamespaces('left', 'right')
 beforeEach(() => {
-  own = new OwnNetns()
-  left = own.addQuiet()
-  right = own.addQuiet()
-  directory = mkdtempSync(join(tmpdir(), 'vnet-extcap-'))
   chmodSync(directory, 0o777)
-})
-afterEach(() => {
-  own.remove()
-  rmSync(directory, { recursive: true })
 })
 
 const path = (name: string) => join(directory, name)

@@ -1,12 +1,11 @@
 /** Every command of docs/capture.md is run, in its order and as it is written. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { OwnNetns } from '../../support/netns.ts'
+import { freshNamespaces } from '../../support/fresh-namespaces.ts'
 import { packetFields } from '../../support/tshark.ts'
 
 const page = readFileSync(new URL('../../../docs/capture.md', import.meta.url), 'utf8')
@@ -16,8 +15,7 @@ const commands = [...page.matchAll(/```console\n(.*?)```/gs)].flatMap(([, block 
   [...block.matchAll(/^[#$] (.*)$/gm)].map(([, command]) => command as string),
 )
 
-let own: OwnNetns
-let directory: string
+const { own, directory } = freshNamespaces()
 /** Of tshark, which takes a second to say it. */
 let folder: string | undefined
 /** The namespaces of the page are those of the test. */
@@ -29,11 +27,9 @@ beforeAll(() => {
   folder = /^(?:Global )?Extcap path:\s*(.*)$/im.exec(listed)?.[1]
 })
 beforeEach(() => {
-  own = new OwnNetns()
   const [red, blue] = [own.addQuiet().name, own.addQuiet().name]
   inTest = command => command.replace(/\bred\b/g, red).replace(/\bblue\b/g, blue)
   children = []
-  directory = mkdtempSync(join(tmpdir(), 'vnet-page-'))
   mkdirSync(join(directory, 'bin'))
   mkdirSync(join(directory, 'extcap'))
   writeFileSync(join(directory, 'bin', 'vnet'), `#!/bin/sh\nexec '${process.execPath}' '${program}' "$@"\n`, {
@@ -42,8 +38,6 @@ beforeEach(() => {
 })
 afterEach(() => {
   for (const child of children) if (child.pid !== undefined) kill(child.pid, 'SIGKILL')
-  own.remove()
-  rmSync(directory, { recursive: true })
 })
 
 /** Ends a command and what it started. */

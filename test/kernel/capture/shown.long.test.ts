@@ -2,30 +2,15 @@
  * What a capture of a bad cable shows to tools that know nothing of vnet: tshark, capinfos, tcpdump
  * and editcap.
  */
-import { mkdtempSync, readdirSync, rmSync, statSync, watch, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, rmSync, statSync, watch, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { describe, expect, test } from 'vitest'
+import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 import { lines, pingWithoutLoss } from '../../support/traffic.ts'
 import { packetFields, readCapture } from '../../support/tshark.ts'
 import { finalWires, type Running, spawnVnet, startVnet, stopConserved } from '../../support/vnet-process.ts'
 
-let own: OwnNetns
-let left: Netns
-let right: Netns
-let directory: string
-
-beforeEach(() => {
-  own = new OwnNetns()
-  left = own.addQuiet()
-  right = own.addQuiet()
-  directory = mkdtempSync(join(tmpdir(), 'vnet-shown-'))
-})
-afterEach(() => {
-  own.remove()
-  rmSync(directory, { recursive: true })
-})
+const { left, right, directory } = freshQuietNamespaces('left', 'right')
 
 const file = (name = 'a.pcapng') => join(directory, name)
 

@@ -1,28 +1,13 @@
 /** TLS on a captured cable: tshark reads what was sent, by the keys in the file. */
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type Netns, OwnNetns, outcome } from '../../support/netns.ts'
+import { expect, test } from 'vitest'
+import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
+import { outcome } from '../../support/netns.ts'
 import { startVnet } from '../../support/vnet-process.ts'
 
-let own: OwnNetns
-let left: Netns
-let right: Netns
-let directory: string
-
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-capture-'))
-  own = new OwnNetns()
-  left = own.addQuiet()
-  right = own.addQuiet()
-})
-afterEach(() => {
-  own.remove()
-  rmSync(directory, { recursive: true })
-})
+const { left, right, directory } = freshQuietNamespaces('left', 'right')
 
 const file = (name: string) => join(directory, name)
 

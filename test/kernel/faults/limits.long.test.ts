@@ -5,12 +5,11 @@
 
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { random } from '../../../src/base/random.ts'
 import { ControlClient } from '../../../src/control/index.ts'
 import { genlmsghdr, MessageBuilder, NLM_F_DUMP, NLM_F_REQUEST } from '../../../src/netlink/index.ts'
@@ -18,26 +17,15 @@ import { ipv4Bytes } from '../../../src/packet/address.ts'
 import { DHCPACK, DHCPDISCOVER, DHCPOFFER, DHCPREQUEST, parse } from '../../../src/packet/dhcp.ts'
 import { BROADCAST, udp } from '../../lan/packets.ts'
 import { octetsOfMessage } from '../../support/dhcp.ts'
-import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
+import type { Netns } from '../../support/netns.ts'
 import { type HostFrame, PacketSocket } from '../../support/packet-socket.ts'
 import { SEED } from '../../support/scale.ts'
 import { tcpConnect } from '../../support/sockets.ts'
 import { pingWithoutLoss } from '../../support/traffic.ts'
 import { spawnVnet, stopConserved } from '../../support/vnet-process.ts'
 
-let own: OwnNetns
-let netns: Netns
-let directory: string
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.addQuiet()
-  directory = mkdtempSync(join(tmpdir(), 'vnet-limits-'))
-})
-afterEach(() => {
-  own.remove()
-  rmSync(directory, { recursive: true })
-})
+const { own, netns, directory } = freshQuietNamespaces('netns')
 
 const inside = () => ['nsenter', `--net=/run/netns/${netns.name}`]
 const links = () => JSON.parse(netns.ip('-j link')).map(({ ifname }: { ifname: string }) => ifname)

@@ -2,28 +2,16 @@
  * Clients of `vnet lan` that keep connections open: others are served in the meantime, and the
  * connections end after a time.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type Netns, OwnNetns, outcome } from '../../support/netns.ts'
+import { writeFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { freshNamespaces } from '../../support/fresh-namespaces.ts'
+import { outcome } from '../../support/netns.ts'
 import { hasCarrier, untilShown } from '../../support/shown-link.ts'
 import { startVnet } from '../../support/vnet-process.ts'
 
 const CONFIG = 'hosts: [{ name: web, ip: 198.18.0.7, ports: [{ port: 80, service: http }] }]\n'
 
-let own: OwnNetns
-let near: Netns
-let dir: string
-beforeEach(() => {
-  own = new OwnNetns()
-  near = own.add()
-  dir = mkdtempSync(join(tmpdir(), 'vnet-lan-'))
-})
-afterEach(() => {
-  own.remove()
-  rmSync(dir, { recursive: true })
-})
+const { own, near, directory: dir } = freshNamespaces('near')
 
 test('connections with half-sent HTTP headers are closed, and new clients are served meanwhile', async () => {
   writeFileSync(`${dir}/lan.yaml`, CONFIG)

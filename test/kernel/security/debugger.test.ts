@@ -1,19 +1,14 @@
 /** Node's debugger, which runs anything in the process for everybody who reaches its port. */
 import { kill } from 'node:process'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { beforeEach, expect, test } from 'vitest'
+import { freshNamespaces } from '../../support/fresh-namespaces.ts'
 import { spawnVnet } from '../../support/vnet-process.ts'
 
-let own: OwnNetns
-let netns: Netns
-
+const { netns } = freshNamespaces('netns')
 beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.add()
   // It listens on 127.0.0.1.
   netns.ip('link set lo up')
 })
-afterEach(() => own.remove())
 
 const within = () => ['ip', 'netns', 'exec', netns.name]
 

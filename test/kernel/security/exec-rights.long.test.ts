@@ -7,8 +7,9 @@ import { chownSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { type Netns, OwnNetns, outcome } from '../../support/netns.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
+import { outcome } from '../../support/netns.ts'
 import { asNobodyIn, NOBODY } from '../../support/privileges.ts'
 import { standIn } from '../../support/stand-in-driver.ts'
 import { spawnVnet } from '../../support/vnet-process.ts'
@@ -19,8 +20,7 @@ const OPENER = ['python3', path('../../support/exec/opener.py')]
 
 let directory: string
 let client: string
-let own: OwnNetns
-let netns: Netns
+const { netns } = freshQuietNamespaces('netns')
 
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'vnet-exec-'))
@@ -29,11 +29,6 @@ beforeAll(() => {
   execFileSync('gcc', ['-O1', '-o', client, path('../../support/exec/client.c'), '-lpthread'])
 })
 afterAll(() => rmSync(directory, { recursive: true }))
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.addQuiet()
-})
-afterEach(() => own.remove())
 
 const snull = () => spawnVnet(['snull', '--json'], { within: ['ip', 'netns', 'exec', netns.name] })
 const said = async (...words: string[]) => (await outcome(netns.spawn(words))).stdout.trim()

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 import { firstOf } from '../../support/scale.ts'
 import { type Running, spawnVnet } from '../../support/vnet-process.ts'
 
@@ -10,22 +10,16 @@ const PROGRAM = fileURLToPath(new URL('../../../dist/vnet.js', import.meta.url))
 const NAME = '\x1b]0;\udcffhi\x07'
 const SHOWN = '\\x1b]0;\\xffhi\\x07'
 
-let own: OwnNetns
-let home: Netns
+const { home } = freshQuietNamespaces('home')
 let vnet: Running
 
 beforeEach(async () => {
-  own = new OwnNetns()
-  home = own.addQuiet()
   vnet = await spawnVnet(['loop', '--no-address'], { within: ['ip', 'netns', 'exec', home.name] })
   home.ip('link set vnet0 down')
   execFileSync('sh', ['-c', `ip -n ${home.name} link set vnet0 name "$(printf '\\033]0;\\377hi\\007')"`])
   await vnet.line(/renamed to/)
 })
-afterEach(async () => {
-  await vnet.stop()
-  own.remove()
-})
+afterEach(() => vnet.stop())
 
 test.each(
   firstOf(

@@ -3,14 +3,13 @@
  * memory, with its status and one line.
  */
 import { spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { freshNamespaces } from '../../support/fresh-namespaces.ts'
 import { Chance } from '../../support/fuzz-netlink.ts'
 import { BEHAVIOURS, type Behaviour, hostileServer } from '../../support/hostile-server.ts'
-import { type Netns, OwnNetns } from '../../support/netns.ts'
 import { SEED } from '../../support/scale.ts'
 
 const PROGRAM = fileURLToPath(new URL('../../../dist/vnet.js', import.meta.url))
@@ -38,19 +37,7 @@ const COMMANDS = [
   'lan show hostile0',
 ]
 
-let own: OwnNetns
-let netns: Netns
-let directory: string
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.add()
-  directory = mkdtempSync(join(tmpdir(), 'vnet-hostile-'))
-})
-afterEach(() => {
-  own.remove()
-  rmSync(directory, { recursive: true })
-})
+const { netns, directory } = freshNamespaces('netns')
 
 /**
  * Announces this process as a vnet that has `hostile0` in the namespace of the test. Returns the

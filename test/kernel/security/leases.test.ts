@@ -2,29 +2,18 @@
  * DHCP on a real TAP, by a program whose main thread has its own descriptor table: a flood of
  * renewals, and a directory of another user.
  */
-import { chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type Netns, OwnNetns, outcome } from '../../support/netns.ts'
+import { chownSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { expect, test } from 'vitest'
+import { freshNamespaces } from '../../support/fresh-namespaces.ts'
+import { outcome } from '../../support/netns.ts'
 import { hasCarrier, untilShown } from '../../support/shown-link.ts'
 import { spawnVnet } from '../../support/vnet-process.ts'
 
 const FLOOD = resolve(import.meta.dirname, '../../support/dhcp-flood.py')
 const VNET = resolve(import.meta.dirname, '../../../dist/vnet.js')
 
-let own: OwnNetns
-let near: Netns
-let dir: string
-beforeEach(() => {
-  own = new OwnNetns()
-  near = own.add()
-  dir = mkdtempSync(join(tmpdir(), 'vnet-leases-'))
-})
-afterEach(() => {
-  own.remove()
-  rmSync(dir, { recursive: true })
-})
+const { own, near, directory: dir } = freshNamespaces('near')
 
 const args = () => ['lan', 'eth9', '--negotiation', '0', '--leases', `${dir}/leases`]
 const within = () => ['ip', 'netns', 'exec', near.name]

@@ -4,28 +4,21 @@
  */
 import { execFileSync } from 'node:child_process'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
+import type { Netns } from '../../support/netns.ts'
 import { type Running, spawnVnet } from '../../support/vnet-process.ts'
 
 const NOT_UTF8 = '"$(printf \'\\377\\376\\377\\376\\377\\376\')"'
 const SHOWN = /\\xff\\xfe\\xff\\xfe\\xff\\xfe/
 
-let own: OwnNetns
-let home: Netns
-let far: Netns
+const { own, home, far } = freshQuietNamespaces('home', 'far')
 let vnet: Running
 
-beforeEach(async () => {
-  own = new OwnNetns()
-  home = own.addQuiet()
-  far = own.addQuiet()
+beforeEach(() => {
   // Events of a namespace are delivered to namespaces that have an id for it.
   home.ip(`netns set ${far.name} auto`)
 })
-afterEach(async () => {
-  await vnet?.stop()
-  own.remove()
-})
+afterEach(() => vnet?.stop())
 
 /** Runs a command whose words may have bytes that are not UTF-8. */
 const sh = (command: string) => execFileSync('sh', ['-c', command], { encoding: 'latin1', stdio: 'pipe' })

@@ -3,12 +3,12 @@
  * lost with the others.
  */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { DriverFiles } from '../../support/driver-files.ts'
-import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { freshNamespaces } from '../../support/fresh-namespaces.ts'
+import type { Netns } from '../../support/netns.ts'
 import { asNobodyIn, NOBODY } from '../../support/privileges.ts'
 import { shownLink } from '../../support/shown-link.ts'
 import { type Running, spawnVnet, startVnet } from '../../support/vnet-process.ts'
@@ -16,21 +16,7 @@ import { type Running, spawnVnet, startVnet } from '../../support/vnet-process.t
 const NET_ADMIN = 1n << 12n
 const SYS_ADMIN = 1n << 21n
 
-let own: OwnNetns
-let netns: Netns
-let other: Netns
-let directory: string
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.add()
-  other = own.add()
-  directory = mkdtempSync(join(tmpdir(), 'vnet-test-'))
-})
-afterEach(() => {
-  own.remove()
-  rmSync(directory, { recursive: true })
-})
+const { netns, other, directory } = freshNamespaces('netns', 'other')
 
 const within = (at = netns) => ['ip', 'netns', 'exec', at.name]
 const start = (...args: string[]) => spawnVnet(args, { within: within() })

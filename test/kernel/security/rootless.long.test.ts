@@ -1,20 +1,13 @@
 /** vnet for an ordinary user: in namespaces of its own, or one line about what forbids that. */
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { describe, expect, test } from 'vitest'
+import { freshNamespaces } from '../../support/fresh-namespaces.ts'
 import { asUser, type Machine, TREE, USER } from '../../support/ordinary-user.ts'
 import { NOBODY } from '../../support/privileges.ts'
 import { spawnVnet, startVnet } from '../../support/vnet-process.ts'
 
-let own: OwnNetns
-let netns: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.add()
-})
-afterEach(() => own.remove())
+const { netns } = freshNamespaces('netns')
 
 /** As the user, in the network namespace of the test. */
 const within = (machine?: Machine) => ['nsenter', `--net=/run/netns/${netns.name}`, ...asUser(machine)]

@@ -1,30 +1,17 @@
 /** The unit file: right in systemd's eyes, tight by its measure, and enough for vnet. */
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { copyFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { expect, test } from 'vitest'
+import { freshNamespaces } from '../../support/fresh-namespaces.ts'
 import { spawnVnet } from '../../support/vnet-process.ts'
 
 const UNIT = fileURLToPath(new URL('../../../systemd/vnet@.service', import.meta.url))
 /** Tenths; a service without a sandbox has 96. */
 const MOST_EXPOSED = 32
 
-let own: OwnNetns
-let netns: Netns
-let directory: string
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.add()
-  directory = mkdtempSync(join(tmpdir(), 'vnet-test-'))
-})
-afterEach(() => {
-  own.remove()
-  rmSync(directory, { recursive: true })
-})
+const { netns, directory } = freshNamespaces('netns')
 
 function analyze(...args: string[]) {
   const { status, stdout, stderr } = spawnSync('systemd-analyze', args, { encoding: 'utf8' })

@@ -5,27 +5,22 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { EBUSY, EINVAL, EPERM } from '../../../src/base/errno.ts'
 import type { Native } from '../../../src/linux/native.ts'
 import { openTap } from '../../../src/linux/open-tap.ts'
 import { LinuxPlatform } from '../../../src/linux/platform.ts'
 import { TUNSETOWNER } from '../../../src/linux/tap.ts'
 import { SkBuffPool } from '../../../src/skb/pool.ts'
-import { type Netns, OwnNetns, outcome } from '../../support/netns.ts'
+import { freshNamespaces } from '../../support/fresh-namespaces.ts'
+import { outcome } from '../../support/netns.ts'
 import { asNobodyIn, NOBODY } from '../../support/privileges.ts'
 import { either } from '../../support/scale.ts'
 import { spawnVnet } from '../../support/vnet-process.ts'
 
 const script = readFileSync(new URL('../../support/attach-queue.py', import.meta.url), 'utf8')
 
-let own: OwnNetns
-let netns: Netns
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.add()
-})
-afterEach(() => own.remove())
+const { own, netns } = freshNamespaces('netns')
 
 const attacker = (...args: string[]) => {
   const [command, ...rest] = [...asNobodyIn(netns), 'python3', '-c', script, ...args] as [string, ...string[]]

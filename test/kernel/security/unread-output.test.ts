@@ -1,29 +1,13 @@
-/**
- * A terminal that was stopped by Ctrl-S, and a pipe that nobody reads: frames go on, and so does
- * the end.
- */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type Child, type Netns, OwnNetns } from '../../support/netns.ts'
+import { resolve } from 'node:path'
+import { expect, test } from 'vitest'
+import { freshNamespaces } from '../../support/fresh-namespaces.ts'
+import type { Child } from '../../support/netns.ts'
 import { firstOf } from '../../support/scale.ts'
 
 const SCRIPT = resolve(import.meta.dirname, '../../support/unread-output.py')
 const VNET = resolve(import.meta.dirname, '../../../dist/vnet.js')
 
-let own: OwnNetns
-let near: Netns
-let dir: string
-beforeEach(() => {
-  own = new OwnNetns()
-  near = own.add()
-  dir = mkdtempSync(join(tmpdir(), 'vnet-unread-'))
-})
-afterEach(() => {
-  own.remove()
-  rmSync(dir, { recursive: true })
-})
+const { near, directory: dir } = freshNamespaces('near')
 
 /** What a child writes, and a promise for the moment when it has written something. */
 function reader({ stdout }: Child) {

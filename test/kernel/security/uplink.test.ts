@@ -1,30 +1,17 @@
 /** `vnet lan --uplink` on an existing network: it serves nothing there by default. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { beforeEach, expect, test } from 'vitest'
+import { freshNamespaces } from '../../support/fresh-namespaces.ts'
 import { type Running, spawnVnet } from '../../support/vnet-process.ts'
 
-let own: OwnNetns
-let near: Netns
-let far: Netns
-let directory: string
-
+const { near, far, directory } = freshNamespaces('near', 'far')
 beforeEach(() => {
-  own = new OwnNetns()
-  near = own.add()
-  far = own.add()
-  directory = mkdtempSync(join(tmpdir(), 'vnet-test-'))
   near.ip(`link add veth0 type veth peer name eth0 netns ${far.name}`)
   near.ip('link set veth0 up')
   far.ip('link set eth0 up')
   far.ip('addr add 198.18.0.60/24 dev eth0')
   far.ip('addr add fe80::60/64 dev eth0 nodad')
-})
-afterEach(() => {
-  own.remove()
-  rmSync(directory, { recursive: true })
 })
 
 const OFF = /the uplink has an address, 192\.0\.2\.7\/24: .* are off unless --config or --serve enables them$/

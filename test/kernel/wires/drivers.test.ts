@@ -2,11 +2,11 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { DeviceStatistics } from '../../../src/cli/statistics.ts'
 import { Dhclient } from '../../support/dhclient.ts'
+import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 import { spawnLan } from '../../support/lan-program.ts'
-import { type Netns, OwnNetns } from '../../support/netns.ts'
 import { runMain } from '../../support/run-main.ts'
 import { hasCarrier, untilShown } from '../../support/shown-link.ts'
 import { snmp } from '../../support/snmp.ts'
@@ -23,14 +23,7 @@ import {
 
 const MIB = 1 << 20
 
-let own: OwnNetns
-let netns: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  netns = own.addQuiet()
-})
-afterEach(() => own.remove())
+const { own, netns } = freshQuietNamespaces('netns')
 
 /** The output of `vnet stats --json`. */
 interface Shown {

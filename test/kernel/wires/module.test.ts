@@ -7,7 +7,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { UsageError } from '../../../src/base/usage-error.ts'
 import { type Cable, type CableOptions, cable, delay, impairment, loss } from '../../../src/wire.ts'
 import { DecisionsFile } from '../../support/decisions.ts'
-import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
+import type { Netns } from '../../support/netns.ts'
 import { asNobodyIn } from '../../support/privileges.ts'
 import { hasCarrier, hasNoCarrier, untilShown } from '../../support/shown-link.ts'
 import { snmp } from '../../support/snmp.ts'
@@ -16,20 +17,14 @@ import { pingSome, pingWithoutLoss } from '../../support/traffic.ts'
 const MODULE = fileURLToPath(new URL('../../../dist/wire.js', import.meta.url))
 const ADDRESSES = { a: ['192.0.2.1/24'], b: ['192.0.2.2/24'] }
 
-let own: OwnNetns
-let left: Netns
-let right: Netns
+const { own, left, right, directory } = freshQuietNamespaces('left', 'right')
 let links: Cable[]
 
 beforeEach(() => {
-  own = new OwnNetns()
-  left = own.addQuiet()
-  right = own.addQuiet()
   links = []
 })
 afterEach(async () => {
   for (const link of links) await link.close()
-  own.remove()
 })
 
 async function join(options: CableOptions = {}): Promise<Cable> {
@@ -140,7 +135,7 @@ describe('a cable of vnet/wire', () => {
   })
 
   test('close() deletes both interfaces and leaves no descriptor open', async () => {
-    using log = new DecisionsFile()
+    const log = new DecisionsFile(directory)
     // What the process opens once and keeps.
     await (await join()).close()
     const before = descriptors()

@@ -1,8 +1,9 @@
 /** A live run whose log `vnet simulate` runs through the same wire again. */
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { countOf, DecisionsFile } from '../../support/decisions.ts'
 import { ethernet } from '../../support/frames.ts'
-import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
+import type { Netns } from '../../support/netns.ts'
 import { PacketSocket } from '../../support/packet-socket.ts'
 import { runMain } from '../../support/run-main.ts'
 import type { End } from '../../support/sockets.ts'
@@ -11,24 +12,15 @@ import { startVnet, stopConserved } from '../../support/vnet-process.ts'
 
 const MIB = 1 << 20
 
-let own: OwnNetns
-let left: Netns
-let right: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  left = own.addQuiet()
-  right = own.addQuiet()
-})
-afterEach(() => own.remove())
+const { left, right, directory } = freshQuietNamespaces('left', 'right')
 
 /** Random stages, and stages that depend on when packets arrive. */
 const AB = 'loss 1% corrupt 0.5% duplicate 1% | rate 50mbit limit 40 codel | delay 3ms 2ms 25% distribution normal'
 const BA = 'loss gemodel 1% 30% | slot 1ms 3ms packets 20 | delay 1ms reorder 10% gap 3'
 
 test('`vnet simulate` makes the same decisions from the log of a live run, with words set on the way', async () => {
-  using live = new DecisionsFile()
-  using simulated = new DecisionsFile()
+  const live = new DecisionsFile(directory, 'live')
+  const simulated = new DecisionsFile(directory, 'simulated')
   const vnet = await startVnet([
     'cable',
     `${left.name}/left`,
@@ -70,7 +62,7 @@ test('`vnet simulate` makes the same decisions from the log of a live run, with 
 
 test('a seed that was taken at random is logged, and with it the same packets are lost again', async () => {
   async function lostWith(...seed: string[]): Promise<{ seed: string; lost: number[] }> {
-    using log = new DecisionsFile()
+    const log = new DecisionsFile(directory, `of ${seed}`)
     const ends = [`${left.name}/left`, `${right.name}/right`]
     const vnet = await startVnet(['cable', ...ends, '--json', '--wire-ab', 'loss 20%', '--log', log.path, ...seed])
     using sender = new PacketSocket(left, 'left')

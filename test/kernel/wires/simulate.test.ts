@@ -1,11 +1,11 @@
 /** The log of a live cable with real traffic, repeated by vnet simulate to the same decisions. */
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type Netns, OwnNetns, outcome } from '../../support/netns.ts'
+import { expect, test } from 'vitest'
+import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
+import { outcome } from '../../support/netns.ts'
 import { asNobodyIn, withoutTunIn } from '../../support/privileges.ts'
 import { runMain } from '../../support/run-main.ts'
 import { tcpExchange, udpSocket } from '../../support/sockets.ts'
@@ -14,21 +14,7 @@ import { jsonLines, startVnet, stopConserved } from '../../support/vnet-process.
 
 const program = fileURLToPath(new URL('../../../dist/vnet.js', import.meta.url))
 
-let own: OwnNetns
-let near: Netns
-let far: Netns
-let directory: string
-
-beforeEach(() => {
-  own = new OwnNetns()
-  near = own.addQuiet()
-  far = own.addQuiet()
-  directory = mkdtempSync(join(tmpdir(), 'vnet-simulate-'))
-})
-afterEach(() => {
-  own.remove()
-  rmSync(directory, { recursive: true })
-})
+const { near, far, directory } = freshQuietNamespaces('near', 'far')
 
 /** Sends what a wire has to decide on: pings, datagrams in bursts, TCP in both directions. */
 async function traffic(): Promise<void> {

@@ -2,11 +2,12 @@
  * TCP and UDP of real sockets through the stages of a wire: the bytes of a stream arrive intact,
  * what the wire did is what the kernels counted, and no frame is lost uncounted.
  */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { DeviceStatistics } from '../../../src/cli/statistics.ts'
 import { VIRTIO_NET_HDR_GSO_TCPV4, VIRTIO_NET_HDR_GSO_TCPV6 } from '../../../src/linux/frame-queue.ts'
 import { countOf, type Decision, DecisionsFile } from '../../support/decisions.ts'
-import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
+import type { Netns } from '../../support/netns.ts'
 import { PacketSocket } from '../../support/packet-socket.ts'
 import { snmp } from '../../support/snmp.ts'
 import type { End } from '../../support/sockets.ts'
@@ -18,21 +19,8 @@ const SEED = ['--seed', '14']
 /** Frames in a TAP are not charged to the sending sockets. */
 const ROOM = ['--txqueuelen', '10000']
 
-let own: OwnNetns
-let near: Netns
-let far: Netns
-let log: DecisionsFile
-
-beforeEach(() => {
-  own = new OwnNetns()
-  near = own.addQuiet()
-  far = own.addQuiet()
-  log = new DecisionsFile()
-})
-afterEach(() => {
-  own.remove()
-  log[Symbol.dispose]()
-})
+const { near, far, directory } = freshQuietNamespaces('near', 'far')
+const log = new DecisionsFile(directory)
 
 type Family = 'IPv4' | 'IPv6'
 

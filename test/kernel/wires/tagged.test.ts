@@ -4,7 +4,7 @@
  * receive them: no VLAN interface is needed. The kernel hands them over without the outermost tag,
  * which a capture shows.
  */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   VIRTIO_NET_HDR_F_NEEDS_CSUM,
   VIRTIO_NET_HDR_GSO_TCPV4,
@@ -13,7 +13,7 @@ import {
 import { address, buildFrame, plain } from '../../packet/frames.ts'
 import { captureFrames } from '../../support/capture.ts'
 import { verifyAll } from '../../support/frames.ts'
-import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 import { type HostFrame, PacketSocket } from '../../support/packet-socket.ts'
 import { startVnet, stopConserved } from '../../support/vnet-process.ts'
 
@@ -24,16 +24,7 @@ const SEGMENT = 1000
 const VLAN = { type: 0x8100, tci: 100 }
 const SERVICE = { type: 0x88a8, tci: 200 }
 
-let own: OwnNetns
-let near: Netns
-let far: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  near = own.addQuiet()
-  far = own.addQuiet()
-})
-afterEach(() => own.remove())
+const { near, far } = freshQuietNamespaces('near', 'far')
 
 /** A frame of five packets whose bytes are their numbers, and how many bytes of headers it has. */
 function gsoFrame(isIpv6: boolean, tags: readonly (typeof VLAN)[]) {

@@ -4,14 +4,14 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { SOCK_STREAM } from '../../../src/linux/uapi.ts'
 import { countOf, type Decision, DecisionsFile } from '../../support/decisions.ts'
-import { type Netns, OwnNetns, outcome } from '../../support/netns.ts'
+import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
+import { outcome } from '../../support/netns.ts'
 import { runMain } from '../../support/run-main.ts'
 import { snmp } from '../../support/snmp.ts'
 import { boundSocket, type End } from '../../support/sockets.ts'
@@ -24,28 +24,10 @@ const ETH_HLEN = 14
 /** The payload of a UDP datagram in an IPv4 packet of 1,500 bytes. */
 const FULL = 1472
 
-let own: OwnNetns
-let left: Netns
-let right: Netns
-let client: End
-let server: End
-let log: DecisionsFile
-let directory: string
-
-beforeEach(() => {
-  own = new OwnNetns()
-  left = own.addQuiet()
-  right = own.addQuiet()
-  client = { netns: left, address: '192.0.2.1', reachedAt: '192.0.2.1' }
-  server = { netns: right, address: '192.0.2.2', reachedAt: '192.0.2.2' }
-  log = new DecisionsFile()
-  directory = mkdtempSync(join(tmpdir(), 'vnet-wire-'))
-})
-afterEach(() => {
-  own.remove()
-  log[Symbol.dispose]()
-  rmSync(directory, { recursive: true })
-})
+const { left, right, directory } = freshQuietNamespaces('left', 'right')
+const client: End = { netns: left, address: '192.0.2.1', reachedAt: '192.0.2.1' }
+const server: End = { netns: right, address: '192.0.2.2', reachedAt: '192.0.2.2' }
+const log = new DecisionsFile(directory)
 
 /** Starts a cable, whose ends know each other: no packet is one of ARP. */
 async function start(...args: readonly string[]): Promise<Running> {

@@ -1,21 +1,12 @@
 /** The words of a wire between real sockets: filters of libpcap, faults by packet, presets. */
 import { once } from 'node:events'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type Netns, OwnNetns } from '../../support/netns.ts'
+import { expect, test } from 'vitest'
+import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 import { tcpConnect, tcpListen, udpSocket } from '../../support/sockets.ts'
 import { pingWithoutLoss } from '../../support/traffic.ts'
 import { type Running, startVnet, stopConserved } from '../../support/vnet-process.ts'
 
-let own: OwnNetns
-let near: Netns
-let far: Netns
-
-beforeEach(() => {
-  own = new OwnNetns()
-  near = own.addQuiet()
-  far = own.addQuiet()
-})
-afterEach(() => own.remove())
+const { near, far } = freshQuietNamespaces('near', 'far')
 
 async function cable(...options: string[]): Promise<Running> {
   const addresses = ['--address', 'left=198.18.0.1/24', '--address', 'right=198.18.0.2/24']

@@ -1,0 +1,14 @@
+/** What a test opens and leaves to the file to close. */
+import { afterEach } from 'vitest'
+
+/**
+ * Returns a list of the file. After each test its members are disposed of, the last one first, and
+ * it is empty again.
+ */
+export function endedAfterEach<T extends Disposable>(): T[] {
+  const ends: T[] = []
+  afterEach(() => {
+    for (const end of ends.splice(0).reverse()) end[Symbol.dispose]()
+  })
+  return ends
+}
