@@ -1,18 +1,14 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { UsageError } from '../src/base/usage-error.ts'
 import { type CaptureOptions, capture } from '../src/capture.ts'
+import { freshDirectory } from './support/fresh-directory.ts'
 import { addDevice, memoryNets } from './support/memory-net.ts'
 
 const makeNet = memoryNets()
 
-let directory: string
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-capture-'))
-})
-afterEach(() => rmSync(directory, { recursive: true }))
+const directory = freshDirectory()
 
 test.each<[CaptureOptions, RegExp]>([
   [{ snaplen: 0 }, /^snaplen: /],

@@ -4,7 +4,6 @@ import {
   createReadStream,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -13,20 +12,16 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { CaptureFile, type CaptureFileOptions } from '../../src/capture/capture-file.node.ts'
 import type { CaptureSink } from '../../src/capture/drain.ts'
 import { ringName } from '../../src/capture/ring-name.ts'
 import { LITTLE, readAll, text } from '../support/capture-bytes.ts'
+import { freshDirectory } from '../support/fresh-directory.ts'
 import { either } from '../support/scale.ts'
 
-let directory: string
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-captures-'))
-})
-afterEach(() => rmSync(directory, { recursive: true }))
+const directory = freshDirectory()
 
 const path = (name = 'a.pcapng') => join(directory, name)
 

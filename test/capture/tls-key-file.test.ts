@@ -1,26 +1,21 @@
 import { execFileSync } from 'node:child_process'
-import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { appendFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { UsageError } from '../../src/base/usage-error.ts'
 import { TlsKeyFile } from '../../src/capture/tls-key-file.node.ts'
+import { freshDirectory } from '../support/fresh-directory.ts'
 
-let directory: string
-let path: string
+const directory = freshDirectory()
+const path = join(directory, 'keys')
 let warnings: string[]
 let keys: TlsKeyFile
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-keys-'))
-  path = join(directory, 'keys')
   warnings = []
   keys = new TlsKeyFile(path, text => warnings.push(text))
 })
-afterEach(async () => {
-  await keys.close()
-  rmSync(directory, { recursive: true })
-})
+afterEach(() => keys.close())
 
 /** What the next read returns, as text. */
 async function read(isEnd = false): Promise<string | undefined> {

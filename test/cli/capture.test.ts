@@ -1,11 +1,12 @@
 /** `vnet capture` against vnets whose replies the test sets: what it requests, and who refuses. */
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { EPERM, VnetError } from '../../src/base/errno.ts'
 import type { MessageBuilder } from '../../src/netlink/index.ts'
+import { endedAfterEach } from '../support/ends.ts'
 import { type Answers, type Asked, FakeVnet } from '../support/fake-vnet.ts'
+import { freshDirectory } from '../support/fresh-directory.ts'
 import { type Going, runMain, startMain } from '../support/run-main.ts'
 
 // Vnets that run on this machine must not be found.
@@ -16,21 +17,13 @@ vi.mock('../../src/control/protocol/run-directory.ts', async original => ({
   otherUsers: () => [],
   untrustedDirectories: () => [],
 }))
+directory.path = freshDirectory()
 
 const [GET_DEVICES, CAPTURE] = [2, 18]
 const [DEVICES, SNAPLEN, FILTER, PROGRAM, DROPS] = [53, 54, 55, 56, 57]
 
-let vnets: FakeVnet[]
-let file: string
-beforeEach(() => {
-  directory.path = mkdtempSync(join(tmpdir(), 'vnet-cli-'))
-  file = join(directory.path, 'a.pcapng')
-  vnets = []
-})
-afterEach(() => {
-  for (const vnet of vnets) vnet[Symbol.dispose]()
-  rmSync(directory.path, { recursive: true })
-})
+const vnets = endedAfterEach<FakeVnet>()
+const file = join(directory.path, 'a.pcapng')
 
 /** A vnet with these interfaces, which refuses captures for a reason, if there is one. */
 function vnet(names: string | readonly string[], refusal?: string): FakeVnet {

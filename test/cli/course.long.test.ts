@@ -1,30 +1,18 @@
 /** `vnet learn` and `vnet check`, by which a learner finds them. */
 import { spawnSync } from 'node:child_process'
-import {
-  appendFileSync,
-  copyFileSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { appendFileSync, copyFileSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { exercise as drop } from '../../src/course/exercises/01-drop.ts'
 import { COURSE } from '../../src/course/folder.ts'
 import { failureOf, solution } from '../support/course-worker.ts'
+import { freshDirectory } from '../support/fresh-directory.ts'
 
 const PROGRAM = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 
-let directory: string
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-course-'))
-})
-afterEach(() => rmSync(directory, { recursive: true }))
+const directory = freshDirectory()
 
 function vnet(...args: string[]) {
   return vnetIn(directory, ...args)

@@ -1,13 +1,13 @@
 /** `vnet extcap`, in the order in which Wireshark calls it, and what puts it there. */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { EPERM, VnetError } from '../../src/base/errno.ts'
 import { writeSection } from '../../src/capture/pcapng-writer.ts'
 import type { MessageBuilder } from '../../src/netlink/index.ts'
 import { FakeVnet } from '../support/fake-vnet.ts'
+import { freshDirectory } from '../support/fresh-directory.ts'
 import { runMain, startMain } from '../support/run-main.ts'
 
 // Vnets that run on this machine must not be found.
@@ -26,15 +26,13 @@ vi.mock('../../src/control/protocol/run-directory.ts', async original => ({
   untrustedDirectories: () => [],
 }))
 
-let directory: string
+const directory = freshDirectory()
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-extcap-'))
   run.path = directory
 })
 afterEach(() => {
   vi.restoreAllMocks()
   vi.unstubAllEnvs()
-  rmSync(directory, { recursive: true })
 })
 
 const ok = (stdout: string) => ({ status: 0, stdout, stderr: '' })

@@ -1,7 +1,4 @@
 /** `vnet frames`, with streams that the tests make instead of those of running vnets. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { EPERM, VnetError } from '../../src/base/errno.ts'
 import type { CapturedPacket } from '../../src/capture/packet.ts'
@@ -12,12 +9,14 @@ import type { CaptureOptions, FoundDevice } from '../../src/control/index.ts'
 import type { MessageBuilder } from '../../src/netlink/index.ts'
 import { buildFrame, plain } from '../packet/frames.ts'
 import { FakeVnet } from '../support/fake-vnet.ts'
+import { freshDirectory } from '../support/fresh-directory.ts'
 import { runMain, startMain } from '../support/run-main.ts'
 
 const { run, opened } = vi.hoisted(() => ({
   run: { path: '', uid: process.geteuid?.() ?? 0 },
   opened: { as: (_devices: readonly FoundDevice[], _options: CaptureOptions): unknown => undefined },
 }))
+run.path = freshDirectory()
 // Vnets that run on this machine must not be found.
 vi.mock('../../src/control/protocol/run-directory.ts', async original => ({
   ...(await original<object>()),
@@ -39,15 +38,11 @@ const interfaces = [
 const [TX, RX, SHOT] = [2, 1, 2]
 let vnet: FakeVnet
 beforeEach(() => {
-  run.path = mkdtempSync(join(tmpdir(), 'vnet-frames-'))
   const ca = (b: MessageBuilder) => void b.u32(1, 7).string(2, 'ca').u32(4, 1).u32(5, 1)
   const cb = (b: MessageBuilder) => void b.u32(1, 8).string(2, 'cb').string(3, 'red').u32(4, 1).u32(5, 1)
   vnet = new FakeVnet(run.path, { [GET_DEVICES]: () => [ca, cb] }, { interfaces })
 })
-afterEach(() => {
-  vnet[Symbol.dispose]()
-  rmSync(run.path, { recursive: true })
-})
+afterEach(() => vnet[Symbol.dispose]())
 
 /** A stream of pcapng that a test feeds. */
 class Stream {

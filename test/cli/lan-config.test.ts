@@ -1,15 +1,11 @@
 /** How the program reports problems of a configuration file: a line each, without advice. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { freshDirectory } from '../support/fresh-directory.ts'
 import { runMain } from '../support/run-main.ts'
 
-let directory: string
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-config-'))
-})
-afterEach(() => rmSync(directory, { recursive: true }))
+const directory = freshDirectory()
 
 function file(name: string, text: string): string {
   writeFileSync(join(directory, name), text)

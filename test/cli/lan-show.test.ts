@@ -1,11 +1,10 @@
 /** `vnet lan show`: its requests, what it prints of the replies, and its command line. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { EOPNOTSUPP, EPERM, VnetError } from '../../src/base/errno.ts'
 import type { MessageBuilder } from '../../src/netlink/index.ts'
+import { endedAfterEach } from '../support/ends.ts'
 import { type Answers, type FakeOptions, FakeVnet } from '../support/fake-vnet.ts'
+import { freshDirectory } from '../support/fresh-directory.ts'
 import { runMain } from '../support/run-main.ts'
 
 // Vnets that run on this machine are not found.
@@ -13,15 +12,13 @@ const { directory, users } = vi.hoisted(() => ({
   directory: { path: '', uid: process.geteuid?.() ?? 0 },
   users: [] as number[],
 }))
+directory.path = freshDirectory()
 vi.mock('../../src/control/protocol/run-directory.ts', async original => ({
   ...(await original<object>()),
   trustedDirectories: () => [directory],
   otherUsers: () => users,
   untrustedDirectories: () => [],
 }))
-beforeEach(() => {
-  directory.path = mkdtempSync(join(tmpdir(), 'vnet-cli-'))
-})
 
 const [GET_DEVICES, GET_SEGMENT] = [2, 13]
 const MAC = Uint8Array.of(2, 0x4c, 0x4e, 18, 0, 1)
@@ -72,13 +69,8 @@ const USUAL: FakeOptions = {
   ],
 }
 
-let vnets: FakeVnet[] = []
-afterEach(() => {
-  for (const vnet of vnets) vnet[Symbol.dispose]()
-  vnets = []
-  users.splice(0)
-  rmSync(directory.path, { recursive: true })
-})
+const vnets = endedAfterEach<FakeVnet>()
+afterEach(() => users.splice(0))
 
 function vnet(answers: Answers, options: FakeOptions = USUAL): FakeVnet {
   const made = new FakeVnet(directory.path, { [GET_DEVICES]: () => [eth9, far], ...answers }, options)

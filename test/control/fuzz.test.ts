@@ -24,6 +24,7 @@ import {
   NLMSG_MIN_TYPE,
   parseAck,
 } from '../../src/netlink/index.ts'
+import { endedAfterEach } from '../support/ends.ts'
 import {
   Bender,
   Chance,
@@ -45,7 +46,7 @@ const AROUND = 64
 const REFUSALS = new Set([EPERM, ENOENT, ENODEV, EINVAL, EOPNOTSUPP].map(errno => -errno))
 
 const memoryNet = memoryNets()
-const ends: Disposable[] = []
+const ends = endedAfterEach<Disposable>()
 
 // Most requests are refused; a stack trace for each would take most of the time.
 const { stackTraceLimit } = Error
@@ -54,7 +55,6 @@ beforeEach(() => {
 })
 afterEach(() => {
   Error.stackTraceLimit = stackTraceLimit
-  for (const end of ends.splice(0)) end[Symbol.dispose]()
 })
 
 /** A message that was sent: what decides which request it replies to. */

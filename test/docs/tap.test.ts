@@ -1,12 +1,12 @@
 /** docs/tap.md works: its three programs do between network namespaces what the page shows. */
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { copyFileSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { reasonToSkipKernelTests } from '../../scripts/kernel-tests.mjs'
+import { freshDirectory } from '../support/fresh-directory.ts'
 import { type Child, type Netns, OwnNetns } from '../support/netns.ts'
 import { startStreams } from '../support/verified-streams.ts'
 
@@ -18,19 +18,15 @@ const [ping = '', bridge = '', tunnel = '', memory = ''] = [...page.matchAll(/^`
 const kernelTest = test.skipIf(reasonToSkipKernelTests() !== undefined)
 
 let own: OwnNetns
-let directory: string
+const directory = freshDirectory()
 
 beforeEach(() => {
   // 'vnet' is this clone there.
-  directory = mkdtempSync(join(tmpdir(), 'vnet-tap-'))
   copyFileSync('package.json', join(directory, 'package.json'))
   for (const entry of ['dist', 'node_modules', 'build']) symlinkSync(resolve(entry), join(directory, entry))
   own = new OwnNetns()
 })
-afterEach(() => {
-  own.remove()
-  rmSync(directory, { recursive: true })
-})
+afterEach(() => own.remove())
 
 /** Runs a program of the page in a namespace. It has printed `ready` when this settles. */
 async function start(netns: Netns, code: string, ...args: string[]) {

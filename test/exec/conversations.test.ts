@@ -1,6 +1,4 @@
 /** How a request to a vnet ends: with its reply, with a timeout, or because the vnet is gone. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { EBUSY, ECONNREFUSED, EIO, ENOBUFS, EPERM, ETIMEDOUT } from '../../src/base/errno.ts'
@@ -10,9 +8,10 @@ import { ListeningSocket } from '../../src/control/server/listening-socket.ts'
 import { Conversations } from '../../src/exec/conversations.ts'
 import { loadNative } from '../../src/linux/native.ts'
 import { getU32, MessageBuilder, NLMSG_ERROR } from '../../src/netlink/index.ts'
+import { freshDirectory } from '../support/fresh-directory.ts'
 
 const native = loadNative()
-let directory: string
+const directory = freshDirectory()
 let listening: ListeningSocket
 let clients: Connection[]
 /** Sequence numbers of the requests that the vnet received. */
@@ -23,7 +22,6 @@ let vnet: Entry
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] })
-  directory = mkdtempSync(join(tmpdir(), 'vnet-conversations-'))
   const path = join(directory, 'vnet.sock')
   vnet = { vnet: path, uid: process.geteuid?.() ?? 0, pid: 1, startTime: '', pidns: 1, netns: 1, interfaces: [] }
   clients = []
@@ -42,7 +40,6 @@ afterEach(() => {
   conversations.close()
   for (const client of clients) client.close()
   listening.close()
-  rmSync(directory, { recursive: true })
   vi.useRealTimers()
 })
 

@@ -1,7 +1,4 @@
 /** Events of vnets for the sockets of a program: by the group of vnet_nl, and by SUBSCRIBE. */
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { EAGAIN, EPERM } from '../../src/base/errno.ts'
 import { VNET_GENL_ID, VNET_MCGRP_EVENTS } from '../../src/control/protocol/family.ts'
@@ -14,13 +11,14 @@ import { Vnets } from '../../src/exec/vnets.ts'
 import { int32, MSG_DONTWAIT, NETLINK_ROUTE, SOL_NETLINK } from '../../src/linux/uapi.ts'
 import { genlmsghdr, getU16, MessageBuilder, NLM_F_ACK, NLM_F_REQUEST } from '../../src/netlink/index.ts'
 import { FakeVnet } from '../support/fake-vnet.ts'
+import { freshDirectory } from '../support/fresh-directory.ts'
 import { SupervisedProgram } from '../support/supervised-program.ts'
 
 const SUBSCRIBE = 10
 const EVENTS = 29
 const [ADD_MEMBERSHIP, DROP_MEMBERSHIP] = [1, 2]
 
-let directory: string
+const directory = freshDirectory(0o755)
 let program: SupervisedProgram
 let conversations: Conversations
 let vnets: Vnets
@@ -31,8 +29,6 @@ let fd: number
 let fakes: FakeVnet[]
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-subscriptions-'))
-  chmodSync(directory, 0o755)
   program = new SupervisedProgram()
   fd = program.socket()
   ;[fakes, requester] = [[], undefined]
@@ -52,7 +48,6 @@ afterEach(() => {
   conversations.close()
   for (const fake of fakes) fake[Symbol.dispose]()
   program[Symbol.dispose]()
-  rmSync(directory, { recursive: true })
   expect(program.defects).toEqual([])
 })
 

@@ -1,23 +1,20 @@
 /** Finds the vnet of an interface by the files alone, and reads the files again when needed. */
-import { mkdtempSync, rmSync, utimesSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { utimesSync } from 'node:fs'
+import { beforeEach, expect, test } from 'vitest'
 import { ownNamespace } from '../../src/control/protocol/directory.ts'
 import { Announcement } from '../../src/control/server/announcement.ts'
 import { Vnets } from '../../src/exec/vnets.ts'
+import { freshDirectory } from '../support/fresh-directory.ts'
 
 const HERE = ownNamespace('net')
-let directory: string
+const directory = freshDirectory()
 let now: number
 let vnets: Vnets
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-vnets-'))
   now = 0
   vnets = new Vnets({ directory }, () => now)
 })
-afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
 function announce(name: string, inode = HERE): Announcement {
   const announcement = new Announcement(directory)

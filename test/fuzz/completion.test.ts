@@ -7,6 +7,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { freshDirectory } from '../support/fresh-directory.ts'
 import { Chance } from '../support/fuzz-netlink.ts'
 import { runMain } from '../support/run-main.ts'
 import { SEED, scaled } from '../support/scale.ts'
@@ -56,17 +57,13 @@ const PIECES = [
   'ö',
 ]
 
-let directory: string
+const directory = freshDirectory()
 let work: string
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-completion-'))
   work = mkdtempSync(join(tmpdir(), 'vnet-completion-work-'))
 })
-afterEach(() => {
-  rmSync(directory, { recursive: true })
-  rmSync(work, { recursive: true })
-})
+afterEach(() => rmSync(work, { recursive: true }))
 
 /** The rule of dev_valid_name: no '/', no ':', no white space, at most 15 bytes. */
 function draw(chance: Chance): string {

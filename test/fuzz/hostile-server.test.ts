@@ -2,13 +2,12 @@
  * A client against hostile servers: every request ends with a reply or a clear error, in bounded
  * memory.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { VnetError } from '../../src/base/errno.ts'
 import { ControlClient } from '../../src/control/index.ts'
 import { loadNative } from '../../src/linux/native.ts'
+import { freshDirectory } from '../support/fresh-directory.ts'
 import { Chance } from '../support/fuzz-netlink.ts'
 import { BEHAVIOURS, type Behaviour, hostileServer } from '../support/hostile-server.ts'
 import { SEED, scaled } from '../support/scale.ts'
@@ -20,11 +19,7 @@ const device = { ifindex: 2, name: 'hostile0', netns: undefined }
 /** The cheap behaviours; the others are rare. */
 const CHEAP: readonly Behaviour[] = BEHAVIOURS.filter(each => each !== 'endless' && each !== 'silent')
 
-let directory: string
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-hostile-'))
-})
-afterEach(() => rmSync(directory, { recursive: true }))
+const directory = freshDirectory()
 
 const ask: readonly ((client: ControlClient, vnet: string) => Promise<unknown>)[] = [
   (client, vnet) => client.echo(vnet, 'hello'),

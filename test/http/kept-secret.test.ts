@@ -1,25 +1,11 @@
 /** The secret of which the tokens of a user's servers are made, in its file. */
-import {
-  chmodSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  watch,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, readdirSync, readFileSync, statSync, symlinkSync, watch, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { keptSecret } from '../../src/http/token.ts'
+import { freshDirectory } from '../support/fresh-directory.ts'
 
-let directory: string
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-secret-'))
-})
-afterEach(() => rmSync(directory, { recursive: true }))
+const directory = freshDirectory()
 
 const file = () => join(directory, 'page-secret')
 

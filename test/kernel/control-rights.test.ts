@@ -1,12 +1,13 @@
 /** The rights of clients, by the credentials that the kernel vouches for. */
 import { chmodSync, fstatSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { serveControl } from '../../src/control/index.ts'
 import { type Entry, ownNamespace, readDirectories } from '../../src/control/protocol/directory.ts'
 import { namedDirectory, RUN_DIRECTORY } from '../../src/control/protocol/run-directory.ts'
 import { loadNative } from '../../src/linux/native.ts'
 import type { UserData } from '../../src/netdev/ops.ts'
+import { endedAfterEach } from '../support/ends.ts'
 import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { addDevice, memoryNets } from '../support/memory-net.ts'
 import { asNobodyIn, NOBODY } from '../support/privileges.ts'
@@ -20,15 +21,9 @@ const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 const client = fileURLToPath(new URL('../support/genl-ask.py', import.meta.url))
 
 const { netns, directory } = freshQuietNamespaces('netns')
-let ends: Disposable[]
+const ends = endedAfterEach<Disposable>()
 
-beforeEach(() => {
-  chmodSync(directory, 0o755)
-  ends = []
-})
-afterEach(() => {
-  for (const end of ends) end[Symbol.dispose]()
-})
+beforeEach(() => chmodSync(directory, 0o755))
 
 const text = (value: string) => Buffer.from(`${value}\0`).toString('hex')
 const named = (cmd: number, ifname: string, ...rest: string[]) => [cmd, `2=${text(ifname)}`, ...rest].join(':')

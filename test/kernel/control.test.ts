@@ -6,12 +6,13 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { EMFILE, EPERM } from '../../src/base/errno.ts'
 import { ControlClient, type DeviceEvent, findVnets, serveControl } from '../../src/control/index.ts'
 import { loadNative, type Native } from '../../src/linux/native.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
 import { unregisterNetdev } from '../../src/netdev/register.ts'
+import { endedAfterEach } from '../support/ends.ts'
 import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { addDevice, memoryNets, numbered, turn } from '../support/memory-net.ts'
 import { asNobodyIn } from '../support/privileges.ts'
@@ -22,14 +23,7 @@ const memoryNet = memoryNets()
 const plain = fileURLToPath(new URL('../support/genl-client.py', import.meta.url))
 
 const { netns, directory } = freshQuietNamespaces('netns')
-let ends: Disposable[]
-
-beforeEach(() => {
-  ends = []
-})
-afterEach(() => {
-  for (const end of ends) end[Symbol.dispose]()
-})
+const ends = endedAfterEach<Disposable>()
 
 interface Serving {
   readonly netnsOf?: (dev: NetDevice) => string | undefined

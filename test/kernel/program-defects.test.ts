@@ -1,3 +1,4 @@
+/** The program with a defective driver file: what it logs, what it leaves, how it ends. */
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { freshNamespaces } from '../support/fresh-namespaces.ts'

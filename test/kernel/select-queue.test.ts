@@ -1,3 +1,8 @@
+/**
+ * Drivers that choose queues: ndoSelectQueue in a driver file, and flows whose frames return on
+ * other queues than they came from. The second half shows that the checks of queues.test.ts detect
+ * the latter.
+ */
 import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'

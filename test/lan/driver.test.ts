@@ -1,8 +1,7 @@
 /** `vnet lan` by parameters, a file and code, on a platform in memory. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { UsageError } from '../../src/base/usage-error.ts'
 import type { Lan } from '../../src/lan/backbone.ts'
 import { driver, type LanOptions, lan } from '../../src/lan/driver.ts'
@@ -13,21 +12,18 @@ import { type Driver, defaultParams, formatParam } from '../../src/netdev/driver
 import type { NetDevice } from '../../src/netdev/net-device.ts'
 import { registerNetdev } from '../../src/netdev/register.ts'
 import { formatAddress } from '../../src/packet/address.ts'
+import { freshDirectory } from '../support/fresh-directory.ts'
 import { addDriver, type MemoryNet, memoryNets } from '../support/memory-net.ts'
 import { account } from './backbone-net.ts'
 
 const makeNet = memoryNets()
 const running: { driver: Driver; memory?: MemoryNet; segment?: Segment }[] = []
-let directory: string
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-lan-'))
-})
+const directory = freshDirectory()
 afterEach(async () => {
   for (const { driver, memory, segment } of running.splice(0)) {
     await driver.exit?.()
     if (memory && segment) account(memory, segment)
   }
-  rmSync(directory, { recursive: true })
 })
 
 /**

@@ -1,25 +1,20 @@
 /** How much of the addresses and groups of an interface is read, however many there are. */
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { type LinkPlace, linkState, readLists, readMulticastList } from '../../src/linux/link-state.ts'
 import type { Native } from '../../src/linux/native.ts'
 import type { Link } from '../../src/linux/rtnetlink.ts'
 import { IFF_ALLMULTI } from '../../src/netdev/if.ts'
+import { freshDirectory } from '../support/fresh-directory.ts'
 
 const OWN = 7
 const KIB = 1024
 
-let directory: string
-let path: string
+const directory = freshDirectory()
+const path = join(directory, 'dev_mcast')
 /** Bytes that were read of the file, once it is closed. */
 let read: number
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-groups-'))
-  path = join(directory, 'dev_mcast')
-})
-afterEach(() => rmSync(directory, { recursive: true }))
 
 /** Opens a file of the test in place of /proc/thread-self/net/dev_mcast. */
 const native = {

@@ -1,17 +1,13 @@
 import { execFileSync } from 'node:child_process'
-import { closeSync, constants, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { loadNative } from '../../src/linux/native.ts'
 import { onReaderGone } from '../../src/linux/pipe-reader.ts'
+import { freshDirectory } from '../support/fresh-directory.ts'
 
 const native = loadNative()
-let directory: string
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-pipe-'))
-})
-afterEach(() => rmSync(directory, { recursive: true }))
+const directory = freshDirectory()
 
 /** The two ends of a pipe. */
 function pipe(): { reader: number; writer: number } {

@@ -1,19 +1,14 @@
 /** The one-way rule: what the checker accepts, what it refuses, and the line that it reports. */
 
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { violations } from '../../scripts/check-imports.mjs'
+import { freshDirectory } from '../support/fresh-directory.ts'
 
-let root: string
-
-beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'vnet-imports-'))
-})
-
-afterEach(() => rmSync(root, { recursive: true }))
+const root = freshDirectory()
 
 /** Returns the violations of a tree whose only file is `file` with the content `source`. */
 function check(file: string, source: string): string[] {

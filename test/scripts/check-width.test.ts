@@ -1,18 +1,13 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { tooWide } from '../../scripts/check-width.mjs'
+import { freshDirectory } from '../support/fresh-directory.ts'
 
-let root: string
+const root = freshDirectory()
 
-beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'vnet-width-'))
-  execFileSync('git', ['init', '-q', root])
-})
-
-afterEach(() => rmSync(root, { recursive: true }))
+beforeEach(() => execFileSync('git', ['init', '-q', root]))
 
 /** Returns the report on a repository whose only file is `file` with the content `text`. */
 function check(file: string, text: string): string[] {

@@ -1,9 +1,9 @@
 /** scripts/flaky.mjs, with a stand-in for vitest, whose test process and another child sleep. */
 
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
+import { freshDirectory } from '../support/fresh-directory.ts'
 import { execute } from '../support/setup-tree.ts'
 
 const TEST_PROCESS = 'node_modules/vitest/dist/workers/forks.js'
@@ -42,17 +42,14 @@ const timer = setInterval(() => {
 }, 10)
 `
 
-let root: string
+const root = freshDirectory()
 
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'vnet-flaky-test-'))
   cpSync('scripts', join(root, 'scripts'), { recursive: true })
   write('node_modules/.bin/vitest', VITEST)
   write(TEST_PROCESS, 'setInterval(() => {}, 1000)')
   for (const name of ['a.test.ts', 'b.test.ts', 'c.long.test.ts', 'support/d.ts']) write(`test/${name}`, '')
 })
-
-afterEach(() => rmSync(root, { recursive: true }))
 
 function write(path: string, text: string): void {
   mkdirSync(dirname(join(root, path)), { recursive: true })

@@ -1,18 +1,12 @@
 /** Which tests are skipped without a program: those whose own text or support files name it. */
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { toolUse } from '../../scripts/kernel-tests.mjs'
+import { freshDirectory } from '../support/fresh-directory.ts'
 
-let root: string
-
-beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'vnet-tools-'))
-})
-
-afterEach(() => rmSync(root, { recursive: true }))
+const root = freshDirectory()
 
 test.each([
   ['its own text', "run('arping -D')", '', '', true],

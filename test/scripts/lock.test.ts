@@ -1,24 +1,18 @@
 /** The lock of set-up: one process at a time, and no other user can hold it. */
 import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
-import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
+import { freshDirectory } from '../support/fresh-directory.ts'
 
 const NOBODY = '65534'
 const NOBODY_USER = ['--reuid', NOBODY, '--regid', NOBODY, '--clear-groups']
 const module = resolve(import.meta.dirname, '../../scripts/setup/lock.mjs')
 
-let directory: string
-let path: string
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-lock-'))
-  path = join(directory, '.setup-lock')
-  chmodSync(directory, 0o755)
-})
-afterEach(() => rmSync(directory, { recursive: true }))
+const directory = freshDirectory(0o755)
+const path = join(directory, '.setup-lock')
 
 /** A process that prints "held" when it has the lock, and releases it when its input ends. */
 function holder(): ChildProcessByStdio<Writable, Readable, Readable> {

@@ -3,10 +3,10 @@
  * programs are stand-ins.
  */
 
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
+import { freshDirectory } from '../support/fresh-directory.ts'
 import { execute } from '../support/setup-tree.ts'
 
 const report = (status: string) =>
@@ -17,18 +17,15 @@ const report = (status: string) =>
     ],
   })
 
-let root: string
+const root = freshDirectory()
 
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'vnet-runner-'))
   cpSync('scripts', join(root, 'scripts'), { recursive: true })
   mkdirSync(join(root, 'node_modules/.bin'), { recursive: true })
   for (const tool of ['biome', 'tsc']) program(`node_modules/.bin/${tool}`, '')
   for (const script of ['check-imports', 'check-width', 'sanitize']) program(`scripts/${script}.mjs`, '')
   vitest('passed', 0)
 })
-
-afterEach(() => rmSync(root, { recursive: true }))
 
 /**
  * Writes a program to `path` that appends its name and arguments to the file `calls`, then runs

@@ -1,24 +1,21 @@
 /** vitest by itself, on a machine with Debian's other arping. */
 
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
+import { freshDirectory } from '../support/fresh-directory.ts'
 import { execute } from '../support/setup-tree.ts'
 
 const LINE =
   'the kernel tests need the arping of iputils, and this one is another program: sudo apt-get install iputils-arping'
 
-let directory: string
+const directory = freshDirectory()
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-tools-'))
   const arping = join(directory, 'arping')
   writeFileSync(arping, '#!/bin/sh\necho "ARPing 2.23, by Thomas Habets"\n')
   chmodSync(arping, 0o755)
 })
-
-afterEach(() => rmSync(directory, { recursive: true }))
 
 /** Runs vitest on a file whose support files start arping, and on one that does not. */
 function vitest(env: NodeJS.ProcessEnv) {

@@ -1,17 +1,13 @@
 /** What a client attaches to a change of a wire, and what it refuses. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { attachmentsOf } from '../../../src/control/client/wire-request.ts'
 import { attached } from '../../../src/control/protocol/wire-attachment.ts'
 import { parseWire } from '../../../src/wire/parse.ts'
+import { freshDirectory } from '../../support/fresh-directory.ts'
 
-let directory: string
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-words-'))
-})
-afterEach(() => rmSync(directory, { recursive: true }))
+const directory = freshDirectory()
 
 test('words without a file or a filter attach nothing', () => {
   expect(attachmentsOf('delay 20ms 5ms distribution normal loss 1%')).toEqual([])

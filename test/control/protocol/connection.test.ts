@@ -1,6 +1,4 @@
 /** Connections over real Unix sockets in a directory of the test. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EAGAIN, EBADF, ECONNRESET, ENAMETOOLONG, ENOENT, EPROTO } from '../../../src/base/errno.ts'
@@ -14,21 +12,20 @@ import { ListeningSocket } from '../../../src/control/server/listening-socket.ts
 import { loadNative } from '../../../src/linux/native.ts'
 import { MSG_DONTWAIT } from '../../../src/linux/uapi.ts'
 import { MessageBuilder } from '../../../src/netlink/index.ts'
+import { freshDirectory } from '../../support/fresh-directory.ts'
 
 const native = loadNative()
-let directory: string
+const directory = freshDirectory()
 let listening: ListeningSocket
 const closing: { close(): void }[] = []
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-connection-'))
   listening = ListeningSocket.open(native, join(directory, 'a.sock'), 0o600, () => {})
   closing.push(listening)
 })
 
 afterEach(() => {
   for (const each of closing.splice(0).reverse()) each.close()
-  rmSync(directory, { recursive: true })
 })
 
 /** A listener that records its calls, with a promise for the next call of each kind. */

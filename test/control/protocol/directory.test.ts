@@ -1,22 +1,18 @@
 /** The files by which running vnets are found, and the directories they are in. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { type Entry, ownNamespace, readDirectories, watchDirectories } from '../../../src/control/protocol/directory.ts'
 import { Announcement } from '../../../src/control/server/announcement.ts'
+import { freshDirectory } from '../../support/fresh-directory.ts'
 
 const self = process.geteuid?.() ?? 0
 const sn0 = { name: 'sn0', ifindex: 7, inode: 4 }
 const sn1 = { name: '\udcff', ifindex: 8, netns: 'red', inode: 5 }
 
-let directory: string
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-directory-'))
-})
-afterEach(() => rmSync(directory, { recursive: true, force: true }))
+const directory = freshDirectory()
 
 let files = 0
 const foreign = (entry: Partial<Record<keyof Entry, unknown>>) => {

@@ -1,8 +1,6 @@
 /** CAPTURE from a cable to a client: the stream, its end, and what is refused. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { UsageError } from '../../../src/base/usage-error.ts'
 import { CaptureReader } from '../../../src/capture/reader.ts'
 import { type CaptureStream, ControlClient, type Entry, serveControl } from '../../../src/control/index.ts'
@@ -15,6 +13,8 @@ import { driver as cable } from '../../../src/drivers/cable.ts'
 import { loadNative } from '../../../src/linux/native.ts'
 import { unregisterNetdev } from '../../../src/netdev/register.ts'
 import { type MessageBuilder, NLM_F_ACK } from '../../../src/netlink/index.ts'
+import { endedAfterEach } from '../../support/ends.ts'
+import { freshDirectory } from '../../support/fresh-directory.ts'
 import { ask, read, request } from '../../support/genl-request.ts'
 import { addDevice, addDriver, memoryNets, numbered } from '../../support/memory-net.ts'
 
@@ -22,16 +22,8 @@ const memoryNet = memoryNets()
 const native = loadNative()
 const { captureDevices, captureSnaplen, captureFilter, captureProgram } = vnetAttributes
 
-let root: string
-let ends: Disposable[]
-beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'vnet-capture-'))
-  ends = []
-})
-afterEach(() => {
-  for (const end of ends.reverse()) end[Symbol.dispose]()
-  rmSync(root, { recursive: true })
-})
+const root = freshDirectory()
+const ends = endedAfterEach<Disposable>()
 
 /** A vnet with a cable from `a` to `b`, and a client. */
 async function served(params: { wire?: string } = {}) {

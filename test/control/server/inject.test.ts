@@ -1,8 +1,6 @@
 /** INJECT: what a device receives, and what it refuses, without sockets and by the client. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { ControlClient, type Entry, serveControl } from '../../../src/control/index.ts'
 import { readDirectories } from '../../../src/control/protocol/directory.ts'
 import { VNET_GENL_ID, VNET_INJECT_FRAMES_MAX } from '../../../src/control/protocol/family.ts'
@@ -16,6 +14,8 @@ import { StepGate } from '../../../src/netdev/step-gate.ts'
 import { NLM_F_ACK } from '../../../src/netlink/index.ts'
 import { SKB_DROP_REASON_PKT_TOO_BIG, SKB_DROP_REASON_PKT_TOO_SMALL } from '../../../src/skb/drop-reason.ts'
 import type { SkBuff } from '../../../src/skb/sk-buff.ts'
+import { endedAfterEach } from '../../support/ends.ts'
+import { freshDirectory } from '../../support/fresh-directory.ts'
 import { ask, read, request } from '../../support/genl-request.ts'
 import { addDevice, type MemoryNetOptions, memoryNets, numbered, numberOf } from '../../support/memory-net.ts'
 
@@ -121,15 +121,8 @@ test('a list has as many frames as fit a request', () => {
   expect(encodeFrames(numbered(200), 0).count).toBe(INJECT_FRAMES)
 })
 
-let root: string
-const ends: Disposable[] = []
-beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'vnet-inject-'))
-})
-afterEach(() => {
-  for (const end of ends.splice(0).reverse()) end[Symbol.dispose]()
-  rmSync(root, { recursive: true })
-})
+const root = freshDirectory()
+const ends = endedAfterEach<Disposable>()
 
 test('ControlClient.inject has any number of frames received, and returns how many were refused', async () => {
   const memory = memoryNet()

@@ -1,29 +1,21 @@
 /** GET_PARTS from the driver to the client. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { ControlClient, type Entry, serveControl } from '../../../src/control/index.ts'
 import { readDirectories } from '../../../src/control/protocol/directory.ts'
 import { namedDirectory } from '../../../src/control/protocol/run-directory.ts'
 import { loadNative } from '../../../src/linux/native.ts'
 import { partsOf } from '../../../src/netdev/parts.ts'
+import { endedAfterEach } from '../../support/ends.ts'
+import { freshDirectory } from '../../support/fresh-directory.ts'
 import { addDevice, memoryNets } from '../../support/memory-net.ts'
 import { snullPair } from '../../support/snull-pair.ts'
 
 const makeNet = memoryNets()
 const native = loadNative()
 
-let root: string
-let ends: Disposable[]
-beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'vnet-parts-'))
-  ends = []
-})
-afterEach(() => {
-  for (const end of ends.reverse()) end[Symbol.dispose]()
-  rmSync(root, { recursive: true })
-})
+const root = freshDirectory()
+const ends = endedAfterEach<Disposable>()
 
 describe('GET_PARTS', () => {
   test('GET_PARTS returns every part of a device with what it knows of itself', async () => {

@@ -1,8 +1,6 @@
 /** GET_SEGMENT from the driver to the client, up to ten thousand hosts in one dump. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Turns } from '../../../src/base/turns.ts'
 import { ControlClient, type Entry, serveControl } from '../../../src/control/index.ts'
 import { readDirectories } from '../../../src/control/protocol/directory.ts'
@@ -10,6 +8,8 @@ import { namedDirectory } from '../../../src/control/protocol/run-directory.ts'
 import type { SegmentEntry, SegmentEntryKind } from '../../../src/lan/switch/segment-entry.ts'
 import { TimerfdClock } from '../../../src/linux/clock.ts'
 import { loadNative } from '../../../src/linux/native.ts'
+import { endedAfterEach } from '../../support/ends.ts'
+import { freshDirectory } from '../../support/fresh-directory.ts'
 import { addDevice, memoryNets } from '../../support/memory-net.ts'
 
 const memoryNet = memoryNets()
@@ -34,16 +34,8 @@ const ENTRIES: readonly SegmentEntry[] = [
   { kind: 'counter', group: 'answered', name: 'arp', value: 0 },
 ]
 
-let root: string
-let ends: Disposable[]
-beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'vnet-segment-'))
-  ends = []
-})
-afterEach(() => {
-  for (const end of ends.reverse()) end[Symbol.dispose]()
-  rmSync(root, { recursive: true })
-})
+const root = freshDirectory()
+const ends = endedAfterEach<Disposable>()
 
 /** A vnet whose driver reports these entries, and a client. */
 async function served(segment?: (kinds: ReadonlySet<SegmentEntryKind>) => Iterable<SegmentEntry>) {

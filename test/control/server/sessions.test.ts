@@ -1,8 +1,6 @@
 /** The server's side of a connection, over a real Unix socket. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { Turns } from '../../../src/base/turns.ts'
 import { ControlClient, type Entry, serveControl } from '../../../src/control/index.ts'
 import { Connection } from '../../../src/control/protocol/connection.ts'
@@ -15,6 +13,7 @@ import { Session, Sessions } from '../../../src/control/server/sessions.ts'
 import { loadNative } from '../../../src/linux/native.ts'
 import { genlmsghdr, MessageBuilder, NLM_F_ACK, NLM_F_REQUEST, policy } from '../../../src/netlink/index.ts'
 import { FakeClock } from '../../../src/testing/fake-clock.ts'
+import { freshDirectory } from '../../support/fresh-directory.ts'
 import { addDevice, memoryNets } from '../../support/memory-net.ts'
 
 const FAMILY = 100
@@ -24,13 +23,7 @@ const REPLY_BYTES = 4096
 
 const native = loadNative()
 const memoryNet = memoryNets()
-let directory: string
-
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-session-'))
-})
-
-afterEach(() => rmSync(directory, { recursive: true }))
+const directory = freshDirectory()
 
 test('the process of --metrics is served without rights, in a share of its own', async () => {
   const turns = new Turns(new FakeClock())

@@ -1,8 +1,6 @@
 /** STEP from a device to the client, and the events of halts. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { ControlClient, type DeviceEvent, type Entry, serveControl } from '../../../src/control/index.ts'
 import { readDirectories } from '../../../src/control/protocol/directory.ts'
 import { VNET_GENL_ID } from '../../../src/control/protocol/family.ts'
@@ -12,6 +10,8 @@ import { vnetFamily } from '../../../src/control/server/vnet-family.ts'
 import { loadNative } from '../../../src/linux/native.ts'
 import { StepGate } from '../../../src/netdev/step-gate.ts'
 import { NLM_F_ACK } from '../../../src/netlink/index.ts'
+import { endedAfterEach } from '../../support/ends.ts'
+import { freshDirectory } from '../../support/fresh-directory.ts'
 import { ask, read, request } from '../../support/genl-request.ts'
 import { memoryNets, turn } from '../../support/memory-net.ts'
 import { flowFrame, snullPair } from '../../support/snull-pair.ts'
@@ -20,16 +20,8 @@ const memoryNet = memoryNets()
 const native = loadNative()
 const STEP = 21
 
-let root: string
-let ends: Disposable[]
-beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'vnet-step-'))
-  ends = []
-})
-afterEach(() => {
-  for (const end of ends.reverse()) end[Symbol.dispose]()
-  rmSync(root, { recursive: true })
-})
+const root = freshDirectory()
+const ends = endedAfterEach<Disposable>()
 
 /** snull, and a client of it. */
 async function served() {

@@ -1,8 +1,7 @@
 /** GET_WIRE, SET_WIRE and GET_SCENARIO from the cable to the client, and the events of changes. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { ControlClient, type DeviceEvent, type Entry, serveControl } from '../../../src/control/index.ts'
 import { readDirectories } from '../../../src/control/protocol/directory.ts'
 import { VNET_GENL_ID, VNET_WIRE_WORDS_MAX, vnetAttributes } from '../../../src/control/protocol/family.ts'
@@ -17,6 +16,8 @@ import { devOpen } from '../../../src/netdev/register.ts'
 import { type MessageBuilder, NLM_F_ACK } from '../../../src/netlink/index.ts'
 import { LinuxWireResources } from '../../../src/wire/wire-resources.node.ts'
 import { parseScenario } from '../../../src/yaml/scenario.ts'
+import { endedAfterEach } from '../../support/ends.ts'
+import { freshDirectory } from '../../support/fresh-directory.ts'
 import { ask, read, request } from '../../support/genl-request.ts'
 import { addDevice, addDriver, memoryNets, numbered } from '../../support/memory-net.ts'
 
@@ -28,16 +29,8 @@ const DIRECTION = vnetAttributes.wireDirection.type
 const WORDS = vnetAttributes.wireWords.type
 const NONE = { dropped: 0, duplicated: 0, corrupted: 0, reordered: 0, marked: 0 }
 
-let root: string
-let ends: Disposable[]
-beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'vnet-wire-'))
-  ends = []
-})
-afterEach(() => {
-  for (const end of ends.reverse()) end[Symbol.dispose]()
-  rmSync(root, { recursive: true })
-})
+const root = freshDirectory()
+const ends = endedAfterEach<Disposable>()
 
 /** A vnet with a cable and another device, and a client. */
 async function served(

@@ -3,11 +3,12 @@ import { once } from 'node:events'
 import { chmodSync, readFileSync, statSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { CaptureFile } from '../../../src/capture/capture-file.node.ts'
 import { CaptureReader } from '../../../src/capture/reader.ts'
 import { type CaptureStream, ControlClient, type FoundDevice, findVnets } from '../../../src/control/index.ts'
 import { loadNative } from '../../../src/linux/native.ts'
+import { endedAfterEach } from '../../support/ends.ts'
 import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 import { heldMiB, holding } from '../../support/held-memory.ts'
 import { type Child, outcome } from '../../support/netns.ts'
@@ -22,15 +23,9 @@ const GROUP = 4711
 const CAPTURE = 18
 
 const { near, far, directory } = freshQuietNamespaces('near', 'far')
-let ends: Disposable[]
+const ends = endedAfterEach<Disposable>()
 
-beforeEach(() => {
-  chmodSync(directory, 0o777)
-  ends = []
-})
-afterEach(() => {
-  for (const end of ends.reverse()) end[Symbol.dispose]()
-})
+beforeEach(() => chmodSync(directory, 0o777))
 
 const file = (name: string) => join(directory, name)
 const cable = (...args: string[]) => ['cable', `${near.name}/ca`, `${far.name}/cb`, '--no-address', '--json', ...args]

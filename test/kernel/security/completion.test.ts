@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { freshDirectory } from '../../support/fresh-directory.ts'
 import { runMain } from '../../support/run-main.ts'
 import { either } from '../../support/scale.ts'
 
@@ -39,16 +40,13 @@ const NAMES = [
   '-rf',
 ].map(name => Buffer.from(name, /[\u0100-\uffff]|ö/.test(name) ? 'utf8' : 'latin1').toString('latin1'))
 
-let directory: string
+const directory = freshDirectory()
 let work: string
-let asked: string
-let names: string
+const asked = join(directory, 'asked')
+const names = join(directory, 'names')
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-completion-'))
   work = mkdtempSync(join(tmpdir(), 'vnet-completion-work-'))
-  asked = join(directory, 'asked')
-  names = join(directory, 'names')
   writeFileSync(
     join(directory, 'vnet'),
     `#!/bin/sh
@@ -57,10 +55,7 @@ if [ "$*" = 'list --names' ]; then cat ${names}; else printf '%s\\0' "$@" > ${as
   )
   chmodSync(join(directory, 'vnet'), 0o755)
 })
-afterEach(() => {
-  rmSync(directory, { recursive: true })
-  rmSync(work, { recursive: true })
-})
+afterEach(() => rmSync(work, { recursive: true }))
 
 const noZsh = spawnSync('zsh', ['--version']).error !== undefined
 

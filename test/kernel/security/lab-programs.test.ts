@@ -4,23 +4,13 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createLab } from '../../../src/testing/index.ts'
 import { removeLeftovers } from '../../../src/testing/lab/leftovers.ts'
 import { isAlive } from '../../../src/testing/lab/processes.ts'
+import { freshDirectory } from '../../support/fresh-directory.ts'
 
 /** Called after /proc was listed, before anything is done with the list. */
 const afterListing = vi.hoisted(() => ({ run: () => {} }))
@@ -35,18 +25,16 @@ vi.mock('node:fs', async original => {
   return { ...fs, readdirSync, default: fs }
 })
 
-let directory: string
+const directory = freshDirectory()
 const before = process.env.TMPDIR
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-programs-'))
   process.env.TMPDIR = directory
 })
 afterEach(() => {
   afterListing.run = () => {}
   if (before === undefined) delete process.env.TMPDIR
   else process.env.TMPDIR = before
-  rmSync(directory, { recursive: true })
 })
 
 /** Makes what a lab leaves that was killed. Returns its name. */

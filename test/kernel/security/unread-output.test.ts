@@ -1,3 +1,7 @@
+/**
+ * A terminal that was stopped by Ctrl-S, and a pipe that nobody reads: frames go on, and so does
+ * the end.
+ */
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { freshNamespaces } from '../../support/fresh-namespaces.ts'

@@ -1,18 +1,16 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { LOGLEVEL_INFO, Log } from '../../../src/base/log.ts'
 import type { Lease } from '../../../src/lan/services/dhcp/lease.ts'
 import { leasesFileIfAny, usualLeases } from '../../../src/lan/services/lease-store.ts'
+import { freshDirectory } from '../../support/fresh-directory.ts'
 
-let directory: string
+const directory = freshDirectory()
 let lines: string[]
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-leases-'))
   lines = []
 })
-afterEach(() => rmSync(directory, { recursive: true }))
 
 const log = new Log(LOGLEVEL_INFO, (_, text) => lines.push(text))
 const lease: Lease = {

@@ -6,7 +6,6 @@ import {
   chownSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -14,20 +13,15 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { Lease } from '../../../src/lan/services/dhcp/lease.ts'
 import { leasesFile } from '../../../src/lan/services/leases-file.ts'
 import { DhcpBed, DhcpClient, ip } from '../../support/dhcp.ts'
+import { freshDirectory } from '../../support/fresh-directory.ts'
 
-let dir: string
-let path: string
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'vnet-leases-'))
-  path = join(dir, 'leases.json')
-})
-afterEach(() => rmSync(dir, { recursive: true }))
+const dir = freshDirectory()
+const path = join(dir, 'leases.json')
 
 const MAC = '02:00:00:00:00:01'
 const lease = (address: string, more: Partial<Lease> = {}): Lease => ({

@@ -1,10 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFileSync, statSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { Hosts } from '../../../src/testing/lab/hosts.ts'
 import { lookupIn, placesIn } from '../../../src/testing/lab/lookup.ts'
+import { freshDirectory } from '../../support/fresh-directory.ts'
 import { turn } from '../../support/memory-net.ts'
 
 /** Reads a file many times, and posts how often it was empty. */
@@ -15,12 +14,7 @@ const READER = `
   for (let i = 0; i < 5000; i++) if (readFileSync(workerData).length === 0) empty++
   parentPort.postMessage(empty)`
 
-let directory: string
-
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-hosts-'))
-})
-afterEach(() => rmSync(directory, { recursive: true }))
+const directory = freshDirectory()
 
 const [a, b, c] = [
   { name: 'a', interfaces: [{ link: 1, addresses: ['198.18.1.1/24', '2001:db8:0:1::1/64'] }] },

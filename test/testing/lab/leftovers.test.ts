@@ -1,34 +1,22 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Captures } from '../../../src/testing/lab/captures.ts'
 import { makeLabDirectory, removeLeftovers } from '../../../src/testing/lab/leftovers.ts'
+import { freshDirectory } from '../../support/fresh-directory.ts'
 
-let directory: string
+const directory = freshDirectory()
 const before = process.env.TMPDIR
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-leftovers-'))
   process.env.TMPDIR = directory
 })
 afterEach(() => {
   if (before === undefined) delete process.env.TMPDIR
   else process.env.TMPDIR = before
-  rmSync(directory, { recursive: true })
 })
 
 const namespace = statSync('/proc/self/ns/pid').ino
