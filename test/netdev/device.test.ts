@@ -33,8 +33,18 @@ describe('allocating a device', () => {
     }
     const dev = allocEtherdevMqs({ priv: { x: 1 }, setup })
     expect(dev).toMatchObject({
-      ...{ name: 'eth%d', type: ARPHRD_ETHER, mtu: 1400, minMtu: 68, maxMtu: 65521, hardHeaderLen: 14, addrLen: 6 },
-      ...{ txQueueLen: 1000, flags: IFF_BROADCAST | IFF_MULTICAST, priv: { x: 1 }, numTxQueues: 1, numRxQueues: 1 },
+      name: 'eth%d',
+      type: ARPHRD_ETHER,
+      mtu: 1400,
+      minMtu: 68,
+      maxMtu: 65521,
+      hardHeaderLen: 14,
+      addrLen: 6,
+      txQueueLen: 1000,
+      flags: IFF_BROADCAST | IFF_MULTICAST,
+      priv: { x: 1 },
+      numTxQueues: 1,
+      numRxQueues: 1,
       broadcast: Uint8Array.of(255, 255, 255, 255, 255, 255),
     })
     expect(allocEtherdevMqs({ name: 'x', priv: 0 }).name).toBe('x')
@@ -139,7 +149,9 @@ test('a frame tap that is set before a device is registered is notified of its f
   const dev = makeDevice()
   const seen: string[] = []
   dev.frameTap = {
-    ...{ time: Number.NaN, cause: undefined, dropped: () => {} },
+    time: Number.NaN,
+    cause: undefined,
+    dropped: () => {},
     transmitted: () => seen.push('tx'),
     received: () => seen.push('rx'),
   }

@@ -198,8 +198,11 @@ describe('a frame that is stepped', () => {
       padding: [],
     })
     ports[0]?.transmit(bytes, 0, {
-      ...{ ipSummed: CHECKSUM_PARTIAL, csumStart: 34, csumOffset: 16 },
-      ...{ gsoSize: 1000, gsoType: SKB_GSO_TCPV4 },
+      ipSummed: CHECKSUM_PARTIAL,
+      csumStart: 34,
+      csumOffset: 16,
+      gsoSize: 1000,
+      gsoType: SKB_GSO_TCPV4,
     })
     ports[0]?.drain()
     expect(walk(memory.net).map(at => at.slice(0, 1))).toEqual(['1', '2', '3', '4', '5'])

@@ -49,12 +49,21 @@ afterEach(() => {
 
 const inner = policy({ a: required(u32(1)), b: string(2, 8), c: flag(3) }, { strict: true })
 const everyKind = policy({
-  ...{ one: u8(1), two: u16(2), four: u32(3), signed: s32(4), eight: u64(5), text: string(6, 15) },
-  ...{ octets: binary(7, 2, 40), mark: flag(8), nest: nested(9, inner), list: indexedArray(10, inner) },
+  one: u8(1),
+  two: u16(2),
+  four: u32(3),
+  signed: s32(4),
+  eight: u64(5),
+  text: string(6, 15),
+  octets: binary(7, 2, 40),
+  mark: flag(8),
+  nest: nested(9, inner),
+  list: indexedArray(10, inner),
 })
 const { echo, getStats, getParam, setParam, ioctl, subscribe, event } = commands
 const POLICIES: readonly Policy<Fields>[] = [
-  ...[everyKind, ...[getStats, event, getParam, ioctl].map(({ reply }) => reply)],
+  everyKind,
+  ...[getStats, event, getParam, ioctl].map(({ reply }) => reply),
   ...[echo, getStats, ioctl, setParam, subscribe].map(({ request }) => request),
 ]
 

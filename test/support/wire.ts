@@ -104,7 +104,11 @@ export class TestWire {
     const { direction = 'ab', seed = 7, log = false, receive, ...pool } = options
     this.pool = new TrackedPool({ large: 256, small: 4096, ...pool })
     this.chain = new CountedChain({
-      ...{ direction, seed, clock: this.clock, pool: this.pool, segments: new Ring(4096) },
+      direction,
+      seed,
+      clock: this.clock,
+      pool: this.pool,
+      segments: new Ring(4096),
       end: { push: skb => this.#take(skb, this.received, receive) },
       back: { push: skb => this.#take(skb, this.replied) },
       ...(log && { log: this.#log() }),

@@ -61,7 +61,11 @@ describe('web pages of strangers', () => {
   test.each(routes)('a request from another origin is refused at %s', async path => {
     const host = `127.0.0.1:${web.port}`
     const foreign = [
-      ...['http://evil.example', 'null', `https://${host}`, `http://127.0.0.1:${web.port + 1}`, 'http://127.0.0.1'],
+      'http://evil.example',
+      'null',
+      `https://${host}`,
+      `http://127.0.0.1:${web.port + 1}`,
+      'http://127.0.0.1',
       `http://localhost:${web.port}`,
     ]
     for (const origin of foreign) expect([origin, (await ask(path, { host, origin })).status]).toEqual([origin, 403])
@@ -221,7 +225,12 @@ describe('the proof', () => {
 
 describe('paths', () => {
   test.each([
-    ...['/../package.json', '/..%2fpackage.json', '/%2e%2e/package.json', '//etc/passwd', '/etc/passwd', '/./main.js'],
+    '/../package.json',
+    '/..%2fpackage.json',
+    '/%2e%2e/package.json',
+    '//etc/passwd',
+    '/etc/passwd',
+    '/./main.js',
     '/main.js/',
     '/main.js%00',
     '/main%2ejs',

@@ -27,7 +27,11 @@ function running(stages: readonly Impairment[], small = 16_384) {
   clock.advance(0)
   let received = 0
   const chain = new Chain({
-    ...{ direction: 'ab', seed: 1, clock, pool, segments: new Ring(16) },
+    direction: 'ab',
+    seed: 1,
+    clock,
+    pool,
+    segments: new Ring(16),
     end: {
       push: skb => {
         received++

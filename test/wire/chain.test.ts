@@ -45,7 +45,11 @@ function chainOf(options: { small?: number; reserve?: number } = {}) {
   const clock = new FakeClock()
   let idle = 0
   const chain = new Chain({
-    ...{ direction: 'ab', seed: 1, clock, pool, segments: new Ring(16) },
+    direction: 'ab',
+    seed: 1,
+    clock,
+    pool,
+    segments: new Ring(16),
     end: {
       push: skb => {
         received.push(skb.packetId)

@@ -112,7 +112,10 @@ test('GSO frames in flight are cut in front of a stage that a change adds', () =
   const packet = { ...plain, kind: 'tcp', payload: new Array(3000).fill(1), checksum: 'partial' } as const
   const wire = makeWire([delay('10ms')], { log: true })
   wire.sendFrame(buildFrame({ packet, tags: [], padding: [] }), {
-    ...{ csumStart: 34, csumOffset: 16, gsoSize: 1000, gsoType: SKB_GSO_TCPV4 },
+    csumStart: 34,
+    csumOffset: 16,
+    gsoSize: 1000,
+    gsoType: SKB_GSO_TCPV4,
   })
   expect(wire.conserved()).toMatchObject({ in: 3, held: 3 })
   wire.chain.set([delay('10ms'), lossEvery(2), corrupt(1)])

@@ -29,14 +29,12 @@ const share = fc.constantFrom(0, 0.01, 0.3, 0.9, 1)
 /** ns */
 const time = fc.constantFrom(0, 1, 1000, 0.3 * MS, 2 * MS, 20 * MS)
 const limit: fc.Arbitrary<LimitSpec> = fc.constantFrom<LimitSpec>(
-  ...[
-    { packets: 1000 },
-    { packets: 5 },
-    { packets: 0 },
-    { bytes: 20_000 },
-    { packets: 50, bytes: 3000 },
-    { frames: 4 },
-  ],
+  { packets: 1000 },
+  { packets: 5 },
+  { packets: 0 },
+  { bytes: 20_000 },
+  { packets: 50, bytes: 3000 },
+  { frames: 4 },
 )
 const queue: fc.Arbitrary<QueueKind> = fc.oneof(
   fc.constantFrom<QueueKind>('tail', 'head'),

@@ -183,7 +183,9 @@ function isPossible(words: string): boolean {
 test('decisions of random wires are the same in a simulation', () => {
   const words = wires.map(printGroups).filter(isPossible)
   const run = fc.record({
-    ...{ all: fc.array(words, { minLength: 1, maxLength: 3 }), seed: fc.integer(), isClosed: fc.boolean() },
+    all: fc.array(words, { minLength: 1, maxLength: 3 }),
+    seed: fc.integer(),
+    isClosed: fc.boolean(),
   })
   const property = fc.property(run, ({ all, seed, isClosed }) => expectSame(runLive(all, 100, seed, isClosed)))
   fc.assert(property, { numRuns: scaled(500), seed: SEED })

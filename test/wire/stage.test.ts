@@ -121,8 +121,13 @@ test('what the receiver throws is not counted for a stage, and its frame is drop
   const pool = new SkBuffPool({ large: 1, small: 4 })
   const failures: string[] = []
   const chain = new Chain({
-    ...{ direction: 'ab', seed: 1, clock: new FakeClock(), pool, segments: new Ring(16) },
-    ...{ end: { push: fail }, back: { push: fail } },
+    direction: 'ab',
+    seed: 1,
+    clock: new FakeClock(),
+    pool,
+    segments: new Ring(16),
+    end: { push: fail },
+    back: { push: fail },
     failed: (stage, error) => failures.push(`${stage}: ${error}`),
   })
   chain.set([loss(0)])

@@ -528,8 +528,12 @@ test('random and mutated requests throw nothing, and no byte after them is read'
         bytes.set(octets)
         const sent: Uint8Array[] = []
         const client = {
-          ...{ missing: undefined, missingToCapture: undefined, share: 0, privileged: true },
-          ...{ onDrained: undefined, notify: () => true },
+          missing: undefined,
+          missingToCapture: undefined,
+          share: 0,
+          privileged: true,
+          onDrained: undefined,
+          notify: () => true,
           handOver() {},
           send: (octets: Uint8Array) => void sent.push(octets.slice()),
           dump(parts: Iterator<Uint8Array, Uint8Array>) {

@@ -23,7 +23,11 @@ const ENTRIES: readonly SegmentEntry[] = [
   { kind: 'host', name: undefined, mac: MAC, addresses: [], router: false },
   { kind: 'lease', address: IP, mac: '6-02:09', clientId: '01:02', hostname: 'laptop', expires: 1_800_000_000_123 },
   {
-    ...{ kind: 'lease', address: IP, mac: '', clientId: undefined, hostname: undefined },
+    kind: 'lease',
+    address: IP,
+    mac: '',
+    clientId: undefined,
+    hostname: undefined,
     expires: Number.POSITIVE_INFINITY,
   },
   { kind: 'neighbour', address: IP6, mac: MAC },
@@ -61,9 +65,7 @@ describe('GET_SEGMENT', () => {
         { name: undefined, mac: '02:00:00:00:00:09', addresses: [], router: false },
       ],
       leases: [
-        ...[
-          { address: '198.18.0.9', mac: '6-02:09', clientId: '01:02', hostname: 'laptop', expires: 1_800_000_000_123 },
-        ],
+        { address: '198.18.0.9', mac: '6-02:09', clientId: '01:02', hostname: 'laptop', expires: 1_800_000_000_123 },
         { address: '198.18.0.9', mac: '', clientId: undefined, hostname: undefined, expires: Number.POSITIVE_INFINITY },
       ],
       neighbours: [{ address: '2001:db8:0:1::9', mac: '02:00:00:00:00:09' }],

@@ -69,7 +69,10 @@ test('a client that reads nothing is not served further, and gets every reply on
   const listening = ListeningSocket.open(native, join(directory, 'a.sock'), 0o600, () => {})
   let served = 0
   const family: Family = {
-    ...{ id: FAMILY, name: 'test', version: 1, maxattr: 1 },
+    id: FAMILY,
+    name: 'test',
+    version: 1,
+    maxattr: 1,
     operations: [
       operation(
         { cmd: 1, request: policy({}) },
@@ -137,7 +140,10 @@ test.each([
   }
   const doit = (_request: object, caller: Caller) => void caller.handOver(heir)
   const family: Family = {
-    ...{ id: FAMILY, name: 'test', version: 1, maxattr: 1 },
+    id: FAMILY,
+    name: 'test',
+    version: 1,
+    maxattr: 1,
     operations: [operation({ cmd: 1, request: policy({}) }, { doit })],
   }
   const turns = new Turns(new FakeClock())
@@ -149,7 +155,10 @@ test.each([
   let ended = 0
   const owner = { missing: undefined, missingToCapture: undefined, share: 1 }
   const session = Session.of(native, listening.accept(), owner, {
-    ...{ families: new Map([[FAMILY, family]]), builder: new MessageBuilder(), turns, onEnd: () => ended++ },
+    families: new Map([[FAMILY, family]]),
+    builder: new MessageBuilder(),
+    turns,
+    onEnd: () => ended++,
     onDefect: error => {
       throw error
     },

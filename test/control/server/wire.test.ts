@@ -179,13 +179,17 @@ test('the words of a wire are one line of printable text that fits an attribute'
 test('GET_SCENARIO returns the steps of a scenario in words, and when its time 0 was', async () => {
   const file = join(root, 'outage\x1b.yaml')
   const steps = [
-    ...['{ at: 0s, wire: loss 5% }', '{ at: 1500ms, wire-ab: delay 5ms, wire-ba: off }'],
-    ...['{ at: 2s, carrier: off }', '{ at: 3s, wire: off, carrier: on }'],
+    '{ at: 0s, wire: loss 5% }',
+    '{ at: 1500ms, wire-ab: delay 5ms, wire-ba: off }',
+    '{ at: 2s, carrier: off }',
+    '{ at: 3s, wire: off, carrier: on }',
   ]
   writeFileSync(file, `repeat: 1min\nsteps:\n${steps.map(step => `  - ${step}\n`).join('')}`)
   const { client, vnet, a, b, other, devices, clock } = await served({ scenario: file }, true)
   const scenario = {
-    ...{ file: file.replace('\x1b', '\\x1b'), started: undefined, repeat: 60_000 },
+    file: file.replace('\x1b', '\\x1b'),
+    started: undefined,
+    repeat: 60_000,
     steps: [
       { at: 0, text: 'wire loss 5%' },
       { at: 1500, text: 'wire ab delay 5ms, wire ba off' },

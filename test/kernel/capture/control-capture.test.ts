@@ -96,7 +96,10 @@ async function connected(): Promise<{ client: ControlClient; ca: FoundDevice }> 
 describe('the right to capture', () => {
   /** As nobody in a group and others, with permission to open the files of this tree. */
   const asUser = (gid: number, groups: number[]) => [
-    ...['setpriv', `--reuid=${NOBODY}`, `--regid=${gid}`, `--groups=${groups.join(',')}`],
+    'setpriv',
+    `--reuid=${NOBODY}`,
+    `--regid=${gid}`,
+    `--groups=${groups.join(',')}`,
     ...['inh-caps', 'ambient-caps', 'bounding-set'].map(set => `--${set}=-all,+dac_override`),
   ]
 

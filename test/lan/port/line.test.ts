@@ -15,7 +15,10 @@ function setUp(speed: number, room = 16) {
   let number = 0
   const dropped: [skb: SkBuff, why: string][] = []
   const line = new Line({
-    ...{ clock, random: random(1), speed, room },
+    clock,
+    random: random(1),
+    speed,
+    room,
     drop: (...drop) => dropped.push(drop),
     deliver: skb => {
       delivered.push([clock.now(), skb.bytes[skb.data] as number])
@@ -68,7 +71,14 @@ describe('Line', () => {
   test('a full line refuses frames and reports when half of its queue is free', () => {
     const { clock, push, line, rooms } = setUp(10, 4)
     expect([push(), push(), push(), push(), line.full, push(), line.full, push()]).toEqual([
-      ...[true, true, true, true, false, true, true, false],
+      true,
+      true,
+      true,
+      true,
+      false,
+      true,
+      true,
+      false,
     ])
     // One free place is not reported, half of the queue is.
     clock.advance(0.8 * NSEC_PER_MSEC)
@@ -94,7 +104,10 @@ describe('Line', () => {
     line.close()
     for (const [skb] of dropped) skb.free()
     expect([dropped.map(([, why]) => why), line.full, pool.out, clock.armed]).toEqual([
-      ...[new Array(4).fill('closed'), false, 0, 0],
+      new Array(4).fill('closed'),
+      false,
+      0,
+      0,
     ])
     // The first frame was sent, the others took no time.
     push()

@@ -357,7 +357,9 @@ async function tryMistake({ open = () => {}, debug = true, work = transmit, says
     dev.netdevOps = { ndoStartXmit: skb => skb.drop(), ndoOpen: open, ...ops }
   }
   const driver = vnet.defineDriver({
-    ...{ name: 'mistake', description: 'a driver with a mistake', params: {} },
+    name: 'mistake',
+    description: 'a driver with a mistake',
+    params: {},
     init: () => [{ dev: vnet.allocEtherdevMqs({ name: 'm%d', setup, priv: {} }) }],
   })
   const bed = await testBed(driver, {}, { debug, allowErrors: true })

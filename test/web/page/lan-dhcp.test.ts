@@ -17,7 +17,15 @@ import { DhcpConversations } from '../../../src/web/page/lan-dhcp.ts'
 
 let number = 0
 const frame = (time: number, header: Header, dropped?: string): FrameRow => ({
-  ...{ number: ++number, time, id: '1//lan0', way: 'tx', queue: 0, length: 342, dropped, text: '', bytes: '' },
+  number: ++number,
+  time,
+  id: '1//lan0',
+  way: 'tx',
+  queue: 0,
+  length: 342,
+  dropped,
+  text: '',
+  bytes: '',
   headers: [{ name: 'Ethernet', fields: [] }, header],
 })
 

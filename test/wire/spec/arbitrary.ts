@@ -47,8 +47,10 @@ const when = fc
 
 const fault = fc.oneof(
   fc.record({
-    ...{ kind: fc.constant('fault'), action: fc.constantFrom('drop', 'duplicate', 'corrupt', 'reset') },
-    ...{ filter: fc.oneof(fc.constant(''), filter), when },
+    kind: fc.constant('fault'),
+    action: fc.constantFrom('drop', 'duplicate', 'corrupt', 'reset'),
+    filter: fc.oneof(fc.constant(''), filter),
+    when,
   }),
   fc.record({ kind: fc.constant('fault'), action: fc.constant('delay'), time, filter, when }),
 )
@@ -63,7 +65,11 @@ const lossModel = fc.oneof(
 
 const delay = fc
   .record({
-    ...{ kind: fc.constant('delay'), time, jitter: time, correlation, distribution },
+    kind: fc.constant('delay'),
+    time,
+    jitter: time,
+    correlation,
+    distribution,
     reorder: maybe(fc.record({ share, correlation, gap: count })),
   })
   .map(spec => (spec.jitter === 0 ? { ...spec, correlation: 0, distribution: 'uniform' } : spec))
@@ -74,9 +80,12 @@ const slot = fc.oneof(
     .record({ kind: fc.constant('slot'), min: time, more: time, packets: fc.oneof(fc.constant(0), count) })
     .map(({ more, ...spec }) => ({ ...spec, max: spec.min + more, bytes: 0 })),
   fc.record({
-    ...{ kind: fc.constant('slot'), min: fc.constant(0), max: fc.constant(0) },
+    kind: fc.constant('slot'),
+    min: fc.constant(0),
+    max: fc.constant(0),
     distribution: fc.record({ name: distribution, delay: time, jitter: time }),
-    ...{ packets: fc.oneof(fc.constant(0), count), bytes: fc.oneof(fc.constant(0), size) },
+    packets: fc.oneof(fc.constant(0), count),
+    bytes: fc.oneof(fc.constant(0), size),
   }),
 )
 
@@ -90,13 +99,13 @@ const simple = fc.oneof(
   fc.record({ kind: fc.constant('truncate'), bytes: size, share }),
   fc
     .record({
-      ...{
-        kind: fc.constant('rate'),
-        bits: fc.integer({ min: 1, max: 1e12 }),
-        burst: maybe(size),
-        queue: maybe(queue),
-      },
-      ...{ overhead: signed, cell: fc.nat({ max: 100 }), cellOverhead: signed },
+      kind: fc.constant('rate'),
+      bits: fc.integer({ min: 1, max: 1e12 }),
+      burst: maybe(size),
+      queue: maybe(queue),
+      overhead: signed,
+      cell: fc.nat({ max: 100 }),
+      cellOverhead: signed,
     })
     .map(without),
   fc
@@ -130,8 +139,10 @@ function groupsOf(spec: fc.Arbitrary<Written>, minLength: number): fc.Arbitrary<
 }
 
 const match = fc.record({
-  ...{ kind: fc.constant('match'), filter },
-  ...{ matching: groupsOf(simple, 0), others: groupsOf(simple, 0) },
+  kind: fc.constant('match'),
+  filter,
+  matching: groupsOf(simple, 0),
+  others: groupsOf(simple, 0),
 }) as fc.Arbitrary<Written>
 
 export const wires = groupsOf(fc.oneof({ weight: 5, arbitrary: simple }, { weight: 1, arbitrary: match }), 0)

@@ -27,13 +27,26 @@ describe('stages written in one go', () => {
     const words =
       'slot 1ms delay 1ms rate 1mbit truncate 64 corrupt 1% duplicate 1% loss 1% match arp ( ) drop nth 1 hold blackhole'
     expect(kinds(parse(words))).toEqual([
-      ...['blackhole', 'hold', 'fault', 'match', 'loss', 'duplicate', 'corrupt', 'truncate', 'rate', 'delay', 'slot'],
+      'blackhole',
+      'hold',
+      'fault',
+      'match',
+      'loss',
+      'duplicate',
+      'corrupt',
+      'truncate',
+      'rate',
+      'delay',
+      'slot',
     ])
   })
 
   test('faults and matches keep the order in which they are written', () => {
     expect(parse('reset tcp nth 2 loss 1% match arp ( ) drop nth 1').map(stage => stage.words)).toEqual([
-      ...["reset 'tcp' nth 2", 'drop nth 1', "match 'arp' ( )", 'loss 1%'],
+      "reset 'tcp' nth 2",
+      'drop nth 1',
+      "match 'arp' ( )",
+      'loss 1%',
     ])
   })
 
@@ -135,11 +148,17 @@ test('the words of a stage that a function made are read as the same stage', () 
   const arp = resources.filter('arp')
   const stages = [
     wire.delay('20ms', { jitter: '5ms', correlation: 0.25, distribution: 'normal', reorder: { share: 0.25, gap: 5 } }),
-    ...[wire.loss(0.01, { burst: 5 }), wire.lossState({ p13: 0.01, p31: 0.7 }), wire.lossGemodel({ p: 0.01, r: 0.3 })],
-    ...[wire.duplicate('1%'), wire.corrupt(0.1, { at: 14 }), wire.truncate(64, 0.5), wire.mtu(1400, { icmp: true })],
+    wire.loss(0.01, { burst: 5 }),
+    wire.lossState({ p13: 0.01, p31: 0.7 }),
+    wire.lossGemodel({ p: 0.01, r: 0.3 }),
+    wire.duplicate('1%'),
+    wire.corrupt(0.1, { at: 14 }),
+    wire.truncate(64, 0.5),
+    wire.mtu(1400, { icmp: true }),
     wire.rate('10mbit', { overhead: 8, burst: '15kb', queue: 'head', limit: { bytes: 65536 } }),
     wire.slot({ min: '5ms', max: '10ms', packets: 3, bytes: '2kb' }),
-    ...[wire.fault({ delay: '2s' }, arp, { nth: 3, after: '1s' }), wire.fault('reset', undefined, { every: 2 })],
+    wire.fault({ delay: '2s' }, arp, { nth: 3, after: '1s' }),
+    wire.fault('reset', undefined, { every: 2 }),
   ]
   for (const { words = '', params } of stages) {
     const [read] = parse(words)

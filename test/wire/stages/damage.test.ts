@@ -108,12 +108,22 @@ test('truncate completes a partial checksum first, over the whole packet', () =>
 
 test('stages that damage packets print their words', () => {
   const impairments = [
-    ...[duplicate('1%'), duplicate(0.01, { correlation: 0.25 }), corrupt(0.1), corrupt(1, { at: 40 })],
-    ...[corrupt(0.1, { correlation: '5%' }), truncate(64), truncate(64, 0.5)],
+    duplicate('1%'),
+    duplicate(0.01, { correlation: 0.25 }),
+    corrupt(0.1),
+    corrupt(1, { at: 40 }),
+    corrupt(0.1, { correlation: '5%' }),
+    truncate(64),
+    truncate(64, 0.5),
   ]
   expect(impairments.map(({ words }) => words)).toEqual([
-    ...['duplicate 1%', 'duplicate 1% 25%', 'corrupt 10%', 'corrupt at 40', 'corrupt 10% 5%'],
-    ...['truncate 64', 'truncate 64 50%'],
+    'duplicate 1%',
+    'duplicate 1% 25%',
+    'corrupt 10%',
+    'corrupt at 40',
+    'corrupt 10% 5%',
+    'truncate 64',
+    'truncate 64 50%',
   ])
 })
 

@@ -37,7 +37,10 @@ function contentOf(skb: SkBuff): Uint8Array {
 }
 
 for (const [name, frame] of Object.entries({
-  ...{ IPv4: four, IPv6: six, 'tagged IPv4': { ...four, tags: [TAG] }, 'tagged IPv6': { ...six, tags: [TAG, TAG] } },
+  IPv4: four,
+  IPv6: six,
+  'tagged IPv4': { ...four, tags: [TAG] },
+  'tagged IPv6': { ...six, tags: [TAG, TAG] },
 })) {
   test(`an ${name} packet of a sender that is capable of ECN is marked, and its checksum stays right`, () => {
     const marked = contentOf(withEcn(frame, 3))

@@ -85,8 +85,12 @@ test('a change to another model keeps the counters', () => {
 
 test('losses print their words', () => {
   const impairments = [
-    ...[loss(0.01), loss('1%', { correlation: 0.25, ecn: true }), loss(0.05, { burst: 4 })],
-    ...[lossState({ p13: 0.1, p31: '80%' }), lossGemodel({ p: 0.01, r: 0.3 }), lossEvery(7)],
+    loss(0.01),
+    loss('1%', { correlation: 0.25, ecn: true }),
+    loss(0.05, { burst: 4 }),
+    lossState({ p13: 0.1, p31: '80%' }),
+    lossGemodel({ p: 0.01, r: 0.3 }),
+    lossEvery(7),
   ]
   expect(impairments.map(({ words }) => words)).toEqual([
     'loss 1%',

@@ -47,7 +47,12 @@ test('a packet has left the match when it enters a branch, whose stages count wh
   const wire = testWire([match(odd, [loss(1)], [delay('10ms')])])
   for (let i = 0; i < 6; i++) wire.sendFrame(frame(i))
   const counts = wire.chain.report().map(({ stage, path, in: entered, out, held, dropped }) => ({
-    ...{ stage, path, in: entered, out, held, dropped },
+    stage,
+    path,
+    in: entered,
+    out,
+    held,
+    dropped,
   }))
   expect(counts).toEqual([
     { stage: 'match', path: '', in: 6, out: 6, held: 0, dropped: 0 },
@@ -96,6 +101,8 @@ test('a match may lie in a match', () => {
   for (let i = 0; i < 8; i++) wire.sendFrame(frame(i))
   expect(firsts(wire.received)).toEqual([0, 2, 4, 5, 6, 7])
   expect(wire.chain.report().map(({ stage, path }) => path + stage)).toEqual([
-    ...['match', 'match then match 2', 'match then match 2 then loss'],
+    'match',
+    'match then match 2',
+    'match then match 2 then loss',
   ])
 })

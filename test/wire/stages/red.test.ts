@@ -105,7 +105,10 @@ describe('the share of drops', () => {
 describe('the average', () => {
   /** Drops the first packet at which the average has reached `bytes`. */
   const alarm = (bytes: number, weight: number): RedOptions => ({
-    ...{ min: bytes, max: bytes + 1e-6, probability: 1, weight },
+    min: bytes,
+    max: bytes + 1e-6,
+    probability: 1,
+    weight,
   })
 
   test('the average reaches 4.88 packets after 100 arrivals at an empty queue, with weight 0.001 (sec. 6)', () => {

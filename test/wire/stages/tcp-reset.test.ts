@@ -72,7 +72,9 @@ function tcpOf({ bytes }: ReceivedPacket) {
   const view = new DataView(bytes.buffer, bytes.byteOffset + at)
   return {
     ports: [word(bytes, at), word(bytes, at + 2)],
-    ...{ seq: view.getUint32(4), ack: view.getUint32(8), flags: bytes[at + 13] },
+    seq: view.getUint32(4),
+    ack: view.getUint32(8),
+    flags: bytes[at + 13],
   }
 }
 

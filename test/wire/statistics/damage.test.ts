@@ -16,7 +16,8 @@ test.each([
 ])('duplicate of %d with correlation %d doubles that share of the packets', (share, correlation) => {
   let received = 0
   const wire = makeWire([duplicate(share, { correlation })], {
-    ...{ seed: SEED, poison: false },
+    seed: SEED,
+    poison: false,
     receive: () => {
       received++
     },
@@ -31,7 +32,8 @@ test('corrupt changes the asked share, and every bit behind the Ethernet header 
   const bits = new Array(8 * 46).fill(0)
   const share = 0.5
   const wire = makeWire([corrupt(share)], {
-    ...{ seed: SEED, poison: false },
+    seed: SEED,
+    poison: false,
     receive: ({ bytes, data, len }) => {
       // The packets of the test are zero there.
       for (let i = data + 14; i < data + len; i++) {
@@ -49,7 +51,8 @@ test('corrupt changes the asked share, and every bit behind the Ethernet header 
 test('truncate cuts the asked share', () => {
   let cut = 0
   const wire = makeWire([truncate(20, 0.2)], {
-    ...{ seed: SEED, poison: false },
+    seed: SEED,
+    poison: false,
     receive: ({ len }) => {
       if (len === 20) cut++
     },

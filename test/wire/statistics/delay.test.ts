@@ -20,7 +20,8 @@ const APART = 200_000_000
 function delays(stage: Impairment): Float64Array {
   const ns = new Float64Array(PACKETS)
   const wire = makeWire([stage], {
-    ...{ seed: SEED, poison: false },
+    seed: SEED,
+    poison: false,
     receive: (skb, time) => {
       ns[skb.packetId - 1] = time - (skb.packetId - 1) * APART
     },
@@ -127,7 +128,8 @@ describe('reorder', () => {
     const places = new Int32Array(PACKETS)
     let received = 0
     const wire = makeWire([stage], {
-      ...{ seed: SEED, poison: false },
+      seed: SEED,
+      poison: false,
       receive: skb => {
         places[skb.packetId - 1] = ++received - skb.packetId
       },
@@ -177,7 +179,10 @@ describe('reorder', () => {
     const [share, correlation] = [0.2, 0.5]
     const places = displacements(delay('45us', { reorder: { share, correlation } }))
     const wire = makeWire([delay('45us', { reorder: { share, correlation } })], {
-      ...{ seed: SEED, log: true, poison: false, receive: () => {} },
+      seed: SEED,
+      log: true,
+      poison: false,
+      receive: () => {},
     })
     wire.send(PACKETS, EVERY)
     const held = wire.decisions.filter(({ verdict }) => verdict === 'delay').length

@@ -12,7 +12,8 @@ const PACKETS = either(1_000_000, 100_000)
 function losses(stage: Impairment): Uint8Array {
   const lost = new Uint8Array(PACKETS).fill(1)
   const wire = makeWire([stage], {
-    ...{ seed: SEED, poison: false },
+    seed: SEED,
+    poison: false,
     receive: skb => {
       lost[skb.packetId - 1] = 0
     },
