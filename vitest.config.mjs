@@ -94,8 +94,11 @@ const common = {
   setupFiles: ['./test/support/program-limit.ts'],
 }
 
-/** The drivers of the course import 'vnet', which is the copy under test. */
-const alias = [{ find: /^vnet$/, replacement: join(root, 'src/index.ts') }]
+/** The drivers of the course import 'vnet' and 'vnet/drivers', which are the copy under test. */
+const alias = [
+  { find: /^vnet$/, replacement: join(root, 'src/index.ts') },
+  { find: /^vnet\/drivers$/, replacement: join(root, 'src/drivers/index.ts') },
+]
 
 const unit = {
   ...common,

@@ -2,7 +2,8 @@
  * A driver file, `vnet bench/cables.mjs A0 B0 A1 B1 ...`: one cable for each pair of names, all in
  * one process. Each is the `cable` driver, initialised again.
  */
-import { cable, defaultParams, defineDriver, UsageError } from 'vnet'
+import { defaultParams, defineDriver, UsageError } from 'vnet'
+import { cable } from 'vnet/drivers'
 
 export const driver = defineDriver({
   name: 'cables',

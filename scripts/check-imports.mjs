@@ -47,7 +47,7 @@ export const floors = [
     what: 'the network of `vnet lan`: switch, simulated machines, services, configuration, uplink',
   },
   { rooms: ['drivers'], what: 'loop, cable, snull with its board, and what they share' },
-  { rooms: ['index.ts', 'tap.ts', 'wire.ts', 'capture.ts'] },
+  { rooms: ['index.ts', 'net.ts', 'tap.ts', 'wire.ts', 'capture.ts'] },
   {
     rooms: ['control/protocol', 'control/client', 'control/server', 'control', 'http', 'metrics'],
     what: 'controlling a running vnet: protocol, client, server; its counters for [Prometheus](docs/metrics.md)',

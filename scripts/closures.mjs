@@ -66,7 +66,9 @@ export function closure(edges, entry) {
  * those that run for a cable without stages.
  */
 async function wireFiles() {
-  const { cable, defaultParams, Log, LOGLEVEL_ERR, Net } = await import('../dist/index.js')
+  const { cable } = await import('../dist/drivers/index.js')
+  const { defaultParams } = await import('../dist/index.js')
+  const { Log, LOGLEVEL_ERR, Net } = await import('../dist/net.js')
   const { FakeClock, MemoryPlatform } = await import('../dist/testing/index.js')
   const session = new Session()
   session.connect()

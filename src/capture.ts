@@ -48,6 +48,7 @@ export {
 export { CaptureReader } from './capture/reader.ts'
 export type { CaptureRecord } from './capture/record.ts'
 export type { Ring } from './capture/ring-name.ts'
+export { print } from './packet/print.ts'
 
 export interface CaptureOptions {
   /** Bytes of each frame that are kept, at least 1; all by default. */

@@ -4,15 +4,11 @@
  *     await using tap = await openTap({ name: 'ping0', addresses: ['198.18.0.1/24'] })
  *     for await (const frames of tap) for (const frame of frames) tap.write(answer(frame))
  *
- * Real time and the platform of drivers are here, too. The native addon is loaded by openTap and
- * loadNative, not before.
+ * openTap loads the native addon, importing this does not.
  */
 import './base/dispose.ts'
 
-export { TimerfdClock } from './linux/clock.ts'
-export { loadNative, type Native } from './linux/native.ts'
 export { openTap, type TapOptions } from './linux/open-tap.ts'
-export { LinuxPlatform } from './linux/platform.ts'
 export type { TapCounters } from './linux/tap-counts.ts'
 export type { Tap, TapEvents } from './linux/tap-device.ts'
 export type { TapFrame, TapFrameInfo, TapLayer } from './linux/tap-frame.ts'

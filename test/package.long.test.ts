@@ -136,7 +136,9 @@ test('a test with a lab type-checks', () => {
 
 test('a test of a driver runs under vitest in a context of its own (vmThreads)', () => {
   const text = `
-    import { defaultParams, LOGLEVEL_ERR, Log, loop, Net, registerNetdev } from 'vnet'
+    import { defaultParams } from 'vnet'
+    import { loop } from 'vnet/drivers'
+    import { LOGLEVEL_ERR, Log, Net, registerNetdev } from 'vnet/net'
     import { FakeClock, MemoryPlatform } from 'vnet/testing'
 
     test('a device is registered until the end of its scope', async () => {

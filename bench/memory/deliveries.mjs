@@ -3,23 +3,17 @@
  * driver and a wire.
  */
 import { Capture } from '../../dist/capture/capture.js'
+import { cable, flipNetwork, loop, snull } from '../../dist/drivers/index.js'
 import {
   allocNetdevMqs,
-  cable,
   defaultParams,
   defineDriver,
   etherSetup,
   ethHwAddrRandom,
-  flipNetwork,
-  LOGLEVEL_ERR,
-  Log,
-  loop,
   NETDEV_TX_OK,
-  Net,
   netifRx,
-  registerNetdev,
-  snull,
 } from '../../dist/index.js'
+import { LOGLEVEL_ERR, Log, Net, registerNetdev } from '../../dist/net.js'
 import { assertConserved, MemoryPlatform } from '../../dist/testing/index.js'
 import { addressesOf, udpFrame } from './frame.mjs'
 import { LeanClock, LeanPlatform } from './platform.mjs'

@@ -3,7 +3,8 @@
  * number, so that V8 cannot remove the work.
  */
 
-import { flipNetwork, Ring, SkBuffPool } from '../../dist/index.js'
+import { flipNetwork } from '../../dist/drivers/index.js'
+import { Ring, SkBuffPool } from '../../dist/index.js'
 import { checksumUpdate, onesComplementSum } from '../../dist/packet/checksum.js'
 import { FRAME, udpFrame } from './frame.mjs'
 

@@ -1,5 +1,6 @@
 // @ts-check
-import { allocEtherdevMqs, defineDriver, ethernet, flipNetwork, IFF_NOARP, int, SnullHw, snullFaultParams } from 'vnet'
+import { allocEtherdevMqs, defineDriver, ethernet, IFF_NOARP, int } from 'vnet'
+import { flipNetwork, SnullHw, snullFaultParams } from 'vnet/drivers'
 
 const params = {
   timeout: int({ default: 50, min: 1, description: 'ms a queue may be stopped before the transmit timeout' }),

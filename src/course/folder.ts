@@ -101,7 +101,11 @@ function jsconfig(): string {
     noEmit: true,
     skipLibCheck: true,
     types: [],
-    paths: { vnet: types('index.d.ts'), 'vnet/testing': types('testing/index.d.ts') },
+    paths: {
+      vnet: types('index.d.ts'),
+      'vnet/drivers': types('drivers/index.d.ts'),
+      'vnet/testing': types('testing/index.d.ts'),
+    },
   }
   return `${JSON.stringify({ compilerOptions, include: ['*.js'] }, null, 2)}\n`
 }

@@ -1,9 +1,15 @@
-/** 'vnet/lan': for a driver file whose hosts have handlers of their own (docs/lan-device.md). */
+/**
+ * 'vnet/lan': the simulated network of `vnet lan`. A driver file gives its hosts handlers of their own
+ * (docs/lan-device.md), or puts segments and hosts behind a driver of its own.
+ */
 import '../base/dispose.ts'
 
 export type { Lan, Start } from './backbone.ts'
 export { type LanOptions, lan } from './driver.ts'
 export type {
+  HostDefinition,
+  HostHandlers,
+  HostRange,
   Icmpv6Handler,
   Icmpv6Message,
   SegmentHost,
@@ -11,5 +17,19 @@ export type {
   UdpHandler,
   UdpMessage,
 } from './machines/host.ts'
+export { Hosts } from './machines/hosts.ts'
+export { createNetwork, type Network, type NetworkOptions } from './machines/network.ts'
 export type { Icmpv6Datagram, UdpDatagram } from './machines/send.ts'
+export type { HostsCounters, HostsEnvironment, HostsOptions, Services } from './machines/state.ts'
 export { host, type LanHandlers, type LanHost, type TcpHandler } from './services/tcp-handlers.ts'
+export { Segment, type SegmentOptions, type SegmentStats } from './switch/segment.ts'
+export type {
+  CounterEntry,
+  HostEntry,
+  LeaseEntry,
+  NeighbourEntry,
+  SegmentEntry,
+  SegmentEntryKind,
+  StationEntry,
+} from './switch/segment-entry.ts'
+export { type Inhabitant, isInhabitant, type Station } from './switch/station.ts'

@@ -30,4 +30,4 @@ export {
   type WireEnv,
   type WireFilter,
 } from './wire.ts'
-export type { WireSlot } from './wire-slot.ts'
+export { direct, type WireSlot } from './wire-slot.ts'

@@ -1,6 +1,6 @@
 import { PerformanceObserver, performance } from 'node:perf_hooks'
 import { expect, test } from 'vitest'
-import * as vnet from '../../src/index.ts'
+import * as vnet from '../../src/drivers/index.ts'
 import type { Driver } from '../../src/netdev/driver.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
 import type { NetDeviceOps } from '../../src/netdev/ops.ts'

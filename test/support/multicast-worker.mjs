@@ -4,7 +4,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { readMulticastList } from '../../dist/linux/link-state.js'
-import { loadNative } from '../../dist/tap.js'
+import { loadNative } from '../../dist/net.js'
 
 const native = loadNative()
 const { home, far, ifindex } = workerData

@@ -3,8 +3,9 @@
  * They are up when 'ready' is posted.
  */
 import { parentPort, workerData } from 'node:worker_threads'
-import { defaultParams, LOGLEVEL_ERR, Log, Net, registerNetdev, snull } from '../../dist/index.js'
-import { LinuxPlatform, loadNative, TimerfdClock } from '../../dist/tap.js'
+import { snull } from '../../dist/drivers/index.js'
+import { defaultParams } from '../../dist/index.js'
+import { LinuxPlatform, LOGLEVEL_ERR, Log, loadNative, Net, registerNetdev, TimerfdClock } from '../../dist/net.js'
 
 const native = loadNative()
 const platform = new LinuxPlatform(native)

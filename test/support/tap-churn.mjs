@@ -7,7 +7,8 @@
 import { execFile } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { promisify } from 'node:util'
-import { loadNative, openTap } from '../../dist/tap.js'
+import { loadNative } from '../../dist/net.js'
+import { openTap } from '../../dist/tap.js'
 
 const CLONE_FILES = 0x400
 const AT_ONCE = 10

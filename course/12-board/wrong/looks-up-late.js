@@ -5,7 +5,6 @@ import {
   defineDriver,
   ethernet,
   ethTypeTrans,
-  flipNetwork,
   IFF_NOARP,
   IRQ_HANDLED,
   IRQ_NONE,
@@ -14,12 +13,9 @@ import {
   netifTxStartAllQueues,
   netifTxStopAllQueues,
   SKB_DROP_REASON_DEV_READY,
-  SNULL_RX_INTR,
-  SNULL_TX_INTR,
-  SnullHw,
-  snullFaultParams,
   TX_ERRORS,
 } from 'vnet'
+import { flipNetwork, SNULL_RX_INTR, SNULL_TX_INTR, SnullHw, snullFaultParams } from 'vnet/drivers'
 
 const params = {
   timeout: int({ default: 50, min: 1, description: 'ms a queue may be stopped before the transmit timeout' }),

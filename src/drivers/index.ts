@@ -1,0 +1,10 @@
+/** 'vnet/drivers': the drivers of vnet, and parts of them to build others with. */
+import '../base/dispose.ts'
+
+export { driver as cable } from './cable.ts'
+export { flipNetwork } from './flip/hidden-loopback.ts'
+export { driver as loop } from './loop.ts'
+export { filtered, RxFilter } from './rx-filter.ts'
+export { SNULL_RX_INTR, SNULL_TX_INTR, SnullHw } from './snull/board.ts'
+export { driver as snull } from './snull/driver.ts'
+export { faultParams as snullFaultParams } from './snull/faults.ts'
