@@ -8,7 +8,6 @@ import './base/dispose.ts'
 export { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from './base/clock.ts'
 export * from './base/errno.ts'
 export { FileError, UsageError } from './base/usage-error.ts'
-export * from './netdev/alloc.ts'
 export * from './netdev/driver.ts'
 export { type InterfaceArg, interfaceArg, interfaceArgs } from './netdev/driver.ts'
 export * from './netdev/eth.ts'
@@ -20,10 +19,8 @@ export { NetDevice } from './netdev/net-device.ts'
 export * from './netdev/netif.ts'
 export type { Errno, HeaderOps, Ifmap, NetDeviceOps, UserData } from './netdev/ops.ts'
 export type { LinkKsettings } from './netdev/port.ts'
-export { devClose, devOpen } from './netdev/register.ts'
 export * from './netdev/stats.ts'
 export type { TxQueue } from './netdev/tx-queue.ts'
-export * from './netdev/valid.ts'
 export {
   formatAddress,
   formatIpv4,

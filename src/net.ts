@@ -1,6 +1,7 @@
 /**
- * 'vnet/net': for a program that runs drivers itself. A Net has the platform, the clock and the log,
- * and registerNetdev puts devices on it. loadNative loads the native addon, importing this does not.
+ * 'vnet/net': for a program that runs drivers itself. A Net has the platform, the clock and the
+ * log, and registerNetdev puts devices on it. loadNative loads the native addon; importing this
+ * does not.
  */
 import './base/dispose.ts'
 

@@ -1,6 +1,6 @@
+/** Exceptions as text, with the line of the driver that threw them or called vnet. */
 import { VnetError } from './errno.ts'
 import { printableLines } from './printable.ts'
-import { driverFrame, isOwn } from './stack.ts'
 
 /**
  * Returns one line for an exception: its message, and the line of the driver's source that threw it
@@ -44,4 +44,80 @@ function placeOf(lines: readonly string[]): string | undefined {
   // TypeScript that is not stripped.
   if (/^(file:\/\/)?\/.*:\d+$/.test(lines[0])) return lines[0]
   return driverFrame(lines)
+}
+
+export type Fn = ((...args: never[]) => unknown) | (abstract new (...args: never[]) => unknown)
+
+/** Where vnet's own code is: src/ or dist/. */
+export const OWN = decodeURIComponent(new URL('../', import.meta.url).pathname)
+
+/**
+ * Returns the function and source line that called `fn`, a driver's if there is one: `by startXmit
+ * (/my-driver.js:12:7)`, or `at /my-driver.js:12:7`; undefined if unknown.
+ */
+export function callerOf(fn: Fn): string | undefined {
+  const frame = driverFrame(stackOf(fn))
+  if (frame === undefined) return undefined
+  return frame.endsWith(')') ? `by ${frame}` : `at ${frame}`
+}
+
+/** Returns the lines of the stack above the call of `fn`. */
+function stackOf(fn: Fn): string[] {
+  const trace: { stack?: unknown } = {}
+  Error.captureStackTrace(trace, fn)
+  return String(trace.stack).split('\n')
+}
+
+/** Returns the source line that called `fn`, vnet's own or a driver's, as `/my-driver.js:12`. */
+export function callerLine(fn: Fn): string | undefined {
+  const frame = stackOf(fn)
+    .map(stackFrame)
+    .find(found => found !== undefined)
+  return /^(?:.* \()?(\/.+:\d+):\d+\)?$/.exec(frame ?? '')?.[1]
+}
+
+/**
+ * Returns the innermost place of a stack trace that is neither in vnet's own code nor in a package;
+ * if all are, the innermost. Places without a file (natives, Node) are skipped.
+ */
+export function driverFrame(stack: readonly string[]): string | undefined {
+  const frames = stack.map(stackFrame).filter(frame => frame !== undefined)
+  return frames.find(frame => !isOwn(frame) && !frame.includes('/node_modules/')) ?? frames[0]
+}
+
+/** Whether a place that `stackFrame` returned is in vnet's own code. */
+export function isOwn(frame: string): boolean {
+  return frame.includes(OWN)
+}
+
+/**
+ * Parses a line of a stack trace into `startXmit (/my-driver.js:12:7)`, or the place alone;
+ * undefined if it is not in a file.
+ */
+export function stackFrame(line: string): string | undefined {
+  const named = /^\s+at (?:async )?(.+?) \((.+:\d+:\d+)\)$/.exec(line)
+  const place = named?.[2] ?? /^\s+at (?:async )?(.+:\d+:\d+)$/.exec(line)?.[1]
+  if (place === undefined || place.startsWith('node:') || place.includes('<anonymous>')) return undefined
+  const name = functionName(named?.[1])
+  return name === undefined ? pathOf(place) : `${name} (${pathOf(place)})`
+}
+
+/**
+ * startXmit for `Object.startXmit [as ndoStartXmit]`; undefined for functions without a name and
+ * the top level of a module.
+ */
+function functionName(text: string | undefined): string | undefined {
+  const name = text?.replace(/ \[as [^\]]*\]$/, '').replace(/^Object\./, '')
+  return name?.endsWith('<anonymous>') ? undefined : name
+}
+
+/** Turns the URL of an ES module into a path. */
+function pathOf(place: string): string {
+  if (!place.startsWith('file://')) return place
+  const path = place.slice('file://'.length).replace(/[?#].*(?=:\d+:\d+$)/, '')
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return path
+  }
 }

@@ -1,4 +1,6 @@
 /** Log lines like the kernel's, `vnet0: device opened`. The program chooses where they go. */
+
+import { type Alarm, type Clock, NSEC_PER_SEC } from './clock.ts'
 import { printable } from './printable.ts'
 
 /** The kernel's levels (include/linux/kern_levels.h): the higher, the less important. */
@@ -61,5 +63,100 @@ export class Log {
 
   write(level: number, text: string): void {
     if (level <= this.level) this.#write(level, printable(this.#prefix + text.replace(/\s*\n\s*/g, ' | ')))
+  }
+}
+
+/** So many lines of a kind are written in so many seconds. */
+const USUAL = { lines: 100, seconds: 10 }
+
+interface Kind {
+  readonly level: number
+  readonly alarm: Alarm
+  /** When the first line of this time was written, ns, and the lines since then, written or not. */
+  since: number
+  seen: number
+  /** Takes back that the count is reported at the end of the program. */
+  forget: () => void
+}
+
+/**
+ * Log lines that others can cause, limited to so many of a kind in a time (net_ratelimit). Further
+ * lines are counted, and reported in one line when the time is over or the program ends:
+ * `DHCPACK(eth9): 312 similar lines suppressed`.
+ */
+export class LimitedLog {
+  /** Where the lines go. Another name of the log does not start the count again. */
+  log: Log
+  readonly #clock: Clock
+  readonly #limit: typeof USUAL
+  /** Kinds are named by code, never by what others sent, so they are few. */
+  readonly #kinds = new Map<string, Kind>()
+
+  constructor(log: Log, clock: Clock, limit = USUAL) {
+    this.log = log
+    this.#clock = clock
+    this.#limit = limit
+  }
+
+  /** `text` is a function if it is costly to build. */
+  err(kind: string, text: string | (() => string)): void {
+    this.#write(LOGLEVEL_ERR, kind, text)
+  }
+
+  warn(kind: string, text: string | (() => string)): void {
+    this.#write(LOGLEVEL_WARNING, kind, text)
+  }
+
+  info(kind: string, text: string | (() => string)): void {
+    this.#write(LOGLEVEL_INFO, kind, text)
+  }
+
+  debug(kind: string, text: string | (() => string)): void {
+    this.#write(LOGLEVEL_DEBUG, kind, text)
+  }
+
+  /** Reports the counts of suppressed lines now. */
+  flush(): void {
+    for (const [name, { seen }] of this.#kinds) if (seen > this.#limit.lines) this.#over(name)
+  }
+
+  #write(level: number, name: string, text: string | (() => string)): void {
+    if (level > this.log.level) return
+    const kind = this.#kindOf(level, name)
+    const now = this.#clock.now()
+    const { lines, seconds } = this.#limit
+    const end = kind.since + seconds * NSEC_PER_SEC
+    if (now >= end) {
+      // The alarm may be late.
+      if (kind.seen > lines) this.#over(name)
+      kind.since = now
+      kind.seen = 0
+    }
+    kind.seen++
+    if (kind.seen <= lines) this.log.write(level, typeof text === 'string' ? text : text())
+    else if (kind.seen === lines + 1) {
+      kind.alarm.at(end)
+      kind.forget = this.log.onFlush(() => this.#over(name))
+    }
+  }
+
+  #kindOf(level: number, name: string): Kind {
+    const known = this.#kinds.get(name)
+    if (known !== undefined) return known
+    const alarm = this.#clock.alarm(() => this.#over(name))
+    const kind = { level, alarm, since: Number.NEGATIVE_INFINITY, seen: 0, forget: () => {} }
+    this.#kinds.set(name, kind)
+    return kind
+  }
+
+  #over(name: string): void {
+    const kind = this.#kinds.get(name)
+    if (kind === undefined) return
+    kind.alarm.cancel()
+    kind.forget()
+    const n = kind.seen - this.#limit.lines
+    this.log.write(kind.level, `${name}: ${n} similar ${n === 1 ? 'line' : 'lines'} suppressed`)
+    kind.since = Number.NEGATIVE_INFINITY
+    kind.seen = 0
   }
 }

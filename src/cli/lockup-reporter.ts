@@ -5,9 +5,9 @@
  */
 import { writeSync } from 'node:fs'
 import type { Debugger, InspectorNotification, Session } from 'node:inspector'
+import { OWN, stackFrame } from '../base/exception.ts'
 import { LOGLEVEL_ERR } from '../base/log.ts'
 import { printable } from '../base/printable.ts'
-import { OWN, stackFrame } from '../base/stack.ts'
 import { startPoller } from '../linux/errno.ts'
 import type { Native } from '../linux/native.ts'
 import { logLine } from './log-line.ts'

@@ -1,8 +1,7 @@
 /** Runs the checks in memory: the driver in test beds, with what holds for every driver. */
 
-import { describeException, isOwnDefect } from '../base/exception.ts'
+import { callerOf, describeException, isOwnDefect } from '../base/exception.ts'
 import { LOGLEVEL_WARNING } from '../base/log.ts'
-import { callerOf } from '../base/stack.ts'
 import type { Driver } from '../netdev/driver.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { netifRunning } from '../netdev/netif.ts'

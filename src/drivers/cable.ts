@@ -6,8 +6,8 @@
  */
 
 import { UsageError } from '../base/usage-error.ts'
-import { allocNetdevMqs, etherSetup, ethHwAddrRandom } from '../netdev/alloc.ts'
 import { bool, type DriverContext, defineDriver, int, interfaceArgs } from '../netdev/driver.ts'
+import { allocNetdevMqs, etherSetup, ethHwAddrRandom } from '../netdev/eth.ts'
 import { ETH_HLEN, IFF_UP, NETDEV_TX_OK, NETIF_F_ALL_TAP, VLAN_HLEN } from '../netdev/if.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { netifCarrierOff, netifCarrierOn } from '../netdev/netif.ts'

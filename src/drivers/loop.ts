@@ -9,8 +9,9 @@
  * in order. Only a reply that came by another queue than its request goes back on the request's
  * (flow-queues.ts).
  */
-import { allocNetdevMqs, etherSetup, ethHwAddrRandom } from '../netdev/alloc.ts'
+
 import { bool, type DriverContext, defineDriver, int, interfaceArgs } from '../netdev/driver.ts'
+import { allocNetdevMqs, etherSetup, ethHwAddrRandom } from '../netdev/eth.ts'
 import { logEvent } from '../netdev/frame-log.ts'
 import {
   ETH_ALEN,

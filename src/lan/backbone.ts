@@ -4,8 +4,7 @@
  * segment with its ports, the leases, the neighbours and open connections.
  */
 import type { Socket } from 'node:net'
-import { LimitedLog } from '../base/limited-log.ts'
-import { LOGLEVEL_DEBUG } from '../base/log.ts'
+import { LimitedLog, LOGLEVEL_DEBUG } from '../base/log.ts'
 import type { Native } from '../linux/native.ts'
 import type { Net } from '../netdev/net.ts'
 import { formatAddress, ipv4Bytes, parseAddress } from '../packet/address.ts'

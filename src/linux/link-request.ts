@@ -1,10 +1,8 @@
 /** Carries out a LinkRequest by rtnetlink, and checks whether the kernel has finished it. */
-import { inspect } from 'node:util'
 import { EEXIST, ESRCH, isErrno } from '../base/errno.ts'
-import { UsageError } from '../base/usage-error.ts'
 import { IFF_NOARP, IFF_UP } from '../netdev/if.ts'
 import type { DefaultRoute, LinkRequest } from '../netdev/port.ts'
-import { formatPrefix, parsePrefix } from '../packet/address.ts'
+import { formatPrefix } from '../packet/address.ts'
 import { sameBytes } from './link-state.ts'
 
 import {
@@ -29,17 +27,6 @@ export function requestLink(sock: RouteSocket, link: Link, request: LinkRequest)
   for (const address of request.addresses ?? []) requestAddress(sock, link.ifindex, address)
   if (request.up !== undefined) requestUp(sock, link.ifindex, request.up)
   if (request.defaultRoute !== undefined) requestDefaultRoute(sock, link.ifindex, request.defaultRoute)
-}
-
-/** Throws a UsageError unless `addresses` is a list of addresses with their prefixes. */
-export function checkAddresses(addresses: readonly string[]): void {
-  if (!Array.isArray(addresses)) {
-    throw new UsageError(`addresses ${inspect(addresses)}: give a list, such as ['198.18.0.1/24']`)
-  }
-  const wrong = addresses.find(text => typeof text !== 'string' || parsePrefix(text) === undefined)
-  if (wrong !== undefined) {
-    throw new UsageError(`addresses: ${inspect(wrong)} is not an address with its prefix, such as 198.18.0.1/24`)
-  }
 }
 
 /**

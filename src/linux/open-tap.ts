@@ -2,14 +2,12 @@
 
 import { setImmediate } from 'node:timers/promises'
 import { checkOptions, UsageError } from '../base/usage-error.ts'
-import { MAX_TAP_QUEUES, NETIF_F_ALL_TAP } from '../netdev/if.ts'
+import { devValidName, MAX_TAP_QUEUES, NETIF_F_ALL_TAP } from '../netdev/if.ts'
 import type { LinkRequest, Platform, PortSpec } from '../netdev/port.ts'
-import { devValidName } from '../netdev/valid.ts'
 import { parseMac } from '../packet/address.ts'
 import { SkBuffPool } from '../skb/pool.ts'
-import { checkAddresses } from './link-request.ts'
-import { loadNative } from './native.ts'
-import { LinuxPlatform } from './platform.ts'
+import { checkAddresses } from './check-addresses.ts'
+import type { LinuxPlatform } from './platform.ts'
 import { Tap } from './tap-device.ts'
 import type { TapLayer } from './tap-frame.ts'
 
@@ -47,7 +45,8 @@ const OPTIONS: readonly (keyof TapOptions)[] = [
 
 /**
  * Makes an interface, or attaches to a persistent one, sets it up and returns it. Frames that the
- * kernel sends wait in its own ring, txqueuelen of them a queue, until the program reads them.
+ * kernel sends wait in its own ring, txqueuelen of them a queue, until the program reads them. The
+ * first call loads code from files.
  *
  * Throws a UsageError for wrong options, a VnetError if the kernel refuses (EPERM without
  * CAP_NET_ADMIN), and the signal's reason if it aborts meanwhile. Nothing is left then.
@@ -58,7 +57,7 @@ export async function openTap(options: TapOptions = {}): Promise<Tap> {
   const spec = portSpec(options)
   const request = linkRequest(options)
   signal?.throwIfAborted()
-  const linux = options.platform === undefined ? new LinuxPlatform(loadNative(), warn) : undefined
+  const linux = options.platform === undefined ? await linuxPlatform() : undefined
   const pool = new SkBuffPool(SLOTS)
   const slots = pool.openAccount(() => {})
   let tap: Tap | undefined
@@ -78,6 +77,12 @@ export async function openTap(options: TapOptions = {}): Promise<Tap> {
     await (tap ?? linux)?.close()
     throw error
   }
+}
+
+/** Loads what opens interfaces on Linux: a program that is tested in memory needs none of it. */
+async function linuxPlatform(): Promise<LinuxPlatform> {
+  const [{ LinuxPlatform }, { loadNative }] = await Promise.all([import('./platform.ts'), import('./native.ts')])
+  return new LinuxPlatform(loadNative(), warn)
 }
 
 function warn(text: string): void {

@@ -2,8 +2,7 @@
  * The writing side of a Tap: frames go to the kernel at once. What the kernel has no room for waits
  * in a ring for each queue, and is written again a moment later.
  */
-import { canOffload } from '../netdev/features.ts'
-import { skbChecksumHelp } from '../netdev/gso.ts'
+import { canOffload, skbChecksumHelp } from '../netdev/gso.ts'
 import type { Port } from '../netdev/port.ts'
 import {
   SKB_DROP_REASON_DEV_READY,

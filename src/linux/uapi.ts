@@ -5,7 +5,8 @@
  */
 import { EINVAL, VnetError } from '../base/errno.ts'
 import { IFNAMSIZ, IFREQ_LEN } from '../netdev/if.ts'
-import { decodeName, encodeName, getU16, putU16, putU32 } from '../netlink/index.ts'
+import { getU16, putU16, putU32 } from '../netlink/host-order.ts'
+import { decodeName, encodeName } from '../netlink/name.ts'
 
 // include/uapi/linux/if_tun.h: flags of TUNSETIFF
 export const IFF_TUN = 0x0001

@@ -5,11 +5,56 @@
  * as transmitted when it is read from the kernel, and as received when the kernel took it. The
  * kernel counts at the same moments, so both agree to the frame.
  */
+
 import { isBroadcastAddress } from '../packet/ethernet.ts'
+import * as drop from '../skb/drop-reason.ts'
 import { SKB_DROP_REASON_MAX, SKB_DROP_REASON_NOT_SPECIFIED } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import { statsOfDrop } from './drop-stats.ts'
+import type { Port } from './port.ts'
+import * as stats from './stats.ts'
 import { LINK_STATS64_LENGTH, MULTICAST, RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACKETS } from './stats.ts'
+
+/**
+ * The fields of LinkStats64 that count a drop, by its reason and the side it is on. One field
+ * counts the lost frame (dropped, errors, missed, otherhost or nohandler); an error has a second
+ * one for its kind (Documentation/networking/statistics.rst).
+ */
+type Fields = readonly number[]
+
+const rxFields: ReadonlyMap<number, Fields> = new Map([
+  [drop.SKB_DROP_REASON_PKT_TOO_SMALL, [stats.RX_ERRORS, stats.RX_LENGTH_ERRORS]],
+  [drop.SKB_DROP_REASON_PKT_TOO_BIG, [stats.RX_ERRORS, stats.RX_LENGTH_ERRORS]],
+  [drop.SKB_DROP_REASON_HDR_TRUNC, [stats.RX_ERRORS, stats.RX_FRAME_ERRORS]],
+  [drop.SKB_DROP_REASON_RX_OVER, [stats.RX_ERRORS, stats.RX_OVER_ERRORS]],
+  [drop.SKB_DROP_REASON_RX_CRC, [stats.RX_ERRORS, stats.RX_CRC_ERRORS]],
+  [drop.SKB_DROP_REASON_RX_FRAME, [stats.RX_ERRORS, stats.RX_FRAME_ERRORS]],
+  [drop.SKB_DROP_REASON_RX_FIFO, [stats.RX_ERRORS, stats.RX_FIFO_ERRORS]],
+  [drop.SKB_DROP_REASON_FULL_RING, [stats.RX_MISSED_ERRORS]],
+  [drop.SKB_DROP_REASON_OTHERHOST, [stats.RX_OTHERHOST_DROPPED]],
+  [drop.SKB_DROP_REASON_RX_NOHANDLER, [stats.RX_NOHANDLER]],
+])
+
+const txFields: ReadonlyMap<number, Fields> = new Map([
+  [drop.SKB_DROP_REASON_TX_ABORTED, [stats.TX_ERRORS, stats.TX_ABORTED_ERRORS]],
+  [drop.SKB_DROP_REASON_TX_CARRIER, [stats.TX_ERRORS, stats.TX_CARRIER_ERRORS]],
+  [drop.SKB_DROP_REASON_TX_FIFO, [stats.TX_ERRORS, stats.TX_FIFO_ERRORS]],
+  [drop.SKB_DROP_REASON_TX_HEARTBEAT, [stats.TX_ERRORS, stats.TX_HEARTBEAT_ERRORS]],
+  [drop.SKB_DROP_REASON_TX_WINDOW, [stats.TX_ERRORS, stats.TX_WINDOW_ERRORS]],
+])
+
+const rxByReason = byReason(rxFields, [stats.RX_DROPPED])
+const txByReason = byReason(txFields, [stats.TX_DROPPED])
+
+function byReason(fields: ReadonlyMap<number, Fields>, others: Fields): readonly Fields[] {
+  return Array.from({ length: drop.SKB_DROP_REASON_MAX }, (_, reason) => fields.get(reason) ?? others)
+}
+
+/**
+ * Returns the fields that a drop of this reason adds one to, on the receive or the transmit side.
+ */
+export function statsOfDrop(reason: number, rx: boolean): Fields {
+  return (rx ? rxByReason : txByReason)[reason]
+}
 
 /** Frames that went in, and what became of them. */
 export interface Frames {
@@ -147,4 +192,72 @@ function sumRows(rows: Float64Array, width: number): Float64Array {
   const sum = new Float64Array(width)
   for (let i = 0; i < rows.length; i++) sum[i % width] += rows[i]
   return sum
+}
+
+/** What the statistics need of their device. */
+interface StatsOwner {
+  readonly counters: Counters
+  readonly tx: readonly { requeues: number; transTimeout: number }[]
+  readonly port: Port | undefined
+  /** Adds what only the driver knows (ndoGetStats64). */
+  addDriverStats(stats: Float64Array): void
+}
+
+/**
+ * A device's statistics since it was made or last reset. The kernel's counters, and what a driver
+ * adds, cannot be set to zero: what they were at the reset is subtracted.
+ */
+export class DevStats {
+  readonly #dev: StatsOwner
+  #kernelBefore: Float64Array | undefined
+  #driverBefore: Float64Array | undefined
+  /** True after a reset, until the kernel's counters are read. */
+  #kernelIsStale = false
+
+  constructor(dev: StatsOwner) {
+    this.#dev = dev
+  }
+
+  /** Returns a row of LinkStats64, all queues and what the driver adds. Owned by the caller. */
+  get(): Float64Array {
+    const stats = this.#dev.counters.sum()
+    this.#dev.addDriverStats(stats)
+    return less(stats, this.#driverBefore)
+  }
+
+  /**
+   * Returns what the kernel counted; undefined if it keeps no counters or the interface is gone.
+   * Owned by the caller.
+   */
+  kernel(): Float64Array | undefined {
+    this.#readKernel()
+    const stats = this.#dev.port?.kernelStats()
+    return stats && less(stats, this.#kernelBefore)
+  }
+
+  /**
+   * Sets all statistics to zero. The kernel's counters are read in a microtask, so that the
+   * requester gets its reply first, but before the next frame changes them.
+   */
+  reset(): void {
+    const { counters, tx } = this.#dev
+    counters.reset()
+    for (const txq of tx) txq.requeues = txq.transTimeout = 0
+    this.#kernelIsStale = true
+    queueMicrotask(() => this.#readKernel())
+    const driver = new Float64Array(LINK_STATS64_LENGTH)
+    this.#dev.addDriverStats(driver)
+    this.#driverBefore = driver
+  }
+
+  #readKernel(): void {
+    if (!this.#kernelIsStale) return
+    this.#kernelIsStale = false
+    this.#kernelBefore = this.#dev.port?.kernelStats()
+  }
+}
+
+function less(stats: Float64Array, before: Float64Array | undefined): Float64Array {
+  if (before !== undefined) for (let i = 0; i < stats.length; i++) stats[i] = stats[i] - before[i]
+  return stats
 }

@@ -2,7 +2,6 @@
  * The features of a device that can be used together, as register_netdevice and netdev_fix_features
  * decide it (net/core/dev.c).
  */
-import { SKB_GSO_TCPV4, SKB_GSO_TCPV6, SKB_GSO_UDP_L4, type SkBuff } from '../skb/sk-buff.ts'
 import {
   NETIF_F_CSUM_MASK,
   NETIF_F_GSO,
@@ -45,17 +44,4 @@ export function netdevFixFeatures(features: number, notice: (text: string) => vo
     drop(NETIF_F_GSO_UDP_L4, 'Dropping NETIF_F_GSO_UDP_L4 since no SG feature.')
   }
   return has(NETIF_F_SG) ? fixed | NETIF_F_GSO : fixed
-}
-
-/**
- * Whether a device with these features takes a GSO frame or a partial checksum as it is
- * (netif_needs_gso).
- */
-export function canOffload(skb: SkBuff, features: number): boolean {
-  if ((features & NETIF_F_CSUM_MASK) === 0) return false
-  if (skb.gsoSize === 0) return true
-  const { gsoType } = skb
-  if ((gsoType & SKB_GSO_TCPV4) !== 0) return (features & NETIF_F_TSO) !== 0
-  if ((gsoType & SKB_GSO_TCPV6) !== 0) return (features & NETIF_F_TSO6) !== 0
-  return (gsoType & SKB_GSO_UDP_L4) !== 0 && (features & NETIF_F_GSO_UDP_L4) !== 0
 }

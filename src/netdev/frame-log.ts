@@ -1,23 +1,23 @@
 /** Log lines of frames and of what happens between them. */
 
 import type { Log } from '../base/log.ts'
-import { print } from '../packet/print.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 
 /**
  * Logs one frame as tcpdump would print it, for a device whose msgEnable has NETIF_MSG_PKTDATA:
  * `tx-0 IP 198.18.0.1 > 198.18.0.2: ...` was sent by the kernel on transmit queue 0, `rx-0` is
- * on its way to the kernel. `why` is added to the line of a frame that was dropped.
+ * on its way to the kernel. `dropped` is the reason if the frame was dropped.
  */
-export function logFrame(dev: FrameLog, way: 'tx' | 'rx', skb: SkBuff, why = ''): void {
-  const gso = skb.gsoSize === 0 ? '' : `, gso ${skb.gsoSize}`
-  logEvent(dev, () => `${way}-${skb.queueMapping} ${print(skb.bytes, skb.data, skb.len)}${gso}${why}`)
+export function logFrame(dev: FrameLog, way: 'tx' | 'rx', skb: SkBuff, dropped?: number): void {
+  logEvent(dev, () => `${way}-${skb.queueMapping} ${dev.net.frameText(skb, dropped)}`)
 }
 
 /** A device whose msgEnable turns on lines. */
 interface FrameLog {
   readonly port: unknown
   readonly log: Log
+  /** Prints frames, so that a driver need not load a printer. */
+  readonly net: { frameText(skb: SkBuff, dropped: number | undefined): string }
   /** Takes such lines if only IFF_DEBUG asks for them. */
   readonly debugLog: { info(kind: string, text: string | (() => string)): void } | undefined
 }

@@ -20,7 +20,7 @@ import { IPV6_HLEN } from '../packet/ipv6.ts'
 import { put16 } from '../packet/octets.ts'
 import * as tcp from '../packet/tcp.ts'
 import { TCP_ACK, TCP_CHECK, TCP_HLEN, TCP_PSH } from '../packet/tcp.ts'
-import { OWNER_PORT } from '../skb/owner.ts'
+import { OWNER_PORT } from '../skb/error.ts'
 import { CHECKSUM_NONE, CHECKSUM_PARTIAL, SKB_GSO_TCPV4, SKB_GSO_TCPV6, type SkBuff } from '../skb/sk-buff.ts'
 import { NETIF_F_TSO, NETIF_F_TSO6 } from './if.ts'
 

@@ -13,7 +13,7 @@ import * as tcp from '../packet/tcp.ts'
 import * as udp from '../packet/udp.ts'
 import { networkOffset } from '../packet/vlan.ts'
 import { SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_SKB_GSO_SEG } from '../skb/drop-reason.ts'
-import { handedOn, OWNER_HOLDER } from '../skb/owner.ts'
+import { handedOn, OWNER_HOLDER } from '../skb/error.ts'
 import { FRAME_MAX } from '../skb/pool.ts'
 import type { Ring } from '../skb/ring.ts'
 import {
@@ -25,6 +25,7 @@ import {
   SKB_GSO_UDP_L4,
   type SkBuff,
 } from '../skb/sk-buff.ts'
+import { NETIF_F_CSUM_MASK, NETIF_F_GSO_UDP_L4, NETIF_F_TSO, NETIF_F_TSO6 } from './if.ts'
 
 /**
  * Completes a partial checksum in place: the sum from csumStart to the end of the frame, which
@@ -235,4 +236,17 @@ function unpush(ring: Ring, n: number): void {
     if (skb !== undefined) ring.push(skb)
   }
   for (let i = 0; i < n; i++) ring.shift()?.free()
+}
+
+/**
+ * Whether a device with these features takes a GSO frame or a partial checksum as it is
+ * (netif_needs_gso).
+ */
+export function canOffload(skb: SkBuff, features: number): boolean {
+  if ((features & NETIF_F_CSUM_MASK) === 0) return false
+  if (skb.gsoSize === 0) return true
+  const { gsoType } = skb
+  if ((gsoType & SKB_GSO_TCPV4) !== 0) return (features & NETIF_F_TSO) !== 0
+  if ((gsoType & SKB_GSO_TCPV6) !== 0) return (features & NETIF_F_TSO6) !== 0
+  return (gsoType & SKB_GSO_UDP_L4) !== 0 && (features & NETIF_F_GSO_UDP_L4) !== 0
 }

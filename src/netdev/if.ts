@@ -1,7 +1,9 @@
 /**
  * Constants of a network interface, under the kernel's names: include/uapi/linux/if.h, if_arp.h,
- * if_ether.h, sockios.h and include/linux/netdevice.h.
+ * if_ether.h, sockios.h and include/linux/netdevice.h. Checks of names and addresses that need no
+ * device.
  */
+import { ETH_ALEN, isStationAddress } from '../packet/ethernet.ts'
 
 export { ETH_ALEN, ETH_HLEN, ETH_ZLEN } from '../packet/ethernet.ts'
 export { VLAN_HLEN } from '../packet/vlan.ts'
@@ -127,3 +129,15 @@ export const SIOCDEVPRIVATES = 16
 export const IFREQ_LEN = 40
 /** Where the union begins: ifr_data, a pointer, or ifr_map. */
 export const IFR_IFRU = 16
+
+/** is_valid_ether_addr (linux/etherdevice.h): true unless it is a group address or all zero. */
+export function isValidEtherAddr(address: Uint8Array): boolean {
+  return address.length === ETH_ALEN && isStationAddress(address, 0)
+}
+
+/** dev_valid_name (net/core/dev.c), for a name or a pattern. */
+export function devValidName(name: string): boolean {
+  const bytes = new TextEncoder().encode(name).length
+  if (bytes === 0 || bytes >= IFNAMSIZ || name === '.' || name === '..') return false
+  return !/[/:\s\0]/.test(name) && /^[^%]*(%d[^%]*)?$/.test(name)
+}

@@ -4,7 +4,7 @@
  * frames; when it finds no more it calls completeDone, and the driver unmasks. A driver that does
  * not keep to this is warned.
  */
-import { callerOf } from '../base/stack.ts'
+import { callerOf } from '../base/exception.ts'
 import { logEvent } from './frame-log.ts'
 import { NETIF_MSG_RX_STATUS } from './if.ts'
 import { logBadReturn } from './ndo.ts'

@@ -1,7 +1,7 @@
 /** Calling a driver's operations, and requesting changes of an interface that nothing waits for. */
 import { EBADFD, EIO, isErrno } from '../base/errno.ts'
 import { describeException } from '../base/exception.ts'
-import type { LimitedLog } from '../base/limited-log.ts'
+import type { LimitedLog } from '../base/log.ts'
 import type { LinkRequest, Port } from './port.ts'
 
 /** The largest errno (MAX_ERRNO, include/linux/err.h). */

@@ -5,14 +5,11 @@
 
 import { EINVAL, VnetError } from '../base/errno.ts'
 import { describeException } from '../base/exception.ts'
-import { LimitedLog } from '../base/limited-log.ts'
-import type { Log } from '../base/log.ts'
+import { LimitedLog, type Log } from '../base/log.ts'
 import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_DEV_STOPPED } from '../skb/drop-reason.ts'
-import { dropReasonName } from '../skb/drop-reason-name.ts'
 import type { SlotAccount } from '../skb/pool.ts'
 import type { SkBuff, SkBuffDevice } from '../skb/sk-buff.ts'
-import { Counters, wrap } from './counters.ts'
-import { DevStats } from './dev-stats.ts'
+import { Counters, DevStats, wrap } from './counters.ts'
 import type { DeviceWire } from './device-wire.ts'
 import { logFrame } from './frame-log.ts'
 import type { FrameTap } from './frame-tap.ts'
@@ -36,10 +33,19 @@ import { logBadReturn } from './ndo.ts'
 import type { Net } from './net.ts'
 import type { HeaderOps, Ifmap, NetDeviceOps } from './ops.ts'
 import type { PartSource } from './parts.ts'
-import type { LinkKsettings, Port } from './port.ts'
-import { RxQueue } from './rx-queue.ts'
+import type { LinkKsettings, Port, PortQueue } from './port.ts'
+import type { RxQueue } from './rx-queue.ts'
 import { TxQueue } from './tx-queue.ts'
-import { Watchdog } from './watchdog.ts'
+import type { Watchdog } from './watchdog.ts'
+
+/** What registering a device adds to it, so that the module of a driver loads none of it. */
+interface DeviceParts {
+  readonly watchdog: Watchdog
+  /** Makes the receive queue that writes to a queue of the port. */
+  readonly receiver: (queue: PortQueue) => RxQueue
+  /** Called if the interface is gone. */
+  readonly lost: () => void
+}
 
 export class NetDevice<Priv = unknown> implements SkBuffDevice {
   /** As given until registered, then the interface's. */
@@ -87,6 +93,8 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   readonly priv: Priv
   readonly tx: readonly TxQueue[]
   readonly counters: Counters
+  /** Times stopped queues; for a device that has been registered. */
+  watchdog!: Watchdog
   /** The interrupts and polls in use, as partsOf reports them. */
   readonly partSources = new Set<PartSource>()
 
@@ -96,7 +104,6 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   #slots: SlotAccount | undefined
   #log: Log | undefined
   readonly #stats: DevStats
-  #watchdog: Watchdog | undefined
   #limitedLog: LimitedLog | undefined
   #changeLog: LimitedLog | undefined
   #lost: (() => void) | undefined
@@ -149,12 +156,6 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     return this.#log
   }
 
-  /** Times stopped queues. */
-  get watchdog(): Watchdog {
-    this.#watchdog ??= new Watchdog(this)
-    return this.#watchdog
-  }
-
   /** True while a wire hands it packets that it has cut: they are merged as with NETIF_F_GRO. */
   get mergesWire(): boolean {
     return this.#mergesWire
@@ -205,7 +206,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   #logDrop(skb: SkBuff, reason: number): void {
     const rx = skb.rxDev !== undefined
     if ((this.msgEnable & (rx ? NETIF_MSG_RX_ERR : NETIF_MSG_TX_ERR)) === 0 || this.#net === undefined) return
-    logFrame(this as NetDevice, rx ? 'rx' : 'tx', skb, `, dropped: ${dropReasonName(reason)}`)
+    logFrame(this as NetDevice, rx ? 'rx' : 'tx', skb, reason)
   }
 
   countMade(skb: SkBuff, n: number): void {
@@ -318,7 +319,6 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   enlist(net: Net): SlotAccount {
     if (this.#slots !== undefined) throw new VnetError(EINVAL, this.name, 'the device is being registered')
     this.#net = net
-    this.#watchdog = undefined
     this.msgEnable |= net.msgEnable
     this.#slots = net.pool.openAccount(() => {
       for (const txq of this.tx) txq.slotFreed()
@@ -326,13 +326,14 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     return this.#slots
   }
 
-  /** Joins it to its port; `lost` is called if the interface is gone. For registerNetdev. */
-  attach(port: Port, lost: () => void): void {
+  /** Joins it to its port. For registerNetdev. */
+  attach(port: Port, { watchdog, receiver, lost }: DeviceParts): void {
     this.#port = port
+    this.watchdog = watchdog
     this.#lost = lost
     const { debug } = this.net
     const queues = port.queues.map(queue => debug?.chaos?.queue(queue, this as NetDevice) ?? queue)
-    this.#rx = queues.map(queue => new RxQueue(this, queue))
+    this.#rx = queues.map(receiver)
     this.mergesWire = this.#mergesWire
     for (const rxq of this.#rx) rxq.frameTap = this.#frameTap
     for (const txq of this.tx) txq.attach(queues[txq.index])

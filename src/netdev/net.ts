@@ -6,12 +6,14 @@
 import type { Alarm, Clock } from '../base/clock.ts'
 import { EINVAL, EIO, ENOMEM, VnetError } from '../base/errno.ts'
 import { describeException } from '../base/exception.ts'
-import { LimitedLog } from '../base/limited-log.ts'
-import type { Log } from '../base/log.ts'
+import { LimitedLog, type Log } from '../base/log.ts'
 import { type Random, random } from '../base/random.ts'
 import { Turns } from '../base/turns.ts'
+import { print } from '../packet/print.ts'
+import { dropReasonName } from '../skb/drop-reason-name.ts'
 import { SkBuffPool, type SkBuffPoolOptions } from '../skb/pool.ts'
 import { Ring } from '../skb/ring.ts'
+import type { SkBuff } from '../skb/sk-buff.ts'
 import { BUDGET, BUSY } from './budget.ts'
 import type { DebugHooks } from './debug/hooks.ts'
 import type { Gate } from './gate.ts'
@@ -156,6 +158,13 @@ export class Net {
   markDirty(queue: DirtyQueue): void {
     this.#dirty[this.#dirtyCount++] = queue
     this.#scheduleFlush()
+  }
+
+  /** Returns a frame as tcpdump would print it, for a log; `dropped` is a drop reason. */
+  frameText(skb: SkBuff, dropped?: number): string {
+    const gso = skb.gsoSize === 0 ? '' : `, gso ${skb.gsoSize}`
+    const why = dropped === undefined ? '' : `, dropped: ${dropReasonName(dropped)}`
+    return print(skb.bytes, skb.data, skb.len) + gso + why
   }
 
   /** Has an interrupt taken with the next flush. */

@@ -1,4 +1,8 @@
-/** netif_rx, eth_type_trans, the carrier, all queues (net/core/dev.c, net/ethernet/eth.c). */
+/**
+ * netif_rx, eth_type_trans, dev_open, the carrier, all queues (net/core/dev.c,
+ * net/ethernet/eth.c).
+ */
+import { EIO, ENODEV, VnetError } from '../base/errno.ts'
 import {
   ETH_P_802_2,
   ETH_P_802_3,
@@ -9,8 +13,7 @@ import {
 } from '../packet/ethernet.ts'
 import { get16 } from '../packet/octets.ts'
 import { SKB_DROP_REASON_SKB_CSUM } from '../skb/drop-reason.ts'
-import { skbPanic } from '../skb/error.ts'
-import { handedOn, OWNER_HOLDER, OWNER_PORT } from '../skb/owner.ts'
+import { handedOn, OWNER_HOLDER, OWNER_PORT, skbPanic } from '../skb/error.ts'
 import { Ring } from '../skb/ring.ts'
 import {
   CHECKSUM_PARTIAL,
@@ -20,10 +23,9 @@ import {
   PACKET_OTHERHOST,
   type SkBuff,
 } from '../skb/sk-buff.ts'
-import { canOffload } from './features.ts'
 import { logEvent, logFrame } from './frame-log.ts'
 import type { FrameSource } from './gate.ts'
-import { skbChecksumHelp, skbGsoSegment } from './gso.ts'
+import { canOffload, skbChecksumHelp, skbGsoSegment } from './gso.ts'
 import { ETH_HLEN, IFF_UP, NETDEV_CHANGE, NETIF_MSG_LINK, NETIF_MSG_PKTDATA, NETREG_REGISTERED } from './if.ts'
 import { callNdo, request } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
@@ -128,6 +130,26 @@ function packetType(bytes: Uint8Array, data: number, dev: NetDevice): number {
     return isSameAddress(bytes, data, dev.devAddr) ? PACKET_HOST : PACKET_OTHERHOST
   }
   return isSameAddress(bytes, data, dev.broadcast) ? PACKET_BROADCAST : PACKET_MULTICAST
+}
+
+/**
+ * dev_open: brings the interface up and settles after ndoOpen ran. Rejects with a VnetError: ENODEV
+ * if the device is not registered, EBADFD if its interface is deleted meanwhile, EIO if the driver
+ * refused, with the reason in the log.
+ */
+export async function devOpen<Priv>(dev: NetDevice<Priv>): Promise<void> {
+  if (dev.port === undefined) throw new VnetError(ENODEV, `dev_open ${dev.name}`, 'it is not registered')
+  await dev.port.apply({ up: true })
+  if ((dev.flags & IFF_UP) === 0)
+    throw new VnetError(EIO, `dev_open ${dev.name}`, 'the driver refused, for the reason logged')
+}
+
+/**
+ * dev_close: brings the interface down and settles after ndoStop ran, at once if the device is not
+ * registered. EBADFD if its interface is deleted meanwhile.
+ */
+export async function devClose<Priv>(dev: NetDevice<Priv>): Promise<void> {
+  await dev.port?.apply({ up: false })
 }
 
 /** netif_carrier_on: the link has a signal; shows LOWER_UP, unless the cable is cut. */

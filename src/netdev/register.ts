@@ -1,11 +1,12 @@
 /**
- * A device's life on a Net: register_netdev, dev_open, dev_close, unregister_netdev
- * (net/core/dev.c). link-change.ts handles the changes in between.
+ * A device's life on a Net: register_netdev, unregister_netdev (net/core/dev.c). link-change.ts
+ * handles the changes in between.
  */
 
-import { EINVAL, EIO, ENODEV, VnetError } from '../base/errno.ts'
+import { EINVAL, EIO, VnetError } from '../base/errno.ts'
 import { netdevFixFeatures } from './features.ts'
 import {
+  devValidName,
   IFF_NOARP,
   IFF_UP,
   NETDEV_POST_INIT,
@@ -20,8 +21,9 @@ import { adoptLink, closeDevice, linkChanged, openDevice } from './link-change.t
 import { callNdo } from './ndo.ts'
 import type { Net } from './net.ts'
 import type { NetDevice } from './net-device.ts'
-import type { LinkRequest, PortSpec } from './port.ts'
-import { devValidName } from './valid.ts'
+import type { LinkRequest, PortQueue, PortSpec } from './port.ts'
+import { RxQueue } from './rx-queue.ts'
+import { Watchdog } from './watchdog.ts'
 
 /** Where and how a device's interface is made; by default as the device says. */
 export type RegisterOptions = Pick<PortSpec, 'netns' | 'persist' | 'owner' | 'group'>
@@ -107,7 +109,8 @@ export async function registerNetdev<Priv>(
     if (queues !== dev.numTxQueues) {
       throw new VnetError(EIO, `netdev_register_kobject ${dev.name}`, `the kernel shows ${queues} queues`)
     }
-    dev.attach(port, () => gone(dev))
+    const receiver = (queue: PortQueue) => new RxQueue(dev, queue)
+    dev.attach(port, { watchdog: new Watchdog(dev), receiver, lost: () => gone(dev) })
     step(`netdev_register_kobject: /sys/class/net/${dev.name}, ${queues} queues`)
 
     dev.regState = NETREG_REGISTERED
@@ -157,26 +160,6 @@ export async function unregisterNetdev<Priv>(dev: NetDevice<Priv>): Promise<void
     throw new VnetError(EINVAL, `unregister_netdev ${dev.name}`, 'it is not registered')
   }
   await unregister(dev)
-}
-
-/**
- * dev_open: brings the interface up and settles after ndoOpen ran. Rejects with a VnetError: ENODEV
- * if the device is not registered, EBADFD if its interface is deleted meanwhile, EIO if the driver
- * refused, with the reason in the log.
- */
-export async function devOpen<Priv>(dev: NetDevice<Priv>): Promise<void> {
-  if (dev.port === undefined) throw new VnetError(ENODEV, `dev_open ${dev.name}`, 'it is not registered')
-  await dev.port.apply({ up: true })
-  if ((dev.flags & IFF_UP) === 0)
-    throw new VnetError(EIO, `dev_open ${dev.name}`, 'the driver refused, for the reason logged')
-}
-
-/**
- * dev_close: brings the interface down and settles after ndoStop ran, at once if the device is not
- * registered. EBADFD if its interface is deleted meanwhile.
- */
-export async function devClose<Priv>(dev: NetDevice<Priv>): Promise<void> {
-  await dev.port?.apply({ up: false })
 }
 
 /**

@@ -5,7 +5,7 @@
 
 import { type Alarm, type Clock, NSEC_PER_MSEC } from '../base/clock.ts'
 import { SKB_DROP_REASON_CPU_BACKLOG } from '../skb/drop-reason.ts'
-import { OWNER_PORT, OWNER_RX } from '../skb/owner.ts'
+import { OWNER_PORT, OWNER_RX } from '../skb/error.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { FrameTap } from './frame-tap.ts'

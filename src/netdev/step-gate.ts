@@ -15,9 +15,9 @@
  */
 
 import type { Alarm } from '../base/clock.ts'
-import { callerLine } from '../base/stack.ts'
+import { callerLine } from '../base/exception.ts'
 import { SKB_DROP_REASON_DEV_STOPPED } from '../skb/drop-reason.ts'
-import { OWNER_FREE, OWNER_PORT, OWNER_RX, OWNER_WIRE } from '../skb/owner.ts'
+import { OWNER_FREE, OWNER_PORT, OWNER_RX, OWNER_WIRE } from '../skb/error.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { FrameSource, Gate, Halt } from './gate.ts'

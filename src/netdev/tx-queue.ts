@@ -12,7 +12,7 @@ import {
   SKB_DROP_REASON_QDISC_DROP,
   SKB_DROP_REASON_TX_CARRIER,
 } from '../skb/drop-reason.ts'
-import { OWNER_XMIT } from '../skb/owner.ts'
+import { OWNER_XMIT } from '../skb/error.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { BATCH } from './budget.ts'

@@ -14,8 +14,7 @@
  * its heap, writes zeros to all of it, and keeps it. So an arena has at least 32 MiB.
  */
 import { SKB_DROP_REASON_MAX } from './drop-reason.ts'
-import { SkbError, skbPanic } from './error.ts'
-import { OWNER_FREE, OWNER_HOLDER } from './owner.ts'
+import { OWNER_FREE, OWNER_HOLDER, SkbError, skbPanic } from './error.ts'
 import { SkBuff } from './sk-buff.ts'
 
 /** Size of a slot for a 64 KiB GSO frame, and of one for a frame of an MTU of 1500. */

@@ -9,8 +9,7 @@
  * slot is used again; the check is one integer comparison and always on.
  */
 import { SKB_DROP_REASON_NOT_SPECIFIED } from './drop-reason.ts'
-import { overPanic, skbPanic, underPanic } from './error.ts'
-import { handedOn, OWNER_FREE, OWNER_HOLDER, OWNER_PORT, OWNER_RX } from './owner.ts'
+import { handedOn, OWNER_FREE, OWNER_HOLDER, OWNER_PORT, OWNER_RX, overPanic, skbPanic, underPanic } from './error.ts'
 import type { SkBuffPool, SlotAccount, SlotClass } from './pool.ts'
 
 /**

@@ -3,7 +3,7 @@
 import { EFAULT } from '../base/errno.ts'
 import type { UserMemory } from '../netdev/dev-ioctl.ts'
 import type { AnyDevice } from '../netdev/driver.ts'
-import { canOffload } from '../netdev/features.ts'
+import { canOffload } from '../netdev/gso.ts'
 import { ETH_HLEN, IFF_UP, VLAN_HLEN } from '../netdev/if.ts'
 import { CHECKSUM_PARTIAL, type SkBuff } from '../skb/sk-buff.ts'
 import type { FrameInfo } from './memory-port.ts'

@@ -5,7 +5,7 @@
  * kept: adding and taking a packet allocates nothing.
  */
 import { MomentHeap } from '../base/moment-heap.ts'
-import { OWNER_WIRE } from '../skb/owner.ts'
+import { OWNER_WIRE } from '../skb/error.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 
 const INITIAL_CAPACITY = 64

@@ -4,7 +4,7 @@
  */
 
 import { describeException } from '../base/exception.ts'
-import { LimitedLog } from '../base/limited-log.ts'
+import { LimitedLog } from '../base/log.ts'
 import {
   type DecisionLog,
   type DeviceWire,

@@ -1,7 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
 import { NSEC_PER_SEC } from '../../src/base/clock.ts'
-import { LimitedLog } from '../../src/base/limited-log.ts'
-import { LOGLEVEL_INFO, Log } from '../../src/base/log.ts'
+import { LimitedLog, LOGLEVEL_INFO, Log } from '../../src/base/log.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 
 let clock: FakeClock

@@ -1,7 +1,7 @@
 /** docs/statistics.md has every field and every drop reason, and no others. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { statsOfDrop } from '../../src/netdev/drop-stats.ts'
+import { statsOfDrop } from '../../src/netdev/counters.ts'
 import { linkStats64Fields } from '../../src/netdev/stats.ts'
 import { SKB_DROP_REASON_MAX } from '../../src/skb/drop-reason.ts'
 import { dropReasonName, dropReasonOf } from '../../src/skb/drop-reason-name.ts'

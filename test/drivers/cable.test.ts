@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { UsageError } from '../../src/base/usage-error.ts'
 import { driver } from '../../src/drivers/cable.ts'
 import { NETDEV_UNREGISTER } from '../../src/netdev/if.ts'
-import { cutCable, netifCarrierOk, plugCable } from '../../src/netdev/netif.ts'
-import { devClose, devOpen, unregisterNetdev } from '../../src/netdev/register.ts'
+import { cutCable, devClose, devOpen, netifCarrierOk, plugCable } from '../../src/netdev/netif.ts'
+import { unregisterNetdev } from '../../src/netdev/register.ts'
 import {
   SKB_DROP_REASON_DEV_READY,
   SKB_DROP_REASON_DEV_STOPPED,

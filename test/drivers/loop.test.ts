@@ -9,7 +9,7 @@ import {
   NETIF_MSG_TX_QUEUED,
 } from '../../src/netdev/if.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
-import { devClose } from '../../src/netdev/register.ts'
+import { devClose } from '../../src/netdev/netif.ts'
 import { linkStats64 } from '../../src/netdev/stats.ts'
 import {
   SKB_DROP_REASON_DEV_STOPPED,

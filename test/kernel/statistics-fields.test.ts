@@ -4,7 +4,7 @@
  */
 import { afterAll, describe, expect, test } from 'vitest'
 import type { DeviceStats } from '../../src/control/index.ts'
-import { statsOfDrop } from '../../src/netdev/drop-stats.ts'
+import { statsOfDrop } from '../../src/netdev/counters.ts'
 import { type LinkStats64, type LinkStats64Field, linkStats64Fields } from '../../src/netdev/stats.ts'
 import { SKB_DROP_REASON_MAX } from '../../src/skb/drop-reason.ts'
 import { dropReasonName } from '../../src/skb/drop-reason-name.ts'

@@ -1,20 +1,19 @@
 import { describe, expect, test, vi } from 'vitest'
 import { E2BIG, EINVAL } from '../../src/base/errno.ts'
 import { random } from '../../src/base/random.ts'
-import { allocEtherdevMqs, allocNetdevMqs, ethHwAddrRandom } from '../../src/netdev/alloc.ts'
-import { ARPHRD_ETHER, IFF_BROADCAST, IFF_MULTICAST } from '../../src/netdev/if.ts'
+import { allocEtherdevMqs, allocNetdevMqs, ethHwAddrRandom } from '../../src/netdev/eth.ts'
+import { ARPHRD_ETHER, devValidName, IFF_BROADCAST, IFF_MULTICAST, isValidEtherAddr } from '../../src/netdev/if.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
-import { netifRx } from '../../src/netdev/netif.ts'
-import { devOpen, registerNetdev } from '../../src/netdev/register.ts'
+import { devOpen, netifRx } from '../../src/netdev/netif.ts'
+import { registerNetdev } from '../../src/netdev/register.ts'
 import { linkStats64, linkStats64Fields, RX_PACKETS, TX_DROPPED, TX_ERRORS } from '../../src/netdev/stats.ts'
-import { devValidName, isValidEtherAddr } from '../../src/netdev/valid.ts'
 import {
   SKB_DROP_REASON_FULL_RING,
   SKB_DROP_REASON_MAX,
   SKB_DROP_REASON_NOMEM,
   SKB_DROP_REASON_NOT_SPECIFIED,
 } from '../../src/skb/drop-reason.ts'
-import { OWNER_PORT } from '../../src/skb/owner.ts'
+import { OWNER_PORT } from '../../src/skb/error.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { addDevice, makeDevice, memoryNets } from '../support/memory-net.ts'
 import { PoisonedPool } from '../support/poisoned-pool.ts'

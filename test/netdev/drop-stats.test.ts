@@ -3,7 +3,7 @@
  * count in, what a driver adds.
  */
 import { describe, expect, test } from 'vitest'
-import { statsOfDrop } from '../../src/netdev/drop-stats.ts'
+import { statsOfDrop } from '../../src/netdev/counters.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
 import { netifRx, netifRxDrop } from '../../src/netdev/netif.ts'
 import {

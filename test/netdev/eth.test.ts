@@ -1,7 +1,13 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { EADDRNOTAVAIL, EBUSY } from '../../src/base/errno.ts'
-import { allocEtherdevMqs } from '../../src/netdev/alloc.ts'
-import { devHardHeader, devParseHeader, ethHeaderOps, ethMacAddr, ethValidateAddr } from '../../src/netdev/eth.ts'
+import {
+  allocEtherdevMqs,
+  devHardHeader,
+  devParseHeader,
+  ethHeaderOps,
+  ethMacAddr,
+  ethValidateAddr,
+} from '../../src/netdev/eth.ts'
 import { IFF_UP } from '../../src/netdev/if.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
 import { ethTypeTrans } from '../../src/netdev/netif.ts'

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { IRQ_HANDLED, IRQ_NONE, Irq } from '../../src/netdev/irq.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
-import { netifRx } from '../../src/netdev/netif.ts'
-import { devClose } from '../../src/netdev/register.ts'
+import { devClose, netifRx } from '../../src/netdev/netif.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { addDevice, type MemoryNet, memoryNets, numbered, numberOf, turn } from '../support/memory-net.ts'
 

@@ -2,8 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { NSEC_PER_SEC } from '../../src/base/clock.ts'
 import { IRQ_HANDLED, Irq } from '../../src/netdev/irq.ts'
 import { NAPI_POLL_WEIGHT, Napi } from '../../src/netdev/napi.ts'
-import { netifRx } from '../../src/netdev/netif.ts'
-import { devClose } from '../../src/netdev/register.ts'
+import { devClose, netifRx } from '../../src/netdev/netif.ts'
 import { addDevice, type MemoryNet, memoryNets, numbered } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()

@@ -10,7 +10,8 @@ import {
   NETREG_UNREGISTERED,
 } from '../../src/netdev/if.ts'
 import { Net } from '../../src/netdev/net.ts'
-import { devOpen, unregisterNetdev } from '../../src/netdev/register.ts'
+import { devOpen } from '../../src/netdev/netif.ts'
+import { unregisterNetdev } from '../../src/netdev/register.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 import { MemoryPlatform } from '../../src/testing/memory-port.ts'
 import { addDevice, makeDevice, memoryNets } from '../support/memory-net.ts'

@@ -21,8 +21,7 @@ import {
   SKB_DROP_REASON_SKB_GSO_SEG,
   SKB_DROP_REASON_WIRE_LOSS,
 } from '../../src/skb/drop-reason.ts'
-import { SkbError } from '../../src/skb/error.ts'
-import { OWNER_FREE, OWNER_HOLDER } from '../../src/skb/owner.ts'
+import { OWNER_FREE, OWNER_HOLDER, SkbError } from '../../src/skb/error.ts'
 import {
   CHECKSUM_NONE,
   CHECKSUM_PARTIAL,

@@ -17,10 +17,10 @@ import {
   NETREG_UNINITIALIZED,
 } from '../../src/netdev/if.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
-import { netifDevicePresent } from '../../src/netdev/netif.ts'
+import { devOpen, netifDevicePresent } from '../../src/netdev/netif.ts'
 import type { NetDeviceOps } from '../../src/netdev/ops.ts'
 import type { PortSpec } from '../../src/netdev/port.ts'
-import { devOpen, registerNetdev, unregisterNetdev } from '../../src/netdev/register.ts'
+import { registerNetdev, unregisterNetdev } from '../../src/netdev/register.ts'
 import type { MemoryPort } from '../../src/testing/memory-port.ts'
 import { type MemoryNet, makeDevice, memoryNets, numbered, turn } from '../support/memory-net.ts'
 

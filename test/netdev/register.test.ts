@@ -18,10 +18,10 @@ import {
   NETREG_UNREGISTERED,
 } from '../../src/netdev/if.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
-import { netifCarrierOff } from '../../src/netdev/netif.ts'
+import { devClose, devOpen, netifCarrierOff } from '../../src/netdev/netif.ts'
 import type { NetDeviceOps } from '../../src/netdev/ops.ts'
 import type { PortSpec } from '../../src/netdev/port.ts'
-import { devClose, devOpen, registerNetdev, unregisterNetdev } from '../../src/netdev/register.ts'
+import { registerNetdev, unregisterNetdev } from '../../src/netdev/register.ts'
 import type { MemoryPort } from '../../src/testing/memory-port.ts'
 import { addDevice, type MemoryNet, makeDevice, memoryNets, numbered } from '../support/memory-net.ts'
 

@@ -4,8 +4,8 @@ import { EBADFD, EFAULT, EIO, ENOBUFS, ENOMEM } from '../../src/base/errno.ts'
 import { NETDEV_TX_BUSY, NETDEV_TX_OK } from '../../src/netdev/if.ts'
 import { IRQ_HANDLED, Irq } from '../../src/netdev/irq.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
-import { netifRx } from '../../src/netdev/netif.ts'
-import { devClose, devOpen, unregisterNetdev } from '../../src/netdev/register.ts'
+import { devClose, devOpen, netifRx } from '../../src/netdev/netif.ts'
+import { unregisterNetdev } from '../../src/netdev/register.ts'
 import { TX_DROPPED, TX_ERRORS, TX_PACKETS } from '../../src/netdev/stats.ts'
 import {
   SKB_DROP_REASON_DEV_STOPPED,

@@ -8,7 +8,7 @@ import {
   OWNER_STAGE,
   OWNER_WIRE,
   OWNER_XMIT,
-} from '../../src/skb/owner.ts'
+} from '../../src/skb/error.ts'
 import { FRAME_MAX, FRAME_SMALL, HEADROOM, SkBuffPool, SLOT_LARGE, SLOT_SMALL } from '../../src/skb/pool.ts'
 import { CHECKSUM_PARTIAL, PACKET_OTHERHOST, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-buff.ts'
 import { PoisonedPool } from '../support/poisoned-pool.ts'

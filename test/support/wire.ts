@@ -4,7 +4,7 @@
  */
 import { afterEach, expect } from 'vitest'
 import type { DecisionLog } from '../../src/netdev/device-wire.ts'
-import { OWNER_FREE } from '../../src/skb/owner.ts'
+import { OWNER_FREE } from '../../src/skb/error.ts'
 import { FRAME_MAX } from '../../src/skb/pool.ts'
 import { Ring } from '../../src/skb/ring.ts'
 import { CHECKSUM_PARTIAL, type SkBuff, type SkBuffDevice } from '../../src/skb/sk-buff.ts'

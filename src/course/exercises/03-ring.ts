@@ -1,5 +1,5 @@
 /** 3. A ring: frames that stay for a while. */
-import { devClose, devOpen } from '../../netdev/register.ts'
+import { devClose, devOpen } from '../../netdev/netif.ts'
 import { udpFrame } from '../../testing/frames.ts'
 import type { TestBed } from '../../testing/test-bed.ts'
 import { type Exercise, verify } from '../exercise.ts'

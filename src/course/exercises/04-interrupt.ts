@@ -1,6 +1,6 @@
 /** 4. An interrupt: the card has something to say. */
 import type { Irq } from '../../netdev/irq.ts'
-import { devClose, devOpen } from '../../netdev/register.ts'
+import { devClose, devOpen } from '../../netdev/netif.ts'
 import type { Ring } from '../../skb/ring.ts'
 import { udpFrame } from '../../testing/frames.ts'
 import type { TestBed } from '../../testing/test-bed.ts'

@@ -1,7 +1,7 @@
 /** 5. NAPI: a poll in place of interrupts. */
 import type { Irq } from '../../netdev/irq.ts'
 import { Napi } from '../../netdev/napi.ts'
-import { devClose, devOpen } from '../../netdev/register.ts'
+import { devClose, devOpen } from '../../netdev/netif.ts'
 import type { Ring } from '../../skb/ring.ts'
 import { udpFrame } from '../../testing/frames.ts'
 import type { TestBed } from '../../testing/test-bed.ts'

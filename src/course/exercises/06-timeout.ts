@@ -1,5 +1,5 @@
 /** 6. The watchdog: a queue that never wakes. */
-import { devClose, devOpen } from '../../netdev/register.ts'
+import { devClose, devOpen } from '../../netdev/netif.ts'
 import type { Ring } from '../../skb/ring.ts'
 import { udpFrame } from '../../testing/frames.ts'
 import type { TestBed } from '../../testing/test-bed.ts'

@@ -1,5 +1,5 @@
 /** 8. Several queues: flows that do not wait for each other. */
-import { devClose, devOpen } from '../../netdev/register.ts'
+import { devClose, devOpen } from '../../netdev/netif.ts'
 import type { Ring } from '../../skb/ring.ts'
 import type { TestBedOptions } from '../../testing/bed-options.ts'
 import { udpFrame } from '../../testing/frames.ts'

@@ -1,7 +1,7 @@
 /** 11. Statistics: where did the frames go? */
 
 import type { NetDevice } from '../../netdev/net-device.ts'
-import { devClose, devOpen } from '../../netdev/register.ts'
+import { devClose, devOpen } from '../../netdev/netif.ts'
 import { COLLISIONS, RX_MISSED_ERRORS } from '../../netdev/stats.ts'
 import { udpFrame } from '../../testing/frames.ts'
 import type { TestBed } from '../../testing/test-bed.ts'

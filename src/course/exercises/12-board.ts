@@ -1,7 +1,8 @@
 /** 12. The board: a driver of your own. */
 import type { Irq } from '../../netdev/irq.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
-import { devClose, devOpen, unregisterNetdev } from '../../netdev/register.ts'
+import { devClose, devOpen } from '../../netdev/netif.ts'
+import { unregisterNetdev } from '../../netdev/register.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { arpRequest, udpFrame } from '../../testing/frames.ts'
 import type { TestBed } from '../../testing/test-bed.ts'

@@ -10,8 +10,8 @@
  */
 
 import { EBUSY, ENETDOWN, EOPNOTSUPP } from '../../base/errno.ts'
-import { allocNetdevMqs, etherSetup } from '../../netdev/alloc.ts'
 import { bool, defineDriver, int, interfaceArgs, type ParamValues } from '../../netdev/driver.ts'
+import { allocNetdevMqs, etherSetup } from '../../netdev/eth.ts'
 import { ETH_ZLEN, IFF_NOARP, IFF_UP, NETDEV_TX_OK, NETIF_F_ALL_TAP } from '../../netdev/if.ts'
 import { IRQ_HANDLED, IRQ_NONE } from '../../netdev/irq.ts'
 import { Napi } from '../../netdev/napi.ts'

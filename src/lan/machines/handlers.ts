@@ -5,8 +5,7 @@
  */
 import type { Clock } from '../../base/clock.ts'
 import { describeException } from '../../base/exception.ts'
-import { LimitedLog } from '../../base/limited-log.ts'
-import type { Log } from '../../base/log.ts'
+import { LimitedLog, type Log } from '../../base/log.ts'
 import type { HostHandlers, UdpHandler } from './host.ts'
 
 /** A host that receives group and broadcast datagrams. */

@@ -20,7 +20,7 @@ import {
   SKB_DROP_REASON_NEIGH_FAILED,
   SKB_DROP_REASON_TCP_CSUM,
 } from '../../skb/drop-reason.ts'
-import { OWNER_STAGE } from '../../skb/owner.ts'
+import { OWNER_STAGE } from '../../skb/error.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { ICMP_HLEN, isChecksumRight, type Packet } from './packet.ts'
 import { makeReply } from './reply.ts'

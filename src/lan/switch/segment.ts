@@ -15,7 +15,7 @@ import {
   SKB_DROP_REASON_NOMEM,
   SKB_DROP_REASON_PKT_TOO_SMALL,
 } from '../../skb/drop-reason.ts'
-import { OWNER_STAGE } from '../../skb/owner.ts'
+import { OWNER_STAGE } from '../../skb/error.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { ForwardingTable } from './forwarding-table.ts'
 import { type Inhabitant, isInhabitant, type Station } from './station.ts'

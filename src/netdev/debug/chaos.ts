@@ -6,7 +6,7 @@
  */
 import type { Alarm } from '../../base/clock.ts'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
-import { LimitedLog } from '../../base/limited-log.ts'
+import { LimitedLog } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
 import { IFF_UP, NETDEV_REGISTER } from '../if.ts'
 import type { Irq } from '../irq.ts'

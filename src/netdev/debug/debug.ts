@@ -6,11 +6,10 @@
 
 import { type Alarm, NSEC_PER_SEC } from '../../base/clock.ts'
 import { describeException } from '../../base/exception.ts'
-import { LimitedLog } from '../../base/limited-log.ts'
+import { LimitedLog } from '../../base/log.ts'
 import { random } from '../../base/random.ts'
 import { print } from '../../packet/print.ts'
-import { SkbError } from '../../skb/error.ts'
-import { OWNER_HOLDER, OWNER_PORT, OWNER_RX, OWNER_XMIT } from '../../skb/owner.ts'
+import { OWNER_HOLDER, OWNER_PORT, OWNER_RX, OWNER_XMIT, SkbError } from '../../skb/error.ts'
 import type { SkBuffPool, SkBuffPoolOptions } from '../../skb/pool.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { IFF_UP, NETDEV_DOWN, NETDEV_REGISTER, NETDEV_TX_BUSY, NETDEV_UNREGISTER } from '../if.ts'

@@ -5,7 +5,7 @@ import { type Debugger, type Runtime, Session } from 'node:inspector'
 import { SourceMap } from 'node:module'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { OWN } from '../../base/stack.ts'
+import { OWN } from '../../base/exception.ts'
 
 /** The global variable by which the debugger's protocol names the function. */
 const HOLDER = 'vnetFunctionPlace'

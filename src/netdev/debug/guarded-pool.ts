@@ -5,7 +5,7 @@
  * once. What it does to the memory in other ways is found when the slot is freed or used again, or
  * by a sweep.
  */
-import { OWNER_FREE, OWNER_HOLDER, OWNER_PORT, OWNER_RING, OWNER_XMIT } from '../../skb/owner.ts'
+import { OWNER_FREE, OWNER_HOLDER, OWNER_PORT, OWNER_RING, OWNER_XMIT } from '../../skb/error.ts'
 import { SkBuffPool, type SkBuffPoolOptions, type SlotAccount, type SlotClass } from '../../skb/pool.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { checkedBytes, type How } from './checked-bytes.ts'

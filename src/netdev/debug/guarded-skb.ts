@@ -2,7 +2,7 @@
  * GuardedSkb: an SkBuff that notes who owns it, since when and from where, and what uses it. A slot
  * has a new one for each frame, so that a reference that was kept never becomes another frame.
  */
-import { OWNER_FREE, OWNER_HOLDER, OWNER_PORT } from '../../skb/owner.ts'
+import { OWNER_FREE, OWNER_HOLDER, OWNER_PORT } from '../../skb/error.ts'
 import type { SkBuffPool, SlotClass } from '../../skb/pool.ts'
 import { SkBuff } from '../../skb/sk-buff.ts'
 import type { Trace } from './trace.ts'

@@ -1,5 +1,5 @@
 /** Where something happened: a stack that is captured cheaply and read only for a finding. */
-import { isOwn, OWN, stackFrame } from '../../base/stack.ts'
+import { isOwn, OWN, stackFrame } from '../../base/exception.ts'
 
 /** vnet's own drivers are drivers like any other. */
 const OWN_DRIVERS = `${OWN}drivers/`

@@ -1,7 +1,7 @@
 /** Links: the cables and segments of a lab, by numbers from which their addresses are made. */
 import { inspect } from 'node:util'
 import { UsageError } from '../../base/usage-error.ts'
-import { checkAddresses } from '../../linux/link-request.ts'
+import { checkAddresses } from '../../linux/check-addresses.ts'
 import { parseIpv4 } from '../../packet/address.ts'
 import type { Captures } from './captures.ts'
 import type { Carrier } from './carrier.ts'

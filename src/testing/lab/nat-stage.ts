@@ -2,7 +2,7 @@
 import type { Alarm, Clock } from '../../base/clock.ts'
 import { skbChecksumHelp } from '../../netdev/gso.ts'
 import { SKB_DROP_REASON_WIRE_LOSS } from '../../skb/drop-reason.ts'
-import { OWNER_STAGE, OWNER_WIRE } from '../../skb/owner.ts'
+import { OWNER_STAGE, OWNER_WIRE } from '../../skb/error.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { type Impairment, impairment, type Limit, type Wire, type WireEnv } from '../../wire/wire.ts'
 import type { Nat } from './nat.ts'

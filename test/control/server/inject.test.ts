@@ -8,7 +8,7 @@ import { encodeFrames, INJECT_FRAMES } from '../../../src/control/protocol/frame
 import { namedDirectory } from '../../../src/control/protocol/run-directory.ts'
 import { vnetFamily } from '../../../src/control/server/vnet-family.ts'
 import { loadNative } from '../../../src/linux/native.ts'
-import { devClose } from '../../../src/netdev/register.ts'
+import { devClose } from '../../../src/netdev/netif.ts'
 import { RX_LENGTH_ERRORS, RX_PACKETS } from '../../../src/netdev/stats.ts'
 import { StepGate } from '../../../src/netdev/step-gate.ts'
 import { NLM_F_ACK } from '../../../src/netlink/index.ts'

@@ -4,7 +4,8 @@ import { SNULL_RX_INTR, SNULL_TX_INTR } from '../../../src/drivers/snull/board.t
 import { driver } from '../../../src/drivers/snull/driver.ts'
 import { IFF_NOARP, NETIF_F_ALL_TAP, NETIF_F_GSO } from '../../../src/netdev/if.ts'
 import type { Napi } from '../../../src/netdev/napi.ts'
-import { devClose, devOpen, unregisterNetdev } from '../../../src/netdev/register.ts'
+import { devClose, devOpen } from '../../../src/netdev/netif.ts'
+import { unregisterNetdev } from '../../../src/netdev/register.ts'
 import { linkStats64, RX_BYTES, TX_BYTES } from '../../../src/netdev/stats.ts'
 import {
   SKB_DROP_REASON_DEV_READY,

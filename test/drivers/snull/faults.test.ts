@@ -6,9 +6,9 @@ import { describe, expect, test } from 'vitest'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/base/clock.ts'
 import { UsageError } from '../../../src/base/usage-error.ts'
 import { faultParams } from '../../../src/drivers/snull/faults.ts'
-import { statsOfDrop } from '../../../src/netdev/drop-stats.ts'
-import { netifCarrierOk } from '../../../src/netdev/netif.ts'
-import { devClose, devOpen, unregisterNetdev } from '../../../src/netdev/register.ts'
+import { statsOfDrop } from '../../../src/netdev/counters.ts'
+import { devClose, devOpen, netifCarrierOk } from '../../../src/netdev/netif.ts'
+import { unregisterNetdev } from '../../../src/netdev/register.ts'
 import { type LinkStats64, linkStats64, linkStats64Fields } from '../../../src/netdev/stats.ts'
 import {
   SKB_DROP_REASON_DEV_READY,

@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import { ENETDOWN, EOPNOTSUPP } from '../../../src/base/errno.ts'
 import type { NetDevice } from '../../../src/netdev/net-device.ts'
+import { devClose } from '../../../src/netdev/netif.ts'
 import { partsOf } from '../../../src/netdev/parts.ts'
-import { devClose } from '../../../src/netdev/register.ts'
 import { memoryNets, turn } from '../../support/memory-net.ts'
 import { flowFrame, snullPair } from '../../support/snull-pair.ts'
 

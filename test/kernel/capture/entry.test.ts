@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type CapturedPacket, CaptureReader, capture, FLAG_INBOUND, FLAG_OUTBOUND } from '../../../src/capture.ts'
-import { allocEtherdevMqs } from '../../../src/netdev/alloc.ts'
+import { allocEtherdevMqs } from '../../../src/netdev/eth.ts'
 import { type Cable, cable } from '../../../src/wire.ts'
 import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 

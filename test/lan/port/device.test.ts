@@ -13,8 +13,7 @@ import {
   NETIF_F_GSO,
 } from '../../../src/netdev/if.ts'
 import type { NetDevice } from '../../../src/netdev/net-device.ts'
-import { cutCable, netifCarrierOff, netifCarrierOn, plugCable } from '../../../src/netdev/netif.ts'
-import { devClose, devOpen } from '../../../src/netdev/register.ts'
+import { cutCable, devClose, devOpen, netifCarrierOff, netifCarrierOn, plugCable } from '../../../src/netdev/netif.ts'
 import {
   SKB_DROP_REASON_DEV_READY,
   SKB_DROP_REASON_DEV_STOPPED,

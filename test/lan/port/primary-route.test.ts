@@ -1,7 +1,8 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { EBADFD, EIO, ENETDOWN, VnetError } from '../../../src/base/errno.ts'
 import { PrimaryRoute } from '../../../src/lan/port/primary-route.ts'
-import { devClose, devOpen, registerNetdev, unregisterNetdev } from '../../../src/netdev/register.ts'
+import { devClose, devOpen } from '../../../src/netdev/netif.ts'
+import { registerNetdev, unregisterNetdev } from '../../../src/netdev/register.ts'
 import { addDevice, makeDevice, memoryNets } from '../../support/memory-net.ts'
 
 const makeNet = memoryNets()

@@ -4,12 +4,11 @@
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type ErrnoName, errnoName, VnetError } from '../../../src/base/errno.ts'
-import { ERRNO_TABLE } from '../../../src/base/errno-table.ts'
 import type { Random } from '../../../src/base/random.ts'
 import { ControlClient } from '../../../src/control/index.ts'
 import { loadNative } from '../../../src/linux/native.ts'
@@ -117,7 +116,7 @@ const ERRORS: readonly (readonly [RegExp, readonly ErrnoName[]])[] = [
 
 function errorsOf(site: string): number[] {
   const [, names = []] = ERRORS.find(([pattern]) => pattern.test(site)) ?? []
-  return names.map(name => ERRNO_TABLE[name][0])
+  return names.map(name => (constants.errno as Record<string, number>)[name] as number)
 }
 
 /**

@@ -1,7 +1,6 @@
 /** The log lines of the DHCP server, as dnsmasq has them. Each kind is limited. */
 import type { Clock } from '../../../base/clock.ts'
-import { LimitedLog } from '../../../base/limited-log.ts'
-import type { Log } from '../../../base/log.ts'
+import { LimitedLog, type Log } from '../../../base/log.ts'
 import { formatIpv4 } from '../../../packet/address.ts'
 import type { DhcpConfig } from './config.ts'
 import type { Client } from './request.ts'
