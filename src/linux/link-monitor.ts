@@ -176,15 +176,16 @@ export class LinkMonitor implements Work {
     })
   }
 
-  /** Settles when no event is left to read, which a flood may delay for seconds. */
-  upToDate(): Promise<void> {
-    return new Promise(resolve => {
-      const settle = () => {
-        this.#waiting.delete(settle)
-        resolve()
-      }
-      this.#waiting.add(settle)
-    })
+  /**
+   * Calls `fn` when no event is left to read, which a flood may delay for seconds: in the call that
+   * reads the last one, so that a request that follows knows of it.
+   */
+  onceUpToDate(fn: () => void): void {
+    const settle = () => {
+      this.#waiting.delete(settle)
+      fn()
+    }
+    this.#waiting.add(settle)
   }
 
   /** Logs a failure to read the state, and schedules another attempt at all of it. */

@@ -100,17 +100,18 @@ export class LinkQueue implements Work {
   }
 
   /**
-   * Reads the state now, and again when `isUpToDate` settles: the events until then may be older
-   * than the state.
+   * Reads the state now, and again after a call of the returned function: the events until then may
+   * be older than the state. Call it when no event is left to read, before anything else is done.
    */
-  async skip(isUpToDate: Promise<void>): Promise<void> {
-    if (!this.#open) return
+  skip(): () => void {
+    if (!this.#open) return () => {}
     this.#skips++
     this.lost()
     this.flush()
-    await isUpToDate
-    this.#skips--
-    if (this.#open) this.lost()
+    return () => {
+      this.#skips--
+      if (this.#open) this.lost()
+    }
   }
 
   /** The addresses or groups may have changed. With `now` they are read without a delay. */

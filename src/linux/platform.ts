@@ -179,7 +179,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
         return pending.then(isUpToDate => {
           // In a flood the events of the request are still unread.
           if (isUpToDate) queue.flush()
-          else void queue.skip(this.#monitor.upToDate())
+          else this.#monitor.onceUpToDate(queue.skip())
         })
       }
       if (!queue.flush()) break

@@ -94,20 +94,24 @@ describe('announced', () => {
   })
 })
 
-describe('during a flood of events that never ends', () => {
-  /** Ports whose monitor never reads an event, and the number of its reads. */
-  function flooded() {
+describe('during a flood of events', () => {
+  /**
+   * Ports whose monitor never reads an event of the kernel until the flood ends, and the number of
+   * its reads. Each read returns `result`; a message is another process's.
+   */
+  function flooded(result = -ENOBUFS) {
     let events = -1
-    const flood = { reads: 0 }
+    const flood = { reads: 0, ended: false }
     const taps = new TapPorts(({ bind, recvmsg }) => ({
       bind(fd, address) {
         events = fd
         return bind(fd, address)
       },
-      recvmsg(fd, ...rest) {
-        if (fd !== events) return recvmsg(fd, ...rest)
+      recvmsg(fd, into, flags, meta) {
+        if (fd !== events || flood.ended) return recvmsg(fd, into, flags, meta)
         flood.reads++
-        return -ENOBUFS
+        meta[0] = 1
+        return result
       },
     }))
     return { taps, flood }
@@ -127,6 +131,18 @@ describe('during a flood of events that never ends', () => {
     port.onChange(({ kind }) => told.push(kind))
     await port.apply({ up: true, mtu: 1400 })
     expect(told).toEqual(expect.arrayContaining(['up', 'mtu']))
+  })
+
+  test('the first request after the flood settles when the port has reported what it changed', async () => {
+    const { taps, flood } = flooded(16)
+    const port = await taps.open()
+    await port.apply({ mtu: 1400 })
+    const told: string[] = []
+    port.onChange(({ kind }) => told.push(kind))
+    flood.ended = true
+    // Reads the last events of the flood itself.
+    await port.apply({ up: true })
+    expect(told).toContain('up')
   })
 })
 
