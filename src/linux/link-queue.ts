@@ -19,13 +19,11 @@ const FLIPS_MAX = 64
 
 /** A port, as its queue sees it. */
 export interface LinkReporter {
-  /** True if the addresses or groups may have changed since they were read. */
-  readonly listsStale: boolean
   /** Reports what is new in a state of the interface. */
   linkEvent(link: Link): void
   /** Reads the interface again and reports what is new. */
   reread(): void
-  /** Reads the addresses and groups again and reports what is new. */
+  /** Reads the addresses and groups again and reports what is new. Returns false if it cannot. */
   reportLists(): boolean
 }
 
@@ -40,6 +38,8 @@ export class LinkQueue implements Work {
   #lost = false
   /** Above 0 while the events that arrive may be older than the state that was read. */
   #skips = 0
+  /** True if the addresses or groups may have changed since they were read. */
+  #listsStale = false
   /** When the lists were read last, in milliseconds of performance.now(). */
   #listsRead = Number.NEGATIVE_INFINITY
   #timer: NodeJS.Timeout | undefined
@@ -116,6 +116,7 @@ export class LinkQueue implements Work {
 
   /** The addresses or groups may have changed. With `now` they are read without a delay. */
   listsChanged(now = false): void {
+    this.#listsStale = true
     if (now) this.#listsRead = Number.NEGATIVE_INFINITY
     this.#schedule()
   }
@@ -141,9 +142,9 @@ export class LinkQueue implements Work {
 
   /** Reports everything immediately, for a change that was requested. Returns whether it did. */
   flush(): boolean {
-    if (!this.#lost && this.#links.length === 0 && !this.#port.listsStale) return false
+    if (!this.#lost && this.#links.length === 0 && !this.#listsStale) return false
     while (this.#lost || this.#links.length > 0) this.step()
-    if (this.#port.listsStale) {
+    if (this.#listsStale) {
       this.#listsRead = Number.NEGATIVE_INFINITY
       this.step()
     }
@@ -162,17 +163,18 @@ export class LinkQueue implements Work {
 
   #reportLists(): void {
     this.#listsRead = performance.now()
-    this.#port.reportLists()
+    this.#listsStale = false
+    if (!this.#port.reportLists()) this.#listsStale = true
   }
 
   #areListsDue(): boolean {
-    return this.#port.listsStale && performance.now() >= this.#listsRead + LISTS_MS
+    return this.#listsStale && performance.now() >= this.#listsRead + LISTS_MS
   }
 
   #hasMore(): boolean {
     if (!this.#open) return false
     if (this.#lost || this.#links.length > 0 || this.#areListsDue()) return true
-    if (this.#port.listsStale && this.#timer === undefined) {
+    if (this.#listsStale && this.#timer === undefined) {
       const ms = this.#listsRead + LISTS_MS - performance.now()
       this.#timer = setTimeout(() => {
         this.#timer = undefined

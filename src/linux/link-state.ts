@@ -71,13 +71,10 @@ export function reportLinkChanges(before: LinkState, now: LinkState, report: (ch
   if (!was && is) report({ kind: 'up' })
 }
 
-/** Reports each list that differs, in whatever order. Returns whether one did. */
-export function reportListChanges(before: LinkLists, now: LinkLists, report: (change: LinkChange) => void): boolean {
-  const addresses = !sameLists(before.addresses, now.addresses)
-  const multicast = !sameLists(before.multicast, now.multicast)
-  if (addresses) report({ kind: 'addresses', addresses: now.addresses })
-  if (multicast) report({ kind: 'multicast', multicast: now.multicast })
-  return addresses || multicast
+/** Reports each list that differs, in whatever order. */
+export function reportListChanges(before: LinkLists, now: LinkLists, report: (change: LinkChange) => void): void {
+  if (!sameLists(before.addresses, now.addresses)) report({ kind: 'addresses', addresses: now.addresses })
+  if (!sameLists(before.multicast, now.multicast)) report({ kind: 'multicast', multicast: now.multicast })
 }
 
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

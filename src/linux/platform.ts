@@ -76,7 +76,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
       onLost: (nsid, ifindex) => this.#onLost(nsid, ifindex),
       onError: error => warnOnce(error, logged, warn),
       onLink: (nsid, link, event) => this.#onLink(nsid, link, event),
-      onAddress: (nsid, ifindex) => this.#at(nsid, ifindex, (_, port) => port.listEvent()),
+      onAddress: (nsid, ifindex) => this.#at(nsid, ifindex, queue => queue.listsChanged()),
       onOverrun: () => this.#onOverrun(),
       onNsidGone: gone => {
         for (const queue of this.#ports.values()) if (queue.nsid === gone) queue.lost()
@@ -256,10 +256,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   #pollGroups(port: TapPort): void {
     this.#polled.add(port)
     this.#poll ??= setInterval(() => {
-      for (const each of this.#polled) {
-        each.listEvent()
-        this.#ports.get(each)?.listsChanged(true)
-      }
+      for (const each of this.#polled) this.#ports.get(each)?.listsChanged(true)
     }, POLL_MS).unref()
   }
 
@@ -317,9 +314,9 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
     return false
   }
 
-  /** Calls `fn` with the events of the port of the interface that has this index, and the port. */
-  #at(nsid: number, ifindex: number, fn: (queue: LinkQueue, port: TapPort) => void): void {
-    for (const [port, queue] of this.#ports) if (queue.nsid === nsid && port.ifindex === ifindex) fn(queue, port)
+  /** Calls `fn` with the events of the port of the interface that has this index. */
+  #at(nsid: number, ifindex: number, fn: (queue: LinkQueue) => void): void {
+    for (const [port, queue] of this.#ports) if (queue.nsid === nsid && port.ifindex === ifindex) fn(queue)
   }
 }
 

@@ -76,7 +76,6 @@ export class TapPort implements Port {
   /** The index in events of the interface. */
   #ifindex: number
   #netns: string | undefined
-  #listsStale = false
   #groupsCut = false
   #listener: (change: LinkChange) => void = () => {}
   #carrierSet: boolean
@@ -210,44 +209,34 @@ export class TapPort implements Port {
     const modes = this.#options.multicastList ? this.#link.flags & MODES : 0
     this.#link = { ...now, flags: now.flags | modes }
     this.#reported = { ...this.#link, addresses: before.addresses, multicast: before.multicast }
-    if (this.#options.multicastList) this.listEvent()
+    if (this.#options.multicastList) this.#options.owner.listsChanged(this)
     reportLinkChanges(before, this.#reported, change => this.#listener(change))
   }
 
-  /** Handles an event of addresses or groups: the next reportLists() reads them. */
-  listEvent(): void {
-    this.#listsStale = true
-    this.#options.owner.listsChanged(this)
-  }
-
-  get listsStale(): boolean {
-    return this.#listsStale && !this.#gone && !this.#closed
-  }
-
   /**
-   * Reads the lists again if there was an event, and the modes, which may change without one: an
-   * interface on top with an address of its own (macvlan) makes this one promiscuous. Returns
-   * whether it notified the listener.
+   * Reads the lists again, and the modes, which may change without an event: an interface on top
+   * with an address of its own (macvlan) makes this one promiscuous. Returns false if they cannot
+   * be read now.
    */
   reportLists(): boolean {
-    if (!this.listsStale) return false
+    if (this.#gone || this.#closed) return true
     let now: LinkState
     try {
       now = this.#readState()
     } catch (error) {
       // The interface is being deleted or moved, which the next event reports. Or no descriptor is
-      // left. The lists remain stale, so the queue tries again in LISTS_MS.
+      // left. The queue tries again in LISTS_MS.
       if (error instanceof VnetError) return false
       throw error
     }
-    this.#listsStale = false
     const before = this.#reported
     const { multicast, addresses } = now
     const flags = (before.flags & ~MODES) | (now.flags & MODES)
     this.#link = { ...this.#link, multicast, addresses, flags: (this.#link.flags & ~MODES) | (now.flags & MODES) }
     this.#reported = { ...before, multicast, addresses, flags }
     if (flags !== before.flags) this.#listener({ kind: 'flags', flags })
-    return reportListChanges(before, now, change => this.#listener(change)) || flags !== before.flags
+    reportListChanges(before, now, change => this.#listener(change))
+    return true
   }
 
   /**
@@ -273,7 +262,7 @@ export class TapPort implements Port {
       this.leave()
       return
     }
-    this.listEvent()
+    this.#options.owner.listsChanged(this)
     if (link === undefined) return
     const { name, ifindex } = link
     if (elsewhere || ifindex !== this.#ifindex) {

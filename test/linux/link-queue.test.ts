@@ -27,13 +27,12 @@ let turns: Pending
 let calls: string[]
 let queue: LinkQueue
 const port = {
-  listsStale: false,
+  canRead: true,
   linkEvent: ({ name, flags }: Link) => void calls.push(`${name} ${flags === IFF_UP ? 'up' : 'down'}`),
   reread: () => void calls.push('reread'),
   reportLists() {
-    port.listsStale = false
     calls.push('lists')
-    return true
+    return port.canRead
   },
 }
 const link = (name: string, flags = IFF_UP) => ({ name, flags }) as Link
@@ -42,7 +41,7 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
   turns = new Pending()
   calls = []
-  port.listsStale = false
+  port.canRead = true
   queue = new LinkQueue(port, 5, turns, error => calls.push(String(error)))
 })
 afterEach(() => void vi.useRealTimers())
@@ -95,7 +94,6 @@ test('lost events replace the states that wait', () => {
 
 test('lists are read immediately, then at most once in 500 ms, whatever changes', () => {
   for (let ms = 0; ms < 10 * LISTS_MS; ms++) {
-    port.listsStale = true
     queue.listsChanged()
     turns.run()
     vi.advanceTimersByTime(1)
@@ -105,7 +103,6 @@ test('lists are read immediately, then at most once in 500 ms, whatever changes'
 
 test('lists that changed meanwhile are read when the time is over, without another event', () => {
   for (let i = 0; i < 2; i++) {
-    port.listsStale = true
     queue.listsChanged()
     turns.run()
   }
@@ -115,13 +112,25 @@ test('lists that changed meanwhile are read when the time is over, without anoth
   expect(calls).toEqual(['lists', 'lists'])
 })
 
+test('lists that cannot be read are read again after 500 ms, without another event', () => {
+  port.canRead = false
+  queue.listsChanged()
+  turns.run()
+  expect(calls).toEqual(['lists'])
+  port.canRead = true
+  vi.advanceTimersByTime(LISTS_MS)
+  turns.run()
+  vi.advanceTimersByTime(2 * LISTS_MS)
+  turns.run()
+  expect([calls, vi.getTimerCount()]).toEqual([['lists', 'lists'], 0])
+})
+
 test('a request has everything reported, lists too', () => {
-  port.listsStale = true
   queue.listsChanged()
   turns.run()
   queue.link(link('a', 0))
   queue.link(link('a'))
-  port.listsStale = true
+  queue.listsChanged()
   expect([queue.flush(), queue.flush()]).toEqual([true, false])
   expect([calls, turns.work.size]).toEqual([['lists', 'a down', 'a up', 'lists'], 0])
 })
@@ -153,10 +162,8 @@ test('an error of the port is reported, and the next state follows', () => {
 })
 
 test('a closed queue reports nothing and has no work and no timer', () => {
-  port.listsStale = true
   queue.listsChanged()
   turns.run()
-  port.listsStale = true
   queue.listsChanged()
   queue.link(link('a'))
   queue.close()

@@ -14,7 +14,7 @@ test.each([
   ['replaced addresses', lists([1, 5], [3, 5]), ['addresses', 'multicast']],
 ])('reportListChanges reports %s', (_, now, kinds) => {
   const told: unknown[] = []
-  expect(reportListChanges(lists([1, 2], [3, 4]), now, change => told.push(change))).toBe(kinds.length > 0)
+  reportListChanges(lists([1, 2], [3, 4]), now, change => told.push(change))
   const changes = [
     { kind: 'addresses', addresses: now.addresses },
     { kind: 'multicast', multicast: now.multicast },
