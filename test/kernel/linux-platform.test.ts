@@ -3,6 +3,7 @@
  * changes at once.
  */
 import { readdirSync } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
 import { expect, test, vi } from 'vitest'
 import { EBUSY, EEXIST, ENOMEM } from '../../src/base/errno.ts'
 import { LOGLEVEL_ERR, Log } from '../../src/base/log.ts'
@@ -58,7 +59,6 @@ test('an event that is older than the modes of an interface does not end them', 
     netns.ip('link add link tap0 address 02:07:07:07:07:07 type macvlan mode private')
     netns.ip('link set macvlan0 up')
     netns.ip('link set tap0 up')
-    port.listEvent()
     port.reportLists()
     expect(port.link.flags & IFF_PROMISC).toBe(IFF_PROMISC)
     port.linkEvent(before)
@@ -75,17 +75,32 @@ test('nothing more is reported after the listener closes the port', async () => 
   expect(await toldOf({ mtu: 1400, name: 'other', flags: IFF_UP }, close => close())).toEqual(['renamed'])
 })
 
-test('a platform is closed when the ports are that were already being closed', async () => {
+test('eight TAPs are closed at the same time, and the platform after the last, whoever closed them', async () => {
   const own = new OwnNetns()
   try {
     const netns = own.add()
-    const platform = new LinuxPlatform(own.at(netns))
+    const pending: (() => number)[] = []
+    const native = own.at(netns, {
+      closeAside: (fds, event) => pending.push(() => own.native.closeAside(fds, event)),
+    })
+    const platform = new LinuxPlatform(native)
     const slots = new SkBuffPool({ large: 4, small: 4 }).openAccount(() => {})
-    const ports = await Promise.all(
-      ['tap0', 'tap1'].map(name => platform.open({ name, queues: 1, features: 0, slots })),
-    )
-    void ports[0]?.close()
-    await platform.close()
+    const spec = { queues: 1, features: 0, slots }
+    const ports = []
+    for (let i = 0; i < 9; i++) ports.push(await platform.open({ ...spec, name: `tap${i}` }))
+    const closing = ports.map(port => port.close())
+    let isClosed = false
+    const closed = platform.close().then(() => {
+      isClosed = true
+    })
+    await setImmediate()
+    expect(pending).toHaveLength(8)
+    for (const close of pending.splice(0)) close()
+    await Promise.all(closing.slice(0, 8))
+    await setImmediate()
+    expect([pending.length, isClosed]).toEqual([1, false])
+    pending[0]?.()
+    await closed
     expect(netns.ip('-br link')).not.toContain('tap')
   } finally {
     own.remove()
@@ -118,7 +133,7 @@ test('a Net of a Linux platform grants the time that the platform uses for event
     const slots = new SkBuffPool({ large: 4, small: 4 }).openAccount(() => {})
     const port = await platform.open({ name: 'tap0', queues: 1, features: 0, slots })
     add.mockClear()
-    port.listEvent()
+    platform.listsChanged(port)
     expect(add).toHaveBeenCalled()
   } finally {
     own.remove()
