@@ -23,6 +23,15 @@ describe('Budget', () => {
     expect(served(900, i => mac(2 + i))).toBe(900)
   })
 
+  test('of clients with IPv6 addresses the last 4,096 are remembered', () => {
+    budget = new Budget(clock, { perSecond: 1, burst: 1 }, { perSecond: 1e6, burst: 1e6 }, 16)
+    const address = (n: number) => Uint8Array.of(0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, n >> 8, n)
+    for (const first of [0, 4096, 8192]) expect(served(4096, i => address(first + i))).toBe(4096)
+    expect(served(4096, i => address(8192 + i))).toBe(0)
+    // A client that was forgotten takes the place of the first of these.
+    expect([0, 8192, 8194].map(n => budget.take(address(n)))).toEqual([true, true, false])
+  })
+
   test('all clients together get 1,000 requests per second, whatever addresses they use', () => {
     expect(served(20_000, i => mac(i))).toBe(1000)
     clock.advance(NSEC_PER_SEC)
