@@ -43,9 +43,10 @@ export interface Running {
   /** Returns the interfaces of its `ready` line; only with `--json`. */
   interfaces(): ReadyInterface[]
   /**
-   * Returns the first line of either output that matches. Rejects if the program ends without one.
+   * Returns the `nth` line of either output that matches, by default the first. Rejects if the
+   * program ends without it.
    */
-  line(pattern: RegExp): Promise<string>
+  line(pattern: RegExp, nth?: number): Promise<string>
   /** Sends SIGHUP: it reads its configuration again, or ends. */
   hangUp(): void
   /** Sends a signal and waits for the end. Harmless if it has ended already. */
@@ -194,12 +195,13 @@ class Output {
     for (const look of [...this.#waiting]) look()
   }
 
-  /** Returns the first complete line that matches. Rejects if `end` settles first. */
-  line(pattern: RegExp, end: Promise<unknown>): Promise<string> {
+  /** Returns the `nth` complete line that matches. Rejects if `end` settles first. */
+  line(pattern: RegExp, end: Promise<unknown>, nth = 1): Promise<string> {
     return new Promise((resolve, reject) => {
       const look = () => {
         const { stdout, stderr } = this.text
-        const found = [...wholeLines(stdout), ...wholeLines(stderr)].find(line => pattern.test(line))
+        const matching = [...wholeLines(stdout), ...wholeLines(stderr)].filter(line => pattern.test(line))
+        const found = matching[nth - 1]
         if (found === undefined) return false
         this.#waiting.delete(look)
         resolve(found)
@@ -242,7 +244,7 @@ async function readyOrEnded(
       const ready = jsonLines(output.text.stdout).find(({ event }) => event === 'ready')
       return (ready?.interfaces ?? []) as ReadyInterface[]
     },
-    line: pattern => output.line(pattern, ended),
+    line: (pattern, nth) => output.line(pattern, ended, nth),
     hangUp: () => end('SIGHUP'),
     stop(signal = 'SIGTERM') {
       end(signal)
