@@ -98,7 +98,16 @@ export async function udpEcho(client: End, server: End, sizes: readonly number[]
 export function lines(child: Child): { until(pattern: RegExp): Promise<string> } {
   const got: string[] = []
   let rest = ''
+  let ended = false
+  let errors = ''
   let wake = () => {}
+  child.stderr.setEncoding('utf8').on('data', text => {
+    errors += text
+  })
+  child.on('close', () => {
+    ended = true
+    wake()
+  })
   child.stdout.setEncoding('utf8').on('data', text => {
     const whole = `${rest}${text}`.split('\n')
     rest = whole.pop() ?? ''
@@ -107,13 +116,17 @@ export function lines(child: Child): { until(pattern: RegExp): Promise<string> }
   })
   let seen = 0
   return {
-    /** Returns the next line that matches, after that of the previous call. */
+    /**
+     * Returns the next line that matches, after that of the previous call. Throws if the child ends
+     * without it.
+     */
     async until(pattern) {
       for (;;) {
         while (seen < got.length) {
           const line = got[seen++] as string
           if (pattern.test(line)) return line
         }
+        if (ended) throw new Error(`the program ended without a line ${pattern}:\n${got.join('\n')}\n${errors}`)
         await new Promise<void>(resolve => {
           wake = resolve
         })
