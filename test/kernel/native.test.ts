@@ -249,9 +249,15 @@ describe('a poller', () => {
 })
 
 test('recvmsg returns the id of the namespace that an event comes from', () => {
+  // Another namespace than this process's, in which other programs' events fill the socket.
+  const listening = `${netns}-listening`
+  ip('netns', 'add', listening)
+  closers.push(() => ip('netns', 'del', listening))
   const id = 7000 + Math.floor(Math.random() * 1e6)
-  ip('netns', 'set', netns, String(id))
-  const fd = check(native.socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, NETLINK_ROUTE, -1), 'socket')
+  ip('-n', listening, 'netns', 'set', netns, String(id))
+  const there = check(native.open(`/run/netns/${listening}`, O_RDONLY, -1), 'open')
+  closers.push(() => native.close(there))
+  const fd = check(native.socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, NETLINK_ROUTE, there), 'socket')
   closers.push(() => native.close(fd))
   check(native.bind(fd, sockaddrNl()), 'bind')
   check(native.setsockopt(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, int32(1)), 'NETLINK_LISTEN_ALL_NSID')
