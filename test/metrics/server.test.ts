@@ -1,7 +1,8 @@
 /** The server of /metrics: where it listens, whom it answers, and in which format. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { request } from 'node:http'
 import { connect } from 'node:net'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { parseAddress } from '../../src/http/address.ts'
 import { CONNECTIONS_MAX, type HttpOptions } from '../../src/http/server.ts'
 import { OPEN_METRICS } from '../../src/metrics/registry.ts'
@@ -108,6 +109,10 @@ test('a wrong token is refused where none is needed', async () => {
 
 describe('clients that flood', () => {
   test('scrapes that come together share one snapshot, and wait while another is read', async () => {
+    let asked = 0
+    const count = () => asked++
+    subscribe('http.server.request.start', count)
+    onTestFinished(() => void unsubscribe('http.server.request.start', count))
     const begun: (() => void)[] = []
     const read = async () => {
       await new Promise<void>(resolve => begun.push(resolve))
@@ -118,6 +123,7 @@ describe('clients that flood', () => {
     await expect.poll(() => begun.length).toBe(1)
     const others = Array.from({ length: 100 }, (_, i) => get(server.url, i % 2 ? { accept: OPEN_METRICS } : {}))
     const later = get(server.url)
+    await expect.poll(() => asked).toBe(102)
     begun[0]?.()
     expect((await first).status).toBe(200)
     await expect.poll(() => begun.length).toBe(2)
