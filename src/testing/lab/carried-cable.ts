@@ -39,7 +39,6 @@ const QUIET_TURNS = 2
 
 export class CarriedCable {
   readonly #net: Net
-  readonly #resources: WireResources
   readonly #devices: readonly [NetDevice, NetDevice?]
   readonly #directions: Readonly<Record<Direction, DirectionState>>
   /** Settles when the calls up to now are done. */
@@ -51,10 +50,9 @@ export class CarriedCable {
   #added = 0
   #closed: Promise<void> | undefined
 
-  private constructor(net: Net, resources: WireResources, devices: readonly [NetDevice, NetDevice?], nat?: Nat) {
+  private constructor(net: Net, devices: readonly [NetDevice, NetDevice?], nat?: Nat) {
     this.#net = net
     this.#nat = nat
-    this.#resources = resources
     this.#devices = devices
     const [ab, ba] = (devices[0].netdevOps.ndoGetWires?.(devices[0]) ?? []) as readonly [WireSlot, WireSlot]
     const state = (slot: WireSlot) => ({ slot, faults: new Map(), words: [], partitions: new Set<Impairment>() })
@@ -77,8 +75,8 @@ export class CarriedCable {
     const module = insmod(cableDriver, { args: [a.path, b.path], net, txqs: 1, rxqs: 1, params: { seed } })
     const devices = module.devices as readonly [NetDevice, NetDevice]
     const nat = spec.nat && (await makeNat(spec.nat, seed))
-    const cable = new CarriedCable(net, resources, devices, nat)
-    cable.setWords(ab, ba)
+    const cable = new CarriedCable(net, devices, nat)
+    cable.setWords(ab, ba, resources)
     try {
       for (const [i, dev] of devices.entries()) {
         const end = [a, b][i] as EndSpec
@@ -95,8 +93,8 @@ export class CarriedCable {
   }
 
   /** A port of a segment, with its own wire: b is the segment, which has no interface. */
-  static ofPort(net: Net, resources: WireResources, dev: NetDevice): CarriedCable {
-    return new CarriedCable(net, resources, [dev])
+  static ofPort(net: Net, dev: NetDevice): CarriedCable {
+    return new CarriedCable(net, [dev])
   }
 
   /** The interfaces of its ends. */
@@ -121,12 +119,15 @@ export class CarriedCable {
     return done
   }
 
-  /** Replaces what the wire does in the directions that are given. Wrong words change neither. */
-  setWords(ab: string | undefined, ba: string | undefined): void {
+  /**
+   * Replaces what the wire does in the directions that are given; words refer to `resources`. Wrong
+   * words change neither.
+   */
+  setWords(ab: string | undefined, ba: string | undefined, resources: WireResources): void {
     const parse = (words: string | undefined, direction: Direction) => {
       if (words === undefined) return undefined
       // `delay 50` in a test hardly means the microseconds of tc(8).
-      return parseWire(words, this.#resources, direction, { bareUs: false })
+      return parseWire(words, resources, direction, { bareUs: false })
     }
     const parsed = { ab: parse(ab, 'ab'), ba: parse(ba, 'ba') }
     for (const direction of ['ab', 'ba'] as const) {
@@ -171,8 +172,8 @@ export class CarriedCable {
     }
   }
 
-  addFault(id: number, spec: FaultSpec): void {
-    const fault = new CarriedFault(this.#added + 1, spec, this.#resources)
+  addFault(id: number, spec: FaultSpec, resources: WireResources): void {
+    const fault = new CarriedFault(this.#added + 1, spec, resources)
     this.#added++
     this.#directions[spec.direction].faults.set(id, fault)
     this.#set(spec.direction)

@@ -24,12 +24,12 @@ export class CarriedLan {
     const driver = lan(spec.file)
     const args = spec.ports.map(({ path }) => path)
     const params = { negotiation: 0, seed: spec.seed }
-    const module = insmod(driver, { args, net, txqs: 1, rxqs: 1, wireResources: resources, params })
-    const ports = module.devices.map(dev => CarriedCable.ofPort(net, resources, dev))
+    const module = insmod(driver, { args, net, txqs: 1, rxqs: 1, params })
+    const ports = module.devices.map(dev => CarriedCable.ofPort(net, dev))
     const made = new CarriedLan(ports, () => module.rmmod())
     try {
       for (const [i, dev] of module.devices.entries()) {
-        ports[i]?.setWords(spec.ab, spec.ba)
+        ports[i]?.setWords(spec.ab, spec.ba, resources)
         dev.devAddr.set((spec.ports[i] as EndSpec).mac)
       }
       await bringUp(module, spec.ports)

@@ -13,11 +13,10 @@ import { LinuxPlatform } from '../../linux/platform.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
 import { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
-import type { PacketFilter } from '../../packet/filter.ts'
 import { readWireFile } from '../../wire/wire-file.node.ts'
 import { CarriedCable } from './carried-cable.ts'
 import type { CarriedLan } from './carried-lan.ts'
-import type { Calls, FilterMessage, Reply, Request } from './protocol.ts'
+import type { Calls, Filters, Reply, Request } from './protocol.ts'
 
 type Handlers = {
   [Name in keyof Calls]: (
@@ -25,19 +24,14 @@ type Handlers = {
   ) => ReturnType<Calls[Name]> | Promise<ReturnType<Calls[Name]>>
 }
 
-/** Thrown for a filter that the thread of the lab has to compile. */
-class FilterNeeded extends Error {
-  readonly text: string
-
-  constructor(text: string) {
-    super(`the filter '${text}' is not compiled`)
-    this.text = text
-  }
-}
-
 interface CarriedLink {
   readonly cable: CarriedCable
   readonly recording: Recording | undefined
+}
+
+/** Files are read here, which the thread of the lab may be too busy for. */
+function resourcesOf(filters: Filters = []): WireResources {
+  return { filter: attached(filters).filter, file: readWireFile }
 }
 
 /** Records the devices of `hosts`, in which each has the name of its namespace, in a file. */
@@ -59,15 +53,6 @@ function serve(port: MessagePort): void {
   const net = new Net({ platform, clock: new TimerfdClock(native), log })
   const links = new Map<number, CarriedLink>()
   const lans = new Map<number, CarriedLan>()
-  const filters = new Map<string, PacketFilter>()
-  const resources: WireResources = {
-    filter(text) {
-      const filter = filters.get(text)
-      if (filter === undefined) throw new FilterNeeded(text)
-      return filter
-    },
-    file: readWireFile,
-  }
   let last = 0
 
   function found(link: number): CarriedCable {
@@ -86,7 +71,9 @@ function serve(port: MessagePort): void {
       const hosts = new Map<NetDevice, string>()
       const recording = spec.capture === undefined ? undefined : await record(net, hosts, spec.capture)
       try {
-        const cable = await CarriedCable.join(net, resources, spec, (dev, { host }) => hosts.set(dev, host))
+        const cable = await CarriedCable.join(net, resourcesOf(spec.filters), spec, (dev, { host }) =>
+          hosts.set(dev, host),
+        )
         await platform.settle(cable.ports)
         links.set(++last, { cable, recording })
         return last
@@ -98,7 +85,7 @@ function serve(port: MessagePort): void {
     async lan(spec) {
       // Loaded when it is needed, because most labs have none.
       const { CarriedLan } = await import('./carried-lan.ts')
-      const made = await CarriedLan.make(net, resources, spec)
+      const made = await CarriedLan.make(net, resourcesOf(spec.filters), spec)
       await platform.settle(made.ports.flatMap(cable => cable.ports))
       const ports = made.ports.map(cable => {
         links.set(++last, { cable, recording: undefined })
@@ -113,7 +100,7 @@ function serve(port: MessagePort): void {
       await made?.close()
     },
     rebind: link => inOrder(link, cable => cable.rebind()),
-    wire: (link, ab, ba) => inOrder(link, cable => cable.setWords(ab, ba)),
+    wire: (link, ab, ba, filters) => inOrder(link, cable => cable.setWords(ab, ba, resourcesOf(filters))),
     async carrier(link, up) {
       const ports = await inOrder(link, cable => {
         cable.setCarrier(up)
@@ -125,7 +112,7 @@ function serve(port: MessagePort): void {
     fault(link, spec) {
       const id = ++last
       return inOrder(link, cable => {
-        cable.addFault(id, spec)
+        cable.addFault(id, spec, resourcesOf(spec.filters))
         return id
       })
     },
@@ -137,23 +124,15 @@ function serve(port: MessagePort): void {
       links.delete(link)
       await carried?.cable.close()
       await carried?.recording?.stop()
-      if (links.size === 0) filters.clear()
     },
   }
 
-  port.on('message', async (message: Request | FilterMessage) => {
-    if ('filter' in message) {
-      const text = message.filter.filter ?? ''
-      filters.set(text, attached([message.filter]).filter(text))
-      return
-    }
-    const { id, call, args } = message
+  port.on('message', async ({ id, call, args }: Request) => {
     const reply = (reply: Reply) => port.postMessage(reply)
     try {
       const handler = handlers[call] as (...args: readonly unknown[]) => unknown
       reply({ id, value: await handler(...args) })
     } catch (error) {
-      if (error instanceof FilterNeeded) return reply({ id, filterNeeded: error.text })
       const text = error instanceof Error ? error.message : String(error)
       reply({ id, error: text, usage: error instanceof UsageError })
     }

@@ -7,10 +7,9 @@ import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
 import { UsageError } from '../../base/usage-error.ts'
 import { builtModule } from './built-module.ts'
-import type { CallName, Calls, FilterMessage, Reply, Request } from './protocol.ts'
+import type { CallName, Calls, Reply, Request } from './protocol.ts'
 
 interface Pending {
-  readonly request: Request
   /** Where the call was made, which leads to the line of the test. */
   readonly from: { readonly stack: string }
   resolve(value: unknown): void
@@ -56,7 +55,6 @@ export class Carrier {
     this.#worker = new Worker(builtModule('./carrier-worker.ts', import.meta.url), { execArgv: [] })
     this.#worker.on('message', (reply: Reply) => {
       if ('warning' in reply) console.error(`vnet: ${reply.warning}`)
-      else if ('filterNeeded' in reply) void this.#compile(reply.id, reply.filterNeeded)
       else this.#settle(reply)
     })
     const fail = (error: Error) => {
@@ -78,12 +76,11 @@ export class Carrier {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     const id = ++this.#lastId
     if (this.#pending.size === 0) this.#worker.ref()
-    const request: Request = { id, call, args }
     const from = { stack: '' }
     Error.captureStackTrace(from, this.call)
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { request, from, resolve: resolve as (value: unknown) => void, reject })
-      this.#worker.postMessage(request)
+      this.#pending.set(id, { from, resolve: resolve as (value: unknown) => void, reject })
+      this.#worker.postMessage({ id, call, args } satisfies Request)
     })
   }
 
@@ -99,22 +96,7 @@ export class Carrier {
     this.#idle.unref()
   }
 
-  /** Sends a filter to the worker, and repeats the request that needs it. */
-  async #compile(id: number, text: string): Promise<void> {
-    try {
-      const [{ compileFilter }, { encodeFilter }] = await Promise.all([
-        import('../../linux/pcap-filter.ts'),
-        import('../../control/protocol/wire-attachment.ts'),
-      ])
-      this.#worker.postMessage({ filter: encodeFilter(text, compileFilter(text)) } satisfies FilterMessage)
-      this.#worker.postMessage(this.#pending.get(id)?.request)
-    } catch (error) {
-      const usage = error instanceof UsageError
-      this.#settle({ id, error: error instanceof Error ? error.message : String(error), usage })
-    }
-  }
-
-  #settle(reply: Extract<Reply, { value: unknown } | { usage: boolean }>): void {
+  #settle(reply: Exclude<Reply, { warning: string }>): void {
     const pending = this.#pending.get(reply.id)
     this.#pending.delete(reply.id)
     if (this.#pending.size === 0) this.#worker.unref()

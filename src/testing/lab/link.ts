@@ -7,7 +7,7 @@ import type { Carrier } from './carrier.ts'
 import { LabFault } from './fault.ts'
 import { COUNT, checkForm, checkNone, checkOptions, type Form, type Forms } from './options.ts'
 import type { EndReport, LinkReport } from './protocol.ts'
-import { directionsOf, WIRE, type WireDirections, type WireWords, WORDS } from './wire-words.ts'
+import { directionsOf, filtersOf, WIRE, type WireDirections, type WireWords, WORDS } from './wire-words.ts'
 
 /** The default of faults: every packet that matches. */
 const EVERY: FaultWhen = { every: 1 }
@@ -181,7 +181,8 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
 
   /** @internal */
   async change(words: WireDirections): Promise<void> {
-    await this.#carrier.call('wire', this.#id, words.ab, words.ba)
+    const filters = filtersOf(words)
+    await this.#carrier.call('wire', this.#id, words.ab, words.ba, filters && (await filters))
     for (const direction of ['ab', 'ba'] as const) {
       const changed = words[direction]
       if (changed !== undefined) this.emit('wire', direction, changed)
@@ -196,8 +197,9 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
     when: FaultWhen,
   ): Promise<LabFault> {
     checkFault(action, filter, when)
+    const filters = filter === undefined ? undefined : (await import('./filters.ts')).compiled(filter)
     const hits = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
-    const id = await this.#carrier.call('fault', this.#id, { direction, action, filter, when, hits })
+    const id = await this.#carrier.call('fault', this.#id, { direction, action, filter, filters, when, hits })
     return new LabFault(hits, {
       hit: n => this.#carrier.call('hit', this.#id, id, n),
       remove: async () => {

@@ -15,7 +15,7 @@ import { ANY, checkOptions, FLAG, type Forms, WHOLE_NUMBER } from './options.ts'
 import type { EndSpec } from './protocol.ts'
 import { Routes } from './routes.ts'
 import { addressesOf, macOf } from './subnet.ts'
-import { directionsOf, WIRE } from './wire-words.ts'
+import { directionsOf, filtersOf, WIRE } from './wire-words.ts'
 
 /** The most characters of a name of an interface. */
 export const NAME_MAX = 15
@@ -85,7 +85,8 @@ export class Links {
       const seed = this.#seedOf(link)
       const file = capture ? this.#captures.add(a.name, b.name) : undefined
       const nat = kind && { kind, address: ipv4Of(ofA) }
-      const spec = { a: endA, b: endB, ab, ba, seed, mtu, nat, capture: file }
+      const filters = filtersOf({ ab, ba })
+      const spec = { a: endA, b: endB, ab, ba, filters: filters && (await filters), seed, mtu, nat, capture: file }
       made = this.#add(await this.#made(this.#carrier.call('cable', spec)), onClose, resolve)
       resolve()
       await this.#lead(link)
@@ -186,7 +187,9 @@ export class Links {
     let made: LabLan | undefined
     try {
       const { ab = '', ba = '' } = directionsOf(options.wire ?? '')
-      const spec = { ports, file: plan.file, ab, ba, seed: this.#seedOf(link) }
+      const filters = filtersOf({ ab, ba })
+      const seed = this.#seedOf(link)
+      const spec = { ports, file: plan.file, ab, ba, filters: filters && (await filters), seed }
       const ids = await this.#made(this.#carrier.call('lan', spec))
       const add = (host: LabNamespace, i: number) => this.#add(ids.ports[i] as number, () => forget(host))
       const links = new Map(namespaces.map((host, i) => [host, add(host, i)]))

@@ -7,6 +7,9 @@ import type { FaultAction, FaultWhen } from '../../wire/stages/fault.ts'
 import type { Direction } from '../../wire/wire.ts'
 import type { NatKind } from './nat-table.ts'
 
+/** The compiled filters of words; undefined if they have none. */
+export type Filters = readonly WireAttachment[] | undefined
+
 /** One end of a cable. */
 export interface EndSpec {
   /** The name of the namespace, for captures. */
@@ -25,6 +28,7 @@ export interface CableSpec {
   /** What the wire does from a to b and back, in words. */
   readonly ab: string
   readonly ba: string
+  readonly filters?: Filters
   /** At least 1. */
   readonly seed: number
   readonly mtu: number | undefined
@@ -47,6 +51,7 @@ export interface LanSpec {
   /** Impairments of each port, to the segment and back. */
   readonly ab: string
   readonly ba: string
+  readonly filters?: Filters
   readonly seed: number
 }
 
@@ -79,6 +84,7 @@ export interface FaultSpec {
   readonly action: FaultAction
   /** In the language of pcap-filter(7); undefined matches every packet. */
   readonly filter: string | undefined
+  readonly filters?: Filters
   readonly when: FaultWhen
   /** Where the worker counts hits: an Int32Array of one number. */
   readonly hits: SharedArrayBuffer
@@ -93,7 +99,7 @@ export interface Calls {
   /** Ends a segment, whose ports are closed. */
   closeLan(lan: number): void
   /** Replaces the words of the directions that are given. */
-  wire(link: number, ab: string | undefined, ba: string | undefined): void
+  wire(link: number, ab: string | undefined, ba: string | undefined, filters: Filters): void
   carrier(link: number, up: boolean): void
   /** Drops every packet for so many ms. */
   partition(link: number, ms: number): void
@@ -117,20 +123,8 @@ export interface Request {
   readonly args: readonly unknown[]
 }
 
-/**
- * A filter that the worker asked for. The thread of the lab compiles filters, because libpcap is
- * loaded for a whole process and must not end with a worker.
- */
-export interface FilterMessage {
-  readonly filter: WireAttachment
-}
-
-/**
- * The reply to a request, or a warning. After `filterNeeded` the request has changed nothing, and
- * is to be repeated once the worker has the filter.
- */
+/** The reply to a request, or a warning. */
 export type Reply =
   | { readonly id: number; readonly value: unknown }
-  | { readonly id: number; readonly filterNeeded: string }
   | { readonly id: number; readonly error: string; readonly usage: boolean }
   | { readonly warning: string }

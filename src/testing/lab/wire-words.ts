@@ -1,4 +1,5 @@
 /** Parses the `wire` option of a link: words for both directions, or for each of them. */
+import type { WireAttachment } from '../../control/protocol/wire-attachment.ts'
 import type { Form } from './options.ts'
 
 /** The words of each direction; a direction that is missing has no words, or keeps its own. */
@@ -20,6 +21,12 @@ export const WIRE: Form = {
 
 export function directionsOf(wire: WireWords): WireDirections {
   return typeof wire === 'string' ? { ab: wire, ba: wire } : wire
+}
+
+/** Compiles the filters in the words. Undefined if there are none: few wires have filters. */
+export function filtersOf(wire: WireDirections): Promise<readonly WireAttachment[]> | undefined {
+  if (!/match/i.test(`${wire.ab} ${wire.ba}`)) return undefined
+  return import('./filters.ts').then(({ filtersIn }) => filtersIn(wire))
 }
 
 function isDirections(value: unknown): boolean {

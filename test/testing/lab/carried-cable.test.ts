@@ -76,7 +76,7 @@ test('wrong words join nothing, and change neither direction later', async () =>
   await expect(joined(memory, { ab: 'delay soon' })).rejects.toThrow('soon')
   expect(memory.platform.ports).toEqual([])
   const { cable } = await joined(memory, { ab: 'delay 1ms' })
-  expect(() => cable.setWords('loss 1%', 'delay soon')).toThrow('soon')
+  expect(() => cable.setWords('loss 1%', 'delay soon', resources)).toThrow('soon')
   expect([cable.report().ab.words, cable.report().ba.words]).toEqual(['delay 1ms', ''])
 })
 
@@ -89,7 +89,7 @@ test('a call comes after the frames that were sent before it, and calls keep the
   const order: number[] = []
   const added = cable.inOrder(() => {
     order.push(1)
-    cable.addFault(1, first.spec)
+    cable.addFault(1, first.spec, resources)
   })
   const failed = cable.inOrder(() => {
     order.push(2)
@@ -104,8 +104,8 @@ test('a call comes after the frames that were sent before it, and calls keep the
 test('faults count what they match, in the order in which they were added, before the words', async () => {
   const { cable, a, send, arrived } = await joined(makeNet(), { ab: 'duplicate 100%' })
   const [drop, twice] = [fault({ filter: '2' }), fault({ action: 'duplicate', when: { nth: 1 } })]
-  cable.addFault(1, drop.spec)
-  cable.addFault(2, twice.spec)
+  cable.addFault(1, drop.spec, resources)
+  cable.addFault(2, twice.spec, resources)
   send(2, 3, 4)
   a.drain()
   expect([arrived(), drop.hits[0], twice.hits[0]]).toEqual([[3, 3, 3, 3, 4, 4], 1, 1])
@@ -117,8 +117,8 @@ test('faults count what they match, in the order in which they were added, befor
 
 test('hit settles at its number of hits, and rejects when the fault or the cable ends', async () => {
   const { cable, a, send } = await joined()
-  cable.addFault(1, fault().spec)
-  cable.addFault(2, fault({ direction: 'ba' }).spec)
+  cable.addFault(1, fault().spec, resources)
+  cable.addFault(2, fault({ direction: 'ba' }).spec, resources)
   const hits = cable.hit(1, 2)
   send(1, 2)
   a.drain()
@@ -172,21 +172,21 @@ test.each([
   ['drop "1" nth 2 after 2', "the time '2' has no unit"],
 ])('the words %j are refused, whose time has no unit', async (words, text) => {
   const { cable } = await joined()
-  expect(() => cable.setWords(words, undefined)).toThrow(text)
+  expect(() => cable.setWords(words, undefined, resources)).toThrow(text)
   expect(cable.report().ab.words).toBe('')
 })
 
 test('percentages, counts, filters and a time of 0 need no unit', async () => {
   const { cable } = await joined()
   const words = 'loss 1 | delay 20ms 5ms 25 | delay 0 | drop "delay 5" nth 2'
-  expect(() => cable.setWords(words, undefined)).not.toThrow()
+  expect(() => cable.setWords(words, undefined, resources)).not.toThrow()
 })
 
 test('the times of a fault have a unit if they are texts', async () => {
   const { cable } = await joined()
   const refused = [fault({ action: { delay: '50' } }), fault({ when: { every: 1, after: '2' } })]
-  for (const { spec } of refused) expect(() => cable.addFault(1, spec)).toThrow('has no unit')
-  cable.addFault(1, fault({ action: { delay: 50 }, when: { every: 1, after: '2ms' } }).spec)
+  for (const { spec } of refused) expect(() => cable.addFault(1, spec, resources)).toThrow('has no unit')
+  cable.addFault(1, fault({ action: { delay: 50 }, when: { every: 1, after: '2ms' } }).spec, resources)
 })
 
 test('the drops of an end are those of both directions, by reason', async () => {
@@ -200,7 +200,7 @@ test('the drops of an end are those of both directions, by reason', async () => 
 test('a fault makes the same random decisions for the same seed, whatever was carried before', async () => {
   const corrupted = async (id: number) => {
     const { cable, a, b, send } = await joined()
-    cable.addFault(id, fault({ action: 'corrupt' }).spec)
+    cable.addFault(id, fault({ action: 'corrupt' }).spec, resources)
     send(...Array(5).fill(1))
     a.drain()
     return b.received.map(({ bytes }) => [...bytes])

@@ -1,0 +1,25 @@
+/**
+ * Compiles the filters of wires and faults in the thread of the lab. libpcap is loaded for a whole
+ * process, so it must not end with a worker.
+ */
+import { encodeFilter, recording, type WireAttachment } from '../../control/protocol/wire-attachment.ts'
+import { compileFilter } from '../../linux/pcap-filter.ts'
+import { parseWire } from '../../wire/parse.ts'
+import { readWireFile } from '../../wire/wire-file.node.ts'
+import type { WireDirections } from './wire-words.ts'
+
+export function compiled(filter: string): WireAttachment[] {
+  return [encodeFilter(filter, compileFilter(filter))]
+}
+
+/** Returns the filters in the words. Throws a UsageError if the words are wrong. */
+export function filtersIn({ ab = '', ba = '' }: WireDirections): WireAttachment[] {
+  const found: WireAttachment[] = []
+  const resources = recording({ filter: compileFilter, file: readWireFile }, each => {
+    if (each.filter !== undefined) found.push(each)
+  })
+  for (const [words, direction] of [[ab, 'ab'] as const, [ba, 'ba'] as const]) {
+    parseWire(words, resources, direction, { bareUs: false })
+  }
+  return found
+}
