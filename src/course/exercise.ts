@@ -38,6 +38,8 @@
  * of a check names lines of the log that are no mistake there, such as the warning of the watchdog.
  * Kernel tests of live checks run as root and as nobody.
  */
+import type { TestBedOptions } from '../testing/bed-options.ts'
+import type { TestBed } from '../testing/test-bed.ts'
 import type { Live } from './live.ts'
 import type { Bench } from './memory.ts'
 
@@ -50,8 +52,10 @@ export interface Exercise {
   readonly summary: string
   /** The kernel's names that it introduces. */
   readonly kernelNames: readonly string[]
+  /** The parameters of the driver in the checks in memory. */
+  readonly params?: Params
   /** Checks in memory, by a fake clock. */
-  readonly memory: readonly Check<Bench>[]
+  readonly memory: readonly MemoryCheck[]
   /** Checks on live interfaces, in a network namespace of their own. */
   readonly live: readonly LiveCheck[]
 }
@@ -59,18 +63,27 @@ export interface Exercise {
 /** Where a check runs. */
 export type Place = 'memory' | 'live'
 
-export interface Check<Given> {
+type Params = Readonly<Record<string, unknown>>
+
+interface Check {
   readonly title: string
   /** The heading of the page to read if it fails, without its `##`. */
   readonly read: string
   /** Warnings and errors that are no mistake here. */
   readonly allow?: RegExp
-  run(given: Given): Promise<void> | void
 }
 
-export interface LiveCheck extends Check<Live> {
+export interface MemoryCheck extends Check {
+  /** Other parameters than those of the exercise. */
+  readonly params?: Params
+  readonly options?: TestBedOptions
+  run(bed: TestBed, bench: Bench): Promise<void> | void
+}
+
+export interface LiveCheck extends Check {
   /** Programs without which it is not run. */
   readonly needs?: readonly string[]
+  run(live: Live): Promise<void>
 }
 
 /** What explains a failure. */

@@ -7,29 +7,29 @@ import type { NetDevice } from '../netdev/net-device.ts'
 import { netifRunning } from '../netdev/netif.ts'
 import type { TestBedOptions } from '../testing/bed-options.ts'
 import { TestBed } from '../testing/test-bed.ts'
-import { type Check, Explained, type Explanation, type Result, resultOf } from './exercise.ts'
+import { Explained, type Explanation, type MemoryCheck, type Result, resultOf } from './exercise.ts'
 
-/** What a check in memory gets. */
+/** What a check in memory gets besides its test bed. */
 export interface Bench {
   readonly driver: Driver
   /**
-   * Returns a test bed for the driver with these parameters. It is closed after the check, which
-   * may close it earlier to look at the end.
+   * Returns another test bed for the driver. Beds are closed after the check, which may close them
+   * earlier to look at the end.
    */
-  bed(params?: Record<string, unknown>, options?: TestBedOptions): Promise<TestBed>
+  another(params?: Readonly<Record<string, unknown>>, options?: TestBedOptions): Promise<TestBed>
 }
 
 /** What `--debug` finds of frames and their memory. Of its other rules there are checks. */
 const USE_OF_FRAMES = /: debug: (use-after|double-free|out-of-bounds|uninitialized-read|red-zone|write-after|leak)/
 
-/** Runs a check. Never throws. */
-export async function runInMemory(check: Check<Bench>, driver: Driver): Promise<Result> {
+/** Runs a check; `usual` are the parameters of its exercise. Never throws. */
+export async function runInMemory(check: MemoryCheck, driver: Driver, usual = {}): Promise<Result> {
   const logged: string[] = []
   const beds: TestBed[] = []
   const started: string[] = []
   const bench: Bench = {
     driver,
-    async bed(params = {}, options = {}) {
+    async another(params = usual, options = {}) {
       const onLog = (line: string, level: number) => {
         if (level > LOGLEVEL_WARNING || check.allow?.test(line) || logged.includes(line)) return
         if (line.includes(': debug: ') && !USE_OF_FRAMES.test(line)) return
@@ -53,7 +53,7 @@ export async function runInMemory(check: Check<Bench>, driver: Driver): Promise<
   const complain = () => {
     if (problem === undefined && logged.length > 0) problem = complained(logged.shift() as string)
   }
-  await attempt(() => check.run(bench), thrown)
+  await attempt(async () => check.run(await bench.another(check.params, check.options), bench), thrown)
   complain()
   for (const bed of beds.reverse()) await attempt(() => bed.close(), left)
   if (problem === undefined && started.length > 0) problem = startedNotWoken(started[0] as string)

@@ -18,7 +18,7 @@ export type Report = { readonly begin: string } | { readonly end: Result }
  * that does less than they assume is misleading. `load` returns the driver of the file.
  */
 export async function runChecks(
-  { memory, live }: Exercise,
+  { params, memory, live }: Exercise,
   where: Place,
   file: string,
   load: () => Promise<Driver>,
@@ -40,7 +40,7 @@ export async function runChecks(
     return
   }
   const run = async (check: (typeof memory)[number]) => {
-    const end = await runInMemory(check, driver)
+    const end = await runInMemory(check, driver, params)
     // A rejected promise is reported when the event loop turns.
     await setImmediate()
     return end

@@ -18,11 +18,11 @@ export interface Wrong {
 const load = async (file: string): Promise<Driver> => (await import(file)).driver
 
 /** Runs the checks in memory, until one fails. */
-export async function checkInMemory({ memory }: Exercise, file: string): Promise<Result[]> {
+export async function checkInMemory({ memory, params }: Exercise, file: string): Promise<Result[]> {
   const driver = await load(file)
   const results: Result[] = []
   for (const check of memory) {
-    if (results.at(-1)?.result !== 'failed') results.push(await runInMemory(check, driver))
+    if (results.at(-1)?.result !== 'failed') results.push(await runInMemory(check, driver, params))
   }
   return results
 }

@@ -27,8 +27,7 @@ export const exercise: Exercise = {
     {
       title: 'registers one device, drop0',
       read: 'What to do',
-      async run({ bed }) {
-        const { devices } = await bed()
+      run({ devices }) {
         const names = devices.map(({ name }) => name).join(', ')
         verify(names === 'drop0', { seen: `devices: ${names}`, expected: 'one, drop0' })
       },
@@ -36,11 +35,10 @@ export const exercise: Exercise = {
     {
       title: 'drops every IPv4 frame',
       read: 'Drop each frame',
-      async run({ bed }) {
-        const made = await bed()
-        for (let i = 0; i < 3; i++) made.transmit(udpFrame(ENDS))
-        const { held } = made.balance()
-        const { txDropped } = made.stats()
+      run(bed) {
+        for (let i = 0; i < 3; i++) bed.transmit(udpFrame(ENDS))
+        const { held } = bed.balance()
+        const { txDropped } = bed.stats()
         const expected = 'each frame dropped by the time startXmit returns'
         verify(held === 0, { seen: `${held} of 3 frames are still held: nothing freed them`, expected })
         const seen = `tx_dropped is ${txDropped} after 3 frames`
@@ -50,18 +48,17 @@ export const exercise: Exercise = {
     {
       title: 'drops every other frame with the reason UNHANDLED_PROTO',
       read: 'Drop each frame',
-      async run({ bed }) {
-        const made = await bed()
-        for (let i = 0; i < 3; i++) made.transmit(udpFrame(ENDS))
-        made.transmit(arpRequest(ENDS))
-        made.transmit(ethernetFrame({ type: ETH_P_IPV6 }))
-        const { held } = made.balance()
+      run(bed) {
+        for (let i = 0; i < 3; i++) bed.transmit(udpFrame(ENDS))
+        bed.transmit(arpRequest(ENDS))
+        bed.transmit(ethernetFrame({ type: ETH_P_IPV6 }))
+        const { held } = bed.balance()
         const all = 'after 3 IPv4 frames, an ARP and an IPv6 frame,'
         verify(held === 0, {
           seen: `${all} ${held} frames are still held`,
           expected: 'each frame dropped, whatever its protocol',
         })
-        const drops = made.drops()
+        const drops = bed.drops()
         verify(drops.NOT_SPECIFIED === 3 && drops.UNHANDLED_PROTO === 2, {
           seen: `${all} dropped: ${counts(drops)}`,
           expected: 'NOT_SPECIFIED 3, UNHANDLED_PROTO 2',
@@ -72,11 +69,10 @@ export const exercise: Exercise = {
     {
       title: 'counts IPv4 frames and their bytes in dev.priv',
       read: 'Count in dev.priv',
-      async run({ bed }) {
-        const made = await bed()
-        for (let i = 0; i < 3; i++) made.transmit(udpFrame(ENDS))
-        made.transmit(arpRequest(ENDS))
-        const { frames, bytes } = (made.dev.priv ?? {}) as Record<string, unknown>
+      run(bed) {
+        for (let i = 0; i < 3; i++) bed.transmit(udpFrame(ENDS))
+        bed.transmit(arpRequest(ENDS))
+        const { frames, bytes } = (bed.dev.priv ?? {}) as Record<string, unknown>
         const all = `after 3 IPv4 frames of ${UDP_LEN} bytes and one of ARP,`
         verify(frames === 3, { seen: `${all} dev.priv.frames is ${frames}`, expected: '3' })
         const expected = `${3 * UDP_LEN}: 3 times skb.len`
@@ -86,10 +82,9 @@ export const exercise: Exercise = {
     {
       title: 'has no ARP',
       read: 'No ARP',
-      async run({ bed }) {
-        const { flags } = (await bed()).dev
+      run({ dev }) {
         const seen = 'dev.flags has no IFF_NOARP'
-        verify((flags & IFF_NOARP) !== 0, { seen, expected: 'IFF_NOARP, set in setup' })
+        verify((dev.flags & IFF_NOARP) !== 0, { seen, expected: 'IFF_NOARP, set in setup' })
       },
     },
   ],

@@ -21,12 +21,11 @@ export const exercise: Exercise = {
     {
       title: 'gives each IPv4 frame back to the kernel',
       read: 'Hand it over',
-      async run({ bed }) {
-        const made = await bed()
-        for (let i = 0; i < 3; i++) made.transmit(udpFrame(ENDS))
-        const { length } = made.received
-        const { held } = made.balance()
-        const rest = [`dropped: ${counts(made.drops())}`, ...(held > 0 ? [`still held: ${held}`] : [])].join('; ')
+      run(bed) {
+        for (let i = 0; i < 3; i++) bed.transmit(udpFrame(ENDS))
+        const { length } = bed.received
+        const { held } = bed.balance()
+        const rest = [`dropped: ${counts(bed.drops())}`, ...(held > 0 ? [`still held: ${held}`] : [])].join('; ')
         verify(length === 3, {
           seen: `of 3 UDP frames the kernel received ${length}; ${rest}`,
           expected: '3, each by netifRx',
@@ -36,10 +35,9 @@ export const exercise: Exercise = {
     {
       title: 'swaps the IPv4 addresses',
       read: 'Swap the addresses',
-      async run({ bed }) {
-        const made = await bed()
-        made.transmit(udpFrame(ENDS))
-        const [frame] = made.received
+      run(bed) {
+        bed.transmit(udpFrame(ENDS))
+        const [frame] = bed.received
         const { from, to } = frame === undefined ? { from: 'nowhere', to: 'nowhere' } : addressesOf(frame.bytes)
         const sent = 'a frame from 198.18.0.1 to 198.18.0.9'
         verify(from === '198.18.0.9', {
@@ -55,10 +53,9 @@ export const exercise: Exercise = {
     {
       title: 'swaps the hardware addresses',
       read: 'Swap the hardware addresses',
-      async run({ bed }) {
-        const made = await bed()
-        made.transmit(udpFrame({ ...ENDS, sourceMac: SOURCE_MAC, destinationMac: DESTINATION_MAC }))
-        const bytes = made.received[0]?.bytes
+      run(bed) {
+        bed.transmit(udpFrame({ ...ENDS, sourceMac: SOURCE_MAC, destinationMac: DESTINATION_MAC }))
+        const bytes = bed.received[0]?.bytes
         if (bytes === undefined) {
           fail({ seen: `a frame to ${DESTINATION_MAC} did not come back`, expected: 'the frame, mirrored' })
         }
@@ -72,11 +69,10 @@ export const exercise: Exercise = {
     {
       title: 'changes nothing else',
       read: 'Swap the addresses',
-      async run({ bed }) {
-        const made = await bed()
+      run(bed) {
         const sent = udpFrame({ ...ENDS, payload: 1200 })
-        made.transmit(sent)
-        const bytes = made.received[0]?.bytes ?? new Uint8Array()
+        bed.transmit(sent)
+        const bytes = bed.received[0]?.bytes ?? new Uint8Array()
         verify(bytes.length === sent.length, {
           seen: `a frame of ${sent.length} bytes came back with ${bytes.length}`,
           expected: 'its length',
@@ -91,37 +87,36 @@ export const exercise: Exercise = {
     {
       title: 'drops what cannot be mirrored, and says why',
       read: 'What cannot be mirrored',
-      async run({ bed }) {
-        const made = await bed()
-        made.transmit(arpRequest(ENDS))
-        made.transmit(ethernetFrame({ type: ETH_P_IPV6 }))
-        const { UNHANDLED_PROTO = 0 } = made.drops()
+      run(bed) {
+        bed.transmit(arpRequest(ENDS))
+        bed.transmit(ethernetFrame({ type: ETH_P_IPV6 }))
+        const { UNHANDLED_PROTO = 0 } = bed.drops()
         verify(UNHANDLED_PROTO === 2, {
-          seen: `after an ARP and an IPv6 frame, dropped: ${counts(made.drops())}`,
+          seen: `after an ARP and an IPv6 frame, dropped: ${counts(bed.drops())}`,
           expected: 'UNHANDLED_PROTO 2',
         })
-        made.transmit(udpFrame(GROUP))
-        const { IP_NOT_TRANSLATABLE = 0 } = made.drops()
+        bed.transmit(udpFrame(GROUP))
+        const { IP_NOT_TRANSLATABLE = 0 } = bed.drops()
         const group = `a frame to ${GROUP.to} (${GROUP.destinationMac})`
         verify(IP_NOT_TRANSLATABLE === 1, {
-          seen: made.received.length > 0 ? `${group} came back` : `after ${group}, dropped: ${counts(made.drops())}`,
+          seen: bed.received.length > 0 ? `${group} came back` : `after ${group}, dropped: ${counts(bed.drops())}`,
           expected: 'IP_NOT_TRANSLATABLE 1: a group cannot be the source of a frame',
         })
-        made.transmit(udpFrame(ENDS).subarray(0, IP_AT + 16))
-        const { IP_INHDR = 0 } = made.drops()
+        bed.transmit(udpFrame(ENDS).subarray(0, IP_AT + 16))
+        const { IP_INHDR = 0 } = bed.drops()
         verify(IP_INHDR === 1, {
           seen:
-            made.received.length > 0
+            bed.received.length > 0
               ? 'a frame with 16 of the 20 bytes of an IPv4 header came back: 4 bytes were read after its end'
-              : `after a frame with 16 of the 20 bytes of an IPv4 header, dropped: ${counts(made.drops())}`,
+              : `after a frame with 16 of the 20 bytes of an IPv4 header, dropped: ${counts(bed.drops())}`,
           expected: 'IP_INHDR 1',
         })
-        made.transmit(udpFrame(ENDS).subarray(0, -4))
-        verify(made.drops().IP_INHDR === 2, {
+        bed.transmit(udpFrame(ENDS).subarray(0, -4))
+        verify(bed.drops().IP_INHDR === 2, {
           seen:
-            made.received.length > 0
+            bed.received.length > 0
               ? 'a frame whose last 4 bytes are missing came back'
-              : `after a frame whose last 4 bytes are missing, dropped: ${counts(made.drops())}`,
+              : `after a frame whose last 4 bytes are missing, dropped: ${counts(bed.drops())}`,
           expected: 'IP_INHDR: the packet begins at nh, so it has skb.len - ETH_HLEN bytes',
         })
       },
@@ -129,17 +124,16 @@ export const exercise: Exercise = {
     {
       title: 'every address answers ping',
       read: 'Hand it over',
-      async run({ bed }) {
-        const made = await bed()
+      run(bed) {
         for (const to of ['198.18.0.9', '198.18.0.77']) {
-          const { received } = made.ping({ to, count: 3 })
+          const { received } = bed.ping({ to, count: 3 })
           verify(received === 3, {
             seen: `ping ${to}: ${received} of 3 replies`,
             expected: '3: the kernel replies to its own mirrored requests',
           })
         }
-        const last = made.received.at(-1)
-        const isForUs = last !== undefined && isSameAddress(last.bytes, 0, made.dev.devAddr)
+        const last = bed.received.at(-1)
+        const isForUs = last !== undefined && isSameAddress(last.bytes, 0, bed.dev.devAddr)
         verify(isForUs, {
           seen: 'the last frame was not for the address of the interface',
           expected: 'the interface as the destination',

@@ -33,28 +33,28 @@ export const exercise: Exercise = {
     'ndo_stop',
     'skb_queue_purge',
   ],
+  params: PARAMS,
   memory: [
     {
       title: 'keeps a frame for the delay, and then gives it back',
       read: 'Keep a frame',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
-        const { armed } = made.clock
-        transmit(made, 1)
-        const isArmed = made.clock.armed > armed
-        made.advance(DELAY - 1)
-        const dropped = counts(made.drops())
-        verify(numbers(made) === 'none', {
+      run(bed) {
+        const { armed } = bed.clock
+        transmit(bed, 1)
+        const isArmed = bed.clock.armed > armed
+        bed.advance(DELAY - 1)
+        const dropped = counts(bed.drops())
+        verify(numbers(bed) === 'none', {
           seen: `with --delay ${DELAY} a frame came back after less than ${DELAY} ms`,
           expected: `it stays in the ring for ${DELAY} ms`,
         })
-        made.advance(1)
+        bed.advance(1)
         const alarm = !isArmed
           ? 'no alarm was armed'
-          : made.clock.armed > armed
+          : bed.clock.armed > armed
             ? 'the alarm is for later'
             : 'the alarm rang'
-        verify(numbers(made) === '1', {
+        verify(numbers(bed) === '1', {
           seen: `with --delay ${DELAY} a frame had not come back after ${DELAY} ms; dropped: ${dropped}; ${alarm}`,
           expected: `the frame, by netifRx, when the alarm rings: alarm.at of a time of dev.net.clock, ${DELAY} ms from now`,
         })
@@ -63,29 +63,28 @@ export const exercise: Exercise = {
     {
       title: 'gives frames back in their order, after the delay of the first',
       read: 'Keep a frame',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
-        transmit(made, 1)
-        made.advance(6)
-        transmit(made, 2, 2)
-        made.advance(4)
-        verify(made.received.length > 0, {
+      run(bed) {
+        transmit(bed, 1)
+        bed.advance(6)
+        transmit(bed, 2, 2)
+        bed.advance(4)
+        verify(bed.received.length > 0, {
           seen: `frames were sent at 0 and 6 ms, and none was back at ${DELAY} ms`,
           expected: `all at ${DELAY} ms: the second frame must not put the alarm off`,
         })
-        verify(numbers(made) === '1, 2, 3', {
-          seen: `frames 1, 2, 3 were sent; after ${DELAY} ms these were back: ${numbers(made)}`,
+        verify(numbers(bed) === '1, 2, 3', {
+          seen: `frames 1, 2, 3 were sent; after ${DELAY} ms these were back: ${numbers(bed)}`,
           expected: '1, 2, 3: shift() until the ring is empty',
         })
-        transmit(made, 1, 4)
-        made.advance(DELAY - 1)
-        verify(made.received.length === 3, {
+        transmit(bed, 1, 4)
+        bed.advance(DELAY - 1)
+        verify(bed.received.length === 3, {
           seen: `a frame was sent at ${DELAY} ms, and came back before ${2 * DELAY} ms`,
           expected:
             'the delay of each first frame: alarm.at(ns) takes a time of dev.net.clock.now(), as mod_timer does',
         })
-        made.advance(1)
-        verify(numbers(made) === '1, 2, 3, 4', {
+        bed.advance(1)
+        verify(numbers(bed) === '1, 2, 3, 4', {
           seen: 'a frame that was sent after the alarm had rung never came back',
           expected: 'the alarm is armed again: busy ends when it rings',
         })
@@ -94,12 +93,11 @@ export const exercise: Exercise = {
     {
       title: 'stops the queue when the ring is full',
       read: 'Stop and wake',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
-        transmit(made, SLOTS + 2)
-        const [queue] = made.dev.tx
+      run(bed) {
+        transmit(bed, SLOTS + 2)
+        const [queue] = bed.dev.tx
         const all = `after ${SLOTS + 2} frames, with ${SLOTS} places in the ring,`
-        const dropped = counts(made.drops())
+        const dropped = counts(bed.drops())
         verify(dropped === 'nothing', {
           seen: `${all} dropped: ${dropped}`,
           expected: `nothing: the others wait in the kernel, because the queue is stopped with frame ${SLOTS}`,
@@ -108,25 +106,24 @@ export const exercise: Exercise = {
           seen: `${all} the queue is not stopped`,
           expected: `stopped with frame ${SLOTS}, which took the last place`,
         })
-        const { held } = made.balance()
+        const { held } = bed.balance()
         verify(held <= SLOTS, {
           seen: `${all} the driver has ${held} frames`,
           expected: `${SLOTS}, and none that found no place: stop the queue with frame ${SLOTS}, not with the next`,
         })
         // What a ring leaves behind is another check.
-        made.advance(10 * DELAY)
+        bed.advance(10 * DELAY)
       },
     },
     {
       title: 'wakes the queue when the ring has room',
       read: 'Stop and wake',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
-        transmit(made, 2 * SLOTS + 2)
-        made.advance(10 * DELAY)
-        const { length } = made.received
+      run(bed) {
+        transmit(bed, 2 * SLOTS + 2)
+        bed.advance(10 * DELAY)
+        const { length } = bed.received
         verify(length === 2 * SLOTS + 2, {
-          seen: `of ${2 * SLOTS + 2} frames ${length} came back${made.dev.tx[0]?.stopped ? '; the queue is still stopped' : ''}`,
+          seen: `of ${2 * SLOTS + 2} frames ${length} came back${bed.dev.tx[0]?.stopped ? '; the queue is still stopped' : ''}`,
           expected: 'all: the queue is woken each time that the ring was emptied',
         })
       },
@@ -134,20 +131,19 @@ export const exercise: Exercise = {
     {
       title: 'leaves nothing behind when the interface goes down',
       read: 'Take it down',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
-        const { armed } = made.clock
-        transmit(made, 3)
-        await devClose(made.dev)
-        const { held } = made.balance()
+      async run(bed) {
+        const { armed } = bed.clock
+        transmit(bed, 3)
+        await devClose(bed.dev)
+        const { held } = bed.balance()
         const all = 'the interface went down with 3 frames in the ring;'
         verify(held === 0, {
           seen: `${all} ${held} frames are still held after ndoStop`,
           expected: 'none: ring.purge(reason) drops them',
         })
-        const { DEV_STOPPED = 0 } = made.drops()
-        verify(DEV_STOPPED === 3, { seen: `${all} dropped: ${counts(made.drops())}`, expected: 'DEV_STOPPED 3' })
-        verify(made.clock.armed <= armed, {
+        const { DEV_STOPPED = 0 } = bed.drops()
+        verify(DEV_STOPPED === 3, { seen: `${all} dropped: ${counts(bed.drops())}`, expected: 'DEV_STOPPED 3' })
+        verify(bed.clock.armed <= armed, {
           seen: `${all} the alarm is still armed after ndoStop`,
           expected: 'alarm.cancel(): a timer that rings later meets a device that is down, or gone',
         })
@@ -156,15 +152,14 @@ export const exercise: Exercise = {
     {
       title: 'works again when the interface comes up again',
       read: 'Take it down',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
-        transmit(made, SLOTS)
-        await devClose(made.dev)
-        await devOpen(made.dev)
-        transmit(made, 1, 9)
-        made.advance(DELAY)
-        const stopped = made.dev.tx[0]?.stopped === true
-        verify(numbers(made) === '9', {
+      async run(bed) {
+        transmit(bed, SLOTS)
+        await devClose(bed.dev)
+        await devOpen(bed.dev)
+        transmit(bed, 1, 9)
+        bed.advance(DELAY)
+        const stopped = bed.dev.tx[0]?.stopped === true
+        verify(numbers(bed) === '9', {
           seen: `down and up again, then a frame: ${stopped ? 'the queue is still stopped' : 'it never came back'}`,
           expected: 'the frame, after the delay: ndoStop resets busy, ndoOpen starts the queues',
         })

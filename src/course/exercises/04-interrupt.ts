@@ -35,26 +35,26 @@ export const exercise: Exercise = {
   title: 'An interrupt: the card has something to say',
   summary: 'a card that interrupts: a handler, a status word, a line that is shared',
   kernelNames: ['request_irq', 'free_irq', 'irqreturn_t', 'IRQ_HANDLED', 'IRQ_NONE', 'IRQF_SHARED'],
+  params: PARAMS,
   memory: [
     {
       title: 'has a handler while the interface is up, and only then',
       read: 'Request and free',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
-        const taken = (): number => irqOf(made).count
-        raise(made, 0)
+      async run(bed) {
+        const taken = (): number => irqOf(bed).count
+        raise(bed, 0)
         verify(taken() === 1, {
           seen: 'an interrupt was raised while the interface was up, and no handler ran',
           expected: 'a handler, requested in ndoOpen',
         })
-        await devClose(made.dev)
-        raise(made, 0)
+        await devClose(bed.dev)
+        raise(bed, 0)
         verify(taken() === 1, {
           seen: 'an interrupt was raised after the interface had gone down, and the handler ran',
           expected: 'no handler: irq.free() in ndoStop',
         })
-        await devOpen(made.dev)
-        raise(made, 0)
+        await devOpen(bed.dev)
+        raise(bed, 0)
         verify(taken() === 2, {
           seen: 'the interface went down and up again, an interrupt was raised, and no handler ran',
           expected: 'a handler: ndoOpen requests it each time',
@@ -64,14 +64,13 @@ export const exercise: Exercise = {
     {
       title: 'gives the board each frame, and the kernel what the board received',
       read: 'What to do',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
-        transmit(made, 1)
-        made.advance(`${DELAY}ms`)
-        const { irq, board } = made.dev.priv as Priv
+      run(bed) {
+        transmit(bed, 1)
+        bed.advance(`${DELAY}ms`)
+        const { irq, board } = bed.dev.priv as Priv
         const there = `tx ring ${board.tx.length}, rx ring ${board.rx.length}, interrupts ${irq.count}`
-        verify(made.received.length === 1, {
-          seen: `a frame was transmitted, and the kernel received none; ${there}; dropped: ${counts(made.drops())}`,
+        verify(bed.received.length === 1, {
+          seen: `a frame was transmitted, and the kernel received none; ${there}; dropped: ${counts(bed.drops())}`,
           expected: `the frame, after ${DELAY} ms: tx ring, kick, interrupt, rx ring, netifRx`,
         })
       },
@@ -79,12 +78,11 @@ export const exercise: Exercise = {
     {
       title: 'takes all frames of one interrupt',
       read: 'Many frames, one interrupt',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
-        transmit(made, 3)
-        made.advance(`${DELAY}ms`)
-        verify(made.received.length === 3, {
-          seen: `the board moved 3 frames and raised ${irqOf(made).count} interrupt; the kernel received ${made.received.length}`,
+      run(bed) {
+        transmit(bed, 3)
+        bed.advance(`${DELAY}ms`)
+        verify(bed.received.length === 3, {
+          seen: `the board moved 3 frames and raised ${irqOf(bed).count} interrupt; the kernel received ${bed.received.length}`,
           expected: '3: until the rx ring is empty',
         })
       },
@@ -92,16 +90,15 @@ export const exercise: Exercise = {
     {
       title: 'returns IRQ_NONE for the interrupt of another card, and IRQ_HANDLED for its own',
       read: 'Whose interrupt is it',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
-        const spurious = (): number => irqOf(made).spurious
-        raise(made, 0)
+      run(bed) {
+        const spurious = (): number => irqOf(bed).spurious
+        raise(bed, 0)
         verify(spurious() === 1, {
           seen: 'the handler returned IRQ_HANDLED for an interrupt without a bit in the status word',
           expected: 'IRQ_NONE: it was another card',
         })
-        transmit(made, 1)
-        made.advance(`${DELAY}ms`)
+        transmit(bed, 1)
+        bed.advance(`${DELAY}ms`)
         verify(spurious() === 1, {
           seen: "the handler returned IRQ_NONE for an interrupt of its own board's",
           expected: 'IRQ_HANDLED',
@@ -111,11 +108,10 @@ export const exercise: Exercise = {
     {
       title: 'acknowledges each interrupt',
       read: 'Acknowledge',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
-        transmit(made, 1)
-        made.advance(`${DELAY}ms`)
-        const { status } = irqOf(made)
+      run(bed) {
+        transmit(bed, 1)
+        bed.advance(`${DELAY}ms`)
+        const { status } = irqOf(bed)
         verify(status === 0, {
           seen: `after the interrupt the status word is still ${status}`,
           expected: '0: irq.acknowledge() clears what it returns',
@@ -125,18 +121,17 @@ export const exercise: Exercise = {
     {
       title: 'stops the queue when the tx ring is full, and loses nothing',
       read: 'What to do',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
+      run(bed) {
         const n = 2 * SLOTS + 2
-        transmit(made, n)
-        const { held } = made.balance()
-        verify(made.dev.tx[0]?.stopped === true && held === SLOTS, {
-          seen: `${n} frames for a tx ring of ${SLOTS}: the driver has ${held}; dropped: ${counts(made.drops())}`,
+        transmit(bed, n)
+        const { held } = bed.balance()
+        verify(bed.dev.tx[0]?.stopped === true && held === SLOTS, {
+          seen: `${n} frames for a tx ring of ${SLOTS}: the driver has ${held}; dropped: ${counts(bed.drops())}`,
           expected: `${SLOTS}, and a queue that is stopped: the others wait in the kernel`,
         })
-        made.advance('1s')
-        verify(made.received.length === n, {
-          seen: `${made.received.length} of ${n} frames came back`,
+        bed.advance('1s')
+        verify(bed.received.length === n, {
+          seen: `${bed.received.length} of ${n} frames came back`,
           expected: 'all: TX_DONE wakes the queue',
           read: 'Many frames, one interrupt',
         })
@@ -145,11 +140,10 @@ export const exercise: Exercise = {
     {
       title: 'wakes the queue on TX_DONE alone',
       read: 'Many frames, one interrupt',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
-        made.dev.tx[0]?.stop()
-        raise(made, TX_DONE)
-        verify(made.dev.tx[0]?.stopped === false, {
+      run(bed) {
+        bed.dev.tx[0]?.stop()
+        raise(bed, TX_DONE)
+        verify(bed.dev.tx[0]?.stopped === false, {
           seen: 'the queue was stopped, an interrupt said TX_DONE alone, and the queue is still stopped',
           expected: 'the queue is woken: each bit has a meaning of its own',
         })
@@ -158,11 +152,10 @@ export const exercise: Exercise = {
     {
       title: 'misses nothing that the board raises while the handler works',
       read: 'Acknowledge',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
-        const { irq, board } = made.dev.priv as Priv
-        transmit(made, 1)
-        made.dev.tx[0]?.stop()
+      run(bed) {
+        const { irq, board } = bed.dev.priv as Priv
+        transmit(bed, 1)
+        bed.dev.tx[0]?.stop()
         const skb = board.tx.shift()
         if (skb !== undefined) board.rx.push(skb)
         // The handler takes the frame, and meanwhile the board is done with another one.
@@ -172,13 +165,13 @@ export const exercise: Exercise = {
           irq.raise(TX_DONE)
           return board.rx.shift()
         }
-        raise(made, RX_READY)
-        verify(made.received.length === 1, {
+        raise(bed, RX_READY)
+        verify(bed.received.length === 1, {
           seen: 'an interrupt said RX_READY alone, with a frame in the rx ring, and the kernel did not receive it',
           expected: 'the frame: look at each bit by itself',
           read: 'Many frames, one interrupt',
         })
-        verify(made.dev.tx[0]?.stopped === false, {
+        verify(bed.dev.tx[0]?.stopped === false, {
           seen: `the board raised TX_DONE while the handler took a frame; the status word is ${irq.status}, and the queue is still stopped`,
           expected: 'a new interrupt, which wakes it: acknowledge first, or you clear what you have not looked at',
         })

@@ -57,21 +57,21 @@ export const exercise: Exercise = {
     'napi_complete_done',
     'NAPI_POLL_WEIGHT',
   ],
+  params: PARAMS,
   memory: [
     {
       title: 'takes no frame in the interrupt handler',
       read: 'Interrupt',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
-        const { irq, board } = privOf(made)
-        transmit(made, 3)
+      run(bed) {
+        const { irq, board } = privOf(bed)
+        transmit(bed, 3)
         const { handle } = irq
         let left = -1
         irq.handle = () => {
           handle.call(irq)
           left = board.rx.length
         }
-        made.advance(`${DELAY}ms`)
+        bed.advance(`${DELAY}ms`)
         verify(left === 3, {
           seen: `the board moved 3 frames; when the handler had returned, the rx ring had ${Math.max(left, 0)}`,
           expected: '3: the handler only schedules the poll, which takes them',
@@ -81,10 +81,9 @@ export const exercise: Exercise = {
     {
       title: 'hands frames over in its poll',
       read: 'Poll',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
-        move(made, 3)
-        const { length } = made.received
+      run(bed) {
+        move(bed, 3)
+        const { length } = bed.received
         verify(length === 3, {
           seen: `the board moved 3 frames and interrupted; the kernel received ${length}`,
           expected: '3: napi.enable() in ndoOpen, napi.schedule() in the handler, netifRx in the poll',
@@ -94,9 +93,8 @@ export const exercise: Exercise = {
     {
       title: 'masks the interrupt until the poll has run',
       read: 'Interrupt',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
-        const { irq } = privOf(made)
+      run(bed) {
+        const { irq } = privOf(bed)
         irq.status = MOVED
         irq.handle()
         irq.status = MOVED
@@ -104,17 +102,16 @@ export const exercise: Exercise = {
           seen: 'the handler had returned, the poll had not run, and MOVED could interrupt again',
           expected: 'irq.mask(MOVED): under load each frame would interrupt',
         })
-        made.advance(0)
+        bed.advance(0)
       },
     },
     {
       title: 'lets the interrupt come again after the poll',
       read: 'Complete, then unmask',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
-        move(made, 1)
-        move(made, 1)
-        const { length } = made.received
+      run(bed) {
+        move(bed, 1)
+        move(bed, 1)
+        const { length } = bed.received
         verify(length === 2, {
           seen: `a frame came back, then the board moved another; the kernel received ${length} of 2`,
           expected: '2: irq.unmask(MOVED) when the poll has found nothing more',
@@ -124,10 +121,9 @@ export const exercise: Exercise = {
     {
       title: 'handles at most its budget in one poll',
       read: 'Budget',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
-        const polls = recordPolls(made)
-        move(made, 150)
+      run(bed) {
+        const polls = recordPolls(bed)
+        move(bed, 150)
         const most = Math.max(...polls)
         verify(most <= BUDGET, {
           seen: `with 150 frames in the rx ring, one poll took ${most}`,
@@ -138,14 +134,14 @@ export const exercise: Exercise = {
     {
       title: 'is polled again for what is left',
       read: 'Budget',
-      async run({ bed }) {
+      async run(_, { another }) {
         for (const n of [150, BUDGET]) {
-          const made = await bed(PARAMS)
-          const polls = recordPolls(made)
-          move(made, n)
-          const { length } = made.received
-          verify(length === n && privOf(made).irq.count === 1, {
-            seen: `of ${n} frames in the rx ring the kernel received ${length}, by polls of ${polls.join(', ')}, with ${privOf(made).irq.count} interrupts`,
+          const bed = await another()
+          const polls = recordPolls(bed)
+          move(bed, n)
+          const { length } = bed.received
+          verify(length === n && privOf(bed).irq.count === 1, {
+            seen: `of ${n} frames in the rx ring the kernel received ${length}, by polls of ${polls.join(', ')}, with ${privOf(bed).irq.count} interrupts`,
             expected: `${n}, with one interrupt: a poll that returns its whole budget is polled again`,
           })
         }
@@ -154,10 +150,9 @@ export const exercise: Exercise = {
     {
       title: 'misses no frame that arrives as the poll ends',
       read: 'Complete, then unmask',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
-        const { irq, board } = privOf(made)
-        transmit(made, 2)
+      run(bed) {
+        const { irq, board } = privOf(bed)
+        transmit(bed, 2)
         // The board keeps one frame, which it moves in the moment in which it may interrupt again.
         const late = board.tx.shift()
         const { unmask } = irq
@@ -168,8 +163,8 @@ export const exercise: Exercise = {
           irq.status |= MOVED
           irq.handle()
         }
-        made.advance('1s')
-        const { length } = made.received
+        bed.advance('1s')
+        const { length } = bed.received
         verify(length === 2, {
           seen: `the board moved a frame and interrupted as soon as the poll had unmasked; the kernel received ${length} of 2`,
           expected: '2: completeDone first, or napi.schedule() in the handler is refused, and nothing unmasks',
@@ -179,13 +174,13 @@ export const exercise: Exercise = {
     {
       title: 'loses nothing when the tx ring is full',
       read: 'Poll',
-      async run({ bed }) {
-        const made = await bed({ delay: DELAY, slots: 4 })
-        transmit(made, 20)
-        made.advance('1s')
-        const { length } = made.received
+      params: { delay: DELAY, slots: 4 },
+      run(bed) {
+        transmit(bed, 20)
+        bed.advance('1s')
+        const { length } = bed.received
         verify(length === 20, {
-          seen: `20 frames, with rings of 4: ${length} came back${made.dev.tx[0]?.stopped ? '; the queue is still stopped' : ''}; dropped: ${counts(made.drops())}`,
+          seen: `20 frames, with rings of 4: ${length} came back${bed.dev.tx[0]?.stopped ? '; the queue is still stopped' : ''}; dropped: ${counts(bed.drops())}`,
           expected: '20: the poll wakes the queue',
         })
       },
@@ -193,17 +188,16 @@ export const exercise: Exercise = {
     {
       title: 'goes down with a poll scheduled, and works again when it is up',
       read: 'Enable and disable',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
-        const { irq } = privOf(made)
-        transmit(made, 1)
+      async run(bed) {
+        const { irq } = privOf(bed)
+        transmit(bed, 1)
         irq.status = MOVED
         irq.handle()
-        await devClose(made.dev)
-        made.advance('1s')
-        await devOpen(made.dev)
-        move(made, 1)
-        const { length } = made.received
+        await devClose(bed.dev)
+        bed.advance('1s')
+        await devOpen(bed.dev)
+        move(bed, 1)
+        const { length } = bed.received
         verify(length === 1, {
           seen: `the interface went down and up again, then a frame: the kernel received ${length}`,
           expected: '1: napi.enable() in ndoOpen, each time',

@@ -27,13 +27,11 @@ function transmit(bed: TestBed, n: number): void {
 }
 
 /** Fills the tx ring of a board that hangs, and lets the time of the watchdog pass. */
-async function hang(bed: (params: Record<string, unknown>) => Promise<TestBed>, frames = SLOTS): Promise<TestBed> {
-  const made = await bed({ ...PARAMS, lockup: 1 })
-  transmit(made, frames)
-  made.advance(`${DELAY}ms`)
-  made.params.lockup = 0
-  made.advance(`${TIMEOUT - DELAY}ms`)
-  return made
+function hang(bed: TestBed, frames = SLOTS): void {
+  transmit(bed, frames)
+  bed.advance(`${DELAY}ms`)
+  bed.params.lockup = 0
+  bed.advance(`${TIMEOUT - DELAY}ms`)
 }
 
 const HANG = `the board hung with ${SLOTS} frames in its ring; after ${TIMEOUT} ms`
@@ -43,22 +41,22 @@ export const exercise: Exercise = {
   title: 'The watchdog: a queue that never wakes',
   summary: 'a watchdog for a card that hangs, and what is lost then',
   kernelNames: ['watchdog_timeo', 'ndo_tx_timeout', 'dev_watchdog', 'netif_tx_wake_queue', 'tx_aborted_errors'],
+  params: { ...PARAMS, lockup: 1 },
   memory: [
     {
       title: 'is called when a queue was stopped for the timeout, and not before',
       allow: WATCHDOG,
       read: 'The watchdog',
-      async run({ bed }) {
-        const made = await bed({ ...PARAMS, lockup: 1 })
-        transmit(made, SLOTS)
-        made.advance(`${TIMEOUT - 1}ms`)
-        verify(privOf(made).timeouts === 0, {
+      run(bed) {
+        transmit(bed, SLOTS)
+        bed.advance(`${TIMEOUT - 1}ms`)
+        verify(privOf(bed).timeouts === 0, {
           seen: `with --timeout ${TIMEOUT}, ndoTxTimeout was called after less than ${TIMEOUT} ms`,
           expected: `after ${TIMEOUT} ms: dev.watchdogTimeo is in ms`,
         })
-        made.advance('1ms')
-        verify(privOf(made).timeouts === 1, {
-          seen: `a queue was stopped for ${TIMEOUT} ms, dev.watchdogTimeo is ${made.dev.watchdogTimeo}; ndoTxTimeout was called ${privOf(made).timeouts} times`,
+        bed.advance('1ms')
+        verify(privOf(bed).timeouts === 1, {
+          seen: `a queue was stopped for ${TIMEOUT} ms, dev.watchdogTimeo is ${bed.dev.watchdogTimeo}; ndoTxTimeout was called ${privOf(bed).timeouts} times`,
           expected: `1: dev.watchdogTimeo is --timeout, ${TIMEOUT}, in ms, set in setup; ndoTxTimeout is in dev.netdevOps`,
         })
       },
@@ -66,15 +64,15 @@ export const exercise: Exercise = {
     {
       title: 'is not called while the board works',
       read: 'The watchdog',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
+      params: PARAMS,
+      run(bed) {
         for (let i = 0; i < 20; i++) {
-          transmit(made, SLOTS)
-          made.advance(`${2 * DELAY}ms`)
+          transmit(bed, SLOTS)
+          bed.advance(`${2 * DELAY}ms`)
         }
-        const { timeouts } = privOf(made)
-        verify(timeouts === 0 && made.received.length === 20 * SLOTS, {
-          seen: `with a board that works, ${made.received.length} of ${20 * SLOTS} frames came back, with ${timeouts} timeouts`,
+        const { timeouts } = privOf(bed)
+        verify(timeouts === 0 && bed.received.length === 20 * SLOTS, {
+          seen: `with a board that works, ${bed.received.length} of ${20 * SLOTS} frames came back, with ${timeouts} timeouts`,
           expected: `${20 * SLOTS}, with none`,
         })
       },
@@ -83,9 +81,9 @@ export const exercise: Exercise = {
       title: 'resets the board',
       allow: WATCHDOG,
       read: 'Repair',
-      async run({ bed }) {
-        const made = await hang(bed)
-        verify(!privOf(made).board.hangs, {
+      run(bed) {
+        hang(bed)
+        verify(!privOf(bed).board.hangs, {
           seen: `${HANG} it still hangs`,
           expected: 'a board that works: board.reset() in ndoTxTimeout',
         })
@@ -95,19 +93,19 @@ export const exercise: Exercise = {
       title: 'drops what was in the ring, once, as TX_ABORTED',
       allow: WATCHDOG,
       read: 'What is lost',
-      async run({ bed }) {
-        const made = await hang(bed)
-        const { held } = made.balance()
+      run(bed) {
+        hang(bed)
+        const { held } = bed.balance()
         verify(held === 0, {
-          seen: `${HANG} the driver still has ${held} frames; ${made.received.length} came back`,
+          seen: `${HANG} the driver still has ${held} frames; ${bed.received.length} came back`,
           expected: 'none: purge the tx ring, because it is unknown which of them the card has sent',
         })
-        const drops = made.drops()
+        const drops = bed.drops()
         verify(drops.TX_ABORTED === SLOTS, {
           seen: `${HANG} dropped: ${counts(drops)}`,
           expected: `TX_ABORTED ${SLOTS}`,
         })
-        const { txErrors, txAbortedErrors } = made.stats()
+        const { txErrors, txAbortedErrors } = bed.stats()
         verify(txErrors === SLOTS && txAbortedErrors === SLOTS, {
           seen: `${HANG} tx_errors is ${txErrors}, tx_aborted_errors is ${txAbortedErrors}`,
           expected: `${SLOTS} and ${SLOTS}: the reason counts both, so count nothing else`,
@@ -118,17 +116,17 @@ export const exercise: Exercise = {
       title: 'wakes the queue',
       allow: WATCHDOG,
       read: 'Repair',
-      async run({ bed }) {
-        const made = await hang(bed, SLOTS + 2)
-        made.advance(`${2 * DELAY}ms`)
-        const stopped = made.dev.tx[0]?.stopped ? '; the queue is still stopped' : ''
-        verify(made.received.length === 2, {
-          seen: `${HANG} and the reset, ${made.received.length} of 2 frames came back that had waited${stopped}; dropped: ${counts(made.drops())}`,
+      run(bed) {
+        hang(bed, SLOTS + 2)
+        bed.advance(`${2 * DELAY}ms`)
+        const stopped = bed.dev.tx[0]?.stopped ? '; the queue is still stopped' : ''
+        verify(bed.received.length === 2, {
+          seen: `${HANG} and the reset, ${bed.received.length} of 2 frames came back that had waited${stopped}; dropped: ${counts(bed.drops())}`,
           expected: '2: reset the board and empty the ring, then wake the queue',
         })
-        made.advance('1s')
-        verify(privOf(made).timeouts === 1, {
-          seen: `one lockup, and ndoTxTimeout was called ${privOf(made).timeouts} times`,
+        bed.advance('1s')
+        verify(privOf(bed).timeouts === 1, {
+          seen: `one lockup, and ndoTxTimeout was called ${privOf(bed).timeouts} times`,
           expected: '1',
         })
       },
@@ -137,13 +135,13 @@ export const exercise: Exercise = {
       title: 'survives one lockup after another',
       allow: WATCHDOG,
       read: 'Repair',
-      async run({ bed }) {
-        const made = await bed({ ...PARAMS, slots: 1, lockup: 3 })
-        transmit(made, 30)
-        made.advance('10s')
-        const { timeouts } = privOf(made)
-        verify(timeouts === 10 && made.received.length === 20, {
-          seen: `30 frames one by one, of which the board loses every third: ${made.received.length} came back, with ${timeouts} timeouts`,
+      params: { ...PARAMS, slots: 1, lockup: 3 },
+      run(bed) {
+        transmit(bed, 30)
+        bed.advance('10s')
+        const { timeouts } = privOf(bed)
+        verify(timeouts === 10 && bed.received.length === 20, {
+          seen: `30 frames one by one, of which the board loses every third: ${bed.received.length} came back, with ${timeouts} timeouts`,
           expected: '20, with 10',
         })
       },
@@ -152,18 +150,17 @@ export const exercise: Exercise = {
       title: 'goes down while the board hangs, and works again when it is up',
       allow: WATCHDOG,
       read: 'Repair',
-      async run({ bed }) {
-        const made = await bed({ ...PARAMS, lockup: 1 })
-        transmit(made, SLOTS)
-        made.advance(`${DELAY}ms`)
-        made.params.lockup = 0
-        await devClose(made.dev)
-        await devOpen(made.dev)
-        transmit(made, 1)
-        made.advance(`${DELAY}ms`)
-        const { length } = made.received
-        verify(length === 1 && privOf(made).timeouts === 0, {
-          seen: `down and up again while the board hung, then a frame: ${length} came back; ${privOf(made).timeouts} timeouts`,
+      async run(bed) {
+        transmit(bed, SLOTS)
+        bed.advance(`${DELAY}ms`)
+        bed.params.lockup = 0
+        await devClose(bed.dev)
+        await devOpen(bed.dev)
+        transmit(bed, 1)
+        bed.advance(`${DELAY}ms`)
+        const { length } = bed.received
+        verify(length === 1 && privOf(bed).timeouts === 0, {
+          seen: `down and up again while the board hung, then a frame: ${length} came back; ${privOf(bed).timeouts} timeouts`,
           expected: '1 and none',
         })
       },

@@ -79,7 +79,7 @@ export const exercise: Exercise = {
     {
       title: 'has the parameters limit, count and only, all live',
       read: 'Parameters',
-      run({ driver }) {
+      run(_, { driver }) {
         const params: Record<string, Param<unknown> | undefined> = driver.params
         for (const [name, type] of Object.entries({ limit: 'int', count: 'bool', only: 'string' })) {
           const param = params[name]
@@ -102,34 +102,33 @@ export const exercise: Exercise = {
     {
       title: 'counts as limit and count say, also when they change',
       read: 'Parameters',
-      async run({ bed }) {
-        const made = await bed()
-        transmit(made)
-        verifyFrames(made, 3, 'count is on, limit is not exceeded, only is all', {
+      run(bed) {
+        transmit(bed)
+        verifyFrames(bed, 3, 'count is on, limit is not exceeded, only is all', {
           seen: `3 UDP frames of ${UDP_LEN} bytes, with the defaults`,
         })
-        made.params.limit = UDP_LEN - 1
-        transmit(made)
-        verifyFrames(made, 3, 'dev.priv.params.limit is read for each frame', {
+        bed.params.limit = UDP_LEN - 1
+        transmit(bed)
+        verifyFrames(bed, 3, 'dev.priv.params.limit is read for each frame', {
           seen: `3 more, with limit=${UDP_LEN - 1} set while the driver ran`,
         })
-        const { PKT_TOO_BIG = 0 } = made.drops()
+        const { PKT_TOO_BIG = 0 } = bed.drops()
         verify(PKT_TOO_BIG === 3, {
-          seen: `3 frames longer than limit; dropped: ${counts(made.drops())}`,
+          seen: `3 frames longer than limit; dropped: ${counts(bed.drops())}`,
           expected: 'PKT_TOO_BIG 3',
         })
-        made.params.limit = UDP_LEN
-        transmit(made)
-        verifyFrames(made, 6, 'a frame of just limit bytes is counted', { seen: `3 more, with limit=${UDP_LEN}` })
-        made.params.count = false
-        transmit(made)
-        verifyFrames(made, 6, 'count is off', { seen: '3 more, with count=0' })
+        bed.params.limit = UDP_LEN
+        transmit(bed)
+        verifyFrames(bed, 6, 'a frame of just limit bytes is counted', { seen: `3 more, with limit=${UDP_LEN}` })
+        bed.params.count = false
+        transmit(bed)
+        verifyFrames(bed, 6, 'count is off', { seen: '3 more, with count=0' })
       },
     },
     {
       title: 'counts one protocol with only, and refuses a name that it does not know',
       read: 'Text that is checked',
-      async run({ bed, driver }) {
+      run(bed, { driver }) {
         const only = driver.params.only as Param<unknown>
         let refusal: unknown
         try {
@@ -141,13 +140,13 @@ export const exercise: Exercise = {
           seen: refusal === undefined ? 'only=sctp was taken' : `only=sctp threw ${refusal}`,
           expected: 'a UsageError, which is printed as one line for whoever typed it',
         })
-        const made = await bed({ only: only.parse('icmp') })
-        transmit(made)
-        made.transmit(echoRequest(ENDS))
-        verifyFrames(made, 1, 'the ping', { seen: '3 UDP frames and a ping, with only=icmp' })
-        made.params.only = only.parse('all')
-        transmit(made)
-        verifyFrames(made, 4, 'the ping and these', { seen: '3 UDP frames more, with only=all' })
+        bed.params.only = only.parse('icmp')
+        transmit(bed)
+        bed.transmit(echoRequest(ENDS))
+        verifyFrames(bed, 1, 'the ping', { seen: '3 UDP frames and a ping, with only=icmp' })
+        bed.params.only = only.parse('all')
+        transmit(bed)
+        verifyFrames(bed, 4, 'the ping and these', { seen: '3 UDP frames more, with only=all' })
         const text = formatParam(only, only.parse('icmp'))
         verify(text === 'icmp', {
           seen: `vnet param shows only=icmp as ${text}`,
@@ -158,41 +157,38 @@ export const exercise: Exercise = {
     {
       title: 'reads the counters',
       read: 'The ioctl',
-      async run({ bed }) {
-        const made = await bed()
-        transmit(made)
-        const { result, data } = made.ioctl(COUNTERS, { data: request() })
+      run(bed) {
+        transmit(bed)
+        const { result, data } = bed.ioctl(COUNTERS, { data: request() })
         verifyResult('COUNTERS', result, 0, 'success')
         const { frames, bytes } = countersIn(data)
         verify(frames === 3 && bytes === 3 * UDP_LEN, {
           seen: `after 3 frames of ${UDP_LEN} bytes, COUNTERS wrote ${frames} frames and ${bytes} bytes`,
           expected: `3 and ${3 * UDP_LEN}, each a u64, at offsets 8 and 16, little-endian`,
         })
-        verifyFrames(made, 3, 'only FLAG_RESET resets', { seen: 'after COUNTERS without FLAG_RESET' })
+        verifyFrames(bed, 3, 'only FLAG_RESET resets', { seen: 'after COUNTERS without FLAG_RESET' })
       },
     },
     {
       title: 'refuses what it does not know',
       read: 'Check what you get',
-      async run({ bed }) {
-        const made = await bed()
-        const { result: other } = made.ioctl(COUNTERS + 1, { data: request() })
+      run(bed) {
+        const { result: other } = bed.ioctl(COUNTERS + 1, { data: request() })
         verifyResult('SIOCDEVPRIVATE + 1', other, -EOPNOTSUPP, 'there is no such ioctl')
         for (const size of [0, SIZE - 8, SIZE + 8]) {
-          const { result } = made.ioctl(COUNTERS, { data: request(0, size, 64) })
+          const { result } = bed.ioctl(COUNTERS, { data: request(0, size, 64) })
           verifyResult(`COUNTERS with size ${size}`, result, -EINVAL, `the struct has ${SIZE} bytes`)
         }
-        const { result } = made.ioctl(COUNTERS, { data: request(FLAG_RESET | 2) })
+        const { result } = bed.ioctl(COUNTERS, { data: request(FLAG_RESET | 2) })
         verifyResult('COUNTERS with flags 3', result, -EINVAL, 'bit 1 is unknown, and may get a meaning later')
       },
     },
     {
       title: 'reports memory that is not there',
       read: 'Memory that is not there',
-      async run({ bed }) {
-        const made = await bed()
+      run(bed) {
         for (const length of [0, 8]) {
-          const { result } = made.ioctl(COUNTERS, { data: request().subarray(0, length) })
+          const { result } = bed.ioctl(COUNTERS, { data: request().subarray(0, length) })
           verifyResult(`COUNTERS with ${length} bytes of memory`, result, -EFAULT, 'read() and write() throw it')
         }
       },
@@ -200,27 +196,25 @@ export const exercise: Exercise = {
     {
       title: 'resets for those who may, and nobody else',
       read: 'Rights',
-      async run({ bed }) {
-        const made = await bed()
-        transmit(made)
-        const { result } = made.ioctl(COUNTERS, { data: request(FLAG_RESET), mayChange: false })
+      run(bed) {
+        transmit(bed)
+        const { result } = bed.ioctl(COUNTERS, { data: request(FLAG_RESET), mayChange: false })
         verifyResult('FLAG_RESET by a caller that may change nothing', result, -EPERM, 'data.mayChange is false')
-        verifyFrames(made, 3, 'what is refused changes nothing', { seen: 'after a FLAG_RESET that was refused' })
-        const { result: reading } = made.ioctl(COUNTERS, { data: request(), mayChange: false })
+        verifyFrames(bed, 3, 'what is refused changes nothing', { seen: 'after a FLAG_RESET that was refused' })
+        const { result: reading } = bed.ioctl(COUNTERS, { data: request(), mayChange: false })
         verifyResult('COUNTERS by a caller that may change nothing', reading, 0, 'anyone may read')
-        const { result: reset, data } = made.ioctl(COUNTERS, { data: request(FLAG_RESET) })
+        const { result: reset, data } = bed.ioctl(COUNTERS, { data: request(FLAG_RESET) })
         verifyResult('FLAG_RESET by the owner', reset, 0, 'data.mayChange is true')
         const { frames } = countersIn(data)
         verify(frames === 3, { seen: `FLAG_RESET after 3 frames wrote ${frames}`, expected: '3: read, then reset' })
-        verifyFrames(made, 0, 'both are reset', { seen: 'after FLAG_RESET' })
+        verifyFrames(bed, 0, 'both are reset', { seen: 'after FLAG_RESET' })
       },
     },
     {
       title: 'resets nothing if the caller did not get the counters',
       read: 'Memory that is not there',
-      async run({ bed }) {
-        const made = await bed()
-        transmit(made)
+      run(bed) {
+        transmit(bed)
         const ifr = new Uint8Array(IFREQ_LEN)
         new DataView(ifr.buffer).setBigUint64(IFR_IFRU, DATA_AT, true)
         const readOnly = {
@@ -230,11 +224,11 @@ export const exercise: Exercise = {
           },
           write: () => -EFAULT,
         }
-        const result = devIoctl(made.dev, COUNTERS, ifr, readOnly, true)
+        const result = devIoctl(bed.dev, COUNTERS, ifr, readOnly, true)
         verifyResult('FLAG_RESET with memory that cannot be written', result, -EFAULT, 'write() throws it')
-        if (framesOf(made) !== 3) {
+        if (framesOf(bed) !== 3) {
           fail({
-            seen: `FLAG_RESET failed with -EFAULT, and ${framesOf(made)} of 3 frames are left in the counters`,
+            seen: `FLAG_RESET failed with -EFAULT, and ${framesOf(bed)} of 3 frames are left in the counters`,
             expected: '3: reset after write(), or what was counted is lost',
           })
         }

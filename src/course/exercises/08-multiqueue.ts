@@ -48,18 +48,19 @@ export const exercise: Exercise = {
     'skb_record_rx_queue',
     'ndo_select_queue',
   ],
+  params: PARAMS,
   memory: [
     {
       title: 'has four queues in each direction, or as many as --txqs says',
       read: 'How many queues',
-      async run({ bed }) {
+      async run(_, { another }) {
         const cases: [string, TestBedOptions, number, number][] = [
           ['without --txqs', {}, 4, 4],
           ['with --txqs 2', { txqs: 2 }, 2, 2],
           ['with --txqs 3 --rxqs 1', { txqs: 3, rxqs: 1 }, 3, 1],
         ]
         for (const [what, options, txqs, rxqs] of cases) {
-          const made = await bed(PARAMS, options)
+          const made = await another(PARAMS, options)
           const { dev } = made
           verify(dev.numTxQueues === txqs && dev.numRxQueues === rxqs, {
             seen: `${what} the device has ${dev.numTxQueues} transmit and ${dev.numRxQueues} receive queues`,
@@ -76,16 +77,15 @@ export const exercise: Exercise = {
     {
       title: 'keeps the frames of each queue in its ring, and gives them back',
       read: 'A lane for each queue',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
-        for (const queue of QUEUES) transmit(made, queue)
-        const lengths = list(lanesOf(made).map(({ ring }) => ring.length))
+      run(bed) {
+        for (const queue of QUEUES) transmit(bed, queue)
+        const lengths = list(lanesOf(bed).map(({ ring }) => ring.length))
         verify(lengths === '1, 1, 1, 1', {
           seen: `a frame came by each of 4 queues; the rings have ${lengths}`,
           expected: '1, 1, 1, 1: dev.priv.lanes[skb.queueMapping]',
         })
-        made.advance(`${DELAY}ms`)
-        const { length } = made.received
+        bed.advance(`${DELAY}ms`)
+        const { length } = bed.received
         verify(length === 4, {
           seen: `of 4 frames, one by each queue, ${length} came back`,
           expected: `4, after ${DELAY} ms: an alarm for each lane`,
@@ -95,16 +95,15 @@ export const exercise: Exercise = {
     {
       title: 'stops only the queue whose ring is full',
       read: 'Stop and wake one',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
-        transmit(made, 1, SLOTS)
-        verify(stoppedOf(made) === '1', {
-          seen: `${SLOTS} frames filled the ring of queue 1; these queues are stopped: ${stoppedOf(made)}`,
+      run(bed) {
+        transmit(bed, 1, SLOTS)
+        verify(stoppedOf(bed) === '1', {
+          seen: `${SLOTS} frames filled the ring of queue 1; these queues are stopped: ${stoppedOf(bed)}`,
           expected: '1: what goes by the others need not wait',
         })
-        transmit(made, 2)
-        made.advance(`${DELAY}ms`)
-        const { length } = made.received
+        transmit(bed, 2)
+        bed.advance(`${DELAY}ms`)
+        const { length } = bed.received
         verify(length === SLOTS + 1, {
           seen: `then a frame by queue 2; after ${DELAY} ms ${length} of ${SLOTS + 1} were back`,
           expected: 'all',
@@ -114,35 +113,33 @@ export const exercise: Exercise = {
     {
       title: 'wakes only the queue whose ring has room',
       read: 'Stop and wake one',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
-        transmit(made, 1, SLOTS)
-        made.advance(`${DELAY - 2}ms`)
-        transmit(made, 2, SLOTS)
-        made.advance('2ms')
-        const stopped = stoppedOf(made)
+      run(bed) {
+        transmit(bed, 1, SLOTS)
+        bed.advance(`${DELAY - 2}ms`)
+        transmit(bed, 2, SLOTS)
+        bed.advance('2ms')
+        const stopped = stoppedOf(bed)
         const when = `at ${DELAY} ms, when the ring of queue 1 was emptied,`
-        verify(stopped.includes('2') && made.received.length === SLOTS, {
-          seen: `${when} queue 2, whose ring was still full, was woken; ${made.received.length} frames were back`,
+        verify(stopped.includes('2') && bed.received.length === SLOTS, {
+          seen: `${when} queue 2, whose ring was still full, was woken; ${bed.received.length} frames were back`,
           expected: `dev.tx[queue].wake() for queue 1 only, and its ${SLOTS} frames back`,
         })
         verify(!stopped.includes('1'), {
           seen: `${when} queue 1 is still stopped`,
           expected: 'woken: its ring has room',
         })
-        made.advance(DELAY)
-        verify(stoppedOf(made) === 'none', { seen: `later, still stopped: ${stoppedOf(made)}`, expected: 'none' })
+        bed.advance(DELAY)
+        verify(stoppedOf(bed) === 'none', { seen: `later, still stopped: ${stoppedOf(bed)}`, expected: 'none' })
       },
     },
     {
       title: 'gives each frame back on the queue by which it came',
       read: 'Flows stay where they are',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
+      run(bed) {
         for (const queue of QUEUES) {
-          transmit(made, queue)
-          made.advance(`${DELAY}ms`)
-          const frame = made.received.at(-1)
+          transmit(bed, queue)
+          bed.advance(`${DELAY}ms`)
+          const frame = bed.received.at(-1)
           verify(frame?.queue === queue, {
             seen: `a frame that came by queue ${queue} came back on queue ${frame?.queue}`,
             expected: `${queue}: the kernel sends a flow by the queue on which it received it`,
@@ -153,15 +150,14 @@ export const exercise: Exercise = {
     {
       title: 'keeps the order in each queue, and loses nothing',
       read: 'Stop and wake one',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
+      run(bed) {
         const n = 5 * SLOTS
-        for (const queue of QUEUES) transmit(made, queue, n)
-        made.advance('1s')
+        for (const queue of QUEUES) transmit(bed, queue, n)
+        bed.advance('1s')
         for (const queue of QUEUES) {
-          const numbers = made.received.filter(frame => frame.queue === queue).map(({ bytes }) => bytes[PAYLOAD_AT])
+          const numbers = bed.received.filter(frame => frame.queue === queue).map(({ bytes }) => bytes[PAYLOAD_AT])
           verify(numbers.length === n && numbers.every((number, i) => number === i + 1), {
-            seen: `${n} frames by queue ${queue}; back came: ${list(numbers)}; dropped: ${counts(made.drops())}`,
+            seen: `${n} frames by queue ${queue}; back came: ${list(numbers)}; dropped: ${counts(bed.drops())}`,
             expected: `1 to ${n}, in this order`,
           })
         }
@@ -170,18 +166,17 @@ export const exercise: Exercise = {
     {
       title: 'counts frames and bytes for each queue',
       read: 'A lane for each queue',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
-        transmit(made, 1)
-        transmit(made, 3, 2)
-        made.advance(`${DELAY}ms`)
-        const lanes = lanesOf(made)
+      run(bed) {
+        transmit(bed, 1)
+        transmit(bed, 3, 2)
+        bed.advance(`${DELAY}ms`)
+        const lanes = lanesOf(bed)
         const frames = list(lanes.map(lane => lane.frames))
         verify(frames === '0, 1, 0, 2', {
           seen: `a frame by queue 1 and two by queue 3; frames counted: ${frames}`,
           expected: '0, 1, 0, 2: lane.frames',
         })
-        const length = made.received[0]?.bytes.length ?? UDP_LEN
+        const length = bed.received[0]?.bytes.length ?? UDP_LEN
         const bytes = list(lanes.map(lane => lane.bytes))
         const expected = `0, ${length}, 0, ${2 * length}`
         verify(bytes === expected, { seen: `bytes counted: ${bytes}`, expected: `${expected}: lane.bytes` })
@@ -190,14 +185,13 @@ export const exercise: Exercise = {
     {
       title: 'goes down with frames in all rings, and works again when it is up',
       read: 'A lane for each queue',
-      async run({ bed }) {
-        const made = await bed(PARAMS)
-        for (const queue of QUEUES) transmit(made, queue, SLOTS)
-        await devClose(made.dev)
-        await devOpen(made.dev)
-        for (const queue of QUEUES) transmit(made, queue)
-        made.advance(`${DELAY}ms`)
-        const { length } = made.received
+      async run(bed) {
+        for (const queue of QUEUES) transmit(bed, queue, SLOTS)
+        await devClose(bed.dev)
+        await devOpen(bed.dev)
+        for (const queue of QUEUES) transmit(bed, queue)
+        bed.advance(`${DELAY}ms`)
+        const { length } = bed.received
         verify(length === 4, {
           seen: `down and up with full rings, then a frame by each of 4 queues: ${length} came back`,
           expected: '4',

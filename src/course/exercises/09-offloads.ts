@@ -114,8 +114,7 @@ export const exercise: Exercise = {
     {
       title: 'offers its offloads to the kernel',
       read: 'Offer',
-      async run({ bed }) {
-        const { dev } = await bed()
+      run({ dev }) {
         const wanted = { NETIF_F_SG, NETIF_F_HW_CSUM, NETIF_F_TSO, NETIF_F_GSO_UDP_L4 }
         const missing = Object.entries(wanted).flatMap(([name, bit]) => ((dev.features & bit) === 0 ? [name] : []))
         verify(missing.length === 0, {
@@ -127,16 +126,15 @@ export const exercise: Exercise = {
     {
       title: 'flips ports and keeps a complete checksum right',
       read: 'Keep the checksum right',
-      async run({ bed }) {
-        const made = await bed()
-        const { bytes } = transmit(made, tcpFrame({ ...ENDS, payload: 'hello' }))
+      run(bed) {
+        const { bytes } = transmit(bed, tcpFrame({ ...ENDS, payload: 'hello' }))
         const ports = [tcp.sourcePort(bytes, L4_AT), tcp.destinationPort(bytes, L4_AT)]
         verify(ports.join() === `${FLIPPED.sourcePort},${FLIPPED.destinationPort}`, {
           seen: `ports ${PORTS.sourcePort} and ${PORTS.destinationPort} came back as ${ports.join(' and ')}`,
           expected: `${FLIPPED.sourcePort} and ${FLIPPED.destinationPort}`,
         })
         verifyRight(bytes, 'a TCP frame that came back')
-        const { bytes: datagram } = transmit(made, udpFrame({ ...ENDS, payload: 'hello' }))
+        const { bytes: datagram } = transmit(bed, udpFrame({ ...ENDS, payload: 'hello' }))
         verify(isRight(datagram), {
           seen: `the checksum of a UDP frame that came back is wrong: 0x${udp.checksum(datagram, L4_AT).toString(16)}`,
           expected: 'a right one: both ports are in the sum',
@@ -146,18 +144,17 @@ export const exercise: Exercise = {
     {
       title: 'knows what 0 means in a UDP checksum',
       read: 'Keep the checksum right',
-      async run({ bed }) {
-        const made = await bed()
+      run(bed) {
         const none = udpFrame(ENDS)
         udp.setChecksum(none, L4_AT, 0)
-        const kept = udp.checksum(transmit(made, none).bytes, L4_AT)
+        const kept = udp.checksum(transmit(bed, none).bytes, L4_AT)
         verify(kept === 0, {
           seen: `a UDP frame without a checksum came back with 0x${kept.toString(16)}`,
           expected: '0: 0 means that the sender made no checksum',
         })
         // With its own checksum as payload, a flipped frame sums to all ones.
         const word = udp.checksum(udpFrame({ ...ENDS, ...FLIPPED, payload: 2 }), L4_AT)
-        const back = transmit(made, udpFrame({ ...ENDS, payload: Uint8Array.of(word >> 8, word & 0xff) }))
+        const back = transmit(bed, udpFrame({ ...ENDS, payload: Uint8Array.of(word >> 8, word & 0xff) }))
         const check = udp.checksum(back.bytes, L4_AT)
         verify(check === 0xffff, {
           seen: `a UDP frame whose new checksum is zero came back with 0x${check.toString(16)}`,
@@ -168,10 +165,9 @@ export const exercise: Exercise = {
     {
       title: 'leaves a partial checksum partial',
       read: 'A checksum that is not there yet',
-      async run({ bed }) {
-        const made = await bed()
+      run(bed) {
         const sent = tcpFrame({ ...ENDS, payload: 'hello' })
-        const { bytes, ipSummed, csumStart, csumOffset } = transmit(made, sent, partial(sent, tcp.TCP_CHECK))
+        const { bytes, ipSummed, csumStart, csumOffset } = transmit(bed, sent, partial(sent, tcp.TCP_CHECK))
         verify(ipSummed === CHECKSUM_PARTIAL && csumStart === L4_AT && csumOffset === tcp.TCP_CHECK, {
           seen: `a frame with a partial checksum came back with ipSummed ${ipSummed}`,
           expected: `ipSummed ${CHECKSUM_PARTIAL}: the checksum is still to be completed`,
@@ -186,11 +182,10 @@ export const exercise: Exercise = {
     {
       title: 'passes on a long frame as it is',
       read: 'Long frames',
-      async run({ bed }) {
-        const made = await bed()
+      run(bed) {
         const { frame, info } = long(4 * MSS)
-        made.transmit(frame, info)
-        const { received } = made
+        bed.transmit(frame, info)
+        const { received } = bed
         const [{ gsoSize = 0, gsoType = 0 } = {}] = received
         verify(received.length === 1 && gsoSize === MSS && gsoType === SKB_GSO_TCPV4, {
           seen: `a frame of ${frame.length} bytes with gsoSize ${MSS} came back as ${received.length} with gsoSize ${gsoSize}`,
@@ -201,14 +196,14 @@ export const exercise: Exercise = {
     {
       title: 'with --plain, cuts a long frame',
       read: 'Plain frames',
-      async run({ bed }) {
-        const made = await bed({ plain: true })
+      params: { plain: true },
+      run(bed) {
         const { frame, info } = long(3 * MSS + 500)
-        made.transmit(frame, info)
-        const { received } = made
+        bed.transmit(frame, info)
+        const { received } = bed
         const lengths = received.map(({ bytes }) => bytes.length - HEADERS)
         verify(lengths.join() === `${MSS},${MSS},${MSS},500`, {
-          seen: `${3 * MSS + 500} bytes with gsoSize ${MSS} came back with ${lengths.join(', ') || 'nothing'}; dropped: ${counts(made.drops())}`,
+          seen: `${3 * MSS + 500} bytes with gsoSize ${MSS} came back with ${lengths.join(', ') || 'nothing'}; dropped: ${counts(bed.drops())}`,
           expected: `${MSS}, ${MSS}, ${MSS}, 500: each with at most ${MSS} bytes of payload`,
         })
         for (const { bytes, ipSummed } of received) {
@@ -223,12 +218,12 @@ export const exercise: Exercise = {
     {
       title: 'with --plain, cuts 64 KiB',
       read: 'Plain frames',
-      async run({ bed }) {
-        const made = await bed({ plain: true })
+      params: { plain: true },
+      run(bed) {
         const { frame, info } = long(60 * MSS)
-        made.transmit(frame, info)
-        verify(made.received.length === 60, {
-          seen: `${60 * MSS} bytes with gsoSize ${MSS}: ${made.received.length} frames; dropped: ${counts(made.drops())}`,
+        bed.transmit(frame, info)
+        verify(bed.received.length === 60, {
+          seen: `${60 * MSS} bytes with gsoSize ${MSS}: ${bed.received.length} frames; dropped: ${counts(bed.drops())}`,
           expected: '60 frames: skbGsoSegment needs a ring with room for all',
         })
       },
@@ -236,13 +231,13 @@ export const exercise: Exercise = {
     {
       title: 'with --plain, drops what cannot be cut',
       read: 'Plain frames',
-      async run({ bed }) {
-        const made = await bed({ plain: true })
+      params: { plain: true },
+      run(bed) {
         const frame = udpFrame({ ...ENDS, payload: 3 * MSS })
-        made.transmit(frame, { gsoSize: MSS, gsoType: SKB_GSO_TCPV4 })
-        const { SKB_GSO_SEG = 0 } = made.drops()
-        verify(SKB_GSO_SEG === 1 && made.balance().held === 0, {
-          seen: `a UDP frame that claims to be TCP: dropped: ${counts(made.drops())}; still held: ${made.balance().held}`,
+        bed.transmit(frame, { gsoSize: MSS, gsoType: SKB_GSO_TCPV4 })
+        const { SKB_GSO_SEG = 0 } = bed.drops()
+        verify(SKB_GSO_SEG === 1 && bed.balance().held === 0, {
+          seen: `a UDP frame that claims to be TCP: dropped: ${counts(bed.drops())}; still held: ${bed.balance().held}`,
           expected: 'SKB_GSO_SEG 1: skbGsoSegment returned minus the reason, and the frame is still yours',
         })
       },
@@ -250,10 +245,10 @@ export const exercise: Exercise = {
     {
       title: 'with --plain, completes a checksum',
       read: 'Plain frames',
-      async run({ bed }) {
-        const made = await bed({ plain: true })
+      params: { plain: true },
+      run(bed) {
         const sent = tcpFrame({ ...ENDS, payload: 'hello' })
-        const { bytes, ipSummed } = transmit(made, sent, partial(sent, tcp.TCP_CHECK))
+        const { bytes, ipSummed } = transmit(bed, sent, partial(sent, tcp.TCP_CHECK))
         const isComplete = ipSummed === CHECKSUM_NONE && isRight(bytes)
         verify(isComplete, {
           seen: `a frame with a partial checksum came back with ipSummed ${ipSummed}${isRight(bytes) ? '' : ' and a wrong checksum'}`,

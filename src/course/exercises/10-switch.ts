@@ -46,102 +46,96 @@ export const exercise: Exercise = {
   title: 'A switch: where is the station?',
   summary: 'a switch with three ports, which learns who is where',
   kernelNames: ['br_fdb_update', 'br_flood', 'br_forward', 'skb_clone', 'ageing_time', 'is_multicast_ether_addr'],
+  params: { age: AGE },
   memory: [
     {
       title: 'floods a frame for an unknown station to all other ports',
       read: 'Flood',
-      async run({ bed }) {
-        const made = await bed({ age: AGE })
-        send(made, 0, MAC.a, MAC.b)
-        verifyPorts(made, `from sw0 to the unknown ${MAC.b}`, '0 1 1', 'each port but that of arrival')
-        send(made, 2, MAC.c, MAC.b)
-        verifyPorts(made, `from sw2 to the unknown ${MAC.b}`, '1 1 0', 'each port but that of arrival')
+      run(bed) {
+        send(bed, 0, MAC.a, MAC.b)
+        verifyPorts(bed, `from sw0 to the unknown ${MAC.b}`, '0 1 1', 'each port but that of arrival')
+        send(bed, 2, MAC.c, MAC.b)
+        verifyPorts(bed, `from sw2 to the unknown ${MAC.b}`, '1 1 0', 'each port but that of arrival')
       },
     },
     {
       title: 'learns a station from what it sends, and forwards to its port alone',
       read: 'Learn and forward',
-      async run({ bed }) {
-        const made = await bed({ age: AGE })
-        send(made, 1, MAC.b, MAC.a)
-        taken(made)
-        send(made, 0, MAC.a, MAC.b)
-        verifyPorts(made, `${MAC.b} had sent by sw1, then a frame from sw0 to it`, '0 1 0', 'it was heard there')
-        send(made, 1, MAC.b, MAC.a)
-        verifyPorts(made, `the reply to ${MAC.a}, which had sent by sw0`, '1 0 0', 'it was heard there')
+      run(bed) {
+        send(bed, 1, MAC.b, MAC.a)
+        taken(bed)
+        send(bed, 0, MAC.a, MAC.b)
+        verifyPorts(bed, `${MAC.b} had sent by sw1, then a frame from sw0 to it`, '0 1 0', 'it was heard there')
+        send(bed, 1, MAC.b, MAC.a)
+        verifyPorts(bed, `the reply to ${MAC.a}, which had sent by sw0`, '1 0 0', 'it was heard there')
       },
     },
     {
       title: 'floods broadcast and multicast, always',
       read: 'Flood',
-      async run({ bed }) {
-        const made = await bed({ age: AGE })
+      run(bed) {
         for (const to of [BROADCAST, GROUP]) {
-          send(made, 0, MAC.a, to)
-          verifyPorts(made, `from sw0 to ${to}`, '0 1 1', 'a group has members everywhere')
+          send(bed, 0, MAC.a, to)
+          verifyPorts(bed, `from sw0 to ${to}`, '0 1 1', 'a group has members everywhere')
         }
         // A frame that must not be, and that nobody may learn from.
-        send(made, 1, GROUP, MAC.c)
-        taken(made)
-        send(made, 0, MAC.a, GROUP)
+        send(bed, 1, GROUP, MAC.c)
+        taken(bed)
+        send(bed, 0, MAC.a, GROUP)
         const what = `a frame with the source ${GROUP} came by sw1, then one from sw0 to that group`
-        verifyPorts(made, what, '0 1 1', 'a group is at no port: look at its bit first')
+        verifyPorts(bed, what, '0 1 1', 'a group is at no port: look at its bit first')
       },
     },
     {
       title: 'follows a station that moved',
       read: 'Learn and forward',
-      async run({ bed }) {
-        const made = await bed({ age: AGE })
-        send(made, 1, MAC.b, BROADCAST)
-        send(made, 2, MAC.b, BROADCAST)
-        taken(made)
-        send(made, 0, MAC.a, MAC.b)
+      run(bed) {
+        send(bed, 1, MAC.b, BROADCAST)
+        send(bed, 2, MAC.b, BROADCAST)
+        taken(bed)
+        send(bed, 0, MAC.a, MAC.b)
         const what = `${MAC.b} sent by sw1, then by sw2; a frame from sw0 to it`
-        verifyPorts(made, what, '0 0 1', 'the last frame says where it is')
+        verifyPorts(bed, what, '0 0 1', 'the last frame says where it is')
       },
     },
     {
       title: 'never sends a frame back to the port it came from',
       read: 'Not back',
-      async run({ bed }) {
-        const made = await bed({ age: AGE })
-        send(made, 0, MAC.b, BROADCAST)
-        taken(made)
-        send(made, 0, MAC.a, MAC.b)
+      run(bed) {
+        send(bed, 0, MAC.b, BROADCAST)
+        taken(bed)
+        send(bed, 0, MAC.a, MAC.b)
         const what = `${MAC.a} and ${MAC.b} are both behind sw0; a frame from one to the other`
-        verifyPorts(made, what, '0 0 0', 'it has it already')
-        const { OTHERHOST = 0 } = made.drops()
-        verify(OTHERHOST === 1, { seen: `${what}; dropped: ${counts(made.drops())}`, expected: 'OTHERHOST 1' })
+        verifyPorts(bed, what, '0 0 0', 'it has it already')
+        const { OTHERHOST = 0 } = bed.drops()
+        verify(OTHERHOST === 1, { seen: `${what}; dropped: ${counts(bed.drops())}`, expected: 'OTHERHOST 1' })
       },
     },
     {
       title: 'forgets a station that was silent, and no other',
       read: 'Forget',
-      async run({ bed }) {
-        const made = await bed({ age: AGE })
-        send(made, 1, MAC.b, BROADCAST)
-        made.advance(`${AGE - 10}s`)
-        send(made, 1, MAC.b, BROADCAST)
-        made.advance(`${AGE - 10}s`)
-        taken(made)
-        send(made, 0, MAC.a, MAC.b)
+      run(bed) {
+        send(bed, 1, MAC.b, BROADCAST)
+        bed.advance(`${AGE - 10}s`)
+        send(bed, 1, MAC.b, BROADCAST)
+        bed.advance(`${AGE - 10}s`)
+        taken(bed)
+        send(bed, 0, MAC.a, MAC.b)
         const late = `with --age ${AGE}, ${MAC.b} sent at 0 s and ${AGE - 10} s; a frame to it at ${2 * AGE - 20} s`
-        verifyPorts(made, late, '0 1 0', `it was heard ${AGE - 10} s ago: each frame begins the time again`)
-        made.advance('10s')
-        send(made, 0, MAC.a, MAC.b)
+        verifyPorts(bed, late, '0 1 0', `it was heard ${AGE - 10} s ago: each frame begins the time again`)
+        bed.advance('10s')
+        send(bed, 0, MAC.a, MAC.b)
         const silent = `with --age ${AGE}, ${MAC.b} was silent for ${AGE} s, though frames went to it; the next`
-        verifyPorts(made, silent, '0 1 1', 'it may be anywhere by now: only what it sends counts')
+        verifyPorts(bed, silent, '0 1 1', 'it may be anywhere by now: only what it sends counts')
       },
     },
     {
       title: 'gives each port bytes of its own',
       read: 'Flood',
-      async run({ bed }) {
-        const made = await bed({ age: AGE })
-        for (let n = 1; n <= 3; n++) send(made, 0, MAC.a, BROADCAST, n)
+      run(bed) {
+        for (let n = 1; n <= 3; n++) send(bed, 0, MAC.a, BROADCAST, n)
         for (const name of ['sw1', 'sw2']) {
-          const bytes = made.port(name).received.map(frame => frame.bytes[20])
+          const bytes = bed.port(name).received.map(frame => frame.bytes[20])
           verify(bytes.join() === '1,2,3', {
             seen: `frames 1, 2 and 3 were flooded; ${name} received ${bytes.join(', ') || 'none'}`,
             expected: 'each frame once, in order, with its own bytes',
@@ -152,18 +146,18 @@ export const exercise: Exercise = {
     {
       title: 'counts a copy for which there is no memory, and sends the frame itself',
       read: 'When there is no clone',
-      async run({ bed }) {
+      options: { debug: false },
+      run(bed) {
         // To take the whole pool frame by frame is slow if each is watched.
-        const made = await bed({ age: AGE }, { debug: false })
-        const { pool } = made.net
+        const { pool } = bed.net
         const all: SkBuff[] = []
         for (let skb = pool.alloc(0); skb !== undefined; skb = pool.alloc(0)) all.push(skb)
         // Room for what the kernel sends, and for nothing else.
         all.pop()?.free()
-        send(made, 0, MAC.a, BROADCAST)
+        send(bed, 0, MAC.a, BROADCAST)
         for (const skb of all) skb.free()
-        const [one = 0, two = 0] = ['sw1', 'sw2'].map(name => made.port(name).received.length)
-        const losses = made.devices.map(dev => made.stats(dev).rxDropped)
+        const [one = 0, two = 0] = ['sw1', 'sw2'].map(name => bed.port(name).received.length)
+        const losses = bed.devices.map(dev => bed.stats(dev).rxDropped)
         verify(one + two === 1, {
           seen: `a broadcast while the pool was empty: sw1 received ${one}, sw2 received ${two}`,
           expected: 'one of them receives the frame itself, which needs no memory',

@@ -49,47 +49,44 @@ export const exercise: Exercise = {
     {
       title: 'leaves the count of what passes to the framework',
       read: 'One frame, one count',
-      async run({ bed }) {
-        const made = await bed()
-        for (let i = 0; i < 3; i++) transmit(made)
+      run(bed) {
+        for (let i = 0; i < 3; i++) transmit(bed)
         const why = 'the framework counts what it reads and what the kernel took'
-        verifyCounted(made, '3 frames', 'rxPackets 3, txPackets 3', why)
+        verifyCounted(bed, '3 frames', 'rxPackets 3, txPackets 3', why)
       },
     },
     {
       title: 'counts a frame that was not sent as a transmit error',
       read: 'Errors',
-      async run({ bed }) {
-        const made = await bed()
-        transmit(made, ABORTED)
+      run(bed) {
+        transmit(bed, ABORTED)
         const why = 'the reason TX_ABORTED counts both, once'
-        verifyCounted(made, 'a frame that the card aborted', 'txPackets 1, txErrors 1, txAbortedErrors 1', why)
+        verifyCounted(bed, 'a frame that the card aborted', 'txPackets 1, txErrors 1, txAbortedErrors 1', why)
       },
     },
     {
       title: 'counts a damaged frame as a receive error',
       read: 'Errors',
-      async run({ bed }) {
-        const made = await bed()
-        transmit(made, DAMAGED)
+      run(bed) {
+        transmit(bed, DAMAGED)
         const why = 'it was received, so netifRxDrop counts it'
-        verifyCounted(made, 'a damaged frame', 'txPackets 1, rxErrors 1, rxCrcErrors 1', why)
+        verifyCounted(bed, 'a damaged frame', 'txPackets 1, rxErrors 1, rxCrcErrors 1', why)
       },
     },
     {
       title: 'counts a collision, and drops nothing for it',
       read: 'Events',
-      async run({ bed }) {
-        const made = await bed({}, { txqs: 2, rxqs: 2 })
-        transmit(made, COLLISION, 1)
+      options: { txqs: 2, rxqs: 2 },
+      async run(bed, { another }) {
+        transmit(bed, COLLISION, 1)
         const expected = 'rxPackets 1, txPackets 1, collisions 1'
-        verifyCounted(made, 'a frame with a collision', expected, 'the frame was sent at the second try')
-        const rows = [0, 1].map(queue => (made.dev as NetDevice).counters.queue(queue)[COLLISIONS] ?? 0)
+        verifyCounted(bed, 'a frame with a collision', expected, 'the frame was sent at the second try')
+        const rows = [0, 1].map(queue => (bed.dev as NetDevice).counters.queue(queue)[COLLISIONS] ?? 0)
         verify(rows.join() === '0,1', {
           seen: `a collision on queue 1: queue 0 has ${rows[0]}, queue 1 has ${rows[1]}`,
           expected: 'queue 1 has it: the queue of a frame is skb.queueMapping',
         })
-        const other = await bed()
+        const other = await another()
         transmit(other, COLLISION | DAMAGED)
         const both = 'txPackets 1, rxErrors 1, collisions 1, rxCrcErrors 1'
         verifyCounted(other, 'a collision and damage to the same frame', both, 'look at each bit by itself')
@@ -98,12 +95,11 @@ export const exercise: Exercise = {
     {
       title: "adds the card's own counter, as often as it is asked",
       read: 'A register that is read once',
-      async run({ bed }) {
-        const made = await bed()
+      run(bed) {
         const missed: number[] = []
         for (const n of [5, 0, 2]) {
-          cardOf(made).register += n
-          missed.push(made.stats().rxMissedErrors)
+          cardOf(bed).register += n
+          missed.push(bed.stats().rxMissedErrors)
         }
         verify(missed.join() === '5,5,7', {
           seen: `the card missed 5 frames, then none, then 2; rx_missed_errors was ${missed.join(', then ')}`,
@@ -114,11 +110,10 @@ export const exercise: Exercise = {
     {
       title: 'adds to what the framework counted',
       read: 'A register that is read once',
-      async run({ bed }) {
-        const made = await bed()
-        ;(made.dev as NetDevice).counters.count(0, RX_MISSED_ERRORS, 3)
-        cardOf(made).register += 4
-        const { rxMissedErrors } = made.stats()
+      run(bed) {
+        ;(bed.dev as NetDevice).counters.count(0, RX_MISSED_ERRORS, 3)
+        cardOf(bed).register += 4
+        const { rxMissedErrors } = bed.stats()
         verify(rxMissedErrors === 7, {
           seen: `the framework counted 3 missed frames and the card 4; rx_missed_errors is ${rxMissedErrors}`,
           expected: '7: stats[RX_MISSED_ERRORS] += ...',
@@ -128,18 +123,17 @@ export const exercise: Exercise = {
     {
       title: 'counts on while the interface is down, and after it',
       read: 'Without power',
-      async run({ bed }) {
-        const made = await bed()
-        const { dev } = made
-        cardOf(made).register += 5
+      async run(bed) {
+        const { dev } = bed
+        cardOf(bed).register += 5
         await devClose(dev as NetDevice)
-        const down = made.stats().rxMissedErrors
+        const down = bed.stats().rxMissedErrors
         verify(down === 5, {
           seen: `the card had missed 5 frames when it was taken down; then rx_missed_errors is ${down}`,
           expected: '5: read the register in ndoStop before the power goes; without power it has all bits as 1',
         })
         await devOpen(dev as NetDevice)
-        const up = made.stats().rxMissedErrors
+        const up = bed.stats().rxMissedErrors
         verify(up === 5, {
           seen: `up again, rx_missed_errors is ${up}`,
           expected: '5: a counter never goes back while the device is there',
@@ -149,14 +143,13 @@ export const exercise: Exercise = {
     {
       title: 'goes on counting after a reset',
       read: 'Reset',
-      async run({ bed }) {
-        const made = await bed()
-        transmit(made, ABORTED)
-        cardOf(made).register += 5
-        ;(made.dev as NetDevice).resetStats()
-        verifyCounted(made, 'a reset', 'nothing', 'the framework subtracts what there was')
-        cardOf(made).register += 2
-        verifyCounted(made, 'a reset and 2 missed frames', 'rxMissedErrors 2', 'only what came after it')
+      run(bed) {
+        transmit(bed, ABORTED)
+        cardOf(bed).register += 5
+        ;(bed.dev as NetDevice).resetStats()
+        verifyCounted(bed, 'a reset', 'nothing', 'the framework subtracts what there was')
+        cardOf(bed).register += 2
+        verifyCounted(bed, 'a reset and 2 missed frames', 'rxMissedErrors 2', 'only what came after it')
       },
     },
   ],

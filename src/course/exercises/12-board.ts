@@ -105,12 +105,11 @@ export const exercise: Exercise = {
     {
       title: 'carries a ping over both boards',
       read: 'What to do',
-      async run({ bed }) {
-        const made = await bed()
-        const { received } = made.ping({ to: FAR, count: 3, interval: '1ms', timeout: '10ms' })
-        const interrupts = [0, 1].map(at => hwOf(made, at).irq.count)
+      run(bed) {
+        const { received } = bed.ping({ to: FAR, count: 3, interval: '1ms', timeout: '10ms' })
+        const interrupts = [0, 1].map(at => hwOf(bed, at).irq.count)
         verify(received === 3, {
-          seen: `${received} of 3 pings of ${FAR}; the boards interrupted ${interrupts.join(' and ')} times; dropped: ${counts(made.drops())}`,
+          seen: `${received} of 3 pings of ${FAR}; the boards interrupted ${interrupts.join(' and ')} times; dropped: ${counts(bed.drops())}`,
           expected:
             '3: transmit on one board; on the other an interrupt, skb.dev = dev and netifRx; and back, for both boards',
           read: interrupts[1] === 0 ? 'What to do' : 'The interrupt',
@@ -120,10 +119,9 @@ export const exercise: Exercise = {
     {
       title: 'drops what it cannot translate',
       read: 'What to do',
-      async run({ bed }) {
-        const made = await bed()
-        made.transmit(arpRequest({ from: '198.18.0.1', to: FAR }))
-        const [dropped, seen] = [counts(made.drops()), arrived(made)]
+      run(bed) {
+        bed.transmit(arpRequest({ from: '198.18.0.1', to: FAR }))
+        const [dropped, seen] = [counts(bed.drops()), arrived(bed)]
         verify(dropped === 'NEIGH 1' && seen === '', {
           seen: `an ARP request; dropped: ${dropped}; ${seen === '' ? 'none' : 'one'} arrived`,
           expected: 'NEIGH 1, the reason that translate returned, and none',
@@ -133,34 +131,32 @@ export const exercise: Exercise = {
     {
       title: 'takes all frames of one interrupt',
       read: 'The interrupt',
-      async run({ bed }) {
-        const made = await bed()
-        transmit(made, 1, 5)
-        verifyArrived(made, 'frames 1 to 5 with one interrupt', upTo(5), 'until the rx ring is empty')
-        const { irq } = hwOf(made, 1)
+      run(bed) {
+        transmit(bed, 1, 5)
+        verifyArrived(bed, 'frames 1 to 5 with one interrupt', upTo(5), 'until the rx ring is empty')
+        const { irq } = hwOf(bed, 1)
         irq.mask(RX_INTR | TX_INTR)
-        transmit(made, 6, 7)
+        transmit(bed, 6, 7)
         irq.raise(TX_INTR)
         irq.unmask(RX_INTR | TX_INTR)
-        made.advance(0)
+        bed.advance(0)
         const both = 'frames 6 and 7, with RX_INTR and TX_INTR set at once'
-        verifyArrived(made, both, upTo(7), 'look at each bit by itself: status & SNULL_RX_INTR')
+        verifyArrived(bed, both, upTo(7), 'look at each bit by itself: status & SNULL_RX_INTR')
       },
     },
     {
       title: 'acknowledges its interrupts, and returns IRQ_NONE for those of others',
       read: 'The interrupt',
-      async run({ bed }) {
-        const made = await bed()
-        const { irq } = hwOf(made, 1)
+      run(bed) {
+        const { irq } = hwOf(bed, 1)
         const spurious = (): number => irq.spurious
-        transmit(made, 1, 1)
+        transmit(bed, 1, 1)
         verify(irq.status === 0 && spurious() === 0, {
           seen: `after an interrupt of the board the status word is ${irq.status}, and ${spurious()} were spurious`,
           expected: '0 and 0: irq.acknowledge() returns the bits and clears them; then IRQ_HANDLED',
         })
         irq.raise(0)
-        made.advance(0)
+        bed.advance(0)
         verify(spurious() === 1, {
           seen: 'the handler returned IRQ_HANDLED for an interrupt without a bit',
           expected: 'IRQ_NONE: it was another card',
@@ -170,31 +166,32 @@ export const exercise: Exercise = {
     {
       title: 'stops a queue whose buffers are all in use, and loses nothing',
       read: 'Transmit and reclaim',
-      async run({ bed }) {
-        const made = await bed({ poolSize: 4 })
-        const found = overruns(made)
-        transmit(made, 1, 20)
+      params: { poolSize: 4 },
+      run(bed) {
+        const found = overruns(bed)
+        transmit(bed, 1, 20)
         verifyNoOverrun(found)
         const why = 'the others wait in the kernel until TX_INTR'
-        verifyArrived(made, '20 frames for 4 buffers', upTo(20), why)
+        verifyArrived(bed, '20 frames for 4 buffers', upTo(20), why)
       },
     },
     {
       title: 'looks after each queue',
       allow: WATCHDOG,
       read: 'Transmit and reclaim',
-      async run({ bed }) {
-        const made = await bed({ poolSize: 4, timeout: TIMEOUT }, { txqs: 2, rxqs: 2 })
-        transmit(made, 1, 12, 1)
+      params: { poolSize: 4, timeout: TIMEOUT },
+      options: { txqs: 2, rxqs: 2 },
+      run(bed) {
+        transmit(bed, 1, 12, 1)
         const why = 'each queue has buffers of its own'
-        verifyArrived(made, '12 frames on queue 1, with 4 buffers', upTo(12), why)
-        const found = overruns(made)
-        trigger(made, 'lockup', 0)
-        transmit(made, 13, 13, 0)
-        transmit(made, 14, 14, 0)
-        transmit(made, 15, 18, 1)
+        verifyArrived(bed, '12 frames on queue 1, with 4 buffers', upTo(12), why)
+        const found = overruns(bed)
+        trigger(bed, 'lockup', 0)
+        transmit(bed, 13, 13, 0)
+        transmit(bed, 14, 14, 0)
+        transmit(bed, 15, 18, 1)
         verifyNoOverrun(found)
-        const [locked, other] = made.devices[0]?.tx.map(txq => txq.stopped) ?? []
+        const [locked, other] = bed.devices[0]?.tx.map(txq => txq.stopped) ?? []
         verify(locked === true && other === false, {
           seen: `the completion of queue 0 was lost: queue 0 is ${locked ? 'stopped' : 'running'}, queue 1 is ${other ? 'stopped' : 'running'}`,
           expected: 'queue 0 stopped until its timeout, queue 1 running',
@@ -205,9 +202,10 @@ export const exercise: Exercise = {
       title: 'stops the queue that the frame came by',
       allow: WATCHDOG,
       read: 'Transmit and reclaim',
-      async run({ bed }) {
-        const made = await bed({ timeout: TIMEOUT }, { txqs: 2, rxqs: 2 })
-        const hw = hwOf(made)
+      params: { timeout: TIMEOUT },
+      options: { txqs: 2, rxqs: 2 },
+      run(bed) {
+        const hw = hwOf(bed)
         const handOver = hw.transmit.bind(hw)
         hw.transmit = (skb, peer, receiver) => {
           const isFree = handOver(skb, peer, receiver)
@@ -215,9 +213,9 @@ export const exercise: Exercise = {
           skb.queueMapping = 0
           return isFree
         }
-        trigger(made, 'lockup', 1)
-        transmit(made, 1, 1, 1)
-        const [first, second] = made.devices[0]?.tx.map(txq => (txq.stopped ? 'stopped' : 'running')) ?? []
+        trigger(bed, 'lockup', 1)
+        transmit(bed, 1, 1, 1)
+        const [first, second] = bed.devices[0]?.tx.map(txq => (txq.stopped ? 'stopped' : 'running')) ?? []
         verify(first === 'running' && second === 'stopped', {
           seen: `transmit returned false for a frame of queue 1, and its receiver put it on queue 0: queue 0 is ${first}, queue 1 is ${second}`,
           expected: 'queue 1 stopped: dev.txq(skb) before hw.transmit, which hands the frame over',
@@ -228,21 +226,21 @@ export const exercise: Exercise = {
       title: 'repairs a board that lost an interrupt',
       allow: WATCHDOG,
       read: 'The timeout',
-      async run({ bed }) {
-        const made = await bed({ timeout: TIMEOUT })
-        trigger(made, 'lockup')
-        transmit(made, 1, 5)
-        made.advance(`${TIMEOUT - 1}ms`)
+      params: { timeout: TIMEOUT },
+      run(bed) {
+        trigger(bed, 'lockup')
+        transmit(bed, 1, 5)
+        bed.advance(`${TIMEOUT - 1}ms`)
         verifyArrived(
-          made,
+          bed,
           `the interrupt of frame 1 was lost; after ${TIMEOUT - 1} ms`,
           '1',
           'the queue is stopped until the timeout, dev.watchdogTimeo in ms',
         )
-        made.advance('2ms')
+        bed.advance('2ms')
         const after = `the interrupt of frame 1 was lost; after ${TIMEOUT + 1} ms`
-        verifyArrived(made, after, upTo(5), 'ndoTxTimeout resets the board, which interrupts')
-        const { txErrors } = made.stats()
+        verifyArrived(bed, after, upTo(5), 'ndoTxTimeout resets the board, which interrupts')
+        const { txErrors } = bed.stats()
         verify(txErrors === 1, {
           seen: `after a timeout tx_errors is ${txErrors}`,
           expected: '1: each timeout is one, TX_ERRORS',
@@ -253,14 +251,14 @@ export const exercise: Exercise = {
       title: 'sends a frame that was stuck before those behind it',
       allow: WATCHDOG,
       read: 'The timeout',
-      async run({ bed }) {
-        const made = await bed({ timeout: TIMEOUT })
-        const found = overruns(made)
-        trigger(made, 'stuck')
-        transmit(made, 1, 5)
-        hwOf(made).irq.raise(0)
-        made.advance(`${TIMEOUT + 1}ms`)
-        verifyArrived(made, 'frame 1 was stuck', upTo(5), 'hw.reset sends it, and the order stays')
+      params: { timeout: TIMEOUT },
+      run(bed) {
+        const found = overruns(bed)
+        trigger(bed, 'stuck')
+        transmit(bed, 1, 5)
+        hwOf(bed).irq.raise(0)
+        bed.advance(`${TIMEOUT + 1}ms`)
+        verifyArrived(bed, 'frame 1 was stuck', upTo(5), 'hw.reset sends it, and the order stays')
         const why = 'no wake in ndoTxTimeout: hw.reset raises TX_INTR, and its handler wakes when reclaim returns true'
         verifyNoOverrun(found, why)
       },
@@ -269,23 +267,23 @@ export const exercise: Exercise = {
       title: 'leaves nothing behind when it is taken down, and begins as new',
       allow: WATCHDOG,
       read: 'Power',
-      async run({ bed }) {
-        const made = await bed({ timeout: TIMEOUT })
-        trigger(made, 'stuck')
-        transmit(made, 1, 3)
-        await devClose(deviceOf(made))
-        const { irq } = hwOf(made)
+      params: { timeout: TIMEOUT },
+      async run(bed) {
+        trigger(bed, 'stuck')
+        transmit(bed, 1, 3)
+        await devClose(deviceOf(bed))
+        const { irq } = hwOf(bed)
         const { count } = irq
         irq.raise(RX_INTR)
-        made.advance(0)
-        const { held } = made.balance()
+        bed.advance(0)
+        const { held } = bed.balance()
         // The frames that wait in the kernel's own queue are lost with the interface.
         verify(irq.count === count && held === 0, {
           seen: `taken down with a frame that is stuck: ${held} frames held, ${irq.count - count} interrupts taken`,
           expected: 'none: hw.stop() drops the frames and frees the interrupt',
         })
-        await devOpen(deviceOf(made))
-        const { received } = made.ping({ to: FAR, timeout: '10ms' })
+        await devOpen(deviceOf(bed))
+        const { received } = bed.ping({ to: FAR, timeout: '10ms' })
         verify(received === 1, {
           seen: `down and up again: ${received} of 1 ping`,
           expected: '1: ndoOpen starts the queues and the board',
@@ -295,13 +293,12 @@ export const exercise: Exercise = {
     {
       title: 'goes on after the link flapped',
       read: 'Power',
-      async run({ bed }) {
-        const made = await bed()
-        trigger(made, 'flap')
-        made.advance('2s')
-        const { received } = made.ping({ to: FAR, timeout: '10ms' })
-        verify(made.dev.carrier && received === 1, {
-          seen: `2 s after the carrier was lost: ${made.dev.carrier ? 'a carrier' : 'no carrier'}, ${received} of 1 ping`,
+      run(bed) {
+        trigger(bed, 'flap')
+        bed.advance('2s')
+        const { received } = bed.ping({ to: FAR, timeout: '10ms' })
+        verify(bed.dev.carrier && received === 1, {
+          seen: `2 s after the carrier was lost: ${bed.dev.carrier ? 'a carrier' : 'no carrier'}, ${received} of 1 ping`,
           expected: 'a carrier, which the board handles, and 1 ping',
         })
       },
@@ -310,16 +307,16 @@ export const exercise: Exercise = {
       title: 'has a plan for the end of its peer',
       allow: WATCHDOG,
       read: 'Power',
-      async run({ bed }) {
-        const made = await bed({ timeout: TIMEOUT })
-        trigger(made, 'stuck')
-        transmit(made, 1, 1)
-        await unregisterNetdev(deviceOf(made, 1))
-        made.advance(`${TIMEOUT + 1}ms`)
-        transmit(made, 2, 3)
-        const { DEV_READY = 0 } = made.drops()
-        verify(DEV_READY === 3 && made.balance().held === 0, {
-          seen: `frame 1 was stuck, the other device is gone, then frames 2 and 3: dropped: ${counts(made.drops())}`,
+      params: { timeout: TIMEOUT },
+      async run(bed) {
+        trigger(bed, 'stuck')
+        transmit(bed, 1, 1)
+        await unregisterNetdev(deviceOf(bed, 1))
+        bed.advance(`${TIMEOUT + 1}ms`)
+        transmit(bed, 2, 3)
+        const { DEV_READY = 0 } = bed.drops()
+        verify(DEV_READY === 3 && bed.balance().held === 0, {
+          seen: `frame 1 was stuck, the other device is gone, then frames 2 and 3: dropped: ${counts(bed.drops())}`,
           expected: 'DEV_READY 3: the first by hw.reset, the others by you, for the other device is gone',
         })
       },
