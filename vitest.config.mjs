@@ -2,14 +2,14 @@
  * With VNET_LONG=1, the tests that import test/support/scale.ts run at their full size, and so do
  * the files named *.long.test.ts, which run only then.
  *
- * There are four projects. unit: the tests that need no privileges; they share processes and
- * loaded modules, which saves a quarter of the CPU time. programs: those of them that start
+ * The projects are folders. unit: the tests that need no privileges; they share processes and
+ * loaded modules, which saves a quarter of the CPU time. programs (test/programs): tests that start
  * programs; they share processes of their own, because fork(2) takes 50 ms in a process of 1 GiB,
- * which those of unit become. mocks: the unit tests that replace modules, and those that measure
- * what compiled code allocates, one process per file. kernel: test/kernel, as root, in network
- * namespaces that the tests make. Where that is impossible, all kernel tests are skipped and the
- * reason is printed once. tools: the tests that start a program which is missing or another one of
- * its name; they are skipped, too, and the reason is printed. In CI that is a failure.
+ * which those of unit become. alone (test/alone): tests that replace modules, and those that
+ * measure what compiled code allocates, one process per file. kernel (test/kernel): as root, in
+ * network namespaces that the tests make. Where that is impossible, all kernel tests are skipped
+ * and the reason is printed once. tools: the tests that start a program which is missing or another
+ * one of its name; they are skipped, too, and the reason is printed. In CI that is a failure.
  * scripts/test.mjs sets the coverage threshold, because it holds for full runs only.
  */
 
@@ -33,52 +33,37 @@ if (problems.length > 0) {
   if (process.env.CI) process.exit(1)
 }
 const names = readdirSync(join(root, 'test'), { recursive: true }).map(name => `test/${name}`)
-const hasText = (name, text) => readFileSync(join(root, name), 'utf8').includes(text)
-const isOfRun = name =>
-  isLong ? /\.long\.test\.ts$/.test(name) || hasText(name, '/scale.ts') : !/\.long\.test\.ts$/.test(name)
+const isFullSize = name => readFileSync(join(root, name), 'utf8').includes('/scale.ts')
+const isOfRun = name => (isLong ? /\.long\.test\.ts$/.test(name) || isFullSize(name) : !/\.long\.test\.ts$/.test(name))
 const ofRun = names.filter(name => name.endsWith('.test.ts') && isOfRun(name))
-const isKernel = name => name.startsWith('test/kernel/')
-const hasAny = (name, ...texts) => texts.some(text => hasText(name, text))
-const isAlone = name => hasAny(name, 'vi.mock(', 'vi.doMock(', 'globalThis.gc')
-const isMocking = name => !isKernel(name) && isAlone(name)
-const isUnit = name => !isKernel(name) && !isAlone(name)
-/** By what it imports: the module of Node, or ours that use it. */
-const isStarting = name =>
-  hasAny(
-    name,
-    'child_process',
-    '/setup-tree.ts',
-    '/consumer.ts',
-    '/browser.ts',
-    '/generate-family.mjs',
-    "'./support.ts'",
-  )
 
 /** The tests that start a program which is missing, or another one. */
 const usesTool = problems.length === 0 ? undefined : toolUse(root)
 const isWithoutTool = name =>
-  (isKernel(name) || isStarting(name)) && problems.some(({ tools }) => tools.some(tool => usesTool(name, tool)))
+  /^test\/(kernel|programs)\//.test(name) && problems.some(({ tools }) => tools.some(tool => usesTool(name, tool)))
 const withoutTool = ofRun.filter(isWithoutTool)
 const files = ofRun.filter(name => !withoutTool.includes(name))
 
+/** The projects with a folder of test/. The project unit has all other files. */
+const FOLDERS = ['alone', 'programs', 'kernel']
+const folderOf = file => FOLDERS.find(folder => file.startsWith(`test/${folder}/`)) ?? 'unit'
+const filesOf = project => files.filter(file => folderOf(file) === project)
+
 const cores = availableParallelism()
 
-/** Files that take far longer than others. They start first, so that none runs alone at the end. */
-const SLOW = [
-  ...['fuzz/hostile-server', 'drivers/fuzz', 'fuzz/services', 'dhcp/fuzz', 'fuzz/completion', 'allocation.long'],
-  ...['docs/write-a-driver.long', 'web/slow.long', 'web/growth.long', 'native/lockup', 'cli/lockup'],
-  ...['every-step.long', 'limits.long', 'security/hostile-server.long', 'bench.long', 'extcap.long', 'shown.long'],
-  ...['dhcp', 'address-resolution', 'lan-demo', 'queues', 'exec', 'device-life', 'link-changes', 'lan-uplink'],
-  ...['rootless-command', 'connections', 'allocation'],
-]
-
-/** Starts the slow files first. Without it, the files of a fresh clone start by size. */
-class SlowFirst extends BaseSequencer {
+/**
+ * Runs the files of a project one after the other, because processes that files share end before a
+ * file of another project. Long tests start first, so that none runs alone at the end.
+ */
+class ByProject extends BaseSequencer {
   async sort(files) {
-    const isSlow = ({ moduleId }) => SLOW.some(name => moduleId.endsWith(`/${name}.test.ts`))
-    return (await super.sort(files)).sort((a, b) => isSlow(b) - isSlow(a))
+    const isLong = ({ moduleId }) => moduleId.endsWith('.long.test.ts')
+    const place = ({ project }) => projects.indexOf(project.name)
+    return (await super.sort(files)).sort((a, b) => place(a) - place(b) || isLong(b) - isLong(a))
   }
 }
+
+const projects = ['programs', 'unit', 'alone', 'kernel', 'tools']
 
 const SKIP_ALL = { runner: './test/support/skip-all-runner.ts' }
 
@@ -113,30 +98,16 @@ const unit = {
 // biome-ignore lint/style/noDefaultExport: vitest loads its configuration by the default export.
 export default defineConfig({
   test: {
-    sequence: { sequencer: SlowFirst },
+    sequence: { sequencer: ByProject },
     projects: [
-      {
-        test: {
-          ...unit,
-          name: 'unit',
-          include: files.filter(name => isUnit(name) && !isStarting(name)),
-          isolate: false,
-        },
-      },
-      {
-        test: {
-          ...unit,
-          name: 'programs',
-          include: files.filter(name => isUnit(name) && isStarting(name)),
-          isolate: false,
-        },
-      },
-      { test: { ...unit, name: 'mocks', include: files.filter(isMocking) } },
+      { test: { ...unit, name: 'unit', include: filesOf('unit'), isolate: false } },
+      { test: { ...unit, name: 'programs', include: filesOf('programs'), isolate: false } },
+      { test: { ...unit, name: 'alone', include: filesOf('alone') } },
       {
         test: {
           ...common,
           name: 'kernel',
-          include: files.filter(isKernel),
+          include: filesOf('kernel'),
           // Kernel tests mostly wait for the kernel. In a long run they compute.
           maxWorkers: isLong ? cores : 3 * cores,
           sequence: { groupOrder: 1 },

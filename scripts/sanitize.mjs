@@ -19,7 +19,7 @@ const STAMP = `${DIRECTORY}/.vnet-addon`
 
 /** Other major versions of Node are not tested here, and lack the allocator of the sanitizers. */
 const NOT_HERE = 'node-versions.long.test.ts'
-const TESTS = 'test/native'
+const TESTS = 'test/programs/native'
 
 async function build() {
   const inputs = digest(['binding.gyp', ...filesUnder('native')], [process.arch])

@@ -32,7 +32,7 @@ import {
   TUNGETIFF,
   TUNSETIFF,
 } from '../../src/linux/uapi.ts'
-import { frames, native } from '../native/support.ts'
+import { frames, native } from '../programs/native/support.ts'
 
 const SIOCGIFINDEX = 0x8933
 const RTNLGRP_LINK = 1

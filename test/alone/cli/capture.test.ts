@@ -1,0 +1,133 @@
+/** `vnet capture` against vnets whose replies the test sets: what it requests, and who refuses. */
+import { existsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test, vi } from 'vitest'
+import { EPERM, VnetError } from '../../../src/base/errno.ts'
+import type { MessageBuilder } from '../../../src/netlink/index.ts'
+import { endedAfterEach } from '../../support/ends.ts'
+import { type Answers, type Asked, FakeVnet } from '../../support/fake-vnet.ts'
+import { freshDirectory } from '../../support/fresh-directory.ts'
+import { type Going, runMain, startMain } from '../../support/run-main.ts'
+
+// Vnets that run on this machine must not be found.
+const { directory } = vi.hoisted(() => ({ directory: { path: '', uid: process.geteuid?.() ?? 0 } }))
+vi.mock('../../../src/control/protocol/run-directory.ts', async original => ({
+  ...(await original<object>()),
+  trustedDirectories: () => [directory],
+  otherUsers: () => [],
+  untrustedDirectories: () => [],
+}))
+directory.path = freshDirectory()
+
+const [GET_DEVICES, CAPTURE] = [2, 18]
+const [DEVICES, SNAPLEN, FILTER, PROGRAM, DROPS] = [53, 54, 55, 56, 57]
+
+const vnets = endedAfterEach<FakeVnet>()
+const file = join(directory.path, 'a.pcapng')
+
+/** A vnet with these interfaces, which refuses captures for a reason, if there is one. */
+function vnet(names: string | readonly string[], refusal?: string): FakeVnet {
+  const all = [names].flat().map((name, i) => ({ name, ifindex: 7 + i }))
+  const answers: Answers = {
+    [GET_DEVICES]: () =>
+      all.map(
+        ({ name, ifindex }) =>
+          (b: MessageBuilder) =>
+            void b.u32(1, ifindex).string(2, name),
+      ),
+    [CAPTURE]() {
+      if (refusal !== undefined) throw new VnetError(EPERM, 'fake', refusal)
+      return []
+    },
+  }
+  const { ino: inode } = statSync('/proc/self/ns/net')
+  const made = new FakeVnet(directory.path, answers, { interfaces: all.map(each => ({ ...each, inode })) })
+  vnets.push(made)
+  return made
+}
+
+const capturesOf = ({ asked }: FakeVnet) => asked.filter(({ cmd }) => cmd === CAPTURE)
+const start = (...args: string[]): Going => startMain('capture', ...args)
+
+/** Lets each vnet end once a capture of it was requested; returns how the command ended. */
+async function ended(command: Going, ...captured: FakeVnet[]) {
+  for (const each of captured) await each.hears(CAPTURE)
+  for (const each of captured) await each.end()
+  return command.ended
+}
+
+test('without an interface it captures whole vnets, leaves out those that refuse, and ends with the last', async () => {
+  const [one, other] = [vnet('one'), vnet('other', 'only root may capture')]
+  const command = start(file)
+  await other.hears(CAPTURE)
+  expect(await ended(command, one)).toEqual({
+    status: 0,
+    stdout: '',
+    stderr: 'capturing one\n0 frames captured, 0 lost\n',
+  })
+  expect(capturesOf(one)).toEqual([{ cmd: CAPTURE, dump: false, attributes: {} }])
+  expect(existsSync(file)).toBe(true)
+})
+
+test('an interface that is named is alone in the request', async () => {
+  const [one, other] = [vnet('one'), vnet('other')]
+  expect((await ended(start('one', file), one)).stderr).toMatch(/^capturing one\n/)
+  expect(Object.keys((capturesOf(one)[0] as Asked).attributes)).toEqual([`${DEVICES}`])
+  expect(capturesOf(other)).toEqual([])
+})
+
+test.each([
+  ['an interface that is named', ['one']],
+  ['all of them', []],
+])('a refusal for %s is one line, and no file is made', async (_, names) => {
+  vnet('one', 'only root may capture')
+  expect(await runMain('capture', ...names, file)).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: 'vnet: CAPTURE one: EPERM, operation not permitted; only root may capture\n',
+  })
+  expect(existsSync(file)).toBe(false)
+})
+
+test('a refusal for one of several that are named ends the command, and no file is made', async () => {
+  const [, other] = [vnet('one', 'only root may capture'), vnet('other')]
+  expect(await runMain('capture', 'one', 'other', file)).toMatchObject({ status: 1, stdout: '' })
+  expect(existsSync(file)).toBe(false)
+  while (other.connections > 0) await new Promise(resolve => setImmediate(resolve))
+})
+
+test('snaplen, filter and drops are in the request', async () => {
+  const one = vnet('one')
+  await ended(start(file, '--snaplen', '64', '--filter', 'tcp', '--drops'), one)
+  const { attributes } = capturesOf(one)[0] as Asked
+  expect(Object.keys(attributes).map(Number)).toEqual([SNAPLEN, FILTER, PROGRAM, DROPS])
+  expect(attributes[SNAPLEN]).toEqual(new Uint8Array([64, 0, 0, 0]))
+})
+
+test('of many interfaces the first eight are named, and how many more there are', async () => {
+  const names = Array.from({ length: 10 }, (_, i) => `eth${i}`)
+  const refusing = vnet(names, 'only root may capture')
+  const { stderr } = await runMain('capture', file)
+  expect(stderr).toMatch(/^vnet: CAPTURE eth0, eth1, .*, eth7 and 2 more: EPERM, /)
+  refusing[Symbol.dispose]()
+  expect((await ended(start(file), vnet(names))).stderr).toMatch(/^capturing eth0, eth1, .*, eth7 and 2 more\n/)
+})
+
+test('a wrong filter is refused before anything is requested', async () => {
+  const one = vnet('one')
+  const { status, stderr } = await runMain('capture', file, '--filter', 'prot 80')
+  expect([status, stderr]).toEqual([2, expect.stringMatching(/^vnet: filter 'prot 80': .*\n$/)])
+  expect([capturesOf(one), existsSync(file)]).toEqual([[], false])
+})
+
+test.each([
+  [['one'], 'one is an interface: name a file last, such as one.pcapng, or - for stdout'],
+  [[], "missing required argument 'FILE'"],
+  [['red/', 'x.pcapng'], expect.stringContaining('red/')],
+  [['--pcap', '--drops', 'x.pcap'], '--drops: classic pcap leaves out dropped frames; omit --pcap'],
+])('the words %j are refused', async (words, message) => {
+  vnet('one')
+  const { status, stderr } = await runMain('capture', ...words)
+  expect(status).toBe(2)
+  expect(stderr.replace(/^vnet: (.*) \(see vnet --help\)\n$/, '$1')).toEqual(message)
+})

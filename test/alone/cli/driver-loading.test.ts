@@ -1,0 +1,29 @@
+/** A command loads no driver that it does not run, and no driver framework if it runs none. */
+import { expect, test, vi } from 'vitest'
+import { runMain } from '../../support/run-main.ts'
+
+const loaded = vi.hoisted(() => ({ times: 0, devices: 0 }))
+vi.mock('../../../src/drivers/cable.ts', async original => {
+  loaded.times++
+  return await original()
+})
+
+vi.mock('../../../src/netdev/net-device.ts', async original => {
+  loaded.devices++
+  return await original()
+})
+
+test.each(['simulate', 'exec', 'list', 'wire'])('vnet %s does not load what devices are made of', async word => {
+  expect((await runMain(word, '--help')).status).toBe(0)
+  expect(loaded.devices).toBe(0)
+})
+
+test.each(['lan', 'simulate', 'exec', 'list', 'loop'])('vnet %s does not load cable', async word => {
+  expect((await runMain(word, '--help')).status).toBe(0)
+  expect(loaded.times).toBe(0)
+})
+
+test('the help of the program loads every driver', async () => {
+  expect((await runMain('--help')).stdout).toContain('cable')
+  expect(loaded.times).toBe(1)
+})

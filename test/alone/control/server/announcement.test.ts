@@ -1,0 +1,109 @@
+/** How often the file of a running vnet is written, and by whom. */
+import * as fs from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import * as promises from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { Announcement } from '../../../../src/control/server/announcement.ts'
+
+vi.mock('node:fs', async original => ({ ...(await original<typeof fs>()), renameSync: vi.fn() }))
+vi.mock('node:fs/promises', async original => ({ ...(await original<typeof promises>()), rename: vi.fn() }))
+
+const renameSync = vi.mocked(fs.renameSync)
+const rename = vi.mocked(promises.rename)
+let directory: string
+let announcement: Announcement
+let name: string
+const failed = vi.fn()
+const interfaces = vi.fn(() => [{ name, ifindex: 7, inode: 1 }])
+const update = (to: string) => {
+  name = to
+  announcement.update(interfaces, failed)
+}
+const shown = () => {
+  const file = readdirSync(directory).find(file => file.endsWith('.json')) as string
+  return JSON.parse(readFileSync(join(directory, file), 'utf8')).interfaces[0].name
+}
+const writes = () => [renameSync.mock.calls.length, rename.mock.calls.length]
+
+beforeEach(async () => {
+  vi.clearAllMocks()
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  renameSync.mockImplementation((await vi.importActual<typeof fs>('node:fs')).renameSync)
+  rename.mockImplementation((await vi.importActual<typeof promises>('node:fs/promises')).rename)
+  directory = mkdtempSync(join(tmpdir(), 'vnet-announcement-'))
+  announcement = new Announcement(directory)
+  // Of two changes in quick succession, the second is for threads.
+  update('first')
+})
+afterEach(async () => {
+  vi.useRealTimers()
+  await announcement.remove()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+/** Waits until threads have written the file so often. */
+async function written(times: number): Promise<void> {
+  while (rename.mock.settledResults.filter(({ type }) => type === 'fulfilled').length < times) await setImmediate()
+  await setImmediate()
+}
+
+test('a change after a second without one is written before update returns', () => {
+  vi.advanceTimersByTime(1001)
+  update('one')
+  expect([shown(), writes()]).toEqual(['one', [2, 0]])
+})
+
+test('1,000 changes in a second are written every 100 ms, by threads, and the last one is kept', async () => {
+  for (let i = 1; i <= 1000; i++) {
+    update(`name${i}`)
+    vi.advanceTimersByTime(1)
+    if (i % 100 === 0) await written(i / 100)
+  }
+  expect(writes()).toEqual([1, 10])
+  update('last')
+  vi.advanceTimersByTime(100)
+  await written(11)
+  expect([shown(), interfaces.mock.calls.length]).toEqual(['last', 12])
+})
+
+test('a change while threads write is written afterwards', async () => {
+  update('one')
+  vi.advanceTimersByTime(100)
+  update('two')
+  await written(1)
+  vi.advanceTimersByTime(100)
+  await written(2)
+  expect(shown()).toBe('two')
+})
+
+test('a new interface that is written meanwhile is not lost', async () => {
+  update('one')
+  vi.advanceTimersByTime(100)
+  name = 'two'
+  announcement.write(interfaces())
+  await written(1)
+  vi.advanceTimersByTime(100)
+  await written(2)
+  expect(shown()).toBe('two')
+})
+
+test('removing the files waits for the threads that write them', async () => {
+  update('one')
+  vi.advanceTimersByTime(100)
+  await announcement.remove()
+  expect(failed).not.toHaveBeenCalled()
+  expect(fs.existsSync(directory)).toBe(false)
+  update('two')
+  expect(vi.getTimerCount()).toBe(0)
+})
+
+test('an error of a thread is reported', async () => {
+  update('one')
+  rename.mockRejectedValue(new Error('no space'))
+  vi.advanceTimersByTime(100)
+  while (failed.mock.calls.length === 0) await setImmediate()
+  expect(failed.mock.calls).toEqual([[new Error('no space')]])
+})

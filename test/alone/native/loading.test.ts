@@ -1,0 +1,63 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, expect, test, vi } from 'vitest'
+import { VnetError } from '../../../src/base/errno.ts'
+import { loadNative } from '../../../src/linux/native.ts'
+import { addonPath } from '../../programs/native/support.ts'
+
+afterEach(() => {
+  vi.unstubAllEnvs()
+  vi.unstubAllGlobals()
+  vi.resetModules()
+  vi.doUnmock('node:fs')
+})
+
+const failure = (load: () => unknown) => {
+  try {
+    load()
+  } catch (error) {
+    return error as VnetError
+  }
+  throw new Error('it loaded')
+}
+
+test('loadNative loads the file that VNET_ADDON names', () => {
+  vi.stubEnv('VNET_ADDON', addonPath)
+  expect(loadNative().monotonic()).toBeTypeOf('number')
+})
+
+test('loadNative names the command to run when the addon is not built', async () => {
+  vi.stubEnv('VNET_ADDON', '')
+  vi.doMock('node:fs', () => ({ statSync: () => undefined }))
+  vi.resetModules()
+  const { loadNative: load } = await import('../../../src/linux/native.ts')
+  const error = failure(load)
+  expect(error.code).toBe('ENOENT')
+  expect(error.message).toMatch(/; the native addon is not built: run `npx node-gyp rebuild` in \/.*$/)
+})
+
+test.each([
+  ['Bun', 'bun'],
+  ['Deno', 'deno'],
+])('loadNative refuses to run in %s, with one line', (name, key) => {
+  const versions = { ...process.versions, [key]: '1.0.0' }
+  vi.stubGlobal('process', Object.create(process, { versions: { value: versions } }))
+  const { code, message } = failure(loadNative)
+  expect(code).toBe('ENOEXEC')
+  expect(message).toMatch(new RegExp(`; it does not run in ${name}: start this program with node$`))
+})
+
+test('loadNative reports why the addon does not load', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'vnet-'))
+  const file = join(directory, 'vnet.node')
+  writeFileSync(file, 'this is no shared object')
+  vi.stubEnv('VNET_ADDON', file)
+  const error = failure(loadNative)
+  rmSync(directory, { recursive: true })
+  expect(error).toBeInstanceOf(VnetError)
+  expect(error.code).toBe('ENOEXEC')
+  expect(error.message).toContain(`${file}: ENOEXEC`)
+  expect(error.message).toContain('npx node-gyp rebuild')
+  expect(error.message).not.toContain('\n')
+})

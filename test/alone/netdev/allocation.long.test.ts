@@ -1,0 +1,129 @@
+import { PerformanceObserver, performance } from 'node:perf_hooks'
+import { expect, test } from 'vitest'
+import * as vnet from '../../../src/drivers/index.ts'
+import type { Driver } from '../../../src/netdev/driver.ts'
+import type { NetDevice } from '../../../src/netdev/net-device.ts'
+import type { NetDeviceOps } from '../../../src/netdev/ops.ts'
+import type { SkBuff } from '../../../src/skb/sk-buff.ts'
+import type { MemoryPort } from '../../../src/testing/memory-port.ts'
+import { buildFrame, plain } from '../../packet/frames.ts'
+import { addDriver, memoryNets, turn } from '../../support/memory-net.ts'
+
+const makeNet = memoryNets()
+const gc = globalThis.gc as () => void
+/** Every driver of the package, by name. */
+const drivers = Object.fromEntries(
+  Object.entries(vnet as Record<string, unknown>).filter(([, value]) => Object(value).init !== undefined),
+) as Record<string, Driver>
+
+const FRAMES = 10_000_000
+const WARM_UP = 200_000
+/** Few enough that what one allocates is still there at its end, uncollected. */
+const SLICE = 20_000
+
+type StartXmit = (skb: SkBuff) => void
+
+/**
+ * A driver in memory, by its arguments and parameters: what `run(n)` sends on its first device
+ * arrives on its last.
+ */
+async function running(
+  driver: Driver,
+  args: string[] = [],
+  params: Record<string, unknown> = {},
+  startXmit?: StartXmit,
+) {
+  const memory = makeNet({ poison: false })
+  const { devices, ports } = await addDriver(memory, driver, params, { args, txqs: 2, rxqs: 2 })
+  const [first, last] = [devices[0] as NetDevice, devices.at(-1) as NetDevice]
+  if (startXmit !== undefined) first.netdevOps = before(first.netdevOps, startXmit)
+  const [from, to] = [ports[0] as MemoryPort, ports.at(-1) as MemoryPort]
+  let received = 0
+  to.onFrame = () => {
+    received++
+  }
+  const frame = buildFrame({ packet: plain, tags: [], padding: [] })
+  frame.set(last.devAddr)
+  const run = (times: number): void => {
+    from.queues[0]?.repeat(frame, times)
+    from.drain()
+  }
+  return { memory, run, received: () => received }
+}
+
+function before(ops: NetDeviceOps<unknown>, startXmit: StartXmit): NetDeviceOps<unknown> {
+  return {
+    ...ops,
+    ndoStartXmit: (skb, dev) => {
+      startXmit(skb)
+      return ops.ndoStartXmit(skb, dev)
+    },
+  }
+}
+
+/**
+ * What a run of many frames costs, once it is compiled: bytes a frame, bytes that stay, garbage
+ * collections.
+ */
+async function cost(run: (times: number) => void, frames = FRAMES) {
+  run(WARM_UP)
+  await turn()
+  const starts: number[] = []
+  const observer = new PerformanceObserver(list => {
+    for (const { startTime } of list.getEntries()) starts.push(startTime)
+  })
+  observer.observe({ entryTypes: ['gc'] })
+  let allocated = 0
+  gc()
+  const before = process.memoryUsage().heapUsed
+  const began = performance.now()
+  for (let left = frames; left > 0; left -= SLICE) {
+    const { heapUsed } = process.memoryUsage()
+    run(SLICE)
+    allocated += Math.max(0, process.memoryUsage().heapUsed - heapUsed)
+  }
+  const ended = performance.now()
+  gc()
+  const kept = process.memoryUsage().heapUsed - before
+  await turn()
+  observer.disconnect()
+  return { allocated, kept, collections: starts.filter(at => at > began && at < ended).length }
+}
+
+/** Every driver, with the parameters that change its data path. */
+const DRIVERS: readonly [string, string[], Record<string, unknown>][] = [
+  ['loop', [], {}],
+  ['snull', [], {}],
+  ['snull', [], { useNapi: true }],
+  ['cable', ['a', 'b'], {}],
+  ['cable', ['a', 'b'], { rxFilter: true }],
+]
+
+test.each(DRIVERS)(
+  'millions of frames through %s %j %j in memory leave the heap as it was, and hardly use it',
+  { timeout: 120_000 },
+  async (name, args, params) => {
+    const { memory, run, received } = await running(drivers[name] as Driver, args, params)
+    const { allocated, kept, collections } = await cost(run)
+    expect(received()).toBe(FRAMES + WARM_UP)
+    expect(memory.conserved()).toMatchObject({ in: FRAMES + WARM_UP, dropped: 0, held: 0 })
+    // Less than a tenth of the smallest object, a frame.
+    expect(allocated / FRAMES).toBeLessThan(1.6)
+    expect(kept).toBeLessThan(256 * 1024)
+    expect(collections).toBeLessThan(5)
+  },
+)
+
+test('the allocation test covers every driver', () => {
+  expect([...new Set(DRIVERS.map(([name]) => name))].sort()).toEqual(Object.keys(drivers).sort())
+})
+
+test('the allocation test detects one object a frame', async () => {
+  let last: object | undefined
+  const { run } = await running(drivers.snull as Driver, [], {}, skb => {
+    last = { skb }
+  })
+  const { allocated } = await cost(run, WARM_UP)
+  expect(last).toBeDefined()
+  expect(allocated / WARM_UP).toBeGreaterThan(8)
+})

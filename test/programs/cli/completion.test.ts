@@ -1,0 +1,204 @@
+/** Tab completion as the shells themselves do it, with a stand-in for vnet. */
+import { spawnSync } from 'node:child_process'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { exercises } from '../../../src/course/exercises/index.ts'
+import { runMain } from '../../support/run-main.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'vnet-completion-'))
+const vnet = join(directory, 'vnet')
+const ASKING = [
+  'list',
+  'show',
+  'stats',
+  'step',
+  'top',
+  'metrics',
+  'web',
+  'reset',
+  'echo',
+  'ioctl',
+  'cut',
+  'plug',
+  'carrier',
+  'param',
+  'trigger',
+  'wire',
+  'events',
+  'capture',
+  'frames',
+  'extcap',
+]
+const COMMANDS = [
+  'loop',
+  'snull',
+  'cable',
+  'lan',
+  ...ASKING,
+  'simulate',
+  'replay',
+  'rootless',
+  'learn',
+  'check',
+  'exec',
+  'completion',
+  'help',
+]
+const EXERCISES = exercises.map(({ name }) => name)
+
+const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
+  ['vnet s', ['snull', 'show', 'stats', 'step', 'simulate']],
+  ['vnet car', ['carrier']],
+  ['vnet --mt', ['--mtu']],
+  ['vnet snull --we', ['--web']],
+  ['vnet --metrics ', []],
+  ['vnet snull --use-', ['--use-napi']],
+  ['vnet snull --mtu ', []],
+  ['vnet top --i', ['--interval']],
+  ['vnet top s', ['sn0']],
+  ['vnet stats --w', ['--watch']],
+  ['vnet stats --watch ', []],
+  ['vnet stats ', ['sn0', 'red/sn1']],
+  ['vnet stats sn0 --queues r', ['red/sn1']],
+  ['vnet stats --watch 1s s', ['sn0']],
+  ['vnet show ', ['sn0', 'red/sn1']],
+  ['vnet show sn0 ', []],
+  ['vnet show --json sn', ['sn0']],
+  ['vnet reset r', ['red/sn1']],
+  ['vnet ioctl sn0 ', []],
+  ['vnet carrier sn0 ', ['on', 'off']],
+  ['vnet carrier sn0 of', ['off']],
+  ['vnet wire r', ['red/sn1']],
+  ['vnet wire sn0 --b', ['--ba']],
+  ['vnet wire sn0 --ab ', []],
+  ['vnet param sn0 ', ['lockup', 'timeout']],
+  ['vnet param sn0 t', ['timeout']],
+  ['vnet param red/sn1 ', []],
+  ['vnet trigger sn0 l', ['lockup', 'lost-interrupt']],
+  ['vnet trigger --queue 1 sn0 f', ['flap']],
+  ['vnet trigger sn0 flap ', []],
+  ['vnet trigger red/sn1 ', []],
+  ['vnet events ', ['sn0', 'red/sn1']],
+  ['vnet frames --filter tcp ', ['sn0', 'red/sn1']],
+  ['vnet extcap --', ['--install', '--uninstall', '--help']],
+  ['vnet roo', ['rootless']],
+  ['vnet rootless --', ['--help']],
+  ['vnet learn 0', EXERCISES.slice(0, 9)],
+  ['vnet learn v', []],
+  ['vnet learn 01-drop ', []],
+  ['vnet check ', [...EXERCISES, 'vnet']],
+  ['vnet check --memory-only 03', ['03-ring']],
+  ['vnet check 01-drop ', []],
+  ['vnet completion ', ['bash', 'zsh']],
+  ['vnet help car', ['carrier']],
+  ['vnet lan ', ['show']],
+  ['vnet lan sh', ['show']],
+  ['vnet lan eth9 ', []],
+  ['vnet lan --spe', ['--speed']],
+  ['vnet lan show ', ['sn0', 'red/sn1']],
+  ['vnet lan show sn0 ', []],
+  ['vnet lan show --le', ['--leases']],
+  ['vnet lan show --json r', ['red/sn1']],
+  ['vnet simulate v', ['vnet']],
+  ['vnet simulate run.log ', []],
+  ['vnet replay v', ['vnet']],
+  ['vnet replay --to red/eth0 v', ['vnet']],
+  ['vnet replay a.pcap --m', ['--multiplier', '--mbps', '--map']],
+  ['vnet simulate --wire loss --wire-', ['--wire-ab', '--wire-ba']],
+  ['vnet capture ', ['sn0', 'red/sn1', 'vnet']],
+  ['vnet capture sn0 v', ['vnet']],
+  ['vnet capture --ring 2x1MB s', ['sn0']],
+  ['vnet nonsense ', []],
+  ['vnet ./my-driver.js --', ['--mtu', '--delay']],
+  ['vnet ./my-driver.js --d', ['--delay']],
+  ['vnet ./my-driver.js --delay 1 --m', ['--mtu']],
+  ['vnet ./my-driver.js ', []],
+]
+
+beforeAll(() => {
+  const script = `#!/bin/sh
+case "$*" in
+  'list --names') printf 'sn0\\nred/sn1\\n' ;;
+  'param sn0 --names') printf 'lockup\\ntimeout\\n' ;;
+  'trigger sn0') printf 'lockup\\nlost-interrupt\\nflap\\n' ;;
+  'help ./my-driver.js --names') printf -- '--mtu\\n--delay\\n' ;;
+  *) echo "vnet: no" >&2; exit 1 ;;
+esac
+`
+  writeFileSync(vnet, script)
+  chmodSync(vnet, 0o755)
+})
+afterAll(() => rmSync(directory, { recursive: true }))
+
+async function script(shell: string): Promise<string> {
+  const { status, stdout, stderr } = await runMain('completion', shell)
+  expect([status, stderr]).toEqual([0, ''])
+  return stdout
+}
+
+function run(shell: string, args: readonly string[], input: string): string[] {
+  const { status, stdout, stderr } = spawnSync(shell, [...args], { input, encoding: 'utf8', cwd: directory })
+  expect([status, stderr]).toEqual([0, ''])
+  return stdout.split('\n').filter(line => line !== '')
+}
+
+const quoted = (words: readonly string[]) => words.map(word => `'${word}'`).join(' ')
+
+/**
+ * Splits a line as a shell does for a completion, with the path of the stand-in as the first word.
+ */
+const wordsOf = (line: string) => [vnet, ...line.split(' ').slice(1)]
+
+describe('bash', () => {
+  const ask = async (line: string) => {
+    const words = wordsOf(line)
+    const call = `COMP_WORDS=(${quoted(words)}); COMP_CWORD=${words.length - 1}; _vnet; printf '%s\\n' "\${COMPREPLY[@]}"`
+    return run('bash', ['--norc', '-s'], `${await script('bash')}\n${call}`)
+  }
+
+  test.each(cases)('%s completes to its words', async (line, words) => {
+    expect((await ask(line)).sort()).toEqual([...words].sort())
+  })
+
+  test('the first word completes to a command or a driver file', async () => {
+    writeFileSync(join(directory, 'mirror.mjs'), '')
+    expect((await ask('vnet ')).sort()).toEqual([...COMMANDS, 'mirror.mjs'].sort())
+    rmSync(join(directory, 'mirror.mjs'))
+  })
+
+  test('the script registers itself for the command vnet', async () => {
+    expect(run('bash', ['--norc', '-s'], `${await script('bash')}\ncomplete -p vnet`)).toEqual([
+      'complete -F _vnet vnet',
+    ])
+  })
+})
+
+const noZsh = spawnSync('zsh', ['--version']).error !== undefined
+
+describe.skipIf(noZsh)('zsh', () => {
+  /** zsh's compadd exists only while a line is edited; the stand-in prints the words that match. */
+  const ask = async (line: string) => {
+    const words = wordsOf(line)
+    const compadd = `compadd() {
+  while [[ $1 == -* && $1 != -- ]]; do shift; done; shift
+  for word; do [[ $word == "$words[CURRENT]"* ]] && print -r -- "$word"; done
+}
+_files() { compadd -f -- \${~2-*}(N) }
+compdef() { }
+`
+    const call = `words=(${quoted(words)}); CURRENT=${words.length}; _vnet; true`
+    return run('zsh', ['-f', '-s'], `${compadd}${await script('zsh')}\n${call}\n`)
+  }
+
+  test.each(cases)('%s completes to its words', async (line, words) => {
+    expect((await ask(line)).sort()).toEqual([...words].sort())
+  })
+
+  test('the first word completes to a command or a driver file', async () => {
+    writeFileSync(join(directory, 'mirror.mjs'), '')
+    expect((await ask('vnet ')).sort()).toEqual([...COMMANDS, 'mirror.mjs'].sort())
+    rmSync(join(directory, 'mirror.mjs'))
+  })
+})

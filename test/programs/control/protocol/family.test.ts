@@ -1,0 +1,124 @@
+/**
+ * docs/vnet_nl.yaml keeps the rules of the YNL format, and family.generated.ts is up to date.
+ */
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { familySource } from '../../../../scripts/generate-family.mjs'
+import * as family from '../../../../src/control/protocol/family.ts'
+import { linkStats64Fields } from '../../../../src/netdev/stats.ts'
+import { decodeAttributes, encodeAttributes, MessageBuilder, NLMSG_HDRLEN } from '../../../../src/netlink/index.ts'
+import { complaints } from '../../../support/ynl-rules.ts'
+
+const text = readFileSync(new URL('../../../../docs/vnet_nl.yaml', import.meta.url), 'utf8')
+const generated = new URL('../../../../src/control/protocol/family.generated.ts', import.meta.url)
+
+const device = {
+  ifindex: 1,
+  ifname: 'sn0',
+  flags: 1,
+  mtu: 1500,
+  mac: Uint8Array.of(2, 0, 0, 0, 0, 1),
+  carrier: true,
+  cut: false,
+  txQueues: 1,
+  rxQueues: 1,
+}
+
+test.each(Object.keys(device))('a reply about a device without %s is refused', missing => {
+  const { reply } = family.commands.getDevices
+  const builder = new MessageBuilder().message(1, 0, 0)
+  encodeAttributes(builder, reply, { ...device, [missing]: undefined })
+  expect(() => decodeAttributes(reply, builder.bytes, NLMSG_HDRLEN)).toThrow(`${missing}: is missing`)
+})
+
+test('family.generated.ts is up to date', () => {
+  expect(readFileSync(generated, 'utf8')).toBe(familySource(text))
+})
+
+test('the specification keeps the rules of the YNL format', () => {
+  expect(complaints(parse(text))).toEqual([])
+})
+
+/** Returns the specification with one thing changed. */
+function broken(find: string, put: string): unknown {
+  expect(text).toContain(find)
+  return parse(text.replace(find, put))
+}
+
+test.each([
+  ['name: vnet_nl', 'nam: vnet_nl', ['unknown key nam', 'name is missing']],
+  ['type: u32', 'type: u33', ['attribute-sets vnet ifindex: unknown type u33']],
+  ['name: held\n', 'name: requeues\n', expect.arrayContaining(['attribute-sets vnet: requeues twice'])],
+  ['nested-attributes: drop', 'nested-attributes: drips', ['attribute-sets vnet drops: there is no set drips']],
+  ['enum: way', 'enum: ways', ['attribute-sets drop way: there is no enum ways']],
+  ['name: mtu\n', 'name: mtu\n        value: 3\n', expect.arrayContaining(['attribute-sets vnet: number 3 twice'])],
+  ['max-len: netns-max', 'max-len: netns-mix', ['attribute-sets vnet netns: there is no constant netns-mix']],
+  ['max-len: netns-max', 'most: 5', ['attribute-sets vnet netns checks: unknown key most']],
+  ['attributes: [ text ]', 'attributes: [ txt ]', ['operations echo: there is no attribute txt']],
+  ['mcgrp: events', 'mcgrp: event', ['operations event: there is no group event']],
+  [
+    'doc: Returns the text byte for byte.',
+    'note: x',
+    ['operations echo: unknown key note', 'operations echo: doc is missing'],
+  ],
+  ['flags: [ admin-perm ]', 'flags: [ root ]', ['operations reset-stats: unknown flag root']],
+  ['name: ioctl-cmd', 'name: ioctl_cmd', expect.arrayContaining(['attribute-sets vnet: ioctl_cmd is no name'])],
+])('a rule of the YNL format notices %j replaced by %j', (find, put, told) => {
+  expect(complaints(broken(find, put))).toEqual(told)
+})
+
+test.each([
+  ['type: flag\n', 'type: pad\n', 'param-live: the codec has no type pad'],
+  ['type: u32\n', 'type: u32\n        checks:\n          max: 5\n', 'ifindex: max is not kept'],
+  ['attributes: [ text ]', 'attributes: [ txt ]', 'echo: there is no attribute txt in echo'],
+  ['max-len: netns-max', 'max-len: netns-mix', 'netns-mix: there is no such constant'],
+])('the generator refuses what the codec cannot keep: %j replaced by %j', (find, put, message) => {
+  expect(() => familySource(text.replace(find, put))).toThrow(message)
+})
+
+test('the statistics are the counters of netdev/stats.ts in their order', () => {
+  const { fields } = family.linkStatsPolicy
+  expect(Object.entries(fields).map(([name, { type }]) => [name, type])).toEqual(
+    linkStats64Fields.map((name, i) => [name, i + 1]),
+  )
+})
+
+describe('the numbers that programs are built with', () => {
+  test('commands keep their numbers', () => {
+    const numbers = Object.values(family.commands).map(({ name, cmd }) => [name, cmd])
+    const [before, after] = [
+      ['ECHO', 'GET_DEVICES', 'GET_STATS', 'RESET_STATS', 'SET_CARRIER', 'GET_PARAM', 'SET_PARAM', 'TRIGGER'],
+      ['IOCTL', 'SUBSCRIBE', 'EVENT'],
+    ]
+    expect(numbers).toEqual([
+      ...[...before!, ...after!].map((name, i) => [name, i + 1]),
+      ['GET_SEGMENT', 13],
+      ['CUT', 14],
+      ['PLUG', 15],
+      ['GET_WIRE', 16],
+      ['SET_WIRE', 17],
+      ['CAPTURE', 18],
+      ['INJECT', 19],
+      ['GET_PARTS', 20],
+      ['STEP', 21],
+      ['GET_RUNTIME', 22],
+      ['GET_SCENARIO', 23],
+    ])
+  })
+
+  test('attributes keep their numbers', () => {
+    const { groMerged, paramName, carrier, ioctlCmd, event, dropped, driver, time } = family.vnetAttributes
+    expect([groMerged, paramName, carrier, ioctlCmd].map(({ type }) => type)).toEqual([14, 15, 21, 23])
+    expect([event, dropped, driver, time].map(({ type }) => type)).toEqual([28, 31, 35, 46])
+    expect(family.echoAttributes.text.type).toBe(1)
+  })
+
+  test('name, version, events and flags keep their values', () => {
+    expect([family.VNET_GENL_NAME, family.VNET_GENL_VERSION]).toEqual(['vnet_nl', 1])
+    expect([family.VNET_GENL_ID, family.VNET_MCGRP_EVENTS]).toEqual([0x3f0, 0x766e6574])
+    expect([family.eventNumbers.registered, family.eventNumbers.drops, family.VNET_EVENTS_ALL]).toEqual([1, 6, 0x1ffe])
+    expect([family.wayNumbers.tx, family.wayNumbers.rx]).toEqual([0, 1])
+    expect([family.scopeNumbers.queue, family.scopeNumbers.own]).toEqual([1, 2])
+  })
+})

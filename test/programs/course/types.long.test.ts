@@ -1,0 +1,19 @@
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { exercises } from '../../../src/course/exercises/index.ts'
+import { COURSE, writeExercise } from '../../../src/course/folder.ts'
+
+const TSC = resolve(import.meta.dirname, '../../../node_modules/.bin/tsc')
+const directory = mkdtempSync(join(tmpdir(), 'vnet-course-'))
+afterAll(() => rmSync(directory, { recursive: true }))
+
+test.each(exercises)('an editor finds no mistake in the skeleton and the solution of $name', exercise => {
+  writeExercise(directory, exercise)
+  const own = join(directory, exercise.name)
+  copyFileSync(join(COURSE, exercise.name, 'solution.js'), join(own, 'solution.js'))
+  const { status, stdout } = spawnSync(TSC, ['-p', 'jsconfig.json'], { cwd: own, encoding: 'utf8' })
+  expect([status, stdout]).toEqual([0, ''])
+})

@@ -1,0 +1,67 @@
+/**
+ * docs/control.md names every command of the family and of the program and every method of the
+ * client.
+ */
+import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { ControlClient } from '../../../src/control/index.ts'
+import { runMain } from '../../support/run-main.ts'
+
+const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')
+const page = read('docs/control.md')
+const section = (heading: string) => page.split(/^## /m).find(text => text.startsWith(heading)) ?? ''
+
+test('docs/control.md has a row for every command of the family, with the rights that it requires', () => {
+  const { list } = parse(read('docs/vnet_nl.yaml')).operations
+  for (const { name, flags = [] } of list as { name: string; flags?: string[] }[]) {
+    if (name === 'event') continue
+    const row = new RegExp(`^\\| ${name.toUpperCase().replaceAll('-', '_')} \\|.*\\| (.*) \\|$`, 'm').exec(
+      section('What can'),
+    )
+    expect([name, flags.includes('admin-perm')]).toEqual([name, row?.[1] === 'root, owner'])
+    expect(row, name).not.toBeNull()
+  }
+})
+
+test('docs/control.md has a row for every command that queries a running vnet', async () => {
+  const [, asking = ''] = /^Asking a running vnet:\n(.*?)\n\n/ms.exec((await runMain('--help')).stdout) ?? []
+  const names = [...asking.matchAll(/^ {2}([a-z]+(?: show)?) /gm)].map(([, name]) => name)
+  expect(names).toContain('lan show')
+  const rows = [...section('The commands').matchAll(/^\| `vnet ([a-z]+(?: show)?)/gm)].map(([, name]) => name)
+  expect(rows.sort()).toEqual([...names.filter(name => name !== 'exec'), 'completion'].sort())
+})
+
+test('docs/control.md names every method of the client', () => {
+  const methods = Object.getOwnPropertyNames(ControlClient.prototype).filter(name => name !== 'constructor')
+  for (const name of methods) expect(section('From a program')).toContain(`\`${name}\``)
+})
+
+test('the program in docs/control.md is examples/drops.js', () => {
+  const [, code] = page.match(/```js\n(.*?)```/s) ?? []
+  expect(code).toBe(read('examples/drops.js'))
+})
+
+test('docs/control.md links to every example, and each example says how it is run both ways', () => {
+  const files = readdirSync(new URL('../../../examples', import.meta.url)).filter(name => /\.(c|h|py|ts)$/.test(name))
+  expect(files.length).toBeGreaterThan(0)
+  for (const file of files) expect(section('Programs in')).toContain(`](../examples/${file})`)
+  for (const file of files.filter(name => !/^(genl|libc)\./.test(name))) {
+    const head = read(`examples/${file}`).split('\n').slice(0, 10).join('\n')
+    expect(head).toMatch(/^( \*)? {3,}sudo vnet exec .*\n/m)
+    // libnl cannot.
+    expect(/^( \*)? {3,}.* --direct /m.test(head), file).toBe(file !== 'echo.c')
+  }
+})
+
+test('the examples in TypeScript type-check strictly', () => {
+  const tsc = fileURLToPath(new URL('../../../node_modules/.bin/tsc', import.meta.url))
+  const examples = fileURLToPath(new URL('../../../examples', import.meta.url))
+  expect(execFileSync(process.execPath, [tsc, '-p', examples, '--noEmit'], { encoding: 'utf8' })).toBe('')
+})
+
+test('every file that docs/control.md links to exists', () => {
+  for (const [, path] of page.matchAll(/\]\((?!http)([^)#]+)/g)) expect(read(`docs/${path}`).length).toBeGreaterThan(0)
+})

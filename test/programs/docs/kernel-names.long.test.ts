@@ -1,0 +1,39 @@
+/**
+ * What docs/ldd.md and docs/kernel-map.md give as names of the kernel of today is in its headers:
+ * those of the newest kernel that the machine has them of.
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { HEADERS_PACKAGE, kernelHeaders } from '../../../scripts/setup/kernel-headers.mjs'
+
+const rows = (path: string) =>
+  readFileSync(path, 'utf8')
+    .split('\n')
+    .filter(line => line.startsWith('| '))
+const identifiers = (text: string) =>
+  [...text.matchAll(/`([^`]+)`/g)].flatMap(([, code]) => code!.match(/[A-Za-z_]\w{2,}/g) ?? [])
+
+/** Those that no header has any more, as the pages say. */
+const GONE = ['NETIF_F_NO_CSUM']
+
+test.each([
+  ['docs/ldd.md', (row: string) => row.split('|')[2] ?? ''],
+  ['docs/kernel-map.md', (row: string) => row.split('|')[1]?.split('; today ')[1] ?? ''],
+])('every name of the kernel of today in %s is in its headers', (path, today) => {
+  const headers = kernelHeaders()
+  if (headers === undefined) expect.fail(`the kernel's headers are missing: sudo apt-get install ${HEADERS_PACKAGE}`)
+  const wanted = [...new Set(rows(path).flatMap(row => identifiers(today(row))))].filter(name => !GONE.includes(name))
+  expect(wanted.length).toBeGreaterThan(20)
+  // Debian has what all architectures share in a directory of its own.
+  const places = [headers, join(headers, '../source')].flatMap(place =>
+    ['linux', 'uapi/linux', 'net'].map(folder => join(place, 'include', folder)),
+  )
+  const { stdout } = spawnSync('grep', ['-rhowE', wanted.join('|'), ...places.filter(place => existsSync(place))], {
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+  })
+  const found = new Set(stdout.split('\n'))
+  expect(wanted.filter(name => !found.has(name))).toEqual([])
+})

@@ -1,0 +1,108 @@
+/** docs/tap.md works: its three programs do between network namespaces what the page shows. */
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFileSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { reasonToSkipKernelTests } from '../../../scripts/kernel-tests.mjs'
+import { freshDirectory } from '../../support/fresh-directory.ts'
+import { type Child, type Netns, OwnNetns } from '../../support/netns.ts'
+import { startStreams } from '../../support/verified-streams.ts'
+
+const page = readFileSync('docs/tap.md', 'utf8')
+const [ping = '', bridge = '', tunnel = '', memory = ''] = [...page.matchAll(/^```js\n(.*?)^```$/gms)].map(
+  ([, code]) => code as string,
+)
+
+const kernelTest = test.skipIf(reasonToSkipKernelTests() !== undefined)
+
+let own: OwnNetns
+const directory = freshDirectory()
+
+beforeEach(() => {
+  // 'vnet' is this clone there.
+  copyFileSync('package.json', join(directory, 'package.json'))
+  for (const entry of ['dist', 'node_modules', 'build']) symlinkSync(resolve(entry), join(directory, entry))
+  own = new OwnNetns()
+})
+afterEach(() => own.remove())
+
+/** Runs a program of the page in a namespace. It has printed `ready` when this settles. */
+async function start(netns: Netns, code: string, ...args: string[]) {
+  const file = join(directory, 'program.js')
+  writeFileSync(file, code)
+  const child: Child = netns.spawn([process.execPath, file, ...args])
+  const lines: string[] = []
+  let complaints = ''
+  child.stderr.on('data', data => {
+    complaints += data
+  })
+  const reader = createInterface({ input: child.stdout })
+  reader.on('line', line => lines.push(line))
+  await Promise.race([once(reader, 'line'), once(child, 'close')])
+  expect([lines, complaints]).toEqual([['ready'], ''])
+  return {
+    /** Ends it as Ctrl-C does. Returns what it printed after `ready`. */
+    async stop() {
+      child.kill('SIGINT')
+      const [status] = await once(child, 'close')
+      expect([status, complaints]).toEqual([0, ''])
+      return lines.slice(1)
+    },
+  }
+}
+
+async function pings(from: Netns, options: string): Promise<void> {
+  for (let i = 0; i < 3; i++) expect(await from.run(`ping -c 1 -W 30 ${options}`)).toMatchObject({ status: 0 })
+}
+
+const interfaces = (netns: Netns): string[] =>
+  JSON.parse(netns.ip('-j link')).map(({ ifname }: { ifname: string }) => ifname)
+
+kernelTest('the first program of the page answers every ping, and counts its replies', async () => {
+  const netns = own.addQuiet()
+  const program = await start(netns, ping)
+  await pings(netns, '198.18.0.77')
+  await pings(netns, '-s 1400 198.18.0.2')
+  expect(await program.stop()).toEqual(['6 replies'])
+  expect(interfaces(netns)).toEqual(['lo'])
+})
+
+kernelTest('the second program of the page joins two namespaces, also for TCP', async () => {
+  const [home, left, right] = [own.add(), own.addQuiet(), own.addQuiet()]
+  const code = bridge.replace("'left'", `'${left.name}'`).replace("'right'", `'${right.name}'`)
+  const program = await start(home, code)
+  await pings(left, '198.18.0.2')
+  const end = (netns: Netns, address: string) => ({ netns, address, reachedAt: address })
+  const streams = await startStreams(end(left, '198.18.0.1'), end(right, '198.18.0.2'))
+  await streams.more(4 << 20)
+  for (const { wrong } of await streams.end()) expect(wrong).toEqual([])
+  expect(await program.stop()).toEqual([])
+  expect(interfaces(left)).toEqual(['lo'])
+})
+
+kernelTest('the third program of the page is a tunnel whose packets fit the link below', async () => {
+  const [left, right] = [own.addQuiet(), own.addQuiet()]
+  left.ip(`link add under0 type veth peer under0 netns ${right.name}`)
+  for (const [netns, address] of [
+    [left, '192.0.2.1/24'],
+    [right, '192.0.2.2/24'],
+  ] as const) {
+    netns.ip(`addr add ${address} dev under0`)
+    netns.ip('link set under0 up')
+  }
+  const near = await start(left, tunnel, '192.0.2.2', '198.18.0.1/24')
+  const far = await start(right, tunnel, '192.0.2.1', '198.18.0.2/24')
+  await pings(right, '198.18.0.1')
+  // 20 bytes of IP and 8 of ICMP: 1472 in all, 1500 in the tunnel.
+  await pings(left, '-M do -s 1444 198.18.0.2')
+  expect([await near.stop(), await far.stop()]).toEqual([[], []])
+  expect(interfaces(left)).not.toContain('tunnel0')
+})
+
+test('the test of the page runs without root', () => {
+  const file = join(directory, 'memory.js')
+  writeFileSync(file, memory)
+  expect(execFileSync(process.execPath, [file], { encoding: 'utf8' })).toBe('1 7\n')
+})

@@ -1,0 +1,72 @@
+/** docs/testing.md works: its tests pass under vitest and node:test. */
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { expect, test } from 'vitest'
+import { reasonToSkipKernelTests } from '../../../scripts/kernel-tests.mjs'
+import { createLab } from '../../../src/testing/index.ts'
+import { LabLink } from '../../../src/testing/lab/link.ts'
+import { LabNamespace } from '../../../src/testing/lab/namespace.ts'
+import { Consumer } from '../../support/consumer.ts'
+
+const page = readFileSync('docs/testing.md', 'utf8')
+const blocks = [...page.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code as string)
+const [vitest = '', withUsing = '', withHooks = '', jest = '', ...networks] = blocks
+
+const kernelTest = test.skipIf(reasonToSkipKernelTests() !== undefined)
+
+kernelTest('the tests for vitest and for jest pass; vitest has the globals of jest', () => {
+  using consumer = new Consumer()
+  consumer.write('vitest.test.js', vitest)
+  consumer.write('jest.test.js', jest)
+  const { status, stdout } = consumer.vitest(['--globals'])
+  expect([status, stdout]).toEqual([0, expect.stringMatching(/Tests {2}2 passed/)])
+})
+
+kernelTest('the tests for node:test pass', () => {
+  using consumer = new Consumer()
+  consumer.write('using.ts', withUsing)
+  const compile = ['--noCheck', '--target', 'es2022', '--module', 'nodenext', '--outDir', '.', 'using.ts']
+  expect(consumer.node([resolve('node_modules/.bin/tsc'), '--ignoreConfig', ...compile])).toMatchObject({ status: 0 })
+  consumer.write('hooks.js', withHooks)
+  const { status, stdout } = consumer.node(['--test', '--test-reporter=tap', 'using.js', 'hooks.js'])
+  expect([status, stdout]).toEqual([0, expect.stringMatching(/^# pass 2$/m)])
+})
+
+kernelTest('the networks of the page can be made, and their hosts reach each other', async () => {
+  expect(networks).toHaveLength(3)
+  const statuses: unknown[] = []
+  for (const network of networks) {
+    await using lab = await createLab()
+    const noting = network.replace(
+      /^await (\w+|namespaces\.\w+)\.exec\((.*)\)$/gm,
+      'statuses.push((await $1.exec($2)).status)',
+    )
+    const [a, b] = noting.includes('lab.namespaces') || noting.includes('lab.topology') ? [] : lab.namespaces('a', 'b')
+    const AsyncFunction = (async () => {}).constructor as FunctionConstructor
+    await new AsyncFunction('lab', 'a', 'b', 'statuses', noting)(lab, a, b, statuses)
+  }
+  expect(statuses).toEqual([0, 0, 0])
+})
+
+test('the page names what a namespace and a link have', () => {
+  const table = (heading: string) => page.split(heading)[1]!.split('\n\n')[0]!
+  const members = ({ prototype }: { prototype: object }) =>
+    Object.getOwnPropertyNames(prototype).filter(name => !['constructor', 'close', 'path', 'change'].includes(name))
+  const internal = [
+    'addNeighbours',
+    'addInterface',
+    'removeLink',
+    'addFault',
+    'place',
+    'programs',
+    'endWorkers',
+    'rebind',
+  ]
+  for (const [heading, names] of [
+    ['| of a namespace | |', members(LabNamespace)],
+    ['| of a link | |', members(LabLink)],
+  ] as const) {
+    const text = `${table(heading)} createConnection`
+    expect(names.filter(name => !internal.includes(name) && !text.includes(`${name}`))).toEqual([])
+  }
+})

@@ -1,0 +1,47 @@
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { SharedLibrary } from '../../../src/linux/ffi.ts'
+
+const libc = new SharedLibrary('libc.so.6')
+
+test('int passes numbers and buffers, and returns an int', () => {
+  expect(libc.int('abs', -7)).toBe(7)
+  expect(libc.int('strtol', Buffer.from('42 more\0'), 0n, 10)).toBe(42)
+})
+
+test('C writes into a buffer that it is given', () => {
+  const buffer = Buffer.alloc(8)
+  libc.int('memset', buffer, 0x5a, 6)
+  expect([...buffer]).toEqual([0x5a, 0x5a, 0x5a, 0x5a, 0x5a, 0x5a, 0, 0])
+})
+
+test('address returns a pointer that can be passed back, and 0n for NULL', () => {
+  const pointer = libc.address('strdup', Buffer.from('text\0'))
+  const copy = Buffer.alloc(4)
+  libc.address('memcpy', copy, pointer, 4)
+  libc.int('free', pointer)
+  expect(copy.toString()).toBe('text')
+  expect(libc.address('getenv', Buffer.from('VNET_NO_SUCH_VARIABLE\0'))).toBe(0n)
+})
+
+test('isInstalled reports whether a library can be opened', () => {
+  expect(libc.isInstalled()).toBe(true)
+  expect(new SharedLibrary('libvnet-none.so.1').isInstalled()).toBe(false)
+})
+
+test('one line says why ffi-rs cannot be loaded', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'vnet-ffi-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  for (const room of ['base', 'linux'])
+    cpSync(join(import.meta.dirname, '../../../dist', room), join(directory, room), { recursive: true })
+  writeFileSync(join(directory, 'package.json'), '{ "type": "module" }')
+  const script = `
+    import { SharedLibrary } from '${directory}/linux/ffi.js'
+    try { new SharedLibrary('libc.so.6').isInstalled() } catch (error) { console.log(error.message) }`
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
+  const advice = "Cannot find module 'ffi-rs': not installed, or root may not read it without --keep-privileges"
+  expect([stdout, stderr]).toEqual([`load ffi-rs: EACCES, permission denied; ${advice}\n`, ''])
+})

@@ -1,0 +1,64 @@
+/** Each mistake of mistakes.mjs is found, with its line. */
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { beforeAll, describe, expect, test } from 'vitest'
+import type { Finding } from '../../../../src/netdev/debug/hooks.ts'
+
+const file = fileURLToPath(new URL('../../../netdev/debug/mistakes.mjs', import.meta.url))
+
+interface Expected {
+  readonly name: string
+  readonly rule: string
+  readonly place: string
+}
+
+function expectedIn(lines: readonly string[]): Expected[] {
+  let name = ''
+  return lines.flatMap((line, i) => {
+    name = /^ {2}'(.*)': \{$/.exec(line)?.[1] ?? name
+    const rule = /\/\/ <- ([\w-]+)$/.exec(line)?.[1]
+    // A marker on a line of its own is below the line.
+    return rule === undefined ? [] : [{ name, rule, place: `${file}:${/^\s*\/\//.test(line) ? i : i + 1}` }]
+  })
+}
+
+const mistakes = expectedIn(readFileSync(file, 'utf8').split('\n'))
+let found: Record<string, { findings: Finding[]; log: string[] }> = {}
+
+beforeAll(() => {
+  found = JSON.parse(execFileSync(process.execPath, [file], { encoding: 'utf8' }))
+})
+
+describe('a driver with a mistake', () => {
+  test('there are more than 25', () => {
+    expect(mistakes.length).toBeGreaterThan(25)
+    expect(Object.keys(found)).toEqual(mistakes.map(({ name }) => name))
+  })
+
+  test.each(mistakes)('is found by its line: $name ($rule)', ({ name, rule, place }) => {
+    const { findings, log } = found[name] as { findings: Finding[]; log: string[] }
+    expect(findings).toContainEqual(expect.objectContaining({ rule, place }))
+    // What a driver leaves behind besides is found too, but nothing else is.
+    const others = findings.filter(other => other.place !== place)
+    expect(others).toEqual([])
+    if (rule === 'exception') return
+    expect(log.find(line => /^(m\d: )?debug: /.test(line))).toContain(`debug: ${rule}: `)
+    expect(log.find(line => line.includes(`debug: ${rule}: `))).toContain(`, at ${place}; `)
+  })
+
+  test('says who uses the slot of a freed frame now', () => {
+    const [finding] = found['a freed frame whose slot is used again']?.findings ?? []
+    expect(finding?.message).toMatch(/freed at .*mistakes\.mjs:\d+; its slot now has another frame/)
+  })
+
+  test('shows the frame that has a wrong checksum', () => {
+    const [finding] = found['a checksum claimed that is wrong']?.findings ?? []
+    expect(finding?.message).toContain(': IP 198.18.0.1.50000 > 198.18.0.2.9: UDP, length 18, at ')
+  })
+
+  test('counts the frames of each place at the end', () => {
+    const [finding] = found['frames that stay in a ring']?.findings ?? []
+    expect(finding?.message).toMatch(/^2 frames neither handed on nor freed, at /)
+  })
+})

@@ -1,0 +1,159 @@
+/**
+ * The output of `npm pack` installs elsewhere without a compiler or install scripts, runs, and
+ * type-checks.
+ */
+
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, relative, resolve } from 'node:path'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+const root = resolve(import.meta.dirname, '../..')
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const entries: string[] = Object.keys(manifest.exports)
+  .filter(entry => entry !== './package.json')
+  .map(entry => join('vnet', entry))
+
+const directory = mkdtempSync(join(tmpdir(), 'vnet-package-'))
+const consumer = join(directory, 'consumer')
+let tarball: string
+
+// The settings of the npm that runs the tests must not reach the ones run here.
+const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('npm_')))
+
+const run = (program: string, args: string[], cwd = consumer) =>
+  execFileSync(program, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+
+beforeAll(() => {
+  run('npm', ['pack', '--silent', '--pack-destination', directory], root)
+  tarball = join(directory, readdirSync(directory).find(name => name.endsWith('.tgz'))!)
+  mkdirSync(consumer)
+  writeFileSync(join(consumer, 'package.json'), '{ "private": true, "type": "module" }')
+  const nodeTypes = `@types/node@${manifest.devDependencies['@types/node']}`
+  run('npm', ['install', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', tarball, nodeTypes])
+  symlinkSync(join(root, 'node_modules/vitest'), join(consumer, 'node_modules/vitest'))
+}, 120_000)
+
+afterAll(() => rmSync(directory, { recursive: true }))
+
+test('the package holds the program, its sources, the addon for this machine and its sources, and nothing else', () => {
+  const files = run('tar', ['-tzf', tarball]).trimEnd().split('\n')
+  const tops = new Set(files.map(file => file.split('/')[1]))
+  const always = [
+    'LICENSE',
+    'README.md',
+    'bench',
+    'binding.gyp',
+    'course',
+    'dist',
+    'examples',
+    'native',
+    'package.json',
+    'prebuilds',
+    'src',
+    'systemd',
+  ]
+  expect([...tops].filter(top => top !== 'docs').sort()).toEqual(always.sort())
+  for (const built of ['vnet.node', 'vnet-launch', 'vnet-rootless', 'vnet-within']) {
+    expect(files).toContain(`package/prebuilds/linux-${process.arch}/${built}`)
+  }
+  const examples = readdirSync(join(root, 'examples'), { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile())
+    .map(({ parentPath, name }) => relative(root, join(parentPath, name)))
+    .filter(path => !/node_modules|__pycache__/.test(path))
+  expect(files.filter(file => file.startsWith('package/examples/')).sort()).toEqual(
+    examples.map(path => `package/${path}`).sort(),
+  )
+  // Beside what is compiled: what the page's server serves as it is, and what only compilers read.
+  const sources = files.filter(file => /^package\/src\/.*(?<!\.d\.ts|tsconfig\.json)$/.test(file))
+  const compiled = files.filter(file => /^package\/dist\/.*\.(js|html|css|svg)$/.test(file))
+  expect(compiled.map(file => file.replace('/dist/', '/src/').replace(/js$/, 'ts')).sort()).toEqual(sources.sort())
+  expect(compiled).toContain('package/dist/web/page/index.html')
+})
+
+test('publint reports no problem in the package', async () => {
+  const bytes = readFileSync(tarball)
+  const pack = { tarball: new Uint8Array(bytes).buffer }
+  const { messages, pkg } = await publint({ pack, strict: true })
+  expect(messages.map(message => formatMessage(message, pkg!))).toEqual([])
+})
+
+test('the installed program prints its version', () => {
+  expect(run('npx', ['--no-install', 'vnet', '--version'])).toBe(`${manifest.version}\n`)
+})
+
+/** Needs a runner of tests. */
+const VITEST = 'vnet/vitest'
+
+test.each(entries.filter(entry => entry !== VITEST))('%s can be imported', entry => {
+  const script = `console.log(Object.keys(await import('${entry}')).length > 0)`
+  expect(run(process.execPath, ['--input-type=module', '-e', script])).toBe('true\n')
+})
+
+test('the addon in the package loads', () => {
+  const addon = join(consumer, 'node_modules/vnet/prebuilds', `linux-${process.arch}`, 'vnet.node')
+  expect(run(process.execPath, ['-p', `typeof require(${JSON.stringify(addon)})`])).toBe('object\n')
+})
+
+const strictest = { module: 'nodenext', types: ['node'], strict: true, skipLibCheck: false, noEmit: true }
+
+test.each([
+  ['es2022', { ...strictest, target: 'es2022', lib: ['es2023', 'esnext.disposable'] }],
+  ['es2020 and its libraries alone', { ...strictest, target: 'es2020' }],
+])('a strict program for %s type-checks, the declarations of the package included', (_, compilerOptions) => {
+  // The declarations of vitest need newer libraries.
+  const own = entries.filter(entry => entry !== VITEST)
+  const imports = own.map((entry, i) => `import * as part${i} from '${entry}'`)
+  const uses = own.map((_, i) => `console.log(part${i} satisfies object)`)
+  writeFileSync(join(consumer, 'program.ts'), [...imports, ...uses, ''].join('\n'))
+  writeFileSync(join(consumer, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['program.ts'] }))
+  expect(run(process.execPath, [join(root, 'node_modules/.bin/tsc'), '-p', '.'])).toBe('')
+})
+
+test('a test with a lab type-checks', () => {
+  const text = `
+    import { test } from '${VITEST}'
+
+    test('a link', async ({ lab, expect }) => {
+      const [client, server] = lab.namespaces('client', 'server')
+      const link = await lab.cable(client, server, { wire: 'loss 1%' })
+      const fault = await link.ab.drop('tcp', { nth: 1 })
+      expect(fault.hits satisfies number).toBe(0)
+      const response: Response = await client.fetch('http://server/')
+      expect(response.status).toBe(200)
+      // @ts-expect-error There are two.
+      lab.namespaces('a', 'b')[2].name
+    })
+  `
+  writeFileSync(join(consumer, 'lab.ts'), text)
+  const compilerOptions = { ...strictest, target: 'es2022', skipLibCheck: true }
+  writeFileSync(join(consumer, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['lab.ts'] }))
+  expect(run(process.execPath, [join(root, 'node_modules/.bin/tsc'), '-p', '.'])).toBe('')
+})
+
+test('a test of a driver runs under vitest in a context of its own (vmThreads)', () => {
+  const text = `
+    import { defaultParams } from 'vnet'
+    import { loop } from 'vnet/drivers'
+    import { LOGLEVEL_ERR, Log, Net, registerNetdev } from 'vnet/net'
+    import { FakeClock, MemoryPlatform } from 'vnet/testing'
+
+    test('a device is registered until the end of its scope', async () => {
+      const log = new Log(LOGLEVEL_ERR, (_, text) => assert.fail(text))
+      const net = new Net({ platform: new MemoryPlatform(), clock: new FakeClock(), log })
+      const [{ dev }] = loop.init(defaultParams(loop.params), { net, args: [], names: [] })
+      {
+        await using _ = await registerNetdev(dev, net)
+        expect(net.devices.length).toBe(1)
+      }
+      expect(net.devices.length).toBe(0)
+    })
+  `
+  writeFileSync(join(consumer, 'driver.test.ts'), text)
+  const vitest = join(root, 'node_modules/vitest/vitest.mjs')
+  const said = run(process.execPath, [vitest, 'run', '--globals', '--pool=vmThreads', '--root=.', '--no-color'])
+  expect(said).toMatch(/Tests {2}1 passed/)
+})

@@ -1,0 +1,41 @@
+/** The limit of the programs that tests start: test/support/program-limit.ts. */
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
+import { expect, test } from 'vitest'
+import { outcome } from '../support/netns.ts'
+import { killPrograms, limitPrograms, runningPrograms, withLimit } from '../support/program-limit.ts'
+
+test.each([
+  ['spawnSync', spawnSync],
+  ['execFileSync', execFileSync],
+])('%s of a program that does not end throws an error that names the program', (_, call) => {
+  const limited = withLimit(call as (...words: readonly unknown[]) => unknown, 100)
+  expect(() => limited('sleep', ['60'], { encoding: 'utf8' })).toThrow('sleep 60: still running after 0.1 s, killed')
+  expect(() => limited('sleep', ['60'])).toThrow('sleep 60: still running after 0.1 s, killed')
+})
+
+test('the result and the error of a program that ends within its limit are those of Node', () => {
+  expect(spawnSync('cat', { input: 'in', encoding: 'utf8' })).toMatchObject({ status: 0, stdout: 'in' })
+  expect(execFileSync('cat', { input: 'in', encoding: 'utf8' })).toBe('in')
+  expect(spawnSync('/no/such/program').error).toMatchObject({ code: 'ENOENT' })
+  expect(() => execFileSync('false')).toThrow('Command failed: false')
+})
+
+test('a program that a test started is killed at the limit and reported, an older one is not', async () => {
+  const older = spawn('cat', { stdio: 'pipe' })
+  const others: ReadonlySet<ChildProcess> = new Set(runningPrograms().keys())
+  const child = spawn('sleep', ['60'], { stdio: 'pipe' })
+  const ended = expect(outcome(child)).rejects.toThrow('sleep 60: still running after 2 s, killed; so far: ')
+  killPrograms(others, 2000)
+  await ended
+  expect(older.killed).toBe(false)
+  const status = outcome(older)
+  older.stdin.end()
+  expect(await status).toMatchObject({ status: 0 })
+  expect([...runningPrograms().keys()]).not.toContain(older)
+})
+
+test('the programs of a test are killed before its time is over', async () => {
+  limitPrograms(1000)
+  const child = spawn('sleep', ['60'], { stdio: 'pipe' })
+  await expect(outcome(child)).rejects.toThrow('sleep 60: still running after 0.9 s, killed')
+})

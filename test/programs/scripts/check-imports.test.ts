@@ -1,0 +1,170 @@
+/** The one-way rule: what the checker accepts, what it refuses, and the line that it reports. */
+
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { violations } from '../../../scripts/check-imports.mjs'
+import { freshDirectory } from '../../support/fresh-directory.ts'
+
+const root = freshDirectory()
+
+/** Returns the violations of a tree whose only file is `file` with the content `source`. */
+function check(file: string, source: string): string[] {
+  const path = join(root, 'src', file)
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, source)
+  return violations(root)
+}
+
+describe('each room imports only from rooms before it', () => {
+  test.each([
+    ['skb/a.ts', '../packet/b.ts'],
+    ['netdev/a.ts', '../skb/b.ts'],
+    ['netdev/a.ts', '../packet/b.ts'],
+    ['wire/a.ts', '../netdev/b.ts'],
+    ['capture/a.ts', '../netdev/b.ts'],
+    ['drivers/a.ts', '../wire/b.ts'],
+    ['drivers/a.ts', './b.ts'],
+    ['linux/a.ts', '../capture/b.ts'],
+    ['linux/a.ts', '../netlink/b.ts'],
+    ['capture.ts', './capture/b.ts'],
+    ['capture.ts', './wire.ts'],
+    ['capture/a.node.ts', 'node:fs'],
+    ['capture/a.node.ts', '../linux/b.ts'],
+    ['capture/a.node.ts', './b.ts'],
+    ['web/page/a.ts', '../b.ts'],
+    ['web/page/a.ts', '../../packet/b.ts'],
+    ['web/page/a.ts', 'uplot'],
+    ['linux/a.ts', '../netdev/b.ts'],
+    ['control/a.ts', '../linux/b.ts'],
+    ['lan/a.ts', '../linux/b.ts'],
+    ['lan/a.ts', './switch/b.ts'],
+    ['lan/machines/a.ts', '../switch/b.ts'],
+    ['drivers/far/a.ts', '../../lan/machines/b.ts'],
+    ['lan/config/a.ts', 'yaml'],
+    ['testing/a.ts', '../linux/b.ts'],
+    ['cli/a.ts', '../control/b.ts'],
+    ['cli/commands/a.ts', '../../linux/b.ts'],
+    ['index.ts', './drivers/b.ts'],
+    ['tap.ts', './linux/b.ts'],
+    ['vnet.ts', './cli/b.ts'],
+    ['linux/a.ts', 'node:module'],
+    ['linux/a.ts', 'ffi-rs'],
+    ['cli/a.ts', 'commander'],
+  ])('%s may import %s', (file, specifier) => {
+    expect(check(file, `import '${specifier}'`)).toEqual([])
+  })
+
+  test.each([
+    ['packet/a.ts', '../skb/b.ts', 'packet may not import skb (../skb/b.ts)'],
+    ['skb/a.ts', '../netdev/b.ts', 'skb may not import netdev (../netdev/b.ts)'],
+    ['netdev/a.ts', '../wire/b.ts', 'netdev may not import wire (../wire/b.ts)'],
+    ['netdev/a.ts', '../linux/b.ts', 'netdev may not import linux (../linux/b.ts)'],
+    ['netdev/a.ts', '../index.ts', 'netdev may not import index.ts (../index.ts)'],
+    ['wire/deep/a.ts', '../../drivers/b.ts', 'wire may not import drivers (../../drivers/b.ts)'],
+    ['capture/a.ts', 'node:fs', 'capture may not import a builtin of Node (node:fs)'],
+    ['drivers/a.ts', '../linux/b.ts', 'drivers may not import linux (../linux/b.ts)'],
+    ['linux/a.ts', '../control/b.ts', 'linux may not import control (../control/b.ts)'],
+    ['control/client/a.ts', '../server/b.ts', 'control/client may not import control/server (../server/b.ts)'],
+    ['lan/switch/a.ts', '../machines/b.ts', 'lan/switch may not import lan/machines (../machines/b.ts)'],
+    ['lan/machines/a.ts', 'node:net', 'lan/machines may not import a builtin of Node (node:net)'],
+    ['lan/services/dhcp/a.ts', 'node:fs', 'lan/services/dhcp may not import a builtin of Node (node:fs)'],
+    ['drivers/a.ts', '../lan/services/b.ts', 'drivers may not import lan/services (../lan/services/b.ts)'],
+    ['testing/a.ts', '../cli/b.ts', 'testing may not import cli (../cli/b.ts)'],
+    ['packet/a.ts', '../netlink/b.ts', 'packet may not import netlink (../netlink/b.ts)'],
+    ['wire/a.ts', '../capture/b.ts', 'wire may not import capture (../capture/b.ts)'],
+    ['capture/a.ts', './b.node.ts', 'capture may not import capture (./b.node.ts)'],
+    ['capture/a.node.ts', '../control/b.ts', 'capture may not import control (../control/b.ts)'],
+    ['linux/a.ts', '../capture/b.node.ts', 'linux may not import capture (../capture/b.node.ts)'],
+    ['web/page/a.ts', '../../linux/b.ts', 'web/page may not import linux (../../linux/b.ts)'],
+    ['web/page/a.ts', 'node:fs', 'web/page may not import a builtin of Node (node:fs)'],
+    ['index.ts', './linux/b.ts', 'index.ts may not import linux (./linux/b.ts)'],
+    ['index.ts', './tap.ts', 'index.ts may not import tap.ts (./tap.ts)'],
+    ['cli/a.ts', '../../package.json', 'cli may not import what lies outside src (../../package.json)'],
+    ['cli/a.ts', 'vnet', 'cli may not import the package vnet'],
+    ['cli/a.ts', 'vnet/tap', 'cli may not import the package vnet/tap'],
+    ['netdev/a.ts', 'commander', 'netdev may not import the package commander'],
+    ['netdev/a.ts', 'node:fs', 'netdev may not import a builtin of Node (node:fs)'],
+    ['netdev/a.ts', 'fs', 'netdev may not import a builtin of Node (fs)'],
+  ])('%s may not import %s', (file, specifier, message) => {
+    expect(check(file, `import '${specifier}'`)).toEqual([`src/${file}:1: ${message}`])
+  })
+
+  test.each(['utils/a.ts', 'constructor/a.ts', 'helpers.ts'])('%s has no place in src', file => {
+    expect(check(file, '')).toEqual([expect.stringMatching(`src/${file}:1: .* is not a known room of src`)])
+  })
+})
+
+describe('every kind of import is found, with its line', () => {
+  test.each([
+    ["import { Tap } from '../linux/tap.ts'"],
+    ["import * as tap from '../linux/tap.ts'"],
+    ["import '../linux/tap.ts'"],
+    ["import type { Tap } from '../linux/tap.ts'"],
+    ["import { type Tap } from '../linux/tap.ts'"],
+    ["export * from '../linux/tap.ts'"],
+    ["export { Tap } from '../linux/tap.ts'"],
+    ["export type { Tap } from '../linux/tap.ts'"],
+    ["export const load = () => import('../linux/tap.ts')"],
+    ['export const load = () => import(`../linux/tap.ts`)'],
+    ["export type Tap = import('../linux/tap.ts').Tap"],
+    ["import Tap = require('../linux/tap.ts')"],
+  ])('%s', source => {
+    const lines = `/** A comment\n * of two lines. */\n${source}\n`
+    expect(check('netdev/a.ts', lines)).toEqual(['src/netdev/a.ts:3: netdev may not import linux (../linux/tap.ts)'])
+  })
+
+  test('comments, strings and patterns that look like imports are ignored', () => {
+    const source = [
+      "// import '../linux/tap.ts'",
+      "/* export * from '../linux/tap.ts' */",
+      'export const a = "import \'../linux/tap.ts\'"',
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: source text with a template.
+      "export const b = `${1} import('../linux/tap.ts') ${`export * from '../linux/tap.ts'`}`",
+      "export const c = /import '..\\/kernel\\/tap.ts'/",
+    ].join('\n')
+    expect(check('netdev/a.ts', source)).toEqual([])
+  })
+
+  test('an import with a computed name is allowed', () => {
+    const source = 'export const load = (name: string) => import(name)'
+    expect(check('cli/a.ts', source)).toEqual([])
+    expect(check('netdev/a.ts', source)).toEqual([
+      'src/netdev/a.ts:1: netdev may not import what is named only at run time',
+    ])
+  })
+})
+
+describe('no module keeps mutable state', () => {
+  const message = 'no module-level let or var: mutable state hangs on a Net'
+
+  test.each(['let n = 0', 'var n = 0', 'export let n = 0', 'let n: number'])('%s is refused', source => {
+    expect(check('netdev/a.ts', `\n${source}`)).toEqual([`src/netdev/a.ts:2: ${message}`])
+  })
+
+  test('constants, and variables inside functions and loops, are allowed', () => {
+    const source =
+      'export const n = 0\nexport function f() { let m = n; var k = m; return k }\nfor (let i = 0; i < 1; i++) f()'
+    expect(check('netdev/a.ts', source)).toEqual([])
+  })
+})
+
+describe('the command', () => {
+  const run = () =>
+    spawnSync(process.execPath, [resolve('scripts/check-imports.mjs'), root], { cwd: tmpdir(), encoding: 'utf8' })
+
+  test('prints one line per violation and exits with 1', () => {
+    check('netdev/a.ts', "import '../linux/b.ts'\nimport 'fs'")
+    const { status, stderr } = run()
+    expect(status).toBe(1)
+    expect(stderr.trim().split('\n')).toEqual(violations(root))
+    expect(violations(root)).toHaveLength(2)
+  })
+
+  test('prints nothing and exits with 0 if the rule is kept', () => {
+    check('netdev/a.ts', "import '../skb/b.ts'")
+    expect(run()).toMatchObject({ status: 0, stdout: '', stderr: '' })
+  })
+})

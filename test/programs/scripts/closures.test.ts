@@ -1,0 +1,62 @@
+/** How the files of src hang together: limits that a change may lower, and must not raise. */
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { circles, closure } from '../../../scripts/closures.mjs'
+
+interface Found {
+  readonly runTime: string[][]
+  readonly types: { readonly room: string; readonly files: string[] }[]
+  readonly index: string[]
+  readonly tap: string[]
+  readonly wire: string[]
+}
+
+/** The largest circle of types in each room. A room that is not listed has none. */
+const CIRCLES: Readonly<Record<string, number>> = { netdev: 6, testing: 3, course: 3, skb: 2 }
+
+describe('the files of src', () => {
+  let found: Found
+  beforeAll(() => {
+    const script = join(import.meta.dirname, '../../../scripts/closures.mjs')
+    found = JSON.parse(execFileSync(process.execPath, [script, '--json'], { encoding: 'utf8' }))
+  })
+
+  test('no two files load each other', () => {
+    expect(found.runTime).toEqual([])
+  })
+
+  test('a circle of types has few files, all of one room', () => {
+    for (const { room, files } of found.types) {
+      expect(files.length, files.join(' ')).toBeLessThanOrEqual(CIRCLES[room] ?? 0)
+    }
+  })
+
+  test.each([
+    ["import ... from 'vnet'", 'index', 40],
+    ["import ... from 'vnet/tap'", 'tap', 35],
+    ['the text of --wire', 'wire', 27],
+  ] as const)('%s runs through a limited number of files', (_, name, most) => {
+    expect(found[name].length, found[name].join(' ')).toBeLessThanOrEqual(most)
+    expect(found[name].length).toBeGreaterThan(10)
+  })
+})
+
+describe('circles and closures', () => {
+  const edges = new Map([
+    ['a', ['b']],
+    ['b', ['c', 'd']],
+    ['c', ['a']],
+    ['d', ['e']],
+    ['e', []],
+  ])
+
+  test('circles are the files that lead to each other, without those behind them', () => {
+    expect(circles(edges)).toEqual([['a', 'b', 'c']])
+  })
+
+  test('a closure has the entry and every file that it leads to', () => {
+    expect(closure(edges, 'd')).toEqual(['d', 'e'])
+    expect(closure(edges, 'c')).toEqual(['a', 'b', 'c', 'd', 'e'])
+  })
+})

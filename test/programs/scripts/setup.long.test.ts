@@ -1,0 +1,303 @@
+/** Set-up runs the steps that are due and no others, and reports a failure in one line. */
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { HEADERS_PACKAGE } from '../../../scripts/setup/kernel-headers.mjs'
+import { SetupTree } from '../../support/setup-tree.ts'
+
+const quiet = { code: 0, stdout: '', stderr: '' }
+/** Of the library and of the page. */
+const compile = ['tsc', 'tsc']
+const everything = ['npm', 'node-gyp', ...compile]
+
+let tree: SetupTree
+
+beforeEach(() => {
+  tree = new SetupTree()
+})
+
+afterEach(() => tree[Symbol.dispose]())
+
+describe('the steps that are due', () => {
+  beforeEach(async () => {
+    expect(await tree.setUp()).toEqual(quiet)
+    expect(tree.calls()).toEqual(everything)
+  })
+
+  test('a run prints a line for each step that it makes, and the next one prints nothing', async () => {
+    expect(tree.steps()).toEqual(['installing dependencies', 'building the addon', 'compiling', 'compiling the page'])
+    tree.remove('dist')
+    await tree.setUp()
+    expect(tree.steps()).toEqual(['compiling', 'compiling the page'])
+    expect(await tree.setUp()).toEqual(quiet)
+    expect(tree.steps()).toEqual([])
+  })
+
+  test('a second run makes nothing', async () => {
+    expect(await tree.setUp()).toEqual(quiet)
+    expect(tree.calls()).toEqual([])
+  })
+
+  test.each([
+    ['a source', 'src/tap.ts', compile],
+    ['a style of the page', 'src/web/page/style.css', compile],
+    ['a new source', 'src/netdev/net.ts', compile],
+    ['the compiler options', 'tsconfig.json', compile],
+    ['a native source', 'native/addon.cc', ['node-gyp']],
+    ['a new native source', 'native/sys.h', ['node-gyp']],
+    ['the build description', 'binding.gyp', ['node-gyp']],
+    ['the dependencies', 'package.json', ['npm', ...compile]],
+    ['the lock file, and with it node-addon-api', 'package-lock.json', everything],
+  ])('a change of %s repeats just what is made from it', async (_, file, expected) => {
+    tree.write(file, '{ }')
+    // The stand-in compiler writes a file for every entry of src itself, none for its folders.
+    tree.write('dist/netdev/net.js', '')
+    await tree.setUp()
+    expect(tree.calls()).toEqual(expected)
+  })
+
+  test('a change of package.json other than dependencies installs nothing', async () => {
+    tree.write('package.json', '{ "version": "2.0.0", "dependencies": { "node-addon-api": "1.0.0" } }')
+    await tree.setUp()
+    expect(tree.calls()).toEqual([])
+  })
+
+  test.each([
+    ['build', ['node-gyp']],
+    ['build/Release/vnet.node', ['node-gyp']],
+    ['dist', compile],
+    ['dist/tap.js', compile],
+    ['node_modules', ['npm', ...compile]],
+  ])('set-up makes a missing %s again, and nothing that is still there', async (path, expected) => {
+    tree.remove(path)
+    expect(await tree.setUp()).toEqual(quiet)
+    expect(tree.calls()).toEqual(expected)
+  })
+
+  test('the output of a deleted source is deleted', async () => {
+    expect(tree.has('dist/tap.js')).toBe(true)
+    tree.remove('src/tap.ts')
+    await tree.setUp()
+    expect(tree.has('dist/tap.js')).toBe(false)
+    expect(tree.has('dist/index.js')).toBe(true)
+  })
+
+  test('a failed step shows its output and one line on stderr, keeps the old result, and is due again', async () => {
+    tree.write('src/tap.ts', 'changed')
+    tree.write('break-tsc', '')
+    const stderr = 'tsc on stdout\ntsc on stderr\nvnet: compiling failed, see above (exit 3)\n'
+    expect(await tree.setUp()).toEqual({ code: 1, stdout: '', stderr })
+    expect(tree.has('dist/tap.js')).toBe(true)
+    expect(tree.has('dist.new')).toBe(false)
+    tree.remove('break-tsc')
+    expect(tree.steps().at(-1)).toBe('compiling: failed')
+    tree.calls()
+    expect(await tree.setUp()).toEqual(quiet)
+    expect(tree.calls()).toEqual(compile)
+  })
+
+  test('a failed step is due again even if its inputs are restored', async () => {
+    tree.write('native/addon.cc', 'changed')
+    tree.write('break-node-gyp', '')
+    await tree.setUp()
+    tree.write('native/addon.cc', '')
+    tree.remove('break-node-gyp')
+    tree.calls()
+    expect(await tree.setUp()).toEqual(quiet)
+    expect(tree.calls()).toEqual(['node-gyp'])
+  })
+})
+
+test('two concurrent runs do each step once, and both end when all is done', async () => {
+  const runs = await Promise.all([tree.setUp(), tree.setUp()])
+  const waiting = `vnet: waiting for another set-up of this tree (it holds ${tree.root}/.setup-lock)\n`
+  expect(runs.map(({ stderr }) => stderr).sort()).toEqual(['', waiting])
+  expect(runs.map(({ code, stdout }) => ({ code, stdout, stderr: '' }))).toEqual([quiet, quiet])
+  expect(tree.calls()).toEqual(everything)
+})
+
+test('dependencies are installed completely and without install scripts, whatever the options of npm', async () => {
+  await tree.setUp()
+  const [npm] = tree.callLines()
+  expect(npm).toMatch(/^npm ci --ignore-scripts --include=dev --no-dry-run --no-global --location=project/)
+})
+
+describe('a missing requirement is reported in one line', () => {
+  const refusal = (line: string) => ({ code: 1, stdout: '', stderr: `${line}\n` })
+  const pretend = (property: string, value: string) =>
+    `Object.defineProperty(process, '${property}', { value: '${value}' })`
+
+  test.each(['v12.22.12', 'v18.20.0', 'v20.18.3'])('Node %s', async version => {
+    const line = `vnet needs Node 20.19 or newer, this is ${version}: see https://nodejs.org/en/download`
+    expect(await tree.setUp({ preload: pretend('version', version) })).toEqual(refusal(line))
+    expect(tree.calls()).toEqual([])
+  })
+
+  test.each(['v20.19.0', 'v22.0.0', 'v26.1.0'])('but Node %s is new enough', async version => {
+    expect(await tree.setUp({ preload: pretend('version', version) })).toEqual(quiet)
+  })
+
+  test('an operating system other than Linux', async () => {
+    const line = 'vnet needs Linux: it drives TAP interfaces, which darwin does not have'
+    expect(await tree.setUp({ preload: pretend('platform', 'darwin') })).toEqual(refusal(line))
+    expect(tree.calls()).toEqual([])
+  })
+
+  test.each([
+    ['g++', 'a C++ compiler'],
+    ['make', 'make'],
+    ['python3', 'python3'],
+  ])('no %s, before anything is done', async (program, name) => {
+    tree.remove(`path/${program}`)
+    expect(await tree.setUp()).toEqual(refusal(`vnet needs ${name}: sudo apt-get install g++ make python3`))
+    expect(tree.calls()).toEqual([])
+  })
+
+  test('no compiler is needed if the addon is built', async () => {
+    await tree.setUp()
+    for (const program of ['g++', 'make', 'python3']) tree.remove(`path/${program}`)
+    tree.remove('dist')
+    expect(await tree.setUp()).toEqual(quiet)
+  })
+
+  test('another compiler is accepted if CXX names it', async () => {
+    tree.remove('path/g++')
+    tree.program('clang++', '')
+    expect(await tree.setUp({ env: { CXX: 'clang++ -stdlib=libc++' } })).toEqual(quiet)
+  })
+})
+
+describe('--test', () => {
+  const root = 'process.getuid = () => 0'
+  const aptGet = (whenInstalling: string) =>
+    tree.program(
+      'apt-get',
+      `cd "\${0%/*}/.."; echo apt-get "$@" >> calls; case "$*" in *install*) ${whenInstalling};; esac`,
+    )
+  // Set-up also searches /usr/sbin, so these programs must not be there.
+  const some = ['tcpdump', 'ping']
+  const iproute2 = ['ip', 'tc', 'genl']
+  const others = [
+    'arping',
+    'ndisc6',
+    'iperf3',
+    'ethtool',
+    'traceroute',
+    'tmux',
+    'zsh',
+    'genl-ctrl-list',
+    'pkg-config',
+    'nmap',
+    'dig',
+    'curl',
+    'systemd-analyze',
+    'tshark',
+    'capinfos',
+    'editcap',
+    'newuidmap',
+    'redis-check-rdb',
+  ]
+
+  beforeEach(async () => {
+    await tree.setUp()
+    tree.calls()
+    for (const program of [...iproute2, ...others]) tree.program(program, 'echo iputils')
+  })
+
+  const bringThem = some.map(program => `/bin/cp path/ip path/${program}`).join('; ')
+
+  test('nothing is installed if every tool exists', async () => {
+    for (const program of some) tree.program(program, 'echo iputils')
+    aptGet('exit 1')
+    expect(await tree.setUp({ args: ['--test'], preload: root })).toEqual(quiet)
+    expect(tree.calls()).toEqual([])
+  })
+
+  test('missing tools are installed without questions', async () => {
+    aptGet(bringThem)
+    expect(await tree.setUp({ args: ['--test'], preload: root })).toEqual(quiet)
+    const install = 'install -y --no-install-recommends iputils-ping tcpdump'
+    expect(tree.callLines()).toEqual([`apt-get -q -o DPkg::Lock::Timeout=60 ${install}`])
+  })
+
+  test('package lists are fetched once if the first attempt fails', async () => {
+    aptGet(`if [ -e listed ]; then ${bringThem}; else : > listed; exit 100; fi`)
+    expect(await tree.setUp({ args: ['--test'], preload: root })).toEqual(quiet)
+    expect(tree.callLines().map(line => line.split(' ')[4])).toEqual(['install', 'update', 'install'])
+  })
+
+  test('a tool that apt-get cannot install is named with the reason, and set-up continues', async () => {
+    aptGet('echo "E: Unable to locate package tcpdump"; exit 100')
+    tree.remove('dist')
+    const advice = 'vnet: the kernel tests need ping, tcpdump: sudo apt-get install iputils-ping tcpdump'
+    const stderr = `${advice} (tried: E: Unable to locate package tcpdump)\n`
+    expect(await tree.setUp({ args: ['--test'], preload: root })).toEqual({ code: 0, stdout: '', stderr })
+    expect(tree.has('dist/index.js')).toBe(true)
+  })
+
+  test('a library is missing if pkg-config does not know it or does not exist', async () => {
+    for (const program of some) tree.program(program, 'echo iputils')
+    const preload = 'process.getuid = () => 1000'
+    const missing = (names: string, packages: string) => ({
+      code: 0,
+      stdout: '',
+      stderr: `vnet: the kernel tests need ${names}: sudo apt-get install ${packages}\n`,
+    })
+    tree.program('pkg-config', '[ "$*" != "--exists libnl-genl-3.0" ]')
+    expect(await tree.setUp({ args: ['--test'], preload })).toEqual(missing('libnl-genl-3.0', 'libnl-genl-3-dev'))
+    tree.remove('path/pkg-config')
+    expect(await tree.setUp({ args: ['--test'], preload })).toEqual(
+      missing('pkg-config, libnl-genl-3.0', 'pkg-config libnl-genl-3-dev'),
+    )
+  })
+
+  test('only --long installs the headers of the kernel', async () => {
+    for (const program of [...some, 'modinfo', 'promtool', 'chromium']) tree.program(program, 'echo iputils')
+    aptGet('')
+    // The machine that runs this test may have the headers.
+    const without = `${root}
+      const fs = process.getBuiltinModule('fs'), { existsSync } = fs
+      fs.existsSync = path => path !== '/lib/modules' && existsSync(path)
+      process.getBuiltinModule('module').syncBuiltinESMExports()`
+    expect(await tree.setUp({ args: ['--test'], preload: without })).toEqual(quiet)
+    expect(tree.callLines()).toEqual([])
+    const stderr = `vnet: the kernel tests need kernel headers: sudo apt-get install ${HEADERS_PACKAGE}\n`
+    expect(await tree.setUp({ args: ['--test', '--long'], preload: without })).toEqual({ code: 0, stdout: '', stderr })
+    expect(tree.callLines()).toEqual([
+      `apt-get -q -o DPkg::Lock::Timeout=60 install -y --no-install-recommends ${HEADERS_PACKAGE}`,
+    ])
+  })
+
+  test('an arping or a ping that is not from iputils is reported and not replaced', async () => {
+    for (const program of some) tree.program(program, 'echo iputils')
+    tree.program('arping', 'echo "arping: invalid option -- V" >&2; exit 1')
+    aptGet('exit 1')
+    const stderr =
+      'vnet: the kernel tests need the arping of iputils, and this one is another program: ' +
+      'sudo apt-get install iputils-arping\n'
+    expect(await tree.setUp({ args: ['--test'], preload: root })).toEqual({ code: 0, stdout: '', stderr })
+    expect(tree.calls()).toEqual([])
+    tree.program('arping', 'echo iputils')
+    tree.program('ping', 'echo "ping (GNU inetutils) 2.4"')
+    const { stderr: second } = await tree.setUp({ args: ['--test'], preload: root })
+    expect(second).toBe(stderr.replaceAll('arping', 'ping'))
+  })
+
+  test('in CI a missing program and another program are a failure, with one line', async () => {
+    tree.program('ping', 'echo "ping (GNU inetutils) 2.4"')
+    const preload = 'process.getuid = () => 1000'
+    const line =
+      'vnet: the kernel tests need tcpdump: sudo apt-get install tcpdump; ' +
+      'the kernel tests need the ping of iputils, and this one is another program: sudo apt-get install iputils-ping\n'
+    const outcome = await tree.setUp({ args: ['--test'], preload, env: { CI: 'true' } })
+    expect(outcome).toEqual({ code: 1, stdout: '', stderr: line })
+    expect(tree.calls()).toEqual([])
+  })
+
+  test('a user other than root gets a line with what to install', async () => {
+    aptGet('exit 1')
+    const stderr = 'vnet: the kernel tests need ping, tcpdump: sudo apt-get install iputils-ping tcpdump\n'
+    const preload = 'process.getuid = () => 1000'
+    expect(await tree.setUp({ args: ['--test'], preload })).toEqual({ code: 0, stdout: '', stderr })
+    expect(tree.calls()).toEqual([])
+  })
+})

@@ -1,0 +1,95 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Writable } from 'node:stream'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Captures } from '../../../../src/testing/lab/captures.ts'
+import { makeLabDirectory, removeLeftovers } from '../../../../src/testing/lab/leftovers.ts'
+import { freshDirectory } from '../../../support/fresh-directory.ts'
+
+const directory = freshDirectory()
+const before = process.env.TMPDIR
+
+beforeEach(() => {
+  process.env.TMPDIR = directory
+})
+afterEach(() => {
+  if (before === undefined) delete process.env.TMPDIR
+  else process.env.TMPDIR = before
+})
+
+const namespace = statSync('/proc/self/ns/pid').ino
+/** A process that has ended. */
+const { pid: dead } = spawnSync('true')
+
+function make(name: string, mode = 0o700): string {
+  const path = join(directory, name)
+  mkdirSync(path, { mode })
+  chmodSync(path, mode)
+  writeFileSync(join(path, 'hosts'), '')
+  return path
+}
+
+test('the directory of a process that has ended is removed, with what is in it', () => {
+  const path = make(`vnet-lab-${namespace}-${dead}-abc`)
+  removeLeftovers()
+  expect(existsSync(path)).toBe(false)
+})
+
+test('the directory of a lab whose process is a zombie is removed', async () => {
+  // A shell may wait for its child: it ends when its parent is another program.
+  const script = 'cat <&3 >/dev/null & echo $!; exec sleep 1000 3<&-'
+  const parent = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'inherit', 'pipe'] })
+  try {
+    const [line] = await once(parent.stdout!.setEncoding('utf8'), 'data')
+    const zombie = Number(line)
+    await expect.poll(() => readFileSync(`/proc/${parent.pid}/comm`, 'latin1')).toBe('sleep\n')
+    ;(parent.stdio[3] as Writable).end()
+    await expect.poll(() => readFileSync(`/proc/${zombie}/stat`, 'latin1')).toContain(') Z ')
+    const path = make(`vnet-lab-${namespace}-${zombie}-abc`)
+    removeLeftovers()
+    expect(existsSync(path)).toBe(false)
+  } finally {
+    parent.kill('SIGKILL')
+    await once(parent, 'exit')
+  }
+})
+
+test('directories of running processes, of other PID namespaces, of other users and others are left alone', () => {
+  const own = makeLabDirectory()
+  const outside = make('outside')
+  const left = [
+    make(`vnet-lab-${namespace}-1-abc`),
+    make(`vnet-lab-${namespace + 1}-${dead}-abc`),
+    make(`vnet-lab-${namespace}-${dead}-writable`, 0o777),
+    make(`vnet-lab-${dead}-abc`),
+  ]
+  symlinkSync(outside, join(directory, `vnet-lab-${namespace}-${dead}-link`))
+  removeLeftovers()
+  for (const path of [own, outside, ...left]) expect(existsSync(path), path).toBe(true)
+  expect(existsSync(join(outside, 'hosts'))).toBe(true)
+  expect(statSync(own).mode & 0o777).toBe(0o700)
+})
+
+test('captures are moved to where they are kept, those of one pair under names of their own', () => {
+  const lab = makeLabDirectory()
+  const captures = new Captures(lab)
+  const files = [captures.add('a', 'b'), captures.add('a', 'b'), captures.add('a', 'c')]
+  writeFileSync(files[0]!, 'one')
+  writeFileSync(files[1]!, 'two')
+  const kept = captures.keep()
+  expect(kept.map(path => path.split('/').at(-1))).toEqual(['a-b.pcapng', 'a-b.2.pcapng', 'a-c.pcapng'])
+  expect(captures.keep()).toEqual(kept)
+  captures.move()
+  expect(kept.map(path => existsSync(path))).toEqual([true, true, false])
+})
+
+test('captures that are not kept stay in the directory of the lab', () => {
+  const captures = new Captures(makeLabDirectory())
+  const file = captures.add('a', 'b')
+  writeFileSync(file, '')
+  captures.move()
+  expect(existsSync(file)).toBe(true)
+  expect(new Captures(directory).keep()).toEqual([])
+})

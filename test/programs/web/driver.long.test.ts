@@ -1,0 +1,91 @@
+/** The drawing of a driver in a browser, with a server that fakes its vnets. */
+import type { Page } from 'playwright-core'
+import { expect, test } from 'vitest'
+import type { PartInfo } from '../../../src/web/page/driver-model.ts'
+import { PHONE, startFeed, TestBrowser } from '../../support/web/browser.ts'
+import { FakeWorld, SNULL } from '../../support/web/fake-world.mjs'
+
+const browser = new TestBrowser()
+
+async function openDriver(options: Parameters<TestBrowser['open']>[1] = {}) {
+  const { feed, address } = await startFeed(new FakeWorld({ devices: 5, hosts: 5 }))
+  const page = await browser.open(`${address}#driver/${SNULL}`, options)
+  await feed.quarter()
+  await drawn(page, 'The way of frames through sn0').waitFor()
+  // Their names are not those of the peer, which may be drawn as well.
+  const sendParts = (parts: PartInfo[]) => feed.send({ type: 'parts', time: 1, id: SNULL, parts })
+  return { feed, page, sendParts }
+}
+
+const drawn = (page: Page, label: string) => page.locator('.drawing').getByLabel(label, { exact: true })
+
+test('the drawing shows a queue that stops, a ring that fills and interrupts that are masked', async () => {
+  const { page, sendParts } = await openDriver()
+  await sendParts([
+    { kind: 'queue', name: 'tx 9', length: 3, state: 'stopped' },
+    { kind: 'ring', name: 'rx ring 9', length: 256, capacity: 256 },
+    { kind: 'irq', name: 'irq 9', state: 'masked 0x1', count: 7 },
+  ])
+  await drawn(page, 'tx 9, stopped, holds 3').waitFor()
+  expect(await drawn(page, 'tx 9, stopped, holds 3').locator('.cell.filled').count()).toBe(3)
+  expect(await drawn(page, 'rx ring 9, 256/256').locator('.cell:not(.filled)').count()).toBe(0)
+  await drawn(page, 'irq 9, 7, masked 0x1').waitFor()
+  await sendParts([{ kind: 'queue', name: 'tx 9', length: 0, state: 'running' }])
+  await drawn(page, 'tx 9, running, holds no frame').waitFor()
+  expect(await drawn(page, 'rx ring 9, 256/256').count()).toBe(0)
+})
+
+test('256 queues are one field of cells, each with its state', async () => {
+  const { page, sendParts } = await openDriver()
+  await sendParts(
+    Array.from({ length: 256 }, (_, i) => {
+      return { kind: 'queue', name: `tx ${i}`, length: i === 200 ? 9 : 0, state: i === 200 ? 'stopped' : 'running' }
+    }),
+  )
+  const field = drawn(page, 'tx 0 to 255, 9 held, 1 stopped')
+  await field.waitFor()
+  expect(await field.locator('rect').count()).toBe(256)
+  expect(await field.locator('.cell.filled title').allTextContents()).toEqual(['tx 200, stopped, holds 9'])
+})
+
+test('a cut cable is shown on both ways, in the title and in the icon', async () => {
+  const { feed, page } = await openDriver()
+  expect(await page.title()).toBe('sn0: vnet')
+  for (const message of feed.world.command(SNULL, { do: 'cut' }).messages) await feed.send(message)
+  await expect.poll(() => page.title()).toBe('sn0 (cable cut): vnet')
+  await expect.poll(() => page.locator('.drawing .arrow.is-cut').count()).toBe(2)
+  expect(await page.locator('link[rel=icon]').getAttribute('href')).toBe('icon-off.svg')
+})
+
+test('on a phone the drawing leads from top to bottom', async () => {
+  const { page } = await openDriver({ viewport: PHONE })
+  const ends = await page.locator('.drawing .end').evaluateAll(ends => ends.map(end => end.getBoundingClientRect().y))
+  expect(ends[1]).toBeGreaterThan(ends[0] + 300)
+})
+
+test('dots move with frames, and not for those who want no motion', async () => {
+  for (const [reducedMotion, moving] of [
+    ['no-preference', true],
+    ['reduce', false],
+  ] as const) {
+    const { feed, page } = await openDriver({ reducedMotion })
+    await feed.second()
+    await feed.second()
+    await page
+      .locator('.drawing')
+      .getByText(/^\d.*\/s$/)
+      .first()
+      .waitFor()
+    expect(await page.locator('.drawing .stream').first().isVisible()).toBe(moving)
+    expect(await page.evaluate('document.getAnimations().length > 0')).toBe(moving)
+  }
+})
+
+test('the far end leads to the peer, whose drawing it is then', async () => {
+  const { feed, page } = await openDriver()
+  expect(new Set(feed.devices)).toEqual(new Set([SNULL, '4711//sn1']))
+  await page.locator('.drawing a.end').click()
+  await page.getByRole('heading', { name: 'sn1', level: 1 }).waitFor()
+  await feed.quarter()
+  await drawn(page, 'The way of frames through sn1').waitFor()
+})

@@ -1,0 +1,128 @@
+/** What holds for every view of the page, in a browser, with a server that fakes its vnets. */
+import type { Page } from 'playwright-core'
+import { expect, test } from 'vitest'
+import { connection, DESKTOP, PHONE, showView, startFeed, TestBrowser, viewsOf } from '../../support/web/browser.ts'
+import { CABLE, FakeWorld, HOSTILE_NAMES, LAN, SNULL } from '../../support/web/fake-world.mjs'
+import {
+  findIllegible,
+  findSmallControls,
+  focusedId,
+  isTyping,
+  noteFocus,
+  unreachedControls,
+  widthOfPage,
+} from '../../support/web/in-page.mjs'
+
+const browser = new TestBrowser()
+
+const look = (address: string, id: string) => `${address}#driver/${id}`
+const rows = (page: Page) => page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link')
+
+test('with 200 interfaces all are listed, found by a word, and chosen by a click', async () => {
+  const { feed, address } = await startFeed(new FakeWorld({ devices: 200 }))
+  const page = await browser.open(address)
+  await connection(page, 'live')
+  await expect.poll(() => rows(page).count()).toBe(feed.world.devices.length)
+  await page.getByRole('searchbox', { name: 'Search interfaces' }).fill('loop19')
+  await expect.poll(() => rows(page).filter({ visible: true }).allInnerTexts()).toHaveLength(11)
+  await rows(page).filter({ hasText: 'loop199' }).click()
+  await page.getByRole('heading', { name: 'loop199', level: 1 }).waitFor()
+  await expect.poll(() => [...feed.devices]).toEqual(['4714//loop199'])
+  await expect.poll(() => new URL(page.url()).hash).toBe('#driver/4714//loop199')
+})
+
+test.each([
+  ['a desktop', { viewport: DESKTOP }],
+  ['a phone', { viewport: PHONE, hasTouch: true, isMobile: true }],
+])('on %s no view is too wide; on a phone controls are large enough for a finger', async (_, screen) => {
+  const { feed, address } = await startFeed(new FakeWorld({ devices: 10 }))
+  const page = await browser.open(address, screen)
+  for (const device of [SNULL, CABLE, LAN, `4715/${HOSTILE_NAMES[4]![1]}/eth0`]) {
+    await page.goto(look(address, encodeURIComponent(device)))
+    for (const view of await viewsOf(page)) {
+      await showView(page, view)
+      await feed.second()
+      const width = await page.evaluate(widthOfPage)
+      expect([device, view, width]).toEqual([device, view, screen.viewport.width])
+      if (screen.viewport === PHONE) {
+        expect([device, view, await page.evaluate(findSmallControls)]).toEqual([device, view, []])
+      }
+    }
+  }
+})
+
+test.each(['light', 'dark'] as const)('in %s colours each text of each view is legible', async colorScheme => {
+  const { feed, address } = await startFeed(new FakeWorld({ devices: 5, hosts: 20 }))
+  const page = await browser.open(address, { colorScheme })
+  for (const device of [SNULL, CABLE, LAN]) {
+    await page.goto(look(address, device))
+    feed.world.command(device, { do: 'step', mode: 'on' })
+    for (const view of await viewsOf(page)) {
+      await showView(page, view)
+      await feed.second()
+      expect([device, view, await page.evaluate(findIllegible)]).toEqual([device, view, []])
+    }
+  }
+})
+
+test('the keyboard alone leads to every view and every control, and shows where it is', async () => {
+  const { feed, address } = await startFeed(new FakeWorld({ devices: 2, hosts: 20, hostile: false }))
+  const page = await browser.open(address)
+  await connection(page, 'live')
+  const press = (key: string) => page.keyboard.press(key)
+  const views = await viewsOf(page)
+  await press('Tab')
+  await press('Enter')
+  expect(await page.evaluate(focusedId)).toBe('view')
+  for (const [device, name] of [
+    [SNULL, 'sn0'],
+    [LAN, 'lan0'],
+  ] as const) {
+    await press('/')
+    await page.keyboard.type(name)
+    await press('Enter')
+    await page.getByRole('heading', { name, level: 1 }).waitFor()
+    for (const [index, view] of views.entries()) {
+      while (await page.evaluate(isTyping)) await press('Tab')
+      await press(`${index + 1}`)
+      await page.locator('nav a[aria-current=page]').getByText(view, { exact: true }).waitFor()
+      await feed.second()
+      // From the last control of the page it leaves the page, and comes in again at the first.
+      for (let pressed = 0; pressed < 150 && (await page.evaluate(unreachedControls)).length > 0; pressed++) {
+        await press('Tab')
+        expect(await page.evaluate(noteFocus)).toBeUndefined()
+      }
+      expect([device, view, await page.evaluate(unreachedControls)]).toEqual([device, view, []])
+    }
+  }
+})
+
+test('the interface that is chosen is seen in a list that is longer than the page', async () => {
+  const { address } = await startFeed(new FakeWorld())
+  const page = await browser.open(address)
+  await connection(page, 'live')
+  await page.keyboard.press('/')
+  await page.keyboard.type('loop150')
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { name: 'loop150', level: 1 }).waitFor()
+  await page.keyboard.press('Escape')
+  const chosen = page.getByRole('navigation', { name: 'Interfaces' }).locator('a[aria-current]')
+  const height = page.viewportSize()!.height
+  await expect.poll(async () => (await chosen.boundingBox())?.y).toBeLessThan(height)
+  expect(await page.getByRole('searchbox').inputValue()).toBe('')
+})
+
+test('the list keeps the focus when it is made again, so arrows and Enter go through it', async () => {
+  const { feed, address } = await startFeed(new FakeWorld({ devices: 3, hostile: false }))
+  const page = await browser.open(address)
+  await connection(page, 'live')
+  const names = await rows(page).locator('.name').allInnerTexts()
+  await page.keyboard.press('/')
+  await page.keyboard.press('ArrowDown')
+  for (const name of names.slice(1)) {
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name, level: 1, exact: true }).waitFor()
+    await feed.second()
+  }
+})
