@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
-import { setTimeout } from 'node:timers/promises'
+import { basename } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { DriverFiles } from '../../support/driver-files.ts'
 import { LOCKUP_PROGRAM, spawnVnet } from '../../support/vnet-process.ts'
@@ -17,8 +17,8 @@ beforeEach(() => {
 afterEach(() => files.remove())
 
 /** Makes a pipe whose reader sleeps until a writer opens it. Returns its path. */
-function fifo(): string {
-  const pipe = files.write('', 'pipe')
+function fifo(name = 'pipe'): string {
+  const pipe = files.write('', name)
   rmSync(pipe)
   execFileSync('mkfifo', [pipe])
   return pipe
@@ -59,22 +59,31 @@ test('a driver file in a system call is logged by its name, and so is the end of
 })
 
 test('under a debugger a call that sleeps is not reported, as a pause is not', async () => {
-  const pipe = fifo()
-  const file = files.write(`
-    import { readFileSync } from 'node:fs'
+  const [debugged, plain] = [fifo('debugged'), fifo('plain')]
+  const reading = (pipe: string) =>
+    files.write(
+      `import { readFileSync } from 'node:fs'
     console.error('about to read')
     readFileSync('${pipe}')
     console.error('read')
     setInterval(() => {}, 1000)
-    await new Promise(() => {})`)
-  const env = { SYSTEM_CALL: '1', NODE_OPTIONS: '--inspect=127.0.0.1:0' }
-  const vnet = await spawnVnet([file], { program: LOCKUP_PROGRAM, until: /about to read/, env })
-  // Twice the limit: a report would come in this time, and has no event to await.
-  await setTimeout(1000)
-  await writeFile(pipe, '')
+    await new Promise(() => {})`,
+      `${basename(pipe)}.mjs`,
+    )
+  const start = (pipe: string, until: RegExp, options: string) =>
+    spawnVnet([reading(pipe)], {
+      program: LOCKUP_PROGRAM,
+      until,
+      env: { SYSTEM_CALL: '1', NODE_OPTIONS: options },
+    })
+  const vnet = await start(debugged, /about to read/, '--inspect=127.0.0.1:0')
+  // It calls later, and is reported. So the first would have been.
+  const other = await start(plain, / has not returned/, '')
+  await writeFile(debugged, '')
   await vnet.line(/^read$/)
   expect(vnet.stderr).not.toContain('returned')
-  await vnet.stop('SIGTERM')
+  await writeFile(plain, '')
+  await Promise.all([vnet.stop('SIGTERM'), other.stop('SIGTERM')])
 })
 
 test('a lockup of a driver file that runs is logged as its output is, by the name of the driver', async () => {
