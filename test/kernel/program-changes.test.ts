@@ -163,8 +163,8 @@ describe('a flood of changes', () => {
   const alternates = (words: readonly string[]) => words.every((word, i) => word !== words[i - 1])
 
   test('in a flood of changes open and stop strictly alternate, and the last state is the true one', async () => {
-    const vnet = await start('-v')
     const began = performance.now()
+    const vnet = await start('-v')
     await flap(
       'vnet0',
       Array.from({ length: 1000 }, (_, i) => (i % 2 === 0 ? 'down' : 'up')),

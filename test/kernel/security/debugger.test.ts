@@ -18,7 +18,7 @@ test('SIGUSR1 opens no debugger and does not end vnet', async () => {
   netns.ip('link set vnet0 down')
   await vnet.line(/^vnet0: device closed$/)
   netns.ip('link set vnet0 up')
-  await vnet.line(/^vnet0: device opened$/)
+  await vnet.line(/^vnet0: device opened$/, 2)
   const { status, stderr } = await vnet.stop()
   expect(status).toBe(0)
   expect(stderr).not.toMatch(/debugger|inspector/i)

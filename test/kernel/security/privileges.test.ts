@@ -154,7 +154,7 @@ describe('once ready, every thread has', () => {
     netns.ip('link set veth0 down')
     await vnet.line(/uplink veth0: link is down$/)
     netns.ip('link set veth0 up')
-    await vnet.line(/uplink veth0: link is up$/)
+    await vnet.line(/uplink veth0: link is up$/, 2)
     await ping(other, '198.18.0.2')
     expect(await vnet.stop()).toMatchObject({ status: 0 })
     expect(netns.ip('-d link show veth0')).toContain('promiscuity 0')
