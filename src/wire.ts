@@ -96,7 +96,11 @@ export async function cable(a: string, b: string, options: CableOptions = {}): P
     })
     await platform.settle()
     return {
-      ...{ a: first, b: second, ab, ba, close },
+      a: first,
+      b: second,
+      ab,
+      ba,
+      close,
       down: () => cutCable(first),
       up: () => plugCable(first),
       run: (scenario, signal) =>

@@ -96,7 +96,9 @@ export async function run(
         netnsOf: dev => netnsOf(dev, plans),
         namespaceOf: dev => namespaceOf(dev, netnsOf(dev, plans)),
         module: {
-          ...{ name: driver.name, params: driver.params, values: module.params },
+          name: driver.name,
+          params: driver.params,
+          values: module.params,
           segment: driver.segment && (kinds => driver.segment?.(kinds) ?? []),
         },
         owner: options.user,

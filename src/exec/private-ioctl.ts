@@ -82,7 +82,10 @@ export class PrivateIoctls {
     const length = data?.length ?? 0
     let reply: Reply | undefined
     conversations.ask({
-      ...{ vnet, requester, octets: this.#builder.bytes, seqs: [seq] },
+      vnet,
+      requester,
+      octets: this.#builder.bytes,
+      seqs: [seq],
       onMessage(message) {
         reply = replyIn(message)
         return true

@@ -97,7 +97,10 @@ export class Relay {
     const replies: Uint8Array[] = []
     let size = 0
     const request: Request = {
-      ...{ vnet, requester, octets: relayed.question, seqs: relayed.seqs },
+      vnet,
+      requester,
+      octets: relayed.question,
+      seqs: relayed.seqs,
       onMessage(message) {
         const reply = relayed.answer(message, message.length)
         size += message.length

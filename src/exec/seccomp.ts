@@ -156,15 +156,39 @@ export class NotificationListener {
  * include/uapi/asm-generic/unistd.h.
  */
 const x64 = {
-  ...{ ioctl: 16, socket: 41, sendmsg: 46, sendto: 44, sendmmsg: 307, recvmsg: 47, recvfrom: 45 },
-  ...{ recvmmsg: 299, setsockopt: 54, read: 0, readv: 19, preadv2: 327, write: 1, writev: 20 },
+  ioctl: 16,
+  socket: 41,
+  sendmsg: 46,
+  sendto: 44,
+  sendmmsg: 307,
+  recvmsg: 47,
+  recvfrom: 45,
+  recvmmsg: 299,
+  setsockopt: 54,
+  read: 0,
+  readv: 19,
+  preadv2: 327,
+  write: 1,
+  writev: 20,
 }
 
 export type SyscallNumbers = Readonly<typeof x64>
 
 const arm64: SyscallNumbers = {
-  ...{ ioctl: 29, socket: 198, sendmsg: 211, sendto: 206, sendmmsg: 269, recvmsg: 212, recvfrom: 207 },
-  ...{ recvmmsg: 243, setsockopt: 208, read: 63, readv: 65, preadv2: 286, write: 64, writev: 66 },
+  ioctl: 29,
+  socket: 198,
+  sendmsg: 211,
+  sendto: 206,
+  sendmmsg: 269,
+  recvmsg: 212,
+  recvfrom: 207,
+  recvmmsg: 243,
+  setsockopt: 208,
+  read: 63,
+  readv: 65,
+  preadv2: 286,
+  write: 64,
+  writev: 66,
 }
 
 /** By architecture, as process.arch names it. */

@@ -41,7 +41,11 @@ export function supervise(native: Native, fd: number, onDefect: (error: unknown)
     }
   })
   const supervision: Supervision = {
-    ...{ native, listener, processes, vnets, conversations },
+    native,
+    listener,
+    processes,
+    vnets,
+    conversations,
     onDefect,
     requesterOf: pid => requesterOf(native, processes, pid),
   }

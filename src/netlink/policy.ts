@@ -245,7 +245,9 @@ export function binary(type: number, min = 0, max = 0xffff): Field<Uint8Array, f
  */
 export function nested<F extends Fields>(type: number, inner: Policy<F>): Field<Decoded<F>, false, Encodable<F>> {
   return {
-    ...{ type, required: false, nla: { type: NL_ATTR_TYPE_NESTED } },
+    type,
+    required: false,
+    nla: { type: NL_ATTR_TYPE_NESTED },
     decode: (bytes, offset, length) => decodeAttributes(inner, bytes, offset, length),
     encode(b, type, values) {
       const nest = b.beginNest(type)
@@ -275,7 +277,9 @@ export function indexedArray<F extends Fields>(
   inner: Policy<F>,
 ): Field<readonly Decoded<F>[], false, Iterable<Encodable<F>>> {
   return {
-    ...{ type, required: false, nla: { type: NL_ATTR_TYPE_NESTED_ARRAY } },
+    type,
+    required: false,
+    nla: { type: NL_ATTR_TYPE_NESTED_ARRAY },
     decode: (bytes, offset, length) =>
       Array.from(attributes(bytes, offset, length), each => decodeAttributes(inner, bytes, each.offset, each.length)),
     encode(b, type, sets) {

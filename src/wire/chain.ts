@@ -333,7 +333,11 @@ function addAll(sums: Map<string, number>, counts: ReadonlyMap<string, number>):
 
 function reportOf({ stage, path, direction, impairment, held, stats, lateness }: Stage): StageReport {
   return {
-    ...{ stage, path, direction, words: impairment.words ?? stage, held },
+    stage,
+    path,
+    direction,
+    words: impairment.words ?? stage,
+    held,
     ...stats,
     drops: Object.fromEntries(stats.drops),
     ...(lateness !== undefined && { late: { p50: inMs(lateness.quantile(0.5)), p99: inMs(lateness.quantile(0.99)) } }),

@@ -128,7 +128,8 @@ function follow(
     runScenario(net.clock, scenarioOf(list, take), ended.signal).catch(error => net.log.err(describeException(error)))
   })
   return {
-    ...{ file, repeat: list.repeat },
+    file,
+    repeat: list.repeat,
     elapsed: () => (started === undefined ? undefined : net.clock.now() - started),
     steps: () => list.steps.map(step => ({ at: step.at, text: stepText(step) })),
   }

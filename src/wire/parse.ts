@@ -26,7 +26,8 @@ const PARTS: ReadonlyMap<string, Part> = new Map(
 const STARTS: ReadonlySet<string> = new Set([
   ...STAGES.flatMap(({ kind, words = [kind] }) => words),
   ...PARTS.keys(),
-  ...['limit', 'preset'],
+  'limit',
+  'preset',
 ])
 
 /** All keywords, for suggestions. */

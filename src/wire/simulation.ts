@@ -160,7 +160,12 @@ export class Simulation {
   #newChain(direction: Direction, seed: number): Chain {
     const { log, failed } = this.#options
     return new Chain({
-      ...{ direction, seed, log, clock: this.#clocks[direction], pool: this.#pool, segments: this.#segments },
+      direction,
+      seed,
+      log,
+      clock: this.#clocks[direction],
+      pool: this.#pool,
+      segments: this.#segments,
       end: { push: skb => this.#deliver(skb, direction, this.#clocks[direction].now()) },
       back: { push: skb => this.#reply(skb, direction) },
       ...(failed !== undefined && { failed }),

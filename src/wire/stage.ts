@@ -35,7 +35,13 @@ export interface StageOwner {
 
 export class Stage implements Wire, WireEnv {
   readonly stats: StageStats = {
-    ...{ in: 0, out: 0, dropped: 0, duplicated: 0, corrupted: 0, reordered: 0, marked: 0 },
+    in: 0,
+    out: 0,
+    dropped: 0,
+    duplicated: 0,
+    corrupted: 0,
+    reordered: 0,
+    marked: 0,
     drops: new Map(),
   }
   /** Set for a stage that holds packets for a time. */

@@ -14,7 +14,18 @@ import { traceKind } from './stages/trace.ts'
 import { truncateKind } from './stages/truncate.ts'
 
 export const STAGES: readonly StageKind[] = [
-  ...[partitionKind, blackholeKind, holdKind, mtuKind, faultKind, matchKind],
-  ...[lossKind, duplicateKind, corruptKind, truncateKind],
-  ...[rateKind, traceKind, delayKind, slotKind],
+  partitionKind,
+  blackholeKind,
+  holdKind,
+  mtuKind,
+  faultKind,
+  matchKind,
+  lossKind,
+  duplicateKind,
+  corruptKind,
+  truncateKind,
+  rateKind,
+  traceKind,
+  delayKind,
+  slotKind,
 ]

@@ -21,9 +21,19 @@ const RATES: Units = Object.fromEntries(
 
 /** Bytes, in powers of 1024 as in tc. */
 const SIZES: Units = {
-  ...{ b: 1, k: 1024, kb: 1024, m: 1024 ** 2, mb: 1024 ** 2, g: 1024 ** 3, gb: 1024 ** 3 },
-  ...{ kib: 1024, mib: 1024 ** 2, gib: 1024 ** 3 },
-  ...{ kbit: 128, mbit: 128 * 1024, gbit: 128 * 1024 ** 2 },
+  b: 1,
+  k: 1024,
+  kb: 1024,
+  m: 1024 ** 2,
+  mb: 1024 ** 2,
+  g: 1024 ** 3,
+  gb: 1024 ** 3,
+  kib: 1024,
+  mib: 1024 ** 2,
+  gib: 1024 ** 3,
+  kbit: 128,
+  mbit: 128 * 1024,
+  gbit: 128 * 1024 ** 2,
 }
 
 /** Returns a share from 0 to 1 of a percentage, with or without its sign, as in tc: `1%`, `1`. */

@@ -115,7 +115,9 @@ export class WireSlot implements DeviceWire {
       ...options,
       // A ring of its own: packets of one chain may enter another, which cuts frames too.
       ...{ clock: net.clock, pool: net.pool, segments: new Ring(net.segments.capacity) },
-      ...{ end: to.wire, back: from.wire, drop: to.drop },
+      end: to.wire,
+      back: from.wire,
+      drop: to.drop,
       onPackets: packets => {
         if (dev !== undefined) dev.mergesWire = packets
       },

@@ -164,7 +164,9 @@ export function impairment<P>(
   { words, takesGso = false }: { words?: string; takesGso?: boolean } = {},
 ): Impairment {
   return Object.assign((next: Wire, env: WireEnv) => make(params, next, env), {
-    ...{ kind, params, takesGso },
+    kind,
+    params,
+    takesGso,
     ...(words !== undefined && { words }),
   })
 }

@@ -54,12 +54,24 @@ export class Line extends RateWire {
     }
     super(
       {
-        ...{ limit, queue: 'tail', bits: 1e6 * speed, byteTime: (8 * NSEC_PER_SEC) / (1e6 * speed) },
-        ...{ overhead: WIRE_OVERHEAD, cell: 0, cellOverhead: 0, burst: 0 },
+        limit,
+        queue: 'tail',
+        bits: 1e6 * speed,
+        byteTime: (8 * NSEC_PER_SEC) / (1e6 * speed),
+        overhead: WIRE_OVERHEAD,
+        cell: 0,
+        cellOverhead: 0,
+        burst: 0,
       },
       { push: skb => deliver(owned(skb)) },
       {
-        ...{ clock, random, hold, limit: () => shared, note() {}, decided() {}, timed() {} },
+        clock,
+        random,
+        hold,
+        limit: () => shared,
+        note() {},
+        decided() {},
+        timed() {},
         drop: (skb, why) => drop(owned(skb), why),
       },
     )

@@ -44,8 +44,17 @@ export interface Life {
 export class GuardedSkb extends SkBuff {
   readonly watcher: SkbWatcher
   readonly life: Life = {
-    ...{ data: 0, len: 0, owner: OWNER_FREE, bytes: undefined, name: undefined, since: 0, isMade: false },
-    ...{ taken: undefined, held: undefined, handedOn: undefined, freed: undefined },
+    data: 0,
+    len: 0,
+    owner: OWNER_FREE,
+    bytes: undefined,
+    name: undefined,
+    since: 0,
+    isMade: false,
+    taken: undefined,
+    held: undefined,
+    handedOn: undefined,
+    freed: undefined,
     reported: new Set(),
   }
 

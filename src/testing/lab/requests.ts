@@ -10,10 +10,25 @@ export interface LabRequestInit extends RequestInit {
 }
 
 /** The options of fetch(), which checks their values. */
-const OPTIONS: Forms<Omit<LabRequestInit, 'dispatcher'> & { readonly duplex?: string; readonly priority?: string }> = {
-  ...{ method: ANY, headers: ANY, body: ANY, redirect: ANY, signal: ANY, duplex: ANY, referrer: ANY },
-  ...{ referrerPolicy: ANY, mode: ANY, credentials: ANY, cache: ANY, integrity: ANY, keepalive: ANY },
-  ...{ window: ANY, priority: ANY, tls: OBJECT },
+const OPTIONS: Forms<
+  Omit<LabRequestInit, 'dispatcher'> & { readonly cache?: string; readonly duplex?: string; readonly priority?: string }
+> = {
+  method: ANY,
+  headers: ANY,
+  body: ANY,
+  redirect: ANY,
+  signal: ANY,
+  duplex: ANY,
+  referrer: ANY,
+  referrerPolicy: ANY,
+  mode: ANY,
+  credentials: ANY,
+  cache: ANY,
+  integrity: ANY,
+  keepalive: ANY,
+  window: ANY,
+  priority: ANY,
+  tls: OBJECT,
 }
 
 /** Returns a socket that connects. Throws if there is no such host. */

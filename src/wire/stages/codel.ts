@@ -129,8 +129,10 @@ export const codelKind: DisciplineKind<CodelSpec> = {
   },
   print({ target, interval, ecn }) {
     return join([
-      ...['codel', target !== undefined && `target ${formatDuration(target)}`],
-      ...[interval !== undefined && `interval ${formatDuration(interval)}`, ecn && 'ecn'],
+      'codel',
+      target !== undefined && `target ${formatDuration(target)}`,
+      interval !== undefined && `interval ${formatDuration(interval)}`,
+      ecn && 'ecn',
     ])
   },
   build: ({ target = TARGET, interval = INTERVAL, ecn }) => queueOf({ target, interval, ecn }),

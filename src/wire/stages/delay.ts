@@ -151,7 +151,9 @@ export const delayKind: StageKind<DelaySpec> = {
       formatDuration(ns),
     )
     return join([
-      ...['delay', ...times, correlation !== 0 && formatShare(correlation)],
+      'delay',
+      ...times,
+      correlation !== 0 && formatShare(correlation),
       !isUniform && `distribution ${printDistribution(distribution)}`,
       reorder && trimmed('reorder', [reorder.share, reorder.correlation], [undefined, 0], formatShare),
       reorder && reorder.gap !== 1 && `gap ${reorder.gap}`,

@@ -167,9 +167,13 @@ export const faultKind: StageKind<FaultSpec> = {
   },
   print({ action, time, filter, when: { first, nth, every, after } }) {
     return join([
-      ...[action, time !== undefined && formatDuration(time), filter !== '' && quoted(filter)],
-      ...[first !== undefined && `first ${first}`, nth !== undefined && `nth ${nth}`],
-      ...[every !== undefined && `every ${every}`, after !== undefined && `after ${formatDuration(after)}`],
+      action,
+      time !== undefined && formatDuration(time),
+      filter !== '' && quoted(filter),
+      first !== undefined && `first ${first}`,
+      nth !== undefined && `nth ${nth}`,
+      every !== undefined && `every ${every}`,
+      after !== undefined && `after ${formatDuration(after)}`,
     ])
   },
   build(spec, { words, resources }) {

@@ -141,8 +141,11 @@ export const redKind: DisciplineKind<RedSpec> = {
   },
   print({ min, max, probability, ecn }) {
     return join([
-      ...['red', min !== undefined && `min ${formatSize(min)}`, max !== undefined && `max ${formatSize(max)}`],
-      ...[probability !== undefined && `probability ${formatShare(probability)}`, ecn && 'ecn'],
+      'red',
+      min !== undefined && `min ${formatSize(min)}`,
+      max !== undefined && `max ${formatSize(max)}`,
+      probability !== undefined && `probability ${formatShare(probability)}`,
+      ecn && 'ecn',
     ])
   },
   /** The default thresholds are those of tc-red(8): a quarter of the limit, and a third of that. */

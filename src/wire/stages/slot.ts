@@ -123,9 +123,12 @@ export const slotKind: StageKind<SlotSpec> = {
   print({ min, max, distribution, packets, bytes }) {
     const { name = '', delay = min, jitter = max } = distribution ?? {}
     return join([
-      ...['slot', distribution && `distribution ${printDistribution(name)}`, formatDuration(delay)],
+      'slot',
+      distribution && `distribution ${printDistribution(name)}`,
+      formatDuration(delay),
       (distribution !== undefined || max !== min) && formatDuration(jitter),
-      ...[packets !== 0 && `packets ${packets}`, bytes !== 0 && `bytes ${formatSize(bytes)}`],
+      packets !== 0 && `packets ${packets}`,
+      bytes !== 0 && `bytes ${formatSize(bytes)}`,
     ])
   },
   build({ packets, bytes, ...times }, { words, limit, resources }) {
