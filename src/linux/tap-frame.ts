@@ -3,8 +3,8 @@
  * stand for them are made once and used for every batch, so reading allocates nothing.
  */
 
-import { BATCH } from '../netdev/budget.ts'
 import { GSO_SEGS_MAX, skbChecksumHelp, skbGsoSegment } from '../netdev/gso.ts'
+import { BATCH } from '../netdev/port-reader.ts'
 import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6 } from '../packet/ethernet.ts'
 import { put16 } from '../packet/octets.ts'
 import { SKB_DROP_REASON_SKB_GSO_SEG } from '../skb/drop-reason.ts'

@@ -1,23 +1,17 @@
 /**
  * The reading side of a Tap: hands batches to one consumer, a callback or a loop. Queues are polled
- * only while there is one that wants frames, and the memory has room. Otherwise frames stay in the
- * kernel's own ring, which is the back-pressure.
+ * only while there is one that wants frames, and the memory has room.
  */
-import { EBADFD, ENOBUFS, VnetError } from '../base/errno.ts'
-import { BATCH, BUDGET, BUSY } from '../netdev/budget.ts'
+import { EBADFD, VnetError } from '../base/errno.ts'
 import type { PortQueue } from '../netdev/port.ts'
+import { BATCH, BUDGET, BUSY, OWN_REASON, PortReader, pollBatches, READ_FAILED } from '../netdev/port-reader.ts'
 import type { SlotAccount } from '../skb/pool.ts'
 import { GONE } from './errno.ts'
 import type { TapCounts } from './tap-counts.ts'
 import { TapBatch, type TapFrame, type TapLayer } from './tap-frame.ts'
 
-/** Why queues are not polled; bits of `#state`. */
-const IDLE = 1 << 0
-const NO_SLOT = 1 << 1
-const READ_FAILED = 1 << 2
-
-/** After a failed read, the next one: a queue that cannot be read is readable all the time. */
-const REREAD_MS = 10
+/** Why queues are not polled: nothing wants frames. A bit of `state`. */
+const IDLE = OWN_REASON
 
 export type OnFrames = (frames: readonly TapFrame[]) => void
 
@@ -30,10 +24,9 @@ export interface TapReaderOptions {
   readonly onGone: () => void
 }
 
-export class TapReader {
+export class TapReader extends PortReader {
   readonly #options: TapReaderOptions
   readonly #batch: TapBatch
-  #state = IDLE
   #onFrames: OnFrames | undefined
   /** True while a loop reads, also between two batches. */
   #looping = false
@@ -47,6 +40,7 @@ export class TapReader {
   #reread: NodeJS.Timeout | undefined
 
   constructor(options: TapReaderOptions) {
+    super(IDLE)
     this.#options = options
     this.#batch = new TapBatch(options.layer)
     for (const [q, queue] of options.queues.entries()) queue.listen(status => this.#poll(q, status))
@@ -59,7 +53,8 @@ export class TapReader {
   set onFrames(fn: OnFrames | undefined) {
     if (fn !== undefined && this.#looping) throw this.#taken()
     this.#onFrames = fn
-    this.#set(IDLE, fn === undefined)
+    if (fn === undefined) this.set(IDLE)
+    else this.clear(IDLE)
   }
 
   /**
@@ -87,13 +82,8 @@ export class TapReader {
     } finally {
       this.#batch.end()
       this.#looping = false
-      this.#set(IDLE, true)
+      this.set(IDLE)
     }
-  }
-
-  /** Reads again: the memory has room. */
-  slotFreed(): void {
-    this.#set(NO_SLOT, false)
   }
 
   /** Ends the loop, and every callback. */
@@ -113,7 +103,7 @@ export class TapReader {
     if (this.#end !== undefined) return Promise.resolve()
     return new Promise(resolve => {
       this.#wake = resolve
-      this.#set(IDLE, false)
+      this.clear(IDLE)
     })
   }
 
@@ -127,31 +117,23 @@ export class TapReader {
   #poll(q: number, status: number): boolean {
     if (status === -EBADFD) this.#options.onGone()
     if (status < 0 || this.#end !== undefined) return false
-    if (this.#onFrames !== undefined) return this.#callBack(q)
     this.#first = q
-    if (this.#wake === undefined) this.#set(IDLE, true)
+    if (this.#onFrames !== undefined) return pollBatches(this.#options.slots.pool, this.#callBack)
+    if (this.#wake === undefined) this.set(IDLE)
     else this.#wakeLoop()
     return this.#busy
   }
 
-  /** Calls back with batches until one is small or the budget is spent. */
-  #callBack(q: number): boolean {
-    let budget = BUDGET
-    while (budget > 0 && this.#state === 0 && this.#end === undefined) {
-      const n = this.#read(q)
-      if (n > 0) this.#handOver(n, q)
-      budget -= n
-      if (n < BUSY) break
-    }
-    return budget <= BUDGET - BUSY
-  }
-
-  #handOver(n: number, q: number): void {
+  /** Reads a batch and calls back with it. Returns how many frames it has. */
+  readonly #callBack = (): number => {
+    if (this.state !== 0 || this.#end !== undefined) return 0
+    const n = this.#read(this.#first)
     try {
-      this.#onFrames?.(this.#batch.begin(n, q))
+      if (n > 0) this.#onFrames?.(this.#batch.begin(n, this.#first))
     } finally {
       this.#batch.end()
     }
+    return n
   }
 
   /** Reads from the first queue that has frames. Returns their number. */
@@ -179,30 +161,28 @@ export class TapReader {
       for (let i = 0; i < n; i++) counts.bytesRead += skbs[i].len
       return n
     }
-    if (n < 0) this.#readFailed(n)
+    if (n < 0) this.readFailed(n)
     return 0
   }
 
-  #readFailed(error: number): void {
-    const { slots, onGone } = this.#options
-    if (error === -ENOBUFS) {
-      this.#set(NO_SLOT, true)
-      slots.pool.wait(slots)
-    } else if (error === -EBADFD) {
-      onGone()
-    } else {
-      this.#set(READ_FAILED, true)
-      this.#reread = setTimeout(() => this.#set(READ_FAILED, false), REREAD_MS)
-    }
+  protected override pauseReading(): void {
+    for (const queue of this.#options.queues) queue.pause()
   }
 
-  #set(reason: number, on: boolean): void {
-    const before = this.#state
-    this.#state = on ? before | reason : before & ~reason
-    if ((before === 0) === (this.#state === 0)) return
-    for (const queue of this.#options.queues) {
-      if (before === 0) queue.pause()
-      else queue.resume()
-    }
+  protected override resumeReading(): void {
+    for (const queue of this.#options.queues) queue.resume()
+  }
+
+  protected override waitForSlot(): void {
+    const { slots } = this.#options
+    slots.pool.wait(slots)
+  }
+
+  protected override lost(): void {
+    this.#options.onGone()
+  }
+
+  protected override reread(ms: number): void {
+    this.#reread = setTimeout(() => this.clear(READ_FAILED), ms)
   }
 }

@@ -14,18 +14,13 @@ import { dropReasonName } from '../skb/drop-reason-name.ts'
 import { SkBuffPool, type SkBuffPoolOptions } from '../skb/pool.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import { BUDGET, BUSY } from './budget.ts'
 import type { DebugHooks } from './debug/hooks.ts'
 import type { Gate } from './gate.ts'
 import { GSO_SEGS_MAX } from './gso.ts'
 import type { NetDevice } from './net-device.ts'
 import type { Platform } from './port.ts'
+import { pollBatches } from './port-reader.ts'
 
-/**
- * Frames made in a poll, segments and copies, that cost as much of its budget as one that is read.
- * A poll cuts about 20 frames of the usual 45 segments.
- */
-const MADE_SHIFT = 4
 /** Rounds of interrupts and polls before the event loop has its turn, and interrupts in a round. */
 const SOFTIRQ_ROUNDS = 10
 const ROUND_IRQS = 64
@@ -104,6 +99,7 @@ export class Net {
   #inSoftirq = false
   #flushScheduled = false
   readonly #limitedLog: LimitedLog
+  readonly #flushBatch = (): void => this.flush(true)
   readonly #flushLater = (): void => {
     this.#flushScheduled = false
     this.flush()
@@ -180,29 +176,19 @@ export class Net {
   }
 
   /**
-   * Polls a queue: calls `readBatch`, which reads and handles some frames and returns how many,
-   * until it returns few or the budget is spent on frames that were read and frames that were made
-   * of them. Received frames are flushed after each batch and at the end. Returns true if more may
-   * wait.
+   * Polls a queue by pollBatches. Received frames are flushed after each batch and at the end.
+   * Returns true if more may wait.
    */
   poll(readBatch: () => number): boolean {
     const nested = this.#polling
     this.#polling = true
-    let budget = BUDGET
     try {
-      while (budget > 0) {
-        const before = this.pool.allocated
-        const n = readBatch()
-        if (n <= 0) break
-        this.flush(true)
-        budget -= n + ((this.pool.allocated - before) >> MADE_SHIFT)
-        if (n < BUSY) break
-      }
+      const more = pollBatches(this.pool, readBatch, this.#flushBatch)
       if (!nested) this.flush()
+      return more
     } finally {
       this.#polling = nested
     }
-    return budget <= BUDGET - BUSY
   }
 
   /**

@@ -1,11 +1,10 @@
 /**
  * TxQueue: one transmit queue of a device, `struct netdev_queue`. It is read while the device is
- * up, the driver has not stopped it, and the pool has a slot. Otherwise it is paused, and frames
- * stay in the kernel's own ring, which is the back-pressure.
+ * up, the driver has not stopped it, and the pool has a slot.
  */
 
 import { type Alarm, NSEC_PER_MSEC } from '../base/clock.ts'
-import { EBADFD, ENOBUFS, errnoName } from '../base/errno.ts'
+import { EBADFD, errnoName } from '../base/errno.ts'
 import {
   SKB_DROP_REASON_DEV_STOPPED,
   SKB_DROP_REASON_DRIVER_EXCEPTION,
@@ -15,7 +14,6 @@ import {
 import { OWNER_XMIT } from '../skb/error.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import { BATCH } from './budget.ts'
 import { wrap } from './counters.ts'
 import { logEvent, logFrame } from './frame-log.ts'
 import type { FrameTap } from './frame-tap.ts'
@@ -23,23 +21,20 @@ import { IFF_UP, NETDEV_TX_BUSY, NETDEV_TX_OK, NETIF_MSG_PKTDATA, NETIF_MSG_TX_Q
 import { logBadReturn } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
 import type { PortQueue } from './port.ts'
+import { BATCH, OWN_REASON, PortReader, READ_FAILED } from './port-reader.ts'
 import { TX_ERRORS } from './stats.ts'
 
-/** Why a queue is not read; bits of `#state`. */
-const DEV_DOWN = 1 << 0
-const DRV_STOPPED = 1 << 1
-const NO_SLOT = 1 << 2
-const REQUEUED = 1 << 3
-const READ_FAILED = 1 << 4
+/** Why a queue is not read; bits of `state`. */
+const DEV_DOWN = OWN_REASON
+const DRV_STOPPED = OWN_REASON << 1
+const REQUEUED = OWN_REASON << 2
 
 /** After NETDEV_TX_BUSY without a stop, the frame is offered again after this time. */
 const RETRY = NSEC_PER_MSEC
 /** Segments and copies made of each frame of a batch after which the next batch has one frame. */
 const MADE_MAX = 128
-/** After a failed read, the next one: a queue that cannot be read is readable all the time. */
-const REREAD = 10 * NSEC_PER_MSEC
 
-export class TxQueue {
+export class TxQueue extends PortReader {
   readonly index: number
   readonly dev: NetDevice
   /**
@@ -55,7 +50,6 @@ export class TxQueue {
   /** Notified of the frames that are read; undefined if the device has wires, which notify it. */
   frameTap: FrameTap | undefined = undefined
 
-  #state = DEV_DOWN
   /**
    * True while requeued frames are drained; a wake() in the meantime does not start a second drain.
    */
@@ -73,6 +67,7 @@ export class TxQueue {
   readonly #drainBatch = (): number => this.#xmitRequeued()
 
   constructor(dev: NetDevice, index: number) {
+    super(DEV_DOWN)
     this.dev = dev
     this.index = index
   }
@@ -80,27 +75,27 @@ export class TxQueue {
   /** netif_tx_start_queue: lets the driver be given frames. */
   start(): void {
     if (this.stopped) this.#log('started')
-    this.#clear(DRV_STOPPED)
+    this.clear(DRV_STOPPED)
   }
 
   /** netif_tx_stop_queue: no more frames until `wake`. Frames already read are kept for it. */
   stop(): void {
     if (this.stopped) return
     this.#log('stopped')
-    this.#set(DRV_STOPPED)
+    this.set(DRV_STOPPED)
     // A driver that is being closed stops its queues for good.
     if ((this.dev.flags & IFF_UP) !== 0) this.#watch()
   }
 
   /** netif_tx_wake_queue: continues after `stop` or NETDEV_TX_BUSY. */
   wake(): void {
-    if ((this.#state & (DRV_STOPPED | REQUEUED)) !== 0) this.#log('woken')
-    this.#clear(DRV_STOPPED | REQUEUED)
+    if ((this.state & (DRV_STOPPED | REQUEUED)) !== 0) this.#log('woken')
+    this.clear(DRV_STOPPED | REQUEUED)
   }
 
   /** netif_tx_queue_stopped: true if the driver stopped it. */
   get stopped(): boolean {
-    return (this.#state & DRV_STOPPED) !== 0
+    return (this.state & DRV_STOPPED) !== 0
   }
 
   /** Frames that were read and wait for the driver. */
@@ -111,14 +106,14 @@ export class TxQueue {
   /** Joins the queue to its port, paused. */
   attach(port: PortQueue): void {
     this.#port = port
-    this.#retry = this.dev.net.clock.alarm(() => this.#clear(REQUEUED | READ_FAILED))
+    this.#retry = this.dev.net.clock.alarm(() => this.clear(REQUEUED | READ_FAILED))
     port.listen(status => this.#poll(status))
   }
 
   /** Begins to read: the device was opened. */
   activate(): void {
     if (this.stopped) this.#watch()
-    this.#clear(DEV_DOWN)
+    this.clear(DEV_DOWN)
   }
 
   /**
@@ -126,9 +121,9 @@ export class TxQueue {
    * driver did not take, are dropped and counted, or they would come out after the next open.
    */
   deactivate(): void {
-    this.#set(DEV_DOWN)
+    this.set(DEV_DOWN)
     this.#retry?.cancel()
-    this.#state &= ~(REQUEUED | NO_SLOT | READ_FAILED)
+    this.state &= DEV_DOWN | DRV_STOPPED
     this.#requeue.purge(SKB_DROP_REASON_DEV_STOPPED)
     // Not the batch of a poll: a driver may close its device in the middle of one.
     const batch: SkBuff[] = []
@@ -141,14 +136,9 @@ export class TxQueue {
     }
   }
 
-  /** Reads again: the pool has a slot. */
-  slotFreed(): void {
-    this.#clear(NO_SLOT)
-  }
-
   /** True if the driver may be given frames. */
   get ready(): boolean {
-    return this.#state === 0
+    return this.state === 0
   }
 
   /** The first frame that was read and waits for the driver. */
@@ -167,9 +157,9 @@ export class TxQueue {
 
   /** Gives the driver the waiting frames, and reads again, if nothing prevents that. */
   continue(): void {
-    if (this.#state !== 0 || this.dev.gate?.holds(this)) return
+    if (this.state !== 0 || this.dev.gate?.holds(this)) return
     if (this.#requeue.length > 0) this.#drainRequeue()
-    if (this.#state === 0) this.#port?.resume()
+    if (this.state === 0) this.#port?.resume()
   }
 
   /** Reads a frame, which waits on the queue that the driver chooses for it. */
@@ -177,7 +167,7 @@ export class TxQueue {
     const { dev } = this
     const batch: SkBuff[] = []
     const n = this.#read(batch, 1)
-    if (n < 0) this.#readFailed(n)
+    if (n < 0) this.readFailed(n)
     for (const skb of batch) {
       if (dev.cut) skb.drop(SKB_DROP_REASON_TX_CARRIER)
       else this.#select(skb).#park(skb)
@@ -186,7 +176,7 @@ export class TxQueue {
 
   /** Keeps a frame that the driver cannot be given now. */
   #park(skb: SkBuff): void {
-    if ((this.#state & DEV_DOWN) !== 0) skb.drop(SKB_DROP_REASON_DEV_STOPPED)
+    if ((this.state & DEV_DOWN) !== 0) skb.drop(SKB_DROP_REASON_DEV_STOPPED)
     else if (!this.#requeue.push(skb)) skb.drop(SKB_DROP_REASON_QDISC_DROP)
     else this.dev.gate?.holds(this)
   }
@@ -203,15 +193,29 @@ export class TxQueue {
     dev.watchdog.watch()
   }
 
-  #set(reason: number): void {
-    if (this.#state === 0) this.#port?.pause()
-    this.#state |= reason
+  protected override pauseReading(): void {
+    this.#port?.pause()
   }
 
-  #clear(reason: number): void {
-    if ((this.#state & reason) === 0) return
-    this.#state &= ~reason
+  protected override resumeReading(): void {
     if (!this.#draining) this.continue()
+  }
+
+  protected override waitForSlot(): void {
+    this.dev.waitForSlot()
+  }
+
+  protected override lost(): void {
+    this.dev.linkLost()
+  }
+
+  protected override reread(ms: number, error: number): void {
+    const { dev, index } = this
+    dev.counters.count(index, TX_ERRORS)
+    if (error !== this.#readError)
+      dev.log.err(`transmit queue ${index} cannot be read: ${errnoName(error)}; trying again`)
+    this.#readError = error
+    this.#retry?.at(dev.net.clock.now() + ms * NSEC_PER_MSEC)
   }
 
   /** Reads a batch. Each frame is counted when it is read, as the kernel counts it. */
@@ -243,13 +247,13 @@ export class TxQueue {
 
   /** Hands a batch to the driver. Returns the number of frames, or what `read` returned. */
   #xmitBatch(): number {
-    if (this.#state !== 0) return 0
+    if (this.state !== 0) return 0
     const { dev } = this
     const batch = this.#batch
     const { pool } = dev.net
     const before = pool.allocated
     const n = this.#read(batch, this.#most)
-    if (n < 0) this.#readFailed(n)
+    if (n < 0) this.readFailed(n)
     else if (dev.cut) for (let i = 0; i < n; i++) batch[i].drop(SKB_DROP_REASON_TX_CARRIER)
     else if (dev.netdevOps.ndoSelectQueue === undefined) for (let i = 0; i < n; i++) this.#xmit(batch[i])
     else for (let i = 0; i < n; i++) this.#select(batch[i]).#xmit(batch[i])
@@ -273,27 +277,9 @@ export class TxQueue {
     return dev.txq(skb)
   }
 
-  /** Only EBADFD means that the interface is gone. Any other error may pass. */
-  #readFailed(error: number): void {
-    const { dev, index } = this
-    if (error === -ENOBUFS) {
-      this.#set(NO_SLOT)
-      dev.waitForSlot()
-    } else if (error === -EBADFD) {
-      dev.linkLost()
-    } else {
-      dev.counters.count(index, TX_ERRORS)
-      if (error !== this.#readError)
-        dev.log.err(`transmit queue ${index} cannot be read: ${errnoName(error)}; trying again`)
-      this.#readError = error
-      this.#set(READ_FAILED)
-      this.#retry?.at(dev.net.clock.now() + REREAD)
-    }
-  }
-
   /** (2) Hands a frame to the driver, which owns it from here on. */
   #xmit(skb: SkBuff): void {
-    if (this.#state !== 0) {
+    if (this.state !== 0) {
       this.#park(skb)
       return
     }
@@ -331,10 +317,10 @@ export class TxQueue {
     }
     this.requeues++
     this.#log('busy: the frame is offered again')
-    if ((this.#state & DEV_DOWN) !== 0) skb.drop(SKB_DROP_REASON_DEV_STOPPED)
+    if ((this.state & DEV_DOWN) !== 0) skb.drop(SKB_DROP_REASON_DEV_STOPPED)
     else if (!this.#requeue.unshift(skb)) skb.drop(SKB_DROP_REASON_QDISC_DROP)
-    if (this.#state !== 0) return
-    this.#set(REQUEUED)
+    if (this.state !== 0) return
+    this.set(REQUEUED)
     this.#retry?.at(this.dev.net.clock.now() + RETRY)
   }
 
@@ -350,7 +336,7 @@ export class TxQueue {
   /** Hands over the requeued frames; a driver that closes its device meanwhile empties the ring. */
   #xmitRequeued(): number {
     if (this.dev.cut) this.#requeue.purge(SKB_DROP_REASON_TX_CARRIER)
-    while (this.#state === 0 && this.#requeue.length > 0) this.#xmit(this.#requeue.shift() as SkBuff)
+    while (this.state === 0 && this.#requeue.length > 0) this.#xmit(this.#requeue.shift() as SkBuff)
     return 0
   }
 }
