@@ -72,8 +72,11 @@ export interface NetDeviceOps<Priv> {
    * kernel has no such operation. -EOPNOTSUPP for a fault that the driver does not have.
    */
   ndoTrigger?(dev: NetDevice<Priv>, fault: string, txq: number | undefined): Errno
-  /** The names of the faults that ndoTrigger has, without spaces, to list and to complete them. */
-  readonly faults?: readonly string[]
+  /**
+   * The names of the faults that ndoTrigger has, without spaces, to list and to complete them; with
+   * what each does, in a sentence, if it is an object.
+   */
+  readonly faults?: readonly string[] | Readonly<Record<string, string>>
   /** Checks the device's address before it is opened. */
   ndoValidateAddr?(dev: NetDevice<Priv>): Errno
 }

@@ -39,6 +39,12 @@ export interface DeviceRow {
   readonly rxQueues: number
   /** The faults that `vnet trigger` can cause; undefined if the driver does not list them. */
   readonly faults: readonly string[] | undefined
+  /** What each of them does, in a sentence; undefined if the driver does not say it. */
+  readonly faultTexts: readonly string[] | undefined
+  /** The label of the device at the other end of the cable, if it is known and of the same vnet. */
+  readonly peer: string | undefined
+  /** Whether it is a port of a simulated network. */
+  readonly onSegment: boolean
 }
 
 export interface VnetRow {

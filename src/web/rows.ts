@@ -31,7 +31,8 @@ export function vnetRows(devices: readonly FoundDevice[]): VnetRow[] {
 }
 
 function deviceRow(device: FoundDevice): DeviceRow {
-  const { name, netns, driver = '', mac, mtu, flags, carrier, cut: isCut, txQueues, rxQueues, faults } = device
+  const { name, netns, driver = '', mac, mtu, flags, carrier, cut: isCut, txQueues, rxQueues } = device
+  const { faults, faultTexts, peer, onSegment = false } = device
   return {
     id: deviceId(device),
     label: printable(netns === undefined ? name : `${netns}/${name}`),
@@ -45,6 +46,9 @@ function deviceRow(device: FoundDevice): DeviceRow {
     txQueues,
     rxQueues,
     faults,
+    faultTexts,
+    peer: peer === undefined ? undefined : printable(peer),
+    onSegment,
   }
 }
 

@@ -18,6 +18,7 @@ const device: FoundDevice = {
   flags: 1,
   mtu: 1500,
   mac: '00:53:4e:55:4c:30',
+  onSegment: false,
 }
 const entry = {
   pid: 77,

@@ -24,9 +24,11 @@ export interface Device {
 }
 
 /** The state of a device. */
-export type DeviceInfo = Omit<Named<DeviceReply>, 'faults'> & {
+export type DeviceInfo = Omit<Named<DeviceReply>, 'faults' | 'faultTexts'> & {
   /** The faults that `trigger` can cause; undefined if the driver does not list them. */
   readonly faults?: readonly string[] | undefined
+  /** What each of them does, in a sentence; undefined if the driver does not say it. */
+  readonly faultTexts?: readonly string[] | undefined
 }
 
 export type DeviceEventName = keyof typeof eventNumbers
@@ -239,8 +241,12 @@ export function named<R extends { readonly ifname: string; readonly netns?: stri
   return { ...rest, name, netns } as never
 }
 
-export function deviceInfo({ faults, ...reply }: DeviceReply): DeviceInfo {
-  return { ...named(reply), ...(faults !== undefined && { faults: faults.split(' ').filter(Boolean) }) }
+export function deviceInfo({ faults, faultTexts, ...reply }: DeviceReply): DeviceInfo {
+  return {
+    ...named(reply),
+    ...(faults !== undefined && { faults: faults.split(' ').filter(Boolean) }),
+    ...(faultTexts !== undefined && { faultTexts: faultTexts.split('\n') }),
+  }
 }
 
 export function deviceEvent(reply: EventReply): DeviceEvent {

@@ -530,6 +530,17 @@ export const vnetAttributes = {
   /** The step that is done next; absent if nothing waits. */
   step: nested(69, stepPolicy),
   runtime: nested(70, runtimePolicy),
+  /**
+   * What each of `faults` does, one a line, in their order; absent if the driver does not say it.
+   */
+  faultTexts: string(71),
+  /**
+   * The device at the other end of the cable, as NETNS/NAME or NAME; absent if it is unknown or
+   * gone.
+   */
+  peer: string(72),
+  /** Present if the device is a port of the segment that GET_SEGMENT lists. */
+  onSegment: flag(73),
 }
 const which = { ifindex: vnetAttributes.ifindex, ifname: vnetAttributes.ifname, netns: vnetAttributes.netns }
 
@@ -557,6 +568,9 @@ export const commands = {
       driver: vnetAttributes.driver,
       cut: vnetAttributes.cut,
       faults: vnetAttributes.faults,
+      faultTexts: vnetAttributes.faultTexts,
+      peer: vnetAttributes.peer,
+      onSegment: vnetAttributes.onSegment,
     }),
   },
   /** Returns statistics. A dump has all devices and, on request, their queues. */

@@ -5,12 +5,13 @@
  */
 
 import { EINVAL, ENETDOWN, ENOENT, EOPNOTSUPP, VnetError } from '../../base/errno.ts'
+import { printable } from '../../base/printable.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import type { SegmentEntry, SegmentEntryKind } from '../../lan/switch/segment-entry.ts'
 import { formatParam, type Param } from '../../netdev/driver.ts'
 import { callNdo } from '../../netdev/ndo.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
-import { cutCable, netifCarrierOff, netifCarrierOn, plugCable } from '../../netdev/netif.ts'
+import { cutCable, netifCarrierOff, netifCarrierOn, peerOf, plugCable } from '../../netdev/netif.ts'
 import { partsOf } from '../../netdev/parts.ts'
 import { dropReasonName } from '../../skb/drop-reason-name.ts'
 import {
@@ -85,15 +86,34 @@ function describe(subject: Subject, dev: NetDevice) {
   const { ifindex, name: ifname, numTxQueues: txQueues, numRxQueues: rxQueues, carrier, cut, mtu, devAddr: mac } = dev
   const netns = subject.netnsOf(dev)
   const flags = dev.flags >>> 0
-  const driver = subject.module?.name
+  const { name: driver, segment } = subject.module ?? {}
   const faults = faultsOf(dev)?.join(' ')
-  return { ifindex, ifname, netns, txQueues, rxQueues, carrier, cut, flags, mtu, mac, driver, faults }
+  const fault = { faults, faultTexts: faultTexts(dev) }
+  const far = { peer: peerName(subject, dev), onSegment: segment !== undefined }
+  return { ifindex, ifname, netns, txQueues, rxQueues, carrier, cut, flags, mtu, mac, driver, ...fault, ...far }
 }
 
 /** Returns the faults of a device; undefined if its driver has some and does not list them. */
 function faultsOf({ netdevOps: { ndoTrigger, faults } }: NetDevice): readonly string[] | undefined {
   if (ndoTrigger === undefined) return []
-  return Array.isArray(faults) ? faults.map(String) : undefined
+  if (Array.isArray(faults)) return faults.map(String)
+  return typeof faults === 'object' && faults !== null ? Object.keys(faults) : undefined
+}
+
+function faultTexts({ netdevOps: { ndoTrigger, faults } }: NetDevice): string | undefined {
+  if (ndoTrigger === undefined || typeof faults !== 'object' || faults === null || Array.isArray(faults))
+    return undefined
+  return Object.values(faults)
+    .map(text => printable(`${text}`))
+    .join('\n')
+}
+
+/** Returns the name of the device at the other end of the cable, with its network namespace. */
+function peerName(subject: Subject, dev: NetDevice): string | undefined {
+  const peer = peerOf(dev)
+  if (peer === undefined || !subject.devices.includes(peer)) return undefined
+  const netns = subject.netnsOf(peer)
+  return netns === undefined ? peer.name : `${netns}/${peer.name}`
 }
 
 /**

@@ -39,11 +39,16 @@ export const faultParams = {
 }
 
 /** Faults that happen once, when they are triggered. */
-export const faults = ['lockup', 'lost-interrupt', 'stuck', 'flap'] as const
-export type Fault = (typeof faults)[number]
+export const faults = {
+  lockup: 'Loses the interrupt after the next frame sent on a queue, or on each: it stops until the timeout.',
+  'lost-interrupt': 'The same after one frame, on the chosen queue or the first that sends.',
+  stuck: 'Keeps the next frame in the transmitter: its queue stops until the timeout.',
+  flap: 'Takes the link down for a second.',
+}
+export type Fault = keyof typeof faults
 
 export function isFault(name: string): name is Fault {
-  return (faults as readonly string[]).includes(name)
+  return Object.hasOwn(faults, name)
 }
 
 export type Faults = ParamValues<typeof faultParams>

@@ -70,7 +70,7 @@ const lanOps: NetDeviceOps<LanPriv> = {
   ndoStop: stop,
   ndoStartXmit: startXmit,
   ndoTrigger: trigger,
-  faults: ['flap'],
+  faults: { flap: 'Takes the link down, and up again after a negotiation.' },
 }
 
 export const portParams = {

@@ -4,7 +4,6 @@ import type { Change } from './command-line.ts'
 import { Control } from './controls-change.ts'
 import type { ControlsLog } from './controls-log.ts'
 import { fill, h, setText } from './dom.ts'
-import { faultWords } from './fault-words.ts'
 
 export class ControlsFaults {
   readonly element: HTMLElement
@@ -31,11 +30,11 @@ export class ControlsFaults {
 
   update(): void {
     const { device, mayChange } = this.#app
-    const { faults, txQueues = 0 } = device ?? {}
-    const shown = JSON.stringify([device?.driver, faults, txQueues])
+    const { faults, faultTexts, txQueues = 0 } = device ?? {}
+    const shown = JSON.stringify([faults, faultTexts, txQueues])
     if (shown !== this.#shown) {
       this.#shown = shown
-      this.#controls = (faults ?? []).map(fault => this.#control(fault, device?.driver))
+      this.#controls = (faults ?? []).map((fault, i) => this.#control(fault, faultTexts?.[i]))
       fill(this.#list, ...this.#controls.map(({ element }) => element))
       const numbers = Array.from({ length: txQueues }, (_, i) => h('option', { value: `${i}` }, i))
       fill(this.#queue, h('option', { value: '' }, 'any'), ...numbers)
@@ -47,14 +46,13 @@ export class ControlsFaults {
     this.#updateAll()
   }
 
-  #control(fault: string, driver: string | undefined): Control {
+  #control(fault: string, text: string | undefined): Control {
     const change = (): Change => {
       const { value } = this.#queue
       return { do: 'trigger', fault, ...(value !== '' && { queue: Number(value) }) }
     }
     const name = h('span', { class: 'mono what' }, fault)
-    const words = faultWords(driver, fault)
-    const about = words !== undefined && h('p', { class: 'muted about-control' }, words)
+    const about = text !== undefined && h('p', { class: 'muted about-control' }, text)
     return new Control({ app: this.#app, log: this.#log, button: 'Trigger', before: [name, about], change })
   }
 

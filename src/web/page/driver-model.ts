@@ -45,11 +45,10 @@ export interface Model {
 /** A group with more parts of one kind shows them as one field of cells. */
 export const FOLD_ABOVE = 8
 
-/** The other end of a device, of the drivers that make pairs. */
+/** The device at the other end of the cable of a device. */
 export function peerOf(device: DeviceRow, vnets: readonly VnetRow[]): DeviceRow | undefined {
-  if (device.driver !== 'snull' && device.driver !== 'cable') return undefined
-  const devices = vnets.find(vnet => vnet.devices.some(({ id }) => id === device.id))?.devices ?? []
-  return devices.length === 2 ? devices.find(({ id }) => id !== device.id) : undefined
+  const own = vnets.find(({ devices }) => devices.some(({ id }) => id === device.id))
+  return own?.devices.find(({ label }) => label === device.peer)
 }
 
 /** The namespace of a device, if it is not the vnet's own, and its name. */
@@ -87,7 +86,7 @@ export function modelOf({ device, vnets, parts, wire, peerParts }: Source): Mode
   return {
     device,
     peer,
-    far: peer !== undefined ? 'peer' : device.driver === 'lan' ? 'segment' : 'driver',
+    far: peer !== undefined ? 'peer' : device.onSegment ? 'segment' : 'driver',
     columns: columns.filter(({ away, toward }) => away !== undefined || toward !== undefined),
   }
 }

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { ControlClient, type Entry, serveControl } from '../../../src/control/index.ts'
 import { readDirectories } from '../../../src/control/protocol/directory.ts'
 import { namedDirectory } from '../../../src/control/protocol/run-directory.ts'
+import { faults } from '../../../src/drivers/snull/faults.ts'
 import { loadNative } from '../../../src/linux/native.ts'
 import { partsOf } from '../../../src/netdev/parts.ts'
 import { endedAfterEach } from '../../support/ends.ts'
@@ -33,7 +34,7 @@ describe('GET_PARTS', () => {
     await expect(gone).rejects.toMatchObject({ code: 'ENODEV' })
   })
 
-  test('a client gets the faults of each device: a list, none, or undefined if the driver lists none', async () => {
+  test('a client gets the faults of each device and what they do, and the name of its peer', async () => {
     const memory = makeNet()
     await snullPair(memory)
     await addDevice(memory)
@@ -44,6 +45,14 @@ describe('GET_PARTS', () => {
     const [entry] = readDirectories(namedDirectory(join(root, 'vnet')))
     const found = await client.devices((entry as Entry).vnet)
     const listed = ['lockup', 'lost-interrupt', 'stuck', 'flap']
-    expect(found.map(({ faults }) => faults)).toEqual([listed, listed, [], undefined])
+    expect(found.map(device => device.faults)).toEqual([listed, listed, [], undefined])
+    const texts = found.map(({ faultTexts }) => faultTexts)
+    expect(texts).toEqual([Object.values(faults), Object.values(faults), undefined, undefined])
+    expect(found.map(({ peer, onSegment }) => [peer, onSegment])).toEqual([
+      ['sn1', false],
+      ['sn0', false],
+      [undefined, false],
+      [undefined, false],
+    ])
   })
 })

@@ -16,11 +16,17 @@ export function deviceRow(id: string, rest: Partial<DeviceRow> = {}): DeviceRow 
     txQueues: 1,
     rxQueues: 1,
     faults: undefined,
+    faultTexts: undefined,
+    peer: undefined,
+    onSegment: false,
     ...rest,
   }
 }
 
-/** A vnet of one driver. */
+/** A vnet of one driver. Two devices of cable or snull are a pair. */
 export function vnetRow(driver: string, ...ids: readonly string[]): VnetRow {
-  return { pid: Number.parseInt(ids[0], 10), driver, devices: ids.map(id => deviceRow(id, { driver })) }
+  const isPair = ids.length === 2 && (driver === 'cable' || driver === 'snull')
+  const rows = ids.map(id => deviceRow(id, { driver, onSegment: driver === 'lan' }))
+  const devices = rows.map((row, i) => (isPair ? { ...row, peer: rows[1 - i].label } : row))
+  return { pid: Number.parseInt(ids[0], 10), driver, devices }
 }

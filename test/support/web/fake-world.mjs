@@ -86,7 +86,11 @@ export class FakeWorld {
     const pids = [...new Set(this.devices.map(({ pid }) => pid))]
     const vnets = pids.map(pid => {
       const devices = this.devices.filter(device => device.pid === pid)
-      return { pid, driver: devices[0]?.driver ?? '', devices: devices.map(({ row }) => ({ ...row })) }
+      return {
+        pid,
+        driver: devices[0]?.driver ?? '',
+        devices: devices.map(({ row }, i) => ({ ...row, peer: peerAt(devices, i) })),
+      }
     })
     return { type: 'hello', version: '0.1.0', vnets, mayChange, presets: PRESETS }
   }
@@ -382,6 +386,10 @@ function wrongWord(/** @type {string} */ words) {
   return `unknown stage ${word}: expected ${kinds}\n  ${words}\n  ${' '.repeat(at)}${'^'.repeat(word.length)}`
 }
 
+/** The label of the other device of a pair. @param {readonly FakeDevice[]} devices @param {number} i */
+const peerAt = (devices, i) =>
+  devices.length === 2 && ['snull', 'cable'].includes(devices[0].driver) ? devices[1 - i].row.label : undefined
+
 /** @param {string} message @returns {{ result: CommandResult, messages: [] }} */
 const refused = message => ({ result: { ok: false, message }, messages: [] })
 
@@ -416,6 +424,9 @@ function device(pid, driver, name, netns, { rate = 0, hasBoard = false, queues =
     txQueues: queues,
     rxQueues: queues,
     faults: driver === 'snull' ? ['lockup', 'lost-interrupt', 'stuck', 'flap'] : ['flap'],
+    faultTexts: undefined,
+    peer: undefined,
+    onSegment: driver === 'lan',
   }
   const params = paramsOf(driver)
   return {

@@ -119,7 +119,7 @@ describe('the parts of a device', () => {
   })
 })
 
-test('only the drivers that make pairs have a peer', () => {
+test('a device has the peer that its row names', () => {
   const ofThree = vnetRow('snull', '1//a', '1//b', '1//c')
   expect(peerOf(ofThree.devices[0], [ofThree])).toBeUndefined()
   const loops = vnetRow('loop', '1//a', '1//b')
