@@ -31,7 +31,6 @@ export const floors = [
     rooms: ['wire', 'capture'],
     what: 'the wire between two devices: stages such as delay and loss, their text, the simulation; captures, pcap and pcapng files',
   },
-  { rooms: ['yaml'], what: 'parsing YAML files, with the position of each mistake' },
   { rooms: ['linux'], what: 'everything that calls the kernel: TAP, rtnetlink, namespaces, the addon' },
   {
     rooms: [
@@ -73,9 +72,8 @@ const pure = new Set([
 
 /** The packages that a room may import. */
 const packages = {
-  yaml: ['yaml'],
+  base: ['yaml'],
   linux: ['ffi-rs'],
-  'lan/config': ['yaml'],
   metrics: ['prom-client'],
   web: ['uplot'],
   'web/page': ['uplot'],

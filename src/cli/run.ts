@@ -61,7 +61,7 @@ export async function run(
   const chance = random(randomBytes(4).readUInt32LE())
   using _rejections = logRejections(driver, log, clock, io)
   const hasScenario = namedBy(driver.params, params, 'scenario').length > 0
-  const scenarios = hasScenario ? await import('../yaml/scenario.ts') : undefined
+  const scenarios = hasScenario ? await import('../wire/scenario-file.ts') : undefined
   await using wireResources = new LinuxWireResources(scenarios?.parseScenario)
   // -v has the carrier in its lines already.
   const msgEnable = verbose > 1 ? NETIF_MSG_FRAMES & ~NETIF_MSG_LINK : 0

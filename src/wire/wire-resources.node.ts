@@ -4,8 +4,8 @@ import { UsageError } from '../base/usage-error.ts'
 import { compileFilter } from '../linux/pcap-filter.ts'
 import type { ScenarioList, WireResources } from '../netdev/device-wire.ts'
 import type { CompiledFilter } from '../packet/filter.ts'
-import type { parseScenario } from '../yaml/scenario.ts'
 import { DecisionFile } from './decision-file.node.ts'
+import type { parseScenario } from './scenario-file.ts'
 import { asUsageError, readWireFile } from './wire-file.node.ts'
 
 /** Files are read, and filters compiled by libpcap, when they are asked for. */

@@ -1,6 +1,7 @@
 /** Checks what the schema cannot express: whether the parts of a configuration agree. */
+
+import type { ConfigFile } from '../../base/config-file.ts'
 import { plus } from '../../packet/address.ts'
-import type { Problems } from '../../yaml/problems.ts'
 import { listOf } from '../machines/host-definition.ts'
 import { DEFAULT_DOMAIN, type LanConfig } from './defaults.ts'
 import type { FileHost, LanFile } from './schema.ts'
@@ -19,7 +20,7 @@ interface Label {
 }
 
 /** Checks `file`, and `config`, which is made from it. */
-export function checkTogether(file: LanFile, config: LanConfig, problems: Problems): void {
+export function checkTogether(file: LanFile, config: LanConfig, problems: ConfigFile): void {
   const { gateway, hosts, dhcp, ra } = config
   const reservations = dhcp?.reservations ?? []
   const claims = (path: string, texts: string | readonly string[] | undefined, count = 1): Claim[] =>
@@ -64,7 +65,7 @@ export function checkTogether(file: LanFile, config: LanConfig, problems: Proble
 }
 
 /** Reports a claim outside the network of its family. */
-function isInside(claim: Claim, { network, network6 }: LanConfig, problems: Problems): boolean {
+function isInside(claim: Claim, { network, network6 }: LanConfig, problems: ConfigFile): boolean {
   const text = claim.first.length === 4 ? network : network6
   if (text === undefined) problems.add(claim.path, `${formatSpan(claim)} is an IPv6 address, but network6 is false`)
   else {
@@ -76,7 +77,7 @@ function isInside(claim: Claim, { network, network6 }: LanConfig, problems: Prob
 }
 
 /** Reports claims that overlap, at the one that comes later in the file. */
-function checkOverlaps(claims: readonly Claim[], problems: Problems): void {
+function checkOverlaps(claims: readonly Claim[], problems: ConfigFile): void {
   const offset = ({ path }: Claim) => problems.places.get(path) ?? -1
   let widest: Claim | undefined
   for (const claim of claims.toSorted((one, other) => compare(one.first, other.first))) {
@@ -96,7 +97,7 @@ function compare(one: Uint8Array, other: Uint8Array): number {
 }
 
 /** Reports labels that occur twice. Ignores case, and `suffix` at the end of a name. */
-function checkDistinct(what: string, problems: Problems, labels: readonly Label[], suffix = ''): void {
+function checkDistinct(what: string, problems: ConfigFile, labels: readonly Label[], suffix = ''): void {
   const held = new Map<string, Label>()
   const many = labels.filter(({ count }) => count !== undefined)
   const keyOf = (text = '') => {
@@ -123,7 +124,7 @@ function isNumbered(name: string, pattern: string, count = 0): boolean {
 function checkHost(
   { name, mac, ip = [], ip6 = [], count, ports = [] }: FileHost,
   path: string,
-  problems: Problems,
+  problems: ConfigFile,
 ): void {
   if (ip.length + ip6.length === 0) problems.add(path, 'a host needs an address: ip or ip6')
   const hasNumber = name?.includes('%d') && name.split('%').length === 2
@@ -145,7 +146,7 @@ function checkHost(
   }
 }
 
-function checkRa({ advert, maxInterval }: NonNullable<LanConfig['ra']>, problems: Problems): void {
+function checkRa({ advert, maxInterval }: NonNullable<LanConfig['ra']>, problems: ConfigFile): void {
   const { lifetime, prefixes } = advert
   for (const { preferredLifetime, validLifetime } of prefixes)
     if (preferredLifetime > validLifetime) problems.add('ra.preferredLifetime', 'it is longer than validLifetime')

@@ -3,10 +3,8 @@
  * invalid is rejected with the position of every problem: `lan.yaml:12:5: hosts[3].ip: ...`.
  */
 import { readFileSync } from 'node:fs'
-import { LineCounter } from 'yaml'
+import { ConfigFile } from '../../base/config-file.ts'
 import { EINVAL, VnetError } from '../../base/errno.ts'
-import { parseYaml } from '../../yaml/parse.ts'
-import { Problems } from '../../yaml/problems.ts'
 import { dhcpConfig } from '../services/dhcp/config.ts'
 import { checkTogether } from './check.ts'
 import { complete, type LanConfig, type LanDefaults } from './defaults.ts'
@@ -24,11 +22,8 @@ export function toLanConfig(file: LanFile, defaults?: LanDefaults): LanConfig {
 
 /** Parses the text of the file `name`. Throws a FileError; without a name, a UsageError. */
 export function parseLanConfig(text: string, name?: string, defaults?: LanDefaults): LanConfig {
-  const lines = new LineCounter()
-  const problems = new Problems(name, lines)
-  const value = parseYaml(text, lanSchema, lines, problems)
-  problems.throwIfAny()
-  const file = (value ?? {}) as LanFile
+  const problems = new ConfigFile(name)
+  const file = (problems.read(text, lanSchema) ?? {}) as LanFile
   const config = complete(file, defaults)
   checkTogether(file, config, problems)
   problems.throwIfAny()
@@ -38,7 +33,7 @@ export function parseLanConfig(text: string, name?: string, defaults?: LanDefaul
 }
 
 /** Reports what the DHCP server rejects. Its error names the place: `dhcp.options.mtu`. */
-function checkDhcp({ dhcp }: LanConfig, problems: Problems): void {
+function checkDhcp({ dhcp }: LanConfig, problems: ConfigFile): void {
   try {
     if (dhcp !== undefined) dhcpConfig(dhcp)
   } catch (error) {

@@ -17,7 +17,8 @@ import {
   type Typed,
   type TypeOf,
   words,
-} from '../../yaml/schema.ts'
+} from '../../base/schema.ts'
+import { networkOf, parseAddress, parsePrefix, sameBytes } from '../../packet/address.ts'
 
 const label = '[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?'
 const names = `^${label}(\\.${label})*`
@@ -27,15 +28,17 @@ const off = words(false)
 const seconds = integer(1, 0xffff_fffe, 'a number of seconds')
 const secondsOrInfinite = either(seconds, words('infinite'))
 const lifetime = either(integer(0, 0xffff_fffe, 'a number of seconds'), words('infinite'))
-const ipv4 = string('an IPv4 address', { format: 'ipv4' })
-const ipv6 = string('an IPv6 address', { format: 'ipv6' })
+const ipv4 = string('an IPv4 address', { format: 'ipv4', accepts: isAddress(4) })
+const ipv6 = string('an IPv6 address', { format: 'ipv6', accepts: isAddress(16) })
 const mac = string('a unicast MAC address', { pattern: '^[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}$' })
 const network = string('an IPv4 network of /8 to /30 (host bits zero)', {
   format: 'cidr4',
+  accepts: isNetwork(4, 8, 30),
   pattern: '^[0-9.]+/[0-9]{1,2}$',
 })
 const network6 = string('an IPv6 network of /3 to /120 (host bits zero)', {
   format: 'cidr6',
+  accepts: isNetwork(16, 3, 120),
   pattern: '^[0-9a-fA-F:.]+/[0-9]{1,3}$',
 })
 const range = string('an address or FIRST-LAST', { pattern: '^[0-9.]+( *- *[0-9.]+)?$' })
@@ -148,3 +151,15 @@ export const lanSchema = {
 export type LanFile = TypeOf<typeof lanSchema>
 export type FileHost = TypeOf<typeof host>
 export type FileDhcp = TypeOf<typeof dhcp>
+
+function isAddress(length: number) {
+  return (text: string): boolean => parseAddress(text)?.length === length
+}
+
+function isNetwork(length: number, min: number, max: number) {
+  return (text: string): boolean => {
+    const prefix = parsePrefix(text)
+    if (prefix?.bytes.length !== length || prefix.prefixLen < min || prefix.prefixLen > max) return false
+    return sameBytes(prefix.bytes, networkOf(prefix))
+  }
+}

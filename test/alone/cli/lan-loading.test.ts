@@ -8,7 +8,7 @@ vi.mock('../../../src/lan/driver.ts', async original => {
   return await original()
 })
 
-vi.mock('../../../src/yaml/parse.ts', async original => {
+vi.mock('../../../src/base/config-file.ts', async original => {
   loaded.yaml++
   return await original()
 })

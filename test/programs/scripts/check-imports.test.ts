@@ -43,7 +43,7 @@ describe('each room imports only from rooms before it', () => {
     ['lan/a.ts', './switch/b.ts'],
     ['lan/machines/a.ts', '../switch/b.ts'],
     ['drivers/far/a.ts', '../../lan/machines/b.ts'],
-    ['lan/config/a.ts', 'yaml'],
+    ['base/a.ts', 'yaml'],
     ['testing/a.ts', '../linux/b.ts'],
     ['cli/a.ts', '../control/b.ts'],
     ['cli/commands/a.ts', '../../linux/b.ts'],

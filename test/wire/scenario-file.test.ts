@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { FileError, UsageError } from '../../src/base/usage-error.ts'
-import { parseScenario } from '../../src/yaml/scenario.ts'
+import { parseScenario } from '../../src/wire/scenario-file.ts'
 
 /** Takes `bad` for a wrong word. */
 function parse(words: string, direction: 'ab' | 'ba'): string {

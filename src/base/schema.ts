@@ -20,7 +20,9 @@ export interface Schema {
   readonly maximum?: number
   readonly maxLength?: number
   readonly pattern?: string
-  readonly format?: 'ipv4' | 'ipv6' | 'cidr4' | 'cidr6'
+  readonly format?: string
+  /** The rule of a format or of more than the others can say. JSON Schema has no such property. */
+  readonly accepts?: (text: string) => boolean
 }
 
 /** A schema of values of type T. `$type` exists for the compiler only. */

@@ -8,13 +8,11 @@
  *     - at: 14s
  *       carrier: on
  */
-import { LineCounter } from 'yaml'
+import { ConfigFile } from '../base/config-file.ts'
 import { parseDuration } from '../base/duration.ts'
+import { about, anyText, either, flag, list, object, string, type TypeOf, words } from '../base/schema.ts'
 import { FileError, UsageError } from '../base/usage-error.ts'
 import type { ScenarioList, ScenarioStep } from '../netdev/device-wire.ts'
-import { parseYaml } from './parse.ts'
-import { Problems } from './problems.ts'
-import { about, anyText, either, flag, list, object, string, type TypeOf, words } from './schema.ts'
 
 const time = string('a time with its unit, such as 10s', { pattern: '^[0-9]+(\\.[0-9]+)?(us|ms|s|min|h)$' })
 
@@ -42,10 +40,8 @@ export function parseScenario<T>(
   name: string,
   parse: (words: string, direction: 'ab' | 'ba') => T,
 ): ScenarioList<T> {
-  const lines = new LineCounter()
-  const problems = new Problems(name, lines)
-  const value = parseYaml(text, scenarioSchema, lines, problems) as TypeOf<typeof scenarioSchema> | undefined
-  problems.throwIfAny()
+  const problems = new ConfigFile(name)
+  const value = problems.read(text, scenarioSchema) as TypeOf<typeof scenarioSchema> | undefined
   const { steps, repeat } = isList(value) ? { steps: value } : { repeat: undefined, ...value }
   if (steps === undefined || steps.length === 0) throw new FileError(`${name}: it has no steps`)
   const path = isList(value) ? '' : 'steps'
@@ -65,7 +61,7 @@ export function parseScenario<T>(
 function parseStep<T>(
   { at, carrier, wire, 'wire-ab': ab = wire, 'wire-ba': ba = wire }: Step,
   path: string,
-  problems: Problems,
+  problems: ConfigFile,
   parse: (words: string, direction: 'ab' | 'ba') => T,
 ): ScenarioStep<T> {
   const stagesOf = (text: string | false | undefined, direction: 'ab' | 'ba', key: string): T | undefined => {
