@@ -2,8 +2,7 @@
 import { EEXIST, ESRCH, isErrno } from '../base/errno.ts'
 import { IFF_NOARP, IFF_UP } from '../netdev/if.ts'
 import type { DefaultRoute, LinkRequest } from '../netdev/port.ts'
-import { formatPrefix } from '../packet/address.ts'
-import { sameBytes } from './link-state.ts'
+import { formatPrefix, sameBytes } from '../packet/address.ts'
 
 import {
   addAddress,

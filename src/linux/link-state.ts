@@ -6,6 +6,7 @@ import { readSync } from 'node:fs'
 import { EIO, VnetError } from '../base/errno.ts'
 import { IFF_ALLMULTI, IFF_DORMANT, IFF_ECHO, IFF_LOWER_UP, IFF_PROMISC, IFF_RUNNING, IFF_UP } from '../netdev/if.ts'
 import type { LinkChange, LinkState } from '../netdev/port.ts'
+import { sameBytes } from '../packet/address.ts'
 import { check } from './errno.ts'
 import type { Native } from './native.ts'
 import { getAddresses, type Link, type RouteSocket } from './rtnetlink.ts'
@@ -75,10 +76,6 @@ export function reportLinkChanges(before: LinkState, now: LinkState, report: (ch
 export function reportListChanges(before: LinkLists, now: LinkLists, report: (change: LinkChange) => void): void {
   if (!sameLists(before.addresses, now.addresses)) report({ kind: 'addresses', addresses: now.addresses })
   if (!sameLists(before.multicast, now.multicast)) report({ kind: 'multicast', multicast: now.multicast })
-}
-
-export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i])
 }
 
 /** Whether two lists without repetitions have the same elements. */

@@ -54,34 +54,27 @@ function names(path: string, { dev, ino }: Stats, unknown: boolean): boolean {
 
 /**
  * Calls `fn` with a descriptor of the namespace `netns`, or -1 if that is our own. The descriptor
- * is closed when `fn` returns. Throws a VnetError that says what to do if there is no such
- * namespace or it may not be entered.
+ * is closed when `fn` returns, or when its promise settles. Throws a VnetError that says what to do
+ * if there is no such namespace or it may not be entered.
  */
 export function inNetns<T>(native: Native, netns: string | undefined, fn: (nsfd: number) => T): T {
   const fd = openNetns(native, netns)
-  try {
-    return fn(fd < 0 ? -1 : placeOf(native, fd))
-  } catch (error) {
-    throw explained(error, netns)
-  } finally {
+  const end = () => {
     if (fd >= 0) native.close(fd)
   }
-}
-
-/** Like inNetns, for a function that returns a promise. Closes the descriptor when it settles. */
-export async function inNetnsAsync<T>(
-  native: Native,
-  netns: string | undefined,
-  fn: (nsfd: number) => Promise<T>,
-): Promise<T> {
-  const fd = openNetns(native, netns)
-  try {
-    return await fn(fd < 0 ? -1 : placeOf(native, fd))
-  } catch (error) {
+  const fail = (error: unknown): never => {
     throw explained(error, netns)
-  } finally {
-    if (fd >= 0) native.close(fd)
   }
+  let result: T
+  try {
+    result = fn(fd < 0 ? -1 : placeOf(native, fd))
+  } catch (error) {
+    end()
+    return fail(error)
+  }
+  if (result instanceof Promise) return result.catch(fail).finally(end) as T
+  end()
+  return result
 }
 
 /** Returns a descriptor of a namespace by name or path; -1 without one. */

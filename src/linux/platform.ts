@@ -12,7 +12,7 @@ import { eventLoopClock, LinkMonitor } from './link-monitor.ts'
 import { LinkQueue } from './link-queue.ts'
 import { readLists } from './link-state.ts'
 import type { Native } from './native.ts'
-import { inNetns, inNetnsAsync, watchNetnsName } from './netns-name.ts'
+import { inNetns, watchNetnsName } from './netns-name.ts'
 import { addressesOf, conflictWith, getLink, getLinks, type Link, nsidOf, RouteSocket } from './rtnetlink.ts'
 import { setPersist, type Tun } from './tap.ts'
 import { attachTap, checkQueues, createTap, devAllocName, removeTap } from './tap-interface.ts'
@@ -108,7 +108,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   }
 
   #open(spec: PortSpec, heard: Heard): Promise<TapPort> {
-    return inNetnsAsync(this.#native, spec.netns, async nsfd => {
+    return inNetns(this.#native, spec.netns, async nsfd => {
       using there = RouteSocket.open(this.#native, nsfd)
       if (nsfd >= 0 && !this.#monitor.allNamespaces) {
         throw new VnetError(EPERM, `events of network namespace ${spec.netns}`, BROADCAST_ADVICE)

@@ -6,6 +6,7 @@
  * already when the device is notified, so a change that the driver refuses is undone and logged.
  */
 import { EINVAL, errnoName, VnetError } from '../base/errno.ts'
+import { sameBytes } from '../packet/address.ts'
 import {
   IFF_DEBUG,
   IFF_UP,
@@ -149,7 +150,7 @@ function fitsMtu({ minMtu, maxMtu }: NetDevice, mtu: number): boolean {
 }
 
 function addressChanged(dev: NetDevice, address: Uint8Array): void {
-  if (address.every((byte, i) => byte === dev.devAddr[i])) return
+  if (sameBytes(address, dev.devAddr)) return
   const error = callNdo(dev, 'ndoSetMacAddress', () => dev.netdevOps.ndoSetMacAddress?.(dev, address))
   if (error !== 0) {
     dev.changeLog.warn(

@@ -96,8 +96,12 @@ export function networkOf({ bytes, prefixLen }: Prefix): Uint8Array {
 /** Whether an address, of either family, is in the network of `prefix`. */
 export function isInPrefix(address: Uint8Array, prefix: Prefix): boolean {
   if (address.length !== prefix.bytes.length) return false
-  const network = networkOf(prefix)
-  return networkOf({ bytes: address, prefixLen: prefix.prefixLen }).every((byte, i) => byte === network[i])
+  return sameBytes(networkOf({ bytes: address, prefixLen: prefix.prefixLen }), networkOf(prefix))
+}
+
+/** Whether two addresses are the same, of whatever kind. */
+export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, i) => byte === other[i])
 }
 
 /** Whether two prefixes have an address in common: one then contains the other. */

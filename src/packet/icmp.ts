@@ -2,6 +2,7 @@
  * ICMP (RFC 792). `parse` checks the length; the accessors do not check anything. `at` is the
  * position of the message's first byte.
  */
+import { checksumUpdate } from './checksum.ts'
 import { type Getter, get16, get32, put16, put32, type Setter } from './octets.ts'
 
 /** Bytes before the data of an echo or the quoted packet of an error. */
@@ -45,6 +46,15 @@ export function setType(bytes: Uint8Array, at: number, value: number): void {
 export const code: Getter = (bytes, at) => bytes[at + 1]
 export const checksum: Getter = (bytes, at) => get16(bytes, at + 2)
 export const setChecksum: Setter = (bytes, at, value) => put16(bytes, at + 2, value)
+
+/** Changes the type and, by increment (RFC 1624), a full checksum. */
+export function changeType(bytes: Uint8Array, at: number, value: number): void {
+  const before = get16(bytes, at)
+  setType(bytes, at, value)
+  const check = checksumUpdate(checksum(bytes, at), before, get16(bytes, at))
+  // 0 and 0xffff both verify, except in a message of nothing but zeros, which needs 0xffff.
+  setChecksum(bytes, at, check === 0 ? 0xffff : check)
+}
 
 /** Identifier and sequence number of an echo. */
 export const identifier: Getter = (bytes, at) => get16(bytes, at + 4)

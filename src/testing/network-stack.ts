@@ -7,7 +7,7 @@
 
 import type { AnyDevice } from '../netdev/driver.ts'
 import { IFF_NOARP } from '../netdev/if.ts'
-import { formatAddress, isInPrefix, type Prefix, parsePrefix } from '../packet/address.ts'
+import { formatAddress, isInPrefix, type Prefix, parsePrefix, sameBytes } from '../packet/address.ts'
 import * as arp from '../packet/arp.ts'
 import { finish, onesComplementSum } from '../packet/checksum.ts'
 import {
@@ -65,7 +65,7 @@ export class NetworkStack {
 
   /** Whether an address is one of the interface's own. */
   isOwn(address: Uint8Array): boolean {
-    return this.prefixes.some(({ bytes }) => isSame(bytes, address))
+    return this.prefixes.some(({ bytes }) => sameBytes(bytes, address))
   }
 
   /** Handles a frame that the kernel received. */
@@ -129,22 +129,16 @@ export class NetworkStack {
     if (finish(onesComplementSum(bytes, at, length)) !== 0) return
     const type = icmp.type(bytes, at)
     if (type === icmp.ICMP_ECHOREPLY) this.#echoed(icmp.identifier(bytes, at), icmp.sequenceNumber(bytes, at))
-    else if (type === icmp.ICMP_ECHO) this.#reply(bytes.slice(0, at + length), at, length, queue)
+    else if (type === icmp.ICMP_ECHO) this.#reply(bytes.slice(0, at + length), at, queue)
   }
 
-  #reply(bytes: Uint8Array, at: number, length: number, queue: number): void {
+  #reply(bytes: Uint8Array, at: number, queue: number): void {
     ipv4.swapAddresses(bytes, ETH_HLEN)
-    icmp.setType(bytes, at, icmp.ICMP_ECHOREPLY)
-    icmp.setChecksum(bytes, at, 0)
-    icmp.setChecksum(bytes, at, finish(onesComplementSum(bytes, at, length)))
+    icmp.changeType(bytes, at, icmp.ICMP_ECHOREPLY)
     this.send(bytes, queue)
   }
 }
 
 function addressAt(bytes: Uint8Array, at: number): Uint8Array {
   return bytes.slice(at, at + ipv4.IPV4_ALEN)
-}
-
-function isSame(one: Uint8Array, other: Uint8Array): boolean {
-  return one.every((byte, i) => byte === other[i])
 }

@@ -107,19 +107,10 @@ export function echo(skb: SkBuff, packet: Packet): boolean {
     const request = isIpv6 ? ICMPV6_ECHO_REQUEST : icmp.ICMP_ECHO
     if (end - h < ICMP_HLEN || icmp.type(skb.bytes, h) !== request) return false
     if (!packet.isFragment && !isIcmpChecksumRight(skb, packet)) return false
-    setType(skb, h, isIpv6 ? ICMPV6_ECHO_REPLY : icmp.ICMP_ECHOREPLY)
+    // A partial checksum holds the pseudo-header's sum, which is the same in both directions.
+    const setType = skb.ipSummed === CHECKSUM_PARTIAL ? icmp.setType : icmp.changeType
+    setType(skb.bytes, h, isIpv6 ? ICMPV6_ECHO_REPLY : icmp.ICMP_ECHOREPLY)
   }
   turnAround(skb, packet)
   return true
-}
-
-/** A partial checksum holds the pseudo-header's sum, which is the same in both directions. */
-function setType(skb: SkBuff, h: number, type: number): void {
-  const { bytes } = skb
-  const before = get16(bytes, h)
-  icmp.setType(bytes, h, type)
-  if (skb.ipSummed === CHECKSUM_PARTIAL) return
-  const check = checksumUpdate(icmp.checksum(bytes, h), before, get16(bytes, h))
-  // 0 and 0xffff both verify, except in a message of nothing but zeros, which needs 0xffff.
-  icmp.setChecksum(bytes, h, check === 0 ? 0xffff : check)
 }

@@ -8,7 +8,7 @@ import { EBADFD, ENETDOWN, isErrno } from '../../base/errno.ts'
 import { IFF_UP, NETDEV_UNREGISTER, NETDEV_UP } from '../../netdev/if.ts'
 import type { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
-import { formatAddress } from '../../packet/address.ts'
+import { formatAddress, sameBytes } from '../../packet/address.ts'
 
 export class PrimaryRoute {
   readonly #ports: readonly NetDevice[]
@@ -28,7 +28,7 @@ export class PrimaryRoute {
 
   /** Changes the address of the gateway. */
   set gateway(address: Uint8Array) {
-    if (formatAddress(address) === formatAddress(this.#gateway)) return
+    if (sameBytes(address, this.#gateway)) return
     const up = this.#ports.filter(({ flags }) => (flags & IFF_UP) !== 0)
     for (const dev of up) this.#request(dev, false)
     this.#gateway = address

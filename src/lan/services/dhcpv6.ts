@@ -3,6 +3,7 @@
  * their address from a router advertisement. It gives no addresses, so it only answers
  * INFORMATION-REQUEST. A reply to a relayed message goes back through the relays.
  */
+import { sameBytes } from '../../packet/address.ts'
 import * as dhcpv6 from '../../packet/dhcpv6.ts'
 import { nameOf } from '../../packet/dns.ts'
 import { get16 } from '../../packet/octets.ts'
@@ -46,7 +47,7 @@ export function dhcpv6Reply(
 /** Returns undefined for messages to be discarded (RFC 8415 sec. 16.12). */
 function reply({ header, options }: dhcpv6.Dhcpv6Message, config: Dhcpv6Config): Uint8Array | undefined {
   const server = options.get(dhcpv6.D6O_SERVERID)
-  if (server !== undefined && Buffer.compare(server, config.duid) !== 0) return undefined
+  if (server !== undefined && !sameBytes(server, config.duid)) return undefined
   if ([dhcpv6.D6O_IA_NA, dhcpv6.D6O_IA_TA, dhcpv6.D6O_IA_PD].some(code => options.has(code))) return undefined
   const client = options.get(dhcpv6.D6O_CLIENTID)
   if (client !== undefined && !isDuid(client)) return undefined

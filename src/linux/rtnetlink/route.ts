@@ -13,7 +13,14 @@ import {
   policy,
   s32,
 } from '../../netlink/index.ts'
-import { formatAddress, formatPrefix, networkOf, type Prefix, prefixesIntersect } from '../../packet/address.ts'
+import {
+  formatAddress,
+  formatPrefix,
+  networkOf,
+  type Prefix,
+  prefixesIntersect,
+  sameBytes,
+} from '../../packet/address.ts'
 import { AF_INET, AF_INET6, type Family, RTM_DELROUTE, RTM_GETROUTE, RTM_NEWROUTE, RTM_NEWRULE } from '../uapi.ts'
 import { getAddresses, IFA_F_NODAD, type InterfaceAddress, toPrefix } from './address.ts'
 import { getLink, nameOf } from './link.ts'
@@ -95,7 +102,7 @@ export function hasLocalRoutes(sock: RouteSocket, ifindex: number): boolean {
   const addresses = getAddresses(sock, ifindex).filter(isAtOnce)
   if (addresses.length === 0) return true
   const locals = routesOf(sock, AF_INET6).filter(({ type, prefixLen }) => type === RTN_LOCAL && prefixLen === 128)
-  return addresses.every(({ bytes }) => locals.some(({ dst }) => dst.every((byte, i) => byte === bytes[i])))
+  return addresses.every(({ bytes }) => locals.some(({ dst }) => sameBytes(dst, bytes)))
 }
 
 /** The interface of the first struct rtnexthop. */
