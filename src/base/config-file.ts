@@ -1,6 +1,6 @@
 /**
- * ConfigFile: YAML or JSON that has a schema. It collects the problems of the file, to report all of
- * them together with their positions.
+ * ConfigFile: YAML or JSON that has a schema. It collects the problems of the file, to report all
+ * of them together with their positions.
  */
 import {
   type ErrorCode,

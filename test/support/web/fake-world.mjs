@@ -386,7 +386,10 @@ function wrongWord(/** @type {string} */ words) {
   return `unknown stage ${word}: expected ${kinds}\n  ${words}\n  ${' '.repeat(at)}${'^'.repeat(word.length)}`
 }
 
-/** The label of the other device of a pair. @param {readonly FakeDevice[]} devices @param {number} i */
+/**
+ * The label of the other device of a pair.
+ * @param {readonly FakeDevice[]} devices @param {number} i
+ */
 const peerAt = (devices, i) =>
   devices.length === 2 && ['snull', 'cable'].includes(devices[0].driver) ? devices[1 - i].row.label : undefined
 
