@@ -107,7 +107,7 @@ test('a vnet killed at any moment leaves no interface and no broken leases, and 
   expect(readdirSync(directory)).toEqual(['leases'])
 })
 
-test('a stopped vnet that continues carries the frames that waited, and counts those that did not fit', async () => {
+test('a stopped vnet that continues carries the queued frames, and counts the others', async () => {
   const vnet = await spawnVnet(['snull', '--txqueuelen', '100', '--json'], { within: inside() })
   process.kill(vnet.pid, 'SIGSTOP')
   await expect.poll(() => readFileSync(`/proc/${vnet.pid}/status`, 'utf8')).toMatch(/^State:\tT/m)
