@@ -16,66 +16,44 @@ import { ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, etherType, isMulticastAddress } from '
 import { IPV6_ALEN } from '../../packet/ipv6.ts'
 import { SKB_DROP_REASON_UNHANDLED_PROTO } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import type { Inhabitant } from '../switch/station.ts'
 import { receiveArp } from './arp.ts'
 import type { HostDefinition, HostRange, SegmentHost } from './host.ts'
 import { hostOf, hostsOf, kindOf } from './host-definition.ts'
 import type { HostKind } from './host-table.ts'
 import { receiveIp } from './ip.ts'
-import type { NeighbourTable } from './neighbour-table.ts'
 import { type Icmpv6Datagram, sendArpRequest, sendIcmpv6, sendUdp, type UdpDatagram } from './send.ts'
-import { HostState, type HostsCounters, type HostsOptions, type Services } from './state.ts'
+import { HostState, type HostsOptions } from './state.ts'
 import { fromServices } from './tcp.ts'
 
 const DEFAULT_OUI = Uint8Array.of(0x02, 0x4c, 0x4e)
 
-export class Hosts implements Inhabitant {
-  readonly #state: HostState
+export class Hosts extends HostState {
   readonly #oui: Uint8Array
 
   /** Attaches itself to the segment. */
   constructor(options: HostsOptions) {
-    this.#state = new HostState(options, this)
+    super(options)
     this.#oui = options.oui ?? DEFAULT_OUI
     options.segment.attach(this)
   }
 
   get size(): number {
-    return this.#state.table.size
-  }
-
-  get counters(): Readonly<HostsCounters> {
-    return this.#state.counters
+    return this.table.size
   }
 
   /** Counts a request that exceeded its limit. */
   countRefused(): void {
-    this.#state.counters.refused++
-  }
-
-  get neighbours4(): NeighbourTable {
-    return this.#state.neighbours4
-  }
-  get neighbours6(): NeighbourTable {
-    return this.#state.neighbours6
+    this.counters.refused++
   }
 
   /** The TCP ports that are open on any host. */
   get tcpPorts(): ReadonlySet<number> {
-    return this.#state.table.tcpPorts
-  }
-
-  /** The station that gets frames to open TCP ports; while undefined, every TCP port is closed. */
-  get services(): Services | undefined {
-    return this.#state.services
-  }
-  set services(services: Services | undefined) {
-    this.#state.services = services
+    return this.table.tcpPorts
   }
 
   /** VnetError EINVAL on a bad definition, EEXIST on an address or a name of another host. */
   add(definition: HostDefinition): SegmentHost {
-    const { table, handlers } = this.#state
+    const { table, handlers } = this
     const index = table.add(hostOf(definition, this.#oui), kindOf(definition))
     handlers.add(index, definition.on)
     return table.describe(index)
@@ -84,75 +62,74 @@ export class Hosts implements Inhabitant {
   /** Adds many hosts. Throws as `add` does; the hosts before the one that fails stay. */
   addRange(range: HostRange): void {
     const kind = kindOf(range)
-    for (const host of hostsOf(range, this.#oui)) this.#state.table.add(host, kind)
+    for (const host of hostsOf(range, this.#oui)) this.table.add(host, kind)
   }
 
   /** The host with an index, 0 to size - 1. */
   host(index: number): SegmentHost {
-    return this.#state.table.describe(index)
+    return this.table.describe(index)
   }
 
   /** What the host with an index does. */
   kind(index: number): HostKind {
-    return this.#state.table.kind(index)
+    return this.table.kind(index)
   }
 
   byName(name: string): SegmentHost | undefined {
-    const index = this.#state.table.byName(name)
+    const index = this.table.byName(name)
     return index === undefined ? undefined : this.host(index)
   }
 
   /** The host that has an address of 4 or 16 bytes. */
   byAddress(address: Uint8Array): SegmentHost | undefined {
-    const index = this.#state.table.byIp(address, 0, address.length === IPV6_ALEN)
+    const index = this.table.byIp(address, 0, address.length === IPV6_ALEN)
     return index < 0 ? undefined : this.host(index)
   }
 
   owns(bytes: Uint8Array, at: number): boolean {
-    return this.#state.table.byMac(bytes, at) >= 0
+    return this.table.byMac(bytes, at) >= 0
   }
 
   receive(skb: SkBuff): void {
-    const state = this.#state
     const { bytes, data } = skb
     const type = etherType(bytes, data)
     const isGroup = isMulticastAddress(bytes, data)
-    const host = isGroup ? -1 : state.table.byMac(bytes, data)
-    if (type === ETH_P_ARP) receiveArp(state, skb)
-    else if (type === ETH_P_IP) receiveIp(state, skb, false, host)
-    else if (type === ETH_P_IPV6) receiveIp(state, skb, true, host)
-    else if (isGroup) state.segment.take(skb)
-    else state.segment.drop(skb, SKB_DROP_REASON_UNHANDLED_PROTO)
+    const host = isGroup ? -1 : this.table.byMac(bytes, data)
+    if (type === ETH_P_ARP) receiveArp(this, skb)
+    else if (type === ETH_P_IP) receiveIp(this, skb, false, host)
+    else if (type === ETH_P_IPV6) receiveIp(this, skb, true, host)
+    else if (isGroup) this.segment.take(skb)
+    else this.segment.drop(skb, SKB_DROP_REASON_UNHANDLED_PROTO)
   }
 
   /** Sends a datagram from a host. Returns false if it is too long or its receiver is unknown. */
   sendUdp(host: SegmentHost, datagram: UdpDatagram): boolean {
-    return sendUdp(this.#state, host, datagram)
+    return sendUdp(this, host, datagram)
   }
 
   /** Sends an ICMPv6 message from a host, its checksum filled in. Returns as sendUdp does. */
   sendIcmpv6(host: SegmentHost, datagram: Icmpv6Datagram): boolean {
-    return sendIcmpv6(this.#state, host, datagram)
+    return sendIcmpv6(this, host, datagram)
   }
 
   /** Broadcasts an ARP request from a host. Returns false if there is no memory for it. */
   sendArpRequest(host: SegmentHost, address: number): boolean {
-    return sendArpRequest(this.#state, host, address)
+    return sendArpRequest(this, host, address)
   }
 
   /** Takes over a frame from `services` and sends it from the host that has its source address. */
   fromServices(skb: SkBuff): void {
-    fromServices(this.#state, skb)
+    fromServices(this, skb)
   }
 
   /** Runs a handler of a host, called `what` in the log if it fails. Returns false if it throws. */
   call(index: number, what: string, fn: () => unknown): boolean {
-    return this.#state.handlers.call(index, what, fn)
+    return this.handlers.call(index, what, fn)
   }
 
   /** Handler calls that failed. */
   get exceptions(): number {
-    return this.#state.handlers.exceptions
+    return this.handlers.exceptions
   }
 
   /** Takes over the counters of other hosts, and their neighbours that are not hosts here. */
@@ -160,15 +137,10 @@ export class Hosts implements Inhabitant {
     for (const neighbours of [neighbours4, neighbours6]) {
       for (const { address, mac } of neighbours.entries()) {
         const isIpv6 = neighbours === neighbours6
-        if (this.#state.table.byIp(address, 0, isIpv6) >= 0) continue
-        this.#state.neighbours(isIpv6).learn(address, 0, mac, 0)
+        if (this.table.byIp(address, 0, isIpv6) >= 0) continue
+        this.neighbours(isIpv6).learn(address, 0, mac, 0)
       }
     }
-    Object.assign(this.#state.counters, counters)
-  }
-
-  /** Detaches all hosts from the segment and drops the frames that wait between them. */
-  close(): void {
-    this.#state.close()
+    Object.assign(this.counters, counters)
   }
 }

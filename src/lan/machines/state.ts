@@ -75,7 +75,7 @@ export interface Services extends Station {
   readonly address: Uint8Array
 }
 
-export class HostState {
+export abstract class HostState implements Inhabitant {
   readonly segment: Segment
   readonly env: HostsEnvironment
   readonly now: () => number
@@ -84,7 +84,7 @@ export class HostState {
   readonly neighbours6 = new NeighbourTable(IPV6_ALEN)
   readonly counters = createCounters()
   readonly handlers: Handlers
-  /** Without it every TCP port is closed. */
+  /** The station that gets frames to open TCP ports; while undefined, every TCP port is closed. */
   services: Services | undefined = undefined
   readonly errors: TokenBucket
   /** New TCP connections, by client: one costs the services far more than a frame. */
@@ -95,11 +95,9 @@ export class HostState {
   readonly packet = createPacket()
   /** The memory of all frames, for long sums. */
   readonly view: DataView
-  readonly #station: Inhabitant
   readonly #between: BetweenHosts
 
-  /** `station` is the hosts as the segment sees them. */
-  constructor({ segment, env, now }: HostsOptions, station: Inhabitant) {
+  constructor({ segment, env, now }: HostsOptions) {
     this.segment = segment
     this.env = env
     this.now = now
@@ -108,9 +106,11 @@ export class HostState {
     this.handlers = new Handlers(env.clock, env.log, index => this.table.label(index))
     this.errors = new TokenBucket(env.clock, ERRORS)
     this.connections = new Budget(env.clock, CONNECTIONS_EACH, CONNECTIONS_ALL)
-    this.#station = station
-    this.#between = new BetweenHosts(segment, env.clock, skb => station.receive(skb))
+    this.#between = new BetweenHosts(segment, env.clock, skb => this.receive(skb))
   }
+
+  abstract owns(bytes: Uint8Array, at: number): boolean
+  abstract receive(skb: SkBuff): void
 
   neighbours(isIpv6: boolean): NeighbourTable {
     return isIpv6 ? this.neighbours6 : this.neighbours4
@@ -125,7 +125,7 @@ export class HostState {
 
   /** Forwards such a frame to the other stations only, even if it is a broadcast. */
   sendOut(skb: SkBuff): void {
-    this.segment.forward(skb, this.#station)
+    this.segment.forward(skb, this)
   }
 
   /** Takes over a frame that handlers have read. */
@@ -134,9 +134,10 @@ export class HostState {
     else this.segment.drop(skb, SKB_DROP_REASON_HANDLER_EXCEPTION)
   }
 
+  /** Detaches all hosts from the segment and drops the frames that wait between them. */
   close(): void {
     this.#between.close()
-    this.segment.detach(this.#station)
+    this.segment.detach(this)
   }
 }
 
