@@ -1,6 +1,6 @@
 /** Lists a segment: its hosts, leases, neighbours, stations, and counters. */
 import { ipv4Bytes } from '../packet/address.ts'
-import { dropReasonName } from '../skb/drop-reason-name.ts'
+import { dropsByName } from '../skb/drop-reason-name.ts'
 import type { Hosts } from './machines/hosts.ts'
 import type { Network } from './machines/network.ts'
 import type { Lease } from './services/dhcp/lease.ts'
@@ -48,6 +48,5 @@ function stations({ stations, table }: Segment): StationEntry[] {
 function counters({ stats, drops }: Segment, { counters }: Hosts): CounterEntry[] {
   const of = (group: CounterEntry['group'], counts: object): CounterEntry[] =>
     Object.entries(counts).map(([name, value]) => ({ kind: 'counter', group, name, value }))
-  const reasons = [...drops.entries()].filter(([, n]) => n > 0).map(([reason, n]) => [dropReasonName(reason), n])
-  return [...of('frames', stats), ...of('dropped', Object.fromEntries(reasons)), ...of('answered', counters)]
+  return [...of('frames', stats), ...of('dropped', dropsByName(drops)), ...of('answered', counters)]
 }

@@ -2,27 +2,13 @@
 
 import { formatAddress, formatHex } from '../packet/address.ts'
 import { D6O_CLIENTID, DHCPV6_INFORMATION_REQUEST, parse } from '../packet/dhcpv6.ts'
-import { type DnsQuestion, formatName, T_A, T_AAAA, T_PTR } from '../packet/dns.ts'
+import { DNS_TYPES, type DnsQuestion, formatName, T_A, T_AAAA, T_PTR } from '../packet/dns.ts'
 import type { DnsRecord, DnsReply } from '../packet/dns-reply.ts'
 import type { AdvertisedPrefix } from '../packet/router-advert.ts'
 
 /** Bytes of a DUID with its type (RFC 8415 sec. 11.1). */
 const DUID_MAX = 130
 
-/** Other types are logged as numbers. */
-const TYPES: Readonly<Record<number, string>> = {
-  1: 'A',
-  2: 'NS',
-  5: 'CNAME',
-  6: 'SOA',
-  12: 'PTR',
-  15: 'MX',
-  16: 'TXT',
-  28: 'AAAA',
-  33: 'SRV',
-  65: 'HTTPS',
-  255: 'ANY',
-}
 const RCODES: Readonly<Record<number, string>> = { 0: 'NODATA', 1: 'FORMERR', 3: 'NXDOMAIN', 5: 'REFUSED' }
 
 /** Returns `query[A] web.lan from 198.18.0.100` and `reply web.lan is 198.18.0.2`. */
@@ -74,4 +60,4 @@ function dataOf({ type, data: [first] }: DnsRecord): string {
   return `<${typeName(type)}>`
 }
 
-const typeName = (type: number): string => TYPES[type] ?? `type=${type}`
+const typeName = (type: number): string => DNS_TYPES.get(type) ?? `type=${type}`

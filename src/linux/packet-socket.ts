@@ -57,9 +57,7 @@ const UNTAGGED = [
  * Throws a VnetError that begins with `what`.
  */
 export function openPacketSocket(native: Native, nsfd: number, ifindex: number, what: string): number {
-  const opened = native.socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, 0, nsfd)
-  const fd = check(opened, what, opened === -EPERM ? NEEDS_RAW : undefined)
-  return closingOnError(native, [fd], () => {
+  return opened(native, nsfd, what, fd => {
     setBuffer(native, fd, 'SO_RCVBUF', RECEIVE_BUFFER, what)
     setBuffer(native, fd, 'SO_SNDBUF', SEND_BUFFER, what)
     check(native.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, socketFilter(UNTAGGED)), what)
@@ -69,7 +67,6 @@ export function openPacketSocket(native: Native, nsfd: number, ifindex: number, 
     check(native.setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, promisc), what)
     // Last, because a socket receives nothing until it is bound.
     check(native.bind(fd, sockaddrLl(ifindex)), what)
-    return fd
   })
 }
 
@@ -78,13 +75,16 @@ export function openPacketSocket(native: Native, nsfd: number, ifindex: number, 
  * arguments and errors are those of openPacketSocket.
  */
 export function openSendingSocket(native: Native, nsfd: number, ifindex: number, what: string): number {
-  const opened = native.socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, 0, nsfd)
-  const fd = check(opened, what, opened === -EPERM ? NEEDS_RAW : undefined)
-  return closingOnError(native, [fd], () => {
-    // Protocol 0 receives nothing.
-    check(native.bind(fd, sockaddrLl(ifindex, 0)), what)
-    return fd
-  })
+  // Protocol 0 receives nothing.
+  return opened(native, nsfd, what, fd => check(native.bind(fd, sockaddrLl(ifindex, 0)), what))
+}
+
+/** Opens a packet socket and sets it up. */
+function opened(native: Native, nsfd: number, what: string, setUp: (fd: number) => void): number {
+  const result = native.socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, 0, nsfd)
+  const fd = check(result, what, result === -EPERM ? NEEDS_RAW : undefined)
+  closingOnError(native, [fd], () => setUp(fd))
+  return fd
 }
 
 /** Returns the frames received since the last call, also those without room (tp_packets). */

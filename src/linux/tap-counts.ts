@@ -1,7 +1,7 @@
 /** Counts the frames of a Tap. */
 
 import { SKB_DROP_REASON_MAX } from '../skb/drop-reason.ts'
-import { dropReasonName } from '../skb/drop-reason-name.ts'
+import { dropsByName } from '../skb/drop-reason-name.ts'
 import type { SkBuff, SkBuffDevice } from '../skb/sk-buff.ts'
 
 /** Frames and bytes of a Tap since it was opened. */
@@ -40,14 +40,9 @@ export class TapCounts implements SkBuffDevice {
   }
 
   counters(): TapCounters {
-    const drops: Record<string, number> = {}
-    let dropped = 0
-    for (const [reason, n] of this.#drops.entries()) {
-      if (n === 0) continue
-      drops[dropReasonName(reason)] = n
-      dropped += n
-    }
     const { framesRead, bytesRead } = this
+    const drops = dropsByName(this.#drops)
+    const dropped = this.#drops.reduce((sum, n) => sum + n, 0)
     return {
       framesRead,
       bytesRead,

@@ -44,12 +44,12 @@ interface ParamOptions<T> {
 
 /** Returns a parameter that is a whole number, decimal or 0x..., within bounds. */
 export function int(options: ParamOptions<number> & { min?: number; max?: number }): Param<number> {
-  const { min = 0, max = Number.MAX_SAFE_INTEGER } = options
+  const { default: usual, description, live = false, min = 0, max = Number.MAX_SAFE_INTEGER } = options
   return {
     type: 'int',
-    default: options.default,
-    description: options.description,
-    live: options.live ?? false,
+    default: usual,
+    description,
+    live,
     range: rangeOf(min, max),
     parse(text) {
       const n = /^(0x[0-9a-f]+|-?\d+)$/i.test(text) ? Number(text) : Number.NaN

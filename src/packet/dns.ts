@@ -18,6 +18,21 @@ export const T_OPT = 41
 export const T_IXFR = 251
 export const T_AXFR = 252
 export const T_ANY = 255
+/** Types by name, for people. */
+export const DNS_TYPES: ReadonlyMap<number, string> = new Map([
+  [T_A, 'A'],
+  [T_NS, 'NS'],
+  [5, 'CNAME'],
+  [T_SOA, 'SOA'],
+  [T_PTR, 'PTR'],
+  [15, 'MX'],
+  [16, 'TXT'],
+  [T_AAAA, 'AAAA'],
+  [33, 'SRV'],
+  [T_OPT, 'OPT'],
+  [65, 'HTTPS'],
+  [T_ANY, 'ANY'],
+])
 /** Classes. */
 export const C_IN = 1
 export const C_ANY = 255

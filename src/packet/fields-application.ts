@@ -19,16 +19,6 @@ const DHCP_TYPES: ReadonlyMap<number, string> = new Map([
   [dhcp.DHCPINFORM, 'INFORM'],
 ])
 
-const DNS_TYPES: ReadonlyMap<number, string> = new Map([
-  [dns.T_A, 'A'],
-  [dns.T_NS, 'NS'],
-  [dns.T_SOA, 'SOA'],
-  [dns.T_PTR, 'PTR'],
-  [dns.T_AAAA, 'AAAA'],
-  [dns.T_OPT, 'OPT'],
-  [dns.T_ANY, 'ANY'],
-])
-
 /** RFC 1035 sec. 4.1.1, RFC 2136 sec. 2.2. */
 const DNS_RCODES: ReadonlyMap<number, string> = new Map([
   [dns.NOERROR, 'no error'],
@@ -82,7 +72,7 @@ export function dnsHeader(data: Uint8Array): Header {
     Id: hex(get16(data, 0), 4),
     Kind: isReply ? 'reply' : 'query',
     Result: isReply ? named(DNS_RCODES, flags & 0xf) : undefined,
-    Question: question && `${dns.formatName(question.name)} ${named(DNS_TYPES, question.type)}`,
+    Question: question && `${dns.formatName(question.name)} ${named(dns.DNS_TYPES, question.type)}`,
     Answers: isReply ? get16(data, 6) : undefined,
     Note: questions > 0 && question === undefined ? 'the question is malformed or cut off' : undefined,
   })

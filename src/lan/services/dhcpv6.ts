@@ -6,7 +6,7 @@
 import { sameBytes } from '../../packet/address.ts'
 import * as dhcpv6 from '../../packet/dhcpv6.ts'
 import { nameOf } from '../../packet/dns.ts'
-import { get16 } from '../../packet/octets.ts'
+import { get16, long } from '../../packet/octets.ts'
 
 export interface Dhcpv6Config {
   /** Identifies the server: duidOf(mac). */
@@ -56,10 +56,7 @@ function reply({ header, options }: dhcpv6.Dhcpv6Message, config: Dhcpv6Config):
   const known: [number, number[]][] = [
     [dhcpv6.D6O_DNS_SERVERS, config.servers.flatMap(address => [...address])],
     [dhcpv6.D6O_DOMAIN_LIST, config.domains.flatMap(domain => [...(nameOf(domain) ?? [])])],
-    [
-      dhcpv6.D6O_INFORMATION_REFRESH_TIME,
-      [refresh >>> 24, refresh >>> 16, refresh >>> 8, refresh].map(byte => byte & 0xff),
-    ],
+    [dhcpv6.D6O_INFORMATION_REFRESH_TIME, long(refresh)],
   ]
   const requested = options.get(dhcpv6.D6O_ORO)
   return dhcpv6.create(

@@ -8,6 +8,7 @@ import type { Turns } from '../../base/turns.ts'
 import type { DnsQuestion } from '../../packet/dns.ts'
 import * as dns from '../../packet/dns.ts'
 import { type DnsRecord, type DnsReply, writeReply } from '../../packet/dns-reply.ts'
+import { long } from '../../packet/octets.ts'
 import { type Names, namesOf, type ResolverConfig, reverse } from './dns-names.ts'
 import { LATER, Paced } from './paced.ts'
 
@@ -71,7 +72,7 @@ function recordsOf(name: Uint8Array, labels: readonly string[], names: Names): D
 
 function soa(zone: Uint8Array, names: Names, ttl: number): DnsRecord {
   // Serial, refresh, retry, expire, minimum. No secondary server reads the first four.
-  const numbers = Uint8Array.from([1, 3600, 600, 86400, NEGATIVE_TTL].flatMap(n => [0, n >>> 16, n >>> 8, n]))
+  const numbers = Uint8Array.from([1, 3600, 600, 86400, NEGATIVE_TTL].flatMap(long))
   return { name: zone, type: dns.T_SOA, ttl, data: [{ name: names.server }, { name: names.mailbox }, numbers] }
 }
 

@@ -15,7 +15,7 @@ import type { PortQueue } from '../../netdev/port.ts'
 import { BATCH } from '../../netdev/port-reader.ts'
 import { RxQueue } from '../../netdev/rx-queue.ts'
 import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_MAX, SKB_DROP_REASON_PKT_TOO_BIG } from '../../skb/drop-reason.ts'
-import { dropReasonName } from '../../skb/drop-reason-name.ts'
+import { dropsByName } from '../../skb/drop-reason-name.ts'
 import { FRAME_MAX, type SlotAccount } from '../../skb/pool.ts'
 import type { SkBuff, SkBuffDevice } from '../../skb/sk-buff.ts'
 import type { Segment } from '../switch/segment.ts'
@@ -188,7 +188,7 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
 
   #summary(missed: number): string {
     const { rxPackets, rxBytes, txPackets, txBytes, dropped } = this.stats
-    const reasons = [...this.drops.entries()].filter(([, n]) => n > 0).map(([r, n]) => `${n} ${dropReasonName(r)}`)
+    const reasons = Object.entries(dropsByName(this.drops)).map(([reason, n]) => `${n} ${reason}`)
     const lost = [dropped > 0 ? `dropped ${reasons.join(', ')}` : [], missed > 0 ? `missed ${missed}` : []].flat()
     return [`rx ${rxPackets} frames, ${rxBytes} bytes, tx ${txPackets} frames, ${txBytes} bytes`, ...lost].join(', ')
   }

@@ -241,34 +241,25 @@ export class GuardedPool extends SkBuffPool implements SkbWatcher {
 
   /** The port writes to its own room, after the frame was handed on. */
   #checkRedZones(skb: GuardedSkb, isHandedOn = skb.life.handedOn === undefined): void {
-    const { slot, head, life } = skb
+    const { slot, head } = skb
     this.#checkBehind(skb)
     const at = isHandedOn ? this.#differs(slot, head, SLUB_RED_ACTIVE) : -1
-    if (at < 0) return
-    const taken = driverPlace(life.taken)
-    const what = `a write ${bytesOf(head - at)} before the room of a frame${taken === undefined ? '' : ` taken at ${taken}`}`
-    this.#reports.found(
-      'red-zone',
-      what,
-      driverPlace(life.handedOn ?? trace()) ?? driverPlace(life.held),
-      skb.dev?.name,
-    )
-    this.bytes.fill(SLUB_RED_ACTIVE, slot, head)
+    if (at >= 0) this.#writtenBeside(skb, `${bytesOf(head - at)} before`, slot, head)
   }
 
   #checkBehind(skb: GuardedSkb): void {
-    const { end, life } = skb
+    const { end } = skb
     const at = this.#differs(end, end + RED_ZONE, SLUB_RED_ACTIVE)
-    if (at < 0) return
+    if (at >= 0) this.#writtenBeside(skb, `${bytesOf(at - end + 1)} behind`, end, end + RED_ZONE)
+  }
+
+  /** Reports a write to a red zone of a frame, which lies from `from` to `to`, and restores it. */
+  #writtenBeside({ life, dev }: GuardedSkb, where: string, from: number, to: number): void {
     const taken = driverPlace(life.taken)
-    const what = `a write ${bytesOf(at - end + 1)} behind the room of a frame${taken === undefined ? '' : ` taken at ${taken}`}`
-    this.#reports.found(
-      'red-zone',
-      what,
-      driverPlace(life.handedOn ?? trace()) ?? driverPlace(life.held),
-      skb.dev?.name,
-    )
-    this.bytes.fill(SLUB_RED_ACTIVE, end, end + RED_ZONE)
+    const what = `a write ${where} the room of a frame${taken === undefined ? '' : ` taken at ${taken}`}`
+    const place = driverPlace(life.handedOn ?? trace()) ?? driverPlace(life.held)
+    this.#reports.found('red-zone', what, place, dev?.name)
+    this.bytes.fill(SLUB_RED_ACTIVE, from, to)
   }
 
   #checkFree(skb: GuardedSkb): void {

@@ -4,7 +4,7 @@ import { ARPHRD_ETHER } from '../../../packet/arp.ts'
 import type { DhcpMessage } from '../../../packet/dhcp.ts'
 import * as dhcp from '../../../packet/dhcp.ts'
 import { DHO_RELAY_AGENT } from '../../../packet/dhcp-options.ts'
-import { get16, put32 } from '../../../packet/octets.ts'
+import { get16, long } from '../../../packet/octets.ts'
 import { DHCP_INFINITE, type DhcpConfig, type Reservation } from './config.ts'
 import { type Client, numberIn } from './request.ts'
 
@@ -164,11 +164,7 @@ function sizeLimit({ options }: DhcpMessage): number {
     : Math.min(MAX_MESSAGE, Math.max(dhcp.DHCP_MIN_MESSAGE, get16(size, 0) - HEADERS))
 }
 
-function u32(value: number): Uint8Array {
-  const bytes = new Uint8Array(4)
-  put32(bytes, 0, value)
-  return bytes
-}
+const u32 = (value: number): Uint8Array => Uint8Array.from(long(value))
 
 function text(value: string): Uint8Array {
   return new TextEncoder().encode(value)
