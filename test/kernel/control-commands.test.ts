@@ -11,6 +11,7 @@ import { type Answers, FakeVnet } from '../support/fake-vnet.ts'
 import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { type Netns, outcome } from '../support/netns.ts'
 import { asNobodyIn } from '../support/privileges.ts'
+import { runCommand } from '../support/vnet-commands.ts'
 import { jsonLines, spawnVnet } from '../support/vnet-process.ts'
 
 const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
@@ -21,7 +22,7 @@ const NOT_RUNNING = /^vnet: no vnet is running in this network namespace.*\n$/
 
 const { own, near, far } = freshQuietNamespaces('near', 'far')
 
-const vnetIn = (netns: Netns, ...args: string[]) => netns.run([process.execPath, program, ...args].join(' '))
+const vnetIn = (netns: Netns, ...args: string[]) => runCommand(netns, args)
 
 describe('a running vnet', () => {
   test('a vnet is listed and shown to root and to nobody, with its interfaces in all namespaces', async () => {

@@ -8,6 +8,7 @@ import { outcome } from '../support/netns.ts'
 import { asNobodyIn } from '../support/privileges.ts'
 import { hasCarrier, untilShown } from '../support/shown-link.ts'
 import { pingAll, pingWithoutLoss } from '../support/traffic.ts'
+import { runCommand } from '../support/vnet-commands.ts'
 import { jsonLines, type Running, spawnVnet, startVnet } from '../support/vnet-process.ts'
 
 const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
@@ -36,7 +37,7 @@ async function start(text: string, ...args: string[]): Promise<Running> {
   return vnet
 }
 
-const vnetIn = (...args: string[]) => near.run([process.execPath, program, ...args].join(' '))
+const vnetIn = (...args: string[]) => runCommand(near, args)
 
 /** Runs a DHCP client, and returns the address of its lease. */
 async function lease(): Promise<string> {

@@ -10,8 +10,9 @@ import type { Netns, Outcome } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { asNobodyIn } from '../support/privileges.ts'
 import { runMain } from '../support/run-main.ts'
-import { either } from '../support/scale.ts'
+import { either, firstOf } from '../support/scale.ts'
 import { pingWithoutLoss } from '../support/traffic.ts'
+import { runCommand } from '../support/vnet-commands.ts'
 import {
   BOTH_WAYS,
   type Ended,
@@ -31,7 +32,7 @@ const inside = ({ name }: Netns) => ['ip', 'netns', 'exec', name]
 
 /** Runs `vnet stats ARGS` as a child in a namespace. */
 async function statsIn(netns: Netns, ...args: string[]): Promise<Outcome> {
-  const outcome = await netns.run([process.execPath, program, 'stats', ...args].join(' '))
+  const outcome = await runCommand(netns, ['stats', ...args])
   return { ...outcome, stderr: withoutOtherUsers(outcome.stderr) }
 }
 
@@ -49,47 +50,50 @@ function kernelOf(netns: Netns, name: string) {
 }
 
 describe('a vnet whose interfaces are in other namespaces', () => {
-  test.each(BOTH_WAYS)('%s it reports by name, up and down, what it reports at its end', async (_, offload) => {
-    const vnet = await startVnet(['snull', `${near.name}/sn0`, `${far.name}/sn1`, '--json', ...offload])
-    await pingWithoutLoss(near, '-c 3 -i 0.02 198.18.0.2')
-    using sender = new PacketSocket(near, 'sn0')
-    sender.send(ethernet(0x0806, 46))
-    const ask = async (name: string) => interfacesOf(await runMain('stats', name, '--json'))
-    // The reply to the last ping has arrived, and so has everything before it.
-    const until = async () => {
-      for (;;) {
-        const [stats] = await ask(`${near.name}/sn0`)
-        if (stats!.drops.tx.NEIGH === 1) return stats!
+  test.each(firstOf(BOTH_WAYS, 1))(
+    '%s it reports by name, up and down, what it reports at its end',
+    async (_, offload) => {
+      const vnet = await startVnet(['snull', `${near.name}/sn0`, `${far.name}/sn1`, '--json', ...offload])
+      await pingWithoutLoss(near, '-c 3 -i 0.02 198.18.0.2')
+      using sender = new PacketSocket(near, 'sn0')
+      sender.send(ethernet(0x0806, 46))
+      const ask = async (name: string) => interfacesOf(await runMain('stats', name, '--json'))
+      // The reply to the last ping has arrived, and so has everything before it.
+      const until = async () => {
+        for (;;) {
+          const [stats] = await ask(`${near.name}/sn0`)
+          if (stats!.drops.tx.NEIGH === 1) return stats!
+        }
       }
-    }
-    const up = await until()
-    expect(up).toMatchObject({
-      name: 'sn0',
-      netns: near.name,
-      total: kernelOf(near, 'sn0'),
-      kernel: kernelOf(near, 'sn0'),
-    })
-    expect(up.total).toMatchObject({ txPackets: 4, rxPackets: 3, txDropped: 1 })
-    expect(up.queues).toMatchObject([{ txPackets: 4, rxPackets: 3 }])
+      const up = await until()
+      expect(up).toMatchObject({
+        name: 'sn0',
+        netns: near.name,
+        total: kernelOf(near, 'sn0'),
+        kernel: kernelOf(near, 'sn0'),
+      })
+      expect(up.total).toMatchObject({ txPackets: 4, rxPackets: 3, txDropped: 1 })
+      expect(up.queues).toMatchObject([{ txPackets: 4, rxPackets: 3 }])
 
-    near.ip('link set sn0 down')
-    await vnet.line(/"sn0: device closed"/)
-    const [down] = await ask(`${near.name}/sn0`)
-    expect(down).toMatchObject({ drops: up.drops, total: kernelOf(near, 'sn0'), kernel: kernelOf(near, 'sn0') })
-    const [other] = await ask(`${far.name}/sn1`)
-    expect(other).toMatchObject({ name: 'sn1', netns: far.name, kernel: kernelOf(far, 'sn1') })
+      near.ip('link set sn0 down')
+      await vnet.line(/"sn0: device closed"/)
+      const [down] = await ask(`${near.name}/sn0`)
+      expect(down).toMatchObject({ drops: up.drops, total: kernelOf(near, 'sn0'), kernel: kernelOf(near, 'sn0') })
+      const [other] = await ask(`${far.name}/sn1`)
+      expect(other).toMatchObject({ name: 'sn1', netns: far.name, kernel: kernelOf(far, 'sn1') })
 
-    const { sn0, sn1 } = await stopConserved(vnet)
-    for (const [asked, last] of [
-      [down!, sn0!],
-      [other!, sn1!],
-    ] as const) {
-      const { ifindex: _ifindex, ...same } = asked
-      expect(same.total).toMatchObject({ txPackets: last.total.txPackets, rxPackets: last.total.rxPackets })
-      expect(Object.keys(same).sort()).toEqual(Object.keys(last).sort())
-      expect(Object.keys(same.total)).toEqual(Object.keys(last.total))
-    }
-  })
+      const { sn0, sn1 } = await stopConserved(vnet)
+      for (const [asked, last] of [
+        [down!, sn0!],
+        [other!, sn1!],
+      ] as const) {
+        const { ifindex: _ifindex, ...same } = asked
+        expect(same.total).toMatchObject({ txPackets: last.total.txPackets, rxPackets: last.total.rxPackets })
+        expect(Object.keys(same).sort()).toEqual(Object.keys(last).sort())
+        expect(Object.keys(same.total)).toEqual(Object.keys(last.total))
+      }
+    },
+  )
 })
 
 describe('a vnet as a program of its own', () => {

@@ -8,6 +8,7 @@ import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { type Outcome, outcome } from '../support/netns.ts'
 import { asNobodyIn } from '../support/privileges.ts'
 import { pingWithoutLoss } from '../support/traffic.ts'
+import { runCommand } from '../support/vnet-commands.ts'
 import { jsonLines, type Running, startVnet, stopConserved } from '../support/vnet-process.ts'
 
 const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
@@ -26,7 +27,7 @@ async function cable(...options: string[]): Promise<Running> {
 
 /** Runs `vnet wire ARGS` in the namespace `near`. */
 function wire(...args: string[]): Promise<Outcome> {
-  return outcome(near.spawn([process.execPath, program, 'wire', ...args]))
+  return runCommand(near, ['wire', ...args])
 }
 
 interface ShownStage {
@@ -80,12 +81,12 @@ test('no packet is lost while words are replaced and taken out: what is in fligh
 test('words for one direction leave the other as it is, and are the same from either end', async () => {
   const vnet = await cable('--wire', 'delay 1ms')
   expect(await wire('left', '--ab', 'delay 2ms')).toEqual(DONE)
-  expect(await outcome(far.spawn([process.execPath, program, 'wire', 'right', '--ba', 'off']))).toEqual(DONE)
+  expect(await runCommand(far, ['wire', 'right', '--ba', 'off'])).toEqual(DONE)
   expect((await stages()).map(({ direction, words, stage }) => [direction, words, stage])).toEqual([
     ['ab', 'delay 2ms', 'delay'],
     ['ba', '', null],
   ])
-  const { stdout: shown } = await outcome(near.spawn([process.execPath, program, 'show', 'left', '--json']))
+  const { stdout: shown } = await runCommand(near, ['show', 'left', '--json'])
   expect(JSON.parse(shown).params).toMatchObject({ wireAb: 'delay 2ms', wireBa: '' })
   expect(await wire('left', 'delay 3ms', '--ba', 'delay 4ms')).toEqual(DONE)
   expect((await wire('left')).stdout).toMatch(/ab: delay 3ms\n.*ba: delay 4ms\n/)
@@ -134,7 +135,7 @@ test('every user may look at a wire, and only root and the owner may change it',
 test('each change is an event at both ends and a line of the log', async () => {
   const vnet = await cable()
   using client = ControlClient.open()
-  const { interfaces } = JSON.parse((await outcome(near.spawn([process.execPath, program, 'list', '--json']))).stdout)
+  const { interfaces } = JSON.parse((await runCommand(near, ['list', '--json'])).stdout)
   const events: unknown[] = []
   const { ended } = await client.subscribe(
     interfaces[0].vnet,

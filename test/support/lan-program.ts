@@ -1,10 +1,8 @@
 /** `vnet lan` for a namespace of a test, and sysfs files of its port. */
-import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
 import type { Netns, Outcome } from './netns.ts'
+import { runCommand } from './vnet-commands.ts'
 import { jsonLines, type Running, spawnVnet, startVnet } from './vnet-process.ts'
-
-const PROGRAM = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 
 /**
  * Starts `vnet lan ARGS` in this process, with the ports that name no namespace in `netns`, and
@@ -21,7 +19,7 @@ export function spawnLan(netns: Netns, ...args: string[]): Promise<Running> {
 
 /** Runs a command of vnet in `netns`. */
 export function vnetIn(netns: Netns, ...args: string[]): Promise<Outcome> {
-  return netns.run([process.execPath, PROGRAM, ...args].join(' '))
+  return runCommand(netns, args)
 }
 
 /** Stops a run, which must exit with status 0 and print no error. */
