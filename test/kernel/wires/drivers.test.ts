@@ -8,6 +8,7 @@ import { Dhclient } from '../../support/dhclient.ts'
 import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 import { spawnLan } from '../../support/lan-program.ts'
 import { runMain } from '../../support/run-main.ts'
+import { firstOf } from '../../support/scale.ts'
 import { hasCarrier, untilShown } from '../../support/shown-link.ts'
 import { snmp } from '../../support/snmp.ts'
 import { tcpExchange } from '../../support/sockets.ts'
@@ -64,12 +65,15 @@ describe('snull', () => {
     expect([sn0!.drops.tx.WIRE_LOSS ?? 0, sn1!.drops.tx.WIRE_LOSS]).toEqual([0, 5])
   })
 
-  test.each(BOTH_WAYS)('TCP passes snull unchanged through loss, duplicates and corruption, %s', async (_, offload) => {
-    const vnet = await start('--wire', 'loss 0.5% duplicate 1% corrupt 0.5%', ...offload)
-    const { sent, received } = await tcpExchange(nearEnd(netns), farEnd(netns), MIB)
-    expect(received).toEqual(sent)
-    await stopConserved(vnet)
-  })
+  test.each(firstOf(BOTH_WAYS, 1))(
+    'TCP passes snull unchanged through loss, duplicates and corruption, %s',
+    async (_, offload) => {
+      const vnet = await start('--wire', 'loss 0.5% duplicate 1% corrupt 0.5%', ...offload)
+      const { sent, received } = await tcpExchange(nearEnd(netns), farEnd(netns), MIB)
+      expect(received).toEqual(sent)
+      await stopConserved(vnet)
+    },
+  )
 })
 
 describe('a port of lan', () => {
