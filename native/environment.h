@@ -2,6 +2,8 @@
 #ifndef VNET_NATIVE_ENVIRONMENT_H
 #define VNET_NATIVE_ENVIRONMENT_H
 
+#include <napi.h>
+
 #include "aside.h"
 #include "fd.h"
 
@@ -17,6 +19,8 @@ struct Environment {
   Asides asides;
   /** Made with the first poller. Frees itself before the environment ends. */
   RxAction* rxAction = nullptr;
+  /** Made with the first poller. */
+  napi_ref pollerClass = nullptr;
 };
 
 }  // namespace vnet

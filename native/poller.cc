@@ -5,6 +5,7 @@
 #include <new>
 
 #include "args.h"
+#include "environment.h"
 #include "rx-action.h"
 
 namespace vnet {
@@ -122,8 +123,19 @@ napi_value Close(napi_env env, napi_callback_info info) {
   return result(env, 0);
 }
 
-/** Makes the JavaScript object of a poller whose uv handle is initialized; false if that fails. */
-bool makeObject(napi_env env, Poller* poller, napi_value fn, napi_value* object) {
+napi_value Construct(napi_env env, napi_callback_info info) {
+  napi_value self = nullptr;
+  napi_get_cb_info(env, info, nullptr, nullptr, &self, nullptr);
+  return self;
+}
+
+/**
+ * The class of all pollers of an environment, made at the first call. Methods of each object would
+ * be six functions with finalizers per poller, which delay garbage collections.
+ */
+bool pollerClass(napi_env env, napi_value* constructor) {
+  napi_ref& made = Napi::Env(env).GetInstanceData<Environment>()->pollerClass;
+  if (made != nullptr) return napi_get_reference_value(env, made, constructor) == napi_ok;
   const auto attributes = static_cast<napi_property_attributes>(napi_enumerable);
   const napi_property_descriptor methods[] = {
       {"start", nullptr, Start, nullptr, nullptr, nullptr, attributes, nullptr},
@@ -133,9 +145,18 @@ bool makeObject(napi_env env, Poller* poller, napi_value fn, napi_value* object)
       {"unref", nullptr, Unref, nullptr, nullptr, nullptr, attributes, nullptr},
       {"close", nullptr, Close, nullptr, nullptr, nullptr, attributes, nullptr},
   };
-  napi_value name;
-  return napi_create_object(env, object) == napi_ok &&
-         napi_define_properties(env, *object, sizeof methods / sizeof *methods, methods) == napi_ok &&
+  // As methods of the class they would throw for a foreign `this`.
+  napi_value prototype;
+  return napi_define_class(env, "Poller", NAPI_AUTO_LENGTH, Construct, nullptr, 0, nullptr, constructor) == napi_ok &&
+         napi_get_named_property(env, *constructor, "prototype", &prototype) == napi_ok &&
+         napi_define_properties(env, prototype, sizeof methods / sizeof *methods, methods) == napi_ok &&
+         napi_create_reference(env, *constructor, 1, &made) == napi_ok;
+}
+
+/** Makes the JavaScript object of a poller whose uv handle is initialized; false if that fails. */
+bool makeObject(napi_env env, Poller* poller, napi_value fn, napi_value* object) {
+  napi_value constructor, name;
+  return pollerClass(env, &constructor) && napi_new_instance(env, constructor, 0, nullptr, object) == napi_ok &&
          napi_type_tag_object(env, *object, &kTag) == napi_ok &&
          napi_create_reference(env, fn, 1, &poller->fn) == napi_ok &&
          napi_create_string_utf8(env, "vnet.Poller", NAPI_AUTO_LENGTH, &name) == napi_ok &&
