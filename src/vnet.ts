@@ -11,6 +11,9 @@ process.on('SIGUSR1', () => {})
 const why = unsupported()
 try {
   if (why === undefined) {
+    // Its helper threads get no CPU beside a busy program, and frames would wait for them.
+    const { setFlagsFromString } = await import('node:v8')
+    setFlagsFromString('--no-parallel-scavenge')
     const { closeInheritedFiles } = await import('./cli/inherited-files.ts')
     closeInheritedFiles(process)
     const { main } = await import('./cli/main.ts')

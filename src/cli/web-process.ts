@@ -6,6 +6,7 @@
  * it.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '../base/clock.ts'
 import { LimitedLog, type Log } from '../base/log.ts'
@@ -33,6 +34,8 @@ const KINDS: readonly ChildKind[] = ['web', 'metrics']
 
 /** Of node:net. */
 const BACKLOG = 511
+/** The nice value of the processes: requests of strangers must not take the CPU from frames. */
+const NICE = 10
 /** The end of a process that does not end by itself, ms. */
 const LIMIT_MS = 1000
 /** Set by a process that executes itself again: its id, and the sockets that it keeps. */
@@ -99,7 +102,10 @@ export class WebProcesses implements AsyncDisposable {
       const args = [MAIN, kind, host, `${port}`, `${process.pid}`]
       const child = spawn(process.execPath, args, { cwd: '/', env, stdio: ['pipe', 'ignore', 'pipe', fd] })
       this.#children.set(child, served)
-      if (child.pid !== undefined) this.kinds.set(child.pid, kind)
+      if (child.pid !== undefined) {
+        this.kinds.set(child.pid, kind)
+        setPriority(child.pid, NICE)
+      }
       child.stderr?.setEncoding('utf8').on('data', (text: string) => {
         for (const line of text.trim().split('\n')) limited.warn(kind, `vnet: --${kind}: ${line}`)
       })

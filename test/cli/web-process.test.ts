@@ -1,4 +1,5 @@
 /** The processes of --web and --metrics, as the vnet knows them. */
+import { getPriority } from 'node:os'
 import { afterEach, expect, test, vi } from 'vitest'
 import { LOGLEVEL_INFO, Log } from '../../src/base/log.ts'
 import { WebProcesses } from '../../src/cli/web-process.ts'
@@ -7,13 +8,15 @@ import { FakeClock } from '../../src/testing/fake-clock.ts'
 
 afterEach(() => void vi.unstubAllEnvs())
 
-test('a vnet knows which of its processes is that of --metrics, until they have ended', async () => {
+test('a vnet knows which of its processes is that of --metrics, until they have ended, and lowers their priority', async () => {
   // Where it notes its sockets.
   vi.stubEnv('VNET_WEB_SOCKETS', '')
   const processes = new WebProcesses(loadNative(), { web: '0', metrics: '0' })
   processes.start(new Log(LOGLEVEL_INFO, () => {}), new FakeClock())
   expect([...processes.kinds.values()]).toEqual(['web', 'metrics'])
   expect(processes.kinds.has(process.pid)).toBe(false)
+  // Requests of strangers must not take the CPU from frames.
+  expect([...processes.kinds.keys()].map(pid => getPriority(pid))).toEqual([10, 10])
   await processes[Symbol.asyncDispose]()
   expect(processes.kinds.size).toBe(0)
 })

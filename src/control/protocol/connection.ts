@@ -71,8 +71,9 @@ export class Connection {
   readonly #native: Native
   readonly #poller: Poller
   readonly #listener: ConnectionListener
+  readonly #spares: Uint8Array[]
   /** The bytes from #from up to #until have been received and not handed on. */
-  #input = new Uint8Array(INPUT_BYTES)
+  #input: Uint8Array
   #from = 0
   #until = 0
   /** The messages that wait to be sent; mostly empty. */
@@ -82,11 +83,13 @@ export class Connection {
   #receiving = false
   #open = true
 
-  private constructor(native: Native, fd: number, poller: Poller, listener: ConnectionListener) {
+  private constructor(native: Native, fd: number, poller: Poller, listener: ConnectionListener, spares: Uint8Array[]) {
     this.#native = native
     this.fd = fd
     this.#poller = poller
     this.#listener = listener
+    this.#spares = spares
+    this.#input = spares.pop() ?? new Uint8Array(INPUT_BYTES)
   }
 
   /**
@@ -105,13 +108,16 @@ export class Connection {
     return error
   }
 
-  /** Takes over a non-blocking descriptor, and closes it if that fails: then returns -errno. */
-  static of(native: Native, fd: number, listener: ConnectionListener): Connection | number {
+  /**
+   * Takes over a non-blocking descriptor, and closes it if that fails: then returns -errno. A
+   * connection takes its input buffer from `spares`, if there is one, and returns it at its end.
+   */
+  static of(native: Native, fd: number, listener: ConnectionListener, spares: Uint8Array[] = []): Connection | number {
     let connection: Connection | undefined
     const poller = native.createPoller(fd, status => connection?.ready(status))
     const error = typeof poller === 'number' ? poller : poller.start()
     if (typeof poller !== 'number' && error >= 0) {
-      connection = new Connection(native, fd, poller, listener)
+      connection = new Connection(native, fd, poller, listener, spares)
       return connection
     }
     if (typeof poller !== 'number') poller.close()
@@ -207,7 +213,7 @@ export class Connection {
   /** Idempotent. The listener is not called again, even if it is the caller. */
   close(): void {
     if (!this.#open) return
-    this.detach()
+    this.#release()
     this.#native.close(this.fd)
   }
 
@@ -221,10 +227,15 @@ export class Connection {
       input: this.#input.slice(this.#from, this.#until),
       output: Buffer.concat(this.#output),
     }
+    this.#release()
+    return detached
+  }
+
+  #release(): void {
     this.#open = false
     this.#output.length = this.#pending = 0
     this.#poller.close()
-    return detached
+    if (this.#input.length === INPUT_BYTES) this.#spares.push(this.#input)
   }
 
   /** @internal Called by the poller. */

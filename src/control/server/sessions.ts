@@ -33,7 +33,7 @@ export class Sessions implements Work {
   readonly #native: Native
   readonly #listening: ListeningSocket
   readonly #rights: Rights
-  readonly #server: SessionServer & Dispatch
+  readonly #server: Shared
   readonly #sessions = new Set<Session>()
   #timer: NodeJS.Timeout | undefined
   #isOpen = true
@@ -45,6 +45,7 @@ export class Sessions implements Work {
     this.#server = {
       ...server,
       builder: new MessageBuilder(),
+      spares: [],
       onEnd: session => {
         this.#sessions.delete(session)
         server.onEnd(session)
@@ -103,7 +104,7 @@ export class Sessions implements Work {
     const missing = peer && this.#rights.missing(fd, peer)
     const refusal = peer === undefined ? 'the kernel does not tell who you are' : this.#refusal(peer, missing)
     if (peer === undefined || refusal !== undefined) {
-      this.#native.send(fd, refused(refusal ?? ''), MSG_DONTWAIT)
+      this.#native.send(fd, refused(this.#server.builder, refusal ?? ''), MSG_DONTWAIT)
       this.#native.close(fd)
       return false
     }
@@ -122,18 +123,18 @@ export class Sessions implements Work {
     const isMetrics = share === 'metrics'
     if (!isMetrics && size >= CONNECTIONS - KEPT)
       return `this vnet has ${size} clients already; the rest is kept for root and its owner`
-    const own = [...this.#sessions].filter(session => session.share === share && !session.privileged).length
+    let own = 0
+    for (const session of this.#sessions) if (session.share === share && !session.privileged) own++
     return own < (isMetrics ? CONNECTIONS_METRICS : CONNECTIONS_A_USER)
       ? undefined
       : `user ${peer.uid} has ${own} connections to this vnet already`
   }
 }
 
-/** An error about the connection, in reply to no request. */
-function refused(text: string): Uint8Array {
+/** An error about the connection, in reply to no request. Valid until anything else is written. */
+function refused(builder: MessageBuilder, text: string): Uint8Array {
   const none = { type: 0, flags: 0, seq: 0, portid: 0, offset: NLMSG_HDRLEN, length: 0 }
-  const builder = new MessageBuilder()
-  writeAck(builder, new Uint8Array(NLMSG_HDRLEN), none, 0, { error: -EBUSY, message: text })
+  writeAck(builder.reset(), new Uint8Array(NLMSG_HDRLEN), none, 0, { error: -EBUSY, message: text })
   return builder.bytes
 }
 
@@ -152,6 +153,11 @@ interface SessionServer extends Omit<Dispatch, 'builder'> {
   readonly onEnd: (session: Session) => void
 }
 
+interface Shared extends SessionServer, Dispatch {
+  /** Input buffers of connections that have ended. */
+  readonly spares: Uint8Array[]
+}
+
 /**
  * The server's side of a client's connection. Requests are served one after the other, and none
  * before the client has read the reply to the previous one. So a client that does not read costs no
@@ -163,13 +169,13 @@ export class Session implements Work, Client, ConnectionListener {
   readonly share: Work['share']
   /** Called when the client has read everything that was sent to it. */
   onDrained: (() => void) | undefined
-  readonly #server: SessionServer & Dispatch
+  readonly #server: Shared
   #connection: Connection | undefined
   #dump: Parts | undefined
   /** Gets the connection once the request in hand is acknowledged. */
   #heir: Heir | undefined
 
-  private constructor(owner: SessionOwner, server: SessionServer & Dispatch) {
+  private constructor(owner: SessionOwner, server: Shared) {
     this.missing = owner.missing
     this.missingToCapture = owner.missingToCapture
     this.share = owner.share
@@ -181,9 +187,9 @@ export class Session implements Work, Client, ConnectionListener {
   }
 
   /** Takes over a descriptor. Returns -errno on failure; the descriptor is closed then. */
-  static of(native: Native, fd: number, owner: SessionOwner, server: SessionServer & Dispatch): Session | number {
+  static of(native: Native, fd: number, owner: SessionOwner, server: Shared): Session | number {
     const session = new Session(owner, server)
-    const connection = Connection.of(native, fd, session)
+    const connection = Connection.of(native, fd, session, server.spares)
     if (typeof connection === 'number') return connection
     connection.unref()
     session.#connection = connection

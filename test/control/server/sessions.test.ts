@@ -65,6 +65,45 @@ test('the process of --metrics gets a connection beside 192 of users without rig
   for (const each of [...clients, listening]) each.close()
 })
 
+test('a client gets the input buffer of one that has ended, and reads nothing of it', () => {
+  const listening = ListeningSocket.open(native, join(directory, 'a.sock'), 0o600, () => {})
+  const spares: Uint8Array[] = []
+  const heads: number[] = []
+  const listener = { onMessage: (bytes: Uint8Array, at: number) => void heads.push(bytes[at + 8]!), onEnd() {} }
+  const buffers = new Set<Uint8Array | undefined>()
+  for (const seq of [1, 2, 3]) {
+    const client = Connection.connect(native, listening.path, listener) as Connection
+    const server = Connection.of(native, listening.accept(), listener, spares) as Connection
+    expect(spares).toEqual([])
+    client.send(new MessageBuilder().message(16, 0, seq).bytes)
+    expect([server.receive(), server.receive()]).toEqual([1, 0])
+    for (const end of [client, server]) end.close()
+    buffers.add(spares[0])
+  }
+  expect([buffers.size, buffers.has(undefined), heads]).toEqual([1, false, [1, 2, 3]])
+  listening.close()
+})
+
+test('a refused client reads why, although all refusals are written into one buffer', async () => {
+  const listening = ListeningSocket.open(native, join(directory, 'a.sock'), 0o600, () => {})
+  const rights = { missing: () => 'everything', missingToCapture: () => 'everything', share: () => 1 }
+  const server = { families: new Map(), turns: new Turns(new FakeClock()), onEnd() {}, onDefect() {} }
+  const sessions = new Sessions(native, listening, rights as unknown as Rights, server)
+  const clients: Connection[] = []
+  const refusals: string[] = []
+  for (let i = 0; i < 66; i++) {
+    const onMessage = (bytes: Uint8Array, at: number, length: number) =>
+      void refusals.push(Buffer.from(bytes.subarray(at, at + length)).toString('latin1'))
+    clients.push(Connection.connect(native, listening.path, { onMessage, onEnd() {} }) as Connection)
+    sessions.step()
+  }
+  for (const client of clients) client.receive()
+  const why = expect.stringMatching(/user \d+ has 64 connections to this vnet already/)
+  expect(refusals).toEqual([why, why])
+  sessions.close(0)
+  for (const each of [...clients, listening]) each.close()
+})
+
 test('a client that reads nothing is not served further, and gets every reply once it reads', async () => {
   const listening = ListeningSocket.open(native, join(directory, 'a.sock'), 0o600, () => {})
   let served = 0
@@ -102,6 +141,7 @@ test('a client that reads nothing is not served further, and gets every reply on
   const session = Session.of(native, listening.accept(), owner, {
     families: new Map([[FAMILY, family]]),
     builder: new MessageBuilder(),
+    spares: [],
     turns,
     onDefect: error => {
       throw error
@@ -157,6 +197,7 @@ test.each([
   const session = Session.of(native, listening.accept(), owner, {
     families: new Map([[FAMILY, family]]),
     builder: new MessageBuilder(),
+    spares: [],
     turns,
     onEnd: () => ended++,
     onDefect: error => {

@@ -417,9 +417,24 @@ describe('createPoller', () => {
     expect(native.createPoller(1_000_000, () => {})).toBe(-EBADF)
   })
 
+  test('pollers share their methods, which would be garbage with finalizers', () => {
+    const [a, b] = [polled().poller, polled().poller]
+    expect([a.start, a.stop, a.watch, a.ref, a.unref, a.close]).toEqual([
+      b.start,
+      b.stop,
+      b.watch,
+      b.ref,
+      b.unref,
+      b.close,
+    ])
+    expect(Object.keys(a)).toEqual([])
+  })
+
   test('poller methods refuse a foreign this', () => {
     const { poller } = polled()
-    for (const method of Object.values(poller) as Poller['start'][]) {
+    const methods = Object.values(Object.getPrototypeOf(poller)) as Poller['start'][]
+    expect(methods).toHaveLength(6)
+    for (const method of methods) {
       for (const other of [{}, native, undefined, 7, Object.create(poller)])
         expect(method.call(other as Poller)).toBe(-EINVAL)
     }
