@@ -217,14 +217,19 @@ export function isControlCommand(word: string): boolean {
   return commands.some(({ name, under }) => under === undefined && name === word)
 }
 
-/** Adds the commands to `program`. `create` makes an empty command; `done` gets the exit status. */
+/**
+ * Adds the commands to `program`, or `only` one. `create` makes an empty command; `done` gets the
+ * exit status.
+ */
 export function addControlCommands(
   program: Command,
   create: (name: string) => Command,
   io: Io,
   done: (status: number) => void,
+  only?: string,
 ): void {
-  for (const { name, under, description, args = [], options = [], lenient = false, run } of commands) {
+  const chosen = commands.filter(({ name, under }) => only === undefined || (name === only && under === undefined))
+  for (const { name, under, description, args = [], options = [], lenient = false, run } of chosen) {
     const words = [...(options.length > 0 ? ['[OPTIONS]'] : []), ...args.map(written)]
     const command = create(name).usage(words.join(' ')).description(description).helpGroup(CONTROL_GROUP)
     for (const argument of args) command.addArgument(argument)

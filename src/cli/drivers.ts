@@ -12,14 +12,20 @@ const DRIVERS: Readonly<Record<string, () => Promise<{ readonly driver: unknown 
 /** Commands that need none of them, besides those that query a running vnet. */
 const OTHERS: readonly string[] = ['lan', 'simulate', 'replay', 'exec', 'learn', 'check']
 
+/** What may ask for the help of the program: --help, or -h among other letters. */
+const HELP = /^(--help|-[a-zA-Z]*h[a-zA-Z]*)$/
+
 /**
- * Loads the drivers that the command `word` needs, because loading all of them takes a third of a
- * start: its own, none if it has other work, or all of them if it is not a command.
+ * Loads the drivers that the command `word` of `argv` needs, because loading all of them takes a
+ * third of a start: its own, the first one without a command, none if it has other work, or all of
+ * them for the help and if it is not a command.
  */
-export async function loadDrivers(word?: string): Promise<readonly Driver[]> {
+export async function loadDrivers(word?: string, argv: readonly string[] = ['--help']): Promise<readonly Driver[]> {
   if (word !== undefined && (isControlCommand(word) || OTHERS.includes(word))) return []
-  const isDriver = word !== undefined && isDriverName(word)
-  const loading = Object.entries(DRIVERS).map(([name, load]) => (isDriver && name !== word ? undefined : load()))
+  const [first] = Object.keys(DRIVERS)
+  const only = word === undefined && !argv.some(arg => HELP.test(arg)) ? first : word
+  const isDriver = only !== undefined && isDriverName(only)
+  const loading = Object.entries(DRIVERS).map(([name, load]) => (isDriver && name !== only ? undefined : load()))
   const loaded = await Promise.all(loading.filter(each => each !== undefined))
   return loaded.map(({ driver }) => driver as Driver)
 }

@@ -1,13 +1,6 @@
 /** The program as a function: arguments in, exit status out. */
-import { type Command, CommanderError } from 'commander'
-import { VnetError } from '../base/errno.ts'
-import { describeException } from '../base/exception.ts'
 import { printable, printableLines } from '../base/printable.ts'
-import { FileError, UsageError } from '../base/usage-error.ts'
-import { isDriverFile, isOtherFile } from './driver-file.ts'
-import { loadDrivers } from './drivers.ts'
-import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Io } from './io.ts'
-import { addDriverFile, createProgram, driverCommands, firstWord, usageMessage } from './program.ts'
+import { EXIT_OK, type Io } from './io.ts'
 import { packageVersion } from './version.ts'
 
 /**
@@ -20,28 +13,13 @@ export async function main(argv: readonly string[], raw: Io): Promise<number> {
   const io: Io = { ...raw, out: escaping(raw.out), err: escaping(raw.err), commandLine }
   const { progress } = raw
   if (progress !== undefined) io.progress = line => progress(line && printable(line))
-  let status = EXIT_OK
-  const done = (code: number): void => {
-    status = code
+  // Loading the commands would take most of the time.
+  if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
+    io.out(`${packageVersion()}\n`)
+    return EXIT_OK
   }
-  let program: Command | undefined
-  let word: string | undefined
-  try {
-    word = firstWord(argv)
-    program = createProgram(packageVersion(), await loadDrivers(word), word, io, done)
-    if (isOtherFile(word)) throw new UsageError(`'${word}' is no driver: a driver file ends in .js, .mjs or .ts`)
-    if (isDriverFile(word)) await addDriverFile(program, word, io, done)
-    await program.parseAsync(argv, { from: 'user' })
-    return status
-  } catch (error) {
-    const commands = [...(program?.commands ?? [])]
-    // The advice may name an option of a driver that is not loaded.
-    if (error instanceof CommanderError && error.exitCode !== 0) {
-      const others = driverCommands(await loadDrivers(), io, done)
-      commands.push(...others.filter(other => commands.every(command => command.name() !== other.name())))
-    }
-    return fail(error, commands, word, io)
-  }
+  const { runCommandLine } = await import('./command-line.ts')
+  return runCommandLine(argv, io)
 }
 
 function escaping(write: Io['out']): Io['out'] {
@@ -50,20 +28,4 @@ function escaping(write: Io['out']): Io['out'] {
 
 function shellWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
-}
-
-function fail(error: unknown, commands: readonly Command[], word: string | undefined, io: Io): number {
-  // Help and version end as errors with exit code 0.
-  if (error instanceof CommanderError && error.exitCode === 0) return EXIT_OK
-  if (error instanceof FileError) {
-    for (const line of error.message.split('\n')) io.err(`vnet: ${line}\n`)
-    return EXIT_USAGE
-  }
-  if (error instanceof CommanderError || error instanceof UsageError) {
-    const message = error instanceof UsageError ? error.message : usageMessage(error, commands, word)
-    io.err(`vnet: ${printable(message)} (see vnet --help)\n`)
-    return EXIT_USAGE
-  }
-  io.err(`vnet: ${error instanceof VnetError ? printable(error.message) : describeException(error)}\n`)
-  return EXIT_FAILURE
 }

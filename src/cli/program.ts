@@ -2,15 +2,11 @@
 import { Argument, Command, type CommanderError } from 'commander'
 import { UsageError } from '../base/usage-error.ts'
 import type { Driver } from '../netdev/driver.ts'
-import { addControlCommands, CONTROL_GROUP } from './control-commands.ts'
-import { checkCommand, learnCommand } from './course-commands.ts'
-import { addDriver, describeDriver } from './driver-command.ts'
+import { addControlCommands, CONTROL_GROUP, isControlCommand } from './control-commands.ts'
 import { isDriverFile, loadDriver } from './driver-file.ts'
 import { commandHelp, programHelp } from './help.ts'
 import type { Io } from './io.ts'
 import { addCommonOptions, commonOptions } from './options.ts'
-import { replayCommand } from './replay-command.ts'
-import { simulateCommand } from './simulate-command.ts'
 
 /** The help of lan. Loading its code would take a third of each start: it is loaded when used. */
 const LAN = {
@@ -26,31 +22,35 @@ export function firstWord(argv: readonly string[]): string | undefined {
     .parseOptions([...argv]).operands[0]
 }
 
-/** Returns a command for each driver. */
-export function driverCommands(drivers: readonly Driver[], io: Io, done: (status: number) => void): Command[] {
-  return drivers.map(driver => {
-    const command = describeDriver(configure(new Command(driver.name), io), driver)
-    addDriver(command, driver, io, done)
-    return command
-  })
-}
-
 /**
  * Returns the program for arguments whose first word is `word`; without one the first of `drivers`
- * runs.
+ * runs. If `word` is a command that queries or changes running vnets, the program has no other.
  * `done` gets the exit status of the command that ran.
  */
-export function createProgram(
+export async function createProgram(
   version: string,
   drivers: readonly Driver[],
   word: string | undefined,
   io: Io,
   done: (status: number) => void,
-): Command {
+): Promise<Command> {
   const create = (name: string) => configure(new Command(name), io)
   const program = addCommonOptions(create('vnet')).version(version, '-V, --version', 'print the version')
   programHelp(program.enablePositionalOptions())
-  for (const [i, command] of driverCommands(drivers, io, done).entries()) {
+  if (word !== undefined && isControlCommand(word)) {
+    addControlCommands(program, create, io, done, word)
+    return program.helpCommand(false).hook('preSubcommand', passOptions)
+  }
+  const [{ addDriver, describeDriver }, { checkCommand, learnCommand }, { replayCommand }, { simulateCommand }] =
+    await Promise.all([
+      import('./driver-command.ts'),
+      import('./course-commands.ts'),
+      import('./replay-command.ts'),
+      import('./simulate-command.ts'),
+    ])
+  for (const [i, driver] of drivers.entries()) {
+    const command = describeDriver(create(driver.name), driver)
+    addDriver(command, driver, io, done)
     program.addCommand(command, { isDefault: word === undefined && i === 0 })
   }
   const lan = describeDriver(create(LAN.name), LAN).enablePositionalOptions()
@@ -85,7 +85,7 @@ export async function addDriverFile(
   done: (status: number) => void,
 ): Promise<void> {
   void io.lockups?.startFile(file)
-  const driver = await loadDriver(file)
+  const [{ addDriver, describeDriver }, driver] = await Promise.all([import('./driver-command.ts'), loadDriver(file)])
   const taken = commonOptions().find(option => Object.hasOwn(driver.params, option.attributeName()))
   if (taken !== undefined) {
     throw new UsageError(
