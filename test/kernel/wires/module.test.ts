@@ -103,6 +103,8 @@ describe('a cable of vnet/wire', () => {
     link.up()
     await untilShown(own, left, 'a', hasCarrier)
     await untilShown(own, right, 'b', hasCarrier)
+    // By default the kernel drops the request if the address is not resolved in three seconds.
+    left.exec('sysctl -qw net.ipv4.neigh.a.mcast_solicit=30')
     // The kernel may still hold the first request until it has resolved the address.
     expect((await left.run('ping -q -c 1 -W 30 192.0.2.2')).status).toBe(0)
   })
