@@ -55,4 +55,21 @@ describe('GET_PARTS', () => {
       [undefined, false],
     ])
   })
+
+  test('a client gets the namespace of a peer, the lines of a fault as one, and whether there is a segment', async () => {
+    const memory = makeNet()
+    const { sn0, sn1 } = await snullPair(memory)
+    await addDevice(memory, { ndoTrigger: () => 0, faults: { burn: 'Burns\nit.', freeze: 'Freezes it.' } })
+    const module = { name: 'mine', params: {}, values: {}, segment: () => [] }
+    const netnsOf = (dev: unknown) => (dev === sn1 ? 'red' : undefined)
+    ends.push(serveControl(native, memory.net, { directory: join(root, 'vnet'), netnsOf, module }))
+    const client = new ControlClient(native)
+    ends.push(client)
+    const [entry] = readDirectories(namedDirectory(join(root, 'vnet')))
+    const found = await client.devices((entry as Entry).vnet)
+    expect(found.map(({ peer }) => peer)).toEqual([`red/${sn1.name}`, sn0.name, undefined])
+    expect(found.map(({ onSegment }) => onSegment)).toEqual([true, true, true])
+    expect(found[2]?.faults).toEqual(['burn', 'freeze'])
+    expect(found[2]?.faultTexts).toHaveLength(2)
+  })
 })
