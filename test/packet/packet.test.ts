@@ -290,6 +290,18 @@ describe('icmp and icmpv6', () => {
     expect(icmpv6.targetAt(at)).toBe(at + 8)
   })
 
+  test('changing the type of a message keeps its checksum right, also that of nothing but zeros', () => {
+    const empty = fc.constant(new Uint8Array(6))
+    fc.assert(
+      fc.property(fc.oneof(empty, fc.uint8Array({ minLength: 6, maxLength: 6 })), rest => {
+        const bytes = bytesOf(8, 0, 0, 0, ...rest)
+        icmp.setChecksum(bytes, at, naiveChecksum(bytes.subarray(at)))
+        icmp.changeType(bytes, at, 0)
+        expect([icmp.type(bytes, at), naiveChecksum(bytes.subarray(at))]).toEqual([0, 0])
+      }),
+    )
+  })
+
   test('icmp and icmpv6 recognize errors and neighbour discovery', () => {
     const types = Array.from({ length: 256 }, (_, type) => type)
     expect(types.filter(icmp.isError)).toEqual([3, 4, 5, 11, 12])
