@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { HELP, parseOptions, UsageError } from '../../bench/options.mjs'
+import { list } from '../support/list.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: the benchmark is JavaScript.
 const parsed = (...argv: string[]): any => parseOptions(argv)
@@ -8,25 +9,12 @@ const candidatesOf = (options: ReturnType<typeof parsed>, kase: string) => Objec
 describe('parseOptions', () => {
   test('selects every part, its candidates and its metrics, three rounds of one second, by default', () => {
     const options = parsed()
-    expect(options.parts).toEqual([
-      'cable',
-      'tap',
-      'open',
-      'snull',
-      'loop',
-      'one-end',
-      'busy',
-      'cables',
-      'queues',
-      'neighbour',
-      'control',
-      'lan',
-      'wire',
-      'capture',
-      'web',
-      'strangers',
-      'memory',
-    ])
+    expect(options.parts).toEqual(
+      list(`
+          cable tap open snull loop one-end busy cables queues neighbour control lan wire capture web strangers
+          memory
+        `),
+    )
     expect(options).toMatchObject({ rounds: 3, seconds: 1, memory: true, json: undefined })
     expect(candidatesOf(options, 'cable')).toEqual(
       expect.arrayContaining(['veth', 'relay', 'relay-offload', 'npm-node-tuntap2-wintun', 'vnet-no-offload', 'vnet']),

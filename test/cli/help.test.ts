@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { commonOptions } from '../../src/cli/options.ts'
+import { list } from '../support/list.ts'
 import { runMain } from '../support/run-main.ts'
 
 const lines = (text: string) => text.trimEnd().split('\n')
@@ -53,23 +54,7 @@ test('the parameters of a driver come first among the options of its command', a
 })
 
 test('no line of a help text is longer than 80 columns', async () => {
-  const asking = [
-    'list',
-    'show',
-    'stats',
-    'reset',
-    'echo',
-    'ioctl',
-    'cut',
-    'plug',
-    'carrier',
-    'param',
-    'trigger',
-    'events',
-    'capture',
-    'frames',
-    'extcap',
-  ]
+  const asking = list('list show stats reset echo ioctl cut plug carrier param trigger events capture frames extcap')
   for (const args of [
     [],
     ...['loop', 'snull', 'cable', 'lan', ...asking, 'simulate', 'replay', 'rootless', 'exec', 'completion', 'help'].map(

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { kernelName, statsTable } from '../../src/cli/commands/stats.ts'
 import type { DeviceStats, QueueCounters } from '../../src/control/index.ts'
 import { type LinkStats64, linkStats64, linkStats64Fields } from '../../src/netdev/stats.ts'
+import { list } from '../support/list.ts'
 
 type Row = LinkStats64 & QueueCounters
 
@@ -26,33 +27,12 @@ function device(fields: Partial<DeviceStats>): DeviceStats {
 test('counters are spelled as in the kernel', () => {
   expect(linkStats64Fields.map(kernelName)).toEqual(
     // include/uapi/linux/if_link.h
-    [
-      'rx_packets',
-      'tx_packets',
-      'rx_bytes',
-      'tx_bytes',
-      'rx_errors',
-      'tx_errors',
-      'rx_dropped',
-      'tx_dropped',
-      'multicast',
-      'collisions',
-      'rx_length_errors',
-      'rx_over_errors',
-      'rx_crc_errors',
-      'rx_frame_errors',
-      'rx_fifo_errors',
-      'rx_missed_errors',
-      'tx_aborted_errors',
-      'tx_carrier_errors',
-      'tx_fifo_errors',
-      'tx_heartbeat_errors',
-      'tx_window_errors',
-      'rx_compressed',
-      'tx_compressed',
-      'rx_nohandler',
-      'rx_otherhost_dropped',
-    ],
+    list(`
+      rx_packets tx_packets rx_bytes tx_bytes rx_errors tx_errors rx_dropped tx_dropped multicast collisions
+      rx_length_errors rx_over_errors rx_crc_errors rx_frame_errors rx_fifo_errors rx_missed_errors
+      tx_aborted_errors tx_carrier_errors tx_fifo_errors tx_heartbeat_errors tx_window_errors rx_compressed
+      tx_compressed rx_nohandler rx_otherhost_dropped
+    `),
   )
 })
 

@@ -1,6 +1,7 @@
 /** docs/kernel-map.md is complete, and the files, names and tests in it exist. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { list } from '../support/list.ts'
 
 const root = new URL('../../', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
@@ -45,8 +46,6 @@ function titlesOf(path: string): string[] {
   const titles = found('(?:\\b(?:describe|it|test)(?:\\.\\w+)*(?:<[^(]*>)?|\\))\\(')
   return titles.includes('%s') ? [...titles, ...found('\\[')] : titles
 }
-
-const list = (names: string) => names.trim().split(/\s+/)
 
 /** The names in each text of the kernel, by the section of the page that maps it. */
 const wanted: Record<string, string[]> = {

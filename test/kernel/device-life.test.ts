@@ -4,6 +4,7 @@
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
+import { list } from '../support/list.ts'
 import type { Outcome } from '../support/netns.ts'
 import { firstOf } from '../support/scale.ts'
 import { type Running, spawnVnet, startVnet } from '../support/vnet-process.ts'
@@ -172,18 +173,9 @@ test('unregistering closes the device, then notifies the notifiers, then frees i
   const { status, stdout } = await vnet.stop()
   expect([status, lines(stdout)]).toEqual([
     0,
-    [
-      'NETDEV_POST_INIT',
-      'NETDEV_REGISTER',
-      'ndoOpen',
-      'NETDEV_UP',
-      'ready',
-      'ndoStop',
-      'NETDEV_DOWN',
-      'NETDEV_UNREGISTER',
-      'ndoUninit',
-      'exit',
-    ],
+    list(`
+      NETDEV_POST_INIT NETDEV_REGISTER ndoOpen NETDEV_UP ready ndoStop NETDEV_DOWN NETDEV_UNREGISTER ndoUninit exit
+    `),
   ])
   expect(links()).toEqual(['lo'])
 })

@@ -1,6 +1,7 @@
 /** `vnet rootless` in containers, and what it says where it is refused. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { list } from '../support/list.ts'
 import {
   asUser,
   ended,
@@ -81,22 +82,10 @@ const REFUSALS: readonly (readonly [cause: string, machine: Machine, line: strin
 ]
 
 /** What Docker leaves to root. */
-const DOCKER = [
-  'chown',
-  'dac_override',
-  'fowner',
-  'fsetid',
-  'kill',
-  'setgid',
-  'setuid',
-  'setpcap',
-  'net_bind_service',
-  'net_raw',
-  'sys_chroot',
-  'mknod',
-  'audit_write',
-  'setfcap',
-]
+const DOCKER = list(`
+  chown dac_override fowner fsetid kill setgid setuid setpcap net_bind_service net_raw sys_chroot mknod audit_write
+  setfcap
+`)
 
 /** Root with some capabilities only. */
 function rootWith(capabilities: readonly string[]): string[] {

@@ -10,6 +10,7 @@ import { join, relative, resolve } from 'node:path'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { list } from './support/list.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
@@ -42,20 +43,9 @@ afterAll(() => rmSync(directory, { recursive: true }))
 test('the package holds the program, its sources, the addon for this machine and its sources, and nothing else', () => {
   const files = run('tar', ['-tzf', tarball]).trimEnd().split('\n')
   const tops = new Set(files.map(file => file.split('/')[1]))
-  const always = [
-    'LICENSE',
-    'README.md',
-    'bench',
-    'binding.gyp',
-    'course',
-    'dist',
-    'examples',
-    'native',
-    'package.json',
-    'prebuilds',
-    'src',
-    'systemd',
-  ]
+  const always = list(`
+    LICENSE README.md bench binding.gyp course dist examples native package.json prebuilds src systemd
+  `)
   expect([...tops].filter(top => top !== 'docs').sort()).toEqual(always.sort())
   for (const built of ['vnet.node', 'vnet-launch', 'vnet-rootless', 'vnet-within']) {
     expect(files).toContain(`package/prebuilds/linux-${process.arch}/${built}`)

@@ -3,32 +3,16 @@
  * docs/vnet_nl.yaml could break: allowed and required keys, names, types, unique numbers, and
  * references.
  */
+import { list } from './list.ts'
 
 type Yaml = Record<string, unknown>
 
 const NAME = /^[0-9a-z-]+$/
 const LENGTH = /^[0-9A-Za-z_-]+( - 1)?$/
-const TYPES = [
-  'unused',
-  'pad',
-  'flag',
-  'binary',
-  'bitfield32',
-  'uint',
-  'sint',
-  'u8',
-  'u16',
-  'u32',
-  'u64',
-  's8',
-  's16',
-  's32',
-  's64',
-  'string',
-  'nest',
-  'indexed-array',
-  'nest-type-value',
-]
+const TYPES = list(`
+  unused pad flag binary bitfield32 uint sint u8 u16 u32 u64 s8 s16 s32 s64 string nest indexed-array
+  nest-type-value
+`)
 
 /** The allowed keys; a required one ends with `!`. */
 const KEYS = {
@@ -36,35 +20,13 @@ const KEYS = {
   definition: ['name!', 'type!', 'doc', 'value', 'value-start', 'entries', 'name-prefix'],
   entry: ['name!', 'value', 'doc'],
   set: ['name!', 'name-prefix', 'doc', 'attributes!'],
-  attribute: [
-    'name!',
-    'type!',
-    'doc',
-    'value',
-    'enum',
-    'enum-as-flags',
-    'nested-attributes',
-    'checks',
-    'sub-type',
-    'display-hint',
-    'multi-attr',
-    'byte-order',
-  ],
+  attribute: list(`
+    name! type! doc value enum enum-as-flags nested-attributes checks sub-type display-hint multi-attr
+    byte-order
+  `),
   checks: ['min', 'max', 'min-len', 'max-len', 'exact-len', 'flags-mask', 'unterminated-ok'],
   operations: ['enum-model', 'name-prefix', 'list!'],
-  operation: [
-    'name!',
-    'doc!',
-    'value',
-    'attribute-set',
-    'flags',
-    'dont-validate',
-    'do',
-    'dump',
-    'event',
-    'notify',
-    'mcgrp',
-  ],
+  operation: list('name! doc! value attribute-set flags dont-validate do dump event notify mcgrp'),
   call: ['request', 'reply'],
   attributes: ['attributes'],
   groups: ['list!'],

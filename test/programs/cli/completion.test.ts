@@ -5,32 +5,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { exercises } from '../../../src/course/exercises/index.ts'
+import { list } from '../../support/list.ts'
 import { runMain } from '../../support/run-main.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'vnet-completion-'))
 const vnet = join(directory, 'vnet')
-const ASKING = [
-  'list',
-  'show',
-  'stats',
-  'step',
-  'top',
-  'metrics',
-  'web',
-  'reset',
-  'echo',
-  'ioctl',
-  'cut',
-  'plug',
-  'carrier',
-  'param',
-  'trigger',
-  'wire',
-  'events',
-  'capture',
-  'frames',
-  'extcap',
-]
+const ASKING = list(`
+  list show stats step top metrics web reset echo ioctl cut plug carrier param trigger wire events capture frames
+  extcap
+`)
 const COMMANDS = [
   'loop',
   'snull',

@@ -7,6 +7,7 @@ import { createLab } from '../../../src/testing/index.ts'
 import { LabLink } from '../../../src/testing/lab/link.ts'
 import { LabNamespace } from '../../../src/testing/lab/namespace.ts'
 import { Consumer } from '../../support/consumer.ts'
+import { list } from '../../support/list.ts'
 
 const page = readFileSync('docs/testing.md', 'utf8')
 const blocks = [...page.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code as string)
@@ -52,16 +53,7 @@ test('the page names what a namespace and a link have', () => {
   const table = (heading: string) => page.split(heading)[1]!.split('\n\n')[0]!
   const members = ({ prototype }: { prototype: object }) =>
     Object.getOwnPropertyNames(prototype).filter(name => !['constructor', 'close', 'path', 'change'].includes(name))
-  const internal = [
-    'addNeighbours',
-    'addInterface',
-    'removeLink',
-    'addFault',
-    'place',
-    'programs',
-    'endWorkers',
-    'rebind',
-  ]
+  const internal = list('addNeighbours addInterface removeLink addFault place programs endWorkers rebind')
   for (const [heading, names] of [
     ['| of a namespace | |', members(LabNamespace)],
     ['| of a link | |', members(LabLink)],

@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { HEADERS_PACKAGE } from '../../../scripts/setup/kernel-headers.mjs'
+import { list } from '../../support/list.ts'
 import { SetupTree } from '../../support/setup-tree.ts'
 
 const quiet = { code: 0, stdout: '', stderr: '' }
@@ -176,26 +177,10 @@ describe('--test', () => {
   // Set-up also searches /usr/sbin, so these programs must not be there.
   const some = ['tcpdump', 'ping']
   const iproute2 = ['ip', 'tc', 'genl']
-  const others = [
-    'arping',
-    'ndisc6',
-    'iperf3',
-    'ethtool',
-    'traceroute',
-    'tmux',
-    'zsh',
-    'genl-ctrl-list',
-    'pkg-config',
-    'nmap',
-    'dig',
-    'curl',
-    'systemd-analyze',
-    'tshark',
-    'capinfos',
-    'editcap',
-    'newuidmap',
-    'redis-check-rdb',
-  ]
+  const others = list(`
+    arping ndisc6 iperf3 ethtool traceroute tmux zsh genl-ctrl-list pkg-config nmap dig curl systemd-analyze tshark
+    capinfos editcap newuidmap redis-check-rdb
+  `)
 
   beforeEach(async () => {
     await tree.setUp()
