@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { EADDRNOTAVAIL, EBUSY } from '../../src/base/errno.ts'
 import {
   allocEtherdevMqs,
@@ -12,16 +12,12 @@ import { IFF_UP } from '../../src/netdev/if.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
 import { ethTypeTrans } from '../../src/netdev/netif.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
-import { PoisonedPool } from '../support/poisoned-pool.ts'
+import { balancedPool } from '../support/skb.ts'
 
-const pool = new PoisonedPool({ large: 1, small: 4 })
+const pool = balancedPool({ large: 1, small: 4 })
 const OWN = [2, 0, 0, 0, 0, 0xa]
 const OTHER = [4, 0, 0, 0, 0, 0xb]
 const THIRD = [6, 0, 0, 0, 0, 0xc]
-
-afterEach(() => {
-  expect(pool.out).toBe(0)
-})
 
 function device(): NetDevice {
   const setup = (dev: NetDevice) => {

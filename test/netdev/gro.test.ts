@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Gro } from '../../src/netdev/gro.ts'
 import { skbGsoSegment } from '../../src/netdev/gso.ts'
 import { NETIF_F_ALL_TAP, NETIF_F_GRO, NETIF_F_TSO, NETIF_F_TSO6 } from '../../src/netdev/if.ts'
@@ -17,14 +17,10 @@ import {
 } from '../../src/skb/sk-buff.ts'
 import { buildFrame, FIELD, isIpv6, type Packet, plain, plain6, transportOffset } from '../packet/frames.ts'
 import { addDevice, memoryNets } from '../support/memory-net.ts'
-import { PoisonedPool } from '../support/poisoned-pool.ts'
+import { balancedPool, octetsOf } from '../support/skb.ts'
 
-const pool = new PoisonedPool({ large: 70, small: 128 })
+const pool = balancedPool({ large: 70, small: 128 })
 const makeNet = memoryNets()
-
-afterEach(() => {
-  expect(pool.out).toBe(0)
-})
 
 const TSO = NETIF_F_TSO | NETIF_F_TSO6
 /** Of the transport header. */
@@ -71,8 +67,6 @@ function place(octets: ArrayLike<number>): SkBuff {
   skb.bytes.set(octets, skb.put(octets.length))
   return skb
 }
-
-const octetsOf = ({ bytes, data, len }: SkBuff): number[] => [...bytes.subarray(data, data + len)]
 
 function cut(skb: SkBuff): number[][] {
   const ring = new Ring(256)

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { skbChecksumHelp, skbGsoSegment } from '../../src/netdev/gso.ts'
 import { SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_SKB_GSO_SEG } from '../../src/skb/drop-reason.ts'
 import { FRAME_MAX } from '../../src/skb/pool.ts'
@@ -19,7 +19,6 @@ import {
   buildFrame,
   buildPacket,
   buildTransport,
-  FIELD,
   type Frame,
   isIpv6,
   networkOffsetOf,
@@ -32,40 +31,16 @@ import {
 } from '../packet/frames.ts'
 import { addsUp, pseudoHeader, word } from '../packet/naive.ts'
 import { PoisonedPool } from '../support/poisoned-pool.ts'
+import { balancedPool, framed, octetsOf, skbFor } from '../support/skb.ts'
 
-const pool = new PoisonedPool({ large: 8, small: 64 })
-
-afterEach(() => {
-  expect(pool.out).toBe(0)
-})
-
-function skbFor(description: Frame, octets: Uint8Array = buildFrame(description)): SkBuff {
-  const skb = pool.alloc(octets.length)
-  if (skb === undefined) throw new Error('the pool is empty')
-  skb.bytes.set(octets, skb.put(octets.length))
-  const { packet } = description
-  if (packet.checksum === 'partial') {
-    skb.ipSummed = CHECKSUM_PARTIAL
-    skb.csumStart = skb.data + networkOffsetOf(description) + transportOffset(packet)
-    skb.csumOffset = FIELD[packet.kind]
-  }
-  return skb
-}
-
-function octetsOf(skb: SkBuff): number[] {
-  return [...skb.bytes.subarray(skb.data, skb.data + skb.len)]
-}
-
-function framed(packet: Packet): Frame {
-  return { packet, tags: [], padding: [] }
-}
+const pool = balancedPool({ large: 8, small: 64 })
 
 describe('completing a partial checksum', () => {
   test('completing a partial checksum gives the full one', () => {
     fc.assert(
       fc.property(partialFrame, description => {
         const unpadded = { ...description, padding: [] }
-        const skb = skbFor(unpadded)
+        const skb = skbFor(pool, unpadded)
         expect(skbChecksumHelp(skb)).toBe(true)
         const after = octetsOf(skb)
         const { ipSummed } = skb
@@ -84,7 +59,7 @@ describe('completing a partial checksum', () => {
     ] as const) {
       const octets = new Uint8Array(40)
       octets.set([0xff, 0xff], 30)
-      const skb = skbFor(framed(plain), octets)
+      const skb = skbFor(pool, framed(plain), octets)
       skb.ipSummed = CHECKSUM_PARTIAL
       skb.csumStart = skb.data + 14
       skb.csumOffset = offset
@@ -104,7 +79,7 @@ describe('completing a partial checksum', () => {
       [34, -1],
       [60, 0],
     ] as const) {
-      const skb = skbFor(framed(plain))
+      const skb = skbFor(pool, framed(plain))
       const before = octetsOf(skb)
       skb.ipSummed = CHECKSUM_PARTIAL
       skb.csumStart = skb.data + start
@@ -117,7 +92,7 @@ describe('completing a partial checksum', () => {
 
   test('completing changes nothing without a partial checksum', () => {
     for (const ipSummed of [CHECKSUM_NONE, CHECKSUM_UNNECESSARY]) {
-      const skb = skbFor(framed(plain))
+      const skb = skbFor(pool, framed(plain))
       skb.ipSummed = ipSummed
       const before = octetsOf(skb)
       expect(skbChecksumHelp(skb)).toBe(true)
@@ -131,7 +106,7 @@ const gsoType = (packet: Packet) =>
   packet.kind === 'udp' ? SKB_GSO_UDP_L4 : isIpv6(packet) ? SKB_GSO_TCPV6 : SKB_GSO_TCPV4
 
 function gsoSkb(description: Frame, gsoSize: number, octets?: Uint8Array): SkBuff {
-  const skb = skbFor(description, octets)
+  const skb = skbFor(pool, description, octets)
   skb.gsoType = gsoType(description.packet)
   skb.gsoSize = gsoSize
   return skb
@@ -428,7 +403,7 @@ describe('a frame that cannot be segmented', () => {
 
   test('a frame is not segmented if the ring has too little room', () => {
     const ring = new Ring(4)
-    const first = skbFor(framed(plain))
+    const first = skbFor(pool, framed(plain))
     ring.push(first)
     expectRefused(SKB_DROP_REASON_NOMEM, gsoSkb(framed(tcp), 150), ring)
     expect(ring.shift()).toBe(first)
@@ -437,7 +412,7 @@ describe('a frame that cannot be segmented', () => {
 
   test('if slots run out the segments are freed, and the ring keeps its order', () => {
     const ring = new Ring(128)
-    const before = Array.from({ length: 3 }, () => skbFor(framed(plain)))
+    const before = Array.from({ length: 3 }, () => skbFor(pool, framed(plain)))
     for (const skb of before) ring.push(skb)
     const held: SkBuff[] = []
     while (pool.out < 66) held.push(pool.alloc(60) as SkBuff)

@@ -35,12 +35,12 @@ import {
   type SkBuff,
 } from '../../src/skb/sk-buff.ts'
 import type { FrameInfo } from '../../src/testing/memory-port.ts'
-import { buildFrame, FIELD, type Frame, type Packet, plain, plain6, transportOffset } from '../packet/frames.ts'
+import { buildFrame, FIELD, type Packet, plain, plain6, transportOffset } from '../packet/frames.ts'
 import { addDevice, makeDevice, memoryNets, numbered, numberOf } from '../support/memory-net.ts'
+import { framed, skbOf } from '../support/skb.ts'
 
 const makeNet = memoryNets()
 
-const framed = (packet: Packet): Frame => ({ packet, tags: [], padding: [] })
 const payload = Array.from({ length: 3000 }, (_, i) => i & 0xff)
 
 /** A frame as a kernel with offloads hands it over: its checksum partial, or itself to be cut. */
@@ -232,8 +232,7 @@ describe('ethTypeTrans', () => {
 
   function translated(octets: ArrayLike<number>) {
     const { pool } = makeNet()
-    const skb = pool.alloc(octets.length) as SkBuff
-    skb.bytes.set(octets, skb.put(octets.length))
+    const skb = skbOf(pool, octets)
     const answer = ethTypeTrans(skb, dev)
     const { protocol, pktType, data, len } = skb
     expect([answer, skb.mac, skb.nh, len]).toEqual([protocol, data, data + 14, octets.length])

@@ -11,6 +11,7 @@ import { SkBuffPool } from '../../src/skb/pool.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { PoisonedPool } from '../support/poisoned-pool.ts'
 import { either } from '../support/scale.ts'
+import { octetsOf } from '../support/skb.ts'
 
 interface Model {
   slot: number[]
@@ -79,10 +80,6 @@ function runOnFrame(skb: SkBuff, { verb, n }: Step, mark: number): void {
   } else {
     skb[verb](n)
   }
-}
-
-function octetsOf(skb: SkBuff): number[] {
-  return [...skb.bytes.subarray(skb.data, skb.tail)]
 }
 
 function expectSame(skb: SkBuff, { slot, data, tail }: Model): void {

@@ -12,6 +12,7 @@ import {
 import { FRAME_MAX, FRAME_SMALL, HEADROOM, SkBuffPool, SLOT_LARGE, SLOT_SMALL } from '../../src/skb/pool.ts'
 import { CHECKSUM_PARTIAL, PACKET_OTHERHOST, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-buff.ts'
 import { PoisonedPool } from '../support/poisoned-pool.ts'
+import { octetsOf, skbOf } from '../support/skb.ts'
 
 let pool: SkBuffPool
 
@@ -22,17 +23,6 @@ beforeEach(() => {
 afterEach(() => {
   expect(pool.out).toBe(0)
 })
-
-function alloc(octets: ArrayLike<number> = []): SkBuff {
-  const skb = pool.alloc(octets.length)
-  if (skb === undefined) throw new Error('the pool is empty')
-  skb.bytes.set(octets, skb.put(octets.length))
-  return skb
-}
-
-function octetsOf(skb: SkBuff): number[] {
-  return [...skb.bytes.subarray(skb.data, skb.data + skb.len)]
-}
 
 /** A device that counts deliveries and drops. */
 function device() {
@@ -46,6 +36,8 @@ function device() {
     countReceived: (skb: SkBuff) => void received.push(skb.len),
   }
 }
+
+const alloc = (octets: ArrayLike<number> = []): SkBuff => skbOf(pool, octets)
 
 describe('a fresh frame', () => {
   test('a new frame is empty, with the usual headroom and the rest of its slot as tailroom', () => {

@@ -4,6 +4,7 @@ import { loss } from '../../src/wire/stages/loss.ts'
 import { WireSlot } from '../../src/wire/wire-slot.ts'
 import { buildFrame, plain } from '../packet/frames.ts'
 import { type MemoryNet, memoryNets } from '../support/memory-net.ts'
+import { skbOf } from '../support/skb.ts'
 
 const makeNet = memoryNets()
 
@@ -11,8 +12,7 @@ const makeNet = memoryNets()
 function gsoFrame({ pool }: MemoryNet): SkBuff {
   const packet = { ...plain, kind: 'tcp', payload: new Array(3000).fill(1), checksum: 'partial' } as const
   const bytes = buildFrame({ packet, tags: [], padding: [] })
-  const skb = pool.alloc(bytes.length) as SkBuff
-  skb.bytes.set(bytes, skb.put(bytes.length))
+  const skb = skbOf(pool, bytes)
   skb.ipSummed = CHECKSUM_PARTIAL
   skb.csumStart = skb.data + 34
   skb.csumOffset = 16

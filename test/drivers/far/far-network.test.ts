@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { answerFar, farNetwork } from '../../../src/drivers/far/far-network.ts'
 import { flipNetwork } from '../../../src/drivers/flip/hidden-loopback.ts'
 import { NETIF_F_ALL_TAP } from '../../../src/netdev/if.ts'
@@ -29,14 +29,10 @@ import {
 import { addsUp, naiveChecksum, pseudoHeader, word } from '../../packet/naive.ts'
 import { type Arp, buildArp, buildNeighbour, type Neighbour } from '../../packet/neighbour.ts'
 import { addDevice, memoryNets } from '../../support/memory-net.ts'
-import { PoisonedPool } from '../../support/poisoned-pool.ts'
+import { balancedPool, framed, skbOf } from '../../support/skb.ts'
 
-const pool = new PoisonedPool({ large: 4, small: 16 })
+const pool = balancedPool({ large: 4, small: 16 })
 const makeNet = memoryNets()
-
-afterEach(() => {
-  expect(pool.out).toBe(0)
-})
 
 const NEAR = [2, 0, 0, 0, 0, 1]
 const FAR = [2, 0, 0, 0, 0, 2]
@@ -49,13 +45,6 @@ const PEER6 = address('2001:db8:0:1:0:0:0:2')
 
 const OWN = [OWN4, OWN6, LINK_LOCAL].map(address => Uint8Array.from(address))
 const RECEIVER = [PEER4, PEER6].map(address => Uint8Array.from(address))
-
-function skbOf(octets: ArrayLike<number>): SkBuff {
-  const skb = pool.alloc(octets.length + 64)
-  if (skb === undefined) throw new Error('the pool is empty')
-  skb.bytes.set(Array.from(octets), skb.put(octets.length))
-  return skb
-}
 
 /** The fields of an skb that describe its frame. */
 function fieldsOf({ bytes, pool, slotClass, account, dev, ...fields }: SkBuff): Partial<SkBuff> {
@@ -80,7 +69,7 @@ function answer(
   octets: ArrayLike<number>,
   { prepare, own = OWN }: { prepare?: ((skb: SkBuff) => void) | undefined; own?: Uint8Array[] } = {},
 ): Answer {
-  const skb = skbOf(octets)
+  const skb = skbOf(pool, octets, 64)
   prepare?.(skb)
   const tail = skb.data + skb.len
   skb.bytes.fill(0xa5, tail, tail + 64)
@@ -185,7 +174,7 @@ describe('ARP', () => {
   test('a reply has the current far address', () => {
     const far = farNetwork(Uint8Array.from(FAR))
     far.address.set([8, 8, 8, 8, 8, 8])
-    const skb = skbOf(buildArp(request))
+    const skb = skbOf(pool, buildArp(request), 64)
     expect(answerFar(skb, far, OWN, RECEIVER)).toBe(true)
     expect([...skb.bytes.subarray(skb.data + 6, skb.data + 12)]).toEqual([8, 8, 8, 8, 8, 8])
     skb.free()
@@ -340,7 +329,6 @@ const echoFrame: fc.Arbitrary<Frame> = fc.record({
   padding: octets(10),
 })
 
-const framed = (packet: Packet, rest: Partial<Frame> = {}): Frame => ({ packet, tags: [], padding: [], ...rest })
 const request4: Packet = { ...plain, kind: 'icmp', destination: address('198.18.0.77') }
 const request6: Packet = { ...plain6, kind: 'icmp', destination: address('2001:db8:0:0:0:0:0:4d') }
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { addressToHost, flipAddress, flipNetwork } from '../../../src/drivers/flip/hidden-loopback.ts'
 import {
   SKB_DROP_REASON_IP_AUTH,
@@ -32,13 +32,9 @@ import {
   transportOffset,
 } from '../../packet/frames.ts'
 import { addsUp, naiveChecksum, naiveSum, pseudoHeader, word } from '../../packet/naive.ts'
-import { PoisonedPool } from '../../support/poisoned-pool.ts'
+import { balancedPool, framed, octetsOf, skbFor, skbOf } from '../../support/skb.ts'
 
-const pool = new PoisonedPool({ large: 8, small: 64 })
-
-afterEach(() => {
-  expect(pool.out).toBe(0)
-})
+const pool = balancedPool({ large: 8, small: 64 })
 
 /** Whether an address has a far end, by its text. */
 function hasFarEnd(octets: number[]): boolean {
@@ -100,35 +96,12 @@ function isClear({ packet: { error } }: Frame): boolean {
   )
 }
 
-function skbOf(octets: Uint8Array): SkBuff {
-  const skb = pool.alloc(octets.length)
-  if (skb === undefined) throw new Error('the pool is empty')
-  skb.bytes.set(octets, skb.put(octets.length))
-  return skb
-}
-
-/** An skb with the described frame, its checksum partial if the description has a partial one. */
-function skbFor(description: Frame): SkBuff {
-  const skb = skbOf(buildFrame(description))
-  const { packet } = description
-  if (packet.checksum === 'partial') {
-    skb.ipSummed = CHECKSUM_PARTIAL
-    skb.csumStart = skb.data + networkOffsetOf(description) + transportOffset(packet)
-    skb.csumOffset = FIELD[packet.kind]
-  }
-  return skb
-}
-
-function octetsOf(skb: SkBuff): number[] {
-  return [...skb.bytes.subarray(skb.data, skb.data + skb.len)]
-}
-
 /**
  * Flips the frame with these bytes, which must fit a slot. Returns the reason and the bytes of the
  * frame after it.
  */
 function flip(octets: Uint8Array, prepare: (skb: SkBuff) => void = () => {}): { reason: number; octets: number[] } {
-  const skb = skbOf(octets)
+  const skb = skbOf(pool, octets)
   prepare(skb)
   const reason = flipNetwork(skb)
   const after = octetsOf(skb)
@@ -141,10 +114,6 @@ function expectReason(octets: Uint8Array, reason: number, prepare?: (skb: SkBuff
   expect(flip(octets, prepare)).toEqual({ reason, octets: [...octets] })
 }
 
-function framed(packet: Packet, rest: Partial<Frame> = {}): Frame {
-  return { packet, tags: [], padding: [], ...rest }
-}
-
 function edited(octets: Uint8Array, edits: Record<number, number>): Uint8Array {
   const copy = octets.slice()
   for (const [at, octet] of Object.entries(edits)) copy[Number(at)] = octet
@@ -155,7 +124,7 @@ describe('any frame between unicast addresses', () => {
   test('a frame becomes the one that its far end would have sent, with every checksum right', () => {
     fc.assert(
       fc.property(frame.filter(isClear), description => {
-        const skb = skbFor(description)
+        const skb = skbFor(pool, description)
         const reason = flipNetwork(skb)
         const after = octetsOf(skb)
         skb.free()
@@ -169,7 +138,7 @@ describe('any frame between unicast addresses', () => {
   test('a second flip restores the frame', () => {
     fc.assert(
       fc.property(frame.filter(isClear), description => {
-        const skb = skbFor(description)
+        const skb = skbFor(pool, description)
         const before = octetsOf(skb)
         expect([flipNetwork(skb), flipNetwork(skb)]).toEqual([0, 0])
         const after = octetsOf(skb)
@@ -183,7 +152,7 @@ describe('any frame between unicast addresses', () => {
   test('a flipped frame has its header positions set, and no transport header in a later fragment', () => {
     fc.assert(
       fc.property(frame, description => {
-        const skb = skbFor(description)
+        const skb = skbFor(pool, description)
         expect(flipNetwork(skb)).toBe(0)
         const { packet } = description
         const nh = skb.data + networkOffsetOf(description)
@@ -205,7 +174,7 @@ describe('any frame between unicast addresses', () => {
     fc.assert(
       fc.property(partialFrame, fc.integer({ min: 1, max: 0xfffe }), (description, wrong) => {
         const { packet } = description
-        const skb = skbFor({ ...description, padding: [] })
+        const skb = skbFor(pool, { ...description, padding: [] })
         expect(flipNetwork(skb)).toBe(0)
         const segment = octetsOf(skb).slice(skb.csumStart - skb.data)
         skb.free()
@@ -234,7 +203,7 @@ describe('random frames', () => {
   const reasons = [2, 8, 9, 10, 11, 12, 13, 14, 19]
 
   function check(octets: Uint8Array, csumStart: number, csumOffset: number): void {
-    const skb = skbOf(octets)
+    const skb = skbOf(pool, octets)
     if (csumStart >= 0) {
       skb.ipSummed = CHECKSUM_PARTIAL
       skb.csumStart = skb.data + csumStart
@@ -377,7 +346,7 @@ describe('transport headers too short for their checksum', () => {
 })
 
 test('a packet with no next header has no transport header, whatever follows', () => {
-  const skb = skbOf(edited(buildFrame(framed({ ...plain6, kind: 'other' })), { 20: 59 }))
+  const skb = skbOf(pool, edited(buildFrame(framed({ ...plain6, kind: 'other' })), { 20: 59 }))
   expect(flipNetwork(skb)).toBe(0)
   expect([skb.nh, skb.h]).toEqual([skb.data + 14, 0])
   skb.free()
@@ -542,7 +511,7 @@ describe('partial checksums', () => {
 
   test('the partial checksum of a GSO frame stays partial', () => {
     const packet: Packet = { ...plain, kind: 'tcp', checksum: 'partial', payload: new Array(4000).fill(7) }
-    const skb = skbFor(framed(packet))
+    const skb = skbFor(pool, framed(packet))
     skb.gsoType = SKB_GSO_TCPV4
     skb.gsoSize = 1000
     expect(flipNetwork(skb)).toBe(0)
@@ -624,7 +593,7 @@ describe('ICMP errors', () => {
   })
 
   function expectPartialFlipped(packet: Packet): void {
-    const skb = skbFor(framed(packet))
+    const skb = skbFor(pool, framed(packet))
     expect(skb.ipSummed).toBe(CHECKSUM_PARTIAL)
     expect(flipNetwork(skb)).toBe(0)
     expect(octetsOf(skb)).toEqual([...buildFrame(framed(flipped(packet)))])
@@ -719,14 +688,14 @@ describe('the receiver', () => {
   const own = Uint8Array.of(2, 0, 0, 0, 0, 9)
 
   test('a flipped frame is addressed to the MAC of its receiver', () => {
-    const skb = skbFor(framed(plain))
+    const skb = skbFor(pool, framed(plain))
     addressToHost(skb, own)
     expect(octetsOf(skb).slice(0, 12)).toEqual([...own, 2, 0, 0, 0, 0, 2])
     skb.free()
   })
 
   test('a flipped frame to a group keeps its group address', () => {
-    const skb = skbOf(edited(buildFrame(framed(plain)), { 0: 1, 1: 0, 2: 0x5e }))
+    const skb = skbOf(pool, edited(buildFrame(framed(plain)), { 0: 1, 1: 0, 2: 0x5e }))
     addressToHost(skb, own)
     expect(octetsOf(skb).slice(0, 3)).toEqual([1, 0, 0x5e])
     skb.free()
@@ -734,7 +703,7 @@ describe('the receiver', () => {
 })
 
 test('a frame with a full checksum stays CHECKSUM_NONE', () => {
-  const skb = skbFor(framed(plain))
+  const skb = skbFor(pool, framed(plain))
   flipNetwork(skb)
   expect(skb.ipSummed).toBe(CHECKSUM_NONE)
   skb.free()

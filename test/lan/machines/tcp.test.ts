@@ -5,6 +5,7 @@ import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN } from '../../../src/packet
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, SKB_GSO_TCPV6, type SkBuff } from '../../../src/skb/sk-buff.ts'
 import { address } from '../../packet/frames.ts'
 import { type MemoryNet, memoryNets } from '../../support/memory-net.ts'
+import { skbOf } from '../../support/skb.ts'
 import { addLan, type LanNet, settle } from '../lan-net.ts'
 import { CLIENT, CLIENT6, GATEWAY, GATEWAY6, packet, type Seen, seen, tcp, udp, word16 } from '../packets.ts'
 
@@ -97,8 +98,7 @@ describe.each(families)('an open TCP port over %s', (_, gateway, client) => {
   }
 
   function send({ hosts, outside, memory }: LanNet & { memory: MemoryNet }, octets: Uint8Array): void {
-    const skb = memory.pool.alloc(octets.length) as SkBuff
-    skb.bytes.set(octets, skb.put(octets.length))
+    const skb = skbOf(memory.pool, octets)
     outside.kept--
     hosts.fromServices(skb)
   }

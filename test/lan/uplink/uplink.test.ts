@@ -14,6 +14,7 @@ import type { SkBuff } from '../../../src/skb/sk-buff.ts'
 import { buildFrame, type Packet, plain } from '../../packet/frames.ts'
 import { FakePacketSocket } from '../../support/fake-packet-socket.ts'
 import { addDevice, type MemoryNet, type MemoryNetOptions, memoryNets, turn } from '../../support/memory-net.ts'
+import { skbOf } from '../../support/skb.ts'
 
 const newNet = memoryNets()
 const ends: (() => void)[] = []
@@ -82,8 +83,7 @@ function join(options: MemoryNetOptions = {}): Bed {
     keeps: false,
     async send(...frames) {
       for (const octets of frames) {
-        const skb = pool.alloc(octets.length) as SkBuff
-        skb.bytes.set(octets, skb.put(octets.length))
+        const skb = skbOf(pool, octets)
         segment.send(skb, port)
         bed.sent.frames++
       }
