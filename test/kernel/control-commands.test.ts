@@ -12,9 +12,8 @@ import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { type Netns, outcome } from '../support/netns.ts'
 import { asNobodyIn } from '../support/privileges.ts'
 import { runCommand } from '../support/vnet-commands.ts'
-import { jsonLines, spawnVnet } from '../support/vnet-process.ts'
+import { jsonLines, PROGRAM, spawnVnet } from '../support/vnet-process.ts'
 
-const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 const example = fileURLToPath(new URL('../../examples/drops.js', import.meta.url))
 
 /** Other vnets may run in other namespaces of the machine. */
@@ -41,7 +40,7 @@ describe('a running vnet', () => {
         ],
       },
     ])
-    const nobody = [...asNobodyIn(near), process.execPath, program, 'show', `${far.name}/sn1`, '--json']
+    const nobody = [...asNobodyIn(near), process.execPath, PROGRAM, 'show', `${far.name}/sn1`, '--json']
     expect(jsonLines((await near.run(nobody.join(' '))).stdout)).toMatchObject([
       { event: 'show', name: 'sn1', txqs: 1 },
     ])
@@ -71,7 +70,7 @@ describe('a running vnet', () => {
   test('vnet stats --watch prints until a signal or the end of the vnet', async () => {
     const within = ['ip', 'netns', 'exec', near.name]
     const vnet = await spawnVnet(['--name', 'w0', '--json'], { within })
-    const watch = () => near.spawn([process.execPath, program, 'stats', 'w0', '--watch', '20ms', '--json'])
+    const watch = () => near.spawn([process.execPath, PROGRAM, 'stats', 'w0', '--watch', '20ms', '--json'])
     const child = watch()
     const ended = outcome(child)
     let lines = 0
@@ -140,7 +139,7 @@ describe('a fake vnet', () => {
   })
 
   test('vnet events reports a vnet that starts meanwhile from start to end, and ends with the last vnet', async () => {
-    const child = near.spawn([process.execPath, program, 'events', '--json'])
+    const child = near.spawn([process.execPath, PROGRAM, 'events', '--json'])
     const ended = outcome(child)
     const isUp = new Promise<void>(resolve => {
       let text = ''

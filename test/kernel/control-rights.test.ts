@@ -12,12 +12,11 @@ import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { addDevice, memoryNets } from '../support/memory-net.ts'
 import { asNobodyIn, NOBODY } from '../support/privileges.ts'
 import { pingWithoutLoss } from '../support/traffic.ts'
-import { jsonLines, spawnVnet, stopConserved, withoutOtherUsers } from '../support/vnet-process.ts'
+import { jsonLines, PROGRAM, spawnVnet, stopConserved, withoutOtherUsers } from '../support/vnet-process.ts'
 
 const native = loadNative()
 const [RESET_STATS, SET_CARRIER, GET_PARAM, SET_PARAM] = [4, 5, 6, 7] as const
 const memoryNet = memoryNets()
-const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 const client = fileURLToPath(new URL('../support/genl-ask.py', import.meta.url))
 
 const { netns, directory } = freshQuietNamespaces('netns')
@@ -106,7 +105,7 @@ describe('the program', () => {
 
   test('vnet list as root of another user namespace reports why it shows no vnet', async () => {
     const vnet = await spawnVnet(['loop', '--json'], { within: ['ip', 'netns', 'exec', netns.name] })
-    const list = [...nobody(), 'unshare', '-Ur', process.execPath, program, 'list']
+    const list = [...nobody(), 'unshare', '-Ur', process.execPath, PROGRAM, 'list']
     const { status, stderr } = await netns.run(list.join(' '))
     const why = '/run/vnet belongs to a user outside of this user namespace'
     const line = `no vnet is running in this network namespace; the vnets in /run/vnet are not shown: ${why}`

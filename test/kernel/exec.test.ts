@@ -16,11 +16,10 @@ import { firstOf } from '../support/scale.ts'
 import { type StandIn, standIn } from '../support/stand-in-driver.ts'
 import { SupervisedShell } from '../support/supervised-shell.ts'
 import { pingWithoutLoss } from '../support/traffic.ts'
-import { type Running, spawnVnet, startVnet, stopConserved } from '../support/vnet-process.ts'
+import { PROGRAM, type Running, spawnVnet, startVnet, stopConserved } from '../support/vnet-process.ts'
 
-const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 const source = fileURLToPath(new URL('../support/exec/client.c', import.meta.url))
-const EXEC = [process.execPath, program, 'exec', '--']
+const EXEC = [process.execPath, PROGRAM, 'exec', '--']
 
 let directory: string
 let client: string
@@ -285,7 +284,7 @@ describe('generic netlink', () => {
     const later = await spawnVnet(['snull', '--no-address', '--json'], { within: ['ip', 'netns', 'exec', netns.name] })
     await expect.poll(connections).toBe(before + 1)
     // The vnet replies to this after it has handled the subscription on that connection.
-    expect(await netns.run(`${process.execPath} ${program} list`)).toMatchObject({ status: 0 })
+    expect(await netns.run(`${process.execPath} ${PROGRAM} list`)).toMatchObject({ status: 0 })
     netns.ip('link set sn0 down')
     await done(2)
     child.stdin.end('x')

@@ -1,7 +1,6 @@
 /** `vnet lan` on a real TAP: `vnet lan show`, and SIGHUP while a client keeps its lease. */
 import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { freshNamespaces } from '../support/fresh-namespaces.ts'
 import { outcome } from '../support/netns.ts'
@@ -9,9 +8,8 @@ import { asNobodyIn } from '../support/privileges.ts'
 import { hasCarrier, untilShown } from '../support/shown-link.ts'
 import { pingAll, pingWithoutLoss } from '../support/traffic.ts'
 import { runCommand } from '../support/vnet-commands.ts'
-import { jsonLines, type Running, spawnVnet, startVnet } from '../support/vnet-process.ts'
+import { jsonLines, PROGRAM, type Running, spawnVnet, startVnet } from '../support/vnet-process.ts'
 
-const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 const SUPPORT = resolve(import.meta.dirname, '../support')
 const MAC = '02:00:00:00:00:99'
 
@@ -58,7 +56,7 @@ describe('vnet lan show', () => {
     const vnet = await start(`network: 198.18.0.0/16\n${hosts}`)
     const address = await lease()
     await pingWithoutLoss(near, '-c 3 -i 0.02 198.18.0.1')
-    const nobody = [...asNobodyIn(near), process.execPath, program, 'lan', 'show', '--json']
+    const nobody = [...asNobodyIn(near), process.execPath, PROGRAM, 'lan', 'show', '--json']
     const { status, stdout, stderr } = await near.run(nobody.join(' '))
     expect([status, stderr]).toEqual([0, ''])
     const [{ segments }] = jsonLines(stdout) as unknown as [{ segments: Shown[] }]

@@ -1,14 +1,11 @@
 /** `vnet metrics` beside a running vnet, read by Prometheus's own checker. */
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { beforeEach, expect, test } from 'vitest'
 import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { outcome } from '../support/netns.ts'
 import { pingWithoutLoss } from '../support/traffic.ts'
-import { spawnVnet, stopConserved } from '../support/vnet-process.ts'
-
-const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
+import { PROGRAM, spawnVnet, stopConserved } from '../support/vnet-process.ts'
 
 const { netns } = freshQuietNamespaces('netns')
 beforeEach(() => {
@@ -18,7 +15,7 @@ beforeEach(() => {
 test('promtool has no complaint, the counters are those of the vnet, and a vnet that ends is gone', async () => {
   const within = ['ip', 'netns', 'exec', netns.name]
   const vnet = await spawnVnet(['snull', '--wire', 'delay 1ms', '--json'], { within })
-  const exporter = netns.spawn([process.execPath, program, 'metrics', '9100'])
+  const exporter = netns.spawn([process.execPath, PROGRAM, 'metrics', '9100'])
   const ended = outcome(exporter)
   await once(exporter.stdout, 'data')
   const scrape = async () => (await netns.run('curl -s http://127.0.0.1:9100/metrics')).stdout

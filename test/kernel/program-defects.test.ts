@@ -1,5 +1,4 @@
 /** The program with a defective driver file: what it logs, what it leaves, how it ends. */
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { freshNamespaces } from '../support/fresh-namespaces.ts'
 import { numbered } from '../support/memory-net.ts'
@@ -7,11 +6,9 @@ import { outcome } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { firstOf } from '../support/scale.ts'
 import { sentPackets } from '../support/shown-link.ts'
-import { spawnVnet } from '../support/vnet-process.ts'
+import { PROGRAM, spawnVnet } from '../support/vnet-process.ts'
 
 const LIBRARY = new URL('../../dist/index.js', import.meta.url).href
-const PROGRAM = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
-
 const { netns, files } = freshNamespaces('netns')
 
 const links = () => JSON.parse(netns.ip('-j link')).map((link: { ifname: string }) => link.ifname)

@@ -1,7 +1,6 @@
 /** `vnet stats` on running vnets: vnet's counters and the kernel's agree to the frame. */
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import type { DeviceStats } from '../../src/control/index.ts'
 import { ethernet } from '../support/frames.ts'
@@ -17,6 +16,7 @@ import {
   BOTH_WAYS,
   type Ended,
   jsonLines,
+  PROGRAM,
   spawnVnet,
   startVnet,
   stopConserved,
@@ -24,8 +24,6 @@ import {
 } from '../support/vnet-process.ts'
 
 const RUN = '/run/vnet'
-const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
-
 const { near, far } = freshQuietNamespaces('near', 'far')
 
 const inside = ({ name }: Netns) => ['ip', 'netns', 'exec', name]
@@ -111,7 +109,7 @@ describe('a vnet as a program of its own', () => {
     const all = await statsIn(near, 'vnet0', '--all', '--queues')
     expect(all.stdout).toMatch(/^ {2}collisions +0 +0$/m)
     expect(all.stdout.match(/^ {2}[0-3] .*$/gm)).toHaveLength(4)
-    const nobody = await near.run([...asNobodyIn(near), process.execPath, program, 'stats', 'vnet0'].join(' '))
+    const nobody = await near.run([...asNobodyIn(near), process.execPath, PROGRAM, 'stats', 'vnet0'].join(' '))
     const withoutKernel = stdout.replace(/\d+$/gm, count => '-'.padStart(count.length))
     expect(nobody).toEqual({ status: 0, stderr: '', stdout: withoutKernel })
     await stopConserved(vnet)

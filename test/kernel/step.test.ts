@@ -1,12 +1,10 @@
 /** One ping through snull, step by step. */
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { ControlClient, type DeviceEvent, type StepHalt } from '../../src/control/index.ts'
 import { readDirectories } from '../../src/control/protocol/directory.ts'
 import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import { spawnVnet, stopConserved } from '../support/vnet-process.ts'
+import { PROGRAM, spawnVnet, stopConserved } from '../support/vnet-process.ts'
 
-const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 /** The steps of the request, and of the reply, and the completions of both. */
 const STEPS = 12
 
@@ -31,7 +29,7 @@ test('vnet snull --step halts a ping before each step, shows its frame and the d
     if (step === undefined) return
     const { halt } = await client.step(socket, sn0)
     if (halt !== undefined) halts.push(halt)
-    if (step.number === 2 && halts.length === 2) shown = await netns.run(`${process.execPath} ${program} step sn0`)
+    if (step.number === 2 && halts.length === 2) shown = await netns.run(`${process.execPath} ${PROGRAM} step sn0`)
     await client.step(socket, sn0, 'next')
     if (halts.length === STEPS) reached()
   }

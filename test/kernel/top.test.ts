@@ -3,14 +3,12 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, expect, test } from 'vitest'
 import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import type { Netns } from '../support/netns.ts'
 import { startMain } from '../support/run-main.ts'
-import { startVnet, stopConserved } from '../support/vnet-process.ts'
+import { PROGRAM, startVnet, stopConserved } from '../support/vnet-process.ts'
 
-const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 const directory = mkdtempSync(join(tmpdir(), 'vnet-top-'))
 afterAll(() => rmSync(directory, { recursive: true }))
 
@@ -54,7 +52,7 @@ test('on a terminal it sorts, filters, fits a new size, and gives the screen bac
     type('-l', command)
     type('Enter')
   }
-  const top = `${process.execPath} ${program} top ${netns.name}/sn0 ${netns.name}/sn1 --interval 100ms`
+  const top = `${process.execPath} ${PROGRAM} top ${netns.name}/sn0 ${netns.name}/sn1 --interval 100ms`
   tmux('new-session', '-d', '-s', 'top', '-x', '120', '-y', '12', 'env PS1="ready> " bash --norc --noprofile')
   await shows(/^ready>$/m)
   run(`clear; ${top}; echo "status $?"`)

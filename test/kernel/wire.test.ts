@@ -1,7 +1,6 @@
 /** The wire of a running cable: vnet wire, its events and rights, and the statistics at the end. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { ControlClient } from '../../src/control/index.ts'
 import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
@@ -9,9 +8,8 @@ import { type Outcome, outcome } from '../support/netns.ts'
 import { asNobodyIn } from '../support/privileges.ts'
 import { pingWithoutLoss } from '../support/traffic.ts'
 import { runCommand } from '../support/vnet-commands.ts'
-import { jsonLines, type Running, startVnet, stopConserved } from '../support/vnet-process.ts'
+import { jsonLines, PROGRAM, type Running, startVnet, stopConserved } from '../support/vnet-process.ts'
 
-const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 const DONE = { status: 0, stdout: '', stderr: '' }
 
 const { near, far, directory } = freshQuietNamespaces('near', 'far')
@@ -111,7 +109,7 @@ test('the command reads the files and compiles the filters that words name, in i
   writeFileSync(join(directory, 'table'), '0 '.repeat(16))
   writeFileSync(join(directory, 'trace'), '1\n2\n')
   const words = 'match icmp (trace ./trace | delay 5ms 1ms distribution ./table) else (blackhole)'
-  const change = ['sh', '-c', `cd ${directory} && exec "$@"`, 'sh', process.execPath, program, 'wire', 'left', words]
+  const change = ['sh', '-c', `cd ${directory} && exec "$@"`, 'sh', process.execPath, PROGRAM, 'wire', 'left', words]
   expect(await outcome(near.spawn(change))).toEqual(DONE)
   expect((await pingWithoutLoss(near, '-c 3 -i 0.05 198.18.0.2')).longest).toBeGreaterThanOrEqual(10)
   const delay = (await stages()).find(({ stage, direction }) => stage === 'delay' && direction === 'ab')
@@ -123,7 +121,7 @@ test('every user may look at a wire, and only root and the owner may change it',
   const vnet = await cable('--wire', 'delay 1ms')
   const asNobody = (...args: string[]) => {
     const [, , , , ...within] = asNobodyIn(near)
-    return outcome(near.spawn([...within, process.execPath, program, 'wire', 'left', ...args]))
+    return outcome(near.spawn([...within, process.execPath, PROGRAM, 'wire', 'left', ...args]))
   }
   expect(await asNobody()).toMatchObject({ status: 0, stdout: expect.stringContaining('ab: delay 1ms') })
   const { status, stderr } = await asNobody('off')

@@ -53,7 +53,8 @@ export interface Running {
   stop(signal?: NodeJS.Signals): Promise<Ended>
 }
 
-const PROGRAM = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
+/** The path of the program under test. */
+export const PROGRAM = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 
 /** The program with a short limit for lockups. */
 export const LOCKUP_PROGRAM = fileURLToPath(new URL('lockup-program.mjs', import.meta.url))

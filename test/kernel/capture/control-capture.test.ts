@@ -14,9 +14,8 @@ import { heldMiB, holding } from '../../support/held-memory.ts'
 import { type Child, outcome } from '../../support/netns.ts'
 import { PacketSocket } from '../../support/packet-socket.ts'
 import { NOBODY } from '../../support/privileges.ts'
-import { jsonLines, spawnVnet, startVnet, stopConserved } from '../../support/vnet-process.ts'
+import { jsonLines, PROGRAM, spawnVnet, startVnet, stopConserved } from '../../support/vnet-process.ts'
 
-const program = fileURLToPath(new URL('../../../dist/vnet.js', import.meta.url))
 const genlAsk = fileURLToPath(new URL('../../support/genl-ask.py', import.meta.url))
 /** A group that no user of the machine is in. */
 const GROUP = 4711
@@ -32,7 +31,7 @@ const cable = (...args: string[]) => ['cable', `${near.name}/ca`, `${far.name}/c
 
 /** Starts `vnet capture ARGS` in the first namespace. */
 function capture(args: readonly string[], as: readonly string[] = []): Capturing {
-  const child = near.spawn([...as, process.execPath, program, 'capture', ...args])
+  const child = near.spawn([...as, process.execPath, PROGRAM, 'capture', ...args])
   const began = new Promise<void>(resolve => {
     let text = ''
     child.stderr.on('data', more => {
@@ -135,7 +134,7 @@ describe('the right to capture', () => {
     child.kill('SIGINT')
     expect(await ended).toMatchObject({ status: 0, stderr: expect.stringMatching(/^3 frames captured, 0 lost$/m) })
     expect(framesIn(file('a.pcapng'))).toEqual(['ca 0', 'ca 1', 'ca 2'])
-    const cut = await near.run([...as, process.execPath, program, 'cut', 'ca'].join(' '))
+    const cut = await near.run([...as, process.execPath, PROGRAM, 'cut', 'ca'].join(' '))
     expect([cut.status, cut.stderr]).toEqual([1, expect.stringContaining('only root may do this')])
   })
 
@@ -184,7 +183,7 @@ describe('vnet capture', () => {
 
   test('is read live by tcpdump, and ends when tcpdump has what it wants', async () => {
     await startVnet(cable())
-    const command = `${process.execPath} ${program} capture ca - | tcpdump -c 3 -enr - 2>/dev/null; echo "\${PIPESTATUS[*]}"`
+    const command = `${process.execPath} ${PROGRAM} capture ca - | tcpdump -c 3 -enr - 2>/dev/null; echo "\${PIPESTATUS[*]}"`
     const child = near.spawn(['bash', '-c', command])
     const began = once(child.stderr, 'data')
     const shown: string[] = []

@@ -3,16 +3,13 @@ import { execFileSync, spawn } from 'node:child_process'
 import { chmodSync, createReadStream, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 import { asNobodyIn } from '../../support/privileges.ts'
 import { startMain } from '../../support/run-main.ts'
 import { pingWithoutLoss } from '../../support/traffic.ts'
 import { packetFields, readCapture, startTshark } from '../../support/tshark.ts'
-import { type Running, spawnVnet } from '../../support/vnet-process.ts'
-
-const program = fileURLToPath(new URL('../../../dist/vnet.js', import.meta.url))
+import { PROGRAM, type Running, spawnVnet } from '../../support/vnet-process.ts'
 
 const { left, right, directory } = freshQuietNamespaces('left', 'right')
 beforeEach(() => {
@@ -47,7 +44,7 @@ describe('tshark run by root', () => {
   beforeEach(() => {
     const folder = /^(?:Global )?Extcap path:\s*(.*)$/im.exec(readCapture('tshark', '-G', 'folders'))?.[1]
     within = ['unshare', '-m', 'sh', '-c', `mount --bind ${directory} ${folder} && exec "$@"`, 'sh']
-    run([...within, process.execPath, program, 'extcap', '--install'])
+    run([...within, process.execPath, PROGRAM, 'extcap', '--install'])
   })
   const name = () => left.name
 
@@ -63,7 +60,7 @@ describe('tshark run by root', () => {
     )
     await vnet.stop()
     expect(list().filter(line => line.includes(name()))).toEqual([])
-    run([...within, process.execPath, program, 'extcap', '--uninstall'])
+    run([...within, process.execPath, PROGRAM, 'extcap', '--uninstall'])
     expect([list(), existsSync(path('vnet'))]).toEqual([[], false])
   })
 
@@ -119,7 +116,7 @@ describe('tshark run by another user', () => {
   const nobody = () => [...asNobodyIn(left), 'env', `HOME=${directory}`, `WIRESHARK_EXTCAP_DIR=${directory}`]
 
   beforeEach(() => {
-    run([...nobody(), process.execPath, program, 'extcap', '--install'])
+    run([...nobody(), process.execPath, PROGRAM, 'extcap', '--install'])
   })
 
   test('a user lists the interfaces of root’s vnets, and is told who may capture', async () => {

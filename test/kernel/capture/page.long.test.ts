@@ -3,13 +3,12 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { freshNamespaces } from '../../support/fresh-namespaces.ts'
 import { packetFields } from '../../support/tshark.ts'
+import { PROGRAM } from '../../support/vnet-process.ts'
 
 const page = readFileSync(new URL('../../../docs/capture.md', import.meta.url), 'utf8')
-const program = fileURLToPath(new URL('../../../dist/vnet.js', import.meta.url))
 /** The lines of blocks of a console that begin with a prompt. */
 const commands = [...page.matchAll(/```console\n(.*?)```/gs)].flatMap(([, block = '']) =>
   [...block.matchAll(/^[#$] (.*)$/gm)].map(([, command]) => command as string),
@@ -32,7 +31,7 @@ beforeEach(() => {
   children = []
   mkdirSync(join(directory, 'bin'))
   mkdirSync(join(directory, 'extcap'))
-  writeFileSync(join(directory, 'bin', 'vnet'), `#!/bin/sh\nexec '${process.execPath}' '${program}' "$@"\n`, {
+  writeFileSync(join(directory, 'bin', 'vnet'), `#!/bin/sh\nexec '${process.execPath}' '${PROGRAM}' "$@"\n`, {
     mode: 0o755,
   })
 })

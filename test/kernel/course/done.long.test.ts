@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { appendFileSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { COURSE } from '../../../src/course/folder.ts'
+import { PROGRAM } from '../../support/vnet-process.ts'
 
-const PROGRAM = resolve(import.meta.dirname, '../../../dist/vnet.js')
 const directory = mkdtempSync(join(tmpdir(), 'vnet-course-'))
 afterAll(() => rmSync(directory, { recursive: true }))
 

@@ -1,12 +1,10 @@
 /** The commands on an interface whose name is escape sequences and bytes that are not UTF-8. */
 import { execFileSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 import { firstOf } from '../../support/scale.ts'
-import { type Running, spawnVnet } from '../../support/vnet-process.ts'
+import { PROGRAM, type Running, spawnVnet } from '../../support/vnet-process.ts'
 
-const PROGRAM = fileURLToPath(new URL('../../../dist/vnet.js', import.meta.url))
 const NAME = '\x1b]0;\udcffhi\x07'
 const SHOWN = '\\x1b]0;\\xffhi\\x07'
 

@@ -5,14 +5,13 @@
 import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { freshNamespaces } from '../../support/fresh-namespaces.ts'
 import { Chance } from '../../support/fuzz-netlink.ts'
 import { BEHAVIOURS, type Behaviour, hostileServer } from '../../support/hostile-server.ts'
 import { SEED } from '../../support/scale.ts'
+import { PROGRAM } from '../../support/vnet-process.ts'
 
-const PROGRAM = fileURLToPath(new URL('../../../dist/vnet.js', import.meta.url))
 /** Far more than the five seconds that a command waits for a reply. */
 const HANG_MS = 40_000
 /** MiB of JavaScript objects. Node ends a process that needs more. */

@@ -8,11 +8,9 @@ import { expect, test } from 'vitest'
 import { freshNamespaces } from '../../support/fresh-namespaces.ts'
 import { outcome } from '../../support/netns.ts'
 import { hasCarrier, untilShown } from '../../support/shown-link.ts'
-import { spawnVnet } from '../../support/vnet-process.ts'
+import { PROGRAM, spawnVnet } from '../../support/vnet-process.ts'
 
 const FLOOD = resolve(import.meta.dirname, '../../support/dhcp-flood.py')
-const VNET = resolve(import.meta.dirname, '../../../dist/vnet.js')
-
 const { own, near, directory: dir } = freshNamespaces('near')
 
 const args = () => ['lan', 'eth9', '--negotiation', '0', '--leases', `${dir}/leases`]
@@ -26,7 +24,7 @@ test('a client that renews 5,000 times in a row is served 20 times, and an ackno
   expect([found.stdout, found.stderr]).toEqual(['2 198.18.0.150\n5 198.18.0.150\n', ''])
   const [lease] = kept()
   expect(lease).toMatchObject({ address: '198.18.0.150', state: 'bound' })
-  const shown = await near.run(`${process.execPath} ${VNET} lan show eth9 --counters --json`)
+  const shown = await near.run(`${process.execPath} ${PROGRAM} lan show eth9 --counters --json`)
   const { refused } = JSON.parse(shown.stdout).segments[0].counters.answered
   expect(refused).toBeGreaterThan(0)
   const { status, stderr } = await vnet.stop('SIGTERM')
@@ -37,7 +35,7 @@ test('a client that renews 5,000 times in a row is served 20 times, and an ackno
 
 test('a lease directory of another user is refused before there is an interface, in one line', async () => {
   chownSync(dir, 65534, 65534)
-  const { status, stderr } = await near.run([process.execPath, VNET, ...args()].join(' '))
+  const { status, stderr } = await near.run([process.execPath, PROGRAM, ...args()].join(' '))
   expect([status, stderr]).toEqual([
     1,
     `vnet: write leases ${dir}/leases: EACCES, permission denied; the directory ${dir} does not belong to user 0, or is not writable: ` +

@@ -7,10 +7,9 @@ import { expect, test } from 'vitest'
 import { freshNamespaces } from '../../support/fresh-namespaces.ts'
 import type { Child } from '../../support/netns.ts'
 import { firstOf } from '../../support/scale.ts'
+import { PROGRAM } from '../../support/vnet-process.ts'
 
 const SCRIPT = resolve(import.meta.dirname, '../../support/unread-output.py')
-const VNET = resolve(import.meta.dirname, '../../../dist/vnet.js')
-
 const { near, directory: dir } = freshNamespaces('near')
 
 /** What a child writes, and a promise for the moment when it has written something. */
@@ -37,7 +36,7 @@ function reader({ stdout }: Child) {
  */
 async function flooded(kind: string) {
   const args = ['lan', 'eth9', '-vv', '--negotiation', '0', '--leases', `${dir}/leases`]
-  const child = near.spawn(['python3', SCRIPT, kind, process.execPath, VNET, ...args])
+  const child = near.spawn(['python3', SCRIPT, kind, process.execPath, PROGRAM, ...args])
   const wrote = reader(child)
   await wrote(/ready/)
   near.ip('addr add 198.18.0.50/24 dev eth9')

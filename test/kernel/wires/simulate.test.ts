@@ -2,7 +2,6 @@
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 import { outcome } from '../../support/netns.ts'
@@ -10,9 +9,7 @@ import { asNobodyIn, withoutTunIn } from '../../support/privileges.ts'
 import { runMain } from '../../support/run-main.ts'
 import { tcpExchange, udpSocket } from '../../support/sockets.ts'
 import { pingSome } from '../../support/traffic.ts'
-import { jsonLines, startVnet, stopConserved } from '../../support/vnet-process.ts'
-
-const program = fileURLToPath(new URL('../../../dist/vnet.js', import.meta.url))
+import { jsonLines, PROGRAM, startVnet, stopConserved } from '../../support/vnet-process.ts'
 
 const { near, far, directory } = freshQuietNamespaces('near', 'far')
 
@@ -43,7 +40,7 @@ async function repeats(words: string, ...changes: string[]): Promise<string[]> {
   for (const change of changes) {
     // While packets are in flight.
     const pinging = pingSome(near, '-c 20 -i 0.01 -W 1 198.18.0.2')
-    const { status, stderr } = await outcome(near.spawn([process.execPath, program, 'wire', 'left', change]))
+    const { status, stderr } = await outcome(near.spawn([process.execPath, PROGRAM, 'wire', 'left', change]))
     expect([status, stderr]).toEqual([0, ''])
     await Promise.all([pinging, traffic()])
   }
@@ -83,7 +80,7 @@ test('an ordinary user without /dev/net/tun simulates a log', async () => {
   const log = join(directory, 'run.log')
   const ends = [`${near.name}/left`, `${far.name}/right`]
   await stopConserved(await startVnet(['cable', ...ends, '--json', '--wire', 'loss 1%', '--log', log]))
-  const [command, ...args] = [...withoutTunIn(near), ...asNobodyIn(near).slice(4), process.execPath, program] as const
+  const [command, ...args] = [...withoutTunIn(near), ...asNobodyIn(near).slice(4), process.execPath, PROGRAM] as const
   const child = spawn(command as string, [...args, 'simulate', log], { stdio: 'pipe' })
   const { status, stdout, stderr } = await outcome(child)
   expect([status, stderr]).toEqual([0, ''])
