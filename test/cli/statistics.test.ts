@@ -1,21 +1,7 @@
 /** The final table, from counters to text. */
 import { expect, test } from 'vitest'
 import { type DeviceStatistics, statisticsTable } from '../../src/cli/statistics.ts'
-import type { QueueCounters } from '../../src/control/index.ts'
-import { type LinkStats64, linkStats64, linkStats64Fields } from '../../src/netdev/stats.ts'
-
-type Row = LinkStats64 & QueueCounters
-
-function stats(fields: Partial<Row> = {}): Row {
-  return {
-    ...linkStats64(new Float64Array(linkStats64Fields.length)),
-    requeues: 0,
-    txTimeouts: 0,
-    groMerged: 0,
-    made: 0,
-    ...fields,
-  }
-}
+import { statisticsRow as stats } from './statistics-row.ts'
 
 function device(fields: Partial<DeviceStatistics>): DeviceStatistics {
   const drops = { tx: {}, rx: {} }

@@ -1,22 +1,10 @@
 /** The output of `vnet stats`, from counters to text. */
 import { expect, test } from 'vitest'
 import { kernelName, statsTable } from '../../src/cli/commands/stats.ts'
-import type { DeviceStats, QueueCounters } from '../../src/control/index.ts'
-import { type LinkStats64, linkStats64, linkStats64Fields } from '../../src/netdev/stats.ts'
+import type { DeviceStats } from '../../src/control/index.ts'
+import { linkStats64Fields } from '../../src/netdev/stats.ts'
 import { list } from '../support/list.ts'
-
-type Row = LinkStats64 & QueueCounters
-
-function stats(fields: Partial<Row> = {}): Row {
-  return {
-    ...linkStats64(new Float64Array(linkStats64Fields.length)),
-    requeues: 0,
-    txTimeouts: 0,
-    groMerged: 0,
-    made: 0,
-    ...fields,
-  }
-}
+import { statisticsRow as stats } from './statistics-row.ts'
 
 function device(fields: Partial<DeviceStats>): DeviceStats {
   const drops = { tx: {}, rx: {} }

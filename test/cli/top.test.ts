@@ -4,14 +4,13 @@ import type { Reading, TopDevice } from '../../src/cli/top/reading.ts'
 import { arranged, rowsOf, type TopRow } from '../../src/cli/top/rows.ts'
 import { FIRST_VIEW, type Key, pageRows, plainLines, press, screenLines, type View } from '../../src/cli/top/view.ts'
 import type { DeviceStats } from '../../src/control/index.ts'
-import { linkStats64, linkStats64Fields } from '../../src/netdev/stats.ts'
+import { statisticsRow } from './statistics-row.ts'
 
 const PID = 42
 const IFF_UP = 1
 
 function device(name: string, fields: Partial<DeviceStats>, totals: Partial<DeviceStats['total']> = {}): TopDevice {
-  const none = linkStats64(new Float64Array(linkStats64Fields.length))
-  const total = { ...none, requeues: 0, txTimeouts: 0, groMerged: 0, made: 0, ...totals }
+  const total = statisticsRow(totals)
   const found = {
     name,
     ifindex: 1,

@@ -1,12 +1,13 @@
 /** Changes by `ip link set` and how the driver handles them: up and down, MTU, MAC address. */
 import { describe, expect, test } from 'vitest'
+import { DRIVERS, driverSetup } from '../support/driver-setups.ts'
 import { ethernet } from '../support/frames.ts'
 import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import type { Netns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { either, firstOf } from '../support/scale.ts'
 import { isDown, shownLink, untilShown } from '../support/shown-link.ts'
-import { type End, tcpExchange } from '../support/sockets.ts'
+import { tcpExchange } from '../support/sockets.ts'
 import {
   BOTH_WAYS,
   expectConserved,
@@ -205,47 +206,7 @@ while not ended.is_set():
 })
 
 describe('MTU', () => {
-  interface Setup {
-    readonly args: readonly string[]
-    readonly client: End
-    readonly server: End
-    readonly interfaces: readonly (readonly [Netns, string])[]
-  }
-  const setups: Record<string, () => Setup> = {
-    loop: () => ({
-      args: ['--netns', near.name],
-      client: { netns: near, address: '198.18.0.1', reachedAt: '198.18.1.1' },
-      server: { netns: near, address: '198.18.1.2', reachedAt: '198.18.0.2' },
-      interfaces: [[near, 'vnet0']],
-    }),
-    snull: () => ({
-      args: ['snull', `${near.name}/left`, `${far.name}/right`],
-      client: { netns: near, address: '198.18.0.1', reachedAt: '198.18.1.1' },
-      server: { netns: far, address: '198.18.1.2', reachedAt: '198.18.0.2' },
-      interfaces: [
-        [near, 'left'],
-        [far, 'right'],
-      ],
-    }),
-    cable: () => ({
-      args: [
-        'cable',
-        `${near.name}/left`,
-        `${far.name}/right`,
-        '--address',
-        '192.0.2.1/24',
-        '--address',
-        '192.0.2.2/24',
-      ],
-      client: { netns: near, address: '192.0.2.1', reachedAt: '192.0.2.1' },
-      server: { netns: far, address: '192.0.2.2', reachedAt: '192.0.2.2' },
-      interfaces: [
-        [near, 'left'],
-        [far, 'right'],
-      ],
-    }),
-  }
-  const cases = Object.keys(setups).flatMap(driver =>
+  const cases = DRIVERS.flatMap(driver =>
     [68, 9000, 65521].flatMap(mtu => BOTH_WAYS.map(([way, offload]) => [driver, mtu, way, offload] as const)),
   )
 
@@ -256,7 +217,7 @@ describe('MTU', () => {
       cases.filter((_, i) => i % 5 === 0),
     ),
   )('an MTU of %s of %i carries pings of that size and TCP both ways, %s', async (driver, mtu, _, offload) => {
-    const { args, client, server, interfaces } = setups[driver]!()
+    const { args, client, server, interfaces } = driverSetup(driver, near, far)
     const vnet = await startVnet([...args, '--json', '-v', ...offload])
     for (const [netns, name] of interfaces) {
       netns.ip(`link set ${name} mtu ${mtu}`)

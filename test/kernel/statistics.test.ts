@@ -3,6 +3,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import type { DeviceStatistics } from '../../src/cli/statistics.ts'
+import { DRIVERS, driverSetup, type Setup } from '../support/driver-setups.ts'
 import { ethernet } from '../support/frames.ts'
 import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import type { Netns } from '../support/netns.ts'
@@ -58,40 +59,6 @@ async function traffic(client: End, server: End): Promise<void> {
   }
 }
 
-interface Setup {
-  readonly args: readonly string[]
-  readonly client: End
-  readonly server: End
-  readonly interfaces: readonly (readonly [Netns, string])[]
-}
-
-const setups: Record<string, () => Setup> = {
-  loop: () => ({
-    args: ['--netns', near.name],
-    client: { netns: near, address: '198.18.0.1', reachedAt: '198.18.1.1' },
-    server: { netns: near, address: '198.18.1.2', reachedAt: '198.18.0.2' },
-    interfaces: [[near, 'vnet0']],
-  }),
-  snull: () => ({
-    args: ['snull', `${near.name}/sn0`, `${far.name}/sn1`],
-    client: { netns: near, address: '198.18.0.1', reachedAt: '198.18.1.1' },
-    server: { netns: far, address: '198.18.1.2', reachedAt: '198.18.0.2' },
-    interfaces: [
-      [near, 'sn0'],
-      [far, 'sn1'],
-    ],
-  }),
-  cable: () => ({
-    args: ['cable', `${near.name}/left`, `${far.name}/right`, '--address', '192.0.2.1/24', '--address', '192.0.2.2/24'],
-    client: { netns: near, address: '192.0.2.1', reachedAt: '192.0.2.1' },
-    server: { netns: far, address: '192.0.2.2', reachedAt: '192.0.2.2' },
-    interfaces: [
-      [near, 'left'],
-      [far, 'right'],
-    ],
-  }),
-}
-
 /** Takes the links down, so that the counters are final, and returns those of the kernel. */
 async function atRest(vnet: Running, interfaces: Setup['interfaces']): Promise<Gained[]> {
   for (const [netns, name] of interfaces) {
@@ -106,9 +73,9 @@ function expectSame(ours: DeviceStatistics, kernels: Gained): void {
   expect(ours.kernel).toMatchObject(kernels)
 }
 
-describe.each(Object.keys(setups))('%s', driver => {
+describe.each(DRIVERS)('%s', driver => {
   test.each(BOTH_WAYS)('%s vnet counts the same packets and bytes as the kernel', async (_, offload) => {
-    const { args, client, server, interfaces } = setups[driver]!()
+    const { args, client, server, interfaces } = driverSetup(driver, near, far)
     const vnet = await startVnet([...args, '--json', ...offload])
     await traffic(client, server)
     const kernels = await atRest(vnet, interfaces)
@@ -123,7 +90,7 @@ describe.each(Object.keys(setups))('%s', driver => {
 })
 
 test('statistics of a persistent interface count from the moment vnet attached to it', async () => {
-  const { args, client, server, interfaces } = setups.snull!()
+  const { args, client, server, interfaces } = driverSetup('snull', near, far)
   const first = await startVnet([...args, '--json', '--persist'])
   await traffic(client, server)
   await stopConserved(first)

@@ -21,6 +21,14 @@ function rung(clock: FakeClock, moments: readonly number[]): [number, number][] 
   return seen
 }
 
+/** Gets no packets, and no alarm throws. */
+const idleWire = (clock: Clock) =>
+  new WireClock(
+    clock,
+    () => {},
+    () => {},
+  )
+
 /** A clock of a machine under load: each reading of it takes 100 us. */
 class LoadedClock implements Clock {
   time = 0
@@ -76,11 +84,7 @@ describe('WireClock', () => {
 
   test('an arrival rings what is due without waiting for the shared wake-up', () => {
     const clock = new SlackClock()
-    const wire = new WireClock(
-      clock,
-      () => {},
-      () => {},
-    )
+    const wire = idleWire(clock)
     const seen: number[] = []
     for (const moment of [100, 110]) wire.alarm(() => seen.push(wire.now())).at(moment)
     clock.advance(120)
@@ -91,11 +95,7 @@ describe('WireClock', () => {
 
   test('an alarm that is far off rings on time after one that was put off', () => {
     const clock = new SlackClock()
-    const wire = new WireClock(
-      clock,
-      () => {},
-      () => {},
-    )
+    const wire = idleWire(clock)
     const seen: number[] = []
     const alarm = wire.alarm(() => {
       seen.push(clock.now())
@@ -131,11 +131,7 @@ describe('WireClock', () => {
 
   test('a wire whose alarms never end gives the event loop its turn', () => {
     const clock = new LoadedClock()
-    const wire = new WireClock(
-      clock,
-      () => {},
-      () => {},
-    )
+    const wire = idleWire(clock)
     let rung = 0
     const alarm = wire.alarm(() => {
       rung++
@@ -239,11 +235,7 @@ describe('WireClock', () => {
   test('an alarm at NaN throws, and no other alarm suffers', () => {
     const clock = new FakeClock()
     const seen: number[] = []
-    const wire = new WireClock(
-      clock,
-      () => {},
-      () => {},
-    )
+    const wire = idleWire(clock)
     const alarm = wire.alarm(() => seen.push(wire.now()))
     alarm.at(5)
     expect(() => alarm.at(Number.NaN)).toThrow('alarm at NaN')
@@ -255,11 +247,7 @@ describe('WireClock', () => {
     const clock = new FakeClock()
     clock.advance(2 ** 54)
     let rung = 0
-    const wire = new WireClock(
-      clock,
-      () => {},
-      () => {},
-    )
+    const wire = idleWire(clock)
     const alarm = wire.alarm(() => {
       rung++
       if (rung < 1000) alarm.at(wire.now())

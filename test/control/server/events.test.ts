@@ -10,6 +10,7 @@ import type { NetDevice } from '../../../src/netdev/net-device.ts'
 import { cutCable, devOpen, netifCarrierOff, netifCarrierOn, plugCable } from '../../../src/netdev/netif.ts'
 import { unregisterNetdev } from '../../../src/netdev/register.ts'
 import { decodeAttributes, MessageBuilder, messages, NLMSG_OVERRUN, parseGenl } from '../../../src/netlink/index.ts'
+import type { MemoryPort } from '../../../src/testing/memory-port.ts'
 import { ask, read, request } from '../../support/genl-request.ts'
 import { addDevice, addDriver, type MemoryNetOptions, memoryNets, numbered, turn } from '../../support/memory-net.ts'
 
@@ -55,7 +56,16 @@ function listened(options: MemoryNetOptions = {}) {
     write(octets)
     operation!.doit!(octets.bytes, 16, octets.bytes.length - 16, callers[0]!)
   }
-  return { ...memory, told, types, deaf, events, subscribe, callers }
+  /** Has the port drop `count` frames and returns the events until drops are polled once. */
+  async function drop(port: MemoryPort, count: number): Promise<typeof told> {
+    told.length = 0
+    for (const octets of numbered(count)) port.transmit(octets)
+    await turn()
+    memory.clock.advance(100 * MS)
+    await turn()
+    return told
+  }
+  return { ...memory, told, types, deaf, events, subscribe, callers, drop }
 }
 
 test('a subscriber gets each event of a device once, until it or the server ends', async () => {
@@ -150,14 +160,7 @@ test('a subscriber that names an interface gets only the events of that interfac
 test('a subscriber that names an interface gets no drops events of others', async () => {
   const memory = listened()
   const { port } = await addDevice(memory, {}, { name: 'one' })
-  const drop = async () => {
-    memory.told.length = 0
-    for (const octets of numbered(3)) port.transmit(octets)
-    await turn()
-    memory.clock.advance(100 * MS)
-    await turn()
-    return memory.told.map(({ event }) => event)
-  }
+  const drop = async () => (await memory.drop(port, 3)).map(({ event }) => event)
   memory.subscribe(b => b.u64(30, 1n).string(2, 'other'))
   expect(await drop()).toEqual([])
   memory.subscribe(b => b.u64(30, 1n).string(2, 'one'))
@@ -177,14 +180,7 @@ test('SUBSCRIBE to unknown events is EINVAL, and to a vnet without events EOPNOT
 test('a drops event is sent at each threshold, also after a reset; without a threshold drops are not polled', async () => {
   const memory = listened()
   const { dev, port } = await addDevice(memory, {}, { name: 'one' })
-  async function drop(count: number): Promise<unknown[]> {
-    memory.told.length = 0
-    for (const octets of numbered(count)) port.transmit(octets)
-    await turn()
-    memory.clock.advance(100 * MS)
-    await turn()
-    return memory.told.map(({ event, dropped }) => [event, dropped])
-  }
+  const drop = async (count: number) => (await memory.drop(port, count)).map(({ event, dropped }) => [event, dropped])
   memory.subscribe()
   expect([await drop(9), memory.clock.armed]).toEqual([[], 0])
   memory.subscribe(b => b.u64(30, 5n))
@@ -207,14 +203,7 @@ test('each subscriber gets a drops event whenever drops reach its own threshold'
   const { port } = await addDevice(memory, {}, { name: 'one' })
   for (const [who, threshold] of [2, 2, 3].entries())
     memory.events.subscribe(memory.callers[who]!, { dropThreshold: threshold })
-  const toldOf = async () => {
-    memory.told.length = 0
-    for (const octets of numbered(2)) port.transmit(octets)
-    await turn()
-    memory.clock.advance(100 * MS)
-    await turn()
-    return memory.told.map(({ who, dropped }) => [who, dropped])
-  }
+  const toldOf = async () => (await memory.drop(port, 2)).map(({ who, dropped }) => [who, dropped])
   expect(await toldOf()).toEqual([0, 1].map(who => [who, 2]))
   expect(await toldOf()).toEqual([0, 1, 2].map(who => [who, 4]))
   memory.events[Symbol.dispose]()
