@@ -53,11 +53,12 @@ const cores = availableParallelism()
 
 /**
  * Runs the files of a project one after the other, because processes that files share end before a
- * file of another project. Long tests start first, so that none runs alone at the end.
+ * file of another project. Long tests start first, and those of test/kernel/waiting, which take
+ * long because they wait for timers of the kernel and of DHCP: none then runs alone at the end.
  */
 class ByProject extends BaseSequencer {
   async sort(files) {
-    const isLong = ({ moduleId }) => moduleId.endsWith('.long.test.ts')
+    const isLong = ({ moduleId }) => /\/test\/kernel\/waiting\/|\.long\.test\.ts$/.test(moduleId)
     const place = ({ project }) => projects.indexOf(project.name)
     return (await super.sort(files)).sort((a, b) => place(a) - place(b) || isLong(b) - isLong(a))
   }

@@ -6,12 +6,12 @@ import { once } from 'node:events'
 import { copyFileSync, readFileSync, watch, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { DhcpGateway } from '../support/dhcp-gateway.ts'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import { type Child, outcome } from '../support/netns.ts'
+import { DhcpGateway } from '../../support/dhcp-gateway.ts'
+import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
+import { type Child, outcome } from '../../support/netns.ts'
 
 const MAC = '02:00:00:00:00:09'
-const SUPPORT = resolve(import.meta.dirname, '../support')
+const SUPPORT = resolve(import.meta.dirname, '../../support')
 
 // The ARP probes of clients, and their delay after a decline, take up to 15 s on an idle machine.
 vi.setConfig({ testTimeout: 180_000 })
