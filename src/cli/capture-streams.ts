@@ -2,7 +2,7 @@
 
 import { EPERM, isErrno, VnetError } from '../base/errno.ts'
 import { listed } from '../control/client/find.ts'
-import type { CaptureOptions, CaptureStream, ControlClient, Found, FoundDevice } from '../control/index.ts'
+import type { CaptureOptions, CaptureStream, ControlClient, FoundDevice } from '../control/index.ts'
 import { label } from './device-words.ts'
 
 export interface VnetStream {
@@ -14,11 +14,6 @@ export interface VnetStream {
 export interface OpenedStreams {
   readonly streams: readonly VnetStream[]
   readonly failed: readonly VnetError[]
-}
-
-/** Returns the vnets that were started in this network namespace: all their devices are shown. */
-export function vnetsOfHere({ namespace }: ControlClient, { here }: Found): ReadonlySet<string> {
-  return new Set(here.filter(({ netns }) => netns === namespace.inode).map(({ vnet }) => vnet))
 }
 
 /**

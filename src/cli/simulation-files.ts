@@ -1,5 +1,5 @@
-/** The files of a simulation: the capture or log that it reads, and the capture that it writes. */
-import { closeSync, openSync, readSync, statSync, writeSync } from 'node:fs'
+/** The capture that a simulation writes. */
+import { closeSync, openSync, writeSync } from 'node:fs'
 import { NSEC_PER_SEC } from '../base/clock.ts'
 import { FileError } from '../base/usage-error.ts'
 import type { CapturedPacket } from '../capture/packet.ts'
@@ -8,44 +8,6 @@ import type { SkBuff } from '../skb/sk-buff.ts'
 import type { Direction } from '../wire/wire.ts'
 
 const CHUNK = 1024 * 1024
-/** The first byte of a log. No capture begins with it. */
-const BRACE = 0x7b
-
-/** The chunks of a file or a pipe. */
-export class SimulationInput implements Disposable {
-  /** True if the file is the log of a wire, false if it is a capture. */
-  readonly isLog: boolean
-  readonly #fd: number
-  readonly #buffer = new Uint8Array(CHUNK)
-  #length: number
-
-  /** Throws a FileError if the file cannot be read. */
-  constructor(path: string) {
-    this.#fd = attempt(path, () => openSync(path, 'r'))
-    this.#length = attempt(path, () => readSync(this.#fd, this.#buffer))
-    this.isLog = this.#length > 0 && this.#buffer[0] === BRACE
-  }
-
-  /** Returns the next bytes, which hold until the next call; undefined at the end of the file. */
-  next(): Uint8Array | undefined {
-    if (this.#length < 0) this.#length = readSync(this.#fd, this.#buffer)
-    const chunk = this.#buffer.subarray(0, this.#length)
-    this.#length = -1
-    return chunk.length === 0 ? undefined : chunk
-  }
-
-  /** Throws a FileError if `path`, which is to be written, is this file. */
-  refuse(path: string): void {
-    const [own, other] = [statSync(`/proc/self/fd/${this.#fd}`), statSync(path, { throwIfNoEntry: false })]
-    if (other?.isFile() && own.dev === other.dev && own.ino === other.ino) {
-      throw new FileError(`${path}: the input file cannot be an output too`)
-    }
-  }
-
-  [Symbol.dispose](): void {
-    closeSync(this.#fd)
-  }
-}
 
 /** A pcapng file of the frames that leave: ab is interface 0, ba is interface 1. */
 export class SimulationOutput implements Disposable {

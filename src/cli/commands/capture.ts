@@ -9,9 +9,10 @@ import { listed } from '../../control/client/find.ts'
 import type { ControlClient, Found } from '../../control/index.ts'
 import { interfaceArg } from '../../netdev/driver.ts'
 import { type AskOptions, askVnets, fail } from '../ask.ts'
-import { complaintsOf, openStreams, type VnetStream, vnetsOfHere, writeAll } from '../capture-streams.ts'
-import { isAmong, isNamed, label } from '../device-words.ts'
+import { type VnetStream, writeAll } from '../capture-streams.ts'
+import { isNamed, label } from '../device-words.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io, type UserEnd } from '../io.ts'
+import { openNamed } from '../named-streams.ts'
 import type { CaptureFileOptions } from '../options.ts'
 
 export interface CaptureOptions extends AskOptions, CaptureFileOptions {
@@ -32,26 +33,19 @@ const REST_MS = 2000
  */
 export function capture(words: readonly string[], options: CaptureOptions, io: Io): Promise<number> {
   const [names, path] = [words.slice(0, -1), words.at(-1) as string]
-  const isAll = names.length === 0
   for (const name of names) interfaceArg(name)
   const { filter, snaplen, drops: dropsOnly, pcap, user } = options
   if (dropsOnly && pcap) throw new UsageError('--drops: classic pcap leaves out dropped frames; omit --pcap')
   const start = async (client: ControlClient, found: Found) => {
-    const { devices, failed: silent } = found
-    const last = devices.find(device => isNamed(device, path))
+    const last = found.devices.find(device => isNamed(device, path))
     if (last !== undefined) {
       throw new UsageError(`${path} is an interface: name a file last, such as ${last.name}.pcapng, or - for stdout`)
     }
     using end = endOf(io)
-    const wanted = devices.filter(device => isAmong(device, names))
-    const whole = isAll ? vnetsOfHere(client, found) : undefined
-    const opened = await openStreams(client, wanted, { filter, snaplen, dropsOnly }, whole)
-    const { streams } = opened
-    const complaints = [...complaintsOf(opened, isAll), ...(isAll ? silent : [])]
-    for (const { message } of complaints) fail(io, message)
-    if (streams.length === 0 || (!isAll && complaints.length > 0)) return EXIT_FAILURE
+    const { streams, isWhole } = await openNamed(client, found, names, { filter, snaplen, dropsOnly }, io)
+    if (streams.length === 0 || (names.length > 0 && !isWhole)) return EXIT_FAILURE
     const status = await write(streams, path, options, io, end)
-    return complaints.length > 0 ? EXIT_FAILURE : status
+    return isWhole ? status : EXIT_FAILURE
   }
   return askVnets(names, io, start, { user })
 }

@@ -4,10 +4,11 @@ import { PRINTED } from '../../capture/frame-text.ts'
 import { CaptureReader } from '../../capture/reader.ts'
 import type { ControlClient, Found } from '../../control/index.ts'
 import { type AskOptions, askVnets, fail } from '../ask.ts'
-import { complaintsOf, openStreams, type VnetStream, vnetsOfHere } from '../capture-streams.ts'
-import { isAmong, label } from '../device-words.ts'
+import type { VnetStream } from '../capture-streams.ts'
+import { label } from '../device-words.ts'
 import { FrameLines } from '../frame-lines.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
+import { openNamed } from '../named-streams.ts'
 
 export interface FramesOptions extends AskOptions {
   /** In the language of pcap-filter(7). */
@@ -21,22 +22,15 @@ export interface FramesOptions extends AskOptions {
 export function frames(names: readonly string[], options: FramesOptions, io: Io): Promise<number> {
   const { filter, drops: dropsOnly, json = false } = options
   const show = async (client: ControlClient, found: Found) => {
-    const { devices, failed: silent } = found
-    const isAll = names.length === 0
-    const wanted = devices.filter(device => isAmong(device, names))
     using end = endOf(io)
-    const whole = names.length === 0 ? vnetsOfHere(client, found) : undefined
-    const opened = await openStreams(client, wanted, { filter, dropsOnly, snaplen: PRINTED }, whole)
-    const { streams } = opened
-    const complaints = [...complaintsOf(opened, isAll), ...(isAll ? silent : [])]
-    for (const { message } of complaints) fail(io, message)
+    const { streams, isWhole } = await openNamed(client, found, names, { filter, dropsOnly, snaplen: PRINTED }, io)
     if (streams.length === 0) return EXIT_FAILURE
     // A terminal that is stopped must not keep Ctrl-C from ending this.
     io.writeLater?.()
     const ended = Promise.all(streams.map(stream => printAll(stream, json, io)))
     try {
       if (await Promise.race([end.asked.then(() => true), ended.then(() => false)])) return EXIT_OK
-      return complaints.length > 0 ? EXIT_FAILURE : fail(io, 'no vnet is running any more')
+      return isWhole ? fail(io, 'no vnet is running any more') : EXIT_FAILURE
     } catch (error) {
       if (error instanceof CaptureError) return fail(io, error.message)
       throw error

@@ -12,8 +12,9 @@ import { Simulation } from '../../wire/simulation.ts'
 import type { Direction } from '../../wire/wire.ts'
 import { LinuxWireResources } from '../../wire/wire-resources.node.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
+import { ReplayInput } from '../replay/input.ts'
 import { type Arrivals, type Begin, CapturedArrivals, LoggedArrivals } from '../simulation-arrivals.ts'
-import { attempt, SimulationInput, SimulationOutput } from '../simulation-files.ts'
+import { attempt, SimulationOutput } from '../simulation-files.ts'
 import { stageDrops } from '../wire-stages.ts'
 import { wireTable } from './wire.ts'
 
@@ -28,13 +29,18 @@ interface SimulateOptions {
 }
 
 const DEFAULT_SEED = 1
+/** The first byte of a log. No capture begins with it. */
+const BRACE = 0x7b
 const DIRECTIONS = ['ab', 'ba'] as const
 
 /** Simulates `file` and prints what each stage did. Returns the exit status. */
 export async function simulate(file: string, options: SimulateOptions, io: Io): Promise<number> {
-  using input = new SimulationInput(file)
+  using input = new ReplayInput(file)
+  const chunks = input.chunks()
+  let chunk = await chunks.next()
+  const isLog = !chunk.done && chunk.value[0] === BRACE
   await using resources = new LinuxWireResources()
-  const words = wordsOf(options, input.isLog)
+  const words = wordsOf(options, isLog)
   const stages = (of: string, direction: Direction) => parseWire(of, resources, direction)
   // Wrong words must not empty the files that are written.
   for (const direction of DIRECTIONS) stages(words?.[direction] ?? '', direction)
@@ -62,12 +68,12 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
       simulation.set(direction, time, stages(of, direction), of, seed ?? DEFAULT_SEED)
     }
   }
-  const arrivals = input.isLog
+  const arrivals = isLog
     ? new LoggedArrivals(file, simulation, begin, words === undefined ? { seed, stages } : undefined)
     : new CapturedArrivals(file, simulation, begin)
   try {
-    for (let chunk = input.next(); chunk !== undefined; chunk = input.next()) {
-      arrivals.push(chunk)
+    for (; !chunk.done; chunk = await chunks.next()) {
+      arrivals.push(chunk.value)
       arrivals.simulate()
       await decisions?.written()
       // Lets signals be handled.

@@ -1,5 +1,5 @@
-/** ReplayInput: the bytes of a capture, from a file, a pipe or standard input. */
-import { closeSync, fstatSync, openSync, read } from 'node:fs'
+/** ReplayInput: the bytes of a capture or log, from a file, a pipe or standard input. */
+import { closeSync, fstatSync, openSync, read, statSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { promisify } from 'node:util'
 import { FileError } from '../../base/usage-error.ts'
@@ -39,6 +39,14 @@ export class ReplayInput implements Disposable {
   /** Whether it can be read a second time. */
   get repeats(): boolean {
     return this.size !== undefined && this.#fd !== STDIN
+  }
+
+  /** Throws a FileError if `path`, which is to be written, is this file. */
+  refuse(path: string): void {
+    const [own, other] = [fstatSync(this.#fd), statSync(path, { throwIfNoEntry: false })]
+    if (other?.isFile() && own.dev === other.dev && own.ino === other.ino) {
+      throw new FileError(`${path}: the input file cannot be an output too`)
+    }
   }
 
   /** Returns the chunks from the beginning. Each holds until the next is requested. */

@@ -1,0 +1,27 @@
+/** The streams of captured frames of the interfaces that a command line names. */
+import type { CaptureOptions, ControlClient, Found } from '../control/index.ts'
+import { fail } from './ask.ts'
+import { complaintsOf, openStreams, type VnetStream } from './capture-streams.ts'
+import { isAmong } from './device-words.ts'
+import type { Io } from './io.ts'
+
+/**
+ * Opens the streams of the interfaces `names`, or of all that this user may capture. Reports what
+ * fails; `isWhole` is false if something did.
+ */
+export async function openNamed(
+  client: ControlClient,
+  { devices, here, failed: silent }: Found,
+  names: readonly string[],
+  options: CaptureOptions,
+  io: Io,
+): Promise<{ readonly streams: readonly VnetStream[]; readonly isWhole: boolean }> {
+  const isAll = names.length === 0
+  // All devices of the vnets that were started in this network namespace are shown.
+  const whole = here.filter(({ netns }) => isAll && netns === client.namespace.inode).map(({ vnet }) => vnet)
+  const wanted = devices.filter(device => isAmong(device, names))
+  const opened = await openStreams(client, wanted, options, new Set(whole))
+  const complaints = [...complaintsOf(opened, isAll), ...(isAll ? silent : [])]
+  for (const { message } of complaints) fail(io, message)
+  return { streams: opened.streams, isWhole: complaints.length === 0 }
+}
