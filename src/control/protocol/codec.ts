@@ -94,6 +94,16 @@ export function requiring<F extends Fields, K extends keyof F & string>(
   return policy({ ...fields, ...must }, { strict }) as never
 }
 
+/** The same policy, in which only the attributes `optional` may be missing. */
+export function complete<F extends Fields, K extends keyof F & string = never>(
+  { fields, strict }: Policy<F>,
+  ...optional: readonly K[]
+) {
+  type Rest = Exclude<keyof F & string, K>
+  const names = Object.keys(fields).filter(name => !fields[name].required && !optional.some(each => each === name))
+  return requiring<F, Rest>(policy(fields, { strict }), ...(names as Rest[]))
+}
+
 /** The same policy, in which missing attributes have the values of `defaults`. */
 export function defaulting<F extends Fields, K extends keyof F & string, T>(
   { fields, strict }: Policy<F>,

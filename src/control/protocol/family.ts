@@ -8,7 +8,7 @@
  */
 import type { LinkStats64 } from '../../netdev/stats.ts'
 import { binary, type Field, indexedArray, nested, policy, required, string, withDefault } from '../../netlink/index.ts'
-import { defaulting, requiring, strict, toCount } from './codec.ts'
+import { complete, defaulting, requiring, strict, toCount } from './codec.ts'
 import * as made from './family.generated.ts'
 
 export * from './family.generated.ts'
@@ -67,57 +67,33 @@ const statsReply = policy({
   ...otherStats,
   stats: withDefault(linkStats(stats), zeros),
   kernelStats: linkStats(kernelStats),
-  drops: withDefault(indexedArray(drops.type, requiring(made.dropPolicy, 'way', 'reason', 'frames')), []),
+  drops: withDefault(indexedArray(drops.type, complete(made.dropPolicy)), []),
 })
 
 const { addresses, ...otherOfHost } = made.segmentHostPolicy.fields
-const addressPolicy = requiring(made.segmentAddressPolicy, 'address')
+const addressPolicy = complete(made.segmentAddressPolicy)
 const hostPolicy = policy({ ...otherOfHost, addresses: withDefault(indexedArray(addresses.type, addressPolicy), []) })
 const leasePolicy = defaulting(made.segmentLeasePolicy, { expires: Number.POSITIVE_INFINITY })
 const { host, lease, neighbour, station, counter } = getSegment.reply.fields
 
 const { drops: stageDrops, ...otherOfStage } = made.wireStagePolicy.fields
-const stagePolicy = requiring(
-  policy({
-    ...otherOfStage,
-    drops: withDefault(indexedArray(stageDrops.type, requiring(made.wireDropPolicy, 'reason', 'packets')), []),
-  }),
-  'stage',
-  'path',
-  'direction',
-  'words',
-  'in',
-  'out',
-  'held',
-  'dropped',
-  'duplicated',
-  'corrupted',
-  'reordered',
-  'marked',
+const stagePolicy = complete(
+  policy({ ...otherOfStage, drops: withDefault(indexedArray(stageDrops.type, complete(made.wireDropPolicy)), []) }),
+  'lateP50',
+  'lateP99',
 )
 const partPolicy = requiring(made.partPolicy, 'kind', 'name')
 const stepPolicy = defaulting(requiring(made.stepPolicy, 'number', 'ifindex', 'ifname', 'next'), { queue: 0 })
 const scenarioPolicy = requiring(made.scenarioPolicy, 'file')
-const scenarioStepPolicy = requiring(made.scenarioStepPolicy, 'at', 'text')
+const scenarioStepPolicy = complete(made.scenarioStepPolicy)
 const { loopDelay, gc, ...otherOfRuntime } = made.runtimePolicy.fields
-const delays = ['min', 'mean', 'max', 'stddev', 'p50', 'p90', 'p99'] as const
-const runtimePolicy = requiring(
+const runtimePolicy = complete(
   policy({
     ...otherOfRuntime,
-    loopDelay: nested(loopDelay.type, requiring(made.loopDelayPolicy, ...delays)),
-    gc: withDefault(indexedArray(gc.type, requiring(made.gcPolicy, 'kind', 'count', 'time')), []),
+    loopDelay: nested(loopDelay.type, complete(made.loopDelayPolicy)),
+    gc: withDefault(indexedArray(gc.type, complete(made.gcPolicy)), []),
   }),
-  'loopActive',
-  'loopIdle',
-  'heapTotal',
-  'heapUsed',
-  'external',
-  'arrayBuffers',
-  'resident',
-  'cpuUser',
-  'cpuSystem',
-  'poolUsed',
-  'poolCapacity',
+  'loopDelay',
 )
 const attachmentPolicy = requiring(made.wireAttachmentPolicy, 'bytes')
 
@@ -129,21 +105,7 @@ export const commands = {
     request: strict({ text: required({ ...textBytes, encode: text.encode }) }),
     reply: policy({ text: required({ ...text, encode: textBytes.encode }) }),
   },
-  getDevices: {
-    ...getDevices,
-    reply: requiring(
-      getDevices.reply,
-      'ifindex',
-      'ifname',
-      'flags',
-      'mtu',
-      'mac',
-      'carrier',
-      'cut',
-      'txQueues',
-      'rxQueues',
-    ),
-  },
+  getDevices: { ...getDevices, reply: complete(getDevices.reply, 'netns', 'driver', 'faults', 'faultTexts', 'peer') },
   getStats: {
     ...getStats,
     reply: defaulting(requiring(statsReply, 'ifindex', 'ifname', 'time'), {
@@ -189,9 +151,9 @@ export const commands = {
     reply: policy({
       host: nested(host.type, requiring(hostPolicy, 'mac')),
       lease: nested(lease.type, requiring(leasePolicy, 'address', 'mac')),
-      neighbour: nested(neighbour.type, requiring(made.segmentNeighbourPolicy, 'address', 'mac')),
+      neighbour: nested(neighbour.type, complete(made.segmentNeighbourPolicy)),
       station: nested(station.type, requiring(made.segmentStationPolicy, 'name')),
-      counter: nested(counter.type, requiring(made.segmentCounterPolicy, 'group', 'name', 'value')),
+      counter: nested(counter.type, complete(made.segmentCounterPolicy)),
     }),
   },
   getWire: {
@@ -212,11 +174,11 @@ export const commands = {
   inject: {
     ...inject,
     request: requiring(inject.request, 'frames'),
-    reply: requiring(inject.reply, 'taken', 'refused'),
+    reply: complete(inject.reply),
   },
   getParts: {
     ...getParts,
-    reply: requiring(policy({ part: nested(getParts.reply.fields.part.type, partPolicy) }), 'part'),
+    reply: complete(policy({ part: nested(getParts.reply.fields.part.type, partPolicy) })),
   },
   getScenario: {
     ...getScenario,
@@ -228,10 +190,8 @@ export const commands = {
   },
   getRuntime: {
     ...getRuntime,
-    reply: requiring(
+    reply: complete(
       policy({ ...getRuntime.reply.fields, runtime: nested(getRuntime.reply.fields.runtime.type, runtimePolicy) }),
-      'time',
-      'runtime',
     ),
   },
 }
