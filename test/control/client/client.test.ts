@@ -53,6 +53,7 @@ describe('requests', () => {
         mac: '00:53:4e:55:4c:30',
         txQueues: 1,
         rxQueues: 1,
+        onSegment: false,
       },
     ])
   })
