@@ -63,7 +63,8 @@ export function closure(edges, entry) {
 
 /**
  * Returns the files of dist/ whose functions run when a spec becomes the stages of a cable, without
- * those that run for a cable without stages.
+ * those that run for a cable without stages; and of these the files of the text, which do not run
+ * for a stage that a program makes without one.
  */
 async function wireFiles() {
   const { cable } = await import('../dist/drivers/index.js')
@@ -80,14 +81,15 @@ async function wireFiles() {
     })
     return result
   }
-  function filesOf(spec) {
+  function filesOf(wire, stages = []) {
     const net = new Net({
       platform: new MemoryPlatform(),
       clock: new FakeClock(),
       log: new Log(LOGLEVEL_ERR, () => {}),
     })
     post('Profiler.startPreciseCoverage', { callCount: true, detailed: false })
-    cable.init({ ...defaultParams(cable.params), wire: spec }, { args: ['a', 'b'], names: [], net })
+    const [{ dev }] = cable.init({ ...defaultParams(cable.params), wire }, { args: ['a', 'b'], names: [], net })
+    if (stages.length > 0) dev.netdevOps.ndoGetWires(dev)[0].set(stages)
     const { result } = post('Profiler.takePreciseCoverage')
     post('Profiler.stopPreciseCoverage')
     const dist = new URL('../dist/', import.meta.url).href
@@ -101,10 +103,12 @@ async function wireFiles() {
       .map(url => url.slice(dist.length))
   }
   post('Profiler.enable')
-  const others = filesOf(undefined)
-  return filesOf(SPEC)
-    .filter(file => !others.includes(file) && !file.startsWith('testing/'))
+  const without = filesOf(undefined)
+  const made = filesOf(undefined, [next => next])
+  const all = filesOf(SPEC)
+    .filter(file => !without.includes(file) && !file.startsWith('testing/'))
     .sort()
+  return { text: all.filter(file => !made.includes(file)), all }
 }
 
 const roomOf = circle => [...new Set(circle.map(file => file.split('/')[0]))].join(', ')
@@ -116,13 +120,13 @@ export async function measure() {
     types: circles(all).map(files => ({ room: roomOf(files), files })),
     index: closure(values, 'index.ts'),
     tap: closure(values, 'tap.ts'),
-    wire: await wireFiles(),
+    ...(await wireFiles()),
   }
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const { runTime, types, index, tap, wire } = await measure()
-  if (process.argv[2] === '--json') console.log(JSON.stringify({ runTime, types, index, tap, wire }))
+  const { runTime, types, index, tap, text, all } = await measure()
+  if (process.argv[2] === '--json') console.log(JSON.stringify({ runTime, types, index, tap, text, all }))
   else {
     console.log(`run-time circles: ${runTime.length}`)
     for (const circle of runTime) console.log(`  ${circle.join(' ')}`)
@@ -130,6 +134,7 @@ if (process.argv[1] === import.meta.filename) {
     for (const { room, files } of types) console.log(`  ${room}, ${files.length} files: ${files.join(' ')}`)
     console.log(`files that import ... from 'vnet' loads: ${index.length}`)
     console.log(`files that import ... from 'vnet/tap' loads: ${tap.length}`)
-    console.log(`files that the text of --wire crosses: ${wire.length}\n  ${wire.join(' ')}`)
+    console.log(`files that the text of --wire crosses: ${text.length}\n  ${text.join(' ')}`)
+    console.log(`with those of a chain of any stages: ${all.length}`)
   }
 }

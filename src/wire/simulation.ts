@@ -13,7 +13,7 @@ import { FRAME_MAX, SkBuffPool } from '../skb/pool.ts'
 import { Ring } from '../skb/ring.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_UDP_L4, type SkBuff } from '../skb/sk-buff.ts'
 import { Chain } from './chain.ts'
-import { packetsOf } from './limit.ts'
+import { packetsOf } from './held.ts'
 import { VirtualClock } from './virtual-clock.ts'
 import type { Direction, Impairment } from './wire.ts'
 

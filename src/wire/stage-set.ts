@@ -5,7 +5,7 @@
 import { EINVAL, VnetError } from '../base/errno.ts'
 import type { Random } from '../base/random.ts'
 import { stream } from '../base/random.ts'
-import { SharedLimit } from './limit.ts'
+import { SharedLimit } from './held.ts'
 import { Stage, type StageOwner } from './stage.ts'
 import type { Impairment, LimitSpec, Wire } from './wire.ts'
 

@@ -1,6 +1,7 @@
 /**
- * Numbers with units, as tc(8) writes them: shares from 0 to 1, rates in bit/s, sizes in bytes. The
- * parsers throw a UsageError; the formatters return text that is parsed as the same number.
+ * The text of stages: numbers with units, as tc(8) writes them, quotes and lists. Shares are from 0
+ * to 1, rates in bit/s, sizes in bytes. The parsers throw a UsageError; the formatters return text
+ * that is parsed as the same value.
  */
 import { formatQuantity, parseQuantity, type Units } from '../base/quantity.ts'
 import { UsageError } from '../base/usage-error.ts'
@@ -87,4 +88,30 @@ export function formatRate(bits: number): string {
 export function formatSize(bytes: number): string {
   if (bytes !== 0 && bytes % 1024 ** 2 === 0) return `${bytes / 1024 ** 2}mb`
   return bytes !== 0 && bytes % 1024 === 0 ? `${bytes / 1024}kb` : `${bytes}b`
+}
+
+/** Returns a text as one token: in quotes if it needs them. */
+export function quote(text: string): string {
+  return /^[^\s()|'"]+$/.test(text) ? text : quoted(text)
+}
+
+/** Returns a text in quotes, so that it cannot be another word. */
+export function quoted(text: string): string {
+  return text.includes("'") ? `"${text}"` : `'${text}'`
+}
+
+/** Joins parts, without the absent and empty ones. */
+export function join(parts: readonly (string | false | undefined)[]): string {
+  return parts.filter(part => part !== false && part !== undefined && part !== '').join(' ')
+}
+
+/** Prints numbers after a word, up to the last that is not its default. */
+export function trimmed(
+  word: string,
+  values: readonly number[],
+  defaults: readonly (number | undefined)[],
+  format: (value: number) => string,
+): string {
+  const last = values.findLastIndex((value, i) => value !== defaults[i])
+  return [word, ...values.slice(0, last + 1).map(format)].join(' ')
 }

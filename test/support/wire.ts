@@ -10,7 +10,7 @@ import { Ring } from '../../src/skb/ring.ts'
 import { CHECKSUM_PARTIAL, type SkBuff, type SkBuffDevice } from '../../src/skb/sk-buff.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 import { Chain } from '../../src/wire/chain.ts'
-import { packetsOf } from '../../src/wire/limit.ts'
+import { packetsOf } from '../../src/wire/held.ts'
 import type { Direction, Impairment } from '../../src/wire/wire.ts'
 import { PoisonedPool, type PoisonedPoolOptions } from './poisoned-pool.ts'
 

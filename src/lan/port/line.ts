@@ -11,7 +11,7 @@ import { dataOffset } from '../../packet/tcp.ts'
 import { UDP_HLEN } from '../../packet/udp.ts'
 import { OWNER_STAGE } from '../../skb/error.ts'
 import { SKB_GSO_UDP_L4, type SkBuff } from '../../skb/sk-buff.ts'
-import { SharedLimit } from '../../wire/limit.ts'
+import { SharedLimit } from '../../wire/held.ts'
 import { RateWire } from '../../wire/stages/rate.ts'
 
 /** Preamble and start delimiter 8, check sequence 4, gap 12. */

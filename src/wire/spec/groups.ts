@@ -5,11 +5,10 @@
  * in ns, shares from 0 to 1, rates in bit/s, sizes in bytes.
  */
 import type { WireResources } from '../../netdev/device-wire.ts'
-import { formatSize } from '../units.ts'
+import { formatSize, join } from '../units.ts'
 import type { Impairment, LimitSpec } from '../wire.ts'
 import type { Cursor } from './cursor.ts'
-import { pointing, type Span } from './error.ts'
-import { join } from './print.ts'
+import { pointing, type Span } from './cursor.ts'
 import { noResources } from './resources.ts'
 
 /** A kind of stage. `S` is its spec. */

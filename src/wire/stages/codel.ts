@@ -6,7 +6,7 @@
 import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { durationOf, formatDuration } from '../../base/duration.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { join } from '../spec/print.ts'
+import { join } from '../units.ts'
 import { markCe } from './ecn.ts'
 import type { Discipline, DisciplineKind, PacketQueue, QueueSpec } from './queue.ts'
 

@@ -11,8 +11,8 @@
 import { UsageError } from '../../base/usage-error.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
 import type { Cursor } from '../spec/cursor.ts'
-import { quote } from '../spec/print.ts'
 import { fromFile } from '../spec/resources.ts'
+import { quote } from '../units.ts'
 import { normalCdf, normalDensity } from './correlated.ts'
 
 const DISTRIBUTIONS = ['uniform', 'normal', 'pareto', 'paretonormal'] as const

@@ -5,7 +5,7 @@
  */
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { buildGroups, type Group, printGroups, type StageKind } from '../spec/groups.ts'
-import { join, quoted } from '../spec/print.ts'
+import { join, quoted } from '../units.ts'
 import { type Impairment, impairment, type Wire, type WireEnv, type WireFilter, wordsOf } from '../wire.ts'
 
 interface MatchSpec {

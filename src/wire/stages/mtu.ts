@@ -20,8 +20,7 @@ import { SKB_DROP_REASON_PKT_TOO_BIG } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { whole } from '../spec/cursor.ts'
 import { type StageKind, stageOf } from '../spec/groups.ts'
-import { join } from '../spec/print.ts'
-import { sizeOf } from '../units.ts'
+import { join, sizeOf } from '../units.ts'
 import { type Impairment, impairment, StageWire, type Wire } from '../wire.ts'
 
 interface MtuSpec {

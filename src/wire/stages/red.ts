@@ -11,8 +11,7 @@
  */
 import { UsageError } from '../../base/usage-error.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { join } from '../spec/print.ts'
-import { formatShare, formatSize, parseShare, parseSize, sizeOf } from '../units.ts'
+import { formatShare, formatSize, join, parseShare, parseSize, sizeOf } from '../units.ts'
 import { markCe } from './ecn.ts'
 import type { Discipline, DisciplineKind, PacketQueue, QueueSpec } from './queue.ts'
 

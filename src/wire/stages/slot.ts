@@ -9,8 +9,7 @@ import type { WireResources } from '../../netdev/device-wire.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { type Cursor, whole } from '../spec/cursor.ts'
 import { type StageKind, stageOf } from '../spec/groups.ts'
-import { join } from '../spec/print.ts'
-import { formatSize, parseSize, sizeOf } from '../units.ts'
+import { formatSize, join, parseSize, sizeOf } from '../units.ts'
 import { type Impairment, impairment, type LimitSpec, type Wire } from '../wire.ts'
 import {
   type Distribution,
