@@ -76,6 +76,7 @@ describe('a feed', () => {
             label: 'sn0',
             name: 'sn0',
             driver: 'snull',
+            onSegment: false,
             mac: '00:53:4e:55:4c:30',
             mtu: 1500,
             isUp: true,
