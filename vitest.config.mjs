@@ -125,10 +125,11 @@ export default defineConfig({
       exclude: [
         'src/web/page/**',
         'src/cli/web-process-main.ts',
-        'src/**/*worker.ts',
+        'src/cli/{check,lockup}-worker.ts',
+        'src/course/worker.ts',
         'src/cli/lockup-reporter.ts',
         'src/course/{live,run}.ts',
-        'src/testing/lab/carried-*.ts',
+        'src/testing/lab/{lab-worker-main,namespace-worker,worker-*}.ts',
       ],
       reporter: ['text-summary', 'json-summary'],
       reportOnFailure: true,

@@ -8,8 +8,9 @@
  *     await server.listen(http.createServer(answer), 8080)
  *     const response = await client.fetch('http://server:8080/')
  */
-import { Carrier } from './carrier.ts'
+
 import type { Lab, LabOptions } from './lab.ts'
+import { LabWorker } from './lab-worker.ts'
 
 export type { FaultAction, FaultWhen } from '../../wire/stages/fault.ts'
 export type { Direction } from '../../wire/wire.ts'
@@ -37,10 +38,10 @@ export type { WireDirections, WireWords } from './wire-words.ts'
 export async function createLab(options: LabOptions = {}): Promise<Lab> {
   options?.signal?.throwIfAborted?.()
   // The worker starts while this thread loads the rest.
-  const carrier = Carrier.take()
+  const worker = LabWorker.take()
   const { Lab } = await import('./lab.ts').catch(error => {
-    carrier.release()
+    worker.release()
     throw error
   })
-  return Lab.start(carrier, options)
+  return Lab.start(worker, options)
 }

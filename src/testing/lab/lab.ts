@@ -4,9 +4,9 @@ import { inspect } from 'node:util'
 import { UsageError } from '../../base/usage-error.ts'
 import { loadNative, type Native } from '../../linux/native.ts'
 import { Captures } from './captures.ts'
-import type { Carrier } from './carrier.ts'
 import { LabUnavailableError } from './errors.ts'
 import { Hosts } from './hosts.ts'
+import type { LabWorker } from './lab-worker.ts'
 import type { LabLan, LabLanOptions } from './lan.ts'
 import { makeLabDirectory, removeLeftovers } from './leftovers.ts'
 import type { LabLink } from './link.ts'
@@ -55,7 +55,7 @@ export class Lab implements AsyncDisposable {
   /** The seed of all random decisions. */
   readonly seed: number
   readonly #native: Native
-  readonly #carrier: Carrier
+  readonly #worker: LabWorker
   readonly #directory: string
   readonly #hosts: Hosts
   readonly #captures: Captures
@@ -67,21 +67,21 @@ export class Lab implements AsyncDisposable {
   readonly #onAbort = () => void this.close().catch(() => {})
   #closed: Promise<void> | undefined
 
-  private constructor(native: Native, carrier: Carrier, { seed = 1, signal }: LabOptions) {
+  private constructor(native: Native, worker: LabWorker, { seed = 1, signal }: LabOptions) {
     this.seed = seed
     this.#native = native
-    this.#carrier = carrier
+    this.#worker = worker
     this.#directory = makeLabDirectory()
     this.#hosts = new Hosts(this.#directory)
     this.#captures = new Captures(this.#directory)
     const namespaces = () => [...this.#namespaces.values()]
-    this.#links = new Links({ seed, carrier, hosts: this.#hosts, captures: this.#captures, namespaces })
+    this.#links = new Links({ seed, worker, hosts: this.#hosts, captures: this.#captures, namespaces })
     this.#signal = signal
     signal?.addEventListener('abort', this.#onAbort, { once: true })
   }
 
-  /** @internal As createLab. The lab releases `carrier`, also if this rejects. */
-  static async start(carrier: Carrier, options: LabOptions): Promise<Lab> {
+  /** @internal As createLab. The lab releases `worker`, also if this rejects. */
+  static async start(worker: LabWorker, options: LabOptions): Promise<Lab> {
     try {
       checkOptions('createLab', options, LAB_OPTIONS)
       const native = loadNative()
@@ -89,9 +89,9 @@ export class Lab implements AsyncDisposable {
       if (why !== undefined) throw new LabUnavailableError(why)
       options.signal?.throwIfAborted()
       removeLeftovers()
-      return new Lab(native, carrier, options)
+      return new Lab(native, worker, options)
     } catch (error) {
-      carrier.release()
+      worker.release()
       throw error
     }
   }
@@ -214,7 +214,7 @@ export class Lab implements AsyncDisposable {
       () => this.#links.close(),
       () => this.#captures.move(),
       () => rmSync(this.#directory, { recursive: true, force: true }),
-      () => this.#carrier.release(),
+      () => this.#worker.release(),
     ]
     // One that fails does not keep the others from their end.
     const errors: unknown[] = []

@@ -3,8 +3,8 @@ import { EventEmitter } from 'node:events'
 import { UsageError } from '../../base/usage-error.ts'
 import type { FaultAction, FaultWhen } from '../../wire/stages/fault.ts'
 import type { Direction } from '../../wire/wire.ts'
-import type { Carrier } from './carrier.ts'
 import { LabFault } from './fault.ts'
+import type { LabWorker } from './lab-worker.ts'
 import { COUNT, checkForm, checkNone, checkOptions, type Form, type Forms } from './options.ts'
 import type { EndReport, LinkReport } from './protocol.ts'
 import { directionsOf, filtersOf, WIRE, type WireDirections, type WireWords, WORDS } from './wire-words.ts'
@@ -101,15 +101,15 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
   readonly ab: LinkDirection
   /** From the second namespace to the first. */
   readonly ba: LinkDirection
-  readonly #carrier: Carrier
+  readonly #worker: LabWorker
   readonly #id: number
   readonly #lab: LinkLab
   #closed: Promise<void> | undefined
 
   /** @internal */
-  constructor(carrier: Carrier, id: number, lab: LinkLab) {
+  constructor(worker: LabWorker, id: number, lab: LinkLab) {
     super()
-    this.#carrier = carrier
+    this.#worker = worker
     this.#id = id
     this.#lab = lab
     EventEmitter.prototype.on.call(this, 'newListener', checkEvent)
@@ -130,14 +130,14 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
   /** Cuts the cable: neither end has a carrier until `up`. */
   async down(...none: readonly never[]): Promise<void> {
     checkNone('down', none)
-    await this.#carrier.call('carrier', this.#id, false)
+    await this.#worker.call('carrier', this.#id, false)
     this.emit('down')
   }
 
   /** Plugs the cable in again. Packets pass when it settles. */
   async up(...none: readonly never[]): Promise<void> {
     checkNone('up', none)
-    await this.#carrier.call('carrier', this.#id, true)
+    await this.#worker.call('carrier', this.#id, true)
     if (this.#closed === undefined) this.#lab.onUp?.()
     this.emit('up')
   }
@@ -149,12 +149,12 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
    */
   async partition(ms: number): Promise<void> {
     checkForm('partition(ms)', ms, MILLISECONDS)
-    await this.#carrier.call('partition', this.#id, ms)
+    await this.#worker.call('partition', this.#id, ms)
   }
 
   /** Returns the counters of both ends, and of each fault and stage. */
   stats(): Promise<LinkReport> {
-    return this.#carrier.call('report', this.#id)
+    return this.#worker.call('report', this.#id)
   }
 
   /** Throws an Error with the reasons if the link has dropped a frame since it was made. */
@@ -176,13 +176,13 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
 
   /** @internal */
   rebind(): Promise<void> {
-    return this.#carrier.call('rebind', this.#id)
+    return this.#worker.call('rebind', this.#id)
   }
 
   /** @internal */
   async change(words: WireDirections): Promise<void> {
     const filters = filtersOf(words)
-    await this.#carrier.call('wire', this.#id, words.ab, words.ba, filters && (await filters))
+    await this.#worker.call('wire', this.#id, words.ab, words.ba, filters && (await filters))
     for (const direction of ['ab', 'ba'] as const) {
       const changed = words[direction]
       if (changed !== undefined) this.emit('wire', direction, changed)
@@ -199,18 +199,18 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
     checkFault(action, filter, when)
     const filters = filter === undefined ? undefined : (await import('./filters.ts')).compiled(filter)
     const hits = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
-    const id = await this.#carrier.call('fault', this.#id, { direction, action, filter, filters, when, hits })
+    const id = await this.#worker.call('fault', this.#id, { direction, action, filter, filters, when, hits })
     return new LabFault(hits, {
-      hit: n => this.#carrier.call('hit', this.#id, id, n),
+      hit: n => this.#worker.call('hit', this.#id, id, n),
       remove: async () => {
-        if (this.#closed === undefined) await this.#carrier.call('removeFault', this.#id, id)
+        if (this.#closed === undefined) await this.#worker.call('removeFault', this.#id, id)
       },
     })
   }
 
   async #close(): Promise<void> {
     this.#lab.onClose()
-    await this.#carrier.call('close', this.#id)
+    await this.#worker.call('close', this.#id)
     this.emit('close')
   }
 }

@@ -4,9 +4,9 @@ import { UsageError } from '../../base/usage-error.ts'
 import { checkAddresses } from '../../linux/check-addresses.ts'
 import { parseIpv4 } from '../../packet/address.ts'
 import type { Captures } from './captures.ts'
-import type { Carrier } from './carrier.ts'
 import { type Hosts, withoutPrefix } from './hosts.ts'
 import type { LabCableOptions } from './lab.ts'
+import type { LabWorker } from './lab-worker.ts'
 import { checkLanOptions, LabLan, type LabLanOptions, planLan } from './lan.ts'
 import { LabLink } from './link.ts'
 import { LabNamespace } from './namespace.ts'
@@ -23,7 +23,7 @@ export const NAME_MAX = 15
 /** What links need of their lab. */
 interface LinksLab {
   readonly seed: number
-  readonly carrier: Carrier
+  readonly worker: LabWorker
   readonly hosts: Hosts
   readonly captures: Captures
   /** Returns all namespaces. */
@@ -34,7 +34,7 @@ const CABLE_OPTIONS: Forms<LabCableOptions> = { wire: WIRE, mtu: WHOLE_NUMBER, c
 
 export class Links {
   readonly #seed: number
-  readonly #carrier: Carrier
+  readonly #worker: LabWorker
   readonly #hosts: Hosts
   readonly #captures: Captures
   readonly #namespaces: () => readonly LabNamespace[]
@@ -50,9 +50,9 @@ export class Links {
   #last = 0
   #isClosing = false
 
-  constructor({ seed, carrier, hosts, captures, namespaces }: LinksLab) {
+  constructor({ seed, worker, hosts, captures, namespaces }: LinksLab) {
     this.#seed = seed
-    this.#carrier = carrier
+    this.#worker = worker
     this.#hosts = hosts
     this.#captures = captures
     this.#namespaces = namespaces
@@ -87,7 +87,7 @@ export class Links {
       const nat = kind && { kind, address: ipv4Of(ofA) }
       const filters = filtersOf({ ab, ba })
       const spec = { a: endA, b: endB, ab, ba, filters: filters && (await filters), seed, mtu, nat, capture: file }
-      made = this.#add(await this.#made(this.#carrier.call('cable', spec)), onClose, resolve)
+      made = this.#add(await this.#made(this.#worker.call('cable', spec)), onClose, resolve)
       resolve()
       await this.#lead(link)
       return made
@@ -99,7 +99,7 @@ export class Links {
   }
 
   #add(id: number, onClose: () => void, onUp?: () => void): LabLink {
-    const made: LabLink = new LabLink(this.#carrier, id, {
+    const made: LabLink = new LabLink(this.#worker, id, {
       onClose: () => {
         this.#links.delete(made)
         onClose()
@@ -190,13 +190,13 @@ export class Links {
       const filters = filtersOf({ ab, ba })
       const seed = this.#seedOf(link)
       const spec = { ports, file: plan.file, ab, ba, filters: filters && (await filters), seed }
-      const ids = await this.#made(this.#carrier.call('lan', spec))
+      const ids = await this.#made(this.#worker.call('lan', spec))
       const add = (host: LabNamespace, i: number) => this.#add(ids.ports[i] as number, () => forget(host))
       const links = new Map(namespaces.map((host, i) => [host, add(host, i)]))
       const lan: LabLan = new LabLan(plan, links, async () => {
         this.#lans.delete(lan)
         this.#up.delete(link)
-        await this.#carrier.call('closeLan', ids.lan)
+        await this.#worker.call('closeLan', ids.lan)
       })
       made = lan
       this.#lans.add(lan)

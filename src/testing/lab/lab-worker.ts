@@ -1,6 +1,6 @@
 /**
- * Carrier: the worker that carries the frames of labs, as the thread of the labs sees it. A thread
- * has one for all its labs, because a worker takes longer to start than all else of a lab.
+ * LabWorker: starts and calls the worker thread that runs the links of labs. A thread has one for
+ * all its labs, because a worker takes longer to start than the rest of a lab.
  */
 // Not those of globalThis: a test may replace them.
 import { clearTimeout, setTimeout } from 'node:timers'
@@ -16,43 +16,43 @@ interface Pending {
   reject(error: unknown): void
 }
 
-/** How long a carrier waits for the next lab of its thread. */
+/** How long a worker waits for the next lab of its thread. */
 const IDLE_MS = 5000
 
-const CARRIER = Symbol('the carrier of this thread')
+const LAB_WORKER = Symbol('the worker of this thread')
 
 interface Thread {
-  [CARRIER]?: Carrier | undefined
+  [LAB_WORKER]?: LabWorker | undefined
 }
 
-export class Carrier {
+export class LabWorker {
   readonly #worker: Worker
   readonly #pending = new Map<number, Pending>()
-  readonly #onEnd: (carrier: Carrier) => void
+  readonly #onEnd: (worker: LabWorker) => void
   #lastId = 0
   #labs = 0
   #idle: NodeJS.Timeout | undefined
   #failure: Error | undefined
 
   /**
-   * Returns the carrier of this thread for one more lab; starts it if there is none. It ends a
+   * Returns the worker of this thread for one more lab; starts it if there is none. It ends a
    * while after its last lab, or with the thread, and keeps neither alive.
    */
-  static take(): Carrier {
+  static take(): LabWorker {
     const thread = globalThis as Thread
-    thread[CARRIER] ??= new Carrier(carrier => {
-      if (thread[CARRIER] === carrier) thread[CARRIER] = undefined
+    thread[LAB_WORKER] ??= new LabWorker(worker => {
+      if (thread[LAB_WORKER] === worker) thread[LAB_WORKER] = undefined
     })
-    const carrier = thread[CARRIER]
-    carrier.#labs++
-    clearTimeout(carrier.#idle)
-    return carrier
+    const worker = thread[LAB_WORKER]
+    worker.#labs++
+    clearTimeout(worker.#idle)
+    return worker
   }
 
   /** `onEnd` is called once, when it takes no more labs. */
-  private constructor(onEnd: (carrier: Carrier) => void) {
+  private constructor(onEnd: (worker: LabWorker) => void) {
     // What the flags of the process load is for its own programs.
-    this.#worker = new Worker(builtModule('./carrier-worker.ts', import.meta.url), { execArgv: [] })
+    this.#worker = new Worker(builtModule('./lab-worker-main.ts', import.meta.url), { execArgv: [] })
     this.#worker.on('message', (reply: Reply) => {
       if ('warning' in reply) console.error(`vnet: ${reply.warning}`)
       else this.#settle(reply)

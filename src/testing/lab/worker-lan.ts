@@ -1,17 +1,17 @@
-/** CarriedLan: a segment of `vnet lan` in the worker. Each port is a link of its own. */
+/** WorkerLan: a segment of `vnet lan` in the worker. Each port is a link of its own. */
 import { lan } from '../../lan/driver.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
 import { insmod } from '../../netdev/module.ts'
 import type { Net } from '../../netdev/net.ts'
-import { bringUp, CarriedCable } from './carried-cable.ts'
 import type { EndSpec, LanSpec } from './protocol.ts'
+import { bringUp, WorkerCable } from './worker-cable.ts'
 
-export class CarriedLan {
+export class WorkerLan {
   /** In the order of the spec. The owner of the segment closes them. */
-  readonly ports: readonly CarriedCable[]
+  readonly ports: readonly WorkerCable[]
   readonly #exit: () => Promise<void>
 
-  private constructor(ports: readonly CarriedCable[], exit: () => Promise<void>) {
+  private constructor(ports: readonly WorkerCable[], exit: () => Promise<void>) {
     this.ports = ports
     this.#exit = exit
   }
@@ -20,13 +20,13 @@ export class CarriedLan {
    * Makes the segment and its ports, which are up. Throws a UsageError for wrong options or words,
    * and a VnetError if the kernel refuses; nothing is left then.
    */
-  static async make(net: Net, resources: WireResources, spec: LanSpec): Promise<CarriedLan> {
+  static async make(net: Net, resources: WireResources, spec: LanSpec): Promise<WorkerLan> {
     const driver = lan(spec.file)
     const args = spec.ports.map(({ path }) => path)
     const params = { negotiation: 0, seed: spec.seed }
     const module = insmod(driver, { args, net, txqs: 1, rxqs: 1, params })
-    const ports = module.devices.map(dev => CarriedCable.ofPort(net, dev))
-    const made = new CarriedLan(ports, () => module.rmmod())
+    const ports = module.devices.map(dev => WorkerCable.ofPort(net, dev))
+    const made = new WorkerLan(ports, () => module.rmmod())
     try {
       for (const [i, dev] of module.devices.entries()) {
         ports[i]?.setWords(spec.ab, spec.ba, resources)

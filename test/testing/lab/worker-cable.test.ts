@@ -2,8 +2,8 @@ import { expect, test, vi } from 'vitest'
 import { NSEC_PER_MSEC } from '../../../src/base/clock.ts'
 import type { NetDevice } from '../../../src/netdev/net-device.ts'
 import { SKB_DROP_REASON_NOMEM } from '../../../src/skb/drop-reason.ts'
-import { CarriedCable } from '../../../src/testing/lab/carried-cable.ts'
 import type { CableSpec, FaultSpec } from '../../../src/testing/lab/protocol.ts'
+import { WorkerCable } from '../../../src/testing/lab/worker-cable.ts'
 import { noResources } from '../../../src/wire/spec/resources.ts'
 import { ethernet } from '../../support/frames.ts'
 import { type MemoryNet, memoryNets } from '../../support/memory-net.ts'
@@ -32,7 +32,7 @@ const resources = {
 }
 
 async function joined(memory: MemoryNet = makeNet(), spec: Partial<CableSpec> = {}) {
-  const cable = await CarriedCable.join(memory.net, resources, { ...SPEC, ...spec })
+  const cable = await WorkerCable.join(memory.net, resources, { ...SPEC, ...spec })
   const [a, b] = memory.platform.ports as [(typeof memory.platform.ports)[0], (typeof memory.platform.ports)[0]]
   const send = (...numbers: number[]) => {
     for (const n of numbers) a.transmit(ethernet(TYPE, [n]))

@@ -1,4 +1,4 @@
-/** CarriedFault: a fault of a test in the worker that carries the frames. */
+/** WorkerFault: a fault of a test in the worker that carries the frames. */
 import type { WireResources } from '../../netdev/device-wire.ts'
 import { fault } from '../../wire/stages/fault.ts'
 import type { Impairment } from '../../wire/wire.ts'
@@ -11,7 +11,7 @@ interface Waiting {
   reject(error: Error): void
 }
 
-export class CarriedFault {
+export class WorkerFault {
   readonly stage: Impairment
   readonly #hits: Int32Array
   readonly #waiting = new Set<Waiting>()

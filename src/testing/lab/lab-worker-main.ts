@@ -14,9 +14,9 @@ import type { WireResources } from '../../netdev/device-wire.ts'
 import { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { readWireFile } from '../../wire/wire-file.node.ts'
-import { CarriedCable } from './carried-cable.ts'
-import type { CarriedLan } from './carried-lan.ts'
 import type { Calls, Filters, Reply, Request } from './protocol.ts'
+import { WorkerCable } from './worker-cable.ts'
+import type { WorkerLan } from './worker-lan.ts'
 
 type Handlers = {
   [Name in keyof Calls]: (
@@ -24,8 +24,8 @@ type Handlers = {
   ) => ReturnType<Calls[Name]> | Promise<ReturnType<Calls[Name]>>
 }
 
-interface CarriedLink {
-  readonly cable: CarriedCable
+interface WorkerLink {
+  readonly cable: WorkerCable
   readonly recording: Recording | undefined
 }
 
@@ -51,17 +51,17 @@ function serve(port: MessagePort): void {
   const log = new Log(LOGLEVEL_WARNING, (_, line) => warn(line))
   const platform = new LinuxPlatform(native, text => log.warn(text))
   const net = new Net({ platform, clock: new TimerfdClock(native), log })
-  const links = new Map<number, CarriedLink>()
-  const lans = new Map<number, CarriedLan>()
+  const links = new Map<number, WorkerLink>()
+  const lans = new Map<number, WorkerLan>()
   let last = 0
 
-  function found(link: number): CarriedCable {
+  function found(link: number): WorkerCable {
     const { cable } = links.get(link) ?? {}
     if (cable === undefined) throw new UsageError('the link is closed')
     return cable
   }
 
-  async function inOrder<T>(link: number, fn: (cable: CarriedCable) => T): Promise<T> {
+  async function inOrder<T>(link: number, fn: (cable: WorkerCable) => T): Promise<T> {
     const cable = found(link)
     return cable.inOrder(() => fn(cable))
   }
@@ -71,7 +71,7 @@ function serve(port: MessagePort): void {
       const hosts = new Map<NetDevice, string>()
       const recording = spec.capture === undefined ? undefined : await record(net, hosts, spec.capture)
       try {
-        const cable = await CarriedCable.join(net, resourcesOf(spec.filters), spec, (dev, { host }) =>
+        const cable = await WorkerCable.join(net, resourcesOf(spec.filters), spec, (dev, { host }) =>
           hosts.set(dev, host),
         )
         await platform.settle(cable.ports)
@@ -84,8 +84,8 @@ function serve(port: MessagePort): void {
     },
     async lan(spec) {
       // Loaded when it is needed, because most labs have none.
-      const { CarriedLan } = await import('./carried-lan.ts')
-      const made = await CarriedLan.make(net, resourcesOf(spec.filters), spec)
+      const { WorkerLan } = await import('./worker-lan.ts')
+      const made = await WorkerLan.make(net, resourcesOf(spec.filters), spec)
       await platform.settle(made.ports.flatMap(cable => cable.ports))
       const ports = made.ports.map(cable => {
         links.set(++last, { cable, recording: undefined })
@@ -120,10 +120,10 @@ function serve(port: MessagePort): void {
     removeFault: (link, fault) => inOrder(link, cable => cable.removeFault(fault)),
     report: link => inOrder(link, cable => cable.report()),
     async close(link) {
-      const carried = links.get(link)
+      const ended = links.get(link)
       links.delete(link)
-      await carried?.cable.close()
-      await carried?.recording?.stop()
+      await ended?.cable.close()
+      await ended?.recording?.stop()
     },
   }
 

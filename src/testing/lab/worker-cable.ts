@@ -1,4 +1,4 @@
-/** CarriedCable: a cable of a lab in the worker that carries its frames. */
+/** WorkerCable: a cable of a lab in the worker that carries its frames. */
 
 import { random } from '../../base/random.ts'
 import { UsageError } from '../../base/usage-error.ts'
@@ -16,15 +16,15 @@ import { parseWire } from '../../wire/parse.ts'
 import { drop } from '../../wire/stages/fault.ts'
 import type { Direction, Impairment } from '../../wire/wire.ts'
 import type { WireSlot } from '../../wire/wire-slot.ts'
-import { CarriedFault } from './carried-fault.ts'
 import type { Nat } from './nat.ts'
 import { natEnd, natStage } from './nat-stage.ts'
 import type { CableSpec, DirectionReport, EndReport, EndSpec, FaultSpec, LinkReport } from './protocol.ts'
+import { WorkerFault } from './worker-fault.ts'
 
 /** What a direction is made of. Faults come first, in the order in which they were added. */
 interface DirectionState {
   readonly slot: WireSlot
-  readonly faults: Map<number, CarriedFault>
+  readonly faults: Map<number, WorkerFault>
   words: readonly Impairment[]
   /** Partitions that last. */
   readonly partitions: Set<Impairment>
@@ -37,7 +37,7 @@ const READ_TURNS = 100
 /** A turn may end before frames are read that were there when it began; the next one reads them. */
 const QUIET_TURNS = 2
 
-export class CarriedCable {
+export class WorkerCable {
   readonly #net: Net
   readonly #devices: readonly [NetDevice, NetDevice?]
   readonly #directions: Readonly<Record<Direction, DirectionState>>
@@ -70,12 +70,12 @@ export class CarriedCable {
     resources: WireResources,
     spec: CableSpec,
     onDevice: (dev: NetDevice, end: EndSpec) => void = () => {},
-  ): Promise<CarriedCable> {
+  ): Promise<WorkerCable> {
     const { a, b, ab, ba, seed, mtu } = spec
     const module = insmod(cableDriver, { args: [a.path, b.path], net, txqs: 1, rxqs: 1, params: { seed } })
     const devices = module.devices as readonly [NetDevice, NetDevice]
     const nat = spec.nat && (await makeNat(spec.nat, seed))
-    const cable = new CarriedCable(net, devices, nat)
+    const cable = new WorkerCable(net, devices, nat)
     cable.setWords(ab, ba, resources)
     try {
       for (const [i, dev] of devices.entries()) {
@@ -93,8 +93,8 @@ export class CarriedCable {
   }
 
   /** A port of a segment, with its own wire: b is the segment, which has no interface. */
-  static ofPort(net: Net, dev: NetDevice): CarriedCable {
-    return new CarriedCable(net, [dev])
+  static ofPort(net: Net, dev: NetDevice): WorkerCable {
+    return new WorkerCable(net, [dev])
   }
 
   /** The interfaces of its ends. */
@@ -173,7 +173,7 @@ export class CarriedCable {
   }
 
   addFault(id: number, spec: FaultSpec, resources: WireResources): void {
-    const fault = new CarriedFault(this.#added + 1, spec, resources)
+    const fault = new WorkerFault(this.#added + 1, spec, resources)
     this.#added++
     this.#directions[spec.direction].faults.set(id, fault)
     this.#set(spec.direction)
