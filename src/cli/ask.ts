@@ -6,7 +6,7 @@ import { ControlClient } from '../control/client/client.ts'
 import { type Found, type FoundDevice, findVnets, listed } from '../control/client/find.ts'
 import { loadNative } from '../linux/native.ts'
 import { interfaceArg } from '../netdev/driver.ts'
-import { isAmong, isNamed, label, type Named } from './device-words.ts'
+import { isAmong, isNamed, label, type Named } from './device-text.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
 
 export interface AskOptions {

@@ -3,7 +3,7 @@
 import { EPERM, isErrno, VnetError } from '../base/errno.ts'
 import { listed } from '../control/client/find.ts'
 import type { CaptureOptions, CaptureStream, ControlClient, FoundDevice } from '../control/index.ts'
-import { label } from './device-words.ts'
+import { label } from './device-text.ts'
 
 export interface VnetStream {
   /** Those that are captured. */

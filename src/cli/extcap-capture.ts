@@ -11,7 +11,7 @@ import { loadNative } from '../linux/native.ts'
 import { onReaderGone } from '../linux/pipe-reader.ts'
 import { fail } from './ask.ts'
 import { complaintsOf, openStreams, type VnetStream, writeAll } from './capture-streams.ts'
-import { ALL, interfaceSentences, interfaceValue } from './extcap-words.ts'
+import { ALL, interfaceSentences, interfaceValue } from './extcap-sentences.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from './io.ts'
 import { packageVersion } from './version.ts'
 

@@ -2,7 +2,7 @@
 import type { CaptureOptions, ControlClient, Found } from '../control/index.ts'
 import { fail } from './ask.ts'
 import { complaintsOf, openStreams, type VnetStream } from './capture-streams.ts'
-import { isAmong } from './device-words.ts'
+import { isAmong } from './device-text.ts'
 import type { Io } from './io.ts'
 
 /**

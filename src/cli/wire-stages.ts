@@ -2,7 +2,7 @@
 import type { StageReport } from '../control/index.ts'
 import type { DeviceWire } from '../netdev/device-wire.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
-import type { Named } from './device-words.ts'
+import type { Named } from './device-text.ts'
 
 /** A stage, and the interface by which its wire is named: the first that has it. */
 export type WireStatistics = StageReport & { readonly name: string; readonly netns: string | null }

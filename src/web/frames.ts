@@ -13,7 +13,7 @@ import type { CaptureRecord } from '../capture/record.ts'
 import type { CaptureStream } from '../control/index.ts'
 import { type Feed, pack } from './feed.ts'
 import type { DeviceId, FeedMessage, FrameRow } from './feed-types.ts'
-import { FrameWords } from './frame-words.ts'
+import { FrameText } from './frame-text.ts'
 import { QUIET, type Source } from './source.ts'
 
 /** Bytes of each frame that are captured: up to the options of DHCP. */
@@ -31,7 +31,7 @@ export class Frames implements Source {
   readonly #open: () => Promise<CaptureStream | undefined>
   readonly #id: DeviceId
   readonly #type: 'frames' | 'dhcp'
-  readonly #words = new FrameWords()
+  readonly #words = new FrameText()
   /** The pages, and the frames that each had no room for. */
   readonly #feeds = new Map<Feed, number>()
   #stream: CaptureStream | undefined

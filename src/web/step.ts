@@ -4,7 +4,7 @@ import { EPERM, isErrno } from '../base/errno.ts'
 import type { ControlClient, FoundDevice, StepHalt, StepState } from '../control/index.ts'
 import { type Packed, pack } from './feed.ts'
 import type { DeviceId, FeedMessage, StepInfo } from './feed-types.ts'
-import { FrameWords } from './frame-words.ts'
+import { FrameText } from './frame-text.ts'
 import { deviceId } from './rows.ts'
 
 /** Reads what waits in the vnet of a device: on the device itself, or on another of its devices. */
@@ -34,6 +34,6 @@ function stepInfo({ vnet, pid }: FoundDevice, { number, device, next, queue, fra
     next,
     queue,
     source,
-    frame: frame && new FrameWords().of({ bytes, at: 0, capturedLength: bytes.length, originalLength }),
+    frame: frame && new FrameText().of({ bytes, at: 0, capturedLength: bytes.length, originalLength }),
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { align, alignLeft } from '../../src/cli/align.ts'
-import { isNamed, label } from '../../src/cli/device-words.ts'
+import { isNamed, label } from '../../src/cli/device-text.ts'
 import { runMain } from '../support/run-main.ts'
 
 const TITLE = '\x1b]0;hi\x07\x1b[2J'

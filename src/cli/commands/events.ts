@@ -6,7 +6,7 @@ import type { ControlClient, DeviceEvent, DeviceInfo, Subscription } from '../..
 import { type Entry, isSameNamespace, readDirectories, watchDirectories } from '../../control/protocol/directory.ts'
 import { IFF_UP } from '../../netdev/if.ts'
 import { type AskOptions, askVnets, fail } from '../ask.ts'
-import { isAmong, label } from '../device-words.ts'
+import { isAmong, label } from '../device-text.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
 
 export interface EventsOptions extends AskOptions {

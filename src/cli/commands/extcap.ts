@@ -5,7 +5,7 @@
  * Wireshark makes several calls when it starts, and waits for them: each loads only what it needs.
  */
 import { UsageError } from '../../base/usage-error.ts'
-import { configSentences, linkTypeSentences } from '../extcap-words.ts'
+import { configSentences, linkTypeSentences } from '../extcap-sentences.ts'
 import { EXIT_OK, type Io } from '../io.ts'
 
 export interface ExtcapOptions {

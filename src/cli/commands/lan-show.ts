@@ -4,7 +4,7 @@ import { EOPNOTSUPP, VnetError } from '../../base/errno.ts'
 import type { ControlClient, Found, FoundDevice, SegmentEntryKind, SegmentInfo } from '../../control/index.ts'
 import { alignLeft } from '../align.ts'
 import { type AskOptions, askInterface, askVnets, fail } from '../ask.ts'
-import { label } from '../device-words.ts'
+import { label } from '../device-text.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
 
 /** The parts by their options. Without options all are shown, and long lists are cut. */

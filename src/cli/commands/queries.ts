@@ -9,7 +9,7 @@ import type { ControlClient, DriverParam, Found, FoundDevice, PartInfo, Scenario
 import { IFR_IFRU, SIOCDEVPRIVATE } from '../../netdev/if.ts'
 import { alignLeft } from '../align.ts'
 import { type AskOptions, askInterface, askVnets, fail } from '../ask.ts'
-import { deviceWords, label } from '../device-words.ts'
+import { deviceWords, label } from '../device-text.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
 
 interface QueryOptions extends AskOptions {

@@ -6,7 +6,7 @@ import { FramePrinter } from '../../capture/frame-text.ts'
 import type { ControlClient, DeviceStats, FoundDevice, StepHalt, StepState } from '../../control/index.ts'
 import { headersOf } from '../../packet/fields.ts'
 import { type AskOptions, askInterface } from '../ask.ts'
-import { label } from '../device-words.ts'
+import { label } from '../device-text.ts'
 import type { Io } from '../io.ts'
 
 interface StepOptions extends AskOptions {

@@ -2,7 +2,7 @@
 import { findVnets } from '../../control/client/find.ts'
 import type { ControlClient, Found } from '../../control/index.ts'
 import { type AskOptions, askVnets, fail } from '../ask.ts'
-import { isAmong, type Named } from '../device-words.ts'
+import { isAmong, type Named } from '../device-text.ts'
 import { EXIT_OK, endOf, type Io } from '../io.ts'
 import { type Reading, read } from '../top/reading.ts'
 import { rowsOf } from '../top/rows.ts'

@@ -5,7 +5,7 @@ import { ownAccess } from '../../http/token.ts'
 import { loadNative } from '../../linux/native.ts'
 import { serveWeb } from '../../web/server.ts'
 import type { AskOptions } from '../ask.ts'
-import { isAmong, type Named } from '../device-words.ts'
+import { isAmong, type Named } from '../device-text.ts'
 import { EXIT_OK, endOf, type Io } from '../io.ts'
 import { packageVersion } from '../version.ts'
 

@@ -6,7 +6,7 @@ import { UsageError } from '../../base/usage-error.ts'
 import type { ControlClient, FoundDevice, StageReport, WireDirection, WireInfo } from '../../control/index.ts'
 import { align } from '../align.ts'
 import { type AskOptions, askInterface } from '../ask.ts'
-import { label, type Named } from '../device-words.ts'
+import { label, type Named } from '../device-text.ts'
 import { EXIT_OK, endOf, type Io } from '../io.ts'
 import { stageDrops, stageName } from '../wire-stages.ts'
 

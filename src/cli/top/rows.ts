@@ -1,5 +1,5 @@
 /** The rows of `vnet top`: rates between two readings, sorted and filtered. */
-import { deviceWords, label } from '../device-words.ts'
+import { deviceWords, label } from '../device-text.ts'
 import type { Reading, TopDevice } from './reading.ts'
 
 /** A row. A rate, per second, is undefined until there are two readings, or after a reset. */

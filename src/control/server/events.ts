@@ -26,7 +26,7 @@ import { deviceCounters } from '../protocol/queue-counters.ts'
 import type { Caller } from './operation.ts'
 import { stepDetails } from './step.ts'
 import { identify, isMeant, type Subject, type Wanted, type Which } from './subject.ts'
-import { wireText } from './wire-words.ts'
+import { wireText } from './wire-text.ts'
 
 /** How often drops are polled. */
 const DROPS_MS = 100

@@ -12,7 +12,7 @@ import { commands, vnetAttributes, wireDirectionNumbers } from '../protocol/fami
 import { attached } from '../protocol/wire-attachment.ts'
 import { type Operation, operation, Refusal } from './operation.ts'
 import { type Subject, theOne } from './subject.ts'
-import { wireText } from './wire-words.ts'
+import { wireText } from './wire-text.ts'
 
 export function wires(subject: Subject): Operation[] {
   const getWire = operation(commands.getWire, {

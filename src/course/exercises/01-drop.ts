@@ -3,7 +3,7 @@ import { IFF_NOARP } from '../../netdev/if.ts'
 import { ETH_P_IPV6 } from '../../packet/ethernet.ts'
 import { arpRequest, ethernetFrame, udpFrame } from '../../testing/frames.ts'
 import { type Exercise, verify } from '../exercise.ts'
-import { counts } from '../words.ts'
+import { counts } from '../text.ts'
 
 const ENDS = { from: '198.18.0.1', to: '198.18.0.9' }
 const UDP_LEN = 60

@@ -2,7 +2,7 @@
 import { ETH_P_IPV6, isSameAddress } from '../../packet/ethernet.ts'
 import { arpRequest, ethernetFrame, udpFrame } from '../../testing/frames.ts'
 import { type Exercise, fail, verify } from '../exercise.ts'
-import { addressesOf, counts, macAt } from '../words.ts'
+import { addressesOf, counts, macAt } from '../text.ts'
 
 const ENDS = { from: '198.18.0.1', to: '198.18.0.9' }
 const SOURCE_MAC = '02:00:00:00:00:02'

@@ -3,7 +3,7 @@ import { devClose, devOpen } from '../../netdev/netif.ts'
 import { udpFrame } from '../../testing/frames.ts'
 import type { TestBed } from '../../testing/test-bed.ts'
 import { type Exercise, verify } from '../exercise.ts'
-import { counts, numberOf } from '../words.ts'
+import { counts, numberOf } from '../text.ts'
 
 const DELAY = 10
 const SLOTS = 4

@@ -5,7 +5,7 @@ import type { Ring } from '../../skb/ring.ts'
 import { udpFrame } from '../../testing/frames.ts'
 import type { TestBed } from '../../testing/test-bed.ts'
 import { type Exercise, verify } from '../exercise.ts'
-import { counts, numberOf } from '../words.ts'
+import { counts, numberOf } from '../text.ts'
 
 const TX_DONE = 1
 const RX_READY = 2

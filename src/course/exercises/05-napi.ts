@@ -6,7 +6,7 @@ import type { Ring } from '../../skb/ring.ts'
 import { udpFrame } from '../../testing/frames.ts'
 import type { TestBed } from '../../testing/test-bed.ts'
 import { type Exercise, verify } from '../exercise.ts'
-import { counts, numberOf } from '../words.ts'
+import { counts, numberOf } from '../text.ts'
 
 const MOVED = 1
 const BUDGET = 64

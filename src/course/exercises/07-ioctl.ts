@@ -7,7 +7,7 @@ import { IFR_IFRU, IFREQ_LEN, SIOCDEVPRIVATE } from '../../netdev/if.ts'
 import { echoRequest, udpFrame } from '../../testing/frames.ts'
 import type { TestBed } from '../../testing/test-bed.ts'
 import { type Exercise, type Explanation, fail, verify } from '../exercise.ts'
-import { counts } from '../words.ts'
+import { counts } from '../text.ts'
 
 const ENDS = { from: '198.18.0.1', to: '198.18.0.9' }
 const COUNTERS = SIOCDEVPRIVATE

@@ -5,7 +5,7 @@ import type { TestBedOptions } from '../../testing/bed-options.ts'
 import { udpFrame } from '../../testing/frames.ts'
 import type { TestBed } from '../../testing/test-bed.ts'
 import { type Exercise, verify } from '../exercise.ts'
-import { counts } from '../words.ts'
+import { counts } from '../text.ts'
 
 const ENDS = { from: '198.18.0.1', to: '198.18.0.9' }
 const DELAY = 5

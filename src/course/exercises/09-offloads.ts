@@ -9,7 +9,7 @@ import { tcpFrame, udpFrame } from '../../testing/frames.ts'
 import type { Frame, FrameInfo } from '../../testing/memory-port.ts'
 import type { TestBed } from '../../testing/test-bed.ts'
 import { type Exercise, fail, type LiveCheck, verify } from '../exercise.ts'
-import { counts } from '../words.ts'
+import { counts } from '../text.ts'
 
 /** Ports whose lowest bit is 0, and what they become. */
 const PORTS = { sourcePort: 40_000, destinationPort: 5200 }

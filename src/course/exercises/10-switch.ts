@@ -3,7 +3,7 @@ import type { SkBuff } from '../../skb/sk-buff.ts'
 import { ethernetFrame } from '../../testing/frames.ts'
 import type { TestBed } from '../../testing/test-bed.ts'
 import { type Exercise, verify } from '../exercise.ts'
-import { counts, numberOf } from '../words.ts'
+import { counts, numberOf } from '../text.ts'
 
 const PORTS = ['sw0', 'sw1', 'sw2']
 const AGE = 60

@@ -6,7 +6,7 @@ import { COLLISIONS, RX_MISSED_ERRORS } from '../../netdev/stats.ts'
 import { udpFrame } from '../../testing/frames.ts'
 import type { TestBed } from '../../testing/test-bed.ts'
 import { type Exercise, verify } from '../exercise.ts'
-import { counts } from '../words.ts'
+import { counts } from '../text.ts'
 
 const COLLISION = 1
 const ABORTED = 2

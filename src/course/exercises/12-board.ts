@@ -7,7 +7,7 @@ import type { SkBuff } from '../../skb/sk-buff.ts'
 import { arpRequest, udpFrame } from '../../testing/frames.ts'
 import type { TestBed } from '../../testing/test-bed.ts'
 import { type Exercise, verify } from '../exercise.ts'
-import { counts, numberOf } from '../words.ts'
+import { counts, numberOf } from '../text.ts'
 
 const RX_INTR = 1
 const TX_INTR = 2

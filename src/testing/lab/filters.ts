@@ -6,7 +6,7 @@ import { encodeFilter, recording, type WireAttachment } from '../../control/prot
 import { compileFilter } from '../../linux/pcap-filter.ts'
 import { parseWire } from '../../wire/parse.ts'
 import { readWireFile } from '../../wire/wire-file.node.ts'
-import type { WireDirections } from './wire-words.ts'
+import type { WireDirections } from './wire-spec.ts'
 
 export function compiled(filter: string): WireAttachment[] {
   return [encodeFilter(filter, compileFilter(filter))]

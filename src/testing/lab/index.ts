@@ -27,7 +27,7 @@ export type { LabRequestInit } from './requests.ts'
 export type { LabRouter, LabRouterOptions } from './router.ts'
 export type { StreamServer } from './sockets.ts'
 export type { CableEntry, LanEntry, Made, RouterEntry, Topology } from './topology.ts'
-export type { WireDirections, WireWords } from './wire-words.ts'
+export type { WireDirections, WireSpec } from './wire-spec.ts'
 
 /**
  * Starts a lab. It ends when it is closed, disposed of, or `signal` aborts, and with the process.

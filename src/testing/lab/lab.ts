@@ -18,7 +18,7 @@ import { killProcesses } from './processes.ts'
 import { whyNoLab } from './rights.ts'
 import { checkRouterOptions, LabRouter, type LabRouterOptions } from './router.ts'
 import { type Made, makeTopology, type Topology } from './topology.ts'
-import type { WireWords } from './wire-words.ts'
+import type { WireSpec } from './wire-spec.ts'
 
 export interface LabOptions {
   /** The seed of all random decisions, a whole number: the same seed, the same drops. Default 1. */
@@ -32,7 +32,7 @@ export interface LabCableOptions {
    * Impairments in both directions, such as `delay 20ms loss 1%`, or `{ ab, ba }`, where ab leads
    * from the first namespace to the second. Times have a unit.
    */
-  readonly wire?: WireWords
+  readonly wire?: WireSpec
   /** Of both interfaces. 1500 by default; below 1280 there is no IPv6. */
   readonly mtu?: number
   /**

@@ -10,12 +10,12 @@ import { withoutPrefix } from './hosts.ts'
 import type { LabLink } from './link.ts'
 import { type LabNamespace, nameOf } from './namespace.ts'
 import { ANY, checkOptions, FLAG, type Forms } from './options.ts'
-import { WIRE, type WireWords } from './wire-words.ts'
+import { WIRE, type WireSpec } from './wire-spec.ts'
 
 /** What describes the segment, as in a file of `vnet lan` (docs/lan-config.md). */
 export interface LabLanOptions extends Omit<LanFile, '$schema'> {
   /** Impairments of each port. In `{ ab, ba }`, ab leads to the segment. */
-  readonly wire?: WireWords
+  readonly wire?: WireSpec
   /**
    * False leaves the ports without addresses, for a DHCP client. By default they have the 201st and
    * the following addresses of the network, which the DHCP server does not assign.

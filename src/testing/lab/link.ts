@@ -7,7 +7,7 @@ import { LabFault } from './fault.ts'
 import type { LabWorker } from './lab-worker.ts'
 import { COUNT, checkForm, checkNone, checkOptions, type Form, type Forms } from './options.ts'
 import type { EndReport, LinkReport } from './protocol.ts'
-import { directionsOf, filtersOf, WIRE, type WireDirections, type WireWords, WORDS } from './wire-words.ts'
+import { directionsOf, filtersOf, WIRE, type WireDirections, type WireSpec, WORDS } from './wire-spec.ts'
 
 /** The default of faults: every packet that matches. */
 const EVERY: FaultWhen = { every: 1 }
@@ -122,7 +122,7 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
    * with one direction or both. Packets in flight arrive. Rejects with a UsageError for wrong
    * words, which change nothing.
    */
-  async wire(words: WireWords): Promise<void> {
+  async wire(words: WireSpec): Promise<void> {
     checkForm('wire', words, WIRE)
     await this.change(directionsOf(words))
   }

@@ -15,7 +15,7 @@ import { ANY, checkOptions, FLAG, type Forms, WHOLE_NUMBER } from './options.ts'
 import type { EndSpec } from './protocol.ts'
 import { Routes } from './routes.ts'
 import { addressesOf, macOf } from './subnet.ts'
-import { directionsOf, filtersOf, WIRE } from './wire-words.ts'
+import { directionsOf, filtersOf, WIRE } from './wire-spec.ts'
 
 /** The most characters of a name of an interface. */
 export const NAME_MAX = 15

@@ -1,6 +1,11 @@
 /** What Wireshark reads: names that are unambiguous, in a grammar that has no escapes. */
 import { expect, test } from 'vitest'
-import { configSentences, interfaceSentences, interfaceValue, linkTypeSentences } from '../../src/cli/extcap-words.ts'
+import {
+  configSentences,
+  interfaceSentences,
+  interfaceValue,
+  linkTypeSentences,
+} from '../../src/cli/extcap-sentences.ts'
 import type { FoundDevice } from '../../src/control/index.ts'
 
 const device = (name: string, netns?: string, driver?: string) =>

@@ -8,7 +8,7 @@ import type { FrameRow } from './feed-types.ts'
 /** Bytes of a frame that a page gets. */
 const SHOWN = 128
 
-export class FrameWords {
+export class FrameText {
   readonly #printer = new FramePrinter()
 
   of(frame: CapturedFrame): Pick<FrameRow, 'length' | 'text' | 'headers' | 'bytes'> {

@@ -11,7 +11,7 @@ export interface WireDirections {
 }
 
 /** Impairments in both directions, or in each. */
-export type WireWords = string | WireDirections
+export type WireSpec = string | WireDirections
 
 export const WORDS: Form = { accepts: value => typeof value === 'string', text: "words, such as 'delay 20ms'" }
 export const WIRE: Form = {
@@ -19,7 +19,7 @@ export const WIRE: Form = {
   text: "words, such as 'delay 20ms', or { ab, ba } with the words of each direction",
 }
 
-export function directionsOf(wire: WireWords): WireDirections {
+export function directionsOf(wire: WireSpec): WireDirections {
   return typeof wire === 'string' ? { ab: wire, ba: wire } : wire
 }
 

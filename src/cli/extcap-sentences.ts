@@ -1,6 +1,6 @@
 /** What Wireshark reads from an extcap program (extcap(4)): one sentence a line. */
 import type { FoundDevice } from '../control/index.ts'
-import { label } from './device-words.ts'
+import { label } from './device-text.ts'
 
 /** The value of the interface that stands for all. */
 export const ALL = 'vnet'
