@@ -2,7 +2,7 @@
  * 'vnet/capture': records the frames of devices and cables in a file, and reads and writes pcapng
  * and classic pcap.
  *
- *     await using link = await cable('left/a', 'right/b', { ab: 'loss 1%' })
+ *     await using link = await openCable('left/a', 'right/b', { ab: 'loss 1%' })
  *     await using recording = capture(link, 'a.pcapng', { snaplen: 128 })
  *     ...
  *     await recording.stop()

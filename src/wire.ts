@@ -2,7 +2,7 @@
  * 'vnet/wire': cables with wires that a program controls, and the impairments for them.
  *
  *     const ab = [delay('20ms'), loss(0.01)]
- *     await using link = await cable('left/a', 'right/b', { ab, seed: 7 })
+ *     await using link = await openCable('left/a', 'right/b', { ab, seed: 7 })
  */
 import './base/dispose.ts'
 import { LOGLEVEL_WARNING, Log } from './base/log.ts'
@@ -57,7 +57,7 @@ export interface Cable extends AsyncDisposable {
  * Creates a cable between two interfaces, `[NETNS/]IF` each, and brings both up. Throws a
  * UsageError for wrong names or words, and a VnetError if the kernel refuses; nothing is left then.
  */
-export async function cable(a: string, b: string, options: CableOptions = {}): Promise<Cable> {
+export async function openCable(a: string, b: string, options: CableOptions = {}): Promise<Cable> {
   const native = loadNative()
   const log = new Log(LOGLEVEL_WARNING, (_, line) => (options.log ?? console.error)(line))
   const platform = new LinuxPlatform(native, text => log.warn(text))

@@ -50,10 +50,10 @@ describe('inside', () => {
     const program = `
       import { execFileSync, spawn } from 'node:child_process'
       import { once } from 'node:events'
-      import { cable } from '${TREE}/dist/wire.js'
+      import { openCable } from '${TREE}/dist/wire.js'
       for (const name of ['left', 'right']) execFileSync('ip', ['netns', 'add', name])
       const addresses = { a: ['198.18.0.1/24'], b: ['198.18.0.2/24'] }
-      const link = await cable('left/a', 'right/b', { addresses, ab: 'delay 10ms' })
+      const link = await openCable('left/a', 'right/b', { addresses, ab: 'delay 10ms' })
       const ping = ['netns', 'exec', 'left', 'ping', '-c', '1', '-W', '5', '198.18.0.2']
       await once(spawn('ip', ping, { stdio: 'inherit' }), 'close')
       await link.close()`

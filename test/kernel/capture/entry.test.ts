@@ -5,14 +5,14 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type CapturedPacket, CaptureReader, capture, FLAG_INBOUND, FLAG_OUTBOUND } from '../../../src/capture.ts'
 import { allocEtherdevMqs } from '../../../src/netdev/eth.ts'
-import { type Cable, cable } from '../../../src/wire.ts'
+import { type Cable, openCable } from '../../../src/wire.ts'
 import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 
 const { left, right, directory } = freshQuietNamespaces('left', 'right')
 
 /** A cable number `n`, on which the ends can reach each other. */
 const newCable = (n: number): Promise<Cable> =>
-  cable(`${left.name}/a${n}`, `${right.name}/b${n}`, {
+  openCable(`${left.name}/a${n}`, `${right.name}/b${n}`, {
     addresses: { a: [`198.18.${n}.1/24`], b: [`198.18.${n}.2/24`] },
   })
 

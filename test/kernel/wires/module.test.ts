@@ -5,7 +5,7 @@ import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { UsageError } from '../../../src/base/usage-error.ts'
-import { type Cable, type CableOptions, cable, delay, impairment, loss } from '../../../src/wire.ts'
+import { type Cable, type CableOptions, delay, impairment, loss, openCable } from '../../../src/wire.ts'
 import { DecisionsFile } from '../../support/decisions.ts'
 import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 import type { Netns } from '../../support/netns.ts'
@@ -28,7 +28,7 @@ afterEach(async () => {
 })
 
 async function join(options: CableOptions = {}): Promise<Cable> {
-  const link = await cable(`${left.name}/a`, `${right.name}/b`, { addresses: ADDRESSES, seed: 7, ...options })
+  const link = await openCable(`${left.name}/a`, `${right.name}/b`, { addresses: ADDRESSES, seed: 7, ...options })
   links.push(link)
   return link
 }
@@ -171,11 +171,11 @@ describe('a cable of vnet/wire', () => {
       ['taken', {}, /taken/],
       ['far too long a name', {}, /far too long a name/],
     ] as const) {
-      await expect(cable(a, `${right.name}/${b}`, options)).rejects.toThrow(message)
+      await expect(openCable(a, `${right.name}/${b}`, options)).rejects.toThrow(message)
       expect([interfaces(left), interfaces(right), descriptors()]).toEqual([['lo'], ['lo', 'taken'], before])
     }
-    await expect(cable(a, 'vnet-no-such/b')).rejects.toThrow(/vnet-no-such/)
-    await expect(cable(a, `${right.name}/b`, { ab: 'delay fast' })).rejects.toBeInstanceOf(UsageError)
+    await expect(openCable(a, 'vnet-no-such/b')).rejects.toThrow(/vnet-no-such/)
+    await expect(openCable(a, `${right.name}/b`, { ab: 'delay fast' })).rejects.toBeInstanceOf(UsageError)
     expect([interfaces(left), descriptors()]).toEqual([['lo'], before])
   })
 })
@@ -183,7 +183,7 @@ describe('a cable of vnet/wire', () => {
 describe('a process', () => {
   /** Runs a program that imports vnet/wire. */
   async function program(code: string, within: readonly string[] = []) {
-    const text = `import { cable, delay } from ${JSON.stringify(MODULE)}\n${code}`
+    const text = `import { openCable, delay } from ${JSON.stringify(MODULE)}\n${code}`
     const [command = '', ...args] = [...within, process.execPath, '--input-type=module', '-e', text]
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     const printed = { stdout: '', stderr: '' }
@@ -198,7 +198,7 @@ describe('a process', () => {
 
   test('a process ends by itself after close(), also with a scenario and packets in flight', async () => {
     const ended = await program(`
-      const link = await cable('${left.name}/a', '${right.name}/b', { ab: [delay('3600s')] })
+      const link = await openCable('${left.name}/a', '${right.name}/b', { ab: [delay('3600s')] })
       link.run(({ at }) => at('3600s'))
       await link.close()
       console.log('closed')
@@ -208,7 +208,7 @@ describe('a process', () => {
 
   test('a process without the right to make interfaces gets an error that names it, and ends', async () => {
     const code = `
-      const failed = await cable('a', 'b').catch(error => error)
+      const failed = await openCable('a', 'b').catch(error => error)
       console.log(failed.name, failed.message)
     `
     const ended = await program(code, asNobodyIn(left))
