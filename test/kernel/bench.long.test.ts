@@ -1,6 +1,6 @@
 /**
- * Short runs of the parts of the benchmark that load the machine for long. The values do not
- * matter.
+ * Short runs of the parts of the benchmark leave nothing behind. The values do not matter. All are
+ * in this file, so that none sees the namespaces of another.
  */
 import { execFile } from 'node:child_process'
 import { readdirSync } from 'node:fs'
@@ -72,4 +72,20 @@ test('the bench floods a vnet as much as a socket that is idle, and leaves nothi
   }
   expect(namespaces()).toEqual(before)
   expect(readdirSync('/var/tmp').filter(name => name.startsWith('vnetbench'))).toEqual([])
+})
+
+test('the bench asks vnet and the C program the same, and has the time that each took to answer', {
+  timeout: 120_000,
+}, async () => {
+  const before = namespaces()
+  const names = ['echo1_p50', 'ioctl1_p99', 'passed1_p50']
+  const options = ['--only', 'control', '--metrics', names.join(','), '--rounds', '1', '--secs', '0.5', '--json', '-']
+  const { stdout } = await promisify(execFile)(process.execPath, ['bench/bench.mjs', ...options])
+  const [{ summary, failures }] = JSON.parse(stdout).cases
+  expect(failures).toEqual([])
+  for (const figures of [summary.control, summary.vnet]) {
+    expect(Object.keys(figures)).toEqual(names)
+    for (const { median } of Object.values<{ median: number }>(figures)) expect(median).toBeGreaterThan(0)
+  }
+  expect(namespaces()).toEqual(before)
 })

@@ -183,7 +183,7 @@ describe('a cable of vnet/wire', () => {
 describe('a process', () => {
   /** Runs a program that imports vnet/wire. */
   async function program(code: string, within: readonly string[] = []) {
-    const text = `import { openCable, delay } from ${JSON.stringify(MODULE)}\n${code}`
+    const text = `import { delay, openCable } from ${JSON.stringify(MODULE)}\n${code}`
     const [command = '', ...args] = [...within, process.execPath, '--input-type=module', '-e', text]
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     const printed = { stdout: '', stderr: '' }

@@ -4,7 +4,7 @@
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
-import { constants, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -114,9 +114,12 @@ const ERRORS: readonly (readonly [RegExp, readonly ErrnoName[]])[] = [
   [/^syscall/, ['EPERM', 'ENOSYS', 'EINVAL', 'EMFILE']],
 ]
 
+/** The numbers of all errors, by name. Node's own list lacks some. */
+const NUMBERS = new Map(Array.from({ length: 134 }, (_, number) => [errnoName(number), number]))
+
 function errorsOf(site: string): number[] {
   const [, names = []] = ERRORS.find(([pattern]) => pattern.test(site)) ?? []
-  return names.map(name => (constants.errno as Record<string, number>)[name] as number)
+  return names.map(name => NUMBERS.get(name) as number)
 }
 
 /**
