@@ -60,6 +60,8 @@ export interface ProcessIo extends Io {
  */
 export function processIo(process: ProcessLike, lockupTimes?: LockupTimes): ProcessIo {
   const listeners = new Set<(end: End) => void>()
+  /** True once a run has listened, which may then end by itself. */
+  let hasRun = false
   let ending: End | undefined
   /** Whether the signals of one cause may still arrive; undefined before the first. */
   let isSameCause: boolean | undefined
@@ -93,6 +95,8 @@ export function processIo(process: ProcessLike, lockupTimes?: LockupTimes): Proc
     // One defect often causes others. The first is reported, and its run is already ending.
     if (!first && 'defect' in ending && 'defect' in end && listeners.size > 0) return
     if (first && listeners.size > 0) for (const fn of [...listeners]) fn(end)
+    // The run is at its end already, with an exit status of its own.
+    else if (first && hasRun && 'signal' in end) return
     // Nothing to take down, or the second signal: the kernel removes the rest with the descriptors.
     else if ('signal' in end) exit(Number(process.exitCode ?? 128 + constants.signals[end.signal as NodeJS.Signals]))
     else {
@@ -151,7 +155,10 @@ export function processIo(process: ProcessLike, lockupTimes?: LockupTimes): Proc
         for (const stream of [streams.out, streams.err]) await new Promise<void>(done => stream.write('', () => done()))
       exit(Number(process.exitCode ?? 0))
     },
-    onEnd: addingTo(listeners),
+    onEnd(fn) {
+      hasRun = true
+      return addingTo(listeners)(fn)
+    },
     onReload: addingTo(reloads),
     onRejection: addingTo(rejections),
     onClosed(fn) {

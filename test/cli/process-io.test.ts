@@ -183,11 +183,21 @@ test('a second exception neither cuts the end short nor hides the first', () => 
   expect(process.exits).toEqual([1])
 })
 
-test('a signal without listeners exits at once', () => {
+test('a signal without a run exits at once', () => {
+  const process = new FakeProcess()
+  processIo(process)
+  process.emit('SIGTERM')
+  expect(process.exits).toEqual([143])
+})
+
+test('a signal does not change the exit status of a run that ends by itself, a second one ends it', () => {
   const { process, stop, ends } = listening()
   stop()
   process.emit('SIGTERM')
-  expect([ends, process.exits]).toEqual([[], [143]])
+  expect([ends, process.exits]).toEqual([[], []])
+  pause()
+  process.emit('SIGTERM')
+  expect(process.exits).toEqual([143])
 })
 
 test('the loss of the reader is not a defect', () => {
