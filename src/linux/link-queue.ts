@@ -13,6 +13,12 @@ import type { Link } from './rtnetlink.ts'
 
 /** Milliseconds between two readings of the addresses and groups of an interface. */
 export const LISTS_MS = 500
+/**
+ * The part of all time that readings may take, each with a pause after it. The kernel keeps them
+ * waiting for a lock (RTNL) that others hold, for example while they rename interfaces, and frames
+ * wait meanwhile.
+ */
+export const LISTS_PART = 1 / 200
 
 /** States of an interface that wait to be reported, one for each time that it is up or down. */
 const FLIPS_MAX = 64
@@ -40,8 +46,9 @@ export class LinkQueue implements Work {
   #skips = 0
   /** True if the addresses or groups may have changed since they were read. */
   #listsStale = false
-  /** When the lists were read last, in milliseconds of performance.now(). */
-  #listsRead = Number.NEGATIVE_INFINITY
+  /** When the lists may be read again, usually and at the earliest: ms of performance.now(). */
+  #listsNext = Number.NEGATIVE_INFINITY
+  #listsEarliest = Number.NEGATIVE_INFINITY
   #timer: NodeJS.Timeout | undefined
   #open = true
   /** True while the port reports, and its listener may request further changes. */
@@ -114,10 +121,10 @@ export class LinkQueue implements Work {
     }
   }
 
-  /** The addresses or groups may have changed. With `now` they are read without a delay. */
+  /** The addresses or groups may have changed. With `now` they are read without LISTS_MS. */
   listsChanged(now = false): void {
     this.#listsStale = true
-    if (now) this.#listsRead = Number.NEGATIVE_INFINITY
+    if (now) this.#listsNext = this.#listsEarliest
     this.#schedule()
   }
 
@@ -145,7 +152,7 @@ export class LinkQueue implements Work {
     if (!this.#lost && this.#links.length === 0 && !this.#listsStale) return false
     while (this.#lost || this.#links.length > 0) this.step()
     if (this.#listsStale) {
-      this.#listsRead = Number.NEGATIVE_INFINITY
+      this.#listsNext = Number.NEGATIVE_INFINITY
       this.step()
     }
     this.#turns.delete(this)
@@ -162,20 +169,22 @@ export class LinkQueue implements Work {
   }
 
   #reportLists(): void {
-    this.#listsRead = performance.now()
+    const start = performance.now()
     this.#listsStale = false
     if (!this.#port.reportLists()) this.#listsStale = true
+    this.#listsEarliest = start + (performance.now() - start) / LISTS_PART
+    this.#listsNext = Math.max(start + LISTS_MS, this.#listsEarliest)
   }
 
   #areListsDue(): boolean {
-    return this.#listsStale && performance.now() >= this.#listsRead + LISTS_MS
+    return this.#listsStale && performance.now() >= this.#listsNext
   }
 
   #hasMore(): boolean {
     if (!this.#open) return false
     if (this.#lost || this.#links.length > 0 || this.#areListsDue()) return true
     if (this.#listsStale && this.#timer === undefined) {
-      const ms = this.#listsRead + LISTS_MS - performance.now()
+      const ms = this.#listsNext - performance.now()
       this.#timer = setTimeout(() => {
         this.#timer = undefined
         this.#schedule()

@@ -1,7 +1,7 @@
 /** What a port reports of a flood of events, and when. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Work } from '../../src/base/turns.ts'
-import { LISTS_MS, LinkQueue } from '../../src/linux/link-queue.ts'
+import { LISTS_MS, LISTS_PART, LinkQueue } from '../../src/linux/link-queue.ts'
 import type { Link } from '../../src/linux/rtnetlink.ts'
 import { IFF_UP } from '../../src/netdev/if.ts'
 
@@ -30,8 +30,10 @@ const port = {
   canRead: true,
   linkEvent: ({ name, flags }: Link) => void calls.push(`${name} ${flags === IFF_UP ? 'up' : 'down'}`),
   reread: () => void calls.push('reread'),
+  takes: 0,
   reportLists() {
     calls.push('lists')
+    vi.advanceTimersByTime(port.takes)
     return port.canRead
   },
 }
@@ -42,6 +44,7 @@ beforeEach(() => {
   turns = new Pending()
   calls = []
   port.canRead = true
+  port.takes = 0
   queue = new LinkQueue(port, 5, turns, error => calls.push(String(error)))
 })
 afterEach(() => void vi.useRealTimers())
@@ -123,6 +126,20 @@ test('lists that cannot be read are read again after 500 ms, without another eve
   vi.advanceTimersByTime(2 * LISTS_MS)
   turns.run()
   expect([calls, vi.getTimerCount()]).toEqual([['lists', 'lists'], 0])
+})
+
+test('slow readings of lists take a small part of the time, those for a request aside', () => {
+  port.takes = 10
+  const readings = () => calls.filter(call => call === 'lists').length
+  for (let ms = 0; ms < 2.5 * (port.takes / LISTS_PART); ms++) {
+    queue.listsChanged(true)
+    turns.run()
+    vi.advanceTimersByTime(1)
+  }
+  expect(readings()).toBe(3)
+  queue.listsChanged()
+  queue.flush()
+  expect(readings()).toBe(4)
 })
 
 test('a request has everything reported, lists too', () => {
