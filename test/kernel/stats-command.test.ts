@@ -128,7 +128,7 @@ while time.monotonic() < end:
     const child = near.spawn(['python3', '-c', flood])
     await once(child.stdout, 'data')
     let before = 0
-    for (let i = 0; i < either(5, 2); i++) {
+    for (let i = 0; i < either(5, 2) || before <= 1000; i++) {
       const [stats] = interfacesOf(await statsIn(near, 'vnet0', '--json'))
       const { total, kernel } = stats!
       for (const field of ['txPackets', 'txBytes', 'rxPackets', 'rxBytes'] as const) {
@@ -137,7 +137,6 @@ while time.monotonic() < end:
       expect(total.txPackets).toBeGreaterThan(before)
       before = total.txPackets
     }
-    expect(before).toBeGreaterThan(1000)
     child.kill('SIGKILL')
     await once(child, 'close')
     await stopConserved(vnet)
