@@ -1,124 +1,74 @@
 /**
- * BlockWalker: finds the whole blocks of a pcapng stream whose chunks are cut anywhere. Blocks are
- * walked where they lie; only one that is cut is copied.
+ * BlockWalker: finds the blocks of pcapng (draft-ietf-opsawg-pcapng) in an input, in either byte
+ * order. A section header sets the byte order.
  *
- *     walker.push(chunk)
- *     while (walker.next()) use(walker.bytes, walker.at, walker.length)
+ *     for (; walker.peek(); walker.skip()) use(input.bytes, walker.at, walker.length)
  */
-import { CaptureError } from './error.ts'
-import { MAX_BLOCK } from './input.ts'
+import { type Input, MAX_BLOCK } from './input.ts'
+import { BYTE_ORDER_MAGIC, SECTION_HEADER } from './pcapng.ts'
 
-/** Bytes of a block's type and length, and of the shortest block. */
-const BLOCK_HEADER = 8
+/** The shortest block: type, length, and the length again. */
 const MIN_BLOCK = 12
 
-const EMPTY = new Uint8Array(0)
-
 export class BlockWalker {
-  readonly #name: string
-  /** The block that next() found: `length` bytes at `at` in `bytes`. It holds until push(). */
-  bytes: Uint8Array = EMPTY
-  view: DataView = new DataView(EMPTY.buffer)
+  readonly input: Input
+  isLittle = true
+  /** The block that peek() found: `length` bytes at `at`. It holds until the next chunk. */
   at = 0
   length = 0
   type = 0
-  #chunk: Uint8Array = EMPTY
-  #chunkView: DataView = this.view
-  /** Index in the chunk of what was not walked yet. */
-  #next = 0
-  /** The beginning of a block that is cut. */
-  #carry = new Uint8Array(4096)
-  #carried = 0
-  /** The block that was completed last, while the end of its chunk is carried. */
-  #spare = new Uint8Array(4096)
-  /** Bytes of the stream in front of the chunk. */
-  #base = 0
 
-  /** `name`: what errors begin with. */
-  constructor(name: string) {
-    this.#name = name
+  constructor(input: Input) {
+    this.input = input
   }
 
-  /** Takes the next chunk, once next() returned false for the one before. */
-  push(chunk: Uint8Array): void {
-    this.#base += this.#chunk.length
-    this.#chunk = chunk
-    this.#chunkView = new DataView(chunk.buffer, chunk.byteOffset, chunk.length)
-    this.#next = 0
+  get view(): DataView {
+    return this.input.view
+  }
+
+  /** The bytes of the block. */
+  get block(): Uint8Array {
+    return this.input.bytes.subarray(this.at, this.at + this.length)
   }
 
   /**
-   * Moves to the next whole block, or returns false if the rest of the chunk is not one. Throws a
-   * CaptureError for a length that is impossible.
+   * Finds the next block, the same one until skip() is called. Returns false if its bytes are not
+   * there yet. Throws a CaptureError if it is broken.
    */
-  next(): boolean {
-    if (this.#carried > 0) return this.#complete()
-    const at = this.#next
-    const left = this.#chunk.length - at
-    if (left < BLOCK_HEADER) return this.#keep(left)
-    const length = this.#lengthAt(this.#chunkView, at)
-    if (length > left) return this.#keep(left)
-    this.#found(this.#chunk, this.#chunkView, at, length)
-    this.#next = at + length
-    return true
-  }
-
-  /** True in the middle of a block. */
-  get isCut(): boolean {
-    return this.#carried > 0
-  }
-
-  /** Returns the error that the block at hand is wrong: `NAME: broken at byte 24: <text>`. */
-  broken(text: string): CaptureError {
-    const position = this.#base + this.#next - (this.bytes === EMPTY ? 0 : this.length)
-    return new CaptureError(this.#name, `broken at byte ${position}: ${text}`, position)
-  }
-
-  /** Completes the block that is carried. */
-  #complete(): boolean {
-    if (!this.#fill(BLOCK_HEADER)) return false
-    const view = new DataView(this.#carry.buffer)
-    const length = this.#lengthAt(view, 0)
-    if (!this.#fill(length)) return false
-    this.#found(this.#carry, new DataView(this.#carry.buffer), 0, length)
-    const done = this.#carry
-    this.#carry = this.#spare
-    this.#spare = done
-    this.#carried = 0
-    return true
-  }
-
-  #found(bytes: Uint8Array, view: DataView, at: number, length: number): void {
-    this.bytes = bytes
-    this.view = view
+  peek(): boolean {
+    const { input } = this
+    if (!input.has(MIN_BLOCK, 'a block')) return false
+    const { view, at } = input
+    if (view.getUint32(at, true) === SECTION_HEADER) this.isLittle = this.#byteOrder()
+    const length = this.#lengthAt(at + 4)
+    if (!input.has(length, 'a block')) return false
+    const trailer = view.getUint32(at + length - 4, this.isLittle)
+    if (trailer !== length) throw input.broken(`a block of ${length} bytes that ends with a length of ${trailer}`)
     this.at = at
     this.length = length
-    this.type = view.getUint32(at, true)
+    this.type = view.getUint32(at, this.isLittle)
+    return true
   }
 
-  #keep(left: number): false {
-    if (left > 0) this.#fill(left)
-    return false
+  /** Moves past the block that peek() found. */
+  skip(): void {
+    this.input.at = this.at + this.length
   }
 
-  /** Copies from the chunk until `length` bytes are carried. Returns whether they are. */
-  #fill(length: number): boolean {
-    if (length > this.#carry.length) {
-      const larger = new Uint8Array(Math.max(length, 2 * this.#carry.length))
-      larger.set(this.#carry.subarray(0, this.#carried))
-      this.#carry = larger
+  /** Returns whether the section header at hand is little endian. */
+  #byteOrder(): boolean {
+    const { view, at } = this.input
+    if (view.getUint32(at + 8, true) === BYTE_ORDER_MAGIC) return true
+    if (view.getUint32(at + 8, false) === BYTE_ORDER_MAGIC) return false
+    throw this.input.broken('a section header without the byte-order magic')
+  }
+
+  #lengthAt(at: number): number {
+    const length = this.input.view.getUint32(at, this.isLittle)
+    if (length > MAX_BLOCK) throw this.input.broken(`a block of ${length} bytes, more than ${MAX_BLOCK}`)
+    if (length < MIN_BLOCK || length % 4 !== 0) {
+      throw this.input.broken(`a block of ${length} bytes: its length must be a multiple of 4, at least ${MIN_BLOCK}`)
     }
-    const count = Math.min(Math.max(0, length - this.#carried), this.#chunk.length - this.#next)
-    this.#carry.set(this.#chunk.subarray(this.#next, this.#next + count), this.#carried)
-    this.#next += count
-    this.#carried += count
-    return this.#carried >= length
-  }
-
-  #lengthAt(view: DataView, at: number): number {
-    const length = view.getUint32(at + 4, true)
-    if (length >= MIN_BLOCK && length <= MAX_BLOCK && length % 4 === 0) return length
-    const position = this.#base + this.#next - this.#carried
-    throw new CaptureError(this.#name, `broken at byte ${position}: a block of ${length} bytes`, position)
+    return length
   }
 }

@@ -22,8 +22,7 @@ export interface FileContent {
 
 export interface ContentSource {
   /**
-   * Takes the next bytes of a pcapng stream, cut anywhere, once take() returned undefined. They
-   * belong to the source until it does so again: it may change them.
+   * Copies the next bytes of a pcapng stream, cut anywhere, once take() returned undefined.
    */
   push(chunk: Uint8Array): void
   /**

@@ -8,6 +8,7 @@
  */
 import { BlockWalker } from './block-walker.ts'
 import type { ContentSource, FileContent } from './content.ts'
+import { Input } from './input.ts'
 import type { Moment } from './packet.ts'
 import * as pcapng from './pcapng.ts'
 import { writeStatistics, writeTlsKeyLog } from './pcapng-writer.ts'
@@ -65,7 +66,7 @@ export class PcapngContent implements FileContent {
   }
 
   source(name: string): ContentSource {
-    return new PcapngSource(this, new BlockWalker(name))
+    return new PcapngSource(this, name)
   }
 
   /** Keeps a section header. Returns false if the file has one. */
@@ -108,11 +109,11 @@ export class PcapngContent implements FileContent {
   }
 
   whole(bytes: Uint8Array, length: number): number {
-    const walker = new BlockWalker('')
-    walker.push(bytes.subarray(0, length))
-    let end = 0
-    while (walker.next()) end += walker.length
-    return end
+    const input = new Input('')
+    input.push(bytes.subarray(0, length))
+    const walker = new BlockWalker(input)
+    while (walker.peek()) walker.skip()
+    return input.at
   }
 }
 
@@ -124,49 +125,46 @@ class PcapngSource implements ContentSource {
   /** True if one of them is another. */
   #isRenumbered = false
   #hasBegun = false
-  /** True if the walker is at a block that was not written yet. */
-  #isPending = false
 
-  constructor(content: PcapngContent, walker: BlockWalker) {
+  constructor(content: PcapngContent, name: string) {
     this.#content = content
-    this.#walker = walker
+    this.#walker = new BlockWalker(new Input(name))
   }
 
   push(chunk: Uint8Array): void {
-    this.#walker.push(chunk)
+    this.#walker.input.push(chunk)
   }
 
   take(room: number, atLeastOne: boolean): Uint8Array | undefined {
     const walker = this.#walker
-    let { bytes } = walker
     let from = -1
     let end = 0
     let last = -1
     try {
-      while (this.#isPending || walker.next()) {
-        this.#isPending = true
+      for (; walker.peek(); walker.skip()) {
         // Keys may come behind the interfaces. editcap does not copy a file where they come first.
         if (last === pcapng.INTERFACE_DESCRIPTION && walker.type !== last) break
-        // A block that was cut lies elsewhere.
-        if (from >= 0 && walker.bytes !== bytes) break
         const length = (from < 0 ? 0 : end - from) + walker.length + this.#content.tailRoom
-        if (length > room && (from >= 0 || !atLeastOne)) return from < 0 ? NOTHING : bytes.subarray(from, end)
-        const isWritten = this.#note(walker)
-        this.#isPending = false
+        if (length > room && (from >= 0 || !atLeastOne)) return from < 0 ? NOTHING : this.#run(from, end)
         last = walker.type
-        if (isWritten) {
+        if (this.#note(walker)) {
           if (from < 0) from = walker.at
-          bytes = walker.bytes
           end = walker.at + walker.length
+        } else if (from >= 0) {
+          // What is left out ends the run.
+          walker.skip()
+          break
         }
-        // What is left out ends the run.
-        if (from >= 0 && !isWritten) break
       }
     } catch (error) {
       // What is in front of a broken block is written first: the next call throws again.
       if (from < 0) throw error
     }
-    return from < 0 ? undefined : bytes.subarray(from, end)
+    return from < 0 ? undefined : this.#run(from, end)
+  }
+
+  #run(from: number, end: number): Uint8Array {
+    return this.#walker.input.bytes.subarray(from, end)
   }
 
   /** Takes note of a block, and gives it the numbers of the file. Returns whether it is written. */
@@ -176,21 +174,21 @@ class PcapngSource implements ContentSource {
       return true
     }
     if (walker.type === pcapng.SECTION_HEADER) return this.#section(walker)
-    if (!this.#hasBegun) throw walker.broken('a stream that does not begin with a section header')
+    if (!this.#hasBegun) throw walker.input.broken('a stream that does not begin with a section header')
     if (walker.type === pcapng.INTERFACE_DESCRIPTION) this.#interface(walker)
     else if (walker.type === pcapng.INTERFACE_STATISTICS) this.#statistics(walker)
     else if (walker.type === pcapng.SIMPLE_PACKET || walker.type === pcapng.OLD_PACKET) {
-      throw walker.broken(`a packet block of type ${walker.type}`)
+      throw walker.input.broken(`a packet block of type ${walker.type}`)
     }
     return true
   }
 
   #packet(walker: BlockWalker): void {
-    if (walker.length < MIN_PACKET) throw walker.broken('a packet block that is too short')
+    if (walker.length < MIN_PACKET) throw walker.input.broken('a packet block that is too short')
     const { view, at } = walker
     const last = at + walker.length - 4
     const captured = view.getUint32(at + 20, true)
-    if (captured > walker.length - MIN_PACKET) throw walker.broken('a packet that is longer than its block')
+    if (captured > walker.length - MIN_PACKET) throw walker.input.broken('a packet that is longer than its block')
     const on = this.#renumber(walker)
     on.frames++
     const lastOption = this.#isRenumbered ? pcapng.EPB_PACKETID : pcapng.EPB_DROPCOUNT
@@ -206,19 +204,19 @@ class PcapngSource implements ContentSource {
   }
 
   #section(walker: BlockWalker): boolean {
-    if (walker.length < MIN_SECTION || walker.view.getUint32(walker.at + 8, true) !== pcapng.BYTE_ORDER_MAGIC) {
-      throw walker.broken('not a section header of vnet')
+    if (walker.length < MIN_SECTION || !walker.isLittle) {
+      throw walker.input.broken('not a section header of vnet')
     }
     this.#hasBegun = true
     this.#numbers = []
     this.#isRenumbered = false
-    return this.#content.begin(block(walker))
+    return this.#content.begin(walker.block)
   }
 
   #interface(walker: BlockWalker): void {
-    if (walker.length < MIN_INTERFACE) throw walker.broken('an interface description that is too short')
-    const number = this.#content.add(block(walker))
-    if (number === undefined) throw walker.broken('too many interfaces')
+    if (walker.length < MIN_INTERFACE) throw walker.input.broken('an interface description that is too short')
+    const number = this.#content.add(walker.block)
+    if (number === undefined) throw walker.input.broken('too many interfaces')
     if (number !== this.#numbers.length) this.#isRenumbered = true
     this.#numbers.push(number)
   }
@@ -231,10 +229,10 @@ class PcapngSource implements ContentSource {
   }
 
   #statistics(walker: BlockWalker): void {
-    if (walker.length < MIN_STATISTICS) throw walker.broken('a statistics block that is too short')
+    if (walker.length < MIN_STATISTICS) throw walker.input.broken('a statistics block that is too short')
     const of = this.#renumber(walker)
     of.lost = Math.max(of.lost, dropped(walker))
-    of.end = block(walker).slice()
+    of.end = walker.block.slice()
     of.hasEnded = true
   }
 
@@ -244,13 +242,11 @@ class PcapngSource implements ContentSource {
     const own = view.getUint32(at + 8, true)
     const number = this.#numbers[own]
     const found = number === undefined ? undefined : this.#content.interfaces[number]
-    if (number === undefined || found === undefined) throw walker.broken(`interface ${own} is not described`)
+    if (number === undefined || found === undefined) throw walker.input.broken(`interface ${own} is not described`)
     if (number !== own) view.setUint32(at + 8, number, true)
     return found
   }
 }
-
-const block = ({ bytes, at, length }: BlockWalker): Uint8Array => bytes.subarray(at, at + length)
 
 /** A 64-bit number, exact up to 2^53. */
 const u64 = (view: DataView, at: number): number => view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32

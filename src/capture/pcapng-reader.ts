@@ -4,15 +4,14 @@
  * their interfaces is kept, and all other blocks are skipped.
  */
 
-import { type Input, MAX_BLOCK } from './input.ts'
+import { BlockWalker } from './block-walker.ts'
+import type { Input } from './input.ts'
 import { Options } from './options.ts'
 import { VERDICT_TC, VERDICT_XDP } from './packet.ts'
 import * as pcapng from './pcapng.ts'
 import type { CaptureRecord } from './record.ts'
 import { TimeUnit } from './time-unit.ts'
 
-/** The shortest block: type, length, and the length again. */
-const MIN_BLOCK = 12
 /** The lengths of blocks without data and options. */
 const MIN_SECTION = 28
 const MIN_INTERFACE = 20
@@ -36,48 +35,24 @@ interface Interface {
 export class PcapngReader {
   readonly #input: Input
   readonly #options: Options
-  #little = true
+  readonly #walker: BlockWalker
   #interfaces: Interface[] = []
 
   constructor(input: Input) {
     this.#input = input
     this.#options = new Options(input)
+    this.#walker = new BlockWalker(input)
   }
 
   /** Reads up to the next packet and it. Returns false if its bytes are not there yet. */
   read(record: CaptureRecord): boolean {
-    const input = this.#input
-    while (input.has(MIN_BLOCK, 'a block')) {
-      const { view, at } = input
-      const type = view.getUint32(at, true)
-      if (type === pcapng.SECTION_HEADER) this.#little = this.#byteOrder()
-      const length = this.#blockLength()
-      if (!input.has(length, 'a block')) return false
-      const trailer = view.getUint32(at + length - 4, this.#little)
-      if (trailer !== length) throw input.broken(`a block of ${length} bytes that ends with a length of ${trailer}`)
-      const isPacket = this.#block(view.getUint32(at, this.#little), length, record)
-      input.at = at + length
+    const walker = this.#walker
+    while (walker.peek()) {
+      const isPacket = this.#block(walker.type, walker.length, record)
+      walker.skip()
       if (isPacket) return true
     }
     return false
-  }
-
-  /** Returns whether the section header at hand is little endian. */
-  #byteOrder(): boolean {
-    const { view, at } = this.#input
-    if (view.getUint32(at + 8, true) === pcapng.BYTE_ORDER_MAGIC) return true
-    if (view.getUint32(at + 8, false) === pcapng.BYTE_ORDER_MAGIC) return false
-    throw this.#input.broken('a section header without the byte-order magic')
-  }
-
-  #blockLength(): number {
-    const { view, at } = this.#input
-    const length = view.getUint32(at + 4, this.#little)
-    if (length > MAX_BLOCK) throw this.#input.broken(`a block of ${length} bytes, more than ${MAX_BLOCK}`)
-    if (length < MIN_BLOCK || length % 4 !== 0) {
-      throw this.#input.broken(`a block of ${length} bytes: its length must be a multiple of 4, at least ${MIN_BLOCK}`)
-    }
-    return length
   }
 
   /** Reads a whole block. Returns true if it is a packet. */
@@ -106,7 +81,10 @@ export class PcapngReader {
   #section(length: number): void {
     this.#require(length, MIN_SECTION, 'a section header')
     const { view, at } = this.#input
-    const [major, minor] = [view.getUint16(at + 12, this.#little), view.getUint16(at + 14, this.#little)]
+    const [major, minor] = [
+      view.getUint16(at + 12, this.#walker.isLittle),
+      view.getUint16(at + 14, this.#walker.isLittle),
+    ]
     // Some writers use 1.2 for the same format.
     if (major !== 1 || (minor !== 0 && minor !== 2)) {
       throw this.#input.broken(`pcapng version ${major}.${minor} is not supported, 1.0 is`)
@@ -124,7 +102,7 @@ export class PcapngReader {
     let name: string | undefined
     let tsresol: number | undefined
     let tsoffset: number | undefined
-    options.start(at + 16, at + length - 4, this.#little)
+    options.start(at + 16, at + length - 4, this.#walker.isLittle)
     while (options.next()) {
       if (options.code === pcapng.IF_NAME) name = options.text(MAX_NAME)
       else if (options.code === pcapng.IF_TSRESOL) tsresol = options.u8()
@@ -132,8 +110,8 @@ export class PcapngReader {
     }
     this.#interfaces.push({
       name,
-      linkType: view.getUint16(at + 8, this.#little),
-      snaplen: view.getUint32(at + 12, this.#little) || Number.POSITIVE_INFINITY,
+      linkType: view.getUint16(at + 8, this.#walker.isLittle),
+      snaplen: view.getUint32(at + 12, this.#walker.isLittle) || Number.POSITIVE_INFINITY,
       unit: new TimeUnit(tsresol, tsoffset),
     })
   }
@@ -141,7 +119,7 @@ export class PcapngReader {
   #enhancedPacket(length: number, record: CaptureRecord): void {
     this.#require(length, MIN_PACKET, 'an enhanced packet')
     const { view, at } = this.#input
-    this.#packet(length, view.getUint32(at + 8, this.#little), record)
+    this.#packet(length, view.getUint32(at + 8, this.#walker.isLittle), record)
     const options = this.#options
     while (options.next()) {
       if (options.code === pcapng.EPB_FLAGS) record.flags = options.u32()
@@ -166,8 +144,8 @@ export class PcapngReader {
   #oldPacket(length: number, record: CaptureRecord): void {
     this.#require(length, MIN_PACKET, 'a packet')
     const { view, at } = this.#input
-    this.#packet(length, view.getUint16(at + 8, this.#little), record)
-    const drops = view.getUint16(at + 10, this.#little)
+    this.#packet(length, view.getUint16(at + 8, this.#walker.isLittle), record)
+    const drops = view.getUint16(at + 10, this.#walker.isLittle)
     if (drops !== UNKNOWN_DROPS) record.dropCount = drops
     const options = this.#options
     while (options.next()) {
@@ -179,7 +157,7 @@ export class PcapngReader {
   /** Reads the time and the data of an enhanced or old packet block, and starts its options. */
   #packet(length: number, interfaceIndex: number, record: CaptureRecord): void {
     const { view, at } = this.#input
-    const little = this.#little
+    const little = this.#walker.isLittle
     const from = this.#interfaceOf(interfaceIndex)
     const capturedLength = view.getUint32(at + 20, little)
     this.#data(record, interfaceIndex, from, at + 28, capturedLength, length - MIN_PACKET)
@@ -194,7 +172,7 @@ export class PcapngReader {
     this.#require(length, MIN_SIMPLE, 'a simple packet')
     const { view, at } = this.#input
     const from = this.#interfaceOf(0)
-    const originalLength = view.getUint32(at + 8, this.#little)
+    const originalLength = view.getUint32(at + 8, this.#walker.isLittle)
     this.#data(record, 0, from, at + 12, Math.min(originalLength, from.snaplen), length - MIN_SIMPLE)
     record.seconds = 0
     record.nanoseconds = 0

@@ -1,9 +1,10 @@
 /** Counts the frames of a pcapng stream of a vnet, and knows where its last whole block ends. */
 import { BlockWalker } from '../../capture/block-walker.ts'
+import { Input } from '../../capture/input.ts'
 import { ENHANCED_PACKET, SECTION_HEADER } from '../../capture/pcapng.ts'
 
 export class PcapngCounter {
-  readonly #walker = new BlockWalker('capture')
+  readonly #walker = new BlockWalker(new Input('capture'))
   #frames = 0
   #whole = 0
   #isBroken = false
@@ -26,10 +27,10 @@ export class PcapngCounter {
   add(chunk: Uint8Array): void {
     const walker = this.#walker
     if (this.#isBroken) return
-    walker.push(chunk)
+    walker.input.push(chunk)
     try {
-      while (walker.next()) {
-        if (this.#whole === 0 && walker.type !== SECTION_HEADER) throw walker.broken('not a section header')
+      for (; walker.peek(); walker.skip()) {
+        if (this.#whole === 0 && walker.type !== SECTION_HEADER) throw walker.input.broken('not a section header')
         if (walker.type === ENHANCED_PACKET) this.#frames++
         this.#whole += walker.length
       }
