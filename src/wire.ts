@@ -14,7 +14,7 @@ import { LinuxPlatform } from './linux/platform.ts'
 import { insmod, type Module } from './netdev/module.ts'
 import { Net } from './netdev/net.ts'
 import type { NetDevice } from './netdev/net-device.ts'
-import { cutCable, devOpen, plugCable } from './netdev/netif.ts'
+import { cutCable, plugCable } from './netdev/netif.ts'
 import { runScenario, type Scenario } from './wire/scenario.ts'
 import type { Impairment } from './wire/wire.ts'
 import { LinuxWireResources } from './wire/wire-resources.node.ts'
@@ -87,13 +87,7 @@ export async function openCable(a: string, b: string, options: CableOptions = {}
       if (typeof stages === 'string') wire.change(stages, wireResources)
       else if (stages !== undefined) wire.set(stages)
     }
-    await module.up({
-      configure: async (dev, i) => {
-        const addresses = i === 0 ? options.addresses?.a : options.addresses?.b
-        if (addresses !== undefined) await dev.port?.apply({ addresses })
-        await devOpen(dev)
-      },
-    })
+    await module.up({ addresses: [options.addresses?.a, options.addresses?.b] })
     await platform.settle()
     return {
       a: first,

@@ -17,6 +17,7 @@ import {
 import { NETREG_REGISTERED } from './if.ts'
 import type { Net } from './net.ts'
 import type { NetDevice } from './net-device.ts'
+import { devOpen } from './netif.ts'
 import { type RegisterOptions, registerNetdev, unregisterNetdev } from './register.ts'
 
 /** What init gets: its own parameters, by default their defaults, and the context. */
@@ -28,14 +29,20 @@ export interface ModuleOptions<P extends Params = Params> extends Partial<Driver
 export interface UpOptions {
   /** How the interface of a device is made, besides its network namespace. */
   readonly register?: Omit<RegisterOptions, 'netns'>
-  /** Sets the addresses of a device and brings it up. Called in order when all are registered. */
-  readonly configure: (dev: NetDevice, index: number) => Promise<void>
+  /** The addresses of each device, in order. */
+  readonly addresses?: readonly (readonly string[] | undefined)[]
+  /**
+   * Called in order when all devices are registered. By default it sets a device's `addresses` and
+   * brings it up.
+   */
+  readonly configure?: (dev: NetDevice, index: number) => Promise<void>
 }
 
 export class Module<P extends Params = Params, Dev extends AnyDevice = AnyDevice> implements AsyncDisposable {
   readonly driver: Driver<P, Dev>
   readonly params: ParamValues<P>
   readonly specs: readonly DeviceSpec<Dev>[]
+  readonly devices: readonly NetDevice[]
   readonly #net: Net
   #removed: Promise<void> | undefined
 
@@ -44,23 +51,20 @@ export class Module<P extends Params = Params, Dev extends AnyDevice = AnyDevice
     this.driver = driver
     this.params = params
     this.specs = specs
+    this.devices = specs.map(({ dev }) => dev as NetDevice)
     this.#net = net
-  }
-
-  get devices(): readonly NetDevice[] {
-    return this.specs.map(({ dev }) => dev as NetDevice)
   }
 
   /**
    * Registers all devices in their order, then configures each. If a step fails, unregisters them
    * and throws the error; not even an interface that was to persist remains.
    */
-  async up({ register, configure }: UpOptions): Promise<void> {
+  async up({ register, addresses, configure }: UpOptions = {}): Promise<void> {
     try {
       for (const { dev, netns } of this.specs) {
         await registerNetdev(dev as NetDevice, this.#net, { ...register, netns })
       }
-      for (const [i, dev] of this.devices.entries()) await configure(dev, i)
+      for (const [i, dev] of this.devices.entries()) await (configure?.(dev, i) ?? bringUp(dev, addresses?.[i]))
     } catch (error) {
       for (const { port } of this.devices) {
         // The error that is thrown is the first one.
@@ -93,6 +97,11 @@ export class Module<P extends Params = Params, Dev extends AnyDevice = AnyDevice
   [Symbol.asyncDispose](): Promise<void> {
     return this.rmmod()
   }
+}
+
+async function bringUp(dev: NetDevice, addresses: readonly string[] | undefined): Promise<void> {
+  if (addresses !== undefined) await dev.port?.apply({ addresses })
+  await devOpen(dev)
 }
 
 /**

@@ -73,7 +73,7 @@ test('--netns is for devices without a network namespace of their own', async ()
   const memory = makeNet()
   const opened = watchPorts(memory)
   const module = insmod(cable, { net: memory.net, args: ['red/a', 'b'], netns: 'blue' })
-  await module.up({ configure: devOpen })
+  await module.up()
   expect(opened.map(({ name, netns }) => [name, netns])).toEqual([
     ['a', 'red'],
     ['b', 'blue'],
@@ -96,7 +96,7 @@ test('a device that cannot be registered leaves no other, not even one that was 
     }
     return port
   }
-  const up = module.up({ register: { persist: true }, configure: devOpen })
+  const up = module.up({ register: { persist: true } })
   await expect(up).rejects.toThrow('open b')
   expect(requests.at(-1)).toEqual({ persist: false })
   expect([memory.net.devices, memory.platform.ports]).toEqual([[], []])

@@ -9,7 +9,7 @@ import { FRAME_MAX } from '../../src/skb/pool.ts'
 import { Ring } from '../../src/skb/ring.ts'
 import { CHECKSUM_PARTIAL, type SkBuff, type SkBuffDevice } from '../../src/skb/sk-buff.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
-import { Chain } from '../../src/wire/chain.ts'
+import { Chain, type ChainOptions } from '../../src/wire/chain.ts'
 import { packetsOf } from '../../src/wire/held.ts'
 import type { Direction, Impairment } from '../../src/wire/wire.ts'
 import { PoisonedPool, type PoisonedPoolOptions } from './poisoned-pool.ts'
@@ -60,6 +60,17 @@ export interface FrameFields {
   readonly csumOffset?: number
   readonly gsoSize?: number
   readonly gsoType?: number
+}
+
+/** Returns a chain from a to b that frees what it sends back. `options` may say otherwise. */
+export function plainChain(options: Pick<ChainOptions, 'clock' | 'pool' | 'end'> & Partial<ChainOptions>): Chain {
+  return new Chain({
+    direction: 'ab',
+    seed: 1,
+    segments: new Ring(16),
+    back: { push: skb => skb.free() },
+    ...options,
+  })
 }
 
 /** Returns a function that makes a wire of stages. Call it once in a test file. */

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
 import type { FrameTap } from '../../src/netdev/frame-tap.ts'
 import { SkBuffPool } from '../../src/skb/pool.ts'
-import { Ring } from '../../src/skb/ring.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
-import { Chain } from '../../src/wire/chain.ts'
+import type { Chain } from '../../src/wire/chain.ts'
 import { delay } from '../../src/wire/stages/delay.ts'
 import type { Direction, Wire } from '../../src/wire/wire.ts'
+import { plainChain } from '../support/wire.ts'
 
 /** Two chains between devices with one tap, and what `received` does with what arrives by `ab`. */
 function tappedChains(received: (skb: SkBuff, ba: Chain) => void) {
@@ -22,7 +22,7 @@ function tappedChains(received: (skb: SkBuff, ba: Chain) => void) {
   }
   const free: Wire = { push: skb => skb.free() }
   const chain = (direction: Direction, end: Wire) =>
-    new Chain({ direction, seed: 1, clock, pool, segments: new Ring(16), end, back: free, drop: skb => skb.free() })
+    plainChain({ direction, clock, pool, end, drop: skb => skb.free() })
   const ba = chain('ba', free)
   const ab = chain('ab', { push: skb => received(skb, ba) })
   ba.setTaps(tap, undefined)

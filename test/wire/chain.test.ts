@@ -1,10 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { SkBuffPool } from '../../src/skb/pool.ts'
-import { Ring } from '../../src/skb/ring.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
-import { Chain } from '../../src/wire/chain.ts'
 import { corrupt } from '../../src/wire/stages/corrupt.ts'
 import { delay } from '../../src/wire/stages/delay.ts'
 import { hold } from '../../src/wire/stages/gates.ts'
@@ -13,7 +11,7 @@ import { match } from '../../src/wire/stages/match.ts'
 import { rate } from '../../src/wire/stages/rate.ts'
 import { type Impairment, impairment } from '../../src/wire/wire.ts'
 import { either, SEED } from '../support/scale.ts'
-import { testWires } from '../support/wire.ts'
+import { plainChain, testWires } from '../support/wire.ts'
 
 const makeWire = testWires()
 
@@ -44,19 +42,15 @@ function chainOf(options: { small?: number; reserve?: number } = {}) {
   const received: number[] = []
   const clock = new FakeClock()
   let idle = 0
-  const chain = new Chain({
-    direction: 'ab',
-    seed: 1,
+  const chain = plainChain({
     clock,
     pool,
-    segments: new Ring(16),
     end: {
       push: skb => {
         received.push(skb.packetId)
         skb.free()
       },
     },
-    back: { push: skb => skb.free() },
     onIdle: () => idle++,
   })
   const send = (n = 1) => {

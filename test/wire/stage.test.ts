@@ -1,13 +1,11 @@
 import { expect, test } from 'vitest'
 import { SkBuffPool } from '../../src/skb/pool.ts'
-import { Ring } from '../../src/skb/ring.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
-import { Chain } from '../../src/wire/chain.ts'
 import { delay } from '../../src/wire/stages/delay.ts'
 import { loss } from '../../src/wire/stages/loss.ts'
 import { type Impairment, impairment, type Wire, type WireEnv } from '../../src/wire/wire.ts'
-import { testWires } from '../support/wire.ts'
+import { plainChain, testWires } from '../support/wire.ts'
 
 const makeWire = testWires()
 
@@ -120,14 +118,10 @@ test('an exception in an alarm of a stage is reported, and other alarms ring', (
 test('what the receiver throws is not counted for a stage, and its frame is dropped', () => {
   const pool = new SkBuffPool({ large: 1, small: 4 })
   const failures: string[] = []
-  const chain = new Chain({
-    direction: 'ab',
-    seed: 1,
+  const chain = plainChain({
     clock: new FakeClock(),
     pool,
-    segments: new Ring(16),
     end: { push: fail },
-    back: { push: fail },
     failed: (stage, error) => failures.push(`${stage}: ${error}`),
   })
   chain.set([loss(0)])

@@ -6,14 +6,13 @@ import { encodeFilter, recording, type WireAttachment } from '../../control/prot
 import { compileFilter } from '../../linux/pcap-filter.ts'
 import { parseWire } from '../../wire/parse.ts'
 import { readWireFile } from '../../wire/wire-file.node.ts'
-import type { WireDirections } from './wire-spec.ts'
 
 export function compiled(filter: string): WireAttachment[] {
   return [encodeFilter(filter, compileFilter(filter))]
 }
 
 /** Returns the filters in the words. Throws a UsageError if the words are wrong. */
-export function filtersIn({ ab = '', ba = '' }: WireDirections): WireAttachment[] {
+export function filtersIn({ ab = '', ba = '' }: { readonly ab?: string; readonly ba?: string }): WireAttachment[] {
   const found: WireAttachment[] = []
   const resources = recording({ filter: compileFilter, file: readWireFile }, each => {
     if (each.filter !== undefined) found.push(each)

@@ -5,10 +5,10 @@ import { UsageError } from '../../base/usage-error.ts'
 import { driver as cableDriver } from '../../drivers/cable.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
 import { NETREG_REGISTERED } from '../../netdev/if.ts'
-import { insmod, type Module } from '../../netdev/module.ts'
+import { insmod } from '../../netdev/module.ts'
 import type { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
-import { cutCable, devOpen, plugCable } from '../../netdev/netif.ts'
+import { cutCable, plugCable } from '../../netdev/netif.ts'
 import type { Port } from '../../netdev/port.ts'
 import { unregisterNetdev } from '../../netdev/register.ts'
 import { dropReasonName } from '../../skb/drop-reason-name.ts'
@@ -84,7 +84,7 @@ export class WorkerCable {
         dev.devAddr.set(end.mac)
         onDevice(dev, end)
       }
-      await bringUp(module, [a, b])
+      await module.up({ addresses: [a.addresses, b.addresses] })
       return cable
     } catch (error) {
       await cable.close()
@@ -265,16 +265,6 @@ export class WorkerCable {
 async function makeNat({ kind, address }: NonNullable<CableSpec['nat']>, seed: number): Promise<Nat> {
   const { Nat } = await import('./nat.ts')
   return new Nat(kind, address, random(seed))
-}
-
-/** Makes the interfaces of the ends, with their addresses, and brings them up. */
-export function bringUp(module: Module, ends: readonly EndSpec[]): Promise<void> {
-  return module.up({
-    configure: async (dev, i) => {
-      await dev.port?.apply({ addresses: ends[i]?.addresses ?? [] })
-      await devOpen(dev)
-    },
-  })
 }
 
 function endReport(dev: NetDevice | undefined): EndReport {

@@ -4,7 +4,7 @@ import type { WireResources } from '../../netdev/device-wire.ts'
 import { insmod } from '../../netdev/module.ts'
 import type { Net } from '../../netdev/net.ts'
 import type { EndSpec, LanSpec } from './protocol.ts'
-import { bringUp, WorkerCable } from './worker-cable.ts'
+import { WorkerCable } from './worker-cable.ts'
 
 export class WorkerLan {
   /** In the order of the spec. The owner of the segment closes them. */
@@ -32,7 +32,7 @@ export class WorkerLan {
         ports[i]?.setWords(spec.ab, spec.ba, resources)
         dev.devAddr.set((spec.ports[i] as EndSpec).mac)
       }
-      await bringUp(module, spec.ports)
+      await module.up({ addresses: spec.ports.map(({ addresses }) => addresses) })
       return made
     } catch (error) {
       for (const port of ports) await port.close()

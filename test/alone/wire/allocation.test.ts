@@ -1,13 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { NSEC_PER_MSEC } from '../../../src/base/clock.ts'
 import { SkBuffPool } from '../../../src/skb/pool.ts'
-import { Ring } from '../../../src/skb/ring.ts'
-import { Chain } from '../../../src/wire/chain.ts'
 import { delay } from '../../../src/wire/stages/delay.ts'
 import { loss } from '../../../src/wire/stages/loss.ts'
 import { rate } from '../../../src/wire/stages/rate.ts'
 import { VirtualClock } from '../../../src/wire/virtual-clock.ts'
 import type { Impairment } from '../../../src/wire/wire.ts'
+import { plainChain } from '../../support/wire.ts'
 
 const gc = globalThis.gc as () => void
 const PACKETS = 200_000
@@ -26,19 +25,15 @@ function running(stages: readonly Impairment[], small = 16_384) {
   const clock = new VirtualClock()
   clock.advance(0)
   let received = 0
-  const chain = new Chain({
-    direction: 'ab',
-    seed: 1,
+  const chain = plainChain({
     clock,
     pool,
-    segments: new Ring(16),
     end: {
       push: skb => {
         received++
         skb.free()
       },
     },
-    back: { push: skb => skb.free() },
   })
   chain.set(stages)
   const run = (packets: number) => {

@@ -2,11 +2,10 @@ import { expect, test } from 'vitest'
 import { NSEC_PER_MSEC } from '../../../src/base/clock.ts'
 import { TimerfdClock } from '../../../src/linux/clock.ts'
 import { SkBuffPool } from '../../../src/skb/pool.ts'
-import { Ring } from '../../../src/skb/ring.ts'
 import type { SkBuff } from '../../../src/skb/sk-buff.ts'
-import { Chain } from '../../../src/wire/chain.ts'
 import { delay } from '../../../src/wire/stages/delay.ts'
 import { rate } from '../../../src/wire/stages/rate.ts'
+import { plainChain } from '../../support/wire.ts'
 import { native } from './support.ts'
 
 const PACKETS = 200
@@ -21,12 +20,9 @@ test('in real time a wire delivers every packet in order, and none before its de
   const all = new Promise<void>(resolve => {
     done = resolve
   })
-  const chain = new Chain({
-    direction: 'ab',
-    seed: 1,
+  const chain = plainChain({
     clock,
     pool,
-    segments: new Ring(16),
     end: {
       push: skb => {
         const { packetId } = skb
@@ -36,7 +32,6 @@ test('in real time a wire delivers every packet in order, and none before its de
         if (received.length === PACKETS) done()
       },
     },
-    back: { push: skb => skb.free() },
   })
   try {
     chain.set([delay('2ms'), rate('100mbit')])
