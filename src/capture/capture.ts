@@ -19,7 +19,7 @@ import { peerOf } from '../netdev/netif.ts'
 import type { PacketFilter } from '../packet/filter.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { BlockRing } from './block-ring.ts'
-import { type CapturedDevice, DeviceTap } from './device-tap.ts'
+import { type CapturedDevice, DeviceProbe } from './device-probe.ts'
 import { FrameBlocks, type Side } from './frame-blocks.ts'
 import { interfaceOf, roomOf } from './interface.ts'
 import { FLAG_INBOUND, FLAG_OUTBOUND, type Moment, PACKET_IDS } from './packet.ts'
@@ -35,7 +35,7 @@ const STATISTICS_MAX = 128
 const CHUNK = 64 * 1024
 const PATIENCE = 50 * NSEC_PER_MSEC
 
-export interface CaptureOptions {
+export interface CaptureSetup {
   readonly net: Net
   /** Returns the time of the wall clock; called once. */
   readonly wallTime: () => Moment
@@ -62,11 +62,11 @@ export interface CaptureOptions {
 
 interface Watched extends CapturedDevice {
   readonly dev: NetDevice
-  readonly untap: () => void
+  readonly removeProbe: () => void
 }
 
 export class Capture {
-  readonly #options: CaptureOptions
+  readonly #options: CaptureSetup
   readonly #ring: BlockRing
   readonly #blocks: FrameBlocks
   readonly #snaplen: number
@@ -85,7 +85,7 @@ export class Capture {
   #isClosed = false
   #hasFilterFailed = false
 
-  constructor(options: CaptureOptions) {
+  constructor(options: CaptureSetup) {
     const { net, snaplen = SNAPLEN, bufferBytes = BUFFER_BYTES, buffer } = options
     this.#options = options
     this.#snaplen = snaplen
@@ -135,7 +135,7 @@ export class Capture {
 
   /** Ends the capture of a device. Its statistics are written at the end. */
   remove(dev: NetDevice): void {
-    this.#devices.get(dev)?.untap()
+    this.#devices.get(dev)?.removeProbe()
     this.#devices.delete(dev)
     this.#waiting.delete(dev)
   }
@@ -211,7 +211,7 @@ export class Capture {
       receive,
       record: (skb, to, time, comment) => this.#record(skb, to, time, comment),
     }
-    this.#devices.set(dev, { ...captured, dev, untap: DeviceTap.add(dev, captured) })
+    this.#devices.set(dev, { ...captured, dev, removeProbe: DeviceProbe.add(dev, captured) })
     this.#joinPeers()
   }
 
@@ -221,8 +221,8 @@ export class Capture {
     if (before === undefined) return
     this.#devices.delete(dev)
     this.#add(dev, before.transmit.idBase)
-    // Last, so that the tap stays the same, which numbers frames.
-    before.untap()
+    // Last, so that the probe stays the same, which numbers frames.
+    before.removeProbe()
   }
 
   /** Has the owner notified, at once if much waits. */

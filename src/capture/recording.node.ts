@@ -1,12 +1,12 @@
 /** Recording: writes the frames of devices to a file while they pass. */
 
 import type { NetDevice } from '../netdev/net-device.ts'
-import { Capture, type CaptureOptions } from './capture.ts'
+import { Capture, type CaptureSetup } from './capture.ts'
 import type { CaptureFile } from './capture-file.node.ts'
 import { captureHead } from './capture-head.node.ts'
 import { Drain } from './drain.ts'
 
-export type RecordedOptions = Omit<CaptureOptions, 'onData' | 'wallTime' | 'os' | 'program'>
+export type RecordedOptions = Omit<CaptureSetup, 'onData' | 'wallTime' | 'os' | 'program'>
 
 export class Recording implements AsyncDisposable {
   readonly #file: CaptureFile

@@ -2,7 +2,7 @@
 
 import { EPERM, isErrno, VnetError } from '../base/errno.ts'
 import { listed } from '../control/client/find.ts'
-import type { CaptureOptions, CaptureStream, ControlClient, FoundDevice } from '../control/index.ts'
+import type { CaptureRequest, CaptureStream, ControlClient, FoundDevice } from '../control/index.ts'
 import { label } from './device-text.ts'
 
 export interface VnetStream {
@@ -23,7 +23,7 @@ export interface OpenedStreams {
 export async function openStreams(
   client: ControlClient,
   devices: readonly FoundDevice[],
-  options: CaptureOptions,
+  options: CaptureRequest,
   whole: ReadonlySet<string> = new Set(),
 ): Promise<OpenedStreams> {
   const streams: VnetStream[] = []

@@ -6,7 +6,7 @@ import { UsageError } from '../base/usage-error.ts'
 import { CaptureFile } from '../capture/capture-file.node.ts'
 import { ControlClient } from '../control/client/client.ts'
 import { findVnets } from '../control/client/find.ts'
-import type { CaptureOptions } from '../control/client/types.ts'
+import type { CaptureRequest } from '../control/client/types.ts'
 import { loadNative } from '../linux/native.ts'
 import { onReaderGone } from '../linux/pipe-reader.ts'
 import { fail } from './ask.ts'
@@ -33,7 +33,7 @@ export async function listInterfaces(io: Io): Promise<number> {
  * Captures an interface, or all, into a FIFO, until SIGTERM or until its reader or the vnets have
  * ended. Returns the exit status.
  */
-export async function capture(value: string, fifo: string, options: CaptureOptions, io: Io): Promise<number> {
+export async function capture(value: string, fifo: string, options: CaptureRequest, io: Io): Promise<number> {
   using end = endOf(io)
   using client = new ControlClient(loadNative())
   let streams: readonly VnetStream[] = []
@@ -72,7 +72,7 @@ export async function capture(value: string, fifo: string, options: CaptureOptio
   return EXIT_FAILURE
 }
 
-async function openInterface(client: ControlClient, value: string, options: CaptureOptions) {
+async function openInterface(client: ControlClient, value: string, options: CaptureRequest) {
   const { devices } = await findVnets(client)
   const wanted = devices.filter(device => value === ALL || interfaceValue(device) === value)
   if (wanted.length === 0) throw new VnetError(ENODEV, value, 'its vnet has ended: refresh the list of interfaces')

@@ -1,5 +1,5 @@
 /** The streams of captured frames of the interfaces that a command line names. */
-import type { CaptureOptions, ControlClient, Found } from '../control/index.ts'
+import type { CaptureRequest, ControlClient, Found } from '../control/index.ts'
 import { fail } from './ask.ts'
 import { complaintsOf, openStreams, type VnetStream } from './capture-streams.ts'
 import { isAmong } from './device-text.ts'
@@ -13,7 +13,7 @@ export async function openNamed(
   client: ControlClient,
   { devices, here, failed: silent }: Found,
   names: readonly string[],
-  options: CaptureOptions,
+  options: CaptureRequest,
   io: Io,
 ): Promise<{ readonly streams: readonly VnetStream[]; readonly isWhole: boolean }> {
   const isAll = names.length === 0

@@ -13,7 +13,7 @@ export { ControlClient, type ControlClientOptions } from './client/client.ts'
 export { type FindOptions, type Found, type FoundDevice, findVnets } from './client/find.ts'
 export { supported } from './client/supported.ts'
 export type {
-  CaptureOptions,
+  CaptureRequest,
   Device,
   DeviceEvent,
   DeviceEventName,

@@ -12,7 +12,7 @@ import type { SkBuff, SkBuffDevice } from '../skb/sk-buff.ts'
 import { Counters, DevStats, wrap } from './counters.ts'
 import type { DeviceWire } from './device-wire.ts'
 import { logFrame } from './frame-log.ts'
-import type { FrameTap } from './frame-tap.ts'
+import type { FrameProbe } from './frame-probe.ts'
 import type { Gate } from './gate.ts'
 import {
   ARPHRD_ETHER,
@@ -110,7 +110,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   /** The lack of slots is logged once: under load it may last. */
   #warnedOfSlots = false
   #mergesWire = false
-  #frameTap: FrameTap | undefined
+  #frameProbe: FrameProbe | undefined
 
   /** For allocNetdevMqs. */
   constructor(name: string, txqs: number, rxqs: number, priv: Priv) {
@@ -167,14 +167,14 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   }
 
   /** Notified of every frame; undefined while nothing captures them. */
-  get frameTap(): FrameTap | undefined {
-    return this.#frameTap
+  get frameProbe(): FrameProbe | undefined {
+    return this.#frameProbe
   }
 
-  set frameTap(tap: FrameTap | undefined) {
-    this.#frameTap = tap
-    for (const rxq of this.#rx) rxq.frameTap = tap
-    for (const txq of this.tx) txq.frameTap = this.wires.length === 0 ? tap : undefined
+  set frameProbe(probe: FrameProbe | undefined) {
+    this.#frameProbe = probe
+    for (const rxq of this.#rx) rxq.frameProbe = probe
+    for (const txq of this.tx) txq.frameProbe = this.wires.length === 0 ? probe : undefined
     for (const wire of this.wires) wire.tapChanged?.()
   }
 
@@ -198,7 +198,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   }
 
   countDrop(skb: SkBuff, reason: number): void {
-    if (this.#frameTap !== undefined) this.#frameTap.dropped(skb, reason)
+    if (this.#frameProbe !== undefined) this.#frameProbe.dropped(skb, reason)
     if ((this.msgEnable & (NETIF_MSG_RX_ERR | NETIF_MSG_TX_ERR)) !== 0) this.#logDrop(skb, reason)
     this.counters.dropped(skb, reason)
   }
@@ -335,7 +335,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     const queues = port.queues.map(queue => debug?.chaos?.queue(queue, this as NetDevice) ?? queue)
     this.#rx = queues.map(receiver)
     this.mergesWire = this.#mergesWire
-    for (const rxq of this.#rx) rxq.frameTap = this.#frameTap
+    for (const rxq of this.#rx) rxq.frameProbe = this.#frameProbe
     for (const txq of this.tx) txq.attach(queues[txq.index])
     debug?.watch(this as NetDevice)
   }

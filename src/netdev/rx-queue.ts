@@ -8,7 +8,7 @@ import { SKB_DROP_REASON_CPU_BACKLOG } from '../skb/drop-reason.ts'
 import { OWNER_PORT, OWNER_RX } from '../skb/error.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import type { FrameTap } from './frame-tap.ts'
+import type { FrameProbe } from './frame-probe.ts'
 import { Gro } from './gro.ts'
 import { NETIF_F_GRO } from './if.ts'
 import type { PortQueue } from './port.ts'
@@ -36,7 +36,7 @@ export class RxQueue {
   readonly #retry: Alarm
   /** Undefined while frames are not merged. */
   #gro: Gro | undefined
-  #frameTap: FrameTap | undefined
+  #frameProbe: FrameProbe | undefined
   /** True while frames are neither merged nor captured, so that a frame costs one test for both. */
   #isPlain = true
   #dirty = false
@@ -59,13 +59,13 @@ export class RxQueue {
     if (on === (this.#gro !== undefined)) return
     this.#gro?.flush()
     this.#gro = on ? new Gro(this.#dev.net.pool.bytes) : undefined
-    this.#isPlain = !on && this.#frameTap === undefined
+    this.#isPlain = !on && this.#frameProbe === undefined
   }
 
   /** Notified of each frame before it is merged. */
-  set frameTap(tap: FrameTap | undefined) {
-    this.#frameTap = tap
-    this.#isPlain = tap === undefined && this.#gro === undefined
+  set frameProbe(probe: FrameProbe | undefined) {
+    this.#frameProbe = probe
+    this.#isPlain = probe === undefined && this.#gro === undefined
   }
 
   /** The first frame that waits. */
@@ -80,7 +80,7 @@ export class RxQueue {
   }
 
   #captureAndMerge(skb: SkBuff): void {
-    this.#frameTap?.received(skb)
+    this.#frameProbe?.received(skb)
     const gro = this.#gro
     if (gro?.receive(skb, this.#dev.features)) {
       this.#dev.counters.merged(skb)

@@ -16,7 +16,7 @@ import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { wrap } from './counters.ts'
 import { logEvent, logFrame } from './frame-log.ts'
-import type { FrameTap } from './frame-tap.ts'
+import type { FrameProbe } from './frame-probe.ts'
 import { IFF_UP, NETDEV_TX_BUSY, NETDEV_TX_OK, NETIF_MSG_PKTDATA, NETIF_MSG_TX_QUEUED } from './if.ts'
 import { logBadReturn } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
@@ -48,7 +48,7 @@ export class TxQueue extends PortReader {
   /** Times that the watchdog found the queue stopped for too long. */
   transTimeout = 0
   /** Notified of the frames that are read; undefined if the device has wires, which notify it. */
-  frameTap: FrameTap | undefined = undefined
+  frameProbe: FrameProbe | undefined = undefined
 
   /**
    * True while requeued frames are drained; a wake() in the meantime does not start a second drain.
@@ -230,7 +230,7 @@ export class TxQueue extends PortReader {
       bytes += skb.len
     }
     if (n > 0) dev.counters.transmitted(index, n, bytes)
-    if (this.frameTap !== undefined) for (let i = 0; i < n; i++) this.frameTap.transmitted(batch[i])
+    if (this.frameProbe !== undefined) for (let i = 0; i < n; i++) this.frameProbe.transmitted(batch[i])
     return n
   }
 

@@ -11,7 +11,7 @@
  */
 import { type Clock, NSEC_PER_MSEC } from '../base/clock.ts'
 import type { DecisionLog, StageReport } from '../netdev/device-wire.ts'
-import type { FrameTap } from '../netdev/frame-tap.ts'
+import type { FrameProbe } from '../netdev/frame-probe.ts'
 import { skbGsoSegment } from '../netdev/gso.ts'
 import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_WIRE_LOSS } from '../skb/drop-reason.ts'
 import { handedOn, OWNER_HOLDER, OWNER_STAGE } from '../skb/error.ts'
@@ -71,9 +71,9 @@ export class Chain implements Wire, StageOwner {
   /** Drops by reason, of stages that are gone and of packets that reached none. */
   readonly #drops = new Map<string, number>()
   #duplicated = 0
-  /** The taps of the sending and the receiving device. */
-  #fromTap: FrameTap | undefined
-  #toTap: FrameTap | undefined
+  /** The probes of the sending and the receiving device. */
+  #fromProbe: FrameProbe | undefined
+  #toProbe: FrameProbe | undefined
 
   constructor(options: ChainOptions) {
     this.#options = options
@@ -87,21 +87,21 @@ export class Chain implements Wire, StageOwner {
     this.#first = this.#end
   }
 
-  /** True if the chain has stages, packets of those that were taken out, or a tap. */
+  /** True if the chain has stages, packets of those that were taken out, or a probe. */
   get busy(): boolean {
     return (
       this.#first !== this.#end ||
       this.#retired.length !== 0 ||
       this.clock.waiting !== 0 ||
-      this.#fromTap !== undefined ||
-      this.#toTap !== undefined
+      this.#fromProbe !== undefined ||
+      this.#toProbe !== undefined
     )
   }
 
-  /** Has frames reported to the taps of the sending and the receiving device. */
-  setTaps(from: FrameTap | undefined, to: FrameTap | undefined): void {
-    this.#fromTap = from
-    this.#toTap = to
+  /** Has frames reported to the probes of the sending and the receiving device. */
+  setProbes(from: FrameProbe | undefined, to: FrameProbe | undefined): void {
+    this.#fromProbe = from
+    this.#toProbe = to
   }
 
   /** Takes ownership of a frame from the sender's device. */
@@ -176,18 +176,18 @@ export class Chain implements Wire, StageOwner {
   }
 
   drop(skb: SkBuff, reason: number, by?: Stage, why?: string): void {
-    const tap = this.#fromTap ?? this.#toTap
-    if (tap !== undefined) {
-      tap.time = this.clock.now()
-      if (by !== undefined) tap.cause = this.#causeOf(by, why, skb)
+    const probe = this.#fromProbe ?? this.#toProbe
+    if (probe !== undefined) {
+      probe.time = this.clock.now()
+      if (by !== undefined) probe.cause = this.#causeOf(by, why, skb)
     }
     skb.owner = OWNER_STAGE
     const { drop } = this.#options
     if (drop === undefined) skb.drop(reason)
     else drop(skb, reason)
-    if (tap === undefined) return
-    tap.time = Number.NaN
-    tap.cause = undefined
+    if (probe === undefined) return
+    probe.time = Number.NaN
+    probe.cause = undefined
   }
 
   /** Cuts a GSO frame into packets, for a stage in the middle or else for the first. */
@@ -232,7 +232,7 @@ export class Chain implements Wire, StageOwner {
 
   reply(skb: SkBuff): void {
     skb.dev?.countMade?.(skb, 1)
-    this.#pushTo(this.#options.back, this.#fromTap, skb)
+    this.#pushTo(this.#options.back, this.#fromProbe, skb)
   }
 
   inject(skb: SkBuff): void {
@@ -269,12 +269,12 @@ export class Chain implements Wire, StageOwner {
     skb.packetId = this.#lastId + 1
     this.#lastId += packetsOf(skb)
     this.log?.arrival(this.direction, this.clock.now(), skb.packetId, skb)
-    const tap = this.#fromTap
-    if (tap !== undefined) {
-      const { time } = tap
-      tap.time = this.clock.now()
-      tap.transmitted(skb)
-      tap.time = time
+    const probe = this.#fromProbe
+    if (probe !== undefined) {
+      const { time } = probe
+      probe.time = this.clock.now()
+      probe.transmitted(skb)
+      probe.time = time
     }
     this.#first.push(skb)
   }
@@ -282,22 +282,22 @@ export class Chain implements Wire, StageOwner {
   /** Hands a packet on to the receiver, whose exceptions are not those of a stage. */
   #leave(skb: SkBuff): void {
     try {
-      this.#pushTo(this.#options.end, this.#toTap, skb)
+      this.#pushTo(this.#options.end, this.#toProbe, skb)
     } catch (error) {
       if (skb.owner === OWNER_STAGE) this.#drop(skb, 'exception', SKB_DROP_REASON_WIRE_LOSS)
       this.failed('receiver', error)
     }
   }
 
-  /** Pushes a frame to the device of a tap, which records it with the time of the wire. */
-  #pushTo(wire: Wire, tap: FrameTap | undefined, skb: SkBuff): void {
-    // The receiver may push frames of its own past the same tap.
-    const time = tap?.time ?? Number.NaN
-    if (tap !== undefined) tap.time = this.clock.now()
+  /** Pushes a frame to the device of a probe, which records it with the time of the wire. */
+  #pushTo(wire: Wire, probe: FrameProbe | undefined, skb: SkBuff): void {
+    // The receiver may push frames of its own past the same probe.
+    const time = probe?.time ?? Number.NaN
+    if (probe !== undefined) probe.time = this.clock.now()
     try {
       wire.push(skb)
     } finally {
-      if (tap !== undefined) tap.time = time
+      if (probe !== undefined) probe.time = time
     }
   }
 

@@ -24,7 +24,7 @@ import { parseWire } from './parse.ts'
 import { type Direction, type Impairment, type Wire, wordsOf } from './wire.ts'
 
 /** What a wire needs of a NetDevice, whatever its driver's own data. */
-export type WireDevice = Pick<NetDevice, 'name' | 'mergesWire' | 'frameTap'>
+export type WireDevice = Pick<NetDevice, 'name' | 'mergesWire' | 'frameProbe'>
 
 /** One of the two ends that a wire joins. */
 export interface WireEnd {
@@ -89,13 +89,13 @@ export class WireSlot implements DeviceWire {
     this.set(parseWire(words, resources, this.direction), words)
   }
 
-  /** While a tap watches either device, every frame passes a chain, which numbers it. */
+  /** While a probe watches either device, every frame passes a chain, which numbers it. */
   tapChanged(): void {
     const { from, to } = this.#options
-    const isTapped = from.dev?.frameTap !== undefined || to.dev?.frameTap !== undefined
-    if (!isTapped && this.#chain === undefined) return
+    const isProbed = from.dev?.frameProbe !== undefined || to.dev?.frameProbe !== undefined
+    if (!isProbed && this.#chain === undefined) return
     this.#chain ??= this.#newChain()
-    this.#chain.setTaps(from.dev?.frameTap, to.dev?.frameTap)
+    this.#chain.setProbes(from.dev?.frameProbe, to.dev?.frameProbe)
     this.wire = this.#chain.busy ? this.#chain : to.wire
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Capture, type CaptureOptions } from '../../src/capture/capture.ts'
+import { Capture, type CaptureSetup } from '../../src/capture/capture.ts'
 import {
   FLAG_CHECKSUM_NOT_READY,
   FLAG_INBOUND,
@@ -33,7 +33,7 @@ interface Seen {
 }
 
 /** Starts a capture of the devices. `read` ends it and returns the packets. */
-function captureOf({ net }: MemoryNet, options: Partial<CaptureOptions> = {}, wants?: (dev: NetDevice) => boolean) {
+function captureOf({ net }: MemoryNet, options: Partial<CaptureSetup> = {}, wants?: (dev: NetDevice) => boolean) {
   const capture = new Capture({ net, wallTime: () => START, onData: () => {}, driver: 'test', ...options })
   capture.follow(wants)
   const taken: Uint8Array[] = []
@@ -251,7 +251,7 @@ describe('a capture', () => {
       [1, 1],
       [1, 2],
     ])
-    expect(dev.frameTap).toBeUndefined()
+    expect(dev.frameProbe).toBeUndefined()
   })
 
   test('records a drop of a received frame on the receive side', async () => {
@@ -360,7 +360,7 @@ describe('a capture', () => {
       [2, 2],
       [2, 2],
     ])
-    expect(other.frameTap).toBeUndefined()
+    expect(other.frameProbe).toBeUndefined()
     send(otherPort, frame(3))
     expect(capture.frames).toBe(4)
   })
@@ -398,7 +398,7 @@ describe('a capture', () => {
       [3, 1],
     ])
     memory.net.flush()
-    expect([portB.received.length, a.frameTap, b.frameTap]).toEqual([1, undefined, undefined])
+    expect([portB.received.length, a.frameProbe, b.frameProbe]).toEqual([1, undefined, undefined])
   })
 
   test('shares a device with another capture, each with its own frames', async () => {
@@ -406,10 +406,10 @@ describe('a capture', () => {
     const [one, other] = [captureOf(memory), captureOf(memory, { snaplen: 20 })]
     send(portA, frame(1))
     expect(one.read().map(({ bytes }) => bytes.length)).toEqual([60, 60])
-    expect(a.frameTap).toBeDefined()
+    expect(a.frameProbe).toBeDefined()
     send(portA, frame(2))
     expect(other.read().map(({ bytes }) => bytes)).toEqual([1, 1, 2, 2].map(n => [...frame(n, 20)]))
-    expect(a.frameTap).toBeUndefined()
+    expect(a.frameProbe).toBeUndefined()
   })
 })
 
@@ -503,7 +503,7 @@ describe('a capture in trouble', () => {
     for (let i = 0; i < 20; i++) come.push(await addDevice(memory))
     for (const { dev } of come) await unregisterNetdev(dev)
     take()
-    expect(come.filter(({ dev }) => dev.frameTap !== undefined)).toEqual([])
+    expect(come.filter(({ dev }) => dev.frameProbe !== undefined)).toEqual([])
     expect(() => file()).not.toThrow()
   })
 
@@ -540,7 +540,7 @@ describe('a capture in trouble', () => {
     skb.put(1902)
     skb.pull(1902 - 61)
     skb.bytes.fill(9, skb.data, skb.data + 61)
-    dev.frameTap?.received(skb)
+    dev.frameProbe?.received(skb)
     skb.free()
     expect(read().map(({ bytes }) => bytes)).toEqual([[...frame(9, 61)]])
   })

@@ -141,13 +141,13 @@ test('a valid address is not a group address, not zero, and has six bytes', () =
   expect(valid.map(octets => isValidEtherAddr(Uint8Array.from(octets)))).toEqual([true, true, false, false, false])
 })
 
-test('a frame tap that is set before a device is registered is notified of its frames in both directions', async () => {
+test('a frame probe that is set before a device is registered is notified of its frames in both directions', async () => {
   const memory = makeNet()
   const { net, platform, pool } = memory
   memory.made = 1
   const dev = makeDevice()
   const seen: string[] = []
-  dev.frameTap = {
+  dev.frameProbe = {
     time: Number.NaN,
     cause: undefined,
     dropped: () => {},

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { EPERM, VnetError } from '../../src/base/errno.ts'
 import { UsageError } from '../../src/base/usage-error.ts'
-import type { CaptureOptions, CaptureStream } from '../../src/control/index.ts'
+import type { CaptureRequest, CaptureStream } from '../../src/control/index.ts'
 import { type Served, served, TOKEN } from './served.ts'
 
 const id = `${process.pid}//sn0`
@@ -17,7 +17,7 @@ afterEach(() => web[Symbol.asyncDispose]())
 
 /** Captures that send `parts`, and then nothing until they are closed. */
 function capturing(...parts: readonly Uint8Array[]) {
-  const asked: CaptureOptions[] = []
+  const asked: CaptureRequest[] = []
   let running = 0
   let changed = () => {}
   web.client.capture = async (_, options = {}) => {

@@ -1,6 +1,6 @@
 /** What the server of the page reads of a device, and how often. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import type { CaptureOptions, ControlClient, FoundDevice, SegmentInfo } from '../../src/control/index.ts'
+import type { CaptureRequest, ControlClient, FoundDevice, SegmentInfo } from '../../src/control/index.ts'
 import { deviceSource } from '../../src/web/device-sources.ts'
 import type { Feed, Packed } from '../../src/web/feed.ts'
 import type { Vnets } from '../../src/web/vnets.ts'
@@ -50,9 +50,9 @@ test('of more than 20,000 hosts the first are listed, and they are read less oft
 })
 
 test('for the frames of DHCP alone the vnet filters', async () => {
-  const asked: (CaptureOptions | undefined)[] = []
+  const asked: (CaptureRequest | undefined)[] = []
   const client = {
-    async capture(_vnet: string, options?: CaptureOptions) {
+    async capture(_vnet: string, options?: CaptureRequest) {
       asked.push(options)
       return undefined
     },

@@ -15,7 +15,7 @@ import { EXIT_FAILURE, EXIT_OK, endOf, type Io, type UserEnd } from '../io.ts'
 import { openNamed } from '../named-streams.ts'
 import type { CaptureFileOptions } from '../options.ts'
 
-export interface CaptureOptions extends AskOptions, CaptureFileOptions {
+export interface CaptureCommandOptions extends AskOptions, CaptureFileOptions {
   /** In the language of pcap-filter(7). */
   readonly filter?: string
   /** Writes only dropped frames. */
@@ -31,7 +31,7 @@ const REST_MS = 2000
  * Captures the interfaces that all words but the last name, or all that this user may capture, and
  * writes them to the file that the last word names.
  */
-export function capture(words: readonly string[], options: CaptureOptions, io: Io): Promise<number> {
+export function capture(words: readonly string[], options: CaptureCommandOptions, io: Io): Promise<number> {
   const [names, path] = [words.slice(0, -1), words.at(-1) as string]
   for (const name of names) interfaceArg(name)
   const { filter, snaplen, drops: dropsOnly, pcap, user } = options
@@ -54,7 +54,7 @@ export function capture(words: readonly string[], options: CaptureOptions, io: I
 async function write(
   streams: readonly VnetStream[],
   path: string,
-  { duration, ring, pcap, tlsKeys }: CaptureOptions,
+  { duration, ring, pcap, tlsKeys }: CaptureCommandOptions,
   io: Io,
   end: UserEnd,
 ): Promise<number> {

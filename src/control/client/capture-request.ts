@@ -18,7 +18,7 @@ import { commands, VNET_GENL_ID, VNET_GENL_VERSION } from '../protocol/family.ts
 import { encodeProgram } from '../protocol/filter-program.ts'
 import { type CaptureStream, VnetCapture } from './capture-stream.ts'
 import { AGAIN_MS, connectTo } from './connect.ts'
-import type { CaptureOptions } from './types.ts'
+import type { CaptureRequest } from './types.ts'
 
 /** The first words of an error. */
 const WHAT = commands.capture.name
@@ -38,7 +38,7 @@ export class CaptureRequests {
     this.#users = users
   }
 
-  async start(vnet: string, options: CaptureOptions): Promise<CaptureStream> {
+  async start(vnet: string, options: CaptureRequest): Promise<CaptureStream> {
     const request = await requestOf(options)
     if (!this.#isOpen) throw new VnetError(EBADF, WHAT)
     const detached = await this.#acknowledged(vnet, request)
@@ -100,7 +100,7 @@ export class CaptureRequests {
 }
 
 /** Returns the request as a message. The filter is compiled here, with this process's rights. */
-async function requestOf({ devices, snaplen, filter, dropsOnly }: CaptureOptions): Promise<Uint8Array> {
+async function requestOf({ devices, snaplen, filter, dropsOnly }: CaptureRequest): Promise<Uint8Array> {
   const { cmd, request } = commands.capture
   const values = {
     devices: devices?.map(({ ifindex, name: ifname, netns }) => ({ ifindex, ifname, netns })),

@@ -36,7 +36,7 @@ import { CaptureRequests } from './capture-request.ts'
 import type { CaptureStream } from './capture-stream.ts'
 import { Exchanges } from './exchange.ts'
 import {
-  type CaptureOptions,
+  type CaptureRequest,
   type Device,
   type DeviceEvent,
   type DeviceInfo,
@@ -309,7 +309,7 @@ export class ControlClient {
    * this user may not capture, ENODEV if there is no such device, EBUSY if there are too many
    * captures.
    */
-  async capture(vnet: string, options: CaptureOptions = {}): Promise<CaptureStream> {
+  async capture(vnet: string, options: CaptureRequest = {}): Promise<CaptureStream> {
     return this.#captures.start(vnet, options)
   }
 

@@ -148,7 +148,7 @@ export interface SetWireOptions {
   readonly direction?: WireDirection | undefined
 }
 
-export interface CaptureOptions {
+export interface CaptureRequest {
   /** The devices that are captured; all by default, also those that are registered later. */
   readonly devices?: readonly Device[] | undefined
   /** Bytes of each frame that are kept, at least 1; all by default. */

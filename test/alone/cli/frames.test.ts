@@ -5,7 +5,7 @@ import type { CapturedPacket } from '../../../src/capture/packet.ts'
 import { writeInterface, writePacket, writeSection } from '../../../src/capture/pcapng-writer.ts'
 import type { Io } from '../../../src/cli/io.ts'
 import { main } from '../../../src/cli/main.ts'
-import type { CaptureOptions, FoundDevice } from '../../../src/control/index.ts'
+import type { CaptureRequest, FoundDevice } from '../../../src/control/index.ts'
 import type { MessageBuilder } from '../../../src/netlink/index.ts'
 import { buildFrame, plain } from '../../packet/frames.ts'
 import { FakeVnet } from '../../support/fake-vnet.ts'
@@ -14,7 +14,7 @@ import { runMain, startMain } from '../../support/run-main.ts'
 
 const { run, opened } = vi.hoisted(() => ({
   run: { path: '', uid: process.geteuid?.() ?? 0 },
-  opened: { as: (_devices: readonly FoundDevice[], _options: CaptureOptions): unknown => undefined },
+  opened: { as: (_devices: readonly FoundDevice[], _options: CaptureRequest): unknown => undefined },
 }))
 run.path = freshDirectory()
 // Vnets that run on this machine must not be found.
@@ -26,7 +26,7 @@ vi.mock('../../../src/control/protocol/run-directory.ts', async original => ({
 }))
 vi.mock('../../../src/cli/capture-streams.ts', async original => ({
   ...(await original<object>()),
-  openStreams: async (_: unknown, devices: readonly FoundDevice[], options: CaptureOptions) =>
+  openStreams: async (_: unknown, devices: readonly FoundDevice[], options: CaptureRequest) =>
     opened.as(devices, options),
 }))
 

@@ -65,9 +65,9 @@ async function framesOf(stream: CaptureStream): Promise<string[]> {
   return frames
 }
 
-/** Taps are off when no device has one. */
-const tapped = (devices: readonly { readonly frameTap?: unknown; readonly name: string }[]) =>
-  devices.filter(({ frameTap }) => frameTap !== undefined).map(({ name }) => name)
+/** Returns the names of the devices that have a probe. */
+const probed = (devices: readonly { readonly frameProbe?: unknown; readonly name: string }[]) =>
+  devices.filter(({ frameProbe }) => frameProbe !== undefined).map(({ name }) => name)
 
 describe('a capture', () => {
   test('captures all devices without a list, also one that is registered later', async () => {
@@ -79,13 +79,13 @@ describe('a capture', () => {
     late.port.drain()
     stream.stop()
     expect(await framesOf(stream)).toEqual(['a out 60', 'b in 60', 'late out 60', 'late out 60 dropped: NOT_SPECIFIED'])
-    expect(tapped([...memory.devices, late.dev])).toEqual([])
+    expect(probed([...memory.devices, late.dev])).toEqual([])
   })
 
   test('captures only the devices of its list, cut to its snaplen', async () => {
     const { client, vnet, devices, send, b } = await served()
     const stream = await client.capture(vnet, { devices: [b], snaplen: 20 })
-    expect(tapped(devices)).toEqual(['b'])
+    expect(probed(devices)).toEqual(['b'])
     send(...numbered(2))
     stream.stop()
     expect(await framesOf(stream)).toEqual(['b in 20', 'b in 20'])
@@ -133,10 +133,10 @@ describe('a capture', () => {
     send(...numbered(1))
     one.stop()
     expect(await framesOf(one)).toHaveLength(4)
-    expect(tapped(devices)).toEqual(['a', 'b'])
+    expect(probed(devices)).toEqual(['a', 'b'])
     other.stop()
     expect(await framesOf(other)).toHaveLength(2)
-    expect(tapped(devices)).toEqual([])
+    expect(probed(devices)).toEqual([])
   })
 
   test('takes over the memory of one that has ended, without its frames, but not of one that runs', async () => {
@@ -163,12 +163,12 @@ describe('a capture', () => {
     expect(made).toHaveLength(2)
   })
 
-  test('ends when its reader leaves the loop, and its devices are tapped no more', async () => {
+  test('ends when its reader leaves the loop, and its devices have no probe then', async () => {
     const { client, vnet, send, devices } = await served()
     const stream = await client.capture(vnet)
     send(...numbered(1))
     for await (const _ of stream) break
-    await untilUntapped(devices)
+    await untilUnprobed(devices)
     expect(await stream[Symbol.asyncIterator]().next()).toEqual({ value: undefined, done: true })
   })
 
@@ -181,11 +181,11 @@ describe('a capture', () => {
     // The head of the file may have arrived by then.
     await first
     expect(await reader.next()).toEqual({ value: undefined, done: true })
-    await untilUntapped(devices)
+    await untilUnprobed(devices)
   })
 
-  async function untilUntapped(devices: readonly { readonly frameTap?: unknown; readonly name: string }[]) {
-    while (tapped(devices).length > 0) await new Promise(resolve => setImmediate(resolve))
+  async function untilUnprobed(devices: readonly { readonly frameProbe?: unknown; readonly name: string }[]) {
+    while (probed(devices).length > 0) await new Promise(resolve => setImmediate(resolve))
   }
 })
 
@@ -193,7 +193,7 @@ describe('a vnet refuses', () => {
   test('a filter that libpcap does not know, before anything is sent', async () => {
     const { client, vnet, devices } = await served()
     await expect(client.capture(vnet, { filter: 'prot 80' })).rejects.toThrow(UsageError)
-    expect(tapped(devices)).toEqual([])
+    expect(probed(devices)).toEqual([])
   })
 
   test('an interface that it does not have', async () => {
@@ -230,9 +230,9 @@ describe('a vnet refuses', () => {
     expect(() => member(4)).toThrow('this vnet has 12 captures already; the rest is kept for root and its owner')
     for (let i = 0; i < 4; i++) start(-1)
     expect(() => start(-1)).toThrow('this vnet has 16 captures already')
-    expect(net.devices.map(({ frameTap }) => frameTap === undefined)).toEqual([false, false])
+    expect(net.devices.map(({ frameProbe }) => frameProbe === undefined)).toEqual([false, false])
     captures.close()
-    expect(net.devices.map(({ frameTap }) => frameTap)).toEqual([undefined, undefined])
+    expect(net.devices.map(({ frameProbe }) => frameProbe)).toEqual([undefined, undefined])
   })
 
   const program = (...instructions: number[][]) => Uint8Array.from(instructions.flat())

@@ -1,8 +1,8 @@
 /**
- * DeviceTap: the tap of a device that is captured, by one capture or several. It numbers frames
+ * DeviceProbe: the probe of a device that is captured, by one capture or several. It numbers frames
  * where no wire does, and has each capture record them.
  */
-import type { FrameTap } from '../netdev/frame-tap.ts'
+import type { FrameProbe } from '../netdev/frame-probe.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { dropReasonName } from '../skb/drop-reason-name.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
@@ -19,7 +19,7 @@ export interface CapturedDevice {
   record(skb: SkBuff, side: Side, time: number, comment: string | undefined): void
 }
 
-export class DeviceTap implements FrameTap {
+export class DeviceProbe implements FrameProbe {
   time = Number.NaN
   cause: string | undefined = undefined
   readonly #dev: NetDevice
@@ -34,12 +34,12 @@ export class DeviceTap implements FrameTap {
 
   /** Has the frames of a device recorded until the function that it returns is called. */
   static add(dev: NetDevice, captured: CapturedDevice): () => void {
-    const tap = dev.frameTap instanceof DeviceTap ? dev.frameTap : new DeviceTap(dev)
-    tap.#captured = [...tap.#captured, captured]
-    if (dev.frameTap !== tap) dev.frameTap = tap
+    const probe = dev.frameProbe instanceof DeviceProbe ? dev.frameProbe : new DeviceProbe(dev)
+    probe.#captured = [...probe.#captured, captured]
+    if (dev.frameProbe !== probe) dev.frameProbe = probe
     return () => {
-      tap.#captured = tap.#captured.filter(each => each !== captured)
-      if (tap.#captured.length === 0 && dev.frameTap === tap) dev.frameTap = undefined
+      probe.#captured = probe.#captured.filter(each => each !== captured)
+      if (probe.#captured.length === 0 && dev.frameProbe === probe) dev.frameProbe = undefined
     }
   }
 
