@@ -1,4 +1,4 @@
-/** What a captured frame was, in words: its text, the way that it went, why it was dropped. */
+/** What a captured frame was, in words: its text, its direction, why it was dropped. */
 import { print } from '../packet/print.ts'
 import { type CapturedPacket, FLAG_INBOUND, FLAG_OUTBOUND, FLAG_TCP_SEGMENTATION_OFFLOADED } from './packet.ts'
 
@@ -31,7 +31,7 @@ export function isGso({ flags = 0 }: CapturedPacket): boolean {
   return (flags & FLAG_TCP_SEGMENTATION_OFFLOADED) !== 0
 }
 
-export function wayOf({ flags = 0 }: CapturedPacket): 'tx' | 'rx' {
+export function directionOf({ flags = 0 }: CapturedPacket): 'tx' | 'rx' {
   return (flags & DIRECTIONS) === FLAG_INBOUND ? 'rx' : 'tx'
 }
 

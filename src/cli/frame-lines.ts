@@ -1,7 +1,7 @@
 /** Frames of a capture as lines of text, and as JSON objects. */
 
 import { printable } from '../base/printable.ts'
-import { dropReasonOf, FramePrinter, isGso, wayOf } from '../capture/frame-text.ts'
+import { directionOf, dropReasonOf, FramePrinter, isGso } from '../capture/frame-text.ts'
 import type { CapturedPacket } from '../capture/packet.ts'
 
 export class FrameLines {
@@ -15,7 +15,7 @@ export class FrameLines {
     const reason = dropReasonOf(packet)
     const why = reason === 'dropped' ? reason : `dropped: ${reason}`
     const gso = isGso(packet) ? ', gso' : ''
-    const at = `${device} ${wayOf(packet)}-${packet.queue ?? 0}`
+    const at = `${device} ${directionOf(packet)}-${packet.queue ?? 0}`
     const text = `${timeOfDay(packet)} ${at} ${this.#printer.print(packet)}${gso}`
     return `${printable(reason === undefined ? text : `${text}, ${why}`)}\n`
   }
@@ -27,7 +27,7 @@ export class FrameLines {
       event: 'frame',
       time: `${seconds}.${`${nanoseconds}`.padStart(9, '0')}`,
       interface: device,
-      way: wayOf(packet),
+      direction: directionOf(packet),
       queue,
       id,
       length,

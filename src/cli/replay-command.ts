@@ -32,7 +32,7 @@ export function replayCommand(command: Command, io: Io, done: (status: number) =
     'What:': [
       new Option('--interface <name>', 'only packets of the captured interface of this name (pcapng)'),
       new Option(
-        '--direction <way>',
+        '--direction <direction>',
         'only frames that the captured interface sent (out) or received (in), or all; unless given, a frame that ' +
           'a vnet captured at both ends is played once, as sent (pcapng)',
       ).choices(DIRECTIONS),

@@ -50,14 +50,14 @@ export function statisticsTable(devices: readonly DeviceStatistics[]): string {
   const notes: string[] = []
   for (const { total, queues, rxQueues, held, drops, kernel, ...device } of devices) {
     const name = label(device, devices)
-    for (const way of ['tx', 'rx'] as const) {
-      rows.push(row(`${name} ${way}`, way, total))
-      const shown = way === 'tx' ? queues : queues.slice(0, rxQueues)
-      if (queues.length > 1) rows.push(...shown.map((stats, q) => row(`  ${way}-${q}`, way, stats)))
+    for (const direction of ['tx', 'rx'] as const) {
+      rows.push(row(`${name} ${direction}`, direction, total))
+      const shown = direction === 'tx' ? queues : queues.slice(0, rxQueues)
+      if (queues.length > 1) rows.push(...shown.map((stats, q) => row(`  ${direction}-${q}`, direction, stats)))
     }
-    for (const [way, reasons] of Object.entries(drops)) {
+    for (const [direction, reasons] of Object.entries(drops)) {
       const list = Object.entries(reasons).map(([reason, n]) => `${reason} ${n}`)
-      if (list.length > 0) notes.push(`${name} ${way} dropped: ${list.join(', ')}`)
+      if (list.length > 0) notes.push(`${name} ${direction} dropped: ${list.join(', ')}`)
     }
     if (kernel !== undefined && kernel.txDropped + kernel.rxDropped > 0) {
       notes.push(`${name} dropped by the kernel: tx ${kernel.txDropped}, rx ${kernel.rxDropped}`)
@@ -77,6 +77,6 @@ function label(
   return isShared && netns !== undefined ? `${netns}/${name}` : name
 }
 
-function row(label: string, way: 'tx' | 'rx', stats: LinkStats64): string[] {
-  return [label, ...(['Packets', 'Bytes', 'Errors', 'Dropped'] as const).map(what => `${stats[`${way}${what}`]}`)]
+function row(label: string, direction: 'tx' | 'rx', stats: LinkStats64): string[] {
+  return [label, ...(['Packets', 'Bytes', 'Errors', 'Dropped'] as const).map(what => `${stats[`${direction}${what}`]}`)]
 }

@@ -87,8 +87,8 @@ function addDevice({ device, stats, parts }: DeviceSnapshot, counter: Add, gauge
       counter(`vnet_queue_${name}_total`, help, { ...labels, queue }, row[field])
     }
   }
-  for (const [way, direction] of [['tx', 'transmit'] as const, ['rx', 'receive'] as const]) {
-    for (const [reason, frames] of Object.entries(stats.drops[way])) {
+  for (const [key, direction] of [['tx', 'transmit'] as const, ['rx', 'receive'] as const]) {
+    for (const [reason, frames] of Object.entries(stats.drops[key])) {
       counter('vnet_drops_total', 'Frames dropped, by reason', { ...labels, direction, reason }, frames)
     }
   }

@@ -8,8 +8,8 @@ import type { SkBuff } from '../skb/sk-buff.ts'
  * `tx-0 IP 198.18.0.1 > 198.18.0.2: ...` was sent by the kernel on transmit queue 0, `rx-0` is
  * on its way to the kernel. `dropped` is the reason if the frame was dropped.
  */
-export function logFrame(dev: FrameLog, way: 'tx' | 'rx', skb: SkBuff, dropped?: number): void {
-  logEvent(dev, () => `${way}-${skb.queueMapping} ${dev.net.frameText(skb, dropped)}`)
+export function logFrame(dev: FrameLog, direction: 'tx' | 'rx', skb: SkBuff, dropped?: number): void {
+  logEvent(dev, () => `${direction}-${skb.queueMapping} ${dev.net.frameText(skb, dropped)}`)
 }
 
 /** A device whose msgEnable turns on lines. */

@@ -1,6 +1,6 @@
 /**
  * What a network card's offloads do, in software: completing a partial checksum (skb_checksum_help)
- * and cutting a GSO frame into frames that fit the MTU (skb_gso_segment). Neither is on the way of
+ * and cutting a GSO frame into frames that fit the MTU (skb_gso_segment). Neither is on the path of
  * a frame between two interfaces of one machine.
  */
 import { finish, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '../packet/checksum.ts'

@@ -86,7 +86,7 @@ const isUnsigned = (value: number, limit: number) => Number.isInteger(value) && 
 
 /**
  * Throws RangeError if scratch memory may be read before it is written (check_load_and_stores).
- * Jumps go forward only, so one pass knows all ways to an instruction when it gets there.
+ * Jumps go forward only, so one pass knows all paths to an instruction when it gets there.
  */
 function checkScratch(instructions: readonly BpfInstruction[]): void {
   const ALL = 0xffff

@@ -107,5 +107,5 @@ function checkWire(words: string, direction?: 'ab' | 'ba'): void {
       throw new UsageError(`${path}: a page can name no file; use vnet wire`)
     },
   }
-  for (const way of direction === undefined ? (['ab', 'ba'] as const) : [direction]) parseWire(words, resources, way)
+  for (const each of direction === undefined ? (['ab', 'ba'] as const) : [direction]) parseWire(words, resources, each)
 }

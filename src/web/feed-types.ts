@@ -62,7 +62,7 @@ export interface DeviceCounters {
   readonly rxBytes: number
   /** Frames that the driver and its rings hold. */
   readonly held: number
-  /** Dropped frames by way and reason. */
+  /** Dropped frames by direction and reason. */
   readonly drops: { readonly tx: Readonly<Record<string, number>>; readonly rx: Readonly<Record<string, number>> }
 }
 
@@ -77,7 +77,7 @@ export interface FrameRow {
   /** Milliseconds since 1970, with a fraction. */
   readonly time: number
   readonly id: DeviceId
-  readonly way: 'tx' | 'rx'
+  readonly direction: 'tx' | 'rx'
   readonly queue: number
   readonly length: number
   /** Why it was dropped: `wire ab, stage 1 loss 5%`; undefined for a frame that passed. */

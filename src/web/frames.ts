@@ -7,7 +7,7 @@ import { VnetError } from '../base/errno.ts'
 import { printable } from '../base/printable.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { CaptureError } from '../capture/error.ts'
-import { dropReasonOf, wayOf } from '../capture/frame-text.ts'
+import { directionOf, dropReasonOf } from '../capture/frame-text.ts'
 import { CaptureReader } from '../capture/reader.ts'
 import type { CaptureRecord } from '../capture/record.ts'
 import type { CaptureStream } from '../control/index.ts'
@@ -143,7 +143,7 @@ export class Frames implements Source {
       number: this.#number,
       time: seconds * 1000 + nanoseconds / 1e6,
       id: this.#id,
-      way: wayOf(packet),
+      direction: directionOf(packet),
       queue,
       dropped: dropped === undefined ? undefined : printable(dropped),
       ...this.#words.of(packet),

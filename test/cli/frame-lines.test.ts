@@ -54,7 +54,7 @@ test('JSON has the time in nanoseconds, the packet id and the reason', () => {
     event: 'frame',
     time: `${seconds}.000125999`,
     interface: 'red/eth0',
-    way: 'rx',
+    direction: 'rx',
     queue: 1,
     id: 7,
     length: 47,
@@ -63,7 +63,7 @@ test('JSON has the time in nanoseconds, the packet id and the reason', () => {
     text: UDP,
   })
   expect(JSON.parse(lines.json('a', captured(plain, { flags: OUTBOUND | TSO })))).toMatchObject({
-    way: 'tx',
+    direction: 'tx',
     queue: 0,
     id: null,
     gso: true,

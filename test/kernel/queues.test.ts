@@ -141,7 +141,7 @@ describe('loop has any number of queues', () => {
   })
 })
 
-test('loop -vv logs the way of each frame, from open to unloaded', async () => {
+test('loop -vv logs the path of each frame, from open to unloaded', async () => {
   const vnet = await startVnet(['loop', '--netns', netns.name, '--json', '-vv'])
   await pingWithoutLoss(netns, '-c 1 -s 100 198.18.0.2')
   await stopConserved(vnet)

@@ -245,7 +245,7 @@ describe('what stepping does not lose', () => {
     }
   })
 
-  test('every moment of the way over a cable can be the last one of stepping, too', async () => {
+  test('every moment of the path over a cable can be the last one of stepping, too', async () => {
     for (let steps = 0; steps < 6; steps++) {
       const memory = makeNet()
       const { ports } = await addDriver(memory, cable, {}, { args: ['a', 'b'] })

@@ -110,14 +110,14 @@ test('a page gets frames with their direction, queue, headers and why they were 
       number: 1,
       time: 7000.5,
       id,
-      way: 'tx',
+      direction: 'tx',
       queue: 3,
       length: frame.length,
       text: 'IP 198.18.0.1.12345 > 198.18.0.2.53: UDP, length 5',
       headers: ['Ethernet', 'IPv4', 'UDP', 'DNS'].map(name => expect.objectContaining({ name })),
       bytes: Buffer.from(frame).toString('hex'),
     },
-    expect.objectContaining({ number: 2, way: 'rx', queue: 0, dropped: 'wire ab, \\x1b[2J' }),
+    expect.objectContaining({ number: 2, direction: 'rx', queue: 0, dropped: 'wire ab, \\x1b[2J' }),
   ])
 })
 

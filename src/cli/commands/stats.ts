@@ -93,9 +93,9 @@ function countRows(stats: DeviceStats, { all = false }: TableOptions, before: re
       add(kernelName(field), ({ total }) => total[field], `${kernel ?? '-'}`)
     }
   }
-  for (const way of ['tx', 'rx'] as const) {
-    for (const reason of Object.keys(stats.drops[way])) {
-      add(`${way} dropped ${reason}`, ({ drops }) => drops[way][reason] ?? 0)
+  for (const direction of ['tx', 'rx'] as const) {
+    for (const reason of Object.keys(stats.drops[direction])) {
+      add(`${direction} dropped ${reason}`, ({ drops }) => drops[direction][reason] ?? 0)
     }
   }
   for (const [name, field] of EVENTS) if (all || stats.total[field] > 0) add(name, ({ total }) => total[field])

@@ -42,27 +42,27 @@ export function step(
 /** Frames that the step dropped: nothing else passes meanwhile. */
 interface Dropped {
   readonly interface: string
-  readonly way: 'tx' | 'rx'
+  readonly direction: 'tx' | 'rx'
   readonly reason: string
   readonly frames: number
 }
 
-/** Returns what was dropped between two readings, by interface, way and reason. */
+/** Returns what was dropped between two readings, by interface, direction and reason. */
 function droppedSince(before: readonly DeviceStats[], after: readonly DeviceStats[]): Dropped[] {
   return after.flatMap(device => {
     const old = before.find(({ ifindex, netns }) => ifindex === device.ifindex && netns === device.netns)
-    return (['tx', 'rx'] as const).flatMap(way =>
-      Object.entries(device.drops[way])
-        .map(([reason, all]) => ({ reason, frames: all - (old?.drops[way][reason] ?? 0) }))
+    return (['tx', 'rx'] as const).flatMap(direction =>
+      Object.entries(device.drops[direction])
+        .map(([reason, all]) => ({ reason, frames: all - (old?.drops[direction][reason] ?? 0) }))
         .filter(({ frames }) => frames > 0)
-        .map(drop => ({ interface: label(device), way, ...drop })),
+        .map(drop => ({ interface: label(device), direction, ...drop })),
     )
   })
 }
 
 /** Returns `dropped at sn0 (tx): RX_CRC`. */
-function dropLine({ interface: name, way, reason, frames }: Dropped): string {
-  return `dropped at ${name} (${way}): ${reason}${frames === 1 ? '' : `, ${frames} frames`}`
+function dropLine({ interface: name, direction, reason, frames }: Dropped): string {
+  return `dropped at ${name} (${direction}): ${reason}${frames === 1 ? '' : `, ${frames} frames`}`
 }
 
 function stepWords({ mode, every, halt }: StepState) {

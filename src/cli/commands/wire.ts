@@ -74,7 +74,9 @@ function jsonWords({ name, netns }: Named, { time, words, stages }: WireInfo): o
  */
 export function wireTable(name: string, wire: WireInfo, before?: WireInfo): string {
   const { words, stages, time } = wire
-  const head = (['ab', 'ba'] as const).map((way: WireDirection) => `${name} ${way}: ${words[way] || 'off'}`)
+  const head = (['ab', 'ba'] as const).map(
+    (direction: WireDirection) => `${name} ${direction}: ${words[direction] || 'off'}`,
+  )
   const seconds = (time - (before?.time ?? time)) / 1000
   const isTimed = stages.some(({ late }) => late !== undefined)
   const rows = [

@@ -39,9 +39,9 @@ export function skipReason(record: CaptureRecord, { interface: name, direction }
 /** By default frames are skipped that the capture has as sent, too. */
 function isOther(record: CaptureRecord, direction: Selection['direction']): boolean {
   if (direction === undefined) return isArrival(record)
-  const way = (record.flags ?? 0) & FLAG_DIRECTION
-  if (direction === 'all' || way === 0) return false
-  return way !== (direction === 'in' ? FLAG_INBOUND : FLAG_OUTBOUND)
+  const flagged = (record.flags ?? 0) & FLAG_DIRECTION
+  if (direction === 'all' || flagged === 0) return false
+  return flagged !== (direction === 'in' ? FLAG_INBOUND : FLAG_OUTBOUND)
 }
 
 /** Returns the number of the interface that sent a frame which a vnet captured. */

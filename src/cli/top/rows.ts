@@ -58,9 +58,13 @@ function row({ device, stats, stopped }: TopDevice, last: TopDevice | undefined,
     const more = count(stats) - count(last.stats)
     return more < 0 ? undefined : more / seconds
   }
-  const reasons = (['tx', 'rx'] as const).flatMap(way =>
-    Object.entries(stats.drops[way]).map(([reason, total]) => {
-      return { text: `${way} ${reason} ${total}`, total, now: rate(({ drops }) => drops[way][reason] ?? 0) ?? 0 }
+  const reasons = (['tx', 'rx'] as const).flatMap(direction =>
+    Object.entries(stats.drops[direction]).map(([reason, total]) => {
+      return {
+        text: `${direction} ${reason} ${total}`,
+        total,
+        now: rate(({ drops }) => drops[direction][reason] ?? 0) ?? 0,
+      }
     }),
   )
   reasons.sort((a, b) => b.now - a.now || b.total - a.total)

@@ -309,7 +309,8 @@ function stageReport({ drops, lateP50: p50, lateP99: p99, ...rest }: StageReply)
 export function deviceStats([sum, ...queues]: readonly StatsReply[]): DeviceStats | undefined {
   if (sum === undefined) return undefined
   const drops = { tx: {} as Record<string, number>, rx: {} as Record<string, number> }
-  for (const { way, reason, frames } of sum.drops) if (way === 'tx' || way === 'rx') drops[way][reason] = frames
+  for (const { direction, reason, frames } of sum.drops)
+    if (direction === 'tx' || direction === 'rx') drops[direction][reason] = frames
   const { ifindex, ifname: name, netns, time, rxQueues, held, kernelStats: kernel } = sum
   const rest = { rxQueues, held, drops, kernel }
   return { ifindex, name, netns, time, total: counters(sum), queues: queues.map(counters), ...rest }

@@ -33,6 +33,6 @@ export function attachmentsOf(words: string, direction?: DeviceWire['direction']
   }
   const resources = new LinuxWireResources()
   const recorded = recording(resources, attach)
-  for (const way of direction === undefined ? (['ab', 'ba'] as const) : [direction]) parseWire(words, recorded, way)
+  for (const each of direction === undefined ? (['ab', 'ba'] as const) : [direction]) parseWire(words, recorded, each)
   return attachments
 }

@@ -76,7 +76,7 @@ export const scopeNumbers = {
 } as const
 
 /** Direction of a dropped frame. */
-export const wayNumbers = {
+export const directionNumbers = {
   /** Frames that the kernel sent. */
   tx: 0,
   /** Frames for the kernel. */
@@ -180,7 +180,7 @@ export const linkStatsPolicy = policy({
 
 /** Frames dropped for one reason, in one direction. */
 export const dropPolicy = policy({
-  way: oneOf(u8(1), 'way', wayNumbers),
+  direction: oneOf(u8(1), 'direction', directionNumbers),
   /** SKB_DROP_REASON_*, without the prefix. */
   reason: string(2),
   frames: count(3),

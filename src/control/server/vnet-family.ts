@@ -176,14 +176,14 @@ function deviceStats(subject: Subject, dev: NetDevice, { caller, isOwn = false }
 }
 
 interface Drops {
-  readonly way: 'tx' | 'rx'
+  readonly direction: 'tx' | 'rx'
   readonly reason: string
   readonly frames: number
 }
 
-function addDrops(drops: Drops[], way: Drops['way'], frames: Float64Array): void {
+function addDrops(drops: Drops[], direction: Drops['direction'], frames: Float64Array): void {
   for (let reason = 0; reason < frames.length; reason++) {
-    if (frames[reason] > 0) drops.push({ way, reason: dropReasonName(reason), frames: frames[reason] })
+    if (frames[reason] > 0) drops.push({ direction, reason: dropReasonName(reason), frames: frames[reason] })
   }
 }
 

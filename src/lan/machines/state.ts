@@ -1,7 +1,7 @@
 /**
  * HostState: what the protocols of the simulated hosts share: the table of hosts, the neighbours,
- * limits and counters, and the way of a frame that they send. It imports no protocol; hosts.ts puts
- * the two together.
+ * limits and counters, and the path of a frame that they send. It imports no protocol; hosts.ts
+ * puts the two together.
  */
 import { type Alarm, type Clock, NSEC_PER_MSEC } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'

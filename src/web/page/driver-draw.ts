@@ -233,7 +233,7 @@ export interface EndState {
   readonly label: string
 }
 
-/** An end of the way: a kernel, a segment, a driver. A link if it leads somewhere. */
+/** An end of the path: a kernel, a segment, a driver. A link if it leads somewhere. */
 export function drawEnd({ x, y, width, height }: Box, lineCount: number, href?: string): Drawn<EndState> {
   const top = y + height / 2 - (lineCount * LINE) / 2 + 13
   const lines = Array.from({ length: lineCount }, (_, i) => text(x + width / 2, top + i * LINE, '', 'middle'))

@@ -18,7 +18,7 @@ export type Box = Rect & { readonly id: string } & (
     | { readonly kind: 'item'; readonly item: Item; readonly group: Group; readonly lane: Lane }
   )
 
-/** A way between two boxes, in the direction of its frames. */
+/** A path between two boxes, in the direction of its frames. */
 export interface Arrow {
   readonly id: string
   readonly lane: Lane
@@ -117,8 +117,8 @@ function endWidthOf({ device, peer }: Model): number {
 }
 
 /**
- * `along` is the way from the kernel to the far end, `across` the other direction: the lane away
- * comes first, then the lane toward. Without `endWidth` the way leads from top to bottom.
+ * `along` is the path from the kernel to the far end, `across` the other direction: the lane away
+ * comes first, then the lane toward. Without `endWidth` the path leads from top to bottom.
  */
 function place(columns: readonly Column[], columnWidth: number, endWidth?: number): Drawing {
   const isVertical = endWidth === undefined

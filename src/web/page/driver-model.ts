@@ -1,5 +1,5 @@
 /**
- * What the drawing of a driver shows: the parts of a device, ordered by the way that frames take
+ * What the drawing of a driver shows: the parts of a device, ordered by the path that frames take
  * from the kernel to the far end and back.
  */
 import type { DeviceRow, FeedMessage, VnetRow } from '../feed-types.ts'
@@ -24,7 +24,7 @@ export interface Group {
   readonly items: readonly Item[]
 }
 
-/** What is beside each other on the way: the group of each direction. */
+/** What is beside each other on the path: the group of each direction. */
 export interface Column {
   /** Whose parts these are: those of the device, of the wire between, of the peer. */
   readonly owner: 'near' | 'wire' | 'far'
@@ -32,7 +32,7 @@ export interface Column {
   readonly toward: Group | undefined
 }
 
-/** `driver`: the driver itself, where frames turn around or leave by a way that is not known. */
+/** `driver`: the driver itself, where frames turn around or leave by an unknown path. */
 export type FarEnd = 'peer' | 'segment' | 'driver'
 
 export interface Model {

@@ -27,13 +27,13 @@ export class NumbersTable {
     if (this.#rows.length !== 2 * devices.length) this.#make(2 * devices.length)
     const lines = devices.flatMap(({ id, label }) => {
       const [rate, counters] = [rates.of(id), rates.counters(id)]
-      return (['tx', 'rx'] as const).map(way => [
-        `${label} ${way}`,
-        rate === undefined ? '' : formatNumber(rate[`${way}Packets`]),
-        rate === undefined ? '' : formatNumber(rate[`${way}Bits`]),
-        (counters?.[`${way}Packets`] ?? 0).toLocaleString('en'),
-        (counters?.[`${way}Bytes`] ?? 0).toLocaleString('en'),
-        dropWords(counters?.drops[way] ?? {}),
+      return (['tx', 'rx'] as const).map(direction => [
+        `${label} ${direction}`,
+        rate === undefined ? '' : formatNumber(rate[`${direction}Packets`]),
+        rate === undefined ? '' : formatNumber(rate[`${direction}Bits`]),
+        (counters?.[`${direction}Packets`] ?? 0).toLocaleString('en'),
+        (counters?.[`${direction}Bytes`] ?? 0).toLocaleString('en'),
+        dropWords(counters?.drops[direction] ?? {}),
       ])
     })
     for (const [i, line] of lines.entries()) {

@@ -168,7 +168,7 @@ class DriverView implements View {
     this.#canvas.replaceChildren(this.#picture, ...this.#arrows.map(({ dots }) => dots.element))
     this.#picture.setAttribute('width', `${width}`)
     this.#picture.setAttribute('height', `${height}`)
-    this.#picture.setAttribute('aria-label', `The way of frames through ${device.label}`)
+    this.#picture.setAttribute('aria-label', `The path of frames through ${device.label}`)
     this.#picture.replaceChildren(...elements, ...this.#arrows.map(({ drawn }) => drawn.element))
   }
 

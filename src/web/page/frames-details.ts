@@ -17,8 +17,8 @@ export class FrameDetails {
   show(frame: FrameRow | undefined): void {
     this.element.hidden = frame === undefined
     if (frame === undefined) return
-    const { way, queue, length, bytes } = frame
-    const words = `${timeText(frame.time)}, ${way}, queue ${queue}, ${length} bytes, `
+    const { direction, queue, length, bytes } = frame
+    const words = `${timeText(frame.time)}, ${direction}, queue ${queue}, ${length} bytes, `
     const end = h('span', { class: frame.dropped === undefined ? '' : 'drop' }, verdict(frame))
     const dump = hexDump(bytes).join('\n')
     const shown = bytes.length / 2
@@ -54,6 +54,6 @@ function asText(frame: FrameRow, dump: string): string {
   const headers = frame.headers.map(({ name, fields }) => {
     return [name, ...fields.map(field => `  ${field.name}: ${field.value}`)].join('\n')
   })
-  const first = `${timeText(frame.time)} ${frame.way} queue ${frame.queue} length ${frame.length} ${verdict(frame)}`
+  const first = `${timeText(frame.time)} ${frame.direction} queue ${frame.queue} length ${frame.length} ${verdict(frame)}`
   return [first, frame.text, ...headers, dump, ''].join('\n')
 }

@@ -1,7 +1,7 @@
 /**
  * The filter of the table of frames. Words stand for frames, and all of them must match:
  *
- *     tx  rx              the way of a frame
+ *     tx  rx              the direction of a frame
  *     dropped  passed     what became of it
  *     queue 1             the number of its queue; also < <= = != >= >
  *     len > 100           its length in bytes; also < <= = != >=
@@ -50,8 +50,8 @@ const NUMBERS: Readonly<Record<string, (frame: FrameRow) => readonly number[]>> 
 }
 
 const WORDS: Readonly<Record<string, FrameFilter>> = {
-  tx: frame => frame.way === 'tx',
-  rx: frame => frame.way === 'rx',
+  tx: frame => frame.direction === 'tx',
+  rx: frame => frame.direction === 'rx',
   dropped: frame => frame.dropped !== undefined,
   passed: frame => frame.dropped === undefined,
 }

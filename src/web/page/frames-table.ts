@@ -21,7 +21,7 @@ interface Row {
   index: number
 }
 
-const TITLES = ['time', 'way', 'queue', 'length', 'frame', 'verdict'] as const
+const TITLES = ['time', 'direction', 'queue', 'length', 'frame', 'verdict'] as const
 /** Rows above and below those that can be seen. */
 const SPARE = 4
 
@@ -144,7 +144,7 @@ export class FrameTable {
     row.frame = frame
     const texts = [
       timeText(frame.time),
-      frame.way,
+      frame.direction,
       `${frame.queue}`,
       `${frame.length}`,
       frame.text,
@@ -153,7 +153,7 @@ export class FrameTable {
     texts.forEach((text, i) => {
       setText(row.cells[i], text)
     })
-    row.cells[1].className = `way ${frame.way}`
+    row.cells[1].className = `direction ${frame.direction}`
     row.element.classList.toggle('dropped', frame.dropped !== undefined)
   }
 

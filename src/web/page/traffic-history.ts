@@ -117,7 +117,7 @@ function countersOf({ txBytes, rxBytes, txPackets, rxPackets, drops }: DeviceCou
     'tx frames': txPackets,
     'rx frames': rxPackets,
   }
-  for (const way of ['tx', 'rx'] as const)
-    for (const [reason, frames] of Object.entries(drops[way])) counters[`${way} ${reason}`] = frames
+  for (const direction of ['tx', 'rx'] as const)
+    for (const [reason, frames] of Object.entries(drops[direction])) counters[`${direction} ${reason}`] = frames
   return counters
 }

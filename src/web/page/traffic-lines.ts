@@ -44,14 +44,14 @@ export const PLOTS: readonly PlotSpec[] = [
     unit: '',
     floor: 1000,
     empty: 'no statistics yet',
-    content: (history, id, from) => bothWays(history.device(id), 'bits', from),
+    content: (history, id, from) => bothDirections(history.device(id), 'bits', from),
   },
   {
     title: 'Frames per second',
     unit: '',
     floor: 10,
     empty: 'no statistics yet',
-    content: (history, id, from) => bothWays(history.device(id), 'frames', from),
+    content: (history, id, from) => bothDirections(history.device(id), 'frames', from),
   },
   {
     title: 'Dropped frames per second',
@@ -83,15 +83,20 @@ export const PLOTS: readonly PlotSpec[] = [
   },
 ]
 
-function bothWays(samples: Samples | undefined, what: 'bits' | 'frames', from: number): Content {
+function bothDirections(samples: Samples | undefined, what: 'bits' | 'frames', from: number): Content {
   if (samples === undefined) return NOTHING
-  const line = (way: 'tx' | 'rx'): Line => {
-    return { label: way, colour: way, isDashed: way === 'rx', values: samples.rate(`${way} ${what}`, from) }
+  const line = (direction: 'tx' | 'rx'): Line => {
+    return {
+      label: direction,
+      colour: direction,
+      isDashed: direction === 'rx',
+      values: samples.rate(`${direction} ${what}`, from),
+    }
   }
   return { times: samples.times(from), lines: [line('tx'), line('rx')], more: 0 }
 }
 
-/** One line for each way and reason: tx solid, rx dashed, in the colour of the reason. */
+/** One line for each direction and reason: tx solid, rx dashed, in the colour of the reason. */
 function drops(samples: Samples | undefined, from: number): Content {
   const keys = samples?.rateKeys().filter(key => !/^[rt]x (bits|frames)$/.test(key)) ?? []
   const reasons = [...new Set(keys.map(key => key.slice(3)))]

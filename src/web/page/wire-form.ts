@@ -59,14 +59,14 @@ export class WireForm {
     })
     this.#words.addEventListener('input', () => this.#typed())
     this.#direction.addEventListener('input', () => this.#off.update())
-    const rows = (['ab', 'ba'] as const).map(way => {
-      const click = () => this.#edit(this.#now[way].dataset.words ?? '', way)
+    const rows = (['ab', 'ba'] as const).map(direction => {
+      const click = () => this.#edit(this.#now[direction].dataset.words ?? '', direction)
       const edit = h(
         'button',
-        { type: 'button', attrs: { 'aria-label': `Edit the words of ${way}` }, on: { click } },
+        { type: 'button', attrs: { 'aria-label': `Edit the words of ${direction}` }, on: { click } },
         'Edit',
       )
-      return h('tr', {}, h('th', {}, way), h('td', {}, this.#now[way]), h('td', { class: 'fit' }, edit))
+      return h('tr', {}, h('th', {}, direction), h('td', {}, this.#now[direction]), h('td', { class: 'fit' }, edit))
     })
     const about =
       'ab leads from the first interface to the second, in a lan from the interface to the segment; ba back.'
@@ -121,13 +121,14 @@ export class WireForm {
     this.#none.hidden = wire !== undefined
     setText(this.#none, 'This interface has no wire.')
     this.#body.hidden = wire === undefined
-    if (wire !== undefined) for (const way of ['ab', 'ba'] as const) this.takeWords(way, wire.words[way])
+    if (wire !== undefined)
+      for (const direction of ['ab', 'ba'] as const) this.takeWords(direction, wire.words[direction])
   }
 
   /** Takes the words of one direction, as an event of their change has them. */
-  takeWords(way: Direction, words: string): void {
-    setText(this.#now[way], words === '' ? 'off' : words)
-    this.#now[way].dataset.words = words
+  takeWords(direction: Direction, words: string): void {
+    setText(this.#now[direction], words === '' ? 'off' : words)
+    this.#now[direction].dataset.words = words
   }
 
   /** Puts words into the field, for one direction or for both. */

@@ -397,7 +397,7 @@ describe('step', () => {
     })
     expect(await runMain('step', 'sn0', 'next')).toEqual(ok('dropped at sn0 (tx): RX_CRC\non: no frame waits\n'))
     const { dropped: words } = JSON.parse((await runMain('step', 'sn0', 'next', '--json')).stdout)
-    expect(words).toEqual([{ interface: 'sn0', way: 'tx', reason: 'RX_CRC', frames: 1 }])
+    expect(words).toEqual([{ interface: 'sn0', direction: 'tx', reason: 'RX_CRC', frames: 1 }])
     expect(JSON.parse((await runMain('step', 'sn0', '--json')).stdout)).not.toHaveProperty('dropped')
   })
 

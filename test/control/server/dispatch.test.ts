@@ -271,7 +271,7 @@ describe('GET_STATS', () => {
     expect(sum).toMatchObject({
       ifname: 'one',
       rxQueues: 1,
-      drops: [{ way: 'tx', reason: 'NOT_SPECIFIED', frames: 3 }],
+      drops: [{ direction: 'tx', reason: 'NOT_SPECIFIED', frames: 3 }],
     })
     expect(sum!.stats).toMatchObject({ txPackets: 3, txBytes: 180, txDropped: 3, rxPackets: 0 })
     expect(sum!.kernelStats).toMatchObject({ txPackets: 3, txBytes: 180, txDropped: 0 })

@@ -82,7 +82,7 @@ describe('a router', () => {
     expect(() => router.linkTo(router)).toThrow('was not made with a link to router')
   })
 
-  test('a chain of routers is passed both ways, by the way with the fewest', async () => {
+  test('a chain of routers is passed in both directions, by the path with the fewest', async () => {
     const [near, far] = [await lab.router('near', { inside: [client] }), await lab.router('far', { inside: [server] })]
     const middle = await lab.router('middle', { inside: [near, far] })
     const hops = async () => (await seenTtl()).ttl

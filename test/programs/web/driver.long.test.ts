@@ -11,7 +11,7 @@ async function openDriver(options: Parameters<TestBrowser['open']>[1] = {}) {
   const { feed, address } = await startFeed(new FakeWorld({ devices: 5, hosts: 5 }))
   const page = await browser.open(`${address}#driver/${SNULL}`, options)
   await feed.quarter()
-  await drawn(page, 'The way of frames through sn0').waitFor()
+  await drawn(page, 'The path of frames through sn0').waitFor()
   // Their names are not those of the peer, which may be drawn as well.
   const sendParts = (parts: PartInfo[]) => feed.send({ type: 'parts', time: 1, id: SNULL, parts })
   return { feed, page, sendParts }
@@ -87,5 +87,5 @@ test('the far end leads to the peer, whose drawing it is then', async () => {
   await page.locator('.drawing a.end').click()
   await page.getByRole('heading', { name: 'sn1', level: 1 }).waitFor()
   await feed.quarter()
-  await drawn(page, 'The way of frames through sn1').waitFor()
+  await drawn(page, 'The path of frames through sn1').waitFor()
 })

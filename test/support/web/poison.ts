@@ -4,7 +4,7 @@
 export const POISON = '<img src=x onerror=alert(1)><script>alert(2)</script>'
 
 /** What are no texts of others: they choose what the page does. */
-const FIXED = ['type', 'id', 'way', 'mode', 'kind', 'direction', 'bytes', 'do', 'event']
+const FIXED = ['type', 'id', 'direction', 'mode', 'kind', 'bytes', 'do', 'event']
 /** Counts by names of others. */
 const NAMED = ['tx', 'rx', 'drops', 'dropped', 'answered', 'frames']
 

@@ -118,9 +118,9 @@ class TestNat {
     this.clock.advance(seconds * NSEC_PER_SEC)
   }
 
-  #pass(way: 'outbound' | 'inbound', bytes: Uint8Array): Uint8Array | string {
+  #pass(direction: 'outbound' | 'inbound', bytes: Uint8Array): Uint8Array | string {
     const sent = frame(bytes)
-    const verdict = this.nat[way](sent, 0, sent.length, this.clock.now())
+    const verdict = this.nat[direction](sent, 0, sent.length, this.clock.now())
     return verdict === 'pass' ? sent.subarray(14) : verdict
   }
 }

@@ -39,7 +39,7 @@ describe('routes of a namespace', () => {
     expect(words(client, { interfaces }, second)).toEqual([])
   })
 
-  test('take the way with the fewest routers', () => {
+  test('take the path with the fewest routers', () => {
     const direct = router([4, '10.0.4.2/24'], [3, '10.0.3.9/24'])
     const both = host([1, '10.0.1.1/24'], [4, '10.0.4.1/24'])
     expect(words(both, first, second, direct)).toContain('10.0.3.0/24 via 10.0.4.2 dev eth4')

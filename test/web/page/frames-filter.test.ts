@@ -9,7 +9,7 @@ const header = (name: string, fields: Record<string, string>): Header => {
 
 function frame(more: Partial<FrameRow> = {}): FrameRow {
   const rest = { number: 1, time: 0, id: 'a', queue: 0, length: 98, text: '', headers: [], bytes: '' }
-  return { ...rest, way: 'tx', dropped: undefined, ...more }
+  return { ...rest, direction: 'tx', dropped: undefined, ...more }
 }
 
 const ethernet = header('Ethernet', { Destination: '02:00:00:00:00:0A', Source: '02:00:00:00:00:01' })
@@ -26,7 +26,7 @@ const FRAMES = {
     ],
   }),
   dns: frame({
-    way: 'rx',
+    direction: 'rx',
     queue: 1,
     length: 75,
     text: 'IP6 2001:db8::5.53 > 2001:db8::1.40000: 4 1/0/0 A 192.0.2.7 (33)',

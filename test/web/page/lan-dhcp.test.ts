@@ -20,7 +20,7 @@ const frame = (time: number, header: Header, dropped?: string): FrameRow => ({
   number: ++number,
   time,
   id: '1//lan0',
-  way: 'tx',
+  direction: 'tx',
   queue: 0,
   length: 342,
   dropped,

@@ -51,7 +51,7 @@ test.each([
   ['type: u32', 'type: u33', ['attribute-sets vnet ifindex: unknown type u33']],
   ['name: held\n', 'name: requeues\n', expect.arrayContaining(['attribute-sets vnet: requeues twice'])],
   ['nested-attributes: drop', 'nested-attributes: drips', ['attribute-sets vnet drops: there is no set drips']],
-  ['enum: way', 'enum: ways', ['attribute-sets drop way: there is no enum ways']],
+  ['enum: direction', 'enum: directions', ['attribute-sets drop direction: there is no enum directions']],
   ['name: mtu\n', 'name: mtu\n        value: 3\n', expect.arrayContaining(['attribute-sets vnet: number 3 twice'])],
   ['max-len: netns-max', 'max-len: netns-mix', ['attribute-sets vnet netns: there is no constant netns-mix']],
   ['max-len: netns-max', 'most: 5', ['attribute-sets vnet netns checks: unknown key most']],
@@ -118,7 +118,7 @@ describe('the numbers that programs are built with', () => {
     expect([family.VNET_GENL_NAME, family.VNET_GENL_VERSION]).toEqual(['vnet_nl', 1])
     expect([family.VNET_GENL_ID, family.VNET_MCGRP_EVENTS]).toEqual([0x3f0, 0x766e6574])
     expect([family.eventNumbers.registered, family.eventNumbers.drops, family.VNET_EVENTS_ALL]).toEqual([1, 6, 0x1ffe])
-    expect([family.wayNumbers.tx, family.wayNumbers.rx]).toEqual([0, 1])
+    expect([family.directionNumbers.tx, family.directionNumbers.rx]).toEqual([0, 1])
     expect([family.scopeNumbers.queue, family.scopeNumbers.own]).toEqual([1, 2])
   })
 })

@@ -1,6 +1,6 @@
 /**
- * sudo node scripts/frame-way/draw.mjs > docs/frame-way.svg: sends pings through a running snull,
- * and draws the way of one of them with the time of each step. Needs root, ip, ping and tcpdump.
+ * sudo node scripts/frame-path/draw.mjs > docs/frame-path.svg: sends pings through a running snull,
+ * and draws the path of one of them with the time of each step. Needs root, ip, ping and tcpdump.
  *
  * The steps in vnet are stamped by stamped-snull.mjs, those in the kernel by tcpdump. The two
  * clocks are aligned by what must hold for each frame: the kernel receives it while vnet writes it,
@@ -19,12 +19,12 @@ const WARM_UP = 501
 
 const path = file => fileURLToPath(new URL(file, import.meta.url))
 
-const { stamps, kernel } = await measure(`vnet-way-${process.pid}`)
+const { stamps, kernel } = await measure(`vnet-path-${process.pid}`)
 process.stdout.write(draw(chosen(stamps, kernel)))
 
 /** Runs vnet, tcpdump and ping in a network namespace of their own. */
 async function measure(netns) {
-  const directory = mkdtempSync(join(tmpdir(), 'vnet-way-'))
+  const directory = mkdtempSync(join(tmpdir(), 'vnet-path-'))
   const file = join(directory, 'stamps.json')
   execFileSync('ip', ['netns', 'add', netns])
   const inside = (command, ...args) =>
@@ -72,15 +72,16 @@ function collecting(child) {
 }
 
 /**
- * Returns { dev, way, type, seq, us } for each frame that tcpdump saw; `us` counts from the first.
+ * Returns { dev, direction, type, seq, us } for each frame that tcpdump saw; `us` counts from the
+ * first.
  */
 function kernelSteps(text) {
   const lines = text.matchAll(/^(\d+)\.(\d{9}) (sn\d) +(In|Out) .*ICMP echo (request|reply), .* seq (\d+),/gm)
   let first
-  return [...lines].map(([, seconds, ns, dev, way, kind, seq]) => {
+  return [...lines].map(([, seconds, ns, dev, direction, kind, seq]) => {
     const at = BigInt(seconds) * 1_000_000_000n + BigInt(ns)
     first ??= at
-    return { dev, way, type: kind === 'request' ? 8 : 0, seq: Number(seq), us: Number(at - first) / 1000 }
+    return { dev, direction, type: kind === 'request' ? 8 : 0, seq: Number(seq), us: Number(at - first) / 1000 }
   })
 }
 
@@ -92,19 +93,19 @@ function chosen(stamps, kernel) {
     const there = { seq, type: 8 }
     const back = { seq, type: 0 }
     const ping = {
-      sent: of(kernel, { ...there, dev: 'sn0', way: 'Out' }),
+      sent: of(kernel, { ...there, dev: 'sn0', direction: 'Out' }),
       read: of(stamps, { ...there, dev: 'sn0', step: 'read' }),
       xmit: of(stamps, { ...there, dev: 'sn0', step: 'xmit' }),
       rx: of(stamps, { ...there, dev: 'sn1', step: 'netif_rx' }),
       submit: of(stamps, { ...there, dev: 'sn1', step: 'submit' }),
-      received: of(kernel, { ...there, dev: 'sn1', way: 'In' }),
+      received: of(kernel, { ...there, dev: 'sn1', direction: 'In' }),
       written: of(stamps, { ...there, dev: 'sn1', step: 'written' }),
-      replied: of(kernel, { ...back, dev: 'sn1', way: 'Out' }),
+      replied: of(kernel, { ...back, dev: 'sn1', direction: 'Out' }),
       backRead: of(stamps, { ...back, dev: 'sn1', step: 'read' }),
       backXmit: of(stamps, { ...back, dev: 'sn1', step: 'xmit' }),
       backRx: of(stamps, { ...back, dev: 'sn0', step: 'netif_rx' }),
       backSubmit: of(stamps, { ...back, dev: 'sn0', step: 'submit' }),
-      backReceived: of(kernel, { ...back, dev: 'sn0', way: 'In' }),
+      backReceived: of(kernel, { ...back, dev: 'sn0', direction: 'In' }),
       backWritten: of(stamps, { ...back, dev: 'sn0', step: 'written' }),
     }
     if (Object.values(ping).every(us => us !== undefined)) pings.push(ping)
@@ -154,13 +155,13 @@ function draw(at) {
       const dot = `<circle class="dot" cx="${from}" cy="${y}" r="4"/>`
       return [time, dot, text(from + side * 12, y + 4, words, side > 0 ? 'start' : 'end')]
     }
-    const way = Math.sign(to - from)
-    const arrow = `<path class="arrow" d="M${from} ${y}H${to - way * 3}m${-way * 8} -4l${way * 8} 4l${-way * 8} 4"/>`
+    const direction = Math.sign(to - from)
+    const arrow = `<path class="arrow" d="M${from} ${y}H${to - direction * 3}m${-direction * 8} -4l${direction * 8} 4l${-direction * 8} 4"/>`
     return [time, arrow, text((from + to) / 2, y - 6, words, 'middle')]
   })
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img">`,
-    '<title>The way of a ping through snull, with the time of each step</title>',
+    '<title>The path of a ping through snull, with the time of each step</title>',
     `<style>text{font:13px system-ui,sans-serif;fill:#222}.title{font-weight:600}.unit{fill:#666}
 .lane{stroke:#9aa5b1;stroke-width:1.5}.arrow{stroke:#2f6fb0;stroke-width:1.5;fill:none}.dot{fill:#2f6fb0}
 @media (prefers-color-scheme:dark){.paper{fill:#16191d}text{fill:#ddd}.unit{fill:#999}.lane{stroke:#5c6670}.arrow{stroke:#5b9bd9}.dot{fill:#5b9bd9}}</style>`,
