@@ -23,7 +23,7 @@ import type { WireSlot } from './wire/wire-slot.ts'
 export * from './wire/index.ts'
 
 export interface CableOptions {
-  /** The stages from a to b and back: impairments, or words. */
+  /** The stages from a to b and back: impairments, or a text. */
   readonly ab?: readonly Impairment[] | string
   readonly ba?: readonly Impairment[] | string
   /** The seed of all random decisions; random by default. */
@@ -40,7 +40,7 @@ export interface CableOptions {
 export interface Cable extends AsyncDisposable {
   readonly a: NetDevice
   readonly b: NetDevice
-  /** The wires from a to b and back: their words, reports, and `set` to change them. */
+  /** The wires from a to b and back: their texts, reports, and `set` to change them. */
   readonly ab: WireSlot
   readonly ba: WireSlot
   /** Cuts the cable: neither end has a carrier. */
@@ -55,7 +55,8 @@ export interface Cable extends AsyncDisposable {
 
 /**
  * Creates a cable between two interfaces, `[NETNS/]IF` each, and brings both up. Throws a
- * UsageError for wrong names or words, and a VnetError if the kernel refuses; nothing is left then.
+ * UsageError for wrong names or a wrong text, and a VnetError if the kernel refuses; nothing is
+ * left then.
  */
 export async function openCable(a: string, b: string, options: CableOptions = {}): Promise<Cable> {
   const native = loadNative()

@@ -37,7 +37,7 @@ export const string = (title: string, rules: Schema): Typed<string> => ({ type: 
 export const integer = (minimum: number, maximum: number, title = 'a whole number'): Typed<number> => {
   return { type: 'integer', title, minimum, maximum }
 }
-export const words = <W extends string | false>(...values: W[]): Typed<W> => ({ enum: values })
+export const oneOf = <W extends string | false>(...values: W[]): Typed<W> => ({ enum: values })
 export const list = <T>(items: Typed<T>): Typed<readonly T[]> => ({ type: 'array', items })
 export const either = <S extends readonly Typed<unknown>[]>(...anyOf: S): Typed<TypeOf<S[number]>> => ({ anyOf })
 export const oneOrMore = <T>(schema: Typed<T>) => either(schema, list(schema))

@@ -144,8 +144,8 @@ const commands: readonly ControlCommand[] = [
     description: 'show the stages of its wire, or replace them by WORDS; `off` takes them out',
     args: [IF(), new Argument('[WORDS]')],
     options: [
-      new Option('--ab <words>', 'replace the stages from the first interface to the second'),
-      new Option('--ba <words>', 'replace the stages from the second interface to the first'),
+      new Option('--ab <spec>', 'replace the stages from the first interface to the second'),
+      new Option('--ba <spec>', 'replace the stages from the second interface to the first'),
       new Option('--watch <interval>', 'repeat at this interval, with rates').argParser(interval),
       new Option('--json', 'print one JSON object for each stage'),
       user(),

@@ -8,9 +8,9 @@ export function simulateCommand(command: Command, io: Io, done: (status: number)
   command.usage('[OPTIONS] CAPTURE|LOG').argument('<FILE>')
   command.description('run the frames of a capture or log through a wire, in virtual time')
   const options = [
-    new Option('--wire <words>', 'what the wire does, in words; those of the log unless given'),
-    new Option('--wire-ab <words>', 'the same for direction ab only: outbound frames, or those sent by interface 0'),
-    new Option('--wire-ba <words>', 'the same for direction ba only: all other frames'),
+    new Option('--wire <spec>', "impairments, such as 'delay 20ms loss 1%'; by default those of the log"),
+    new Option('--wire-ab <spec>', 'the same for direction ab only: outbound frames, or those sent by interface 0'),
+    new Option('--wire-ba <spec>', 'the same for direction ba only: all other frames'),
     new Option('--seed <n>', 'seed of all random decisions (that of the log, or 1)').argParser(
       wholeNumber(1, Number.MAX_SAFE_INTEGER),
     ),

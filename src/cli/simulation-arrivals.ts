@@ -123,8 +123,8 @@ function directionOf({ flags = 0, interfaceIndex, packetId }: CaptureRecord): Di
 /** How the wires of a log are set again. */
 export interface Replay {
   readonly seed: number | undefined
-  /** Returns the stages of the words. Throws a UsageError. */
-  readonly stages: (words: string, direction: Direction) => readonly Impairment[]
+  /** Returns the stages of the text. Throws a UsageError. */
+  readonly stages: (text: string, direction: Direction) => readonly Impairment[]
 }
 
 /**
@@ -176,21 +176,20 @@ export class LoggedArrivals implements Arrivals {
     }
   }
 
-  #set({ direction, time, words, seed }: LoggedSet, replay: Replay): void {
+  #set({ direction, time, text, seed }: LoggedSet, replay: Replay): void {
     let stages: readonly Impairment[]
     try {
-      stages = replay.stages(words, direction)
+      stages = replay.stages(text, direction)
     } catch (error) {
       if (!(error instanceof UsageError)) throw error
       const [what] = error.message.split('\n')
-      throw this.#reader.broken(`its words cannot be used here: ${what}; give --wire`)
+      throw this.#reader.broken(`its text cannot be used here: ${what}; give --wire`)
     }
-    this.#simulation.set(direction, time, stages, words, replay.seed ?? seed)
+    this.#simulation.set(direction, time, stages, text, replay.seed ?? seed)
   }
 
   #arrive({ direction, time, id, length, head, gso }: LoggedArrival): void {
-    if (!this.#simulation.has(direction))
-      throw this.#reader.broken(`no words for direction ${direction} come before it`)
+    if (!this.#simulation.has(direction)) throw this.#reader.broken(`no text for direction ${direction} come before it`)
     if (id !== this.#next[direction]) {
       const expected = `packet ${this.#next[direction]} of ${direction}`
       throw this.#reader.broken(`packet ${id} where ${expected} must be: lines are missing, or it logs several wires`)

@@ -4,7 +4,7 @@
  * vnet.
  */
 import { loadFilters } from '../control/client/capture-request.ts'
-import { ControlClient, loadWords, SERVED_TIMEOUT_MS } from '../control/client/client.ts'
+import { ControlClient, loadWireRequest, SERVED_TIMEOUT_MS } from '../control/client/client.ts'
 import { ownAccess } from '../http/token.ts'
 import { loadNative } from '../linux/native.ts'
 import { dropPrivileges } from '../linux/privileges.ts'
@@ -34,7 +34,7 @@ dropPrivileges(native, [])
 async function serveWeb(): Promise<void> {
   const { serveWeb } = await import('../web/server.ts')
   // Without capabilities root may not be able to read its program, in the directory of a user.
-  await loadWords()
+  await loadWireRequest()
   const { compileFilter } = await loadFilters()
   try {
     compileFilter('ip')

@@ -16,8 +16,8 @@ export interface StageReport {
   /** The stages that it lies in, `match then `; empty at the top. */
   readonly path: string
   readonly direction: string
-  /** The words it was made of. */
-  readonly words: string
+  /** The text it was made of. */
+  readonly text: string
   readonly in: number
   readonly out: number
   readonly held: number
@@ -37,7 +37,7 @@ export interface StageReport {
  */
 export interface DecisionLog {
   /** The stages of a direction were set. */
-  set(direction: string, time: number, words: string, seed: number): void
+  set(direction: string, time: number, text: string, seed: number): void
   /** A packet arrived, or a GSO frame that passes whole. The wire owns it. */
   arrival(direction: string, time: number, id: number, skb: SkBuff): void
   /**
@@ -55,7 +55,7 @@ export interface DecisionLog {
   ): void
 }
 
-/** A step of a scenario: what changes at a time. `T` is what words became. */
+/** A step of a scenario: what changes at a time. `T` is what the texts became. */
 export interface ScenarioStep<T> {
   /** ns after the start, or after the start of the round. */
   readonly at: number
@@ -84,7 +84,7 @@ export interface WireScenario {
   steps(): readonly { readonly at: number; readonly text: string }[]
 }
 
-/** What the words of a wire refer to: the program reads and compiles it before the wire is made. */
+/** What the text of a wire refers to: the program reads and compiles it before the wire is made. */
 export interface WireResources {
   /** Returns a filter in pcap-filter(7)'s language. Throws a UsageError. */
   filter(text: string): PacketFilter
@@ -93,22 +93,22 @@ export interface WireResources {
   /** Returns the log that is written to a file, one for each path. Throws a UsageError. */
   log?(path: string): DecisionLog
   /**
-   * Reads a scenario from a file; `parse` makes something of the words for a direction, or throws a
+   * Reads a scenario from a file; `parse` makes something of the text for a direction, or throws a
    * UsageError. Throws a FileError that names the position of each mistake.
    */
-  scenario?<T>(path: string, parse: (words: string, direction: 'ab' | 'ba') => T): ScenarioList<T>
+  scenario?<T>(path: string, parse: (text: string, direction: 'ab' | 'ba') => T): ScenarioList<T>
 }
 
 /** One direction. */
 export interface DeviceWire {
   readonly direction: 'ab' | 'ba'
-  /** The words of its stages; empty without a stage. */
-  readonly words: string
+  /** The text of its stages; empty without a stage. */
+  readonly text: string
   /** What changes it at set times, if anything does. */
   readonly scenario?: WireScenario | undefined
   report(): readonly StageReport[]
-  /** Replaces its stages. Nothing held is lost. Throws a UsageError if `words` are wrong. */
-  change(words: string, resources: WireResources): void
+  /** Replaces its stages. Nothing held is lost. Throws a UsageError if `text` is wrong. */
+  change(text: string, resources: WireResources): void
   /** Called when the frame tap of a device that it joins was set or taken away. */
   tapChanged?(): void
   /** Drops what is held, and what comes later. Idempotent. */
@@ -130,6 +130,6 @@ interface WiredNet<Device> {
 /** Logs that the stages of `wire` were replaced, and notifies of each device that has it. */
 export function wireChanged<Device extends WiredDevice>(net: WiredNet<Device>, wire: DeviceWire): void {
   const devices = net.devices.filter(({ wires }) => wires.includes(wire))
-  devices[0]?.log.info(printable(`wire ${wire.direction}: ${wire.words === '' ? 'off' : wire.words}`))
+  devices[0]?.log.info(printable(`wire ${wire.direction}: ${wire.text === '' ? 'off' : wire.text}`))
   for (const dev of devices) net.callNetdeviceNotifiers(NETDEV_WIRE, dev)
 }

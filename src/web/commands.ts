@@ -19,8 +19,8 @@ const FIELDS: { readonly [D in Command['do']]: Readonly<Record<string, string>> 
   carrier: { on: 'boolean' },
   param: { name: 'string', value: 'string' },
   trigger: { fault: 'string', queue: 'number?' },
-  wire: { words: 'string?', direction: 'string?' },
-  'check-wire': { words: 'string' },
+  wire: { text: 'string?', direction: 'string?' },
+  'check-wire': { text: 'string' },
   step: { mode: 'string', every: 'number?' },
 }
 
@@ -82,12 +82,12 @@ async function run(client: ControlClient, device: FoundDevice, command: Command)
     case 'trigger':
       return client.trigger(vnet, device, command.fault, command.queue)
     case 'wire': {
-      const { words, direction } = command
-      if (words !== undefined) checkWire(words, direction)
-      return client.setWire(vnet, device, words, { direction })
+      const { text, direction } = command
+      if (text !== undefined) checkWire(text, direction)
+      return client.setWire(vnet, device, text, { direction })
     }
     case 'check-wire':
-      return checkWire(command.words)
+      return checkWire(command.text)
     case 'step': {
       const { mode, every } = command
       await client.step(vnet, device, mode, { every })
@@ -96,10 +96,10 @@ async function run(client: ControlClient, device: FoundDevice, command: Command)
 }
 
 /**
- * Throws a UsageError if words are wrong, or name a file: the token is not for the files that this
- * process may read.
+ * Throws a UsageError if the text is wrong, or names a file: the token is not for the files that
+ * this process may read.
  */
-function checkWire(words: string, direction?: 'ab' | 'ba'): void {
+function checkWire(text: string, direction?: 'ab' | 'ba'): void {
   const linux = new LinuxWireResources()
   const resources: WireResources = {
     filter: text => linux.filter(text),
@@ -107,5 +107,5 @@ function checkWire(words: string, direction?: 'ab' | 'ba'): void {
       throw new UsageError(`${path}: a page can name no file; use vnet wire`)
     },
   }
-  for (const each of direction === undefined ? (['ab', 'ba'] as const) : [direction]) parseWire(words, resources, each)
+  for (const each of direction === undefined ? (['ab', 'ba'] as const) : [direction]) parseWire(text, resources, each)
 }

@@ -119,7 +119,7 @@ export type FeedMessage =
       readonly vnets: readonly VnetRow[]
       /** Whether the page has the token, and may change things and see frames. */
       readonly mayChange: boolean
-      /** The links that `preset NAME` stands for: the words of direction ab, and of ba. */
+      /** The links that `preset NAME` stands for: the text of direction ab, and of ba. */
       readonly presets: readonly { readonly name: string; readonly up: string; readonly down: string }[]
     }
   /** Every second, of all devices. `time` is in milliseconds since 1970, as everywhere here. */
@@ -177,10 +177,10 @@ export type Command =
   | { readonly do: 'carrier'; readonly on: boolean }
   | { readonly do: 'param'; readonly name: string; readonly value: string }
   | { readonly do: 'trigger'; readonly fault: string; readonly queue?: number }
-  /** `words` undefined takes all stages out. Both directions without `direction`. */
-  | { readonly do: 'wire'; readonly words: string | undefined; readonly direction?: WireDirection }
-  /** Changes nothing: asks whether words are right. */
-  | { readonly do: 'check-wire'; readonly words: string }
+  /** `text` undefined takes all stages out. Both directions without `direction`. */
+  | { readonly do: 'wire'; readonly text: string | undefined; readonly direction?: WireDirection }
+  /** Changes nothing: asks whether a text is right. */
+  | { readonly do: 'check-wire'; readonly text: string }
   /** `every`: goes on by itself after this time, in ms. */
   | { readonly do: 'step'; readonly mode: 'on' | 'off' | 'next'; readonly every?: number }
 
@@ -193,5 +193,5 @@ export interface CommandRequest {
 /** The reply to it, JSON. */
 export type CommandResult =
   | { readonly ok: true }
-  /** That of a wire's words is three lines: what is wrong, the words, carets under the wrong. */
+  /** That of a wire's text is three lines: what is wrong, the text, carets under the wrong. */
   | { readonly ok: false; readonly message: string }

@@ -119,15 +119,15 @@ export class Chain implements Wire, StageOwner {
   }
 
   /**
-   * Replaces the stages, which `words` describe. If an impairment throws, the stages stay as they
+   * Replaces the stages, which `text` describes. If an impairment throws, the stages stay as they
    * were. Does nothing after `close`.
    */
-  set(stages: readonly Impairment[], words = ''): void {
+  set(stages: readonly Impairment[], text = ''): void {
     if (this.#closed) return
     this.clock.advance()
     const { first, gone } = this.#stages.replace(stages, this.#end)
     this.#first = first
-    this.log?.set(this.direction, this.clock.now(), words, this.#options.seed)
+    this.log?.set(this.direction, this.clock.now(), text, this.#options.seed)
     this.#retired.push(...gone)
     this.#growPool()
     const packets = this.#stages.all.some(({ impairment }) => impairment.takesGso !== true)
@@ -138,7 +138,7 @@ export class Chain implements Wire, StageOwner {
     this.#forgetEmpty()
   }
 
-  /** Reports every stage in the order of the words, then those taken out that hold packets. */
+  /** Reports every stage in the order of the text, then those taken out that hold packets. */
   report(): StageReport[] {
     return [...this.#stages.all, ...this.#retired.filter(({ held }) => held > 0)].map(reportOf)
   }
@@ -307,8 +307,8 @@ export class Chain implements Wire, StageOwner {
     const number = place < 0 ? 'former stage' : `stage ${place + 1}`
     const kind = impairment.kind ?? stage
     const more = why === undefined || why === kind ? '' : `: ${why}`
-    const words = impairment.words ?? stage
-    return `wire ${this.direction}, ${number} ${words}${more} (seed ${this.#options.seed}, packet ${packetId})`
+    const text = impairment.text ?? stage
+    return `wire ${this.direction}, ${number} ${text}${more} (seed ${this.#options.seed}, packet ${packetId})`
   }
 
   #forget(stage: Stage): void {
@@ -336,7 +336,7 @@ function reportOf({ stage, path, direction, impairment, held, stats, lateness }:
     stage,
     path,
     direction,
-    words: impairment.words ?? stage,
+    text: impairment.text ?? stage,
     held,
     ...stats,
     drops: Object.fromEntries(stats.drops),

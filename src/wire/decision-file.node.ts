@@ -51,8 +51,8 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
     this.#add('{"format":1}\n')
   }
 
-  set(direction: string, time: number, words: string, seed: number): void {
-    this.#add(`${JSON.stringify({ t: time, direction, stage: 'wire', verdict: 'set', words, seed })}\n`)
+  set(direction: string, time: number, text: string, seed: number): void {
+    this.#add(`${JSON.stringify({ t: time, direction, stage: 'wire', verdict: 'set', text, seed })}\n`)
   }
 
   arrival(direction: string, time: number, id: number, skb: SkBuff): void {

@@ -21,7 +21,7 @@ interface Line {
 
 export interface LoggedSet extends Line {
   readonly verdict: 'set'
-  readonly words: string
+  readonly text: string
   readonly seed: number
 }
 
@@ -121,9 +121,9 @@ export class DecisionReader {
     return verdict === 'arrive' ? this.#arrival(line, { time, direction }) : undefined
   }
 
-  #set({ words, seed }: Record<string, unknown>, line: Line): LoggedSet {
-    if (typeof words !== 'string' || !Number.isFinite(seed)) throw this.broken('words or seed are missing')
-    return { ...line, verdict: 'set', words, seed: Number(seed) }
+  #set({ text, seed }: Record<string, unknown>, line: Line): LoggedSet {
+    if (typeof text !== 'string' || !Number.isFinite(seed)) throw this.broken('text or seed are missing')
+    return { ...line, verdict: 'set', text, seed: Number(seed) }
   }
 
   #arrival({ n, amount, head, gso }: Record<string, unknown>, line: Line): LoggedArrival {

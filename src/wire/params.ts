@@ -18,15 +18,15 @@ import { type WireDevice, type WireEnd, WireSlot } from './wire-slot.ts'
 export const wireParams = {
   wire: text({
     default: undefined,
-    value: 'words',
-    description: 'what the wire does in both directions, in words: delay 20ms loss 1%',
+    value: 'spec',
+    description: "impairments in both directions, such as 'delay 20ms loss 1%'",
   }),
   wireAb: text({
     default: undefined,
-    value: 'words',
+    value: 'spec',
     description: 'the same only from the first interface to the second; for lan, from the interface to the segment',
   }),
-  wireBa: text({ default: undefined, value: 'words', description: 'the same only the other way' }),
+  wireBa: text({ default: undefined, value: 'spec', description: 'the same only in the other direction' }),
   log: text({
     default: undefined,
     value: 'file',
@@ -56,7 +56,7 @@ export function pairSeed(seed: number, nth: number): number {
 
 /**
  * Returns the wires from `a` to `b` and back, with the stages that the parameters name. The `nth`
- * pair of one seed draws numbers of its own. Throws a UsageError if the words are wrong.
+ * pair of one seed draws numbers of its own. Throws a UsageError if the text is wrong.
  */
 export function wireSlots(
   { wire, wireAb, wireBa, log, scenario, seed }: ParamValues<typeof wireParams>,
@@ -76,10 +76,10 @@ export function wireSlots(
   const ab = new WireSlot({ ...common, direction: 'ab', from: a, to: b })
   const ba = new WireSlot({ ...common, direction: 'ba', from: b, to: a })
   for (const [slot, own, option] of [[ab, wireAb, '--wire-ab'] as const, [ba, wireBa, '--wire-ba'] as const]) {
-    const words = own ?? wire
-    if (words !== undefined) change(slot, words, wireResources, own === undefined ? '--wire' : option)
+    const text = own ?? wire
+    if (text !== undefined) change(slot, text, wireResources, own === undefined ? '--wire' : option)
   }
-  const parse = (words: string, direction: Direction) => ({ words, stages: parseWire(words, wireResources, direction) })
+  const parse = (text: string, direction: Direction) => ({ text, stages: parseWire(text, wireResources, direction) })
   const list = scenario === undefined ? undefined : wireResources.scenario?.(scenario, parse)
   if (scenario !== undefined && list !== undefined && a.dev !== undefined) {
     ab.scenario = ba.scenario = follow(net, a.dev, scenario, list, [ab, ba])
@@ -87,17 +87,17 @@ export function wireSlots(
   return [ab, ba]
 }
 
-/** Replaces the stages. An error in the words names their option. */
-function change(slot: WireSlot, words: string, resources: WireResources, option: string): void {
+/** Replaces the stages. An error in the text names their option. */
+function change(slot: WireSlot, text: string, resources: WireResources, option: string): void {
   try {
-    slot.change(words, resources)
+    slot.change(text, resources)
   } catch (error) {
     throw error instanceof FileError ? new FileError(`${option}: ${error.message}`) : error
   }
 }
 
-interface ParsedWords {
-  readonly words: string
+interface ParsedText {
+  readonly text: string
   readonly stages: readonly Impairment[]
 }
 
@@ -106,13 +106,13 @@ function follow(
   net: Net,
   dev: WireDevice,
   file: string,
-  list: ScenarioList<ParsedWords>,
+  list: ScenarioList<ParsedText>,
   [ab, ba]: readonly [WireSlot, WireSlot],
 ): WireScenario {
   const ended = new AbortController()
-  const take = (step: ScenarioStep<ParsedWords>) => {
-    if (step.ab !== undefined) ab.set(step.ab.stages, step.ab.words)
-    if (step.ba !== undefined) ba.set(step.ba.stages, step.ba.words)
+  const take = (step: ScenarioStep<ParsedText>) => {
+    if (step.ab !== undefined) ab.set(step.ab.stages, step.ab.text)
+    if (step.ba !== undefined) ba.set(step.ba.stages, step.ba.text)
     if (step.carrier === true) plugCable(dev as NetDevice, 'scenario: carrier on')
     else if (step.carrier === false) cutCable(dev as NetDevice, 'scenario: carrier off')
   }
@@ -136,8 +136,8 @@ function follow(
 }
 
 /** Returns what a step changes, in words: `wire ab loss 5%, carrier off`. */
-function stepText({ ab, ba, carrier }: ScenarioStep<ParsedWords>): string {
-  const [forth, back] = [ab, ba].map(parsed => parsed && (parsed.words || 'off'))
+function stepText({ ab, ba, carrier }: ScenarioStep<ParsedText>): string {
+  const [forth, back] = [ab, ba].map(parsed => parsed && (parsed.text || 'off'))
   const wires =
     forth === back
       ? [['wire', forth]]
@@ -147,7 +147,7 @@ function stepText({ ab, ba, carrier }: ScenarioStep<ParsedWords>): string {
         ]
   const cable = ['carrier', carrier === undefined ? undefined : carrier ? 'on' : 'off']
   return [...wires, cable]
-    .filter(([, words]) => words !== undefined)
+    .filter(([, text]) => text !== undefined)
     .map(pair => pair.join(' '))
     .join(', ')
 }

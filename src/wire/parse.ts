@@ -18,19 +18,19 @@ const DEPTH_MAX = 16
 
 /** The keywords that complete a stage. */
 const PARTS: ReadonlyMap<string, Part> = new Map(
-  STAGES.flatMap(({ part }) => Object.keys(part?.words ?? {}).map(word => [word, part as Part])),
+  STAGES.flatMap(({ part }) => Object.keys(part?.keywords ?? {}).map(word => [word, part as Part])),
 )
 
 /** The keywords of stages and beside stages. A filter without quotes must not be one. */
 const STARTS: ReadonlySet<string> = new Set([
-  ...STAGES.flatMap(({ kind, words = [kind] }) => words),
+  ...STAGES.flatMap(({ kind, keywords = [kind] }) => keywords),
   ...PARTS.keys(),
   'limit',
   'preset',
 ])
 
 /** All keywords, for suggestions. */
-export const WORDS: ReadonlySet<string> = new Set([
+export const KEYWORDS: ReadonlySet<string> = new Set([
   ...STARTS,
   ...STAGES.flatMap(({ inner = {} }) => Object.keys(inner)),
 ])
@@ -53,29 +53,29 @@ const HINTS: Readonly<Record<string, string>> = {
 }
 
 /** A group that is being read. */
-interface GroupWords {
+interface GroupText {
   readonly items: Item[]
   readonly parts: Map<Part, { readonly value: unknown; readonly token: Token }>
   limit: LimitSpec | undefined
 }
 
 /**
- * Returns the stages that `words` describe. A preset has other stages in each direction. Throws a
+ * Returns the stages that `text` describes. A preset has other stages in each direction. Throws a
  * UsageError of three lines: the mistake, the text, and a caret under the wrong word. Times without
  * a unit are microseconds, like in tc(8), unless `options` refuses them.
  */
 export function parseWire(
-  words: string,
+  text: string,
   resources: WireResources = noResources,
   direction: Direction = 'ab',
   options?: DurationOptions,
 ): Impairment[] {
-  return buildGroups(readWords(words, direction, options), resources)
+  return buildGroups(readText(text, direction, options), resources)
 }
 
-/** Returns the groups of `words`; none if they are empty. Throws a UsageError. */
-export function readWords(words: string, direction: Direction, options?: DurationOptions): Group[] {
-  const c = new Cursor(words, options)
+/** Returns the groups of `text`; none if it is empty. Throws a UsageError. */
+export function readText(text: string, direction: Direction, options?: DurationOptions): Group[] {
+  const c = new Cursor(text, options)
   if (c.peek() === undefined) return []
   const groups = readGroups(c, direction)
   if (c.peek() !== undefined) throw c.error("a ')' without its '('")
@@ -93,7 +93,7 @@ function readGroups(c: Cursor, direction: Direction): Group[] {
 }
 
 function readGroup(c: Cursor, direction: Direction): Group {
-  const group: GroupWords = { items: [], parts: new Map(), limit: undefined }
+  const group: GroupText = { items: [], parts: new Map(), limit: undefined }
   const { items, parts } = group
   const seen = new Map<string, Token>()
   const first = c.peek()
@@ -125,7 +125,7 @@ function readGroup(c: Cursor, direction: Direction): Group {
 }
 
 /** Reads a stage, or a keyword that belongs to one. */
-function readWord(c: Cursor, token: Token, direction: Direction, group: GroupWords): void {
+function readWord(c: Cursor, token: Token, direction: Direction, group: GroupText): void {
   const { items, parts } = group
   const twice = () => c.error(`${token.text} is given twice: put | between them`, token)
   const word = token.quoted ? '' : token.text
@@ -135,13 +135,13 @@ function readWord(c: Cursor, token: Token, direction: Direction, group: GroupWor
     c.next()
     const spec = kind.read(c, missing => readBranch(c, direction, missing))
     if (!kind.repeats && items.some(item => item.kind === kind)) throw twice()
-    items.push({ kind, spec, words: c.words, at: token.at, end: c.last.end })
+    items.push({ kind, spec, text: c.text, at: token.at, end: c.last.end })
   } else if (part !== undefined) {
     const other = parts.get(part)?.token.text
     if (other === word) throw twice()
     if (other !== undefined) throw c.error(`${word} is a second ${part.name} beside ${other}`, token)
     c.next()
-    parts.set(part, { value: part.words[word](c), token })
+    parts.set(part, { value: part.keywords[word](c), token })
   } else if (word === 'limit') {
     if (group.limit !== undefined) throw twice()
     c.next()
@@ -155,7 +155,7 @@ function notAWord(c: Cursor, token: Token): Error {
   if (token.text === '(') return c.error("'(' follows match FILTER", token)
   if (Object.hasOwn(HINTS, token.text)) return c.error(HINTS[token.text], token)
   if (c.atNumber) return c.error(`'${token.text}' is one number too many`, token)
-  return c.error(`'${token.text}' is not a word of a wire${didYouMean(token.text, WORDS)}`, token)
+  return c.error(`'${token.text}' is not a word of a wire${didYouMean(token.text, KEYWORDS)}`, token)
 }
 
 /** Reads `( ... )`, which may be empty. */
@@ -191,5 +191,5 @@ function readPreset(c: Cursor, direction: Direction): Group[] {
   if (behind !== undefined && (behind.quoted || !/^[|)]$/.test(behind.text))) {
     throw c.error('a preset stands alone: put | between it and other words', behind)
   }
-  return readWords(preset?.[direction === 'ab' ? 'up' : 'down'] ?? '', direction)
+  return readText(preset?.[direction === 'ab' ? 'up' : 'down'] ?? '', direction)
 }

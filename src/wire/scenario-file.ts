@@ -10,7 +10,7 @@
  */
 import { ConfigFile } from '../base/config-file.ts'
 import { parseDuration } from '../base/duration.ts'
-import { about, anyText, either, flag, list, object, string, type TypeOf, words } from '../base/schema.ts'
+import { about, anyText, either, flag, list, object, oneOf, string, type TypeOf } from '../base/schema.ts'
 import { FileError, UsageError } from '../base/usage-error.ts'
 import type { ScenarioList, ScenarioStep } from '../netdev/device-wire.ts'
 
@@ -19,10 +19,10 @@ const time = string('a time with its unit, such as 10s', { pattern: '^[0-9]+(\\.
 const step = object(
   {
     at: about('When, after the start or the start of a round.', time),
-    wire: about('The words of both directions; off takes the stages out.', either(anyText, words(false))),
-    'wire-ab': either(anyText, words(false)),
-    'wire-ba': either(anyText, words(false)),
-    carrier: about('off cuts the cable, on plugs it in again.', either(flag, words('on', 'off'))),
+    wire: about('The text of both directions; off takes the stages out.', either(anyText, oneOf(false))),
+    'wire-ab': either(anyText, oneOf(false)),
+    'wire-ba': either(anyText, oneOf(false)),
+    carrier: about('off cuts the cable, on plugs it in again.', either(flag, oneOf('on', 'off'))),
   },
   'at',
 )
@@ -32,13 +32,13 @@ const scenarioSchema = either(list(step), repeated)
 type Step = TypeOf<typeof step>
 
 /**
- * Parses the text of the file `name`. `parse` makes something of the words for a direction, or
+ * Parses the text of the file `name`. `parse` makes something of the text for a direction, or
  * throws a UsageError. Throws a FileError with a line for each mistake.
  */
 export function parseScenario<T>(
   text: string,
   name: string,
-  parse: (words: string, direction: 'ab' | 'ba') => T,
+  parse: (text: string, direction: 'ab' | 'ba') => T,
 ): ScenarioList<T> {
   const problems = new ConfigFile(name)
   const value = problems.read(text, scenarioSchema) as TypeOf<typeof scenarioSchema> | undefined
@@ -62,7 +62,7 @@ function parseStep<T>(
   { at, carrier, wire, 'wire-ab': ab = wire, 'wire-ba': ba = wire }: Step,
   path: string,
   problems: ConfigFile,
-  parse: (words: string, direction: 'ab' | 'ba') => T,
+  parse: (text: string, direction: 'ab' | 'ba') => T,
 ): ScenarioStep<T> {
   const stagesOf = (text: string | false | undefined, direction: 'ab' | 'ba', key: string): T | undefined => {
     if (text === undefined) return undefined
@@ -70,7 +70,7 @@ function parseStep<T>(
       return parse(text === false || text === 'off' ? '' : text, direction)
     } catch (error) {
       if (!(error instanceof UsageError)) throw error
-      // The lines behind the first show the place in the words.
+      // The lines after the first show the place in the text.
       problems.add(`${path}.${key}`, error.message.split('\n')[0])
       return undefined
     }

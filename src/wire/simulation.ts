@@ -65,15 +65,15 @@ export class Simulation {
   readonly #chains = new Map<Direction, Chain>()
   /** Each direction has its own time. */
   readonly #clocks = { ab: new VirtualClock(), ba: new VirtualClock() }
-  readonly #words = new Map<Direction, string>()
+  readonly #text = new Map<Direction, string>()
 
   constructor(options: SimulationOptions = {}) {
     this.#options = options
   }
 
-  /** The words that the wire of a direction has; empty without a stage. */
-  wordsOf(direction: Direction): string {
-    return this.#words.get(direction) ?? ''
+  /** The text that the wire of a direction has; empty without a stage. */
+  textOf(direction: Direction): string {
+    return this.#text.get(direction) ?? ''
   }
 
   /** True if the wire of a direction was set. */
@@ -82,12 +82,12 @@ export class Simulation {
   }
 
   /** Sets the stages of a direction at a time. The seed is that of the first call. */
-  set(direction: Direction, time: number, stages: readonly Impairment[], words: string, seed: number): void {
+  set(direction: Direction, time: number, stages: readonly Impairment[], text: string, seed: number): void {
     this.#clocks[direction].advance(time)
     const chain = this.#chains.get(direction) ?? this.#newChain(direction, seed)
     this.#chains.set(direction, chain)
-    this.#words.set(direction, words)
-    chain.set(stages, words)
+    this.#text.set(direction, text)
+    chain.set(stages, text)
   }
 
   /**

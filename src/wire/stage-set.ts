@@ -12,7 +12,7 @@ import type { Impairment, LimitSpec, Wire } from './wire.ts'
 export class StageSet {
   readonly #owner: StageOwner
   readonly #seed: number
-  /** The stages in the order of the words; those of a branch follow the stage that they lie in. */
+  /** The stages in the order of the text; those of a branch follow the stage that they lie in. */
   #stages: readonly Stage[] = []
   /** The impairments as they were set last. */
   #impairments: readonly Impairment[] = []

@@ -1,4 +1,4 @@
-/** The files that the words of a wire name, such as traces. */
+/** The files that the text of a wire names, such as traces. */
 import { closeSync, openSync, readSync } from 'node:fs'
 import { UsageError } from '../base/usage-error.ts'
 

@@ -1,4 +1,4 @@
-/** What the words and options of a wire refer to, found with this program's rights. */
+/** What the text and options of a wire refer to, found with this program's rights. */
 
 import { UsageError } from '../base/usage-error.ts'
 import { compileFilter } from '../linux/pcap-filter.ts'
@@ -32,7 +32,7 @@ export class LinuxWireResources implements WireResources, AsyncDisposable {
     return log
   }
 
-  scenario<T>(path: string, parse: (words: string, direction: 'ab' | 'ba') => T): ScenarioList<T> {
+  scenario<T>(path: string, parse: (text: string, direction: 'ab' | 'ba') => T): ScenarioList<T> {
     if (this.#parseScenario === undefined) throw new UsageError(`${path}: scenarios cannot be read here`)
     return this.#parseScenario(this.file(path), path, parse)
   }

@@ -21,7 +21,7 @@ import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { Chain } from './chain.ts'
 import { parseWire } from './parse.ts'
-import { type Direction, type Impairment, type Wire, wordsOf } from './wire.ts'
+import { type Direction, type Impairment, textOf, type Wire } from './wire.ts'
 
 /** What a wire needs of a NetDevice, whatever its driver's own data. */
 export type WireDevice = Pick<NetDevice, 'name' | 'mergesWire' | 'frameProbe'>
@@ -52,7 +52,7 @@ export class WireSlot implements DeviceWire {
   readonly direction: Direction
   /** The seed of all its random decisions. */
   readonly seed: number
-  words = ''
+  text = ''
   scenario: WireScenario | undefined
   /** Takes the frames of the sending device: the chain, or the receiver's wire. */
   wire: Wire
@@ -74,19 +74,19 @@ export class WireSlot implements DeviceWire {
   }
 
   /** Replaces the stages. Packets that are held are not lost. */
-  set(stages: readonly Impairment[], words = wordsOf(stages)): void {
+  set(stages: readonly Impairment[], text = textOf(stages)): void {
     if (this.#chain === undefined && stages.length === 0) return
-    if (this.words === '' && stages.length !== 0) this.#options.onStages?.()
+    if (this.text === '' && stages.length !== 0) this.#options.onStages?.()
     this.#chain ??= this.#newChain()
-    this.#chain.set(stages, words)
-    const before = this.words
-    this.words = words
+    this.#chain.set(stages, text)
+    const before = this.text
+    this.text = text
     this.wire = this.#chain.busy ? this.#chain : this.#options.to.wire
-    if (words !== before) wireChanged(this.#options.net, this)
+    if (text !== before) wireChanged(this.#options.net, this)
   }
 
-  change(words: string, resources: WireResources): void {
-    this.set(parseWire(words, resources, this.direction), words)
+  change(text: string, resources: WireResources): void {
+    this.set(parseWire(text, resources, this.direction), text)
   }
 
   /** While a probe watches either device, every frame passes a chain, which numbers it. */

@@ -121,14 +121,14 @@ export interface StageStats {
 
 /**
  * Wraps a wire in one that impairs its packets. A plain function will do. Those of this folder also
- * have a kind, words and parameters; `impairment` makes them.
+ * have a kind, a text and parameters; `impairment` makes them.
  */
 export interface Impairment {
   (next: Wire, env: WireEnv): Wire
   /** Names its stages; by default the name of the function. */
   readonly kind?: string
-  /** The words that describe it, for people. */
-  readonly words?: string
+  /** The text that describes it, for people. */
+  readonly text?: string
   /** True if a GSO frame may pass it whole. */
   readonly takesGso?: boolean
   /** Passed to Wire.change. */
@@ -161,17 +161,17 @@ export function impairment<P>(
   kind: string,
   params: P,
   make: (params: P, next: Wire, env: WireEnv) => Wire,
-  { words, takesGso = false }: { words?: string; takesGso?: boolean } = {},
+  { text, takesGso = false }: { text?: string; takesGso?: boolean } = {},
 ): Impairment {
   return Object.assign((next: Wire, env: WireEnv) => make(params, next, env), {
     kind,
     params,
     takesGso,
-    ...(words !== undefined && { words }),
+    ...(text !== undefined && { text }),
   })
 }
 
-/** Returns the words of stages. */
-export function wordsOf(stages: readonly Impairment[]): string {
-  return stages.map(({ words, kind, name }) => words ?? kind ?? name).join(' | ')
+/** Returns the text of stages. */
+export function textOf(stages: readonly Impairment[]): string {
+  return stages.map(({ text, kind, name }) => text ?? kind ?? name).join(' | ')
 }

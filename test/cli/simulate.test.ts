@@ -264,11 +264,11 @@ describe('a log', () => {
     expect([status, stderr]).toEqual([1, expect.stringMatching(message)])
   })
 
-  test('a log whose words cannot be used is refused with the reason', async () => {
-    const set = { t: 1, direction: 'ab', stage: 'wire', verdict: 'set', words: 'my-own', seed: 1 }
+  test('a log whose text cannot be used is refused with the reason', async () => {
+    const set = { t: 1, direction: 'ab', stage: 'wire', verdict: 'set', text: 'my-own', seed: 1 }
     writeFileSync(at('own.log'), `{"format":1}\n${JSON.stringify(set)}\n`)
     const { status, stderr } = await runMain('simulate', at('own.log'))
-    expect([status, stderr]).toEqual([1, expect.stringMatching(/own\.log: line 2: its words .*; give --wire\n$/)])
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/own\.log: line 2: its text .*; give --wire\n$/)])
   })
 })
 

@@ -143,7 +143,7 @@ test.each([
   [['wire', 'a', 'loss', '5%'], "the words of a wire are one argument, in quotes: 'delay 20ms loss 1%'"],
   [
     ['wire', 'a', 'off', '--watch', '1s'],
-    'wire: --json and --watch show a wire, words change it: run the command twice',
+    'wire: --json and --watch show a wire, a text changes it: run the command twice',
   ],
   [['reset'], "missing required argument 'IF'"],
   [['reset', '/sn0'], "'/sn0' is not [NETNS/]IF: a part is missing"],

@@ -13,12 +13,12 @@ const memoryNet = memoryNets()
 
 function stage(fields: Partial<StageReport>): StageReport {
   const counts = { in: 0, out: 0, held: 0, dropped: 0, duplicated: 0, corrupted: 0, reordered: 0, marked: 0 }
-  return { stage: 'loss', path: '', direction: 'ab', words: '', drops: {}, ...counts, ...fields }
+  return { stage: 'loss', path: '', direction: 'ab', text: '', drops: {}, ...counts, ...fields }
 }
 
 const wire: WireInfo = {
   time: 10_000,
-  words: { ab: 'loss 10% | delay 5ms', ba: '' },
+  text: { ab: 'loss 10% | delay 5ms', ba: '' },
   stages: [
     stage({ in: 100, out: 90, dropped: 10, drops: { loss: 7, limit: 3 } }),
     stage({ stage: 'delay', in: 90, out: 88, held: 2, reordered: 4, late: { p50: 0.041, p99: 0.180_499 } }),
@@ -48,7 +48,7 @@ test('lateness of a millisecond or more is in ms, and that of a stage without pa
 })
 
 test('a wire without stages is the two lines alone', () => {
-  expect(wireTable('a', { ...wire, words: { ab: '', ba: '' }, stages: [] })).toBe('a ab: off\na ba: off\n')
+  expect(wireTable('a', { ...wire, text: { ab: '', ba: '' }, stages: [] })).toBe('a ab: off\na ba: off\n')
 })
 
 test('a second round shows the packets out per second, and - for a stage that is new or was reset', () => {
@@ -113,7 +113,7 @@ test('the wires of a cable are counted once, under the name of its first end, un
 test('an event of a wire shows its direction and words, or that it is off', () => {
   const event = { event: 'wire', ifindex: 3, name: 'a', netns: 'red', time: 1_800_000_000_000 } as const
   const rest = { queue: undefined, txTimeouts: undefined, dropped: undefined }
-  const line = (words: string) => eventLine({ ...event, ...rest, direction: 'ab', words })
+  const line = (text: string) => eventLine({ ...event, ...rest, direction: 'ab', text })
   expect([line('loss 1%'), line('')]).toEqual([
     '2027-01-15T08:00:00.000Z red/a: wire ab: loss 1%',
     '2027-01-15T08:00:00.000Z red/a: wire ab: off',

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { WireResources } from '../../src/netdev/device-wire.ts'
-import { parseWire, WORDS } from '../../src/wire/parse.ts'
+import { KEYWORDS, parseWire } from '../../src/wire/parse.ts'
 import { parseScenario } from '../../src/wire/scenario-file.ts'
 import { PRESETS } from '../../src/wire/spec/presets.ts'
 
@@ -24,12 +24,12 @@ const resources: WireResources = {
 
 test('docs/wires.md has a row for every word, and its examples are words of a wire', () => {
   const table = rows('The words')
-  const named = table.flatMap(([words = '']) => [...words.matchAll(/`([a-z]+)/g)].map(([, word]) => word))
+  const named = table.flatMap(([text = '']) => [...text.matchAll(/`([a-z]+)/g)].map(([, word]) => word))
   const inside = ['gap', 'once', 'icmp', 'at', 'else']
-  for (const word of WORDS) if (!inside.includes(word)) expect(named).toContain(word)
-  for (const [words = '', , , example = ''] of table) {
+  for (const word of KEYWORDS) if (!inside.includes(word)) expect(named).toContain(word)
+  for (const [, , , example = ''] of table) {
     const [, text = ''] = /^`(.*)`$/.exec(example) ?? []
-    expect(parseWire(text, resources).length, words).toBeGreaterThan(0)
+    expect(parseWire(text, resources).length, text).toBeGreaterThan(0)
   }
 })
 
@@ -40,7 +40,7 @@ test('docs/wires.md has the words of every preset', () => {
 
 test('docs/wires.md names the order of the stages that are written in one go', () => {
   const [, list = ''] = /^ {4}(partition,.*?)\n\n/ms.exec(section('Order')) ?? []
-  const words = {
+  const text = {
     partition: 'partition',
     blackhole: 'blackhole',
     hold: 'hold',
@@ -56,8 +56,8 @@ test('docs/wires.md names the order of the stages that are written in one go', (
     slot: 'slot 1ms',
   }
   const order = list.split(/,\s+/)
-  expect(order).toEqual(Object.keys(words))
-  const stages = parseWire(Object.values(words).reverse().join(' '), resources)
+  expect(order).toEqual(Object.keys(text))
+  const stages = parseWire(Object.values(text).reverse().join(' '), resources)
   expect(stages.map(({ kind }) => kind)).toEqual(
     order.map(name => (name === 'faults' ? 'fault' : name.replace(/ .*/, ''))),
   )
@@ -65,7 +65,7 @@ test('docs/wires.md names the order of the stages that are written in one go', (
 
 test('the scenario in docs/wires.md is one', () => {
   const [, yaml = ''] = /```yaml\n(.*?)```/s.exec(section('Over time')) ?? []
-  const { steps, repeat } = parseScenario(yaml, 'page', (words, direction) => parseWire(words, resources, direction))
+  const { steps, repeat } = parseScenario(yaml, 'page', (text, direction) => parseWire(text, resources, direction))
   expect([steps.length, repeat, steps[2]?.carrier]).toEqual([4, 60e9, false])
 })
 
@@ -74,8 +74,8 @@ test('docs/wires.md names tests that exist, and words that a wire has', () => {
   const tests = table.flatMap(([, , , files = '']) => [...files.matchAll(/`(.*?)`/g)].map(([, file]) => file))
   expect(tests.length).toBeGreaterThan(table.length / 2)
   for (const file of tests) expect(existsSync(new URL(`../${file}`, import.meta.url)), file).toBe(true)
-  for (const [, , words = ''] of table) {
-    for (const [, word = ''] of words.matchAll(/`([a-z]+)[^`]*`/g))
-      expect([...WORDS, 'vnet', 'pcap', 'repeat']).toContain(word)
+  for (const [, , text = ''] of table) {
+    for (const [, word = ''] of text.matchAll(/`([a-z]+)[^`]*`/g))
+      expect([...KEYWORDS, 'vnet', 'pcap', 'repeat']).toContain(word)
   }
 })

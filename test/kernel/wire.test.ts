@@ -47,8 +47,8 @@ test('a cable delays packets in both directions, and vnet wire shows what its st
   const common = { event: 'wire', name: 'left', netns: near.name, path: '', held: 0, dropped: 0, drops: {} }
   const shown = await stages()
   expect(shown).toMatchObject([
-    { ...common, stage: 'delay', direction: 'ab', words: 'delay 10ms' },
-    { ...common, stage: 'loss', direction: 'ba', words: 'loss 0%', duplicated: 0, corrupted: 0 },
+    { ...common, stage: 'delay', direction: 'ab', text: 'delay 10ms' },
+    { ...common, stage: 'loss', direction: 'ba', text: 'loss 0%', duplicated: 0, corrupted: 0 },
     { ...common, stage: 'delay', direction: 'ba', reordered: 0, marked: 0 },
   ])
   for (const { in: entered, out } of shown) expect([entered, (entered as number) >= 6]).toEqual([out, true])
@@ -80,7 +80,7 @@ test('words for one direction leave the other as it is, and are the same from ei
   const vnet = await cable('--wire', 'delay 1ms')
   expect(await wire('left', '--ab', 'delay 2ms')).toEqual(DONE)
   expect(await runCommand(far, ['wire', 'right', '--ba', 'off'])).toEqual(DONE)
-  expect((await stages()).map(({ direction, words, stage }) => [direction, words, stage])).toEqual([
+  expect((await stages()).map(({ direction, text, stage }) => [direction, text, stage])).toEqual([
     ['ab', 'delay 2ms', 'delay'],
     ['ba', '', null],
   ])
@@ -100,7 +100,7 @@ test('wrong words exit with status 2 and the parser’s lines, and change neithe
   writeFileSync(join(directory, 'long'), '1\n'.repeat(40_000))
   const long = await wire('left', `trace ${directory}/long`)
   expect([long.status, long.stderr]).toEqual([2, expect.stringContaining('give it at the start, by --wire')])
-  expect((await stages()).map(({ words }) => words)).toEqual(['delay 1ms', 'delay 1ms'])
+  expect((await stages()).map(({ text }) => text)).toEqual(['delay 1ms', 'delay 1ms'])
   await stopConserved(vnet)
 })
 
@@ -137,7 +137,7 @@ test('each change is an event at both ends and a line of the log', async () => {
   const events: unknown[] = []
   const { ended } = await client.subscribe(
     interfaces[0].vnet,
-    ({ name, direction, words }) => events.push([name, direction, words]),
+    ({ name, direction, text }) => events.push([name, direction, text]),
     { events: ['wire'] },
   )
   expect(await wire('left', '--ab', 'loss 1%')).toEqual(DONE)
@@ -173,7 +173,7 @@ test('the statistics at the end have a line for each stage, with its drops by re
   const ended = await vnet.stop()
   const { wires } = jsonLines(ended.stdout).find(({ event }) => event === 'statistics') as { wires: ShownStage[] }
   expect(wires).toMatchObject([
-    { name: 'left', netns: near.name, stage: 'loss', direction: 'ab', words: 'loss every 2' },
+    { name: 'left', netns: near.name, stage: 'loss', direction: 'ab', text: 'loss every 2' },
   ])
   const [{ in: entered, dropped, drops, held }] = wires as [ShownStage]
   expect([drops, held]).toEqual([{ loss: dropped }, 0])

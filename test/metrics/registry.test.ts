@@ -15,7 +15,7 @@ const stage: StageReport = {
   stage: 'loss',
   path: 'match then ',
   direction: 'ab',
-  words: '',
+  text: '',
   in: 9,
   out: 8,
   held: 1,

@@ -15,7 +15,7 @@ export interface Decision {
   readonly verdict: string
   readonly amount?: number
   readonly why?: string
-  readonly words?: string
+  readonly text?: string
   readonly seed?: number
 }
 

@@ -284,7 +284,7 @@ describe('bodies', () => {
     '{"id":"x","command":{"do":"param","name":"a"}}',
     '{"id":"x","command":{"do":"trigger","fault":"f","queue":-1}}',
     '{"id":"x","command":{"do":"trigger","fault":"f","queue":"0"}}',
-    '{"id":"x","command":{"do":"wire","words":null}}',
+    '{"id":"x","command":{"do":"wire","text":null}}',
     '{"id":"x","command":{"do":"wire","direction":"ac"}}',
     '{"id":"x","command":{"do":"step","mode":"all"}}',
     '{"id":"x","command":{"do":"step","mode":"on","every":0.5}}',
@@ -458,7 +458,7 @@ describe('files', () => {
   test('words of a wire that name a file are refused, and the file is not opened', async () => {
     const fake = web.vnet()
     for (const words of ['trace /etc/shadow', 'delay 5ms 1ms distribution /etc/shadow', 'replay /etc/shadow']) {
-      for (const command of [{ do: 'wire', words } as const, { do: 'check-wire', words } as const]) {
+      for (const command of [{ do: 'wire', text: words } as const, { do: 'check-wire', text: words } as const]) {
         const result = await web.command(id, command)
         expect(result.ok).toBe(false)
         expect(JSON.stringify(result)).not.toMatch(/root:|EACCES|ENOENT/)

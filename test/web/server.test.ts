@@ -120,7 +120,7 @@ describe('a feed', () => {
   test('a feed has what it wants of the device that it looks at, and nothing else', async () => {
     const fake = web.vnet({
       [getParts.cmd]: () => [part('tx 0')],
-      [getWire.cmd]: () => [b => void b.u8(of.wireDirection.type, 0).string(of.wireWords.type, 'delay 5ms')],
+      [getWire.cmd]: () => [b => void b.u8(of.wireDirection.type, 0).string(of.wireText.type, 'delay 5ms')],
       [getParam.cmd]: () => [
         b => void b.string(of.driver.type, 'snull').string(15, 'pool').string(16, '8').string(17, 'int'),
       ],
@@ -130,7 +130,7 @@ describe('a feed', () => {
     expect(fake.asked.map(({ cmd }) => cmd)).not.toContain(getParts.cmd)
     const feed = await web.feed(`device=${id}&want=parts,wire,params,nonsense`)
     expect(await feed.next('parts')).toMatchObject({ id, parts: [{ kind: 'queue', name: 'tx 0' }] })
-    expect((await feed.next('wire')).wire?.words).toEqual({ ab: 'delay 5ms', ba: '' })
+    expect((await feed.next('wire')).wire?.text).toEqual({ ab: 'delay 5ms', ba: '' })
     expect((await feed.next('params')).params).toMatchObject([{ name: 'pool', value: '8' }])
   })
 
@@ -301,8 +301,8 @@ describe('a command', () => {
     [{ do: 'carrier', on: false }, commands.setCarrier.cmd, { [of.carrier.type]: Uint8Array.of(0) }],
     [{ do: 'param', name: 'a', value: 'b' }, commands.setParam.cmd, { 15: text('a'), 16: text('b') }],
     [{ do: 'trigger', fault: 'flap' }, commands.trigger.cmd, { [of.fault.type]: text('flap') }],
-    [{ do: 'wire', words: 'delay 1ms' }, commands.setWire.cmd, { [of.wireWords.type]: text('delay 1ms') }],
-    [{ do: 'wire', words: undefined, direction: 'ba' }, commands.setWire.cmd, {}],
+    [{ do: 'wire', text: 'delay 1ms' }, commands.setWire.cmd, { [of.wireText.type]: text('delay 1ms') }],
+    [{ do: 'wire', text: undefined, direction: 'ba' }, commands.setWire.cmd, {}],
   ]
 
   test.each(changes)('the command %o is a request of the control plane', async (command, cmd, attributes) => {
@@ -329,10 +329,10 @@ describe('a command', () => {
     const fake = web.vnet()
     const message = "'lost' is not a word of a wire; did you mean 'loss'?\n  delay 20ms lost\n             ^^^^"
     const words = 'delay 20ms lost'
-    expect(await web.command(id, { do: 'check-wire', words })).toEqual({ ok: false, message })
-    expect(await web.command(id, { do: 'wire', words })).toEqual({ ok: false, message })
+    expect(await web.command(id, { do: 'check-wire', text: words })).toEqual({ ok: false, message })
+    expect(await web.command(id, { do: 'wire', text: words })).toEqual({ ok: false, message })
     expect(fake.asked.map(({ cmd }) => cmd)).not.toContain(commands.setWire.cmd)
-    expect(await web.command(id, { do: 'check-wire', words: 'delay 20ms' })).toEqual({ ok: true })
+    expect(await web.command(id, { do: 'check-wire', text: 'delay 20ms' })).toEqual({ ok: true })
   })
 
   test('a change is shown at once to the pages that look', async () => {

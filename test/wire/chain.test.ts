@@ -69,10 +69,10 @@ describe('Chain.set', () => {
     wire.send(2)
     const set = () => wire.chain.set([match(all, [lossEvery(3), delay('5ns')]), delay('7ns'), failing])
     expect(set).toThrow('cannot be made')
-    expect(wire.chain.report().map(({ stage, words }) => [stage, words])).toEqual([
+    expect(wire.chain.report().map(({ stage, text }) => [stage, text])).toEqual([
       ['delay', 'delay 1us'],
       ['match', "match 'a function' ( loss every 2 )"],
-      ['loss', lossEvery(2).words],
+      ['loss', lossEvery(2).text],
     ])
     wire.send(2)
     wire.advance(1000)

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { DecisionReader, type LoggedEvent } from '../../src/wire/decision-reader.ts'
 
 const FORMAT = '{"format":1}\n'
-const SET = '{"t":5,"direction":"ab","stage":"wire","verdict":"set","words":"delay 1ms","seed":7}\n'
+const SET = '{"t":5,"direction":"ab","stage":"wire","verdict":"set","text":"delay 1ms","seed":7}\n'
 const ARRIVAL = '{"t":10,"direction":"ab","n":1,"stage":"wire","verdict":"arrive","amount":3,"head":"0102fe"}\n'
 const DELAY = '{"t":10,"direction":"ab","n":1,"stage":"delay","verdict":"delay","amount":1000000}\n'
 const CLOSED = '{"t":20,"direction":"ab","n":1,"stage":"delay","verdict":"drop","why":"closed"}\n'
@@ -30,7 +30,7 @@ function read(text: string, size = 7): { events: LoggedEvent[]; lost: number; er
 
 test('changes, arrivals, decisions and the end of a wire are read', () => {
   const events = [
-    { verdict: 'set', time: 5, direction: 'ab', words: 'delay 1ms', seed: 7 },
+    { verdict: 'set', time: 5, direction: 'ab', text: 'delay 1ms', seed: 7 },
     { verdict: 'arrive', time: 10, direction: 'ab', id: 1, length: 3, head: Buffer.of(1, 2, 254), gso: undefined },
     { verdict: 'decide', time: 10, direction: 'ab' },
     { verdict: 'close', time: 20, direction: 'ab' },
@@ -56,7 +56,7 @@ test.each([
   ['a line without a time', `${FORMAT + SET}null\n`, 'line 3: not a decision'],
   ['a time that is not finite', FORMAT + SET + ARRIVAL.replace('10', '1e999'), 'line 3: not a decision'],
   ['a third direction', FORMAT + SET + ARRIVAL.replace('ab', 'cd'), 'line 3: not a decision'],
-  ['words without a seed', FORMAT + SET + SET.replace('7}', 'null}'), 'line 3: words or seed are missing'],
+  ['words without a seed', FORMAT + SET + SET.replace('7}', 'null}'), 'line 3: text or seed are missing'],
   ['an arrival without a length', FORMAT + SET + ARRIVAL.replace(':3,', ':-3,'), 'line 3: an arrival without a number'],
   ['a head of other digits', FORMAT + SET + ARRIVAL.replace('fe', 'fg'), 'line 3: head is not hexadecimal'],
   [

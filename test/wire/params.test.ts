@@ -21,7 +21,7 @@ test('a preset is the uplink of the first interface and the downlink of the seco
   const { devices } = await addDriver(makeNet(), driver, { wire: 'preset dsl' }, { args: ['a', 'b'] })
   const [a] = devices
   const wires = a?.netdevOps.ndoGetWires?.(a) ?? []
-  expect(wires.map(wire => [wire.direction, wire.report().map(({ words }) => words)])).toEqual([
+  expect(wires.map(wire => [wire.direction, wire.report().map(({ text }) => text)])).toEqual([
     ['ab', ['rate 384kbit limit 24kb', 'delay 25ms']],
     ['ba', ['rate 1.5mbit limit 96kb', 'delay 25ms']],
   ])

@@ -3,9 +3,9 @@ import { FileError, UsageError } from '../../src/base/usage-error.ts'
 import { parseScenario } from '../../src/wire/scenario-file.ts'
 
 /** Takes `bad` for a wrong word. */
-function parse(words: string, direction: 'ab' | 'ba'): string {
-  if (words.includes('bad')) throw new UsageError(`'bad' is not a word of a wire\n  ${words}`)
-  return `${direction}: ${words}`
+function parse(text: string, direction: 'ab' | 'ba'): string {
+  if (text.includes('bad')) throw new UsageError(`'bad' is not a word of a wire\n  ${text}`)
+  return `${direction}: ${text}`
 }
 
 const read = (text: string) => parseScenario(text, 'link.yaml', parse)

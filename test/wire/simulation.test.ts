@@ -68,10 +68,10 @@ interface Line {
 class Lines implements DecisionLog {
   readonly all: Line[] = []
 
-  set(direction: Direction, time: number, words: string, seed: number): void {
+  set(direction: Direction, time: number, text: string, seed: number): void {
     const again = (simulation: Simulation) =>
-      simulation.set(direction, time, parseWire(words, resources, direction), words, seed)
-    this.all.push({ time, verdict: 'set', direction, rest: [words, seed], again })
+      simulation.set(direction, time, parseWire(text, resources, direction), text, seed)
+    this.all.push({ time, verdict: 'set', direction, rest: [text, seed], again })
   }
 
   arrival(direction: Direction, time: number, id: number, skb: Parameters<DecisionLog['arrival']>[3]): void {
@@ -101,7 +101,7 @@ const tcp = buildFrame({
 })
 
 /** Runs two wires live, with timers that are late, and returns what they logged. */
-function runLive(words: readonly string[], packets: number, seed: number, close: boolean): Lines {
+function runLive(text: readonly string[], packets: number, seed: number, close: boolean): Lines {
   const draw = random(seed)
   const clock = new LateClock()
   const pool = new SkBuffPool({ large: 4096, small: 8192 })
@@ -111,13 +111,13 @@ function runLive(words: readonly string[], packets: number, seed: number, close:
     return new Chain({ direction, seed, clock, pool, segments: new Ring(4096), log, end, back: end })
   })
   const set = (chain: Chain, of: string) => chain.set(parseWire(of, resources, chain.direction), of)
-  for (const chain of chains) set(chain, words[0] ?? '')
+  for (const chain of chains) set(chain, text[0] ?? '')
   for (let i = 0; i < packets; i++) {
     // Sometimes at once, sometimes long after.
     clock.time += [0, 1, 1000, 100_000, 2 * MS, 40 * MS][draw.below(6)] ?? 0
     if (draw.below(3) === 0) clock.look()
     const chain = chains[draw.below(2)] as Chain
-    if (draw.below(40) === 0) set(chain, words[draw.below(words.length)] ?? '')
+    if (draw.below(40) === 0) set(chain, text[draw.below(text.length)] ?? '')
     const skb = pool.alloc(4000)
     if (skb === undefined) throw new Error('the pool is too small')
     const isTcp = draw.below(4) === 0
@@ -164,15 +164,15 @@ test.each([
   'mtu 900 icmp',
   'hold | delay 1ms',
   'preset lte',
-])('decisions of %s, while it runs and is changed, are the same in a simulation', words => {
-  expectSame(runLive([words, words, 'delay 10ms', ''], 500, SEED, false))
-  expectSame(runLive([words, 'loss 10%'], 200, SEED + 1, true))
+])('decisions of %s, while it runs and is changed, are the same in a simulation', text => {
+  expectSame(runLive([text, text, 'delay 10ms', ''], 500, SEED, false))
+  expectSame(runLive([text, 'loss 10%'], 200, SEED + 1, true))
 })
 
 /** Whether words can be built: a table of delays is no trace. */
-function isPossible(words: string): boolean {
+function isPossible(text: string): boolean {
   try {
-    parseWire(words, resources)
+    parseWire(text, resources)
     return true
   } catch (error) {
     if (error instanceof UsageError) return false
@@ -181,9 +181,9 @@ function isPossible(words: string): boolean {
 }
 
 test('decisions of random wires are the same in a simulation', () => {
-  const words = wires.map(printGroups).filter(isPossible)
+  const text = wires.map(printGroups).filter(isPossible)
   const run = fc.record({
-    all: fc.array(words, { minLength: 1, maxLength: 3 }),
+    all: fc.array(text, { minLength: 1, maxLength: 3 }),
     seed: fc.integer(),
     isClosed: fc.boolean(),
   })

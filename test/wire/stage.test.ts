@@ -193,7 +193,7 @@ test('a frame that finds no small slot is held in a large one while half of them
 
 test('an impairment without a name has a kind', () => {
   const wire = makeWire([next => next, impairment('named', {}, (_, next) => next)])
-  expect(wire.chain.report().map(({ stage, words }) => [stage, words])).toEqual([
+  expect(wire.chain.report().map(({ stage, text }) => [stage, text])).toEqual([
     ['custom', 'custom'],
     ['named', 'named'],
   ])

@@ -19,7 +19,7 @@ export interface EventsOptions extends AskOptions {
 export function events(names: readonly string[], { json, drops, user }: EventsOptions, io: Io): Promise<number> {
   const follow = async (client: ControlClient) => {
     using end = endOf(io)
-    const print = (event: DeviceEvent) => io.out(`${json ? JSON.stringify(words(event)) : eventLine(event)}\n`)
+    const print = (event: DeviceEvent) => io.out(`${json ? JSON.stringify(fields(event)) : eventLine(event)}\n`)
     const onLost = () => io.out(json ? '{"event":"lost"}\n' : 'some events were lost\n')
     const directories = directoriesOf({ user })
     const here = client.namespace
@@ -106,16 +106,16 @@ function isSameAs({ event, ifindex, netns }: DeviceEvent): (other: DeviceEvent) 
   return other => other.event === event && other.ifindex === ifindex && other.netns === netns
 }
 
-function words({ event, time, name, ifindex, netns, ...rest }: DeviceEvent) {
+function fields({ event, time, name, ifindex, netns, ...rest }: DeviceEvent) {
   return { event, time: time ?? null, name, ifindex, netns: netns ?? null, ...rest }
 }
 
 /** Returns `2026-11-21T02:00:00.125Z sn0: up`; without the time if it was before the command. */
 export function eventLine(event: DeviceEvent): string {
-  const { time, queue, txTimeouts, dropped, direction, words, mode, step } = event
+  const { time, queue, txTimeouts, dropped, direction, text, mode, step } = event
   const at = time === undefined ? '' : `${new Date(time).toISOString()} `
   const total = txTimeouts ?? dropped
-  if (direction !== undefined) return `${at}${label(event)}: wire ${direction}: ${words === '' ? 'off' : words}`
+  if (direction !== undefined) return `${at}${label(event)}: wire ${direction}: ${text === '' ? 'off' : text}`
   if (step !== undefined) return `${at}${label(event)}: step ${step.number}, ${step.next}`
   if (mode !== undefined) return `${at}${label(event)}: step ${mode}`
   const notes = [queue === undefined ? [] : `queue ${queue}`, total === undefined ? [] : `${total} so far`]

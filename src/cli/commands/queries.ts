@@ -73,8 +73,8 @@ function params(client: ControlClient, device: FoundDevice): Promise<DriverParam
   return supported(async () => {
     const found = await client.params(device.vnet, device)
     if (!found.some(({ name }) => name === 'wireAb')) return found
-    const { words } = await client.wire(device.vnet, device)
-    const now: Readonly<Record<string, string>> = { wireAb: words.ab, wireBa: words.ba }
+    const { text } = await client.wire(device.vnet, device)
+    const now: Readonly<Record<string, string>> = { wireAb: text.ab, wireBa: text.ba }
     return found
       .filter(({ name }) => name !== 'wire')
       .map(param => ({ ...param, value: now[param.name] ?? param.value }))

@@ -40,10 +40,10 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
   let chunk = await chunks.next()
   const isLog = !chunk.done && chunk.value[0] === BRACE
   await using resources = new LinuxWireResources()
-  const words = wordsOf(options, isLog)
+  const texts = textsOf(options, isLog)
   const stages = (of: string, direction: Direction) => parseWire(of, resources, direction)
-  // Wrong words must not empty the files that are written.
-  for (const direction of DIRECTIONS) stages(words?.[direction] ?? '', direction)
+  // A wrong text must not empty the files that are written.
+  for (const direction of DIRECTIONS) stages(texts?.[direction] ?? '', direction)
   const { seed, out, log } = options
   if (out !== undefined && out === log) throw new UsageError(`${out}: --out and --log need a file each`)
   for (const path of [out, log]) if (path !== undefined) input.refuse(path)
@@ -62,14 +62,14 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
   const begin: Begin = (time, { seconds, nanoseconds }) => {
     hasBegun = true
     if (output !== undefined) Object.assign(output, { seconds, nanoseconds })
-    if (words === undefined) return
+    if (texts === undefined) return
     for (const direction of DIRECTIONS) {
-      const of = words[direction]
+      const of = texts[direction]
       simulation.set(direction, time, stages(of, direction), of, seed ?? DEFAULT_SEED)
     }
   }
   const arrivals = isLog
-    ? new LoggedArrivals(file, simulation, begin, words === undefined ? { seed, stages } : undefined)
+    ? new LoggedArrivals(file, simulation, begin, texts === undefined ? { seed, stages } : undefined)
     : new CapturedArrivals(file, simulation, begin)
   try {
     for (; !chunk.done; chunk = await chunks.next()) {
@@ -100,8 +100,8 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** Returns the words of both directions, undefined if they are those of the log. */
-function wordsOf({ wire, wireAb = wire, wireBa = wire }: SimulateOptions, isLog: boolean) {
+/** Returns the text of both directions, undefined if it is that of the log. */
+function textsOf({ wire, wireAb = wire, wireBa = wire }: SimulateOptions, isLog: boolean) {
   if ((wireAb ?? wireBa) !== undefined) return { ab: wireAb ?? '', ba: wireBa ?? '' }
   if (isLog) return undefined
   throw new UsageError("simulate: a capture needs --wire, such as --wire 'delay 20ms loss 1%'")
@@ -111,8 +111,8 @@ function print(file: string, simulation: Simulation, { json }: SimulateOptions, 
   const stages = DIRECTIONS.flatMap(direction => simulation.report(direction))
   if (json) for (const stage of stages) io.out(`${JSON.stringify({ event: 'wire', ...stage })}\n`)
   else {
-    const words = { ab: simulation.wordsOf('ab'), ba: simulation.wordsOf('ba') }
-    io.out(wireTable(file, { time: 0, words, stages }))
+    const text = { ab: simulation.textOf('ab'), ba: simulation.textOf('ba') }
+    io.out(wireTable(file, { time: 0, text, stages }))
     for (const direction of DIRECTIONS) {
       const drops = simulation.drops(direction)
       // Drops of stages that were taken out, or before the first stage.

@@ -18,19 +18,19 @@ interface WireOptions extends AskOptions {
   readonly watch?: number
 }
 
-/** Shows the wires of the interface `name`, or replaces their stages if there are words. */
-export async function wire(name: string, words: string | undefined, options: WireOptions, io: Io): Promise<number> {
-  const { ab = words, ba = words, user } = options
+/** Shows the wires of the interface `name`, or replaces their stages if there is a text. */
+export async function wire(name: string, text: string | undefined, options: WireOptions, io: Io): Promise<number> {
+  const { ab = text, ba = text, user } = options
   if ((ab ?? ba) !== undefined) {
     if (options.json || options.watch !== undefined) {
-      throw new UsageError('wire: --json and --watch show a wire, words change it: run the command twice')
+      throw new UsageError('wire: --json and --watch show a wire, a text changes it: run the command twice')
     }
     return change(name, ab, ba, io)
   }
   let before: WireInfo | undefined
   const show = async (client: ControlClient, device: FoundDevice) => {
     const wire = await client.wire(device.vnet, device)
-    if (options.json) for (const words of jsonWords(device, wire)) io.out(`${JSON.stringify(words)}\n`)
+    if (options.json) for (const text of jsonLines(device, wire)) io.out(`${JSON.stringify(text)}\n`)
     else io.out((before === undefined ? '' : '\n') + wireTable(label(device), wire, before))
     before = wire
   }
@@ -43,39 +43,39 @@ export async function wire(name: string, words: string | undefined, options: Wir
 }
 
 async function change(name: string, ab: string | undefined, ba: string | undefined, io: Io): Promise<number> {
-  const stages = (words: string) => (words === 'off' ? undefined : words)
+  const stages = (text: string) => (text === 'off' ? undefined : text)
   // Loaded here, because all kinds of stages come with it.
   const { attachmentsOf } = await import('../../control/client/wire-request.ts')
-  // Wrong words of the second direction must not come after a change of the first.
-  for (const [direction, words] of [['ab', ab] as const, ['ba', ba] as const]) {
-    if (words !== undefined && words !== 'off') attachmentsOf(words, direction)
+  // A wrong text of the second direction must not come after a change of the first.
+  for (const [direction, text] of [['ab', ab] as const, ['ba', ba] as const]) {
+    if (text !== undefined && text !== 'off') attachmentsOf(text, direction)
   }
   return askInterface(name, io, async (client, device) => {
     if (ab !== undefined && ab === ba) return client.setWire(device.vnet, device, stages(ab))
-    for (const [direction, words] of [['ab', ab] as const, ['ba', ba] as const]) {
-      if (words !== undefined) await client.setWire(device.vnet, device, stages(words), { direction })
+    for (const [direction, text] of [['ab', ab] as const, ['ba', ba] as const]) {
+      if (text !== undefined) await client.setWire(device.vnet, device, stages(text), { direction })
     }
   })
 }
 
 /** Returns an object for each stage, and one for a direction that has none. */
-function jsonWords({ name, netns }: Named, { time, words, stages }: WireInfo): object[] {
+function jsonLines({ name, netns }: Named, { time, text, stages }: WireInfo): object[] {
   const head = { event: 'wire', name, netns: netns ?? null, time }
   return (['ab', 'ba'] as const).flatMap((direction): object[] => {
     const own = stages.filter(stage => stage.direction === direction)
-    if (own.length === 0) return [{ ...head, direction, words: words[direction], stage: null }]
+    if (own.length === 0) return [{ ...head, direction, text: text[direction], stage: null }]
     return own.map(stage => ({ ...head, ...stage }))
   })
 }
 
 /**
- * Returns the words of each direction, a row for each stage, and what the stages dropped. With
+ * Returns the text of each direction, a row for each stage, and what the stages dropped. With
  * `before`, read earlier, there is a column `out/s`.
  */
 export function wireTable(name: string, wire: WireInfo, before?: WireInfo): string {
-  const { words, stages, time } = wire
+  const { text, stages, time } = wire
   const head = (['ab', 'ba'] as const).map(
-    (direction: WireDirection) => `${name} ${direction}: ${words[direction] || 'off'}`,
+    (direction: WireDirection) => `${name} ${direction}: ${text[direction] || 'off'}`,
   )
   const seconds = (time - (before?.time ?? time)) / 1000
   const isTimed = stages.some(({ late }) => late !== undefined)

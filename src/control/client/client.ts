@@ -146,7 +146,7 @@ export class ControlClient {
     await this.#change(vnet, commands.plug, which(device), device.name)
   }
 
-  /** Returns the wires of a device: their words, stages and counts. EOPNOTSUPP if it has none. */
+  /** Returns the wires of a device: their texts, stages and counts. EOPNOTSUPP if it has none. */
   async wire(vnet: string, device: Device): Promise<WireInfo> {
     return wireInfo(await this.#dump(vnet, commands.getWire, which(device), device.name))
   }
@@ -168,20 +168,20 @@ export class ControlClient {
   }
 
   /**
-   * Replaces the stages of the wires of a device by those that `words` describe; undefined takes
+   * Replaces the stages of the wires of a device by those that `text` describes; undefined takes
    * all stages out. What is in flight arrives. Reads the files and compiles the filters that the
-   * words name here, with the rights of this process. Throws a UsageError if the words are wrong;
+   * text names here, with the rights of this process. Throws a UsageError if the text is wrong;
    * nothing is changed then.
    */
   async setWire(
     vnet: string,
     device: Device,
-    words: string | undefined,
+    text: string | undefined,
     { direction }: SetWireOptions = {},
   ): Promise<void> {
-    const { attachmentsOf } = await loadWords()
-    const attachments = words === undefined ? [] : attachmentsOf(words, direction)
-    await this.#change(vnet, commands.setWire, { ...which(device), direction, words, attachments }, device.name)
+    const { attachmentsOf } = await loadWireRequest()
+    const attachments = text === undefined ? [] : attachmentsOf(text, direction)
+    await this.#change(vnet, commands.setWire, { ...which(device), direction, text, attachments }, device.name)
   }
 
   /** Turns the carrier of a device on or off as its driver would: a fault of this end alone. */
@@ -371,6 +371,6 @@ function ifreqOf({ name }: Device): Uint8Array {
 }
 
 /** Loads what only setWire() needs: the language of wires, and the one of filters. */
-export function loadWords() {
+export function loadWireRequest() {
   return import('./wire-request.ts')
 }

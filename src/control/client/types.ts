@@ -33,12 +33,12 @@ export type DeviceInfo = Omit<Named<DeviceReply>, 'faults' | 'faultTexts'> & {
 
 export type DeviceEventName = keyof typeof eventNumbers
 /**
- * An event of a device. Of `wire`, `direction` and `words` are those of the changed stages. Of
+ * An event of a device. Of `wire`, `direction` and `text` are those of the changed stages. Of
  * `step`, `mode` is the present mode, and `step` is what waits, if something does.
  */
-export type DeviceEvent = Omit<Named<EventReply>, 'wireDirection' | 'wireWords' | 'stepMode' | 'step'> & {
+export type DeviceEvent = Omit<Named<EventReply>, 'wireDirection' | 'wireText' | 'stepMode' | 'step'> & {
   readonly direction?: WireDirection | undefined
-  readonly words?: string | undefined
+  readonly text?: string | undefined
   readonly mode?: StepState['mode'] | undefined
   readonly step?: StepPlace | undefined
 }
@@ -126,8 +126,8 @@ export type WireDirection = DeviceWire['direction']
 export interface WireInfo {
   /** When they were read, in milliseconds since 1970. */
   readonly time: number
-  /** The words of each direction; empty without a stage. */
-  readonly words: Readonly<Record<WireDirection, string>>
+  /** The text of each direction; empty without a stage. */
+  readonly text: Readonly<Record<WireDirection, string>>
   /** The stages of ab, then those of ba. */
   readonly stages: readonly StageReport[]
 }
@@ -250,10 +250,10 @@ export function deviceInfo({ faults, faultTexts, ...reply }: DeviceReply): Devic
 }
 
 export function deviceEvent(reply: EventReply): DeviceEvent {
-  const { wireDirection: direction, wireWords: words, stepMode: mode, step, ...event } = reply
+  const { wireDirection: direction, wireText: text, stepMode: mode, step, ...event } = reply
   return {
     ...named(event),
-    ...(direction !== undefined && { direction: direction as WireDirection, words }),
+    ...(direction !== undefined && { direction: direction as WireDirection, text }),
     ...(mode !== undefined && { mode: mode as StepState['mode'], step: step && stepPlace(step) }),
   }
 }
@@ -280,14 +280,14 @@ function stepSource({ file, line, lines = '', first }: StepReply): StepSource | 
 
 /** From the messages of a dump: those of the directions, then those of the stages. */
 export function wireInfo(replies: readonly WireReply[]): WireInfo {
-  const words = { ab: '', ba: '' }
+  const text = { ab: '', ba: '' }
   const stages: StageReport[] = []
-  for (const { direction, words: given, stage } of replies) {
-    if (direction === 'ab' || direction === 'ba') words[direction] = given ?? ''
+  for (const { direction, text: given, stage } of replies) {
+    if (direction === 'ab' || direction === 'ba') text[direction] = given ?? ''
     if (stage !== undefined) stages.push(stageReport(stage))
   }
   const [{ time }] = replies as [WireReply]
-  return { time, words, stages }
+  return { time, text, stages }
 }
 
 /** From the messages of a dump: that of the scenario, then those of its steps. */

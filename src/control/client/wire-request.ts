@@ -1,23 +1,23 @@
-/** SET_WIRE as a client makes it: checks the words, and collects the files and filters in them. */
+/** SET_WIRE as a client makes it: checks the text, and collects the files and filters in them. */
 
 import { UsageError } from '../../base/usage-error.ts'
 import type { DeviceWire } from '../../netdev/device-wire.ts'
 import { parseWire } from '../../wire/parse.ts'
 import { LinuxWireResources } from '../../wire/wire-resources.node.ts'
-import { VNET_WIRE_ATTACHMENTS_MAX, VNET_WIRE_WORDS_MAX } from '../protocol/family.ts'
+import { VNET_WIRE_ATTACHMENTS_MAX, VNET_WIRE_TEXT_MAX } from '../protocol/family.ts'
 import { recording, type WireAttachment } from '../protocol/wire-attachment.ts'
 
 /** Room in a message for the headers of an attachment. */
 const OVERHEAD = 16
 
 /**
- * Returns what the words of one direction, or of both, refer to: files that this process may read,
- * and filters that its libpcap compiles. Throws a UsageError if the words are wrong, or if what
+ * Returns what the text of one direction, or of both, refers to: files that this process may read,
+ * and filters that its libpcap compiles. Throws a UsageError if the text is wrong, or if what
  * they refer to is too large for a message.
  */
-export function attachmentsOf(words: string, direction?: DeviceWire['direction']): WireAttachment[] {
-  if (Buffer.byteLength(words) > VNET_WIRE_WORDS_MAX || words.includes('\0')) {
-    throw new UsageError(`the words of a running wire have at most ${VNET_WIRE_WORDS_MAX} bytes, and no NUL`)
+export function attachmentsOf(text: string, direction?: DeviceWire['direction']): WireAttachment[] {
+  if (Buffer.byteLength(text) > VNET_WIRE_TEXT_MAX || text.includes('\0')) {
+    throw new UsageError(`the text of a running wire has at most ${VNET_WIRE_TEXT_MAX} bytes, and no NUL`)
   }
   const attachments: WireAttachment[] = []
   let size = 0
@@ -33,6 +33,6 @@ export function attachmentsOf(words: string, direction?: DeviceWire['direction']
   }
   const resources = new LinuxWireResources()
   const recorded = recording(resources, attach)
-  for (const each of direction === undefined ? (['ab', 'ba'] as const) : [direction]) parseWire(words, recorded, each)
+  for (const each of direction === undefined ? (['ab', 'ba'] as const) : [direction]) parseWire(text, recorded, each)
   return attachments
 }

@@ -44,8 +44,8 @@ export const VNET_PARAM_VALUE_MAX = 1024
 /** Maximum length of the name of a fault, in bytes. */
 export const VNET_FAULT_MAX = 64
 
-/** Maximum length of the words of a wire, in bytes. */
-export const VNET_WIRE_WORDS_MAX = 4096
+/** Maximum length of the text of a wire, in bytes. */
+export const VNET_WIRE_TEXT_MAX = 4096
 
 /** Maximum length of all attachments of a SET_WIRE together, in bytes. */
 export const VNET_WIRE_ATTACHMENTS_MAX = 60000
@@ -227,13 +227,13 @@ export const segmentCounterPolicy = policy({
   value: count(3),
 })
 
-/** A file or a filter that the words of a wire name. */
+/** A file or a filter that the text of a wire names. */
 export const wireAttachmentPolicy = policy({
-  /** Path of a file, as in the words; `bytes` are its text. */
+  /** Path of a file, as in the text; `bytes` are its text. */
   file: string(1),
   /**
-   * Text of a filter, as in the words; `bytes` is its program, an array of struct sock_filter in
-   * the byte order of the host.
+   * Text of a filter, as in the text; `bytes` is its program, an array of struct sock_filter in the
+   * byte order of the host.
    */
   filter: string(2),
   bytes: binary(3),
@@ -249,7 +249,7 @@ export const wireStagePolicy = policy({
   /** The stages that it lies in, such as `match then `; empty at the top. */
   path: string(2),
   direction: oneOf(u8(3), 'wire-direction', wireDirectionNumbers),
-  words: string(4),
+  text: string(4),
   in: count(5),
   out: count(6),
   held: count(7),
@@ -477,12 +477,12 @@ export const vnetAttributes = {
   /** In SET_WIRE, the direction that is changed; both if absent. */
   wireDirection: oneOf(u8(49), 'wire-direction', wireDirectionNumbers),
   /**
-   * The words of the stages of one direction. In SET_WIRE, absent to take all stages out; in a
-   * reply or an event, empty if there is none.
+   * The text of the stages of one direction. In SET_WIRE, absent to take all stages out; in a reply
+   * or an event, empty if there is none.
    */
-  wireWords: string(50, VNET_WIRE_WORDS_MAX),
+  wireText: string(50, VNET_WIRE_TEXT_MAX),
   /**
-   * What the words refer to. The vnet opens no file and resolves no name for a client: the client
+   * What the text refers to. The vnet opens no file and resolves no name for a client: the client
    * reads and compiles with its own rights.
    */
   wireAttachments: indexedArray(51, wireAttachmentPolicy),
@@ -678,7 +678,7 @@ export const commands = {
       txTimeouts: vnetAttributes.txTimeouts,
       dropped: vnetAttributes.dropped,
       wireDirection: vnetAttributes.wireDirection,
-      wireWords: vnetAttributes.wireWords,
+      wireText: vnetAttributes.wireText,
       stepMode: vnetAttributes.stepMode,
       step: vnetAttributes.step,
     }),
@@ -708,7 +708,7 @@ export const commands = {
   /** Plugs the cable of a device in again, at both ends. Requires rights. */
   plug: { name: 'PLUG', cmd: 15, changes: true, request: strict({ ...which }) },
   /**
-   * Returns the wires of a device: a message with `time`, direction and words for each direction,
+   * Returns the wires of a device: a message with `time`, direction and text for each direction,
    * and then one for each stage. EOPNOTSUPP if the device has no wire.
    */
   getWire: {
@@ -718,12 +718,12 @@ export const commands = {
     reply: policy({
       time: vnetAttributes.time,
       direction: vnetAttributes.wireDirection,
-      words: vnetAttributes.wireWords,
+      text: vnetAttributes.wireText,
       stage: vnetAttributes.wireStage,
     }),
   },
   /**
-   * Replaces the stages of the wires of a device by those that the words describe. What is in
+   * Replaces the stages of the wires of a device by those that the text describes. What is in
    * flight arrives. Requires rights.
    */
   setWire: {
@@ -733,7 +733,7 @@ export const commands = {
     request: strict({
       ...which,
       direction: vnetAttributes.wireDirection,
-      words: vnetAttributes.wireWords,
+      text: vnetAttributes.wireText,
       attachments: vnetAttributes.wireAttachments,
     }),
   },

@@ -158,7 +158,7 @@ export const commands = {
   },
   getWire: {
     ...getWire,
-    // Each message has a stage, or the words of a direction.
+    // Each message has a stage, or the text of a direction.
     reply: requiring(
       policy({ ...getWire.reply.fields, stage: nested(getWire.reply.fields.stage.type, stagePolicy) }),
       'time',

@@ -1,5 +1,5 @@
 /**
- * The attachments of SET_WIRE: what the words of a wire refer to. The client reads files and
+ * The attachments of SET_WIRE: what the text of a wire refers to. The client reads files and
  * compiles filters with its own rights; the vnet finds them in the request and nowhere else.
  */
 
@@ -8,7 +8,7 @@ import type { WireResources } from '../../netdev/device-wire.ts'
 import type { CompiledFilter } from '../../packet/filter.ts'
 import { decodeFilter, encodeProgram } from './filter-program.ts'
 
-/** A file or a filter by its words. */
+/** A file or a filter by its text. */
 export interface WireAttachment {
   readonly file?: string
   readonly filter?: string

@@ -64,7 +64,7 @@ export class Events {
   readonly #subscribers = new Map<Caller, Subscriber>()
   /** The carrier and cable of each device, as last reported. */
   readonly #reported = new WeakMap<NetDevice, { readonly carrier: boolean; readonly cut: boolean }>()
-  /** The words of the wires of each device, as last reported. */
+  /** The text of the wires of each device, as last reported. */
   readonly #wires = new WeakMap<NetDevice, readonly string[]>()
   readonly #polls = [true, false].map(privileged => new DropPoll(privileged, () => this.#dropsFor(privileged)))
   readonly #alarm: Alarm
@@ -77,7 +77,7 @@ export class Events {
     this.#netnsOf = netnsOf
     this.#now = now
     this.#alarm = net.clock.alarm(() => this.#pollDrops())
-    for (const dev of net.devices) this.#wires.set(dev, wordsOf(dev))
+    for (const dev of net.devices) this.#wires.set(dev, textsOf(dev))
     this.#stop = net.registerNetdeviceNotifier((happened, dev) => {
       const event = eventOf.get(happened)
       if (event !== undefined) this.#notify(dev, event)
@@ -125,13 +125,13 @@ export class Events {
     if (carrier !== before.carrier) this.#notify(dev, carrier ? 'carrier-on' : 'carrier-off')
   }
 
-  /** Compares likewise: one event for each direction whose words are others now. */
+  /** Compares likewise: one event for each direction whose text has changed. */
   #reportWires(dev: NetDevice): void {
     const before = this.#wires.get(dev)
-    this.#wires.set(dev, wordsOf(dev))
+    this.#wires.set(dev, textsOf(dev))
     if (before === undefined) return
-    for (const [i, { direction, words }] of wiresOf(dev).entries()) {
-      if (words !== before[i]) this.#notify(dev, 'wire', { wireDirection: direction, wireWords: wireText(words) })
+    for (const [i, { direction, text }] of wiresOf(dev).entries()) {
+      if (text !== before[i]) this.#notify(dev, 'wire', { wireDirection: direction, wireText: wireText(text) })
     }
   }
 
@@ -236,8 +236,8 @@ function wiresOf(dev: NetDevice): readonly DeviceWire[] {
   return dev.netdevOps.ndoGetWires?.(dev) ?? []
 }
 
-function wordsOf(dev: NetDevice): string[] {
-  return wiresOf(dev).map(({ words }) => words)
+function textsOf(dev: NetDevice): string[] {
+  return wiresOf(dev).map(({ text }) => text)
 }
 
 function send(subscriber: Subscriber, bytes: Uint8Array): void {

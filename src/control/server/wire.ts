@@ -21,13 +21,13 @@ export function wires(subject: Subject): Operation[] {
       const time = subject.now()
       // All of one moment, however late the client reads them.
       return [
-        ...found.map(({ direction, words }) => ({ time, direction, words: wireText(words) })),
-        ...found.flatMap(wire => wire.report().map(stageWords)).map(stage => ({ time, stage })),
+        ...found.map(({ direction, text }) => ({ time, direction, text: wireText(text) })),
+        ...found.flatMap(wire => wire.report().map(stageText)).map(stage => ({ time, stage })),
       ]
     },
   })
   const setWire = operation(commands.setWire, {
-    doit({ direction, words = '', attachments, ...which }) {
+    doit({ direction, text = '', attachments, ...which }) {
       const found = wiresOf(subject, theOne(subject, which))
       if (direction !== undefined && !(direction in wireDirectionNumbers)) {
         throw new Refusal(EINVAL, vnetAttributes.wireDirection.type, `there is no ${direction}`)
@@ -36,14 +36,14 @@ export function wires(subject: Subject): Operation[] {
       for (const wire of found) if (direction === undefined || wire.direction === direction) set(wire)
       return undefined
 
-      // Wrong words throw before the first wire is changed: they are the same for both.
+      // A wrong text throws before the first wire is changed: it is the same for both.
       function set(wire: DeviceWire): void {
         try {
-          wire.change(words, resources)
+          wire.change(text, resources)
         } catch (error) {
           if (!(error instanceof UsageError)) throw error
           const [line = ''] = error.message.split('\n')
-          throw new Refusal(EINVAL, vnetAttributes.wireWords.type, line)
+          throw new Refusal(EINVAL, vnetAttributes.wireText.type, line)
         }
       }
     },
@@ -65,10 +65,10 @@ function wiresOf(subject: Subject, dev: NetDevice): readonly DeviceWire[] {
   throw new VnetError(EOPNOTSUPP, 'vnet_nl', `${driver} has no wire: cable, snull and lan do`)
 }
 
-function stageWords({ stage, path, words, drops, late, direction, ...rest }: StageReport) {
+function stageText({ stage, path, text, drops, late, direction, ...rest }: StageReport) {
   return {
     ...rest,
-    ...{ stage: wireText(stage), path: wireText(path), words: wireText(words) },
+    ...{ stage: wireText(stage), path: wireText(path), text: wireText(text) },
     direction: direction as DeviceWire['direction'],
     drops: Object.entries(drops).map(([reason, packets]) => ({ reason: wireText(reason), packets })),
     ...(late !== undefined && {

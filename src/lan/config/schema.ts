@@ -11,12 +11,12 @@ import {
   integer,
   list,
   object,
+  oneOf,
   oneOrMore,
   record,
   string,
   type Typed,
   type TypeOf,
-  words,
 } from '../../base/schema.ts'
 import { networkOf, parseAddress, parsePrefix, sameBytes } from '../../packet/address.ts'
 
@@ -24,10 +24,10 @@ const label = '[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?'
 const names = `^${label}(\\.${label})*`
 
 const text = string('text', { pattern: '.' })
-const off = words(false)
+const off = oneOf(false)
 const seconds = integer(1, 0xffff_fffe, 'a number of seconds')
-const secondsOrInfinite = either(seconds, words('infinite'))
-const lifetime = either(integer(0, 0xffff_fffe, 'a number of seconds'), words('infinite'))
+const secondsOrInfinite = either(seconds, oneOf('infinite'))
+const lifetime = either(integer(0, 0xffff_fffe, 'a number of seconds'), oneOf('infinite'))
 const ipv4 = string('an IPv4 address', { format: 'ipv4', accepts: isAddress(4) })
 const ipv6 = string('an IPv6 address', { format: 'ipv6', accepts: isAddress(16) })
 const mac = string('a unicast MAC address', { pattern: '^[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}$' })
@@ -48,8 +48,8 @@ const domain = string('a domain', { pattern: `${names}\\.?$`, maxLength: 254 })
 const port = object(
   {
     port: integer(1, 65535, 'a port'),
-    protocol: about('Default: tcp.', words('tcp', 'udp')),
-    service: words('echo', 'discard', 'daytime', 'chargen', 'http'),
+    protocol: about('Default: tcp.', oneOf('tcp', 'udp')),
+    service: oneOf('echo', 'discard', 'daytime', 'chargen', 'http'),
     body: about('The body of every HTTP response. Default: the name of the host.', anyText),
   },
   'port',

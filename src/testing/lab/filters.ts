@@ -11,14 +11,14 @@ export function compiled(filter: string): WireAttachment[] {
   return [encodeFilter(filter, compileFilter(filter))]
 }
 
-/** Returns the filters in the words. Throws a UsageError if the words are wrong. */
+/** Returns the filters in the text. Throws a UsageError if the text is wrong. */
 export function filtersIn({ ab = '', ba = '' }: { readonly ab?: string; readonly ba?: string }): WireAttachment[] {
   const found: WireAttachment[] = []
   const resources = recording({ filter: compileFilter, file: readWireFile }, each => {
     if (each.filter !== undefined) found.push(each)
   })
-  for (const [words, direction] of [[ab, 'ab'] as const, [ba, 'ba'] as const]) {
-    parseWire(words, resources, direction, { bareUs: false })
+  for (const [text, direction] of [[ab, 'ab'] as const, [ba, 'ba'] as const]) {
+    parseWire(text, resources, direction, { bareUs: false })
   }
   return found
 }

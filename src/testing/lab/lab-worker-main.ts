@@ -100,7 +100,7 @@ function serve(port: MessagePort): void {
       await made?.close()
     },
     rebind: link => inOrder(link, cable => cable.rebind()),
-    wire: (link, ab, ba, filters) => inOrder(link, cable => cable.setWords(ab, ba, resourcesOf(filters))),
+    wire: (link, ab, ba, filters) => inOrder(link, cable => cable.setWire(ab, ba, resourcesOf(filters))),
     async carrier(link, up) {
       const ports = await inOrder(link, cable => {
         cable.setCarrier(up)

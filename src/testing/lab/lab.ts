@@ -168,7 +168,7 @@ export class Lab implements AsyncDisposable {
   /**
    * Joins two namespaces by a cable. At each end there is an interface with the name of the other
    * namespace (`server2` if that is taken). Both are up, with a carrier and addresses, when it
-   * returns. Rejects with a UsageError for wrong words; nothing is left then.
+   * returns. Rejects with a UsageError for a wrong text; nothing is left then.
    */
   cable(a: LabNamespace, b: LabNamespace, options: LabCableOptions = {}): Promise<LabLink> {
     return this.#made(() => this.#links.cable(a, b, options))

@@ -7,7 +7,7 @@ import { LabFault } from './fault.ts'
 import type { LabWorker } from './lab-worker.ts'
 import { COUNT, checkForm, checkNone, checkOptions, type Form, type Forms } from './options.ts'
 import type { EndReport, LinkReport } from './protocol.ts'
-import { directionsOf, filtersOf, WIRE, type WireDirections, type WireSpec, WORDS } from './wire-spec.ts'
+import { directionsOf, filtersOf, WIRE, WIRE_TEXT, type WireDirections, type WireSpec } from './wire-spec.ts'
 
 /** The default of faults: every packet that matches. */
 const EVERY: FaultWhen = { every: 1 }
@@ -55,11 +55,11 @@ export class LinkDirection {
 
   /**
    * Replaces what the wire does in this direction: `delay 20ms loss 1%`, '' for nothing. Packets in
-   * flight arrive. Rejects with a UsageError for wrong words, which change nothing.
+   * flight arrive. Rejects with a UsageError for a wrong text, which changes nothing.
    */
-  async wire(words: string): Promise<void> {
-    checkForm(`${this.#direction}.wire`, words, WORDS)
-    await this.#link.change({ [this.#direction]: words })
+  async wire(text: string): Promise<void> {
+    checkForm(`${this.#direction}.wire`, text, WIRE_TEXT)
+    await this.#link.change({ [this.#direction]: text })
   }
 
   /** Drops packets; as fault('drop', filter, when). */
@@ -83,8 +83,8 @@ export interface LinkEvents {
   /** The cable was plugged in again, or cut. */
   up: []
   down: []
-  /** The words of a direction were replaced. */
-  wire: [direction: Direction, words: string]
+  /** The text of a direction were replaced. */
+  wire: [direction: Direction, text: string]
   close: []
 }
 
@@ -120,11 +120,11 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
   /**
    * Replaces the impairments: `delay 20ms loss 1%` in both directions, '' for none, or `{ ab, ba }`
    * with one direction or both. Packets in flight arrive. Rejects with a UsageError for wrong
-   * words, which change nothing.
+   * text, which changes nothing.
    */
-  async wire(words: WireSpec): Promise<void> {
-    checkForm('wire', words, WIRE)
-    await this.change(directionsOf(words))
+  async wire(text: WireSpec): Promise<void> {
+    checkForm('wire', text, WIRE)
+    await this.change(directionsOf(text))
   }
 
   /** Cuts the cable: neither end has a carrier until `up`. */
@@ -180,11 +180,11 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
   }
 
   /** @internal */
-  async change(words: WireDirections): Promise<void> {
-    const filters = filtersOf(words)
-    await this.#worker.call('wire', this.#id, words.ab, words.ba, filters && (await filters))
+  async change(text: WireDirections): Promise<void> {
+    const filters = filtersOf(text)
+    await this.#worker.call('wire', this.#id, text.ab, text.ba, filters && (await filters))
     for (const direction of ['ab', 'ba'] as const) {
-      const changed = words[direction]
+      const changed = text[direction]
       if (changed !== undefined) this.emit('wire', direction, changed)
     }
   }

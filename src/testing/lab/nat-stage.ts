@@ -125,7 +125,7 @@ class NatWire implements Wire {
  * so that everything else on the cable meets the addresses outside.
  */
 export function natStage(nat: Nat): Impairment {
-  return impairment('nat', nat, (params, next, env) => new NatWire(params, next, env), { words: 'nat' })
+  return impairment('nat', nat, (params, next, env) => new NatWire(params, next, env), { text: 'nat' })
 }
 
 /**

@@ -7,7 +7,7 @@ import type { FaultAction, FaultWhen } from '../../wire/stages/fault.ts'
 import type { Direction } from '../../wire/wire.ts'
 import type { NatKind } from './nat-table.ts'
 
-/** The compiled filters of words; undefined if they have none. */
+/** The compiled filters of a text; undefined if it has none. */
 export type Filters = readonly WireAttachment[] | undefined
 
 /** One end of a cable. */
@@ -57,8 +57,8 @@ export interface LanSpec {
 
 /** What a direction counted since the link was made. */
 export interface DirectionReport {
-  readonly words: string
-  /** The faults, then the stages of the words. */
+  readonly text: string
+  /** The faults, then the stages of the text. */
   readonly stages: readonly StageReport[]
 }
 
@@ -98,7 +98,7 @@ export interface Calls {
   lan(spec: LanSpec): { readonly lan: number; readonly ports: readonly number[] }
   /** Ends a segment, whose ports are closed. */
   closeLan(lan: number): void
-  /** Replaces the words of the directions that are given. */
+  /** Replaces the text of the directions that are given. */
   wire(link: number, ab: string | undefined, ba: string | undefined, filters: Filters): void
   carrier(link: number, up: boolean): void
   /** Drops every packet for so many ms. */

@@ -1,8 +1,8 @@
-/** Parses the `wire` option of a link: words for both directions, or for each of them. */
+/** Parses the `wire` option of a link: a text for both directions, or for each of them. */
 import type { WireAttachment } from '../../control/protocol/wire-attachment.ts'
 import type { Form } from './options.ts'
 
-/** The words of each direction; a direction that is missing has no words, or keeps its own. */
+/** The text of each direction; a direction that is missing has no text, or keeps its own. */
 export interface WireDirections {
   /** From the first namespace to the second. */
   readonly ab?: string
@@ -13,17 +13,17 @@ export interface WireDirections {
 /** Impairments in both directions, or in each. */
 export type WireSpec = string | WireDirections
 
-export const WORDS: Form = { accepts: value => typeof value === 'string', text: "words, such as 'delay 20ms'" }
+export const WIRE_TEXT: Form = { accepts: value => typeof value === 'string', text: "a text such as 'delay 20ms'" }
 export const WIRE: Form = {
   accepts: value => typeof value === 'string' || isDirections(value),
-  text: "words, such as 'delay 20ms', or { ab, ba } with the words of each direction",
+  text: "a text such as 'delay 20ms', or { ab, ba } with the text of each direction",
 }
 
 export function directionsOf(wire: WireSpec): WireDirections {
   return typeof wire === 'string' ? { ab: wire, ba: wire } : wire
 }
 
-/** Compiles the filters in the words. Undefined if there are none: few wires have filters. */
+/** Compiles the filters in the text. Undefined if there are none: few wires have filters. */
 export function filtersOf(wire: WireDirections): Promise<readonly WireAttachment[]> | undefined {
   if (!/match/i.test(`${wire.ab} ${wire.ba}`)) return undefined
   return import('./filters.ts').then(({ filtersIn }) => filtersIn(wire))
@@ -31,6 +31,6 @@ export function filtersOf(wire: WireDirections): Promise<readonly WireAttachment
 
 function isDirections(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
-  const entries = Object.entries(value).filter(([, words]) => words !== undefined)
-  return entries.length > 0 && entries.every(([key, words]) => /^(ab|ba)$/.test(key) && typeof words === 'string')
+  const entries = Object.entries(value).filter(([, text]) => text !== undefined)
+  return entries.length > 0 && entries.every(([key, text]) => /^(ab|ba)$/.test(key) && typeof text === 'string')
 }

@@ -25,7 +25,7 @@ import { WorkerFault } from './worker-fault.ts'
 interface DirectionState {
   readonly slot: WireSlot
   readonly faults: Map<number, WorkerFault>
-  words: readonly Impairment[]
+  stages: readonly Impairment[]
   /** Partitions that last. */
   readonly partitions: Set<Impairment>
 }
@@ -55,15 +55,15 @@ export class WorkerCable {
     this.#nat = nat
     this.#devices = devices
     const [ab, ba] = (devices[0].netdevOps.ndoGetWires?.(devices[0]) ?? []) as readonly [WireSlot, WireSlot]
-    const state = (slot: WireSlot) => ({ slot, faults: new Map(), words: [], partitions: new Set<Impairment>() })
+    const state = (slot: WireSlot) => ({ slot, faults: new Map(), stages: [], partitions: new Set<Impairment>() })
     this.#directions = { ab: state(ab), ba: state(ba) }
     if (nat !== undefined) ab.from.wire = natEnd(nat, net.clock, ab.from.wire)
   }
 
   /**
-   * Joins two namespaces, with both ends up. Words refer to `resources`. `onDevice` is called with
-   * each end before its interface is made. Throws a UsageError for wrong words, and a VnetError if
-   * the kernel refuses; nothing is left then.
+   * Joins two namespaces, with both ends up. The text refers to `resources`. `onDevice` is called
+   * with each end before its interface is made. Throws a UsageError for a wrong text, and a
+   * VnetError if the kernel refuses; nothing is left then.
    */
   static async join(
     net: Net,
@@ -76,7 +76,7 @@ export class WorkerCable {
     const devices = module.devices as readonly [NetDevice, NetDevice]
     const nat = spec.nat && (await makeNat(spec.nat, seed))
     const cable = new WorkerCable(net, devices, nat)
-    cable.setWords(ab, ba, resources)
+    cable.setWire(ab, ba, resources)
     try {
       for (const [i, dev] of devices.entries()) {
         const end = [a, b][i] as EndSpec
@@ -120,20 +120,20 @@ export class WorkerCable {
   }
 
   /**
-   * Replaces what the wire does in the directions that are given; words refer to `resources`. Wrong
-   * words change neither.
+   * Replaces what the wire does in the directions that are given; the text refers to `resources`. A
+   * wrong text changes neither.
    */
-  setWords(ab: string | undefined, ba: string | undefined, resources: WireResources): void {
-    const parse = (words: string | undefined, direction: Direction) => {
-      if (words === undefined) return undefined
+  setWire(ab: string | undefined, ba: string | undefined, resources: WireResources): void {
+    const parse = (text: string | undefined, direction: Direction) => {
+      if (text === undefined) return undefined
       // `delay 50` in a test hardly means the microseconds of tc(8).
-      return parseWire(words, resources, direction, { bareUs: false })
+      return parseWire(text, resources, direction, { bareUs: false })
     }
     const parsed = { ab: parse(ab, 'ab'), ba: parse(ba, 'ba') }
     for (const direction of ['ab', 'ba'] as const) {
-      const words = parsed[direction]
-      if (words === undefined) continue
-      this.#directions[direction].words = words
+      const stages = parsed[direction]
+      if (stages === undefined) continue
+      this.#directions[direction].stages = stages
       this.#set(direction)
     }
   }
@@ -202,7 +202,7 @@ export class WorkerCable {
 
   report(): LinkReport {
     const [a, b] = this.#devices
-    const direction = ({ slot }: DirectionState): DirectionReport => ({ words: slot.words, stages: slot.report() })
+    const direction = ({ slot }: DirectionState): DirectionReport => ({ text: slot.text, stages: slot.report() })
     return {
       a: endReport(a),
       b: endReport(b),
@@ -253,11 +253,11 @@ export class WorkerCable {
   }
 
   #set(direction: Direction): void {
-    const { slot, faults, partitions, words } = this.#directions[direction]
-    const stages = [...partitions, ...[...faults.values()].map(({ stage }) => stage), ...words]
+    const { slot, faults, partitions, stages } = this.#directions[direction]
+    const all = [...partitions, ...[...faults.values()].map(({ stage }) => stage), ...stages]
     const nat = this.#nat === undefined ? [] : [natStage(this.#nat)]
     // Everything else is on the outer side of the NAT.
-    slot.set(direction === 'ab' ? [...nat, ...stages] : [...stages, ...nat])
+    slot.set(direction === 'ab' ? [...nat, ...all] : [...all, ...nat])
   }
 }
 

@@ -17,8 +17,8 @@ export class WorkerLan {
   }
 
   /**
-   * Makes the segment and its ports, which are up. Throws a UsageError for wrong options or words,
-   * and a VnetError if the kernel refuses; nothing is left then.
+   * Makes the segment and its ports, which are up. Throws a UsageError for wrong options or a wrong
+   * text, and a VnetError if the kernel refuses; nothing is left then.
    */
   static async make(net: Net, resources: WireResources, spec: LanSpec): Promise<WorkerLan> {
     const driver = lan(spec.file)
@@ -29,7 +29,7 @@ export class WorkerLan {
     const made = new WorkerLan(ports, () => module.rmmod())
     try {
       for (const [i, dev] of module.devices.entries()) {
-        ports[i]?.setWords(spec.ab, spec.ba, resources)
+        ports[i]?.setWire(spec.ab, spec.ba, resources)
         dev.devAddr.set((spec.ports[i] as EndSpec).mac)
       }
       await module.up({ addresses: spec.ports.map(({ addresses }) => addresses) })

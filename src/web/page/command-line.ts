@@ -28,9 +28,9 @@ function wordsOf(change: Change): Words {
     case 'trigger':
       return { name: 'trigger', operands: [change.fault], options: option('--queue', change.queue) }
     case 'wire': {
-      const { words = 'off', direction } = change
-      if (direction === undefined) return { name: 'wire', operands: [words] }
-      return { name: 'wire', operands: [], options: option(`--${direction}`, words) }
+      const { text = 'off', direction } = change
+      if (direction === undefined) return { name: 'wire', operands: [text] }
+      return { name: 'wire', operands: [], options: option(`--${direction}`, text) }
     }
     case 'step':
       return { name: 'step', operands: [change.mode], options: option('--every', change.every && `${change.every}ms`) }
@@ -47,7 +47,7 @@ function option(name: string, value: string | number | undefined): string[] {
 export function shellWord(word: string): string {
   // `=` at the start of a word is special in zsh, `~` everywhere.
   if (/^[\w@%+:,./-][\w@%+=:,./-]*$/.test(word)) return word
-  // Filters in the words of a wire have quotes of their own.
+  // Filters in the text of a wire have quotes of their own.
   if (word.includes("'") && !/["$`\\!]/.test(word)) return `"${word}"`
   return `'${word.replaceAll("'", "'\\''")}'`
 }

@@ -78,8 +78,8 @@ export function controlsView(app: App): View {
     else if (message.type === 'wire') wire.take(message.wire)
     else if (message.type === 'scenario') scenario.take(message.scenario)
     else if (message.type === 'event') {
-      const { event, direction, words } = message.event
-      if (event === 'wire' && direction !== undefined) wire.takeWords(direction, words ?? '')
+      const { event, direction, text } = message.event
+      if (event === 'wire' && direction !== undefined) wire.takeText(direction, text ?? '')
     }
   }
 

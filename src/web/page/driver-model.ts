@@ -129,12 +129,12 @@ function foldName(parts: readonly PartInfo[]): string {
   return isSeries ? `${first} to ${end}` : `${parts.length} × ${parts[0].kind}`
 }
 
-function wireColumn({ words, stages }: WireInfo, first: boolean): Column {
+function wireColumn({ text, stages }: WireInfo, first: boolean): Column {
   const direction = (name: 'ab' | 'ba'): Group => {
     const items = stages
       .filter(stage => stage.direction === name)
       .map((stage): Item => ({ kind: 'stage', id: `wire ${name} ${stage.path}${stage.stage}`, stage }))
-    const isDirect = items.length === 0 || words[name] === ''
+    const isDirect = items.length === 0 || text[name] === ''
     return {
       id: `wire ${name}`,
       title: `wire ${name}`,

@@ -87,8 +87,8 @@ const STAGE_COUNTS = ['in', 'out', 'duplicated', 'corrupted', 'reordered', 'mark
 
 /** A stage of a wire: packets in flight, and packets dropped. */
 export function describeStage(stage: StageReport): Description {
-  const { words, held, dropped } = stage
-  const name = words || stage.stage
+  const { text, held, dropped } = stage
+  const name = text || stage.stage
   const counts = STAGE_COUNTS.filter(count => stage[count] > 0).map(count => `${stage[count]} ${count}`)
   const reasons = Object.entries(stage.drops).map(([reason, count]) => `${count} dropped: ${reason}`)
   return {

@@ -10,7 +10,7 @@ type Stage = Wire['stages'][number]
 
 const COLUMNS: readonly { readonly title: string; readonly isNumber: boolean; text(stage: Stage): string }[] = [
   { title: 'stage', isNumber: false, text: stageName },
-  { title: 'asked', isNumber: false, text: stage => stage.words },
+  { title: 'asked', isNumber: false, text: stage => stage.text },
   { title: 'late p50', isNumber: true, text: ({ late }) => lateText(late?.p50) },
   { title: 'late p99', isNumber: true, text: ({ late }) => lateText(late?.p99) },
   { title: 'dropped', isNumber: false, text: droppedText },

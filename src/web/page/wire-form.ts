@@ -1,4 +1,4 @@
-/** The words of the wire: what they are, a field for others, and the presets. */
+/** The text of the wire: the present one, a field for another, and the presets. */
 import type { FeedMessage } from '../feed-types.ts'
 import type { App } from './app.ts'
 import type { Change } from './command-line.ts'
@@ -9,7 +9,7 @@ import { fill, h, setText } from './dom.ts'
 type Direction = 'ab' | 'ba'
 type Wire = Extract<FeedMessage, { type: 'wire' }>['wire']
 
-/** How long nothing is typed before the words are checked. */
+/** How long nothing is typed before the text is checked. */
 const CHECK_MS = 250
 
 export class WireForm {
@@ -25,13 +25,13 @@ export class WireForm {
     h('option', { value: 'ab' }, 'ab'),
     h('option', { value: 'ba' }, 'ba'),
   )
-  readonly #words = h('input', {
-    id: 'wire-words',
-    class: 'mono words',
+  readonly #text = h('input', {
+    id: 'wire-text',
+    class: 'mono wire-text',
     spellcheck: false,
     autocomplete: 'off',
     placeholder: 'delay 20ms loss 1%',
-    attrs: { 'aria-label': 'Words of the wire', autocapitalize: 'off' },
+    attrs: { 'aria-label': 'Text of the wire', autocapitalize: 'off' },
   })
   readonly #set: Control
   readonly #off: Control
@@ -47,7 +47,7 @@ export class WireForm {
       app,
       log,
       button: 'Set',
-      before: [this.#direction, this.#words],
+      before: [this.#direction, this.#text],
       change: () => this.#change(direction()),
     })
     this.#off = new Control({
@@ -55,15 +55,15 @@ export class WireForm {
       log,
       button: 'Off',
       before: [h('span', { class: 'muted' }, 'Take all stages out')],
-      change: () => ({ do: 'wire', words: undefined, ...direction() }),
+      change: () => ({ do: 'wire', text: undefined, ...direction() }),
     })
-    this.#words.addEventListener('input', () => this.#typed())
+    this.#text.addEventListener('input', () => this.#typed())
     this.#direction.addEventListener('input', () => this.#off.update())
     const rows = (['ab', 'ba'] as const).map(direction => {
-      const click = () => this.#edit(this.#now[direction].dataset.words ?? '', direction)
+      const click = () => this.#edit(this.#now[direction].dataset.text ?? '', direction)
       const edit = h(
         'button',
-        { type: 'button', attrs: { 'aria-label': `Edit the words of ${direction}` }, on: { click } },
+        { type: 'button', attrs: { 'aria-label': `Edit the text of ${direction}` }, on: { click } },
         'Edit',
       )
       return h('tr', {}, h('th', {}, direction), h('td', {}, this.#now[direction]), h('td', { class: 'fit' }, edit))
@@ -74,7 +74,7 @@ export class WireForm {
     this.#body = h(
       'div',
       { class: 'wire-form' },
-      h('table', { class: 'words-now' }, ...rows),
+      h('table', { class: 'text-now' }, ...rows),
       this.#set.element,
       this.#off.element,
       presets,
@@ -87,13 +87,13 @@ export class WireForm {
   /** Forgets what was typed and said of another device. */
   forget(): void {
     clearTimeout(this.#timer)
-    this.#words.value = ''
+    this.#text.value = ''
     this.#direction.value = ''
     this.#checked = ''
     for (const control of [this.#set, this.#off]) control.clear()
     this.#body.hidden = true
     this.#none.hidden = false
-    setText(this.#none, 'Waiting for the words of the wire.')
+    setText(this.#none, 'Waiting for the text of the wire.')
   }
 
   update(): void {
@@ -122,47 +122,47 @@ export class WireForm {
     setText(this.#none, 'This interface has no wire.')
     this.#body.hidden = wire === undefined
     if (wire !== undefined)
-      for (const direction of ['ab', 'ba'] as const) this.takeWords(direction, wire.words[direction])
+      for (const direction of ['ab', 'ba'] as const) this.takeText(direction, wire.text[direction])
   }
 
-  /** Takes the words of one direction, as an event of their change has them. */
-  takeWords(direction: Direction, words: string): void {
-    setText(this.#now[direction], words === '' ? 'off' : words)
-    this.#now[direction].dataset.words = words
+  /** Takes the text of one direction, as an event of their change has them. */
+  takeText(direction: Direction, text: string): void {
+    setText(this.#now[direction], text === '' ? 'off' : text)
+    this.#now[direction].dataset.text = text
   }
 
-  /** Puts words into the field, for one direction or for both. */
-  #edit(words: string, direction: Direction | '' = ''): void {
-    this.#words.value = words
+  /** Puts a text into the field, for one direction or for both. */
+  #edit(text: string, direction: Direction | '' = ''): void {
+    this.#text.value = text
     this.#direction.value = direction
     this.#typed()
     this.#set.update()
     this.#off.update()
-    this.#words.focus()
+    this.#text.focus()
   }
 
   #change(direction: { readonly direction?: Direction }): Change | undefined {
-    const words = this.#words.value.trim()
-    if (words === '') return undefined
-    return { do: 'wire', words: words === 'off' ? undefined : words, ...direction }
+    const text = this.#text.value.trim()
+    if (text === '') return undefined
+    return { do: 'wire', text: text === 'off' ? undefined : text, ...direction }
   }
 
-  /** Checks the words when nothing was typed for a moment. */
+  /** Checks the text when nothing was typed for a moment. */
   #typed(): void {
     clearTimeout(this.#timer)
     this.#set.clear()
-    this.#words.removeAttribute('aria-invalid')
-    const words = this.#words.value.trim()
-    this.#checked = words
-    if (words === '' || words === 'off' || !this.#app.mayChange) return
-    this.#timer = setTimeout(() => this.#check(words), CHECK_MS)
+    this.#text.removeAttribute('aria-invalid')
+    const text = this.#text.value.trim()
+    this.#checked = text
+    if (text === '' || text === 'off' || !this.#app.mayChange) return
+    this.#timer = setTimeout(() => this.#check(text), CHECK_MS)
   }
 
-  async #check(words: string): Promise<void> {
-    const result = await this.#app.command({ do: 'check-wire', words })
+  async #check(text: string): Promise<void> {
+    const result = await this.#app.command({ do: 'check-wire', text })
     // Something else may have been typed since.
-    if (words !== this.#checked || result.ok) return
-    this.#words.setAttribute('aria-invalid', 'true')
+    if (text !== this.#checked || result.ok) return
+    this.#text.setAttribute('aria-invalid', 'true')
     this.#set.show(result)
   }
 }

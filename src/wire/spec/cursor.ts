@@ -18,23 +18,23 @@ export interface Token {
 const TOKEN = /[()|]|'[^']*'|"[^"]*"|[^\s()|'"]+/y
 const SPACE = /\s*/y
 
-/** Returns the tokens of `words`. Throws a UsageError at a quote that is not closed. */
-export function tokensOf(words: string): Token[] {
+/** Returns the tokens of `text`. Throws a UsageError at a quote that is not closed. */
+export function tokensOf(text: string): Token[] {
   const tokens: Token[] = []
-  for (let at = spaceEnd(words, 0); at < words.length; at = spaceEnd(words, TOKEN.lastIndex)) {
+  for (let at = spaceEnd(text, 0); at < text.length; at = spaceEnd(text, TOKEN.lastIndex)) {
     TOKEN.lastIndex = at
-    const [text] = TOKEN.exec(words) ?? []
-    if (text === undefined) {
-      throw wordsError(words, { at, end: words.length }, `the quote ${words[at]} is not closed`)
+    const [token] = TOKEN.exec(text) ?? []
+    if (token === undefined) {
+      throw textError(text, { at, end: text.length }, `the quote ${text[at]} is not closed`)
     }
-    const quoted = text.startsWith("'") || text.startsWith('"')
-    tokens.push({ text: quoted ? text.slice(1, -1) : text, at, end: at + text.length, quoted })
+    const quoted = token.startsWith("'") || token.startsWith('"')
+    tokens.push({ text: quoted ? token.slice(1, -1) : token, at, end: at + token.length, quoted })
   }
   return tokens
 }
 
 export class Cursor {
-  readonly words: string
+  readonly text: string
   /** The number of branches around this place. */
   depth = 0
   readonly #tokens: readonly Token[]
@@ -42,10 +42,10 @@ export class Cursor {
   #at = 0
 
   /** By default times without a unit are microseconds. */
-  constructor(words: string, options: DurationOptions = { bareUs: true }) {
-    this.words = words
+  constructor(text: string, options: DurationOptions = { bareUs: true }) {
+    this.text = text
     this.#options = options
-    this.#tokens = tokensOf(words)
+    this.#tokens = tokensOf(text)
   }
 
   /** The token that is `ahead` tokens from here; undefined past the last. */
@@ -87,7 +87,7 @@ export class Cursor {
     const token = this.peek()
     if (token === undefined || (!token.quoted && /^[()|]$/.test(token.text))) throw this.error(missing)
     this.#at++
-    return pointing(this.words, token, () => parse(token.text))
+    return pointing(this.text, token, () => parse(token.text))
   }
 
   /** Reads a number if there is one here. */
@@ -118,14 +118,14 @@ export class Cursor {
     while (this.peek(end) !== undefined && !followers.includes(this.peek(end)?.text ?? '')) end++
     if (first.quoted || this.peek(end) === undefined) return filter
     const span = { at: first.at, end: (this.peek(end - 1) ?? first).end }
-    const text = quote(this.words.slice(span.at, span.end))
+    const text = quote(this.text.slice(span.at, span.end))
     throw this.error(`a filter of several words needs quotes: ${text}`, span)
   }
 
   /** Returns an error that points at `span`, by default at the token here or the end. */
   error(message: string, span: Span | undefined = this.peek()): UsageError {
-    const end = this.words.trimEnd().length
-    return wordsError(this.words, span ?? { at: end + 1, end: end + 2 }, message)
+    const end = this.text.trimEnd().length
+    return textError(this.text, span ?? { at: end + 1, end: end + 2 }, message)
   }
 }
 
@@ -139,13 +139,13 @@ export function whole(what: string, min = 1, max = Number.MAX_SAFE_INTEGER): (te
   }
 }
 
-function spaceEnd(words: string, at: number): number {
+function spaceEnd(text: string, at: number): number {
   SPACE.lastIndex = at
-  SPACE.exec(words)
+  SPACE.exec(text)
   return SPACE.lastIndex
 }
 
-/** A part of the words: from a character to behind another. */
+/** A part of the text: from a character to behind another. */
 export interface Span {
   readonly at: number
   readonly end: number
@@ -156,28 +156,28 @@ const CONTEXT = 30
 const WRONG_MAX = 60
 
 /**
- * Returns an error of three lines: the message, which makes sense alone, the words, and a caret
+ * Returns an error of three lines: the message, which makes sense alone, the text, and a caret
  * under each character of `span`.
  */
-export function wordsError(words: string, span: Span, message: string): FileError {
+export function textError(text: string, span: Span, message: string): FileError {
   const { at } = span
   const end = Math.min(span.end, at + WRONG_MAX)
   const from = at > CONTEXT + 3 ? at - CONTEXT : 0
-  const to = words.length > end + CONTEXT + 3 ? end + CONTEXT : words.length
-  const before = `${from > 0 ? '...' : ''}${shown(words.slice(from, at).padEnd(at - from))}`
-  const wrong = shown(words.slice(at, end))
-  const line = `${before}${wrong}${shown(words.slice(end, to))}${to < words.length ? '...' : ''}`
+  const to = text.length > end + CONTEXT + 3 ? end + CONTEXT : text.length
+  const before = `${from > 0 ? '...' : ''}${shown(text.slice(from, at).padEnd(at - from))}`
+  const wrong = shown(text.slice(at, end))
+  const line = `${before}${wrong}${shown(text.slice(end, to))}${to < text.length ? '...' : ''}`
   const carets = `${' '.repeat(before.length)}${'^'.repeat(Math.max(1, wrong.length))}`
   return new FileError(`${printable(message)}\n  ${line.trimEnd()}\n  ${carets}`)
 }
 
 /** Calls `fn`. Its UsageError is rethrown as one that points at `span`, unless it has a caret. */
-export function pointing<T>(words: string, span: Span, fn: () => T): T {
+export function pointing<T>(text: string, span: Span, fn: () => T): T {
   try {
     return fn()
   } catch (error) {
     if (!(error instanceof UsageError) || error instanceof FileError) throw error
-    throw wordsError(words, span, error.message)
+    throw textError(text, span, error.message)
   }
 }
 

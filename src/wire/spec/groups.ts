@@ -15,7 +15,7 @@ import { noResources } from './resources.ts'
 export interface StageKind<S = unknown> {
   readonly kind: string
   /** The keywords that only this kind starts with; by default `kind`. */
-  readonly words?: readonly string[]
+  readonly keywords?: readonly string[]
   /** The keywords inside its text, each with the message for one that stands elsewhere. */
   readonly inner?: Readonly<Record<string, string>>
   /** Keywords elsewhere in the group that complete it. */
@@ -26,9 +26,9 @@ export interface StageKind<S = unknown> {
   readonly repeats?: boolean
   /**
    * Returns true if a stage of this kind starts here; by default if the token is `kind`. A filter
-   * without quotes is none of the keywords `words`.
+   * without quotes is none of `keywords`.
    */
-  starts?(c: Cursor, words: ReadonlySet<string>): boolean
+  starts?(c: Cursor, keywords: ReadonlySet<string>): boolean
   /** Reads the text after its first keyword. `branch` reads `( ... )`. */
   read(c: Cursor, branch: (missing: string) => readonly Group[]): S
   /** Returns the shortest text that is read as the same spec. */
@@ -40,7 +40,7 @@ export interface StageKind<S = unknown> {
 /** The surroundings of a stage that is built. */
 export interface Building {
   /** The text of the stage. */
-  readonly words: string
+  readonly text: string
   /** Shared with the stages of the group; undefined is the default of the stage. */
   readonly limit: LimitSpec | undefined
   readonly resources: WireResources
@@ -53,7 +53,7 @@ export interface Part {
   /** The noun for error messages: `queue discipline`. */
   readonly name: string
   /** Reads the text after each keyword. */
-  readonly words: Readonly<Record<string, (c: Cursor) => unknown>>
+  readonly keywords: Readonly<Record<string, (c: Cursor) => unknown>>
   /** Returns the message for a keyword in a group without such a stage. */
   missing(word: string): string
 }
@@ -69,7 +69,7 @@ export interface Group {
 export interface Item extends Span {
   readonly kind: StageKind
   readonly spec: unknown
-  readonly words: string
+  readonly text: string
 }
 
 /** Returns the text of groups. */
@@ -91,13 +91,13 @@ export function printLimit({ packets, bytes }: LimitSpec = {}): string {
 /** Returns the stages of groups. Throws a UsageError that points at the wrong stage. */
 export function buildGroups(groups: readonly Group[], resources: WireResources): Impairment[] {
   return groups.flatMap(group => {
-    const words = printGroup(group)
+    const text = printGroup(group)
     const holders = group.items.filter(({ kind }) => kind.holds)
     // Stages of a group share a limit; a single stage has the default of its kind.
     const limit = group.limit ?? (holders.length > 1 ? { packets: 1000 } : undefined)
     return group.items.map((item, i) => {
-      const build = () => item.kind.build(item.spec, { words: words[i], limit, resources })
-      const stage = pointing(item.words, item, build)
+      const build = () => item.kind.build(item.spec, { text: text[i], limit, resources })
+      const stage = pointing(item.text, item, build)
       // A whole GSO frame could exceed a limit that was asked for.
       return group.limit === undefined ? stage : Object.assign(stage, { takesGso: false })
     })
@@ -105,6 +105,6 @@ export function buildGroups(groups: readonly Group[], resources: WireResources):
 }
 
 /** Returns a stage that a program made, not the grammar. */
-export function stageOf<S>(kind: StageKind<S>, spec: S, { words, limit }: Partial<Building> = {}): Impairment {
-  return kind.build(spec, { words: words ?? kind.print(spec), limit, resources: noResources })
+export function stageOf<S>(kind: StageKind<S>, spec: S, { text, limit }: Partial<Building> = {}): Impairment {
+  return kind.build(spec, { text: text ?? kind.print(spec), limit, resources: noResources })
 }

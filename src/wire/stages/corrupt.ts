@@ -83,8 +83,8 @@ export const corruptKind: StageKind<CorruptSpec> = {
     const shares = trimmed('corrupt', [share, correlation], [undefined, 0], formatShare)
     return join([shares, at !== undefined && `at ${at}`])
   },
-  build: (spec, { words }) =>
-    impairment('corrupt', spec, (params, next, env) => new CorruptWire(params, next, env), { words }),
+  build: (spec, { text }) =>
+    impairment('corrupt', spec, (params, next, env) => new CorruptWire(params, next, env), { text }),
 }
 
 /**

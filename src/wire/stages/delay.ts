@@ -131,7 +131,7 @@ export const delayKind: StageKind<DelaySpec> = {
   part: {
     key: 'reorder',
     name: 'reordering',
-    words: { reorder: readReorder },
+    keywords: { reorder: readReorder },
     missing: () => 'reorder needs a delay, which the reordered packets skip: delay 20ms reorder 25%',
   },
   read(c) {
@@ -158,14 +158,14 @@ export const delayKind: StageKind<DelaySpec> = {
       reorder && reorder.gap !== 1 && `gap ${reorder.gap}`,
     ])
   },
-  build(spec, { words, limit = { frames: 1000 }, resources }) {
+  build(spec, { text, limit = { frames: 1000 }, resources }) {
     const { time, jitter, correlation, distribution, reorder } = spec
     const table = readTable(distribution, resources)
     if (reorder !== undefined && time === 0 && jitter === 0) throw new UsageError('reorder needs a delay above zero')
     const copula = jitter === 0 ? 0 : copulaFor(correlation, share => delayAt(time, jitter, table, share))
     const params: DelayParams = { ...spec, table, copula, limit }
     const takesGso = jitter === 0 && reorder === undefined
-    return impairment('delay', params, (p, next, env) => new DelayWire(p, next, env), { words, takesGso })
+    return impairment('delay', params, (p, next, env) => new DelayWire(p, next, env), { text, takesGso })
   },
 }
 

@@ -20,7 +20,7 @@ const DISCIPLINES: Readonly<Record<string, DisciplineKind>> = {
 export const queuePart: Part = {
   key: 'queue',
   name: 'queue discipline',
-  words: Object.fromEntries(
+  keywords: Object.fromEntries(
     Object.entries(DISCIPLINES).map(([kind, { read }]) => [kind, (c: Cursor) => ({ kind, params: read(c) })]),
   ),
   missing: word => `${word} needs rate or trace beside it: rate 10mbit ${word}`,
@@ -44,6 +44,6 @@ export function queueOf(queue: WrittenQueue, limit: LimitSpec | undefined): Queu
 }
 
 /** Returns the text of a limit; empty for the default. */
-export function limitWords({ packets, ...rest }: LimitSpec = {}): string {
+export function limitText({ packets, ...rest }: LimitSpec = {}): string {
   return printLimit(packets === undefined || packets === 1000 ? rest : { packets, ...rest })
 }

@@ -28,8 +28,8 @@ export const duplicateKind: StageKind<DuplicateSpec> = {
     return { share, correlation: c.optional(parseShare, 0) }
   },
   print: ({ share, correlation }) => trimmed('duplicate', [share, correlation], [undefined, 0], formatShare),
-  build: (spec, { words }) =>
-    impairment('duplicate', spec, (params, next, env) => new DuplicateWire(params, next, env), { words }),
+  build: (spec, { text }) =>
+    impairment('duplicate', spec, (params, next, env) => new DuplicateWire(params, next, env), { text }),
 }
 
 /**

@@ -147,12 +147,12 @@ const count = whole('a count')
 
 export const faultKind: StageKind<FaultSpec> = {
   kind: 'fault',
-  words: ['drop', 'reset'],
+  keywords: ['drop', 'reset'],
   repeats: true,
-  starts(c, words) {
+  starts(c, keywords) {
     if (c.is('drop') || c.is('reset')) return true
-    if (c.is('duplicate') || c.is('corrupt')) return selects(c, 1, words)
-    return c.is('delay') && selects(c, 2, words)
+    if (c.is('duplicate') || c.is('corrupt')) return selects(c, 1, keywords)
+    return c.is('delay') && selects(c, 2, keywords)
   },
   read(c) {
     const action = c.last.text as FaultSpec['action']
@@ -176,21 +176,21 @@ export const faultKind: StageKind<FaultSpec> = {
       after !== undefined && `after ${formatDuration(after)}`,
     ])
   },
-  build(spec, { words, resources }) {
-    return make(spec, spec.filter === '' ? undefined : resources.filter(spec.filter), undefined, words)
+  build(spec, { text, resources }) {
+    return make(spec, spec.filter === '' ? undefined : resources.filter(spec.filter), undefined, text)
   },
 }
 
 /**
  * True if a fault's filter and condition begin `ahead` tokens from here. A filter without quotes is
- * one word, and none of `words`.
+ * one word, and none of `keywords`.
  */
-function selects(c: Cursor, ahead: number, words: ReadonlySet<string>): boolean {
+function selects(c: Cursor, ahead: number, keywords: ReadonlySet<string>): boolean {
   const token = c.peek(ahead)
   if (token === undefined) return false
   if (token.quoted || CONDITIONS.includes(token.text)) return true
   const condition = c.peek(ahead + 1)
-  return condition !== undefined && CONDITIONS.includes(condition.text) && !words.has(token.text)
+  return condition !== undefined && CONDITIONS.includes(condition.text) && !keywords.has(token.text)
 }
 
 function readWhen(c: Cursor, action: string): When {
@@ -215,11 +215,11 @@ function make(
   { action, time = 0, when }: FaultSpec,
   filter: WireFilter | undefined,
   onHit: (() => void) | undefined,
-  words: string,
+  text: string,
 ): Impairment {
   const { first = 0, nth = 0, after = 0, every = first === 0 && nth === 0 ? 1 : 0 } = when
   const params: FaultParams = { action, time, filter, first, nth, every, after, onHit }
-  return impairment('fault', params, (p, next, env) => new FaultWire(p, next, env), { words })
+  return impairment('fault', params, (p, next, env) => new FaultWire(p, next, env), { text })
 }
 
 /**

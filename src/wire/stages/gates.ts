@@ -8,7 +8,7 @@ import { type StageKind, stageOf } from '../spec/groups.ts'
 import { type Impairment, impairment, type LimitSpec, StageWire, type Wire, type WireEnv } from '../wire.ts'
 import { PacketQueue, type QueueParams, queueParams } from './queue.ts'
 
-/** The words of a gate say nothing but its kind. */
+/** The text of a gate say nothing but its kind. */
 type GateSpec = Readonly<Record<string, never>>
 
 /** Returns a gate that drops everything, with its kind as the reason. */
@@ -21,7 +21,7 @@ function dropAll(kind: string): StageKind<GateSpec> {
     kind,
     read: () => ({}),
     print: () => kind,
-    build: (_, { words }) => impairment(kind, null, make, { words, takesGso: true }),
+    build: (_, { text }) => impairment(kind, null, make, { text, takesGso: true }),
   }
 }
 
@@ -105,13 +105,13 @@ export const holdKind: StageKind<GateSpec> = {
   holds: true,
   read: () => ({}),
   print: () => 'hold',
-  build: (_, { words, limit }) => holdGate(limit, words),
+  build: (_, { text, limit }) => holdGate(limit, text),
 }
 
 /** Passes GSO frames whole. */
-function holdGate(limit: LimitSpec | undefined, words: string): HoldGate {
+function holdGate(limit: LimitSpec | undefined, text: string): HoldGate {
   const params: HoldParams = { ...queueParams(limit), stages: new Set() }
-  const gate = impairment('hold', params, (p, next, env) => new HoldWire(p, next, env), { words, takesGso: true })
+  const gate = impairment('hold', params, (p, next, env) => new HoldWire(p, next, env), { text, takesGso: true })
   return Object.assign(gate, {
     release: () => {
       for (const stage of [...params.stages]) stage.release()

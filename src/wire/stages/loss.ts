@@ -27,9 +27,9 @@ interface GemodelParams {
   /** From good to bad, and back. */
   readonly p: number
   readonly r: number
-  /** Of a loss in the bad state: `1-h` in tc(8), the value after `r` in the words. */
+  /** Of a loss in the bad state: `1-h` in tc(8), the value after `r` in the text. */
   readonly h: number
-  /** Of a loss in the good state: `1-k` in tc(8), the last value in the words. */
+  /** Of a loss in the good state: `1-k` in tc(8), the last value in the text. */
   readonly k: number
 }
 
@@ -137,9 +137,9 @@ export const lossKind: StageKind<LossSpec> = {
   inner: { ecn: 'ecn follows a loss model, red or codel: loss 1% ecn' },
   read: c => ({ model: readModel(c), ecn: c.takes('ecn') }),
   print: ({ model, ecn }) => join([`loss ${printModel(model)}`, ecn && 'ecn']),
-  build(spec, { words }) {
+  build(spec, { text }) {
     checkModel(spec.model)
-    return impairment('loss', spec, (params, next, env) => new LossWire(params, next, env), { words })
+    return impairment('loss', spec, (params, next, env) => new LossWire(params, next, env), { text })
   },
 }
 

@@ -6,7 +6,7 @@
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { buildGroups, type Group, printGroups, type StageKind } from '../spec/groups.ts'
 import { join, quoted } from '../units.ts'
-import { type Impairment, impairment, type Wire, type WireEnv, type WireFilter, wordsOf } from '../wire.ts'
+import { type Impairment, impairment, textOf, type Wire, type WireEnv, type WireFilter } from '../wire.ts'
 
 interface MatchSpec {
   readonly filter: string
@@ -59,9 +59,9 @@ export const matchKind: StageKind<MatchSpec> = {
     return { filter, matching, others }
   },
   print: ({ filter, matching, others }) => print(filter, printGroups(matching), printGroups(others)),
-  build({ filter, matching, others }, { words, resources }) {
+  build({ filter, matching, others }, { text, resources }) {
     const matches = resources.filter(filter)
-    return make(matches, buildGroups(matching, resources), buildGroups(others, resources), words)
+    return make(matches, buildGroups(matching, resources), buildGroups(others, resources), text)
   },
 }
 
@@ -73,9 +73,9 @@ function make(
   filter: WireFilter,
   then: readonly Impairment[],
   otherwise: readonly Impairment[],
-  words: string,
+  text: string,
 ): Impairment {
-  return impairment('match', { filter, then, otherwise }, (params, _, env) => new MatchWire(params, env), { words })
+  return impairment('match', { filter, then, otherwise }, (params, _, env) => new MatchWire(params, env), { text })
 }
 
 /**
@@ -87,5 +87,5 @@ export function match(
   then: readonly Impairment[],
   otherwise: readonly Impairment[] = [],
 ): Impairment {
-  return make(filter, then, otherwise, print(filter.text ?? 'a function', wordsOf(then), wordsOf(otherwise)))
+  return make(filter, then, otherwise, print(filter.text ?? 'a function', textOf(then), textOf(otherwise)))
 }

@@ -79,7 +79,7 @@ export const mtuKind: StageKind<MtuSpec> = {
     return { bytes, icmp: c.takes('icmp') }
   },
   print: ({ bytes, icmp }) => join([`mtu ${bytes}`, icmp && 'icmp']),
-  build: (spec, { words }) => impairment('mtu', spec, (params, next, env) => new MtuWire(params, next, env), { words }),
+  build: (spec, { text }) => impairment('mtu', spec, (params, next, env) => new MtuWire(params, next, env), { text }),
 }
 
 /**

@@ -14,7 +14,7 @@ import { whole } from '../spec/cursor.ts'
 import { type StageKind, stageOf } from '../spec/groups.ts'
 import { formatRate, formatSize, join, parseRate, parseSize, sizeOf, trimmed } from '../units.ts'
 import { type Impairment, impairment, type QueueEnv, type Wire } from '../wire.ts'
-import { limitWords, printQueue, queueOf, queuePart, type WrittenQueue } from './disciplines.ts'
+import { limitText, printQueue, queueOf, queuePart, type WrittenQueue } from './disciplines.ts'
 import { type QueueKind, type QueueParams, QueueWire } from './queue.ts'
 
 export interface RateOptions extends Partial<QueueParams> {
@@ -134,12 +134,12 @@ export const rateKind: StageKind<RateSpec> = {
     const line = trimmed(`rate ${formatRate(bits)}`, [overhead, cell, cellOverhead], [0, 0, 0], String)
     return join([line, burst !== undefined && `burst ${formatSize(burst)}`, printQueue(queue)])
   },
-  build({ queue, ...line }, { words, limit }) {
+  build({ queue, ...line }, { text, limit }) {
     const { bits, cell, cellOverhead, burst = 0 } = line
     const params: RateParams = { ...line, ...queueOf(queue, limit), byteTime: (8 * NSEC_PER_SEC) / bits, burst }
     if (cell < 0 || burst < 0) throw new UsageError('rate: cell and burst must not be negative')
     if (cell + cellOverhead < 0) throw new UsageError('rate: a cell must not be shorter than 0 bytes')
-    return impairment('rate', params, (p, next, env) => new RateWire(p, next, env), { words })
+    return impairment('rate', params, (p, next, env) => new RateWire(p, next, env), { text })
   },
 }
 
@@ -168,7 +168,7 @@ export function rate(bits: number | string, options: RateOptions = {}): Impairme
     queue: options.queue,
   }
   const { limit } = options
-  return stageOf(rateKind, spec, { limit, words: join([rateKind.print(spec), limitWords(limit)]) })
+  return stageOf(rateKind, spec, { limit, text: join([rateKind.print(spec), limitText(limit)]) })
 }
 
 function bytesOf(size: number | string = 0): number {

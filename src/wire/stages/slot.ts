@@ -130,14 +130,14 @@ export const slotKind: StageKind<SlotSpec> = {
       bytes !== 0 && `bytes ${formatSize(bytes)}`,
     ])
   },
-  build({ packets, bytes, ...times }, { words, limit, resources }) {
+  build({ packets, bytes, ...times }, { text, limit, resources }) {
     const params: SlotParams = {
       ...queueParams(limit),
       ...timesOf(times, resources),
       packets: packets === 0 ? Number.POSITIVE_INFINITY : packets,
       bytes: bytes === 0 ? Number.POSITIVE_INFINITY : bytes,
     }
-    return impairment('slot', params, (p, next, env) => new SlotWire(p, next, env), { words })
+    return impairment('slot', params, (p, next, env) => new SlotWire(p, next, env), { text })
   },
 }
 

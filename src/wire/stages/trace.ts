@@ -18,7 +18,7 @@ import type { StageKind } from '../spec/groups.ts'
 import { fromFile } from '../spec/resources.ts'
 import { join, quote } from '../units.ts'
 import { type Impairment, impairment, type QueueEnv, type Wire } from '../wire.ts'
-import { limitWords, printQueue, queueOf, queuePart, type WrittenQueue } from './disciplines.ts'
+import { limitText, printQueue, queueOf, queuePart, type WrittenQueue } from './disciplines.ts'
 import { type QueueParams, QueueWire } from './queue.ts'
 
 export interface TraceOptions extends Partial<QueueParams> {
@@ -180,14 +180,14 @@ export const traceKind: StageKind<TraceSpec> = {
     return { file, once: c.takes('once') }
   },
   print: ({ file, once, queue }) => join([`trace ${quote(file)}`, once && 'once', printQueue(queue)]),
-  build({ file, once, queue }, { words, limit, resources }) {
+  build({ file, once, queue }, { text, limit, resources }) {
     const times = fromFile(file, resources, timesOf)
-    return make({ ...queueOf(queue, limit), times, once }, words)
+    return make({ ...queueOf(queue, limit), times, once }, text)
   },
 }
 
-function make(params: TraceParams, words: string): Impairment {
-  return impairment('trace', params, (p, next, env) => new TraceWire(p, next, env), { words })
+function make(params: TraceParams, text: string): Impairment {
+  return impairment('trace', params, (p, next, env) => new TraceWire(p, next, env), { text })
 }
 
 /** The mean time of a byte, ns. */
@@ -203,9 +203,9 @@ function byteTime({ times }: TraceParams): number {
 export function trace(lines: string | readonly number[], options: TraceOptions = {}): Impairment {
   const { once = false, queue, limit } = options
   const times = timesOf(lines)
-  const words = `trace of ${times.length} opportunities in ${times.at(-1)}ms`
+  const text = `trace of ${times.length} opportunities in ${times.at(-1)}ms`
   const params: TraceParams = { ...queueOf(queue, limit), times, once }
-  return make(params, join([words, once && 'once', printQueue(queue), limitWords(limit)]))
+  return make(params, join([text, once && 'once', printQueue(queue), limitText(limit)]))
 }
 
 function timesOf(trace: string | readonly number[]): number[] {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { ControlClient, type DeviceEvent, type Entry, serveControl } from '../../../src/control/index.ts'
 import { readDirectories } from '../../../src/control/protocol/directory.ts'
-import { VNET_GENL_ID, VNET_WIRE_WORDS_MAX, vnetAttributes } from '../../../src/control/protocol/family.ts'
+import { VNET_GENL_ID, VNET_WIRE_TEXT_MAX, vnetAttributes } from '../../../src/control/protocol/family.ts'
 import { namedDirectory } from '../../../src/control/protocol/run-directory.ts'
 import { vnetFamily } from '../../../src/control/server/vnet-family.ts'
 import { wireText } from '../../../src/control/server/wire-text.ts'
@@ -26,7 +26,7 @@ const native = loadNative()
 const MS = 1_000_000
 const SET_WIRE = 17
 const DIRECTION = vnetAttributes.wireDirection.type
-const WORDS = vnetAttributes.wireWords.type
+const TEXT = vnetAttributes.wireText.type
 const NONE = { dropped: 0, duplicated: 0, corrupted: 0, reordered: 0, marked: 0 }
 
 const root = freshDirectory()
@@ -61,9 +61,9 @@ async function served(
 test('the wires of a device are its words in both directions, and its stages with their counts', async () => {
   const { client, vnet, a, b, send, clock } = await served({ wireAb: 'delay 20ms | loss 100%' })
   send(3)
-  const delay = { stage: 'delay', path: '', direction: 'ab', words: 'delay 20ms', in: 3, drops: {}, ...NONE }
+  const delay = { stage: 'delay', path: '', direction: 'ab', text: 'delay 20ms', in: 3, drops: {}, ...NONE }
   const before = await client.wire(vnet, a)
-  expect(before).toMatchObject({ time: 1_800_000_000_000, words: { ab: 'delay 20ms | loss 100%', ba: '' } })
+  expect(before).toMatchObject({ time: 1_800_000_000_000, text: { ab: 'delay 20ms | loss 100%', ba: '' } })
   expect(before.stages).toMatchObject([
     { ...delay, out: 0, held: 3 },
     { stage: 'loss', in: 0, out: 0, held: 0 },
@@ -91,7 +91,7 @@ test('how late packets left is in milliseconds at the client', async () => {
 
 test('words replace the stages of both directions or of one, none take them out, and what is held arrives', async () => {
   const { client, vnet, a, send, clock, to } = await served({ wire: 'delay 20ms' })
-  const words = async () => (await client.wire(vnet, a)).words
+  const words = async () => (await client.wire(vnet, a)).text
   send(2)
   await client.setWire(vnet, a, 'loss 100%')
   expect(await words()).toEqual({ ab: 'loss 100%', ba: 'loss 100%' })
@@ -102,7 +102,7 @@ test('words replace the stages of both directions or of one, none take them out,
   expect(await words()).toEqual({ ab: '', ba: 'delay 1ms' })
   await client.setWire(vnet, a, undefined)
   expect(await client.wire(vnet, a)).toMatchObject({
-    words: { ab: '', ba: '' },
+    text: { ab: '', ba: '' },
     stages: [{ stage: 'delay', direction: 'ab', held: 2 }],
   })
   expect(to.received).toHaveLength(0)
@@ -130,18 +130,18 @@ test('wrong words are refused by the client and by the vnet, and change neither 
       ),
     )
   const offset = 28
-  expect(set(b => b.string(2, 'a').string(WORDS, 'los 1%')).acks).toMatchObject([
+  expect(set(b => b.string(2, 'a').string(TEXT, 'los 1%')).acks).toMatchObject([
     { error: -22, message: expect.stringContaining('los'), offset },
   ])
-  expect(set(b => b.string(2, 'a').u8(DIRECTION, 9).string(WORDS, 'loss 1%')).acks).toMatchObject([
+  expect(set(b => b.string(2, 'a').u8(DIRECTION, 9).string(TEXT, 'loss 1%')).acks).toMatchObject([
     { error: -22, offset },
   ])
-  expect(set(b => b.string(2, 'a').string(WORDS, 'l'.repeat(VNET_WIRE_WORDS_MAX + 1))).acks).toMatchObject([
+  expect(set(b => b.string(2, 'a').string(TEXT, 'l'.repeat(VNET_WIRE_TEXT_MAX + 1))).acks).toMatchObject([
     { error: -22 },
   ])
-  expect(set(b => b.string(2, 'a').string(WORDS, 'loss 1%'), 'only root').acks).toMatchObject([{ error: -1 }])
-  expect((await client.wire(vnet, a)).words).toEqual({ ab: 'delay 20ms', ba: 'delay 20ms' })
-  expect(set(b => b.string(2, 'a').string(WORDS, 'loss 1%')).acks).toEqual([{ error: 0 }])
+  expect(set(b => b.string(2, 'a').string(TEXT, 'loss 1%'), 'only root').acks).toMatchObject([{ error: -1 }])
+  expect((await client.wire(vnet, a)).text).toEqual({ ab: 'delay 20ms', ba: 'delay 20ms' })
+  expect(set(b => b.string(2, 'a').string(TEXT, 'loss 1%')).acks).toEqual([{ error: 0 }])
 })
 
 test('a device without a wire is EOPNOTSUPP, and the error names the drivers that have one', async () => {
@@ -159,7 +159,7 @@ test('each end of a cable has an event for each direction whose words changed, a
   await client.setWire(vnet, a, undefined, { direction: 'ab' })
   await client.setWire(vnet, a, undefined, { direction: 'ab' })
   await subscription.close()
-  const seen = events.map(({ name, event, direction, words }) => [name, event, direction, words])
+  const seen = events.map(({ name, event, direction, text: words }) => [name, event, direction, words])
   expect(seen).toEqual([
     ['a', 'wire', 'ba', 'loss 1%'],
     ['b', 'wire', 'ba', 'loss 1%'],
@@ -172,8 +172,8 @@ test('each end of a cable has an event for each direction whose words changed, a
 test('the words of a wire are one line of printable text that fits an attribute', () => {
   expect(wireText('a\nb\0c\x1b[31m')).toBe('a\\x0ab\\x00c\\x1b[31m')
   expect(wireText('loss 1%')).toBe('loss 1%')
-  const cut = wireText('ä'.repeat(VNET_WIRE_WORDS_MAX))
-  expect([Buffer.byteLength(cut) <= VNET_WIRE_WORDS_MAX, cut.endsWith('ä ...')]).toEqual([true, true])
+  const cut = wireText('ä'.repeat(VNET_WIRE_TEXT_MAX))
+  expect([Buffer.byteLength(cut) <= VNET_WIRE_TEXT_MAX, cut.endsWith('ä ...')]).toEqual([true, true])
 })
 
 test('GET_SCENARIO returns the steps of a scenario in words, and when its time 0 was', async () => {

@@ -70,7 +70,7 @@ test('the link of a port has its own wire, faults, carrier and counters', async 
   const lan = await lab.lan({ wire: 'delay 1ms' }, a, b)
   const port = lan.portOf(a)
   await port.wire('')
-  const words = async (host: LabNamespace) => (await lan.portOf(host).stats()).ab.words
+  const words = async (host: LabNamespace) => (await lan.portOf(host).stats()).ab.text
   expect([await words(a), await words(b)]).toEqual(['', 'delay 1ms'])
   const fault = await port.ab.drop('icmp')
   expect(await pings(a, '198.18.1.202', '0.2')).toBe(false)

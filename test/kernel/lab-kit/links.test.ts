@@ -76,7 +76,7 @@ test('a wire is changed while it runs, in both directions or in one', async () =
   await link.ba.wire('delay 3ms')
   await link.ab.wire('')
   const { ab, ba } = await link.stats()
-  expect([ab.words, ba.words]).toEqual(['', 'delay 3ms'])
+  expect([ab.text, ba.text]).toEqual(['', 'delay 3ms'])
   expect(events).toEqual([
     ['ab', 'delay 2ms'],
     ['ba', 'delay 2ms'],
@@ -97,7 +97,7 @@ test('wrong words and wrong filters are usage errors, and change nothing', async
     stack: expect.stringMatching(/^UsageError: 'los'.*links\.test/s),
   })
   const { ab, ba } = await link.stats()
-  expect([ab.words, ba.words]).toEqual(['delay 1ms', 'delay 1ms'])
+  expect([ab.text, ba.text]).toEqual(['delay 1ms', 'delay 1ms'])
 })
 
 test('a namespace whose name is not one of a host, or is taken, is a usage error', () => {

@@ -21,7 +21,7 @@ type Call = (given: never) => unknown
 /** A call, what it is given, and the error. */
 type Refused = readonly [call: string, fn: Call, given: unknown, message: string]
 
-const WIRE = "is not words, such as 'delay 20ms', or { ab, ba } with the words of each direction"
+const WIRE = "is not a text such as 'delay 20ms', or { ab, ba } with the text of each direction"
 const OPTIONS = 'is not an object with options'
 const LAN_OPTIONS = 'wire, addresses, network, network6, gateway, hosts, dhcp, dns, ra'
 
@@ -65,7 +65,7 @@ const REFUSED: readonly Refused[] = [
   ['link.wire', given => link.wire(given), {}, `wire: {} ${WIRE}`],
   ['link.wire', given => link.wire(given), ['loss 1%'], `wire: [ 'loss 1%' ] ${WIRE}`],
   ['link.wire', given => link.wire(given), undefined, `wire: undefined ${WIRE}`],
-  ['link.ab.wire', given => link.ab.wire(given), { ab: '' }, "ab.wire: { ab: '' } is not words, such as"],
+  ['link.ab.wire', given => link.ab.wire(given), { ab: '' }, "ab.wire: { ab: '' } is not a text such as"],
   ['link.down', given => link.down(given), 100, 'down: 100 is not expected: the function takes no arguments'],
   ['link.up', given => link.up(given), 100, 'up: 100 is not expected'],
   ['link.partition', given => link.partition(given), '1s', "partition(ms): '1s' is not a number of milliseconds"],
@@ -111,7 +111,7 @@ test.each(REFUSED)('%s refuses what it does not understand (%#)', async (_, fn, 
   await expect(fn(given as never)).rejects.toThrow(/^[^\n]*$/)
   expect(a.interfaces.map(({ name }) => name)).toEqual(['b'])
   const { ab, ba } = await link.stats()
-  expect([ab.words, ba.words, ab.stages.length]).toEqual(['delay 1ms', 'delay 1ms', 1])
+  expect([ab.text, ba.text, ab.stages.length]).toEqual(['delay 1ms', 'delay 1ms', 1])
   // No name was taken.
   expect(lab.namespaces('r', 'c').length).toBe(2)
 })
@@ -126,7 +126,7 @@ test('linkTo and portOf name what is not a namespace', async () => {
 describe('words for each direction', () => {
   const wordsOf = async (each: LabLink) => {
     const { ab, ba } = await each.stats()
-    return [ab.words, ba.words]
+    return [ab.text, ba.text]
   }
 
   test('are taken when a cable is made, and a direction without words does nothing', async () => {

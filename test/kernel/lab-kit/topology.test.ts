@@ -24,7 +24,7 @@ test('a topology makes namespaces, routers, cables and lans, which it returns by
   const seen = new Promise<string>(resolve => receiver.once('message', (_, { address }) => resolve(address)))
   sender.send('x', 5000, 'server')
   expect(routers.home.addresses).toContain(await seen)
-  expect((await cables.back.stats()).ab.words).toBe('loss 1%')
+  expect((await cables.back.stats()).ab.text).toBe('loss 1%')
   expect((await lans.wifi.portOf(phone).stats()).a.sent).toBeGreaterThan(0)
 })
 

@@ -47,7 +47,7 @@ describe('a cable of vnet/wire', () => {
     ] as const) {
       const [stage] = wire.report()
       // Three pings, and ARP.
-      expect(stage).toMatchObject({ stage: 'delay', words: `delay ${time}ms`, dropped: 0, held: 0 })
+      expect(stage).toMatchObject({ stage: 'delay', text: `delay ${time}ms`, dropped: 0, held: 0 })
       expect(stage!.out).toBeGreaterThanOrEqual(4)
       expect(stage!.late!.p50).toBeGreaterThanOrEqual(0)
     }
@@ -84,7 +84,7 @@ describe('a cable of vnet/wire', () => {
     const ping = left.run('ping -q -c 1 -W 30 192.0.2.2')
     while (link.ab.report()[0]!.held === 0) await new Promise(resolve => setTimeout(resolve, 1))
     link.ab.set([])
-    expect(link.ab.words).toBe('')
+    expect(link.ab.text).toBe('')
     // The ARP request in flight, its reply, and the ping without a delay.
     const { stdout } = await ping
     expect(stdout).toMatch(/ 0% packet loss/)
@@ -119,7 +119,7 @@ describe('a cable of vnet/wire', () => {
       await after('10ms')
       steps.push(Date.now() - start >= 29 ? 'in time' : 'early')
     })
-    expect([...steps, link.ab.words]).toEqual(['in time', 'delay 1ms'])
+    expect([...steps, link.ab.text]).toEqual(['in time', 'delay 1ms'])
     const abort = new AbortController()
     const endless = async ({ at, signal }: { at(time: string): Promise<void>; signal: AbortSignal }) => {
       steps.push(signal.aborted ? 'aborted' : 'begun')
@@ -153,7 +153,7 @@ describe('a cable of vnet/wire', () => {
     expect([interfaces(left), interfaces(right), descriptors()]).toEqual([['lo'], ['lo'], before])
     const decisions = log.read()
     expect(decisions.filter(({ verdict }) => verdict === 'set')).toMatchObject([
-      { direction: 'ab', words: 'delay 3600s loss 0%', seed: 7 },
+      { direction: 'ab', text: 'delay 3600s loss 0%', seed: 7 },
     ])
     expect(decisions.at(-1)).toMatchObject({ verdict: 'drop', why: 'closed' })
   })

@@ -17,7 +17,7 @@ export interface FakeDevice {
   readonly rate: number
   /** Whether it has a board with rings, interrupts and a poll. */
   readonly hasBoard: boolean
-  readonly words: { ab: string; ba: string }
+  readonly text: { ab: string; ba: string }
   readonly params: Writable<DriverParam>[]
   counters: Counters
   step: { mode: 'on' | 'off'; at: number }
@@ -27,7 +27,7 @@ export interface DeviceOptions {
   readonly rate?: number
   readonly hasBoard?: boolean
   readonly queues?: number
-  readonly words?: { ab: string; ba: string }
+  readonly text?: { ab: string; ba: string }
 }
 
 export interface WorldOptions {

@@ -65,10 +65,10 @@ export class FakeWorld {
     this.devices = [
       device(4711, 'snull', 'sn0', undefined, { rate: 900, hasBoard: true, queues: 2 }),
       device(4711, 'snull', 'sn1', undefined, { rate: 900, hasBoard: true, queues: 2 }),
-      device(4712, 'cable', 'eth0', 'left', { rate: 400, words: { ab: 'delay 20ms 5ms | loss 1%', ba: 'delay 20ms' } }),
+      device(4712, 'cable', 'eth0', 'left', { rate: 400, text: { ab: 'delay 20ms 5ms | loss 1%', ba: 'delay 20ms' } }),
       device(4712, 'cable', 'eth0', 'right', {
         rate: 380,
-        words: { ab: 'delay 20ms 5ms | loss 1%', ba: 'delay 20ms' },
+        text: { ab: 'delay 20ms 5ms | loss 1%', ba: 'delay 20ms' },
       }),
       ...(hosts > 0 ? [device(4713, 'lan', 'lan0', undefined, { rate: 120 })] : []),
       ...Array.from({ length: devices }, (_, i) => device(4714, 'loop', `loop${i}`, undefined, { rate: i % 7 })),
@@ -175,13 +175,13 @@ export class FakeWorld {
   wire(id) {
     const device = this.find(id)
     if (device === undefined) return undefined
-    const { words, counters } = device
+    const { text, counters } = device
     if (!['cable', 'snull', 'lan'].includes(device.driver))
       return { type: 'wire', time: this.time, id, wire: undefined }
     /** @param {'ab' | 'ba'} direction */
     const stages = direction => {
       const frames = direction === 'ab' ? counters.txPackets : counters.rxPackets
-      return words[direction]
+      return text[direction]
         .split('|')
         .map(word => word.trim())
         .filter(Boolean)
@@ -193,7 +193,7 @@ export class FakeWorld {
             stage,
             path: '',
             direction,
-            words: word,
+            text: word,
             in: frames,
             out: frames - dropped - counters.held,
             dropped,
@@ -207,7 +207,7 @@ export class FakeWorld {
           }
         })
     }
-    const wire = { time: this.time, words: { ...words }, stages: [...stages('ab'), ...stages('ba')] }
+    const wire = { time: this.time, text: { ...text }, stages: [...stages('ab'), ...stages('ba')] }
     return { type: 'wire', time: this.time, id, wire }
   }
 
@@ -278,7 +278,15 @@ export class FakeWorld {
       const way = number % 2
       const dropped = number % 23 === 0 ? 'wire ab, stage 2 loss 1%' : undefined
       const time = this.time - (count - i) * 0.7
-      return { number, time, id, way: way === 0 ? 'tx' : 'rx', queue: number & 1, dropped, ...frame(number >> 1, way) }
+      return {
+        number,
+        time,
+        id,
+        direction: way === 0 ? 'tx' : 'rx',
+        queue: number & 1,
+        dropped,
+        ...frame(number >> 1, way),
+      }
     })
     return { type: 'frames', id, frames: /** @type {any} */ (frames), skipped }
   }
@@ -296,7 +304,7 @@ export class FakeWorld {
       number: i + 1,
       time: this.time + after,
       id: LAN,
-      way: i % 2 === 0 ? 'tx' : 'rx',
+      direction: i % 2 === 0 ? 'tx' : 'rx',
       queue: 0,
       dropped: undefined,
       ...frame,
@@ -361,13 +369,13 @@ export class FakeWorld {
         return done(event('timeout', { queue: command.queue ?? 0 }))
       case 'wire':
       case 'check-wire': {
-        const wrong = wrongWord(command.words ?? '')
+        const wrong = wrongWord(command.text ?? '')
         if (wrong !== undefined) return refused(wrong)
         if (command.do === 'check-wire') return done()
         for (const way of /** @type {const} */ (['ab', 'ba'])) {
-          if ((command.direction ?? way) === way) device.words[way] = command.words ?? ''
+          if ((command.direction ?? way) === way) device.text[way] = command.text ?? ''
         }
-        return done(event('wire', { direction: command.direction ?? 'ab', words: command.words ?? '' }), this.wire(id))
+        return done(event('wire', { direction: command.direction ?? 'ab', text: command.text ?? '' }), this.wire(id))
       }
       case 'step':
         if (command.mode === 'next') device.step.at = (device.step.at + 1) % 5
@@ -412,7 +420,7 @@ const counters = () => ({ txPackets: 0, txBytes: 0, rxPackets: 0, rxBytes: 0, he
  * @param {import('./fake-types.ts').DeviceOptions} [options]
  * @returns {FakeDevice}
  */
-function device(pid, driver, name, netns, { rate = 0, hasBoard = false, queues = 1, words = { ab: '', ba: '' } } = {}) {
+function device(pid, driver, name, netns, { rate = 0, hasBoard = false, queues = 1, text = { ab: '', ba: '' } } = {}) {
   const [id, label] = [`${pid}/${netns ?? ''}/${name}`, netns === undefined ? name : `${netns}/${name}`]
   const row = {
     id,
@@ -438,7 +446,7 @@ function device(pid, driver, name, netns, { rate = 0, hasBoard = false, queues =
     driver,
     rate,
     hasBoard,
-    words: { ...words },
+    text: { ...text },
     params,
     counters: counters(),
     step: { mode: 'off', at: 0 },

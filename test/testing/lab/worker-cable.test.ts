@@ -76,8 +76,8 @@ test('wrong words join nothing, and change neither direction later', async () =>
   await expect(joined(memory, { ab: 'delay soon' })).rejects.toThrow('soon')
   expect(memory.platform.ports).toEqual([])
   const { cable } = await joined(memory, { ab: 'delay 1ms' })
-  expect(() => cable.setWords('loss 1%', 'delay soon', resources)).toThrow('soon')
-  expect([cable.report().ab.words, cable.report().ba.words]).toEqual(['delay 1ms', ''])
+  expect(() => cable.setWire('loss 1%', 'delay soon', resources)).toThrow('soon')
+  expect([cable.report().ab.text, cable.report().ba.text]).toEqual(['delay 1ms', ''])
 })
 
 test('a call comes after the frames that were sent before it, and calls keep their order', async () => {
@@ -172,14 +172,14 @@ test.each([
   ['drop "1" nth 2 after 2', "the time '2' has no unit"],
 ])('the words %j are refused, whose time has no unit', async (words, text) => {
   const { cable } = await joined()
-  expect(() => cable.setWords(words, undefined, resources)).toThrow(text)
-  expect(cable.report().ab.words).toBe('')
+  expect(() => cable.setWire(words, undefined, resources)).toThrow(text)
+  expect(cable.report().ab.text).toBe('')
 })
 
 test('percentages, counts, filters and a time of 0 need no unit', async () => {
   const { cable } = await joined()
   const words = 'loss 1 | delay 20ms 5ms 25 | delay 0 | drop "delay 5" nth 2'
-  expect(() => cable.setWords(words, undefined, resources)).not.toThrow()
+  expect(() => cable.setWire(words, undefined, resources)).not.toThrow()
 })
 
 test('the times of a fault have a unit if they are texts', async () => {

@@ -54,7 +54,7 @@ test('many queues say how many are stopped and what they hold', () => {
 
 test('a stage says what is in flight, and in its title all that it counts', () => {
   const counts = { in: 12, out: 8, held: 2, dropped: 2, duplicated: 0, corrupted: 1, reordered: 0, marked: 0 }
-  const stage = { stage: 'loss', path: 'match then ', direction: 'ab', words: 'loss 1%', ...counts, drops: { LOSS: 2 } }
+  const stage = { stage: 'loss', path: 'match then ', direction: 'ab', text: 'loss 1%', ...counts, drops: { LOSS: 2 } }
   const { name, value, note, title } = describeStage(stage)
   expect([name, value, note]).toEqual(['loss 1%', '−2', '2 in flight'])
   expect(title).toBe('match then loss 1%\n2 in flight\n12 in\n8 out\n1 corrupted\n2 dropped: LOSS')

@@ -16,11 +16,11 @@ function stats(second: number, ...devices: DeviceCounters[]): FeedMessage {
 
 function stage(more: Partial<Stage>): Stage {
   const none = { in: 0, out: 0, held: 0, dropped: 0, drops: {}, duplicated: 0, corrupted: 0, reordered: 0, marked: 0 }
-  return { stage: 'loss', path: '', direction: 'ab', words: '', ...none, ...more }
+  return { stage: 'loss', path: '', direction: 'ab', text: '', ...none, ...more }
 }
 
 const wire = (second: number, id: string, ...stages: Stage[]): FeedMessage => {
-  return { type: 'wire', time: START + 1000 * second, id, wire: { time: 0, words: { ab: '', ba: '' }, stages } }
+  return { type: 'wire', time: START + 1000 * second, id, wire: { time: 0, text: { ab: '', ba: '' }, stages } }
 }
 
 /** Frames in these parts, by kind and name. */

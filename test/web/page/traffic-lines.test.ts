@@ -13,9 +13,9 @@ function stats(second: number, drops: Drops, held = 0): FeedMessage {
 }
 
 function wire(second: number, ...stages: object[]): FeedMessage {
-  const none = { path: '', direction: 'ab', words: '', in: 0, out: 0, held: 0, dropped: 0, drops: {} }
+  const none = { path: '', direction: 'ab', text: '', in: 0, out: 0, held: 0, dropped: 0, drops: {} }
   const rest = { duplicated: 0, corrupted: 0, reordered: 0, marked: 0 }
-  const info = { words: { ab: '', ba: '' }, stages: stages.map(stage => ({ ...none, ...rest, ...stage })) }
+  const info = { text: { ab: '', ba: '' }, stages: stages.map(stage => ({ ...none, ...rest, ...stage })) }
   return { type: 'wire', time: START + 1000 * second, id: 'a', wire: info as never }
 }
 

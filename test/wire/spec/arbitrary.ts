@@ -127,7 +127,7 @@ function groupOf(specs: readonly Written[], limit: Group['limit']): Group {
     const place = name === 'trace' ? 'rate' : name
     if (!kind.repeats && kinds.has(place)) continue
     kinds.add(place)
-    items.push({ kind, spec, words: '', at: 0, end: 0 })
+    items.push({ kind, spec, text: '', at: 0, end: 0 })
   }
   items.sort((a, b) => STAGES.indexOf(a.kind) - STAGES.indexOf(b.kind))
   return { items, limit: items.some(({ kind }) => kind.holds) ? limit : undefined }

@@ -18,15 +18,15 @@ const resources: WireResources = {
     ({ 'a.up': '1\n2\n', 'my trace': '5\n', 'my table.dist': '# two\n-8192 8192\n', './t': '0' })[path] ?? 'oops',
 }
 
-const parse = (words: string) => parseWire(words, resources)
+const parse = (text: string) => parseWire(text, resources)
 const kinds = (stages: readonly Impairment[]) => stages.map(({ kind }) => kind)
 const limitOf = ({ params }: Impairment) => (params as { limit?: unknown }).limit
 
 describe('stages written in one go', () => {
   test("stages written in one go have netem's order", () => {
-    const words =
+    const text =
       'slot 1ms delay 1ms rate 1mbit truncate 64 corrupt 1% duplicate 1% loss 1% match arp ( ) drop nth 1 hold blackhole'
-    expect(kinds(parse(words))).toEqual([
+    expect(kinds(parse(text))).toEqual([
       'blackhole',
       'hold',
       'fault',
@@ -42,7 +42,7 @@ describe('stages written in one go', () => {
   })
 
   test('faults and matches keep the order in which they are written', () => {
-    expect(parse('reset tcp nth 2 loss 1% match arp ( ) drop nth 1').map(stage => stage.words)).toEqual([
+    expect(parse('reset tcp nth 2 loss 1% match arp ( ) drop nth 1').map(stage => stage.text)).toEqual([
       "reset 'tcp' nth 2",
       'drop nth 1',
       "match 'arp' ( )",
@@ -86,8 +86,8 @@ test('a limit is counted over all stages that share it', () => {
 })
 
 test("RED's thresholds are a quarter of the limit and a third of that by default", () => {
-  const spec = (words: string) =>
-    parse(words).map(({ params }) => (params as { queue: { params: unknown } }).queue.params)[0]
+  const spec = (text: string) =>
+    parse(text).map(({ params }) => (params as { queue: { params: unknown } }).queue.params)[0]
   expect(spec('rate 1mbit red limit 120kb')).toMatchObject({ min: 10240, max: 30720, probability: 0.02, ecn: false })
   expect(spec('rate 1mbit red')).toMatchObject({ min: 125_000, max: 375_000 })
   expect(spec('rate 1mbit red min 10kb ecn')).toMatchObject({ min: 10240, max: 30720, ecn: true })
@@ -113,15 +113,15 @@ test('the words of stages, joined, are read as the same stages', () => {
   let made = 0
   fc.assert(
     fc.property(wires, wire => {
-      const words = printGroups(wire)
-      const stages = attempt(words)
+      const text = printGroups(wire)
+      const stages = attempt(text)
       tried++
       if (stages === undefined) return
       made++
-      const again = parse(words)
+      const again = parse(text)
       expect(again.map(shape)).toEqual(stages.map(shape))
       // Stages that share no limit are the same if each is a group of its own.
-      const joined = stages.map(stage => stage.words).join(' | ')
+      const joined = stages.map(stage => stage.text).join(' | ')
       if (wire.every(({ items }) => items.length === 1)) expect(parse(joined).map(shape)).toEqual(stages.map(shape))
     }),
     { numRuns: either(1000, 50), seed: SEED },
@@ -130,18 +130,18 @@ test('the words of stages, joined, are read as the same stages', () => {
 })
 
 /** Returns undefined for values that a stage refuses, such as probabilities of more than 100 %. */
-function attempt(words: string): Impairment[] | undefined {
+function attempt(text: string): Impairment[] | undefined {
   try {
-    return parse(words)
+    return parse(text)
   } catch (error) {
     expect((error as Error).name).toBe('FileError')
     return undefined
   }
 }
 
-function shape({ kind, words, takesGso, params }: Impairment): unknown {
+function shape({ kind, text, takesGso, params }: Impairment): unknown {
   const { filter, then, otherwise, stages, ...rest } = { ...(params as Record<string, unknown>) }
-  return { kind, words, takesGso, rest: JSON.stringify(rest) }
+  return { kind, text, takesGso, rest: JSON.stringify(rest) }
 }
 
 test('the words of a stage that a function made are read as the same stage', () => {
@@ -160,13 +160,13 @@ test('the words of a stage that a function made are read as the same stage', () 
     wire.fault({ delay: '2s' }, arp, { nth: 3, after: '1s' }),
     wire.fault('reset', undefined, { every: 2 }),
   ]
-  for (const { words = '', params } of stages) {
-    const [read] = parse(words)
-    expect(read?.words).toBe(words)
+  for (const { text = '', params } of stages) {
+    const [read] = parse(text)
+    expect(read?.text).toBe(text)
     expect(JSON.stringify(read?.params)).toBe(JSON.stringify(params))
   }
   for (const queue of [wire.red({ min: '10kb', ecn: true }), wire.codel({ target: '1ms' })]) {
-    const words = wire.rate('1mbit', { queue }).words ?? ''
-    expect(parse(words).map(stage => stage.words)).toEqual([words])
+    const text = wire.rate('1mbit', { queue }).text ?? ''
+    expect(parse(text).map(stage => stage.text)).toEqual([text])
   }
 })

@@ -1,17 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { UsageError } from '../../../src/base/usage-error.ts'
-import { parseWire, WORDS } from '../../../src/wire/parse.ts'
+import { KEYWORDS, parseWire } from '../../../src/wire/parse.ts'
 import { SEED, scaled } from '../../support/scale.ts'
 
 /** Returns the lines of the error that `words` give. */
-function linesOf(words: string): string[] {
+function linesOf(text: string): string[] {
   try {
-    parseWire(words, { filter: text => Object.assign(() => true, { text }), file: () => '' })
+    parseWire(text, { filter: text => Object.assign(() => true, { text }), file: () => '' })
   } catch (error) {
     return (error as Error).message.split('\n')
   }
-  throw new Error(`no error: ${words}`)
+  throw new Error(`no error: ${text}`)
 }
 
 describe('a wrong word', () => {
@@ -43,14 +43,14 @@ describe('a wrong word', () => {
 
   test('a wrong word in a long text is shown with its surroundings', () => {
     const many = Array.from({ length: 40 }, () => 'loss 1%').join(' | ')
-    const [, words, carets] = linesOf(`${many} | oops | ${many}`)
-    expect(words.length).toBeLessThan(80)
-    expect(words.slice(carets.indexOf('^'), carets.length)).toBe('oops')
+    const [, text, carets] = linesOf(`${many} | oops | ${many}`)
+    expect(text.length).toBeLessThan(80)
+    expect(text.slice(carets.indexOf('^'), carets.length)).toBe('oops')
   })
 
   test('a wrong word of any length is shown in one line of a terminal', () => {
-    const [, words, carets] = linesOf(`delay 1ms ${'x'.repeat(10_000)} | ${'loss 1% | '.repeat(100)}`)
-    expect([words.length < 140, carets.length < 140]).toEqual([true, true])
+    const [, text, carets] = linesOf(`delay 1ms ${'x'.repeat(10_000)} | ${'loss 1% | '.repeat(100)}`)
+    expect([text.length < 140, carets.length < 140]).toEqual([true, true])
   })
 
   test('a wrong word cannot control the terminal', () => {
@@ -76,7 +76,7 @@ test('matches may be nested up to 16 deep', () => {
 test('any text is either stages or an error of three lines with carets under a part of it', () => {
   const vocabulary = fc.oneof(
     fc.constantFrom(
-      ...WORDS,
+      ...KEYWORDS,
       '(',
       ')',
       '|',
@@ -107,9 +107,9 @@ test('any text is either stages or an error of three lines with carets under a p
     ),
     fc.string({ maxLength: 6 }),
   )
-  const words = fc.array(vocabulary, { maxLength: 14 }).map(list => list.join(' '))
+  const text = fc.array(vocabulary, { maxLength: 14 }).map(list => list.join(' '))
   fc.assert(
-    fc.property(words, text => {
+    fc.property(text, text => {
       let message: string
       try {
         parseWire(text, { filter: of => Object.assign(() => true, { text: of }), file: () => '1' })
@@ -179,10 +179,10 @@ test.each([
   ['delay 20 ms', 'a number and its unit are one word: delay 20ms', 'ms'],
   ['loss 1 %', 'a number and its % are one word: loss 1%', '%'],
   ['latency 20ms', "the word is 'delay'", 'latency'],
-])('%s: %s', (words, first, wrong) => {
-  const [message, shown, carets] = linesOf(words)
+])('%s: %s', (text, first, wrong) => {
+  const [message, shown, carets] = linesOf(text)
   expect(message.startsWith(first)).toBe(true)
   const at = carets.indexOf('^')
-  if (wrong === '') expect(at).toBe(words.length + 3)
+  if (wrong === '') expect(at).toBe(text.length + 3)
   else expect(shown.slice(at, carets.length)).toBe(wrong)
 })

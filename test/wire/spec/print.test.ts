@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { readWords } from '../../../src/wire/parse.ts'
+import { readText } from '../../../src/wire/parse.ts'
 import { type Group, type Item, printGroups } from '../../../src/wire/spec/groups.ts'
 import { SEED, scaled } from '../../support/scale.ts'
 import { wires } from './arbitrary.ts'
@@ -19,9 +19,9 @@ function plainItem({ kind: { kind }, spec }: Item): unknown {
 test('what is printed is read as the same stages', () => {
   fc.assert(
     fc.property(wires, wire => {
-      const words = printGroups(wire)
-      expect(plain(readWords(words, 'ab'))).toEqual(plain(wire))
-      expect(printGroups(readWords(words, 'ab'))).toBe(words)
+      const text = printGroups(wire)
+      expect(plain(readText(text, 'ab'))).toEqual(plain(wire))
+      expect(printGroups(readText(text, 'ab'))).toBe(text)
     }),
     { numRuns: scaled(25_000), seed: SEED },
   )
@@ -61,6 +61,6 @@ test.each([
   ["trace 'my file' once drophead", "trace 'my file' once drophead"],
   ['drop arp after 2s first 1', "drop 'arp' first 1 after 2s"],
   ['', ''],
-])('%s is printed as %s', (words, printed) => {
-  expect(printGroups(readWords(words, 'ab'))).toBe(printed)
+])('%s is printed as %s', (text, printed) => {
+  expect(printGroups(readText(text, 'ab'))).toBe(printed)
 })

@@ -29,9 +29,9 @@ function makeWire(stages: readonly Impairment[], seed: number): TestWire {
 }
 
 /** Returns no stages for words whose values a stage refuses. */
-function parse(words: string): Impairment[] {
+function parse(text: string): Impairment[] {
   try {
-    return parseWire(words, resources)
+    return parseWire(text, resources)
   } catch (error) {
     expect((error as Error).name).toBe('FileError')
     return []
@@ -86,8 +86,8 @@ test('in + duplicated = out + dropped + held for any words, at any moment, acros
 test('the same words, seed and arrivals give the same decisions', () => {
   fc.assert(
     fc.property(wires, steps, fc.nat(), (groups, sent, seed) => {
-      const words = printGroups(groups)
-      const [first, second] = [makeWire(parse(words), seed), makeWire(parse(words), seed)]
+      const text = printGroups(groups)
+      const [first, second] = [makeWire(parse(text), seed), makeWire(parse(text), seed)]
       for (const step of sent) {
         send(first, step)
         send(second, step)

@@ -155,6 +155,6 @@ test('a change of its parameters keeps what it knows of the queue', () => {
 })
 
 test('the words of CoDel show its parameters', () => {
-  expect(line().words).toBe('rate 12mbit codel target 5ms interval 100ms')
-  expect(line({ target: '1ms', ecn: true }).words).toBe('rate 12mbit codel target 1ms interval 100ms ecn')
+  expect(line().text).toBe('rate 12mbit codel target 5ms interval 100ms')
+  expect(line({ target: '1ms', ecn: true }).text).toBe('rate 12mbit codel target 1ms interval 100ms ecn')
 })

@@ -116,7 +116,7 @@ test('stages that damage packets print their words', () => {
     truncate(64),
     truncate(64, 0.5),
   ]
-  expect(impairments.map(({ words }) => words)).toEqual([
+  expect(impairments.map(({ text }) => text)).toEqual([
     'duplicate 1%',
     'duplicate 1% 25%',
     'corrupt 10%',

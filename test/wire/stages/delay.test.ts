@@ -120,8 +120,8 @@ test('only a delay alone passes GSO frames whole', () => {
 test('a delay prints its words', () => {
   const reorder = { share: 0.25, correlation: 0.5, gap: 5 }
   const options = { jitter: 5, correlation: 0.25, distribution: 'normal', reorder } as const
-  expect(delay(20, options).words).toBe('delay 20ms 5ms 25% distribution normal reorder 25% 50% gap 5')
-  expect(delay('20ms').words).toBe('delay 20ms')
+  expect(delay(20, options).text).toBe('delay 20ms 5ms 25% distribution normal reorder 25% 50% gap 5')
+  expect(delay('20ms').text).toBe('delay 20ms')
 })
 
 test.each([

@@ -80,7 +80,7 @@ test('a change to another model keeps the counters', () => {
   wire.send(2)
   wire.chain.set([loss(0)])
   wire.send(2)
-  expect(wire.chain.report()).toMatchObject([{ stage: 'loss', words: 'loss 0%', in: 4, out: 3, dropped: 1 }])
+  expect(wire.chain.report()).toMatchObject([{ stage: 'loss', text: 'loss 0%', in: 4, out: 3, dropped: 1 }])
 })
 
 test('losses print their words', () => {
@@ -92,7 +92,7 @@ test('losses print their words', () => {
     lossGemodel({ p: 0.01, r: 0.3 }),
     lossEvery(7),
   ]
-  expect(impairments.map(({ words }) => words)).toEqual([
+  expect(impairments.map(({ text }) => text)).toEqual([
     'loss 1%',
     'loss 1% 25% ecn',
     'loss 5% burst 4',

@@ -91,8 +91,8 @@ test('a match that is taken out loses nothing that its branches hold', () => {
 })
 
 test('the words of a match include those of its branches', () => {
-  expect(match(odd, [loss(1), delay('1ms')]).words).toBe("match 'odd' ( loss 100% | delay 1ms )")
-  expect(match(() => true, [], [loss(1)]).words).toBe("match 'a function' ( ) else ( loss 100% )")
+  expect(match(odd, [loss(1), delay('1ms')]).text).toBe("match 'odd' ( loss 100% | delay 1ms )")
+  expect(match(() => true, [], [loss(1)]).text).toBe("match 'a function' ( ) else ( loss 100% )")
 })
 
 test('a match may lie in a match', () => {

@@ -115,6 +115,6 @@ describe('errors', () => {
 })
 
 test('the words of an mtu show its parameters, and wrong arguments are refused', () => {
-  expect([mtu(1400).words, mtu('1kb', { icmp: true }).words]).toEqual(['mtu 1400', 'mtu 1024 icmp'])
+  expect([mtu(1400).text, mtu('1kb', { icmp: true }).text]).toEqual(['mtu 1400', 'mtu 1024 icmp'])
   expect(() => mtu(0)).toThrow('mtu 0: it must be more than 0')
 })

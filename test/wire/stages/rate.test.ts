@@ -221,13 +221,13 @@ describe('decisions', () => {
 })
 
 test('the words of a rate show its parameters', () => {
-  const words = [
-    rate(1e7).words,
-    rate('1.5gbit', { overhead: 8, cell: 48, cellOverhead: 5 }).words,
-    rate(2400, { burst: '2kb', limit: { bytes: 3000 }, queue: 'head' }).words,
-    ...[5, 1000].map(packets => rate(1e7, { limit: { packets } }).words),
+  const text = [
+    rate(1e7).text,
+    rate('1.5gbit', { overhead: 8, cell: 48, cellOverhead: 5 }).text,
+    rate(2400, { burst: '2kb', limit: { bytes: 3000 }, queue: 'head' }).text,
+    ...[5, 1000].map(packets => rate(1e7, { limit: { packets } }).text),
   ]
-  expect(words).toEqual([
+  expect(text).toEqual([
     'rate 10mbit',
     'rate 1.5gbit 8 48 5',
     'rate 2.4kbit burst 2kb drophead limit 3000b',

@@ -199,9 +199,9 @@ describe('on a line', () => {
 })
 
 test('the words of RED show its parameters', () => {
-  const words = (options: RedOptions) => rate('8mbit', { queue: red(options) }).words
-  expect(words({ min: '10kb' })).toBe('rate 8mbit red min 10kb max 30kb probability 2%')
-  expect(words({ min: 1, max: 2, probability: '10%', ecn: true })).toBe(
+  const text = (options: RedOptions) => rate('8mbit', { queue: red(options) }).text
+  expect(text({ min: '10kb' })).toBe('rate 8mbit red min 10kb max 30kb probability 2%')
+  expect(text({ min: 1, max: 2, probability: '10%', ecn: true })).toBe(
     'rate 8mbit red min 1b max 2b probability 10% ecn',
   )
 })

@@ -159,11 +159,11 @@ describe('limits and changes', () => {
 })
 
 test('the words of a slot show its parameters', () => {
-  const words = [
-    slot({ min: '5ms', max: '10ms', packets: 3, bytes: '2kb' }).words,
-    slot({ distribution: 'pareto', delay: '5ms', jitter: '1ms' }).words,
+  const text = [
+    slot({ min: '5ms', max: '10ms', packets: 3, bytes: '2kb' }).text,
+    slot({ distribution: 'pareto', delay: '5ms', jitter: '1ms' }).text,
   ]
-  expect(words).toEqual(['slot 5ms 10ms packets 3 bytes 2kb', 'slot distribution pareto 5ms 1ms'])
+  expect(text).toEqual(['slot 5ms 10ms packets 3 bytes 2kb', 'slot distribution pareto 5ms 1ms'])
 })
 
 test('a slot refuses wrong arguments', () => {

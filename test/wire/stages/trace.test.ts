@@ -266,7 +266,7 @@ test('a wrong line is refused with its number', () => {
 })
 
 test('the words of a trace show its parameters', () => {
-  expect(trace('1\r\n5\r\n', { once: true, limit: { bytes: 9000 }, queue: 'head' }).words).toBe(
+  expect(trace('1\r\n5\r\n', { once: true, limit: { bytes: 9000 }, queue: 'head' }).text).toBe(
     'trace of 2 opportunities in 5ms once drophead limit 9000b',
   )
 })

@@ -61,7 +61,7 @@ const four = (p13: number, p31: number, p32: number, p23: number, p14: number): 
 })
 
 /** `apart`: how many runs away one is that is independent of a run. */
-const cases: readonly (readonly [words: string, stage: Impairment, chain: LossChain, apart: number])[] = [
+const cases: readonly (readonly [text: string, stage: Impairment, chain: LossChain, apart: number])[] = [
   ['5 %', loss(0.05), two(0.05, 0.95), 1],
   ['30 %', loss(0.3), two(0.3, 0.7), 1],
   ['10 %, correlation 50 %', loss('10%', { correlation: '50%' }), two(0.05, 0.45), 1],
@@ -80,13 +80,13 @@ const cases: readonly (readonly [words: string, stage: Impairment, chain: LossCh
   ['four states, by default', lossState({ p13: 0.1 }), four(0.1, 0.9, 0, 1, 0), 1],
 ]
 
-describe.each(cases)('loss of %s', (words, stage, chain, apart) => {
+describe.each(cases)('loss of %s', (text, stage, chain, apart) => {
   const law = lossLaw(chain)
 
   test('loses the asked share, in bursts and gaps of the lengths that its model has', () => {
     const lost = losses(stage)
     const count = lost.reduce((sum, one) => sum + one, 0)
-    if (words !== '50 % in bursts of 1') expectNear(count / PACKETS, law.rate, law.deviation(PACKETS), 'rate')
+    if (text !== '50 % in bursts of 1') expectNear(count / PACKETS, law.rate, law.deviation(PACKETS), 'rate')
     else expect(count).toBe(PACKETS / 2)
     for (const [value, name] of [
       [1, 'burst'],
