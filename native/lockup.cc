@@ -31,70 +31,58 @@ constexpr int64_t kNsPerMs = 1'000'000;
 constexpr int kSignals[] = {SIGINT, SIGTERM};
 /** Written to the eventfd when a lockup begins; its duration in ms is written when it ends. */
 constexpr uint64_t kLocked = 1;
-constexpr int64_t kNoSignals = -1;
 constexpr size_t kStackBytes = 128 * 1024;
 
-/**
- * What the signal handlers use: one per process, as they are. A signal counts as handled when a
- * turn of the loop has begun and ended since, because it then polled the pipe of libuv's handler.
- */
-std::atomic<uint32_t> loops{0};
-/**
- * How many signals are not handled, and in the upper half the value of `loops` at the first. One
- * word, because two threads may take two signals at once.
- */
-std::atomic<uint64_t> unhandled{0};
-std::atomic<int> lastSignal{0};
+/** What the signal handlers use: one per process, as they are. */
+std::atomic<int> signalsInLockup{0};
 struct sigaction libuvActions[2];
 
-uint32_t countOf(uint64_t signals) { return static_cast<uint32_t>(signals); }
-uint32_t loopOf(uint64_t signals) { return static_cast<uint32_t>(signals >> 32); }
+/** Ends the process as the signal would have without a handler. */
+[[noreturn]] void endBy(int number) {
+  ::signal(number, SIG_DFL);
+  sigset_t set;
+  ::sigemptyset(&set);
+  ::sigaddset(&set, number);
+  ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+  ::raise(number);
+  // The first process of a pid namespace does not end by a signal of its own.
+  ::_exit(128 + number);
+}
 
-bool areHandled(uint64_t signals) { return loops.load(std::memory_order_relaxed) - loopOf(signals) >= 2; }
-
-/** Counts the signal, then calls libuv's handler, which calls JavaScript in a turn of the loop. */
+/** Calls libuv's handler for the first signal in a lockup. A second one ends the process. */
 void onSignal(int number, siginfo_t* info, void* context) {
-  lastSignal.store(number, std::memory_order_relaxed);
-  uint64_t before = unhandled.load(std::memory_order_relaxed);
-  uint64_t after;
-  do {
-    const bool isFirst = countOf(before) == 0 || areHandled(before);
-    after = isFirst ? (uint64_t{loops.load(std::memory_order_relaxed)} << 32) + 1 : before + 1;
-  } while (!unhandled.compare_exchange_weak(before, after, std::memory_order_relaxed));
+  if (signalsInLockup.fetch_add(1, std::memory_order_relaxed) > 0) endBy(number);
   const struct sigaction& libuv = libuvActions[number == kSignals[0] ? 0 : 1];
   if ((libuv.sa_flags & SA_SIGINFO) != 0) libuv.sa_sigaction(number, info, context);
   else libuv.sa_handler(number);
 }
 
+bool isOurs(const struct sigaction& action) {
+  return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == onSignal;
+}
+
 /** Goes before the handler of each signal that has one. */
 void interceptSignals() {
+  signalsInLockup.store(0, std::memory_order_relaxed);
   for (int i = 0; i < 2; i++) {
-    struct sigaction& before = libuvActions[i];
-    if (::sigaction(kSignals[i], nullptr, &before) != 0) continue;
-    if ((before.sa_flags & SA_SIGINFO) == 0 && (before.sa_handler == SIG_DFL || before.sa_handler == SIG_IGN)) continue;
-    struct sigaction ours = before;
-    ours.sa_flags |= SA_SIGINFO;
-    ours.sa_sigaction = onSignal;
-    ::sigaction(kSignals[i], &ours, nullptr);
+    struct sigaction now;
+    if (::sigaction(kSignals[i], nullptr, &now) != 0 || isOurs(now)) continue;
+    if ((now.sa_flags & SA_SIGINFO) == 0 && (now.sa_handler == SIG_DFL || now.sa_handler == SIG_IGN)) continue;
+    libuvActions[i] = now;
+    now.sa_flags |= SA_SIGINFO;
+    now.sa_sigaction = onSignal;
+    ::sigaction(kSignals[i], &now, nullptr);
   }
 }
 
 void restoreSignals() {
   for (int i = 0; i < 2; i++) {
     struct sigaction now;
-    if (::sigaction(kSignals[i], nullptr, &now) != 0) continue;
     // Another handler may have been set since.
-    const bool isOurs = (now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == onSignal;
-    if (isOurs) ::sigaction(kSignals[i], &libuvActions[i], nullptr);
+    if (::sigaction(kSignals[i], nullptr, &now) == 0 && isOurs(now)) {
+      ::sigaction(kSignals[i], &libuvActions[i], nullptr);
+    }
   }
-}
-
-/** Ends the process as the signal would have without a handler. */
-[[noreturn]] void endBy(int number) {
-  ::signal(number, SIG_DFL);
-  ::kill(::getpid(), number);
-  // The first process of a pid namespace does not end by a signal of its own.
-  ::_exit(128 + number);
 }
 
 /** Reads the start of a file of procfs as text, which is empty if that fails. */
@@ -153,7 +141,6 @@ class Watch {
   void run();
   bool wait(int64_t ns);
   void look(int64_t tick);
-  void lookAtSignals(int64_t tick);
   void report() const;
   void notify(uint64_t value) const;
 
@@ -169,6 +156,7 @@ class Watch {
   clockid_t cpu_ = {};
 
   /** Written by the main thread. The loop waits for events while `calls` stays `callsAtPoll_`. */
+  std::atomic<uint32_t> loops_{0};
   std::atomic<bool> polls_{false};
   std::atomic<uint32_t> callsAtPoll_{0};
 
@@ -185,16 +173,8 @@ class Watch {
   uint32_t lastLoops_ = 0;
   uint32_t lastCalls_ = 0;
   int64_t lastCpu_ = 0;
-  /** CPU time of the main thread since the look before. */
-  int64_t used_ = 0;
   int64_t stuck_ = 0;
-  /** Whether the event loop waits for events. */
-  bool isIdle_ = false;
   bool isLocked_ = false;
-  /** The value of `loops` at the first of several signals that are not handled, or kNoSignals. */
-  int64_t signalLoop_ = kNoSignals;
-  /** How long several signals have not been handled, in ns. */
-  int64_t waited_ = 0;
 };
 
 /** The only one. Used by the main thread. */
@@ -231,7 +211,6 @@ int Watch::begin(napi_env env) {
   if (napi_get_uv_event_loop(env, &loop) != napi_ok) return -EINVAL;
   if (::pthread_getcpuclockid(::pthread_self(), &cpu_) != 0) return -ENOSYS;
   lastCpu_ = read(cpu_);
-  lastLoops_ = loops.load(std::memory_order_relaxed);
   lastCalls_ = rx_.calls();
   events_ = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (events_ < 0) return -errno;
@@ -254,7 +233,6 @@ int Watch::begin(napi_env env) {
     stop();
     return -EAGAIN;
   }
-  interceptSignals();
   return 0;
 }
 
@@ -269,7 +247,6 @@ Watch::~Watch() {
 
 /** Ends the thread and closes the handles; the watch is freed later. */
 void Watch::stop() {
-  restoreSignals();
   if (running_) {
     ::pthread_mutex_lock(&mutex_);
     ending_ = true;
@@ -278,6 +255,7 @@ void Watch::stop() {
     ::pthread_join(thread_, nullptr);
     running_ = false;
   }
+  restoreSignals();
   uv_close(reinterpret_cast<uv_handle_t*>(prepare_), onClosed);
   uv_close(reinterpret_cast<uv_handle_t*>(check_), onClosed);
 }
@@ -295,7 +273,7 @@ void Watch::onClosed(uv_handle_t* handle) {
 
 void Watch::onPrepare(uv_prepare_t* handle) {
   auto* watch = static_cast<Watch*>(uv_handle_get_data(reinterpret_cast<uv_handle_t*>(handle)));
-  loops.store(loops.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  watch->loops_.store(watch->loops_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   watch->callsAtPoll_.store(watch->rx_.calls(), std::memory_order_relaxed);
   watch->polls_.store(true, std::memory_order_relaxed);
 }
@@ -324,11 +302,8 @@ void* Watch::thread(void* self) {
 void Watch::run() {
   ::pthread_mutex_lock(&mutex_);
   while (!ending_) {
-    const bool isClose = isLocked_ || signalLoop_ != kNoSignals;
-    const int64_t tick = limit_ / (isClose ? 20 : 4);
-    if (!wait(tick)) continue;
-    look(tick);
-    lookAtSignals(tick);
+    const int64_t tick = limit_ / (isLocked_ ? 20 : 4);
+    if (wait(tick)) look(tick);
   }
   ::pthread_mutex_unlock(&mutex_);
 }
@@ -346,52 +321,32 @@ bool Watch::wait(int64_t ns) {
  * thread waited for a CPU or for a lock of the kernel does not count.
  */
 void Watch::look(int64_t tick) {
-  const uint32_t turns = loops.load(std::memory_order_relaxed);
+  const uint32_t turns = loops_.load(std::memory_order_relaxed);
   const uint32_t calls = rx_.calls();
   const int64_t now = read(cpu_);
-  used_ = now - lastCpu_;
+  const int64_t used = now - lastCpu_;
   lastCpu_ = now;
-  const bool isBusy = used_ > tick / 4;
+  const bool isBusy = used > tick / 4;
   // Node's own callbacks run in the poll phase, too: import() continues in one.
   const bool polls = polls_.load(std::memory_order_relaxed) && callsAtPoll_.load(std::memory_order_relaxed) == calls;
   const bool sleeps = !isBusy && (polls || countsSleep_) && mainThreadSleeps();
-  isIdle_ = polls && sleeps && mainThreadPolls();
   if (turns != lastLoops_ || calls != lastCalls_) {
     lastLoops_ = turns;
     lastCalls_ = calls;
-    if (isLocked_) notify(static_cast<uint64_t>(stuck_ / kNsPerMs));
+    if (isLocked_) {
+      restoreSignals();
+      notify(static_cast<uint64_t>(stuck_ / kNsPerMs));
+    }
     isLocked_ = false;
     stuck_ = 0;
     return;
   }
-  if (isIdle_) stuck_ = 0;
-  else stuck_ += sleeps && countsSleep_ ? tick : used_;
+  if (polls && sleeps && mainThreadPolls()) stuck_ = 0;
+  else stuck_ += sleeps && countsSleep_ ? tick : used;
   if (isLocked_ || stuck_ < limit_) return;
   isLocked_ = true;
+  interceptSignals();
   report();
-}
-
-/**
- * Ends the process after a second signal if neither is handled for half the limit from then on.
- * Time in which the thread waited for a CPU does not count here either. npm passes a Ctrl-C of the
- * terminal on, so that two signals come at once.
- */
-void Watch::lookAtSignals(int64_t tick) {
-  uint64_t signals = unhandled.load(std::memory_order_relaxed);
-  if (isIdle_ || areHandled(signals)) {
-    // A signal that has come meanwhile stays.
-    unhandled.compare_exchange_strong(signals, 0, std::memory_order_relaxed);
-    signalLoop_ = kNoSignals;
-  } else if (countOf(signals) < 2) {
-    signalLoop_ = kNoSignals;
-  } else if (signalLoop_ != loopOf(signals)) {
-    // Time that the main thread used until now does not count: the second signal may be later.
-    signalLoop_ = loopOf(signals);
-    waited_ = 0;
-  } else {
-    waited_ += used_ <= tick / 4 && mainThreadSleeps() ? tick : used_;
-    if (waited_ >= limit_ / 2) endBy(lastSignal.load(std::memory_order_relaxed));
-  }
 }
 
 void Watch::report() const {
