@@ -67,6 +67,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add<vnet::Setns>(exports, "setns");
   add<vnet::CreateNetns>(exports, "createNetns");
   add<vnet::UnnamedNetns>(exports, "unnamedNetns");
+  add<vnet::ShortenSlice>(exports, "shortenSlice");
   add<vnet::Monotonic>(exports, "monotonic");
   add<vnet::DropPrivileges>(exports, "dropPrivileges");
   add<vnet::CapGet>(exports, "capget");

@@ -285,11 +285,13 @@ void Watch::onCheck(uv_check_t* handle) {
 
 void Watch::set(int64_t limitMs, bool countsSleep, int out, std::string line) {
   ::pthread_mutex_lock(&mutex_);
+  const bool isNewLimit = limit_ != limitMs * kNsPerMs;
   limit_ = limitMs * kNsPerMs;
   countsSleep_ = countsSleep;
   out_ = out;
   line_ = std::move(line);
-  ::pthread_cond_signal(&wake_);
+  // A new line, after a rename for example, must not cost a wake-up.
+  if (isNewLimit) ::pthread_cond_signal(&wake_);
   ::pthread_mutex_unlock(&mutex_);
 }
 

@@ -52,7 +52,10 @@ export async function run(
   io.lockups?.begin()
   // Each read or write of a descriptor table that threads share takes a reference, which costs a
   // few percent of a small frame (fdget in fs/file.c). A container may forbid unshare(2).
-  if (io.sole) native.unshare(CLONE_FILES)
+  if (io.sole) {
+    native.unshare(CLONE_FILES)
+    native.shortenSlice()
+  }
   check(native.setBusyPoll(options.busyPoll ?? 0), 'setBusyPoll')
   const log = new Log(level, output.log)
   await using processes = web && new web.WebProcesses(native, options)

@@ -229,6 +229,13 @@ export interface Native {
   unshare(flags: number): number
   /** The kernel kills this process when the thread that started it ends (PR_SET_PDEATHSIG). */
   dieWithParent(): number
+  /**
+   * Asks for CPU time in slices of 0.1 ms, so that the calling thread, when it wakes, need not wait
+   * until another one has used up a slice of milliseconds (EEVDF, sched_setattr(2), Linux 6.12;
+   * older kernels ignore it). Threads and processes that it starts have the usual slice. Does
+   * nothing to a thread with a scheduling policy or a higher priority of its own.
+   */
+  shortenSlice(): number
   /** setns(2) of the calling thread into the namespace of a descriptor; `type` is CLONE_* or 0. */
   setns(fd: number, type: number): number
   /**

@@ -66,6 +66,12 @@ export interface Frames {
   made: number
 }
 
+/** Drops by reason of frames from the kernel, and for it. */
+export class Drops {
+  readonly tx = new Float64Array(SKB_DROP_REASON_MAX)
+  readonly rx = new Float64Array(SKB_DROP_REASON_MAX)
+}
+
 export class Counters {
   readonly txqs: number
   readonly rxqs: number
@@ -164,14 +170,16 @@ export class Counters {
     return this.rows.subarray(q * LINK_STATS64_LENGTH, (q + 1) * LINK_STATS64_LENGTH)
   }
 
-  /** Returns all queues summed into one row, owned by the caller. */
-  sum(): Float64Array {
-    return sumRows(this.rows, LINK_STATS64_LENGTH)
+  /** Sets a row to the sum of all queues, and returns it. */
+  sum(row: Float64Array = new Float64Array(LINK_STATS64_LENGTH)): Float64Array {
+    return sumRows(this.rows, row)
   }
 
-  /** Returns drops by reason of frames from the kernel and for it; owned by the caller. */
-  drops(): { tx: Float64Array; rx: Float64Array } {
-    return { tx: sumRows(this.#txDrops, SKB_DROP_REASON_MAX), rx: sumRows(this.#rxDrops, SKB_DROP_REASON_MAX) }
+  /** Sets `drops` to the drops by reason of frames from the kernel and for it, and returns it. */
+  drops(drops = new Drops()): Drops {
+    sumRows(this.#txDrops, drops.tx)
+    sumRows(this.#rxDrops, drops.rx)
+    return drops
   }
 }
 
@@ -187,10 +195,9 @@ function shared(length: number): Float64Array {
   return new Float64Array(new SharedArrayBuffer(8 * length))
 }
 
-function sumRows(rows: Float64Array, width: number): Float64Array {
-  if (rows.length === width) return rows.slice()
-  const sum = new Float64Array(width)
-  for (let i = 0; i < rows.length; i++) sum[i % width] += rows[i]
+function sumRows(rows: Float64Array, sum: Float64Array): Float64Array {
+  sum.fill(0)
+  for (let at = 0; at < rows.length; at += sum.length) for (let i = 0; i < sum.length; i++) sum[i] += rows[at + i]
   return sum
 }
 
@@ -218,9 +225,9 @@ export class DevStats {
     this.#dev = dev
   }
 
-  /** Returns a row of LinkStats64, all queues and what the driver adds. Owned by the caller. */
-  get(): Float64Array {
-    const stats = this.#dev.counters.sum()
+  /** Sets `row` to the sum of all queues and what the driver adds, and returns it. */
+  get(row?: Float64Array): Float64Array {
+    const stats = this.#dev.counters.sum(row)
     this.#dev.addDriverStats(stats)
     return less(stats, this.#driverBefore)
   }

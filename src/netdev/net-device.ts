@@ -213,9 +213,9 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     this.counters.madeFrom(skb.queueMapping, n)
   }
 
-  /** dev_get_stats: a row of LinkStats64 with what the driver adds. Owned by the caller. */
-  getStats64(): Float64Array {
-    return this.#stats.get()
+  /** dev_get_stats: sets `row` to LinkStats64 with what the driver adds, and returns it. */
+  getStats64(row?: Float64Array): Float64Array {
+    return this.#stats.get(row)
   }
 
   /**

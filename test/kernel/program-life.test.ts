@@ -1,7 +1,7 @@
 /** The program as a process: how it ends, what it leaves behind, and what it costs when idle. */
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -34,6 +34,40 @@ test.each(firstOf(['SIGINT', 'SIGTERM', 'SIGHUP'] as const, 1))(
     expect(links()).toEqual(['lo'])
   },
 )
+
+/** Returns the nice value of each thread, and its slice in ns as Linux 6.12 and newer tell it. */
+function scheduling(...tids: number[]): { nice: number; slice: number }[] {
+  const SYS_sched_getattr = { x64: 315, arm64: 275 }[process.arch as 'x64' | 'arm64']
+  const script = [
+    'import ctypes, struct, sys',
+    'attributes = ctypes.create_string_buffer(48)',
+    'for tid in sys.argv[1:]:',
+    `  assert ctypes.CDLL(None).syscall(${SYS_sched_getattr}, int(tid), attributes, 48, 0) == 0`,
+    "  _, _, _, nice, _, slice, *_ = struct.unpack('IIQiIQQQ', attributes)",
+    "  print(f'{nice} {slice}')",
+  ]
+  const lines = execFileSync('python3', ['-c', script.join('\n'), ...tids.map(String)], { encoding: 'utf8' })
+  return lines
+    .trim()
+    .split('\n')
+    .map(line => line.split(' ').map(Number))
+    .map(([nice, slice]) => ({ nice, slice }))
+}
+
+test.each([
+  [0, 'has short slices of CPU time'],
+  [5, 'has short slices of CPU time, and keeps its priority'],
+  [-5, 'keeps its slices, so that what it starts keeps its priority'],
+])('the main thread of a vnet with nice %i %s; its helper threads have the usual ones', async nice => {
+  const nodeArgs = preload(`(await import('node:os')).setPriority(${nice})`)
+  const vnet = await spawnVnet(['--netns', netns.name], { nodeArgs })
+  const tids = readdirSync(`/proc/${vnet.pid}/task`).map(Number)
+  const helpers = tids.filter(tid => tid !== vnet.pid)
+  const [own, main, ...others] = scheduling(process.pid, vnet.pid, ...helpers)
+  // Before Linux 6.12 all slices are equal, and 0 here.
+  expect(main).toEqual({ nice, slice: nice < 0 ? own.slice : Math.min(own.slice, 100_000) })
+  expect(new Set(others.map(({ slice }) => slice))).toEqual(new Set([own.slice]))
+})
 
 test('a signal that arrives twice, from the terminal and from a parent, ends the program as one', async () => {
   const vnet = await spawnVnet(['--netns', netns.name])

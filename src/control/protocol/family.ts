@@ -25,7 +25,7 @@ const zeros = linkStatsZero as unknown as LinkStats64
 
 /** Statistics of a device: a row of counters. Those that are 0 are left out if `isBrief`. */
 interface Counted {
-  readonly row: Float64Array
+  readonly row: ArrayLike<number>
   readonly isBrief?: boolean
 }
 

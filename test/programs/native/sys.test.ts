@@ -387,6 +387,7 @@ test('every function returns -EINVAL for arguments of a wrong type, and none thr
     'dieWithParent',
     'eventfd',
     'monotonic',
+    'shortenSlice',
     'timerfdCreate',
     'unnamedNetns',
   ])
