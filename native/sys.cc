@@ -1,6 +1,7 @@
 #include "sys.h"
 
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/netlink.h>
@@ -656,6 +657,28 @@ Napi::Value UnnamedNetns(const Napi::CallbackInfo& info) {
     made = openFds(info).add(fd);
   }
   return result(info, made);
+}
+
+Napi::Value Bpf(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const int nsfd = args.fd(0);
+  const int command = args.integer<int32_t>(1);
+  const Bytes attr = args.bytes(2);
+  for (size_t i = 3; args.ok() && i < info.Length(); i += 2) {
+    const auto at = args.integer<uint32_t>(i);
+    const uint64_t address = reinterpret_cast<uintptr_t>(args.bytes(i + 1).data);
+    if (!args.ok() || at % sizeof address != 0 || attr.length < sizeof address || at > attr.length - sizeof address) {
+      return result(info, -EINVAL);
+    }
+    std::memcpy(attr.data + at, &address, sizeof address);
+  }
+  if (!args.ok()) return result(info, -EINVAL);
+  const int returned = inNamespace(nsfd, [&] {
+    return static_cast<int>(::syscall(SYS_bpf, command, attr.data, static_cast<unsigned>(attr.length)));
+  });
+  const bool opens = command == BPF_MAP_CREATE || command == BPF_PROG_LOAD || command == BPF_LINK_CREATE ||
+                     command == BPF_PROG_GET_FD_BY_ID;
+  return result(info, opens ? openFds(info).add(returned) : returned);
 }
 
 Napi::Value Monotonic(const Napi::CallbackInfo& info) {

@@ -31,29 +31,48 @@ export interface WatchedLink {
  */
 export function watchLink(
   native: Native,
-  { ifindex, netns, nsfd }: WatchedLink,
+  watched: WatchedLink,
   turns: Turns,
   fn: (state: WatchedState) => void,
 ): () => void {
-  const ends: (() => void)[] = []
   let reported: WatchedState | undefined
+  return followLink(native, watched, turns, link => {
+    const state = stateOf(link)
+    if (state === reported) return
+    reported = state
+    fn(state)
+  })
+}
+
+/**
+ * Like watchLink, but calls `fn` with the interface at each event, and with undefined once it is
+ * gone.
+ */
+export function followLink(
+  native: Native,
+  { ifindex, netns, nsfd }: WatchedLink,
+  turns: Turns,
+  fn: (link: Link | undefined) => void,
+): () => void {
+  const ends: (() => void)[] = []
+  let isGone = false
   const stop = () => {
     for (const end of ends.splice(0)) end()
   }
-  const report = (state: WatchedState) => {
-    if (state === reported || reported === 'gone') return
-    reported = state
-    if (state === 'gone') stop()
-    fn(state)
+  const report = (link: Link | undefined) => {
+    if (isGone) return
+    isGone = link === undefined
+    if (isGone) stop()
+    fn(link)
   }
   try {
     const sock = RouteSocket.open(native, nsfd)
     ends.push(() => sock[Symbol.dispose]())
-    const read = () => report(stateOf(getLink(sock, { ifindex })))
+    const read = () => report(getLink(sock, { ifindex }))
     const listener = {
       wants: (nsid: number, index: number) => nsid === NSID_HOME && index === ifindex,
       onLink(_: number, link: Link, event: 'new' | 'del') {
-        report(event === 'del' ? 'gone' : stateOf(link))
+        report(event === 'del' ? undefined : link)
       },
       onAddress() {},
       onLost: read,
@@ -63,7 +82,7 @@ export function watchLink(
     const monitor = LinkMonitor.open(native, listener, nsfd, turns)
     ends.push(() => monitor.close())
     monitor.unref()
-    if (netns !== undefined && nsfd >= 0) ends.push(watchNetnsName(netns, nsfd, () => report('gone')))
+    if (netns !== undefined && nsfd >= 0) ends.push(watchNetnsName(netns, nsfd, () => report(undefined)))
     read()
     return stop
   } catch (error) {

@@ -173,6 +173,12 @@ export interface Native {
    * -EAGAIN if none.
    */
   timerfdRead(fd: number): number
+  /**
+   * bpf(2) with a union bpf_attr; `nsfd` as in open. Each further pair is an offset, a multiple of
+   * 8, and a buffer whose address is written there. BPF_MAP_CREATE, BPF_PROG_LOAD, BPF_LINK_CREATE
+   * and BPF_PROG_GET_FD_BY_ID return a descriptor.
+   */
+  bpf(nsfd: number, command: number, attr: Uint8Array, ...pointers: (number | Uint8Array)[]): number
   /** CLOCK_MONOTONIC in ns. */
   monotonic(): number
 

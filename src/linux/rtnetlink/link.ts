@@ -74,6 +74,8 @@ export interface Link {
   readonly name: string
   /** Alternative names, unique in the namespace. */
   readonly altNames: readonly string[]
+  /** ARPHRD_* */
+  readonly type: number
   /** IFF_* */
   readonly flags: number
   readonly mtu: number
@@ -147,6 +149,7 @@ export function parseLink(bytes: Uint8Array, { offset, length }: Message): Link 
     ifindex: getS32(bytes, offset + 4),
     name,
     altNames: parseAltNames(decoded.properties),
+    type: bytes[offset + 2] | (bytes[offset + 3] << 8),
     flags: getU32(bytes, offset + 8),
     mtu,
     address: decoded.address.slice(),

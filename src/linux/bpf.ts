@@ -1,0 +1,198 @@
+/**
+ * bpf(2): an array of 64-bit values, programs for tcx, and the links that attach them to an
+ * interface. Every descriptor holds its object, so all of them end with the process.
+ */
+import { EINVAL, EOPNOTSUPP, VnetError } from '../base/errno.ts'
+import { check, closing } from './errno.ts'
+import type { Native } from './native.ts'
+
+// include/uapi/linux/bpf.h: enum bpf_cmd
+const BPF_MAP_CREATE = 0
+const BPF_MAP_LOOKUP_ELEM = 1
+const BPF_MAP_UPDATE_ELEM = 2
+const BPF_PROG_LOAD = 5
+const BPF_PROG_GET_FD_BY_ID = 13
+const BPF_OBJ_GET_INFO_BY_FD = 15
+const BPF_PROG_QUERY = 16
+const BPF_LINK_CREATE = 28
+// enum bpf_map_type, bpf_prog_type, bpf_attach_type
+const BPF_MAP_TYPE_ARRAY = 2
+const BPF_PROG_TYPE_SCHED_CLS = 3
+export const BPF_TCX_INGRESS = 46
+export const BPF_TCX_EGRESS = 47
+/** Attaches a program before those that are attached already. */
+const BPF_F_BEFORE = 1 << 3
+// enum tcx_action_base
+export const TCX_NEXT = -1
+export const TCX_DROP = 2
+/** bpf_redirect: the frame is received by the interface instead of transmitted. */
+export const BPF_F_INGRESS = 1
+// enum bpf_func_id
+export const BPF_FUNC_KTIME_GET_NS = 5
+export const BPF_FUNC_REDIRECT = 23
+/** The source register of ld_imm64 that means an address in a map's value. */
+const BPF_PSEUDO_MAP_VALUE = 2
+/** Offsets in struct __sk_buff. */
+export const SKB_MARK = 8
+
+/** sizeof(union bpf_attr) up to the fields used here. */
+const ATTR_LEN = 128
+const LOG_LEN = 64 << 10
+/** The most programs of one type on an interface (BPF_MPROG_MAX). */
+const PROGRAMS_MAX = 64
+/** sizeof(struct bpf_prog_info) up to the name, and the name's place. */
+const PROG_INFO_LEN = 80
+const PROG_INFO_NAME = 64
+
+/** Instructions of 8 bytes each (Documentation/bpf/standardization/instruction-set.rst). */
+export type Instruction = Uint8Array
+
+function instruction(code: number, dst: number, src: number, offset: number, imm: number): Instruction {
+  const bytes = new Uint8Array(8)
+  const view = new DataView(bytes.buffer)
+  view.setUint8(0, code)
+  view.setUint8(1, dst | (src << 4))
+  view.setInt16(2, offset, true)
+  view.setInt32(4, imm, true)
+  return bytes
+}
+
+export const mov = (dst: number, src: number): Instruction => instruction(0xbf, dst, src, 0, 0)
+export const movImm = (dst: number, imm: number): Instruction => instruction(0xb7, dst, 0, 0, imm)
+/** Sets the lower 32 bits and clears the others. */
+export const mov32Imm = (dst: number, imm: number): Instruction => instruction(0xb4, dst, 0, 0, imm)
+export const load32 = (dst: number, src: number, offset: number): Instruction => instruction(0x61, dst, src, offset, 0)
+export const load64 = (dst: number, src: number, offset: number): Instruction => instruction(0x79, dst, src, offset, 0)
+export const store32 = (dst: number, offset: number, src: number): Instruction => instruction(0x63, dst, src, offset, 0)
+/** Adds atomically to 64 bits in memory. */
+export const addAtomic64 = (dst: number, offset: number, src: number): Instruction =>
+  instruction(0xdb, dst, src, offset, 0)
+/** Jumps over `count` instructions. */
+export const jumpIfEqual = (a: number, b: number, count: number): Instruction => instruction(0x1d, a, b, count, 0)
+export const jumpIfGreater = (a: number, b: number, count: number): Instruction => instruction(0x2d, a, b, count, 0)
+export const call = (helper: number): Instruction => instruction(0x85, 0, 0, 0, helper)
+export const exit = (): Instruction => instruction(0x95, 0, 0, 0, 0)
+/** Loads the address of the first value of an array. Two instructions. */
+export const mapValue = (dst: number, map: number): Instruction[] => [
+  instruction(0x18, dst, BPF_PSEUDO_MAP_VALUE, 0, map),
+  instruction(0, 0, 0, 0, 0),
+]
+
+/** An array with one value of `count` 64-bit words. Returns its descriptor. */
+export function createArray(native: Native, count: number): number {
+  const attr = attributes()
+  attr.setUint32(0, BPF_MAP_TYPE_ARRAY, true)
+  attr.setUint32(4, 4, true)
+  attr.setUint32(8, count * 8, true)
+  attr.setUint32(12, 1, true)
+  return checkBpf(native.bpf(-1, BPF_MAP_CREATE, bytesOf(attr)), 'BPF_MAP_CREATE')
+}
+
+const KEY = new Uint8Array(4)
+
+/** Replaces the value of an array. */
+export function writeArray(native: Native, map: number, value: BigUint64Array): void {
+  element(native, BPF_MAP_UPDATE_ELEM, map, value)
+}
+
+/** Reads the value of an array. */
+export function readArray(native: Native, map: number, into: BigUint64Array): void {
+  element(native, BPF_MAP_LOOKUP_ELEM, map, into)
+}
+
+function element(native: Native, command: number, map: number, value: BigUint64Array): void {
+  const attr = attributes()
+  attr.setUint32(0, map, true)
+  const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+  checkBpf(native.bpf(-1, command, bytesOf(attr), 8, KEY, 16, bytes), 'bpf(2) of a map')
+}
+
+/** Loads a program for tcx. `name` has at most 15 characters. Returns its descriptor. */
+export function loadProgram(native: Native, name: string, instructions: readonly Instruction[]): number {
+  const code = Buffer.concat(instructions)
+  const log = new Uint8Array(LOG_LEN)
+  const attr = attributes()
+  attr.setUint32(0, BPF_PROG_TYPE_SCHED_CLS, true)
+  attr.setUint32(4, instructions.length, true)
+  attr.setUint32(24, 1, true)
+  attr.setUint32(28, LOG_LEN, true)
+  bytesOf(attr).set(new TextEncoder().encode(name), 48)
+  const bytes = new Uint8Array(code)
+  const fd = native.bpf(-1, BPF_PROG_LOAD, bytesOf(attr), 8, bytes, 16, LICENSE, 32, log)
+  if (fd >= 0) return fd
+  const said = Buffer.from(log.subarray(0, log.indexOf(0)))
+    .toString()
+    .trim()
+    .split('\n')
+    .at(-1)
+  throw new VnetError(fd, `BPF_PROG_LOAD ${name}`, said || 'CAP_BPF and CAP_NET_ADMIN are needed')
+}
+
+/** Only programs with this license may call some helpers. */
+const LICENSE = new TextEncoder().encode('GPL\0')
+
+/** An interface: its index, and a descriptor of its network namespace; -1 is the thread's own. */
+export interface TcxTarget {
+  readonly nsfd: number
+  readonly ifindex: number
+}
+
+/**
+ * Attaches a program to an interface, before all others there.
+ * Returns the descriptor of the link.
+ */
+export function attachTcx(native: Native, program: number, { nsfd, ifindex }: TcxTarget, type: number): number {
+  const attr = attributes()
+  attr.setUint32(0, program, true)
+  attr.setUint32(4, ifindex, true)
+  attr.setUint32(8, type, true)
+  attr.setUint32(12, BPF_F_BEFORE, true)
+  return checkTcx(native.bpf(nsfd, BPF_LINK_CREATE, bytesOf(attr).subarray(0, 64)), 'BPF_LINK_CREATE')
+}
+
+/**
+ * Returns the names of the tcx programs of an interface, in their order; undefined for programs
+ * that the process may not look at, which takes CAP_SYS_ADMIN.
+ */
+export function tcxPrograms(native: Native, { nsfd, ifindex }: TcxTarget, type: number): (string | undefined)[] {
+  const attr = attributes()
+  attr.setUint32(0, ifindex, true)
+  attr.setUint32(4, type, true)
+  attr.setUint32(24, PROGRAMS_MAX, true)
+  const ids = new Uint32Array(PROGRAMS_MAX)
+  const bytes = new Uint8Array(ids.buffer)
+  checkTcx(native.bpf(nsfd, BPF_PROG_QUERY, bytesOf(attr).subarray(0, 64), 16, bytes), 'BPF_PROG_QUERY')
+  return [...ids.subarray(0, attr.getUint32(24, true))].map(id => programName(native, id))
+}
+
+function programName(native: Native, id: number): string | undefined {
+  const attr = attributes()
+  attr.setUint32(0, id, true)
+  const program = native.bpf(-1, BPF_PROG_GET_FD_BY_ID, bytesOf(attr).subarray(0, 16))
+  if (program < 0) return undefined
+  return closing(native, program, fd => {
+    const info = new Uint8Array(PROG_INFO_LEN)
+    const about = attributes()
+    about.setUint32(0, fd, true)
+    about.setUint32(4, PROG_INFO_LEN, true)
+    if (native.bpf(-1, BPF_OBJ_GET_INFO_BY_FD, bytesOf(about).subarray(0, 16), 8, info) < 0) return undefined
+    return Buffer.from(info.subarray(PROG_INFO_NAME)).toString('latin1').replace(/\0.*/s, '')
+  })
+}
+
+function checkTcx(result: number, what: string): number {
+  if (result === -EINVAL) throw new VnetError(EOPNOTSUPP, what, 'tcx programs need Linux 6.6 or newer')
+  return checkBpf(result, what)
+}
+
+function attributes(): DataView {
+  return new DataView(new ArrayBuffer(ATTR_LEN))
+}
+
+function bytesOf({ buffer }: DataView): Uint8Array {
+  return new Uint8Array(buffer)
+}
+
+function checkBpf(result: number, what: string): number {
+  return check(result, what, 'CAP_BPF and CAP_NET_ADMIN are needed')
+}

@@ -1,0 +1,23 @@
+/** Settings of a network namespace under /proc/sys. */
+import { readSync, writeSync } from 'node:fs'
+import { check, closing } from './errno.ts'
+import type { Native } from './native.ts'
+import { O_RDONLY, O_WRONLY } from './uapi.ts'
+
+/**
+ * Returns the value of `net/ipv4/conf/lo/rp_filter` in the namespace of `nsfd`; -1 is our own.
+ * Throws a VnetError, ENOENT if there is no such setting.
+ */
+export function readSysctl(native: Native, nsfd: number, name: string): string {
+  const path = `/proc/sys/${name}`
+  return closing(native, check(native.open(path, O_RDONLY, nsfd), `open ${path}`), fd => {
+    const bytes = Buffer.alloc(64)
+    return bytes.toString('latin1', 0, readSync(fd, bytes)).trim()
+  })
+}
+
+/** Throws a VnetError if it may not be changed. */
+export function writeSysctl(native: Native, nsfd: number, name: string, value: string): void {
+  const path = `/proc/sys/${name}`
+  closing(native, check(native.open(path, O_WRONLY, nsfd), `open ${path}`), fd => writeSync(fd, value))
+}
