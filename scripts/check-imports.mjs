@@ -45,7 +45,10 @@ export const floors = [
     ],
     what: 'the network of `vnet lan`: switch, simulated machines, services, configuration, uplink',
   },
-  { rooms: ['drivers'], what: 'loop, cable, snull with its board, and what they share' },
+  {
+    rooms: ['drivers', 'attach'],
+    what: 'loop, cable, snull with its board, and what they share; a wire on an interface that exists',
+  },
   { rooms: ['index.ts', 'net.ts', 'tap.ts', 'wire.ts', 'capture.ts'] },
   {
     rooms: ['control/protocol', 'control/client', 'control/server', 'control', 'http', 'metrics'],

@@ -4,13 +4,17 @@
  *     const ab = [delay('20ms'), loss(0.01)]
  *     await using link = await openCable('left/a', 'right/b', { ab, seed: 7 })
  */
+import { attachDriver } from './attach/driver.ts'
 import './base/dispose.ts'
+import { durationOf } from './base/duration.ts'
 import { LOGLEVEL_WARNING, Log } from './base/log.ts'
 import { random } from './base/random.ts'
+import { checkOptions } from './base/usage-error.ts'
 import { driver as cableDriver } from './drivers/cable.ts'
 import { TimerfdClock } from './linux/clock.ts'
 import { loadNative } from './linux/native.ts'
 import { LinuxPlatform } from './linux/platform.ts'
+import type { AnyDevice, Driver, Params, ParamValues } from './netdev/driver.ts'
 import { insmod, type Module } from './netdev/module.ts'
 import { Net } from './netdev/net.ts'
 import type { NetDevice } from './netdev/net-device.ts'
@@ -32,6 +36,22 @@ export interface CableOptions {
   readonly logFile?: string
   /** IP addresses of both ends, with their prefix: `198.18.0.1/24`. */
   readonly addresses?: { readonly a?: readonly string[]; readonly b?: readonly string[] }
+  /** Called with warnings and errors, a line each; by default they go to stderr. */
+  readonly log?: (line: string) => void
+}
+
+export interface AttachOptions {
+  /** The stages of received frames, and of transmitted frames: impairments, or a text. */
+  readonly in?: readonly Impairment[] | string
+  readonly out?: readonly Impairment[] | string
+  /** The seed of all random decisions; random by default. */
+  readonly seed?: number
+  /** Network namespace of the interface: a name as in `ip netns`, or a path. Default: our own. */
+  readonly netns?: string
+  /** Time without a turn of the event loop after which frames pass directly; `500ms` by default. */
+  readonly failOpen?: string | number
+  /** A file to which every decision of the wires is written, one JSON line each. */
+  readonly logFile?: string
   /** Called with warnings and errors, a line each; by default they go to stderr. */
   readonly log?: (line: string) => void
 }
@@ -58,14 +78,49 @@ export interface Cable extends AsyncDisposable {
  * UsageError for wrong names or a wrong text, and a VnetError if the kernel refuses; nothing is
  * left then.
  */
-export async function openCable(a: string, b: string, options: CableOptions = {}): Promise<Cable> {
+export function openCable(a: string, b: string, options: CableOptions = {}): Promise<Cable> {
+  const { seed = 0, logFile, addresses, ab, ba, log } = options
+  const params = { seed, log: logFile }
+  return open(cableDriver, { args: [a, b], params, ab, ba, log, addresses: [addresses?.a, addresses?.b] })
+}
+
+/**
+ * Attaches a wire to an interface that exists. `ab` is the wire of received frames, `ba` of
+ * transmitted frames, `b` the interface, and `a` faces the network. `down` drops all frames. If the
+ * program ends or hangs, frames pass the interface directly. If the interface is brought down,
+ * moved or deleted, the attachment ends with a warning. It takes Linux 6.6, CAP_BPF and
+ * CAP_NET_ADMIN. Throws a UsageError for a wrong text, and a VnetError if the kernel refuses;
+ * nothing is left then.
+ */
+export function attach(name: string, options: AttachOptions = {}): Promise<Cable> {
+  checkOptions('attach', options, ['in', 'out', 'seed', 'netns', 'failOpen', 'logFile', 'log'])
+  const { seed = 0, netns, failOpen = '500ms', logFile, log, in: ab, out: ba } = options
+  const params = { seed, log: logFile, failOpen: durationOf(failOpen) }
+  return open(attachDriver(), { args: [name], netns, params, ab, ba, log })
+}
+
+interface OpenOptions<P extends Params> {
+  readonly ab: CableOptions['ab'] | undefined
+  readonly ba: CableOptions['ba'] | undefined
+  readonly log: CableOptions['log'] | undefined
+  readonly args: readonly string[]
+  readonly netns?: string | undefined
+  readonly params: Partial<ParamValues<P>>
+  /** Of each device. */
+  readonly addresses?: readonly (readonly string[] | undefined)[]
+}
+
+async function open<P extends Params, Dev extends AnyDevice>(
+  driver: Driver<P, Dev>,
+  options: OpenOptions<P>,
+): Promise<Cable> {
   const native = loadNative()
   const log = new Log(LOGLEVEL_WARNING, (_, line) => (options.log ?? console.error)(line))
   const platform = new LinuxPlatform(native, text => log.warn(text))
   const clock = new TimerfdClock(native)
   const wireResources = new LinuxWireResources()
   const ended = new AbortController()
-  let module: Module | undefined
+  let module: Module<P, Dev> | undefined
   let closed: Promise<void> | undefined
   function close(): Promise<void> {
     closed ??= closeAll()
@@ -80,19 +135,19 @@ export async function openCable(a: string, b: string, options: CableOptions = {}
   }
   try {
     const net = new Net({ platform, clock, log, random: random(Math.floor(Math.random() * 2 ** 32)) })
-    const params = { seed: options.seed ?? 0, log: options.logFile }
-    module = insmod(cableDriver, { args: [a, b], net, txqs: 1, rxqs: 1, wireResources, params })
-    const [first, second] = module.devices as readonly [NetDevice, NetDevice]
+    const { args, netns, params } = options
+    module = insmod(driver, { args, netns, net, txqs: 1, rxqs: 1, wireResources, params })
+    const [first] = module.devices as [NetDevice]
     const [ab, ba] = (first.netdevOps.ndoGetWires?.(first) ?? []) as readonly [WireSlot, WireSlot]
     for (const [wire, stages] of [[ab, options.ab] as const, [ba, options.ba] as const]) {
       if (typeof stages === 'string') wire.change(stages, wireResources)
       else if (stages !== undefined) wire.set(stages)
     }
-    await module.up({ addresses: [options.addresses?.a, options.addresses?.b] })
+    await module.up({ addresses: options.addresses ?? [] })
     await platform.settle()
     return {
-      a: first,
-      b: second,
+      a: ab.from.dev as NetDevice,
+      b: ba.from.dev as NetDevice,
       ab,
       ba,
       close,

@@ -146,6 +146,8 @@ const commands: readonly ControlCommand[] = [
     options: [
       new Option('--ab <spec>', 'replace the stages from the first interface to the second'),
       new Option('--ba <spec>', 'replace the stages from the second interface to the first'),
+      new Option('--in <spec>', 'on an attachment: replace the stages of what it receives (ab)').conflicts('ab'),
+      new Option('--out <spec>', 'on an attachment: replace the stages of what it transmits (ba)').conflicts('ba'),
       new Option('--watch <interval>', 'repeat at this interval, with rates').argParser(interval),
       new Option('--json', 'print one JSON object for each stage'),
       user(),

@@ -20,7 +20,7 @@ export function addDriver(command: Command, driver: Driver, io: Io, done: (statu
   for (const [name, param] of Object.entries(driver.params)) {
     command.addOption(paramOption(name, param).helpGroup(`Options of ${driver.name}:`))
   }
-  commandHelp(addCommonOptions(command))
+  commandHelp(addCommonOptions(command, driver.attaches))
   command.action(async (args: string[], options: CommonOptions & Record<string, unknown>) => {
     refuseArgs(command, driver, args, options)
     refuseStrayCaptureOptions(options)

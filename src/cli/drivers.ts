@@ -7,6 +7,7 @@ const DRIVERS: Readonly<Record<string, () => Promise<{ readonly driver: unknown 
   loop: () => import('../drivers/loop.ts'),
   snull: () => import('../drivers/snull/driver.ts'),
   cable: () => import('../drivers/cable.ts'),
+  attach: () => import('../attach/driver.ts'),
 }
 
 /** Commands that need none of them, besides those that query a running vnet. */

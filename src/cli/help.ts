@@ -11,6 +11,7 @@ const EXAMPLES: Section = [
     ['vnet --ipv6', 'IPv6 addresses too'],
     ['vnet snull --mtu 9000', 'sn0, sn1; then `tcpdump -ni sn1`'],
     ['vnet cable red/eth0 blue/eth0', 'join the namespaces red and blue'],
+    ["vnet attach eth0 --wire 'delay 20ms'", 'a wire on an interface that exists'],
     ['vnet lan eth9 --hosts 8', 'a port with a network behind it'],
     ['vnet ./my-driver.js', 'the driver that the file exports'],
     ['vnet --name tap0 --persist --user alice', 'keep tap0 at the end'],

@@ -51,12 +51,15 @@ export async function live(run: Run): Promise<number> {
     if (net.devices.length === 0) end(undefined)
   })
   const stopListening = io.onEnd(end)
+  const { for: lasting } = run.options
+  const limit = net.clock.alarm(() => end({ signal: 'SIGALRM' }))
   if (run.options.step !== undefined) new StepGate(net, run.options.step)
   const stopReloading = driver.reload && io.onReload?.(() => tryReload(driver, net.log))
   try {
     const configured = await bringUp(run)
     if (io.own && !run.options.keepPrivileges) dropPrivileges(run.native, await needed(driver, plans))
     output.ready(configured, driver, run.urls)
+    if (lasting !== undefined) limit.at(net.clock.now() + lasting)
     const why = await ended
     // A frame that waits at one device is in a slot of another, which would report it as held.
     net.gate?.off()
@@ -66,6 +69,7 @@ export async function live(run: Run): Promise<number> {
     output.statistics(statistics, wires.report())
     return exitStatus(why, driver, io)
   } finally {
+    limit.cancel()
     await module.down()
     stopListening()
     stopReloading?.()
@@ -135,9 +139,9 @@ async function configure(
   return platform.addresses(dev.name, netns)
 }
 
-function exitStatus(why: End | undefined, { name }: Driver, io: Io): number {
+function exitStatus(why: End | undefined, { name, attaches }: Driver, io: Io): number {
   if (why === undefined) {
-    io.err('vnet: the last interface was deleted, exiting\n')
+    io.err(`vnet: the last ${attaches ? 'attachment ended' : 'interface was deleted'}, exiting\n`)
     return EXIT_FAILURE
   }
   if ('signal' in why) return EXIT_OK

@@ -47,7 +47,7 @@ export interface CommonOptions extends CaptureFileOptions {
   txqueuelen?: number
   netns?: string
   /** False for a bare --no-offload; a list of `[NETNS/]IF` for --no-offload=. */
-  offload: boolean | string[]
+  offload?: boolean | string[]
   gro?: boolean
   /** ns */
   busyPoll?: number
@@ -63,6 +63,8 @@ export interface CommonOptions extends CaptureFileOptions {
   metrics?: string
   down?: boolean
   keepPrivileges?: boolean
+  /** ns after which the program ends. */
+  for?: number
   debug?: boolean
   chaos?: number
   /** ns after which each step of a frame runs by itself; 0 is never. */
@@ -78,6 +80,23 @@ const address = checked(
   text => parsePrefix(text.slice(text.lastIndexOf('=') + 1)) !== undefined,
   'must be written as 192.0.2.1/24 or 2001:db8::1/64, with IF= before it to name one',
 )
+
+/** Options that make an interface, or test its driver: none of an interface that exists. */
+const MAKING = [
+  ...[
+    '--name',
+    '--address',
+    '--no-address',
+    '--mtu',
+    '--mac',
+    '--txqs',
+    '--rxqs',
+    '--txqueuelen',
+    '--no-offload',
+    '--gro',
+  ],
+  ...['--down', '--persist', '--user', '--group', '--delete', '--debug', '--chaos'],
+]
 
 /** Returns new options, in the order of the help. */
 export function commonOptions(): Option[] {
@@ -113,6 +132,11 @@ export function commonOptions(): Option[] {
       ),
       option('--down', 'leave the link down'),
       option('--keep-privileges', 'keep all capabilities once ready, for driver files that need them'),
+      option(
+        '--for <time>',
+        'end after this time, such as 30s',
+        time('must be a time with its unit, such as 500ms or 30s'),
+      ),
     ],
     'Persistent interfaces:': [
       option('--persist', 'keep the interface at the end; a later run attaches to it by its name (%d is 0)'),
@@ -212,8 +236,9 @@ function option<T>(flags: string, description: string, parse?: (text: string, be
   return parse === undefined ? made : made.argParser(parse)
 }
 
-export function addCommonOptions(command: Command): Command {
-  for (const option of commonOptions()) command.addOption(option)
+export function addCommonOptions(command: Command, attaches = false): Command {
+  const options = commonOptions().filter(({ long }) => !attaches || !MAKING.includes(long ?? ''))
+  for (const option of options) command.addOption(option)
   // A bare option whose value is optional takes the next argument for its value; only `=` may give
   // these a value. The arguments of a subcommand are left alone.
   const parseOptions = command.parseOptions.bind(command)
@@ -249,7 +274,7 @@ function checked(isValid: (text: string) => boolean, rule: string): (text: strin
 /** If both forms are given, the bare one wins. */
 function noOffload(text: string, before: CommonOptions['offload']): CommonOptions['offload'] {
   if (text === EVERY || before === false) return false
-  return [...(before === true ? [] : before), ...text.split(',')]
+  return [...(Array.isArray(before) ? before : []), ...text.split(',')]
 }
 
 /** Returns a parser of times with their unit, from `min` to `max`, in ns. */

@@ -120,7 +120,7 @@ function offloads({ features }: NetDevice): string[] {
  * networks, and a capture. In an ordinary user's namespace tcpdump does not run: it switches to
  * another user, which does not exist there.
  */
-function hints(plans: readonly Plan[], { farEnd }: Driver, tcpdump: boolean): string[] {
+function hints(plans: readonly Plan[], { farEnd, attaches }: Driver, tcpdump: boolean): string[] {
   const all = plans.flatMap(plan => plan.addresses.map(text => ({ cidr: parsePrefix(text), netns: plan.netns })))
   const found: string[] = []
   for (const { cidr } of all) {
@@ -130,6 +130,8 @@ function hints(plans: readonly Plan[], { farEnd }: Driver, tcpdump: boolean): st
     if (near !== undefined) found.push(inNetns(near.netns, `ping ${formatAddress(far)}`))
   }
   const last = plans.at(-1)
+  // There tcpdump shows received frames twice: before the wire and after it.
+  if (attaches) return plans.map(({ dev }) => `vnet wire ${dev.name}`)
   return last === undefined || !tcpdump ? found : [...found, inNetns(last.netns, `tcpdump -ni ${last.dev.name}`)]
 }
 

@@ -102,7 +102,7 @@ function addressesOf(specs: readonly DeviceSpec[], options: CommonOptions): stri
 
 /** Returns the devices that are to have no features. */
 function withoutOffload(specs: readonly DeviceSpec[], options: CommonOptions): ReadonlySet<DeviceSpec> {
-  const { offload } = options
+  const { offload = true } = options
   if (typeof offload === 'boolean') return new Set(offload ? [] : specs)
   return new Set(offload.flatMap(text => specsNamed(text, `--no-offload=${offload}`, specs, options)))
 }

@@ -1,15 +1,23 @@
 /** Formats the stages of wires for people, and collects those of a run. */
 import type { StageReport } from '../control/index.ts'
-import type { DeviceWire } from '../netdev/device-wire.ts'
+import type { DeviceWire, WireSide } from '../netdev/device-wire.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import type { Named } from './device-text.ts'
 
 /** A stage, and the interface by which its wire is named: the first that has it. */
-export type WireStatistics = StageReport & { readonly name: string; readonly netns: string | null }
+export type WireStatistics = StageReport & Sided & { readonly name: string; readonly netns: string | null }
 
-/** Returns `ab loss 2`, or `ab match then loss` for a stage that lies in another. */
-export function stageName({ direction, path, stage }: StageReport): string {
-  return `${direction} ${path}${stage}`
+interface Sided {
+  /** Only of an attachment. */
+  readonly side?: WireSide | undefined
+}
+
+/**
+ * Returns `ab loss 2`, or `ab match then loss` for a stage that lies in another; `in loss` on an
+ * attachment.
+ */
+export function stageName({ direction, side, path, stage }: StageReport & Sided): string {
+  return `${side ?? direction} ${path}${stage}`
 }
 
 /** Returns `dropped: loss 3, limit 1`. */
@@ -34,7 +42,7 @@ export class Wires {
   report(): WireStatistics[] | undefined {
     if (!this.#isAny) return undefined
     return [...this.#wires].flatMap(([wire, { name, netns }]) =>
-      wire.report().map(stage => ({ name, netns: netns ?? null, ...stage })),
+      wire.report().map(stage => ({ name, netns: netns ?? null, ...(wire.side && { side: wire.side }), ...stage })),
     )
   }
 }

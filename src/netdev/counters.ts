@@ -129,8 +129,7 @@ export class Counters {
   }
 
   /** Counts a drop: as received once netifRx has the frame, as transmitted before. */
-  dropped(skb: SkBuff, reason: number): void {
-    const rx = skb.rxDev !== undefined
+  dropped(skb: SkBuff, reason: number, rx = skb.rxDev !== undefined): void {
     const queue = wrap(skb.queueMapping, rx ? this.rxqs : this.txqs)
     const drops = rx ? this.#rxDrops : this.#txDrops
     // An unknown reason would be counted for another queue, or nowhere.

@@ -31,13 +31,16 @@ export interface StageReport {
   readonly late?: { readonly p50: number; readonly p99: number }
 }
 
+/** The direction of an attachment as seen from its interface: `in` is ab, `out` is ba. */
+export type WireSide = 'in' | 'out'
+
 /**
  * The log of wires: what arrived, and what became of it. `time` is that of the wire's clock, in ns;
  * `id` is the number of the packet in its direction, from 1.
  */
 export interface DecisionLog {
   /** The stages of a direction were set. */
-  set(direction: string, time: number, text: string, seed: number): void
+  set(direction: string, time: number, text: string, seed: number, side?: WireSide): void
   /** A packet arrived, or a GSO frame that passes whole. The wire owns it. */
   arrival(direction: string, time: number, id: number, skb: SkBuff): void
   /**
@@ -71,6 +74,8 @@ export interface ScenarioList<T> {
   readonly steps: readonly ScenarioStep<T>[]
   /** The length of a round in ns, after which the steps begin again; undefined runs them once. */
   readonly repeat?: number | undefined
+  /** True if a step names a direction `in` or `out`, which only attachments have. */
+  readonly hasSides?: boolean | undefined
 }
 
 /** The scenario that changes a pair of wires, as clients see it. */
@@ -102,6 +107,8 @@ export interface WireResources {
 /** One direction. */
 export interface DeviceWire {
   readonly direction: 'ab' | 'ba'
+  /** Only on an attachment. */
+  readonly side?: WireSide | undefined
   /** The text of its stages; empty without a stage. */
   readonly text: string
   /** What changes it at set times, if anything does. */
@@ -130,6 +137,11 @@ interface WiredNet<Device> {
 /** Logs that the stages of `wire` were replaced, and notifies of each device that has it. */
 export function wireChanged<Device extends WiredDevice>(net: WiredNet<Device>, wire: DeviceWire): void {
   const devices = net.devices.filter(({ wires }) => wires.includes(wire))
-  devices[0]?.log.info(printable(`wire ${wire.direction}: ${wire.text === '' ? 'off' : wire.text}`))
+  devices[0]?.log.info(printable(`wire ${directionText(wire)}: ${wire.text === '' ? 'off' : wire.text}`))
   for (const dev of devices) net.callNetdeviceNotifiers(NETDEV_WIRE, dev)
+}
+
+/** Returns `ab`, or `in (ab)` on an attachment. */
+export function directionText({ direction, side }: Pick<DeviceWire, 'direction' | 'side'>): string {
+  return side === undefined ? direction : `${side} (${direction})`
 }

@@ -89,7 +89,7 @@ export function text<T extends string | undefined>(
   options: ParamOptions<T> & Pick<Param<T>, 'value' | 'names'> & { parse?: undefined; format?: undefined },
 ): Param<string | (T & undefined)>
 export function text<T>(
-  options: ParamOptions<T> & { parse: (text: string) => T; format?: (value: T) => string },
+  options: ParamOptions<T> & Pick<Param<T>, 'value'> & { parse: (text: string) => T; format?: (value: T) => string },
 ): Param<T>
 export function text(
   options: ParamOptions<unknown> & {
@@ -139,6 +139,8 @@ export interface DeviceSpec<Dev extends AnyDevice = AnyDevice> {
   readonly netns?: string | undefined
   /** Protocol addresses, `198.18.0.1/24`. */
   readonly addresses?: readonly string[] | undefined
+  /** Called before the device is registered, for what must exist by then. */
+  prepare?(): Promise<void>
 }
 
 /** `Dev`: the type of its devices, by which a test knows their private data. */
@@ -148,6 +150,8 @@ export interface Driver<P extends Params = Params, Dev extends AnyDevice = AnyDe
   /** The arguments, as `[[NETNS/]IF0 [NETNS/]IF1]`. Without it the driver takes none. */
   readonly args?: string
   readonly params: P
+  /** True if the interfaces exist already: the command has no options that make interfaces. */
+  readonly attaches?: true
   /**
    * Allocates the devices; not async. The program registers them in this order. Throws a UsageError
    * for arguments that it cannot use.

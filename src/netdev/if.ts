@@ -30,6 +30,7 @@ export const IFF_ECHO = 1 << 18
 
 export const IFNAMSIZ = 16
 export const ARPHRD_ETHER = 1
+export const ARPHRD_LOOPBACK = 772
 export const ETH_MIN_MTU = 68
 /** The most a TAP takes: 65535 less the Ethernet header. */
 export const ETH_MAX_MTU = 65521

@@ -61,7 +61,9 @@ export class Module<P extends Params = Params, Dev extends AnyDevice = AnyDevice
    */
   async up({ register, addresses, configure }: UpOptions = {}): Promise<void> {
     try {
-      for (const { dev, netns } of this.specs) {
+      for (const spec of this.specs) {
+        const { dev, netns } = spec
+        await spec.prepare?.()
         await registerNetdev(dev as NetDevice, this.#net, { ...register, netns })
       }
       for (const [i, dev] of this.devices.entries()) await (configure?.(dev, i) ?? bringUp(dev, addresses?.[i]))

@@ -6,7 +6,12 @@
 import { EINVAL, VnetError } from '../base/errno.ts'
 import { describeException } from '../base/exception.ts'
 import { LimitedLog, type Log } from '../base/log.ts'
-import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_DEV_STOPPED } from '../skb/drop-reason.ts'
+import {
+  SKB_DROP_REASON_CUT,
+  SKB_DROP_REASON_DEV_READY,
+  SKB_DROP_REASON_DEV_STOPPED,
+  SKB_DROP_REASON_TX_CARRIER,
+} from '../skb/drop-reason.ts'
 import type { SlotAccount } from '../skb/pool.ts'
 import type { SkBuff, SkBuffDevice } from '../skb/sk-buff.ts'
 import { Counters, DevStats, wrap } from './counters.ts'
@@ -87,7 +92,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   carrier = true
   /** What the driver last turned its carrier to; hidden while the cable is cut. */
   driverCarrier = true
-  /** True while the cable is cut (cutCable): what the kernel sends is dropped as TX_CARRIER. */
+  /** True while the cable is cut (cutCable): what the kernel sends is dropped for `cutReason`. */
   cut = false
   /** The driver's own data (netdev_priv). */
   readonly priv: Priv
@@ -132,6 +137,10 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
 
   get numRxQueues(): number {
     return this.counters.rxqs
+  }
+
+  get cutReason(): number {
+    return this.netdevOps.keepsCarrier ? SKB_DROP_REASON_CUT : SKB_DROP_REASON_TX_CARRIER
   }
 
   /** The Net it is registered on; throws before. */

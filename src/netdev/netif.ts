@@ -207,7 +207,7 @@ export function peerOf(dev: NetDevice): NetDevice | undefined {
 
 /** Returns true if the carrier changed. */
 function updateCarrier(dev: NetDevice): boolean {
-  const carrier = dev.driverCarrier && !dev.cut
+  const carrier = dev.driverCarrier && (!dev.cut || dev.netdevOps.keepsCarrier === true)
   if (dev.carrier === carrier) return false
   dev.carrier = carrier
   if ((dev.msgEnable & NETIF_MSG_LINK) !== 0) logEvent(dev, `carrier ${carrier ? 'on' : 'off'}`)

@@ -58,6 +58,8 @@ export interface NetDeviceOps<Priv> {
    * carrier.
    */
   ndoCableChanged?(dev: NetDevice<Priv>): void
+  /** True if the device's carrier is not the driver's: a cut only drops frames. */
+  readonly keepsCarrier?: true
   /** SIOCSIFMAP, from a caller that may change something. */
   ndoSetConfig?(dev: NetDevice<Priv>, map: Ifmap): Errno
   /**

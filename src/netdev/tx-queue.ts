@@ -9,7 +9,6 @@ import {
   SKB_DROP_REASON_DEV_STOPPED,
   SKB_DROP_REASON_DRIVER_EXCEPTION,
   SKB_DROP_REASON_QDISC_DROP,
-  SKB_DROP_REASON_TX_CARRIER,
 } from '../skb/drop-reason.ts'
 import { OWNER_XMIT } from '../skb/error.ts'
 import { Ring } from '../skb/ring.ts'
@@ -150,7 +149,7 @@ export class TxQueue extends PortReader {
   step(): void {
     const skb = this.#requeue.shift()
     if (skb === undefined) this.#readOne()
-    else if (this.dev.cut) skb.drop(SKB_DROP_REASON_TX_CARRIER)
+    else if (this.dev.cut) skb.drop(this.dev.cutReason)
     else this.#xmit(skb)
     this.continue()
   }
@@ -169,7 +168,7 @@ export class TxQueue extends PortReader {
     const n = this.#read(batch, 1)
     if (n < 0) this.readFailed(n)
     for (const skb of batch) {
-      if (dev.cut) skb.drop(SKB_DROP_REASON_TX_CARRIER)
+      if (dev.cut) skb.drop(dev.cutReason)
       else this.#select(skb).#park(skb)
     }
   }
@@ -254,7 +253,7 @@ export class TxQueue extends PortReader {
     const before = pool.allocated
     const n = this.#read(batch, this.#most)
     if (n < 0) this.readFailed(n)
-    else if (dev.cut) for (let i = 0; i < n; i++) batch[i].drop(SKB_DROP_REASON_TX_CARRIER)
+    else if (dev.cut) for (let i = 0; i < n; i++) batch[i].drop(dev.cutReason)
     else if (dev.netdevOps.ndoSelectQueue === undefined) for (let i = 0; i < n; i++) this.#xmit(batch[i])
     else for (let i = 0; i < n; i++) this.#select(batch[i]).#xmit(batch[i])
     if (n > 0 && pool.allocated - before > MADE_MAX * n) this.#most = 1
@@ -335,7 +334,7 @@ export class TxQueue extends PortReader {
 
   /** Hands over the requeued frames; a driver that closes its device meanwhile empties the ring. */
   #xmitRequeued(): number {
-    if (this.dev.cut) this.#requeue.purge(SKB_DROP_REASON_TX_CARRIER)
+    if (this.dev.cut) this.#requeue.purge(this.dev.cutReason)
     while (this.state === 0 && this.#requeue.length > 0) this.#xmit(this.#requeue.shift() as SkBuff)
     return 0
   }

@@ -90,6 +90,8 @@ export const SKB_DROP_REASON_HANDLER_EXCEPTION = 42
 export const SKB_DROP_REASON_QDISC_OVERLIMIT = 43
 /** A queue's congestion control (RED, CoDel) dropped the packet. */
 export const SKB_DROP_REASON_QDISC_CONGESTED = 44
+/** The cable of an attachment is cut. */
+export const SKB_DROP_REASON_CUT = 45
 
 /** The number of reasons: the length of a row of drop counters. */
-export const SKB_DROP_REASON_MAX = 45
+export const SKB_DROP_REASON_MAX = 46

@@ -10,7 +10,7 @@
  * passes on what it holds as if it were still there.
  */
 import { type Clock, NSEC_PER_MSEC } from '../base/clock.ts'
-import type { DecisionLog, StageReport } from '../netdev/device-wire.ts'
+import { type DecisionLog, directionText, type StageReport, type WireSide } from '../netdev/device-wire.ts'
 import type { FrameProbe } from '../netdev/frame-probe.ts'
 import { skbGsoSegment } from '../netdev/gso.ts'
 import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_WIRE_LOSS } from '../skb/drop-reason.ts'
@@ -27,6 +27,7 @@ import { WireClock } from './wire-clock.ts'
 
 export interface ChainOptions {
   readonly direction: Direction
+  readonly side?: WireSide | undefined
   readonly seed: number
   readonly clock: Clock
   readonly pool: SkBuffPool
@@ -127,7 +128,8 @@ export class Chain implements Wire, StageOwner {
     this.clock.advance()
     const { first, gone } = this.#stages.replace(stages, this.#end)
     this.#first = first
-    this.log?.set(this.direction, this.clock.now(), text, this.#options.seed)
+    const { seed, side } = this.#options
+    this.log?.set(this.direction, this.clock.now(), text, seed, side)
     this.#retired.push(...gone)
     this.#growPool()
     const packets = this.#stages.all.some(({ impairment }) => impairment.takesGso !== true)
@@ -308,7 +310,8 @@ export class Chain implements Wire, StageOwner {
     const kind = impairment.kind ?? stage
     const more = why === undefined || why === kind ? '' : `: ${why}`
     const text = impairment.text ?? stage
-    return `wire ${this.direction}, ${number} ${text}${more} (seed ${this.#options.seed}, packet ${packetId})`
+    const { seed } = this.#options
+    return `wire ${directionText(this.#options)}, ${number} ${text}${more} (seed ${seed}, packet ${packetId})`
   }
 
   #forget(stage: Stage): void {

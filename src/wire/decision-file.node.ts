@@ -14,7 +14,7 @@
  */
 import { close, closeSync, open, openSync, write } from 'node:fs'
 import { promisify } from 'node:util'
-import type { DecisionLog } from '../netdev/device-wire.ts'
+import type { DecisionLog, WireSide } from '../netdev/device-wire.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 
 /** Bytes of a packet that are logged. */
@@ -51,8 +51,8 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
     this.#add('{"format":1}\n')
   }
 
-  set(direction: string, time: number, text: string, seed: number): void {
-    this.#add(`${JSON.stringify({ t: time, direction, stage: 'wire', verdict: 'set', text, seed })}\n`)
+  set(direction: string, time: number, text: string, seed: number, side?: WireSide): void {
+    this.#add(`${JSON.stringify({ t: time, direction, side, stage: 'wire', verdict: 'set', text, seed })}\n`)
   }
 
   arrival(direction: string, time: number, id: number, skb: SkBuff): void {

@@ -56,14 +56,15 @@ export function pairSeed(seed: number, nth: number): number {
 
 /**
  * Returns the wires from `a` to `b` and back, with the stages that the parameters name. The `nth`
- * pair of one seed draws numbers of its own. Throws a UsageError if the text is wrong.
+ * pair of one seed draws numbers of its own. `attached` is the device of an attachment,
+ * whose directions are `in` and `out`. Throws a UsageError if the text is wrong.
  */
 export function wireSlots(
   { wire, wireAb, wireBa, log, scenario, seed }: ParamValues<typeof wireParams>,
   { net, wireResources = noResources }: DriverContext,
   a: WireEnd,
   b: WireEnd,
-  nth = 0,
+  { nth = 0, attached }: { readonly nth?: number; readonly attached?: WireDevice } = {},
 ): readonly [ab: WireSlot, ba: WireSlot] {
   const decisions = log === undefined ? undefined : wireResources.log?.(log)
   const taken = takenSeed(seed, net)
@@ -73,16 +74,21 @@ export function wireSlots(
     isLogged = true
   }
   const common = { net, seed: pairSeed(taken, nth), log: decisions, onStages }
-  const ab = new WireSlot({ ...common, direction: 'ab', from: a, to: b })
-  const ba = new WireSlot({ ...common, direction: 'ba', from: b, to: a })
+  const [side, otherSide] = attached === undefined ? [] : (['in', 'out'] as const)
+  const ab = new WireSlot({ ...common, direction: 'ab', side, from: a, to: b })
+  const ba = new WireSlot({ ...common, direction: 'ba', side: otherSide, from: b, to: a })
   for (const [slot, own, option] of [[ab, wireAb, '--wire-ab'] as const, [ba, wireBa, '--wire-ba'] as const]) {
     const text = own ?? wire
     if (text !== undefined) change(slot, text, wireResources, own === undefined ? '--wire' : option)
   }
   const parse = (text: string, direction: Direction) => ({ text, stages: parseWire(text, wireResources, direction) })
   const list = scenario === undefined ? undefined : wireResources.scenario?.(scenario, parse)
-  if (scenario !== undefined && list !== undefined && a.dev !== undefined) {
-    ab.scenario = ba.scenario = follow(net, a.dev, scenario, list, [ab, ba])
+  const started = attached ?? a.dev
+  if (list?.hasSides && attached === undefined) {
+    throw new FileError(`${scenario}: only attachments have wire-in and wire-out: write wire-ab and wire-ba`)
+  }
+  if (scenario !== undefined && list !== undefined && started !== undefined) {
+    ab.scenario = ba.scenario = follow(net, started, scenario, list, [ab, ba])
   }
   return [ab, ba]
 }

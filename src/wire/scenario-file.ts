@@ -22,6 +22,8 @@ const step = object(
     wire: about('The text of both directions; off takes the stages out.', either(anyText, oneOf(false))),
     'wire-ab': either(anyText, oneOf(false)),
     'wire-ba': either(anyText, oneOf(false)),
+    'wire-in': about('On an attachment: the same as wire-ab.', either(anyText, oneOf(false))),
+    'wire-out': about('On an attachment: the same as wire-ba.', either(anyText, oneOf(false))),
     carrier: about('off cuts the cable, on plugs it in again.', either(flag, oneOf('on', 'off'))),
   },
   'at',
@@ -55,16 +57,21 @@ export function parseScenario<T>(
     }
   }
   problems.throwIfAny()
-  return { steps: parsed, repeat: round }
+  const hasSides = steps.some(each => each['wire-in'] !== undefined || each['wire-out'] !== undefined)
+  return { steps: parsed, repeat: round, ...(hasSides && { hasSides }) }
 }
 
 function parseStep<T>(
-  { at, carrier, wire, 'wire-ab': ab = wire, 'wire-ba': ba = wire }: Step,
+  { at, carrier, wire, ...own }: Step,
   path: string,
   problems: ConfigFile,
   parse: (text: string, direction: 'ab' | 'ba') => T,
 ): ScenarioStep<T> {
-  const stagesOf = (text: string | false | undefined, direction: 'ab' | 'ba', key: string): T | undefined => {
+  const stagesOf = (direction: 'ab' | 'ba', side: 'in' | 'out'): T | undefined => {
+    const keys = ([`wire-${side}`, `wire-${direction}`] as const).filter(key => own[key] !== undefined)
+    const [key = 'wire', other] = keys
+    if (other !== undefined) problems.add(`${path}.${key}`, `it means the same as ${other}: give one of them`)
+    const text = key === 'wire' ? wire : own[key]
     if (text === undefined) return undefined
     try {
       return parse(text === false || text === 'off' ? '' : text, direction)
@@ -75,13 +82,13 @@ function parseStep<T>(
       return undefined
     }
   }
-  if (carrier === undefined && ab === undefined && ba === undefined) {
+  if (carrier === undefined && wire === undefined && Object.keys(own).length === 0) {
     problems.add(path, 'it changes nothing: add wire or carrier')
   }
   return {
     at: parseDuration(at),
-    ab: stagesOf(ab, 'ab', ab === wire ? 'wire' : 'wire-ab'),
-    ba: stagesOf(ba, 'ba', ba === wire ? 'wire' : 'wire-ba'),
+    ab: stagesOf('ab', 'in'),
+    ba: stagesOf('ba', 'out'),
     ...(carrier !== undefined && { carrier: carrier === true || carrier === 'on' }),
   }
 }

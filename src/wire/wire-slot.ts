@@ -8,9 +8,11 @@ import { LimitedLog } from '../base/log.ts'
 import {
   type DecisionLog,
   type DeviceWire,
+  directionText,
   type StageReport,
   type WireResources,
   type WireScenario,
+  type WireSide,
   wireChanged,
 } from '../netdev/device-wire.ts'
 import type { Net } from '../netdev/net.ts'
@@ -38,6 +40,7 @@ export interface WireEnd {
 
 export interface WireSlotOptions {
   readonly direction: Direction
+  readonly side?: WireSide | undefined
   /** Of all random streams. */
   readonly seed: number
   readonly net: Net
@@ -50,6 +53,7 @@ export interface WireSlotOptions {
 
 export class WireSlot implements DeviceWire {
   readonly direction: Direction
+  readonly side: WireSide | undefined
   /** The seed of all its random decisions. */
   readonly seed: number
   text = ''
@@ -64,6 +68,7 @@ export class WireSlot implements DeviceWire {
     this.#options = options
     this.#limitedLog = new LimitedLog(options.net.log, options.net.clock, { lines: 1, seconds: 1 })
     this.direction = options.direction
+    this.side = options.side
     this.seed = options.seed
     this.wire = options.to.wire
   }
@@ -125,7 +130,7 @@ export class WireSlot implements DeviceWire {
         this.wire = to.wire
       },
       failed: (stage, error) => {
-        const what = `wire ${options.direction}, ${stage}`
+        const what = `wire ${directionText(this)}, ${stage}`
         this.#limitedLog.err(what, () => `${what}: ${describeException(error)}`)
       },
     })

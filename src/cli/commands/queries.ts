@@ -74,7 +74,12 @@ function params(client: ControlClient, device: FoundDevice): Promise<DriverParam
     const found = await client.params(device.vnet, device)
     if (!found.some(({ name }) => name === 'wireAb')) return found
     const { text } = await client.wire(device.vnet, device)
-    const now: Readonly<Record<string, string>> = { wireAb: text.ab, wireBa: text.ba }
+    const now: Readonly<Record<string, string>> = {
+      wireAb: text.ab,
+      wireBa: text.ba,
+      wireIn: text.ab,
+      wireOut: text.ba,
+    }
     return found
       .filter(({ name }) => name !== 'wire')
       .map(param => ({ ...param, value: now[param.name] ?? param.value }))

@@ -4,15 +4,19 @@ import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { formatDuration } from '../../base/duration.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import type { ControlClient, FoundDevice, StageReport, WireDirection, WireInfo } from '../../control/index.ts'
+import { directionText } from '../../netdev/device-wire.ts'
 import { align } from '../align.ts'
 import { type AskOptions, askInterface } from '../ask.ts'
-import { label, type Named } from '../device-text.ts'
+import { label } from '../device-text.ts'
 import { EXIT_OK, endOf, type Io } from '../io.ts'
 import { stageDrops, stageName } from '../wire-stages.ts'
 
 interface WireOptions extends AskOptions {
   readonly ab?: string
   readonly ba?: string
+  /** The same on an attachment. */
+  readonly in?: string
+  readonly out?: string
   readonly json?: boolean
   /** The interval between two rounds, ms. */
   readonly watch?: number
@@ -20,18 +24,18 @@ interface WireOptions extends AskOptions {
 
 /** Shows the wires of the interface `name`, or replaces their stages if there is a text. */
 export async function wire(name: string, text: string | undefined, options: WireOptions, io: Io): Promise<number> {
-  const { ab = text, ba = text, user } = options
+  const { ab = options.in ?? text, ba = options.out ?? text, user } = options
   if ((ab ?? ba) !== undefined) {
     if (options.json || options.watch !== undefined) {
       throw new UsageError('wire: --json and --watch show a wire, a text changes it: run the command twice')
     }
-    return change(name, ab, ba, io)
+    return change(name, { ab, ba, hasSides: (options.in ?? options.out) !== undefined }, io)
   }
   let before: WireInfo | undefined
   const show = async (client: ControlClient, device: FoundDevice) => {
     const wire = await client.wire(device.vnet, device)
     if (options.json) for (const text of jsonLines(device, wire)) io.out(`${JSON.stringify(text)}\n`)
-    else io.out((before === undefined ? '' : '\n') + wireTable(label(device), wire, before))
+    else io.out((before === undefined ? '' : '\n') + wireTable(label(device), wire, before, isAttached(device)))
     before = wire
   }
   if (options.watch === undefined) return askInterface(name, io, show, { user })
@@ -42,7 +46,14 @@ export async function wire(name: string, text: string | undefined, options: Wire
   }
 }
 
-async function change(name: string, ab: string | undefined, ba: string | undefined, io: Io): Promise<number> {
+interface Change {
+  readonly ab: string | undefined
+  readonly ba: string | undefined
+  /** True if they are named `in` and `out`. */
+  readonly hasSides: boolean
+}
+
+async function change(name: string, { ab, ba, hasSides }: Change, io: Io): Promise<number> {
   const stages = (text: string) => (text === 'off' ? undefined : text)
   // Loaded here, because all kinds of stages come with it.
   const { attachmentsOf } = await import('../../control/client/wire-request.ts')
@@ -51,6 +62,9 @@ async function change(name: string, ab: string | undefined, ba: string | undefin
     if (text !== undefined && text !== 'off') attachmentsOf(text, direction)
   }
   return askInterface(name, io, async (client, device) => {
+    if (hasSides && !isAttached(device)) {
+      throw new UsageError(`wire: ${label(device)} is not an attachment: use --ab and --ba instead of --in and --out`)
+    }
     if (ab !== undefined && ab === ba) return client.setWire(device.vnet, device, stages(ab))
     for (const [direction, text] of [['ab', ab] as const, ['ba', ba] as const]) {
       if (text !== undefined) await client.setWire(device.vnet, device, stages(text), { direction })
@@ -58,10 +72,18 @@ async function change(name: string, ab: string | undefined, ba: string | undefin
   })
 }
 
+/** The directions of an attachment. */
+const SIDES = { ab: 'in', ba: 'out' } as const
+
+function isAttached({ driver }: FoundDevice): boolean {
+  return driver === 'attach'
+}
+
 /** Returns an object for each stage, and one for a direction that has none. */
-function jsonLines({ name, netns }: Named, { time, text, stages }: WireInfo): object[] {
-  const head = { event: 'wire', name, netns: netns ?? null, time }
+function jsonLines(device: FoundDevice, { time, text, stages }: WireInfo): object[] {
+  const { name, netns = null } = device
   return (['ab', 'ba'] as const).flatMap((direction): object[] => {
+    const head = { event: 'wire', name, netns, time, ...(isAttached(device) && { side: SIDES[direction] }) }
     const own = stages.filter(stage => stage.direction === direction)
     if (own.length === 0) return [{ ...head, direction, text: text[direction], stage: null }]
     return own.map(stage => ({ ...head, ...stage }))
@@ -70,13 +92,18 @@ function jsonLines({ name, netns }: Named, { time, text, stages }: WireInfo): ob
 
 /**
  * Returns the text of each direction, a row for each stage, and what the stages dropped. With
- * `before`, read earlier, there is a column `out/s`.
+ * `before`, read earlier, there is a column `out/s`. `hasSides` is true for an attachment.
  */
-export function wireTable(name: string, wire: WireInfo, before?: WireInfo): string {
-  const { text, stages, time } = wire
-  const head = (['ab', 'ba'] as const).map(
-    (direction: WireDirection) => `${name} ${direction}: ${text[direction] || 'off'}`,
-  )
+export function wireTable(name: string, wire: WireInfo, before?: WireInfo, hasSides = false): string {
+  const { text, time } = wire
+  const stages = wire.stages.map(stage => ({
+    ...stage,
+    ...(hasSides && { side: SIDES[stage.direction as WireDirection] }),
+  }))
+  const head = (['ab', 'ba'] as const).map((direction: WireDirection) => {
+    const way = directionText({ direction, side: hasSides ? SIDES[direction] : undefined })
+    return `${name} ${way}: ${text[direction] || 'off'}`
+  })
   const seconds = (time - (before?.time ?? time)) / 1000
   const isTimed = stages.some(({ late }) => late !== undefined)
   const rows = [

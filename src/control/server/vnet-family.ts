@@ -225,7 +225,15 @@ function changes(subject: Subject): Operation[] {
     operation(commands.setCarrier, {
       doit({ carrier, ...which }) {
         const set = carrier ? netifCarrierOn : netifCarrierOff
-        return void set(theOne(subject, which))
+        const dev = theOne(subject, which)
+        if (dev.netdevOps.keepsCarrier) {
+          throw new VnetError(
+            EOPNOTSUPP,
+            `carrier of ${dev.name}`,
+            'it belongs to the interface itself; `vnet cut` drops its frames',
+          )
+        }
+        return void set(dev)
       },
     }),
     operation(commands.cut, { doit: request => void cutCable(theOne(subject, request)) }),

@@ -120,7 +120,7 @@ export function lanPorts(
         rxqs,
       })
       const port = new LanPort(dev, segment, net, negotiation, rateLimit ? speed : undefined)
-      port.wires = wireSlots(seeded, context, port.nearEnd, port.farEnd, i)
+      port.wires = wireSlots(seeded, context, port.nearEnd, port.farEnd, { nth: i })
       priv.port = port
       return { dev, netns }
     })

@@ -146,7 +146,10 @@ test('wrong words are refused by the client and by the vnet, and change neither 
 
 test('a device without a wire is EOPNOTSUPP, and the error names the drivers that have one', async () => {
   const { client, vnet, other } = await served()
-  const error = { code: 'EOPNOTSUPP', message: expect.stringContaining('loop has no wire: cable, snull and lan do') }
+  const error = {
+    code: 'EOPNOTSUPP',
+    message: expect.stringContaining('loop has no wire: cable, snull, lan and attach do'),
+  }
   await expect(client.wire(vnet, other)).rejects.toMatchObject(error)
   await expect(client.setWire(vnet, other, 'loss 1%')).rejects.toMatchObject(error)
 })

@@ -1,0 +1,326 @@
+/**
+ * Attachment: a wire on an interface that exists. Two TAPs in its namespace take its frames
+ * (tcx.ts): `far` those that it receives, and `near` those that it transmits. Frames from `far`
+ * pass the wire ab and are received by the network stack, frames from `near` pass ba and are
+ * transmitted.
+ *
+ * Clients see one device, `near`, under the name of the interface. `far` is on a Net of its own,
+ * and its drops are counted at `near`.
+ */
+import { randomBytes } from 'node:crypto'
+import { describeException } from '../base/exception.ts'
+import { LimitedLog, LOGLEVEL_WARNING, Log } from '../base/log.ts'
+import { createArray } from '../linux/bpf.ts'
+import { followLink } from '../linux/link-watch.ts'
+import type { Native } from '../linux/native.ts'
+import { inNetns } from '../linux/netns-name.ts'
+import type { Link } from '../linux/rtnetlink.ts'
+import { writeSysctl } from '../linux/sysctl.ts'
+import { etherSetup } from '../netdev/eth.ts'
+import {
+  ETH_MAX_MTU,
+  ETH_MIN_MTU,
+  IFF_UP,
+  NETDEV_CHANGENAME,
+  NETDEV_POST_INIT,
+  NETDEV_TX_OK,
+  NETDEV_UNREGISTER,
+  NETIF_F_ALL_TAP,
+  NETREG_REGISTERED,
+} from '../netdev/if.ts'
+import { devSetMtu } from '../netdev/link-change.ts'
+import { Net } from '../netdev/net.ts'
+import { NetDevice } from '../netdev/net-device.ts'
+import { devOpen, netifRxDrop, netifRxFrom } from '../netdev/netif.ts'
+import { registerNetdev, unregisterNetdev } from '../netdev/register.ts'
+import { RX_DROPPED, TX_DROPPED } from '../netdev/stats.ts'
+import { SKB_DROP_REASON_CUT } from '../skb/drop-reason.ts'
+import type { SkBuff } from '../skb/sk-buff.ts'
+import type { WireEnd, WireSlot } from '../wire/wire-slot.ts'
+import { prepareLoopback } from './loopback.ts'
+import { type Target, tapName } from './target.ts'
+import { TcxRedirect } from './tcx.ts'
+
+/** How often the heartbeat beats within the time after which frames pass directly. */
+const BEATS = 4
+
+/** The device that faces the network. */
+class Far extends NetDevice<undefined> {
+  readonly #near: NetDevice
+
+  constructor(name: string, near: NetDevice) {
+    super(name, 1, 1, undefined)
+    this.#near = near
+  }
+
+  override countDrop(skb: SkBuff, reason: number): void {
+    this.#near.counters.dropped(skb, reason, skb.rxDev === undefined)
+  }
+
+  override countMade(skb: SkBuff, n: number): void {
+    this.#near.countMade(skb, n)
+  }
+}
+
+/** The device that faces the network stack. */
+class Near extends NetDevice<undefined> {
+  far: NetDevice | undefined
+
+  override kernelStats(): Float64Array | undefined {
+    const stats = super.kernelStats()
+    const far = stats && this.far?.kernelStats()
+    if (stats === undefined || far === undefined) return stats
+    stats[RX_DROPPED] += far[TX_DROPPED]
+    stats[TX_DROPPED] += far[RX_DROPPED]
+    return stats
+  }
+}
+
+export interface AttachmentOptions {
+  readonly native: Native
+  readonly net: Net
+  readonly target: Target
+  /** ns without a heartbeat after which frames pass directly. */
+  readonly failOpen: number
+}
+
+export class Attachment {
+  readonly target: Target
+  readonly near: NetDevice
+  readonly far: NetDevice
+  /** The ends of its wire, for wireSlots: the network's and the network stack's. */
+  readonly ends: readonly [network: WireEnd, stack: WireEnd]
+  /** Set before the devices are opened. */
+  wires: readonly WireSlot[] = []
+  readonly #native: Native
+  readonly #net: Net
+  readonly #farNet: Net
+  readonly #failOpen: number
+  #name: string
+  #redirect: TcxRedirect | undefined
+  #aliveUntil = 0
+  #heart: NodeJS.Timeout | undefined
+  #late: LimitedLog | undefined
+  /** Frames that passed directly, as last logged. */
+  #passed = 0
+  readonly #undo: (() => void)[] = []
+  #closed: Promise<void> | undefined
+
+  constructor({ native, net, target, failOpen }: AttachmentOptions) {
+    const { ifindex, name } = target.link
+    this.target = target
+    this.#native = native
+    this.#net = net
+    this.#name = name
+    this.#failOpen = failOpen
+    const { platform, clock, pool, random } = net
+    const log = new Log(LOGLEVEL_WARNING, (level, text) => net.log.write(level, text))
+    this.#farNet = new Net({ platform, clock, pool, random, log })
+    const near = new Near(tapName(ifindex, 'b'), 1, 1, undefined)
+    const far = new Far(tapName(ifindex, 'a'), near)
+    near.far = far
+    this.near = near
+    this.far = far
+    for (const dev of [near, far]) {
+      etherSetup(dev)
+      dev.mtu = mtuOf(target.link)
+      dev.features = NETIF_F_ALL_TAP
+    }
+    near.netdevOps = {
+      keepsCarrier: true,
+      ndoGetWires: () => this.wires,
+      ndoOpen: () => this.#open(),
+      ndoStop: () => this.#stopped(near),
+      ndoUninit: () => void this.close(),
+      ndoStartXmit: skb => this.#transmit(skb),
+    }
+    far.netdevOps = { ndoStop: () => this.#stopped(far), ndoStartXmit: skb => this.#receive(skb) }
+    this.ends = [
+      { dev: far, wire: { push: skb => this.#transmitted(skb) } },
+      {
+        dev: near,
+        wire: { push: skb => this.#received(skb) },
+        drop: (skb, reason) => netifRxDrop(skb, near, reason),
+      },
+    ]
+    this.#undo.push(
+      net.registerNetdeviceNotifier((event, dev) => this.#notified(event, dev)),
+      this.#farNet.registerNetdeviceNotifier((event, dev) => this.#notified(event, dev)),
+    )
+  }
+
+  /** Makes what must exist before `near` is registered. Throws a VnetError. */
+  async prepare(): Promise<void> {
+    const { target } = this
+    // Lack of rights is found before anything is made.
+    this.#native.close(createArray(this.#native, 1))
+    if (target.link.name === 'lo') this.#undo.push(prepareLoopback(this.#native, target))
+    await registerNetdev(this.far, this.#farNet, { netns: target.netns })
+    await devOpen(this.far)
+  }
+
+  /** Detaches, and removes the TAP `far`. Idempotent. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    this.#detach()
+    for (const undo of this.#undo.splice(0).reverse()) {
+      try {
+        undo()
+      } catch (error) {
+        this.#net.log.warn(`${this.#name}: ${describeException(error)}`)
+      }
+    }
+    if (this.far.regState === NETREG_REGISTERED) await unregisterNetdev(this.far)
+  }
+
+  #receive(skb: SkBuff): number {
+    if (this.near.cut) netifRxDrop(skb, this.near, SKB_DROP_REASON_CUT)
+    else (this.wires[0] as WireSlot).wire.push(skb)
+    return NETDEV_TX_OK
+  }
+
+  #transmit(skb: SkBuff): number {
+    ;(this.wires[1] as WireSlot).wire.push(skb)
+    return NETDEV_TX_OK
+  }
+
+  /** A frame leaves the wire ab. */
+  #received(skb: SkBuff): void {
+    if (this.near.cut) {
+      netifRxDrop(skb, this.near, SKB_DROP_REASON_CUT)
+      return
+    }
+    skb.dev = this.near
+    netifRxFrom(skb, 'wire')
+  }
+
+  /** A frame leaves the wire ba. */
+  #transmitted(skb: SkBuff): void {
+    if (this.near.cut) {
+      skb.drop(SKB_DROP_REASON_CUT)
+      return
+    }
+    skb.dev = this.far
+    netifRxFrom(skb, 'wire')
+  }
+
+  /** The first call for each device is before its interface is up. */
+  #notified(event: number, dev: NetDevice): void {
+    if (dev !== this.near && dev !== this.far) return
+    if (event === NETDEV_POST_INIT) {
+      this.#turnOffIpv6(dev.name)
+      if (dev !== this.near) return
+      dev.ifindex = this.target.link.ifindex
+      dev.rename(this.#name)
+    } else if (event === NETDEV_CHANGENAME && dev === this.near) {
+      if (dev.ifindex !== this.target.link.ifindex) this.#end('its TAP was moved to another network namespace')
+      dev.rename(this.#name)
+    } else if (event === NETDEV_UNREGISTER && dev === this.far && this.#closed === undefined) {
+      this.#end('its TAP was deleted')
+    }
+  }
+
+  /** The kernel gives a TAP no address and sends nothing of its own there. */
+  #turnOffIpv6(name: string): void {
+    try {
+      inNetns(this.#native, this.target.netns, nsfd => {
+        writeSysctl(this.#native, nsfd, `net/ipv6/conf/${name}/disable_ipv6`, '1')
+      })
+    } catch {
+      // Without IPv6, or where /proc/sys is read-only. What the kernel sends there is dropped.
+    }
+  }
+
+  #open(): void {
+    const { netns, link, hasDefaultRoute } = this.target
+    const { near, far } = this
+    const { ifindex } = link
+    near.devAddr.set(link.address)
+    this.#late = new LimitedLog(near.log, this.#net.clock, { lines: 1, seconds: 10 })
+    const redirect = new TcxRedirect(this.#native)
+    this.#redirect = redirect
+    try {
+      inNetns(this.#native, netns, nsfd => {
+        const follow = (found: Link | undefined) => this.#linkChanged(found)
+        this.#undo.push(followLink(this.#native, { ifindex, netns, nsfd }, this.#net.turns, follow))
+        const b = near.port?.link.ifindex ?? 0
+        redirect.attach({ nsfd, ifindex, a: far.ifindex, b }, randomBytes(4).readUInt32LE() || 1)
+      })
+    } catch (error) {
+      this.#detach()
+      throw error
+    }
+    this.#aliveUntil = this.#native.monotonic() + this.#failOpen
+    redirect.aliveUntil(this.#aliveUntil)
+    this.#heart = setInterval(() => this.#beat(), this.#failOpen / BEATS / 1e6).unref()
+    if (hasDefaultRoute) {
+      near.log.info('the default route leads here: connections of this machine, such as ssh, pass the wire')
+    }
+  }
+
+  #beat(): void {
+    const redirect = this.#redirect
+    if (redirect === undefined) return
+    const now = this.#native.monotonic()
+    const wasLate = now > this.#aliveUntil
+    this.#aliveUntil = now + this.#failOpen
+    redirect.aliveUntil(this.#aliveUntil)
+    if (!wasLate) return
+    const { in: received, out } = redirect.passed()
+    if (received + out === this.#passed) return
+    this.#passed = received + out
+    this.#late?.warn('late', `vnet was too late: ${received} frames in and ${out} out passed directly so far`)
+  }
+
+  /** Lets frames pass the interface directly. */
+  #detach(): void {
+    clearInterval(this.#heart)
+    this.#redirect?.close()
+    this.#redirect = undefined
+  }
+
+  /** A TAP was brought down, by an administrator unless the attachment ends. */
+  #stopped(dev: NetDevice): void {
+    this.#detach()
+    if (dev.regState === NETREG_REGISTERED) this.#end('its TAP was brought down')
+  }
+
+  #linkChanged(link: Link | undefined): void {
+    // The kernel brings an interface down before it deletes or moves it.
+    if (link === undefined || (link.flags & IFF_UP) === 0) this.#end('it was brought down, moved or deleted')
+    else {
+      if (link.name !== this.#name) this.#rename(link.name)
+      const mtu = mtuOf(link)
+      for (const dev of [this.near, this.far]) {
+        if (dev.mtu !== mtu) devSetMtu(dev, mtu).catch(error => dev.log.warn(describeException(error)))
+      }
+    }
+  }
+
+  #rename(name: string): void {
+    const { near } = this
+    near.changeLog.info('renamed to', `renamed to ${name}`)
+    this.#name = name
+    near.rename(name)
+    near.net.callNetdeviceNotifiers(NETDEV_CHANGENAME, near)
+  }
+
+  /** Ends the attachment, after the present event. Logs why, once. */
+  #end(why: string): void {
+    queueMicrotask(() => {
+      const { near } = this
+      if (near.regState !== NETREG_REGISTERED) return
+      near.log.warn(`${why}: the attachment ends`)
+      void unregisterNetdev(near)
+    })
+  }
+}
+
+/** Returns the MTU of its TAPs. Larger frames than a TAP can take are dropped. */
+function mtuOf({ mtu }: Pick<Link, 'mtu'>): number {
+  return Math.min(Math.max(mtu, ETH_MIN_MTU), ETH_MAX_MTU)
+}

@@ -1,0 +1,79 @@
+/** The driver `attach`: its parameters, and an attachment for each interface. */
+import { formatDuration, parseDuration } from '../base/duration.ts'
+import { UsageError } from '../base/usage-error.ts'
+import { loadNative } from '../linux/native.ts'
+import { type Driver, defineDriver, interfaceArg, text } from '../netdev/driver.ts'
+import type { NetDevice } from '../netdev/net-device.ts'
+import { takenSeed, wireParams, wireSlots } from '../wire/params.ts'
+import { Attachment } from './attachment.ts'
+import { findTarget } from './target.ts'
+
+const FAIL_OPEN = 500e6
+const FAIL_OPEN_MIN = 20e6
+const FAIL_OPEN_MAX = 3600e9
+
+const params = {
+  ...wireParams,
+  wireAb: text({ default: undefined, value: 'spec', description: 'the same as --wire-in' }),
+  wireBa: text({ default: undefined, value: 'spec', description: 'the same as --wire-out' }),
+  wireIn: text({ default: undefined, value: 'spec', description: 'the same for what the interface receives' }),
+  wireOut: text({ default: undefined, value: 'spec', description: 'the same for what it transmits' }),
+  failOpen: text<number>({
+    default: FAIL_OPEN,
+    value: 'time',
+    description: 'frames pass directly when vnet hangs for this long, 20ms to 1h',
+    parse(value) {
+      const ns = parseDuration(value)
+      if (ns >= FAIL_OPEN_MIN && ns <= FAIL_OPEN_MAX) return ns
+      throw new UsageError(`'${value}' is not from 20ms to 1h`)
+    },
+    format: ns => formatDuration(ns),
+  }),
+}
+
+export type AttachParams = typeof params
+
+/** Creates the driver, which can run once at a time. */
+export function attachDriver(): Driver<AttachParams> {
+  const attachments: Attachment[] = []
+  return defineDriver({
+    name: 'attach',
+    description: 'a wire on interfaces that exist; frames pass them directly when vnet ends or hangs',
+    args: '[NETNS/]IF...',
+    attaches: true,
+    params,
+    init(values, context) {
+      const { args, net, netns } = context
+      if (args.length === 0) throw new UsageError('attach takes the interfaces to attach to: attach [NETNS/]IF...')
+      const twice = args.find((arg, i) => args.indexOf(arg) !== i)
+      if (twice !== undefined) throw new UsageError(`attach: ${twice} is named twice`)
+      const { wireIn, wireOut, failOpen } = values
+      for (const [name, both] of [
+        ['in', [wireIn, values.wireAb]],
+        ['out', [wireOut, values.wireBa]],
+      ] as const) {
+        if (both.every(spec => spec !== undefined)) {
+          throw new UsageError(
+            `--wire-${name} and --wire-${name === 'in' ? 'ab' : 'ba'} mean the same: give one of them`,
+          )
+        }
+      }
+      const native = loadNative()
+      const seed = takenSeed(values.seed, net)
+      const wired = { ...values, seed, wireAb: wireIn ?? values.wireAb, wireBa: wireOut ?? values.wireBa }
+      const targets = args.map(interfaceArg).map(arg => findTarget(native, { ...arg, netns: arg.netns ?? netns }))
+      return targets.map((target, nth) => {
+        const attachment = new Attachment({ native, net, target, failOpen })
+        attachments.push(attachment)
+        const { near, ends } = attachment
+        attachment.wires = wireSlots(wired, context, ...ends, { nth, attached: near })
+        return { dev: near as NetDevice, netns: target.netns, prepare: () => attachment.prepare() }
+      })
+    },
+    async exit() {
+      await Promise.all(attachments.splice(0).map(attachment => attachment.close()))
+    },
+  })
+}
+
+export const driver = attachDriver()

@@ -1,0 +1,212 @@
+/** `vnet attach`: its options, and the commands that control it by the name of the interface. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { interfacesOf, makeVeth } from '../../support/attach.ts'
+import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
+import { runMain } from '../../support/run-main.ts'
+import { pingWithoutLoss } from '../../support/traffic.ts'
+import {
+  finalStatistics,
+  finalWires,
+  jsonLines,
+  type Running,
+  spawnVnet,
+  startVnet,
+} from '../../support/vnet-process.ts'
+
+const { near, far, directory } = freshQuietNamespaces('near', 'far')
+let inner: string
+
+beforeEach(() => {
+  makeVeth(near, far)
+  inner = `${near.name}/inner`
+})
+
+const start = (...args: string[]): Promise<Running> => startVnet(['attach', inner, '--json', '--seed', '7', ...args])
+const ping = () => pingWithoutLoss(far, '-c 1 192.0.2.1')
+
+/** Runs a command that must succeed, and returns its output. */
+async function done(...args: string[]): Promise<string> {
+  const { status, stdout, stderr } = await runMain(...args)
+  expect([status, stderr]).toEqual([0, ''])
+  return stdout
+}
+
+describe('a running attachment', () => {
+  test('the line ready has the interface by its own name, index, address and MTU', async () => {
+    const vnet = await start()
+    const [{ ifindex, address, mtu }] = JSON.parse(near.ip('-j link show inner'))
+    expect(vnet.interfaces()).toEqual([
+      expect.objectContaining({ name: 'inner', ifindex, mac: address, mtu, addresses: ['192.0.2.1/24'] }),
+    ])
+  })
+
+  test('list, show, stats, wire and param know it by the name of the interface', async () => {
+    await start('--wire', 'delay 1ms')
+    await ping()
+    expect(JSON.parse(await done('list', '--json')).interfaces).toContainEqual(
+      expect.objectContaining({ name: 'inner', netns: near.name, driver: 'attach', state: 'up' }),
+    )
+    expect(await done('show', inner)).toMatch(/^ {2}driver +attach$/m)
+    expect(await done('wire', inner)).toMatch(
+      /^\S+\/inner in \(ab\): delay 1ms\n\S+\/inner out \(ba\): delay 1ms\n.*\n {2}in delay .*\n {2}out delay /,
+    )
+    expect(jsonLines(await done('wire', inner, '--json')).map(({ side, direction }) => [side, direction])).toEqual([
+      ['in', 'ab'],
+      ['out', 'ba'],
+    ])
+    expect(JSON.parse(await done('stats', inner, '--json')).interfaces).toEqual([
+      expect.objectContaining({ name: 'inner', total: expect.objectContaining({ rxDropped: 0, txDropped: 0 }) }),
+    ])
+    expect(await done('param', inner, 'fail-open')).toBe('500ms\n')
+  })
+
+  test('wire --in and --out replace the stages of what it receives and transmits', async () => {
+    const vnet = await start('--wire-in', 'loss 0%')
+    await done('wire', inner, '--in', 'delay 1ms', '--out', 'delay 2ms')
+    await vnet.line(/wire out \(ba\): delay 2ms/)
+    expect(await done('wire', inner)).toContain('inner in (ab): delay 1ms\n')
+    await done('wire', inner, '--ab', 'delay 3ms')
+    expect(await done('wire', inner)).toContain('inner in (ab): delay 3ms\n')
+  })
+
+  test('--in and --out of an interface that is not attached to are refused with a hint', async () => {
+    await startVnet(['loop', '--name', 'lo7', '--netns', near.name, '--no-address'])
+    const { status, stderr } = await runMain('wire', `${near.name}/lo7`, '--in', 'loss 1%')
+    expect([status, stderr]).toEqual([2, expect.stringContaining('lo7 is not an attachment: use --ab and --ba')])
+  })
+
+  test('cut drops the frames of both directions as CUT, and plug ends that', async () => {
+    const vnet = await start()
+    await ping()
+    await done('cut', inner)
+    expect(JSON.parse(await done('show', inner, '--json'))).toMatchObject({ state: 'cut' })
+    await far.run('ping -c 1 -W 0.2 192.0.2.1')
+    await done('plug', inner)
+    await ping()
+    const { inner: statistics } = finalStatistics(await vnet.stop())
+    expect(statistics!.drops.rx).toEqual({ CUT: expect.any(Number) })
+  })
+
+  test('carrier is refused with the command to use instead', async () => {
+    await start()
+    const { status, stderr } = await runMain('carrier', inner, 'off')
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/it belongs to the interface itself; `vnet cut` drops/)])
+  })
+
+  test('a scenario names the directions in and out, and cuts both', async () => {
+    const file = join(directory, 'link.yaml')
+    writeFileSync(file, '- at: 0ms\n  wire-in: delay 1ms\n- at: 1ms\n  wire-out: loss 0%\n- at: 2ms\n  carrier: off\n')
+    const vnet = await start('--scenario', file)
+    await vnet.line(/wire in \(ab\): delay 1ms/)
+    await vnet.line(/wire out \(ba\): loss 0%/)
+    await vnet.line(/cable cut \(scenario: carrier off\)/)
+    expect(near.ip('link show inner')).toContain('LOWER_UP')
+  })
+
+  test('the log and the capture name a direction in both spellings', async () => {
+    const [log, capture] = [join(directory, 'decisions'), join(directory, 'frames.pcapng')]
+    const vnet = await start('--wire-in', 'loss 100%', '--log', log, '--capture', capture)
+    await far.run('ping -c 1 -W 0.2 192.0.2.1')
+    const ended = await vnet.stop()
+    expect(finalWires(ended)).toEqual([expect.objectContaining({ side: 'in', direction: 'ab', stage: 'loss' })])
+    expect(readFileSync(log, 'utf8')).toContain('"direction":"ab","side":"in","stage":"wire","verdict":"set"')
+    expect(readFileSync(capture, 'latin1')).toContain('dropped: wire in (ab), stage 1 loss 100%')
+  })
+
+  test('--for ends it by itself, with success', async () => {
+    const vnet = await start('--for', '50ms')
+    const { status } = await vnet.ended
+    expect([status, interfacesOf(near)]).toEqual([0, ['inner']])
+  })
+
+  test('an interface that is deleted ends the program with a failure and one line', async () => {
+    const vnet = await start()
+    near.ip('link delete inner')
+    const { status, stdout, stderr } = await vnet.ended
+    expect([status, stderr]).toEqual([1, 'vnet: the last attachment ended, exiting\n'])
+    expect(jsonLines(stdout).filter(({ level }) => level === 'warning')).toHaveLength(1)
+  })
+
+  test('several interfaces have an attachment each, and one that ends leaves the others', async () => {
+    near.ip('link add second type bridge')
+    near.ip('link set second up')
+    const vnet = await startVnet(['attach', inner, `${near.name}/second`, '--json', '--wire', 'loss 0%'])
+    expect(vnet.interfaces().map(({ name }) => name)).toEqual(['inner', 'second'])
+    near.ip('link delete second')
+    await vnet.line(/second: it was brought down, moved or deleted/)
+    await ping()
+    expect((await vnet.stop()).status).toBe(0)
+  })
+
+  test('after ready it holds CAP_NET_ADMIN, and CAP_SYS_ADMIN only for another namespace', async () => {
+    for (const [args, within, capabilities] of [
+      [[inner], [], (1n << 12n) | (1n << 21n)],
+      [['inner'], ['ip', 'netns', 'exec', near.name], 1n << 12n],
+    ] as const) {
+      const vnet = await spawnVnet(['attach', ...args], { within })
+      const status = readFileSync(`/proc/${vnet.pid}/status`, 'utf8')
+      for (const set of ['CapPrm', 'CapEff', 'CapBnd']) {
+        expect(BigInt(`0x${new RegExp(`${set}:\\s*(\\w+)`).exec(status)?.[1]}`)).toBe(capabilities)
+      }
+      await ping()
+      await vnet.stop()
+    }
+  })
+
+  test('a note says that the default route leads through the interface', async () => {
+    near.ip('route add default via 192.0.2.2')
+    const vnet = await start()
+    await vnet.line(/inner: the default route leads here/)
+  })
+})
+
+describe('wrong use', () => {
+  test.each([
+    [[], 2, 'attach takes the interfaces to attach to: attach [NETNS/]IF...'],
+    [['nosuch'], 1, 'attach nosuch: ENODEV, no such device; there is no such interface; `ip link` lists them\n'],
+    [['lo', 'lo'], 2, 'attach: lo is named twice'],
+    [
+      ['lo', '--wire-in', 'loss 1%', '--wire-ab', 'loss 2%'],
+      2,
+      '--wire-in and --wire-ab mean the same: give one of them',
+    ],
+    [['lo', '--fail-open', '1ms'], 2, "--fail-open 1ms: '1ms' is not from 20ms to 1h"],
+    [['lo', '--mtu', '9000'], 2, "unknown option '--mtu'"],
+    [['lo', '--persist'], 2, "unknown option '--persist'"],
+  ])('vnet attach %j is refused in one line', async (args, expected, why) => {
+    const { status, stdout, stderr } = await runMain('attach', ...args)
+    expect([status, stdout]).toEqual([expected, ''])
+    expect(stderr).toContain(`vnet: ${why}`)
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1)
+  })
+
+  test('a second run on the interface is refused with the process id of the first', async () => {
+    const vnet = await start()
+    const { status, stderr } = await runMain('attach', inner)
+    expect([status, stderr]).toEqual([
+      1,
+      `vnet: attach ${inner}: EBUSY, device or resource busy; process ${vnet.pid} is attached to it\n`,
+    ])
+  })
+
+  test('wire-in in the scenario of a cable is refused with the names to use', async () => {
+    const file = join(directory, 'link.yaml')
+    writeFileSync(file, '- at: 0ms\n  wire-in: loss 1%\n')
+    const { status, stderr } = await runMain('cable', `${near.name}/a`, `${far.name}/b`, '--scenario', file)
+    expect([status, stderr]).toEqual([
+      2,
+      `vnet: ${file}: only attachments have wire-in and wire-out: write wire-ab and wire-ba\n`,
+    ])
+  })
+
+  test('a process without rights is refused in one line', async () => {
+    const { status, stdout, stderr } = await near.run(
+      `setpriv --reuid 65534 --regid 65534 --clear-groups ${process.execPath} dist/vnet.js attach inner`,
+    )
+    expect([status, stdout]).toEqual([1, ''])
+    expect(stderr.trimEnd().split('\n')).toEqual([expect.stringMatching(/EPERM.*CAP_BPF and CAP_NET_ADMIN are needed/)])
+    expect(interfacesOf(near)).toEqual(['inner'])
+  })
+})
