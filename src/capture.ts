@@ -12,7 +12,7 @@ import './base/dispose.ts'
 import { UsageError } from './base/usage-error.ts'
 import { CaptureFile } from './capture/capture-file.node.ts'
 import { Recording } from './capture/recording.node.ts'
-import type { Ring } from './capture/ring-name.ts'
+import type { FileRing } from './capture/ring-name.ts'
 import { compileFilter } from './linux/pcap-filter.ts'
 import { TapPort } from './linux/tap-port.ts'
 import type { Net } from './netdev/net.ts'
@@ -47,7 +47,7 @@ export {
 } from './capture/pcapng-writer.ts'
 export { CaptureReader } from './capture/reader.ts'
 export type { CaptureRecord } from './capture/record.ts'
-export type { Ring } from './capture/ring-name.ts'
+export type { FileRing } from './capture/ring-name.ts'
 export { print } from './packet/print.ts'
 
 export interface CaptureOptions {
@@ -63,7 +63,7 @@ export interface CaptureOptions {
   /** Writes classic pcap, without interfaces, comments and dropped frames; pcapng otherwise. */
   readonly pcap?: boolean
   /** Goes on in another file when one has so many bytes, and keeps the last files. */
-  readonly ring?: Ring
+  readonly ring?: FileRing
   /** A file to which programs write their TLS keys (SSLKEYLOGFILE); it need not exist yet. */
   readonly tlsKeys?: string
 }

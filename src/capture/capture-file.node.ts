@@ -21,14 +21,14 @@ import type { CaptureSink } from './drain.ts'
 import type { Moment } from './packet.ts'
 import { PcapContent } from './pcap-content.ts'
 import { PcapngContent } from './pcapng-content.ts'
-import { type Ring, ringName } from './ring-name.ts'
+import { type FileRing, ringName } from './ring-name.ts'
 import { TlsKeyFile } from './tls-key-file.node.ts'
 
 export interface CaptureFileOptions {
   /** Writes classic pcap, without drops, interfaces and comments; pcapng otherwise. */
   readonly pcap?: boolean | undefined
   /** Goes on in another file when one is full, and removes the oldest. */
-  readonly ring?: Ring | undefined
+  readonly ring?: FileRing | undefined
   /** A file in the format of SSLKEYLOGFILE, whose keys are added; it need not exist yet. */
   readonly tlsKeys?: string | undefined
   /** Called with a line if the keys cannot be read. */
@@ -43,7 +43,7 @@ const unlinked = promisify(unlink)
 
 export class CaptureFile implements AsyncDisposable {
   readonly #path: string
-  readonly #ring: Ring | undefined
+  readonly #ring: FileRing | undefined
   readonly #content: FileContent
   readonly #keys: TlsKeyFile | undefined
   readonly #wallTime: () => Moment
@@ -171,7 +171,7 @@ export class CaptureFile implements AsyncDisposable {
   /** Ends the file at hand and begins the next. */
   async #rotate(): Promise<void> {
     await this.#finish()
-    const { files } = this.#ring as Ring
+    const { files } = this.#ring as FileRing
     while (this.#names.length >= files) await this.#remove(this.#names.shift() as string)
     this.#output = fileOutput(this.#nextName())
     this.#size = 0

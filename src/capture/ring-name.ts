@@ -2,7 +2,7 @@
 import type { Moment } from './packet.ts'
 
 /** A ring of files: at most `files` are kept, of at most `bytes` bytes each. */
-export interface Ring {
+export interface FileRing {
   readonly files: number
   readonly bytes: number
 }

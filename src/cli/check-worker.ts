@@ -1,13 +1,13 @@
 /** The process that `vnet check` starts: check-worker memory|live EXERCISE FILE. */
 import { writeSync } from 'node:fs'
 import { describeException } from '../base/exception.ts'
-import { type Place, resultOf } from '../course/exercise.ts'
+import { type CheckPlace, resultOf } from '../course/exercise.ts'
 import { exercises } from '../course/exercises/index.ts'
 import { type Report, runChecks } from '../course/run.ts'
 import { loadDriver } from './driver-file.ts'
 import { LockupWatch } from './lockup.ts'
 
-const [where, name, file] = process.argv.slice(2) as [Place, string, string]
+const [where, name, file] = process.argv.slice(2) as [CheckPlace, string, string]
 const exercise = exercises.find(each => each.name === name)
 if (exercise === undefined) throw new Error(`${name} is no exercise`)
 

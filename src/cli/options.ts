@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../base/clock.ts'
 import { parseDuration } from '../base/duration.ts'
 import { UsageError } from '../base/usage-error.ts'
-import type { Ring } from '../capture/ring-name.ts'
+import type { FileRing } from '../capture/ring-name.ts'
 import { getgrnam, getpwnam } from '../linux/libc.ts'
 import { OVERFLOW_GID } from '../linux/uapi.ts'
 import { devValidName, ETH_MAX_MTU, ETH_MIN_MTU, isValidEtherAddr, MAX_TAP_QUEUES } from '../netdev/if.ts'
@@ -26,17 +26,17 @@ const RING_FILES_MAX = 99_999
 const RING_BYTES_MIN = 64 * 1024
 
 /** The options of every command that writes a capture. */
-export interface CaptureFileOptions {
+export interface CaptureCliOptions {
   /** Bytes. */
   snaplen?: number
-  ring?: Ring
+  ring?: FileRing
   /** ns */
   duration?: number
   pcap?: boolean
   tlsKeys?: string
 }
 
-export interface CommonOptions extends CaptureFileOptions {
+export interface CommonOptions extends CaptureCliOptions {
   name?: string[]
   mac?: Uint8Array[]
   /** `[[NETNS/]IF=]CIDR`, in order; false for --no-address. */
@@ -290,7 +290,7 @@ function stepTime(text: string): number {
   return text === NEVER ? 0 : time('must be 10ms to 3600s, such as --step=500ms', STEP_MIN, STEP_MAX)(text)
 }
 
-function ring(text: string): Ring {
+function ring(text: string): FileRing {
   const [, digits = '', size = ''] = /^(\d+)x(.+)$/i.exec(text) ?? []
   const files = Number(digits)
   const bytes = attempt(() => parseSize(size)) ?? 0

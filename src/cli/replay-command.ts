@@ -1,7 +1,7 @@
 /** `vnet replay`: its words and options. Its code is loaded when it runs. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { parseAddress, parseMac, parsePrefix } from '../packet/address.ts'
-import type { Mapping } from '../packet/rewrite.ts'
+import type { AddressMapping } from '../packet/rewrite.ts'
 import { commandHelp } from './help.ts'
 import type { Io } from './io.ts'
 import { wholeNumber } from './options.ts'
@@ -44,7 +44,7 @@ export function replayCommand(command: Command, io: Io, done: (status: number) =
         '--map <a=b>',
         'replace address A by B: two MAC or IP addresses, or prefixes of one length; the first that matches counts; ' +
           'repeat for more',
-      ).argParser((text: string, before: readonly Mapping[] | undefined) => [...(before ?? []), mapping(text)]),
+      ).argParser((text: string, before: readonly AddressMapping[] | undefined) => [...(before ?? []), mapping(text)]),
     ],
   }
   for (const [heading, options] of Object.entries(groups)) {
@@ -64,7 +64,7 @@ function positive(text: string): number {
 }
 
 /** Parses `10.0.0.1=198.18.0.1`, `10.0.0.0/24=198.18.5.0/24`, or two MAC addresses. */
-export function mapping(text: string): Mapping {
+export function mapping(text: string): AddressMapping {
   const [one = '', other = '', ...rest] = text.split('=')
   const [from, to] = [addresses(one), addresses(other)]
   if (from === undefined || to === undefined || rest.length > 0) {

@@ -61,7 +61,7 @@ export interface Exercise {
 }
 
 /** Where a check runs. */
-export type Place = 'memory' | 'live'
+export type CheckPlace = 'memory' | 'live'
 
 type Params = Readonly<Record<string, unknown>>
 
@@ -111,7 +111,7 @@ const LOGGED_MAX = 5
 /** What became of a check. */
 export interface Result {
   readonly title: string
-  readonly where: Place
+  readonly where: CheckPlace
   readonly result: 'passed' | 'failed' | 'not run'
   readonly seen?: string | undefined
   readonly expected?: string | undefined
@@ -124,7 +124,7 @@ export interface Result {
 
 /** Returns the result of a check; a failure of the driver file as a whole has no `read`. */
 export function resultOf(
-  where: Place,
+  where: CheckPlace,
   { title, read: usual = 'What to do' }: { readonly title: string; readonly read?: string },
   problem: Explanation | undefined,
   logged?: readonly string[],

@@ -18,10 +18,10 @@ export interface Live {
    */
   vnet(...args: readonly string[]): Promise<LiveVnet>
   /** Runs a program to its end, in the directory of the driver; `vnet` is this one. */
-  run(program: string, ...args: readonly string[]): Promise<Output>
+  run(program: string, ...args: readonly string[]): Promise<ProgramOutput>
 }
 
-export interface Output {
+export interface ProgramOutput {
   /** The exit status; -1 if the program did not end in time. */
   readonly status: number
   readonly stdout: string
@@ -208,7 +208,7 @@ async function within<T>(ms: number, promise: Promise<T>, late: () => void): Pro
   }
 }
 
-async function run(program: string, args: readonly string[], cwd: string): Promise<Output> {
+async function run(program: string, args: readonly string[], cwd: string): Promise<ProgramOutput> {
   const child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
   const text = { stdout: '', stderr: '' }
   for (const stream of ['stdout', 'stderr'] as const) {

@@ -6,7 +6,7 @@
 import { writeFileSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import type { Driver } from '../netdev/driver.ts'
-import { type Exercise, type Place, type Result, resultOf } from './exercise.ts'
+import { type CheckPlace, type Exercise, type Result, resultOf } from './exercise.ts'
 import { runLive } from './live.ts'
 import { runInMemory } from './memory.ts'
 
@@ -19,7 +19,7 @@ export type Report = { readonly begin: string } | { readonly end: Result }
  */
 export async function runChecks(
   { params, memory, live }: Exercise,
-  where: Place,
+  where: CheckPlace,
   file: string,
   load: () => Promise<Driver>,
   report: (report: Report) => void,

@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { type Exercise, type Place, type Result, resultOf } from './exercise.ts'
+import { type CheckPlace, type Exercise, type Result, resultOf } from './exercise.ts'
 import type { Report } from './run.ts'
 
 /** src/course and dist/course are equally deep. */
@@ -30,7 +30,7 @@ export const EARLIER_FAILED = 'an earlier check failed'
  */
 export async function runWorker(
   exercise: Exercise,
-  where: Place,
+  where: CheckPlace,
   file: string,
   add: (result: Result) => void,
   print: (text: string) => void,

@@ -27,7 +27,7 @@ const UNSENT_MAX = 4096
 const TYPE_AT = 4
 const SEQ_AT = 8
 
-export interface Request {
+export interface SentRequest {
   readonly vnet: Entry
   readonly requester: Requester | undefined
   /** Whole messages, with sequence numbers of nextSeq(); valid during ask(). */
@@ -61,7 +61,7 @@ export class Conversations {
     return this.#seq
   }
 
-  ask(request: Request): void {
+  ask(request: SentRequest): void {
     const { vnet, requester } = request
     const key = `${vnet.vnet} ${requester?.uid}:${requester?.gid}`
     const known = this.#all.get(key)
@@ -106,7 +106,7 @@ export class Conversation {
     this.#listener = listener
   }
 
-  ask(request: Request): void {
+  ask(request: SentRequest): void {
     const waiting: Waiting = { request, since: performance.now() }
     this.#looking ??= setInterval(() => this.#guarded(() => this.#look()), LOOK_MS).unref()
     for (const seq of request.seqs) this.#requests.set(seq, waiting)
@@ -222,7 +222,7 @@ export class Conversation {
 }
 
 interface Waiting {
-  readonly request: Request
+  readonly request: SentRequest
   /** Time of the request, or of the last part of its reply, in ms. */
   since: number
 }

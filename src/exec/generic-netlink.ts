@@ -14,15 +14,15 @@ import {
   gathered,
   iovecs,
   isToKernel,
+  type MemorySpan,
   MMSGHDR_LEN,
   mmsghdrs,
   msghdr,
   putLength,
-  type Span,
   span,
 } from './program-memory.ts'
 import { boundPortOf, inodeOf } from './program-socket.ts'
-import type { Done, Relay, Sent } from './relay.ts'
+import type { Relay, RelayDone, Sent } from './relay.ts'
 import type { Notification } from './seccomp.ts'
 import type { Supervision } from './supervision.ts'
 
@@ -34,8 +34,8 @@ const SEND_MAX = 65536
 
 /** A datagram to send in the program's memory, with the address it is for, if any. */
 interface Datagram {
-  readonly spans: readonly Span[]
-  readonly name?: Span
+  readonly spans: readonly MemorySpan[]
+  readonly name?: MemorySpan
 }
 
 export class GenericNetlink {
@@ -118,7 +118,7 @@ export class GenericNetlink {
   }
 
   /** Sends a datagram to a vnet, if it is for one and there is one. */
-  #exchange(notification: Notification, datagram: Datagram | undefined, done: Done): void {
+  #exchange(notification: Notification, datagram: Datagram | undefined, done: RelayDone): void {
     const { native, vnets } = this.#supervision
     const sent = this.#taken(notification, datagram)
     if (sent === undefined) {
@@ -126,7 +126,7 @@ export class GenericNetlink {
       return
     }
     const { fd, netns } = sent.socket
-    const end: Done = result => {
+    const end: RelayDone = result => {
       native.close(fd)
       done(result)
     }

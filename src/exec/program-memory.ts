@@ -28,17 +28,22 @@ const NL_PID_AT = 4
 const LENGTH_MAX = 0x7fff_ffffn
 
 /** A range of a program's memory. */
-export interface Span {
+export interface MemorySpan {
   readonly address: bigint
   readonly length: number
 }
 
-export function span(address: bigint, length: bigint): Span {
+export function span(address: bigint, length: bigint): MemorySpan {
   return { address, length: Number(length < LENGTH_MAX ? length : LENGTH_MAX) }
 }
 
 /** Reads an array of struct iovec; undefined if it is too long or unreadable. */
-export function iovecs(processes: OtherProcesses, pid: number, address: bigint, count: bigint): Span[] | undefined {
+export function iovecs(
+  processes: OtherProcesses,
+  pid: number,
+  address: bigint,
+  count: bigint,
+): MemorySpan[] | undefined {
   if (count > IOVECS_MAX) return undefined
   const octets = new Uint8Array(IOVEC_LEN * Number(count))
   if (processes.read(pid, address, octets) < 0) return undefined
@@ -49,10 +54,10 @@ export function iovecs(processes: OtherProcesses, pid: number, address: bigint, 
 }
 
 export interface Msghdr {
-  readonly name: Span
-  readonly spans: readonly Span[]
+  readonly name: MemorySpan
+  readonly spans: readonly MemorySpan[]
   /** The buffer for ancillary data. */
-  readonly controlAt: Span
+  readonly controlAt: MemorySpan
 }
 
 /** Reads a struct msghdr with its iovecs; undefined if it is unreadable. */
@@ -88,7 +93,7 @@ function putUint(processes: OtherProcesses, address: bigint, value: number, byte
 }
 
 /** Writes bytes to the spans as far as there is room. Returns their number, or -EFAULT. */
-export function scattered(processes: OtherProcesses, spans: readonly Span[], bytes: Uint8Array): number {
+export function scattered(processes: OtherProcesses, spans: readonly MemorySpan[], bytes: Uint8Array): number {
   let copied = 0
   for (const { address, length: room } of spans) {
     const part = bytes.subarray(copied, Math.min(bytes.length, copied + room))
@@ -113,7 +118,7 @@ export function timespecMs(processes: OtherProcesses, pid: number, address: bigi
 export function gathered(
   processes: OtherProcesses,
   pid: number,
-  spans: readonly Span[],
+  spans: readonly MemorySpan[],
   max: number,
 ): Uint8Array | undefined {
   const length = spans.reduce((n, span) => n + span.length, 0)
@@ -128,7 +133,7 @@ export function gathered(
 }
 
 /** Whether a struct sockaddr_nl, or its absence, addresses the kernel. */
-export function isToKernel(processes: OtherProcesses, pid: number, name: Span | undefined): boolean {
+export function isToKernel(processes: OtherProcesses, pid: number, name: MemorySpan | undefined): boolean {
   if (name === undefined || name.address === 0n || name.length === 0) return true
   const sockaddr = new Uint8Array(SOCKADDR_NL_LEN)
   if (name.length < SOCKADDR_NL_LEN || processes.read(pid, name.address, sockaddr) < 0) return false

@@ -12,11 +12,11 @@ import { getU32, putU32 } from '../netlink/index.ts'
 import {
   finishMsghdr,
   iovecs,
+  type MemorySpan,
   MMSGHDR_LEN,
   type Msghdr,
   msghdr,
   putLength,
-  type Span,
   scattered,
   span,
   timespecMs,
@@ -50,7 +50,7 @@ interface Envelope {
 
 /** Where a call receives a message. */
 interface ReceiveBuffers {
-  readonly spans: readonly Span[]
+  readonly spans: readonly MemorySpan[]
   readonly controlLength: number
   /** Writes the rest of what the call returns. Returns 0 or -errno. */
   finish(envelope: Envelope): number
@@ -155,7 +155,7 @@ export class Reception {
     this.#call(notification, flags, attempt, ended)
   }
 
-  #read(notification: Notification, spans: readonly Span[] | undefined, flags = 0): void {
+  #read(notification: Notification, spans: readonly MemorySpan[] | undefined, flags = 0): void {
     const { listener } = this.#supervision
     // Reading no bytes from a socket neither receives nor waits.
     if (spans?.every(({ length }) => length === 0)) listener.proceed(notification)

@@ -19,7 +19,7 @@ import {
   putU32,
 } from '../netlink/index.ts'
 import type { Addressee } from './addressee.ts'
-import type { Request } from './conversations.ts'
+import type { SentRequest } from './conversations.ts'
 import type { Requester } from './credentials.ts'
 import { kernelsPart, merged, messageAt, ourPart, packed } from './family-dump.ts'
 import type { ProgramSocket } from './program-socket.ts'
@@ -35,7 +35,7 @@ const REPLY_MAX = 1 << 20
  * Called with the result of the call: a byte count or -errno; undefined to let the kernel run it,
  * -ECONNREFUSED if the vnet is gone and another may be tried.
  */
-export type Done = (result: number | undefined) => void
+export type RelayDone = (result: number | undefined) => void
 
 export interface Sent {
   readonly notification: Notification
@@ -55,7 +55,7 @@ export class Relay {
     this.#subscriptions = subscriptions
   }
 
-  send(vnet: Entry, sent: Sent, done: Done): void {
+  send(vnet: Entry, sent: Sent, done: RelayDone): void {
     const requester = this.#supervision.requesterOf(sent.notification.pid)
     // Checked last, so that the rights were those of the thread that waits.
     if (requester === null || !this.#supervision.listener.isWaiting(sent.notification)) done(undefined)
@@ -67,7 +67,7 @@ export class Relay {
       })
   }
 
-  #dump(vnet: Entry, requester: Requester | undefined, sent: Sent, done: Done): void {
+  #dump(vnet: Entry, requester: Requester | undefined, sent: Sent, done: RelayDone): void {
     const { native, processes } = this.#supervision
     const { notification, socket, octets } = sent
     const kernels = kernelsPart(native, processes, { pid: notification.pid, netns: socket.netns }, octets)
@@ -96,7 +96,7 @@ export class Relay {
     const relayed = new Relayed(octets, socket.port, () => conversations.nextSeq())
     const replies: Uint8Array[] = []
     let size = 0
-    const request: Request = {
+    const request: SentRequest = {
       vnet,
       requester,
       octets: relayed.question,
@@ -118,7 +118,7 @@ export class Relay {
     else this.#subscriptions.subscribe(request, where, wanted)
   }
 
-  #put({ notification, socket, octets }: Sent, datagrams: readonly Uint8Array[], done: Done): void {
+  #put({ notification, socket, octets }: Sent, datagrams: readonly Uint8Array[], done: RelayDone): void {
     const result = this.#replies.put(socket, notification.pid, datagrams)
     done(result < 0 ? result : octets.length)
   }

@@ -26,7 +26,7 @@ import {
   NLMSG_MIN_TYPE,
   parseGenl,
 } from '../netlink/index.ts'
-import { Conversation, type Request } from './conversations.ts'
+import { Conversation, type SentRequest } from './conversations.ts'
 import type { Requester } from './credentials.ts'
 import { inodeOf, portOf } from './program-socket.ts'
 import type { Replies } from './replies.ts'
@@ -76,7 +76,7 @@ export class Subscriptions {
   }
 
   /** Sends a SUBSCRIBE request, on a connection for its events, and then to the other vnets. */
-  subscribe(request: Request, where: Where, wanted: Wanted): void {
+  subscribe(request: SentRequest, where: Where, wanted: Wanted): void {
     const key = id(where, 'subscribe')
     this.#end(key)
     const subscription = this.#begin(key, { where, requester: request.requester, wanted, vnets: new Map() })
@@ -198,7 +198,7 @@ export class Subscriptions {
     replied()
   }
 
-  #converse(key: string, subscription: Subscription, vnet: Request['vnet']): Conversation {
+  #converse(key: string, subscription: Subscription, vnet: SentRequest['vnet']): Conversation {
     const conversation = new Conversation(this.#supervision, vnet, subscription.requester, {
       onEvent: message => {
         if (getU16(message, TYPE_AT) >= NLMSG_MIN_TYPE) this.#notify(key, subscription, message.slice())

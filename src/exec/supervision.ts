@@ -3,14 +3,14 @@ import type { Conversations } from './conversations.ts'
 import type { Requester } from './credentials.ts'
 import type { OtherProcesses } from './other-process.ts'
 import type { NotificationListener } from './seccomp.ts'
-import type { Vnets } from './vnets.ts'
+import type { ReachableVnets } from './vnets.ts'
 
 /** What the handlers of trapped calls share (supervisor.ts). */
 export interface Supervision {
   readonly native: Native
   readonly listener: NotificationListener
   readonly processes: OtherProcesses
-  readonly vnets: Vnets
+  readonly vnets: ReachableVnets
   readonly conversations: Conversations
   /**
    * The user whose rights a thread's requests have: undefined for the supervisor's own user, null

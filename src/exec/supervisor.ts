@@ -20,7 +20,7 @@ import { Replies } from './replies.ts'
 import { type Notification, NotificationListener, type SyscallNumbers, syscallNumbers } from './seccomp.ts'
 import { Subscriptions } from './subscriptions.ts'
 import type { Supervision } from './supervision.ts'
-import { Vnets } from './vnets.ts'
+import { ReachableVnets } from './vnets.ts'
 
 /**
  * Handles the notifications of descriptor `fd`, which it takes over, until it is disposed of or the
@@ -30,7 +30,7 @@ export function supervise(native: Native, fd: number, onDefect: (error: unknown)
   const numbers = syscallNumbers[process.arch]
   const home = check(native.socket(AF_UNIX, SOCK_STREAM, 0, -1), 'socket(AF_UNIX)')
   const processes = new OtherProcesses(native, { fd: home, inode: ownNamespace('net') })
-  const vnets = new Vnets()
+  const vnets = new ReachableVnets()
   const conversations = new Conversations({ native, onDefect })
   const listener = new NotificationListener(native, fd, notification => {
     try {

@@ -18,7 +18,7 @@ export interface RemoteDevice {
   readonly device: EntryInterface
 }
 
-export class Vnets {
+export class ReachableVnets {
   readonly #options: FindOptions
   readonly #clock: () => number
   #directories: readonly RunDirectory[] = []

@@ -6,7 +6,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { hostName, isAddressOrLocalhost } from './address.ts'
 
-export interface Refusal {
+export interface HttpRefusal {
   readonly status: number
   readonly text: string
 }
@@ -31,7 +31,7 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
 }
 
 /** Returns why a request is refused; undefined if it is not. `hosts` are names for this server. */
-export function refusalOf({ url = '', headers }: IncomingMessage, hosts: readonly string[]): Refusal | undefined {
+export function refusalOf({ url = '', headers }: IncomingMessage, hosts: readonly string[]): HttpRefusal | undefined {
   if (!isAddressOrLocalhost(headers.host) && !hosts.includes(hostName(headers.host).toLowerCase())) {
     return {
       status: 403,

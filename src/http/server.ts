@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Socket } from 'node:net'
 import { type Address, close, listen } from './address.ts'
 import { refusalOf, SECURITY_HEADERS } from './guard.ts'
-import { type Access, type Proof, Token } from './token.ts'
+import { type Access, type Proof, ServerToken } from './token.ts'
 
 /** Connections at one time. The last of them are kept for clients that have shown the token. */
 export const CONNECTIONS_MAX = 256
@@ -40,7 +40,7 @@ export interface Asked {
   readonly path: string
   readonly query: URLSearchParams
   readonly proof: Proof
-  readonly token: Token
+  readonly token: ServerToken
 }
 
 /** Listens. A `reply` that rejects ends its connection. */
@@ -56,7 +56,7 @@ export async function serveHttp(
   const connections = new Connections(CONNECTIONS_MAX - KEPT)
   server.on('connection', socket => connections.add(socket))
   const url = await listen(server, address)
-  const token = new Token(access.tokenFor(url))
+  const token = new ServerToken(access.tokenFor(url))
   const names = hosts.map(name => name.toLowerCase())
   server.on('request', (request, response) => {
     if (!connections.begin(request.socket, response)) return
@@ -76,7 +76,7 @@ function askedOf(
   request: IncomingMessage,
   response: ServerResponse,
   hosts: readonly string[],
-  token: Token,
+  token: ServerToken,
 ): Asked | undefined {
   for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value)
   const refusal = refusalOf(request, hosts)

@@ -119,7 +119,7 @@ const proofText = (nonce: string): string => `vnet server ${nonce}`
 const keyText = (nonce: string): string => `vnet page ${nonce}`
 
 /** The token of one server, and the key that pages of this process show. */
-export class Token {
+export class ServerToken {
   readonly #text: string
   readonly #nonce = randomBytes(SECRET_BYTES).toString('base64url')
   readonly #accepted: readonly Buffer[]

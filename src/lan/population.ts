@@ -5,7 +5,7 @@ import type { HostRange, SegmentHost } from './machines/host.ts'
 import { createNetwork, type Network } from './machines/network.ts'
 import type { HostsEnvironment } from './machines/state.ts'
 import { type DhcpConfig, dhcpConfig } from './services/dhcp/config.ts'
-import type { Named, ResolverConfig } from './services/dns-names.ts'
+import type { HostName, ResolverConfig } from './services/dns-names.ts'
 import { handlerOf, type LanHandlers, type LanHost, SMALL_SERVICES } from './services/tcp-handlers.ts'
 import type { Segment } from './switch/segment.ts'
 
@@ -60,7 +60,7 @@ export function resolverConfig(
   { domain, names }: NonNullable<LanConfig['dns']>,
 ): ResolverConfig {
   const known = new Set([gateway.name, ...names.map(({ name }) => name)])
-  function* all(): Iterable<Named> {
+  function* all(): Iterable<HostName> {
     yield* names
     for (let index = 0; index < hosts.size; index++) {
       const host = hosts.host(index)
@@ -71,7 +71,7 @@ export function resolverConfig(
 }
 
 /** Without the link-local address, which comes last. */
-function named({ name = '', ip, ip6 }: SegmentHost): Named {
+function named({ name = '', ip, ip6 }: SegmentHost): HostName {
   return { name, addresses: [...ip, ...ip6.slice(0, -1)] }
 }
 

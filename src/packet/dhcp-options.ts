@@ -5,7 +5,7 @@
  * overflow into the fields `file` and `sname` if these are free.
  */
 
-export type Options = ReadonlyMap<number, Uint8Array>
+export type DhcpOptions = ReadonlyMap<number, Uint8Array>
 
 export const DHO_PAD = 0
 export const DHO_OVERLOAD = 52
@@ -59,7 +59,7 @@ export interface LaidOut {
  * parts may be split between fields. The relay agent option is the last in the options field (RFC
  * 3046 sec. 2.2).
  */
-export function layOut(options: Options, room: number, overflow: { file: boolean; sname: boolean }): LaidOut {
+export function layOut(options: DhcpOptions, room: number, overflow: { file: boolean; sname: boolean }): LaidOut {
   const overload = overflow.file || overflow.sname ? 3 : 0
   const relay = options.get(DHO_RELAY_AGENT)
   const tail = relay === undefined ? [] : parts(DHO_RELAY_AGENT, relay).flat()

@@ -6,9 +6,9 @@ import {
   DHCP_FILE_LEN,
   DHCP_SNAME_LEN,
   DHO_OVERLOAD,
+  type DhcpOptions,
   type LaidOut,
   layOut,
-  type Options,
   readOptions,
 } from './dhcp-options.ts'
 import { get16, get32, put16, put32 } from './octets.ts'
@@ -83,7 +83,7 @@ export interface DhcpMessage {
   /** Up to the first NUL; empty where the field holds options. */
   readonly sname: Uint8Array
   readonly file: Uint8Array
-  readonly options: Options
+  readonly options: DhcpOptions
 }
 
 /** Parses a DHCP message. Returns undefined if it is truncated or malformed. */
@@ -121,7 +121,7 @@ export function parse(bytes: Uint8Array): DhcpMessage | undefined {
 /**
  * The fields that hold options: bit 0 `file`, bit 1 `sname`; undefined if the option is malformed.
  */
-function overloadOf(options: Options): number | undefined {
+function overloadOf(options: DhcpOptions): number | undefined {
   const value = options.get(DHO_OVERLOAD)
   if (value === undefined) return 0
   return value.length === 1 && (value[0] as number) >= 1 && (value[0] as number) <= 3 ? value[0] : undefined
@@ -190,7 +190,7 @@ function fitted(message: DhcpMessage, room: number): Fitted {
 }
 
 /** Adds `sname` and `file` as options, after the message type (RFC 2132 sec. 9.4, 9.5). */
-function withNames({ options, sname, file }: DhcpMessage): Options {
+function withNames({ options, sname, file }: DhcpMessage): DhcpOptions {
   const type = options.get(DHO_MESSAGE_TYPE)
   return new Map([
     ...(type === undefined ? [] : [[DHO_MESSAGE_TYPE, type] as const]),

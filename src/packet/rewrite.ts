@@ -22,7 +22,7 @@ import { UpperHeader } from './upper-header.ts'
 import { networkOffset } from './vlan.ts'
 
 /** Replaces the first `bits` bits of an address, if they are those of `from`, by those of `to`. */
-export interface Mapping {
+export interface AddressMapping {
   /** Both of 4, 6 or 16 bytes. */
   readonly from: Uint8Array
   readonly to: Uint8Array
@@ -39,14 +39,14 @@ const ND_OPTIONS: ReadonlyMap<number, number> = new Map([
 ])
 
 export class AddressMap {
-  readonly #macs: readonly Mapping[]
-  readonly #ipv4: readonly Mapping[]
-  readonly #ipv6: readonly Mapping[]
+  readonly #macs: readonly AddressMapping[]
+  readonly #ipv4: readonly AddressMapping[]
+  readonly #ipv6: readonly AddressMapping[]
   readonly #upper = new UpperHeader()
   readonly #quoted = new UpperHeader()
 
   /** The first mapping that matches an address replaces it. */
-  constructor(mappings: readonly Mapping[]) {
+  constructor(mappings: readonly AddressMapping[]) {
     const ofLength = (length: number) => mappings.filter(({ from }) => from.length === length)
     this.#macs = ofLength(ETH_ALEN)
     this.#ipv4 = ofLength(IPV4_ALEN)
@@ -120,7 +120,7 @@ export class AddressMap {
 }
 
 /** Replaces the address at `at` by the first mapping that matches it. */
-function replace(mappings: readonly Mapping[], bytes: Uint8Array, at: number): void {
+function replace(mappings: readonly AddressMapping[], bytes: Uint8Array, at: number): void {
   for (const { from, to, bits } of mappings) {
     if (!isMatch(from, bits, bytes, at)) continue
     const whole = bits >>> 3

@@ -72,7 +72,7 @@ export interface IoctlOptions<Dev extends AnyDevice = AnyDevice> {
   readonly mayChange?: boolean
 }
 
-export interface IoctlResult {
+export interface BedIoctlResult {
   /** 0, the driver's own positive result, or -errno. */
   readonly result: number
   /** struct ifreq and the memory at ifr_data after the call. */

@@ -9,8 +9,8 @@ import type { TestBedOptions } from './bed-options.ts'
 import type { TestBed } from './test-bed.ts'
 
 export type {
+  BedIoctlResult,
   IoctlOptions,
-  IoctlResult,
   PingOptions,
   PingResult,
   TestBedOptions,

@@ -32,8 +32,8 @@ import type { SkBuff } from '../skb/sk-buff.ts'
 import { BedCapture, capturedFrames } from './bed-capture.ts'
 import { DATA_AT, memoryOf, refuse } from './bed-kernel.ts'
 import type {
+  BedIoctlResult,
   IoctlOptions,
-  IoctlResult,
   PingOptions,
   PingResult,
   TestBedOptions,
@@ -210,7 +210,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   }
 
   /** Performs an ioctl on a device. */
-  ioctl(cmd: number, options: IoctlOptions<Dev> = {}): IoctlResult {
+  ioctl(cmd: number, options: IoctlOptions<Dev> = {}): BedIoctlResult {
     const { dev = this.dev, ifru, mayChange = true } = options
     const data = options.data?.slice() ?? new Uint8Array(0)
     const ifr = new Uint8Array(IFREQ_LEN)

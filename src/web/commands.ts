@@ -6,13 +6,13 @@ import type { ControlClient, FoundDevice } from '../control/index.ts'
 import type { WireResources } from '../netdev/device-wire.ts'
 import { parseWire } from '../wire/parse.ts'
 import { LinuxWireResources } from '../wire/wire-resources.node.ts'
-import type { Command, CommandRequest, CommandResult } from './feed-types.ts'
+import type { CommandRequest, CommandResult, PageCommand } from './feed-types.ts'
 
 /** Numbers are sent in 32 bits. A larger one would become another number. */
 const U32_MAX = 0xffffffff
 
 /** What each command needs; `?` is what it may lack. */
-const FIELDS: { readonly [D in Command['do']]: Readonly<Record<string, string>> } = {
+const FIELDS: { readonly [D in PageCommand['do']]: Readonly<Record<string, string>> } = {
   cut: {},
   plug: {},
   reset: {},
@@ -42,7 +42,7 @@ export function parseCommand(body: string): CommandRequest | undefined {
   const given = command as Readonly<Record<string, unknown>>
   const name = given.do
   if (typeof name !== 'string' || !Object.hasOwn(FIELDS, name)) return undefined
-  const fields = FIELDS[name as Command['do']]
+  const fields = FIELDS[name as PageCommand['do']]
   const isRight = Object.entries(fields).every(([field, type]) => isOfType(given[field], type))
   const isChosen = Object.entries(CHOICES).every(([field, of]) => !(field in fields) || of.includes(given[field]))
   return isRight && isChosen ? ({ id, command: given } as unknown as CommandRequest) : undefined
@@ -56,7 +56,11 @@ function isOfType(value: unknown, type: string): boolean {
 }
 
 /** Runs a command. A failure of the vnet, and a mistake of the user, are in the result. */
-export async function runCommand(client: ControlClient, device: FoundDevice, command: Command): Promise<CommandResult> {
+export async function runCommand(
+  client: ControlClient,
+  device: FoundDevice,
+  command: PageCommand,
+): Promise<CommandResult> {
   try {
     await run(client, device, command)
     return { ok: true }
@@ -66,7 +70,7 @@ export async function runCommand(client: ControlClient, device: FoundDevice, com
   }
 }
 
-async function run(client: ControlClient, device: FoundDevice, command: Command): Promise<void> {
+async function run(client: ControlClient, device: FoundDevice, command: PageCommand): Promise<void> {
   const { vnet } = device
   switch (command.do) {
     case 'cut':

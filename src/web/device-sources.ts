@@ -2,7 +2,7 @@
 import { type ControlClient, type FoundDevice, type SegmentInfo, supported } from '../control/index.ts'
 import { pack } from './feed.ts'
 import type { DeviceId, FeedMessage, Want } from './feed-types.ts'
-import { Frames, SNAPLEN } from './frames.ts'
+import { FrameSource, SNAPLEN } from './frames.ts'
 import { Poll, type PollOptions, type Source } from './source.ts'
 import { readStep } from './step.ts'
 import type { Vnets } from './vnets.ts'
@@ -82,7 +82,7 @@ export function deviceSource(vnets: Vnets, client: ControlClient, id: DeviceId, 
       const device = vnets.known(id)
       return device && client.capture(device.vnet, { devices: [device], snaplen: SNAPLEN, filter })
     }
-    return new Frames(id, open, want)
+    return new FrameSource(id, open, want)
   }
   if (want === 'step') {
     // An event says when something waits; this is for a vnet that was stepping before.

@@ -172,7 +172,7 @@ export type Want = (typeof WANTS)[number]
 export const SECRET_WANTS: readonly Want[] = ['frames', 'dhcp']
 
 /** A change. Each is a command of the control plane, and of the command line. */
-export type Command =
+export type PageCommand =
   | { readonly do: 'cut' | 'plug' | 'reset' }
   | { readonly do: 'carrier'; readonly on: boolean }
   | { readonly do: 'param'; readonly name: string; readonly value: string }
@@ -187,7 +187,7 @@ export type Command =
 /** The body of POST /command, JSON. */
 export interface CommandRequest {
   readonly id: DeviceId
-  readonly command: Command
+  readonly command: PageCommand
 }
 
 /** The reply to it, JSON. */

@@ -27,7 +27,7 @@ const INTERVAL_MS = 200
  */
 export const READ_MAX = 4 << 20
 
-export class Frames implements Source {
+export class FrameSource implements Source {
   readonly #open: () => Promise<CaptureStream | undefined>
   readonly #id: DeviceId
   readonly #type: 'frames' | 'dhcp'

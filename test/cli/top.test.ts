@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import type { Reading, TopDevice } from '../../src/cli/top/reading.ts'
 import { arranged, rowsOf, type TopRow } from '../../src/cli/top/rows.ts'
-import { FIRST_VIEW, type Key, pageRows, plainLines, press, screenLines, type View } from '../../src/cli/top/view.ts'
+import { FIRST_VIEW, type Key, pageRows, plainLines, press, screenLines, type TopView } from '../../src/cli/top/view.ts'
 import type { DeviceStats } from '../../src/control/index.ts'
 import { statisticsRow } from './statistics-row.ts'
 
@@ -63,15 +63,15 @@ function row(name: string, fields: Partial<TopRow> = {}): TopRow {
   }
 }
 
-const content = (rows: readonly TopRow[], view: Partial<View> = {}, problems: readonly string[] = []) => ({
+const content = (rows: readonly TopRow[], view: Partial<TopView> = {}, problems: readonly string[] = []) => ({
   rows,
   problems,
   view: { ...FIRST_VIEW, ...view },
 })
 
 /** Presses keys: characters, or names in an object. */
-function pressAll(view: View, ...keys: readonly (string | Key)[]): View | undefined {
-  return keys.reduce<View | undefined>(
+function pressAll(view: TopView, ...keys: readonly (string | Key)[]): TopView | undefined {
+  return keys.reduce<TopView | undefined>(
     (now, key) => now && press(now, typeof key === 'string' ? { text: key, name: key } : key, 10),
     view,
   )
@@ -155,9 +155,9 @@ test('no line is wider than the screen, and there are as many as it has, however
 test('200 interfaces scroll by lines, pages and to both ends, and no further', () => {
   const size = { columns: 80, rows: 13 }
   const rows = Array.from({ length: 200 }, (_, i) => row(`p${i}`))
-  const firstShown = (view: View) => /^p\d+/.exec(screenLines(content(rows, view), size).lines[2] ?? '')?.[0]
+  const firstShown = (view: TopView) => /^p\d+/.exec(screenLines(content(rows, view), size).lines[2] ?? '')?.[0]
   const after = (...keys: string[]) => {
-    let view: View = FIRST_VIEW
+    let view: TopView = FIRST_VIEW
     for (const name of keys) view = screenLines(content(rows, press(view, { name }, pageRows(size))), size).view
     return firstShown(view)
   }

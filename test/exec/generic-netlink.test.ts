@@ -4,8 +4,8 @@ import { ECONNREFUSED, EFAULT, ENOBUFS } from '../../src/base/errno.ts'
 import type { Entry } from '../../src/control/protocol/directory.ts'
 import { VNET_GENL_ID } from '../../src/control/protocol/family.ts'
 import { FIRST_DESCRIPTOR, GenericNetlink, LAST_DESCRIPTOR } from '../../src/exec/generic-netlink.ts'
-import type { Done, Relay, Sent } from '../../src/exec/relay.ts'
-import type { Vnets } from '../../src/exec/vnets.ts'
+import type { Relay, RelayDone, Sent } from '../../src/exec/relay.ts'
+import type { ReachableVnets } from '../../src/exec/vnets.ts'
 import { AF_NETLINK, NETLINK_GENERIC, NETLINK_ROUTE, SOCK_CLOEXEC, SOCK_RAW, sockaddrNl } from '../../src/linux/uapi.ts'
 import { genlmsghdr, MessageBuilder, NLM_F_REQUEST } from '../../src/netlink/index.ts'
 import { SupervisedProgram } from '../support/supervised-program.ts'
@@ -25,7 +25,7 @@ let fd: number
 let serving: Entry[]
 let sent: { readonly to: string; readonly sent: Sent }[]
 /** Ends what is relayed; by default all of it was sent. */
-let relayed: (to: Entry, sent: Sent, done: Done) => void
+let relayed: (to: Entry, sent: Sent, done: RelayDone) => void
 
 beforeEach(() => {
   program = new SupervisedProgram()
@@ -33,12 +33,12 @@ beforeEach(() => {
   ;[serving, sent] = [[vnet('one')], []]
   relayed = (_, { octets }, done) => done(octets.length)
   const relay = {
-    send(to: Entry, datagram: Sent, done: Done) {
+    send(to: Entry, datagram: Sent, done: RelayDone) {
       sent.push({ to: to.vnet, sent: datagram })
       relayed(to, datagram, done)
     },
   }
-  const vnets = { serving: () => serving } as unknown as Vnets
+  const vnets = { serving: () => serving } as unknown as ReachableVnets
   genl = new GenericNetlink(program.supervision({ vnets }), relay as unknown as Relay)
 })
 afterEach(() => program[Symbol.dispose]())

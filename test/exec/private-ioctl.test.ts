@@ -5,7 +5,7 @@
 import { expect, test } from 'vitest'
 import { ECONNREFUSED, EIO, ENODEV, EPERM } from '../../src/base/errno.ts'
 import { commands, VNET_GENL_ID, vnetAttributes } from '../../src/control/protocol/family.ts'
-import type { Request } from '../../src/exec/conversations.ts'
+import type { SentRequest } from '../../src/exec/conversations.ts'
 import { PrivateIoctls } from '../../src/exec/private-ioctl.ts'
 import { Notification } from '../../src/exec/seccomp.ts'
 import type { Supervision } from '../../src/exec/supervision.ts'
@@ -37,7 +37,7 @@ function called({
   requester?: null
   cmd?: number
 }) {
-  const requests: (Request & { readonly octets: Uint8Array })[] = []
+  const requests: (SentRequest & { readonly octets: Uint8Array })[] = []
   const done: string[] = []
   const left = [...waits]
   const supervision = {
@@ -76,7 +76,7 @@ function called({
     },
     conversations: {
       nextSeq: () => 77,
-      ask: (request: Request) => requests.push({ ...request, octets: request.octets.slice() }),
+      ask: (request: SentRequest) => requests.push({ ...request, octets: request.octets.slice() }),
     },
     requesterOf: () => requester,
   }
@@ -87,7 +87,7 @@ function called({
 }
 
 /** A reply to a request, as the vnet writes it. */
-function answer({ onMessage, onEnd }: Request, write: (builder: MessageBuilder, seq: number) => void): void {
+function answer({ onMessage, onEnd }: SentRequest, write: (builder: MessageBuilder, seq: number) => void): void {
   const builder = new MessageBuilder()
   write(builder, 77)
   if (onMessage(builder.bytes)) onEnd(0)
@@ -115,7 +115,7 @@ const refusal = (result: number) => (builder: MessageBuilder, seq: number) => {
 const READ = `read 16384 at ${DATA}`
 
 test('the readable part of what ifr_data points to is sent to the vnet, and nothing for a map', () => {
-  const sent = ({ octets }: Request) => {
+  const sent = ({ octets }: SentRequest) => {
     const { offset, length } = parseGenl(octets, [...messages(octets)][0]!)
     return decodeAttributes(commands.ioctl.request, octets, offset, length).data
   }

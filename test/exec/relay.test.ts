@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ECONNREFUSED, ENOBUFS, EPERM } from '../../src/base/errno.ts'
 import type { Entry } from '../../src/control/protocol/directory.ts'
 import { VNET_GENL_ID } from '../../src/control/protocol/family.ts'
-import type { Request } from '../../src/exec/conversations.ts'
+import type { SentRequest } from '../../src/exec/conversations.ts'
 import { Relay, type Sent } from '../../src/exec/relay.ts'
 import { subscribes } from '../../src/exec/subscriptions.ts'
 import {
@@ -34,7 +34,7 @@ function relayed(parts: number): { result: number | undefined; bytes: number; le
   let result: number | undefined
   const conversations = {
     nextSeq: () => 9,
-    ask({ onMessage, onEnd }: Request) {
+    ask({ onMessage, onEnd }: SentRequest) {
       for (let i = 0; i < parts; i++) {
         const part = new MessageBuilder().message(VNET_GENL_ID, NLM_F_MULTI, 9).payload(genlmsghdr(1, 1))
         onMessage(part.binary(1, new Uint8Array(PART_BYTES)).bytes)
@@ -112,7 +112,7 @@ describe('a dump of all families', () => {
       .bytes.slice()
     const conversations = {
       nextSeq: () => 9,
-      ask({ onMessage, onEnd }: Request) {
+      ask({ onMessage, onEnd }: SentRequest) {
         const family = new MessageBuilder().message(GENL_ID_CTRL, 0, 9).payload(genlmsghdr(1, 1)).string(2, 'vnet_nl')
         if (result === 0) onMessage(family.bytes)
         onEnd(result)
@@ -157,7 +157,7 @@ test('a SUBSCRIBE of a program is the subscription of its socket', () => {
   const subscribed: unknown[] = []
   const subscriptions = {
     where: (_: unknown, fd: number, netns: number) => ({ fd, netns }),
-    subscribe: ({ onEnd }: Request, where: unknown, wanted: unknown) => {
+    subscribe: ({ onEnd }: SentRequest, where: unknown, wanted: unknown) => {
       subscribed.push(where, wanted)
       onEnd(0)
     },

@@ -7,7 +7,7 @@ import type { Requester } from '../../src/exec/credentials.ts'
 import { inodeOf } from '../../src/exec/program-socket.ts'
 import { Replies } from '../../src/exec/replies.ts'
 import { Subscriptions, subscribes, type Wanted } from '../../src/exec/subscriptions.ts'
-import { Vnets } from '../../src/exec/vnets.ts'
+import { ReachableVnets } from '../../src/exec/vnets.ts'
 import { int32, MSG_DONTWAIT, NETLINK_ROUTE, SOL_NETLINK } from '../../src/linux/uapi.ts'
 import { genlmsghdr, getU16, MessageBuilder, NLM_F_ACK, NLM_F_REQUEST } from '../../src/netlink/index.ts'
 import { FakeVnet } from '../support/fake-vnet.ts'
@@ -21,7 +21,7 @@ const [ADD_MEMBERSHIP, DROP_MEMBERSHIP] = [1, 2]
 const directory = freshDirectory(0o755)
 let program: SupervisedProgram
 let conversations: Conversations
-let vnets: Vnets
+let vnets: ReachableVnets
 let replies: Replies
 let subscriptions: Subscriptions
 let requester: Requester | undefined
@@ -33,7 +33,7 @@ beforeEach(() => {
   fd = program.socket()
   ;[fakes, requester] = [[], undefined]
   replies = new Replies(program.native)
-  vnets = new Vnets({ directory })
+  vnets = new ReachableVnets({ directory })
   conversations = new Conversations({ native: program.native, onDefect: error => program.defects.push(error) })
   subscriptions = new Subscriptions(
     program.supervision({ vnets, conversations, requesterOf: () => requester }),

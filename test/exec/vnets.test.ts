@@ -3,17 +3,17 @@ import { utimesSync } from 'node:fs'
 import { beforeEach, expect, test } from 'vitest'
 import { ownNamespace } from '../../src/control/protocol/directory.ts'
 import { Announcement } from '../../src/control/server/announcement.ts'
-import { Vnets } from '../../src/exec/vnets.ts'
+import { ReachableVnets } from '../../src/exec/vnets.ts'
 import { freshDirectory } from '../support/fresh-directory.ts'
 
 const HERE = ownNamespace('net')
 const directory = freshDirectory()
 let now: number
-let vnets: Vnets
+let vnets: ReachableVnets
 
 beforeEach(() => {
   now = 0
-  vnets = new Vnets({ directory }, () => now)
+  vnets = new ReachableVnets({ directory }, () => now)
 })
 
 function announce(name: string, inode = HERE): Announcement {

@@ -1,25 +1,25 @@
 /** Rewritten frames against frames that were built with the new addresses. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { AddressMap, type Mapping } from '../../src/packet/rewrite.ts'
+import { AddressMap, type AddressMapping } from '../../src/packet/rewrite.ts'
 import { completeChecksum } from '../../src/packet/upper-header.ts'
 import { SEED, scaled } from '../support/scale.ts'
 import { address, buildFrame, type Frame, frame, type Packet, partialFrame, plain, plain6 } from './frames.ts'
 import { naiveChecksum, pseudoHeader } from './naive.ts'
 
 const bytesOf = (text: string) => Uint8Array.from(address(text))
-const mapping = (from: string, to: string, bits?: number): Mapping => {
+const mapping = (from: string, to: string, bits?: number): AddressMapping => {
   const [a, b] = [bytesOf(from), bytesOf(to)]
   return { from: a, to: b, bits: bits ?? 8 * a.length }
 }
-const mac = (from: number[], to: number[]): Mapping => ({
+const mac = (from: number[], to: number[]): AddressMapping => ({
   from: Uint8Array.from(from),
   to: Uint8Array.from(to),
   bits: 48,
 })
 
 /** The address as the first mapping that matches it makes it, by its bits as text. */
-function mapped(given: number[], mappings: readonly Mapping[]): number[] {
+function mapped(given: number[], mappings: readonly AddressMapping[]): number[] {
   const text = (list: ArrayLike<number>) => Array.from(list, byte => byte.toString(2).padStart(8, '0')).join('')
   const found = mappings.find(
     ({ from, bits }) => from.length === given.length && text(from).slice(0, bits) === text(given).slice(0, bits),
@@ -29,7 +29,7 @@ function mapped(given: number[], mappings: readonly Mapping[]): number[] {
   return given.map((_, i) => Number.parseInt(bits.slice(8 * i, 8 * i + 8), 2))
 }
 
-function mappedPacket(packet: Packet, mappings: readonly Mapping[]): Packet {
+function mappedPacket(packet: Packet, mappings: readonly AddressMapping[]): Packet {
   const { error, source, destination } = packet
   return {
     ...packet,
@@ -55,7 +55,7 @@ const complete = (packet: Packet): Packet => ({
 })
 
 /** Mappings of prefixes of any length, most of which match an address of the frame. */
-const mappingsFor = (of: Frame): fc.Arbitrary<Mapping[]> => {
+const mappingsFor = (of: Frame): fc.Arbitrary<AddressMapping[]> => {
   const { packet } = of
   const quote = packet.error?.quote ?? packet
   const known = [packet.source, packet.destination, quote.source, quote.destination]
@@ -69,7 +69,7 @@ const mappingsFor = (of: Frame): fc.Arbitrary<Mapping[]> => {
   return fc.array(one, { minLength: 1, maxLength: 3 })
 }
 
-function rewritten(given: Uint8Array, mappings: readonly Mapping[]): Uint8Array {
+function rewritten(given: Uint8Array, mappings: readonly AddressMapping[]): Uint8Array {
   // Amid other bytes, which must stay.
   const bytes = new Uint8Array(given.length + 20).fill(0xa5)
   bytes.set(given, 7)

@@ -7,7 +7,7 @@ import { writeInterface, writePacket, writeSection } from '../../src/capture/pca
 import type { CaptureStream } from '../../src/control/index.ts'
 import type { Feed, Packed } from '../../src/web/feed.ts'
 import type { FeedMessage } from '../../src/web/feed-types.ts'
-import { Frames, READ_MAX, ROWS_MAX } from '../../src/web/frames.ts'
+import { FrameSource, READ_MAX, ROWS_MAX } from '../../src/web/frames.ts'
 import { buildFrame, plain } from '../packet/frames.ts'
 
 const id = '1//sn0'
@@ -87,7 +87,7 @@ class Page {
 
 function looking(...pages: Page[]) {
   const captures: Capture[] = []
-  const frames = new Frames(id, async () => {
+  const frames = new FrameSource(id, async () => {
     captures.push(new Capture())
     return captures.at(-1)
   })
@@ -236,12 +236,12 @@ test('a page that has no room learns later how many frames it missed', async () 
 
 test('a refusal and a malformed capture are problems of which each page is told, not the end of the server', async () => {
   const page = new Page()
-  const refusing = new Frames(id, () => Promise.reject(new VnetError(EPERM, 'CAPTURE')))
+  const refusing = new FrameSource(id, () => Promise.reject(new VnetError(EPERM, 'CAPTURE')))
   refusing.add(page as unknown as Feed)
   await vi.advanceTimersByTimeAsync(0)
   expect(page.messages).toEqual([{ type: 'problem', text: expect.stringContaining('EPERM') }])
   page.messages.pop()
-  const lacking = new Frames(id, () => Promise.reject(new UsageError('filter needs libpcap')), 'dhcp')
+  const lacking = new FrameSource(id, () => Promise.reject(new UsageError('filter needs libpcap')), 'dhcp')
   lacking.add(page as unknown as Feed)
   await vi.advanceTimersByTimeAsync(0)
   expect(page.messages).toEqual([{ type: 'problem', text: 'filter needs libpcap' }])

@@ -9,7 +9,7 @@ import { commands, vnetAttributes as of } from '../../src/control/protocol/famil
 import type { Access } from '../../src/http/token.ts'
 import { loadNative } from '../../src/linux/native.ts'
 import type { MessageBuilder } from '../../src/netlink/index.ts'
-import type { Command, CommandResult, FeedMessage } from '../../src/web/feed-types.ts'
+import type { CommandResult, FeedMessage, PageCommand } from '../../src/web/feed-types.ts'
 import { serveWeb, type WebOptions } from '../../src/web/server.ts'
 import { type Answers, type FakeOptions, FakeVnet } from '../support/fake-vnet.ts'
 
@@ -67,7 +67,7 @@ export interface Served extends AsyncDisposable {
   ask(path: string, asked?: Asked): Promise<Reply>
   /** The same, as soon as the reply has begun. */
   open(path: string): Promise<IncomingMessage>
-  command(id: string, command: Command): Promise<CommandResult>
+  command(id: string, command: PageCommand): Promise<CommandResult>
   feed(query?: string, hasToken?: boolean): Promise<OpenFeed>
   /** Sends bytes; returns all that comes back until the server ends the connection. */
   raw(bytes: string): Promise<string>

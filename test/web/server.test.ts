@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EBUSY, EOPNOTSUPP, VnetError } from '../../src/base/errno.ts'
 import { commands, vnetAttributes as of, stepPolicy } from '../../src/control/protocol/family.ts'
 import type { MessageBuilder } from '../../src/netlink/index.ts'
-import type { Command } from '../../src/web/feed-types.ts'
+import type { PageCommand } from '../../src/web/feed-types.ts'
 import { device, type Served, served, stats, TOKEN } from './served.ts'
 
 const own = process.pid
@@ -294,7 +294,7 @@ describe('what pages cost a vnet', () => {
 })
 
 describe('a command', () => {
-  const changes: readonly (readonly [Command, number, Record<number, Uint8Array>])[] = [
+  const changes: readonly (readonly [PageCommand, number, Record<number, Uint8Array>])[] = [
     [{ do: 'cut' }, commands.cut.cmd, {}],
     [{ do: 'plug' }, commands.plug.cmd, {}],
     [{ do: 'reset' }, commands.resetStats.cmd, {}],

@@ -13,9 +13,9 @@ import { type VnetStream, writeAll } from '../capture-streams.ts'
 import { isNamed, label } from '../device-text.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io, type UserEnd } from '../io.ts'
 import { openNamed } from '../named-streams.ts'
-import type { CaptureFileOptions } from '../options.ts'
+import type { CaptureCliOptions } from '../options.ts'
 
-export interface CaptureCommandOptions extends AskOptions, CaptureFileOptions {
+export interface CaptureCommandOptions extends AskOptions, CaptureCliOptions {
   /** In the language of pcap-filter(7). */
   readonly filter?: string
   /** Writes only dropped frames. */

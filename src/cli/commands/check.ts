@@ -5,7 +5,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { UsageError } from '../../base/usage-error.ts'
-import type { Exercise, Place, Result } from '../../course/exercise.ts'
+import type { CheckPlace, Exercise, Result } from '../../course/exercise.ts'
 import { exercises } from '../../course/exercises/index.ts'
 import { courseDirectory, driverFileIn, exerciseNamed, exerciseOfPath, markDone } from '../../course/folder.ts'
 import { EARLIER_FAILED, runWorker } from '../../course/worker.ts'
@@ -78,7 +78,7 @@ async function checkOne({ exercise, file }: Task, options: CheckOptions, io: Io)
     io.out(print(exercise, file, result))
   }
   if (!options.json) io.out(`${exercise.name}: ${exercise.title}\n`)
-  const run = (place: Place) => runWorker(exercise, place, resolve(file), add, text => io.err(text))
+  const run = (place: CheckPlace) => runWorker(exercise, place, resolve(file), add, text => io.err(text))
   await run('memory')
   const failed = () => results.filter(({ result }) => result === 'failed').length
   const why = options.memoryOnly ? '--memory-only' : failed() > 0 ? EARLIER_FAILED : whyNotRootless()

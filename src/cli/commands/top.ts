@@ -7,7 +7,7 @@ import { EXIT_OK, endOf, type Io } from '../io.ts'
 import { type Reading, read } from '../top/reading.ts'
 import { rowsOf } from '../top/rows.ts'
 import { isTerminal, openScreen, type TerminalProcess } from '../top/screen.ts'
-import { type Content, FIRST_VIEW, type Key, pageRows, plainLines, press, screenLines } from '../top/view.ts'
+import { FIRST_VIEW, type Key, pageRows, plainLines, press, screenLines, type TopContent } from '../top/view.ts'
 
 interface TopOptions extends AskOptions {
   /** ms. */
@@ -41,7 +41,7 @@ export function top(names: readonly string[], { interval = INTERVAL_MS, user }: 
 /** Where the rows are shown. */
 interface Shown extends Disposable {
   /** Returns the exit status if the command ends with it. */
-  update(content: Omit<Content, 'view'>): number | undefined
+  update(content: Omit<TopContent, 'view'>): number | undefined
   /** Settles when the user ends the command by a key. */
   readonly ended: Promise<true>
 }
@@ -62,7 +62,7 @@ function onLines(io: Io): Shown {
 }
 
 function onScreen(terminal: TerminalProcess): Shown {
-  let content: Content = { rows: [], problems: [], view: FIRST_VIEW }
+  let content: TopContent = { rows: [], problems: [], view: FIRST_VIEW }
   let end: (isEnded: true) => void = () => {}
   const ended = new Promise<true>(resolve => {
     end = resolve

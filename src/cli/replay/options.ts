@@ -1,5 +1,5 @@
 /** The options of `vnet replay`. */
-import type { Mapping } from '../../packet/rewrite.ts'
+import type { AddressMapping } from '../../packet/rewrite.ts'
 import type { DIRECTIONS } from './selection.ts'
 
 export interface ReplayOptions {
@@ -11,7 +11,7 @@ export interface ReplayOptions {
   readonly topspeed?: boolean
   readonly loop?: number
   readonly limit?: number
-  readonly map?: readonly Mapping[]
+  readonly map?: readonly AddressMapping[]
   readonly interface?: string
   readonly direction?: (typeof DIRECTIONS)[number]
 }

@@ -9,7 +9,7 @@ export type Speed =
   | 'top'
 
 /** When a frame was captured. */
-export interface Captured {
+export interface CaptureTime {
   readonly seconds: number
   readonly nanoseconds: number
   readonly hasTime: boolean
@@ -40,7 +40,7 @@ export class Pace {
   }
 
   /** Returns when the next frame, of `length` bytes, is due; in the past for one that is late. */
-  due(captured: Captured, length: number): number {
+  due(captured: CaptureTime, length: number): number {
     const speed = this.#speed
     if (speed === 'top') return Number.NEGATIVE_INFINITY
     if (Number.isNaN(this.#start)) this.#due = this.#start = this.#now()
@@ -56,7 +56,7 @@ export class Pace {
     this.#origin = undefined
   }
 
-  #recorded({ seconds, nanoseconds, hasTime }: Captured, factor: number): number {
+  #recorded({ seconds, nanoseconds, hasTime }: CaptureTime, factor: number): number {
     // A packet without a time comes with the one before it.
     if (!hasTime) return this.#due
     let since = this.#since(seconds, nanoseconds)

@@ -4,7 +4,7 @@ import { formatNumber } from '../../base/quantity.ts'
 import { align } from '../align.ts'
 import { arranged, SORT_KEYS, type SortKey, type TopRow } from './rows.ts'
 
-export interface View {
+export interface TopView {
   readonly sort: SortKey
   readonly isReversed: boolean
   readonly inBytes: boolean
@@ -16,10 +16,10 @@ export interface View {
 }
 
 /** What a screen shows. */
-export interface Content {
+export interface TopContent {
   readonly rows: readonly TopRow[]
   readonly problems: readonly string[]
-  readonly view: View
+  readonly view: TopView
 }
 
 export interface Size {
@@ -34,7 +34,7 @@ export interface Key {
   readonly ctrl?: boolean | undefined
 }
 
-export const FIRST_VIEW: View = {
+export const FIRST_VIEW: TopView = {
   sort: 'name',
   isReversed: false,
   inBytes: false,
@@ -51,7 +51,11 @@ const HELP =
   'q quit  n t r d c sort by name, tx, rx, drops, CPU (again: reverse)  / filter  b bits/bytes  arrows scroll'
 
 /** Returns the view after a key, or undefined if the key ends the program. */
-export function press(view: View, { name = '', text = '', ctrl = false }: Key, pageRows: number): View | undefined {
+export function press(
+  view: TopView,
+  { name = '', text = '', ctrl = false }: Key,
+  pageRows: number,
+): TopView | undefined {
   if (ctrl) return name === 'c' ? undefined : view
   if (view.isTyping) return typed(view, name, text)
   if (text === 'q') return undefined
@@ -67,7 +71,7 @@ export function press(view: View, { name = '', text = '', ctrl = false }: Key, p
   return { ...view, offset: Math.max(0, view.offset + step) }
 }
 
-function typed(view: View, name: string, text: string): View {
+function typed(view: TopView, name: string, text: string): TopView {
   if (name === 'return' || name === 'enter') return { ...view, isTyping: false }
   if (name === 'escape') return { ...view, isTyping: false, filter: '', offset: 0 }
   if (name === 'backspace') return { ...view, filter: [...view.filter].slice(0, -1).join(''), offset: 0 }
@@ -83,7 +87,7 @@ export function pageRows({ rows }: Size): number {
  * Returns the lines of a screen, each at most as wide as the screen, and the view, scrolled back if
  * there are fewer rows than it wants to skip.
  */
-export function screenLines({ rows, problems, view }: Content, size: Size): { lines: string[]; view: View } {
+export function screenLines({ rows, problems, view }: TopContent, size: Size): { lines: string[]; view: TopView } {
   const shown = arranged(rows, view.sort, view.isReversed, view.filter)
   const room = Math.max(1, pageRows(size) - problems.length)
   const offset = Math.min(view.offset, Math.max(0, shown.length - room))
@@ -98,11 +102,11 @@ export function screenLines({ rows, problems, view }: Content, size: Size): { li
 }
 
 /** Returns a block of lines for output that is no terminal. */
-export function plainLines({ rows, view }: Content): string[] {
+export function plainLines({ rows, view }: TopContent): string[] {
   return tableOf(arranged(rows, view.sort, view.isReversed, view.filter), view).map(line => line.trimEnd())
 }
 
-function summary(rows: readonly TopRow[], shown: readonly TopRow[], view: View): string {
+function summary(rows: readonly TopRow[], shown: readonly TopRow[], view: TopView): string {
   if (rows.length === 0) return 'vnet top: no vnet is running'
   const total = (field: 'tx' | 'rx' | 'drops') => formatNumber(rows.reduce((sum, row) => sum + (row[field] ?? 0), 0))
   const count = shown.length === rows.length ? `${rows.length}` : `${shown.length} of ${rows.length}`
@@ -113,7 +117,7 @@ function summary(rows: readonly TopRow[], shown: readonly TopRow[], view: View):
 }
 
 /** Returns the names of the columns, and a line for each row. */
-function tableOf(rows: readonly TopRow[], { inBytes }: View): string[] {
+function tableOf(rows: readonly TopRow[], { inBytes }: TopView): string[] {
   const unit = inBytes ? 'B/s' : 'bit/s'
   const data = (bytes: number | undefined) => formatNumber(bytes === undefined || inBytes ? bytes : bytes * 8)
   const lines = align([

@@ -55,7 +55,7 @@ interface Exchange {
 }
 
 /** Receives the events of a vnet. */
-export interface Listener {
+export interface VnetListener {
   /** Called with each message: its command, and its attributes, which may be kept. */
   readonly message: (cmd: number, attributes: Uint8Array) => void
   /** Called if messages before the next one were lost, because the client did not read in time. */
@@ -112,7 +112,7 @@ export class Exchanges {
   }
 
   /** Passes the events of a vnet to `listener`. `stop` returns false if that has ended already. */
-  listen(vnet: string, listener: Listener): { stop(): boolean } {
+  listen(vnet: string, listener: VnetListener): { stop(): boolean } {
     const at = this.#at(vnet)
     at.listen(listener)
     return { stop: () => at.unlisten(listener) }
@@ -141,7 +141,7 @@ class Vnet implements ConnectionListener {
   readonly #users: ReadonlySet<number>
   readonly #onGone: () => void
   #connection: Connection | undefined
-  #listening: Listener | undefined
+  #listening: VnetListener | undefined
   #again: NodeJS.Timeout | undefined
   #seq = 0
 
@@ -165,13 +165,13 @@ class Vnet implements ConnectionListener {
     this.keepAlive()
   }
 
-  listen(listener: Listener): void {
+  listen(listener: VnetListener): void {
     this.#listening?.end()
     this.#listening = listener
     this.keepAlive()
   }
 
-  unlisten(listener: Listener): boolean {
+  unlisten(listener: VnetListener): boolean {
     if (this.#listening !== listener) return false
     this.#listening = undefined
     this.keepAlive()

@@ -15,7 +15,7 @@ import type { Heir } from './operation.ts'
 const STEP_BYTES = 256 * 1024
 
 /** What is sent: a Capture. */
-export interface Source {
+export interface CaptureSource {
   /** The bytes that wait, valid until the next call; empty if there are none. */
   peek(): Uint8Array
   /** Frees the first `bytes` of them. */
@@ -29,7 +29,7 @@ export class CaptureSender implements Heir, Work {
   readonly privileged: boolean
   readonly #native: Native
   readonly #turns: Turns
-  readonly #source: Source
+  readonly #source: CaptureSource
   readonly #onEnd: () => void
   #connection: { readonly fd: number; readonly poller: Poller } | undefined
   /** What was queued before the capture: the acknowledgement, unless that is sent. */
@@ -49,7 +49,7 @@ export class CaptureSender implements Heir, Work {
     native: Native,
     turns: Turns,
     owner: Pick<Work, 'share' | 'privileged'>,
-    source: Source,
+    source: CaptureSource,
     onEnd: () => void,
   ) {
     this.#native = native

@@ -26,7 +26,7 @@ import { commands, eventNumbers, VNET_EVENTS_ALL, VNET_GENL_ID, VNET_GENL_VERSIO
 import { deviceCounters } from '../protocol/queue-counters.ts'
 import type { Caller } from './operation.ts'
 import { stepDetails } from './step.ts'
-import { identify, isMeant, type Subject, type Wanted, type Which } from './subject.ts'
+import { identify, isMeant, type Subject, type SubscriptionSpec, type Which } from './subject.ts'
 import { wireText } from './wire-text.ts'
 
 /** How often drops are polled. */
@@ -94,7 +94,7 @@ export class Events {
   }
 
   /** Replaces the caller's former subscription. A mask of 0 ends it. */
-  subscribe(caller: Caller, { events = VNET_EVENTS_ALL, dropThreshold = 0, which = {} }: Wanted = {}): void {
+  subscribe(caller: Caller, { events = VNET_EVENTS_ALL, dropThreshold = 0, which = {} }: SubscriptionSpec = {}): void {
     this.unsubscribe(caller)
     if (events === 0) return
     // Frames that were dropped earlier do not count.

@@ -22,7 +22,7 @@ import type { Caller, Family } from './operation.ts'
 import { type ChildKind, Rights } from './rights.ts'
 import { Runtime } from './runtime.ts'
 import { Sessions } from './sessions.ts'
-import type { Module } from './subject.ts'
+import type { RunningDriver } from './subject.ts'
 import { vnetFamily } from './vnet-family.ts'
 
 const ROOT = 0
@@ -43,7 +43,7 @@ export interface ServerOptions {
   /** The directory of the socket; by default the first candidate that only this user may write. */
   readonly directory?: string
   /** The driver whose parameters can be read and set. */
-  readonly module?: Module
+  readonly module?: RunningDriver
   /** Another user that may change something, besides the one that the program runs as. */
   readonly owner?: number | undefined
   /** The group whose members may capture frames; none by default. */

@@ -13,8 +13,8 @@ export interface Subject {
   readonly devices: readonly NetDevice[]
   /** The network namespace that a device is in; undefined for the program's own. */
   netnsOf(dev: NetDevice): string | undefined
-  readonly module?: Module | undefined
-  readonly events?: { subscribe(caller: Caller, wanted: Wanted): void } | undefined
+  readonly module?: RunningDriver | undefined
+  readonly events?: { subscribe(caller: Caller, wanted: SubscriptionSpec): void } | undefined
   readonly captures?: { start(wanted: WantedCapture, caller: Caller): void } | undefined
   readonly runtime?: Pick<Runtime, 'read'> | undefined
   /** The wall clock, in milliseconds since 1970. */
@@ -22,7 +22,7 @@ export interface Subject {
 }
 
 /** The running driver and its parameters; the driver itself reads `values`. */
-export interface Module {
+export interface RunningDriver {
   readonly name: string
   readonly params: Params
   readonly values: Record<string, unknown>
@@ -46,7 +46,7 @@ export interface WantedCapture {
 }
 
 /** What a subscriber wants. */
-export interface Wanted {
+export interface SubscriptionSpec {
   /** Bits 1 << VNET_EVENT_*; all by default. */
   readonly events?: number | undefined
   /** Drops of a device from one `drops` event to the next; 0, the default, is none. */
@@ -82,7 +82,7 @@ export function theOne(subject: Subject, which: Which): NetDevice {
 }
 
 /** The driver. If the request names devices, one of them must exist. */
-export function moduleOf(subject: Subject, which: Which): Module {
+export function moduleOf(subject: Subject, which: Which): RunningDriver {
   const isNamed = (which.ifindex ?? which.ifname ?? which.netns) !== undefined
   if (isNamed && chosen(subject, which).length === 0) {
     throw new VnetError(ENODEV, 'vnet_nl', 'there is no such interface')

@@ -33,7 +33,7 @@ import { inject } from './inject.ts'
 import { ioctl } from './ioctl.ts'
 import { type Caller, type Family, MissingAttribute, type Operation, operation, Refusal } from './operation.ts'
 import { step } from './step.ts'
-import { chosen, identify, type Module, moduleOf, type Subject, theOne } from './subject.ts'
+import { chosen, identify, moduleOf, type RunningDriver, type Subject, theOne } from './subject.ts'
 import { wires } from './wire.ts'
 
 const NAME = vnetAttributes.paramName.type
@@ -292,7 +292,7 @@ function parameters(subject: Subject): Operation[] {
   return [getParam, setParam]
 }
 
-function findParam({ name: driver, params }: Module, name: string): Param<unknown> {
+function findParam({ name: driver, params }: RunningDriver, name: string): Param<unknown> {
   if (Object.hasOwn(params, name)) return params[name]
   const known = Object.keys(params).join(', ')
   throw new Refusal(ENOENT, NAME, `${driver} has no parameter ${name}${known === '' ? '' : `, only ${known}`}`)
@@ -307,7 +307,7 @@ function parseParam(param: Param<unknown>, text: string): unknown {
   }
 }
 
-function describeParam({ name: driver, values }: Module, name: string, param: Param<unknown>) {
+function describeParam({ name: driver, values }: RunningDriver, name: string, param: Param<unknown>) {
   const { type, live, description, range } = param
   return { driver, name, value: formatParam(param, values[name]), type, live, description, range }
 }

@@ -5,10 +5,10 @@ import { plus } from '../../packet/address.ts'
 import { listOf } from '../machines/host-definition.ts'
 import { DEFAULT_DOMAIN, type LanConfig } from './defaults.ts'
 import type { FileHost, LanFile } from './schema.ts'
-import { formatSpan, isWithin, type Span, toNetwork, toSpan } from './span.ts'
+import { type AddressSpan, formatSpan, isWithin, toNetwork, toSpan } from './span.ts'
 
 /** Addresses that the part at `path` takes. */
-interface Claim extends Span {
+interface Claim extends AddressSpan {
   readonly path: string
 }
 

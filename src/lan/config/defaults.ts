@@ -4,7 +4,7 @@ import type { RouterAdvert } from '../../packet/router-advert.ts'
 import { listOf } from '../machines/host-definition.ts'
 import { DEFAULT_NETWORK, DEFAULT_NETWORK6 } from '../machines/network.ts'
 import type { DhcpSpec } from '../services/dhcp/config.ts'
-import type { Named } from '../services/dns-names.ts'
+import type { HostName } from '../services/dns-names.ts'
 import { http, type LanHost } from '../services/tcp-handlers.ts'
 import type { FileDhcp, FileHost, LanFile } from './schema.ts'
 import { defaultPool, formatSpan, toNetwork } from './span.ts'
@@ -76,7 +76,7 @@ function toHost({ ports = [], services, ...host }: FileHost, usual: boolean): La
 }
 
 /** The names and addresses of each host that has a name. */
-function namesOf({ name, ip, ip6, count }: LanHost): Named[] {
+function namesOf({ name, ip, ip6, count }: LanHost): HostName[] {
   if (name === undefined) return []
   const { addresses } = named(name, [...listOf(ip), ...listOf(ip6)])
   if (count === undefined) return [{ name, addresses }]
@@ -86,7 +86,7 @@ function namesOf({ name, ip, ip6, count }: LanHost): Named[] {
   }))
 }
 
-function named(name: string, addresses: readonly string[]): Named {
+function named(name: string, addresses: readonly string[]): HostName {
   return { name, addresses: addresses.map(text => parseAddress(text)!) }
 }
 

@@ -9,7 +9,7 @@ import { LimitedLog, type Log } from '../../base/log.ts'
 import type { HostHandlers, UdpHandler } from './host.ts'
 
 /** A host that receives group and broadcast datagrams. */
-export interface Listener {
+export interface GroupListener {
   readonly index: number
   readonly handler: UdpHandler
 }
@@ -21,7 +21,7 @@ export class Handlers {
   exceptions = 0
   readonly #log: LimitedLog
   readonly #nameOf: (index: number) => string
-  readonly #udp = new Map<number, Listener[]>()
+  readonly #udp = new Map<number, GroupListener[]>()
   readonly #icmpv6 = new Map<number, number[]>()
 
   constructor(clock: Clock, log: Log, nameOf: (index: number) => string) {
@@ -37,7 +37,7 @@ export class Handlers {
   }
 
   /** The hosts that receive group and broadcast datagrams to a port. */
-  udp(port: number): readonly Listener[] {
+  udp(port: number): readonly GroupListener[] {
     return this.#udp.get(port) ?? NONE
   }
 

@@ -8,14 +8,14 @@ export interface ResolverConfig {
   /** `lan`, or '' for none. */
   readonly domain: string
   /** The gateway itself: the first name server of the domain. */
-  readonly gateway: Named
-  readonly hosts: Iterable<Named>
+  readonly gateway: HostName
+  readonly hosts: Iterable<HostName>
   /** The clients that have a lease now. They do not get a name that a host has. */
   readonly leases?: LeaseNames | undefined
 }
 
 /** `web` and `web.lan` are names in the domain `lan`; `web.`, with a final dot, is complete. */
-export interface Named {
+export interface HostName {
   readonly name: string
   /** 4 or 16 bytes each. */
   readonly addresses: readonly Uint8Array[]

@@ -21,7 +21,15 @@ import {
   prefixesIntersect,
   sameBytes,
 } from '../../packet/address.ts'
-import { AF_INET, AF_INET6, type Family, RTM_DELROUTE, RTM_GETROUTE, RTM_NEWROUTE, RTM_NEWRULE } from '../uapi.ts'
+import {
+  type AddressFamily,
+  AF_INET,
+  AF_INET6,
+  RTM_DELROUTE,
+  RTM_GETROUTE,
+  RTM_NEWROUTE,
+  RTM_NEWRULE,
+} from '../uapi.ts'
 import { getAddresses, IFA_F_NODAD, type InterfaceAddress, toPrefix } from './address.ts'
 import { getLink, nameOf } from './link.ts'
 import type { RouteRequest, RouteSocket } from './route-socket.ts'
@@ -45,7 +53,7 @@ const FRA_IIFNAME = 3
 const FR_ACT_TO_TBL = 1
 
 export interface Route {
-  readonly family: Family
+  readonly family: AddressFamily
   /** 4 or 16 bytes; zeros for a default route. */
   readonly dst: Uint8Array
   readonly prefixLen: number
@@ -76,7 +84,7 @@ export function getRoutes(sock: RouteSocket): Route[] {
   return [...routesOf(sock, AF_INET), ...routesOf(sock, AF_INET6)]
 }
 
-function routesOf(sock: RouteSocket, family: Family): Route[] {
+function routesOf(sock: RouteSocket, family: AddressFamily): Route[] {
   const write = (builder: MessageBuilder) => builder.payload(rtmsg({ family }))
   const what = () => 'RTM_GETROUTE'
   return sock.dump({ type: RTM_GETROUTE, what, write }, (bytes, { type, offset, length }) => {
@@ -146,8 +154,8 @@ function isLinkLocalOrMulticast(dst: Uint8Array): boolean {
   return dst[0] === 0xff || (dst[0] === 0xfe && dst[1] >> 6 === 2)
 }
 
-export interface DefaultRoute {
-  readonly family: Family
+export interface InterfaceRoute {
+  readonly family: AddressFamily
   /** Interface index. */
   readonly oif: number
   /** True if every address is local (AnyIP); else every address is behind the interface. */
@@ -157,7 +165,7 @@ export interface DefaultRoute {
 }
 
 /** `ip route replace [local] default dev IF [table N]`. */
-export function setDefaultRoute(sock: RouteSocket, route: DefaultRoute): void {
+export function setDefaultRoute(sock: RouteSocket, route: InterfaceRoute): void {
   const { family, oif, local = false, table = RT_TABLE_MAIN } = route
   const [scope, type] = local ? [RT_SCOPE_HOST, RTN_LOCAL] : [RT_SCOPE_LINK, RTN_UNICAST]
   sock.request({
@@ -248,7 +256,7 @@ function makeLocalTable(sock: RouteSocket, dst: Uint8Array): void {
 /** `ip rule add iif IF lookup TABLE`: routes what the interface receives by that table. */
 export function addIncomingRule(
   sock: RouteSocket,
-  rule: { readonly family: Family; readonly iif: string; readonly table: number },
+  rule: { readonly family: AddressFamily; readonly iif: string; readonly table: number },
 ): void {
   const { family, iif, table } = rule
   sock.request({

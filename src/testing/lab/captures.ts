@@ -1,9 +1,9 @@
-/** Captures: the files in which a lab records its links, which are kept only when a test fails. */
+/** LabCaptures: the files in which a lab records its links; they are kept only if a test fails. */
 import { existsSync, mkdtempSync, renameSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-export class Captures {
+export class LabCaptures {
   readonly #directory: string
   readonly #names: string[] = []
   /** Where they are kept. */

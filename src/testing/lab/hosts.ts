@@ -1,7 +1,8 @@
 /**
- * Hosts: the names of a lab's namespaces. Each namespace has a hosts file of its own (hosts(5)), in
- * which addresses on a common link come first. Programs of the namespace see it as /etc/hosts. The
- * file is made for the first program, so that a link costs no files of hosts without programs.
+ * HostsFile: the names of a lab's namespaces. Each namespace has a hosts file of its own
+ * (hosts(5)), in which addresses on a common link come first. Programs of the namespace see it
+ * as /etc/hosts. The file is made for the first program, so that a link costs no files of hosts
+ * without programs.
  */
 import {
   closeSync,
@@ -16,7 +17,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { UsageError } from '../../base/usage-error.ts'
-import { type Place, placeOf } from './lookup.ts'
+import { type HostAddress, placeOf } from './lookup.ts'
 
 /** A host: a name, and the addresses of its interfaces. */
 export interface Host {
@@ -34,19 +35,19 @@ export interface HostInterface {
 /** The DNS servers of the machine (resolv.conf(5)). */
 const RESOLVERS = '/etc/resolv.conf'
 
-const LOCALHOST: readonly Place[] = [
+const LOCALHOST: readonly HostAddress[] = [
   { address: '127.0.0.1', family: 4 },
   { address: '::1', family: 6 },
 ]
 
-export class Hosts {
+export class HostsFile {
   readonly #directory: string
   readonly #hosts = new Map<string, Host>()
   /** The DNS servers of each host, by the links that lead to them. */
   readonly #resolvers = new Map<Host, Map<number, string>>()
   /** The hosts that have files. */
   readonly #written = new Set<Host>()
-  readonly #places = new WeakMap<HostInterface, readonly Place[]>()
+  readonly #places = new WeakMap<HostInterface, readonly HostAddress[]>()
 
   /** Writes files in `directory`, which exists. */
   constructor(directory: string) {
@@ -114,7 +115,7 @@ export class Hosts {
    * Returns the addresses by which `from` reaches a name or an address. Throws a UsageError if
    * there is none of the family.
    */
-  find(from: Host, name: string, family?: 4 | 6): readonly [Place, ...Place[]] {
+  find(from: Host, name: string, family?: 4 | 6): readonly [HostAddress, ...HostAddress[]] {
     const address = placeOf(name)
     if (address !== undefined) return [address]
     const places = this.places(from, name).filter(place => family === undefined || place.family === family)
@@ -130,7 +131,7 @@ export class Hosts {
    * The addresses of a host, those on a link of `from` first; none for an unknown name. Names are
    * alike in capitals and small letters, into which URLs turn them.
    */
-  places(from: Host, name: string): readonly Place[] {
+  places(from: Host, name: string): readonly HostAddress[] {
     const key = name.toLowerCase()
     if (key === 'localhost' || key === from.name.toLowerCase()) return LOCALHOST
     const own = new Set(from.interfaces.map(({ link }) => link))
@@ -143,7 +144,7 @@ export class Hosts {
   }
 
   /** The addresses of an interface, which do not change. */
-  #placesOf(host: HostInterface): readonly Place[] {
+  #placesOf(host: HostInterface): readonly HostAddress[] {
     const known = this.#places.get(host)
     if (known !== undefined) return known
     const places = host.addresses.map(cidr => placeOf(withoutPrefix(cidr))).filter(place => place !== undefined)

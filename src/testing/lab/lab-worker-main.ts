@@ -14,7 +14,7 @@ import type { WireResources } from '../../netdev/device-wire.ts'
 import { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { readWireFile } from '../../wire/wire-file.node.ts'
-import type { Calls, Filters, Reply, Request } from './protocol.ts'
+import type { Calls, Filters, Reply, WorkerRequest } from './protocol.ts'
 import { WorkerCable } from './worker-cable.ts'
 import type { WorkerLan } from './worker-lan.ts'
 
@@ -127,7 +127,7 @@ function serve(port: MessagePort): void {
     },
   }
 
-  port.on('message', async ({ id, call, args }: Request) => {
+  port.on('message', async ({ id, call, args }: WorkerRequest) => {
     const reply = (reply: Reply) => port.postMessage(reply)
     try {
       const handler = handlers[call] as (...args: readonly unknown[]) => unknown

@@ -7,7 +7,7 @@ import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
 import { UsageError } from '../../base/usage-error.ts'
 import { builtModule } from './built-module.ts'
-import type { CallName, Calls, Reply, Request } from './protocol.ts'
+import type { CallName, Calls, Reply, WorkerRequest } from './protocol.ts'
 
 interface Pending {
   /** Where the call was made, which leads to the line of the test. */
@@ -80,7 +80,7 @@ export class LabWorker {
     Error.captureStackTrace(from, this.call)
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { from, resolve: resolve as (value: unknown) => void, reject })
-      this.#worker.postMessage({ id, call, args } satisfies Request)
+      this.#worker.postMessage({ id, call, args } satisfies WorkerRequest)
     })
   }
 

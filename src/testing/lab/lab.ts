@@ -3,9 +3,9 @@ import { rmSync } from 'node:fs'
 import { inspect } from 'node:util'
 import { UsageError } from '../../base/usage-error.ts'
 import { loadNative, type Native } from '../../linux/native.ts'
-import { Captures } from './captures.ts'
+import { LabCaptures } from './captures.ts'
 import { LabUnavailableError } from './errors.ts'
-import { Hosts } from './hosts.ts'
+import { HostsFile } from './hosts.ts'
 import type { LabWorker } from './lab-worker.ts'
 import type { LabLan, LabLanOptions } from './lan.ts'
 import { makeLabDirectory, removeLeftovers } from './leftovers.ts'
@@ -57,8 +57,8 @@ export class Lab implements AsyncDisposable {
   readonly #native: Native
   readonly #worker: LabWorker
   readonly #directory: string
-  readonly #hosts: Hosts
-  readonly #captures: Captures
+  readonly #hosts: HostsFile
+  readonly #captures: LabCaptures
   readonly #namespaces = new Map<string, LabNamespace>()
   readonly #links: Links
   /** Links that are being made. */
@@ -72,8 +72,8 @@ export class Lab implements AsyncDisposable {
     this.#native = native
     this.#worker = worker
     this.#directory = makeLabDirectory()
-    this.#hosts = new Hosts(this.#directory)
-    this.#captures = new Captures(this.#directory)
+    this.#hosts = new HostsFile(this.#directory)
+    this.#captures = new LabCaptures(this.#directory)
     const namespaces = () => [...this.#namespaces.values()]
     this.#links = new Links({ seed, worker, hosts: this.#hosts, captures: this.#captures, namespaces })
     this.#signal = signal

@@ -3,8 +3,8 @@ import { inspect } from 'node:util'
 import { UsageError } from '../../base/usage-error.ts'
 import { checkAddresses } from '../../linux/check-addresses.ts'
 import { parseIpv4 } from '../../packet/address.ts'
-import type { Captures } from './captures.ts'
-import { type Hosts, withoutPrefix } from './hosts.ts'
+import type { LabCaptures } from './captures.ts'
+import { type HostsFile, withoutPrefix } from './hosts.ts'
 import type { LabCableOptions } from './lab.ts'
 import type { LabWorker } from './lab-worker.ts'
 import { checkLanOptions, LabLan, type LabLanOptions, planLan } from './lan.ts'
@@ -24,8 +24,8 @@ export const NAME_MAX = 15
 interface LinksLab {
   readonly seed: number
   readonly worker: LabWorker
-  readonly hosts: Hosts
-  readonly captures: Captures
+  readonly hosts: HostsFile
+  readonly captures: LabCaptures
   /** Returns all namespaces. */
   namespaces(): readonly LabNamespace[]
 }
@@ -35,8 +35,8 @@ const CABLE_OPTIONS: Forms<LabCableOptions> = { wire: WIRE, mtu: WHOLE_NUMBER, c
 export class Links {
   readonly #seed: number
   readonly #worker: LabWorker
-  readonly #hosts: Hosts
-  readonly #captures: Captures
+  readonly #hosts: HostsFile
+  readonly #captures: LabCaptures
   readonly #namespaces: () => readonly LabNamespace[]
   readonly #links = new Set<LabLink>()
   readonly #lans = new Set<LabLan>()

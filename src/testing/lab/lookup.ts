@@ -2,7 +2,7 @@
 import { parseAddress } from '../../packet/address.ts'
 
 /** An address of a host. */
-export interface Place {
+export interface HostAddress {
   readonly address: string
   readonly family: 4 | 6
 }
@@ -12,10 +12,10 @@ interface LookupOptions {
   readonly all?: boolean
 }
 
-type LookupCallback = (error: Error | null, address?: string | readonly Place[], family?: number) => void
+type LookupCallback = (error: Error | null, address?: string | readonly HostAddress[], family?: number) => void
 
 /** Returns the addresses of a name, in the order of the file. */
-export function placesIn(hosts: string, name: string): Place[] {
+export function placesIn(hosts: string, name: string): HostAddress[] {
   const words = hosts.split('\n').map(line => line.replace(/#.*/, '').trim().split(/\s+/))
   const wanted = name.toLowerCase()
   return words
@@ -25,7 +25,7 @@ export function placesIn(hosts: string, name: string): Place[] {
 }
 
 /** Returns an address as a place; undefined if it is none. */
-export function placeOf(address: string): Place | undefined {
+export function placeOf(address: string): HostAddress | undefined {
   const bytes = parseAddress(address)
   return bytes && { address, family: bytes.length === 4 ? 4 : 6 }
 }

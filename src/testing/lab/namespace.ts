@@ -19,7 +19,7 @@ import { getLink, getLinks, RouteSocket, setLink, setNeighbour, toPrefix } from 
 import { IFF_UP } from '../../netdev/if.ts'
 import { builtModule } from './built-module.ts'
 import { countersOf, type NamespaceCounters } from './counters.ts'
-import { type HostInterface, type Hosts, withoutPrefix } from './hosts.ts'
+import { type HostInterface, type HostsFile, withoutPrefix } from './hosts.ts'
 import type { NamespaceWorkerData } from './namespace-worker.ts'
 import { OpenSockets } from './open-sockets.ts'
 import { ANY, checkOptions, FLAG, type Forms, SIGNAL } from './options.ts'
@@ -35,7 +35,7 @@ export interface LabInterface extends HostInterface {
 /** What a namespace needs of its lab. */
 export interface NamespaceLab {
   readonly native: Native
-  readonly hosts: Hosts
+  readonly hosts: HostsFile
 }
 
 /** Returns the name of a namespace for an error, or what was given in place of one. */
@@ -57,7 +57,7 @@ export class LabNamespace {
   /** In the order in which they were made, without the loopback interface. */
   readonly interfaces: readonly LabInterface[] = []
   readonly #native: Native
-  readonly #hosts: Hosts
+  readonly #hosts: HostsFile
   readonly #place: SocketPlace
   readonly #programs: Programs
   readonly #workers = new Set<Worker>()

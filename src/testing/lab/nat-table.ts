@@ -26,7 +26,7 @@ export const endpoint = (address: number, port: number): number => address * 0x1
 export const addressOf = (end: number): number => Math.floor(end / 0x1_0000)
 export const portOf = (end: number): number => end % 0x1_0000
 
-export interface Mapping {
+export interface NatMapping {
   /** The endpoint behind the NAT. */
   readonly inside: number
   /** The only peer of a symmetric mapping; 0 for a mapping that serves every peer. */
@@ -43,9 +43,9 @@ export interface Mapping {
 
 export class NatTable {
   readonly kind: NatKind
-  readonly #byPort: (Mapping | undefined)[] = new Array(PORTS).fill(undefined)
+  readonly #byPort: (NatMapping | undefined)[] = new Array(PORTS).fill(undefined)
   /** By the endpoint inside, then by the peer. */
-  readonly #byInside = new Map<number, Map<number, Mapping>>()
+  readonly #byInside = new Map<number, Map<number, NatMapping>>()
   #next: number
 
   /** `first` is the port that is tried first, from 0 to PORTS - 1; later ones follow it. */
@@ -55,7 +55,7 @@ export class NatTable {
   }
 
   /** The mapping of what `inside` sends to `peer`, if it has one. */
-  find(inside: number, peer: number, now: number): Mapping | undefined {
+  find(inside: number, peer: number, now: number): NatMapping | undefined {
     const mapping = this.#byInside.get(inside)?.get(this.#peerOf(peer))
     return mapping !== undefined && mapping.expires > now ? mapping : undefined
   }
@@ -64,20 +64,20 @@ export class NatTable {
    * The mapping of what `inside` sends to `peer`, a new one if there is none. The caller sets when
    * it expires. Undefined if no port is free.
    */
-  take(inside: number, peer: number, now: number): Mapping | undefined {
+  take(inside: number, peer: number, now: number): NatMapping | undefined {
     const mapping = this.find(inside, peer, now) ?? this.#add(inside, this.#peerOf(peer), now)
     if (mapping !== undefined && this.kind === 'restricted') permit(mapping, addressOf(peer))
     return mapping
   }
 
   /** The mapping of a port outside; undefined if there is none. */
-  at(port: number, now: number): Mapping | undefined {
+  at(port: number, now: number): NatMapping | undefined {
     const mapping = this.#byPort[port - FIRST_PORT]
     return mapping !== undefined && mapping.expires > now ? mapping : undefined
   }
 
   /** Whether `peer` may send to a mapping (RFC 4787 section 5). */
-  admits(mapping: Mapping, peer: number): boolean {
+  admits(mapping: NatMapping, peer: number): boolean {
     if (this.kind === 'full-cone') return true
     return this.kind === 'restricted' ? mapping.sentTo.has(addressOf(peer)) : mapping.peer === peer
   }
@@ -93,14 +93,14 @@ export class NatTable {
     return this.kind === 'symmetric' ? peer : 0
   }
 
-  #add(inside: number, peer: number, now: number): Mapping | undefined {
+  #add(inside: number, peer: number, now: number): NatMapping | undefined {
     for (let tried = 0; tried < PORTS; tried++) {
       const slot = this.#next
       this.#next = (slot + 1) % PORTS
       const old = this.#byPort[slot]
       if (old !== undefined && old.expires > now) continue
       if (old !== undefined) this.#forget(old)
-      const mapping: Mapping = {
+      const mapping: NatMapping = {
         inside,
         peer,
         port: FIRST_PORT + slot,
@@ -112,21 +112,21 @@ export class NatTable {
       const other = this.#byInside.get(inside)?.get(peer)
       if (other !== undefined) this.#byPort[other.port - FIRST_PORT] = undefined
       this.#byPort[slot] = mapping
-      const peers = this.#byInside.get(inside) ?? new Map<number, Mapping>()
+      const peers = this.#byInside.get(inside) ?? new Map<number, NatMapping>()
       this.#byInside.set(inside, peers.set(peer, mapping))
       return mapping
     }
     return undefined
   }
 
-  #forget({ inside, peer }: Mapping): void {
+  #forget({ inside, peer }: NatMapping): void {
     const peers = this.#byInside.get(inside)
     peers?.delete(peer)
     if (peers?.size === 0) this.#byInside.delete(inside)
   }
 }
 
-function permit({ sentTo }: Mapping, address: number): void {
+function permit({ sentTo }: NatMapping, address: number): void {
   sentTo.delete(address)
   sentTo.add(address)
   if (sentTo.size <= MAX_PEERS) return

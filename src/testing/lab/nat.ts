@@ -22,8 +22,8 @@ import {
   addressOf,
   endpoint,
   FIRST_PORT,
-  type Mapping,
   type NatKind,
+  type NatMapping,
   NatTable,
   type NatVerdict,
   PORTS,
@@ -209,7 +209,7 @@ function portAt(bytes: Uint8Array, h: number, protocol: number, end: number, sid
 }
 
 /** Notes whether the connection of a packet closes. Returns how long its mapping lasts. */
-function secondsAfter(mapping: Mapping, flags: number, protocol: number): number {
+function secondsAfter(mapping: NatMapping, flags: number, protocol: number): number {
   if ((flags & tcp.TCP_SYN) !== 0) mapping.isClosing = false
   if ((flags & (tcp.TCP_FIN | tcp.TCP_RST)) !== 0) mapping.isClosing = true
   const isOpening = (flags & tcp.TCP_SYN) !== 0

@@ -117,7 +117,7 @@ export interface Calls {
 
 export type CallName = keyof Calls
 
-export interface Request {
+export interface WorkerRequest {
   readonly id: number
   readonly call: CallName
   readonly args: readonly unknown[]

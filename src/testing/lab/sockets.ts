@@ -13,7 +13,7 @@ import { check, closingOnError } from '../../linux/errno.ts'
 import type { Native } from '../../linux/native.ts'
 import { AF_INET, AF_INET6, int32, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from '../../linux/uapi.ts'
 import { parseAddress } from '../../packet/address.ts'
-import type { Place } from './lookup.ts'
+import type { HostAddress } from './lookup.ts'
 
 // include/uapi/asm-generic/socket.h, linux/in6.h
 const SO_REUSEADDR = 2
@@ -97,7 +97,7 @@ export async function bindUdp(
 }
 
 /** Returns a TCP socket that connects, as net.connect does. */
-export function connecting({ native, nsfd }: SocketPlace, { address, family }: Place, port: number): net.Socket {
+export function connecting({ native, nsfd }: SocketPlace, { address, family }: HostAddress, port: number): net.Socket {
   const domain = family === 6 ? AF_INET6 : AF_INET
   const fd = check(native.socket(domain, SOCK_STREAM | SOCK_NONBLOCK, 0, nsfd), 'socket')
   const socket = closingOnError(native, [fd], () => new net.Socket({ fd, readable: true, writable: true }))

@@ -1,5 +1,5 @@
 /** What the parts of the page know of each other: the app, and the views that it shows. */
-import type { Command, CommandResult, DeviceId, DeviceRow, FeedMessage, VnetRow, Want } from '../feed-types.ts'
+import type { CommandResult, DeviceId, DeviceRow, FeedMessage, PageCommand, VnetRow, Want } from '../feed-types.ts'
 
 export interface App {
   /** All vnets, of the last `hello`. */
@@ -16,7 +16,7 @@ export interface App {
   /** Shows another view, by its name. */
   show(view: string): void
   /** Does it to the device looked at. Never rejects: without a server the result is an error. */
-  command(command: Command): Promise<CommandResult>
+  command(command: PageCommand): Promise<CommandResult>
 }
 
 /** One view of the device looked at. Views are made once, by `xView(app)`, and are kept. */

@@ -1,8 +1,8 @@
 /** The command lines that do what the controls of the page do. */
-import type { Command } from '../feed-types.ts'
+import type { PageCommand } from '../feed-types.ts'
 
 /** A change, as opposed to a question. */
-export type Change = Exclude<Command, { readonly do: 'check-wire' }>
+export type Change = Exclude<PageCommand, { readonly do: 'check-wire' }>
 
 /** Returns `vnet cut sn0`, quoted for a shell. `label` names the device: `sn0`, `red/eth0`. */
 export function commandLine(label: string, change: Change): string {
@@ -53,7 +53,7 @@ export function shellWord(word: string): string {
 }
 
 /** A change that was made, or was tried. */
-export interface Done {
+export interface DoneChange {
   /** Milliseconds since 1970. */
   readonly time: number
   readonly line: string
@@ -65,10 +65,10 @@ export interface Done {
  * Returns a shell script that makes the same changes with the same pauses, to the second. What
  * failed is left out. `changes` are in the order of their times.
  */
-export function script(changes: readonly Done[]): string {
+export function script(changes: readonly DoneChange[]): string {
   const made = changes.filter(({ error }) => error === undefined)
   const lines = made.flatMap(({ time, line }, i) => {
-    const pause = i === 0 ? 0 : Math.round((time - (made[i - 1] as Done).time) / 1000)
+    const pause = i === 0 ? 0 : Math.round((time - (made[i - 1] as DoneChange).time) / 1000)
     return pause > 0 ? [`sleep ${pause}`, line] : [line]
   })
   return ['#!/bin/sh -e', ...lines, ''].join('\n')

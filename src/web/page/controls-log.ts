@@ -1,6 +1,6 @@
 /** The last changes that were made from this page, with their command lines. */
 import { copyButton } from './command-box.ts'
-import { type Done, script } from './command-line.ts'
+import { type DoneChange, script } from './command-line.ts'
 import { fill, h } from './dom.ts'
 import { clockText } from './traffic-units.ts'
 
@@ -9,7 +9,7 @@ const MOST = 50
 export class ControlsLog {
   readonly element: HTMLElement
   /** In the order of their times. */
-  #changes: readonly Done[] = []
+  #changes: readonly DoneChange[] = []
   readonly #list = h('ol', { class: 'changes', reversed: true })
   readonly #none = h('p', { class: 'muted' }, 'Nothing has been changed from this page yet.')
   readonly #copy = copyButton('Copy all as a script', () => script(this.#changes))
@@ -20,7 +20,7 @@ export class ControlsLog {
     this.#show()
   }
 
-  add(change: Done): void {
+  add(change: DoneChange): void {
     this.#changes = [...this.#changes, change].slice(-MOST)
     this.#show()
   }

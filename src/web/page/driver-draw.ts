@@ -1,7 +1,7 @@
 /** Draws the boxes of a driver as SVG, and updates them in place. */
 import { setText, svg } from './dom.ts'
-import { type Arrow, type Box, FOLD_COLUMNS, isDense, isRing, LINE, PAD, RING, TITLE } from './driver-layout.ts'
-import type { Item } from './driver-model.ts'
+import { type Arrow, type DriverBox, FOLD_COLUMNS, isDense, isRing, LINE, PAD, RING, TITLE } from './driver-layout.ts'
+import type { DrawnItem } from './driver-model.ts'
 import {
   CHARACTER,
   clip,
@@ -21,12 +21,12 @@ export interface Drawn<T> {
 }
 
 export interface ItemState {
-  readonly item: Item
+  readonly item: DrawnItem
   /** Of what the part counts. */
   readonly perSecond: number | undefined
 }
 
-type ItemBox = Extract<Box, { kind: 'item' }>
+type ItemBox = Extract<DriverBox, { kind: 'item' }>
 
 /** Sets an attribute if it is another one. */
 function set(element: Element, name: string, value: string): void {
@@ -234,7 +234,7 @@ export interface EndState {
 }
 
 /** An end of the path: a kernel, a segment, a driver. A link if it leads somewhere. */
-export function drawEnd({ x, y, width, height }: Box, lineCount: number, href?: string): Drawn<EndState> {
+export function drawEnd({ x, y, width, height }: DriverBox, lineCount: number, href?: string): Drawn<EndState> {
   const top = y + height / 2 - (lineCount * LINE) / 2 + 13
   const lines = Array.from({ length: lineCount }, (_, i) => text(x + width / 2, top + i * LINE, '', 'middle'))
   const title = svg('title')
@@ -256,13 +256,13 @@ export function drawEnd({ x, y, width, height }: Box, lineCount: number, href?: 
   }
 }
 
-export function drawGroup({ x, y, width, height, group, lane }: Extract<Box, { kind: 'group' }>): SVGElement {
+export function drawGroup({ x, y, width, height, group, lane }: Extract<DriverBox, { kind: 'group' }>): SVGElement {
   const title = text(x + PAD, y + 17, 'title')
   title.textContent = group.title
   return svg('g', { class: `group ${lane}` }, svg('rect', { x, y, width, height, rx: 4 }), title)
 }
 
-export function drawFrame({ x, y, width, height }: Box, words: string): SVGElement {
+export function drawFrame({ x, y, width, height }: DriverBox, words: string): SVGElement {
   const title = text(x + PAD, y + TITLE - 7, 'title')
   title.textContent = words
   return svg('g', { class: 'outline' }, svg('rect', { x, y, width, height, rx: 4 }), title)

@@ -2,7 +2,7 @@
  * Where the parts of a driver are drawn: from left to right where there is room, else from top to
  * bottom. A pure function of what is drawn and of the width, in CSS pixels.
  */
-import { type Column, type Group, type Item, type Lane, labelLines, type Model } from './driver-model.ts'
+import { type Column, type DrawnGroup, type DrawnItem, type Lane, labelLines, type Model } from './driver-model.ts'
 import { CHARACTER } from './driver-text.ts'
 
 export interface Rect {
@@ -12,10 +12,10 @@ export interface Rect {
   readonly height: number
 }
 
-export type Box = Rect & { readonly id: string } & (
+export type DriverBox = Rect & { readonly id: string } & (
     | { readonly kind: 'near' | 'far' | 'near frame' | 'far frame' }
-    | { readonly kind: 'group'; readonly group: Group; readonly lane: Lane }
-    | { readonly kind: 'item'; readonly item: Item; readonly group: Group; readonly lane: Lane }
+    | { readonly kind: 'group'; readonly group: DrawnGroup; readonly lane: Lane }
+    | { readonly kind: 'item'; readonly item: DrawnItem; readonly group: DrawnGroup; readonly lane: Lane }
   )
 
 /** A path between two boxes, in the direction of its frames. */
@@ -39,7 +39,7 @@ export interface Drawing {
   readonly width: number
   readonly height: number
   /** Frames first, then groups, then items: in the order in which they are drawn. */
-  readonly boxes: readonly Box[]
+  readonly boxes: readonly DriverBox[]
   readonly arrows: readonly Arrow[]
 }
 
@@ -71,14 +71,14 @@ const END_HEIGHT = 64
 const EDGE = 1
 
 /** Rings are drawn as rings as long as they are few. */
-export const isRing = (item: Item, group: Group): boolean =>
+export const isRing = (item: DrawnItem, group: DrawnGroup): boolean =>
   item.kind === 'part' && item.part.kind === 'ring' && group.items.length <= 2
 
 /** Many items have one line each, with a thin bar below it. */
-export const isDense = (group: Group): boolean => group.items.length > 6
+export const isDense = (group: DrawnGroup): boolean => group.items.length > 6
 
 /** The height of an item in a group of this width. */
-function itemHeight(item: Item, group: Group, width: number): number {
+function itemHeight(item: DrawnItem, group: DrawnGroup, width: number): number {
   if (item.kind === 'direct') return LINE
   if (item.kind !== 'fold' && isDense(group)) return LINE + 4
   if (item.kind === 'fold')
@@ -86,9 +86,9 @@ function itemHeight(item: Item, group: Group, width: number): number {
   return isRing(item, group) ? LINE + RING : 2 * LINE
 }
 
-const gapOf = (group: Group): number => (isDense(group) ? DENSE_GAP : ITEM_GAP)
+const gapOf = (group: DrawnGroup): number => (isDense(group) ? DENSE_GAP : ITEM_GAP)
 
-function groupHeight(group: Group, width: number): number {
+function groupHeight(group: DrawnGroup, width: number): number {
   const items = group.items.reduce((sum, item) => sum + itemHeight(item, group, width) + gapOf(group), 0)
   return TITLE + PAD + items - gapOf(group) + PAD
 }
@@ -122,7 +122,7 @@ function endWidthOf({ device, peer }: Model): number {
  */
 function place(columns: readonly Column[], columnWidth: number, endWidth?: number): Drawing {
   const isVertical = endWidth === undefined
-  const heightOf = (group: Group | undefined) => (group === undefined ? 0 : groupHeight(group, columnWidth))
+  const heightOf = (group: DrawnGroup | undefined) => (group === undefined ? 0 : groupHeight(group, columnWidth))
   const lanes = ['away', 'toward'] as const
   const acrossOf = (lane: Lane) =>
     isVertical ? columnWidth : Math.max(END_HEIGHT, ...columns.map(column => heightOf(column[lane])))
@@ -147,11 +147,11 @@ function place(columns: readonly Column[], columnWidth: number, endWidth?: numbe
     isVertical
       ? { x: side, y: start, width: breadth, height: length }
       : { x: start, y: side, width: length, height: breadth }
-  const frames: Box[] = []
-  const groups: Box[] = []
-  const items: Box[] = []
+  const frames: DriverBox[] = []
+  const groups: DriverBox[] = []
+  const items: DriverBox[] = []
   const arrows: Arrow[] = []
-  const ends: Box[] = [
+  const ends: DriverBox[] = [
     { kind: 'near', id: 'near', ...rect(EDGE, first, endSize, whole) },
     { kind: 'far', id: 'far', ...rect(next, first, endSize, whole) },
   ]

@@ -9,7 +9,7 @@ export type WireInfo = NonNullable<Extract<FeedMessage, { type: 'wire' }>['wire'
 export type StageReport = WireInfo['stages'][number]
 
 /** A part of the device, many parts of one kind folded into one, or a stage of a wire. */
-export type Item =
+export type DrawnItem =
   | { readonly kind: 'part'; readonly id: string; readonly part: PartInfo }
   | { readonly kind: 'fold'; readonly id: string; readonly name: string; readonly parts: readonly PartInfo[] }
   | { readonly kind: 'stage'; readonly id: string; readonly stage: StageReport }
@@ -18,18 +18,18 @@ export type Item =
 /** Away from the kernel of the device looked at, or toward it. */
 export type Lane = 'away' | 'toward'
 
-export interface Group {
+export interface DrawnGroup {
   readonly id: string
   readonly title: string
-  readonly items: readonly Item[]
+  readonly items: readonly DrawnItem[]
 }
 
 /** What is beside each other on the path: the group of each direction. */
 export interface Column {
   /** Whose parts these are: those of the device, of the wire between, of the peer. */
   readonly owner: 'near' | 'wire' | 'far'
-  readonly away: Group | undefined
-  readonly toward: Group | undefined
+  readonly away: DrawnGroup | undefined
+  readonly toward: DrawnGroup | undefined
 }
 
 /** `driver`: the driver itself, where frames turn around or leave by an unknown path. */
@@ -63,7 +63,7 @@ export function isFirst(device: DeviceRow, vnets: readonly VnetRow[]): boolean {
   return vnets.some(({ devices }) => devices[0]?.id === device.id)
 }
 
-export interface Source {
+export interface ShownDriver {
   readonly device: DeviceRow
   readonly vnets: readonly VnetRow[]
   readonly parts: readonly PartInfo[]
@@ -72,7 +72,7 @@ export interface Source {
   readonly peerParts: readonly PartInfo[]
 }
 
-export function modelOf({ device, vnets, parts, wire, peerParts }: Source): Model {
+export function modelOf({ device, vnets, parts, wire, peerParts }: ShownDriver): Model {
   const peer = peerOf(device, vnets)
   const near = sortParts('near', parts)
   const far = sortParts('far', peer === undefined ? [] : peerParts)
@@ -109,10 +109,10 @@ function sortParts(owner: 'near' | 'far', parts: readonly PartInfo[]) {
   }
 }
 
-function group(id: string, title: string, parts: readonly PartInfo[]): Group | undefined {
+function group(id: string, title: string, parts: readonly PartInfo[]): DrawnGroup | undefined {
   if (parts.length === 0) return undefined
   const kinds = [...new Set(parts.map(({ kind }) => kind))]
-  const items = kinds.flatMap((kind): readonly Item[] => {
+  const items = kinds.flatMap((kind): readonly DrawnItem[] => {
     const ofKind = parts.filter(part => part.kind === kind)
     if (ofKind.length > FOLD_ABOVE)
       return [{ kind: 'fold', id: `${id} ${kind}`, name: foldName(ofKind), parts: ofKind }]
@@ -130,10 +130,10 @@ function foldName(parts: readonly PartInfo[]): string {
 }
 
 function wireColumn({ text, stages }: WireInfo, first: boolean): Column {
-  const direction = (name: 'ab' | 'ba'): Group => {
+  const direction = (name: 'ab' | 'ba'): DrawnGroup => {
     const items = stages
       .filter(stage => stage.direction === name)
-      .map((stage): Item => ({ kind: 'stage', id: `wire ${name} ${stage.path}${stage.stage}`, stage }))
+      .map((stage): DrawnItem => ({ kind: 'stage', id: `wire ${name} ${stage.path}${stage.stage}`, stage }))
     const isDirect = items.length === 0 || text[name] === ''
     return {
       id: `wire ${name}`,

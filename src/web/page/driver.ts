@@ -17,7 +17,15 @@ import {
   type ItemState,
 } from './driver-draw.ts'
 import { type Arrow, layout } from './driver-layout.ts'
-import { type Item, labelLines, type Model, modelOf, type PartInfo, peerOf, type WireInfo } from './driver-model.ts'
+import {
+  type DrawnItem,
+  labelLines,
+  type Model,
+  modelOf,
+  type PartInfo,
+  peerOf,
+  type WireInfo,
+} from './driver-model.ts'
 import { NumbersTable } from './driver-numbers.ts'
 import { CountRates, GSO_NOTE, MOST_DOTS, stateOf } from './driver-text.ts'
 import { placeHash } from './place.ts'
@@ -212,7 +220,7 @@ class DriverView implements View {
 }
 
 /** What decides about the place of an item. */
-const sizeKey = (item: Item): string => (item.kind === 'fold' ? `${item.id} ${item.parts.length}` : item.id)
+const sizeKey = (item: DrawnItem): string => (item.kind === 'fold' ? `${item.id} ${item.parts.length}` : item.id)
 
 /** `isWide`: the end has room for the whole label in a line. */
 function kernelEnd(device: DeviceRow, isWide: boolean): EndState {

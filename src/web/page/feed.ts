@@ -31,7 +31,7 @@ const SILENCE = 10_000
 /** The wait before attempt `attempt`, counted from 0, in milliseconds. */
 const waitBefore = (attempt: number): number => Math.min(SHORTEST_WAIT * 2 ** attempt, LONGEST_WAIT)
 
-export class Feed {
+export class FeedReader {
   readonly #options: FeedOptions
   #source: { close(): void } | undefined
   #address: string | undefined

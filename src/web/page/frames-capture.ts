@@ -15,7 +15,7 @@ const SAVED_MS = 60_000
 
 const numbers = new Intl.NumberFormat('en-US')
 
-export class Capture {
+export class PageCapture {
   readonly element: HTMLElement
   readonly #app: App
   readonly #filter: HTMLInputElement

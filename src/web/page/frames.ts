@@ -2,7 +2,7 @@
 import type { FeedMessage, FrameRow } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { h, setText } from './dom.ts'
-import { Capture } from './frames-capture.ts'
+import { PageCapture } from './frames-capture.ts'
 import { FrameDetails } from './frames-details.ts'
 import { FilterError, parseFilter } from './frames-filter.ts'
 import { FrameLog } from './frames-log.ts'
@@ -45,7 +45,7 @@ class FramesView implements View {
   readonly #log = new FrameLog()
   readonly #table: FrameTable
   readonly #details: FrameDetails
-  readonly #capture: Capture
+  readonly #capture: PageCapture
   readonly #filter: HTMLInputElement
   readonly #error = h('p', { class: 'drop', id: 'frames-error', hidden: true, attrs: { role: 'alert' } })
   readonly #follow: HTMLButtonElement
@@ -62,7 +62,7 @@ class FramesView implements View {
       opened: frame => this.#open(frame),
     })
     this.#details = new FrameDetails(() => this.#close())
-    this.#capture = new Capture(app)
+    this.#capture = new PageCapture(app)
     this.#filter = h('input', {
       type: 'search',
       class: 'mono',

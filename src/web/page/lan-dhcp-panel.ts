@@ -2,7 +2,7 @@
 import type { FeedMessage } from '../feed-types.ts'
 import type { App } from './app.ts'
 import { fill, h, setText } from './dom.ts'
-import { type Conversation, DhcpConversations } from './lan-dhcp.ts'
+import { DhcpConversations, type DhcpTransaction } from './lan-dhcp.ts'
 
 type Frames = Extract<FeedMessage, { type: 'frames' | 'dhcp' }>
 
@@ -52,7 +52,7 @@ export class DhcpPanel {
   }
 }
 
-function conversationRow({ client, hostname, messages }: Conversation): HTMLElement {
+function conversationRow({ client, hostname, messages }: DhcpTransaction): HTMLElement {
   const start = messages[0]?.time ?? 0
   const tags = messages.map(({ type, address, time, dropped }, i) => {
     const kind = dropped !== undefined || type === 'NAK' || type === 'DECLINE' ? 'drop' : type === 'ACK' ? 'ok' : ''

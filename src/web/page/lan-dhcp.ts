@@ -1,7 +1,7 @@
 /** DHCP conversations, found among the frames of a port. */
 import type { FrameRow } from '../feed-types.ts'
 
-export interface DhcpMessage {
+export interface DhcpRow {
   /** Milliseconds since 1970. */
   readonly time: number
   /** `DISCOVER`, `OFFER`, `REQUEST`, `ACK`, `NAK`, ... */
@@ -13,11 +13,11 @@ export interface DhcpMessage {
 }
 
 /** The messages of one transaction of a client. */
-export interface Conversation {
+export interface DhcpTransaction {
   readonly client: string
   readonly transaction: string
   hostname: string | undefined
-  readonly messages: DhcpMessage[]
+  readonly messages: DhcpRow[]
 }
 
 const MOST = 20
@@ -26,7 +26,7 @@ const MOST_MESSAGES = 12
 
 export class DhcpConversations {
   /** The latest first. */
-  readonly list: Conversation[] = []
+  readonly list: DhcpTransaction[] = []
 
   clear(): void {
     this.list.length = 0
@@ -55,7 +55,7 @@ export class DhcpConversations {
   }
 }
 
-type Fields = DhcpMessage & Pick<Conversation, 'client' | 'transaction' | 'hostname'>
+type Fields = DhcpRow & Pick<DhcpTransaction, 'client' | 'transaction' | 'hostname'>
 
 /** Returns what a frame says, from its headers; undefined if it is not a DHCP message. */
 function dhcpFields({ time, headers, dropped }: FrameRow): Fields | undefined {

@@ -1,7 +1,7 @@
 /** Draws the picture of a segment. */
 import type { DeviceRow } from '../feed-types.ts'
 import { fill, h, svg } from './dom.ts'
-import { columnsIn, groupsOf, LINE, layout, PADDING, type PlacedBox, type Segment, STUB } from './lan-picture.ts'
+import { columnsIn, groupsOf, LINE, layout, PADDING, type PlacedBox, type SegmentPicture, STUB } from './lan-picture.ts'
 
 /** The width of a character of the names and addresses, in pixels. */
 const CHARACTER = 7.9
@@ -12,7 +12,7 @@ const LEAST_HOSTS = 6
 export class LanDrawing {
   readonly element: HTMLElement
   readonly #drawing = svg('svg', { class: 'segment', role: 'img', 'aria-label': 'Ports and hosts of the segment' })
-  #segment: Segment | undefined
+  #segment: SegmentPicture | undefined
   #own: DeviceRow | undefined
   #allHosts: number | undefined
   #width = 0
@@ -27,7 +27,7 @@ export class LanDrawing {
   }
 
   /** Draws a segment; `own` is the port that is looked at. */
-  draw(segment: Segment, own: DeviceRow | undefined, allHosts: number | undefined): void {
+  draw(segment: SegmentPicture, own: DeviceRow | undefined, allHosts: number | undefined): void {
     this.#segment = segment
     this.#own = own
     this.#allHosts = allHosts

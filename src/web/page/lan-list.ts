@@ -1,13 +1,13 @@
 /** A long list of which only the rows in sight are elements of the page. */
 import { h, setText } from './dom.ts'
-import { type Cells, type Column, rowsInSight } from './lan-tables.ts'
+import { type Cells, rowsInSight, type TableColumn } from './lan-tables.ts'
 
 export class LongList {
   readonly element: HTMLElement
   readonly #head = h('div', { class: 'long-head', attrs: { role: 'row' } })
   readonly #rows = h('div', { class: 'long-rows', attrs: { role: 'rowgroup' } })
   readonly #scroll = h('div', { class: 'long-scroll', tabIndex: 0 }, this.#rows)
-  #columns: readonly Column[] = []
+  #columns: readonly TableColumn[] = []
   #count = 0
   #cells: (row: number) => Cells = () => []
 
@@ -18,7 +18,7 @@ export class LongList {
   }
 
   /** Shows other columns, from the first row on. */
-  setColumns(label: string, columns: readonly Column[]): void {
+  setColumns(label: string, columns: readonly TableColumn[]): void {
     this.#columns = columns
     this.element.setAttribute('aria-label', label)
     this.#scroll.setAttribute('aria-label', label)

@@ -4,7 +4,7 @@
  */
 import type { FeedMessage } from '../feed-types.ts'
 
-export type Segment = NonNullable<Extract<FeedMessage, { type: 'segment' }>['segment']>
+export type SegmentPicture = NonNullable<Extract<FeedMessage, { type: 'segment' }>['segment']>
 
 export interface Box {
   readonly kind: 'port' | 'gateway' | 'host' | 'more'
@@ -13,7 +13,7 @@ export interface Box {
 }
 
 /** Boxes of one kind, and how many more there are than are drawn. */
-export interface Group {
+export interface BoxGroup {
   readonly title: string
   readonly boxes: readonly Box[]
 }
@@ -25,7 +25,7 @@ const MOST_ADDRESSES = 3
  * Returns what is drawn of a segment: ports, the gateway, and at most `most` of the hosts. There
  * may be more hosts, `allHosts`, than are listed.
  */
-export function groupsOf(segment: Segment, most: number, allHosts: number = segment.hosts.length): Group[] {
+export function groupsOf(segment: SegmentPicture, most: number, allHosts: number = segment.hosts.length): BoxGroup[] {
   const { hosts, leases, neighbours, stations } = segment
   const addresses = addressesByMac([...neighbours, ...leases])
   const ports = new Map<string, string[]>()
@@ -59,8 +59,8 @@ function addressesByMac(entries: readonly { readonly mac: string; readonly addre
   return found
 }
 
-function firstHosts(hosts: Segment['hosts'], most: number): Segment['hosts'][number][] {
-  const found: Segment['hosts'][number][] = []
+function firstHosts(hosts: SegmentPicture['hosts'], most: number): SegmentPicture['hosts'][number][] {
+  const found: SegmentPicture['hosts'][number][] = []
   for (const host of hosts) {
     if (found.length >= most) break
     if (!host.router) found.push(host)
@@ -125,7 +125,7 @@ export function columnsIn(width: number): number {
 }
 
 /** Places the groups in `width` pixels. */
-export function layout(groups: readonly Group[], width: number): Picture {
+export function layout(groups: readonly BoxGroup[], width: number): Picture {
   const room = Math.max(BOX_MIN, width - LEFT)
   const columns = columnsIn(width)
   const boxWidth = Math.min(BOX_MAX, Math.floor((room + GAP) / columns) - GAP)

@@ -1,8 +1,8 @@
 /** The lists of a segment as rows of text, and the search in them. */
 
-import type { Segment } from './lan-picture.ts'
+import type { SegmentPicture } from './lan-picture.ts'
 
-export interface Column {
+export interface TableColumn {
   readonly title: string
 }
 
@@ -24,10 +24,10 @@ export function rowsInSight(
   return { first: Math.min(first, end), end }
 }
 
-export type Part = 'hosts' | 'leases' | 'neighbours' | 'stations'
-export const PARTS: readonly Part[] = ['hosts', 'leases', 'neighbours', 'stations']
+export type SegmentPart = 'hosts' | 'leases' | 'neighbours' | 'stations'
+export const PARTS: readonly SegmentPart[] = ['hosts', 'leases', 'neighbours', 'stations']
 
-export const COLUMNS: Readonly<Record<Part, readonly Column[]>> = {
+export const COLUMNS: Readonly<Record<SegmentPart, readonly TableColumn[]>> = {
   hosts: [{ title: 'host' }, { title: 'mac' }, { title: 'addresses' }],
   leases: [{ title: 'address' }, { title: 'mac' }, { title: 'name' }, { title: 'time left' }],
   neighbours: [{ title: 'address' }, { title: 'mac' }],
@@ -35,7 +35,7 @@ export const COLUMNS: Readonly<Record<Part, readonly Column[]>> = {
 }
 
 /** Returns the cells of a row. `now` is in milliseconds since 1970. */
-export function cellsOf(segment: Segment, part: Part, row: number, now: number): Cells {
+export function cellsOf(segment: SegmentPicture, part: SegmentPart, row: number, now: number): Cells {
   switch (part) {
     case 'hosts': {
       const { name = '-', mac, addresses, router } = segment.hosts[row]
@@ -57,7 +57,7 @@ export function cellsOf(segment: Segment, part: Part, row: number, now: number):
 }
 
 /** Returns the rows that have all the words of `search`, in any case; undefined for all rows. */
-export function found(segment: Segment, part: Part, search: string): number[] | undefined {
+export function found(segment: SegmentPicture, part: SegmentPart, search: string): number[] | undefined {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean)
   if (words.length === 0) return undefined
   const rows: number[] = []

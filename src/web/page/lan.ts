@@ -5,8 +5,8 @@ import { fill, h, setText } from './dom.ts'
 import { DhcpPanel } from './lan-dhcp-panel.ts'
 import { LanDrawing } from './lan-drawing.ts'
 import { LongList } from './lan-list.ts'
-import type { Segment } from './lan-picture.ts'
-import { COLUMNS, cellsOf, found, PARTS, type Part } from './lan-tables.ts'
+import type { SegmentPicture } from './lan-picture.ts'
+import { COLUMNS, cellsOf, found, PARTS, type SegmentPart } from './lan-tables.ts'
 
 const COUNTERS = { frames: 'Frames of the segment', dropped: 'Dropped', answered: 'Answered by hosts' } as const
 
@@ -46,8 +46,8 @@ export function lanView(app: App): View {
   )
   const none = h('p', { class: 'muted' })
   const element = h('div', { class: 'lan' }, none, body)
-  let part: Part = 'hosts'
-  let segment: Segment | undefined
+  let part: SegmentPart = 'hosts'
+  let segment: SegmentPicture | undefined
   /** The number of hosts, if not all are listed. */
   let allHosts: number | undefined
   let shown: DeviceId | undefined
@@ -55,7 +55,7 @@ export function lanView(app: App): View {
   /** Milliseconds since 1970, by the clock of the server. */
   let now = Date.now()
 
-  function choose(chosen: Part): void {
+  function choose(chosen: SegmentPart): void {
     part = chosen
     for (const [name, tab] of tabs) tab.setAttribute('aria-pressed', `${name === part}`)
     list.setColumns(part, COLUMNS[part])

@@ -1,15 +1,15 @@
 /** The page around the views: what is looked at, and what of the feed goes where. */
-import type { Command, CommandResult, DeviceId, DeviceRow, FeedMessage, VnetRow, Want } from '../feed-types.ts'
+import type { CommandResult, DeviceId, DeviceRow, FeedMessage, PageCommand, VnetRow, Want } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { DeviceList } from './devices.ts'
 import { h, setText } from './dom.ts'
 import { peerOf } from './driver-model.ts'
 import { stateOf } from './driver-text.ts'
-import { Feed, type FeedState } from './feed.ts'
+import { FeedReader, type FeedState } from './feed.ts'
 import { isCommandKey } from './keys.ts'
-import { findDevice, type Place, parsePlace, placeHash } from './place.ts'
+import { findDevice, type PagePlace, parsePlace, placeHash } from './place.ts'
 import { Rates } from './rates.ts'
-import { Session } from './session.ts'
+import { PageSession } from './session.ts'
 import { clockText } from './traffic-units.ts'
 
 /** What shows one moment and comes again: not asked for while the page is hidden. */
@@ -38,9 +38,9 @@ export class Page implements App {
   device: DeviceRow | undefined
   mayChange = false
   presets: App['presets'] = []
-  readonly #session = new Session()
+  readonly #session = new PageSession()
   readonly #rates = new Rates()
-  readonly #feed = new Feed({
+  readonly #feed = new FeedReader({
     open: (address, listener) => this.#session.open(address, listener),
     receive: message => this.#receive(message),
     changed: state => this.#showConnection(state),
@@ -102,7 +102,7 @@ export class Page implements App {
     location.hash = placeHash({ view, device: this.#wanted })
   }
 
-  async command(command: Command): Promise<CommandResult> {
+  async command(command: PageCommand): Promise<CommandResult> {
     if (this.device === undefined) return { ok: false, message: 'There is no interface.' }
     try {
       const response = await fetch(this.path('command', {}), {
@@ -150,7 +150,7 @@ export class Page implements App {
       history.replaceState(null, '', rest || location.pathname)
       this.#feed.again()
     }
-    const { view: name, device } = parsePlace(location.hash) as Place
+    const { view: name, device } = parsePlace(location.hash) as PagePlace
     const view = this.#views.find(view => view.name === name) ?? this.#views[0]
     if (view !== this.#view) {
       this.#view.hidden?.()

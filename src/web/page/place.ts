@@ -1,18 +1,18 @@
 /** The place in the page, as in its address: `#driver/4711//sn0`. */
 import type { DeviceId, DeviceRow, VnetRow } from '../feed-types.ts'
 
-export interface Place {
+export interface PagePlace {
   readonly view: string
   /** Empty if none was chosen. */
   readonly device: DeviceId
 }
 
-export function parsePlace(hash: string): Place {
+export function parsePlace(hash: string): PagePlace {
   const [, view, device] = /^#?([^/]*)\/?(.*)$/s.exec(hash)!
   return { view, device: decoded(device) }
 }
 
-export const placeHash = ({ view, device }: Place): string =>
+export const placeHash = ({ view, device }: PagePlace): string =>
   `#${view}${device === '' ? '' : `/${encodeURIComponent(device).replaceAll('%2F', '/')}`}`
 
 function decoded(text: string): string {

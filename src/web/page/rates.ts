@@ -1,7 +1,7 @@
 /** Rates of each device, from its counters in two messages with statistics. */
 import type { DeviceCounters, DeviceId, FeedMessage } from '../feed-types.ts'
 
-export interface Rate {
+export interface DeviceRate {
   /** Frames and bits per second. */
   readonly txPackets: number
   readonly rxPackets: number
@@ -19,7 +19,7 @@ const sum = (drops: Readonly<Record<string, number>>): number => Object.values(d
 /** Counters are set to 0 by a reset; then what was counted since is the whole of it. */
 const since = (now: number, before: number): number => (now >= before ? now - before : now)
 
-export function rate(now: DeviceCounters, before: DeviceCounters, seconds: number): Rate {
+export function rate(now: DeviceCounters, before: DeviceCounters, seconds: number): DeviceRate {
   const per = (a: number, b: number) => since(a, b) / seconds
   return {
     txPackets: per(now.txPackets, before.txPackets),
@@ -34,10 +34,10 @@ export function rate(now: DeviceCounters, before: DeviceCounters, seconds: numbe
 export class Rates {
   #time = 0
   #counters = new Map<DeviceId, DeviceCounters>()
-  #rates = new Map<DeviceId, Rate>()
+  #rates = new Map<DeviceId, DeviceRate>()
 
   /** Of the last two messages; undefined for a device that was not in both. */
-  of(id: DeviceId): Rate | undefined {
+  of(id: DeviceId): DeviceRate | undefined {
     return this.#rates.get(id)
   }
 

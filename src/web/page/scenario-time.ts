@@ -4,7 +4,7 @@ import type { ScenarioInfo } from '../feed-types.ts'
 type Scenario = Pick<ScenarioInfo, 'started' | 'repeat' | 'steps'>
 
 /** How far a scenario is. */
-export interface Progress {
+export interface ScenarioProgress {
   readonly state: 'waiting' | 'running' | 'ended'
   /** Counted from 1; 0 while it waits. */
   readonly round: number
@@ -17,7 +17,7 @@ export interface Progress {
 }
 
 /** Returns how far it is at the time `now`, in milliseconds since 1970. */
-export function progress({ started, repeat, steps }: Scenario, now: number): Progress {
+export function progress({ started, repeat, steps }: Scenario, now: number): ScenarioProgress {
   if (started === undefined || now < started) {
     return { state: 'waiting', round: 0, at: 0, step: undefined, next: undefined }
   }

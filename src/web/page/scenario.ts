@@ -1,7 +1,7 @@
 /** The timeline of a scenario: its steps, and a cursor that moves with the time. */
 import type { ScenarioInfo } from '../feed-types.ts'
 import { fill, h, setText, svg } from './dom.ts'
-import { formatTime, lengthOf, marks, type Progress, place, progress } from './scenario-time.ts'
+import { formatTime, lengthOf, marks, place, progress, type ScenarioProgress } from './scenario-time.ts'
 
 const HEIGHT = 64
 /** Space for half a label at both ends of the axis. */
@@ -27,7 +27,7 @@ export class ScenarioTimeline {
   #ahead = 0
   #width = 0
   #timer: ReturnType<typeof setInterval> | undefined
-  #shown: Progress | undefined
+  #shown: ScenarioProgress | undefined
   #texted = 0
   #isShown = false
 
@@ -160,7 +160,7 @@ export class ScenarioTimeline {
 }
 
 /** Returns `round 3, 12.0 s: step 2 of the list; step 3 in 4.5 s`. */
-function wordsOf({ state, round, at, step, next }: Progress): string {
+function wordsOf({ state, round, at, step, next }: ScenarioProgress): string {
   if (state === 'waiting') return 'Waits until the first interface comes up.'
   if (state === 'ended') return 'Has ended: what its last step did stays.'
   const where = `${round > 1 ? `Round ${round}, ` : ''}${formatTime(at - (at % 1000))}`

@@ -11,7 +11,7 @@ import { hex, hmacSha256 } from './sha256.ts'
 const TOKEN = /^#token=([^#&]*)[#&]?(.*)$/s
 const NONCE_BYTES = 24
 
-export class Session {
+export class PageSession {
   #token: string | undefined
   #key: string | undefined
 

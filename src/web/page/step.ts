@@ -1,5 +1,5 @@
 /** Step by step: a frame halts before each step of its path. A click or a key runs the step. */
-import type { Command, FeedMessage, StepInfo } from '../feed-types.ts'
+import type { FeedMessage, PageCommand, StepInfo } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { CommandBox } from './command-box.ts'
 import { commandLine } from './command-line.ts'
@@ -10,7 +10,7 @@ import { isCommandKey } from './keys.ts'
 import { changes, noCodeWords, noFrameWords, numbered, STEPS, stateWords, TIMES, timeWords } from './step-model.ts'
 
 type StepMessage = Extract<FeedMessage, { type: 'step' }>
-type StepCommand = Extract<Command, { do: 'step' }>
+type StepCommand = Extract<PageCommand, { do: 'step' }>
 
 export function stepView(app: App): View {
   return new StepView(app)

@@ -5,19 +5,19 @@ import { OTHER, type Samples } from './traffic-samples.ts'
 
 /** Variables of style.css that lines are drawn in. */
 export const COLOURS = ['tx', 'rx', 'drop', 'warn', 'text', 'muted'] as const
-export type Colour = (typeof COLOURS)[number]
+export type LineColour = (typeof COLOURS)[number]
 
-export interface Line {
+export interface PlotLine {
   readonly label: string
-  readonly colour: Colour
+  readonly colour: LineColour
   readonly isDashed: boolean
   readonly values: readonly (number | null)[]
 }
 
 /** The lines of a plot, each with a value for each of `times`, which are in seconds. */
-export interface Content {
+export interface PlotContent {
   readonly times: readonly number[]
-  readonly lines: readonly Line[]
+  readonly lines: readonly PlotLine[]
   /** Lines that are left out, because there are more than can be told apart. */
   readonly more: number
 }
@@ -30,12 +30,12 @@ export interface PlotSpec {
   readonly floor: number
   /** What is written while there is no line; undefined hides the plot. */
   readonly empty: string | undefined
-  content(history: History, id: DeviceId, from: number): Content
+  content(history: History, id: DeviceId, from: number): PlotContent
 }
 
-const NOTHING: Content = { times: [], lines: [], more: 0 }
+const NOTHING: PlotContent = { times: [], lines: [], more: 0 }
 /** In two styles each, these can be told apart. */
-const COLOURS_OF_MANY: readonly Colour[] = ['drop', 'tx', 'warn', 'rx', 'text', 'muted']
+const COLOURS_OF_MANY: readonly LineColour[] = ['drop', 'tx', 'warn', 'rx', 'text', 'muted']
 const LINES_MAX = 2 * COLOURS_OF_MANY.length
 
 export const PLOTS: readonly PlotSpec[] = [
@@ -83,9 +83,9 @@ export const PLOTS: readonly PlotSpec[] = [
   },
 ]
 
-function bothDirections(samples: Samples | undefined, what: 'bits' | 'frames', from: number): Content {
+function bothDirections(samples: Samples | undefined, what: 'bits' | 'frames', from: number): PlotContent {
   if (samples === undefined) return NOTHING
-  const line = (direction: 'tx' | 'rx'): Line => {
+  const line = (direction: 'tx' | 'rx'): PlotLine => {
     return {
       label: direction,
       colour: direction,
@@ -97,10 +97,10 @@ function bothDirections(samples: Samples | undefined, what: 'bits' | 'frames', f
 }
 
 /** One line for each direction and reason: tx solid, rx dashed, in the colour of the reason. */
-function drops(samples: Samples | undefined, from: number): Content {
+function drops(samples: Samples | undefined, from: number): PlotContent {
   const keys = samples?.rateKeys().filter(key => !/^[rt]x (bits|frames)$/.test(key)) ?? []
   const reasons = [...new Set(keys.map(key => key.slice(3)))]
-  const lines = keys.map((key): Line => {
+  const lines = keys.map((key): PlotLine => {
     const colour = COLOURS_OF_MANY[reasons.indexOf(key.slice(3)) % COLOURS_OF_MANY.length]
     const label = key === OTHER ? 'other reasons' : key
     return { label, colour, isDashed: key.startsWith('rx '), values: samples?.rate(key, from) ?? [] }
@@ -112,12 +112,12 @@ function drops(samples: Samples | undefined, from: number): Content {
   )
 }
 
-function held(samples: Samples | undefined, from: number): Content {
+function held(samples: Samples | undefined, from: number): PlotContent {
   const keys = samples?.levelKeys() ?? []
   const values = keys.map(key => samples?.level(key, from) ?? [])
   // What holds nothing takes no style from the others.
   const shown = keys.map((_, i) => i).filter(i => keys[i] === 'held' || isSeen(values[i]))
-  const lines = shown.map((i, n): Line => ({ label: heldLabel(keys[i]), ...styleOf(n + 1), values: values[i] }))
+  const lines = shown.map((i, n): PlotLine => ({ label: heldLabel(keys[i]), ...styleOf(n + 1), values: values[i] }))
   return contentOf(samples, from, lines)
 }
 
@@ -128,8 +128,8 @@ function heldLabel(key: string): string {
   return name.includes(kind) ? name.join(' ') : key
 }
 
-function stages(samples: Samples | undefined, from: number): Content {
-  const lines = samples?.rateKeys().map((key, i): Line => {
+function stages(samples: Samples | undefined, from: number): PlotContent {
+  const lines = samples?.rateKeys().map((key, i): PlotLine => {
     const [counter, ...name] = key.split(' ')
     const isCounter = STAGE_COUNTERS.some(each => each === counter)
     return {
@@ -146,10 +146,10 @@ function stages(samples: Samples | undefined, from: number): Content {
 }
 
 /** Half of the packets solid, 99 % dashed, in the colour of the stage. */
-function lateness(samples: Samples | undefined, from: number): Content {
+function lateness(samples: Samples | undefined, from: number): PlotContent {
   const keys = samples?.levelKeys() ?? []
   const names = [...new Set(keys.map(key => key.slice(4)))]
-  const lines = keys.map((key): Line => {
+  const lines = keys.map((key): PlotLine => {
     const [of, name] = [key.slice(0, 3), key.slice(4)]
     const colour = COLOURS_OF_MANY[(names.indexOf(name) + 1) % COLOURS_OF_MANY.length]
     return { label: `${name}: ${of}`, colour, isDashed: of === 'p99', values: samples?.level(key, from) ?? [] }
@@ -157,16 +157,16 @@ function lateness(samples: Samples | undefined, from: number): Content {
   return contentOf(samples, from, lines)
 }
 
-function contentOf(samples: Samples | undefined, from: number, lines: readonly Line[]): Content {
+function contentOf(samples: Samples | undefined, from: number, lines: readonly PlotLine[]): PlotContent {
   const more = Math.max(lines.length - LINES_MAX, 0)
   return samples === undefined ? NOTHING : { times: samples.times(from), lines: lines.slice(0, LINES_MAX), more }
 }
 
-function styleOf(index: number): Pick<Line, 'colour' | 'isDashed'> {
+function styleOf(index: number): Pick<PlotLine, 'colour' | 'isDashed'> {
   const count = COLOURS_OF_MANY.length
   return { colour: COLOURS_OF_MANY[index % count], isDashed: index % LINES_MAX >= count }
 }
 
-function isSeen(values: Line['values']): boolean {
+function isSeen(values: PlotLine['values']): boolean {
   return values.some(value => value !== null && value > 0)
 }

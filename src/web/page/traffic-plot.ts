@@ -2,19 +2,19 @@
 
 import { formatNumber } from '../../base/quantity.ts'
 import { h, setText } from './dom.ts'
-import { COLOURS, type Colour, type Content, type Line, type PlotSpec } from './traffic-lines.ts'
+import { COLOURS, type LineColour, type PlotContent, type PlotLine, type PlotSpec } from './traffic-lines.ts'
 import { clockText } from './traffic-units.ts'
 import uPlot from './uPlot.js'
 
 /** The times at the ends of the drawing, in seconds. */
-export interface Range {
+export interface TimeRange {
   readonly from: number
   readonly to: number
 }
 
 export interface PlotEvents {
   /** The user has dragged from one time to another. */
-  zoom(range: Range): void
+  zoom(range: TimeRange): void
   /** The user has clicked twice. */
   back(): void
   /** The cursor is at another time, or nowhere. */
@@ -45,8 +45,8 @@ export class Plot {
   readonly #host = h('div', { class: 'plot-drawing', attrs: { 'aria-hidden': 'true' } })
   readonly #legend = h('div', { class: 'plot-legend' })
   #chart: uPlot | undefined
-  #content: Content = { times: [], lines: [], more: 0 }
-  #range: Range = { from: 0, to: 1 }
+  #content: PlotContent = { times: [], lines: [], more: 0 }
+  #range: TimeRange = { from: 0, to: 1 }
   /** Which lines the chart was made for. */
   #made = ''
   #keys: Key[] = []
@@ -64,7 +64,7 @@ export class Plot {
     return this.#host
   }
 
-  draw(content: Content, range: Range): void {
+  draw(content: PlotContent, range: TimeRange): void {
     this.#content = content
     this.#range = range
     this.element.hidden = content.lines.length === 0 && this.#spec.empty === undefined
@@ -201,7 +201,7 @@ export class Plot {
     this.#legend.replaceChildren(...this.#keys.map(({ button }) => button), ...notes)
   }
 
-  #makeKey({ label, colour, isDashed }: Line): Key {
+  #makeKey({ label, colour, isDashed }: PlotLine): Key {
     const value = h('span', { class: 'value' })
     const sample = h('span', { class: isDashed ? 'sample dashed' : 'sample' })
     sample.style.color = `var(--${colour})`
@@ -243,7 +243,7 @@ function timeOfAxis(time: number, step: number): string {
   return step >= 60 ? text.slice(0, 5) : text
 }
 
-function readColours(): Readonly<Record<Colour | 'line' | 'sans', string>> {
+function readColours(): Readonly<Record<LineColour | 'line' | 'sans', string>> {
   const style = getComputedStyle(document.documentElement)
   const names = [...COLOURS, 'line', 'sans'] as const
   return Object.fromEntries(names.map(name => [name, style.getPropertyValue(`--${name}`).trim()])) as never

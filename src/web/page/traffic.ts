@@ -6,8 +6,8 @@ import { GSO_NOTE } from './driver-text.ts'
 import { isCommandKey } from './keys.ts'
 import { Redraw } from './redraw.ts'
 import { History } from './traffic-history.ts'
-import { type Content, PLOTS } from './traffic-lines.ts'
-import { Plot, type Range } from './traffic-plot.ts'
+import { PLOTS, type PlotContent } from './traffic-lines.ts'
+import { Plot, type TimeRange } from './traffic-plot.ts'
 import { WINDOW } from './traffic-samples.ts'
 import { StageTable } from './traffic-stages.ts'
 import { clockText } from './traffic-units.ts'
@@ -38,10 +38,10 @@ class TrafficView implements View {
   #isPaused = false
   readonly #redraw = new Redraw(() => this.#draw())
   #length: number = WINDOWS[0]
-  #zoom: Range | undefined
+  #zoom: TimeRange | undefined
   /** The time of the newest sample that is drawn, and what is drawn up to it. */
   #end: number | undefined
-  #contents: readonly Content[] = []
+  #contents: readonly PlotContent[] = []
   /** The time at the cursor, and whether keys have moved it there, so that it stays at its time. */
   #cursor: number | undefined
   #isPointed = false
@@ -54,7 +54,7 @@ class TrafficView implements View {
   constructor(app: App) {
     this.#app = app
     const events = {
-      zoom: (range: Range) => this.#zoomTo(range),
+      zoom: (range: TimeRange) => this.#zoomTo(range),
       back: () => this.#zoomTo(undefined),
       cursor: (time: number | undefined) => {
         this.#isPointed = false
@@ -148,7 +148,7 @@ class TrafficView implements View {
     this.#stages.update(this.#wire?.wire)
   }
 
-  get #range(): Range {
+  get #range(): TimeRange {
     const end = this.#end ?? Date.now() / 1000
     return this.#zoom ?? { from: end - this.#length, to: end }
   }
@@ -171,7 +171,7 @@ class TrafficView implements View {
   }
 
   /** A zoom stays where it is while time goes on. It cannot leave the time that is kept. */
-  #zoomTo(range: Range | undefined): void {
+  #zoomTo(range: TimeRange | undefined): void {
     const end = this.#end ?? 0
     const { from, to } = range ?? { from: end, to: end }
     const by = Math.max(end - WINDOW - from, 0) + Math.min(end - to, 0)

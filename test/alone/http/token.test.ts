@@ -2,7 +2,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
-import { Token, tokenOf } from '../../../src/http/token.ts'
+import { ServerToken, tokenOf } from '../../../src/http/token.ts'
 import { hmacSha256 } from '../../../src/web/page/sha256.ts'
 
 vi.mock('node:crypto', async original => {
@@ -11,7 +11,7 @@ vi.mock('node:crypto', async original => {
 })
 
 const TOKEN = 'a-token-of-32-characters-for-test'
-const token = new Token(TOKEN)
+const token = new ServerToken(TOKEN)
 
 test.each(['', 'a', TOKEN.slice(0, 31), `${TOKEN}x`, `x${TOKEN.slice(1)}`, 'y'.repeat(8000)])(
   'a wrong token %s takes the time of a right one: digests of one length are compared',
@@ -34,12 +34,12 @@ test('the token is accepted in the query and in Authorization', () => {
   expect(token.proofOf(new URLSearchParams(), {})).toBe('missing')
 })
 
-const keyOf = (server: Token) => hmacSha256(TOKEN, `vnet page ${server.prove('').nonce}`)
+const keyOf = (server: ServerToken) => hmacSha256(TOKEN, `vnet page ${server.prove('').nonce}`)
 
 test('the key that a page shows is worth nothing at another server, or after a restart', () => {
   const shown = new URLSearchParams({ token: keyOf(token) })
   expect(token.proofOf(shown, {})).toBe('right')
-  expect(new Token(TOKEN).proofOf(shown, {})).toBe('wrong')
+  expect(new ServerToken(TOKEN).proofOf(shown, {})).toBe('wrong')
 })
 
 test('a proof is made for one nonce, and is not a key', () => {

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Turns } from '../../../src/base/turns.ts'
 import { VnetCapture } from '../../../src/control/client/capture-stream.ts'
 import { Connection } from '../../../src/control/protocol/connection.ts'
-import { CaptureSender, type Source } from '../../../src/control/server/capture-sender.ts'
+import { CaptureSender, type CaptureSource } from '../../../src/control/server/capture-sender.ts'
 import { ListeningSocket } from '../../../src/control/server/listening-socket.ts'
 import { loadNative, type Native } from '../../../src/linux/native.ts'
 import { MSG_DONTWAIT } from '../../../src/linux/uapi.ts'
@@ -28,7 +28,7 @@ afterEach(() => {
 })
 
 /** Bytes in order, of which `peek` shows at most 100,000 at once; its end adds `rest`. */
-class Numbers implements Source {
+class Numbers implements CaptureSource {
   sent = 0
   isClosed = false
   #length: number
@@ -61,7 +61,7 @@ class Numbers implements Source {
 }
 
 /** A sender that has `output` to send first and has received `input`, and its client. */
-function sending(source: Source, { input = new Uint8Array(0), output = new Uint8Array(0) } = {}) {
+function sending(source: CaptureSource, { input = new Uint8Array(0), output = new Uint8Array(0) } = {}) {
   const calls = { send: 0, recv: 0 }
   const counted: Native = {
     ...native,

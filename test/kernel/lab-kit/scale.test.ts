@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Native } from '../../../src/linux/native.ts'
 import { createLab, type Lab, type LabNamespace } from '../../../src/testing/index.ts'
-import { Hosts } from '../../../src/testing/lab/hosts.ts'
+import { HostsFile } from '../../../src/testing/lab/hosts.ts'
 
 const RTM_NEWROUTE = 24
 /** The type of a struct nlmsghdr. */
@@ -81,7 +81,7 @@ test('a cable requests as much in a lab of many hosts as in an empty one', async
 test('links that are made together write the hosts files once, and only of hosts with programs', async () => {
   const hosts = hostsOf(6)
   await hosts[0]!.exec('true')
-  const update = vi.spyOn(Hosts.prototype, 'update')
+  const update = vi.spyOn(HostsFile.prototype, 'update')
   await Promise.all(hosts.slice(1).map(host => lab.cable(host, hosts[0]!)))
   expect(update).toHaveBeenCalledTimes(1)
   const [directory] = readdirSync(tmpdir()).filter(

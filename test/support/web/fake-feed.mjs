@@ -8,7 +8,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { SECURITY_HEADERS } from '../../../dist/http/guard.js'
-import { Token } from '../../../dist/http/token.js'
+import { ServerToken } from '../../../dist/http/token.js'
 import { readPage } from '../../../dist/web/files.js'
 import { FakeWorld } from './fake-world.mjs'
 
@@ -33,7 +33,7 @@ export class FakeFeed {
   /** The addresses of the captures that were asked for. @type {string[]} */
   captures = []
   #quarters = 0
-  #token = new Token(TOKEN)
+  #token = new ServerToken(TOKEN)
   #files = readPage()
   #server = createServer((request, response) => void this.#take(request, response))
 

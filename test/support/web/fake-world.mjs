@@ -7,7 +7,7 @@
 import { dhcp, frame, ping } from './fake-frames.mjs'
 
 /** @typedef {import('../../../src/web/feed-types.ts').FeedMessage} FeedMessage */
-/** @typedef {import('../../../src/web/feed-types.ts').Command} Command */
+/** @typedef {import('../../../src/web/feed-types.ts').PageCommand} Command */
 /** @typedef {import('../../../src/web/feed-types.ts').CommandResult} CommandResult */
 /** @typedef {import('../../../src/web/feed-types.ts').StepInfo} StepInfo */
 /** @typedef {import('../../../src/web/feed-types.ts').Want} Want */

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { expect, test } from 'vitest'
-import { Hosts } from '../../../src/testing/lab/hosts.ts'
+import { HostsFile } from '../../../src/testing/lab/hosts.ts'
 import { lookupIn, placesIn } from '../../../src/testing/lab/lookup.ts'
 import { freshDirectory } from '../../support/fresh-directory.ts'
 import { turn } from '../../support/memory-net.ts'
@@ -28,8 +28,8 @@ const [a, b, c] = [
   { name: 'c', interfaces: [{ link: 2, addresses: ['198.18.2.2/24'] }] },
 ]
 
-function made(): Hosts {
-  const hosts = new Hosts(directory)
+function made(): HostsFile {
+  const hosts = new HostsFile(directory)
   hosts.add(a!, b!, c!)
   return hosts
 }
@@ -102,7 +102,7 @@ test('lookupIn calls back as dns.lookup does for each form of its options', asyn
 })
 
 test('names are alike in capitals and small letters, as in the host of a URL', () => {
-  const hosts = new Hosts(directory)
+  const hosts = new HostsFile(directory)
   const named = { name: 'Server', interfaces: [{ link: 1, addresses: ['198.18.1.3/24'] }] }
   hosts.add(a!, named)
   for (const name of ['server', 'Server', 'SERVER']) expect(hosts.find(a!, name)[0].address).toBe('198.18.1.3')

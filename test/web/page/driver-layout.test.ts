@@ -1,6 +1,6 @@
 /** The drawing of a driver: what is in it, and that nothing lies over something else. */
 import { describe, expect, test } from 'vitest'
-import { type Box, type Drawing, layout } from '../../../src/web/page/driver-layout.ts'
+import { type Drawing, type DriverBox, layout } from '../../../src/web/page/driver-layout.ts'
 import {
   FOLD_ABOVE,
   labelLines,
@@ -65,14 +65,14 @@ const widths = [358, 600, 736, 1000, 1152, 1600]
 
 const groups = (columns: Model['columns']) =>
   columns.map(({ owner, away, toward }) => [owner, away?.title, toward?.title] as const)
-const isInside = (inner: Box, outer: Omit<Box, 'kind' | 'id'>) =>
+const isInside = (inner: DriverBox, outer: Omit<DriverBox, 'kind' | 'id'>) =>
   inner.x >= outer.x &&
   inner.y >= outer.y &&
   inner.x + inner.width <= outer.x + outer.width &&
   inner.y + inner.height <= outer.y + outer.height
-const overlaps = (a: Box, b: Box) =>
+const overlaps = (a: DriverBox, b: DriverBox) =>
   a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height
-const ofKind = ({ boxes }: Drawing, ...kinds: Box['kind'][]) => boxes.filter(({ kind }) => kinds.includes(kind))
+const ofKind = ({ boxes }: Drawing, ...kinds: DriverBox['kind'][]) => boxes.filter(({ kind }) => kinds.includes(kind))
 
 describe('the parts of a device', () => {
   test('lie on the way from the kernel to the far end and back', () => {

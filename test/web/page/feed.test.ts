@@ -1,6 +1,6 @@
 /** How the page opens its feed, and opens it again when the server is gone. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { Feed, type SourceListener } from '../../../src/web/page/feed.ts'
+import { FeedReader, type SourceListener } from '../../../src/web/page/feed.ts'
 
 interface Opened extends SourceListener {
   readonly address: string
@@ -10,7 +10,7 @@ interface Opened extends SourceListener {
 function setUp() {
   const sources: Opened[] = []
   const log: string[] = []
-  const feed = new Feed({
+  const feed = new FeedReader({
     open(address, listener) {
       const source: Opened = { ...listener, address, isOpen: true }
       sources.push(source)

@@ -1,6 +1,6 @@
 /** The picture of a segment as numbers. */
 import { describe, expect, test } from 'vitest'
-import { type Group, groupsOf, layout, type Segment } from '../../../src/web/page/lan-picture.ts'
+import { type BoxGroup, groupsOf, layout, type SegmentPicture } from '../../../src/web/page/lan-picture.ts'
 
 const host = (i: number, router = false) => ({
   name: router ? 'gateway' : `host${i}`,
@@ -9,7 +9,7 @@ const host = (i: number, router = false) => ({
   router,
 })
 const nothing = { frames: {}, dropped: {}, answered: {} }
-const segment = (of: Partial<Segment>): Segment => ({
+const segment = (of: Partial<SegmentPicture>): SegmentPicture => ({
   hosts: [],
   leases: [],
   neighbours: [],
@@ -28,7 +28,7 @@ describe('groupsOf', () => {
         neighbours: ['198.18.0.9', 'fe80::9', '2001:db8::9'].map(address => ({ address, mac })),
       }),
       12,
-    )[0] as Group
+    )[0] as BoxGroup
     expect(boxes).toEqual([
       { kind: 'port', lines: ['lan0', mac, '198.18.0.9', '2001:db8::9'] },
       { kind: 'port', lines: ['lan1'] },
@@ -37,13 +37,13 @@ describe('groupsOf', () => {
 
   test('a port with many stations says how many there are', () => {
     const stations = Array.from({ length: 40 }, (_, i) => ({ name: 'uplink', mac: `02:00:00:00:01:${i}` }))
-    const { title, boxes } = groupsOf(segment({ stations }), 12)[0] as Group
+    const { title, boxes } = groupsOf(segment({ stations }), 12)[0] as BoxGroup
     expect(title).toBe('1 port')
     expect(boxes[0]?.lines).toEqual(['uplink', '02:00:00:00:01:0', '02:00:00:00:01:1', '38 more'])
   })
 
   test('the gateway comes first, without link-local addresses', () => {
-    const { boxes } = groupsOf(segment({ hosts: [host(2), host(1, true)] }), 12)[1] as Group
+    const { boxes } = groupsOf(segment({ hosts: [host(2), host(1, true)] }), 12)[1] as BoxGroup
     expect(boxes).toEqual([
       { kind: 'gateway', lines: ['gateway', '198.18.0.1'] },
       { kind: 'host', lines: ['host2', '198.18.0.2'] },
@@ -52,7 +52,7 @@ describe('groupsOf', () => {
 
   test('of many hosts only as many boxes are drawn as asked for, the last of which counts the others', () => {
     const hosts = Array.from({ length: 10_001 }, (_, i) => host(i, i === 0))
-    const { title, boxes } = groupsOf(segment({ hosts }), 12)[1] as Group
+    const { title, boxes } = groupsOf(segment({ hosts }), 12)[1] as BoxGroup
     expect(title).toBe('10,001 hosts')
     expect(boxes).toHaveLength(12)
     expect(boxes.at(-1)).toEqual({ kind: 'more', lines: ['9,990 more hosts', 'in the list below'] })
@@ -61,14 +61,14 @@ describe('groupsOf', () => {
 
 test('hosts that are not listed are counted too', () => {
   const hosts = Array.from({ length: 20 }, (_, i) => host(i, i === 0))
-  const { title, boxes } = groupsOf(segment({ hosts }), 12, 100_001)[1] as Group
+  const { title, boxes } = groupsOf(segment({ hosts }), 12, 100_001)[1] as BoxGroup
   expect([title, boxes.at(-1)?.lines[0]]).toEqual(['100,001 hosts', '99,990 more hosts'])
 })
 
 describe('layout', () => {
-  const boxes = (n: number): Group['boxes'] =>
+  const boxes = (n: number): BoxGroup['boxes'] =>
     Array.from({ length: n }, (_, i) => ({ kind: 'port', lines: [`lan${i}`, '198.18.0.1'] }))
-  const groups: Group[] = [
+  const groups: BoxGroup[] = [
     { title: '3 ports', boxes: boxes(3) },
     { title: '30 hosts', boxes: boxes(30) },
   ]

@@ -1,9 +1,9 @@
 /** The lists of a segment: the search, the rows in sight, and the time that a lease has left. */
 import { describe, expect, test } from 'vitest'
-import type { Segment } from '../../../src/web/page/lan-picture.ts'
+import type { SegmentPicture } from '../../../src/web/page/lan-picture.ts'
 import { cellsOf, found, rowsInSight, timeLeft } from '../../../src/web/page/lan-tables.ts'
 
-const segment: Segment = {
+const segment: SegmentPicture = {
   hosts: Array.from({ length: 10_000 }, (_, i) => ({
     ...(i > 0 && { name: `host${i}` }),
     mac: `02:00:00:00:${(i >> 8).toString(16).padStart(2, '0')}:${(i & 255).toString(16).padStart(2, '0')}`,

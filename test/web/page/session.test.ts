@@ -1,7 +1,7 @@
 /** The page's side of the token: it is never sent, not even to a server that has ended. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { Token } from '../../../src/http/token.ts'
-import { Session } from '../../../src/web/page/session.ts'
+import { ServerToken } from '../../../src/http/token.ts'
+import { PageSession } from '../../../src/web/page/session.ts'
 
 const TOKEN = 'a-token-of-32-characters-for-test'
 
@@ -34,7 +34,7 @@ class FakeSource {
 beforeEach(() => {
   sent = []
   onSource = () => {}
-  const server = new Token(TOKEN)
+  const server = new ServerToken(TOKEN)
   reply = nonce => server.prove(nonce)
   vi.stubGlobal('EventSource', FakeSource)
   vi.stubGlobal('fetch', async (url: string) => {
@@ -46,7 +46,7 @@ beforeEach(() => {
 afterEach(() => void vi.unstubAllGlobals())
 
 /** Opens a feed; settles with the state that the page shows next, or the source that it opened. */
-function open(session: Session) {
+function open(session: PageSession) {
   let close = () => {}
   const end = new Promise<string | FakeSource>(resolve => {
     const opened = session.open('/events?a=b', { received: () => {}, failed: resolve })
@@ -56,8 +56,8 @@ function open(session: Session) {
   return { end, close: () => close() }
 }
 
-function withToken(): Session {
-  const session = new Session()
+function withToken(): PageSession {
+  const session = new PageSession()
   session.takeToken(`#token=${TOKEN}`)
   return session
 }
@@ -69,11 +69,11 @@ test.each([
   ['#driver/4711//token=x', undefined],
   ['', undefined],
 ])('the token is taken out of the address %s, whose place stays', (hash, rest) => {
-  expect(new Session().takeToken(hash)).toBe(rest)
+  expect(new PageSession().takeToken(hash)).toBe(rest)
 })
 
 test('a server that proves itself gets a key that it accepts, and never the token', async () => {
-  const server = new Token(TOKEN)
+  const server = new ServerToken(TOKEN)
   reply = nonce => server.prove(nonce)
   const session = withToken()
   const { url } = (await open(session).end) as FakeSource
@@ -85,8 +85,8 @@ test('a server that proves itself gets a key that it accepts, and never the toke
 })
 
 test.each<[string, (nonce: string) => object]>([
-  ['has another token', nonce => new Token('other').prove(nonce)],
-  ['repeats the proof of another nonce', () => new Token(TOKEN).prove('before')],
+  ['has another token', nonce => new ServerToken('other').prove(nonce)],
+  ['repeats the proof of another nonce', () => new ServerToken(TOKEN).prove('before')],
   ['has no proof', () => ({})],
 ])('a server that %s gets no key, and the page opens no feed there', async (_, stranger) => {
   reply = stranger
@@ -112,7 +112,7 @@ test('a server that does not reply is lost', async () => {
 })
 
 test('a page without a token opens its feed without a proof or a key', async () => {
-  const session = new Session()
+  const session = new PageSession()
   const { url } = (await open(session).end) as FakeSource
   expect([url, sent]).toEqual(['/events?a=b', ['/events?a=b']])
 })

@@ -61,7 +61,7 @@ export interface DhcpSpec {
 export type DhcpConfig = ReturnType<typeof dhcpConfig>
 export type Reservation = ReturnType<typeof toReservation>
 
-export interface Range {
+export interface AddressRange {
   readonly first: number
   readonly last: number
 }
@@ -110,7 +110,7 @@ function wrong(place: string, advice: string): VnetError {
   return new VnetError(EINVAL, `dhcp.${place}`, advice)
 }
 
-function toRange(text: string): Range {
+function toRange(text: string): AddressRange {
   const [first, last = first] = text.split('-').map(part => parseIpv4(part.trim())!) as [number, number?]
   return { first, last }
 }

@@ -8,7 +8,7 @@ import { type HeapItem, MomentHeap } from '../../../base/moment-heap.ts'
 import { DHCP_INFINITE } from './config.ts'
 import type { Lease, LeaseStore } from './lease.ts'
 import { LeaseWriter } from './lease-writer.ts'
-import { asClient, type Client } from './request.ts'
+import { asClient, type DhcpClient } from './request.ts'
 
 interface Entry extends HeapItem {
   readonly lease: Lease
@@ -54,7 +54,7 @@ export class LeaseTable {
   }
 
   /** The lease of a client, even if it has ended. */
-  of(client: Client): Lease | undefined {
+  of(client: DhcpClient): Lease | undefined {
     return this.#byClient.get(client.key)?.lease
   }
 
@@ -104,7 +104,7 @@ export class LeaseTable {
    * once if only its time changes, which is saved later.
    */
   bind(
-    client: Client,
+    client: DhcpClient,
     { address, hostname, seconds }: { address: number; hostname: string | undefined; seconds: number },
     bound: (saved: boolean) => void,
   ): void {
@@ -160,7 +160,7 @@ export class LeaseTable {
     this.#ends.remove(entry)
   }
 
-  #takeName(hostname: string, client: Client): void {
+  #takeName(hostname: string, client: DhcpClient): void {
     const entry = this.#byName.get(hostname)
     if (entry === undefined || keyOf(entry.lease) === client.key) return
     this.#put({ ...entry, lease: { ...entry.lease, hostname: undefined }, change: this.writer.change, index: -1 })

@@ -3,7 +3,7 @@ import type { Clock } from '../../../base/clock.ts'
 import { LimitedLog, type Log } from '../../../base/log.ts'
 import { formatIpv4 } from '../../../packet/address.ts'
 import type { DhcpConfig } from './config.ts'
-import type { Client } from './request.ts'
+import type { DhcpClient } from './request.ts'
 
 /** Limit for lines about the server itself. */
 const RARELY = { lines: 1, seconds: 60 }
@@ -21,7 +21,7 @@ export class DhcpLog {
   }
 
   /** `DHCPACK(eth9) 198.18.0.100 02:00:00:00:00:01 box` */
-  message(type: string, address: number | undefined, { mac }: Client, more?: string): void {
+  message(type: string, address: number | undefined, { mac }: DhcpClient, more?: string): void {
     const kind = `${type}(${this.#name})`
     this.#log.info(kind, () => {
       const words = [address === undefined || address === 0 ? undefined : formatIpv4(address), mac, more]
@@ -35,7 +35,7 @@ export class DhcpLog {
   }
 
   /** @param codes of options that a reply had no room for */
-  omitted(codes: readonly number[], { mac }: Client): void {
+  omitted(codes: readonly number[], { mac }: DhcpClient): void {
     if (codes.length > 0)
       this.warn('short messages', `${mac} accepts too short a message for its options ${codes.join(', ')}`)
   }
@@ -45,7 +45,7 @@ export class DhcpLog {
     this.#log.debug(`${start}s`, `${start} of ${length} bytes`)
   }
 
-  full({ network, ranges }: DhcpConfig, { mac }: Client): void {
+  full({ network, ranges }: DhcpConfig, { mac }: DhcpClient): void {
     const start = `DHCPDISCOVER(${this.#name})`
     this.#log.warn(`${start} ${formatIpv4(network)} no address available`, () => {
       const pool = ranges.map(({ first, last }) => `${formatIpv4(first)}-${formatIpv4(last)}`).join(', ')

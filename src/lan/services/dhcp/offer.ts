@@ -9,8 +9,8 @@ import { DHCPOFFER } from '../../../packet/dhcp.ts'
 import type { LeaseTable } from './lease-table.ts'
 import type { DhcpLog } from './log.ts'
 import type { Pool } from './pool.ts'
-import { leaseReply, type Request, type SendReply } from './reply.ts'
-import type { Client } from './request.ts'
+import { type DhcpRequest, leaseReply, type SendReply } from './reply.ts'
+import type { DhcpClient } from './request.ts'
 
 /** The neighbours on the server's own link. */
 export interface Neighbours {
@@ -32,7 +32,7 @@ export interface OfferingOptions {
 /** A DHCPDISCOVER that is answered after a probe. */
 interface Probe {
   /** The client's latest DHCPDISCOVER. */
-  request: Request
+  request: DhcpRequest
   send: SendReply
   readonly address: number
   /** When the probe ends, ns. */
@@ -59,7 +59,7 @@ export class Offering {
   }
 
   /** Calls `send` with an offer, now or after a probe, unless there is no address. */
-  discover(request: Request, send: SendReply): void {
+  discover(request: DhcpRequest, send: SendReply): void {
     const { client, requested } = request
     this.#options.log.message('DHCPDISCOVER', requested, client)
     const probe = this.#probes.get(client.key)
@@ -75,7 +75,7 @@ export class Offering {
   }
 
   /** Keeps an address from all clients for a time: `mac` uses it, or reports that `owner` does. */
-  setAside(client: Client, address: number, mac: string, owner = mac): void {
+  setAside(client: DhcpClient, address: number, mac: string, owner = mac): void {
     const { pool, leases, log } = this.#options
     const { declineTime } = pool.config
     pool.offers.drop(client)
@@ -84,7 +84,7 @@ export class Offering {
   }
 
   /** `count` addresses have been probed before. */
-  #offer(request: Request, send: SendReply, count: number): void {
+  #offer(request: DhcpRequest, send: SendReply, count: number): void {
     const { client, requested } = request
     const { pool, log } = this.#options
     for (let probed = count; probed < PROBES_EACH; probed++) {
@@ -109,7 +109,7 @@ export class Offering {
   }
 
   /** ARP does not cross a relay, and the client itself uses the address of its live lease. */
-  #needsProbe({ message, client }: Request, address: number): boolean {
+  #needsProbe({ message, client }: DhcpRequest, address: number): boolean {
     const { neighbours, leases } = this.#options
     if (neighbours === undefined || message.giaddr !== 0) return false
     const lease = leases.of(client)
@@ -120,14 +120,14 @@ export class Offering {
    * The MAC address of a neighbour that is known to use the address. The client does not count, nor
    * does the last lessee: it answers ARP if it still uses the address. Sends the ARP request.
    */
-  #knownOwner({ mac }: Client, address: number): string | undefined {
+  #knownOwner({ mac }: DhcpClient, address: number): string | undefined {
     const { neighbours, leases } = this.#options
     const owner = neighbours?.macOf(address)
     neighbours?.request(address)
     return owner === mac || owner === leases.last(address)?.mac ? undefined : owner
   }
 
-  #startProbe(request: Request, send: SendReply, address: number, count: number): void {
+  #startProbe(request: DhcpRequest, send: SendReply, address: number, count: number): void {
     const { clock, pool, log } = this.#options
     const { client } = request
     if (this.#probes.size >= PROBES_ALL) {
@@ -163,7 +163,7 @@ export class Offering {
     }
   }
 
-  #send(request: Request, address: number, send: SendReply): void {
+  #send(request: DhcpRequest, address: number, send: SendReply): void {
     const { pool, log } = this.#options
     log.message('DHCPOFFER', address, request.client)
     send(leaseReply(DHCPOFFER, request, pool.config, address))

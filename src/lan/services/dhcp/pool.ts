@@ -7,9 +7,9 @@
 import { type Clock, NSEC_PER_SEC } from '../../../base/clock.ts'
 import { type HeapItem, MomentHeap } from '../../../base/moment-heap.ts'
 import type { DhcpMessage } from '../../../packet/dhcp.ts'
-import { type DhcpConfig, isWithin, type Range, type Reservation } from './config.ts'
+import { type AddressRange, type DhcpConfig, isWithin, type Reservation } from './config.ts'
 import type { LeaseTable } from './lease-table.ts'
-import type { Client, DhcpSender } from './request.ts'
+import type { DhcpClient, DhcpSender } from './request.ts'
 
 /** Lapsed offers and ended leases that one call of choose() collects at most. */
 const SWEEP = 64
@@ -50,7 +50,7 @@ export class Pool {
   }
 
   /** The reservation for the client's identifier, otherwise for its MAC address. */
-  reservationOf({ clientId, mac }: Client): Reservation | undefined {
+  reservationOf({ clientId, mac }: DhcpClient): Reservation | undefined {
     return this.#config.byClientId.get(clientId ?? '') ?? this.#config.byMac.get(mac)
   }
 
@@ -58,7 +58,7 @@ export class Pool {
    * Returns why the client may not have the address, in the words of the DHCPNAK that refuses it,
    * or undefined if it may.
    */
-  objection(client: Client, address: number): string | undefined {
+  objection(client: DhcpClient, address: number): string | undefined {
     if (!isWithin(this.#config, address)) return 'wrong network'
     const reservation = this.#config.byAddress.get(address)
     const own = this.reservationOf(client)
@@ -80,7 +80,7 @@ export class Pool {
    * Takes the address for a client that perhaps requests `wanted` out of the free addresses; the
    * caller offers it. Returns undefined if the pool is full.
    */
-  choose(client: Client, wanted: number | undefined): number | undefined {
+  choose(client: DhcpClient, wanted: number | undefined): number | undefined {
     this.offers.dropLapsed(SWEEP)
     for (const address of this.#leases.takeEnded(SWEEP)) this.putBack(address)
     const isFree = (address: number | undefined): address is number =>
@@ -100,7 +100,7 @@ export class Pool {
 }
 
 interface Offer extends HeapItem {
-  readonly client: Client
+  readonly client: DhcpClient
   readonly address: number
   readonly until: number
 }
@@ -120,18 +120,18 @@ export class Offers {
   }
 
   /** The address offered to a client. */
-  of({ key }: Client): number | undefined {
+  of({ key }: DhcpClient): number | undefined {
     const offer = this.#byClient.get(key)
     return offer !== undefined && offer.until > this.#clock.now() ? offer.address : undefined
   }
 
   /** The client that an address is offered to. */
-  taker(address: number): Client | undefined {
+  taker(address: number): DhcpClient | undefined {
     const offer = this.#byAddress.get(address)
     return offer !== undefined && offer.until > this.#clock.now() ? offer.client : undefined
   }
 
-  make(client: Client, address: number, seconds: number): void {
+  make(client: DhcpClient, address: number, seconds: number): void {
     this.drop(client)
     this.#drop(this.#byAddress.get(address))
     const offer = { client, address, until: this.#clock.now() + seconds * NSEC_PER_SEC, index: -1 }
@@ -140,7 +140,7 @@ export class Offers {
     this.#ends.set(offer, offer.until)
   }
 
-  drop({ key }: Client): void {
+  drop({ key }: DhcpClient): void {
     this.#drop(this.#byClient.get(key))
   }
 
@@ -165,14 +165,14 @@ export class Offers {
  * later.
  */
 export class FreeAddresses {
-  readonly #ranges: readonly Range[]
+  readonly #ranges: readonly AddressRange[]
   /** The range that is counted through, and how many of its addresses were passed. */
   #range = 0
   #passed = 0
   readonly #unused = new Queue()
   readonly #ended = new Queue()
 
-  constructor(ranges: readonly Range[]) {
+  constructor(ranges: readonly AddressRange[]) {
     this.#ranges = ranges
   }
 

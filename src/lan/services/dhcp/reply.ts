@@ -6,7 +6,7 @@ import * as dhcp from '../../../packet/dhcp.ts'
 import { DHO_RELAY_AGENT } from '../../../packet/dhcp-options.ts'
 import { get16, long } from '../../../packet/octets.ts'
 import { DHCP_INFINITE, type DhcpConfig, type Reservation } from './config.ts'
-import { type Client, numberIn } from './request.ts'
+import { type DhcpClient, numberIn } from './request.ts'
 
 export interface DhcpReply {
   readonly data: Uint8Array
@@ -22,9 +22,9 @@ export interface DhcpReply {
 export type SendReply = (reply: DhcpReply) => void
 
 /** A message of a client and what the server knows about the client. */
-export interface Request {
+export interface DhcpRequest {
   readonly message: DhcpMessage
-  readonly client: Client
+  readonly client: DhcpClient
   readonly reservation: Reservation | undefined
   /** Option 50. */
   readonly requested: number | undefined
@@ -38,7 +38,7 @@ const MAX_MESSAGE = 1472
 const HEADERS = 28
 
 /** A DHCPOFFER, or a DHCPACK to a DHCPREQUEST, of `address` for leaseTime(). */
-export function leaseReply(type: number, request: Request, config: DhcpConfig, address: number): DhcpReply {
+export function leaseReply(type: number, request: DhcpRequest, config: DhcpConfig, address: number): DhcpReply {
   const { message } = request
   const seconds = leaseTime(request, config)
   const [renewal, rebinding] = renewalTimes(config, seconds)
@@ -57,12 +57,12 @@ export function leaseReply(type: number, request: Request, config: DhcpConfig, a
 }
 
 /** Seconds: what the client requests, within the configured bounds. */
-export function leaseTime({ message }: Request, { leaseTime, minLeaseTime, maxLeaseTime }: DhcpConfig): number {
+export function leaseTime({ message }: DhcpRequest, { leaseTime, minLeaseTime, maxLeaseTime }: DhcpConfig): number {
   return Math.min(maxLeaseTime, Math.max(minLeaseTime, numberIn(message, dhcp.DHO_LEASE_TIME) ?? leaseTime))
 }
 
 /** A DHCPACK to a DHCPINFORM: the options without an address. */
-export function informReply(request: Request, config: DhcpConfig): DhcpReply {
+export function informReply(request: DhcpRequest, config: DhcpConfig): DhcpReply {
   const options = new Map(head(dhcp.DHCPACK, config, request.message))
   addConfigured(options, request, config)
   return reply(request, options, { ciaddr: request.message.ciaddr, yiaddr: 0 }, config)
@@ -82,7 +82,7 @@ export function nakReply(message: DhcpMessage, config: DhcpConfig, why: string):
 }
 
 function reply(
-  request: Request,
+  request: DhcpRequest,
   options: Map<number, Uint8Array>,
   fields: { ciaddr: number; yiaddr: number },
   config: DhcpConfig,
@@ -99,7 +99,7 @@ function headerFor({ htype, xid, flags, giaddr, chaddr }: DhcpMessage) {
 }
 
 /** RFC 2131 sec. 4.1. */
-function destination({ message, from }: Request, yiaddr: number): Pick<DhcpReply, 'address' | 'port' | 'mac'> {
+function destination({ message, from }: DhcpRequest, yiaddr: number): Pick<DhcpReply, 'address' | 'port' | 'mac'> {
   const { giaddr, ciaddr, flags, htype, chaddr } = message
   if (giaddr !== 0) return { address: giaddr, port: dhcp.DHCP_SERVER_PORT, mac: undefined }
   if (ciaddr !== 0) return { address: ciaddr, port: dhcp.DHCP_CLIENT_PORT, mac: from }
@@ -129,7 +129,11 @@ function withRelay(options: Map<number, Uint8Array>, message: DhcpMessage): Map<
  * Adds the configured options that the client requests, in its order, except that the subnet mask
  * precedes the routers (RFC 2132 sec. 3.3). A client without a parameter request list gets all.
  */
-function addConfigured(options: Map<number, Uint8Array>, { message, reservation }: Request, config: DhcpConfig): void {
+function addConfigured(
+  options: Map<number, Uint8Array>,
+  { message, reservation }: DhcpRequest,
+  config: DhcpConfig,
+): void {
   const { siaddr, sname, file } = reservation?.boot ?? config.boot
   const bootServer = sname.length > 0 || siaddr === 0 ? sname : text(formatIpv4(siaddr))
   const configured = new Map<number, Uint8Array | null>([

@@ -5,7 +5,7 @@ import type { DhcpMessage } from '../../../packet/dhcp.ts'
 import * as dhcp from '../../../packet/dhcp.ts'
 import { get32 } from '../../../packet/octets.ts'
 
-export interface Client {
+export interface DhcpClient {
   /**
    * Identifies the client's lease: its client identifier, or its hardware address if it sends none
    * (RFC 2131 sec. 4.2).
@@ -26,7 +26,7 @@ export interface DhcpSender {
 }
 
 /** Returns undefined unless the bytes are a well-formed message that a client could have sent. */
-export function readMessage(bytes: Uint8Array): { message: DhcpMessage; client: Client; type: number } | undefined {
+export function readMessage(bytes: Uint8Array): { message: DhcpMessage; client: DhcpClient; type: number } | undefined {
   const message = dhcp.parse(bytes)
   if (message?.op !== dhcp.BOOTREQUEST || !isWellFormed(message)) return undefined
   const client = clientOf(message)
@@ -49,7 +49,7 @@ function isWellFormed({ options }: DhcpMessage): boolean {
 }
 
 /** Returns undefined if the message has neither a hardware address nor an identifier. */
-function clientOf({ htype, chaddr, options }: DhcpMessage): Client | undefined {
+function clientOf({ htype, chaddr, options }: DhcpMessage): DhcpClient | undefined {
   const identifier = options.get(dhcp.DHO_CLIENT_IDENTIFIER)
   const clientId = identifier === undefined || identifier.length === 0 ? undefined : formatHex(identifier)
   if (clientId === undefined && chaddr.length === 0) return undefined
@@ -57,7 +57,7 @@ function clientOf({ htype, chaddr, options }: DhcpMessage): Client | undefined {
   return asClient(`${hardware}${formatHex(chaddr)}`, clientId)
 }
 
-export function asClient(mac: string, clientId: string | undefined): Client {
+export function asClient(mac: string, clientId: string | undefined): DhcpClient {
   return { key: clientId === undefined ? `mac ${mac}` : `id ${clientId}`, mac, clientId }
 }
 

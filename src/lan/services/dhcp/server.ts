@@ -14,8 +14,16 @@ import { LeaseTable } from './lease-table.ts'
 import { DhcpLog } from './log.ts'
 import { type Neighbours, Offering } from './offer.ts'
 import { Pool } from './pool.ts'
-import { type DhcpReply, informReply, leaseReply, leaseTime, nakReply, type Request, type SendReply } from './reply.ts'
-import { type Client, type DhcpSender, hostnameOf, isWellKnown, numberIn, readMessage } from './request.ts'
+import {
+  type DhcpReply,
+  type DhcpRequest,
+  informReply,
+  leaseReply,
+  leaseTime,
+  nakReply,
+  type SendReply,
+} from './reply.ts'
+import { type DhcpClient, type DhcpSender, hostnameOf, isWellKnown, numberIn, readMessage } from './request.ts'
 
 export interface DhcpServerSpec {
   readonly config: DhcpConfig
@@ -106,7 +114,7 @@ export class DhcpServer {
     else if (type === dhcp.DHCPDECLINE) this.#decline(request)
   }
 
-  #receiveForeign(message: DhcpMessage, client: Client, type: number, send: SendReply): void {
+  #receiveForeign(message: DhcpMessage, client: DhcpClient, type: number, send: SendReply): void {
     if (message.giaddr === 0 && type === dhcp.DHCPREQUEST && this.#isForUs(message))
       send(this.#nak(message, client, message.ciaddr, 'wrong network'))
     if (message.giaddr !== 0)
@@ -117,7 +125,7 @@ export class DhcpServer {
    * By the client's state (RFC 2131 sec. 4.3.2, table 4): in SELECTING it names a server, in
    * INIT-REBOOT it requests an address, in RENEWING and REBINDING it has one.
    */
-  #request(request: Request, send: SendReply): void {
+  #request(request: DhcpRequest, send: SendReply): void {
     const { message, client, requested } = request
     const selecting = message.options.has(dhcp.DHO_SERVER_IDENTIFIER)
     if (!this.#isForUs(message)) {
@@ -138,7 +146,7 @@ export class DhcpServer {
   }
 
   /** Returns why the client may not have `address`, which it takes for its own, or undefined. */
-  #refusal({ client, reservation }: Request, address: number, selecting: boolean): string | undefined {
+  #refusal({ client, reservation }: DhcpRequest, address: number, selecting: boolean): string | undefined {
     const why = this.#pool.objection(client, address)
     if (why !== undefined) return why
     const reserved = reservation?.address
@@ -151,11 +159,11 @@ export class DhcpServer {
   }
 
   /** Whether the client is on record. The address of an unknown client may be another server's. */
-  #knows({ client, reservation }: Request): boolean {
+  #knows({ client, reservation }: DhcpRequest): boolean {
     return reservation !== undefined || this.#leases.of(client) !== undefined
   }
 
-  #bind(request: Request, address: number, send: SendReply): void {
+  #bind(request: DhcpRequest, address: number, send: SendReply): void {
     const { message, client, reservation } = request
     if (this.#leases.writer.waiting >= MAX_WAITING) return
     const seconds = leaseTime(request, this.#pool.config)
@@ -174,7 +182,7 @@ export class DhcpServer {
   }
 
   /** The name that the client gave itself, unless it is reserved or well known. */
-  #nameFor(client: Client, hostname: string | undefined): string | undefined {
+  #nameFor(client: DhcpClient, hostname: string | undefined): string | undefined {
     if (hostname === undefined) return undefined
     const why = this.#pool.config.reservedNames.has(hostname)
       ? 'it is reserved'
@@ -186,7 +194,7 @@ export class DhcpServer {
     return undefined
   }
 
-  #inform(request: Request, send: SendReply): void {
+  #inform(request: DhcpRequest, send: SendReply): void {
     const { message, client } = request
     const { ciaddr } = message
     this.#log.message('DHCPINFORM', ciaddr, client)
@@ -195,7 +203,7 @@ export class DhcpServer {
     send(informReply(request, this.#pool.config))
   }
 
-  #release({ message, client }: Request): void {
+  #release({ message, client }: DhcpRequest): void {
     const lease = this.#leases.of(client)
     const isOwn = lease !== undefined && lease.address === message.ciaddr && this.#leases.isLive(lease)
     this.#log.message('DHCPRELEASE', message.ciaddr, client, isOwn ? undefined : 'unknown lease')
@@ -203,7 +211,7 @@ export class DhcpServer {
   }
 
   /** The client found its address in use by an unknown machine. */
-  #decline({ message, client, requested }: Request): void {
+  #decline({ message, client, requested }: DhcpRequest): void {
     const lease = this.#leases.of(client)
     const has = lease !== undefined && this.#leases.isLive(lease) ? lease.address : undefined
     const isOwn = requested !== undefined && (requested === has || requested === this.#pool.offers.of(client))
@@ -211,7 +219,7 @@ export class DhcpServer {
     if (isOwn && this.#isForUs(message)) this.#offering.setAside(client, requested, client.mac, 'an unknown machine')
   }
 
-  #nak(message: DhcpMessage, client: Client, address: number, why: string): DhcpReply {
+  #nak(message: DhcpMessage, client: DhcpClient, address: number, why: string): DhcpReply {
     this.#log.message('DHCPNAK', address, client, why)
     return nakReply(message, this.#pool.config, why)
   }

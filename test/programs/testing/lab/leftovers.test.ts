@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, 
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { Captures } from '../../../../src/testing/lab/captures.ts'
+import { LabCaptures } from '../../../../src/testing/lab/captures.ts'
 import { makeLabDirectory, removeLeftovers } from '../../../../src/testing/lab/leftovers.ts'
 import { freshDirectory } from '../../../support/fresh-directory.ts'
 
@@ -74,7 +74,7 @@ test('directories of running processes, of other PID namespaces, of other users 
 
 test('captures are moved to where they are kept, those of one pair under names of their own', () => {
   const lab = makeLabDirectory()
-  const captures = new Captures(lab)
+  const captures = new LabCaptures(lab)
   const files = [captures.add('a', 'b'), captures.add('a', 'b'), captures.add('a', 'c')]
   writeFileSync(files[0]!, 'one')
   writeFileSync(files[1]!, 'two')
@@ -86,10 +86,10 @@ test('captures are moved to where they are kept, those of one pair under names o
 })
 
 test('captures that are not kept stay in the directory of the lab', () => {
-  const captures = new Captures(makeLabDirectory())
+  const captures = new LabCaptures(makeLabDirectory())
   const file = captures.add('a', 'b')
   writeFileSync(file, '')
   captures.move()
   expect(existsSync(file)).toBe(true)
-  expect(new Captures(directory).keep()).toEqual([])
+  expect(new LabCaptures(directory).keep()).toEqual([])
 })
