@@ -100,6 +100,8 @@ const unit = {
 export default defineConfig({
   test: {
     sequence: { sequencer: ByProject },
+    // Compiled modules are kept in node_modules, by their content, for other projects and runs.
+    experimental: { fsModuleCache: true },
     projects: [
       { test: { ...unit, name: 'unit', include: filesOf('unit'), isolate: false } },
       { test: { ...unit, name: 'programs', include: filesOf('programs'), isolate: false } },
@@ -110,7 +112,7 @@ export default defineConfig({
           name: 'kernel',
           include: filesOf('kernel'),
           // Kernel tests mostly wait for the kernel. In a long run they compute.
-          maxWorkers: isLong ? cores : 3 * cores,
+          maxWorkers: isLong ? cores : 4 * cores,
           sequence: { groupOrder: 1 },
           testTimeout: isLong ? 900_000 : 120_000,
           ...(reason === undefined ? {} : SKIP_ALL),
