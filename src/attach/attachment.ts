@@ -2,7 +2,7 @@
  * Attachment: a wire on an interface that exists. Two TAPs in its namespace take its frames
  * (tcx.ts): `far` those that it receives, and `near` those that it transmits. Frames from `far`
  * pass the wire ab and are received by the network stack, frames from `near` pass ba and are
- * transmitted.
+ * transmitted. With `farSide` it is ba and ab.
  *
  * Clients see one device, `near`, under the name of the interface. `far` is on a Net of its own,
  * and its drops are counted at `near`.
@@ -82,20 +82,28 @@ export interface AttachmentOptions {
   readonly target: Target
   /** ns without a heartbeat after which frames pass directly. */
   readonly failOpen: number
+  /** True if the wires are named for what is behind the interface. */
+  readonly farSide: boolean
 }
 
 export class Attachment {
   readonly target: Target
   readonly near: NetDevice
   readonly far: NetDevice
-  /** The ends of its wire, for wireSlots: the network's and the network stack's. */
-  readonly ends: readonly [network: WireEnd, stack: WireEnd]
+  /**
+   * The ends of its wire, for wireSlots: the network's and the network stack's, or, for what is
+   * behind the interface, the other way round.
+   */
+  readonly ends: readonly [WireEnd, WireEnd]
   /** Set before the devices are opened. */
   wires: readonly WireSlot[] = []
   readonly #native: Native
   readonly #net: Net
   readonly #farNet: Net
   readonly #failOpen: number
+  /** The places in `wires` of what the interface receives and transmits. */
+  readonly #in: number
+  readonly #out: number
   #name: string
   #redirect: TcxRedirect | undefined
   #aliveUntil = 0
@@ -106,13 +114,15 @@ export class Attachment {
   readonly #undo: (() => void)[] = []
   #closed: Promise<void> | undefined
 
-  constructor({ native, net, target, failOpen }: AttachmentOptions) {
+  constructor({ native, net, target, failOpen, farSide }: AttachmentOptions) {
     const { ifindex, name } = target.link
     this.target = target
     this.#native = native
     this.#net = net
     this.#name = name
     this.#failOpen = failOpen
+    this.#in = farSide ? 1 : 0
+    this.#out = 1 - this.#in
     const { platform, clock, pool, random } = net
     const log = new Log(LOGLEVEL_WARNING, (level, text) => net.log.write(level, text))
     this.#farNet = new Net({ platform, clock, pool, random, log })
@@ -135,7 +145,7 @@ export class Attachment {
       ndoStartXmit: skb => this.#transmit(skb),
     }
     far.netdevOps = { ndoStop: () => this.#stopped(far), ndoStartXmit: skb => this.#receive(skb) }
-    this.ends = [
+    const ends: [WireEnd, WireEnd] = [
       { dev: far, wire: { push: skb => this.#transmitted(skb) } },
       {
         dev: near,
@@ -143,6 +153,7 @@ export class Attachment {
         drop: (skb, reason) => netifRxDrop(skb, near, reason),
       },
     ]
+    this.ends = farSide ? [ends[1], ends[0]] : ends
     this.#undo.push(
       net.registerNetdeviceNotifier((event, dev) => this.#notified(event, dev)),
       this.#farNet.registerNetdeviceNotifier((event, dev) => this.#notified(event, dev)),
@@ -179,16 +190,16 @@ export class Attachment {
 
   #receive(skb: SkBuff): number {
     if (this.near.cut) netifRxDrop(skb, this.near, SKB_DROP_REASON_CUT)
-    else (this.wires[0] as WireSlot).wire.push(skb)
+    else (this.wires[this.#in] as WireSlot).wire.push(skb)
     return NETDEV_TX_OK
   }
 
   #transmit(skb: SkBuff): number {
-    ;(this.wires[1] as WireSlot).wire.push(skb)
+    ;(this.wires[this.#out] as WireSlot).wire.push(skb)
     return NETDEV_TX_OK
   }
 
-  /** A frame leaves the wire ab. */
+  /** A frame leaves the wire of what the interface receives. */
   #received(skb: SkBuff): void {
     if (this.near.cut) {
       netifRxDrop(skb, this.near, SKB_DROP_REASON_CUT)
@@ -198,7 +209,7 @@ export class Attachment {
     netifRxFrom(skb, 'wire')
   }
 
-  /** A frame leaves the wire ba. */
+  /** A frame leaves the wire of what it transmits. */
   #transmitted(skb: SkBuff): void {
     if (this.near.cut) {
       skb.drop(SKB_DROP_REASON_CUT)

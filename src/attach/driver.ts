@@ -2,7 +2,7 @@
 import { formatDuration, parseDuration } from '../base/duration.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { loadNative } from '../linux/native.ts'
-import { type Driver, defineDriver, interfaceArg, text } from '../netdev/driver.ts'
+import { bool, type Driver, defineDriver, interfaceArg, text } from '../netdev/driver.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { takenSeed, wireParams, wireSlots } from '../wire/params.ts'
 import { Attachment } from './attachment.ts'
@@ -18,6 +18,10 @@ const params = {
   wireBa: text({ default: undefined, value: 'spec', description: 'the same as --wire-out' }),
   wireIn: text({ default: undefined, value: 'spec', description: 'the same for what the interface receives' }),
   wireOut: text({ default: undefined, value: 'spec', description: 'the same for what it transmits' }),
+  farSide: bool({
+    default: false,
+    description: 'in and out are those of what is behind the interface, such as the VM of a TAP',
+  }),
   failOpen: text<number>({
     default: FAIL_OPEN,
     value: 'time',
@@ -47,7 +51,7 @@ export function attachDriver(): Driver<AttachParams> {
       if (args.length === 0) throw new UsageError('attach takes the interfaces to attach to: attach [NETNS/]IF...')
       const twice = args.find((arg, i) => args.indexOf(arg) !== i)
       if (twice !== undefined) throw new UsageError(`attach: ${twice} is named twice`)
-      const { wireIn, wireOut, failOpen } = values
+      const { wireIn, wireOut, failOpen, farSide } = values
       for (const [name, both] of [
         ['in', [wireIn, values.wireAb]],
         ['out', [wireOut, values.wireBa]],
@@ -63,7 +67,7 @@ export function attachDriver(): Driver<AttachParams> {
       const wired = { ...values, seed, wireAb: wireIn ?? values.wireAb, wireBa: wireOut ?? values.wireBa }
       const targets = args.map(interfaceArg).map(arg => findTarget(native, { ...arg, netns: arg.netns ?? netns }))
       return targets.map((target, nth) => {
-        const attachment = new Attachment({ native, net, target, failOpen })
+        const attachment = new Attachment({ native, net, target, failOpen, farSide })
         attachments.push(attachment)
         const { near, ends } = attachment
         attachment.wires = wireSlots(wired, context, ...ends, { nth, attached: near })

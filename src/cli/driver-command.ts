@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { UsageError } from '../base/usage-error.ts'
 import { type Driver, defaultParams, type Param, type Params } from '../netdev/driver.ts'
+import { addAttachOptions, optionalTargets } from './attach-options.ts'
 import { isDriverName } from './drivers.ts'
 import { commandHelp } from './help.ts'
 import type { Io } from './io.ts'
@@ -20,12 +21,15 @@ export function addDriver(command: Command, driver: Driver, io: Io, done: (statu
   for (const [name, param] of Object.entries(driver.params)) {
     command.addOption(paramOption(name, param).helpGroup(`Options of ${driver.name}:`))
   }
+  if (driver.attaches) addAttachOptions(command)
   commandHelp(addCommonOptions(command, driver.attaches))
   command.action(async (args: string[], options: CommonOptions & Record<string, unknown>) => {
     refuseArgs(command, driver, args, options)
     refuseStrayCaptureOptions(options)
+    const found = driver.attaches ? await optionalTargets(args, options) : undefined
+    const params = paramValues(driver.params, found === undefined ? options : { ...options, farSide: true })
     const { run } = await import('./run.ts')
-    done(await run(driver, paramValues(driver.params, options), args, options, io))
+    done(await run(driver, params, found ?? args, options, io))
   })
 }
 

@@ -146,3 +146,10 @@ export class OwnNetns {
     return child
   }
 }
+
+/** Starts a process in the namespace, which lives until the test ends, and returns its id. */
+export async function processIn(netns: Netns): Promise<number> {
+  const child = netns.spawn(['sh', '-c', 'echo; exec sleep 1000'])
+  await new Promise(resolve => child.stdout.once('data', resolve))
+  return child.pid as number
+}

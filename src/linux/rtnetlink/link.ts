@@ -19,6 +19,7 @@ import {
   policy,
   putU32,
   required,
+  s32,
   string,
   u8,
   u32,
@@ -32,6 +33,7 @@ import type { RouteRequest, RouteSocket } from './route-socket.ts'
 const IFLA_ADDRESS = 1
 const IFLA_IFNAME = 3
 const IFLA_MTU = 4
+const IFLA_LINK = 5
 const IFLA_QDISC = 6
 const IFLA_WIRELESS = 11
 const IFLA_TXQLEN = 13
@@ -40,6 +42,7 @@ const IFLA_LINKINFO = 18
 const IFLA_STATS64 = 23
 const IFLA_NET_NS_FD = 28
 const IFLA_PROMISCUITY = 30
+const IFLA_LINK_NETNSID = 37
 const IFLA_CARRIER = 33
 const IFLA_TARGET_NETNSID = 46
 const IFLA_PROP_LIST = 52
@@ -92,6 +95,10 @@ export interface Link {
   readonly allmulti: number
   /** 'tun' (also for a TAP), 'veth', 'bridge'; undefined for hardware and the loopback. */
   readonly kind: string | undefined
+  /** The index of the interface that it is on, or joined with: the other end of a veth. */
+  readonly peer: number | undefined
+  /** The namespace of that interface, as an id of this one; undefined if it is this one. */
+  readonly peerNsid: number | undefined
   readonly tun: TunInfo | undefined
   /**
    * The kernel's counters in the order of linkStats64Fields; 0 for those that an old kernel lacks.
@@ -125,6 +132,8 @@ const linkPolicy = policy({
   promiscuity: withDefault(u32(IFLA_PROMISCUITY), 0),
   allmulti: withDefault(u32(IFLA_ALLMULTI), 0),
   carrier: u8(IFLA_CARRIER),
+  peer: u32(IFLA_LINK),
+  peerNsid: s32(IFLA_LINK_NETNSID),
   // A list in which an attribute occurs once per value.
   properties: withDefault(binary(IFLA_PROP_LIST), NONE),
 })
@@ -160,6 +169,8 @@ export function parseLink(bytes: Uint8Array, { offset, length }: Message): Link 
     promiscuity: decoded.promiscuity,
     allmulti: decoded.allmulti,
     kind: linkinfo?.kind,
+    peer: decoded.peer,
+    peerNsid: decoded.peerNsid,
     tun: linkinfo?.kind === 'tun' && linkinfo.data !== undefined ? parseTun(linkinfo.data) : undefined,
     stats64: parseStats64(decoded.stats64),
   }

@@ -59,6 +59,7 @@ const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
   ['vnet wire sn0 --ab ', []],
   ['vnet wire sn0 --ou', ['--out']],
   ['vnet attach eth0 --fail', ['--fail-open']],
+  ['vnet attach --cont', ['--container']],
   ['vnet attach eth0 --mt', []],
   ['vnet param sn0 ', ['lockup', 'timeout']],
   ['vnet param sn0 t', ['timeout']],

@@ -1,0 +1,170 @@
+/** The API of container engines, Docker's and Podman's alike, over their Unix sockets. */
+import { type ClientRequest, type IncomingMessage, request } from 'node:http'
+import { EACCES, ECONNREFUSED, EIO, ENOENT, VnetError } from '../base/errno.ts'
+import { UsageError } from '../base/usage-error.ts'
+
+const UNIX = 'unix://'
+/** Milliseconds that an engine has for an answer. */
+const TIMEOUT_MS = 10_000
+/** Bytes of an answer at most. */
+const BODY_MAX = 16 << 20
+/** A name or an id: RestrictedNameChars of both engines. */
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/
+
+/** A container, as far as it matters here. */
+export interface Container {
+  readonly id: string
+  readonly name: string
+  /** The process id of its first process; 0 if it is not running. */
+  readonly pid: number
+  readonly labels: Readonly<Record<string, string>>
+  /** The id of its image. */
+  readonly image: string
+}
+
+/**
+ * Returns the paths of the engines' sockets, in the order in which they are tried. Throws a
+ * UsageError if DOCKER_HOST is another machine.
+ */
+export function engineSockets(env: NodeJS.ProcessEnv = process.env): string[] {
+  const { DOCKER_HOST: host, XDG_RUNTIME_DIR: runtime } = env
+  if (host?.startsWith(UNIX)) return [host.slice(UNIX.length)]
+  if (host) throw new UsageError(`DOCKER_HOST: the containers must be on this machine: unix:///PATH, not '${host}'`)
+  return [
+    '/var/run/docker.sock',
+    '/run/podman/podman.sock',
+    ...(runtime === undefined ? [] : [`${runtime}/podman/podman.sock`]),
+  ]
+}
+
+/** Finds a container by its name, or by its id or the start of it. Throws a VnetError. */
+export async function findContainer(name: string, sockets: readonly string[]): Promise<Container> {
+  if (!NAME.test(name)) throw new UsageError(`--container: '${name}' is neither a name nor an id`)
+  let isReached = false
+  for (const socket of sockets) {
+    const found = await inspectContainer(socket, name).catch(error => {
+      if (error instanceof NoEngine) return error
+      throw error
+    })
+    if (found instanceof NoEngine) continue
+    isReached = true
+    if (found !== undefined) return found
+  }
+  if (isReached) throw new VnetError(ENOENT, `container ${name}`, 'there is no such container; `docker ps` lists them')
+  const advice = `no engine listens at ${sockets.join(' or ')}: start it, podman.socket for Podman, or set DOCKER_HOST`
+  throw new VnetError(ECONNREFUSED, `container ${name}`, advice)
+}
+
+/** Returns a container of the engine; undefined if it has none of this name. */
+export async function inspectContainer(socket: string, name: string): Promise<Container | undefined> {
+  const { status, body } = await get(socket, `/containers/${encodeURIComponent(name)}/json`)
+  if (status === 404) return undefined
+  const { Id, Name, Image, State, Config } = parse(socket, status, body)
+  return {
+    id: text(Id),
+    name: text(Name).replace(/^\//, ''),
+    pid: State?.Running === true && Number.isSafeInteger(State.Pid) ? State.Pid : 0,
+    labels: labelsOf(Config),
+    image: text(Image),
+  }
+}
+
+/** Returns the labels that an image gives to its containers. */
+export async function imageLabels(socket: string, image: string): Promise<Readonly<Record<string, string>>> {
+  const { status, body } = await get(socket, `/images/${encodeURIComponent(image)}/json`)
+  return status === 404 ? {} : labelsOf(parse(socket, status, body).Config)
+}
+
+/** Returns the ids of the containers that run. */
+export async function runningContainers(socket: string): Promise<string[]> {
+  const { status, body } = await get(socket, '/containers/json')
+  const list = parse(socket, status, body)
+  return Array.isArray(list) ? list.map(({ Id }) => text(Id)).filter(id => NAME.test(id)) : []
+}
+
+/**
+ * Calls `started` with the id of each container that starts. `connected` is called when the engine
+ * reports from then on. Settles when the stream ends, also by `signal`. Rejects without an engine.
+ */
+export async function followStarts(
+  socket: string,
+  { started, connected, signal }: { started(id: string): void; connected(): void; signal: AbortSignal },
+): Promise<void> {
+  const filters = encodeURIComponent(JSON.stringify({ type: ['container'], event: ['start'] }))
+  const { response } = await open(socket, `/events?filters=${filters}`, signal)
+  connected()
+  let rest = ''
+  for await (const chunk of response.setEncoding('utf8')) {
+    const lines = (rest + chunk).split('\n')
+    rest = lines.pop() ?? ''
+    if (rest.length > BODY_MAX) throw new VnetError(EIO, socket, 'an event of the engine is too long')
+    for (const line of lines) {
+      const id = idOf(line)
+      if (id !== undefined) started(id)
+    }
+  }
+}
+
+/** Returns the id in a line of /events; undefined of another line. */
+function idOf(line: string): string | undefined {
+  try {
+    const { id, Actor } = JSON.parse(line)
+    const found = text(Actor?.ID) || text(id)
+    return NAME.test(found) ? found : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** No engine listens at a socket. */
+class NoEngine extends Error {}
+
+async function get(socket: string, path: string): Promise<{ status: number; body: string }> {
+  const { sent, response } = await open(socket, path, AbortSignal.timeout(TIMEOUT_MS))
+  let body = ''
+  for await (const chunk of response.setEncoding('utf8')) {
+    body += chunk
+    if (body.length <= BODY_MAX) continue
+    sent.destroy()
+    throw new VnetError(EIO, socket, 'the answer of the engine is too long')
+  }
+  return { status: response.statusCode ?? 0, body }
+}
+
+function open(
+  socket: string,
+  path: string,
+  signal: AbortSignal,
+): Promise<{ readonly sent: ClientRequest; readonly response: IncomingMessage }> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ socketPath: socket, path, signal, agent: false, headers: { host: 'docker' } }, response =>
+      resolve({ sent, response }),
+    )
+    sent.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') reject(new NoEngine(`${socket}: ${error.code}`))
+      else if (error.code === 'EACCES') reject(new VnetError(EACCES, socket, 'only root and its group may use it'))
+      else reject(new VnetError(EIO, socket, `the engine does not answer: ${error.message}`))
+    })
+    sent.end()
+  })
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: each field is checked where it is read
+function parse(socket: string, status: number, body: string): any {
+  try {
+    const value = JSON.parse(body)
+    if (status === 200 && typeof value === 'object' && value !== null) return value
+  } catch {
+    // Reported below.
+  }
+  throw new VnetError(EIO, socket, `the engine answers with status ${status}, and with no JSON object that is known`)
+}
+
+function labelsOf(config: { Labels?: unknown } | null | undefined): Readonly<Record<string, string>> {
+  const entries = Object.entries(config?.Labels ?? {})
+  return Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'))
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}

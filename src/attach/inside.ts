@@ -1,0 +1,83 @@
+/**
+ * Finds where to attach for the interfaces of another network namespace: at the other ends of its
+ * veths, so that nothing is visible inside.
+ */
+import { statSync } from 'node:fs'
+import { EINVAL, ENODEV, EOPNOTSUPP, ESRCH, VnetError } from '../base/errno.ts'
+import { UsageError } from '../base/usage-error.ts'
+import type { Native } from '../linux/native.ts'
+import { inNetns } from '../linux/netns-name.ts'
+import { getLink, getLinks, type Link, nsidOf, RouteSocket } from '../linux/rtnetlink.ts'
+import { engineSockets, findContainer } from './engine.ts'
+
+/** A namespace, as a user names it, and which of its interfaces. */
+export interface Inside {
+  readonly container?: string | undefined
+  readonly pid?: number | undefined
+  /** All veths by default. */
+  readonly interface?: string | undefined
+  /** The namespace of the other ends; undefined is our own. */
+  readonly netns?: string | undefined
+}
+
+/** Returns the names of the other ends. Throws a VnetError of one line if there are none. */
+export async function outsideOf(native: Native, inside: Inside): Promise<string[]> {
+  const { container, pid, netns, interface: only } = inside
+  if (container !== undefined && pid !== undefined) throw new UsageError('give --container or --pid, not both')
+  if (container === undefined) return otherEnds(native, { text: `--pid ${pid}`, netns, only, path: netnsOf(pid ?? 0) })
+  const found = await findContainer(container, engineSockets())
+  const text = `container ${container}`
+  if (found.pid === 0) throw new VnetError(ESRCH, text, 'it is not running')
+  return otherEnds(native, { text, netns, only, path: netnsOf(found.pid) })
+}
+
+/** The path of the network namespace of a process. Throws a VnetError if there is no process. */
+export function netnsOf(pid: number): string {
+  const path = `/proc/${pid}/ns/net`
+  if (statSync(`/proc/${pid}`, { throwIfNoEntry: false }) !== undefined) return path
+  throw new VnetError(ESRCH, `process ${pid}`, 'there is no such process here')
+}
+
+interface Wanted {
+  /** For errors. */
+  readonly text: string
+  /** The namespace of the veths. */
+  readonly path: string
+  /** The namespace of their other ends; undefined is our own. */
+  readonly netns: string | undefined
+  readonly only: string | undefined
+}
+
+/** Returns the names of the other ends of the veths of a namespace. Throws a VnetError. */
+export function otherEnds(native: Native, { text, path, netns, only }: Wanted): string[] {
+  const refusal = (errno: number, why: string) => new VnetError(errno, text, why)
+  return inNetns(native, netns, outside =>
+    inNetns(native, path, inside => {
+      using here = RouteSocket.open(native, outside)
+      using there = RouteSocket.open(native, inside)
+      if (inside < 0 ? outside < 0 : here.isIn(inside)) {
+        throw refusal(EINVAL, "it has the host's network: attach to an interface by its name")
+      }
+      const links = getLinks(there).filter(({ name }) => (only === undefined ? name !== 'lo' : name === only))
+      if (only !== undefined && links.length === 0) throw refusal(ENODEV, `it has no interface ${only}`)
+      if (links.length === 0) throw refusal(ENODEV, 'it has no network')
+      const veths = links.filter(({ kind }) => kind === 'veth')
+      const [first] = links as [Link]
+      if (veths.length === 0) {
+        throw refusal(EOPNOTSUPP, `${first.name} is no veth: attach inside, to ${path}/${first.name}`)
+      }
+      return veths.map(veth => {
+        const other = veth.peer === undefined ? undefined : getLink(here, { ifindex: veth.peer })
+        // Indexes of two namespaces may be equal by chance.
+        const isIt = other?.kind === 'veth' && other.peer === veth.ifindex && isOf(here, other, inside)
+        if (other !== undefined && isIt) return other.name
+        throw refusal(ENODEV, `the other end of ${veth.name} is in another namespace: name that by --netns`)
+      })
+    }),
+  )
+}
+
+/** Whether the other end of `link` is in the namespace `inside`. */
+function isOf(sock: RouteSocket, { peerNsid }: Link, inside: number): boolean {
+  return peerNsid !== undefined && (inside < 0 || nsidOf(sock, inside) === peerNsid)
+}

@@ -1,0 +1,89 @@
+/** The API of a container engine on a Unix socket, with the containers that a test gives it. */
+import { createServer, type Server, type ServerResponse } from 'node:http'
+import { join } from 'node:path'
+import { afterEach, beforeEach } from 'vitest'
+
+export interface FakeContainer {
+  readonly pid: number
+  readonly labels?: Readonly<Record<string, string>>
+  readonly image?: string
+}
+
+export class FakeEngine {
+  readonly socket: string
+  readonly containers = new Map<string, FakeContainer>()
+  /** Labels by image. */
+  readonly images = new Map<string, Readonly<Record<string, string>>>()
+  readonly #streams = new Set<ServerResponse>()
+  #server: Server | undefined
+
+  constructor(socket: string) {
+    this.socket = socket
+  }
+
+  listen(): Promise<void> {
+    const server = createServer((request, response) => this.#answer(request.url ?? '', response))
+    this.#server = server
+    return new Promise(resolve => server.listen(this.socket, resolve))
+  }
+
+  /** Adds a container, and reports its start. */
+  start(name: string, container: FakeContainer): void {
+    this.containers.set(name, container)
+    for (const stream of this.#streams) stream.write(`${JSON.stringify({ id: name, Actor: { ID: name } })}\n`)
+  }
+
+  /** Writes to those that follow the events. */
+  write(text: string): void {
+    for (const stream of this.#streams) stream.write(text)
+  }
+
+  async close(): Promise<void> {
+    const server = this.#server
+    this.#server = undefined
+    if (server === undefined) return
+    const closed = new Promise(resolve => server.close(resolve))
+    server.closeAllConnections()
+    await closed
+  }
+
+  #answer(url: string, response: ServerResponse): void {
+    const send = (status: number, body: object) => response.writeHead(status).end(JSON.stringify(body))
+    const [, kind, name = ''] = new URL(url, 'http://engine').pathname.split('/')
+    const container = this.containers.get(name)
+    if (kind === 'events') {
+      response.writeHead(200).flushHeaders()
+      this.#streams.add(response)
+      response.on('close', () => this.#streams.delete(response))
+    } else if (kind === 'images') send(200, { Config: { Labels: this.images.get(decodeURIComponent(name)) ?? null } })
+    else if (name === 'json')
+      send(
+        200,
+        [...this.containers].filter(([, { pid }]) => pid > 0).map(([Id]) => ({ Id })),
+      )
+    else if (container === undefined) send(404, { message: `No such container: ${name}` })
+    else {
+      const { pid, labels = {}, image = 'none' } = container
+      const State = { Running: pid > 0, Pid: pid }
+      send(200, { Id: name, Name: `/${name}`, Image: image, State, Config: { Labels: labels } })
+    }
+  }
+}
+
+/** Returns an engine that listens at DOCKER_HOST during each test. */
+export function freshEngine(directory: string): FakeEngine {
+  const engine = new FakeEngine(join(directory, 'engine.sock'))
+  const before = process.env.DOCKER_HOST
+  beforeEach(async () => {
+    engine.containers.clear()
+    engine.images.clear()
+    process.env.DOCKER_HOST = `unix://${engine.socket}`
+    await engine.listen()
+  })
+  afterEach(async () => {
+    if (before === undefined) delete process.env.DOCKER_HOST
+    else process.env.DOCKER_HOST = before
+    await engine.close()
+  })
+  return engine
+}
