@@ -1,7 +1,6 @@
 /** The multicast groups that the kernel wants frames for, however they are joined. */
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
-import { setImmediate } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { afterEach, expect, test, vi } from 'vitest'
 import { parseMulticastList } from '../../src/linux/link-state.ts'
@@ -93,18 +92,24 @@ test('on a kernel without those events, an event of the link has the list read',
 test('an unchanged multicast list is not reported', async () => {
   stopTimer()
   let read = 0
+  let onRead = () => {}
   const taps = new TapPorts()
   const port = await taps.open({ multicastList: true })
   const told = new Told(port)
   const reportLists = port.reportLists.bind(port)
   port.reportLists = () => {
     read++
+    onRead()
     return reportLists()
   }
   const descriptors = readdirSync('/proc/self/fd').length
   for (let ticks = 1; ticks <= 10; ticks++) {
     vi.advanceTimersByTime(500)
-    while (read < ticks) await setImmediate()
+    while (read < ticks) {
+      await new Promise<void>(resolve => {
+        onRead = resolve
+      })
+    }
   }
   expect([read, told.kinds]).toEqual([10, []])
   expect(readdirSync('/proc/self/fd').length).toBe(descriptors)
