@@ -151,8 +151,7 @@ class PcapngSource implements ContentSource {
           if (from < 0) from = walker.at
           end = walker.at + walker.length
         } else if (from >= 0) {
-          // What is left out ends the run.
-          walker.skip()
+          // What is left out ends the run. It is noted again by the next call.
           break
         }
       }

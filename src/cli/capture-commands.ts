@@ -1,12 +1,12 @@
 /** The commands that show what passes the interfaces of running vnets. */
 import { Argument, Option } from 'commander'
-import { type ControlCommand, count, json, user } from './control-command.ts'
+import { count, json, type LazyCommand, user } from './lazy-command.ts'
 import { captureFileOptions } from './options.ts'
 
 /** An option that Wireshark gives, which the help does not list. */
 const given = (flags: string) => new Option(flags).hideHelp()
 
-export const captureCommands: readonly ControlCommand[] = [
+export const captureCommands: readonly LazyCommand[] = [
   {
     name: 'capture',
     description: 'write frames, and why others were dropped, to a file until Ctrl-C',

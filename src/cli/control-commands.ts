@@ -1,17 +1,16 @@
 /** The commands that query or change running vnets. Each loads its code only when it runs. */
-import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
+import { Argument, InvalidArgumentError, Option } from 'commander'
 import { NSEC_PER_MSEC } from '../base/clock.ts'
 import { UsageError } from '../base/usage-error.ts'
 import type { ControlClient, FoundDevice } from '../control/index.ts'
 import { NLA_PAYLOAD_MAX } from '../netlink/message.ts'
 import { captureCommands } from './capture-commands.ts'
-import { type ControlCommand, count, json, user } from './control-command.ts'
-import { commandHelp } from './help.ts'
 import type { Io } from './io.ts'
+import { count, json, type LazyCommand, user } from './lazy-command.ts'
 import { time, wholeNumber } from './options.ts'
 
 /** Their heading in the help. */
-export const CONTROL_GROUP = 'Asking a running vnet:'
+const CONTROL_GROUP = 'Asking a running vnet:'
 
 /** As VNET_IOCTL_DATA_MAX of the family, whose module would take time at each start. */
 const IOCTL_DATA_MAX = 16_384
@@ -23,16 +22,7 @@ const host = () =>
   )
 const IF = () => new Argument('<IF>')
 const queries = () => import('./commands/queries.ts')
-/** What the usage line has for an argument that is not written as it is called. */
-const WRITTEN: Readonly<Record<string, string>> = {
-  ADDRESS: '[ADDR:]PORT',
-  IF: '[NETNS/]IF',
-  'IF...': '[NETNS/]IF...',
-  NAME: 'NAME[=VALUE]',
-  'FILE...': '[[NETNS/]IF...] FILE|-',
-}
-
-const commands: readonly ControlCommand[] = [
+const commands: readonly LazyCommand[] = [
   {
     name: 'list',
     description: 'list the interfaces of running vnets',
@@ -212,37 +202,22 @@ const commands: readonly ControlCommand[] = [
     ],
     run: async (io, name, options) => (await import('./commands/lan-show.ts')).lanShow(name, options, io),
   },
+  {
+    name: 'exec',
+    description: 'run a program written for a driver in the kernel',
+    args: [new Argument('<program>'), new Argument('[args...]')],
+    usage: '[--] PROGRAM [ARGS...]',
+    passThrough: true,
+    run: async (io, program, args) => (await import('./commands/exec.ts')).exec(program, args, io),
+  },
 ]
 
-/** True if `word` is a command that needs no driver. */
+/** The commands that need no driver, under one heading of the help. */
+export const controlCommands: readonly LazyCommand[] = commands.map(each => ({ ...each, group: CONTROL_GROUP }))
+
+/** True if `word` is one of them. */
 export function isControlCommand(word: string): boolean {
   return commands.some(({ name, under }) => under === undefined && name === word)
-}
-
-/**
- * Adds the commands to `program`, or `only` one. `create` makes an empty command; `done` gets the
- * exit status.
- */
-export function addControlCommands(
-  program: Command,
-  create: (name: string) => Command,
-  io: Io,
-  done: (status: number) => void,
-  only?: string,
-): void {
-  const chosen = commands.filter(({ name, under }) => only === undefined || (name === only && under === undefined))
-  for (const { name, under, description, args = [], options = [], lenient = false, run } of chosen) {
-    const words = [...(options.length > 0 ? ['[OPTIONS]'] : []), ...args.map(written)]
-    const command = create(name).usage(words.join(' ')).description(description).helpGroup(CONTROL_GROUP)
-    for (const argument of args) command.addArgument(argument)
-    for (const option of options) command.addOption(option.helpGroup('Options:'))
-    if (lenient) command.allowUnknownOption().allowExcessArguments()
-    commandHelp(command)
-    // The last argument that commander passes is the command itself.
-    command.action(async (...given: unknown[]) => done(await run(io, ...given.slice(0, -1))))
-    const parent = program.commands.find(each => each.name() === under) ?? program
-    parent.addCommand(command)
-  }
 }
 
 /** Makes one request about the interface `name`. Returns the exit status. */
@@ -252,13 +227,6 @@ async function request(
   make: (client: ControlClient, device: FoundDevice) => Promise<void>,
 ): Promise<number> {
   return (await import('./ask.ts')).askInterface(name, io, make)
-}
-
-/** Returns an argument as the usage line has it. */
-function written(argument: Argument): string {
-  const name = argument.name() + (argument.variadic ? '...' : '')
-  const word = WRITTEN[name] ?? name
-  return argument.required ? word : `[${word}]`
 }
 
 /** Parses a time with its unit, in the range of setTimeout. Returns milliseconds. */

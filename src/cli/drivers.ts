@@ -11,7 +11,7 @@ const DRIVERS: Readonly<Record<string, () => Promise<{ readonly driver: unknown 
 }
 
 /** Commands that need none of them, besides those that query a running vnet. */
-const OTHERS: readonly string[] = ['lan', 'simulate', 'replay', 'exec', 'learn', 'check']
+const OTHERS: readonly string[] = ['lan', 'simulate', 'replay', 'learn', 'check']
 
 /** What may ask for the help of the program: --help, or -h among other letters. */
 const HELP = /^(--help|-[a-zA-Z]*h[a-zA-Z]*)$/

@@ -2,10 +2,11 @@
 import { Argument, Command, type CommanderError } from 'commander'
 import { UsageError } from '../base/usage-error.ts'
 import type { Driver } from '../netdev/driver.ts'
-import { addControlCommands, CONTROL_GROUP, isControlCommand } from './control-commands.ts'
+import { controlCommands, isControlCommand } from './control-commands.ts'
 import { isDriverFile, loadDriver } from './driver-file.ts'
 import { commandHelp, programHelp } from './help.ts'
 import type { Io } from './io.ts'
+import { addCommands } from './lazy-command.ts'
 import { addCommonOptions, commonOptions } from './options.ts'
 
 /** The help of lan. Loading its code would take a third of each start: it is loaded when used. */
@@ -38,16 +39,14 @@ export async function createProgram(
   const program = addCommonOptions(create('vnet')).version(version, '-V, --version', 'print the version')
   programHelp(program.enablePositionalOptions())
   if (word !== undefined && isControlCommand(word)) {
-    addControlCommands(program, create, io, done, word)
+    const only = controlCommands.filter(({ name, under }) => name === word && under === undefined)
+    addCommands(program, only, create, io, done)
     return program.helpCommand(false).hook('preSubcommand', passOptions)
   }
-  const [{ addDriver, describeDriver }, { checkCommand, learnCommand }, { replayCommand }, { simulateCommand }] =
-    await Promise.all([
-      import('./driver-command.ts'),
-      import('./course-commands.ts'),
-      import('./replay-command.ts'),
-      import('./simulate-command.ts'),
-    ])
+  const [{ addDriver, describeDriver }, { toolCommands }] = await Promise.all([
+    import('./driver-command.ts'),
+    import('./tool-commands.ts'),
+  ])
   for (const [i, driver] of drivers.entries()) {
     const command = describeDriver(create(driver.name), driver)
     addDriver(command, driver, io, done)
@@ -61,13 +60,8 @@ export async function createProgram(
   }
   const loadLan = () => (loading ??= load())
   program.addCommand(lan)
-  program.addCommand(simulateCommand(create('simulate'), io, done))
-  program.addCommand(replayCommand(create('replay'), io, done))
-  program.addCommand(rootlessCommand(create('rootless')))
-  program.addCommand(learnCommand(create('learn'), io, done))
-  program.addCommand(checkCommand(create('check'), io, done))
-  addControlCommands(program, create, io, done)
-  program.addCommand(execCommand(create('exec'), io, done)).helpCommand(false)
+  addCommands(program, [...toolCommands, ...controlCommands], create, io, done)
+  program.helpCommand(false)
   program.addCommand(completionCommand(create('completion'), program, loadLan, io))
   program.addCommand(helpCommand(create('help'), program, loadLan, io))
   program.hook('preSubcommand', async (_, command) => {
@@ -108,26 +102,6 @@ function passOptions(parent: Command, command: Command): void {
     }
     command.setOptionValueWithSource(name, parent.getOptionValue(name), 'cli')
   }
-}
-
-function execCommand(command: Command, io: Io, done: (status: number) => void): Command {
-  command.usage('[--] PROGRAM [ARGS...]').argument('<program>').argument('[args...]').passThroughOptions()
-  command.description('run a program written for a driver in the kernel').helpGroup(CONTROL_GROUP)
-  commandHelp(command)
-  return command.action(async (program: string, args: string[]) => {
-    const { exec } = await import('./commands/exec.ts')
-    done(await exec(program, args, io))
-  })
-}
-
-function rootlessCommand(command: Command): Command {
-  command.usage('[--] COMMAND [ARGS...]').argument('<command>').argument('[args...]').passThroughOptions()
-  command.description('run a command as root of a network of its own; needs no root')
-  commandHelp(command)
-  return command.action(async (first: string, args: string[]) => {
-    const { rootless } = await import('./commands/rootless.ts')
-    rootless([first, ...args])
-  })
 }
 
 function completionCommand(command: Command, program: Command, loadLan: () => Promise<void>, io: Io): Command {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { mapping } from '../../../src/cli/replay-command.ts'
+import { mapping } from '../../../src/cli/tool-commands.ts'
 import { runMain } from '../../support/run-main.ts'
 
 let directory: string
