@@ -165,7 +165,8 @@ export function tcxPrograms(native: Native, { nsfd, ifindex }: TcxTarget, type: 
   return [...ids.subarray(0, attr.getUint32(24, true))].map(id => programName(native, id))
 }
 
-function programName(native: Native, id: number): string | undefined {
+/** Returns the name of a program by its id; undefined if it is gone or may not be looked at. */
+export function programName(native: Native, id: number): string | undefined {
   const attr = attributes()
   attr.setUint32(0, id, true)
   const program = native.bpf(-1, BPF_PROG_GET_FD_BY_ID, bytesOf(attr).subarray(0, 16))
