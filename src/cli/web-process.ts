@@ -6,7 +6,7 @@
  * it.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { setPriority } from 'node:os'
+import { getPriority, setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '../base/clock.ts'
 import { LimitedLog, type Log } from '../base/log.ts'
@@ -104,7 +104,8 @@ export class WebProcesses implements AsyncDisposable {
       this.#children.set(child, served)
       if (child.pid !== undefined) {
         this.kinds.set(child.pid, kind)
-        setPriority(child.pid, NICE)
+        // An ordinary user may not give it a higher priority than its own.
+        setPriority(child.pid, Math.max(NICE, getPriority()))
       }
       child.stderr?.setEncoding('utf8').on('data', (text: string) => {
         for (const line of text.trim().split('\n')) limited.warn(kind, `vnet: --${kind}: ${line}`)
