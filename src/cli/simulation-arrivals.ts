@@ -189,7 +189,7 @@ export class LoggedArrivals implements Arrivals {
   }
 
   #arrive({ direction, time, id, length, head, gso }: LoggedArrival): void {
-    if (!this.#simulation.has(direction)) throw this.#reader.broken(`no text for direction ${direction} come before it`)
+    if (!this.#simulation.has(direction)) throw this.#reader.broken(`nothing sets direction ${direction} before it`)
     if (id !== this.#next[direction]) {
       const expected = `packet ${this.#next[direction]} of ${direction}`
       throw this.#reader.broken(`packet ${id} where ${expected} must be: lines are missing, or it logs several wires`)
