@@ -59,8 +59,7 @@ export const floors = [
     rooms: ['testing', 'vitest.ts', 'course'],
     what: '[networks in a unit test](docs/testing.md); [drivers in memory](docs/drivers/testing.md), on a fake clock; the checks of [the course](docs/course.md)',
   },
-  { rooms: ['web', 'web/page'], what: '[the live page](docs/web.md)' },
-  { rooms: ['cli', 'vnet.ts'], what: 'the command line' },
+  { rooms: ['web', 'web/page', 'cli', 'vnet.ts'], what: '[the live page](docs/web.md); the command line' },
 ]
 
 const order = floors.flatMap(({ rooms }) => rooms)
