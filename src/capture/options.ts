@@ -5,7 +5,6 @@
 
 import type { Input } from './input.ts'
 import { OPT_ENDOFOPT, padded } from './pcapng.ts'
-import { decodeText } from './text.ts'
 
 const HEADER = 4
 
@@ -79,4 +78,13 @@ export class Options {
     if (this.length === length) return
     throw this.#input.broken(`option ${this.code} has ${this.length} bytes instead of ${length}`)
   }
+}
+
+// A file may hold any bytes: what is not UTF-8 becomes U+FFFD.
+const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true })
+
+/** Decodes the text of an option. A zero byte ends it, as readers of pcapng must take it. */
+export function decodeText(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0)
+  return UTF8.decode(end < 0 ? bytes : bytes.subarray(0, end))
 }

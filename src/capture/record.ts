@@ -2,8 +2,9 @@
  * CaptureRecord: the packet that a reader read last. There is one per reader, which is overwritten
  * with each packet.
  */
+
+import { decodeText } from './options.ts'
 import type { CapturedPacket } from './packet.ts'
-import { decodeText } from './text.ts'
 
 const NO_COMMENTS: readonly string[] = []
 

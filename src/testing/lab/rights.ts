@@ -10,6 +10,11 @@ const NEEDED = [
   ['CAP_NET_BROADCAST', CAP_NET_BROADCAST],
 ] as const
 
+/** Thrown where no lab can be made. The message says why, and what to do. */
+export class LabUnavailableError extends Error {
+  override readonly name = 'LabUnavailableError'
+}
+
 /**
  * Returns why this process can make no labs and what to do, in one line; undefined if it can. It
  * takes some microseconds if it can.

@@ -5,8 +5,7 @@ import type { DeviceRow } from '../feed-types.ts'
 import type { App } from './app.ts'
 import { CommandBox } from './command-box.ts'
 import { h, setText } from './dom.ts'
-import { CAPTURE_MAX, captureLine, captureName } from './frames-file.ts'
-import { PcapngCounter } from './frames-pcapng.ts'
+import { CAPTURE_MAX, captureLine, captureName, PcapngCounter } from './frames-file.ts'
 
 /** So many bytes are put into one blob, which the browser may keep on disk. */
 const BLOB_SIZE = 8 * 1024 * 1024

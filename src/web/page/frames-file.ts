@@ -1,4 +1,7 @@
-/** The name of a capture, and the command line that makes the same one. */
+/** A capture: its name, the command line that makes the same one, and its frames. */
+import { BlockWalker } from '../../capture/block-walker.ts'
+import { Input } from '../../capture/input.ts'
+import { ENHANCED_PACKET, SECTION_HEADER } from '../../capture/pcapng.ts'
 import { shellWord } from './command-line.ts'
 
 /** The most bytes that a page captures: it keeps them in memory. */
@@ -20,4 +23,42 @@ export function captureLine(label: string, filter: string, file: string): string
   // Behind `--` a word may begin with a dash.
   const dashes = label.startsWith('-') ? ['--'] : []
   return ['vnet', 'capture', ...options, ...dashes, label, file].map(shellWord).join(' ')
+}
+
+/** Counts the frames of a pcapng stream of a vnet, and knows where its last whole block ends. */
+export class PcapngCounter {
+  readonly #walker = new BlockWalker(new Input('capture'))
+  #frames = 0
+  #whole = 0
+  #isBroken = false
+
+  /** Frames in whole blocks, also dropped ones. */
+  get frames(): number {
+    return this.#frames
+  }
+
+  /** Bytes up to the end of the last whole block. */
+  get whole(): number {
+    return this.#whole
+  }
+
+  /** Whether it is not a pcapng stream. Nothing more is counted then. */
+  get isBroken(): boolean {
+    return this.#isBroken
+  }
+
+  add(chunk: Uint8Array): void {
+    const walker = this.#walker
+    if (this.#isBroken) return
+    walker.input.push(chunk)
+    try {
+      for (; walker.peek(); walker.skip()) {
+        if (this.#whole === 0 && walker.type !== SECTION_HEADER) throw walker.input.broken('not a section header')
+        if (walker.type === ENHANCED_PACKET) this.#frames++
+        this.#whole += walker.length
+      }
+    } catch {
+      this.#isBroken = true
+    }
+  }
 }

@@ -1,13 +1,12 @@
 /** The frames of a device as they pass: a table with a filter, and captures from now on. */
 import type { FeedMessage, FrameRow } from '../feed-types.ts'
 import type { App, View } from './app.ts'
-import { h, setText } from './dom.ts'
+import { h, isCommandKey, setText } from './dom.ts'
 import { PageCapture } from './frames-capture.ts'
 import { FrameDetails } from './frames-details.ts'
 import { FilterError, parseFilter } from './frames-filter.ts'
 import { FrameLog } from './frames-log.ts'
 import { FrameTable } from './frames-table.ts'
-import { isCommandKey } from './keys.ts'
 import { Redraw } from './redraw.ts'
 
 /** What a filter may be, as frames-filter.ts reads it. */

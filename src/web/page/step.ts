@@ -4,9 +4,8 @@ import type { App, View } from './app.ts'
 import { CommandBox } from './command-box.ts'
 import { commandLine } from './command-line.ts'
 import { NO_TOKEN } from './controls-change.ts'
-import { fill, h, setText } from './dom.ts'
+import { fill, h, isCommandKey, setText } from './dom.ts'
 import { hexDump } from './frames-text.ts'
-import { isCommandKey } from './keys.ts'
 import { changes, noCodeWords, noFrameWords, numbered, STEPS, stateWords, TIMES, timeWords } from './step-model.ts'
 
 type StepMessage = Extract<FeedMessage, { type: 'step' }>
