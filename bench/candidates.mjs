@@ -9,6 +9,7 @@
  *   peer               the npm package it needs (peers.mjs); left out if it cannot be installed
  *   asked(topology)    the directory of its control socket
  *   exec(topology)     the command prefix for a program whose private ioctls it handles
+ *   attaches           true if its interfaces are those of a kernel veth, made before it starts
  *   bare               true if it makes no interfaces
  *   hosts              ranges of addresses that reply to ARP, as first address and count
  *   metrics            the metrics it has, if not all of its case
@@ -76,6 +77,17 @@ export function cable(asked = {}) {
     ['vnet-no-offload', vnet(vnetCable(OFF), 'relay')],
     ['vnet', vnet(vnetCable([]), 'relay-offload')],
     ...variants(asked, vnetCable, 'relay-offload'),
+  ])
+}
+
+/** A wire without stages on one end of a kernel veth, beside a plain veth and a cable. */
+export function attach(asked = {}) {
+  const vnetAttach = options => net => [...program('attach', options), `${net.a.ns}/${net.a.name}`]
+  const ours = [['attach', vnet(vnetAttach([]), 'cable')], ...variants(asked, vnetAttach, 'cable')]
+  return Object.fromEntries([
+    ['veth', {}],
+    ['cable', vnet(vnetCable([]), 'cable')],
+    ...ours.map(([name, candidate]) => [name, { ...candidate, attaches: true }]),
   ])
 }
 

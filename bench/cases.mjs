@@ -19,6 +19,13 @@ const one = [...of('tcp', 'tcp4', 'bidir', 'gso', 'udp', 'udp1472', 'rtt1', 'rtt
 export function cases(asked = {}) {
   return {
     cable: { title: 'cable: two namespaces joined', candidates: candidates.cable(asked), metrics: one, more: [] },
+    attach: {
+      title: 'attach: a kernel veth with a wire attached to one end, beside a plain veth and a cable',
+      candidates: candidates.attach(asked),
+      metrics: [...of('tcp', 'udp', 'rtt1'), ...ends],
+      more: of('tcp4', 'bidir', 'gso', 'udp1472', 'rtt'),
+      against: { short: 'cable', what: '`vnet cable`' },
+    },
     tap: {
       title: 'tap: a program of `vnet/tap` that joins two TAPs, beside the driver `cable`',
       candidates: candidates.tap(asked),

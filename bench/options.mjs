@@ -28,8 +28,8 @@ Compares kernel veth, the C baseline, npm packages and vnet in one run, in netwo
 measures vnet in memory.
 
 What to measure:
-  --only PART,...         ${PARTS.slice(0, 8).join(', ')},
-                          ${PARTS.slice(8).join(', ')}; repeatable (default: all)
+  --only PART,...         ${PARTS.slice(0, 10).join(', ')},
+                          ${PARTS.slice(10).join(', ')}; repeatable (default: all)
   --candidates NAME,...   ${namesIn(cases()).join(', ')}
   --variant NAME=OPTIONS  add a candidate: vnet with these options, as 'busy=--busy-poll 50us'; repeatable
   --metrics NAME,...      ${Object.keys(METRICS).join(', ')}

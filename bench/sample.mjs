@@ -29,8 +29,9 @@ export async function sample({ kase, name, candidate, tag, metrics, seconds, pro
   const row = { foreign_cores: 0, stolen_cores: 0, retries: 0 }
   try {
     net.create()
-    if (candidate.command === undefined) net.addVeth()
-    else {
+    if (candidate.command === undefined || candidate.attaches) net.addVeth()
+    if (candidate.attaches) net.up()
+    if (candidate.command !== undefined) {
       const started = performance.now()
       child = processes.start(candidate.command(net))
       await child.printed(/^ready$/m, 10)

@@ -28,6 +28,8 @@ export function targets(report) {
   }
   const toCable = name => figure('tap', name, 'tcp') / figure('tap', 'vnet', 'tcp')
   row('a program of vnet/tap: TCP, offloads on', atLeast(0.9), toCable('open-tap'), 'of the cable')
+  const attached = figure('attach', 'attach', 'tcp') / figure('attach', 'cable', 'tcp')
+  row('an attached veth: TCP', atLeast(0.9), attached, 'of the cable')
   row('openTap: the event loop stands still', atMost(2), figure('open', 'vnet', 'stall_open'), 'ms')
   row('close of a Tap: the event loop stands still', atMost(2), figure('open', 'vnet', 'stall_close'), 'ms')
   const npm = (metric, best) => {

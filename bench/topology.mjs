@@ -103,6 +103,11 @@ export class Topology {
     }
   }
 
+  /** Brings all interfaces up. */
+  up() {
+    for (const { a, b } of this.pairs) for (const { ns, name } of [a, b]) ip(ns, `link set ${name} up`)
+  }
+
   /**
    * Sets addresses, links and neighbours; returns when the far ends reply to a ping within
    * `patience` seconds.

@@ -11,7 +11,7 @@ describe('parseOptions', () => {
     const options = parsed()
     expect(options.parts).toEqual(
       list(`
-          cable tap open snull loop one-end busy cables queues neighbour control lan wire capture web strangers
+          cable attach tap open snull loop one-end busy cables queues neighbour control lan wire capture web strangers
           memory
         `),
     )
