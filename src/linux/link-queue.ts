@@ -19,6 +19,8 @@ export const LISTS_MS = 500
  * wait meanwhile.
  */
 export const LISTS_PART = 1 / 200
+/** Milliseconds of such a pause at most: the process may have been stopped while it read. */
+export const LISTS_PAUSE_MAX = 10_000
 
 /** States of an interface that wait to be reported, one for each time that it is up or down. */
 const FLIPS_MAX = 64
@@ -172,7 +174,8 @@ export class LinkQueue implements Work {
     const start = performance.now()
     this.#listsStale = false
     if (!this.#port.reportLists()) this.#listsStale = true
-    this.#listsEarliest = start + (performance.now() - start) / LISTS_PART
+    const took = performance.now() - start
+    this.#listsEarliest = start + Math.min(took / LISTS_PART, took + LISTS_PAUSE_MAX)
     this.#listsNext = Math.max(start + LISTS_MS, this.#listsEarliest)
   }
 

@@ -1,7 +1,7 @@
 /** What a port reports of a flood of events, and when. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Work } from '../../src/base/turns.ts'
-import { LISTS_MS, LISTS_PART, LinkQueue } from '../../src/linux/link-queue.ts'
+import { LISTS_MS, LISTS_PART, LISTS_PAUSE_MAX, LinkQueue } from '../../src/linux/link-queue.ts'
 import type { Link } from '../../src/linux/rtnetlink.ts'
 import { IFF_UP } from '../../src/netdev/if.ts'
 
@@ -140,6 +140,19 @@ test('slow readings of lists take a small part of the time, those for a request 
   queue.listsChanged()
   queue.flush()
   expect(readings()).toBe(4)
+})
+
+test('a process that was stopped while it read the lists reads them again after 10 s', () => {
+  port.takes = 3_600_000
+  queue.listsChanged()
+  turns.run()
+  queue.listsChanged(true)
+  vi.advanceTimersByTime(LISTS_PAUSE_MAX - 1)
+  turns.run()
+  expect(calls).toEqual(['lists'])
+  vi.advanceTimersByTime(1)
+  turns.run()
+  expect(calls).toEqual(['lists', 'lists'])
 })
 
 test('a request has everything reported, lists too', () => {
