@@ -1,7 +1,7 @@
 # Builds, in build/Release: the addon vnet.node, which runs on every Node with Node-API 9 and uses
 # neither C++ exceptions nor RTTI; vnet-launch, with which `vnet exec` starts a program;
-# vnet-rootless, with which vnet runs without root; and vnet-within, with which the test kit starts
-# programs in a namespace.
+# vnet-rootless, with which vnet runs without root; vnet-within, with which the test kit starts
+# programs in a namespace; and vnet-cni, the CNI plugin of `vnet node`.
 {
   'targets': [
     {
@@ -39,6 +39,15 @@
       ],
       'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
       'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Werror'],
+    },
+    {
+      'target_name': 'vnet-cni',
+      'type': 'executable',
+      'sources': ['native/cni.cc'],
+      'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
+      'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Werror'],
+      # It runs on hosts with another libc. Fedora and others need glibc-static for that.
+      'ldflags': ['<!(echo "int main(){}" | c++ -x c++ - -static -o /dev/null 2>/dev/null && echo -static || echo -s)'],
     },
     {
       'target_name': 'vnet-within',

@@ -51,8 +51,8 @@ export const floors = [
   },
   { rooms: ['index.ts', 'net.ts', 'tap.ts', 'wire.ts', 'capture.ts'] },
   {
-    rooms: ['control/protocol', 'control/client', 'control/server', 'control', 'http', 'metrics'],
-    what: 'controlling a running vnet: protocol, client, server; its counters for [Prometheus](docs/metrics.md)',
+    rooms: ['control/protocol', 'control/client', 'control/server', 'control', 'http', 'metrics', 'node'],
+    what: 'controlling a running vnet: protocol, client, server; its counters for [Prometheus](docs/metrics.md); the daemon `vnet node`',
   },
   { rooms: ['exec'], what: '`vnet exec`, a seccomp supervisor' },
   {

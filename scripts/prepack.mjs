@@ -14,7 +14,7 @@ const root = resolve(import.meta.dirname, '..')
 await setUp()
 const directory = join(root, 'prebuilds', `linux-${process.arch}`)
 mkdirSync(directory, { recursive: true })
-for (const name of ['vnet.node', 'vnet-launch', 'vnet-rootless', 'vnet-within']) {
+for (const name of ['vnet.node', 'vnet-launch', 'vnet-rootless', 'vnet-within', 'vnet-cni']) {
   const unfinished = join(directory, `.${name}-${process.pid}`)
   copyFileSync(join(root, 'build/Release', name), unfinished)
   if (isInstalled('strip')) await run(`stripping ${name}`, ['strip', '--strip-debug', unfinished])

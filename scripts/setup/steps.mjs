@@ -41,7 +41,8 @@ export const steps = [
     stamp: 'build/.vnet-addon',
     native: true,
     inputs: () => digest(['binding.gyp', ...filesUnder('native')], [lockedVersion('node-addon-api'), process.arch]),
-    outputs: () => ['vnet.node', 'vnet-launch', 'vnet-rootless', 'vnet-within'].map(name => `build/Release/${name}`),
+    outputs: () =>
+      ['vnet.node', 'vnet-launch', 'vnet-rootless', 'vnet-within', 'vnet-cni'].map(name => `build/Release/${name}`),
     make: () =>
       run('building the addon', [...tool('node-gyp'), 'configure', 'build', '--jobs', 'max', ...nodeHeaders()]),
   },

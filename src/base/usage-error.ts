@@ -8,6 +8,13 @@ export class UsageError extends Error {
 /** A file with mistakes: a line for each, with its place. */
 export class FileError extends UsageError {
   override readonly name = 'FileError'
+  /** The character of a text of one line that is wrong, from 1. */
+  readonly column: number | undefined
+
+  constructor(message: string, column?: number) {
+    super(message)
+    this.column = column
+  }
 }
 
 /**

@@ -1,6 +1,11 @@
-/** Options of `vnet attach` that say where: a container or a process, not an interface. */
+/** The options of `vnet attach` that say where: a container or a process, not an interface. */
+import { statSync } from 'node:fs'
 import { type Command, Option } from 'commander'
+import { EINVAL, ENOENT, VnetError } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
+import { interfaceArg } from '../netdev/driver.ts'
+import type { NodeRequest } from '../node/client.ts'
+import { EXIT_OK, type Io } from './io.ts'
 import { wholeNumber } from './options.ts'
 
 const GROUP = 'Containers:'
@@ -18,6 +23,7 @@ export function addAttachOptions(command: Command): void {
     new Option('--container <name>', 'attach outside of this Docker or Podman container; in is what it receives'),
     new Option('--pid <pid>', 'the same for the network namespace of a process').argParser(wholeNumber(1, PID_MAX)),
     new Option('--interface <name>', 'only for this interface of the container, instead of all'),
+    new Option('--node', 'let the daemon `vnet node` attach, and return; `vnet detach` ends it'),
   ]
   for (const option of options) command.addOption(option.helpGroup(GROUP))
 }
@@ -27,15 +33,73 @@ export async function optionalTargets(
   args: readonly string[],
   options: AttachOptions,
 ): Promise<readonly string[] | undefined> {
-  const { container, pid, interface: only } = options
-  if (container === undefined && pid === undefined) {
-    if (only === undefined) return undefined
-    throw new UsageError('--interface is for --container and --pid')
-  }
-  if (args.length > 0) throw new UsageError('attach: name interfaces, or --container or --pid, not both')
+  if (!isInside(args, options)) return undefined
   const [{ outsideOf }, { loadNative }] = await Promise.all([
     import('../attach/inside.ts'),
     import('../linux/native.ts'),
   ])
   return outsideOf(loadNative(), options)
+}
+
+/** True if the options name a container or a process. Throws a UsageError if they contradict. */
+function isInside(args: readonly string[], { container, pid, interface: only }: AttachOptions): boolean {
+  if (container === undefined && pid === undefined) {
+    if (only === undefined) return false
+    throw new UsageError('--interface is for --container and --pid')
+  }
+  if (args.length > 0) throw new UsageError('attach: name interfaces, or --container or --pid, not both')
+  return true
+}
+
+/** What the daemon takes of the options, by their names. */
+const WIRE = ['wire', 'wireIn', 'wireOut', 'seed', 'scenario', 'failOpen', 'farSide'] as const
+const PLACE = ['container', 'pid', 'interface', 'netns', 'node'] as const
+
+/** Has the daemon attach; returns the exit status. */
+export async function attachByNode(command: Command, args: readonly string[], io: Io): Promise<number> {
+  const options: Record<string, unknown> & AttachOptions = command.opts()
+  const given = Object.keys(options).filter(name => command.getOptionValueSource(name) === 'cli')
+  const stray = given.find(name => ![...WIRE, ...PLACE].some(known => known === name))
+  if (stray !== undefined) {
+    const flag = command.options.find(option => option.attributeName() === stray)?.long
+    throw new UsageError(`--node: the daemon does not take ${flag}: use the other commands, such as vnet capture`)
+  }
+  const wire = Object.fromEntries(WIRE.filter(name => given.includes(name)).map(name => [name, options[name]]))
+  if (wire.seed !== undefined) wire.seed = String(wire.seed)
+  const { container, pid, interface: only, netns } = options
+  const isInContainer = isInside(args, options)
+  if (isInContainer && netns !== undefined) throw new UsageError('--node: the daemon looks in its own namespace')
+  if (!isInContainer && args.length === 0) throw new UsageError('attach takes the interfaces to attach to')
+  const places = isInContainer
+    ? [{ container, pid, interface: only }]
+    : args.map(interfaceArg).map(each => ({ name: each.name, inode: namespaceInode(each.netns ?? netns) }))
+  for (const place of places) {
+    const status = await askNode({ do: 'attach', ...wire, ...place }, io)
+    if (status !== EXIT_OK) return status
+  }
+  return EXIT_OK
+}
+
+export function detach(name: string, io: Io): Promise<number> {
+  const { name: own, netns } = interfaceArg(name)
+  return askNode({ do: 'detach', name: own, inode: namespaceInode(netns) }, io)
+}
+
+/** Sends a request to the daemon, and prints its reply. */
+async function askNode(request: NodeRequest, io: Io): Promise<number> {
+  const { askNode } = await import('../node/client.ts')
+  const { status, text } = await askNode(request)
+  if (status === EXIT_OK) io.out(`${text}\n`)
+  else io.err(`vnet: ${text}\n`)
+  return status
+}
+
+/** The inode of a namespace, which the daemon may know by another name. */
+function namespaceInode(netns = '/proc/self/ns/net'): number {
+  const path = netns.includes('/') ? netns : `/run/netns/${netns}`
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found === undefined) throw new VnetError(ENOENT, path, 'there is no such network namespace')
+  if (found.dev !== statSync('/proc/self/ns/net').dev)
+    throw new VnetError(EINVAL, path, 'it is not a network namespace')
+  return found.ino
 }

@@ -7,7 +7,7 @@ import { NLA_PAYLOAD_MAX } from '../netlink/message.ts'
 import { captureCommands } from './capture-commands.ts'
 import type { Io } from './io.ts'
 import { count, json, type LazyCommand, user } from './lazy-command.ts'
-import { time, wholeNumber } from './options.ts'
+import { group, time, wholeNumber } from './options.ts'
 
 /** Their heading in the help. */
 const CONTROL_GROUP = 'Asking a running vnet:'
@@ -186,6 +186,26 @@ const commands: readonly LazyCommand[] = [
     run: async (io, names, options) => (await import('./commands/events.ts')).events(names, options, io),
   },
   ...captureCommands,
+  {
+    name: 'node',
+    description: 'run the daemon that keeps attachments: of `vnet attach --node`, Docker labels and CNI',
+    options: [
+      new Option('--docker', "attach to Docker's containers that have labels such as vnet.wire"),
+      new Option('--image-labels', 'with --docker: count the labels of images too'),
+      new Option('--files <dir>', 'directory of the files that wires may name, such as traces and scenarios'),
+      new Option('--group <group>', 'group whose members may attach and detach too').argParser(group),
+      new Option('--json', 'print one JSON object a line'),
+      new Option('-v, --verbose', 'log changes').argParser((_, n: number = 0) => n + 1),
+      new Option('-q, --quiet', 'print only the line `ready`, and errors'),
+    ],
+    run: async (io, options) => (await import('./commands/node.ts')).node(options, io),
+  },
+  {
+    name: 'detach',
+    description: 'end an attachment that `vnet node` has',
+    args: [IF()],
+    run: async (io, name) => (await import('./attach-options.ts')).detach(name, io),
+  },
   {
     name: 'show',
     under: 'lan',

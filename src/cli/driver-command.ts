@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { UsageError } from '../base/usage-error.ts'
 import { type Driver, defaultParams, type Param, type Params } from '../netdev/driver.ts'
-import { addAttachOptions, optionalTargets } from './attach-options.ts'
+import { addAttachOptions, attachByNode, optionalTargets } from './attach-options.ts'
 import { isDriverName } from './drivers.ts'
 import { commandHelp } from './help.ts'
 import type { Io } from './io.ts'
@@ -26,6 +26,10 @@ export function addDriver(command: Command, driver: Driver, io: Io, done: (statu
   command.action(async (args: string[], options: CommonOptions & Record<string, unknown>) => {
     refuseArgs(command, driver, args, options)
     refuseStrayCaptureOptions(options)
+    if (options.node === true) {
+      done(await attachByNode(command, args, io))
+      return
+    }
     const found = driver.attaches ? await optionalTargets(args, options) : undefined
     const params = paramValues(driver.params, found === undefined ? options : { ...options, farSide: true })
     const { run } = await import('./run.ts')

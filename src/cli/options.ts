@@ -157,11 +157,7 @@ export function commonOptions(): Option[] {
       option('--capture <file>', 'write all frames, and why others were dropped, to a pcapng file'),
       option('--capture-filter <filter>', 'write only frames that match, in the words of pcap-filter(7)'),
       ...captureFileOptions(),
-      option(
-        '--capture-group <group>',
-        'group that may capture by `vnet capture`, name or number',
-        id('group', getgrnam),
-      ),
+      option('--capture-group <group>', 'group that may capture by `vnet capture`, name or number', group),
     ],
     'Looking at it:': [
       option('--web <[addr:]port>', 'serve a live page of these interfaces; the line `ready` has its URL'),
@@ -314,6 +310,8 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
     return n
   }
 }
+
+export const group = id('group', getgrnam)
 
 function id(kind: string, lookUp: (name: string) => number | undefined): (text: string) => number {
   return text => {

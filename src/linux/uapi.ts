@@ -121,7 +121,9 @@ export { SIOCDEVPRIVATE } from '../netdev/if.ts'
 // include/uapi/linux/capability.h
 export const CAP_NET_BROADCAST = 11
 export const CAP_NET_ADMIN = 12
+export const CAP_SYS_PTRACE = 19
 export const CAP_SYS_ADMIN = 21
+export const CAP_BPF = 39
 
 /** A struct ifreq with ifr_name and ifr_flags. VnetError EINVAL if the name is too long. */
 export function ifreq(name: string, flags = 0): Uint8Array {

@@ -47,7 +47,7 @@ test('the package holds the program, its sources, the addon for this machine and
     LICENSE README.md bench binding.gyp course dist examples native package.json prebuilds src systemd
   `)
   expect([...tops].filter(top => top !== 'docs').sort()).toEqual(always.sort())
-  for (const built of ['vnet.node', 'vnet-launch', 'vnet-rootless', 'vnet-within']) {
+  for (const built of ['vnet.node', 'vnet-launch', 'vnet-rootless', 'vnet-within', 'vnet-cni']) {
     expect(files).toContain(`package/prebuilds/linux-${process.arch}/${built}`)
   }
   const examples = readdirSync(join(root, 'examples'), { recursive: true, withFileTypes: true })

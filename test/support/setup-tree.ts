@@ -26,6 +26,7 @@ fs.writeFileSync('build/Release/vnet.node', '')
 fs.writeFileSync('build/Release/vnet-launch', '')
 fs.writeFileSync('build/Release/vnet-rootless', '')
 fs.writeFileSync('build/Release/vnet-within', '')
+fs.writeFileSync('build/Release/vnet-cni', '')
 `
 
 const tsc = `${record('tsc')}

@@ -71,28 +71,13 @@ export class Rights {
   /** Returns what the peer lacks to capture frames; `missing` is what it lacks for a change. */
   missingToCapture(fd: number, { uid, gid }: Peer, missing: Missing): Missing {
     const group = this.#captureGroup
-    if (missing === undefined || (group !== undefined && this.#isMember(fd, gid, group))) return undefined
+    if (missing === undefined || (group !== undefined && isMember(this.#native, fd, gid, group))) return undefined
     // Its number alone is not why.
     if (uid === ROOT) return missing
     const owners = [...this.#owners].map(owner => `, user ${owner}`).join('')
     return group === undefined
       ? `only root${owners} may capture, and you are user ${uid}; start the vnet with --capture-group to let a group`
       : `only root${owners} and members of group ${group} may capture, and you are user ${uid}; log in again after joining`
-  }
-
-  /** True if the peer is in a group by its effective or a supplementary gid. */
-  #isMember(fd: number, gid: number, group: number): boolean {
-    // Any group outside of this user namespace appears as this one.
-    if (group === OVERFLOW_GID) return false
-    if (gid === group) return true
-    let gids = new Uint8Array(FEW_GROUPS * GID_LEN)
-    let length = this.#native.getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids)
-    if (length === -ERANGE) {
-      gids = new Uint8Array(NGROUPS_MAX * GID_LEN)
-      length = this.#native.getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids)
-    }
-    for (let at = 0; at + GID_LEN <= length; at += GID_LEN) if (getU32(gids, at) === group) return true
-    return false
   }
 
   #missingOfRoot(fd: number, pid: number): Missing {
@@ -135,4 +120,19 @@ function pidOf(pidfd: number): number {
   } catch {
     return -1
   }
+}
+
+/** True if the peer is in a group by its effective or a supplementary gid. */
+export function isMember(native: Native, fd: number, gid: number, group: number): boolean {
+  // Any group outside of this user namespace appears as this one.
+  if (group === OVERFLOW_GID) return false
+  if (gid === group) return true
+  let gids = new Uint8Array(FEW_GROUPS * GID_LEN)
+  let length = native.getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids)
+  if (length === -ERANGE) {
+    gids = new Uint8Array(NGROUPS_MAX * GID_LEN)
+    length = native.getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids)
+  }
+  for (let at = 0; at + GID_LEN <= length; at += GID_LEN) if (getU32(gids, at) === group) return true
+  return false
 }

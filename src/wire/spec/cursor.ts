@@ -168,7 +168,7 @@ export function textError(text: string, span: Span, message: string): FileError 
   const wrong = shown(text.slice(at, end))
   const line = `${before}${wrong}${shown(text.slice(end, to))}${to < text.length ? '...' : ''}`
   const carets = `${' '.repeat(before.length)}${'^'.repeat(Math.max(1, wrong.length))}`
-  return new FileError(`${printable(message)}\n  ${line.trimEnd()}\n  ${carets}`)
+  return new FileError(`${printable(message)}\n  ${line.trimEnd()}\n  ${carets}`, at + 1)
 }
 
 /** Calls `fn`. Its UsageError is rethrown as one that points at `span`, unless it has a caret. */

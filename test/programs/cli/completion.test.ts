@@ -12,7 +12,7 @@ const directory = mkdtempSync(join(tmpdir(), 'vnet-completion-'))
 const vnet = join(directory, 'vnet')
 const ASKING = list(`
   list show stats step top metrics web reset echo ioctl cut plug carrier param trigger wire events capture frames
-  extcap
+  extcap node detach
 `)
 const COMMANDS = [
   'loop',
@@ -60,6 +60,8 @@ const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
   ['vnet wire sn0 --ou', ['--out']],
   ['vnet attach eth0 --fail', ['--fail-open']],
   ['vnet attach --cont', ['--container']],
+  ['vnet node --im', ['--image-labels']],
+  ['vnet detach r', ['red/sn1']],
   ['vnet attach eth0 --mt', []],
   ['vnet param sn0 ', ['lockup', 'timeout']],
   ['vnet param sn0 t', ['timeout']],

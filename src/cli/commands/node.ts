@@ -1,0 +1,80 @@
+/** `vnet node`: the daemon with many attachments. */
+import { statSync } from 'node:fs'
+import { engineSockets } from '../../attach/engine.ts'
+import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, Log } from '../../base/log.ts'
+import { random } from '../../base/random.ts'
+import { Turns } from '../../base/turns.ts'
+import { UsageError } from '../../base/usage-error.ts'
+import { serveControl } from '../../control/server/server.ts'
+import { TimerfdClock } from '../../linux/clock.ts'
+import { loadNative } from '../../linux/native.ts'
+import { LinuxPlatform } from '../../linux/platform.ts'
+import { dropPrivileges } from '../../linux/privileges.ts'
+import { CAP_BPF, CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_PTRACE, CLONE_FILES } from '../../linux/uapi.ts'
+import { Net } from '../../netdev/net.ts'
+import { Attachments } from '../../node/attachments.ts'
+import { nodeSocket } from '../../node/client.ts'
+import { followDocker } from '../../node/docker.ts'
+import { serveRequests } from '../../node/requests.ts'
+import { EXIT_OK, endOf, type Io } from '../io.ts'
+import { logLine } from '../log-line.ts'
+
+/**
+ * Kept after `ready`: new attachments take BPF programs and TAPs in namespaces that are entered,
+ * and those of other users' processes are opened by /proc/PID/ns/net.
+ */
+const KEPT = [CAP_NET_ADMIN, CAP_BPF, CAP_SYS_ADMIN, CAP_SYS_PTRACE]
+
+export interface NodeOptions {
+  readonly docker?: boolean
+  readonly imageLabels?: boolean
+  readonly files?: string
+  readonly group?: number
+  readonly json?: boolean
+  readonly verbose?: number
+  readonly quiet?: boolean
+}
+
+/** Serves until the user ends it. The attachments are back when it runs again. */
+export async function node(options: NodeOptions, io: Io): Promise<number> {
+  const { files, group, json = false, quiet, verbose = 0 } = options
+  if (options.imageLabels && !options.docker) throw new UsageError('--image-labels is for --docker')
+  if (files !== undefined && !statSync(files, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new UsageError(`--files ${files}: it is not a directory`)
+  }
+  const [socket] = options.docker ? engineSockets() : []
+  using end = endOf(io)
+  io.writeLater?.()
+  const native = loadNative()
+  io.lockups?.begin()
+  // As in run.ts: a descriptor table of its own makes each frame cheaper.
+  if (io.sole) {
+    native.unshare(CLONE_FILES)
+    native.shortenSlice()
+  }
+  const level = quiet ? LOGLEVEL_ERR : verbose > 0 ? LOGLEVEL_DEBUG : LOGLEVEL_INFO
+  const log = new Log(level, (level, text) => io[json ? 'out' : 'err'](logLine(json, level, text)))
+  await using clock = new TimerfdClock(native)
+  await using platform = new LinuxPlatform(native, text => log.warn(`vnet: ${text}`), new Turns(clock))
+  const net = new Net({ platform, clock, log, random: random(Math.floor(Math.random() * 2 ** 32)) })
+  io.lockups?.start(net, 'node', json)
+  const path = nodeSocket()
+  await using attachments = new Attachments({ native, net, files, state: path.replace(/(\.sock)?$/, '.state') })
+  await using _control = serveControl(native, net, {
+    netnsOf: dev => attachments.placeOf(dev)?.netns,
+    namespaceOf: dev => attachments.placeOf(dev)?.place,
+    module: { name: 'attach', params: {}, values: {} },
+  })
+  // First, because a daemon that listens has these attachments.
+  using requests = await serveRequests(native, attachments, { path, group })
+  await attachments.restore()
+  requests.start()
+  if (io.own) dropPrivileges(native, KEPT)
+  io.out(json ? `${JSON.stringify({ event: 'ready', socket: path })}\n` : `requests: ${path}\nready\n`)
+  const ended = new AbortController()
+  const following =
+    socket && followDocker(attachments, { socket, imageLabels: options.imageLabels === true, signal: ended.signal })
+  await end.asked.finally(() => ended.abort())
+  await following
+  return EXIT_OK
+}

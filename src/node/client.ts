@@ -1,0 +1,61 @@
+/** Requests to `vnet node`, and how a client sends one. */
+import { connect } from 'node:net'
+import { ECONNREFUSED, VnetError } from '../base/errno.ts'
+import { anyText, flag, integer, object, oneOf, string, type TypeOf } from '../base/schema.ts'
+import { RUN_DIRECTORY } from '../control/protocol/run-directory.ts'
+
+const text = string('a text of at most 4096 characters', { maxLength: 4096 })
+const pidOrIndex = integer(1, Number.MAX_SAFE_INTEGER)
+export const requestSchema = object(
+  {
+    do: oneOf('attach', 'detach'),
+    name: text,
+    inode: pidOrIndex,
+    container: text,
+    pid: pidOrIndex,
+    interface: text,
+    wire: anyText,
+    wireIn: anyText,
+    wireOut: anyText,
+    seed: text,
+    scenario: text,
+    farSide: flag,
+    failOpen: pidOrIndex,
+  },
+  'do',
+)
+type Asked = TypeOf<typeof requestSchema>
+export type NodeRequest = { readonly [K in keyof Asked]: K extends 'do' ? Asked[K] : Asked[K] | undefined }
+
+/** What is sent back. */
+export interface Reply {
+  /** The exit status of the program that asked. */
+  readonly status: number
+  readonly text: string
+}
+
+/** Returns the path of the socket: VNET_NODE_SOCKET, or /run/vnet/node.sock. */
+export function nodeSocket(): string {
+  return process.env.VNET_NODE_SOCKET || `${RUN_DIRECTORY}/node.sock`
+}
+
+/** Sends a request to the daemon, and returns its reply. Rejects with a VnetError without one. */
+export function askNode(request: NodeRequest, path = nodeSocket()): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path)
+    let reply = ''
+    socket.setEncoding('utf8').on('data', chunk => {
+      reply += chunk
+    })
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      const advice = error.code === 'EACCES' ? 'only root and members of its --group may ask' : 'start it: vnet node'
+      reject(new VnetError(ECONNREFUSED, `vnet node at ${path}`, advice))
+    })
+    socket.on('end', () => {
+      const [status = '', ...lines] = reply.split('\n')
+      if (/^\d$/.test(status)) resolve({ status: Number(status), text: lines.join('\n') })
+      else reject(new VnetError(ECONNREFUSED, `vnet node at ${path}`, 'it ended without a reply'))
+    })
+    socket.on('connect', () => socket.end(JSON.stringify(request)))
+  })
+}

@@ -1,0 +1,209 @@
+/**
+ * The CNI plugin, chained after any other: it attaches to the host's end of the veth that the
+ * plugins before it made. (github.com/containernetworking/cni, SPEC.md, 1.1)
+ *
+ * The wire is given by the annotations of the pod, else by CNI_ARGS, else by the configuration. A
+ * mistake in it is a log line, and the pod starts without a wire, unless "required" is true.
+ */
+import { otherEnds } from '../attach/inside.ts'
+import { UsageError } from '../base/usage-error.ts'
+import type { Attachments } from './attachments.ts'
+import type { Reply } from './client.ts'
+import { isSpec, lineOf, type Spec } from './spec.ts'
+
+const VERSIONS: readonly string[] = ['0.4.0', '1.0.0', '1.1.0']
+// Error codes of the specification; a plugin's own begin at 100.
+const INCOMPATIBLE = 1
+const UNSUPPORTED = 2
+const INVALID_VARIABLES = 4
+const UNDECODABLE = 6
+const INVALID_CONFIG = 7
+const NOT_ATTACHED = 100
+
+const ANNOTATIONS = 'io.kubernetes.cri.pod-annotations'
+/** The names of a wire in annotations, in CNI_ARGS, and in the configuration. */
+const KEYS: readonly (readonly [keyof Spec, annotation: string, arg: string, key: string])[] = [
+  ['wire', 'vnet.dev/wire', 'VNET_WIRE', 'wire'],
+  ['wireIn', 'vnet.dev/wire-in', 'VNET_WIRE_IN', 'wireIn'],
+  ['wireOut', 'vnet.dev/wire-out', 'VNET_WIRE_OUT', 'wireOut'],
+  ['seed', 'vnet.dev/seed', 'VNET_SEED', 'seed'],
+]
+/** The namespaces that runtimes name. Another path could be a device or a FIFO. */
+const NETNS = /^(\/proc\/\d+\/(task\/\d+\/)?ns\/net|\/(var\/)?run\/(docker\/)?netns\/[\w.-]+)$/
+
+/** An error as the specification has it. */
+class CniError extends Error {
+  readonly code: number
+
+  constructor(code: number, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+type Config = Readonly<Record<string, unknown>>
+
+interface Call {
+  readonly variables: ReadonlyMap<string, string>
+  readonly config: Config
+  /** The name of the network. */
+  readonly network: string
+}
+
+/** Handles a call: variables as NAME=VALUE, each with a NUL after it, a NUL, and the input. */
+export async function cni(attachments: Attachments, request: string): Promise<Reply> {
+  let version: string | undefined
+  try {
+    const end = request.startsWith('\0') ? 0 : request.indexOf('\0\0') + 1
+    const variables = new Map(
+      request
+        .slice(0, end)
+        .split('\0')
+        .map(each => [each.slice(0, each.indexOf('=')), each.slice(each.indexOf('=') + 1)]),
+    )
+    const config = decode(request.slice(end + 1))
+    if (typeof config.cniVersion === 'string') version = config.cniVersion
+    if (version === undefined || !VERSIONS.includes(version)) {
+      throw new CniError(INCOMPATIBLE, `cniVersion ${version}: vnet knows ${VERSIONS.join(', ')}`)
+    }
+    const network = typeof config.name === 'string' ? config.name : ''
+    const result = await run(attachments, variables.get('CNI_COMMAND') ?? '', { variables, config, network })
+    return { status: 0, text: result === undefined ? '' : `${JSON.stringify(result)}\n` }
+  } catch (error) {
+    const code = error instanceof CniError ? error.code : NOT_ATTACHED
+    const msg = error instanceof CniError ? error.message : lineOf(error)
+    return { status: 1, text: `${JSON.stringify({ cniVersion: version ?? VERSIONS.at(-1), code, msg })}\n` }
+  }
+}
+
+function decode(text: string): Config {
+  try {
+    const config = JSON.parse(text)
+    if (isRecord(config)) return config
+  } catch {
+    // Reported below.
+  }
+  throw new CniError(UNDECODABLE, 'the configuration is not a JSON object')
+}
+
+/** Returns what the plugin prints. */
+async function run(attachments: Attachments, command: string, call: Call): Promise<object | undefined> {
+  switch (command) {
+    case 'ADD':
+      return add(attachments, call)
+    case 'CHECK':
+      return check(attachments, call)
+    case 'DEL':
+      return removeAll(attachments, ownerOf(call))
+    case 'GC':
+      return collect(attachments, call)
+    case 'STATUS':
+      return undefined
+    default:
+      throw new CniError(UNSUPPORTED, `CNI_COMMAND '${command}' is unknown`)
+  }
+}
+
+async function add(attachments: Attachments, call: Call): Promise<object> {
+  const { config } = call
+  const { prevResult } = config
+  if (!isRecord(prevResult))
+    throw new CniError(INVALID_CONFIG, 'vnet-cni needs prevResult: put it after another plugin')
+  const owner = ownerOf(call)
+  try {
+    const spec = specOf(call)
+    // Again, or with another wire than before.
+    if (attachments.ownedBy(each => each === owner).length > 0) await removeAll(attachments, owner)
+    if (isSpec(spec)) {
+      const name = hostSide(attachments, call)
+      await attachments.inTurn(() => attachments.attach({ ...spec, name, farSide: true, owner }))
+    }
+  } catch (error) {
+    if (config.required === true) throw error
+    attachments.warn(`${podOf(call)}: ${lineOf(error)}: it starts without a wire`)
+  }
+  return prevResult
+}
+
+async function check(attachments: Attachments, call: Call): Promise<undefined> {
+  const owner = ownerOf(call)
+  const isMissing = attachments.ownedBy(each => each === owner).length === 0
+  if (call.config.required !== true || !isSpec(specOf(call)) || !isMissing) return undefined
+  throw new CniError(NOT_ATTACHED, 'the wire is no longer attached')
+}
+
+function removeAll(attachments: Attachments, owner: string): Promise<undefined> {
+  return remove(attachments, each => each === owner)
+}
+
+/** Detaches what belongs to some owners; nothing may be left of them. */
+async function remove(attachments: Attachments, isOwner: (owner: string) => boolean): Promise<undefined> {
+  await attachments.inTurn(async () => {
+    for (const { name } of attachments.ownedBy(isOwner)) await attachments.detach(name)
+  })
+  return undefined
+}
+
+/** Detaches what belongs to this network and to no attachment that the runtime still has. */
+async function collect(attachments: Attachments, { config, network }: Call): Promise<undefined> {
+  const valid = config['cni.dev/valid-attachments']
+  if (!Array.isArray(valid)) throw new CniError(INVALID_CONFIG, 'GC needs cni.dev/valid-attachments')
+  const owners = new Set(valid.map(each => owner(network, each?.containerID, each?.ifname)))
+  return remove(attachments, each => each.startsWith(owner(network, '')) && !owners.has(each))
+}
+
+function ownerOf({ variables, network }: Call): string {
+  const [container, ifname] = [variables.get('CNI_CONTAINERID'), variables.get('CNI_IFNAME')]
+  if (container && ifname) return owner(network, container, ifname)
+  throw new CniError(INVALID_VARIABLES, 'CNI_CONTAINERID and CNI_IFNAME are needed')
+}
+
+function owner(network: string, container: unknown, ifname?: unknown): string {
+  return ['cni', JSON.stringify(network), container, ...(ifname === undefined ? [] : [ifname])].join(' ')
+}
+
+/** Returns the wire of a pod: whole from the first place that has one. */
+function specOf({ variables, config }: Call): Spec {
+  const { runtimeConfig } = config
+  const annotations = isRecord(runtimeConfig) ? runtimeConfig[ANNOTATIONS] : undefined
+  const args = Object.fromEntries(
+    (variables.get('CNI_ARGS') ?? '')
+      .split(';')
+      .map(each => [each.slice(0, each.indexOf('=')), each.slice(each.indexOf('=') + 1)]),
+  )
+  const places = [isRecord(annotations) ? annotations : {}, args, config]
+  const specs = places.map((place, i) => {
+    const pairs = KEYS.map(([name, ...keys]) => [name, place[keys[i] ?? '']] as const).filter(
+      ([, value]) => value !== undefined,
+    )
+    for (const [name, value] of pairs) {
+      if (typeof value !== 'string' && !(name === 'seed' && typeof value === 'number')) {
+        throw new UsageError(`${name}: it must be a text`)
+      }
+    }
+    return Object.fromEntries(pairs.map(([name, value]) => [name, String(value)])) as Spec
+  })
+  return specs.find(isSpec) ?? {}
+}
+
+/** Returns the name of the host's end of the interface. */
+function hostSide({ native }: Attachments, { variables }: Call): string {
+  const path = variables.get('CNI_NETNS') ?? ''
+  if (!NETNS.test(path)) throw new CniError(INVALID_VARIABLES, `CNI_NETNS '${path}' is not a network namespace`)
+  const only = variables.get('CNI_IFNAME')
+  const [name] = otherEnds(native, { text: `interface ${only}`, path, netns: undefined, only }) as [string]
+  return name
+}
+
+/** Names a pod, or a container without one, in a log line. */
+function podOf({ variables }: Call): string {
+  const args = variables.get('CNI_ARGS') ?? ''
+  const [namespace, name] = ['K8S_POD_NAMESPACE', 'K8S_POD_NAME'].map(
+    key => new RegExp(`(?:^|;)${key}=([^;]*)`).exec(args)?.[1],
+  )
+  return name === undefined ? `container ${variables.get('CNI_CONTAINERID')}` : `pod ${namespace}/${name}`
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

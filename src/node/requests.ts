@@ -1,0 +1,152 @@
+/**
+ * The socket of `vnet node`. A connection carries one request, to the end of its stream, and the
+ * reply: the exit status as a line, then text. Only root, and members of one group, may ask.
+ *
+ * Requests are JSON, or those of the CNI plugin (native/cni.cc).
+ */
+import { chownSync, lstatSync } from 'node:fs'
+import { connect, Socket } from 'node:net'
+import { outsideOf } from '../attach/inside.ts'
+import { ConfigFile } from '../base/config-file.ts'
+import { EADDRINUSE, ENOENT, VnetError } from '../base/errno.ts'
+import { UsageError } from '../base/usage-error.ts'
+import { peerOf } from '../control/protocol/connection.ts'
+import { removeQuietly } from '../control/protocol/directory.ts'
+import { ListeningSocket } from '../control/server/listening-socket.ts'
+import { isMember, Rights } from '../control/server/rights.ts'
+import type { Native } from '../linux/native.ts'
+import type { Attachments } from './attachments.ts'
+import { type NodeRequest, type Reply, requestSchema } from './client.ts'
+import { cni } from './cni.ts'
+import { lineOf } from './spec.ts'
+
+/** Bytes of a request at most; a CNI configuration has a few kilobytes. */
+const REQUEST_MAX = 4 << 20
+/** Bytes of a request in JSON. */
+const JSON_MAX = 64 << 10
+/** Connections at once; more wait. */
+const CONNECTIONS = 64
+/** Milliseconds without a byte after which a connection ends. */
+const IDLE_MS = 10_000
+const ROOT = 0
+const CNI = 'cni\0'
+
+/**
+ * Listens at `path` until disposed of; requests wait for start(). Throws a VnetError if a daemon
+ * listens there.
+ */
+export async function serveRequests(
+  native: Native,
+  attachments: Attachments,
+  { path, group }: { readonly path: string; readonly group: number | undefined },
+): Promise<Disposable & { start(): void }> {
+  await removeStale(path)
+  const rights = new Rights(native, [ROOT])
+  const sockets = new Set<Socket>()
+  const listening = ListeningSocket.open(native, path, group === undefined ? 0o600 : 0o660, accept)
+  listening.pause()
+  if (group !== undefined) chownSync(path, ROOT, group)
+
+  function accept(): void {
+    while (sockets.size < CONNECTIONS) {
+      const fd = listening.accept()
+      if (fd < 0) return
+      const peer = peerOf(native, fd)
+      const missing = peer === undefined ? 'the kernel does not tell who you are' : rights.missing(fd, peer)
+      const isOurs = peer !== undefined && group !== undefined && isMember(native, fd, peer.gid, group)
+      serve(fd, isOurs ? undefined : missing && refusal(missing, group))
+    }
+    listening.pause()
+  }
+
+  function serve(fd: number, refused: string | undefined): void {
+    native.release(fd)
+    const socket = new Socket({ fd, allowHalfOpen: true })
+    sockets.add(socket)
+    socket.on('close', () => {
+      sockets.delete(socket)
+      listening.resume()
+    })
+    const end = () => socket.destroy()
+    socket.on('error', end).setTimeout(IDLE_MS, end)
+    const chunks: Buffer[] = []
+    let length = 0
+    const reply = ({ status, text }: Reply) => socket.setTimeout(IDLE_MS).end(`${status}\n${text}`)
+    if (refused !== undefined) reply({ status: 1, text: refused })
+    socket.on('data', chunk => {
+      length += chunk.length
+      if (length > REQUEST_MAX) socket.destroy()
+      else if (refused === undefined) chunks.push(chunk)
+    })
+    socket.on('end', () => {
+      if (refused !== undefined) return
+      socket.setTimeout(0)
+      void answer(attachments, Buffer.concat(chunks).toString('utf8')).then(reply)
+    })
+  }
+
+  return {
+    start: () => listening.resume(),
+    [Symbol.dispose]() {
+      listening.close()
+      for (const socket of sockets) socket.destroy()
+    },
+  }
+}
+
+function refusal(missing: string, group: number | undefined): string {
+  return group === undefined ? missing : `${missing}; or members of group ${group}`
+}
+
+/** Removes the socket of a daemon that was killed. Throws a VnetError if one listens. */
+async function removeStale(path: string): Promise<void> {
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return
+  const isLive = await new Promise<boolean>(resolve => {
+    const socket = connect(path)
+    const end = (found: boolean) => () => {
+      socket.destroy()
+      resolve(found)
+    }
+    socket.on('connect', end(true)).on('error', end(false))
+  })
+  if (isLive) throw new VnetError(EADDRINUSE, path, 'another vnet node listens there')
+  removeQuietly(path)
+}
+
+/** Never rejects. */
+async function answer(attachments: Attachments, request: string): Promise<Reply> {
+  try {
+    if (request.startsWith(CNI)) return await cni(attachments, request.slice(CNI.length))
+    if (request.length > JSON_MAX) throw new UsageError('the request is too long')
+    const asked = new ConfigFile(undefined).read(request, requestSchema) as NodeRequest | undefined
+    if (asked === undefined) throw new UsageError('the request is empty')
+    return { status: 0, text: (await attachments.inTurn(() => handle(attachments, asked))).join('\n') }
+  } catch (error) {
+    return { status: error instanceof UsageError ? 2 : 1, text: lineOf(error) }
+  }
+}
+
+/** Returns the interfaces that are attached to now, or that no longer are. */
+async function handle(attachments: Attachments, asked: NodeRequest): Promise<readonly string[]> {
+  const { do: what, name, inode, container, pid, interface: only, ...spec } = asked
+  if (what === 'detach') {
+    if (name === undefined) throw new UsageError('detach takes the interface')
+    if (await attachments.detach(name, inode)) return [name]
+    throw new VnetError(ENOENT, `detach ${name}`, 'vnet node has no attachment of this name')
+  }
+  const isInside = container !== undefined || pid !== undefined
+  if (isInside === (name !== undefined)) throw new UsageError('attach takes an interface, a container or a pid')
+  const inside = { container, pid, interface: only }
+  const names = name === undefined ? await outsideOf(attachments.native, inside) : [name]
+  const made: string[] = []
+  try {
+    for (const each of names) {
+      await attachments.attach({ ...spec, name: each, inode, farSide: isInside || spec.farSide })
+      made.push(each)
+    }
+  } catch (error) {
+    for (const each of made) await attachments.detach(each, inode)
+    throw error
+  }
+  return names
+}

@@ -1,0 +1,167 @@
+/**
+ * Wires whose texts come from strangers: labels of containers, annotations of pods, arguments of
+ * CNI, requests. They are bounded, run no code, resolve no names and read no file but those of
+ * --files; no message quotes a file.
+ */
+import { realpathSync, statSync } from 'node:fs'
+import { join, sep } from 'node:path'
+import { VnetError } from '../base/errno.ts'
+import { describeException } from '../base/exception.ts'
+import { printable } from '../base/printable.ts'
+import { FileError, UsageError } from '../base/usage-error.ts'
+import { compileFilter } from '../linux/pcap-filter.ts'
+import type { ScenarioList, WireResources } from '../netdev/device-wire.ts'
+import type { PacketFilter } from '../packet/filter.ts'
+import { parseWire, readText } from '../wire/parse.ts'
+import { parseScenario } from '../wire/scenario-file.ts'
+import type { Group } from '../wire/spec/groups.ts'
+import { readWireFile } from '../wire/wire-file.node.ts'
+
+/** UTF-8 bytes of a text. */
+const TEXT_MAX = 4096
+const STAGES_MAX = 32
+/** Characters of a filter: libpcap compiles this many in some 10 ms at worst. */
+const FILTER_MAX = 200
+const SEED_MAX = 0xffff_ffff
+
+/** A wire as it is written. `seed` is a number in digits, `scenario` the name of a file. */
+export interface Spec {
+  readonly wire?: string | undefined
+  readonly wireIn?: string | undefined
+  readonly wireOut?: string | undefined
+  readonly seed?: string | undefined
+  readonly scenario?: string | undefined
+}
+
+/** True if it says something about a wire. A seed alone does not. */
+export function isSpec({ wire, wireIn, wireOut, scenario }: Spec): boolean {
+  return [wire, wireIn, wireOut, scenario].some(text => text !== undefined)
+}
+
+/** Returns the parameters of the driver. Throws a UsageError of one line. */
+export function paramsOf({ wire, wireIn, wireOut, seed, scenario }: Spec, resources: StrangerResources) {
+  for (const [name, text] of Object.entries({ wire, 'wire-in': wireIn, 'wire-out': wireOut })) {
+    if (text !== undefined) inOneLine(name, resources, () => checkText(text, resources))
+  }
+  if (seed !== undefined && !(/^\d{1,10}$/.test(seed) && Number(seed) <= SEED_MAX)) {
+    throw new UsageError(`seed: it must be a whole number from 0 to ${SEED_MAX}`)
+  }
+  return { wire, wireIn, wireOut, seed: Number(seed ?? 0), scenario }
+}
+
+/** Calls `fn`. A mistake becomes one line with its column, and without the content of a file. */
+export function inOneLine<T>(name: string, { read }: StrangerResources, fn: () => T): T {
+  try {
+    return fn()
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    const [line = ''] = error.message.split('\n')
+    const column = error instanceof FileError && error.column !== undefined ? `, column ${error.column}` : ''
+    const file = [...read].find(each => line.includes(`${each}: `))
+    const [place = ''] = /line \d+/.exec(line) ?? []
+    const what = file === undefined ? line : `the file ${file} has a mistake${place && ` in ${place}`}`
+    throw new UsageError(`${name}${column}: ${what}`)
+  }
+}
+
+function checkText(text: string, resources: StrangerResources): void {
+  const length = Buffer.byteLength(text)
+  if (length > TEXT_MAX) throw new UsageError(`it has ${length} bytes: at most ${TEXT_MAX} are taken`)
+  for (const direction of ['ab', 'ba'] as const) {
+    const stages = stagesOf(readText(text, direction))
+    if (stages.length > STAGES_MAX)
+      throw new UsageError(`it has ${stages.length} stages: at most ${STAGES_MAX} are taken`)
+    if (stages.includes('module')) throw new UsageError('a stage of your own (module) is code, which is not taken here')
+    parseWire(text, resources, direction)
+  }
+}
+
+/** Returns the kinds of all stages, also of those that lie in others. */
+function stagesOf(groups: readonly Group[]): string[] {
+  return groups.flatMap(({ items }) =>
+    items.flatMap(({ kind, spec }) => [
+      kind.kind,
+      ...Object.values(spec ?? {}).flatMap(inner => stagesOf(groupsIn(inner))),
+    ]),
+  )
+}
+
+function groupsIn(value: unknown): Group[] {
+  return Array.isArray(value) ? value.filter((each): each is Group => Array.isArray(each?.items)) : []
+}
+
+/** What such texts may refer to: files in `directory`, by their plain names, and filters. */
+export class StrangerResources implements WireResources {
+  /** The names of the files that were read, for messages. */
+  readonly read = new Set<string>()
+  readonly #directory: string | undefined
+
+  constructor(directory?: string) {
+    this.#directory = directory
+  }
+
+  filter(text: string): PacketFilter {
+    if (text.length > FILTER_MAX) throw new UsageError(`a filter has at most ${FILTER_MAX} characters here`)
+    const name = nameIn(text)
+    if (name !== undefined) throw new UsageError(`'${printable(name)}' is a name: write addresses and ports as numbers`)
+    return compileFilter(text)
+  }
+
+  file(name: string): string {
+    const path = this.#path(name)
+    this.read.add(name)
+    return readWireFile(path)
+  }
+
+  scenario<T>(name: string, parse: (text: string, direction: 'ab' | 'ba') => T): ScenarioList<T> {
+    const text = this.file(name)
+    try {
+      return parseScenario(text, name, parse)
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error
+      const [, line] = /:(\d+):\d+:/.exec(error.message) ?? []
+      throw new UsageError(`the file ${name} has a mistake${line === undefined ? '' : ` in line ${line}`}`)
+    }
+  }
+
+  /** A link, as in a mounted ConfigMap, may lead to another file below the directory. */
+  #path(name: string): string {
+    const directory = this.#directory
+    if (directory === undefined) throw new UsageError(`file ${printable(name)}: the daemon has no --files`)
+    if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/.test(name)) {
+      throw new UsageError(`file ${printable(name).slice(0, 100)}: only plain names of files in --files are taken`)
+    }
+    try {
+      const path = realpathSync(join(directory, name))
+      if (path.startsWith(realpathSync(directory) + sep) && statSync(path).isFile()) return path
+    } catch {
+      // Reported below.
+    }
+    throw new UsageError(`file ${name}: there is no such file in --files`)
+  }
+}
+
+/** The words of pcap-filter(7) that name neither a host nor a port nor a protocol to look up. */
+const WORDS = new Set(
+  `host net port portrange src dst and or not ether ip ip6 arp rarp tcp udp icmp icmp6 sctp igmp igrp pim ah esp vrrp
+  proto protochain broadcast multicast less greater len mask gateway vlan mpls pppoed pppoes geneve vxlan
+  inbound outbound stp
+  icmptype icmpcode icmp-echoreply icmp-unreach icmp-sourcequench icmp-redirect icmp-echo icmp-routeradvert
+  icmp-routersolicit icmp-timxceed icmp-paramprob icmp-tstamp icmp-tstampreply icmp-ireq icmp-ireqreply icmp-maskreq
+  icmp-maskreply icmp6type icmp6code icmp6-echo icmp6-echoreply icmp6-routersolicit icmp6-routeradvert
+  icmp6-neighborsolicit icmp6-neighboradvert icmp6-packettoobig icmp6-destinationunreach icmp6-timeexceeded
+  tcpflags tcp-fin tcp-syn tcp-rst tcp-push tcp-ack tcp-urg tcp-ece tcp-cwr`.split(/\s+/),
+)
+const NUMBER = /^(\d[\d.]*|0x[0-9a-f]+|[0-9a-f]*:[0-9a-f:.]*|\d+-\d+)$/i
+
+/** Returns a word of a filter that would be looked up; undefined if there is none. */
+export function nameIn(filter: string): string | undefined {
+  const words = filter.split(/[\s()[\]&|!<>=+*/^%,]+/).filter(word => word !== '' && word !== '-')
+  return words.find(word => !WORDS.has(word.toLowerCase()) && !NUMBER.test(word))
+}
+
+/** Returns the message of an error that a stranger may have caused, as one line. */
+export function lineOf(error: unknown): string {
+  const isExpected = error instanceof UsageError || error instanceof VnetError
+  return printable((isExpected ? error.message : describeException(error)).split('\n')[0] ?? '')
+}

@@ -1,0 +1,245 @@
+/** `vnet node`: attachments of many clients, which are back after a restart. */
+import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { interfacesOf, makeVeth } from '../../support/attach.ts'
+import { freshEngine } from '../../support/fake-engine.ts'
+import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
+import { startNode, useNodeSocket } from '../../support/node.ts'
+import { runMain } from '../../support/run-main.ts'
+import { pingWithoutLoss } from '../../support/traffic.ts'
+import { jsonLines, PROGRAM, spawnVnet } from '../../support/vnet-process.ts'
+
+const { near, far, directory } = freshQuietNamespaces('near', 'far')
+useNodeSocket(directory)
+const engine = freshEngine(directory)
+let inner: string
+
+beforeEach(() => {
+  makeVeth(near, far)
+  inner = `${near.name}/inner`
+})
+
+const attach = (...args: string[]) => runMain('attach', '--node', ...args)
+const socket = () => process.env.VNET_NODE_SOCKET as string
+const state = () => JSON.parse(readFileSync(join(directory, 'node.state'), 'utf8'))
+const wireOf = async (name: string) => (await runMain('wire', name)).stdout.split('\n').slice(0, 2)
+
+describe('a client', () => {
+  test('gets an attachment that stays when the client has ended, until it is detached', async () => {
+    const daemon = await startNode()
+    expect(await attach(inner, '--wire', 'delay 1ms', '--seed', '7')).toEqual({
+      status: 0,
+      stdout: 'inner\n',
+      stderr: '',
+    })
+    expect(await wireOf(inner)).toEqual([`${inner} in (ab): delay 1ms`, `${inner} out (ba): delay 1ms`])
+    await pingWithoutLoss(far, '-c 1 192.0.2.1')
+    expect(await runMain('detach', inner)).toEqual({ status: 0, stdout: 'inner\n', stderr: '' })
+    expect([state(), interfacesOf(near)]).toEqual([[], ['inner']])
+    expect((await daemon.stop()).status).toBe(0)
+  })
+
+  test('names a container, which the daemon finds', async () => {
+    await startNode()
+    const { stderr } = await attach('--container', 'nosuch')
+    expect(stderr).toMatch(/^vnet: container nosuch: ENOENT.*there is no such container/)
+    engine.containers.set('ended', { pid: 0 })
+    expect((await attach('--container', 'ended')).stderr).toMatch(/it is not running\n$/)
+  })
+
+  test.each([
+    [['--wire', 'loss 1% los 2%'], 2, "wire, column 9: 'los' is not a word of a wire"],
+    [['--wire', 'trace /etc/shadow'], 2, 'only plain names of files in --files are taken'],
+    [['--scenario', '/etc/shadow'], 2, 'only plain names of files in --files are taken'],
+    [['--wire', "match 'host example' ( loss 1% )"], 2, "'example' is a name"],
+    [['--log', 'decisions'], 2, '--node: the daemon does not take --log'],
+    [['--capture', 'a.pcapng'], 2, '--node: the daemon does not take --capture'],
+    [['--for', '1s'], 2, '--node: the daemon does not take --for'],
+    [['--container', 'web'], 2, 'attach: name interfaces, or --container or --pid, not both'],
+  ])('attach --node IF %j is refused in one line, and nothing is attached', async (args, expected, why) => {
+    await startNode('--files', directory)
+    const { status, stdout, stderr } = await attach(inner, ...args)
+    expect([status, stdout]).toEqual([expected, ''])
+    expect(stderr.trimEnd().split('\n')).toEqual([expect.stringContaining(why)])
+    expect([state(), interfacesOf(near)]).toEqual([[], ['inner']])
+  })
+
+  test('names a scenario in the directory of --files', async () => {
+    const daemon = await startNode('--files', directory)
+    writeFileSync(join(directory, 'link.yaml'), '- at: 0ms\n  wire-in: delay 1ms\n')
+    expect((await attach(inner, '--scenario', 'link.yaml')).status).toBe(0)
+    await daemon.line(/inner: wire in \(ab\): delay 1ms|wire in \(ab\): delay 1ms/)
+  })
+
+  test('is told of an interface that does not exist, and of one that is attached to', async () => {
+    await startNode()
+    expect((await attach(`${near.name}/nosuch`)).stderr).toMatch(
+      /^vnet: attach nosuch: ENODEV.*there is no such interface/,
+    )
+    await attach(inner)
+    expect((await attach(inner)).stderr).toMatch(/^vnet: attach .*inner: EBUSY.*is attached to it\n$/)
+    expect((await runMain('detach', `${near.name}/nosuch`)).stderr).toMatch(/ENOENT.*no attachment of this name\n$/)
+  })
+
+  test('without a daemon it says how to start one', async () => {
+    const { status, stderr } = await attach(inner)
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^vnet: vnet node at .*ECONNREFUSED.*start it: vnet node\n$/),
+    ])
+  })
+})
+
+describe('who may ask', () => {
+  const asNobody = (...groups: string[]) =>
+    far.run(
+      `setpriv --reuid 65534 --regid 65534 ${groups.length > 0 ? `--groups ${groups}` : '--clear-groups'} ${process.execPath} ${PROGRAM} attach --node inner`,
+    )
+
+  test('the socket is for root alone, and another user is refused', async () => {
+    await startNode()
+    chmodSync(directory, 0o755)
+    expect(statSync(socket()).mode & 0o777).toBe(0o600)
+    expect((await asNobody()).stderr).toMatch(/only root and members of its --group may ask/)
+    // Whoever has a socket that was opened by mistake still has no rights.
+    chmodSync(socket(), 0o666)
+    expect((await asNobody()).stderr).toMatch(/^vnet: only root may do this: you are user 65534\n$/)
+  })
+
+  test('members of --group may ask, and others not', async () => {
+    await startNode('--group', '4242')
+    chmodSync(directory, 0o755)
+    expect(statSync(socket())).toMatchObject({ gid: 4242 })
+    expect(statSync(socket()).mode & 0o777).toBe(0o660)
+    expect((await asNobody('4242')).stderr).toMatch(/there is no such interface/)
+    chmodSync(socket(), 0o666)
+    expect((await asNobody('4243')).stderr).toMatch(
+      /only root may do this: you are user 65534; or members of group 4242/,
+    )
+  })
+
+  test.each([
+    '',
+    'nonsense',
+    '{"do":"fly"}',
+    '{"do":"attach"}',
+    '{"do":"detach","name":7}',
+    `{"a":"${'x'.repeat(70_000)}"}`,
+  ])('the malformed request %.20s has a reply of one line, and the daemon goes on', async request => {
+    await startNode()
+    const reply = await new Promise<string>((resolve, reject) => {
+      let text = ''
+      const client = connect(socket(), () => client.end(request))
+      client.setEncoding('utf8').on('data', chunk => {
+        text += chunk
+      })
+      client.on('error', reject).on('end', () => resolve(text))
+    })
+    expect(reply).toMatch(/^2\n[^\n]+$/)
+    expect((await attach(inner)).status).toBe(0)
+  })
+})
+
+describe('after a restart', () => {
+  test('every attachment is back with its wire, also after kill -9, and its clients find it', async () => {
+    const first = await spawnVnet(['node'])
+    await attach(inner, '--wire-in', 'delay 1ms', '--seed', '7')
+    await attach(`${far.name}/outer`, '--wire', 'delay 2ms', '--far-side')
+    await first.stop('SIGKILL')
+    const second = await spawnVnet(['node'])
+    expect(await wireOf(inner)).toEqual([`${inner} in (ab): delay 1ms`, `${inner} out (ba): off`])
+    expect(await wireOf(`${far.name}/outer`)).toEqual([
+      `${far.name}/outer in (ab): delay 2ms`,
+      `${far.name}/outer out (ba): delay 2ms`,
+    ])
+    await pingWithoutLoss(far, '-c 1 192.0.2.1')
+    // Also after an orderly end.
+    await second.stop()
+    const third = await startNode()
+    expect((await runMain('list', '--names')).stdout).toContain(inner)
+    await third.stop()
+  })
+
+  test('an interface that was renamed while attached is back by its new name', async () => {
+    const first = await startNode('--json')
+    await attach(inner)
+    near.ip('link set inner name third')
+    await first.line(/renamed to third/)
+    await first.stop()
+    expect(state()).toEqual([expect.objectContaining({ request: expect.objectContaining({ name: 'third' }) })])
+    await startNode()
+    expect((await runMain('list', '--names')).stdout).toContain(`${near.name}/third`)
+  })
+
+  test('another interface of the same name, or in a namespace of the same inode, is not attached to', async () => {
+    const first = await startNode()
+    await attach(inner)
+    await first.stop()
+    const [kept] = state()
+    near.ip('link delete inner')
+    makeVeth(near, far)
+    near.ip('link set inner down')
+    const second = await startNode('--json')
+    await second.line(/not attached again: .*it no longer exists/)
+    expect(state()).toEqual([])
+    await second.stop()
+    const { ifindex } = (JSON.parse(near.ip('-j link show inner')) as { ifindex: number }[])[0]!
+    writeFileSync(join(directory, 'node.state'), JSON.stringify([{ ...kept, ifindex, cookie: kept.cookie + 1 }]))
+    const third = await startNode('--json')
+    await third.line(/not attached again: .*it no longer exists/)
+  })
+
+  test.each(['nonsense', '{}', '[null, 7, {"inode": 1}]'])('the state %s is not an error', async text => {
+    writeFileSync(join(directory, 'node.state'), text)
+    const daemon = await startNode()
+    expect((await attach(inner)).status).toBe(0)
+    expect((await daemon.stop()).status).toBe(0)
+  })
+
+  test('an interface that is deleted is forgotten, and the others stay', async () => {
+    near.ip('link add second type bridge')
+    near.ip('link set second up')
+    const daemon = await startNode('--json')
+    await attach(inner, `${near.name}/second`)
+    expect(state()).toHaveLength(2)
+    near.ip('link delete second')
+    await daemon.line(/second: it was brought down, moved or deleted/)
+    await pingWithoutLoss(far, '-c 1 192.0.2.1')
+    await daemon.stop()
+    expect(state()).toHaveLength(1)
+  })
+})
+
+describe('the daemon', () => {
+  test('a second one is refused', async () => {
+    await startNode()
+    const { status, stderr } = await runMain('node')
+    expect([status, stderr]).toEqual([1, expect.stringContaining('another vnet node listens there')])
+  })
+
+  test('prints ready with its socket', async () => {
+    const daemon = await startNode('--json')
+    expect(jsonLines(daemon.stdout)).toContainEqual({ event: 'ready', socket: socket() })
+  })
+
+  test('holds the capabilities that attachments need, and no others', async () => {
+    const daemon = await spawnVnet(['node'])
+    const status = readFileSync(`/proc/${daemon.pid}/status`, 'utf8')
+    const kept = [12n, 19n, 21n, 39n].map(bit => 1n << bit).reduce((a, b) => a | b)
+    for (const set of ['CapPrm', 'CapEff', 'CapBnd']) {
+      expect(BigInt(`0x${new RegExp(`${set}:\\s*(\\w+)`).exec(status)?.[1]}`)).toBe(kept)
+    }
+    expect((await attach(inner)).status).toBe(0)
+  })
+
+  test.each([
+    [['--image-labels'], '--image-labels is for --docker'],
+    [['--files', '/nosuch'], '--files /nosuch: it is not a directory'],
+    [['--group', 'no such group'], 'no such group'],
+  ])('vnet node %j is refused', async (args, why) => {
+    const { status, stderr } = await runMain('node', ...args)
+    expect([status, stderr]).toEqual([2, expect.stringContaining(why)])
+  })
+})

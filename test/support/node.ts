@@ -1,0 +1,44 @@
+/** A daemon `vnet node` for a test, with its own socket. */
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { afterEach, beforeEach } from 'vitest'
+import { builtFile } from '../../src/linux/native.ts'
+import { type Running, startVnet } from './vnet-process.ts'
+
+/** Has daemons and their clients use a socket in `directory` during each test. */
+export function useNodeSocket(directory: string): void {
+  beforeEach(() => {
+    process.env.VNET_NODE_SOCKET = join(directory, 'node.sock')
+  })
+  afterEach(() => {
+    delete process.env.VNET_NODE_SOCKET
+  })
+}
+
+export function startNode(...args: string[]): Promise<Running> {
+  return startVnet(['node', ...args])
+}
+
+/** What the CNI plugin printed. */
+export interface Printed {
+  readonly status: number | null
+  readonly stdout: string
+}
+
+/** Runs the CNI plugin with the variables, whose names lack CNI_, and the configuration. */
+export function runPlugin(variables: Readonly<Record<string, string>>, config: object | string): Promise<Printed> {
+  const prefixed = Object.fromEntries(Object.entries(variables).map(([name, value]) => [`CNI_${name}`, value]))
+  const { PATH, VNET_NODE_SOCKET } = process.env
+  const child = spawn(builtFile('vnet-cni', 'the CNI plugin'), {
+    env: { PATH, VNET_NODE_SOCKET, ...prefixed },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  let stdout = ''
+  child.stdout.setEncoding('utf8').on('data', text => {
+    stdout += text
+  })
+  child.stdin.end(typeof config === 'string' ? config : JSON.stringify(config))
+  return new Promise((resolve, reject) => {
+    child.on('error', reject).on('close', status => resolve({ status, stdout }))
+  })
+}
