@@ -1,7 +1,11 @@
 /** `attach` of 'vnet/wire': frames pass the wire unchanged, and nothing remains at the end. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { UsageError } from '../../../src/base/usage-error.ts'
+import type { NetDevice } from '../../../src/netdev/net-device.ts'
+import { RX_DROPPED, RX_PACKETS } from '../../../src/netdev/stats.ts'
+import { SKB_DROP_REASON_CUT } from '../../../src/skb/drop-reason.ts'
 import { dropsByName } from '../../../src/skb/drop-reason-name.ts'
+import type { SkBuff } from '../../../src/skb/sk-buff.ts'
 import { type AttachOptions, attach, type Cable, loss } from '../../../src/wire.ts'
 import { bpfDescriptors, expectConserved, interfacesOf, makeVeth } from '../../support/attach.ts'
 import { bpfIds, newProgramsOf } from '../../support/bpf.ts'
@@ -124,15 +128,41 @@ describe('frames', () => {
     expectConserved(link)
   })
 
-  test('frames that other programs send to a TAP of the wire do not reach the interface', async () => {
-    await join()
-    const [, tap] = interfacesOf(near) as [string, string]
-    expect(tap).toMatch(/^wire\d+a$/)
+  test('frames that other programs send to a TAP of the wire are not received or transmitted', async () => {
+    const link = await join()
+    const [, ...taps] = interfacesOf(near)
+    expect(taps).toEqual([expect.stringMatching(/^wire\d+a$/), expect.stringMatching(/^wire\d+b$/)])
     using outside = new PacketSocket(far, 'outer')
-    using intruder = new PacketSocket(near, tap)
-    intruder.trySend(ethernet(0x88b5, 46))
+    using inside = new PacketSocket(near, 'inner')
+    for (const tap of taps) {
+      using intruder = new PacketSocket(near, tap)
+      intruder.trySend(ethernet(0x88b5, 46))
+    }
     await pingWithoutLoss(far, '-c 1 192.0.2.1')
-    expect(outside.frames.filter(({ octets }) => octets[13] === 0xb5)).toEqual([])
+    const intruded = ({ frames }: PacketSocket) => frames.filter(({ octets }) => octets[13] === 0xb5)
+    expect([...intruded(outside), ...intruded(inside)]).toEqual([])
+    expectConserved(link)
+  })
+
+  test('frames that a TAP has no room for are counted as dropped by the kernel', async () => {
+    const link = await join()
+    using outside = new PacketSocket(far, 'outer')
+    // More than the queue of a TAP holds, before this process reads it.
+    for (let i = 0; i < 1500; i++) outside.send(LAST)
+    const counted = () => {
+      const received = link.b.getStats64()[RX_PACKETS] as number
+      return [received, received + (link.b.kernelStats()?.[RX_DROPPED] as number)]
+    }
+    await expect.poll(counted).toEqual([1000, 1500])
+  })
+
+  test('a drop at the device that faces the network is counted on the other side of the interface', async () => {
+    const { a, b } = await join()
+    const frame = (rxDev?: NetDevice) => ({ queueMapping: 0, rxDev }) as SkBuff
+    a.countDrop(frame(), SKB_DROP_REASON_CUT)
+    expect(dropped({ b } as Cable)).toEqual({ tx: 0, rx: 1 })
+    a.countDrop(frame(a), SKB_DROP_REASON_CUT)
+    expect(dropped({ b } as Cable)).toEqual({ tx: 1, rx: 1 })
   })
 })
 
