@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EAGAIN, ENOPROTOOPT } from '../../../src/base/errno.ts'
 import { ControlClient, findVnets, serveControl } from '../../../src/control/index.ts'
@@ -201,15 +202,10 @@ while True:
 `
     const child = spawn('python3', ['-c', program, path], { stdio: ['ignore', 'pipe', 'inherit'] })
     ends.push({ [Symbol.dispose]: () => child.kill('SIGKILL') })
-    const lines: string[] = []
-    child.stdout.setEncoding('utf8').on('data', text => lines.push(...text.trim().split('\n')))
-    await once(child.stdout, 'data')
-    return {
-      async said(): Promise<string | undefined> {
-        if (lines.length < 2) await once(child.stdout, 'data')
-        return lines[1]
-      },
-    }
+    const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
+    await lines.next()
+    /** Returns what it prints next about a request. */
+    return { said: async (): Promise<string | undefined> => (await lines.next()).value }
   }
 
   test('a client sends no request to a socket of another user, even if its path is given', async () => {

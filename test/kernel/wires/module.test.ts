@@ -112,8 +112,9 @@ describe('a cable of vnet/wire', () => {
   test('a scenario runs in the time of the cable, and ends when it is aborted or the cable closed', async () => {
     const link = await join()
     const steps: string[] = []
+    // The time of the scenario begins before its first line runs.
+    const start = Date.now()
     await link.run(async ({ at, after }) => {
-      const start = Date.now()
       await at('20ms')
       link.ab.set([delay('1ms')])
       await after('10ms')
