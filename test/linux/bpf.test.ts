@@ -1,0 +1,36 @@
+/** bpf(2): what its errors say, with a stand-in for the system call. */
+import { describe, expect, test } from 'vitest'
+import { EINVAL, EPERM } from '../../src/base/errno.ts'
+import { attachTcx, BPF_TCX_INGRESS, createArray, exit, loadProgram, tcxPrograms } from '../../src/linux/bpf.ts'
+import type { Native } from '../../src/linux/native.ts'
+
+const failing = (errno: number, log = '') =>
+  ({
+    bpf(_nsfd, _command, _attr, ...pointers) {
+      const into = pointers.at(-1)
+      if (into instanceof Uint8Array) into.set(Buffer.from(log))
+      return -errno
+    },
+  }) as Pick<Native, 'bpf'> as Native
+
+const target = { nsfd: -1, ifindex: 1 }
+
+describe('a kernel older than 6.6', () => {
+  test.each([
+    ['query of its programs', (native: Native) => tcxPrograms(native, target, BPF_TCX_INGRESS)],
+    ['link', (native: Native) => attachTcx(native, 3, target, BPF_TCX_INGRESS)],
+  ])('is named as the reason of a refused %s', (_, call) => {
+    expect(() => call(failing(EINVAL))).toThrow(/^BPF_\w+: EOPNOTSUPP, .*; tcx programs need Linux 6\.6 or newer$/)
+  })
+})
+
+test('a refused map names the capabilities that it takes', () => {
+  expect(() => createArray(failing(EPERM), 1)).toThrow(
+    /^BPF_MAP_CREATE: EPERM, .*; CAP_BPF and CAP_NET_ADMIN are needed$/,
+  )
+})
+
+test('a program that the verifier refuses is reported with the last line of its log', () => {
+  const native = failing(EINVAL, '0: (95) exit\nR0 !read_ok\n')
+  expect(() => loadProgram(native, 'broken', [exit()])).toThrow(/^BPF_PROG_LOAD broken: EINVAL, .*; R0 !read_ok$/)
+})
