@@ -379,6 +379,14 @@ describe('timerfd', () => {
   })
 })
 
+test('bpf refuses the address of a buffer outside its attributes, and one without a buffer', () => {
+  const [attr, buffer] = [new Uint8Array(16), new Uint8Array(8)]
+  for (const at of [4, 12, 16, 2 ** 31]) expect(native.bpf(-1, 0, attr, at, buffer)).toBe(-EINVAL)
+  expect(native.bpf(-1, 0, attr, 8)).toBe(-EINVAL)
+  expect(native.bpf(-1, 0, new Uint8Array(4), 0, buffer)).toBe(-EINVAL)
+  expect([...attr]).toEqual(new Array(16).fill(0))
+})
+
 test('every function returns -EINVAL for arguments of a wrong type, and none throws', () => {
   const values: unknown[] = [undefined, null, Number.NaN, 1.5, 2 ** 40, '', 'x', {}, [], () => {}, 1n, Symbol('s')]
   values.push(new Uint8Array(0), new Uint16Array(4), new Int32Array(1), new DataView(new ArrayBuffer(8)), native)
