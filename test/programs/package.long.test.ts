@@ -44,7 +44,7 @@ test('the package holds the program, its sources, the addon for this machine and
   const files = run('tar', ['-tzf', tarball]).trimEnd().split('\n')
   const tops = new Set(files.map(file => file.split('/')[1]))
   const always = list(`
-    LICENSE README.md bench binding.gyp course dist examples native package.json prebuilds src systemd
+    LICENSE README.md bench binding.gyp course deploy dist examples native package.json prebuilds src systemd
   `)
   expect([...tops].filter(top => top !== 'docs').sort()).toEqual(always.sort())
   for (const built of ['vnet.node', 'vnet-launch', 'vnet-rootless', 'vnet-within', 'vnet-cni']) {
