@@ -22,7 +22,9 @@ test('every address behind pong answers ping, whatever the checksum', async () =
 })
 
 /** The commands for a second terminal, while snull runs. */
-const [, SECOND_TERMINAL = ''] = /```sh\n(node dist\/vnet.*?)```/s.exec(readFileSync('README.md', 'utf8')) ?? []
+const [, IN_README = ''] = /```sh\n(node dist\/vnet.*?)```/s.exec(readFileSync('README.md', 'utf8')) ?? []
+/** `vnet frames` must have ended before vnet does. */
+const SECOND_TERMINAL = `${IN_README}wait`
 
 test('root looks at snull in the namespace in which it was started', async () => {
   await spawnVnet(['snull'], { within: ['ip', 'netns', 'exec', netns.name] })
