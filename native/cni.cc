@@ -114,7 +114,7 @@ string_view valueOf(string_view json, string_view key) {
   }
 }
 
-/** Returns the exit status of the daemon, whose output is printed; -1 if it does not reply. */
+/** Prints the output of the daemon, and returns its exit status; -1 if it does not reply. */
 int ask(string_view config) {
   const char* path = std::getenv("VNET_NODE_SOCKET");
   if (path == nullptr || *path == '\0') path = kSocket;
@@ -147,7 +147,7 @@ int fail(string_view version, int code, const char* message) {
   return 1;
 }
 
-/** What the daemon does not do because it does not reply. */
+/** Runs a command for which the daemon does not reply. Returns the exit status. */
 int alone(string_view command, string_view config) {
   const string_view version = valueOf(config, "\"cniVersion\"");
   const bool required = valueOf(config, "\"required\"") == "true";

@@ -51,11 +51,11 @@ function isInside(args: readonly string[], { container, pid, interface: only }: 
   return true
 }
 
-/** What the daemon takes of the options, by their names. */
+/** The names of the options that the daemon takes. */
 const WIRE = ['wire', 'wireIn', 'wireOut', 'seed', 'scenario', 'failOpen', 'farSide'] as const
 const PLACE = ['container', 'pid', 'interface', 'netns', 'node'] as const
 
-/** Has the daemon attach; returns the exit status. */
+/** Asks the daemon to attach. Returns the exit status. */
 export async function attachByNode(command: Command, args: readonly string[], io: Io): Promise<number> {
   const options: Record<string, unknown> & AttachOptions = command.opts()
   const given = Object.keys(options).filter(name => command.getOptionValueSource(name) === 'cli')

@@ -20,12 +20,12 @@ import type { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { inOneLine, lineOf, paramsOf, type Spec, StrangerResources } from './spec.ts'
 
-/** What is to be attached. */
+/** A request for an attachment. */
 export interface Request extends Spec {
   readonly name: string
   /** The inode of the interface's namespace; undefined is our own. */
   readonly inode?: number | undefined
-  /** True if `in` is what the other side of the interface receives. */
+  /** True if the other side of the interface receives `in`. */
   readonly farSide?: boolean | undefined
   /** ns; the driver's default if undefined. */
   readonly failOpen?: number | undefined
@@ -126,7 +126,7 @@ export class Attachments implements AsyncDisposable {
     return found !== undefined
   }
 
-  /** Attaches again what the file has, if it is still the same. Logs a line for what is not. */
+  /** Restores the attachments of the file. Logs a line for each interface that has changed. */
   async restore(): Promise<void> {
     const kept = readState(this.#state, this.#net)
     const paths = netnsPaths(kept.map(({ inode }) => inode))
@@ -174,7 +174,7 @@ export class Attachments implements AsyncDisposable {
     this.#net.log.info(`${name}: attached${request.owner === undefined ? '' : ` (${request.owner})`}`)
   }
 
-  /** Returns where an interface is. Throws a VnetError if there is none. */
+  /** Returns the place of an interface. Throws a VnetError if it does not exist. */
   #place(name: string, netns: string | undefined): Place {
     return inNetns(this.native, netns, nsfd => {
       using sock = RouteSocket.open(this.native, nsfd)

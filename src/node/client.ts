@@ -27,7 +27,7 @@ export const requestSchema = object(
 type Asked = TypeOf<typeof requestSchema>
 export type NodeRequest = { readonly [K in keyof Asked]: K extends 'do' ? Asked[K] : Asked[K] | undefined }
 
-/** What is sent back. */
+/** A reply. */
 export interface Reply {
   /** The exit status of the program that asked. */
   readonly status: number

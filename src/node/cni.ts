@@ -12,7 +12,7 @@ import type { Reply } from './client.ts'
 import { isSpec, lineOf, type Spec } from './spec.ts'
 
 const VERSIONS: readonly string[] = ['0.4.0', '1.0.0', '1.1.0']
-// Error codes of the specification; a plugin's own begin at 100.
+// Error codes of the specification; a plugin's own codes start at 100.
 const INCOMPATIBLE = 1
 const UNSUPPORTED = 2
 const INVALID_VARIABLES = 4
@@ -31,7 +31,7 @@ const KEYS: readonly (readonly [keyof Spec, annotation: string, arg: string, key
 /** The namespaces that runtimes name. Another path could be a device or a FIFO. */
 const NETNS = /^(\/proc\/\d+\/(task\/\d+\/)?ns\/net|\/(var\/)?run\/(docker\/)?netns\/[\w.-]+)$/
 
-/** An error as the specification has it. */
+/** An error of the specification. */
 class CniError extends Error {
   readonly code: number
 

@@ -1,4 +1,4 @@
-/** Attaches to the containers of Docker that have labels for it: those that run, and that start. */
+/** Attaches to containers of Docker by their labels: running ones, and each that starts. */
 import { type Container, followStarts, imageLabels, inspectContainer, runningContainers } from '../attach/engine.ts'
 import { netnsOf, otherEnds } from '../attach/inside.ts'
 import type { Attachments } from './attachments.ts'
@@ -26,8 +26,7 @@ export interface DockerOptions {
 export async function followDocker(attachments: Attachments, options: DockerOptions): Promise<void> {
   const { socket, signal } = options
   let isLogged = false
-  const adopt = (id: string) =>
-    attachments.inTurn(() => adoptContainer(attachments, id, options)).catch(error => attachments.warn(lineOf(error)))
+  const adopt = (id: string) => adoptContainer(attachments, id, options).catch(error => attachments.warn(lineOf(error)))
   while (!signal.aborted) {
     const connected = () => {
       isLogged = false
@@ -61,13 +60,18 @@ async function adoptContainer(attachments: Attachments, id: string, options: Doc
       if (isSpec(labelsOf(container))) attachments.log.debug(`container ${container.name}: only its image has labels`)
       return
     }
-    const path = netnsOf(container.pid)
-    for (const name of otherEnds(attachments.native, { text: 'labels', path, netns: undefined, only: undefined })) {
-      if (attachments.find(name) !== undefined) continue
-      await attachments.attach({ ...spec, name, farSide: true, owner: `docker ${container.id}` })
-    }
+    await attachments.inTurn(() => attachAll(attachments, container, spec))
   } catch (error) {
     attachments.warn(`container ${container.name}: ${lineOf(error)}`)
+  }
+}
+
+/** Attaches to the interfaces of a container that have no attachment. */
+async function attachAll(attachments: Attachments, { id, pid }: Container, spec: Spec): Promise<void> {
+  const wanted = { text: 'labels', path: netnsOf(pid), netns: undefined, only: undefined }
+  for (const name of otherEnds(attachments.native, wanted)) {
+    if (attachments.find(name) !== undefined) continue
+    await attachments.attach({ ...spec, name, farSide: true, owner: `docker ${id}` })
   }
 }
 
@@ -78,7 +82,7 @@ async function specOf(container: Container, { socket, imageLabels: all }: Docker
   return labelsOf(container, await imageLabels(socket, container.image))
 }
 
-/** Returns the wire of the labels that are other than those of the image. */
+/** Returns the wire of the labels, without labels that the image gave. */
 function labelsOf({ labels }: Container, own: Readonly<Record<string, string>> = {}): Spec {
   const given = Object.entries(LABELS).filter(([, label]) => labels[label] !== own[label])
   return Object.fromEntries(given.map(([name, label]) => [name, labels[label]]))

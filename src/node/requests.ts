@@ -2,7 +2,7 @@
  * The socket of `vnet node`. A connection carries one request, to the end of its stream, and the
  * reply: the exit status as a line, then text. Only root, and members of one group, may ask.
  *
- * Requests are JSON, or those of the CNI plugin (native/cni.cc).
+ * Requests are JSON, or come from the CNI plugin (native/cni.cc).
  */
 import { chownSync, lstatSync } from 'node:fs'
 import { connect, Socket } from 'node:net'
@@ -24,7 +24,7 @@ import { lineOf } from './spec.ts'
 const REQUEST_MAX = 4 << 20
 /** Bytes of a request in JSON. */
 const JSON_MAX = 64 << 10
-/** Connections at once; more wait. */
+/** Connections at the same time; more wait. */
 const CONNECTIONS = 64
 /** Milliseconds without a byte after which a connection ends. */
 const IDLE_MS = 10_000
@@ -120,7 +120,7 @@ async function answer(attachments: Attachments, request: string): Promise<Reply>
     if (request.length > JSON_MAX) throw new UsageError('the request is too long')
     const asked = new ConfigFile(undefined).read(request, requestSchema) as NodeRequest | undefined
     if (asked === undefined) throw new UsageError('the request is empty')
-    return { status: 0, text: (await attachments.inTurn(() => handle(attachments, asked))).join('\n') }
+    return { status: 0, text: (await handle(attachments, asked)).join('\n') }
   } catch (error) {
     return { status: error instanceof UsageError ? 2 : 1, text: lineOf(error) }
   }
@@ -131,22 +131,25 @@ async function handle(attachments: Attachments, asked: NodeRequest): Promise<rea
   const { do: what, name, inode, container, pid, interface: only, ...spec } = asked
   if (what === 'detach') {
     if (name === undefined) throw new UsageError('detach takes the interface')
-    if (await attachments.detach(name, inode)) return [name]
+    if (await attachments.inTurn(() => attachments.detach(name, inode))) return [name]
     throw new VnetError(ENOENT, `detach ${name}`, 'vnet node has no attachment of this name')
   }
   const isInside = container !== undefined || pid !== undefined
   if (isInside === (name !== undefined)) throw new UsageError('attach takes an interface, a container or a pid')
   const inside = { container, pid, interface: only }
+  // An engine may take long: other requests do not wait for it.
   const names = name === undefined ? await outsideOf(attachments.native, inside) : [name]
-  const made: string[] = []
-  try {
-    for (const each of names) {
-      await attachments.attach({ ...spec, name: each, inode, farSide: isInside || spec.farSide })
-      made.push(each)
+  return attachments.inTurn(async () => {
+    const made: string[] = []
+    try {
+      for (const each of names) {
+        await attachments.attach({ ...spec, name: each, inode, farSide: isInside || spec.farSide })
+        made.push(each)
+      }
+    } catch (error) {
+      for (const each of made) await attachments.detach(each, inode)
+      throw error
     }
-  } catch (error) {
-    for (const each of made) await attachments.detach(each, inode)
-    throw error
-  }
-  return names
+    return names
+  })
 }

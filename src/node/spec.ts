@@ -1,7 +1,7 @@
 /**
- * Wires whose texts come from strangers: labels of containers, annotations of pods, arguments of
- * CNI, requests. They are bounded, run no code, resolve no names and read no file but those of
- * --files; no message quotes a file.
+ * Texts of wires from strangers: labels of containers, annotations of pods, arguments of CNI,
+ * requests. They are bounded, run no code, resolve no names and read only files of --files. No
+ * message quotes a file.
  */
 import { realpathSync, statSync } from 'node:fs'
 import { join, sep } from 'node:path'
@@ -76,7 +76,7 @@ function checkText(text: string, resources: StrangerResources): void {
   }
 }
 
-/** Returns the kinds of all stages, also of those that lie in others. */
+/** Returns the kinds of all stages, including nested ones. */
 function stagesOf(groups: readonly Group[]): string[] {
   return groups.flatMap(({ items }) =>
     items.flatMap(({ kind, spec }) => [

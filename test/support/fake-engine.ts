@@ -14,6 +14,8 @@ export class FakeEngine {
   readonly containers = new Map<string, FakeContainer>()
   /** Labels by image. */
   readonly images = new Map<string, Readonly<Record<string, string>>>()
+  /** Called when someone asks for the container `slow`, which has no answer. */
+  slow: (() => void) | undefined
   readonly #streams = new Set<ServerResponse>()
   #server: Server | undefined
 
@@ -51,7 +53,8 @@ export class FakeEngine {
     const send = (status: number, body: object) => response.writeHead(status).end(JSON.stringify(body))
     const [, kind, name = ''] = new URL(url, 'http://engine').pathname.split('/')
     const container = this.containers.get(name)
-    if (kind === 'events') {
+    if (name === 'slow') this.slow?.()
+    else if (kind === 'events') {
       response.writeHead(200).flushHeaders()
       this.#streams.add(response)
       response.on('close', () => this.#streams.delete(response))

@@ -20,8 +20,8 @@ import { EXIT_OK, endOf, type Io } from '../io.ts'
 import { logLine } from '../log-line.ts'
 
 /**
- * Kept after `ready`: new attachments take BPF programs and TAPs in namespaces that are entered,
- * and those of other users' processes are opened by /proc/PID/ns/net.
+ * Kept after `ready`: new attachments take BPF programs, and TAPs in namespaces that are entered.
+ * CAP_SYS_PTRACE opens /proc/PID/ns/net of other users' processes.
  */
 const KEPT = [CAP_NET_ADMIN, CAP_BPF, CAP_SYS_ADMIN, CAP_SYS_PTRACE]
 

@@ -49,6 +49,18 @@ describe('a client', () => {
     expect((await attach('--container', 'ended')).stderr).toMatch(/it is not running\n$/)
   })
 
+  test('does not wait for an engine that does not answer another client', async () => {
+    await startNode()
+    const asked = new Promise<void>(resolve => {
+      engine.slow = resolve
+    })
+    const other = attach('--container', 'slow')
+    await asked
+    expect((await attach(inner)).status).toBe(0)
+    await engine.close()
+    expect((await other).stderr).toMatch(/the engine does not answer/)
+  })
+
   test.each([
     [['--wire', 'loss 1% los 2%'], 2, "wire, column 9: 'los' is not a word of a wire"],
     [['--wire', 'trace /etc/shadow'], 2, 'only plain names of files in --files are taken'],
