@@ -64,6 +64,17 @@ describe('install.mjs', () => {
   })
 })
 
+test('the daemon sees the network namespaces that runtimes name later', () => {
+  const documents = parseAllDocuments(readFileSync('deploy/kubernetes/daemonset.yaml', 'utf8'))
+  const { containers } = documents.map(document => document.toJS()).find(({ kind }) => kind === 'DaemonSet').spec
+    .template.spec
+  expect(containers[0].volumeMounts).toContainEqual({
+    name: 'netns',
+    mountPath: '/run/netns',
+    mountPropagation: 'HostToContainer',
+  })
+})
+
 test.each(['kubernetes/daemonset.yaml', 'docker/compose.yaml'])('deploy/%s is YAML without mistakes', file => {
   const documents = parseAllDocuments(readFileSync(join('deploy', file), 'utf8'))
   expect(Array.isArray(documents) && documents.flatMap(({ errors, warnings }) => [...errors, ...warnings])).toEqual([])
