@@ -8,9 +8,10 @@
  * which those of unit become. alone (test/alone): tests that replace modules, and those that
  * measure what compiled code allocates, one process per file. kernel (test/kernel): as root, in
  * network namespaces that the tests make. Where that is impossible, all kernel tests are skipped
- * and the reason is printed once. tools: the tests that start a program which is missing or another
- * one of its name; they are skipped, too, and the reason is printed. In CI that is a failure.
- * scripts/test.mjs sets the coverage threshold, because it holds for full runs only.
+ * and the reason is printed once. containers (test/containers): tests with Docker and containerd,
+ * which run alone, and only with VNET_CONTAINERS=1. tools: the tests that start a program which is
+ * missing or another one of its name; they are skipped, too, and the reason is printed. In CI that
+ * is a failure. scripts/test.mjs sets the coverage threshold, because it holds for full runs only.
  */
 
 import { readdirSync, readFileSync } from 'node:fs'
@@ -35,7 +36,11 @@ if (problems.length > 0) {
 const names = readdirSync(join(root, 'test'), { recursive: true }).map(name => `test/${name}`)
 const isFullSize = name => readFileSync(join(root, name), 'utf8').includes('/scale.ts')
 const isOfRun = name => (isLong ? /\.long\.test\.ts$/.test(name) || isFullSize(name) : !/\.long\.test\.ts$/.test(name))
-const ofRun = names.filter(name => name.endsWith('.test.ts') && isOfRun(name))
+const hasContainers = process.env.VNET_CONTAINERS === '1'
+const isOfContainers = name => name.startsWith('test/containers/')
+const ofRun = names.filter(
+  name => name.endsWith('.test.ts') && isOfContainers(name) === hasContainers && (hasContainers || isOfRun(name)),
+)
 
 /** The tests that start a program which is missing, or another one. */
 const usesTool = problems.length === 0 ? undefined : toolUse(root)
@@ -45,7 +50,7 @@ const withoutTool = ofRun.filter(isWithoutTool)
 const files = ofRun.filter(name => !withoutTool.includes(name))
 
 /** The projects with a folder of test/. The project unit has all other files. */
-const FOLDERS = ['alone', 'programs', 'kernel']
+const FOLDERS = ['alone', 'programs', 'kernel', 'containers']
 const folderOf = file => FOLDERS.find(folder => file.startsWith(`test/${folder}/`)) ?? 'unit'
 const filesOf = project => files.filter(file => folderOf(file) === project)
 
@@ -64,7 +69,7 @@ class ByProject extends BaseSequencer {
   }
 }
 
-const projects = ['programs', 'unit', 'alone', 'kernel', 'tools']
+const projects = ['programs', 'unit', 'alone', 'kernel', 'containers', 'tools']
 
 const SKIP_ALL = { runner: './test/support/skip-all-runner.ts' }
 
@@ -116,6 +121,17 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
           testTimeout: isLong ? 900_000 : 120_000,
           ...(reason === undefined ? {} : SKIP_ALL),
+        },
+      },
+      {
+        test: {
+          ...common,
+          name: 'containers',
+          include: filesOf('containers'),
+          // Each file has an engine of its own.
+          maxWorkers: cores,
+          sequence: { groupOrder: 2 },
+          testTimeout: 60_000,
         },
       },
       ...(withoutTool.length === 0 ? [] : [{ test: { ...unit, name: 'tools', include: withoutTool, ...SKIP_ALL } }]),

@@ -1,8 +1,9 @@
 /**
- * node scripts/setup.mjs [--test] [--long]: makes a clone runnable, in the steps that are due. With
- * --test it also installs the programs of the tests, with --long those of the long ones too. Each
- * step is one line on stderr with its time; without a step that is due it prints nothing. A failure
- * is one line on stderr with what to do about it, and exit code 1.
+ * node scripts/setup.mjs [--test] [--long] [--containers]: makes a clone runnable, in the steps
+ * that are due. With --test it also installs the programs of the tests, with --long those of the
+ * long ones too, with --containers those of test/containers. Each step is one line on stderr with
+ * its time; without a step that is due it prints nothing. A failure is one line on stderr with what
+ * to do about it, and exit code 1.
  *
  * This file holds only the checks that an old Node must be able to run: it must parse on Node 12,
  * so no `node:` imports, no top-level await, nothing newer than ES2019. The work itself is loaded
@@ -28,5 +29,8 @@ const found = obstacle(process.platform, process.version)
 if (found !== undefined) fail(found)
 else
   import('./setup/main.mjs')
-    .then(main => main.setUp({ testTools: process.argv.includes('--test'), long: process.argv.includes('--long') }))
+    .then(main => {
+      const [testTools, long, containers] = ['--test', '--long', '--containers'].map(it => process.argv.includes(it))
+      return main.setUp({ testTools, long, containers })
+    })
     .catch(error => fail(error.advice ? error.message : error.stack))

@@ -5,8 +5,9 @@
  * which is `npm test -- --coverage`, the coverage is measured as well; too little of it is a
  * failure. With other arguments only vitest runs, with them. With --long, which is `npm run
  * test:long`, the tests of the addon run under sanitizers, then all tests that scale
- * (test/support/scale.ts) at their full size. The last line is `N passed, N failed, N skipped`. In
- * CI a skipped kernel test is a failure.
+ * (test/support/scale.ts) at their full size. With --containers, which is `npm run
+ * test:containers`, only the tests of test/containers run, for LIMIT_MS at most. The last line is
+ * `N passed, N failed, N skipped`. In CI a skipped kernel test is a failure.
  */
 
 import { spawn } from 'node:child_process'
@@ -34,7 +35,19 @@ const sanitizers = [['sanitizers', process.execPath, script('sanitize.mjs')]]
 // Without the kernel tests most of src/linux does not run, and the threshold means nothing.
 const threshold = reasonToSkipKernelTests() === undefined ? ['--coverage.thresholds.lines=95'] : []
 
+/** Milliseconds for the container tests, because an engine may hang. */
+const LIMIT_MS = 900_000
+
 async function main(args) {
+  if (args[0] === '--containers') {
+    const reason = reasonToSkipKernelTests()
+    if (reason !== undefined) {
+      console.error(`vnet: the container tests cannot run: ${reason}`)
+      return 1
+    }
+    process.env.VNET_CONTAINERS = '1'
+    return runVitest(args.slice(1), LIMIT_MS)
+  }
   if (args[0] === '--long') {
     const failed = await runSteps(args.length === 1 ? sanitizers : [])
     // Not before: the sanitizers run the addon's tests, none of which scales.
@@ -72,11 +85,14 @@ function exitCode(codeOrSignal) {
   return typeof codeOrSignal === 'number' ? codeOrSignal : 128 + (constants.signals[codeOrSignal] ?? 0)
 }
 
-async function runVitest(args) {
+async function runVitest(args, limit) {
   const directory = mkdtempSync(join(tmpdir(), 'vnet-test-'))
   const file = join(directory, 'report.json')
   try {
-    const code = await vitest(['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...args])
+    const code = await vitest(
+      ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...args],
+      limit,
+    )
     if (!existsSync(file)) return code
     const report = JSON.parse(readFileSync(file, 'utf8'))
     const skipped = process.env.CI ? skippedKernelTests(report, root) : []
@@ -94,12 +110,12 @@ function reason() {
   return reason === undefined ? ': skipped by the tests themselves' : `: ${reason}`
 }
 
-/** Runs vitest on this terminal, to its end. */
-function vitest(args) {
+/** Runs vitest on this terminal, to its end or for `limit` ms. */
+function vitest(args, limit) {
   return new Promise((resolve, reject) => {
     const [program, script] = tool('vitest')
     const env = { ...process.env, PATH: pathWithNode() }
-    const child = spawn(program, [script, ...args], { cwd: root, env, stdio: 'inherit' })
+    const child = spawn(program, [script, ...args], { cwd: root, env, stdio: 'inherit', timeout: limit })
     child.on('error', reject)
     child.on('close', (code, signal) => resolve(exitCode(code ?? signal)))
   })

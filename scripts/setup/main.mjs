@@ -7,18 +7,20 @@ import { isInstalled, SetupError } from './command.mjs'
 import { withLock } from './lock.mjs'
 import { isStamped, stamp, unstamp } from './stamp.mjs'
 import { steps } from './steps.mjs'
-import { installTestTools } from './test-tools.mjs'
+import { installContainerTools, installTestTools } from './test-tools.mjs'
 
 const root = resolve(import.meta.dirname, '../..')
 
 /**
  * Brings the tree up to date: dependencies, addon, compiled sources; with `testTools` also the
- * programs of the kernel tests, with `long` those of the long tests too.
+ * programs of the kernel tests, with `long` those of the long tests too, and with `containers`
+ * those of test/containers.
  */
-export async function setUp({ testTools = false, long = false } = {}) {
+export async function setUp({ testTools = false, long = false, containers = false } = {}) {
   process.chdir(root)
   if (isDue(steps.find(step => step.native))) checkBuildTools()
   if (testTools) await installTestTools(long)
+  if (containers) await installContainerTools()
   if (!steps.some(isDue)) return
   becomeOwner()
   await withLock(join(root, '.setup-lock'), async () => {

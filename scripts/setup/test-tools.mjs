@@ -51,6 +51,18 @@ const packages = {
 const HEADERS = 'kernel headers'
 const longPackages = { modinfo: 'kmod', promtool: 'prometheus', chromium: 'chromium', [HEADERS]: HEADERS_PACKAGE }
 
+/** What test/containers starts, and the CNI plugins that it chains vnet's after. */
+const containerPackages = {
+  dockerd: 'docker.io',
+  docker: 'docker.io',
+  containerd: 'containerd',
+  ctr: 'containerd',
+  runc: 'runc',
+  busybox: 'busybox-static',
+  ip: 'iproute2',
+  '/usr/lib/cni/bridge': 'containernetworking-plugins',
+}
+
 /** Debian has other programs under these names; the right ones print iputils with `-V`. */
 const ofIputils = ['ping', 'arping']
 
@@ -103,6 +115,18 @@ export async function installTestTools(long) {
   if (lines.length === 0) return
   if (process.env.CI) throw new SetupError(`vnet: ${lines.join('; ')}`)
   for (const line of lines) process.stderr.write(`vnet: ${line}\n`)
+}
+
+/** Installs what test/containers needs. Throws a SetupError of one line if it cannot. */
+export async function installContainerTools() {
+  const missing = () => Object.keys(containerPackages).filter(name => !isThere(name))
+  if (missing().length === 0) return
+  const packages = () => [...new Set(missing().map(name => containerPackages[name]))]
+  const canInstall = process.getuid() === 0 && isInstalled('apt-get')
+  const tried = canInstall ? await aptInstall(packages()) : ''
+  if (missing().length === 0) return
+  const why = tried && ` (tried: ${tried})`
+  throw new SetupError(`vnet: the container tests need ${missing().join(', ')}: ${advice(packages())}${why}`)
 }
 
 /**

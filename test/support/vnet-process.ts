@@ -155,13 +155,20 @@ export async function stopConserved(vnet: Running): Promise<Record<string, Devic
   expect(ended).toMatchObject({ status: 0, stderr: '' })
   // A frame that was neither handed on nor freed is an error line.
   expect(jsonLines(ended.stdout).filter(({ level }) => level === 'error')).toEqual([])
-  for (const stage of finalWires(ended)) {
-    const { in: entered, out, held, dropped, duplicated } = stage
-    expect({ ...stage, sum: out + held + dropped }).toEqual({ ...stage, sum: entered + duplicated })
-  }
+  expectStagesConserved(ended)
   const statistics = finalStatistics(ended)
   expectConserved(Object.values(statistics))
   return statistics
+}
+
+/** Checks that no stage of a wire lost a packet uncounted, and returns what the stages counted. */
+export function expectStagesConserved(ended: Ended): readonly StageReport[] {
+  const stages = finalWires(ended)
+  for (const stage of stages) {
+    const { in: entered, out, held, dropped, duplicated } = stage
+    expect({ ...stage, sum: out + held + dropped }).toEqual({ ...stage, sum: entered + duplicated })
+  }
+  return stages
 }
 
 /** For test.each of tests that send frames: a name and options. */

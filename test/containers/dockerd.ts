@@ -1,0 +1,151 @@
+/**
+ * dockerd for the tests of a file: in a network namespace, a mount namespace and directories of its
+ * own, with an image of busybox. Nothing of it remains after the file.
+ */
+import { spawn } from 'node:child_process'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll } from 'vitest'
+import { type Child, type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { lines } from '../support/traffic.ts'
+
+/** The programs of the image. */
+const APPLETS = ['sh', 'sleep', 'httpd', 'wget', 'head', 'md5sum', 'ping']
+const CGROUPS = '/sys/fs/cgroup'
+/** The address of the bridge, and of the host's side of each container. */
+export const BRIDGE = '198.18.0.1'
+
+export class Dockerd {
+  readonly #own = new OwnNetns()
+  readonly #cgroup = `vnet-test-${process.pid}`
+  #directory = ''
+  #netns: Netns | undefined
+  #child: Child | undefined
+
+  /** The namespace of the host's interfaces. */
+  get netns(): Netns {
+    if (this.#netns === undefined) throw new Error('dockerd has not been started')
+    return this.#netns
+  }
+
+  get host(): string {
+    return `unix://${join(this.#directory, 'docker.sock')}`
+  }
+
+  /** Starts dockerd, again after `stop`. */
+  async start(): Promise<void> {
+    this.#netns ??= this.#own.addQuiet()
+    this.#directory ||= mkdtempSync(join(tmpdir(), 'vnet-test-docker-'))
+    const at = (name: string) => join(this.#directory, name)
+    // nsenter(1), because `ip netns exec` mounts another /sys, without the cgroups.
+    const within = `exec unshare -m nsenter --net=/run/netns/${this.netns.name} setpriv --pdeathsig TERM "$@" 2>&1`
+    const args = ['--data-root', at('data'), '--exec-root', at('exec'), '--pidfile', at('pid'), '-H', this.host]
+    const network = ['--bip', `${BRIDGE}/24`, '--iptables=false', '--ip6tables=false', '--ip-masq=false']
+    const own = ['-s', 'vfs', '--live-restore', '--cgroup-parent', this.#cgroup]
+    const words = ['-c', within, 'sh', 'dockerd', ...own, ...network, ...args]
+    this.#child = spawn('sh', words, { stdio: 'pipe' })
+    await lines(this.#child).until(/API listen on/)
+  }
+
+  /** Ends dockerd. Containers continue to run. */
+  async stop(): Promise<void> {
+    const child = this.#child
+    this.#child = undefined
+    if (child === undefined || child.exitCode !== null) return
+    const ended = new Promise(resolve => child.once('close', resolve))
+    child.kill()
+    await ended
+  }
+
+  /** Makes the image `busybox`, with `labels`. */
+  async makeImage(name = 'busybox', labels: Readonly<Record<string, string>> = {}): Promise<void> {
+    const root = mkdtempSync(join(this.#directory, 'root-'))
+    mkdirSync(join(root, 'bin'))
+    copyFileSync('/bin/busybox', join(root, 'bin/busybox'))
+    for (const applet of APPLETS) symlinkSync('busybox', join(root, 'bin', applet))
+    const archive = join(this.#directory, 'root.tar')
+    await outcome(spawn('tar', ['-C', root, '-cf', archive, '.'], { stdio: 'pipe' }))
+    const changes = Object.entries(labels).flatMap(([label, value]) => ['--change', `LABEL ${label}="${value}"`])
+    await this.docker('import', ...changes, archive, name)
+  }
+
+  /** Runs `docker ARGS` and returns what it prints. */
+  async docker(...args: readonly string[]): Promise<string> {
+    const env = { ...process.env, DOCKER_HOST: this.host, DOCKER_CONFIG: this.#directory }
+    const { status, stdout, stderr } = await outcome(spawn('docker', args, { stdio: 'pipe', env }))
+    if (status !== 0) throw new Error(`docker ${args.join(' ')}: ${stderr}`)
+    return stdout.trimEnd()
+  }
+
+  /** Runs a container that does nothing. */
+  async run(name: string, ...options: readonly string[]): Promise<DockerContainer> {
+    await this.docker('run', '-d', '--name', name, ...options, 'busybox', 'sleep', '1000')
+    return this.container(name)
+  }
+
+  async container(name: string): Promise<DockerContainer> {
+    const [found] = JSON.parse(await this.docker('inspect', name))
+    const { IPAddress: address, MacAddress: mac } = found.NetworkSettings
+    return { id: found.Id, pid: found.State.Pid, address, mac }
+  }
+
+  async removeContainers(): Promise<void> {
+    const ids = await this.docker('ps', '-aq')
+    if (ids !== '') await this.docker('rm', '-f', ...ids.split('\n'))
+  }
+
+  async remove(): Promise<void> {
+    await this.stop()
+    this.#own.remove()
+    rmSync(this.#directory, { recursive: true, force: true })
+    const cgroups = ['', ...readdirSync(CGROUPS)].map(name => join(CGROUPS, name, this.#cgroup))
+    for (const path of cgroups) if (existsSync(path)) rmdirSync(path)
+  }
+}
+
+export interface DockerContainer {
+  readonly id: string
+  readonly pid: number
+  readonly address: string
+  readonly mac: string
+}
+
+/** Returns a dockerd with the image `busybox`, DOCKER_HOST of this process during the file. */
+export function freshDockerd(): Dockerd {
+  const dockerd = new Dockerd()
+  const before = process.env.DOCKER_HOST
+  beforeAll(async () => {
+    await dockerd.start()
+    process.env.DOCKER_HOST = dockerd.host
+    await dockerd.makeImage()
+  })
+  afterEach(() => dockerd.removeContainers())
+  afterAll(async () => {
+    if (before === undefined) delete process.env.DOCKER_HOST
+    else process.env.DOCKER_HOST = before
+    await dockerd.remove()
+  })
+  return dockerd
+}
+
+/** Returns what a container's network stack counted, as `Icmp.InEchos`. */
+export function counted({ pid }: DockerContainer, name: string): number {
+  const [protocol, counter] = name.split('.') as [string, string]
+  const text = readFileSync(`/proc/${pid}/net/snmp`, 'utf8')
+  const [names, values] = text
+    .split('\n')
+    .filter(line => line.startsWith(`${protocol}:`))
+    .map(line => line.split(' ')) as [string[], string[]]
+  return Number(values[names.indexOf(counter)])
+}
