@@ -6,6 +6,7 @@ import { CaptureError } from '../capture/error.ts'
 import { FLAG_INBOUND, FLAG_OUTBOUND, LINKTYPE_ETHERNET } from '../capture/packet.ts'
 import { CaptureReader } from '../capture/reader.ts'
 import type { CaptureRecord } from '../capture/record.ts'
+import { presetDirection } from '../netdev/device-wire.ts'
 import { DecisionReader, type LoggedArrival, type LoggedSet } from '../wire/decision-reader.ts'
 import type { Arrival, Simulation } from '../wire/simulation.ts'
 import type { Direction, Impairment } from '../wire/wire.ts'
@@ -176,10 +177,10 @@ export class LoggedArrivals implements Arrivals {
     }
   }
 
-  #set({ direction, time, text, seed }: LoggedSet, replay: Replay): void {
+  #set({ direction, side, time, text, seed }: LoggedSet, replay: Replay): void {
     let stages: readonly Impairment[]
     try {
-      stages = replay.stages(text, direction)
+      stages = replay.stages(text, presetDirection({ direction, side }))
     } catch (error) {
       if (!(error instanceof UsageError)) throw error
       const [what] = error.message.split('\n')

@@ -141,6 +141,15 @@ export function wireChanged<Device extends WiredDevice>(net: WiredNet<Device>, w
   for (const dev of devices) net.callNetdeviceNotifiers(NETDEV_WIRE, dev)
 }
 
+/**
+ * Returns the direction whose part of a preset a wire has: `ab` uploads. What an interface receives
+ * is a download.
+ */
+export function presetDirection({ direction, side }: Pick<DeviceWire, 'direction' | 'side'>): 'ab' | 'ba' {
+  if (side === undefined) return direction
+  return side === 'in' ? 'ba' : 'ab'
+}
+
 /** Returns `ab`, or `in (ab)` on an attachment. */
 export function directionText({ direction, side }: Pick<DeviceWire, 'direction' | 'side'>): string {
   return side === undefined ? direction : `${side} (${direction})`

@@ -2,6 +2,8 @@
  * DecisionReader: reads what a simulation needs of the file that DecisionFile writes: when the
  * wires were set, what arrived, when something was decided, and when they were closed.
  */
+import type { WireSide } from '../netdev/device-wire.ts'
+
 /** The longest line; it bounds the memory of a reader. */
 const MAX_LINE = 1024 * 1024
 const NEWLINE = 10
@@ -21,6 +23,8 @@ interface Line {
 
 export interface LoggedSet extends Line {
   readonly verdict: 'set'
+  /** Of an attachment. */
+  readonly side: WireSide | undefined
   readonly text: string
   readonly seed: number
 }
@@ -121,9 +125,15 @@ export class DecisionReader {
     return verdict === 'arrive' ? this.#arrival(line, { time, direction }) : undefined
   }
 
-  #set({ text, seed }: Record<string, unknown>, line: Line): LoggedSet {
+  #set({ text, seed, side }: Record<string, unknown>, line: Line): LoggedSet {
     if (typeof text !== 'string' || !Number.isFinite(seed)) throw this.broken('text or seed are missing')
-    return { ...line, verdict: 'set', text, seed: Number(seed) }
+    return {
+      ...line,
+      verdict: 'set',
+      text,
+      seed: Number(seed),
+      side: side === 'in' || side === 'out' ? side : undefined,
+    }
   }
 
   #arrival({ n, amount, head, gso }: Record<string, unknown>, line: Line): LoggedArrival {

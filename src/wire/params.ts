@@ -3,7 +3,13 @@
 import { describeException } from '../base/exception.ts'
 import { stream } from '../base/random.ts'
 import { FileError } from '../base/usage-error.ts'
-import type { ScenarioList, ScenarioStep, WireResources, WireScenario } from '../netdev/device-wire.ts'
+import {
+  presetDirection,
+  type ScenarioList,
+  type ScenarioStep,
+  type WireResources,
+  type WireScenario,
+} from '../netdev/device-wire.ts'
 import { type DriverContext, int, type ParamValues, text } from '../netdev/driver.ts'
 import { NETDEV_UNREGISTER, NETDEV_UP } from '../netdev/if.ts'
 import type { Net } from '../netdev/net.ts'
@@ -81,7 +87,10 @@ export function wireSlots(
     const text = own ?? wire
     if (text !== undefined) change(slot, text, wireResources, own === undefined ? '--wire' : option)
   }
-  const parse = (text: string, direction: Direction) => ({ text, stages: parseWire(text, wireResources, direction) })
+  const parse = (text: string, direction: Direction) => {
+    const { side } = direction === 'ab' ? ab : ba
+    return { text, stages: parseWire(text, wireResources, presetDirection({ direction, side })) }
+  }
   const list = scenario === undefined ? undefined : wireResources.scenario?.(scenario, parse)
   const started = attached ?? a.dev
   if (list?.hasSides && attached === undefined) {

@@ -9,6 +9,7 @@ import {
   type DecisionLog,
   type DeviceWire,
   directionText,
+  presetDirection,
   type StageReport,
   type WireResources,
   type WireScenario,
@@ -91,7 +92,7 @@ export class WireSlot implements DeviceWire {
   }
 
   change(text: string, resources: WireResources): void {
-    this.set(parseWire(text, resources, this.direction), text)
+    this.set(parseWire(text, resources, presetDirection(this)), text)
   }
 
   /** While a probe watches either device, every frame passes a chain, which numbers it. */

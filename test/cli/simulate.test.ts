@@ -264,6 +264,13 @@ describe('a log', () => {
     expect([status, stderr]).toEqual([1, expect.stringMatching(message)])
   })
 
+  test('the log of an attachment has the downlink of a preset in its direction in', async () => {
+    const set = { t: 1, direction: 'ab', side: 'in', stage: 'wire', verdict: 'set', text: 'preset dsl', seed: 1 }
+    writeFileSync(at('attached.log'), `{"format":1}\n${JSON.stringify(set)}\n`)
+    const stages = stagesOf(await simulate(at('attached.log'), '--json'))
+    expect(stages.map(({ text }: { text: string }) => text)).toEqual(['rate 1.5mbit limit 96kb', 'delay 25ms'])
+  })
+
   test('a log whose text cannot be used is refused with the reason', async () => {
     const set = { t: 1, direction: 'ab', stage: 'wire', verdict: 'set', text: 'my-own', seed: 1 }
     writeFileSync(at('own.log'), `{"format":1}\n${JSON.stringify(set)}\n`)

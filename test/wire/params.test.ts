@@ -1,9 +1,13 @@
 import { expect, test } from 'vitest'
 import { driver } from '../../src/drivers/cable.ts'
-import { pairSeed } from '../../src/wire/params.ts'
+import type { WireResources } from '../../src/netdev/device-wire.ts'
+import type { DriverContext } from '../../src/netdev/driver.ts'
+import type { SkBuff } from '../../src/skb/sk-buff.ts'
+import { pairSeed, wireSlots } from '../../src/wire/params.ts'
+import { noResources } from '../../src/wire/spec/resources.ts'
 import type { WireSlot } from '../../src/wire/wire-slot.ts'
 import { lanDriver } from '../support/lan-driver.ts'
-import { addDriver, memoryNets } from '../support/memory-net.ts'
+import { addDevice, addDriver, memoryNets } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
 
@@ -25,6 +29,32 @@ test('a preset is the uplink of the first interface and the downlink of the seco
     ['ab', ['rate 384kbit limit 24kb', 'delay 25ms']],
     ['ba', ['rate 1.5mbit limit 96kb', 'delay 25ms']],
   ])
+})
+
+test('of a preset, an attachment receives the downlink, also by a change and by a scenario', async () => {
+  const memory = makeNet()
+  const { dev } = await addDevice(memory)
+  const [up, down] = [
+    ['rate 384kbit limit 24kb', 'delay 25ms'],
+    ['rate 1.5mbit limit 96kb', 'delay 25ms'],
+  ]
+  const texts = (stages: readonly { readonly text?: string }[]) => stages.map(({ text }) => text)
+  const inScenario: unknown[] = []
+  const scenario: NonNullable<WireResources['scenario']> = (_, parse) => {
+    for (const direction of ['ab', 'ba'] as const) {
+      inScenario.push(texts((parse('preset dsl', direction) as { stages: readonly object[] }).stages))
+    }
+    return { steps: [], hasSides: true } as never
+  }
+  const none = { wireAb: undefined, wireBa: undefined, log: undefined, seed: 1 }
+  const end = { wire: { push: (skb: SkBuff) => skb.free() } }
+  const context = { net: memory.net, wireResources: { ...noResources, scenario } } as unknown as DriverContext
+  const slots = wireSlots({ ...none, wire: 'preset dsl', scenario: 'file' }, context, end, end, { attached: dev })
+  expect(slots.map(slot => texts(slot.report()))).toEqual([down, up])
+  expect(inScenario).toEqual([down, up])
+  for (const slot of slots) slot.change('loss 1%', noResources)
+  for (const slot of slots) slot.change('preset dsl', noResources)
+  expect(slots.map(slot => texts(slot.report()))).toEqual([down, up])
 })
 
 test('the seed of both wires is logged once, and only if a wire has stages', async () => {
