@@ -11,7 +11,8 @@
         'native/privileges.cc', 'native/rx-action.cc', 'native/supervise.cc', 'native/sys.cc',
       ],
       'include_dirs': ['<!@(node -p "require(\'node-addon-api\').include")'],
-      'defines': ['NAPI_VERSION=9', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS'],
+      # A worker may be terminated while it loads the addon, and then nothing can be thrown there.
+      'defines': ['NAPI_VERSION=9', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],
       'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
       'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Werror', '-fvisibility=hidden'],
       'configurations': {

@@ -3,7 +3,7 @@ import { EBADF, EINVAL, EPERM, VnetError } from '../../../src/base/errno.ts'
 import { check } from '../../../src/linux/errno.ts'
 import type { Poller } from '../../../src/linux/native.ts'
 import { O_RDONLY } from '../../../src/linux/uapi.ts'
-import { datagrams, native, run, runWorker } from './support.ts'
+import { addonPath, datagrams, native, run, runWorker } from './support.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(() => {
@@ -517,6 +517,24 @@ describe('the end of an environment', () => {
     `,
     )
     expect(outcome).toEqual({ stdout: '1111111111\n', stderr: '', code: 0, signal: null })
+  })
+
+  test('a worker that is terminated while it loads the addon does not end the process', async () => {
+    // Busy for 0 to 3 ms, so that the addon is found half loaded in some of them.
+    const outcome = await run(`
+      const { once } = require('node:events')
+      const { Worker } = require('node:worker_threads')
+      void (async () => {
+        for (let n = 0; n < 30; n++) {
+          const worker = new Worker('require(process.env.ADDON)', { eval: true, env: { ADDON: '${addonPath}' } })
+          await once(worker, 'online')
+          for (const end = performance.now() + (n % 30) / 10; performance.now() < end; ) {}
+          await worker.terminate()
+        }
+        console.log('goes on')
+      })()
+    `)
+    expect(outcome).toEqual({ stdout: 'goes on\n', stderr: '', code: 0, signal: null })
   })
 
   test('terminating a worker closes its descriptors and no others', async () => {
