@@ -1,37 +1,27 @@
-/**
- * dockerd for the tests of a file: in a network namespace, a mount namespace and directories of its
- * own, with an image of busybox. Nothing of it remains after the file.
- */
+/** dockerd for the tests of a file, in namespaces of its own, with an image of busybox. */
 import { spawn } from 'node:child_process'
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  rmSync,
-  symlinkSync,
-} from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll } from 'vitest'
 import { type Child, type Netns, OwnNetns, outcome } from '../support/netns.ts'
 import { lines } from '../support/traffic.ts'
+import { CGROUP, endEngine, removeCgroup, spawnEngine } from './engine.ts'
 
 /** The programs of the image. */
 const APPLETS = ['sh', 'sleep', 'httpd', 'wget', 'head', 'md5sum', 'ping']
-const CGROUPS = '/sys/fs/cgroup'
 /** The address of the bridge, and of the host's side of each container. */
 export const BRIDGE = '198.18.0.1'
 
 export class Dockerd {
-  readonly #own = new OwnNetns()
-  readonly #cgroup = `vnet-test-${process.pid}`
+  readonly #own: OwnNetns
   #directory = ''
   #netns: Netns | undefined
   #child: Child | undefined
+
+  constructor(own = new OwnNetns()) {
+    this.#own = own
+  }
 
   /** The namespace of the host's interfaces. */
   get netns(): Netns {
@@ -48,24 +38,16 @@ export class Dockerd {
     this.#netns ??= this.#own.addQuiet()
     this.#directory ||= mkdtempSync(join(tmpdir(), 'vnet-test-docker-'))
     const at = (name: string) => join(this.#directory, name)
-    // nsenter(1), because `ip netns exec` mounts another /sys, without the cgroups.
-    const within = `exec unshare -m nsenter --net=/run/netns/${this.netns.name} setpriv --pdeathsig TERM "$@" 2>&1`
     const args = ['--data-root', at('data'), '--exec-root', at('exec'), '--pidfile', at('pid'), '-H', this.host]
     const network = ['--bip', `${BRIDGE}/24`, '--iptables=false', '--ip6tables=false', '--ip-masq=false']
-    const own = ['-s', 'vfs', '--live-restore', '--cgroup-parent', this.#cgroup]
-    const words = ['-c', within, 'sh', 'dockerd', ...own, ...network, ...args]
-    this.#child = spawn('sh', words, { stdio: 'pipe' })
+    const own = ['-s', 'vfs', '--live-restore', '--cgroup-parent', CGROUP]
+    this.#child = spawnEngine(this.netns, this.#directory, ['dockerd', ...own, ...network, ...args])
     await lines(this.#child).until(/API listen on/)
   }
 
   /** Ends dockerd. Containers continue to run. */
   async stop(): Promise<void> {
-    const child = this.#child
-    this.#child = undefined
-    if (child === undefined || child.exitCode !== null) return
-    const ended = new Promise(resolve => child.once('close', resolve))
-    child.kill()
-    await ended
+    await endEngine(this.#child)
   }
 
   /** Makes the image `busybox`, with `labels`. */
@@ -109,8 +91,7 @@ export class Dockerd {
     await this.stop()
     this.#own.remove()
     rmSync(this.#directory, { recursive: true, force: true })
-    const cgroups = ['', ...readdirSync(CGROUPS)].map(name => join(CGROUPS, name, this.#cgroup))
-    for (const path of cgroups) if (existsSync(path)) rmdirSync(path)
+    removeCgroup()
   }
 }
 

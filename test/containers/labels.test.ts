@@ -59,6 +59,7 @@ describe('labels of a container', () => {
     await dockerd.start()
     const next = await run('next', { 'vnet.wire': 'delay 1ms' })
     await daemon.line(attachedTo(next))
+    expect(await dockerd.container('web')).toEqual(web)
     expect(daemon.stdout.match(/: attached/g)).toHaveLength(2)
   })
 
