@@ -59,6 +59,7 @@ const containerPackages = {
   ctr: 'containerd',
   runc: 'runc',
   busybox: 'busybox-static',
+  etcd: 'etcd-server',
   ip: 'iproute2',
   '/usr/lib/cni/bridge': 'containernetworking-plugins',
 }
