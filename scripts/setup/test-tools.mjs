@@ -60,6 +60,7 @@ const containerPackages = {
   runc: 'runc',
   busybox: 'busybox-static',
   etcd: 'etcd-server',
+  podman: 'podman',
   ip: 'iproute2',
   '/usr/lib/cni/bridge': 'containernetworking-plugins',
 }
