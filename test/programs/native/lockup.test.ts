@@ -91,15 +91,17 @@ describe('a call of the main thread', () => {
 
 describe('SIGINT and SIGTERM', () => {
   const listen = (fn: string) => `for (const name of ['SIGINT', 'SIGTERM']) process.on(name, ${fn})`
-  /** Sends signals from another thread once the lockup is reported. */
+  /** Sends signals from another thread once the lockup is reported; `sent[0]` is 1 afterwards. */
   const inLockup = (...names: string[]) => `
+    const sent = new Int32Array(new SharedArrayBuffer(4))
     new (require('node:worker_threads').Worker)(\`
       const { readSync } = require('node:fs')
       for (let isLocked = false; !isLocked;) {
         try { isLocked = readSync(\${events}, Buffer.alloc(8)) === 8 } catch {}
       }
       for (const name of ${JSON.stringify(names)}) process.kill(process.pid, name)
-    \`, { eval: true }).unref()`
+      require('node:worker_threads').workerData[0] = 1
+    \`, { eval: true, workerData: sent }).unref()`
 
   test('after a signal that JavaScript does not handle, a second one ends the process', async () => {
     const script = `${inLockup('SIGINT', 'SIGTERM')}\nsetTimeout(() => { for (;;); })`
@@ -115,7 +117,7 @@ describe('SIGINT and SIGTERM', () => {
       if (++signals === 1) later(() => signal('TERM', 'INT'))
       if (signals === 3) process.exit()
     }`
-    const script = `${inLockup('SIGINT')}\nlet signals = 0\nsetTimeout(() => spin(500))\nsetInterval(() => {}, 1000)`
+    const script = `${inLockup('SIGINT')}\nlet signals = 0\nsetTimeout(() => { while (Atomics.load(sent, 0) === 0); })\nsetInterval(() => {}, 1000)`
     const { stderr, code } = await run(watched(script, 1, listen(onSignal)))
     expect(stderr).toBe('locked\nsignal\nsignal\nsignal\n')
     expect(code).toBe(0)
