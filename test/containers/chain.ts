@@ -6,7 +6,7 @@ import { builtFile } from '../../src/linux/native.ts'
 import { outcome } from '../support/netns.ts'
 
 /** The programs of an image. */
-const APPLETS = ['sh', 'sleep']
+const APPLETS = ['sh', 'sleep', 'httpd', 'head', 'md5sum']
 /** Where Debian has the plugins of containernetworking-plugins. */
 const PLUGINS = '/usr/lib/cni'
 

@@ -46,10 +46,10 @@ describe('ctr run', () => {
 
 describe('RunPodSandbox', () => {
   test('a pod has the wire of its annotations, until it is stopped', async () => {
-    const id = await containerd.runPod('front', { 'vnet.dev/wire-in': 'delay 50ms', 'vnet.dev/seed': '7' })
+    const id = await containerd.runPod('front', { 'vnet.dev/wire-in': 'delay 300ms', 'vnet.dev/seed': '7' })
     await daemon.line(attachedTo(id))
-    await daemon.line(/wire: seed 7/)
-    expect(await roundTrip(id)).toBeGreaterThanOrEqual(50)
+    await daemon.line(/wire: seed 7"/)
+    expect(await roundTrip(id)).toBeGreaterThanOrEqual(300)
     await containerd.stopPod(id)
     await daemon.line(/device closed/)
   })

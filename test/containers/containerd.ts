@@ -1,29 +1,18 @@
 /** containerd for the tests of a file, with its CNI chain: a bridge, and then vnet's plugin. */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import {
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { type ClientHttp2Session, connect as http2, type IncomingHttpHeaders } from 'node:http2'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll } from 'vitest'
-import { builtFile } from '../../src/linux/native.ts'
 import { type Child, type Netns, type Outcome, OwnNetns, outcome } from '../support/netns.ts'
 import { lines } from '../support/traffic.ts'
+import { copyPlugins, makeRoot, writeChain } from './chain.ts'
 import { CGROUP, endEngine, removeCgroup, spawnEngine } from './engine.ts'
 
 const PAUSE = 'docker.io/local/pause:1'
-/** Where Debian has the plugins of containernetworking-plugins. */
-const PLUGINS = '/usr/lib/cni'
 
 export class Containerd {
   readonly #own = new OwnNetns()
@@ -56,13 +45,7 @@ export class Containerd {
   async start(): Promise<void> {
     this.#netns = this.#own.addQuiet()
     this.#directory = mkdtempSync(join(tmpdir(), 'vnet-test-containerd-'))
-    for (const name of ['plugins', 'networks', 'rootfs/bin']) mkdirSync(this.#at(name), { recursive: true })
-    for (const name of ['bridge', 'host-local', 'loopback']) {
-      copyFileSync(join(PLUGINS, name), this.#at(`plugins/${name}`))
-    }
-    copyFileSync(builtFile('vnet-cni', 'the CNI plugin'), this.#at('plugins/vnet-cni'))
-    copyFileSync('/bin/busybox', this.#at('rootfs/bin/busybox'))
-    symlinkSync('busybox', this.#at('rootfs/bin/sleep'))
+    copyPlugins(this.#directory)
     this.configure({})
     writeFileSync(this.#at('config.toml'), this.#config())
     this.#child = spawnEngine(this.netns, this.#directory, ['containerd', '-c', this.#at('config.toml')])
@@ -72,18 +55,14 @@ export class Containerd {
 
   /** Writes the chain, with `own` in the configuration of vnet's plugin. */
   configure(own: object): void {
-    const ipam = { type: 'host-local', dataDir: this.#at('ipam'), ranges: [[{ subnet: '198.18.2.0/24' }]] }
-    const bridge = { type: 'bridge', bridge: 'cni0', isGateway: true, ipam }
-    const annotations = { 'io.kubernetes.cri.pod-annotations': true }
-    const plugins = [bridge, { type: 'vnet-cni', capabilities: annotations, ...own }]
-    writeFileSync(this.#at('networks/10-pods.conflist'), JSON.stringify({ cniVersion: '1.0.0', name: 'pods', plugins }))
+    writeChain(this.#directory, own)
   }
 
   #config(): string {
     // runc lowers oom_score_adj of a pod, which takes CAP_SYS_RESOURCE, unless it is restricted.
     return `
       version = 2
-      root = "${this.#at('root')}"
+      root = "${this.#at('data')}"
       state = "${this.#at('state')}"
       [grpc]
         address = "${this.#socket}"
@@ -96,16 +75,15 @@ export class Containerd {
 
   /** Imports the image of a pod's first container, which sleeps. */
   async #makePause(): Promise<void> {
-    const layer = this.#at('layer.tar')
-    await outcome(spawn('tar', ['-C', this.#at('rootfs'), '-cf', layer, '.'], { stdio: 'pipe' }))
+    const layer = await makeRoot(this.#directory)
     const diff = createHash('sha256').update(readFileSync(layer)).digest('hex')
     const rootfs = { type: 'layers', diff_ids: [`sha256:${diff}`] }
     const config = { architecture: process.arch === 'x64' ? 'amd64' : process.arch, os: 'linux', rootfs }
     const image = { ...config, config: { Entrypoint: ['/bin/sleep', '1000'] } }
     writeFileSync(this.#at('config.json'), JSON.stringify(image))
-    const manifest = [{ Config: 'config.json', RepoTags: [PAUSE], Layers: ['layer.tar'] }]
+    const manifest = [{ Config: 'config.json', RepoTags: [PAUSE], Layers: ['root.tar'] }]
     writeFileSync(this.#at('manifest.json'), JSON.stringify(manifest))
-    const files = ['manifest.json', 'config.json', 'layer.tar']
+    const files = ['manifest.json', 'config.json', 'root.tar']
     await outcome(spawn('tar', ['-C', this.#directory, '-cf', this.#at('pause.tar'), ...files], { stdio: 'pipe' }))
     const { status, stderr } = await this.#ctr(
       'k8s.io',
@@ -129,7 +107,7 @@ export class Containerd {
 
   /** Runs `ctr run --cni` with a container that sleeps, until it is killed. */
   run(name: string): Promise<Outcome> {
-    const args = ['run', '--rm', '--snapshotter', 'native', '--cni', '--rootfs', this.#at('rootfs'), name]
+    const args = ['run', '--rm', '--snapshotter', 'native', '--cni', '--rootfs', this.#at('root'), name]
     const ended = this.#ctr(CGROUP, ...args, '/bin/sleep', '1000')
     this.#containers.set(name, ended)
     return ended

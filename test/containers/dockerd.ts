@@ -1,21 +1,22 @@
 /** dockerd for the tests of a file, in namespaces of its own, with an image of busybox. */
 import { spawn } from 'node:child_process'
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll } from 'vitest'
 import { type Child, type Netns, OwnNetns, outcome } from '../support/netns.ts'
 import { lines } from '../support/traffic.ts'
+import { makeRoot } from './chain.ts'
 import { CGROUP, endEngine, removeCgroup, spawnEngine } from './engine.ts'
 
-/** The programs of the image. */
-const APPLETS = ['sh', 'sleep', 'httpd', 'wget', 'head', 'md5sum', 'ping']
 /** The address of the bridge, and of the host's side of each container. */
 export const BRIDGE = '198.18.0.1'
 
 export class Dockerd {
   readonly #own: OwnNetns
   #directory = ''
+  /** The archive of an image's files. */
+  #root = ''
   #netns: Netns | undefined
   #child: Child | undefined
 
@@ -36,7 +37,10 @@ export class Dockerd {
   /** Starts dockerd, again after `stop`. */
   async start(): Promise<void> {
     this.#netns ??= this.#own.addQuiet()
-    this.#directory ||= mkdtempSync(join(tmpdir(), 'vnet-test-docker-'))
+    if (this.#directory === '') {
+      this.#directory = mkdtempSync(join(tmpdir(), 'vnet-test-docker-'))
+      this.#root = await makeRoot(this.#directory)
+    }
     const at = (name: string) => join(this.#directory, name)
     const args = ['--data-root', at('data'), '--exec-root', at('exec'), '--pidfile', at('pid'), '-H', this.host]
     const network = ['--bip', `${BRIDGE}/24`, '--iptables=false', '--ip6tables=false', '--ip-masq=false']
@@ -52,14 +56,8 @@ export class Dockerd {
 
   /** Makes the image `busybox`, with `labels`. */
   async makeImage(name = 'busybox', labels: Readonly<Record<string, string>> = {}): Promise<void> {
-    const root = mkdtempSync(join(this.#directory, 'root-'))
-    mkdirSync(join(root, 'bin'))
-    copyFileSync('/bin/busybox', join(root, 'bin/busybox'))
-    for (const applet of APPLETS) symlinkSync('busybox', join(root, 'bin', applet))
-    const archive = join(this.#directory, 'root.tar')
-    await outcome(spawn('tar', ['-C', root, '-cf', archive, '.'], { stdio: 'pipe' }))
     const changes = Object.entries(labels).flatMap(([label, value]) => ['--change', `LABEL ${label}="${value}"`])
-    await this.docker('import', ...changes, archive, name)
+    await this.docker('import', ...changes, this.#root, name)
   }
 
   /** Runs `docker ARGS` and returns what it prints. */

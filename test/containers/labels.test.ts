@@ -39,7 +39,7 @@ describe('labels of a container', () => {
     const web = await run('web', { 'vnet.wire': 'delay 20ms', 'vnet.seed': '7' })
     daemon = await start()
     await daemon.line(attachedTo(web))
-    await daemon.line(/wire: seed 7/)
+    await daemon.line(/wire: seed 7"/)
   })
 
   test('a container has its wire again after docker restart', async () => {
