@@ -117,8 +117,7 @@ export function loadProgram(native: Native, name: string, instructions: readonly
   attr.setUint32(24, 1, true)
   attr.setUint32(28, LOG_LEN, true)
   bytesOf(attr).set(new TextEncoder().encode(name), 48)
-  const bytes = new Uint8Array(code)
-  const fd = native.bpf(-1, BPF_PROG_LOAD, bytesOf(attr), 8, bytes, 16, LICENSE, 32, log)
+  const fd = native.bpf(-1, BPF_PROG_LOAD, bytesOf(attr), 8, code, 16, LICENSE, 32, log)
   if (fd >= 0) return fd
   const said = Buffer.from(log.subarray(0, log.indexOf(0)))
     .toString()
