@@ -116,8 +116,8 @@ export interface DeviceWire {
   report(): readonly StageReport[]
   /** Replaces its stages. Nothing held is lost. Throws a UsageError if `text` is wrong. */
   change(text: string, resources: WireResources): void
-  /** Called when the frame tap of a device that it joins was set or taken away. */
-  tapChanged?(): void
+  /** Called when the frame probe of a device that it joins was set or removed. */
+  probeChanged?(): void
   /** Drops what is held, and what comes later. Idempotent. */
   close(): void
 }

@@ -184,7 +184,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     this.#frameProbe = probe
     for (const rxq of this.#rx) rxq.frameProbe = probe
     for (const txq of this.tx) txq.frameProbe = this.wires.length === 0 ? probe : undefined
-    for (const wire of this.wires) wire.tapChanged?.()
+    for (const wire of this.wires) wire.probeChanged?.()
   }
 
   /** The wires that its frames leave and arrive on (ndoGetWires); none if the driver throws. */

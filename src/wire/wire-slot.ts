@@ -96,7 +96,7 @@ export class WireSlot implements DeviceWire {
   }
 
   /** While a probe watches either device, every frame passes a chain, which numbers it. */
-  tapChanged(): void {
+  probeChanged(): void {
     const { from, to } = this.#options
     const isProbed = from.dev?.frameProbe !== undefined || to.dev?.frameProbe !== undefined
     if (!isProbed && this.#chain === undefined) return

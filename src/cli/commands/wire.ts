@@ -101,8 +101,8 @@ export function wireTable(name: string, wire: WireInfo, before?: WireInfo, hasSi
     ...(hasSides && { side: SIDES[stage.direction as WireDirection] }),
   }))
   const head = (['ab', 'ba'] as const).map((direction: WireDirection) => {
-    const way = directionText({ direction, side: hasSides ? SIDES[direction] : undefined })
-    return `${name} ${way}: ${text[direction] || 'off'}`
+    const shown = directionText({ direction, side: hasSides ? SIDES[direction] : undefined })
+    return `${name} ${shown}: ${text[direction] || 'off'}`
   })
   const seconds = (time - (before?.time ?? time)) / 1000
   const isTimed = stages.some(({ late }) => late !== undefined)
