@@ -29,9 +29,15 @@ function note(into, message, next) {
 async function flow(port) {
   const server = createSocket('udp4')
   let expected = 0
+  // The kernel (tun_get_user) hands a frame to its socket first, and only then notes the queue by
+  // which the flow came, for the replies. So the first reply waits for the second frame: otherwise
+  // it may take another queue than the later ones.
+  let waiting = count > 1 ? 2 : 1
+  const echoes = []
   server.on('message', (message, from) => {
     expected = note(there, message, expected)
-    server.send(message, from.port, from.address)
+    echoes.push(message)
+    if (--waiting <= 0) for (const echo of echoes.splice(0)) server.send(echo, from.port, from.address)
   })
   server.bind(port, far)
   await once(server, 'listening')
