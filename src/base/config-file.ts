@@ -137,7 +137,7 @@ function validate(node: unknown, schema: Schema, problems: ConfigFile, path = ''
 }
 
 function mapping(map: YAMLMap<Node, unknown>, schema: Schema, problems: ConfigFile, path: string, at: number): object {
-  const { properties = {}, required = [], additionalProperties, propertyNames } = schema
+  const { properties = {}, required = [], additionalProperties = isAny(schema) && {}, propertyNames } = schema
   const entry = ({ key, value }: Pair<Node, unknown>): [string, unknown][] => {
     const name = String(isScalar(key) ? key.value : key)
     const below = path === '' ? name : `${path}.${name}`
@@ -156,6 +156,7 @@ function mapping(map: YAMLMap<Node, unknown>, schema: Schema, problems: ConfigFi
 
 /** Whether a mapping or list may be where `node` is; of a scalar, whether its value is valid. */
 function accepts(schema: Schema, node: unknown): boolean {
+  if (isAny(schema)) return !isAlias(node)
   if (schema.anyOf !== undefined) return schema.anyOf.some(each => accepts(each, node))
   if (isMap(node)) return schema.type === 'object'
   if (isSeq(node)) return schema.type === 'array'
@@ -167,6 +168,11 @@ function accepts(schema: Schema, node: unknown): boolean {
   if (schema.type === 'string') return typeof value === 'string' && isText(schema, value)
   if (schema.type !== 'integer' || typeof value !== 'number' || !Number.isSafeInteger(value)) return false
   return value >= (schema.minimum ?? value) && value <= (schema.maximum ?? value)
+}
+
+/** Whether a schema admits every value. */
+function isAny({ type, anyOf, enum: values }: Schema): boolean {
+  return type === undefined && anyOf === undefined && values === undefined
 }
 
 function isText({ accepts, pattern, maxLength = Number.POSITIVE_INFINITY }: Schema, value: string): boolean {

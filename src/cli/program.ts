@@ -43,16 +43,17 @@ export async function createProgram(
     addCommands(program, only, create, io, done)
     return program.helpCommand(false).hook('preSubcommand', passOptions)
   }
-  const [{ addDriver, describeDriver }, { toolCommands }] = await Promise.all([
+  const [{ addDriver, describeDriver }, { toolCommands }, { labCommands }] = await Promise.all([
     import('./driver-command.ts'),
     import('./tool-commands.ts'),
+    import('./lab-commands.ts'),
   ])
   for (const [i, driver] of drivers.entries()) {
     const command = describeDriver(create(driver.name), driver)
     addDriver(command, driver, io, done)
     program.addCommand(command, { isDefault: word === undefined && i === 0 })
   }
-  const lan = describeDriver(create(LAN.name), LAN).enablePositionalOptions()
+  const lan = describeDriver(create(LAN.name), LAN)
   let loading: Promise<void> | undefined
   async function load(): Promise<void> {
     const { driver } = await import('../lan/driver.ts')
@@ -60,14 +61,16 @@ export async function createProgram(
   }
   const loadLan = () => (loading ??= load())
   program.addCommand(lan)
-  addCommands(program, [...toolCommands, ...controlCommands], create, io, done)
+  addCommands(program, [...toolCommands, ...labCommands, ...controlCommands], create, io, done)
   program.helpCommand(false)
   program.addCommand(completionCommand(create('completion'), program, loadLan, io))
   program.addCommand(helpCommand(create('help'), program, loadLan, io))
   program.hook('preSubcommand', async (_, command) => {
     if (command === lan) await loadLan()
   })
-  for (const parent of [program, lan]) parent.hook('preSubcommand', passOptions)
+  for (const parent of [program, ...program.commands.filter(({ commands }) => commands.length > 0)]) {
+    parent.enablePositionalOptions().hook('preSubcommand', passOptions)
+  }
   return program
 }
 

@@ -57,9 +57,20 @@ test('no line of a help text is longer than 80 columns', async () => {
   const asking = list('list show stats reset echo ioctl cut plug carrier param trigger events capture frames extcap')
   for (const args of [
     [],
-    ...['loop', 'snull', 'cable', 'lan', ...asking, 'simulate', 'replay', 'rootless', 'exec', 'completion', 'help'].map(
-      name => [name],
-    ),
+    ...[
+      'loop',
+      'snull',
+      'cable',
+      'lan',
+      ...asking,
+      'simulate',
+      'replay',
+      'rootless',
+      'lab',
+      'exec',
+      'completion',
+      'help',
+    ].map(name => [name]),
   ]) {
     for (const line of lines(await help(...args, '--help'))) expect(line.length, line).toBeLessThanOrEqual(80)
   }

@@ -1,15 +1,14 @@
 /** Lab: namespaces and the links between them, for a test. */
 import { rmSync } from 'node:fs'
-import { inspect } from 'node:util'
-import { UsageError } from '../../base/usage-error.ts'
 import { loadNative, type Native } from '../../linux/native.ts'
 import { LabCaptures } from './captures.ts'
+import { checkName } from './host-name.ts'
 import { HostsFile } from './hosts.ts'
 import type { LabWorker } from './lab-worker.ts'
 import type { LabLan, LabLanOptions } from './lan.ts'
 import { makeLabDirectory, removeLeftovers } from './leftovers.ts'
 import type { LabLink } from './link.ts'
-import { Links, NAME_MAX } from './links.ts'
+import { Links } from './links.ts'
 import { masquerade } from './masquerade.ts'
 import { LabNamespace } from './namespace.ts'
 import { checkOptions, type Forms, SIGNAL, WHOLE_NUMBER } from './options.ts'
@@ -47,8 +46,6 @@ export interface LabCableOptions {
 }
 
 const LAB_OPTIONS: Forms<LabOptions> = { seed: WHOLE_NUMBER, signal: SIGNAL }
-
-const NAME = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/i
 
 export class Lab implements AsyncDisposable {
   /** The seed of all random decisions. */
@@ -143,18 +140,7 @@ export class Lab implements AsyncDisposable {
 
   #add<N extends LabNamespace>(names: readonly string[], make: (name: string) => N): N[] {
     if (this.#closed !== undefined) throw new Error('the lab has ended')
-    for (const [i, name] of names.entries()) {
-      if (typeof name !== 'string') {
-        throw new UsageError(`namespace ${inspect(name)}: names are arguments, as in lab.namespaces('a', 'b')`)
-      }
-      if (!NAME.test(name) || name.length > NAME_MAX) {
-        throw new UsageError(`namespace '${name}': a name has 1 to ${NAME_MAX} letters, digits and inner hyphens`)
-      }
-      const isSame = (other: string) => other.toLowerCase() === name.toLowerCase()
-      if (names.findIndex(isSame) !== i || [...this.#namespaces.keys(), 'localhost'].some(isSame)) {
-        throw new UsageError(`namespace '${name}': the name is taken`)
-      }
-    }
+    for (const [i, name] of names.entries()) checkName(name, [...this.#namespaces.keys(), ...names.slice(0, i)])
     const made = names.map(name => {
       const namespace = make(name)
       this.#namespaces.set(name, namespace)

@@ -24,7 +24,7 @@ export interface LabLanOptions extends Omit<LanFile, '$schema'> {
 }
 
 /** What describes the segment is checked with it. */
-const OPTIONS: Forms<LabLanOptions> = {
+export const LAN_OPTIONS: Forms<LabLanOptions> = {
   wire: WIRE,
   addresses: FLAG,
   network: ANY,
@@ -38,7 +38,7 @@ const OPTIONS: Forms<LabLanOptions> = {
 
 /** Throws a UsageError for options of a segment that are not understood. */
 export function checkLanOptions(options: LabLanOptions): void {
-  checkOptions('lan', options, OPTIONS)
+  checkOptions('lan', options, LAN_OPTIONS)
 }
 
 /** The first address of a port: behind those of the DHCP server. */

@@ -1,9 +1,11 @@
 /** Links: the cables and segments of a lab, by numbers from which their addresses are made. */
 import { inspect } from 'node:util'
+import { anyText, list } from '../../base/schema.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { checkAddresses } from '../../linux/check-addresses.ts'
 import { parseIpv4 } from '../../packet/address.ts'
 import type { LabCaptures } from './captures.ts'
+import { NAME_MAX } from './host-name.ts'
 import { type HostsFile, withoutPrefix } from './hosts.ts'
 import type { LabCableOptions } from './lab.ts'
 import type { LabWorker } from './lab-worker.ts'
@@ -11,14 +13,11 @@ import { checkLanOptions, LabLan, type LabLanOptions, planLan } from './lan.ts'
 import { LabLink } from './link.ts'
 import { LabNamespace } from './namespace.ts'
 import type { NatKind } from './nat-table.ts'
-import { ANY, checkOptions, FLAG, type Forms, WHOLE_NUMBER } from './options.ts'
+import { ANY, checkOptions, FLAG, type Form, type Forms, WHOLE_NUMBER } from './options.ts'
 import type { EndSpec } from './protocol.ts'
 import { Routes } from './routes.ts'
 import { addressesOf, macOf } from './subnet.ts'
 import { directionsOf, filtersOf, WIRE } from './wire-spec.ts'
-
-/** The most characters of a name of an interface. */
-export const NAME_MAX = 15
 
 /** What links need of their lab. */
 interface LinksLab {
@@ -30,7 +29,19 @@ interface LinksLab {
   namespaces(): readonly LabNamespace[]
 }
 
-const CABLE_OPTIONS: Forms<LabCableOptions> = { wire: WIRE, mtu: WHOLE_NUMBER, capture: FLAG, addresses: ANY }
+const ADDRESSES: Form = { ...ANY, schema: list(list(anyText)) }
+export const CABLE_OPTIONS: Forms<LabCableOptions> = {
+  wire: WIRE,
+  mtu: WHOLE_NUMBER,
+  capture: FLAG,
+  addresses: ADDRESSES,
+}
+
+/** Throws a UsageError for options of a cable that are not understood. */
+export function checkCableOptions(options: LabCableOptions): void {
+  checkOptions('cable', options, CABLE_OPTIONS)
+  givenAddresses(options)
+}
 
 export class Links {
   readonly #seed: number
@@ -61,7 +72,7 @@ export class Links {
   /** As Lab.cable. With `kind`, `a` translates. */
   async cable(a: LabNamespace, b: LabNamespace, options: LabCableOptions, kind?: NatKind): Promise<LabLink> {
     this.checkEnds('cable', [a, b])
-    checkOptions('cable', options, CABLE_OPTIONS)
+    checkCableOptions(options)
     const link = ++this.#last
     const { wire = '', mtu, capture = false } = options
     const { ab = '', ba = '' } = directionsOf(wire)

@@ -3,6 +3,7 @@
  * a test that runs without it would pass by mistake.
  */
 import { inspect } from 'node:util'
+import { flag, integer, type Schema } from '../../base/schema.ts'
 import { checkOptions as checkNames, UsageError } from '../../base/usage-error.ts'
 
 /** The form that a value must have. */
@@ -10,6 +11,8 @@ export interface Form {
   readonly accepts: (value: unknown) => boolean
   /** Follows "is not" in the error: `a whole number`. */
   readonly text: string
+  /** Its values in a lab file. Any by default. */
+  readonly schema?: Schema
 }
 
 /** The form of each option. */
@@ -17,11 +20,16 @@ export type Forms<Options> = { readonly [Key in keyof Options]-?: Form }
 
 /** For options that are checked where they are used. */
 export const ANY: Form = { accepts: () => true, text: '' }
-export const FLAG: Form = { accepts: value => typeof value === 'boolean', text: 'true or false' }
-export const WHOLE_NUMBER: Form = { accepts: Number.isSafeInteger, text: 'a whole number' }
+export const FLAG: Form = { accepts: value => typeof value === 'boolean', text: 'true or false', schema: flag }
+export const WHOLE_NUMBER: Form = {
+  accepts: Number.isSafeInteger,
+  text: 'a whole number',
+  schema: integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
+}
 export const COUNT: Form = {
   accepts: value => Number.isSafeInteger(value) && Number(value) >= 1,
   text: 'a whole number of at least 1',
+  schema: integer(1, Number.MAX_SAFE_INTEGER),
 }
 export const SIGNAL: Form = { accepts: value => isSignal(value), text: 'an AbortSignal' }
 export const LIST: Form = { accepts: Array.isArray, text: 'a list' }
@@ -43,6 +51,12 @@ export function checkOptions<Options>(what: string, options: unknown, forms: For
   for (const [name, value] of Object.entries(options as object)) {
     if (value !== undefined) checkForm(`${what}: ${name}`, value, forms[name as keyof Options])
   }
+}
+
+/** Returns the schema of options in a lab file. `own` have other values there. */
+export function schemaOf(forms: Readonly<Record<string, Form>>, own: Readonly<Record<string, Schema>>): Schema {
+  const properties = Object.entries(forms).map(([name, { schema = {} }]) => [name, schema])
+  return { type: 'object', properties: { ...Object.fromEntries(properties), ...own }, additionalProperties: false }
 }
 
 /** Throws a UsageError for an argument of a function that takes none. */

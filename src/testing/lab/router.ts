@@ -4,6 +4,7 @@
  */
 import { writeSync } from 'node:fs'
 import { ENOENT } from '../../base/errno.ts'
+import { oneOf } from '../../base/schema.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { check, closing } from '../../linux/errno.ts'
 import { O_WRONLY } from '../../linux/uapi.ts'
@@ -29,17 +30,21 @@ export interface LabRouterOptions {
   readonly nat?: 'masquerade' | NatKind
 }
 
-const NATS: readonly unknown[] = ['masquerade', 'full-cone', 'restricted', 'symmetric']
+const NATS = ['masquerade', 'full-cone', 'restricted', 'symmetric'] as const
 
-const OPTIONS: Forms<LabRouterOptions> = {
+export const ROUTER_OPTIONS: Forms<LabRouterOptions> = {
   inside: { ...LIST, text: 'a list of namespaces' },
   outside: ANY,
-  nat: { accepts: value => NATS.includes(value), text: `a NAT, which are ${NATS.join(', ')}` },
+  nat: {
+    accepts: value => (NATS as readonly unknown[]).includes(value),
+    text: `a NAT, which are ${NATS.join(', ')}`,
+    schema: oneOf(...NATS),
+  },
 }
 
 /** Throws a UsageError for options of a router that are not understood. */
 export function checkRouterOptions(name: string, options: LabRouterOptions): void {
-  checkOptions(`router ${name}`, options, OPTIONS)
+  checkOptions(`router ${name}`, options, ROUTER_OPTIONS)
   const { nat, outside } = options
   if (nat !== undefined && outside === undefined) throw new UsageError(`router ${name}: a NAT needs \`outside\``)
 }

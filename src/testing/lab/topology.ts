@@ -1,11 +1,13 @@
 /** Topologies: a whole network of a lab as one object. */
 import { UsageError } from '../../base/usage-error.ts'
+import { checkName } from './host-name.ts'
 import type { Lab, LabCableOptions } from './lab.ts'
-import type { LabLan, LabLanOptions } from './lan.ts'
+import { checkLanOptions, type LabLan, type LabLanOptions } from './lan.ts'
 import type { LabLink } from './link.ts'
+import { checkCableOptions } from './links.ts'
 import type { LabNamespace } from './namespace.ts'
 import { checkForm, checkOptions, type Forms, LIST, OBJECT } from './options.ts'
-import type { LabRouter, LabRouterOptions } from './router.ts'
+import { checkRouterOptions, type LabRouter, type LabRouterOptions } from './router.ts'
 
 /** A cable between two namespaces or routers, by their names. */
 export interface CableEntry extends LabCableOptions {
@@ -43,40 +45,85 @@ export interface Made<T extends Topology> {
 
 const TOPOLOGY: Forms<Topology> = { namespaces: LIST, routers: OBJECT, cables: OBJECT, lans: OBJECT }
 
-/** Makes a topology in a lab. Rejects with a UsageError for a name that it does not have. */
-export async function makeTopology<const T extends Topology>(lab: Lab, topology: T): Promise<Made<T>> {
+/** Reports a mistake in the part of a topology at `path`, such as `routers.home.outside`. */
+export type Report = (path: string, error: UsageError) => void
+
+/**
+ * Reports the mistakes that can be found without making the topology. Throws a UsageError for one
+ * that is not an object with lists and objects.
+ */
+export function checkTopology(topology: Topology, report: Report): void {
   checkOptions('topology', topology, TOPOLOGY)
   if (topology.namespaces === undefined) throw new UsageError('a topology needs `namespaces`, a list of names')
+  const { namespaces, routers = {}, cables = {}, lans = {} } = topology
+  const known: string[] = []
+  const reporting = (path: string, check: () => void) => {
+    try {
+      check()
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error
+      report(path, error)
+    }
+  }
+  const add = (path: string, name: string) => {
+    reporting(path, () => checkName(name, known))
+    known.push(name)
+  }
+  const checkEnd = (path: string, name: string, before: readonly string[]) => {
+    reporting(path, () => {
+      if (before.includes(name)) throw new UsageError(`${name} is named twice`)
+      if (known.includes(name)) return
+      throw new UsageError(`the topology has no namespace ${name} here; it has ${known.join(', ')}`)
+    })
+  }
+  const checkEnds = (path: string, names: readonly string[]) => {
+    for (const [i, name] of names.entries()) checkEnd(`${path}[${i}]`, name, names.slice(0, i))
+  }
+  const checkAll = <E>(kind: string, entries: Readonly<Record<string, E>>, check: (entry: E, name: string) => void) => {
+    for (const [name, entry] of Object.entries(entries)) {
+      reporting(`${kind}s.${name}`, () => {
+        checkForm(`${kind} ${name}`, entry, OBJECT)
+        check(entry, name)
+      })
+    }
+  }
+  for (const [i, name] of namespaces.entries()) add(`namespaces[${i}]`, name)
+  checkAll('router', routers, ({ inside = [], outside, ...options }, name) => {
+    checkEnds(`routers.${name}.inside`, namesIn(inside, `router ${name}: \`inside\``))
+    if (outside !== undefined) checkEnd(`routers.${name}.outside`, outside, inside)
+    add(`routers.${name}`, name)
+    checkRouterOptions(name, { ...options, ...(outside !== undefined && { outside: outside as never }) })
+  })
+  checkAll('cable', cables, ({ ends, ...options }, name) => {
+    checkEnds(`cables.${name}.ends`, namesIn(ends, `cable ${name}: \`ends\``))
+    if (ends.length !== 2) throw new UsageError(`cable ${name}: it has two \`ends\``)
+    checkCableOptions(options)
+  })
+  checkAll('lan', lans, ({ ports, ...options }, name) => {
+    checkEnds(`lans.${name}.ports`, namesIn(ports, `lan ${name}: \`ports\``))
+    checkLanOptions(options)
+  })
+}
+
+/** Makes a topology in a lab. Rejects with a UsageError for a name that it does not have. */
+export async function makeTopology<const T extends Topology>(lab: Lab, topology: T): Promise<Made<T>> {
+  checkTopology(topology, (_, error) => {
+    throw error
+  })
   const { namespaces: names, routers = {}, cables = {}, lans = {} } = topology
-  for (const [kind, entries] of Object.entries({ router: routers, cable: cables, lan: lans })) {
-    for (const [name, entry] of Object.entries(entries)) checkForm(`${kind} ${name}`, entry, OBJECT)
-  }
   const known = new Map<string, LabNamespace>(lab.namespaces(...names).map(each => [each.name, each]))
-  const found = (name: string): LabNamespace => {
-    const namespace = known.get(name)
-    if (namespace !== undefined) return namespace
-    throw new UsageError(`the topology has no namespace ${name} here; it has ${[...known.keys()].join(', ')}`)
-  }
+  const found = (name: string) => known.get(name) as LabNamespace
   const namespaces = Object.fromEntries(known)
   const made: Record<string, LabRouter> = {}
   // One after another: a router may be outside another.
   for (const [name, { inside = [], outside, ...options }] of Object.entries(routers)) {
-    const ends = {
-      inside: namesIn(inside, `router ${name}: \`inside\``).map(found),
-      ...(outside !== undefined && { outside: found(outside) }),
-    }
+    const ends = { inside: inside.map(found), ...(outside !== undefined && { outside: found(outside) }) }
     const router = await lab.router(name, { ...options, ...ends })
     known.set(name, router)
     made[name] = router
   }
-  const join = ({ ends, ...options }: CableEntry, name: string) => {
-    const [a, b, ...more] = namesIn(ends, `cable ${name}: \`ends\``)
-    if (a === undefined || b === undefined || more.length > 0)
-      throw new UsageError(`cable ${name}: it has two \`ends\``)
-    return lab.cable(found(a), found(b), options)
-  }
-  const attach = ({ ports, ...options }: LanEntry, name: string) =>
-    lab.lan(options, ...namesIn(ports, `lan ${name}: \`ports\``).map(found))
+  const join = ({ ends: [a, b], ...options }: CableEntry) => lab.cable(found(a), found(b), options)
+  const attach = ({ ports, ...options }: LanEntry) => lab.lan(options, ...ports.map(found))
   const [allCables, allLans] = await Promise.all([all(cables, join), all(lans, attach)])
   return { namespaces, routers: made, cables: allCables, lans: allLans } as Made<T>
 }
@@ -88,8 +135,8 @@ function namesIn(names: readonly string[], what: string): readonly string[] {
 
 async function all<Entry, Value>(
   entries: Readonly<Record<string, Entry>>,
-  make: (entry: Entry, name: string) => Promise<Value>,
+  make: (entry: Entry) => Promise<Value>,
 ): Promise<Record<string, Value>> {
-  const made = Object.entries(entries).map(async ([name, entry]) => [name, await make(entry, name)] as const)
+  const made = Object.entries(entries).map(async ([name, entry]) => [name, await make(entry)] as const)
   return Object.fromEntries(await Promise.all(made))
 }

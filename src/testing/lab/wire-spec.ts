@@ -1,4 +1,5 @@
 /** Parses the `wire` option of a link: a text for both directions, or for each of them. */
+import { anyText, either, object } from '../../base/schema.ts'
 import type { WireAttachment } from '../../control/protocol/wire-attachment.ts'
 import type { Form } from './options.ts'
 
@@ -17,6 +18,7 @@ export const WIRE_TEXT: Form = { accepts: value => typeof value === 'string', te
 export const WIRE: Form = {
   accepts: value => typeof value === 'string' || isDirections(value),
   text: "a text such as 'delay 20ms', or { ab, ba } with the text of each direction",
+  schema: either(anyText, object({ ab: anyText, ba: anyText })),
 }
 
 export function directionsOf(wire: WireSpec): WireDirections {

@@ -26,6 +26,7 @@ const COMMANDS = [
   'rootless',
   'learn',
   'check',
+  'lab',
   'exec',
   'completion',
   'help',

@@ -1,0 +1,32 @@
+/** The commands of labs. Each loads its code when it runs. */
+import { Argument, Option } from 'commander'
+import type { LazyCommand } from './lazy-command.ts'
+
+const FILE = new Argument('<FILE>')
+
+const commands: readonly LazyCommand[] = [
+  {
+    name: 'lab',
+    description: 'hosts, routers and links that a file describes',
+    args: [FILE, new Argument('[command...]')],
+    usage: '[OPTIONS] FILE [-- COMMAND [ARGS...]]',
+    options: [new Option('--host <name>', 'run the command in this host (the first one)')],
+    run: async (io, file, command, options) => (await import('./commands/lab.ts')).lab(file, command, options, io),
+  },
+  {
+    name: 'check',
+    under: 'lab',
+    description: 'check a lab file; runs nothing',
+    args: [FILE],
+    run: async (io, file) => (await import('./commands/lab.ts')).checkLab(file, io),
+  },
+  {
+    name: 'graph',
+    under: 'lab',
+    description: 'print a lab file as a flowchart of Mermaid',
+    args: [FILE],
+    run: async (io, file) => (await import('./commands/lab.ts')).graphLab(file, io),
+  },
+]
+
+export const labCommands: readonly LazyCommand[] = commands.map(each => ({ ...each, group: 'Labs:' }))

@@ -1,0 +1,53 @@
+/** Draws a topology as a flowchart of Mermaid (https://mermaid.js.org/syntax/flowchart.html). */
+import type { Topology } from '../topology.ts'
+import type { WireSpec } from '../wire-spec.ts'
+
+/** Returns the text of a flowchart: hosts, routers, segments, and links with their wires. */
+export function graph({ namespaces, routers = {}, cables = {}, lans = {} }: Topology): string {
+  const shown = new Map<string, string>()
+  const node = (key: string, [open, close]: readonly [string, string], text: string) => {
+    shown.set(key, `n${shown.size}`)
+    return `${shown.get(key)}${open}${quoted(text)}${close}`
+  }
+  const join = (a: string, b: string, label = '') =>
+    `${shown.get(a)} ---${label === '' ? '' : `|${quoted(label)}|`} ${shown.get(b)}`
+  const nodes = [
+    ...namespaces.map(name => node(name, ['[', ']'], name)),
+    ...Object.entries(routers).map(([name, { nat }]) => node(name, ['{{', '}}'], lines(name, nat && `nat ${nat}`))),
+    ...Object.entries(lans).map(([name, { network }]) => node(`lan ${name}`, ['([', '])'], lines(name, network))),
+  ]
+  const links = [
+    ...Object.entries(routers).flatMap(([name, { inside = [], outside }]) => [
+      ...inside.map(host => join(host, name)),
+      ...(outside === undefined ? [] : [join(name, outside)]),
+    ]),
+    ...Object.entries(cables).map(
+      ([
+        name,
+        {
+          ends: [a, b],
+          wire,
+        },
+      ]) => join(a, b, lines(name, ...wireText(wire))),
+    ),
+    ...Object.entries(lans).flatMap(([name, { ports, wire }]) =>
+      ports.map(host => join(host, `lan ${name}`, lines(...wireText(wire)))),
+    ),
+  ]
+  return ['flowchart LR', ...[...nodes, ...links].map(line => `  ${line}`), ''].join('\n')
+}
+
+function wireText(wire: WireSpec = ''): string[] {
+  if (typeof wire === 'string') return [wire]
+  return Object.entries(wire).map(([direction, text]) => `${direction}: ${text}`)
+}
+
+function lines(...texts: readonly (string | undefined)[]): string {
+  return texts.filter(text => text !== undefined && text !== '').join('\n')
+}
+
+/** Mermaid has HTML's entities in quotes, and lines by <br>. */
+function quoted(text: string): string {
+  const escaped = text.replaceAll(/[&"<>#]/g, character => `#${character.charCodeAt(0)};`)
+  return `"${escaped.replaceAll('\n', '<br>')}"`
+}

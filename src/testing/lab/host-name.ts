@@ -1,0 +1,20 @@
+/** The names of namespaces, which are host names. */
+import { inspect } from 'node:util'
+import { UsageError } from '../../base/usage-error.ts'
+
+/** The most characters of the name of an interface, which has that of a namespace. */
+export const NAME_MAX = 15
+
+const NAME = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/i
+
+/** Throws a UsageError for a value that is not a name, or a name among `taken`. */
+export function checkName(name: unknown, taken: readonly string[]): asserts name is string {
+  if (typeof name !== 'string') {
+    throw new UsageError(`namespace ${inspect(name)}: names are arguments, as in lab.namespaces('a', 'b')`)
+  }
+  if (!NAME.test(name) || name.length > NAME_MAX) {
+    throw new UsageError(`namespace '${name}': a name has 1 to ${NAME_MAX} letters, digits and inner hyphens`)
+  }
+  const isTaken = [...taken, 'localhost'].some(other => other.toLowerCase() === name.toLowerCase())
+  if (isTaken) throw new UsageError(`namespace '${name}': the name is taken`)
+}
