@@ -1,4 +1,5 @@
 /** Mistakes of users, in a command line, a file or an options object. */
+import { didYouMean } from './near.ts'
 
 /** A wrong command line: one line, exit status 2. */
 export class UsageError extends Error {
@@ -23,5 +24,7 @@ export class FileError extends UsageError {
  */
 export function checkOptions(what: string, options: object, known: readonly string[]): void {
   const unknown = Object.keys(options).find(key => !known.includes(key))
-  if (unknown !== undefined) throw new UsageError(`${what}: no option is called '${unknown}', but ${known.join(', ')}`)
+  if (unknown === undefined) return
+  const text = `${what}: no option is called '${unknown}', but ${known.join(', ')}`
+  throw new UsageError(`${text}${didYouMean(unknown, known)}`)
 }
