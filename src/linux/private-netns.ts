@@ -10,7 +10,7 @@
 import { EACCES } from '../base/errno.ts'
 import { check, closingOnError } from './errno.ts'
 import type { Native } from './native.ts'
-import { addIncomingRule, getLink, RouteSocket, setDefaultRoute } from './rtnetlink.ts'
+import { addRule, getLink, RouteSocket, setDefaultRoute } from './rtnetlink.ts'
 import { AF_INET, AF_INET6, int32, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from './uapi.ts'
 
 // include/uapi/asm-generic/socket.h, linux/in.h, in6.h
@@ -45,7 +45,7 @@ export class PrivateNetns implements Disposable {
     using sock = RouteSocket.open(this.#native, this.#fd)
     const oif = check(getLink(sock, { name })?.ifindex ?? -1, `RTM_GETLINK ${name}`)
     for (const family of [AF_INET, AF_INET6] as const) {
-      addIncomingRule(sock, { family, iif: name, table: TABLE })
+      addRule(sock, { family, iif: name, table: TABLE })
       setDefaultRoute(sock, { family, oif, local: true, table: TABLE })
       setDefaultRoute(sock, { family, oif })
     }

@@ -101,6 +101,7 @@ export const RTM_NEWROUTE = 24
 export const RTM_DELROUTE = 25
 export const RTM_GETROUTE = 26
 export const RTM_NEWRULE = 32
+export const RTM_DELRULE = 33
 export const RTM_NEWMULTICAST = 56
 export const RTM_DELMULTICAST = 57
 export const RTM_NEWNSID = 88

@@ -232,6 +232,10 @@ export class Chain implements Wire, StageOwner {
     return made
   }
 
+  turn(skb: SkBuff): void {
+    this.#pushTo(this.#options.back, this.#fromProbe, skb)
+  }
+
   reply(skb: SkBuff): void {
     skb.dev?.countMade?.(skb, 1)
     this.#pushTo(this.#options.back, this.#fromProbe, skb)

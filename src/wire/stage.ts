@@ -25,6 +25,7 @@ export interface StageOwner {
   cut(skb: SkBuff, to: Wire): void
   hold(skb: SkBuff): boolean
   alloc(size: number, skb: SkBuff): SkBuff | undefined
+  turn(skb: SkBuff): void
   reply(skb: SkBuff): void
   inject(skb: SkBuff): void
   /** Logs an exception of a stage, rate-limited. */
@@ -186,6 +187,12 @@ export class Stage implements Wire, WireEnv {
 
   inject(skb: SkBuff): void {
     this.#owner.inject(skb)
+  }
+
+  turn(skb: SkBuff): void {
+    this.#release(skb, this.turn)
+    this.stats.out += packetsOf(skb)
+    this.#owner.turn(skb)
   }
 
   reply(skb: SkBuff): void {

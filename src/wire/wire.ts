@@ -66,6 +66,8 @@ export interface WireEnv {
    * The caller fills it and calls `reply`, or frees it.
    */
   alloc(size: number, skb: SkBuff): SkBuff | undefined
+  /** Sends a packet that the stage owns back to its sender. It passes no further stage. */
+  turn(skb: SkBuff): void
   /** Sends a frame of `alloc` to the sender of the packets. It passes no stage. */
   reply(skb: SkBuff): void
   /** Sends a frame of `alloc` on to the receiver. It passes no further stage. */

@@ -26,6 +26,7 @@ import {
   AF_INET,
   AF_INET6,
   RTM_DELROUTE,
+  RTM_DELRULE,
   RTM_GETROUTE,
   RTM_NEWROUTE,
   RTM_NEWRULE,
@@ -48,8 +49,8 @@ const RT_SCOPE_UNIVERSE = 0
 const RT_SCOPE_LINK = 253
 const RT_SCOPE_HOST = 254
 const RT_TABLE_MAIN = 254
-const RT_TABLE_LOCAL = 255
-const FRA_IIFNAME = 3
+export const RT_TABLE_LOCAL = 255
+const [FRA_DST, FRA_IIFNAME, FRA_PRIORITY, FRA_DPORT_RANGE] = [1, 3, 6, 24]
 const FR_ACT_TO_TBL = 1
 
 export interface Route {
@@ -181,12 +182,14 @@ export interface NetworkRoute {
   readonly dst: Prefix
   readonly oif: number
   readonly via: Uint8Array
+  /** 1 to 255; RT_TABLE_MAIN by default. */
+  readonly table?: number
 }
 
-/** `ip route replace PREFIX via GATEWAY dev IF`. Throws a VnetError. */
-export function setNetworkRoute(sock: RouteSocket, { dst, oif, via }: NetworkRoute): void {
+/** `ip route replace PREFIX via GATEWAY dev IF [table N]`. Throws a VnetError. */
+export function setNetworkRoute(sock: RouteSocket, { dst, oif, via, table = RT_TABLE_MAIN }: NetworkRoute): void {
   const family = via.length === 4 ? AF_INET : AF_INET6
-  const header = { family, dstLen: dst.prefixLen, table: RT_TABLE_MAIN, protocol: RTPROT_STATIC, type: RTN_UNICAST }
+  const header = { family, dstLen: dst.prefixLen, table, protocol: RTPROT_STATIC, type: RTN_UNICAST }
   sock.request({
     type: RTM_NEWROUTE,
     flags: NLM_F_CREATE | NLM_F_REPLACE,
@@ -253,17 +256,43 @@ function makeLocalTable(sock: RouteSocket, dst: Uint8Array): void {
   sock.request({ type: RTM_DELROUTE, what, write })
 }
 
-/** `ip rule add iif IF lookup TABLE`: routes what the interface receives by that table. */
-export function addIncomingRule(
-  sock: RouteSocket,
-  rule: { readonly family: AddressFamily; readonly iif: string; readonly table: number },
-): void {
-  const { family, iif, table } = rule
-  sock.request({
-    type: RTM_NEWRULE,
-    flags: NLM_F_CREATE,
-    what: () => `RTM_NEWRULE iif ${iif} table ${table}`,
-    // struct fib_rule_hdr has the layout of struct rtmsg.
-    write: builder => builder.payload(rtmsg({ family, table, type: FR_ACT_TO_TBL })).name(FRA_IIFNAME, iif),
-  })
+/** Selects the packets that a table routes. A field that is missing matches every packet. */
+export interface Rule {
+  readonly family: AddressFamily
+  readonly table: number
+  /** Rules of a smaller number come first. The kernel chooses one before the last by default. */
+  readonly priority?: number
+  readonly iif?: string
+  /** An address, and the first and the last port at it. */
+  readonly to?: { readonly address: Uint8Array; readonly ports: readonly [number, number] }
+}
+
+/** `ip rule add [pref N] [iif IF] [to ADDRESS dport N-M] lookup TABLE`. Throws a VnetError. */
+export function addRule(sock: RouteSocket, rule: Rule): void {
+  sock.request(ruleRequest(RTM_NEWRULE, rule))
+}
+
+/** Removes the first rule that matches what is given. Throws a VnetError. */
+export function delRule(sock: RouteSocket, rule: Rule): void {
+  sock.request(ruleRequest(RTM_DELRULE, rule))
+}
+
+function ruleRequest(type: number, { family, table, priority, iif, to }: Rule): RouteRequest {
+  // struct fib_rule_hdr has the layout of struct rtmsg.
+  const header = rtmsg({ family, dstLen: to === undefined ? 0 : 8 * to.address.length, table, type: FR_ACT_TO_TBL })
+  return {
+    type,
+    flags: type === RTM_NEWRULE ? NLM_F_CREATE : 0,
+    what: () => `${type === RTM_NEWRULE ? 'RTM_NEWRULE' : 'RTM_DELRULE'} iif ${iif} table ${table}`,
+    write(builder) {
+      builder.payload(header)
+      if (iif !== undefined) builder.name(FRA_IIFNAME, iif)
+      if (priority !== undefined) builder.u32(FRA_PRIORITY, priority)
+      if (to === undefined) return
+      const [first, last] = to.ports
+      builder.binary(FRA_DST, to.address)
+      // struct fib_rule_port_range.
+      builder.binary(FRA_DPORT_RANGE, new Uint8Array(Uint16Array.of(first, last).buffer))
+    },
+  }
 }

@@ -17,6 +17,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { UsageError } from '../../base/usage-error.ts'
+import { parseIpv4 } from '../../packet/address.ts'
 import { type HostAddress, placeOf } from './lookup.ts'
 
 /** A host: a name, and the addresses of its interfaces. */
@@ -170,4 +171,11 @@ function overwrite(path: string, text: string): void {
 /** Returns `198.18.0.1` of `198.18.0.1/24`. */
 export function withoutPrefix(cidr: string): string {
   return cidr.split('/', 1)[0] ?? ''
+}
+
+/** Returns the first IPv4 address of a list, with or without prefixes, as an unsigned number. */
+export function ipv4Of(addresses: readonly string[]): number {
+  const [found] = addresses.map(text => parseIpv4(withoutPrefix(text))).filter(address => address !== undefined)
+  if (found === undefined) throw new UsageError('a NAT needs an IPv4 address on each side')
+  return found
 }

@@ -100,6 +100,7 @@ function serve(port: MessagePort): void {
       await made?.close()
     },
     rebind: link => inOrder(link, cable => cable.rebind()),
+    forward: (link, forward) => inOrder(link, cable => cable.forward(forward)),
     wire: (link, ab, ba, filters) => inOrder(link, cable => cable.setWire(ab, ba, resourcesOf(filters))),
     async carrier(link, up) {
       const ports = await inOrder(link, cable => {

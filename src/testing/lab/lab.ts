@@ -9,7 +9,6 @@ import type { LabLan, LabLanOptions } from './lan.ts'
 import { makeLabDirectory, removeLeftovers } from './leftovers.ts'
 import type { LabLink } from './link.ts'
 import { Links } from './links.ts'
-import { masquerade } from './masquerade.ts'
 import { LabNamespace } from './namespace.ts'
 import { checkOptions, type Forms, SIGNAL, WHOLE_NUMBER } from './options.ts'
 import { killProcesses } from './processes.ts'
@@ -106,17 +105,17 @@ export class Lab implements AsyncDisposable {
    */
   async router(name: string, options: LabRouterOptions = {}): Promise<LabRouter> {
     checkRouterOptions(name, options)
-    const { inside = [], outside, nat } = options
+    const { inside = [], outside } = options
     this.#links.checkEnds(`router ${name}`, outside === undefined ? inside : [...inside, outside])
     const make = () => new LabRouter(name, { native: this.#native, hosts: this.#hosts }, options)
     const [router] = this.#add([name], make) as [LabRouter]
     const joinInside = async (host: LabNamespace) => router.addLink(host, await this.cable(host, router))
     const joinOutside = async (host: LabNamespace) => {
-      const kind = nat === 'masquerade' ? undefined : nat
-      router.addLink(host, await this.#made(() => this.#links.cable(router, host, {}, kind)))
-      if (nat === 'masquerade') masquerade(router.place, router.outer?.name ?? '')
+      router.addLink(host, await this.#made(() => this.#links.cable(router, host, {}, router.nat)))
+      router.setUp()
     }
     await Promise.all([...inside.map(joinInside), ...(outside === undefined ? [] : [joinOutside(outside)])])
+    await router.forwardWaiting()
     return router
   }
 
@@ -125,8 +124,10 @@ export class Lab implements AsyncDisposable {
    * it. Each has an interface `lan`, and asks the gateway for names. Rejects with a UsageError for
    * wrong options; nothing is left then.
    */
-  lan(options: LabLanOptions, ...namespaces: readonly LabNamespace[]): Promise<LabLan> {
-    return this.#made(() => this.#links.lan(options, namespaces))
+  async lan(options: LabLanOptions, ...namespaces: readonly LabNamespace[]): Promise<LabLan> {
+    const made = await this.#made(() => this.#links.lan(options, namespaces))
+    await this.#forwardWaiting(namespaces)
+    return made
   }
 
   /**
@@ -155,8 +156,15 @@ export class Lab implements AsyncDisposable {
    * namespace (`server2` if that is taken). Both are up, with a carrier and addresses, when it
    * returns. Rejects with a UsageError for a wrong text; nothing is left then.
    */
-  cable(a: LabNamespace, b: LabNamespace, options: LabCableOptions = {}): Promise<LabLink> {
-    return this.#made(() => this.#links.cable(a, b, options))
+  async cable(a: LabNamespace, b: LabNamespace, options: LabCableOptions = {}): Promise<LabLink> {
+    const made = await this.#made(() => this.#links.cable(a, b, options))
+    await this.#forwardWaiting([a, b])
+    return made
+  }
+
+  /** Forwards ports of routers to hosts that are new on their links. */
+  async #forwardWaiting(ends: readonly LabNamespace[]): Promise<void> {
+    for (const end of ends) if (end instanceof LabRouter) await end.forwardWaiting()
   }
 
   /** Has the end of the lab wait for what is being made. */

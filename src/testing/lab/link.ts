@@ -6,7 +6,7 @@ import type { Direction } from '../../wire/wire.ts'
 import { LabFault } from './fault.ts'
 import type { LabWorker } from './lab-worker.ts'
 import { COUNT, checkForm, checkNone, checkOptions, type Form, type Forms } from './options.ts'
-import type { EndReport, LinkReport } from './protocol.ts'
+import type { EndReport, LinkReport, NatForward } from './protocol.ts'
 import { directionsOf, filtersOf, WIRE, WIRE_TEXT, type WireDirections, type WireSpec } from './wire-spec.ts'
 
 /** The default of faults: every packet that matches. */
@@ -177,6 +177,11 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
   /** @internal */
   rebind(): Promise<void> {
     return this.#worker.call('rebind', this.#id)
+  }
+
+  /** @internal */
+  forward(forward: NatForward): Promise<void> {
+    return this.#worker.call('forward', this.#id, forward)
   }
 
   /** @internal */

@@ -3,18 +3,16 @@ import { inspect } from 'node:util'
 import { anyText, list } from '../../base/schema.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { checkAddresses } from '../../linux/check-addresses.ts'
-import { parseIpv4 } from '../../packet/address.ts'
 import type { LabCaptures } from './captures.ts'
 import { NAME_MAX } from './host-name.ts'
-import { type HostsFile, withoutPrefix } from './hosts.ts'
+import { type HostsFile, ipv4Of } from './hosts.ts'
 import type { LabCableOptions } from './lab.ts'
 import type { LabWorker } from './lab-worker.ts'
 import { checkLanOptions, LabLan, type LabLanOptions, planLan } from './lan.ts'
 import { LabLink } from './link.ts'
 import { LabNamespace } from './namespace.ts'
-import type { NatKind } from './nat-table.ts'
 import { ANY, checkOptions, FLAG, type Form, type Forms, WHOLE_NUMBER } from './options.ts'
-import type { EndSpec } from './protocol.ts'
+import type { EndSpec, NatSpec } from './protocol.ts'
 import { Routes } from './routes.ts'
 import { addressesOf, macOf } from './subnet.ts'
 import { directionsOf, filtersOf, WIRE } from './wire-spec.ts'
@@ -69,8 +67,13 @@ export class Links {
     this.#namespaces = namespaces
   }
 
-  /** As Lab.cable. With `kind`, `a` translates. */
-  async cable(a: LabNamespace, b: LabNamespace, options: LabCableOptions, kind?: NatKind): Promise<LabLink> {
+  /** As Lab.cable. With `translator`, `a` translates. */
+  async cable(
+    a: LabNamespace,
+    b: LabNamespace,
+    options: LabCableOptions,
+    translator?: Omit<NatSpec, 'address'>,
+  ): Promise<LabLink> {
     this.checkEnds('cable', [a, b])
     checkCableOptions(options)
     const link = ++this.#last
@@ -95,7 +98,7 @@ export class Links {
     try {
       const seed = this.#seedOf(link)
       const file = capture ? this.#captures.add(a.name, b.name) : undefined
-      const nat = kind && { kind, address: ipv4Of(ofA) }
+      const nat = translator && { ...translator, address: ipv4Of(ofA) }
       const filters = filtersOf({ ab, ba })
       const spec = { a: endA, b: endB, ab, ba, filters: filters && (await filters), seed, mtu, nat, capture: file }
       made = this.#add(await this.#made(this.#worker.call('cable', spec)), onClose, resolve)
@@ -256,11 +259,4 @@ function givenAddresses({ addresses }: LabCableOptions): LabCableOptions['addres
   }
   for (const ofEnd of addresses) checkAddresses(ofEnd)
   return addresses
-}
-
-/** Returns the first IPv4 address of a list, which has one: a NAT needs it. */
-function ipv4Of(addresses: readonly string[]): number {
-  const [found] = addresses.map(text => parseIpv4(withoutPrefix(text))).filter(address => address !== undefined)
-  if (found === undefined) throw new UsageError('a NAT needs an IPv4 address outside')
-  return found
 }

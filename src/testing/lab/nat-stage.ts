@@ -1,6 +1,7 @@
 /** A NAT on the cable outside a router: a stage for each direction, and the router's end. */
 import type { Alarm, Clock } from '../../base/clock.ts'
 import { skbChecksumHelp } from '../../netdev/gso.ts'
+import { ETH_ALEN } from '../../packet/ethernet.ts'
 import { SKB_DROP_REASON_WIRE_LOSS } from '../../skb/drop-reason.ts'
 import { OWNER_STAGE, OWNER_WIRE } from '../../skb/error.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
@@ -42,7 +43,9 @@ class NatWire implements Wire {
     const now = this.#env.clock.now()
     // The router is the first end.
     if (this.#env.direction === 'ab') {
-      this.#pass(skb, this.#nat.outbound(bytes, data, len, now))
+      const verdict = this.#nat.outbound(bytes, data, len, now)
+      if (verdict === 'hairpin') this.#turn(skb)
+      else this.#pass(skb, verdict)
       return
     }
     const verdict = this.#nat.inbound(bytes, data, len, now)
@@ -68,6 +71,17 @@ class NatWire implements Wire {
   #pass(skb: SkBuff, verdict: NatVerdict): void {
     if (verdict === 'pass') this.#next.push(skb)
     else this.#env.drop(skb, verdict)
+  }
+
+  /** Sends a frame that is for a host inside back to the router, which sent it. */
+  #turn(skb: SkBuff): void {
+    const { bytes, data } = skb
+    for (let i = data; i < data + ETH_ALEN; i++) {
+      const octet = bytes[i] as number
+      bytes[i] = bytes[i + ETH_ALEN] as number
+      bytes[i + ETH_ALEN] = octet
+    }
+    this.#env.turn(skb)
   }
 
   #hold(skb: SkBuff, key: number, now: number): void {

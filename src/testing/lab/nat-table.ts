@@ -5,18 +5,22 @@
  */
 
 /** A NAT in TypeScript. RFC 4787 describes each by its mapping and its filtering. */
-export type NatKind = 'full-cone' | 'restricted' | 'symmetric'
+export type NatKind = 'full-cone' | 'restricted' | 'port-restricted' | 'symmetric'
 
 /**
- * What becomes of a packet. It passes, waits for the first fragment of its packet, or is dropped:
- * nothing inside has its port, the NAT refuses its sender, no port is free, or it has nothing that
- * could be translated.
+ * What becomes of a packet. It passes, turns back to another host inside, waits for the first
+ * fragment of its packet, or is dropped: nothing inside has its port, the NAT refuses its sender,
+ * no port is free, or it has nothing that could be translated.
  */
-export type NatVerdict = 'pass' | 'early' | 'unmapped' | 'filtered' | 'full' | 'untranslatable'
+export type NatVerdict = 'pass' | 'hairpin' | 'early' | 'unmapped' | 'filtered' | 'full' | 'untranslatable'
 
-/** Ports outside: behind those that Linux gives to sockets of its own (ip_local_port_range). */
+/**
+ * Ports outside. They follow Linux's own ephemeral ports (ip_local_port_range), and end before
+ * 65535, which the kernel's routing rules for hairpinning cannot match.
+ */
 export const FIRST_PORT = 61_000
-export const PORTS = 65_536 - FIRST_PORT
+export const LAST_PORT = 65_534
+export const PORTS = LAST_PORT - FIRST_PORT + 1
 
 /** Peers that may send to one mapping. That which was sent to longest ago is forgotten first. */
 const MAX_PEERS = 1024
@@ -35,15 +39,17 @@ export interface NatMapping {
   readonly port: number
   /** When it ends, ns. A packet from inside moves that. */
   expires: number
+  /** Until when it was asked for, ns: it does not end before, and admits every peer. */
+  held: number
   /** True after a FIN or RST of TCP, until the next SYN. */
   isClosing: boolean
-  /** Addresses that a restricted NAT has sent to, the latest last. */
+  /** Peers that a restricted NAT has sent to, by address or endpoint, the latest last. */
   readonly sentTo: Set<number>
 }
 
 export class NatTable {
   readonly kind: NatKind
-  readonly #byPort: (NatMapping | undefined)[] = new Array(PORTS).fill(undefined)
+  readonly #byPort = new Map<number, NatMapping>()
   /** By the endpoint inside, then by the peer. */
   readonly #byInside = new Map<number, Map<number, NatMapping>>()
   #next: number
@@ -56,8 +62,11 @@ export class NatTable {
 
   /** The mapping of what `inside` sends to `peer`, if it has one. */
   find(inside: number, peer: number, now: number): NatMapping | undefined {
-    const mapping = this.#byInside.get(inside)?.get(this.#peerOf(peer))
-    return mapping !== undefined && mapping.expires > now ? mapping : undefined
+    const peers = this.#byInside.get(inside)
+    // A mapping that was asked for serves every peer, also of a symmetric NAT.
+    const forAll = peers?.get(0)
+    const mapping = isAlive(forAll, now) ? forAll : peers?.get(this.#peerOf(peer))
+    return isAlive(mapping, now) ? mapping : undefined
   }
 
   /**
@@ -66,26 +75,44 @@ export class NatTable {
    */
   take(inside: number, peer: number, now: number): NatMapping | undefined {
     const mapping = this.find(inside, peer, now) ?? this.#add(inside, this.#peerOf(peer), now)
-    if (mapping !== undefined && this.kind === 'restricted') permit(mapping, addressOf(peer))
+    if (mapping === undefined) return undefined
+    if (this.kind === 'restricted') permit(mapping, addressOf(peer))
+    else if (this.kind === 'port-restricted') permit(mapping, peer)
     return mapping
   }
 
   /** The mapping of a port outside; undefined if there is none. */
   at(port: number, now: number): NatMapping | undefined {
-    const mapping = this.#byPort[port - FIRST_PORT]
-    return mapping !== undefined && mapping.expires > now ? mapping : undefined
+    const mapping = this.#byPort.get(port)
+    return isAlive(mapping, now) ? mapping : undefined
   }
 
   /** Whether `peer` may send to a mapping (RFC 4787 section 5). */
-  admits(mapping: NatMapping, peer: number): boolean {
-    if (this.kind === 'full-cone') return true
-    return this.kind === 'restricted' ? mapping.sentTo.has(addressOf(peer)) : mapping.peer === peer
+  admits(mapping: NatMapping, peer: number, now: number): boolean {
+    if (this.kind === 'full-cone' || mapping.held > now) return true
+    if (this.kind === 'restricted') return mapping.sentTo.has(addressOf(peer))
+    return this.kind === 'symmetric' ? mapping.peer === peer : mapping.sentTo.has(peer)
   }
 
-  /** Forgets every mapping. The next ones have other ports. */
+  /**
+   * Forwards a port outside to an endpoint inside for ever. Returns the mapping that has the port
+   * or the endpoint already; undefined if the port is forwarded now.
+   */
+  forward(port: number, inside: number): NatMapping | undefined {
+    for (const other of [this.#byPort.get(port), this.#byInside.get(inside)?.get(0)]) {
+      if (other?.held === Number.POSITIVE_INFINITY) return other
+    }
+    this.#set(port, inside, 0, Number.POSITIVE_INFINITY)
+    return undefined
+  }
+
+  /** Forgets every mapping that is not forwarded. The next ones have other ports. */
   clear(): void {
-    this.#byPort.fill(undefined)
-    this.#byInside.clear()
+    for (const mapping of this.#byPort.values()) {
+      if (mapping.held === Number.POSITIVE_INFINITY) continue
+      this.#byPort.delete(mapping.port)
+      this.#forget(mapping)
+    }
   }
 
   /** A symmetric NAT has a mapping for each peer (address and port-dependent mapping). */
@@ -95,28 +122,24 @@ export class NatTable {
 
   #add(inside: number, peer: number, now: number): NatMapping | undefined {
     for (let tried = 0; tried < PORTS; tried++) {
-      const slot = this.#next
-      this.#next = (slot + 1) % PORTS
-      const old = this.#byPort[slot]
-      if (old !== undefined && old.expires > now) continue
-      if (old !== undefined) this.#forget(old)
-      const mapping: NatMapping = {
-        inside,
-        peer,
-        port: FIRST_PORT + slot,
-        expires: now,
-        isClosing: false,
-        sentTo: new Set(),
-      }
-      // One that has expired may still have another port.
-      const other = this.#byInside.get(inside)?.get(peer)
-      if (other !== undefined) this.#byPort[other.port - FIRST_PORT] = undefined
-      this.#byPort[slot] = mapping
-      const peers = this.#byInside.get(inside) ?? new Map<number, NatMapping>()
-      this.#byInside.set(inside, peers.set(peer, mapping))
-      return mapping
+      const port = FIRST_PORT + this.#next
+      this.#next = (this.#next + 1) % PORTS
+      if (!isAlive(this.#byPort.get(port), now)) return this.#set(port, inside, peer, 0)
     }
     return undefined
+  }
+
+  #set(port: number, inside: number, peer: number, held: number): NatMapping {
+    const old = this.#byPort.get(port)
+    if (old !== undefined) this.#forget(old)
+    // One that has expired may still have another port.
+    const other = this.#byInside.get(inside)?.get(peer)
+    if (other !== undefined) this.#byPort.delete(other.port)
+    const mapping: NatMapping = { inside, peer, port, expires: held, held, isClosing: false, sentTo: new Set() }
+    this.#byPort.set(port, mapping)
+    const peers = this.#byInside.get(inside) ?? new Map<number, NatMapping>()
+    this.#byInside.set(inside, peers.set(peer, mapping))
+    return mapping
   }
 
   #forget({ inside, peer }: NatMapping): void {
@@ -126,9 +149,13 @@ export class NatTable {
   }
 }
 
-function permit({ sentTo }: NatMapping, address: number): void {
-  sentTo.delete(address)
-  sentTo.add(address)
+function isAlive(mapping: NatMapping | undefined, now: number): boolean {
+  return mapping !== undefined && mapping.expires > now
+}
+
+function permit({ sentTo }: NatMapping, peer: number): void {
+  sentTo.delete(peer)
+  sentTo.add(peer)
   if (sentTo.size <= MAX_PEERS) return
   const [first] = sentTo
   sentTo.delete(first as number)

@@ -42,22 +42,54 @@ const SECONDS: ReadonlyMap<number, number> = new Map([
 /** Of a TCP connection that opens or closes. */
 const TRANSITORY_SECONDS = 240
 
+/** 224.0.0.0 */
+const FIRST_MULTICAST = 0xe000_0000
+
+export interface NatOptions {
+  /** Nanoseconds without a packet from inside after which a mapping ends. */
+  readonly udp?: number | undefined
+  readonly tcp?: number | undefined
+  /** Whether packets for other addresses than the router's are dropped. */
+  readonly blocks?: boolean
+}
+
 export class Nat {
   /** The key of the packet of which `inbound` saw a fragment last; 0 if it saw a whole packet. */
   fragment = 0
   readonly #address: number
+  readonly #blocks: boolean
   readonly #tables: ReadonlyMap<number, NatTable>
   readonly #fragments = new NatFragments()
   readonly #upper = new UpperHeader()
   readonly #quoted = new UpperHeader()
 
+  /** Nanoseconds after which a mapping ends, by protocol. */
+  readonly #timeouts: ReadonlyMap<number, number>
+
   /** `address` is the router's address outside. `random` picks the first ports. */
-  constructor(kind: NatKind, address: number, random: Random) {
+  constructor(kind: NatKind, address: number, random: Random, { udp, tcp, blocks = false }: NatOptions = {}) {
     this.#address = address
+    this.#blocks = blocks
     this.#tables = new Map([...SECONDS.keys()].map(protocol => [protocol, new NatTable(kind, random.below(PORTS))]))
+    const given = new Map([
+      [IPPROTO_TCP, tcp],
+      [IPPROTO_UDP, udp],
+    ])
+    this.#timeouts = new Map([...SECONDS].map(([protocol, n]) => [protocol, given.get(protocol) ?? n * NSEC_PER_SEC]))
   }
 
-  /** Forgets every mapping, as a router does that starts again. The next ones have other ports. */
+  /**
+   * Forwards a port outside to an endpoint inside, an address and a port as numbers. Returns the
+   * port that the endpoint has already, or the port itself if it is forwarded elsewhere.
+   */
+  forward(protocol: number, port: number, address: number, to: number): number | undefined {
+    return this.#tables.get(protocol)?.forward(port, endpoint(address, to))?.port
+  }
+
+  /**
+   * Forgets every mapping that is not forwarded, like a router that restarts. The next ones have
+   * other ports.
+   */
   rebind(): void {
     for (const table of this.#tables.values()) table.clear()
     this.#fragments.clear()
@@ -85,16 +117,21 @@ export class Nat {
     const peer = endpoint(ipv4.destination(bytes, nh), protocol === IPPROTO_ICMP ? 0 : get16(bytes, h + 2))
     const mapping = table.take(endpoint(source, port), peer, now)
     if (mapping === undefined) return 'full'
-    mapping.expires = now + secondsAfter(mapping, flagsOf(bytes, h, protocol, end), protocol) * NSEC_PER_SEC
+    const timeout = this.#timeoutAfter(mapping, flagsOf(bytes, h, protocol, end), protocol)
+    mapping.expires = Math.max(mapping.held, now + timeout)
     this.#translate(bytes, nh, ipv4.sourceAt(nh), this.#address, field, mapping.port)
-    return 'pass'
+    if (ipv4.destination(bytes, nh) !== this.#address) return 'pass'
+    const verdict = this.#inbound(bytes, nh, now)
+    return verdict === 'pass' ? 'hairpin' : verdict
   }
 
   /** Translates a frame that arrives for the router from outside. */
   inbound(bytes: Uint8Array, at: number, length: number, now: number): NatVerdict {
     this.fragment = 0
     const nh = this.#find(bytes, at, length)
-    if (nh < 0 || ipv4.destination(bytes, nh) !== this.#address) return 'pass'
+    if (nh < 0) return 'pass'
+    const destination = ipv4.destination(bytes, nh)
+    if (destination !== this.#address) return this.#blocks && destination < FIRST_MULTICAST ? 'filtered' : 'pass'
     const { h, isFragment } = this.#upper
     if (!isFragment) return this.#inbound(bytes, nh, now)
     this.fragment = fragmentKey(ipv4.source(bytes, nh), ipv4.identification(bytes, nh), ipv4.protocol(bytes, nh))
@@ -116,14 +153,14 @@ export class Nat {
     if (isError(bytes, h, protocol, end)) return this.#inboundError(bytes, nh, now)
     const field = portAt(bytes, h, protocol, end, 2)
     const isRequest = protocol === IPPROTO_ICMP && field >= 0 && icmp.type(bytes, h) === icmp.ICMP_ECHO
-    const port = field < 0 || isRequest ? 0 : get16(bytes, field)
+    const table = this.#tables.get(protocol)
     // For the router itself.
-    if (port < FIRST_PORT) return 'pass'
-    const table = this.#tables.get(protocol) as NatTable
+    if (field < 0 || isRequest || table === undefined) return 'pass'
+    const port = get16(bytes, field)
     const mapping = table.at(port, now)
-    if (mapping === undefined) return 'unmapped'
+    if (mapping === undefined) return port < FIRST_PORT ? 'pass' : 'unmapped'
     const peer = endpoint(source, protocol === IPPROTO_ICMP ? 0 : get16(bytes, h))
-    if (!table.admits(mapping, peer)) return 'filtered'
+    if (!table.admits(mapping, peer, now)) return 'filtered'
     const flags = flagsOf(bytes, h, protocol, end)
     if ((flags & (tcp.TCP_FIN | tcp.TCP_RST)) !== 0) mapping.isClosing = true
     const address = addressOf(mapping.inside)
@@ -163,15 +200,23 @@ export class Nat {
     const field = table === undefined ? -1 : portAt(bytes, quoted, protocol, end, 0)
     if (table === undefined || field < 0) return 'untranslatable'
     const port = get16(bytes, field)
-    if (port < FIRST_PORT) return 'pass'
     const mapping = ipv4.source(bytes, quote) === this.#address ? table.at(port, now) : undefined
-    if (mapping === undefined) return 'unmapped'
+    if (mapping === undefined) return port < FIRST_PORT ? 'pass' : 'unmapped'
     const peer = endpoint(ipv4.destination(bytes, quote), protocol === IPPROTO_ICMP ? 0 : get16(bytes, quoted + 2))
-    if (!table.admits(mapping, peer)) return 'filtered'
+    if (!table.admits(mapping, peer, now)) return 'filtered'
     const [address, own] = [addressOf(mapping.inside), portOf(mapping.inside)]
     this.#translateQuoted(bytes, quote, ipv4.sourceAt(quote), address, field, own)
     this.#translate(bytes, nh, ipv4.destinationAt(nh), address)
     return 'pass'
+  }
+
+  /** Notes whether the connection of a packet closes. Returns how long its mapping lasts. */
+  #timeoutAfter(mapping: NatMapping, flags: number, protocol: number): number {
+    const timeout = this.#timeouts.get(protocol) as number
+    if ((flags & tcp.TCP_SYN) !== 0) mapping.isClosing = false
+    if ((flags & (tcp.TCP_FIN | tcp.TCP_RST)) !== 0) mapping.isClosing = true
+    const isOpening = (flags & tcp.TCP_SYN) !== 0
+    return isOpening || mapping.isClosing ? Math.min(timeout, TRANSITORY_SECONDS * NSEC_PER_SEC) : timeout
   }
 
   /** Finds the headers of the packet that an error quotes. Returns the table of its protocol. */
@@ -206,14 +251,6 @@ function portAt(bytes: Uint8Array, h: number, protocol: number, end: number, sid
   if (protocol !== IPPROTO_ICMP || h + icmp.ICMP_HLEN > end) return -1
   const type = icmp.type(bytes, h)
   return type === icmp.ICMP_ECHO || type === icmp.ICMP_ECHOREPLY ? h + 4 : -1
-}
-
-/** Notes whether the connection of a packet closes. Returns how long its mapping lasts. */
-function secondsAfter(mapping: NatMapping, flags: number, protocol: number): number {
-  if ((flags & tcp.TCP_SYN) !== 0) mapping.isClosing = false
-  if ((flags & (tcp.TCP_FIN | tcp.TCP_RST)) !== 0) mapping.isClosing = true
-  const isOpening = (flags & tcp.TCP_SYN) !== 0
-  return isOpening || mapping.isClosing ? TRANSITORY_SECONDS : (SECONDS.get(protocol) as number)
 }
 
 /** The flags of a TCP segment; 0 for any other packet. */

@@ -3,7 +3,9 @@
  * a test that runs without it would pass by mistake.
  */
 import { inspect } from 'node:util'
-import { flag, integer, type Schema } from '../../base/schema.ts'
+import { durationOf } from '../../base/duration.ts'
+import { didYouMean } from '../../base/near.ts'
+import { anyText, either, flag, integer, oneOf, type Schema } from '../../base/schema.ts'
 import { checkOptions as checkNames, UsageError } from '../../base/usage-error.ts'
 
 /** The form that a value must have. */
@@ -34,14 +36,30 @@ export const COUNT: Form = {
 export const SIGNAL: Form = { accepts: value => isSignal(value), text: 'an AbortSignal' }
 export const LIST: Form = { accepts: Array.isArray, text: 'a list' }
 export const OBJECT: Form = { accepts: isObject, text: 'an object' }
+export const DURATION: Form = {
+  accepts: value => (typeof value === 'string' || typeof value === 'number') && durationOf(value) > 0,
+  text: "a duration, such as '30s'",
+  schema: either(anyText, integer(1, Number.MAX_SAFE_INTEGER)),
+}
 const OPTIONS: Form = { ...OBJECT, text: 'an object with options' }
 const NONE: Form = { accepts: () => false, text: 'expected: the function takes no arguments' }
 
 /** Throws a UsageError if a value does not have the form. */
-export function checkForm(what: string, value: unknown, { accepts, text }: Form): void {
+export function checkForm(what: string, value: unknown, { accepts, text, schema }: Form): void {
   if (accepts(value)) return
+  const words = schema?.enum?.filter(word => word !== false) ?? []
+  const meant = typeof value === 'string' ? didYouMean(value, words) : ''
   const shown = inspect(value, { depth: 0, breakLength: Number.POSITIVE_INFINITY })
-  throw new UsageError(`${what}: ${shown} is not ${text}`)
+  throw new UsageError(`${what}: ${shown} is not ${text}${meant}`)
+}
+
+/** The form of an option that is one of some words; `what` names it: 'a NAT, which are'. */
+export function wordOf(what: string, words: readonly string[]): Form {
+  return {
+    accepts: value => words.includes(value as string),
+    text: `${what} ${words.join(', ')}`,
+    schema: oneOf(...words),
+  }
 }
 
 /** Throws a UsageError unless `options` is an object of known options, each of its form. */

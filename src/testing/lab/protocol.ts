@@ -42,6 +42,21 @@ export interface NatSpec {
   readonly kind: NatKind
   /** The IPv4 address of the router on the cable, as an unsigned number. */
   readonly address: number
+  /** How long mappings of UDP and TCP last, ns. */
+  readonly udp?: number | undefined
+  readonly tcp?: number | undefined
+  /** Whether packets for other addresses than the router's are dropped. */
+  readonly blocks?: boolean
+}
+
+/** A port outside, and the endpoint inside that has it. */
+export interface NatForward {
+  /** IPPROTO_TCP or IPPROTO_UDP. */
+  readonly protocol: number
+  readonly port: number
+  /** An IPv4 address as an unsigned number, and a port. */
+  readonly address: number
+  readonly to: number
 }
 
 export interface LanSpec {
@@ -111,6 +126,8 @@ export interface Calls {
   report(link: number): LinkReport
   /** Has the NAT of the cable forget its mappings. */
   rebind(link: number): void
+  /** Has it forward a port. */
+  forward(link: number, forward: NatForward): void
   /** Deletes the interfaces. */
   close(link: number): void
 }

@@ -3,50 +3,38 @@
  * the router's address outside.
  */
 import { writeSync } from 'node:fs'
+import { durationOf } from '../../base/duration.ts'
 import { ENOENT } from '../../base/errno.ts'
-import { oneOf } from '../../base/schema.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { check, closing } from '../../linux/errno.ts'
 import { O_WRONLY } from '../../linux/uapi.ts'
+import { ACCESS, type AccessOptions, accessOf, checkAccess, parseForward } from './access.ts'
+import { firewall, forwardByKernel, masquerade, type Outside, routeHairpin, routeHairpinPort } from './access-rules.ts'
+import { ipv4Of } from './hosts.ts'
 import type { LabLink } from './link.ts'
+import { placeOf } from './lookup.ts'
 import { type LabInterface, LabNamespace, type NamespaceLab, nameOf } from './namespace.ts'
-import type { NatKind } from './nat-table.ts'
 import { ANY, checkNone, checkOptions, type Forms, LIST } from './options.ts'
+import type { NatSpec } from './protocol.ts'
 import type { SocketPlace } from './sockets.ts'
 
-export interface LabRouterOptions {
+export interface LabRouterOptions extends AccessOptions {
   /** Namespaces to be joined to the router, by a cable each: `ab` leads to the router. */
   readonly inside?: readonly LabNamespace[]
   /** A namespace to be joined to the router, which may be a router itself: `ab` leads to it. */
   readonly outside?: LabNamespace
-  /**
-   * The NAT between `inside` and `outside`. `masquerade` is that of the kernel. The others are
-   * known from RFC 3489; RFC 4787 describes each by its mapping and its filtering:
-   *
-   * - `full-cone`: one port for all peers, each of which may send to it.
-   * - `restricted`: one port for all peers. Addresses that were sent to may send to it.
-   * - `symmetric`: a port for each peer, which alone may send to it.
-   */
-  readonly nat?: 'masquerade' | NatKind
 }
-
-const NATS = ['masquerade', 'full-cone', 'restricted', 'symmetric'] as const
 
 export const ROUTER_OPTIONS: Forms<LabRouterOptions> = {
   inside: { ...LIST, text: 'a list of namespaces' },
   outside: ANY,
-  nat: {
-    accepts: value => (NATS as readonly unknown[]).includes(value),
-    text: `a NAT, which are ${NATS.join(', ')}`,
-    schema: oneOf(...NATS),
-  },
+  ...ACCESS,
 }
 
 /** Throws a UsageError for options of a router that are not understood. */
 export function checkRouterOptions(name: string, options: LabRouterOptions): void {
   checkOptions(`router ${name}`, options, ROUTER_OPTIONS)
-  const { nat, outside } = options
-  if (nat !== undefined && outside === undefined) throw new UsageError(`router ${name}: a NAT needs \`outside\``)
+  checkAccess(`router ${name}`, options, options.outside !== undefined)
 }
 
 /**
@@ -63,26 +51,85 @@ const SYSCTLS: readonly (readonly [path: string, value: string])[] = [
 export class LabRouter extends LabNamespace {
   /** @internal For routes. */
   readonly isRouter = true
-  readonly #nat: LabRouterOptions['nat']
+  readonly #access: AccessOptions
   readonly #links = new Map<LabNamespace, LabLink>()
   readonly #outside: LabNamespace | undefined
+  readonly #hosts: NamespaceLab['hosts']
+  /** Forwards to hosts that are not reached yet. */
+  readonly #waiting: Map<string, string>
 
   /** @internal */
-  constructor(name: string, lab: NamespaceLab, { nat, outside }: LabRouterOptions) {
-    super(name, lab, forward)
-    this.#nat = nat
+  constructor(name: string, lab: NamespaceLab, { outside, inside: _, ...access }: LabRouterOptions) {
+    super(name, lab, forwardPackets)
+    this.#access = accessOf(access)
     this.#outside = outside
+    this.#hosts = lab.hosts
+    this.#waiting = new Map(Object.entries(this.#access.forward ?? {}))
   }
 
   /** @internal The link outside the NAT. */
   get hiddenFrom(): number | undefined {
-    return this.#nat === undefined ? undefined : this.outer?.link
+    return this.#access.nat === undefined ? undefined : this.outer?.link
   }
 
   /** @internal The interface outside. */
   get outer(): LabInterface | undefined {
     const links = this.#outside?.interfaces.map(({ link }) => link)
     return this.interfaces.find(({ link }) => links?.includes(link))
+  }
+
+  /** @internal The NAT that the link outside carries; undefined if it carries none. */
+  get nat(): Omit<NatSpec, 'address'> | undefined {
+    const { nat, udpTimeout, tcpTimeout, firewall: kind = 'none' } = this.#access
+    if (nat === undefined || nat === 'masquerade') return undefined
+    const [udp, tcp] = [udpTimeout, tcpTimeout].map(value => (value === undefined ? undefined : durationOf(value)))
+    return { kind: nat, udp, tcp, blocks: kind !== 'none' }
+  }
+
+  /** @internal Sets up what the kernel does, when the link outside is up. Throws a VnetError. */
+  setUp(): void {
+    const { nat, hairpin, firewall: kind = 'none' } = this.#access
+    const { outer } = this
+    if (outer === undefined) return
+    if (nat === 'masquerade') masquerade(this.place, this.#meeting(outer), this.#access)
+    else if (nat !== undefined && hairpin) routeHairpin(this.place, this.#meeting(outer))
+    if (kind !== 'none') firewall(this.place, outer.name, this.#access)
+  }
+
+  #meeting({ name, link, addresses }: LabInterface): Outside {
+    const next = this.#outside?.interfaces.find(each => each.link === link)?.addresses ?? []
+    return { name, address: ipv4Of(addresses), nextHop: ipv4Of(next) }
+  }
+
+  /**
+   * Forwards a port outside to a host inside: `forward('tcp 8080', 'server:80')`. Rejects with a
+   * UsageError for a host that the router does not reach, and for ports that are taken.
+   */
+  async forward(from: string, to: string): Promise<void> {
+    const what = `router ${this.name}`
+    const { outer } = this
+    const { nat, hairpin = false } = this.#access
+    if (outer === undefined || nat === undefined) throw new UsageError(`${what}: forward needs \`nat\``)
+    const { host, ...forward } = parseForward(what, from, to)
+    const address = ipv4Of(this.#hosts.find(this, host, 4).map(each => each.address))
+    const meeting = this.#meeting(outer)
+    if (nat === 'masquerade') {
+      forwardByKernel(this.place, meeting, hairpin, { ...forward, address })
+      return
+    }
+    await this.linkTo(this.#outside as LabNamespace).forward({ ...forward, address })
+    if (hairpin) routeHairpinPort(this.place, meeting, forward.port)
+  }
+
+  /** @internal Forwards ports of the options to hosts that have addresses now. */
+  async forwardWaiting(): Promise<void> {
+    if (this.#outside === undefined || !this.#links.has(this.#outside)) return
+    for (const [from, to] of this.#waiting) {
+      const { host } = parseForward(this.name, from, to)
+      if (this.#hosts.places(this, host).length === 0 && placeOf(host) === undefined) continue
+      this.#waiting.delete(from)
+      await this.forward(from, to)
+    }
   }
 
   /** @internal */
@@ -99,20 +146,20 @@ export class LabRouter extends LabNamespace {
   }
 
   /**
-   * Has the NAT forget its mappings, as when it starts again: the next packet of each host inside
-   * leaves by another port, and packets to the old ports are dropped. The kernel's NAT cannot do
-   * that: it keeps the ports of hosts.
+   * Makes the NAT forget its mappings, except forwarded ports, like a restart of the router: the
+   * next packet of each host inside leaves by another port, and packets to the old ports are
+   * dropped. The kernel's NAT cannot do that: it keeps the ports of hosts.
    */
   async rebind(...none: readonly never[]): Promise<void> {
     checkNone('rebind', none)
-    if (this.#nat === undefined || this.#outside === undefined || this.#nat === 'masquerade') {
+    if (this.nat === undefined || this.#outside === undefined) {
       throw new UsageError(`the router ${this.name} has no NAT that rebinds: make it with nat: 'restricted'`)
     }
     await this.linkTo(this.#outside).rebind()
   }
 }
 
-function forward({ native, nsfd }: SocketPlace): void {
+function forwardPackets({ native, nsfd }: SocketPlace): void {
   for (const [path, value] of SYSCTLS) {
     const fd = native.open(path, O_WRONLY, nsfd)
     // A kernel without IPv6 lacks the file.

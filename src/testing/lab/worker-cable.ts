@@ -18,7 +18,16 @@ import type { Direction, Impairment } from '../../wire/wire.ts'
 import type { WireSlot } from '../../wire/wire-slot.ts'
 import type { Nat } from './nat.ts'
 import { natEnd, natStage } from './nat-stage.ts'
-import type { CableSpec, DirectionReport, EndReport, EndSpec, FaultSpec, LinkReport } from './protocol.ts'
+import type {
+  CableSpec,
+  DirectionReport,
+  EndReport,
+  EndSpec,
+  FaultSpec,
+  LinkReport,
+  NatForward,
+  NatSpec,
+} from './protocol.ts'
 import { WorkerFault } from './worker-fault.ts'
 
 /** What a direction is made of. Faults come first, in the order in which they were added. */
@@ -143,6 +152,14 @@ export class WorkerCable {
     this.#nat?.rebind()
   }
 
+  /** Forwards a port of the NAT. Throws a UsageError if it or its host is forwarded already. */
+  forward({ protocol, port, address, to }: NatForward): void {
+    const taken = this.#nat?.forward(protocol, port, address, to)
+    if (taken === undefined) return
+    const what = taken === port ? 'is forwarded already' : `: its host has the port ${taken} outside already`
+    throw new UsageError(`forward: the port ${port} ${what}`)
+  }
+
   setCarrier(up: boolean): void {
     if (up) plugCable(this.#devices[0])
     else cutCable(this.#devices[0])
@@ -262,9 +279,9 @@ export class WorkerCable {
 }
 
 /** Loads the NAT, which few cables have. */
-async function makeNat({ kind, address }: NonNullable<CableSpec['nat']>, seed: number): Promise<Nat> {
+async function makeNat({ kind, address, ...options }: NatSpec, seed: number): Promise<Nat> {
   const { Nat } = await import('./nat.ts')
-  return new Nat(kind, address, random(seed))
+  return new Nat(kind, address, random(seed), options)
 }
 
 function endReport(dev: NetDevice | undefined): EndReport {

@@ -16,7 +16,7 @@ beforeEach(async () => {
 })
 afterEach(() => lab.close())
 
-const NATS = ['masquerade', 'full-cone', 'restricted', 'symmetric'] as const
+const NATS = ['masquerade', 'full-cone', 'restricted', 'port-restricted', 'symmetric'] as const
 
 /** A UDP socket and what it received. */
 interface Peer {
@@ -199,6 +199,7 @@ describe('a NAT', () => {
   test.each([
     ['full-cone', [true, true, true]],
     ['restricted', [true, true, false]],
+    ['port-restricted', [true, false, false]],
     ['symmetric', [true, false, false]],
     ['masquerade', [true, false, false]],
   ] as const)('%s: who may send to the port of the client', async (kind, admitted) => {

@@ -34,7 +34,7 @@ kernelTest('the tests for node:test pass', () => {
 })
 
 kernelTest('the networks of the page can be made, and their hosts reach each other', async () => {
-  expect(networks).toHaveLength(3)
+  expect(networks).toHaveLength(4)
   const statuses: unknown[] = []
   for (const network of networks) {
     await using lab = await createLab()
@@ -46,14 +46,14 @@ kernelTest('the networks of the page can be made, and their hosts reach each oth
     const AsyncFunction = (async () => {}).constructor as FunctionConstructor
     await new AsyncFunction('lab', 'a', 'b', 'statuses', noting)(lab, a, b, statuses)
   }
-  expect(statuses).toEqual([0, 0, 0])
+  expect(statuses).toEqual([0, 0, 0, 0])
 })
 
 test('the page names what a namespace and a link have', () => {
   const table = (heading: string) => page.split(heading)[1]!.split('\n\n')[0]!
   const members = ({ prototype }: { prototype: object }) =>
     Object.getOwnPropertyNames(prototype).filter(name => !['constructor', 'close', 'path', 'change'].includes(name))
-  const internal = list('addNeighbours addInterface removeLink addFault place programs endWorkers rebind')
+  const internal = list('addNeighbours addInterface removeLink addFault place programs endWorkers rebind forward')
   for (const [heading, names] of [
     ['| of a namespace | |', members(LabNamespace)],
     ['| of a link | |', members(LabLink)],

@@ -6,7 +6,7 @@ import { finish, onesComplementSum, pseudoHeaderSum4 } from '../../../src/packet
 import * as ipv4 from '../../../src/packet/ipv4.ts'
 import { get16, long, put16, word } from '../../../src/packet/octets.ts'
 import { FakeClock } from '../../../src/testing/fake-clock.ts'
-import { Nat } from '../../../src/testing/lab/nat.ts'
+import { Nat, type NatOptions } from '../../../src/testing/lab/nat.ts'
 import { natStage } from '../../../src/testing/lab/nat-stage.ts'
 import { FIRST_PORT, type NatKind, PORTS } from '../../../src/testing/lab/nat-table.ts'
 import { testWires } from '../../support/wire.ts'
@@ -17,7 +17,7 @@ const PEER = '203.0.113.7:3478'
 /** The address of PEER, another port. */
 const PORT2 = '203.0.113.7:3479'
 const OTHER = '203.0.113.8:3478'
-const KINDS: readonly NatKind[] = ['full-cone', 'restricted', 'symmetric']
+const KINDS: readonly NatKind[] = ['full-cone', 'restricted', 'port-restricted', 'symmetric']
 
 const ICMP = 1
 const TCP = 6
@@ -97,8 +97,8 @@ class TestNat {
   readonly clock = new FakeClock()
   readonly nat: Nat
 
-  constructor(kind: NatKind, seed = 7) {
-    this.nat = new Nat(kind, place(OUTSIDE)[0], random(seed))
+  constructor(kind: NatKind, seed = 7, options: NatOptions = {}) {
+    this.nat = new Nat(kind, place(OUTSIDE)[0], random(seed), options)
   }
 
   out(bytes: Uint8Array): Uint8Array | string {
@@ -414,6 +414,93 @@ describe('the table of a NAT', () => {
   })
 })
 
+describe('a NAT with options', () => {
+  test('a port-restricted NAT admits the endpoints that the host has sent to, by one port', () => {
+    const nat = new TestNat('port-restricted')
+    const outside = nat.send()
+    expect(nat.in(udp(PORT2, outside))).toBe('filtered')
+    expect(nat.send(PORT2)).toBe(outside)
+    expect(nat.in(udp(PORT2, outside))).toEqual(udp(PORT2, HOST))
+    expect(nat.in(udp(OTHER, outside))).toBe('filtered')
+  })
+
+  test('mappings of UDP and TCP last as long as the options say', () => {
+    const nat = new TestNat('full-cone', 7, { udp: 30 * NSEC_PER_SEC, tcp: 600 * NSEC_PER_SEC })
+    const [udpPort, tcpPort] = [nat.send(), sourceOf(nat.out(tcp(HOST, PEER)))]
+    nat.wait(29)
+    expect(nat.in(udp(PEER, udpPort))).toEqual(udp(PEER, HOST))
+    nat.wait(1)
+    expect(nat.in(udp(PEER, udpPort))).toBe('unmapped')
+    nat.wait(569)
+    expect(nat.in(tcp(PEER, tcpPort))).toEqual(tcp(PEER, HOST))
+    nat.wait(1)
+    expect(nat.in(tcp(PEER, tcpPort))).toBe('unmapped')
+  })
+
+  test('a connection that opens ends after the timeout of TCP if that is shorter than 240 s', () => {
+    const nat = new TestNat('full-cone', 7, { tcp: 60 * NSEC_PER_SEC })
+    const outside = sourceOf(nat.out(tcp(HOST, PEER, SYN)))
+    nat.wait(59)
+    expect(nat.in(tcp(PEER, outside))).toEqual(tcp(PEER, HOST))
+    nat.wait(1)
+    expect(nat.in(tcp(PEER, outside))).toBe('unmapped')
+  })
+
+  test.each(KINDS)('a %s NAT forwards a port from everyone, for ever and after a rebind', kind => {
+    const nat = new TestNat(kind)
+    const [inside, outside] = ['198.18.1.9:80', `${OUTSIDE}:8080`]
+    expect(nat.nat.forward(TCP, 8080, place(inside)[0], 80)).toBe(undefined)
+    nat.wait(1_000_000)
+    nat.nat.rebind()
+    for (const from of [PEER, OTHER]) {
+      expect(nat.in(tcp(from, outside, SYN))).toEqual(tcp(from, inside, SYN))
+      expect(nat.out(tcp(inside, from))).toEqual(tcp(outside, from))
+      nat.wait(1_000_000)
+    }
+    expect(nat.in(udp(PEER, outside))).toEqual(udp(PEER, outside))
+  })
+
+  test('a port is forwarded once, and an endpoint inside has one port', () => {
+    const { nat } = new TestNat('full-cone')
+    const [a, b] = [place('198.18.1.9')[0], place('198.18.1.10')[0]]
+    expect(nat.forward(TCP, 8080, a, 80)).toBe(undefined)
+    expect(nat.forward(TCP, 8080, b, 80)).toBe(8080)
+    expect(nat.forward(TCP, 8081, a, 80)).toBe(8080)
+    expect(nat.forward(UDP, 8080, b, 80)).toBe(undefined)
+  })
+
+  test('an error about a packet from a forwarded port reaches its host', () => {
+    const nat = new TestNat('symmetric')
+    const [inside, outside] = ['198.18.1.9:53', `${OUTSIDE}:53`]
+    nat.nat.forward(UDP, 53, place(inside)[0], 53)
+    const error = nat.in(unreachable(OTHER, OUTSIDE, udp(outside, PEER)))
+    expect(error).toEqual(unreachable(OTHER, '198.18.1.9', udp(inside, PEER)))
+  })
+
+  test('a host inside that sends to the port of another one reaches it from its own port outside', () => {
+    const nat = new TestNat('port-restricted')
+    const other = '198.18.1.9:7'
+    const [one, two] = [nat.send(), nat.send(PEER, other)]
+    const turned = (from: string, to: string) => {
+      const sent = frame(udp(from, to))
+      return [nat.nat.outbound(sent, 0, sent.length, nat.clock.now()), sent.subarray(14)]
+    }
+    expect(turned(HOST, two)[0]).toBe('filtered')
+    expect(turned(other, one)).toEqual(['hairpin', udp(two, HOST)])
+    expect(turned(HOST, two)).toEqual(['hairpin', udp(one, other)])
+    expect(turned(HOST, `${OUTSIDE}:61999`)[0]).toBe('unmapped')
+  })
+
+  test('a NAT with a firewall drops what is for the addresses inside, and passes multicast', () => {
+    const nat = new TestNat('full-cone', 7, { blocks: true })
+    const outside = nat.send()
+    expect(nat.in(udp(PEER, HOST))).toBe('filtered')
+    expect(nat.in(udp(PEER, '224.0.0.1:5350'))).toEqual(udp(PEER, '224.0.0.1:5350'))
+    expect(nat.in(udp(PEER, outside))).toEqual(udp(PEER, HOST))
+    expect(new TestNat('full-cone').in(udp(PEER, HOST))).toEqual(udp(PEER, HOST))
+  })
+})
+
 describe('the stages of a NAT', () => {
   const wire = testWires()
 
@@ -430,6 +517,18 @@ describe('the stages of a NAT', () => {
     ba.sendFrame(frame(udp(OTHER, outside)))
     expect(ba.received.map(({ bytes }) => bytes)).toEqual([frame(udp(PEER, HOST))])
     expect(ba.chain.report()[0]).toMatchObject({ stage: 'nat', drops: { filtered: 1 } })
+  })
+
+  test('turn a packet for a host inside back, with its hardware addresses exchanged, and count it out', () => {
+    const nat = new Nat('full-cone', place(OUTSIDE)[0], random(7))
+    nat.forward(UDP, 80, place('198.18.1.9')[0], 8080)
+    const ab = wire([natStage(nat)])
+    ab.sendFrame(frame(udp(HOST, `${OUTSIDE}:80`)))
+    expect(ab.received).toEqual([])
+    const { bytes } = ab.replied[0]!
+    expect([...bytes.subarray(0, 12)]).toEqual([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1])
+    expect(bytes.subarray(14)).toEqual(udp(sourceOf(bytes.subarray(14)), '198.18.1.9:8080'))
+    expect(ab.chain.report()[0]).toMatchObject({ in: 1, out: 1, held: 0, dropped: 0 })
   })
 
   /** The wire to a router whose host has sent to PEER, and where the host seems to be. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Native } from '../../../src/linux/native.ts'
-import { masquerade } from '../../../src/testing/lab/masquerade.ts'
+import { addRules } from '../../../src/testing/lab/nftables.ts'
 
 test('a kernel without nf_tables is an error that says what is missing', () => {
   const closed: number[] = []
@@ -17,7 +17,7 @@ test('a kernel without nf_tables is an error that says what is missing', () => {
     },
     close: (fd: number) => closed.push(fd),
   } as unknown as Native
-  const run = () => masquerade({ native, nsfd: 3 }, 'outside')
-  expect(run).toThrow('masquerade (the kernel needs nf_tables and nft_masq): EOPNOTSUPP')
+  const run = () => addRules({ native, nsfd: 3 }, 'firewall (the kernel needs nf_tables)', 1, [])
+  expect(run).toThrow('firewall (the kernel needs nf_tables): EOPNOTSUPP')
   expect(closed).toEqual([5])
 })

@@ -1,0 +1,140 @@
+/**
+ * What the kernel does for access networks in a router's namespace: firewalls, its own NAT, and
+ * the routes of hairpinning.
+ */
+import { NSEC_PER_SEC } from '../../base/clock.ts'
+import { durationOf } from '../../base/duration.ts'
+import { addRule, delRule, getLink, RouteSocket, RT_TABLE_LOCAL, setNetworkRoute } from '../../linux/rtnetlink.ts'
+import { writeSysctl } from '../../linux/sysctl.ts'
+import { AF_INET } from '../../linux/uapi.ts'
+import { IPPROTO_TCP, IPPROTO_UDP } from '../../packet/ipv4.ts'
+import { long } from '../../packet/octets.ts'
+import type { AccessOptions } from './access.ts'
+import { FIRST_PORT, LAST_PORT } from './nat-table.ts'
+import {
+  ACCEPT,
+  addRules,
+  DROP,
+  daddr4,
+  dnat4,
+  dport,
+  FORWARD,
+  FORWARDED,
+  family,
+  iif,
+  KNOWN,
+  MASQUERADE,
+  NFPROTO_INET,
+  NFPROTO_IPV4,
+  NFPROTO_IPV6,
+  notIif,
+  notOif,
+  oif,
+  POSTROUTING,
+  PREROUTING,
+  protocol,
+  type Step,
+} from './nftables.ts'
+import type { NatForward } from './protocol.ts'
+import type { SocketPlace } from './sockets.ts'
+
+/** Where a router meets the outside. */
+export interface Outside {
+  /** The interface. */
+  readonly name: string
+  /** The IPv4 addresses of the router and of the next hop there, as unsigned numbers. */
+  readonly address: number
+  readonly nextHop: number
+}
+
+const NEEDS_NAT = 'masquerade (the kernel needs nf_tables and nft_masq)'
+const NEEDS_CT = 'firewall (the kernel needs nf_tables and nft_ct)'
+const [IPPROTO_ESP, IPPROTO_AH, IKE_PORT] = [50, 51, 500]
+const WEB_PORTS = [80, 443]
+/** The table of routes for hairpinning. */
+const HAIRPIN_TABLE = 100
+
+/** Masquerades IPv4 packets that leave the namespace by an interface. Throws a VnetError. */
+export function masquerade(place: SocketPlace, { name }: Outside, options: AccessOptions): void {
+  const rules: Step[][] = [[oif(name), MASQUERADE]]
+  // Answers of a host on the same segment must come back by the router.
+  if (options.hairpin) rules.push([notIif(name), notOif(name), FORWARDED, MASQUERADE])
+  addRules(place, NEEDS_NAT, NFPROTO_IPV4, [
+    { ...POSTROUTING, rules },
+    { ...PREROUTING, rules: [] },
+  ])
+  const { udpTimeout, tcpTimeout } = options
+  const set = (setting: string, value: number | string | undefined) => {
+    if (value === undefined) return
+    const path = `net/netfilter/nf_conntrack_${setting}`
+    writeSysctl(place.native, place.nsfd, path, String(durationOf(value) / NSEC_PER_SEC))
+  }
+  set('udp_timeout', udpTimeout)
+  set('udp_timeout_stream', udpTimeout)
+  set('tcp_timeout_established', tcpTimeout)
+}
+
+/** Has the kernel's NAT forward a port. Throws a VnetError. */
+export function forwardByKernel(
+  place: SocketPlace,
+  { name, address }: Outside,
+  hairpin: boolean,
+  { protocol: ipproto, port, address: host, to }: NatForward,
+): void {
+  const from = hairpin ? [] : [iif(name)]
+  const rule = [...from, daddr4(address), protocol(ipproto), dport(port), dnat4(host, to)]
+  addRules(place, NEEDS_NAT, NFPROTO_IPV4, [{ ...PREROUTING, rules: [rule] }])
+}
+
+/**
+ * Sets up a stateful firewall. A NAT of ours filters IPv4 packets itself, outside the router, so
+ * what it lets in may pass. IPsec passes in IPv6 (RFC 6092 section 3.2.4). Throws a VnetError.
+ */
+export function firewall(place: SocketPlace, name: string, { firewall: kind, nat }: AccessOptions): void {
+  const web = WEB_PORTS.map(port => [oif(name), protocol(IPPROTO_TCP), dport(port), ACCEPT])
+  const corporate = [...web, [oif(name), DROP]]
+  const ipsec = [
+    [protocol(IPPROTO_ESP), ACCEPT],
+    [protocol(IPPROTO_AH), ACCEPT],
+    [protocol(IPPROTO_UDP), dport(IKE_PORT), ACCEPT],
+  ].map(steps => [iif(name), family(NFPROTO_IPV6), ...steps])
+  const translated =
+    nat === 'masquerade' ? [[iif(name), FORWARDED, ACCEPT]] : [[iif(name), family(NFPROTO_IPV4), ACCEPT]]
+  const rules = [
+    [KNOWN, ACCEPT],
+    ...(nat === undefined ? [] : translated),
+    ...(kind === 'corporate' ? corporate : ipsec),
+    [iif(name), DROP],
+  ]
+  addRules(place, NEEDS_CT, NFPROTO_INET, [{ ...FORWARD, rules }])
+}
+
+/**
+ * Routes packets from inside for the router's ports of the NAT to the outside, where the NAT turns
+ * them back. Without that the router would take them for its own. Throws a VnetError.
+ */
+export function routeHairpin(place: SocketPlace, { name, address, nextHop }: Outside): void {
+  // A packet that comes back has the address of the router as its source.
+  writeSysctl(place.native, place.nsfd, `net/ipv4/conf/${name}/accept_local`, '1')
+  using sock = RouteSocket.open(place.native, place.nsfd)
+  const { ifindex: index = 0 } = getLink(sock, { name }) ?? {}
+  const dst = { bytes: Uint8Array.from(long(address)), prefixLen: 32 }
+  setNetworkRoute(sock, { dst, oif: index, via: Uint8Array.from(long(nextHop)), table: HAIRPIN_TABLE })
+  const local = { family: AF_INET, table: RT_TABLE_LOCAL } as const
+  for (const own of [name, 'lo']) addRule(sock, { ...local, priority: 1, iif: own })
+  addRule(sock, { ...local, priority: 3 })
+  // The rule that precedes all others, of priority 0.
+  delRule(sock, local)
+  hairpinPorts(sock, address, FIRST_PORT, LAST_PORT)
+}
+
+/** Routes packets to a port that is forwarded as routeHairpin does. */
+export function routeHairpinPort({ native, nsfd }: SocketPlace, { address }: Outside, port: number): void {
+  using sock = RouteSocket.open(native, nsfd)
+  hairpinPorts(sock, address, port, port)
+}
+
+function hairpinPorts(sock: RouteSocket, address: number, first: number, last: number): void {
+  const to = { address: Uint8Array.from(long(address)), ports: [first, last] } as const
+  addRule(sock, { family: AF_INET, table: HAIRPIN_TABLE, priority: 2, to })
+}

@@ -1,0 +1,240 @@
+/** Access networks of a lab: forwarded ports, hairpinning, firewalls and presets. */
+import { once } from 'node:events'
+import http from 'node:http'
+import net from 'node:net'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createLab, type Lab, type LabNamespace, type LabRouterOptions } from '../../../src/testing/index.ts'
+
+let lab: Lab
+let client: LabNamespace
+let server: LabNamespace
+
+beforeEach(async () => {
+  lab = await createLab({ seed: 7 })
+  ;[client, server] = lab.namespaces('client', 'server')
+})
+afterEach(() => lab.close())
+
+const OWN = ['full-cone', 'restricted', 'port-restricted', 'symmetric'] as const
+const NATS = ['masquerade', ...OWN] as const
+
+const router = (options: LabRouterOptions) => lab.router('router', { inside: [client], outside: server, ...options })
+const v4 = (host: LabNamespace) => host.addresses.filter(each => !each.includes(':'))
+const v6 = (host: LabNamespace) => host.addresses.filter(each => each.includes(':'))
+/** The IPv4 address of a router on its link to `outside`. */
+const outer = async (made: LabNamespace, outside: LabNamespace) => {
+  const links = outside.interfaces.map(({ link }) => link)
+  return made.interfaces.find(({ link }) => links.includes(link))!.addresses[0]!.split('/')[0]!
+}
+
+/** A server that answers with the address that it sees. */
+const echo = () =>
+  http.createServer(({ socket }, response) => response.end(socket.remoteAddress?.replace('::ffff:', '')))
+
+const text = async (from: LabNamespace, host: string, port = 80) => {
+  const response = await from.fetch(`http://${host.includes(':') ? `[${host}]` : host}:${port}/`)
+  return response.text()
+}
+
+/** Whether a UDP datagram arrives before `known`, which sends something later by its path. */
+async function reaches(from: LabNamespace, to: LabNamespace, address: string, known: () => Promise<unknown>) {
+  const type = address.includes(':') ? 'udp6' : 'udp4'
+  const [receiver, sender] = [await to.createSocket(type, 7000), await from.createSocket(type)]
+  let arrived = false
+  receiver.on('message', () => {
+    arrived = true
+  })
+  await new Promise(resolve => sender.send('x', 7000, address, resolve))
+  await known()
+  receiver.close()
+  sender.close()
+  return arrived
+}
+
+describe('a forwarded port', () => {
+  test.each(NATS)('%s: everyone outside reaches the host, which sees their addresses', async nat => {
+    const made = await router({ nat, forward: { 'tcp 8080': 'client:80' } })
+    await client.listen(echo(), 80)
+    expect(await text(server, await outer(made, server), 8080)).toBe(v4(server)[0])
+  })
+
+  test.each(NATS)('%s: a host that is joined later gets its port', async nat => {
+    const [late] = lab.namespaces('late')
+    const made = await router({ nat, forward: { 'udp 5000': 'late' } })
+    await lab.cable(late, made)
+    const [receiver, sender] = [await late.createSocket('udp4', 5000), await server.createSocket('udp4')]
+    sender.send('hello', 5000, await outer(made, server))
+    const [message, from] = await once(receiver, 'message')
+    expect(String(message)).toBe('hello')
+    receiver.send('answer', from.port, from.address)
+    expect((await once(sender, 'message'))[1]).toMatchObject({ port: 5000, address: await outer(made, server) })
+  })
+
+  test('a router forwards further ports while it runs, and refuses one that is taken', async () => {
+    const made = await router({ nat: 'symmetric', forward: { 'tcp 8080': 'client:80' } })
+    await client.listen(echo(), 22)
+    await made.forward('tcp 2222', 'client:22')
+    expect(await text(server, await outer(made, server), 2222)).toBe(v4(server)[0])
+    await expect(made.forward('tcp 8080', 'client:81')).rejects.toThrow('the port 8080 is forwarded already')
+    await expect(made.forward('tcp 8081', 'client:80')).rejects.toThrow('has the port 8080 outside already')
+    await expect(made.forward('tcp 1', 'nobody')).rejects.toThrow('the lab has no namespace of this name')
+  })
+})
+
+describe('hairpinning', () => {
+  test.each(NATS)('%s: a host inside reaches a forwarded port of another by the address outside', async nat => {
+    const [neighbour] = lab.namespaces('neighbour')
+    const made = await router({
+      ...{ nat, hairpin: true, inside: [client, neighbour], forward: { 'tcp 8080': 'client:80' } },
+    })
+    await client.listen(echo(), 80)
+    const address = await outer(made, server)
+    // The kernel shows the address of the router on the link of the host.
+    expect(made.addresses).toContain(await text(neighbour, address, 8080))
+    await server.listen(echo(), 80)
+    expect(await text(neighbour, v4(server)[0]!)).toBe(address)
+  })
+
+  test.each(['full-cone', 'symmetric'] as const)('%s: without it the router refuses such packets', async nat => {
+    const [neighbour] = lab.namespaces('neighbour')
+    const made = await router({ nat, inside: [client, neighbour], forward: { 'tcp 8080': 'client:80' } })
+    await client.listen(echo(), 80)
+    const refused = neighbour.connect(8080, await outer(made, server))
+    await expect(refused).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+  })
+
+  test('two hosts behind one NAT exchange datagrams by their ports outside', async () => {
+    const [neighbour] = lab.namespaces('neighbour')
+    await router({ nat: 'port-restricted', hairpin: true, inside: [client, neighbour] })
+    const stun = await server.createSocket('udp4', 3478)
+    const ends = await Promise.all([client.createSocket('udp4'), neighbour.createSocket('udp4')])
+    const seen = []
+    for (const end of ends) {
+      end.send('hello', 3478, v4(server)[0]!)
+      seen.push((await once(stun, 'message'))[1])
+    }
+    // The first one opens the way for the second one.
+    ends[0]!.send('one', seen[1].port, seen[1].address)
+    ends[1]!.send('two', seen[0].port, seen[0].address)
+    const [message, from] = await once(ends[0]!, 'message')
+    expect([String(message), from.port, from.address]).toEqual(['two', seen[1].port, seen[1].address])
+  })
+})
+
+describe('a firewall', () => {
+  const known = async () => {
+    await server.listen(echo(), 80)
+    return text(client, v6(server)[0]!)
+  }
+
+  test('without one, IPv6 passes unasked behind a NAT', async () => {
+    await router({ nat: 'restricted' })
+    expect(await reaches(server, client, v6(client)[0]!, known)).toBe(true)
+  })
+
+  test.each([undefined, 'masquerade', 'restricted'] as const)(
+    'block-inbound with nat %s: answers pass, unasked IPv6 does not',
+    async nat => {
+      await router({ firewall: 'block-inbound', ...(nat && { nat }) })
+      expect(await reaches(server, client, v6(client)[0]!, known)).toBe(false)
+      expect((await client.exec('ping', ['-c1', '-W15', v6(server)[0]!])).status).toBe(0)
+    },
+  )
+
+  test.each([undefined, 'masquerade', 'full-cone'] as const)(
+    'block-inbound with nat %s: no IPv4 for the addresses inside passes, even by a route of the outside',
+    async nat => {
+      const made = await router({ firewall: 'block-inbound', ...(nat && { nat }) })
+      const [network] = v4(client)
+      await server.exec('ip', ['route', 'replace', `${network}/32`, 'via', await outer(made, server)])
+      const answered = async () => {
+        await server.listen(echo(), 80)
+        return text(client, v4(server)[0]!)
+      }
+      expect(await reaches(server, client, network!, answered)).toBe(false)
+    },
+  )
+
+  test.each(['masquerade', 'port-restricted'] as const)(
+    'block-inbound with nat %s: a forwarded port is open',
+    async nat => {
+      const made = await router({ nat, firewall: 'block-inbound', forward: { 'tcp 8080': 'client:80' } })
+      await client.listen(echo(), 80)
+      expect(await text(server, await outer(made, server), 8080)).toBe(v4(server)[0])
+    },
+  )
+
+  test('corporate: TCP to ports 80 and 443 passes; other ports and UDP do not', async () => {
+    await router({ firewall: 'corporate', nat: 'symmetric' })
+    for (const port of [80, 443]) await server.listen(echo(), port)
+    const other = net.createServer()
+    await server.listen(other, 8080)
+    other.on('connection', () => expect.unreachable('a connection to port 8080 passed'))
+    for (const address of server.addresses) {
+      client.createConnection(8080, address).on('error', () => {})
+      for (const port of [80, 443]) expect(await text(client, address, port)).not.toBe('')
+      expect(await reaches(client, server, address, () => text(client, address))).toBe(false)
+    }
+  })
+})
+
+describe('a preset', () => {
+  test.each(['home', 'hotel', 'cgnat', 'mobile', 'corporate', 'cloud'] as const)(
+    '%s: a host inside reaches the web, and nothing unasked comes in',
+    async preset => {
+      const made = await router({ preset })
+      await server.listen(echo(), 80)
+      expect(await text(client, v4(server)[0]!)).toBe(await outer(made, server))
+      expect(await reaches(server, client, v6(client)[0]!, () => text(client, v6(server)[0]!))).toBe(false)
+    },
+  )
+
+  test('the options beside a preset replace its own', async () => {
+    await router({ preset: 'home', firewall: 'none' })
+    await server.listen(echo(), 80)
+    expect(await reaches(server, client, v6(client)[0]!, () => text(client, v6(server)[0]!))).toBe(true)
+  })
+
+  test('cgnat behind home: packets are translated twice', async () => {
+    const isp = await lab.router('isp', { outside: server, preset: 'cgnat' })
+    const home = await lab.router('home', { inside: [client], outside: isp, preset: 'home' })
+    await server.listen(echo(), 80)
+    expect(await text(client, v4(server)[0]!)).toBe(await outer(isp, server))
+    await isp.listen(echo(), 80)
+    expect(await text(client, v4(isp)[0]!)).toBe(await outer(home, isp))
+  })
+})
+
+test.each(['udp', 'tcp'])('the kernel’s NAT has the timeout of %s that a router was given', async protocol => {
+  const made = await router({ nat: 'masquerade', [`${protocol}Timeout`]: '77s' })
+  const name = protocol === 'udp' ? 'udp_timeout_stream' : 'tcp_timeout_established'
+  const { stdout } = await made.exec('cat', [`/proc/sys/net/netfilter/nf_conntrack_${name}`])
+  expect(stdout).toBe('77\n')
+})
+
+describe('options of a router', () => {
+  test.each([
+    [
+      { preset: 'hme' },
+      "preset: 'hme' is not a preset, which are home, hotel, cgnat, mobile, corporate, cloud; did you mean 'home'?",
+    ],
+    [
+      { nat: 'port-restrict' },
+      "nat: 'port-restrict' is not a NAT, which are masquerade, full-cone, restricted, port-restricted, symmetric; did you mean 'port-restricted'?",
+    ],
+    [{ firewall: 'corprate' }, "did you mean 'corporate'?"],
+    [{ hairpinning: true }, "no option is called 'hairpinning', but inside, outside, preset, nat,"],
+    [{ udptimeout: '1s' }, "did you mean 'udpTimeout'?"],
+    [{ nat: 'symmetric', udpTimeout: 'soon' }, "'soon' is not a duration"],
+    [{ nat: 'symmetric', udpTimeout: 0 }, "udpTimeout: 0 is not a duration, such as '30s'"],
+    [{ nat: 'masquerade', udpTimeout: '1500ms' }, "udpTimeout of the kernel's NAT is in whole seconds"],
+    [{ udpTimeout: '30s' }, 'udpTimeout needs `nat`'],
+    [{ nat: 'symmetric', forward: { 'sctp 1': 'client' } }, "forward 'sctp 1' to 'client': write it as"],
+    [{ nat: 'symmetric', forward: { 'tcp 1': 'client:70000' } }, "write it as 'tcp 8080' to 'server:80'"],
+    [{ outside: undefined, firewall: 'corporate' }, 'a firewall needs `outside`'],
+  ])('%j is refused in one line', async (options, message) => {
+    const making = router(options as LabRouterOptions)
+    await expect(making).rejects.toThrow(message)
+    await expect(making).rejects.toMatchObject({ name: 'UsageError', message: expect.not.stringContaining('\n') })
+  })
+})
