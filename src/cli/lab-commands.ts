@@ -10,7 +10,10 @@ const commands: readonly LazyCommand[] = [
     description: 'hosts, routers and links that a file describes',
     args: [FILE, new Argument('[command...]')],
     usage: '[OPTIONS] FILE [-- COMMAND [ARGS...]]',
-    options: [new Option('--host <name>', 'run the command in this host (the first one)')],
+    options: [
+      new Option('--host <name>', 'run the command in this host (the first of the file)'),
+      new Option('--json', 'take requests on standard input, one JSON object a line').conflicts('host'),
+    ],
     run: async (io, file, command, options) => (await import('./commands/lab.ts')).lab(file, command, options, io),
   },
   {

@@ -6,7 +6,7 @@
 
 import type { Native } from '../linux/native.ts'
 import { hasCapability } from '../linux/privileges.ts'
-import { checkTun, execInUserNamespace } from '../linux/rootless.ts'
+import { checkTun, execInUserNamespace, execRootless } from '../linux/rootless.ts'
 import { getLinks, type Link, RouteSocket } from '../linux/rtnetlink.ts'
 import { CAP_NET_ADMIN } from '../linux/uapi.ts'
 import type { CommonOptions } from './options.ts'
@@ -43,6 +43,14 @@ export function enterNamespaces(
   checkTun(native, sudoCommand())
   process.env[ENTERED] = String(process.pid)
   execInUserNamespace(native, [process.execPath, ...process.execArgv, ...process.argv.slice(1)], descriptors)
+}
+
+/** As enterNamespaces, into the namespaces of `vnet rootless`: an ordinary user starts a lab. */
+export function enterForLab(native: Native): void {
+  if (process.geteuid?.() === 0 || enterCommand() !== undefined || hasCapability(CAP_NET_ADMIN)) return
+  checkTun(native, sudoCommand())
+  process.env[ENTERED] = String(process.pid)
+  execRootless(native, [process.execPath, ...process.execArgv, ...process.argv.slice(1)], new Int32Array())
 }
 
 /** Returns whether the user may attach to the interface: a persistent TAP of that user or group. */

@@ -10,28 +10,37 @@
  */
 import { ConfigFile } from '../base/config-file.ts'
 import { parseDuration } from '../base/duration.ts'
-import { about, anyText, either, flag, list, object, oneOf, string, type TypeOf } from '../base/schema.ts'
+import { about, anyText, either, flag, list, object, oneOf, string, type Typed, type TypeOf } from '../base/schema.ts'
 import { FileError, UsageError } from '../base/usage-error.ts'
 import type { ScenarioList, ScenarioStep } from '../netdev/device-wire.ts'
 
 const time = string('a time with its unit, such as 10s', { pattern: '^[0-9]+(\\.[0-9]+)?(us|ms|s|min|h)$' })
 
+const wireText = either(anyText, oneOf(false))
+
+/** The keys of a step in every scenario. */
+export const stepKeys = {
+  at: about('When, after the start or the start of a round.', time),
+  wire: about('The text of both directions; off takes the stages out.', wireText),
+  'wire-ab': wireText,
+  'wire-ba': wireText,
+  carrier: about('off cuts the cable, on plugs it in again.', either(flag, oneOf('on', 'off'))),
+}
 const step = object(
   {
-    at: about('When, after the start or the start of a round.', time),
-    wire: about('The text of both directions; off takes the stages out.', either(anyText, oneOf(false))),
-    'wire-ab': either(anyText, oneOf(false)),
-    'wire-ba': either(anyText, oneOf(false)),
-    'wire-in': about('On an attachment: the same as wire-ab.', either(anyText, oneOf(false))),
-    'wire-out': about('On an attachment: the same as wire-ba.', either(anyText, oneOf(false))),
-    carrier: about('off cuts the cable, on plugs it in again.', either(flag, oneOf('on', 'off'))),
+    ...stepKeys,
+    'wire-in': about('On an attachment: the same as wire-ab.', wireText),
+    'wire-out': about('On an attachment: the same as wire-ba.', wireText),
   },
   'at',
 )
-const repeated = object({ repeat: about('The length of a round.', time), steps: list(step) }, 'steps')
-const scenarioSchema = either(list(step), repeated)
-
 type Step = TypeOf<typeof step>
+
+/** Returns the schema of a scenario with steps of this schema. */
+export const scenarioOfSteps = <S extends Step>(schema: Typed<S>) =>
+  either(list(schema), object({ repeat: about('The length of a round.', time), steps: list(schema) }, 'steps'))
+
+const scenarioSchema = scenarioOfSteps(step)
 
 /**
  * Parses the text of the file `name`. `parse` makes something of the text for a direction, or
@@ -44,9 +53,25 @@ export function parseScenario<T>(
 ): ScenarioList<T> {
   const problems = new ConfigFile(name)
   const value = problems.read(text, scenarioSchema) as TypeOf<typeof scenarioSchema> | undefined
+  const list = checkScenario(value, '', problems, parse)
+  problems.throwIfAny()
+  if (list === undefined) throw new FileError(`${name}: it has no steps`)
+  return list
+}
+
+/**
+ * Completes a scenario that is at `path` of a file, and reports its mistakes. Returns undefined if
+ * it has no steps.
+ */
+export function checkScenario<T>(
+  value: readonly Step[] | { readonly repeat?: string; readonly steps: readonly Step[] } | undefined,
+  at: string,
+  problems: ConfigFile,
+  parse: (text: string, direction: 'ab' | 'ba') => T,
+): ScenarioList<T> | undefined {
   const { steps, repeat } = isList(value) ? { steps: value } : { repeat: undefined, ...value }
-  if (steps === undefined || steps.length === 0) throw new FileError(`${name}: it has no steps`)
-  const path = isList(value) ? '' : 'steps'
+  if (steps === undefined || steps.length === 0) return undefined
+  const path = isList(value) ? at : [...(at === '' ? [] : [at]), 'steps'].join('.')
   const parsed = steps.map((each, i) => parseStep(each, `${path}[${i}]`, problems, parse))
   const round = repeat === undefined ? undefined : parseDuration(repeat)
   for (const [i, { at }] of parsed.entries()) {
@@ -56,7 +81,6 @@ export function parseScenario<T>(
       problems.add(`${path}[${i}].at`, `it is not within a round of ${repeat}`)
     }
   }
-  problems.throwIfAny()
   const hasSides = steps.some(each => each['wire-in'] !== undefined || each['wire-out'] !== undefined)
   return { steps: parsed, repeat: round, ...(hasSides && { hasSides }) }
 }
@@ -82,7 +106,8 @@ function parseStep<T>(
       return undefined
     }
   }
-  if (carrier === undefined && wire === undefined && Object.keys(own).length === 0) {
+  const changes = Object.keys(own).filter(key => key.startsWith('wire-'))
+  if (carrier === undefined && wire === undefined && changes.length === 0) {
     problems.add(path, 'it changes nothing: add wire or carrier')
   }
   return {

@@ -1,42 +1,121 @@
 /** `vnet lab`: makes the network that a file describes, and runs a command in it. */
+import { once } from 'node:events'
+import { parse } from 'node:path'
+import { createInterface } from 'node:readline'
 import { UsageError } from '../../base/usage-error.ts'
+import { loadNative } from '../../linux/native.ts'
 import { graph } from '../../testing/lab/file/graph.ts'
 import { readLabFile } from '../../testing/lab/file/read.ts'
-import { createLab } from '../../testing/lab/index.ts'
-import { EXIT_OK, endOf, type Io } from '../io.ts'
+import { greeting, serve } from '../../testing/lab/file/requests.ts'
+import { RunningLab } from '../../testing/lab/file/running.ts'
+import { ServiceError, statusOf } from '../../testing/lab/file/service.ts'
+import { LabUnavailableError } from '../../testing/lab/index.ts'
+import { fail } from '../ask.ts'
+import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
+import { passSignals } from '../pass-signals.ts'
+import { enterForLab } from '../rootless.ts'
 
 export interface LabCommandOptions {
   readonly host?: string
+  readonly json?: boolean
 }
 
+/** Returns the exit status of the command, or 0 if there is no command. */
 export async function lab(
   path: string,
   command: readonly string[],
-  { host }: LabCommandOptions,
+  { host, json = false }: LabCommandOptions,
   io: Io,
 ): Promise<number> {
-  const { file, topology } = readLabFile(path)
-  if (command.length > 0) throw new UsageError('vnet lab runs no command yet')
-  if (host !== undefined && !topology.namespaces.includes(host)) {
-    throw new UsageError(`--host ${host}: the lab has ${topology.namespaces.join(', ')}`)
+  if (json && command.length > 0) throw new UsageError('--json: a command and requests would share the streams')
+  if (host !== undefined && command.length === 0) throw new UsageError('--host: there is no command: -- COMMAND')
+  const plan = readLabFile(path)
+  const inside = host ?? (plan.topology.namespaces[0] as string)
+  if (![...plan.topology.namespaces, ...Object.keys(plan.topology.routers ?? {})].includes(inside)) {
+    throw new UsageError(`--host ${inside}: the lab has ${plan.topology.namespaces.join(', ')}`)
   }
+  if (io.own) enterForLab(loadNative())
   using end = endOf(io)
-  const made = await createLab({ ...(file.seed !== undefined && { seed: file.seed }) })
+  const stop = new AbortController()
+  const asked = end.asked.finally(() => stop.abort())
+  asked.catch(() => {})
+  // The links of a lab keep no process alive.
+  const alive = setInterval(() => {}, 2 ** 31 - 1)
+  let running: RunningLab | undefined
+  let status = EXIT_OK
   try {
-    await made.topology(topology)
-    io.out('ready\n')
-    // The links of a lab keep no process alive.
-    const alive = setInterval(() => {}, 2 ** 31 - 1)
-    await end.asked.finally(() => clearInterval(alive))
+    const log = (line: string) => io.err(`${line}\n`)
+    running = await RunningLab.start(plan, { name: parse(path).name, signal: stop.signal, log })
+    if (json) await serveRequests(running, asked, io)
+    else if (command.length > 0) status = await runCommand(running, inside, command, io)
+    else {
+      for (const { name, addresses } of running.hosts) io.out(`${[name, ...addresses].join(' ')}\n`)
+      io.out('ready\n')
+      await asked
+    }
+  } catch (error) {
+    if (stop.signal.aborted) {
+      await asked
+      status = command.length > 0 ? EXIT_FAILURE : EXIT_OK
+    } else if (error instanceof LabUnavailableError || error instanceof ServiceError) return fail(io, error.message)
+    else throw error
   } finally {
-    await made.close()
+    await running?.[Symbol.asyncDispose]()
+    clearInterval(alive)
   }
-  return EXIT_OK
+  report(running, io)
+  return status
+}
+
+async function runCommand(
+  running: RunningLab,
+  host: string,
+  [program, ...args]: readonly string[],
+  io: Io,
+): Promise<number> {
+  const env = { ...process.env, ...running.env }
+  const child = running.host(host).spawn(program as string, args, { env, stdio: 'inherit' })
+  const stop = passSignals(io, signal => child.kill(signal))
+  try {
+    const [status, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
+    return statusOf(status, signal)
+  } finally {
+    stop()
+  }
+}
+
+/** Serves requests until `end`, the end of standard input, or `asked`. */
+async function serveRequests(running: RunningLab, asked: Promise<void>, io: Io): Promise<void> {
+  const print = (object: object) => io.out(`${JSON.stringify(object)}\n`)
+  print(greeting(running))
+  const lines = createInterface({ input: process.stdin })
+  const ended = new Promise<void>(resolve => {
+    lines.on('close', resolve)
+    lines.on('line', async line => {
+      const response = await serve(running, line)
+      if (response === undefined) resolve()
+      else print(response)
+    })
+  })
+  await Promise.race([ended, asked])
+  lines.close()
+}
+
+/** Prints where captures are, and which faults have hit no packet: their filters may be wrong. */
+function report(running: RunningLab | undefined, io: Io): void {
+  for (const file of running?.captures ?? []) io.err(`vnet: capture: ${file}\n`)
+  for (const { entry, fault } of running?.faults ?? []) {
+    const { link, direction, action, filter = 'all' } = entry
+    const what = `${typeof action === 'string' ? action : 'delay'} (${filter})`
+    if (fault.hits === 0) io.err(`vnet: the fault ${what} of ${link} ${direction} has hit no packet\n`)
+  }
 }
 
 export async function checkLab(path: string, io: Io): Promise<number> {
-  const { namespaces } = readLabFile(path).topology
-  io.out(`${path}: ${namespaces.length} hosts\n`)
+  const { namespaces, routers = {}, cables = {}, lans = {} } = readLabFile(path).topology
+  const counts = { hosts: namespaces, routers, cables, lans }
+  const parts = Object.entries(counts).map(([what, entries]) => `${Object.keys(entries).length} ${what}`)
+  io.out(`${path}: ${parts.join(', ')}\n`)
   return EXIT_OK
 }
 

@@ -1,6 +1,6 @@
 /**
  * The configuration file of `vnet lan`, described once as JSON Schema. Error messages, the type
- * LanFile and docs/lan.schema.json (scripts/generate-lan-schema.mjs) come from this description.
+ * LanFile and docs/lan.schema.json (scripts/generate-schemas.mjs) come from this description.
  * check.ts has the rules that concern several parts of a file.
  */
 import {

@@ -1,5 +1,6 @@
 /** LabLink: a cable between two namespaces of a lab, whose wire a test changes while it runs. */
 import { EventEmitter } from 'node:events'
+import { anyText, either, object, oneOf } from '../../base/schema.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import type { FaultAction, FaultWhen } from '../../wire/stages/fault.ts'
 import type { Direction } from '../../wire/wire.ts'
@@ -16,22 +17,25 @@ const MILLISECONDS: Form = {
   accepts: value => typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY,
   text: 'a number of milliseconds, such as 100',
 }
-const FILTER: Form = {
+export const FILTER: Form = {
   accepts: value => value === undefined || (typeof value === 'string' && value.trim() !== ''),
   text: "a filter, such as 'tcp port 80'; undefined matches every packet",
+  schema: anyText,
 }
 const TIME: Form = {
   accepts: value => typeof value === 'string' || (typeof value === 'number' && value >= 0),
   text: "a time, such as '50ms'",
+  schema: anyText,
 }
-const ACTION: Form = {
+export const ACTION: Form = {
   accepts: value => typeof value === 'string' || (typeof value === 'object' && value !== null && 'delay' in value),
   text: "a fault: 'drop', 'duplicate', 'corrupt', 'reset' or { delay: '50ms' }",
+  schema: either(oneOf('drop', 'duplicate', 'corrupt', 'reset'), object({ delay: anyText }, 'delay')),
 }
-const WHEN: Forms<FaultWhen> = { first: COUNT, nth: COUNT, every: COUNT, after: TIME }
+export const WHEN: Forms<FaultWhen> = { first: COUNT, nth: COUNT, every: COUNT, after: TIME }
 
 /** Throws a UsageError for arguments of a fault that are not understood. */
-function checkFault(action: FaultAction, filter: string | undefined, when: FaultWhen): void {
+export function checkFault(action: FaultAction, filter: string | undefined, when: FaultWhen): void {
   checkForm('fault', action, ACTION)
   if (typeof action === 'object') checkOptions('fault', action, { delay: TIME })
   checkForm('fault', filter, FILTER)

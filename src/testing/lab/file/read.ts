@@ -3,48 +3,122 @@ import { readFileSync } from 'node:fs'
 import { ConfigFile } from '../../../base/config-file.ts'
 import { EINVAL, VnetError } from '../../../base/errno.ts'
 import { FileError, UsageError } from '../../../base/usage-error.ts'
-import { filtersIn } from '../filters.ts'
+import { parseLanConfig } from '../../../lan/config/config.ts'
+import type { ScenarioList } from '../../../netdev/device-wire.ts'
+import { checkScenario } from '../../../wire/scenario-file.ts'
+import { fault } from '../../../wire/stages/fault.ts'
+import { compiled, filtersIn } from '../filters.ts'
+import { LAN_OPTIONS, planLan } from '../lan.ts'
+import { CABLE_OPTIONS } from '../links.ts'
+import { ROUTER_OPTIONS } from '../router.ts'
 import { checkTopology, type Topology } from '../topology.ts'
 import { directionsOf, type WireSpec } from '../wire-spec.ts'
-import { type LabFile, labSchema } from './schema.ts'
+import { linkNames } from './links.ts'
+import { type FaultEntry, type LabFile, labSchema, type Service } from './schema.ts'
 
 /** A checked lab file. */
-export interface Read {
-  readonly file: LabFile
+export interface LabPlan {
+  readonly seed: number | undefined
   readonly topology: Topology
+  readonly services: readonly HostService[]
+  readonly faults: readonly FaultEntry[]
+  /** The changes of each link. A step concerns the link of the same index. */
+  readonly scenario: { readonly list: ScenarioList<string>; readonly links: readonly string[] } | undefined
+}
+
+/** A program of `run`, and its host. */
+export interface HostService extends Service {
+  readonly host: string
 }
 
 /** Reads the file at `path`. Throws a VnetError if that fails, a FileError if it is invalid. */
-export function readLabFile(path: string): Read {
+export function readLabFile(path: string): LabPlan {
   return parseLabFile(read(path), path)
 }
 
 /** Parses the text of the file `name`. Throws a FileError with a line for each mistake. */
-export function parseLabFile(text: string, name: string): Read {
+export function parseLabFile(text: string, name: string): LabPlan {
   const problems = new ConfigFile(name)
   const file = problems.read(text, labSchema) as LabFile | undefined
   if (file === undefined) throw new FileError(`${name}: it is empty: a lab needs namespaces`)
-  const { namespaces, routers = {}, cables = {}, lans = {} } = file
+  const { seed, capture = false, namespaces, run = {}, faults = [] } = file
+  const [routers, cables, lans] = [
+    recorded(capture, ROUTER_OPTIONS, file.routers),
+    recorded(capture, CABLE_OPTIONS, file.cables),
+    recorded(capture, LAN_OPTIONS, file.lans),
+  ]
   const topology = { namespaces, routers, cables, lans }
   checkTopology(topology, (path, error) => problems.add(path, firstLine(error)))
   for (const [kind, entries] of Object.entries({ routers, cables, lans })) {
-    for (const [key, entry] of Object.entries(entries as Record<string, { readonly wire?: WireSpec }>)) {
-      checkWire(entry.wire ?? '', `${kind}.${key}.wire`, problems)
+    for (const [key, { wire = '' }] of Object.entries(entries as Record<string, { readonly wire?: WireSpec }>)) {
+      checkWire(wire, `${kind}.${key}.wire`, problems)
     }
   }
+  for (const [key, { ports, ...options }] of Object.entries(lans)) {
+    // Its addresses depend on the number of the link, its mistakes do not.
+    reporting(problems, `lans.${key}`, () => parseLanConfig(JSON.stringify(planLan(1, ports, options).file)))
+  }
+  // Mistakes below would be consequences of those above.
   problems.throwIfAny()
-  return { file, topology }
+  const hosts = [...namespaces, ...Object.keys(routers)]
+  for (const host of Object.keys(run).filter(each => !hosts.includes(each))) {
+    problems.add(`run.${host}`, `the lab has no host ${host}; it has ${hosts.join(', ')}`)
+  }
+  const links = linkNames(topology)
+  const checkLink = (path: string, link: string) => {
+    if (!links.includes(link)) problems.add(path, `the lab has no link ${link}; it has ${links.join(', ')}`)
+  }
+  for (const [i, { link, direction: _, action, filter, ...when }] of faults.entries()) {
+    checkLink(`faults[${i}].link`, link)
+    reporting(problems, `faults[${i}]`, () => fault(action, undefined, whenOf(when)))
+    if (filter !== undefined) reporting(problems, `faults[${i}].filter`, () => compiled(filter))
+  }
+  const steps = file.scenario === undefined ? [] : 'steps' in file.scenario ? file.scenario.steps : file.scenario
+  const path = file.scenario !== undefined && 'steps' in file.scenario ? 'scenario.steps' : 'scenario'
+  for (const [i, { link }] of steps.entries()) checkLink(`${path}[${i}].link`, link)
+  const list = checkScenario(file.scenario, 'scenario', problems, (text, direction) => {
+    filtersIn({ [direction]: text })
+    return text
+  })
+  problems.throwIfAny()
+  return {
+    seed,
+    topology,
+    services: Object.entries(run).flatMap(([host, each]) => listed(each).map(service => ({ ...service, host }))),
+    faults,
+    scenario: list && { list, links: steps.map(({ link }) => link) },
+  }
+}
+
+/** The default of faults is every packet that matches. */
+export function whenOf<W extends object>(when: W): W | { readonly every: 1 } {
+  return Object.keys(when).length === 0 ? { every: 1 } : when
+}
+
+/** Records the links of all entries that do not say otherwise, if they have such an option. */
+function recorded<E>(capture: boolean, options: object, entries: Readonly<Record<string, E>> = {}): Record<string, E> {
+  const given = capture && 'capture' in options ? { capture } : {}
+  return Object.fromEntries(Object.entries(entries).map(([name, entry]) => [name, { ...given, ...entry }]))
+}
+
+function listed(services: Service | readonly Service[]): readonly Service[] {
+  return Array.isArray(services) ? services : [services as Service]
 }
 
 function checkWire(wire: WireSpec, path: string, problems: ConfigFile): void {
   for (const [direction, text] of Object.entries(directionsOf(wire))) {
-    try {
-      filtersIn({ [direction]: text })
-    } catch (error) {
-      if (!(error instanceof UsageError)) throw error
-      // A text for both directions is reported at itself.
-      problems.add(typeof wire === 'string' ? path : `${path}.${direction}`, firstLine(error))
-    }
+    // A text for both directions is reported at itself.
+    const place = typeof wire === 'string' ? path : `${path}.${direction}`
+    reporting(problems, place, () => filtersIn({ [direction]: text }))
+  }
+}
+
+function reporting(problems: ConfigFile, path: string, check: () => void): void {
+  try {
+    check()
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    problems.add(path, firstLine(error))
   }
 }
 

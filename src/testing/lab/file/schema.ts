@@ -1,24 +1,76 @@
 /**
  * The file of `vnet lab`, described once as JSON Schema: the topology of lab.topology, and what
- * happens in it. The options of routers, cables and segments come from the tables by which the lab
- * checks them. docs/lab.schema.json is made from it (scripts/generate-schemas.mjs).
+ * happens in it. The options of routers, cables, segments and faults come from the tables by which
+ * the lab checks them. docs/lab.schema.json is made from it (scripts/generate-schemas.mjs).
  */
-import { about, anyText, flag, list, object, record, type Schema, string, type Typed } from '../../../base/schema.ts'
+import {
+  about,
+  anyText,
+  either,
+  flag,
+  list,
+  object,
+  oneOf,
+  oneOrMore,
+  record,
+  type Schema,
+  string,
+  type Typed,
+  type TypeOf,
+} from '../../../base/schema.ts'
 import { lanSchema } from '../../../lan/config/schema.ts'
+import { scenarioOfSteps, stepKeys } from '../../../wire/scenario-file.ts'
+import type { FaultAction, FaultWhen } from '../../../wire/stages/fault.ts'
+import type { Direction } from '../../../wire/wire.ts'
 import { LAN_OPTIONS } from '../lan.ts'
+import { ACTION, FILTER, WHEN } from '../link.ts'
 import { CABLE_OPTIONS } from '../links.ts'
-import { schemaOf, WHOLE_NUMBER } from '../options.ts'
+import { type Form, schemaOf, WHOLE_NUMBER } from '../options.ts'
 import { ROUTER_OPTIONS } from '../router.ts'
 import type { CableEntry, LanEntry, RouterEntry } from '../topology.ts'
 
+const text = string('text', { pattern: '.' })
 const name = string('the name of a host', { pattern: '^[A-Za-z0-9-]+$' })
 const names = list(name)
+export const link = string('a link: the name of a cable, ROUTER/HOST or LAN/HOST', { pattern: '.' })
 
-const seed = WHOLE_NUMBER.schema as Typed<number>
-const router = schemaOf(ROUTER_OPTIONS, { inside: names, outside: name }) as Typed<RouterEntry>
-const cable = { ...schemaOf(CABLE_OPTIONS, { ends: names }), required: ['ends'] } as Typed<CableEntry>
+/** Returns the schema of options, some of which are required. */
+const options = <T>(forms: object, own: Readonly<Record<string, Schema>>, ...required: string[]) =>
+  ({ ...schemaOf(forms as Readonly<Record<string, Form>>, own), ...(required.length > 0 && { required }) }) as Typed<T>
+
+const router = options<RouterEntry>(ROUTER_OPTIONS, { inside: names, outside: name })
+const cable = options<CableEntry>(CABLE_OPTIONS, { ends: names }, 'ends')
 const { $schema: _, ...segment } = lanSchema.properties as Readonly<Record<string, Schema>>
-const lan = { ...schemaOf(LAN_OPTIONS, { ...segment, ports: names }), required: ['ports'] } as Typed<LanEntry>
+const lan = options<LanEntry>(LAN_OPTIONS, { ...segment, ports: names }, 'ports')
+
+/** A program that a host runs. */
+export const programKeys = {
+  command: about('Text for sh, or a list of the program and its arguments.', either(text, list(anyText))),
+  env: about('Variables of its environment.', record(anyText)),
+  cwd: about('The directory in which it starts. Default: that of vnet.', text),
+}
+export const serviceKeys = {
+  ...programKeys,
+  ready: about('It is ready when a line that it prints contains this. Default: when it has started.', text),
+  restart: about('Whether it is started again, 1 s after its end. Default: false.', flag),
+}
+const serviceSchema = object(serviceKeys, 'command')
+export type Service = TypeOf<typeof serviceSchema>
+
+/** A fault of one direction of a link. */
+export interface FaultEntry extends FaultWhen {
+  readonly link: string
+  readonly direction: Direction
+  readonly action: FaultAction
+  readonly filter?: string
+}
+export const faultSchema = options<FaultEntry>(
+  { ...WHEN, action: ACTION, filter: FILTER },
+  { link, direction: oneOf('ab', 'ba') },
+  ...['link', 'direction', 'action'],
+)
+
+const step = object({ ...stepKeys, link }, 'at', 'link')
 
 export const labSchema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -26,16 +78,19 @@ export const labSchema = {
   ...object(
     {
       $schema: anyText,
-      seed: about('The seed of all random decisions. Default: 1.', seed),
+      seed: about('The seed of all random decisions. Default: 1.', WHOLE_NUMBER.schema as Typed<number>),
       capture: about('Whether all links are recorded. Default: false.', flag),
       namespaces: about('The hosts.', names),
       routers: about('Each may be joined to hosts, and to routers above it.', record(router)),
       cables: about('Links between two hosts or routers.', record(cable)),
       lans: about('Segments with a gateway, DHCP and DNS.', record(lan)),
+      run: about('Programs that run all the time, by their hosts.', record(oneOrMore(serviceSchema))),
+      faults: about('Faults, which are set before the programs start.', list(faultSchema)),
+      scenario: about('Changes of links at set times. Time 0 is when all programs are ready.', scenarioOfSteps(step)),
     },
     'namespaces',
   ),
 }
 
 /** The contents of a lab file, as written. */
-export type LabFile = typeof labSchema extends Typed<infer T> ? T : never
+export type LabFile = TypeOf<typeof labSchema>

@@ -1,8 +1,10 @@
 /** Lab files are checked and drawn without making anything. */
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { UsageError } from '../../../../src/base/usage-error.ts'
 import { graph } from '../../../../src/testing/lab/file/graph.ts'
 import { parseLabFile } from '../../../../src/testing/lab/file/read.ts'
+import { labSchema } from '../../../../src/testing/lab/file/schema.ts'
 
 const NET = `namespaces: [laptop, phone, server, backup]
 routers:
@@ -12,6 +14,15 @@ cables:
   back: { ends: [server, backup], wire: { ab: delay 5ms, ba: loss 1% } }
 lans:
   wifi: { ports: [home, laptop, phone], network: 198.18.4.0/24, wire: delay 2ms }
+run:
+  server: { command: 'echo up', ready: up }
+  home: [{ command: [sleep, '1'], restart: true }]
+faults:
+  - { link: home/internet, direction: ab, action: drop, filter: tcp port 80, nth: 2 }
+  - { link: wifi/phone, direction: ba, action: { delay: 5ms } }
+scenario:
+  - { at: 1s, link: back, wire: loss 5% }
+  - { at: 2s, link: internet/server, carrier: off }
 `
 
 /** Returns the lines of the error for the file with one text replaced. */
@@ -26,8 +37,18 @@ function rejected(from: string, to: string): string[] {
   return []
 }
 
-test('a lab file has the topology of lab.topology', () => {
-  const { topology } = parseLabFile(NET, 'net.yaml')
+test('a lab file has the topology of lab.topology, programs, faults and a scenario', () => {
+  const { topology, services, faults, scenario } = parseLabFile(NET, 'net.yaml')
+  expect(services).toEqual([
+    { host: 'server', command: 'echo up', ready: 'up' },
+    { host: 'home', command: ['sleep', '1'], restart: true },
+  ])
+  expect(faults.map(({ link }) => link)).toEqual(['home/internet', 'wifi/phone'])
+  expect(scenario?.links).toEqual(['back', 'internet/server'])
+  expect(scenario?.list.steps).toEqual([
+    { at: 1e9, ab: 'loss 5%', ba: 'loss 5%' },
+    { at: 2e9, carrier: false },
+  ])
   expect(topology.namespaces).toEqual(['laptop', 'phone', 'server', 'backup'])
   expect(topology.routers).toEqual({
     internet: { inside: ['server'] },
@@ -47,6 +68,28 @@ test.each([
   ['delay 2ms }', 'delay 2 }', "8:71: lans.wifi.wire: the time '2' has no unit"],
   ['wire: delay 2ms', 'wires: delay 2ms', '8:65: lans.wifi.wires: unknown key (known: '],
   ['198.18.4.0/24', '198.18.4.1/24', '8:50: lans.wifi.network: expected an IPv4 network of /8 to /30'],
+  ['198.18.4.0/24', '198.18.4.0/26', '8:9: lans.wifi: lan: 198.18.4.0/26 has no address for each port'],
+  ['198.18.4.0/24', '198.18.4.0/24, dhcp: { leaseTime: x }', '8:84: lans.wifi.dhcp.leaseTime: expected a number'],
+  ['delay 2ms }', 'delay 2ms, hosts: [{ ip: 198.18.5.1 }] }', '8:9: lans.wifi: hosts[0].ip: 198.18.5.1 is not within'],
+  ['  server: {', '  sever: {', '10:10: run.sever: the lab has no host sever; it has laptop, phone, server, backup, '],
+  ["command: 'echo up'", "command: ''", '10:22: run.server.command: expected text or a list'],
+  ['restart: true', 'restart: yes', "11:44: run.home[0].restart: expected true or false, got 'yes'"],
+  [
+    'link: home/internet',
+    'link: home',
+    '13:13: faults[0].link: the lab has no link home; it has back, internet/server, ',
+  ],
+  ['direction: ab, ', '', '13:5: faults[0]: direction is missing'],
+  ['action: drop', 'action: lose', '13:51: faults[0].action: expected drop, duplicate, corrupt, reset or a mapping'],
+  ['tcp port 80', 'tcp prt 80', "13:65: faults[0].filter: filter 'tcp prt 80': syntax error"],
+  ['nth: 2', 'nth: 0', '13:83: faults[0].nth: expected a whole number from 1 to'],
+  ['nth: 2', 'nth: 2, first: 1', '13:5: faults[0]: a fault has one of first, nth and every'],
+  ['delay: 5ms', 'delay: 5', "14:57: faults[1].action.delay: expected text, got '5'"],
+  ['delay: 5ms', 'delay: five', '14:5: faults[1]: '],
+  ['at: 2s', 'at: 500ms', '17:11: scenario[1].at: it is before the step above'],
+  ['link: internet/server', 'link: sever', '17:21: scenario[1].link: the lab has no link sever'],
+  ['loss 5%', 'los 5%', "16:33: scenario[0].wire: 'los' is not a word of a wire"],
+  [', wire: loss 5%', '', '16:5: scenario[0]: it changes nothing: add wire or carrier'],
 ])('a file with a mistake is refused at its line and column: %s becomes %s', (from, to, line) => {
   expect(rejected(from, to)).toEqual([expect.stringContaining(`net.yaml:${line}`)])
 })
@@ -67,4 +110,26 @@ test('the graph has hosts, routers with their NAT, segments, and links with thei
   n0 ---|"delay 2ms"| n6
   n1 ---|"delay 2ms"| n6
 `)
+})
+
+test('capture records each link that does not say otherwise', () => {
+  const text = `capture: true\n${NET}`.replace(
+    'back: { ',
+    'dark: { ends: [phone, backup], capture: false }\n  back: { ',
+  )
+  const { cables = {} } = parseLabFile(text, 'net.yaml').topology
+  expect(Object.entries(cables).map(([name, { capture }]) => [name, capture])).toEqual([
+    ['dark', false],
+    ['back', true],
+  ])
+})
+
+test('an empty file is refused', () => {
+  expect(() => parseLabFile('', 'net.yaml')).toThrow('net.yaml: it is empty: a lab needs namespaces')
+})
+
+test('docs/lab.schema.json is the schema that files are validated by', () => {
+  const text = readFileSync(new URL('../../../../docs/lab.schema.json', import.meta.url), 'utf8')
+  const message = 'run node scripts/generate-schemas.mjs and npm run format'
+  expect(JSON.parse(text), message).toEqual(JSON.parse(JSON.stringify(labSchema)))
 })

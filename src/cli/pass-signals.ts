@@ -1,0 +1,23 @@
+/** Passes the signals of this process on to a program that it stands in for. */
+import { readFileSync } from 'node:fs'
+import type { Io } from './io.ts'
+
+/** A terminal sends these to its whole foreground process group, the program included. */
+const TERMINAL_SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT']
+
+/** Calls `kill` for each signal that the program has not got itself. Returns an undo. */
+export function passSignals(io: Io, kill: (signal: NodeJS.Signals) => void): () => void {
+  const stop = io.onSignal?.(signal => {
+    if (!TERMINAL_SIGNALS.includes(signal) || !isForeground()) kill(signal)
+  })
+  return () => stop?.()
+}
+
+/** Returns whether this process is in the foreground process group of its terminal. */
+function isForeground(): boolean {
+  const stat = readFileSync('/proc/self/stat', 'utf8')
+  // Behind the command's name, which may contain anything: state, parent, process group, session,
+  // terminal, the terminal's foreground process group.
+  const [, , group, , terminal, foreground] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return terminal !== '0' && group === foreground
+}

@@ -1,0 +1,31 @@
+/** The names of links in a lab file: that of a cable, ROUTER/HOST, or LAN/HOST. */
+import type { LabLink } from '../link.ts'
+import type { LabNamespace } from '../namespace.ts'
+import type { Made, Topology } from '../topology.ts'
+
+/** Returns the names of all links of a topology. */
+export function linkNames({ routers = {}, cables = {}, lans = {} }: Topology): string[] {
+  return [
+    ...Object.keys(cables),
+    ...Object.entries(routers).flatMap(([name, { inside = [], outside = [] }]) =>
+      [...inside, ...[outside].flat()].map(host => `${name}/${host}`),
+    ),
+    ...Object.entries(lans).flatMap(([name, { ports }]) => ports.map(host => `${name}/${host}`)),
+  ]
+}
+
+/** Returns the host or router of a name. */
+export function hostNamed({ namespaces, routers }: Made<Topology>, name: string): LabNamespace {
+  return (namespaces[name] ?? routers[name]) as LabNamespace
+}
+
+/** Returns the link of a name that linkNames has returned. */
+export function linkNamed(topology: Topology, made: Made<Topology>, name: string): LabLink {
+  const cable = made.cables[name]
+  if (cable !== undefined) return cable
+  const [owner = '', host = ''] = name.split('/')
+  const { inside = [], outside = [] } = topology.routers?.[owner] ?? {}
+  const isOfRouter = [...inside, ...[outside].flat()].includes(host)
+  const end = hostNamed(made, host)
+  return (isOfRouter ? made.routers[owner]?.linkTo(end) : made.lans[owner]?.portOf(end)) as LabLink
+}

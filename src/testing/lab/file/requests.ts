@@ -1,0 +1,84 @@
+/**
+ * Requests to a running lab as lines of JSON, for programs in other languages (`vnet lab --json`):
+ * `{"id": 1, "method": "exec", "params": {...}}`. The response has `result` or `error`.
+ */
+import { ConfigFile } from '../../../base/config-file.ts'
+import { about, anyText, either, integer, object, type Schema, type Typed } from '../../../base/schema.ts'
+import { UsageError } from '../../../base/usage-error.ts'
+import type { RunningLab } from './running.ts'
+import { type FaultEntry, faultSchema, link, programKeys, serviceKeys } from './schema.ts'
+import { statusOf, wordsOf } from './service.ts'
+
+interface Method<P = never> {
+  readonly params: Schema
+  call(lab: RunningLab, params: P): Promise<unknown>
+}
+
+const method = <P>(params: Typed<P>, call: (lab: RunningLab, params: P) => Promise<unknown>): Method => ({
+  params,
+  call: call as Method['call'],
+})
+
+const host = anyText
+const ofLink = object({ link }, 'link')
+const ofFault = object({ fault: integer(1, Number.MAX_SAFE_INTEGER), wait: integer(1, 0xffff_ffff) }, 'fault')
+const wires = either(anyText, object({ ab: anyText, ba: anyText }))
+
+export const METHODS: Readonly<Record<string, Method>> = {
+  exec: method(
+    object({ ...programKeys, host, input: about('Written to its standard input.', anyText) }, 'host', 'command'),
+    async (lab, { host, command, input, env, cwd }) => {
+      const [program, ...args] = wordsOf(command)
+      const options = { env: { ...process.env, ...lab.env, ...env }, ...(cwd !== undefined && { cwd }) }
+      const ended = await lab.host(host).exec(program, args, { ...options, ...(input !== undefined && { input }) })
+      const { status, signal, stdout, stderr } = ended
+      return { status: statusOf(status, signal), stdout, stderr }
+    },
+  ),
+  run: method(object({ ...serviceKeys, host }, 'host', 'command'), (lab, { host, ...service }) =>
+    lab.run(host, service),
+  ),
+  wire: method(object({ link, wire: wires }, 'link', 'wire'), async (lab, { link, wire }) => {
+    await lab.link(link).wire(wire)
+  }),
+  cut: method(ofLink, (lab, { link }) => lab.link(link).down()),
+  plug: method(ofLink, (lab, { link }) => lab.link(link).up()),
+  fault: method(faultSchema, async (lab, entry: FaultEntry) => ({ fault: await lab.addFault(entry) })),
+  hits: method(ofFault, async (lab, { fault, wait }) => {
+    const found = lab.faults[fault - 1]?.fault
+    if (found === undefined) throw new UsageError(`there is no fault ${fault}: there are ${lab.faults.length}`)
+    if (wait !== undefined) await found.hit(wait)
+    return { hits: found.hits }
+  }),
+  stats: method(ofLink, (lab, { link }) => lab.link(link).stats()),
+}
+
+/** What a client first reads: the hosts with their addresses, and the names of the links. */
+export function greeting({ name, hosts, links }: RunningLab): object {
+  const entries = hosts.map(host => {
+    const interfaces = host.interfaces.map(({ name, addresses }) => ({ name, addresses }))
+    return [host.name, { netns: host.path.replace('self', String(process.pid)), interfaces }]
+  })
+  return { event: 'ready', lab: name, hosts: Object.fromEntries(entries), links }
+}
+
+/** Serves one line. Returns the response, or undefined for `end`. */
+export async function serve(lab: RunningLab, line: string): Promise<object | undefined> {
+  let id: unknown = null
+  try {
+    const request: unknown = JSON.parse(line)
+    const { id: given = null, method, params = {}, ...more } = Object(request) as Record<string, unknown>
+    id = given
+    const [unknown] = Object.keys(more)
+    if (unknown !== undefined) throw new UsageError(`${unknown}: a request has id, method and params`)
+    if (method === 'end') return undefined
+    const found = typeof method === 'string' && Object.hasOwn(METHODS, method) ? METHODS[method] : undefined
+    if (found === undefined) {
+      throw new UsageError(`method: expected ${Object.keys(METHODS).join(', ')} or end, got ${JSON.stringify(method)}`)
+    }
+    const checked = new ConfigFile(undefined).read(JSON.stringify(params), found.params)
+    return { id, result: (await found.call(lab, checked as never)) ?? {} }
+  } catch (error) {
+    return { id, error: error instanceof Error ? error.message : String(error) }
+  }
+}

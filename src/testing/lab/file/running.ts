@@ -1,0 +1,158 @@
+/** RunningLab: a lab that was made from a file, with its programs, faults and scenario. */
+import { describeException } from '../../../base/exception.ts'
+import { UsageError } from '../../../base/usage-error.ts'
+import { TimerfdClock } from '../../../linux/clock.ts'
+import { loadNative } from '../../../linux/native.ts'
+import type { ScenarioStep } from '../../../netdev/device-wire.ts'
+import { runScenario, scenarioOf } from '../../../wire/scenario.ts'
+import type { LabFault } from '../fault.ts'
+import { withoutPrefix } from '../hosts.ts'
+import { createLab, type Lab, type LabLink, type LabNamespace, type Made, type Topology } from '../index.ts'
+import { hostNamed, linkNamed, linkNames } from './links.ts'
+import { type LabPlan, whenOf } from './read.ts'
+import type { FaultEntry, Service } from './schema.ts'
+import { type ServiceLab, startService } from './service.ts'
+
+export interface RunningOptions {
+  /** The name of the lab, for VNET_LAB. */
+  readonly name: string
+  /** Ends the lab when it aborts. */
+  readonly signal: AbortSignal
+  /** Called with each line that its programs print. */
+  log(line: string): void
+}
+
+export class RunningLab implements AsyncDisposable {
+  readonly name: string
+  /** The hosts and routers. */
+  readonly hosts: readonly LabNamespace[]
+  /** The names of the links. */
+  readonly links: readonly string[]
+  /** VNET_LAB and a variable for each address. */
+  readonly env: NodeJS.ProcessEnv
+  readonly faults: { readonly entry: FaultEntry; readonly fault: LabFault }[] = []
+  readonly #lab: Lab
+  readonly #topology: Topology
+  readonly #made: Made<Topology>
+  readonly #log: RunningOptions['log']
+  readonly #end = new AbortController()
+  #captures: readonly string[] = []
+
+  private constructor(lab: Lab, { topology }: LabPlan, made: Made<Topology>, { name, signal, log }: RunningOptions) {
+    signal.addEventListener('abort', () => this.#end.abort())
+    this.name = name
+    this.#lab = lab
+    this.#topology = topology
+    this.#made = made
+    this.#log = log
+    this.hosts = [...Object.values(made.namespaces), ...Object.values(made.routers)]
+    this.links = linkNames(topology)
+    this.env = { VNET_LAB: name, ...addressVariables(this.hosts) }
+  }
+
+  /** Makes the lab. Settles when its programs are ready, and its scenario has begun. */
+  static async start(plan: LabPlan, options: RunningOptions): Promise<RunningLab> {
+    const { seed, topology, services, faults, scenario } = plan
+    const lab = await createLab({ ...(seed !== undefined && { seed }), signal: options.signal })
+    try {
+      const running = new RunningLab(lab, plan, await lab.topology(topology), options)
+      for (const entry of faults) await running.addFault(entry)
+      await Promise.all(services.map(({ host, ...service }) => running.run(host, service)))
+      if (scenario !== undefined) await running.#change(scenario)
+      return running
+    } catch (error) {
+      await lab.close()
+      throw error
+    }
+  }
+
+  /** Returns a host or a router. Throws a UsageError. */
+  host(name: string): LabNamespace {
+    const host = hostNamed(this.#made, name)
+    if (host !== undefined) return host
+    throw new UsageError(`the lab has no host ${name}; it has ${this.hosts.map(each => each.name).join(', ')}`)
+  }
+
+  /** Throws a UsageError. */
+  link(name: string): LabLink {
+    if (this.links.includes(name)) return linkNamed(this.#topology, this.#made, name)
+    throw new UsageError(`the lab has no link ${name}; it has ${this.links.join(', ')}`)
+  }
+
+  /** Returns the number of the fault, from 1. */
+  async addFault(entry: FaultEntry): Promise<number> {
+    const { link, direction, action, filter, ...when } = entry
+    const fault = await this.link(link)[direction].fault(action, filter, whenOf(when))
+    return this.faults.push({ entry, fault })
+  }
+
+  /** As startService. */
+  run(host: string, service: Service): Promise<void> {
+    const lab: ServiceLab = { env: { ...process.env, ...this.env }, log: this.#log, signal: this.#end.signal }
+    return startService(this.host(host), service, lab)
+  }
+
+  /** The files of the captures, which are complete when the lab has ended. */
+  get captures(): readonly string[] {
+    return this.#captures
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#end.abort()
+    this.#captures = this.#lab.keepCaptures()
+    await this.#lab.close()
+  }
+
+  /** Starts a scenario. Settles when the changes at time 0 are made. */
+  async #change({ list, links }: NonNullable<LabPlan['scenario']>): Promise<void> {
+    const change = async (step: ScenarioStep<string>) => {
+      const link = this.link(links[list.steps.indexOf(step)] as string)
+      const { ab, ba, carrier } = step
+      const wire = { ...(ab !== undefined && { ab }), ...(ba !== undefined && { ba }) }
+      if (Object.keys(wire).length > 0) await link.wire(wire)
+      if (carrier !== undefined) await (carrier ? link.up() : link.down())
+    }
+    const made = new Set(list.steps.filter(({ at }) => at === 0))
+    for (const step of made) await change(step)
+    const failed = (error: unknown) => {
+      if (!this.#end.signal.aborted) this.#log(`scenario: ${describeException(error)}`)
+    }
+    const scenario = scenarioOf(list, step => {
+      if (!made.delete(step)) void change(step).catch(failed)
+    })
+    const clock = new TimerfdClock(loadNative())
+    const ended = runScenario(clock, scenario, this.#end.signal).catch(failed)
+    void ended.then(() => clock[Symbol.asyncDispose]())
+  }
+}
+
+/**
+ * Returns VNET_IP4_HOST and VNET_IP6_HOST, the first addresses of each host, and
+ * VNET_IP4_HOST__INTERFACE and VNET_IP6_HOST__INTERFACE. Throws a UsageError for two of one name.
+ */
+function addressVariables(hosts: readonly LabNamespace[]): Record<string, string> {
+  const variables: Record<string, string> = {}
+  const set = (name: string, value: string) => {
+    if (name in variables) throw new UsageError(`two addresses would be the variable ${name}: rename a host`)
+    variables[name] = value
+  }
+  for (const { name, interfaces } of hosts) {
+    for (const family of [4, 6]) {
+      const own = interfaces.map(each => ({
+        name: each.name,
+        addresses: each.addresses.map(withoutPrefix).filter(text => text.includes(':') === (family === 6)),
+      }))
+      const host = `VNET_IP${family}_${nameOfVariable(name)}`
+      const [first] = own.flatMap(({ addresses }) => addresses)
+      if (first !== undefined) set(host, first)
+      for (const { name, addresses } of own) {
+        if (addresses.length > 0) set(`${host}__${nameOfVariable(name)}`, addresses.join(' '))
+      }
+    }
+  }
+  return variables
+}
+
+function nameOfVariable(name: string): string {
+  return name.toUpperCase().replaceAll('-', '_')
+}

@@ -1,0 +1,85 @@
+/** A program of `run`: started when the lab is made, and again after its end if it is to be. */
+import type { ChildProcess } from 'node:child_process'
+import { constants } from 'node:os'
+import { createInterface } from 'node:readline'
+// Not those of globalThis: a test may replace them.
+import { clearTimeout, setTimeout } from 'node:timers'
+import type { LabNamespace } from '../namespace.ts'
+import type { Service } from './schema.ts'
+
+/** How long a program may take to be ready, in milliseconds. */
+const READY_MS = 60_000
+/** Between the end of a program and its next start, in milliseconds. */
+const RESTART_MS = 1000
+
+export interface ServiceLab {
+  readonly env: NodeJS.ProcessEnv
+  /** Called with each line that a program prints, and with a line when it ends. */
+  log(line: string): void
+  /** Aborted when the lab ends. */
+  readonly signal: AbortSignal
+}
+
+/** Returns the program and the arguments of a command. */
+export function wordsOf(command: string | readonly string[]): [string, ...string[]] {
+  return (typeof command === 'string' ? ['sh', '-c', command] : command) as [string, ...string[]]
+}
+
+/** Returns the exit status as a shell has it: 128 plus the number of a signal. */
+export function statusOf(status: number | null, signal: NodeJS.Signals | null): number {
+  return status ?? 128 + (signal === null ? 0 : constants.signals[signal])
+}
+
+/** A program that has ended, or is late, before it is ready. */
+export class ServiceError extends Error {
+  override readonly name = 'ServiceError'
+}
+
+/**
+ * Starts a program in a host. Settles when it is ready. Rejects with a ServiceError if it ends
+ * before, and is not to be started again, or is not ready in time.
+ */
+export function startService(host: LabNamespace, service: Service, lab: ServiceLab): Promise<void> {
+  const { command, env, cwd, ready, restart = false } = service
+  const [program, ...args] = wordsOf(command)
+  const what = `${host.name}: ${typeof command === 'string' ? command : command.join(' ')}`
+  return new Promise((resolve, reject) => {
+    let isReady = false
+    const late = setTimeout(() => {
+      reject(new ServiceError(`${what}: it has printed no line with '${ready}' within ${READY_MS / 1000} s`))
+    }, READY_MS)
+    lab.signal.addEventListener('abort', () => {
+      clearTimeout(late)
+      reject(lab.signal.reason)
+    })
+    const onReady = () => {
+      isReady = true
+      clearTimeout(late)
+      resolve()
+    }
+    const onEnd = (status: number) => {
+      if (lab.signal.aborted) return
+      const text = `${what}: it has ended with status ${status}`
+      if (restart || isReady) lab.log(restart ? `${text}, and is started again` : text)
+      if (restart) setTimeout(start, RESTART_MS)
+      else reject(new ServiceError(`${text} before a line with '${ready}'`))
+    }
+    const start = () => {
+      if (lab.signal.aborted) return
+      const options = { env: { ...lab.env, ...env }, ...(cwd !== undefined && { cwd }) }
+      const child = host.spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+      readLines(child, line => {
+        if (ready !== undefined && line.includes(ready)) onReady()
+        lab.log(`${host.name}: ${line}`)
+      })
+      if (ready === undefined) child.once('spawn', onReady)
+      child.once('error', reject)
+      child.once('close', (status, signal) => onEnd(statusOf(status, signal)))
+    }
+    start()
+  })
+}
+
+function readLines({ stdout, stderr }: ChildProcess, onLine: (line: string) => void): void {
+  for (const input of [stdout, stderr]) if (input !== null) createInterface({ input }).on('line', onLine)
+}

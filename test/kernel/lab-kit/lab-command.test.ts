@@ -1,0 +1,321 @@
+/** `vnet lab FILE`: a network that a file describes, and a command in it. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { asUser, ended, type Machine, TREE } from '../../support/ordinary-user.ts'
+import { PROGRAM, spawnVnet } from '../../support/vnet-process.ts'
+
+const NET = `
+seed: 7
+namespaces: [client, server]
+cables:
+  link: { ends: [client, server], wire: { ab: delay 20ms } }
+`
+
+let directory: string
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'lab-command-'))
+})
+afterAll(() => rmSync(directory, { recursive: true }))
+
+/** Writes a lab file and returns its path. */
+function file(text: string, name = 'net.yaml'): string {
+  const path = join(directory, name)
+  writeFileSync(path, text)
+  return path
+}
+
+/** Runs `vnet lab ARGS` to its end. */
+const lab = (...args: readonly string[]) => ended([process.execPath, PROGRAM, 'lab', ...args])
+const sh = (text: string) => ['--', 'sh', '-c', text]
+
+/** Directories of labs of processes that have ended. */
+const leftDirectories = () =>
+  readdirSync(tmpdir()).filter(name => {
+    const [, pid] = /^vnet-lab-\d+-(\d+)-/.exec(name) ?? []
+    return pid !== undefined && !existsSync(`/proc/${pid}`)
+  })
+const isAlive = (pid: number) =>
+  existsSync(`/proc/${pid}`) && !/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))
+
+describe('the command', () => {
+  test('runs in the first host, finds others by name, and its status is that of vnet', () => {
+    const { status, stdout, stderr } = lab(file(NET), ...sh('ping -qc1 -W9 server | grep -c " 0% packet loss"; exit 7'))
+    expect({ status, stdout, stderr }).toEqual({ status: 7, stdout: '1\n', stderr: '' })
+  })
+
+  test('runs in the host of --host, and a signal that ends it is 128 plus its number', () => {
+    const { status, stdout } = lab('--host', 'server', file(NET), ...sh('ls /sys/class/net; kill -9 $$'))
+    expect({ status, stdout }).toEqual({ status: 137, stdout: 'client\nlo\n' })
+  })
+
+  test('has the name of the lab and the addresses of all hosts in its environment', () => {
+    const net = `${NET}  two: { ends: [server, client], addresses: [[192.0.2.1/24, 192.0.2.2/24], [192.0.2.3/24]] }`
+    const { stdout } = lab(file(net, 'my-net.yaml'), ...sh('env | grep ^VNET_ | grep -v TEST | LC_ALL=C sort'))
+    expect(stdout).toBe(`VNET_IP4_CLIENT=198.18.1.1
+VNET_IP4_CLIENT__SERVER2=192.0.2.3
+VNET_IP4_CLIENT__SERVER=198.18.1.1
+VNET_IP4_SERVER=198.18.1.2
+VNET_IP4_SERVER__CLIENT2=192.0.2.1 192.0.2.2
+VNET_IP4_SERVER__CLIENT=198.18.1.2
+VNET_IP6_CLIENT=2001:db8:0:1::1
+VNET_IP6_CLIENT__SERVER=2001:db8:0:1::1
+VNET_IP6_SERVER=2001:db8:0:1::2
+VNET_IP6_SERVER__CLIENT=2001:db8:0:1::2
+VNET_LAB=my-net
+`)
+  })
+
+  test('gets the signals of vnet, and may end in its own way', async () => {
+    const script = 'trap "echo caught; exit 3" TERM; echo started; while :; do sleep 0.05; done'
+    const vnet = await spawnVnet(['lab', file(NET), ...sh(script)], { until: /^started$/ })
+    expect(await vnet.stop('SIGTERM')).toEqual({ status: 3, stdout: 'started\ncaught\n', stderr: '' })
+  })
+
+  test.each([
+    [['--host', 'nobody', '--', 'true'], '--host nobody: the lab has client, server'],
+    [['--host', 'client'], '--host: there is no command'],
+    [['--json', '--', 'true'], '--json: a command and requests would share the streams'],
+  ])('is refused with %j', (args, text) => {
+    const { status, stderr } = lab(file(NET), ...args)
+    expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringMatching(new RegExp(`^vnet: ${text}.*\\n$`)) })
+  })
+})
+
+describe('without a command', () => {
+  test('a lab prints its hosts and `ready`, runs until Ctrl-C, and leaves nothing', async () => {
+    const vnet = await spawnVnet(['lab', file(`${NET}run: { server: { command: exec sleep 1000 } }`)])
+    const addresses = 'client 198.18.1.1 2001:db8:0:1::1\nserver 198.18.1.2 2001:db8:0:1::2\n'
+    const children = readFileSync(`/proc/${vnet.pid}/task/${vnet.pid}/children`, 'latin1').trim().split(' ')
+    expect(children).toHaveLength(1)
+    expect(await vnet.stop('SIGINT')).toEqual({ status: 0, stdout: `${addresses}ready\n`, stderr: '' })
+    expect(isAlive(Number(children[0]))).toBe(false)
+    expect(leftDirectories().filter(name => name.includes(`-${vnet.pid}-`))).toEqual([])
+  })
+
+  test('a lab ends on Ctrl-C while it waits for its programs', async () => {
+    const net = `${NET}run: { server: { command: echo up; exec sleep 1000, ready: never } }`
+    const vnet = await spawnVnet(['lab', file(net)], { until: /^server: up$/ })
+    expect(await vnet.stop('SIGINT')).toMatchObject({ status: 0, stdout: '' })
+  })
+
+  test('what a killed lab leaves is gone after the next lab', async () => {
+    const net = `${NET}run: { server: { command: setsid sleep 1000 & echo $!; wait, ready: '' } }`
+    const started = await spawnVnet(['lab', file(net.replace(", ready: ''", ''))], { until: /^server: \d+$/ })
+    const pid = Number((await started.line(/^server: \d+$/)).slice(8))
+    await started.stop('SIGKILL')
+    expect(isAlive(pid)).toBe(true)
+    expect(lab(file(NET), '--', 'true').status).toBe(0)
+    expect(isAlive(pid)).toBe(false)
+    expect(leftDirectories().filter(name => name.includes(`-${started.pid}-`))).toEqual([])
+  })
+})
+
+describe('programs of a lab file', () => {
+  test('are ready when they have printed their line, before the command starts', () => {
+    const net = `${NET}
+run:
+  server:
+    - { command: [sh, -c, 'sleep 0.2; echo "is up now"; exec sleep 1000'], ready: up, env: { X: '1' } }
+    - { command: 'echo $X in $PWD of $VNET_LAB; exec sleep 1000', env: { X: y }, cwd: /usr, ready: in }
+`
+    const { status, stdout, stderr } = lab(file(net), ...sh('echo command >&2'))
+    expect({ status, stdout }).toEqual({ status: 0, stdout: '' })
+    expect(stderr.split('\n').sort()).toEqual(['', 'command', 'server: is up now', 'server: y in /usr of net'])
+    expect(stderr).toMatch(/command\n$/)
+  })
+
+  test('are started again after their end if they are to be', async () => {
+    const net = `${NET}run: { server: { command: echo hello, restart: true } }`
+    const vnet = await spawnVnet(['lab', file(net)])
+    await vnet.line(/^server: hello$/, 2)
+    expect(await vnet.stop()).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining('started again\nserver: hello'),
+    })
+  })
+
+  test('end the lab with status 1 if they end before they are ready', () => {
+    const net = `${NET}run: { server: { command: exit 4, ready: up } }`
+    expect(lab(file(net), '--', 'echo', 'never')).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: "vnet: server: exit 4: it has ended with status 4 before a line with 'up'\n",
+    })
+  })
+})
+
+test('faults are set before programs start, and one that has hit nothing is reported', () => {
+  const net = `${NET}
+faults:
+  - { link: link, direction: ab, action: drop, filter: icmp, nth: 1 }
+  - { link: link, direction: ba, action: { delay: 50ms }, filter: udp port 9 }
+`
+  const { status, stdout, stderr } = lab(file(net), ...sh('ping -4qc2 -i0.2 -W1 server | grep -o "50% packet loss"'))
+  expect({ status, stdout, stderr }).toEqual({
+    status: 0,
+    stdout: '50% packet loss\n',
+    stderr: 'vnet: the fault delay (udp port 9) of link ba has hit no packet\n',
+  })
+})
+
+test('the scenario changes links at its times, of cables, routers and segments', () => {
+  const net = `
+namespaces: [client, server, other]
+routers: { middle: { inside: [client, server] } }
+lans: { wifi: { ports: [server, other] } }
+scenario:
+  steps:
+    - { at: 0s, link: middle/client, wire-ab: 'match "icmp" ( loss 100% )' }
+    - { at: 0s, link: wifi/other, carrier: off }
+    - { at: 300ms, link: middle/client, wire: off }
+`
+  const wait =
+    'ping -4qc1 -i0.1 -W0.1 server >/dev/null && echo early; until ping -4qc1 -W1 server >/dev/null; do :; done'
+  expect(lab(file(net), ...sh(`${wait}; echo healed`))).toEqual({ status: 0, stdout: 'healed\n', stderr: '' })
+  const carrier = 'until [ "$(cat /sys/class/net/lan/carrier)" = 0 ]; do sleep 0.05; done'
+  expect(lab('--host', 'other', file(net), ...sh(carrier))).toMatchObject({ status: 0 })
+})
+
+test('captures of all cables are kept, and their paths printed', () => {
+  const { status, stderr } = lab(file(`capture: true\n${NET}`), '--', 'ping', '-qc1', 'server')
+  const [, path = ''] = /^vnet: capture: (.*\/client-server\.pcapng)\n$/.exec(stderr) ?? []
+  expect(status).toBe(0)
+  expect(readFileSync(path).readUInt32BE(0)).toBe(0x0a0d0d0a)
+  rmSync(join(path, '..'), { recursive: true })
+})
+
+describe('an ordinary user', () => {
+  const asOrdinary = (args: readonly string[], machine?: Machine) =>
+    ended([...asUser(machine), process.execPath, `${TREE}/dist/vnet.js`, 'lab', ...args])
+
+  test('runs a lab without a word about it, and is no other user to files', () => {
+    const before = `mkdir /run/lab; cat > /run/lab/net.yaml <<'END'\n${NET}\nEND`
+    const { status, stdout, stderr } = asOrdinary(['/run/lab/net.yaml', ...sh('ping -qc1 server >&2; id -u; exit 5')], {
+      before,
+    })
+    expect({ status, stdout, stderr }).toMatchObject({
+      status: 5,
+      stdout: '0\n',
+      stderr: expect.stringContaining(' 0% '),
+    })
+  })
+
+  test('checks and draws a lab where none can be made, and is told why none can', () => {
+    const machine: Machine = { mode: 'none', before: `mkdir /run/lab; cat > /run/lab/net.yaml <<'END'\n${NET}\nEND` }
+    expect(asOrdinary(['check', '/run/lab/net.yaml'], machine)).toMatchObject({ status: 0, stderr: '' })
+    expect(asOrdinary(['graph', '/run/lab/net.yaml'], machine)).toMatchObject({ status: 0, stderr: '' })
+    const { status, stderr } = asOrdinary(['/run/lab/net.yaml', '--', 'true'], machine)
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: expect.stringMatching(/^vnet: open \/dev\/net\/tun: .*\n$/),
+    })
+  })
+})
+
+describe('--json', () => {
+  /** Starts a lab that takes requests. */
+  async function start(text = NET) {
+    const child = spawn(process.execPath, [PROGRAM, 'lab', '--json', file(text)], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+    const next = async () => JSON.parse((await lines.next()).value)
+    let id = 0
+    const send = (method: string, params?: object) =>
+      child.stdin.write(`${JSON.stringify({ id: ++id, method, params })}\n`)
+    const ask = async (method: string, params?: object) => {
+      send(method, params)
+      const response = await next()
+      expect(response.id).toBe(id)
+      return response.error ?? response.result
+    }
+    return { child, next, send, ask, exited: once(child, 'exit') }
+  }
+
+  test('greets with hosts, addresses and links, and serves each method', async () => {
+    const { child, next, send, ask, exited } = await start()
+    expect(await next()).toEqual({
+      event: 'ready',
+      lab: 'net',
+      hosts: {
+        client: {
+          netns: expect.stringMatching(new RegExp(`^/proc/${child.pid}/fd/\\d+$`)),
+          interfaces: [{ name: 'server', addresses: ['198.18.1.1/24', '2001:db8:0:1::1/64'] }],
+        },
+        server: {
+          netns: expect.any(String),
+          interfaces: [{ name: 'client', addresses: ['198.18.1.2/24', '2001:db8:0:1::2/64'] }],
+        },
+      },
+      links: ['link'],
+    })
+    const exec = { host: 'client', command: 'cat; echo $VNET_LAB $X >&2; exit 3', input: 'in\u2028\n', env: { X: 'x' } }
+    expect(await ask('exec', exec)).toEqual({ status: 3, stdout: 'in\u2028\n', stderr: 'net x\n' })
+    expect(await ask('run', { host: 'server', command: 'echo up; exec sleep 1000', ready: 'up' })).toEqual({})
+    const ping = { host: 'client', command: ['ping', '-4qc1', '-W1', 'server'] }
+    expect(await ask('fault', { link: 'link', direction: 'ab', action: 'drop', filter: 'icmp', nth: 1 })).toEqual({
+      fault: 1,
+    })
+    expect((await ask('exec', ping)).status).toBe(1)
+    expect(await ask('hits', { fault: 1, wait: 1 })).toEqual({ hits: 1 })
+    expect((await ask('exec', ping)).status).toBe(0)
+    expect(await ask('wire', { link: 'link', wire: { ab: 'loss 100%' } })).toEqual({})
+    expect((await ask('stats', { link: 'link' })).ab.text).toMatch(/loss 100%$/)
+    expect(await ask('cut', { link: 'link' })).toEqual({})
+    expect(await ask('exec', { host: 'client', command: 'cat /sys/class/net/server/carrier' })).toMatchObject({
+      stdout: '0\n',
+    })
+    expect(await ask('plug', { link: 'link' })).toEqual({})
+    expect(await ask('exec', { host: 'client', command: 'cat /sys/class/net/server/carrier' })).toMatchObject({
+      stdout: '1\n',
+    })
+    send('end')
+    expect(await exited).toEqual([0, null])
+  })
+
+  test('serves requests at the same time, and its end leaves none of their programs', async () => {
+    const { child, next, send, exited } = await start()
+    await next()
+    send('exec', { host: 'server', command: 'exec sleep 1000' })
+    send('exec', { host: 'client', command: 'echo second' })
+    expect(await next()).toMatchObject({ id: 2, result: { stdout: 'second\n' } })
+    const [pid] = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'latin1').split(' ').map(Number)
+    child.stdin.end()
+    expect(await exited).toEqual([0, null])
+    await vi.waitFor(() => expect(isAlive(pid as number)).toBe(false))
+  })
+
+  test('refuses what it does not understand, and goes on', async () => {
+    const { child, next, ask, exited } = await start()
+    await next()
+    child.stdin.write('what\n')
+    expect(await next()).toEqual({ id: null, error: expect.stringContaining('JSON') })
+    child.stdin.write('{"id": "x", "method": "exec", "param": {}}\n')
+    expect(await next()).toEqual({ id: 'x', error: 'param: a request has id, method and params' })
+    child.stdin.write('7\n')
+    expect(await next()).toMatchObject({ error: expect.stringContaining('method: expected exec, run, wire, cut') })
+    for (const [method, params, error] of [
+      ['__proto__', {}, 'method: expected exec'],
+      ['exec', { host: 'x', command: 'true' }, 'the lab has no host x; it has client, server'],
+      [
+        'exec',
+        { host: 'client', command: 'true', shell: true },
+        'shell: unknown key (known: command, env, cwd, host, input)',
+      ],
+      ['exec', { host: 'client' }, 'command is missing'],
+      ['exec', { host: 'client', command: ['not-there'] }, 'exec not-there: ENOENT, no such file or directory'],
+      ['wire', { link: 'link', wire: 'los 1%' }, "'los' is not a word of a wire; did you mean 'loss'?"],
+      ['cut', { link: 'x' }, 'the lab has no link x; it has link'],
+      ['hits', { fault: 1 }, 'there is no fault 1'],
+    ] as const) {
+      expect(await ask(method, params)).toContain(error)
+    }
+    child.kill()
+    expect(await exited).toEqual([0, null])
+  })
+})
