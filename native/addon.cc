@@ -69,6 +69,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add<vnet::UnnamedNetns>(exports, "unnamedNetns");
   add<vnet::ShortenSlice>(exports, "shortenSlice");
   add<vnet::Bpf>(exports, "bpf");
+  add<vnet::BpfAside>(exports, "bpfAside");
   add<vnet::Monotonic>(exports, "monotonic");
   add<vnet::DropPrivileges>(exports, "dropPrivileges");
   add<vnet::CapGet>(exports, "capget");

@@ -1,5 +1,6 @@
 #include "aside.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -12,19 +13,24 @@
 
 #include "args.h"
 #include "environment.h"
+#include "sys.h"
 #include "thread.h"
 
 namespace vnet {
 
-/** What one thread does: closes descriptors, or sends a message. */
+/** What one thread does: closes descriptors, sends a message, or calls bpf(2). */
 struct AsideCall {
   pthread_t thread = {};
   /** An eventfd: 1 is added at the end, or 1 + errno. */
   int event = -1;
   std::vector<int> closed;
   int fd = -1;
-  std::vector<uint8_t> sent;
+  /** The message, or the attributes of bpf(2). */
+  std::vector<uint8_t> bytes;
   int flags = 0;
+  /** Of bpf(2), whose descriptor replaces `fd`; -1 for a message. */
+  int command = -1;
+  int nsfd = -1;
 };
 
 namespace {
@@ -34,15 +40,22 @@ constexpr size_t kStackBytes = 64 * 1024;
 /** 0 or an errno. */
 int send(const AsideCall& call) {
   for (;;) {
-    if (::send(call.fd, call.sent.data(), call.sent.size(), call.flags | MSG_NOSIGNAL) >= 0) return 0;
+    if (::send(call.fd, call.bytes.data(), call.bytes.size(), call.flags | MSG_NOSIGNAL) >= 0) return 0;
     if (errno != EINTR) return errno;
   }
 }
 
+/** 0 or an errno. */
+int bpf(AsideCall& call) {
+  const Fd made(bpfIn(call.nsfd, call.command, call.bytes.data(), call.bytes.size()));
+  if (!made) return -made.get();
+  return ::dup3(made.get(), call.fd, O_CLOEXEC) < 0 ? errno : 0;
+}
+
 void* run(void* data) {
-  const auto& call = *static_cast<AsideCall*>(data);
+  auto& call = *static_cast<AsideCall*>(data);
   for (const int fd : call.closed) ::close(fd);
-  const int error = call.fd < 0 ? 0 : send(call);
+  const int error = call.fd < 0 ? 0 : call.command < 0 ? send(call) : bpf(call);
   ::eventfd_write(call.event, 1 + static_cast<eventfd_t>(error));
   return nullptr;
 }
@@ -97,8 +110,26 @@ Napi::Value SendAside(const Napi::CallbackInfo& info) {
   if (call == nullptr) return result(info, -ENOMEM);
   call->event = event;
   call->fd = fd;
-  call->sent.assign(data.data, data.data + data.length);
+  call->bytes.assign(data.data, data.data + data.length);
   call->flags = flags;
+  return result(info, info.Env().GetInstanceData<Environment>()->asides.start(call));
+}
+
+Napi::Value BpfAside(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const int nsfd = args.fd(0);
+  const int command = args.integer<int32_t>(1);
+  const Bytes attr = args.bytes(2);
+  const int fd = args.fd(3);
+  const int event = args.fd(4);
+  if (!args.ok() || fd < 0 || command < 0) return result(info, -EINVAL);
+  auto* call = new (std::nothrow) AsideCall;
+  if (call == nullptr) return result(info, -ENOMEM);
+  call->event = event;
+  call->fd = fd;
+  call->bytes.assign(attr.data, attr.data + attr.length);
+  call->command = command;
+  call->nsfd = nsfd;
   return result(info, info.Env().GetInstanceData<Environment>()->asides.start(call));
 }
 

@@ -33,6 +33,7 @@ class Asides {
 
 Napi::Value CloseAside(const Napi::CallbackInfo& info);
 Napi::Value SendAside(const Napi::CallbackInfo& info);
+Napi::Value BpfAside(const Napi::CallbackInfo& info);
 
 }  // namespace vnet
 

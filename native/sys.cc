@@ -659,6 +659,12 @@ Napi::Value UnnamedNetns(const Napi::CallbackInfo& info) {
   return result(info, made);
 }
 
+int bpfIn(int nsfd, int command, void* attr, size_t length) {
+  return inNamespace(nsfd, [&] {
+    return static_cast<int>(::syscall(SYS_bpf, command, attr, static_cast<unsigned>(length)));
+  });
+}
+
 Napi::Value Bpf(const Napi::CallbackInfo& info) {
   Args args(info);
   const int nsfd = args.fd(0);
@@ -673,9 +679,7 @@ Napi::Value Bpf(const Napi::CallbackInfo& info) {
     std::memcpy(attr.data + at, &address, sizeof address);
   }
   if (!args.ok()) return result(info, -EINVAL);
-  const int returned = inNamespace(nsfd, [&] {
-    return static_cast<int>(::syscall(SYS_bpf, command, attr.data, static_cast<unsigned>(attr.length)));
-  });
+  const int returned = bpfIn(nsfd, command, attr.data, attr.length);
   const bool opens = command == BPF_MAP_CREATE || command == BPF_PROG_LOAD || command == BPF_LINK_CREATE ||
                      command == BPF_PROG_GET_FD_BY_ID;
   return result(info, opens ? openFds(info).add(returned) : returned);

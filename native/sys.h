@@ -5,7 +5,12 @@
 
 #include <napi.h>
 
+#include <cstddef>
+
 namespace vnet {
+
+/** bpf(2) in the network namespace of `nsfd`; -1 is the thread's own. Returns -errno on failure. */
+int bpfIn(int nsfd, int command, void* attr, size_t length);
 
 Napi::Value Open(const Napi::CallbackInfo& info);
 Napi::Value Socket(const Napi::CallbackInfo& info);

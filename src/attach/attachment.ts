@@ -10,7 +10,6 @@
 import { randomBytes } from 'node:crypto'
 import { describeException } from '../base/exception.ts'
 import { LimitedLog, LOGLEVEL_WARNING, Log } from '../base/log.ts'
-import { createArray } from '../linux/bpf.ts'
 import { followLink } from '../linux/link-watch.ts'
 import type { Native } from '../linux/native.ts'
 import { inNetns } from '../linux/netns-name.ts'
@@ -164,7 +163,6 @@ export class Attachment {
     near.netdevOps = {
       keepsCarrier: true,
       ndoGetWires: () => this.wires,
-      ndoOpen: () => this.#open(),
       ndoStop: () => this.#stopped(near),
       ndoUninit: () => void this.close(),
       ndoStartXmit: skb => this.#transmit(skb),
@@ -189,7 +187,7 @@ export class Attachment {
   async prepare(): Promise<void> {
     const { target } = this
     // Lack of rights is found before anything is made.
-    this.#native.close(createArray(this.#native, 1))
+    this.#redirect = new TcxRedirect(this.#native)
     if (target.link.name === 'lo') this.#undo.push(prepareLoopback(this.#native, target))
     await registerNetdev(this.far, this.#farNet, { netns: target.netns })
     await devOpen(this.far)
@@ -202,7 +200,7 @@ export class Attachment {
   }
 
   async #close(): Promise<void> {
-    this.#detach()
+    const detached = this.#detach()
     for (const undo of this.#undo.splice(0).reverse()) {
       try {
         undo()
@@ -211,6 +209,7 @@ export class Attachment {
       }
     }
     if (this.far.regState === NETREG_REGISTERED) await unregisterNetdev(this.far)
+    await detached
   }
 
   #receive(skb: SkBuff): number {
@@ -271,36 +270,33 @@ export class Attachment {
     }
   }
 
-  #open(): void {
+  /**
+   * Attaches to the interface, when both devices are up. Rejects with a VnetError. If the
+   * attachment ends meanwhile, nothing stays attached.
+   */
+  async attach(): Promise<void> {
     const { netns, link, hasDefaultRoute } = this.target
     const { near, far } = this
     const { ifindex } = link
     near.devAddr.set(link.address)
     this.#late = new LimitedLog(near.log, this.#net.clock, { lines: 1, seconds: 10 })
-    const redirect = new TcxRedirect(this.#native)
-    this.#redirect = redirect
-    try {
-      inNetns(this.#native, netns, nsfd => {
-        const follow = (found: Link | undefined) => this.#linkChanged(found)
-        this.#undo.push(followLink(this.#native, { ifindex, netns, nsfd }, this.#net.turns, follow))
-        const b = near.port?.link.ifindex ?? 0
-        redirect.attach({ nsfd, ifindex, a: far.ifindex, b }, randomBytes(4).readUInt32LE() || 1)
-      })
-    } catch (error) {
-      this.#detach()
-      throw error
-    }
+    const redirect = this.#redirect as TcxRedirect
+    await inNetns(this.#native, netns, nsfd => {
+      const follow = (found: Link | undefined) => this.#linkChanged(found)
+      this.#undo.push(followLink(this.#native, { ifindex, netns, nsfd }, this.#net.turns, follow))
+      const b = near.port?.link.ifindex ?? 0
+      return redirect.attach({ nsfd, ifindex, a: far.ifindex, b }, randomBytes(4).readUInt32LE() || 1)
+    })
+    if (redirect.isClosed) return
     this.#aliveUntil = this.#native.monotonic() + this.#failOpen
     redirect.aliveUntil(this.#aliveUntil)
-    this.#heart = setInterval(() => this.#beat(), this.#failOpen / BEATS / 1e6).unref()
+    this.#heart = setInterval(() => this.#beat(redirect), this.#failOpen / BEATS / 1e6).unref()
     if (hasDefaultRoute) {
       near.log.info('the default route leads here: connections of this machine, such as ssh, pass the wire')
     }
   }
 
-  #beat(): void {
-    const redirect = this.#redirect
-    if (redirect === undefined) return
+  #beat(redirect: TcxRedirect): void {
     const now = this.#native.monotonic()
     const wasLate = now > this.#aliveUntil
     this.#aliveUntil = now + this.#failOpen
@@ -312,16 +308,15 @@ export class Attachment {
     this.#late?.warn('late', `vnet was too late: ${received} frames in and ${out} out passed directly so far`)
   }
 
-  /** Lets frames pass the interface directly. */
-  #detach(): void {
+  /** Lets frames pass the interface directly. Resolves when nothing is attached to it. */
+  async #detach(): Promise<void> {
     clearInterval(this.#heart)
-    this.#redirect?.close()
-    this.#redirect = undefined
+    await this.#redirect?.close()
   }
 
   /** A TAP was brought down, by an administrator unless the attachment ends. */
   #stopped(dev: NetDevice): void {
-    this.#detach()
+    void this.#detach()
     if (dev.regState === NETREG_REGISTERED) this.#end('its TAP was brought down')
   }
 

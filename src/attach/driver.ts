@@ -71,7 +71,12 @@ export function attachDriver(): Driver<AttachParams> {
         attachments.push(attachment)
         const { near, ends } = attachment
         attachment.wires = wireSlots(wired, context, ...ends, { nth, attached: near })
-        return { dev: near as NetDevice, netns: target.netns, prepare: () => attachment.prepare() }
+        return {
+          dev: near as NetDevice,
+          netns: target.netns,
+          prepare: () => attachment.prepare(),
+          complete: () => attachment.attach(),
+        }
       })
     },
     async exit() {

@@ -1,11 +1,13 @@
 /**
- * The tcx programs that redirect the frames of an interface through two TAPs. The programs on the
- * interface redirect received frames to TAP `a` and transmitted frames to TAP `b`. The programs on
- * the TAPs return the frames that vnet writes: the interface transmits those from `a` and receives
- * those from `b`. They carry a mark, by which the programs on the interface let them pass.
+ * The BPF programs that redirect the frames of an interface through two TAPs. The tcx programs on
+ * the interface redirect received frames to TAP `a` and transmitted frames to TAP `b`. The programs
+ * on the TAPs, in their clsact qdiscs, return the frames that vnet writes: the interface transmits
+ * those from `a` and receives those from `b`. They carry a mark, by which the programs on the
+ * interface let them pass.
  *
  * When the time `aliveUntil` is over, frames pass the interface directly, because vnet hangs.
  */
+import { closeAside } from '../linux/aside.ts'
 import {
   addAtomic64,
   attachTcx,
@@ -38,6 +40,7 @@ import {
 } from '../linux/bpf.ts'
 import { closing, closingOnError } from '../linux/errno.ts'
 import type { Native } from '../linux/native.ts'
+import { addClsact, addProgram, RouteSocket, type TcHook } from '../linux/rtnetlink.ts'
 
 /** The maps that the programs share with vnet. */
 interface Maps {
@@ -126,12 +129,29 @@ export function attachedBy(native: Native, target: TcxTarget): number | undefine
   return pid === undefined ? undefined : Number(pid)
 }
 
+/** Attaches the programs of a TAP, which end with the TAP. */
+function attachToTap(
+  native: Native,
+  nsfd: number,
+  ifindex: number,
+  end: 'a' | 'b',
+  programs: Readonly<Record<TcHook, Instruction[]>>,
+): void {
+  using sock = RouteSocket.open(native, nsfd)
+  addClsact(sock, ifindex)
+  for (const at of ['egress', 'ingress'] as const) {
+    const name = `vnet_${end}_${at}`
+    closing(native, loadProgram(native, name, programs[at]), fd => addProgram(sock, { ifindex, at, name, fd }))
+  }
+}
+
 /** The programs of an attachment. Frames pass directly after close() or the end of the process. */
-export class TcxRedirect implements Disposable {
+export class TcxRedirect {
   readonly #native: Native
   readonly #maps: Maps
   readonly #links: number[] = []
-  #isClosed = false
+  #attached: Promise<void> = Promise.resolve()
+  #closed: Promise<void> | undefined
   readonly #time = new BigUint64Array(1)
   readonly #passed = new BigUint64Array(2)
 
@@ -143,27 +163,29 @@ export class TcxRedirect implements Disposable {
   }
 
   /**
-   * Attaches all programs. `mark` is 32 bits that no other program knows. Throws a VnetError, and
-   * is closed then.
+   * Attaches all programs, once. Frames pass directly until aliveUntil(). `mark` is 32 bits that no
+   * other program knows. Rejects with a VnetError; close() detaches what was attached.
    */
-  attach({ nsfd, ifindex, a, b }: Ends, mark: number): void {
-    const attach = (name: string, instructions: Instruction[], at: number, type: number) => {
-      closing(this.#native, loadProgram(this.#native, name, instructions), program => {
-        this.#links.push(attachTcx(this.#native, program, { nsfd, ifindex: at }, type))
-      })
+  attach(ends: Ends, mark: number): Promise<void> {
+    this.#attached = this.#attach(ends, mark)
+    return this.#attached
+  }
+
+  async #attach({ nsfd, ifindex, a, b }: Ends, mark: number): Promise<void> {
+    const native = this.#native
+    // The way back first: no frame is led into a TAP that leads nowhere.
+    attachToTap(native, nsfd, a, 'a', { egress: onlyMarked(mark), ingress: fromTap(mark, ifindex, 0) })
+    attachToTap(native, nsfd, b, 'b', { egress: onlyMarked(mark), ingress: fromTap(mark, ifindex, BPF_F_INGRESS) })
+    for (const [name, instructions, type] of [
+      [`vnet_in_${process.pid}`, toTap(mark, this.#maps, a, 0), BPF_TCX_INGRESS],
+      ['vnet_out', toTap(mark, this.#maps, b, 1), BPF_TCX_EGRESS],
+    ] as const) {
+      if (this.isClosed) return
+      const program = loadProgram(native, name, instructions)
+      this.#links.push(await attachTcx(native, program, { nsfd, ifindex }, type).finally(() => native.close(program)))
     }
-    try {
-      // The way back first: no frame is led into a TAP that leads nowhere.
-      attach('vnet_a_out', onlyMarked(mark), a, BPF_TCX_EGRESS)
-      attach('vnet_b_out', onlyMarked(mark), b, BPF_TCX_EGRESS)
-      attach('vnet_a_in', fromTap(mark, ifindex, 0), a, BPF_TCX_INGRESS)
-      attach('vnet_b_in', fromTap(mark, ifindex, BPF_F_INGRESS), b, BPF_TCX_INGRESS)
-      attach(`vnet_in_${process.pid}`, toTap(mark, this.#maps, a, 0), ifindex, BPF_TCX_INGRESS)
-      attach('vnet_out', toTap(mark, this.#maps, b, 1), ifindex, BPF_TCX_EGRESS)
-    } catch (error) {
-      this.close()
-      throw error
-    }
+    // Frames that passed directly up to now were not late.
+    writeArray(native, this.#maps.passed, this.#passed)
   }
 
   /** Frames pass the wire until `ns`, a time of CLOCK_MONOTONIC. */
@@ -178,14 +200,19 @@ export class TcxRedirect implements Disposable {
     return { in: Number(this.#passed[0]), out: Number(this.#passed[1]) }
   }
 
-  /** Detaches all programs, those at the interface first. Idempotent. */
-  close(): void {
-    if (this.#isClosed) return
-    this.#isClosed = true
-    for (const fd of [...this.#links.reverse(), this.#maps.aliveUntil, this.#maps.passed]) this.#native.close(fd)
+  get isClosed(): boolean {
+    return this.#closed !== undefined
   }
 
-  [Symbol.dispose](): void {
-    this.close()
+  /** Lets frames pass directly from now on, and detaches all programs. Idempotent. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    this.aliveUntil(0)
+    await this.#attached.catch(() => {})
+    await closeAside(this.#native, [...this.#links.reverse(), this.#maps.aliveUntil, this.#maps.passed])
   }
 }

@@ -27,6 +27,30 @@ export async function sendAside(native: Native, fd: number, data: Uint8Array, wh
   if (error > 0) throw new VnetError(error, what())
 }
 
+/**
+ * bpf(2) with `attr`, which is copied, of a command that returns a descriptor; `nsfd` as in
+ * Native.open. Resolves to the descriptor, or to -errno.
+ */
+export async function bpfAside(native: Native, nsfd: number, command: number, attr: Uint8Array): Promise<number> {
+  // The descriptor that the new object gets.
+  let fd = native.eventfd()
+  if (fd < 0) return fd
+  const error = await aside(
+    native,
+    event => native.bpfAside(nsfd, command, attr, fd, event),
+    () => {
+      const made = native.bpf(nsfd, command, attr)
+      if (made < 0) return -made
+      native.close(fd)
+      fd = made
+      return 0
+    },
+  )
+  if (error === 0) return fd
+  native.close(fd)
+  return -error
+}
+
 /** Resolves to 0 or an errno, from the thread that `start` makes or else from `run`. */
 function aside(native: Native, start: (event: number) => number, run: () => number): Promise<number> {
   return new Promise(resolve => {

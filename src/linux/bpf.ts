@@ -3,6 +3,7 @@
  * interface. Every descriptor holds its object, so all of them end with the process.
  */
 import { EINVAL, EOPNOTSUPP, VnetError } from '../base/errno.ts'
+import { bpfAside } from './aside.ts'
 import { check, closing } from './errno.ts'
 import type { Native } from './native.ts'
 
@@ -137,16 +138,21 @@ export interface TcxTarget {
 }
 
 /**
- * Attaches a program to an interface, before all others there.
- * Returns the descriptor of the link.
+ * Attaches a program to an interface, before all others there. The kernel waits for a grace period
+ * of RCU, some 10 ms, on a thread of its own. Returns the descriptor of the link.
  */
-export function attachTcx(native: Native, program: number, { nsfd, ifindex }: TcxTarget, type: number): number {
+export async function attachTcx(
+  native: Native,
+  program: number,
+  { nsfd, ifindex }: TcxTarget,
+  type: number,
+): Promise<number> {
   const attr = attributes()
   attr.setUint32(0, program, true)
   attr.setUint32(4, ifindex, true)
   attr.setUint32(8, type, true)
   attr.setUint32(12, BPF_F_BEFORE, true)
-  return checkTcx(native.bpf(nsfd, BPF_LINK_CREATE, bytesOf(attr).subarray(0, 64)), 'BPF_LINK_CREATE')
+  return checkTcx(await bpfAside(native, nsfd, BPF_LINK_CREATE, bytesOf(attr).subarray(0, 64)), 'BPF_LINK_CREATE')
 }
 
 /**

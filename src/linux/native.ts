@@ -179,6 +179,12 @@ export interface Native {
    * and BPF_PROG_GET_FD_BY_ID return a descriptor.
    */
   bpf(nsfd: number, command: number, attr: Uint8Array, ...pointers: (number | Uint8Array)[]): number
+  /**
+   * bpf(2) of a command that returns a descriptor, on a thread of its own. `fd`, an open
+   * descriptor, then refers to the new object, or is left as it is. Sets `event`, an eventfd, to 1
+   * at the end, or to 1 + errno.
+   */
+  bpfAside(nsfd: number, command: number, attr: Uint8Array, fd: number, event: number): number
   /** CLOCK_MONOTONIC in ns. */
   monotonic(): number
 

@@ -141,6 +141,8 @@ export interface DeviceSpec<Dev extends AnyDevice = AnyDevice> {
   readonly addresses?: readonly string[] | undefined
   /** Called before the device is registered, for what must exist by then. */
   prepare?(): Promise<void>
+  /** Called once the device is up, for what must be done before the program is ready. */
+  complete?(): Promise<void>
 }
 
 /** `Dev`: the type of its devices, by which a test knows their private data. */

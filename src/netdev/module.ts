@@ -66,7 +66,10 @@ export class Module<P extends Params = Params, Dev extends AnyDevice = AnyDevice
         await spec.prepare?.()
         await registerNetdev(dev as NetDevice, this.#net, { ...register, netns })
       }
-      for (const [i, dev] of this.devices.entries()) await (configure?.(dev, i) ?? bringUp(dev, addresses?.[i]))
+      for (const [i, dev] of this.devices.entries()) {
+        await (configure?.(dev, i) ?? bringUp(dev, addresses?.[i]))
+        await this.specs[i]?.complete?.()
+      }
     } catch (error) {
       for (const { port } of this.devices) {
         // The error that is thrown is the first one.

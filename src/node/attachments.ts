@@ -141,7 +141,8 @@ export class Attachments implements AsyncDisposable {
         this.#net.log.warn(`not attached again: ${lineOf(error)}`)
       }
     }
-    await Promise.all(kept.map(restore))
+    // One after the other: rtnetlink requests here would wait for the links of another attachment.
+    for (const each of kept) await restore(each)
     this.#isKept = true
     this.#keep()
   }

@@ -1,6 +1,6 @@
 /** bpf(2): what its errors say, with a stand-in for the system call. */
 import { describe, expect, test } from 'vitest'
-import { EINVAL, EPERM } from '../../src/base/errno.ts'
+import { EINVAL, ENOMEM, EPERM } from '../../src/base/errno.ts'
 import { attachTcx, BPF_TCX_INGRESS, createArray, exit, loadProgram, tcxPrograms } from '../../src/linux/bpf.ts'
 import type { Native } from '../../src/linux/native.ts'
 
@@ -11,7 +11,11 @@ const failing = (errno: number, log = '') =>
       if (into instanceof Uint8Array) into.set(Buffer.from(log))
       return -errno
     },
-  }) as Pick<Native, 'bpf'> as Native
+    // No thread: the call is made on the spot.
+    eventfd: () => 3,
+    createPoller: () => -ENOMEM,
+    close: () => 0,
+  }) as Pick<Native, 'bpf' | 'eventfd' | 'createPoller' | 'close'> as Native
 
 const target = { nsfd: -1, ifindex: 1 }
 
@@ -19,8 +23,10 @@ describe('a kernel older than 6.6', () => {
   test.each([
     ['query of its programs', (native: Native) => tcxPrograms(native, target, BPF_TCX_INGRESS)],
     ['link', (native: Native) => attachTcx(native, 3, target, BPF_TCX_INGRESS)],
-  ])('is named as the reason of a refused %s', (_, call) => {
-    expect(() => call(failing(EINVAL))).toThrow(/^BPF_\w+: EOPNOTSUPP, .*; tcx programs need Linux 6\.6 or newer$/)
+  ])('is named as the reason of a refused %s', async (_, call) => {
+    await expect((async () => call(failing(EINVAL)))()).rejects.toThrow(
+      /^BPF_\w+: EOPNOTSUPP, .*; tcx programs need Linux 6\.6 or newer$/,
+    )
   })
 })
 

@@ -1,6 +1,7 @@
 /** `attach` of 'vnet/wire': frames pass the wire unchanged, and nothing remains at the end. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { UsageError } from '../../../src/base/usage-error.ts'
+import { NETDEV_DOWN } from '../../../src/netdev/if.ts'
 import type { NetDevice } from '../../../src/netdev/net-device.ts'
 import { RX_DROPPED, RX_PACKETS } from '../../../src/netdev/stats.ts'
 import { SKB_DROP_REASON_CUT } from '../../../src/skb/drop-reason.ts'
@@ -235,6 +236,18 @@ describe('the life of an attachment', () => {
     await expect.poll(() => interfacesOf(near)).toEqual(['inner'])
     expect(lines).toEqual(['inner: its TAP was brought down: the attachment ends'])
     await pingWithoutLoss(far, '-c 1 192.0.2.1')
+  })
+
+  test('a frame that is sent after its device is closed passes directly, before the attachment has ended', async () => {
+    const { b } = await join('inner', { out: 'loss 100%' })
+    using outside = new PacketSocket(far, 'outer')
+    using inside = new PacketSocket(near, 'inner')
+    b.net.registerNetdeviceNotifier((event, dev) => {
+      if (event === NETDEV_DOWN && dev === b) inside.send(LAST)
+      return 0
+    })
+    near.ip(`link set ${interfacesOf(near).at(-1)} down`)
+    await expect.poll(() => hex(outside.frames.map(({ octets }) => octets))).toContain(hex([LAST])[0])
   })
 })
 

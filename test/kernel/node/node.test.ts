@@ -174,6 +174,24 @@ describe('after a restart', () => {
     await third.stop()
   })
 
+  test('a dozen attachments are all back, and frames pass their wires', async () => {
+    const names = Array.from({ length: 12 }, (_, i) => `bridge${i}`)
+    for (const name of names) {
+      near.ip(`link add ${name} type bridge`)
+      near.ip(`link set ${name} up`)
+    }
+    const first = await startNode()
+    expect((await attach(inner, ...names.map(name => `${near.name}/${name}`), '--wire', 'delay 10ms')).status).toBe(0)
+    await first.stop()
+    await startNode()
+    const listed = (await runMain('list', '--names')).stdout.split('\n')
+    expect(listed.filter(name => name.startsWith(near.name)).toSorted()).toEqual(
+      ['inner', ...names].map(name => `${near.name}/${name}`).toSorted(),
+    )
+    const { shortest } = await pingWithoutLoss(far, '-c 1 192.0.2.1')
+    expect(shortest).toBeGreaterThanOrEqual(20)
+  })
+
   test('an interface that was renamed while attached is back by its new name', async () => {
     const first = await startNode('--json')
     await attach(inner)

@@ -1,12 +1,14 @@
 /** System calls on threads of their own: results, and what happens without the resources for it. */
-import { fstatSync, readdirSync, readFileSync } from 'node:fs'
-import { expect, test } from 'vitest'
-import { EAGAIN, EBADF, EMFILE, EMSGSIZE, ENOMEM } from '../../../src/base/errno.ts'
-import { closeAside, sendAside } from '../../../src/linux/aside.ts'
+import { fstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { EAGAIN, EBADF, EINVAL, EMFILE, EMSGSIZE, ENOMEM } from '../../../src/base/errno.ts'
+import { bpfAside, closeAside, sendAside } from '../../../src/linux/aside.ts'
 import { check } from '../../../src/linux/errno.ts'
 import type { Native, Poller } from '../../../src/linux/native.ts'
 import { O_RDONLY } from '../../../src/linux/uapi.ts'
 import { datagrams, native } from './support.ts'
+
+const BPF_MAP_CREATE = 0
 
 const null2 = () => [1, 2].map(() => check(native.open('/dev/null', O_RDONLY, -1), 'open'))
 const descriptors = () => readdirSync('/proc/self/fd').length
@@ -22,7 +24,7 @@ const LACKING: [string, Partial<Native>][] = [
   ['descriptor', { eventfd: () => -EMFILE }],
   ['memory for a poller', { createPoller: () => -ENOMEM }],
   ['poller that starts', { createPoller: () => ({ start: () => -ENOMEM, close: () => 0 }) as unknown as Poller }],
-  ['thread', { closeAside: () => -EAGAIN, sendAside: () => -EAGAIN }],
+  ['thread', { closeAside: () => -EAGAIN, sendAside: () => -EAGAIN, bpfAside: () => -EAGAIN }],
 ]
 
 test('closeAside closes every descriptor, and its promise settles then', async () => {
@@ -77,6 +79,36 @@ test.each([['thread of its own', {}], ...LACKING])(
     await expect(sending).rejects.toMatchObject({ errno: EBADF, syscall: 'a message' })
   },
 )
+
+describe.runIf(process.getuid?.() === 0)('bpfAside', () => {
+  /** The attributes of an array with one value of `bytes` bytes. */
+  const array = (bytes: number) => new Uint8Array(Uint32Array.of(2, 4, bytes, 1, 0, 0).buffer)
+
+  test.each([['thread of its own', {}], ...LACKING.slice(1)])(
+    'returns a descriptor of the object, and leaves no other: %s',
+    async (_, overrides) => {
+      const before = descriptors()
+      const fd = await bpfAside({ ...native, ...overrides }, -1, BPF_MAP_CREATE, array(8))
+      expect(readlinkSync(`/proc/self/fd/${fd}`)).toBe('anon_inode:bpf-map')
+      expect(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8')).toMatch(/flags:\t02\d*/)
+      native.close(fd)
+      expect(descriptors()).toBe(before)
+    },
+  )
+
+  test.each([['thread of its own', {}], ...LACKING.slice(1)])(
+    'returns the error of the call, and leaves no descriptor: %s',
+    async (_, overrides) => {
+      const before = descriptors()
+      expect(await bpfAside({ ...native, ...overrides }, -1, BPF_MAP_CREATE, array(0))).toBe(-EINVAL)
+      expect(descriptors()).toBe(before)
+    },
+  )
+
+  test('returns the error if there is no descriptor', async () => {
+    expect(await bpfAside({ ...native, eventfd: () => -EMFILE }, -1, BPF_MAP_CREATE, array(8))).toBe(-EMFILE)
+  })
+})
 
 test('threads end with their calls', async () => {
   const threads = () => Number(/^Threads:\t(\d+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1])

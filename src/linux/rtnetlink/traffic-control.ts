@@ -1,0 +1,75 @@
+/**
+ * BPF programs of an interface in the clsact qdisc (tc-bpf(8)). Unlike tcx links, they are attached
+ * without a grace period of RCU, and end with the interface. include/uapi/linux/pkt_sched.h,
+ * pkt_cls.h.
+ */
+import { ENOENT, isErrno, VnetError } from '../../base/errno.ts'
+import { type MessageBuilder, NLM_F_CREATE, NLM_F_EXCL, putU32 } from '../../netlink/index.ts'
+import { nameOf } from './link.ts'
+import type { RouteSocket } from './route-socket.ts'
+
+const RTM_NEWQDISC = 36
+const RTM_NEWTFILTER = 44
+const TCA_KIND = 1
+const TCA_OPTIONS = 2
+const TCA_BPF_FD = 6
+const TCA_BPF_NAME = 7
+const TCA_BPF_FLAGS = 8
+const TCA_BPF_FLAG_ACT_DIRECT = 1
+const TC_H_CLSACT = 0xffff_fff1
+const CLSACT_HANDLE = 0xffff_0000
+/** The first priority, and ETH_P_ALL in network order. */
+const FIRST_OF_ALL = 0x0001_0300
+
+const TCMSG = 20
+
+/** The frames that an interface receives (ingress) or transmits (egress). */
+export type TcHook = 'ingress' | 'egress'
+
+const PARENT = { ingress: 0xffff_fff2, egress: 0xffff_fff3 } as const
+
+export interface TcProgram {
+  readonly ifindex: number
+  readonly at: TcHook
+  readonly name: string
+  readonly fd: number
+}
+
+/** Gives an interface the qdisc that programs are attached to. Throws a VnetError. */
+export function addClsact(sock: RouteSocket, ifindex: number): void {
+  add(sock, RTM_NEWQDISC, [ifindex, CLSACT_HANDLE, TC_H_CLSACT, 0], 'clsact')
+}
+
+/** Attaches a program, which returns what becomes of a frame. Throws a VnetError. */
+export function addProgram(sock: RouteSocket, { ifindex, at, name, fd }: TcProgram): void {
+  add(sock, RTM_NEWTFILTER, [ifindex, 0, PARENT[at], FIRST_OF_ALL], 'bpf', builder =>
+    builder.nested(TCA_OPTIONS, options =>
+      options.u32(TCA_BPF_FD, fd).string(TCA_BPF_NAME, name).u32(TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT),
+    ),
+  )
+}
+
+/** `tcmsg`: interface index, handle, parent and info of a struct tcmsg. */
+function add(
+  sock: RouteSocket,
+  type: number,
+  tcmsg: readonly number[],
+  kind: 'clsact' | 'bpf',
+  write: (builder: MessageBuilder) => unknown = () => {},
+): void {
+  const message = new Uint8Array(TCMSG)
+  for (const [i, value] of tcmsg.entries()) putU32(message, 4 + 4 * i, value)
+  try {
+    sock.request({
+      type,
+      flags: NLM_F_CREATE | NLM_F_EXCL,
+      what: () => `${kind} on ${nameOf(sock, tcmsg[0] as number)}`,
+      write: builder => void write(builder.payload(message).string(TCA_KIND, kind)),
+    })
+  } catch (error) {
+    if (!isErrno(error, ENOENT)) throw error
+    throw new VnetError(ENOENT, error.syscall, `the kernel lacks ${MODULES[kind]}: modprobe ${MODULES[kind]}`)
+  }
+}
+
+const MODULES = { clsact: 'sch_ingress', bpf: 'cls_bpf' } as const
