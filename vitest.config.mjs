@@ -8,8 +8,9 @@
  * which those of unit become. alone (test/alone): tests that replace modules, and those that
  * measure what compiled code allocates, one process per file. kernel (test/kernel): as root, in
  * network namespaces that the tests make. Where that is impossible, all kernel tests are skipped
- * and the reason is printed once. containers (test/containers): tests with Docker and containerd,
- * which run alone, and only with VNET_CONTAINERS=1. tools: the tests that start a program which is
+ * and the reason is printed once. own (test/containers, tests with Docker and
+ * containerd, and test/labs, tests with pytest, Go, keepalived and etcd): only the folder
+ * VNET_TEST_FOLDER, which runs alone. tools: the tests that start a program which is
  * missing or another one of its name; they are skipped, too, and the reason is printed. In CI that
  * is a failure. scripts/test.mjs sets the coverage threshold, because it holds for full runs only.
  */
@@ -36,10 +37,12 @@ if (problems.length > 0) {
 const names = readdirSync(join(root, 'test'), { recursive: true }).map(name => `test/${name}`)
 const isFullSize = name => readFileSync(join(root, name), 'utf8').includes('/scale.ts')
 const isOfRun = name => (isLong ? /\.long\.test\.ts$/.test(name) || isFullSize(name) : !/\.long\.test\.ts$/.test(name))
-const hasContainers = process.env.VNET_CONTAINERS === '1'
-const isOfContainers = name => name.startsWith('test/containers/')
+/** The folders with a run of their own, and the folder that this run is for. */
+const OWN = ['containers', 'labs']
+const own = process.env.VNET_TEST_FOLDER
+const ownOf = name => OWN.find(folder => name.startsWith(`test/${folder}/`))
 const ofRun = names.filter(
-  name => name.endsWith('.test.ts') && isOfContainers(name) === hasContainers && (hasContainers || isOfRun(name)),
+  name => name.endsWith('.test.ts') && ownOf(name) === own && (own !== undefined || isOfRun(name)),
 )
 
 /** The tests that start a program which is missing, or another one. */
@@ -50,7 +53,7 @@ const withoutTool = ofRun.filter(isWithoutTool)
 const files = ofRun.filter(name => !withoutTool.includes(name))
 
 /** The projects with a folder of test/. The project unit has all other files. */
-const FOLDERS = ['alone', 'programs', 'kernel', 'containers']
+const FOLDERS = ['alone', 'programs', 'kernel', ...OWN]
 const folderOf = file => FOLDERS.find(folder => file.startsWith(`test/${folder}/`)) ?? 'unit'
 const filesOf = project => files.filter(file => folderOf(file) === project)
 
@@ -69,7 +72,7 @@ class ByProject extends BaseSequencer {
   }
 }
 
-const projects = ['programs', 'unit', 'alone', 'kernel', 'containers', 'tools']
+const projects = ['programs', 'unit', 'alone', 'kernel', ...OWN, 'tools']
 
 const SKIP_ALL = { runner: './test/support/skip-all-runner.ts' }
 
@@ -123,17 +126,17 @@ export default defineConfig({
           ...(reason === undefined ? {} : SKIP_ALL),
         },
       },
-      {
+      // Each file has programs of its own, such as an engine.
+      ...OWN.map(name => ({
         test: {
           ...common,
-          name: 'containers',
-          include: filesOf('containers'),
-          // Each file has an engine of its own.
+          name,
+          include: filesOf(name),
           maxWorkers: cores,
           sequence: { groupOrder: 2 },
           testTimeout: 60_000,
         },
-      },
+      })),
       ...(withoutTool.length === 0 ? [] : [{ test: { ...unit, name: 'tools', include: withoutTool, ...SKIP_ALL } }]),
     ],
     coverage: {

@@ -1,7 +1,7 @@
 /**
- * node scripts/setup.mjs [--test] [--long] [--containers]: makes a clone runnable, in the steps
- * that are due. With --test it also installs the programs of the tests, with --long those of the
- * long ones too, with --containers those of test/containers. Each step is one line on stderr with
+ * node scripts/setup.mjs [--test] [--long] [--containers] [--labs]: makes a clone runnable, in the
+ * steps that are due. --test, --long, --containers and --labs also install programs: for the tests,
+ * for the long tests, for test/containers and for test/labs. Each step is one line on stderr with
  * its time; without a step that is due it prints nothing. A failure is one line on stderr with what
  * to do about it, and exit code 1.
  *
@@ -30,7 +30,8 @@ if (found !== undefined) fail(found)
 else
   import('./setup/main.mjs')
     .then(main => {
-      const [testTools, long, containers] = ['--test', '--long', '--containers'].map(it => process.argv.includes(it))
-      return main.setUp({ testTools, long, containers })
+      const has = option => process.argv.includes(option)
+      const own = ['containers', 'labs'].filter(folder => has(`--${folder}`))
+      return main.setUp({ testTools: has('--test'), long: has('--long'), own })
     })
     .catch(error => fail(error.advice ? error.message : error.stack))

@@ -5,9 +5,9 @@
  * which is `npm test -- --coverage`, the coverage is measured as well; too little of it is a
  * failure. With other arguments only vitest runs, with them. With --long, which is `npm run
  * test:long`, the tests of the addon run under sanitizers, then all tests that scale
- * (test/support/scale.ts) at their full size. With --containers, which is `npm run
- * test:containers`, only the tests of test/containers run, for LIMIT_MS at most. The last line is
- * `N passed, N failed, N skipped`. In CI a skipped kernel test is a failure.
+ * (test/support/scale.ts) at their full size. With --containers or --labs, which is `npm run
+ * test:containers` or `test:labs`, only the tests of that folder of test/ run, for LIMIT_MS at
+ * most. The last line is `N passed, N failed, N skipped`. In CI a skipped kernel test is a failure.
  */
 
 import { spawn } from 'node:child_process'
@@ -35,17 +35,18 @@ const sanitizers = [['sanitizers', process.execPath, script('sanitize.mjs')]]
 // Without the kernel tests most of src/linux does not run, and the threshold means nothing.
 const threshold = reasonToSkipKernelTests() === undefined ? ['--coverage.thresholds.lines=95'] : []
 
-/** Milliseconds for the container tests, because an engine may hang. */
+/** Milliseconds for the tests of a folder, because an engine may hang. */
 const LIMIT_MS = 900_000
 
 async function main(args) {
-  if (args[0] === '--containers') {
+  if (args[0] === '--containers' || args[0] === '--labs') {
+    const folder = args[0].slice(2)
     const reason = reasonToSkipKernelTests()
     if (reason !== undefined) {
-      console.error(`vnet: the container tests cannot run: ${reason}`)
+      console.error(`vnet: the tests of test/${folder} cannot run: ${reason}`)
       return 1
     }
-    process.env.VNET_CONTAINERS = '1'
+    process.env.VNET_TEST_FOLDER = folder
     return runVitest(args.slice(1), LIMIT_MS)
   }
   if (args[0] === '--long') {

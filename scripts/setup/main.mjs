@@ -7,20 +7,20 @@ import { isInstalled, SetupError } from './command.mjs'
 import { withLock } from './lock.mjs'
 import { isStamped, stamp, unstamp } from './stamp.mjs'
 import { steps } from './steps.mjs'
-import { installContainerTools, installTestTools } from './test-tools.mjs'
+import { installOwnTools, installTestTools } from './test-tools.mjs'
 
 const root = resolve(import.meta.dirname, '../..')
 
 /**
  * Brings the tree up to date: dependencies, addon, compiled sources; with `testTools` also the
- * programs of the kernel tests, with `long` those of the long tests too, and with `containers`
- * those of test/containers.
+ * programs of the kernel tests, with `long` those of the long tests too, and the programs of
+ * the folders of test/ in `own`.
  */
-export async function setUp({ testTools = false, long = false, containers = false } = {}) {
+export async function setUp({ testTools = false, long = false, own = [] } = {}) {
   process.chdir(root)
   if (isDue(steps.find(step => step.native))) checkBuildTools()
   if (testTools) await installTestTools(long)
-  if (containers) await installContainerTools()
+  for (const folder of own) await installOwnTools(folder)
   if (!steps.some(isDue)) return
   becomeOwner()
   await withLock(join(root, '.setup-lock'), async () => {

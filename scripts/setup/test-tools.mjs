@@ -49,20 +49,38 @@ const packages = {
  * the page of `vnet web` is looked at by a browser.
  */
 const HEADERS = 'kernel headers'
-const longPackages = { modinfo: 'kmod', promtool: 'prometheus', chromium: 'chromium', [HEADERS]: HEADERS_PACKAGE }
+const longPackages = {
+  modinfo: 'kmod',
+  promtool: 'prometheus',
+  chromium: 'chromium',
+  'pytest-3': 'python3-pytest',
+  [HEADERS]: HEADERS_PACKAGE,
+}
 
-/** What test/containers starts, and the CNI plugins that it chains vnet's after. */
-const containerPackages = {
-  dockerd: 'docker.io',
-  docker: 'docker.io',
-  containerd: 'containerd',
-  ctr: 'containerd',
-  runc: 'runc',
-  busybox: 'busybox-static',
-  etcd: 'etcd-server',
-  podman: 'podman',
-  ip: 'iproute2',
-  '/usr/lib/cni/bridge': 'containernetworking-plugins',
+/** The programs of folders of test/ with a run of their own. */
+const ownPackages = {
+  /** The tests chain vnet after the CNI plugins. */
+  containers: {
+    dockerd: 'docker.io',
+    docker: 'docker.io',
+    containerd: 'containerd',
+    ctr: 'containerd',
+    runc: 'runc',
+    busybox: 'busybox-static',
+    etcd: 'etcd-server',
+    podman: 'podman',
+    ip: 'iproute2',
+    '/usr/lib/cni/bridge': 'containernetworking-plugins',
+  },
+  labs: {
+    'pytest-3': 'python3-pytest',
+    go: 'golang-go',
+    keepalived: 'keepalived',
+    etcd: 'etcd-server',
+    etcdctl: 'etcd-client',
+    curl: 'curl',
+    ping: 'iputils-ping',
+  },
 }
 
 /** Debian has other programs under these names; the right ones print iputils with `-V`. */
@@ -119,16 +137,17 @@ export async function installTestTools(long) {
   for (const line of lines) process.stderr.write(`vnet: ${line}\n`)
 }
 
-/** Installs what test/containers needs. Throws a SetupError of one line if it cannot. */
-export async function installContainerTools() {
-  const missing = () => Object.keys(containerPackages).filter(name => !isThere(name))
+/** Installs what test/FOLDER needs. Throws a SetupError of one line if it cannot. */
+export async function installOwnTools(folder) {
+  const wanted = ownPackages[folder]
+  const missing = () => missingOf(wanted)
   if (missing().length === 0) return
-  const packages = () => [...new Set(missing().map(name => containerPackages[name]))]
+  const packages = () => [...new Set(missing().map(name => wanted[name]))]
   const canInstall = process.getuid() === 0 && isInstalled('apt-get')
   const tried = canInstall ? await aptInstall(packages()) : ''
   if (missing().length === 0) return
   const why = tried && ` (tried: ${tried})`
-  throw new SetupError(`vnet: the container tests need ${missing().join(', ')}: ${advice(packages())}${why}`)
+  throw new SetupError(`vnet: the tests of test/${folder} need ${missing().join(', ')}: ${advice(packages())}${why}`)
 }
 
 /**

@@ -25,6 +25,7 @@ const EXAMPLES: Section = [
     ['source <(vnet completion bash)', 'complete commands by Tab'],
     ['vnet exec ./my-client sn0', 'pass its private ioctls to the driver'],
     ['vnet learn 01-drop', 'an exercise; then `vnet check`'],
+    ['vnet lab net.yaml -- curl server', 'a command in a network from a file'],
     ['vnet rootless -- npx vitest run', 'tests with interfaces, without root'],
   ],
 ]

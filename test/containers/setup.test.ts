@@ -13,6 +13,6 @@ test('set-up fails with one line that names what apt-get cannot install', async 
   const { code, stdout, stderr } = await tree.setUp({ args: ['--containers'], preload: 'process.getuid = () => 0' })
   expect([code, stdout]).toEqual([1, ''])
   expect(stderr).toMatch(
-    /^vnet: the container tests need .*docker, .*: sudo apt-get install docker\.io .* \(tried: E: Unable .*\)\n$/,
+    /^vnet: the tests of test\/containers need .*docker, .*: sudo apt-get install docker\.io .* \(tried: E: Unable .*\)\n$/,
   )
 })

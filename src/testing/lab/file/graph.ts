@@ -13,7 +13,9 @@ export function graph({ namespaces, routers = {}, cables = {}, lans = {} }: Topo
     `${shown.get(a)} ---${label === '' ? '' : `|${quoted(label)}|`} ${shown.get(b)}`
   const nodes = [
     ...namespaces.map(name => node(name, ['[', ']'], name)),
-    ...Object.entries(routers).map(([name, { nat }]) => node(name, ['{{', '}}'], lines(name, nat && `nat ${nat}`))),
+    ...Object.entries(routers).map(([name, { preset, nat, firewall }]) =>
+      node(name, ['{{', '}}'], lines(name, preset, nat && `nat ${nat}`, firewall && `firewall ${firewall}`)),
+    ),
     ...Object.entries(lans).map(([name, { network }]) => node(`lan ${name}`, ['([', '])'], lines(name, network))),
   ]
   const links = [

@@ -39,7 +39,7 @@ export class RunningLab implements AsyncDisposable {
   #captures: readonly string[] = []
 
   private constructor(lab: Lab, { topology }: LabPlan, made: Made<Topology>, { name, signal, log }: RunningOptions) {
-    signal.addEventListener('abort', () => this.#end.abort())
+    signal.addEventListener('abort', () => this.#stop())
     this.name = name
     this.#lab = lab
     this.#topology = topology
@@ -98,9 +98,13 @@ export class RunningLab implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#end.abort()
+    this.#stop()
     this.#captures = this.#lab.keepCaptures()
     await this.#lab.close()
+  }
+
+  #stop(): void {
+    this.#end.abort(new Error('the lab has ended'))
   }
 
   /** Starts a scenario. Settles when the changes at time 0 are made. */

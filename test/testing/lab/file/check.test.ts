@@ -124,6 +124,13 @@ test('capture records each link that does not say otherwise', () => {
   ])
 })
 
+test('the graph has the preset and the firewall of a router, and names of cables with quotes', () => {
+  const text = NET.replace('nat: symmetric', 'preset: home, firewall: corporate').replace('back: {', `'a"<b>': {`)
+  const drawn = graph(parseLabFile(text.slice(0, text.indexOf('run:')), 'net.yaml').topology)
+  expect(drawn).toContain('n5{{"home<br>home<br>firewall corporate"}}')
+  expect(drawn).toContain('n2 ---|"a#34;#60;b#62;<br>ab: delay 5ms<br>ba: loss 1%"| n3')
+})
+
 test('an empty file is refused', () => {
   expect(() => parseLabFile('', 'net.yaml')).toThrow('net.yaml: it is empty: a lab needs namespaces')
 })

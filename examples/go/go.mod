@@ -1,0 +1,3 @@
+module vnet.example/lab
+
+go 1.19
