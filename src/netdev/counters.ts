@@ -62,7 +62,7 @@ export interface Frames {
   /** Includes frames that were merged into another one that is out. */
   out: number
   dropped: number
-  /** Frames made from others on the way: segments of a GSO frame but the first, duplicates. */
+  /** Extra frames: duplicates, and every segment of a GSO frame except the first. */
   made: number
 }
 
@@ -83,7 +83,7 @@ export class Counters {
    * own. Shared like the rows.
    */
   readonly groMerged: Float64Array
-  /** Frames made on the way from those of each transmit queue. Shared like the rows. */
+  /** Extra frames (`made`) per transmit queue. Shared like the rows. */
   readonly made: Float64Array
   /** Frames counted before the last reset. */
   readonly #past: Frames = { in: 0, out: 0, dropped: 0, made: 0 }
@@ -114,7 +114,7 @@ export class Counters {
     if ((bytes[data] & 1) !== 0 && !isBroadcastAddress(bytes, data)) rows[row + MULTICAST] += 1
   }
 
-  /** Counts `n` more frames that one of transmit queue `queue` became on its way. */
+  /** Counts `n` extra frames that were made from one frame of transmit queue `queue`. */
   madeFrom(queue: number, n: number): void {
     this.made[wrap(queue, this.txqs)] += n
   }
@@ -164,7 +164,7 @@ export class Counters {
     for (const each of [this.rows, this.#txDrops, this.#rxDrops, this.groMerged, this.made]) each.fill(0)
   }
 
-  /** Returns the row of one queue: a view that goes on counting. */
+  /** Returns the row of one queue, as a view that keeps counting. */
   queue(q: number): Float64Array {
     return this.rows.subarray(q * LINK_STATS64_LENGTH, (q + 1) * LINK_STATS64_LENGTH)
   }
@@ -200,7 +200,7 @@ function sumRows(rows: Float64Array, sum: Float64Array): Float64Array {
   return sum
 }
 
-/** What the statistics need of their device. */
+/** The parts of a device that its statistics use. */
 interface StatsOwner {
   readonly counters: Counters
   readonly tx: readonly { requeues: number; transTimeout: number }[]
@@ -210,8 +210,8 @@ interface StatsOwner {
 }
 
 /**
- * A device's statistics since it was made or last reset. The kernel's counters, and what a driver
- * adds, cannot be set to zero: what they were at the reset is subtracted.
+ * A device's statistics since it was made or last reset. The kernel's counters and the driver's own
+ * cannot be set to zero, so their values at the reset are subtracted.
  */
 export class DevStats {
   readonly #dev: StatsOwner
@@ -224,7 +224,7 @@ export class DevStats {
     this.#dev = dev
   }
 
-  /** Sets `row` to the sum of all queues and what the driver adds, and returns it. */
+  /** Sets `row` to the sum of all queues plus the driver's own statistics, and returns it. */
   get(row?: Float64Array): Float64Array {
     const stats = this.#dev.counters.sum(row)
     this.#dev.addDriverStats(stats)
@@ -232,8 +232,8 @@ export class DevStats {
   }
 
   /**
-   * Returns what the kernel counted; undefined if it keeps no counters or the interface is gone.
-   * Owned by the caller.
+   * Returns the kernel's counters; undefined if it keeps none or the interface was deleted. Owned
+   * by the caller.
    */
   kernel(): Float64Array | undefined {
     this.#readKernel()

@@ -19,7 +19,7 @@ import type { Ifmap, UserData } from './ops.ts'
 const INT_MAX = 0x7fff_ffff
 /** Bytes of struct ifmap as 64-bit machines have it, without the spare ones. */
 const IFMAP_LEN = 21
-/** Bytes that a driver may copy at once. */
+/** Bytes that a driver may copy in one call. */
 const USER_DATA_MAX = 1 << 20
 
 /** A process's memory. Both return 0 or -errno: -EFAULT if some of it is not mapped. */
@@ -57,7 +57,7 @@ export function devIoctl(
 function siocdevprivate(dev: NetDevice, cmd: number, ifr: Uint8Array, memory: UserMemory, mayChange: boolean): number {
   const { netdevOps } = dev
   if (netdevOps.ndoSiocdevprivate === undefined) return -EOPNOTSUPP
-  // What a driver writes before it fails is not copied back.
+  // Data that a driver writes before it fails is not copied back.
   const copy = ifr.slice()
   const address = new DataView(copy.buffer).getBigUint64(IFR_IFRU, true)
   try {

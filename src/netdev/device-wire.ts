@@ -1,6 +1,6 @@
 /**
- * The wire on which a device's frames leave or arrive, as clients see it. What a wire does is in
- * wire/; here is only what the control plane and the program need to know of it.
+ * The wire on which a device's frames leave or arrive, as clients see it. The implementation is in
+ * wire/; this file declares the parts that the control plane and the program use.
  */
 
 import type { Log } from '../base/log.ts'
@@ -35,8 +35,8 @@ export interface StageReport {
 export type WireSide = 'in' | 'out'
 
 /**
- * The log of wires: what arrived, and what became of it. `time` is that of the wire's clock, in ns;
- * `id` is the number of the packet in its direction, from 1.
+ * The log of wires: arrivals and decisions. `time` is the time of the wire's clock in ns; `id` is
+ * the number of the packet in its direction, from 1.
  */
 export interface DecisionLog {
   /** The stages of a direction were set. */
@@ -58,7 +58,7 @@ export interface DecisionLog {
   ): void
 }
 
-/** A step of a scenario: what changes at a time. `T` is what the texts became. */
+/** A step of a scenario: the changes at one time. `T` is the type of the parsed texts. */
 export interface ScenarioStep<T> {
   /** ns after the start, or after the start of the round. */
   readonly at: number
@@ -72,7 +72,7 @@ export interface ScenarioStep<T> {
 /** Steps in the order of their times. */
 export interface ScenarioList<T> {
   readonly steps: readonly ScenarioStep<T>[]
-  /** The length of a round in ns, after which the steps begin again; undefined runs them once. */
+  /** The length of a round in ns, after which the steps repeat; undefined runs them once. */
   readonly repeat?: number | undefined
   /** True if a step names a direction `in` or `out`, which only attachments have. */
   readonly hasSides?: boolean | undefined
@@ -89,7 +89,10 @@ export interface WireScenario {
   steps(): readonly { readonly at: number; readonly text: string }[]
 }
 
-/** What the text of a wire refers to: the program reads and compiles it before the wire is made. */
+/**
+ * Files and filters named by a wire's text: the program reads and compiles them before the wire is
+ * made.
+ */
 export interface WireResources {
   /** Returns a filter in pcap-filter(7)'s language. Throws a UsageError. */
   filter(text: string): PacketFilter
@@ -118,7 +121,7 @@ export interface DeviceWire {
   change(text: string, resources: WireResources): void
   /** Called when the frame probe of a device that it joins was set or removed. */
   probeChanged?(): void
-  /** Drops what is held, and what comes later. Idempotent. */
+  /** Drops held packets and all later ones. Idempotent. */
   close(): void
 }
 
@@ -142,8 +145,8 @@ export function wireChanged<Device extends WiredDevice>(net: WiredNet<Device>, w
 }
 
 /**
- * Returns the direction whose part of a preset a wire has: `ab` uploads. What an interface receives
- * is a download.
+ * Returns the direction whose half of a preset a wire uses: `ab` uploads. Frames that an interface
+ * receives are a download.
  */
 export function presetDirection({ direction, side }: Pick<DeviceWire, 'direction' | 'side'>): 'ab' | 'ba' {
   if (side === undefined) return direction

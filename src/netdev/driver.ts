@@ -1,6 +1,6 @@
 /**
- * What a driver module exports: `module_init`, `module_exit` and `module_param` in one object. The
- * program makes a command of it, with its parameters as options and interfaces as arguments.
+ * The contract of a driver module: `module_init`, `module_exit` and `module_param` in one object.
+ * The program makes a command of it, with its parameters as options and interfaces as arguments.
  */
 
 import { EINVAL, VnetError } from '../base/errno.ts'
@@ -18,11 +18,12 @@ export interface Param<T> {
   readonly description: string
   /** The values it may have, for the help text: `1 to 64`. */
   readonly range?: string | undefined
-  /** What the help text calls its value: `file`; by default `n` or `text`. */
+  /** The name of the value in the help text: `file`; by default `n` or `text`. */
   readonly value?: string | undefined
   /**
-   * What its value names, for the program that loads the driver: an interface of the program's own
-   * network namespace, or a scenario file, whose parser the driver then needs.
+   * The kind of thing that the value names, for the program that loads the driver: an interface of
+   * the program's own network namespace, or a scenario file, for which the driver then needs the
+   * parser.
    */
   readonly names?: 'interface' | 'scenario' | undefined
   /** True if it may change while the driver runs, which then reads `params` for each use. */
@@ -120,12 +121,12 @@ export interface DriverContext {
   readonly net: Net
   /** Interface names given by --name, in order. */
   readonly names: readonly string[]
-  /** Network namespace for interfaces whose argument names none; undefined is the program's. */
+  /** Network namespace of interfaces whose argument names none. Undefined is the program's own. */
   readonly netns?: string | undefined
   /** Numbers of queues that were requested; undefined leaves them to the driver. */
   readonly txqs: number | undefined
   readonly rxqs: number | undefined
-  /** What the words of wires may refer to; without it they refer to nothing. */
+  /** Files and filters for wire specs. Without it, specs cannot refer to any. */
   readonly wireResources?: WireResources | undefined
 }
 
@@ -139,9 +140,9 @@ export interface DeviceSpec<Dev extends AnyDevice = AnyDevice> {
   readonly netns?: string | undefined
   /** Protocol addresses, `198.18.0.1/24`. */
   readonly addresses?: readonly string[] | undefined
-  /** Called before the device is registered, for what must exist by then. */
+  /** Called before the device is registered, for preparations that must be complete by then. */
   prepare?(): Promise<void>
-  /** Called once the device is up, for what must be done before the program is ready. */
+  /** Called once the device is up, for work that must end before the program is ready. */
   complete?(): Promise<void>
 }
 
@@ -160,13 +161,13 @@ export interface Driver<P extends Params = Params, Dev extends AnyDevice = AnyDe
    */
   init(params: ParamValues<P>, context: DriverContext): readonly DeviceSpec<Dev>[]
   /**
-   * Called at the end, after the last device is gone, and if something after init failed. May be
-   * async: the program waits for it.
+   * Called at the end, after the last device is unregistered, and after a failure that follows
+   * init. May be async: the program waits for it.
    */
   exit?(): void | Promise<void>
   /**
-   * Reads the configuration again (SIGHUP). An exception is logged, and the driver goes on as
-   * before. Without it there is nothing to read.
+   * Reads the configuration again (SIGHUP). An exception is logged, and the driver continues
+   * unchanged. A driver without it has nothing to read again.
    */
   readonly reload?: (() => void) | undefined
   /**
@@ -176,8 +177,8 @@ export interface Driver<P extends Params = Params, Dev extends AnyDevice = AnyDe
    */
   capabilities?(): Promise<readonly number[]>
   /**
-   * Returns the entries (SegmentEntry), of the kinds requested, of the segment behind the devices,
-   * made while they are read. Without it there is no segment.
+   * Returns the entries (SegmentEntry), of the kinds requested, of the segment that the devices
+   * lead to. They are made while they are read. A driver without it has no segment.
    */
   segment?(kinds: ReadonlySet<string>): Iterable<{ readonly kind: string }>
   /**
@@ -230,8 +231,8 @@ export function interfaceArg(text: string): InterfaceArg {
 }
 
 /**
- * Returns the interfaces that a driver of `defaults.length` devices makes: those of its arguments,
- * otherwise of --name, otherwise the defaults. Throws a UsageError.
+ * Returns the interfaces that a driver of `defaults.length` devices makes: from its arguments,
+ * otherwise from --name, otherwise the defaults. Throws a UsageError.
  */
 export function interfaceArgs({ args, names }: DriverContext, defaults: readonly string[]): InterfaceArg[] {
   const given = args.length > 0 ? args : names

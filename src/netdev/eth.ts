@@ -145,7 +145,7 @@ export function devHardHeader(
 
 /**
  * dev_parse_header: copies the source address of a frame, as its device reads it, to `into`.
- * Returns its length, 0 if there is none.
+ * Returns the length of the address, 0 without one.
  */
 export function devParseHeader(skb: SkBuff, into: Uint8Array): number {
   const dev = skb.dev as NetDevice | undefined

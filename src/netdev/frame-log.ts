@@ -4,15 +4,15 @@ import type { Log } from '../base/log.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 
 /**
- * Logs one frame as tcpdump would print it, for a device whose msgEnable has NETIF_MSG_PKTDATA:
- * `tx-0 IP 198.18.0.1 > 198.18.0.2: ...` was sent by the kernel on transmit queue 0, `rx-0` is
- * on its way to the kernel. `dropped` is the reason if the frame was dropped.
+ * Logs one frame in tcpdump's format, for a device whose msgEnable has NETIF_MSG_PKTDATA: `tx-0 IP
+ * 198.18.0.1 > 198.18.0.2: ...` was sent by the kernel on transmit queue 0, `rx-0` goes to the
+ * kernel. `dropped` is the reason if the frame was dropped.
  */
 export function logFrame(dev: FrameLog, direction: 'tx' | 'rx', skb: SkBuff, dropped?: number): void {
   logEvent(dev, () => `${direction}-${skb.queueMapping} ${dev.net.frameText(skb, dropped)}`)
 }
 
-/** A device whose msgEnable turns on lines. */
+/** A device that logs the lines its msgEnable selects. */
 interface FrameLog {
   readonly port: unknown
   readonly log: Log
@@ -23,8 +23,8 @@ interface FrameLog {
 }
 
 /**
- * Logs what happened between frames, for a device whose msgEnable has its bit: the caller has
- * tested that, so that the text is not built in vain. A device without a port logs nothing.
+ * Logs an event other than a frame, for a device whose msgEnable has its bit. The caller tests the
+ * bit first, so that text is built only if it is logged. A device without a port logs nothing.
  */
 export function logEvent(dev: FrameLog, text: string | (() => string)): void {
   if (dev.port === undefined) return

@@ -3,13 +3,13 @@
  * kernel's stack runs once for all of them (dev_gro_receive, tcp_gro_receive, tcp_gro_complete).
  * Only the frame received last is ever continued, so no frame overtakes another.
  *
- * Merged is what `skbGsoSegment` would cut into the same bytes again: the headers differ only in
- * lengths, checksums and what counts up, the flags are ACK alone, with PSH on the last segment, and
- * all payloads have one size, the last one's or less.
+ * Segments are merged only if `skbGsoSegment` would cut them into the same bytes again. The headers
+ * differ only in lengths, checksums and counters. The flags are ACK alone, with PSH on the last
+ * segment. All payloads have one size; the last may be shorter.
  *
  * The checksum of a GSO frame is partial: a kernel that forwards it computes the sums of all its
- * segments again. So a full sum is verified here before it is given up, and a segment with a wrong
- * sum is left as it came, for the kernel to drop. A partial sum stays partial.
+ * segments again. So a full sum is verified before it is replaced, and a segment with a wrong sum
+ * is not merged: the kernel drops it. A partial sum remains partial.
  */
 import { finish, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '../packet/checksum.ts'
 import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, etherType } from '../packet/ethernet.ts'
@@ -26,7 +26,7 @@ import { NETIF_F_TSO, NETIF_F_TSO6 } from './if.ts'
 
 /** The longest frame with a link header, whatever the kernel takes beyond (GRO_LEGACY_MAX_SIZE). */
 const GRO_MAX = ETH_HLEN + 0xffff
-/** Where the transport header begins, from the start of the frame. */
+/** Offset of the transport header from the start of the frame. */
 const H_IPV4 = ETH_HLEN + IPV4_HLEN
 const H_IPV6 = ETH_HLEN + IPV6_HLEN
 
@@ -37,7 +37,7 @@ export class Gro {
   #head: SkBuff | undefined
   /** Segments merged into it. The fields below are valid if there are any. */
   #count = 0
-  /** Where its transport header begins, and where its payload does, from the start of the frame. */
+  /** Offsets of the transport header and of the payload from the start of the frame. */
   #h = 0
   #payload = 0
   #nextSequence = 0
@@ -65,8 +65,8 @@ export class Gro {
   }
 
   /**
-   * Holds the frame that the next one may continue. It stays unchanged until then, and must not be
-   * handed on before `flush`.
+   * Holds a frame that the next one may continue. It must not change or be handed on before
+   * `flush`.
    */
   hold(skb: SkBuff): void {
     this.#head = skb.gsoSize === 0 ? skb : undefined
@@ -105,10 +105,7 @@ export class Gro {
     return true
   }
 
-  /**
-   * Returns true if a frame can be the first of several; the lengths of headers are those of the
-   * next.
-   */
+  /** Returns true if a frame can be the first of several. Header lengths are the next frame's. */
   #begin(head: SkBuff, h: number, payload: number): boolean {
     const { bytes, data, len } = head
     if (transportOffset(head) !== h || tcp.flags(bytes, data + h) !== TCP_ACK) return false
@@ -191,7 +188,7 @@ export class Gro {
 }
 
 /**
- * Returns where the transport header begins, from the start of a frame that is one whole TCP
+ * Returns the offset of the transport header from the start of a frame that is one whole TCP
  * packet; 0 for any other frame.
  */
 function transportOffset({ bytes, data, len }: SkBuff): number {

@@ -1,7 +1,7 @@
 /**
- * What a network card's offloads do, in software: completing a partial checksum (skb_checksum_help)
- * and cutting a GSO frame into frames that fit the MTU (skb_gso_segment). Neither is on the path of
- * a frame between two interfaces of one machine.
+ * The offloads of a network card (NIC), in software: completing a partial checksum
+ * (skb_checksum_help) and cutting a GSO frame into frames that fit the MTU (skb_gso_segment).
+ * Neither is on the path of a frame between two interfaces of one machine.
  */
 import { finish, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '../packet/checksum.ts'
 import { ETH_P_IP, ETH_P_IPV6 } from '../packet/ethernet.ts'
@@ -60,8 +60,8 @@ export const GSO_SEGS_MAX = 1024
  * fit, more than GSO_SEGS_MAX segments) or -SKB_DROP_REASON_NOMEM (pool or ring too small): `into`
  * is then unchanged, and the caller still owns the frame.
  *
- * IPv4's identification goes up by one a segment. FIN and PSH stay on the last segment only, CWR on
- * the first only (RFC 3168 sec. 6.1.2). A UDP checksum of zero that is not partial stays zero.
+ * IPv4's identification goes up by one a segment. FIN and PSH are on the last segment only, CWR is
+ * on the first only (RFC 3168 sec. 6.1.2). A UDP checksum of zero that is not partial remains zero.
  * (skb_gso_segment, tcp_gso_segment, __udp_gso_segment)
  */
 export function skbGsoSegment(skb: SkBuff, into: Ring, partial = false): number {
@@ -146,7 +146,7 @@ function headerOf(skb: SkBuff, h: number, protocol: number): number {
   return protocol === IPPROTO_TCP ? tcp.parse(bytes, h, length) : udp.parse(bytes, h, length)
 }
 
-/** Returns the position behind the IP packet at `nh`. */
+/** Returns the position after the IP packet at `nh`. */
 function endOf(bytes: Uint8Array, nh: number): number {
   return nh + (isIpv4(bytes, nh) ? ipv4.totalLength(bytes, nh) : ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, nh))
 }

@@ -67,12 +67,12 @@ export const NETIF_F_ALL_TAP =
 /** `msgEnable`: what a device logs (NETIF_MSG_*, include/linux/netdevice.h). */
 /** The carrier. */
 export const NETIF_MSG_LINK = 1 << 2
-/** What the watchdog found. */
+/** The watchdog's findings. */
 export const NETIF_MSG_TIMER = 1 << 3
 /** Frames that were dropped, on the receive side and on the transmit side. */
 export const NETIF_MSG_RX_ERR = 1 << 6
 export const NETIF_MSG_TX_ERR = 1 << 7
-/** Transmit queues that were stopped and woken, and what the driver queued. */
+/** Transmit queues that were stopped and woken, and frames that the driver queued. */
 export const NETIF_MSG_TX_QUEUED = 1 << 8
 /** Interrupts. */
 export const NETIF_MSG_INTR = 1 << 9
@@ -128,7 +128,7 @@ export const SIOCDEVPRIVATE = 0x89f0
 export const SIOCDEVPRIVATES = 16
 /** sizeof(struct ifreq): a name of IFNAMSIZ, then a union. */
 export const IFREQ_LEN = 40
-/** Where the union begins: ifr_data, a pointer, or ifr_map. */
+/** Offset of the union: ifr_data, a pointer, or ifr_map. */
 export const IFR_IFRU = 16
 
 /** is_valid_ether_addr (linux/etherdevice.h): true unless it is a group address or all zero. */

@@ -39,7 +39,7 @@ export class Irq {
 
   /**
    * request_irq: calls `handler` with the device from now on. It returns IRQ_HANDLED, or IRQ_NONE
-   * if the interrupt was not its device's. Throws a TypeError if it is no function.
+   * if the interrupt was not its device's. Throws a TypeError if `handler` is not a function.
    */
   request(handler: IrqHandler): void {
     if (typeof handler !== 'function') throw new TypeError(`request_irq: the handler is ${handler}, not a function`)
@@ -52,7 +52,7 @@ export class Irq {
     debug?.chaos?.requested(this)
   }
 
-  /** free_irq: no more interrupts. What is raised meanwhile is forgotten. */
+  /** free_irq: disables interrupts. Interrupts raised until the next `request` are lost. */
   free(): void {
     this.dev.net.debug?.freed(this)
     this.#handler = undefined
@@ -80,7 +80,7 @@ export class Irq {
     this.#enabled &= ~bits
   }
 
-  /** Lets these bits interrupt again, at once if one is set. */
+  /** Lets these bits interrupt again, immediately if one is set. */
   unmask(bits: number): void {
     if ((this.dev.msgEnable & NETIF_MSG_INTR) !== 0) this.#log('unmasked', bits)
     this.#enabled |= bits
@@ -104,7 +104,7 @@ export class Irq {
     return (this.status & this.#enabled) !== 0 && !this.#pending
   }
 
-  /** For those who watch the device: the bits that are masked, and those that wait. */
+  /** Returns the masked and the pending bits, for monitoring. */
   part(index: number): Part {
     const masked = this.#enabled === -1 ? [] : [`masked 0x${(~this.#enabled >>> 0).toString(16)}`]
     const waiting = this.status === 0 ? [] : [`status 0x${(this.status >>> 0).toString(16)}`]

@@ -52,7 +52,7 @@ export class Napi {
     this.dev.partSources.add(this)
   }
 
-  /** napi_disable: it is no longer polled. */
+  /** napi_disable: stops polling. */
   disable(): void {
     this.dev.net.debug?.disabled(this)
     this.#enabled = false
@@ -77,8 +77,8 @@ export class Napi {
   }
 
   /**
-   * napi_complete_done: nothing is left to poll. `work` is what the poll is about to return; by
-   * default 0, as with napi_complete. Returns false if it was disabled.
+   * napi_complete_done: the poll has no work left. `work` is the number that the poll returns; by
+   * default 0, as with napi_complete. Returns false if polling was disabled.
    */
   completeDone(work: number = 0): boolean {
     if (work >= this.weight) {
@@ -105,7 +105,7 @@ export class Napi {
     return this.#scheduled ? this.#poll : undefined
   }
 
-  /** For those who watch the device. */
+  /** Returns the state and the number of polls, for monitoring. */
   part(index: number): Part {
     return { kind: 'napi', name: `napi ${index}`, state: this.#scheduled ? 'scheduled' : 'idle', count: this.polls }
   }
@@ -145,7 +145,9 @@ export class Napi {
     this.dev.limitedLog.warn(verb, `${verb} ${what}${caller === undefined ? '' : `, ${caller}`}: ${advice}`)
   }
 
-  /** Warns of what the poll function returned. Its line is not known, only where it was added. */
+  /**
+   * Warns about the poll function's return value. Its line is not known, only where it was added.
+   */
   #warnOfReturn(what: string): void {
     const { name } = this.#poll
     const added = this.#origin === undefined ? '' : `, added ${this.#origin},`

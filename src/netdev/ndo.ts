@@ -38,7 +38,9 @@ export function logBadReturn(dev: ExceptionLog, op: string, result: unknown, wan
   }
 }
 
-/** Requests a change that nothing waits for. An error is logged, unless the interface is gone. */
+/**
+ * Requests a change without waiting for it. An error is logged, unless the interface was deleted.
+ */
 export function request(
   dev: { readonly port: Port | undefined; readonly changeLog: LimitedLog },
   change: LinkRequest,

@@ -48,7 +48,7 @@ interface DeviceParts {
   readonly watchdog: Watchdog
   /** Makes the receive queue that writes to a queue of the port. */
   readonly receiver: (queue: PortQueue) => RxQueue
-  /** Called if the interface is gone. */
+  /** Called if the interface is deleted. */
   readonly lost: () => void
 }
 
@@ -84,13 +84,13 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   linkKsettings: LinkKsettings | undefined = undefined
   /** The resources ifconfig(8) shows. */
   map: Ifmap = { memStart: 0, memEnd: 0, baseAddr: 0, irq: 0, dma: 0, port: 0 }
-  /** How long a queue may stay stopped before ndoTxTimeout, ms; 0 is forever. */
+  /** Milliseconds for which a queue may remain stopped before ndoTxTimeout; 0 is forever. */
   watchdogTimeo = 0
   netdevOps: NetDeviceOps<Priv> = { ndoStartXmit: skb => skb.drop() }
   headerOps: HeaderOps | undefined = undefined
   /** True if the link has a carrier: the driver turned it on last, and the cable is not cut. */
   carrier = true
-  /** What the driver last turned its carrier to; hidden while the cable is cut. */
+  /** The carrier that the driver last set; hidden while the cable is cut. */
   driverCarrier = true
   /** True while the cable is cut (cutCable): what the kernel sends is dropped for `cutReason`. */
   cut = false
@@ -126,7 +126,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     this.tx = Array.from({ length: txqs }, (_, q) => new TxQueue(this, q))
   }
 
-  /** Its receive queues; none before it is registered, and after it is gone. */
+  /** Its receive queues; empty while it is not registered. */
   get rx(): readonly RxQueue[] {
     return this.#rx
   }
@@ -154,12 +154,12 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     return this.#net?.gate
   }
 
-  /** What carries its frames; undefined before it is registered, and after it is gone. */
+  /** The port that carries its frames; undefined while it is not registered. */
   get port(): Port | undefined {
     return this.#port
   }
 
-  /** A log whose lines begin with the device's name. */
+  /** A log whose lines start with the device's name. */
   get log(): Log {
     this.#log ??= this.net.log.named(this.logPrefix + this.name)
     return this.#log
@@ -222,20 +222,22 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     this.counters.madeFrom(skb.queueMapping, n)
   }
 
-  /** dev_get_stats: sets `row` to LinkStats64 with what the driver adds, and returns it. */
+  /**
+   * dev_get_stats: sets `row` to LinkStats64 including the driver's own statistics, and returns it.
+   */
   getStats64(row?: Float64Array): Float64Array {
     return this.#stats.get(row)
   }
 
   /**
-   * Returns what the kernel counted since the device was registered or reset, as a row of
-   * LinkStats64. Undefined if the kernel keeps no counters or the interface is gone.
+   * Returns the kernel's counters since the device was registered or reset, as a row of
+   * LinkStats64. Undefined if the kernel keeps none or the interface was deleted.
    */
   kernelStats(): Float64Array | undefined {
     return this.#stats.kernel()
   }
 
-  /** Sets all its statistics to zero, those of kernelStats too. */
+  /** Sets all its statistics to zero, including kernelStats. */
   resetStats(): void {
     this.#stats.reset()
   }
@@ -310,12 +312,12 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     for (const limited of [this.#limitedLog, this.#changeLog]) if (limited !== undefined) limited.log = this.log
   }
 
-  /** A queue died: the interface is gone. */
+  /** A queue died: the interface was deleted. */
   linkLost(): void {
     this.#lost?.()
   }
 
-  /** Has the queues that paused without a slot continue once there is one. */
+  /** Lets the queues that paused without a slot continue once a slot is free. */
   waitForSlot(): void {
     if (this.#slots === undefined) return
     this.net.pool.wait(this.#slots)

@@ -35,7 +35,7 @@ export interface NetOptions {
   /** By default a pool of its own; with `debug` always. */
   pool?: SkBuffPool | undefined
   random?: Random
-  /** NETIF_MSG_* that devices begin with. */
+  /** The initial NETIF_MSG_* bits of devices. */
   msgEnable?: number
   /** Makes what looks for mistakes of drivers (debugWith); without it none of that is loaded. */
   debug?: ((net: Net) => DebugHooks) | undefined
@@ -94,7 +94,7 @@ export class Net {
   #napiCount = 0
   /** Runs what is left after SOFTIRQ_ROUNDS. */
   readonly #ksoftirqd: Alarm
-  /** True during a poll, whose end flushes what is received meanwhile. */
+  /** True during a poll, which flushes received frames when it ends. */
   #polling = false
   #inSoftirq = false
   #flushScheduled = false
@@ -133,8 +133,8 @@ export class Net {
 
   /**
    * Runs the notifiers in order. Returns the first negative errno, which ends the run, or 0. A
-   * notifier that throws is logged and counts as -EIO, but the run goes on: the others must not
-   * miss that a device goes.
+   * notifier that throws is logged and counts as -EIO, but the run continues: the others must not
+   * miss the end of a device.
    */
   callNetdeviceNotifiers(event: number, dev: NetDevice): number {
     let thrown = 0
@@ -150,7 +150,7 @@ export class Net {
     return thrown
   }
 
-  /** Has a receive queue flushed: by the poll that runs, or else in a microtask. */
+  /** Schedules a flush of the queue, at the end of the current poll or in a microtask. */
   markDirty(queue: DirtyQueue): void {
     this.#dirty[this.#dirtyCount++] = queue
     this.#scheduleFlush()
@@ -163,13 +163,13 @@ export class Net {
     return print(skb.bytes, skb.data, skb.len) + gso + why
   }
 
-  /** Has an interrupt taken with the next flush. */
+  /** Schedules an interrupt for the next flush. */
   raiseIrq(irq: RaisedIrq): void {
     this.#irqs[this.#irqCount++] = irq
     this.#scheduleFlush()
   }
 
-  /** Has a poll run with the next flush. */
+  /** Schedules a poll for the next flush. */
   scheduleNapi(napi: ScheduledPoll): void {
     this.#napis[this.#napiCount++] = napi
     this.#scheduleFlush()
@@ -273,7 +273,8 @@ export class Net {
 }
 
 /**
- * Returns a clock whose alarms may throw: `failed` is called with the error, and nothing else ends.
+ * Returns a clock whose alarms may throw: `failed` is called with the error, and the rest
+ * continues.
  */
 function guarded(clock: Clock, failed: (error: unknown) => void): Clock {
   return {

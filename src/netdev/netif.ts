@@ -32,8 +32,8 @@ import type { NetDevice } from './net-device.ts'
 
 /**
  * (4) netif_rx: gives a frame to the kernel, which receives it on `skb.dev`, on the queue it came
- * from. It is written out after the batch that is being handled. What the receiving side has no
- * offload for is done here first.
+ * from. It is written after the current batch. Offloads that the receiving side lacks are done here
+ * first.
  */
 export function netifRx(skb: SkBuff): void {
   const dev = skb.dev as NetDevice | undefined
@@ -80,7 +80,7 @@ function notReceivable({ owner }: SkBuff, called: typeof netifRx | typeof netifR
 /** Completes checksums and cuts GSO frames in software, for a receiving side without offloads. */
 function finish(skb: SkBuff, dev: NetDevice): void {
   if (dev.port === undefined) {
-    // Drops it: without a Net there is no room for segments.
+    // Drops it: segments need a Net.
     dev.receive(skb)
     return
   }
@@ -119,7 +119,7 @@ export function ethTypeTrans(skb: SkBuff, dev: NetDevice): number {
   return skb.protocol
 }
 
-/** A frame with a length is LLC, except Novell's: IPX, whose checksum of all ones comes first. */
+/** A frame with a length is LLC, except Novell's IPX, which starts with a checksum of all ones. */
 function lengthProtocol({ bytes, data, len }: SkBuff): number {
   if (len < ETH_HLEN) return 0
   return len >= ETH_HLEN + 2 && get16(bytes, data + ETH_HLEN) === 0xffff ? ETH_P_802_3 : ETH_P_802_2
@@ -145,8 +145,8 @@ export async function devOpen<Priv>(dev: NetDevice<Priv>): Promise<void> {
 }
 
 /**
- * dev_close: brings the interface down and settles after ndoStop ran, at once if the device is not
- * registered. EBADFD if its interface is deleted meanwhile.
+ * dev_close: brings the interface down and settles after ndoStop ran, or immediately if the device
+ * is not registered. Rejects with EBADFD if its interface is deleted meanwhile.
  */
 export async function devClose<Priv>(dev: NetDevice<Priv>): Promise<void> {
   await dev.port?.apply({ up: false })

@@ -1,6 +1,6 @@
 /**
- * What a driver implements: `struct net_device_ops` and `struct header_ops`, as plain objects of
- * functions. Those of type Errno return 0 (or nothing) for success, or -errno, as in the kernel;
+ * The functions that a driver implements: `struct net_device_ops` and `struct header_ops`, as plain
+ * objects. Functions of type Errno return 0 (or nothing) for success, or -errno, as in the kernel;
  * an exception is -EIO, logged with its place.
  */
 import type { SkBuff } from '../skb/sk-buff.ts'
@@ -14,7 +14,7 @@ export type Errno = number | void
 export interface NetDeviceOps<Priv> {
   /** Called once while registering, before the interface exists. A positive result becomes -EIO. */
   ndoInit?(dev: NetDevice<Priv>): Errno
-  /** Called once when the device is gone, or when registering failed after ndoInit. */
+  /** Called once when the device is unregistered, or when registering failed after ndoInit. */
   ndoUninit?(dev: NetDevice<Priv>): void
   /** The interface was brought up. An error takes it down again. */
   ndoOpen?(dev: NetDevice<Priv>): Errno
@@ -47,11 +47,11 @@ export interface NetDeviceOps<Priv> {
    * queue too, unless the hardware then interrupts, and the handler wakes it.
    */
   ndoTxTimeout?(dev: NetDevice<Priv>, txq: number): void
-  /** Returns the device at the other end of the cable; undefined if it is gone. */
+  /** Returns the device at the other end of the cable; undefined once it is unregistered. */
   ndoGetPeerDev?(dev: NetDevice<Priv>): NetDevice<Priv> | undefined
   /** Returns the wires of the device's cable, both directions; without it the device has none. */
   ndoGetWires?(dev: NetDevice<Priv>): readonly DeviceWire[]
-  /** Returns the driver's own rings and buffers as they are, for those who watch the device. */
+  /** Returns the driver's own rings and buffers in their current state, for monitoring. */
   ndoGetParts?(dev: NetDevice<Priv>): readonly Part[]
   /**
    * The cable was cut or plugged in (`dev.cut`). For drivers that have more to do than to lose the
@@ -115,6 +115,6 @@ export interface HeaderOps {
    * own by default.
    */
   create(skb: SkBuff, dev: NetDevice, type: number, destination: Uint8Array, source?: Uint8Array): number
-  /** Copies the source address of a frame to `into`. Returns its length, 0 if there is none. */
+  /** Copies the source address of a frame to `into`. Returns its length, 0 without one. */
   parse(skb: SkBuff, into: Uint8Array): number
 }

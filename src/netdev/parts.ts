@@ -6,7 +6,7 @@ import { describeException } from '../base/exception.ts'
 import { type ExceptionLog, logBadReturn } from './ndo.ts'
 
 const KINDS = ['queue', 'ring', 'buffers', 'irq', 'napi', 'pool'] as const
-/** What a part is. `buffers` are places for frames in no order, unlike those of a ring. */
+/** The kinds of parts. `buffers` hold frames in any order, unlike a ring. */
 export type PartKind = (typeof KINDS)[number]
 
 /** A part of a device. Absent fields mean nothing to its kind. */

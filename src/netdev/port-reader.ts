@@ -1,6 +1,6 @@
 /**
  * PortReader: reads the queues of a port while nothing prevents it. Otherwise they are paused, and
- * frames stay in the kernel's own ring, which is the back-pressure. It is the transmit side of a
+ * frames remain in the kernel's own ring, which is the back-pressure. It is the transmit side of a
  * device (tx-queue.ts) and the reading side of a Tap (linux/tap-reader.ts).
  */
 
@@ -72,7 +72,7 @@ export abstract class PortReader {
     if (this.state === 0) this.resumeReading()
   }
 
-  /** Only EBADFD means that the interface is gone. Any other error may pass. */
+  /** Only EBADFD means that the interface was deleted. Any other error may pass. */
   protected readFailed(error: number): void {
     if (error === -EBADFD) this.lost()
     else if (error === -ENOBUFS) {
@@ -88,7 +88,7 @@ export abstract class PortReader {
   protected abstract resumeReading(): void
   /** Calls slotFreed() once the account has a slot. */
   protected abstract waitForSlot(): void
-  /** The interface is gone. */
+  /** Called when the interface was deleted. */
   protected abstract lost(): void
   /** Clears READ_FAILED after `ms`. `error` is a negative errno. */
   protected abstract reread(ms: number, error: number): void

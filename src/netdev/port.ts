@@ -22,9 +22,9 @@ export interface PortQueue {
   read(into: SkBuff[], max: number): number
   /**
    * Writes frames from the ring to the kernel, in order, and returns how many left the ring. A
-   * frame that the kernel took is consumed (`skb.consume()`). One that it refused (EINVAL, EIO,
-   * EBADFD) is dropped with its reason. If the kernel has no room (EAGAIN), the rest stays in the
-   * ring. The frames may be of any pools.
+   * frame that the kernel accepted is consumed (`skb.consume()`). A frame that it refused (EINVAL,
+   * EIO, EBADFD) is dropped with its reason. If the kernel has no room (EAGAIN), the rest remains
+   * in the ring. The frames may be of any pools.
    */
   submit(from: Ring): number
   /**
@@ -34,7 +34,7 @@ export interface PortQueue {
    * then be called again without a look at the queue. One listener.
    */
   listen(fn: (status: number) => boolean | void): void
-  /** Stops calling the listener. A queue begins paused. */
+  /** Stops calling the listener. A queue is paused initially. */
   pause(): void
   /** Calls the listener again. */
   resume(): void
@@ -59,19 +59,21 @@ export interface Port {
    * VnetError.
    */
   setFeatures(features: number): number
-  /** Reads `link` again from the kernel. Throws a VnetError, EBADFD if the interface is gone. */
+  /**
+   * Reads `link` again from the kernel. Throws a VnetError, EBADFD if the interface was deleted.
+   */
   refresh(): LinkState
   /** Calls `fn` with every change from now on. One listener. */
   onChange(fn: (change: LinkChange) => void): void
   /**
    * Changes the interface. The listener is notified of the resulting changes before the promise
-   * settles; of those that the listener itself requests, after it returns. Rejects with a
-   * VnetError, EBADFD if the interface is gone or the port is closed.
+   * settles. It is notified of changes that it requests itself after it returns. Rejects with a
+   * VnetError, EBADFD if the interface was deleted or the port is closed.
    */
   apply(request: LinkRequest): Promise<void>
   /**
-   * The kernel's own counters since the port was opened, as a row of LinkStats64. Undefined if
-   * the kernel keeps none or the interface is gone.
+   * The kernel's own counters since the port was opened, as a row of LinkStats64. Undefined if the
+   * kernel keeps none or the interface was deleted.
    */
   kernelStats(): Float64Array | undefined
   /** Closes every descriptor and ends every wait. Idempotent. */
@@ -87,11 +89,14 @@ export interface Platform {
    * without %d as it is. Throws a VnetError, ENFILE if no number is free.
    */
   allocName(pattern: string, netns?: string): string
-  /** Opens a port with all its queues. Rejects with a VnetError, and then leaves nothing behind. */
+  /**
+   * Opens a port with all its queues. Rejects with a VnetError after releasing everything it
+   * opened.
+   */
   open(spec: PortSpec): Promise<Port>
 }
 
-/** What a device requests when it registers. */
+/** The properties that a device requests when it registers. */
 export interface PortSpec {
   /** An interface name, or a pattern with one %d for the first free number. */
   readonly name: string
@@ -119,7 +124,7 @@ export interface PortSpec {
   readonly group?: number | undefined
 }
 
-/** An interface as the kernel has it at one moment. */
+/** The kernel's state of an interface at one moment. */
 export interface LinkState {
   readonly name: string
   readonly ifindex: number

@@ -163,8 +163,8 @@ export async function unregisterNetdev<Priv>(dev: NetDevice<Priv>): Promise<void
 }
 
 /**
- * An interface that existed stays as it is, except for what the driver needs: no ARP if nothing
- * replies to it, and the medium, which only the driver knows.
+ * An existing interface is left unchanged, except for the driver's needs: no ARP if nothing replies
+ * to it, and the medium, which only the driver knows.
  */
 function needed(dev: NetDevice): LinkRequest {
   return { ...medium(dev), ...((dev.flags & IFF_NOARP) === 0 ? {} : { noarp: true }) }

@@ -1,5 +1,5 @@
 /**
- * RxQueue: frames on their way from a driver to the kernel by one queue of a port. netifRx puts
+ * RxQueue: frames that go from a driver to the kernel through one queue of a port. netifRx puts
  * them here, and Net.flush writes them out after each batch.
  */
 
@@ -18,7 +18,7 @@ const RX_RING = 256
 /** After this time a queue that the kernel had no room for is written again. */
 const RETRY = NSEC_PER_MSEC
 
-/** What a queue needs of its device. */
+/** The parts of a device that its receive queues use. */
 export interface RxOwner {
   readonly net: {
     readonly pool: { readonly bytes: Uint8Array }
@@ -54,7 +54,7 @@ export class RxQueue {
     return this.#ring.length
   }
 
-  /** Begins or ends to merge frames. What was merged stays so. */
+  /** Turns merging on or off. Frames that were merged before remain merged. */
   merge(on: boolean): void {
     if (on === (this.#gro !== undefined)) return
     this.#gro?.flush()

@@ -1,6 +1,6 @@
 /**
  * LinkStats64: the counters of `struct rtnl_link_stats64` (include/uapi/linux/if_link.h), in its
- * order. A row is a Float64Array of one queue's or one device's counters; whole numbers stay exact
+ * order. A row is a Float64Array of one queue's or one device's counters; whole numbers are exact
  * up to 2^53.
  */
 

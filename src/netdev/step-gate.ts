@@ -88,7 +88,7 @@ export class StepGate implements Gate {
     const { halt } = this
     this.#alarm.cancel()
     if (halt === undefined || !this.#isOn) {
-      // A queue that is no longer ready is reported again once it is.
+      // A queue that stopped being ready is reported again when it is next ready.
       this.#reported = ''
       return false
     }
@@ -248,7 +248,9 @@ export class StepGate implements Gate {
     return { step: 2, dev, queue, next: 'ndoStartXmit', skb, code: dev.netdevOps.ndoStartXmit, caller: undefined }
   }
 
-  /** The first transmit queue whose frame was read, or else the first with one in the kernel. */
+  /**
+   * The first transmit queue whose frame was read, or else the first with a frame in the kernel.
+   */
   #ready(): TxQueue | undefined {
     const ready = [...this.#queues].filter(txq => txq.ready)
     return ready.find(({ waiting }) => waiting !== undefined) ?? ready[0]

@@ -116,8 +116,8 @@ export class TxQueue extends PortReader {
   }
 
   /**
-   * Stops reading: the device was closed. Frames that the kernel still has, and those that the
-   * driver did not take, are dropped and counted, or they would come out after the next open.
+   * Stops reading: the device was closed. Frames that remain in the kernel or that the driver did
+   * not accept are dropped and counted. Otherwise they would arrive after the next open.
    */
   deactivate(): void {
     this.set(DEV_DOWN)
@@ -126,7 +126,8 @@ export class TxQueue extends PortReader {
     this.#requeue.purge(SKB_DROP_REASON_DEV_STOPPED)
     // Not the batch of a poll: a driver may close its device in the middle of one.
     const batch: SkBuff[] = []
-    // The kernel holds no more than this; a program that goes on sending must not keep us here.
+    // The kernel holds no more frames than this: a program that keeps sending must not block this
+    // loop.
     for (let left = this.dev.txQueueLen; left > 0; ) {
       const n = this.#read(batch)
       if (n <= 0) break
@@ -184,7 +185,7 @@ export class TxQueue extends PortReader {
     if ((this.dev.msgEnable & NETIF_MSG_TX_QUEUED) !== 0) logEvent(this.dev, `tx-${this.index} ${what}`)
   }
 
-  /** Has the watchdog time the queue, which is stopped, from now on. */
+  /** Lets the watchdog time the stopped queue from now on. */
   #watch(): void {
     const { dev } = this
     if (dev.watchdogTimeo === 0) return

@@ -1,6 +1,6 @@
 /**
- * Watchdog: calls ndoTxTimeout for a transmit queue that stays stopped for `dev.watchdogTimeo`
- * after it handed the driver its last frame, and again each time as long (dev_watchdog,
+ * Watchdog: calls ndoTxTimeout for a transmit queue that remains stopped for `dev.watchdogTimeo`
+ * after it handed the driver its last frame, and again after each such period (dev_watchdog,
  * net/sched/sch_generic.c). A link without a carrier is not timed.
  */
 import { type Alarm, NSEC_PER_MSEC } from '../base/clock.ts'

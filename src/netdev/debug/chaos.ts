@@ -19,7 +19,7 @@ import type { PortQueue } from '../port.ts'
 
 /** Time between two events that nothing else causes, ns. */
 const PERIOD = 50 * NSEC_PER_MSEC
-/** An interface stays up at least so long, ns: some negotiate before they have a carrier. */
+/** Minimum time in ns for which an interface is up: some negotiate before they have a carrier. */
 const UP_TIME = 5 * NSEC_PER_SEC
 /** How often each happens: one time in so many. */
 const ALLOC = 16
@@ -57,7 +57,7 @@ export class Chaos {
   }
 
   failsAlloc(): boolean {
-    // Before the first device there is no traffic: a driver may need frames to begin with.
+    // Allocations succeed until the first device exists: a driver may need frames for its setup.
     if (this.#net.devices.length === 0 || !this.#is(ALLOC)) return false
     this.#say(undefined, 'no memory for a frame')
     return true

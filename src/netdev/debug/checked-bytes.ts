@@ -1,10 +1,10 @@
 /**
  * The arena as a driver sees it through `skb.bytes`: a proxy that checks each position, and does
  * not write to a wrong one. A driver may use the room of every frame that it owns, and of no other.
- * It may not read behind the end of a frame, where the bytes of an older one are.
+ * It may not read past the end of a frame, where bytes of an older frame remain.
  */
 
-/** 'room' is for what may be either: a view of the bytes, or a copy of them. */
+/** 'room' is for accesses that may be either: a view of the bytes, or a copy of them. */
 export type How = 'read' | 'write' | 'room'
 /** Called before each access to the bytes from position `from` to `to`. False forbids a write. */
 export type Check = (from: number, to: number, how: How) => boolean
@@ -60,7 +60,10 @@ export function checkedBytes(bytes: Uint8Array, check: Check): Uint8Array {
   })
 }
 
-/** Returns undefined for a property that is no position. A negative one is to be found. */
+/**
+ * Returns undefined for a property that is not a position. Negative positions count, so that they
+ * are reported.
+ */
 function positionOf(key: string | symbol): number | undefined {
   if (typeof key === 'symbol') return undefined
   const code = key.charCodeAt(key.startsWith('-') ? 1 : 0)

@@ -1,7 +1,7 @@
 /**
  * Debug: what `--debug` finds in a driver, as KASAN, kmemleak and the kernel's other checks do. It
- * is absent unless requested. Its pool watches the frames (guarded-pool.ts); the rest is looked at
- * here: what is handed to the kernel and to wires, what is held too long or left behind.
+ * is absent unless requested. Its pool watches the frames (guarded-pool.ts); this file checks
+ * frames that are handed to the kernel and to wires, and frames that are held too long or leak.
  */
 
 import { type Alarm, NSEC_PER_SEC } from '../../base/clock.ts'
@@ -35,7 +35,7 @@ export interface DebugOptions {
   readonly placeOf?: ((fn: unknown) => string | undefined) | undefined
 }
 
-/** How often the memory and what is held are looked at, and what is too long, ns. */
+/** Interval in ns between checks of the memory and of held frames, and how long is too long. */
 const SWEEP = NSEC_PER_SEC
 const TOO_LONG = 5 * NSEC_PER_SEC
 /** Findings that are kept. */
@@ -105,7 +105,7 @@ export class Debug implements DebugHooks {
   /** An operation of a driver threw. The caller logs it. */
   threw(op: string, error: unknown): void {
     const place = error instanceof Error ? driverPlace({ stack: String(error.stack) }) : undefined
-    // What a verb refused is a finding already.
+    // A refused verb is a finding already.
     if (error instanceof SkbError && place !== undefined && this.findings.some(found => found.place === place)) return
     this.#add('exception', `${op}: ${describeException(error)}`, place)
   }
@@ -248,7 +248,7 @@ export class Debug implements DebugHooks {
     const isForKernel = skb.life.owner === OWNER_PORT || skb.life.owner === OWNER_RX
     const complaint = checkFrame(skb, skb.life.isMade && isForKernel)
     const fn = complaint && calledByDriver(at)
-    // What the framework itself hands on was checked before, or damaged on purpose by a wire.
+    // Frames that the framework passes on were checked before, or damaged on purpose by a wire.
     if (complaint === undefined || fn === undefined || fn === 'netifRxDrop') return
     const { rule, what } = complaint
     const frame = rule === 'frame-bounds' ? '' : `: ${print(this.pool.bytes, skb.data, skb.len)}`

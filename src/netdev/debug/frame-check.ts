@@ -16,7 +16,7 @@ export interface Complaint {
   readonly what: string
 }
 
-/** The header of TCP or UDP in a frame, whose checksum is at `at` + `field`. */
+/** A TCP or UDP header in a frame. Its checksum is at `at` + `field`. */
 interface Transport {
   readonly at: number
   readonly end: number
@@ -27,7 +27,7 @@ interface Transport {
 
 /**
  * Returns the first thing that is wrong with a frame, undefined if nothing is. With `isNew` its
- * protocol must be set: that of a frame which the kernel sent may be left as it came.
+ * protocol must be set; a frame from the kernel may keep the protocol it came with.
  */
 export function checkFrame(skb: SkBuff, isNew: boolean): Complaint | undefined {
   const { data, len, head, end } = skb
@@ -76,7 +76,7 @@ function checksumComplaint(skb: SkBuff): Complaint | undefined {
     if (isSame(value, pseudo)) return undefined
     return { rule: 'checksum', what: `the partial checksum is ${hex(value)}, the pseudo-header's sum ${hex(pseudo)}` }
   }
-  // A UDP checksum of zero is none.
+  // A UDP checksum of zero means that there is no checksum.
   if (ipSummed !== CHECKSUM_UNNECESSARY || skb.gsoSize !== 0 || value === 0) return undefined
   if (isSame(onesComplementSum(bytes, at, end - at, pseudo), 0)) return undefined
   return { rule: 'checksum', what: 'CHECKSUM_UNNECESSARY, but its checksum is wrong' }

@@ -10,7 +10,10 @@ import { OWN } from '../../base/exception.ts'
 /** The global variable by which the debugger's protocol names the function. */
 const HOLDER = 'vnetFunctionPlace'
 
-/** Lines of a file around `line`, whose number counts from 1; `first` is that of the first one. */
+/**
+ * Lines of a file around `line`. Line numbers count from 1; `first` is the number of the first
+ * line.
+ */
 export interface SourceLines {
   readonly file: string
   readonly line: number
@@ -34,8 +37,8 @@ export function functionLines(fn: unknown, most: number): SourceLines | undefine
 }
 
 /**
- * Returns the line of a place, such as `/my-driver.js:12`, with those of its function around it, at
- * most `most`. Undefined if the file is no module that runs.
+ * Returns the line at a place, such as `/my-driver.js:12`, with the lines of its function around
+ * it, at most `most`. Undefined if the file is not a loaded module.
  */
 export function placeLines(place: string, most: number): SourceLines | undefined {
   const [, file = '', line] = /^(.*):(\d+)$/.exec(place) ?? []
@@ -114,7 +117,7 @@ function linesFrom(debug: Attached, place: Place | undefined, count: number): Fo
   return text && { file, line, first: line, lines: text.slice(line - 1, line - 1 + count), text }
 }
 
-/** Without a parser: a function begins and ends with a line that is not indented. */
+/** Without a parser: a function extends from one line that is not indented to the next. */
 function around({ line, text }: Found, most: number): Pick<SourceLines, 'first' | 'lines'> {
   const half = Math.floor((most - 1) / 2)
   const isOuter = (n: number) => /^[^\s/*]/.test(text[n - 1] ?? '')

@@ -1,9 +1,9 @@
 /**
  * GuardedPool: frame memory that finds its misuse, as KASAN does in the kernel. Freed bytes are
- * poisoned, and a freed slot is kept from use for a while; bytes behind each slot, and the room of
- * the port before each frame, are a red zone. What a driver does through `skb.bytes` is checked at
- * once. What it does to the memory in other ways is found when the slot is freed or used again, or
- * by a sweep.
+ * poisoned, and a freed slot is kept from use for a while; the bytes after each slot, and the
+ * port's room before each frame, are a red zone. A driver's accesses through `skb.bytes` are
+ * checked immediately. Other changes to the memory are found when the slot is freed or used again,
+ * or by a sweep.
  */
 import { OWNER_FREE, OWNER_HOLDER, OWNER_PORT, OWNER_RING, OWNER_XMIT } from '../../skb/error.ts'
 import { SkBuffPool, type SkBuffPoolOptions, type SlotAccount, type SlotClass } from '../../skb/pool.ts'
@@ -15,14 +15,14 @@ import { calledByDriver, driverPlace, isInDriver, type Trace, trace } from './tr
 /** include/linux/poison.h: bytes of freed memory, and of red zones. */
 const POISON_FREE = 0x6b
 const SLUB_RED_ACTIVE = 0xcc
-/** Bytes behind each slot. */
+/** Bytes after each slot. */
 const RED_ZONE = 64
 /** Freed slots of each size that are kept from use. */
 const QUARANTINE = 256
-/** Slots behind the last one in use that a sweep looks at. */
+/** Slots past the last one in use that a sweep checks. */
 const BEYOND = 2
 
-/** What a GuardedPool reports to. */
+/** Receives a GuardedPool's findings. */
 export interface PoolReports {
   now(): number
   found(rule: string, what: string, place: string | undefined, name: string | undefined): void
@@ -119,7 +119,7 @@ export class GuardedPool extends SkBuffPool implements SkbWatcher {
     const { life } = skb
     const at = trace()
     if (before < OWNER_HOLDER && life.owner === OWNER_RING) {
-      // A ring does not look at what it returns: it was freed or handed on while it was there.
+      // A ring does not check the frame it returns, which was freed or handed on while in the ring.
       life.owner = before
       this.#usedAfter(skb, at, 'shift()', false)
     } else if (life.owner === OWNER_FREE) {
@@ -285,7 +285,7 @@ export class GuardedPool extends SkBuffPool implements SkbWatcher {
     this.bytes.fill(0, from, from + length)
   }
 
-  /** Returns the first position whose byte is not `value`, -1 if there is none. */
+  /** Returns the first position at which the byte differs from `value`, or -1. */
   #differs(from: number, to: number, value: number): number {
     const word = value * 0x01010101
     let i = from >> 2

@@ -1,13 +1,13 @@
 /**
- * GuardedSkb: an SkBuff that notes who owns it, since when and from where, and what uses it. A slot
- * has a new one for each frame, so that a reference that was kept never becomes another frame.
+ * GuardedSkb: an SkBuff that records its owner, since when and from where, and every use of it. A
+ * slot has a new GuardedSkb for each frame, so that a stale reference never becomes another frame.
  */
 import { OWNER_FREE, OWNER_HOLDER, OWNER_PORT } from '../../skb/error.ts'
 import type { SkBuffPool, SlotClass } from '../../skb/pool.ts'
 import { SkBuff } from '../../skb/sk-buff.ts'
 import type { Trace } from './trace.ts'
 
-/** What a GuardedSkb notifies. */
+/** Receives the events of a GuardedSkb. */
 export interface SkbWatcher {
   /** Returns the arena as a driver sees it: each access is checked. */
   checked(skb: GuardedSkb): Uint8Array
@@ -37,7 +37,7 @@ export interface Life {
   held: Trace | undefined
   handedOn: Trace | undefined
   freed: Trace | undefined
-  /** Places whose use of it is reported already. */
+  /** Places whose use of the frame was reported before. */
   readonly reported: Set<string>
 }
 

@@ -1,4 +1,4 @@
-/** What the framework calls while `--debug` is on (debug.ts), and what it finds. */
+/** The hooks that the framework calls while `--debug` is on (debug.ts), and the findings. */
 import type { SkBuffPool, SkBuffPoolOptions } from '../../skb/pool.ts'
 import type { PortQueue } from '../port.ts'
 

@@ -12,7 +12,7 @@ export interface Trace {
   readonly stack: string
 }
 
-/** Captures the stack. The limit of other stacks stays as it is. */
+/** Captures the stack. Does not change the limit for other stacks. */
 export function trace(depth: number = DEPTH): Trace {
   const { stackTraceLimit } = Error
   Error.stackTraceLimit = depth
@@ -28,7 +28,7 @@ export function driverPlace(at: Trace | undefined): string | undefined {
   return frame?.replace(/^.*? \((.*)\)$/, '$1').replace(/:\d+$/, '')
 }
 
-/** Whether the innermost function, but for those of this folder, is a driver's. */
+/** Returns true if the innermost function outside this folder belongs to a driver. */
 export function isInDriver(at: Trace): boolean {
   const [first] = framesOf(at)
   return first !== undefined && isDrivers(first)
@@ -41,7 +41,7 @@ export function calledByDriver(at: Trace): string | undefined {
   return /^(?:\w+\.)*(\w+) \(/.exec(callee)?.[1]
 }
 
-/** The functions of a stack that have a place, but for those of this folder. */
+/** Returns the functions of a stack that have a place, without the functions of this folder. */
 function framesOf({ stack }: Trace): string[] {
   return stack
     .split('\n')
