@@ -21,7 +21,7 @@ import type { SkBuff } from '../skb/sk-buff.ts'
 const HEAD = 128
 /** Characters that wait for the disk; more are left out. */
 const ROOM = 16 * 1024 * 1024
-/** Characters that are written at once, and how long fewer wait for more. */
+/** Characters per write, and milliseconds for which fewer wait for more. */
 const CHUNK = 64 * 1024
 const PATIENCE_MS = 100
 
@@ -79,7 +79,7 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
     )
   }
 
-  /** Settles when few lines wait for the disk. For a caller whose frames can wait. */
+  /** Settles when few lines wait for the disk, for a caller whose frames can wait. */
   async written(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing
   }

@@ -55,7 +55,7 @@ export class DecisionReader {
   /** Lines that were left out of the log. */
   lost = 0
 
-  /** `file`: the name of the file, which errors begin with. */
+  /** `file`: the name of the file, with which errors start. */
   constructor(file: string) {
     this.#file = file
   }
@@ -88,7 +88,7 @@ export class DecisionReader {
     return new DecisionFileError(`${this.#file}: line ${this.#line}: ${text}`)
   }
 
-  /** Returns the next whole line, undefined if there is none. */
+  /** Returns the next whole line, or undefined. */
   #next(): string | undefined {
     const end = this.#chunk.indexOf(NEWLINE, this.#at)
     const left = this.#chunk.length - this.#at

@@ -1,6 +1,4 @@
-/**
- * 'vnet/wire' without Linux: impairments and what they are made with.
- */
+/** 'vnet/wire' without Linux: impairments and their building blocks. */
 export type { Chain } from './chain.ts'
 export { parseWire } from './parse.ts'
 export { runScenario, type Scenario, type ScenarioTimes } from './scenario.ts'

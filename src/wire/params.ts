@@ -1,4 +1,4 @@
-/** The options of drivers whose devices are joined by a wire, and the wires that they make. */
+/** The options of drivers whose devices are joined by a wire, and the wires made from them. */
 
 import { describeException } from '../base/exception.ts'
 import { stream } from '../base/random.ts'
@@ -62,7 +62,7 @@ export function pairSeed(seed: number, nth: number): number {
 
 /**
  * Returns the wires from `a` to `b` and back, with the stages that the parameters name. The `nth`
- * pair of one seed draws numbers of its own. `attached` is the device of an attachment,
+ * pair of one seed has its own random numbers. `attached` is the device of an attachment,
  * whose directions are `in` and `out`. Throws a UsageError if the text is wrong.
  */
 export function wireSlots(
@@ -116,7 +116,7 @@ interface ParsedText {
   readonly stages: readonly Impairment[]
 }
 
-/** Runs a scenario, whose time 0 is when `dev` first comes up. Returns it as clients see it. */
+/** Runs a scenario, whose time 0 is when `dev` first comes up. Returns the clients' view of it. */
 function follow(
   net: Net,
   dev: WireDevice,
@@ -150,7 +150,7 @@ function follow(
   }
 }
 
-/** Returns what a step changes, in words: `wire ab loss 5%, carrier off`. */
+/** Returns a step's changes as text: `wire ab loss 5%, carrier off`. */
 function stepText({ ab, ba, carrier }: ScenarioStep<ParsedText>): string {
   const [forth, back] = [ab, ba].map(parsed => parsed && (parsed.text || 'off'))
   const wires =

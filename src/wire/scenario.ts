@@ -10,7 +10,7 @@ import type { ScenarioList, ScenarioStep } from '../netdev/device-wire.ts'
 export interface ScenarioTimes {
   /** Aborted when the scenario is to end. */
   readonly signal: AbortSignal
-  /** Settles at this time after the start; at once if that is past. Rejects when aborted. */
+  /** Settles at this time after the start, or immediately if it is past. Rejects when aborted. */
   at(time: string | number): Promise<void>
   /** Settles this much later. Rejects when aborted. */
   after(time: string | number): Promise<void>
@@ -20,7 +20,7 @@ export type Scenario = (times: ScenarioTimes) => void | Promise<void>
 
 /**
  * Runs a scenario, whose time 0 is now. Settles when it has ended or `signal` is aborted. Rejects
- * with any other error that the scenario throws.
+ * with any other error from the scenario.
  */
 export async function runScenario(clock: Clock, scenario: Scenario, signal?: AbortSignal): Promise<void> {
   const start = clock.now()

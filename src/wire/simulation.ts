@@ -1,7 +1,7 @@
 /**
  * Simulation: the wires of both directions in virtual time. Time jumps from arrival to arrival, and
- * alarms ring on the way at their moments, so that arrivals with the times, lengths and first bytes
- * that a live wire logged, and the seed that it had, get the same decisions.
+ * alarms in between ring at their exact times. So arrivals with the times, lengths and first bytes
+ * from a live wire's log, and with its seed, get the same decisions.
  *
  *     simulation.set('ab', 0, parseWire('delay 20ms loss 1%'), 'delay 20ms loss 1%', 7)
  *     for (const arrival of arrivals) simulation.arrive(arrival)
@@ -20,9 +20,9 @@ import type { Direction, Impairment } from './wire.ts'
 /** A frame that reaches a wire. The caller may use the same object for each. */
 export interface Arrival {
   direction: Direction
-  /** ns since some fixed moment. A time before that of the previous arrival counts as that time. */
+  /** Time in ns since some fixed moment. A time before the previous arrival counts as its time. */
   time: number
-  /** The first `captured` bytes of the frame are at `at`; those behind them are zeros. */
+  /** The first `captured` bytes of the frame are at `at`; the rest are zeros. */
   bytes: Uint8Array
   at: number
   captured: number
@@ -42,11 +42,11 @@ export interface SimulationOptions {
    * frame and frees it.
    */
   readonly deliver?: ((skb: SkBuff, direction: Direction, time: number) => void) | undefined
-  /** Called with what a stage throws. */
+  /** Called with an error that a stage throws. */
   readonly failed?: ((stage: string, error: unknown) => void) | undefined
 }
 
-/** Slots; memory is used only for as many frames as the wires hold at once. */
+/** Slots. Memory is used only for the frames that the wires actually hold. */
 const LARGE = 8192
 const SMALL = 524_288
 /** Where a transport header has its checksum. */
@@ -81,7 +81,7 @@ export class Simulation {
     return this.#chains.has(direction)
   }
 
-  /** Sets the stages of a direction at a time. The seed is that of the first call. */
+  /** Sets the stages of a direction at a time. Only the first call's seed is used. */
   set(direction: Direction, time: number, stages: readonly Impairment[], text: string, seed: number): void {
     this.#clocks[direction].advance(time)
     const chain = this.#chains.get(direction) ?? this.#newChain(direction, seed)
@@ -92,7 +92,7 @@ export class Simulation {
 
   /**
    * Simulates an arrival in a direction that was set. Returns how many packets the frame stands
-   * for, 0 if it is no frame.
+   * for, 0 if it is not a frame.
    */
   arrive(arrival: Arrival): number {
     this.#clocks[arrival.direction].advance(arrival.time)
@@ -109,8 +109,8 @@ export class Simulation {
   }
 
   /**
-   * Closes the wire of a direction, as when its devices go: it drops what it holds. What is due at
-   * the moment of the last arrival is dropped with it.
+   * Closes the wire of a direction, as when its devices are closed: it drops its held packets.
+   * Packets due at the moment of the last arrival are dropped too.
    */
   close(direction: Direction, time: number): void {
     this.pass(direction, time)

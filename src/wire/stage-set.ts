@@ -1,6 +1,7 @@
 /**
- * StageSet: the stages of a chain by their names, and how a change makes them of impairments. A
- * stage whose kind, ordinal and branch stay is changed, and keeps what it holds; others are made.
+ * StageSet: the stages of a chain by their names, and how a change makes them from impairments. A
+ * stage whose kind, ordinal and branch remain the same is changed and keeps its held packets;
+ * others are made.
  */
 import { EINVAL, VnetError } from '../base/errno.ts'
 import type { Random } from '../base/random.ts'
@@ -12,7 +13,7 @@ import type { Impairment, LimitSpec, Wire } from './wire.ts'
 export class StageSet {
   readonly #owner: StageOwner
   readonly #seed: number
-  /** The stages in the order of the text; those of a branch follow the stage that they lie in. */
+  /** The stages in the order of the text; stages of a branch follow the stage that contains it. */
   #stages: readonly Stage[] = []
   /** The impairments as they were set last. */
   #impairments: readonly Impairment[] = []
@@ -21,7 +22,7 @@ export class StageSet {
   #building = new Map<string, Stage | undefined>()
   readonly #ordinals = new Map<string, number>()
   readonly #limits = new WeakMap<LimitSpec, SharedLimit>()
-  /** Random streams by the names of their stages; a stage that comes again goes on in its own. */
+  /** Random streams by stage name; a stage that returns continues its own stream. */
   readonly #streams = new Map<string, Random>()
 
   constructor(owner: StageOwner, seed: number) {
@@ -35,7 +36,7 @@ export class StageSet {
 
   /**
    * Replaces the stages by those of the impairments, the last of which leads to `end`. Returns the
-   * first and those that are taken out. If an impairment throws, the stages stay as they were.
+   * first stage and the removed stages. If an impairment throws, the stages do not change.
    */
   replace(impairments: readonly Impairment[], end: Wire): { first: Wire; gone: Stage[] } {
     this.#isBuilding = true

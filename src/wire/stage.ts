@@ -14,7 +14,7 @@ import { Lateness } from './lateness.ts'
 import type { Direction, Impairment, Limit, LimitSpec, StageStats, Verdict, Wire, WireEnv } from './wire.ts'
 import type { WireClock } from './wire-clock.ts'
 
-/** What a stage needs of its chain. */
+/** The parts of a chain that its stages use. */
 export interface StageOwner {
   readonly direction: Direction
   readonly clock: WireClock
@@ -55,7 +55,7 @@ export class Stage implements Wire, WireEnv {
   readonly random: Random
   /** Behind the stage. A change of the chain sets it. */
   next: Wire
-  /** The limits of what it holds, since it was made or changed. */
+  /** The limits of held packets, since the stage was made or changed. */
   limits: readonly SharedLimit[] = []
   /** True after a change, until the stage asks for a limit, which replaces those before. */
   #replacesLimits = false
@@ -112,7 +112,7 @@ export class Stage implements Wire, WireEnv {
     this.#run(() => this.#wire.close?.())
   }
 
-  /** Called when it is taken out of its chain: passes on what it would hold for ever. */
+  /** Called when it is removed from its chain: passes on packets that it would hold forever. */
   retire(): void {
     this.#run(() => this.#wire.retire?.())
   }

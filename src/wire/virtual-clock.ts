@@ -1,4 +1,7 @@
-/** VirtualClock: a Clock that stands still until it is moved, and rings its alarms on the way. */
+/**
+ * VirtualClock: a Clock that stands still until it is moved. On each move it rings the alarms that
+ * become due.
+ */
 import type { Alarm, Clock } from '../base/clock.ts'
 import { type HeapItem, MomentHeap } from '../base/moment-heap.ts'
 

@@ -1,7 +1,8 @@
 /**
- * WireClock: the time of a wire. It moves from arrival to arrival, and on the way every alarm rings
- * at its moment, however late the real timer is. One alarm of the real clock serves all of them. It
- * rings at most once in the clock's `slack`, so that packets in quick succession share a wake-up.
+ * WireClock: the time of a wire. It moves from arrival to arrival, and every alarm in between rings
+ * at its exact time, however late the real timer is. One alarm of the real clock serves all of
+ * them. It rings at most once in the clock's `slack`, so that packets in quick succession share a
+ * wake-up.
  *
  * A wire with more work than the processor can do keeps the event loop for at most TURN, then
  * yields. Its time then lags behind. Packets that arrive wait until it reaches their arrival, so no
@@ -33,7 +34,7 @@ export class WireClock implements Clock {
   /** Packets that have arrived later than the time of the wire is, or while an alarm rings. */
   readonly #arrivals = new HeldPackets()
   #now: number
-  /** What the real clock showed last. */
+  /** The last reading of the real clock. */
   #present = 0
   /** When the timer rings; Infinity if it is not armed. */
   #armed = Number.POSITIVE_INFINITY
@@ -68,7 +69,7 @@ export class WireClock implements Clock {
     return this.#arrivals.length
   }
 
-  /** Moves to the present of the real clock, and rings on the way what is due. */
+  /** Moves to the present of the real clock, and rings the alarms that are due. */
   advance(): void {
     this.#present = this.#clock.now()
     if (this.#ringing || this.#behind) return
@@ -151,7 +152,7 @@ export class WireClock implements Clock {
       }
       if (present > this.#now) this.#now = present
     } finally {
-      // Even if `failed` threw: time goes on.
+      // Even if `failed` threw: time continues.
       this.#ringing = this.#inAlarm = false
       this.late = 0
       this.#arm()
@@ -179,7 +180,7 @@ export class WireClock implements Clock {
   }
 }
 
-/** Returns a moment behind another. Above 2^53 ns, 104 days, numbers are more than 1 ns apart. */
+/** Returns a moment after another. Above 2^53 ns, 104 days, numbers are more than 1 ns apart. */
 function after(moment: number): number {
   return moment + Math.max(1, moment * Number.EPSILON)
 }

@@ -1,4 +1,4 @@
-/** What the text and options of a wire refer to, found with this program's rights. */
+/** Files and filters named by the text and options of a wire, opened with this program's rights. */
 
 import { UsageError } from '../base/usage-error.ts'
 import { compileFilter } from '../linux/pcap-filter.ts'
@@ -13,7 +13,7 @@ export class LinuxWireResources implements WireResources, AsyncDisposable {
   readonly #logs = new Map<string, DecisionFile>()
   readonly #parseScenario: typeof parseScenario | undefined
 
-  /** Without `parse` there are no scenarios: only they need the parser of YAML. */
+  /** Without `parse` there are no scenarios: only they need the YAML parser. */
   constructor(parse?: typeof parseScenario) {
     this.#parseScenario = parse
   }

@@ -26,7 +26,7 @@ import { Chain } from './chain.ts'
 import { parseWire } from './parse.ts'
 import { type Direction, type Impairment, textOf, type Wire } from './wire.ts'
 
-/** What a wire needs of a NetDevice, whatever its driver's own data. */
+/** The parts of a NetDevice that its wire uses, whatever its driver's own data. */
 export type WireDevice = Pick<NetDevice, 'name' | 'mergesWire' | 'frameProbe'>
 
 /** One of the two ends that a wire joins. */
@@ -35,7 +35,7 @@ export interface WireEnd {
   wire: Wire
   /** The device there, which merges packets that the wire has cut. */
   readonly dev?: WireDevice | undefined
-  /** Drops a frame that was on the way there; without it `skb.dev`, the sender, counts it. */
+  /** Drops a frame in flight to the device; without it `skb.dev`, the sender, counts the drop. */
   drop?(skb: SkBuff, reason: number): void
 }
 
@@ -109,7 +109,7 @@ export class WireSlot implements DeviceWire {
     return this.#chain?.report() ?? []
   }
 
-  /** Drops what is held, and what comes later. */
+  /** Drops held packets and all later ones. */
   close(): void {
     this.#chain?.close()
   }

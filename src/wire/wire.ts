@@ -1,12 +1,12 @@
 /**
- * Wire: carries packets one way between two devices. A packet comes out later, changed, twice or
- * not at all, and at any moment
+ * Wire: carries packets one way between two devices. A packet leaves later, changed, twice or not
+ * at all, and at any moment
  *
  *     in + duplicated = out + dropped + held
  *
  * A Chain (chain.ts) is the wire of one direction. It is made of stages, each of which is an
- * Impairment: a function that wraps the wire behind it in another. The chain counts for every stage
- * what goes in and out, so that a stage needs to report only what it does on purpose, by its
+ * Impairment: a function that wraps the next wire in another. The chain counts the packets that
+ * enter and leave every stage. So a stage reports only its deliberate decisions, through its
  * WireEnv.
  */
 import type { Clock } from '../base/clock.ts'
@@ -20,15 +20,17 @@ export interface Wire {
   /** Drops the packets it holds (`env.drop(skb, 'closed')`). May be called again. */
   close?(): void
   /**
-   * Takes over the parameters of an impairment of the same kind, and keeps what it holds. Returns
-   * false if it cannot; it then goes on as it is until it holds nothing.
+   * Takes over the parameters of an impairment of the same kind, and keeps its held packets.
+   * Returns false if it cannot; it then continues unchanged until it is empty.
    */
   change?(params: unknown): boolean
-  /** Called when the stage is taken out of its chain: passes on what it would hold for ever. */
+  /**
+   * Called when the stage is removed from its chain: passes on packets that it would hold forever.
+   */
   retire?(): void
 }
 
-/** What a chain offers to a stage. */
+/** The services of a chain for its stages. */
 export interface WireEnv {
   readonly direction: Direction
   /** The name of the stage: its kind, and a number if the chain has several: `loss`, `loss 2`. */
@@ -59,7 +61,7 @@ export interface WireEnv {
    * other memory is left; the packet has then been dropped as `memory`.
    */
   hold(skb: SkBuff): boolean
-  /** Has the chain measure how late packets leave this stage. */
+  /** Makes the chain measure how late packets leave this stage. */
   timed(): void
   /**
    * Returns an empty frame with room for `size` bytes, in reply to `skb`; undefined without memory.
@@ -82,7 +84,7 @@ export interface WireEnv {
   limit(spec: LimitSpec): Limit
 }
 
-/** What a queue needs of it. */
+/** The part of WireEnv that a queue uses. */
 export type QueueEnv = Pick<WireEnv, 'clock' | 'random' | 'drop' | 'note' | 'decided' | 'hold' | 'timed' | 'limit'>
 
 export type Verdict = 'corrupt' | 'reorder' | 'mark'
@@ -95,7 +97,7 @@ export interface LimitSpec {
   readonly bytes?: number
 }
 
-/** What the stages that share a limit hold. */
+/** The packets held by stages that share a limit. */
 export interface Limit {
   readonly held: number
   readonly bytes: number
@@ -108,7 +110,7 @@ export interface Limit {
 /** Returns true if the frame of `length` bytes at `at` matches. `text` is the filter's source. */
 export type WireFilter = ((bytes: Uint8Array, at: number, length: number) => boolean) & { readonly text?: string }
 
-/** What a stage has counted, in packets. */
+/** A stage's counters, in packets. */
 export interface StageStats {
   in: number
   out: number
@@ -138,8 +140,8 @@ export interface Impairment {
 }
 
 /**
- * A running stage with parameters. A change replaces them from the next packet on; what the stage
- * holds stays.
+ * A running stage with parameters. A change replaces them from the next packet on; held packets
+ * remain.
  */
 export abstract class StageWire<P, E = WireEnv> {
   protected params: P

@@ -145,7 +145,7 @@ function spaceEnd(text: string, at: number): number {
   return SPACE.lastIndex
 }
 
-/** A part of the text: from a character to behind another. */
+/** A part of the text, from one character to just past another. */
 export interface Span {
   readonly at: number
   readonly end: number

@@ -26,7 +26,7 @@ export interface StageKind<S = unknown> {
   readonly repeats?: boolean
   /**
    * Returns true if a stage of this kind starts here; by default if the token is `kind`. A filter
-   * without quotes is none of `keywords`.
+   * without quotes is not one of `keywords`.
    */
   starts?(c: Cursor, keywords: ReadonlySet<string>): boolean
   /** Reads the text after its first keyword. `branch` reads `( ... )`. */

@@ -1,8 +1,8 @@
 /**
  * The links that `preset NAME` stands for. The client is at end a, the network at end b: `up` is
- * the text of direction ab, `down` of ba. A round-trip time is split evenly. The queue in front of
- * a rate holds about half a second of it, at least 16kb, and what is on the way is not in it: that
- * lies behind the `|`. Sources and figures are in docs/wires.md.
+ * the text of direction ab, `down` of ba. A round-trip time is split evenly. The queue before a
+ * rate holds about half a second of traffic, at least 16kb. Packets in flight are not in it: they
+ * are after the `|`. Sources and figures are in docs/wires.md.
  */
 export interface Preset {
   readonly up: string

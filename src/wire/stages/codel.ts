@@ -1,7 +1,7 @@
 /**
- * CoDel, "controlled delay" (RFC 8289): a queue whose packets waited longer than `target` for a
- * whole `interval` drops one, and then the next ones in ever shorter times, interval / sqrt(count),
- * until a packet has waited less. The names are those of the RFC's pseudocode (sec. 5).
+ * CoDel, "controlled delay" (RFC 8289). If the packets of a queue waited longer than `target` for a
+ * whole `interval`, it drops one packet. It then drops more at ever shorter times, interval /
+ * sqrt(count), until a packet has waited less. The names are from the RFC's pseudocode (sec. 5).
  */
 import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { durationOf, formatDuration } from '../../base/duration.ts'
@@ -78,7 +78,7 @@ class Codel implements Discipline {
         skb = this.#pull(now)
       }
       this.#dropping = true
-      // Dropping began again soon: it goes on at the rate that controlled the queue last time.
+      // Dropping restarted soon: continue at the rate that controlled the queue last time.
       const delta = this.#count - this.#lastCount
       this.#count = delta > 1 && now - this.#dropNext < 16 * this.#params.interval ? delta : 1
       this.#dropNext = this.#controlLaw(now)

@@ -85,9 +85,10 @@ const DEGREES = 512
 const STEP = 1 / 128
 
 /**
- * Returns the `a` of a CorrelatedUniform with which the successive values of `of(uniform)`, which
- * does not decrease, have the asked correlation. By Mehler's formula their correlation is a power
- * series in `a`, whose coefficients are the squares of those of the Hermite expansion of `of`.
+ * Returns the `a` of a CorrelatedUniform with which successive values of `of(uniform)`, a function
+ * that does not decrease, have the given correlation. By Mehler's formula their correlation is a
+ * power series in `a`. Its coefficients are the squares of the coefficients of the Hermite
+ * expansion of `of`.
  */
 export function copulaFor(correlation: number, of: (uniform: number) => number): number {
   if (correlation === 0 || correlation === 1) return correlation

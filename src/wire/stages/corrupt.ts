@@ -47,8 +47,8 @@ class CorruptWire extends StageWire<CorruptSpec> implements Wire {
 }
 
 /**
- * Flips the bit behind the Ethernet header and VLAN tags that `random`, a number in [0, 1), picks.
- * Returns its position from the start of the frame, or -1 if there is nothing behind them.
+ * Flips a bit after the Ethernet header and VLAN tags, picked by `random`, a number in [0, 1).
+ * Returns its position from the start of the frame, or -1 if the frame ends with them.
  */
 export function flipBit(skb: SkBuff, random: number): number {
   const { bytes, data, len } = skb
@@ -89,10 +89,10 @@ export const corruptKind: StageKind<CorruptSpec> = {
 
 /**
  * Returns an impairment that corrupts a share of the packets: 0.01, or '1%'. It flips one random
- * bit behind the Ethernet header and VLAN tags, or inverts the byte `at`. A frame that ends before
- * passes as it is. Checksums stay as they were, so that the receiver finds the error; a partial one
- * is completed first. `correlation` is that of successive packets. The log has the position of the
- * bit from the start of the frame. Throws a UsageError.
+ * bit after the Ethernet header and VLAN tags, or inverts the byte `at`. A frame that ends before
+ * passes unchanged. Checksums are not updated, so that the receiver finds the error; a partial one
+ * is completed first. `correlation` relates successive packets. The log has the position of the bit
+ * from the start of the frame. Throws a UsageError.
  */
 export function corrupt(share: number | string, { correlation = 0, at }: CorruptOptions = {}): Impairment {
   if (at !== undefined && !(Number.isInteger(at) && at >= 0)) {

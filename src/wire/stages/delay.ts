@@ -27,7 +27,7 @@ export interface DelayOptions {
   readonly correlation?: number | string
   /** `uniform` by default; a table is one of parseTable. */
   readonly distribution?: Distribution
-  /** Sends packets at once, ahead of those that are delayed. */
+  /** Sends packets immediately, ahead of delayed ones. */
   readonly reorder?: ReorderOptions
   /** How much is held; by default 1000 frames, so that GSO frames count as for netem. */
   readonly limit?: LimitSpec
@@ -36,7 +36,9 @@ export interface DelayOptions {
 export interface ReorderOptions {
   readonly share: number | string
   readonly correlation?: number | string
-  /** Each packet behind gap - 1 delayed ones goes at once with the probability; 1 by default. */
+  /**
+   * Each packet after gap - 1 delayed ones is sent immediately with the probability; 1 by default.
+   */
   readonly gap?: number
 }
 
@@ -63,7 +65,7 @@ class DelayWire extends StageWire<DelayParams> implements Wire {
   readonly #queue: DelayQueue
   readonly #uniform = new CorrelatedUniform(this.env.random)
   readonly #ahead = new CorrelatedEvents(this.env.random)
-  /** Packets delayed since the last that went at once. */
+  /** Packets delayed since the last one that was sent immediately. */
   #delayed = 0
 
   constructor(params: DelayParams, next: Wire, env: WireEnv) {

@@ -26,7 +26,7 @@ const TABLE_MAX = 16384
 const INT16_MIN = -0x8000
 const INT16_MAX = 0x7fff
 
-/** The exponent of the Pareto distribution, as that of tc(8)'s table. */
+/** The exponent of the Pareto distribution, as in tc(8)'s table. */
 const PARETO_ALPHA = 3
 /** `paretonormal` is this share of the normal distribution's quantiles, the rest of Pareto's. */
 const NORMAL_SHARE = 0.25

@@ -34,8 +34,8 @@ export const duplicateKind: StageKind<DuplicateSpec> = {
 
 /**
  * Returns an impairment that sends a share of the packets twice: 0.01, or '1%'. The copy has the
- * same packet id and follows immediately. `correlation` is that of successive packets. Without
- * frame memory a packet is not duplicated. Throws a UsageError.
+ * same packet id and follows immediately. `correlation` relates successive packets. Without frame
+ * memory a packet is not duplicated. Throws a UsageError.
  */
 export function duplicate(
   share: number | string,

@@ -12,8 +12,8 @@ const NOT_ECT = 0
 const CE = 3
 
 /**
- * Marks a packet as having experienced congestion. Returns false if its sender is not capable of
- * ECN, or if it is not IP. Also behind VLAN tags; the checksum of IPv4's header is kept right.
+ * Marks a packet as having experienced congestion, with or without VLAN tags, and updates the
+ * checksum of IPv4's header. Returns false if its sender is not capable of ECN, or if it is not IP.
  */
 export function markCe({ bytes, data, len }: SkBuff): boolean {
   const network = networkOffset(bytes, data, len)

@@ -40,7 +40,7 @@ interface FaultSpec {
 /** At most one of first, nth and every; `after`, in ns, alone or with one of them. */
 type When = { readonly [K in keyof FaultWhen]: number }
 
-/** What is not asked for is 0. */
+/** A fault's parameters; conditions that are not given are 0. */
 interface FaultParams extends Required<When> {
   readonly action: FaultSpec['action']
   readonly time: number
@@ -52,7 +52,7 @@ interface FaultParams extends Required<When> {
 const ACTIONS: ReadonlySet<string> = new Set(['drop', 'duplicate', 'corrupt', 'reset'])
 const WHEN: ReadonlySet<string> = new Set(['first', 'nth', 'every', 'after'])
 
-/** The most packets that are delayed at once: as many as other stages hold by default. */
+/** The most packets that are delayed at a time: the default limit of other stages. */
 const LIMIT = { packets: 1000 }
 
 class FaultWire extends StageWire<FaultParams> implements Wire {
@@ -182,8 +182,8 @@ export const faultKind: StageKind<FaultSpec> = {
 }
 
 /**
- * True if a fault's filter and condition begin `ahead` tokens from here. A filter without quotes is
- * one word, and none of `keywords`.
+ * Returns true if a fault's filter and condition start `ahead` tokens from here. A filter without
+ * quotes is one word that is not one of `keywords`.
  */
 function selects(c: Cursor, ahead: number, keywords: ReadonlySet<string>): boolean {
   const token = c.peek(ahead)

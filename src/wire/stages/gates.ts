@@ -40,7 +40,7 @@ export function blackhole(): Impairment {
 
 /** An impairment that holds packets until it is released. */
 export interface HoldGate extends Impairment {
-  /** Delivers what is held, in order, on every wire that it is part of. What comes later passes. */
+  /** Delivers held packets, in order, on every wire that has the gate. Later packets pass. */
   release(): void
 }
 
@@ -120,8 +120,8 @@ function holdGate(limit: LimitSpec | undefined, text: string): HoldGate {
 }
 
 /**
- * Returns an impairment that holds packets until it is released or taken out of its wire. It drops
- * what exceeds the limit, 1000 packets by default, as `limit`.
+ * Returns an impairment that holds packets until it is released or removed from its wire. It drops
+ * packets over the limit, 1000 packets by default, with the reason `limit`.
  */
 export function hold({ limit }: { limit?: LimitSpec } = {}): HoldGate {
   return holdGate(limit, 'hold')

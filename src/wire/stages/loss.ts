@@ -119,7 +119,7 @@ class LossWire extends StageWire<LossSpec> implements Wire {
     this.next.push(skb)
   }
 
-  /** Keeps the state of a model that stays. */
+  /** Keeps the state if the model remains the same. */
   override change(params: unknown): boolean {
     const before = this.params.model.model
     super.change(params)

@@ -38,7 +38,7 @@ class MatchWire implements Wire {
     else this.#otherwise.push(skb)
   }
 
-  /** The stages of each branch are changed as those of a chain are. */
+  /** The stages of each branch are changed like a chain's. */
   change(params: unknown): boolean {
     const { filter, then, otherwise } = params as MatchParams
     this.#filter = filter

@@ -47,7 +47,7 @@ class MtuWire extends StageWire<MtuSpec> implements Wire {
   /** Sends an error about `skb` to its sender, if one may be sent. */
   #sendError(skb: SkBuff): void {
     const env = this.env
-    // The error quotes the packet as it would have been on a link.
+    // The error quotes the packet as sent on a link, with a full checksum.
     if (!skbChecksumHelp(skb)) return
     const length = tooBigLength(skb.bytes, skb.data, skb.len)
     if (length === 0 || !this.#errors.take()) return
@@ -59,7 +59,7 @@ class MtuWire extends StageWire<MtuSpec> implements Wire {
   }
 }
 
-/** Returns the length of the IP packet, or of what is behind the link header of another frame. */
+/** Returns the length of the IP packet, or of the payload of another frame's link header. */
 function ipLength({ bytes, data, len }: SkBuff): number {
   const network = networkOffset(bytes, data, len)
   if (network < 0) return len - ETH_HLEN

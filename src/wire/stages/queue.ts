@@ -42,11 +42,11 @@ export interface DisciplineKind<S = unknown> {
   /** Reads the text after its keyword. */
   read(c: Cursor): S
   print(spec: S): string
-  /** Returns the queue, whose defaults may depend on its limit. */
+  /** Returns the queue. Its defaults may depend on its limit. */
   build(spec: S, limit: LimitSpec): QueueKind
 }
 
-/** What a stage with a queue is made of. */
+/** The parameters of a stage with a queue. */
 export interface QueueParams {
   readonly limit: LimitSpec
   readonly queue: QueueKind

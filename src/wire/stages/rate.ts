@@ -24,7 +24,9 @@ export interface RateOptions extends Partial<QueueParams> {
   readonly cell?: number | string
   /** Bytes added to every cell; may be negative. */
   readonly cellOverhead?: number | string
-  /** Bytes that may leave at once after the line was idle. 0 is one packet, after its own time. */
+  /**
+   * Bytes that may leave in a burst after the line was idle. 0 is one packet, after its own time.
+   */
   readonly burst?: number | string
 }
 
@@ -60,7 +62,7 @@ export class RateWire extends QueueWire<RateParams> implements Wire {
     if (this.queue.push(skb)) this.#send()
   }
 
-  /** The packet in transmission goes on at the old rate. */
+  /** The packet in transmission continues at the old rate. */
   override change(params: unknown): boolean {
     const before = this.params
     super.change(params)
@@ -87,7 +89,7 @@ export class RateWire extends QueueWire<RateParams> implements Wire {
     }
   }
 
-  /** Begins the transmission of the next packet, and passes on those that leave at once. */
+  /** Starts the transmission of the next packet, and passes on packets that leave immediately. */
   #send(): void {
     const { queue, env } = this
     const now = env.clock.now()
@@ -112,7 +114,7 @@ export class RateWire extends QueueWire<RateParams> implements Wire {
     return cell === 0 ? bytes : Math.ceil(bytes / cell) * (cell + cellOverhead)
   }
 
-  /** Returns when a packet leaves whose transmission has these bounds. */
+  /** Returns when a packet leaves, given the bounds of its transmission. */
   protected leavesAt(_starts: number, ends: number): number {
     return ends - this.params.burst * this.params.byteTime
   }

@@ -147,7 +147,9 @@ export const redKind: DisciplineKind<RedSpec> = {
       ecn && 'ecn',
     ])
   },
-  /** The default thresholds are those of tc-red(8): a quarter of the limit, and a third of that. */
+  /**
+   * The default thresholds are from tc-red(8): a quarter of the limit, and a third of that value.
+   */
   build({ min, ...spec }, { packets = 1000, bytes }) {
     const max = spec.max ?? (min === undefined ? (bytes ?? packets * USUAL_PACKET) / 4 : 3 * min)
     return red({ ...spec, min: min ?? max / 3, max })

@@ -45,7 +45,7 @@ interface SlotSpec {
     readonly delay: number
     readonly jitter: number
   }
-  /** 0 is no limit. */
+  /** 0 means no limit. */
   readonly packets: number
   readonly bytes: number
 }

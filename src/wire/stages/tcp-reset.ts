@@ -39,9 +39,9 @@ export function tcpHeaderOf({ bytes, data, len }: SkBuff): number {
 
 /**
  * Sends a reset to the receiver and one to the sender of a TCP segment whose header is at `h`. Each
- * has the sequence number that its end expects: the receiver the segment's own, the sender what it
- * acknowledged (RFC 9293 sec. 3.10.7.1, RFC 5961 sec. 3.2). A reset is not answered by another. The
- * caller still owns the segment. Without memory nothing is sent.
+ * has the sequence number that its end expects: the segment's own for the receiver, the
+ * acknowledged one for the sender (RFC 9293 sec. 3.10.7.1, RFC 5961 sec. 3.2). A reset does not
+ * cause another reset. The caller still owns the segment. Without memory nothing is sent.
  */
 export function sendResets(skb: SkBuff, h: number, env: WireEnv): void {
   const { bytes } = skb

@@ -1,13 +1,13 @@
 /**
  * trace: packets leave when a recorded link could send, in the format of mahimahi's mm-link(1):
  * each line is a whole number of milliseconds, never less than the line before, and one opportunity
- * to deliver 1,504 bytes at that time. As there, each packet takes 4 bytes more than its own. So an
- * opportunity delivers one packet of 1,500 bytes. Its unused bytes are lost if the queue is empty.
- * A packet that is longer than the rest continues in the next opportunity, and leaves when its last
- * byte does.
+ * to deliver 1,504 bytes at that time. As in mm-link, each packet takes 4 bytes more than its
+ * length. So an opportunity delivers one packet of 1,500 bytes. Its unused bytes are lost if the
+ * queue is empty. A packet that is longer than the rest continues in the next opportunity, and
+ * leaves when its last byte does.
  *
- * The trace begins when the first packet arrives, so that the same arrivals meet the same
- * opportunities. It begins again after its last line.
+ * The trace starts when the first packet arrives, so that the same arrivals meet the same
+ * opportunities. It repeats after its last line.
  */
 import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { UsageError } from '../../base/usage-error.ts'
@@ -44,7 +44,7 @@ const OPPORTUNITY = 1504
 const OVERHEAD = 4
 
 class TraceWire extends QueueWire<TraceParams> implements Wire {
-  /** When the present round of the trace began; NaN before the first packet. */
+  /** When the current round of the trace started; NaN before the first packet. */
   #began = Number.NaN
   /** The next opportunity of this round. */
   #at = 0
@@ -66,7 +66,7 @@ class TraceWire extends QueueWire<TraceParams> implements Wire {
     this.#arm()
   }
 
-  /** Another trace begins with the next packet, or now if packets wait. */
+  /** Another trace starts with the next packet, or now if packets wait. */
   override change(params: unknown): boolean {
     const { times } = this.params
     super.change(params)
@@ -85,7 +85,7 @@ class TraceWire extends QueueWire<TraceParams> implements Wire {
     if (this.#moment === Number.POSITIVE_INFINITY) this.#flush()
   }
 
-  /** When the next opportunity is; Infinity behind the end. */
+  /** When the next opportunity is; Infinity past the end. */
   get #moment(): number {
     const { times } = this.params
     return this.#at < times.length ? this.#began + times[this.#at] * NSEC_PER_MSEC : Number.POSITIVE_INFINITY

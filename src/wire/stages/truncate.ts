@@ -43,8 +43,8 @@ export const truncateKind: StageKind<TruncateSpec> = {
 
 /**
  * Returns an impairment that cuts frames to `bytes` bytes, Ethernet header included, and counts
- * them as corrupted; shorter ones pass as they are. Lengths and checksums in the headers stay as
- * they were; a partial checksum is completed first. `share` is that of the packets: 0.01, or '1%'.
+ * them as corrupted; shorter ones pass unchanged. Lengths and checksums in the headers are not
+ * updated; a partial checksum is completed first. `share` is the share of packets: 0.01, or '1%'.
  * The log has the number of bytes that were cut off. Throws a UsageError.
  */
 export function truncate(bytes: number, share: number | string = 1): Impairment {
