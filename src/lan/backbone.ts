@@ -1,7 +1,7 @@
 /**
- * Backbone: the network behind the ports of `vnet lan`. On a segment it has the configured gateway
- * and hosts, and the gateway's DHCP, DNS, router advertisements and DHCPv6. A reload keeps the
- * segment with its ports, the leases, the neighbours and open connections.
+ * Backbone: the network that the ports of `vnet lan` lead to. On a segment it has the configured
+ * gateway and hosts, and the gateway's DHCP, DNS, router advertisements and DHCPv6. A reload keeps
+ * the segment with its ports, the leases, the neighbours and open connections.
  */
 import type { Socket } from 'node:net'
 import { LimitedLog, LOGLEVEL_DEBUG } from '../base/log.ts'
@@ -111,7 +111,7 @@ export class Backbone implements AsyncDisposable {
     return this.#tcp.opened
   }
 
-  /** Changes to another setup. If it throws, as the constructor does, nothing has changed. */
+  /** Changes to another setup. Throws like the constructor, and then has changed nothing. */
   reload(setup: LanSetup): void {
     // An invalid setup throws here, on a segment of its own.
     const trial = populate(this.#options.net, setup)
@@ -241,7 +241,10 @@ export class Backbone implements AsyncDisposable {
     this.#ra?.solicited()
   }
 
-  /** Whether a client is within its budget, by default that of DHCPv6 and router solicitations. */
+  /**
+   * Whether a client is within its budget: by default the budget for DHCPv6 and router
+   * solicitations.
+   */
   #serves(client: Uint8Array, budget = this.#ip6Budget): boolean {
     if (budget.take(client)) return true
     this.#population.hosts.countRefused()

@@ -1,7 +1,7 @@
 /**
- * The driver `lan`: Ethernet ports that look like those of a card, with a simulated network behind
- * them: hosts, DHCP, DNS, router advertisements. port/device.ts has the ports, backbone.ts the
- * network; this file has the parameters.
+ * The driver `lan`: Ethernet ports that look like a network card's, and the simulated network that
+ * they lead to: hosts, DHCP, DNS, router advertisements. port/device.ts has the ports, backbone.ts
+ * the network; this file has the parameters.
  */
 
 import { EINVAL, isErrno, VnetError } from '../base/errno.ts'
@@ -75,9 +75,9 @@ const params = {
 type LanParams = typeof params
 
 /**
- * Creates a driver whose network is described by `options` and its parameters:
+ * Creates a driver with the network that `options` and its parameters describe:
  * `export const driver = lan({ hosts: [host({ ... })] })`. It can run once at a time. Its `init`
- * throws a UsageError if the options are invalid.
+ * throws a UsageError for invalid options.
  */
 export function lan(options: LanOptions = {}): Driver<LanParams> {
   const { hosts = [], start, ...file } = options

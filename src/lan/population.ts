@@ -54,7 +54,7 @@ export function populate(
   return { ...createNetwork(env, options, segment), dhcp }
 }
 
-/** The names for DNS, without leases. A name of the configuration hides that of another host. */
+/** The names for DNS, without leases. A configured name hides another host's name. */
 export function resolverConfig(
   { hosts, gateway }: Population,
   { domain, names }: NonNullable<LanConfig['dns']>,

@@ -76,7 +76,7 @@ function isInside(claim: Claim, { network, network6 }: LanConfig, problems: Conf
   return false
 }
 
-/** Reports claims that overlap, at the one that comes later in the file. */
+/** Reports overlapping claims, at the later one in the file. */
 function checkOverlaps(claims: readonly Claim[], problems: ConfigFile): void {
   const offset = ({ path }: Claim) => problems.places.get(path) ?? -1
   let widest: Claim | undefined
@@ -91,7 +91,7 @@ function checkOverlaps(claims: readonly Claim[], problems: ConfigFile): void {
   }
 }
 
-/** Orders addresses, those of IPv4 first. */
+/** Orders addresses, IPv4 first. */
 function compare(one: Uint8Array, other: Uint8Array): number {
   return one.length - other.length || Buffer.compare(one, other)
 }

@@ -1,4 +1,4 @@
-/** Fills in what a configuration file leaves out. The file is known to match the schema. */
+/** Fills in the properties that a configuration file omits. The file matches the schema. */
 import { formatAddress, parseAddress, parsePrefix, plus } from '../../packet/address.ts'
 import type { RouterAdvert } from '../../packet/router-advert.ts'
 import { listOf } from '../machines/host-definition.ts'
@@ -12,7 +12,7 @@ import { defaultPool, formatSpan, toNetwork } from './span.ts'
 export const DEFAULT_DOMAIN = 'lan'
 /** Seconds between two router advertisements. */
 const MAX_INTERVAL = 600
-/** Seconds for a prefix, and for what a client has by DHCPv6. */
+/** Seconds for a prefix, and for the data that a client gets by DHCPv6. */
 const VALID_LIFETIME = 86_400
 const PREFERRED_LIFETIME = 14_400
 const REFRESH_TIME = 3600

@@ -8,7 +8,7 @@ export interface AddressSpan {
 }
 
 export interface AddressNetwork {
-  /** The address whose host part is zero. */
+  /** The address with a host part of zero. */
   readonly base: Uint8Array
   readonly prefixLen: number
   /** Without the base (for IPv6: RFC 4291 sec. 2.6.1) and the IPv4 broadcast address. */

@@ -1,7 +1,7 @@
 /**
  * Replies to address resolution, made from the requests in place: ARP (RFC 826) and IPv6 neighbour
- * discovery (RFC 4861). Which addresses are answered for is up to the caller: those of the
- * simulated hosts, or those of the far network.
+ * discovery (RFC 4861). The caller decides for which addresses it replies: the simulated hosts', or
+ * the far network's.
  */
 import * as arp from '../../packet/arp.ts'
 import * as ethernet from '../../packet/ethernet.ts'

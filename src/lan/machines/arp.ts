@@ -1,8 +1,8 @@
 /**
- * ARP for the simulated hosts (RFC 826, RFC 5227). A request for a host's address is answered to
- * its sender, and so is a probe: the prober must see that the address is taken. When another
- * station uses the address of a host, the host announces it to all, at most once in DEFEND_INTERVAL
- * (RFC 5227 sec. 2.4 (c)).
+ * ARP for the simulated hosts (RFC 826, RFC 5227). The reply to a request for a host's address goes
+ * to its sender. Probes get a reply too: the prober must see that the address is taken. When
+ * another station uses the address of a host, the host announces it to all, at most once in
+ * DEFEND_INTERVAL (RFC 5227 sec. 2.4 (c)).
  */
 import { NSEC_PER_SEC } from '../../base/clock.ts'
 import * as arp from '../../packet/arp.ts'
@@ -58,7 +58,7 @@ function isProbe(bytes: Uint8Array, at: number): boolean {
   return (bytes[at + SPA] | bytes[at + SPA + 1] | bytes[at + SPA + 2] | bytes[at + SPA + 3]) === 0
 }
 
-/** Takes over a frame whose sender has the address of the host with index `index`. */
+/** Takes over a frame from a sender that uses the address of the host with index `index`. */
 function defend(state: HostState, skb: SkBuff, at: number, index: number): void {
   const { segment, table, env, defended } = state
   const { bytes, data } = skb

@@ -25,7 +25,9 @@ export class Budget {
     this.#addresses = new Uint8Array(CLIENTS * length)
   }
 
-  /** Takes a request of the client whose address is at `at`. Returns false if none is left. */
+  /**
+   * Takes a request of the client with the address at `at`. Returns false if its budget is empty.
+   */
   take(bytes: Uint8Array, at = 0): boolean {
     const known = this.#table.get(bytes, at)
     return this.#each.take(known < 0 ? this.#add(bytes, at) : known) && this.#all.take()

@@ -1,7 +1,7 @@
 /**
- * Handlers: code of users and of the gateway that hosts run on what they receive. A handler that
- * throws costs its frame and a line in the log, one per second at most, because it may do so for
- * every frame. A rejected promise is logged when it rejects.
+ * Handlers: code of users and of the gateway that hosts run on received packets. A handler that
+ * throws loses its frame and logs a line, at most one per second, because it may throw for every
+ * frame. A rejected promise is logged when it rejects.
  */
 import type { Clock } from '../../base/clock.ts'
 import { describeException } from '../../base/exception.ts'

@@ -1,4 +1,4 @@
-/** Reads definitions of hosts: their addresses, and what they do with what they receive. */
+/** Reads definitions of hosts: their addresses, and their handlers for received packets. */
 
 import { EINVAL, VnetError } from '../../base/errno.ts'
 import { parseAddress, parseMac, plus } from '../../packet/address.ts'
@@ -29,7 +29,7 @@ export function kindOf(definition: HostDefinition | HostRange): HostKind {
   }
 }
 
-/** VnetError EINVAL on a malformed address, or if there is none. */
+/** Throws a VnetError, EINVAL on a malformed address or if there is no address. */
 export function hostOf({ name, mac, ip, ip6 }: HostDefinition, oui: Uint8Array): NewHost {
   const all4 = listOf(ip).map(text => addressOf(text, IPV4_ALEN))
   const all6 = listOf(ip6).map(text => addressOf(text, IPV6_ALEN))
@@ -70,7 +70,7 @@ export function listOf(value: string | readonly string[] = []): readonly string[
   return typeof value === 'string' ? [value] : value
 }
 
-/** The entries of a record whose keys are numbers from 0 to `max`. */
+/** The entries of a record with numbers from 0 to `max` as keys. */
 function entries<T>(record: Readonly<Record<number, T>> = {}, max: number): [number, T][] {
   return Object.entries(record).map(([key, value]) => {
     const n = Number(key)

@@ -1,4 +1,4 @@
-/** What a simulated host is: its addresses, and what it does with the packets that it receives. */
+/** A simulated host: its addresses, and its handlers for received packets. */
 
 export interface HostDefinition {
   /** Its key in `Hosts.byName`, and its name in the DNS of the segment. */
@@ -8,7 +8,7 @@ export interface HostDefinition {
   /** IP addresses, without prefix length. A host with IPv6 also has a link-local address. */
   readonly ip?: string | readonly string[] | undefined
   readonly ip6?: string | readonly string[] | undefined
-  /** Advertises itself as a router, and answers packets to other networks with "no route". */
+  /** Advertises itself as a router, and replies to packets for other networks with "no route". */
   readonly router?: boolean | undefined
   /**
    * Whether it has echo, discard, daytime and chargen (RFC 862, 863, 867, 864), over UDP and, with

@@ -1,16 +1,16 @@
 /**
- * Hosts: all simulated hosts of a segment as one station. A frame to one of them is turned into the
- * reply in place and sent on, without allocation. No frame is offered to all hosts in turn: ARP and
- * neighbour discovery name their target, and other frames to groups go only to the hosts that have
- * a handler for them.
+ * Hosts: all simulated hosts of a segment as one station. A frame to one of them becomes the reply
+ * in place, without allocation. No frame is offered to all hosts in turn: ARP and neighbour
+ * discovery name their target, and other frames to groups go only to the hosts that have a handler
+ * for them.
  *
  *   ARP                         arp.ts, address-reply.ts
  *   IP, ICMP, ICMPv6            ip.ts, icmp.ts, address-reply.ts, icmp-error.ts
  *   UDP                         udp.ts
  *   TCP                         tcp.ts
- *   what they share             state.ts, packet.ts, reply.ts
+ *   shared parts                state.ts, packet.ts, reply.ts
  *
- * Hosts have no VLANs and do not answer pings to groups (Linux: icmp_echo_ignore_broadcasts).
+ * Hosts have no VLANs and do not reply to pings to groups (Linux: icmp_echo_ignore_broadcasts).
  */
 import { ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, etherType, isMulticastAddress } from '../../packet/ethernet.ts'
 import { IPV6_ALEN } from '../../packet/ipv6.ts'
@@ -59,7 +59,7 @@ export class Hosts extends HostState {
     return table.describe(index)
   }
 
-  /** Adds many hosts. Throws as `add` does; the hosts before the one that fails stay. */
+  /** Adds many hosts. Throws like `add`; the hosts before the failing one remain. */
   addRange(range: HostRange): void {
     const kind = kindOf(range)
     for (const host of hostsOf(range, this.#oui)) this.table.add(host, kind)
@@ -70,7 +70,7 @@ export class Hosts extends HostState {
     return this.table.describe(index)
   }
 
-  /** What the host with an index does. */
+  /** Returns the kind of the host with an index. */
   kind(index: number): HostKind {
     return this.table.kind(index)
   }
@@ -112,7 +112,7 @@ export class Hosts extends HostState {
     return sendIcmpv6(this, host, datagram)
   }
 
-  /** Broadcasts an ARP request from a host. Returns false if there is no memory for it. */
+  /** Broadcasts an ARP request from a host. Returns false without memory for it. */
   sendArpRequest(host: SegmentHost, address: number): boolean {
     return sendArpRequest(this, host, address)
   }

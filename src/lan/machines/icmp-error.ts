@@ -1,11 +1,11 @@
 /**
  * Errors of the simulated hosts: ICMP (RFC 792, RFC 1122 sec. 3.2.2) and ICMPv6 (RFC 4443 sec. 3.1)
- * "destination unreachable", in the frame of the packet that they are about. They quote as much of
- * it as fits. Callers send none about a group, a fragment, another error, or a packet whose source
- * is not unicast; the rate is limited here.
+ * "destination unreachable", in the frame of the packet that caused them. They quote as much of it
+ * as fits. Callers send no errors about a group, a fragment, another error, or a packet without a
+ * unicast source. The rate is limited here.
  *
- * An error quotes what would have been on a wire: the first segment of a GSO datagram, its checksum
- * complete.
+ * An error quotes the packet as sent on a wire: the first segment of a GSO datagram, with a
+ * complete checksum.
  */
 import { skbChecksumHelp } from '../../netdev/gso.ts'
 import { pseudoHeaderSum4, pseudoHeaderSum6 } from '../../packet/checksum.ts'
@@ -26,7 +26,7 @@ import type { HostState } from './state.ts'
 
 type IcmpError = ReturnType<typeof error>
 
-/** An error in both families; `word6` stands behind the checksum of ICMPv6. */
+/** An error in both families; `word6` follows the checksum of ICMPv6. */
 const error = (code4: number, type6: number, code6: number, word6: number) => ({ code4, type6, code6, word6 })
 
 export const PORT_UNREACHABLE = error(icmp.ICMP_PORT_UNREACH, icmpv6.ICMPV6_DEST_UNREACH, icmpv6.ICMPV6_PORT_UNREACH, 0)

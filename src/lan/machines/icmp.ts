@@ -1,7 +1,8 @@
 /**
  * ICMP (RFC 792) and ICMPv6 (RFC 4443) for the simulated hosts, with neighbour discovery (RFC
- * 4861). A solicitation for a host's address is answered to its sender; one of duplicate address
- * detection (RFC 4862 sec. 5.4) to all nodes, which says that the address is taken.
+ * 4861). The reply to a solicitation for a host's address goes to its sender. The reply to
+ * duplicate address detection (RFC 4862 sec. 5.4) goes to all nodes, and means that the address is
+ * taken.
  */
 import * as ethernet from '../../packet/ethernet.ts'
 import { copyAddress, ETH_ALEN, isStationAddress } from '../../packet/ethernet.ts'
@@ -120,7 +121,7 @@ function receiveSolicitation(state: HostState, skb: SkBuff, packet: Packet): voi
   else state.forward(skb)
 }
 
-/** Learns from an advertisement, its checksum verified. The frame stays the caller's. */
+/** Learns from an advertisement after verifying its checksum. The caller still owns the frame. */
 function learnAdvertised({ table, neighbours6 }: HostState, bytes: Uint8Array, { h, end }: Packet): void {
   if (end - h < icmpv6.NDISC_HLEN) return
   const target = icmpv6.targetAt(h)

@@ -1,6 +1,6 @@
 /**
- * What the simulated hosts do with an IP packet (RFC 1122 sec. 3.2, RFC 8200). They reassemble no
- * fragments; those of a ping are sent back one by one.
+ * The simulated hosts' handling of IP packets (RFC 1122 sec. 3.2, RFC 8200). They reassemble no
+ * fragments; the fragments of a ping are sent back one by one.
  */
 import { ETH_HLEN } from '../../packet/ethernet.ts'
 import { ICMP_ECHO } from '../../packet/icmp.ts'

@@ -20,9 +20,9 @@ export interface Packet {
   isIpv6: boolean
   /** Position of the IP header. */
   nh: number
-  /** Position of the transport header, behind options and extension headers. */
+  /** Position of the transport header, after options and extension headers. */
   h: number
-  /** Position behind the last byte of the packet; padding may follow. */
+  /** Position after the last byte of the packet; padding may follow. */
   end: number
   /** What `h` points at: IPPROTO_*, NEXTHDR_*. */
   protocol: number

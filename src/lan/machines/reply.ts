@@ -21,8 +21,8 @@ const TTL = 8
 const HOP_LIMIT = 7
 
 /**
- * Sends the packet back: hardware and IP addresses are swapped, TTL or hop limit is set again. Only
- * the checksum of IPv4 itself changes, because sums do not depend on the order of their words.
+ * Sends the packet back: swaps hardware and IP addresses and resets the TTL or hop limit. Only the
+ * IPv4 header checksum changes, because sums do not depend on the order of their words.
  */
 export function turnAround(skb: SkBuff, { isIpv6, nh }: Packet): void {
   const { bytes } = skb
@@ -40,8 +40,8 @@ export function turnAround(skb: SkBuff, { isIpv6, nh }: Packet): void {
 }
 
 /**
- * Makes the frame a reply that carries the `length` bytes at `packet.h`, whose checksum is `field`
- * bytes into them. The slot must reach that far. Options and extension headers are left out.
+ * Makes the frame a reply that carries the `length` bytes at `packet.h`, with the checksum at
+ * `field` from there. The slot must reach that far. Options and extension headers are removed.
  */
 export function makeReply(skb: SkBuff, packet: Packet, length: number, field: number): void {
   const { bytes, data } = skb
@@ -66,7 +66,7 @@ export function makeReply(skb: SkBuff, packet: Packet, length: number, field: nu
   fillChecksum(skb, packet, field)
 }
 
-/** Writes all of an IP header but the addresses, which are there. */
+/** Writes an IP header, except for the addresses, which must be set. */
 export function fillHeader({ bytes }: SkBuff, { isIpv6, nh, h, end, protocol }: Packet, hops = IPDEFTTL): void {
   if (isIpv6) {
     ipv6.create(bytes, nh, protocol, end - h, hops)
@@ -76,7 +76,7 @@ export function fillHeader({ bytes }: SkBuff, { isIpv6, nh, h, end, protocol }: 
   ipv4.fillHeaderChecksum(bytes, nh)
 }
 
-/** Marks a frame as one packet whose checksums are complete. */
+/** Marks a frame as one packet with complete checksums. */
 export function setPlain(skb: SkBuff): void {
   skb.ipSummed = CHECKSUM_NONE
   skb.gsoSize = 0
@@ -93,12 +93,12 @@ export function fillChecksum({ bytes }: SkBuff, packet: Packet, field: number): 
 
 /**
  * Ping (RFC 792, RFC 4443 sec. 4): an echo request becomes its reply, in place. Options, extension
- * headers, tags, padding, identifier and data are kept; TTL or hop limit is set again. The first
+ * headers, tags, padding, identifier and data are kept; the TTL or hop limit is reset. The first
  * fragment of a request holds the type; later ones are only sent back.
  *
- * Checksums are verified where the frame holds all that they cover, and adjusted by increment (RFC
- * 1624). Returns false, with the frame untouched, if it is not an echo request. Whether the
- * addresses may be answered for is up to the caller.
+ * Checksums are verified if the frame holds everything they cover, and adjusted by increment (RFC
+ * 1624). Returns false, with the frame untouched, if it is not an echo request. The caller decides
+ * whether to reply for the addresses.
  */
 export function echo(skb: SkBuff, packet: Packet): boolean {
   const { isIpv6, h, end } = packet

@@ -27,12 +27,12 @@ const ERRORS = { perSecond: 1000, burst: 50 }
 /** New TCP connections of one client, and of all. Further SYNs are ignored: the client retries. */
 const CONNECTIONS_EACH = { perSecond: 200, burst: 1000 }
 const CONNECTIONS_ALL = { perSecond: 2000, burst: 4000 }
-/** Frames on their way at most. */
+/** The most frames in flight. */
 const CAPACITY = 256
-/** How long a frame is on its way, ns. */
+/** Nanoseconds for which a frame is in flight. */
 const LATENCY = NSEC_PER_MSEC / 10
 
-/** What the hosts need from their surroundings; a Net has all of it. */
+/** The environment of the hosts; a Net has all of it. */
 export interface HostsEnvironment {
   readonly clock: Clock
   readonly random: Random
@@ -49,7 +49,7 @@ export interface HostsOptions {
   readonly oui?: Uint8Array | undefined
 }
 
-/** Frames that hosts answered or sent, by kind. */
+/** Frames that hosts sent or replied to, by kind. */
 export type HostsCounters = ReturnType<typeof createCounters>
 
 function createCounters() {
@@ -158,7 +158,7 @@ class BetweenHosts {
     this.#alarm = clock.alarm(() => this.#deliver(receive))
   }
 
-  /** Takes over a frame; drops it if too many are on their way. */
+  /** Takes over a frame; drops it if too many are in flight. */
   push(skb: SkBuff): void {
     skb.hold()
     if (!this.#ring.push(skb)) {
@@ -169,7 +169,7 @@ class BetweenHosts {
     if (this.#ring.length === 1) this.#alarm.at(this.#clock.now() + LATENCY)
   }
 
-  /** Ends the frames that are on their way. */
+  /** Frees the frames in flight. */
   close(): void {
     this.#alarm.cancel()
     this.#empty(skb => this.#segment.take(skb))

@@ -37,7 +37,7 @@ export function receiveTcp(state: HostState, skb: SkBuff, packet: Packet): void 
     return
   }
   const flags = tcp.flags(bytes, h)
-  // Node throws on the link-local address of another namespace, whose interface has no name here.
+  // Node throws for a link-local address of another namespace: its interface has no name here.
   const isLinkLocal = isIpv6 && ipv6.isLinkLocal(bytes, packet.destinationAt)
   if (services !== undefined && !isLinkLocal && table.kind(host).tcp.has(tcp.destinationPort(bytes, h))) {
     const opens = (flags & (tcp.TCP_SYN | tcp.TCP_ACK)) === tcp.TCP_SYN

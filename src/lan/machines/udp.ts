@@ -14,7 +14,7 @@ import { makeReply, turnAround } from './reply.ts'
 import { sendUdp } from './send.ts'
 import type { HostState } from './state.ts'
 
-/** A client without an address is answered by broadcast (RFC 2131 sec. 4.1). */
+/** Replies to clients without an address are broadcast (RFC 2131 sec. 4.1). */
 const BROADCAST = { address: 0xffff_ffff }
 
 /** Takes over a frame with a datagram to a host or a group. */
@@ -32,7 +32,7 @@ export function receiveUdp(state: HostState, skb: SkBuff, packet: Packet): void 
   else state.done(skb, callHandler(state, skb, packet, packet.host, service))
 }
 
-/** Calls every host that has a handler for the port. No error is sent if there is none. */
+/** Calls every host that has a handler for the port. Sends no error without one. */
 function receiveGroupUdp(state: HostState, skb: SkBuff, packet: Packet, port: number): void {
   // A frame that comes back while a handler runs overwrites the record.
   const datagram = { ...packet }
@@ -43,7 +43,7 @@ function receiveGroupUdp(state: HostState, skb: SkBuff, packet: Packet, port: nu
   state.done(skb, succeeded)
 }
 
-/** Returns 0 with `packet.end` behind the datagram, or the SKB_DROP_REASON_* of a malformed one. */
+/** Returns 0 with `packet.end` after the datagram, or the SKB_DROP_REASON_* of a malformed one. */
 function parseUdp({ view }: HostState, skb: SkBuff, packet: Packet): number {
   const { bytes } = skb
   const { isIpv6, h, end } = packet
@@ -133,8 +133,8 @@ const MONTHS = [
 ]
 
 /**
- * Sends the datagrams back unchanged, a GSO frame as one frame. The UDP checksum stays right: the
- * order of its words does not matter.
+ * Sends the datagrams back unchanged, a GSO frame as one frame. The UDP checksum remains right: a
+ * sum does not depend on the order of its words.
  */
 function echo(state: HostState, skb: SkBuff, packet: Packet): void {
   if (isServicePort(state, skb, packet)) {

@@ -1,5 +1,5 @@
 /**
- * The ports of lan: Ethernet interfaces on a simulated segment that look like those of a card. The
+ * The ports of lan: Ethernet interfaces on a simulated segment that look like a network card's. The
  * link comes up after a negotiation; `vnet trigger IF flap` takes it down and up again. A port is a
  * station of the segment only while it has a carrier, so the switch forgets addresses and floods as
  * if a cable was pulled.
@@ -88,7 +88,7 @@ export const portParams = {
   ...wireParams,
 }
 
-/** Returns the requested interfaces as `[NETNS/]IF`; `eth%d` if there are none. */
+/** Returns the requested interfaces as `[NETNS/]IF`; by default `eth%d`. */
 export function lanPortArgs({ args, names }: DriverContext): readonly string[] {
   if (args.length > 0) return args
   return names.length > 0 ? names : ['eth%d']
@@ -157,7 +157,7 @@ export function portAddress(name: string, oui?: Uint8Array): Uint8Array {
   return address
 }
 
-/** Returns the machine-id(5), or the host name if there is none. */
+/** Returns the machine-id(5), or else the host name. */
 function machineId(): string {
   for (const path of ['/etc/machine-id', '/var/lib/dbus/machine-id']) {
     try {

@@ -75,7 +75,7 @@ export class LanPort implements Station {
     return this.dev.name
   }
 
-  /** Starts to negotiate. If that takes no time, the carrier is set at once. */
+  /** Starts to negotiate. If that takes no time, the carrier is set immediately. */
   up(): void {
     if (this.dev.cut) return
     if (this.#negotiation === 0) this.#up()
@@ -103,7 +103,7 @@ export class LanPort implements Station {
     return {
       dev,
       wire: { push: skb => this.#toKernel(skb) },
-      // What comes from the segment is on no device yet.
+      // Frames from the segment are on no device yet.
       drop: (skb, reason) => netifRxDrop(skb, dev, reason),
     }
   }

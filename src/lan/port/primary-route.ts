@@ -21,7 +21,7 @@ export class PrimaryRoute {
     net.registerNetdeviceNotifier((event, dev) => {
       if (!ports.includes(dev)) return
       if (event === NETDEV_UP) this.#request(dev, true)
-      // A persistent interface would keep the route, with no network behind it.
+      // A persistent interface would keep the route, which would lead nowhere.
       if (event === NETDEV_UNREGISTER) this.#request(dev, false)
     })
   }
@@ -42,7 +42,7 @@ export class PrimaryRoute {
     port.apply({ defaultRoute: { via, there } }).then(
       () => there && log.info(`default route via ${formatAddress(via)}`),
       error => {
-        // The interface is gone or down, and so is the route. The next up adds it.
+        // The interface was deleted or is down, which removed the route. The next up adds it.
         if (!isErrno(error, EBADFD, ENETDOWN)) log.err(error instanceof Error ? error.message : String(error))
       },
     )

@@ -1,6 +1,6 @@
 /**
  * Connections: limits the open TCP connections to all hosts, to one host and from one client, and
- * the time that they may be silent. A connection beyond a limit is closed at once.
+ * the time that they may be silent. A connection over a limit is closed immediately.
  */
 import type { Socket } from 'node:net'
 

@@ -1,6 +1,6 @@
 /**
  * Stateless DHCPv6 (RFC 8415 sec. 6.1, 18.3.6): gives resolvers and domains to clients that made
- * their address from a router advertisement. It gives no addresses, so it only answers
+ * their address from a router advertisement. It gives no addresses, so it replies only to
  * INFORMATION-REQUEST. A reply to a relayed message goes back through the relays.
  */
 import { sameBytes } from '../../packet/address.ts'
@@ -25,8 +25,8 @@ const HOP_COUNT_LIMIT = 8
 const IRT_MINIMUM = 600
 
 /**
- * Returns the reply to a message sent to port 547, for its sender: port 546 of a client, port 547
- * of a relay, at most `hops` of which may follow. Returns undefined if there is none. Never throws.
+ * Returns the reply to a message sent to port 547, for its sender: port 546 of a client, or port
+ * 547 of a relay. At most `hops` relays may follow. Returns undefined for no reply. Never throws.
  */
 export function dhcpv6Reply(
   bytes: Uint8Array,

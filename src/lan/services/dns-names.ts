@@ -112,7 +112,7 @@ export function namesOf({ domain, gateway, hosts, leases }: ResolverConfig) {
     /** In wire form: the gateway with its domain, and the mailbox of SOA records. */
     server: complete(gateway.name) ?? ROOT,
     mailbox: complete('hostmaster') ?? ROOT,
-    /** The zone of a negative answer for `labels`, in wire form; the root if no zone has it. */
+    /** The zone of a negative response for `labels`, in wire form; the root if no zone has it. */
     zoneOf: (labels: readonly string[]) => zones.find(zone => endsWith(labels, zone.labels))!.wire,
     isZone: (labels: readonly string[]) =>
       zones.some(zone => zone.labels.length === labels.length && endsWith(labels, zone.labels)),

@@ -86,10 +86,11 @@ export interface DnsTcpServer {
 }
 
 /**
- * Answers the queries of a TCP connection in order, each message behind its length (RFC 1035 sec.
- * 4.2.2), in the time of work without rights. Queries wait while the client does not read replies.
- * A query beyond the client's budget waits for the budget, and nothing more is read meanwhile: a
- * client that is disconnected would open the next connection, which costs more than its queries.
+ * Replies to the queries of a TCP connection in order, each message after its length (RFC 1035 sec.
+ * 4.2.2), within the time of work without rights. Queries wait while the client does not read
+ * replies. A query beyond the client's budget waits for the budget, and nothing more is read
+ * meanwhile. A disconnected client would open another connection, which costs more than its
+ * queries.
  */
 export function serveDnsOverTcp(socket: Socket, { turns, answer, take }: DnsTcpServer): void {
   let rest = Buffer.alloc(0)

@@ -13,7 +13,7 @@ import type { DhcpServer } from './dhcp/server.ts'
 const EACH = { perSecond: 10, burst: 20 }
 const ALL = { perSecond: 1000, burst: 1000 }
 
-/** Positions in a DHCP message; chaddr is the client's MAC address even behind a relay. */
+/** Positions in a DHCP message; chaddr is the client's MAC address even through a relay. */
 const HLEN = 2
 const CHADDR = 28
 

@@ -51,8 +51,9 @@ export function leasesFile(path: string): LeaseStore {
 }
 
 /**
- * Refuses a directory of another user, who could replace or withhold the file, and one that takes a
- * privilege to write to or to reach, since vnet drops its capabilities before it saves.
+ * Refuses another user's directory, because that user could replace or withhold the file. Refuses a
+ * directory that only a privilege can reach or write, since vnet drops its capabilities before it
+ * saves.
  */
 function checkDirectory(path: string): void {
   const directory = dirname(path)
@@ -110,7 +111,7 @@ function create(path: string): void {
   }
 }
 
-/** Identifies a file and its last change; undefined if there is none. */
+/** Identifies a file and its last change; undefined without a file. */
 function identity(found: { dev: bigint; ino: bigint; mtimeNs: bigint } | undefined): string | undefined {
   return found && `${found.dev} ${found.ino} ${found.mtimeNs}`
 }

@@ -20,7 +20,7 @@ export interface RaSenderOptions {
   readonly advert: RouterAdvert
   /** MaxRtrAdvInterval: at most this many seconds between two, 4 to 1800; default 600. */
   readonly maxInterval?: number
-  /** Sends an ICMPv6 message, whose checksum is not filled in, to an IPv6 address. */
+  /** Sends an ICMPv6 message with an empty checksum field to an IPv6 address. */
   send(icmpv6Body: Uint8Array, destination: Uint8Array): void
 }
 
@@ -43,7 +43,7 @@ export class RaSender {
     this.#alarm = options.clock.alarm(() => this.#advertise())
   }
 
-  /** Starts to advertise, at once or MIN_DELAY_BETWEEN_RAS after the last time. */
+  /** Starts to advertise, immediately or MIN_DELAY_BETWEEN_RAS after the last time. */
   start(): void {
     if (this.#running) return
     this.#running = true
@@ -62,7 +62,7 @@ export class RaSender {
     if (this.#running) this.#begin()
   }
 
-  /** Advertises once that this is no longer a router, nor a resolver. */
+  /** Advertises once that this stopped being a router and a resolver. */
   stop(): void {
     if (!this.#running) return
     this.#running = false

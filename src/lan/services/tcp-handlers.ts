@@ -1,6 +1,6 @@
 /**
- * Hosts whose ports are served by code of a driver file, and the TCP handlers that a configuration
- * can name: echo, discard, daytime, chargen, HTTP.
+ * Hosts with ports that code of a driver file serves, and the TCP handlers that a configuration can
+ * name: echo, discard, daytime, chargen, HTTP.
  */
 import { createServer } from 'node:http'
 import type { Socket } from 'node:net'

@@ -39,7 +39,7 @@ export class TcpServices implements AsyncDisposable {
     })
   }
 
-  /** Serves the open ports of `hosts`, and no others from now on. Connections stay. */
+  /** Serves the open ports of `hosts`, and only these from now on. Connections remain open. */
   serve(hosts: Hosts): void {
     this.#hosts = hosts
     this.#listen()

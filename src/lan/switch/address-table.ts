@@ -48,7 +48,7 @@ export class AddressTable {
     let hole = this.#find(bytes, at)
     if (values[hole] < 0) return false
     this.#size--
-    // Entries behind the hole move up unless they are at home there, so no tombstones are needed.
+    // Entries after the hole move up unless they are at home there, so no tombstones are needed.
     for (let i = (hole + 1) & mask; values[i] >= 0; i = (i + 1) & mask) {
       const home = this.#home(this.#keys, i * this.length)
       if (((i - home) & mask) < ((i - hole) & mask)) continue

@@ -1,6 +1,6 @@
 /**
- * What is on a segment, as it is listed to clients of a running vnet, one entry at a time. Hardware
- * addresses have 6 bytes, IP addresses 4 or 16.
+ * The entries of a segment, listed for clients of a running vnet one at a time. Hardware addresses
+ * have 6 bytes, IP addresses 4 or 16.
  */
 
 export interface HostEntry {
@@ -32,7 +32,7 @@ export interface NeighbourEntry {
   readonly mac: Uint8Array
 }
 
-/** A station, once for each hardware address that was heard behind it, or once without. */
+/** A station, once for each hardware address that was heard from it, or once without one. */
 export interface StationEntry {
   readonly kind: 'station'
   readonly name: string
@@ -41,7 +41,7 @@ export interface StationEntry {
 
 /**
  * A number of frames: of the segment (`frames`: in = out + taken + dropped + held), dropped for a
- * reason, or answered by hosts.
+ * reason, or with a reply from hosts.
  */
 export interface CounterEntry {
   readonly kind: 'counter'

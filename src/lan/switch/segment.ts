@@ -1,11 +1,11 @@
 /**
  * Segment: an Ethernet switch with a station at each port. A frame to a known address goes to the
- * station behind which the address was last seen. A frame to a group or to an unknown address is
+ * station from which the address was last heard. A frame to a group or to an unknown address is
  * flooded, in copies. Frames to 01:80:c2:00:00:00 to 0f are for the switch itself, which consumes
  * them (IEEE 802.1D sec. 7.12.6).
  *
- * Every frame is accounted for: in = out + taken + dropped + held, at any moment. Only the
- * copies of a flooded frame take memory.
+ * Every frame is accounted for: in = out + taken + dropped + held, at any moment. Only the copies
+ * of a flooded frame take memory.
  */
 import type { Clock } from '../../base/clock.ts'
 import { ETH_HLEN, isMulticastAddress, isStationAddress, sourceAt } from '../../packet/ethernet.ts'
@@ -65,7 +65,7 @@ export class Segment {
     this.#set([...this.#stations, station])
   }
 
-  /** Unplugs a station and forgets the addresses behind it. */
+  /** Unplugs a station and forgets the addresses heard from it. */
   detach(station: Station): void {
     this.#set(this.#stations.filter(other => other !== station))
     this.table.forget(station)
@@ -90,7 +90,7 @@ export class Segment {
       this.drop(skb, SKB_DROP_REASON_MAC_INVALID_SOURCE)
       return
     }
-    // An address of an inhabitant is never learned behind another station.
+    // An address of an inhabitant is never learned from another station.
     if (!isInhabitant(from) && this.#owner(bytes, sourceAt(data)) === undefined)
       this.table.learn(bytes, sourceAt(data), from)
     if (isMulticastAddress(bytes, data)) {

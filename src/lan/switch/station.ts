@@ -1,4 +1,4 @@
-/** What is plugged into a segment. */
+/** A station: anything that is plugged into a segment. */
 import type { SkBuff } from '../../skb/sk-buff.ts'
 
 /** A port of a device, an uplink, the simulated hosts, or a device that a user simulates. */

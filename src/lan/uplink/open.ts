@@ -16,7 +16,7 @@ import { Uplink } from './uplink.ts'
 
 /**
  * Opens the interface. Returns undefined if it does not exist and `text` names a network namespace:
- * then a port is created there. Throws a VnetError if it does not exist here, or is no Ethernet.
+ * then a port is created there. Throws a VnetError if it does not exist here, or is not Ethernet.
  */
 export function openUplink(native: Native, net: Net, text: string): Uplink | undefined {
   const { name, netns } = interfaceArg(text)

@@ -1,7 +1,7 @@
 /**
  * Uplink: an existing interface as a station of the segment. Frames that it receives are sent to
- * the segment, and frames for hosts behind it are sent through it. Like a port, it is attached to
- * the segment while its link is up.
+ * the segment, and frames for the network it leads to are sent through it. Like a port, it is
+ * attached to the segment while its link is up.
  *
  * Every frame is accounted for: a received frame is sent to the segment or counted in `drops`; a
  * frame from the segment is sent, counted in `drops`, or waiting.
@@ -45,7 +45,7 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
   readonly name: string
   /** The IP addresses of the interface when it was opened: it is on an existing network. */
   readonly addresses: readonly string[]
-  /** Counted as the interface does; `dropped` is for both directions. */
+  /** Counted like the interface's own statistics; `dropped` is for both directions. */
   readonly stats = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0, dropped: 0 }
   /** Dropped frames by SKB_DROP_REASON_*. */
   readonly drops = new Float64Array(SKB_DROP_REASON_MAX)
@@ -107,7 +107,9 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
     this.#queue.resume()
   }
 
-  /** Called when the state of the interface changes. Closes the uplink if the interface is gone. */
+  /**
+   * Called when the state of the interface changes. Closes the uplink if the interface was deleted.
+   */
   changed(state: WatchedState): void {
     this.#state = state
     const segment = this.#segment

@@ -44,14 +44,19 @@ export interface DhcpSpec {
   /** Options that are sent even if the client does not request them. */
   readonly always?: readonly string[]
   readonly boot?: BootSpec
-  /** Seconds: for clients that request no time (3600), and the bounds for those that do. */
+  /**
+   * Seconds: the lease for clients that request no time (3600), and the bounds of requested times.
+   */
   readonly leaseTime?: number | 'infinite'
   readonly minLeaseTime?: number
   readonly maxLeaseTime?: number | 'infinite'
   /** Seconds until a client renews and rebinds. Default: 1/2 and 7/8 of the lease. */
   readonly renewalTime?: number
   readonly rebindingTime?: number
-  /** Seconds for which an address stays offered (30), and unused after a conflict (600). */
+  /**
+   * Seconds for which an offered address is reserved (30), and for which one is unused after a
+   * conflict (600).
+   */
   readonly offerTime?: number
   readonly declineTime?: number
   /** Refuses requests of unknown clients, as the only server of a network may, not ignores them. */

@@ -1,6 +1,6 @@
 /**
- * LeaseTable: at most one lease per address, per client and per name. A lease that has ended stays
- * until another client gets its address, so that its client can have it again. Leases expire by the
+ * LeaseTable: at most one lease per address, per client and per name. An ended lease is kept until
+ * another client gets its address, so that its client can have it again. Leases expire by the
  * monotonic clock; the store has wall-clock times. Only live() and ended() walk all leases.
  */
 import { type Clock, NSEC_PER_MSEC } from '../../../base/clock.ts'
@@ -29,8 +29,8 @@ export class LeaseTable {
   readonly #wall: () => number
 
   /**
-   * Loads the stored leases. Throws what the store throws. `wall` returns milliseconds since 1970;
-   * `onWritten` is that of LeaseWriterOptions.
+   * Loads the stored leases. Passes on the store's exceptions. `wall` returns milliseconds since
+   * 1970; `onWritten` is LeaseWriterOptions.onWritten.
    */
   constructor(store: LeaseStore, clock: Clock, wall: () => number, onWritten: (error: unknown) => void) {
     this.#clock = clock
@@ -81,13 +81,13 @@ export class LeaseTable {
     })
   }
 
-  /** All addresses whose lease has ended, in the order in which they ended. */
+  /** Addresses with an ended lease, in the order in which the leases ended. */
   ended(): number[] {
     const entries = [...this.#byAddress.values()].filter(entry => this.#ifHeld(entry) === undefined)
     return entries.sort((one, other) => one.until - other.until).map(({ lease }) => lease.address)
   }
 
-  /** Takes at most `max` addresses whose lease has ended, in the same order, each once. */
+  /** Takes at most `max` addresses with an ended lease, in the same order, each once. */
   takeEnded(max: number): number[] {
     const addresses: number[] = []
     const now = this.#clock.now()

@@ -1,7 +1,7 @@
 /**
- * Offering: answers DHCPDISCOVER. A new address is probed before it is offered (RFC 2131 sec. 2.2):
- * one that a neighbour is known to use is set aside, and one ARP request asks for any other. If no
- * neighbour answers within PROBE_TIME, the address is offered; otherwise the next one is probed.
+ * Offering: replies to DHCPDISCOVER. A new address is probed before it is offered (RFC 2131 sec.
+ * 2.2). An address that a neighbour is known to use is set aside; for any other, one ARP request is
+ * sent. Without a reply within PROBE_TIME the address is offered; otherwise the next one is probed.
  */
 import { type Alarm, type Clock, NSEC_PER_MSEC } from '../../../base/clock.ts'
 import { formatIpv4 } from '../../../packet/address.ts'
@@ -29,7 +29,7 @@ export interface OfferingOptions {
   readonly neighbours: Neighbours | undefined
 }
 
-/** A DHCPDISCOVER that is answered after a probe. */
+/** A DHCPDISCOVER that gets its reply after a probe. */
 interface Probe {
   /** The client's latest DHCPDISCOVER. */
   request: DhcpRequest
@@ -41,7 +41,7 @@ interface Probe {
   readonly count: number
 }
 
-/** The time that a neighbour has to answer, ns; clients repeat a DHCPDISCOVER after 3 s or more. */
+/** Nanoseconds that a neighbour has to reply; clients repeat a DHCPDISCOVER after 3 s or more. */
 const PROBE_TIME = 250 * NSEC_PER_MSEC
 /** Addresses probed for one DHCPDISCOVER, and probes that run at a time, at most. */
 const PROBES_EACH = 4
@@ -58,7 +58,7 @@ export class Offering {
     this.#alarm = options.clock.alarm(() => this.#endProbes())
   }
 
-  /** Calls `send` with an offer, now or after a probe, unless there is no address. */
+  /** Calls `send` with an offer, now or after a probe, unless no address is free. */
   discover(request: DhcpRequest, send: SendReply): void {
     const { client, requested } = request
     this.#options.log.message('DHCPDISCOVER', requested, client)
@@ -117,8 +117,9 @@ export class Offering {
   }
 
   /**
-   * The MAC address of a neighbour that is known to use the address. The client does not count, nor
-   * does the last lessee: it answers ARP if it still uses the address. Sends the ARP request.
+   * Returns the MAC address of a neighbour that is known to use the address. The client does not
+   * count, nor does the last lessee, which replies to ARP if it still uses the address. Sends the
+   * ARP request.
    */
   #knownOwner({ mac }: DhcpClient, address: number): string | undefined {
     const { neighbours, leases } = this.#options

@@ -1,8 +1,8 @@
 /**
- * The address pool: which address a client may have and which one it gets. Of the addresses that it
- * may have, a client gets the first of: its reservation, its present or last lease, its pending
- * offer, the address it requests, an address that has never been leased, the one whose lease ended
- * first.
+ * The address pool: decides which addresses a client may have and which one it gets. Of the
+ * permitted addresses, a client gets the first of these: its reservation, its present or last
+ * lease, its pending offer, the address it requests, an address that was never leased, the address
+ * with the oldest ended lease.
  */
 import { type Clock, NSEC_PER_SEC } from '../../../base/clock.ts'
 import { type HeapItem, MomentHeap } from '../../../base/moment-heap.ts'
@@ -55,8 +55,8 @@ export class Pool {
   }
 
   /**
-   * Returns why the client may not have the address, in the words of the DHCPNAK that refuses it,
-   * or undefined if it may.
+   * Returns why the client may not have the address, as the text of the DHCPNAK that refuses it, or
+   * undefined if it may.
    */
   objection(client: DhcpClient, address: number): string | undefined {
     if (!isWithin(this.#config, address)) return 'wrong network'
@@ -91,7 +91,7 @@ export class Pool {
     return preferred.find(isFree) ?? this.#free.take(isFree, isUnused)
   }
 
-  /** Returns an address that is no longer offered or leased to the free addresses. */
+  /** Puts an address that is no longer offered or leased back among the free addresses. */
   putBack(address: number): void {
     if (!isWithin(this.#config, address) || this.#leases.held(address) !== undefined) return
     if (this.#leases.last(address) === undefined) this.#free.putUnused(address)
@@ -113,7 +113,7 @@ export class Offers {
   readonly #clock: Clock
   readonly #onEnd: (address: number) => void
 
-  /** Calls `onEnd` with each address that is no longer offered. */
+  /** Calls `onEnd` with each address at the end of its offer. */
   constructor(clock: Clock, onEnd: (address: number) => void) {
     this.#clock = clock
     this.#onEnd = onEnd
@@ -159,9 +159,9 @@ export class Offers {
 }
 
 /**
- * The addresses of the pool that may be free, so that finding one takes no search: a counter
- * through those that were never given, and queues of those that came back. An address in it may
- * have been taken in the meantime. take() checks that and discards it; its owner puts it back
+ * The addresses of the pool that may be free, kept so that no search is necessary: a counter
+ * through the addresses that were never given, and queues of returned addresses. An address in it
+ * may have been taken in the meantime. take() checks that and discards it; its owner puts it back
  * later.
  */
 export class FreeAddresses {
@@ -181,12 +181,14 @@ export class FreeAddresses {
     this.#unused.push(address)
   }
 
-  /** Puts back an address whose lease has ended. */
+  /** Puts back an address after its lease ended. */
   putEnded(address: number): void {
     this.#ended.push(address)
   }
 
-  /** Removes and returns an unused address, otherwise the free one whose lease ended first. */
+  /**
+   * Removes and returns an unused address, otherwise the free address with the oldest ended lease.
+   */
   take(isFree: (address: number) => boolean, isUnused: (address: number) => boolean): number | undefined {
     return this.#unused.take(isUnused) ?? this.#count(isUnused) ?? this.#ended.take(isFree)
   }

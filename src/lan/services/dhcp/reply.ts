@@ -21,14 +21,14 @@ export interface DhcpReply {
 
 export type SendReply = (reply: DhcpReply) => void
 
-/** A message of a client and what the server knows about the client. */
+/** A client's message and the server's data about the client. */
 export interface DhcpRequest {
   readonly message: DhcpMessage
   readonly client: DhcpClient
   readonly reservation: Reservation | undefined
   /** Option 50. */
   readonly requested: number | undefined
-  /** Source MAC address of the frame: the client's, or that of the router or relay in between. */
+  /** Source MAC address of the frame: the client's, or the router's or relay's in between. */
   readonly from: Uint8Array
 }
 

@@ -1,7 +1,7 @@
 /**
  * The DHCP server (RFC 2131): takes messages sent to port 67 and replies. It never throws, whatever
- * the bytes. A new lease is acknowledged once it is stored, a renewal at once. No message makes it
- * walk all addresses or all leases.
+ * the bytes. A new lease is acknowledged once it is stored, a renewal immediately. No message makes
+ * it walk all addresses or all leases.
  */
 import type { Clock } from '../../../base/clock.ts'
 import type { Log } from '../../../base/log.ts'
@@ -73,7 +73,7 @@ export class DhcpServer {
     return lease?.state === 'bound' ? lease : undefined
   }
 
-  /** Replaces the configuration. Leases stay; one that it does not allow is not renewed. */
+  /** Replaces the configuration. Leases remain; a lease that it does not allow is not renewed. */
   reload(config: DhcpConfig): void {
     this.#offering.clear()
     this.#pool.reload(config)
@@ -86,7 +86,7 @@ export class DhcpServer {
   }
 
   /**
-   * Handles a message and calls `send` with the reply, if there is one: at once, or after an
+   * Handles a message and calls `send` with the reply, if there is one: immediately, or after an
    * address was probed or a lease stored. `bytes` is only read during the call.
    */
   receive(bytes: Uint8Array, from: DhcpSender, send: SendReply): void {
