@@ -3,8 +3,9 @@ import type { ServerResponse } from 'node:http'
 import type { ControlClient, FoundDevice } from '../control/index.ts'
 
 /**
- * Begins a capture and sends it. The vnet sends only what is read: what a slow client has no room
- * for is lost, and counted in the file. Throws a VnetError or a UsageError if it cannot begin.
+ * Starts a capture and sends it. The vnet sends only as fast as it is read: frames for which a slow
+ * client has no room are lost, and counted in the file. Throws a VnetError or a UsageError if it
+ * cannot start.
  */
 export async function sendCapture(
   client: ControlClient,
@@ -30,7 +31,7 @@ export async function sendCapture(
   response.end()
 }
 
-/** Settles when there is room for more, or the client is gone. */
+/** Settles when there is room for more, or the client has disconnected. */
 function drained(response: ServerResponse): Promise<void> {
   if (response.destroyed) return Promise.resolve()
   return new Promise(resolve => {

@@ -11,7 +11,7 @@ import type { CommandRequest, CommandResult, PageCommand } from './feed-types.ts
 /** Numbers are sent in 32 bits. A larger one would become another number. */
 const U32_MAX = 0xffffffff
 
-/** What each command needs; `?` is what it may lack. */
+/** The fields of each command; `?` marks optional ones. */
 const FIELDS: { readonly [D in PageCommand['do']]: Readonly<Record<string, string>> } = {
   cut: {},
   plug: {},

@@ -1,4 +1,4 @@
-/** What a page reads of the device that it looks at. */
+/** The data that a page reads about the device it shows. */
 import { type ControlClient, type FoundDevice, type SegmentInfo, supported } from '../control/index.ts'
 import { pack } from './feed.ts'
 import type { DeviceId, FeedMessage, Want } from './feed-types.ts'

@@ -1,6 +1,6 @@
 /**
- * What the server of the page and the page say to each other. The server sends feed messages as
- * server-sent events, each one JSON object; the page sends commands by POST /command.
+ * The messages between the page and its server. The server sends feed messages as server-sent
+ * events, each one JSON object; the page sends commands by POST /command.
  */
 
 import type {
@@ -70,8 +70,8 @@ export interface DeviceCounters {
 /** A frame that passed a device, or was dropped. */
 export interface FrameRow {
   /**
-   * Counts the frames of the device, from 1, since a page began to look. It also counts most of
-   * those that are skipped.
+   * Counts the frames of the device, from 1, since a page started to watch. Includes most of the
+   * skipped frames.
    */
   readonly number: number
   /** Milliseconds since 1970, with a fraction. */
@@ -143,7 +143,7 @@ export type FeedMessage =
     }
   /** Of all devices, when it happens. */
   | { readonly type: 'event'; readonly id: DeviceId; readonly time: number; readonly event: DeviceEvent }
-  /** What is behind a `vnet lan`, every two seconds; undefined if nothing is. */
+  /** The segment of a `vnet lan`, every two seconds; undefined if there is none. */
   | {
       readonly type: 'segment'
       readonly id: DeviceId
@@ -158,17 +158,19 @@ export type FeedMessage =
       readonly type: 'step'
       readonly id: DeviceId
       readonly mode: 'on' | 'off'
-      /** Milliseconds after which a frame goes on by itself; 0 or absent is never. */
+      /** Milliseconds after which a frame continues by itself; 0 or absent is never. */
       readonly every?: number
       readonly step: StepInfo | undefined
     }
   /** Something that the server could not read, in a sentence. */
   | { readonly type: 'problem'; readonly text: string }
 
-/** What a feed is asked for besides `hello`, `stats` and `event`, which it always has. */
+/**
+ * The messages that a feed can request besides `hello`, `stats` and `event`, which it always has.
+ */
 export const WANTS = ['parts', 'wire', 'params', 'frames', 'dhcp', 'segment', 'scenario', 'step'] as const
 export type Want = (typeof WANTS)[number]
-/** What a page gets only with the token. */
+/** The messages that a page gets only with the token. */
 export const SECRET_WANTS: readonly Want[] = ['frames', 'dhcp']
 
 /** A change. Each is a command of the control plane, and of the command line. */
@@ -181,7 +183,7 @@ export type PageCommand =
   | { readonly do: 'wire'; readonly text: string | undefined; readonly direction?: WireDirection }
   /** Changes nothing: asks whether a text is right. */
   | { readonly do: 'check-wire'; readonly text: string }
-  /** `every`: goes on by itself after this time, in ms. */
+  /** `every`: milliseconds after which a frame continues by itself. */
   | { readonly do: 'step'; readonly mode: 'on' | 'off' | 'next'; readonly every?: number }
 
 /** The body of POST /command, JSON. */

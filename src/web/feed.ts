@@ -1,7 +1,7 @@
 /**
- * A feed: what one page reads, as server-sent events. A page that reads too slowly, such as one of
- * a hidden tab, loses messages: of those that report a state it gets the latest when it reads
- * again, the others are gone.
+ * A feed: the messages of one page, as server-sent events. A page that reads too slowly, such as a
+ * hidden tab, loses messages. When it reads again it gets the latest state messages; others are
+ * lost.
  */
 import type { ServerResponse } from 'node:http'
 import type { FeedMessage } from './feed-types.ts'
@@ -17,11 +17,11 @@ export interface Packed {
   /** The device that it is about; '' if it is about all. */
   readonly id: string
   readonly text: string
-  /** What a page with the token gets, if that is another text. */
+  /** The text for a page with the token, if it differs. */
   readonly secret?: string
 }
 
-/** Messages that are about a moment: a later one is no replacement for them. */
+/** Messages about a moment: a later one does not replace them. */
 const PASSING: ReadonlySet<FeedMessage['type']> = new Set(['event', 'frames', 'dhcp'])
 
 export function pack(message: FeedMessage, secret?: FeedMessage): Packed {

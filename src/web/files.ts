@@ -15,7 +15,7 @@ export interface PageFile {
 /** src/web and dist/web are equally deep. */
 const COMPILED = fileURLToPath(new URL('../../dist/web/', import.meta.url))
 
-/** The files of other rooms that the page imports, with those that they import. */
+/** The files of other folders that the page imports, including indirect imports. */
 const SHARED = [
   'base/quantity.js',
   'capture/block-walker.js',

@@ -36,9 +36,9 @@ export class FrameSource implements Source {
   readonly #feeds = new Map<Feed, number>()
   #stream: CaptureStream | undefined
   #isRunning = false
-  /** Whether to begin again when the capture ends. */
+  /** Whether to restart when the capture ends. */
   #isAsked = false
-  /** The latest failure, which is reported once, and again when another page begins to look. */
+  /** The latest failure, which is reported once, and again to each page that starts to watch. */
   #problem: string | undefined
   #rows: FrameRow[] = []
   #skipped = 0
@@ -46,12 +46,12 @@ export class FrameSource implements Source {
   #timer: NodeJS.Timeout | undefined
   /** Bytes that were read since the last message. */
   #read = 0
-  /** Lets the reader go on. */
+  /** Lets the reader continue. */
   #goOn = () => {}
 
   /**
-   * `open` starts the capture; it returns undefined if the device is gone. `type` is that of the
-   * messages.
+   * `open` starts the capture; it returns undefined if the device does not exist. `type` is the
+   * type of the messages.
    */
   constructor(id: DeviceId, open: () => Promise<CaptureStream | undefined>, type: 'frames' | 'dhcp' = 'frames') {
     this.#id = id
@@ -61,7 +61,7 @@ export class FrameSource implements Source {
 
   add(feed: Feed): void {
     if (!this.#feeds.has(feed)) this.#feeds.set(feed, 0)
-    // A page that begins to look has not been told yet.
+    // A page that starts to watch has not received the problem yet.
     this.#problem = undefined
     if (!this.#isRunning) void this.#run()
   }
@@ -101,7 +101,7 @@ export class FrameSource implements Source {
     if (this.#isAsked) this.soon()
   }
 
-  /** Tells the pages why there are no frames, once. */
+  /** Reports to the pages why there are no frames, once. */
   #report(error: Error): void {
     const text = error.message
     if ((error instanceof VnetError && QUIET.has(error.code)) || text === this.#problem) return
@@ -110,7 +110,7 @@ export class FrameSource implements Source {
     for (const feed of this.#feeds.keys()) feed.send(problem)
   }
 
-  /** Reads until the vnet ends, the device is gone, or no page looks. */
+  /** Reads until the vnet ends, the device is deleted, or no page watches. */
   async #readAll(stream: CaptureStream): Promise<void> {
     this.#problem = undefined
     this.#stream = stream

@@ -138,7 +138,10 @@ class Web {
     }
   }
 
-  /** Reads at once what an event of a device is about, which may be shown at another. */
+  /**
+   * Immediately reads the data that a device's event is about, even if it is shown at another
+   * device.
+   */
   #happened({ event }: DeviceEvent): void {
     for (const [key, { source }] of this.#sources) if (key.startsWith(`${event} `)) source.soon()
   }
@@ -162,7 +165,7 @@ class Web {
     this.#read(asked.id)
   }
 
-  /** Reads at once what pages look at of a device. */
+  /** Immediately reads the data of a device that pages show. */
   #read(id: DeviceId): void {
     for (const [key, { source }] of this.#sources) if (key.endsWith(` ${id}`)) source.soon()
   }

@@ -1,6 +1,6 @@
 /**
- * A source of messages for pages that look at the same thing: it is read once for all of them, and
- * not at all while nobody looks.
+ * A source of messages for pages that show the same thing: it is read once for all of them, and
+ * only while a page shows it.
  */
 import { VnetError } from '../base/errno.ts'
 import { type Feed, type Packed, pack } from './feed.ts'
@@ -16,7 +16,7 @@ export interface Source {
 /** Time from one reading to the next at least, however often something changes. ms. */
 const SHORTEST_MS = 100
 
-/** Failures that no page is told, since `hello` brings what they mean. */
+/** Failures that are not reported to pages, since `hello` carries their consequence. */
 export const QUIET: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENODEV', 'ECANCELED', 'EBADF', 'ETIMEDOUT'])
 
 export interface PollOptions {
@@ -32,10 +32,10 @@ export class Poll implements Source {
   readonly #options: PollOptions
   readonly #feeds = new Set<Feed>()
   #last: Packed | undefined
-  /** The latest failure, which is reported once, and again when another page begins to look. */
+  /** The latest failure, which is reported once, and again to each page that starts to watch. */
   #problem: string | undefined
   #timer: NodeJS.Timeout | undefined
-  /** When the latest reading began. */
+  /** When the latest reading started. */
   #begun = Number.NEGATIVE_INFINITY
   #isReading = false
   #isAsked = false
@@ -49,7 +49,7 @@ export class Poll implements Source {
   add(feed: Feed): void {
     const isFirst = this.#feeds.size === 0
     this.#feeds.add(feed)
-    // A page that begins to look has not been told yet.
+    // A page that starts to watch has not received the problem yet.
     this.#problem = undefined
     if (!isFirst) {
       if (this.#last !== undefined) feed.send(this.#last)
@@ -101,7 +101,7 @@ export class Poll implements Source {
     } catch (error) {
       if (!(error instanceof VnetError)) throw error
       const text = error.message
-      // What has ended is missing in the next `hello`, which also tells which vnets do not reply.
+      // Ended vnets are missing in the next `hello`, which also lists the vnets that do not reply.
       if (QUIET.has(error.code) || text === this.#problem) return
       this.#problem = text
       const problem = pack({ type: 'problem', text })

@@ -14,7 +14,10 @@ import type { DeviceId } from './feed-types.ts'
 import { deviceCounters, deviceId, vnetRows } from './rows.ts'
 import { Poll } from './source.ts'
 
-/** The devices are read again after each event of theirs; this is for what has no event. ms. */
+/**
+ * The devices are read again after each of their events. This interval in milliseconds is for
+ * changes without an event.
+ */
 const DEVICES_MS = 5000
 const STATS_MS = 1000
 /** Milliseconds from one search for devices to the next, however many pages want an unknown one. */
@@ -90,7 +93,7 @@ export class Vnets {
     for (const subscription of this.#subscriptions.values()) void subscription?.close()
   }
 
-  /** Something was changed: the devices are read at once. */
+  /** Something was changed: the devices are read immediately. */
   soon(): void {
     this.#hello.soon()
   }
@@ -113,7 +116,7 @@ export class Vnets {
     this.#hasFound = true
     this.#devices = new Map(devices.filter(isWanted).map(device => [deviceId(device), device]))
     const found = [...this.#devices].filter(([id, device]) => !isSame(device, before.get(id)))
-    // The page need not wait for the numbers of what is new.
+    // The page need not wait for a new device's numbers.
     if (found.length > 0) this.#stats.soon()
     for (const [id] of found) this.#onFound(id)
     return failed
@@ -195,7 +198,7 @@ export class Vnets {
   }
 }
 
-/** Returns the sentence about a vnet whose devices could not be read. */
+/** Returns the sentence about a vnet that could not list its devices. */
 export function problemOf({ code, syscall, message }: VnetError): string {
   if (code !== 'ETIMEDOUT') return message
   const name = syscall.replace(/^.* of (?=vnet )/, '')

@@ -1,10 +1,10 @@
-/** What the parts of the page know of each other: the app, and the views that it shows. */
+/** The interfaces between the parts of the page: the app, and the views that it shows. */
 import type { CommandResult, DeviceId, DeviceRow, FeedMessage, PageCommand, VnetRow, Want } from '../feed-types.ts'
 
 export interface App {
   /** All vnets, of the last `hello`. */
   readonly vnets: readonly VnetRow[]
-  /** The device that the page looks at; undefined if there is none, or it is gone. */
+  /** The device that the page shows; undefined if none is selected or it was deleted. */
   readonly device: DeviceRow | undefined
   /** Whether the page has the token: without it controls are shown, but are disabled. */
   readonly mayChange: boolean
@@ -25,7 +25,7 @@ export interface View {
   readonly name: string
   /** In the bar that chooses the view: `Driver`. */
   readonly title: string
-  /** What the feed must send while it is shown. */
+  /** The messages that the feed must send while the view is shown. */
   readonly wants: readonly Want[]
   /** Whether it also takes the `parts` of the device at the other end of a pair. */
   readonly wantsPeer?: boolean

@@ -8,7 +8,7 @@ export type Change = Exclude<PageCommand, { readonly do: 'check-wire' }>
 export function commandLine(label: string, change: Change): string {
   const { name, operands, options = [] } = wordsOf(change)
   const given = [label, ...operands]
-  // Behind `--` a word may begin with a dash.
+  // After `--` a word may start with a dash.
   const dashes = given.some(word => word.startsWith('-')) ? ['--'] : []
   return ['vnet', name, ...options, ...dashes, ...given].map(shellWord).join(' ')
 }

@@ -9,7 +9,7 @@ import { type Child, fill, h, setText } from './dom.ts'
 export interface ControlOptions {
   readonly app: App
   readonly log: ControlsLog
-  /** What the button says. */
+  /** The button's label. */
   readonly button: string
   /** In front of the button: labels, fields, text. */
   readonly before?: readonly Child[]
@@ -40,12 +40,12 @@ export class Control {
     this.update()
   }
 
-  /** What the button says. */
+  /** Sets the button's label. */
   set button(text: string) {
     setText(this.#button, text)
   }
 
-  /** Shows the command line of what the fields say, and whether the button can be used. */
+  /** Shows the command line for the values of the fields, and whether the button can be used. */
   update(): void {
     const { app, change } = this.#options
     const made = change()
@@ -66,7 +66,7 @@ export class Control {
     setText(this.#done, '')
     const message = result?.ok === false ? result.message : ''
     this.#error.hidden = message === ''
-    // The lines behind the first show the place in the words.
+    // The lines after the first show the position in the text.
     const [first, ...lines] = message.split('\n')
     fill(this.#error, h('p', {}, first), lines.length > 0 && h('pre', {}, lines.join('\n')))
   }
@@ -85,7 +85,7 @@ export class Control {
     this.#button.removeAttribute('aria-busy')
     const time = Date.now()
     log.add({ time, line: commandLine(device.label, made), error: result.ok ? undefined : result.message })
-    // Another device may be looked at by now, whose control this is not.
+    // The page may show another device by now, to which this control does not belong.
     if (app.device?.id === device.id) {
       this.show(result)
       if (result.ok) setText(this.#done, 'done')

@@ -1,4 +1,4 @@
-/** The parameters of the driver: those that may change as fields, the others as text. */
+/** The parameters of the driver: changeable ones as fields, the others as text. */
 import type { FeedMessage } from '../feed-types.ts'
 import type { App } from './app.ts'
 import { Control } from './controls-change.ts'
@@ -51,7 +51,7 @@ export class ControlsParams {
   take(params: readonly Param[]): void {
     const live = params.filter(param => param.live)
     const fixed = params.filter(param => !param.live)
-    // A field that is being typed in stays.
+    // A field in which someone types is kept.
     const names = JSON.stringify(live.map(({ name, type }) => [name, type]))
     if (names !== this.#shown) {
       this.#shown = names

@@ -44,7 +44,9 @@ export class DeviceList {
     )
   }
 
-  /** Shows the devices of a `hello`. Rows of devices that stay are kept, with their focus. */
+  /**
+   * Shows the devices of a `hello`. Rows of devices that still exist are kept, with their focus.
+   */
   update(vnets: readonly VnetRow[]): void {
     // Before the items move into new lists, which takes the focus from them.
     const focused = document.activeElement

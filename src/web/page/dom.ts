@@ -11,7 +11,7 @@ type Props<E> = { readonly [K in keyof E]?: E[K] | undefined } & {
   readonly on?: { readonly [K in keyof HTMLElementEventMap]?: (event: HTMLElementEventMap[K]) => void }
 }
 
-/** h('button', { class: 'primary', on: { click } }, 'Cut'). Properties are those of the DOM. */
+/** h('button', { class: 'primary', on: { click } }, 'Cut'). Properties are named as in the DOM. */
 export function h<T extends keyof HTMLElementTagNameMap>(
   tag: T,
   props: Props<HTMLElementTagNameMap[T]> = {},

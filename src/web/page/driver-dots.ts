@@ -6,7 +6,7 @@ import { h } from './dom.ts'
 import type { Arrow } from './driver-layout.ts'
 import { DOT_SPEED, dotsFor } from './driver-text.ts'
 
-/** The ends of an arrow that stay free, for its head and for the edge of a box. */
+/** The free ends of an arrow, for its head and for the edge of a box. */
 const HEAD = 9
 const TAIL = 2
 

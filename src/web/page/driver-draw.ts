@@ -14,7 +14,7 @@ import {
   type Tone,
 } from './driver-text.ts'
 
-/** An element, and how it shows another state of what it stands for. */
+/** An element, and the function that shows another state in it. */
 export interface Drawn<T> {
   readonly element: SVGElement
   update(value: T): void
@@ -208,7 +208,7 @@ export function drawArrow({ lane, x1, y1, x2, y2, touches }: Arrow, isVertical: 
     d: `M${x2} ${y2}L${hx + 4 * dy} ${hy + 4 * dx}L${hx - 4 * dy} ${hy - 4 * dx}Z`,
     class: 'head',
   })
-  // At an end, the middle of what the frame beside it leaves free.
+  // At an end: the middle of the space that the frame beside it leaves free.
   const shift = touches === undefined ? 0 : touches === 'near' ? -PAD / 2 : PAD / 2
   const middle = touches === 'near' ? Math.min(y1, y2) + 20 : touches === 'far' ? Math.max(y1, y2) - 24 : (y1 + y2) / 2
   const [mx, my] = isVertical ? [x1, middle] : [(x1 + x2) / 2 + shift, y1]

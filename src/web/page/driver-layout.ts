@@ -1,6 +1,6 @@
 /**
- * Where the parts of a driver are drawn: from left to right where there is room, else from top to
- * bottom. A pure function of what is drawn and of the width, in CSS pixels.
+ * The layout of a driver's parts: from left to right if there is room, else from top to bottom. A
+ * pure function of the model and of the width in CSS pixels.
  */
 import { type Column, type DrawnGroup, type DrawnItem, type Lane, labelLines, type Model } from './driver-model.ts'
 import { CHARACTER } from './driver-text.ts'
@@ -54,7 +54,7 @@ export const RING = 92
 /** Cells beside each other in a folded field. */
 export const FOLD_COLUMNS = 16
 
-/** Between an end and what is beside it: room for a rate. */
+/** Between an end and its neighbour: room for a rate. */
 const END_GAP = 72
 /** Between two columns. */
 const GAP = 36
@@ -94,8 +94,8 @@ function groupHeight(group: DrawnGroup, width: number): number {
 }
 
 /**
- * Leaves the parts of the peer out if the width does not hold them, and goes from top to bottom if
- * it does not hold those of the device.
+ * Omits the parts of the peer if the width does not hold them. Draws from top to bottom if it does
+ * not hold the parts of the device.
  */
 export function layout(model: Model, width: number): Drawing {
   const near = model.columns.filter(({ owner }) => owner !== 'far')
@@ -109,7 +109,7 @@ export function layout(model: Model, width: number): Drawing {
   return place(model.columns, columnWidth)
 }
 
-/** The names at the ends fit, if those of their namespaces are no longer than usual. */
+/** Returns the width for the names at the ends, and for namespaces of up to a usual length. */
 function endWidthOf({ device, peer }: Model): number {
   const words = [device, peer].flatMap(end => (end === undefined ? [] : labelLines(end)))
   const longest = Math.max(...words.map(({ length }) => length))

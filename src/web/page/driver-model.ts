@@ -1,6 +1,6 @@
 /**
- * What the drawing of a driver shows: the parts of a device, ordered by the path that frames take
- * from the kernel to the far end and back.
+ * The model for the drawing of a driver: the parts of a device, in the order in which frames pass
+ * them from the kernel to the far end and back.
  */
 import type { DeviceRow, FeedMessage, VnetRow } from '../feed-types.ts'
 
@@ -24,9 +24,9 @@ export interface DrawnGroup {
   readonly items: readonly DrawnItem[]
 }
 
-/** What is beside each other on the path: the group of each direction. */
+/** Groups that are beside each other on the path, one for each direction. */
 export interface Column {
-  /** Whose parts these are: those of the device, of the wire between, of the peer. */
+  /** The owner of these parts: the device, the wire between, or the peer. */
   readonly owner: 'near' | 'wire' | 'far'
   readonly away: DrawnGroup | undefined
   readonly toward: DrawnGroup | undefined

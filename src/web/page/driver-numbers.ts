@@ -1,4 +1,4 @@
-/** The numbers beside the drawing: what a device sent and received, and what it dropped. */
+/** The numbers beside the drawing: frames that a device sent, received and dropped. */
 
 import { formatNumber } from '../../base/quantity.ts'
 import type { DeviceRow } from '../feed-types.ts'

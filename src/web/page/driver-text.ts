@@ -1,4 +1,4 @@
-/** What the drawing of a driver says about a part: a pure function of the part. */
+/** The text of a part in the drawing of a driver: a pure function of the part. */
 
 import { formatNumber } from '../../base/quantity.ts'
 import type { DeviceRow } from '../feed-types.ts'
@@ -13,7 +13,7 @@ export interface Description {
   /** Below it. */
   readonly note: string
   readonly tone: Tone
-  /** All of it in words. */
+  /** All of it as text. */
   readonly title: string
   /** Cells, and how many of them are filled; none for a part without a capacity. */
   readonly cells: number
@@ -82,7 +82,7 @@ export function describeFold(parts: readonly PartInfo[]): FoldDescription {
   return { note: note || 'all idle', tone, cells }
 }
 
-/** What a stage counts, in the order in which its title says it. */
+/** The counters of a stage, in the order of its title. */
 const STAGE_COUNTS = ['in', 'out', 'duplicated', 'corrupted', 'reordered', 'marked'] as const
 
 /** A stage of a wire: packets in flight, and packets dropped. */
@@ -138,7 +138,7 @@ export const GSO_NOTE =
   'A large frame of TCP or UDP (GSO) counts as one. Where a wire cuts it, each of its packets counts, ' +
   'received or dropped.'
 
-/** After a longer time without a sample, in ms, rates begin again. */
+/** Milliseconds without a sample after which rates restart. */
 const ABSENCE_MS = 3000
 
 /** Rates of counters that are sampled often: of the last second, not since the last sample. */

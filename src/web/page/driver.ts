@@ -1,4 +1,4 @@
-/** The driver in motion: what a device is made of, and the frames on their way through it. */
+/** The driver in motion: the parts of a device, and the frames that move through it. */
 
 import { formatNumber } from '../../base/quantity.ts'
 import type { DeviceId, DeviceRow, FeedMessage } from '../feed-types.ts'

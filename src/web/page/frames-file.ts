@@ -20,7 +20,7 @@ export function captureName(label: string, ms: number): string {
 /** Returns `vnet capture --filter 'tcp port 80' sn0 FILE`, quoted for a shell. */
 export function captureLine(label: string, filter: string, file: string): string {
   const options = filter === '' ? [] : ['--filter', filter]
-  // Behind `--` a word may begin with a dash.
+  // After `--` a word may start with a dash.
   const dashes = label.startsWith('-') ? ['--'] : []
   return ['vnet', 'capture', ...options, ...dashes, label, file].map(shellWord).join(' ')
 }

@@ -15,7 +15,7 @@
 import { isInPrefix, type Prefix, parseAddress, parsePrefix } from '../../packet/address.ts'
 import type { FrameRow } from '../feed-types.ts'
 
-/** What is wrong with a filter, and where: characters from the start. */
+/** An error in a filter and its position: characters from the start. */
 export class FilterError extends Error {
   readonly at: number
   constructor(message: string, at: number) {

@@ -1,4 +1,4 @@
-/** The last frames of the device looked at: all of them, and those that pass the filter. */
+/** The last frames of the selected device: all of them, and the frames that pass the filter. */
 import type { FrameRow } from '../feed-types.ts'
 import type { FrameFilter } from './frames-filter.ts'
 
@@ -15,14 +15,14 @@ const NONE: Lists = { all: [], passed: [] }
 
 export class FrameLog {
   #lists = NONE
-  /** What was there when it was held. */
+  /** The lists at the time of `hold`. */
   #held: Lists | undefined
   #filter: FrameFilter | undefined
   #seen = 0
   #skipped = 0
   #seenWhenHeld = 0
 
-  /** The newest frames that pass the filter, or those of when it was held, oldest first. */
+  /** The newest frames that pass the filter, or the frames at the time of `hold`, oldest first. */
   get frames(): readonly FrameRow[] {
     return (this.#held ?? this.#lists).passed
   }
@@ -62,7 +62,7 @@ export class FrameLog {
     this.#held &&= passing(this.#held)
   }
 
-  /** From now on `frames` stays as it is, while frames go on to be kept and counted. */
+  /** Freezes `frames`, while new frames continue to be kept and counted. */
   hold(): void {
     if (this.#held !== undefined) return
     this.#held = this.#lists

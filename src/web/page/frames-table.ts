@@ -22,7 +22,7 @@ interface Row {
 }
 
 const TITLES = ['time', 'direction', 'queue', 'length', 'frame', 'verdict'] as const
-/** Rows above and below those that can be seen. */
+/** Rows above and below the visible rows. */
 const SPARE = 4
 
 export class FrameTable {
@@ -44,7 +44,7 @@ export class FrameTable {
     this.element = h('div', { class: 'frames-table', tabIndex: 0, attrs, on }, head, this.#body, this.#note)
   }
 
-  /** What is written while there is no frame. */
+  /** The text that is shown while there are no frames. */
   set note(text: string) {
     setText(this.#note, text)
   }
@@ -67,7 +67,7 @@ export class FrameTable {
     const count = Math.min(Math.ceil(element.clientHeight / height) + 2 * SPARE, this.#frames.length)
     const start = Math.max(Math.min(first, this.#frames.length - count), 0)
     this.#setRows(count)
-    // A row stays with its place in the list, so scrolling by one line changes one row.
+    // A row keeps its place in the list, so scrolling by one line changes one row.
     for (let i = start; i < start + count; i++) this.#fill(this.#rows[i % count], i, height)
     this.#mark()
   }
@@ -77,7 +77,9 @@ export class FrameTable {
     this.#mark()
   }
 
-  /** Its size has changed, as it does when the details open. The selected frame stays in sight. */
+  /**
+   * Call it after a size change, such as opening the details. Keeps the selected frame in sight.
+   */
   resized(): void {
     const at = this.#isFollowing || this.#selected === undefined ? -1 : this.#frames.indexOf(this.#selected)
     if (at === -1) this.draw()

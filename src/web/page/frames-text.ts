@@ -1,4 +1,4 @@
-/** What the table of frames shows, as text. */
+/** The contents of the table of frames, as text. */
 import type { FrameRow } from '../feed-types.ts'
 
 /** Returns `16:03:09.123456`, in local time. */

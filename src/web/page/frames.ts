@@ -9,7 +9,7 @@ import { FrameLog } from './frames-log.ts'
 import { FrameTable } from './frames-table.ts'
 import { Redraw } from './redraw.ts'
 
-/** What a filter may be, as frames-filter.ts reads it. */
+/** The syntax of a filter, as frames-filter.ts reads it. */
 const HELP: readonly (readonly [words: string, meaning: string])[] = [
   ['tx  rx', 'frames that the kernel sends, receives'],
   ['dropped  passed', 'what became of them'],
@@ -129,7 +129,7 @@ class FramesView implements View {
     setText(this.#counts, texts.filter(Boolean).join(', '))
   }
 
-  /** Why there are no frames. */
+  /** The reason why there are no frames. */
   get #note(): string {
     if (!this.#app.mayChange) return 'Frames are shown with the token only: open the address that vnet printed.'
     return this.#log.seen === 0 ? 'No frames yet.' : 'No frame passes the filter.'
@@ -169,7 +169,7 @@ class FramesView implements View {
     this.#redraw.soon()
   }
 
-  /** Shows the details of a frame, or closes them if it is the one that is shown. */
+  /** Shows the details of a frame, or closes them if they are open. */
   #open(frame: FrameRow): void {
     if (frame === this.#selected && !this.#details.element.hidden) this.#close()
     else {

@@ -28,7 +28,7 @@ export class LongList {
     this.#scroll.scrollTop = 0
   }
 
-  /** Shows these rows, of which `cells` returns one. The place in the list stays. */
+  /** Shows this number of rows; `cells` returns one row. Keeps the scroll position. */
   setRows(count: number, cells: (row: number) => Cells): void {
     this.#count = count
     this.#cells = cells

@@ -56,7 +56,7 @@ export function cellsOf(segment: SegmentPicture, part: SegmentPart, row: number,
   }
 }
 
-/** Returns the rows that have all the words of `search`, in any case; undefined for all rows. */
+/** Returns the rows that contain every word of `search`, ignoring case; undefined for all rows. */
 export function found(segment: SegmentPicture, part: SegmentPart, search: string): number[] | undefined {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean)
   if (words.length === 0) return undefined

@@ -1,4 +1,4 @@
-/** The segment behind the ports of a `vnet lan`. */
+/** The segment that the ports of a `vnet lan` lead to. */
 import type { DeviceId, FeedMessage } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { fill, h, setText } from './dom.ts'

@@ -47,7 +47,7 @@ export class Page implements App {
   readonly #list = new DeviceList(this.#rates, id => placeHash({ view: this.#view.name, device: id }))
   readonly #views: readonly View[]
   #view: View
-  /** The device of the address, even while it is gone. */
+  /** The device of the page's address, even while it does not exist. */
   #wanted: DeviceId = ''
   #said = false
   readonly #version = h('span', { class: 'muted' })
@@ -178,7 +178,7 @@ export class Page implements App {
     this.#look()
   }
 
-  /** Asks for what the view wants of the device. */
+  /** Requests the messages that the view wants for the device. */
   #look(): void {
     const { device, vnets } = this
     const { wants, wantsPeer = false } = this.#view
@@ -222,7 +222,7 @@ export class Page implements App {
     links[focused]?.focus()
   }
 
-  /** The sentence about a failure stays until messages come again. */
+  /** The sentence about a failure remains until messages arrive again. */
   #showConnection(state: FeedState): void {
     if (this.#connection.dataset.state === state) return
     this.#connection.dataset.state = state

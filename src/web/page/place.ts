@@ -23,12 +23,12 @@ function decoded(text: string): string {
   }
 }
 
-/** What stays of an id when the vnet is started again, as another process. */
+/** The part of an id that remains the same when the vnet restarts as another process. */
 const lasting = (id: DeviceId): string => id.slice(id.indexOf('/'))
 
 /**
- * The device with this id. After its vnet was started again, the one of the same name there. The
- * first device if none was chosen.
+ * The device with this id, or the device of the same name after its vnet was restarted. The first
+ * device if none was chosen.
  */
 export function findDevice(vnets: readonly VnetRow[], id: DeviceId): DeviceRow | undefined {
   const devices = vnets.flatMap(vnet => vnet.devices)
@@ -36,7 +36,9 @@ export function findDevice(vnets: readonly VnetRow[], id: DeviceId): DeviceRow |
   return devices.find(device => device.id === id) ?? devices.find(device => lasting(device.id) === lasting(id))
 }
 
-/** Whether a device has all the words of a search in its name, driver or hardware address. */
+/**
+ * Returns true if every word of a search is in the name, driver or hardware address of a device.
+ */
 export function isFound(device: DeviceRow, search: string): boolean {
   const text = `${device.label} ${device.driver} ${device.mac}`.toLowerCase()
   return search

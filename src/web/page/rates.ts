@@ -46,7 +46,7 @@ export class Rates {
     return this.#counters.get(id)
   }
 
-  /** A message of the same time as the last one, as a new feed begins with, changes nothing. */
+  /** A message with the time of the last one, which a new feed starts with, changes nothing. */
   receive({ time, devices }: Stats): void {
     const seconds = (time - this.#time) / 1000
     if (seconds === 0) return

@@ -25,7 +25,7 @@ export function progress({ started, repeat, steps }: Scenario, now: number): Sce
   const at = now - started - (round - 1) * (repeat ?? 0)
   const following = steps.findIndex(step => step.at > at)
   const taken = following < 0 ? steps.length - 1 : following - 1
-  // What the last step of a round did lasts until the first of the next one.
+  // The last step of a round applies until the first step of the next round.
   const step = taken >= 0 ? taken : round > 1 ? steps.length - 1 : undefined
   const next =
     following >= 0
@@ -71,7 +71,7 @@ export interface Placed {
   readonly hasLabel: boolean
 }
 
-/** Places the steps on an axis of this width in pixels, whose labels need `room` pixels each. */
+/** Places the steps on an axis of this width in pixels. Each label needs `room` pixels. */
 export function place(steps: Scenario['steps'], length: number, width: number, room: number): Placed[] {
   let free = Number.NEGATIVE_INFINITY
   return steps.map(({ at }, step) => {

@@ -10,7 +10,7 @@ const AXIS_Y = 40
 /** Pixels that the number of a step and the time of a mark need. */
 const STEP_ROOM = 20
 const MARK_ROOM = 64
-/** How often the cursor moves, ms; where the reader wants less motion, as the text does. */
+/** Milliseconds between moves of the cursor, and of the text or, with reduced motion, of both. */
 const MOVE_MS = 100
 const TEXT_MS = 1000
 
@@ -23,7 +23,7 @@ export class ScenarioTimeline {
   readonly #spans: SVGElement[] = []
   readonly #list = h('ol', { class: 'steps' })
   #scenario: ScenarioInfo | undefined
-  /** The time of the server less that of this machine. */
+  /** The server's time minus this machine's time. */
   #ahead = 0
   #width = 0
   #timer: ReturnType<typeof setInterval> | undefined

@@ -1,4 +1,4 @@
-/** What the step view shows, without elements. */
+/** The contents of the step view, without elements. */
 
 import type { Header } from '../../packet/header-fields.ts'
 import type { DeviceId, StepInfo, VnetRow } from '../feed-types.ts'
@@ -41,14 +41,14 @@ export function stateWords(
   return `Step ${step.step} of 5 at ${labelOf(step.id, vnets)}, queue ${step.queue}: ${step.next} is next.`
 }
 
-/** Why there is no frame to show. */
+/** Returns why there is no frame to show. */
 export function noFrameWords({ step }: StepInfo, hasToken: boolean): string {
   if (!hasToken) return 'Frames are shown with the token only.'
   if (step === 1) return 'The frame is still in the kernel.'
   return step === 3 ? 'The frame is through: this completes its transmission.' : 'There is no frame.'
 }
 
-/** Why there are no lines to show. */
+/** Returns why there are no lines to show. */
 export function noCodeWords({ step, next }: StepInfo, hasToken: boolean): string {
   if (!hasToken) return 'The driver is shown with the token only.'
   if (step === 1 || step === 5) return 'No line of the driver runs in this step: vnet does it.'
@@ -70,7 +70,7 @@ export function changes(before: StepInfo | undefined, now: StepInfo | undefined)
   return changed
 }
 
-/** The values of fields by `HEADER/FIELD`; of those that occur twice, the first. */
+/** The values of fields by `HEADER/FIELD`; the first value of a field that occurs twice. */
 function valuesOf(headers: readonly Header[]): Map<string, string> {
   const values = new Map<string, string>()
   for (const { name, fields } of headers) {

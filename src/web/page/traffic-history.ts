@@ -5,7 +5,7 @@ import { Samples, WINDOW } from './traffic-samples.ts'
 type Wire = NonNullable<Extract<FeedMessage, { type: 'wire' }>['wire']>
 type Parts = Extract<FeedMessage, { type: 'parts' }>['parts']
 
-/** Devices whose counters are kept, and those looked at whose wires and queues are. */
+/** The number of devices for which counters are kept, and for which wires and queues are kept. */
 const DEVICES_MAX = 1000
 const VISITED_MAX = 16
 /** A device that was missing in so many messages, one a second, has no sample left to show. */
@@ -83,12 +83,12 @@ export class History {
 
   #addParts(id: DeviceId, parts: Parts): void {
     const { most } = this.#visit(id)
-    // What the pool holds for a device is `held`.
+    // The frames that the pool holds for a device are shown as `held`.
     for (const { kind, name, length } of parts)
       if (length !== undefined && kind !== 'pool') raise(most, `${kind} ${name}`, length)
   }
 
-  /** Keeps those that were visited last. */
+  /** Keeps the most recently visited devices. */
   #visit(id: DeviceId): Visited {
     const visited = this.#visited.get(id) ?? { wire: new Samples(), most: {} }
     this.#visited.delete(id)

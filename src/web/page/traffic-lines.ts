@@ -18,7 +18,7 @@ export interface PlotLine {
 export interface PlotContent {
   readonly times: readonly number[]
   readonly lines: readonly PlotLine[]
-  /** Lines that are left out, because there are more than can be told apart. */
+  /** The number of lines that are omitted, because there are too many to distinguish. */
   readonly more: number
 }
 
@@ -28,13 +28,13 @@ export interface PlotSpec {
   readonly unit: string
   /** The axis reaches at least so far. */
   readonly floor: number
-  /** What is written while there is no line; undefined hides the plot. */
+  /** The text that is shown without lines; undefined hides the plot. */
   readonly empty: string | undefined
   content(history: History, id: DeviceId, from: number): PlotContent
 }
 
 const NOTHING: PlotContent = { times: [], lines: [], more: 0 }
-/** In two styles each, these can be told apart. */
+/** With two styles each, these can be distinguished. */
 const COLOURS_OF_MANY: readonly LineColour[] = ['drop', 'tx', 'warn', 'rx', 'text', 'muted']
 const LINES_MAX = 2 * COLOURS_OF_MANY.length
 
@@ -115,7 +115,7 @@ function drops(samples: Samples | undefined, from: number): PlotContent {
 function held(samples: Samples | undefined, from: number): PlotContent {
   const keys = samples?.levelKeys() ?? []
   const values = keys.map(key => samples?.level(key, from) ?? [])
-  // What holds nothing takes no style from the others.
+  // Empty stages use up no line styles.
   const shown = keys.map((_, i) => i).filter(i => keys[i] === 'held' || isSeen(values[i]))
   const lines = shown.map((i, n): PlotLine => ({ label: heldLabel(keys[i]), ...styleOf(n + 1), values: values[i] }))
   return contentOf(samples, from, lines)

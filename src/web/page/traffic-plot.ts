@@ -30,7 +30,7 @@ const AXIS_HEIGHT = 28
 const DASH = [6, 4]
 /** Steps of the axis of time, in seconds. */
 const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300]
-/** What is shorter is a click, in px. */
+/** A drag shorter than this, in px, is a click. */
 const DRAG_MIN = 8
 
 interface Key {
@@ -59,7 +59,7 @@ export class Plot {
     this.element = h('section', { class: 'panel plot' }, h('h2', {}, spec.title), this.#legend, this.#host)
   }
 
-  /** Where it is drawn, whose size it follows. */
+  /** The element in which it is drawn, and whose size it follows. */
   get host(): HTMLElement {
     return this.#host
   }
@@ -111,7 +111,7 @@ export class Plot {
     this.#made = made
     this.#makeLegend()
     const width = this.#host.clientWidth
-    // Without a size it is not shown. The observer of its size comes back.
+    // Without a size it is not shown. The size observer calls this again.
     if (width === 0) return
     this.#chart = new uPlot(this.#options(width), this.#data, this.#host)
     this.#chart.setScale('x', { min: this.#range.from, max: this.#range.to })

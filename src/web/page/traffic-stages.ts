@@ -1,4 +1,4 @@
-/** The table of the stages of a wire: what was asked of each, and what it did. */
+/** The table of a wire's stages: the settings and the counters of each. */
 
 import type { FeedMessage } from '../feed-types.ts'
 import { h, setText } from './dom.ts'

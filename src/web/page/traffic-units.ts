@@ -7,7 +7,7 @@ export function clockText(seconds: number): string {
   return [date.getHours(), date.getMinutes(), date.getSeconds()].map(part => `${part}`.padStart(2, '0')).join(':')
 }
 
-/** Returns the text of a lateness in ms; empty if there is none. */
+/** Returns a lateness in ms as text; empty for undefined. */
 export function lateText(ms: number | undefined): string {
   return ms === undefined ? '' : formatNumber(ms / 1000, 's')
 }

@@ -16,7 +16,7 @@ const WINDOWS = [60, 300, WINDOW] as const
 /** The shortest time that can be zoomed into. */
 const ZOOM_MIN = 5
 const ZOOM_STEP = 0.5
-/** How far an arrow key moves with Shift, as a part of what is shown. */
+/** The distance that an arrow key with Shift moves, as a fraction of the range shown. */
 const PAN_STEP = 0.25
 
 export function trafficView(app: App): View {
@@ -38,10 +38,12 @@ class TrafficView implements View {
   readonly #redraw = new Redraw(() => this.#draw())
   #length: number = WINDOWS[0]
   #zoom: TimeRange | undefined
-  /** The time of the newest sample that is drawn, and what is drawn up to it. */
+  /** The time of the newest sample in the drawing, and the contents up to it. */
   #end: number | undefined
   #contents: readonly PlotContent[] = []
-  /** The time at the cursor, and whether keys have moved it there, so that it stays at its time. */
+  /**
+   * The time at the cursor, and whether it was moved there by keys, so that it remains at its time.
+   */
   #cursor: number | undefined
   #isPointed = false
   readonly #lengths: readonly HTMLButtonElement[]
@@ -105,8 +107,8 @@ class TrafficView implements View {
   }
 
   /**
-   * Another device is drawn as it is at this moment, also while the drawing is paused. One that is
-   * gone stays with its last samples until another is looked at.
+   * Another device is drawn in its present state, also while the drawing is paused. A deleted
+   * device keeps its last samples until another device is selected.
    */
   deviceChanged(): void {
     const id = this.#app.device?.id
@@ -138,7 +140,7 @@ class TrafficView implements View {
     this.#showStatus()
   }
 
-  /** Takes what is drawn until the next sample, or for as long as the drawing is paused. */
+  /** Takes the contents that are drawn until the next sample, or while the drawing is paused. */
   #take(): void {
     const newest = this.#history.device(this.#id)?.end
     this.#end = newest ?? Date.now() / 1000
@@ -169,7 +171,7 @@ class TrafficView implements View {
     this.#redraw.soon()
   }
 
-  /** A zoom stays where it is while time goes on. It cannot leave the time that is kept. */
+  /** A zoom keeps its place while time advances. It cannot leave the recorded time. */
   #zoomTo(range: TimeRange | undefined): void {
     const end = this.#end ?? 0
     const { from, to } = range ?? { from: end, to: end }
@@ -205,7 +207,7 @@ class TrafficView implements View {
     const { target, key } = event
     if (!this.#redraw.isShown || !isCommandKey(event)) return
     if (key === 'p') this.#togglePause()
-    // The other keys are for what has the focus.
+    // Other keys belong to the focused element.
     const isElsewhere = target !== document.body && target instanceof Node && !this.element.contains(target)
     if (isElsewhere && !(target instanceof Element && target.contains(this.element))) return
     const action = this.#actions[key]
@@ -224,7 +226,7 @@ class TrafficView implements View {
     ArrowRight: isShifted => (isShifted ? this.#pan(1) : this.#step(1)),
   }
 
-  /** Zooms about the cursor, or about the end of what is shown. */
+  /** Zooms about the cursor, or about the end of the range shown. */
   #scale(by: number): void {
     const { from, to } = this.#range
     const span = Math.max((to - from) * by, ZOOM_MIN)

@@ -125,7 +125,7 @@ export class WireForm {
       for (const direction of ['ab', 'ba'] as const) this.takeText(direction, wire.text[direction])
   }
 
-  /** Takes the text of one direction, as an event of their change has them. */
+  /** Takes the text of one direction from a change event. */
   takeText(direction: Direction, text: string): void {
     setText(this.#now[direction], text === '' ? 'off' : text)
     this.#now[direction].dataset.text = text
