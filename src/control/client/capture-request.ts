@@ -47,7 +47,7 @@ export class CaptureRequests {
     return capture
   }
 
-  /** Ends pending requests with ECANCELED, and captures at once. Idempotent. */
+  /** Ends pending requests with ECANCELED, and captures immediately. Idempotent. */
   close(): void {
     this.#isOpen = false
     for (const each of [...this.#open]) each.close()

@@ -8,7 +8,7 @@ import { type Native, type Poller, WATCH_READ } from '../../linux/native.ts'
 import { MSG_DONTWAIT } from '../../linux/uapi.ts'
 import type { Detached } from '../protocol/connection.ts'
 
-/** Bytes that are read at once. */
+/** Bytes per read. */
 const BUFFER_BYTES = 256 * 1024
 /** Any byte ends the capture. */
 const END = Uint8Array.of(0)
@@ -53,7 +53,7 @@ export class VnetCapture implements CaptureStream, AsyncIterator<Uint8Array, und
   stop(): void {
     if (!this.#isOpen || this.#isStopped) return
     this.#isStopped = true
-    // If the vnet is gone, reading finds the end.
+    // If the vnet has ended, reading finds the end.
     this.#native.send(this.#fd, END, MSG_DONTWAIT)
   }
 
@@ -80,7 +80,7 @@ export class VnetCapture implements CaptureStream, AsyncIterator<Uint8Array, und
     return { value: undefined, done: true }
   }
 
-  /** Ends the capture at once; what was not read is lost. Idempotent. */
+  /** Ends the capture immediately; unread data is lost. Idempotent. */
   close(): void {
     if (!this.#isOpen) return
     this.#isOpen = false
@@ -94,7 +94,7 @@ export class VnetCapture implements CaptureStream, AsyncIterator<Uint8Array, und
     this.close()
   }
 
-  /** Reads once. The poller reports an error too, behind which there may be something to read. */
+  /** Reads once. The poller also reports an error, and data may precede it. */
   #receive(): void {
     const received = this.#native.recv(this.#fd, this.#buffer, MSG_DONTWAIT)
     if (received === -EAGAIN) {

@@ -1,13 +1,12 @@
 /**
  * ControlClient sends requests to running vnets, by the paths of their sockets; `findVnets` finds
- * those. Any number of requests may be pending at once; a vnet serves those of a client one after
- * the other. Failures are VnetErrors: ECONNREFUSED if no vnet listens, or not any more, ETIMEDOUT
- * if it does not reply, EPERM if the request is for root and the vnet's owner or the socket is
- * another user's, EBUSY if a user has too many connections, and what else the vnet, or the driver,
- * returns.
+ * the paths. Any number of requests may be pending; a vnet serves a client's requests one after the
+ * other. Failures are VnetErrors: ECONNREFUSED if no vnet listens, or not any more; ETIMEDOUT if it
+ * does not reply; EPERM if the request is for root and the vnet's owner, or the socket is another
+ * user's; EBUSY if a user has too many connections; and other errors from the vnet or the driver.
  *
  * resetStats, setCarrier, setWire, cut, plug, setParam, trigger, inject and step are for root and
- * the vnet's owner; capture is for them and for the group that the vnet names.
+ * the vnet's owner. Capture is also for the group that the vnet names.
  */
 
 import { setTimeout } from 'node:timers/promises'
@@ -75,7 +74,7 @@ const ROOT = 0
 export interface ControlClientOptions {
   /** How long a vnet may take for the next part of its reply, in milliseconds. */
   readonly timeoutMs?: number | undefined
-  /** A user whose vnets are trusted besides root's and the caller's own. */
+  /** A user whose vnets are trusted, besides root and the caller. */
   readonly user?: number | undefined
 }
 
@@ -115,7 +114,7 @@ export class ControlClient {
     return (await this.#dump(vnet, commands.getDevices, {})).map(deviceInfo)
   }
 
-  /** Returns the statistics of a device and its queues; undefined if the device is gone. */
+  /** Returns the statistics of a device and its queues; undefined if the device does not exist. */
   async stats(vnet: string, { ifindex, name, netns }: Device): Promise<DeviceStats | undefined> {
     const found = await this.#dump(vnet, commands.getStats, { ifindex, ifname: name, scope: scopeNumbers.queue }, name)
     // Two namespaces may have the same name and number.
@@ -123,8 +122,8 @@ export class ControlClient {
   }
 
   /**
-   * Returns the statistics of all devices of a vnet by one request, without those of their queues
-   * and of the kernel, which would cost the vnet most of the time.
+   * Returns the statistics of all devices of a vnet by one request. Statistics of queues and of the
+   * kernel are left out: they would take the vnet most of the time.
    */
   async allStats(vnet: string): Promise<DeviceStats[]> {
     const found = await this.#dump(vnet, commands.getStats, { scope: scopeNumbers.own })
@@ -168,8 +167,8 @@ export class ControlClient {
   }
 
   /**
-   * Replaces the stages of the wires of a device by those that `text` describes; undefined takes
-   * all stages out. What is in flight arrives. Reads the files and compiles the filters that the
+   * Replaces the stages of the wires of a device by the stages that `text` describes; undefined
+   * removes all stages. Packets in flight arrive. Reads the files and compiles the filters that the
    * text names here, with the rights of this process. Throws a UsageError if the text is wrong;
    * nothing is changed then.
    */
@@ -205,8 +204,8 @@ export class ControlClient {
   }
 
   /**
-   * Returns what is on the segment behind the devices, or the entries of some kinds. EOPNOTSUPP if
-   * there is no segment.
+   * Returns the entries of the segment that the devices lead to, all or of some kinds. Rejects with
+   * EOPNOTSUPP if there is no segment.
    */
   async segment(vnet: string, device: Device, kinds?: readonly SegmentEntryKind[]): Promise<SegmentInfo> {
     const parts = kinds?.reduce((mask, kind) => mask | segmentPartNumbers[kind], 0)
@@ -219,9 +218,9 @@ export class ControlClient {
   }
 
   /**
-   * Stepping: `on` has every frame of the vnet wait before each step of its path, `next` does the
-   * step that comes next, `off` lets all go on. Without a mode it only asks. Returns what waits
-   * then.
+   * Single-steps frames: `on` stops every frame of the vnet before each step of its path, `next`
+   * runs the next step, `off` lets all frames continue. Without a mode it changes nothing. Returns
+   * the frame that waits then.
    */
   async step(
     vnet: string,
@@ -233,9 +232,9 @@ export class ControlClient {
   }
 
   /**
-   * Has a device receive whole Ethernet frames, in order. Settles when the vnet took them. Returns
-   * how many it dropped because they are shorter than an Ethernet header, or longer than the MTU,
-   * the header and a VLAN tag. ENETDOWN if the interface is down.
+   * Makes a device receive whole Ethernet frames, in order. Settles when the vnet has accepted
+   * them. Returns how many it dropped because they are shorter than an Ethernet header, or longer
+   * than the MTU, the header and a VLAN tag. Rejects with ENETDOWN if the interface is down.
    */
   async inject(vnet: string, device: Device, frames: readonly Uint8Array[]): Promise<{ readonly refused: number }> {
     let refused = 0
@@ -250,7 +249,7 @@ export class ControlClient {
       const reply = await this.#one(vnet, commands.inject, { ...which(device), frames: list }, device.name)
       from += reply.taken
       refused += reply.refused
-      // There was no slot for a frame: the network comes first.
+      // No slot was free for a frame: the network comes first.
       if (reply.taken === 0) await setTimeout(AGAIN_MS)
     }
     return { refused }
@@ -264,7 +263,7 @@ export class ControlClient {
     const values = { ...which(device), cmd, ifreq: ifreq ?? ifreqOf(device), data }
     const reply = await this.#one(vnet, commands.ioctl, values, `0x${cmd.toString(16)} ${device.name}`)
     const after = data?.slice()
-    // What the driver did not write is as it was.
+    // Bytes that the driver did not write are unchanged.
     if (reply.data !== undefined) after?.set(reply.data, reply.dataOffset)
     return { result: reply.result, ifreq: reply.ifreq, data: after }
   }
@@ -303,17 +302,17 @@ export class ControlClient {
   }
 
   /**
-   * Captures the frames of devices of a vnet, as a stream of pcapng: of those that are given, until
-   * the last of them is gone, or of all, also those that are registered later. Compiles the filter
-   * here, with the rights of this process. Throws a UsageError if the filter is wrong, EPERM if
-   * this user may not capture, ENODEV if there is no such device, EBUSY if there are too many
+   * Captures the frames of devices of a vnet, as a stream of pcapng. It captures the given devices
+   * until the last of them is unregistered, or by default all devices, including later ones.
+   * Compiles the filter here, with the rights of this process. Throws a UsageError if the filter is
+   * wrong, EPERM if this user may not capture, ENODEV for an unknown device, EBUSY for too many
    * captures.
    */
   async capture(vnet: string, options: CaptureRequest = {}): Promise<CaptureStream> {
     return this.#captures.start(vnet, options)
   }
 
-  /** Cancels pending requests, and ends captures at once. Idempotent. */
+  /** Cancels pending requests, and ends captures immediately. Idempotent. */
   close(): void {
     this.#exchanges.close()
     this.#captures.close()
@@ -340,7 +339,7 @@ export class ControlClient {
     await this.#dump(vnet, command, values, object, NLM_F_ACK)
   }
 
-  /** A request that any number of messages reply to. `object` is what it is about, for errors. */
+  /** A request with any number of reply messages. `object` is its subject, for errors. */
   #dump<F extends Fields, R extends Fields>(
     vnet: string,
     command: Command<F, R>,
@@ -370,7 +369,7 @@ function ifreqOf({ name }: Device): Uint8Array {
   return ifreq
 }
 
-/** Loads what only setWire() needs: the language of wires, and the one of filters. */
+/** Loads the parsers that only setWire() needs, for wire specs and filters. */
 export function loadWireRequest() {
   return import('./wire-request.ts')
 }

@@ -1,13 +1,13 @@
-/** Connects to a vnet whose socket belongs to a trusted user. */
+/** Connects to a vnet with a trusted user's socket. */
 
 import { ECONNREFUSED, ENOENT, EPERM } from '../../base/errno.ts'
 import type { Native } from '../../linux/native.ts'
 import { Connection, type ConnectionListener } from '../protocol/connection.ts'
 
-/** Milliseconds until the next attempt to connect to a vnet whose queue of connections is full. */
+/** Milliseconds until the next attempt to connect to a vnet with a full connection queue. */
 export const AGAIN_MS = 2
 
-/** Why there is no connection. */
+/** The reason why a connection failed. */
 export interface NoConnection {
   /** EAGAIN if the vnet's queue of connections is full. */
   readonly errno: number

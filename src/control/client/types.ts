@@ -1,4 +1,4 @@
-/** What a client takes and returns: the messages of a vnet, in the terms of a program. */
+/** The arguments and results of a client: the messages of a vnet, in the terms of a program. */
 
 import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import type { SegmentEntryKind } from '../../lan/switch/segment-entry.ts'
@@ -33,8 +33,8 @@ export type DeviceInfo = Omit<Named<DeviceReply>, 'faults' | 'faultTexts'> & {
 
 export type DeviceEventName = keyof typeof eventNumbers
 /**
- * An event of a device. Of `wire`, `direction` and `text` are those of the changed stages. Of
- * `step`, `mode` is the present mode, and `step` is what waits, if something does.
+ * An event of a device. For `wire`, `direction` and `text` describe the changed stages. For `step`,
+ * `mode` is the present mode, and `step` is the waiting step, if any.
  */
 export type DeviceEvent = Omit<Named<EventReply>, 'wireDirection' | 'wireText' | 'stepMode' | 'step'> & {
   readonly direction?: WireDirection | undefined
@@ -43,7 +43,9 @@ export type DeviceEvent = Omit<Named<EventReply>, 'wireDirection' | 'wireText' |
   readonly step?: StepPlace | undefined
 }
 
-/** What waits for a step: which, on which device, and what runs next, such as `ndoStartXmit`. */
+/**
+ * A waiting step: its number, its device, and the function that runs next, such as `ndoStartXmit`.
+ */
 export interface StepPlace {
   /** 1: read from the kernel, 2: ndoStartXmit, 3: driver or wire, 4: netifRx, 5: write. */
   readonly number: number
@@ -54,7 +56,7 @@ export interface StepPlace {
 
 /** The same with the frame, and with the lines of the driver that run next. */
 export interface StepHalt extends StepPlace {
-  /** Its length and first bytes; undefined while it is in the kernel, or if there is none. */
+  /** The frame's length and first bytes; undefined without a frame or while it is in the kernel. */
   readonly frame: { readonly length: number; readonly bytes: Uint8Array } | undefined
   readonly source: StepSource | undefined
 }
@@ -69,14 +71,14 @@ export interface StepSource {
 
 export interface StepState {
   readonly mode: 'on' | 'off'
-  /** Milliseconds after which a halt goes on by itself; 0 is never. */
+  /** Milliseconds after which a halt continues by itself; 0 is never. */
   readonly every: number
   /** Undefined if nothing waits. */
   readonly halt: StepHalt | undefined
 }
 
 export interface StepOptions {
-  /** With `on`: milliseconds after which a halt goes on by itself; never by default. */
+  /** With `on`: milliseconds after which a halt continues by itself; never by default. */
   readonly every?: number | undefined
 }
 
@@ -103,11 +105,11 @@ export interface DeviceStats extends Device {
 }
 
 export interface SubscribeOptions {
-  /** The device whose events are sent, which need not exist yet; all devices by default. */
+  /** The device of the events to send, which need not exist yet; all devices by default. */
   readonly device?: Partial<Device> | undefined
   /** The events that are sent; all by default. */
   readonly events?: readonly DeviceEventName[] | undefined
-  /** Drops of a device from one `drops` event to the next; 0, the default, is none. */
+  /** Drops of a device from one `drops` event to the next. 0, the default, sends no such events. */
   readonly dropThreshold?: number | undefined
   /** Called before an event if events were lost because the client did not read in time. */
   readonly onLost?: (() => void) | undefined
@@ -128,7 +130,7 @@ export interface WireInfo {
   readonly time: number
   /** The text of each direction; empty without a stage. */
   readonly text: Readonly<Record<WireDirection, string>>
-  /** The stages of ab, then those of ba. */
+  /** The stages of ab, then the stages of ba. */
   readonly stages: readonly StageReport[]
 }
 
@@ -139,7 +141,7 @@ export interface ScenarioInfo {
   readonly started: number | undefined
   /** The length of a round if it repeats, in ms. */
   readonly repeat: number | undefined
-  /** Each step: its time, in ms after `started` or the start of a round, and what it changes. */
+  /** Each step: its time, in ms after `started` or the start of a round, and its changes. */
   readonly steps: readonly { readonly at: number; readonly text: string }[]
 }
 
@@ -149,7 +151,7 @@ export interface SetWireOptions {
 }
 
 export interface CaptureRequest {
-  /** The devices that are captured; all by default, also those that are registered later. */
+  /** The devices to capture; all by default, including later ones. */
   readonly devices?: readonly Device[] | undefined
   /** Bytes of each frame that are kept, at least 1; all by default. */
   readonly snaplen?: number | undefined
@@ -191,7 +193,7 @@ export type HostInfo = Omit<Entry<'host'>, 'addresses'> & {
 /** `expires` is Infinity for a lease without an end. */
 export type LeaseInfo = Entry<'lease'>
 export type NeighbourInfo = Entry<'neighbour'>
-/** A port, once for each hardware address that was heard behind it, or once without. */
+/** A port, once for each hardware address that was heard from it, or once without one. */
 export type StationInfo = Entry<'station'>
 
 /** A part of a device; of a kind that this client does not know, `part-kind N`. */
@@ -205,7 +207,7 @@ export type RuntimeInfo = Reply<typeof commands.getRuntime.reply>['runtime'] & {
 
 type RuntimeReply = Reply<typeof commands.getRuntime.reply>
 
-/** Decodes a message, whose times are in ns. */
+/** Decodes a message with times in ns. */
 export function runtimeInfo({ time, runtime }: RuntimeReply): RuntimeInfo {
   const { loopActive, loopIdle, loopDelay, gc, cpuUser, cpuSystem, ...rest } = runtime
   const delays = Object.entries(loopDelay ?? {}).map(([name, ns]) => [name, inMs(ns)])
@@ -232,7 +234,7 @@ export interface SegmentInfo {
   readonly leases: readonly LeaseInfo[]
   readonly neighbours: readonly NeighbourInfo[]
   readonly stations: readonly StationInfo[]
-  /** Frames: all (in = out + taken + dropped + held), dropped by reason, answered by kind. */
+  /** Frames: all (in = out + taken + dropped + held), dropped by reason, replied to by kind. */
   readonly counters: { readonly frames: Counts; readonly dropped: Counts; readonly answered: Counts }
 }
 
@@ -278,7 +280,7 @@ function stepSource({ file, line, lines = '', first }: StepReply): StepSource | 
   return { file, line, first: first ?? line, lines: lines.split('\n') }
 }
 
-/** From the messages of a dump: those of the directions, then those of the stages. */
+/** Builds the information from the messages of a dump: first the directions, then the stages. */
 export function wireInfo(replies: readonly WireReply[]): WireInfo {
   const text = { ab: '', ba: '' }
   const stages: StageReport[] = []
@@ -290,7 +292,7 @@ export function wireInfo(replies: readonly WireReply[]): WireInfo {
   return { time, text, stages }
 }
 
-/** From the messages of a dump: that of the scenario, then those of its steps. */
+/** Builds the information from the messages of a dump: first the scenario, then its steps. */
 export function scenarioInfo(replies: readonly Reply<typeof commands.getScenario.reply>[]): ScenarioInfo {
   const { file = '', started, repeat } = replies[0]?.scenario ?? {}
   const steps = replies.flatMap(({ step }) => (step === undefined ? [] : { ...step, at: inMs(step.at) }))

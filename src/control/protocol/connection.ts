@@ -29,8 +29,8 @@ const OUTPUT_MAX = 2 * MESSAGE_MAX
 const INPUT_BYTES = 2 * 1024
 
 /**
- * The process at the other end, as the kernel vouches for it: a client as it was when it connected,
- * a server as it was when it began to listen.
+ * The process at the other end, as the kernel vouches for it: a client at the time when it
+ * connected, a server at the time when it started to listen.
  */
 export interface Peer {
   readonly uid: number
@@ -45,7 +45,7 @@ export interface As {
   readonly gid: number
 }
 
-/** What is left of a connection that was given away. */
+/** The parts of a connection that was given to another owner. */
 export interface Detached {
   /** The descriptor, non-blocking; it belongs to the new owner. */
   readonly fd: number

@@ -1,10 +1,10 @@
 /**
- * The family `vnet_nl` as both sides know it: commands, attributes, and what a request and a reply
- * hold.
+ * The family `vnet_nl` as both sides know it: commands, attributes, and the contents of requests
+ * and replies.
  *
  * docs/vnet_nl.yaml specifies the family, and family.generated.ts is made from it. The
- * specification cannot express which attributes are required, and what an absent one means; this
- * file does.
+ * specification cannot express which attributes are required and which defaults absent ones have;
+ * this file does.
  */
 import type { LinkStats64 } from '../../netdev/stats.ts'
 import { binary, type Field, indexedArray, nested, policy, required, string, withDefault } from '../../netlink/index.ts'

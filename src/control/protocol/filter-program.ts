@@ -24,7 +24,7 @@ export function encodeProgram({ program: { instructions } }: CompiledFilter): Ui
   return bytes
 }
 
-/** Returns the filter that `bytes` decide. Throws a UsageError if they are no valid program. */
+/** Returns the filter for the program `bytes`. Throws a UsageError if the program is invalid. */
 export function decodeFilter(text: string, bytes: Uint8Array): CompiledFilter {
   try {
     return packetFilter(text, new BpfProgram(decodeProgram(bytes)))

@@ -32,7 +32,7 @@ export function encodeFrames(
   return { list, count }
 }
 
-/** Returns the length of the frame whose prefix is at `at`. */
+/** Returns the length of the frame with the prefix at `at`. */
 export function frameLength(list: Uint8Array, at: number): number {
   return (list[at] << 8) | list[at + 1]
 }

@@ -1,4 +1,4 @@
-/** What a queue counts besides the fields of rtnl_link_stats64 and its drops. */
+/** A queue's counters besides the fields of rtnl_link_stats64 and its drops. */
 import type { NetDevice } from '../../netdev/net-device.ts'
 
 export interface QueueCounters {
@@ -8,7 +8,7 @@ export interface QueueCounters {
   readonly txTimeouts: number
   /** Frames of the receive queue of the same number that were merged into the one before. */
   readonly groMerged: number
-  /** Frames made from those of the queue on their way: segments but the first, duplicates. */
+  /** Extra frames: duplicates, and every segment of a GSO frame except the first. */
   readonly made: number
 }
 

@@ -14,9 +14,9 @@ import type { Heir } from './operation.ts'
 /** Bytes at most in one step; the socket usually takes fewer. */
 const STEP_BYTES = 256 * 1024
 
-/** What is sent: a Capture. */
+/** The data to send: a Capture. */
 export interface CaptureSource {
-  /** The bytes that wait, valid until the next call; empty if there are none. */
+  /** The waiting bytes, valid until the next call; may be empty. */
   peek(): Uint8Array
   /** Frees the first `bytes` of them. */
   consume(bytes: number): void
@@ -115,7 +115,7 @@ export class CaptureSender implements Heir, Work {
     this.#connection?.poller.stop()
   }
 
-  /** Ends the capture at once; what was not sent is lost. Idempotent. */
+  /** Ends the capture immediately; unsent data is lost. Idempotent. */
   close(): void {
     if (!this.#isOpen) return
     this.#isOpen = false
@@ -129,12 +129,12 @@ export class CaptureSender implements Heir, Work {
   }
 
   #ready(status: number): void {
-    // The client is gone without having read everything.
+    // The client disconnected before it read everything.
     if (status < 0) this.close()
     else this.#turns.add(this)
   }
 
-  /** Any byte ends the capture, and so does the end of what the client sends. */
+  /** Any byte from the client ends the capture, and so does the end of its data. */
   #receive(fd: number): void {
     if (this.#native.recv(fd, this.#scrap, MSG_DONTWAIT) !== -EAGAIN) this.end()
   }
@@ -145,7 +145,7 @@ export class CaptureSender implements Heir, Work {
   }
 
   #watch(): void {
-    // A client that has sent everything stays readable for ever.
+    // A client that shut down its side remains readable forever.
     const events = (this.#isEnding ? 0 : WATCH_READ) | (this.#isFull ? WATCH_WRITE : 0)
     if (events === 0) return
     this.#connection?.poller.watch(events)

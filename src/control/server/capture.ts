@@ -14,10 +14,13 @@ import { CaptureSender } from './capture-sender.ts'
 import { type Caller, MissingAttribute, type Operation, operation, Refusal } from './operation.ts'
 import { type Subject, theOne, type WantedCapture } from './subject.ts'
 
-/** Captures at once, because each has a buffer. The last KEPT are for clients with rights. */
+/**
+ * The number of concurrent captures, because each has a buffer. The last KEPT are for clients with
+ * rights.
+ */
 const CAPTURES = 16
 const KEPT = 4
-/** Captures at once of a user that may change nothing. */
+/** Concurrent captures of a user without rights to change anything. */
 const CAPTURES_A_USER = 4
 
 export interface CapturesOptions {
@@ -28,7 +31,7 @@ export interface CapturesOptions {
   readonly driver: string | undefined
 }
 
-/** The captures that run, and those that are still sent to clients. */
+/** The captures that run, and ended ones that are not completely sent yet. */
 export class Captures {
   readonly #options: CapturesOptions
   readonly #senders = new Set<CaptureSender>()
@@ -77,7 +80,7 @@ export class Captures {
     })
   }
 
-  /** Ends all captures at once; of each, what the socket takes is sent. */
+  /** Ends all captures immediately, after sending as much as each socket accepts. */
   close(): void {
     for (const sender of [...this.#senders]) {
       sender.end()
@@ -86,7 +89,7 @@ export class Captures {
     }
   }
 
-  /** Returns why there is no room for another capture; undefined if there is room. */
+  /** Returns why there is no room for another capture, or undefined. */
   #busy({ share, missing }: Caller): string | undefined {
     const { size } = this.#senders
     if (size >= CAPTURES) return `this vnet has ${size} captures already`

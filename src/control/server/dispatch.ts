@@ -92,7 +92,7 @@ function perform(
   if ((message.flags & NLM_F_DUMP) === NLM_F_DUMP) {
     if (operation.dumpit === undefined) throw unsupported(family, request, 'has no dump')
     const end = (answer: Answer) => writeDone(builder, message.seq, message.portid, answer)
-    // By then the request is gone: a Refusal has no place.
+    // The request's bytes are invalid by then: a Refusal has no place.
     const failed = (error: unknown) => refusal(error, undefined, message, onDefect)
     client.dump(parts(builder, operation.dumpit(bytes, offset, length, client), { begin, end, failed }))
     return true
@@ -137,7 +137,7 @@ function* parts(
   return builder.bytes
 }
 
-/** Returns the answer for a failed request; without `bytes` it names no place. */
+/** Returns the reply to a failed request; without `bytes` it names no place. */
 function refusal(
   error: unknown,
   bytes: Uint8Array | undefined,
@@ -162,7 +162,7 @@ function refusal(
   return offset ? { error: number, message: text, offset } : { error: number, message: text }
 }
 
-/** The place of the last attribute of a type, which is the one that counts. */
+/** The place of the last attribute of a type, which is the one in effect. */
 function placeOf(type: number, bytes: Uint8Array, message: Message): number | undefined {
   const { offset, length } = parseGenl(bytes, message)
   const found = [...attributes(bytes, offset, length)].findLast(attribute => attribute.type === type)

@@ -10,7 +10,7 @@ import { FRAME_PREFIX, frameLength, INJECT_FRAMES, isWhole } from '../protocol/f
 import { type Operation, operation, Refusal } from './operation.ts'
 import { type Subject, theOne } from './subject.ts'
 
-/** Frames that wait to be written at once. */
+/** Frames per write batch. */
 const BATCH = 32
 
 export function inject(subject: Subject): Operation {
@@ -26,7 +26,9 @@ export function inject(subject: Subject): Operation {
   })
 }
 
-/** Receives frames until there is no slot for the next, or enough for one request. */
+/**
+ * Receives frames until no slot is free for the next, or until there are enough for one request.
+ */
 function receive(dev: NetDevice, list: Uint8Array): { taken: number; refused: number } {
   const { pool } = dev.net
   const longest = dev.mtu + ETH_HLEN + VLAN_HLEN

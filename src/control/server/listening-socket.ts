@@ -78,7 +78,7 @@ export class ListeningSocket {
     this.#poller.close()
     // Descriptors may wait in the connections that were not accepted.
     this.calls.close(this.#fd)
-    // If the file stays, a client that finds it gets ECONNREFUSED.
+    // If the file remains, a client that finds it gets ECONNREFUSED.
     removeQuietly(this.path)
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Operations of a generic netlink family: what a command takes, what it replies, and how it
- * refuses. An operation refuses a request by throwing a VnetError, whose advice is the text that
- * the client gets. Its policy has checked the bytes of the request by then.
+ * Operations of a generic netlink family: the requests, replies and refusals of a command. An
+ * operation refuses a request by throwing a VnetError, whose advice is the text for the client. Its
+ * policy has checked the bytes of the request by then.
  */
 import { EINVAL, VnetError } from '../../base/errno.ts'
 import type { Work } from '../../base/turns.ts'
@@ -21,7 +21,7 @@ export type Write = (builder: MessageBuilder) => void
 
 /** The client that made a request, as the kernel vouches for it. */
 export interface Caller extends Pick<Work, 'share' | 'privileged'> {
-  /** What the client lacks to change something, in a few words; undefined if it may. */
+  /** A few words about the right that the client lacks to change something; undefined if it may. */
   readonly missing: string | undefined
   /** What it lacks to capture frames, likewise. */
   readonly missingToCapture: string | undefined
@@ -31,7 +31,7 @@ export interface Caller extends Pick<Work, 'share' | 'privileged'> {
   onDrained: (() => void) | undefined
   /**
    * Gives the connection to `heir` after the acknowledgement of this request, or closes `heir` if
-   * the client is gone by then.
+   * the client has disconnected by then.
    */
   handOver(heir: Heir): void
 }
@@ -48,7 +48,7 @@ export interface Operation {
   readonly replyCmd: number
   /** Reserved for clients that may change something (GENL_ADMIN_PERM). */
   readonly changes: boolean
-  /** What a request may hold. */
+  /** The attributes that a request may have. */
   readonly policy: Policy<Fields>
   /** Replies with one message, or with the acknowledgement alone. Keeps no reference to `bytes`. */
   readonly doit: ((bytes: Uint8Array, offset: number, length: number, caller: Caller) => Write | undefined) | undefined
@@ -107,7 +107,7 @@ export function operation<F extends Fields>(
         const values = doit(decodeAttributes(policy, bytes, offset, length), caller)
         return values && write(values)
       }),
-    // Decodes at once: the bytes of the request are gone when the first message is made.
+    // Decodes immediately: the bytes of the request are invalid when the first message is made.
     dumpit:
       dumpit &&
       ((bytes, offset, length, caller) => writes(dumpit(decodeAttributes(policy, bytes, offset, length), caller))),

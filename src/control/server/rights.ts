@@ -68,7 +68,10 @@ export class Rights {
     return this.#children?.get(pid) === 'metrics' ? 'metrics' : uid
   }
 
-  /** Returns what the peer lacks to capture frames; `missing` is what it lacks for a change. */
+  /**
+   * Returns the right that the peer lacks to capture frames; `missing` is the right that it lacks
+   * for a change.
+   */
   missingToCapture(fd: number, { uid, gid }: Peer, missing: Missing): Missing {
     const group = this.#captureGroup
     if (missing === undefined || (group !== undefined && isMember(this.#native, fd, gid, group))) return undefined
@@ -93,7 +96,7 @@ export class Rights {
     }
   }
 
-  /** `isStill` returns whether the process is still the one that connected; called last. */
+  /** `isStill` returns whether the process is still the one that connected. It is called last. */
   #missingOf(pid: number, isStill: (began: string | undefined) => boolean): Missing {
     if (pid <= 0) return 'your process is in another pid namespace, has ended, or cannot be looked at'
     let status: string

@@ -71,7 +71,7 @@ export class Runtime implements Disposable {
     }
   }
 
-  /** Ends watching; what was counted stays. */
+  /** Stops watching; the counters remain. */
   [Symbol.dispose](): void {
     clearTimeout(this.#timer)
     this.#watch?.end()
@@ -79,7 +79,7 @@ export class Runtime implements Disposable {
   }
 }
 
-/** What is watched, from its creation to end(). */
+/** A measurement, from its creation to end(). */
 class Watch {
   readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   readonly #observer: PerformanceObserver

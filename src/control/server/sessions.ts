@@ -11,10 +11,10 @@ import type { ListeningSocket } from './listening-socket.ts'
 import type { Heir } from './operation.ts'
 import type { Missing, Rights } from './rights.ts'
 
-/** Connections at once; more wait. The last KEPT are for clients with rights. */
+/** The number of concurrent connections; more wait. The last KEPT are for clients with rights. */
 const CONNECTIONS = 256
 const KEPT = 64
-/** Connections at once of a user that may change nothing. */
+/** Concurrent connections of a user without rights to change anything. */
 const CONNECTIONS_A_USER = 64
 /** Connections of the process of --metrics, which needs only one. They count among the KEPT. */
 const CONNECTIONS_METRICS = 4
@@ -115,7 +115,7 @@ export class Sessions implements Work {
     return typeof session !== 'number'
   }
 
-  /** Returns why there is no room for a client; undefined if there is room. */
+  /** Returns why there is no room for a client, or undefined. */
   #refusal(peer: Peer, missing: Missing): string | undefined {
     const { size } = this.#sessions
     if (missing === undefined) return undefined
@@ -146,7 +146,7 @@ interface SessionOwner {
   readonly share: Work['share']
 }
 
-/** What the sessions of a server have in common. */
+/** The shared parts of a server's sessions. */
 interface SessionServer extends Omit<Dispatch, 'builder'> {
   readonly turns: Turns
   /** Called when the client or the server has ended the connection. */
@@ -196,7 +196,7 @@ export class Session implements Work, Client, ConnectionListener {
     return session
   }
 
-  /** Ends the connection if there is no room: the client must not miss a reply. */
+  /** Ends the connection if the message does not fit: the client must not miss a reply. */
   send(bytes: Uint8Array): void {
     const sent = this.#connection?.send(bytes) ?? 0
     if (sent < 0) this.close()

@@ -50,7 +50,7 @@ export function step(subject: Subject): Operation {
   }
 }
 
-/** What an event has: no bytes of the frame, which not every subscriber may see. */
+/** The details in an event, without bytes of the frame, which not every subscriber may see. */
 export function stepDetails(dev: NetDevice, netnsOf: Subject['netnsOf']): object {
   const { gate } = dev.net
   const halt = gate?.halt

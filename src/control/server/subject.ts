@@ -36,20 +36,20 @@ export interface Which {
   readonly netns?: string
 }
 
-/** What a client wants to capture. */
+/** A client's capture request. */
 export interface WantedCapture {
-  /** All devices, also those that are registered later, if undefined. */
+  /** The devices to capture. Undefined is all devices, including later ones. */
   readonly devices: ReadonlySet<NetDevice> | undefined
   readonly snaplen: number | undefined
   readonly filter: PacketFilter | undefined
   readonly dropsOnly: boolean
 }
 
-/** What a subscriber wants. */
+/** A subscriber's request. */
 export interface SubscriptionSpec {
   /** Bits 1 << VNET_EVENT_*; all by default. */
   readonly events?: number | undefined
-  /** Drops of a device from one `drops` event to the next; 0, the default, is none. */
+  /** Drops of a device from one `drops` event to the next. 0, the default, sends no such events. */
   readonly dropThreshold?: number | undefined
   /** Events of other devices are not sent. */
   readonly which?: Which
@@ -69,7 +69,9 @@ export function isMeant(dev: NetDevice, { ifindex, ifname, netns }: Which, netns
   )
 }
 
-/** The one device that a request names. Of several it is the one in the program's own namespace. */
+/**
+ * The one device that a request names. Of several it is the device in the program's own namespace.
+ */
 export function theOne(subject: Subject, which: Which): NetDevice {
   if ((which.ifindex ?? which.ifname) === undefined) {
     throw new MissingAttribute(vnetAttributes.ifindex.type, 'the request names no interface')

@@ -312,7 +312,7 @@ function describeParam({ name: driver, values }: RunningDriver, name: string, pa
   return { driver, name, value: formatParam(param, values[name]), type, live, description, range }
 }
 
-/** GET_SEGMENT: what is on the segment behind the devices, one entry a message. */
+/** GET_SEGMENT: the entries of the segment that the devices lead to, one per message. */
 function segment(subject: Subject): Operation {
   return operation(commands.getSegment, {
     dumpit({ parts, ...which }) {
