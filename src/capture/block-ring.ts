@@ -4,7 +4,7 @@
  */
 export class BlockRing {
   readonly bytes: Uint8Array
-  /** The next block is written at #head; the oldest begins at #tail. Empty if they are equal. */
+  /** The next block is written at #head; the oldest starts at #tail. Empty if they are equal. */
   #head = 0
   #tail = 0
   /** Where the blocks from #tail on end, if #head is in front of them. */
@@ -19,7 +19,7 @@ export class BlockRing {
     return this.#head >= this.#tail ? this.#head - this.#tail : this.#wrap - this.#tail + this.#head
   }
 
-  /** Returns where to write a block of at most `size` bytes, -1 if there is no room. */
+  /** Returns where to write a block of at most `size` bytes, or -1 if it does not fit. */
   reserve(size: number): number {
     const head = this.#head
     const tail = this.#tail

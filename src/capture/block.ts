@@ -1,6 +1,6 @@
 /**
  * Writes the parts of pcapng blocks, little endian, at `at` in `to`; each function returns the
- * index behind what it wrote. Bytes beyond the array are not written, and endBlock then throws.
+ * index after its bytes. Bytes beyond the array are not written, and endBlock then throws.
  */
 
 import type { Moment } from './packet.ts'
@@ -9,7 +9,7 @@ import { OPT_ENDOFOPT, padded } from './pcapng.ts'
 const UTF8 = new TextEncoder()
 const MAX_OPTION = 0xffff
 const NSEC_PER_SEC = 1_000_000_000
-/** The last second whose nanoseconds fit 64 bits. */
+/** The last second that fits 64 bits in nanoseconds. */
 const MAX_SECONDS = 18_446_744_072
 
 export function put16(to: Uint8Array, at: number, value: number): number {
@@ -56,12 +56,12 @@ export function putMoment(to: Uint8Array, at: number, { seconds, nanoseconds }: 
   return put32(to, at + 4, rest >>> 0)
 }
 
-/** Starts a block, whose length endBlock() writes. */
+/** Starts a block; endBlock() writes its length. */
 export function startBlock(to: Uint8Array, at: number, type: number): number {
   return put32(to, at, type) + 4
 }
 
-/** Ends the block that begins at `start`. Throws a RangeError if it did not fit `to`. */
+/** Ends the block that starts at `start`. Throws a RangeError if it did not fit `to`. */
 export function endBlock(to: Uint8Array, start: number, at: number): number {
   const length = at + 4 - start
   if (at + 4 > to.length) throw new RangeError(`a block of ${length} bytes where ${to.length - start} are left`)

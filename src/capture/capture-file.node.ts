@@ -29,11 +29,11 @@ export interface CaptureFileOptions {
   readonly pcap?: boolean | undefined
   /** Goes on in another file when one is full, and removes the oldest. */
   readonly ring?: FileRing | undefined
-  /** A file in the format of SSLKEYLOGFILE, whose keys are added; it need not exist yet. */
+  /** A file in the format of SSLKEYLOGFILE, from which keys are added; it need not exist yet. */
   readonly tlsKeys?: string | undefined
   /** Called with a line if the keys cannot be read. */
   readonly warn?: ((text: string) => void) | undefined
-  /** The time of the wall clock, for names and statistics; that of the system by default. */
+  /** The wall-clock time, for names and statistics; the system's by default. */
   readonly wallTime?: (() => Moment) | undefined
   /** Where `-` goes; standard output of the process by default. */
   readonly stdout?: BinaryOutput | undefined
@@ -53,7 +53,7 @@ export class CaptureFile implements AsyncDisposable {
   #output: Promise<CaptureOutput>
   /** Set while a FIFO has no reader. */
   #release: (() => Promise<void>) | undefined
-  /** Bytes of the file at hand; those of TLS keys do not count for the ring. */
+  /** Bytes of the current file; TLS keys do not count for the ring. */
   #size = 0
   #keyBytes = 0
   /** True until the file at hand has more than its head. */
@@ -97,13 +97,13 @@ export class CaptureFile implements AsyncDisposable {
   }
 
   /**
-   * Adds a source: a pcapng stream, whose bytes are written in any number of parts. Several become
-   * one file, with the section header of the first, and interfaces in the order in which they come.
-   * `name`: what errors about its bytes begin with.
+   * Adds a source: a pcapng stream, written in any number of parts. Several sources become one
+   * file, with the section header of the first, and interfaces in the order of arrival. `name`: the
+   * start of errors about its bytes.
    *
    * write() settles when its bytes may be reused, and may change them before. It rejects with a
-   * CaptureError for a stream that is broken, and with a VnetError if the file can take no more:
-   * EPIPE if the reader of standard output is gone.
+   * CaptureError for a broken stream, and with a VnetError if the file accepts no more: EPIPE if
+   * the reader of standard output has closed it.
    */
   source(name = 'capture'): CaptureSink {
     const source = this.#content.source(name)
@@ -120,8 +120,8 @@ export class CaptureFile implements AsyncDisposable {
   }
 
   /**
-   * Settles when the file and the key log are open, so that privileges can be dropped; at once for
-   * a FIFO without a reader. Never rejects: write() does.
+   * Settles when the file and the key log are open, so that privileges can be dropped. Settles
+   * immediately for a FIFO without a reader. Never rejects: write() does.
    */
   async ready(): Promise<void> {
     await Promise.all([this.#release === undefined && this.#output.catch(() => {}), this.#keys?.open()])
@@ -168,7 +168,7 @@ export class CaptureFile implements AsyncDisposable {
     }
   }
 
-  /** Ends the file at hand and begins the next. */
+  /** Ends the current file and starts the next. */
   async #rotate(): Promise<void> {
     await this.#finish()
     const { files } = this.#ring as FileRing
@@ -209,7 +209,10 @@ export class CaptureFile implements AsyncDisposable {
     }
   }
 
-  /** Ends a file that took no more behind the last whole record, with statistics if they fit. */
+  /**
+   * Ends a file that accepted no more bytes after the last whole record, with statistics if they
+   * fit.
+   */
   async #mend(output: CaptureOutput, bytes: Uint8Array): Promise<void> {
     const before = this.#size + this.#keyBytes
     const end = before + this.#content.whole(bytes, output.position - before)

@@ -14,7 +14,7 @@ export interface CaptureOutput {
   write(bytes: Uint8Array): Promise<void>
   /** Bytes that were written. */
   readonly position: number
-  /** Keeps the first `length` bytes. Does nothing to what is not a file on a disk. */
+  /** Keeps the first `length` bytes. Does nothing unless it is a file on a disk. */
   truncate(length: number): Promise<void>
   close(): Promise<void>
 }
@@ -84,8 +84,8 @@ export function streamOutput(stream: BinaryOutput): FirstOutput {
 }
 
 /**
- * Creates a file under a name that vnet made, or empties it. Rejects with the system's error, also
- * for a symbolic link: others who may write in the directory can guess the name.
+ * Creates a file with a name that vnet made, or empties it. Rejects with the system's error, also
+ * for a symbolic link: other users with write access to the directory can guess the name.
  */
 export async function fileOutput(path: string): Promise<CaptureOutput> {
   const { O_WRONLY, O_APPEND, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants
@@ -95,13 +95,13 @@ export async function fileOutput(path: string): Promise<CaptureOutput> {
 /** An output that is being opened. */
 export interface FirstOutput {
   readonly output: Promise<CaptureOutput>
-  /** Has a FIFO opened even if it has no reader: what is written to it then fails. */
+  /** Lets a FIFO open even without a reader: writes to it then fail. */
   readonly release?: () => Promise<void>
 }
 
 /**
- * As fileOutput, but throws a UsageError at once if the file cannot be created. A FIFO is opened
- * when it has a reader.
+ * Like fileOutput, but immediately throws a UsageError if the file cannot be created. A FIFO is
+ * opened when it has a reader.
  */
 export function firstOutput(path: string): FirstOutput {
   const flags = constants.O_WRONLY | constants.O_APPEND

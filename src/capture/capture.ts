@@ -76,7 +76,7 @@ export class Capture {
   readonly #devices = new Map<NetDevice, Watched>()
   /** All sides that were ever captured, by the number of their interface. */
   readonly #sides: Side[] = []
-  /** Devices for whose interfaces the buffer had no room yet. */
+  /** Devices with interfaces that did not fit the buffer yet. */
   readonly #waiting = new Set<NetDevice>()
   #unfollow: (() => void) | undefined
   /** The alarm will notify the owner. */
@@ -189,7 +189,7 @@ export class Capture {
     }
   }
 
-  /** Captures a device whose packet ids begin at `idBase`. */
+  /** Captures a device with packet ids from `idBase`. */
   #add(dev: NetDevice, idBase: number): void {
     const first = this.#sides.length
     const transmit = newSide(first, FLAG_OUTBOUND, idBase)
@@ -215,17 +215,17 @@ export class Capture {
     this.#joinPeers()
   }
 
-  /** Writes interfaces with the new name of a device, whose packet ids go on. */
+  /** Writes interfaces with the new name of a device. Its packet ids continue. */
   #rename(dev: NetDevice): void {
     const before = this.#devices.get(dev)
     if (before === undefined) return
     this.#devices.delete(dev)
     this.#add(dev, before.transmit.idBase)
-    // Last, so that the probe stays the same, which numbers frames.
+    // Last, so that the probe, which numbers frames, remains the same.
     before.removeProbe()
   }
 
-  /** Has the owner notified, at once if much waits. */
+  /** Schedules a notification of the owner, immediately if much is waiting. */
   #schedule(): void {
     if (this.#isNotified) return
     const { used } = this.#ring
@@ -244,17 +244,17 @@ export class Capture {
     this.#options.onData()
   }
 
-  /** Sets the packet ids of what arrives: those of the device that sent it. */
+  /** Sets the packet ids of arriving frames to the ids of the device that sent them. */
   #joinPeers(): void {
     for (const { dev, transmit, receive } of this.#devices.values()) {
       const peer = this.#devices.get(peerOf(dev) as NetDevice)
-      // Without a peer a wire leads to something that is no device, and back.
+      // Without a peer a wire leads to something other than a device, and back.
       const sender = peer?.transmit ?? (dev.wires.length === 0 ? transmit : undefined)
       receive.idBase = sender?.idBase ?? receive.number * PACKET_IDS
     }
   }
 
-  /** Writes a block of at most `size` bytes. Returns false if there is no room for it. */
+  /** Writes a block of at most `size` bytes. Returns false if it does not fit. */
   #append(size: number, write: (at: number) => number): boolean {
     const at = this.#ring.reserve(size)
     if (at < 0) return false

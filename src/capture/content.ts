@@ -1,4 +1,4 @@
-/** What a capture file holds, in one of its formats; of one or more sources. */
+/** The content of a capture file, in one of its formats, from one or more sources. */
 import type { Moment } from './packet.ts'
 
 export interface FileContent {
@@ -8,15 +8,15 @@ export interface FileContent {
   readonly frames: number
   /** Frames that the sources had no room for, as far as they reported it. */
   readonly lost: number
-  /** Adds a source. `name`: what errors about its bytes begin with. */
+  /** Adds a source. `name`: the start of errors about its bytes. */
   source(name: string): ContentSource
-  /** Returns what a file begins with: what the sources have described up to now. */
+  /** Returns the start of a file: the sources' descriptions up to now. */
   head(): Uint8Array
   /** Returns what a file ends with, at this time: its statistics. */
   tail(now: Moment): Uint8Array
   /** Returns a TLS key log as it is added to a file; undefined if the format has no place. */
   keys(log: Uint8Array): Uint8Array | undefined
-  /** Returns how many of the first `length` bytes of what was written are whole records. */
+  /** Returns how many of the first `length` written bytes are whole records. */
   whole(bytes: Uint8Array, length: number): number
 }
 
@@ -26,9 +26,9 @@ export interface ContentSource {
    */
   push(chunk: Uint8Array): void
   /**
-   * Returns the next whole records that fit `room` bytes together with the tail; it holds until
-   * take() is called again. Returns an empty array if not even one fits, unless `atLeastOne`, and
-   * undefined if more bytes are needed. Throws a CaptureError for what is broken.
+   * Returns the next whole records that fit `room` bytes together with the tail. The result is
+   * valid until take() is called again. Returns an empty array if not even one fits, unless
+   * `atLeastOne`, and undefined if more bytes are needed. Throws a CaptureError for broken data.
    */
   take(room: number, atLeastOne: boolean): Uint8Array | undefined
 }

@@ -11,7 +11,7 @@ import type { Side } from './frame-blocks.ts'
 /** Frames that were dropped in front of their wire count down from here, apart from made ones. */
 const OFF_WIRE = -(2 ** 30)
 
-/** What a capture keeps of a device. */
+/** The parts of a capture for one device. */
 export interface CapturedDevice {
   readonly transmit: Side
   readonly receive: Side
@@ -32,7 +32,7 @@ export class DeviceProbe implements FrameProbe {
     this.#hasWires = dev.wires.length !== 0
   }
 
-  /** Has the frames of a device recorded until the function that it returns is called. */
+  /** Records the frames of a device until the returned function is called. */
   static add(dev: NetDevice, captured: CapturedDevice): () => void {
     const probe = dev.frameProbe instanceof DeviceProbe ? dev.frameProbe : new DeviceProbe(dev)
     probe.#captured = [...probe.#captured, captured]

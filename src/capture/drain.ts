@@ -12,7 +12,7 @@ export interface CaptureSink {
   write(bytes: Uint8Array): Promise<void>
 }
 
-/** The most bytes that are written at once: their room is free again when all of them are. */
+/** The most bytes per write: their room is freed when all of them are written. */
 const CHUNK = 1024 * 1024
 
 export class Drain {
@@ -55,7 +55,7 @@ export class Drain {
     this.#isWriting = false
   }
 
-  /** What is left in the capture is read and not written. */
+  /** The rest of the capture is read but not written. */
   #fail(error: unknown): void {
     this.#hasFailed = true
     this.#capture.close()

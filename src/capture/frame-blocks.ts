@@ -1,7 +1,7 @@
 /**
  * FrameBlocks: writes frames as enhanced packet blocks of pcapng into a BlockRing, straight from
- * frame memory and without allocating. It is what a capture does for each frame, where
- * writePacket() is for packets of files.
+ * frame memory and without allocating. A capture uses it for each frame; writePacket() is for
+ * packets of files.
  */
 import type { SkBuffPool } from '../skb/pool.ts'
 import { CHECKSUM_PARTIAL, type SkBuff } from '../skb/sk-buff.ts'
@@ -19,13 +19,13 @@ import * as pcapng from './pcapng.ts'
 const TWO_32 = 2 ** 32
 /** Fixed fields in front of the frame. */
 const HEADER = 28
-/** All options but the comment, and the length behind them. */
+/** All options but the comment, and the length after them. */
 const TRAILER = 64
 /** Longer frames are copied by a view, which costs an allocation but copies faster. */
 const COPY_BY_LOOP = 256
 const UTF8 = new TextEncoder()
 
-/** One direction of a device: an interface of the file, and what the capture counted there. */
+/** One direction of a device: an interface of the file, and the capture's counters there. */
 export interface Side {
   /** The number of the interface. */
   readonly number: number
@@ -50,7 +50,7 @@ export class FrameBlocks {
   readonly #to: DataView
   readonly #from: DataView
   readonly #snaplen: number
-  /** What is added to ns of the clock, in two words of 32 bits. */
+  /** The number added to the clock's ns, as two 32-bit words. */
   readonly #high: number
   readonly #low: number
 
@@ -118,7 +118,7 @@ export class FrameBlocks {
     const to = this.#to
     const end = at + pcapng.padded(length)
     const source = this.#from
-    // Whole words of a frame may reach behind it, but not behind all memory of frames.
+    // Whole words of a frame may reach past its end, but not past the end of frame memory.
     if (length > COPY_BY_LOOP || from + pcapng.padded(length) > source.byteLength) {
       this.#ring.bytes.set(bytes.subarray(from, from + length), at)
       for (let i = at + length; i < end; i++) to.setUint8(i, 0)
@@ -128,7 +128,7 @@ export class FrameBlocks {
     for (let i = at + length; i < end; i++) to.setUint8(i, 0)
   }
 
-  /** Writes the header of an option and returns the index behind its value. */
+  /** Writes the header of an option and returns the index after its value. */
   #option(at: number, code: number, length: number): number {
     this.#to.setUint32(at, code + length * 0x10000, true)
     return at + 4 + pcapng.padded(length)

@@ -1,4 +1,4 @@
-/** What a captured frame was, in words: its text, its direction, why it was dropped. */
+/** A captured frame as text: its contents, its direction, and why it was dropped. */
 import { print } from '../packet/print.ts'
 import { type CapturedPacket, FLAG_INBOUND, FLAG_OUTBOUND, FLAG_TCP_SEGMENTATION_OFFLOADED } from './packet.ts'
 
@@ -8,7 +8,7 @@ export const PRINTED = 256
 const DIRECTIONS = FLAG_INBOUND | FLAG_OUTBOUND
 const MAX_FRAME = 65_536 + 64
 
-/** The frame of a packet, of which `capturedLength` bytes are there. */
+/** The frame of a packet, of which `capturedLength` bytes are present. */
 export type CapturedFrame = Pick<CapturedPacket, 'bytes' | 'at' | 'capturedLength' | 'originalLength'>
 
 /** Prints frames of which a capture kept the first PRINTED bytes, or more. */

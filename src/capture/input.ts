@@ -25,7 +25,7 @@ export class Input {
     this.#file = file
   }
 
-  /** Copies a chunk behind what is left. */
+  /** Copies a chunk after the remaining bytes. */
   push(chunk: Uint8Array): void {
     if (this.#end + chunk.length > this.bytes.length) this.#makeRoom(chunk.length)
     this.bytes.set(chunk, this.#end)
@@ -43,8 +43,8 @@ export class Input {
   }
 
   /**
-   * Returns whether the next `length` bytes, which are `what`, are there. Throws if the file ends
-   * within them.
+   * Returns whether the next `length` bytes, described by `what`, are present. Throws if the file
+   * ends within them.
    */
   has(length: number, what: string): boolean {
     if (this.#end - this.at >= length) return true
@@ -54,7 +54,7 @@ export class Input {
     throw new CaptureError(this.#file, text, end)
   }
 
-  /** Returns the error that what begins at `at` is broken: `FILE: broken at byte 24: <text>`. */
+  /** Returns the error that the data at `at` is broken: `FILE: broken at byte 24: <text>`. */
   broken(text: string): CaptureError {
     const position = this.#base + this.at
     return new CaptureError(this.#file, `broken at byte ${position}: ${text}`, position)

@@ -1,4 +1,4 @@
-/** What the file of a capture says about a device: an interface for each side. */
+/** The description of a device in a capture file: an interface for each side. */
 import type { NetDevice } from '../netdev/net-device.ts'
 import { peerOf } from '../netdev/netif.ts'
 import type { PacketFilter } from '../packet/filter.ts'

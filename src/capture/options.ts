@@ -1,6 +1,6 @@
 /**
  * Options: walks the options of a pcapng block, without allocating. After next() returned true,
- * `code`, `at` and `length` are those of an option.
+ * `code`, `at` and `length` describe an option.
  */
 
 import type { Input } from './input.ts'
@@ -29,7 +29,7 @@ export class Options {
     this.#little = little
   }
 
-  /** Moves to the next option. Returns false if there is none, throws if it is malformed. */
+  /** Moves to the next option. Returns false at the end, throws if it is malformed. */
   next(): boolean {
     const { view } = this.#input
     if (this.#next + HEADER > this.#end) return false
@@ -58,7 +58,7 @@ export class Options {
     return this.#half(this.at, 0) * 2 ** 32 + this.#half(this.at, 1)
   }
 
-  /** A signed 64-bit number behind the first `skip` bytes of the value. */
+  /** A signed 64-bit number after the first `skip` bytes of the value. */
   s64(skip = 0): number {
     this.#check(skip + 8)
     return (this.#half(this.at + skip, 0) | 0) * 2 ** 32 + this.#half(this.at + skip, 1)

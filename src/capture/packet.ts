@@ -1,6 +1,6 @@
 /** CapturedPacket: a packet of a capture file, as the readers return it and the writers take it. */
 
-/** LINKTYPE_ETHERNET: frames that begin with their Ethernet header. */
+/** LINKTYPE_ETHERNET: frames that start with their Ethernet header. */
 export const LINKTYPE_ETHERNET = 1
 
 /** Bits of `flags`: the direction, as seen from the interface, and what offloads left undone. */

@@ -1,7 +1,7 @@
 /**
  * PcapContent: the packets of pcapng streams as a classic pcap file, for tools that read nothing
- * else. What the format has no place for is left out: interfaces, comments, and records of drops,
- * which would look like frames.
+ * else. The format has no place for interfaces and comments, which are left out. So are records of
+ * drops, which would look like frames.
  */
 import type { ContentSource, FileContent } from './content.ts'
 import { CaptureError } from './error.ts'
@@ -79,7 +79,7 @@ class PcapSource implements ContentSource {
         this.#pending = undefined
       }
     } catch (error) {
-      // What is in front of a broken block is written first: the next call throws again.
+      // Data before a broken block is written first: the next call throws again.
       if (end === 0) throw error
       return this.#to.subarray(0, end)
     }

@@ -5,7 +5,7 @@ import type { CaptureRecord } from './record.ts'
 
 const NSEC_PER_SEC = 1_000_000_000
 
-/** Returns whether a file whose first four bytes are `magic` is a pcap file of that byte order. */
+/** Returns whether `magic`, the first four bytes of a file, marks a pcap file of its byte order. */
 export const isPcap = (magic: number): boolean => magic === MICROSECONDS_MAGIC || magic === NANOSECONDS_MAGIC
 
 export class PcapReader {

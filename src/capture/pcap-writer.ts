@@ -1,7 +1,7 @@
 /**
  * Writes classic pcap (draft-ietf-opsawg-pcap), little endian, with timestamps in nanoseconds. Each
- * function writes at `at` in `to` and returns the index behind what it wrote, or throws a
- * RangeError if that does not fit.
+ * function writes at `at` in `to` and returns the index after its bytes, or throws a RangeError if
+ * they do not fit.
  */
 import { put16, put32 } from './block.ts'
 import { type CapturedPacket, LINKTYPE_ETHERNET } from './packet.ts'

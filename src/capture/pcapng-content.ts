@@ -1,10 +1,10 @@
 /**
- * PcapngContent: several pcapng streams as one section of a file. Of their section headers only the
- * first is written. Interfaces are numbered again, in the order in which they come, and so are the
- * packet ids, which have the number of an interface above their 40th bit.
+ * PcapngContent: several pcapng streams as one section of a file. Only the first of their section
+ * headers is written. Interfaces are renumbered in the order of arrival, and so are the packet ids,
+ * which have the number of an interface above their 40th bit.
  *
- * A file may end before its streams do: the next one begins with the section header and the
- * interfaces again. The statistics of an interface whose own have not come are counted here.
+ * A file may end before its streams do: the next one starts with the section header and the
+ * interfaces again. Until an interface's own statistics arrive, they are counted here.
  */
 import { BlockWalker } from './block-walker.ts'
 import type { ContentSource, FileContent } from './content.ts'
@@ -43,7 +43,7 @@ export class PcapngContent implements FileContent {
   #section: Uint8Array | undefined
   #descriptions = 0
 
-  /** `start`: when the capture began. */
+  /** `start`: when the capture started. */
   constructor(start: Moment) {
     this.#start = { ...start }
   }
@@ -142,7 +142,7 @@ class PcapngSource implements ContentSource {
     let last = -1
     try {
       for (; walker.peek(); walker.skip()) {
-        // Keys may come behind the interfaces. editcap does not copy a file where they come first.
+        // Keys may follow the interfaces. editcap does not copy a file in which they precede them.
         if (last === pcapng.INTERFACE_DESCRIPTION && walker.type !== last) break
         const length = (from < 0 ? 0 : end - from) + walker.length + this.#content.tailRoom
         if (length > room && (from >= 0 || !atLeastOne)) return from < 0 ? NOTHING : this.#run(from, end)
@@ -151,12 +151,12 @@ class PcapngSource implements ContentSource {
           if (from < 0) from = walker.at
           end = walker.at + walker.length
         } else if (from >= 0) {
-          // What is left out ends the run. It is noted again by the next call.
+          // Omitted data ends the run. The next call records it again.
           break
         }
       }
     } catch (error) {
-      // What is in front of a broken block is written first: the next call throws again.
+      // Data before a broken block is written first: the next call throws again.
       if (from < 0) throw error
     }
     return from < 0 ? undefined : this.#run(from, end)

@@ -27,7 +27,7 @@ const UNKNOWN_DROPS = 0xffff
 interface Interface {
   readonly name: string | undefined
   readonly linkType: number
-  /** Infinity if there is no limit. */
+  /** Infinity without a limit. */
   readonly snaplen: number
   readonly unit: TimeUnit
 }
@@ -140,7 +140,7 @@ export class PcapngReader {
     record.verdict = options.s64(1)
   }
 
-  /** Reads an old packet block, whose flags and comments have the codes of today's. */
+  /** Reads an old packet block. Its flags and comments have today's codes. */
   #oldPacket(length: number, record: CaptureRecord): void {
     this.#require(length, MIN_PACKET, 'a packet')
     const { view, at } = this.#input
@@ -167,7 +167,7 @@ export class PcapngReader {
     this.#options.start(at + 28 + pcapng.padded(capturedLength), at + length - 4, little)
   }
 
-  /** Reads a simple packet block, whose captured length must be inferred. */
+  /** Reads a simple packet block. Its captured length must be inferred. */
   #simplePacket(length: number, record: CaptureRecord): void {
     this.#require(length, MIN_SIMPLE, 'a simple packet')
     const { view, at } = this.#input

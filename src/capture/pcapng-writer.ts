@@ -1,9 +1,9 @@
 /**
  * Writes the blocks of a pcapng file (draft-ietf-opsawg-pcapng), little endian, with timestamps in
- * nanoseconds. Each function writes one block at `at` in `to` and returns the index behind it. A
- * RangeError is thrown if the block does not fit, and what is behind `at` is then undefined.
+ * nanoseconds. Each function writes one block at `at` in `to` and returns the index after it.
+ * Throws a RangeError if the block does not fit; the bytes from `at` are then undefined.
  *
- * A file is a section header, then interfaces, each in front of its first packet, then packets. The
+ * A file is a section header, then interfaces, each before its first packet, then packets. The
  * first interface is number 0.
  */
 import {
@@ -118,7 +118,7 @@ function putVerdict(to: Uint8Array, at: number, type: number, verdict: number): 
   return put32(to, put64(to, value + 1, verdict), 0) - 1
 }
 
-/** Writes an interface statistics block, whose own timestamp is the end. */
+/** Writes an interface statistics block. Its own timestamp is the end of the capture. */
 export function writeStatistics(to: Uint8Array, at: number, statistics: CaptureStatistics): number {
   const { received, dropped, delivered } = statistics
   let end = put32(to, startBlock(to, at, pcapng.INTERFACE_STATISTICS), statistics.interfaceIndex)

@@ -22,14 +22,15 @@ export class CaptureReader {
   readonly #record = new CaptureRecord()
   #format: PcapReader | PcapngReader | undefined
 
-  /** `file`: the name of the file, which errors begin with. */
+  /** `file`: the name of the file, with which errors start. */
   constructor(file: string) {
     this.#input = new Input(file)
   }
 
   /**
-   * Copies the next bytes of the file, any number of them. Call it when next() returned undefined:
-   * the buffer then stays below twice the longest block, at most 16 MiB, and a chunk.
+   * Copies the next bytes of the file, any number of them. If it is called only after next()
+   * returned undefined, the buffer remains below twice the longest block, at most 16 MiB, plus a
+   * chunk.
    */
   push(chunk: Uint8Array): void {
     this.#input.push(chunk)
@@ -41,13 +42,13 @@ export class CaptureReader {
   }
 
   /**
-   * Returns the next packet, in the record that it always returns. Returns undefined if more bytes
-   * are needed, or after end() if there is no other packet. Throws a CaptureError once all whole
-   * packets before the first defect were returned, and from then on.
+   * Returns the next packet, always in the same record. Returns undefined if more bytes are needed,
+   * or after end() at the end of the packets. Throws a CaptureError once all whole packets before
+   * the first defect were returned, and from then on.
    */
   next(): CaptureRecord | undefined {
     this.#format ??= this.#detect()
-    // What is broken is never consumed, so the next call throws again.
+    // Broken data is never consumed, so the next call throws again.
     return this.#format?.read(this.#record) ? this.#record : undefined
   }
 

@@ -17,7 +17,9 @@ export class Recording implements AsyncDisposable {
   #hasFailed = false
   #end: Promise<void> | undefined
 
-  /** Closes `file` in the end. `onFailure` is called at once with the error that stop() throws. */
+  /**
+   * Closes `file` in the end. `onFailure` is called immediately with the error that stop() throws.
+   */
   constructor(file: CaptureFile, onFailure: (error: unknown) => void = () => {}) {
     this.#file = file
     this.#onFailure = onFailure

@@ -7,12 +7,12 @@ export interface FileRing {
   readonly bytes: number
 }
 
-/** dumpcap counts to 99,999 and begins again at 0. */
+/** dumpcap counts to 99,999 and restarts at 0. */
 const NUMBERS = 100_000
 
 /**
- * Returns the name of file `number` of a ring, from 1, that begins at `moment` in local time:
- * `a/b_00001_20261121083000.pcapng` for `a/b.pcapng`.
+ * Returns the name of file `number` of a ring, counted from 1, for a file started at `moment` in
+ * local time: `a/b_00001_20261121083000.pcapng` for `a/b.pcapng`.
  */
 export function ringName(path: string, number: number, { seconds }: Moment): string {
   const dot = path.lastIndexOf('.')

@@ -1,6 +1,6 @@
 /**
- * TimeUnit: turns the 64-bit timestamps of a pcapng interface into seconds and nanoseconds. What is
- * finer than a nanosecond is cut off; seconds are exact up to 2^53.
+ * TimeUnit: turns the 64-bit timestamps of a pcapng interface into seconds and nanoseconds.
+ * Fractions of a nanosecond are cut off; seconds are exact up to 2^53.
  */
 import type { Moment } from './packet.ts'
 

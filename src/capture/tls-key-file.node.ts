@@ -1,13 +1,13 @@
 /**
- * TlsKeyFile: reads what programs append to a key log (SSLKEYLOGFILE), whole lines at a time. The
- * thread pool opens and reads it, because it may be on any disk. It stays open, so that privileges
- * can be dropped once it is.
+ * TlsKeyFile: reads lines that programs append to a key log (SSLKEYLOGFILE), whole lines at a time.
+ * The thread pool opens and reads it, because it may be on any disk. Once open it remains open, so
+ * that privileges can be dropped.
  */
 import { close, constants, fstat, open, read, statSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { UsageError } from '../base/usage-error.ts'
 
-/** Bytes that are read at once. A longer line is cut. */
+/** Bytes per read. A longer line is cut. */
 const CHUNK = 1024 * 1024
 const NEWLINE = 10
 
@@ -20,13 +20,13 @@ export class TlsKeyFile {
   readonly #path: string
   readonly #warn: (text: string) => void
   #fd: number | undefined
-  /** Where in the file the next line begins. */
+  /** Position in the file where the next line starts. */
   #at = 0
   #hasWarned = false
 
   /**
-   * A file that does not exist yet is opened when it does. Throws a UsageError for what is not a
-   * file. `warn` is called once if it cannot be read.
+   * A file that does not exist yet is opened when it does. Throws a UsageError unless it is a
+   * regular file. `warn` is called once if it cannot be read.
    */
   constructor(path: string, warn: (text: string) => void) {
     this.#path = path
@@ -51,14 +51,14 @@ export class TlsKeyFile {
     }
   }
 
-  /** The next call of read() begins at the beginning of the file. */
+  /** The next call of read() starts at the beginning of the file. */
   rewind(): void {
     this.#at = 0
   }
 
   /**
-   * Returns the lines that came since the last call, at most a MiB; undefined if there are none.
-   * With `isEnd` the last line need not end.
+   * Returns the lines added since the last call, at most a MiB, or undefined. With `isEnd` the last
+   * line need not end.
    */
   async read(isEnd = false): Promise<Uint8Array | undefined> {
     await this.open()
