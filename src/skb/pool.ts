@@ -82,6 +82,8 @@ export class SkBuffPool {
   /** Frames that `alloc` has returned: segments, copies and drivers' own. */
   allocated = 0
   #reserve: number
+  /** The small slots without those of growSmall. */
+  readonly #small: number
   readonly #accounts: SlotAccount[] = []
   #waiting = 0
 
@@ -96,6 +98,7 @@ export class SkBuffPool {
     this.large = slotClass(SLOT_LARGE, strideLarge, large, 0)
     this.small = slotClass(SLOT_SMALL, strideSmall, small, largeBytes)
     this.#reserve = reserve
+    this.#small = small
   }
 
   /** The number of slots in use: 0 at the end of a program that hands on or frees every frame. */
@@ -135,11 +138,20 @@ export class SkBuffPool {
     return like
   }
 
-  /** Allows `n` more small slots to be in use, or as many as are still in reserve. */
-  growSmall(n: number): void {
-    const more = Math.min(n, this.#reserve)
+  /**
+   * Allows `n` more small slots to be in use, at most half of the reserve, so that others have some
+   * left. Returns how many. A negative `n` returns them.
+   */
+  growSmall(n: number): number {
+    const more = Math.min(n, Math.ceil(this.#reserve / 2))
     this.#reserve -= more
     this.small.count += more
+    return more
+  }
+
+  /** The small slots of an account without those of growSmall. */
+  get smallShare(): number {
+    return Math.floor(this.#small / Math.max(1, this.#accounts.length))
   }
 
   /** Opens an account for a device. Accounts share the large slots evenly. */
@@ -264,7 +276,7 @@ export class SkBuffPool {
 
   /** Makes the SkBuff of one more slot, and puts it at the bottom of the free list. */
   protected make(slots: SlotClass): boolean {
-    if (slots.made === slots.count) return false
+    if (slots.made >= slots.count) return false
     const skb = this.newSkb(slots)
     skb.slot = slots.base + slots.made * slots.stride
     skb.head = skb.slot + PORT_ROOM

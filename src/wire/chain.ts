@@ -67,8 +67,10 @@ export class Chain implements Wire, StageOwner {
    */
   #lastMade: number
   #closed = false
-  /** Slots that the pool has grown by. */
+  /** Small slots that the pool has grown by. */
   #grown = 0
+  /** The limits of the stages. */
+  #limits: readonly SharedLimit[] = []
   /** Drops by reason, of stages that are gone and of packets that reached none. */
   readonly #drops = new Map<string, number>()
   #duplicated = 0
@@ -167,6 +169,8 @@ export class Chain implements Wire, StageOwner {
     // Retired stages first: they may pass on what they hold.
     for (const stage of [...this.#retired, ...this.#stages.all]) stage.close()
     this.clock.close(skb => this.#drop(skb, 'closed', SKB_DROP_REASON_DEV_STOPPED))
+    this.#options.pool.growSmall(-this.#grown)
+    this.#grown = 0
   }
 
   inner(path: string, stages: readonly Impairment[], to: Wire): Wire {
@@ -213,9 +217,16 @@ export class Chain implements Wire, StageOwner {
   }
 
   hold(skb: SkBuff): boolean {
-    const { large } = this.#options.pool
+    const { pool } = this.#options
+    const { large, small } = pool
     skb.hold()
-    if (skb.slotClass !== large) return true
+    // When half of the small slots are in use, each wire may use its share.
+    if (skb.slotClass === small) {
+      if (small.made - small.top <= small.count / 2) return true
+      let frames = 0
+      for (const limit of this.#limits) frames += limit.frames
+      return frames < this.#grown + pool.smallShare
+    }
     // Reads need large slots, from the share of their device. A wire may use half of both.
     const { account } = skb
     if (account !== undefined && account.used > account.quota / 2) return false
@@ -250,14 +261,12 @@ export class Chain implements Wire, StageOwner {
     this.#options.failed?.(stage, error)
   }
 
-  /** Grows the pool to the small slots that the limits of all stages allow. It never shrinks. */
+  /** Grows the pool to the small slots that the limits of all stages allow, until the end. */
   #growPool(): void {
-    const limits = new Set(this.#stages.all.flatMap(stage => stage.limits))
+    this.#limits = [...new Set(this.#stages.all.flatMap(stage => stage.limits))]
     let packets = 0
-    for (const { mostPackets } of limits) packets += mostPackets
-    if (packets <= this.#grown) return
-    this.#options.pool.growSmall(packets - this.#grown)
-    this.#grown = packets
+    for (const { mostPackets } of this.#limits) packets += mostPackets
+    if (packets > this.#grown) this.#grown += this.#options.pool.growSmall(packets - this.#grown)
   }
 
   /** An empty stage stays while one before it may still push packets on to it. */

@@ -100,14 +100,28 @@ test('a pool grows by small slots as far as its reserve, and they do not overlap
   const pool = new SkBuffPool({ large: 1, small: 1, reserve: 2 })
   const first = pool.alloc(60) as SkBuff
   expect(pool.alloc(60)?.slotClass).toBe(pool.large)
-  pool.growSmall(1)
+  expect(pool.growSmall(1)).toBe(1)
   const second = pool.alloc(60) as SkBuff
   expect(pool.alloc(60)).toBeUndefined()
-  pool.growSmall(5)
+  expect(pool.growSmall(5)).toBe(1)
   const third = pool.alloc(60) as SkBuff
   expect(pool.alloc(60)).toBeUndefined()
   expect([first, second, third].map(skb => skb.slot)).toEqual([0, 1, 2].map(i => SLOT_LARGE + i * SLOT_SMALL))
   expect(third.end).toBe(pool.bytes.length)
+})
+
+test('a pool grows by half of its reserve at most, and what is returned is in reserve again', () => {
+  const pool = new SkBuffPool({ large: 1, small: 2, reserve: 100 })
+  expect([pool.growSmall(1000), pool.growSmall(1000), pool.growSmall(-50), pool.growSmall(1000)]).toEqual([
+    50, 25, -50, 38,
+  ])
+  expect(pool.small.count).toBe(2 + 25 + 38)
+  const frames = Array.from({ length: 65 }, () => pool.alloc(60) as SkBuff)
+  for (const skb of frames) skb.free()
+  pool.growSmall(-63)
+  // Slots that exist stay in use, and no more are made.
+  for (const _ of frames) expect(pool.alloc(60)?.slotClass).toBe(pool.small)
+  expect(pool.alloc(60)?.slotClass).toBe(pool.large)
 })
 
 test('out is the number of slots in use', () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { SkBuffPool } from '../../src/skb/pool.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
+import type { Chain } from '../../src/wire/chain.ts'
 import { corrupt } from '../../src/wire/stages/corrupt.ts'
 import { delay } from '../../src/wire/stages/delay.ts'
 import { hold } from '../../src/wire/stages/gates.ts'
@@ -177,6 +178,29 @@ describe('Chain.set', () => {
     expect(pool.small.count).toBe(210)
     chain.close()
   })
+})
+
+test('a wire that holds packets for long leaves other wires what their limits allow', () => {
+  const { chain: hog, pool, clock } = chainOf({ small: 64, reserve: 1000 })
+  for (let i = 0; i < 2; i++) pool.openAccount(() => {})
+  const other = plainChain({ clock, pool, end: { push: skb => skb.free() } })
+  hog.set([delay('1h', { limit: { packets: 1e6 } })])
+  other.set([delay('1h', { limit: { packets: 100 } })])
+  const flood = (chain: Chain) => {
+    for (let i = 0; i < 2000; i++) {
+      const skb = pool.alloc(60)
+      skb?.put(60)
+      if (skb !== undefined) chain.push(skb)
+    }
+    return chain.report()[0]
+  }
+  // Half of the reserve, and half of the usual slots.
+  expect(flood(hog)).toMatchObject({ held: 532, drops: { memory: 1468 } })
+  expect(flood(other)).toMatchObject({ held: 100, drops: { limit: 1900 } })
+  hog.close()
+  expect(pool.small.count).toBe(164)
+  other.close()
+  expect([pool.small.count, pool.out]).toEqual([64, 0])
 })
 
 test('a chain without stages is idle when the last packet of those taken out has left', () => {
