@@ -1,7 +1,8 @@
 /** How an interface is named and described: on the command line, in tables and in `--json`. */
 
 import { printable } from '../base/printable.ts'
-import type { FoundDevice } from '../control/index.ts'
+import type { FoundDevice, WireDirection } from '../control/index.ts'
+import type { WireSide } from '../netdev/device-wire.ts'
 import { IFF_UP } from '../netdev/if.ts'
 
 export interface Named {
@@ -42,4 +43,16 @@ function stateOf({ flags, carrier, cut }: FoundDevice): string {
   if ((flags & IFF_UP) === 0) return 'down'
   if (cut) return 'cut'
   return carrier ? 'up' : 'no-carrier'
+}
+
+const SIDES = { ab: 'in', ba: 'out' } as const
+
+/** Whether a device is an attachment, whose directions are also called `in` and `out`. */
+export function isAttached({ driver }: { readonly driver?: string | undefined }): boolean {
+  return driver === 'attach'
+}
+
+/** Returns what the direction of an attachment is called; undefined if `isOne` is false. */
+export function sideOf(direction: WireDirection, isOne: boolean): WireSide | undefined {
+  return isOne ? SIDES[direction] : undefined
 }

@@ -4,9 +4,10 @@ import { ECONNREFUSED, VnetError } from '../../base/errno.ts'
 import { directoriesOf, isHere } from '../../control/client/find.ts'
 import type { ControlClient, DeviceEvent, DeviceInfo, Subscription } from '../../control/index.ts'
 import { type Entry, isSameNamespace, readDirectories, watchDirectories } from '../../control/protocol/directory.ts'
+import { directionText } from '../../netdev/device-wire.ts'
 import { IFF_UP } from '../../netdev/if.ts'
 import { type AskOptions, askVnets, fail } from '../ask.ts'
-import { isAmong, label } from '../device-text.ts'
+import { isAmong, isAttached, label, sideOf } from '../device-text.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
 
 export interface EventsOptions extends AskOptions {
@@ -98,7 +99,7 @@ function keyOf({ ifindex, netns }: { readonly ifindex: number; readonly netns?: 
 /** Returns the events that have led to the present state of a device. */
 function begun({ ifindex, name, netns, flags }: DeviceInfo): DeviceEvent[] {
   const events: DeviceEvent['event'][] = (flags & IFF_UP) === 0 ? ['registered'] : ['registered', 'up']
-  const rest = { queue: undefined, txTimeouts: undefined, dropped: undefined }
+  const rest = { queue: undefined, txTimeouts: undefined, dropped: undefined, driver: undefined }
   return events.map(event => ({ event, time: undefined, ifindex, name, netns, ...rest }))
 }
 
@@ -106,8 +107,10 @@ function isSameAs({ event, ifindex, netns }: DeviceEvent): (other: DeviceEvent) 
   return other => other.event === event && other.ifindex === ifindex && other.netns === netns
 }
 
-function fields({ event, time, name, ifindex, netns, ...rest }: DeviceEvent) {
-  return { event, time: time ?? null, name, ifindex, netns: netns ?? null, ...rest }
+function fields({ event, time, name, ifindex, netns, driver, ...rest }: DeviceEvent) {
+  const { direction } = rest
+  const side = direction && sideOf(direction, isAttached({ driver }))
+  return { event, time: time ?? null, name, ifindex, netns: netns ?? null, ...rest, side }
 }
 
 /** Returns `2026-11-21T02:00:00.125Z sn0: up`; without the time if it was before the command. */
@@ -115,7 +118,10 @@ export function eventLine(event: DeviceEvent): string {
   const { time, queue, txTimeouts, dropped, direction, text, mode, step } = event
   const at = time === undefined ? '' : `${new Date(time).toISOString()} `
   const total = txTimeouts ?? dropped
-  if (direction !== undefined) return `${at}${label(event)}: wire ${direction}: ${text === '' ? 'off' : text}`
+  if (direction !== undefined) {
+    const shown = directionText({ direction, side: sideOf(direction, isAttached(event)) })
+    return `${at}${label(event)}: wire ${shown}: ${text === '' ? 'off' : text}`
+  }
   if (step !== undefined) return `${at}${label(event)}: step ${step.number}, ${step.next}`
   if (mode !== undefined) return `${at}${label(event)}: step ${mode}`
   const notes = [queue === undefined ? [] : `queue ${queue}`, total === undefined ? [] : `${total} so far`]

@@ -7,7 +7,7 @@ import type { ControlClient, FoundDevice, StageReport, WireDirection, WireInfo }
 import { directionText } from '../../netdev/device-wire.ts'
 import { align } from '../align.ts'
 import { type AskOptions, askInterface } from '../ask.ts'
-import { label } from '../device-text.ts'
+import { isAttached, label, sideOf } from '../device-text.ts'
 import { EXIT_OK, endOf, type Io } from '../io.ts'
 import { stageDrops, stageName } from '../wire-stages.ts'
 
@@ -72,18 +72,11 @@ async function change(name: string, { ab, ba, hasSides }: Change, io: Io): Promi
   })
 }
 
-/** The directions of an attachment. */
-const SIDES = { ab: 'in', ba: 'out' } as const
-
-function isAttached({ driver }: FoundDevice): boolean {
-  return driver === 'attach'
-}
-
 /** Returns an object for each stage, and one for a direction that has none. */
 function jsonLines(device: FoundDevice, { time, text, stages }: WireInfo): object[] {
   const { name, netns = null } = device
   return (['ab', 'ba'] as const).flatMap((direction): object[] => {
-    const head = { event: 'wire', name, netns, time, ...(isAttached(device) && { side: SIDES[direction] }) }
+    const head = { event: 'wire', name, netns, time, side: sideOf(direction, isAttached(device)) }
     const own = stages.filter(stage => stage.direction === direction)
     if (own.length === 0) return [{ ...head, direction, text: text[direction], stage: null }]
     return own.map(stage => ({ ...head, ...stage }))
@@ -98,10 +91,10 @@ export function wireTable(name: string, wire: WireInfo, before?: WireInfo, hasSi
   const { text, time } = wire
   const stages = wire.stages.map(stage => ({
     ...stage,
-    ...(hasSides && { side: SIDES[stage.direction as WireDirection] }),
+    side: sideOf(stage.direction as WireDirection, hasSides),
   }))
   const head = (['ab', 'ba'] as const).map((direction: WireDirection) => {
-    const shown = directionText({ direction, side: hasSides ? SIDES[direction] : undefined })
+    const shown = directionText({ direction, side: sideOf(direction, hasSides) })
     return `${name} ${shown}: ${text[direction] || 'off'}`
   })
   const seconds = (time - (before?.time ?? time)) / 1000

@@ -130,7 +130,10 @@ export const eventNumbers = {
   cut: 9,
   /** The cable of the device was plugged in again. */
   plugged: 10,
-  /** The stages of the wire of the device were changed, in direction `wire-direction`. */
+  /**
+   * The stages of the wire of the device were changed, in direction `wire-direction`. `driver` is
+   * the driver of the device; if it is `attach`, ab is what the interface receives.
+   */
   wire: 11,
   /** A frame of the device waits for a step (`step`), or stepping began or ended (`step-mode`). */
   step: 12,
@@ -679,6 +682,7 @@ export const commands = {
       dropped: vnetAttributes.dropped,
       wireDirection: vnetAttributes.wireDirection,
       wireText: vnetAttributes.wireText,
+      driver: vnetAttributes.driver,
       stepMode: vnetAttributes.stepMode,
       step: vnetAttributes.step,
     }),

@@ -88,7 +88,7 @@ function serve(
   const listening = ListeningSocket.open(native, announcement.socket, SOCKET_MODE, () => sessions.onReadable())
   listening.unref()
 
-  const events = new Events(net, netnsOf, now)
+  const events = new Events(net, netnsOf, now, module?.name)
   const captures = new Captures({ native: listening.calls, net, netnsOf, driver: module?.name })
   const runtime = new Runtime(net.pool)
   const vnet = vnetFamily({ devices: net.devices, netnsOf, module, events, captures, runtime, now })

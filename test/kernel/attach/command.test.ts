@@ -2,6 +2,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
+import { eventLine } from '../../../src/cli/commands/events.ts'
+import { ControlClient, type FoundDevice } from '../../../src/control/index.ts'
 import { interfacesOf, makeVeth } from '../../support/attach.ts'
 import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 import { runMain } from '../../support/run-main.ts'
@@ -69,6 +71,26 @@ describe('a running attachment', () => {
     expect(await done('wire', inner)).toContain('inner in (ab): delay 1ms\n')
     await done('wire', inner, '--ab', 'delay 3ms')
     expect(await done('wire', inner)).toContain('inner in (ab): delay 3ms\n')
+  })
+
+  test('an event of its wire says in and out', async () => {
+    await start()
+    using client = ControlClient.open()
+    const { interfaces } = JSON.parse(await done('list', '--json')) as { interfaces: FoundDevice[] }
+    const device = interfaces.find(({ netns }) => netns === near.name) as FoundDevice
+    const lines = new Promise<string[]>(resolve => {
+      const got: string[] = []
+      void client
+        .subscribe(device.vnet, event => got.push(eventLine(event)) === 2 && resolve(got))
+        .then(async () => {
+          await client.setWire(device.vnet, device, 'delay 1ms', { direction: 'ab' })
+          await client.setWire(device.vnet, device, 'delay 2ms', { direction: 'ba' })
+        })
+    })
+    expect(await lines).toEqual([
+      expect.stringMatching(/\/inner: wire in \(ab\): delay 1ms$/),
+      expect.stringMatching(/\/inner: wire out \(ba\): delay 2ms$/),
+    ])
   })
 
   test('--in and --out of an interface that is not attached to are refused with a hint', async () => {
