@@ -1,4 +1,4 @@
-/** `vnet capture` against vnets whose replies the test sets: what it requests, and who refuses. */
+/** `vnet capture` against fake vnets: its requests, and vnets that refuse. */
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
@@ -56,7 +56,7 @@ async function ended(command: Going, ...captured: FakeVnet[]) {
   return command.ended
 }
 
-test('without an interface it captures whole vnets, leaves out those that refuse, and ends with the last', async () => {
+test('without an interface, capture records whole vnets, skips those that refuse, and ends with the last', async () => {
   const [one, other] = [vnet('one'), vnet('other', 'only root may capture')]
   const command = start(file)
   await other.hears(CAPTURE)

@@ -103,7 +103,7 @@ describe('list', () => {
     expect(await runMain('list')).toEqual(failed(`no vnet is running in this network namespace${far}`))
   })
 
-  test('list --json uses the words of the line `ready`', async () => {
+  test('list --json uses the names of the `ready` line', async () => {
     const { path } = vnet({})
     const { stdout } = await runMain('list', '--json')
     const [first, second] = JSON.parse(stdout).interfaces
@@ -261,7 +261,7 @@ describe('ioctl', () => {
     expect(askedOf(fake)[1]!.attributes).toEqual({ ...SN0, 23: u32(0x89ff), 24: ifreq() })
   })
 
-  test('--length N gives the driver N bytes, those of HEX first, and prints what it left in them', async () => {
+  test('--length N gives the driver N bytes, starting with HEX, and prints the bytes it returns', async () => {
     const fake = vnet({
       [IOCTL]: () => [b => b.s32(27, 0).binary(24, ifreq()).binary(26, Uint8Array.of(0xab, 0xcd)).u32(39, 2)],
     })
@@ -525,7 +525,7 @@ describe('events', () => {
     expect((await going.end()).status).toBe(0)
   })
 
-  test('events goes on while a new vnet replaces one that has ended', async () => {
+  test('events continues while a new vnet replaces one that has ended', async () => {
     const first = vnet({ [SUBSCRIBE]: none })
     const other = vnet({ [SUBSCRIBE]: none })
     const going = startMain('events')
@@ -585,7 +585,7 @@ describe('events', () => {
     })
   })
 
-  test('events exits 0 when its reader is gone, and 1 with a line on a defect', async () => {
+  test('events exits 0 when its output is closed, and 1 with a line on a defect', async () => {
     const fake = vnet({ [SUBSCRIBE]: none })
     const [unread, broken] = [startMain('events'), startMain('events')]
     await fake.hears(SUBSCRIBE, 2)
@@ -638,7 +638,7 @@ describe('stats --watch', () => {
     }
   })
 
-  test('stats --watch ends with exit status 1 when the interface is gone', async () => {
+  test('stats --watch exits 1 when the interface is deleted', async () => {
     let devices = [sn0, far]
     vnet({ [GET_DEVICES]: () => devices, [GET_STATS]: () => [stats] })
     const going = startMain('stats', 'sn0', '--watch', '5ms')
@@ -681,7 +681,7 @@ describe('no vnet, or no such interface', () => {
     expect(askedOf(fake)).toEqual([])
   })
 
-  test('a name of two interfaces means the one in the vnet’s own namespace, and is refused without one there', async () => {
+  test('a name of two interfaces means the one in the vnet’s own namespace, or else is refused', async () => {
     const e0 = (netns?: string) => (b: MessageBuilder) => {
       b.u32(1, 1).string(2, 'e0')
       if (netns !== undefined) b.string(3, netns)

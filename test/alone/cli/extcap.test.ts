@@ -104,7 +104,7 @@ describe('a call of Wireshark', () => {
     expect(await check('tcp prt 80')).toEqual(ok("filter 'tcp prt 80': syntax error\n"))
   })
 
-  test('capturing an interface that is gone fails with one line', async () => {
+  test('capturing a deleted interface fails with one line', async () => {
     const capture = ['extcap', '--capture', '--extcap-interface', 'vnet-ca']
     expect(await runMain(...capture, '--fifo', join(directory, 'fifo'))).toEqual(
       failed('vnet-ca: ENODEV, no such device; its vnet has ended: refresh the list of interfaces'),
@@ -112,7 +112,7 @@ describe('a call of Wireshark', () => {
     expect(await runMain(...capture)).toMatchObject({ status: 2, stderr: /--capture needs --fifo PATH/ })
   })
 
-  test('SIGTERM ends a capture whose FIFO has no reader, whenever it comes', async () => {
+  test('SIGTERM ends a capture whose FIFO has no reader, whenever it arrives', async () => {
     using _ = new FakeVnet(directory, { [GET_DEVICES]: () => [ca] })
     const fifo = join(directory, 'fifo')
     execFileSync('mkfifo', [fifo])
@@ -140,13 +140,13 @@ describe('a call of Wireshark', () => {
     }
   })
 
-  test('a user who runs the command by hand is told to install it', async () => {
+  test('a user who runs extcap by hand gets the advice to install it', async () => {
     expect(await runMain('extcap')).toMatchObject({ status: 2, stderr: /vnet extcap --install/ })
   })
 })
 
 describe('installing', () => {
-  /** Has a stand-in for tshark print the folders of a version of Wireshark. */
+  /** Makes a fake tshark print the folders of a version of Wireshark. */
   function tshark(...folders: string[]): void {
     const bin = join(directory, 'bin')
     mkdirSync(bin)

@@ -1,4 +1,4 @@
-/** `vnet frames`, with streams that the tests make instead of those of running vnets. */
+/** `vnet frames` with streams from the tests instead of running vnets. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { EPERM, VnetError } from '../../../src/base/errno.ts'
 import type { CapturedPacket } from '../../../src/capture/packet.ts'
@@ -151,7 +151,7 @@ test('the command ends when its vnets do, with one line and status 1', async () 
   expect(await runMain('frames')).toEqual({ status: 1, stdout: '', stderr: 'vnet: no vnet is running any more\n' })
 })
 
-test('the command ends when the reader of its output is gone', async () => {
+test('vnet frames ends when its output is closed', async () => {
   const stream = new Stream().push(head())
   opened.as = open(stream)
   const command = startMain('frames')
@@ -173,7 +173,7 @@ test('a vnet that refuses is reported, and the others are shown', async () => {
   })
   opened.as = some
   expect(await runMain('frames', 'ca')).toEqual({ status: 1, stdout: expect.stringContaining(UDP), stderr })
-  // Of all interfaces, those that the user may capture.
+  // All interfaces that the user may capture.
   expect((await runMain('frames')).stderr).toBe('vnet: no vnet is running any more\n')
 })
 

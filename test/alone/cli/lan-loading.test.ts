@@ -44,7 +44,7 @@ test('help and completion have the options of lan', async () => {
   expect(loaded.times).toBe(1)
 })
 
-test('the help of the program describes lan in the words of its driver', async () => {
+test('the program help contains the description of the lan driver', async () => {
   const { driver } = await import('../../../src/lan/driver.ts')
   const text = (await runMain('--help')).stdout.replaceAll(/\s+/g, ' ')
   expect(text).toContain(`lan ${driver.args} ${driver.description}`)

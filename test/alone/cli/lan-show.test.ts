@@ -138,7 +138,7 @@ describe('the output', () => {
     expect(segments[0].hosts).toHaveLength(1002)
   })
 
-  test('--json prints one object, with null for what does not exist', async () => {
+  test('lan show --json prints one object, with null for missing values', async () => {
     vnet({ [GET_SEGMENT]: () => SEGMENT })
     const { stdout } = await runMain('lan', 'show', 'eth9', '--json')
     expect(stdout.match(/\n/g)).toHaveLength(1)
@@ -206,7 +206,7 @@ describe('the output', () => {
     )
   })
 
-  test('a lease whose end no Date can hold never expires', async () => {
+  test('a lease never expires if its end does not fit a Date', async () => {
     vnet({
       [GET_SEGMENT]: () => [
         b =>

@@ -58,7 +58,7 @@ test('servers of another kind, port or address have another token', () => {
   for (const each of tokens) expect(each).toMatch(/^[\w-]{32}$/)
 })
 
-test('HMAC-SHA256 of the page is that of node:crypto', () => {
+test('the page computes the same HMAC-SHA256 as node:crypto', () => {
   fc.assert(
     fc.property(fc.string({ maxLength: 200 }), fc.string({ maxLength: 300 }), (key, text) => {
       expect(hmacSha256(key, text)).toBe(createHmac('sha256', key).update(text).digest('hex'))

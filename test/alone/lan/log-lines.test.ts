@@ -114,7 +114,7 @@ describe('DHCPv6', () => {
     expect([lines().length, lines().at(-1)]).toEqual([101, 'DHCPSOLICIT(eth9): 1 similar line suppressed'])
   })
 
-  test('malformed DHCPv6 messages and those of servers are not logged, and a DUID is cut at its maximum', () => {
+  test('malformed DHCPv6 messages and server messages are not logged, and a DUID is cut at its maximum', () => {
     const line = (...message: number[]) => dhcpv6Line('eth9', Uint8Array.from(message))?.line
     expect([line(), line(...request(2, DUID)), line(...request(7, DUID))]).toEqual([undefined, undefined, undefined])
     expect(line(11, 1, 2, 3)).toBe('DHCPINFORMATION-REQUEST(eth9)')

@@ -192,7 +192,7 @@ describe('an invalid file', () => {
 })
 
 describe('without a file', () => {
-  test('without a file there is no reload, even if the run before had a file', async () => {
+  test('a lan without a file cannot reload, even if the previous run had a file', async () => {
     const memory = makeNet()
     const { file, memory: first } = await makeLan(NO6)
     expect(lan().reload).toBeUndefined()

@@ -62,7 +62,7 @@ function before(ops: NetDeviceOps<unknown>, startXmit: StartXmit): NetDeviceOps<
 }
 
 /**
- * What a run of many frames costs, once it is compiled: bytes a frame, bytes that stay, garbage
+ * The cost of a run of many frames once it is compiled: bytes per frame, retained bytes, garbage
  * collections.
  */
 async function cost(run: (times: number) => void, frames = FRAMES) {

@@ -1,4 +1,4 @@
-/** How often the file of a running vnet is written, and by whom. */
+/** When a vnet's file is written, and by which process. */
 import * as fs from 'node:fs'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import * as promises from 'node:fs/promises'

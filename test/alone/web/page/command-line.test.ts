@@ -17,7 +17,7 @@ vi.mock('../../../../src/control/protocol/run-directory.ts', async original => (
   untrustedDirectories: () => [],
 }))
 
-/** Returns the words that a shell makes of a line. */
+/** Splits a line into arguments like a shell. */
 function shellWords(line: string): string[] {
   const { stdout } = spawnSync('sh', ['-c', `printf '%s\\0' ${line}`], { encoding: 'utf8' })
   return stdout.split('\0').slice(0, -1)
@@ -51,7 +51,7 @@ describe('shellWord', () => {
     expect(shellWords(words.map(shellWord).join(' '))).toEqual(words)
   })
 
-  test('words of letters and digits stay without quotes', () => {
+  test('arguments of letters and digits need no quotes', () => {
     expect(['sn0', 'red/eth0', 'ringSize=64', '--ab'].map(shellWord)).toEqual([
       'sn0',
       'red/eth0',
@@ -135,7 +135,7 @@ describe('commandLine', () => {
     ])
   })
 
-  test('a name that begins with a dash stands behind --', async () => {
+  test('a name with a leading dash follows --', async () => {
     using fake = new FakeVnet(
       directory.path,
       {
