@@ -24,7 +24,7 @@ describe('a ring of blocks', () => {
     expect([write(ring, 9), ring.used, write(ring, 8)]).toEqual([-1, 0, 0])
   })
 
-  test('begins again at its start only while one byte at least stays free there', () => {
+  test('a ring wraps to its start only if at least one byte remains free there', () => {
     const ring = new BlockRing(new Uint8Array(8))
     write(ring, 8)
     ring.consume(4)

@@ -201,7 +201,7 @@ describe('a capture of a cable', () => {
     ])
   })
 
-  test('records a GSO frame whole, with the flags of what is left to do', async () => {
+  test('a capture records a GSO frame whole, with flags for the missing checksum and segmentation', async () => {
     const { memory, portA } = await cable()
     const { file } = captureOf(memory)
     sendGso(portA)
@@ -387,7 +387,7 @@ describe('a capture', () => {
     expect(looked).toEqual([dev.name])
   })
 
-  test('ends while a wire holds packets, which arrive, and another capture goes on', async () => {
+  test('a capture ends while a wire holds packets, which arrive, and another capture continues', async () => {
     const { memory, a, b, portA, portB } = await cable({ wire: 'delay 10ms' })
     const [one, other] = [captureOf(memory), captureOf(memory)]
     send(portA, frame(1))
@@ -430,7 +430,7 @@ describe('what a driver receives without a wire', () => {
     expect(read()).toEqual([{ side: 1, ns: 0, id: undefined, bytes: [...frame(1)], comment: 'dropped: RX_CRC' }])
   })
 
-  test('a frame of a wire without a device behind it has an id of its own, apart from what is sent', async () => {
+  test('a frame from a wire without a device has an id of its own, distinct from sent frames', async () => {
     const memory = makeNet()
     const wire = { close() {} } as unknown as DeviceWire
     const { dev } = await addDevice(memory, { ndoGetWires: () => [wire] })
@@ -495,7 +495,7 @@ describe('a capture in trouble', () => {
     expect(new Set(ends.map(({ bytes }) => bytes[0])).size).toBe(20)
   })
 
-  test('does not capture a device that came while its buffer was full and is gone', async () => {
+  test('a capture skips a device that was registered and deleted while its buffer was full', async () => {
     const { memory, portA } = await cable()
     const { take, file } = captureOf(memory, { bufferBytes: 16_384 })
     for (let i = 0; i < 200; i++) send(portA, frame(i, 100))

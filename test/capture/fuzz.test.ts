@@ -15,7 +15,7 @@ const COUNT = scaled(1_000_000)
 const PER_SEED = 10_000
 /** The longest file. */
 const LONGEST = 2048
-/** The shortest packet is that of a pcap file, or a simple packet block, without bytes. */
+/** The shortest packet is a pcap record or a simple packet block without bytes. */
 const SHORTEST_PACKET = 16
 /** Edge cases of lengths, versions and types. */
 const EDGES = [0, 1, 2, 3, 4, 8, 11, 12, 16, 27, 28, 32, 0x7f, 0x80, 0xff, 0x1000000, 0x1000004, 0x7fffffff, 0xffffffff]
@@ -29,7 +29,7 @@ afterEach(() => {
   Error.stackTraceLimit = stackTraceLimit
 })
 
-/** The parts of valid files: those that a file begins with, and those that may follow. */
+/** The parts of valid files: the opening ones, and those for the rest. */
 interface Parts {
   readonly order: Order
   readonly isPcapng: boolean

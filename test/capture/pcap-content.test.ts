@@ -73,7 +73,7 @@ test('a broken stream is written up to where it breaks', () => {
   expect(() => source.take(ALL, false)).toThrow('a packet of interface 9, which is not described')
 })
 
-test('a time that pcap cannot hold is refused, behind what is in front of it', () => {
+test('a timestamp that pcap cannot hold is refused after the packets before it are written', () => {
   const source = new PcapContent().source('a')
   const late = packet(0, 5_000_000_000n * 1_000_000_000n, [1])
   source.push(Uint8Array.from([...HEAD, ...packet(0, 1n, [1]), ...late]))
@@ -87,7 +87,7 @@ test('the length of the whole records in front of a cut is known', () => {
   expect([0, 16, 17, 20, 34].map(length => content.whole(bytes, length))).toEqual([0, 0, 17, 17, 34])
 })
 
-test('there is no place for keys and no statistics', () => {
+test('pcap content has no keys and no statistics', () => {
   expect(new PcapContent().keys()).toBeUndefined()
   expect(new PcapContent().tail()).toHaveLength(0)
 })

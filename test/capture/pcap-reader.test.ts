@@ -47,7 +47,7 @@ describe.each([
     expect(readAll(file)).toMatchObject({ packets: [{ seconds: 10, nanoseconds: 1000 }] })
   })
 
-  test('the length of the frame check sequence is no part of the link type', () => {
+  test('the link type excludes the length of the frame check sequence', () => {
     const file = [...order.pcap(MICROSECONDS, 0x2400_0001), ...order.pcapPacket(7, 0, FRAME)]
     expect(readAll(file)).toMatchObject({ packets: [{ linkType: 1 }] })
   })

@@ -41,7 +41,7 @@ describe('one stream', () => {
     expect(content.tail(END)).toHaveLength(0)
   })
 
-  test('that does not end has statistics of what was counted', () => {
+  test('an open stream ends with statistics of the packets counted so far', () => {
     const content = new PcapngContent(START)
     const source = content.source('a')
     take(source, [...section(), ...named('x'), ...named('y'), ...packet(0, 1n, [1], option(2, u32(1)), dropCount(5))])
@@ -125,7 +125,7 @@ describe('several streams', () => {
 })
 
 describe('a file that ends before its stream', () => {
-  test('is followed by one that begins with the section and the interfaces', () => {
+  test('a file that ends before its stream is followed by one with the section and the interfaces', () => {
     const content = new PcapngContent(START)
     const source = content.source('a')
     const [one, two] = [packet(0, 1n, [1]), packet(0, 2n, [2])]
@@ -161,7 +161,7 @@ describe('a file that ends before its stream', () => {
   })
 })
 
-test('what is in front of the first packet is taken alone, so that keys can be put behind it', () => {
+test('the blocks before the first packet are taken alone, so that keys can follow them', () => {
   const content = new PcapngContent(START)
   const source = content.source('a')
   expect(content.hasBegun).toBe(false)

@@ -159,7 +159,7 @@ describe.each([
     for (const name of ['flags', 'verdict', 'verdictType', 'comments']) expect(packets[1]).not.toHaveProperty(name)
   })
 
-  test('options need no end, and what is behind their end is not read', () => {
+  test('options need no end mark, and anything after the mark is not read', () => {
     const packets = [
       ...order.packet(0, 0n, FRAME, option(6, u32(1))),
       ...order.packet(0, 0n, FRAME, option(6, u32(2)), end, option(6, u32(3))),

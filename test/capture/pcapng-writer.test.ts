@@ -10,7 +10,7 @@ import {
 } from '../../src/capture/pcapng-writer.ts'
 import { list } from '../support/list.ts'
 
-/** The bytes that `write` puts behind four others, as hex in words. */
+/** Returns the bytes that `write` puts after four others, as hex in groups of four. */
 function hex(write: (to: Uint8Array, at: number) => number): string[] {
   const to = new Uint8Array(1000).fill(0xee)
   const end = write(to, 4)

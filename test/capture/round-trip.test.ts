@@ -22,7 +22,7 @@ const upTo53 = fc.maxSafeNat()
 // Texts that come back as they were: no zero byte, no lone surrogate.
 const comment = fc.string({ unit: 'binary' }).map(value => value.replaceAll('\0', ''))
 
-/** A packet whose frame is somewhere in its bytes. */
+/** A packet whose frame starts anywhere in its bytes. */
 const packet = fc
   .record({
     seconds: fc.nat(0xffff_ffff),
@@ -45,7 +45,7 @@ const packet = fc
     return { ...rest, at, capturedLength, originalLength: capturedLength + cut, verdict: value, verdictType }
   })
 
-/** What a reader makes of a packet: what is undefined or empty is left out. */
+/** The packet as a reader returns it, without undefined and empty fields. */
 function read({ bytes, at, comments, ...rest }: CapturedPacket, linkType: number) {
   const frame = [...bytes.subarray(at, at + rest.capturedLength)]
   const defined = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
