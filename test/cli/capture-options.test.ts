@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { type CommonOptions, captureFileOptions, refuseStrayCaptureOptions } from '../../src/cli/options.ts'
 import { runMain } from '../support/run-main.ts'
 
-/** Parses the value of an option as the command line does. */
+/** Parses an option's value like the command line. */
 function parsed(flag: string, text: string): unknown {
   const option = captureFileOptions().find(({ long }) => long === flag)
   return option?.parseArg?.(text, undefined)

@@ -48,7 +48,7 @@ test('the interfaces are listed with their drivers and namespaces, and one that 
   )
 })
 
-test('without an interface there is none that stands for all', () => {
+test('without an interface, extcap offers no interface for all of them', () => {
   expect(interfaceSentences([], '1', 'x')).toBe('extcap {version=1}{help=x}{display=vnet}\n')
 })
 

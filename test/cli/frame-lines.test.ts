@@ -1,4 +1,4 @@
-/** Lines of frames, from what a capture records of them. */
+/** Lines of frames, from capture records. */
 import { expect, test } from 'vitest'
 import { PRINTED } from '../../src/capture/frame-text.ts'
 import type { CapturedPacket } from '../../src/capture/packet.ts'
@@ -39,7 +39,7 @@ test('a line shows why a frame was dropped, in one line that is safe to print', 
   expect(lines.line('\x1b', captured(plain, { verdict: 2 }))).toBe(`02:03:04.000125 \\x1b tx-0 ${UDP}, dropped\n`)
 })
 
-test('a frame whose payload was cut off is printed as a whole one, a header that was cut off as such', () => {
+test('a frame with a cut payload is printed like a whole one, and a cut header is marked', () => {
   const long: Packet = { ...plain, kind: 'tcp', payload: new Array(1000).fill(7) }
   const whole = buildFrame({ packet: long, tags: [], padding: [] })
   for (const kept of [PRINTED, 1000, PRINTED]) {

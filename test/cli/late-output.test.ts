@@ -40,7 +40,7 @@ test('without a reader, queues a bounded number of lines and reports how many we
   expect(written.at(-1)).toBe('later\n')
 })
 
-test('a writer that waits for room keeps the queue bounded, and goes on when most of it was read', async () => {
+test('a writer that waits for room keeps the queue bounded, and continues when most of it was read', async () => {
   let lines = 0
   while (output.room === undefined) {
     output.push(line)

@@ -99,7 +99,7 @@ test('quiet text output is only the word ready', () => {
   expect(text).toEqual({ out: 'ready\n', err: '' })
 })
 
-test('quiet text output has the URLs of the page and the metrics, without which nobody can open them', () => {
+test('quiet text output still has the URLs of the page and the metrics, which are needed to open them', () => {
   const { io, text } = texts()
   textOutput(io, true).ready([plan('vnet0', [])], driver, { web: 'http://a/#token=b', metrics: 'http://a/metrics' })
   expect(text).toEqual({ out: 'web: http://a/#token=b\nmetrics: http://a/metrics\nready\n', err: '' })

@@ -1,4 +1,4 @@
-/** What the options make of a driver's devices. */
+/** How the options change a driver's devices. */
 import { expect, test } from 'vitest'
 import { LOGLEVEL_ERR, Log } from '../../src/base/log.ts'
 import type { CommonOptions } from '../../src/cli/options.ts'

@@ -121,7 +121,7 @@ test('a rejected promise of vnet is an uncaught exception, also with a listener'
   expect(ends).toEqual([{ defect }])
 })
 
-test('a second signal exits at once with the status that a shell reports', () => {
+test('a second signal exits immediately with the status that a shell reports', () => {
   const { process, ends } = listening()
   process.emit('SIGINT')
   pause()
@@ -129,7 +129,7 @@ test('a second signal exits at once with the status that a shell reports', () =>
   expect([ends.length, process.exits]).toEqual([1, [130]])
 })
 
-test('signals of one cause, which a parent or a group repeats at once, count as one', () => {
+test('signals of one cause, repeated by a parent or a process group, count as one', () => {
   const { process, ends, stop } = listening()
   process.emit('SIGINT')
   process.emit('SIGTERM')
@@ -148,7 +148,7 @@ test('signals that came while a long call ran count as one with the first', () =
   expect(process.exits).toEqual([])
 })
 
-test('a signal after an uncaught exception exits at once', () => {
+test('a signal after an uncaught exception exits immediately', () => {
   const { process, ends } = listening()
   process.emit('uncaughtException', new Error('boom'))
   process.emit('SIGTERM')
@@ -183,7 +183,7 @@ test('a second exception neither cuts the end short nor hides the first', () => 
   expect(process.exits).toEqual([1])
 })
 
-test('a signal without a run exits at once', () => {
+test('a signal without a run exits immediately', () => {
   const process = new FakeProcess()
   processIo(process)
   process.emit('SIGTERM')

@@ -102,7 +102,7 @@ describe('a capture', () => {
     ])
   })
 
-  test('the direction of a frame is its own, or that of its interface', async () => {
+  test("a frame's direction comes from its own flags, or else from its interface", async () => {
     const packets = [
       packet(0),
       packet(1, { interfaceIndex: 1 }),
@@ -170,7 +170,7 @@ describe('a capture', () => {
     ])
   })
 
-  test('a frame whose time goes back arrives with the one before it', async () => {
+  test('a frame with an earlier time than the previous one arrives together with it', async () => {
     await simulate(pcap('e.pcap', [packet(0), packet(9), packet(3)]), '--wire', 'delay 1ms', '--out', at('e.out'))
     expect(packetsOf(at('e.out')).map(({ ms }) => ms)).toEqual([1, 10, 10])
   })
@@ -271,7 +271,7 @@ describe('a log', () => {
     expect(stages.map(({ text }: { text: string }) => text)).toEqual(['rate 1.5mbit limit 96kb', 'delay 25ms'])
   })
 
-  test('a log whose text cannot be used is refused with the reason', async () => {
+  test('a log with an unusable text is refused with the reason', async () => {
     const set = { t: 1, direction: 'ab', stage: 'wire', verdict: 'set', text: 'my-own', seed: 1 }
     writeFileSync(at('own.log'), `{"format":1}\n${JSON.stringify(set)}\n`)
     const { status, stderr } = await runMain('simulate', at('own.log'))

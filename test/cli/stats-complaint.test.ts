@@ -41,7 +41,7 @@ const found = (some: Partial<Found>): Found => ({
   ...some,
 })
 
-test('there is no complaint if every named interface exists, or none is named', () => {
+test('stats does not complain if every named interface exists, or none is named', () => {
   expect(complaintAbout([], found({ devices: [device], failed: [failed], elsewhere: [entry] }))).toBeUndefined()
 })
 

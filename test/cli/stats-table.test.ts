@@ -117,6 +117,6 @@ sn0           vnet  kernel  vnet/s
 `)
 })
 
-test('there is no column of rates if the vnet does not report when the counters were read', () => {
+test('stats omits the rate column if the vnet does not report when the counters were read', () => {
   expect(statsTable([device({})], {}, [device({})])).toBe('sn0  vnet  kernel\n')
 })

@@ -104,7 +104,7 @@ test('keys come one by one: characters, arrows, Ctrl-C', async () => {
   ])
 })
 
-test('Ctrl-Z gives the terminal back and stops the process; when it goes on, all is shown again', async () => {
+test('Ctrl-Z restores the terminal and stops the process, which redraws everything when it continues', async () => {
   const { process, keys, stdin, stdout, changes } = open()
   stdout.take()
   await type(stdin, '\x1a')
@@ -130,7 +130,7 @@ test('a terminal that is closed or fails ends the command like Ctrl-C', () => {
   }
 })
 
-test('a pipe on either side, or TERM=dumb, is no terminal to fill', () => {
+test('a pipe on either side, or TERM=dumb, is not a terminal to fill', () => {
   const without = (change: (process: FakeProcess) => void) => {
     const process = new FakeProcess()
     change(process)

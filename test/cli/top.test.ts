@@ -196,7 +196,7 @@ test('hostile names, reasons and messages reach no screen unescaped', () => {
   const rows = [{ ...hostile!, reasons: ['tx \x1b[2J 1'] }]
   const { lines } = screenLines(content(rows, {}, ['\u202evnet\n']), { columns: 120, rows: 8 })
   for (const text of ['\\x1b]0;hi\\x07', '\\x1b[2J', '\\u202evnet\\x0a']) expect(lines.join('')).toContain(text)
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: it is what must not be there
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the output must not contain them
   expect([...lines, ...plainLines(content(rows))].join('')).not.toMatch(/[\x00-\x1f\x7f-\x9f\u202e]/)
 })
 

@@ -8,7 +8,7 @@ import { FakeClock } from '../../src/testing/fake-clock.ts'
 
 afterEach(() => void vi.unstubAllEnvs())
 
-test('a vnet knows which of its processes is that of --metrics, until they have ended, and lowers their priority', async () => {
+test('a vnet identifies its --metrics process until it has ended, and lowers its processes’ priority', async () => {
   // Where it notes its sockets.
   vi.stubEnv('VNET_WEB_SOCKETS', '')
   const processes = new WebProcesses(loadNative(), { web: '0', metrics: '0' })

@@ -36,7 +36,7 @@ red/a ba: off
 `)
 })
 
-test('lateness of a millisecond or more is in ms, and that of a stage without packets is -', () => {
+test('lateness of a millisecond or more is in ms, and is - for a stage without packets', () => {
   const late = { p50: 1.25, p99: 46.137_344 }
   const lines = wireTable('a', { ...wire, stages: [stage({ out: 1, late }), stage({ stage: 'delay', late })] }).split(
     '\n',

@@ -39,7 +39,7 @@ test('a request has at most 60,000 bytes', async () => {
   expect(requests.map(({ frames }) => frames.length)).toEqual([39])
 })
 
-test('a flush sends what waits at once, or right after the request at hand', async () => {
+test('a flush sends the waiting frames immediately, or right after the current request', async () => {
   const { requests, counts, injector, offer } = injecting()
   const [one, two] = numbered(2) as [Uint8Array, Uint8Array]
   offer(one)

@@ -5,7 +5,9 @@ import { Pace, type Speed } from '../../../src/cli/replay/pace.ts'
 const MS = 1_000_000
 const SEC = 1_000_000_000
 
-/** Returns when frames that were captured at these ns are due; the replay begins at 5000. */
+/**
+ * Returns when frames with these capture times in nanoseconds are due; the replay starts at 5000.
+ */
 function due(speed: Speed, times: readonly (number | undefined)[], length = 125): number[] {
   const pace = new Pace(speed, () => 5000)
   return times.map(ns => pace.due(at(ns), length))
@@ -33,7 +35,7 @@ describe('as recorded', () => {
     expect(due({ factor: 1 }, [0, 100, 60, 160])).toEqual([5000, 5100, 5060, 5160])
   })
 
-  test('after a step back of the clock the next frame is due at once, and the others after it', () => {
+  test('after the clock steps back, the next frame is due immediately, and the others after it', () => {
     expect(due({ factor: 1 }, [10 * SEC, 10 * SEC + 50, SEC, SEC + 20])).toEqual([5000, 5050, 5050, 5070])
     expect(due({ factor: 1 }, [10 * SEC, 10 * SEC + 50, 9 * SEC + 60])).toEqual([5000, 5050, 5060 - SEC])
   })

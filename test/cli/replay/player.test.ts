@@ -82,7 +82,7 @@ function pcap(frames: readonly Uint8Array[], times: readonly number[] = []): Uin
 }
 
 async function* inChunks(file: Uint8Array, size = 100): AsyncGenerator<Uint8Array> {
-  // One buffer for all chunks, as a file has.
+  // All chunks share one buffer, like when a file is read.
   const buffer = new Uint8Array(size)
   for (let at = 0; at < file.length; at += size) {
     const chunk = file.subarray(at, at + size)
@@ -104,7 +104,7 @@ describe('playing', () => {
     }
   })
 
-  test('frames are played at their times, and what waits is flushed before each pause', async () => {
+  test('frames are played at their times, and waiting frames are flushed before each pause', async () => {
     const done = player({ speed: { factor: 2 } }).play('a.pcap', inChunks(pcap(numbered(4), [0, 10, 10, 30])))
     for (let i = 0; i < 40; i++) {
       await turn()
@@ -115,7 +115,7 @@ describe('playing', () => {
     expect(sink.flushes).toBe(2)
   })
 
-  test('a frame for which there is no room is offered again, and none overtakes it', async () => {
+  test('a frame without room is offered again, and no other frame overtakes it', async () => {
     sink.space = 3
     const done = player().play('a.pcap', inChunks(pcap(numbered(9)), 5000))
     await turn()

@@ -14,7 +14,7 @@ test('the line has the part of the file, frames, their rate and the time that is
   )
 })
 
-test('the line begins at nothing and ends at all', () => {
+test('the progress line starts at 0% and ends at 100%', () => {
   expect(line({})).toBe('  0% [>                   ] 0.0/1000.0 MB, 0 frames, 0/s')
   expect(line({ size: 0 })).toBe('  0% [>                   ] 0.0/0.0 MB, 0 frames, 0/s')
   expect(line({ read: 2e9, size: 2e9, frames: 10, seconds: 5 })).toBe(

@@ -34,7 +34,7 @@ test.each([
   expect(reason(record)).toBe(why)
 })
 
-test('a verdict that is no drop is no reason', () => {
+test('a verdict other than a drop has no drop reason', () => {
   expect([reason({ verdict: 0, verdictType: 1 }), reason({ verdict: 2, verdictType: 2 })]).toEqual([
     undefined,
     undefined,
