@@ -1,6 +1,5 @@
 /**
- * What the commands of vnet_nl do to a device and its driver, and what they refuse, without
- * sockets.
+ * Effects of the vnet_nl commands on a device and its driver, and their refusals, without sockets.
  */
 import { describe, expect, test } from 'vitest'
 import { LOGLEVEL_DEBUG } from '../../src/base/log.ts'
@@ -119,7 +118,7 @@ describe('changes', () => {
     expect([set(0), sn0.carrier, port0.carrier]).toEqual([done, false, false])
     expect([set(1), sn0.carrier, port0.carrier]).toEqual([done, true, true])
     expect(set(2)).toEqual(refused(-22, 'carrier: 2 is not 0 or 1', 28))
-    // Of several attributes the last counts, and it is the one that is refused.
+    // Of several equal attributes the last one counts, so it is refused.
     const twice = perform(SET_CARRIER, b => b.string(2, 'sn0').u8(21, 1).u8(21, 3))
     expect(twice).toEqual(refused(-22, 'carrier: 3 is not 0 or 1', 36))
   })
@@ -176,7 +175,7 @@ describe('parameters', () => {
     expect(byName.get('drop')).toMatchObject({ value: 'none', type: 'string', live: true })
   })
 
-  test('SET_PARAM sets a live parameter at once, from the text of the command line', async () => {
+  test('SET_PARAM immediately sets a live parameter from its command-line text', async () => {
     const { perform, values } = await served()
     const set = (name: string, value: string) => perform(SET_PARAM, b => b.string(15, name).string(16, value))
     const get = (name: string) => perform(GET_PARAM, b => b.string(15, name)).answers[0]!.value
@@ -277,7 +276,7 @@ describe('IOCTL', () => {
         .binary(24, ifreqTo('sn0', address))
         .binary(26, Uint8Array.of(1, 2, 3, 4))
     const address = 0x7fff_1234_5678n
-    // At the address of the caller, which stays as it is.
+    // At the caller's address, which does not change.
     expect(perform(at(address))).toEqual({
       result: 4,
       ifreq: ifreqTo('sn0', address),

@@ -68,7 +68,7 @@ interface Said {
   readonly quoted: string
 }
 
-/** A vnet in memory, the bytes it is given, and what it sent for the last of them. */
+/** A vnet in memory, its input bytes, and its output for the last of them. */
 async function vnet(around: number) {
   const memory = memoryNet()
   const { devices } = await addDriver(memory, driver, { ...defaultParams(driver.params), timeout: 50 })
@@ -89,7 +89,7 @@ async function vnet(around: number) {
   })
   const families = new Map([nlctrl([family]), family].map(each => [each.id, each]))
   const bytes = new Uint8Array(FUZZ_OCTETS + 2 * AROUND).fill(around)
-  // Bytes of the same buffer lie before and behind, as in that of a connection.
+  // Other bytes of the same buffer surround the input, like in a connection's buffer.
   const given = bytes.subarray(AROUND)
   const said = Buffer.alloc(1 << 20)
   let end = 0
@@ -237,7 +237,7 @@ test('a vnet replies once to each request among random and mutated bytes, and re
       }
     }
     expect(zeros.events.subscribers.length, `seed ${seed}`).toBeLessThanOrEqual(8)
-    // What the requests set in motion goes on.
+    // Work that the requests started continues.
     await turn()
   }
   // The requests do get that far: everything that may happen does, many times.

@@ -1,6 +1,4 @@
-/**
- * The client for programs against a vnet whose replies the test sets: replies, silence and ends.
- */
+/** The client for programs against a fake vnet: replies, silence and ends. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -165,7 +163,7 @@ describe('a subscription', () => {
     await subscription.ended
   })
 
-  test('a subscription passes on what the vnet sent before its end', async () => {
+  test('a subscription delivers the events that the vnet sent before it ended', async () => {
     const fake = vnet({ [SUBSCRIBE]: () => [] })
     const subscription = await subscribe()
     fake.event(up)
@@ -197,7 +195,7 @@ describe('a subscription', () => {
     await expect(subscribe()).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
-  test('a subscription skips malformed events and those of other vnets', async () => {
+  test('a subscription skips malformed events and events of other vnets', async () => {
     const other = vnet({ [SUBSCRIBE]: () => [] })
     await using _other = await client.subscribe(path, () => {})
     const fake = vnet({ [SUBSCRIBE]: () => [] })
@@ -246,7 +244,7 @@ describe('a capture', () => {
     expect(await next).toEqual({ value: undefined, done: true })
   })
 
-  test('a client that is closed starts no capture, and cancels those that it has asked for', async () => {
+  test('a closed client starts no capture, and cancels pending ones', async () => {
     vnet({ [CAPTURE]: () => [] })
     const asked = client.capture(path)
     const refused = expect(asked).rejects.toMatchObject({ code: 'ECANCELED' })
@@ -282,7 +280,7 @@ describe('a vnet', () => {
     await expect(devices(at)).rejects.toThrow(/^GET_DEVICES: ETIMEDOUT, .*; it has not replied for 0.3 s$/)
   })
 
-  test('a vnet whose reply trickles in without end is ETIMEDOUT', async () => {
+  test('a vnet whose reply trickles in endlessly is ETIMEDOUT', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     ends.push({ [Symbol.dispose]: () => vi.useRealTimers() })
     const part = new MessageBuilder().message(0x3f0, 2, 1).payload(genlmsghdr(2, 1))
@@ -314,7 +312,7 @@ describe('a vnet', () => {
     await expect(question).rejects.toMatchObject({ code: 'ETIMEDOUT' })
   })
 
-  test('a vnet that ends before it reads a request is ECONNREFUSED at once', async () => {
+  test('a vnet that ends before it reads a request is ECONNREFUSED immediately', async () => {
     const at = await listener(client => client.destroy())
     await expect(devices(at)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
   })

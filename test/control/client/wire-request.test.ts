@@ -1,4 +1,4 @@
-/** What a client attaches to a change of a wire, and what it refuses. */
+/** What a client attaches to a wire change, and what it refuses. */
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -13,7 +13,7 @@ test('words without a file or a filter attach nothing', () => {
   expect(attachmentsOf('delay 20ms 5ms distribution normal loss 1%')).toEqual([])
 })
 
-test('each file and filter that the words name is attached once, and the words are parsed from these alone', () => {
+test('each file and filter in a wire spec is attached once, and the spec is parsed from the attachments alone', () => {
   const file = join(directory, 'trace')
   writeFileSync(file, '1\n5\n')
   const words = `match icmp (trace ${file}) else (trace ${file} once)`

@@ -116,7 +116,7 @@ describe('messages', () => {
     expect(one.ends).toEqual([0])
   })
 
-  test('receive() hands on at most as many messages as requested, at once', () => {
+  test('receive() synchronously delivers at most as many messages as requested', () => {
     const { client, server, other } = pair()
     for (let n = 0; n < 5; n++) client.send(message(16 + 4 * n))
     expect([server.receive(2), server.receive(1), server.buffered > 0]).toEqual([2, 1, true])
@@ -139,7 +139,7 @@ describe('messages', () => {
     expect(received).toEqual([0, 0])
   })
 
-  test('messages stay in the socket while the connection is paused', async () => {
+  test('messages remain in the socket while the connection is paused', async () => {
     const { client, server, other } = pair()
     server.pause()
     client.send(message(16))
@@ -204,7 +204,7 @@ describe('the end', () => {
   })
 })
 
-test('a connection that is given away keeps its descriptor, and what was received and not sent', async () => {
+test('a detached connection keeps its descriptor, its received bytes and its unsent bytes', async () => {
   const { client, server, one, other } = pair()
   while (client.send(message(8192)) === 0) {}
   const { pending } = client

@@ -1,11 +1,11 @@
-/** What the words of a wire refer to, from the client to the vnet. */
+/** Files and filters that a wire spec refers to, from the client to the vnet. */
 import { expect, test } from 'vitest'
 import { UsageError } from '../../../src/base/usage-error.ts'
 import { attached, recording, type WireAttachment } from '../../../src/control/protocol/wire-attachment.ts'
 import { BpfProgram } from '../../../src/packet/bpf.ts'
 import { packetFilter } from '../../../src/packet/filter.ts'
 
-/** Matches frames whose byte 3 is 9: ldb [3]; jeq #9; ret #65535; ret #0 */
+/** Matches frames whose byte 3 is 9: `ldb [3]; jeq #9; ret #65535; ret #0`. */
 const PROGRAM = [
   { code: 0x30, jt: 0, jf: 0, k: 3 },
   { code: 0x15, jt: 0, jf: 1, k: 9 },

@@ -27,7 +27,7 @@ afterEach(() => {
   rmSync(directory, { recursive: true })
 })
 
-/** Bytes in order, of which `peek` shows at most 100,000 at once; its end adds `rest`. */
+/** Ascending bytes, of which `peek` shows at most 100,000 at a time; its end adds `rest`. */
 class Numbers implements CaptureSource {
   sent = 0
   isClosed = false
@@ -122,7 +122,7 @@ test('a client that requests the end gets the rest of the source', async () => {
   await end
 })
 
-test('bytes that came behind the request end the capture', async () => {
+test('bytes after the request end the capture', async () => {
   const source = new Numbers(10, 7)
   const { stream, end } = sending(source, { input: Uint8Array.of(1) })
   expect(await allOf(stream)).toHaveLength(17)
@@ -169,7 +169,7 @@ test.each([
   expect(source.isClosed).toBe(true)
 })
 
-test('a client that goes on sending is not read any more, and still gets what is left', async () => {
+test('a client that continues sending is not read any more, and still gets the rest of the capture', async () => {
   const source = new Numbers(2 * MIB, 3)
   const { stream, fd, calls } = sending(source)
   stream.stop()

@@ -1,4 +1,4 @@
-/** CAPTURE from a cable to a client: the stream, its end, and what is refused. */
+/** CAPTURE from a cable to a client: the stream, its end, and refusals. */
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { UsageError } from '../../../src/base/usage-error.ts'

@@ -226,14 +226,14 @@ describe('GET_DEVICES', () => {
     expect(by(() => {}).acks).toEqual([{ error: -22, message: 'the request names no interface', missingType: 1 }])
   })
 
-  test('a device whose cable is cut has no carrier, and the reply says why', async () => {
+  test('a device whose cable is cut has no carrier, and the reply reports the cut', async () => {
     const { families, net } = await served()
     cutCable(net.devices[0] as NetDevice)
     const sent = ask(families, request(VNET_GENL_ID, GET_DEVICES, { write: b => b.string(2, 'one') }))
     expect(read(sent).answers).toEqual([{ ...one, carrier: false, cut: true }])
   })
 
-  test('of devices with the same name and index, the one in the own or in the named namespace is meant', async () => {
+  test('among twin devices, a request means the one in the vnet’s own or in the named namespace', async () => {
     const { net } = await served()
     const [dev] = net.devices as [NetDevice]
     const places = new Map<NetDevice, string | undefined>()
@@ -338,7 +338,7 @@ describe('GET_STATS', () => {
     one.dev.counters.made.fill(0)
   })
 
-  test('the counters of the queues are those of the moment of the sums, however late the client reads them', async () => {
+  test('queue counters have the moment of the sums, however late the client reads them', async () => {
     const { one, families } = await served()
     const { dumpit } = families.get(VNET_GENL_ID)!.operations.find(({ cmd }) => cmd === GET_STATS)!
     const asked = new MessageBuilder().message(VNET_GENL_ID, 0, 0).string(2, 'one').u32(6, 1).bytes

@@ -56,7 +56,7 @@ function listened(options: MemoryNetOptions = {}) {
     write(octets)
     operation!.doit!(octets.bytes, 16, octets.bytes.length - 16, callers[0]!)
   }
-  /** Has the port drop `count` frames and returns the events until drops are polled once. */
+  /** Makes the port drop `count` frames and returns the events until drops are polled once. */
   async function drop(port: MemoryPort, count: number): Promise<typeof told> {
     told.length = 0
     for (const octets of numbered(count)) port.transmit(octets)
@@ -254,7 +254,7 @@ test('drops are sent in steps of 16 clients, apart from those with rights, witho
   expect(pending.size).toBe(0)
 })
 
-test('drops are no longer polled once the last subscriber with a threshold is gone', async () => {
+test('drops are no longer polled once the last subscriber with a threshold has left', async () => {
   const memory = listened()
   const [one, other] = memory.callers as [Caller, Caller]
   memory.events.subscribe(one, { dropThreshold: 1 })

@@ -1,6 +1,6 @@
 /**
- * The garbage of work that strangers cause. A collection of young objects copies those that other
- * garbage keeps alive, and frames wait meanwhile. What it copied ends in the old space.
+ * The garbage of work that strangers cause. A collection of young objects copies objects that other
+ * garbage keeps alive, and frames wait meanwhile. The copies end up in the old space.
  */
 import { getHeapSpaceStatistics } from 'node:v8'
 import { expect, test } from 'vitest'

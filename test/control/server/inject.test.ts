@@ -1,4 +1,4 @@
-/** INJECT: what a device receives, and what it refuses, without sockets and by the client. */
+/** INJECT: what a device receives, and refusals, without sockets and by the client. */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ControlClient, type Entry, serveControl } from '../../../src/control/index.ts'
@@ -77,7 +77,7 @@ test('a request has 128 frames received, and leaves the others to the next', asy
   expect(port.received).toHaveLength(INJECT_FRAMES)
 })
 
-test('frames for which there is no slot are not taken', async () => {
+test('injected frames are not taken while the pool has no free slot', async () => {
   const { pool, port, inject } = await served({ large: 1, small: 4 })
   const taken: SkBuff[] = []
   for (let skb = pool.alloc(60); skb !== undefined; skb = pool.alloc(60)) taken.push(skb)

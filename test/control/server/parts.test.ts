@@ -19,7 +19,7 @@ const root = freshDirectory()
 const ends = endedAfterEach<Disposable>()
 
 describe('GET_PARTS', () => {
-  test('GET_PARTS returns every part of a device with what it knows of itself', async () => {
+  test('GET_PARTS returns every part of a device with its own state', async () => {
     const memory = makeNet()
     const { sn0 } = await snullPair(memory, { poolSize: 8 })
     ends.push(serveControl(native, memory.net, { directory: join(root, 'vnet') }))
@@ -34,7 +34,7 @@ describe('GET_PARTS', () => {
     await expect(gone).rejects.toMatchObject({ code: 'ENODEV' })
   })
 
-  test('a client gets the faults of each device and what they do, and the name of its peer', async () => {
+  test("a client gets each device's faults and their effects, and the name of its peer", async () => {
     const memory = makeNet()
     await snullPair(memory)
     await addDevice(memory)

@@ -32,7 +32,8 @@ describe('the right to capture', () => {
   const CHANGE = 'only root may do this: you are user 1000'
 
   /**
-   * What a peer with gid 100 and supplementary `groups` lacks; `captureGroup` is that of the vnet.
+   * The rights that a peer with gid 100 and supplementary `groups` lacks; `captureGroup` is the
+   * vnet's capture group.
    */
   function lacking(
     captureGroup: number | undefined,
@@ -54,11 +55,11 @@ describe('the right to capture', () => {
     )
   }
 
-  it('is that of whoever may change something, with a group and without', () => {
+  it('anyone who may change something may capture, with a capture group and without', () => {
     expect([lacking(undefined, [], MAY), lacking(7, [], MAY)]).toEqual([undefined, undefined])
   })
 
-  it('is that of members of the group, by their own and their supplementary groups', () => {
+  it('members of the capture group may capture, by their own and their supplementary groups', () => {
     expect([
       lacking(100),
       lacking(7, [5, 7]),
@@ -69,11 +70,11 @@ describe('the right to capture', () => {
     ]).toEqual([undefined, undefined, undefined])
   })
 
-  it('is nobody’s if the group is the number of all unknown groups', () => {
+  it('nobody may capture as a member of the overflow group, which stands for all unknown groups', () => {
     expect(lacking(65534, [65534])).toContain('only root and members of group 65534 may capture')
   })
 
-  it('is nobody else’s, and the refusal says what to do', () => {
+  it('everyone else is refused a capture, and the refusal says what to do', () => {
     expect(lacking(undefined, [7])).toBe(
       'only root may capture, and you are user 1000; start the vnet with --capture-group to let a group',
     )

@@ -76,7 +76,7 @@ test('GET_RUNTIME returns the event loop, memory, CPU time and frame memory of t
   expect(used('cpuUser') + used('cpuSystem')).toBeGreaterThan(0)
 })
 
-test('the delay is what the timer was late, not the time between its expirations', () => {
+test("the event loop delay is the timer's lateness, not the time between its expirations", () => {
   const times = createHistogram()
   for (const ms of [19, 20, 21, 22, 60]) times.record(ms * 1e6)
   const { stddev, ...delay } = delayOf(times, 20e6)

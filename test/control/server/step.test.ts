@@ -67,7 +67,7 @@ describe('STEP', () => {
     expect(await client.step(vnet, peer, 'off')).toEqual({ mode: 'off', every: 0, halt: undefined })
   })
 
-  test('on with a time goes on by itself, and on without one stops that', async () => {
+  test('step on with an interval steps by itself, and on without one stops that', async () => {
     const { client, vnet, device, port0, memory, port1 } = await served()
     expect(await client.step(vnet, device, 'on', { every: 50 })).toMatchObject({ mode: 'on', every: 50 })
     port0.transmit(flowFrame(0, 0))
@@ -114,7 +114,7 @@ describe('STEP', () => {
     expect(sn0.net.gate).toBeUndefined()
   })
 
-  test('a client that ends leaves the mode as it is, and what waits is there for the next one', async () => {
+  test('a client that ends leaves the mode unchanged, and the next client finds the waiting frame', async () => {
     const { client, vnet, device, port0, port1 } = await served()
     await client.step(vnet, device, 'on')
     port0.transmit(flowFrame(0, 0))
@@ -152,7 +152,7 @@ describe('the event step', () => {
     gate.off()
   })
 
-  test('tells each subscriber where a frame waits, without its bytes', async () => {
+  test('each subscriber is notified where a frame waits, without its bytes', async () => {
     const { client, vnet, device, peer, port0 } = await served()
     const events: DeviceEvent[] = []
     const heard = new Promise<void>(resolve => {

@@ -58,7 +58,7 @@ async function served(
   return { ...memory, client, a, b, other: other.dev, devices, send, to: ports[1]!, vnet: (entry as Entry).vnet }
 }
 
-test('the wires of a device are its words in both directions, and its stages with their counts', async () => {
+test("a device's wires are reported as their spec in both directions, and their stages with counts", async () => {
   const { client, vnet, a, b, send, clock } = await served({ wireAb: 'delay 20ms | loss 100%' })
   send(3)
   const delay = { stage: 'delay', path: '', direction: 'ab', text: 'delay 20ms', in: 3, drops: {}, ...NONE }
@@ -89,7 +89,7 @@ test('how late packets left is in milliseconds at the client', async () => {
   expect(stage?.late?.p99).toBeCloseTo(2, 0)
 })
 
-test('words replace the stages of both directions or of one, none take them out, and what is held arrives', async () => {
+test('a new wire spec replaces the stages of one or both directions, and held packets arrive', async () => {
   const { client, vnet, a, send, clock, to } = await served({ wire: 'delay 20ms' })
   const words = async () => (await client.wire(vnet, a)).text
   send(2)
@@ -154,7 +154,7 @@ test('a device without a wire is EOPNOTSUPP, and the error names the drivers tha
   await expect(client.setWire(vnet, other, 'loss 1%')).rejects.toMatchObject(error)
 })
 
-test('each end of a cable has an event for each direction whose words changed, and one line is logged', async () => {
+test('each end of a cable gets an event for each direction whose spec changed, and one line is logged', async () => {
   const { client, vnet, a, lines } = await served({ wireAb: 'loss 1%' })
   const events: DeviceEvent[] = []
   const subscription = await client.subscribe(vnet, event => events.push(event), { events: ['wire'] })
@@ -172,14 +172,14 @@ test('each end of a cable has an event for each direction whose words changed, a
   expect(lines.filter(line => line.startsWith('a: wire'))).toEqual(['a: wire ba: loss 1%', 'a: wire ab: off'])
 })
 
-test('the words of a wire are one line of printable text that fits an attribute', () => {
+test('a reported wire spec is one line of printable text that fits an attribute', () => {
   expect(wireText('a\nb\0c\x1b[31m')).toBe('a\\x0ab\\x00c\\x1b[31m')
   expect(wireText('loss 1%')).toBe('loss 1%')
   const cut = wireText('ä'.repeat(VNET_WIRE_TEXT_MAX))
   expect([Buffer.byteLength(cut) <= VNET_WIRE_TEXT_MAX, cut.endsWith('ä ...')]).toEqual([true, true])
 })
 
-test('GET_SCENARIO returns the steps of a scenario in words, and when its time 0 was', async () => {
+test('GET_SCENARIO returns the steps of a scenario as text, and when its time 0 was', async () => {
   const file = join(root, 'outage\x1b.yaml')
   const steps = [
     '{ at: 0s, wire: loss 5% }',
