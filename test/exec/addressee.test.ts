@@ -1,4 +1,7 @@
-/** Decides who receives a program's datagram, and splits long datagrams; a dump of all families. */
+/**
+ * Decides which vnet receives a program's datagram, and splits long datagrams; a dump of all
+ * families.
+ */
 import { describe, expect, test } from 'vitest'
 import type { Entry } from '../../src/control/protocol/directory.ts'
 import { addresseeOf, vnetFor } from '../../src/exec/addressee.ts'
@@ -135,12 +138,12 @@ describe('the vnet of a datagram', () => {
     expect(vnetFor([one, other], HOME, octets)).toBe(expected)
   })
 
-  test('is the second whose interface is named by the second message', () => {
+  test('a datagram goes to the second vnet if its second message names an interface there', () => {
     const both = Buffer.concat([asks(GET_DEVICES, () => {}).slice(), asks(GET_DEVICES, b => b.string(2, 'e'))])
     expect(vnetFor([one, other], HOME, both)).toBe(other)
   })
 
-  test('is not one whose interface of that name is in another namespace', () => {
+  test('a datagram does not go to a vnet whose interface of that name is in another namespace', () => {
     expect(
       vnetFor(
         [one, other],
@@ -171,7 +174,7 @@ describe('the kernel’s part of a dump of all families', () => {
     expect(Buffer.concat(all ?? []).includes('nlctrl\0')).toBe(true)
   })
 
-  test('is undefined for a thread in another namespace, and for one that is gone', () => {
+  test('the kernel’s part of a dump is undefined for a thread in another namespace or an ended one', () => {
     using program = new SupervisedProgram()
     const { native, processes, netns } = program
     const of = (pid: number, at: number) => kernelsPart(native, processes, { pid, netns: at }, dump())

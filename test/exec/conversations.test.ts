@@ -1,4 +1,4 @@
-/** How a request to a vnet ends: with its reply, with a timeout, or because the vnet is gone. */
+/** How a request to a vnet ends: with its reply, with a timeout, or with the vnet's end. */
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { EBUSY, ECONNREFUSED, EIO, ENOBUFS, EPERM, ETIMEDOUT } from '../../src/base/errno.ts'
@@ -134,7 +134,7 @@ test('a vnet without room for this user refuses all open requests', async () => 
   expect([one, other]).toEqual([[-EBUSY], [-EBUSY]])
 })
 
-test('a thousand requests of 16 KiB at once all get replies, though the connection has no room for them', async () => {
+test('a thousand simultaneous requests of 16 KiB all get replies, despite a full connection', async () => {
   let ended = 0
   for (let i = 0; i < 1000; i++) {
     const seq = conversations.nextSeq()

@@ -1,4 +1,4 @@
-/** What a program sends on its generic netlink sockets, and where the sockets come from. */
+/** Datagrams from a program's generic netlink sockets, and where the sockets come from. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ECONNREFUSED, EFAULT, ENOBUFS } from '../../src/base/errno.ts'
 import type { Entry } from '../../src/control/protocol/directory.ts'
@@ -21,7 +21,7 @@ const vnet = (name: string) => ({ vnet: name }) as Entry
 let program: SupervisedProgram
 let genl: GenericNetlink
 let fd: number
-/** The vnets that serve, and what was relayed to which. */
+/** The running vnets, and the datagrams relayed to each. */
 let serving: Entry[]
 let sent: { readonly to: string; readonly sent: Sent }[]
 /** Ends what is relayed; by default all of it was sent. */
@@ -76,7 +76,7 @@ describe('a datagram for vnet_nl is relayed', () => {
     program.native.close(unbound)
   })
 
-  test('to the next vnet if one is gone, and to the kernel if all are', () => {
+  test('a datagram is relayed to the next vnet if one has ended, and to the kernel if all have', () => {
     serving = [vnet('one'), vnet('other')]
     relayed = (to, { octets }, done) => {
       serving = serving.filter(each => each !== to)

@@ -147,12 +147,12 @@ test('nothing is written to a process that no longer waits', () => {
   expect(done).toEqual([READ, 'answer -14'])
 })
 
-test('no request is made for a process that is gone, or whose rights are unknown', () => {
+test('no request is made for a process that has ended, or whose rights are unknown', () => {
   expect(called({ waits: [false] })).toEqual({ requests: [], done: [READ, 'proceed'] })
   expect(called({ requester: null })).toEqual({ requests: [], done: [READ, 'proceed'] })
 })
 
-test('a call for a device or vnet that is gone is left to the kernel, and the files are read again', () => {
+test('a call for a deleted device or vnet is left to the kernel, and the files are read again', () => {
   const gone = called({})
   answer(gone.requests[0]!, refusal(-ENODEV))
   const refused = called({})

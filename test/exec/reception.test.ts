@@ -1,4 +1,4 @@
-/** What a program receives on its generic netlink sockets, by each of the calls that receive. */
+/** Datagrams to a program's generic netlink sockets, received by each of the receiving calls. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EAGAIN, EFAULT, EINVAL, ENOBUFS } from '../../src/base/errno.ts'
 import { inodeOf } from '../../src/exec/program-socket.ts'
@@ -65,7 +65,7 @@ describe('a reply is received', () => {
     expect(program.uint32(at + FLAGS_AT)).toBe(0)
   })
 
-  test('in part into a shorter buffer, as MSG_TRUNC says, and the rest is gone', () => {
+  test('a short buffer receives part of a reply with MSG_TRUNC, and the rest is discarded', () => {
     put(reply)
     const { at, into } = header(8)
     reception.recvmsg(program.call(fd, at, 0))
@@ -108,7 +108,7 @@ describe('a reply is received', () => {
     expect([...program.at(one, 5), ...program.at(other, 15)]).toEqual([...reply])
   })
 
-  test('among messages of the kernel, which stay as they are', () => {
+  test('a reply is received among messages from the kernel, which are not changed', () => {
     const unknown = new MessageBuilder().message(0xffff, NLM_F_REQUEST | NLM_F_ACK, 77).bytes
     program.native.sendto(fd, unknown, MSG_DONTWAIT, sockaddrNl())
     put(reply)
@@ -150,7 +150,7 @@ describe('recvmmsg(2) returns', () => {
     expect(program.results).toEqual([1])
   })
 
-  test('EAGAIN if there are none, and EFAULT if the first has nowhere to go', () => {
+  test('recvmmsg(2) returns EAGAIN without messages, and EFAULT if the first cannot be written', () => {
     reception.recvmmsg(program.call(fd, headers(2).at, 2, MSG_DONTWAIT, 0))
     put(reply)
     reception.recvmmsg(program.call(fd, NOWHERE, 2, MSG_DONTWAIT, 0))
@@ -166,7 +166,7 @@ describe('recvmmsg(2) returns', () => {
     expect(program.results).toEqual([1])
   })
 
-  test('after its timeout, which is looked at behind each message', () => {
+  test('recvmmsg(2) returns after its timeout, which is checked after each message', () => {
     put(reply, reply)
     const noTime = program.room(16)
     reception.recvmmsg(program.call(fd, headers(2).at, 2, 0, noTime))
@@ -203,7 +203,7 @@ describe('an error is returned', () => {
     expect(program.results).toEqual([-ENOBUFS])
   })
 
-  test('EFAULT for a thread whose memory is gone', () => {
+  test('EFAULT is returned for a thread whose memory is unmapped', () => {
     put(reply)
     program.isWaiting = false
     reception.read(program.call(fd, program.room(9), 9))

@@ -146,7 +146,7 @@ describe('a dump of all families', () => {
     }
   })
 
-  test('goes to the next vnet if this one is gone, which is not found again', () => {
+  test('a dump goes to the next vnet if this one has ended, which is not found again', () => {
     const { results, gone, vnet } = dumped({ result: -ECONNREFUSED })
     expect([results, gone]).toEqual([[-ECONNREFUSED], [vnet]])
   })

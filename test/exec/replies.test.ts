@@ -76,7 +76,7 @@ test('a reply without room in the queue, or beyond the bytes for one socket, is 
   expect(put(socket(), new Uint8Array((1 << 20) + 1))).toBe(-ENOBUFS)
 })
 
-test('with many sockets the replies of closed ones are dropped, those of open ones are kept', () => {
+test('with many sockets, the replies of closed ones are dropped and those for open ones are kept', () => {
   const [kept, gone] = [socket(), socket()]
   for (const each of [gone, kept]) expect(put(each, Uint8Array.of(9))).toBe(0)
   receive(gone.fd)

@@ -69,7 +69,7 @@ async function results(count: number): Promise<void> {
 const enter = () => setsockopt(ADD_MEMBERSHIP, VNET_MCGRP_EVENTS)
 const leave = () => setsockopt(DROP_MEMBERSHIP, VNET_MCGRP_EVENTS)
 
-/** Receives the next event of the program's socket; undefined if there is none. */
+/** Receives the next event of the program's socket, or undefined without one. */
 function receive(from = fd): Uint8Array | undefined {
   const placeholder = new Uint8Array(64)
   const length = program.native.recvmsg(from, placeholder, MSG_DONTWAIT, new Int32Array(3))
@@ -107,7 +107,7 @@ describe('a member of the group of vnet_nl', () => {
     }
   })
 
-  test('has joined when each vnet has replied, or is gone', async () => {
+  test('a member has joined when each vnet has replied or ended', async () => {
     const [first, second] = [vnet(), vnet()]
     enter()
     expect(program.results).toEqual([])
@@ -122,7 +122,7 @@ describe('a member of the group of vnet_nl', () => {
     expect(program.results[0]).toBe(0)
   })
 
-  test('receives those of a vnet that starts later', async () => {
+  test('a member receives the events of a vnet that starts later', async () => {
     const first = vnet()
     enter()
     await first.hears(SUBSCRIBE)
@@ -205,7 +205,7 @@ describe('the kernel runs setsockopt(2)', () => {
     expect(program.results).toEqual([undefined])
   })
 
-  test('where there is no vnet', () => {
+  test('the kernel runs setsockopt(2) where no vnet runs', () => {
     enter()
     expect(program.results).toEqual([undefined])
   })
@@ -235,7 +235,7 @@ describe('a SUBSCRIBE', () => {
     })
   }
 
-  test('is sent to each vnet with what it wants', async () => {
+  test('a SUBSCRIBE is sent to each vnet with the wanted events', async () => {
     const all = [vnet(), vnet()]
     expect(await subscribe({ events: 6 })).toBe(0)
     for (const fake of all) {
@@ -270,7 +270,7 @@ describe('a SUBSCRIBE', () => {
     expect(wanted(later)).toEqual(expect.arrayContaining([int32(6), undefined]))
   })
 
-  test('of a malformed datagram is none', () => {
+  test('a malformed datagram is not a SUBSCRIBE', () => {
     const { bytes } = new MessageBuilder().message(VNET_GENL_ID, NLM_F_REQUEST, 1).payload(genlmsghdr(SUBSCRIBE, 1))
     expect([subscribes(bytes.subarray(0, 19)), getU16(bytes, 4)]).toEqual([undefined, VNET_GENL_ID])
   })

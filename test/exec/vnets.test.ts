@@ -31,7 +31,7 @@ test('an interface is found by its name and its network namespace', () => {
   expect(vnets.named(HERE + 1, 'vnet7')).toMatchObject({ vnet: { vnet: socket }, device: { ifindex: 7 } })
 })
 
-test('vnets that run in a namespace come before those that only have an interface there', () => {
+test('vnets that run in a namespace precede vnets that only have an interface there', () => {
   const [here, guest] = [announce('here'), announce('guest', HERE + 1)]
   const sockets = (netns: number) => vnets.serving(netns).map(({ vnet }) => vnet)
   expect(sockets(HERE + 1)).toEqual([guest.socket])
@@ -57,7 +57,7 @@ test('after a very recent change the files are read again, because another may h
   expect(vnets.named(HERE, 'vnet7')).toBeDefined()
 })
 
-test('after forget() the files are read again at once', () => {
+test('after forget() the files are read again immediately', () => {
   settle(1000)
   expect(vnets.named(HERE, 'vnet7')).toBeUndefined()
   announce('vnet7')

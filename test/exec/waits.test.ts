@@ -78,7 +78,7 @@ test('an exception at the timeout ends the call with EIO too', () => {
   expect([results, closed, defects.length]).toEqual([[-EIO], [7], 1])
 })
 
-test('of 1,025 receives that wait at once the last fails with ENOBUFS', () => {
+test('the last of 1,025 simultaneous waiting receives fails with ENOBUFS', () => {
   for (let fd = 0; fd < 1024; fd++) wait(fd)
   expect(results).toEqual([])
   wait(5000)
