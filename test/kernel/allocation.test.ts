@@ -20,7 +20,7 @@ const ROUNDS = 5
 /** Rounds after which all code on the path of a frame is compiled, even on a busy machine. */
 const MOST_ROUNDS = 80
 const ROUND = 40_000
-/** Bytes that may stay, including compiled code: far less than one object a frame. */
+/** Bytes that may remain, including compiled code: far less than one object per frame. */
 const KEPT = 1 << 20
 /** Bytes of garbage a frame, from wake-ups; the smallest object has 16. */
 const GARBAGE = 8

@@ -1,6 +1,6 @@
 /**
- * Short runs of the parts of the benchmark leave nothing behind. The values do not matter. All are
- * in this file, so that none sees the namespaces of another.
+ * Short runs of the benchmark's parts clean up after themselves. The values do not matter. All are
+ * in this file, so that no run sees the namespaces of another.
  */
 import { execFile } from 'node:child_process'
 import { readdirSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { expect, test } from 'vitest'
 
 const namespaces = (): string[] => readdirSync('/run/netns').filter(name => name.startsWith('vnetbench'))
 
-test('the bench runs vnet and the C program side by side and answers in JSON', { timeout: 120_000 }, async () => {
+test('the bench runs vnet and the C program side by side and reports in JSON', { timeout: 120_000 }, async () => {
   const options = ['--only', 'cable', '--rounds', '1', '--secs', '0.5', '--candidates', 'relay-offload,vnet']
   const before = namespaces()
   const args = ['bench/bench.mjs', ...options, '--metrics', 'udp64', '--json', '-']
@@ -20,7 +20,7 @@ test('the bench runs vnet and the C program side by side and answers in JSON', {
   expect(namespaces()).toEqual(before)
 })
 
-test('the bench sweeps 10,000 hosts, all of which answer, and they take less than 64 MiB', {
+test('the bench sweeps 10,000 hosts, all of which reply, in less than 64 MiB', {
   timeout: 120_000,
 }, async () => {
   const before = namespaces()
@@ -34,7 +34,7 @@ test('the bench sweeps 10,000 hosts, all of which answer, and they take less tha
   expect(namespaces()).toEqual(before)
 })
 
-test('the bench measures a delay beyond that of a plain cable, and packets in flight with their memory', {
+test('the bench measures the latency beyond a plain cable, and packets in flight with their memory', {
   timeout: 120_000,
 }, async () => {
   const before = namespaces()
@@ -58,7 +58,7 @@ test('the bench measures a delay beyond that of a plain cable, and packets in fl
   expect(namespaces()).toEqual(before)
 })
 
-test('the bench floods a vnet as much as a socket that is idle, and leaves nothing', { timeout: 120_000 }, async () => {
+test('the bench floods a vnet as much as an idle socket, and cleans up', { timeout: 120_000 }, async () => {
   const before = namespaces()
   const names = ['stranger_tcp', 'stranger_p99', 'stranger_list', 'stranger_rate']
   const what = ['--only', 'strangers', '--candidates', 'udp-echo', '--metrics', names.join(',')]
@@ -74,7 +74,7 @@ test('the bench floods a vnet as much as a socket that is idle, and leaves nothi
   expect(readdirSync('/var/tmp').filter(name => name.startsWith('vnetbench'))).toEqual([])
 })
 
-test('the bench asks vnet and the C program the same, and has the time that each took to answer', {
+test('the bench sends vnet and the C program the same requests, and measures their response times', {
   timeout: 120_000,
 }, async () => {
   const before = namespaces()

@@ -25,7 +25,7 @@ function start(...args: string[]): Promise<Running> {
 }
 
 describe.each(firstOf(BOTH_WAYS, 1))('%s', (_, offload) => {
-  test('a cable passes any frame unchanged and in order, both ways', async () => {
+  test('a cable passes any frame unchanged and in order, in both directions', async () => {
     const vnet = await start(...offload)
     for (const [from, name, at, there] of [
       [left, 'left', right, 'right'],
@@ -86,7 +86,7 @@ describe.each(firstOf(BOTH_WAYS, 1))('%s', (_, offload) => {
     expect(sending!.total).toMatchObject({ txPackets: 6, txDropped: 3 })
   })
 
-  test('TCP passes both ways unchanged', async () => {
+  test('TCP passes in both directions unchanged', async () => {
     const vnet = await start('--address', '192.0.2.1/24', '--address', '192.0.2.2/24', ...offload)
     const { peer, sent, received } = await tcpExchange(
       { netns: left, address: '192.0.2.1', reachedAt: '192.0.2.1' },
@@ -125,7 +125,7 @@ test('an end of a cable may be in a namespace that is named by its path', async 
 describe('the carrier', () => {
   const until = (netns: Netns, name: string, is: (link: ShownLink) => boolean) => untilShown(own, netns, name, is)
 
-  test('both ends of a cable have a carrier as soon as the program is ready', async () => {
+  test('both ends of a cable have a carrier when the program is ready', async () => {
     const vnet = await start()
     for (const [netns, name] of [
       [left, 'left'],
@@ -172,7 +172,7 @@ describe('the carrier', () => {
     await stopConserved(vnet)
   })
 
-  test('the carrier is gone for good when the other end is deleted', async () => {
+  test('the carrier is off for good after the other end is deleted', async () => {
     const vnet = await start()
     left.ip('link del left')
     await until(right, 'right', hasNoCarrier)
@@ -181,7 +181,7 @@ describe('the carrier', () => {
     expect(Object.keys(statistics).sort()).toEqual(['left', 'right'])
   })
 
-  test('the carrier is gone when the other end’s namespace is deleted', async () => {
+  test('the carrier is off after the other end’s namespace is deleted', async () => {
     const vnet = await start()
     left.release()
     left.remove()
@@ -189,7 +189,7 @@ describe('the carrier', () => {
     await stopConserved(vnet)
   })
 
-  test('both ends of a cable may be deleted at once', async () => {
+  test('both ends of a cable may be deleted simultaneously', async () => {
     const vnet = await startVnet(['cable', `${left.name}/a`, `${left.name}/b`])
     left.release()
     left.remove()

@@ -1,4 +1,4 @@
-/** tcpdump reads the capture files that vnet writes, and vnet reads those of tcpdump. */
+/** tcpdump reads the capture files of vnet, and vnet reads the files of tcpdump. */
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { FLAG_INBOUND, FLAG_TCP_SEGMENTATION_OFFLOADED, TC_ACT_SHOT } from '../../src/capture/packet.ts'
@@ -16,12 +16,12 @@ import { readAll } from '../support/capture-bytes.ts'
 const tcpdump = (file: Uint8Array, ...args: string[]): Buffer =>
   execFileSync('tcpdump', ['-r', '-', ...args], { input: file, stdio: ['pipe', 'pipe', 'ignore'], timeout: 60_000 })
 
-// An ARP request for 198.18.0.2 by 198.18.0.1, and zeros behind it.
+// An ARP request for 198.18.0.2 from 198.18.0.1, followed by zeros.
 const ARP = 'ffffffffffff020000000001080600010800060400010200000000' + '01c6120001000000000000c6120002'
 const bytes = new Uint8Array(2000)
 bytes.set(Buffer.from(ARP, 'hex'))
 
-/** Packets whose lengths need every padding, with all options, on two interfaces. */
+/** Packets that need each length of padding, with all options, on two interfaces. */
 const packets = Array.from({ length: 50 }, (_, i) => ({
   seconds: 1_700_000_000 + i,
   nanoseconds: 999_999_999 - i,

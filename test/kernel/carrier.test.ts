@@ -70,7 +70,7 @@ describe('netifCarrierOff and netifCarrierOn', () => {
     expect(mine0!.kernel).toMatchObject({ txPackets: mine0!.total.txPackets })
   })
 
-  test('an interface whose carrier is off before registration begins without one', async () => {
+  test('an interface whose carrier is off before registration starts without one', async () => {
     const file = files.driver({ setup: 'netifCarrierOff(dev)' })
     const vnet = await spawnVnet([file, '--netns', near.name, '--json'])
     expect(hasNoCarrier(await until(near, 'mine0', hasNoCarrier))).toBe(true)
@@ -206,7 +206,7 @@ describe('ethtool', () => {
   })
 })
 
-test('a driver’s carrier stays off when the link goes down and up', async () => {
+test('a driver’s carrier remains off when the link goes down and up', async () => {
   const vnet = await spawnVnet([switched(), '--netns', near.name, '--json', '-v'])
   process.kill(vnet.pid, 'SIGUSR1')
   await until(near, 'mine0', hasNoCarrier)

@@ -94,7 +94,7 @@ describe.each([true, false])('ethtool: offloads of sn0 %j', sn0 => {
         netns.exec(`ethtool -K ${name} tx ${onOff(on)} tso ${onOff(on)} gso ${onOff(on)}`)
       }
       const frames = await received(traffic)
-      // A partial checksum of sn0 arrives as such on sn1, and the other way round.
+      // A partial checksum of sn0 arrives partial on sn1, and vice versa.
       expect(expectAllRight(frames.sn1).partial > 0).toBe(sn0)
       expect(expectAllRight(frames.sn0).partial > 0).toBe(sn1)
       expect(frames.sn1.some(({ gsoSize }) => gsoSize > 0)).toBe(sn0)

@@ -99,7 +99,7 @@ describe.each(COMPLETIONS)('%s', (_, completion) => {
   })
 })
 
-describe('frames shorter than 60 octets', () => {
+describe('frames shorter than 60 bytes', () => {
   const SIZES = [42, 43, 59, 60, 61]
 
   /**

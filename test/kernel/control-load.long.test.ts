@@ -23,7 +23,7 @@ const source = fileURLToPath(new URL('../support/control-load.c', import.meta.ur
 const CLIENTS = 8
 /** Connections of a client that never reads. */
 const DEAF = 40
-/** Subscribers at once. */
+/** Number of concurrent subscribers. */
 const SUBSCRIBERS = 16
 
 let directory: string
@@ -61,7 +61,7 @@ async function said(command: string[]): Promise<Record<string, number>> {
   return JSON.parse(stdout)
 }
 
-/** Starts a client that stays until the test ends; returns the first line that it prints. */
+/** Starts a client that runs until the test ends; returns its first line. */
 async function staying(command: string[]): Promise<{ said: string; end(): Promise<unknown> }> {
   const child = netns.spawn(command)
   const ended = once(child, 'exit')
@@ -83,7 +83,7 @@ async function subscribed(): Promise<{ taken: number; end(): Promise<unknown> }>
 const asUser = (uid: number, command: string[]) => ['setpriv', `--reuid=${uid}`, '--clear-groups', ...command]
 const words = (what: string, numbers: readonly number[]) => [program, what, path, ...numbers.map(String)]
 
-/** Runs eight clients at once with `count` echoes each; every client gets its own. */
+/** Runs eight concurrent clients with `count` echoes each; every client gets its own. */
 async function echoes(count: number): Promise<void> {
   const all = await Promise.all(Array.from({ length: CLIENTS }, (_, id) => client('echo', id, count, 4)))
   expect(all).toEqual(Array(CLIENTS).fill({ answered: count, wrong: 0 }))
@@ -96,7 +96,7 @@ async function holds(vnet: Running): Promise<{ mib: number; descriptors: number 
 
 const descriptors = ({ pid }: Running) => readdirSync(`/proc/${pid}/fd`).length
 
-test('eight clients at once each get their own echoes, and the vnet keeps nothing of them', {
+test('eight concurrent clients each get their own echoes, and the vnet retains no memory of them', {
   timeout: 120_000,
 }, async () => {
   const vnet = await running()

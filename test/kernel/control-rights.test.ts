@@ -34,7 +34,7 @@ async function ask(user: () => string[], ...requests: string[]): Promise<Record<
   // The vnet of this test: served in `directory`, or a program in the namespace of this test.
   const all = [directory, RUN_DIRECTORY].flatMap(path => readDirectories(namedDirectory(path)))
   const { ino } = fstatSync(netns.fd)
-  // Files of ended vnets of other pid namespaces stay, and the inode may have been theirs before.
+  // Files of ended vnets in other pid namespaces remain, and the inode may have been theirs before.
   const pidns = ownNamespace('pid')
   const isOurs = (entry: Entry) => entry.vnet.startsWith(directory) || (entry.netns === ino && entry.pidns === pidns)
   const { vnet } = all.find(isOurs) as Entry
@@ -74,7 +74,7 @@ describe('rights', () => {
   })
 })
 
-test('an ioctl reads and writes the data of the request, for root and for nobody', async () => {
+test('an ioctl reads and writes the request’s data, for root and for an ordinary user', async () => {
   await serve()
   for (const user of [root, nobody]) expect(await ask(user, 'IOCTL=one,0,07')).toEqual([{ result: 0, data: '08' }])
 })

@@ -104,7 +104,7 @@ describe('finding', () => {
     expect(elsewhere).toEqual([{ ...far, vnet: join(directory, '1-a.sock'), uid: 0 }])
   })
 
-  test('an interface of a deleted namespace, whose inode ours has now, is not here', async () => {
+  test('an interface of a deleted namespace is elsewhere, even if ours has its inode now', async () => {
     await serve(['one'])
     const [name] = readdirSync(directory).filter(name => name.endsWith('.json'))
     const entry = JSON.parse(readFileSync(join(directory, name!), 'utf8'))

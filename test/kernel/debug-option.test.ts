@@ -30,7 +30,7 @@ test('--debug finds the mistakes of the driver in docs/debugging.md, with the li
   for (const line of blockOf('text').trim().split('\n')) expect(stderr).toContain(line.replaceAll('./wrong.js', file))
 })
 
-test('--debug --chaos finds nothing in snull, whose frames still pass', async () => {
+test('--debug --chaos reports nothing in snull, whose frames still pass', async () => {
   const vnet = await spawnVnet(['snull', '--use-napi', '--debug', '--chaos', '3', '--json', '--netns', netns.name])
   await netns.run('ping -c 20 -i 0.05 -W 1 198.18.0.2')
   await expect.poll(() => snmp(netns)['Icmp.InEchoReps']).toBeGreaterThanOrEqual(10)

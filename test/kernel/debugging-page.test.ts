@@ -54,7 +54,7 @@ test('every file that docs/debugging.md links to exists', () => {
   for (const path of links) expect(existsSync(join(dirname(PAGE), path)), path).toBe(true)
 })
 
-/** The terminal of the driver, those of other commands, and that of a debugger. */
+/** The terminals of the driver, of other commands, and of a debugger. */
 class Terminals {
   starts = 0
   #vnet: Running | undefined

@@ -8,7 +8,7 @@ import { spawnVnet } from '../support/vnet-process.ts'
 
 const { own, files } = freshNamespaces()
 
-/** What a descriptor refers to; undefined if it is closed by now. */
+/** The target of a descriptor, or undefined if it has been closed. */
 function target(fd: string): string | undefined {
   try {
     return readlinkSync(fd)

@@ -1,4 +1,4 @@
-/** The end of a driver file whose exit is async. */
+/** A driver file with an async exit ends. */
 import { expect, test } from 'vitest'
 import { LIBRARY } from '../support/driver-files.ts'
 import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'

@@ -86,7 +86,7 @@ export const driver = {
     expect(links()).toEqual(['lo'])
   })
 
-  test('an error in ndoStartXmit is shown at its line, and frames go on', async () => {
+  test('an error in ndoStartXmit is shown at its line, and traffic continues', async () => {
     const text = `import { allocEtherdevMqs } from '${LIBRARY}'
 
 function startXmit(skb) {

@@ -63,7 +63,7 @@ const runLine = (file: string, way: (typeof WAYS)[number], words: string) =>
 /** The socket of the vnet whose interface is in the namespace. */
 function vnet(): string {
   const { ino } = fstatSync(netns.fd)
-  // Files of ended vnets of other pid namespaces stay, and the inode may have been theirs before.
+  // Files of ended vnets in other pid namespaces remain, and the inode may have been theirs before.
   const pidns = ownNamespace('pid')
   const own = readDirectories().find(
     entry => entry.pidns === pidns && entry.interfaces.some(({ inode }) => inode === ino),
@@ -84,7 +84,7 @@ const inShell = (place: string, line: string) => [
   `cd ${place} && PATH=${project}/bin:${dirname(process.execPath)}:$PATH exec ${line}`,
 ]
 
-/** Runs a command in the namespace, as root or nobody. */
+/** Runs a command in the namespace, as root or as an ordinary user. */
 const run = (place: string, line: string, user: readonly string[] = []) =>
   outcome(netns.spawn([...user, ...inShell(place, line)]))
 const example = (file: string, way: (typeof WAYS)[number], words: string, user: readonly string[] = []) =>

@@ -46,7 +46,7 @@ function install(): string | undefined {
   const flags = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--fetch-retries=0']
   const { status, text } = run(['npm', 'ci', ...flags], project)
   if (status !== 0) return `npm ci in examples/vitest failed: ${text}`
-  // As from a registry: the package itself, not a link to it, with what it depends on.
+  // Like an installation from a registry: the package itself, not a link, with its dependencies.
   const installed = join(project, 'node_modules/vnet')
   rmSync(installed)
   const copy = (from: string, to: string) => cpSync(from, to, { recursive: true, dereference: true })

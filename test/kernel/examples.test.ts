@@ -8,7 +8,7 @@ import { spawnVnet, startVnet, stopConserved } from '../support/vnet-process.ts'
 
 const { netns } = freshNamespaces('netns')
 
-test('every address behind pong answers ping, whatever the checksum', async () => {
+test('every address of pong replies to ping, whatever the checksum', async () => {
   const vnet = await startVnet(['./examples/pong.js', '--netns', netns.name, '--json'])
   for (const [host, size] of [
     [2, 56],

@@ -24,7 +24,7 @@ let driver: StandIn
 
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'vnet-exec-'))
-  // The user nobody runs it, too.
+  // An ordinary user runs it, too.
   execFileSync('chmod', ['755', directory])
   client = join(directory, 'client')
   execFileSync('gcc', ['-O1', '-o', client, path('../support/exec/client.c'), '-lpthread'])

@@ -39,7 +39,7 @@ async function lines(...words: string[]): Promise<string[]> {
 
 const reply = (what: string, seq: number) => `${what} 36 type=0x3f0 seq=${seq} text=0123456789`
 
-test('every call returns the reply and no placeholder, even if it began before the request was sent', async () => {
+test('every call returns the reply and no placeholder, even a call that precedes the request', async () => {
   const ways = ['read', 'readv', 'preadv2', 'recv', 'recvfrom', 'recvmsg', 'recvmmsg']
   expect(await lines('each')).toEqual(ways.flatMap(way => [reply(way, 7), reply(way, 8)]))
 })
@@ -92,7 +92,7 @@ test.each([
   expect(await end).toEqual({ status: 0, stdout: `waited EINTR\nsignals 2\n`, stderr: '' })
 })
 
-test('a fatal signal ends a waiting program at once', async () => {
+test('a fatal signal immediately ends a waiting program', async () => {
   const { child, pid } = await waiting()
   const ended = new Promise(resolve => child.once('close', (code, signal) => resolve([code, signal])))
   process.kill(pid, 'SIGTERM')

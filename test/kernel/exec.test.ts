@@ -32,7 +32,7 @@ let root: SupervisedShell
 let nobody: SupervisedShell
 
 beforeAll(() => {
-  // The user nobody reads and writes it, too.
+  // An ordinary user reads and writes it, too.
   directory = mkdtempSync(join(tmpdir(), 'vnet-exec-'))
   chmodSync(directory, 0o777)
   client = join(directory, 'client')
@@ -55,7 +55,7 @@ beforeEach(() => {
 })
 afterEach(() => driver[Symbol.dispose]())
 
-/** What runs a command in the namespace as user nobody: is put before the command. */
+/** The command prefix that runs a command in the namespace as user 65534. */
 const lowered = () => asNobodyIn(netns).slice(4)
 
 /** Runs `vnet exec WORDS` in the namespace of the driver. */
@@ -71,7 +71,7 @@ async function outputOf(...words: string[]): Promise<string> {
   return stdout.trim()
 }
 
-/** As `exec`, as user nobody, who has started `vnet exec` too. */
+/** Like `exec`, for an ordinary user who has started `vnet exec` too. */
 const execAsNobody = (...words: string[]) => nobody.run(words)
 
 /** Returns a function that waits until the child has written `line` a number of times. */
@@ -98,11 +98,11 @@ async function running(...words: string[]) {
 }
 
 describe('the private ioctls of a running vnet snull', () => {
-  test('VNET_IOCTL_RESET_STATS resets the statistics for root, and is EPERM for nobody', async () => {
+  test('VNET_IOCTL_RESET_STATS resets the statistics for root, and is EPERM for an ordinary user', async () => {
     const vnet = await running('snull')
     await pingWithoutLoss(netns, '-c 2 -i 0.02 198.18.0.2')
     expect(await execAsNobody(client, 'ioctl', 'sn0', '89f0')).toMatchObject({ stdout: '-1 EPERM data=0 mtu=0\n' })
-    // The program's user counts, not that of its vnet exec.
+    // The program's user counts, not the user of its vnet exec.
     const asUser = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups']
     expect(await outputOf(...asUser, client, 'ioctl', 'sn0', '89f0')).toBe('-1 EPERM data=0 mtu=0')
     expect(await outputOf(client, 'ioctl', 'sn0', '89f1')).toBe('0 ok data=2 mtu=0')
@@ -114,7 +114,7 @@ describe('the private ioctls of a running vnet snull', () => {
     for (const { total } of [sn0!, sn1!]) expect(total).toMatchObject({ txPackets: 0, rxPackets: 0 })
   })
 
-  test('the ioctls read and write the memory of the program, root’s or nobody’s', async () => {
+  test('the ioctls read and write the program’s memory, for root and for an ordinary user', async () => {
     await running('snull')
     expect(await outputOf(client, 'ioctl', 'sn0', '89f3', '5')).toBe('0 ok data=5 mtu=0')
     expect(await execAsNobody(client, 'ioctl', 'sn1', '89f3', '6')).toMatchObject({ stdout: '-1 EPERM data=6 mtu=0\n' })
@@ -186,7 +186,7 @@ describe('private ioctls', () => {
     expect(await outputOf(client, 'ioctl', 'vnet0', '89f2')).toBe('-1 ENODEV data=0 mtu=0')
   })
 
-  test('private ioctls reach the kernel while there is no driver, and the driver as soon as there is one', async () => {
+  test('private ioctls reach the kernel until a driver runs, and then the driver', async () => {
     driver[Symbol.dispose]()
     expect(await outputOf(client, 'ioctl', 'vnet0', '89f2')).toBe('-1 ENODEV data=0 mtu=0')
     driver = standIn({ name: 'vnet0', netns: netns.name })
@@ -212,7 +212,7 @@ describe('generic netlink', () => {
       },
     )
 
-    test('iproute2 shows the family, its policy, and those of the kernel', async () => {
+    test('iproute2 shows the family and its policy, and the kernel’s families', async () => {
       const shown = async (...words: string[]) => (await run('genl', 'ctrl', ...words)).stdout.trim()
       expect(await shown('get', 'name', 'vnet_nl')).toMatch(/^Name: vnet_nl\n\tID: 0x3f0/)
       expect(await shown('policy', 'name', 'vnet_nl')).toMatch(/^ID: 0x3f0 {2}op 1 policies: do=0$/m)
@@ -324,13 +324,13 @@ describe('generic netlink', () => {
     expect(await end).toEqual({ status: 0, stdout: `${echoed}${none}${echoed}`, stderr: '' })
   })
 
-  test('a change by a program of user nobody is refused by the driver, not by the kernel', async () => {
+  test('a change by an ordinary user’s program is refused by the driver, not by the kernel', async () => {
     const { stdout } = await execAsNobody(client, 'ask', '4')
     expect(stdout).toBe('-1 EPERM\n')
     expect(await outputOf(client, 'ask', '4')).toBe('-1 EINVAL')
   })
 
-  test('thousands of echoes stay in order', async () => {
+  test('thousands of echoes remain in order', async () => {
     expect(Number(await outputOf(client, 'echo', 'x', 'sendto', '2000'))).toBeGreaterThan(0)
   })
 })
@@ -362,7 +362,7 @@ describe('vnet_nl for an ordinary user’s program', () => {
       await exec(client, 'echo', 'hallo', 'sendto'),
     ]
     await vnet.stop('SIGKILL')
-    // The kernel ends the process behind `unshare`, and then its interface, a moment later.
+    // The kernel ends the child process of `unshare`, and then its interface, a moment later.
     await expect.poll(() => netns.ip('-br link')).not.toContain('vnet0')
     // If its process is invisible, it is not known to be gone: another vnet is found anyway.
     const other = await running('loop')

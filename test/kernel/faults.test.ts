@@ -20,7 +20,7 @@ describe.each([
   ['by interrupt', []],
   ['by poll', ['--use-napi']],
 ] as const)('with completion %s', (_, completion) => {
-  test('--stuck: a frame stays in the transmitter until the timeout, and is sent before later ones', async () => {
+  test('--stuck keeps a frame in the transmitter until the timeout, and sends it before later ones', async () => {
     const vnet = await start('--stuck', '10', '--timeout', '200', ...completion)
     await pingWithoutLoss(netns, '-c 25 -i 0.03 198.18.0.2')
     const { sn0, sn1 } = await stopConserved(vnet)

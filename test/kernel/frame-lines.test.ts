@@ -61,7 +61,7 @@ fcntl.ioctl(sock, 0x8914, struct.pack("16sH22x", b"${name}", flags))`
     await heard(vnet, 'sn0')
     await ping(1)
     expect(frameLines(vnet)).toHaveLength(6)
-    // Also those of the other interface.
+    // Also lines of the other interface.
     await setDebug('sn1', true)
     await heard(vnet, 'sn1')
     await ping(1)
@@ -125,7 +125,7 @@ describe('-vv', () => {
     expect(vnet0!.total.txPackets).toBe(2)
   })
 
-  test('the queues in the lines of -vv are those that were counted', async () => {
+  test('the lines of -vv name the same queues as the counters', async () => {
     const vnet = await startVnet(['--netns', near.name, '--json', '-vv', '--txqs', '8', '--rxqs', '3'])
     // Many flows, so that several queues are used.
     using sender = new PacketSocket(near, 'vnet0')
@@ -155,7 +155,7 @@ describe('-vv', () => {
 })
 
 describe('txqueuelen', () => {
-  /** Sends frames at once, and waits until those that the kernel queued have arrived. */
+  /** Sends a burst of frames, and waits until all frames that the kernel queued have arrived. */
   async function burst(vnet: Running, frames: number): Promise<void> {
     using receiver = new PacketSocket(far, 'right')
     using sender = new PacketSocket(near, 'left')

@@ -66,7 +66,7 @@ describe('with a carrier', () => {
       dev_id: '0x0',
       dev_port: '0',
       broadcast: 'ff:ff:ff:ff:ff:ff',
-      // NET_ADDR_SET: that of a card is 0, which a TAP does not have.
+      // NET_ADDR_SET: a card has 0, which a TAP cannot have.
       addr_assign_type: '3',
     }
     const files = Object.keys(said)
@@ -153,7 +153,7 @@ describe('the carrier', () => {
     await stopLan(vnet)
   })
 
-  test('there is no carrier and the speed is unknown while the link negotiates', async () => {
+  test('the carrier is off and the speed is unknown while the link negotiates', async () => {
     const vnet = await startLan(near, 'eth9', '--negotiation', NEVER)
     await until(hasNoCarrier)
     expect(sysfs(near, 'eth9', 'carrier', 'operstate', 'carrier_up_count')).toEqual(['0', 'down', '0'])
@@ -231,7 +231,7 @@ describe('the hardware address', () => {
   })
 })
 
-/** Sends datagrams to echo at once, and returns the seconds from the first reply to the last. */
+/** Sends a burst of datagrams to echo, and returns the seconds from the first reply to the last. */
 const ECHO = `
 import socket, sys, time
 count, size = map(int, sys.argv[1:])

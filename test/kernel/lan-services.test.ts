@@ -1,4 +1,4 @@
-/** TCP on the hosts of `vnet lan`, by programs of the network stack behind a real TAP. */
+/** TCP on the hosts of `vnet lan`, from programs on the network stack over a real TAP. */
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -121,7 +121,7 @@ for to in '198.18.0.1', '198.18.0.7', '198.18.0.20', '198.18.0.39', '2001:db8:0:
   })
 })
 
-test('each of many hosts answers HTTP with its own name', async () => {
+test('each of many hosts replies to HTTP with its own name', async () => {
   const vnet = await start()
   const found = await python(`
 for to in '198.18.0.7', '198.18.0.20', '198.18.0.39', '2001:db8:0:1::7', '2001:db8:0:1::20': print(get(to).strip())
@@ -162,7 +162,7 @@ print(s.getsockname()[0][:6], get('2001:db8:0:1::7').strip())
   await stop(vnet)
 })
 
-test('the gateway answers several DNS queries on one TCP connection', async () => {
+test('the gateway replies to several DNS queries on one TCP connection', async () => {
   const many = Array.from({ length: 100 }, (_, i) => `192.0.2.${i}`)
   const text = `${CONFIG}dns: { records: { many: [${many}] } }`
   const vnet = await join(await startVnet(['lan', `${near.name}/eth9`, ...PORT, '--config', config(text)]))
@@ -208,7 +208,7 @@ print(tell(53), tell(54), ask('198.18.0.77', 80), ask('198.18.0.77', 82, b'x'), 
   expect(await vnet.stop()).toMatchObject({ status: 0, stderr: '' })
 })
 
-test('the device of the documentation has a name, answers UDP and HTTP, and sends unasked', async () => {
+test('the documented example device has a name, replies to UDP and HTTP, and sends unasked', async () => {
   const vnet = await join(await spawnVnet([resolve('examples/lan-device.js'), `${near.name}/eth9`, ...PORT]))
   const found = await python(`
 import re

@@ -166,7 +166,7 @@ print('read', flush=True)
     expect((await vnet.stop()).status).toBe(0)
   })
 
-  test('SIGHUP ends the program if there is no file', async () => {
+  test('SIGHUP ends a program that has no file', async () => {
     const vnet = await startVnet(['lan', `${near.name}/eth9`, '--json', '--negotiation', '0'])
     expect(logged(vnet, 'warning')).toEqual([])
     vnet.hangUp()

@@ -1,4 +1,4 @@
-/** `vnet lan --uplink`: real hosts behind veth pairs and a bridge, with simulated ones. */
+/** `vnet lan --uplink`: real hosts on veth pairs and a bridge, with simulated ones. */
 import { copyFileSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -25,7 +25,7 @@ import { BOTH_WAYS, jsonLines, type Running, startVnet } from '../support/vnet-p
 
 const SUPPORT = resolve(import.meta.dirname, '../support')
 
-/** The namespaces of the port, of the uplink's interface, and of the hosts behind it. */
+/** The namespaces of the port, of the uplink's interface, and of the hosts on its far side. */
 const { own, near, mid, far } = freshNamespaces('near', 'mid', 'far')
 
 /** Creates a veth pair: `name` in mid, without addresses and silent, and `eth0` up in `netns`. */
@@ -69,7 +69,7 @@ const end = (netns: Netns, octet: number): End => ({
 const WAYS: readonly (readonly [string, readonly string[]])[] = [...BOTH_WAYS, ['with GRO', ['--gro']]]
 
 describe.each(firstOf(WAYS, 1))('%s on the port', (_, options) => {
-  test('a host behind a veth and the simulated hosts reach each other, and so do it and the machine with the port', async () => {
+  test('a host on the uplink, the simulated hosts and the machine with the port reach each other', async () => {
     cable('veth0', far)
     await address(far, 'eth0', 60)
     const vnet = await start(`${mid.name}/veth0`, ...options)
@@ -81,7 +81,7 @@ describe.each(firstOf(WAYS, 1))('%s on the port', (_, options) => {
     await stop(vnet)
   })
 
-  test('TCP passes unchanged both ways, in the largest frames that both ends support', async () => {
+  test('TCP passes unchanged in both directions, in the largest frames that both ends support', async () => {
     cable('veth0', far)
     await address(far, 'eth0', 60)
     const vnet = await start(`${mid.name}/veth0`, ...options)
@@ -103,7 +103,7 @@ describe.each(firstOf(WAYS, 1))('%s on the port', (_, options) => {
     await stop(vnet)
   })
 
-  test('TCP of a simulated host serves a host behind the uplink', async () => {
+  test('TCP of a simulated host serves a host on the uplink', async () => {
     cable('veth0', far)
     await address(far, 'eth0', 60)
     const vnet = await start(`${mid.name}/veth0`, ...options)
@@ -134,7 +134,7 @@ async function runPython(netns: Netns, script: string): Promise<{ stdout: string
   return { stdout, stderr }
 }
 
-test('a host behind the uplink gets a lease and name servers from the segment, and an address of its prefix', async () => {
+test('a host on the uplink gets a lease, name servers and an address of the prefix from the segment', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'vnet-uplink-'))
   try {
     copyFileSync(`${SUPPORT}/dhcp-script.sh`, `${dir}/dhcp-script.sh`)
@@ -200,7 +200,7 @@ describe('an interface that', () => {
     expect(said).toEqual(['link is up', 'link is down', 'link is up', expect.stringMatching(/^rx \d+ frames/)])
   })
 
-  test('an uplink whose interface is down at first is attached when it is up', async () => {
+  test('an uplink whose interface starts down is attached when it is up', async () => {
     cable('veth0', far)
     await address(far, 'eth0', 60)
     mid.ip('link set veth0 down')
@@ -222,7 +222,7 @@ describe('an interface that', () => {
     await vnet.line(/uplink .*\/veth0: the interface is gone/)
     await pingAll(near, '-c 2 -i 0.02 198.18.0.5')
     const said = await stop(vnet)
-    // The interface goes down before it is gone.
+    // The interface goes down before it is deleted.
     expect(said.slice(-2)).toEqual([expect.stringContaining('is gone'), expect.stringMatching(/: rx \d+ frames/)])
     expect(said.filter(text => /gone|rx/.test(text)).length).toBe(2)
   })

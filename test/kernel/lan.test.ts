@@ -155,7 +155,7 @@ describe('an address of a host', () => {
     async enhanced => {
       for (const name of ['all', 'default']) near.exec(`sysctl -qw net.ipv6.conf.${name}.enhanced_dad=${enhanced}`)
       const vnet = await start()
-      // The kernel waits so many ms for an answer, or until it comes.
+      // The kernel waits this many milliseconds for a reply.
       for (const [octet, word, ms] of [
         [5, 'dadfailed', 100_000],
         [77, 'valid_lft', 1000],
@@ -185,7 +185,7 @@ describe('an address of a host', () => {
   })
 })
 
-test('the gateway rejects destinations behind it as unreachable at once', async () => {
+test('the gateway immediately rejects destinations outside the segment as unreachable', async () => {
   const vnet = await start()
   await near.run('ip route add default via 198.18.0.1')
   await near.run('ip -6 route add default via 2001:db8:0:1::1')

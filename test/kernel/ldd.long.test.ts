@@ -1,6 +1,6 @@
 /**
  * The commands of docs/ldd.md, in their order, in one namespace: each prints the lines that the
- * page shows, and the driver those that begin with its name.
+ * page shows, and the driver prints the lines that start with its name.
  */
 
 import { once } from 'node:events'

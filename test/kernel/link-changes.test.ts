@@ -38,7 +38,7 @@ async function heard(vnet: Running, netns: Netns, name: string): Promise<void> {
 const messages = (vnet: Running) =>
   jsonLines(vnet.stdout).flatMap(({ event, message }) => (event === 'log' ? [message as string] : []))
 
-/** Ends a run whose log has expected errors, and checks that no frame was lost uncounted. */
+/** Ends a run whose log has expected errors, and checks that every lost frame was counted. */
 async function conserved(vnet: Running): Promise<void> {
   const ended = await vnet.stop()
   expect(ended).toMatchObject({ status: 0, stderr: '' })
@@ -210,7 +210,7 @@ describe('MTU', () => {
     [68, 9000, 65521].flatMap(mtu => BOTH_WAYS.map(([way, offload]) => [driver, mtu, way, offload] as const)),
   )
 
-  // In a short run: each driver, each MTU, both ways.
+  // A short run has each driver and each MTU in both directions.
   test.each(
     either(
       cases,

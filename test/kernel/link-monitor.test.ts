@@ -158,7 +158,7 @@ describe('events at home', () => {
     expect(recorder.links.filter(({ event }) => event === 'del')).toEqual([])
   })
 
-  test('sync reports changes at once, and in order when the listener calls it', () => {
+  test('sync reports changes immediately, and in order when the listener calls it', () => {
     const ifindex = tapBefore('tap0')
     const add = recorder.onLink.bind(recorder)
     recorder.onLink = (nsid, link, event) => {
@@ -234,7 +234,7 @@ describe('events of other namespaces', () => {
     expect(came).toMatchObject({ nsid, link: { ifindex: newIfindex } })
   })
 
-  test('the deletion of a namespace is reported, and that of the near end of a veth into it', async () => {
+  test('the deletion of a namespace is reported, as is the near end of a veth into it', async () => {
     const far = own.add()
     const nsid = nsidOf(sock, far.fd)
     listen()

@@ -1,6 +1,6 @@
 /**
  * Ports of a LinuxPlatform: how they are made in other namespaces, and how they report several
- * changes at once.
+ * simultaneous changes.
  */
 import { readdirSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
@@ -152,7 +152,7 @@ test('a device comes up while events of another interface wait to be read, and r
     const slots = new SkBuffPool({ large: 4, small: 4 }).openAccount(() => {})
     const port = await platform.open({ name: 'tap0', queues: 1, features: 0, slots })
     port.onChange(({ kind }) => void (kind === 'addresses' || calls.push(kind)))
-    // No time is granted until all events are there.
+    // No time is granted until all events have arrived.
     add.mockImplementation(work => void pending.add(work))
     vi.spyOn(turns, 'addNow').mockImplementation(work => void pending.add(work))
     for (let i = 0; i < 100; i++) netns.ip(`link set other mtu ${1400 + i}`)
@@ -207,7 +207,7 @@ test('an interface for a namespace that a descriptor of this process holds is ma
   }
 })
 
-test('an interface whose name is taken before it is moved leaves no descriptor', async () => {
+test('an interface whose name is taken before the move leaves no descriptor', async () => {
   const own = new OwnNetns()
   try {
     const [home, far] = [own.add(), own.add()]

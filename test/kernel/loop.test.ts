@@ -33,7 +33,7 @@ test('loop makes the first free vnet%d: its queues, NOARP, a local MAC, up, with
   expect(netns.ip('-br link')).not.toContain('vnet1')
 })
 
-test('IPv6 addresses receive as soon as the program is ready', async () => {
+test('IPv6 addresses receive when the program is ready', async () => {
   const vnet = await startVnet(['--netns', netns.name, '--json', '--ipv6'])
   const routes = JSON.parse(netns.ip('-j -6 route show table local type local'))
   expect(routes.map(({ dst }: { dst: string }) => dst)).toEqual(

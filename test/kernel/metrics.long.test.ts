@@ -12,14 +12,14 @@ beforeEach(() => {
   netns.ip('link set lo up')
 })
 
-test('promtool has no complaint, the counters are those of the vnet, and a vnet that ends is gone', async () => {
+test('promtool has no complaint, the counters match the vnet’s, and an ended vnet disappears', async () => {
   const within = ['ip', 'netns', 'exec', netns.name]
   const vnet = await spawnVnet(['snull', '--wire', 'delay 1ms', '--json'], { within })
   const exporter = netns.spawn([process.execPath, PROGRAM, 'metrics', '9100'])
   const ended = outcome(exporter)
   await once(exporter.stdout, 'data')
   const scrape = async () => (await netns.run('curl -s http://127.0.0.1:9100/metrics')).stdout
-  // What is watched only while clients ask is there from the second time on.
+  // Values that are observed only while clients ask exist from the second scrape on.
   expect(await scrape()).not.toContain('nodejs_eventloop_lag')
   await pingWithoutLoss(netns, '-c 3 -i 0.02 198.18.0.2')
   const text = await scrape()

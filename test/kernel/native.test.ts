@@ -102,7 +102,7 @@ const frame = (mark: number, length = 60) => {
 }
 
 describe('a namespace descriptor', () => {
-  test('nsfd makes sockets and interfaces in that namespace, and the thread stays in its own', () => {
+  test('nsfd makes sockets and interfaces in that namespace, and the thread remains in its own', () => {
     const home = readlinkSync('/proc/thread-self/ns/net')
     const { fd, name } = tap()
     expect(ip('-n', netns, '-o', 'link', 'show', name).toString()).toContain(name)
@@ -117,7 +117,7 @@ describe('a namespace descriptor', () => {
     expect(index).toBe(0)
   })
 
-  test('the thread stays in its own namespace when the call fails', () => {
+  test('the thread remains in its own namespace when the call fails', () => {
     const home = readlinkSync('/proc/thread-self/ns/net')
     expect(native.open('/nonexistent', O_RDONLY, nsfd)).toBeLessThan(0)
     expect(native.socket(250, SOCK_DGRAM, 0, nsfd)).toBeLessThan(0)
@@ -224,7 +224,7 @@ describe('a poller', () => {
     expect(statuses).toEqual([-EBADF])
   })
 
-  test('a poller reports an overflowed netlink socket, and goes on once it was read', async () => {
+  test('a poller reports an overflowed netlink socket, and continues once it was read', async () => {
     const fd = check(native.socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, NETLINK_ROUTE, nsfd), 'socket')
     closers.push(() => native.close(fd))
     check(native.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, int32(1)), 'SO_RCVBUF')

@@ -1,6 +1,6 @@
 /**
- * Fields of net_device as the kernel shows them: those of etherSetup, flags that a user sets, flags
- * that only the kernel sets, ifmap, ioctls.
+ * Fields of net_device as the kernel shows them: etherSetup's defaults, flags that a user sets,
+ * flags that only the kernel sets, ifmap, ioctls.
  */
 import { describe, expect, test } from 'vitest'
 import { EOPNOTSUPP } from '../../src/base/errno.ts'

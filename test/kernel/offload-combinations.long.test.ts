@@ -183,14 +183,15 @@ describe.each(['cable', 'snull'] as const)('%s', driver => {
         await verifiedTransfer(MIB / 8, now)
         expectCountersConserved()
       }
-      // No offload, checksums, segmentation: at either end, and with that of UDP off.
+      // No offload, checksums, segmentation: at either end, and with UDP segmentation off.
       expect(seen.size).toBeGreaterThanOrEqual(offload.length === 0 ? 9 : 1)
       await stopConserved(vnet)
     })
   })
 
   test('a persistent interface of an earlier run gets the offloads of this run, and traffic arrives', async () => {
-    // The offloads of the earlier program and its kernel, at either end; then those of this run.
+    // The offloads of the earlier program and of its kernel, at either end; then the offloads of
+    // this run.
     for (const [before, changed, offload] of [
       [[], [ALL_OFF, ALL_ON], []],
       [[], [ALL_ON, ALL_OFF], ['--no-offload']],

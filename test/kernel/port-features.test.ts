@@ -92,7 +92,7 @@ describe('setFeatures', () => {
     expect(shown(taps.home)).toEqual(['csum', 'tso', 'tso6', 'ecn'])
   })
 
-  test('setFeatures throws EBADFD when the interface is gone or the port is closed', async () => {
+  test('setFeatures throws EBADFD when the interface is deleted or the port is closed', async () => {
     const taps = new TapPorts()
     const port = await taps.open({ features: NETIF_F_ALL_TAP })
     taps.home.ip('link del tap0')

@@ -19,7 +19,7 @@ const lacks =
   (change: Multicast) =>
     !unwanted.some(address => texts(change).includes(address))
 
-/** Every interface is in the IPv6 group of all nodes, and in that of IPv4 while it is up. */
+/** Every interface is in the all-nodes group of IPv6, and while up in the group of IPv4. */
 const NODES6 = '333300000001'
 const NODES4 = '01005e000001'
 const GROUP = '01005e010203'

@@ -97,7 +97,7 @@ describe('announced', () => {
 describe('during a flood of events', () => {
   /**
    * Ports whose monitor never reads an event of the kernel until the flood ends, and the number of
-   * its reads. Each read returns `result`; a message is another process's.
+   * its reads. Each read returns `result`, or a message from another process.
    */
   function flooded(result = -ENOBUFS) {
     let events = -1
@@ -117,7 +117,7 @@ describe('during a flood of events', () => {
     return { taps, flood }
   }
 
-  test('a port opens, and reads few events at once', async () => {
+  test('during a flood of events a port opens, and reads few events at a time', async () => {
     const { taps, flood } = flooded()
     const opening = taps.open()
     await setImmediate()
@@ -187,7 +187,7 @@ describe('flags', () => {
   })
 })
 
-test('queues and queueing discipline are those of the kernel', async () => {
+test('queues and queueing discipline match the kernel’s', async () => {
   const taps = new TapPorts()
   taps.home.ip('tuntap add mode tap name single0')
   const port = await taps.open({ queues: 3 })
@@ -299,7 +299,7 @@ describe('refresh', () => {
     expect(far.ip('-4 addr show dev tap0')).toContain('198.18.0.1/24')
   })
 
-  test('refresh throws EBADFD when the interface is gone or the port is closed', async () => {
+  test('refresh throws EBADFD when the interface is deleted or the port is closed', async () => {
     const taps = new TapPorts()
     const port = await taps.open()
     const told = new Told(port)

@@ -1,4 +1,4 @@
-/** A private namespace whose servers have every address, seen from the other end of a veth. */
+/** A private namespace whose servers listen on every address, seen from the other end of a veth. */
 
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readlinkSync } from 'node:fs'

@@ -29,7 +29,7 @@ async function ping(address: string, at = netns): Promise<void> {
 }
 
 describe('deleted from outside', () => {
-  test('the deletion of one interface of two is logged, and the other goes on', async () => {
+  test('the deletion of one interface of two is logged, and the other continues', async () => {
     const vnet = await start('snull')
     netns.ip('link del sn0')
     await vnet.line(/^sn0: device closed$/)
@@ -104,7 +104,7 @@ describe('moved to another namespace', () => {
     const other = own.add()
     const vnet = await start('cable', 'near', 'far', '--address', 'near=192.0.2.2/24', '-v')
     netns.ip(`link set far netns ${other.name}`)
-    // The index may stay the same; the state is down, as after every move.
+    // The index may remain the same; the state is down, like after every move.
     await vnet.line(/^far: moved to another network namespace, there far$/)
     other.ip('addr add 192.0.2.1/24 dev far')
     other.ip('link set far mtu 1400 up')
@@ -223,7 +223,7 @@ test('interfaces that come and go leave no descriptor, however they end', async 
     netns.ip('link del sn1')
     expect(links()).toEqual(['lo'])
   }
-  // Descriptors that Node opens once, for watching files for example, stay open.
+  // Descriptors that Node opens once, for watching files for example, remain open.
   await round()
   const before = descriptors()
   for (let i = 0; i < 3; i++) await round()

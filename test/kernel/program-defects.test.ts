@@ -66,7 +66,7 @@ test('several exceptions end the program once, and the first is logged', async (
   expect(stdout).toMatch(/^broken rx +\d/m)
 })
 
-test('a driver whose alarms throw and whose promises are rejected is logged with its line, and vnet goes on', async () => {
+test('throwing alarms and rejected promises of a driver are logged with their line, and vnet continues', async () => {
   const init = `process.on('SIGUSR2', () => setTimeout(() => {
     arguments[1].net.clock.alarm(() => { throw new Error('alarm rang') }).at(0)
     for (let n = 0; n < 4; n++) (async () => { throw new Error('late') })()
@@ -81,7 +81,7 @@ test('a driver whose alarms throw and whose promises are rejected is logged with
   expect(stderr).toMatch(/^broken: rejected promise: 4 similar lines suppressed$/m)
 })
 
-test('a driver that uses frames it has handed on, and schedules a poll too early, is told so, and vnet goes on', async () => {
+test('using a frame after passing it on, and scheduling a poll too early, are logged, and vnet continues', async () => {
   const ops = `
     ndoOpen(dev) { new Napi(dev, () => 0).schedule() },
     ndoStartXmit(skb) { netifRx(skb); skb.drop() }`

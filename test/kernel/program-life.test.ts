@@ -1,4 +1,4 @@
-/** The program as a process: how it ends, what it leaves behind, and what it costs when idle. */
+/** The program as a process: how it ends, its leftovers, and its cost when idle. */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -35,7 +35,10 @@ test.each(firstOf(['SIGINT', 'SIGTERM', 'SIGHUP'] as const, 1))(
   },
 )
 
-/** Returns the nice value of each thread, and its slice in ns as Linux 6.12 and newer tell it. */
+/**
+ * Returns each thread's nice value, and its slice in nanoseconds (reported by Linux 6.12 and
+ * newer).
+ */
 function scheduling(...tids: number[]): { nice: number; slice: number }[] {
   const SYS_sched_getattr = { x64: 315, arm64: 275 }[process.arch as 'x64' | 'arm64']
   const script = [
@@ -99,7 +102,7 @@ test('a signal that is repeated while the interfaces close does not cut the end 
   expect(links()).toEqual(['lo'])
 })
 
-test('another Ctrl-C ends a program whose driver does not end', async () => {
+test('a second Ctrl-C ends a program whose driver does not end', async () => {
   const files = new DriverFiles()
   try {
     const file = files.driver({ exit: 'return new Promise(() => setInterval(() => {}, 1e6))' })
@@ -119,7 +122,7 @@ test('another Ctrl-C ends a program whose driver does not end', async () => {
   }
 })
 
-test('kill -9 leaves nothing behind', async () => {
+test('kill -9 leaves no interface', async () => {
   const vnet = await spawnVnet(['snull', '--netns', netns.name])
   expect((await vnet.stop('SIGKILL')).status).toBe(137)
   expect(links()).toEqual(['lo'])
@@ -136,7 +139,7 @@ test('a defect of the program removes the interfaces, and is reported in one lin
   expect(links()).toEqual(['lo'])
 })
 
-test('the program continues when the reader of its output is gone', async () => {
+test('the program continues when its output is closed', async () => {
   const program = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
   const child = spawn(process.execPath, [program, '--netns', netns.name, '--json'], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -183,7 +186,7 @@ test('an idle program uses no CPU: idle, down, without carrier, after a deletion
     spawnVnet(at(4), { within: ['sh', '-c', 'exec "$@" <&-', 'sh'] }),
   ])
   await ns[0]?.run('ping -c 9 -i 0.01 -W 0.1 198.18.0.2')
-  // Unread frames stay in the queues of a link that goes down.
+  // Unread frames remain in the queues of a link that goes down.
   process.kill(down.pid, 'SIGSTOP')
   await Promise.all(['198.18.0.2', '198.18.1.1'].map(to => ns[1]?.run(`ping -c 9 -i 0.01 -W 0.01 ${to}`)))
   ip(1, 'link set vnet0 down')

@@ -1,4 +1,4 @@
-/** Persistent interfaces: what --persist leaves, and who may attach to it again. */
+/** Persistent interfaces: what --persist keeps, and which users may attach again. */
 import { describe, expect, test } from 'vitest'
 import { freshNamespaces } from '../support/fresh-namespaces.ts'
 import { asNobodyIn, NOBODY } from '../support/privileges.ts'
@@ -40,8 +40,8 @@ async function ping(address: string): Promise<void> {
   expect((await netns.run(`ping -c 1 -W 30 ${address}`)).stdout).toContain(' 1 received')
 }
 
-describe('addresses of an interface that is there already', () => {
-  test('existing addresses stay and are shown, without the driver’s usual ones', async () => {
+describe('addresses of an existing interface', () => {
+  test('existing addresses remain and are shown, without the driver’s usual ones', async () => {
     await run(tap0('--persist', '--address', '192.0.2.1/24'))
     for (const more of [[], ['--no-address']]) {
       const [again] = await run(tap0(...more), async () => expect(addresses('tap0')).toEqual(['192.0.2.1/24']))
@@ -49,7 +49,7 @@ describe('addresses of an interface that is there already', () => {
     }
   })
 
-  test('existing addresses stay when --address adds others', async () => {
+  test('existing addresses remain when --address adds others', async () => {
     await run(tap0('--persist', '--address', '192.0.2.1/24'))
     const [again] = await run(tap0('--address', '198.18.5.1/24'))
     expect(again?.addresses).toEqual(['192.0.2.1/24', '198.18.5.1/24'])
@@ -72,7 +72,7 @@ describe('--persist', () => {
     expect(names()).toEqual(['lo', 'tap0'])
   })
 
-  test('a later run keeps changes made meanwhile, except those that its options name', async () => {
+  test('a later run keeps changes made meanwhile, except for settings in its options', async () => {
     await run(tap0('--persist'))
     netns.ip('link set tap0 down mtu 1300 address 02:00:00:00:00:0a')
     const [kept] = await run(tap0('--down'))
@@ -118,7 +118,7 @@ describe('--persist', () => {
     expect(names()).toEqual(['lo', 'eth0', 'eth1'])
   })
 
-  test('a persistent interface stays after kill -9', async () => {
+  test('a persistent interface remains after kill -9', async () => {
     const vnet = await spawnVnet(tap0('--persist'))
     await vnet.stop('SIGKILL')
     await run(tap0(), () => ping('198.18.0.2'))

@@ -1,6 +1,5 @@
 /**
- * What cannot be done is refused in one line with advice and exit status 1, and leaves nothing
- * behind.
+ * Impossible requests are refused in one line with advice and exit status 1, and nothing remains.
  */
 import { chmodSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -51,7 +50,7 @@ describe('addresses whose network another interface has', () => {
     expect(await refused(...args)).toContain(`br0 has a route to ${shown}; choose others with --address`)
   })
 
-  test("a default route is in nobody's way", async () => {
+  test('a default route does not conflict with vnet’s addresses', async () => {
     netns.ip('link add br0 type bridge')
     netns.ip('link set br0 up')
     netns.ip('route add default dev br0')

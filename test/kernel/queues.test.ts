@@ -1,5 +1,5 @@
 /**
- * Flows on a real TAP use all queues, and each stays in order, also while the kernel moves it to
+ * Flows on a real TAP use all queues, and each remains in order, even while the kernel moves it to
  * another queue.
  */
 import { setImmediate as turn } from 'node:timers/promises'
@@ -12,7 +12,7 @@ import { BOTH_WAYS, jsonLines, startVnet, stopConserved } from '../support/vnet-
 
 const FLOWS = 64
 const COUNT = 250
-/** How much iperf3 sends: for a second, or so many bytes each way. */
+/** The amount that iperf3 sends: for a second, or this many bytes in each direction. */
 const UNTIL = either('-t 1', '-n 32M')
 const pause = new Int32Array(new SharedArrayBuffer(4))
 
@@ -40,7 +40,7 @@ describe.each(firstOf(BOTH_WAYS, 1))('%s', (_, offload) => {
     await slowly(expectFlowsInOrder(netns, FLOWS, COUNT))
     const { queues, rxQueues, total } = (await stopConserved(vnet)).vnet0!
     expect([queues.length, rxQueues]).toEqual([4, 2])
-    // At least the frames of a whole flow, both ways: flows stay on their queues.
+    // At least the frames of a whole flow, in both directions: flows remain on their queues.
     for (const queue of queues) expect(queue.txPackets).toBeGreaterThanOrEqual(2 * COUNT)
     expect(queues.reduce((n, queue) => n + queue.txPackets, 0)).toBe(total.txPackets)
     // A frame of transmit queue q goes to receive ring q % 2.

@@ -1,6 +1,6 @@
 /**
- * `vnet replay` to interfaces in namespaces and to running vnets: what arrives is what the file
- * has, in its order. tcpdump is the witness of what arrives, and of its checksums.
+ * `vnet replay` to interfaces in namespaces and to running vnets: the file's frames arrive in
+ * order. tcpdump records the arriving frames and their checksums.
  */
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -85,7 +85,7 @@ const framesOf = (path: string) =>
   readAll(readFileSync(path)).packets.map(({ frame }) => Buffer.from(frame as number[]))
 
 describe('--to', () => {
-  test('what arrives is what the file has, in its order, whatever the length, tags and type', async () => {
+  test('replay delivers the file’s frames in order, whatever their length, tags and type', async () => {
     addVeth()
     const tag = (n: number) =>
       Uint8Array.from([...numbered(1)[0]!.subarray(0, 12), 0x81, 0, 0, n, 8, 0, ...Array(46).fill(n)])
@@ -161,7 +161,7 @@ describe('--to', () => {
     expect(socket.frames.map(({ octets }) => (octets[56]! << 8) | octets[57]!)).toEqual([...Array(1000).keys()])
   })
 
-  test('with other addresses all checksums are right, also those that a card was to compute', async () => {
+  test('with other addresses all checksums are right, also those left to a card', async () => {
     addVeth()
     const [tcp, ports] = [{ kind: 'tcp', checksum: 'partial' } as const, [1, 2, 3, 4, 5, 6, 7]]
     const sent = [
@@ -263,7 +263,7 @@ describe('input', () => {
     expect(socket.frames.map(({ octets }) => octets[59])).toEqual([0, 1])
   })
 
-  test('Ctrl-C ends it at once with the summary, though the next frame is far and the pipe open', async () => {
+  test('Ctrl-C ends replay immediately with the summary, though the next frame is far and the pipe open', async () => {
     addVeth()
     using socket = new PacketSocket(here, 'v0')
     const to = new Uint8Array(1000)

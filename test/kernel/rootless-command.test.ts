@@ -1,4 +1,4 @@
-/** `vnet rootless`: what works inside, and what passes through. */
+/** `vnet rootless`: features that work inside, and data that passes through. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readlinkSync } from 'node:fs'
@@ -74,7 +74,7 @@ describe('inside', () => {
     expect(script(text)).toBe('sn0\nsn1\n1\n')
   })
 
-  test('root gets a network of its own, too, and stays in its user namespace', () => {
+  test('root gets a network of its own, too, and remains in its user namespace', () => {
     const text = 'id -u; cat /proc/self/uid_map; ip -br link | cut -d" " -f1; ip netns add red; ls /run/netns'
     const { status, stdout } = ended([...onMachine({ mode: '600' }, []), ...VNET_ROOTLESS, 'sh', '-ec', text])
     expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringMatching(/^0\n +0 +0 +\d+\nlo\nred\n$/) })
@@ -83,7 +83,7 @@ describe('inside', () => {
 })
 
 describe('users', () => {
-  test('files of other users belong to nobody, and new ones to the user', () => {
+  test('files of other users belong to user 65534, and new ones to the user', () => {
     expect(script('stat -c %u /etc; : > /run/file; stat -c %u /run/file')).toBe('65534\n0\n')
   })
 

@@ -1,4 +1,4 @@
-/** `vnet rootless` in containers, and what it says where it is refused. */
+/** `vnet rootless` in containers, and its refusals. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { list } from '../support/list.ts'
@@ -14,7 +14,7 @@ import {
 } from '../support/ordinary-user.ts'
 import { firstOf } from '../support/scale.ts'
 
-/** Denies system calls to what comes after. */
+/** Denies system calls to the following command. */
 const denying = (calls: string) => ['python3', `${TREE}/test/support/deny-calls.py`, calls]
 
 /** Root's commands that change /proc/sys/kernel, in a changed root directory. */
@@ -128,7 +128,7 @@ describe('in a container', () => {
     })
   })
 
-  test('root without these capabilities is told how Docker grants them', () => {
+  test('root without these capabilities gets the advice how Docker grants them', () => {
     expect(inContainer(masked, [...rootWith(DOCKER), ...denying('unshare')], NETNS)).toEqual({
       status: 1,
       stdout: '',
@@ -163,7 +163,7 @@ describe('where it is refused', () => {
     expect(why({})).toEqual({ status: 0, stdout: 'undefined\n', stderr: '' })
   })
 
-  // The profile is shown as that of one process, and whyNotRootless starts another.
+  // The profile is shown as one process's, and whyNotRootless starts another.
   const shown = REFUSALS.filter(([, { before }]) => before !== confined)
 
   test.each(shown)('refused by %s, whyNotRootless returns the cause and the remedy', (_, machine, line) => {

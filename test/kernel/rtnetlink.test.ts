@@ -82,7 +82,7 @@ describe('links', () => {
     expect(link.flags & IFF_UP).toBe(0)
   })
 
-  test('a link stays unchanged when the next one is read', () => {
+  test('a link is not changed when the next one is read', () => {
     home.ip('link add br0 address 02:00:00:00:00:01 type bridge')
     home.ip('link add br1 address 02:00:00:00:00:02 type bridge')
     const links = [getLink(sock, { name: 'br0' })!, getLink(sock, { name: 'br1' })!, ...getLinks(sock).slice(1)]
@@ -135,7 +135,7 @@ describe('links', () => {
     expect(getLink(sock, { name: 'tun0' })?.tun).toMatchObject({ type: 'tun', multiQueue: false, numQueues: 0 })
   })
 
-  test('the counters equal those of `ip -s link`', () => {
+  test('the counters equal the output of `ip -s link`', () => {
     const far = own.add()
     // IPv6 would send packets of its own between the two readings.
     for (const netns of [home, far]) netns.exec('sysctl -qw net.ipv6.conf.all.disable_ipv6=1')
@@ -163,7 +163,7 @@ describe('links', () => {
     ])
   })
 
-  test('setLink makes several changes at once, and keeps flags outside the mask', () => {
+  test('setLink makes several changes in one call, and keeps flags outside the mask', () => {
     home.ip('link add br0 arp off type bridge')
     const ifindex = indexOf('br0')
     const address = Uint8Array.of(2, 0, 0, 0, 0, 9)
@@ -228,7 +228,7 @@ describe('moving', () => {
     expect(getLink(there, { name: 'vnet1' })?.tun?.numQueues).toBe(2)
   })
 
-  test('an interface whose new name is taken there moves under its old name', () => {
+  test('an interface whose new name is taken in the target namespace moves under its old name', () => {
     far.ip('link add vnet0 type bridge')
     own.tap(home, 'tmp0')
     const error = refusal(() => setLink(sock, indexOf('tmp0'), { netnsFd: far.fd, name: 'vnet0', flags: UP }))
@@ -237,7 +237,7 @@ describe('moving', () => {
     expect(getLink(there, { name: 'tmp0' })!.flags & IFF_UP).toBe(0)
   })
 
-  test('an interface whose old name is taken there moves under the new one, or stays without one', () => {
+  test('an interface whose old name is taken there moves under the new one, or remains without one', () => {
     far.ip('link add tmp0 type bridge')
     own.tap(home, 'tmp0')
     const ifindex = indexOf('tmp0')
@@ -266,7 +266,7 @@ describe('addresses', () => {
     expect(shown('br0')).toEqual(shown('br1'))
   })
 
-  test('without duplicate address detection an IPv6 address is usable at once', () => {
+  test('without duplicate address detection an IPv6 address is usable immediately', () => {
     home.ip('link add veth0 up type veth peer name veth1')
     home.ip('link set veth1 up')
     const ifindex = indexOf('veth0')

@@ -35,7 +35,7 @@ const joined = (child: Child) => new Promise(resolve => child.stdout.once('data'
 const ended = (child: Child) => new Promise(resolve => child.on('close', resolve))
 
 describe('ndoSetRxMode', () => {
-  /** Logs what is there now and was not before, and the other way round. */
+  /** Logs added and removed addresses. */
   const file = () =>
     files.driver({
       setup: 'dev.priv.had = new Set()',

@@ -9,7 +9,7 @@ import type { Native } from '../../src/linux/native.ts'
 
 const POLLHUP = 0x10
 
-/** A listener that is woken without a call to receive, and what it did. */
+/** A listener that wakes up without a call to receive, and its actions. */
 function wokenFor(events: number): string[] {
   const done: string[] = []
   const note = (what: string) => Math.min(0, done.push(what))
@@ -29,7 +29,7 @@ function wokenFor(events: number): string[] {
   return done
 }
 
-test('a call whose thread was killed before it was received is skipped', () => {
+test('a call is skipped if its thread was killed before the call was received', () => {
   expect(wokenFor(0)).toEqual([])
 })
 

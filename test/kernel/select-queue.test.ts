@@ -1,7 +1,7 @@
 /**
  * Drivers that choose queues: ndoSelectQueue in a driver file, and flows whose frames return on
  * other queues than they came from. The second half shows that the checks of queues.test.ts detect
- * the latter.
+ * such flows.
  */
 import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
@@ -130,8 +130,8 @@ describe('a frame that goes back on another queue than it came from', () => {
   const COUNT = 250
 
   /**
-   * Returns what queues.test.ts checks: the number of queues with at least a whole flow both ways,
-   * and the number of late datagrams.
+   * Returns the figures that queues.test.ts checks: the number of queues with at least a whole flow
+   * in both directions, and the number of late datagrams.
    */
   async function spread(vnet: Running): Promise<{ used: number; late: number }> {
     let done = false

@@ -14,7 +14,7 @@ const everythingIn = (root: string) => [
 
 const owners = (root: string) => new Set(everythingIn(root).map(path => lstatSync(path).uid))
 
-test('set-up under sudo leaves its files to the user who owns the tree', async () => {
+test('set-up under sudo gives its files to the user who owns the tree', async () => {
   using tree = new SetupTree()
   for (const path of everythingIn(tree.root)) chownSync(path, nobody, nobody)
   const env = { SUDO_UID: `${nobody}`, SUDO_GID: `${nobody}` }

@@ -1,4 +1,4 @@
-/** `vnet capture`, and captures over the control socket: who may, what they cost, how they end. */
+/** `vnet capture`, and captures over the control socket: rights, costs and ends. */
 import { once } from 'node:events'
 import { chmodSync, readFileSync, statSync, watch } from 'node:fs'
 import { join } from 'node:path'
@@ -93,7 +93,9 @@ async function connected(): Promise<{ client: ControlClient; ca: FoundDevice }> 
 }
 
 describe('the right to capture', () => {
-  /** As nobody in a group and others, with permission to open the files of this tree. */
+  /**
+   * Runs a command as user nobody in these groups, with permission to open the files of this tree.
+   */
   const asUser = (gid: number, groups: number[]) => [
     'setpriv',
     `--reuid=${NOBODY}`,
@@ -102,7 +104,7 @@ describe('the right to capture', () => {
     ...['inh-caps', 'ambient-caps', 'bounding-set'].map(set => `--${set}=-all,+dac_override`),
   ]
 
-  test('is not an ordinary user’s: one line says how to give it to a group, and no file is made', async () => {
+  test('an ordinary user may not capture: one line says how to allow a group, and no file is made', async () => {
     await startVnet(cable())
     const { status, stderr } = await capture(['ca', file('a.pcapng')], asUser(NOBODY, [GROUP])).ended
     expect(stderr).toBe(
@@ -113,7 +115,7 @@ describe('the right to capture', () => {
     expect(() => readFileSync(file('a.pcapng'))).toThrow('ENOENT')
   })
 
-  test('is not that of another group', async () => {
+  test('members of another group may not capture', async () => {
     await startVnet(cable('--capture-group', `${GROUP}`))
     const { status, stderr } = await capture(['ca', file('a.pcapng')], asUser(NOBODY, [GROUP + 1])).ended
     expect([status, stderr]).toEqual([
@@ -149,7 +151,7 @@ describe('the right to capture', () => {
 })
 
 describe('vnet capture', () => {
-  test('writes whole files of three captures at once, which end by Ctrl-C and by a duration', async () => {
+  test('three concurrent captures write whole files, and end by Ctrl-C and by a duration', async () => {
     const vnet = await startVnet(cable('--wire-ab', 'loss every 5'))
     const one = capture(['ca', file('one.pcapng')])
     await one.began
@@ -169,7 +171,7 @@ describe('vnet capture', () => {
     expect((await vnet.stop()).status).toBe(0)
   })
 
-  test('writes the interfaces of several vnets into one file, and ends with the last vnet', async () => {
+  test('vnet capture writes the interfaces of several vnets into one file, and ends with the last vnet', async () => {
     const vnet = await startVnet(cable())
     const loop = await startVnet(['loop', '--netns', near.name, '--name', 'lo7', '--no-address', '--json'])
     const { began, ended } = capture(['ca', 'lo7', file('a.pcapng')])
@@ -181,7 +183,7 @@ describe('vnet capture', () => {
     expect(framesIn(file('a.pcapng'))).toEqual(['ca 0', 'ca 1'])
   })
 
-  test('is read live by tcpdump, and ends when tcpdump has what it wants', async () => {
+  test('tcpdump reads vnet capture live, and ends it once it has its packets', async () => {
     await startVnet(cable())
     const command = `${process.execPath} ${PROGRAM} capture ca - | tcpdump -c 3 -enr - 2>/dev/null; echo "\${PIPESTATUS[*]}"`
     const child = near.spawn(['bash', '-c', command])
@@ -195,7 +197,7 @@ describe('vnet capture', () => {
     expect(shown.join('')).toMatch(/\n0 0\n$/)
   })
 
-  test('refuses an interface in the place of the file', async () => {
+  test('vnet capture refuses an interface in the place of the file', async () => {
     await startVnet(cable())
     expect(await capture(['ca']).ended).toMatchObject({
       status: 2,
@@ -203,7 +205,7 @@ describe('vnet capture', () => {
     })
   })
 
-  test('ends by Ctrl-C, with a whole file, also while its vnet is stopped', async () => {
+  test('vnet capture ends by Ctrl-C with a whole file, even while its vnet is stopped', async () => {
     const vnet = await spawnVnet(cable())
     const { child, began, ended } = capture(['ca', file('a.pcapng')])
     await began
@@ -230,7 +232,7 @@ describe('a client that', () => {
     }
   }
 
-  test('never reads costs a bounded buffer and no frame; what it missed is counted', async () => {
+  test('a client that never reads costs a bounded buffer and no frame; its lost frames are counted', async () => {
     const COUNT = 20_000
     const vnet = await spawnVnet(cable(), holding(file('held')))
     const { client, ca } = await connected()
@@ -258,7 +260,7 @@ describe('a client that', () => {
     expect(bytes).toBeLessThan(1000 * 1400)
   })
 
-  test('is killed frees its captures', async () => {
+  test('a killed client frees its captures', async () => {
     const vnet = await spawnVnet(cable())
     const { client, ca } = await connected()
     const script = `
@@ -288,7 +290,7 @@ sys.stdin.read()`
     await stopConserved(vnet)
   })
 
-  test('sends wrong requests is refused each time, and the vnet runs on', async () => {
+  test('a client that sends wrong requests is refused each time, and the vnet runs on', async () => {
     await startVnet(cable())
     const { ca } = await connected()
     const requests = [

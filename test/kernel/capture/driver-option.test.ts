@@ -40,14 +40,14 @@ function packets(path: string, filter: string, ...fields: string[]): string[] {
 const statisticsOf = (path: string) =>
   [...wireshark('capinfos', path).matchAll(/Number of stat entries = (\d+)/g)].map(([, n]) => n)
 
-/** Sends one echo request after the other, each of which must be answered. */
+/** Sends echo requests one by one, each of which must get a reply. */
 async function ping(count: number): Promise<void> {
   for (let i = 0; i < count; i++) {
     expect(await left.run('ping -c 1 -s 1000 -W 30 198.18.0.2')).toMatchObject({ status: 0 })
   }
 }
 
-/** Sends many echo requests, whose replies it may not wait for. */
+/** Sends many echo requests without waiting for all replies. */
 const flood = (count: number) => left.run(`ping -c ${count} -i 0.002 -s 1000 198.18.0.2`)
 
 test('every frame is in the file at both ends, from the first to the last, with statistics', async () => {
@@ -93,7 +93,7 @@ test('--pcap writes the frames and leaves the dropped ones out', async () => {
   expect(stdout.split('\n').slice(0, -1).length).toBe(packets(file('a.pcap'), 'frame', 'frame.len').length)
 })
 
-test('--duration ends the capture, and the frames go on', async () => {
+test('--duration ends the capture, and traffic continues', async () => {
   const vnet = await startVnet(cable('--capture', file(), '--duration', '1s'))
   await vnet.line(/^vnet: capture: \d+ frames in /)
   await ping(2)
@@ -156,7 +156,7 @@ test('keys that are appended while the capture runs are in front of the packets 
   expect(packets(file(), 'icmp', 'frame.number').length).toBe(4)
 })
 
-test('a disk that is full ends the capture with one line, and the frames go on', async () => {
+test('a full disk ends the capture with one line, and traffic continues', async () => {
   mkdirSync(file('disk'))
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=128k', 'tmpfs', file('disk')])
   try {
@@ -169,7 +169,7 @@ test('a disk that is full ends the capture with one line, and the frames go on',
     expect(stderr).toBe(
       `vnet: capture: write ${file('disk/a.pcapng')}: ENOSPC, no space left on device; the capture ends here\n`,
     )
-    // What is there is whole.
+    // The file is whole up to its end.
     expect(packets(file('disk/a.pcapng'), 'icmp', 'frame.number').length).toBeGreaterThan(50)
   } finally {
     execFileSync('umount', ['-l', file('disk')])

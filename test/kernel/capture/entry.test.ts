@@ -98,7 +98,7 @@ test('a capture of a cable that is closed first has its frames', async () => {
   expect(packetsOf(path)).toHaveLength(4)
 })
 
-test('a file that takes no more rejects stop(), and the frames go on', async () => {
+test('a full file rejects stop(), and traffic continues', async () => {
   await using link = await newCable(1)
   const recording = capture(link, '/dev/full')
   await ping(1)

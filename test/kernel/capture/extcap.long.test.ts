@@ -18,7 +18,10 @@ beforeEach(() => {
 
 const path = (name: string) => join(directory, name)
 
-/** Starts a cable between the namespaces, whose ends know each other: no packet is one of ARP. */
+/**
+ * Starts a cable between the namespaces. Its ends have each other's MAC addresses, so no packet is
+ * ARP.
+ */
 async function cable(...args: string[]): Promise<Running> {
   const addresses = ['--address', 'left=198.18.0.1/24', '--address', 'right=198.18.0.2/24']
   const vnet = await spawnVnet(['cable', `${left.name}/left`, `${right.name}/right`, '--json', ...addresses, ...args])
@@ -39,7 +42,7 @@ function run([command, ...args]: string[]): string {
 }
 
 describe('tshark run by root', () => {
-  /** Starts a program for which the folder of extcap programs is that of the test. */
+  /** Runs a program with the test's folder as its extcap folder. */
   let within: string[]
   beforeEach(() => {
     const folder = /^(?:Global )?Extcap path:\s*(.*)$/im.exec(readCapture('tshark', '-G', 'folders'))?.[1]
@@ -119,7 +122,7 @@ describe('tshark run by another user', () => {
     run([...nobody(), process.execPath, PROGRAM, 'extcap', '--install'])
   })
 
-  test('a user lists the interfaces of root’s vnets, and is told who may capture', async () => {
+  test('a user lists the interfaces of root’s vnets, and learns how to get the right to capture', async () => {
     await cable()
     expect(linesOf(run([...nobody(), 'tshark', '-D']))).toContain(
       `vnet-${left.name}:left (vnet: left (cable, in ${left.name}))`,

@@ -9,7 +9,7 @@ import { packetFields } from '../../support/tshark.ts'
 import { PROGRAM } from '../../support/vnet-process.ts'
 
 const page = readFileSync(new URL('../../../docs/capture.md', import.meta.url), 'utf8')
-/** The lines of blocks of a console that begin with a prompt. */
+/** The prompt lines of all console blocks. */
 const commands = [...page.matchAll(/```console\n(.*?)```/gs)].flatMap(([, block = '']) =>
   [...block.matchAll(/^[#$] (.*)$/gm)].map(([, command]) => command as string),
 )
@@ -17,7 +17,7 @@ const commands = [...page.matchAll(/```console\n(.*?)```/gs)].flatMap(([, block 
 const { own, directory } = freshNamespaces()
 /** Of tshark, which takes a second to say it. */
 let folder: string | undefined
-/** The namespaces of the page are those of the test. */
+/** The test's namespaces replace the page's. */
 let inTest: (command: string) => string
 let children: ReturnType<typeof spawn>[]
 
@@ -39,7 +39,7 @@ afterEach(() => {
   for (const child of children) if (child.pid !== undefined) kill(child.pid, 'SIGKILL')
 })
 
-/** Ends a command and what it started. */
+/** Ends a command and its children. */
 function kill(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal)
@@ -97,7 +97,7 @@ test('each command of docs/capture.md does what the page says', async () => {
     done.push(command as string)
     return command as string
   }
-  // The namespaces are there.
+  // Create the namespaces.
   for (const name of ['red', 'blue']) next(`ip netns add ${name}`)
   const ping = next('ip netns exec red ping')
   const cable = await start(next('vnet cable'), /^ready$/m)

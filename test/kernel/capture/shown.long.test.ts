@@ -1,5 +1,5 @@
 /**
- * What a capture of a bad cable shows to tools that know nothing of vnet: tshark, capinfos, tcpdump
+ * How a capture of a bad cable looks in tools without knowledge of vnet: tshark, capinfos, tcpdump
  * and editcap.
  */
 import { readdirSync, rmSync, statSync, watch, writeFileSync } from 'node:fs'
@@ -14,7 +14,10 @@ const { left, right, directory } = freshQuietNamespaces('left', 'right')
 
 const file = (name = 'a.pcapng') => join(directory, name)
 
-/** Starts a cable between the namespaces, whose ends know each other: no packet is one of ARP. */
+/**
+ * Starts a cable between the namespaces. Its ends have each other's MAC addresses, so no packet is
+ * ARP.
+ */
 async function cable(start: typeof startVnet, ...args: string[]): Promise<Running> {
   const addresses = ['--address', 'left=198.18.0.1/24', '--address', 'right=198.18.0.2/24']
   const ends = [`${left.name}/left`, `${right.name}/right`]
@@ -46,7 +49,7 @@ test('with loss 5% each lost packet appears once, with its reason, and sent = ar
   for (const ids of [sent, arrived, gone]) expect(new Set(ids).size).toBe(ids.length)
   expect([...arrived, ...gone].sort()).toEqual([...sent].sort())
   for (const row of dropped) {
-    // The numbers of the second interface that sends begin at 2 * 2^40.
+    // The second sending interface numbers its packets from 2 * 2^40.
     const id = Number(row['frame.packet_id'])
     const direction = row['frame.interface_name'] === 'left' ? 'ab' : 'ba'
     const packet = direction === 'ab' ? id : id - 2 * 2 ** 40
@@ -82,7 +85,7 @@ test('a duplicate arrives with the id of its original', async () => {
   expect(idsOf(`${ARRIVED} && ${requests}`)).toEqual(sent.flatMap(id => [id, id]))
 })
 
-test('a frame that a device dropped as it received it is shown there, with the reason of the kernel', async () => {
+test('a capture shows a frame that a device dropped on receive, with the kernel’s reason', async () => {
   const ends = [`${left.name}/sn0`, `${left.name}/sn1`]
   const vnet = await startVnet(['snull', ...ends, '--json', '--drop', 'RX_CRC=3', '--capture', file()])
   await ping(9)

@@ -3,7 +3,7 @@ import { asUser, ended, TREE } from '../../support/ordinary-user.ts'
 
 const CHECK = [process.execPath, `${TREE}/dist/vnet.js`, 'check', `${TREE}/course/02-mirror/solution.js`]
 
-test('an ordinary user runs all checks, also those on live interfaces', () => {
+test('an ordinary user runs all checks, including checks on live interfaces', () => {
   const { status, stdout } = ended([...asUser(), ...CHECK])
   expect([status, stdout]).toEqual([0, expect.stringMatching(/^ok +live: [\s\S]*^02-mirror: 8 passed\./m)])
 })

@@ -1,7 +1,7 @@
 /**
  * Every call of the C library in a run fails in turn, with each of its errors: while the program
  * starts, carries frames, and ends. After each failure the program ends or continues as it should,
- * logs one line, leaves nothing behind and counts every frame.
+ * logs one line, cleans up and counts every frame.
  */
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
@@ -57,7 +57,7 @@ async function exchange(
   )
 }
 
-/** What is awaited, or undefined if a fault has cost it. */
+/** The awaited value, or undefined if a fault prevents it. */
 function patient<T>(awaited: Promise<T>, ended: AbortSignal): Promise<T | undefined> {
   return Promise.race([
     awaited,
@@ -157,8 +157,8 @@ const ABORTS = /^(epoll_ctl|setns net:)/
 const OPEN_AT_END = /^(close |setsockopt 1,83 )/
 /**
  * Faults whose line names another error: the only one that the kernel returns there, and the
- * timeout of a thread that could not drop its capabilities (capget, capset). EBADFD is an interface
- * that is gone.
+ * timeout of a thread that could not drop its capabilities (capget, capset). EBADFD means a deleted
+ * interface.
  */
 const RENAMED = /^(setsockopt 270,8 |syscall 12[56]$)/
 
@@ -167,7 +167,7 @@ const isRenamed = ({ site, errno }: Fault) => errno === EBADFD || RENAMED.test(s
 /** A file of leases that seems not to exist is created, which fails because it exists. */
 const isHidden = (site: string, errno: number) => errno === ENOENT && /^open .*\/leases$/.test(site)
 
-/** What is wrong with a run, if anything is. */
+/** The problems of a run, if any. */
 function* problems({ conserves }: Scenario, run: FaultRun, fault: Fault, whole: FaultRun): Iterable<string> {
   const { status, stdout, stderr, ready } = run
   const said = stdout + stderr
@@ -202,7 +202,7 @@ function isConserved(statistics: Parameters<typeof expectConserved>[0]): boolean
   }
 }
 
-/** What is in `list` more often than in `other`. */
+/** The items that are in `list` more often than in `other`. */
 function minus(list: readonly string[], other: readonly string[]): string[] {
   const rest = [...other]
   return list.filter(each => {
@@ -235,7 +235,7 @@ test.each(SCENARIOS)(
       }),
     )
     expect(found.join('\n'), `seed ${SEED}, ${faults.length} faults`).toBe('')
-    // A call that another order of events left out is no fault, but they are few.
+    // A call that a different order of events skipped is not a fault, but such calls are few.
     expect(failed).toBeGreaterThan(0.8 * faults.length)
   },
 )

@@ -1,6 +1,6 @@
 /**
- * A vnet that is killed, stopped, or short of descriptors, disk, memory or names: what it logs,
- * leaves behind and continues to do.
+ * A vnet that is killed, stopped, or short of descriptors, disk, memory or names: its log, its
+ * leftovers, and the work that continues.
  */
 
 import { execFileSync } from 'node:child_process'
@@ -187,7 +187,7 @@ test('with no descriptor left vnet carries frames, and does not spin on new clie
   expect(await vnet.stop()).toMatchObject({ status: 0, stderr: '' })
 })
 
-test('with a full disk no new lease is given and the old ones stay, until there is room', async () => {
+test('with a full disk no new lease is granted and the old ones remain, until the disk has room', async () => {
   const tmpfs = ['unshare', '-m', 'sh', '-c', `mount -t tmpfs -o size=16k none ${directory} && exec "$@"`, 'sh']
   const vnet = await spawnLan(tmpfs)
   const files = `/proc/${vnet.pid}/root${directory}`
@@ -247,14 +247,14 @@ test(`one vnet has ${DEVICES} devices, and none is left at its end`, { timeout: 
   expect(links()).toEqual(['lo'])
 })
 
-test('clients that end during a request leave nothing behind', { timeout: 120_000 }, async () => {
+test('clients that end during a request leave no descriptors or memory', { timeout: 120_000 }, async () => {
   const vnet = await spawnVnet(['snull', '--json'], { within: inside() })
   const name = readdirSync('/run/vnet').find(name => name.startsWith(`${vnet.pid}-`) && name.endsWith('.sock'))
   const path = join('/run/vnet', name as string)
   const descriptors = () => readdirSync(`/proc/${vnet.pid}/fd`).length
   const before = descriptors()
   const { below } = random(SEED)
-  // A dump of all devices: whole, or only its beginning.
+  // A dump of all devices: whole, or only its first part.
   const request = new MessageBuilder()
     .message(0x3f0, NLM_F_REQUEST | NLM_F_DUMP, 1)
     .payload(genlmsghdr(2, 1))
@@ -275,7 +275,7 @@ test('clients that end during a request leave nothing behind', { timeout: 120_00
   await stopConserved(vnet)
 })
 
-/** A connection, as soon as the server has accepted enough of those before. */
+/** A connection, once the server has accepted enough earlier ones. */
 async function connected(path: string): Promise<Socket> {
   for (;;) {
     const socket = connect(path)

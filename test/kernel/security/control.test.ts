@@ -171,7 +171,7 @@ print('disconnected', answers(connect()))`
     expect(await attack(vnet, script)).toEqual(['disconnected True'])
   })
 
-  test('a lingering socket that waits in a closed connection to an older kernel delays nobody', async () => {
+  test('a lingering socket that waits in a closed connection to an older kernel delays no other client', async () => {
     const vnet = await serve(older)
     expect(await attack(vnet, 's = deaf(); pass_one(s); s.close(); print(answers(connect()))')).toEqual(['True'])
   })
@@ -238,7 +238,7 @@ while True:
     expect(readDirectories(namedDirectory(directory))).toEqual([])
   })
 
-  test('root removes the file of an ended vnet from its own directory, and nothing from that of another user', () => {
+  test('root removes the file of an ended vnet from its own directory, and nothing from another user’s', () => {
     // Where another user may replace the directory by a link, the path may lead to root's own.
     const pidns = ownNamespace('pid')
     const file = join(directory, '1-a.json')
@@ -304,7 +304,7 @@ describe('rights', () => {
 
   test('root of another user namespace, with all capabilities there, changes nothing', async () => {
     const vnet = await serve()
-    // Once made by root, and once by a user who is not root outside.
+    // First root makes it, then a user who is not root outside.
     expect(await ask(['unshare', '-Ur'], vnet, reset)).toEqual([refused('you are in another user namespace')])
     expect(await ask([...asUser(4242), 'unshare', '-Ur'], vnet, reset)).toEqual([refused('you are user 4242')])
   })
@@ -341,12 +341,12 @@ describe('memory of other processes', () => {
     const ifreq = Buffer.alloc(40)
     ifreq.write('one')
     ifreq.writeBigUInt64LE(0x7fff_0000_0000n, 16)
-    // There is no attribute that names a process.
+    // No attribute names a process.
     const pid = Buffer.from(Uint32Array.of(process.pid).buffer).toString('hex')
     const named = `9:2=${Buffer.from('one').toString('hex')}:23=f0890000:24=${ifreq.toString('hex')}`
     expect(await ask([], vnet, `${named}:25=${pid}`, named)).toMatchObject([
       { error: -22, text: 'unknown attribute type 25' },
-      // Without data there is none to read: -EFAULT.
+      // Without data the vnet reads nothing: -EFAULT.
       { error: 0, 27: 'f2ffffff' },
     ])
   })

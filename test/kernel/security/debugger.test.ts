@@ -1,4 +1,4 @@
-/** Node's debugger, which runs anything in the process for everybody who reaches its port. */
+/** Node's debugger, which runs any code in the process for everyone who reaches its port. */
 import { kill } from 'node:process'
 import { beforeEach, expect, test } from 'vitest'
 import { freshNamespaces } from '../../support/fresh-namespaces.ts'

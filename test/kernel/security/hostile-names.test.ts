@@ -1,4 +1,4 @@
-/** The commands on an interface whose name is escape sequences and bytes that are not UTF-8. */
+/** Commands on an interface whose name has escape sequences and bytes that are not UTF-8. */
 import { execFileSync } from 'node:child_process'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'

@@ -39,8 +39,8 @@ const COMMANDS = [
 const { netns, directory } = freshNamespaces('netns')
 
 /**
- * Announces this process as a vnet that has `hostile0` in the namespace of the test. Returns the
- * path of its socket.
+ * Announces this process as a vnet that has `hostile0` in the test's namespace. Returns the path of
+ * its socket.
  */
 function announce(): string {
   const path = join(directory, 'vnet')

@@ -70,7 +70,10 @@ async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
 }
 
-/** What a user may mount, seen by every process of the machine; NAME is that of the directory. */
+/**
+ * Mounts that a user may make, visible to every process of the machine; NAME is the directory's
+ * name.
+ */
 const FORGERIES = {
   'a mount point with the name of a lab': 'mkdir -p $D/home/NAME/x; mount -t tmpfs none $D/home/NAME/x',
   'a file of /etc whose path ends as that of a lab':
@@ -94,7 +97,7 @@ test.each(Object.entries(FORGERIES))('%s does not make a process a program of th
   }
 })
 
-test('a process that sees the hosts file of a lab as /etc/hosts is killed with what the lab left', async () => {
+test('a process that sees a lab’s hosts file as /etc/hosts is killed with the lab’s leftovers', async () => {
   const name = leftover()
   const file = join(directory, name, 'client', 'hosts')
   const child = await bystander(`touch ${file}; mount --bind ${file} /etc/hosts`)
@@ -206,14 +209,14 @@ test.each([
   expect(processesOf(mark)).toEqual([])
 })
 
-/** Makes a fifo from which programs read before they go on. */
+/** Makes a fifo that programs read before they continue. */
 function fifo(): string {
   const path = join(directory, 'fifo')
   spawnSync('mkfifo', [path])
   return path
 }
 
-/** Lets what waits at a fifo go on when the processes are listed next, until `isDone`. */
+/** Lets the programs at a fifo continue when processes are listed next, until `isDone`. */
 function goOnAfterListing(path: string, isDone: () => boolean): void {
   afterListing.run = () => {
     afterListing.run = () => {}
@@ -263,7 +266,7 @@ function run(command: string, words: readonly string[], script: string): string 
 
 const NODE = `${process.execPath} --input-type=module -e "$PROGRAM"`
 
-test('in a PID namespace whose /proc is of another, only the known children are killed', () => {
+test('in a PID namespace with another namespace’s /proc, only the known children are killed', () => {
   const script = `
     import { spawn } from 'node:child_process'
     import { openSync } from 'node:fs'

@@ -20,7 +20,7 @@ beforeEach(() => {
 })
 afterEach(() => vnet?.stop())
 
-/** Runs a command whose words may have bytes that are not UTF-8. */
+/** Runs a command that may contain bytes that are not UTF-8. */
 const sh = (command: string) => execFileSync('sh', ['-c', command], { encoding: 'latin1', stdio: 'pipe' })
 
 async function start(...args: string[]): Promise<void> {

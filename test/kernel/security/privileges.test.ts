@@ -1,6 +1,6 @@
 /**
- * What a running vnet may still do once it is ready: its capabilities, on all threads, and what is
- * lost with the others.
+ * The rights of a running vnet once it is ready: the capabilities of all threads, and the features
+ * that need the dropped ones.
  */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
@@ -79,7 +79,7 @@ async function ping(at: Netns, address: string): Promise<void> {
 }
 
 describe('once ready, every thread has', () => {
-  test('CAP_NET_ADMIN alone, under loop', async () => {
+  test('every thread has CAP_NET_ADMIN alone, under loop', async () => {
     const vnet = await start()
     expect(heldByAll(vnet)).toEqual([only(NET_ADMIN)])
     expect(isDumpable(vnet)).toBe(false)
@@ -87,24 +87,24 @@ describe('once ready, every thread has', () => {
     expect(await vnet.stop()).toMatchObject({ status: 0 })
   })
 
-  test('CAP_NET_ADMIN alone, in a pid namespace whose /proc is that of another', async () => {
+  test('every thread has CAP_NET_ADMIN alone, in a pid namespace with another namespace’s /proc', async () => {
     const inner = [...within(), 'unshare', '--pid', '--fork', '--kill-child']
     const vnet = await spawnVnet([], { within: inner })
     const [pid = 0] = readFileSync(`/proc/${vnet.pid}/task/${vnet.pid}/children`, 'utf8').split(' ').map(Number)
     expect(heldByAll({ pid })).toEqual([only(NET_ADMIN)])
-    // A vnet that is killed leaves its file, and here no program sees that its process is gone.
+    // A killed vnet leaves its file, and here no program sees that its process has ended.
     process.kill(pid, 'SIGTERM')
     expect(await vnet.ended).toMatchObject({ status: 0 })
   })
 
-  test('CAP_NET_ADMIN alone, under snull', async () => {
+  test('every thread has CAP_NET_ADMIN alone, under snull', async () => {
     const vnet = await start('snull')
     expect(heldByAll(vnet)).toEqual([only(NET_ADMIN)])
     await ping(netns, '198.18.0.2')
     expect(await vnet.stop()).toMatchObject({ status: 0 })
   })
 
-  test('CAP_SYS_ADMIN besides, under cable across network namespaces', async () => {
+  test('every thread also has CAP_SYS_ADMIN under cable across network namespaces', async () => {
     const vnet = await start('cable', `${netns.name}/eth0`, `${other.name}/eth0`)
     expect(heldByAll(vnet)).toEqual([only(NET_ADMIN | SYS_ADMIN)])
     // It follows what happens there.
@@ -116,7 +116,7 @@ describe('once ready, every thread has', () => {
     expect(await vnet.stop()).toMatchObject({ status: 0 })
   })
 
-  test('CAP_NET_ADMIN alone, under lan with hosts, and TCP works', async () => {
+  test('every thread has CAP_NET_ADMIN alone, under lan with hosts, and TCP works', async () => {
     const vnet = await start('lan', 'eth9', '--hosts', '2', '--negotiation', '0')
     expect(heldByAll(vnet)).toEqual([only(NET_ADMIN)])
     netns.ip('addr add 198.18.0.50/24 dev eth9')
@@ -125,7 +125,7 @@ describe('once ready, every thread has', () => {
     expect(await vnet.stop()).toMatchObject({ status: 0 })
   })
 
-  test('CAP_SYS_ADMIN besides, under lan with a configuration: its TCP ports may change', async () => {
+  test('every thread also has CAP_SYS_ADMIN under lan with a configuration, whose TCP ports may change', async () => {
     const config = join(directory, 'lan.yaml')
     const port = (number: number) => `hosts: [{ ip: 198.18.0.7, ports: [{ port: ${number}, service: echo }] }]\n`
     writeFileSync(config, port(8000))
@@ -143,7 +143,7 @@ describe('once ready, every thread has', () => {
     expect(await vnet.stop()).toMatchObject({ status: 0 })
   })
 
-  test('CAP_NET_ADMIN alone, under lan with an uplink, which goes on and is let go', async () => {
+  test('every thread has CAP_NET_ADMIN alone, under lan with an uplink, which continues and is released', async () => {
     netns.ip(`link add veth0 type veth peer name eth0 netns ${other.name}`)
     netns.ip('link set veth0 up')
     other.ip('link set eth0 up')
@@ -160,7 +160,7 @@ describe('once ready, every thread has', () => {
     expect(netns.ip('-d link show veth0')).toContain('promiscuity 0')
   })
 
-  test('CAP_NET_ADMIN alone, with a driver file, also in a worker and in what is made later', async () => {
+  test('every thread has CAP_NET_ADMIN alone with a driver file, also in workers and later threads', async () => {
     const files = new DriverFiles()
     try {
       const file = files.driver({
@@ -178,13 +178,13 @@ describe('once ready, every thread has', () => {
     }
   })
 
-  test('all it had, with --keep-privileges', async () => {
+  test('every thread keeps all its capabilities with --keep-privileges', async () => {
     const vnet = await start('--keep-privileges')
     const [all, ...rest] = heldByAll(vnet)
     expect([all, rest]).toEqual([held(process.pid, `${process.pid}`), []])
   })
 
-  test('all it had, in a process that calls the program as a function', async () => {
+  test('every thread keeps all its capabilities if a process calls the program as a function', async () => {
     const before = held(process.pid, `${process.pid}`)
     const vnet = await startVnet(['--netns', netns.name])
     expect(held(process.pid, `${process.pid}`)).toEqual(before)
@@ -192,7 +192,7 @@ describe('once ready, every thread has', () => {
     await vnet.stop()
   })
 
-  test('none at all on an interface of an ordinary user, and its memory is closed to other processes of that user', async () => {
+  test('a thread has no capability on an ordinary user’s interface, and that user cannot read its memory', async () => {
     const first = await startVnet(['--name', 'tap0', '--persist', '--user', `${NOBODY}`, '--netns', netns.name])
     await first.stop()
     const vnet = await spawnVnet(['--name', 'tap0'], { within: asNobodyIn(netns) })
@@ -204,7 +204,7 @@ describe('once ready, every thread has', () => {
 })
 
 describe('an interface that is moved later', () => {
-  test('still works, and one line says what is no longer noticed', async () => {
+  test('a moved interface still works, and one line says which changes are no longer noticed', async () => {
     const vnet = await start('--name', 'vnet0')
     netns.ip(`link set vnet0 netns ${other.name} name away0`)
     await vnet.line(/^vnet0: moved to another network namespace, there away0$/)
@@ -220,7 +220,7 @@ describe('an interface that is moved later', () => {
     expect(await vnet.ended).toMatchObject({ status: 1 })
   })
 
-  test('is not changed by vnet any more, and nor is an interface here that has its index', async () => {
+  test('vnet no longer changes a moved interface, nor an interface here that has its index', async () => {
     const files = new DriverFiles()
     try {
       const file = files.driver({ ops: 'ndoChangeMtu: (_, mtu) => mtu === 1400 ? -22 : 0' })

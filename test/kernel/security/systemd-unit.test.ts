@@ -30,7 +30,7 @@ test('systemd-analyze verify reports nothing about the unit', () => {
   expect(analyze('verify', instance)).toEqual({ status: 0, output: '' })
 })
 
-test('the exposure of the unit stays low', () => {
+test('the exposure of the systemd unit remains low', () => {
   const { status, output } = analyze('security', '--offline=true', `--threshold=${MOST_EXPOSED}`, UNIT)
   expect(output).toMatch(/Overall exposure level/)
   expect(status).toBe(0)

@@ -1,6 +1,6 @@
 /**
- * What users who may open /dev/net/tun can do to the interfaces of root. The kernel lets everyone
- * attach a queue to a multi-queue interface that has no owner.
+ * Attacks on root's interfaces by users who may open /dev/net/tun. The kernel lets everyone attach
+ * a queue to a multi-queue interface that has no owner.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -27,7 +27,7 @@ const attacker = (...args: string[]) => {
   return spawn(command, rest, { stdio: 'pipe' })
 }
 
-/** Attempts to attach a queue to each interface, as nobody. */
+/** Attempts to attach a queue to each interface as an ordinary user. */
 async function attack(...names: string[]): Promise<string> {
   const { stdout, stderr } = await outcome(attacker(...names))
   return stderr + stdout.trim()
@@ -87,7 +87,7 @@ describe('where the kernel permits no namespace without a name', () => {
     })
   }
 
-  test('the interface is made in place, and belongs to the user at once', async () => {
+  test('without an unnamed namespace, the interface is made in place and belongs to the user immediately', async () => {
     await using platform = new LinuxPlatform(own.at(netns, { unnamedNetns: () => -EPERM }))
     const port = await platform.open({ ...spec, slots: slots() })
     expect(await attack('tap0')).toBe('EPERM')

@@ -1,6 +1,6 @@
 /**
- * A terminal that was stopped by Ctrl-S, and a pipe that nobody reads: frames go on, and so does
- * the end.
+ * A terminal that was stopped by Ctrl-S, and a pipe without a reader: traffic continues, and the
+ * program still ends.
  */
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
@@ -12,7 +12,7 @@ import { PROGRAM } from '../../support/vnet-process.ts'
 const SCRIPT = resolve(import.meta.dirname, '../../support/unread-output.py')
 const { near, directory: dir } = freshNamespaces('near')
 
-/** What a child writes, and a promise for the moment when it has written something. */
+/** Reads a child's output, with a promise for its first bytes. */
 function reader({ stdout }: Child) {
   let text = ''
   let look = () => {}
@@ -31,8 +31,8 @@ function reader({ stdout }: Child) {
 }
 
 /**
- * `vnet lan -vv`, which has a line for each frame, with nobody reading them; 2,000 pings, more
- * lines than anything holds.
+ * `vnet lan -vv`, which logs a line per frame, with an unread output; 2,000 pings, more lines than
+ * any buffer holds.
  */
 async function flooded(kind: string) {
   const args = ['lan', 'eth9', '-vv', '--negotiation', '0', '--leases', `${dir}/leases`]

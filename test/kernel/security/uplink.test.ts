@@ -62,7 +62,7 @@ test('--serve turns DHCP, advertisements and services on for an uplink that has 
   expect(await served(vnet)).toEqual(ALL)
 })
 
-test('a configuration turns on what it names, and only that after it is read again', async () => {
+test('a configuration turns on only the services it names, also after it is read again', async () => {
   near.ip('addr add 192.0.2.7/24 dev veth0')
   const config = join(directory, 'lan.yaml')
   writeFileSync(config, 'dhcp: {}\n')
