@@ -58,7 +58,7 @@ test('a count that is not reported yet is reported once when the program ends', 
   expect(lines.slice(5)).toEqual(['sn0: ACK: 2 similar lines suppressed'])
 })
 
-test('a count whose alarm is late is reported before the next line', () => {
+test('a late suppression count is logged before the next line', () => {
   let now = 0
   const late = { now: () => now, alarm: () => ({ at: () => {}, cancel: () => {} }) }
   const limited = new LimitedLog(log, late, { lines: 1, seconds: 1 })

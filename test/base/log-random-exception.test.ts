@@ -27,7 +27,7 @@ describe('a log', () => {
     }
   })
 
-  test('a log begins each line with the name of its device, one line a message', () => {
+  test('a log prefixes each line with its device name and writes one line per message', () => {
     const { log, lines } = logAt(LOGLEVEL_INFO)
     log.named('vnet0').info('two\n  lines\n')
     log.named('a').named('b').info('c')
@@ -50,7 +50,7 @@ describe('an exception', () => {
     }
   })
 
-  test('an exception that is no Error, or has no stack, is described as it is', () => {
+  test('an exception that is not an Error, or has no stack, is described as it is', () => {
     const bare = new Error('bare')
     delete bare.stack
     expect([describeException('text'), describeException(undefined), describeException(bare)]).toEqual([

@@ -9,7 +9,7 @@ function agree(one: unknown, other: unknown) {
   if (!Object.is(one, other)) throw new Error(`${one} is not ${other}`)
 }
 
-test('a heap behaves as a sorted list does, for items set, moved, removed and taken', () => {
+test('a heap behaves like a sorted list while items are set, moved, removed and taken', () => {
   const step = fc.oneof(
     fc.record({ kind: fc.constant('set' as const), which: fc.nat(149), moment: fc.nat(20) }),
     fc.record({ kind: fc.constant('remove' as const), which: fc.nat(149) }),
@@ -29,7 +29,7 @@ test('a heap behaves as a sorted list does, for items set, moved, removed and ta
           else {
             heap.set(it, step.moment)
             list.push({ item: it, moment: step.moment })
-            // Stable: equal moments stay in the order of arming.
+            // The sort is stable: equal moments keep the order of arming.
             list.sort((a, b) => a.moment - b.moment)
           }
         }

@@ -5,7 +5,7 @@ import { FakeClock } from '../../src/testing/fake-clock.ts'
 
 const RATE = { perSecond: 100, burst: 5 }
 
-test('a token bucket gives its burst at once, then its rate', () => {
+test('a token bucket grants its burst immediately, then its rate', () => {
   const clock = new FakeClock()
   const bucket = new TokenBucket(clock, RATE)
   const take = (n: number) => Array.from({ length: n }, () => bucket.take()).filter(Boolean).length

@@ -50,7 +50,7 @@ describe('targets', () => {
     expect(row('idle CPU')).toMatchObject({ value: 0, reached: true })
   })
 
-  test('a target of scaling is missed if even the best sample is below that of one device', () => {
+  test('a scaling target is missed if even the best sample is below the figure for one device', () => {
     expect(row('cables: TCP, sum, 2 to one')).toMatchObject({ value: 0.99, reached: true })
     expect(row('cables: TCP, sum, 4 to one')).toMatchObject({ value: 0.99, reached: false })
   })

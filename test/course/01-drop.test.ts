@@ -6,7 +6,7 @@ import { checkInMemory, testInMemory } from '../support/course.ts'
 
 testInMemory(exercise)
 
-test('a failure has the line of the driver that left frames behind', async () => {
+test("a failure has the driver's line that leaked frames", async () => {
   const results = await checkInMemory(exercise, join(COURSE, '01-drop/driver.js'))
   expect(results.at(-1)?.logged).toEqual([expect.stringMatching(/: leak: 3 frames .*\/01-drop\/driver\.js:\d+;/)])
 })

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 const root = join(import.meta.dirname, '../..')
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
 
-/** The steps whose comments a file has, as `1 native/batch.cc`. */
+/** The steps that a file's comments mark, as `1 native/batch.cc`. */
 function marked(): string[] {
   const files = ['src', 'native'].flatMap(folder =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map(file => join(folder, file)),

@@ -1,4 +1,4 @@
-/** docs/security.md: its links have targets, and its limits are those of the code. */
+/** docs/security.md: its links have targets, and its limits match the code. */
 import { readFileSync, statSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { NSEC_PER_MSEC } from '../../src/base/clock.ts'
@@ -22,7 +22,7 @@ test('every file that docs/security.md links to exists', () => {
   for (const path of links) expect(statSync(new URL(path, docs), { throwIfNoEntry: false }), path).toBeDefined()
 })
 
-test('the limits in docs/security.md are those of the code', () => {
+test('the limits in docs/security.md match the code', () => {
   expect(page).toContain(`at most ${VNET_WIRE_ATTACHMENTS_MAX.toLocaleString('en')} bytes`)
   const filterMax = constant('linux/pcap-filter.ts', 'TEXT_MAX')
   expect(page).toContain(`A filter has at most ${filterMax.toLocaleString('en')} characters`)

@@ -1,4 +1,4 @@
-/** docs/wires.md has every word and preset, and its examples are what it says they are. */
+/** docs/wires.md has every keyword and preset, and its examples do what it says. */
 import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { WireResources } from '../../src/netdev/device-wire.ts'
@@ -33,7 +33,7 @@ test('docs/wires.md has a row for every word, and its examples are words of a wi
   }
 })
 
-test('docs/wires.md has the words of every preset', () => {
+test('docs/wires.md has the spec of every preset', () => {
   const table = rows('Presets').map(([name, up, down, source]) => [name, up, down, source !== ''])
   expect(table).toEqual([...PRESETS].map(([name, { up, down }]) => [`\`${name}\``, `\`${up}\``, `\`${down}\``, true]))
 })

@@ -42,7 +42,7 @@ describe('the cable driver', () => {
     await expect(addDriver(makeNet(), driver, {}, { args })).rejects.toThrow(UsageError)
   })
 
-  test('a cable passes any frame unchanged, both ways, in order, on its queue', async () => {
+  test('a cable passes any frame unchanged, in both directions, in order, on its queue', async () => {
     const frames = fc.array(fc.record({ bytes: fc.uint8Array({ minLength: 14, maxLength: 300 }), queue: fc.nat(2) }))
     const { portA, portB, memory } = await cable(makeNet(), { txqs: 3, rxqs: 3 })
     fc.assert(
@@ -101,7 +101,7 @@ describe('the cable driver', () => {
     expect(a.counters.drops().tx[SKB_DROP_REASON_PKT_TOO_SMALL]).toBe(1)
   })
 
-  test('a cable drops frames whose receiver is down or gone', async () => {
+  test('a cable drops frames whose receiver is down or unregistered', async () => {
     const { portA, a, b } = await cable()
     await devClose(b)
     portA.transmit(octets(60))

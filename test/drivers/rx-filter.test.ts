@@ -26,7 +26,7 @@ async function cable(params: { rxFilter?: boolean; rxFilterSize?: number }, opti
   const { devices, ports } = await addDriver(memory, driver, params, { args: ['a', 'b'], ...options })
   const [a, b] = devices as [NetDevice, NetDevice]
   const [portA, portB] = ports as [MemoryPort, MemoryPort]
-  /** Returns those of the addresses that reach b's kernel when a sends to them. */
+  /** Returns for each address whether a frame from a to it reaches b's kernel. */
   const passing = (...to: ArrayLike<number>[]): boolean[] => {
     for (const [i, address] of to.entries()) {
       const octets = new Uint8Array(60)

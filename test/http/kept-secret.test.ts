@@ -9,7 +9,7 @@ const directory = freshDirectory()
 
 const file = () => join(directory, 'page-secret')
 
-test('the secret of a user stays the same, in a file that no other user can read', () => {
+test('the secret of a user is permanent, in a file that no other user can read', () => {
   const secret = keptSecret(directory)
   expect(secret).toMatch(/^[\w-]{32}$/)
   expect([keptSecret(directory), readFileSync(file(), 'utf8')]).toEqual([secret, secret])
@@ -41,12 +41,12 @@ test.each([
   expect([keptSecret(directory), statSync(file()).mode & 0o777]).toEqual([secret, 0o600])
 })
 
-test('a user who watches the directory sees nothing of the secret in the names of its files', async () => {
+test('a user who watches the directory sees nothing of the secret in file names', async () => {
   const names: (string | null)[] = []
   const watcher = watch(directory, (_, name) => names.push(name))
   try {
     const secret = keptSecret(directory)
-    // The events of inotify come in order: those of the secret are before this one.
+    // inotify events arrive in order: the secret's events precede this one.
     writeFileSync(join(directory, 'last'), '')
     await expect.poll(() => names).toContain('last')
     expect(names.filter(name => name?.endsWith('.tmp')).length).toBeGreaterThan(0)

@@ -1,4 +1,4 @@
-/** One reading for all who wait, and not more often than the interval allows. */
+/** One reading for all waiting requests, at most one per interval. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { SharedReading } from '../../src/http/shared-reading.ts'
 
@@ -12,14 +12,14 @@ function setUp() {
   return { reading, ends, end: (i: number) => ends[i]?.(Promise.resolve(i)) }
 }
 
-test('who asks while a reading runs gets the next one, together with all others', async () => {
+test('a request during a reading gets the next reading, together with all others', async () => {
   const { reading, ends, end } = setUp()
   const first = reading.next()
   await vi.advanceTimersByTimeAsync(0)
   expect(ends).toHaveLength(1)
   const others = [reading.next(), reading.next(), reading.next()]
   await vi.advanceTimersByTimeAsync(10_000)
-  // However long the first takes, there is no second beside it.
+  // However long the first takes, no second one runs beside it.
   expect(ends).toHaveLength(1)
   end(0)
   expect(await first).toBe(0)
@@ -28,7 +28,7 @@ test('who asks while a reading runs gets the next one, together with all others'
   expect(await Promise.all(others)).toEqual([1, 1, 1])
 })
 
-test('a reading begins one interval after the one before, or immediately after a longer pause', async () => {
+test('a reading starts one interval after the previous one, or immediately after a longer pause', async () => {
   const { reading, ends, end } = setUp()
   void reading.next()
   await vi.advanceTimersByTimeAsync(100)
@@ -45,7 +45,7 @@ test('a reading begins one interval after the one before, or immediately after a
   expect(ends).toHaveLength(3)
 })
 
-test('a reading that fails fails for those who wait for it, and the next one is read', async () => {
+test('a failed reading fails for its requests, and the next one is read', async () => {
   const { reading, ends, end } = setUp()
   const failed = expect(reading.next()).rejects.toThrow('broken')
   await vi.advanceTimersByTimeAsync(0)

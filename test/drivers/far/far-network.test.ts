@@ -62,8 +62,8 @@ interface Answer {
 }
 
 /**
- * Sends a frame with these bytes. Without a reply it must be untouched, and so must the bytes
- * behind it.
+ * Sends a frame with these bytes. Without a reply, the frame and the bytes after it must remain
+ * untouched.
  */
 function answer(
   octets: ArrayLike<number>,
@@ -109,7 +109,7 @@ describe('ARP', () => {
     tpa: address('198.18.0.77'),
   }
 
-  test('a request for any far host is answered to its sender alone', () => {
+  test('an ARP request for any far host gets a reply, to its sender alone', () => {
     const asked = fc.record({
       to: fc.constantFrom(BROADCAST, FAR),
       sha: fc.constantFrom(NEAR, [6, 6, 6, 6, 6, 6]),
@@ -149,7 +149,7 @@ describe('ARP', () => {
     expectUnanswered(buildArp({ ...request, ...change }))
   })
 
-  test('a packet that is cut, or not for IPv4 on Ethernet, is not answered', () => {
+  test('an ARP packet that is cut, or not for IPv4 on Ethernet, gets no reply', () => {
     const whole = buildArp(request)
     for (let length = 0; length < whole.length; length++) expectUnanswered(whole.slice(0, length))
     for (const [at, octet] of [
@@ -161,7 +161,7 @@ describe('ARP', () => {
       expectUnanswered(edited(whole, { [at]: octet }))
   })
 
-  test('a request with a partial checksum or a GSO size is not answered', () => {
+  test('an ARP request with a partial checksum or a GSO size gets no reply', () => {
     expectUnanswered(buildArp(request), skb => {
       skb.ipSummed = CHECKSUM_PARTIAL
     })
@@ -211,7 +211,7 @@ describe('neighbour discovery', () => {
     }
   }
 
-  test('a solicitation for any far host is answered: solicited, override, not a router', () => {
+  test('a solicitation for any far host gets a reply: solicited, override, not a router', () => {
     const asked = fc.record({
       target: unicast6.filter(notOwn),
       tags,
@@ -235,7 +235,7 @@ describe('neighbour discovery', () => {
     )
   })
 
-  test('an advertisement goes to the address in the option, if there is one, not to that of the frame', () => {
+  test("an advertisement goes to the address in the option, or without one to the frame's source", () => {
     const frame = { ...solicitation, from: [6, 6, 6, 6, 6, 6] }
     expect(answer(buildNeighbour(frame)).octets).toEqual(buildNeighbour(advertisement(frame)))
     const bare = { ...frame, options: [] }
@@ -271,20 +271,20 @@ describe('neighbour discovery', () => {
     expectUnanswered(buildNeighbour({ ...solicitation, ...change }))
   })
 
-  test('a solicitation that is cut, or too short for a target, is not answered', () => {
+  test('a solicitation that is cut, or too short for a target, gets no reply', () => {
     const whole = buildNeighbour({ ...solicitation, options: [] })
     for (let length = 0; length < whole.length; length++) expectUnanswered(whole.slice(0, length))
     expectUnanswered(buildNeighbour({ ...solicitation, target: target.slice(0, 15), options: [] }))
   })
 
-  test('a solicitation in a fragment (RFC 6980), or under another protocol, is not answered', () => {
+  test('a solicitation in a fragment (RFC 6980), or under another protocol, gets no reply', () => {
     const whole = buildNeighbour(solicitation)
     expectUnanswered(edited(whole, { 20: 253 }))
     const behind = [...whole.slice(0, 54), 58, 0, 0, 0, 0, 0, 0, 1, ...whole.slice(54)]
     expectUnanswered(edited(behind, { 19: 40, 20: 44 }))
   })
 
-  test('a solicitation in a slot too short for the advertisement is not answered', () => {
+  test('a solicitation in a slot too short for the advertisement gets no reply', () => {
     const octets = buildNeighbour({ ...solicitation, options: [] })
     const skb = pool.alloc(0) as SkBuff
     skb.reserve(skb.tailroom() - octets.length - 7)
@@ -294,7 +294,7 @@ describe('neighbour discovery', () => {
     skb.pool.release(skb)
   })
 
-  test('a solicitation with a partial checksum is answered with a full one, unless the sum is wrong or elsewhere', () => {
+  test('a solicitation with a partial checksum gets a full one in reply, unless its sum is wrong or elsewhere', () => {
     const octets = buildNeighbour(solicitation)
     const sum = 0xffff - naiveChecksum(pseudoHeader(solicitation.source, solicitation.destination, 58, 32))
     const partial = edited(octets, { 56: sum >> 8, 57: sum & 0xff })
@@ -410,12 +410,12 @@ describe('ping', () => {
     }
   })
 
-  test("a ping to the device's own address is not answered", () => {
+  test("a ping to the device's own address gets no reply", () => {
     expectUnanswered(between(framed({ ...request4, source: request4.destination, destination: OWN4 })))
     expectUnanswered(between(framed({ ...request6, source: request6.destination, destination: OWN6 })))
   })
 
-  test('a ping to or from an address that is not unicast is not answered', () => {
+  test('a ping to or from an address that is not unicast gets no reply', () => {
     const not4 = fc.oneof(group4, special4)
     const not6 = fc.oneof(group6, special6)
     const packets = fc.oneof(echo(not4, elsewhere4), echo(unicast4, not4), echo(not6, elsewhere6), echo(unicast6, not6))
@@ -428,7 +428,7 @@ describe('ping', () => {
     }
   })
 
-  test('a ping with a wrong checksum, its own or that of IP, is not answered', () => {
+  test('a ping with a wrong ICMP or IP checksum gets no reply', () => {
     for (const [packet, ...places] of [
       [request4, 24, 36],
       [request6, 56],
@@ -438,7 +438,7 @@ describe('ping', () => {
     }
   })
 
-  test('a ping with a partial checksum that is not its own, or in a fragment, is not answered', () => {
+  test("a ping with another header's partial checksum, or one in a fragment, gets no reply", () => {
     for (const packet of [request4, request6]) {
       const partial = framed({ ...packet, checksum: 'partial' })
       const prepare = partialOf(partial)
@@ -464,7 +464,7 @@ describe('ping', () => {
     }
   })
 
-  test('a ping with a source route, IPv4 or IPv6, is not answered', () => {
+  test('a ping with a source route, IPv4 or IPv6, gets no reply', () => {
     for (const route of [131, 137]) {
       expectUnanswered(between(framed({ ...request4, options: [route, 7, 4, 198, 18, 0, 9, 0] })))
     }
@@ -472,7 +472,7 @@ describe('ping', () => {
     expectUnanswered(between(framed(routed)))
   })
 
-  test('a ping that is cut anywhere is not answered', () => {
+  test('a ping that is cut anywhere gets no reply', () => {
     for (const packet of [request4, request6]) {
       const whole = between(framed(packet))
       for (let length = 0; length < whole.length; length++) expectUnanswered(whole.slice(0, length))
@@ -480,7 +480,7 @@ describe('ping', () => {
     }
   })
 
-  test('a ping in an atomic fragment is answered, and its checksum verified', () => {
+  test('a ping in an atomic fragment gets a reply, and its checksum is verified', () => {
     const whole = between(framed(request6))
     const atomic = (octets: number[]) =>
       edited([...octets.slice(0, 54), 58, 0, 0, 0, 0, 0, 0, 1, ...octets.slice(54)], {
@@ -493,7 +493,7 @@ describe('ping', () => {
 })
 
 describe('other frames', () => {
-  test('other protocols, replies, errors and 802.3 frames are not answered', () => {
+  test('other protocols, replies, errors and 802.3 frames get no reply', () => {
     const other = fc.oneof(
       simplePacket(unicast4, elsewhere4).filter(({ kind }) => kind !== 'icmp'),
       simplePacket(unicast6, elsewhere6).filter(({ kind }) => kind !== 'icmp'),
@@ -508,7 +508,7 @@ describe('other frames', () => {
     expectUnanswered([...BROADCAST, ...NEAR, 0x88, 0xcc, ...new Array(46).fill(0x42)])
   })
 
-  test('a GSO frame with an echo request is not answered', () => {
+  test('a GSO frame with an echo request gets no reply', () => {
     expectUnanswered(between(framed(request4)), skb => {
       skb.gsoSize = 8
     })
@@ -566,7 +566,7 @@ describe('random frames', () => {
     fc.assert(fc.property(any, fc.integer({ min: -1, max: 130 }), fc.nat(40), run), { numRuns: 500 })
   })
 
-  test('changed and cut requests never make it throw, and many are answered', () => {
+  test('changed and cut requests never make it throw, and many get replies', () => {
     const ask = fc.oneof(
       echoFrame.map(description => ({ octets: between(description), prepare: partialOf(description) })),
       fc

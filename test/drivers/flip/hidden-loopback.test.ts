@@ -49,7 +49,7 @@ function farEnd(octets: number[]): number[] {
 }
 
 /**
- * The same frame as the far end has it, built from a description: its checksums are computed, not
+ * The same frame at the far end, built from a description: its checksums are computed, not
  * adjusted.
  */
 function flipped(packet: Packet): Packet {
@@ -64,7 +64,7 @@ function flipped(packet: Packet): Packet {
   }
 }
 
-/** In a quote only the addresses it holds whole are flipped. */
+/** A quote has only its complete addresses flipped. */
 function flippedQuote({ quote, cut }: ErrorBody): Packet {
   const [first, second] = isIpv6(quote) ? [24, 40] : [16, 20]
   return {
@@ -121,7 +121,7 @@ function edited(octets: Uint8Array, edits: Record<number, number>): Uint8Array {
 }
 
 describe('any frame between unicast addresses', () => {
-  test('a frame becomes the one that its far end would have sent, with every checksum right', () => {
+  test('a frame becomes the frame that its far end would have sent, with every checksum right', () => {
     fc.assert(
       fc.property(frame.filter(isClear), description => {
         const skb = skbFor(pool, description)
@@ -170,7 +170,7 @@ describe('any frame between unicast addresses', () => {
     )
   })
 
-  test('a partial checksum stays partial and verifies once completed, unless the pseudo-header sum was wrong', () => {
+  test('a partial checksum remains partial and verifies once completed, unless the pseudo-header sum was wrong', () => {
     fc.assert(
       fc.property(partialFrame, fc.integer({ min: 1, max: 0xfffe }), (description, wrong) => {
         const { packet } = description
@@ -221,7 +221,7 @@ describe('random frames', () => {
     expect(behind).toEqual(new Array(64).fill(0xa5))
   }
 
-  test('random bytes never make it throw; a frame with a reason is untouched, as is all behind a frame', () => {
+  test('random bytes never make it throw, and neither a dropped frame nor the bytes after a frame change', () => {
     const types = fc.constantFrom([8, 0, 0x45], [8, 0, 0x4f], [0x86, 0xdd, 0x60], [0x81, 0, 0], [8, 6, 0])
     const random = fc.tuple(fc.uint8Array({ minLength: 12, maxLength: 12 }), types, fc.uint8Array({ maxLength: 120 }))
     const octets = fc.oneof(
@@ -312,7 +312,7 @@ describe('transport headers too short for their checksum', () => {
   test.each(cases)('a short %s header is refused, in a packet and in a first fragment', (_name, protocol, least) => {
     const payload = new Array<number>(least - 1).fill(1)
     const other: Packet = { ...plain, kind: 'other', payload }
-    // The padding behind the packet does not count.
+    // The padding after the packet does not count.
     const short = buildFrame(framed(other, { padding: [0, 0, 0, 0] }))
     expectReason(edited(short, { 23: protocol }), SKB_DROP_REASON_L4_HDR)
     expectReason(edited(short, { 23: protocol, 20: 0x20 }), SKB_DROP_REASON_L4_HDR)
@@ -406,7 +406,7 @@ describe('addresses', () => {
 })
 
 describe('headers that cover or add addresses', () => {
-  test('an authentication header is refused, also behind extension headers and in fragments', () => {
+  test('an authentication header is refused, also after extension headers and in fragments', () => {
     const packet: Packet = { ...plain, kind: 'other', payload: new Array(32).fill(0) }
     expectReason(edited(buildFrame(framed(packet)), { 23: 51 }), SKB_DROP_REASON_IP_AUTH)
     expectReason(edited(buildFrame(framed(packet)), { 23: 51, 21: 3 }), SKB_DROP_REASON_IP_AUTH)
@@ -440,7 +440,7 @@ describe('headers that cover or add addresses', () => {
     }
   })
 
-  test('bytes of a source route behind the end of the options or inside another option do not count', () => {
+  test('source route bytes after the end of the options or inside another option do not count', () => {
     for (const options of [
       [0, 131, 3, 4],
       [7, 7, 4, 131, 137, 131, 137, 0],
@@ -453,7 +453,7 @@ describe('headers that cover or add addresses', () => {
 })
 
 describe('UDP checksums', () => {
-  test('a UDP checksum of zero stays zero', () => {
+  test('a UDP checksum of zero remains zero', () => {
     for (const packet of [plain, plain6]) {
       const { octets } = flip(buildFrame(framed({ ...packet, checksum: 'zero' })))
       expect(octets).toEqual([...buildFrame(framed(flipped({ ...packet, checksum: 'zero' })))])
@@ -509,7 +509,7 @@ describe('partial checksums', () => {
     expect([after[40], after[41]]).toEqual([2, 0])
   })
 
-  test('the partial checksum of a GSO frame stays partial', () => {
+  test('the partial checksum of a GSO frame remains partial', () => {
     const packet: Packet = { ...plain, kind: 'tcp', checksum: 'partial', payload: new Array(4000).fill(7) }
     const skb = skbFor(pool, framed(packet))
     skb.gsoType = SKB_GSO_TCPV4
@@ -566,7 +566,7 @@ describe('ICMP errors', () => {
     expect(octets.slice(62)).toEqual([...buildFrame(framed(errorOf({ cut: 27 }))).slice(62)])
   })
 
-  test('the partial checksum of a quoted packet that never left its sender stays partial', () => {
+  test('the partial checksum of a quoted packet that never left its sender remains partial', () => {
     for (const kind of ['tcp', 'udp', 'dccp', 'udplite'] as const) {
       expectFlipped(errorOf({ quote: { ...quote, kind, checksum: 'partial' }, cut: 60 }))
       expectFlipped(errorOf({ type: 1, quote: { ...quote6, kind, checksum: 'partial' }, cut: 90 }, plain6))
@@ -644,7 +644,7 @@ describe('ICMP errors', () => {
     }
   })
 
-  test('the partial UDP checksum of a quoted first fragment that never left its sender stays partial', () => {
+  test('the partial UDP checksum of a quoted first fragment that never left its sender remains partial', () => {
     const fragment = { first: true, at: 24 }
     const payload = new Array<number>(40).fill(1)
     expectFlipped(errorOf({ cut: 60, quote: { ...quote, payload, fragment, checksum: 'partial' } }))
@@ -659,14 +659,14 @@ describe('ICMP errors', () => {
     expect(addsUp(octets.slice(42, 42 + 28)) && addsUp(octets.slice(34))).toBe(true)
   })
 
-  test('a transport header behind the quoted length is left alone (RFC 4884)', () => {
+  test('a transport header past the quoted length is not changed (RFC 4884)', () => {
     const long = { ...quote, kind: 'tcp' as const, payload: new Array<number>(100).fill(9) }
     for (const words of [0, 31, 32, 255]) expectFlipped(errorOf({ rest: [0, words, 0, 0], quote: long, cut: 140 }))
   })
 
-  test('extensions behind a quote are left alone (RFC 4884)', () => {
-    // A quote of an IPv6 packet whose TCP header begins at byte 128: where the length field says
-    // extensions begin.
+  test('extensions after a quote are not changed (RFC 4884)', () => {
+    // A quote of an IPv6 packet whose TCP header starts at byte 128, where the extensions start
+    // according to the length field.
     const far: Packet = {
       ...quote6,
       kind: 'tcp',
@@ -702,7 +702,7 @@ describe('the receiver', () => {
   })
 })
 
-test('a frame with a full checksum stays CHECKSUM_NONE', () => {
+test('a frame with a full checksum remains CHECKSUM_NONE', () => {
   const skb = skbFor(pool, framed(plain))
   flipNetwork(skb)
   expect(skb.ipSummed).toBe(CHECKSUM_NONE)

@@ -165,7 +165,7 @@ describe.each([
     expect(port1.received.length).toBe(1)
   })
 
-  test('snull drops frames when its peer is gone', async () => {
+  test('snull drops frames when its peer is unregistered', async () => {
     const { port0, sn0, sn1 } = await pair()
     await unregisterNetdev(sn1)
     send(port0, frameOf(plain))
@@ -190,7 +190,7 @@ describe.each([
     expect([hw0.irq.status, hw1.irq.status]).toEqual([0, 0])
   })
 
-  test('snull carries both directions at once, each flow in order', async () => {
+  test('snull carries both directions simultaneously, each flow in order', async () => {
     const { port0, port1 } = await pair({ poolSize: 3 }, { txqs: 2, rxqs: 2 })
     for (let n = 0; n < 200; n++) {
       port0.transmit(flowFrame(n % 2, n), n % 2)
@@ -289,7 +289,7 @@ describe.each([
   test('snull frees the buffers in use when it is closed', async () => {
     const { sn0, hw0, port0 } = await pair({ poolSize: 2 })
     for (let i = 0; i < 3; i++) {
-      // No completion comes: what is sent stays in use.
+      // No completion arrives: sent frames remain in use.
       hw0.irq.mask(SNULL_TX_INTR)
       send(port0, flowFrame(0, i))
       expect(sn0.tx[0]?.stopped).toBe(false)

@@ -133,7 +133,7 @@ describe.each([
       expect([numbers(port1), sn0.tx[0]?.stopped, sn0.tx[0]?.transTimeout]).toEqual([upTo(102), false, 0])
     })
 
-    test('a queue continues after a lockup also when the peer is gone', async () => {
+    test('a queue continues after a lockup even when the peer is unregistered', async () => {
       const { sn0, sn1, port0, pass, conserved } = await pair({ lockup: 2 })
       send(port0, 2)
       await unregisterNetdev(sn1)
@@ -182,7 +182,7 @@ describe.each([
       expect(numbers(port1)).toEqual(upTo(2))
     })
 
-    test('a stuck frame is dropped and counted at the timeout if the peer is gone', async () => {
+    test('a stuck frame is dropped and counted at the timeout if the peer is unregistered', async () => {
       const { sn0, sn1, port0, pass, conserved } = await pair({ stuck: 2 })
       send(port0, 2)
       await unregisterNetdev(sn1)
@@ -257,7 +257,7 @@ describe.each([
       conserved()
     })
 
-    test('flap ends with the carrier on when the link is closed, and begins again when it is opened', async () => {
+    test('flap ends with the carrier on when the link is closed, and restarts when it is opened', async () => {
       const { sn0, port0, pass, clock } = await pair({ flap: 100 })
       while (port0.carrier) pass(1)
       await devClose(sn0)

@@ -1,4 +1,4 @@
-/** A triggered fault of snull's board happens once, at once. */
+/** A triggered fault of snull's board happens once, immediately. */
 import { describe, expect, test } from 'vitest'
 import { ENETDOWN, EOPNOTSUPP } from '../../../src/base/errno.ts'
 import type { NetDevice } from '../../../src/netdev/net-device.ts'
