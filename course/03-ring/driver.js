@@ -47,7 +47,7 @@ function reflect(skb, dev) {
 }
 
 /**
- * The device is registered: dev.net is there.
+ * Called when the device is registered: dev.net is set.
  * @param {Device} dev
  */
 function devInit(dev) {
@@ -68,7 +68,7 @@ function open(dev) {
  */
 function stop(dev) {
   netifTxStopAllQueues(dev)
-  // TODO 4: leave nothing behind.
+  // TODO 4: release everything.
 }
 
 /**

@@ -82,7 +82,7 @@ class Board {
 }
 
 /**
- * The device is registered: dev.net is there.
+ * Called when the device is registered: dev.net is set.
  * @param {Device} dev
  */
 function devInit(dev) {

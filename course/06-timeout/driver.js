@@ -67,7 +67,7 @@ class Board {
     sent(this.dev)
   }
 
-  /** Makes the board work again. What is in the tx ring stays there, and is not sent. */
+  /** Makes the board work again. Frames in the tx ring remain there, and are not sent. */
   reset() {
     this.alarm.cancel()
     this.busy = false
@@ -76,7 +76,7 @@ class Board {
 }
 
 /**
- * The device is registered: dev.net is there.
+ * Called when the device is registered: dev.net is set.
  * @param {Device} dev
  */
 function devInit(dev) {

@@ -58,7 +58,7 @@ function startXmit(skb, dev) {
  */
 function ioctl(dev, _ifr, data, cmd) {
   // TODO 4: COUNTERS reads the counters.
-  // TODO 5: with FLAG_RESET it sets them to 0, for those who may.
+  // TODO 5: with FLAG_RESET it sets them to 0, for callers that may.
   return -EOPNOTSUPP
 }
 

@@ -59,7 +59,7 @@ function newLane(slots) {
 }
 
 /**
- * The device is registered: dev.net is there.
+ * Called when the device is registered: dev.net is set.
  * @param {Device} dev
  */
 function devInit(dev) {
@@ -100,7 +100,7 @@ function startXmit(skb, dev) {
   // TODO 3: count it.
   lane.ring.push(skb)
   skb.hold()
-  // TODO 4: stop only the queue whose ring is full.
+  // TODO 4: stop only the queue of a full ring.
   if (lane.ring.length === lane.ring.capacity) netifTxStopAllQueues(dev)
   if (lane.busy) return
   lane.busy = true
@@ -116,7 +116,7 @@ function arrived(dev, queue) {
   const lane = dev.priv.lanes[queue]
   lane.busy = false
   for (let skb = lane.ring.shift(); skb !== undefined; skb = lane.ring.shift()) netifRx(skb)
-  // TODO 4: wake only the queue whose ring has room.
+  // TODO 4: wake only the queue of a ring with room.
   netifTxWakeAllQueues(dev)
 }
 

@@ -58,7 +58,7 @@ function newLane(slots) {
 }
 
 /**
- * The device is registered: dev.net is there.
+ * Called when the device is registered: dev.net is set.
  * @param {Device} dev
  */
 function devInit(dev) {

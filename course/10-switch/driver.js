@@ -28,7 +28,7 @@ function addressAt(bytes, at) {
 }
 
 /**
- * The frame leaves by a port: the kernel behind it receives it.
+ * Sends the frame out of a port: the kernel receives it there.
  * @param {import('vnet').SkBuff} skb
  * @param {Device} port
  */

@@ -18,8 +18,7 @@ import {
   SKB_DROP_REASON_UNHANDLED_PROTO,
 } from 'vnet'
 
-// What the card says of a frame: it was sent, after a collision; it was not sent; it came back
-// damaged.
+// The card's status of a frame: sent after a collision; not sent; came back damaged.
 const COLLISION = 1
 const ABORTED = 2
 const DAMAGED = 4

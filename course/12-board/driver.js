@@ -41,7 +41,7 @@ function startXmit(skb, dev) {
 }
 
 /**
- * The device is gone: its peer has no other end.
+ * The device was deleted: its peer has no other end.
  * @param {Device} dev
  */
 function uninit(dev) {

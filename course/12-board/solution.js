@@ -102,7 +102,7 @@ function txTimeout(dev, queue) {
 }
 
 /**
- * The device is gone: its peer has no other end.
+ * The device was deleted: its peer has no other end.
  * @param {Device} dev
  */
 function uninit(dev) {
