@@ -21,7 +21,7 @@ const MARKS = ['<!-- targets -->', '<!-- /targets -->']
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 
-/** What must not outlive this process. It is removed on exit, whatever the reason. */
+/** The processes and network namespaces to remove on exit, whatever the reason. */
 function openLab() {
   const lab = { processes: new Processes(), topologies: new Set(), samples: 0 }
   process.on('exit', () => {
@@ -77,7 +77,7 @@ function draw(report, directory) {
 
 /**
  * Returns the text before and after the table of targets in a file. Called before the measurement,
- * so that a wrong file is reported at once and not after minutes.
+ * so that a wrong file is reported immediately and not after minutes.
  */
 function readAround(file) {
   const [before, rest] = readFileSync(file, 'utf8').split(MARKS[0])

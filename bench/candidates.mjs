@@ -5,10 +5,10 @@
  *   command(topology)  its command line; absent for veth, where the kernel does the work
  *   like               the C baseline with the same features, to which the ratios refer
  *   base               its name for `--candidates`: `vnet` for `vnet/4`, which has four cables
- *   ours               true for vnet, whose results decide the exit code of `--compare`
+ *   ours               true for vnet: its results decide the exit code of `--compare`
  *   peer               the npm package it needs (peers.mjs); left out if it cannot be installed
  *   asked(topology)    the directory of its control socket
- *   exec(topology)     the command prefix for a program whose private ioctls it handles
+ *   exec(topology)     the command prefix for programs with private ioctls that it handles
  *   attaches           true if its interfaces are those of a kernel veth, made before it starts
  *   bare               true if it makes no interfaces
  *   hosts              ranges of addresses that reply to ARP, as first address and count
@@ -158,7 +158,7 @@ export function oneEnd(asked = {}) {
   ])
 }
 
-/** A cable whose thread polls for the next frame before it sleeps. */
+/** A cable with a thread that polls for the next frame before it sleeps. */
 export function busy(asked = {}) {
   return Object.fromEntries([
     ['relay-offload', c(baseline('relay', ON), 'relay-offload')],
@@ -169,7 +169,7 @@ export function busy(asked = {}) {
 }
 
 /**
- * Returns candidates for each of `sizes`, named as `vnet/4`. `build(size)` makes those of one size.
+ * Returns candidates for each of `sizes`, named as `vnet/4`. `build(size)` returns one size's.
  */
 function scaled(sizes, build) {
   return Object.fromEntries(
@@ -257,7 +257,7 @@ export function neighbour(asked = {}) {
 /** Bytes of each frame that a capture keeps, and the files of the last seconds. */
 const CAPTURED = ['--snaplen', '128', '--ring', '2x64MB', '--capture']
 
-/** A cable that is not captured, and one whose frames are recorded at both ends. */
+/** A cable without a capture, and one with frames recorded at both ends. */
 export function capture(asked = {}) {
   const directory = net => `${tmpdir()}/${net.a.ns}`
   const captured = net => {
@@ -274,7 +274,7 @@ export function capture(asked = {}) {
 /** The port of the live page, on the loopback interface of this namespace. */
 const PAGE = 18_080
 
-/** A cable without a page, one with a page that nobody looks at, and one with a viewer. */
+/** A cable without a page, one with a page without viewers, and one with a viewer. */
 export function web(asked = {}) {
   const withPage = vnet(vnetCable(['--web', `127.0.0.1:${PAGE}`]), 'plain')
   return Object.fromEntries([

@@ -3,8 +3,8 @@
  * if selected by name. `flows` is the number of flows on one pair of interfaces; by default each
  * pair has one flow. `spread` lets candidate and traffic use every CPU, as threads need; otherwise
  * each has one CPU of its own. `asks`: programs send requests to the candidate, and there are no
- * flows. `against`: what the ratios refer to, if not to C. `over`: the candidate whose one-way
- * delay is subtracted from that of the others. `settle`: seconds of TCP that are not counted.
+ * flows. `against`: what the ratios refer to, if not to C. `over`: the candidate with the one-way
+ * delay that is subtracted from the others'. `settle`: seconds of TCP that are not counted.
  * `window`: bytes that a TCP connection may have under way.
  */
 import * as candidates from './candidates.mjs'

@@ -1,7 +1,7 @@
 /**
  * The metrics: the step that measures each (steps.mjs), its unit, which direction is better, and
- * its chart. The order is that of the tables. A step measures all of its metrics at once, so one of
- * them takes as long as all.
+ * its chart. The tables use this order. A step measures all of its metrics together, so one of them
+ * takes as long as all.
  */
 
 const higher = (step, group, unit, title) => ({ step, group, unit, better: 'higher', title })

@@ -34,14 +34,13 @@ function peer(spec) {
     ...spec,
     directory,
     home,
-    // It opens its TAPs in its own namespace, which must not be that of the machine.
+    // It opens its TAPs in its own namespace, which must not be the machine's.
     command: ({ a, b }) => ['ip', 'netns', 'exec', a.ns, process.execPath, relay, home, a.ns, a.name, b.ns, b.name],
   }
 }
 
 /**
- * Installs the packages that are missing. Throws one line if that fails. `processes` are those of
- * the run.
+ * Installs the packages that are missing. Throws one line if that fails. `processes` are the run's.
  */
 export async function install({ package: name, version, directory, home, addon }, processes) {
   if (installedVersion(home) !== version) {

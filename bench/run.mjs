@@ -10,7 +10,7 @@ import { furtherDevices, spread, subtractPlain, summarise } from './summary.mjs'
 const MEMORY = fileURLToPath(new URL('memory/main.mjs', import.meta.url))
 
 /**
- * Runs a case of cases.mjs `rounds` times. Each round begins with another candidate. An npm package
+ * Runs a case of cases.mjs `rounds` times. Each round starts with another candidate. An npm package
  * that cannot be installed or fails is left out from then on. Any other failure is reported, and
  * the run continues.
  */

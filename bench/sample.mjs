@@ -12,7 +12,7 @@ import { Topology } from './topology.mjs'
 /** If other programs use more cores than this, a step is repeated, at most RETRIES times. */
 export const QUIET = 0.1
 const RETRIES = 2
-/** Seconds to wait for a ping through a wire of a second each way. */
+/** Seconds to wait for a ping through a wire with a delay of a second in each direction. */
 const PATIENT = 5
 const FIRST_PORT = 5201
 const SHAPES = { snull: 'snull', loop: 'loop', control: 'snull', lan: 'lan', strangers: 'strangers' }

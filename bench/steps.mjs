@@ -1,7 +1,7 @@
 /**
  * The steps of a sample. Each takes a bench, `{ net, child, ours, processes, seconds, traffic,
  * flows, ports }`, and returns its metrics and the CPU time used during it. `child` is the
- * candidate (undefined for veth), `ours` is true if it is vnet, `exec` and `hosts` are those of
+ * candidate (undefined for veth), `ours` is true if it is vnet, `exec` and `hosts` are fields of
  * candidates.mjs, `traffic` are the CPUs of the measuring programs, `flows` the pairs of a flood,
  * one flow each. TCP has one connection on each pair. Every server has a new port (`ports.next`),
  * so that frames still under way when one ends do not reach the next.
@@ -53,13 +53,13 @@ const apart = cpus => [cpus.slice(0, 1), cpus.slice(-1)]
 const together = cpus => [cpus.slice(0, 1), cpus.slice(0, 1)]
 const anywhere = cpus => [cpus, cpus]
 /**
- * The stranger has a CPU of its own if there are three, otherwise it shares that of the traffic.
+ * The stranger has a CPU of its own on machines with three, otherwise it shares the traffic's.
  */
 const withStranger = cpus => [...apart(cpus), cpus.length > 2 ? cpus.slice(1, 2) : cpus.slice(0, 1)]
 
 /**
- * The order matters: steps that need a warm candidate come after those that warm it. `place(cpus)`
- * returns the CPUs of the traffic, the candidate and the flood.
+ * The order matters: steps that need a warm candidate come after the steps that warm it.
+ * `place(cpus)` returns the CPUs of the traffic, the candidate and the flood.
  */
 export const STEPS = {
   tcp: { place: apart, measure: bench => tcp(bench, ['tcp', 'cpu_gb'], []) },
@@ -126,7 +126,7 @@ async function tcp(bench, [rate, cost], options, grace = GRACE) {
   })
 }
 
-/** Returns the goodput of TCP, as a share of what the headers leave of the rate. */
+/** Returns the goodput of TCP, as a share of the rate without headers. */
 async function goodput(bench) {
   const { row, use } = await tcp(bench, ['tcp', 'cpu_gb'], [])
   const most = ((bench.rate / 1e9) * PAYLOAD) / FRAME
@@ -140,7 +140,7 @@ async function oneWayDelay(bench, name, rate) {
   return { row: { ...row, [`${name}_loss`]: (lost / (n + lost)) * 100 }, use }
 }
 
-/** The queue is long, so that what is lost is lost behind it. */
+/** The queue is long, so that packets are lost after it, not in it. */
 async function held(bench) {
   const { ns, name } = bench.net.a
   run('ip', '-n', ns, 'link', 'set', name, 'txqueuelen', String(WAITING))
@@ -165,7 +165,7 @@ async function steady(bench, rate, limit) {
   })
 }
 
-/** The traffic is slow enough that the CPU time is that of the page, and nothing is lost. */
+/** The traffic is slow, so that the CPU time is the page's and no frame is lost. */
 async function watched(bench) {
   const leave = bench.page === undefined ? () => {} : await look(bench.page)
   const { use } = await steady(
@@ -199,8 +199,8 @@ function perMillion({ child }, metric, use, frames) {
 }
 
 /**
- * Floods all flows at once with datagrams of `size` bytes, sent `segments` at a time. Returns the
- * sums of what was received.
+ * Floods all flows together with datagrams of `size` bytes, sent `segments` at a time. Returns the
+ * sums of the received datagrams.
  */
 async function flood(bench, size, segments = 1) {
   const flows = bench.flows.map(pair => ({ pair, port: bench.ports.next++ }))

@@ -1,10 +1,10 @@
 /**
  * The attacks of the part `strangers`: what floods a vnet while its TCP and its pings are measured.
- * Each is two candidates: `NAME`, whose flood is aimed at the vnet, and `NAME-idle`, whose flood is
- * the same but aimed at a socket of another program that never reads. The rest is alike in both.
+ * Each is two candidates: `NAME` with a flood aimed at the vnet, and `NAME-idle` with the same
+ * flood aimed at a socket of another program that never reads. The rest is alike in both.
  *
- * The stranger has a network namespace of its own. A `lan` has a third port there, whose name
- * `renames` changes in a loop. A `cable` has nothing there; for `events` the namespace gets an id,
+ * The stranger has a network namespace of its own. A `lan` has a third port there; `renames`
+ * changes its name in a loop. A `cable` has nothing there; for `events` the namespace gets an id,
  * by which the vnet sees its events.
  */
 import { readdirSync } from 'node:fs'
@@ -19,7 +19,7 @@ const [GATEWAY, WEB, OWN] = ['198.18.64.1', '198.18.64.2', '198.18.127.254/18']
 const LOOPBACK = '127.0.0.1'
 /** The TCP ports of the vnet's metrics, and of the other program. */
 const [METRICS, HTTP] = [9464, 80]
-/** The numbers of connections that read the replies, and of those that never do. */
+/** The numbers of connections that read the replies, and of connections that never read. */
 const [ASKING, DEAF] = [4, 90]
 
 /** Shell scripts that run a vnet with stderr on a file, or on a pipe that is never read. */
@@ -125,7 +125,7 @@ function candidate(base, { command, prepare, stderr, ...attack }, like, idle) {
 
 const idleSocket = ({ directory }) => `${directory}/idle.sock`
 
-/** The Unix socket on which a vnet takes requests; its name begins with the pid. */
+/** The Unix socket on which a vnet takes requests; its name starts with the pid. */
 function controlSocket(pid) {
   const name = readdirSync(RUN).find(other => other.startsWith(`${pid}-`) && other.endsWith('.sock'))
   if (name === undefined) throw new Error(`${RUN} has no socket of the vnet with pid ${pid}`)

@@ -39,8 +39,8 @@ export function summarise(samples, candidates, metrics) {
 }
 
 /**
- * Adds to each sample the metrics that are a difference: `over` of METRICS names the metric that is
- * measured and the metric of candidate `plain` whose median is subtracted from it.
+ * Adds to each sample the metrics that are a difference: `over` of METRICS names the measured
+ * metric and the metric of candidate `plain` with the median that is subtracted from it.
  */
 export function subtractPlain(samples, plain, metrics) {
   for (const [metric, { over }] of Object.entries(metrics)) {

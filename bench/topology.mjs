@@ -7,7 +7,7 @@
  * leaves the first for 198.18.0.2 enters the second as 198.18.1.1 > 198.18.1.2, and back. loop: the
  * same with a single interface, which is both ends. The kernel has nothing that flips addresses, so
  * veth in snull is a pair in one namespace that policy routing sends over the wire, untranslated.
- * lan: one interface, and what is behind it has addresses of its own.
+ * lan: one interface; the hosts on its network have addresses of their own.
  *
  * strangers: a cable, and a third namespace (`stranger`) with a kernel veth pair that leads
  * nowhere.
@@ -171,7 +171,7 @@ export class Topology {
 
 /**
  * Returns the prefix of a command line that runs it in a namespace. It execs, so that the pid is
- * that of the program.
+ * the program's.
  */
 export function inNamespace(ns) {
   return ['ip', 'netns', 'exec', ns]

@@ -12,7 +12,7 @@
 
 struct genl {
   int fd;
-  /* The socket of a vnet is a stream of messages; that of the kernel carries datagrams. */
+  /* A vnet's socket is a stream of messages; the kernel's carries datagrams. */
   int is_stream;
 };
 

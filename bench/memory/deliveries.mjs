@@ -107,7 +107,7 @@ function wired(name, title, words) {
   }
 }
 
-/** Frames on their way at once, and the time after which the last has left the slowest wire. */
+/** Frames in flight, and the time after which the last has left the slowest wire. */
 const IN_FLIGHT = 64
 const LATEST = 1_000_000
 

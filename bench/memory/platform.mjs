@@ -1,8 +1,8 @@
 /**
- * A platform that costs next to nothing, so that the figure is that of the driver and what it is
- * built on: real devices, queues, pool and counters. Like DMA, it puts a frame into memory at no
- * cost to the processor: a slot is filled when it is first used, and the driver's changes stay in
- * it. A flip is its own reverse, so the frame stays valid.
+ * A platform that costs next to nothing, so that the figure shows the driver and its framework
+ * alone: real devices, queues, pool and counters. Like DMA, it puts a frame into memory at no cost
+ * to the processor: a slot is filled when it is first used, and keeps the driver's changes. A flip
+ * is its own reverse, so the frame remains valid.
  */
 import { SLOT_LARGE } from '../../dist/skb/pool.js'
 import { MemoryPlatform } from '../../dist/testing/index.js'

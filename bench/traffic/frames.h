@@ -1,4 +1,4 @@
-/* frames.h - the Ethernet frames that flood.c sends. Addresses are those of ../strangers.yaml. */
+/* frames.h - the Ethernet frames that flood.c sends. It uses the addresses of ../strangers.yaml. */
 #ifndef VNET_BENCH_FRAMES_H
 #define VNET_BENCH_FRAMES_H
 #include <arpa/inet.h>
@@ -86,7 +86,7 @@ static size_t renewal(void *frame, const uint8_t *mac)
     return udp4(f, CLIENT_IP, GATEWAY_IP, 68, 67, BOOTP_SIZE);
 }
 
-/* A datagram with the source address and port of one host's echo service, for that of another. */
+/* A datagram with the source address and port of one host's echo service, for another host's. */
 static size_t spoofed_echo(void *frame, const uint8_t *mac)
 {
     struct udp4_frame *f = frame;

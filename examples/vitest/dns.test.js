@@ -6,7 +6,7 @@ import { test } from 'vnet/vitest'
 
 const NAMES = Array.from({ length: 6 }, (_, i) => `host${i}.example`)
 
-/** Has a name server listen that knows the addresses 192.0.2.N of hostN.example. */
+/** Starts a name server that knows the addresses 192.0.2.N of hostN.example. */
 async function nameServer(namespace) {
   const socket = await namespace.createSocket('udp4', 53)
   socket.on('message', (message, { port, address }) => {

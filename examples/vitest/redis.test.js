@@ -1,4 +1,4 @@
-/** A driver of a database (npm: ioredis) whose connection is reset. */
+/** A database driver (npm: ioredis) survives a reset connection. */
 
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'

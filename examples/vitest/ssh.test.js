@@ -12,7 +12,7 @@ const KEY = {
   privateKeyEncoding: { type: 'sec1', format: 'pem' },
 }
 
-/** A server whose only command counts, a line every 10 ms. */
+/** A server with one command, which counts: a line every 10 ms. */
 function countingServer() {
   const { privateKey: key } = generateKeyPairSync('ec', KEY)
   return new ssh2.Server({ hostKeys: [key] }, client => {

@@ -54,7 +54,7 @@ test('the server ends a connection that does not answer its pings, and the clien
   expect(String((await once(socket, 'message'))[0])).toBe('again')
 })
 
-/** Sends a ping, and ends the connection if there is no pong within `ms`. */
+/** Sends a ping, and ends the connection if no pong arrives within `ms` milliseconds. */
 function endWithoutPong(peer, ms) {
   const timer = setTimeout(() => peer.terminate(), ms)
   peer.once('pong', () => clearTimeout(timer))
