@@ -1,11 +1,9 @@
 /** `vnet lab FILE`: a network that a file describes, and a command in it. */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { LabRequests } from '../../support/lab-requests.ts'
 import { asUser, ended, type Machine, TREE } from '../../support/ordinary-user.ts'
 import { PROGRAM, spawnVnet } from '../../support/vnet-process.ts'
 
@@ -218,33 +216,15 @@ describe('an ordinary user', () => {
 })
 
 describe('--json', () => {
-  /** Starts a lab that takes requests. */
-  async function start(text = NET) {
-    const child = spawn(process.execPath, [PROGRAM, 'lab', '--json', file(text)], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    })
-    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-    const next = async () => JSON.parse((await lines.next()).value)
-    let id = 0
-    const send = (method: string, params?: object) =>
-      child.stdin.write(`${JSON.stringify({ id: ++id, method, params })}\n`)
-    const ask = async (method: string, params?: object) => {
-      send(method, params)
-      const response = await next()
-      expect(response.id).toBe(id)
-      return response.error ?? response.result
-    }
-    return { child, next, send, ask, exited: once(child, 'exit') }
-  }
-
   test('greets with hosts, addresses and links, and serves each method', async () => {
-    const { child, next, send, ask, exited } = await start()
-    expect(await next()).toEqual({
+    const lab = new LabRequests(file(NET))
+    const ask = (method: string, params?: object) => lab.ask(method, params)
+    expect(await lab.next()).toEqual({
       event: 'ready',
       lab: 'net',
       hosts: {
         client: {
-          netns: expect.stringMatching(new RegExp(`^/proc/${child.pid}/fd/\\d+$`)),
+          netns: expect.stringMatching(new RegExp(`^/proc/${lab.child.pid}/fd/\\d+$`)),
           interfaces: [{ name: 'server', addresses: ['198.18.1.1/24', '2001:db8:0:1::1/64'] }],
         },
         server: {
@@ -274,31 +254,32 @@ describe('--json', () => {
     expect(await ask('exec', { host: 'client', command: 'cat /sys/class/net/server/carrier' })).toMatchObject({
       stdout: '1\n',
     })
-    send('end')
-    expect(await exited).toEqual([0, null])
+    lab.send('end')
+    expect(await lab.exited).toEqual([0, null])
   })
 
   test('serves requests at the same time, and its end leaves none of their programs', async () => {
-    const { child, next, send, exited } = await start()
-    await next()
-    send('exec', { host: 'server', command: 'exec sleep 1000' })
-    send('exec', { host: 'client', command: 'echo second' })
-    expect(await next()).toMatchObject({ id: 2, result: { stdout: 'second\n' } })
+    const lab = new LabRequests(file(NET))
+    await lab.next()
+    lab.send('exec', { host: 'server', command: 'exec sleep 1000' })
+    lab.send('exec', { host: 'client', command: 'echo second' })
+    expect(await lab.next()).toMatchObject({ id: 2, result: { stdout: 'second\n' } })
+    const { child, exited } = lab
     const [pid] = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'latin1').split(' ').map(Number)
-    child.stdin.end()
+    child.stdin?.end()
     expect(await exited).toEqual([0, null])
     await vi.waitFor(() => expect(isAlive(pid as number)).toBe(false))
   })
 
   test('refuses what it does not understand, and goes on', async () => {
-    const { child, next, ask, exited } = await start()
-    await next()
-    child.stdin.write('what\n')
-    expect(await next()).toEqual({ id: null, error: expect.stringContaining('JSON') })
-    child.stdin.write('{"id": "x", "method": "exec", "param": {}}\n')
-    expect(await next()).toEqual({ id: 'x', error: 'param: a request has id, method and params' })
-    child.stdin.write('7\n')
-    expect(await next()).toMatchObject({ error: expect.stringContaining('method: expected exec, run, wire, cut') })
+    const lab = new LabRequests(file(NET))
+    await lab.next()
+    lab.write('what')
+    expect(await lab.next()).toEqual({ id: null, error: expect.stringContaining('JSON') })
+    lab.write('{"id": "x", "method": "exec", "param": {}}')
+    expect(await lab.next()).toEqual({ id: 'x', error: 'param: a request has id, method and params' })
+    lab.write('7')
+    expect(await lab.next()).toMatchObject({ error: expect.stringContaining('method: expected exec, run, wire, cut') })
     for (const [method, params, error] of [
       ['__proto__', {}, 'method: expected exec'],
       ['exec', { host: 'x', command: 'true' }, 'the lab has no host x; it has client, server'],
@@ -313,9 +294,9 @@ describe('--json', () => {
       ['cut', { link: 'x' }, 'the lab has no link x; it has link'],
       ['hits', { fault: 1 }, 'there is no fault 1'],
     ] as const) {
-      expect(await ask(method, params)).toContain(error)
+      expect(await lab.ask(method, params)).toContain(error)
     }
-    child.kill()
-    expect(await exited).toEqual([0, null])
+    lab.child.kill()
+    expect(await lab.exited).toEqual([0, null])
   })
 })
