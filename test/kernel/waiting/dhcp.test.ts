@@ -21,7 +21,7 @@ let gateway: DhcpGateway
 let resolver: string
 const running: Child[] = []
 
-beforeEach(async () => {
+beforeEach(async ({ onTestFailed }) => {
   resolver = readFileSync('/etc/resolv.conf', 'utf8')
   const quick = 'initial-interval 1; backoff-cutoff 2; initial-delay 0; retry 1;'
   writeFileSync(`${dir}/dhclient.conf`, `${quick}\nrequest subnet-mask;\n`)
@@ -29,6 +29,7 @@ beforeEach(async () => {
   for (const name of ['dhcp-script.sh', 'dhcpcd-script.sh']) copyFileSync(`${SUPPORT}/dhcp-script.sh`, `${dir}/${name}`)
   gateway = new DhcpGateway(own, home, `${dir}/leases.json`)
   await gateway.open()
+  onTestFailed(() => console.error([...gateway.lines, ...gateway.came, home.ip('-o address show eth9')].join('\n')))
   home.ip(`link set eth9 address ${MAC} up`)
 })
 afterEach(async () => {
