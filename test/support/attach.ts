@@ -5,6 +5,12 @@ import { assertConserved } from '../../src/testing/conservation.ts'
 import type { Cable } from '../../src/wire.ts'
 import type { Netns } from './netns.ts'
 
+/**
+ * For tests that count every frame: on a busy machine the event loop of the test may be late, and
+ * frames would pass directly.
+ */
+export const NEVER_OPEN = { failOpen: '10min' } as const
+
 /** Makes a veth from `inner` in `near` (192.0.2.1/24) to `outer` in `far` (192.0.2.2/24). */
 export function makeVeth(near: Netns, far: Netns): void {
   near.ip(`link add inner type veth peer name outer netns ${far.name}`)

@@ -8,7 +8,7 @@ import { SKB_DROP_REASON_CUT } from '../../../src/skb/drop-reason.ts'
 import { dropsByName } from '../../../src/skb/drop-reason-name.ts'
 import type { SkBuff } from '../../../src/skb/sk-buff.ts'
 import { type AttachOptions, attach, type Cable, loss } from '../../../src/wire.ts'
-import { bpfDescriptors, expectConserved, interfacesOf, makeVeth } from '../../support/attach.ts'
+import { bpfDescriptors, expectConserved, interfacesOf, makeVeth, NEVER_OPEN } from '../../support/attach.ts'
 import { bpfIds, newProgramsOf } from '../../support/bpf.ts'
 import { captureFrames } from '../../support/capture.ts'
 import { hex, kinds } from '../../support/frame-kinds.ts'
@@ -33,7 +33,13 @@ afterEach(async () => {
 })
 
 async function join(name = 'inner', options: AttachOptions = {}): Promise<Cable> {
-  const link = await attach(name, { netns: near.name, seed: 7, log: line => lines.push(line), ...options })
+  const link = await attach(name, {
+    netns: near.name,
+    seed: 7,
+    log: line => lines.push(line),
+    ...NEVER_OPEN,
+    ...options,
+  })
   links.push(link)
   return link
 }

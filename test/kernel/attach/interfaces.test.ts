@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openTap } from '../../../src/linux/open-tap.ts'
 import { type AttachOptions, attach, type Cable } from '../../../src/wire.ts'
-import { expectConserved, makeVeth } from '../../support/attach.ts'
+import { expectConserved, makeVeth, NEVER_OPEN } from '../../support/attach.ts'
 import { ethernet } from '../../support/frames.ts'
 import { freshNamespaces } from '../../support/fresh-namespaces.ts'
 import { type Netns, outcome } from '../../support/netns.ts'
@@ -24,7 +24,14 @@ afterEach(async () => {
 })
 
 async function join(name: string, options: AttachOptions = {}): Promise<Cable> {
-  const link = await attach(name, { netns: near.name, in: 'delay 1ms', out: 'delay 1ms', seed: 7, ...options })
+  const link = await attach(name, {
+    netns: near.name,
+    in: 'delay 1ms',
+    out: 'delay 1ms',
+    seed: 7,
+    ...NEVER_OPEN,
+    ...options,
+  })
   links.push(link)
   return link
 }

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_TCPV4 } from '../../../src/linux/frame-queue.ts'
 import { attach, type Cable } from '../../../src/wire.ts'
 import { address, buildFrame, plain } from '../../packet/frames.ts'
-import { expectConserved, makeVeth } from '../../support/attach.ts'
+import { expectConserved, makeVeth, NEVER_OPEN } from '../../support/attach.ts'
 import { captureFrames } from '../../support/capture.ts'
 import { verifyAll } from '../../support/frames.ts'
 import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
@@ -31,7 +31,7 @@ beforeEach(() => {
 afterEach(() => link?.close())
 
 async function join(spec: string): Promise<Cable> {
-  link = await attach('inner', { netns: near.name, in: spec, out: spec, seed: 7 })
+  link = await attach('inner', { netns: near.name, in: spec, out: spec, seed: 7, ...NEVER_OPEN })
   return link
 }
 

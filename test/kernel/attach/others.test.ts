@@ -1,7 +1,7 @@
 /** An attachment beside other programs on the interface: tcx, tc and XDP, before and after it. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { attach, type Cable } from '../../../src/wire.ts'
-import { makeVeth } from '../../support/attach.ts'
+import { makeVeth, NEVER_OPEN } from '../../support/attach.ts'
 import { countFrames, type Place } from '../../support/bpf.ts'
 import { ethernet } from '../../support/frames.ts'
 import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
@@ -33,7 +33,7 @@ async function exchange(): Promise<void> {
 }
 
 async function join(): Promise<void> {
-  link = await attach('inner', { netns: near.name, in: 'loss every 2', out: 'loss every 2', seed: 7 })
+  link = await attach('inner', { netns: near.name, in: 'loss every 2', out: 'loss every 2', seed: 7, ...NEVER_OPEN })
 }
 
 /** Frames that a program sees: those before the wire, those after it, or both. */

@@ -77,13 +77,19 @@ describe('a call of the main thread', () => {
 
   test('neither waiting for events nor a stopped process is reported', async () => {
     const { stderr } = await run(
-      watched(`
+      watched(
+        `
         setTimeout(() => {
-          require('node:child_process').spawn('sh', ['-c', 'sleep 0.6; kill -CONT ' + process.pid])
+          waking.stdin.end('\\n')
           process.kill(process.pid, 'SIGSTOP')
           later(() => console.error('end'))
         }, 600)
-      `),
+      `,
+        1,
+        // On a busy machine, spawn() takes longer than the limit.
+        `const waking = require('node:child_process').spawn(
+          'sh', ['-c', 'read line; sleep 0.6; kill -CONT ' + process.pid], { stdio: ['pipe', 'ignore', 'inherit'] })`,
+      ),
     )
     expect(stderr).toBe('end\n')
   })
