@@ -21,6 +21,7 @@ import {
   FORWARD,
   FORWARDED,
   family,
+  INPUT,
   iif,
   KNOWN,
   MASQUERADE,
@@ -106,7 +107,12 @@ export function firewall(place: SocketPlace, name: string, { firewall: kind, nat
     ...(kind === 'corporate' ? corporate : ipsec),
     [iif(name), DROP],
   ]
-  addRules(place, NEEDS_CT, NFPROTO_INET, [{ ...FORWARD, rules }])
+  // A packet for the router that it refused would take the port of a hole that is punched later.
+  const own = [IPPROTO_TCP, IPPROTO_UDP].map(ipproto => [iif(name), protocol(ipproto), DROP])
+  addRules(place, NEEDS_CT, NFPROTO_INET, [
+    { ...FORWARD, rules },
+    { ...INPUT, rules: [[KNOWN, ACCEPT], ...own] },
+  ])
 }
 
 /**

@@ -63,6 +63,7 @@ export interface Chain {
 
 /** Where rules of each kind are: NF_INET_* and NF_IP_PRI_* of include/uapi/linux/netfilter*.h. */
 export const PREROUTING = { name: 'prerouting', type: 'nat', hook: 0, priority: -100 } as const
+export const INPUT = { name: 'input', type: 'filter', hook: 1, priority: 0 } as const
 export const FORWARD = { name: 'forward', type: 'filter', hook: 2, priority: 0 } as const
 export const POSTROUTING = { name: 'postrouting', type: 'nat', hook: 4, priority: 100 } as const
 
