@@ -17,8 +17,9 @@ export interface OpenedStreams {
 }
 
 /**
- * Opens a stream for each vnet that has some of the devices. `failed` has why others refused. Of
- * the vnets `whole`, of which `devices` has all, it also has those that are registered later.
+ * Opens a stream for each vnet that has some of the devices. `failed` has the reasons why others
+ * refused. For vnets in `whole`, of which `devices` has all, the stream includes devices that are
+ * registered later.
  */
 export async function openStreams(
   client: ControlClient,

@@ -11,7 +11,7 @@ const [where, name, file] = process.argv.slice(2) as [CheckPlace, string, string
 const exercise = exercises.find(each => each.name === name)
 if (exercise === undefined) throw new Error(`${name} is no exercise`)
 
-// Standard output is for the reports. What the driver prints is for the learner.
+// Standard output is for the reports. The driver's own output is for the learner.
 process.stdout.write = process.stderr.write.bind(process.stderr)
 
 const begun: string[] = []
@@ -33,7 +33,7 @@ for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => process.exi
 
 if (where === 'memory') {
   try {
-    // Has the place logged at which the driver does not return, before this process is ended.
+    // Logs the place at which the driver does not return, before this process is ended.
     await new LockupWatch().startFile(file)
   } catch {
     // Without the addon the explanation has no place.

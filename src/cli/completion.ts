@@ -1,8 +1,8 @@
 /**
  * `vnet completion`: scripts for bash and zsh, generated from the commands. Both shells look a
- * command up in the same table: its options, those that take a value, and the kinds of its
- * arguments. The names of interfaces, parameters and faults come from vnet itself, and so do the
- * options of a driver file. vnet runs the file for that, so it is done only for a file that the
+ * command up in the same table: its options, which of them take a value, and the kinds of its
+ * arguments. The names of interfaces, parameters and faults, and the options of a driver file, come
+ * from vnet itself. vnet runs the file for its options. So this is done only for a file that the
  * user has named as the command, and not to complete that name.
  *
  * Names are chosen by strangers and may be `$(...)`. The shells compare them and quote what they
@@ -11,7 +11,7 @@
 import type { Argument, Command } from 'commander'
 import { exercises } from '../course/exercises/index.ts'
 
-/** What a driver file is called, for `case` of both shells. */
+/** The pattern of a driver file's name, for `case` of both shells. */
 const FILES = '*.[jt]s|*.[cm][jt]s'
 const EXERCISES = exercises.map(({ name }) => name).join('|')
 
@@ -51,9 +51,9 @@ function table(program: Command): string {
 }
 
 /**
- * Returns `interface`, `param`, `fault`, `file`, `file:` with words instead of which a file may be
- * named, `none` or the words to choose from; with `...` if it repeats. A file that repeats may come
- * after interfaces: `either`.
+ * Returns `interface`, `param`, `fault`, `file`, `file:` with the words that are accepted instead
+ * of a file, `none` or the list of words; with `...` if it repeats. A file that repeats may follow
+ * interfaces: `either`.
  */
 function kind(argument: Argument, commands: string): string {
   const words =

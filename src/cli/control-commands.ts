@@ -12,7 +12,9 @@ import { group, time, wholeNumber } from './options.ts'
 /** Their heading in the help. */
 const CONTROL_GROUP = 'Asking a running vnet:'
 
-/** As VNET_IOCTL_DATA_MAX of the family, whose module would take time at each start. */
+/**
+ * The value of the family's VNET_IOCTL_DATA_MAX: loading that module would take time at each start.
+ */
 const IOCTL_DATA_MAX = 16_384
 
 const names = (what: string) => new Option('--names', `print only the names of the ${what}, one a line`)

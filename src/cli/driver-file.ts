@@ -22,7 +22,7 @@ export function isOtherFile(argument: string | undefined): argument is string {
   return argument !== undefined && !argument.startsWith('-') && /[./]/.test(argument) && !isDriverFile(argument)
 }
 
-/** Returns the driver that the file exports. Throws a UsageError if there is none to load. */
+/** Returns the driver that the file exports. Throws a UsageError if it exports none. */
 export async function loadDriver(file: string): Promise<Driver> {
   if (!existsSync(file)) throw new FileError(`${file}: no such file`)
   const url = pathToFileURL(resolve(file)).href

@@ -10,7 +10,7 @@ const DRIVERS: Readonly<Record<string, () => Promise<{ readonly driver: unknown 
   attach: () => import('../attach/driver.ts'),
 }
 
-/** Commands that need none of them, besides those that query a running vnet. */
+/** Commands that need no driver, besides the commands that query a running vnet. */
 const OTHERS: readonly string[] = ['lan', 'simulate', 'replay', 'learn', 'check']
 
 /** What may ask for the help of the program: --help, or -h among other letters. */

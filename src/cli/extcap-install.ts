@@ -30,7 +30,7 @@ export function install(): string[] {
   checkOurs(file)
   attempt(file, () => {
     mkdirSync(dirname(file), { recursive: true })
-    // Removed first: the mode of a file that exists would stay.
+    // Removed first: an existing file would keep its mode.
     rmSync(file, { force: true })
     writeFileSync(file, script(), { mode: 0o755 })
   })
@@ -107,7 +107,7 @@ interface Folders {
 function foldersOfTshark(): Folders | undefined {
   const { status, stdout } = spawnSync('tshark', ['-G', 'folders'], { encoding: 'utf8', timeout: TSHARK_MS })
   if (status !== 0) return undefined
-  // `Extcap path:` is that of all users; Wireshark 4.2 and newer have one of the user's own too.
+  // `Extcap path:` is for all users; Wireshark 4.2 and newer also have a path for the user.
   const after = (name: RegExp) => name.exec(stdout)?.[1]
   return {
     personal: after(/^Personal Extcap path:\s*(\/.*)$/im),

@@ -51,7 +51,7 @@ export function configSentences(): string {
 }
 
 function sentence(word: string, values: Readonly<Record<string, string | number>>): string {
-  // A value ends at the first brace; there is no way to escape one.
+  // A value ends at the first brace, which cannot be escaped.
   const text = (value: string | number) => `${value}`.replaceAll('{', '(').replaceAll('}', ')')
   return `${word} ${Object.entries(values)
     .map(([name, value]) => `{${name}=${text(value)}}`)

@@ -17,7 +17,7 @@ export interface Io {
   writeLater?(): void
   /**
    * After writeLater(): settles when standard output has room for more text; undefined if it has
-   * now. A command that prints without end waits for it, so that its queue stays bounded.
+   * now. An endless command waits for it, so that its queue is bounded.
    */
   room?(): Promise<void> | undefined
   /**
@@ -40,7 +40,7 @@ export interface Io {
   onRejection?(fn: (reason: unknown) => void): () => void
   /** Calls `fn` on SIGHUP, which then does not end the program. Returns an undo. */
   onReload?(fn: () => void): () => void
-  /** Calls `fn` when the reader of standard output is gone (`| head -1`). Returns an undo. */
+  /** Calls `fn` when the reader of standard output has closed it (`| head -1`). Returns an undo. */
   onClosed?(fn: () => void): () => void
   /**
    * True if the process runs no code but vnet's own. The main thread then has a descriptor table of
@@ -70,7 +70,9 @@ export const EXIT_USAGE = 2
 
 /** The end of a command that runs until the user stops it. */
 export interface UserEnd extends Disposable {
-  /** Settles when the user stops the command or the reader is gone. Rejects with a defect. */
+  /**
+   * Settles when the user stops the command or the reader closes the output. Rejects with a defect.
+   */
   readonly asked: Promise<void>
   /** Returns true as soon as `asked` settles, false after `ms`. Rejects as `asked` does. */
   within(ms: number): Promise<boolean>

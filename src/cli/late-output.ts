@@ -45,8 +45,8 @@ export class LateOutput {
   }
 
   /**
-   * Queues a line, or drops it if there is no room. When there is room again, the line that
-   * `lostLine` makes reports how many were dropped.
+   * Queues a line, or drops it if the queue is full. When there is room again, `lostLine` makes a
+   * line with the number of dropped lines.
    */
   pushLine(line: string, lostLine: (lines: number) => string): void {
     this.#lostLine = lostLine

@@ -1,7 +1,7 @@
 /**
- * What the worker of the watchdog for lockups does: it pauses the main thread for an instant, which
- * works while that thread loops, and logs where it is. It writes to the descriptors of the process,
- * because the main thread does not return to write for it.
+ * The worker of the lockup watchdog: it pauses the main thread for an instant, which works while
+ * that thread loops, and logs its position. It writes to the descriptors of the process, because
+ * the main thread does not return to write for it.
  */
 import { writeSync } from 'node:fs'
 import type { Debugger, InspectorNotification, Session } from 'node:inspector'
@@ -15,7 +15,9 @@ import { logLine } from './log-line.ts'
 export interface LockupTimes {
   /** After this time a call counts as a lockup, ms. */
   readonly limitMs: number
-  /** How long the main thread may take to be interrupted, ms. In a system call it is not. */
+  /**
+   * Milliseconds that the main thread may take to be interrupted. A system call is not interrupted.
+   */
   readonly patienceMs: number
 }
 
@@ -24,13 +26,13 @@ export const LOCKUP_TIMES: LockupTimes = { limitMs: 2000, patienceMs: 1000 }
 /** Callers that are logged. */
 const CALLERS_MAX = 8
 
-/** A run of a driver, whose name is logged for a lockup if its place is not found. */
+/** A run of a driver. Its name is logged for a lockup whose place is not found. */
 export interface LockupRun {
   readonly name: string
   readonly json: boolean
 }
 
-/** What the worker is given. `name` is that of a driver file until it runs. */
+/** The worker's data. `name` names a driver file until the driver runs. */
 export interface LockupWorkerData extends LockupTimes {
   /** The eventfd of Native.watchLockups. */
   readonly events: number
@@ -41,7 +43,10 @@ export class LockupReporter {
   readonly #native: Native
   readonly #data: LockupWorkerData
   #run: LockupRun
-  /** What has not returned, a function and its place or the driver; while a lockup is logged. */
+  /**
+   * The function that has not returned, with its place, or the driver; set while a lockup is
+   * logged.
+   */
   #what: string | undefined
   /** Set while the main thread is to be interrupted, which may happen after the lockup. */
   #session: Session | undefined
@@ -121,14 +126,14 @@ export class LockupReporter {
     try {
       writeSync(json ? 1 : 2, logLine(json, LOGLEVEL_ERR, message))
     } catch {
-      // The reader is gone, or its pipe is full.
+      // The reader has closed its pipe, or the pipe is full.
     }
   }
 }
 
 /**
  * Returns the functions of the driver, `startXmit (/my-driver.js:12:7)`, innermost first, up to the
- * call by vnet; the innermost function of vnet if there is none of the driver.
+ * call by vnet. Without a function of the driver, returns vnet's innermost function.
  */
 function driverFrames(callFrames: readonly Debugger.CallFrame[], urls: ReadonlyMap<string, string>): string[] {
   const frames = callFrames.map(({ functionName, location: { scriptId, lineNumber, columnNumber = 0 } }) => {
@@ -144,7 +149,7 @@ function driverFrames(callFrames: readonly Debugger.CallFrame[], urls: ReadonlyM
   return end < 0 ? driver : driver.slice(0, end)
 }
 
-/** Returns the log line of a lockup, and that of its end. `what` is a function or a driver. */
+/** Returns the log line of a lockup, or of its end. `what` is a function or a driver. */
 export function lockedLine(what: string, { limitMs }: LockupTimes, callers: readonly string[] = []): string {
   const calledBy = callers.length === 0 ? '' : `; called by ${callers.join(', ')}`
   return printable(`vnet: ${what} has not returned for ${limitMs / 1000} s${calledBy}`)

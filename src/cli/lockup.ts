@@ -26,7 +26,7 @@ export class LockupWatch {
   /** One copy of the addon, which has one thread that watches. */
   #addon: Native | undefined
   #worker: Worker | undefined
-  /** Set by start(): goes on without the worker. */
+  /** Set by start(): continues without the worker. */
   #withoutPlaces: (() => void) | undefined
 
   /** `times` are shorter in tests. */
@@ -41,7 +41,7 @@ export class LockupWatch {
 
   /**
    * Watches a driver file, which is loaded next and then, after start(), runs. Settles when the
-   * worker runs or has failed; it does not begin to run while this thread loops.
+   * worker runs or has failed; the worker does not start while this thread loops.
    */
   startFile(file: string): Promise<void> {
     const events = this.begin()
@@ -94,7 +94,9 @@ export class LockupWatch {
     return this.#addon
   }
 
-  /** Returns the descriptor of events, or -errno. `line` is what the addon writes, to `out`. */
+  /**
+   * Returns the descriptor of events, or -errno. `line` is the line that the addon writes to `out`.
+   */
   #set(line: string, out: number): number {
     return this.#native.watchLockups(this.#times.limitMs, isDebugged() ? 0 : 1, out, Buffer.from(line))
   }

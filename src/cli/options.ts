@@ -21,7 +21,7 @@ const SNAPLEN_MAX = 262_144
 /** The shortest and the longest time of a step, ns. */
 const STEP_MIN = 10 * NSEC_PER_MSEC
 const STEP_MAX = 3600 * NSEC_PER_SEC
-/** As many as the names of a ring can tell apart; and a size that is worth a file. */
+/** The number of files that ring names can distinguish, and the smallest useful size of a file. */
 const RING_FILES_MAX = 99_999
 const RING_BYTES_MIN = 64 * 1024
 
@@ -235,7 +235,7 @@ function option<T>(flags: string, description: string, parse?: (text: string, be
 export function addCommonOptions(command: Command, attaches = false): Command {
   const options = commonOptions().filter(({ long }) => !attaches || !MAKING.includes(long ?? ''))
   for (const option of options) command.addOption(option)
-  // A bare option whose value is optional takes the next argument for its value; only `=` may give
+  // A bare option with an optional value takes the next argument for its value; only `=` may give
   // these a value. The arguments of a subcommand are left alone.
   const parseOptions = command.parseOptions.bind(command)
   command.parseOptions = args => {

@@ -117,7 +117,7 @@ function offloads({ features }: NetDevice): string[] {
 
 /**
  * Returns commands that show the interfaces at work: a ping of each far end within one of the
- * networks, and a capture. In an ordinary user's namespace tcpdump does not run: it switches to
+ * networks, and a capture. tcpdump does not run in an ordinary user's namespace: it switches to
  * another user, which does not exist there.
  */
 function hints(plans: readonly Plan[], { farEnd, attaches }: Driver, tcpdump: boolean): string[] {

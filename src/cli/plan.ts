@@ -1,4 +1,4 @@
-/** What the options make of a driver's devices: names, addresses, queues, offloads, namespaces. */
+/** Plans a driver's devices from the options: names, addresses, queues, offloads, namespaces. */
 
 import { EEXIST, VnetError } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
@@ -17,7 +17,7 @@ export interface Plan {
   readonly dev: NetDevice
   readonly netns: string | undefined
   readonly addresses: readonly string[]
-  /** What the options name; applied also to an interface that exists already. */
+  /** Settings named by options; applied also to an interface that exists already. */
   readonly explicit: LinkRequest
 }
 
@@ -107,7 +107,10 @@ function withoutOffload(specs: readonly DeviceSpec[], options: CommonOptions): R
   return new Set(offload.flatMap(text => specsNamed(text, `--no-offload=${offload}`, specs, options)))
 }
 
-/** Returns those that `[NETNS/]IF` names, in any namespace if NETNS is absent. Throws if none. */
+/**
+ * Returns the interfaces that `[NETNS/]IF` names, in any namespace if NETNS is absent. Throws
+ * without a match.
+ */
 function specsNamed(
   text: string,
   option: string,

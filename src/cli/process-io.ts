@@ -10,7 +10,7 @@ import { LockupWatch } from './lockup.ts'
 import type { LockupTimes } from './lockup-reporter.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-/** `vnet exec` also passes on those that would end the process or start Node's debugger. */
+/** `vnet exec` also passes on signals that would end the process or start Node's debugger. */
 const SIGNALS_PASSED_ON = [...SIGNALS, 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'] as const
 
 /** The part of `process` that is used; tests pass their own. */
@@ -72,7 +72,7 @@ export function processIo(process: ProcessLike, lockupTimes?: LockupTimes): Proc
     if (later === undefined) streams[to].write(text)
     else later[to].push(text)
   }
-  /** Exits at once: a normal exit would wait for a pool thread stuck writing to a terminal. */
+  /** Exits immediately: a normal exit would wait for a pool thread stuck writing to a terminal. */
   function exit(status: number): void {
     if (later?.out.isBehind || later?.err.isBehind) loadNative().endAs(status, 0)
     process.exit(status)
@@ -196,7 +196,7 @@ function addingTo<T>(listeners: Set<T>): (fn: T) => () => void {
   }
 }
 
-/** Returns one LateOutput for both streams if they are one file, so that lines stay in order. */
+/** Returns one LateOutput for both streams if they are one file, which keeps lines in order. */
 function lateOutputs(stdout: Stream, stderr: Stream): { out: LateOutput; err: LateOutput } {
   const out = new LateOutput(writerTo(stdout))
   const isOne = identity(stdout.fd) !== undefined && identity(stdout.fd) === identity(stderr.fd)

@@ -1,4 +1,4 @@
-/** Runs a driver: loads it, plans its devices, and unloads it when they are gone. */
+/** Runs a driver: loads it, plans its devices, and unloads it when they are unregistered. */
 import { randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
 import type { Clock } from '../base/clock.ts'

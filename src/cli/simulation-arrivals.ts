@@ -21,13 +21,15 @@ export interface Arrivals {
   /** Notes that the file ends here. */
   end(): void
   /**
-   * Simulates what is there. Throws a CaptureError, a DecisionFileError or a UsageError if the file
-   * is broken; what is before that is then simulated.
+   * Simulates the available data. Throws a CaptureError, a DecisionFileError or a UsageError if the
+   * file is broken, after simulating the data before the defect.
    */
   simulate(): void
   /** Lines that the log of a live wire left out. */
   readonly lost: number
-  /** Captured frames of more than one packet, or of a jumbo packet: a capture does not tell. */
+  /**
+   * Captured frames of more than one packet, or of a jumbo packet: a capture does not say which.
+   */
   readonly oversized: number
   /** Captured frames that did not arrive at a wire: it delivered, dropped or made them. */
   readonly skipped: number

@@ -6,10 +6,10 @@ import { type LinkStats64, linkStats64 } from '../netdev/stats.ts'
 import { dropReasonName } from '../skb/drop-reason-name.ts'
 import { align } from './align.ts'
 
-/** What a client of a running vnet gets, without the index, which is void at the end. */
+/** The statistics for a client of a running vnet, without the index, which is void at the end. */
 export type DeviceStatistics = Omit<DeviceStats, 'ifindex'>
 
-/** What a queue counts besides the fields of rtnl_link_stats64. */
+/** A queue's counters besides the fields of rtnl_link_stats64. */
 export const EVENTS: readonly (readonly [name: string, field: keyof QueueCounters])[] = [
   ['requeues', 'requeues'],
   ['tx_timeouts', 'txTimeouts'],

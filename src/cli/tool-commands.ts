@@ -1,4 +1,6 @@
-/** The commands beside those of drivers and of running vnets. Each loads its code when it runs. */
+/**
+ * The commands other than drivers and commands for running vnets. Each loads its code when it runs.
+ */
 import { Argument, InvalidArgumentError, Option } from 'commander'
 import { parseAddress, parseMac, parsePrefix } from '../packet/address.ts'
 import type { AddressMapping } from '../packet/rewrite.ts'

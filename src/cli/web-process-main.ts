@@ -39,7 +39,7 @@ async function serveWeb(): Promise<void> {
   try {
     compileFilter('ip')
   } catch {
-    // Without libpcap there are no filters.
+    // Filters need libpcap.
   }
   await serveWeb({ ...served, access: ownAccess('web'), version: packageVersion() })
 }

@@ -1,9 +1,8 @@
 /**
- * The processes of `--web` and `--metrics`. Each serves one vnet over HTTP, as `vnet web` and
- * `vnet metrics` serve all, and costs its frames nothing but requests. The vnet makes the sockets,
- * where the user is: before it enters namespaces, and before there is an interface. A process ends
- * with its vnet, however that ends, because its standard input then does. The vnet goes on without
- * it.
+ * The processes of `--web` and `--metrics`. Each serves one vnet over HTTP, as `vnet web` and `vnet
+ * metrics` serve all, and costs the vnet nothing but requests. The vnet makes the sockets in the
+ * user's namespaces: before it enters others, and before an interface exists. A process ends with
+ * its vnet, however that ends, because its standard input then does. The vnet continues without it.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { getPriority, setPriority } from 'node:os'
@@ -59,8 +58,9 @@ export class WebProcesses implements AsyncDisposable {
   #isEnding = false
 
   /**
-   * Makes the sockets that the options request, or takes those that this process made before it
-   * executed itself. Throws a UsageError if an address is malformed, a VnetError if it is in use.
+   * Makes the sockets that the options request, or takes the sockets that this process made before
+   * it executed itself. Throws a UsageError if an address is malformed, a VnetError if it is in
+   * use.
    */
   constructor(native: Native, options: Pick<CommonOptions, ChildKind>) {
     this.#native = native

@@ -1,4 +1,4 @@
-/** Formats the stages of wires for people, and collects those of a run. */
+/** Formats the stages of wires as text, and collects the stages of a run. */
 import type { StageReport } from '../control/index.ts'
 import type { DeviceWire, WireSide } from '../netdev/device-wire.ts'
 import type { NetDevice } from '../netdev/net-device.ts'

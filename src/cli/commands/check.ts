@@ -1,6 +1,6 @@
 /**
- * `vnet check`: runs the checks of an exercise on a learner's driver. First those in memory; then,
- * if all of them passed, those on live interfaces, in namespaces of their own.
+ * `vnet check`: runs the checks of an exercise on a learner's driver. The checks in memory run
+ * first. If they all pass, the checks on live interfaces run in their own namespaces.
  */
 import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
@@ -32,7 +32,7 @@ export async function check(what: string | undefined, options: CheckOptions, io:
   return status
 }
 
-/** The exercise of this directory, or those in it. */
+/** The exercise of this directory, or the exercises in it. */
 function tasksHere(): Task[] {
   const here = exercises.find(({ name }) => name === basename(resolve('.')))
   if (here !== undefined) return [taskIn('.', here)]

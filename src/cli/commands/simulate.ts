@@ -29,7 +29,7 @@ interface SimulateOptions {
 }
 
 const DEFAULT_SEED = 1
-/** The first byte of a log. No capture begins with it. */
+/** The first byte of a log. No capture starts with it. */
 const BRACE = 0x7b
 const DIRECTIONS = ['ab', 'ba'] as const
 
@@ -100,7 +100,7 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** Returns the text of both directions, undefined if it is that of the log. */
+/** Returns the text of both directions, or undefined for the log's own text. */
 function textsOf({ wire, wireAb = wire, wireBa = wire }: SimulateOptions, isLog: boolean) {
   if ((wireAb ?? wireBa) !== undefined) return { ab: wireAb ?? '', ba: wireBa ?? '' }
   if (isLog) return undefined
@@ -115,7 +115,7 @@ function print(file: string, simulation: Simulation, { json }: SimulateOptions, 
     io.out(wireTable(file, { time: 0, text, stages }))
     for (const direction of DIRECTIONS) {
       const drops = simulation.drops(direction)
-      // Drops of stages that were taken out, or before the first stage.
+      // Drops in removed stages, or before the first stage.
       if (Object.keys(drops).length > 0) io.out(`  ${direction} otherwise ${stageDrops({ drops })}\n`)
     }
   }

@@ -65,7 +65,7 @@ export class ReplayInput implements Disposable {
   }
 }
 
-/** Reads a file ahead of what is used, by turns into two buffers. */
+/** Reads a file ahead of its use, alternately into two buffers. */
 async function* fileChunks(fd: number, fromStart: boolean): AsyncGenerator<Uint8Array, undefined> {
   const buffers = [new Uint8Array(CHUNK), new Uint8Array(CHUNK)] as const
   let position = 0

@@ -1,7 +1,7 @@
 /** Pace: when each frame of a replay is due. */
 import { NSEC_PER_SEC } from '../../base/clock.ts'
 
-/** As recorded times a factor, at a rate, or at once. */
+/** The recorded times multiplied by a factor, a rate, or no pauses. */
 export type Speed =
   | { readonly factor: number }
   | { readonly bitsPerSecond: number }
@@ -24,7 +24,7 @@ export class Pace {
   /** Frames and bits so far. */
   #frames = 0
   #bits = 0
-  /** When the replay began. */
+  /** When the replay started. */
   #start = Number.NaN
   /** The captured moment that is due at #from. */
   #origin: { readonly seconds: number; readonly nanoseconds: number } | undefined
@@ -33,7 +33,7 @@ export class Pace {
   #latest = 0
   #due = 0
 
-  /** `now` is the clock, in ns. The first frame is due at once. */
+  /** `now` is the clock, in ns. The first frame is due immediately. */
   constructor(speed: Speed, now: () => number) {
     this.#speed = speed
     this.#now = now
@@ -51,7 +51,7 @@ export class Pace {
     return this.#start + due * NSEC_PER_SEC
   }
 
-  /** The capture begins again: its first frame is due when its last one was. */
+  /** The capture restarts: its first frame is due when its last one was. */
   again(): void {
     this.#origin = undefined
   }

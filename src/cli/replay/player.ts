@@ -70,9 +70,9 @@ export class Player {
   }
 
   /**
-   * Plays a capture, whose name is `name`, once. Settles when the sink took the last frame, or when
-   * it is over. Rejects with a CaptureError if the capture is broken: the packets before that are
-   * played by then. Also rejects as the sink does, or as the chunks do.
+   * Plays the capture `name` once. Settles when the sink has accepted the last frame, or when it is
+   * over. Rejects with a CaptureError if the capture is broken, after playing the packets before
+   * the defect. Also passes on rejections of the sink and of the chunks.
    */
   async play(name: string, chunks: AsyncIterator<Uint8Array>): Promise<void> {
     const reader = new CaptureReader(name)

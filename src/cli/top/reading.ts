@@ -1,4 +1,7 @@
-/** What `vnet top` reads of the running vnets: once a round, from all of them at once. */
+/**
+ * The data that `vnet top` reads from the running vnets: once a round, from all of them in
+ * parallel.
+ */
 import { readFileSync } from 'node:fs'
 import { VnetError } from '../../base/errno.ts'
 import type { ControlClient, DeviceStats, FoundDevice } from '../../control/index.ts'
@@ -56,7 +59,7 @@ async function readOne(
     return stats && { device, stats, stopped }
   } catch (error) {
     if (!(error instanceof VnetError)) throw error
-    // What ended is no problem: the next round does not find it.
+    // An ended vnet is not a problem: the next round does not find it.
     if (!['ECONNREFUSED', 'ENODEV'].includes(error.code)) problems.add(error.message)
     return undefined
   }
@@ -70,7 +73,7 @@ function cpuTime(pid: number): [number, CpuTime][] {
   } catch {
     return []
   }
-  // The name may contain anything, but what follows it contains no parenthesis.
+  // The name may contain anything, but the text after it contains no parenthesis.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
   const used = (Number(fields[UTIME]) + Number(fields[STIME])) * MS_PER_TICK
   return [[pid, { used, at: performance.now() }]]

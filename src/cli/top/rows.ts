@@ -12,11 +12,11 @@ export interface TopRow {
   readonly txBytes: number | undefined
   readonly rx: number | undefined
   readonly rxBytes: number | undefined
-  /** Frames dropped per second, both ways. */
+  /** Frames dropped per second, in both directions. */
   readonly drops: number | undefined
   /** Why frames were dropped, the most frequent at present first: `tx NEIGH 12`. */
   readonly reasons: readonly string[]
-  /** Transmit queues, and those that are stopped. */
+  /** The numbers of transmit queues and of stopped ones. */
   readonly queues: number
   readonly stopped: number
   readonly held: number
@@ -52,7 +52,7 @@ function keyOf({ device: { vnet, ifindex, netns } }: TopDevice): string {
 
 function row({ device, stats, stopped }: TopDevice, last: TopDevice | undefined, cpu: number | undefined): TopRow {
   const seconds = (stats.time - (last?.stats.time ?? stats.time)) / 1000
-  /** Of a counter; undefined if it fell, which is a reset. */
+  /** Rate of a counter; undefined if it fell, which is a reset. */
   const rate = (count: (from: TopDevice['stats']) => number): number | undefined => {
     if (last === undefined || !(seconds > 0)) return undefined
     const more = count(stats) - count(last.stats)

@@ -73,7 +73,7 @@ export function openScreen(process: TerminalProcess, pressed: (key: Key) => void
     if (ctrl && name === 'z') suspend()
     else pressed({ name, ctrl, text })
   }
-  // The terminal was closed: nobody presses a key any more.
+  // The terminal was closed: no more keys will arrive.
   const onGone = () => pressed({ name: 'c', ctrl: true })
   const signals = { exit: leave, SIGTSTP: suspend, SIGCONT: resume }
   emitKeypressEvents(stdin)

@@ -15,7 +15,7 @@ export interface TopView {
   readonly offset: number
 }
 
-/** What a screen shows. */
+/** The contents of a screen. */
 export interface TopContent {
   readonly rows: readonly TopRow[]
   readonly problems: readonly string[]
@@ -101,7 +101,7 @@ export function screenLines({ rows, problems, view }: TopContent, size: Size): {
   return { lines: lines.map(line => line.slice(0, size.columns)), view: { ...view, offset } }
 }
 
-/** Returns a block of lines for output that is no terminal. */
+/** Returns a block of lines for output other than a terminal. */
 export function plainLines({ rows, view }: TopContent): string[] {
   return tableOf(arranged(rows, view.sort, view.isReversed, view.filter), view).map(line => line.trimEnd())
 }
