@@ -13,7 +13,7 @@ import type { Native, Poller } from './native.ts'
 /** The time of the wall clock, to some microseconds. */
 export function wallTime(): Moment {
   const ms = Date.now()
-  // Finer, but apart from the clock by all that this was set since the process began.
+  // Finer, but off from the clock by all clock adjustments since the process started.
   const fine = performance.timeOrigin + performance.now()
   const into = Math.min(Math.max(0, fine - ms), 0.999)
   return { seconds: Math.floor(ms / 1000), nanoseconds: Math.floor(((ms % 1000) + into) * 1e6) }
@@ -93,7 +93,7 @@ export class TimerfdClock implements Clock, AsyncDisposable {
   }
 
   #arm(ns: number): void {
-    // 0 would disarm it; a past time expires at once. A time too large for an integer expires
+    // 0 would disarm it; a past time expires immediately. A time too large for an integer expires
     // early.
     const at = Math.min(Math.max(1, Math.ceil(ns)), Number.MAX_SAFE_INTEGER)
     check(this.#native.timerfdSettime(this.#fd, at), 'timerfd_settime')

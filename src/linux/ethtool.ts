@@ -1,7 +1,7 @@
 /**
- * Sets what ethtool(8) shows of a link, by ioctl. A TAP shows whatever was set, including modes and
- * link partner. As on hardware, what is negotiated with the other end is unknown while there is no
- * carrier. include/uapi/linux/ethtool.h.
+ * Sets the link settings that ethtool(8) shows, by ioctl. A TAP shows whatever was set, including
+ * modes and link partner. As on hardware, negotiated settings are unknown without a carrier.
+ * include/uapi/linux/ethtool.h.
  */
 import { EOPNOTSUPP, EPERM } from '../base/errno.ts'
 import type { LinkKsettings } from '../netdev/port.ts'

@@ -52,7 +52,7 @@ interface FrameBatch {
   readonly lengths: Int32Array
 }
 
-/** The FrameBatch of each pool whose frames queues read or write. */
+/** The FrameBatch of each pool that the queues read or write frames of. */
 export class FrameBatches {
   readonly #native: Native
   readonly #made = new WeakMap<SkBuffPool, FrameBatch>()
@@ -227,7 +227,7 @@ export function parseVnetHdr(skb: SkBuff): void {
   else if (kind === VIRTIO_NET_HDR_GSO_UDP_L4) skb.gsoType = SKB_GSO_UDP_L4
 }
 
-/** Writes the header before the frame from the skb's fields. Overwrites what was there. */
+/** Writes the header before the frame from the skb's fields. Overwrites the bytes there. */
 export function createVnetHdr(skb: SkBuff): void {
   const { bytes, data, gsoSize } = skb
   const at = data - VIRTIO_NET_HDR_LEN

@@ -12,10 +12,10 @@ const FRAME_MAX = 68 * 1024
 const SHORT = 128
 /** Until a full queue of the interface, which nothing reports as free, is tried again, ms. */
 const AGAIN_MS = 1
-/** A queue that stays full for so long takes nothing: the peer of a veth may be down. */
+/** Milliseconds after which a full queue counts as blocked: the peer of a veth may be down. */
 const FULL_MS = 100
 
-/** What became of a frame: it was sent, there is no room for it yet, or -errno. */
+/** The result for a frame: it was sent, it does not fit yet, or -errno. */
 export const SENT = 1
 export const FULL = 0
 
@@ -33,7 +33,7 @@ export class FrameSender implements Disposable {
   /** How often in a row the queue of the interface was full. */
   #full = 0
 
-  /** Takes over a socket of openSendingSocket. Errors begin with `what`. */
+  /** Takes over a socket of openSendingSocket. Errors start with `what`. */
   constructor(native: Native, fd: number, what: string) {
     this.#native = native
     this.#fd = fd
@@ -73,7 +73,7 @@ export class FrameSender implements Disposable {
     return result
   }
 
-  /** Settles when a frame for which there was no room may be sent again. */
+  /** Settles when a frame that did not fit may be sent again. */
   room(): Promise<void> {
     if (!this.#isSocketFull) return new Promise(resolve => setTimeout(resolve, AGAIN_MS))
     return new Promise(resolve => {

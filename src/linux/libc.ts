@@ -12,9 +12,7 @@ const BUFFER_MAX = 1 << 20
 
 const libc = new SharedLibrary('libc.so.6')
 
-/**
- * The id in the entry that getpwnam_r or getgrnam_r finds; undefined if there is none of that name.
- */
+/** The id in the entry that getpwnam_r or getgrnam_r finds; undefined for an unknown name. */
 function lookUp(fn: 'getpwnam_r' | 'getgrnam_r', name: string): number | undefined {
   for (let length = BUFFER_MIN; length <= BUFFER_MAX; length *= 4) {
     const entry = Buffer.alloc(ENTRY_LEN)

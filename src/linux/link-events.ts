@@ -19,7 +19,7 @@ import {
 
 /** The nsid that stands for the monitor's own namespace. */
 export const NSID_HOME = -1
-/** The nsid that stands for a namespace whose events are not received. No event has it. */
+/** The nsid for a namespace without received events. No event has it. */
 export const NSID_UNSEEN = -2
 
 /** Messages that have the index of an interface, in struct ifinfomsg or struct ifaddrmsg. */
@@ -47,8 +47,8 @@ export interface LinkListener {
   /** Events were lost. Called after the last event before the loss: read all state again. */
   onOverrun(): void
   /**
-   * A namespace is gone with all its interfaces, which get no 'del' events of their own. Its id may
-   * now be assigned to another.
+   * A namespace was deleted with all its interfaces, which get no 'del' events of their own. Its id
+   * may now be assigned to another.
    */
   onNsidGone(nsid: number): void
   /** An event was unreadable, or the listener threw. For a log. */
@@ -56,7 +56,7 @@ export interface LinkListener {
 }
 
 /**
- * Called for an event that was unreadable or whose listener threw; `ifindex` is undefined if
+ * Called for an event that was unreadable or made the listener throw; `ifindex` is undefined if
  * unknown.
  */
 export type OnBadEvent = (error: unknown, ifindex?: number) => void

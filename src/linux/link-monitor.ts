@@ -275,7 +275,7 @@ export class LinkMonitor implements Work {
     this.#bad(isTooLong ? new VnetError(EMSGSIZE, `event of ${length} bytes`) : undefined, nsid, ifindex)
   }
 
-  /** Has the state read again that an unreadable event was about. */
+  /** Schedules another read of the state that an unreadable event was about. */
   #bad(error: unknown, nsid: number, ifindex: number | undefined): void {
     if (error !== undefined) this.#listener.onError?.(error)
     if (ifindex === undefined || this.#listener.onLost === undefined) {
@@ -289,7 +289,7 @@ export class LinkMonitor implements Work {
     }
   }
 
-  /** Stops watching a socket that fails to be read, which would stay readable for ever. */
+  /** Stops watching a socket that fails to be read, which would remain readable forever. */
   #stop(error: unknown): void {
     this.#stopped = true
     this.#poller.stop()

@@ -29,18 +29,18 @@ export function requestLink(sock: RouteSocket, link: Link, request: LinkRequest)
 }
 
 /**
- * Whether the kernel's workers have finished. Until then the kernel sends nothing on a link whose
- * carrier just came on, and accepts nothing for an IPv6 address that was just added. `carrierSet`
- * is true if the carrier was ever turned on or off.
+ * Returns whether the kernel's workers have finished. Until then the kernel sends nothing on a link
+ * with a carrier that just came on, and accepts nothing for an IPv6 address that was just added.
+ * `carrierSet` is true if the carrier was ever turned on or off.
  */
 export function isSettled(sock: RouteSocket, link: Link, carrierSet: boolean): boolean {
   if ((link.flags & IFF_UP) === 0) return true
-  // With a carrier that was on from the start, the operational state stays "unknown".
+  // With a carrier that was on from the start, the operational state remains "unknown".
   const acted = link.operstate === IF_OPER_UP || (link.operstate === IF_OPER_UNKNOWN && !carrierSet)
   return (!link.carrier || acted) && hasLocalRoutes(sock, link.ifindex)
 }
 
-/** The changes of a request that the interface does not have yet; undefined if there are none. */
+/** The changes of a request that the interface does not have yet, or undefined. */
 function differences(link: Link, { mtu, address, noarp, txQueueLen }: LinkRequest): LinkChanges | undefined {
   const changes: { -readonly [K in keyof LinkChanges]: LinkChanges[K] } = {}
   if (mtu !== undefined && mtu !== link.mtu) changes.mtu = mtu

@@ -85,9 +85,7 @@ function sameLists(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean 
   return b.every(bytes => known.has(String(bytes)))
 }
 
-/**
- * Shows the namespace of the opening thread; `self` would show that of the process's main thread.
- */
+/** Shows the namespace of the opening thread; `self` would show the main thread's. */
 const DEV_MCAST = '/proc/thread-self/net/dev_mcast'
 /** A line is `ifindex name users global hexaddress`. */
 const LINE = /^(\d+) .* ([0-9a-f]{12})$/gm

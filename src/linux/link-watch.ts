@@ -14,7 +14,7 @@ import { getLink, type Link, RouteSocket } from './rtnetlink.ts'
 
 /**
  * 'up': up, and with a carrier. 'gone': the interface was deleted or moved to another namespace, or
- * its namespace is gone. Nothing follows 'gone'.
+ * its namespace was deleted. Nothing follows 'gone'.
  */
 export type WatchedState = 'up' | 'down' | 'gone'
 

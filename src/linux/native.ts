@@ -52,9 +52,9 @@ export interface Native {
   /** socket(2), always with SOCK_CLOEXEC; `nsfd` as in open. */
   socket(domain: number, type: number, protocol: number, nsfd: number): number
   /**
-   * socket(2) with the credentials of another user, because the kernel checks those of the opener:
+   * socket(2) with the credentials of another user, because the kernel checks the opener's:
    * effective uid and gid, supplementary groups and, as far as this process has them, effective
-   * capabilities. Otherwise as connectAs.
+   * capabilities. Otherwise like connectAs.
    */
   socketAs(
     domain: number,
@@ -151,14 +151,15 @@ export interface Native {
     meta: Int32Array,
   ): number
   /**
-   * execv(2): replaces this process with the program whose path is the first word. The program gets
-   * only the standard streams and `descriptors`. Returns only if it fails. No exit handler of Node
-   * runs.
+   * execv(2): replaces this process with the program at the path in the first word. The program
+   * gets only the standard streams and `descriptors`. Returns only if it fails. No exit handler of
+   * Node runs.
    */
   exec(words: readonly string[], descriptors?: Int32Array): number
   /**
-   * Ends this process at once: by `signal` unless that is 0 or does not end it, else with `status`.
-   * No exit handler of Node runs: unwritten output is lost, and the terminal stays as it is.
+   * Ends this process immediately: by `signal` unless that is 0 or does not end it, else with
+   * `status`. No exit handler of Node runs: unwritten output is lost, and the terminal is not
+   * reset.
    */
   endAs(status: number, signal: number): number
 
@@ -166,7 +167,9 @@ export interface Native {
   eventfd(): number
   /** A non-blocking timerfd on CLOCK_MONOTONIC. */
   timerfdCreate(): number
-  /** Lets it expire once, when monotonic() reaches `ns`; at once if that is past. 0 disarms it. */
+  /**
+   * Makes it expire once, when monotonic() reaches `ns`; immediately if that is past. 0 disarms it.
+   */
   timerfdSettime(fd: number, ns: number): number
   /**
    * Returns the number of expirations since it was last read or set, or the value of an eventfd;
@@ -175,8 +178,8 @@ export interface Native {
   timerfdRead(fd: number): number
   /**
    * bpf(2) with a union bpf_attr; `nsfd` as in open. Each further pair is an offset, a multiple of
-   * 8, and a buffer whose address is written there. BPF_MAP_CREATE, BPF_PROG_LOAD, BPF_LINK_CREATE
-   * and BPF_PROG_GET_FD_BY_ID return a descriptor.
+   * 8, and a buffer; the buffer's address is written at the offset. BPF_MAP_CREATE, BPF_PROG_LOAD,
+   * BPF_LINK_CREATE and BPF_PROG_GET_FD_BY_ID return a descriptor.
    */
   bpf(nsfd: number, command: number, attr: Uint8Array, ...pointers: (number | Uint8Array)[]): number
   /**
@@ -189,10 +192,10 @@ export interface Native {
   monotonic(): number
 
   /**
-   * Makes a batch, whose frame i is the `lengths[i]` bytes at `offsets[i]` of `arena`. A batch has
-   * as many frames as the shorter of `offsets` and `lengths`, and keeps the memory of all three
-   * alive. All three must be on SharedArrayBuffers (else -EINVAL), which cannot be detached while
-   * the addon uses them.
+   * Makes a batch. Its frame i is the `lengths[i]` bytes at `offsets[i]` of `arena`. A batch has as
+   * many frames as the shorter of `offsets` and `lengths`, and keeps the memory of all three alive.
+   * All three must be on SharedArrayBuffers (else -EINVAL), which cannot be detached while the
+   * addon uses them.
    */
   createBatch(arena: Uint8Array, offsets: Int32Array, lengths: Int32Array): Batch | number
   /**
@@ -219,7 +222,7 @@ export interface Native {
    */
   createPoller(fd: number, fn: (status: number) => boolean | void): Poller | number
   /**
-   * Has all pollers of the thread look for the next event for `ns` after each event, at most a
+   * Makes all pollers of the thread look for the next event for `ns` after each event, at most a
    * second, before they sleep. 0, the default, turns that off.
    */
   setBusyPoll(ns: number): number
@@ -262,7 +265,7 @@ export interface Native {
    * Limits the capabilities of every thread to a set: bit CAP_* of `low` below 32, of `high` from
    * 32 on. It applies to permitted, effective and bounding capabilities; inheritable and ambient
    * ones are cleared, no_new_privs is set, and the process is not dumpable. Without CAP_SETPCAP the
-   * bounding set stays. Returns -ETIMEDOUT if a thread has not followed within two seconds: the
+   * bounding set is kept. Returns -ETIMEDOUT if a thread has not followed within two seconds: the
    * process must then end.
    */
   dropPrivileges(low: number, high: number): number

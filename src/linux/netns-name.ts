@@ -53,9 +53,9 @@ function names(path: string, { dev, ino }: Stats, unknown: boolean): boolean {
 }
 
 /**
- * Calls `fn` with a descriptor of the namespace `netns`, or -1 if that is our own. The descriptor
- * is closed when `fn` returns, or when its promise settles. Throws a VnetError that says what to do
- * if there is no such namespace or it may not be entered.
+ * Calls `fn` with a descriptor of the namespace `netns`, or -1 for our own. The descriptor is
+ * closed when `fn` returns, or when its promise settles. Throws a VnetError with advice if the
+ * namespace does not exist or may not be entered.
  */
 export function inNetns<T>(native: Native, netns: string | undefined, fn: (nsfd: number) => T): T {
   const fd = openNetns(native, netns)

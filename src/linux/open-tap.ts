@@ -27,8 +27,8 @@ export interface TapOptions {
   /** Queues in each direction, 1 to 256. Default 1. */
   readonly queues?: number | undefined
   /**
-   * True to read GSO frames of up to 64 KiB and frames with partial checksums, as the kernel has
-   * them, and to write such. Default false: every frame is a plain packet.
+   * True to read and write GSO frames of up to 64 KiB and frames with partial checksums, as the
+   * kernel has them. Default false: every frame is a plain packet.
    */
   readonly offload?: boolean | undefined
   /** 'tap', the default: Ethernet frames. 'tun': IP packets, without a link header. */

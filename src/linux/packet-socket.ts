@@ -54,7 +54,7 @@ const UNTAGGED = [
 /**
  * Opens a packet socket on the interface `ifindex` of the network namespace that `nsfd` refers to;
  * -1 is our own. The socket keeps that namespace alive. The descriptor belongs to the caller.
- * Throws a VnetError that begins with `what`.
+ * Throws a VnetError that starts with `what`.
  */
 export function openPacketSocket(native: Native, nsfd: number, ifindex: number, what: string): number {
   return opened(native, nsfd, what, fd => {
@@ -71,8 +71,8 @@ export function openPacketSocket(native: Native, nsfd: number, ifindex: number, 
 }
 
 /**
- * Opens a packet socket that only sends: each write transmits one frame, without a vnet header. The
- * arguments and errors are those of openPacketSocket.
+ * Opens a packet socket that only sends: each write transmits one frame, without a vnet header.
+ * Arguments and errors are as in openPacketSocket.
  */
 export function openSendingSocket(native: Native, nsfd: number, ifindex: number, what: string): number {
   // Protocol 0 receives nothing.
@@ -107,7 +107,9 @@ function socketFilter(program: readonly (readonly [number, number, number, numbe
   return bytes
 }
 
-/** A struct sockaddr_ll (include/uapi/linux/if_packet.h): an interface, and what it receives. */
+/**
+ * A struct sockaddr_ll (include/uapi/linux/if_packet.h): an interface and its received protocol.
+ */
 function sockaddrLl(ifindex: number, protocol = ETH_P_ALL): Uint8Array {
   const address = new Uint8Array(20)
   const view = new DataView(address.buffer)

@@ -36,8 +36,8 @@ const TEXT_MAX = 1000
 const LITTLE = endianness() === 'LE'
 
 /**
- * Compiles a filter of Ethernet frames whose VLAN tags are in place. Host names and ports are
- * looked up meanwhile, which blocks. Throws UsageError if libpcap refuses the text or is missing.
+ * Compiles a filter of Ethernet frames with their VLAN tags in place. Looks up host names and
+ * ports, which blocks. Throws UsageError if libpcap refuses the text or is missing.
  */
 export function compileFilter(text: string, sonames = SONAMES): CompiledFilter {
   if (text.length > TEXT_MAX) throw new UsageError(`a filter has at most ${TEXT_MAX} characters, not ${text.length}`)

@@ -4,8 +4,8 @@ import type { Native } from './native.ts'
 import { O_NONBLOCK, O_WRONLY } from './uapi.ts'
 
 /**
- * Calls `fn` once when nothing reads the pipe `fd` any more, even if nothing is written to it.
- * Keeps no process alive. Does nothing if `fd` is no pipe, or another user's.
+ * Calls `fn` once when the last reader of the pipe `fd` closes it, even if nothing is written to
+ * it. Keeps no process alive. Does nothing if `fd` is not a pipe, or is another user's.
  */
 export function onReaderGone(native: Native, fd: number, fn: () => void): Disposable {
   // A descriptor of its own: Node may watch the other, and one loop watches a descriptor once.

@@ -56,7 +56,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   /** Stops watching the name of the namespace that a port was attached in. */
   readonly #watches = new Map<TapPort, () => void>()
   readonly #batches: FrameBatches
-  /** The ports whose multicast groups are read without an event, while there are any. */
+  /** Ports with multicast groups that are read by polling, without an event. */
   readonly #polled = new Set<TapPort>()
   #poll: NodeJS.Timeout | undefined
   /** One for each port that is being opened. */
@@ -149,8 +149,8 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   }
 
   /**
-   * Describes the route that conflicts with an address, in a few words; undefined if there is none.
-   * A route that overlaps the address's network would take its traffic or lose its own.
+   * Describes the route that conflicts with an address, in a few words, or returns undefined. A
+   * route that overlaps the address's network would take its traffic or lose its own.
    */
   conflict(address: string, netns: string | undefined, except: string): string | undefined {
     return this.#there(netns, there => conflictWith(there, address, except))
@@ -164,7 +164,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
     const ports = [...this.#ports.keys()].filter(port => only?.includes(port) ?? true)
     for (const end = performance.now() + SETTLE_MS; performance.now() < end; ) {
       if (ports.every(port => port.settled())) return
-      // There is no event to wait for: the kernel reports a route or a carrier before it works.
+      // No event exists to wait for: the kernel reports a route or a carrier before it works.
       await setTimeout(1)
     }
   }

@@ -6,7 +6,7 @@ import { O_RDONLY, O_WRONLY } from './uapi.ts'
 
 /**
  * Returns the value of `net/ipv4/conf/lo/rp_filter` in the namespace of `nsfd`; -1 is our own.
- * Throws a VnetError, ENOENT if there is no such setting.
+ * Throws a VnetError, ENOENT for an unknown setting.
  */
 export function readSysctl(native: Native, nsfd: number, name: string): string {
   const path = `/proc/sys/${name}`

@@ -6,7 +6,7 @@ import type { SkBuff, SkBuffDevice } from '../skb/sk-buff.ts'
 
 /** Frames and bytes of a Tap since it was opened. */
 export interface TapCounters {
-  /** What the kernel sent by the interface and the program has read. */
+  /** Frames that the kernel sent through the interface and the program has read. */
   readonly framesRead: number
   readonly bytesRead: number
   /** What was written and the kernel has received. Each segment that was cut counts. */

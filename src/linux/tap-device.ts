@@ -110,21 +110,21 @@ export class Tap extends EventEmitter<TapEvents> implements AsyncDisposable, Asy
   }
 
   /**
-   * Yields batches, each of which ends when the next is asked for. It ends when the Tap is closed,
-   * and throws VnetError EBADFD when the interface is gone.
+   * Yields batches, each of which ends when the next is requested. It ends when the Tap is closed,
+   * and throws a VnetError, EBADFD when the interface is deleted.
    */
   [Symbol.asyncIterator](): AsyncGenerator<readonly TapFrame[], void, undefined> {
     return this.#reader.batches()
   }
 
   /**
-   * Writes a frame: the kernel receives it. Bytes are copied; a frame that was read, of this Tap or
-   * another, is handed over without a copy and ends. `info` describes bytes that are more than a
-   * plain packet; a TapFrame is one. What the interface has no offload for is done in software.
+   * Writes a frame: the kernel receives it. Bytes are copied; a frame that was read from this Tap
+   * or another is handed over without a copy and ends. `info` describes bytes that are more than a
+   * plain packet; a TapFrame is one. Offloads that the interface lacks are done in software.
    *
    * Returns true, or false if the kernel has no room: the frame then waits, and the program should
-   * write no more until `drained()`. At most 256 frames a queue wait. What is lost, because none
-   * more can wait or the kernel refuses it, is counted. Throws EBADFD once the Tap is closed.
+   * write no more until `drained()`. At most 256 frames a queue wait. Frames that are lost, because
+   * no more can wait or the kernel refuses them, are counted. Throws EBADFD once the Tap is closed.
    */
   write(data: Uint8Array | TapFrame, info?: TapFrameInfo): boolean {
     this.#checkOpen()
@@ -143,7 +143,7 @@ export class Tap extends EventEmitter<TapEvents> implements AsyncDisposable, Asy
     return new Promise(resolve => this.#waiting.push(resolve))
   }
 
-  /** Deletes the interface. What waits for room is dropped. Idempotent. */
+  /** Deletes the interface. Waiting frames are dropped. Idempotent. */
   close(): Promise<void> {
     this.#closed ??= this.#close()
     return this.#closed

@@ -38,9 +38,8 @@ const OWN_NETNS = '/proc/thread-self/ns/net'
 const OWN_DESCRIPTOR = /^\/proc\/(?:thread-)?self\/fd\/\d+$/
 
 /**
- * Makes an interface in the namespace `spec.netns`, which `nsfd` refers to; -1 is our own.
- * `before` is called before it appears in another namespace. Throws a VnetError and leaves nothing
- * behind.
+ * Makes an interface in the namespace `spec.netns`, which `nsfd` refers to; -1 is our own. `before`
+ * is called before it appears in another namespace. If it throws a VnetError, no interface remains.
  */
 export async function createTap(native: Native, spec: TapSpec, nsfd: number, before: () => void): Promise<Tun> {
   const { name, queues, features, layer = 'tap', carrier = true, persist = false, owner, group } = spec

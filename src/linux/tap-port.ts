@@ -29,7 +29,7 @@ import { int32, TUNGETDEVNETNS, TUNSETCARRIER } from './uapi.ts'
 /** Flags that may change without an event. */
 const MODES = IFF_PROMISC | IFF_ALLMULTI
 
-/** What a port needs of its platform. */
+/** The services of a platform that a port uses. */
 export interface TapPortOwner {
   /**
    * Reports the events of a port up to now. Returns a promise if there are many to read. Does
@@ -281,8 +281,8 @@ export class TapPort implements Port {
   }
 
   /**
-   * Shows the speed first, so that it is there when the carrier event arrives. A failure to show it
-   * does not keep the carrier off.
+   * Sets the speed first, so that it can be read when the carrier event arrives. A failure to set
+   * it does not keep the carrier off.
    */
   #setCarrier(carrier: boolean): void {
     try {
@@ -310,7 +310,7 @@ export class TapPort implements Port {
 
   /**
    * The inode and the cookie of the interface's network namespace; undefined if the kernel refuses
-   * it, or the interface is gone.
+   * it, or the interface was deleted.
    */
   namespace(): { readonly inode: number; readonly cookie: number | undefined } | undefined {
     try {
@@ -338,7 +338,8 @@ export class TapPort implements Port {
 
   /**
    * Calls `fn` with a descriptor of the interface's current namespace, or -1, meaning our own, if
-   * the kernel refuses it. Throws EBADFD if the interface is gone or its namespace is going away.
+   * the kernel refuses it. Throws EBADFD if the interface was deleted or its namespace is being
+   * deleted.
    */
   #inNamespace<T>(fn: (nsfd: number) => T): T {
     const nsfd = this.#native.ioctl(this.#fd, TUNGETDEVNETNS, 0)
@@ -359,7 +360,8 @@ export class TapPort implements Port {
 
   /**
    * Calls `fn` with a socket in the interface's current namespace and with its state there: the
-   * last known index may already be another interface's. Throws EBADFD if the interface is gone.
+   * last known index may already be another interface's. Throws EBADFD if the interface was
+   * deleted.
    */
   #atPlace<T>(fn: (place: LinkPlace, link: Link) => T): T {
     return this.#inNamespace(nsfd => {

@@ -151,7 +151,7 @@ export class TapReader extends PortReader {
     return 0
   }
 
-  /** Reads a batch. Returns how many frames, 0 if there are none or they cannot be read now. */
+  /** Reads a batch. Returns the number of frames, 0 if none can be read now. */
   #read(q: number): number {
     const { queues, counts } = this.#options
     const { skbs } = this.#batch

@@ -1,6 +1,6 @@
 /**
- * The writing side of a Tap: frames go to the kernel at once. What the kernel has no room for waits
- * in a ring for each queue, and is written again a moment later.
+ * The writing side of a Tap: frames go to the kernel immediately. Frames for which the kernel has
+ * no room wait in a ring for each queue, and are written again a moment later.
  */
 import { canOffload, skbChecksumHelp } from '../netdev/gso.ts'
 import type { Port } from '../netdev/port.ts'
@@ -73,7 +73,7 @@ export class TapWriter {
     for (const ring of this.#rings) ring.purge(SKB_DROP_REASON_DEV_STOPPED)
   }
 
-  /** Puts a frame in the ring of its queue, finished as far as the interface has no offload. */
+  /** Puts a frame in the ring of its queue, after doing the offloads that the interface lacks. */
   #take(data: Uint8Array | TapFrame, info?: TapFrameInfo): void {
     const skb = data instanceof FrameView ? data.take() : this.#fill(data as Uint8Array, info)
     if (skb === undefined) return

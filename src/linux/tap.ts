@@ -186,7 +186,7 @@ const SEGMENTATION = NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | NETIF_F_GSO_
 
 /**
  * Sets the offloads of a TAP that was opened with a vnet header of `vnetHdrLen` bytes. Returns the
- * features that the kernel granted; without the header there are none. Throws a VnetError.
+ * features that the kernel granted, or 0 without the header. Throws a VnetError.
  */
 export function setOffload(native: Native, fd: number, name: string, features: number, vnetHdrLen: number): number {
   const wanted = vnetHdrLen === 0 ? 0 : expressible(features)

@@ -90,7 +90,7 @@ export interface Link {
   readonly txQueueLen: number
   /** Name of the root queueing discipline. */
   readonly qdisc: string
-  /** The number of requests, including those of packet sockets, which do not set IFF_PROMISC. */
+  /** The number of requests, including requests of packet sockets, which do not set IFF_PROMISC. */
   readonly promiscuity: number
   readonly allmulti: number
   /** 'tun' (also for a TAP), 'veth', 'bridge'; undefined for hardware and the loopback. */
@@ -101,7 +101,8 @@ export interface Link {
   readonly peerNsid: number | undefined
   readonly tun: TunInfo | undefined
   /**
-   * The kernel's counters in the order of linkStats64Fields; 0 for those that an old kernel lacks.
+   * The kernel's counters in the order of linkStats64Fields; 0 for counters that an old kernel
+   * lacks.
    */
   readonly stats64: Float64Array
 }
@@ -206,7 +207,7 @@ function parseStats64(bytes: Uint8Array): Float64Array {
   return stats
 }
 
-/** Changes of an interface. Properties that are left out stay as they are. */
+/** Changes of an interface. Omitted properties are not changed. */
 export interface LinkChanges {
   /** The IFF_* in `mask` take the values in `set`. */
   readonly flags?: { readonly set: number; readonly mask: number }
@@ -257,10 +258,10 @@ export function getLinks(sock: RouteSocket): Link[] {
 /**
  * Changes an interface in one message. With `netnsFd`, the kernel first moves it under its old name
  * and then makes the other changes there. If the old name is taken there, it moves under the new
- * name; without a new name it stays and the error is EEXIST. If the new name is taken, the error is
- * EEXIST too, but the interface has moved, with its old name and without the other changes: its
- * owner must delete it. A pattern takes the first number that is free there; read the resulting
- * name and index there.
+ * name; without a new name it does not move, and the error is EEXIST. If the new name is taken, the
+ * error is EEXIST too, but the interface has moved, with its old name and without the other
+ * changes: its owner must delete it. A pattern takes the first number that is free in the new
+ * namespace; read the resulting name and index there.
  */
 export function setLink(sock: RouteSocket, ifindex: number, changes: LinkChanges): void {
   sock.request(changeRequest(sock, ifindex, changes))
@@ -289,7 +290,7 @@ function changeRequest(sock: RouteSocket, ifindex: number, changes: LinkChanges)
   }
 }
 
-/** The interface's name for an error; its index if it is gone. */
+/** The interface's name for an error; its index if it was deleted. */
 export function nameOf(sock: RouteSocket, ifindex: number): string {
   return getLink(sock, { ifindex })?.name ?? `ifindex ${ifindex}`
 }

@@ -27,9 +27,9 @@ export function parseNsid(bytes: Uint8Array, { offset, length }: Message): numbe
 }
 
 /**
- * The id that the socket's namespace has for the namespace `nsfd` refers to; -1 if that is the
- * socket's own. If it has none, the kernel assigns the first free one: without an id, events of a
- * namespace are not delivered. When the namespace is gone (RTM_DELNSID), the id may be assigned to
+ * The id that the socket's namespace has for the namespace `nsfd` refers to; -1 for the socket's
+ * own. If it has none, the kernel assigns the first free one: without an id, events of a namespace
+ * are not delivered. When the namespace is deleted (RTM_DELNSID), the id may be assigned to
  * another.
  */
 export function nsidOf(sock: RouteSocket, nsfd: number): number {

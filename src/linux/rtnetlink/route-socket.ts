@@ -207,7 +207,7 @@ export class RouteSocket implements Disposable {
       let isEnough = false
       try {
         for (const message of messages(this.#into, 0, length)) {
-          // Skips replies to an earlier request whose callback threw.
+          // Skips replies to an earlier request that ended because its callback threw.
           if (message.seq !== this.#seq) continue
           if ((message.flags & NLM_F_DUMP_INTR) !== 0) consistent = false
           if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) end = parseAck(this.#into, message)

@@ -59,8 +59,8 @@ export interface Route {
   readonly dst: Uint8Array
   readonly prefixLen: number
   /**
-   * The interface index, of the first next hop if there are several; undefined if there is none (as
-   * in a blackhole route).
+   * The interface index, of the first next hop if there are several; undefined without one (as in a
+   * blackhole route).
    */
   readonly oif: number | undefined
   /** RTN_* */
@@ -120,8 +120,8 @@ function firstNextHop(multipath: Uint8Array | undefined): number | undefined {
 }
 
 /**
- * Describes the route that conflicts with an address, in a few words; undefined if there is none.
- * Routes of the interface `except` do not conflict. VnetError EINVAL if `address` is malformed.
+ * Describes the route that conflicts with an address, in a few words, or returns undefined. Routes
+ * of the interface `except` do not conflict. Throws a VnetError, EINVAL if `address` is malformed.
  */
 export function conflictWith(sock: RouteSocket, address: string, except: string): string | undefined {
   const route = overlappingRoute(getRoutes(sock), toPrefix(address), getLink(sock, { name: except })?.ifindex)
@@ -131,10 +131,10 @@ export function conflictWith(sock: RouteSocket, address: string, except: string)
 }
 
 /**
- * The first unicast or local route, of an interface other than `exceptIfindex`, whose prefix
- * overlaps the network `cidr`: it would lose traffic to an address of that network, or take it.
- * Default routes do not conflict, nor do halves of one as VPNs make them (a /1, 2000::/3), nor
- * link-local and multicast routes.
+ * Returns the first unicast or local route of an interface other than `exceptIfindex` that overlaps
+ * the network `cidr`: it would lose traffic to an address of that network, or take it. Default
+ * routes do not conflict. Nor do the halves that VPNs make of one (a /1, 2000::/3), link-local
+ * routes and multicast routes.
  */
 export function overlappingRoute(routes: readonly Route[], cidr: Prefix, exceptIfindex?: number): Route | undefined {
   return routes.find(route => {
@@ -159,7 +159,9 @@ export interface InterfaceRoute {
   readonly family: AddressFamily
   /** Interface index. */
   readonly oif: number
-  /** True if every address is local (AnyIP); else every address is behind the interface. */
+  /**
+   * True if every address is local (AnyIP); else every address is reached through the interface.
+   */
   readonly local?: boolean
   /** 1 to 255; RT_TABLE_MAIN by default. */
   readonly table?: number
