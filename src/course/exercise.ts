@@ -1,5 +1,5 @@
 /**
- * What an exercise of the course is, and how to write one.
+ * The structure of an exercise of the course, and how to write one.
  *
  * An exercise is a directory of course/ and a file of src/course/exercises, both of its name:
  *
@@ -10,33 +10,33 @@
  *     src/course/exercises/03-ring.ts   `export const exercise: Exercise`, listed in index.ts
  *     test/course/03-ring.test.ts  one line; test/kernel/course/03-ring.long.test.ts likewise
  *
- * The page has at most 100 lines of at most 100 columns, and these parts: the title `# 3. ...`;
- * what the driver is for, and why a kernel driver is like that; a figure in text; a table of the
+ * The page has at most 100 lines of at most 100 columns, and these parts: the title `# 3. ...`; the
+ * purpose of the driver, and why a kernel driver is like that; a figure in text; a table of the
  * kernel's names (all of `kernelNames` occur), which ends with the section of *Linux Device
  * Drivers*; `## What to do`, numbered steps; a `## Heading` for each thing to know, which the
  * checks refer to; `## How it is checked`; `## See it live`, commands with their output.
  *
- * The skeleton is a plain ES module that begins with `// @ts-check`, has JSDoc types, runs at once,
- * and fails at least one check. Each place to fill in is a comment `// TODO 1: ...`, with the
- * number of its step. It type-checks under `strict`, and so does the solution.
+ * The skeleton is a plain ES module that starts with `// @ts-check`, has JSDoc types, runs
+ * unchanged, and fails at least one check. Each place to fill in is a comment `// TODO 1: ...`,
+ * with the number of its step. It type-checks under `strict`, and so does the solution.
  *
- * A wrong driver begins with `// explained by: TEXT`. TEXT must occur in the explanation of the
- * first check that fails: it says that the learner would find the mistake. Each differs from the
- * solution in a line or two. `// live` as the second line: only a check on a live interface finds
- * it.
+ * A wrong driver starts with `// explained by: TEXT`. TEXT must occur in the explanation of the
+ * first check that fails, which shows that the learner would find the mistake. Each differs from
+ * the solution in a line or two. `// live` as the second line: only a check on a live interface
+ * finds it.
  *
  * A check is one statement about the driver, in the present tense, that takes milliseconds. The
- * checks are in the order in which a learner makes them pass; none is run after one that failed, so
- * they may assume what earlier ones found. What a check expects must be on the page. A check that
- * finds a mistake calls `fail` or `verify`, with what was seen, what was expected, and the heading
- * to read if that is not the check's. `seen` is of this run (numbers, addresses, names), `expected`
- * says why if that is short. Never `expected` alone.
+ * checks are in the order in which a learner makes them pass; no check runs after a failed one, so
+ * checks may rely on earlier ones. The page must state everything that a check expects. A check
+ * that finds a mistake calls `fail` or `verify` with the observed and the expected behaviour, and
+ * with the heading to read if it is not the check's. `seen` describes this run (numbers, addresses,
+ * names), `expected` gives the reason if it is short. Never `expected` alone.
  *
  * Framework rules are checked everywhere, without code in the exercise: the driver logs no warning
  * and no error, throws nothing, returns, frees or hands on each frame by the time it is unloaded,
- * leaves no timer, and does not start a queue that is to be woken (src/course/memory.ts). `allow`
- * of a check names lines of the log that are no mistake there, such as the warning of the watchdog.
- * Kernel tests of live checks run as root and as nobody.
+ * leaves no timer, and does not start a queue that it should wake (src/course/memory.ts). `allow`
+ * of a check matches log lines that are permitted there, such as the watchdog's warning. Kernel
+ * tests of live checks run as root and as nobody.
  */
 import type { TestBedOptions } from '../testing/bed-options.ts'
 import type { TestBed } from '../testing/test-bed.ts'
@@ -69,12 +69,12 @@ interface Check {
   readonly title: string
   /** The heading of the page to read if it fails, without its `##`. */
   readonly read: string
-  /** Warnings and errors that are no mistake here. */
+  /** Warnings and errors that are permitted here. */
   readonly allow?: RegExp
 }
 
 export interface MemoryCheck extends Check {
-  /** Other parameters than those of the exercise. */
+  /** Parameters that replace the exercise's. */
   readonly params?: Params
   readonly options?: TestBedOptions
   run(bed: TestBed, bench: Bench): Promise<void> | void

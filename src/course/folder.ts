@@ -15,7 +15,7 @@ export const COURSE = fileURLToPath(new URL('../../course/', import.meta.url))
 
 /** The names that a driver file may have, the usual one first. */
 const DRIVER_FILES = ['driver.js', 'driver.mjs', 'driver.ts']
-/** Has the digest of the driver file with which all checks passed. */
+/** Contains the digest of the driver file with which all checks passed. */
 const MARK = '.done'
 
 /**
@@ -31,7 +31,7 @@ export function exerciseNamed(typed: string, exercises: readonly Exercise[]): Ex
   })
 }
 
-/** Returns the exercise that a directory is about: that of its name, or of a directory above. */
+/** Returns the exercise with the name of a directory, or of a directory above it. */
 export function exerciseOfPath(path: string, exercises: readonly Exercise[]): Exercise | undefined {
   const names = resolve(path).split('/').reverse()
   return names.map(name => exercises.find(exercise => exercise.name === name)).find(each => each !== undefined)
@@ -47,7 +47,7 @@ export function courseDirectory(exercises: readonly Exercise[]): string {
   return exercises.some(({ name }) => name === basename(resolve('.'))) ? '..' : '.'
 }
 
-/** Returns how far an exercise is whose directory is in `parent`. */
+/** Returns the progress of an exercise with its directory in `parent`. */
 export function stateIn(parent: string, { name }: Exercise): State {
   const directory = join(parent, name)
   const file = driverFileIn(directory)
@@ -67,7 +67,7 @@ function digest(file: string): string {
 
 /**
  * Writes the files of an exercise into `parent`/NAME. Returns their paths, and whether each was
- * written; one that exists stays as it is.
+ * written; existing files are not changed.
  */
 export function writeExercise(parent: string, { name }: Exercise): { path: string; isNew: boolean }[] {
   const directory = join(parent, name)

@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { describeException } from '../base/exception.ts'
 import { Explained, type Explanation, fail, type LiveCheck, type Result, resultOf } from './exercise.ts'
 
-/** What a live check gets. */
+/** The arguments of a live check. */
 export interface Live {
   /**
    * Starts `vnet FILE ARGS` and waits until its interfaces are up. It is stopped after the check.

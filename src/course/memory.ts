@@ -9,7 +9,7 @@ import type { TestBedOptions } from '../testing/bed-options.ts'
 import { TestBed } from '../testing/test-bed.ts'
 import { Explained, type Explanation, type MemoryCheck, type Result, resultOf } from './exercise.ts'
 
-/** What a check in memory gets besides its test bed. */
+/** The arguments of a check in memory besides its test bed. */
 export interface Bench {
   readonly driver: Driver
   /**
@@ -49,7 +49,7 @@ export async function runInMemory(check: MemoryCheck, driver: Driver, usual = {}
       problem ??= error instanceof Explained ? error.explanation : explain(error)
     }
   }
-  // In this order: what is left behind often follows from what was logged.
+  // In this order: a leak often follows from a logged problem.
   const complain = () => {
     if (problem === undefined && logged.length > 0) problem = complained(logged.shift() as string)
   }
@@ -63,7 +63,8 @@ export async function runInMemory(check: MemoryCheck, driver: Driver, usual = {}
 
 function thrown(error: unknown): Explanation {
   return {
-    // What a bed says of the driver is no defect of the bed: its line means nothing to a learner.
+    // A bed's error about the driver is not a defect of the bed: its line means nothing to a
+    // learner.
     seen:
       error instanceof Error && error.name === 'Error' && isOwnDefect(error) ? error.message : describeException(error),
     expected: 'the driver loads, its devices are registered and come up, and nothing throws',
@@ -78,8 +79,8 @@ function left(error: unknown): Explanation {
 }
 
 /**
- * Notes each queue that is started where it is to be woken. In the kernel its frames would wait on;
- * here it goes on as if it were woken, so no check would notice.
+ * Records each queue that the driver starts instead of waking it. In the kernel its frames would
+ * wait on; here it continues as if woken, so no check would notice.
  */
 function noteStarts(dev: NetDevice, started: string[]): void {
   for (const txq of dev.tx) {

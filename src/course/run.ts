@@ -1,7 +1,7 @@
 /**
  * The worker of `vnet check`: a process that runs the checks of one exercise in one place, so that
- * a driver which does not return can be ended from outside. It prints one JSON line when a check
- * begins and one when it has ended.
+ * a driver that does not return can be ended from outside. It prints one JSON line when a check
+ * starts and one when it has ended.
  */
 import { writeFileSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
@@ -10,7 +10,7 @@ import { type CheckPlace, type Exercise, type Result, resultOf } from './exercis
 import { runLive } from './live.ts'
 import { runInMemory } from './memory.ts'
 
-/** What the worker prints. */
+/** A line that the worker prints. */
 export type Report = { readonly begin: string } | { readonly end: Result }
 
 /**
@@ -66,6 +66,6 @@ function silenceIpv6(): void {
   try {
     writeFileSync('/proc/sys/net/ipv6/conf/default/disable_ipv6', '1')
   } catch {
-    // There is no IPv6 here.
+    // IPv6 is not available here.
   }
 }

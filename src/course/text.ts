@@ -3,7 +3,7 @@ import { formatAddress, formatMac } from '../packet/address.ts'
 import { ETH_ALEN, ETH_HLEN } from '../packet/ethernet.ts'
 import * as ipv4 from '../packet/ipv4.ts'
 
-/** `NOT_SPECIFIED 3, UNHANDLED_PROTO 2`; `nothing` if there is none. */
+/** `NOT_SPECIFIED 3, UNHANDLED_PROTO 2`; `nothing` for an empty record. */
 export function counts(all: Readonly<Record<string, number>>): string {
   const words = Object.entries(all).map(([name, n]) => `${name} ${n}`)
   return words.length === 0 ? 'nothing' : words.join(', ')

@@ -1,5 +1,5 @@
 /**
- * Starts the worker of `vnet check` and passes on its results, with an end to what does not return.
+ * Starts the worker of `vnet check`, passes on its results, and ends a driver that does not return.
  */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
@@ -11,11 +11,11 @@ import type { Report } from './run.ts'
 const built = (file: string) => fileURLToPath(new URL(`../../dist/${file}`, import.meta.url))
 
 /**
- * How long a check may take, s: those in memory take milliseconds, and live ones wait for programs.
- * A driver that does not return is ended earlier, when the watchdog for lockups logs it.
+ * Seconds that a check may take: checks in memory take milliseconds, and live ones wait for
+ * programs. A driver that does not return is ended earlier, when the lockup watchdog logs it.
  */
 const LIMITS_S = { memory: 30, live: 60 } as const
-/** What the watchdog logs. */
+/** The watchdog's log line. */
 const LOCKUP = /^vnet: (.+ has not returned for \d+ s)/m
 
 /** How much of its standard error is kept, characters. */
@@ -25,8 +25,8 @@ const ERRORS_MAX = 4096
 export const EARLIER_FAILED = 'an earlier check failed'
 
 /**
- * Runs the checks of a place on `file`. `add` is called with each result, `print` with what the
- * driver prints. After a check that failed, the others are not run.
+ * Runs the checks of a place on `file`. `add` is called with each result, `print` with the driver's
+ * output. After a failed check, the others are not run.
  */
 export async function runWorker(
   exercise: Exercise,

@@ -1,4 +1,4 @@
-/** 3. A ring: frames that stay for a while. */
+/** 3. A ring: frames that are held for a while. */
 import { devClose, devOpen } from '../../netdev/netif.ts'
 import { udpFrame } from '../../testing/frames.ts'
 import type { TestBed } from '../../testing/test-bed.ts'
@@ -111,7 +111,7 @@ export const exercise: Exercise = {
           seen: `${all} the driver has ${held} frames`,
           expected: `${SLOTS}, and none that found no place: stop the queue with frame ${SLOTS}, not with the next`,
         })
-        // What a ring leaves behind is another check.
+        // Another check covers frames that remain in a ring.
         bed.advance(10 * DELAY)
       },
     },

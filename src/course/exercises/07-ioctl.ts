@@ -26,7 +26,7 @@ function request(flags = 0, size = SIZE, length = SIZE): Uint8Array {
   return data
 }
 
-/** The counters in what an ioctl returned. */
+/** The counters in the data that an ioctl returned. */
 function countersIn(data: Uint8Array): { frames: number; bytes: number } {
   const view = new DataView(data.buffer, data.byteOffset)
   return { frames: Number(view.getBigUint64(8, true)), bytes: Number(view.getBigUint64(16, true)) }

@@ -13,7 +13,7 @@ const SLOTS = 4
 const PARAMS = { delay: DELAY, slots: SLOTS }
 const QUEUES = [0, 1, 2, 3]
 const UDP_LEN = 60
-/** Where the payload of a UDP frame begins. */
+/** Offset of the payload in a UDP frame. */
 const PAYLOAD_AT = 42
 
 interface Lane {

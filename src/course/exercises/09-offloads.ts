@@ -11,7 +11,7 @@ import type { TestBed } from '../../testing/test-bed.ts'
 import { type Exercise, fail, type LiveCheck, verify } from '../exercise.ts'
 import { counts } from '../text.ts'
 
-/** Ports whose lowest bit is 0, and what they become. */
+/** Ports with a lowest bit of 0, and the ports that they become. */
 const PORTS = { sourcePort: 40_000, destinationPort: 5200 }
 const FLIPPED = { sourcePort: 40_001, destinationPort: 5201 }
 const ENDS = { from: '198.18.0.1', to: '198.18.0.9', ...PORTS }
@@ -24,7 +24,7 @@ const LIVE_SECONDS = 1
 /** More than a frame that is not cut has: MTU and Ethernet header. */
 const FRAME = 1514
 
-/** What the kernel leaves in a frame whose checksum the card completes. */
+/** The offload fields that the kernel sets for a frame with a checksum for the card to complete. */
 function partial(frame: Uint8Array, offset: number): FrameInfo {
   const view = new DataView(frame.buffer)
   view.setUint16(L4_AT + offset, pseudoSum(frame))
@@ -35,7 +35,7 @@ function pseudoSum(frame: Uint8Array): number {
   return pseudoHeaderSum4(frame, IP_AT, ipv4.protocol(frame, IP_AT), lengthOf(frame))
 }
 
-/** The length of the transport header and what follows. */
+/** The length of the transport header and its payload. */
 function lengthOf(frame: Uint8Array): number {
   return IP_AT + ipv4.totalLength(frame, IP_AT) - L4_AT
 }

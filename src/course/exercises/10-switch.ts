@@ -11,12 +11,12 @@ const AGE = 60
 const PINGS = 50
 const BROADCAST = 'ff:ff:ff:ff:ff:ff'
 const GROUP = '01:00:5e:00:00:fb'
-/** `a` is behind the first port, and so on. They are not the addresses of interfaces. */
+/** `a` is reached through the first port, and so on. They are not the addresses of interfaces. */
 const MAC = { a: '02:00:00:00:00:aa', b: '02:00:00:00:00:bb', c: '02:00:00:00:00:cc' }
-/** An EtherType for experiments, which no kernel answers. */
+/** An EtherType for experiments, to which no kernel replies. */
 const ETH_P_LOCAL = 0x88b5
 
-/** A station behind port `at` sends a frame of its own number. */
+/** A station at port `at` sends a frame of its own number. */
 function send(bed: TestBed, at: number, sourceMac: string, destinationMac: string, n = 0): void {
   const payload = new Uint8Array(46).fill(n)
   bed.transmit(ethernetFrame({ sourceMac, destinationMac, type: ETH_P_LOCAL, payload }), { dev: bed.devices[at] })
@@ -78,7 +78,7 @@ export const exercise: Exercise = {
           send(bed, 0, MAC.a, to)
           verifyPorts(bed, `from sw0 to ${to}`, '0 1 1', 'a group has members everywhere')
         }
-        // A frame that must not be, and that nobody may learn from.
+        // An invalid frame, from which no port may learn.
         send(bed, 1, GROUP, MAC.c)
         taken(bed)
         send(bed, 0, MAC.a, GROUP)
@@ -152,7 +152,7 @@ export const exercise: Exercise = {
         const { pool } = bed.net
         const all: SkBuff[] = []
         for (let skb = pool.alloc(0); skb !== undefined; skb = pool.alloc(0)) all.push(skb)
-        // Room for what the kernel sends, and for nothing else.
+        // Room for the kernel's frames, and for nothing else.
         all.pop()?.free()
         send(bed, 0, MAC.a, BROADCAST)
         for (const skb of all) skb.free()
@@ -187,7 +187,7 @@ export const exercise: Exercise = {
         verify(received === PINGS, { seen: `ping from a to b: ${received} of ${PINGS} replies`, expected: `${PINGS}` })
         const heard = (await started.stop()).find(({ name }) => name === 'sw2')?.total.rxPackets ?? 0
         for (const name of ['a', 'b', 'c']) await run('ip', 'netns', 'del', name)
-        // What is for all comes here too: ARP, and a few frames of IPv6.
+        // Frames for everyone arrive here too: ARP, and a few frames of IPv6.
         verify(heard < PINGS, {
           seen: `${PINGS} pings from a to b: c received ${heard} frames`,
           expected: 'a few, which were for all: the pings are forwarded to b alone',

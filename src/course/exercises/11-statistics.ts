@@ -25,7 +25,7 @@ function transmit(bed: TestBed, fate = 0, queue = 0): void {
   bed.transmit(udpFrame({ from: '198.18.0.1', to: '198.18.0.9' }), { queue })
 }
 
-/** The counters that are not 0, without those of bytes: `txPackets 1, rxPackets 1`. */
+/** The counters that are not 0, except for byte counters: `txPackets 1, rxPackets 1`. */
 function counted(bed: TestBed): string {
   const all = Object.entries(bed.stats()).filter(([name, n]) => n !== 0 && !name.endsWith('Bytes'))
   return counts(Object.fromEntries(all))

@@ -18,7 +18,7 @@ const FAR = '198.18.0.2'
 /** Behind the headers of Ethernet, IPv4 and UDP. */
 const NUMBER_AT = 42
 
-/** What the checks use of SnullHw. */
+/** The parts of SnullHw that the checks use. */
 interface Board {
   readonly irq: Irq
   transmit(skb: SkBuff, peer: NetDevice, receiver: Board): boolean
@@ -49,7 +49,7 @@ function trigger(bed: TestBed, fault: string, queue = 0): void {
   hwOf(bed).trigger(fault, queue)
 }
 
-/** Returns the queues by which the board got a frame although it had said that there is no room. */
+/** Returns the queues on which the board got a frame although it had reported that it was full. */
 function overruns(bed: TestBed): number[] {
   const hw = hwOf(bed)
   const full = new Set<number>()
