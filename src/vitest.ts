@@ -9,18 +9,19 @@
  *     })
  */
 import './base/dispose.ts'
-// Not that of globalThis: a test may replace it.
+// Imported, because a test may replace globalThis.setTimeout.
 import { setTimeout } from 'node:timers/promises'
 import { test as base, type TestAPI } from 'vitest'
 import { createLab, type Lab, LabUnavailableError } from './testing/lab/index.ts'
 
 export interface LabFixtures {
   /**
-   * A lab of this test alone. Its seed is made from the name of the test, so that each run makes
-   * the same decisions, or is that of the environment variable VNET_SEED. If the test fails, the
+   * A lab of this test alone. Its seed is the environment variable VNET_SEED, or by default is made
+   * from the name of the test, so that each run makes the same decisions. If the test fails, the
    * captures of its links are kept, and their paths printed.
    *
-   * Where no lab can be made, the test is skipped with the reason, or fails if VNET_REQUIRED is 1.
+   * On a machine that cannot make labs, the test is skipped with the reason, or fails if
+   * VNET_REQUIRED is 1.
    */
   lab: Lab
 }

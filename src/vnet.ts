@@ -4,7 +4,7 @@
  * statically, so that an old Node gets as far as saying that it is too old.
  */
 
-// Without a listener, SIGUSR1 opens Node's debugger to everyone who reaches its port. `node
+// Without a listener, SIGUSR1 opens Node's debugger to everyone with access to its port. `node
 // --inspect` still opens it.
 process.on('SIGUSR1', () => {})
 
@@ -20,14 +20,14 @@ try {
     const { processIo } = await import('./cli/process-io.ts')
     const io = processIo(process)
     process.exitCode = await main(process.argv.slice(2), io)
-    // A timer or a server that a driver left behind must not keep the program alive.
+    // A leaked timer or server of a driver must not keep the program alive.
     await io.end()
   } else {
     process.stderr.write(`vnet: ${why}\n`)
     process.exitCode = 1
   }
 } catch (error) {
-  // Node opens all modules at once, so a low limit on descriptors (ulimit -n) fails here.
+  // Node opens all modules in parallel, so a low limit on descriptors (ulimit -n) fails here.
   process.stderr.write(`vnet: the program does not load: ${error instanceof Error ? error.message : String(error)}\n`)
   process.exitCode = 1
 }

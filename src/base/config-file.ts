@@ -36,7 +36,7 @@ export class ConfigFile {
   readonly #name: string | undefined
   readonly #lines = new LineCounter()
 
-  /** `name` is that of the file; undefined for options and parameters, which have no positions. */
+  /** `name` is the file's name; undefined for options and parameters, which have no positions. */
   constructor(name: string | undefined) {
     this.#name = name
   }
@@ -85,8 +85,8 @@ export class ConfigFile {
   }
 
   /**
-   * Throws a FileError with one line for each problem, in the order of the file, if there are any.
-   * Without a file it is a UsageError of one line.
+   * Throws a FileError with one line for each problem, in the order of the file. Without a file it
+   * is a UsageError of one line. Does nothing without problems.
    */
   throwIfAny(): void {
     if (this.#found.size === 0) return
@@ -180,7 +180,7 @@ function isText({ accepts, pattern, maxLength = Number.POSITIVE_INFINITY }: Sche
   return value.length <= maxLength && (pattern === undefined || new RegExp(pattern, 'u').test(value))
 }
 
-/** The values that a schema admits, in words. */
+/** The values that a schema admits, as text. */
 function expected({ type = 'null', title, minimum, maximum, anyOf, enum: values }: Schema): string {
   if (anyOf !== undefined) return [...new Set(anyOf.map(expected))].join(' or ')
   if (values !== undefined) return values.join(', ')
@@ -189,7 +189,7 @@ function expected({ type = 'null', title, minimum, maximum, anyOf, enum: values 
   return `${title ?? 'a whole number'}${minimum === undefined ? '' : ` from ${minimum} to ${maximum}`}`
 }
 
-/** A node in words: a scalar as written, in quotes, cut after 60 characters. */
+/** A node as text: a scalar as written, in quotes, cut after 60 characters. */
 function found(node: unknown): string {
   if (isMap(node)) return 'a mapping'
   if (isSeq(node)) return 'a list'

@@ -1,6 +1,6 @@
 /**
  * Defines Symbol.dispose and Symbol.asyncDispose if they are missing: Node 20 has them in its main
- * context only, not in those of node:vm, where vitest's vmThreads runs tests. Every entry point of
+ * context only, not in node:vm contexts, where vitest's vmThreads runs tests. Every entry point of
  * the package imports this module first, because classes read the symbols when they are loaded.
  * Compilers fall back on the same Symbol.for() for `using`.
  */

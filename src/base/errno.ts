@@ -184,7 +184,7 @@ export class VnetError extends Error {
   readonly errno: number
   /** What failed, and on what: 'TUNSETIFF vnet0'. */
   readonly syscall: string
-  /** What the user can do about it, without a full stop. */
+  /** Advice for the user, without a full stop. */
   readonly advice: string | undefined
 
   /** @param errno of either sign, so that a result can be passed on as it is */

@@ -16,8 +16,8 @@ export function describeException(error: unknown): string {
 }
 
 /**
- * Whether only vnet's own code was involved in what was thrown, so that vnet has a defect. A
- * VnetError is none: it reports what the system refused, and a driver did not catch it.
+ * Returns true if an exception is a defect of vnet: only vnet's own code was involved in it. A
+ * VnetError is not a defect: it reports the system's refusal, which a driver did not catch.
  */
 export function isOwnDefect(error: unknown): boolean {
   try {
@@ -33,14 +33,14 @@ function describeError(error: Error): string {
   // The message names the driver's line already.
   if ((error as { caller?: unknown }).caller !== undefined) return `${error.name}: ${error.message}`
   const place = placeOf(String(error.stack).split('\n'))
-  // The text of what the system refused, or of a module that is not found, has its own place.
+  // The error text of a refusal by the system, or of a module that is not found, has its own place.
   const isExplained = error instanceof VnetError || (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND'
   const isShown = place !== undefined && !(isExplained && isOwn(place))
   return `${error.name}: ${error.message}${isShown ? ` (at ${place})` : ''}`
 }
 
 function placeOf(lines: readonly string[]): string | undefined {
-  // The stack of a module that could not be loaded begins with its place: a missing import,
+  // The stack of a module that could not be loaded starts with its place: a missing import,
   // TypeScript that is not stripped.
   if (/^(file:\/\/)?\/.*:\d+$/.test(lines[0])) return lines[0]
   return driverFrame(lines)

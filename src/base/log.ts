@@ -14,7 +14,7 @@ export class Log {
   readonly level: number
   readonly #write: (level: number, text: string) => void
   readonly #prefix: string
-  /** What is to be logged at the end, of this log and all that are named after it. */
+  /** Lines to log at the end, of this log and of all logs that are named after it. */
   readonly #pending: Set<() => void>
 
   constructor(

@@ -1,7 +1,7 @@
 /**
  * MomentHeap: items ordered by their moments, a binary heap in arrays that grow and are kept. Each
  * item knows its place, so adding, moving and removing one costs O(log n) and allocates nothing.
- * Items of the same moment stay in the order in which they were set.
+ * Items of the same moment keep the order in which they were set.
  */
 
 export interface HeapItem {

@@ -2,7 +2,10 @@
  * Descriptions of files as JSON Schema, made by functions that give each its TypeScript type.
  */
 
-/** The part of JSON Schema that is used. `title` is what an error expects: `an IPv4 address`. */
+/**
+ * The part of JSON Schema that is used. `title` describes the expected value in errors: `an IPv4
+ * address`.
+ */
 export interface Schema {
   readonly $schema?: string
   readonly title?: string

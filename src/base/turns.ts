@@ -107,7 +107,7 @@ class Account {
   readonly #grant: Grant
   readonly #alarm: Alarm
   readonly #shares: Share[] = []
-  /** The index of the share whose turn is next. */
+  /** The index of the share with the next turn. */
   #next = 0
   /** The time in nanoseconds at which the account will have earned all the time it took. */
   #earned = Number.NEGATIVE_INFINITY

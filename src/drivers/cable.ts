@@ -30,7 +30,7 @@ interface CablePriv {
   slot: WireSlot | undefined
   /** The wires of both directions. */
   wires: readonly WireSlot[]
-  /** What the kernel at this end receives; undefined is everything. */
+  /** The frames that the kernel at this end receives; undefined is all frames. */
   rxFilter: RxFilter | undefined
 }
 
@@ -39,7 +39,7 @@ const SPEED = 10_000
 
 /**
  * The carrier follows the peer's IFF_UP, not its carrier: two ends that wait for each other's
- * carrier would stay off.
+ * carrier would never get one.
  */
 function open(dev: NetDevice<CablePriv>): void {
   const { peer } = dev.priv
@@ -69,7 +69,7 @@ function endOf(dev: NetDevice<CablePriv>): WireEnd {
   return { dev, wire: rxFilter === undefined ? direct(dev) : filtered(direct(dev), dev, rxFilter) }
 }
 
-/** This end is gone, and the cable with it. */
+/** This end was unregistered, and the cable with it. */
 function uninit(dev: NetDevice<CablePriv>): void {
   if (dev.priv.peer !== undefined) dev.priv.peer.priv.peer = undefined
 }
@@ -84,7 +84,7 @@ const cableOps: NetDeviceOps<CablePriv> = {
   ndoSiocdevprivate: resetStatsIoctl,
 }
 
-/** Without a filter there is no ndoSetRxMode, so the multicast list is not read. */
+/** Without a filter it has no ndoSetRxMode, so the multicast list is not read. */
 const filteredCableOps: NetDeviceOps<CablePriv> = {
   ...cableOps,
   ndoSetRxMode: dev => dev.priv.rxFilter?.setRxMode(dev),

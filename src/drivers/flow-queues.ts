@@ -1,17 +1,17 @@
 /**
  * FlowQueues: keeps both directions of a flow on one queue, across a flip of the network number.
  *
- * The kernel sends a flow's frames on the queue where it last received the flow; the first one goes
- * by a hash of the addresses. If frames return on the queues they came from, both directions stay
- * on one queue, with one exception: a reply that the kernel sends before it has noted where it
- * received the request (drivers/net/tun.c: tun_get_user updates its flows last, when a SYN is
- * answered already). That reply goes by its own hash, which the flip has changed, and from then on
- * each direction moves the other to the queue it has just left. So a reply goes back on the queue
+ * The kernel sends a flow's frames on the queue where it last received the flow; the first frame is
+ * sent by a hash of the addresses. If frames return on the queues they came from, both directions
+ * stay on one queue, with one exception: a reply that the kernel sends before it has recorded where
+ * it received the request (drivers/net/tun.c: tun_get_user updates its flows last, after the reply
+ * to a SYN). That reply is sent by its own hash, which the flip has changed. From then on each
+ * direction moves the other to the queue that it has just left. So a reply goes back on the queue
  * of its request, once: after that the kernel itself sends it there.
  *
- * A flow is what the kernel takes for one (flow_keys_dissector_symmetric): addresses, protocol, and
- * the ports of whole TCP and UDP packets. All ICMP between two addresses is one flow, and so are
- * all fragments of a protocol. Other protocols are left alone. A flow is forgotten after a while
+ * Flows are defined like the kernel's (flow_keys_dissector_symmetric): addresses, protocol, and the
+ * ports of whole TCP and UDP packets. All ICMP between two addresses is one flow, and so are all
+ * fragments of a protocol. Other protocols are left alone. A flow is forgotten after a while
  * without a frame, as in the kernel.
  */
 import { type Alarm, type Clock, NSEC_PER_SEC } from '../base/clock.ts'
@@ -83,7 +83,8 @@ export class FlowQueues {
 }
 
 /**
- * Returns the same key for both directions and on both sides of the flip; 0 for what is left alone.
+ * Returns the same key for both directions and on both sides of the flip; 0 for frames that are
+ * left alone.
  */
 function flowKey({ bytes, protocol, nh, h }: SkBuff): number {
   const isIpv6 = protocol === ETH_P_IPV6

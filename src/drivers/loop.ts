@@ -1,12 +1,11 @@
 /**
  * loop: one interface with several transmit and receive queues that is its own far end. A frame
- * that leaves comes back with the network number of both addresses flipped
- * (flip/hidden-loopback.ts), so a machine with an address in each of the two networks talks to
- * itself over a real interface.
+ * that leaves returns with the network number of both addresses flipped (flip/hidden-loopback.ts),
+ * so a machine with an address in each of the two networks talks to itself over a real interface.
  *
  * A frame from transmit queue q goes through receive ring q % rxqs, and back to the kernel on queue
- * q: the kernel sends a flow on the queue where it last received it, so flows stay where they are,
- * in order. Only a reply that came by another queue than its request goes back on the request's
+ * q: the kernel sends a flow on the queue where it last received it, so flows keep their queue and
+ * their order. Only a reply that used another queue than its request goes back on the request's
  * (flow-queues.ts).
  */
 

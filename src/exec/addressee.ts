@@ -1,4 +1,4 @@
-/** Decides who receives a program's datagram: a vnet, the kernel, or both. Pure. */
+/** Decides where a program's datagram goes: to a vnet, to the kernel, or to both. Pure. */
 
 import type { Entry } from '../control/protocol/directory.ts'
 import { commands, VNET_GENL_ID, VNET_GENL_NAME, vnetAttributes } from '../control/protocol/family.ts'

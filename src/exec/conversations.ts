@@ -1,7 +1,7 @@
 /**
  * Requests to running vnets on behalf of programs, on one connection per vnet and user. The vnet
  * grants rights by the credentials that the kernel reports of the connection. Replies are passed on
- * at once, without a promise, because a program waits for them.
+ * immediately, without a promise, because a program waits for them.
  */
 import { availableParallelism } from 'node:os'
 import { EAGAIN, ECONNREFUSED, ECONNRESET, EIO, ENOBUFS, ENOENT, EPERM, ETIMEDOUT } from '../base/errno.ts'
@@ -15,7 +15,7 @@ import type { Requester } from './credentials.ts'
 const TIMEOUT_MS = 5000
 /** Late replies are looked for this often; a timer per request would cost more than the request. */
 const LOOK_MS = 250
-/** Delay before connecting again to a vnet whose backlog is full. */
+/** Milliseconds before connecting again to a vnet with a full backlog. */
 const AGAIN_MS = 2
 /**
  * Nanoseconds to spin for a reply before returning to the event loop: sleeping and waking up takes
@@ -35,11 +35,11 @@ export interface SentRequest {
   readonly seqs: readonly number[]
   /** Gets each message of these numbers, valid during the call. Returns true for the last. */
   readonly onMessage: (message: Uint8Array) => boolean
-  /** Called once, with 0 or -errno: -ECONNREFUSED if the vnet is gone. */
+  /** Called once, with 0 or -errno: -ECONNREFUSED if the vnet has ended. */
   readonly onEnd: (result: number) => void
 }
 
-/** What a connection needs of the supervisor (supervision.ts). */
+/** The parts of the supervisor that a connection uses (supervision.ts). */
 interface Environment {
   readonly native: Native
   onDefect(error: unknown): void

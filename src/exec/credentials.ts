@@ -5,7 +5,7 @@ import { getU64 } from '../netlink/index.ts'
 import type { OtherProcesses, ThreadStatus } from './other-process.ts'
 
 const ROOT = 0
-/** A user who may read and owns nothing. */
+/** A user with the right to read that owns nothing. */
 const NOBODY: Requester = { uid: 65534, gid: 65534 }
 
 /** The user of a connection to a vnet; undefined where it is the supervisor's own. */
@@ -15,9 +15,9 @@ export interface Requester {
 }
 
 /**
- * Returns the user of a thread: undefined if it is the supervisor's own, null if the thread is
- * gone, or has another user and the supervisor is not root. Root without CAP_NET_ADMIN, or in
- * another user namespace, where every user can be root, counts as user nobody.
+ * Returns the user of a thread: undefined if it is the supervisor's own; null if the thread has
+ * ended, or has another user and the supervisor is not root. Root without CAP_NET_ADMIN counts as
+ * user nobody. So does root in another user namespace, where every user can be root.
  */
 export function requesterOf(native: Native, processes: OtherProcesses, pid: number): Requester | undefined | null {
   const identity = processes.identity(pid)

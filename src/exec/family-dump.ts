@@ -93,7 +93,7 @@ function whole(native: Native, fd: number): Uint8Array[] | undefined {
 /** Bytes of a dump in one datagram by default: NLMSG_GOODSIZE with pages of 4 KiB. */
 const PART_BYTES = 3776
 
-/** Packs messages into datagrams as the kernel does: one each, except for parts of a dump. */
+/** Packs messages into datagrams like the kernel: one each, except for parts of a dump. */
 export function packed(all: readonly Uint8Array[]): Uint8Array[] {
   const datagrams: Uint8Array[][] = []
   let room = 0

@@ -130,7 +130,7 @@ export class GenericNetlink {
       native.close(fd)
       done(result)
     }
-    // Tries the next vnet while one is gone; those are not found again.
+    // Tries the next vnet after one that has ended; ended vnets are not found again.
     const attempt = () => {
       const vnet = vnetFor(vnets.serving(netns), netns, sent.octets)
       if (vnet === undefined) end(undefined)

@@ -66,7 +66,7 @@ export class OtherProcesses {
 
   /**
    * Calls `fn` with our own descriptor of the socket that is `fd` in thread `pid`. Returns
-   * undefined if there is none, or without permission.
+   * undefined without such a socket, or without permission.
    */
   withDescriptor<T>(pid: number, fd: number, fn: (fd: number) => T): T | undefined {
     const ours = this.descriptor(pid, fd)
@@ -138,7 +138,7 @@ export class OtherProcesses {
     }
   }
 
-  /** The status of a thread; undefined if there is none. */
+  /** The status of a thread; undefined for an unknown thread. */
   status(pid: number): ThreadStatus | undefined {
     let status: string
     try {
@@ -253,8 +253,8 @@ export class OtherProcesses {
 }
 
 /**
- * What a descriptor of a thread refers to, as proc(5) shows it, without asking a file system;
- * -EBADF or -EPERM.
+ * The target of a thread's descriptor, as proc(5) shows it, without querying a file system; -EBADF
+ * or -EPERM.
  */
 function procLink(pid: number, fd: number): string | number {
   try {

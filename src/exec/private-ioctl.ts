@@ -27,7 +27,7 @@ import type { RemoteDevice } from './vnets.ts'
 
 const IFNAMSIZ = 16
 
-/** What a driver returned: 0 or more, or -errno, with the ifreq and the data that it changed. */
+/** A driver's result: 0 or more, or -errno, with the ifreq and the data that it changed. */
 interface Reply {
   readonly result: number
   readonly ifreq?: Uint8Array
@@ -68,7 +68,7 @@ export class PrivateIoctls {
     const { listener, conversations, vnets } = this.#supervision
     const requester = this.#supervision.requesterOf(notification.pid)
     const data = this.#dataOf(notification, ifreq)
-    // Checked last, so that rights and memory were those of the thread that waits.
+    // Checked last, to make sure that rights and memory belong to the thread that waits.
     if (requester === null || !listener.isWaiting(notification)) {
       listener.proceed(notification)
       return
@@ -106,7 +106,7 @@ export class PrivateIoctls {
     })
   }
 
-  /** Returns the readable part of what ifr_data points to; undefined if there is none. */
+  /** Returns the readable part of the data at ifr_data, or undefined. */
   #dataOf(notification: Notification, ifreq: Uint8Array): Uint8Array | undefined {
     // A map is in the ifreq itself.
     if (notification.int(1) >>> 0 < SIOCDEVPRIVATE) return undefined

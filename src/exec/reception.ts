@@ -38,7 +38,7 @@ const SOCKADDR_LEN = 12
 /** Messages of one call; the program receives the others by its next call. */
 const MESSAGES_MAX = 64
 
-/** What a call returns beside a message. */
+/** The values that a call returns beside a message. */
 interface Envelope {
   /** The sender's address, or its beginning. */
   readonly name: Uint8Array
@@ -52,7 +52,7 @@ interface Envelope {
 interface ReceiveBuffers {
   readonly spans: readonly MemorySpan[]
   readonly controlLength: number
-  /** Writes the rest of what the call returns. Returns 0 or -errno. */
+  /** Writes the rest of the call's results. Returns 0 or -errno. */
   finish(envelope: Envelope): number
 }
 
@@ -177,7 +177,7 @@ export class Reception {
     }
   }
 
-  /** `into` is undefined if the kernel fails the call because of what it points to. */
+  /** `into` is undefined if the kernel fails the call because of its pointers. */
   #receive(notification: Notification, flags: number, into: ReceiveBuffers | undefined): void {
     if (into === undefined) this.#supervision.listener.proceed(notification)
     else this.#call(notification, flags, fd => this.#one(fd, flags, into))

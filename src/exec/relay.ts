@@ -1,6 +1,7 @@
 /**
  * Relays a program's datagram to a vnet, and queues the replies for the program's socket before the
- * sending call returns. What cannot be relayed is left to the kernel, which has no vnet_nl.
+ * sending call returns. Datagrams that cannot be relayed are left to the kernel, which has no
+ * vnet_nl.
  */
 
 import { ECONNREFUSED, ENOBUFS } from '../base/errno.ts'
@@ -33,7 +34,7 @@ const REPLY_MAX = 1 << 20
 
 /**
  * Called with the result of the call: a byte count or -errno; undefined to let the kernel run it,
- * -ECONNREFUSED if the vnet is gone and another may be tried.
+ * -ECONNREFUSED if the vnet has ended and another may be tried.
  */
 export type RelayDone = (result: number | undefined) => void
 
@@ -57,7 +58,7 @@ export class Relay {
 
   send(vnet: Entry, sent: Sent, done: RelayDone): void {
     const requester = this.#supervision.requesterOf(sent.notification.pid)
-    // Checked last, so that the rights were those of the thread that waits.
+    // Checked last, to make sure that the rights belong to the thread that waits.
     if (requester === null || !this.#supervision.listener.isWaiting(sent.notification)) done(undefined)
     else if (sent.to === 'both') this.#dump(vnet, requester, sent, done)
     else
@@ -79,7 +80,7 @@ export class Relay {
     this.#ask(vnet, requester, sent, ourPart(asked.seq), (result, replies) => {
       const datagrams = result < 0 ? undefined : merged(kernels, replies, socket.port)
       if (result === -ECONNREFUSED) done(result)
-      // The kernel makes a dump while it is read. Ours is queued at once, so it may not fit.
+      // The kernel makes a dump while it is read. Ours is queued all together, so it may not fit.
       else if (datagrams === undefined || !this.#replies.hasRoom(socket.fd, datagrams.length)) done(undefined)
       else this.#put(sent, datagrams, done)
     })
@@ -124,17 +125,17 @@ export class Relay {
   }
 }
 
-/** Offsets in struct nlmsghdr, and of the one that an NLMSG_ERROR quotes. */
+/** Offsets in struct nlmsghdr, and of the header that an NLMSG_ERROR quotes. */
 const FLAGS_AT = 6
 const SEQ_AT = 8
 const PORT_AT = 12
 const QUOTED_AT = NLMSG_HDRLEN + 4
 
 /**
- * A program's datagram as a vnet receives it. Its messages have sequence numbers of the supervisor,
- * so that no late reply is taken for that of another request, and request an acknowledgement, so
- * that each reply has an end. The program sees its own numbers, its own port, and no
- * acknowledgement that it did not request.
+ * A program's datagram, changed for a vnet. Its messages have the supervisor's sequence numbers, so
+ * that a late reply is never taken for another request's. They request an acknowledgement, so that
+ * each reply has an end. The program sees its own numbers, its own port, and no acknowledgement
+ * that it did not request.
  */
 export class Relayed {
   /** For the vnet. */
@@ -169,7 +170,7 @@ export class Relayed {
     return this.#open.size === 0
   }
 
-  /** Returns the part of a vnet's datagram that is for the program; undefined if there is none. */
+  /** Returns the part of a vnet's datagram that is for the program, or undefined. */
   answer(bytes: Uint8Array, length: number): Uint8Array | undefined {
     const parts: Uint8Array[] = []
     try {

@@ -32,7 +32,7 @@ const WAITING_MAX = 1 << 20
 const SOCKETS_MAX = 256
 /** Bytes of receive buffer that a placeholder uses: the smallest sk_buff. */
 const TRUESIZE = 768
-/** struct nlmsghdr, and the one that an acknowledgement quotes. */
+/** Offsets in struct nlmsghdr, and of the header that an acknowledgement quotes. */
 const TYPE_AT = 4
 const SEQ_AT = 8
 const PORT_AT = 12
@@ -66,8 +66,8 @@ export class Replies {
   }
 
   /**
-   * Queues replies in order. Returns 0, or -ENOBUFS if there is no room for all of them. `pid` is a
-   * thread in the namespace of the socket.
+   * Queues replies in order. Returns 0, or -ENOBUFS if they do not all fit. `pid` is a thread in
+   * the namespace of the socket.
    */
   put(socket: ProgramSocket, pid: number, replies: readonly Uint8Array[]): number {
     const { fd, inode } = socket

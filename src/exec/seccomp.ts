@@ -1,7 +1,7 @@
 /**
  * seccomp user notifications: system calls of other processes that wait for a result from here. A
  * call waits until it gets a result, is passed on to the kernel, or its process ends. Several calls
- * may wait at once, and get their results in any order. include/uapi/linux/seccomp.h.
+ * may wait concurrently, and get their results in any order. include/uapi/linux/seccomp.h.
  */
 import { ENOENT } from '../base/errno.ts'
 import { check, startPoller } from '../linux/errno.ts'

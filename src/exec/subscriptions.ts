@@ -1,8 +1,8 @@
 /**
- * Events for programs. A subscription of a program's socket is a SUBSCRIBE on a connection of its
- * own to every vnet of the socket's network namespace, including those that start later. It lasts
- * as long as the process has the socket under the same descriptor number. The socket is looked up
- * for each event, because holding a duplicate would keep it and its port open.
+ * Events for programs. A subscription of a program's socket is a SUBSCRIBE on its own connection to
+ * every vnet of the socket's network namespace, including those that start later. It lasts as long
+ * as the process has the socket under the same descriptor number. The socket is looked up for each
+ * event, because holding a duplicate would keep it and its port open.
  */
 
 import { ECONNREFUSED, EPERM } from '../base/errno.ts'
@@ -69,7 +69,7 @@ export class Subscriptions {
     this.#replies = replies
   }
 
-  /** Identifies the socket of a call, of which `fd` is a duplicate; undefined if it is gone. */
+  /** Identifies the socket of a call, of which `fd` is a duplicate; undefined if it was closed. */
   where(call: Notification, fd: number, netns: number): Where | undefined {
     const tgid = this.#supervision.processes.identity(call.pid)?.tgid
     return tgid === undefined ? undefined : { tgid, number: call.int(0), netns, inode: inodeOf(fd) }
@@ -92,9 +92,9 @@ export class Subscriptions {
   }
 
   /**
-   * Joins or leaves the group of vnet_nl. Other groups and options are left to the kernel. As
-   * there, no event after a join is missed: the call returns when each vnet has replied, is gone,
-   * or took too long to reply (conversations.ts).
+   * Joins or leaves the group of vnet_nl. Other groups and options are left to the kernel. As in
+   * the kernel, no event after a join is missed: the call returns when each vnet has replied, has
+   * ended, or took too long to reply (conversations.ts).
    */
   setsockopt(notification: Notification): void {
     const answer = (result: number | undefined) => this.#supervision.listener.answer(notification, result)
@@ -169,7 +169,7 @@ export class Subscriptions {
 
   /**
    * Subscribes each subscription to the vnets that it does not have yet. Calls `onReplies` when all
-   * of these have replied, or are gone.
+   * of these have replied or ended.
    */
   #askAll(onReplies = () => {}): void {
     const { vnets, conversations } = this.#supervision
@@ -190,7 +190,7 @@ export class Subscriptions {
           if (result === -ECONNREFUSED) vnets.gone(vnet)
           replied()
         }
-        // A vnet that refuses or is gone sends no events.
+        // A vnet that refuses or has ended sends no events.
         awaited++
         conversation.ask({ vnet, requester, octets, seqs: [seq], onMessage: () => true, onEnd })
       }
@@ -220,7 +220,9 @@ export class Subscriptions {
     if (!this.#withSocket(where, put)) this.#end(key)
   }
 
-  /** Calls `fn` with a duplicate of the program's socket. Returns false if the socket is gone. */
+  /**
+   * Calls `fn` with a duplicate of the program's socket. Returns false if the socket was closed.
+   */
   #withSocket({ tgid, number, inode }: Where, fn: (fd: number) => void): boolean {
     const found = this.#supervision.processes.withDescriptor(tgid, number, fd => {
       if (!isGeneric(this.#supervision.native, fd) || inodeOf(fd) !== inode) return false

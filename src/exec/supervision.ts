@@ -5,7 +5,7 @@ import type { OtherProcesses } from './other-process.ts'
 import type { NotificationListener } from './seccomp.ts'
 import type { ReachableVnets } from './vnets.ts'
 
-/** What the handlers of trapped calls share (supervisor.ts). */
+/** The parts that the handlers of trapped calls share (supervisor.ts). */
 export interface Supervision {
   readonly native: Native
   readonly listener: NotificationListener
@@ -13,8 +13,8 @@ export interface Supervision {
   readonly vnets: ReachableVnets
   readonly conversations: Conversations
   /**
-   * The user whose rights a thread's requests have: undefined for the supervisor's own user, null
-   * if no request may be made for the thread.
+   * The user whose rights apply to a thread's requests: undefined for the supervisor's own user,
+   * null if no request may be made for the thread.
    */
   requesterOf(pid: number): Requester | undefined | null
   /** Called with an exception of a timer or an event, which is a defect. */

@@ -41,7 +41,7 @@ export class ReachableVnets {
     return this.#byName.get(key(netns, name))
   }
 
-  /** Returns the vnets that run in a namespace, then those that have an interface there. */
+  /** Returns the vnets that run in a namespace, then the vnets with an interface there. */
   serving(netns: number): readonly Entry[] {
     this.#look()
     const home = this.#entries.filter(entry => entry.netns === netns)
@@ -88,7 +88,7 @@ function state(directories: readonly RunDirectory[]): string {
   return directories.map(({ path }) => `${path} ${modifiedMs(path)}`).join('\n')
 }
 
-/** Returns 0 if there is no such directory. */
+/** Returns 0 if the directory does not exist. */
 function modifiedMs(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
 }

@@ -2,7 +2,7 @@
  * Receives that wait for a message. If the kernel waited in the program, it would return a
  * placeholder (replies.ts). Instead the supervisor watches its duplicate of the socket and tries
  * again when that is readable. Only a fatal signal wakes a thread whose call waits here, so the
- * supervisor polls for signals that the thread handles and ends the call as the kernel would.
+ * supervisor polls for signals that the thread handles and ends the call like the kernel would.
  */
 
 import { EAGAIN, EINTR, EIO, ENOBUFS } from '../base/errno.ts'
@@ -15,7 +15,9 @@ import type { Supervision } from './supervision.ts'
 /** Signals are polled for this often, for LOOKS threads each time. */
 const LOOK_MS = 20
 const LOOKS = 32
-/** Receives that wait at once, each with a descriptor; one more fails with ENOBUFS. */
+/**
+ * The number of concurrent waiting receives, each with a descriptor; one more fails with ENOBUFS.
+ */
 const WAITS_MAX = 1024
 /** include/uapi/asm-generic/ioctls.h */
 const FIONBIO = 0x5421
@@ -120,7 +122,7 @@ export class Waits {
       status !== undefined && isWoken(status) && (hasSignal(status) || processes.isStopping(notification.pid))
     // Checked after the status was read, because the pid may belong to another thread by now.
     if (status === undefined || !listener.isWaiting(notification)) this.#forget(waiting)
-    // With a timeout it is EINTR, whatever the handler (signal(7)).
+    // With a timeout it is EINTR, for any handler (signal(7)).
     else if (isInterrupted) this.#end(waiting, waiting.ended(timeoutMs > 0 ? -EINTR : -ERESTARTSYS))
   }
 

@@ -1,6 +1,6 @@
 /**
- * The metrics of a snapshot, as prom-client writes them. What the kernel counts too is called as
- * node_exporter calls it (its netdev collector with detailed metrics), with `vnet` for `node`.
+ * The metrics of a snapshot, in prom-client's format. Metrics that the kernel counts too have their
+ * names from node_exporter (its netdev collector with detailed metrics), with `vnet` for `node`.
  */
 import {
   Counter,

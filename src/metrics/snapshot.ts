@@ -1,4 +1,4 @@
-/** What is read of the running vnets for one scrape: all of them at once. */
+/** The data read from the running vnets for one scrape: from all of them in parallel. */
 
 import { VnetError } from '../base/errno.ts'
 import type {

@@ -91,7 +91,7 @@ export class MessageBuilder {
     return this
   }
 
-  /** Writes an attribute without payload, whose presence is the value. */
+  /** Writes an attribute without payload: its presence is the value. */
   flag(type: number): this {
     this.#attribute(type, 0)
     return this

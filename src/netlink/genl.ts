@@ -1,7 +1,7 @@
 /**
- * Generic netlink: messages of a family begin with a header of their own (struct genlmsghdr:
- * command, version, two reserved bytes), followed by attributes. Also the constants of nlctrl, the
- * family that describes the families. include/uapi/linux/genetlink.h.
+ * Generic netlink: messages of a family start with their own header (struct genlmsghdr: command,
+ * version, two reserved bytes), followed by attributes. Also the constants of nlctrl, the family
+ * that describes the families. include/uapi/linux/genetlink.h.
  */
 import { getU16 } from './host-order.ts'
 import { checkRange, type Message, NetlinkParseError, NLMSG_HDRLEN } from './message.ts'
@@ -23,7 +23,7 @@ export const CTRL_ATTR_OPS = 6
 export const CTRL_ATTR_MCAST_GROUPS = 7
 export const CTRL_ATTR_POLICY = 8
 export const CTRL_ATTR_OP_POLICY = 9
-/** In a request for policies: only that of one command. */
+/** In a request for policies: selects the policy of one command. */
 export const CTRL_ATTR_OP = 10
 export const CTRL_ATTR_POLICY_DO = 1
 export const CTRL_ATTR_POLICY_DUMP = 2

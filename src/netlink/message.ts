@@ -140,7 +140,7 @@ export function attributeType(bytes: Uint8Array, at: number): number {
 
 /** The only error that parsing throws, on any input. Its message is one line: what and where. */
 export class NetlinkParseError extends Error {
-  /** What is wrong, without the position. */
+  /** The error without the position. */
   readonly reason: string
   /** Position of the wrong message or attribute in the parsed buffer. */
   readonly offset: number

@@ -32,7 +32,7 @@ const NL_POLICY_TYPE_ATTR_TYPE = 1
 const NL_POLICY_TYPE_ATTR_MIN_LENGTH = 6
 const NL_POLICY_TYPE_ATTR_MAX_LENGTH = 7
 
-/** The kind of an attribute, as a policy is described to clients. */
+/** The kind of an attribute, as a policy describes it to clients. */
 export interface NlaType {
   /** NL_ATTR_TYPE_* */
   readonly type: number
@@ -269,8 +269,8 @@ export function withDefault<T, In>(field: Field<T, boolean, In>, absent: T): Fie
 
 /**
  * An array of sets (`indexed-array` in YNL; nlctrl's lists of operations and groups): an attribute
- * of attributes whose types are indices from 1, and which contain a set each. The indices are
- * ignored when decoding. RangeError if the sets do not fit an attribute (64 KiB).
+ * of attributes, whose types are indices from 1 and which each contain a set. The indices are
+ * ignored when decoding. Throws a RangeError if the sets do not fit an attribute (64 KiB).
  */
 export function indexedArray<F extends Fields>(
   type: number,

@@ -1,6 +1,6 @@
 /**
- * The rules for classic BPF programs: those of the kernel's bpf_check_classic (net/core/filter.c).
- * In addition, a program must not load ancillary data, which only the kernel has. Codes:
+ * The rules for classic BPF programs, as in the kernel's bpf_check_classic (net/core/filter.c). In
+ * addition, a program must not load ancillary data, which only the kernel has. Codes:
  * include/uapi/linux/bpf_common.h.
  */
 
@@ -90,7 +90,7 @@ const isUnsigned = (value: number, limit: number) => Number.isInteger(value) && 
  */
 function checkScratch(instructions: readonly BpfInstruction[]): void {
   const ALL = 0xffff
-  /** For each instruction, the words that every jump to it leaves written. */
+  /** For each instruction, the scratch words that are written on every path to it. */
   const onArrival = new Uint16Array(instructions.length).fill(ALL)
   let written = 0
   instructions.forEach(({ code, jt, jf, k }, i) => {

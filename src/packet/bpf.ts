@@ -1,7 +1,7 @@
 /**
  * Classic BPF, the machine of packet filters: an accumulator A, an index register X and 16 words of
  * scratch memory, all of 32 bits, unsigned. A program is checked once; it can then neither loop nor
- * read outside a frame. Results are those of libpcap's bpf_filter.
+ * read outside a frame. Results equal those from libpcap's bpf_filter.
  */
 import { BPF_JA, BPF_MEMWORDS, type BpfInstruction, checkProgram } from './bpf-check.ts'
 import { get16, get32 } from './octets.ts'

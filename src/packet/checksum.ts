@@ -110,14 +110,16 @@ export function checksumUpdate(checksum: number, from: number, to: number): numb
   return ~fold((~checksum & 0xffff) + (~from & 0xffff) + to) & 0xffff
 }
 
-/** Turns a signed change of words, below 16 * 0xffff either way, into a growth of 1 to 0xffff. */
+/**
+ * Turns a signed change of words, less than 16 * 0xffff up or down, into a growth of 1 to 0xffff.
+ */
 export function growthOf(delta: number): number {
   return fold(delta + 0xffff0)
 }
 
 /**
- * The checksum after its words grew by `growth` in total: eqn. 3 for many words at once. A growth
- * of 0xffff is zero and leaves the checksum as it is.
+ * The checksum after its words grew by `growth` in total: eqn. 3 for many words together. A growth
+ * of 0xffff is zero and does not change the checksum.
  */
 export function checksumGrow(checksum: number, growth: number): number {
   if (growth === 0xffff) return checksum

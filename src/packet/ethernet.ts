@@ -52,7 +52,7 @@ export function copyAddress(bytes: Uint8Array, at: number, from: Uint8Array, fro
   bytes[at + 5] = from[fromAt + 5]
 }
 
-/** Whether the address at `at` is the one in `other` at `otherAt`. */
+/** Whether the address at `at` equals the address in `other` at `otherAt`. */
 export function isSameAddress(bytes: Uint8Array, at: number, other: Uint8Array, otherAt = 0): boolean {
   return (
     bytes[at + 5] === other[otherAt + 5] &&

@@ -1,5 +1,5 @@
 /**
- * The headers of a frame, each with its fields in words, for the page and `vnet step`. Frames come
+ * The headers of a frame, each with its fields as text, for the page and `vnet step`. Frames come
  * from strangers: nothing here throws on any bytes, and a header that is cut off or malformed is
  * shown as far as it can be, with a note.
  */

@@ -1,4 +1,4 @@
-/** Filters of frames: a text in the language of pcap-filter(7), and what it decides. */
+/** Filters of frames: a text in the language of pcap-filter(7), and its decision for a frame. */
 import type { BpfProgram } from './bpf.ts'
 
 /** Returns whether the filter matches the Ethernet frame of `length` bytes at `at`. */

@@ -43,8 +43,8 @@ export const destinationAt = (at: number): number => at + 24
  * Skips hop-by-hop options, destination options and fragment headers and returns the first other
  * header, as `offset << 8 | protocol`, with the offset counted from `at`. `length` includes the
  * fixed header. In a later fragment, which has no such header, the offset is 0 and the protocol is
- * that of the fragment header. Returns -1 if a skipped header does not fit. The returned header is
- * not checked: it may be a routing or authentication header, or lie at the end of the packet.
+ * the fragment header's. Returns -1 if a skipped header does not fit. The returned header is not
+ * checked: it may be a routing or authentication header, or lie at the end of the packet.
  *
  * If `fragments` is false, a fragment header is returned, not skipped.
  */

@@ -46,7 +46,7 @@ export function layersOf(bytes: Uint8Array, at: number, end: number, options: La
   return layers
 }
 
-/** Whether the IPv4 header at `at` is there, and its fields can be right. */
+/** Returns true if the IPv4 header at `at` is complete, and its fields can be right. */
 export function isWholeIpv4(bytes: Uint8Array, at: number, end: number): boolean {
   if (end - at < ipv4.IPV4_HLEN || ipv4.version(bytes, at) !== 4) return false
   const size = ipv4.headerLength(bytes, at)

@@ -1,12 +1,12 @@
 /**
- * AddressMap: replaces addresses in Ethernet frames, and keeps their checksums right: those of
- * IPv4, TCP, UDP, UDP-Lite, DCCP, ICMP and ICMPv6, by increments (RFC 1624), so that a wrong
- * checksum stays wrong and a fragment needs none of the others.
+ * AddressMap: replaces addresses in Ethernet frames, and keeps their checksums right. It adjusts
+ * the checksums of IPv4, TCP, UDP, UDP-Lite, DCCP, ICMP and ICMPv6 by increments (RFC 1624), so
+ * that a wrong checksum remains wrong and a fragment needs none of the others.
  *
  * MAC addresses are replaced in the link header, in ARP and in neighbour discovery; IP addresses in
  * ARP, in the IP header, in neighbour discovery, in redirects, and in packets that ICMP errors
- * quote. Payloads, extension headers and other options are left as they are; behind an IPv6 routing
- * header, so is the transport checksum.
+ * quote. Payloads, extension headers and other options are not changed; nor is the transport
+ * checksum after an IPv6 routing header.
  */
 import * as arp from './arp.ts'
 import { checksumGrow, growthOf, onesComplementSum } from './checksum.ts'
@@ -21,7 +21,10 @@ import { get16, put16 } from './octets.ts'
 import { UpperHeader } from './upper-header.ts'
 import { networkOffset } from './vlan.ts'
 
-/** Replaces the first `bits` bits of an address, if they are those of `from`, by those of `to`. */
+/**
+ * Replaces the first `bits` bits of an address, if they equal the bits of `from`, by the bits of
+ * `to`.
+ */
 export interface AddressMapping {
   /** Both of 4, 6 or 16 bytes. */
   readonly from: Uint8Array
@@ -55,7 +58,7 @@ export class AddressMap {
 
   /**
    * Replaces the addresses in the frame of `length` bytes at `at`. A frame that ends early, or is
-   * malformed, is rewritten as far as its headers are there. Checksums must not be partial.
+   * malformed, is rewritten as far as its headers are complete. Checksums must not be partial.
    */
   rewrite(bytes: Uint8Array, at: number, length: number): void {
     const network = networkOffset(bytes, at, length)
@@ -145,7 +148,7 @@ function wordSum(bytes: Uint8Array, at: number, length: number): number {
   return sum
 }
 
-/** Grows the checksum at `check`. With `isUdp` a checksum of zero means that there is none. */
+/** Grows the checksum at `check`. With `isUdp` zero means that the packet has no checksum. */
 function grow(bytes: Uint8Array, check: number, growth: number, isUdp: boolean): void {
   const checksum = get16(bytes, check)
   if (isUdp && checksum === 0) return

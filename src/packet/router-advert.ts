@@ -112,7 +112,7 @@ const lifetime = (seconds: number): number[] => long(Math.min(seconds, 0xffff_ff
 export function isRouterSolicitation(message: Uint8Array, hopLimit: number, source: Uint8Array): boolean {
   if (hopLimit !== NDISC_HOP_LIMIT || message.length < NDISC_RS_HLEN) return false
   if (message[0] !== NDISC_ROUTER_SOLICITATION || message[1] !== 0) return false
-  // Options begin 16 bytes earlier than in a neighbour solicitation.
+  // Options start 16 bytes earlier than in a neighbour solicitation.
   const before = NDISC_HLEN - NDISC_RS_HLEN
   const named = sourceLinkAddress(message, -before, message.length + before)
   return named === 0 || (named > 0 && !ipv6.isUnspecified(source, 0))

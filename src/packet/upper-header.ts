@@ -30,14 +30,14 @@ export class UpperHeader {
   protocol = 0
   /** Position of its checksum if that covers the pseudo-header; -1 if it does not. */
   check = -1
-  /** True for a fragment: the checksum then covers more than is there. */
+  /** True for a fragment: the checksum then covers bytes of other fragments. */
   isFragment = false
-  /** The end of the packet, without padding behind it. */
+  /** The end of the packet, without padding after it. */
   end = 0
 
   /**
-   * Finds the header of the packet at `nh`, of which bytes up to `end` are there. Returns 4 or 6,
-   * or 0 if it is no IP packet with a whole header.
+   * Finds the header of the packet at `nh`, of which the bytes up to `end` are present. Returns 4
+   * or 6, or 0 if it is not an IP packet with a whole header.
    */
   find(bytes: Uint8Array, nh: number, end: number): number {
     const version = bytes[nh] >>> 4
@@ -77,9 +77,9 @@ export class UpperHeader {
 }
 
 /**
- * Completes the checksum that an offload was to compute: that of TCP or UDP in the Ethernet frame
- * of `length` bytes at `at`, whatever is in the field. Returns false for frames that have none, and
- * for fragments.
+ * Completes the checksum that an offload was to compute: the TCP or UDP checksum in the Ethernet
+ * frame of `length` bytes at `at`, whatever is in the field. Returns false for frames without such
+ * a checksum, and for fragments.
  */
 export function completeChecksum(bytes: Uint8Array, at: number, length: number, upper = new UpperHeader()): boolean {
   const network = networkOffset(bytes, at, length)

@@ -7,7 +7,7 @@ import { type Getter, get16, put16, type Setter } from './octets.ts'
 
 export const VLAN_HLEN = 4
 
-/** Whether an EtherType is that of a tag (eth_type_vlan, include/linux/if_vlan.h). */
+/** Whether an EtherType marks a tag (eth_type_vlan, include/linux/if_vlan.h). */
 export function isVlan(type: number): boolean {
   return type === ETH_P_8021Q || type === ETH_P_8021AD
 }

@@ -20,9 +20,9 @@ export function allocSkb(pool: SkBuffPool, size: number): SkBuff | undefined {
 }
 
 /**
- * dev_alloc_skb: a frame with room for `size` bytes behind the usual headroom. The headroom
- * includes NET_IP_ALIGN, so that the IP header is at a multiple of four without a reserve. Throws
- * an SkbError if the size fits no slot.
+ * dev_alloc_skb: a frame with room for `size` bytes after the usual headroom. The headroom includes
+ * NET_IP_ALIGN, so that the IP header is at a multiple of four without a reserve. Throws an
+ * SkbError if the size fits no slot.
  */
 export function devAllocSkb(pool: SkBuffPool, size: number): SkBuff | undefined {
   if (!(size >= 0 && size <= FRAME_MAX)) throw sizePanic('dev_alloc_skb', size, FRAME_MAX, devAllocSkb)

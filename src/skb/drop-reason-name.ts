@@ -17,7 +17,7 @@ export function dropReasonOf(name: string): number | undefined {
   return reason > reasons.SKB_NOT_DROPPED_YET ? reason : undefined
 }
 
-/** The drops of a row by the names of their reasons, without those that did not occur. */
+/** The drops of a row by the names of their reasons, without reasons that did not occur. */
 export function dropsByName(drops: Float64Array): Record<string, number> {
   const found = [...drops.entries()].filter(([, n]) => n > 0)
   return Object.fromEntries(found.map(([reason, n]) => [dropReasonName(reason), n]))

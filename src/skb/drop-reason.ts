@@ -1,7 +1,7 @@
 /**
- * Reasons for which a frame is dropped. Names are those of the kernel's `enum skb_drop_reason`
- * (include/net/dropreason-core.h) where it has one, and follow its pattern where it has none. The
- * numbers are vnet's own: they index rows of counters, and the kernel's change between releases.
+ * Reasons for which a frame is dropped. Names are taken from the kernel's `enum skb_drop_reason`
+ * (include/net/dropreason-core.h), or follow its pattern. The numbers are vnet's own: they index
+ * rows of counters, and the kernel's change between releases.
  */
 
 export const SKB_NOT_DROPPED_YET = 0
@@ -20,7 +20,7 @@ export const SKB_DROP_REASON_DEV_STOPPED = 5
 export const SKB_DROP_REASON_FULL_RING = 6
 /** The frame pool has no free slot. */
 export const SKB_DROP_REASON_NOMEM = 7
-/** Neither IPv4 nor IPv6, so that there is no address to translate. */
+/** Neither IPv4 nor IPv6, so it has no address to translate. */
 export const SKB_DROP_REASON_UNHANDLED_PROTO = 8
 /** The version or a length in the IP header is wrong for the frame. */
 export const SKB_DROP_REASON_IP_INHDR = 9

@@ -15,7 +15,7 @@ export const OWNER_WIRE = 2
 export const OWNER_HOLDER = 3
 /** A ring, or the code that took it out of one. */
 export const OWNER_RING = 4
-/** A driver whose ndoStartXmit has not handed it on yet. */
+/** A driver with a pending ndoStartXmit, which has not handed the frame on yet. */
 export const OWNER_XMIT = 5
 /** A port, or what brings it there after netifRx: no driver runs meanwhile. */
 export const OWNER_PORT = 6
@@ -51,7 +51,7 @@ export class SkbError extends Error {
 }
 
 /**
- * An SkbError whose message names the caller of `fn`, between `text` and `why`. Its stack begins at
+ * An SkbError whose message names the caller of `fn`, between `text` and `why`. Its stack starts at
  * that caller, in the driver.
  */
 export function skbPanic(text: string, fn: Fn, why?: string): SkbError {

@@ -16,7 +16,7 @@ export class Ring {
 
   /**
    * The capacity is rounded up to a power of two. `owner` is the OWNER_* of the frames in the ring,
-   * `taker` that of a frame that `shift` returns.
+   * `taker` the OWNER_* of a frame that `shift` returns.
    */
   constructor(capacity: number, owner: number = OWNER_RING, taker: number = owner) {
     this.#owner = owner
@@ -66,7 +66,7 @@ export class Ring {
     return skb
   }
 
-  /** Returns the i-th frame from the front, which stays in the ring. */
+  /** Returns the i-th frame from the front, which remains in the ring. */
   peek(i: number): SkBuff | undefined {
     return i < this.#length ? this.#slots[(this.#head + i) & this.#mask] : undefined
   }

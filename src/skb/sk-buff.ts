@@ -46,7 +46,7 @@ export interface SkBuffDevice {
   readonly name: string
   countReceived(skb: SkBuff): void
   countDrop(skb: SkBuff, reason: number): void
-  /** Counts `n` frames that were made from this one on its way. */
+  /** Counts `n` extra frames that were made from this one. */
   countMade?(skb: SkBuff, n: number): void
 }
 
@@ -174,7 +174,7 @@ export class SkBuff {
     this.data = data
   }
 
-  /** Truncates the frame to `len` bytes; a shorter frame stays as it is (skb_trim). */
+  /** Truncates the frame to `len` bytes; a shorter frame is not changed (skb_trim). */
   trim(len: number): void {
     if (this.owner < OWNER_HOLDER) throw handedOn(this.owner, this.trim, 'skb_trim')
     if (len >= this.len) return
@@ -182,7 +182,7 @@ export class SkBuff {
     this.len = len
   }
 
-  /** Pads the frame with zeros to `len` bytes; a longer frame stays as it is (skb_put_padto). */
+  /** Pads the frame with zeros to `len` bytes; a longer frame is not changed (skb_put_padto). */
   padto(len: number): void {
     if (this.owner < OWNER_HOLDER) throw handedOn(this.owner, this.padto, 'skb_put_padto')
     if (len <= this.len) return
@@ -225,8 +225,8 @@ export class SkBuff {
 
   /**
    * Moves a frame that is kept for a while to the smallest slot that fits, because reads need the
-   * large ones. The skb stays the same object. Returns false if no small slot is free; the frame
-   * then stays in its slot.
+   * large ones. The skb remains the same object. Returns false if no small slot is free; the frame
+   * then remains in its slot.
    */
   hold(): boolean {
     if (this.owner < OWNER_HOLDER) throw handedOn(this.owner, this.hold, 'skb_hold')
@@ -234,8 +234,8 @@ export class SkBuff {
   }
 
   /**
-   * Moves a frame to a slot with room for 64 KiB, as the kernel's pskb_expand_head does for more
-   * room. The skb stays the same object. Returns false if no large slot is free.
+   * Moves a frame to a slot with room for 64 KiB, like the kernel's pskb_expand_head. The skb
+   * remains the same object. Returns false if no large slot is free.
    */
   expand(): boolean {
     if (this.owner < OWNER_HOLDER) throw handedOn(this.owner, this.expand, 'skb_expand')
@@ -243,7 +243,8 @@ export class SkBuff {
   }
 
   /**
-   * Frees a frame that was delivered, or whose drop the caller counts (dev_kfree_skb, consume_skb).
+   * Frees a frame that was delivered, or for which the caller counts the drop (dev_kfree_skb,
+   * consume_skb).
    */
   free(): void {
     if (this.owner < OWNER_HOLDER) throw notFreeable(this.owner)

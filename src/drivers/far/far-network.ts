@@ -5,13 +5,13 @@
  *
  *   ARP request               reply from the far address, to the sender
  *   neighbour solicitation    advertisement: solicited, override, not a router
- *   ICMP and ICMPv6 echo      reply, unless the address has a network stack behind it
+ *   ICMP and ICMPv6 echo      reply, unless the address has its own network stack
  *
- * Other frames are left as they are. In particular, there is no reply to a query for an address of
- * the device itself, nor to one that claims an address (ARP probes and announcements, RFC 5227;
- * duplicate address detection, RFC 4862 sec. 5.4): the address must be found to be free. Nor is
- * there one to a query that is malformed, has a wrong checksum, or has an address that is not
- * unicast where it must be. Nothing here allocates or throws on any input.
+ * Other frames are not changed. In particular, a query for an address of the device itself gets no
+ * reply. Nor does a query that claims an address (ARP probes and announcements, RFC 5227; duplicate
+ * address detection, RFC 4862 sec. 5.4): the address must be found to be free. Nor does a query
+ * that is malformed, has a wrong checksum, or lacks a required unicast address. Nothing here
+ * allocates or throws on any input.
  */
 
 import { solicitorAt, toAdvertisement, toArpReply } from '../../lan/machines/address-reply.ts'
@@ -49,11 +49,11 @@ type Addresses = readonly Uint8Array[]
 
 /**
  * Turns a frame that a device transmits into the reply of the far network, with `mac`, `nh`, `h`
- * and `protocol` set. Returns false, with the frame untouched, if there is no reply. The skb stays
- * the caller's.
+ * and `protocol` set. Returns false, with the frame untouched, if there is no reply. The caller
+ * still owns the skb.
  *
- * `own` are the addresses of the device, and `receiver` those of the device that gets flipped
- * frames: an echo request to one of these is left to the network stack there.
+ * `own` are the addresses of the device, and `receiver` the addresses of the device that gets
+ * flipped frames: an echo request to one of these is left to the network stack there.
  */
 export function answerFar(skb: SkBuff, far: FarNetwork, own: Addresses, receiver: Addresses): boolean {
   if (skb.gsoSize !== 0) return false
@@ -66,7 +66,7 @@ export function answerFar(skb: SkBuff, far: FarNetwork, own: Addresses, receiver
   if (type === ETH_P_ARP) {
     isAnswered = answerArp(skb, nh, far, own)
   } else if (type === ETH_P_IP) {
-    // The protocol is read first, even behind the end of the frame: most frames carry TCP or UDP.
+    // The protocol is read first, even past the end of the frame: most frames carry TCP or UDP.
     const isIcmp = bytes[nh + 9] === IPPROTO_ICMP && parse4(far.packet, skb, nh) === 0
     isAnswered = isIcmp && answerEcho(skb, far, own, receiver)
   } else if (type === ETH_P_IPV6) {

@@ -7,7 +7,7 @@ import { IPPROTO_DCCP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from '../../p
 import { NEXTHDR_ICMP } from '../../packet/ipv6.ts'
 import { get16, put16 } from '../../packet/octets.ts'
 
-/** The byte of an address whose lowest bit is flipped. */
+/** The index of the address byte with the flipped lowest bit. */
 export const FLIPPED_IPV4 = 2
 export const FLIPPED_IPV6 = 7
 
@@ -15,7 +15,7 @@ export const FLIPPED_IPV6 = 7
 export const BIT_IPV4 = 0x100
 export const BIT_IPV6 = 1
 
-/** Position of the checksum over the addresses in the header at `h`, 0 if there is none. */
+/** Position of the checksum over the addresses in the header at `h`, or 0. */
 export function checksumField(protocol: number, h: number, isIpv6: boolean): number {
   if (protocol === IPPROTO_TCP) return h + 16
   if (protocol === IPPROTO_UDP || protocol === IPPROTO_UDPLITE || protocol === IPPROTO_DCCP) return h + 6
@@ -34,7 +34,9 @@ export function flip(bytes: Uint8Array, at: number, weight: number): number {
   return (byte & 1) === 0 ? weight : -weight
 }
 
-/** Adjusts a checksum after the words it covers grew by `delta`; returns by how much it grew. */
+/**
+ * Adjusts a checksum after the words it covers grew by `delta`; returns the growth of the checksum.
+ */
 export function adjust(bytes: Uint8Array, field: number, delta: number, partial: boolean, zeroIsNone: boolean): number {
   const before = get16(bytes, field)
   grow(bytes, field, growthOf(delta), partial, zeroIsNone)

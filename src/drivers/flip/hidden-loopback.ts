@@ -1,23 +1,23 @@
 /**
- * Hidden loopback: the network number of a frame is flipped, so that a frame to one network comes
- * back from the neighbouring network, and a machine talks to itself without knowing. IPv4: the
- * lowest bit of the third byte of source and destination (a /24 becomes its neighbour). IPv6: the
- * lowest bit of the eighth byte (a /64 becomes its neighbour). Flipping twice restores the frame.
+ * Hidden loopback: the network number of a frame is flipped, so that a frame to one network returns
+ * from the neighbouring network, and a machine talks to itself without knowing. IPv4: the lowest
+ * bit of the third byte of source and destination (a /24 becomes its neighbour). IPv6: the lowest
+ * bit of the eighth byte (a /64 becomes its neighbour). Flipping twice restores the frame.
  *
- * Translated are IPv4 and IPv6, untagged or with 802.1Q or 802.1ad tags; padding and options are
+ * It translates IPv4 and IPv6, untagged or with 802.1Q or 802.1ad tags; padding and options are
  * kept. The source must be unicast. The destination must be unicast, or else multicast or
  * 255.255.255.255, which is kept. Every checksum that covers an address is adjusted by increment
  * (RFC 1624): IPv4's own, TCP, UDP (zero stays zero), UDP-Lite, DCCP, ICMPv6.
  *
  * - A partial checksum, in the field at csumStart + csumOffset, holds the sum of the pseudo-header
- *   and stays partial if that field is the outer transport header's own. The outer header of a
+ *   and remains partial if that field belongs to the outer transport header. The outer header of a
  *   tunnel has a full one.
  * - An ICMP error has the unicast addresses in its quote flipped, and the gateway of a redirect.
- *   Adjusted to match are the checksum of the quoted header, that of the quoted transport (full, or
- *   partial if the packet never left its sender), and that of the message.
+ *   The checksums of the quoted header, of the quoted transport (full, or
+ *   partial if the packet never left its sender) and of the message are adjusted to match.
  * - Later fragments have no transport header. Other protocols, such as ESP, are carried unread.
  *
- * A frame that cannot be translated is left as it is, for one of these reasons:
+ * A frame that cannot be translated is not changed, for one of these reasons:
  *
  *   PKT_TOO_SMALL         ends before its EtherType
  *   UNHANDLED_PROTO       neither IPv4 nor IPv6
@@ -64,8 +64,8 @@ import { flipIcmp, flipIcmpv6 } from './icmp.ts'
 
 /**
  * Flips the frame in place and sets its `mac`, `nh`, `h` (0 without a transport header) and
- * `protocol` (the EtherType of what `nh` points at). Returns 0, or the SKB_DROP_REASON_* of a frame
- * that cannot be flipped, which is left untouched. The frame stays the caller's.
+ * `protocol` (the EtherType of the header at `nh`). Returns 0, or the SKB_DROP_REASON_* of a frame
+ * that cannot be flipped, which is left untouched. The caller still owns the frame.
  */
 export function flipNetwork(skb: SkBuff): number {
   const { bytes, data } = skb
@@ -98,8 +98,8 @@ export function flipNetwork(skb: SkBuff): number {
 }
 
 /**
- * Sets the destination MAC of a flipped frame to `address`, that of its receiver. With IFF_NOARP
- * the kernel writes the sender's, so the receiver would ignore the frame. A group address is kept.
+ * Sets the destination MAC of a flipped frame to `address`, the receiver's. With IFF_NOARP the
+ * kernel writes the sender's, so the receiver would ignore the frame. A group address is kept.
  */
 export function addressToHost(skb: SkBuff, address: Uint8Array): void {
   if (!isMulticastAddress(skb.bytes, skb.data)) copyAddress(skb.bytes, skb.data, address)
@@ -190,7 +190,7 @@ function done(skb: SkBuff, nh: number, h: number, protocol: number): number {
   return drop.SKB_NOT_DROPPED_YET
 }
 
-/** The position of the partial checksum, 0 if there is none, -1 if it lies outside the frame. */
+/** The position of the partial checksum; 0 without one, -1 if it lies outside the frame. */
 function partialField(skb: SkBuff): number {
   if (skb.ipSummed !== CHECKSUM_PARTIAL) return 0
   const field = skb.csumStart + skb.csumOffset

@@ -16,7 +16,7 @@ import { adjust, BIT_IPV4, BIT_IPV6, checksumField, flip, isUnicast4, isUnicast6
 /** The shortest quote with a valid length field (RFC 4884 sec. 4.1), which was once unused. */
 const MIN_QUOTE_LENGTH = 128
 
-/** Flips the addresses in an ICMP error; returns by how much the words after its checksum grew. */
+/** Flips the addresses in an ICMP error; returns the growth of the words after its checksum. */
 export function flipIcmp(bytes: Uint8Array, h: number, end: number): number {
   const type = icmp.type(bytes, h)
   if (!icmp.isError(type) || icmp.parse(bytes, h, end - h) < 0) return 0
@@ -49,7 +49,7 @@ function flipQuote4(bytes: Uint8Array, q: number, end: number): number {
   return field === 0 ? changed : changed + adjust(bytes, field, delta, partial, isZeroNone(protocol))
 }
 
-/** The position of the transport checksum in a quote, 0 if there is none or it is unknown. */
+/** The position of the transport checksum in a quote; 0 if it is absent or unknown. */
 function quotedField4(bytes: Uint8Array, q: number, length: number): number {
   if (length < ipv4.IPV4_HLEN) return 0
   const header = ipv4.headerLength(bytes, q)

@@ -1,12 +1,12 @@
 /**
- * The hardware of snull: what a real driver finds on its board and does not write itself. A
- * transmitter with a number of buffers a queue, a receiver with a ring, an interrupt line with a
- * status word, and faults to order.
+ * The hardware of snull, which a real driver finds on its board: a transmitter with a number of
+ * buffers a queue, a receiver with a ring, an interrupt line with a status word, and faults to
+ * order.
  *
- * What is transmitted arrives by the wire in the peer's receive ring; at once, if the wire has no
- * stages. Both sides are notified by interrupt: the receiver that frames came (SNULL_RX_INTR), the
- * transmitter that its buffers are free (SNULL_TX_INTR). Until then the buffers are in use, and a
- * queue without a free one has to be stopped.
+ * Transmitted frames arrive through the wire in the peer's receive ring, immediately if the wire
+ * has no stages. Both sides are notified by interrupt: the receiver of arrived frames
+ * (SNULL_RX_INTR), the transmitter of free buffers (SNULL_TX_INTR). Until then the buffers are in
+ * use, and a queue without a free one has to be stopped.
  */
 import { type Alarm, NSEC_PER_MSEC } from '../../base/clock.ts'
 import { IFF_UP } from '../../netdev/if.ts'
@@ -29,7 +29,7 @@ import { type Fault, type Faults, isFaulty, takes } from './faults.ts'
 export const SNULL_RX_INTR = 1
 export const SNULL_TX_INTR = 2
 
-/** Faults ordered for a frame: its completion is lost, or it stays in the transmitter. */
+/** Faults ordered for a frame: its completion is lost, or it sticks in the transmitter. */
 const ORDER_LOSE = 1
 const ORDER_STICK = 2
 
@@ -53,7 +53,10 @@ export class SnullHw {
   readonly #inUse: Int32Array
   readonly #lost: Uint8Array
   readonly #stuck: readonly Ring[]
-  /** Faults ordered for the next frame of each queue; the last entry is for that of any queue. */
+  /**
+   * Faults ordered for the next frame of each queue; the last entry is for the next frame of any
+   * queue.
+   */
   readonly #orders: Uint8Array
   #sent = 0
   #spurious: Alarm | undefined
@@ -84,7 +87,7 @@ export class SnullHw {
     const free = inUse + 1 < this.#buffers
     if (this.#triggered || receiver.#triggered || isFaulty(this.#faults)) return this.#transmitFaulty(skb, peer) && free
     this.slot.wire.push(skb)
-    // For the first of a queue; the frames behind it are completed by its interrupt.
+    // For the first of a queue; later frames are completed by its interrupt.
     if (inUse === 0) this.irq.raise(SNULL_TX_INTR)
     return free
   }
@@ -145,7 +148,7 @@ export class SnullHw {
     this.#flapIn(1 - FLAP_OFF)
   }
 
-  /** Powers down. What is in the buffers and rings is dropped and counted. */
+  /** Powers down. Frames in the buffers and rings are dropped and counted. */
   stop(): void {
     this.irq.free()
     this.#spurious?.cancel()

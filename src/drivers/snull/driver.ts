@@ -115,7 +115,7 @@ function rx(skb: SkBuff, dev: NetDevice<SnullPriv>): void {
   netifRx(skb)
 }
 
-/** Frees the buffers of what was sent, and wakes the queues that waited for one. */
+/** Frees the buffers of transmitted frames, and wakes the queues that waited for a buffer. */
 function txDone(dev: NetDevice<SnullPriv>): void {
   const { tx, priv } = dev
   for (let queue = 0; queue < tx.length; queue++) {
@@ -123,7 +123,7 @@ function txDone(dev: NetDevice<SnullPriv>): void {
   }
 }
 
-/** The interrupt handler without NAPI does everything at once. */
+/** The interrupt handler without NAPI does all the work itself. */
 function interrupt(dev: NetDevice<SnullPriv>): number {
   const { irq, rxRing } = dev.priv.hw
   const status = irq.acknowledge()
@@ -183,7 +183,7 @@ function trigger(dev: NetDevice<SnullPriv>, fault: string, queue: number | undef
   return 0
 }
 
-/** The interface is gone: its peer has no far end any more. */
+/** The interface was deleted: its peer no longer has a far end. */
 function uninit(dev: NetDevice<SnullPriv>): void {
   const { peer } = dev.priv
   if (peer !== undefined) peer.priv.peer = undefined
