@@ -3,10 +3,11 @@
 import { printable } from '../base/printable.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { ControlClient } from '../control/client/client.ts'
-import { type Found, type FoundDevice, findVnets, listed } from '../control/client/find.ts'
+import { type Found, type FoundDevice, findVnets, isOfLab, listed } from '../control/client/find.ts'
 import { loadNative } from '../linux/native.ts'
 import { interfaceArg } from '../netdev/driver.ts'
 import { isAmong, isNamed, label, type Named } from './device-text.ts'
+import { enterUserNamespace } from './enter-lab.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
 
 export interface AskOptions {
@@ -36,7 +37,11 @@ export async function askVnets(
   const found = await findVnets(client, { isWanted, user })
   const unknown = names.filter(name => !found.devices.some(device => isNamed(device, name)))
   const complaint = complaintAbout(unknown, found, io.commandLine ?? 'vnet list', user)
-  if (complaint === undefined) return await ask(client, found)
+  if (complaint === undefined) {
+    const named = names.length === 0 ? [] : found.devices.filter(device => isAmong(device, names))
+    if (user === undefined) for (const { pid } of named.filter(isOfLab)) enterUserNamespace(pid)
+    return await ask(client, found)
+  }
   return fail(io, complaint)
 }
 

@@ -8,6 +8,8 @@ import { IFF_UP } from '../netdev/if.ts'
 export interface Named {
   readonly name: string
   readonly netns?: string | undefined
+  /** What people call the namespace, if not `netns`. */
+  readonly place?: string | undefined
 }
 
 /** Returns `red/eth0`, or `eth0` in the program's own namespace, with unprintable bytes escaped. */
@@ -25,8 +27,8 @@ export function isAmong(device: Named, names: readonly string[]): boolean {
   return names.length === 0 || names.some(name => isNamed(device, name))
 }
 
-function fullName({ name, netns }: Named): string {
-  return netns === undefined ? name : `${netns}/${name}`
+function fullName({ name, netns, place = netns }: Named): string {
+  return place === undefined ? name : `${place}/${name}`
 }
 
 /**

@@ -5,12 +5,13 @@ import { ENODEV, EPIPE, isErrno, VnetError } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { CaptureFile } from '../capture/capture-file.node.ts'
 import { ControlClient } from '../control/client/client.ts'
-import { findVnets } from '../control/client/find.ts'
+import { findVnets, isOfLab } from '../control/client/find.ts'
 import type { CaptureRequest } from '../control/client/types.ts'
 import { loadNative } from '../linux/native.ts'
 import { onReaderGone } from '../linux/pipe-reader.ts'
 import { fail } from './ask.ts'
 import { complaintsOf, openStreams, type VnetStream, writeAll } from './capture-streams.ts'
+import { enterUserNamespace } from './enter-lab.ts'
 import { ALL, interfaceSentences, interfaceValue } from './extcap-sentences.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from './io.ts'
 import { packageVersion } from './version.ts'
@@ -76,6 +77,7 @@ async function openInterface(client: ControlClient, value: string, options: Capt
   const { devices } = await findVnets(client)
   const wanted = devices.filter(device => value === ALL || interfaceValue(device) === value)
   if (wanted.length === 0) throw new VnetError(ENODEV, value, 'its vnet has ended: refresh the list of interfaces')
+  if (value !== ALL) for (const { pid } of wanted.filter(isOfLab)) enterUserNamespace(pid)
   return openStreams(client, wanted, options)
 }
 

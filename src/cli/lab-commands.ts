@@ -1,8 +1,10 @@
 /** The commands of labs. Each loads its code when it runs. */
 import { Argument, Option } from 'commander'
-import type { LazyCommand } from './lazy-command.ts'
+import { json, type LazyCommand } from './lazy-command.ts'
 
 const FILE = new Argument('<FILE>')
+const HOST = new Argument('<HOST>')
+const hosts = () => import('./commands/lab-hosts.ts')
 
 const commands: readonly LazyCommand[] = [
   {
@@ -29,6 +31,29 @@ const commands: readonly LazyCommand[] = [
     description: 'print a lab file as a flowchart of Mermaid',
     args: [FILE],
     run: async (io, file) => (await import('./commands/lab.ts')).graphLab(file, io),
+  },
+  {
+    name: 'list',
+    under: 'lab',
+    description: 'list the running labs, also those of tests',
+    options: [json()],
+    run: async (io, options) => (await hosts()).listLabs(options, io),
+  },
+  {
+    name: 'exec',
+    under: 'lab',
+    description: 'run a command in [LAB:]HOST of a running lab',
+    args: [HOST, new Argument('<command...>')],
+    usage: 'HOST COMMAND [ARGS...]',
+    passThrough: true,
+    run: async (io, host, command) => (await hosts()).execInHost(host, command, io),
+  },
+  {
+    name: 'shell',
+    under: 'lab',
+    description: 'start a shell in [LAB:]HOST of a running lab',
+    args: [HOST],
+    run: async (io, host) => (await hosts()).shellInHost(host, io),
   },
 ]
 

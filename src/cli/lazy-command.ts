@@ -58,7 +58,7 @@ export function addCommands(
     // The last argument that commander passes is the command itself.
     command.action(async (...given: unknown[]) => done(await run(io, ...given.slice(0, -1))))
     const parent = program.commands.find(each => each.name() === under) ?? program
-    parent.addCommand(command)
+    parent.enablePositionalOptions().addCommand(command)
   }
 }
 

@@ -69,7 +69,7 @@ export async function createProgram(
     if (command === lan) await loadLan()
   })
   for (const parent of [program, ...program.commands.filter(({ commands }) => commands.length > 0)]) {
-    parent.enablePositionalOptions().hook('preSubcommand', passOptions)
+    parent.hook('preSubcommand', passOptions)
   }
   return program
 }

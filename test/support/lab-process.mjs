@@ -4,7 +4,8 @@
 import { once } from 'node:events'
 import { createLab } from '../../dist/testing/index.js'
 
-const lab = await createLab({ seed: Number(process.argv[2] ?? 1) })
+const [, , seed = '1', name = 'lab'] = process.argv
+const lab = await createLab({ name, seed: Number(seed) })
 const [client, server] = lab.namespaces('client', 'server')
 await lab.cable(client, server)
 const { status } = await client.exec('ping', ['-c1', '-W10', 'server'])

@@ -1,7 +1,7 @@
 /** `vnet events`: one line an event, also of vnets that start in the meantime, until Ctrl-C. */
 
 import { ECONNREFUSED, VnetError } from '../../base/errno.ts'
-import { directoriesOf, isHere } from '../../control/client/find.ts'
+import { directoriesOf, isHere, isOfLab } from '../../control/client/find.ts'
 import type { ControlClient, DeviceEvent, DeviceInfo, Subscription } from '../../control/index.ts'
 import { type Entry, isSameNamespace, readDirectories, watchDirectories } from '../../control/protocol/directory.ts'
 import { directionText } from '../../netdev/device-wire.ts'
@@ -41,7 +41,7 @@ export function events(names: readonly string[], { json, drops, user }: EventsOp
       let held: DeviceEvent[] | undefined = isNew ? [] : undefined
       try {
         const isShown = (event: DeviceEvent) =>
-          isAmong(event, names) && (netns === here.inode || guests.get(vnet)?.has(keyOf(event)))
+          isAmong(event, names) && (netns === here.inode || isOfLab(event) || guests.get(vnet)?.has(keyOf(event)))
         const onEvent = (event: DeviceEvent) => {
           if (!isShown(event)) return
           if (held === undefined) print(event)

@@ -1,5 +1,5 @@
 /** `vnet stats`: vnet's counters beside the kernel's, once, or repeatedly with rates. */
-import type { ControlClient, DeviceStats, Found } from '../../control/index.ts'
+import type { ControlClient, DeviceStats, Found, FoundDevice } from '../../control/index.ts'
 import { type LinkStats64, type LinkStats64Field, linkStats64Fields } from '../../netdev/stats.ts'
 import { align } from '../align.ts'
 import { type AskOptions, askVnets, fail } from '../ask.ts'
@@ -24,7 +24,7 @@ interface StatsOptions extends AskOptions, TableOptions {
 export async function stats(names: readonly string[], options: StatsOptions, io: Io): Promise<number> {
   if (options.watch === undefined) return (await round(names, options, io, [])).status
   using end = endOf(io)
-  for (let before: readonly DeviceStats[] = []; ; ) {
+  for (let before: readonly PlacedStats[] = []; ; ) {
     const { status, interfaces } = await round(names, options, io, before)
     if (status !== EXIT_OK) return status
     if (await end.within(options.watch)) return EXIT_OK
@@ -32,19 +32,21 @@ export async function stats(names: readonly string[], options: StatsOptions, io:
   }
 }
 
+type PlacedStats = DeviceStats & Pick<FoundDevice, 'place'>
+
 /** Reads and prints once; with rates where `before` has the counters of the round before. */
 async function round(
   names: readonly string[],
   options: StatsOptions,
   io: Io,
-  before: readonly DeviceStats[],
-): Promise<{ status: number; interfaces: readonly DeviceStats[] }> {
-  const interfaces: DeviceStats[] = []
+  before: readonly PlacedStats[],
+): Promise<{ status: number; interfaces: readonly PlacedStats[] }> {
+  const interfaces: PlacedStats[] = []
   const show = async (client: ControlClient, { devices, failed }: Found) => {
     for (const device of devices) {
       if (!isAmong(device, names)) continue
       const stats = await client.stats(device.vnet, device)
-      if (stats !== undefined) interfaces.push(stats)
+      if (stats !== undefined) interfaces.push({ ...stats, place: device.place })
     }
     if (options.json) jsonOutput(io, false).statistics(interfaces)
     else io.out((before.length > 0 ? '\n' : '') + statsTable(interfaces, options, before))
@@ -67,9 +69,9 @@ export function kernelName(field: LinkStats64Field): string {
  * interface that is also in `before`, read earlier, has a column `vnet/s` with rates.
  */
 export function statsTable(
-  interfaces: readonly DeviceStats[],
+  interfaces: readonly PlacedStats[],
   options: TableOptions,
-  before: readonly DeviceStats[] = [],
+  before: readonly PlacedStats[] = [],
 ): string {
   const blocks = interfaces.map(stats => [
     ...align(countRows(stats, options, before)),
@@ -78,7 +80,7 @@ export function statsTable(
   return blocks.map(lines => lines.map(line => `${line.trimEnd()}\n`).join('')).join('\n')
 }
 
-function countRows(stats: DeviceStats, { all = false }: TableOptions, before: readonly DeviceStats[]): string[][] {
+function countRows(stats: PlacedStats, { all = false }: TableOptions, before: readonly PlacedStats[]): string[][] {
   const last = before.find(({ ifindex, netns }) => ifindex === stats.ifindex && netns === stats.netns)
   const seconds = (stats.time - (last?.time ?? stats.time)) / 1000
   const rows = [[label(stats), 'vnet', 'kernel', ...(seconds > 0 ? ['vnet/s'] : [])]]

@@ -7,6 +7,7 @@ import {
   type Entry,
   type EntryInterface,
   isSameNamespace,
+  labPlace,
   type NetNamespace,
   ownNamespace,
   readDirectories,
@@ -27,6 +28,8 @@ const NAMES = 8
 
 /** A device and its vnet. */
 export interface FoundDevice extends DeviceInfo {
+  /** What people call its network namespace, if not `netns`. */
+  readonly place?: string | undefined
   /** The path of its vnet's socket. */
   readonly vnet: string
   /** The process of its vnet; undefined if that is in another pid namespace. */
@@ -50,7 +53,7 @@ export interface Found {
 
 export interface FindOptions {
   /** Selects the vnets that are queried, by their interfaces; all by default. */
-  readonly isWanted?: ((device: Pick<EntryInterface, 'name' | 'netns'>) => boolean) | undefined
+  readonly isWanted?: ((device: Pick<EntryInterface, 'name' | 'netns' | 'place'>) => boolean) | undefined
   /** The only vnet that is queried, by its process; all by default. */
   readonly pid?: number | undefined
   /** The vnets of this user, instead of root's and the caller's own. For root. */
@@ -64,16 +67,42 @@ export function directoriesOf({ user, directory }: FindOptions): RunDirectory[] 
   return directory === undefined ? trustedDirectories(user) : namedDirectory(directory)
 }
 
-/** True if a vnet was started in this network namespace, or has an interface in it. */
+/** True if a vnet was started in this network namespace, has an interface in it, or is a lab. */
 export function isHere({ netns, interfaces }: Entry, here: NetNamespace): boolean {
-  return netns === here.inode || interfaces.some(device => isSameNamespace(device, here))
+  return netns === here.inode || interfaces.some(device => isSameNamespace(device, here) || isOfLab(device))
 }
 
-/** Queries all vnets for their devices at once: one that does not reply delays no other. */
+/** True for an interface of a lab, which is found from every network namespace. */
+export function isOfLab({ netns }: { readonly netns?: string | undefined }): boolean {
+  return labPlace(netns) !== undefined
+}
+
+/** Returns the same vnets. The hosts of labs that share a name are called `LAB-PID:HOST`. */
+export function withPlaces(entries: readonly Entry[]): Entry[] {
+  const owners = new Map<string, Set<Entry>>()
+  for (const entry of entries) {
+    for (const { netns } of entry.interfaces) {
+      const lab = labPlace(netns)?.lab
+      if (lab !== undefined) owners.set(lab, (owners.get(lab) ?? new Set()).add(entry))
+    }
+  }
+  return entries.map(entry => {
+    const interfaces = entry.interfaces.map(each => {
+      const { lab = '', host } = labPlace(each.netns) ?? {}
+      return (owners.get(lab)?.size ?? 0) > 1 ? { ...each, place: `${lab}-${entry.pid}:${host}` } : each
+    })
+    return { ...entry, interfaces }
+  })
+}
+
+/**
+ * Queries all vnets for their devices at once: one that does not reply delays no other. Of labs
+ * that share a name, interfaces have a `place` with the process in it.
+ */
 export async function findVnets(client: ControlClient, options: FindOptions = {}): Promise<Found> {
   const { isWanted, pid, user, directory } = options
   const [namespace, pidns] = [client.namespace, ownNamespace('pid')]
-  const entries = readDirectories(directoriesOf(options)).filter(
+  const entries = withPlaces(readDirectories(directoriesOf(options))).filter(
     entry => pid === undefined || (entry.pid === pid && entry.pidns === pidns),
   )
   const here = entries.filter(entry => isHere(entry, namespace))
@@ -85,7 +114,10 @@ export async function findVnets(client: ControlClient, options: FindOptions = {}
       try {
         const found = await client.devices(entry.vnet)
         const pid = entry.pidns === pidns ? entry.pid : undefined
-        return found.filter(isShown(entry, namespace)).map(device => ({ ...device, vnet: entry.vnet, pid }))
+        const placeOf = ({ netns }: DeviceInfo) => entry.interfaces.find(each => each.netns === netns)?.place
+        return found
+          .filter(isShown(entry, namespace))
+          .map(device => ({ ...device, vnet: entry.vnet, pid, place: placeOf(device) }))
       } catch (error) {
         if (!(error instanceof VnetError)) throw error
         if (isErrno(error, ECONNREFUSED)) ended.add(entry)
@@ -105,11 +137,11 @@ export async function findVnets(client: ControlClient, options: FindOptions = {}
   }
 }
 
-/** Of a vnet that was started elsewhere, only the devices here are shown. */
+/** Of a vnet that was started elsewhere, only the devices here, and those of labs, are shown. */
 function isShown({ netns, interfaces }: Entry, here: NetNamespace): (device: DeviceInfo) => boolean {
   if (netns === here.inode) return () => true
   const there = interfaces.filter(device => isSameNamespace(device, here))
-  return device => there.some(one => one.ifindex === device.ifindex && one.netns === device.netns)
+  return device => isOfLab(device) || there.some(one => one.ifindex === device.ifindex && one.netns === device.netns)
 }
 
 /** Returns the same error, with the vnet named in it. */

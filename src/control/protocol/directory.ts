@@ -37,6 +37,15 @@ export interface EntryInterface extends NetNamespace {
   readonly ifindex: number
   /** The name of the network namespace that it is in; absent for that of the vnet. */
   readonly netns?: string | undefined
+  /** What people call that namespace, if not `netns`: see findVnets. */
+  readonly place?: string | undefined
+}
+
+/** Returns the lab and the host in the name of a namespace: `my:client`; undefined for others. */
+export function labPlace(netns: string | undefined): { readonly lab: string; readonly host: string } | undefined {
+  // Namespaces without a name are called net:[4026531840].
+  const [, lab, host] = /^([\w.-]+):([\w-]+)$/.exec(netns ?? '') ?? []
+  return lab === undefined || host === undefined ? undefined : { lab, host }
 }
 
 /** A running vnet. */

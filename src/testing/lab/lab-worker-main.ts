@@ -14,7 +14,8 @@ import type { WireResources } from '../../netdev/device-wire.ts'
 import { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { readWireFile } from '../../wire/wire-file.node.ts'
-import type { Calls, Filters, Reply, WorkerRequest } from './protocol.ts'
+import type { LabControl } from './lab-control.ts'
+import type { Calls, EndSpec, Filters, Reply, WorkerRequest } from './protocol.ts'
 import { WorkerCable } from './worker-cable.ts'
 import type { WorkerLan } from './worker-lan.ts'
 
@@ -28,6 +29,9 @@ interface WorkerLink {
   readonly cable: WorkerCable
   readonly recording: Recording | undefined
 }
+
+/** Milliseconds after its first link until a lab is visible. A shorter one costs nothing. */
+const VISIBLE_MS = 100
 
 /** Files are read here, which the thread of the lab may be too busy for. */
 function resourcesOf(filters: Filters = []): WireResources {
@@ -53,7 +57,36 @@ function serve(port: MessagePort): void {
   const net = new Net({ platform, clock: new TimerfdClock(native), log })
   const links = new Map<number, WorkerLink>()
   const lans = new Map<number, WorkerLan>()
+  /** The namespace of each device, as clients see it: `lab:client`. */
+  const places = new WeakMap<NetDevice, string>()
   let last = 0
+  let control: Promise<LabControl | undefined> | undefined
+  let visible: NodeJS.Timeout | undefined
+
+  function place(dev: NetDevice, lab: string, { host }: EndSpec): void {
+    places.set(dev, `${lab}:${host}`)
+    dev.logPrefix = `${lab}:${host}/`
+  }
+
+  /** Makes labs visible that have links. */
+  function show(): void {
+    visible ??= setTimeout(() => (control = shown()), VISIBLE_MS)
+  }
+
+  /** Hides labs that have no link left. */
+  async function hide(): Promise<void> {
+    if (links.size > 0) return
+    clearTimeout(visible)
+    visible = undefined
+    const started = control
+    control = undefined
+    await (await started)?.[Symbol.asyncDispose]()
+  }
+
+  async function shown(): Promise<LabControl | undefined> {
+    const { LabControl } = await import('./lab-control.ts')
+    return LabControl.start(native, net, dev => places.get(dev))
+  }
 
   function found(link: number): WorkerCable {
     const { cable } = links.get(link) ?? {}
@@ -71,11 +104,13 @@ function serve(port: MessagePort): void {
       const hosts = new Map<NetDevice, string>()
       const recording = spec.capture === undefined ? undefined : await record(net, hosts, spec.capture)
       try {
-        const cable = await WorkerCable.join(net, resourcesOf(spec.filters), spec, (dev, { host }) =>
-          hosts.set(dev, host),
-        )
+        const cable = await WorkerCable.join(net, resourcesOf(spec.filters), spec, (dev, end) => {
+          hosts.set(dev, end.host)
+          place(dev, spec.lab, end)
+        })
         await platform.settle(cable.ports)
         links.set(++last, { cable, recording })
+        show()
         return last
       } catch (error) {
         await recording?.stop()
@@ -85,12 +120,15 @@ function serve(port: MessagePort): void {
     async lan(spec) {
       // Loaded when it is needed, because most labs have none.
       const { WorkerLan } = await import('./worker-lan.ts')
-      const made = await WorkerLan.make(net, resourcesOf(spec.filters), spec)
+      const made = await WorkerLan.make(net, resourcesOf(spec.filters), spec, (dev, end) => {
+        place(dev, spec.lab, end)
+      })
       await platform.settle(made.ports.flatMap(cable => cable.ports))
       const ports = made.ports.map(cable => {
         links.set(++last, { cable, recording: undefined })
         return last
       })
+      show()
       lans.set(++last, made)
       return { lan: last, ports }
     },
@@ -125,6 +163,7 @@ function serve(port: MessagePort): void {
       links.delete(link)
       await ended?.cable.close()
       await ended?.recording?.stop()
+      await hide()
     },
   }
 

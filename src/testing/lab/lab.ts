@@ -10,7 +10,7 @@ import { makeLabDirectory, removeLeftovers } from './leftovers.ts'
 import type { LabLink } from './link.ts'
 import { Links } from './links.ts'
 import { LabNamespace } from './namespace.ts'
-import { checkOptions, type Forms, SIGNAL, WHOLE_NUMBER } from './options.ts'
+import { checkOptions, type Form, type Forms, SIGNAL, WHOLE_NUMBER } from './options.ts'
 import { killProcesses } from './processes.ts'
 import { LabUnavailableError, whyNoLab } from './rights.ts'
 import { checkRouterOptions, LabRouter, type LabRouterOptions } from './router.ts'
@@ -18,6 +18,8 @@ import { type Made, makeTopology, type Topology } from './topology.ts'
 import type { WireSpec } from './wire-spec.ts'
 
 export interface LabOptions {
+  /** Names its links in `vnet list`, as `NAME:HOST/IF`. Default `lab`. */
+  readonly name?: string
   /** The seed of all random decisions, a whole number: the same seed, the same drops. Default 1. */
   readonly seed?: number
   /** Ends the lab when it aborts. */
@@ -44,9 +46,14 @@ export interface LabCableOptions {
   readonly addresses?: readonly [readonly string[], readonly string[]]
 }
 
-const LAB_OPTIONS: Forms<LabOptions> = { seed: WHOLE_NUMBER, signal: SIGNAL }
+const LAB_NAME: Form = {
+  accepts: value => typeof value === 'string' && /^[\w.-]{1,63}$/.test(value),
+  text: 'a name of 1 to 63 letters, digits, dots, hyphens and underscores',
+}
+const LAB_OPTIONS: Forms<LabOptions> = { name: LAB_NAME, seed: WHOLE_NUMBER, signal: SIGNAL }
 
 export class Lab implements AsyncDisposable {
+  readonly name: string
   /** The seed of all random decisions. */
   readonly seed: number
   readonly #native: Native
@@ -62,7 +69,8 @@ export class Lab implements AsyncDisposable {
   readonly #onAbort = () => void this.close().catch(() => {})
   #closed: Promise<void> | undefined
 
-  private constructor(native: Native, worker: LabWorker, { seed = 1, signal }: LabOptions) {
+  private constructor(native: Native, worker: LabWorker, { name = 'lab', seed = 1, signal }: LabOptions) {
+    this.name = name
     this.seed = seed
     this.#native = native
     this.#worker = worker
@@ -70,7 +78,7 @@ export class Lab implements AsyncDisposable {
     this.#hosts = new HostsFile(this.#directory)
     this.#captures = new LabCaptures(this.#directory)
     const namespaces = () => [...this.#namespaces.values()]
-    this.#links = new Links({ seed, worker, hosts: this.#hosts, captures: this.#captures, namespaces })
+    this.#links = new Links({ name, seed, worker, hosts: this.#hosts, captures: this.#captures, namespaces })
     this.#signal = signal
     signal?.addEventListener('abort', this.#onAbort, { once: true })
   }

@@ -19,6 +19,7 @@ import { directionsOf, filtersOf, WIRE } from './wire-spec.ts'
 
 /** What links need of their lab. */
 interface LinksLab {
+  readonly name: string
   readonly seed: number
   readonly worker: LabWorker
   readonly hosts: HostsFile
@@ -42,6 +43,7 @@ export function checkCableOptions(options: LabCableOptions): void {
 }
 
 export class Links {
+  readonly #lab: string
   readonly #seed: number
   readonly #worker: LabWorker
   readonly #hosts: HostsFile
@@ -59,7 +61,8 @@ export class Links {
   #last = 0
   #isClosing = false
 
-  constructor({ seed, worker, hosts, captures, namespaces }: LinksLab) {
+  constructor({ name, seed, worker, hosts, captures, namespaces }: LinksLab) {
+    this.#lab = name
     this.#seed = seed
     this.#worker = worker
     this.#hosts = hosts
@@ -100,7 +103,8 @@ export class Links {
       const file = capture ? this.#captures.add(a.name, b.name) : undefined
       const nat = translator && { ...translator, address: ipv4Of(ofA) }
       const filters = filtersOf({ ab, ba })
-      const spec = { a: endA, b: endB, ab, ba, filters: filters && (await filters), seed, mtu, nat, capture: file }
+      const lab = this.#lab
+      const spec = { lab, a: endA, b: endB, ab, ba, filters: filters && (await filters), seed, mtu, nat, capture: file }
       made = this.#add(await this.#made(this.#worker.call('cable', spec)), onClose, resolve)
       resolve()
       await this.#lead(link)
@@ -203,7 +207,7 @@ export class Links {
       const { ab = '', ba = '' } = directionsOf(options.wire ?? '')
       const filters = filtersOf({ ab, ba })
       const seed = this.#seedOf(link)
-      const spec = { ports, file: plan.file, ab, ba, filters: filters && (await filters), seed }
+      const spec = { lab: this.#lab, ports, file: plan.file, ab, ba, filters: filters && (await filters), seed }
       const ids = await this.#made(this.#worker.call('lan', spec))
       const add = (host: LabNamespace, i: number) => this.#add(ids.ports[i] as number, () => forget(host))
       const links = new Map(namespaces.map((host, i) => [host, add(host, i)]))

@@ -217,7 +217,7 @@ function originOf(directory: string): Pick<Mount, 'device' | 'root'> | undefined
 }
 
 /** Returns undefined for a process that has ended, or that this user may not inspect. */
-function attempt<T>(fn: () => T): T | undefined {
+export function attempt<T>(fn: () => T): T | undefined {
   try {
     return fn()
   } catch {

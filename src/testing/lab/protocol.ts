@@ -23,6 +23,8 @@ export interface EndSpec {
 }
 
 export interface CableSpec {
+  /** The name of the lab. */
+  readonly lab: string
   readonly a: EndSpec
   readonly b: EndSpec
   /** What the wire does from a to b and back, in words. */
@@ -60,6 +62,8 @@ export interface NatForward {
 }
 
 export interface LanSpec {
+  /** The name of the lab. */
+  readonly lab: string
   readonly ports: readonly EndSpec[]
   /** What describes the segment, as in a file of `vnet lan`. */
   readonly file: LanFile

@@ -66,6 +66,9 @@ export class WorkerCable {
     const [ab, ba] = (devices[0].netdevOps.ndoGetWires?.(devices[0]) ?? []) as readonly [WireSlot, WireSlot]
     const state = (slot: WireSlot) => ({ slot, faults: new Map(), stages: [], partitions: new Set<Impairment>() })
     this.#directions = { ab: state(ab), ba: state(ba) }
+    // A client replaces the text, and neither faults nor the NAT.
+    ab.change = (text, resources) => this.setWire(text, undefined, resources)
+    ba.change = (text, resources) => this.setWire(undefined, text, resources)
     if (nat !== undefined) ab.from.wire = natEnd(nat, net.clock, ab.from.wire)
   }
 

@@ -3,6 +3,7 @@ import { lan } from '../../lan/driver.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
 import { insmod } from '../../netdev/module.ts'
 import type { Net } from '../../netdev/net.ts'
+import type { NetDevice } from '../../netdev/net-device.ts'
 import type { EndSpec, LanSpec } from './protocol.ts'
 import { WorkerCable } from './worker-cable.ts'
 
@@ -17,10 +18,16 @@ export class WorkerLan {
   }
 
   /**
-   * Makes the segment and its ports, which are up. Throws a UsageError for wrong options or a wrong
+   * Makes the segment and its ports, which are up. `onDevice` is called with each port before its
+   * interface is made. Throws a UsageError for wrong options or a wrong
    * text, and a VnetError if the kernel refuses; nothing is left then.
    */
-  static async make(net: Net, resources: WireResources, spec: LanSpec): Promise<WorkerLan> {
+  static async make(
+    net: Net,
+    resources: WireResources,
+    spec: LanSpec,
+    onDevice: (dev: NetDevice, end: EndSpec) => void,
+  ): Promise<WorkerLan> {
     const driver = lan(spec.file)
     const args = spec.ports.map(({ path }) => path)
     const params = { negotiation: 0, seed: spec.seed }
@@ -30,7 +37,9 @@ export class WorkerLan {
     try {
       for (const [i, dev] of module.devices.entries()) {
         ports[i]?.setWire(spec.ab, spec.ba, resources)
-        dev.devAddr.set((spec.ports[i] as EndSpec).mac)
+        const end = spec.ports[i] as EndSpec
+        dev.devAddr.set(end.mac)
+        onDevice(dev, end)
       }
       await module.up({ addresses: spec.ports.map(({ addresses }) => addresses) })
       return made

@@ -1,0 +1,85 @@
+/** `vnet lab list`, `exec` and `shell`: the labs that run, and programs in their hosts. */
+import { once } from 'node:events'
+import { closeSync, mkdtempSync, rmSync } from 'node:fs'
+import { constants, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ECONNREFUSED, isErrno } from '../../base/errno.ts'
+import { ControlClient } from '../../control/client/client.ts'
+import { loadNative } from '../../linux/native.ts'
+import { Programs } from '../../testing/lab/programs.ts'
+import { findHost, openHost, type RunningLab, runningLabs, writeEtc } from '../../testing/lab/running.ts'
+import { alignLeft } from '../align.ts'
+import { enterUserNamespace } from '../enter-lab.ts'
+import { EXIT_OK, type Io } from '../io.ts'
+
+const TERMINAL_SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT']
+
+/** `vnet lab list`: one line for each lab. */
+export function listLabs({ json }: { readonly json?: boolean }, io: Io): number {
+  const labs = runningLabs()
+  const links = ({ hosts }: RunningLab) => [...hosts].flatMap(([host, all]) => all.map(({ name }) => `${host}/${name}`))
+  if (json) {
+    const found = labs.map(lab => ({ name: lab.name, pid: lab.pid, hosts: [...lab.hosts.keys()], links: links(lab) }))
+    io.out(`${JSON.stringify({ event: 'labs', labs: found })}\n`)
+    return EXIT_OK
+  }
+  const rows = labs.map(lab => [lab.name, `${lab.pid}`, [...lab.hosts.keys()].join(' ')])
+  for (const line of alignLeft([['lab', 'pid', 'hosts'], ...rows])) io.out(`${line}\n`)
+  return EXIT_OK
+}
+
+/**
+ * `vnet lab exec [LAB:]HOST -- COMMAND`: runs a program in a host until it or the lab ends. Returns
+ * its exit status, or 128 plus the number of the signal that ended it.
+ */
+export async function execInHost(text: string, command: readonly string[], io: Io): Promise<number> {
+  const found = findHost(text)
+  // A thread returns only to a network namespace that belongs to its user namespace.
+  enterUserNamespace(found.lab.pid, '-n')
+  const native = loadNative()
+  const directory = mkdtempSync(join(tmpdir(), 'vnet-exec-'))
+  try {
+    const nsfd = openHost(found)
+    const etc = writeEtc(native, found, directory)
+    const [program = '', ...args] = command[0] === '--' ? command.slice(1) : command
+    const child = new Programs({ nsfd, etc: () => etc }).spawn(program, args, { stdio: 'inherit' })
+    closeSync(nsfd)
+    // A terminal sends its signals to the program, too.
+    const undo = io.onSignal?.(signal => TERMINAL_SIGNALS.includes(signal) || child.kill(signal))
+    const exit = once(child, 'exit').finally(undo)
+    using client = new ControlClient(native)
+    void ended(client, found.lab).then(() => child.kill('SIGKILL'))
+    const [status, signal] = (await exit) as [number | null, NodeJS.Signals | null]
+    return status ?? 128 + constants.signals[signal ?? 'SIGKILL']
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** `vnet lab shell [LAB:]HOST`: starts the user's shell. */
+export function shellInHost(text: string, io: Io): Promise<number> {
+  return execInHost(text, [process.env.SHELL || '/bin/sh'], io)
+}
+
+/** Settles when no link of the lab is left. */
+async function ended(client: ControlClient, { vnet, hosts }: RunningLab): Promise<void> {
+  const own = new Set([...hosts.values()].flatMap(interfaces => interfaces.map(({ netns }) => netns)))
+  await new Promise<void>(resolve => {
+    const isGone = (error: unknown) => {
+      // A lab that does not reply may be stopped in a debugger.
+      if (isErrno(error, ECONNREFUSED)) resolve()
+    }
+    const check = async () => {
+      const devices = await client.devices(vnet)
+      if (!devices.some(({ netns }) => own.has(netns))) resolve()
+    }
+    const onEvent = () => void check().catch(isGone)
+    const listen = async () => {
+      const subscription = await client.subscribe(vnet, onEvent, { events: ['unregistered'] })
+      await check()
+      await subscription.ended
+      resolve()
+    }
+    listen().catch(isGone)
+  })
+}

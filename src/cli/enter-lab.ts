@@ -1,0 +1,28 @@
+/** Enters the user namespace of a lab. */
+import { readlinkSync } from 'node:fs'
+import { VnetError } from '../base/errno.ts'
+import { loadNative } from '../linux/native.ts'
+
+/**
+ * Executes the program again, as the same process, in the user namespace of the process `pid` if
+ * that is another one, and in more of its namespaces (options of nsenter(1)). There alone the owner
+ * of a rootless lab may change its links and enter its hosts. The kernel lets the owner and root
+ * in.
+ */
+export function enterUserNamespace(pid: number | undefined, ...more: readonly string[]): void {
+  if (pid === undefined || isOwn(pid)) return
+  // Root takes the ids of the lab's user; others keep theirs.
+  const ids = process.geteuid?.() === 0 ? [] : ['--preserve-credentials']
+  const words = ['/usr/bin/env', 'nsenter', ...ids, '-U', ...more, '-t', String(pid)]
+  const self = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
+  throw new VnetError(loadNative().exec([...words, ...self]), 'exec nsenter')
+}
+
+function isOwn(pid: number): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/user`) === readlinkSync('/proc/self/ns/user')
+  } catch {
+    // The process has ended, or belongs to another user: the request will say so.
+    return true
+  }
+}

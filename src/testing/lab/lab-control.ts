@@ -1,0 +1,58 @@
+/**
+ * LabControl: makes the links of a thread's labs visible to `vnet list` and the other commands. A
+ * client finds a socket and a file; the server behind them is loaded when the first one connects.
+ */
+import { describeException } from '../../base/exception.ts'
+import { readDirectories } from '../../control/protocol/directory.ts'
+import { Presence } from '../../control/server/presence.ts'
+import type { Server, ServerOptions } from '../../control/server/server.ts'
+import type { Native } from '../../linux/native.ts'
+import { TapPort } from '../../linux/tap-port.ts'
+import type { Net } from '../../netdev/net.ts'
+import type { NetDevice } from '../../netdev/net-device.ts'
+
+export class LabControl implements AsyncDisposable {
+  readonly #native: Native
+  readonly #net: Net
+  readonly #options: ServerOptions
+  readonly #presence: Presence
+  #server: Promise<Server> | undefined
+
+  private constructor(native: Native, net: Net, netnsOf: (dev: NetDevice) => string | undefined) {
+    this.#native = native
+    this.#net = net
+    const namespaceOf = ({ port }: NetDevice) => (port instanceof TapPort ? port.namespace() : undefined)
+    const module = { name: 'lab', params: {}, values: {} }
+    this.#options = { netnsOf, namespaceOf, module, isLab: true }
+    this.#presence = new Presence(native, net, this.#options, () => void this.#serve())
+  }
+
+  /** Lets clients find the devices of `net`. Logs why if that fails, and returns undefined. */
+  static start(native: Native, net: Net, netnsOf: (dev: NetDevice) => string | undefined): LabControl | undefined {
+    try {
+      // Removes what killed labs left.
+      readDirectories()
+      return new LabControl(native, net, netnsOf)
+    } catch (error) {
+      net.log.warn(`\`vnet lab list\` will not find this lab: ${describeException(error)}`)
+      return undefined
+    }
+  }
+
+  async #serve(): Promise<void> {
+    const { listening } = this.#presence
+    // Until the server is loaded, the watcher would report the client again and again.
+    if (this.#server === undefined) listening.pause()
+    this.#server ??= import('../../control/server/server.ts').then(({ serveAt }) => {
+      return serveAt(this.#presence, this.#native, this.#net, this.#options)
+    })
+    const server = await this.#server
+    server.onReadable()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#server === undefined) return this.#presence.remove()
+    const server = await this.#server
+    await server[Symbol.asyncDispose]()
+  }
+}

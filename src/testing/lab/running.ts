@@ -1,0 +1,106 @@
+/** The labs that run, as other processes find them: by the files of their control sockets. */
+import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs'
+import { EACCES, ENODEV, ESRCH, VnetError } from '../../base/errno.ts'
+import { listed, withPlaces } from '../../control/client/find.ts'
+import { type EntryInterface, labPlace, readDirectories } from '../../control/protocol/directory.ts'
+import type { Native } from '../../linux/native.ts'
+import { addressesOf, RouteSocket } from '../../linux/rtnetlink.ts'
+import { formatAddress, networkOf, parsePrefix } from '../../packet/address.ts'
+import { type Host, HostsFile } from './hosts.ts'
+import { attempt } from './processes.ts'
+
+/** A lab with links; one that has none is not visible. */
+export interface RunningLab {
+  /** `NAME`, or `NAME-PID` if another lab has the same name. */
+  readonly name: string
+  readonly pid: number
+  /** The path of its control socket. */
+  readonly vnet: string
+  /** The interfaces of each host, in the order in which they were made. */
+  readonly hosts: ReadonlyMap<string, readonly EntryInterface[]>
+}
+
+/** A host of a running lab. */
+export interface RunningHost {
+  readonly lab: RunningLab
+  readonly host: string
+}
+
+export function runningLabs(): RunningLab[] {
+  return withPlaces(readDirectories()).flatMap(({ vnet, pid, interfaces }) => {
+    const labs = new Map<string, Map<string, EntryInterface[]>>()
+    for (const each of interfaces) {
+      const { lab, host } = labPlace(each.place ?? each.netns) ?? {}
+      if (lab === undefined || host === undefined) continue
+      const hosts = labs.get(lab) ?? new Map<string, EntryInterface[]>()
+      labs.set(lab, hosts.set(host, [...(hosts.get(host) ?? []), each]))
+    }
+    return [...labs].map(([name, hosts]) => ({ name, pid, vnet, hosts }))
+  })
+}
+
+/** Returns the host that `text`, [LAB:]HOST, names. Throws a VnetError if none or several do. */
+export function findHost(text: string): RunningHost {
+  const labs = runningLabs()
+  const all = labs.flatMap(lab => [...lab.hosts.keys()].map(host => ({ lab, host })))
+  const nameOf = ({ lab, host }: RunningHost) => `${lab.name}:${host}`
+  const named = all.filter(each => each.host === text || nameOf(each) === text)
+  const [found] = named
+  if (found !== undefined && named.length === 1) return found
+  const why =
+    labs.length === 0
+      ? 'no lab with a link is running'
+      : found === undefined
+        ? `there is no such host; there are ${listed(all.map(nameOf))}`
+        : `${named.length} hosts are called that: ${listed(named.map(nameOf))}`
+  throw new VnetError(ENODEV, text, why)
+}
+
+/** Returns a descriptor of the host's network namespace. Throws a VnetError if the lab ended. */
+export function openHost({ lab, host }: RunningHost): number {
+  const [{ inode }] = lab.hosts.get(host) as [EntryInterface]
+  const directory = `/proc/${lab.pid}/fd`
+  try {
+    for (const fd of readdirSync(directory)) {
+      // A descriptor may be closed meanwhile.
+      const leadsTo = attempt(() => readlinkSync(`${directory}/${fd}`))
+      if (leadsTo === `net:[${inode}]`) return openSync(`${directory}/${fd}`, 'r')
+    }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EACCES') throw new VnetError(EACCES, `enter ${host}`, `process ${lab.pid} belongs to another user`)
+  }
+  throw new VnetError(ESRCH, `enter ${host}`, `the lab ${lab.name} has ended`)
+}
+
+/**
+ * Writes the files that programs of the host see in /etc, with the names of all hosts of the lab,
+ * to a directory. Returns the directory in which they are.
+ */
+export function writeEtc(native: Native, { lab, host }: RunningHost, directory: string): string {
+  const files = new HostsFile(directory)
+  /** Interfaces in one network are ends of one link. */
+  const links = new Map<string, number>()
+  const linkOf = (addresses: readonly string[]): number => {
+    const prefix = parsePrefix(addresses[0] ?? '')
+    const network = prefix === undefined ? `none ${links.size}` : formatAddress(networkOf(prefix))
+    const link = links.get(network) ?? links.size
+    links.set(network, link)
+    return link
+  }
+  const hosts = [...lab.hosts].map(([name, interfaces]): Host => {
+    const nsfd = openHost({ lab, host: name })
+    try {
+      using sock = RouteSocket.open(native, nsfd)
+      const read = (each: EntryInterface) => {
+        const addresses = addressesOf(sock, each.name)
+        return { link: linkOf(addresses), addresses }
+      }
+      return { name, interfaces: interfaces.map(read) }
+    } finally {
+      closeSync(nsfd)
+    }
+  })
+  files.add(...hosts)
+  return files.etcOf(hosts.find(({ name }) => name === host) as Host)
+}

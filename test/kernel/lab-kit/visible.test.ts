@@ -1,0 +1,234 @@
+/** A running lab, as `vnet list` and the other commands see it. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readdirSync } from 'node:fs'
+import http from 'node:http'
+import { fileURLToPath } from 'node:url'
+import { afterEach, expect, test } from 'vitest'
+import { privateCandidates } from '../../../src/control/protocol/run-directory.ts'
+import { createLab } from '../../../src/testing/index.ts'
+import { runningLabs } from '../../../src/testing/lab/running.ts'
+import { asUser, ended, TREE, USER } from '../../support/ordinary-user.ts'
+import { runMain } from '../../support/run-main.ts'
+import { labsUntil, seen } from '../../support/visible-lab.ts'
+import { PROGRAM } from '../../support/vnet-process.ts'
+
+const LAB_PROCESS = fileURLToPath(new URL('../../support/lab-process.mjs', import.meta.url))
+
+/** Runs the program in a process of its own, whose output is read. */
+function vnet(...args: readonly string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, ...args], { encoding: 'utf8' })
+  return { status, stdout, stderr }
+}
+
+/** The files of labs of this user. */
+const own = () => privateCandidates().flatMap(path => (existsSync(path) ? readdirSync(path) : []))
+
+/** A name that labs of other tests do not have. */
+const OWN = `own-${process.pid}`
+
+const children = new Set<ChildProcess>()
+afterEach(() => {
+  for (const child of children) child.kill('SIGKILL')
+  children.clear()
+})
+
+/** Starts a process with a lab called OWN, which is closed when its input ends. */
+async function labProcess() {
+  const child = spawn(process.execPath, [LAB_PROCESS, '1', OWN], { stdio: ['pipe', 'pipe', 'inherit'] })
+  children.add(child)
+  await once(child.stdout, 'data')
+  return child
+}
+
+test('list names both ends of a link LAB:HOST/IF, and commands take these names', async () => {
+  await using lab = await createLab({ name: 'seen' })
+  const [client, server] = lab.namespaces('client', 'server')
+  await lab.cable(client, server)
+  await seen('seen')
+  const listed = (await runMain('list', '--names')).stdout.split('\n')
+  expect(listed.filter(name => name.startsWith('seen:'))).toEqual(['seen:client/server', 'seen:server/client'])
+  expect((await runMain('stats', 'seen:client/server')).stdout).toMatch(/^seen:client\/server +vnet +kernel\n/)
+  expect((await runMain('show', 'seen:server/client')).stdout).toMatch(/^ +driver +lab$/m)
+  await runMain('cut', 'seen:client/server')
+  const carrier = async () => (await server.exec('cat', ['/sys/class/net/client/carrier'])).stdout
+  expect(await carrier()).toBe('0\n')
+  await runMain('plug', 'seen:client/server')
+  expect(await carrier()).toBe('1\n')
+})
+
+test('a lab is found from every network namespace', async () => {
+  await using lab = await createLab({ name: 'far' })
+  const [client, server] = lab.namespaces('client', 'server')
+  await lab.cable(client, server)
+  await seen('far')
+  const { status, stdout } = await client.exec(process.execPath, [PROGRAM, 'list', '--names'])
+  expect([status, stdout]).toEqual([0, expect.stringContaining('far:server/client\n')])
+})
+
+test('vnet wire replaces the text of a lab link, and neither its faults nor its NAT', async () => {
+  await using lab = await createLab({ name: 'wires' })
+  const [inside, outside] = lab.namespaces('inside', 'outside')
+  const router = await lab.router('router', { inside: [inside], outside, nat: 'restricted' })
+  const link = router.linkTo(outside)
+  await link.ab.fault('drop', 'udp port 9')
+  await seen('wires', 4)
+  const set = await runMain('wire', 'wires:router/outside', 'delay 5ms')
+  expect(set).toEqual({ status: 0, stdout: '', stderr: '' })
+  expect((await link.stats()).ab.stages.map(({ stage }) => stage)).toEqual(['nat', 'fault 1', 'delay'])
+  const from: (string | undefined)[] = []
+  const answer: http.RequestListener = ({ socket }, response) => {
+    from.push(socket.remoteAddress)
+    response.end('x')
+  }
+  const port = await outside.listen(http.createServer(answer), 0, outside.addresses[0])
+  await (await inside.fetch(`http://${outside.addresses[0]}:${port}/`)).text()
+  expect(from).toEqual([router.addresses.find(each => each.startsWith('198.18.2.'))])
+  // The test itself still changes what it has set.
+  await link.wire('')
+  expect((await link.stats()).ab.stages.map(({ stage }) => stage)).toEqual(['nat', 'fault 1'])
+  const refused = await runMain('wire', 'wires:router/outside', 'delay 5')
+  expect([refused.status, refused.stderr]).toEqual([1, expect.stringContaining('unit')])
+})
+
+test('labs of one name are called LAB-PID in every command', async () => {
+  const [one, two] = await Promise.all([labProcess(), labProcess()])
+  const names = [`${OWN}-${one.pid}`, `${OWN}-${two.pid}`].sort()
+  const labs = await labsUntil(labs => names.every(name => labs.some(lab => lab.name === name)))
+  expect(
+    labs
+      .map(({ name }) => name)
+      .filter(name => name.startsWith(OWN))
+      .sort(),
+  ).toEqual(names)
+  const device = `${OWN}-${one.pid}:client/server`
+  expect((await runMain('list', '--names')).stdout).toContain(`${device}\n`)
+  expect((await runMain('stats', device)).stdout).toContain(`${device} `)
+  expect(await runMain('wire', device, 'delay 1ms')).toMatchObject({ status: 0, stderr: '' })
+  expect((await runMain('wire', device)).stdout).toContain(`${device} ab: delay 1ms\n`)
+  expect((await runMain('wire', `${OWN}-${two.pid}:client/server`)).stdout).toContain('ab: off\n')
+  expect((await runMain('wire', `${OWN}:client/server`)).status).toBe(1)
+  for (const child of [one, two]) {
+    child.stdin.end('\n')
+    await once(child, 'exit')
+  }
+})
+
+test('a lab leaves no file where it was found, and removes those of a killed one', async () => {
+  const files = (pid: number | undefined) => own().filter(name => name.startsWith(`${pid}-`))
+  const killed = await labProcess()
+  await labsUntil(labs => labs.some(({ pid }) => pid === killed.pid))
+  killed.kill('SIGKILL')
+  await once(killed, 'exit')
+  expect(files(killed.pid)).toHaveLength(2)
+  {
+    await using lab = await createLab({ name: 'next' })
+    const [client, server] = lab.namespaces('client', 'server')
+    await lab.cable(client, server)
+    await seen('next')
+    expect(files(process.pid)).toHaveLength(2)
+  }
+  expect([files(killed.pid), files(process.pid)]).toEqual([[], []])
+})
+
+test('another user can neither read which labs of root run, nor connect to them', async () => {
+  await using lab = await createLab({ name: 'private' })
+  const [client, server] = lab.namespaces('client', 'server')
+  await lab.cable(client, server)
+  await seen('private')
+  const script = `
+import socket, sys
+for call in [lambda path: open(path + '.json'), lambda path: socket.socket(socket.AF_UNIX).connect(path + '.sock')]:
+    try: call(sys.argv[1])
+    except OSError as error: print(error.strerror)`
+  const [{ vnet } = { vnet: '' }] = runningLabs()
+  const path = vnet.replace(/\.sock$/, '')
+  expect(ended([...USER, '/usr/bin/python3', '-c', script, path])).toEqual({
+    status: 0,
+    stdout: 'Permission denied\nPermission denied\n',
+    stderr: '',
+  })
+})
+
+test('lab list shows labs with their hosts', async () => {
+  await using lab = await createLab({ name: 'listed' })
+  const [client, server] = lab.namespaces('client', 'server')
+  await lab.cable(client, server)
+  await seen('listed')
+  const { stdout } = await runMain('lab', 'list')
+  expect(stdout.split('\n').map(line => line.split(/ +/))).toContainEqual([
+    'listed',
+    `${process.pid}`,
+    'client',
+    'server',
+  ])
+  const { labs } = JSON.parse((await runMain('lab', 'list', '--json')).stdout)
+  expect(labs).toContainEqual({
+    name: 'listed',
+    pid: process.pid,
+    hosts: ['client', 'server'],
+    links: ['client/server', 'server/client'],
+  })
+})
+
+test('lab exec runs a command in a host, in which the others have their names', async () => {
+  const child = await labProcess()
+  await labsUntil(labs => labs.some(({ pid }) => pid === child.pid))
+  const ping = vnet('lab', 'exec', `${OWN}:client`, '--', 'ping', '-c1', '-W10', 'server')
+  expect([ping.status, ping.stdout]).toEqual([0, expect.stringContaining('64 bytes from server')])
+  expect(vnet('lab', 'exec', `${OWN}:client`, 'sh', '-c', 'exit 3').status).toBe(3)
+  expect(vnet('lab', 'exec', `${OWN}:client`, 'sh', '-c', 'kill -TERM $$').status).toBe(128 + 15)
+  const unknown = vnet('lab', 'exec', `${OWN}:other`, 'true')
+  expect(unknown.status).toBe(1)
+  expect(unknown.stderr).toMatch(/:other: ENODEV, no such device; there is no such host; there are .*:/)
+  const shell = spawnSync(process.execPath, [PROGRAM, 'lab', 'shell', `${OWN}:server`], {
+    encoding: 'utf8',
+    env: { ...process.env, SHELL: '/bin/sh' },
+    input: 'ls /sys/class/net\n',
+  })
+  expect(shell).toMatchObject({ status: 0, stdout: 'client\nlo\n', stderr: '' })
+  child.stdin.end('\n')
+  await once(child, 'exit')
+})
+
+test('a program of lab exec is killed when the lab ends', async () => {
+  const lab = await createLab({ name: 'ends' })
+  const [client, server] = lab.namespaces('client', 'server')
+  await lab.cable(client, server)
+  await seen('ends')
+  const program = spawn(process.execPath, [
+    PROGRAM,
+    'lab',
+    'exec',
+    'ends:client',
+    'sh',
+    '-c',
+    'echo up; exec sleep 1000',
+  ])
+  await once(program.stdout, 'data')
+  children.add(program)
+  const exit = once(program, 'exit')
+  await lab.close()
+  expect(await exit).toEqual([128 + 9, null])
+})
+
+test('an ordinary user sees, changes and enters a rootless lab from outside of its namespaces', () => {
+  const command = `${process.execPath} ${TREE}/dist/vnet.js`
+  const script = `
+    mkfifo /tmp/labsee-$$ && trap 'rm /tmp/labsee-$$' EXIT
+    ${command} rootless -- ${process.execPath} ${TREE}/test/support/lab-process.mjs 1 ${OWN} < /tmp/labsee-$$ > /dev/null &
+    exec 3> /tmp/labsee-$$
+    until ${command} lab list | grep -q ${OWN}; do :; done
+    ${command} list --names | grep ${OWN}
+    ${command} wire ${OWN}:client/server 'delay 1ms'
+    ${command} wire ${OWN}:client/server | head -1
+    ${command} lab exec ${OWN}:client -- ping -qc1 -W10 server | grep received
+    ${command} capture ${OWN}:client/server - 2> /dev/null | head -c 4 | od -An -tx1
+    echo end >&3; wait`
+  const { status, stdout } = ended([...asUser(), 'sh', '-c', script])
+  const names = `${OWN}:client/server\n${OWN}:server/client\n`
+  expect([status, stdout]).toEqual([
+    0,
+    `${names}${OWN}:client/server ab: delay 1ms\n1 packets transmitted, 1 received, 0% packet loss, time 0ms\n 0a 0d 0d 0a\n`,
+  ])
+})
