@@ -43,7 +43,7 @@ test('snull --eth uses the first free numbers', async () => {
   await stopConserved(vnet)
 })
 
-/** Pings each twice, with short and long messages, all at once. */
+/** Pings each host twice concurrently, with short and long messages. */
 async function pingTwice(...remotes: string[]): Promise<void> {
   const once = async (size: number, remote: string) => {
     const { stdout } = await netns.run(`ping -c 1 -W 30 -s ${size} ${remote}`)
@@ -80,7 +80,7 @@ describe.each(firstOf(BOTH_WAYS, 1))('%s', (_, offload) => {
     await stopConserved(vnet)
   })
 
-  test('TCP carries megabytes both ways unchanged', async () => {
+  test('TCP carries megabytes in both directions unchanged', async () => {
     const vnet = await start(...offload)
     const { peer, sent, received } = await tcpExchange(near(), far(), 4 * MIB)
     expect(received).toEqual(sent)
@@ -93,7 +93,7 @@ describe.each(firstOf(BOTH_WAYS, 1))('%s', (_, offload) => {
     else expect(size).toBeLessThanOrEqual(1514)
   })
 
-  test('TCP over IPv6 carries megabytes both ways unchanged', async () => {
+  test('TCP over IPv6 carries megabytes in both directions unchanged', async () => {
     const vnet = await start('--ipv6', ...offload)
     const { sent, received } = await tcpExchange(near6(), far6(), 4 * MIB)
     expect(received).toEqual(sent)
@@ -149,7 +149,7 @@ describe.each(firstOf(BOTH_WAYS, 1))('%s', (_, offload) => {
   })
 })
 
-test('traceroute through a router behind sn1 shows it by the address it is reached at', async () => {
+test('traceroute to a router on sn1 shows it by the address that the near side uses', async () => {
   const router = own.add()
   const vnet = await startVnet(['snull', `${netns.name}/sn0`, `${router.name}/sn1`, '--json'])
   router.exec('sysctl -qw net.ipv4.ip_forward=1 net.ipv4.icmp_ratelimit=0')

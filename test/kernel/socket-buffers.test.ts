@@ -35,7 +35,7 @@ function start(reply: string): Promise<Running> {
   return spawnVnet([file, '--netns', netns.name, '--json', '--address', '198.18.0.1/24'])
 }
 
-describe('ping is answered by a driver that', () => {
+describe('ping gets replies from a driver that', () => {
   test.each<[string, string]>(
     firstOf(
       [

@@ -52,12 +52,12 @@ async function shownBy(...names: string[]): Promise<DeviceStats[]> {
 const startSnull = (...args: string[]) => startVnet(['snull', `${near.name}/sn0`, `${far.name}/sn1`, '--json', ...args])
 
 const FRAMES = 12
-/** An IPv4 packet of an unassigned protocol, so that there is no reply; 60 bytes. */
+/** An IPv4 packet of 60 bytes with an unassigned protocol, so that no reply is sent. */
 const datagram = (destination: readonly number[] = [198, 18, 0, 2]) =>
   ethernet(0x0800, [0x45, 0, 0, 46, 0, 7, 0, 0, 64, 253, 0, 0, 198, 18, 0, 1, ...destination, ...new Array(26).fill(0)])
 
 /**
- * Sends frames through sn0, one by one or all at once, and waits until each is counted on either
+ * Sends frames through sn0, one by one or in a burst, and waits until each is counted on either
  * side.
  */
 async function send(frames: number, frame = datagram()): Promise<{ sn0: DeviceStats; sn1: DeviceStats }> {
@@ -252,7 +252,7 @@ describe('ours and the kernel’s', () => {
       const stats = await ask(netns, name)
       expect(stats).toMatchObject({ total: shown(netns, name), kernel: shown(netns, name) })
       expect(stats.total.txPackets).toBeGreaterThan(0)
-      // They are also shown in words.
+      // They are also shown as text.
       const text = (await runMain('stats', `${netns.name}/${name}`)).stdout
       const { txPackets } = stats.total
       expect(text).toMatch(new RegExp(`^ {2}tx_packets +${txPackets} +${txPackets}$`, 'm'))

@@ -35,8 +35,8 @@ function difference(after: Gained, before: Gained): Gained {
 }
 
 /**
- * Some of every kind of traffic: TCP both ways, small datagrams with replies, pings whole and in
- * fragments.
+ * Some of every kind of traffic: TCP in both directions, small datagrams with replies, pings whole
+ * and in fragments.
  */
 async function traffic(client: End, server: End): Promise<void> {
   const { sent, received } = await tcpExchange(client, server, 2 * MIB)
@@ -59,7 +59,7 @@ async function traffic(client: End, server: End): Promise<void> {
   }
 }
 
-/** Takes the links down, so that the counters are final, and returns those of the kernel. */
+/** Takes the links down, so that the counters are final, and returns the kernel's counters. */
 async function atRest(vnet: Running, interfaces: Setup['interfaces']): Promise<Gained[]> {
   for (const [netns, name] of interfaces) {
     netns.ip(`link set ${name} down`)
@@ -108,7 +108,7 @@ test('statistics of a persistent interface count from the moment vnet attached t
   expect(await main(removed, { out() {}, err() {}, onEnd: () => () => {} })).toBe(0)
 })
 
-test('frames that the kernel dropped from its full ring are shown apart from those of vnet', async () => {
+test('frames that the kernel dropped from its full ring are shown apart from vnet’s own drops', async () => {
   const vnet = await startVnet(['cable', `${near.name}/left`, `${far.name}/right`, '--json'])
   const [{ txqlen, stats64: before }] = JSON.parse(near.ip('-s -j link show left'))
   expect(before.tx.dropped).toBe(0)

@@ -95,7 +95,7 @@ describe('a vnet whose interfaces are in other namespaces', () => {
 })
 
 describe('a vnet as a program of its own', () => {
-  test('root and nobody get the counters of a vnet, with its queues, and root alone the kernel’s', async () => {
+  test('root and ordinary users get a vnet’s counters, with its queues, and root alone the kernel’s', async () => {
     const vnet = await spawnVnet(['--json'], { within: inside(near) })
     await pingWithoutLoss(near, '-c 2 -i 0.02 198.18.0.2')
     const { status, stdout, stderr } = await statsIn(near)
@@ -195,7 +195,7 @@ describe('output besides the fields', () => {
 })
 
 describe('no vnet', () => {
-  test('without a vnet, or after it was killed, there is one line and exit status 1, and its file is gone', async () => {
+  test('without a vnet, or after it was killed, stats prints one line, exits 1 and removes its file', async () => {
     const none = { status: 1, stdout: '', stderr: 'vnet: no vnet is running in this network namespace\n' }
     // A name that no other vnet on this machine has.
     const name = near.name.slice(-10)

@@ -68,7 +68,7 @@ test('vnet snull --step halts a ping before each step, shows its frame and the d
   await vnet.stop()
 })
 
-test('a vnet that ends while a frame waits lets it go on, and holds none in its statistics', async () => {
+test('a vnet that ends while a frame waits lets the frame continue, and its final statistics hold none', async () => {
   const vnet = await spawnVnet(['snull', '--step', '--json'], { within: ['ip', 'netns', 'exec', netns.name] })
   const socket = readDirectories().find(({ pid }) => pid === vnet.pid)?.vnet as string
   const { name, ifindex } = vnet.interfaces()[0]!

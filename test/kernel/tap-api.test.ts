@@ -39,7 +39,7 @@ function frame(number: number): Uint8Array {
 }
 
 describe('opening', () => {
-  test('the interface has the options that were asked for, and is gone after close with every descriptor', async () => {
+  test('an opened interface has the requested options, and close deletes it with every descriptor', async () => {
     // The addon keeps this one.
     own.native.unnamedNetns()
     const before = descriptors()
@@ -94,7 +94,7 @@ describe('opening', () => {
     expect(descriptors()).toBe(before)
   })
 
-  test('close lets the event loop turn before the interface is deleted, and the link is down at once', async () => {
+  test('close takes the link down immediately, and the event loop turns before the interface is deleted', async () => {
     const tap = await open()
     expect(tap.isUp).toBe(true)
     let turned = false
@@ -118,7 +118,7 @@ describe('opening', () => {
 })
 
 describe('frames', () => {
-  test('what the kernel sends is read, and what is written is received', async () => {
+  test('openTap reads the kernel’s frames, and the kernel receives written ones', async () => {
     const tap = await open()
     using socket = new PacketSocket(netns, tap.name)
     for (let i = 0; i < 40; i++) socket.send(frame(i))
@@ -145,7 +145,7 @@ describe('frames', () => {
     expect(tap.counters.drops).toEqual({ HDR_TRUNC: 1, DEV_READY: 1 })
   })
 
-  test('a TUN carries IP packets without a link header, both ways', async () => {
+  test('a TUN carries IP packets without a link header, in both directions', async () => {
     const tap = await open({ layer: 'tun', addresses: ['198.18.0.2/24'] })
     const ping = netns.run('ping -c 1 -W 30 198.18.0.1')
     for await (const [first] of tap) {
@@ -177,7 +177,10 @@ describe('offloads', () => {
     }
   }
 
-  /** Joins two TAPs in namespaces of their own, and sends TCP both ways, byte by byte verified. */
+  /**
+   * Joins two TAPs in namespaces of their own, and sends TCP in both directions, verified byte by
+   * byte.
+   */
   async function join(layer: 'tap' | 'tun', ways: [boolean, boolean], onFrame = (_: TapFrame): void => {}) {
     const far = own.addQuiet()
     const ends = [

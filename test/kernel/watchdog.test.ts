@@ -1,7 +1,6 @@
 /**
- * The watchdog on real TAPs: a transmit queue whose completion is lost stands still until its
- * timeout, the error is counted, and everything that waited arrives. Queues that are not stopped go
- * on meanwhile.
+ * The watchdog on real TAPs: a transmit queue whose completion is lost remains stopped until its
+ * timeout, the error is counted, and all waiting frames arrive. Other queues continue meanwhile.
  */
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
@@ -72,8 +71,8 @@ describe.each([
       send(0)
       expect(await arrived()).toBe(0)
     }
-    // The queue of flow 0 is stopped now. Of the others those on other queues arrive, one after the
-    // other and in order.
+    // The queue of flow 0 is stopped now. Flows on other queues still arrive, one by one and in
+    // order.
     send(0)
     const open = new Set<number>()
     server.on('message', message => open.add(Number(`${message}`)))
@@ -94,7 +93,7 @@ describe.each([
     expect(jsonLines(vnet.stdout).filter(({ level }) => level === 'warning')).toEqual([])
   })
 
-  test('frames behind a lockup are counted when the link goes down, and the queue works after the next up', async () => {
+  test('frames after a lockup are counted when the link goes down, and the queue works after the next up', async () => {
     const vnet = await start('--lockup', '3', '--pool-size', '1', '--timeout', '600000', '-v', ...completion)
     const opened = () => jsonLines(vnet.stdout).filter(({ message }) => /: device opened$/.test(`${message}`)).length
     await pingWithoutLoss(netns, '-c 2 -i 0.5 198.18.0.2')

@@ -158,7 +158,7 @@ test('a page has filters and captures where root alone could not read the progra
   }
 })
 
-test('vnet metrics asks without the rights of root, for whom its clients could take the time of frames', async () => {
+test('vnet metrics sends requests without root’s rights, so that its clients cannot delay frames', async () => {
   const vnet = await startVnet(['--netns', netns.name])
   const metrics = spawn(process.execPath, [`${ROOT}dist/vnet.js`, 'metrics', '0'], {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -60,7 +60,7 @@ test('a cable delays packets in both directions, and vnet wire shows what its st
   await stopConserved(vnet)
 })
 
-test('no packet is lost while words are replaced and taken out: what is in flight arrives', async () => {
+test('no packet is lost while a wire spec is replaced or removed: packets in flight arrive', async () => {
   const vnet = await cable('--wire', 'delay 30ms')
   const ping = near.spawn('ping -q -i 0.005 198.18.0.2')
   const pinged = outcome(ping)
@@ -69,7 +69,7 @@ test('no packet is lost while words are replaced and taken out: what is in fligh
   }
   ping.kill('SIGINT')
   const [, sent] = /^(\d+) packets transmitted/m.exec((await pinged).stdout) ?? []
-  // The stages that were taken out are there until they hold nothing.
+  // Removed stages exist until they hold no packet.
   while ((await stages()).some(({ stage }) => stage !== null));
   const { left, right } = await stopConserved(vnet)
   for (const { drops } of [left!, right!]) expect(drops).toEqual({ tx: {}, rx: {} })

@@ -1,4 +1,4 @@
-/** A driver in a worker thread: it may be terminated at any moment, and nothing of it stays. */
+/** A driver in a worker thread, which may be terminated at any moment without leftovers. */
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'

@@ -204,7 +204,7 @@ describe('once ready, every thread has', () => {
 })
 
 describe('an interface that is moved later', () => {
-  test('a moved interface still works, and one line says which changes are no longer noticed', async () => {
+  test('a moved interface still works, and one line names the changes that vnet will miss', async () => {
     const vnet = await start('--name', 'vnet0')
     netns.ip(`link set vnet0 netns ${other.name} name away0`)
     await vnet.line(/^vnet0: moved to another network namespace, there away0$/)

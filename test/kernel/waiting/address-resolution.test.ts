@@ -1,7 +1,7 @@
 /**
  * Address resolution on real TAPs: with --arp every host of the far network is found by ARP and
- * neighbour discovery, and answers ping. The device's own addresses are never answered for, so
- * duplicate address detection succeeds. Without it no far host answers.
+ * neighbour discovery, and replies to ping. Requests for the device's own addresses get no reply,
+ * so duplicate address detection succeeds. Without --arp no far host replies.
  */
 import { beforeEach, describe, expect, test } from 'vitest'
 import { captureLines } from '../../support/capture.ts'
@@ -120,7 +120,7 @@ describe.each(Object.keys(setups))('%s --arp', which => {
   beforeEach(() => {
     setup = setups[which]!()
   })
-  /** Runs `look` for all interfaces at once. */
+  /** Runs `look` for all interfaces concurrently. */
   const everywhere = (look: (where: Interface, i: number) => Promise<void>) => Promise.all(setup.interfaces.map(look))
   const start = (...args: readonly string[]) => startVnet([...setup.args, '--json', '--ipv6', ...args])
 
@@ -211,7 +211,7 @@ describe.each(Object.keys(setups))('%s --arp', which => {
     for (const { name } of setup.interfaces) expect(statistics[name]!.drops.tx.NEIGH).toBeGreaterThanOrEqual(1)
   })
 
-  test('an address that is added later is not answered for until it is removed', async () => {
+  test('with --arp an address that is added later gets no reply until it is removed', async () => {
     const vnet = await start('--arp')
     const [{ netns, name, own }] = setup.interfaces as [Interface]
     const from = `-I ${name} -s ${own[0]} 198.18.0.9`
@@ -241,7 +241,7 @@ describe.each(Object.keys(setups))('%s --arp', which => {
     await stopConserved(vnet)
   })
 
-  test('without --arp interfaces are NOARP, and only the real far end answers', async () => {
+  test('without --arp interfaces are NOARP, and only the real far end replies', async () => {
     const vnet = await start()
     await everywhere(async ({ netns, name, real, simulated }) => {
       const [link] = JSON.parse((await netns.run(`ip -j link show ${name}`)).stdout)
@@ -249,7 +249,7 @@ describe.each(Object.keys(setups))('%s --arp', which => {
       await pingAll(netns, `-c 1 ${real[0]}`)
       expect((await netns.run(`ping -q -c 1 -W 0.3 ${simulated[0]}`)).status).toBe(1)
     })
-    // With ARP turned on by hand they do not answer either.
+    // Even with ARP turned on by hand, simulated hosts do not reply.
     await everywhere(async ({ netns, name, own, real }) => {
       await netns.run(`ip link set ${name} arp on`)
       const [asked, solicited] = await Promise.all([

@@ -50,7 +50,7 @@ function firstChild({ pid }: Child): number | undefined {
   return children === '' ? undefined : Number.parseInt(children, 10)
 }
 
-/** Kills a client, as a power failure does. */
+/** Kills a client like a power failure. */
 async function crash(child: Child): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const ended = once(child, 'exit')
@@ -162,7 +162,7 @@ describe.each(all)('%s', client => {
     const child = clients[client]()
     await gateway.line(/^DHCPACK/)
     await addressSet()
-    // dhcpcd removes its address at once, which would drop a release that still waits for ARP.
+    // dhcpcd removes its address immediately, which would drop a release that still waits for ARP.
     await home.run('ping -c 1 198.18.0.1')
     const ended = once(child, 'exit')
     if (client === 'dhclient')
@@ -176,7 +176,7 @@ describe.each(all)('%s', client => {
 })
 
 describe.each(['dhclient', 'dhcpcd'] as const)('%s', client => {
-  test(`${client} rebinds by broadcast if its server does not answer`, async () => {
+  test(`${client} rebinds by broadcast if its server does not reply`, async () => {
     gateway.serve({ leaseTime: 40, renewalTime: 2, rebindingTime: 5 })
     gateway.deaf = true
     clients[client]()

@@ -46,7 +46,7 @@ test('a page shows the parts, the rates and the frames of traffic', async () => 
   for (const part of ['tx 0', 'rx ring', 'irq 0', 'napi 0', 'delay 2ms']) {
     await view.getByRole('img', { name: part }).first().waitFor()
   }
-  // Fifty a second each way, as far as this machine is quiet: more than none.
+  // Up to fifty a second in each direction on a quiet machine: more than none.
   await page
     .locator('nav .rate')
     .filter({ hasText: /^[1-9]\d*(\.\d)?\/s$/ })
@@ -137,7 +137,7 @@ test('a ping halts before each step of its path, there and back', async () => {
       await says(view, '198.18.0.1 > 198.18.0.2: ICMP echo request')
       await says(view.locator('.step-code'), 'function startXmit')
     }
-    // The network of both addresses was flipped on the way.
+    // The network of both addresses was flipped in transit.
     if (step === '5 of 5 at sn0') await says(view, '198.18.0.2 > 198.18.0.1: ICMP echo reply')
     await press(view, 'Next step n')
   }
@@ -149,7 +149,7 @@ test('a ping halts before each step of its path, there and back', async () => {
   await stopConserved(vnet)
 })
 
-test('a page goes on when its vnet is started again on the same port', async () => {
+test('a page continues when its vnet is restarted on the same port', async () => {
   const first = await startWithPage('snull')
   const page = await browser.open(first.address, { expected: /net::ERR_/ })
   await connection(page, 'live')
@@ -178,7 +178,7 @@ test('without its token a page of a vnet shows interfaces, and changes nothing',
   await stopConserved(vnet)
 })
 
-test('a segment of 10,000 hosts is drawn and searched, and shows who talks to them', async () => {
+test('a segment of 10,000 hosts is drawn and searched, and shows its peers', async () => {
   const network = ['--network', '198.18.0.0/16', '--address', '198.18.200.9/16']
   const { vnet, address } = await startWithPage('lan', '--name', 'lan0', '--hosts', '10000', ...network)
   const page = await browser.open(address)
@@ -193,7 +193,7 @@ test('a segment of 10,000 hosts is drawn and searched, and shows who talks to th
   await stopConserved(vnet)
 })
 
-test('an interface whose name is markup is shown, and changed, under its name', async () => {
+test('the page shows and changes an interface whose name is markup', async () => {
   const name = '<b>"\'&lt;$(x)'
   const { vnet, address } = await startWithPage('loop', '--name', name, '--no-address')
   const page = await browser.open(address)

@@ -14,7 +14,7 @@ beforeAll(() => {
   return () => own.remove()
 })
 
-test('a ping goes on by a click, by a key and by itself, and each step shows its frame and its lines', async () => {
+test('a stepped ping continues by a click, a key or a timer, and each step shows its frame and lines', async () => {
   const args = ['snull', '--step', '--web', '8080', '--json']
   const vnet = await spawnVnet(args, { within: ['ip', 'netns', 'exec', netns.name] })
   const ready = jsonLines(vnet.stdout).find(({ event }) => event === 'ready')

@@ -1,4 +1,4 @@
-/** Wires of snull and of the ports of lan, whose options are those of cable. */
+/** Wires of snull and of lan ports, which have the same options as cable. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -41,11 +41,11 @@ async function ping(options: string): Promise<{ received: number; shortest: numb
 describe('snull', () => {
   const start = (...args: string[]) => startVnet(['snull', '--netns', netns.name, '--json', '--seed', '5', ...args])
 
-  test('a ping through snull takes the delay of its wire both ways, and misses what the wire loses', async () => {
+  test('a ping through snull has its wire’s delay in both directions, and misses lost packets', async () => {
     const vnet = await start('--wire', 'delay 10ms loss 5%')
     const { shortest } = await ping('-c 200 -i 0.002 -W 1 198.18.0.2')
     expect(shortest).toBeGreaterThanOrEqual(20)
-    // Those that come after the end of ping count, too.
+    // Replies after the end of ping count, too.
     const ends = [`${netns.name}/sn0`, `${netns.name}/sn1`]
     const dropped = async () => {
       const [{ interfaces }] = jsonLines((await runMain('stats', ...ends, '--json')).stdout) as unknown as [Shown]
@@ -77,7 +77,7 @@ describe('snull', () => {
 })
 
 describe('a port of lan', () => {
-  test('DHCP gets a lease over a delay of 10 ms, and a ping of the gateway takes it both ways', async () => {
+  test('DHCP gets a lease over a delay of 10 ms, and a ping has the delay in both directions', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'vnet-wire-'))
     const client = new Dhclient(netns, directory)
     try {

@@ -79,7 +79,7 @@ describe('a cable of vnet/wire', () => {
     expect(lost[1]).toEqual(lost[0])
   })
 
-  test('a change takes effect at once, keeps what is in flight, and no stages are a plain cable', async () => {
+  test('a change of stages is immediate and keeps packets in flight; no stages are a plain cable', async () => {
     const link = await join({ ab: [delay('300ms')] })
     const ping = left.run('ping -q -c 1 -W 30 192.0.2.2')
     while (link.ab.report()[0]!.held === 0) await new Promise(resolve => setTimeout(resolve, 1))
@@ -112,7 +112,7 @@ describe('a cable of vnet/wire', () => {
   test('a scenario runs in the time of the cable, and ends when it is aborted or the cable closed', async () => {
     const link = await join()
     const steps: string[] = []
-    // The time of the scenario begins before its first line runs.
+    // The scenario's time starts before its first line runs.
     const start = Date.now()
     await link.run(async ({ at, after }) => {
       await at('20ms')
@@ -139,7 +139,7 @@ describe('a cable of vnet/wire', () => {
 
   test('close() deletes both interfaces and leaves no descriptor open', async () => {
     const log = new DecisionsFile(directory)
-    // What the process opens once and keeps.
+    // The process opens some descriptors once and keeps them.
     await (await join()).close()
     const before = descriptors()
     const link = await join({ ab: 'delay 3600s loss 0%', logFile: log.path })

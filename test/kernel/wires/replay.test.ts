@@ -1,4 +1,4 @@
-/** A live run whose log `vnet simulate` runs through the same wire again. */
+/** `vnet simulate` runs the log of a live run through the same wire. */
 import { expect, test } from 'vitest'
 import { countOf, DecisionsFile } from '../../support/decisions.ts'
 import { ethernet } from '../../support/frames.ts'
@@ -18,7 +18,7 @@ const { left, right, directory } = freshQuietNamespaces('left', 'right')
 const AB = 'loss 1% corrupt 0.5% duplicate 1% | rate 50mbit limit 40 codel | delay 3ms 2ms 25% distribution normal'
 const BA = 'loss gemodel 1% 30% | slot 1ms 3ms packets 20 | delay 1ms reorder 10% gap 3'
 
-test('`vnet simulate` makes the same decisions from the log of a live run, with words set on the way', async () => {
+test('`vnet simulate` makes the same decisions from the log of a live run whose wire spec changed', async () => {
   const live = new DecisionsFile(directory, 'live')
   const simulated = new DecisionsFile(directory, 'simulated')
   const vnet = await startVnet([

@@ -44,7 +44,7 @@ async function repeats(words: string, ...changes: string[]): Promise<string[]> {
     expect([status, stderr]).toEqual([0, ''])
     await Promise.all([pinging, traffic()])
   }
-  // What is in flight at the end of a live run is dropped there, and leaves a simulated wire.
+  // Packets in flight at the end of a live run are dropped, but leave a simulated wire.
   const held = async () =>
     jsonLines((await runMain('wire', `${near.name}/left`, '--json')).stdout).some(stage => Number(stage.held) > 0)
   await expect.poll(held).toBe(false)

@@ -1,6 +1,6 @@
 /**
  * TCP and UDP of real sockets through the stages of a wire: the bytes of a stream arrive intact,
- * what the wire did is what the kernels counted, and no frame is lost uncounted.
+ * the wire's counters match the kernels', and every lost frame is counted.
  */
 import { describe, expect, test } from 'vitest'
 import type { DeviceStatistics } from '../../../src/cli/statistics.ts'
@@ -70,7 +70,7 @@ interface Outcome {
   readonly merged: readonly [left: boolean, right: boolean]
 }
 
-/** Transfers `octets` verified bytes each way through a wire, and returns what was counted. */
+/** Transfers `octets` verified bytes in each direction through a wire, and returns the counters. */
 async function transfer(family: Family, words: string, args: readonly string[], octets: number): Promise<Outcome> {
   const { vnet, client, server } = await start(family, words, ...args)
   using atLeft = new PacketSocket(near, 'left', { vnetHdr: true })
@@ -89,7 +89,7 @@ async function transfer(family: Family, words: string, args: readonly string[], 
   return { left: left!, right: right!, decisions: log.read(), merged: merged as [boolean, boolean] }
 }
 
-/** What left the wires is what the kernels were given. */
+/** The frames that left the wires match the frames that the kernels received. */
 function expectCounted({ left, right, decisions }: Outcome): void {
   for (const [direction, to] of [
     ['ab', right],
@@ -127,7 +127,7 @@ describe.each(OFFLOADS)('with %s, %s', (_, family, args) => {
   })
 
   test('the receiver finds each packet of a stream that `corrupt` has changed, by its checksum', async () => {
-    // A byte of the TCP header or behind it. Neighbour discovery has checksums of its own.
+    // A byte of the TCP header or after it. Neighbour discovery has checksums of its own.
     const outcome = await transfer(family, "match 'tcp' ( corrupt 0.5% at 60 )", args, 2 * MIB)
     const corrupted = countOf(outcome.decisions, 'corrupt')
     expect(corrupted).toBeGreaterThan(0)
@@ -170,7 +170,7 @@ describe.each(OFFLOADS)('with %s, %s', (_, family, args) => {
     expectCounted(outcome)
   })
 
-  test('a stream takes its time through `rate 50mbit`, and what the queue does not hold is dropped', async () => {
+  test('`rate 50mbit` slows a stream down to its rate, and drops packets beyond its queue', async () => {
     const outcome = await transfer(family, 'rate 50mbit limit 100', args, MIB)
     const { left, decisions } = outcome
     const arrivals = decisions.filter(({ verdict, direction }) => verdict === 'arrive' && direction === 'ab')

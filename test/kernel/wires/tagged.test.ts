@@ -26,7 +26,7 @@ const SERVICE = { type: 0x88a8, tci: 200 }
 
 const { near, far } = freshQuietNamespaces('near', 'far')
 
-/** A frame of five packets whose bytes are their numbers, and how many bytes of headers it has. */
+/** A frame of five packets with their numbers as bytes, and the length of its headers in bytes. */
 function gsoFrame(isIpv6: boolean, tags: readonly (typeof VLAN)[]) {
   const [source, destination] = (
     isIpv6 ? ['2001:db8:0:0:0:0:0:1', '2001:db8:0:0:0:0:0:2'] : ['192.0.2.1', '192.0.2.2']

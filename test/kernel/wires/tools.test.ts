@@ -29,7 +29,7 @@ const client: End = { netns: left, address: '192.0.2.1', reachedAt: '192.0.2.1' 
 const server: End = { netns: right, address: '192.0.2.2', reachedAt: '192.0.2.2' }
 const log = new DecisionsFile(directory)
 
-/** Starts a cable, whose ends know each other: no packet is one of ARP. */
+/** Starts a cable. Its ends have each other's MAC addresses, so no packet is ARP. */
 async function start(...args: readonly string[]): Promise<Running> {
   const vnet = await startVnet([
     'cable',
@@ -58,7 +58,7 @@ function file(name: string, text: string): string {
   return path
 }
 
-/** Returns when packets left the wire, by its clock, and their bytes behind the link header. */
+/** Returns when packets left the wire, by its clock, and their bytes after the link header. */
 function departures(decisions: readonly Decision[], direction: 'ab' | 'ba'): { ms: number; bytes: number }[] {
   const ofDirection = decisions.filter(each => each.direction === direction)
   const sizes = new Map(ofDirection.filter(({ verdict }) => verdict === 'arrive').map(({ n, amount }) => [n, amount]))
@@ -91,7 +91,7 @@ test('ping over `delay 20ms loss 1%` takes 40 ms, and misses exactly the packets
   )
 })
 
-test('iperf3 over `delay 20ms loss 1%` transfers both ways, and every lost packet is counted', async () => {
+test('iperf3 over `delay 20ms loss 1%` transfers in both directions, and every lost packet is counted', async () => {
   const vnet = await start('--wire', 'delay 20ms loss 1% limit 10000')
   expect(await iperf3(client, server, 4, '-n 2M')).toBeGreaterThan(0)
   const { left: a, right: b } = await stopConserved(vnet)
