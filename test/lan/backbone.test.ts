@@ -1,4 +1,4 @@
-/** The services of the gateway of `vnet lan`, by frames, and what a reload keeps. */
+/** The gateway services of `vnet lan`, by frames, and the state that a reload keeps. */
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { type Duplex, duplexPair } from 'node:stream'
@@ -107,7 +107,7 @@ describe('the gateway', () => {
     expect(lease(await addBackbone(makeNet(), setup), 'box')).toBe('198.18.0.101')
   })
 
-  test('the gateway asks for an address by ARP before it offers it, and offers another if a neighbour answers', async () => {
+  test('the gateway probes an address by ARP before an offer, and offers another if a neighbour replies', async () => {
     const net = await addBackbone(makeNet(), setupOf())
     const discover = octetsOfMessage(DHCPDISCOVER, Uint8Array.from(CLIENT_MAC))
     const requests = net.ask(udp(EVERYBODY, 67, [...discover], { from: NOBODY, sourcePort: 68 })).filter(isArp)
@@ -126,7 +126,7 @@ describe('the gateway', () => {
     expect(formatIpv4(parse(Uint8Array.from(offer?.data ?? []))?.yiaddr ?? 0)).toBe('198.18.0.101')
   })
 
-  test('the gateway offers an address that its former client does not answer for', async () => {
+  test('the gateway offers an address whose former client sends no ARP reply', async () => {
     const memory = makeNet()
     const net = await addBackbone(memory, setupOf('dhcp: { pool: 198.18.0.100-198.18.0.100, leaseTime: 60 }'))
     const had = [198, 18, 0, 100]
@@ -140,7 +140,7 @@ describe('the gateway', () => {
     expect(memory.lines).toContain('DHCPOFFER(eth8) 198.18.0.100 02:00:00:00:00:4d')
   })
 
-  test('the gateway resolves its own name and those of configured hosts, hosts of code and numbered hosts', async () => {
+  test('the gateway resolves its own name and the names of configured, programmed and numbered hosts', async () => {
     const yaml =
       'hosts: [{ name: web, ip: 198.18.0.7, ip6: "2001:db8:0:1::7" }, { name: n%d, ip: 198.18.0.8, count: 2 }]'
     const setup = setupOf(yaml, { hosts: [host({ name: 'mine', ip: '198.18.0.20' })], count: 1 })

@@ -1,4 +1,4 @@
-/** What a segment lists: hosts, leases, neighbours, stations, counters. */
+/** The entries of a segment: hosts, leases, neighbours, stations, counters. */
 import { expect, test } from 'vitest'
 import { segmentEntries } from '../../src/lan/entries.ts'
 import type { Hosts } from '../../src/lan/machines/hosts.ts'
@@ -68,7 +68,7 @@ test('leases are listed with their addresses', async () => {
   ])
 })
 
-test('a station is listed for each hardware address behind it, or once without', async () => {
+test('a station is listed for each of its hardware addresses, or once without one', async () => {
   const { entries } = await asked([ping(GATEWAY), ping(GATEWAY, [], { from: { ...CLIENT, mac: [2, 0, 0, 0, 0, 10] } })])
   expect(entries('station')).toEqual([
     { kind: 'station', name: 'eth8', mac: '02:00:00:00:00:09' },

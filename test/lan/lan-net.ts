@@ -15,7 +15,7 @@ export interface LanNet extends Lan {
   readonly devices: readonly NetDevice[]
   readonly ports: readonly MemoryPort[]
   readonly port: MemoryPort
-  /** Frames that stations of the test kept, minus those that they made. */
+  /** Number of frames that the test's stations kept, minus frames that they made. */
   readonly outside: { kept: number }
   /** Sends frames through the first port, or another, and returns the frames that it delivers. */
   ask(frame: ArrayLike<number> | readonly Uint8Array[], info?: FrameInfo, port?: MemoryPort): Frame[]

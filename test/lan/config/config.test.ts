@@ -373,7 +373,7 @@ describe('an invalid file', () => {
       ['1:45: ra.preferredLifetime: it is longer than validLifetime'],
     ],
     ['ra: { lifetime: 599 }', ['1:17: ra.lifetime: expected 0 or at least maxInterval, 600; got 599']],
-    // What the DHCP server checks
+    // Checks of the DHCP server.
     ['dhcp:\n  options:\n    mtu: 3', [expect.stringMatching(/^3:10: dhcp\.options\.mtu: \S/)]],
     ['dhcp: {options: {router: [198.18.0.1, x]}}', [expect.stringMatching(/^1:26: dhcp\.options\.router: \S/)]],
     [
@@ -382,7 +382,7 @@ describe('an invalid file', () => {
     ],
     ['dhcp: { renewalTime: 9, rebindingTime: 8 }', [expect.stringMatching(/^1:22: dhcp\.renewalTime: \S/)]],
     ['dhcp: { leaseTime: 600, maxLeaseTime: 60 }', [expect.stringMatching(/^1:20: dhcp\.leaseTime: \S/)]],
-    // The position of a default is that of the part around it.
+    // A default has the position of its enclosing part.
     ['network6: false\ndhcp: { maxLeaseTime: 60 }', [expect.stringMatching(/^2:7: dhcp\.leaseTime: \S/)]],
     ['dhcp: { leaseTime: 600, minLeaseTime: 601 }', [expect.stringMatching(/^1:20: dhcp\.leaseTime: \S/)]],
     [
@@ -443,7 +443,7 @@ test('the type LanFile admits what the schema admits', () => {
   const valid: LanFile = { hosts: [{ ip: '198.18.0.2', ports: [{ port: 80, service: 'http' }] }], dns: false }
   // @ts-expect-error a port is a number
   const port: LanFile = { hosts: [{ ports: [{ port: '80', service: 'http' }] }] }
-  // @ts-expect-error there is no such service
+  // @ts-expect-error unknown service
   const service: LanFile = { hosts: [{ ports: [{ port: 80, service: 'gopher' }] }] }
   // @ts-expect-error a port needs a service
   const missing: LanFile = { hosts: [{ ports: [{ port: 80 }] }] }

@@ -30,7 +30,7 @@ function reply(spa: number[]): Uint8Array {
 }
 
 describe('ARP', () => {
-  test('a host answers a request for its address, broadcast or unicast, to the sender alone', async () => {
+  test('a host replies to an ARP request for its address, broadcast or unicast, to the sender alone', async () => {
     const { ask, hosts } = await addLan(makeNet())
     for (const to of [BROADCAST, GATEWAY.mac]) {
       expect(ask(arp({ to })).map(({ bytes }) => bytes)).toEqual([reply(CLIENT.ip)])
@@ -38,7 +38,7 @@ describe('ARP', () => {
     expect(hosts.counters.arp).toBe(2)
   })
 
-  test('a host answers a probe for its address, so that the prober finds it taken', async () => {
+  test('a host replies to a probe for its address, so that the prober finds it taken', async () => {
     const { ask } = await addLan(makeNet())
     expect(ask(arp({ spa: ZERO })).map(({ bytes }) => bytes)).toEqual([reply(ZERO)])
   })
@@ -97,7 +97,7 @@ describe('ARP', () => {
   })
 })
 
-test('a host answers a ping to the address that ARP resolved', async () => {
+test('a host replies to a ping to the address that ARP resolved', async () => {
   const { ask } = await addLan(makeNet())
   expect(ask(ping(GATEWAY))).toHaveLength(1)
 })

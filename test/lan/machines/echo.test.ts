@@ -43,7 +43,7 @@ describe.each(families)('ping over %s', (_, gateway, client, usual) => {
     }
   })
 
-  test('a host does not answer a ping to another host’s address', async () => {
+  test('a host does not reply to a ping to another host’s address', async () => {
     const { ask } = await addLan(makeNet(), { hosts: [{ ip: '198.18.0.9', ip6: '2001:db8:0:1::9' }] })
     const other = gateway.ip.with(-1, 9)
     const [answer] = ask(ping({ mac: [2, 0x4c, 0x4e, 18, 0, 9], ip: gateway.ip }))

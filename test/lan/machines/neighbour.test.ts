@@ -42,7 +42,7 @@ function advertisement(parts: Partial<Neighbour> = {}, mac = HOST1.mac): Uint8Ar
 const one = { hosts: 1 }
 
 describe('a neighbour solicitation', () => {
-  test('a host answers a solicitation for its address to the sender: solicited, override', async () => {
+  test('a host replies to a solicitation for its address, to the sender: solicited, override', async () => {
     const { ask, hosts } = await addLan(makeNet(), {}, one)
     const unicast = { to: HOST1.mac, destination: HOST1.ip, options: [] }
     for (const parts of [{}, unicast]) {
@@ -51,14 +51,14 @@ describe('a neighbour solicitation', () => {
     expect(textOf(hosts.neighbours6.entries())).toEqual(['2001:db8:0:1::50 02:00:00:00:00:09'])
   })
 
-  test('a host answers a solicitation for its link-local address', async () => {
+  test('a host replies to a solicitation for its link-local address', async () => {
     const { ask } = await addLan(makeNet(), {}, one)
     expect(ask(solicitation({ target: LINK_LOCAL })).map(({ bytes }) => bytes)).toEqual([
       advertisement({ source: LINK_LOCAL, target: LINK_LOCAL }),
     ])
   })
 
-  test('the gateway answers as a router', async () => {
+  test('the gateway replies to a solicitation as a router', async () => {
     const { ask, gateway } = await addLan(makeNet())
     const parts = { source: GATEWAY6.ip, target: GATEWAY6.ip, flags: [0xe0, 0, 0, 0] }
     expect(ask(solicitation({ target: GATEWAY6.ip })).map(({ bytes }) => bytes)).toEqual([
@@ -66,7 +66,7 @@ describe('a neighbour solicitation', () => {
     ])
   })
 
-  test('duplicate address detection is answered to all nodes: override, not solicited', async () => {
+  test('duplicate address detection gets a reply to all nodes: override, not solicited', async () => {
     const { ask, ports, hosts } = await addLan(makeNet(), {}, one, ['eth8', 'eth9'])
     const answer = advertisement({
       to: [0x33, 0x33, 0, 0, 0, 1],
@@ -107,7 +107,7 @@ describe('a neighbour solicitation', () => {
   })
 })
 
-test('hosts learn an address from an advertisement, but not that of a host', async () => {
+test('hosts learn an address from an advertisement, but not the address of a host', async () => {
   const { ask, hosts } = await addLan(makeNet(), {}, one)
   const parts = { to: [0x33, 0x33, 0, 0, 0, 1], from: CLIENT_MAC, destination: ALL_NODES, source: CLIENT6.ip }
   const options = [2, 1, ...CLIENT_MAC]
@@ -116,7 +116,7 @@ test('hosts learn an address from an advertisement, but not that of a host', asy
   expect(textOf(hosts.neighbours6.entries())).toEqual(['2001:db8:0:1::50 02:00:00:00:00:09'])
 })
 
-test('a host answers a ping to its link-local address', async () => {
+test('a host replies to a ping to its link-local address', async () => {
   const { ask } = await addLan(makeNet(), {}, one)
   const from = { mac: CLIENT_MAC, ip: address('fe80:0:0:0:0:0:0:9') }
   const [answer] = ask(ping({ mac: HOST1.mac, ip: LINK_LOCAL }, [1], { from })).map(seen)

@@ -59,7 +59,7 @@ describe.each(families)('a closed TCP port over %s', (_, gateway, client, gsoTyp
     expect(segmentOf(seen(answer!)).acknowledgment).toBe(3007)
   })
 
-  test('a RST is not answered, and a segment that is cut or has a wrong checksum is dropped', async () => {
+  test('a RST gets no reply, and a segment that is cut or has a wrong checksum is dropped', async () => {
     const { ask, segment, drops } = await addLan(makeNet())
     expect(ask(tcp(gateway, 80, { flags: TCP_RST }))).toEqual([])
     expect(segment.stats.taken).toBe(1)
@@ -116,7 +116,7 @@ describe.each(families)('an open TCP port over %s', (_, gateway, client) => {
     expect(services.got).toHaveLength(5)
   })
 
-  test('the services get 1,000 connections of one client at once, then 200 per second, and those of others', async () => {
+  test('the services get 1,000 new connections of a client, then 200 per second, besides other clients’', async () => {
     const { ask, services, hosts, memory } = await withServices()
     const open = (from = client) => ask(tcp(gateway, 7, { flags: TCP_SYN, from }))
     for (let n = 0; n < 1500; n++) open()

@@ -111,7 +111,7 @@ describe.each(families)('over %s', (_, gateway, client) => {
     expect(drops()).toEqual(isIpv4 ? {} : { UDP_CSUM: 1 })
   })
 
-  test('a closed port is answered with port unreachable and the longest quote allowed', async () => {
+  test('a closed port replies with port unreachable and the longest quote allowed', async () => {
     const { ask, hosts } = await addLan(makeNet())
     const most = gateway.ip.length === 4 ? 576 - 28 : 1280 - 48
     for (const length of [0, 5, 100, 1400]) {
@@ -139,7 +139,7 @@ describe.each(families)('over %s', (_, gateway, client) => {
     }
   })
 
-  test('at most 50 errors are sent at once, and 1,000 per second', async () => {
+  test('at most 50 errors are sent in a burst, and 1,000 per second', async () => {
     const memory = makeNet()
     const { ask, hosts, segment } = await addLan(memory)
     const frames = (n: number) => Array.from({ length: n }, () => udp(gateway, 99, 'x'))
@@ -194,7 +194,7 @@ describe('without an ICMP error', () => {
 })
 
 describe('the gateway', () => {
-  test('the gateway answers packets to other networks with no route', async () => {
+  test('the gateway rejects packets to other networks with no route', async () => {
     const { ask } = await addLan(makeNet())
     const frames = [
       ping({ ...GATEWAY, ip: address('203.0.113.9') }),
@@ -216,7 +216,7 @@ describe('the gateway', () => {
   })
 })
 
-test('a packet of an unknown protocol is answered with protocol unreachable', async () => {
+test('a packet of an unknown protocol gets a protocol unreachable reply', async () => {
   const { ask } = await addLan(makeNet())
   expect(seen(ask(packet(GATEWAY, 47, [0, 0, 8, 0]))[0]!).transport.slice(0, 2)).toEqual([3, 2])
   const six = seen(ask(packet(GATEWAY6, 47, [0, 0, 8, 0]))[0]!)

@@ -47,7 +47,7 @@ describe('Line', () => {
     clock.advance(NSEC_PER_SEC)
     expect(delivered.map(([, number]) => number)).toEqual(Array.from({ length: 12 }, (_, i) => i))
     const times = delivered.map(([at]) => at)
-    // The first is sent at once, each of the others once it is at most 1 ms ahead of the line.
+    // The first is sent immediately, each other one once it is at most 1 ms ahead of the line.
     expect(times).toEqual(times.map((_, i) => (i === 0 ? 0 : i * 1_200_000 - NSEC_PER_MSEC)))
     expect(pool.out).toBe(0)
   })
@@ -59,7 +59,7 @@ describe('Line', () => {
     expect(delivered).toHaveLength(1)
   })
 
-  test('a line delivers at once what is below its speed', () => {
+  test('a line delivers frames below its speed immediately', () => {
     const { clock, push, delivered, line } = setUp(1000)
     for (let i = 0; i < 50; i++) {
       push()

@@ -80,7 +80,7 @@ describe('connections', () => {
     expect(await ask('hello')).toBe('hello')
   })
 
-  test('connections of one client do not use up those of others', async () => {
+  test('connections of one client do not use up other clients’ connections', async () => {
     connections = new Connections({ ...LIMITS, ofClient: 1, ofHost: 2 })
     await open()
     await expect.poll(() => connections.size).toBe(1)

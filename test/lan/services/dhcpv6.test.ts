@@ -1,4 +1,4 @@
-/** Stateless DHCPv6: which messages are answered with which options. */
+/** Stateless DHCPv6: messages that get a reply, and its options. */
 import { describe, expect, test } from 'vitest'
 import { random } from '../../../src/base/random.ts'
 import { dhcpv6Reply } from '../../../src/lan/services/dhcpv6.ts'
@@ -54,7 +54,7 @@ describe('an INFORMATION-REQUEST', () => {
     expect(said(message)).toBe(expected)
   })
 
-  test('an INFORMATION-REQUEST is not answered with empty options, nor with a refresh time below ten minutes', () => {
+  test('an INFORMATION-REQUEST gets no empty options, nor a refresh time below ten minutes', () => {
     const reply600 = `${reply}${server}0020000400000258`
     expect(said(`${ask} ${oro}`, { servers: [], domains: [], refreshTime: 10 })).toBe(reply600)
     expect(said(`${ask} 0006 0002 0020`, { refreshTime: Number.POSITIVE_INFINITY })).toBe(
@@ -92,7 +92,7 @@ describe('relays', () => {
     expect(said(through(10))).toBeUndefined()
   })
 
-  test('a relay whose message has no reply gets none', () => {
+  test('a relay gets no reply if its message gets none', () => {
     expect(said(`0c00${ends}`)).toBeUndefined()
     expect(said(relay(`01abcdef ${client}`))).toBeUndefined()
     expect(said(`0c00${ends}`.slice(0, -2))).toBeUndefined()

@@ -1,5 +1,6 @@
 /**
- * DNS messages made and read the slow way: strict, every name followed, every octet accounted for.
+ * Makes and reads DNS messages the slow, strict way: every name is followed, every byte accounted
+ * for.
  */
 import { formatAddress } from '../../../src/packet/address.ts'
 

@@ -8,7 +8,7 @@ import { atOnce } from '../../support/at-once.ts'
 import { turn } from '../../support/memory-net.ts'
 
 /**
- * Connects to a server that by default answers `abc` with `ABC` and never answers a query with a
+ * Connects to a server that by default replies to `abc` with `ABC`, but never to a query with a
  * leading dot.
  */
 function connect(
@@ -42,7 +42,7 @@ async function rest(client: Duplex): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-test('queries are answered in order, however they are split, and after the client has ended', async () => {
+test('queries get replies in order, however they are split, and after the client has ended', async () => {
   const { client } = connect()
   const texts = ['abc', '.no query', 'd', '', 'x'.repeat(700)]
   const octets = Buffer.concat(texts.map(message))
@@ -52,7 +52,7 @@ test('queries are answered in order, however they are split, and after the clien
   expect(await rest(client)).toEqual(Buffer.concat(expected))
 })
 
-test('an incomplete query is not answered', async () => {
+test('an incomplete query gets no reply', async () => {
   const { client, queries } = connect()
   client.end(message('abc').subarray(0, 4))
   expect([(await rest(client)).length, queries()]).toEqual([0, 0])
@@ -85,7 +85,7 @@ function byHand() {
   return { turns, work, step }
 }
 
-test('a chunk of 2,000 queries is answered four at a time, and no more is read meanwhile', async () => {
+test('a chunk of 2,000 queries is handled four at a time, and no more is read meanwhile', async () => {
   const { turns, work, step } = byHand()
   const { client, server, queries } = connect(undefined, { turns })
   client.resume()
@@ -124,7 +124,7 @@ test('queries beyond the budget of a client wait for it, and nothing more is rea
   expect([work.size, vi.getTimerCount()]).toEqual([0, 0])
 })
 
-test('the queries of a connection that closed are not answered', async () => {
+test('the queries of a closed connection get no reply', async () => {
   const { turns, work, step } = byHand()
   const { client, server, queries } = connect(undefined, { turns })
   client.write(Buffer.concat(new Array(2000).fill(message('abc'))))

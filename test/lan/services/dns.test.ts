@@ -45,7 +45,7 @@ const resolver = createResolver({
 function ask(name: string, type: number, options: Parameters<typeof query>[2] = {}, max?: number): NaiveReply {
   return naiveReply(resolver(query(name, type, options), max)!)
 }
-/** `NOERROR web.lan A 198.18.0.2`: the code, then each answer. */
+/** `NOERROR web.lan A 198.18.0.2`: the code, then each record of the reply. */
 const said = ({ rcode, answers }: NaiveReply) =>
   [rcodes[rcode], ...answers.map(({ name, type, data }) => `${name} ${type} ${data}`)].join(', ')
 
@@ -86,7 +86,7 @@ describe('a known name', () => {
     expect(ask('wEb.LaN', A).question).toBe('wEb.LaN')
   })
 
-  test('a known name may be that of a lease, while the lease lasts', () => {
+  test('a lease’s name resolves while the lease lasts', () => {
     leased.push(named('phone', '198.18.0.103'))
     expect(said(ask('phone', A))).toBe('NOERROR, phone 1 198.18.0.103')
     leased.pop()
@@ -204,7 +204,7 @@ describe('a reply', () => {
     expect([reply.id, reply.rcode, reply.answers]).toEqual([0x0102, rcode, []])
   })
 
-  test('a reply, and less than a header, is not answered', () => {
+  test('a reply, or less than a header, gets no reply', () => {
     expect(resolver(query('web', A, { flags: 0x8000 }))).toBeUndefined()
     expect(resolver(query('web', A).subarray(0, 11))).toBeUndefined()
   })

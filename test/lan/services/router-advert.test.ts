@@ -131,7 +131,7 @@ function started(options: { maxInterval?: number; seed?: number } = {}) {
 }
 
 describe('the times of advertisements', () => {
-  test('advertisements are sent at once, three more times at most 16 s apart, then every 198 to 600 s at random', () => {
+  test('advertisements start immediately: three more at most 16 s apart, then every 198 to 600 s at random', () => {
     const { sent, advance, gaps } = started()
     expect(sent.map(({ at }) => at)).toEqual([0])
     advance(100_000)

@@ -9,7 +9,7 @@ import { memoryNets, turn } from '../../support/memory-net.ts'
 
 const makeNet = memoryNets()
 
-test('segments are dropped while TCP opens; if that fails, ports are closed, those of later hosts too', async () => {
+test('segments are dropped while TCP opens; if that fails, ports are closed, on later hosts too', async () => {
   const { net, pool, lines } = makeNet()
   const [{ hosts }, { hosts: later }] = [createNetwork(net), createNetwork(net)]
   await using tcp = new TcpServices({ createNetns: () => -EMFILE } as unknown as Native, net)

@@ -81,7 +81,7 @@ describe('Segment', () => {
     expect([a.got.length, b.got.length, c.got.length, segment.stats.taken]).toEqual([0, 1, 1, 1])
   })
 
-  test('an address that moves is followed, and those behind an unplugged station are forgotten', () => {
+  test('an address that moves is followed, and the addresses of an unplugged station are forgotten', () => {
     const { segment, a, b, c, send } = setUp()
     send(a, mac(1), BROADCAST)
     send(b, mac(1), BROADCAST)

@@ -119,14 +119,14 @@ const drops = ({ uplink }: Bed) =>
   Object.fromEntries([...uplink.drops.entries()].flatMap(([reason, n]) => (n > 0 ? [[dropReasonName(reason), n]] : [])))
 
 describe('an uplink', () => {
-  test('an uplink sends received frames to the segment, and frames for hosts behind it to its interface', async () => {
+  test('an uplink sends received frames to the segment, and frames for its far hosts to its interface', async () => {
     const bed = join()
     const { uplink, segment, socket } = bed
     bed.come(frame(ALL, BEHIND, 1), frame(NEAR, BEHIND, 2))
     expect(bed.got).toEqual([1, 2])
     await bed.send(frame(BEHIND, NEAR, 3), frame(ALL, NEAR, 4))
     expect(numbers(socket.sent)).toEqual([3, 4])
-    // Both hosts are behind the uplink: no frame returns to its station.
+    // Both hosts are on the uplink's far side: no frame returns to its station.
     bed.come(frame(BEHIND, [2, 0, 0, 0, 0, 9], 5))
     expect([bed.got, socket.sent.length]).toEqual([[1, 2], 2])
     expect(uplink.stats).toEqual({ rxPackets: 3, rxBytes: 180, txPackets: 2, txBytes: 120, dropped: 0 })
@@ -245,7 +245,7 @@ describe('an uplink', () => {
     uplink.close()
   })
 
-  test('an uplink is detached while its link is down, and the hosts behind it are forgotten', async () => {
+  test('an uplink is detached while its link is down, and its far hosts are forgotten', async () => {
     const bed = join()
     const { uplink, segment, socket, memory } = bed
     bed.come(frame(ALL, BEHIND, 1))

@@ -144,7 +144,7 @@ const step = fc.oneof(
   fc.record({ do: fc.constantFrom('wait' as const, 'restart' as const), n: fc.nat(700) }),
 )
 
-test('an acknowledged address stays with its client until it is released or expires, even across restarts', () => {
+test('an acknowledged address remains with its client until it is released or expires, even across restarts', () => {
   fc.assert(
     fc.property(fc.array(step, { minLength: 1, maxLength: 80 }), steps => {
       const bed = new DhcpBed(spec)

@@ -13,10 +13,10 @@ const NEIGHBOUR = '02:00:00:00:00:99'
 /** Longer than a probe, in seconds. */
 const PROBE = 0.3
 
-/** Neighbours by address: those that answer ARP, and those in the neighbour table. */
+/** Neighbours by address: `present` ones reply to ARP, `known` ones are in the neighbour table. */
 let present: Map<string, string>
 let known: Map<string, string>
-/** Addresses that the server asked for by ARP. */
+/** Addresses that the server requested by ARP. */
 let requests: string[]
 let bed: DhcpBed
 let one: DhcpClient
@@ -53,7 +53,7 @@ function lease(client: DhcpClient): string {
   return address as string
 }
 
-test('an address is offered after one ARP request that no neighbour answers', () => {
+test('an address is offered after one ARP request without a reply', () => {
   expect(one.discover()).toBeUndefined()
   expect(requests).toEqual(['198.18.0.100'])
   bed.advance(0.2)
@@ -63,7 +63,7 @@ test('an address is offered after one ARP request that no neighbour answers', ()
   expect(bed.lines).toEqual([`DHCPDISCOVER(eth9) ${MAC1}`, `DHCPOFFER(eth9) 198.18.0.100 ${MAC1}`])
 })
 
-test('an address that a neighbour answers for is not offered, but the next one is', () => {
+test('an address for which a neighbour replies is not offered, but the next one is', () => {
   present.set('198.18.0.100', NEIGHBOUR)
   one.discover()
   bed.advance(PROBE)
@@ -73,7 +73,7 @@ test('an address that a neighbour answers for is not offered, but the next one i
   expect(bed.lines).toContain(`DHCP(eth9) 198.18.0.100 is in use by ${NEIGHBOUR}: not offered for 600 s`)
 })
 
-test('an address of a known neighbour is passed over at once', () => {
+test('a known neighbour’s address is skipped immediately', () => {
   known.set('198.18.0.100', NEIGHBOUR)
   one.discover()
   expect(requests).toEqual(['198.18.0.100', '198.18.0.101'])
@@ -81,7 +81,7 @@ test('an address of a known neighbour is passed over at once', () => {
   expect(late()).toEqual(['198.18.0.101'])
 })
 
-test('an address in use is offered again after declineTime, once the neighbour is gone', () => {
+test('an address in use is offered again after declineTime, once the neighbour has left', () => {
   start({ network: '198.18.0.0/24', ranges: ['198.18.0.100'], declineTime: 600 })
   present.set('198.18.0.100', NEIGHBOUR)
   one.discover()
@@ -94,7 +94,7 @@ test('an address in use is offered again after declineTime, once the neighbour i
   expect(lease(one)).toBe('198.18.0.100')
 })
 
-test('the former lessee of an address does not count unless it answers', () => {
+test('the former lessee of an address does not count unless it replies', () => {
   start({ network: '198.18.0.0/24', ranges: ['198.18.0.100'] })
   const address = lease(one)
   known.set(address, MAC1)
@@ -124,13 +124,13 @@ test('the address of a live lease and a pending offer are offered again without 
   expect(requests).toHaveLength(1)
 })
 
-test('a client behind a relay gets an offer at once, since ARP does not reach it', () => {
+test('a client of a relay gets an offer immediately, since ARP does not reach it', () => {
   const relayed = new DhcpClient(bed, 1, { giaddr: ip('198.18.0.7') })
   expect(relayed.discover()?.address).toBe('198.18.0.100')
   expect(requests).toEqual([])
 })
 
-test('a repeated DHCPDISCOVER starts no second probe and is the one that is answered', () => {
+test('a repeated DHCPDISCOVER starts no second probe, and gets the reply', () => {
   one.discover()
   one.send(1, { xid: 7 })
   expect(requests).toHaveLength(1)

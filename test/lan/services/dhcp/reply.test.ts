@@ -12,7 +12,7 @@ const requesting = (...codes: number[]): Fields['options'] => [[55, codes]]
 const BROADCAST = 0xffff_ffff
 
 describe('options', () => {
-  test('options are the requested ones, in that order, after those of every reply', () => {
+  test('a reply has the requested options, in that order, after the fixed options of every reply', () => {
     const client = clientOf({ options: { 'domain-name': 'lan', 'ntp-server': '198.18.0.9' } })
     expect([...(client.discover(requesting(42, 15, 6, 99))?.message.options.keys() ?? [])]).toEqual([
       53, 54, 51, 58, 59, 42, 15, 6,
@@ -94,7 +94,7 @@ describe('the destination of a reply', () => {
       expect(clientOf({}, fields).discover()?.reply).toMatchObject({ address: BROADCAST, port: 68, mac: undefined })
   })
 
-  test('a reply goes to the address that the client has, back the way it came', () => {
+  test('a reply goes to the address that the client has, on the path of the request', () => {
     const client = clientOf()
     client.lease()
     expect(client.renew('198.18.0.100')?.reply).toMatchObject({
@@ -144,7 +144,7 @@ test('a network boot has its server and file in their fields, and as options if 
   })
 })
 
-test('a DHCPINFORM is answered with the options and without an address', () => {
+test('a DHCPINFORM gets the options and no address in reply', () => {
   const ack = clientOf().inform('198.18.0.7', requesting(6, 3))
   expect(ack).toMatchObject({ type: DHCPACK, address: '0.0.0.0', seconds: undefined })
   expect([...(ack?.message.options.keys() ?? [])]).toEqual([53, 54, 6, 3])

@@ -64,7 +64,7 @@ describe('an address', () => {
     expect(two.lease()).toBe('198.18.0.101')
   })
 
-  test('an address is reused once all have been leased, the one whose lease ended first at first', () => {
+  test('once all addresses have been leased, the address whose lease ended first is reused first', () => {
     const leased = [one, two, new DhcpClient(bed, 3)].map(client => {
       bed.advance(1)
       return client.lease()
@@ -267,7 +267,7 @@ describe('DHCPDECLINE', () => {
     expect(bed.server.leases()).toMatchObject([{ mac: MAC1 }])
   })
 
-  test('a declined address stays declined across a restart', () => {
+  test('a declined address remains declined across a restart', () => {
     one.lease()
     one.decline('198.18.0.100')
     bed.restart({}, 300)
@@ -305,7 +305,7 @@ describe('a reservation', () => {
     expect(one.lease()).toBe('198.18.0.100')
   })
 
-  test('a reservation for a MAC address stays valid when the machine changes its client identifier', () => {
+  test('a reservation for a MAC address remains valid when the machine changes its client identifier', () => {
     start({ reservations: [reservation] })
     const rom = new DhcpClient(bed, 1, { options: [[DHO_CLIENT_IDENTIFIER, [0, 9, 9]]] })
     expect(rom.lease()).toBe('198.18.0.50')
@@ -339,7 +339,7 @@ describe('a reservation', () => {
 describe('a relay', () => {
   const relayed = { giaddr: ip('198.18.0.7') }
 
-  test('a client behind a relay gets an address through the relay', () => {
+  test('a client of a relay gets an address through the relay', () => {
     const offer = new DhcpClient(bed, 3, relayed).discover()
     expect(offer).toMatchObject({ type: DHCPOFFER, address: '198.18.0.100' })
     expect(offer?.reply).toMatchObject({ address: relayed.giaddr, port: 67, mac: undefined })
@@ -357,7 +357,7 @@ describe('a relay', () => {
     expect(nak?.reply).toMatchObject({ address: relayed.giaddr, port: 67 })
   })
 
-  test('a client behind a relay renews by unicast, without the relay', () => {
+  test('a client of a relay renews by unicast, without the relay', () => {
     new DhcpClient(bed, 1, relayed).lease()
     expect(one.renew('198.18.0.100')?.type).toBe(DHCPACK)
   })

@@ -1,4 +1,4 @@
-/** When leases are written and what waits for a write, on a store whose writes a test completes. */
+/** When leases are written, and waiting replies, on a store whose writes a test completes. */
 import { expect, test } from 'vitest'
 import type { Lease, LeaseStore } from '../../../../src/lan/services/dhcp/lease.ts'
 import { DHCPACK, DhcpBed, DhcpClient } from '../../../support/dhcp.ts'
@@ -34,7 +34,7 @@ function start() {
   const store = new SlowStore()
   const bed = new DhcpBed(spec, store)
   const client = (n: number) => new DhcpClient(bed, n)
-  /** Requests an address; returns what is sent at once. */
+  /** Requests an address; returns the immediate reply. */
   const lease = (n: number) => client(n).select(client(n).discover()?.address as string)
   return { store, bed, client, lease }
 }
@@ -58,7 +58,7 @@ test('the leases of a hundred clients take two writes', async () => {
   expect(bed.late).toHaveLength(100)
 })
 
-test('a renewal is acknowledged at once, even during a write, and written within five seconds', async () => {
+test('a renewal is acknowledged immediately, even during a write, and written within five seconds', async () => {
   const { store, bed, client, lease } = start()
   lease(1)
   await store.end()
