@@ -1,4 +1,4 @@
-/** Statistics that begin again: ours, the kernel's, and what a driver adds. */
+/** Resetting statistics: vnet's, the kernel's, and the driver's additions. */
 import { expect, test } from 'vitest'
 import { RX_COMPRESSED, TX_DROPPED, TX_PACKETS } from '../../src/netdev/stats.ts'
 import { addDevice, memoryNets, numbered } from '../support/memory-net.ts'

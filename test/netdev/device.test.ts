@@ -247,7 +247,7 @@ describe('counters', () => {
     expect(memory.lines.at(-1)).toMatch(/^test0: ndoGetStats64: Error: no counters/)
   })
 
-  test('the fields of LinkStats64 are those of rtnl_link_stats64, in its order', () => {
+  test('LinkStats64 has the fields of rtnl_link_stats64, in the same order', () => {
     expect([linkStats64Fields.length, linkStats64Fields[0], linkStats64Fields.at(-1)]).toEqual([
       25,
       'rxPackets',

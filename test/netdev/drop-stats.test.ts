@@ -101,7 +101,7 @@ test('every field that a drop can count in has a reason that is a drop of its si
   const named = (set: Set<number>) => [...set].map(field => linkStats64Fields[field]).sort()
   expect(named(fields(true)).every(field => field?.startsWith('rx'))).toBe(true)
   expect(named(fields(false)).every(field => field?.startsWith('tx'))).toBe(true)
-  // The reasons by the names that the tables above have for them are there.
+  // The reasons have the same names as in the tables above.
   for (const name of [...Object.keys(RX), ...Object.keys(TX)]) expect(reasons).toHaveProperty(`SKB_DROP_REASON_${name}`)
 })
 

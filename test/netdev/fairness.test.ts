@@ -78,7 +78,7 @@ test('after frames that are cut into hundreds of segments, a poll handles one of
     await new Promise<void>(resolve => setImmediate(resolve))
     if (segments() > before) turns.push((segments() - before) / each)
   }
-  // What a frame costs is known after the first batch.
+  // The cost of a frame is known after the first batch.
   expect(turns).toEqual([16, ...new Array(frames - 16).fill(1)])
   memory.conserved()
 })

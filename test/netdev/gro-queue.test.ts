@@ -1,4 +1,7 @@
-/** GRO and the life of a queue: whatever ends a poll, or the device, no segment stays behind. */
+/**
+ * GRO and a queue's lifetime: whatever ends a poll, or the device, every segment is delivered or
+ * freed.
+ */
 import { describe, expect, test } from 'vitest'
 import { NETIF_F_ALL_TAP, NETIF_F_GRO } from '../../src/netdev/if.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
@@ -76,7 +79,7 @@ describe.each([2, 5, 16, 20, 33])('when, with the frame number %i,', at => {
     expect(received(port)).toBe(50)
   })
 
-  test('merging begins again after the device went down and up', async () => {
+  test('merging restarts after the device went down and up', async () => {
     let down: Promise<void> | undefined
     const { dev, port, memory } = await once(dev => {
       down = devClose(dev)
@@ -89,7 +92,7 @@ describe.each([2, 5, 16, 20, 33])('when, with the frame number %i,', at => {
     memory.conserved()
   })
 
-  test('nothing stays behind when the device is unregistered', async () => {
+  test('no frame remains when the device is unregistered', async () => {
     let gone: Promise<void> | undefined
     const { port, memory } = await once(dev => {
       gone = unregisterNetdev(dev)

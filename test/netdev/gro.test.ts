@@ -159,7 +159,7 @@ describe('segments of a stream', () => {
     )
   })
 
-  test('segments of 64 KiB are one frame, and further ones begin another', () => {
+  test('segments of 64 KiB are one frame, and further ones start another', () => {
     const first = cut(whole({ ...stream, payload: numbered(45 * 1448) }, 1448))
     const second = cut(
       whole(

@@ -311,7 +311,7 @@ describe('a frame that cannot be segmented', () => {
     })
   })
 
-  test('a frame whose protocol or IP version is not that of its kind is not segmented', () => {
+  test('a frame is not segmented if its protocol or IP version does not match its GSO type', () => {
     refusedWith(tcp, skb => {
       skb.gsoType = SKB_GSO_TCPV6
     })
@@ -363,12 +363,12 @@ describe('a frame that cannot be segmented', () => {
     })
   })
 
-  test('a frame whose segments fit no slot is not segmented', () => {
+  test('a frame is not segmented if its segments do not fit a slot', () => {
     const skb = pool.alloc(FRAME_MAX) as SkBuff
     skb.data = skb.head
     const packet: Packet = { ...plain, payload: [], checksum: 'full' }
     const octets = buildPacket({ ...packet, payload: new Array(65500).fill(0) })
-    // Tags until headers and payload are longer than what fits behind the usual headroom.
+    // Tags until headers and payload are longer than the room after the usual headroom.
     const tags = Array.from({ length: 1000 }, () => [...word(0x8100), 0, 0]).flat()
     const all = [...new Array<number>(12).fill(2), ...tags, 8, 0, ...octets]
     skb.bytes.set(all.slice(0, FRAME_MAX + 130), skb.put(Math.min(all.length, FRAME_MAX + 130)))

@@ -1,4 +1,6 @@
-/** What a driver may not do to a frame that it has handed on: to the kernel, a wire or the pool. */
+/**
+ * Operations that a driver may not do on a frame it passed on: to the kernel, a wire or the pool.
+ */
 import { expect, test } from 'vitest'
 import { ethHeaderOps } from '../../src/netdev/eth.ts'
 import { skbChecksumHelp, skbGsoSegment } from '../../src/netdev/gso.ts'

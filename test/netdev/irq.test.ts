@@ -84,7 +84,7 @@ describe('an interrupt', () => {
     expect(port.received.map(numberOf)).toEqual([0, 1, 2, 3, 4])
   })
 
-  test('an interrupt raised by a handler is taken in the same flush, after those that wait', async () => {
+  test('an interrupt raised by a handler runs in the same flush, after waiting ones', async () => {
     const memory = makeNet()
     const a = await line(memory)
     const b = await line(memory)
@@ -117,7 +117,7 @@ describe('a mask', () => {
     expect([taken, irq.status]).toEqual([[TX], RX])
   })
 
-  test('unmasking a bit that was set meanwhile interrupts at once', async () => {
+  test('unmasking a bit that was set meanwhile interrupts immediately', async () => {
     const { irq, taken, flush } = await line()
     irq.mask(RX | TX)
     irq.unmask(RX)
@@ -179,7 +179,7 @@ describe('a spurious interrupt', () => {
 })
 
 describe('an interrupt that is freed', () => {
-  test('a freed interrupt calls no handler, and what was raised is forgotten', async () => {
+  test('a freed interrupt calls no handler, and forgets its raised bits', async () => {
     const { irq, taken, handler, flush } = await line()
     irq.raise(RX)
     irq.free()

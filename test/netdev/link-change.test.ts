@@ -26,7 +26,7 @@ import { addDevice, makeDevice, memoryNets, turn } from '../support/memory-net.t
 const makeNet = memoryNets()
 
 /**
- * A device whose ops record their calls, and the notifiers' events; `refuse` is what each returns.
+ * A device whose ops record their calls, and the notifiers' events; `answers` has the ops' results.
  */
 async function noting(answers: Partial<Record<keyof NetDeviceOps<unknown>, number>> = {}) {
   const memory = makeNet()
@@ -231,7 +231,7 @@ describe('a change that the driver refuses', () => {
     expect(lines.at(-1)).toBe('test0: RTM_NEWLINK: EINVAL, invalid argument')
   })
 
-  test('a refused change of an interface that is gone is not logged as an error', async () => {
+  test('a refused change of a deleted interface is not logged as an error', async () => {
     const { port, lines } = await noting({ ndoChangeMtu: -EINVAL })
     vi.spyOn(port, 'apply').mockRejectedValue(new VnetError(EBADFD, 'TUNGETDEVNETNS'))
     port.change({ kind: 'mtu', mtu: 9000 })
@@ -326,7 +326,7 @@ describe('the carrier', () => {
     expect(apply.mock.calls).toEqual([[{ carrier: false }], [{ carrier: true }]])
   })
 
-  test('the carrier of a device that is gone is changed silently', async () => {
+  test('the carrier of a deleted device is changed silently', async () => {
     const { dev, port, lines } = await noting()
     port.change({ kind: 'gone' })
     lines.length = 0

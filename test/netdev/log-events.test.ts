@@ -1,6 +1,6 @@
 /**
- * The lines about what happens between frames, on the memory platform: of devices whose msgEnable
- * has the bit of its kind.
+ * The lines about events between frames, on the memory platform, for devices whose msgEnable has
+ * the bit of that kind.
  */
 import { expect, test } from 'vitest'
 import { NSEC_PER_MSEC } from '../../src/base/clock.ts'

@@ -25,7 +25,7 @@ function hosted(port: MemoryPort): OpenPort {
     port,
     hostOpens: () => {},
     hostSend: bytes => port.transmit(bytes, flowOf(bytes) % port.queues.length),
-    // What a port in memory gives its kernel is there at once.
+    // A port in memory delivers frames to its kernel immediately.
     hostReceive: async () => port.received.shift()?.bytes ?? new Uint8Array(),
     userSets: user => change(port, user),
     userDeletes: () => port.change({ kind: 'gone' }),

@@ -28,7 +28,7 @@ function pair(calls: string[]) {
   })
 }
 
-/** Records the ports that are opened, and fails for those in `refused`. */
+/** Records opened ports, and makes opening the ports in `refused` fail. */
 function watchPorts({ platform }: MemoryNet, refused: readonly string[] = []): PortSpec[] {
   const opened: PortSpec[] = []
   const open = platform.open.bind(platform)

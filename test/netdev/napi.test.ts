@@ -221,7 +221,7 @@ describe('warnings', () => {
     expect(warnings(memory)).toHaveLength(1)
   })
 
-  test('a driver that completes a poll whose budget was used up is warned, with its line', async () => {
+  test('a driver that completes a poll after its whole budget gets a warning with its line', async () => {
     const memory = makeNet()
     const { dev } = await addDevice(memory)
     const napi = new Napi(dev, (self, budget) => {

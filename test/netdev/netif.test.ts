@@ -179,7 +179,7 @@ describe('netifRx', () => {
     expect([to.dev.counters.sum()[RX_PACKETS], from.dev.counters.sum()[RX_PACKETS]]).toEqual([1, 0])
   })
 
-  test('netifRx of a freed frame throws, and the slot stays free', async () => {
+  test('netifRx of a freed frame throws, and the slot remains free', async () => {
     const memory = makeNet()
     const { dev } = await addDevice(memory)
     const skb = memory.pool.alloc(60) as SkBuff
@@ -264,7 +264,7 @@ describe('ethTypeTrans', () => {
   })
 })
 
-test('all queues are stopped, started and woken at once', async () => {
+test('one call stops, starts or wakes all queues', async () => {
   const { dev } = await addDevice(makeNet(), {}, { txqs: 3 })
   const stopped = () => dev.tx.map(txq => txq.stopped)
   netifTxStopAllQueues(dev)

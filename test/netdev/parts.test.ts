@@ -18,7 +18,7 @@ describe('partsOf', () => {
     expect(dev.slots.quota).toBeGreaterThan(0)
   })
 
-  test('an interrupt is a part from request to free, with what is masked and what waits', async () => {
+  test('an interrupt is a part from request to free, with its masked and pending bits', async () => {
     const memory = makeNet()
     const { dev } = await addDevice(memory)
     const irq = new Irq(dev)
@@ -61,7 +61,7 @@ describe('partsOf', () => {
     ])
   })
 
-  test('a driver whose ndoGetParts throws is logged and keeps the parts of the framework', async () => {
+  test('a throwing ndoGetParts is logged, and the parts of the framework remain', async () => {
     const memory = makeNet()
     const { dev } = await addDevice(memory, {
       ndoGetParts() {

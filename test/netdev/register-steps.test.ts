@@ -33,7 +33,7 @@ const EVENTS = new Map([
   [NETDEV_UNREGISTER, 'UNREGISTER'],
 ])
 
-/** What a step does instead of succeeding, by its name. */
+/** Replacements for steps, by name, which fail instead of succeeding. */
 type Faults = Partial<Record<string, () => number>>
 
 function fail(errno: number, what: string): () => number {
@@ -226,7 +226,7 @@ describe('a step of registering that fails', () => {
     expect([dev.net === other.net, dev.port === other.platform.port('test0')]).toEqual([true, true])
   })
 
-  test('a failed registration does not leave a persistent interface behind', async () => {
+  test('a failed registration does not leave a persistent interface', async () => {
     const memory = makeNet()
     const { platform, net } = memory
     const open = platform.open.bind(platform)

@@ -27,7 +27,7 @@ import { addDevice, type MemoryNet, makeDevice, memoryNets, numbered } from '../
 
 const makeNet = memoryNets()
 
-/** Records every step of a device's life, in order; `fail` names the one that fails. */
+/** Records every step of a device's life, in order; `fail` names the failing step. */
 function recording(memory: MemoryNet, fail?: string) {
   const steps: string[] = []
   const step = (name: string): number => {
@@ -123,7 +123,7 @@ describe('registering', () => {
     expect(memory.lines).toEqual([`test0: ndoInit: ${reason}`])
   })
 
-  test('a device whose operations have no function ndoStartXmit is refused before it has an interface', async () => {
+  test('a device is refused before it has an interface if its operations have no function ndoStartXmit', async () => {
     const memory = makeNet()
     const dev = makeDevice()
     dev.netdevOps = { ndo_start_xmit() {} } as unknown as NetDeviceOps<unknown>
@@ -173,7 +173,7 @@ describe('a device that was registered', () => {
     expect(dev.features).toBe(NETIF_F_ALL_TAP | NETIF_F_GSO)
   })
 
-  test('a device without an address takes that of its interface', async () => {
+  test('a device without an address takes its interface’s address', async () => {
     const memory = makeNet()
     const { dev, port } = await addDevice(memory)
     expect([...dev.devAddr]).toEqual([...port.link.address])
@@ -221,7 +221,7 @@ describe('a device that was registered', () => {
     await expect(unregisterNetdev(makeDevice())).rejects.toThrow('it is not registered')
   })
 
-  test('a device whose ndoUninit throws is unregistered anyway', async () => {
+  test('a device is unregistered even if its ndoUninit throws', async () => {
     const memory = makeNet()
     const { dev } = await addDevice(memory, {
       ndoUninit: () => {
@@ -233,7 +233,7 @@ describe('a device that was registered', () => {
     expect(memory.lines.at(-1)).toMatch(/^test0: ndoUninit: Error: stuck/)
   })
 
-  test('a device is opened at once if its existing interface is up', async () => {
+  test('a device is opened immediately if its existing interface is up', async () => {
     const memory = makeNet()
     const { platform, net } = memory
     const open = platform.open.bind(platform)
@@ -248,7 +248,7 @@ describe('a device that was registered', () => {
     expect([opened, dev.flags & IFF_UP]).toEqual([[dev], IFF_UP])
   })
 
-  test('registering keeps an existing interface as it is, except for what the driver needs', async () => {
+  test('registering does not change an existing interface, except for the driver’s needs', async () => {
     const memory = makeNet()
     const { platform, net } = memory
     const open = platform.open.bind(platform)

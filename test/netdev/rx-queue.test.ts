@@ -108,7 +108,7 @@ describe('a frame received outside a poll', () => {
 })
 
 describe('a host without room', () => {
-  test('frames that the kernel has no room for stay in the ring and are tried again by an alarm', async () => {
+  test('frames that the kernel has no room for remain in the ring and are tried again by an alarm', async () => {
     const memory = makeNet()
     const { dev, port } = await addDevice(memory)
     port.room = 2
@@ -133,7 +133,7 @@ describe('a host without room', () => {
     expect(submit).not.toHaveBeenCalled()
   })
 
-  test('frames that the kernel did not take stay before later ones', async () => {
+  test('frames that the kernel did not take remain ahead of later ones', async () => {
     const memory = makeNet()
     const { dev, port } = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) })
     port.room = 0
@@ -161,7 +161,7 @@ describe('a host without room', () => {
   })
 })
 
-test('a ring that fills during a poll is flushed at once', async () => {
+test('a ring that fills during a poll is flushed immediately', async () => {
   const memory = makeNet({ small: 400 })
   const { dev, port } = await addDevice(memory)
   for (let i = 0; i < 300; i++) netifRx(make(memory, dev, i & 0xff))

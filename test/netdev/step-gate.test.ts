@@ -16,7 +16,7 @@ import { flowFrame, flowNumber, snullPair } from '../support/snull-pair.ts'
 
 const makeNet = memoryNets()
 
-/** What waits, as `2 sn0 ndoStartXmit`, and the number of bytes of its frame. */
+/** The next step, as `2 sn0 ndoStartXmit`, and the number of bytes of its frame. */
 function place({ gate }: Net): string | undefined {
   const halt = gate?.halt
   if (halt === undefined) return undefined
@@ -86,7 +86,7 @@ describe('a frame that is stepped', () => {
     expect(ports[1]?.received).toHaveLength(1)
   })
 
-  test('a frame that a wire delays is there to step when its time has come', async () => {
+  test('a frame that a wire delays can be stepped once its time has come', async () => {
     const memory = makeNet()
     const wireAb = cable.params.wireAb.parse('delay 5ms')
     const { ports } = await addDriver(memory, cable, { wireAb }, { args: ['a', 'b'] })
@@ -155,7 +155,7 @@ describe('a frame that is stepped', () => {
     for (let n = 0; n < 2; n++) {
       port0.transmit(flowFrame(0, n))
       port0.drain()
-      // What the microtasks of a step would let pass is seen here.
+      // A step that its own microtasks skip would be missing here.
       for (let at = place(memory.net); at !== undefined; at = place(memory.net)) {
         steps.push(at.slice(0, 1))
         memory.net.gate?.next()
@@ -378,7 +378,7 @@ describe('what stepping does not lose', () => {
     expect(port1.received).toHaveLength(1)
   })
 
-  test('more frames than may wait at netifRx go on in order', async () => {
+  test('more frames than may wait at netifRx continue in order', async () => {
     const memory = makeNet({ large: 1024 })
     const { dev, port } = await addDevice(memory)
     memory.made = 300
@@ -394,7 +394,7 @@ describe('what stepping does not lose', () => {
     expect(port.received.map(numberOf)).toEqual(Array.from({ length: 300 }, (_, n) => n & 0xff))
   })
 
-  test('more frames than may wait at the end of a wire go on in order', async () => {
+  test('more frames than may wait at the end of a wire continue in order', async () => {
     const memory = makeNet({ large: 1024 })
     const wireAb = cable.params.wireAb.parse('delay 5ms')
     const { ports } = await addDriver(memory, cable, { wireAb }, { args: ['a', 'b'] })
@@ -451,7 +451,7 @@ describe('while stepping', () => {
     expect([sn0.tx[0]?.transTimeout, sn0.tx[0]?.stopped]).toEqual([0, false])
   })
 
-  test('a queue whose interrupt is lost has its time anew when stepping ends', async () => {
+  test('a queue whose interrupt is lost gets its full timeout again when stepping ends', async () => {
     const memory = makeNet()
     const { dev, port } = await addDevice(
       memory,
@@ -475,7 +475,7 @@ describe('while stepping', () => {
     expect(dev.tx[0]?.transTimeout).toBe(1)
   })
 
-  test('a queue that is stopped while its frame waits goes on by itself after it is woken', async () => {
+  test('a queue that is stopped while its frame waits continues by itself after it is woken', async () => {
     const memory = makeNet()
     const { dev, port } = await addDevice(memory)
     new StepGate(memory.net, 100 * NSEC_PER_MSEC)
@@ -492,7 +492,7 @@ describe('while stepping', () => {
     expect(place(memory.net)).toBe('2 test0 ndoStartXmit 60')
   })
 
-  test('a halt goes on by itself after the time that is given, and the next one likewise', async () => {
+  test('a halt continues by itself after the given time, and so does the next one', async () => {
     const { memory, port0, port1 } = await snullPair(makeNet())
     new StepGate(memory.net, 100 * NSEC_PER_MSEC)
     port0.transmit(flowFrame(0, 0))
@@ -508,7 +508,7 @@ describe('while stepping', () => {
     expect([places, port1.received.length]).toEqual([['1', '2', '3', '4', '5', '3'], 1])
   })
 
-  test('each halt is reported once, of the device where the frame is, and so are the begin and the end', async () => {
+  test('each halt is reported once, for the device with the frame, as are the start and the end', async () => {
     const { memory, port0, port1 } = await snullPair(makeNet())
     const { net } = memory
     const reports: string[] = []

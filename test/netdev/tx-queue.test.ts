@@ -30,7 +30,7 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-/** One wake-up of the i-th queue that was attached, and what it returns. */
+/** Wakes the queue with attachment index i once, and returns its listener's result. */
 function wakeUp(i = 0): unknown {
   return listen.mock.calls[i]?.[0](0)
 }

@@ -36,7 +36,7 @@ async function watched(ops: Partial<NetDeviceOps<unknown>> = {}, options: { down
   return { ...memory, ...added, timeouts, pass, a, b, c }
 }
 
-describe('a queue that stays stopped', () => {
+describe('a queue that remains stopped', () => {
   test('ndoTxTimeout is called for a queue stopped for the time of the watchdog, and not before', async () => {
     const { b, pass, timeouts } = await watched()
     pass(7)
@@ -47,7 +47,7 @@ describe('a queue that stays stopped', () => {
     expect(timeouts).toEqual([[57, 1]])
   })
 
-  test('ndoTxTimeout is called every 50 ms while a queue stays stopped', async () => {
+  test('ndoTxTimeout is called every 50 ms while a queue remains stopped', async () => {
     const { a, pass, timeouts } = await watched()
     a.stop()
     pass(220)
@@ -190,7 +190,7 @@ describe('the watchdog is silent', () => {
   })
 })
 
-describe('a queue that is stopped as the device is opened', () => {
+describe('a queue that is stopped while the device is opened', () => {
   test('a queue that is stopped while the device is opened is timed from then on', async () => {
     const { dev, pass, timeouts } = await watched({ ndoOpen: netifTxStopAllQueues }, { down: true })
     pass(1000)

@@ -69,7 +69,7 @@ test('chaos reads the statistics and sets the receive mode of a device whenever 
   bed.advance('4s')
   const looks = bed.log.filter(line => line.endsWith('its statistics are read and its receive mode is set')).length
   expect(looks).toBeGreaterThan(5)
-  // Of more than ten events in a second the others are only counted.
+  // After ten events in a second, further ones are only counted.
   expect(calls.stats - before.stats).toBeGreaterThanOrEqual(looks)
   expect(calls.mode - before.mode).toBeGreaterThanOrEqual(looks)
 })
@@ -112,7 +112,7 @@ test('two mistakes of one rule in the same second have a line each', async () =>
   expect(bed.findings.map(({ count }) => count)).toEqual([3, 3])
 })
 
-test('a queue that waits for a slot of watched memory goes on when the driver frees one', async () => {
+test('a queue that waits for a slot of watched memory continues when the driver frees one', async () => {
   const held: SkBuff[] = []
   const hoard = defineDriver({
     name: 'hoard',

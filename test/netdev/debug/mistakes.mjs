@@ -1,9 +1,9 @@
 /**
- * Drivers with one mistake each. `// <- RULE` is at the line that is to
- * be found, or below it. `work` is what the
- * test does to the driver; by default the kernel sends two frames, and a second passes.
+ * Drivers with one mistake each. `// <- RULE` marks the line of the mistake, or the line above it.
+ * `work` is the test's action on the driver; by default the kernel sends two frames, and a second
+ * passes.
  *
- * As a program it tries all of them, and prints what was found: Node runs these lines as they are.
+ * As a program it tries all drivers, and prints the findings: Node runs these lines unchanged.
  */
 import * as vnet from '../../../dist/index.js'
 import { testBed, udpFrame } from '../../../dist/testing/index.js'
