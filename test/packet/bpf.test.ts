@@ -290,7 +290,7 @@ describe('random programs', () => {
     })
     if (below(10) !== 0) program[length - 1] = below(2) === 0 ? RET_A : op('ret #', 1 + below(9))
     if (below(20) === 0) program[below(length)] = { ...program[below(length)], code: below(0x10000) }
-    // Most programs write the words that the others read.
+    // Most programs write the words that others read.
     return below(4) === 0 ? program : [op('st', 0), op('ld len'), op('st', 1), op('stx', 2), ...program]
   }
 

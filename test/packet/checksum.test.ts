@@ -16,7 +16,7 @@ import { naiveChecksum, naiveSum, pseudoHeader } from './naive.ts'
 
 const buffer = fc.uint8Array({ minLength: 0, maxLength: 300 })
 
-describe('the sum of octets', () => {
+describe('the sum of bytes', () => {
   test('onesComplementSum returns the sum of the example in RFC 1071 sec. 3', () => {
     const bytes = Uint8Array.of(0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7)
     expect(onesComplementSum(bytes, 0, 8)).toBe(0xddf2)

@@ -94,7 +94,7 @@ describe('options that are too many for their field', () => {
     expect(parse(data)).toMatchObject({ sname: text('boot'), file: none })
   })
 
-  test('options stay in their field if the client accepts longer messages', () => {
+  test('options remain in their field if the client accepts longer messages', () => {
     const { data } = build(withOptions([43, 255], [60, 45], [77, 75], [78, 50]), 1000)
     expect(parse(data)).toMatchObject({ sname: text('boot'), file: text('pxelinux.0') })
   })

@@ -1,4 +1,4 @@
-/** The headers of frames in words: each field of each header, and no bytes that break it. */
+/** Frame headers as text: each field of each header, and no bytes that break it. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { build as buildDhcp } from '../../src/packet/dhcp.ts'
@@ -101,7 +101,7 @@ describe('headers of whole frames', () => {
     })
   })
 
-  test('TCP has its flags and options in words', () => {
+  test('TCP has its flags and options as text', () => {
     const bytes = frame({ kind: 'tcp', flags: 0x12, payload: [2, 4, 5, 0xb4] })
     // Four bytes more of header: the option.
     bytes[14 + 20 + 12] = 0x60
@@ -132,7 +132,7 @@ describe('headers of whole frames', () => {
     expect(one(frame({ kind: 'icmp', error: redirect }), 'ICMP')).toMatchObject({ Gateway: '198.18.0.9' })
   })
 
-  test('IPv6 has its extensions as one header, and ICMPv6 behind them', () => {
+  test('IPv6 has its extensions as one header, followed by ICMPv6', () => {
     const extensions = [{ header: 0, octets: [0, 0, 0, 0, 0, 0] }]
     const found = words(frame({ ...plain6, kind: 'icmp', extensions }))
     expect(found.map(([name]) => name)).toEqual(['Ethernet', 'IPv6', 'IPv6 extension', 'ICMPv6'])
@@ -180,7 +180,7 @@ describe('headers of whole frames', () => {
 })
 
 describe('headers of broken frames', () => {
-  test('a header that is cut off has a note of how much is there', () => {
+  test('a header that is cut off has a note with the number of present bytes', () => {
     const tcp = frame({ kind: 'tcp' })
     expect(words(tcp.subarray(0, 9))).toEqual([['Ethernet', { Note: 'cut off: 9 of 14 bytes are here' }]])
     expect(words(tcp.subarray(0, 20)).at(-1)).toEqual(['IPv4', { Note: 'cut off: 6 of 20 bytes are here' }])
@@ -198,7 +198,7 @@ describe('headers of broken frames', () => {
     expect(one(bytes, 'IPv4')).toMatchObject({ TTL: '63', Checksum: '0xdc60 (wrong)' })
   })
 
-  test('a header with an impossible length is marked, and nothing is read behind it', () => {
+  test('a header with an impossible length is marked, and no later header is read', () => {
     const bytes = frame({ kind: 'tcp' })
     bytes[14] = 0x44
     expect(words(bytes).at(-1)).toEqual(['IPv4', expect.objectContaining({ Note: 'malformed or cut off' })])

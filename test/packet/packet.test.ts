@@ -290,7 +290,7 @@ describe('icmp and icmpv6', () => {
     expect(icmpv6.targetAt(at)).toBe(at + 8)
   })
 
-  test('changing the type of a message keeps its checksum right, also that of nothing but zeros', () => {
+  test('changing the type of a message keeps its checksum right, even for a message of zeros', () => {
     const empty = fc.constant(new Uint8Array(6))
     fc.assert(
       fc.property(fc.oneof(empty, fc.uint8Array({ minLength: 6, maxLength: 6 })), rest => {

@@ -147,7 +147,7 @@ test('an IPv6 packet of length 0 is printed without the padding that follows it'
   expect(print(Uint8Array.from(padded), 0, padded.length)).toBe('IP6 :: > ::: [|tcp], length 0')
 })
 
-describe('any octets', () => {
+describe('any bytes', () => {
   const isLine = (text: string) => expect(text).toMatch(/^[\x20-\x7e]+$/)
 
   test('print returns one printable line for random bytes and wrong lengths', () => {

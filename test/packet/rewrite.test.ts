@@ -70,7 +70,7 @@ const mappingsFor = (of: Frame): fc.Arbitrary<AddressMapping[]> => {
 }
 
 function rewritten(given: Uint8Array, mappings: readonly AddressMapping[]): Uint8Array {
-  // Amid other bytes, which must stay.
+  // Amid other bytes, which must not change.
   const bytes = new Uint8Array(given.length + 20).fill(0xa5)
   bytes.set(given, 7)
   new AddressMap(mappings).rewrite(bytes, 7, given.length)
@@ -93,7 +93,7 @@ describe('addresses', () => {
     )
   })
 
-  test('a frame without a matching address stays as it is', () => {
+  test('a frame without a matching address is not changed', () => {
     const given = buildFrame({ packet: plain, tags: [], padding: [] })
     expect(
       rewritten(given, [mapping('10.0.0.0', '198.18.5.0', 8), mac([1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 2, 1])]),
@@ -116,7 +116,7 @@ describe('addresses', () => {
     expect(rewritten(given, swap)).toEqual(expected)
   })
 
-  test('a wrong checksum stays wrong by the same amount', () => {
+  test('a wrong checksum remains wrong by the same amount', () => {
     const right = buildFrame({ packet: plain, tags: [], padding: [] })
     const wrong = right.slice()
     wrong[41]! ^= 0x40

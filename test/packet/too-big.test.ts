@@ -39,7 +39,7 @@ describe('the error', () => {
   for (const tags of [[], TAGS]) {
     const link = 4 * tags.length
 
-    test(`the error is ICMP "fragmentation needed" with the MTU and 548 bytes of the packet, behind ${tags.length} tags`, () => {
+    test(`an IPv4 frame with ${tags.length} tags gets "fragmentation needed" with the MTU and 548 bytes of it`, () => {
       const frame = frameOf(four, tags)
       const error = errorAbout(frame) as Uint8Array
       const [nh, h] = [14 + link, 34 + link]
@@ -52,7 +52,7 @@ describe('the error', () => {
       expect(error.slice(h + 8)).toEqual(frame.slice(nh, nh + 548))
     })
 
-    test(`the error is ICMPv6 "packet too big" with the MTU and 1232 bytes of the packet, behind ${tags.length} tags`, () => {
+    test(`an IPv6 frame with ${tags.length} tags gets "packet too big" with the MTU and 1232 bytes of it`, () => {
       const frame = frameOf(six, tags)
       const error = errorAbout(frame) as Uint8Array
       const [nh, h] = [14 + link, 54 + link]
