@@ -1,6 +1,6 @@
 /**
- * npm create vnet-driver from the packed packages, as from a registry: npm install and npm test in
- * the new project pass at once, with this Node and with a newer one.
+ * `npm create vnet-driver` from the packed packages, like from a registry: npm install and npm test
+ * in the new project pass immediately, with this Node and with a newer one.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'

@@ -8,7 +8,7 @@ import { afterAll, expect, test } from 'vitest'
 const directory = mkdtempSync(join(tmpdir(), 'vnet-create-'))
 afterAll(() => rmSync(directory, { recursive: true }))
 
-// What the runner of these tests has set is not for one that they start.
+// Without the variables of this file's test runner, which would change the one under test.
 const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_|VITEST)/.test(name)))
 
 function run(words: readonly string[], cwd = directory) {

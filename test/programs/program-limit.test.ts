@@ -13,7 +13,7 @@ test.each([
   expect(() => limited('sleep', ['60'])).toThrow('sleep 60: still running after 0.1 s, killed')
 })
 
-test('the result and the error of a program that ends within its limit are those of Node', () => {
+test('a program that ends within its limit has the same result and error as in Node', () => {
   expect(spawnSync('cat', { input: 'in', encoding: 'utf8' })).toMatchObject({ status: 0, stdout: 'in' })
   expect(execFileSync('cat', { input: 'in', encoding: 'utf8' })).toBe('in')
   expect(spawnSync('/no/such/program').error).toMatchObject({ code: 'ENOENT' })

@@ -45,7 +45,7 @@ async function writeAll(file: CaptureFile, streams: readonly number[][], size: n
   await file[Symbol.asyncDispose]()
 }
 
-test('a stream is written as it is, whatever the size of its parts', async () => {
+test('a stream is written unchanged, whatever the size of its parts', async () => {
   const stream = [...head, ...numbered(1), ...numbered(2), ...statistics]
   for (const size of [1, 7, 64, stream.length]) {
     const file = new CaptureFile(path())
@@ -56,7 +56,7 @@ test('a stream is written as it is, whatever the size of its parts', async () =>
   expect(statSync(path()).mode & 0o777).toBe(0o600)
 })
 
-test('streams that are written at once are one file', async () => {
+test('streams that are written concurrently are one file', async () => {
   const streams = [1, 2, 3].map(n => [
     ...section(),
     ...device(1, 0, option(2, text(`dev${n}`))),
@@ -83,7 +83,7 @@ test('a stream that breaks off in the middle of a block leaves whole blocks, wit
   expect([...bytes.subarray(head.length + numbered(1).length)].slice(0, 4)).toEqual(u32(5))
 })
 
-test('a broken stream rejects its own writes, and another goes on', async () => {
+test('a broken stream rejects its own writes, and another continues', async () => {
   await using file = new CaptureFile(path())
   const [good, bad] = [file.source('good'), file.source('bad')]
   await write(good, head)
@@ -94,19 +94,19 @@ test('a broken stream rejects its own writes, and another goes on', async () => 
 })
 
 describe('classic pcap', () => {
-  test('has the packets and not the drops', async () => {
+  test('classic pcap has the packets and not the drops', async () => {
     const file = new CaptureFile(path('a.pcap'), { pcap: true })
     await writeAll(file, [[...head, ...numbered(1), ...packet(0, 1n, [9], DROPPED), ...numbered(2), ...statistics]], 9)
     expect(readAll(readFileSync(path('a.pcap'))).packets.map(({ frame }) => frame)).toEqual([[1], [2]])
     expect(file.frames).toBe(2)
   })
 
-  test('without a packet is a file nevertheless', async () => {
+  test('classic pcap without a packet is a file nevertheless', async () => {
     await new CaptureFile(path('a.pcap'), { pcap: true })[Symbol.asyncDispose]()
     expect(readAll(readFileSync(path('a.pcap')))).toEqual({ packets: [] })
   })
 
-  test('has no place for keys', () => {
+  test('classic pcap has no place for keys', () => {
     const keyed = { pcap: true, tlsKeys: path('keys') }
     expect(() => new CaptureFile(path(), keyed)).toThrow('--tls-keys: classic pcap has no place for keys')
   })
@@ -133,7 +133,7 @@ describe('a ring', () => {
     expect(statSync(path(names[0] as string)).size).toBeGreaterThan(800)
   })
 
-  test('goes on if a file was moved away', async () => {
+  test('a ring continues if a file was moved away', async () => {
     await using file = new CaptureFile(path(), { ring: { files: 2, bytes: 400 } })
     const source = file.source()
     await write(source, head)
@@ -145,7 +145,7 @@ describe('a ring', () => {
     expect(readdirSync(directory).flatMap(name => idsOf(path(name)))).toContain(19)
   })
 
-  test('whose next file cannot be made ends with one error that names it', async () => {
+  test('a ring whose next file cannot be made ends with one error that names it', async () => {
     mkdirSync(path('gone'))
     await using file = new CaptureFile(path('gone/a.pcapng'), { ring: { files: 2, bytes: 400 } })
     const source = file.source()
@@ -156,7 +156,7 @@ describe('a ring', () => {
     await file[Symbol.asyncDispose]()
   })
 
-  test('does not follow a symbolic link in the place of its next file', async () => {
+  test('a ring does not follow a symbolic link in the place of its next file', async () => {
     const time = { seconds: 1_700_000_000, nanoseconds: 0 }
     writeFileSync(path('private'), 'text')
     symlinkSync(path('private'), ringName(path(), 2, time))
@@ -167,7 +167,7 @@ describe('a ring', () => {
     expect(readFileSync(path('private'), 'utf8')).toBe('text')
   })
 
-  test('of a day has at each moment the last files, and no packet is missing between them', async () => {
+  test('a ring of a day always has the last files, with every packet between them', async () => {
     const from = new Date(2026, 10, 21).getTime() / 1000
     const time = { seconds: from, nanoseconds: 0 }
     const ring = { files: 5, bytes: 4096 }
@@ -210,7 +210,7 @@ describe('TLS keys', () => {
   }
   const SHB = 0x0a0d0d0a
 
-  test('are in front of the packets that come after them', async () => {
+  test('TLS keys precede the packets that come after them', async () => {
     writeFileSync(path('keys'), 'one\n')
     await using file = new CaptureFile(path(), { tlsKeys: path('keys') })
     const source = file.source()
@@ -223,7 +223,7 @@ describe('TLS keys', () => {
     expect(idsOf(path())).toEqual([1, 2, 3])
   })
 
-  test('are all in each file of a ring, and do not count for its size', async () => {
+  test('TLS keys are all in each file of a ring, and do not count for its size', async () => {
     writeFileSync(path('keys'), `${'k'.repeat(999)}\n`)
     const ring = { files: 9, bytes: 500 }
     const file = new CaptureFile(path(), { tlsKeys: path('keys'), ring })
@@ -248,7 +248,7 @@ describe('standard output', () => {
     return { chunks, stdout }
   }
 
-  test('gets the bytes of the file', async () => {
+  test('standard output gets the bytes of the file', async () => {
     const { chunks, stdout } = stream()
     await writeAll(new CaptureFile('-', { stdout }), [[...head, ...numbered(1), ...statistics]], 50)
     expect(chunks).toEqual([...head, ...numbered(1), ...statistics])
@@ -266,7 +266,7 @@ describe('standard output', () => {
     },
   )
 
-  test('that is a terminal is refused, and so is a ring', () => {
+  test('a terminal as standard output is refused, and so is a ring', () => {
     const { stdout } = stream()
     expect(() => new CaptureFile('-', { stdout: { ...stdout, isTTY: true } })).toThrow('standard output is a terminal')
     expect(() => new CaptureFile('-', { stdout, ring: { files: 2, bytes: 9 } })).toThrow('standard output is one file')
@@ -274,7 +274,7 @@ describe('standard output', () => {
 })
 
 describe('what takes no more', () => {
-  test('rejects with one error that names the reason, and disposing does not reject', async () => {
+  test('a full disk rejects with one error that names the reason, and disposing does not reject', async () => {
     const file = new CaptureFile('/dev/full')
     const source = file.source()
     const message = 'write /dev/full: ENOSPC, no space left on device; the capture ends here'
@@ -283,7 +283,7 @@ describe('what takes no more', () => {
     await file[Symbol.asyncDispose]()
   })
 
-  test('rejects when the file is closed if only the statistics did not fit', async () => {
+  test('closing the file rejects if only the statistics did not fit', async () => {
     const { stdout, chunks } = { chunks: [] as number[], stdout: {} as NonNullable<CaptureFileOptions['stdout']> }
     Object.assign(stdout, {
       write(bytes: Uint8Array, done: (error?: Error) => void) {
@@ -296,7 +296,7 @@ describe('what takes no more', () => {
     await expect(file[Symbol.asyncDispose]()).rejects.toThrow('write standard output: ENOSPC')
   })
 
-  test('is refused at once if it cannot be created', () => {
+  test('a capture file that cannot be created is refused immediately', () => {
     expect(() => new CaptureFile('/nowhere/a.pcapng')).toThrow('/nowhere/a.pcapng: ENOENT')
     expect(() => new CaptureFile(directory)).toThrow(`${directory}: EISDIR`)
   })
@@ -305,7 +305,7 @@ describe('what takes no more', () => {
 describe('a FIFO', () => {
   beforeEach(() => void execFileSync('mkfifo', [path('fifo')]))
 
-  test('gets the bytes once it has a reader', async () => {
+  test('a FIFO gets the bytes once it has a reader', async () => {
     const file = new CaptureFile(path('fifo'))
     await file.ready()
     const done = writeAll(file, [[...head, ...numbered(1), ...statistics]], 50)
@@ -315,7 +315,7 @@ describe('a FIFO', () => {
     expect(read).toEqual([...head, ...numbered(1), ...statistics])
   })
 
-  test('that never had a reader does not hold up the end', async () => {
+  test('a FIFO that never had a reader does not hold up the end', async () => {
     const file = new CaptureFile(path('fifo'))
     const written = write(file.source(), head).then(() => 'written', String)
     await file[Symbol.asyncDispose]()

@@ -17,7 +17,7 @@ beforeEach(() => {
 })
 afterEach(() => keys.close())
 
-/** What the next read returns, as text. */
+/** The result of the next read, as text. */
 async function read(isEnd = false): Promise<string | undefined> {
   const bytes = await keys.read(isEnd)
   return bytes && Buffer.from(bytes).toString()

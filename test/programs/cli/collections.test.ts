@@ -1,4 +1,4 @@
-/** What vnet tells the garbage collector: frames wait while it runs. */
+/** vnet's hints to the garbage collector: frames wait while it runs. */
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'

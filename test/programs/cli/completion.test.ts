@@ -1,4 +1,4 @@
-/** Tab completion as the shells themselves do it, with a stand-in for vnet. */
+/** Tab completion by the real shells, with a fake vnet. */
 import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -138,7 +138,7 @@ function run(shell: string, args: readonly string[], input: string): string[] {
 const quoted = (words: readonly string[]) => words.map(word => `'${word}'`).join(' ')
 
 /**
- * Splits a line as a shell does for a completion, with the path of the stand-in as the first word.
+ * Splits a line for a completion like a shell, with the path of the fake vnet as the first word.
  */
 const wordsOf = (line: string) => [vnet, ...line.split(' ').slice(1)]
 
@@ -174,7 +174,7 @@ describe('bash', () => {
 const noZsh = spawnSync('zsh', ['--version']).error !== undefined
 
 describe.skipIf(noZsh)('zsh', () => {
-  /** zsh's compadd exists only while a line is edited; the stand-in prints the words that match. */
+  /** zsh's compadd exists only while a line is edited; the fake one prints the words that match. */
   const ask = async (line: string) => {
     const words = wordsOf(line)
     const compadd = `compadd() {

@@ -25,7 +25,7 @@ function vnetIn(cwd: string, ...args: string[]) {
 const driverFile = () => join(directory, '01-drop/driver.js')
 
 describe('vnet learn', () => {
-  test('writes the files of an exercise, and leaves those that exist as they are', () => {
+  test('vnet learn writes the files of an exercise, and does not change existing ones', () => {
     const first = vnet('learn', 'drop')
     expect(first).toMatchObject({ status: 0, stderr: '' })
     expect(first.stdout).toContain('then: vnet check 01-drop\n')
@@ -103,7 +103,7 @@ describe('vnet check', () => {
     expect([status, stderr]).toEqual([2, expect.stringMatching(line)])
   })
 
-  test('refuses a file that is no driver, and a directory without one, in one line, with status 2', () => {
+  test('vnet check refuses a file that is not a driver, and a directory without one, with status 2', () => {
     vnet('learn', '1')
     const cwd = join(directory, '01-drop')
     const other = vnetIn(cwd, 'check', 'README.md')

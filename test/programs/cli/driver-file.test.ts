@@ -145,7 +145,7 @@ describe('a driver from a file', () => {
     return given === undefined ? refused : JSON.parse(given)
   }
 
-  test('a bool whose default is true has the option --no-NAME, and its help shows the default', async () => {
+  test('a bool that is true by default has the option --no-NAME, and its help shows the default', async () => {
     const path = file(
       params("yes: bool({ default: true, description: 'say yes' }), no: bool({ default: false, description: 'n' })"),
     )
@@ -174,7 +174,7 @@ describe('a driver from a file', () => {
     expect(await values(path, '--who', 'you')).toEqual({ who: 'you' })
   })
 
-  test('a parameter whose name begins with no is refused, since --no-NAME turns NAME off', async () => {
+  test('a parameter name with the prefix no is refused, since --no-NAME turns NAME off', async () => {
     const path = file(params("noSum: bool({ default: false, description: 'n' })"))
     expect(await values(path)).toBe(`${path}: parameter noSum: call it sum; a bool whose default is true has --no-NAME`)
   })

@@ -16,7 +16,7 @@ beforeEach(() => {
 })
 afterEach(() => files.remove())
 
-/** Makes a pipe whose reader sleeps until a writer opens it. Returns its path. */
+/** Makes a pipe whose reader sleeps until a writer opens the pipe. Returns its path. */
 function fifo(name = 'pipe'): string {
   const pipe = files.write('', name)
   rmSync(pipe)
@@ -58,7 +58,7 @@ test('a driver file in a system call is logged by its name, and so is the end of
   )
 })
 
-test('under a debugger a call that sleeps is not reported, as a pause is not', async () => {
+test('under a debugger neither a sleeping call nor a pause is reported', async () => {
   const [debugged, plain] = [fifo('debugged'), fifo('plain')]
   const reading = (pipe: string) =>
     files.write(

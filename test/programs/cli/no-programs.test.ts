@@ -1,8 +1,8 @@
 /**
- * vnet uses netlink for links, addresses and flags. It starts no other program, except that of
- * `vnet exec`, and in namespaces of its own itself or the command of `vnet rootless`. Installing
- * extcap asks tshark for its folders, and a test that has a lab starts its own programs there. What
- * --web and --metrics start is vnet's own.
+ * vnet uses netlink for links, addresses and flags. It starts no other program, except for the
+ * command of `vnet exec`, and in namespaces of its own itself or the command of `vnet rootless`.
+ * Installing extcap asks tshark for its folders, and a test that has a lab starts its own programs
+ * there. The processes of --web and --metrics are vnet's own.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -44,7 +44,7 @@ test('the program in docs/control.md is examples/drops.js', () => {
   expect(code).toBe(read('examples/drops.js'))
 })
 
-test('docs/control.md links to every example, and each example says how it is run both ways', () => {
+test('docs/control.md links to every example, and each example says how to run it, with vnet exec or directly', () => {
   const files = readdirSync(new URL('../../../examples', import.meta.url)).filter(name => /\.(c|h|py|ts)$/.test(name))
   expect(files.length).toBeGreaterThan(0)
   for (const file of files) expect(section('Programs in')).toContain(`](../examples/${file})`)

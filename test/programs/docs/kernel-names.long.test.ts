@@ -1,6 +1,6 @@
 /**
- * What docs/ldd.md and docs/kernel-map.md give as names of the kernel of today is in its headers:
- * those of the newest kernel that the machine has them of.
+ * Names of today's kernel in docs/ldd.md and docs/kernel-map.md exist in its headers, of the newest
+ * kernel whose headers the machine has.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'

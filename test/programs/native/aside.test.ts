@@ -105,7 +105,7 @@ describe.runIf(process.getuid?.() === 0)('bpfAside', () => {
     },
   )
 
-  test('returns the error if there is no descriptor', async () => {
+  test('bpfAside returns the error if it cannot get a descriptor', async () => {
     expect(await bpfAside({ ...native, eventfd: () => -EMFILE }, -1, BPF_MAP_CREATE, array(8))).toBe(-EMFILE)
   })
 })

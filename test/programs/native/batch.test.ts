@@ -188,7 +188,7 @@ describe('writeBatch', () => {
     expect(native.writeBatch(batch, fd, 32)).toBe(0)
   })
 
-  test('writeBatch goes on after a refused frame and sets its length to -errno', () => {
+  test('writeBatch continues after a refused frame and sets its length to -errno', () => {
     const { batch, offsets, lengths } = frames(4, 4)
     offsets[1] = 13
     lengths[2] = -3

@@ -106,7 +106,7 @@ describe('an alarm', () => {
 })
 
 describe('alarms', () => {
-  test('alarms ring in the order of their times, and those of equal time in the order of arming', async () => {
+  test('alarms ring in the order of their times, and alarms of equal time in the order of arming', async () => {
     const order: number[] = []
     const start = clock.now() + NSEC_PER_MSEC
     const moments = [5, 3, 3, 9, 1, 3, 7, 1, 5, 0]

@@ -13,7 +13,7 @@ const HEADERS = ['linux/if.h', 'linux/if_arp.h', 'linux/if_ether.h', 'linux/if_p
 /** A TAP's own limit. */
 const OURS = ['ETH_MAX_MTU']
 
-test('flags, types, lengths and EtherTypes equal those in the kernel’s headers', () => {
+test('flags, types, lengths and EtherTypes equal the kernel headers’', () => {
   const wanted = /^(IFF|ETH|ARPHRD|IFNAMSIZ|PACKET)/
   const ours = Object.entries({ ...constants, ...ethernet, ...skb }).filter(
     ([name, value]) => wanted.test(name) && typeof value === 'number' && !OURS.includes(name),

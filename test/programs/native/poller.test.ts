@@ -136,7 +136,7 @@ describe('a poller', () => {
   })
 
   test('a poller reports an error once, stops, and can be started again', async () => {
-    // The writing end of a pipe without a reader polls as a deleted TAP does: POLLERR and nothing
+    // The writing end of a pipe without a reader polls like a deleted TAP: POLLERR and nothing
     // else.
     const { stdout, stderr, code } = await run(`
       const { execFileSync } = require('node:child_process')
@@ -180,7 +180,7 @@ describe('a poller', () => {
   })
 })
 
-describe('a poller that answers true has more to do', () => {
+describe('a poller that returns true has more to do', () => {
   /** A timer that has rung. fn returns each of `answers` in turn, and the last one for ever. */
   const script = (answers: boolean[], more = '') => `
     const fd = native.timerfdCreate()
@@ -197,7 +197,7 @@ describe('a poller that answers true has more to do', () => {
     const turns = async n => { for (let i = 0; i < n; i++) await new Promise(setImmediate) }
   `
 
-  test('a poller whose fn returns true is called again though nothing is readable, until fn returns something else', async () => {
+  test('a poller is called again while fn returns true, though nothing is readable', async () => {
     const { stdout, stderr } = await run(`
       ${script([true, true, true, false])}
       void (async () => {
@@ -380,7 +380,7 @@ describe('busy polling', () => {
     expect({ stdout, stderr }).toEqual({ stdout: '0120\n', stderr: '' })
   })
 
-  test('busy polling reports an error once, as the event loop does', async () => {
+  test('busy polling reports an error once, like the event loop', async () => {
     const { stdout, stderr, code } = await run(`
       const { execFileSync } = require('node:child_process')
       const fs = require('node:fs')
@@ -442,7 +442,7 @@ describe('createPoller', () => {
 })
 
 describe('an exception in the call', () => {
-  test('an exception of fn reaches uncaughtException, and the poller goes on', async () => {
+  test('an exception of fn reaches uncaughtException, and the poller continues', async () => {
     const { stdout, stderr, code } = await run(`
       const fd = native.timerfdCreate()
       native.timerfdSettime(fd, 1)

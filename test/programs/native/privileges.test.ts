@@ -34,7 +34,7 @@ const drop = (keep: number): Promise<Outcome> =>
     for (const worker of workers) await worker.terminate()
   })()`)
 
-test('dropPrivileges drops the capabilities of every thread, also of later ones, and the process goes on', async () => {
+test('dropPrivileges drops the capabilities of all threads, even later ones, and the process continues', async () => {
   const { code, stdout } = await drop(0)
   expect([code, JSON.parse(stdout)]).toEqual([0, [0, '0 0 0 0 1']])
 })

@@ -18,12 +18,12 @@ export const native = loadNative()
 export const addonPath =
   process.env.VNET_ADDON ?? fileURLToPath(new URL('../../../build/Release/vnet.node', import.meta.url))
 
-/** A sockaddr_un in the abstract namespace, which leaves no file behind. */
+/** A sockaddr_un in the abstract namespace, which needs no file. */
 export function abstractAddress(): Uint8Array {
   return new Uint8Array([AF_UNIX, 0, 0, ...new TextEncoder().encode(`vnet-test-${randomUUID()}`)])
 }
 
-/** A datagram socket that receives what `send` sends, frame for frame as a TAP does. */
+/** A datagram socket that receives the frames of `send`, one by one like a TAP. */
 export function datagrams() {
   const address = abstractAddress()
   const fd = check(native.socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, -1), 'socket')

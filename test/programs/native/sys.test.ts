@@ -424,7 +424,7 @@ test('exec gives the program the descriptors that are named', async () => {
   expect([code, stdout]).toEqual([0, '/dev/null\n'])
 })
 
-test('exec of a missing program returns -errno, and the process goes on', () => {
+test('exec of a missing program returns -errno, and the process continues', () => {
   expect(native.exec(['/nonexistent'])).toBe(-ENOENT)
   const [text, number] = ['1' as unknown as Int32Array, 1 as unknown as string]
   expect([native.exec([]), native.exec([number]), native.exec(['/nonexistent'], text)]).toEqual([

@@ -20,7 +20,7 @@ const HEADERS = ['fcntl.h', 'sched.h', 'sys/socket.h', 'sys/ioctl.h', 'linux/if.
 HEADERS.push('linux/virtio_net.h', 'linux/sockios.h', 'linux/capability.h', 'linux/if_packet.h', 'linux/if_ether.h')
 HEADERS.push('linux/rtnetlink.h', 'linux/in6.h')
 
-test("every constant equals the one in the kernel's headers", () => {
+test("every constant equals the kernel headers' value", () => {
   const modules = { ...uapi, ...frameQueue, ...packetSocket, ...privateNetns, ...socketIdentity, ...tap }
   const numbers = Object.entries(modules).filter(([, value]) => typeof value === 'number')
   expect(numbers.length).toBeGreaterThan(50)

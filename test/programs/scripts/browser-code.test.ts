@@ -1,4 +1,4 @@
-/** What the page and other programs in a browser may load. */
+/** Modules that the page and other programs in a browser may load. */
 
 import { spawnSync } from 'node:child_process'
 import { join, resolve } from 'node:path'

@@ -10,7 +10,7 @@ import { freshDirectory } from '../../support/fresh-directory.ts'
 
 const root = freshDirectory()
 
-/** Returns the violations of a tree whose only file is `file` with the content `source`. */
+/** Returns the violations of a tree with `source` in `file` alone. */
 function check(file: string, source: string): string[] {
   const path = join(root, 'src', file)
   mkdirSync(dirname(path), { recursive: true })

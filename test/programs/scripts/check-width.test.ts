@@ -9,7 +9,7 @@ const root = freshDirectory()
 
 beforeEach(() => execFileSync('git', ['init', '-q', root]))
 
-/** Returns the report on a repository whose only file is `file` with the content `text`. */
+/** Returns the report on a repository with `text` in `file` alone. */
 function check(file: string, text: string): string[] {
   mkdirSync(dirname(join(root, file)), { recursive: true })
   writeFileSync(join(root, file), text)

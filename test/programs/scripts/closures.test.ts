@@ -53,7 +53,7 @@ describe('circles and closures', () => {
     ['e', []],
   ])
 
-  test('circles are the files that lead to each other, without those behind them', () => {
+  test('a circle has the files that lead to each other, without the files they lead to', () => {
     expect(circles(edges)).toEqual([['a', 'b', 'c']])
   })
 

@@ -1,4 +1,4 @@
-/** scripts/flaky.mjs, with a stand-in for vitest, whose test process and another child sleep. */
+/** scripts/flaky.mjs, with a fake vitest: its test process sleeps, and so does another child. */
 
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'

@@ -28,7 +28,7 @@ function holder(): ChildProcessByStdio<Writable, Readable, Readable> {
 
 const held = (child: { readonly stdout: Readable }) => once(child.stdout, 'data')
 
-test('a second set-up says that it waits, and goes on when the first has ended', async () => {
+test('a second set-up reports that it waits, and continues when the first has ended', async () => {
   const first = holder()
   await held(first)
   const second = holder()

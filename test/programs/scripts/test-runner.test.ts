@@ -89,7 +89,7 @@ test('a step that a signal ended is a failure, with the exit code of a shell', a
   expect(stdout).not.toContain('vitest was here')
 })
 
-test('failed tests are counted, and the exit code is that of vitest', async () => {
+test('failed tests are counted, and the exit code is vitest’s', async () => {
   vitest('failed', 1)
   const { code, stdout } = await run()
   expect(code).toBe(1)

@@ -17,7 +17,9 @@ beforeEach(() => {
   chmodSync(arping, 0o755)
 })
 
-/** Runs vitest on a file whose support files start arping, and on one that does not. */
+/**
+ * Runs vitest on a file whose support files start arping, and on a file without such support files.
+ */
 function vitest(env: NodeJS.ProcessEnv) {
   const files = ['test/kernel/waiting/dhcp.test.ts', 'test/scripts/test-report.test.ts']
   const args = ['node_modules/.bin/vitest', 'run', '--no-color', ...files]

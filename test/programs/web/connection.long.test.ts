@@ -9,7 +9,7 @@ import { FakeWorld, SNULL } from '../../support/web/fake-world.mjs'
 const browser = new TestBrowser()
 const small = () => new FakeWorld({ devices: 2, hosts: 0, hostile: false })
 
-test('a page whose server ends says so, and goes on when the server is there again', async () => {
+test('a page says that its server has ended, and continues when the server is back', async () => {
   const { feed, address } = await startFeed(small())
   const page = await browser.open(address, { expected: /net::ERR_/ })
   await connection(page, 'live')
@@ -36,7 +36,7 @@ test('with a wrong token the page says what to do, and nothing of interfaces tha
   expect(await page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link').count()).toBe(0)
 })
 
-test('who takes the port of a server that has ended gets nothing that a server accepts', async () => {
+test('a program that takes the port of an ended server gets nothing that a server accepts', async () => {
   const { feed, address } = await startFeed(small())
   const page = await browser.open(`${address}#controls/${SNULL}`, { expected: /net::ERR_|status of 404/ })
   await connection(page, 'live')

@@ -12,7 +12,7 @@ async function openDriver(options: Parameters<TestBrowser['open']>[1] = {}) {
   const page = await browser.open(`${address}#driver/${SNULL}`, options)
   await feed.quarter()
   await drawn(page, 'The path of frames through sn0').waitFor()
-  // Their names are not those of the peer, which may be drawn as well.
+  // Their names differ from the peer's parts, which may be drawn as well.
   const sendParts = (parts: PartInfo[]) => feed.send({ type: 'parts', time: 1, id: SNULL, parts })
   return { feed, page, sendParts }
 }
@@ -48,7 +48,7 @@ test('256 queues are one field of cells, each with its state', async () => {
   expect(await field.locator('.cell.filled title').allTextContents()).toEqual(['tx 200, stopped, holds 9'])
 })
 
-test('a cut cable is shown on both ways, in the title and in the icon', async () => {
+test('a cut cable is shown in both directions, in the title and in the icon', async () => {
   const { feed, page } = await openDriver()
   expect(await page.title()).toBe('sn0: vnet')
   for (const message of feed.world.command(SNULL, { do: 'cut' }).messages) await feed.send(message)
@@ -63,7 +63,7 @@ test('on a phone the drawing leads from top to bottom', async () => {
   expect(ends[1]).toBeGreaterThan(ends[0] + 300)
 })
 
-test('dots move with frames, and not for those who want no motion', async () => {
+test('dots move with frames, but not for users who prefer reduced motion', async () => {
   for (const [reducedMotion, moving] of [
     ['no-preference', true],
     ['reduce', false],
@@ -81,7 +81,7 @@ test('dots move with frames, and not for those who want no motion', async () => 
   }
 })
 
-test('the far end leads to the peer, whose drawing it is then', async () => {
+test('the far end links to the peer, and then shows the peer’s drawing', async () => {
   const { feed, page } = await openDriver()
   expect(new Set(feed.devices)).toEqual(new Set([SNULL, '4711//sn1']))
   await page.locator('.drawing a.end').click()

@@ -8,7 +8,7 @@ import { hasStatisticsOf, noteStatistics } from '../../support/web/in-page.mjs'
 const browser = new TestBrowser()
 
 const MINUTE = 60_000
-/** What a heap may differ by without a leak: compiled code, caches of strings. */
+/** Bytes by which a heap may differ without a leak: compiled code, caches of strings. */
 const SLACK = 1024 * 1024
 
 /** Bytes of the heap after a collection, nodes of the document, and listeners. */

@@ -1,4 +1,4 @@
-/** What holds for every view of the page, in a browser, with a server that fakes its vnets. */
+/** Rules for every view of the page, in a browser, with a server that fakes its vnets. */
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
 import { connection, DESKTOP, PHONE, showView, startFeed, TestBrowser, viewsOf } from '../../support/web/browser.ts'
@@ -87,7 +87,7 @@ test('the keyboard alone leads to every view and every control, and shows where 
       await press(`${index + 1}`)
       await page.locator('nav a[aria-current=page]').getByText(view, { exact: true }).waitFor()
       await feed.second()
-      // From the last control of the page it leaves the page, and comes in again at the first.
+      // After the last control of the page the focus leaves the page, and returns at the first.
       for (let pressed = 0; pressed < 150 && (await page.evaluate(unreachedControls)).length > 0; pressed++) {
         await press('Tab')
         expect(await page.evaluate(noteFocus)).toBeUndefined()

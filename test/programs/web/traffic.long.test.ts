@@ -7,7 +7,7 @@ import { bordersOf, hasStatisticsOf, noteStatistics } from '../../support/web/in
 
 const browser = new TestBrowser()
 
-/** The view of a device, and what it shows after this many seconds. */
+/** Opens the view of a device, and lets this many seconds pass. */
 async function open(device: string, seconds: number) {
   const world = new FakeWorld({ devices: 2, hosts: 0, hostile: false })
   const { feed, address } = await startFeed(world)
@@ -76,7 +76,7 @@ test('one cursor is in all plots, and keys move it from sample to sample', async
   await expect.poll(() => shown.innerText()).not.toBe(last)
 })
 
-test('a pause freezes what is drawn, while samples go on', async () => {
+test('a pause freezes the drawing, while samples continue', async () => {
   const { page, pass } = await open(SNULL, 10)
   await page.keyboard.press('p')
   await page.getByText(/^paused at/).waitFor()
@@ -99,7 +99,7 @@ test('another device is shown with the samples of the time before it was chosen'
   await expect.poll(() => value(page)).toMatch(/^[\d.]+[kM]$/)
 })
 
-test('an interface that is gone stays with its last minute, and the page says so', async () => {
+test('a deleted interface keeps its last minute, and the page says that it is gone', async () => {
   const { feed, page, pass } = await open(SNULL, 20)
   await expect.poll(() => value(page)).toMatch(/^[\d.]+[kM]$/)
   const { world } = feed

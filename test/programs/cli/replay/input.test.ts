@@ -13,7 +13,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(directory, { recursive: true }))
 
-/** All bytes, copied chunk by chunk as a reader does. */
+/** All bytes, copied chunk by chunk like by a reader. */
 async function all(chunks: AsyncIterator<Uint8Array>): Promise<Buffer> {
   const copies: Buffer[] = []
   for (let next = await chunks.next(); next.done !== true; next = await chunks.next())

@@ -63,7 +63,7 @@ test('a place has the lines of its function around it, and one outside of the pr
   ])
 })
 
-test('the lines are those that run, whatever is in the place of the file by now', () => {
+test("the lines are the running code's, even if the file has been replaced", () => {
   const secret = join(directory, 'secret')
   writeFileSync(secret, 'not for you\n'.repeat(20))
   const swap = `fs.unlinkSync(file), fs.symlinkSync(${JSON.stringify(secret)}, file)`
@@ -71,7 +71,7 @@ test('the lines are those that run, whatever is in the place of the file by now'
   expect(evaluate(`${swap}, p.functionLines(m.ops.ndoStartXmit, 1)`)).toMatchObject({ lines })
 })
 
-test('a script may call itself by a URL that is no file, and functions have their places all the same', () => {
+test('a script may have a URL that is not a file, and functions still have their places', () => {
   const named = 'new Function("//# sourceURL=file://elsewhere/a.js")'
   expect(evaluate(`[p.functionPlace(${named}), p.functionPlace(m.next)]`)).toEqual([null, `${file}:13`])
 })

@@ -39,7 +39,7 @@ describe('a driver with a mistake', () => {
   test.each(mistakes)('is found by its line: $name ($rule)', ({ name, rule, place }) => {
     const { findings, log } = found[name] as { findings: Finding[]; log: string[] }
     expect(findings).toContainEqual(expect.objectContaining({ rule, place }))
-    // What a driver leaves behind besides is found too, but nothing else is.
+    // Frames that the driver leaks besides are found too, but nothing else is.
     const others = findings.filter(other => other.place !== place)
     expect(others).toEqual([])
     if (rule === 'exception') return
@@ -47,7 +47,7 @@ describe('a driver with a mistake', () => {
     expect(log.find(line => line.includes(`debug: ${rule}: `))).toContain(`, at ${place}; `)
   })
 
-  test('says who uses the slot of a freed frame now', () => {
+  test('the checker reports which frame uses the slot of a freed frame now', () => {
     const [finding] = found['a freed frame whose slot is used again']?.findings ?? []
     expect(finding?.message).toMatch(/freed at .*mistakes\.mjs:\d+; its slot now has another frame/)
   })

@@ -31,7 +31,7 @@ function make(name: string, mode = 0o700): string {
   return path
 }
 
-test('the directory of a process that has ended is removed, with what is in it', () => {
+test('the directory of an ended process is removed with its content', () => {
   const path = make(`vnet-lab-${namespace}-${dead}-abc`)
   removeLeftovers()
   expect(existsSync(path)).toBe(false)
@@ -72,7 +72,7 @@ test('directories of running processes, of other PID namespaces, of other users 
   expect(statSync(own).mode & 0o777).toBe(0o700)
 })
 
-test('captures are moved to where they are kept, those of one pair under names of their own', () => {
+test('kept captures are moved to their place, with distinct names for captures of one pair', () => {
   const lab = makeLabDirectory()
   const captures = new LabCaptures(lab)
   const files = [captures.add('a', 'b'), captures.add('a', 'b'), captures.add('a', 'c')]
@@ -85,7 +85,7 @@ test('captures are moved to where they are kept, those of one pair under names o
   expect(kept.map(path => existsSync(path))).toEqual([true, true, false])
 })
 
-test('captures that are not kept stay in the directory of the lab', () => {
+test('captures that are not kept remain in the directory of the lab', () => {
   const captures = new LabCaptures(makeLabDirectory())
   const file = captures.add('a', 'b')
   writeFileSync(file, '')
