@@ -1,4 +1,4 @@
-/** Turns that grant all time at once, for tests of what the work does. */
+/** Turns that grant all time immediately, for tests of the work itself. */
 import type { Work } from '../../src/base/turns.ts'
 
 function add(work: Work): void {

@@ -22,10 +22,10 @@ export class Consumer implements Disposable {
     writeFileSync(join(this.directory, name), text)
   }
 
-  /** Runs node with arguments to its end, after the words of `before`. */
+  /** Runs node with arguments to its end, after the prefix command `before`. */
   node(args: readonly string[], { env = {}, before = [] }: { env?: NodeJS.ProcessEnv; before?: string[] } = {}) {
     const [program, ...words] = [...before, process.execPath, ...args] as [string, ...string[]]
-    // What the runner of this test has set is not for one that it starts.
+    // Without the variables of this test's runner, which would change the one under test.
     const { NODE_OPTIONS: _, VITEST: __, VNET_SEED: ___, NODE_TEST_CONTEXT: ____, ...own } = process.env
     const options = { cwd: this.directory, encoding: 'utf8', timeout: LIMIT_MS, env: { ...own, ...env } } as const
     const { status, signal, stdout, stderr } = spawnSync(program, words, options)

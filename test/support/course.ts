@@ -7,7 +7,7 @@ import { COURSE } from '../../src/course/folder.ts'
 import { runInMemory } from '../../src/course/memory.ts'
 import type { Driver } from '../../src/netdev/driver.ts'
 
-/** A driver of the course that must fail, and what the explanation says. */
+/** A driver of the course that must fail, and the text of the explanation. */
 export interface Wrong {
   readonly file: string
   readonly text: string
@@ -61,7 +61,7 @@ export function testInMemory(exercise: Exercise): void {
       expect(results.filter(({ result }) => result !== 'passed')).toEqual([])
     })
 
-    test(`the skeleton of ${name} fails a check, whose explanation refers to the page`, async () => {
+    test(`the skeleton of ${name} fails a check with an explanation that refers to the page`, async () => {
       const results = await checkInMemory(exercise, join(directory, 'driver.js'))
       expectExplained(exercise, results, { text: '', file: '', isLive: false })
     })

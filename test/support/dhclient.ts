@@ -37,7 +37,7 @@ export class Dhclient {
     return line.split(' ')[2] as string
   }
 
-  /** /etc/netns stays, since other namespaces may have files there. */
+  /** Keeps /etc/netns, since other namespaces may have files in it. */
   remove(): void {
     rmSync(this.#etc, { recursive: true })
   }

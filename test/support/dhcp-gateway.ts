@@ -97,7 +97,7 @@ export class DhcpGateway {
     this.#net.hosts.add({ ip })
   }
 
-  /** Waits for the next line that matches, after that of the previous call. */
+  /** Waits for the next matching line after the line of the previous call. */
   async line(pattern: RegExp): Promise<string> {
     for (;;) {
       for (; this.#read < this.lines.length; this.#read++)

@@ -77,7 +77,7 @@ export class DhcpBed<S extends LeaseStore = MemoryStore> {
   readonly lines: string[] = []
   readonly store: S
   readonly taken = new Set<string>()
-  /** Replies that were not sent at once. */
+  /** Replies that were not sent immediately. */
   readonly late: DhcpReply[] = []
   server: DhcpServer
   readonly #neighbours: Neighbours | undefined
@@ -110,7 +110,7 @@ export class DhcpBed<S extends LeaseStore = MemoryStore> {
     this.#wall += seconds * 1000
   }
 
-  /** Returns the reply that is sent at once. */
+  /** Returns the immediate reply. */
   receive(octets: Uint8Array, mac: Uint8Array, broadcast = true): Answer | undefined {
     const replies: DhcpReply[] = []
     let isLate = false

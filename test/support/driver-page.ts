@@ -16,7 +16,7 @@ export interface Step {
   readonly shown: readonly string[]
 }
 
-/** Makes a directory of links to this clone, as a reader has it. */
+/** Makes a directory of links to this clone, like a reader's clone. */
 export function linkClone(clone: string): void {
   mkdirSync(clone)
   copyFileSync('package.json', join(clone, 'package.json'))
@@ -64,7 +64,7 @@ export function declarations(code: string): Map<string, string> {
   return new Map(parts.map(part => [part.match(NAME)![0], part.trimEnd().concat('\n')]))
 }
 
-/** Replaces the parts whose names exist, and inserts new ones above `setup`, imports at the top. */
+/** Replaces existing parts by name, and inserts new ones above `setup`, imports at the top. */
 export function merge(file: Map<string, string>, block: Map<string, string>): Map<string, string> {
   const all = [...file].map(([name, code]) => [name, block.get(name) ?? code] as const)
   const added = [...block].filter(([name]) => !file.has(name))
@@ -196,7 +196,7 @@ export class Session {
     return isOutside ? spawn('bash', ['-c', script], { stdio: 'pipe' }) : netns.spawn(['bash', '-c', script])
   }
 
-  /** Replaces the words that mean something else here. */
+  /** Replaces terms that mean something else here. */
   readonly #word = (text: string): string => {
     let replaced = text
     for (const [word, other] of this.#terminals.words ?? []) {

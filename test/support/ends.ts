@@ -1,4 +1,4 @@
-/** What a test opens and leaves to the file to close. */
+/** Lets a test open objects that the file closes. */
 import { afterEach } from 'vitest'
 
 /**

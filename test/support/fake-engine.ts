@@ -14,7 +14,7 @@ export class FakeEngine {
   readonly containers = new Map<string, FakeContainer>()
   /** Labels by image. */
   readonly images = new Map<string, Readonly<Record<string, string>>>()
-  /** Called when someone asks for the container `slow`, which has no answer. */
+  /** Called on a request for the container `slow`, which gets no reply. */
   slow: (() => void) | undefined
   readonly #streams = new Set<ServerResponse>()
   #server: Server | undefined
@@ -35,7 +35,7 @@ export class FakeEngine {
     for (const stream of this.#streams) stream.write(`${JSON.stringify({ id: name, Actor: { ID: name } })}\n`)
   }
 
-  /** Writes to those that follow the events. */
+  /** Writes to all followers of the events. */
   write(text: string): void {
     for (const stream of this.#streams) stream.write(text)
   }

@@ -12,7 +12,7 @@ export class FakePacketSocket {
   /** The frames that wait, and the errors (-errno) that reads return, in order. */
   readonly incoming: (Uint8Array | number)[] = []
   readonly sent: Uint8Array[] = []
-  /** The results of the next writes, each once; EAGAIN stays until it is removed. */
+  /** The results of the next writes, each once; EAGAIN remains until it is removed. */
   readonly refusals: number[] = []
   closed = 0
   watched = false
@@ -24,7 +24,7 @@ export class FakePacketSocket {
   #lengths: Int32Array = new Int32Array()
   #fn: (status: number) => boolean | void = () => {}
 
-  /** The frames received since the last call, including those that could not be read. */
+  /** The number of frames received since the last call, including frames that could not be read. */
   arrived(): number {
     const arrived = this.#reads + this.incoming.length
     this.#reads = -this.incoming.length

@@ -24,7 +24,7 @@ interface Pieces {
 export class ChecksumVerifier {
   /** Wrong checksums, one line each. */
   readonly problems: string[] = []
-  /** The number of verified checksums by protocol number; 4 is that of IPv4 headers. */
+  /** The number of verified checksums by protocol number; 4 stands for IPv4 headers. */
   readonly verified: Record<number, number> = {}
   /** How many of these were partial. */
   partial = 0
@@ -139,7 +139,7 @@ export function putWord(octets: Uint8Array, at: number, value: number): void {
   octets[at + 1] = value
 }
 
-/** An Ethernet frame between fixed addresses. A payload given as a number is its length. */
+/** An Ethernet frame between fixed addresses. A number as payload is the payload's length. */
 export function ethernet(type: number, payload: ArrayLike<number> | number): Uint8Array {
   const octets = new Uint8Array(14 + (typeof payload === 'number' ? payload : payload.length))
   octets.set([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1])

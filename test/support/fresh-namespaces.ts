@@ -1,5 +1,5 @@
 /**
- * What a kernel test runs in: namespaces of its own, a directory, and driver files.
+ * The environment of a kernel test: namespaces of its own, a directory, and driver files.
  *
  * The returned objects belong to the file, and their content to one test: it is made before each
  * test, and removed after it, whether the test passes or not. Hooks that the file adds later run

@@ -71,9 +71,7 @@ export function ask(families: ReadonlyMap<number, Family>, octets: Uint8Array, o
   return sent
 }
 
-/**
- * Dispatches the messages in `length` bytes, as a connection does, up to the first incomplete one.
- */
+/** Dispatches the messages in `length` bytes like a connection, up to the first incomplete one. */
 export function dispatchAll(
   families: ReadonlyMap<number, Family>,
   bytes: Uint8Array,

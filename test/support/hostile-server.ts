@@ -26,7 +26,7 @@ type Write = (builder: MessageBuilder) => unknown
 
 const HOSTILE = Uint8Array.from([0x1b, 0x5d, 0x30, 0x3b, 0xff, 0xfe, 0x07, 0x24, 0x28, 0x69, 0x64, 0x29, 0])
 
-/** Correct replies by command; the attribute numbers are those of docs/vnet_nl.yaml. */
+/** Correct replies by command, with the attribute numbers of docs/vnet_nl.yaml. */
 const device =
   (name: Uint8Array): Write =>
   b => {

@@ -29,7 +29,7 @@ export interface MemoryNet {
   readonly platform: MemoryPlatform
   readonly clock: FakeClock
   readonly pool: SkBuffPool
-  /** Log lines; without those of debugging unless requested. */
+  /** Log lines; debug lines only if requested. */
   readonly lines: string[]
   /** Every device that was ever registered. */
   readonly devices: NetDevice[]
@@ -43,7 +43,7 @@ export interface MemoryNetOptions extends PoisonedPoolOptions {
   /** The highest level of lines that are kept, by default LOGLEVEL_INFO. */
   level?: number
   msgEnable?: number
-  /** By default all of a turn is done at once, because the clock stands still. */
+  /** By default a turn does all work immediately, because the clock stands still. */
   turns?: Turns
 }
 

@@ -1,6 +1,7 @@
 /**
- * Network namespaces for a test, and a Native whose own namespace is one of them: what is opened
- * without a namespace is opened there, so a test does not interfere with the rest of the machine.
+ * Network namespaces for a test, and a Native whose own namespace is one of them: without an
+ * explicit namespace everything opens there, so a test does not interfere with the rest of the
+ * machine.
  *
  * `ip` and `exec` block the event loop. Commands that need a driver of this process use `run`.
  */

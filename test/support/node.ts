@@ -19,7 +19,7 @@ export function startNode(...args: string[]): Promise<Running> {
   return startVnet(['node', ...args])
 }
 
-/** What the CNI plugin printed. */
+/** The output of the CNI plugin. */
 export interface Printed {
   readonly status: number | null
   readonly stdout: string

@@ -33,7 +33,7 @@ export function pairwise(): Combination[] {
 }
 
 /**
- * Runs `ethtool -K`. Unavailable features stay off: TSO without checksums, all with --no-offload.
+ * Runs `ethtool -K`. Unavailable features remain off: TSO without checksums, all with --no-offload.
  */
 export async function setOffloads(netns: Netns, name: string, offloads: Offloads): Promise<void> {
   const words = OFFLOADS.map(offload => `${offload} ${offloads[offload] ? 'on' : 'off'}`)

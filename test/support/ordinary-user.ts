@@ -13,11 +13,11 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 export const TREE = '/run/tree'
 
 export interface Machine {
-  /** Of /dev/net/tun; none: there is no such device. */
+  /** The mode of /dev/net/tun; undefined: the device does not exist. */
   readonly mode?: string | undefined
   /** Shell commands of root's. */
   readonly before?: string
-  /** What comes before the command, as the user. */
+  /** The prefix of the command, as the user. */
   readonly by?: readonly string[]
 }
 

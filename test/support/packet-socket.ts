@@ -33,7 +33,7 @@ export interface HostFrame {
   readonly flags: number
   readonly gsoType: number
   readonly gsoSize: number
-  /** From the frame's first byte; as NEEDS_CSUM defines it. */
+  /** A position from the frame's first byte, like in NEEDS_CSUM. */
   readonly csumStart: number
   readonly csumOffset: number
 }

@@ -23,7 +23,7 @@ import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { buildFrame, plain } from '../packet/frames.ts'
 import { PoisonedPool } from './poisoned-pool.ts'
 
-/** What a user does to an interface. */
+/** A user's change of an interface. */
 export type UserChange =
   | { readonly up: boolean }
   | { readonly mtu: number }
@@ -34,7 +34,7 @@ export type UserChange =
 /** A port, and the kernel's side of it. */
 export interface OpenPort {
   readonly port: Port
-  /** The kernel's programs begin to send and receive by the interface, which is up. */
+  /** The kernel's programs start to send and receive by the interface, which is up. */
   hostOpens(): void
   /**
    * The kernel sends a frame by the interface, which is up: it waits in one of the queues when this
@@ -182,7 +182,7 @@ export function portConformance(make: () => Promise<PortFactory>): void {
       expect(names).toEqual(['conf0', 'conf1', 'conf7'])
     })
 
-    test('opening under a name that is taken fails, and leaves nothing behind', async () => {
+    test('opening under a taken name fails without leaks', async () => {
       await open({ name: 'conf0' })
       const descriptors = countDescriptors()
       const error = await open({ name: 'conf0' }).catch(e => e)
@@ -228,7 +228,7 @@ export function portConformance(make: () => Promise<PortFactory>): void {
       expect(port.refresh().flags & IFF_UP).toBe(IFF_UP)
     })
 
-    test('refresh fails if the interface is gone or the port is closed', async () => {
+    test('refresh fails if the interface is deleted or the port is closed', async () => {
       const host = await openUp()
       host.userDeletes()
       expect(() => host.port.refresh()).toThrow(expect.objectContaining({ code: 'EBADFD' }))
@@ -289,7 +289,7 @@ export function portConformance(make: () => Promise<PortFactory>): void {
       expect([kinds.pop(), kinds.sort()]).toEqual(['up', ['flags', 'mtu', 'txqueuelen']])
     })
 
-    test('apply of a carrier is no change of the link', async () => {
+    test('applying a carrier does not report a change of the link', async () => {
       const { port } = await openUp()
       const { told } = changes(port)
       await port.apply({ carrier: false })
@@ -298,7 +298,7 @@ export function portConformance(make: () => Promise<PortFactory>): void {
       expect(told).toEqual([])
     })
 
-    test('apply of linkKsettings is no change of the link', async () => {
+    test('applying linkKsettings does not report a change of the link', async () => {
       const { port } = await open()
       const { told } = changes(port)
       await port.apply({ linkKsettings: { speed: 10, duplex: 'half' } })
@@ -408,7 +408,7 @@ export function portConformance(make: () => Promise<PortFactory>): void {
       expect(readAll(queue)).toEqual([16, 17])
     })
 
-    test('reading several queues returns each frame once, and those of a flow in order on one queue', async () => {
+    test('reading several queues returns each frame once, with each flow in order on one queue', async () => {
       const { port, hostSend } = await openUp({ queues: 4 })
       const flows = 32
       for (let number = 0; number < 5; number++) {
@@ -458,7 +458,7 @@ export function portConformance(make: () => Promise<PortFactory>): void {
       return { statuses, called }
     }
 
-    test('a queue begins paused', async () => {
+    test('a queue starts paused', async () => {
       const { queue, hostSend } = await openUp()
       const { statuses } = listening(queue)
       hostSend(frame(1))
@@ -503,7 +503,7 @@ export function portConformance(make: () => Promise<PortFactory>): void {
       expect(statuses).toEqual([0, 0])
     })
 
-    test('listening may begin after resume', async () => {
+    test('listening may start after resume', async () => {
       const { queue, hostSend } = await openUp()
       queue.resume()
       hostSend(frame(1))

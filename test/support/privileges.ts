@@ -4,12 +4,14 @@
  */
 import type { Netns } from './netns.ts'
 
-/** The uid of nobody. */
+/** The user id of user nobody, 65534 everywhere. */
 export const NOBODY = 65534
 
 const SETS = ['inh-caps', 'ambient-caps', 'bounding-set']
 
-/** As nobody, with permission to open every file (the tree may be in root's home) but no other. */
+/**
+ * As user nobody, who may open every file (the tree may be in root's home) but has no other right.
+ */
 export function asNobodyIn({ name }: Netns): string[] {
   const user = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups']
   return ['ip', 'netns', 'exec', name, 'setpriv', ...user, ...SETS.map(set => `--${set}=-all,+dac_override`)]

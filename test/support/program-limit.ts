@@ -3,8 +3,8 @@
  * under test: another program of the same name may never end. vitest loads this file before each
  * test file. A program past its limit is killed, and the error names it.
  *
- * A call that blocks this process has a limit of its own, because vitest cannot end it. The limit
- * of other programs is that of the test that started them, less the time to report them.
+ * A call that blocks this process has a limit of its own, because vitest cannot end it. Other
+ * programs have the limit of the test that started them, less the time to report them.
  */
 import childProcess, { type ChildProcess } from 'node:child_process'
 import { syncBuiltinESMExports } from 'node:module'
@@ -52,7 +52,7 @@ export function withLimit<R>(call: (...words: Words) => R, ms: number): (...word
   }
 }
 
-/** Kills the programs that run, but for those of `others`, and has each report an error. */
+/** Kills all running programs except `others`, and makes each report an error. */
 export function killPrograms(others: ReadonlySet<ChildProcess>, ms: number): void {
   for (const [child, command] of runningPrograms()) {
     if (others.has(child)) continue

@@ -24,7 +24,7 @@ export interface Going {
   readonly text: { readonly stdout: string; readonly stderr: string }
   /** Settles when the output satisfies `enough`. Rejects if the command ends first. */
   until(enough: (stdout: string) => boolean): Promise<void>
-  /** Ends it, by default as a signal does. */
+  /** Ends it, by default like a signal. */
   end(how?: End): Promise<Ended>
   /** Closes the reading end of its output. */
   close(): void

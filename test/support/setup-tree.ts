@@ -98,7 +98,7 @@ export class SetupTree {
     return lines
   }
 
-  /** The steps whose lines set-up printed since the last look, in order. */
+  /** The steps that set-up reported since the last call, in order. */
   steps(): string[] {
     return this.#steps.splice(0)
   }

@@ -73,8 +73,8 @@ export interface End {
 }
 
 /**
- * Sends `octets` random bytes in both directions of one TCP connection at once. Returns the hashes
- * of what each end sent and received. Rejects if the connection fails.
+ * Sends `octets` random bytes in both directions of one TCP connection simultaneously. Returns the
+ * hashes of the bytes that each end sent and received. Rejects if the connection fails.
  */
 export async function tcpExchange(client: End, server: End, octets: number, port = 5001): Promise<Exchange> {
   const listener = await tcpListen(server.netns, server.address, port)

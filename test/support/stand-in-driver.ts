@@ -24,7 +24,7 @@ export interface StandInOptions {
   readonly ifindex?: number
   /** The network namespace of the device. */
   readonly netns: string
-  /** A file to use in place of that of a real vnet. */
+  /** A file to use in place of a real vnet's file. */
   readonly directory?: string
 }
 

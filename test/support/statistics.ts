@@ -1,7 +1,7 @@
 /**
- * Tests of random numbers against their law. Each bound is computed from the number of samples, and
- * is that which a right program exceeds once in 150,000 runs (4.5 standard deviations), so that a
- * small run is as honest as a large one.
+ * Tests of random numbers against their law. Each bound is computed from the number of samples, so
+ * that a right program exceeds it once in 150,000 runs (4.5 standard deviations): a small run is as
+ * honest as a large one.
  */
 import { expect } from 'vitest'
 
@@ -73,8 +73,8 @@ export function expectDistribution(
 }
 
 /**
- * Returns the correlation of successive samples, whose mean and variance are known, and its
- * standard deviation, which is estimated from batches.
+ * Returns the correlation of successive samples with known mean and variance, and its standard
+ * deviation, which is estimated from batches.
  */
 export function successive(samples: Float64Array, mean: number, variance: number): { r: number; deviation: number } {
   const batches = 40
@@ -89,7 +89,7 @@ export function successive(samples: Float64Array, mean: number, variance: number
   return { r, deviation: Math.sqrt(spread / batches) }
 }
 
-/** A Markov chain whose states lose a packet with a probability each. */
+/** A Markov chain with a loss probability for each state. */
 export interface LossChain {
   /** transitions[i][j] is the probability of going from i to j. */
   readonly transitions: readonly (readonly number[])[]
@@ -127,7 +127,7 @@ export function lossLaw({ transitions, losses }: LossChain): LossLaw {
     return total
   }
   const variance = rate * (1 - rate) + 2 * covariances()
-  /** The law of runs of packets with the verdict `within`, behind one with the other. */
+  /** The law of runs of packets with the verdict `within`, after a packet with the other one. */
   const runs = (within: readonly number[], other: readonly number[]) => {
     const law: number[] = []
     let v = times(step(times(stationary, other)), within)

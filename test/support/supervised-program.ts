@@ -1,6 +1,6 @@
 /**
- * A program under supervision without a filter: its descriptors are those of this process, its
- * memory is an array, and a call is made by its arguments. Records what each call returned.
+ * A program under supervision without a filter: it has this process's descriptors, its memory is an
+ * array, and its arguments make a call. Records the results of all calls.
  */
 
 import { ownNamespace } from '../../src/control/protocol/directory.ts'

@@ -17,7 +17,7 @@ export class SupervisedShell {
   readonly #statuses: AsyncIterator<string>
 
   /**
-   * `child` is a shell with standard streams. `files` begins the paths of two files that its user
+   * `child` is a shell with standard streams. `files` is the path prefix of two files that its user
    * may write: the output of the last command.
    */
   constructor(child: Child, files: string) {

@@ -1,7 +1,7 @@
 /**
  * Opens and closes COUNT interfaces in this namespace, ten at a time, one of them with two queues.
- * The descriptors are the main thread's own, as those of `vnet` are. Prints the largest resident
- * memory in MB, the descriptors that are open at the end but were not after the first ten, and the
+ * The descriptors are the main thread's own, like in `vnet`. Prints the largest resident memory in
+ * MB, the descriptors that are open at the end but were not after the first ten, and the
  * interfaces.
  */
 import { execFile } from 'node:child_process'

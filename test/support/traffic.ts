@@ -117,7 +117,7 @@ export function lines(child: Child): { until(pattern: RegExp): Promise<string> }
   let seen = 0
   return {
     /**
-     * Returns the next line that matches, after that of the previous call. Throws if the child ends
+     * Returns the next matching line after the line of the previous call. Throws if the child ends
      * without it.
      */
     async until(pattern) {
@@ -136,8 +136,8 @@ export function lines(child: Child): { until(pattern: RegExp): Promise<string> }
 }
 
 /**
- * Runs `iperf3 --bidir -P STREAMS` between the two ends, for a second or as `until` says. Returns
- * the bytes that arrived both ways.
+ * Runs `iperf3 --bidir -P STREAMS` between the two ends, for a second or the time in `until`.
+ * Returns the bytes that arrived in both directions.
  */
 export async function iperf3(client: End, server: End, streams: number, until = '-t 1'): Promise<number> {
   const listener = server.netns.spawn(`iperf3 -s -1 --forceflush -B ${server.address}`)

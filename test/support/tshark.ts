@@ -1,4 +1,4 @@
-/** The real tshark: as a reader of files that does not complain, and as it captures by extcap. */
+/** The real tshark: as a reader of files that does not complain, and capturing by extcap. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { expect } from 'vitest'
 
@@ -27,7 +27,7 @@ export function packetFields<F extends string>(file: string, fields: readonly F[
 /** How tshark ended. */
 export interface TsharkEnded {
   readonly status: number | null
-  /** Without the lines that say that it captures, and how many packets. */
+  /** Without the lines about the start of the capture and its number of packets. */
   readonly complaint: string
 }
 
@@ -43,7 +43,7 @@ export interface Tshark {
 /** Starts `WITHIN tshark ARGS`. */
 export function startTshark(within: readonly string[], ...args: string[]): Tshark {
   const [command, ...rest] = [...within, 'tshark', ...args] as [string, ...string[]]
-  // A group of its own: a signal reaches tshark behind the programs that start it.
+  // A group of its own: a signal reaches tshark past the programs that start it.
   const child: ChildProcess = spawn(command, rest, { stdio: ['ignore', 'ignore', 'pipe'], detached: true })
   let stderr = ''
   let look = () => {}

@@ -1,4 +1,4 @@
-/** Transfers random bytes in both directions, and compares hashes of what was sent and received. */
+/** Transfers random bytes in both directions, and compares hashes of sent and received bytes. */
 import { createHash, randomBytes } from 'node:crypto'
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { once } from 'node:events'
@@ -104,7 +104,7 @@ function direction(from: Socket, to: Socket) {
     async more(count: number) {
       const enough = octets + count
       const failed = ended.then(() => Promise.reject(new Error('the stream ended')))
-      // By the time of a regular end nothing awaits it.
+      // After a regular end nothing awaits it.
       failed.catch(() => {})
       while (octets < enough) {
         const some = new Promise<void>(resolve => {
@@ -121,7 +121,7 @@ export interface Datagrams {
   /**
    * Sends one message of random bytes from each end, split by UDP_SEGMENT into datagrams of
    * `segment` bytes unless that is 0, and waits for as many bytes. Returns the datagrams that
-   * arrived each way, and whether they are those that were sent.
+   * arrived in each direction, and whether they match the sent ones.
    */
   exchange(octets: number, segment: number): Promise<readonly DatagramsEnd[]>
   close(): void

@@ -1,6 +1,6 @@
 /**
- * Runs the program under test in this process, where coverage sees it, or as a child. What a test
- * starts is ended after the test, also if the test failed.
+ * Runs the program under test in this process, where coverage sees it, or as a child. Every program
+ * of a test is ended after the test, even if the test failed.
  */
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
@@ -33,7 +33,7 @@ export interface ReadyInterface {
 }
 
 export interface Running {
-  /** The process id: that of the child, or of this process. */
+  /** The process id of the child or of this process. */
   readonly pid: number
   /** The output so far. */
   readonly stdout: string
@@ -61,7 +61,7 @@ export const LOCKUP_PROGRAM = fileURLToPath(new URL('lockup-program.mjs', import
 
 const READY = /^ready$|^\{"event":"ready"/
 
-/** Programs that are running; those that a test leaves are ended after it. */
+/** Running programs; programs that a test leaves running are ended after it. */
 const running = new Set<Running>()
 afterEach(async () => {
   const stop = async (vnet: Running) => {

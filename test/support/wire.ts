@@ -54,7 +54,7 @@ export interface WireBalance {
   readonly held: number
 }
 
-/** What a frame that is sent has besides its bytes. Positions count from the start of the frame. */
+/** Properties of a sent frame besides its bytes. Positions count from the start of the frame. */
 export interface FrameFields {
   readonly csumStart?: number
   readonly csumOffset?: number
@@ -101,9 +101,9 @@ export class TestWire {
   readonly decisions: Decision[] = []
   /** What stages or alarms threw: `delay: Error: ...`. */
   readonly failures: string[] = []
-  /** What the chain reported by `onPackets`. */
+  /** The reports of the chain by `onPackets`. */
   readonly cutting: boolean[] = []
-  /** Packets and frames that were sent, and those that came out or back. */
+  /** Packets and frames that were sent, and that came out or back. */
   #in = 0
   #out = 0
   #framesIn = 0
@@ -167,7 +167,7 @@ export class TestWire {
 
   /**
    * Throws unless every packet is accounted for: by the counters of the stages, by the slots of the
-   * pool, and by what the sender's device was told. Returns the balance.
+   * pool, and by the reports to the sender's device. Returns the balance.
    */
   conserved(): WireBalance {
     const stages = this.chain.report()

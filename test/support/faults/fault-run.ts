@@ -79,7 +79,7 @@ const ERRORS: readonly (readonly [RegExp, readonly ErrnoName[]])[] = [
   [/^close .*\.(new|tmp)$/, ['EIO', 'ENOSPC', 'EDQUOT', 'EINTR']],
   [/^close/, ['EINTR']],
   [/^ioctl 5421/, []],
-  // TUNGETIFF and TUNGETDEVNETNS: the interface is gone.
+  // TUNGETIFF and TUNGETDEVNETNS: the interface was deleted.
   [/^ioctl (800454d2|54e3)/, ['EBADFD', 'EINTR']],
   [/^ioctl/, ['EPERM', 'EBUSY', 'EINVAL', 'ENOMEM', 'ENODEV', 'ENOTTY', 'EINTR', 'EBADFD', 'EOPNOTSUPP']],
   [/^socket /, ['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EACCES', 'EAFNOSUPPORT', 'EPROTONOSUPPORT']],
@@ -195,7 +195,7 @@ export class FaultLab implements Disposable {
       hangs = true
       child.kill('SIGKILL')
     }, HANG_MS)
-    // If standard output fails, there is no ready line.
+    // If standard output fails, the ready line is missing.
     const deaf = fault?.site.startsWith('write socket(1,1,0)') ? DEAF_MS : HANG_MS
     const asked = setTimeout(() => child.kill('SIGTERM'), deaf)
     const ready = new Promise<void>(resolve => {
@@ -223,7 +223,7 @@ export class FaultLab implements Disposable {
     clearTimeout(timer)
     clearTimeout(asked)
     if (isReady) await ready
-    // A file that it could not remove may stay.
+    // A file that it could not remove may remain.
     const mayStay = fault !== undefined && /^(unlink|statx) \/run\/vnet/.test(fault.site)
     const left = [...remains(place), ...(mayStay ? [] : announced(child.pid as number))]
     for (const file of announced(child.pid as number)) rmSync(join(RUN_DIRECTORY, file))

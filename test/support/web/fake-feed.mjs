@@ -20,7 +20,7 @@ import { FakeWorld } from './fake-world.mjs'
 /** @typedef {import('./fake-types.ts').Feed} Feed */
 
 export const TOKEN = 'fake-token'
-/** What a page gets only with the token. */
+/** Messages that a page gets only with the token. */
 const SECRET = ['frames', 'dhcp']
 
 const HEADERS = { ...SECURITY_HEADERS }
@@ -54,7 +54,7 @@ export class FakeFeed {
     return `http://127.0.0.1:${used}/#token=${TOKEN}`
   }
 
-  /** Closes all connections, as a server that ends does. */
+  /** Closes all connections, like a server that ends. */
   async close() {
     this.#server.close()
     this.#server.closeAllConnections()
@@ -66,8 +66,8 @@ export class FakeFeed {
   }
 
   /**
-   * Sends a message to all feeds, or to those that look at its device and want it. Resolves when
-   * the connections have taken it.
+   * Sends a message to all feeds, or to the feeds that want it for its device. Resolves when the
+   * connections have taken it.
    * @param {FeedMessage | undefined} message
    */
   async send(message) {

@@ -1,4 +1,4 @@
-/** What the fake world and the fake feed keep. */
+/** The state of the fake world and the fake feed. */
 import type { ServerResponse } from 'node:http'
 import type { DriverParam } from '../../../src/control/index.ts'
 import type { DeviceCounters, DeviceRow, Want } from '../../../src/web/feed-types.ts'
@@ -13,7 +13,7 @@ export interface FakeDevice {
   readonly row: Writable<DeviceRow>
   readonly pid: number
   readonly driver: string
-  /** Frames each way in a second. */
+  /** Frames per second in each direction. */
   readonly rate: number
   /** Whether it has a board with rings, interrupts and a poll. */
   readonly hasBoard: boolean
@@ -33,10 +33,10 @@ export interface DeviceOptions {
 export interface WorldOptions {
   /** Interfaces of the loop. */
   readonly devices?: number
-  /** Hosts of the lan; without any there is no lan. */
+  /** Number of hosts of the lan; 0 or undefined means no lan. */
   readonly hosts?: number
   readonly hostile?: boolean
-  /** When it begins, in milliseconds since 1970. */
+  /** Start of its time, in milliseconds since 1970. */
   readonly start?: number
 }
 

@@ -17,7 +17,7 @@ export const SNULL = '4711//sn0'
 export const CABLE = '4712/left/eth0'
 export const LAN = '4713//lan0'
 
-/** What an interface may be called; the network namespace has fewer limits than a name. */
+/** Possible names of interfaces; the network namespace has fewer limits than a name. */
 export const HOSTILE_NAMES = [
   ['<b>bold</b>', undefined],
   ['"><svg/onload=1', undefined],
@@ -119,7 +119,7 @@ export class FakeWorld {
   }
 
   /**
-   * What is sent when a device is first looked at.
+   * Messages for a page that opens a device.
    * @param {string} id @param {readonly Want[]} wants @returns {FeedMessage[]}
    */
   first(id, wants) {
@@ -328,7 +328,7 @@ export class FakeWorld {
   }
 
   /**
-   * Does a command. Returns its result, and what the feeds of that device are sent because of it.
+   * Runs a command. Returns its result, and the resulting messages to the device's feeds.
    * @param {string} id @param {Command} command
    * @returns {{ result: CommandResult, messages: (FeedMessage | undefined)[] }}
    */
@@ -385,7 +385,7 @@ export class FakeWorld {
   }
 }
 
-/** The three lines that the wire's parser reports, or undefined if the words are right. */
+/** The three lines that the wire's parser reports, or undefined if the spec is right. */
 function wrongWord(/** @type {string} */ words) {
   const kinds = 'delay loss rate duplicate corrupt reorder preset blackhole mtu limit burst match'
   const at = words.search(/\S+/)

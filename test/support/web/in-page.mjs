@@ -6,8 +6,8 @@
 export const widthOfPage = () => document.scrollingElement.scrollWidth
 
 /**
- * Returns the texts whose contrast is less than WCAG 2.2 AA asks for, or whose letters are smaller
- * than 13 px. Texts of disabled controls need no contrast.
+ * Returns the texts whose contrast is below the minimum of WCAG 2.2 AA, or whose letters are
+ * smaller than 13 px. Texts of disabled controls need no contrast.
  */
 export function findIllegible() {
   const canvas = document.createElement('canvas')
@@ -34,7 +34,7 @@ export function findIllegible() {
   const ancestors = element =>
     element.parentElement === null ? [element] : [...ancestors(element.parentElement), element]
 
-  /** The colours behind a text, the lowest first. */
+  /** The background colours of a text, the lowest first. */
   function behind(element, box) {
     const boxes = ancestors(element).map(each => [getComputedStyle(each).backgroundColor, 1])
     if (!(element instanceof SVGElement)) return boxes
@@ -117,7 +117,7 @@ export function findForeign() {
     .concat(attributes.map(({ name, value }) => `${name}=${value}`))
 }
 
-/** Returns all texts of the page: those of its elements, its fields, and its attributes. */
+/** Returns all texts of the page: in its elements, its fields, and its attributes. */
 export function allTexts() {
   const all = [...document.querySelectorAll('body *')]
   const attributes = all.flatMap(element => [...element.attributes].map(({ value }) => value))
@@ -141,8 +141,8 @@ export function noteStatistics() {
 export const hasStatisticsOf = time => globalThis.lastStatistics >= time
 
 /**
- * Returns the controls of the page that cannot be reached, and how each that was reached shows that
- * it has the focus. `reached` are those that `noteFocus` has noted.
+ * Returns the unreachable controls of the page, and how each reached one shows that it has the
+ * focus. `noteFocus` has noted the `reached` ones.
  */
 export function unreachedControls() {
   const all = [...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex="0"]')]

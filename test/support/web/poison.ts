@@ -3,7 +3,7 @@
 /** Runs if it becomes an element, and so makes a dialog, or a violation of the page's policy. */
 export const POISON = '<img src=x onerror=alert(1)><script>alert(2)</script>'
 
-/** What are no texts of others: they choose what the page does. */
+/** Keys with values of the page's own, not texts of others: they choose its behaviour. */
 const FIXED = ['type', 'id', 'direction', 'mode', 'kind', 'bytes', 'do', 'event']
 /** Counts by names of others. */
 const NAMED = ['tx', 'rx', 'drops', 'dropped', 'answered', 'frames']
