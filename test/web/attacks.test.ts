@@ -24,7 +24,7 @@ const routes = ['/', '/main.js', '/proof', '/events', '/command', '/capture', '/
 const secret = ['/command', '/capture', '/metrics']
 const methodOf = (path: string) => (path === '/command' ? 'POST' : 'GET')
 
-/** A request with the token, which is answered if nothing else is wrong with it. */
+/** A request with the token, which is accepted if nothing else is wrong with it. */
 const ask = (path: string, headers: Record<string, string> = {}) =>
   web.ask(`${path}?token=${TOKEN}`, { method: methodOf(path), headers: { ...JSON_TYPE, ...headers } })
 
@@ -329,7 +329,7 @@ describe('requests that two servers read differently', () => {
     expect(reply).not.toContain('vnet_up')
   })
 
-  test('a refused request ends the connection, so its body is no request', async () => {
+  test('a refused request ends the connection, so its body is not read as a request', async () => {
     const reply = await web.raw(`${head}Content-Length: ${hidden.length}\r\n\r\n${hidden}`)
     expect(reply).toMatch(/^HTTP\/1.1 401 /)
     expect(reply).toContain('\r\nconnection: close\r\n')
@@ -398,7 +398,7 @@ describe('connections that strangers hold', () => {
       Array.from({ length: FEEDS_MAX / 2 }, (_, i) => web.feed(`device=1//none${i}&want=parts`, false)),
     )
     for (const feed of feeds) await feed.next('hello')
-    // That of the first page, that of all others, and that for hello.
+    // One for the first page, one for all others, and one for hello.
     expect(searches()).toBeLessThanOrEqual(3)
   })
 })
@@ -439,7 +439,7 @@ describe('names', () => {
     expect(row?.name).toBe(name)
     expect(row?.label).toBe('</script><script>alert(1)/<img>\\x1b[2J\\u202e')
     expect((await feed.next('stats')).devices[0]).toMatchObject({ id: row?.id, txPackets: 1 })
-    // What is in the stream of events ends no line of it.
+    // The id must not end a line in the stream of events.
     expect(row?.id).not.toMatch(/[\n\r]/)
     const again = await web.feed(`device=${encodeURIComponent(row?.id ?? '')}&want=parts`)
     expect((await again.next('parts')).id).toBe(row?.id)

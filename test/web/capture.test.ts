@@ -28,7 +28,7 @@ function capturing(...parts: readonly Uint8Array[]) {
       close = resolve
     })
     async function* all(): AsyncGenerator<Uint8Array, undefined> {
-      // One buffer for all parts, as that of a real one.
+      // One buffer for all parts, like in a real capture.
       const buffer = new Uint8Array(64)
       for (const part of parts) {
         buffer.set(part)
@@ -77,7 +77,7 @@ test('a capture is sent as it comes, and ends when the client closes it', async 
   await becomes(0)
 })
 
-test('a capture that cannot begin says why', async () => {
+test('a capture that cannot start replies with the reason', async () => {
   web.client.capture = () => Promise.reject(new VnetError(EPERM, 'CAPTURE'))
   expect(await web.ask(path)).toMatchObject({ status: 400, text: expect.stringContaining('EPERM') })
   web.client.capture = () => Promise.reject(new UsageError("filter 'x\x1b': syntax error"))

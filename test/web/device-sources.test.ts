@@ -1,4 +1,4 @@
-/** What the server of the page reads of a device, and how often. */
+/** The server's reads from a device, and how often it reads. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { CaptureRequest, ControlClient, FoundDevice, SegmentInfo } from '../../src/control/index.ts'
 import { deviceSource } from '../../src/web/device-sources.ts'
@@ -12,7 +12,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** Reads a segment of so many hosts for so long. Returns what was asked for, and what was sent. */
+/** Reads a segment of `count` hosts for `ms` milliseconds. Returns requests and messages. */
 async function readSegment(count: number, ms: number) {
   const asked: (readonly string[] | undefined)[] = []
   const hosts = Array.from({ length: count }, (_, i) => ({ mac: `${i}`, addresses: [], router: false }))

@@ -1,4 +1,6 @@
-/** Feeds of pages that do not read in time: what waits is bounded, and what is lost is said. */
+/**
+ * Feeds of pages that do not read in time: waiting messages are bounded, and losses are reported.
+ */
 import { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -8,7 +10,7 @@ import type { FeedMessage } from '../../src/web/feed-types.ts'
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-/** A response that nobody reads until the test does. */
+/** A response without a reader, until the test reads it. */
 class Stuck extends EventEmitter {
   writableLength = 0
   destroyed = false

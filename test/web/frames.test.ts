@@ -146,7 +146,7 @@ test('one capture serves all pages, and ends with the last', async () => {
   expect([captures[0]?.isClosed, vi.getTimerCount()]).toEqual([true, 0])
 })
 
-test('frames go on when the device is back after its capture has ended', async () => {
+test('frames continue when the device is back after its capture has ended', async () => {
   const page = new Page()
   const { captures, frames, tick } = looking(page)
   await tick(0)
@@ -160,7 +160,7 @@ test('frames go on when the device is back after its capture has ended', async (
   expect(page.frames.flatMap(({ frames }) => frames)).toHaveLength(2)
 })
 
-test('frames go on when the device is back before its capture has ended', async () => {
+test('frames continue when the device is back before its capture has ended', async () => {
   const page = new Page()
   const { captures, frames, tick } = looking(page)
   await tick(0)
@@ -172,7 +172,7 @@ test('frames go on when the device is back before its capture has ended', async 
   expect(captures).toHaveLength(2)
 })
 
-test('of more frames than a message has room for the rest is counted, with those that the vnet lost', async () => {
+test('frames beyond the room of a message are counted, with the vnet’s lost frames', async () => {
   const page = new Page()
   const { captures, tick } = looking(page)
   await tick(0)
@@ -203,7 +203,7 @@ test('what is read of a flood is bounded in each interval, so the rest waits in 
   expect(page.frames[0]?.frames).toHaveLength(ROWS_MAX)
 })
 
-test('a page that goes while the rest of a flood waits ends the capture, and the next page begins another', async () => {
+test('a page that leaves during a flood ends the capture, and the next page starts another', async () => {
   const page = new Page()
   const { captures, frames, leave, tick } = looking(page)
   await tick(0)
@@ -234,7 +234,7 @@ test('a page that has no room learns later how many frames it missed', async () 
   expect(other.frames.map(({ skipped }) => skipped)).toEqual([0, 0, 0, 0])
 })
 
-test('a refusal and a malformed capture are problems of which each page is told, not the end of the server', async () => {
+test('a refusal and a malformed capture are problems reported to each page, and the server continues', async () => {
   const page = new Page()
   const refusing = new FrameSource(id, () => Promise.reject(new VnetError(EPERM, 'CAPTURE')))
   refusing.add(page as unknown as Feed)

@@ -1,4 +1,4 @@
-/** A server of the page, in this process, and what a browser or an attacker sends to it. */
+/** A server of the page in this process, and requests of a browser or an attacker. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
@@ -32,7 +32,7 @@ export interface Asked {
 
 type Write = (builder: MessageBuilder) => void
 
-/** What a vnet replies that has sn0 and nothing else, unless a test sets it. */
+/** The default replies of a vnet that has sn0 and nothing else. */
 export function device(ifindex: number, name: string, rest: Write = () => {}): Write {
   return b => {
     b.u32(of.ifindex.type, ifindex).string(of.ifname.type, name).string(of.driver.type, 'snull')
@@ -65,7 +65,7 @@ export interface Served extends AsyncDisposable {
   /** Starts a vnet that the pages see. */
   vnet(answers?: Answers, options?: FakeOptions): FakeVnet
   ask(path: string, asked?: Asked): Promise<Reply>
-  /** The same, as soon as the reply has begun. */
+  /** Like `ask`, but resolves when the reply starts. */
   open(path: string): Promise<IncomingMessage>
   command(id: string, command: PageCommand): Promise<CommandResult>
   feed(query?: string, hasToken?: boolean): Promise<OpenFeed>

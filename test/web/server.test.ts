@@ -1,4 +1,4 @@
-/** The server of the page with vnets whose replies the test sets. */
+/** The server of the page with fake vnets. */
 import { readdirSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EBUSY, EOPNOTSUPP, VnetError } from '../../src/base/errno.ts'
@@ -55,7 +55,7 @@ describe('the files of the page', () => {
 })
 
 describe('a feed', () => {
-  test('a feed begins with the devices, and has their statistics again and again', async () => {
+  test('a feed starts with the devices, and repeats their statistics', async () => {
     let sent = 41
     web.vnet({ [getStats.cmd]: () => [stats(7, 'sn0', ++sent)] })
     const feed = await web.feed()
@@ -188,7 +188,7 @@ describe('a feed', () => {
     expect(captured).toEqual([7, 9])
   })
 
-  test('a feed reports a vnet that refuses, and goes on', async () => {
+  test('a feed reports a vnet that refuses, and continues', async () => {
     let isBusy = true
     web.vnet({
       [getParts.cmd]() {
@@ -202,7 +202,7 @@ describe('a feed', () => {
     expect((await feed.next('parts')).parts).toHaveLength(1)
   })
 
-  test('a feed that begins after the last one has ended has the devices, though nothing has changed', async () => {
+  test('a feed that starts after the last one has ended gets the devices, though nothing has changed', async () => {
     const fake = web.vnet()
     const last = await web.feed()
     const { vnets } = await last.next('hello')
@@ -335,7 +335,7 @@ describe('a command', () => {
     expect(await web.command(id, { do: 'check-wire', text: 'delay 20ms' })).toEqual({ ok: true })
   })
 
-  test('a change is shown at once to the pages that look', async () => {
+  test('a change is shown immediately to the pages that display it', async () => {
     let value = '8'
     web.vnet({
       [getParam.cmd]: () => [b => void b.string(35, 'snull').string(15, 'pool').string(16, value).string(17, 'int')],

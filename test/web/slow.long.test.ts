@@ -29,7 +29,7 @@ test('a client that does not read a reply loses its connection', async () => {
 
 const vnet = (pid: number) => ({ pid, replied: 1, runtime: undefined })
 
-/** Established connections at a port of this machine's IPv4 (proc(5)), as the server has them. */
+/** Established connections at a port of this machine's IPv4 (proc(5)), as seen by the server. */
 function waiting(port: number): number {
   const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
   const lines = readFileSync('/proc/net/tcp', 'latin1').split('\n')

@@ -16,7 +16,7 @@ function page() {
 }
 const message = (text: string) => pack({ type: 'problem', text })
 
-test('all pages get one reading, and a page that comes later gets the latest at once', async () => {
+test('all pages get one reading, and a later page gets the latest one immediately', async () => {
   let count = 0
   const poll = new Poll(async () => message(`${++count}`), { interval: 250 })
   const [one, two] = [page(), page()]
@@ -74,7 +74,7 @@ test('a page that comes back during a reading gets it, and the next one soon', a
   expect(one.got).toEqual(['1', '2'])
 })
 
-test('sources that begin at different times are read at the same moments', async () => {
+test('sources that start at different times are read at the same moments', async () => {
   const moments: number[][] = [[], []]
   for (const [i, interval] of [250, 1000].entries()) {
     const poll = new Poll(async () => void moments[i]?.push(performance.now()), { interval })
@@ -108,7 +108,7 @@ test('a state is sent only when it differs', async () => {
   expect(one.got).toEqual(['a', 'b', 'a'])
 })
 
-test('a change is read at once, and many changes at most ten times a second', async () => {
+test('a change is read immediately, and many changes at most ten times a second', async () => {
   let count = 0
   const poll = new Poll(async () => message(`${++count}`), { interval: 60_000 })
   const one = page()
@@ -146,7 +146,7 @@ test('a failure is reported once until the next success, a vnet that has ended o
   expect(one.got).toEqual([failed, 'well', failed])
 })
 
-test('a page that comes while readings fail is told why', async () => {
+test('a page that connects while readings fail gets the reason', async () => {
   const poll = new Poll(() => Promise.reject(new VnetError(EIO, 'a')), { interval: 250 })
   const [one, two] = [page(), page()]
   poll.add(one)
@@ -156,7 +156,7 @@ test('a page that comes while readings fail is told why', async () => {
   expect(two.got).toEqual([expect.stringContaining('EIO')])
 })
 
-test('a vnet that does not reply is named, with what may be the reason', () => {
+test('a vnet that does not reply is named, with a possible reason', () => {
   const call = 'GET_DEVICES of vnet 4711 (sn0, sn1)'
   expect(problemOf(new VnetError(ETIMEDOUT, call, 'it has not replied for 2 s'))).toBe(
     'vnet 4711 (sn0, sn1) did not reply in time: it may be stopped, in a debugger, or in a driver that does not return',

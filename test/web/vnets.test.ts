@@ -1,4 +1,4 @@
-/** What the server of the page keeps of the vnets that pages see. */
+/** The server's record of the vnets that pages see. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,7 +21,7 @@ class LateClient extends ControlClient {
   }
 }
 
-test('a subscription that begins when the last page has gone ends at once', async () => {
+test('a subscription that starts after the last page has left ends immediately', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'vnet-web-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))
   using client = new LateClient(loadNative(), { timeoutMs: 2000 })

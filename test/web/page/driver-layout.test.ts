@@ -75,7 +75,7 @@ const overlaps = (a: DriverBox, b: DriverBox) =>
 const ofKind = ({ boxes }: Drawing, ...kinds: DriverBox['kind'][]) => boxes.filter(({ kind }) => kinds.includes(kind))
 
 describe('the parts of a device', () => {
-  test('lie on the way from the kernel to the far end and back', () => {
+  test('a device’s parts lie on the path from the kernel to the far end and back', () => {
     expect(groups(models.snull.columns)).toEqual([
       ['near', 'transmit queues', 'interrupts, polls'],
       ['near', 'transmitter', 'receiver'],
@@ -85,17 +85,17 @@ describe('the parts of a device', () => {
     ])
   })
 
-  test('are few for a driver that has few', () => {
+  test('a simple driver has few parts', () => {
     expect(groups(models.loop.columns)).toEqual([['near', 'transmit queues', undefined]])
     expect(models['a driver without any part'].columns).toEqual([])
   })
 
-  test('have direction ba of the wire on the way from the second device of a pair', () => {
+  test('the second device of a pair has direction ba of the wire on its outgoing path', () => {
     const { columns } = model('cable', queues(1), { wire, at: 1 })
     expect(groups(columns).at(-1)).toEqual(['wire', 'wire ba', 'wire ab'])
   })
 
-  test('show each stage of a wire, and that there is none', () => {
+  test('the drawing shows each stage of a wire, or a direct connection without stages', () => {
     const { away, toward } = models.cable.columns[1]
     expect(away?.items.map(({ id }) => id)).toEqual(['wire ab loss', 'wire ab delay'])
     expect(toward?.items.map(({ kind }) => kind)).toEqual(['direct'])
@@ -109,7 +109,7 @@ describe('the parts of a device', () => {
     expect(eight?.map(({ kind }) => kind)).toEqual(Array(9).fill('part'))
   })
 
-  test('have ids of their own', () => {
+  test('parts have ids of their own', () => {
     for (const { columns } of Object.values(models)) {
       const ids = columns
         .flatMap(({ away, toward }) => [...(away?.items ?? []), ...(toward?.items ?? [])])
@@ -176,7 +176,7 @@ describe('the drawing', () => {
     expect(hasFar(358)).toBe(true)
   })
 
-  test('leaves the parts of the peer out where only those of the device fit beside each other', () => {
+  test('the drawing omits the peer’s parts where only the device’s parts fit side by side', () => {
     expect([layout(models.snull, 900).isVertical, hasFar(900)]).toEqual([false, false])
     expect([layout(models.snull, 1000).isVertical, hasFar(1000)]).toEqual([false, false])
     expect([layout(models.snull, 1152).isVertical, hasFar(1152)]).toEqual([false, true])

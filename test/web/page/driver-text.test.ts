@@ -1,4 +1,4 @@
-/** What the drawing of a driver says about its parts. */
+/** Texts about the parts in the drawing of a driver. */
 import { describe, expect, test } from 'vitest'
 import type { PartInfo } from '../../../src/web/page/driver-model.ts'
 import {
@@ -42,7 +42,7 @@ describe('a part', () => {
   })
 })
 
-test('many queues say how many are stopped and what they hold', () => {
+test('many queues show how many are stopped, and how many frames they hold', () => {
   const parts = Array.from({ length: 256 }, (_, i): PartInfo => {
     return { kind: 'queue', name: `tx ${i}`, length: i % 2, state: i < 3 ? 'stopped' : 'running' }
   })
@@ -85,14 +85,14 @@ test('a text that is too long ends with an ellipsis', () => {
 describe('rates of counters', () => {
   const sample = (rates: CountRates, time: number, count: number) => rates.sample(time, new Map([['irq 0', count]]))
 
-  test('are those of the last second, however often it is sampled', () => {
+  test('counter rates cover the last second, however often it is sampled', () => {
     const rates = new CountRates()
     for (let i = 0; i <= 20; i++) sample(rates, 250 * i, i < 10 ? 0 : 100 * (i - 10))
     expect(rates.of('irq 0')).toBe(400)
     expect(rates.of('irq 1')).toBeUndefined()
   })
 
-  test('are unknown after the first sample and after a reset', () => {
+  test('counter rates are unknown after the first sample and after a reset', () => {
     const rates = new CountRates()
     sample(rates, 0, 10)
     expect(rates.of('irq 0')).toBeUndefined()
@@ -102,7 +102,7 @@ describe('rates of counters', () => {
     expect(rates.of('irq 0')).toBeUndefined()
   })
 
-  test('are not those of a time without samples', () => {
+  test('counter rates exclude a time without samples', () => {
     const rates = new CountRates()
     sample(rates, 0, 0)
     sample(rates, 60_000, 6000)

@@ -1,4 +1,4 @@
-/** How the page opens its feed, and opens it again when the server is gone. */
+/** How the page opens its feed, and opens it again after the server has ended. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { FeedReader, type SourceListener } from '../../../src/web/page/feed.ts'
 

@@ -9,7 +9,7 @@ function frames(from: number, to: number): FrameRow[] {
 
 const numbers = (log: FrameLog) => log.frames.map(({ number }) => number)
 
-it('keeps the newest frames, oldest first, and counts those that came and those that did not', () => {
+it('the log keeps the newest frames, oldest first, and counts received and skipped frames', () => {
   const log = new FrameLog()
   log.add(frames(1, 200), 0)
   log.add(frames(200, 1201), 7)
@@ -19,14 +19,14 @@ it('keeps the newest frames, oldest first, and counts those that came and those 
   expect([log.seen, log.skipped]).toEqual([1200, 10])
 })
 
-it('keeps as many frames that pass the filter, however few of those that come do', () => {
+it('the log keeps as many frames that pass the filter, however few of the arriving frames pass', () => {
   const log = new FrameLog()
   log.setFilter(({ number }) => number % 500 === 0)
   for (let i = 0; i < 30; i++) log.add(frames(100 * i, 100 * i + 100), 0)
   expect(numbers(log)).toEqual([0, 500, 1000, 1500, 2000, 2500])
 })
 
-it('looks for frames of a new filter among those that it keeps', () => {
+it('the log applies a new filter to the frames that it keeps', () => {
   const log = new FrameLog()
   log.add(frames(0, 10), 0)
   log.setFilter(({ number }) => number > 7)
@@ -35,7 +35,7 @@ it('looks for frames of a new filter among those that it keeps', () => {
   expect(numbers(log)).toHaveLength(10)
 })
 
-it('does not change frames that it returned', () => {
+it('the log does not change frames that it returned', () => {
   const log = new FrameLog()
   log.add(frames(0, 2), 0)
   const before = log.frames
@@ -45,7 +45,7 @@ it('does not change frames that it returned', () => {
   expect([log.frames.length, log.seen]).toEqual([0, 0])
 })
 
-it('stays as it is while it is held, under any filter, and counts what comes', () => {
+it('a held log does not change, under any filter, and counts arriving frames', () => {
   const log = new FrameLog()
   log.add(frames(0, 3), 0)
   log.hold()
@@ -60,7 +60,7 @@ it('stays as it is while it is held, under any filter, and counts what comes', (
   expect([numbers(log), log.isHeld, log.seenSinceHeld]).toEqual([[0, 1, 2, 3, 4, 5], false, 0])
 })
 
-it('is not held any more when it is cleared', () => {
+it('clearing the log releases it', () => {
   const log = new FrameLog()
   log.hold()
   log.clear()

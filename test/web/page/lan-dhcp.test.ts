@@ -96,7 +96,7 @@ test('a message that was dropped says why', () => {
   expect(conversations.list[0]?.messages[0]?.dropped).toBe('wire ab, stage 1 loss 5%')
 })
 
-test('frames of other protocols, and malformed messages, are no conversation', () => {
+test('frames of other protocols, and malformed messages, start no conversation', () => {
   const conversations = new DhcpConversations()
   expect(conversations.take([frame(1, dhcpHeader(new Uint8Array(300)))])).toBe(false)
   expect(conversations.take([frame(1, { name: 'UDP', fields: [] })])).toBe(false)

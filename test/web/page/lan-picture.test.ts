@@ -19,7 +19,7 @@ const segment = (of: Partial<SegmentPicture>): SegmentPicture => ({
 })
 
 describe('groupsOf', () => {
-  test('a port has the addresses that are heard behind it, or leased to it, each once', () => {
+  test('a port has the addresses that were heard or leased on it, each once', () => {
     const mac = '02:00:00:00:00:09'
     const { boxes } = groupsOf(
       segment({

@@ -21,7 +21,7 @@ describe('found', () => {
     expect(found(segment, 'hosts', '  ')).toBeUndefined()
   })
 
-  test('a search finds the rows that have all its words, in any case', () => {
+  test('a search finds the rows that contain all its words, in any case', () => {
     expect(found(segment, 'hosts', 'HOST4711')).toEqual([4711])
     expect(found(segment, 'hosts', '198.18.3. host80')).toEqual([800, 801, 802, 803, 804, 805, 806, 807, 808, 809])
     expect(found(segment, 'leases', 'laptop')).toEqual([0])
@@ -29,7 +29,7 @@ describe('found', () => {
   })
 })
 
-test('the cells of a row are the words of vnet lan show', () => {
+test('the cells of a row have the same text as vnet lan show', () => {
   expect(cellsOf(segment, 'hosts', 0, 0)).toEqual(['- (router)', '02:00:00:00:00:00', '198.18.0.0'])
   expect(cellsOf(segment, 'leases', 0, 1000)).toEqual(['198.18.96.1', '02:00:00:00:00:09', 'Laptop', '1 min 0 s'])
   expect(cellsOf(segment, 'neighbours', 0, 0)).toEqual(['198.18.96.1', '02:00:00:00:00:09'])

@@ -15,7 +15,7 @@ const counters = (txPackets: number, dropped = 0): DeviceCounters => ({
 const stats = (time: number, ...devices: DeviceCounters[]) => ({ type: 'stats', time, devices }) as const
 
 describe('rates', () => {
-  test('are per second of the time between two messages', () => {
+  test('rates are per second of the time between two messages', () => {
     const rates = new Rates()
     rates.receive(stats(1000, counters(10)))
     expect(rates.of('1//sn0')).toBeUndefined()
@@ -23,14 +23,14 @@ describe('rates', () => {
     expect(rates.of('1//sn0')).toMatchObject({ txPackets: 50, txBits: 40_000, txDrops: 3, rxPackets: 0 })
   })
 
-  test('count from 0 after a reset', () => {
+  test('rates count from 0 after a reset', () => {
     const rates = new Rates()
     rates.receive(stats(1000, counters(1000)))
     rates.receive(stats(2000, counters(20)))
     expect(rates.of('1//sn0')?.txPackets).toBe(20)
   })
 
-  test('stay when a new feed repeats the last message', () => {
+  test('rates do not change when a new feed repeats the last message', () => {
     const rates = new Rates()
     rates.receive(stats(1000, counters(0)))
     rates.receive(stats(2000, counters(7)))
@@ -38,7 +38,7 @@ describe('rates', () => {
     expect(rates.of('1//sn0')?.txPackets).toBe(7)
   })
 
-  test('are unknown for a device that is gone, and after the clock was set back', () => {
+  test('rates are unknown for a deleted device, and after the clock was set back', () => {
     const rates = new Rates()
     rates.receive(stats(1000, counters(0)))
     rates.receive(stats(2000))

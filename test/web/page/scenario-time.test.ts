@@ -54,7 +54,7 @@ describe('the axis', () => {
     expect(marks(length, most)).toEqual(expected)
   })
 
-  test('a step whose label has no room beside the last one has none', () => {
+  test('a step has no label if the label does not fit beside the last one', () => {
     const placed = place(
       [0, 500, 2000, 10_000].map(at => ({ at, text: '' })),
       10_000,

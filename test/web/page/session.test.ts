@@ -9,7 +9,7 @@ const TOKEN = 'a-token-of-32-characters-for-test'
 let sent: string[]
 /** Called with each source that the page opens. */
 let onSource: (source: FakeSource) => void
-/** What the server replies to a request for a proof. */
+/** The server's reply to a request for a proof. */
 let reply: (nonce: string) => object
 
 class FakeSource {
@@ -125,7 +125,7 @@ test('a feed that is closed before the proof has come is not opened', async () =
   expect(sent.filter(url => url.startsWith('/events'))).toHaveLength(1)
 })
 
-test('a source that the server has refused is told from one that has broken off', async () => {
+test('a source that the server refused is distinguished from a broken one', async () => {
   for (const [readyState, how] of [
     [FakeSource.CLOSED, 'refused'],
     [0, 'lost'],

@@ -13,7 +13,7 @@ import {
 const vnets = [{ pid: 1, driver: 'snull', devices: [{ id: '1/red/sn1', label: 'red/sn1' }] }] as unknown as VnetRow[]
 const halt: StepInfo = { id: '1/red/sn1', step: 4, next: 'netifRx', queue: 2, frame: undefined, source: undefined }
 
-/** What waits before a step, with an IPv4 header. */
+/** A step with its waiting frame, which has an IPv4 header. */
 function at(step: StepInfo['step'], destination: string): StepInfo {
   const fields = [
     { name: 'TTL', value: '64' },
@@ -23,7 +23,7 @@ function at(step: StepInfo['step'], destination: string): StepInfo {
 }
 
 describe('the line of the state', () => {
-  test('it says where a frame waits, and what is next', () => {
+  test('the state line names the place of the waiting frame, and the next step', () => {
     expect(stateWords('on', halt, vnets)).toBe('Step 4 of 5 at red/sn1, queue 2: netifRx is next.')
   })
 

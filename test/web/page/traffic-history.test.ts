@@ -34,7 +34,7 @@ const parts = (...list: (readonly [kind: string, name: string, length?: number])
 }
 
 describe('history of all devices', () => {
-  it('keeps bits, frames, drops by way and reason, and what is held, of each device', () => {
+  it('history keeps bits, frames, drops by direction and reason, and held frames of each device', () => {
     const history = new History()
     history.receive(stats(0, counters('a'), counters('b')))
     const drops = { tx: { NEIGH: 2 }, rx: { NOMEM: 3 } }
@@ -48,7 +48,7 @@ describe('history of all devices', () => {
     expect(history.device('b')!.rate('tx bits', 0)).toEqual([null, 0])
   })
 
-  it('goes on with the samples of a device that comes back, behind a gap', () => {
+  it('history continues with the samples of a device that comes back, after a gap', () => {
     const history = new History()
     history.receive(stats(0, counters('a', { txPackets: 5 })))
     history.receive(stats(1, counters('a', { txPackets: 9 })))
@@ -58,7 +58,7 @@ describe('history of all devices', () => {
     expect(history.device('a')!.rate('tx frames', 0)).toEqual([null, 4, null, null, 3])
   })
 
-  it('forgets a device that was missing for ten minutes', () => {
+  it('history forgets a device that was missing for ten minutes', () => {
     const history = new History()
     history.receive(stats(0, counters('a'), counters('b')))
     for (let i = 1; i <= 600; i++) history.receive(stats(i, counters('b')))
@@ -68,7 +68,7 @@ describe('history of all devices', () => {
     expect(history.size).toBe(1)
   })
 
-  it('keeps at most 1000 devices, those that were seen last', () => {
+  it('history keeps at most 1000 devices, the most recent ones', () => {
     const history = new History()
     const ten = (i: number) => Array.from({ length: 10 }, (_, n) => counters(`d${10 * i + n}`))
     for (let i = 0; i < 101; i++) history.receive(stats(i, ...ten(i)))
@@ -116,7 +116,7 @@ describe('history of queues', () => {
     expect(samples.level('held', 0)).toEqual([0, 5, 0])
   })
 
-  it('leaves out what has no length, and the frame memory, which is what the device holds', () => {
+  it('queue history omits parts without a length, and the frame memory, which is the device’s held count', () => {
     const history = new History()
     history.receive(parts(['irq', 'irq 0'], ['pool', 'frames', 9]))
     history.receive(stats(0, counters('a')))

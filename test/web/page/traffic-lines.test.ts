@@ -19,7 +19,7 @@ function wire(second: number, ...stages: object[]): FeedMessage {
   return { type: 'wire', time: START + 1000 * second, id: 'a', wire: info as never }
 }
 
-/** The lines of the plot whose title begins so, each as its label and its values. */
+/** The lines of the plot with this title prefix, each as its label and its values. */
 function linesOf(title: string, messages: readonly FeedMessage[], from = 0) {
   const history = new History()
   for (const message of messages) history.receive(message)
@@ -32,7 +32,7 @@ const shown = (...args: Parameters<typeof linesOf>) =>
 const none: Drops = { tx: {}, rx: {} }
 
 describe('the plots', () => {
-  it('show bits and frames of both ways, also of an idle device', () => {
+  it('the plots show bits and frames in both directions, also of an idle device', () => {
     const messages = [stats(0, none), stats(1, none)]
     expect(shown('Throughput', messages)).toEqual([
       ['tx', [null, 8000]],
@@ -45,7 +45,7 @@ describe('the plots', () => {
     expect(shown('Throughput', [])).toEqual([])
   })
 
-  it('show drops by way and reason, a reason in one colour, those that happened in the time shown', () => {
+  it('the plots show drops within the time by direction and reason, with one colour per reason', () => {
     const messages = [
       stats(0, none),
       stats(1, { tx: { NEIGH: 2, NOMEM: 1 }, rx: {} }),
@@ -66,14 +66,14 @@ describe('the plots', () => {
     expect(neigh.colour).not.toBe(tx.colour)
   })
 
-  it('count the lines that they leave out', () => {
+  it('the plots count the lines that they omit', () => {
     const reasons = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`R${i}`, 1]))
     const content = linesOf('Dropped', [stats(0, none), stats(1, { tx: reasons, rx: {} })])
     expect([content.lines.length, content.more]).toEqual([12, 8])
     expect(new Set(content.lines.map(({ colour }) => colour)).size).toBe(6)
   })
 
-  it('show what a device holds, and the queues that had frames, by short names', () => {
+  it('the plots show the frames that a device holds, and the queues that had frames, by short names', () => {
     const parts = ['ring rx ring', 'queue tx 0', 'queue tx 1'].map((text, i) => {
       const [kind, ...name] = text.split(' ')
       return { kind, name: name.join(' '), length: 2 - i }
@@ -88,7 +88,7 @@ describe('the plots', () => {
     expect(new Set(colours).size).toBe(3)
   })
 
-  it('gives the lines of what a device holds styles of their own, however many parts hold nothing', () => {
+  it('the lines of held frames have distinct styles, however many parts hold nothing', () => {
     const empty = Array.from({ length: 11 }, (_, i) => ({ kind: 'queue', name: `tx ${i}`, length: 0 }))
     const parts = [...empty, { kind: 'ring', name: 'rx ring', length: 2 }]
     const messages = [stats(0, none), { type: 'parts', time: 0, id: 'a', parts } as never, stats(1, none, 5)]
@@ -96,7 +96,7 @@ describe('the plots', () => {
     expect([styles.length, new Set(styles).size]).toEqual([2, 2])
   })
 
-  it('show what each stage of a wire did, and how much later than asked packets left', () => {
+  it('the plots show each stage’s effect on packets, and how late packets left', () => {
     const late = { p50: 0.001, p99: 2 }
     const messages = [
       wire(0, { stage: 'loss', path: 'match then ' }, { stage: 'delay', direction: 'ba', late }),
@@ -110,7 +110,7 @@ describe('the plots', () => {
     expect([p50.isDashed, p99.isDashed, p50.colour === p99.colour]).toEqual([false, true, true])
   })
 
-  it('have a value for each time', () => {
+  it('the plots have a value for each time', () => {
     const messages = [stats(0, none, 1), stats(1, none), stats(60, none), wire(60, { stage: 'loss', dropped: 1 })]
     for (const { title } of PLOTS) {
       const { times, lines } = linesOf(title, messages)
