@@ -37,7 +37,9 @@ function beating(rung: { count: number; closed: number }): Impairment {
   })
 }
 
-/** A chain whose end frees what it gets, the frames it got, and a function that sends some. */
+/**
+ * A chain whose end frees its frames, the numbers of these frames, and a function that sends some.
+ */
 function chainOf(options: { small?: number; reserve?: number } = {}) {
   const pool = new SkBuffPool({ large: 4, small: 64, ...options })
   const received: number[] = []
@@ -104,7 +106,7 @@ describe('Chain.set', () => {
     expect(wire.received.length).toBe(2)
   })
 
-  test('a stage that is taken out is closed when it holds nothing, and its alarms end', () => {
+  test('a removed stage is closed when it is empty, and its alarms end', () => {
     const rung = { count: 0, closed: 0 }
     const wire = makeWire([beating(rung)])
     wire.advance(1000)
@@ -114,7 +116,7 @@ describe('Chain.set', () => {
     expect(wire.clock.armed).toBe(0)
   })
 
-  test('a stage that comes again goes on in its random stream', () => {
+  test('a stage that is added again continues its random stream', () => {
     const lost = (change: boolean) => {
       const wire = makeWire([loss(0.5)])
       wire.send(20)
@@ -128,7 +130,7 @@ describe('Chain.set', () => {
     expect(lost(true)).toEqual(lost(false))
   })
 
-  test('a gate that is taken out lets its packets go through the gate behind it', () => {
+  test('a removed gate lets its packets pass the gate after it', () => {
     const wire = makeWire([hold(), hold(), lossEvery(2)])
     wire.send(4)
     wire.chain.set([])
@@ -203,7 +205,7 @@ test('a wire that holds packets for long leaves other wires what their limits al
   expect([pool.small.count, pool.out]).toEqual([64, 0])
 })
 
-test('a chain without stages is idle when the last packet of those taken out has left', () => {
+test('a chain without stages is idle when the last packet of its removed stages has left', () => {
   const { chain, clock, send, received, idle } = chainOf()
   chain.set([delay('1us'), delay('1us')])
   send(2)
@@ -218,7 +220,7 @@ test('a chain without stages is idle when the last packet of those taken out has
   chain.close()
 })
 
-test('close drops what stages hold, also those taken out that push it on', () => {
+test('close drops the packets in all stages, even in removed stages that push them on', () => {
   const kept: SkBuff[] = []
   const pushing: Impairment = (next, env) => ({
     push: skb => void (env.hold(skb) && kept.push(skb)),
@@ -256,7 +258,7 @@ const stages = fc.array(
   { maxLength: 5 },
 )
 
-test('no sequence of changes loses a packet or leaves one behind', () => {
+test('no sequence of changes loses or keeps a packet', () => {
   const steps = fc.array(fc.tuple(stages, fc.nat(5), fc.nat(4000)), { minLength: 1, maxLength: 12 })
   const property = fc.property(steps, changes => {
     const wire = makeWire([])

@@ -37,7 +37,7 @@ test('a stage that is inserted shifts no decisions of the others', () => {
   // The delay that is inserted is the first now, and the one before it the second.
   const delays = run([jitter()], 'delay')
   expect(run([jitter(), corrupt(0.2), loss(0)], 'delay')).toEqual(delays)
-  // A stage behind sees the packets that are left, in their order: its draws are the same.
+  // A later stage sees the remaining packets in their order: its draws are the same.
   const flips = run([corrupt(0.2)], 'corrupt')
   expect(run([jitter(), delay('1ms'), corrupt(0.2)], 'corrupt')).toEqual(flips)
 })
@@ -91,7 +91,7 @@ test('a change keeps the packets that are held and the counters', () => {
   ])
 })
 
-test('a stage that is taken out passes on what it holds through the stages behind it', () => {
+test('a removed stage passes its packets on through the later stages', () => {
   const wire = makeWire([delay('10ms'), delay('5ms'), lossEvery(2)])
   wire.send(4)
   wire.chain.set([])
@@ -131,7 +131,7 @@ test('GSO frames in flight are cut in front of a stage that a change adds', () =
   ])
 })
 
-test('a receiver that throws does not stop the packets behind', () => {
+test('a receiver that throws does not stop later packets', () => {
   let calls = 0
   const wire = makeWire([delay('1ms')], {
     receive: () => {

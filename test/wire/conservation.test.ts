@@ -177,7 +177,7 @@ function frames(draw: Random): (to: (bytes: Uint8Array, fields?: FrameFields) =>
     else if (kind < 10) to(one(PLAIN))
     else {
       const { bytes, partial, csumStart, csumOffset, gsoSize, gso } = fuzz()
-      // What is shorter than an Ethernet header reaches no wire.
+      // A frame shorter than an Ethernet header reaches no wire.
       if (bytes.length < 14) return
       to(bytes, { ...(partial && { csumStart, csumOffset }), gsoSize, gsoType: GSO[gso] })
     }

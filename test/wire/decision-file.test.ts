@@ -87,7 +87,7 @@ test('one path has one log', async () => {
   expect(resources.log(path)).toBe(resources.log(path))
 })
 
-test('a file of the words that is missing is a usage error that names it', async () => {
+test('a missing file of a wire spec is a usage error that names it', async () => {
   await using resources = new LinuxWireResources()
   expect(() => resources.file('/nowhere/trace')).toThrow('/nowhere/trace: ENOENT')
 })

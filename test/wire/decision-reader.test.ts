@@ -7,7 +7,7 @@ const ARRIVAL = '{"t":10,"direction":"ab","n":1,"stage":"wire","verdict":"arrive
 const DELAY = '{"t":10,"direction":"ab","n":1,"stage":"delay","verdict":"delay","amount":1000000}\n'
 const CLOSED = '{"t":20,"direction":"ab","n":1,"stage":"delay","verdict":"drop","why":"closed"}\n'
 
-/** Returns the events of a log that comes in chunks of `size` bytes, and what was thrown. */
+/** Reads a log in chunks of `size` bytes. Returns its events, the number lost, and the error. */
 function read(text: string, size = 7): { events: LoggedEvent[]; lost: number; error?: string } {
   const reader = new DecisionReader('run.log')
   const bytes = Buffer.from(text)

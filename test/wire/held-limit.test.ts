@@ -31,7 +31,7 @@ function admitted(spec: LimitSpec, packets: number): number {
 }
 
 describe('SharedLimit', () => {
-  test('a limit in packets counts those of a GSO frame, which may be the last to exceed it', () => {
+  test('a limit in packets counts the packets of a GSO frame, which may be the last to exceed it', () => {
     expect(admitted({ packets: 10 }, 1)).toBe(10)
     expect(admitted({ packets: 10 }, 4)).toBe(3)
   })
@@ -57,7 +57,7 @@ describe('SharedLimit', () => {
     }
   })
 
-  test('the most packets are those of the narrowest limit if all are as short as a frame may be', () => {
+  test('the narrowest limit sets the most packets, if all are as short as a frame may be', () => {
     expect(new SharedLimit({ packets: 7, bytes: 100_000 }).mostPackets).toBe(7)
     expect(new SharedLimit({ frames: 5, packets: 7 }).mostPackets).toBe(5)
     expect(new SharedLimit({ bytes: 601 }).mostPackets).toBe(11)

@@ -61,7 +61,7 @@ describe('HeldPackets', () => {
     fc.assert(property, { seed: SEED, numRuns: either(5000, 200) })
   })
 
-  test('last is the moment behind which a packet that keeps order leaves', () => {
+  test('last is the moment after which a packet that keeps order leaves', () => {
     const held = new HeldPackets()
     for (const [i, moment] of [10, 30, 20].entries()) held.add(packets[i] as SkBuff, moment)
     expect([held.first, held.last]).toEqual([10, 30])

@@ -4,7 +4,7 @@ import type { ScenarioStep } from '../../src/netdev/device-wire.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 import { runScenario, scenarioOf } from '../../src/wire/scenario.ts'
 
-/** Lets the functions that wait for a promise go on. */
+/** Lets functions that wait for a promise continue. */
 async function settle(): Promise<void> {
   for (let i = 0; i < 10; i++) await Promise.resolve()
 }
@@ -54,7 +54,7 @@ test('an aborted scenario settles, takes no further step and leaves no alarm', a
   expect([steps, clock.armed]).toEqual([1, 0])
 })
 
-test('a scenario whose signal is aborted already does nothing', async () => {
+test('a scenario with an aborted signal does nothing', async () => {
   let called = false
   const scenario = () => {
     called = true

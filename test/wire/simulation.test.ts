@@ -1,4 +1,4 @@
-/** Live wires, whose timers are late, and the simulation of what arrived at them. */
+/** Live wires, whose timers are late, and the simulation of their arrivals. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Alarm, Clock } from '../../src/base/clock.ts'
@@ -113,7 +113,7 @@ function runLive(text: readonly string[], packets: number, seed: number, close: 
   const set = (chain: Chain, of: string) => chain.set(parseWire(of, resources, chain.direction), of)
   for (const chain of chains) set(chain, text[0] ?? '')
   for (let i = 0; i < packets; i++) {
-    // Sometimes at once, sometimes long after.
+    // Sometimes immediately, sometimes long after.
     clock.time += [0, 1, 1000, 100_000, 2 * MS, 40 * MS][draw.below(6)] ?? 0
     if (draw.below(3) === 0) clock.look()
     const chain = chains[draw.below(2)] as Chain
@@ -169,7 +169,7 @@ test.each([
   expectSame(runLive([text, 'loss 10%'], 200, SEED + 1, true))
 })
 
-/** Whether words can be built: a table of delays is no trace. */
+/** Whether a spec can be built: a table of delays is not a trace. */
 function isPossible(text: string): boolean {
   try {
     parseWire(text, resources)

@@ -140,7 +140,7 @@ test('a chain refuses a freed frame', () => {
   expect(() => wire.chain.push(skb)).toThrow('wire push on a freed frame')
 })
 
-test('a copy has the packet id of the original and is counted; without memory there is none', () => {
+test('a copy has the packet id of the original and is counted; without memory no copy is made', () => {
   const doubling = own((skb, next, env) => {
     const copy = env.duplicate(skb)
     next.push(skb)

@@ -32,7 +32,7 @@ const idleWire = (clock: Clock) =>
 /** A clock of a machine under load: each reading of it takes 100 us. */
 class LoadedClock implements Clock {
   time = 0
-  /** When each alarm rings; those that are not armed are Infinity. */
+  /** When each alarm rings; Infinity for unarmed alarms. */
   readonly armed: number[] = []
   readonly #rings: (() => void)[] = []
 
@@ -148,7 +148,7 @@ describe('WireClock', () => {
     expect(rung).toBeGreaterThan(before)
   })
 
-  test('packets that arrive while time lies behind wait until it gets to their arrival', () => {
+  test('packets that arrive while the wire’s time lags wait until it reaches their arrival', () => {
     const clock = new LoadedClock()
     const seen: unknown[] = []
     const [first, second] = packets(2)
@@ -212,7 +212,7 @@ describe('WireClock', () => {
     expect([seen, clock.armed]).toEqual([['first', 'alarm', 'second'], 0])
   })
 
-  test('time goes on if an alarm throws, and even if the error handler throws too', () => {
+  test('time continues if an alarm throws, and even if the error handler throws too', () => {
     const clock = new FakeClock()
     const failures: unknown[] = []
     const seen: number[] = []

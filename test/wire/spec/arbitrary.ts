@@ -24,7 +24,7 @@ const filter = fc.constantFrom(
 const distribution = fc.constantFrom('uniform', 'normal', 'pareto', 'paretonormal', 'my table.dist', './t')
 const signed = fc.integer({ min: -50, max: 50 })
 
-/** Leaves out properties that are undefined, as the grammar does. */
+/** Omits undefined properties, like the grammar. */
 const without = <T extends object>(value: T): T =>
   Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as T
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined })
@@ -123,7 +123,7 @@ function groupOf(specs: readonly Written[], limit: Group['limit']): Group {
   for (const { kind: name, ...spec } of specs) {
     const kind = STAGES.find(each => each.kind === name)
     if (kind === undefined) throw new Error(`${name} is not a kind of stage`)
-    // A stage of a kind is there once, and a trace is the queue of a group in place of a rate.
+    // A group has one stage of a kind, and a trace is its queue in place of a rate.
     const place = name === 'trace' ? 'rate' : name
     if (!kind.repeats && kinds.has(place)) continue
     kinds.add(place)

@@ -50,7 +50,7 @@ describe('stages written in one go', () => {
     ])
   })
 
-  test('stages of a group share one limit, those of another group do not', () => {
+  test('stages of a group share one limit, and each group has its own', () => {
     const [rate, delay, slot, other] = parse('rate 1mbit delay 1ms slot 1ms limit 50 | delay 1ms')
     expect(limitOf(rate as Impairment)).toEqual({ packets: 50 })
     expect(limitOf(delay as Impairment)).toBe(limitOf(rate as Impairment))
@@ -108,7 +108,7 @@ test('a filter, a file and a value out of range are errors that point at their s
   expect(() => parse('match arp ( loss 90% burst 2 )')).toThrow(/\n {14}\^{16}$/)
 })
 
-test('the words of stages, joined, are read as the same stages', () => {
+test('the joined text of stages is parsed as the same stages', () => {
   let tried = 0
   let made = 0
   fc.assert(
@@ -144,7 +144,7 @@ function shape({ kind, text, takesGso, params }: Impairment): unknown {
   return { kind, text, takesGso, rest: JSON.stringify(rest) }
 }
 
-test('the words of a stage that a function made are read as the same stage', () => {
+test('the text of a stage that a function made is parsed as the same stage', () => {
   const arp = resources.filter('arp')
   const stages = [
     wire.delay('20ms', { jitter: '5ms', correlation: 0.25, distribution: 'normal', reorder: { share: 0.25, gap: 5 } }),

@@ -58,7 +58,7 @@ describe('a wrong word', () => {
   })
 })
 
-test('a distribution that is neither known nor a file is an error that lists those that are known', () => {
+test('a distribution that is neither known nor a file is an error that lists the known ones', () => {
   const file = (path: string): string => {
     throw new UsageError(`${path}: ENOENT`)
   }
@@ -125,7 +125,7 @@ test('any text is either stages or an error of three lines with carets under a p
 })
 
 test.each([
-  // [words, the first line, the text over the carets; empty behind the last word]
+  // [spec, the first line, the text over the carets; empty after the last word]
   ['delay', 'delay needs a time: delay 20ms', ''],
   ['delay fast', "'fast' is not a duration: a number with us, ms, s, min or h", 'fast'],
   ['delay 20ms 5ms 25% 7', "'7' is one number too many", '7'],

@@ -9,13 +9,13 @@ const textOf = (text: string, direction: 'ab' | 'ba') =>
     .join(' | ')
 
 describe.each([...PRESETS])('preset %s', (name, { up, down }) => {
-  test('has the words of its uplink from a to b, and of its downlink back', () => {
+  test('a preset has its uplink from a to b, and its downlink back', () => {
     expect(textOf(`preset ${name}`, 'ab')).toBe(up)
     expect(textOf(`preset ${name}`, 'ba')).toBe(down)
   })
 })
 
-test('a preset may have other stages in front of it and behind it', () => {
+test('a preset may have other stages before and after it', () => {
   const { up } = PRESETS.get('dial-up') ?? { up: '' }
   expect(textOf('loss 1% | preset dial-up | delay 1ms', 'ab')).toBe(`loss 1% | ${up} | delay 1ms`)
 })

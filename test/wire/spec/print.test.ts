@@ -5,7 +5,7 @@ import { type Group, type Item, printGroups } from '../../../src/wire/spec/group
 import { SEED, scaled } from '../../support/scale.ts'
 import { wires } from './arbitrary.ts'
 
-/** Leaves out where the words were. */
+/** Omits the positions in the text. */
 function plain(groups: readonly Group[]): unknown[] {
   return groups.map(({ items, limit }) => ({ limit, items: items.map(plainItem) }))
 }

@@ -28,7 +28,7 @@ function makeWire(stages: readonly Impairment[], seed: number): TestWire {
   return wire
 }
 
-/** Returns no stages for words whose values a stage refuses. */
+/** Returns no stages for a spec with values that a stage refuses. */
 function parse(text: string): Impairment[] {
   try {
     return parseWire(text, resources)

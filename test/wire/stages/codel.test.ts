@@ -67,17 +67,17 @@ test('another target and interval are followed as well', () => {
 
 test('a standing queue is brought to the target in the time of the control law, and then left alone', () => {
   const wire = makeWire([line()], { log: true })
-  // Fifty packets at once, then as many as the line takes: 50 ms of waiting that never goes away.
+  // A burst of fifty packets, then as many as the line takes: a permanent wait of 50 ms.
   for (let i = 0; i < 50; i++) wire.sendFrame(frame)
   load(wire, 3 * NSEC_PER_SEC, MS)
   const found = moments(wire)
-  // A drop takes a millisecond away. The rest of the queue is what may wait 5 ms.
+  // Each drop removes a millisecond. The rest of the queue may wait 5 ms.
   expect(found.length).toBeGreaterThanOrEqual(44)
   expect(found.length).toBeLessThanOrEqual(46)
   expectLaw(found, controlLaw(found.length))
   const waits = wire.decisions.filter(({ verdict }) => verdict === 'delay').map(({ amount }) => amount as number)
   const last = waits.slice(-500)
-  // What is logged includes the millisecond of transmission.
+  // The log includes the millisecond of transmission.
   expect(Math.max(...last)).toBeLessThanOrEqual(6 * MS)
   expect(wire.chain.report()[0]?.drops).toEqual({ codel: found.length })
 })
@@ -90,11 +90,11 @@ test('a queue that exceeds the target again soon is dropped from at the rate it 
   const state = moments(wire).length
   load(wire, NSEC_PER_SEC / 2, MS / 2)
   const again = moments(wire).slice(state)
-  // The count goes on from what it had reached, less the one it had begun with.
+  // The count continues from its last value, less its first one.
   expectLaw(again, controlLaw(10, 100, state - 1))
 })
 
-test('after 16 intervals without drops it begins with a whole interval again', () => {
+test('after 16 intervals without drops CoDel starts with a whole interval again', () => {
   const wire = makeWire([line()], { log: true })
   load(wire, NSEC_PER_SEC, MS / 2)
   wire.advance(4 * NSEC_PER_SEC)
@@ -150,11 +150,11 @@ test('a change of its parameters keeps what it knows of the queue', () => {
   load(wire, 100 * MS, MS / 2)
   wire.chain.set([line({ interval: '100ms', target: '6ms' })])
   load(wire, 100 * MS, MS / 2)
-  // The first interval goes on: it does not begin at the change.
+  // The first interval continues: it does not start at the change.
   expect(moments(wire)[0]).toBeLessThanOrEqual(112)
 })
 
-test('the words of CoDel show its parameters', () => {
+test('CoDel prints its parameters', () => {
   expect(line().text).toBe('rate 12mbit codel target 5ms interval 100ms')
   expect(line({ target: '1ms', ecn: true }).text).toBe('rate 12mbit codel target 1ms interval 100ms ecn')
 })

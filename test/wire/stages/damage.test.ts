@@ -14,14 +14,14 @@ const framed = (packet: Frame['packet'], tags: Frame['tags'] = []): Frame => ({ 
 const udp = { ...plain, kind: 'udp', payload: new Array(100).fill(7) } as const
 const full = buildFrame(framed({ ...udp, checksum: 'full' }))
 const partial = buildFrame(framed({ ...udp, checksum: 'partial' }))
-/** Where the UDP header begins behind Ethernet and IPv4, and its checksum in it. */
+/** Start of the UDP header after Ethernet and IPv4, and its checksum's offset. */
 const fields = { csumStart: 34, csumOffset: 6 }
 
 function differing(a: Uint8Array, b: Uint8Array): number[] {
   return [...a].flatMap((octet, i) => (octet === b[i] ? [] : [i]))
 }
 
-test('duplicate sends a copy with the same packet id right behind the packet', () => {
+test('duplicate sends a copy with the same packet id right after the packet', () => {
   const wire = makeWire([duplicate(1)], { log: true })
   wire.sendFrame(full)
   wire.send(1)
@@ -40,7 +40,7 @@ test('a packet is not duplicated without frame memory', () => {
   expect(tight.conserved()).toMatchObject({ in: 1, duplicated: 0, out: 1 })
 })
 
-test('corrupt flips one bit behind the Ethernet header and reports its position', () => {
+test('corrupt flips one bit after the Ethernet header and reports its position', () => {
   const wire = makeWire([corrupt(1)], { log: true })
   for (let i = 0; i < 100; i++) wire.sendFrame(full)
   for (const [i, { bytes }] of wire.received.entries()) {
@@ -106,7 +106,7 @@ test('truncate completes a partial checksum first, over the whole packet', () =>
   expect(wire.received[0].ipSummed).toBe(CHECKSUM_NONE)
 })
 
-test('stages that damage packets print their words', () => {
+test('stages that damage packets print their spec', () => {
   const impairments = [
     duplicate('1%'),
     duplicate(0.01, { correlation: 0.25 }),

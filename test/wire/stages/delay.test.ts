@@ -26,7 +26,7 @@ test('jitter keeps packets in order', () => {
   expect(wire.received.map(({ id }) => id)).toEqual(Array.from({ length: 500 }, (_, i) => i + 1))
 })
 
-test('a delay below zero is none', () => {
+test('a delay below zero is cut to zero', () => {
   const wire = makeWire([delay('1ms', { jitter: '10ms' })])
   wire.send(200, 20 * MS)
   const delays = wire.received.map(({ time }, i) => time - 20 * MS * i)
@@ -43,7 +43,7 @@ test('what exceeds the limit is a counted drop named limit', () => {
   expect(wire.conserved()).toMatchObject({ out: 3, held: 1 })
 })
 
-test('reorder sends every third packet at once, ahead of those that are held', () => {
+test('reorder sends every third packet immediately, ahead of held packets', () => {
   const wire = makeWire([delay('10ms', { reorder: { share: 1, gap: 3 } })], { log: true })
   wire.send(7, MS)
   wire.advance(20 * MS)
@@ -56,14 +56,14 @@ test('reorder sends every third packet at once, ahead of those that are held', (
   ])
 })
 
-test('a packet that goes at once while none is held overtakes none', () => {
+test('an immediate packet overtakes no other while none is held', () => {
   const wire = makeWire([delay('1ms', { reorder: { share: 1 } })])
   wire.send(3, MS)
   expect(wire.received.map(({ time }) => time / MS)).toEqual([0, 1, 2])
   expect(wire.chain.report()[0].reordered).toBe(0)
 })
 
-test('a shorter delay does not let packets overtake those in flight', () => {
+test('a shorter delay does not let packets overtake packets in flight', () => {
   const wire = makeWire([delay('10ms')])
   wire.send(2, MS)
   wire.chain.set([delay('1ms')])
@@ -117,7 +117,7 @@ test('only a delay alone passes GSO frames whole', () => {
   expect(delay('1ms', { reorder: { share: 0.1 } }).takesGso).toBe(false)
 })
 
-test('a delay prints its words', () => {
+test('a delay prints its spec', () => {
   const reorder = { share: 0.25, correlation: 0.5, gap: 5 }
   const options = { jitter: 5, correlation: 0.25, distribution: 'normal', reorder } as const
   expect(delay(20, options).text).toBe('delay 20ms 5ms 25% distribution normal reorder 25% 50% gap 5')

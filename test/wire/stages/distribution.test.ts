@@ -50,7 +50,7 @@ test('the table of paretonormal is a quarter normal and three quarters pareto', 
   }
 })
 
-test('the table of uniform is none, and that of a file is sorted', () => {
+test('the uniform distribution has no table, and the table of a file is sorted', () => {
   expect(tableOf('uniform')).toBeUndefined()
   expect(tableOf(Int16Array.of(3, -1, 2))).toEqual(Int16Array.of(-1, 2, 3))
 })

@@ -42,7 +42,7 @@ for (const [name, frame] of Object.entries({
   'tagged IPv4': { ...four, tags: [TAG] },
   'tagged IPv6': { ...six, tags: [TAG, TAG] },
 })) {
-  test(`an ${name} packet of a sender that is capable of ECN is marked, and its checksum stays right`, () => {
+  test(`an ${name} packet of a sender that is capable of ECN is marked, and its checksum remains right`, () => {
     const marked = contentOf(withEcn(frame, 3))
     for (const ecn of [1, 2, 3]) {
       const skb = withEcn(frame, ecn)

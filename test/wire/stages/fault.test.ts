@@ -7,7 +7,7 @@ import { plainFrame, testWires } from '../../support/wire.ts'
 
 const testWire = testWires()
 
-/** Matches frames whose first byte of payload is odd. */
+/** Matches frames whose first payload byte is odd. */
 const odd = (bytes: Uint8Array, at: number) => (bytes[at + 14] & 1) === 1
 
 function frame(first: number): Uint8Array {
@@ -20,7 +20,7 @@ function changedBits(bytes: Uint8Array, sent: Uint8Array): number {
   return bytes.reduce((bits, byte, at) => bits + (byte ^ (sent[at] ?? 0)).toString(2).replaceAll('0', '').length, 0)
 }
 
-/** Sends frames 0 to 9 a millisecond apart and returns those that came out. */
+/** Sends frames 0 to 9 a millisecond apart and returns the surviving frames. */
 function survivors(when: FaultWhen, filter: typeof odd | 'none' = odd): number[] {
   const wire = testWire([drop(filter === 'none' ? undefined : filter, when)])
   for (let i = 0; i < 10; i++) {
@@ -69,7 +69,7 @@ test('a duplicated packet comes twice', () => {
   expect(wire.chain.report()[0]?.duplicated).toBe(1)
 })
 
-test('a delayed packet is overtaken by those behind it', () => {
+test('a delayed packet is overtaken by later packets', () => {
   const wire = testWire([fault({ delay: '200ms' }, odd, { first: 1 })])
   for (let i = 1; i < 4; i++) wire.sendFrame(frame(i))
   wire.advance(200e6 - 1)
@@ -137,7 +137,7 @@ test('conditions that contradict each other are refused', () => {
   expect(() => drop(odd, { first: 0, after: '1s' })).toThrow('first, nth and every are whole numbers of at least 1')
 })
 
-test('words of a fault that do not exist are refused, with those that do', () => {
+test('unknown words of a fault are refused, with a list of the known ones', () => {
   const misspelt = { nht: 1, every: 1 }
   expect(() => drop(odd, misspelt)).toThrow("a fault has no 'nht', but first, nth, every, after")
   for (const action of ['explode', {}, null]) {

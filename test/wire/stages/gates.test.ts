@@ -8,7 +8,7 @@ const makeWire = testWires()
 const left = (wire: TestWire) => wire.received.map(({ id, time }) => [id, time])
 
 for (const gate of [partition, blackhole]) {
-  test(`${gate.name} drops every packet under its name, until it is taken out`, () => {
+  test(`${gate.name} drops every packet under its name, until it is removed`, () => {
     const wire = makeWire([gate()])
     wire.send(3)
     expect(wire.chain.report()[0]?.drops).toEqual({ [gate.name]: 3 })
@@ -34,7 +34,7 @@ test('hold keeps packets until it is released, then delivers them in order and l
   ])
 })
 
-test('packets of a hold that is released are late from then on in the stages behind it', () => {
+test('released packets of a hold are late from then on in the later stages', () => {
   const gate = hold()
   const wire = makeWire([gate, delay('1us')])
   wire.send()
@@ -44,7 +44,7 @@ test('packets of a hold that is released are late from then on in the stages beh
   expect(left(wire)).toEqual([[1, 6000]])
 })
 
-test('a hold that is taken out delivers what it holds', () => {
+test('a removed hold delivers its packets', () => {
   const wire = makeWire([hold()])
   wire.send(2)
   wire.advance(5)

@@ -36,9 +36,9 @@ test('the four states follow each other as they must', () => {
   expect(passed([lossState({ p13: 1, p31: 0, p32: 1 })], 6)).toEqual([2, 4, 6])
   // 1 -> 4 (lost) -> 1 (sent, always) -> 4 ...
   expect(passed([lossState({ p13: 0, p14: 1 })], 6)).toEqual([2, 4, 6])
-  // 1 -> 3 (lost), and stays there.
+  // 1 -> 3 (lost), where it remains.
   expect(passed([lossState({ p13: 1, p31: 0 })], 6)).toEqual([])
-  // 1 -> 3 (lost) -> 2 (sent), and stays there.
+  // 1 -> 3 (lost) -> 2 (sent), where it remains.
   expect(passed([lossState({ p13: 1, p31: 0, p32: 1, p23: 0 })], 6)).toEqual([2, 3, 4, 5, 6])
 })
 
@@ -83,7 +83,7 @@ test('a change to another model keeps the counters', () => {
   expect(wire.chain.report()).toMatchObject([{ stage: 'loss', text: 'loss 0%', in: 4, out: 3, dropped: 1 }])
 })
 
-test('losses print their words', () => {
+test('losses print their spec', () => {
   const impairments = [
     loss(0.01),
     loss('1%', { correlation: 0.25, ecn: true }),

@@ -6,7 +6,7 @@ import { plainFrame, testWires } from '../../support/wire.ts'
 
 const testWire = testWires()
 
-/** Matches frames whose first byte of payload is odd. */
+/** Matches frames whose first payload byte is odd. */
 const odd = Object.assign((bytes: Uint8Array, at: number) => (bytes[at + 14] & 1) === 1, { text: 'odd' })
 
 function frame(first: number): Uint8Array {
@@ -18,7 +18,7 @@ function frame(first: number): Uint8Array {
 /** The first bytes of the payloads that came out. */
 const firsts = (received: readonly { bytes: Uint8Array }[]) => received.map(({ bytes }) => bytes[14])
 
-test('matching packets pass the stages of the first branch, all others those of the second', () => {
+test('matching packets pass the stages of the first branch, all others pass the second branch', () => {
   const wire = testWire([match(odd, [loss(1)], [delay('10ms')])])
   for (let i = 0; i < 6; i++) wire.sendFrame(frame(i))
   expect(firsts(wire.received)).toEqual([])
@@ -26,7 +26,7 @@ test('matching packets pass the stages of the first branch, all others those of 
   expect(firsts(wire.received)).toEqual([0, 2, 4])
 })
 
-test('packets for which there is no branch pass unchanged', () => {
+test('packets without a branch pass unchanged', () => {
   const wire = testWire([match(odd, [loss(1)])])
   for (let i = 0; i < 4; i++) wire.sendFrame(frame(i))
   expect(firsts(wire.received)).toEqual([0, 2])
@@ -43,7 +43,7 @@ test('both branches lead on to the stage after the match', () => {
   ])
 })
 
-test('a packet has left the match when it enters a branch, whose stages count what becomes of it', () => {
+test('a packet has left the match when it enters a branch, and the branch’s stages count its fate', () => {
   const wire = testWire([match(odd, [loss(1)], [delay('10ms')])])
   for (let i = 0; i < 6; i++) wire.sendFrame(frame(i))
   const counts = wire.chain.report().map(({ stage, path, in: entered, out, held, dropped }) => ({
@@ -77,7 +77,7 @@ test('a change keeps what the stages of a branch hold, and their counters', () =
   expect(firsts(wire.received)).toEqual([1, 3])
 })
 
-test('a match that is taken out loses nothing that its branches hold', () => {
+test('a removed match loses no packet of its branches', () => {
   const wire = testWire([match(odd, [delay('10ms')], [delay('20ms')])])
   wire.sendFrame(frame(1))
   wire.sendFrame(frame(2))
@@ -90,7 +90,7 @@ test('a match that is taken out loses nothing that its branches hold', () => {
   expect(firsts(wire.received)).toEqual([1, 2])
 })
 
-test('the words of a match include those of its branches', () => {
+test('the text of a match includes its branches', () => {
   expect(match(odd, [loss(1), delay('1ms')]).text).toBe("match 'odd' ( loss 100% | delay 1ms )")
   expect(match(() => true, [], [loss(1)]).text).toBe("match 'a function' ( ) else ( loss 100% )")
 })

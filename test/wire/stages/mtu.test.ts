@@ -9,7 +9,7 @@ import { plainFrame, type TestWire, testWires } from '../../support/wire.ts'
 const makeWire = testWires()
 
 const TAG = { type: 0x8100, tci: 7 }
-/** Returns a frame whose IP packet has `length` bytes. IPv4 has DF. */
+/** Returns a frame with an IP packet of `length` bytes. IPv4 has DF. */
 function frameOf(base: Packet, length: number, tags = 0, padding = 0): Uint8Array {
   const payload = new Array<number>(length - (base === plain ? 28 : 48)).fill(7)
   const packet: Packet = { ...base, kind: 'udp', payload }
@@ -90,7 +90,7 @@ describe('errors', () => {
     expect([verifier.problems, verifier.verified]).toEqual([[], { 1: 1, 4: 1 }])
   })
 
-  test('at most fifty errors are sent at once, and a thousand per second', () => {
+  test('at most fifty errors are sent in a burst, and a thousand per second', () => {
     const wire = makeWire([mtu(100, { icmp: true })])
     const frame = frameOf(plain, 101)
     for (let i = 0; i < 100; i++) wire.sendFrame(frame)
@@ -114,7 +114,7 @@ describe('errors', () => {
   })
 })
 
-test('the words of an mtu show its parameters, and wrong arguments are refused', () => {
+test('an mtu prints its parameters, and wrong arguments are refused', () => {
   expect([mtu(1400).text, mtu('1kb', { icmp: true }).text]).toEqual(['mtu 1400', 'mtu 1024 icmp'])
   expect(() => mtu(0)).toThrow('mtu 0: it must be more than 0')
 })

@@ -96,7 +96,7 @@ describe('bursts', () => {
     })
   }
 
-  test('after idle time the burst leaves at once, and what follows at the rate', () => {
+  test('after idle time the burst leaves immediately, and later packets at the rate', () => {
     const wire = makeWire([rate('8mbit', { burst: 120 })])
     wire.send(4)
     wire.advance(NSEC_PER_MSEC)
@@ -114,7 +114,7 @@ describe('bursts', () => {
 })
 
 describe('limits', () => {
-  test('a packet that exceeds the limit is dropped, and those that wait are kept', () => {
+  test('a packet that exceeds the limit is dropped, and waiting packets are kept', () => {
     const wire = makeWire([rate('8mbit', { limit: { packets: 3 } })])
     wire.send(5)
     wire.advance(NSEC_PER_MSEC)
@@ -130,7 +130,7 @@ describe('limits', () => {
     expect(drops(wire)).toEqual({ limit: 2 })
   })
 
-  test('with head drop the oldest packets that wait make room, and the one in transmission goes on', () => {
+  test('with head drop the oldest waiting packets make room, and the one in transmission continues', () => {
     const wire = makeWire([rate('8mbit', { limit: { packets: 3 }, queue: 'head' })])
     wire.send(6)
     wire.advance(NSEC_PER_MSEC)
@@ -160,7 +160,7 @@ describe('changes', () => {
     expect(times(wire)).toEqual([60_000, 90_000, 120_000])
   })
 
-  test('a new limit counts what is queued and what is in transmission', () => {
+  test('a new limit counts packets in the queue and in transmission', () => {
     const wire = makeWire([rate('8mbit', { limit: { packets: 9 } })])
     wire.send(3)
     wire.chain.set([rate('8mbit', { limit: { packets: 4 } })])
@@ -182,7 +182,7 @@ describe('changes', () => {
     expect(times(wire).map(Math.round)).toEqual([...new Array(16).fill(0), 20_001, 80_001])
   })
 
-  test('a rate that is taken out sends what it holds at its rate', () => {
+  test('a removed rate sends its packets at its rate', () => {
     const wire = makeWire([rate('8mbit')])
     wire.send(3)
     wire.chain.set([])
@@ -196,7 +196,7 @@ describe('changes', () => {
     ])
   })
 
-  test('stages that were taken out together drop what they hold when the chain is closed', () => {
+  test('stages that were removed together drop their packets when the chain is closed', () => {
     const wire = makeWire([delay('1ms'), rate('8kbit')])
     wire.send(2)
     wire.chain.set([])
@@ -220,7 +220,7 @@ describe('decisions', () => {
   })
 })
 
-test('the words of a rate show its parameters', () => {
+test('a rate prints its parameters', () => {
   const text = [
     rate(1e7).text,
     rate('1.5gbit', { overhead: 8, cell: 48, cellOverhead: 5 }).text,

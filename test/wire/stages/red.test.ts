@@ -11,7 +11,7 @@ import { plainFrame, type TestWire, testWires } from '../../support/wire.ts'
 
 const makeWire = testWires()
 
-/** RED in front of a queue whose length a test sets. */
+/** RED in front of a queue of settable length. */
 class RedQueue {
   bytes = 0
   /** 1 Gbit/s. */
@@ -198,7 +198,7 @@ describe('on a line', () => {
   })
 })
 
-test('the words of RED show its parameters', () => {
+test('RED prints its parameters', () => {
   const text = (options: RedOptions) => rate('8mbit', { queue: red(options) }).text
   expect(text({ min: '10kb' })).toBe('rate 8mbit red min 10kb max 30kb probability 2%')
   expect(text({ min: 1, max: 2, probability: '10%', ecn: true })).toBe(

@@ -146,7 +146,7 @@ describe('limits and changes', () => {
     expect(wire.chain.report()[0]?.drops).toEqual({ limit: 1 })
   })
 
-  test('a slot that is taken out passes on what waits in its slots', () => {
+  test('a removed slot passes on its waiting packets', () => {
     const wire = makeWire([slot({ min: '5ms', packets: 1 })])
     wire.send(2)
     wire.chain.set([])
@@ -158,7 +158,7 @@ describe('limits and changes', () => {
   })
 })
 
-test('the words of a slot show its parameters', () => {
+test('a slot prints its parameters', () => {
   const text = [
     slot({ min: '5ms', max: '10ms', packets: 3, bytes: '2kb' }).text,
     slot({ distribution: 'pareto', delay: '5ms', jitter: '1ms' }).text,

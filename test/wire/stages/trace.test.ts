@@ -9,7 +9,7 @@ import { plainFrame, type TestWire, testWires } from '../../support/wire.ts'
 const makeWire = testWires()
 
 const MS = NSEC_PER_MSEC
-/** With 1500 bytes behind the link header: an opportunity. */
+/** With 1500 bytes after the link header: an opportunity. */
 const full = plainFrame(1514)
 /** Two of them, with 4 bytes each besides their own, fill an opportunity. */
 const half = plainFrame(762)
@@ -41,7 +41,7 @@ describe('opportunities', () => {
     ])
   })
 
-  test('a packet that is longer than what is left goes on in the next opportunity', () => {
+  test('a packet longer than the rest of an opportunity continues in the next one', () => {
     const wire = makeWire([trace([1, 2, 3])])
     // 752, 1504, 752 and 3004 bytes: 752 + 752 | 752 + 752 | 1504 | 1500
     for (const frame of [half, full, half, plainFrame(3014)]) wire.sendFrame(frame)
@@ -101,7 +101,7 @@ describe('opportunities', () => {
 })
 
 describe('rounds', () => {
-  test('a trace begins again after its last line', () => {
+  test('a trace starts again after its last line', () => {
     const wire = makeWire([trace([0, 3, 5])])
     for (let i = 0; i < 8; i++) wire.sendFrame(full)
     wire.advance(20 * MS)
@@ -132,7 +132,7 @@ describe('rounds', () => {
     ])
   })
 
-  test('a trace begins with the first packet', () => {
+  test('a trace starts with the first packet', () => {
     const wire = makeWire([trace([3, 5])])
     wire.advance(1234 * MS)
     wire.sendFrame(full)
@@ -140,7 +140,7 @@ describe('rounds', () => {
     expect(left(wire)).toEqual([[1, 1237]])
   })
 
-  test('with once nothing is delivered after the last line, until the trace is taken out', () => {
+  test('with once nothing is delivered after the last line, until the trace is removed', () => {
     const wire = makeWire([trace([1, 2], { once: true })])
     for (let i = 0; i < 3; i++) wire.sendFrame(full)
     wire.advance(100 * MS)
@@ -158,7 +158,7 @@ describe('rounds', () => {
     ])
   })
 
-  test('a trace with once that is taken out goes on to its end, and leaves the rest there', () => {
+  test('a removed trace with once continues to its end, and then delivers the rest', () => {
     const wire = makeWire([trace([1, 5], { once: true })])
     for (let i = 0; i < 4; i++) wire.sendFrame(full)
     wire.advance(2 * MS)
@@ -173,7 +173,7 @@ describe('rounds', () => {
   })
 })
 
-test('the throughput of a trace is that of its lines', () => {
+test('the throughput of a trace matches its lines', () => {
   const draw = random(SEED)
   const times = Array.from({ length: 5000 }, () => draw.below(10_000)).sort((a, b) => a - b)
   times.push(10_000)
@@ -192,7 +192,7 @@ test('the throughput of a trace is that of its lines', () => {
 })
 
 describe('queue and changes', () => {
-  test('a limit holds for what waits and what is being delivered', () => {
+  test('a limit holds for waiting packets and the packet in delivery', () => {
     const wire = makeWire([trace([1], { limit: { packets: 2 } })])
     for (let i = 0; i < 4; i++) wire.sendFrame(plainFrame(2014))
     wire.advance(MS)
@@ -223,7 +223,7 @@ describe('queue and changes', () => {
     other.advance(NSEC_PER_SEC)
   })
 
-  test('another trace begins at the change and keeps what waits', () => {
+  test('a new trace starts at the change and keeps waiting packets', () => {
     const wire = makeWire([trace([10])])
     wire.sendFrame(full)
     wire.sendFrame(full)
@@ -265,7 +265,7 @@ test('a wrong line is refused with its number', () => {
   for (const [lines, message] of wrong) expect(() => trace(lines)).toThrow(message)
 })
 
-test('the words of a trace show its parameters', () => {
+test('a trace prints its parameters', () => {
   expect(trace('1\r\n5\r\n', { once: true, limit: { bytes: 9000 }, queue: 'head' }).text).toBe(
     'trace of 2 opportunities in 5ms once drophead limit 9000b',
   )

@@ -28,7 +28,7 @@ test.each([
   expect(wire.conserved().duplicated).toBe(received - PACKETS)
 })
 
-test('corrupt changes the asked share, and every bit behind the Ethernet header equally often', () => {
+test('corrupt changes the requested share, and every bit after the Ethernet header equally often', () => {
   const bits = new Array(8 * 46).fill(0)
   const share = 0.5
   const wire = makeWire([corrupt(share)], {

@@ -30,7 +30,7 @@ function delays(stage: Impairment): Float64Array {
   return ns
 }
 
-/** A table as a file may have it: three values, the middle one half of the time. */
+/** A table like in a file: three values, the middle one half of the time. */
 const steps = Int16Array.of(TABLE_FACTOR, 0, -2 * TABLE_FACTOR, 0)
 
 const distributions: readonly (readonly [name: string, distribution: Distribution])[] = [
@@ -107,7 +107,7 @@ test('normal jitter is normal by the formula, within what a table of 4096 number
   )
 })
 
-test('jitter of more than the delay is cut at zero, and keeps the correlation of what is left', () => {
+test('jitter of more than the delay is cut at zero, and keeps the correlation of the rest', () => {
   const time = 5_000_000
   const ns = delays(delay(time / MS, { jitter: JITTER / MS, distribution: 'normal', correlation: 0.5 }))
   const table = Float64Array.from(tableOf('normal') as Int16Array, t => Math.max(0, time + (JITTER * t) / TABLE_FACTOR))
@@ -149,10 +149,11 @@ describe('reorder', () => {
   test.each([0.05, 0.25, 0.6])('of a share of %d has the density of RFC 5236 that follows from it', share => {
     const places = displacements(delay('45us', { reorder: { share } }))
     const counts = new Array(2 * HELD + 1).fill(0)
-    // A displacement depends on the packets up to HELD before and behind: those apart do not.
+    // A displacement depends on at most HELD packets before and after: distant ones are
+    // independent.
     for (let i = HELD; i < PACKETS - HELD; i += 2 * HELD + 1) counts[places[i] + HELD]++
-    // One that goes at once passes those of the HELD before it that are delayed; one that is
-    // delayed is passed by those of the HELD behind it that are not.
+    // An immediate packet passes the delayed ones among the HELD before it; a delayed packet is
+    // passed by the immediate ones among the HELD after it.
     const density = (d: number) => share * binomial(HELD, 1 - share, -d) + (1 - share) * binomial(HELD, share, d)
     expectLaw(counts, i => density(i - HELD), 'displacements')
   })

@@ -8,7 +8,7 @@ import { testWires } from '../../support/wire.ts'
 const makeWire = testWires()
 const PACKETS = either(1_000_000, 100_000)
 
-/** Returns 1 for each packet that the stage loses, and 0 for those that it passes. */
+/** Returns 1 for each lost packet, and 0 for each packet that passes. */
 function losses(stage: Impairment): Uint8Array {
   const lost = new Uint8Array(PACKETS).fill(1)
   const wire = makeWire([stage], {
