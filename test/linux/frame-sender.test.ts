@@ -68,7 +68,7 @@ test('after ENOBUFS room() waits a moment', async () => {
   expect([watched, send()]).toEqual([[], SENT])
 })
 
-test('a queue that stays full fails frame after frame, until one is sent', () => {
+test('a queue that remains full fails frame after frame, until one is sent', () => {
   const { send } = sending(...new Array(102).fill(-ENOBUFS), 60, -ENOBUFS)
   const results = Array.from({ length: 104 }, () => send())
   expect(results).toEqual([...new Array(100).fill(FULL), -ENOBUFS, -ENOBUFS, SENT, FULL])

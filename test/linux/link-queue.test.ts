@@ -1,4 +1,4 @@
-/** What a port reports of a flood of events, and when. */
+/** Which events of a flood a port reports, and when. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Work } from '../../src/base/turns.ts'
 import { LISTS_MS, LISTS_PART, LISTS_PAUSE_MAX, LinkQueue } from '../../src/linux/link-queue.ts'

@@ -53,7 +53,7 @@ test('groups of all interfaces are read up to 128 KiB, and the rest counts as cu
   expect(groupsOf(few + lines(OWN, 3))).toEqual([3, false])
 })
 
-test('an interface whose groups were cut receives all groups', () => {
+test('an interface with a cut group list receives all groups', () => {
   writeFileSync(path, lines(OWN, 1001))
   const place = { sock: { dump: () => [] }, nsfd: -1, ifindex: OWN } as unknown as LinkPlace
   const flagsOf = (multicast: boolean) => {

@@ -145,7 +145,7 @@ describe('reading with onFrames', () => {
     expect(new Set(views).size).toBe(2)
   })
 
-  test('a frame that is used after its batch throws, its copy stays', async () => {
+  test('a frame that is used after its batch throws, but its copy remains valid', async () => {
     const { tap, port } = await open()
     let kept: TapFrame | undefined
     let copy: Uint8Array | undefined
@@ -171,7 +171,7 @@ describe('reading with onFrames', () => {
     expect(platform.pools[0]?.out).toBe(0)
   })
 
-  test('a frame tells its queue, and is written to the same', async () => {
+  test('a frame has the number of its queue, and is written to the same queue', async () => {
     const { tap, port } = await open({ queues: 3 })
     tap.onFrames = frames => void tap.writeBatch(frames)
     port.transmit(frame(1), 2)
@@ -193,7 +193,7 @@ describe('reading with for await', () => {
     expect(seen).toEqual(upTo(100))
   })
 
-  test('frames stay valid while the body of the loop awaits, and meanwhile nothing more is read', async () => {
+  test('frames remain valid while the body of the loop awaits, and meanwhile nothing more is read', async () => {
     const { tap, port } = await open()
     port.transmit(frame(1))
     for await (const [first] of tap) {

@@ -138,7 +138,7 @@ test('a hostile name is one label value on one line', async () => {
   expect(text).toContain('vnet_network_up{device="e\\"0\\\\\\\\\\\\x0a",netns="red"} 1\n')
 })
 
-test('names that are not UTF-8 are different series, and different from what they are shown as', async () => {
+test('names that are not UTF-8 are distinct series, and differ from names with the same display text', async () => {
   const [first] = whole.devices
   const names = ['\udcff', '\udcfe', '\\xff', '\ufffd']
   const devices = names.map(name => ({ ...first!, device: { ...first!.device, name } }))
@@ -159,11 +159,11 @@ test('OpenMetrics has the same samples, and ends with EOF', async () => {
   expect(open).toMatch(/# TYPE vnet_drops counter\n(.*\n)*# EOF\n$/)
 })
 
-test('without a vnet there are no metrics', async () => {
+test('without a vnet, no metrics are served', async () => {
   expect((await metricsText({ devices: [], vnets: [] }, OPEN_METRICS)).trim()).toBe('# EOF')
 })
 
-test('docs/metrics.md has every metric, and its alerts and the dashboard use only those that exist', async () => {
+test('docs/metrics.md has every metric, and its alerts and the dashboard use only existing ones', async () => {
   const names = namesIn(await metricsText(whole, PROMETHEUS_TEXT))
   const page = doc('metrics.md')
   const fieldNames = new Set(linkStats64Fields.map(metricName))

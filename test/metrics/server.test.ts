@@ -1,4 +1,4 @@
-/** The server of /metrics: where it listens, whom it answers, and in which format. */
+/** The server of /metrics: where it listens, which clients it serves, and in which format. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { request } from 'node:http'
 import { connect } from 'node:net'
@@ -46,7 +46,7 @@ test('an address is a port, on 127.0.0.1, or an IP address and a port', () => {
   }
 })
 
-test('who accepts OpenMetrics gets it, everyone else the text format of Prometheus', async () => {
+test('clients that accept OpenMetrics get it, all others the Prometheus text format', async () => {
   await using server = await serve(nothing)
   const plain = await get(server.url)
   expect(plain).toMatchObject({ status: 200, type: 'text/plain; version=0.0.4; charset=utf-8' })

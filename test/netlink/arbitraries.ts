@@ -23,7 +23,7 @@ export function payloadOf(write: (builder: MessageBuilder) => void): Uint8Array 
   return builder.bytes.slice(16)
 }
 
-/** Puts bytes into the middle of a buffer whose other bytes are `around`. */
+/** Puts bytes into the middle of a buffer filled with `around`. */
 export function surrounded(octets: Uint8Array, around: number): { bytes: Uint8Array; offset: number } {
   const bytes = new Uint8Array(octets.length + 64).fill(around)
   bytes.set(octets, 32)

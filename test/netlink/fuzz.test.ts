@@ -210,7 +210,7 @@ test('random and mutated datagrams are decoded or refused, and nothing around th
       ones!.set(octets, AROUND)
       try {
         const by = POLICIES[i % POLICIES.length]!
-        // One array ends where the bytes end; the other goes on.
+        // One array ends with the message; the other continues.
         const found = look(one, zeros!.subarray(0, AROUND + length), AROUND, length, by)
         look(other, ones!, AROUND, length, by)
         if (one.value !== other.value) throw new Error('what is around it makes a difference')

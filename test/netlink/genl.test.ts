@@ -93,7 +93,7 @@ describe('arrays of sets', () => {
   }
 })
 
-describe('answers', () => {
+describe('replies', () => {
   const request = new MessageBuilder().message(0x3f0, 5, 77, 4242).payload(genlmsghdr(3, 1)).u32(6, 1).bytes
   const [message] = [...messages(request)]
   const read = (octets: Uint8Array) => {

@@ -1,4 +1,4 @@
-/** Which tests are skipped without a program: those whose own text or support files name it. */
+/** A missing program skips exactly the tests whose own text or support files name it. */
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'

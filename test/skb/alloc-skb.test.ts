@@ -65,7 +65,7 @@ describe('allocSkb', () => {
 })
 
 describe('devAllocSkb', () => {
-  test('devAllocSkb returns an empty frame behind the usual headroom, with the IP header at a multiple of four', () => {
+  test('devAllocSkb returns an empty frame after the usual headroom, with the IP header at a multiple of four', () => {
     const skb = devAllocSkb(pool, 60) as SkBuff
     expect([skb.len, skb.headroom(), (skb.data + 14) % 4]).toEqual([0, HEADROOM, 0])
     expect(skb.tailroom()).toBeGreaterThanOrEqual(60)

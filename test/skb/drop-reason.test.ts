@@ -7,7 +7,7 @@ const constants: [string, number][] = Object.entries(reasons).flatMap(([name, va
   typeof value === 'number' && name !== 'SKB_DROP_REASON_MAX' ? [[name, value]] : [],
 )
 
-test('the name of a reason is that of its constant without the prefix', () => {
+test('a drop reason’s name is its constant without the prefix', () => {
   for (const [constant, number] of constants) {
     expect(dropReasonName(number)).toBe(constant.replace(/^SKB_(DROP_REASON_)?/, ''))
   }

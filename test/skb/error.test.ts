@@ -148,7 +148,7 @@ test('a panic with an unknown caller still reports what happened', () => {
   expect(skbPanic('a', () => {}, 'b').message).toBe('a: b')
 })
 
-test('the stack of a panic begins at its caller', () => {
+test('the stack of a panic starts at its caller', () => {
   const { stack } = thrownBy('function startXmit() { skb.put(5000) }\nstartXmit()')
   expect(stack?.split('\n')[0]).toBe(`SkbError: ${panic}, by startXmit (/my-driver.js:1:28)`)
   expect(stack?.split('\n')[1]).toMatch(/^\s+at startXmit \(\/my-driver\.js:1:28\)$/)

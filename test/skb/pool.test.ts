@@ -41,7 +41,7 @@ describe('alloc', () => {
     free([small, large])
   })
 
-  test('alloc falls back to a large slot if no small one is left, never the other way round', () => {
+  test('alloc falls back to a large slot if no small one is left, but never vice versa', () => {
     const pool = new SkBuffPool({ large: 1, small: 1 })
     const all = [pool.alloc(60), pool.alloc(60)] as SkBuff[]
     expect(all.map(skb => skb.end - skb.slot)).toEqual([SLOT_SMALL, SLOT_LARGE])
@@ -110,7 +110,7 @@ test('a pool grows by small slots as far as its reserve, and they do not overlap
   expect(third.end).toBe(pool.bytes.length)
 })
 
-test('a pool grows by half of its reserve at most, and what is returned is in reserve again', () => {
+test('a pool grows by at most half of its reserve, and returned slots are in reserve again', () => {
   const pool = new SkBuffPool({ large: 1, small: 2, reserve: 100 })
   expect([pool.growSmall(1000), pool.growSmall(1000), pool.growSmall(-50), pool.growSmall(1000)]).toEqual([
     50, 25, -50, 38,
@@ -223,7 +223,7 @@ describe('peek and take', () => {
   })
 })
 
-describe('one who waits for a slot', () => {
+describe('a queue that waits for a slot', () => {
   function waiting(large: number) {
     const pool = new SkBuffPool({ large, small: 2 })
     const told: string[] = []
@@ -352,7 +352,7 @@ test('random operations conserve slots, bytes and accounts', () => {
         } else if (op === 'unring') {
           if (ring.shift() !== undefined) held.push(ringed.shift() as (typeof held)[0])
         } else if (one === undefined) {
-          // There is no frame to work on.
+          // The program holds no frame to work on.
         } else if (op === 'copy') {
           const copy = one.skb.copy()
           if (copy !== undefined) held.push({ skb: copy, octets: [...one.octets] })

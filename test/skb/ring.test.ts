@@ -24,7 +24,7 @@ describe('a ring', () => {
     expect([1, 2, 3, 16, 17].map(capacity => new Ring(capacity).capacity)).toEqual([1, 2, 4, 16, 32])
   })
 
-  test('a full ring refuses a frame, which stays with the caller', () => {
+  test('a full ring refuses a frame, which the caller keeps', () => {
     const ring = new Ring(4)
     for (let i = 0; i < 4; i++) expect(ring.push(alloc())).toBe(true)
     const late = alloc()
@@ -34,7 +34,7 @@ describe('a ring', () => {
     ring.purge(SKB_DROP_REASON_FULL_RING)
   })
 
-  test('a ring sets the owner of its frames, and shift sets that of the taker', () => {
+  test('a ring sets itself as the owner of its frames, and shift sets the taker', () => {
     for (const [ring, stamp, taker] of [
       [new Ring(2), OWNER_RING, OWNER_RING],
       [new Ring(2, OWNER_RX, OWNER_PORT), OWNER_RX, OWNER_PORT],

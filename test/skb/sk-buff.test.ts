@@ -378,7 +378,7 @@ test('a clone is a copy: a write to one does not change the other', () => {
 })
 
 describe('hold', () => {
-  test('hold moves a small frame out of a large slot, and the object stays the same', () => {
+  test('hold moves a small frame out of a large slot, and the object remains the same', () => {
     const skb = pool.alloc(FRAME_MAX) as SkBuff
     skb.bytes.set([1, 2, 3, 4], skb.put(4))
     skb.dev = device()
@@ -455,7 +455,7 @@ describe('hold', () => {
 })
 
 describe('expand', () => {
-  test('expand moves a frame to a large slot with what it points to, and the object stays the same', () => {
+  test('expand moves a frame to a large slot with its header positions, and the object remains the same', () => {
     const skb = alloc([1, 2, 3, 4])
     skb.nh = skb.data + 1
     const nh = skb.nh - skb.data

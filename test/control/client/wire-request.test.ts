@@ -1,4 +1,4 @@
-/** What a client attaches to a wire change, and what it refuses. */
+/** A client's attachments to a wire change, and its refusals. */
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
