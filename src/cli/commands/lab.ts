@@ -30,9 +30,10 @@ export async function lab(
   if (json && command.length > 0) throw new UsageError('--json: a command and requests would share the streams')
   if (host !== undefined && command.length === 0) throw new UsageError('--host: there is no command: -- COMMAND')
   const plan = readLabFile(path)
-  const inside = host ?? (plan.topology.namespaces[0] as string)
-  if (![...plan.topology.namespaces, ...Object.keys(plan.topology.routers ?? {})].includes(inside)) {
-    throw new UsageError(`--host ${inside}: the lab has ${plan.topology.namespaces.join(', ')}`)
+  const hosts = [...plan.topology.namespaces, ...Object.keys(plan.topology.routers ?? {})]
+  const [inside = ''] = host === undefined ? hosts : [host]
+  if (command.length > 0 && !hosts.includes(inside)) {
+    throw new UsageError(`--host ${inside}: the lab has ${hosts.join(', ') || 'no host'}`)
   }
   if (io.own) enterForLab(loadNative())
   using end = endOf(io)

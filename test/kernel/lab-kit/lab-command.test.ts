@@ -74,8 +74,18 @@ VNET_LAB=my-net
     expect(await vnet.stop('SIGTERM')).toEqual({ status: 3, stdout: 'started\ncaught\n', stderr: '' })
   })
 
+  test('alone gets Ctrl-C from a terminal, and programs of the lab serve it until it ends', async () => {
+    const waiting = 'echo started; while :; do sleep 0.05; done'
+    const net = `${NET}run: { server: { command: 'trap "echo hit; exit" INT; ${waiting}', ready: started } }`
+    const script = `trap "exit 3" INT; ${waiting}`
+    const options = { within: ['setsid'], until: /^started$/ }
+    const vnet = await spawnVnet(['lab', file(net), ...sh(script)], options)
+    process.kill(-vnet.pid, 'SIGINT')
+    expect(await vnet.ended).toEqual({ status: 3, stdout: 'started\n', stderr: 'server: started\n' })
+  })
+
   test.each([
-    [['--host', 'nobody', '--', 'true'], '--host nobody: the lab has client, server'],
+    [['--host', 'nobody', '--', 'true'], '--host nobody: the lab has client, server .see'],
     [['--host', 'client'], '--host: there is no command'],
     [['--json', '--', 'true'], '--json: a command and requests would share the streams'],
   ])('is refused with %j', (args, text) => {

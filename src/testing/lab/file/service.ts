@@ -67,7 +67,8 @@ export function startService(host: LabNamespace, service: Service, lab: ServiceL
     const start = () => {
       if (lab.signal.aborted) return
       const options = { env: { ...lab.env, ...env }, ...(cwd !== undefined && { cwd }) }
-      const child = host.spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+      // A session of its own: Ctrl-C at a terminal is for the command of the lab.
+      const child = host.spawn(program, args, { ...options, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
       readLines(child, line => {
         if (ready !== undefined && line.includes(ready)) onReady()
         lab.log(`${host.name}: ${line}`)
