@@ -54,7 +54,7 @@ export interface CaptureOptions {
   /** Bytes of each frame that are kept, at least 1; all by default. */
   readonly snaplen?: number
   /**
-   * Frames that it does not match are left out; those for which it throws are kept. Text is in the
+   * Frames that do not match are left out; frames for which it throws are kept. Text is in the
    * language of pcap-filter(7).
    */
   readonly filter?: string | PacketFilter
@@ -62,7 +62,7 @@ export interface CaptureOptions {
   readonly dropsOnly?: boolean
   /** Writes classic pcap, without interfaces, comments and dropped frames; pcapng otherwise. */
   readonly pcap?: boolean
-  /** Goes on in another file when one has so many bytes, and keeps the last files. */
+  /** Continues in another file when one has this many bytes, and keeps the last files. */
   readonly ring?: FileRing
   /** A file to which programs write their TLS keys (SSLKEYLOGFILE); it need not exist yet. */
   readonly tlsKeys?: string
@@ -75,13 +75,13 @@ export interface RunningCapture extends AsyncDisposable {
   /** Frames that were not recorded, because the file did not keep up. */
   readonly lost: number
   /**
-   * Ends the capture: writes what waits and the statistics, and closes the file. Idempotent.
-   * Rejects with a VnetError if the file could not take all of it.
+   * Ends the capture: writes the remaining data and the statistics, and closes the file.
+   * Idempotent. Rejects with a VnetError if the file did not accept all of it.
    */
   stop(): Promise<void>
 }
 
-/** What can be captured: a cable, at both ends, or a device. */
+/** An object that can be captured: a cable, at both ends, or a device. */
 export type Captured = Cable | NetDevice<never> | NetDevice
 
 /**

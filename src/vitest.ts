@@ -73,9 +73,7 @@ const LEAST_LIMIT_MS = 2000
 /** The longest time that a timer takes. */
 const MOST_LIMIT_MS = 2 ** 31 - 1
 
-/**
- * Waits for the end of a lab, as long as its test may take: vitest itself would wait for ever.
- */
+/** Waits for the end of a lab, as long as its test may take: vitest itself would wait endlessly. */
 async function beforeLimit(closing: Promise<void>, timeout = 0): Promise<void> {
   const limit = Math.min(Math.max(timeout, LEAST_LIMIT_MS), MOST_LIMIT_MS)
   const timer = new AbortController()

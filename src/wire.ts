@@ -106,7 +106,7 @@ interface OpenOptions<P extends Params> {
   readonly args: readonly string[]
   readonly netns?: string | undefined
   readonly params: Partial<ParamValues<P>>
-  /** Of each device. */
+  /** Addresses for each device. */
   readonly addresses?: readonly (readonly string[] | undefined)[]
 }
 

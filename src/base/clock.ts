@@ -9,8 +9,8 @@ export interface Clock {
   /** Nanoseconds since some fixed moment. Never goes back. */
   now(): number
   /**
-   * How long alarms may be put off, in ns, so that several ring in one wake-up; absent if a wake-up
-   * costs nothing.
+   * Nanoseconds by which alarms may be delayed, so that several ring in one wake-up; absent if a
+   * wake-up costs nothing.
    */
   readonly slack?: number
   /** Returns an alarm that calls `fn`. Make it once and arm it often: arming allocates nothing. */

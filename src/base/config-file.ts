@@ -31,7 +31,7 @@ const MESSAGES: { readonly [C in ErrorCode]?: string } = {
 export class ConfigFile {
   /** The offset in the text of each part, by its path: `hosts[3].ip`. Defaults are not in it. */
   readonly places = new Map<string, number>()
-  /** By path: the first problem of a part makes the others. */
+  /** By path: the first problem of a part causes the others. */
   readonly #found = new Map<string, { readonly offset: number; readonly message: string }>()
   readonly #name: string | undefined
   readonly #lines = new LineCounter()

@@ -1,6 +1,6 @@
 /**
  * Errors as in the kernel: functions return 0 or more, or -errno. VnetError is a failure for a
- * user, with a message of one line that says what to do.
+ * user, with a message and advice in one line.
  */
 
 /**
@@ -167,14 +167,14 @@ export function errnoName(errno: number): string {
   return byNumber.get(number)?.[0] ?? `E${number}`
 }
 
-/** Returns what error `errno` (of either sign) means, in a few words. */
+/** Returns the meaning of error `errno` (of either sign) in a few words. */
 export function errnoText(errno: number): string {
   return byNumber.get(Math.abs(errno))?.[1] ?? 'unknown error'
 }
 
 /**
  * A failed call to the system. The message is one line: `TUNSETIFF vnet0: EBUSY, device or resource
- * busy; advice`. `advice` says what to do, or what the kernel reported beyond the number.
+ * busy; advice`. `advice` is advice for the user, or the kernel's report beyond the number.
  */
 export class VnetError extends Error {
   override readonly name = 'VnetError'
@@ -182,7 +182,7 @@ export class VnetError extends Error {
   readonly code: string
   /** The error's number, positive. */
   readonly errno: number
-  /** What failed, and on what: 'TUNSETIFF vnet0'. */
+  /** The failed call and its object: 'TUNSETIFF vnet0'. */
   readonly syscall: string
   /** Advice for the user, without a full stop. */
   readonly advice: string | undefined

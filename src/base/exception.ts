@@ -4,8 +4,8 @@ import { printableLines } from './printable.ts'
 
 /**
  * Returns one line for an exception: its message, and the line of the driver's source that threw it
- * or called what threw it; vnet's own line if no driver was involved. Never throws: a driver may
- * throw anything.
+ * or called the code that threw it. If no driver was involved, it is vnet's own line. Never throws:
+ * a driver may throw anything.
  */
 export function describeException(error: unknown): string {
   try {
@@ -48,11 +48,11 @@ function placeOf(lines: readonly string[]): string | undefined {
 
 export type Fn = ((...args: never[]) => unknown) | (abstract new (...args: never[]) => unknown)
 
-/** Where vnet's own code is: src/ or dist/. */
+/** The path of vnet's own code: src/ or dist/. */
 export const OWN = decodeURIComponent(new URL('../', import.meta.url).pathname)
 
 /**
- * Returns the function and source line that called `fn`, a driver's if there is one: `by startXmit
+ * Returns the function and source line that called `fn`, preferably a driver's: `by startXmit
  * (/my-driver.js:12:7)`, or `at /my-driver.js:12:7`; undefined if unknown.
  */
 export function callerOf(fn: Fn): string | undefined {

@@ -66,13 +66,16 @@ export class Log {
   }
 }
 
-/** So many lines of a kind are written in so many seconds. */
+/** The limit: this many lines of a kind in this many seconds. */
 const USUAL = { lines: 100, seconds: 10 }
 
 interface Kind {
   readonly level: number
   readonly alarm: Alarm
-  /** When the first line of this time was written, ns, and the lines since then, written or not. */
+  /**
+   * When the first line of this period was written, in ns, and the lines since then, written or
+   * not.
+   */
   since: number
   seen: number
   /** Takes back that the count is reported at the end of the program. */
@@ -80,8 +83,8 @@ interface Kind {
 }
 
 /**
- * Log lines that others can cause, limited to so many of a kind in a time (net_ratelimit). Further
- * lines are counted, and reported in one line when the time is over or the program ends:
+ * Log lines that others can cause, limited to a number of each kind per period (net_ratelimit).
+ * Further lines are counted, and reported in one line when the period is over or the program ends:
  * `DHCPACK(eth9): 312 similar lines suppressed`.
  */
 export class LimitedLog {
@@ -89,7 +92,7 @@ export class LimitedLog {
   log: Log
   readonly #clock: Clock
   readonly #limit: typeof USUAL
-  /** Kinds are named by code, never by what others sent, so they are few. */
+  /** Kinds are named by code, never from received data, so they are few. */
   readonly #kinds = new Map<string, Kind>()
 
   constructor(log: Log, clock: Clock, limit = USUAL) {

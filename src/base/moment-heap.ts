@@ -1,6 +1,6 @@
 /**
  * MomentHeap: items ordered by their moments, a binary heap in arrays that grow and are kept. Each
- * item knows its place, so adding, moving and removing one costs O(log n) and allocates nothing.
+ * item has its place, so adding, moving and removing one costs O(log n) and allocates nothing.
  * Items of the same moment keep the order in which they were set.
  */
 

@@ -1,7 +1,7 @@
 /**
- * Text from others (names, hostnames, domain names) on its way to a terminal or a log. Characters
- * that control a terminal are escaped: C0, DEL and C1, and what changes the order or the end of a
- * line (bidirectional controls, U+2028, U+2029). All other Unicode text is kept.
+ * Text from others (names, hostnames, domain names), made safe for a terminal or a log. Characters
+ * that control a terminal are escaped: C0, DEL and C1, and characters that change the order or the
+ * end of a line (bidirectional controls, U+2028, U+2029). All other Unicode text is kept.
  */
 const UNPRINTABLE = /[\p{Cc}\p{Bidi_Control}\p{Cs}\u2028\u2029]/gu
 

@@ -8,7 +8,7 @@ export interface Random {
   next(): number
   /** Returns a whole number in [0, n). */
   below(n: number): number
-  /** Returns a stream of its own, which later draws from this one do not change. */
+  /** Returns a separate stream, which later draws from this one do not change. */
   fork(): Random
 }
 

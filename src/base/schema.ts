@@ -24,7 +24,10 @@ export interface Schema {
   readonly maxLength?: number
   readonly pattern?: string
   readonly format?: string
-  /** The rule of a format or of more than the others can say. JSON Schema has no such property. */
+  /**
+   * The rule of a format, or a rule that other properties cannot express. JSON Schema has no such
+   * property.
+   */
   readonly accepts?: (text: string) => boolean
 }
 

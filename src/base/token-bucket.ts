@@ -16,9 +16,9 @@ export class TokenBucket {
   readonly #clock: Clock
   /** Time per token, ns. */
   readonly #period: number
-  /** Time in which an empty bucket fills, ns. */
+  /** Nanoseconds in which an empty bucket fills. */
   readonly #capacity: number
-  /** When each bucket will be full, ns. */
+  /** The time in ns at which each bucket will be full. */
   readonly #full: Float64Array
 
   constructor(clock: Clock, { perSecond, burst }: Rate, count = 1) {

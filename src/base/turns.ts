@@ -3,19 +3,18 @@
  * for the segment. Frames come first. All such work of a vnet goes through the Turns of its Net, so
  * that several floods together get no more time than one.
  *
- * How to use it: make the work an object that implements Work, and call `add(work)` when there is
+ * How to use it: make the work an object that implements Work, and call `add(work)` when it has
  * something to do, for example when its descriptor is readable. Turns then calls `step()` until it
- * returns false. While no time is left, Turns calls `wait()`: in it, stop watching the descriptor.
- * Otherwise the readable descriptor wakes the event loop over and over although nothing reads it.
- * Turns calls `step()` later without another `add()`. Watch the descriptor again when a step finds
- * nothing more to do.
+ * returns false. While no time is left, Turns calls `wait()`: stop watching the descriptor there.
+ * Otherwise the unread descriptor wakes the event loop over and over. Turns calls `step()` later
+ * without another `add()`. Watch the descriptor again when a step finds nothing more to do.
  *
  * Work is done in turns of TURN_NS, at most one per turn of the event loop. A turn that leaves work
  * undone is followed by a pause in proportion to its time, so a long step causes a long pause.
  *
- * Work without rights has one account for all, charged with the time that steps really take:
- * 10 ms of each 50 ms. It is also charged for turns that are not full, so that many clients with
- * one request each get no more. Work of root and the owner has no such limit.
+ * Work without rights has one account for all, charged with the time that steps really take: 10 ms
+ * of each 50 ms. It is also charged for turns that are not full, so that many clients with one
+ * request each get no more. Work of root and the owner has no such limit.
  *
  * Shares take turns, one step each, and so does the work within a share.
  */
@@ -36,14 +35,14 @@ export interface Work {
    * their user; other work has a text, such as `netns 5`.
    */
   readonly share: number | string
-  /** True for work of root and of the owner of the vnet, which has an account of its own. */
+  /** True for work of root and of the owner of the vnet, which has its own account. */
   readonly privileged: boolean
   /**
-   * Does one small part, of some tens of microseconds, and returns whether there is more to do now.
+   * Does one small part, of some tens of microseconds, and returns whether more remains to do now.
    * Must not throw. It may add and delete work, including itself.
    */
   step(): boolean
-  /** Called, once or more, when there is something to do but no time left: step() follows later. */
+  /** Called, once or more, when work waits but no time is left: step() follows later. */
   wait(): void
 }
 
@@ -74,7 +73,7 @@ export class Turns {
   }
 
   /**
-   * Like `add`, but takes a turn immediately if there is time. It is for work that must take effect
+   * Like `add`, but takes a turn immediately if time is left. It is for work that must take effect
    * before the next frames. The turn has URGENT_NS, or once a second URGENT_NS_MAX.
    */
   addNow(work: Work): void {
@@ -197,7 +196,7 @@ class Account {
     } else if (isFull) this.#comeSoon()
   }
 
-  /** Does one step of the next in turn; returns false if there is nothing to do. */
+  /** Does one step of the next work; returns false if no work waits. */
   #step(): boolean {
     if (this.#shares.length === 0) return false
     if (this.#next >= this.#shares.length) this.#next = 0

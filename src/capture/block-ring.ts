@@ -1,6 +1,6 @@
 /**
- * BlockRing: bounded memory for blocks between what writes them and what takes them away, both on
- * one thread. No block lies across the end of the memory, so what waits can be handed on as a view.
+ * BlockRing: bounded memory for blocks between a writer and a reader, both on one thread. No block
+ * wraps around the end of the memory, so waiting blocks can be handed on as a view.
  */
 export class BlockRing {
   readonly bytes: Uint8Array
@@ -31,17 +31,17 @@ export class BlockRing {
     return 0
   }
 
-  /** Adds what was written at the position that reserve() returned last, up to `end`. */
+  /** Adds the block written at the position that reserve() returned last, up to `end`. */
   commit(end: number): void {
     this.#head = end
   }
 
-  /** Returns the oldest blocks, a view of what lies in one piece; empty if none wait. */
+  /** Returns the oldest blocks, as a view of one contiguous piece; empty if none wait. */
   peek(): Uint8Array {
     return this.bytes.subarray(this.#tail, this.#head >= this.#tail ? this.#head : this.#wrap)
   }
 
-  /** Gives up the first `n` bytes of what peek() returned. */
+  /** Frees the first `n` bytes that peek() returned. */
   consume(n: number): void {
     this.#tail += n
     if (this.#tail === this.#head) this.#head = this.#tail = 0

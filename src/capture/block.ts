@@ -77,7 +77,7 @@ export function putOption(to: Uint8Array, at: number, code: number, value: Uint8
   return putBytes(to, putOptionHeader(to, at, code, value.length), value, 0, value.length)
 }
 
-/** Writes text as UTF-8; what an option of 65,535 bytes cannot hold is cut off. */
+/** Writes text as UTF-8; text beyond an option's 65,535 bytes is cut off. */
 export function putTextOption(to: Uint8Array, at: number, code: number, text: string): number {
   const bytes = UTF8.encode(text)
   if (bytes.length <= MAX_OPTION) return putOption(to, at, code, bytes)

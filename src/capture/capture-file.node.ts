@@ -6,9 +6,9 @@
  *     for await (const bytes of stream) await source.write(bytes)
  *
  * The descriptor belongs to the thread pool, which opens, writes and closes the files: the main
- * thread may have a descriptor table of its own (cli/run.ts), and must not wait for a disk.
+ * thread may have its own descriptor table (cli/run.ts), and must not wait for a disk.
  *
- * Files hold whole records only, and end with their statistics, also on a disk that is full.
+ * Files hold whole records only, and end with their statistics, also on a full disk.
  */
 import { unlink } from 'node:fs'
 import { promisify } from 'node:util'
@@ -86,7 +86,7 @@ export class CaptureFile implements AsyncDisposable {
     if (head.length > 0) void this.#queue(() => this.#put(head)).catch(() => {})
   }
 
-  /** Frames that were written, once for each end at which they were recorded. */
+  /** Frames that were written, counted at each end where they were recorded. */
   get frames(): number {
     return this.#content.frames
   }
@@ -256,7 +256,7 @@ export class CaptureFile implements AsyncDisposable {
     if (this.#content.hasBegun) await this.#putKeys(true)
     await this.#keys?.close()
     const finished = this.#finish()
-    // What nothing reads has no reader for the statistics either.
+    // A file without a reader has no reader for the statistics either.
     await (release === undefined ? finished : finished.catch(() => {}))
   }
 

@@ -1,13 +1,13 @@
 /**
  * Capture: records the frames of devices as pcapng (draft-ietf-opsawg-pcapng) in a bounded buffer,
- * from which whatever owns the capture takes them away. Frames never wait for it: what the buffer
- * has no room for is counted.
+ * which the capture's owner empties. Frames never wait for it: frames that do not fit the buffer
+ * are counted.
  *
  * Each device is two interfaces of the file, its transmit side and its receive side. A frame has
  * the same packet id on both ends of its wire: the number of the interface on which it was sent,
  * times 2^40, plus its number on the wire. The id of a frame that the wire made, or that was
- * dropped in front of it, has bit 39 set. A dropped frame is recorded again, with a verdict and a
- * comment that says why.
+ * dropped before it, has bit 39 set. A dropped frame is recorded again, with a verdict and a
+ * comment with the reason.
  */
 import type { Alarm } from '../base/clock.ts'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../base/clock.ts'
@@ -31,7 +31,7 @@ const BUFFER_BYTES = 16 * 1024 * 1024
 /** The most bytes of a section header, and of the statistics of an interface. */
 const SECTION_MAX = 1024
 const STATISTICS_MAX = 128
-/** `onData` is called when so many bytes wait, or so long after the first. */
+/** `onData` is called when this many bytes wait, or this long after the first. */
 const CHUNK = 64 * 1024
 const PATIENCE = 50 * NSEC_PER_MSEC
 
@@ -43,7 +43,7 @@ export interface CaptureSetup {
   readonly onData: () => void
   /** Bytes of each frame that are kept. */
   readonly snaplen?: number | undefined
-  /** Frames that it does not match are left out; those for which it throws are kept. */
+  /** Frames that do not match are left out; frames for which it throws are kept. */
   readonly filter?: PacketFilter | undefined
   /** Records only frames that were dropped. */
   readonly dropsOnly?: boolean | undefined
@@ -114,7 +114,7 @@ export class Capture {
     return this.#sides.reduce((n, { written }) => n + written, 0)
   }
 
-  /** Captures the devices for which `wants` returns true, those there are and those to come. */
+  /** Captures the present and future devices for which `wants` returns true. */
   follow(wants: (dev: NetDevice) => boolean = () => true): void {
     const { net } = this.#options
     for (const dev of net.devices) if (wants(dev)) this.add(dev)
@@ -145,7 +145,7 @@ export class Capture {
     return this.#ring.peek()
   }
 
-  /** Frees the first `n` bytes of what `peek` returned. */
+  /** Frees the first `n` bytes that `peek` returned. */
   consume(n: number): void {
     this.#ring.consume(n)
     for (const dev of this.#waiting) this.add(dev)

@@ -4,7 +4,7 @@ import type { Moment } from './packet.ts'
 export interface FileContent {
   /** True once the first file may have keys. */
   readonly hasBegun: boolean
-  /** Frames that were written, once for each end at which they were recorded, and drops. */
+  /** Frames that were written, counted at each end where they were recorded, and drops. */
   readonly frames: number
   /** Frames that the sources had no room for, as far as they reported it. */
   readonly lost: number
@@ -12,9 +12,12 @@ export interface FileContent {
   source(name: string): ContentSource
   /** Returns the start of a file: the sources' descriptions up to now. */
   head(): Uint8Array
-  /** Returns what a file ends with, at this time: its statistics. */
+  /** Returns the end of a file, at this time: its statistics. */
   tail(now: Moment): Uint8Array
-  /** Returns a TLS key log as it is added to a file; undefined if the format has no place. */
+  /**
+   * Returns a TLS key log in the form in which it is added to a file; undefined if the format has
+   * no place.
+   */
   keys(log: Uint8Array): Uint8Array | undefined
   /** Returns how many of the first `length` written bytes are whole records. */
   whole(bytes: Uint8Array, length: number): number

@@ -15,7 +15,7 @@ const OFF_WIRE = -(2 ** 30)
 export interface CapturedDevice {
   readonly transmit: Side
   readonly receive: Side
-  /** Records a frame that passed a side at a time; `comment` says why it was dropped. */
+  /** Records a frame that passed a side at a time; `comment` gives the reason for a drop. */
   record(skb: SkBuff, side: Side, time: number, comment: string | undefined): void
 }
 

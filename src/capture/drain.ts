@@ -1,4 +1,4 @@
-/** Drain: writes what a capture has to a file, whenever there is something. */
+/** Drain: writes the data of a capture to a file as it arrives. */
 
 /** The part of a Capture that is used. */
 export interface Drained {
@@ -31,7 +31,7 @@ export class Drain {
     this.#failed = failed
   }
 
-  /** Has what waits written; for onData of the capture. Never throws. */
+  /** Schedules a write of the waiting data; for onData of the capture. Never throws. */
   wake(): void {
     if (this.#isWriting) return
     this.#isWriting = true

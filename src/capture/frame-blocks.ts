@@ -66,8 +66,8 @@ export class FrameBlocks {
   }
 
   /**
-   * Writes a frame that passed at `time`, in ns of the clock; `comment` says why it was dropped.
-   * Without room it is counted as lost. Returns whether it was written.
+   * Writes a frame that passed at `time`, in ns of the clock; `comment` gives the reason for a
+   * drop. A frame that does not fit is counted as lost. Returns whether it was written.
    */
   write(skb: SkBuff, side: Side, time: number, comment: string | undefined): boolean {
     const { data, len, packetId } = skb

@@ -11,9 +11,9 @@ const MAX_FRAME = 65_536 + 64
 /** The frame of a packet, of which `capturedLength` bytes are present. */
 export type CapturedFrame = Pick<CapturedPacket, 'bytes' | 'at' | 'capturedLength' | 'originalLength'>
 
-/** Prints frames of which a capture kept the first PRINTED bytes, or more. */
+/** Prints frames with at least their first PRINTED bytes in a capture. */
 export class FramePrinter {
-  /** A frame as long as it was: what was captured, then zeros, of which none is printed. */
+  /** A frame of its original length: the captured bytes, then zeros, which are not printed. */
   readonly #whole = new Uint8Array(MAX_FRAME)
 
   /** Returns a frame as tcpdump prints it. */

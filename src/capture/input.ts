@@ -65,7 +65,7 @@ export class Input {
     return new CaptureError(this.#file, text, 0)
   }
 
-  /** Moves what is left to the beginning, of a larger array if need be. */
+  /** Moves the remaining bytes to the start, of a larger array if need be. */
   #makeRoom(length: number): void {
     const left = this.#end - this.at
     const from = this.bytes

@@ -69,7 +69,7 @@ export class Options {
     return this.#input.view.getUint32(this.#little ? at + 4 - 4 * half : at + 4 * half, this.#little)
   }
 
-  /** Text, of which at most the first `most` bytes are read. */
+  /** Returns text, from the first `most` bytes at most. */
   text(most: number): string {
     return decodeText(this.#input.bytes.subarray(this.at, this.at + Math.min(this.length, most)))
   }
@@ -80,7 +80,7 @@ export class Options {
   }
 }
 
-// A file may hold any bytes: what is not UTF-8 becomes U+FFFD.
+// A file may hold any bytes: invalid UTF-8 becomes U+FFFD.
 const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** Decodes the text of an option. A zero byte ends it, as readers of pcapng must take it. */

@@ -3,13 +3,13 @@
 /** LINKTYPE_ETHERNET: frames that start with their Ethernet header. */
 export const LINKTYPE_ETHERNET = 1
 
-/** Bits of `flags`: the direction, as seen from the interface, and what offloads left undone. */
+/** Bits of `flags`: the direction, as seen from the interface, and work left to offloads. */
 export const FLAG_INBOUND = 1
 export const FLAG_OUTBOUND = 2
 export const FLAG_CHECKSUM_NOT_READY = 1 << 9
 export const FLAG_TCP_SEGMENTATION_OFFLOADED = 1 << 11
 
-/** What gave the verdict: a tc program or an XDP program. */
+/** The source of the verdict: a tc program or an XDP program. */
 export const VERDICT_TC = 1
 export const VERDICT_XDP = 2
 
@@ -41,7 +41,7 @@ export interface CapturedPacket extends Moment {
   bytes: Uint8Array
   at: number
   capturedLength: number
-  /** The length that the frame had, of which capturedLength bytes were kept. */
+  /** The original length of the frame, of which capturedLength bytes were kept. */
   originalLength: number
   /** FLAG_INBOUND and so on. */
   flags?: number | undefined

@@ -14,7 +14,7 @@ export class PcapReader {
   readonly #nanosecondsPerUnit: number
   readonly #linkType: number
 
-  /** Reads the file header, all of which the input has. */
+  /** Reads the file header, which must be in the input completely. */
   constructor(input: Input, little: boolean) {
     const { view, at } = input
     this.#input = input

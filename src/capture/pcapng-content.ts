@@ -166,7 +166,7 @@ class PcapngSource implements ContentSource {
     return this.#walker.input.bytes.subarray(from, end)
   }
 
-  /** Takes note of a block, and gives it the numbers of the file. Returns whether it is written. */
+  /** Records a block, and renumbers it for the file. Returns whether it is written. */
   #note(walker: BlockWalker): boolean {
     if (walker.type === pcapng.ENHANCED_PACKET) {
       this.#packet(walker)
@@ -220,7 +220,7 @@ class PcapngSource implements ContentSource {
     this.#numbers.push(number)
   }
 
-  /** Gives a packet id, of which the high half is at `at`, the file's number of the interface. */
+  /** Gives a packet id with its high half at `at` the file's number of the interface. */
   #renumberId(view: DataView, at: number): void {
     const high = view.getUint32(at, true)
     const number = this.#numbers[high >>> ID_BITS]

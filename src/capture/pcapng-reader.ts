@@ -1,7 +1,7 @@
 /**
  * PcapngReader: reads pcapng (draft-ietf-opsawg-pcapng), with any number of sections, in either
- * byte order. Packets are read from enhanced, simple and the old packet blocks; what they need of
- * their interfaces is kept, and all other blocks are skipped.
+ * byte order. Packets are read from enhanced, simple and the old packet blocks. The necessary
+ * properties of their interfaces are kept, and all other blocks are skipped.
  */
 
 import { BlockWalker } from './block-walker.ts'

@@ -25,7 +25,7 @@ export class Recording implements AsyncDisposable {
     this.#onFailure = onFailure
   }
 
-  /** Records the devices of a Net for which `wants` returns true, also those to come. */
+  /** Records the present and future devices of a Net for which `wants` returns true. */
   follow(options: RecordedOptions, wants?: (dev: NetDevice) => boolean): void {
     const capture: Capture = new Capture({ ...captureHead(), ...options, onData: () => drain.wake() })
     const drain = new Drain(capture, this.#file.source(), error => this.#fail(error))
@@ -45,8 +45,8 @@ export class Recording implements AsyncDisposable {
   }
 
   /**
-   * Ends the recording: writes what waits and the statistics, and closes the file. Idempotent.
-   * Rejects with the first error of the file, after which nothing was recorded.
+   * Ends the recording: writes the remaining data and the statistics, and closes the file.
+   * Idempotent. Rejects with the first error of the file, after which nothing was recorded.
    */
   stop(): Promise<void> {
     this.#end ??= this.#stop()

@@ -11,7 +11,7 @@ import { enterUserNamespace } from './enter-lab.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
 
 export interface AskOptions {
-  /** Query the vnets of this user instead of those of root and of the caller. */
+  /** Query this user's vnets instead of root's and the caller's. */
   readonly user?: number | undefined
   /** How long a vnet may take for the next part of its reply, ms. */
   readonly timeoutMs?: number
@@ -75,8 +75,8 @@ export function fail(io: Io, message: string): number {
 }
 
 /**
- * Returns one line that says why there is nothing to query, or undefined if there is something.
- * The line may propose `commandLine` in another network namespace; `user` is the one of `--user`.
+ * Returns one line with the reason why no device can be queried, or undefined. The line may propose
+ * `commandLine` in another network namespace; `user` is the value of `--user`.
  */
 export function complaintAbout(
   unknown: readonly string[],
@@ -97,7 +97,7 @@ export function complaintAbout(
   }
   // From the replies of the vnets that were queried, and from the files of the others.
   const others = here.filter(({ vnet }) => !devices.some(device => device.vnet === vnet))
-  // What is still in the file of a vnet that replied without it has just been deleted.
+  // Interfaces in the file of a vnet that replied without them have just been deleted.
   const written = others.flatMap(({ interfaces }) => interfaces).filter(each => !isAmong(each, unknown))
   const there = [...devices, ...written].map(label)
   if (devices.length === 0 && failed.length > 0) return failed[0]?.message
@@ -110,7 +110,7 @@ export function complaintAbout(
 
 /**
  * Returns the shell command that enters the network namespace of a vnet. An ordinary user's vnet is
- * in a user namespace: its owner enters that too, while root (`--user`) stays outside.
+ * in a user namespace: its owner enters that too, while root (`--user`) does not.
  */
 function enter({ pid, uid }: { pid: number; uid: number }, user?: number): string {
   return user !== undefined || uid === 0 ? `nsenter -n -t ${pid}` : `nsenter --preserve-credentials -U -n -t ${pid}`

@@ -1,4 +1,4 @@
-/** The commands that show what passes the interfaces of running vnets. */
+/** The commands that show the frames on the interfaces of running vnets. */
 import { Argument, Option } from 'commander'
 import { count, json, type LazyCommand, user } from './lazy-command.ts'
 import { captureFileOptions } from './options.ts'

@@ -1,4 +1,4 @@
-/** Runs a command line: finds its command, loads what that needs, and reports its errors. */
+/** Runs a command line: finds its command, loads the code for it, and reports its errors. */
 import { type Command, CommanderError } from 'commander'
 import { VnetError } from '../base/errno.ts'
 import { describeException } from '../base/exception.ts'

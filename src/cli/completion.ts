@@ -6,7 +6,7 @@
  * user has named as the command, and not to complete that name.
  *
  * Names are chosen by strangers and may be `$(...)`. The shells compare them and quote what they
- * insert. Nothing may expand them, as bash's `compgen -W` and an unquoted `$(...)` would.
+ * insert. They must never be expanded, as bash's `compgen -W` and an unquoted `$(...)` would do.
  */
 import type { Argument, Command } from 'commander'
 import { exercises } from '../course/exercises/index.ts'

@@ -8,7 +8,7 @@ import { IFF_UP } from '../netdev/if.ts'
 export interface Named {
   readonly name: string
   readonly netns?: string | undefined
-  /** What people call the namespace, if not `netns`. */
+  /** The displayed name of the namespace, if not `netns`. */
   readonly place?: string | undefined
 }
 
@@ -32,8 +32,8 @@ function fullName({ name, netns, place = netns }: Named): string {
 }
 
 /**
- * Returns a device in the words of the `ready` line of `--json`. `state` is `up`, `down`, `cut` if
- * its cable is, or `no-carrier`.
+ * Returns a device with the properties of the `ready` line of `--json`. `state` is `up`, `down`,
+ * `cut` if its cable is, or `no-carrier`.
  */
 export function deviceWords(device: FoundDevice) {
   const { name, ifindex, netns = null, driver = null, mac, mtu, vnet, pid = null } = device
@@ -49,12 +49,12 @@ function stateOf({ flags, carrier, cut }: FoundDevice): string {
 
 const SIDES = { ab: 'in', ba: 'out' } as const
 
-/** Whether a device is an attachment, whose directions are also called `in` and `out`. */
+/** Whether a device is an attachment, which also calls its directions `in` and `out`. */
 export function isAttached({ driver }: { readonly driver?: string | undefined }): boolean {
   return driver === 'attach'
 }
 
-/** Returns what the direction of an attachment is called; undefined if `isOne` is false. */
+/** Returns the name of an attachment's direction; undefined if `isOne` is false. */
 export function sideOf(direction: WireDirection, isOne: boolean): WireSide | undefined {
   return isOne ? SIDES[direction] : undefined
 }

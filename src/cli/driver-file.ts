@@ -94,7 +94,7 @@ function exceptionDetails(session: Session, error: unknown): Runtime.ExceptionDe
   return details
 }
 
-/** Returns what to do about a failure that a first driver meets. */
+/** Returns advice about a failure that a first driver meets. */
 function advice(error: unknown): string {
   const { code } = (error ?? {}) as Partial<NodeJS.ErrnoException>
   return code === 'ERR_UNKNOWN_FILE_EXTENSION' ? '; compile it, or use Node 22.18 or newer, which runs TypeScript' : ''

@@ -13,7 +13,7 @@ const DRIVERS: Readonly<Record<string, () => Promise<{ readonly driver: unknown 
 /** Commands that need no driver, besides the commands that query a running vnet. */
 const OTHERS: readonly string[] = ['lan', 'simulate', 'replay', 'learn', 'check']
 
-/** What may ask for the help of the program: --help, or -h among other letters. */
+/** An argument that may request the help of the program: --help, or -h among other letters. */
 const HELP = /^(--help|-[a-zA-Z]*h[a-zA-Z]*)$/
 
 /**

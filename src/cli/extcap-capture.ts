@@ -18,7 +18,7 @@ import { packageVersion } from './version.ts'
 
 /** How long a vnet may take to reply: Wireshark waits for the list when it starts. */
 const LIST_MS = 500
-/** How often a wait for a reader is ended, which may begin meanwhile. */
+/** Milliseconds after which a wait for a reader is ended. A new wait may start meanwhile. */
 const AGAIN_MS = 20
 
 /** Prints the interfaces. A vnet that does not reply is left out. */
@@ -56,13 +56,13 @@ export async function capture(value: string, fifo: string, options: CaptureReque
     if (streams.length > 0) {
       if (again !== undefined) return EXIT_OK
       const written = writeTo(fifo, streams, stop)
-      // A defect rejects at once.
+      // A defect rejects immediately.
       await Promise.race([written, stopped.then(() => written)])
       return complaints.length === 0 ? EXIT_OK : EXIT_FAILURE
     }
   } catch (error) {
     if (!(error instanceof VnetError || error instanceof UsageError)) throw error
-    // Without its reader Wireshark has what it wanted.
+    // Without its reader Wireshark has everything it wanted.
     if (isErrno(error, EPIPE)) return EXIT_OK
     complain(error)
   } finally {
@@ -81,7 +81,7 @@ async function openInterface(client: ControlClient, value: string, options: Capt
   return openStreams(client, wanted, options)
 }
 
-/** Writes the streams to their end, which comes soon after the reader of the FIFO is gone. */
+/** Writes the streams to their end, which follows soon after the reader closes the FIFO. */
 async function writeTo(fifo: string, streams: readonly VnetStream[], stop: () => void): Promise<void> {
   await using file = new CaptureFile(fifo)
   let watch: Disposable | undefined
@@ -107,7 +107,7 @@ function watchReader(fifo: string, onGone: () => void): Disposable | undefined {
     const fd = openSync(fifo, flags)
     watch = onReaderGone(loadNative(), fd, onGone)
     closeSync(fd)
-    // A watch that began without a reader does nothing.
+    // A watch that started without a reader does nothing.
     closeSync(openSync(fifo, flags))
   } catch {
     onGone()
@@ -129,6 +129,6 @@ function letGo(fifo: string): void {
   try {
     closeSync(openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK))
   } catch {
-    // It is gone, and so is its reader.
+    // The FIFO was removed, and its reader has ended.
   }
 }

@@ -24,7 +24,7 @@ const GLOBAL: readonly string[] = [
 const PERSONAL = '.local/lib/wireshark/extcap'
 const TSHARK_MS = 10_000
 
-/** Returns lines about what was done. Throws a VnetError if it cannot be done. */
+/** Returns lines about the changes. Throws a VnetError if it fails. */
 export function install(): string[] {
   const file = fileOf(folder())
   checkOurs(file)
@@ -40,7 +40,7 @@ export function install(): string[] {
   ]
 }
 
-/** Returns a line about what was done. */
+/** Returns a line about the changes. */
 export function uninstall(): string[] {
   const file = fileOf(folder())
   if (!existsSync(file)) return [`${file}: not there`]
@@ -103,7 +103,7 @@ interface Folders {
   readonly global: string | undefined
 }
 
-/** Returns what tshark itself reports; undefined if it is not installed. */
+/** Returns the folders that tshark itself reports; undefined if it is not installed. */
 function foldersOfTshark(): Folders | undefined {
   const { status, stdout } = spawnSync('tshark', ['-G', 'folders'], { encoding: 'utf8', timeout: TSHARK_MS })
   if (status !== 0) return undefined

@@ -1,17 +1,17 @@
-/** What Wireshark reads from an extcap program (extcap(4)): one sentence a line. */
+/** The output of an extcap program for Wireshark (extcap(4)): one sentence a line. */
 import type { FoundDevice } from '../control/index.ts'
 import { label } from './device-text.ts'
 
 /** The value of the interface that stands for all. */
 export const ALL = 'vnet'
 
-/** Returns what names the device in Wireshark: `vnet-ca`, or `vnet-red:ca` in the namespace red. */
+/** Returns the device's name in Wireshark: `vnet-ca`, or `vnet-red:ca` in the namespace red. */
 export function interfaceValue({ name, netns }: Pick<FoundDevice, 'name' | 'netns'>): string {
   // No interface has a colon in its name.
   return `${ALL}-${netns === undefined ? '' : `${plain(netns)}:`}${plain(name)}`
 }
 
-/** Escapes what a file name, a shell or the grammar below may take for something else. */
+/** Escapes characters with a meaning in a file name, a shell or the grammar below. */
 function plain(name: string): string {
   return name.replace(/[^\w.@+-]/g, char => `%${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -3,8 +3,8 @@ import type { LockupWatch } from './lockup.ts'
 
 export interface Io {
   /**
-   * Writes text as it is to standard output and standard error; in a colour, which takes whole
-   * lines, if standard output is a terminal that shows colours.
+   * Writes unchanged text to standard output and standard error; in a colour, which applies to
+   * whole lines, if standard output is a terminal that shows colours.
    */
   out(text: string, colour?: Colour): void
   err(text: string): void

@@ -12,7 +12,7 @@ export interface LazyCommand {
   /** Its heading in the help. */
   readonly group?: string
   readonly args?: readonly Argument[]
-  /** What the usage line has; by default `[OPTIONS]` and the arguments. */
+  /** The text after the name in the usage line; by default `[OPTIONS]` and the arguments. */
   readonly usage?: string
   /** Under the heading `Options:` unless they have another. */
   readonly options?: readonly Option[]
@@ -29,7 +29,7 @@ export const count = wholeNumber(0, 0xffff_ffff)
 export const json = () => new Option('--json', 'print one JSON object')
 export const user = () => new Option('--user <uid>', 'query the vnets of another user; for root').argParser(count)
 
-/** What the usage line has for an argument that is not written as it is called. */
+/** The text in the usage line for an argument that is not written like its name. */
 const WRITTEN: Readonly<Record<string, string>> = {
   ADDRESS: '[ADDR:]PORT',
   IF: '[NETNS/]IF',
@@ -62,7 +62,7 @@ export function addCommands(
   }
 }
 
-/** Returns an argument as the usage line has it. */
+/** Returns an argument in the form of the usage line. */
 function written(argument: Argument): string {
   const name = argument.name() + (argument.variadic ? '...' : '')
   const word = WRITTEN[name] ?? name

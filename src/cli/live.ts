@@ -114,8 +114,9 @@ async function bringUp({ module, plans, platform, options }: Run): Promise<Plan[
 }
 
 /**
- * Sets addresses and link state, and on an interface that existed before, what the options name.
- * A persistent one that is attached to without privileges is used as it is. Returns its addresses.
+ * Sets addresses and link state, and on an interface that existed before, the settings that options
+ * name. A persistent interface that is attached to without privileges is not changed. Returns its
+ * addresses.
  */
 async function configure(
   platform: LinuxPlatform,

@@ -112,7 +112,7 @@ export class LockupReporter {
     if (this.#patience !== undefined) this.#logLocked(frames)
   }
 
-  /** Returns what has not returned. */
+  /** Returns the function or driver that has not returned. */
   #logLocked(frames: readonly string[]): string {
     clearTimeout(this.#patience)
     this.#patience = undefined

@@ -6,8 +6,8 @@ import { isAmong } from './device-text.ts'
 import type { Io } from './io.ts'
 
 /**
- * Opens the streams of the interfaces `names`, or of all that this user may capture. Reports what
- * fails; `isWhole` is false if something did.
+ * Opens the streams of the interfaces `names`, or of all that this user may capture. Reports
+ * failures; `isWhole` is false after one.
  */
 export async function openNamed(
   client: ControlClient,

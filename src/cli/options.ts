@@ -259,7 +259,7 @@ function macAddress(text: string): Uint8Array {
   return bytes
 }
 
-/** Returns a parser that takes a text as it is, or throws an error with `rule`. */
+/** Returns a parser that accepts a text unchanged, or throws an error with `rule`. */
 function checked(isValid: (text: string) => boolean, rule: string): (text: string) => string {
   return text => {
     if (!isValid(text)) throw new InvalidArgumentError(rule)
@@ -294,7 +294,7 @@ function ring(text: string): FileRing {
   throw new InvalidArgumentError(`must be a number of files, from 2, and the size of each, from 64kB, such as 10x100MB`)
 }
 
-/** Returns what `parse` does, undefined if that throws. */
+/** Returns the result of `parse`, or undefined if that throws. */
 function attempt<T>(parse: () => T): T | undefined {
   try {
     return parse()

@@ -12,7 +12,7 @@ import type { Plan } from './plan.ts'
 import { type DeviceStatistics, statisticsTable } from './statistics.ts'
 import { stageLines, type WireStatistics } from './wire-stages.ts'
 
-/** What `--web` and `--metrics` serve. */
+/** The URLs that `--web` and `--metrics` serve. */
 export interface WebUrls {
   /** With the token. */
   readonly web?: string

@@ -132,7 +132,7 @@ export function processIo(process: ProcessLike, lockupTimes?: LockupTimes): Proc
     lockups: new LockupWatch(lockupTimes),
     out(text, colour) {
       if (colour === undefined || !isColoured) put('out', text)
-      // The end of the line is left as it is, for a terminal that fills it with the background.
+      // The end of the line is not cleared, for a terminal that would fill it with the background.
       else
         put(
           'out',
@@ -183,7 +183,9 @@ export function processIo(process: ProcessLike, lockupTimes?: LockupTimes): Proc
   }
 }
 
-/** Returns what replaces the last line, cut to the width of the terminal if that is known. */
+/**
+ * Returns the text that replaces the last line, cut to the width of the terminal if that is known.
+ */
 function progressText(line = '', columns = 0): string {
   return `\r${line.slice(0, (columns || 80) - 1)}\x1b[K`
 }

@@ -24,9 +24,9 @@ export function firstWord(argv: readonly string[]): string | undefined {
 }
 
 /**
- * Returns the program for arguments whose first word is `word`; without one the first of `drivers`
- * runs. If `word` is a command that queries or changes running vnets, the program has no other.
- * `done` gets the exit status of the command that ran.
+ * Returns the program for arguments with `word` as the first word; without one the first of
+ * `drivers` runs. If `word` is a command that queries or changes running vnets, the program has
+ * only that command. `done` gets the exit status of the command that ran.
  */
 export async function createProgram(
   version: string,

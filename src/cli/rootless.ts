@@ -22,8 +22,8 @@ export function enterCommand(): string | undefined {
 
 /**
  * Executes the program again in its own namespaces if an ordinary user wants new interfaces and
- * does not say where. `namesOf` returns the driver's default names. Returns if there is no need to
- * enter; throws a VnetError if entering fails. `descriptors` remain open.
+ * does not say where. `namesOf` returns the driver's default names. Returns if it need not enter;
+ * throws a VnetError if entering fails. `descriptors` remain open.
  */
 export function enterNamespaces(
   native: Native,

@@ -23,8 +23,8 @@ export interface CapturedRun {
 
 /**
  * Starts the capture that the options request: of every device that is registered from now on.
- * Returns what ends it; undefined if they request none. Throws a UsageError if the file cannot be
- * made. What fails later is logged, and ends the capture alone.
+ * Returns an object that ends it; undefined if they request none. Throws a UsageError if the file
+ * cannot be made. Later failures are logged, and end only the capture.
  */
 export async function startCapture(run: CapturedRun): Promise<AsyncDisposable | undefined> {
   const { net, driver, plans, options } = run

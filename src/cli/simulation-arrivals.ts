@@ -14,7 +14,7 @@ import { isArrival, isDrop, isOffWire, senderOf } from './replay/selection.ts'
 
 const FLAG_DIRECTION = FLAG_INBOUND | FLAG_OUTBOUND
 
-/** Passes what it reads to a simulation. */
+/** Passes the arrivals that it reads to a simulation. */
 export interface Arrivals {
   /** Takes the next bytes of the file. */
   push(chunk: Uint8Array): void

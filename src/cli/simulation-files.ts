@@ -52,7 +52,7 @@ export class SimulationOutput implements Disposable {
     closeSync(this.#fd)
   }
 
-  /** Writes what waits. */
+  /** Writes the waiting data. */
   flush(): void {
     try {
       for (let at = 0; at < this.#end; ) at += writeSync(this.#fd, this.#buffer, at, this.#end - at)

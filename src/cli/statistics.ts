@@ -42,8 +42,8 @@ function byName(drops: Float64Array): Record<string, number> {
 }
 
 /**
- * Returns a table: the sums of each device, and of its queues if it has several. Lines below say
- * why frames were dropped, and what else was counted.
+ * Returns a table: the sums of each device, and of its queues if it has several. Lines below give
+ * the reasons for drops, and the other counters.
  */
 export function statisticsTable(devices: readonly DeviceStatistics[]): string {
   const rows: string[][] = [['', 'packets', 'bytes', 'errors', 'dropped']]

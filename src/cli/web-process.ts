@@ -50,7 +50,7 @@ interface Served {
 }
 
 export class WebProcesses implements AsyncDisposable {
-  /** What each process serves, by its number. */
+  /** The kind of server of each process, by its number. */
   readonly kinds = new Map<number, ChildKind>()
   readonly #native: Native
   readonly #served: Served[] = []
@@ -93,7 +93,7 @@ export class WebProcesses implements AsyncDisposable {
     return Object.fromEntries(urls) as WebUrls
   }
 
-  /** Starts a process for each socket. Logs what it prints, and its end. */
+  /** Starts a process for each socket. Logs its output, and its end. */
   start(log: Log, clock: Clock): void {
     const { [KEPT]: _, NODE_OPTIONS: __, ...env } = process.env
     const limited = new LimitedLog(log, clock)

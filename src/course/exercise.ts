@@ -48,7 +48,7 @@ export interface Exercise {
   readonly name: string
   /** As in the heading of its page. */
   readonly title: string
-  /** One line for the list: what the driver does. */
+  /** One line for the list: the purpose of the driver. */
   readonly summary: string
   /** The kernel's names that it introduces. */
   readonly kernelNames: readonly string[]
@@ -86,7 +86,7 @@ export interface LiveCheck extends Check {
   run(live: Live): Promise<void>
 }
 
-/** What explains a failure. */
+/** The explanation of a failure. */
 export interface Explanation {
   readonly seen: string
   readonly expected: string
@@ -108,7 +108,7 @@ export class Explained extends Error {
 /** Warnings and errors of the log that a result has at most. */
 const LOGGED_MAX = 5
 
-/** What became of a check. */
+/** The result of a check. */
 export interface Result {
   readonly title: string
   readonly where: CheckPlace

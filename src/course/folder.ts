@@ -1,6 +1,6 @@
 /**
- * The learner's directory of an exercise: what `vnet learn` writes there, and the mark that
- * `vnet check` leaves when all checks passed.
+ * The learner's directory of an exercise: the files that `vnet learn` writes there, and the mark
+ * that `vnet check` leaves when all checks passed.
  */
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'

@@ -28,7 +28,7 @@ export interface ProgramOutput {
   readonly stderr: string
 }
 
-/** What vnet counted, as its `--json` prints it; the fields that checks use. */
+/** vnet's statistics, as its `--json` prints them; the fields that checks use. */
 export interface LiveStatistics {
   readonly name: string
   /** LinkStats64 and the counters of queues, by their names in camelCase. */
@@ -41,7 +41,7 @@ export interface LiveStatistics {
 export interface LiveVnet {
   /** Its interfaces, in the driver's order. */
   readonly interfaces: readonly string[]
-  /** The lines of its log so far, and of its standard error. */
+  /** The lines of its log and its standard error up to now. */
   readonly log: readonly string[]
   /** Stops it, and returns the last statistics of each interface. */
   stop(): Promise<readonly LiveStatistics[]>

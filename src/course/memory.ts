@@ -1,4 +1,4 @@
-/** Runs the checks in memory: the driver in test beds, with what holds for every driver. */
+/** Runs the checks in memory: the driver in test beds, with the rules for every driver. */
 
 import { callerOf, describeException, isOwnDefect } from '../base/exception.ts'
 import { LOGLEVEL_WARNING } from '../base/log.ts'
@@ -19,7 +19,7 @@ export interface Bench {
   another(params?: Readonly<Record<string, unknown>>, options?: TestBedOptions): Promise<TestBed>
 }
 
-/** What `--debug` finds of frames and their memory. Of its other rules there are checks. */
+/** The findings of `--debug` about frames and their memory. Checks cover its other rules. */
 const USE_OF_FRAMES = /: debug: (use-after|double-free|out-of-bounds|uninitialized-read|red-zone|write-after|leak)/
 
 /** Runs a check; `usual` are the parameters of its exercise. Never throws. */

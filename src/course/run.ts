@@ -14,8 +14,8 @@ import { runInMemory } from './memory.ts'
 export type Report = { readonly begin: string } | { readonly end: Result }
 
 /**
- * Runs the checks of a place one by one, until one fails: what later ones would say of a driver
- * that does less than they assume is misleading. `load` returns the driver of the file.
+ * Runs the checks of a place one by one, until one fails: later checks would mislead about a driver
+ * that does less than they assume. `load` returns the driver of the file.
  */
 export async function runChecks(
   { params, memory, live }: Exercise,

@@ -1,4 +1,4 @@
-/** How checks put what they saw into words. */
+/** Formats the observations of checks as text. */
 import { formatAddress, formatMac } from '../packet/address.ts'
 import { ETH_ALEN, ETH_HLEN } from '../packet/ethernet.ts'
 import * as ipv4 from '../packet/ipv4.ts'

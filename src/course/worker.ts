@@ -44,7 +44,7 @@ export async function runWorker(
   let isLate = false
   const end = (): void => {
     isLate = true
-    // A live worker never runs the driver itself; it ends what it has started.
+    // A live worker never runs the driver itself; it ends the programs that it has started.
     child.kill(where === 'live' ? 'SIGTERM' : 'SIGKILL')
   }
   const limit = setTimeout(end, LIMITS_S[where] * 1000)

@@ -80,7 +80,7 @@ function deviceNamed(octets: Uint8Array, message: Message): { readonly ifindex?:
     // ECHO has other attributes.
     return cmd === commands.echo.cmd ? {} : decodeAttributes(deviceRequest, octets, offset, length)
   } catch (error) {
-    // The vnet reports what is wrong.
+    // The vnet reports the error.
     if (error instanceof NetlinkParseError) return {}
     throw error
   }

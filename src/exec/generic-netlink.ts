@@ -1,8 +1,8 @@
 /**
  * Generic netlink sockets of a program. Each is a socket of the kernel at a descriptor number that
- * the filter traps, so that the supervisor sees what is sent on it. A vnet replies to datagrams for
- * vnet_nl and to queries for it to nlctrl; all others go to the kernel. Replies are queued
- * (replies.ts) before the sending call returns.
+ * the filter traps, so that the supervisor sees the datagrams sent on it. A vnet replies to
+ * datagrams for vnet_nl and to queries for it to nlctrl; all others go to the kernel. Replies are
+ * queued (replies.ts) before the sending call returns.
  */
 
 import { EBADF, ECONNREFUSED } from '../base/errno.ts'
@@ -149,7 +149,7 @@ export class GenericNetlink {
     const fd = processes.descriptor(pid, notification.int(0))
     if (fd < 0) return undefined
     const netns = isGeneric(native, fd) ? processes.namespaceOf(fd) : undefined
-    // Binds only the socket of a thread that waits: its number may be another's by now.
+    // Binds only the socket of a thread that waits: its number may belong to another socket by now.
     const isTaken = netns !== undefined && listener.isWaiting(notification)
     const port = isTaken ? boundPortOf(native, fd, processes.identity(pid)?.tgid ?? 0) : undefined
     if (isTaken && port !== undefined) {

@@ -55,8 +55,8 @@ export class OtherProcesses {
   readonly #home: { readonly cookie: bigint | undefined; readonly inode: number }
 
   /**
-   * `home` is a socket in our own namespace, and the inode of that. `linkOf` returns what a
-   * descriptor of a thread refers to.
+   * `home` is a socket in our own namespace, and the namespace's inode. `linkOf` returns the target
+   * of a thread's descriptor.
    */
   constructor(native: Native, home: { readonly fd: number; readonly inode: number }, linkOf = procLink) {
     this.#native = native

@@ -85,7 +85,7 @@ export function putLength(processes: OtherProcesses, address: bigint, length: nu
   return putUint(processes, address + BigInt(MSGHDR_LEN), length, 4)
 }
 
-/** Writes a number below 2^32 in so many bytes. Returns 0 or -EFAULT. */
+/** Writes a number below 2^32 in 4 or 8 bytes. Returns 0 or -EFAULT. */
 function putUint(processes: OtherProcesses, address: bigint, value: number, bytes: 4 | 8): number {
   const octets = new Uint8Array(bytes)
   new DataView(octets.buffer).setUint32(0, value, true)
@@ -140,7 +140,10 @@ export function isToKernel(processes: OtherProcesses, pid: number, name: MemoryS
   return new DataView(sockaddr.buffer).getUint32(NL_PID_AT, true) === 0
 }
 
-/** Writes what recvmsg(2) sets in a struct msghdr; `flags` are MSG_*. Returns 0 or -EFAULT. */
+/**
+ * Writes the fields of a struct msghdr that recvmsg(2) sets; `flags` are MSG_*. Returns 0 or
+ * -EFAULT.
+ */
 export function finishMsghdr(
   processes: OtherProcesses,
   address: bigint,

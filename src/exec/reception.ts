@@ -221,7 +221,7 @@ export class Reception {
     listener.answer(notification, result === -EAGAIN ? ended(result) : result)
   }
 
-  /** Receives a message. Returns what recvmsg(2) returns. */
+  /** Receives a message. Returns the result of recvmsg(2). */
   #one(fd: number, flags: number, { spans, controlLength, finish }: ReceiveBuffers): number {
     const { native, processes } = this.#supervision
     const room = spans.reduce((n, { length }) => n + length, 0)

@@ -129,7 +129,7 @@ export class NotificationListener {
     const result = this.#ioctl(SECCOMP_IOCTL_NOTIF_RECV, notification.bytes)
     if (result >= 0) return notification
     // Either the thread was killed before its call was received, or all processes have ended, which
-    // the kernel reports for ever.
+    // the kernel keeps reporting.
     if (result !== -ENOENT || (this.#native.poll(this.#fd) & POLLHUP) !== 0) this.close()
     else this.#poller.start()
     return undefined

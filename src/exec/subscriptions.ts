@@ -252,7 +252,7 @@ export function subscribes(octets: Uint8Array): Wanted | undefined {
       wanted = decodeAttributes(commands.subscribe.request, octets, offset, length)
     }
   } catch (error) {
-    // The vnet reports what is wrong.
+    // The vnet reports the error.
     if (!(error instanceof NetlinkParseError)) throw error
   }
   return wanted

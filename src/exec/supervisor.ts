@@ -1,7 +1,7 @@
 /**
  * Handles the trapped calls of a program under `vnet exec`. For each call a handler either returns
- * the driver's result or lets the kernel run the call. A call that no vnet is concerned with waits
- * for this process only. What fails here is left to the kernel as well.
+ * the driver's result or lets the kernel run the call. A call that concerns no vnet waits for this
+ * process only. Calls that fail here are left to the kernel as well.
  */
 
 import { EIO } from '../base/errno.ts'

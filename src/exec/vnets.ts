@@ -67,7 +67,7 @@ export class ReachableVnets {
     this.#looked = now
     if (this.#state !== undefined && this.#directories.length > 0 && state(this.#directories) === this.#state) return
     this.#directories = directoriesOf(this.#options)
-    // Read before the files, so that the next check notices what changes meanwhile.
+    // Read before the files, so that the next check notices changes made meanwhile.
     const before = state(this.#directories)
     const isSettled = this.#directories.every(({ path }) => Date.now() - modifiedMs(path) > SETTLED_MS)
     this.#entries = readDirectories(this.#directories).filter(({ vnet }) => !this.#gone.has(vnet))

@@ -78,7 +78,7 @@ export class Waits {
   #watch(fd: number, onReadable: () => void): Poller {
     try {
       const poller = startPoller(this.#supervision.native, fd, onReadable)
-      // libuv makes what it watches non-blocking, which the program's descriptor shares.
+      // libuv makes watched descriptors non-blocking, which affects the program's descriptor too.
       this.#supervision.native.ioctl(fd, FIONBIO, new Uint8Array(4))
       poller.unref()
       return poller

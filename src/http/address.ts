@@ -3,7 +3,7 @@ import type { Server } from 'node:http'
 import { type AddressInfo, isIP } from 'node:net'
 import { EADDRINUSE, EADDRNOTAVAIL, VnetError } from '../base/errno.ts'
 
-/** Returns what to do about an error of bind(2), if there is something to do. */
+/** Returns advice about an error of bind(2), if any. */
 export function bindAdvice(errno: number, host: string): string | undefined {
   if (errno === EADDRINUSE) return 'port 0 takes a free one'
   if (errno !== EADDRNOTAVAIL) return undefined

@@ -98,7 +98,7 @@ export function isAllowed({ response, proof }: Asked, isPublic: boolean): boolea
   return false
 }
 
-/** Ends the connection too: what else the request holds is not read. */
+/** Ends the connection too: the rest of the request is not read. */
 export function refuse(
   response: ServerResponse,
   status: number,

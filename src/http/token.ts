@@ -1,9 +1,9 @@
 /**
- * Tokens: whoever has the token of a server may see and do what its user may. Each server has a
- * token of its own, made of a secret that the user keeps, the kind of the server and its address.
- * So a stranger on the port of one server learns nothing that another server accepts.
+ * Tokens: whoever has the token of a server may see and do what its user may. Each server has its
+ * own token, made from a secret that the user keeps, the kind of the server and its address. So a
+ * stranger on the port of one server learns nothing that another server accepts.
  *
- * A page never sends its token. It asks for a proof, which only a server with the same token can
+ * A page never sends its token. It requests a proof, which only a server with the same token can
  * make, and then shows a key that this process alone accepts.
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
@@ -21,7 +21,7 @@ const ROOT = 0
 
 /** The access to a server. */
 export interface Access {
-  /** Whether requests without the token may read what everybody may ask a vnet. */
+  /** Whether requests without the token may read the data that a vnet gives to everybody. */
   readonly isPublic: boolean
   /** Returns the token of the server at `url`, which has no path. */
   tokenFor(url: string): string
@@ -44,8 +44,8 @@ export function ownAccess(kind: Kind, user?: number): Access {
 }
 
 /**
- * Returns the URL of the page of the server at `url`, with the token. A browser keeps what follows
- * # to itself.
+ * Returns the URL of the page of the server at `url`, with the token. A browser does not send the
+ * part after #.
  */
 export function pageUrl(url: string, { tokenFor }: Access): string {
   return `${url}/#token=${tokenFor(url)}`

@@ -47,7 +47,9 @@ export interface Lan extends Network {
   readonly net: Net
 }
 
-/** Called with the network set up. Returns what is called at the end and before a reload. */
+/**
+ * Called with the network set up. Returns a function that is called at the end and before a reload.
+ */
 export type Start = (lan: Lan) => (() => void) | void
 
 export interface BackboneOptions {
@@ -113,7 +115,7 @@ export class Backbone implements AsyncDisposable {
 
   /** Changes to another setup. Throws like the constructor, and then has changed nothing. */
   reload(setup: LanSetup): void {
-    // An invalid setup throws here, on a segment of its own.
+    // An invalid setup throws here, on a separate segment.
     const trial = populate(this.#options.net, setup)
     trial.hosts.close()
     this.#openDhcp(trial.dhcp)
@@ -140,7 +142,7 @@ export class Backbone implements AsyncDisposable {
     return this.#population.dhcp && this.#dhcp
   }
 
-  /** The entries of these kinds, created as they are read. */
+  /** The entries of these kinds, made while they are read. */
   entries(kinds: ReadonlySet<string>): Iterable<SegmentEntry> {
     return segmentEntries(this.#population, () => this.dhcp?.leases() ?? [], kinds)
   }

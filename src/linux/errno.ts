@@ -17,7 +17,7 @@ export function checkTap(result: number, syscall: string): number {
   return check(result, syscall, result === -EBADFD ? GONE : undefined)
 }
 
-/** Returns what `fn` returns; closes `fd` in any case. */
+/** Returns the result of `fn`; closes `fd` in any case. */
 export function closing<T>(native: Native, fd: number, fn: (fd: number) => T): T {
   try {
     return fn(fd)
@@ -26,7 +26,7 @@ export function closing<T>(native: Native, fd: number, fn: (fd: number) => T): T
   }
 }
 
-/** Returns what `fn` returns; closes the descriptors only if it throws. */
+/** Returns the result of `fn`; closes the descriptors only if it throws. */
 export function closingOnError<T>(native: Native, fds: readonly number[], fn: () => T): T {
   try {
     return fn()

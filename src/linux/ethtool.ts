@@ -65,9 +65,9 @@ export interface ShownLink extends LinkKsettings {
 }
 
 /**
- * Sets what `ethtool` shows of the interface `name` in the namespace that `nsfd` refers to; -1 is
- * our own. It has no other effect, so nothing happens if the kernel does not support it or forbids
- * it.
+ * Sets the properties that `ethtool` shows of the interface `name` in the namespace that `nsfd`
+ * refers to; -1 is our own. It has no other effect, so an error is ignored if the kernel does not
+ * support it or forbids it.
  */
 export function setLinkKsettings(native: Native, nsfd: number, name: string, settings: ShownLink): void {
   const what = `ETHTOOL_SLINKSETTINGS ${name}`

@@ -40,8 +40,8 @@ export const VIRTIO_NET_HDR_GSO_ECN = 0x80
 /** Frames per native call. */
 const FRAMES = 64
 /**
- * At most this many bytes per call, so that the frames, and what drivers make of them, fit the L2
- * cache.
+ * At most this many bytes per call, so that the frames, and the frames that drivers make of them,
+ * fit the L2 cache.
  */
 const READ_BYTES = 256 * 1024
 

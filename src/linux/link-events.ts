@@ -74,7 +74,7 @@ export function readEvents(
   isOpen: () => boolean = () => true,
 ): void {
   try {
-    // Not by messages(), which makes more objects: any namespace can send events for ever.
+    // Not by messages(), which makes more objects: any namespace can send events endlessly.
     for (let at = 0; at < bytes.length; ) {
       const message = readMessage(bytes, at, bytes.length)
       at = endOfMessage(message)

@@ -4,7 +4,7 @@
  * that Turns grants, in the share of their namespace. Only the last state of the interface counts,
  * and before it the last one of each time that the interface was up or down. If a state cannot be
  * read, for example without a free descriptor, the old one remains until the monitor tries again,
- * after a second at first.
+ * initially after a second.
  */
 
 import type { Turns, Work } from '../base/turns.ts'
@@ -27,11 +27,11 @@ const FLIPS_MAX = 64
 
 /** A port, as its queue sees it. */
 export interface LinkReporter {
-  /** Reports what is new in a state of the interface. */
+  /** Reports the changes in a state of the interface. */
   linkEvent(link: Link): void
-  /** Reads the interface again and reports what is new. */
+  /** Reads the interface again and reports its changes. */
   reread(): void
-  /** Reads the addresses and groups again and reports what is new. Returns false if it cannot. */
+  /** Reads the addresses and groups again and reports their changes. Returns false if it cannot. */
   reportLists(): boolean
 }
 

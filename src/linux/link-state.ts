@@ -18,7 +18,10 @@ const VOLATILE_FLAGS = IFF_UP | IFF_RUNNING | IFF_LOWER_UP | IFF_DORMANT | IFF_E
 /** The most addresses of an interface that are read, and the most groups. */
 export const LIST_MAX = 1000
 
-/** What link messages lack of an interface: its protocol addresses and multicast groups. */
+/**
+ * The properties of an interface that link messages lack: its protocol addresses and multicast
+ * groups.
+ */
 export interface LinkLists extends Pick<LinkState, 'multicast' | 'addresses'> {
   /** True if not all groups were read: the interface then counts as IFF_ALLMULTI. */
   readonly groupsCut?: boolean

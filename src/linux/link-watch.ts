@@ -1,7 +1,7 @@
 /**
- * Follows an interface of another program: whether it is up, and when it goes. Descriptors keep a
- * namespace alive, so a named namespace counts as gone when its name is removed, and the owner must
- * then release what it holds there.
+ * Follows another program's interface: whether it is up, and when it is deleted. Descriptors keep a
+ * namespace alive, so a named namespace counts as deleted when its name is removed, and the owner
+ * must then release everything it holds there.
  */
 
 import type { Turns } from '../base/turns.ts'

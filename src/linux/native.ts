@@ -29,7 +29,7 @@ export interface Poller {
   start(): number
   /** Stops watching until start(). */
   stop(): number
-  /** Sets what to watch for: WATCH_READ (the default), WATCH_WRITE or both. */
+  /** Sets the events to watch for: WATCH_READ (the default), WATCH_WRITE or both. */
   watch(events: number): number
   /** Keeps the process alive while started; the default. */
   ref(): number
@@ -81,7 +81,7 @@ export interface Native {
   /**
    * ioctl(2) with a number, or with the bytes of a struct (at most 16 KiB), which the kernel may
    * rewrite. Returns the ioctl's own result. A struct shorter than the request requires is followed
-   * by zeros. `data` is what ifr_data of a struct ifreq points to, at most 16 KiB, which the kernel
+   * by zeros. `data` is the buffer for ifr_data of a struct ifreq, at most 16 KiB, which the kernel
    * may rewrite too.
    */
   ioctl(fd: number, request: number, arg: Uint8Array | number, data?: Uint8Array): number
@@ -94,9 +94,10 @@ export interface Native {
   /** connect(2); `address` is a sockaddr. */
   connect(fd: number, address: Uint8Array): number
   /**
-   * connect(2) with the effective uid and gid of another user and no supplementary groups, which is
-   * what the listener of a Unix socket sees. It affects only this thread and this call; if the
-   * thread cannot restore its credentials, the process is aborted. Needs CAP_SETUID and CAP_SETGID.
+   * connect(2) with the effective uid and gid of another user and no supplementary groups. The
+   * listener of a Unix socket sees these credentials. It affects only this thread and this call; if
+   * the thread cannot restore its credentials, the process is aborted. Needs CAP_SETUID and
+   * CAP_SETGID.
    */
   connectAs(fd: number, address: Uint8Array, uid: number, gid: number): number
   /** getsockname(2). Returns the full length of the address, even if `into` is shorter. */
@@ -183,9 +184,9 @@ export interface Native {
    */
   bpf(nsfd: number, command: number, attr: Uint8Array, ...pointers: (number | Uint8Array)[]): number
   /**
-   * bpf(2) of a command that returns a descriptor, on a thread of its own. `fd`, an open
-   * descriptor, then refers to the new object, or is left as it is. Sets `event`, an eventfd, to 1
-   * at the end, or to 1 + errno.
+   * bpf(2) of a command that returns a descriptor, on its own thread. `fd`, an open descriptor,
+   * then refers to the new object, or is not changed. Sets `event`, an eventfd, to 1 at the end, or
+   * to 1 + errno.
    */
   bpfAside(nsfd: number, command: number, attr: Uint8Array, fd: number, event: number): number
   /** CLOCK_MONOTONIC in ns. */
@@ -300,8 +301,8 @@ function otherRuntime(): string | undefined {
 
 /**
  * Loads the addon: the file that VNET_ADDON names, else build/Release/vnet.node, else
- * prebuilds/linux-ARCH/vnet.node. Throws a VnetError that says what to run if it is missing or does
- * not load. Bun and Deno would load it, and crash when it is used.
+ * prebuilds/linux-ARCH/vnet.node. Throws a VnetError with the command to run if it is missing or
+ * does not load. Bun and Deno would load it, and crash when it is used.
  */
 export function loadNative(): Native {
   const runtime = otherRuntime()

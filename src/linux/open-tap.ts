@@ -79,7 +79,10 @@ export async function openTap(options: TapOptions = {}): Promise<Tap> {
   }
 }
 
-/** Loads what opens interfaces on Linux: a program that is tested in memory needs none of it. */
+/**
+ * Loads the code that opens interfaces on Linux: a program that is tested in memory needs none of
+ * it.
+ */
 async function linuxPlatform(): Promise<LinuxPlatform> {
   const [{ LinuxPlatform }, { loadNative }] = await Promise.all([import('./platform.ts'), import('./native.ts')])
   return new LinuxPlatform(loadNative(), warn)

@@ -24,7 +24,7 @@ export const PACKET_VNET_HDR = 15
 export const PACKET_IGNORE_OUTGOING = 23
 export const PACKET_MR_PROMISC = 1
 
-/** In bytes; some hundred frames of 64 KiB, about what the transmit ring of a TAP holds. */
+/** Size in bytes: some hundred frames of 64 KiB, about as much as the transmit ring of a TAP. */
 const RECEIVE_BUFFER = 32 << 20
 /** In bytes, for frames in the interface's queue. The default would be full after two megabits. */
 const SEND_BUFFER = 4 << 20

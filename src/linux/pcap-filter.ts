@@ -90,7 +90,7 @@ function instructionsIn({ buffer, byteOffset, length }: Buffer): BpfInstruction[
   })
 }
 
-/** The message of pcap_geterr, without what it says before every syntax error. */
+/** The message of pcap_geterr, without its prefix for syntax errors. */
 function lastError(libpcap: SharedLibrary, pcap: bigint): string {
   const buffer = copyMemory(libpcap.address('pcap_geterr', pcap), PCAP_ERRBUF_SIZE)
   const message = buffer.toString('utf8', 0, buffer.indexOf(0))

@@ -1,4 +1,7 @@
-/** Least privilege: a program drops for good what it no longer needs once it is ready. */
+/**
+ * Least privilege: once it is ready, a program permanently drops the rights that it no longer
+ * needs.
+ */
 import { readFileSync } from 'node:fs'
 import { ETIMEDOUT } from '../base/errno.ts'
 import { check } from './errno.ts'

@@ -9,10 +9,10 @@ export interface TapCounters {
   /** Frames that the kernel sent through the interface and the program has read. */
   readonly framesRead: number
   readonly bytesRead: number
-  /** What was written and the kernel has received. Each segment that was cut counts. */
+  /** Frames that were written and the kernel has received. Each segment that was cut counts. */
   readonly framesWritten: number
   readonly bytesWritten: number
-  /** What was written and is lost: in all, and by reason (docs/statistics.md). */
+  /** Frames that were written and lost: in all, and by reason (docs/statistics.md). */
   readonly dropped: number
   readonly drops: Readonly<Record<string, number>>
 }

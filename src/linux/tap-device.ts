@@ -10,7 +10,7 @@ import type { TapFrame, TapFrameInfo, TapLayer } from './tap-frame.ts'
 import { type OnFrames, TapReader } from './tap-reader.ts'
 import { TapWriter } from './tap-writer.ts'
 
-/** The events of a Tap, and what their listeners are called with. */
+/** The events of a Tap, and the arguments of their listeners. */
 export interface TapEvents {
   /** The interface was set up or down. Not emitted for the `up` of openTap itself. */
   up: []
@@ -31,7 +31,7 @@ export interface OpenParts {
   readonly layer: TapLayer
   /** Closes the Tap when it aborts. */
   readonly signal: AbortSignal | undefined
-  /** Closes what the port was opened with. */
+  /** Closes everything that the port was opened with. */
   readonly close: () => Promise<void>
 }
 
@@ -46,7 +46,7 @@ export class Tap extends EventEmitter<TapEvents> implements AsyncDisposable, Asy
   readonly #reader: TapReader
   readonly #writer: TapWriter
   readonly #onAbort = (): void => void this.close()
-  /** What settles the promises of drained(). */
+  /** Functions that settle the promises of drained(). */
   readonly #waiting: (() => void)[] = []
   #gone = false
   #closed: Promise<void> | undefined

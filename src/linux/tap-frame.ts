@@ -13,7 +13,9 @@ import { CHECKSUM_PARTIAL, type SkBuff } from '../skb/sk-buff.ts'
 
 export type TapLayer = 'tap' | 'tun'
 
-/** What may accompany the bytes of a frame. Positions count from the frame's first byte. */
+/**
+ * Information that may accompany the bytes of a frame. Positions count from the frame's first byte.
+ */
 export interface TapFrameInfo {
   /** CHECKSUM_*: CHECKSUM_PARTIAL if the sum from `csumStart` on is still to be completed. */
   readonly ipSummed?: number

@@ -135,8 +135,8 @@ export function removeTap(native: Native, there: RouteSocket, name: string, nsfd
 
 /**
  * dev_alloc_name (net/core/dev.c): returns `pattern` with its %d replaced by the first number, from
- * 0, that gives a name not in `taken`; a pattern without %d is returned as it is. VnetError ENFILE
- * if no number is free or the name would be too long.
+ * 0, that gives a name not in `taken`; a pattern without %d is returned unchanged. Throws a
+ * VnetError, ENFILE if no number is free or the name would be too long.
  */
 export function devAllocName(pattern: string, taken: ReadonlySet<string>): string {
   if (!pattern.includes('%d')) return pattern

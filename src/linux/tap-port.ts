@@ -49,7 +49,7 @@ export interface TapPortOwner {
 }
 
 export interface TapPortOptions {
-  /** The interface as it was just read. */
+  /** The state of the interface that was just read. */
   readonly link: Link
   /** Its network namespace, as PortSpec.netns names it. */
   readonly netns: string | undefined
@@ -160,7 +160,9 @@ export class TapPort implements Port {
     }
   }
 
-  /** Whether the kernel's workers have finished what was requested, so that frames pass. */
+  /**
+   * Returns true if the kernel's workers have finished the requested changes, so that frames pass.
+   */
   settled(): boolean {
     if (this.#gone || this.#closed) return true
     try {

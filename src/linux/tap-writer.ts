@@ -20,7 +20,10 @@ import { FrameView, segmentRing, segmentSkb, type TapFrame, type TapFrameInfo, t
 
 /** Frames that may wait for room in each queue. */
 const RING = 256
-/** After this time what waits is written again. The kernel does not report that it has room. */
+/**
+ * Milliseconds after which waiting frames are written again. The kernel does not report that it has
+ * room.
+ */
 const RETRY_MS = 1
 
 export interface TapWriterOptions {
@@ -65,7 +68,7 @@ export class TapWriter {
     return this.drained
   }
 
-  /** Drops what waits, and from now on every frame. */
+  /** Drops waiting frames and, from now on, every frame. */
   end(): void {
     this.#ended = true
     clearTimeout(this.#retry)

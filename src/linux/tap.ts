@@ -71,7 +71,7 @@ export interface TunOptions {
   carrier: boolean
   /** Fail if the interface exists. */
   exclusive: boolean
-  /** Who may attach a queue; undefined leaves it as it is. */
+  /** The user and group that may attach a queue; undefined leaves them unchanged. */
   rights: TunRights | undefined
   /** Descriptor of the network namespace to open in, -1 for the caller's. */
   nsfd: number

@@ -47,7 +47,9 @@ export function metricsText({ devices, vnets }: Snapshot, type: RegistryContentT
   return registry.metrics()
 }
 
-/** Returns what a field of rtnl_link_stats64 is called: `receive_crc_errors` for rxCrcErrors. */
+/**
+ * Returns the metric name of a field of rtnl_link_stats64: `receive_crc_errors` for rxCrcErrors.
+ */
 export function metricName(field: LinkStats64Field): string {
   const name = field.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)
   return name.replace(/^rx_/, 'receive_').replace(/^tx_/, 'transmit_')
@@ -103,7 +105,7 @@ function addDevice({ device, stats, parts }: DeviceSnapshot, counter: Add, gauge
   }
 }
 
-/** What prom-client's default metrics have too is called as there. */
+/** Metrics that prom-client's default metrics include have the same names. */
 function addRuntime(runtime: RuntimeInfo, labels: Labels, counter: Add, gauge: Add): void {
   const { cpuUser, cpuSystem, loopDelay } = runtime
   counter('process_cpu_seconds_total', 'CPU time of the vnet', labels, seconds(cpuUser + cpuSystem))

@@ -34,8 +34,8 @@ export interface Snapshot {
 }
 
 /**
- * Reads the vnets that `options` select. What ends meanwhile, or does not reply in time, is left
- * out.
+ * Reads the vnets that `options` select. Vnets that end meanwhile, or do not reply in time, are
+ * left out.
  */
 export async function snapshot(client: ControlClient, options: FindOptions = {}): Promise<Snapshot> {
   const found = await findVnets(client, options)

@@ -56,7 +56,7 @@ export function statsOfDrop(reason: number, rx: boolean): Fields {
   return (rx ? rxByReason : txByReason)[reason]
 }
 
-/** Frames that went in, and what became of them. */
+/** Frames that entered, and their fate. */
 export interface Frames {
   in: number
   /** Includes frames that were merged into another one that is out. */
@@ -79,8 +79,8 @@ export class Counters {
   readonly #txDrops: Float64Array
   readonly #rxDrops: Float64Array
   /**
-   * Frames merged into the one before (GRO), by receive queue: received, but not as frames of their
-   * own. Shared like the rows.
+   * Frames merged into the one before (GRO), by receive queue: received, but not as separate
+   * frames. Shared like the rows.
    */
   readonly groMerged: Float64Array
   /** Extra frames (`made`) per transmit queue. Shared like the rows. */
@@ -123,7 +123,7 @@ export class Counters {
     this.groMerged[wrap(skb.queueMapping, this.rxqs)] += 1
   }
 
-  /** Adds to one field of a queue (RX_COMPRESSED, COLLISIONS ...) what only a driver knows. */
+  /** Adds to a field of a queue that only a driver can count (RX_COMPRESSED, COLLISIONS ...). */
   count(queue: number, field: number, n = 1): void {
     this.rows[queue * LINK_STATS64_LENGTH + field] += n
   }
@@ -158,7 +158,7 @@ export class Counters {
     return sum
   }
 
-  /** Sets everything to zero, except what `frames` returns. */
+  /** Sets everything to zero, except the totals that `frames` returns. */
   reset(): void {
     Object.assign(this.#past, this.frames())
     for (const each of [this.rows, this.#txDrops, this.#rxDrops, this.groMerged, this.made]) each.fill(0)
@@ -205,7 +205,7 @@ interface StatsOwner {
   readonly counters: Counters
   readonly tx: readonly { requeues: number; transTimeout: number }[]
   readonly port: Port | undefined
-  /** Adds what only the driver knows (ndoGetStats64). */
+  /** Adds the driver's own statistics (ndoGetStats64). */
   addDriverStats(stats: Float64Array): void
 }
 

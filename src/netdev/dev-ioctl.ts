@@ -33,8 +33,8 @@ export const noMemory: UserMemory = { read: () => -EFAULT, write: () => -EFAULT 
 
 /**
  * Performs an ioctl. Returns 0, a driver's own positive result, or -errno. `ifr` is the caller's
- * struct ifreq, which is written to if the ioctl succeeds; `memory` is what its ifr_data points
- * into. A caller that may change nothing (`mayChange`) may still read.
+ * struct ifreq, which is written to if the ioctl succeeds; its ifr_data points into `memory`. A
+ * caller without `mayChange` may still read.
  */
 export function devIoctl(
   dev: NetDevice<never> | NetDevice,

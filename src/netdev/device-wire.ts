@@ -27,7 +27,7 @@ export interface StageReport {
   readonly corrupted: number
   readonly reordered: number
   readonly marked: number
-  /** How much later than asked its packets left, in ms; absent if it delays none. */
+  /** Milliseconds by which its packets left later than specified; absent if it delays none. */
   readonly late?: { readonly p50: number; readonly p99: number }
 }
 
@@ -60,7 +60,7 @@ export interface DecisionLog {
 
 /** A step of a scenario: the changes at one time. `T` is the type of the parsed texts. */
 export interface ScenarioStep<T> {
-  /** ns after the start, or after the start of the round. */
+  /** Nanoseconds after the start, or after the start of the round. */
   readonly at: number
   /** The stages of each direction from then on. */
   readonly ab?: T | undefined
@@ -85,7 +85,7 @@ export interface WireScenario {
   readonly repeat: number | undefined
   /** Returns how long ago its time 0 was, in ns; undefined if it has not started. */
   elapsed(): number | undefined
-  /** Returns what changes and when, in ns after the start of the scenario or of a round. */
+  /** Returns the changes and their times, in ns after the start of the scenario or of a round. */
   steps(): readonly { readonly at: number; readonly text: string }[]
 }
 
@@ -114,7 +114,7 @@ export interface DeviceWire {
   readonly side?: WireSide | undefined
   /** The text of its stages; empty without a stage. */
   readonly text: string
-  /** What changes it at set times, if anything does. */
+  /** The scenario that changes it at set times, if any. */
   readonly scenario?: WireScenario | undefined
   report(): readonly StageReport[]
   /** Replaces its stages. Nothing held is lost. Throws a UsageError if `text` is wrong. */
@@ -131,7 +131,7 @@ interface WiredDevice {
   readonly wires: readonly DeviceWire[]
 }
 
-/** What wireChanged needs of a Net. */
+/** The parts of a Net that wireChanged uses. */
 interface WiredNet<Device> {
   readonly devices: readonly Device[]
   callNetdeviceNotifiers(event: number, dev: Device): number

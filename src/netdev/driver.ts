@@ -28,7 +28,7 @@ export interface Param<T> {
   readonly names?: 'interface' | 'scenario' | undefined
   /** True if it may change while the driver runs, which then reads `params` for each use. */
   readonly live: boolean
-  /** Parses the value. Throws a UsageError that says what is allowed. */
+  /** Parses the value. Throws a UsageError that lists the valid values. */
   parse(text: string): T
   /** Returns the text of a value, as `parse` takes it; by default String(value). */
   format?(value: T): string
@@ -85,7 +85,7 @@ export function bool(options: ParamOptions<boolean>): Param<boolean> {
   }
 }
 
-/** Returns a parameter that is text, or what `parse` makes of it. */
+/** Returns a parameter that is text, or the value that `parse` makes of it. */
 export function text<T extends string | undefined>(
   options: ParamOptions<T> & Pick<Param<T>, 'value' | 'names'> & { parse?: undefined; format?: undefined },
 ): Param<string | (T & undefined)>
@@ -114,7 +114,7 @@ export function formatParam(param: Param<unknown>, value: unknown): string {
   return param.format?.(value) ?? (value === undefined ? '' : String(value))
 }
 
-/** What init gets besides its own parameters. */
+/** The context that init gets besides its own parameters. */
 export interface DriverContext {
   /** The arguments of the command, in order. */
   readonly args: readonly string[]
@@ -146,7 +146,7 @@ export interface DeviceSpec<Dev extends AnyDevice = AnyDevice> {
   complete?(): Promise<void>
 }
 
-/** `Dev`: the type of its devices, by which a test knows their private data. */
+/** `Dev`: the type of its devices, which gives tests the type of their private data. */
 export interface Driver<P extends Params = Params, Dev extends AnyDevice = AnyDevice> {
   readonly name: string
   readonly description: string
@@ -172,8 +172,8 @@ export interface Driver<P extends Params = Params, Dev extends AnyDevice = AnyDe
   readonly reload?: (() => void) | undefined
   /**
    * Returns the numbers of the capabilities that the driver needs after `ready` besides
-   * CAP_NET_ADMIN, such as CAP_SYS_ADMIN. All others are dropped when the promise settles, so what
-   * needs them must be open by then.
+   * CAP_NET_ADMIN, such as CAP_SYS_ADMIN. All others are dropped when the promise settles, so
+   * anything that needs them must be open by then.
    */
   capabilities?(): Promise<readonly number[]>
   /**
@@ -182,8 +182,8 @@ export interface Driver<P extends Params = Params, Dev extends AnyDevice = AnyDe
    */
   segment?(kinds: ReadonlySet<string>): Iterable<{ readonly kind: string }>
   /**
-   * Returns the address that reaches one of the machine's own addresses through the driver, if
-   * there is one: an address to try.
+   * Returns the address that reaches one of the machine's own addresses through the driver, or
+   * undefined: an address to try.
    */
   farEnd?(address: Uint8Array): Uint8Array
 }
@@ -199,8 +199,8 @@ export function defineDriver<P extends Params, Dev extends AnyDevice>(driver: Dr
 }
 
 /**
- * Throws a VnetError unless what the driver's init returned is a list of at least one device. `log`
- * gets the error of an async init.
+ * Throws a VnetError unless the driver's init returned a list of at least one device. `log` gets
+ * the error of an async init.
  */
 export function checkSpecs({ name }: { readonly name: string }, specs: unknown, log: Log): void {
   if (Array.isArray(specs) && specs.length > 0 && specs.every(hasDevice)) return

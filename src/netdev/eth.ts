@@ -79,7 +79,7 @@ export function allocEtherdevMqs<Priv>(
   })
 }
 
-/** ether_setup: sets what all Ethernet devices have in common. */
+/** ether_setup: sets the common properties of Ethernet devices. */
 export function etherSetup<Priv>(dev: NetDevice<Priv>): void {
   dev.headerOps = ethHeaderOps
   dev.type = ARPHRD_ETHER

@@ -1,4 +1,4 @@
-/** Log lines of frames and of what happens between them. */
+/** Log lines of frames and of events between them. */
 
 import type { Log } from '../base/log.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
@@ -18,7 +18,7 @@ interface FrameLog {
   readonly log: Log
   /** Prints frames, so that a driver need not load a printer. */
   readonly net: { frameText(skb: SkBuff, dropped: number | undefined): string }
-  /** Takes such lines if only IFF_DEBUG asks for them. */
+  /** Gets these lines if only IFF_DEBUG requests them. */
   readonly debugLog: { info(kind: string, text: string | (() => string)): void } | undefined
 }
 

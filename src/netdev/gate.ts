@@ -1,8 +1,8 @@
-/** The step gate (step-gate.ts) as Net and what moves its frames see it. */
+/** The step gate (step-gate.ts), as Net and the code that moves its frames see it. */
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { NetDevice } from './net-device.ts'
 
-/** What calls netifRx: a driver, the end of a wire, or a client that injects a frame. */
+/** The caller of netifRx: a driver, the end of a wire, or a client that injects a frame. */
 export type FrameSource = 'driver' | 'wire' | 'client'
 
 /** A step that `next()` can run. */
@@ -11,11 +11,11 @@ export interface Halt {
   readonly step: 1 | 2 | 3 | 4 | 5
   readonly dev: NetDevice
   readonly queue: number
-  /** What runs next: an operation, or the driver's function. */
+  /** The next function to run: an operation, or the driver's function. */
   readonly next: string
   /** The frame, to be read immediately; undefined if it is still in the kernel, or unknown. */
   readonly skb: SkBuff | undefined
-  /** The driver's function that runs next, if there is one. */
+  /** The driver's function that runs next, if any. */
   readonly code: unknown
   /** The driver's line that called netifRx, as `/my-driver.js:12`, if it did. */
   readonly caller: string | undefined
@@ -42,7 +42,7 @@ export interface Gate {
   waits(txq: GatedQueue): void
   /** Returns true if a transmit queue waits, and must neither hand over frames nor read. */
   holds(txq: GatedQueue): boolean
-  /** Reports what waits now, once the code that runs has returned. */
+  /** Reports the waiting frame, once the running code has returned. */
   changed(): void
   /** Drops and counts the waiting frames of a device that goes down. */
   purge(dev: NetDevice): void

@@ -35,7 +35,7 @@ export class Gro {
   readonly #view: DataView
   /** The frame received last, if it may be continued. Its queue owns it. */
   #head: SkBuff | undefined
-  /** Segments merged into it. The fields below are valid if there are any. */
+  /** Segments merged into it. The fields below are valid if it is not 0. */
   #count = 0
   /** Offsets of the transport header and of the payload from the start of the frame. */
   #h = 0
@@ -204,7 +204,7 @@ function transportOffset({ bytes, data, len }: SkBuff): number {
   return ipv6.nextHeader(bytes, nh) === IPPROTO_TCP && ipv6.payloadLength(bytes, nh) === len - H_IPV6 ? H_IPV6 : 0
 }
 
-/** As `head.expand()`, for a frame that its queue owns. */
+/** Like `head.expand()`, for a frame that its queue owns. */
 function expand(head: SkBuff): boolean {
   const { owner } = head
   head.owner = OWNER_PORT

@@ -30,8 +30,8 @@ import { NETIF_F_CSUM_MASK, NETIF_F_GSO_UDP_L4, NETIF_F_TSO, NETIF_F_TSO6 } from
 /**
  * Completes a partial checksum in place: the sum from csumStart to the end of the frame, which
  * includes the pseudo-header's sum in the field, is complemented into the field. The frame is then
- * CHECKSUM_NONE. A frame without a partial checksum is left as it is. Returns false if the field
- * lies outside the frame, which is then unchanged. (skb_checksum_help)
+ * CHECKSUM_NONE. A frame without a partial checksum is not changed. Returns false if the field lies
+ * outside the frame, which is then unchanged. (skb_checksum_help)
  */
 export function skbChecksumHelp(skb: SkBuff): boolean {
   if (skb.owner < OWNER_HOLDER) throw handedOn(skb.owner, skbChecksumHelp, 'skb_checksum_help')
@@ -53,12 +53,12 @@ export const GSO_SEGS_MAX = 1024
 
 /**
  * Cuts a GSO frame (TCPv4, TCPv6 or UDP_L4; VLAN tags, IP and TCP options are kept) into frames of
- * at most `gsoSize` bytes of payload, each in a slot of its own from the frame's pool, and pushes
- * them on `into` in order. Their checksums are full; with `partial` they are CHECKSUM_PARTIAL if
- * the frame was, for a receiver that merges them again (gro.ts). Returns how many; the frame is
- * then freed. On failure returns -SKB_DROP_REASON_SKB_GSO_SEG (unknown kind, headers that do not
- * fit, more than GSO_SEGS_MAX segments) or -SKB_DROP_REASON_NOMEM (pool or ring too small): `into`
- * is then unchanged, and the caller still owns the frame.
+ * at most `gsoSize` bytes of payload, each in its own slot from the frame's pool, and pushes them
+ * on `into` in order. Their checksums are full; with `partial` they are CHECKSUM_PARTIAL if the
+ * frame was, for a receiver that merges them again (gro.ts). Returns how many; the frame is then
+ * freed. On failure returns -SKB_DROP_REASON_SKB_GSO_SEG (unknown kind, headers that do not fit,
+ * more than GSO_SEGS_MAX segments) or -SKB_DROP_REASON_NOMEM (pool or ring too small): `into` is
+ * then unchanged, and the caller still owns the frame.
  *
  * IPv4's identification goes up by one a segment. FIN and PSH are on the last segment only, CWR is
  * on the first only (RFC 3168 sec. 6.1.2). A UDP checksum of zero that is not partial remains zero.
@@ -239,7 +239,7 @@ function unpush(ring: Ring, n: number): void {
 }
 
 /**
- * Whether a device with these features takes a GSO frame or a partial checksum as it is
+ * Returns true if a device with these features takes a GSO frame or a partial checksum unchanged
  * (netif_needs_gso).
  */
 export function canOffload(skb: SkBuff, features: number): boolean {

@@ -55,7 +55,7 @@ export const NETIF_F_IP_CSUM = 1 << 6
 export const NETIF_F_IPV6_CSUM = 1 << 7
 /** No checksum is needed, as on a loopback. */
 export const NETIF_F_NO_CSUM = 1 << 8
-/** The framework segments in software what the device cannot. */
+/** The framework segments frames in software if the device cannot. */
 export const NETIF_F_GSO = 1 << 9
 /** Segments of a flow are merged before the kernel gets them, in software (gro.ts). */
 export const NETIF_F_GRO = 1 << 10
@@ -64,7 +64,7 @@ export const NETIF_F_CSUM_MASK = NETIF_F_HW_CSUM | NETIF_F_IP_CSUM | NETIF_F_IPV
 export const NETIF_F_ALL_TAP =
   NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | NETIF_F_GSO_UDP_L4
 
-/** `msgEnable`: what a device logs (NETIF_MSG_*, include/linux/netdevice.h). */
+/** `msgEnable`: the events that a device logs (NETIF_MSG_*, include/linux/netdevice.h). */
 /** The carrier. */
 export const NETIF_MSG_LINK = 1 << 2
 /** The watchdog's findings. */
@@ -81,7 +81,7 @@ export const NETIF_MSG_TX_DONE = 1 << 10
 export const NETIF_MSG_RX_STATUS = 1 << 11
 /** Every frame. */
 export const NETIF_MSG_PKTDATA = 1 << 12
-/** All of the above: log lines about single frames, and about what happens between them. */
+/** All of the above: log lines about single frames, and about events between them. */
 export const NETIF_MSG_FRAMES =
   NETIF_MSG_LINK |
   NETIF_MSG_TIMER |

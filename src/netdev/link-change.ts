@@ -2,7 +2,7 @@
  * Changes of an interface, turned into the driver's ndo calls: dev_open, dev_close, dev_set_mtu,
  * dev_set_mac_address, dev_set_rx_mode (net/core/dev.c).
  *
- * The kernel asks a driver before it changes an MTU or an address. Here the interface has changed
+ * The kernel calls a driver before it changes an MTU or an address. Here the interface has changed
  * already when the device is notified, so a change that the driver refuses is undone and logged.
  */
 import { EINVAL, errnoName, VnetError } from '../base/errno.ts'
@@ -108,8 +108,8 @@ function flagsChanged(dev: NetDevice, flags: number): void {
 }
 
 /**
- * dev_set_mtu: asks the driver (ndoChangeMtu), then changes the interface. Rejects with a VnetError
- * if one of them refuses; the MTU is then as before.
+ * dev_set_mtu: calls the driver (ndoChangeMtu), then changes the interface. Rejects with a
+ * VnetError if one of them refuses; the MTU is then as before.
  */
 export async function devSetMtu<Priv>(dev: NetDevice<Priv>, mtu: number): Promise<void> {
   const device = dev as NetDevice
@@ -134,7 +134,7 @@ function mtuChanged(dev: NetDevice, mtu: number): void {
   request(dev, { mtu: dev.mtu })
 }
 
-/** Returns 0, also for the MTU that the device has: the change that undoes one is such a change. */
+/** Returns 0, also for the device's present MTU: undoing a change sets that. */
 function changeMtu(dev: NetDevice, mtu: number): number {
   if (mtu === dev.mtu) return 0
   if (!fitsMtu(dev, mtu)) return -EINVAL

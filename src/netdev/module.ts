@@ -20,7 +20,7 @@ import type { NetDevice } from './net-device.ts'
 import { devOpen } from './netif.ts'
 import { type RegisterOptions, registerNetdev, unregisterNetdev } from './register.ts'
 
-/** What init gets: its own parameters, by default their defaults, and the context. */
+/** The arguments of init: its own parameters, by default their defaults, and the context. */
 export interface ModuleOptions<P extends Params = Params> extends Partial<DriverContext> {
   readonly net: Net
   readonly params?: Partial<ParamValues<P>>
@@ -110,8 +110,8 @@ async function bringUp(dev: NetDevice, addresses: readonly string[] | undefined)
 }
 
 /**
- * init_module: calls the driver's init. Throws what init throws, a UsageError if init cannot
- * allocate a device, and a VnetError unless init returns at least one device.
+ * init_module: calls the driver's init. Passes on init's exceptions. Throws a UsageError if init
+ * cannot allocate a device, and a VnetError unless init returns at least one device.
  */
 export function insmod<P extends Params, Dev extends AnyDevice>(
   driver: Driver<P, Dev>,

@@ -21,19 +21,19 @@ export class Napi {
   polls = 0
   readonly what = 'napi poll'
   readonly #poll: (napi: Napi, budget: number) => number
-  /** Where the driver made it. */
+  /** The place where the driver made it. */
   readonly #origin = callerOf(Napi)
   #enabled = false
   #wasEnabled = false
   #scheduled = false
   /** True while the Net has it listed. */
   #listed = false
-  /** What completeDone was called with in the poll that runs; -1 if it was not. */
+  /** The argument of completeDone in the current poll; -1 if it was not called. */
   #completed = -1
 
   /**
-   * netif_napi_add. `poll` returns how many frames it handled: all of `budget` asks to be polled
-   * again; fewer require a call of completeDone.
+   * netif_napi_add. `poll` returns how many frames it handled. After all of `budget` it is polled
+   * again; after fewer it must call completeDone.
    */
   constructor(dev: NetDevice, poll: (napi: Napi, budget: number) => number, weight: number = NAPI_POLL_WEIGHT) {
     this.dev = dev

@@ -43,7 +43,9 @@ import type { RxQueue } from './rx-queue.ts'
 import { TxQueue } from './tx-queue.ts'
 import type { Watchdog } from './watchdog.ts'
 
-/** What registering a device adds to it, so that the module of a driver loads none of it. */
+/**
+ * The parts that registering adds to a device, so that the module of a driver loads none of them.
+ */
 interface DeviceParts {
   readonly watchdog: Watchdog
   /** Makes the receive queue that writes to a queue of the port. */
@@ -53,7 +55,7 @@ interface DeviceParts {
 }
 
 export class NetDevice<Priv = unknown> implements SkBuffDevice {
-  /** As given until registered, then the interface's. */
+  /** The given name until registered, then the interface's. */
   name: string
   ifindex = 0
   type = ARPHRD_ETHER
@@ -62,9 +64,9 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   maxMtu = ETH_MAX_MTU
   hardHeaderLen = ETH_HLEN
   addrLen = ETH_ALEN
-  /** IFF_*: what the driver wants until registered, then what the kernel has. */
+  /** IFF_*: the driver's flags until registered, then the kernel's. */
   flags = 0
-  /** NETIF_F_*: what the driver offers until registered, then what the port gives. */
+  /** NETIF_F_*: the driver's offer until registered, then the features that the port grants. */
   features = 0
   txQueueLen = DEFAULT_TX_QUEUE_LEN
   /** Hardware address; all zero leaves the choice to the kernel. */
@@ -78,9 +80,15 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   logPrefix = ''
   /** NETREG_* */
   regState = NETREG_UNINITIALIZED
-  /** NETIF_MSG_*: what to log; everything about single frames while the interface has IFF_DEBUG. */
+  /**
+   * NETIF_MSG_*: the events to log; everything about single frames while the interface has
+   * IFF_DEBUG.
+   */
   msgEnable = 0
-  /** What ethtool(8) shows while there is a carrier; undefined leaves it to the kernel. */
+  /**
+   * The settings that ethtool(8) shows while the device has a carrier; undefined leaves them to the
+   * kernel.
+   */
   linkKsettings: LinkKsettings | undefined = undefined
   /** The resources ifconfig(8) shows. */
   map: Ifmap = { memStart: 0, memEnd: 0, baseAddr: 0, irq: 0, dma: 0, port: 0 }
@@ -92,7 +100,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   carrier = true
   /** The carrier that the driver last set; hidden while the cable is cut. */
   driverCarrier = true
-  /** True while the cable is cut (cutCable): what the kernel sends is dropped for `cutReason`. */
+  /** True while the cable is cut (cutCable): the kernel's frames are dropped for `cutReason`. */
   cut = false
   /** The driver's own data (netdev_priv). */
   readonly priv: Priv
@@ -149,7 +157,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     return this.#net
   }
 
-  /** What its frames wait at while stepping is on; undefined otherwise. */
+  /** The gate at which its frames wait while stepping is on; undefined otherwise. */
   get gate(): Gate | undefined {
     return this.#net?.gate
   }
@@ -242,7 +250,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     this.#stats.reset()
   }
 
-  /** Adds what only the driver knows to a row of LinkStats64 (ndoGetStats64). */
+  /** Adds the driver's own statistics to a row of LinkStats64 (ndoGetStats64). */
   addDriverStats(stats: Float64Array): void {
     try {
       const result: unknown = this.netdevOps.ndoGetStats64?.(this, stats)
@@ -289,7 +297,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     return this.#changeLog
   }
 
-  /** The log of single frames if only IFF_DEBUG asks for them, which anyone may have set. */
+  /** The log of single frames if only IFF_DEBUG, which anyone may have set, requests them. */
   get debugLog(): LimitedLog | undefined {
     const isDebugged = (this.flags & IFF_DEBUG) !== 0 && (this.net.msgEnable & NETIF_MSG_PKTDATA) === 0
     return isDebugged ? this.changeLog : undefined
@@ -351,7 +359,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     debug?.watch(this as NetDevice)
   }
 
-  /** Drops what the kernel did not take. */
+  /** Drops frames that the kernel did not accept. */
   purge(): void {
     this.gate?.purge(this as NetDevice)
     for (const rxq of this.#rx) rxq.purge(SKB_DROP_REASON_DEV_STOPPED)

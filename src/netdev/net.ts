@@ -1,6 +1,6 @@
 /**
- * Net: what is global in the kernel, one a thread: frame memory, clock, chance, log, the platform,
- * and the devices and notifiers registered on it. No module has state of its own.
+ * Net: the kernel's global state, one per thread: frame memory, clock, chance, log, the platform,
+ * and the devices and notifiers registered on it. No module has its own state.
  */
 
 import type { Alarm, Clock } from '../base/clock.ts'
@@ -32,12 +32,12 @@ export interface NetOptions {
   platform: Platform
   clock: Clock
   log: Log
-  /** By default a pool of its own; with `debug` always. */
+  /** By default a new pool; with `debug` always. */
   pool?: SkBuffPool | undefined
   random?: Random
   /** The initial NETIF_MSG_* bits of devices. */
   msgEnable?: number
-  /** Makes what looks for mistakes of drivers (debugWith); without it none of that is loaded. */
+  /** Makes the driver checks (debugWith); without it none of their code is loaded. */
   debug?: ((net: Net) => DebugHooks) | undefined
 }
 
@@ -75,7 +75,7 @@ export class Net {
   /** Grants time for work that others cause: the platform's, so both together get no more. */
   readonly turns: Turns
   readonly msgEnable: number
-  /** What finds mistakes of drivers; undefined unless requested. */
+  /** The driver checks; undefined unless requested. */
   readonly debug: DebugHooks | undefined
   /** The registered devices, in the order of their registration. */
   readonly devices: NetDevice[] = []
@@ -85,14 +85,14 @@ export class Net {
   readonly segments = new Ring(GSO_SEGS_MAX)
 
   readonly #notifiers: NetdeviceNotifier[] = []
-  // Of each array, the first so many are valid. They only grow: emptying them would allocate.
+  // Each array is valid up to its count. The arrays only grow: emptying them would allocate.
   readonly #dirty: DirtyQueue[] = []
   #dirtyCount = 0
   readonly #irqs: RaisedIrq[] = []
   #irqCount = 0
   readonly #napis: ScheduledPoll[] = []
   #napiCount = 0
-  /** Runs what is left after SOFTIRQ_ROUNDS. */
+  /** Runs the rest of the work after SOFTIRQ_ROUNDS. */
   readonly #ksoftirqd: Alarm
   /** True during a poll, which flushes received frames when it ends. */
   #polling = false
@@ -192,9 +192,9 @@ export class Net {
   }
 
   /**
-   * Takes the interrupts and runs the polls that wait, then writes to the kernel what was
-   * received: one native call a queue. With `more` frames to come in the same poll, a queue may
-   * wait for them.
+   * Takes the interrupts and runs the waiting polls, then writes the received frames to the kernel:
+   * one native call a queue. With `more` frames to come in the same poll, a queue may wait for
+   * them.
    */
   flush(more = false): void {
     if (this.gate !== undefined) {
@@ -214,7 +214,7 @@ export class Net {
 
   /** The interrupt that is taken next, or else the poll that runs next. For a StepGate. */
   get softirq(): Softirq | undefined {
-    // What was freed or disabled meanwhile does nothing.
+    // Interrupts and polls that were freed or disabled meanwhile do nothing.
     while (this.#irqCount > 0 && this.#irqs[0].code === undefined) this.#takeIrqs(1)
     if (this.#irqCount > 0) return this.#irqs[0]
     while (this.#napiCount > 0 && this.#napis[0].code === undefined) this.#pollNapis(1)
@@ -300,7 +300,7 @@ function guarded(clock: Clock, failed: (error: unknown) => void): Clock {
   }
 }
 
-/** Small slots for what wires hold, 512 MiB of addresses. */
+/** Small slots for the frames that wires hold, 512 MiB of addresses. */
 const WIRE_RESERVE = 1 << 18
 
 /**

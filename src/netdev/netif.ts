@@ -89,7 +89,7 @@ function finish(skb: SkBuff, dev: NetDevice): void {
     else skb.drop(SKB_DROP_REASON_SKB_CSUM)
     return
   }
-  // A full receive queue is written out, and what then runs may cut another frame meanwhile.
+  // A full receive queue is written out, and code that then runs may cut another frame meanwhile.
   const { segments: usual } = dev.net
   const segments = usual.length === 0 ? usual : new Ring(usual.capacity)
   const { queueMapping } = skb
@@ -171,9 +171,8 @@ export function netifCarrierOk(dev: NetDevice): boolean {
 
 /**
  * Pulls the cable out of a device: it and its peer (ndoGetPeerDev) have no carrier until plugCable.
- * The kernel drops what it would send; frames that it had queued are dropped as TX_CARRIER. Changes
- * of the drivers' carriers meanwhile take effect then. `cause` is logged. The kernel has no such
- * function.
+ * The kernel drops new frames; frames that it had queued are dropped as TX_CARRIER. Changes of the
+ * drivers' carriers meanwhile take effect then. `cause` is logged. The kernel has no such function.
  */
 export function cutCable(dev: NetDevice, cause?: string): void {
   setCut(dev, true, cause)
@@ -195,7 +194,7 @@ function setCut(dev: NetDevice, cut: boolean, cause: string | undefined): void {
   }
 }
 
-/** Returns the device at the other end of the cable, if the driver knows one (ndoGetPeerDev). */
+/** Returns the device at the other end of the cable, if the driver returns one (ndoGetPeerDev). */
 export function peerOf(dev: NetDevice): NetDevice | undefined {
   try {
     return dev.netdevOps.ndoGetPeerDev?.(dev)

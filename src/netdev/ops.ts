@@ -34,7 +34,7 @@ export interface NetDeviceOps<Priv> {
   ndoSetMacAddress?(dev: NetDevice<Priv>, address: Uint8Array): Errno
   /** The MTU changes; an error keeps or restores the old one, which `dev.mtu` still is. */
   ndoChangeMtu?(dev: NetDevice<Priv>, mtu: number): Errno
-  /** Adds what only the driver knows to a row of LinkStats64, also while the device is down. */
+  /** Adds the driver's own statistics to a row of LinkStats64, also while the device is down. */
   ndoGetStats64?(dev: NetDevice<Priv>, stats: Float64Array): void
   /**
    * Returns another transmit queue for a frame than the kernel chose. It costs a call a frame. A
@@ -43,8 +43,8 @@ export interface NetDeviceOps<Priv> {
    */
   ndoSelectQueue?(dev: NetDevice<Priv>, skb: SkBuff): number
   /**
-   * A queue was stopped for longer than `dev.watchdogTimeo`: repairs what is stuck. It wakes the
-   * queue too, unless the hardware then interrupts, and the handler wakes it.
+   * A queue was stopped for longer than `dev.watchdogTimeo`: the driver unblocks it. It also wakes
+   * the queue, unless the hardware then interrupts and the handler wakes it.
    */
   ndoTxTimeout?(dev: NetDevice<Priv>, txq: number): void
   /** Returns the device at the other end of the cable; undefined once it is unregistered. */
@@ -71,12 +71,12 @@ export interface NetDeviceOps<Priv> {
   ndoSiocdevprivate?(dev: NetDevice<Priv>, ifr: Uint8Array, data: UserData, cmd: number): Errno
   /**
    * Causes a fault by its name, once, on transmit queue `txq` if that matters (undefined: any). The
-   * kernel has no such operation. -EOPNOTSUPP for a fault that the driver does not have.
+   * kernel has no such operation. Returns -EOPNOTSUPP for a fault that the driver does not have.
    */
   ndoTrigger?(dev: NetDevice<Priv>, fault: string, txq: number | undefined): Errno
   /**
-   * The names of the faults that ndoTrigger has, without spaces, to list and to complete them; with
-   * what each does, in a sentence, if it is an object.
+   * The names of the faults that ndoTrigger accepts, without spaces, to list and to complete them.
+   * In an object, the values describe each fault in a sentence.
    */
   readonly faults?: readonly string[] | Readonly<Record<string, string>>
   /** Checks the device's address before it is opened. */

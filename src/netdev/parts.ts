@@ -1,6 +1,6 @@
 /**
- * The parts of a device as they are at this moment: its queues, rings, interrupts and polls, and
- * its share of the frame memory. They are made when they are looked at, and cost nothing otherwise.
+ * The current state of a device's parts: its queues, rings, interrupts and polls, and its share of
+ * the frame memory. It is made when it is read, and costs nothing otherwise.
  */
 import { describeException } from '../base/exception.ts'
 import { type ExceptionLog, logBadReturn } from './ndo.ts'
@@ -17,9 +17,9 @@ export interface Part {
   /** Frames in it, and how many it has room for: at most 2^32 - 1. */
   readonly length?: number
   readonly capacity?: number
-  /** What it does at this moment, in a word or two: `stopped`, `masked 0x3`, `scheduled`. */
+  /** Its current state in a word or two: `stopped`, `masked 0x3`, `scheduled`. */
   readonly state?: string
-  /** How often it was used: interrupts taken, polls run. */
+  /** The number of uses: interrupts taken, polls run. */
   readonly count?: number
 }
 
@@ -28,7 +28,7 @@ const isText = (value: unknown) => typeof value === 'string' && value.length <= 
 const isUpTo = (most: number) => (value: unknown) =>
   value === undefined || (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= most)
 
-/** Whether a value that a driver gives is one of the field. */
+/** Returns true if a driver's value is valid for the field. */
 const FIELDS: Readonly<Record<keyof Part, (value: unknown) => boolean>> = {
   kind: value => KINDS.some(kind => kind === value),
   name: isText,
@@ -44,7 +44,7 @@ export interface PartSource {
   part(index: number): Part
 }
 
-/** What partsOf needs of a NetDevice. */
+/** The parts of a NetDevice that partsOf uses. */
 interface PartOwner<Device> extends ExceptionLog {
   readonly tx: readonly { readonly index: number; readonly stopped: boolean; readonly held: number }[]
   readonly partSources: Iterable<PartSource>
@@ -67,7 +67,7 @@ export function partsOf<Device extends PartOwner<Device>>(dev: Device): Part[] {
   return [...queues, ...driverParts(dev), ...sources, { kind: 'pool', name: 'frames', length: used, capacity: quota }]
 }
 
-/** Logs what a driver gives wrong, and leaves it out. */
+/** Logs and omits a driver's invalid parts. */
 function driverParts<Device extends PartOwner<Device>>(dev: Device): Part[] {
   try {
     const parts: unknown = dev.netdevOps.ndoGetParts?.(dev) ?? []

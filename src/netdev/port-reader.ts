@@ -10,7 +10,7 @@ import { EBADFD, ENOBUFS } from '../base/errno.ts'
 export const BATCH = 16
 /** Frames that one poll handles before other descriptors and timers have their turn. */
 export const BUDGET = 64
-/** A queue that returned so many is read again: a batch of large frames may end early. */
+/** A queue that returned this many frames is read again: a batch of large frames may end early. */
 export const BUSY = 4
 /**
  * Frames made in a poll, segments and copies, that cost as much of its budget as one that is read.
@@ -18,7 +18,7 @@ export const BUSY = 4
  */
 const MADE_SHIFT = 4
 
-/** Why nothing is read; bits of `state`. A reader has bits of its own from OWN_REASON on. */
+/** Why nothing is read; bits of `state`. A subclass has its own bits from OWN_REASON on. */
 const NO_SLOT = 1 << 0
 export const READ_FAILED = 1 << 1
 export const OWN_REASON = 1 << 2

@@ -43,7 +43,7 @@ export interface PortQueue {
 /** An interface with its queues. */
 export interface Port {
   readonly queues: readonly PortQueue[]
-  /** The interface as it was when the port was opened, or last changed. */
+  /** The state of the interface when the port was opened, or last changed. */
   readonly link: LinkState
   /** The NETIF_F_* that frames on this port may use, of those requested. */
   readonly features: number
@@ -85,8 +85,8 @@ export interface Platform {
   /** Grants time for events of interfaces and the work of the Net, which makes it by default. */
   readonly turns?: Turns
   /**
-   * dev_alloc_name: returns `pattern` with %d replaced by the first free number, and a name
-   * without %d as it is. Throws a VnetError, ENFILE if no number is free.
+   * dev_alloc_name: returns `pattern` with %d replaced by the first free number, and a name without
+   * %d unchanged. Throws a VnetError, ENFILE if no number is free.
    */
   allocName(pattern: string, netns?: string): string
   /**
@@ -159,7 +159,7 @@ export type LinkChange =
   | { readonly kind: 'renamed'; readonly name: string }
   | { readonly kind: 'moved'; readonly name: string; readonly ifindex: number; readonly restricted?: boolean }
 
-/** A requested change. Only what is named is changed, and only if it differs. */
+/** A requested change. Only named properties are changed, and only if they differ. */
 export interface LinkRequest {
   readonly up?: boolean
   readonly carrier?: boolean
@@ -171,7 +171,9 @@ export interface LinkRequest {
   readonly persist?: boolean
   /** Protocol addresses to add, `198.18.0.1/24`; one that exists is left alone. */
   readonly addresses?: readonly string[]
-  /** What ethtool(8) shows of the medium while there is a carrier; it limits nothing. */
+  /**
+   * The medium's properties that ethtool(8) shows while the link has a carrier; they limit nothing.
+   */
   readonly linkKsettings?: LinkKsettings
   /**
    * A default route. It needs a link that is up (ENETDOWN), and is removed when the link goes down.

@@ -25,7 +25,7 @@ import type { LinkRequest, PortQueue, PortSpec } from './port.ts'
 import { RxQueue } from './rx-queue.ts'
 import { Watchdog } from './watchdog.ts'
 
-/** Where and how a device's interface is made; by default as the device says. */
+/** How and where a device's interface is made; by default according to the device. */
 export type RegisterOptions = Pick<PortSpec, 'netns' | 'persist' | 'owner' | 'group'>
 
 /**

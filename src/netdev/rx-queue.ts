@@ -118,7 +118,7 @@ export class RxQueue {
     if (this.#ring.length !== 0) this.#retry.at(this.#dev.net.clock.now() + RETRY)
   }
 
-  /** Drops what the kernel does not have. */
+  /** Drops the frames that the kernel does not have. */
   purge(reason: number): void {
     this.#retry.cancel()
     this.#gro?.flush()

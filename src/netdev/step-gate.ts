@@ -1,7 +1,7 @@
 /**
  * StepGate: makes frames wait before each step of their path through a Net, so that a person can
- * follow them. While it is on, `net.gate` is set, and whatever moves a frame asks it. Each `next()`
- * runs one step: of everything that is waiting, the item furthest along its path.
+ * follow them. While it is on, `net.gate` is set, and all code that moves a frame consults it. Each
+ * `next()` runs one step: of everything that is waiting, the item furthest along its path.
  *
  *     1  a frame is read from the kernel
  *     2  ndoStartXmit gets it
@@ -43,7 +43,7 @@ export class StepGate implements Gate {
   /** Frames that wait at netifRx, and frames at the end of a wire. */
   readonly #received: Waiting = { frames: new Ring(WAITING, OWNER_RX, OWNER_PORT), callers: [] }
   readonly #delivered: Waiting = { frames: new Ring(WAITING, OWNER_WIRE, OWNER_PORT), callers: [] }
-  /** Transmit queues that wait, with frames of their own or in the kernel; oldest first. */
+  /** Transmit queues with waiting frames, their own or in the kernel; oldest first. */
   readonly #queues = new Set<TxQueue>()
   /** The last frame that ndoStartXmit got. The next interrupt may be for it. */
   #sent: SkBuff | undefined
@@ -122,7 +122,7 @@ export class StepGate implements Gate {
     this.#notifyAll()
   }
 
-  /** Takes over a frame from netifRx. The delivery by a wire is a step of its own. */
+  /** Takes over a frame from netifRx. Delivery by a wire is a separate step. */
   received(skb: SkBuff, from: FrameSource): void {
     if (from === 'wire') this.#wait(this.#delivered, skb, undefined)
     else this.#wait(this.#received, skb, from === 'driver' ? callerLine(netifRx) : undefined)
@@ -143,7 +143,7 @@ export class StepGate implements Gate {
     return true
   }
 
-  /** Reports what waits now, once the code that runs has returned. */
+  /** Reports the waiting frame, once the running code has returned. */
   changed(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true

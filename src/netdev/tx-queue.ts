@@ -37,8 +37,8 @@ export class TxQueue extends PortReader {
   readonly index: number
   readonly dev: NetDevice
   /**
-   * When the driver got the last frame before it stopped the queue, ns of the Net's clock; kept if
-   * `dev.watchdogTimeo` is set. A driver stops its queue with that frame, so the clock is read
+   * When the driver got the last frame before it stopped the queue, in ns of the Net's clock. Set
+   * only if `dev.watchdogTimeo` is. A driver stops its queue with that frame, so the clock is read
    * then, and not for every frame.
    */
   transStart = 0
@@ -245,7 +245,7 @@ export class TxQueue extends PortReader {
     return false
   }
 
-  /** Hands a batch to the driver. Returns the number of frames, or what `read` returned. */
+  /** Hands a batch to the driver. Returns the number of frames, or the result of `read`. */
   #xmitBatch(): number {
     if (this.state !== 0) return 0
     const { dev } = this
@@ -263,7 +263,7 @@ export class TxQueue extends PortReader {
   }
 
   /**
-   * Returns the queue by which the driver wants a frame to leave; by default the one it came from.
+   * Returns the queue on which the driver wants a frame to leave; by default the one it came from.
    */
   #select(skb: SkBuff): TxQueue {
     const { dev } = this
@@ -302,7 +302,7 @@ export class TxQueue extends PortReader {
   }
 
   /**
-   * Drops a frame for which the driver returned nonsense, unless it was handed on: it would leak.
+   * Drops a frame if the driver returned an invalid value, unless it was handed on: it would leak.
    */
   #refuse(skb: SkBuff, result: unknown): void {
     logBadReturn(this.dev, 'ndoStartXmit', result, 'NETDEV_TX_OK or NETDEV_TX_BUSY')

@@ -15,7 +15,7 @@ export class Watchdog {
   lastQueue = -1
   readonly #dev: NetDevice
   readonly #alarm: Alarm
-  /** When each queue was last found stopped for too long, ns. */
+  /** The time in ns at which each queue was last found stopped for too long. */
   readonly #barked: Float64Array
   #armed = false
 

@@ -33,7 +33,7 @@ const extendedAck = policy({
   cookie: binary(NLMSGERR_ATTR_COOKIE),
   /** The type of an attribute that the request lacks. */
   missingType: u32(NLMSGERR_ATTR_MISS_TYPE),
-  /** Bytes from the request's header to the nest that lacks it; absent if that is the message. */
+  /** Bytes from the request's header to the nest that lacks it; absent for the message itself. */
   missingNest: u32(NLMSGERR_ATTR_MISS_NEST),
 })
 

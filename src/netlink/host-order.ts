@@ -25,7 +25,7 @@ export function getCounter64(bytes: Uint8Array, offset: number): number {
   return getU32(bytes, offset + 4) * 0x1_0000_0000 + getU32(bytes, offset)
 }
 
-/** Writes a whole number as a u64. 2^64, to which the largest u64 rounds, becomes that. */
+/** Writes a whole number as a u64. 2^64, the rounded value of the largest u64, becomes that u64. */
 export function putCounter64(bytes: Uint8Array, offset: number, value: number): void {
   const isLargest = value === 2 ** 64
   putU32(bytes, offset, isLargest ? 0xffff_ffff : value % 0x1_0000_0000)

@@ -138,7 +138,10 @@ export function attributeType(bytes: Uint8Array, at: number): number {
   return getU16(bytes, at + 2) & NLA_TYPE_MASK
 }
 
-/** The only error that parsing throws, on any input. Its message is one line: what and where. */
+/**
+ * The only error that parsing throws, on any input. Its message is one line: the error and its
+ * position.
+ */
 export class NetlinkParseError extends Error {
   /** The error without the position. */
   readonly reason: string

@@ -64,7 +64,7 @@ export interface Field<T, Present extends boolean = boolean, In = T> {
   /** Returns the value, or throws NetlinkParseError. The payload is inside `bytes`. */
   readonly decode: (bytes: Uint8Array, offset: number, length: number) => T
   readonly encode: (builder: MessageBuilder, type: number, value: In) => unknown
-  /** Its kind, for clients that ask for the policy. */
+  /** Its kind, for clients that request the policy. */
   readonly nla?: NlaType | undefined
 }
 

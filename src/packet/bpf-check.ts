@@ -54,7 +54,7 @@ export function checkProgram(instructions: readonly BpfInstruction[]): void {
   checkScratch(instructions)
 }
 
-/** Returns what is wrong with an instruction that `left` others follow, or undefined. */
+/** Returns the error in an instruction that `left` others follow, or undefined. */
 function problemOf({ code, jt, jf, k }: BpfInstruction, left: number): string | undefined {
   if (!CODES.has(code)) return `unknown code 0x${code.toString(16)}`
   if (!isUnsigned(k, 2 ** 32) || !isUnsigned(jt, 256) || !isUnsigned(jf, 256)) return 'a field is out of range'
@@ -86,7 +86,7 @@ const isUnsigned = (value: number, limit: number) => Number.isInteger(value) && 
 
 /**
  * Throws RangeError if scratch memory may be read before it is written (check_load_and_stores).
- * Jumps go forward only, so one pass knows all paths to an instruction when it gets there.
+ * Jumps go forward only, so one pass has seen all paths to an instruction when it reaches it.
  */
 function checkScratch(instructions: readonly BpfInstruction[]): void {
   const ALL = 0xffff
@@ -100,7 +100,7 @@ function checkScratch(instructions: readonly BpfInstruction[]): void {
       throw new RangeError(`BPF instruction ${i}: M[${k}] may be read before it is written`)
     if ((code & CLASS_MASK) === CLASS_JMP)
       for (const skip of code === BPF_JA ? [k] : [jt, jf]) onArrival[i + 1 + skip] &= written
-    // What follows a jump or a return is reached only by jumps.
+    // Code after a jump or a return is reached only by jumps.
     if ((code & CLASS_MASK) === CLASS_JMP || (code & CLASS_MASK) === CLASS_RET) written = ALL
   })
 }

@@ -29,8 +29,8 @@ export class BpfProgram {
   }
 
   /**
-   * Runs over the frame of `length` bytes at `at` and returns what the program returns: how many
-   * bytes of the frame to keep, 0 if the filter does not match. A load from outside the frame and a
+   * Runs over the frame of `length` bytes at `at` and returns the program's result: how many bytes
+   * of the frame to keep, 0 if the filter does not match. A load from outside the frame and a
    * division by zero end the program with 0.
    */
   run(bytes: Uint8Array, at: number, length: number): number {

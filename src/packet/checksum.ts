@@ -8,7 +8,7 @@
  */
 import { get16 } from './octets.ts'
 
-/** Of more bytes at a time, the running sums could exceed 31 bits. */
+/** With more bytes at a time, the running sums could exceed 31 bits. */
 const BLOCK = 0x10000
 
 /** Folds a sum below 2^32 to 16 bits. */

@@ -123,7 +123,7 @@ function place(written: readonly number[][], fields: readonly Field[]): boolean 
   return written.length > 1 && spread(written, fields)
 }
 
-/** Splits a long option between all fields, in the order in which a reader joins the parts. */
+/** Splits a long option among all fields, in the order in which a reader joins the parts. */
 function spread(written: readonly number[][], fields: readonly Field[]): boolean {
   const code = (written[0] as number[])[0] as number
   const value = written.flatMap(part => part.slice(2))

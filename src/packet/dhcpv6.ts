@@ -30,7 +30,7 @@ export interface Dhcpv6Message {
   readonly type: number
   /** The whole header: type and transaction id, or a relay's type, hop count and addresses. */
   readonly header: Uint8Array
-  /** By code; of several options with one code, the first. */
+  /** Options by code; the first of several with one code. */
   readonly options: ReadonlyMap<number, Uint8Array>
 }
 

@@ -8,7 +8,7 @@ const EDNS_UDP = 1232
 /** "DNSSEC OK", in the flags of OPT. */
 const DO = 0x8000
 
-/** A name in record data may be compressed; bytes are written as they are. */
+/** A name in record data may be compressed; bytes are written unchanged. */
 export type RecordData = Uint8Array | { readonly name: Uint8Array }
 
 /** A record of class IN. */

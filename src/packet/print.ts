@@ -37,7 +37,7 @@ function printTag(bytes: Uint8Array, { at, protocol }: Layer): string {
   return `${protocol === ethernet.ETH_P_8021AD ? 's-vlan' : 'vlan'} ${vid(bytes, tag)}, p ${pcp(bytes, tag)}, `
 }
 
-/** `last` is the last layer of the frame: the header that follows IP, if there is one. */
+/** `last` is the last layer of the frame: the header after IP, if any. */
 function printNetwork(bytes: Uint8Array, mac: number, network: Layer, last: Layer): string {
   const { kind, at: nh, end, protocol: type } = network
   if (kind === 'ipv4') return printIpv4(bytes, nh, end, last)

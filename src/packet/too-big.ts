@@ -74,7 +74,7 @@ function isEligible6(bytes: Uint8Array, nh: number, length: number): boolean {
 
 /**
  * Writes the error about the frame at `from`, of the `length` that tooBigLength returned, to `to`.
- * The two must not overlap. `mtu` is what fits the link, in bytes of IP.
+ * The two must not overlap. `mtu` is the largest IP packet that fits the link, in bytes.
  */
 export function writeTooBig(bytes: Uint8Array, to: number, from: number, length: number, mtu: number): void {
   const network = networkOffset(bytes, from, length)

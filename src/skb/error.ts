@@ -1,8 +1,8 @@
 import { callerOf, type Fn } from '../base/exception.ts'
 
 /*
- * OWNER_*: what must hand an skb on or free it. The numbers below OWNER_HOLDER are of frames that
- * were handed on, so that one comparison refuses them.
+ * OWNER_*: the owner, which must hand an skb on or free it. The numbers below OWNER_HOLDER are of
+ * frames that were handed on, so that one comparison refuses them.
  */
 
 /** The slot is back in the pool. */
@@ -17,7 +17,7 @@ export const OWNER_HOLDER = 3
 export const OWNER_RING = 4
 /** A driver with a pending ndoStartXmit, which has not handed the frame on yet. */
 export const OWNER_XMIT = 5
-/** A port, or what brings it there after netifRx: no driver runs meanwhile. */
+/** A port, or the code between netifRx and the port: no driver runs meanwhile. */
 export const OWNER_PORT = 6
 /** A stage of a wire, or a simulated segment: no driver runs meanwhile. */
 export const OWNER_STAGE = 7

@@ -25,7 +25,7 @@ export const PORT_ROOM = 16
 /** Bytes a driver may push before a frame that was read. */
 export const HEADROOM = 130
 const FRAME_AT = PORT_ROOM + HEADROOM
-/** The longest frame in a slot of each size, behind the usual headroom. */
+/** The longest frame in a slot of each size, after the usual headroom. */
 export const FRAME_MAX = SLOT_LARGE - FRAME_AT
 export const FRAME_SMALL = SLOT_SMALL - FRAME_AT
 /** Ports handle positions in the arena as signed 32-bit numbers. */
@@ -38,9 +38,9 @@ const FEW = 1 << 20
 /** All slots of one size. */
 export interface SlotClass {
   readonly size: number
-  /** From the start of one slot to that of the next. */
+  /** Bytes from the start of one slot to the start of the next. */
   readonly stride: number
-  /** How many may be in use at once. */
+  /** The number of slots that may be in use at a time. */
   count: number
   /** Position of the first slot in the arena. */
   readonly base: number
@@ -53,8 +53,8 @@ export interface SlotClass {
 }
 
 /**
- * Limits how many large slots a device may use at once, so that a stuck device cannot starve the
- * others.
+ * Limits the number of large slots that a device may use at a time, so that a stuck device cannot
+ * starve the others.
  */
 export interface SlotAccount {
   readonly pool: SkBuffPool
@@ -82,12 +82,12 @@ export class SkBuffPool {
   /** Frames that `alloc` has returned: segments, copies and drivers' own. */
   allocated = 0
   #reserve: number
-  /** The small slots without those of growSmall. */
+  /** The number of small slots, without the slots from growSmall. */
   readonly #small: number
   readonly #accounts: SlotAccount[] = []
   #waiting = 0
 
-  /** `gap` bytes behind each slot belong to none. */
+  /** `gap` bytes after each slot belong to none. */
   constructor({ large = 1024, small = 16384, reserve = 0 }: SkBuffPoolOptions = {}, gap = 0) {
     const [strideLarge, strideSmall] = [SLOT_LARGE + gap, SLOT_SMALL + gap]
     const largeBytes = large * strideLarge
@@ -112,7 +112,7 @@ export class SkBuffPool {
   }
 
   /**
-   * Returns an empty frame with room for `size` bytes behind the usual headroom, owned by the
+   * Returns an empty frame with room for `size` bytes after the usual headroom, owned by the
    * caller; undefined if no slot is left.
    */
   alloc(size: number): SkBuff | undefined {
@@ -131,7 +131,7 @@ export class SkBuffPool {
    */
   allocLike(skb: SkBuff): SkBuff | undefined {
     const headroom = skb.headroom()
-    // A frame that reaches into the usual headroom leaves less for alloc to find behind it.
+    // A frame that extends into the usual headroom leaves less for alloc to find after it.
     const behind = headroom < HEADROOM ? skb.len - HEADROOM + headroom : skb.len
     const like = this.alloc(behind < 0 ? 0 : behind)
     if (like !== undefined) like.data = Math.min(like.head + headroom, like.end - skb.len)
@@ -149,7 +149,7 @@ export class SkBuffPool {
     return more
   }
 
-  /** The small slots of an account without those of growSmall. */
+  /** An account's share of the small slots, without the slots from growSmall. */
   get smallShare(): number {
     return Math.floor(this.#small / Math.max(1, this.#accounts.length))
   }
@@ -242,7 +242,8 @@ export class SkBuffPool {
     if (spare === undefined) return false
     reset(spare)
     skb.copyTo(spare)
-    // The two swap slots: the caller's object stays the frame, and the spare frees the other slot.
+    // The two swap slots: the caller's object remains the frame, and the spare frees the other
+    // slot.
     const { slot, head, end, slotClass } = skb
     skb.data = spare.data
     skb.csumStart = spare.csumStart
@@ -293,7 +294,7 @@ export class SkBuffPool {
     return new SkBuff(this, slots)
   }
 
-  /** Notifies the accounts that wait, as far as there are slots. */
+  /** Notifies the waiting accounts while slots are free. */
   protected wakeWaiting(): void {
     if (this.#waiting !== 0) this.#wake()
   }

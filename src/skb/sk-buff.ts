@@ -95,7 +95,7 @@ export class SkBuff {
   /** The first byte that `push` may use, and the end of the slot. */
   head = 0
   end = 0
-  /** OWNER_*: what must hand the frame on or free it. */
+  /** OWNER_*: the owner, which must hand the frame on or free it. */
   owner = OWNER_FREE
   /** For the pool: the start of the slot, its size class and the account it is charged to. */
   slot = 0
@@ -153,8 +153,8 @@ export class SkBuff {
   }
 
   /**
-   * Removes `n` bytes from the start and returns the new `data` (skb_pull). Throws if there are
-   * fewer, where the kernel's returns NULL.
+   * Removes `n` bytes from the start and returns the new `data` (skb_pull). Throws if it has fewer;
+   * the kernel's function returns NULL.
    */
   pull(n: number): number {
     if (this.owner < OWNER_HOLDER) throw handedOn(this.owner, this.pull, 'skb_pull')

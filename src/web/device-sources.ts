@@ -49,8 +49,8 @@ const READ: {
 const DHCP = 'udp port 67 or udp port 68'
 const SEGMENT_MS = 2000
 /**
- * Hosts that a page gets, and the time after which so many are read again. There may be a million,
- * and they change only when the vnet reads its configuration again.
+ * The most hosts that a page gets, and the time after which they are read again. A segment may have
+ * a million, and they change only when the vnet reads its configuration again.
  */
 const HOSTS_MAX = 20_000
 const HOSTS_MS = 10_000

@@ -22,7 +22,7 @@ export type { ScenarioInfo }
  */
 export type DeviceId = string
 
-/** What does not change often about a device. */
+/** The properties of a device that rarely change. */
 export interface DeviceRow {
   readonly id: DeviceId
   /** As a command line names it: `sn0`, `red/eth0`. */
@@ -39,7 +39,7 @@ export interface DeviceRow {
   readonly rxQueues: number
   /** The faults that `vnet trigger` can cause; undefined if the driver does not list them. */
   readonly faults: readonly string[] | undefined
-  /** What each of them does, in a sentence; undefined if the driver does not say it. */
+  /** A sentence about each fault; undefined if the driver describes none. */
   readonly faultTexts: readonly string[] | undefined
   /** The label of the device at the other end of the cable, if it is known and of the same vnet. */
   readonly peer: string | undefined
@@ -94,7 +94,7 @@ export interface StepInfo {
   readonly id: DeviceId
   /** 1: read from the kernel, 2: ndoStartXmit, 3: driver or wire, 4: netifRx, 5: write. */
   readonly step: 1 | 2 | 3 | 4 | 5
-  /** What runs next: `ndoStartXmit`, `snull_interrupt`. */
+  /** The next function to run: `ndoStartXmit`, `snull_interrupt`. */
   readonly next: string
   readonly queue: number
   /** The frame at this point; undefined while it is still in the kernel. */
@@ -195,5 +195,8 @@ export interface CommandRequest {
 /** The reply to it, JSON. */
 export type CommandResult =
   | { readonly ok: true }
-  /** That of a wire's text is three lines: what is wrong, the text, carets under the wrong. */
+  /**
+   * The message about a wire's text has three lines: the error, the text, carets under the wrong
+   * part.
+   */
   | { readonly ok: false; readonly message: string }

@@ -8,10 +8,10 @@ import type { FeedMessage } from './feed-types.ts'
 
 /** Bytes that may wait for a page. */
 export const WAITING_MAX = 1 << 20
-/** A page that has read nothing for so long is cut off: its place is for others. ms. */
+/** Milliseconds without a read after which a page is disconnected to free its slot. */
 const STUCK_MS = 60_000
 
-/** A message as it is sent, written once for all pages. */
+/** A message in the form that is sent, written once for all pages. */
 export interface Packed {
   readonly type: FeedMessage['type']
   /** The device that it is about; '' if it is about all. */

@@ -23,7 +23,7 @@ export const ROWS_MAX = 200
 const INTERVAL_MS = 200
 /**
  * Bytes of the capture that are read in that time: more than most vnets send, since frames that
- * wait in the buffer of the vnet are shown late. What that has no room for is lost, and counted.
+ * wait in the buffer of the vnet are shown late. Frames that do not fit are lost, and counted.
  */
 export const READ_MAX = 4 << 20
 

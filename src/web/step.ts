@@ -7,7 +7,10 @@ import type { DeviceId, FeedMessage, StepInfo } from './feed-types.ts'
 import { FrameText } from './frame-text.ts'
 import { deviceId } from './rows.ts'
 
-/** Reads what waits in the vnet of a device: on the device itself, or on another of its devices. */
+/**
+ * Reads the waiting step in the vnet of a device: on the device itself, or on another of its
+ * devices.
+ */
 export async function readStep(client: ControlClient, device: FoundDevice, id: DeviceId): Promise<Packed> {
   const { mode, every, halt } = await stateOf(client, device)
   const message = (step: StepInfo | undefined): FeedMessage => ({ type: 'step', id, mode, every, step })

@@ -176,7 +176,7 @@ export class Vnets {
       await subscription.ended
       this.#hello.soon()
     } catch (error) {
-      // The next reading of the devices reports what fails, and subscribes again.
+      // The next reading of the devices reports the failure, and subscribes again.
       if (!(error instanceof VnetError)) throw error
     } finally {
       this.#subscriptions.delete(vnet)

@@ -6,8 +6,8 @@
  * the receiver merges them again (`onPackets`). Otherwise GSO frames pass whole, and count as the
  * packets that they stand for.
  *
- * A change keeps every stage whose kind and ordinal stay (StageSet). A stage that is taken out
- * passes on what it holds as if it were still there.
+ * A change keeps every stage that has the same kind and ordinal as before (StageSet). A removed
+ * stage passes on its held packets as before.
  */
 import { type Clock, NSEC_PER_MSEC } from '../base/clock.ts'
 import { type DecisionLog, directionText, type StageReport, type WireSide } from '../netdev/device-wire.ts'
@@ -40,11 +40,11 @@ export interface ChainOptions {
   readonly log?: DecisionLog | undefined
   /** Drops a frame; by default it is dropped on the sending device. */
   readonly drop?: ((skb: SkBuff, reason: number) => void) | undefined
-  /** Called when the chain begins to cut GSO frames, and when it lets them pass whole again. */
+  /** Called when the chain starts to cut GSO frames, and when it lets them pass whole again. */
   readonly onPackets?: (packets: boolean) => void
   /** Called when a packet arrives and the chain has neither stages nor packets. */
   readonly onIdle?: () => void
-  /** Called with what a stage throws. */
+  /** Called with an error that a stage throws. */
   readonly failed?: (stage: string, error: unknown) => void
 }
 
@@ -54,7 +54,7 @@ export class Chain implements Wire, StageOwner {
   readonly log: DecisionLog | undefined
   readonly #options: ChainOptions
   readonly #stages: StageSet
-  /** Stages that were taken out and are not empty yet, in the order in which packets pass them. */
+  /** Removed stages that are not empty yet, in the order in which packets pass them. */
   #retired: Stage[] = []
   readonly #end: Wire
   #first: Wire
@@ -71,7 +71,7 @@ export class Chain implements Wire, StageOwner {
   #grown = 0
   /** The limits of the stages. */
   #limits: readonly SharedLimit[] = []
-  /** Drops by reason, of stages that are gone and of packets that reached none. */
+  /** Drops by reason, of removed stages and of packets that reached no stage. */
   readonly #drops = new Map<string, number>()
   #duplicated = 0
   /** The probes of the sending and the receiving device. */
@@ -90,7 +90,7 @@ export class Chain implements Wire, StageOwner {
     this.#first = this.#end
   }
 
-  /** True if the chain has stages, packets of those that were taken out, or a probe. */
+  /** True if the chain has stages, packets in removed stages, or a probe. */
   get busy(): boolean {
     return (
       this.#first !== this.#end ||
@@ -122,8 +122,8 @@ export class Chain implements Wire, StageOwner {
   }
 
   /**
-   * Replaces the stages, which `text` describes. If an impairment throws, the stages stay as they
-   * were. Does nothing after `close`.
+   * Replaces the stages, which `text` describes. If an impairment throws, the stages do not change.
+   * Does nothing after `close`.
    */
   set(stages: readonly Impairment[], text = ''): void {
     if (this.#closed) return
@@ -142,14 +142,14 @@ export class Chain implements Wire, StageOwner {
     this.#forgetEmpty()
   }
 
-  /** Reports every stage in the order of the text, then those taken out that hold packets. */
+  /** Reports every stage in the order of the text, then removed stages that hold packets. */
   report(): StageReport[] {
     return [...this.#stages.all, ...this.#retired.filter(({ held }) => held > 0)].map(reportOf)
   }
 
   /**
-   * Packets dropped by reason that `report` does not show: those that came after the end or could
-   * not be cut out of a GSO frame, and those of stages that were taken out and are empty.
+   * Packets dropped by reason that `report` does not show. They arrived after the end, could not be
+   * cut out of a GSO frame, or were dropped by removed stages that are now empty.
    */
   get drops(): Readonly<Record<string, number>> {
     const drops = new Map(this.#drops)
@@ -157,16 +157,16 @@ export class Chain implements Wire, StageOwner {
     return Object.fromEntries(drops)
   }
 
-  /** Packets duplicated by stages that were taken out and are empty. */
+  /** Packets duplicated by removed stages that are now empty. */
   get duplicated(): number {
     return this.#retired.reduce((n, { held, stats }) => (held === 0 ? n + stats.duplicated : n), this.#duplicated)
   }
 
-  /** Drops what the stages hold, and everything that comes later. */
+  /** Drops the packets that the stages hold, and all later packets. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    // Retired stages first: they may pass on what they hold.
+    // Removed stages first: they may pass on their held packets.
     for (const stage of [...this.#retired, ...this.#stages.all]) stage.close()
     this.clock.close(skb => this.#drop(skb, 'closed', SKB_DROP_REASON_DEV_STOPPED))
     this.#options.pool.growSmall(-this.#grown)
@@ -269,7 +269,7 @@ export class Chain implements Wire, StageOwner {
     if (packets > this.#grown) this.#grown += this.#options.pool.growSmall(packets - this.#grown)
   }
 
-  /** An empty stage stays while one before it may still push packets on to it. */
+  /** An empty stage remains while an earlier one may still push packets to it. */
   #forgetEmpty(): void {
     while (this.#retired[0]?.held === 0) this.#forget(this.#retired.shift() as Stage)
   }
@@ -294,7 +294,7 @@ export class Chain implements Wire, StageOwner {
     this.#first.push(skb)
   }
 
-  /** Hands a packet on to the receiver, whose exceptions are not those of a stage. */
+  /** Hands a packet to the receiver, whose exceptions are not blamed on a stage. */
   #leave(skb: SkBuff): void {
     try {
       this.#pushTo(this.#options.end, this.#toProbe, skb)
@@ -306,7 +306,7 @@ export class Chain implements Wire, StageOwner {
 
   /** Pushes a frame to the device of a probe, which records it with the time of the wire. */
   #pushTo(wire: Wire, probe: FrameProbe | undefined, skb: SkBuff): void {
-    // The receiver may push frames of its own past the same probe.
+    // The receiver may push its own frames past the same probe.
     const time = probe?.time ?? Number.NaN
     if (probe !== undefined) probe.time = this.clock.now()
     try {

@@ -3,14 +3,14 @@
  * format. Then each line is one decision: `t` the time of the wire in ns, `direction`, `n` the
  * number of the packet, `stage`, `verdict`, and `amount` or `why` if there is one. An arrival is a
  * decision of the stage `wire`: its `amount` is the length, and `head` the first bytes in hex, so
- * that a simulation finds what filters look at. `gso` is the segment size, type and transport
- * offset of a frame that passes whole.
+ * that a simulation finds the bytes that filters test. `gso` is the segment size, type and
+ * transport offset of a frame that passes whole.
  *
  * The descriptor belongs to the thread pool, which opens, writes and closes the file: the main
- * thread may have a descriptor table of its own (cli/run.ts).
+ * thread may have its own descriptor table (cli/run.ts).
  *
  * Frames never wait for the disk: lines are written later, from a buffer. Lines that do not fit the
- * buffer are left out, and their number is a line of its own: `{"lost": 12}`.
+ * buffer are left out, and their number is a separate line: `{"lost": 12}`.
  */
 import { close, closeSync, open, openSync, write } from 'node:fs'
 import { promisify } from 'node:util'
@@ -40,7 +40,7 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
   #end: Promise<void> | undefined
 
   /**
-   * Creates the file, or empties it. Throws what the file system does. `room` is how many
+   * Creates the file, or empties it. Passes on the file system's exceptions. `room` is how many
    * characters may wait for the disk.
    */
   constructor(path: string, { room = ROOM }: { room?: number } = {}) {
@@ -84,7 +84,9 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
     while (this.#writing !== undefined) await this.#writing
   }
 
-  /** Writes what waits and closes the file. Idempotent. Rejects if the disk took no more. */
+  /**
+   * Writes the waiting lines and closes the file. Idempotent. Rejects if the disk accepted no more.
+   */
   [Symbol.asyncDispose](): Promise<void> {
     this.#end ??= this.#close()
     return this.#end

@@ -1,6 +1,6 @@
 /**
- * DecisionReader: reads what a simulation needs of the file that DecisionFile writes: when the
- * wires were set, what arrived, when something was decided, and when they were closed.
+ * DecisionReader: reads the parts of a DecisionFile that a simulation uses: when the wires were
+ * set, the arrivals, the times of decisions, and when the wires were closed.
  */
 import type { WireSide } from '../netdev/device-wire.ts'
 
@@ -39,7 +39,9 @@ export interface LoggedArrival extends Line {
   readonly gso: readonly [size: number, type: number, transport: number] | undefined
 }
 
-/** A stage decided something, or the wire dropped what it held because its devices went. */
+/**
+ * A stage decided something, or the wire dropped its held packets because its devices were closed.
+ */
 interface LoggedMoment extends Line {
   readonly verdict: 'decide' | 'close'
 }
@@ -72,8 +74,8 @@ export class DecisionReader {
   }
 
   /**
-   * Returns the next event. Returns undefined if more bytes are needed, or after end() if there is
-   * no other. Throws a DecisionFileError for a line that is broken or cut off.
+   * Returns the next event. Returns undefined if more bytes are needed, or after end() at the end
+   * of the events. Throws a DecisionFileError for a line that is broken or cut off.
    */
   next(): LoggedEvent | undefined {
     for (let line = this.#next(); line !== undefined; line = this.#next()) {

@@ -38,7 +38,7 @@ export class HeldPackets {
       : this.#moments[(this.#head + this.#length - 1) & (this.#moments.length - 1)]
   }
 
-  /** Adds a packet. Those with equal moments leave in the order in which they were added. */
+  /** Adds a packet. Packets with equal moments leave in the order in which they were added. */
   add(skb: SkBuff, moment: number): void {
     skb.owner = OWNER_WIRE
     if (this.#length !== 0 && moment < this.last) {

@@ -1,5 +1,5 @@
 /**
- * Lateness: how much later packets left a stage than was asked, in ns, as a histogram. Its buckets
+ * Lateness: how much later packets left a stage than specified, in ns, as a histogram. Its buckets
  * are an eighth of a power of two wide, so a quantile is right within 12.5 %.
  */
 const EIGHTHS = 8

@@ -137,7 +137,7 @@ export class Simulation {
     }
   }
 
-  /** Lets time run until the wires hold nothing, or only what they would hold for ever. */
+  /** Lets time run until the wires hold nothing, or only packets that they would hold forever. */
   finish(): void {
     const { ab, ba } = this.#clocks
     for (;;) {

@@ -15,7 +15,7 @@ export class StageSet {
   readonly #seed: number
   /** The stages in the order of the text; stages of a branch follow the stage that contains it. */
   #stages: readonly Stage[] = []
-  /** The impairments as they were set last. */
+  /** The impairments that were set last. */
   #impairments: readonly Impairment[] = []
   #isBuilding = false
   /** While a change is made: the stages it keeps or makes, and how many of each kind. */
@@ -71,7 +71,7 @@ export class StageSet {
     return first
   }
 
-  /** Returns what the stages with this limit share. */
+  /** Returns the limit that the stages with this spec share. */
   limit(spec: LimitSpec): SharedLimit {
     const known = this.#limits.get(spec)
     if (known !== undefined) return known

@@ -1,6 +1,6 @@
 /**
- * Stage: one impairment in a chain, with its counters. What enters the stage is counted here, what
- * leaves it by its outlet; the impairment reports the rest by WireEnv.
+ * Stage: one impairment in a chain, with its counters. Packets that enter the stage are counted
+ * here, packets that leave it by its outlet. The impairment reports the rest through WireEnv.
  */
 import type { Clock } from '../base/clock.ts'
 import type { Random } from '../base/random.ts'
@@ -57,7 +57,7 @@ export class Stage implements Wire, WireEnv {
   next: Wire
   /** The limits of held packets, since the stage was made or changed. */
   limits: readonly SharedLimit[] = []
-  /** True after a change, until the stage asks for a limit, which replaces those before. */
+  /** True after a change, until the stage requests a limit, which replaces the earlier ones. */
   #replacesLimits = false
   #hasInner = false
   readonly #owner: StageOwner
@@ -107,7 +107,7 @@ export class Stage implements Wire, WireEnv {
     this.#pushed = before
   }
 
-  /** Drops what it holds. */
+  /** Drops its held packets. */
   close(): void {
     this.#run(() => this.#wire.close?.())
   }

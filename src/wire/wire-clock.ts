@@ -46,7 +46,10 @@ export class WireClock implements Clock {
   #behind = false
   #closed = false
 
-  /** `failed` gets what an alarm or `arrived` throws; `arrived` gets the packets of `arrive`. */
+  /**
+   * `failed` gets the exceptions of alarms and of `arrived`; `arrived` gets the packets of
+   * `arrive`.
+   */
   constructor(clock: Clock, failed: (error: unknown) => void, arrived: (skb: SkBuff) => void) {
     this.#clock = clock
     this.#failed = failed

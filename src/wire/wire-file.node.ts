@@ -18,7 +18,7 @@ export function readWireFile(path: string): string {
   })
 }
 
-/** A pipe or a device does not say how long it is: reading stops when it is too long. */
+/** A pipe or a device does not report its length: reading stops when it is too long. */
 function readText(path: string, fd: number): string {
   const chunk = Buffer.alloc(CHUNK)
   const chunks: Buffer[] = []

@@ -8,7 +8,7 @@ import { DecisionFile } from './decision-file.node.ts'
 import type { parseScenario } from './scenario-file.ts'
 import { asUsageError, readWireFile } from './wire-file.node.ts'
 
-/** Files are read, and filters compiled by libpcap, when they are asked for. */
+/** Files are read, and filters compiled by libpcap, when they are requested. */
 export class LinuxWireResources implements WireResources, AsyncDisposable {
   readonly #logs = new Map<string, DecisionFile>()
   readonly #parseScenario: typeof parseScenario | undefined

@@ -139,8 +139,8 @@ export class WireSlot implements DeviceWire {
 }
 
 /**
- * Returns a wire to `to`, which receives each frame on the queue it came from. What arrives while
- * the cable is cut is dropped.
+ * Returns a wire to `to`, which receives each frame on the queue it came from. Frames that arrive
+ * while the cable is cut are dropped.
  */
 export function direct(to: NetDevice): Wire {
   return {

@@ -35,7 +35,7 @@ export function events(names: readonly string[], { json, drops, user }: EventsOp
     let complained = false
     let isOver = false
 
-    /** Prints a vnet's events until it ends; if it is new, first what it has done so far. */
+    /** Prints a vnet's events until it ends; for a new vnet, first its events up to now. */
     async function listen({ vnet, netns }: Entry, isNew: boolean): Promise<void> {
       subscriptions.set(vnet, undefined)
       let held: DeviceEvent[] | undefined = isNew ? [] : undefined

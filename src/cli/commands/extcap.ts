@@ -1,8 +1,9 @@
 /**
- * `vnet extcap`: what Wireshark runs to list the interfaces of running vnets, and to capture on
- * them (extcap(4)). Newer versions give more options, which are ignored.
+ * `vnet extcap`: the program that Wireshark runs to list the interfaces of running vnets, and to
+ * capture on them (extcap(4)). Newer versions give more options, which are ignored.
  *
- * Wireshark makes several calls when it starts, and waits for them: each loads only what it needs.
+ * Wireshark makes several calls when it starts, and waits for them, so each loads only the code
+ * that it needs.
  */
 import { UsageError } from '../../base/usage-error.ts'
 import { configSentences, linkTypeSentences } from '../extcap-sentences.ts'
@@ -25,7 +26,7 @@ export interface ExtcapOptions {
   readonly snaplen?: number
 }
 
-/** Does what the options of one call request. Returns the exit status. */
+/** Performs the options of one call. Returns the exit status. */
 export async function extcap(options: ExtcapOptions, io: Io): Promise<number> {
   if (options.install || options.uninstall) {
     const { install, uninstall } = await import('../extcap-install.ts')

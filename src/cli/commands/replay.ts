@@ -91,7 +91,9 @@ async function play(
   return EXIT_FAILURE
 }
 
-/** Plays the capture `loop` times, 0 for ever, or until it is over or has nothing to play. */
+/**
+ * Plays the capture `loop` times, 0 for endlessly, or until it is over or has no frames to play.
+ */
 async function repeat(player: Player, input: ReplayInput, loop: number, sink: FrameSink): Promise<void> {
   try {
     for (let pass = 0; (loop === 0 || pass < loop) && !player.isOver; pass++) {
@@ -100,7 +102,7 @@ async function repeat(player: Player, input: ReplayInput, loop: number, sink: Fr
       if (player.taken === before) break
     }
   } finally {
-    // What was played before an error is sent, too.
+    // Frames played before an error are sent, too.
     await sink.drained()
   }
 }

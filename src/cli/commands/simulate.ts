@@ -33,7 +33,7 @@ const DEFAULT_SEED = 1
 const BRACE = 0x7b
 const DIRECTIONS = ['ab', 'ba'] as const
 
-/** Simulates `file` and prints what each stage did. Returns the exit status. */
+/** Simulates `file` and prints the effect of each stage. Returns the exit status. */
 export async function simulate(file: string, options: SimulateOptions, io: Io): Promise<number> {
   using input = new ReplayInput(file)
   const chunks = input.chunks()
@@ -121,7 +121,7 @@ function print(file: string, simulation: Simulation, { json }: SimulateOptions, 
   }
 }
 
-/** Returns a line for each kind of frame that was not simulated as it was. */
+/** Returns a line for each kind of frame that was not simulated unchanged. */
 function notes(file: string, { short, long }: Simulation, { oversized, skipped }: Arrivals): string[] {
   const lines = [
     [skipped, 'frames were left out: they did not arrive at a wire, as the capture says'],

@@ -65,8 +65,8 @@ export function kernelName(field: LinkStats64Field): string {
 
 /**
  * Returns a block of lines for each interface: the fields of rtnl_link_stats64, vnet's count beside
- * the kernel's; then what only vnet counts, drops by reason among it; then one row a queue. An
- * interface that is also in `before`, read earlier, has a column `vnet/s` with rates.
+ * the kernel's; then the counters that only vnet has, including drops by reason; then one row a
+ * queue. An interface that is also in `before`, read earlier, has a column `vnet/s` with rates.
  */
 export function statsTable(
   interfaces: readonly PlacedStats[],

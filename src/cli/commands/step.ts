@@ -1,4 +1,7 @@
-/** `vnet step IF [on|off|next]`: prints the frame that waits for a step, and what runs next. */
+/**
+ * `vnet step IF [on|off|next]`: prints the frame that waits for a step, and the function that runs
+ * next.
+ */
 
 import { printable } from '../../base/printable.ts'
 import { UsageError } from '../../base/usage-error.ts'
@@ -29,7 +32,7 @@ export function step(
     const { vnet } = device
     const before = mode === 'next' ? await client.allStats(vnet) : []
     const state = await client.step(vnet, device, mode, { every })
-    // Where the frame is matters more than what was dropped.
+    // The frame's position matters more than the drops.
     const after = mode === 'next' ? await client.allStats(vnet).catch(() => before) : []
     const dropped = droppedSince(before, after)
     const dropWords = dropped.length > 0 ? { dropped } : {}
@@ -47,7 +50,7 @@ interface Dropped {
   readonly frames: number
 }
 
-/** Returns what was dropped between two readings, by interface, direction and reason. */
+/** Returns the drops between two readings, by interface, direction and reason. */
 function droppedSince(before: readonly DeviceStats[], after: readonly DeviceStats[]): Dropped[] {
   return after.flatMap(device => {
     const old = before.find(({ ifindex, netns }) => ifindex === device.ifindex && netns === device.netns)

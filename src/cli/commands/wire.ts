@@ -84,7 +84,7 @@ function jsonLines(device: FoundDevice, { time, text, stages }: WireInfo): objec
 }
 
 /**
- * Returns the text of each direction, a row for each stage, and what the stages dropped. With
+ * Returns the text of each direction, a row for each stage, and the drops of the stages. With
  * `before`, read earlier, there is a column `out/s`. `hasSides` is true for an attachment.
  */
 export function wireTable(name: string, wire: WireInfo, before?: WireInfo, hasSides = false): string {

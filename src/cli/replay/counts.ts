@@ -17,7 +17,7 @@ export class Reasons {
   }
 }
 
-/** What became of the packets of the capture. */
+/** The fates of the packets of the capture. */
 export class ReplayCounts {
   sent = 0
   /** Bytes of the frames that were sent. */

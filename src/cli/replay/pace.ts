@@ -21,7 +21,7 @@ const SET_BACK = NSEC_PER_SEC
 export class Pace {
   readonly #speed: Speed
   readonly #now: () => number
-  /** Frames and bits so far. */
+  /** Frames and bits played up to now. */
   #frames = 0
   #bits = 0
   /** When the replay started. */
@@ -29,7 +29,7 @@ export class Pace {
   /** The captured moment that is due at #from. */
   #origin: { readonly seconds: number; readonly nanoseconds: number } | undefined
   #from = 0
-  /** The latest moment so far, since #origin, and when it was due. */
+  /** The latest moment up to now, since #origin, and when it was due. */
   #latest = 0
   #due = 0
 

@@ -1,6 +1,6 @@
 /**
- * Player: plays captures to a sink: reads packets, skips what cannot be played, completes
- * checksums, replaces addresses, cuts what is too long, and waits until each frame is due.
+ * Player: plays captures to a sink: reads packets, skips those that cannot be played, completes
+ * checksums, replaces addresses, cuts packets that are too long, and waits until each frame is due.
  */
 import { setImmediate } from 'node:timers/promises'
 import type { Alarm, Clock } from '../../base/clock.ts'
@@ -57,7 +57,7 @@ export class Player {
     return this.#isStopped || this.#taken >= this.#options.limit
   }
 
-  /** Frames that the sink took so far. */
+  /** Frames that the sink has accepted. */
   get taken(): number {
     return this.#taken
   }

@@ -14,7 +14,7 @@ export interface TopDevice {
   readonly stopped: number
 }
 
-/** The CPU time of a process so far, and when it was read, both in ms. */
+/** The CPU time of a process, and when it was read, both in ms. */
 export interface CpuTime {
   readonly used: number
   readonly at: number

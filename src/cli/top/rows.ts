@@ -24,7 +24,7 @@ export interface TopRow {
   readonly cpu: number | undefined
 }
 
-/** What rows are sorted by, with the key that chooses it. */
+/** The columns by which rows are sorted, with the key that selects each. */
 export const SORT_KEYS = { n: 'name', t: 'tx', r: 'rx', d: 'drops', c: 'cpu' } as const
 export type SortKey = (typeof SORT_KEYS)[keyof typeof SORT_KEYS]
 

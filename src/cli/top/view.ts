@@ -1,4 +1,4 @@
-/** The view of `vnet top`: what keys do to it, and its lines. Nothing here knows a terminal. */
+/** The view of `vnet top`: the effect of keys, and its lines. It does not depend on a terminal. */
 import { printable } from '../../base/printable.ts'
 import { formatNumber } from '../../base/quantity.ts'
 import { align } from '../align.ts'

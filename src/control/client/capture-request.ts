@@ -119,7 +119,7 @@ async function compiled(filter: string): Promise<Uint8Array> {
   return encodeProgram(compileFilter(filter))
 }
 
-/** Loads what only filters need. */
+/** Loads the code that only filters need. */
 export function loadFilters() {
   return import('../../linux/pcap-filter.ts')
 }

@@ -17,9 +17,9 @@ const END = Uint8Array.of(0)
 export interface CaptureStream extends AsyncDisposable {
   /**
    * The bytes of the pcapng file, cut anywhere; each part is valid until the next is requested. The
-   * vnet sends only what is requested: what its buffer has no room for meanwhile is lost, and
-   * counted in the file. Ends after stop(), and with the vnet. Can be used once: leaving the loop
-   * ends the capture.
+   * vnet sends only as fast as parts are requested. Frames that meanwhile do not fit its buffer are
+   * lost, and counted in the file. Ends after stop(), and with the vnet. Can be used once: leaving
+   * the loop ends the capture.
    */
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array, undefined>
   /** Requests the end: the vnet sends the rest of the frames and the statistics. Idempotent. */
@@ -33,7 +33,7 @@ export class VnetCapture implements CaptureStream, AsyncIterator<Uint8Array, und
   readonly #fd: number
   readonly #poller: Poller | undefined
   readonly #buffer = new Uint8Array(BUFFER_BYTES)
-  /** What was received with the acknowledgement. */
+  /** Capture bytes that arrived with the acknowledgement. */
   #first: Uint8Array
   #wanted: ((next: IteratorResult<Uint8Array, undefined>) => void) | undefined
   #isStopped = false

@@ -130,7 +130,7 @@ export class ControlClient {
     return found.flatMap(reply => deviceStats([reply]) ?? [])
   }
 
-  /** Sets the statistics of a device to 0, vnet's and what vnet knows of the kernel's. */
+  /** Sets the statistics of a device to 0: vnet's own, and vnet's view of the kernel's. */
   async resetStats(vnet: string, device: Device): Promise<void> {
     await this.#change(vnet, commands.resetStats, which(device), device.name)
   }
@@ -155,7 +155,9 @@ export class ControlClient {
     return scenarioInfo(await this.#dump(vnet, commands.getScenario, which(device), device.name))
   }
 
-  /** Returns the parts of a device as they are: queues, rings, interrupts, polls, frame memory. */
+  /**
+   * Returns the current state of a device's parts: queues, rings, interrupts, polls, frame memory.
+   */
   async parts(vnet: string, device: Device): Promise<PartInfo[]> {
     const found = await this.#dump(vnet, commands.getParts, which(device), device.name)
     return found.map(({ part }) => part)
@@ -357,7 +359,7 @@ function whatOf({ name }: { readonly name: string }, object?: string): string {
   return object === undefined ? name : `${name} ${object}`
 }
 
-/** What names a device in a request. */
+/** Returns the attributes that name a device in a request. */
 function which({ ifindex, name: ifname, netns }: Partial<Device>) {
   return { ifindex, ifname, netns }
 }

@@ -228,7 +228,7 @@ class Vnet implements ConnectionListener {
 
   #send({ request, end, what }: Exchange): void {
     const sent = this.#connection?.send(request) ?? 0
-    // If the connection has ended, onEnd is called after what the vnet sent before.
+    // If the connection has ended, onEnd is called after the remaining messages of the vnet.
     if (sent === -EAGAIN) end(new VnetError(EAGAIN, what, 'it does not read its requests'))
   }
 

@@ -1,6 +1,6 @@
 /**
- * Finds the vnets that run, and the interfaces that they have here: those in this network
- * namespace, and all those of a vnet that was started in it.
+ * Finds the running vnets, and their interfaces here: interfaces in this network namespace, and all
+ * interfaces of a vnet that was started in it.
  */
 import { ECONNREFUSED, isErrno, VnetError } from '../../base/errno.ts'
 import {
@@ -28,7 +28,7 @@ const NAMES = 8
 
 /** A device and its vnet. */
 export interface FoundDevice extends DeviceInfo {
-  /** What people call its network namespace, if not `netns`. */
+  /** The displayed name of its network namespace, if not `netns`. */
   readonly place?: string | undefined
   /** The path of its vnet's socket. */
   readonly vnet: string
@@ -39,7 +39,7 @@ export interface FoundDevice extends DeviceInfo {
 export interface Found {
   /** All devices of the vnets that were started here, and the devices here of other vnets. */
   readonly devices: readonly FoundDevice[]
-  /** Their vnets, including those that were not queried. */
+  /** The interfaces' vnets, including vnets that were not queried. */
   readonly here: readonly Entry[]
   /** The vnets that failed to reply. */
   readonly failed: readonly VnetError[]
@@ -96,8 +96,8 @@ export function withPlaces(entries: readonly Entry[]): Entry[] {
 }
 
 /**
- * Queries all vnets for their devices at once: one that does not reply delays no other. Of labs
- * that share a name, interfaces have a `place` with the process in it.
+ * Queries all vnets for their devices in parallel: one that does not reply delays no other. If labs
+ * share a name, their interfaces have a `place` with the process in it.
  */
 export async function findVnets(client: ControlClient, options: FindOptions = {}): Promise<Found> {
   const { isWanted, pid, user, directory } = options
@@ -137,7 +137,7 @@ export async function findVnets(client: ControlClient, options: FindOptions = {}
   }
 }
 
-/** Of a vnet that was started elsewhere, only the devices here, and those of labs, are shown. */
+/** For a vnet that was started elsewhere, only devices here, and devices of labs, are shown. */
 function isShown({ netns, interfaces }: Entry, here: NetNamespace): (device: DeviceInfo) => boolean {
   if (netns === here.inode) return () => true
   const there = interfaces.filter(device => isSameNamespace(device, here))

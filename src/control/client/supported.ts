@@ -1,6 +1,8 @@
 import { EOPNOTSUPP, isErrno } from '../../base/errno.ts'
 
-/** Returns what `ask` does; undefined if the vnet, or its driver, does not know the request. */
+/**
+ * Returns the result of `ask`; undefined if the vnet, or its driver, does not support the request.
+ */
 export async function supported<T>(ask: () => Promise<T>): Promise<T | undefined> {
   try {
     return await ask()

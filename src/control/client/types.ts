@@ -27,7 +27,7 @@ export interface Device {
 export type DeviceInfo = Omit<Named<DeviceReply>, 'faults' | 'faultTexts'> & {
   /** The faults that `trigger` can cause; undefined if the driver does not list them. */
   readonly faults?: readonly string[] | undefined
-  /** What each of them does, in a sentence; undefined if the driver does not say it. */
+  /** A sentence about each fault; undefined if the driver describes none. */
   readonly faultTexts?: readonly string[] | undefined
 }
 
@@ -155,7 +155,7 @@ export interface CaptureRequest {
   readonly devices?: readonly Device[] | undefined
   /** Bytes of each frame that are kept, at least 1; all by default. */
   readonly snaplen?: number | undefined
-  /** Captures only what it matches, in the language of pcap-filter(7). */
+  /** Captures only matching frames, in the language of pcap-filter(7). */
   readonly filter?: string | undefined
   /** Captures only frames that are dropped. */
   readonly dropsOnly?: boolean | undefined
@@ -171,7 +171,7 @@ export interface IoctlRequest {
 }
 
 export interface IoctlResult {
-  /** What ioctl(2) returns: 0 or more, or -errno. */
+  /** The result of ioctl(2): 0 or more, or -errno. */
   readonly result: number
   /** As the driver left it. */
   readonly ifreq: Uint8Array

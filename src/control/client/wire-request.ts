@@ -11,9 +11,9 @@ import { recording, type WireAttachment } from '../protocol/wire-attachment.ts'
 const OVERHEAD = 16
 
 /**
- * Returns what the text of one direction, or of both, refers to: files that this process may read,
- * and filters that its libpcap compiles. Throws a UsageError if the text is wrong, or if what
- * they refer to is too large for a message.
+ * Returns the files and filters that the text of one direction, or of both, refers to: files that
+ * this process may read, and filters that its libpcap compiles. Throws a UsageError if the text is
+ * wrong, or if they are too large for a message.
  */
 export function attachmentsOf(text: string, direction?: DeviceWire['direction']): WireAttachment[] {
   if (Buffer.byteLength(text) > VNET_WIRE_TEXT_MAX || text.includes('\0')) {

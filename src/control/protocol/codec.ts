@@ -36,7 +36,7 @@ export const count = (type: number) => mapped(counter64(type), same, toCount)
 
 const same = (n: number) => n
 
-/** A driver may have counted anything: what is not a count is 0. */
+/** A driver may have counted anything: an invalid count becomes 0. */
 export function toCount(n: number): number {
   return Number.isFinite(n) && n > 0 ? Math.min(Math.trunc(n), 2 ** 64) : 0
 }

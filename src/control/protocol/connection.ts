@@ -145,7 +145,7 @@ export class Connection {
   }
 
   /**
-   * Sends messages, or queues what the peer has no room for, and returns 0. Takes nothing and
+   * Sends messages, or queues them if the peer has no room, and returns 0. Takes nothing and
    * returns -EAGAIN if the queue is full, or another -errno if the connection has ended. The last
    * message's padding may be missing.
    */
@@ -248,7 +248,7 @@ export class Connection {
       else this.#listener.onReadable()
       return
     }
-    // The peer ended without reading everything. What it sent before is still in the socket.
+    // The peer ended without reading everything. Its earlier messages are still in the socket.
     if (this.#listener.onReadable === undefined) while (this.receive() > 0) {}
     this.#end(ECONNRESET)
   }
@@ -275,7 +275,7 @@ export class Connection {
     const sent = this.#native.send(this.fd, bytes, MSG_DONTWAIT)
     this.#output.length = this.#pending = 0
     if (sent === -EAGAIN) this.#queue(bytes)
-    // The end of the connection is noticed by reading, after what the peer sent before it.
+    // The end of the connection is noticed by reading, after the peer's earlier messages.
     else if (sent >= 0 && sent < bytes.length) this.#queue(bytes.subarray(sent))
     if (this.pending > 0) return
     this.#watch()

@@ -1,6 +1,6 @@
 /**
- * The vnets that run, according to the files in their directories (server/announcement.ts). A file
- * is trusted as far as the owner of its directory is. The program of another user may have written
+ * The running vnets, according to the files in their directories (server/announcement.ts). A file
+ * is trusted only as much as the owner of its directory. Another user's program may have written
  * it, so its contents are checked.
  */
 import {
@@ -35,9 +35,9 @@ export function isSameNamespace(a: NetNamespace, b: NetNamespace): boolean {
 export interface EntryInterface extends NetNamespace {
   readonly name: string
   readonly ifindex: number
-  /** The name of the network namespace that it is in; absent for that of the vnet. */
+  /** The name of its network namespace; absent for the vnet's own. */
   readonly netns?: string | undefined
-  /** What people call that namespace, if not `netns`: see findVnets. */
+  /** The displayed name of that namespace, if not `netns`: see findVnets. */
   readonly place?: string | undefined
 }
 
@@ -69,7 +69,7 @@ export function ownNamespace(kind: 'net' | 'pid'): number {
   return statSync(`/proc/thread-self/ns/${kind}`).ino
 }
 
-/** Returns the vnets of some directories. Removes what ended vnets left, if it may. */
+/** Returns the vnets of some directories. Removes files of ended vnets, if it may. */
 export function readDirectories(directories: readonly RunDirectory[] = trustedDirectories()): Entry[] {
   const pidns = ownNamespace('pid')
   const entries: Entry[] = []

@@ -29,7 +29,7 @@ interface Counted {
   readonly isBrief?: boolean
 }
 
-/** Statistics: an object for the client, in which what was left out is 0. */
+/** Statistics: an object for the client, in which omitted counters are 0. */
 function linkStats({ type }: { readonly type: number }): Field<LinkStats64, false, Counted> {
   return {
     ...nested(type, defaulting(made.linkStatsPolicy, zeros)),

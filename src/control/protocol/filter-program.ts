@@ -33,7 +33,7 @@ export function decodeFilter(text: string, bytes: Uint8Array): CompiledFilter {
   }
 }
 
-/** Throws RangeError if the length is wrong; what the instructions are is not checked. */
+/** Throws RangeError if the length is wrong; does not check the instructions. */
 function decodeProgram(bytes: Uint8Array): BpfInstruction[] {
   if (bytes.length % INSTRUCTION_LEN !== 0) throw new RangeError(`${bytes.length} bytes are no whole instructions`)
   return Array.from({ length: bytes.length / INSTRUCTION_LEN }, (_, i) => {

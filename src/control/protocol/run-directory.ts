@@ -28,7 +28,7 @@ export interface Untrusted {
 /**
  * Makes the directory in which a vnet of this process is found: the first candidate that only this
  * user may write. In a user namespace the effective uid is 0, but /run/vnet belongs to another
- * user. Throws a VnetError that says what is wrong with each candidate.
+ * user. Throws a VnetError with the problem of each candidate.
  */
 export function makeRunDirectory(candidates = ownCandidates(effectiveUid())): RunDirectory {
   const uid = effectiveUid()
@@ -60,8 +60,8 @@ export function privateCandidates(): string[] {
 }
 
 /**
- * The directories whose vnets this process trusts: root's and those of its own user or, if root
- * names a `user`, those of that user alone.
+ * The directories of vnets that this process trusts: root's and its own user's or, if root names a
+ * `user`, that user's alone.
  */
 export function trustedDirectories(user?: number): RunDirectory[] {
   const self = effectiveUid()
@@ -102,7 +102,10 @@ export function otherUsers(): number[] {
   return [...new Set(found.map(({ name }) => Number(name)))].sort((a, b) => a - b)
 }
 
-/** Whether the directory has the file of a vnet. Others stay in it, such as the token of a page. */
+/**
+ * Whether the directory has the file of a vnet. Other files, such as the token of a page, may
+ * remain in it.
+ */
 function hasVnets(path: string): boolean {
   return listed(path).some(name => name.endsWith('.json'))
 }

@@ -1,6 +1,7 @@
 /**
- * The attachments of SET_WIRE: what the text of a wire refers to. The client reads files and
- * compiles filters with its own rights; the vnet finds them in the request and nowhere else.
+ * The attachments of SET_WIRE: files and filters that the text of a wire refers to. The client
+ * reads files and compiles filters with its own rights; the vnet finds them in the request and
+ * nowhere else.
  */
 
 import { UsageError } from '../../base/usage-error.ts'

@@ -32,7 +32,7 @@ export class CaptureSender implements Heir, Work {
   readonly #source: CaptureSource
   readonly #onEnd: () => void
   #connection: { readonly fd: number; readonly poller: Poller } | undefined
-  /** What was queued before the capture: the acknowledgement, unless that is sent. */
+  /** Data queued before the capture: the acknowledgement, unless it is sent. */
   #before: Uint8Array = new Uint8Array(0)
   /** True when the source is closed: the rest is sent, and then the connection ends. */
   #isEnding = false
@@ -79,7 +79,7 @@ export class CaptureSender implements Heir, Work {
     if (this.#connection !== undefined && !this.#isFull) this.#turns.add(this)
   }
 
-  /** Ends the capture; what it has is sent to a client that reads. Idempotent. */
+  /** Ends the capture; its remaining data is sent to a client that reads. Idempotent. */
   end(): void {
     if (this.#isEnding) return
     this.#isEnding = true
@@ -87,7 +87,7 @@ export class CaptureSender implements Heir, Work {
     this.onData()
   }
 
-  /** Sends what the socket takes, once. */
+  /** Sends as much as the socket accepts, once. */
   step(): boolean {
     const connection = this.#connection
     if (connection === undefined) return false

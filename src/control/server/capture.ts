@@ -89,7 +89,7 @@ export class Captures {
     }
   }
 
-  /** Returns why there is no room for another capture, or undefined. */
+  /** Returns why another capture is refused, or undefined. */
   #busy({ share, missing }: Caller): string | undefined {
     const { size } = this.#senders
     if (size >= CAPTURES) return `this vnet has ${size} captures already`

@@ -1,7 +1,7 @@
 /**
- * Dispatches the requests of a client as the kernel's generic netlink does. Every request gets a
- * reply: messages, an acknowledgement if it asks for one, or a refusal with a text and the place of
- * what is wrong. No socket is involved.
+ * Dispatches the requests of a client like the kernel's generic netlink. Every request gets a
+ * reply: messages, an acknowledgement on request, or a refusal with a text and the place of the
+ * error. No socket is involved.
  */
 import { EINVAL, EIO, ENOENT, EOPNOTSUPP, EPERM, VnetError } from '../../base/errno.ts'
 import {

@@ -1,9 +1,9 @@
 /**
- * Events: what happens to the devices, sent to each subscriber as it happens. Drops are polled, as
- * long as a subscriber has a threshold for them, so that dropping a frame costs nothing more. Turns
- * grants the time for that, separately to subscribers with rights and without. A subscriber that
- * does not read loses the events for which there is no room. NLMSG_OVERRUN stands in their place:
- * it is sent with the next event that fits, or when everything has been read.
+ * Events: changes of the devices, sent to each subscriber immediately. Drops are polled, as long as
+ * a subscriber has a threshold for them, so that dropping a frame costs nothing more. Turns grants
+ * the time for that, separately to subscribers with rights and without. A subscriber that does not
+ * read loses the events that do not fit. NLMSG_OVERRUN replaces them: it is sent with the next
+ * event that fits, or when everything has been read.
  */
 import { type Alarm, NSEC_PER_MSEC } from '../../base/clock.ts'
 import type { Work } from '../../base/turns.ts'
@@ -121,7 +121,7 @@ export class Events {
     for (const poll of this.#polls) this.#net.turns.delete(poll)
   }
 
-  /** Compares with the last report: NETDEV_CHANGE does not carry what changed. */
+  /** Compares with the last report: NETDEV_CHANGE does not carry the change itself. */
   #reportCarrier(dev: NetDevice): void {
     const { carrier, cut } = dev
     const before = this.#reported.get(dev) ?? dev
@@ -130,7 +130,7 @@ export class Events {
     if (carrier !== before.carrier) this.#notify(dev, carrier ? 'carrier-on' : 'carrier-off')
   }
 
-  /** Compares likewise: one event for each direction whose text has changed. */
+  /** Compares likewise: one event for each direction with a changed text. */
   #reportWires(dev: NetDevice): void {
     const before = this.#wires.get(dev)
     this.#wires.set(dev, textsOf(dev))

@@ -7,7 +7,7 @@ import { type Family, MissingAttribute, type Operation, operation, type Write } 
 const ops = policy({ id: u32(genl.CTRL_ATTR_OP_ID), flags: u32(genl.CTRL_ATTR_OP_FLAGS) })
 const groups = policy({ name: string(genl.CTRL_ATTR_MCAST_GRP_NAME), id: u32(genl.CTRL_ATTR_MCAST_GRP_ID) })
 
-/** What names a family in a request. */
+/** The attributes that name a family in a request. */
 const named = { id: u16(genl.CTRL_ATTR_FAMILY_ID), name: string(genl.CTRL_ATTR_FAMILY_NAME, genl.GENL_NAMSIZ - 1) }
 
 const getFamilyCommand = {
@@ -56,8 +56,8 @@ function flagsOf({ doit, dumpit, changes }: Operation): number {
 }
 
 /**
- * CTRL_CMD_GETPOLICY: what requests of a family may hold (`genl ctrl policy`). `find` returns the
- * family of a name and a number, or throws.
+ * CTRL_CMD_GETPOLICY: the attributes that requests of a family may have (`genl ctrl policy`).
+ * `find` returns the family of a name and a number, or throws.
  */
 function getPolicy(find: (request: { id?: number; name?: string }) => Family): Operation {
   return operation(

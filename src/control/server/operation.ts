@@ -23,7 +23,7 @@ export type Write = (builder: MessageBuilder) => void
 export interface Caller extends Pick<Work, 'share' | 'privileged'> {
   /** A few words about the right that the client lacks to change something; undefined if it may. */
   readonly missing: string | undefined
-  /** What it lacks to capture frames, likewise. */
+  /** The right that it lacks to capture frames, likewise. */
   readonly missingToCapture: string | undefined
   /** Sends a message that is not a reply if there is room for it; returns whether it was sent. */
   notify(bytes: Uint8Array): boolean
@@ -67,7 +67,7 @@ export interface Family {
   readonly groups?: readonly { readonly name: string; readonly id: number }[]
 }
 
-/** A command of a family, and what its messages may hold. */
+/** A command of a family, and the attributes of its messages. */
 export interface Command<F extends Fields, R extends Fields> {
   readonly cmd: number
   /** The command of its replies, if it is another. */

@@ -1,4 +1,7 @@
-/** Presence: what clients find of a vnet, the socket on which it listens and the file beside it. */
+/**
+ * Presence: the files by which clients find a vnet: the socket on which it listens and a file
+ * beside it.
+ */
 import { describeException } from '../../base/exception.ts'
 import type { Native } from '../../linux/native.ts'
 import { netnsCookieOf } from '../../linux/socket-identity.ts'
@@ -21,8 +24,8 @@ export interface PresenceOptions {
   /** The directory of the socket; by default the first candidate that only this user may write. */
   readonly directory?: string
   /**
-   * True if the devices are those of labs. The directory is one that only their user and root may
-   * enter, and changes of the interfaces are written every 100 ms at most.
+   * True for devices of labs. Only their user and root may enter the directory, and changes of the
+   * interfaces are written every 100 ms at most.
    */
   readonly isLab?: boolean
 }

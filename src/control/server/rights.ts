@@ -52,7 +52,9 @@ export class Rights {
     this.#children = children
   }
 
-  /** Returns what the peer of a connected socket lacks; called once, when it is accepted. */
+  /**
+   * Returns the right that the peer of a connected socket lacks; called once, when it is accepted.
+   */
   missing(fd: number, { uid, pid }: Peer): Missing {
     const child = this.#children?.get(pid)
     if (child === 'metrics') return 'the process of --metrics may only read'
@@ -96,7 +98,9 @@ export class Rights {
     }
   }
 
-  /** `isStill` returns whether the process is still the one that connected. It is called last. */
+  /**
+   * `isStill` returns whether the pid still belongs to the connected process. It is called last.
+   */
   #missingOf(pid: number, isStill: (began: string | undefined) => boolean): Missing {
     if (pid <= 0) return 'your process is in another pid namespace, has ended, or cannot be looked at'
     let status: string

@@ -1,6 +1,7 @@
 /**
- * GET_RUNTIME: what the program uses. The delay of the event loop and garbage collection are
- * watched only while clients ask, because watching costs a timer and an object for each collection.
+ * GET_RUNTIME: the resources that the program uses. The delay of the event loop and garbage
+ * collection are watched only while clients request them, because watching costs a timer and an
+ * object for each collection.
  */
 import {
   type Histogram,
@@ -13,7 +14,10 @@ import {
 import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import type { SkBuffPool } from '../../skb/pool.ts'
 
-/** Without a request for so long nothing is watched. Prometheus usually asks once a minute. */
+/**
+ * Milliseconds without a request after which watching stops. Prometheus usually scrapes once a
+ * minute.
+ */
 const WATCH_MS = 90_000
 /** A timer this long, again and again, shows the delay of the loop. */
 const RESOLUTION_MS = 20

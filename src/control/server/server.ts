@@ -1,7 +1,7 @@
 /**
  * The server of a running vnet. It serves the families nlctrl and vnet_nl on a Unix socket, and
  * announces the socket in the directory where clients look. It never waits for a client and keeps
- * no process alive. Whatever happens to it, the frames go on.
+ * no process alive. Whatever happens to it, frames continue to pass.
  */
 
 import { VnetError } from '../../base/errno.ts'
@@ -29,9 +29,9 @@ const LAST_READ_MS = 1000
 export interface ServerOptions extends PresenceOptions {
   /** The driver whose parameters can be read and set. */
   readonly module?: RunningDriver
-  /** Another user that may change something, besides the one that the program runs as. */
+  /** Another user with the right to change something, besides the user that the program runs as. */
   readonly owner?: number | undefined
-  /** The group whose members may capture frames; none by default. */
+  /** The group with the right to capture frames; none by default. */
   readonly captureGroup?: number | undefined
   /**
    * Processes that this one has started and not reaped yet, by process id. The process of `web`
@@ -44,9 +44,9 @@ export interface ServerOptions extends PresenceOptions {
 }
 
 /**
- * Serves the devices of `net`, those registered now and later, until disposed of: at once, or
- * asynchronously, when clients that read have got the rest of their captures. A failure is logged,
- * and the program goes on.
+ * Serves the present and later devices of `net` until disposed of. Disposing ends it immediately,
+ * or asynchronously when clients that read have got the rest of their captures. A failure is
+ * logged, and the program continues.
  */
 export function serveControl(native: Native, net: Net, options: ServerOptions = {}): Disposable & AsyncDisposable {
   try {
@@ -60,7 +60,7 @@ export function serveControl(native: Native, net: Net, options: ServerOptions = 
   }
 }
 
-/** A server whose clients connect by the socket of a Presence. */
+/** A server for clients that connect through the socket of a Presence. */
 export interface Server extends Disposable, AsyncDisposable {
   /** Is to be called while a client waits. */
   onReadable(): void

@@ -85,7 +85,7 @@ export class Sessions implements Work {
     this.#listening.pause()
   }
 
-  /** Serves what was requested, at most `most` requests and parts, and ends all sessions. */
+  /** Serves the pending requests, at most `most` requests and parts, and ends all sessions. */
   close(most: number): void {
     let left = most
     while (left > 0 && this.step()) left--
@@ -115,7 +115,7 @@ export class Sessions implements Work {
     return typeof session !== 'number'
   }
 
-  /** Returns why there is no room for a client, or undefined. */
+  /** Returns why a client is refused, or undefined. */
   #refusal(peer: Peer, missing: Missing): string | undefined {
     const { size } = this.#sessions
     if (missing === undefined) return undefined
@@ -161,7 +161,7 @@ interface Shared extends SessionServer, Dispatch {
 /**
  * The server's side of a client's connection. Requests are served one after the other, and none
  * before the client has read the reply to the previous one. So a client that does not read costs no
- * more than what a connection may queue, and one part of a dump.
+ * more than the queue of a connection, and one part of a dump.
  */
 export class Session implements Work, Client, ConnectionListener {
   readonly missing: Missing

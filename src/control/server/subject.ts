@@ -1,4 +1,4 @@
-/** What requests are about: devices, driver and events; finds the devices they name. */
+/** The subject of requests: devices, driver and events. Finds the devices that requests name. */
 
 import { ENODEV, ENOTUNIQ, EOPNOTSUPP, VnetError } from '../../base/errno.ts'
 import type { Driver, Params } from '../../netdev/driver.ts'
@@ -29,7 +29,7 @@ export interface RunningDriver {
   readonly segment?: Driver['segment'] | undefined
 }
 
-/** The devices that a request names: all that have what is defined here. */
+/** The devices that a request names: all devices that match the given properties. */
 export interface Which {
   readonly ifindex?: number
   readonly ifname?: string
@@ -94,7 +94,7 @@ export function moduleOf(subject: Subject, which: Which): RunningDriver {
   return module
 }
 
-/** What names a device in a reply. */
+/** Returns the attributes that name a device in a reply. */
 export function identify({ netnsOf }: Pick<Subject, 'netnsOf'>, dev: NetDevice) {
   return { ifindex: dev.ifindex, ifname: dev.name, netns: netnsOf(dev) }
 }

@@ -1,6 +1,6 @@
 /**
- * GET_WIRE, SET_WIRE and GET_SCENARIO: the wires of a device, their stages and what these counted,
- * and the scenario that changes them.
+ * GET_WIRE, SET_WIRE and GET_SCENARIO: the wires of a device, their stages with counters, and the
+ * scenario that changes them.
  */
 
 import { NSEC_PER_MSEC } from '../../base/clock.ts'

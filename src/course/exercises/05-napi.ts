@@ -214,7 +214,7 @@ export const exercise: Exercise = {
         const running = await vnet('--slots', '4')
         await run('ping', '-q', '-f', '-c', '2000', '-W', '2', '198.18.0.9')
         const [statistics] = await running.stop()
-        // Not what ping counts: its socket may lose replies that it does not read in time.
+        // Does not use ping's count: its socket may lose replies that it does not read in time.
         const { txPackets = 0, rxPackets = 0 } = statistics?.total ?? {}
         verify(txPackets >= 4000 && rxPackets === txPackets, {
           seen: `2000 pings: ${txPackets} frames transmitted, ${rxPackets} received`,

@@ -1,4 +1,4 @@
-/** 7. Private ioctls and parameters: what an administrator turns. */
+/** 7. Private ioctls and parameters: the controls for an administrator. */
 
 import { EFAULT, EINVAL, EOPNOTSUPP, EPERM, errnoName } from '../../base/errno.ts'
 import { devIoctl } from '../../netdev/dev-ioctl.ts'

@@ -240,7 +240,7 @@ export const exercise: Exercise = {
         const targets = ['198.18.0.7', '198.18.0.8', '198.18.0.9', '198.18.0.10']
         await Promise.all(targets.map(to => run('ping', '-q', '-c', '200', '-i', '0.002', '-W', '2', to)))
         const [statistics] = await running.stop()
-        // Not what ping counts: its socket may lose replies that it does not read in time.
+        // Does not use ping's count: its socket may lose replies that it does not read in time.
         const { txPackets = 0, rxPackets = 0 } = statistics?.total ?? {}
         verify(txPackets >= 1600 && rxPackets === txPackets, {
           seen: `4 times 200 pings: ${txPackets} frames transmitted, ${rxPackets} received`,

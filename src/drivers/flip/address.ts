@@ -1,5 +1,5 @@
 /**
- * What hidden-loopback does to one address, and to a checksum over it. Only this file decides which
+ * Flips one address, and a checksum over it, for hidden-loopback. Only this file decides which
  * addresses are flipped. Callers check bounds.
  */
 import { checksumGrow, growthOf, sumGrow } from '../../packet/checksum.ts'

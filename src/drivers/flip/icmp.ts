@@ -1,8 +1,7 @@
 /**
- * What hidden-loopback does to an ICMP or ICMPv6 error: the packet that it quotes was sent by the
- * far end, so its addresses are flipped, too. A quote may be cut at any byte: an address or
- * checksum that it does not hold whole is left as it is. The checksum of the message is up to the
- * caller.
+ * Flips an ICMP or ICMPv6 error for hidden-loopback: the packet that it quotes was sent by the far
+ * end, so its addresses are flipped, too. A quote may be cut at any byte: an address or checksum
+ * that is not whole is not changed. The caller updates the checksum of the message.
  */
 import { pseudoHeaderSum4, pseudoHeaderSum6 } from '../../packet/checksum.ts'
 import * as icmp from '../../packet/icmp.ts'

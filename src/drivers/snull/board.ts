@@ -125,7 +125,7 @@ export class SnullHw {
     this.irq.raise(SNULL_TX_INTR)
   }
 
-  /** Its rings and buffers as they are. */
+  /** Its rings and buffers in their current state. */
   get parts(): Part[] {
     const buffers = [...this.#inUse].map((length, queue): Part => {
       const state = this.#lost[queue] !== 0 ? 'interrupt lost' : this.#stuck[queue].length > 0 ? 'stuck' : undefined

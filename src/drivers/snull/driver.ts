@@ -1,12 +1,12 @@
 /**
- * snull: two Ethernet interfaces, each the far end of the other. What leaves sn0 arrives on sn1
- * with the network number of both addresses flipped (flip/hidden-loopback.ts), so a machine talks
- * to itself without knowing it: it reaches 198.18.0.2 over sn0, and the reply comes from its own
- * 198.18.1.2 on sn1. After snull of Linux Device Drivers, 2nd edition, chapter 14.
+ * snull: two Ethernet interfaces, each the far end of the other. Frames that leave sn0 arrive on
+ * sn1 with the network number of both addresses flipped (flip/hidden-loopback.ts), so a machine
+ * talks to itself without knowing it: it reaches 198.18.0.2 over sn0, and the reply comes from its
+ * own 198.18.1.2 on sn1. After snull of Linux Device Drivers, 2nd edition, chapter 14.
  *
  * The driver works as for real hardware (board.ts): it gives the board a frame, and learns by
  * interrupt that a frame was sent or received. With useNapi the interrupt only schedules a poll,
- * which does the work until nothing is left.
+ * which works until nothing is left.
  */
 
 import { EBUSY, ENETDOWN, EOPNOTSUPP } from '../../base/errno.ts'

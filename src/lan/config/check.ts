@@ -1,4 +1,4 @@
-/** Checks what the schema cannot express: whether the parts of a configuration agree. */
+/** Checks rules that the schema cannot express: whether the parts of a configuration agree. */
 
 import type { ConfigFile } from '../../base/config-file.ts'
 import { plus } from '../../packet/address.ts'

@@ -32,7 +32,7 @@ export function parseLanConfig(text: string, name?: string, defaults?: LanDefaul
   return config
 }
 
-/** Reports what the DHCP server rejects. Its error names the place: `dhcp.options.mtu`. */
+/** Reports the DHCP server's objections. Its errors name the place: `dhcp.options.mtu`. */
 function checkDhcp({ dhcp }: LanConfig, problems: ConfigFile): void {
   try {
     if (dhcp !== undefined) dhcpConfig(dhcp)

@@ -19,7 +19,7 @@ const REFRESH_TIME = 3600
 
 export type LanConfig = ReturnType<typeof complete>
 
-/** Defaults that depend on what else may be on the segment; both true unless given. */
+/** Defaults that depend on other machines on the segment; both true unless given. */
 export interface LanDefaults {
   /** Whether this is the only DHCP server (RFC 2131 sec. 4.3.2). */
   readonly authoritative?: boolean | undefined

@@ -1,7 +1,7 @@
 /**
- * HostTable: the simulated hosts by index, name, hardware address, IPv4 and IPv6 address. What many
- * hosts have in common is stored once (HostKind). The rest is in typed arrays: some 300 bytes a
- * host.
+ * HostTable: the simulated hosts by index, name, hardware address, IPv4 and IPv6 address.
+ * Properties shared by many hosts are stored once (HostKind). The rest is in typed arrays: some 300
+ * bytes a host.
  */
 
 import { EEXIST, EINVAL, VnetError } from '../../base/errno.ts'
@@ -14,12 +14,12 @@ import { IPV6_ALEN } from '../../packet/ipv6.ts'
 import { AddressTable } from '../switch/address-table.ts'
 import type { Icmpv6Handler, SegmentHost, SmallService, UdpHandler } from './host.ts'
 
-/** What hosts have in common. */
+/** The shared properties of hosts. */
 export interface HostKind {
   readonly router: boolean
   readonly udp: ReadonlyMap<number, UdpHandler | SmallService>
   readonly icmpv6: ReadonlyMap<number, Icmpv6Handler>
-  /** What serves each open port. */
+  /** The service for each open port. */
   readonly tcp: ReadonlyMap<number, unknown>
 }
 

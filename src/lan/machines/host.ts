@@ -29,7 +29,9 @@ export interface HostHandlers {
    * neighbour solicitations are not passed on.
    */
   readonly icmpv6?: Readonly<Record<number, Icmpv6Handler>> | undefined
-  /** By port: what serves connections, in the terms of `Hosts.services`. Others are closed. */
+  /**
+   * By port: the service for connections, in the terms of `Hosts.services`. Other ports are closed.
+   */
   readonly tcp?: Readonly<Record<number, unknown>> | undefined
 }
 

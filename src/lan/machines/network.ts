@@ -18,7 +18,7 @@ export interface NetworkOptions {
   readonly network?: string | undefined
   /** `2001:db8:0:1::/64`; null for none. */
   readonly network6?: string | null | undefined
-  /** Hosts with definitions of their own, then ranges; they get the indices after the gateway's. */
+  /** Hosts with their own definitions, then ranges; they get the indices after the gateway's. */
   readonly hosts?: readonly HostDefinition[] | undefined
   readonly ranges?: readonly HostRange[] | undefined
   /** The number of further hosts, all alike: host1, host2 ... */

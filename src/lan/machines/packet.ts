@@ -24,7 +24,7 @@ export interface Packet {
   h: number
   /** Position after the last byte of the packet; padding may follow. */
   end: number
-  /** What `h` points at: IPPROTO_*, NEXTHDR_*. */
+  /** The protocol of the header at `h`: IPPROTO_*, NEXTHDR_*. */
   protocol: number
   sourceAt: number
   destinationAt: number

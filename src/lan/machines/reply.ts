@@ -1,6 +1,6 @@
 /**
- * Replies to the sender of a frame, made in its own slot: turned around as it is, as for a
- * ping, or with new link and IP headers directly before the data.
+ * Replies to the sender of a frame, made in its own slot: turned around unchanged, as for a ping,
+ * or with new link and IP headers directly before the data.
  */
 import { checksumUpdate, finish, onesComplementSum } from '../../packet/checksum.ts'
 import { ETH_HLEN, swapAddresses } from '../../packet/ethernet.ts'
@@ -14,7 +14,7 @@ import { get16, put16 } from '../../packet/octets.ts'
 import { CHECKSUM_NONE, CHECKSUM_PARTIAL, type SkBuff } from '../../skb/sk-buff.ts'
 import { ICMP_HLEN, isIcmpChecksumRight, type Packet, pseudoHeaderSum, setPositions } from './packet.ts'
 
-/** TTL and hop limit of what hosts send (net.ipv4.ip_default_ttl). */
+/** TTL and hop limit of packets that hosts send (net.ipv4.ip_default_ttl). */
 export const IPDEFTTL = 64
 /** Offsets of IPv4's word of TTL and protocol, and of IPv6's hop limit. */
 const TTL = 8

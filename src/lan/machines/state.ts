@@ -1,7 +1,7 @@
 /**
- * HostState: what the protocols of the simulated hosts share: the table of hosts, the neighbours,
- * limits and counters, and the path of a frame that they send. It imports no protocol; hosts.ts
- * puts the two together.
+ * HostState: the state that the protocols of the simulated hosts share: the table of hosts, the
+ * neighbours, limits and counters, and the path of a frame that they send. It imports no protocol;
+ * hosts.ts puts the two together.
  */
 import { type Alarm, type Clock, NSEC_PER_MSEC } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
@@ -143,7 +143,7 @@ export abstract class HostState implements Inhabitant {
 
 /**
  * Frames from one simulated host to another. Each is delayed, so that two hosts that reply to each
- * other for ever do not keep the process from other frames.
+ * other endlessly do not keep the process from other frames.
  */
 class BetweenHosts {
   readonly #ring = new Ring(CAPACITY)

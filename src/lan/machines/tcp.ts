@@ -1,8 +1,8 @@
 /**
- * TCP for the simulated hosts. A segment to a closed port is reset (RFC 9293 sec. 3.10.7.1). One to
- * an open port goes to the services, and so do ICMP errors about what they sent. The services are,
- * for example, real sockets in a network namespace that has the addresses of all hosts. On
- * link-local addresses all ports are closed.
+ * TCP for the simulated hosts. A segment to a closed port is reset (RFC 9293 sec. 3.10.7.1). A
+ * segment to an open port goes to the services, and so do ICMP errors about their packets. The
+ * services are, for example, real sockets in a network namespace that has the addresses of all
+ * hosts. On link-local addresses all ports are closed.
  *
  * Frames cross to and from the services whole, GSO and partial checksums included; only their
  * hardware addresses change. The hosts find the receiver of a frame by its IP address, so the
@@ -78,8 +78,8 @@ function toServices(state: HostState, services: Services, skb: SkBuff, packet: P
 }
 
 /**
- * Takes over a frame that the services send and sends it on as from the host that has its source
- * address. Consumes a frame without such a host: the kernel's own traffic in their namespace.
+ * Takes over a frame from the services and sends it on as if from the host with its source address.
+ * Consumes a frame without such a host: the kernel's own traffic in their namespace.
  */
 export function fromServices(state: HostState, skb: SkBuff): void {
   const { segment, table } = state

@@ -93,7 +93,7 @@ function callHandler(state: HostState, skb: SkBuff, packet: Packet, index: numbe
 /**
  * A UDP service of every host: echo (RFC 862), discard (RFC 863), daytime (RFC 867) or chargen (RFC
  * 864). It takes over a frame with a datagram. As in inetd(8), none replies to a port below 1024,
- * nor to one on which any host has a service: two services would reply to each other for ever.
+ * nor to a port on which any host has a service: two services would reply to each other endlessly.
  */
 type UdpService = (state: HostState, skb: SkBuff, packet: Packet) => void
 

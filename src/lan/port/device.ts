@@ -129,7 +129,7 @@ export function lanPorts(
 function setup(dev: NetDevice<LanPriv>, speed: number, address: () => Uint8Array): void {
   dev.netdevOps = {
     ...lanOps,
-    // The name is not known before.
+    // Before this the name is unknown.
     ndoInit({ devAddr }) {
       if (devAddr.every(octet => octet === 0)) devAddr.set(address())
       return 0

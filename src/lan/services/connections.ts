@@ -23,8 +23,8 @@ export class Connections {
 
   /**
    * Admits a connection from address `client` to address `host`, and closes it once it is idle for
-   * too long; its handler may set another time (socket.setTimeout). If there are too many, destroys
-   * the connection and returns false.
+   * too long; its handler may set another time (socket.setTimeout). Above a limit, destroys the
+   * connection and returns false.
    */
   admit(socket: Socket, host: string, client: string): boolean {
     // A client may reset its connection.

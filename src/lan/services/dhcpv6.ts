@@ -15,7 +15,7 @@ export interface Dhcpv6Config {
   readonly servers: readonly Uint8Array[]
   /** Search domains; invalid ones are ignored. */
   readonly domains: readonly string[]
-  /** Seconds after which clients ask again, at least 600. */
+  /** Seconds after which clients request it again, at least 600. */
   readonly refreshTime: number
 }
 

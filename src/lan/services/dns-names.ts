@@ -119,7 +119,7 @@ export function namesOf({ domain, gateway, hosts, leases }: ResolverConfig) {
     addresses,
     /**
      * Returns the complete names of an address in wire form, or undefined if it has none. For the
-     * first digits of an address the result is empty, whether there are names below them or not.
+     * first digits of an address the result is empty, with or without names below them.
      */
     pointers({ family, digits }: Digits): readonly Uint8Array[] | undefined {
       if (digits.length < digitsIn(family)) return []

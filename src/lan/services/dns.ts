@@ -1,6 +1,6 @@
 /**
  * The gateway's DNS, over UDP and TCP: it resolves the names of itself, of its hosts and of clients
- * with a lease, each with or without the domain. All other names do not exist; it asks no other
+ * with a lease, each with or without the domain. All other names do not exist; it queries no other
  * server. The codec is packet/dns.ts.
  */
 import type { Socket } from 'node:net'
@@ -12,7 +12,7 @@ import { long } from '../../packet/octets.ts'
 import { type Names, namesOf, type ResolverConfig, reverse } from './dns-names.ts'
 import { LATER, Paced } from './paced.ts'
 
-/** Seconds for which clients may cache a reply, and a negative one: a lease may add the name. */
+/** Seconds for which clients may cache a reply, and a negative reply: a lease may add the name. */
 const TTL = 60
 const NEGATIVE_TTL = 5
 /** Queries of a step, about 50 us. */
@@ -22,7 +22,7 @@ const IDLE_MS = 10_000
 
 /**
  * Returns the reply to `query`, or undefined for bytes that are not a query. It has at most
- * `maxSize` bytes: 65535 over TCP; by default what the query's EDNS allows over UDP. Calls
+ * `maxSize` bytes: 65535 over TCP; by default the size that the query's EDNS allows over UDP. Calls
  * `onReply` unless the query is malformed. Never throws.
  */
 export type Resolver = (query: Uint8Array, maxSize?: number, onReply?: OnReply) => Uint8Array | undefined
@@ -76,7 +76,7 @@ function soa(zone: Uint8Array, names: Names, ttl: number): DnsRecord {
   return { name: zone, type: dns.T_SOA, ttl, data: [{ name: names.server }, { name: names.mailbox }, numbers] }
 }
 
-/** What connections need of their server. */
+/** The parts of a server that its connections use. */
 export interface DnsTcpServer {
   readonly turns: Pick<Turns, 'add' | 'delete'>
   /** Returns the reply to a query, undefined if it gets none. */

@@ -22,7 +22,10 @@ export function clientBudget(clock: Clock): Budget {
   return new Budget(clock, EACH, ALL)
 }
 
-/** The handler of UDP port 67. A reply that cannot be sent is dropped: the client asks again. */
+/**
+ * The handler of UDP port 67. A reply that cannot be sent is dropped: the client repeats its
+ * request.
+ */
 export function serveDhcp(hosts: Hosts, server: DhcpServer, budget: Budget): UdpHandler {
   return ({ data, source: { mac }, destination, host }) => {
     const hasChaddr = data.length >= CHADDR + ETH_ALEN && data[HLEN] === ETH_ALEN

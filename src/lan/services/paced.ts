@@ -8,7 +8,7 @@ import type { Turns, Work } from '../../base/turns.ts'
 
 /** A reply that must wait for longer than the next turn. */
 export const LATER = undefined
-/** Milliseconds until such a reply is tried again. */
+/** Milliseconds until a LATER reply is tried again. */
 const LATER_MS = 100
 
 type Reply = (chunk: Buffer) => Iterable<Buffer | typeof LATER>

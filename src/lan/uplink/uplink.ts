@@ -53,7 +53,7 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
   readonly #log: Log
   readonly #slots: SlotAccount
   readonly #queue: UplinkQueue
-  /** Frames to send through the interface, which is to an RxQueue what the network stack is. */
+  /** Frames to send: an RxQueue that writes to the interface instead of the network stack. */
   readonly #outgoing: RxQueue
   readonly #batch: SkBuff[] = []
   readonly #pollBatch = (): number => this.#readBatch()
@@ -63,7 +63,7 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
   #arrived = 0
   #closed = false
 
-  /** Does not attach it to a segment. Throws what `open` throws. */
+  /** Does not attach it to a segment. Passes on the exceptions of `open`. */
   constructor(options: UplinkOptions) {
     const { net, name, open, addresses = [] } = options
     this.#options = options

@@ -135,10 +135,10 @@ export class RouteSocket implements Disposable {
   }
 
   /**
-   * Sends a request for a dump and returns what `decode` returns for its messages, without
+   * Sends a request for a dump and returns the results of `decode` for its messages, without
    * undefined. Skips malformed messages: each describes one object, which may be of no interest.
-   * Returns the first `most` without reading the rest, which then ends the use of the socket: such
-   * a dump is of a list that others make as long, and change as often, as they like.
+   * Returns the first `most` without reading the rest, after which the socket cannot be used:
+   * others can make the list of such a dump as long, and change it as often, as they like.
    */
   dump<T>(
     request: RouteRequest,

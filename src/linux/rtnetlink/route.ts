@@ -274,7 +274,7 @@ export function addRule(sock: RouteSocket, rule: Rule): void {
   sock.request(ruleRequest(RTM_NEWRULE, rule))
 }
 
-/** Removes the first rule that matches what is given. Throws a VnetError. */
+/** Removes the first rule that matches the given properties. Throws a VnetError. */
 export function delRule(sock: RouteSocket, rule: Rule): void {
   sock.request(ruleRequest(RTM_DELRULE, rule))
 }

@@ -40,7 +40,7 @@ export function addClsact(sock: RouteSocket, ifindex: number): void {
   add(sock, RTM_NEWQDISC, [ifindex, CLSACT_HANDLE, TC_H_CLSACT, 0], 'clsact')
 }
 
-/** Attaches a program, which returns what becomes of a frame. Throws a VnetError. */
+/** Attaches a program, which returns the fate of a frame. Throws a VnetError. */
 export function addProgram(sock: RouteSocket, { ifindex, at, name, fd }: TcProgram): void {
   add(sock, RTM_NEWTFILTER, [ifindex, 0, PARENT[at], FIRST_OF_ALL], 'bpf', builder =>
     builder.nested(TCA_OPTIONS, options =>

@@ -21,7 +21,7 @@ import type { PortQueue } from '../port.ts'
 const PERIOD = 50 * NSEC_PER_MSEC
 /** Minimum time in ns for which an interface is up: some negotiate before they have a carrier. */
 const UP_TIME = 5 * NSEC_PER_SEC
-/** How often each happens: one time in so many. */
+/** The odds of each event: one in this many. */
 const ALLOC = 16
 const XMIT = 16
 const POLL = 4

@@ -1,7 +1,7 @@
 /**
- * Debug: what `--debug` finds in a driver, as KASAN, kmemleak and the kernel's other checks do. It
- * is absent unless requested. Its pool watches the frames (guarded-pool.ts); this file checks
- * frames that are handed to the kernel and to wires, and frames that are held too long or leak.
+ * Debug: the driver checks of `--debug`, like KASAN, kmemleak and the kernel's other checks. It is
+ * absent unless requested. Its pool watches the frames (guarded-pool.ts); this file checks frames
+ * that are handed to the kernel and to wires, and frames that are held too long or leak.
  */
 
 import { type Alarm, NSEC_PER_SEC } from '../../base/clock.ts'
@@ -31,7 +31,7 @@ export interface DebugOptions {
   readonly chaos?: number | undefined
   /** Sizes of the frame memory. */
   readonly pool?: SkBuffPoolOptions | undefined
-  /** Returns the place of a function, as `/my-driver.js:12`, if that can be known. */
+  /** Returns the place of a function, such as `/my-driver.js:12`, if it is known. */
   readonly placeOf?: ((fn: unknown) => string | undefined) | undefined
 }
 
@@ -43,7 +43,7 @@ const FINDINGS_MAX = 1000
 /** Bytes of a frame that are compared after NETDEV_TX_BUSY. */
 const COMPARED = 256
 
-/** Returns what makes a Debug for a Net. */
+/** Returns a function that makes a Debug for a Net. */
 export function debugWith(options: DebugOptions): (net: Net) => Debug {
   return net => new Debug(net, options)
 }
@@ -58,7 +58,7 @@ export class Debug implements DebugHooks {
   readonly #sweep: Alarm
   readonly #placeOf: (fn: unknown) => string | undefined
   readonly #byKey = new Map<string, Finding>()
-  /** What each device's driver gave for netdevOps. */
+  /** The netdevOps that each device's driver set. */
   readonly #ops = new WeakMap<object, NetDevice['netdevOps']>()
   /** Where interrupts were requested, polls enabled and queues stopped. */
   readonly #irqs = new Map<Irq, Trace>()
@@ -94,7 +94,7 @@ export class Debug implements DebugHooks {
     return this.pool
   }
 
-  /** Looks at everything once more, and reports what was never handed on nor freed. */
+  /** Checks everything once more, and reports frames that were never handed on nor freed. */
   end(): void {
     this.#sweep.cancel()
     this.pool.sweep()
@@ -110,7 +110,7 @@ export class Debug implements DebugHooks {
     this.#add('exception', `${op}: ${describeException(error)}`, place)
   }
 
-  /** Watches what a registered device does. Undone by `release`. */
+  /** Watches a registered device. Undone by `release`. */
   watch(dev: NetDevice): void {
     const ops = dev.netdevOps
     const { chaos } = this

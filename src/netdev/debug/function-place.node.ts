@@ -1,4 +1,4 @@
-/** Where a function is in its source, and its lines, which only the debugger knows. */
+/** Finds the place and the source lines of a function, which only the debugger knows. */
 
 import { readFileSync } from 'node:fs'
 import { type Debugger, type Runtime, Session } from 'node:inspector'
@@ -54,7 +54,7 @@ interface Place {
 /** The debugger of this thread, while it is attached. */
 interface Attached {
   functionAt(fn: unknown): Place | undefined
-  /** The text of a script as it runs. No file is read: it may be another one by now. */
+  /** The text of a running script. No file is read: it may have changed since. */
   textOf(file: string): string | undefined
 }
 
@@ -128,8 +128,8 @@ function around({ line, text }: Found, most: number): Pick<SourceLines, 'first' 
 }
 
 /**
- * Of vnet's own drivers the TypeScript, by the source maps of the package. Other files are not
- * looked for: they may be links that their owner has put there for a program with more rights.
+ * For vnet's own drivers, finds the TypeScript, by the source maps of the package. Other files are
+ * not looked for: they may be links that their owner has placed for a program with more rights.
  */
 function originalLines({ file, line }: Place, count: number): Found | undefined {
   if (!file.startsWith(OWN) || !file.endsWith('.js')) return undefined

@@ -34,7 +34,7 @@ export interface PoolReports {
 
 export class GuardedPool extends SkBuffPool implements SkbWatcher {
   readonly #reports: PoolReports
-  /** By number of the slot: the frame that has it, or had it last. */
+  /** By slot number: the frame that has the slot, or had it last. */
   readonly #frames: GuardedSkb[] = []
   /** Freed slots of each size, the oldest first. */
   readonly #quarantine = new Map<SlotClass, GuardedSkb[]>([
@@ -164,7 +164,7 @@ export class GuardedPool extends SkBuffPool implements SkbWatcher {
     return skb
   }
 
-  /** Lets the slot that was kept longest be used again, by a frame of its own. */
+  /** Makes the slot that was kept longest available again, to another frame. */
   #reuse(slots: SlotClass): boolean {
     const old = this.#quarantine.get(slots)?.shift()
     if (old === undefined) return false
@@ -296,7 +296,7 @@ export class GuardedPool extends SkBuffPool implements SkbWatcher {
     return at
   }
 
-  /** Reports what a driver's code did to a frame, once for each line. Returns whether none did. */
+  /** Reports a driver's changes to a frame, once for each line. Returns true if it found none. */
   #found(rule: string, what: string, at: Trace, skb: GuardedSkb): boolean {
     const place = driverPlace(at)
     if (place === undefined) return true

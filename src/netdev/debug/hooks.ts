@@ -5,11 +5,11 @@ import type { PortQueue } from '../port.ts'
 /** One mistake at one place. */
 export interface Finding {
   readonly rule: string
-  /** What was done, where, and the text of the rule. */
+  /** The mistake, its place, and the text of the rule. */
   readonly message: string
-  /** The driver's line, as `/my-driver.js:12`; undefined if it is not known. */
+  /** The driver's line, such as `/my-driver.js:12`; undefined if unknown. */
   readonly place: string | undefined
-  /** How often it was found. */
+  /** The number of times it was found. */
   count: number
 }
 

@@ -1,4 +1,4 @@
-/** Where something happened: a stack that is captured cheaply and read only for a finding. */
+/** The place of an event: a stack that is captured cheaply and read only for a finding. */
 import { isOwn, OWN, stackFrame } from '../../base/exception.ts'
 
 /** vnet's own drivers are drivers like any other. */

@@ -21,7 +21,7 @@ export class CommandBox {
   }
 }
 
-/** Returns a button that copies what `text` returns. */
+/** Returns a button that copies the result of `text`. */
 export function copyButton(title: string, text: () => string): HTMLButtonElement {
   let timer: ReturnType<typeof setTimeout> | undefined
   const click = async () => {

@@ -1,4 +1,4 @@
-/** The command lines that do what the controls of the page do. */
+/** The command lines with the same effect as the controls of the page. */
 import type { PageCommand } from '../feed-types.ts'
 
 /** A change, as opposed to a question. */
@@ -62,8 +62,8 @@ export interface DoneChange {
 }
 
 /**
- * Returns a shell script that makes the same changes with the same pauses, to the second. What
- * failed is left out. `changes` are in the order of their times.
+ * Returns a shell script that makes the same changes with the same pauses, to the second. Failed
+ * changes are left out. `changes` are in the order of their times.
  */
 export function script(changes: readonly DoneChange[]): string {
   const made = changes.filter(({ error }) => error === undefined)

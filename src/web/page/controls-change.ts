@@ -13,7 +13,7 @@ export interface ControlOptions {
   readonly button: string
   /** In front of the button: labels, fields, text. */
   readonly before?: readonly Child[]
-  /** What it does; undefined if the fields do not say it yet. */
+  /** The change that it makes; undefined while the fields are incomplete. */
   readonly change: () => Change | undefined
   readonly done?: () => void
 }

@@ -1,4 +1,4 @@
-/** Hands on: what can be changed of the device looked at, each with its command line. */
+/** Hands on: the changeable properties of the selected device, each with its command line. */
 import type { DeviceId, FeedMessage } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { Control, NO_TOKEN } from './controls-change.ts'
@@ -41,7 +41,7 @@ export function controlsView(app: App): View {
   const controls = [cable, carrier, reset]
   const noToken = h('p', { class: 'warn', hidden: true }, NO_TOKEN)
   const link = h('section', { class: 'panel' }, h('h2', {}, 'Link'), ...controls.map(({ element }) => element))
-  // In one column, what can be changed comes first.
+  // In one column, the changeable properties come first.
   const left = h('div', { class: 'stack' }, link, wire.element)
   const others = [scenario, faults, params, log].map(({ element }) => element)
   const right = h('div', { class: 'stack' }, ...others, params.fixedElement)

@@ -41,7 +41,7 @@ export function svg<T extends keyof SVGElementTagNameMap>(
   return element
 }
 
-/** Replaces what is in an element. */
+/** Replaces the contents of an element. */
 export function fill(element: Element, ...children: readonly Child[]): void {
   element.replaceChildren()
   append(element, children)

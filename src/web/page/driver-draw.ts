@@ -22,7 +22,7 @@ export interface Drawn<T> {
 
 export interface ItemState {
   readonly item: DrawnItem
-  /** Of what the part counts. */
+  /** The rate of the part's counter. */
   readonly perSecond: number | undefined
 }
 

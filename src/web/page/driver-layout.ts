@@ -70,7 +70,7 @@ const END_HEIGHT = 64
 /** Half of the widest line, so that those at the edges are whole. */
 const EDGE = 1
 
-/** Rings are drawn as rings as long as they are few. */
+/** Rings are drawn as rings while they are few. */
 export const isRing = (item: DrawnItem, group: DrawnGroup): boolean =>
   item.kind === 'part' && item.part.kind === 'ring' && group.items.length <= 2
 

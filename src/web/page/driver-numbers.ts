@@ -9,7 +9,10 @@ const COLUMNS = ['', 'frames/s', 'bit/s', 'frames', 'bytes', 'dropped'] as const
 /** A narrow page does without the `whole` numbers. */
 const CLASSES = ['', 'number', 'number', 'number whole', 'number whole', ''] as const
 
-/** The colours of the two ways in the drawing: what the device sends is what its peer receives. */
+/**
+ * The colours of the two directions in the drawing: the device's transmit side is its peer's
+ * receive side.
+ */
 const LANES = ['tx', 'rx', 'rx', 'tx'] as const
 
 export class NumbersTable {

@@ -29,7 +29,7 @@ const MOST_HELD = 16
 /** A number of frames: all digits where there is room for them. */
 export const places = (frames: number): string => (frames < 10_000 ? `${frames}` : formatNumber(frames))
 
-/** What `perSecond` counts is `part.count`: interrupts taken, polls run. */
+/** `perSecond` is the rate of `part.count`: interrupts taken, polls run. */
 export function describePart(part: PartInfo, perSecond: number | undefined): Description {
   const shown = describeKind(part, perSecond)
   return { ...shown, title: [shown.name, shown.value, shown.note].filter(Boolean).join(', ') }

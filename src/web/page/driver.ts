@@ -43,7 +43,7 @@ class DriverView implements View {
   readonly element = h('div', { class: 'driver stack' })
   readonly #app: App
   readonly #picture = svg('svg', { role: 'group' })
-  /** The picture and what moves over it. */
+  /** The picture and the dots that move over it. */
   readonly #canvas = h('div', { class: 'canvas' })
   readonly #hint = h('p', { class: 'muted', hidden: true }, 'Waiting for its parts.')
   readonly #legend = h(
@@ -219,7 +219,7 @@ class DriverView implements View {
   }
 }
 
-/** What decides about the place of an item. */
+/** The properties that decide about the place of an item. */
 const sizeKey = (item: DrawnItem): string => (item.kind === 'fold' ? `${item.id} ${item.parts.length}` : item.id)
 
 /** `isWide`: the end has room for the whole label in a line. */

@@ -2,7 +2,7 @@
  * The filter of the table of frames. Words stand for frames, and all of them must match:
  *
  *     tx  rx              the direction of a frame
- *     dropped  passed     what became of it
+ *     dropped  passed     its fate
  *     queue 1             the number of its queue; also < <= = != >= >
  *     len > 100           its length in bytes; also < <= = != >=
  *     port 80             a TCP or UDP port, source or destination; also < <= = != >= >

@@ -86,7 +86,7 @@ export class FrameTable {
     else this.#reveal(at)
   }
 
-  /** Selects a frame so many rows further down, the first one for -Infinity, and scrolls to it. */
+  /** Moves the selection by a number of rows, to the first row for -Infinity, and scrolls to it. */
   move(by: number): void {
     if (this.#frames.length === 0) return
     const at = this.#selected === undefined ? -1 : this.#frames.indexOf(this.#selected)

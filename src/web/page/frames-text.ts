@@ -11,7 +11,7 @@ export function timeText(ms: number): string {
   return `${clock}.${`${micros}`.padStart(6, '0')}`
 }
 
-/** What became of a frame. */
+/** The fate of a frame. */
 export function verdict({ dropped }: Pick<FrameRow, 'dropped'>): string {
   return dropped === undefined ? 'passed' : `dropped: ${dropped}`
 }

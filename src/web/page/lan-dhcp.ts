@@ -57,7 +57,7 @@ export class DhcpConversations {
 
 type Fields = DhcpRow & Pick<DhcpTransaction, 'client' | 'transaction' | 'hostname'>
 
-/** Returns what a frame says, from its headers; undefined if it is not a DHCP message. */
+/** Returns the fields of a frame, from its headers; undefined if it is not a DHCP message. */
 function dhcpFields({ time, headers, dropped }: FrameRow): Fields | undefined {
   const header = headers.find(({ name }) => name === 'DHCP')
   if (header === undefined) return undefined

@@ -22,8 +22,8 @@ const MOST_PORTS = 24
 const MOST_ADDRESSES = 3
 
 /**
- * Returns what is drawn of a segment: ports, the gateway, and at most `most` of the hosts. There
- * may be more hosts, `allHosts`, than are listed.
+ * Returns the parts of a segment to draw: ports, the gateway, and at most `most` of the hosts.
+ * There may be more hosts, `allHosts`, than are listed.
  */
 export function groupsOf(segment: SegmentPicture, most: number, allHosts: number = segment.hosts.length): BoxGroup[] {
   const { hosts, leases, neighbours, stations } = segment

@@ -134,7 +134,7 @@ export function lanView(app: App): View {
   }
 }
 
-/** Touches only what is another value. */
+/** Writes only values that have changed. */
 function fillCounters(table: HTMLTableElement, counters: Readonly<Record<string, number>>): void {
   const entries = Object.entries(counters)
   const names = entries.map(([name]) => name).join(' ')

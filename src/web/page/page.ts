@@ -1,4 +1,4 @@
-/** The page around the views: what is looked at, and what of the feed goes where. */
+/** The page around the views: the selection, and the routing of feed messages to the views. */
 import type { CommandResult, DeviceId, DeviceRow, FeedMessage, PageCommand, VnetRow, Want } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { DeviceList } from './devices.ts'
@@ -11,7 +11,7 @@ import { Rates } from './rates.ts'
 import { PageSession } from './session.ts'
 import { clockText } from './traffic-units.ts'
 
-/** What shows one moment and comes again: not asked for while the page is hidden. */
+/** Messages about the present moment, which repeat: not requested while the page is hidden. */
 const MOMENTARY: readonly Want[] = ['parts', 'wire', 'segment']
 
 const WORDS: Readonly<Record<FeedState, string>> = {

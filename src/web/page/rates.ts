@@ -16,7 +16,7 @@ type Stats = Extract<FeedMessage, { type: 'stats' }>
 
 const sum = (drops: Readonly<Record<string, number>>): number => Object.values(drops).reduce((a, b) => a + b, 0)
 
-/** Counters are set to 0 by a reset; then what was counted since is the whole of it. */
+/** After a reset, which sets counters to 0, the whole count is new. */
 const since = (now: number, before: number): number => (now >= before ? now - before : now)
 
 export function rate(now: DeviceCounters, before: DeviceCounters, seconds: number): DeviceRate {

@@ -101,7 +101,7 @@ export class ScenarioTimeline {
     const length = lengthOf(scenario)
     const { steps } = scenario
     const placed = place(steps, length, width, STEP_ROOM)
-    // From each step to the next one, what it did lasts.
+    // The effect of each step lasts until the next one.
     for (const [i, { x }] of placed.entries()) {
       const end = placed[i + 1]?.x ?? width
       const title = svg('title', {}, `${i + 1}: ${steps[i]?.text ?? ''}`)

@@ -3,7 +3,7 @@
 import type { Header } from '../../packet/header-fields.ts'
 import type { DeviceId, StepInfo, VnetRow } from '../feed-types.ts'
 
-/** The path of a frame: what each of its five steps does. */
+/** The path of a frame: a description of its five steps. */
 export const STEPS = [
   { title: 'Read', text: 'from the kernel' },
   { title: 'ndoStartXmit', text: 'of the driver' },
@@ -27,7 +27,7 @@ export function labelOf(id: DeviceId, vnets: readonly VnetRow[]): string {
   return found?.label ?? id.replace(/^.*\//, '')
 }
 
-/** One line that says what is so. `before` is the last step that waited. */
+/** One line about the present state. `before` is the last step that waited. */
 export function stateWords(
   mode: 'on' | 'off',
   step: StepInfo | undefined,
@@ -56,8 +56,8 @@ export function noCodeWords({ step, next }: StepInfo, hasToken: boolean): string
 }
 
 /**
- * Returns what each field of the headers was at the step before, if it was different, by
- * `HEADER/FIELD`; nothing for another frame.
+ * Returns the earlier value of each field that has changed since the step before, by
+ * `HEADER/FIELD`; empty for another frame.
  */
 export function changes(before: StepInfo | undefined, now: StepInfo | undefined): ReadonlyMap<string, string> {
   const changed = new Map<string, string>()

@@ -38,7 +38,7 @@ class StepView implements View {
   readonly #panels = h('div', { class: 'step-panels' }, this.#code, this.#frame)
   readonly #key = (event: KeyboardEvent) => this.#pressed(event)
   #message: StepMessage | undefined
-  /** What waited before, to show what a step has changed. */
+  /** The frame that waited before, to show the changes of a step. */
   #before: StepInfo | undefined
 
   constructor(app: App) {
@@ -144,7 +144,7 @@ class StepView implements View {
     fill(this.#code, ...codeElements(step, mayChange))
   }
 
-  /** The command line of what `Next step` does, or the other button while nothing waits. */
+  /** The command line for `Next step`, or for the other button while nothing waits. */
   #showCommand(): void {
     const { device } = this.#app
     const command = this.#isOn ? ({ do: 'step', mode: 'next' } as const) : this.#turnOn()

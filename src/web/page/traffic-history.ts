@@ -8,10 +8,10 @@ type Parts = Extract<FeedMessage, { type: 'parts' }>['parts']
 /** The number of devices for which counters are kept, and for which wires and queues are kept. */
 const DEVICES_MAX = 1000
 const VISITED_MAX = 16
-/** A device that was missing in so many messages, one a second, has no sample left to show. */
+/** A device that was missing in this many messages, one a second, has no sample left to show. */
 const ABSENT_MAX = WINDOW
 
-/** What happened to packets of a stage, as its counters are called. */
+/** The counters of a stage, by their names. */
 export const STAGE_COUNTERS = ['dropped', 'duplicated', 'corrupted', 'reordered', 'marked'] as const
 
 interface Visited {

@@ -26,7 +26,7 @@ export interface PlotSpec {
   readonly title: string
   /** Of the values on the axis. */
   readonly unit: string
-  /** The axis reaches at least so far. */
+  /** The axis reaches at least up to this value. */
   readonly floor: number
   /** The text that is shown without lines; undefined hides the plot. */
   readonly empty: string | undefined

@@ -84,7 +84,7 @@ export class WireForm {
     this.forget()
   }
 
-  /** Forgets what was typed and said of another device. */
+  /** Forgets the text and messages of another device. */
   forget(): void {
     clearTimeout(this.#timer)
     this.#text.value = ''

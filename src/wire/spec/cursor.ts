@@ -82,7 +82,7 @@ export class Cursor {
     return token !== undefined && !token.quoted && /^[-+.]?\d/.test(token.text)
   }
 
-  /** Reads a value. Without one throws an error that says what is missing. */
+  /** Reads a value. Without one throws an error that names the missing value. */
   value<T>(missing: string, parse: (text: string) => T): T {
     const token = this.peek()
     if (token === undefined || (!token.quoted && /^[()|]$/.test(token.text))) throw this.error(missing)
@@ -90,7 +90,7 @@ export class Cursor {
     return pointing(this.text, token, () => parse(token.text))
   }
 
-  /** Reads a number if there is one here. */
+  /** Reads a number if the next token is one. */
   optional<T>(parse: (text: string) => T, absent: T): T {
     return this.atNumber ? this.value('', parse) : absent
   }
@@ -99,7 +99,7 @@ export class Cursor {
     return this.value(missing, text => parseDuration(text, this.#options))
   }
 
-  /** Reads a duration if there is a number here. */
+  /** Reads a duration if the next token is a number. */
   optionalDuration(absent: number): number {
     return this.atNumber ? this.duration('') : absent
   }

@@ -98,7 +98,7 @@ export function buildGroups(groups: readonly Group[], resources: WireResources):
     return group.items.map((item, i) => {
       const build = () => item.kind.build(item.spec, { text: text[i], limit, resources })
       const stage = pointing(item.text, item, build)
-      // A whole GSO frame could exceed a limit that was asked for.
+      // A whole GSO frame could exceed a requested limit.
       return group.limit === undefined ? stage : Object.assign(stage, { takesGso: false })
     })
   })

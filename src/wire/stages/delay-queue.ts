@@ -21,7 +21,7 @@ export class LimitedQueue {
     return this.held.length
   }
 
-  /** True if there is room for `skb`. */
+  /** True if `skb` fits. */
   admits(skb: SkBuff): boolean {
     return this.#limit.admits(skb)
   }
@@ -70,7 +70,7 @@ export class LimitedQueue {
   }
 }
 
-/** Passes each packet on at a moment of its own. */
+/** Passes on each packet at its own moment. */
 export class DelayQueue extends LimitedQueue {
   readonly #next: Wire
   readonly #alarm: Alarm

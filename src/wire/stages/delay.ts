@@ -21,7 +21,7 @@ import {
 } from './distribution.ts'
 
 export interface DelayOptions {
-  /** The spread of the delays, in ms or with a unit. What it means depends on the distribution. */
+  /** The spread of the delays, in ms or with a unit. Its meaning depends on the distribution. */
   readonly jitter?: number | string
   /** The correlation coefficient of the delays of successive packets: '25%', or 0.25. */
   readonly correlation?: number | string
@@ -56,7 +56,7 @@ type ReorderSpec = { readonly [K in keyof Required<ReorderOptions>]: number }
 
 interface DelayParams extends DelaySpec {
   readonly table: Int16Array | undefined
-  /** Of the CorrelatedUniform, so that the delays have the asked correlation. */
+  /** The `a` of the CorrelatedUniform, so that the delays have the given correlation. */
   readonly copula: number
   readonly limit: LimitSpec
 }

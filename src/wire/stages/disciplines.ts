@@ -7,7 +7,7 @@ import { codelKind } from './codel.ts'
 import { type DisciplineKind, type QueueKind, type QueueParams, queueParams } from './queue.ts'
 import { redKind } from './red.ts'
 
-/** A queue as it was read, or as a program made it. */
+/** A queue, either read from text or made by a program. */
 export type WrittenQueue = { readonly kind: string; readonly params: unknown } | QueueKind | undefined
 
 const DISCIPLINES: Readonly<Record<string, DisciplineKind>> = {

@@ -96,7 +96,7 @@ function standardized(quantiles: Float64Array): Int16Array {
   let [shift, scale] = [0, 1]
   const cut = () =>
     quantiles.map(q => Math.min(INT16_MAX, Math.max(INT16_MIN, TABLE_FACTOR * scale * (q - shift))) / TABLE_FACTOR)
-  // Each round brings it nearer; a table of 16 bits does not show what is left.
+  // Each round brings it nearer; the remaining error is too small for a table of 16 bits.
   for (let rounds = 0; rounds < 100; rounds++) {
     const values = cut()
     const mean = values.reduce((sum, value) => sum + value, 0) / TABLE_SIZE
@@ -110,7 +110,7 @@ function standardized(quantiles: Float64Array): Int16Array {
 
 /**
  * Returns the table of a file as tc(8) reads them: whole numbers from -32768 to 32767 between
- * spaces, at most 16,384; what follows a `#` on a line is a comment. Throws a UsageError with the
+ * spaces, at most 16,384; the text after a `#` on a line is a comment. Throws a UsageError with the
  * line.
  */
 export function parseTable(text: string): Int16Array {

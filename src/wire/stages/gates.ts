@@ -8,7 +8,7 @@ import { type StageKind, stageOf } from '../spec/groups.ts'
 import { type Impairment, impairment, type LimitSpec, StageWire, type Wire, type WireEnv } from '../wire.ts'
 import { PacketQueue, type QueueParams, queueParams } from './queue.ts'
 
-/** The text of a gate say nothing but its kind. */
+/** The text of a gate has no parameters, only its kind. */
 type GateSpec = Readonly<Record<string, never>>
 
 /** Returns a gate that drops everything, with its kind as the reason. */
@@ -64,7 +64,7 @@ class HoldWire extends StageWire<HoldParams> implements Wire {
     else this.#queue.push(skb)
   }
 
-  /** Keeps what it holds. A hold that was released holds again. */
+  /** Keeps its held packets. A released hold holds again. */
   override change(params: unknown): boolean {
     this.params.stages.delete(this)
     super.change(params)

@@ -46,8 +46,8 @@ const MODELS: { readonly [M in LossParams['model']]: (random: Random) => Lost<Of
   },
 
   /**
-   * Bursts in which every packet is lost. They have a geometric length of the asked mean, and start
-   * so often that the asked share is lost.
+   * Bursts in which every packet is lost. They have a geometric length of the given mean, and start
+   * often enough to lose the given share.
    */
   burst(random) {
     let burst = false

@@ -1,7 +1,7 @@
 /**
  * match: sends packets that a filter matches through the stages of one branch, and all others
  * through another branch or straight on. A packet that enters a branch has left the match; the
- * stages of the branch count what becomes of it.
+ * stages of the branch count its fate.
  */
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { buildGroups, type Group, printGroups, type StageKind } from '../spec/groups.ts'

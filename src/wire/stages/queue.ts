@@ -1,13 +1,13 @@
 /**
- * PacketQueue: packets that wait for their turn, in order, within a limit. It is what lies in front
- * of a rate or a trace. Its discipline decides which packets are dropped or marked:
+ * PacketQueue: packets that wait for their turn, in order, within a limit. It is the queue before a
+ * rate or a trace. Its discipline decides which packets are dropped or marked:
  *
  *     tail    a packet that exceeds the limit is dropped, as `limit`
  *     head    the oldest packets are dropped to make room for it, as `head`
  *     red     red.ts: packets that arrive are dropped or marked at random, as `red`
  *     codel   codel.ts: packets that waited too long are dropped or marked, as `codel`
  *
- * RED and CoDel drop what exceeds the limit as tail drop does.
+ * RED and CoDel drop packets over the limit like tail drop.
  */
 import type { Alarm } from '../../base/clock.ts'
 import { SKB_DROP_REASON_QDISC_CONGESTED, SKB_DROP_REASON_QDISC_OVERLIMIT } from '../../skb/drop-reason.ts'
@@ -134,7 +134,7 @@ export class PacketQueue extends LimitedQueue {
     this.#drop(skb, why, SKB_DROP_REASON_QDISC_CONGESTED)
   }
 
-  /** Takes over other parameters and keeps what it holds. */
+  /** Takes over other parameters and keeps its held packets. */
   change({ limit, queue }: QueueParams): void {
     this.changeLimit(limit, this.taken)
     if (typeof queue === 'object' && typeof this.#kind === 'object' && queue.kind === this.#kind.kind) {

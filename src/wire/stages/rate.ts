@@ -1,10 +1,10 @@
 /**
- * rate: packets leave one after another, as fast as a line of so many bits per second sends them. A
- * packet leaves when its last byte has been sent, as with netem: even the first takes the time of
- * its own bytes. Packets that arrive meanwhile wait in a queue (queue.ts).
+ * rate: packets leave one after another, as fast as a line of a given bit rate sends them. A packet
+ * leaves when its last byte has been sent, as with netem: even the first takes the time of its own
+ * bytes. Packets that arrive meanwhile wait in a queue (queue.ts).
  *
  * A burst lets packets leave earlier, by at most the time in which the line sends `burst` bytes:
- * that is a token bucket of that size. In any time t at most t * rate + max(burst, one packet)
+ * this is a token bucket of that size. In any time t at most t * rate + max(burst, one packet)
  * bytes leave.
  */
 import { NSEC_PER_SEC } from '../../base/clock.ts'
@@ -153,7 +153,7 @@ const readOverhead = whole('an overhead in bytes', Number.MIN_SAFE_INTEGER)
  * `len` + `overhead` bytes on the line; with cells ceil((len + overhead) / cell) * (cell +
  * cellOverhead).
  *
- * A change keeps what is queued, and takes effect for the next packet. (tc-netem(8), rate)
+ * A change keeps queued packets, and takes effect for the next packet. (tc-netem(8), rate)
  */
 export function rate(bits: number | string, options: RateOptions = {}): Impairment {
   const bitsPerSecond = typeof bits === 'number' ? bits : parseRate(bits)

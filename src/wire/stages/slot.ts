@@ -1,7 +1,7 @@
 /**
  * slot: packets wait for the next slot and leave in it together, as on Wi-Fi, DOCSIS or LTE. A slot
- * is acquired for the first packet that waits, `min` to `max` after it came; what a slot has no
- * room for waits for the next one, `min` to `max` later. (tc-netem(8), slot)
+ * is acquired for the first packet that waits, `min` to `max` after it arrived. Packets that do not
+ * fit a slot wait for the next one, `min` to `max` later. (tc-netem(8), slot)
  */
 import { durationOf, formatDuration } from '../../base/duration.ts'
 import { UsageError } from '../../base/usage-error.ts'
@@ -29,7 +29,7 @@ export interface SlotOptions {
   readonly distribution?: Distribution
   readonly delay?: number | string
   readonly jitter?: number | string
-  /** At most so many packets and bytes a slot; 0 is any number. */
+  /** The most packets and bytes a slot; 0 is any number. */
   readonly packets?: number
   readonly bytes?: number | string
   readonly limit?: LimitSpec

@@ -79,7 +79,7 @@ class TraceWire extends QueueWire<TraceParams> implements Wire {
     return true
   }
 
-  /** Delivers what would be held for ever, at the end of the trace. */
+  /** Delivers packets that would be held forever, at the end of the trace. */
   retire(): void {
     this.#retired = true
     if (this.#moment === Number.POSITIVE_INFINITY) this.#flush()
@@ -148,7 +148,7 @@ class TraceWire extends QueueWire<TraceParams> implements Wire {
     }
   }
 
-  /** True if there is a packet in delivery, or another that now is. */
+  /** True if a packet is in delivery, or another one now is. */
   #takes(): boolean {
     if (this.queue.taken !== undefined) return true
     const skb = this.queue.take()

@@ -1,6 +1,6 @@
 /**
- * The configuration of the DHCP server: DhcpSpec as it is written, DhcpConfig as the server reads
- * it. The form of addresses, names and times, and the network of the addresses, have been checked
+ * The configuration of the DHCP server: DhcpSpec in its written form, DhcpConfig in the server's
+ * form. The form of addresses, names and times, and the network of the addresses, have been checked
  * (lan/config); this file checks options, boot fields and times that do not fit together.
  */
 import { EINVAL, VnetError } from '../../../base/errno.ts'
@@ -25,7 +25,7 @@ interface ReservationSpec {
 
 /** The fields of a network boot. */
 interface BootSpec {
-  /** Server of the boot file (siaddr). Default: the DHCP server, if there is a file. */
+  /** Server of the boot file (siaddr). Default: the DHCP server, if a boot file is set. */
   readonly nextServer?: string
   readonly serverName?: string
   readonly file?: string

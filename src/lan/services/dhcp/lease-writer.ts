@@ -73,7 +73,7 @@ export class LeaseWriter {
     this.save()
   }
 
-  /** Saves what is unsaved. Callers that wait are not called. */
+  /** Saves the unsaved leases. Waiting callbacks are not called. */
   async close(): Promise<void> {
     this.#waiting = []
     if (this.#writing !== undefined) await this.#writing

@@ -16,7 +16,7 @@ import type { DhcpClient } from './request.ts'
 export interface Neighbours {
   /** The MAC address last heard to use an address, `02:00:00:00:00:01`. */
   macOf(address: number): string | undefined
-  /** Forgets which MAC address uses an address, and asks for it by ARP. */
+  /** Forgets which MAC address uses an address, and requests it by ARP. */
   request(address: number): void
 }
 

@@ -56,7 +56,7 @@ export function leaseReply(type: number, request: DhcpRequest, config: DhcpConfi
   return reply(request, options, { ciaddr: type === dhcp.DHCPOFFER ? 0 : message.ciaddr, yiaddr: address }, config)
 }
 
-/** Seconds: what the client requests, within the configured bounds. */
+/** Lease time in seconds: the client's request, within the configured bounds. */
 export function leaseTime({ message }: DhcpRequest, { leaseTime, minLeaseTime, maxLeaseTime }: DhcpConfig): number {
   return Math.min(maxLeaseTime, Math.max(minLeaseTime, numberIn(message, dhcp.DHO_LEASE_TIME) ?? leaseTime))
 }
@@ -109,7 +109,7 @@ function destination({ message, from }: DhcpRequest, yiaddr: number): Pick<DhcpR
   return { address: yiaddr, port: dhcp.DHCP_CLIENT_PORT, mac: chaddr }
 }
 
-/** The options of every reply. The client identifier is returned as it was sent (RFC 6842). */
+/** The options of every reply. The client identifier is returned unchanged (RFC 6842). */
 function head(type: number, config: DhcpConfig, message: DhcpMessage): [number, Uint8Array][] {
   const identifier = message.options.get(dhcp.DHO_CLIENT_IDENTIFIER)
   return [

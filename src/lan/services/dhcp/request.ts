@@ -92,8 +92,8 @@ function toHostname(name: string): string | undefined {
 /**
  * Names that programs look up on their own to configure themselves: web proxies (wpad), IPv6
  * tunnels (isatap, teredo), mail (autodiscover, autoconfig, mta-sts), keys (openpgpkey), telephony
- * (lyncdiscover), and the entries of every /etc/hosts. A client with such a name would attract the
- * traffic of others.
+ * (lyncdiscover), and the entries of every /etc/hosts. A client with such a name would attract
+ * others' traffic.
  */
 const WELL_KNOWN: readonly string[] = [
   'wpad',

@@ -49,7 +49,7 @@ export class DhcpServer {
   readonly #pool: Pool
   readonly #offering: Offering
 
-  /** Loads the leases. Throws what the store throws. */
+  /** Loads the leases. Passes on the store's exceptions. */
   constructor({ config, clock, wall, store, log, name, inUse = () => false, neighbours }: DhcpServerSpec) {
     this.#log = new DhcpLog(log, clock, name)
     this.#leases = new LeaseTable(store, clock, wall, error => this.#log.written(error))
@@ -181,7 +181,7 @@ export class DhcpServer {
     this.#pool.offers.drop(client)
   }
 
-  /** The name that the client gave itself, unless it is reserved or well known. */
+  /** The client's own name, unless it is reserved or well known. */
   #nameFor(client: DhcpClient, hostname: string | undefined): string | undefined {
     if (hostname === undefined) return undefined
     const why = this.#pool.config.reservedNames.has(hostname)
