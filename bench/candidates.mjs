@@ -9,7 +9,7 @@
  *   peer               the npm package it needs (peers.mjs); left out if it cannot be installed
  *   asked(topology)    the directory of its control socket
  *   exec(topology)     the command prefix for programs with private ioctls that it handles
- *   attaches           true if its interfaces are those of a kernel veth, made before it starts
+ *   attaches           true if it attaches to a kernel veth, made before it starts
  *   bare               true if it makes no interfaces
  *   hosts              ranges of addresses that reply to ARP, as first address and count
  *   metrics            the metrics it has, if not all of its case

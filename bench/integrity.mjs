@@ -1,7 +1,7 @@
 /**
  * Sends 4 MiB of random bytes over TCP and back, and compares: `integrity.mjs serve PORT`,
- * `integrity.mjs compare ADDRESS PORT`. The server returns the hash of what it received, then the
- * bytes, so that an error in either direction is found.
+ * `integrity.mjs compare ADDRESS PORT`. The server returns the hash of the bytes that it received,
+ * then the bytes, so that an error in either direction is found.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { connect, createServer } from 'node:net'

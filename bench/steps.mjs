@@ -126,7 +126,7 @@ async function tcp(bench, [rate, cost], options, grace = GRACE) {
   })
 }
 
-/** Returns the goodput of TCP, as a share of the rate without headers. */
+/** Returns the goodput of TCP, relative to the payload's share of the rate. */
 async function goodput(bench) {
   const { row, use } = await tcp(bench, ['tcp', 'cpu_gb'], [])
   const most = ((bench.rate / 1e9) * PAYLOAD) / FRAME

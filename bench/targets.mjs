@@ -58,7 +58,7 @@ export function targets(report) {
   row('peak memory, each further device', atMost(20), further, 'MiB')
   row('idle CPU', atMost(0), figure('cable', 'vnet', 'idle'), '%')
 
-  // It fell if even its best sample is below that of one device.
+  // It fell if even its best sample is below one device's.
   const scaling = (kase, what, metric, sizes) => {
     const one = figure(kase, 'vnet/1', metric)
     for (const size of sizes) {

@@ -8,7 +8,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-/* A UDP socket whose recv gives up after timeout_ms; bound to port when addr
+/* A UDP socket; recv gives up after timeout_ms; bound to port when addr
  * is NULL, otherwise connected. Busy polling is off whatever the sysctl says. */
 static int udp_socket(const char *addr, int port, int timeout_ms)
 {
