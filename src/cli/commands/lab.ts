@@ -4,16 +4,19 @@ import { parse } from 'node:path'
 import { createInterface } from 'node:readline'
 import { UsageError } from '../../base/usage-error.ts'
 import { loadNative } from '../../linux/native.ts'
+import { FileLab } from '../../testing/lab/file/file-lab.ts'
 import { graph } from '../../testing/lab/file/graph.ts'
 import { readLabFile } from '../../testing/lab/file/read.ts'
 import { greeting, serve } from '../../testing/lab/file/requests.ts'
-import { RunningLab } from '../../testing/lab/file/running.ts'
 import { ServiceError, statusOf } from '../../testing/lab/file/service.ts'
 import { LabUnavailableError } from '../../testing/lab/index.ts'
 import { fail } from '../ask.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
 import { passSignals } from '../pass-signals.ts'
 import { enterForLab } from '../rootless.ts'
+
+/** The most characters of the name of a lab. */
+const LAB_NAME_MAX = 63
 
 export interface LabCommandOptions {
   readonly host?: string
@@ -42,11 +45,11 @@ export async function lab(
   asked.catch(() => {})
   // The links of a lab keep no process alive.
   const alive = setInterval(() => {}, 2 ** 31 - 1)
-  let running: RunningLab | undefined
+  let running: FileLab | undefined
   let status = EXIT_OK
   try {
     const log = (line: string) => io.err(`${line}\n`)
-    running = await RunningLab.start(plan, { name: parse(path).name, signal: stop.signal, log })
+    running = await FileLab.start(plan, { name: nameOf(path), signal: stop.signal, log })
     if (json) await serveRequests(running, asked, io)
     else if (command.length > 0) status = await runCommand(running, inside, command, io)
     else {
@@ -68,8 +71,15 @@ export async function lab(
   return status
 }
 
+/** Returns the name of a file without its extension, as the name of a lab may be. */
+function nameOf(path: string): string {
+  return parse(path)
+    .name.replaceAll(/[^\w.-]/g, '-')
+    .slice(0, LAB_NAME_MAX)
+}
+
 async function runCommand(
-  running: RunningLab,
+  running: FileLab,
   host: string,
   [program, ...args]: readonly string[],
   io: Io,
@@ -86,7 +96,7 @@ async function runCommand(
 }
 
 /** Serves requests until `end`, the end of standard input, or `asked`. */
-async function serveRequests(running: RunningLab, asked: Promise<void>, io: Io): Promise<void> {
+async function serveRequests(running: FileLab, asked: Promise<void>, io: Io): Promise<void> {
   const print = (object: object) => io.out(`${JSON.stringify(object)}\n`)
   print(greeting(running))
   const lines = createInterface({ input: process.stdin })
@@ -103,7 +113,7 @@ async function serveRequests(running: RunningLab, asked: Promise<void>, io: Io):
 }
 
 /** Prints where captures are, and which faults have hit no packet: their filters may be wrong. */
-function report(running: RunningLab | undefined, io: Io): void {
+function report(running: FileLab | undefined, io: Io): void {
   for (const file of running?.captures ?? []) io.err(`vnet: capture: ${file}\n`)
   for (const { entry, fault } of running?.faults ?? []) {
     const { link, direction, action, filter = 'all' } = entry

@@ -39,12 +39,18 @@ export function runningLabs(): RunningLab[] {
   })
 }
 
-/** Returns the host that `text`, [LAB:]HOST, names. Throws a VnetError if none or several do. */
+/**
+ * Returns the host that `text`, [LAB:]HOST, names. A program of `vnet lab FILE` means the hosts of
+ * its own lab, VNET_LAB. Throws a VnetError if no host or several hosts are called that.
+ */
 export function findHost(text: string): RunningHost {
   const labs = runningLabs()
   const all = labs.flatMap(lab => [...lab.hosts.keys()].map(host => ({ lab, host })))
   const nameOf = ({ lab, host }: RunningHost) => `${lab.name}:${host}`
-  const named = all.filter(each => each.host === text || nameOf(each) === text)
+  const isOf = ({ name, pid }: RunningLab, lab: string | undefined) => lab === name || lab === `${name}-${pid}`
+  const [name = '', lab = process.env.VNET_LAB] = text.split(':').reverse()
+  const own = all.filter(each => each.host === name && isOf(each.lab, lab))
+  const named = own.length > 0 ? own : all.filter(each => each.host === text)
   const [found] = named
   if (found !== undefined && named.length === 1) return found
   const why =

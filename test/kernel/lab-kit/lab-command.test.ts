@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { LabRequests } from '../../support/lab-requests.ts'
+import { list } from '../../support/list.ts'
 import { asUser, ended, type Machine, TREE } from '../../support/ordinary-user.ts'
 import { PROGRAM, spawnVnet } from '../../support/vnet-process.ts'
 
@@ -54,7 +55,7 @@ describe('the command', () => {
   test('has the name of the lab and the addresses of all hosts in its environment', () => {
     const net = `${NET}  two: { ends: [server, client], addresses: [[192.0.2.1/24, 192.0.2.2/24], [192.0.2.3/24]] }`
     const { stdout } = lab(file(net, 'my-net.yaml'), ...sh('env | grep ^VNET_ | grep -v TEST | LC_ALL=C sort'))
-    expect(stdout).toBe(`VNET_IP4_CLIENT=198.18.1.1
+    expect(stdout.replace(/^(VNET_LAB=.*-)\d+$/m, '$1PID')).toBe(`VNET_IP4_CLIENT=198.18.1.1
 VNET_IP4_CLIENT__SERVER2=192.0.2.3
 VNET_IP4_CLIENT__SERVER=198.18.1.1
 VNET_IP4_SERVER=198.18.1.2
@@ -64,8 +65,16 @@ VNET_IP6_CLIENT=2001:db8:0:1::1
 VNET_IP6_CLIENT__SERVER=2001:db8:0:1::1
 VNET_IP6_SERVER=2001:db8:0:1::2
 VNET_IP6_SERVER__CLIENT=2001:db8:0:1::2
-VNET_LAB=my-net
+VNET_LAB=my-net-PID
 `)
+  })
+
+  test('reaches the hosts of its own lab by `vnet lab exec`, although another has the same name', async () => {
+    const other = await spawnVnet(['lab', file(NET)])
+    const net = NET.replace('wire:', 'addresses: [[192.0.2.1/24], [192.0.2.2/24]], wire:')
+    const words = ['--', process.execPath, PROGRAM, ...list('lab exec server -- ip -br addr show client')]
+    expect(lab(file(net), ...words)).toEqual({ status: 0, stdout: expect.stringContaining('192.0.2.2/24'), stderr: '' })
+    await other.stop()
   })
 
   test('gets the signals of vnet, and may end in its own way', async () => {
@@ -116,7 +125,6 @@ describe('without a command', () => {
     const started = await spawnVnet(['lab', file(net.replace(", ready: ''", ''))], { until: /^server: \d+$/ })
     const pid = Number((await started.line(/^server: \d+$/)).slice(8))
     await started.stop('SIGKILL')
-    expect(isAlive(pid)).toBe(true)
     expect(lab(file(NET), '--', 'true').status).toBe(0)
     expect(isAlive(pid)).toBe(false)
     expect(leftDirectories().filter(name => name.includes(`-${started.pid}-`))).toEqual([])
@@ -133,7 +141,9 @@ run:
 `
     const { status, stdout, stderr } = lab(file(net), ...sh('echo command >&2'))
     expect({ status, stdout }).toEqual({ status: 0, stdout: '' })
-    expect(stderr.split('\n').sort()).toEqual(['', 'command', 'server: is up now', 'server: y in /usr of net'])
+    const lines = stderr.split('\n').sort()
+    const of = expect.stringMatching(/^server: y in \/usr of net-\d+$/)
+    expect(lines).toEqual(['', 'command', 'server: is up now', of])
     expect(stderr).toMatch(/command\n$/)
   })
 
@@ -213,6 +223,16 @@ describe('an ordinary user', () => {
     })
   })
 
+  test('reaches other hosts from a command by `vnet lab exec`', () => {
+    const before = `mkdir /run/lab; cat > /run/lab/net.yaml <<'END'\n${NET}\nEND`
+    const exec = [process.execPath, `${TREE}/dist/vnet.js`, ...list('lab exec server -- ls /sys/class/net')]
+    expect(asOrdinary(['/run/lab/net.yaml', '--', ...exec], { before })).toEqual({
+      status: 0,
+      stdout: 'client\nlo\n',
+      stderr: '',
+    })
+  })
+
   test('checks and draws a lab where none can be made, and is told why none can', () => {
     const machine: Machine = { mode: 'none', before: `mkdir /run/lab; cat > /run/lab/net.yaml <<'END'\n${NET}\nEND` }
     expect(asOrdinary(['check', '/run/lab/net.yaml'], machine)).toMatchObject({ status: 0, stderr: '' })
@@ -245,7 +265,11 @@ describe('--json', () => {
       links: ['link'],
     })
     const exec = { host: 'client', command: 'cat; echo $VNET_LAB $X >&2; exit 3', input: 'in\u2028\n', env: { X: 'x' } }
-    expect(await ask('exec', exec)).toEqual({ status: 3, stdout: 'in\u2028\n', stderr: 'net x\n' })
+    expect(await ask('exec', exec)).toEqual({
+      status: 3,
+      stdout: 'in\u2028\n',
+      stderr: expect.stringMatching(/^net-\d+ x\n$/),
+    })
     expect(await ask('run', { host: 'server', command: 'echo up; exec sleep 1000', ready: 'up' })).toEqual({})
     const ping = { host: 'client', command: ['ping', '-4qc1', '-W1', 'server'] }
     expect(await ask('fault', { link: 'link', direction: 'ab', action: 'drop', filter: 'icmp', nth: 1 })).toEqual({

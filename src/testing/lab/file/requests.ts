@@ -5,16 +5,16 @@
 import { ConfigFile } from '../../../base/config-file.ts'
 import { about, anyText, either, integer, object, type Schema, type Typed } from '../../../base/schema.ts'
 import { UsageError } from '../../../base/usage-error.ts'
-import type { RunningLab } from './running.ts'
+import type { FileLab } from './file-lab.ts'
 import { type FaultEntry, faultSchema, link, programKeys, serviceKeys } from './schema.ts'
 import { statusOf, wordsOf } from './service.ts'
 
 interface Method<P = never> {
   readonly params: Schema
-  call(lab: RunningLab, params: P): Promise<unknown>
+  call(lab: FileLab, params: P): Promise<unknown>
 }
 
-const method = <P>(params: Typed<P>, call: (lab: RunningLab, params: P) => Promise<unknown>): Method => ({
+const method = <P>(params: Typed<P>, call: (lab: FileLab, params: P) => Promise<unknown>): Method => ({
   params,
   call: call as Method['call'],
 })
@@ -54,7 +54,7 @@ export const METHODS: Readonly<Record<string, Method>> = {
 }
 
 /** What a client first reads: the hosts with their addresses, and the names of the links. */
-export function greeting({ name, hosts, links }: RunningLab): object {
+export function greeting({ name, hosts, links }: FileLab): object {
   const entries = hosts.map(host => {
     const interfaces = host.interfaces.map(({ name, addresses }) => ({ name, addresses }))
     return [host.name, { netns: host.path.replace('self', String(process.pid)), interfaces }]
@@ -63,7 +63,7 @@ export function greeting({ name, hosts, links }: RunningLab): object {
 }
 
 /** Serves one line. Returns the response, or undefined for `end`. */
-export async function serve(lab: RunningLab, line: string): Promise<object | undefined> {
+export async function serve(lab: FileLab, line: string): Promise<object | undefined> {
   let id: unknown = null
   try {
     const request: unknown = JSON.parse(line)

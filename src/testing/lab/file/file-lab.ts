@@ -1,4 +1,4 @@
-/** RunningLab: a lab that was made from a file, with its programs, faults and scenario. */
+/** FileLab: a lab that was made from a file, with its programs, faults and scenario. */
 import { describeException } from '../../../base/exception.ts'
 import { UsageError } from '../../../base/usage-error.ts'
 import { TimerfdClock } from '../../../linux/clock.ts'
@@ -13,8 +13,8 @@ import { type LabPlan, whenOf } from './read.ts'
 import type { FaultEntry, Service } from './schema.ts'
 import { type ServiceLab, startService } from './service.ts'
 
-export interface RunningOptions {
-  /** The name of the lab, for VNET_LAB. */
+export interface FileLabOptions {
+  /** The name of the lab. */
   readonly name: string
   /** Ends the lab when it aborts. */
   readonly signal: AbortSignal
@@ -22,7 +22,7 @@ export interface RunningOptions {
   log(line: string): void
 }
 
-export class RunningLab implements AsyncDisposable {
+export class FileLab implements AsyncDisposable {
   readonly name: string
   /** The hosts and routers. */
   readonly hosts: readonly LabNamespace[]
@@ -34,11 +34,11 @@ export class RunningLab implements AsyncDisposable {
   readonly #lab: Lab
   readonly #topology: Topology
   readonly #made: Made<Topology>
-  readonly #log: RunningOptions['log']
+  readonly #log: FileLabOptions['log']
   readonly #end = new AbortController()
   #captures: readonly string[] = []
 
-  private constructor(lab: Lab, { topology }: LabPlan, made: Made<Topology>, { name, signal, log }: RunningOptions) {
+  private constructor(lab: Lab, { topology }: LabPlan, made: Made<Topology>, { name, signal, log }: FileLabOptions) {
     signal.addEventListener('abort', () => this.#stop())
     this.name = name
     this.#lab = lab
@@ -47,15 +47,16 @@ export class RunningLab implements AsyncDisposable {
     this.#log = log
     this.hosts = [...Object.values(made.namespaces), ...Object.values(made.routers)]
     this.links = linkNames(topology)
-    this.env = { VNET_LAB: name, ...addressVariables(this.hosts) }
+    this.env = { VNET_LAB: `${name}-${process.pid}`, ...addressVariables(this.hosts) }
   }
 
   /** Makes the lab. Settles when its programs are ready, and its scenario has begun. */
-  static async start(plan: LabPlan, options: RunningOptions): Promise<RunningLab> {
+  static async start(plan: LabPlan, options: FileLabOptions): Promise<FileLab> {
     const { seed, topology, services, faults, scenario } = plan
-    const lab = await createLab({ ...(seed !== undefined && { seed }), signal: options.signal })
+    const { name, signal } = options
+    const lab = await createLab({ name, ...(seed !== undefined && { seed }), signal })
     try {
-      const running = new RunningLab(lab, plan, await lab.topology(topology), options)
+      const running = new FileLab(lab, plan, await lab.topology(topology), options)
       for (const entry of faults) await running.addFault(entry)
       await Promise.all(services.map(({ host, ...service }) => running.run(host, service)))
       if (scenario !== undefined) await running.#change(scenario)
