@@ -3,8 +3,7 @@
  * some more, in any order. Each stage reads its own text (stages.ts).
  */
 import type { DurationOptions } from '../base/duration.ts'
-import { didYouMean } from '../base/near.ts'
-import { UsageError } from '../base/usage-error.ts'
+import { didYouMean, UsageError } from '../base/usage-error.ts'
 import type { WireResources } from '../netdev/device-wire.ts'
 import { Cursor, type Token, whole } from './spec/cursor.ts'
 import { buildGroups, type Group, type Item, type Part } from './spec/groups.ts'

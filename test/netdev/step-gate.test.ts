@@ -395,7 +395,7 @@ describe('what stepping does not lose', () => {
   })
 
   test('more frames than may wait at the end of a wire continue in order', async () => {
-    const memory = makeNet({ large: 1024 })
+    const memory = makeNet({ large: 1024, small: 1024 })
     const wireAb = cable.params.wireAb.parse('delay 5ms')
     const { ports } = await addDriver(memory, cable, { wireAb }, { args: ['a', 'b'] })
     for (let n = 0; n < 300; n++) ports[0]?.transmit(numbered(1, n & 0xff)[0] as Uint8Array)

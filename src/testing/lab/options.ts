@@ -4,9 +4,8 @@
  */
 import { inspect } from 'node:util'
 import { durationOf } from '../../base/duration.ts'
-import { didYouMean } from '../../base/near.ts'
 import { anyText, either, flag, integer, oneOf, type Schema } from '../../base/schema.ts'
-import { checkOptions as checkNames, UsageError } from '../../base/usage-error.ts'
+import { checkOptions as checkNames, didYouMean, UsageError } from '../../base/usage-error.ts'
 
 /** The form that a value must have. */
 export interface Form {

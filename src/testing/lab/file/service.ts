@@ -1,5 +1,4 @@
 /** A program of `run`: started when the lab is made, and again after its end if it is to be. */
-import type { ChildProcess } from 'node:child_process'
 import { constants } from 'node:os'
 import { createInterface } from 'node:readline'
 // Not those of globalThis: a test may replace them.
@@ -81,6 +80,6 @@ export function startService(host: LabNamespace, service: Service, lab: ServiceL
   })
 }
 
-function readLines({ stdout, stderr }: ChildProcess, onLine: (line: string) => void): void {
+function readLines({ stdout, stderr }: ReturnType<LabNamespace['spawn']>, onLine: (line: string) => void): void {
   for (const input of [stdout, stderr]) if (input !== null) createInterface({ input }).on('line', onLine)
 }
