@@ -49,7 +49,7 @@ export const test: TestAPI<LabFixtures> = base.extend<LabFixtures>({
     const keep = () => {
       captures = lab.keepCaptures()
     }
-    // After a timeout hooks of the test come first.
+    // After a timeout the test's hooks run first.
     signal?.addEventListener('abort', keep, { once: true })
     try {
       await use(lab)

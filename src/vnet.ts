@@ -11,7 +11,7 @@ process.on('SIGUSR1', () => {})
 const why = unsupported()
 try {
   if (why === undefined) {
-    // Its helper threads get no CPU beside a busy program, and frames would wait for them.
+    // V8's helper threads get no CPU beside a busy program, and frames would wait for them.
     const { setFlagsFromString } = await import('node:v8')
     setFlagsFromString('--no-parallel-scavenge')
     const { closeInheritedFiles } = await import('./cli/inherited-files.ts')

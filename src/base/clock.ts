@@ -6,7 +6,7 @@
  */
 
 export interface Clock {
-  /** Nanoseconds since some fixed moment. Never goes back. */
+  /** Nanoseconds since some fixed moment. Never decreases. */
   now(): number
   /**
    * Nanoseconds by which alarms may be delayed, so that several ring in one wake-up; absent if a

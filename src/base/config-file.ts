@@ -71,7 +71,7 @@ export class ConfigFile {
     if (!this.#found.has(path)) this.#found.set(path, { offset, message })
   }
 
-  /** The path of entry `i` of a list, or of the one value that stands in place of the list. */
+  /** The path of entry `i` of a list, or of the single value that replaces the list. */
   entry(path: string, i: number): string {
     const entry = `${path}[${i}]`
     return this.places.has(entry) ? entry : path

@@ -7,7 +7,7 @@ export class BlockRing {
   /** The next block is written at #head; the oldest starts at #tail. Empty if they are equal. */
   #head = 0
   #tail = 0
-  /** Where the blocks from #tail on end, if #head is in front of them. */
+  /** Where the blocks from #tail on end, if #head is before them. */
   #wrap = 0
 
   constructor(bytes: Uint8Array) {

@@ -55,7 +55,7 @@ export class BlockWalker {
     this.input.at = this.at + this.length
   }
 
-  /** Returns whether the section header at hand is little endian. */
+  /** Returns whether the current section header is little endian. */
   #byteOrder(): boolean {
     const { view, at } = this.input
     if (view.getUint32(at + 8, true) === BYTE_ORDER_MAGIC) return true

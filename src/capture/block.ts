@@ -81,7 +81,7 @@ export function putOption(to: Uint8Array, at: number, code: number, value: Uint8
 export function putTextOption(to: Uint8Array, at: number, code: number, text: string): number {
   const bytes = UTF8.encode(text)
   if (bytes.length <= MAX_OPTION) return putOption(to, at, code, bytes)
-  // encodeInto() stops in front of a character that does not fit.
+  // encodeInto() stops before a character that does not fit.
   const cut = new Uint8Array(MAX_OPTION)
   return putOption(to, at, code, cut.subarray(0, UTF8.encodeInto(text, cut).written))
 }

@@ -35,7 +35,7 @@ export interface CaptureFileOptions {
   readonly warn?: ((text: string) => void) | undefined
   /** The wall-clock time, for names and statistics; the system's by default. */
   readonly wallTime?: (() => Moment) | undefined
-  /** Where `-` goes; standard output of the process by default. */
+  /** The destination of `-`; standard output of the process by default. */
   readonly stdout?: BinaryOutput | undefined
 }
 
@@ -56,7 +56,7 @@ export class CaptureFile implements AsyncDisposable {
   /** Bytes of the current file; TLS keys do not count for the ring. */
   #size = 0
   #keyBytes = 0
-  /** True until the file at hand has more than its head. */
+  /** True until the current file has more than its head. */
   #isFresh = true
   /** The last write that was requested. They are done one after another. */
   #last: Promise<void> = Promise.resolve()
@@ -127,7 +127,7 @@ export class CaptureFile implements AsyncDisposable {
     await Promise.all([this.#release === undefined && this.#output.catch(() => {}), this.#keys?.open()])
   }
 
-  /** Runs `fn` after all that came before, unless that failed. */
+  /** Runs `fn` after all earlier calls, unless they failed. */
   #queue(fn: () => Promise<void>): Promise<void> {
     const done = this.#last.then(async () => {
       if (this.#error !== undefined) throw this.#error
@@ -156,7 +156,7 @@ export class CaptureFile implements AsyncDisposable {
     }
   }
 
-  /** Adds the keys that came since. */
+  /** Adds the keys that were logged since the last call. */
   async #putKeys(isEnd = false): Promise<void> {
     for (;;) {
       const log = await this.#keys?.read(isEnd)
@@ -236,7 +236,7 @@ export class CaptureFile implements AsyncDisposable {
     }
   }
 
-  /** Writes the statistics and closes the file at hand. */
+  /** Writes the statistics and closes the current file. */
   async #finish(): Promise<void> {
     const tail = this.#content.tail(this.#wallTime())
     if (tail.length > 0) await this.#put(tail)

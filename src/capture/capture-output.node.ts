@@ -1,4 +1,6 @@
-/** Where a capture goes: a file that the thread pool opens, writes and closes, or a stream. */
+/**
+ * The destination of a capture: a file that the thread pool opens, writes and closes, or a stream.
+ */
 import { close, closeSync, constants, ftruncate, open, openSync, statSync, write } from 'node:fs'
 import { promisify } from 'node:util'
 import { UsageError } from '../base/usage-error.ts'

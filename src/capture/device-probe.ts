@@ -8,7 +8,10 @@ import { dropReasonName } from '../skb/drop-reason-name.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { Side } from './frame-blocks.ts'
 
-/** Frames that were dropped in front of their wire count down from here, apart from made ones. */
+/**
+ * Frames that were dropped before their wire count down from here, separate from frames that wires
+ * made.
+ */
 const OFF_WIRE = -(2 ** 30)
 
 /** The parts of a capture for one device. */

@@ -17,7 +17,7 @@ import {
 import * as pcapng from './pcapng.ts'
 
 const TWO_32 = 2 ** 32
-/** Fixed fields in front of the frame. */
+/** Fixed fields before the frame. */
 const HEADER = 28
 /** All options but the comment, and the length after them. */
 const TRAILER = 64

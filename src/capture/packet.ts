@@ -18,7 +18,7 @@ export const TC_ACT_SHOT = 2
 
 /** Packet ids of one sending interface: its number times this is added to them. */
 export const PACKET_IDS = 2 ** 40
-/** Added to the id of a frame that a wire made, or that was dropped in front of its wire. */
+/** Added to the id of a frame that a wire made, or that was dropped before its wire. */
 export const PACKET_ID_OFF_WIRE = 2 ** 39
 
 /**

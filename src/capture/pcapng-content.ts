@@ -33,7 +33,7 @@ interface FileInterface {
   lost: number
   /** The statistics block that ended it. */
   end: Uint8Array | undefined
-  /** True if the file at hand has that block. */
+  /** True if the current file has that block. */
   hasEnded: boolean
 }
 

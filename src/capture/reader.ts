@@ -1,6 +1,6 @@
 /**
- * CaptureReader: reads packets from the bytes of a pcap or pcapng file, which it recognizes, as
- * they come.
+ * CaptureReader: reads packets from the bytes of a pcap or pcapng file as they arrive, and
+ * recognizes the format.
  *
  *     const reader = new CaptureReader('a.pcapng')
  *     for (const chunk of chunks) {

@@ -1,4 +1,4 @@
-/** The options of `vnet attach` that say where: a container or a process, not an interface. */
+/** The options of `vnet attach` for the place: a container or a process, not an interface. */
 import { statSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import { EINVAL, ENOENT, VnetError } from '../base/errno.ts'

@@ -45,7 +45,7 @@ function table(program: Command): string {
   return [
     branch("''", usual, `command:${commands}`),
     ...program.commands.flatMap(command => ofCommand(command, command.name())),
-    // Only the driver in the file knows its own parameters: the shells ask for them.
+    // Only the driver in the file has a list of its parameters: the shells request it.
     branch(FILES, usual, 'none...'),
   ].join('')
 }

@@ -22,7 +22,7 @@ function isOwn(pid: number): boolean {
   try {
     return readlinkSync(`/proc/${pid}/ns/user`) === readlinkSync('/proc/self/ns/user')
   } catch {
-    // The process has ended, or belongs to another user: the request will say so.
+    // The process has ended, or belongs to another user: the request will report it.
     return true
   }
 }

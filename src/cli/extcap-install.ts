@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { EEXIST, ENOENT, EPERM, VnetError } from '../base/errno.ts'
 
-/** The second line of the script, by which it is known again. */
+/** The second line of the script, which identifies it. */
 const MARK = '# Made by `vnet extcap --install`, removed by `vnet extcap --uninstall`.'
 /** Where Wireshark has it, by distribution; the first one that exists. */
 const GLOBAL: readonly string[] = [

@@ -2,7 +2,7 @@
 import type { FoundDevice } from '../control/index.ts'
 import { label } from './device-text.ts'
 
-/** The value of the interface that stands for all. */
+/** The value of the interface that means all interfaces. */
 export const ALL = 'vnet'
 
 /** Returns the device's name in Wireshark: `vnet-ca`, or `vnet-red:ca` in the namespace red. */

@@ -9,8 +9,8 @@ const STARTING: readonly (string | undefined)[] = ['exec', 'rootless']
 /**
  * Closes inherited files, directories and block devices, unless an argument names them, such as
  * /dev/fd/9. Call it before the program opens a file. Sockets, pipes and terminals remain open,
- * because Node has some of its own. Does nothing if the command starts a program, or if Node was
- * given options, because some open files.
+ * because some of them are Node's own. Does nothing if the command starts a program, or if Node has
+ * options, because some options open files.
  */
 export function closeInheritedFiles({ argv, execArgv, env }: Pick<NodeJS.Process, 'argv' | 'execArgv' | 'env'>): void {
   if (execArgv.length > 0 || env.NODE_OPTIONS !== undefined || STARTING.includes(argv[2])) return

@@ -43,8 +43,8 @@ export interface Io {
   /** Calls `fn` when the reader of standard output has closed it (`| head -1`). Returns an undo. */
   onClosed?(fn: () => void): () => void
   /**
-   * True if the process runs no code but vnet's own. The main thread then has a descriptor table of
-   * its own, apart from Node's thread pool.
+   * True if the process runs only vnet's own code. The main thread then has its own descriptor
+   * table, separate from Node's thread pool.
    */
   readonly sole?: boolean
   /** True if the process exists for this command, which then drops privileges once ready. */
@@ -52,8 +52,8 @@ export interface Io {
   /** The watchdog for lockups. Absent if the process is not vnet's. */
   readonly lockups?: LockupWatch
   /**
-   * For `vnet exec`, which stands in for another program: calls `fn` for every signal, none of
-   * which ends the process meanwhile. Returns an undo. Absent if the process is not vnet's.
+   * For `vnet exec`, which represents another program: calls `fn` for every signal, none of which
+   * ends the process meanwhile. Returns an undo. Absent if the process is not vnet's.
    */
   onSignal?(fn: (signal: NodeJS.Signals) => void): () => void
 }

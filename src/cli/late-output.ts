@@ -30,7 +30,7 @@ export class LateOutput {
     return this.#length > 0
   }
 
-  /** Settles when there is room for more text; undefined if there is now. */
+  /** Settles when more text fits; undefined if it fits now. */
   get room(): Promise<void> | undefined {
     if (this.#length < ROOM) return undefined
     return new Promise(resolve => this.#roomy.push(resolve))

@@ -64,7 +64,7 @@ export async function live(run: Run): Promise<number> {
     // A frame that waits at one device is in a slot of another, which would report it as held.
     net.gate?.off()
     await module.down()
-    // The statistics are the last line, if nothing goes wrong.
+    // The statistics are the last line, unless an error follows.
     net.log.flush()
     output.statistics(statistics, wires.report())
     return exitStatus(why, driver, io)

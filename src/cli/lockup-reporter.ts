@@ -77,7 +77,7 @@ export class LockupReporter {
   #locked(): void {
     this.#patience = setTimeout(() => this.#report([]), this.#data.patienceMs)
     if (this.#session !== undefined) return
-    // A Node without an inspector knows no places.
+    // A Node without an inspector cannot find places.
     this.#interrupt().catch(() => this.#report([]))
   }
 

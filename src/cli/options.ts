@@ -67,7 +67,7 @@ export interface CommonOptions extends CaptureCliOptions {
   for?: number
   debug?: boolean
   chaos?: number
-  /** ns after which each step of a frame runs by itself; 0 is never. */
+  /** Nanoseconds after which each step of a frame runs by itself; 0 is never. */
   step?: number
   json?: boolean
   verbose?: number
@@ -81,7 +81,7 @@ const address = checked(
   'must be written as 192.0.2.1/24 or 2001:db8::1/64, with IF= before it to name one',
 )
 
-/** Options that make an interface, or test its driver: none of an interface that exists. */
+/** Options that make an interface, or test its driver: not for existing interfaces. */
 const MAKING = [
   ...[
     '--name',

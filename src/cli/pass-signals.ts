@@ -1,4 +1,4 @@
-/** Passes the signals of this process on to a program that it stands in for. */
+/** Passes the signals of this process on to the program that it represents. */
 import { readFileSync } from 'node:fs'
 import type { Io } from './io.ts'
 

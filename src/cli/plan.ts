@@ -23,7 +23,7 @@ export interface Plan {
 
 /**
  * Gives the devices the names of --name, in order, also if the driver ignored them. Throws a
- * UsageError if there are more names than devices.
+ * UsageError for more names than devices.
  */
 export function nameDevices(specs: readonly DeviceSpec[], names: readonly string[]): void {
   if (names.length > specs.length) {

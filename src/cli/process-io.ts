@@ -60,7 +60,7 @@ export interface ProcessIo extends Io {
  */
 export function processIo(process: ProcessLike, lockupTimes?: LockupTimes): ProcessIo {
   const listeners = new Set<(end: End) => void>()
-  /** True once a run has listened, which may then end by itself. */
+  /** True once a run has listened, which may then end without a request. */
   let hasRun = false
   let ending: End | undefined
   /** Whether the signals of one cause may still arrive; undefined before the first. */
@@ -81,7 +81,7 @@ export function processIo(process: ProcessLike, lockupTimes?: LockupTimes): Proc
     if (isSameCause) return
     if (isSameCause === undefined) {
       isSameCause = true
-      // Signals that came while JavaScript ran are handled before the immediate.
+      // Signals that arrived while JavaScript ran are handled before the immediate.
       const end = () => {
         isSameCause = false
       }
@@ -95,7 +95,7 @@ export function processIo(process: ProcessLike, lockupTimes?: LockupTimes): Proc
     // One defect often causes others. The first is reported, and its run is already ending.
     if (!first && 'defect' in ending && 'defect' in end && listeners.size > 0) return
     if (first && listeners.size > 0) for (const fn of [...listeners]) fn(end)
-    // The run is at its end already, with an exit status of its own.
+    // The run has ended already, with its own exit status.
     else if (first && hasRun && 'signal' in end) return
     // Nothing to take down, or the second signal: the kernel removes the rest with the descriptors.
     else if ('signal' in end) exit(Number(process.exitCode ?? 128 + constants.signals[end.signal as NodeJS.Signals]))

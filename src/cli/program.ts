@@ -94,7 +94,7 @@ export async function addDriverFile(
   program.addCommand(command)
 }
 
-/** Makes options in front of a command its own: `vnet --json stats` is `vnet stats --json`. */
+/** Moves options before a command to the command: `vnet --json stats` is `vnet stats --json`. */
 function passOptions(parent: Command, command: Command): void {
   for (const option of parent.options) {
     const name = option.attributeName()

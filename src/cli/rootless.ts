@@ -1,7 +1,7 @@
 /**
- * Running without root. The program enters a user namespace and a network namespace of its own,
- * where the user may configure interfaces, by executing itself again there as the same process.
- * Namespaces that are named, and persistent interfaces of the user, are used where they are.
+ * Running without root. The program enters its own user namespace and network namespace, where the
+ * user may configure interfaces, by executing itself again there as the same process. Named
+ * namespaces, and persistent interfaces of the user, are used where they are.
  */
 
 import type { Native } from '../linux/native.ts'
@@ -14,7 +14,7 @@ import type { CommonOptions } from './options.ts'
 /** Set to the process id after the program has entered; children inherit it, but not the id. */
 const ENTERED = 'VNET_ROOTLESS'
 
-/** Returns the command by which another terminal enters; undefined if the program has not. */
+/** Returns the command with which another terminal enters; undefined if the program has not. */
 export function enterCommand(): string | undefined {
   if (process.env[ENTERED] !== String(process.pid)) return undefined
   return `nsenter --preserve-credentials -U -n -t ${process.pid}`
@@ -60,7 +60,7 @@ function isMine({ tun }: Link): boolean {
   return owner === process.geteuid?.() || (group !== undefined && process.getgroups?.().includes(group) === true)
 }
 
-/** The command line for root: sudo looks programs up in directories of its own. */
+/** The command line for root: sudo has its own search path for programs. */
 function sudoCommand(): string {
   return [process.execPath, ...process.argv.slice(1)].join(' ')
 }

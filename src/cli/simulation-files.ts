@@ -31,7 +31,7 @@ export class SimulationOutput implements Disposable {
     this.#packet = { seconds: 0, nanoseconds: 0, interfaceIndex: 0, ...nothing }
   }
 
-  /** Writes a frame that left at `time` ns, of which `queueMapping` bytes are known. */
+  /** Writes a frame that left at `time` ns, with `queueMapping` known bytes. */
   add({ bytes, data, len, queueMapping }: SkBuff, direction: Direction, time: number): void {
     const packet = this.#packet
     const ns = this.nanoseconds + Math.round(time)

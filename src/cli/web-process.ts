@@ -31,11 +31,11 @@ import type { WebUrls } from './output.ts'
 
 const KINDS: readonly ChildKind[] = ['web', 'metrics']
 
-/** Of node:net. */
+/** The default backlog of node:net. */
 const BACKLOG = 511
 /** The nice value of the processes: requests of strangers must not take the CPU from frames. */
 const NICE = 10
-/** The end of a process that does not end by itself, ms. */
+/** Milliseconds after which a process that does not end is killed. */
 const LIMIT_MS = 1000
 /** Set by a process that executes itself again: its id, and the sockets that it keeps. */
 const KEPT = 'VNET_WEB_SOCKETS'

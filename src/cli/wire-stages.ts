@@ -4,7 +4,7 @@ import type { DeviceWire, WireSide } from '../netdev/device-wire.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import type { Named } from './device-text.ts'
 
-/** A stage, and the interface by which its wire is named: the first that has it. */
+/** A stage, and the interface that names its wire: the first that has it. */
 export type WireStatistics = StageReport & Sided & { readonly name: string; readonly netns: string | null }
 
 interface Sided {
@@ -13,7 +13,7 @@ interface Sided {
 }
 
 /**
- * Returns `ab loss 2`, or `ab match then loss` for a stage that lies in another; `in loss` on an
+ * Returns `ab loss 2`, or `ab match then loss` for a stage inside another; `in loss` on an
  * attachment.
  */
 export function stageName({ direction, side, path, stage }: StageReport & Sided): string {

@@ -56,7 +56,7 @@ export interface Exercise {
   readonly params?: Params
   /** Checks in memory, by a fake clock. */
   readonly memory: readonly MemoryCheck[]
-  /** Checks on live interfaces, in a network namespace of their own. */
+  /** Checks on live interfaces, in their own network namespace. */
   readonly live: readonly LiveCheck[]
 }
 

@@ -179,7 +179,7 @@ class VnetProcess implements LiveVnet {
   }
 }
 
-/** A driver may print lines of its own. */
+/** A driver may print its own lines. */
 function parse(line: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(line)

@@ -61,7 +61,7 @@ async function runEach<C extends { readonly title: string }>(
   }
 }
 
-/** Keeps the kernel from transmitting frames that no check asked for. */
+/** Keeps the kernel from transmitting frames that no check requested. */
 function silenceIpv6(): void {
   try {
     writeFileSync('/proc/sys/net/ipv6/conf/default/disable_ipv6', '1')

@@ -1,9 +1,9 @@
 /**
  * RxFilter: the receive filter of an Ethernet port, as a driver programs it from ndoSetRxMode. Its
- * table holds the multicast groups that the kernel listens to; if there are more, every group
+ * table holds the multicast groups that the kernel listens to. If they do not fit, every group
  * passes, and the kernel sorts them out. A table of 0 is hardware without one. Its own address and
- * the broadcast address always pass; in promiscuous mode everything does. Linux Device Drivers, 2nd
- * edition, ch. 14, "Multicasting".
+ * the broadcast address always pass; in promiscuous mode every frame passes. Linux Device Drivers,
+ * 2nd edition, ch. 14, "Multicasting".
  */
 import { IFF_ALLMULTI, IFF_PROMISC } from '../netdev/if.ts'
 import type { NetDevice } from '../netdev/net-device.ts'

@@ -1,6 +1,6 @@
 /**
- * Datagrams for a program: messages packed as the kernel packs them, and the dump of all families,
- * in which vnet_nl is inserted before the end of the kernel's own dump.
+ * Datagrams for a program: messages packed like the kernel packs them, and the dump of all
+ * families, in which vnet_nl is inserted before the end of the kernel's own dump.
  */
 
 import { EBADF } from '../base/errno.ts'

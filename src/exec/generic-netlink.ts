@@ -117,7 +117,7 @@ export class GenericNetlink {
     this.#exchange(notification, datagram, result => this.#supervision.listener.answer(notification, result))
   }
 
-  /** Sends a datagram to a vnet, if it is for one and there is one. */
+  /** Sends a datagram to a vnet, if it is for one and a vnet runs. */
   #exchange(notification: Notification, datagram: Datagram | undefined, done: RelayDone): void {
     const { native, vnets } = this.#supervision
     const sent = this.#taken(notification, datagram)

@@ -15,7 +15,7 @@ const GO = Uint8Array.of(1)
 /** The launcher writes 32-bit numbers. */
 const NUMBER_LEN = 4
 
-/** How a program ended: by itself, by a signal, or, with an errno, before it started. */
+/** How a program ended: with a status, by a signal, or, with an errno, before it started. */
 export interface ProgramEnd {
   readonly status: number
   readonly signal: NodeJS.Signals | undefined

@@ -33,7 +33,7 @@ interface Reply {
   readonly ifreq?: Uint8Array
   readonly data?: Uint8Array | undefined
   readonly dataOffset?: number | undefined
-  /** Whether the vnet has no such device any more; then the kernel runs the call. */
+  /** True if the vnet no longer has the device; then the kernel runs the call. */
   readonly gone?: boolean
 }
 

@@ -92,7 +92,7 @@ function putUint(processes: OtherProcesses, address: bigint, value: number, byte
   return processes.write(address, octets)
 }
 
-/** Writes bytes to the spans as far as there is room. Returns their number, or -EFAULT. */
+/** Writes bytes to the spans until they are full. Returns the number written, or -EFAULT. */
 export function scattered(processes: OtherProcesses, spans: readonly MemorySpan[], bytes: Uint8Array): number {
   let copied = 0
   for (const { address, length: room } of spans) {

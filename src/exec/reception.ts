@@ -122,7 +122,7 @@ export class Reception {
     this.#read(notification, spans, (notification.int(5) & RWF_NOWAIT) === 0 ? 0 : MSG_DONTWAIT)
   }
 
-  /** Receives until the call has as many messages as it wants, may not wait, or has timed out. */
+  /** Receives until the call has all the messages it requested, may not wait, or has timed out. */
   recvmmsg(notification: Notification): void {
     const { native, processes, listener } = this.#supervision
     const { pid } = notification

@@ -1,7 +1,7 @@
 /**
  * Replies for a program's generic netlink sockets. Only the kernel may queue a message on such a
  * socket without privileges, so each reply has a placeholder in the socket's receive queue: the
- * kernel's acknowledgement of an NLMSG_NOOP that is sent through our duplicate of the socket. The
+ * kernel's acknowledgement of an NLMSG_NOOP, sent through our duplicate of the socket. The
  * placeholder makes the socket readable and keeps the reply's place among other messages. The reply
  * itself waits here until the program receives the placeholder (reception.ts).
  */

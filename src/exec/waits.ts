@@ -35,7 +35,7 @@ export interface Wait {
   readonly fd: number
   /** SO_RCVTIMEO; 0 means without a limit. */
   readonly timeoutMs: number
-  /** Tries again. Returns the result of the call, or -EAGAIN if there is still no message. */
+  /** Tries again. Returns the result of the call, or -EAGAIN if no message has arrived. */
   attempt(): number
   /** The result of the call if it ends without a message. */
   ended(error: number): number

@@ -1,7 +1,7 @@
 /**
- * The requests that the server refuses whatever they ask for. A web page of a stranger, open in the
- * user's browser, can send requests here too. Such a page comes by a name that DNS leads here
- * (Host), or from another origin (Origin, Sec-Fetch-Site).
+ * The requests that the server refuses, whatever their path. A stranger's web page, open in the
+ * user's browser, can send requests here too. Its requests have a Host that DNS resolves to this
+ * server, or another origin (Origin, Sec-Fetch-Site).
  */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { hostName, isAddressOrLocalhost } from './address.ts'
@@ -39,7 +39,7 @@ export function refusalOf({ url = '', headers }: IncomingMessage, hosts: readonl
     }
   }
   if (isForeign(headers)) return { status: 403, text: 'this request is from another origin' }
-  // A proxy's form, `GET http://other/ HTTP/1.1`, would have a host of its own.
+  // A proxy's form, `GET http://other/ HTTP/1.1`, would carry another host.
   if (!url.startsWith('/')) return { status: 400, text: 'the request names no path' }
   return undefined
 }

@@ -23,7 +23,7 @@ const REQUESTS_A_CONNECTION = 100
 
 export interface HttpOptions {
   readonly address: Address
-  /** Names that the server is reached by, besides its addresses and `localhost`. */
+  /** Names of the server, besides its addresses and `localhost`. */
   readonly hosts?: readonly string[] | undefined
   readonly access: Access
 }

@@ -37,7 +37,7 @@ export function ownAccess(kind: Kind, user?: number): Access {
   const { path } = makeRunDirectory()
   const secret = keptSecret(path)
   return {
-    // In a user namespace, an ordinary user may have a /run of their own.
+    // In a user namespace, an ordinary user may have a separate /run.
     isPublic: path === RUN_DIRECTORY && outerUid(ROOT) === ROOT && user === undefined,
     tokenFor: url => tokenOf(secret, kind, url),
   }
@@ -106,7 +106,7 @@ function readKept(path: string): string | undefined {
 /** Whether a request has the token, has none, or has a wrong one. */
 export type Proof = 'right' | 'missing' | 'wrong'
 
-/** The reply to a page that asks the server for a proof. */
+/** The reply to a page that requests a proof from the server. */
 export interface ServerProof {
   /** HMAC-SHA256 (hex), by the token, of the nonce of the page. */
   readonly proof: string

@@ -70,7 +70,7 @@ export function resolverConfig(
   return { domain, gateway: named(gateway), hosts: all() }
 }
 
-/** Without the link-local address, which comes last. */
+/** Without the link-local address, which is last. */
 function named({ name = '', ip, ip6 }: SegmentHost): HostName {
   return { name, addresses: [...ip, ...ip6.slice(0, -1)] }
 }

@@ -1,6 +1,6 @@
 /**
- * System calls of the addon that take milliseconds, made on a thread of their own while the event
- * loop continues. Without a descriptor, memory or a thread for that, they are made here.
+ * System calls of the addon that take milliseconds, made on a separate thread while the event loop
+ * continues. Without a descriptor, memory or a thread for that, they are made on this thread.
  */
 import { VnetError } from '../base/errno.ts'
 import type { Native } from './native.ts'

@@ -84,7 +84,8 @@ export class TimerfdClock implements Clock, AsyncDisposable {
     const now = this.now()
     this.#armed = Number.POSITIVE_INFINITY
     try {
-      // At most as many as there are now: an alarm that arms itself for the past must not spin.
+      // Runs at most the present number of alarms: an alarm that arms itself for the past must not
+      // spin.
       for (let left = this.#alarms.size; left > 0 && this.#alarms.first <= now; left--) this.#alarms.shift()?.fn()
     } finally {
       // Even if an alarm threw, so that the others still ring.

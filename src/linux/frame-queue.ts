@@ -1,8 +1,8 @@
 /**
- * A PortQueue on a descriptor of which each read and each write is one frame: a queue of a TAP
- * (tap.ts) or a packet socket (packet-socket.ts). Frames are read and written in batches, one
- * native call each. The vnet header (struct virtio_net_hdr, include/uapi/linux/virtio_net.h,
- * little-endian) directly precedes the frame.
+ * A PortQueue on a descriptor that reads and writes one frame per call: a queue of a TAP (tap.ts)
+ * or a packet socket (packet-socket.ts). Frames are read and written in batches, one native call
+ * each. The vnet header (struct virtio_net_hdr, include/uapi/linux/virtio_net.h, little-endian)
+ * directly precedes the frame.
  */
 import { EBADFD, ECANCELED, EINVAL, EIO, EMSGSIZE, ENETDOWN, ENOBUFS, ENODEV, ENXIO, VnetError } from '../base/errno.ts'
 import type { PortQueue } from '../netdev/port.ts'

@@ -1,4 +1,4 @@
-/** The descriptors with which this process was started. */
+/** The descriptors that this process inherited. */
 import { readdirSync, readlinkSync } from 'node:fs'
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Parses rtnetlink events and reports them to a listener. Events may be of other programs'
- * interfaces: malformed bytes never throw, and of interfaces that the listener does not want only
+ * Parses rtnetlink events and reports them to a listener. Events may be about other programs'
+ * interfaces: malformed bytes never throw, and for interfaces that the listener does not want, only
  * the index is read. No socket is needed, so tests can feed it.
  */
 import { endOfMessage, getS32, type Message, NLMSG_HDRLEN, readMessage } from '../netlink/index.ts'
@@ -17,7 +17,7 @@ import {
   RTM_NEWMULTICAST,
 } from './uapi.ts'
 
-/** The nsid that stands for the monitor's own namespace. */
+/** The nsid that means the monitor's own namespace. */
 export const NSID_HOME = -1
 /** The nsid for a namespace without received events. No event has it. */
 export const NSID_UNSEEN = -2
@@ -28,7 +28,7 @@ const INDEX_AT = 4
 const INDEX_END = 8
 
 export interface LinkListener {
-  /** Returns whether events of an interface are wanted. By default all are. */
+  /** Returns true if the listener wants the events of an interface; by default of all. */
   wants?(nsid: number, ifindex: number): boolean
   /**
    * An interface was created or changed ('new'), or left its namespace ('del': deleted or moved).
@@ -63,8 +63,8 @@ export type OnBadEvent = (error: unknown, ifindex?: number) => void
 
 /**
  * Reports each message of the datagram `bytes`, from namespace `nsid`, to `listener`, until
- * `isOpen` returns false. An exception of the parser or the listener goes to `onBad`, and the next
- * message follows.
+ * `isOpen` returns false. An exception of the parser or the listener is passed to `onBad`, and the
+ * next message follows.
  */
 export function readEvents(
   bytes: Uint8Array,
@@ -113,7 +113,7 @@ function readEvent(
   listener: LinkListener,
 ): void {
   if (message.type === RTM_DELNSID) {
-    // Other namespaces report ids of their own numbering.
+    // Other namespaces report ids from their own numbering.
     if (nsid === NSID_HOME) listener.onNsidGone(parseNsid(bytes, message))
     return
   }

@@ -100,7 +100,7 @@ export class LinkMonitor implements Work {
   /**
    * Opens the socket and starts to listen. Call it before reading the state, so that no change is
    * missed. `nsfd` refers to the namespace to open it in, which it keeps alive; -1 is our own.
-   * `turns` grants the time to read events, by default an account of its own.
+   * `turns` grants the time to read events, by default from a separate account.
    */
   static open(
     native: Native,
@@ -159,7 +159,7 @@ export class LinkMonitor implements Work {
 
   /**
    * Reports the events up to now, so that the effect of a request is known. Returns a promise if
-   * there are many: it resolves to true when they were reported, or to false after 200 ms of a
+   * many are left: it resolves to true when they were reported, or to false after 200 ms of a
    * flood. Does nothing when called by the listener: the remaining events follow anyway.
    */
   sync(): Promise<boolean> | undefined {

@@ -19,7 +19,7 @@ export const LISTS_MS = 500
  * wait meanwhile.
  */
 export const LISTS_PART = 1 / 200
-/** Milliseconds of such a pause at most: the process may have been stopped while it read. */
+/** The longest such pause in milliseconds: the process may have been stopped while it read. */
 export const LISTS_PAUSE_MAX = 10_000
 
 /** States of an interface that wait to be reported, one for each time that it is up or down. */

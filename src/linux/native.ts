@@ -69,8 +69,8 @@ export interface Native {
   /** close(2), at most once per descriptor. */
   close(fd: number): number
   /**
-   * close(2) of each descriptor, on a thread of its own: the kernel needs some 15 ms to close a
-   * TAP. Sets `event`, an eventfd, to 1 at the end. An environment that ends waits for that.
+   * close(2) of each descriptor, on a separate thread: the kernel needs some 15 ms to close a TAP.
+   * Sets `event`, an eventfd, to 1 at the end. An environment that ends waits for that.
    */
   closeAside(fds: Int32Array, event: number): number
   /**
@@ -110,7 +110,7 @@ export interface Native {
   send(fd: number, data: Uint8Array, flags: number): number
   /** sendto(2), always with MSG_NOSIGNAL; `to` is a sockaddr. */
   sendto(fd: number, data: Uint8Array, flags: number, to: Uint8Array): number
-  /** send(2) on a thread of its own. Sets `event`, an eventfd, to 1 at the end, or to 1 + errno. */
+  /** send(2) on a separate thread. Sets `event`, an eventfd, to 1 at the end, or to 1 + errno. */
   sendAside(fd: number, data: Uint8Array, flags: number, event: number): number
   /** recv(2); returns the number of bytes received, 0 at the end of a stream. */
   recv(fd: number, into: Uint8Array, flags: number): number
@@ -218,8 +218,8 @@ export interface Native {
    * Makes a poller that calls fn(0) while `fd` is readable (or as watch() says), level-triggered,
    * and fn(-errno) on an error, which stops it. The error of a deleted TAP and of a netlink socket
    * that overflowed is always -EBADF. If fn returns true it has more to do: it is called again in
-   * the next turn, whether the descriptor is readable or not, which is not watched until fn returns
-   * something else. An exception of fn is an uncaughtException.
+   * the next turn, whether the descriptor is readable or not. The descriptor is not watched until
+   * fn returns something else. An exception of fn is an uncaughtException.
    */
   createPoller(fd: number, fn: (status: number) => boolean | void): Poller | number
   /**
@@ -229,7 +229,7 @@ export interface Native {
   setBusyPoll(ns: number): number
 
   /**
-   * Watches the main thread, from a thread of its own, for a call that has not returned for
+   * Watches the main thread, from a separate thread, for a call that has not returned for
    * `limitMs`; called again, it replaces the arguments. The time is the CPU time of the main
    * thread, and with `countsSleep` 1 also the time that it slept in the call; not the time in which
    * the process was stopped or the machine suspended.
@@ -246,7 +246,7 @@ export interface Native {
   /** The kernel kills this process when the thread that started it ends (PR_SET_PDEATHSIG). */
   dieWithParent(): number
   /**
-   * Asks for CPU time in slices of 0.1 ms, so that the calling thread, when it wakes, need not wait
+   * Requests CPU time in slices of 0.1 ms, so that the calling thread, when it wakes, need not wait
    * until another one has used up a slice of milliseconds (EEVDF, sched_setattr(2), Linux 6.12;
    * older kernels ignore it). Threads and processes that it starts have the usual slice. Does
    * nothing to a thread with a scheduling policy or a higher priority of its own.

@@ -1,8 +1,8 @@
 /**
  * Names of network namespaces. A descriptor of a TAP that was opened inside a namespace keeps the
- * namespace alive, so after `ip netns del` the TAP would live on unseen. The owner of such a TAP
- * watches the name and closes the TAP when the name is removed; then the kernel removes the
- * namespace with everything in it.
+ * namespace alive, so after `ip netns del` the TAP would continue to exist unseen. The owner of
+ * such a TAP watches the name and closes the TAP when the name is removed; then the kernel removes
+ * the namespace with everything in it.
  */
 import { fstatSync, readdirSync, type Stats, statSync, watch } from 'node:fs'
 import { dirname } from 'node:path'

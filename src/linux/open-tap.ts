@@ -49,7 +49,7 @@ const OPTIONS: readonly (keyof TapOptions)[] = [
  * first call loads code from files.
  *
  * Throws a UsageError for wrong options, a VnetError if the kernel refuses (EPERM without
- * CAP_NET_ADMIN), and the signal's reason if it aborts meanwhile. Nothing is left then.
+ * CAP_NET_ADMIN), and the signal's reason if it aborts meanwhile. It then leaves no interface.
  */
 export async function openTap(options: TapOptions = {}): Promise<Tap> {
   checkOptions('openTap', options, OPTIONS)

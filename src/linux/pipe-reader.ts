@@ -8,7 +8,7 @@ import { O_NONBLOCK, O_WRONLY } from './uapi.ts'
  * it. Keeps no process alive. Does nothing if `fd` is not a pipe, or is another user's.
  */
 export function onReaderGone(native: Native, fd: number, fn: () => void): Disposable {
-  // A descriptor of its own: Node may watch the other, and one loop watches a descriptor once.
+  // A separate descriptor: Node may watch the other, and one loop watches a descriptor once.
   const own = fstatSync(fd).isFIFO() ? native.open(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK, -1) : -1
   const poller = own < 0 ? own : native.createPoller(own, () => end(true))
   let isOpen = true

@@ -64,7 +64,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
 
   /**
    * `warn` logs errors with events, each kind once. `turns` grants the time for events, by default
-   * an account of its own.
+   * from a separate account.
    */
   constructor(native: Native, warn: (text: string) => void = () => {}, turns = new Turns(eventLoopClock)) {
     this.#native = native

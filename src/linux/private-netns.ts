@@ -19,7 +19,7 @@ export const IPPROTO_IPV6 = 41
 export const IPV6_TRANSPARENT = 75
 export const IPV6_V6ONLY = 26
 
-/** The table in which all addresses are local. */
+/** The table with all addresses local. */
 const TABLE = 100
 const LOW_PORT_ADVICE = 'a port below 1024 takes CAP_NET_BIND_SERVICE, which is dropped once ready: start again'
 

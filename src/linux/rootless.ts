@@ -1,6 +1,7 @@
 /**
  * Namespaces for an ordinary user: native/rootless.cc enters them, and executes a program there in
- * which the user is root. Root with all it needs enters the same ones, except the user namespace.
+ * which the user is root. Root with the necessary capabilities enters the same ones, except the
+ * user namespace.
  */
 import { spawnSync } from 'node:child_process'
 import { EACCES, ENODEV, ENOENT, EPERM, VnetError } from '../base/errno.ts'
@@ -13,7 +14,7 @@ import { CAP_NET_ADMIN, CAP_SYS_ADMIN, O_RDWR } from './uapi.ts'
 const LIMIT_MS = 10_000
 
 /**
- * Replaces this process with the command, in namespaces of its own: same process id, streams and
+ * Replaces this process with the command, in new namespaces: same process id, streams and
  * `descriptors`. Throws a VnetError if the launcher cannot be executed. If the kernel refuses the
  * namespaces, the launcher prints one line and exits with status 1.
  */

@@ -1,6 +1,6 @@
 /**
- * The frames that a program reads from a Tap. They lie in slots of a pool, and the objects that
- * stand for them are made once and used for every batch, so reading allocates nothing.
+ * The frames that a program reads from a Tap. They are in slots of a pool, and the objects that
+ * represent them are made once and used for every batch, so reading allocates nothing.
  */
 
 import { GSO_SEGS_MAX, skbChecksumHelp, skbGsoSegment } from '../netdev/gso.ts'
@@ -26,14 +26,14 @@ export interface TapFrameInfo {
   readonly gsoSize?: number
   /** SKB_GSO_* */
   readonly gsoType?: number
-  /** The queue of the interface; of a frame that was read, the one it came from. */
+  /** The queue of the interface; for a frame that was read, the queue it came from. */
   readonly queue?: number
 }
 
 /**
  * A frame of a batch. It can be used until the batch ends: until `onFrames` returns, or until the
- * loop asks for the next batch. Handing it to a `write` ends it, too. Whatever is used afterwards
- * throws; views made before show other frames. To keep the bytes, `copy()` them.
+ * loop requests the next batch. Handing it to a `write` ends it, too. Every use afterwards throws;
+ * views made before show other frames. To keep the bytes, `copy()` them.
  *
  * Without offloads every frame is a plain packet: `gsoSize` and `ipSummed` are 0.
  */
@@ -50,7 +50,7 @@ export interface TapFrame extends Required<TapFrameInfo> {
    */
   readonly memory: Uint8Array
   readonly offset: number
-  /** Returns a copy of the bytes in memory of its own. */
+  /** Returns a copy of the bytes in new memory. */
   copy(): Uint8Array<ArrayBuffer>
   /**
    * Completes a partial checksum in place. Returns false, and changes nothing, if the field lies
@@ -58,14 +58,14 @@ export interface TapFrame extends Required<TapFrameInfo> {
    */
   completeChecksum(): boolean
   /**
-   * Returns the packets that the frame stands for, with full checksums: itself, or the segments of
-   * a GSO frame, which take its place. They end with the batch. Returns none for a frame that
-   * cannot be cut: its headers do not fit its kind, or no memory is left.
+   * Returns the packets of the frame, with full checksums: itself, or the segments of a GSO frame,
+   * which replace it. They end with the batch. Returns none for a frame that cannot be cut: its
+   * headers do not fit its kind, or no memory is left.
    */
   segment(): readonly TapFrame[]
 }
 
-/** A TapFrame, which stands for one skb after another. */
+/** A TapFrame, which represents one skb after another. */
 export class FrameView implements TapFrame {
   readonly #batch: TapBatch
   #skb: SkBuff | undefined
@@ -132,7 +132,7 @@ export class FrameView implements TapFrame {
     return this.#batch.cut(this)
   }
 
-  /** Lets it stand for `skb`, which it owns. */
+  /** Lets it represent `skb`, which it owns. */
   bind(skb: SkBuff): void {
     this.#skb = skb
   }
@@ -172,7 +172,7 @@ export class TapBatch {
   #length = 0
   /** The last view of each place in the memory: each slot is one. */
   readonly #views = new Map<number, Uint8Array>()
-  /** Segments that the program asked for, and the ring in which they are made. */
+  /** Segments that the program requested, and the ring in which they are made. */
   #segments: FrameView[] = []
   #ring: Ring | undefined
 
@@ -183,7 +183,7 @@ export class TapBatch {
     this.#lists = Array.from({ length: BATCH + 1 }, (_, n) => frames.slice(0, n))
   }
 
-  /** Begins a batch: the first `n` of `skbs`, which came from `queue`. */
+  /** Starts a batch: the first `n` of `skbs`, which came from `queue`. */
   begin(n: number, queue: number): readonly TapFrame[] {
     for (let i = 0; i < n; i++) {
       const skb = this.skbs[i]
@@ -238,7 +238,8 @@ export function segmentRing(): Ring {
 }
 
 /**
- * As skbGsoSegment, also for IP packets without a link header, which get one of Ethernet meanwhile.
+ * Like skbGsoSegment, also for IP packets without a link header, which temporarily get one of
+ * Ethernet.
  */
 export function segmentSkb(skb: SkBuff, into: Ring, layer: TapLayer): number {
   if (layer === 'tap') return skbGsoSegment(skb, into)

@@ -44,7 +44,7 @@ const OWN_DESCRIPTOR = /^\/proc\/(?:thread-)?self\/fd\/\d+$/
 export async function createTap(native: Native, spec: TapSpec, nsfd: number, before: () => void): Promise<Tun> {
   const { name, queues, features, layer = 'tap', carrier = true, persist = false, owner, group } = spec
   // A multi-queue TAP shows 256 queues, so a port with one queue is made single-queue and shows
-  // one, as hardware does. A later run may want more queues of a persistent interface.
+  // one, like hardware. A later run may want more queues of a persistent interface.
   const multiQueue = queues > 1 || persist
   const options = { layer, queues, features, carrier, multiQueue, exclusive: true, rights: { owner, group } }
   const staysInside = nsfd < 0 || OWN_DESCRIPTOR.test(spec.netns ?? '')

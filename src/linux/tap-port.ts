@@ -32,7 +32,7 @@ const MODES = IFF_PROMISC | IFF_ALLMULTI
 /** The services of a platform that a port uses. */
 export interface TapPortOwner {
   /**
-   * Reports the events of a port up to now. Returns a promise if there are many to read. Does
+   * Reports the events of a port up to now. Returns a promise if many are left to read. Does
    * nothing if a listener calls it: they are reported after it returns.
    */
   sync(port: TapPort): Promise<void> | undefined
@@ -71,7 +71,7 @@ export class TapPort implements Port {
   readonly #options: TapPortOptions
   #features: number
   #link: LinkState
-  /** The state that the listener knows. refresh() changes only `#link`. */
+  /** The state that the listener was last notified of. refresh() changes only `#link`. */
   #reported: LinkState
   /** The index in events of the interface. */
   #ifindex: number
@@ -79,7 +79,7 @@ export class TapPort implements Port {
   #groupsCut = false
   #listener: (change: LinkChange) => void = () => {}
   #carrierSet: boolean
-  /** The settings to show while there is a carrier; undefined leaves them to the kernel. */
+  /** The settings to show while the link has a carrier; undefined leaves them to the kernel. */
   #linkKsettings: LinkKsettings | undefined
   #gone = false
   #closed = false
@@ -110,7 +110,7 @@ export class TapPort implements Port {
     return this.#features
   }
 
-  /** The index of the interface in the namespace that it was last known to be in. */
+  /** The index of the interface in its last known namespace. */
   get ifindex(): number {
     return this.#ifindex
   }
@@ -203,7 +203,7 @@ export class TapPort implements Port {
 
   /** Handles an event of the interface: notifies the listener of each difference. */
   linkEvent(link: Link): void {
-    // A queued event may have the index that the interface had before it left and came back.
+    // A queued event may have the index that the interface had before it left and returned.
     if (this.#gone || this.#closed || link.ifindex !== this.#ifindex) return
     const before = this.#reported
     const now = linkState(link, { ...this.#link, groupsCut: this.#groupsCut })
@@ -217,8 +217,8 @@ export class TapPort implements Port {
 
   /**
    * Reads the lists again, and the modes, which may change without an event: an interface on top
-   * with an address of its own (macvlan) makes this one promiscuous. Returns false if they cannot
-   * be read now.
+   * with its own address (macvlan) makes this one promiscuous. Returns false if they cannot be read
+   * now.
    */
   reportLists(): boolean {
     if (this.#gone || this.#closed) return true
@@ -243,8 +243,8 @@ export class TapPort implements Port {
 
   /**
    * Reads the location and state of the interface from the TAP itself: after events were lost, or
-   * when the interface left its namespace or the namespace is going away. Such an event may come
-   * late, when the id in it is already another namespace's.
+   * when the interface left its namespace or the namespace is being deleted. Such an event may
+   * arrive late, when its id already belongs to another namespace.
    */
   reread(): void {
     if (this.#closed) return

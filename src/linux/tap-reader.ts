@@ -1,6 +1,6 @@
 /**
  * The reading side of a Tap: hands batches to one consumer, a callback or a loop. Queues are polled
- * only while there is one that wants frames, and the memory has room.
+ * only while a consumer wants frames and the memory has room.
  */
 import { EBADFD, VnetError } from '../base/errno.ts'
 import type { PortQueue } from '../netdev/port.ts'
@@ -10,7 +10,7 @@ import { GONE } from './errno.ts'
 import type { TapCounts } from './tap-counts.ts'
 import { TapBatch, type TapFrame, type TapLayer } from './tap-frame.ts'
 
-/** Why queues are not polled: nothing wants frames. A bit of `state`. */
+/** Queues are not polled because no consumer wants frames. A bit of `state`. */
 const IDLE = OWN_REASON
 
 export type OnFrames = (frames: readonly TapFrame[]) => void

@@ -58,7 +58,7 @@ export class TapWriter {
     return this.#flush()
   }
 
-  /** Writes frames in order, with one native call for many. Returns whether nothing waits. */
+  /** Writes frames in order, with one native call for many. Returns true if no frame waits. */
   writeBatch(batch: readonly (Uint8Array | TapFrame)[]): boolean {
     try {
       for (let i = 0; i < batch.length; i++) this.#take(batch[i])

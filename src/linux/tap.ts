@@ -65,7 +65,7 @@ export interface TunOptions {
   queues: number
   /** False for an interface that was made with a single queue. */
   multiQueue: boolean
-  /** NETIF_F_* wanted; 0 means no vnet header. */
+  /** The requested NETIF_F_*; 0 means no vnet header. */
   features: number
   /** False to start without a carrier (TUNSETCARRIER). */
   carrier: boolean
@@ -132,7 +132,7 @@ function setRights(native: Native, fd: number, name: string, { owner, group }: T
   if (group !== undefined) check(native.ioctl(fd, TUNSETGROUP, group), `TUNSETGROUP ${name}`)
   if (owner === undefined && group !== undefined) return
   const result = native.ioctl(fd, TUNSETOWNER, owner ?? process.geteuid?.() ?? 0)
-  // This user may have no number in this user namespace. Nobody else is in such a namespace.
+  // This user may have no number in this user namespace, which no other user is in.
   if (owner !== undefined || result !== -EINVAL) check(result, `TUNSETOWNER ${name}`)
 }
 

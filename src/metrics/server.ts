@@ -6,7 +6,7 @@ import { metricsUrl } from '../http/token.ts'
 import { metricsText, OPEN_METRICS, PROMETHEUS_TEXT } from './registry.ts'
 import type { Snapshot } from './snapshot.ts'
 
-/** Milliseconds from one snapshot to the next, however many clients ask. */
+/** Milliseconds from one snapshot to the next, for any number of clients. */
 const SNAPSHOT_MS = 250
 
 /** Listens. Returns the server with the URL of the metrics, with the token if reading needs it. */

@@ -13,7 +13,7 @@ import { NETDEV_WIRE } from './if.ts'
 export interface StageReport {
   /** Its kind, and a number if the wire has several: `loss`, `loss 2`. */
   readonly stage: string
-  /** The stages that it lies in, `match then `; empty at the top. */
+  /** The stages that contain it, `match then `; empty at the top. */
   readonly path: string
   readonly direction: string
   /** The text it was made of. */

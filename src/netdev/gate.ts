@@ -44,6 +44,6 @@ export interface Gate {
   holds(txq: GatedQueue): boolean
   /** Reports the waiting frame, once the running code has returned. */
   changed(): void
-  /** Drops and counts the waiting frames of a device that goes down. */
+  /** Drops and counts the waiting frames of a device that is brought down. */
   purge(dev: NetDevice): void
 }

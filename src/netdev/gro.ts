@@ -92,7 +92,7 @@ export class Gro {
     if (size > gsoSize || h !== this.#h || !this.#continues(head.data, data)) return false
     if (this.#count === 0 && !this.#mayStand(head)) return false
     if (!this.#mayStand(skb)) return false
-    // A frame that a wire held lies in a small slot.
+    // A frame that a wire held is in a small slot.
     if (size > head.tailroom() && !(expand(head) && size <= head.tailroom())) return false
 
     bytes.copyWithin(head.__put(size), data + payload, data + len)

@@ -1,8 +1,8 @@
 /**
  * Irq: an interrupt line of simulated hardware, with its status word. Hardware raises bits; the
- * driver's handler reads and clears them. An interrupt is taken after the batch of frames that is
- * being handled, when the driver's own code has returned. So one interrupt may stand for many
- * frames, as with hardware that coalesces.
+ * driver's handler reads and clears them. An interrupt is taken after the current batch of frames,
+ * when the driver's own code has returned. So one interrupt may stand for many frames, as with
+ * hardware that coalesces.
  */
 
 import { logEvent } from './frame-log.ts'
@@ -99,7 +99,7 @@ export class Irq {
     return this.#handler && this.#code
   }
 
-  /** True if bits are set and not masked, but no interrupt is to come. */
+  /** True if bits are set and not masked, but no interrupt is pending. */
   get stuck(): boolean {
     return (this.status & this.#enabled) !== 0 && !this.#pending
   }

@@ -266,7 +266,7 @@ export class Net {
   #pollNapis(n: number): void {
     let again = 0
     for (let i = 0; i < n; i++) if (this.#napis[i].run()) this.#napis[again++] = this.#napis[i]
-    // Those scheduled meanwhile move up.
+    // Entries that were scheduled meanwhile move up.
     for (let i = n; i < this.#napiCount; i++) this.#napis[again++] = this.#napis[i]
     this.#napiCount = again
   }

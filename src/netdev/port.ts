@@ -1,10 +1,10 @@
 /**
- * A port carries a device's frames to and from the kernel. A TAP is one (linux/tap-port.ts), and
- * a port in memory is one (testing/memory-port.ts), so everything above a port runs without root.
- * Every Port passes test/support/port-conformance.ts.
+ * A port carries a device's frames to and from the kernel. A TAP is one (linux/tap-port.ts), and a
+ * port in memory is one (testing/memory-port.ts), so all code above a port runs without root. Every
+ * Port passes test/support/port-conformance.ts.
  *
  * PortQueue carries the frames. Port, below it, is the administration of the interface, and
- * Platform is where ports come from.
+ * Platform is the source of ports.
  */
 
 import type { Turns } from '../base/turns.ts'
@@ -80,7 +80,7 @@ export interface Port {
   close(): Promise<void>
 }
 
-/** Where ports come from: Linux (linux/platform.ts), or memory (testing/memory-port.ts). */
+/** The source of ports: Linux (linux/platform.ts), or memory (testing/memory-port.ts). */
 export interface Platform {
   /** Grants time for events of interfaces and the work of the Net, which makes it by default. */
   readonly turns?: Turns
@@ -113,7 +113,7 @@ export interface PortSpec {
   readonly netns?: string | undefined
   /** False if the interface has no carrier from its first moment on. Default true. */
   readonly carrier?: boolean | undefined
-  /** Where the frames' slots come from. */
+  /** The source of the frames' slots. */
   readonly slots: SlotAccount
   /** Follow the multicast list too, for devices with ndoSetRxMode. */
   readonly multicastList?: boolean | undefined

@@ -153,7 +153,7 @@ export class StepGate implements Gate {
     })
   }
 
-  /** Drops and counts the waiting frames of a device that goes down. */
+  /** Drops and counts the waiting frames of a device that is brought down. */
   purge(dev: NetDevice): void {
     for (const txq of dev.tx) this.#queues.delete(txq)
     for (const { frames, callers } of [this.#received, this.#delivered]) {
@@ -192,7 +192,7 @@ export class StepGate implements Gate {
     netifRxNow(skb, skb.dev as NetDevice)
   }
 
-  /** The first frame at the end of a wire comes to netifRx. */
+  /** The first frame at the end of a wire reaches netifRx. */
   #deliver(): void {
     const { frames, callers } = this.#delivered
     this.#wait(this.#received, frames.shift() as SkBuff, callers.shift())

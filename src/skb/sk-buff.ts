@@ -75,7 +75,7 @@ export class SkBuff {
   /** Payload bytes per segment, 0 if the frame is not GSO. */
   gsoSize = 0
   gsoType = 0
-  /** The transmit queue the frame came from; it goes back out on the same. */
+  /** The transmit queue that the frame came from; it is sent back on the same. */
   queueMapping = 0
   /**
    * Positions of the link, network and transport headers, 0 if unknown. ethTypeTrans sets the first

@@ -85,7 +85,7 @@ export function deviceSource(vnets: Vnets, client: ControlClient, id: DeviceId, 
     return new FrameSource(id, open, want)
   }
   if (want === 'step') {
-    // An event says when something waits; this is for a vnet that was stepping before.
+    // An event reports each waiting step; this is for a vnet that was stepping before.
     return new Poll(
       async () => {
         const device = vnets.known(id)

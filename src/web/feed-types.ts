@@ -41,7 +41,7 @@ export interface DeviceRow {
   readonly faults: readonly string[] | undefined
   /** A sentence about each fault; undefined if the driver describes none. */
   readonly faultTexts: readonly string[] | undefined
-  /** The label of the device at the other end of the cable, if it is known and of the same vnet. */
+  /** The label of the device at the other end of the cable, if known and of the same vnet. */
   readonly peer: string | undefined
   /** Whether it is a port of a simulated network. */
   readonly onSegment: boolean
@@ -99,7 +99,7 @@ export interface StepInfo {
   readonly queue: number
   /** The frame at this point; undefined while it is still in the kernel. */
   readonly frame: Pick<FrameRow, 'length' | 'text' | 'headers' | 'bytes'> | undefined
-  /** Lines of the driver, of which `line` runs next; undefined if their file is not known. */
+  /** Lines of the driver; `line` runs next. Undefined if their file is not known. */
   readonly source:
     | {
         readonly file: string
@@ -112,14 +112,14 @@ export interface StepInfo {
 }
 
 export type FeedMessage =
-  /** The first message, and again whenever a vnet or a device comes or goes or changes. */
+  /** The first message, repeated whenever a vnet or a device is added, removed or changed. */
   | {
       readonly type: 'hello'
       readonly version: string
       readonly vnets: readonly VnetRow[]
       /** Whether the page has the token, and may change things and see frames. */
       readonly mayChange: boolean
-      /** The links that `preset NAME` stands for: the text of direction ab, and of ba. */
+      /** The links of `preset NAME`: the text of direction ab, and of ba. */
       readonly presets: readonly { readonly name: string; readonly up: string; readonly down: string }[]
     }
   /** Every second, of all devices. `time` is in milliseconds since 1970, as everywhere here. */
@@ -131,14 +131,14 @@ export type FeedMessage =
   /** Of the device looked at, when it is first looked at and after each change. */
   | { readonly type: 'params'; readonly id: DeviceId; readonly params: readonly DriverParam[] }
   /**
-   * Frames of the device looked at, at most 200 a message, five messages a second. `dhcp` has those
-   * of DHCP, also when there are too many others.
+   * Frames of the selected device, at most 200 a message, five messages a second. `dhcp` has the
+   * DHCP frames, even if other frames are too many.
    */
   | {
       readonly type: 'frames' | 'dhcp'
       readonly id: DeviceId
       readonly frames: readonly FrameRow[]
-      /** Frames that passed and are not listed, since there were too many. */
+      /** Frames that passed and are not listed, because they were too many. */
       readonly skipped: number
     }
   /** Of all devices, when it happens. */
@@ -148,7 +148,7 @@ export type FeedMessage =
       readonly type: 'segment'
       readonly id: DeviceId
       readonly segment: SegmentInfo | undefined
-      /** The number of hosts, if there are more than are listed. */
+      /** The number of hosts, if not all are listed. */
       readonly allHosts?: number
     }
   /** Of the device looked at, when it is first looked at; undefined without a scenario. */
@@ -181,7 +181,7 @@ export type PageCommand =
   | { readonly do: 'trigger'; readonly fault: string; readonly queue?: number }
   /** `text` undefined takes all stages out. Both directions without `direction`. */
   | { readonly do: 'wire'; readonly text: string | undefined; readonly direction?: WireDirection }
-  /** Changes nothing: asks whether a text is right. */
+  /** Changes nothing: checks whether a text is right. */
   | { readonly do: 'check-wire'; readonly text: string }
   /** `every`: milliseconds after which a frame continues by itself. */
   | { readonly do: 'step'; readonly mode: 'on' | 'off' | 'next'; readonly every?: number }

@@ -40,7 +40,7 @@ export function readPage(): ReadonlyMap<string, PageFile> {
   const paths = [
     ...readdirSync(page).map(name => [name, join(page, name)] as const),
     ['', join(page, 'index.html')] as const,
-    // The page imports it as ../feed-types.js, and there is nothing above the root.
+    // The page imports it as ../feed-types.js, and the root has no parent.
     ['feed-types.js', join(COMPILED, 'feed-types.js')] as const,
     ...SHARED.map(name => [name, join(COMPILED, '..', name)] as const),
     ['uPlot.js', join(uPlot, 'uPlot.esm.js')] as const,

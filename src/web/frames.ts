@@ -1,6 +1,6 @@
 /**
- * The frames of a device, for the pages that look at them: one capture for all. Of more frames than
- * a page can show, the rest is counted. So the cost of looking is bounded, however many there are.
+ * The frames of a device, for the pages that show them: one capture for all. Frames beyond the
+ * number that a page can show are only counted. So the cost of watching is bounded.
  */
 
 import { VnetError } from '../base/errno.ts'
@@ -74,7 +74,7 @@ export class FrameSource implements Source {
     this.#goOn()
   }
 
-  /** Begins again if the capture has ended, or does meanwhile: the device may be another now. */
+  /** Restarts if the capture has ended, or ends meanwhile: the device may be another now. */
   soon(): void {
     if (this.#feeds.size === 0) return
     if (this.#isRunning) this.#isAsked = true

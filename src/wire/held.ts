@@ -1,8 +1,8 @@
 /**
  * HeldPackets: packets with the moments at which they are due, for a stage that delays. Packets
- * that come in the order of their moments lie in a ring, which costs the same for any number of
- * them; one that comes earlier than the packet before it goes to a heap. The arrays grow and are
- * kept: adding and taking a packet allocates nothing.
+ * that arrive in the order of their moments are in a ring, which costs the same for any number of
+ * them. A packet that is due earlier than the packet before it goes to a heap. The arrays grow and
+ * are kept: adding and taking a packet allocates nothing.
  */
 import { MomentHeap } from '../base/moment-heap.ts'
 import { gsoSegs } from '../netdev/gso.ts'

@@ -21,7 +21,7 @@ const PARTS: ReadonlyMap<string, Part> = new Map(
   STAGES.flatMap(({ part }) => Object.keys(part?.keywords ?? {}).map(word => [word, part as Part])),
 )
 
-/** The keywords of stages and beside stages. A filter without quotes must not be one. */
+/** The keywords of stages and between stages. A filter without quotes must not be one. */
 const STARTS: ReadonlySet<string> = new Set([
   ...STAGES.flatMap(({ kind, keywords = [kind] }) => keywords),
   ...PARTS.keys(),

@@ -73,7 +73,7 @@ async function write(
   await written
   await file[Symbol.asyncDispose]()
   io.err(`${file.frames} frames captured, ${file.lost} lost\n`)
-  // The reader has all that it wants: | head.
+  // The reader has everything it wants: | head.
   if (error === undefined || isErrno(error, EPIPE)) return EXIT_OK
   if (error instanceof VnetError || error instanceof CaptureError) return fail(io, error.message)
   throw error

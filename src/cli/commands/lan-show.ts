@@ -124,7 +124,7 @@ function counts(entries: readonly (readonly [string, number])[]): string {
   return entries.length === 0 ? '-' : entries.map(([name, n]) => `${name} ${n}`).join(', ')
 }
 
-/** Returns `2026-11-20T18:00:00Z`; undefined for a time that never comes. */
+/** Returns `2026-11-20T18:00:00Z`; undefined for an infinite time. */
 function time(ms: number): string | undefined {
   return ms > DATE_MAX ? undefined : new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z')
 }

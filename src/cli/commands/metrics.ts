@@ -1,4 +1,4 @@
-/** `vnet metrics`: serves the counters of running vnets to Prometheus, beside them. */
+/** `vnet metrics`: serves the counters of running vnets to Prometheus, in a separate process. */
 import { ControlClient, SERVED_TIMEOUT_MS } from '../../control/client/client.ts'
 import type { Address } from '../../http/address.ts'
 import { ownAccess } from '../../http/token.ts'
@@ -13,7 +13,7 @@ import { EXIT_OK, endOf, type Io } from '../io.ts'
 const CAP_DAC_OVERRIDE = 1
 
 interface MetricsCommandOptions extends AskOptions {
-  /** Names that the server is reached by, besides its addresses. */
+  /** Names of the server, besides its addresses. */
   readonly host?: readonly string[]
 }
 

@@ -47,7 +47,7 @@ export async function node(options: NodeOptions, io: Io): Promise<number> {
   io.writeLater?.()
   const native = loadNative()
   io.lockups?.begin()
-  // As in run.ts: a descriptor table of its own makes each frame cheaper.
+  // As in run.ts: a separate descriptor table makes each frame cheaper.
   if (io.sole) {
     native.unshare(CLONE_FILES)
     native.shortenSlice()

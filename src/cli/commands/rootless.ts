@@ -1,4 +1,4 @@
-/** `vnet rootless`: becomes the command, in namespaces of its own in which the user is root. */
+/** `vnet rootless`: becomes the command, in new namespaces in which the user is root. */
 import { inherited } from '../../linux/inherited.ts'
 import { loadNative } from '../../linux/native.ts'
 import { checkTun, execRootless } from '../../linux/rootless.ts'

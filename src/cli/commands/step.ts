@@ -42,7 +42,7 @@ export function step(
   return askInterface(name, io, ask, options)
 }
 
-/** Frames that the step dropped: nothing else passes meanwhile. */
+/** Frames that the step dropped: no other frame moves meanwhile. */
 interface Dropped {
   readonly interface: string
   readonly direction: 'tx' | 'rx'

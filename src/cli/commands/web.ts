@@ -1,4 +1,4 @@
-/** `vnet web`: serves the live page of running vnets, beside them. */
+/** `vnet web`: serves the live page of running vnets, in a separate process. */
 import { ControlClient, SERVED_TIMEOUT_MS } from '../../control/client/client.ts'
 import type { Address } from '../../http/address.ts'
 import { ownAccess } from '../../http/token.ts'
@@ -10,7 +10,7 @@ import { EXIT_OK, endOf, type Io } from '../io.ts'
 import { packageVersion } from '../version.ts'
 
 interface WebCommandOptions extends AskOptions {
-  /** Names that the server is reached by, besides its addresses. */
+  /** Names of the server, besides its addresses. */
   readonly host?: readonly string[]
 }
 

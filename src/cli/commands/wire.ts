@@ -22,7 +22,7 @@ interface WireOptions extends AskOptions {
   readonly watch?: number
 }
 
-/** Shows the wires of the interface `name`, or replaces their stages if there is a text. */
+/** Shows the wires of the interface `name`, or replaces their stages if a text is given. */
 export async function wire(name: string, text: string | undefined, options: WireOptions, io: Io): Promise<number> {
   const { ab = options.in ?? text, ba = options.out ?? text, user } = options
   if ((ab ?? ba) !== undefined) {
@@ -55,9 +55,9 @@ interface Change {
 
 async function change(name: string, { ab, ba, hasSides }: Change, io: Io): Promise<number> {
   const stages = (text: string) => (text === 'off' ? undefined : text)
-  // Loaded here, because all kinds of stages come with it.
+  // Loaded here, because it loads all kinds of stages.
   const { attachmentsOf } = await import('../../control/client/wire-request.ts')
-  // A wrong text of the second direction must not come after a change of the first.
+  // Both texts are checked before the first direction changes.
   for (const [direction, text] of [['ab', ab] as const, ['ba', ba] as const]) {
     if (text !== undefined && text !== 'off') attachmentsOf(text, direction)
   }

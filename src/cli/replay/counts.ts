@@ -1,6 +1,6 @@
 /** Counts of a replay, and the lines that report them. */
 
-/** Frames by the reason for which they were not sent. */
+/** Frames that were not sent, by reason. */
 export class Reasons {
   readonly #counts = new Map<string, number>()
   total = 0

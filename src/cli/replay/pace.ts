@@ -1,4 +1,4 @@
-/** Pace: when each frame of a replay is due. */
+/** Pace: the time at which each frame of a replay is due. */
 import { NSEC_PER_SEC } from '../../base/clock.ts'
 
 /** The recorded times multiplied by a factor, a rate, or no pauses. */
@@ -15,7 +15,7 @@ export interface CaptureTime {
   readonly hasTime: boolean
 }
 
-/** A clock that goes back by more than this, in ns, was set: its old time means nothing. */
+/** A clock that moves back by more than this, in ns, was set: its old time means nothing. */
 const SET_BACK = NSEC_PER_SEC
 
 export class Pace {
@@ -39,7 +39,9 @@ export class Pace {
     this.#now = now
   }
 
-  /** Returns when the next frame, of `length` bytes, is due; in the past for one that is late. */
+  /**
+   * Returns when the next frame, of `length` bytes, is due; a time in the past for a late frame.
+   */
   due(captured: CaptureTime, length: number): number {
     const speed = this.#speed
     if (speed === 'top') return Number.NEGATIVE_INFINITY
@@ -57,7 +59,7 @@ export class Pace {
   }
 
   #recorded({ seconds, nanoseconds, hasTime }: CaptureTime, factor: number): number {
-    // A packet without a time comes with the one before it.
+    // A packet without a time is played with the one before it.
     if (!hasTime) return this.#due
     let since = this.#since(seconds, nanoseconds)
     if (this.#origin === undefined || since < this.#latest - SET_BACK) {

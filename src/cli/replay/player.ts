@@ -36,7 +36,7 @@ export class Player {
   readonly #cutter: Cutter
   readonly #upper = new UpperHeader()
   readonly #alarm: Alarm
-  /** Ends the wait at hand. */
+  /** Ends the current wait. */
   #wake = () => {}
   #isStopped = false
   /** Frames that the sink took. */

@@ -1,7 +1,7 @@
 /** The line that shows how far a replay is. */
 
 export interface Progress {
-  /** Bytes of the capture that were read, and all of them if that is known. */
+  /** Bytes of the capture that were read, and its size if that is known. */
   readonly read: number
   readonly size: number | undefined
   readonly frames: number

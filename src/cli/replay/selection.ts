@@ -58,7 +58,7 @@ export function isArrival({ flags = 0, interfaceIndex, packetId }: CaptureRecord
   return senderOf(packetId) !== interfaceIndex || isOffWire(packetId)
 }
 
-/** Returns true for a frame that a vnet's wire made, or that was dropped in front of it. */
+/** Returns true for a frame that a vnet's wire made, or that was dropped before it. */
 export function isOffWire(packetId: number): boolean {
   return packetId % PACKET_IDS >= PACKET_ID_OFF_WIRE
 }

@@ -34,7 +34,7 @@ const MS_PER_TICK = 10
 const UTIME = 11
 const STIME = 12
 
-/** Reads the statistics of devices. One that ends meanwhile is left out. */
+/** Reads the statistics of devices. Devices that are unregistered meanwhile are left out. */
 export async function read(
   client: ControlClient,
   devices: readonly FoundDevice[],

@@ -60,7 +60,7 @@ export function openScreen(process: TerminalProcess, pressed: (key: Key) => void
     stdout.write(LEAVE)
     stdin.setRawMode?.(false)
   }
-  // SIGSTOP, because SIGTSTP would come here again.
+  // SIGSTOP, because SIGTSTP would call this again.
   const suspend = () => {
     leave()
     process.kill(process.pid, 'SIGSTOP')
@@ -79,7 +79,7 @@ export function openScreen(process: TerminalProcess, pressed: (key: Key) => void
   emitKeypressEvents(stdin)
   stdin.on('keypress', onKey)
   stdin.on('end', onGone)
-  // Stays: an error may come after the end of the command, too.
+  // This listener remains: an error may also follow the end of the command.
   stdin.on('error', onGone)
   stdout.on('resize', changed)
   for (const [event, fn] of Object.entries(signals)) process.on(event, fn)

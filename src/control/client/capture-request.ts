@@ -1,4 +1,4 @@
-/** The requests of a client for captures, each on a connection of its own, and their streams. */
+/** The requests of a client for captures, each on its own connection, and their streams. */
 
 import { EAGAIN, EBADF, ECANCELED, ECONNREFUSED, EPROTO, ETIMEDOUT, VnetError } from '../../base/errno.ts'
 import type { Native } from '../../linux/native.ts'

@@ -1,6 +1,6 @@
 /**
- * CaptureStream: a capture that a vnet runs and sends to this process, on a connection of its own
- * that carries pcapng and nothing else.
+ * CaptureStream: a capture that a vnet runs and sends to this process, on a separate connection
+ * that carries only pcapng.
  */
 
 import { EAGAIN } from '../../base/errno.ts'

@@ -67,7 +67,7 @@ import {
 const TIMEOUT_MS = 5000
 /** The same for a page or a scrape, which must not wait for a vnet that is stuck. */
 export const SERVED_TIMEOUT_MS = 2000
-/** Delay before frames for which a vnet had no room are sent again, ms. */
+/** Milliseconds before frames that a vnet could not accept are sent again. */
 const AGAIN_MS = 1
 const ROOT = 0
 
@@ -288,7 +288,7 @@ export class ControlClient {
       if (cmd === commands.event.cmd) onEvent(deviceEvent(decodeAttributes(commands.event.reply, attributes)))
     }
     const mask = events?.reduce((mask, name) => mask | (1 << eventNumbers[name]), 0)
-    // An event may come before the acknowledgement.
+    // An event may precede the acknowledgement.
     const listening = this.#exchanges.listen(vnet, { message, lost: onLost, end })
     try {
       await this.#change(vnet, commands.subscribe, { ...which(device), events: mask, dropThreshold })

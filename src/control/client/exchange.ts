@@ -179,7 +179,7 @@ class Vnet implements ConnectionListener {
     return true
   }
 
-  /** Keeps the process alive while requests are pending or there is a listener. */
+  /** Keeps the process alive while requests are pending or a listener exists. */
   keepAlive(): void {
     if (this.exchanges.size > 0 || this.#listening !== undefined) this.#connection?.ref()
     else this.#connection?.unref()
@@ -251,7 +251,7 @@ class Vnet implements ConnectionListener {
   #unasked(bytes: Uint8Array, message: Message): void {
     try {
       if (message.type === NLMSG_ERROR) {
-        // An error about the connection itself: there are too many.
+        // An error about the connection itself: the user has too many.
         const { error, message: text } = parseAck(bytes, message)
         this.close(-error || ECONNRESET, text)
       } else if (message.type === NLMSG_OVERRUN) {

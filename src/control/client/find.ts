@@ -45,7 +45,7 @@ export interface Found {
   readonly failed: readonly VnetError[]
   /** Vnets of other network namespaces, but not of other pid namespaces. */
   readonly elsewhere: readonly Entry[]
-  /** For root, the users that have vnets of their own. They are not queried unless one is named. */
+  /** For root, the other users with running vnets. They are not queried unless one is named. */
   readonly users: readonly number[]
   /** Directories of vnets that were not read, such as root's in a user namespace. */
   readonly untrusted: readonly Untrusted[]
@@ -150,7 +150,7 @@ function withName({ errno, syscall, advice }: VnetError, { pid, interfaces }: En
   return new VnetError(errno, `${syscall} of vnet ${pid}${names === '' ? '' : ` (${names})`}`, advice)
 }
 
-/** Returns the names as the part of a line: the first of them, and how many more there are. */
+/** Returns the names as the part of a line: the first of them, and the number of the others. */
 export function listed(names: readonly string[]): string {
   const more = names.length > NAMES ? ` and ${names.length - NAMES} more` : ''
   return names.slice(0, NAMES).join(', ') + more

@@ -61,7 +61,7 @@ export interface StepHalt extends StepPlace {
   readonly source: StepSource | undefined
 }
 
-/** Lines of a file, of which `line` runs next; `first` is the number of the first of them. */
+/** Lines of a file. `line` runs next; `first` is the number of the first line. */
 export interface StepSource {
   readonly file: string
   readonly line: number
@@ -116,7 +116,9 @@ export interface SubscribeOptions {
 }
 
 export interface Subscription extends AsyncDisposable {
-  /** Settles when no more events come: it is closed, the client is, or the vnet has ended. */
+  /**
+   * Settles when no more events will arrive: it or the client was closed, or the vnet has ended.
+   */
   readonly ended: Promise<void>
   /** Ends the subscription. Idempotent; never rejects. */
   close(): Promise<void>
@@ -137,7 +139,7 @@ export interface WireInfo {
 /** A scenario file (`--scenario`) and how far it is. */
 export interface ScenarioInfo {
   readonly file: string
-  /** When its time 0 was, in ms since 1970; undefined until the interface first comes up. */
+  /** The time 0 of the scenario, in ms since 1970; undefined until the interface first comes up. */
   readonly started: number | undefined
   /** The length of a round if it repeats, in ms. */
   readonly repeat: number | undefined
@@ -187,7 +189,7 @@ type WireReply = Reply<typeof commands.getWire.reply>
 type StageReply = NonNullable<WireReply['stage']>
 type Entry<K extends SegmentEntryKind> = NonNullable<Reply<typeof commands.getSegment.reply>[K]>
 export type HostInfo = Omit<Entry<'host'>, 'addresses'> & {
-  /** The link-local address comes last. */
+  /** The link-local address is last. */
   readonly addresses: readonly string[]
 }
 /** `expires` is Infinity for a lease without an end. */

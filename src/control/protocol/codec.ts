@@ -1,4 +1,4 @@
-/** The codecs of vnet_nl beside netlink's own: attributes in the terms of programs. */
+/** The codecs of vnet_nl, in addition to netlink's own: attributes in the terms of programs. */
 import {
   binary,
   counter64,
@@ -78,12 +78,12 @@ export const mac = (type: number) => mapped(binary(type, 6, 6), bytes => formatM
 /** An IPv4 or IPv6 address: written as bytes, read as text. */
 export const address = (type: number) => mapped(binary(type, 4, 16), formatAddress, asBytes)
 
-/** A policy for requests, in which unknown attributes are refused. */
+/** A policy for requests that refuses unknown attributes. */
 export const strict = <F extends Fields>(fields: F): Policy<F> => policy(fields, { strict: true })
 
 type Replaced<F extends Fields, G> = Omit<F, keyof G> & G
 
-/** The same policy, in which the attributes `names` must not be missing. */
+/** The same policy, but the attributes `names` are required. */
 export function requiring<F extends Fields, K extends keyof F & string>(
   { fields, strict }: Policy<F>,
   ...names: readonly K[]
@@ -94,7 +94,7 @@ export function requiring<F extends Fields, K extends keyof F & string>(
   return policy({ ...fields, ...must }, { strict }) as never
 }
 
-/** The same policy, in which only the attributes `optional` may be missing. */
+/** The same policy, but only the attributes `optional` may be missing. */
 export function complete<F extends Fields, K extends keyof F & string = never>(
   { fields, strict }: Policy<F>,
   ...optional: readonly K[]
@@ -104,7 +104,7 @@ export function complete<F extends Fields, K extends keyof F & string = never>(
   return requiring<F, Rest>(policy(fields, { strict }), ...(names as Rest[]))
 }
 
-/** The same policy, in which missing attributes have the values of `defaults`. */
+/** The same policy, with the values of `defaults` for missing attributes. */
 export function defaulting<F extends Fields, K extends keyof F & string, T>(
   { fields, strict }: Policy<F>,
   defaults: Readonly<Record<K, T>>,

@@ -58,11 +58,13 @@ export interface Detached {
 export interface ConnectionListener {
   /** Called with each message, `length` bytes at `at`, valid during the call. */
   onMessage(bytes: Uint8Array, at: number, length: number): void
-  /** Called while there is something to read. Without it, messages are received as they come. */
+  /** Called while data can be read. Without it, messages are received as they arrive. */
   onReadable?(): void
   /** Called when everything that was queued has been sent. */
   onDrain?(): void
-  /** Called once, unless close() came first: 0 if the peer ended the connection, or an errno. */
+  /**
+   * Called once, unless close() was called first: 0 if the peer ended the connection, or an errno.
+   */
   onEnd(errno: number): void
 }
 
@@ -109,8 +111,8 @@ export class Connection {
   }
 
   /**
-   * Takes over a non-blocking descriptor, and closes it if that fails: then returns -errno. A
-   * connection takes its input buffer from `spares`, if there is one, and returns it at its end.
+   * Takes over a non-blocking descriptor. On failure closes it and returns -errno. A connection
+   * takes its input buffer from `spares`, if it has one, and returns it at its end.
    */
   static of(native: Native, fd: number, listener: ConnectionListener, spares: Uint8Array[] = []): Connection | number {
     let connection: Connection | undefined
@@ -296,7 +298,7 @@ export class Connection {
     return align4(length) > this.buffered ? 0 : length
   }
 
-  /** Reads the socket once; returns false if there was nothing, or if the connection has ended. */
+  /** Reads the socket once; returns false if it was empty, or if the connection has ended. */
   #fill(): boolean {
     this.#makeRoom()
     const room = this.#until === 0 ? this.#input : this.#input.subarray(this.#until)

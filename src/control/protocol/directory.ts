@@ -21,7 +21,10 @@ import { listed, type RunDirectory, trustedDirectories } from './run-directory.t
 const FILE_MAX = 1 << 20
 const IFNAME_MAX = 15
 
-/** A network namespace: its inode, which is used again, and if known its cookie, which is not. */
+/**
+ * A network namespace: its inode, which the kernel reuses, and if known its cookie, which it does
+ * not reuse.
+ */
 export interface NetNamespace {
   readonly inode: number
   readonly cookie?: number | undefined
@@ -50,7 +53,7 @@ export function labPlace(netns: string | undefined): { readonly lab: string; rea
 
 /** A running vnet. */
 export interface Entry {
-  /** The path of its socket, by which clients name it. */
+  /** The path of its socket, with which clients name it. */
   readonly vnet: string
   /** The user that owns it. */
   readonly uid: number
@@ -104,7 +107,7 @@ export function watchDirectories(
       watcher.on('error', () => watcher.close())
       watchers.push(watcher)
     } catch {
-      // The directory was removed, or there are too many watches.
+      // The directory was removed, or the limit of watches was reached.
     }
   }
   return {

@@ -53,7 +53,7 @@ export function makeRunDirectory(candidates = ownCandidates(effectiveUid())): Ru
 
 /**
  * The directories that only the user of this process may enter. /run/vnet is not one of them, and
- * `vnet rootless` has one of its own, which other terminals do not see.
+ * `vnet rootless` has its own, which other terminals do not see.
  */
 export function privateCandidates(): string[] {
   return ownCandidates(effectiveUid()).filter(path => path !== RUN_DIRECTORY)

@@ -44,7 +44,7 @@ export class Captures {
     this.#options = options
   }
 
-  /** Starts a capture, and sends it on the caller's connection. Throws EBUSY if there are many. */
+  /** Starts a capture, and sends it on the caller's connection. Throws EBUSY above the limits. */
   start({ devices, ...wanted }: WantedCapture, caller: Caller): void {
     const busy = this.#busy(caller)
     if (busy !== undefined) throw new VnetError(EBUSY, 'vnet_nl', busy)

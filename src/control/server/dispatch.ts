@@ -32,7 +32,7 @@ const PART_BYTES = 8192
 /** The parts of a dump; the last is returned. A part is valid until anything else is written. */
 export type Parts = Iterator<Uint8Array, Uint8Array>
 
-/** The client that a request is from, and to which the replies go. */
+/** The client that sent a request, and that gets the replies. */
 export interface Client extends Caller {
   /** Sends messages; `bytes` is valid during the call only. */
   send(bytes: Uint8Array): void

@@ -1,8 +1,8 @@
 /**
  * Descriptors that clients pass to a server (SCM_RIGHTS), on kernels that cannot refuse them.
  * Closing one may take as long as its sender likes: a socket with SO_LINGER, a file of a FUSE file
- * system. So they are received, and closed on threads of their own. Each connection is closed in
- * the same way, because descriptors may wait in it.
+ * system. So they are received, and closed on separate threads. Each connection is closed in the
+ * same way, because descriptors may wait in it.
  */
 
 import { EAGAIN, EPROTO } from '../../base/errno.ts'

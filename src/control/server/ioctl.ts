@@ -1,4 +1,6 @@
-/** IOCTL: an ioctl on an interface. No process's memory is touched: its data comes along. */
+/**
+ * IOCTL: an ioctl on an interface. It touches no process's memory: the request carries its data.
+ */
 
 import { EFAULT } from '../../base/errno.ts'
 import { devIoctl, noMemory, type UserMemory } from '../../netdev/dev-ioctl.ts'

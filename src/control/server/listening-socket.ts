@@ -1,7 +1,7 @@
 /**
  * A Unix stream socket that listens at a path, driven by events. Its owner accepts the connections
- * one by one, and so decides how many there are. `close` releases the descriptor and its watcher,
- * and removes the file.
+ * one by one, and so limits their number. `close` releases the descriptor and its watcher, and
+ * removes the file.
  */
 import { chmodSync } from 'node:fs'
 import { EAGAIN, ENAMETOOLONG } from '../../base/errno.ts'

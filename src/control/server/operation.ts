@@ -25,7 +25,7 @@ export interface Caller extends Pick<Work, 'share' | 'privileged'> {
   readonly missing: string | undefined
   /** The right that it lacks to capture frames, likewise. */
   readonly missingToCapture: string | undefined
-  /** Sends a message that is not a reply if there is room for it; returns whether it was sent. */
+  /** Sends a message that is not a reply if it fits; returns whether it was sent. */
   notify(bytes: Uint8Array): boolean
   /** Called, while it is set, when the client has read everything that was sent. */
   onDrained: (() => void) | undefined

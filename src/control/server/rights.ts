@@ -2,9 +2,9 @@
  * The clients that may change something in a vnet: its owner, and root with CAP_NET_ADMIN in the
  * user namespace of the vnet. The kernel vouches for both, about the process that connected. The
  * uid 0 alone proves nothing, because root in a container may lack the capability. The capability
- * alone proves nothing either, because every user has it in a user namespace of their own.
+ * alone proves nothing either, because every user has it in their own user namespaces.
  *
- * The same clients may capture frames, and the members of one group, if the vnet has one for that.
+ * The same clients may capture frames, and so may the members of a group that the vnet names.
  */
 import { readFileSync } from 'node:fs'
 import { ENOPROTOOPT, ERANGE } from '../../base/errno.ts'
@@ -65,7 +65,7 @@ export class Rights {
     return missing && `only root with CAP_NET_ADMIN in the user namespace of this vnet${owners} may do this: ${missing}`
   }
 
-  /** Returns the share of the time in which requests of a peer are served. */
+  /** Returns the share of time for the requests of a peer. */
   share({ uid, pid }: Peer): number | 'metrics' {
     return this.#children?.get(pid) === 'metrics' ? 'metrics' : uid
   }
@@ -87,7 +87,8 @@ export class Rights {
 
   #missingOfRoot(fd: number, pid: number): Missing {
     const pidfd = peerPidfd(this.#native, fd)
-    // Before Linux 6.5 there is the pid alone. A process with the same start time is the same one.
+    // Before Linux 6.5 only the pid is available. A process with the same start time is the same
+    // one.
     if (pidfd === -ENOPROTOOPT) return this.#missingOf(pid, began => began !== undefined && began === startTime(pid))
     // No descriptor is left, or the process was reaped and its pid may be used again.
     if (pidfd < 0) return 'your process has ended, or cannot be looked at'

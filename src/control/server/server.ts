@@ -34,9 +34,9 @@ export interface ServerOptions extends PresenceOptions {
   /** The group with the right to capture frames; none by default. */
   readonly captureGroup?: number | undefined
   /**
-   * Processes that this one has started and not reaped yet, by process id. The process of `web`
-   * changes this vnet for its user, without the capability that this needs otherwise: it may have
-   * dropped it. The process of `metrics` is a client without rights, with a share of its own.
+   * Processes that this one has started and not reaped yet, by process id. The process of `web` may
+   * change this vnet for its user without the usual capability, which it may have dropped. The
+   * process of `metrics` is a client without rights, with its own share.
    */
   readonly children?: ReadonlyMap<number, ChildKind> | undefined
   /** The wall clock, in milliseconds since 1970; Date.now by default. */
@@ -79,7 +79,7 @@ export function serveAt(presence: Presence, native: Native, net: Net, options: S
   const families = new Map([nlctrl([vnet]), vnet].map((family): [number, Family] => [family.id, family]))
   const onEnd = (session: Caller) => events.unsubscribe(session)
   const sessions = new Sessions(listening.calls, listening, rights, { families, turns: net.turns, onDefect, onEnd })
-  /** Requests that came before the end are served. */
+  /** Requests that arrived before the end are served. */
   function stop(): Promise<void> {
     sessions.close(LAST_REQUESTS)
     return presence.remove()

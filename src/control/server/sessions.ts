@@ -210,7 +210,7 @@ export class Session implements Work, Client, ConnectionListener {
     this.#heir = heir
   }
 
-  /** Sends an event if room for a reply is left beside it; returns whether it was sent. */
+  /** Sends an event if a reply would still fit after it; returns whether it was sent. */
   notify(bytes: Uint8Array): boolean {
     const connection = this.#connection
     return connection !== undefined && connection.pending + bytes.length <= MESSAGE_MAX && connection.send(bytes) === 0

@@ -135,7 +135,7 @@ function peerName(subject: Subject, dev: NetDevice): string | undefined {
 }
 
 /**
- * The sums of each device and, if `scope` asks for them, its queues after them. A device is read
+ * The sums of each device and, if `scope` requests them, of its queues after them. A device is read
  * when its turn comes.
  */
 function* allStats(subject: Subject, devices: readonly NetDevice[], scope: number, caller: Caller) {
@@ -164,7 +164,7 @@ function* allStats(subject: Subject, devices: readonly NetDevice[], scope: numbe
  * machine (RTNL), which every user can hold in a user namespace.
  *
  * The reply is one literal without spreads. V8 gives each object that is made of a spread and
- * further properties a shape of its own, and both survive collections of young objects: a flood of
+ * further properties its own shape, and both survive collections of young objects: a flood of
  * requests would make each of them take 5 ms. The reply is written before the next one is made, so
  * all use the same arrays: a helper thread of V8 frees the memory of an array, for milliseconds in
  * which no frame is moved on its CPU.

@@ -16,7 +16,7 @@ function transmit(bed: TestBed, n: number, first = 1): void {
   }
 }
 
-/** The numbers of the frames that came back. */
+/** The numbers of the returned frames. */
 const numbers = (bed: TestBed): string => bed.received.map(({ bytes }) => bytes[42]).join(', ') || 'none'
 
 export const exercise: Exercise = {

@@ -1,4 +1,4 @@
-/** 4. An interrupt: the card has something to say. */
+/** 4. An interrupt: the card reports an event. */
 import type { Irq } from '../../netdev/irq.ts'
 import { devClose, devOpen } from '../../netdev/netif.ts'
 import type { Ring } from '../../skb/ring.ts'
@@ -158,7 +158,7 @@ export const exercise: Exercise = {
         bed.dev.tx[0]?.stop()
         const skb = board.tx.shift()
         if (skb !== undefined) board.rx.push(skb)
-        // The handler takes the frame, and meanwhile the board is done with another one.
+        // The handler takes the frame, and meanwhile the board finishes another one.
         const { shift } = board.rx
         board.rx.shift = () => {
           board.rx.shift = shift

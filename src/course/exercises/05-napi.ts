@@ -153,7 +153,7 @@ export const exercise: Exercise = {
       run(bed) {
         const { irq, board } = privOf(bed)
         transmit(bed, 2)
-        // The board keeps one frame, which it moves in the moment in which it may interrupt again.
+        // The board keeps one frame, which it moves at the moment when it may interrupt again.
         const late = board.tx.shift()
         const { unmask } = irq
         irq.unmask = bits => {

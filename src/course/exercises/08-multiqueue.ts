@@ -206,7 +206,7 @@ export const exercise: Exercise = {
       read: 'See it live',
       async run({ vnet, run }) {
         const running = await vnet('--slots', '8')
-        // The client starts when the server says that it listens.
+        // The client starts when the server reports that it listens.
         const both = `iperf3 -s -1 --forceflush | {
           while read line; do case "$line" in *listening*) break; esac; done
           iperf3 -c 198.18.0.9 -P 4 -t 1 -J >&3

@@ -7,7 +7,7 @@ import { counts, numberOf } from '../text.ts'
 
 const PORTS = ['sw0', 'sw1', 'sw2']
 const AGE = 60
-/** Of the live check: more than kernels say to all at the start. */
+/** For the live check: more frames than kernels send to everyone at the start. */
 const PINGS = 50
 const BROADCAST = 'ff:ff:ff:ff:ff:ff'
 const GROUP = '01:00:5e:00:00:fb'

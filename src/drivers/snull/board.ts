@@ -61,10 +61,10 @@ export class SnullHw {
   #sent = 0
   #spurious: Alarm | undefined
   #flap: Alarm | undefined
-  /** Sets the carrier again after one flap; true while that is to come. */
+  /** Sets the carrier again after one flap; true while a flap is pending. */
   #relink: Alarm | undefined
   #flapping = false
-  /** True while a triggered fault is to come or lasts: each frame is then looked at. */
+  /** True while a triggered fault is pending or lasts: each frame is then checked. */
   #triggered = false
 
   constructor(dev: NetDevice, buffers: number, ringSize: number, faults: Faults) {
@@ -79,7 +79,7 @@ export class SnullHw {
     this.#stuck = dev.tx.map(() => new Ring(1))
   }
 
-  /** Puts a frame on the wire. Returns true if the queue it came by has a free buffer. */
+  /** Puts a frame on the wire. Returns true if the frame's queue has a free buffer. */
   transmit(skb: SkBuff, peer: NetDevice, receiver: SnullHw): boolean {
     const queue = skb.queueMapping
     const inUse = this.#inUse[queue]
@@ -113,8 +113,8 @@ export class SnullHw {
   }
 
   /**
-   * Repairs one queue: sends the frame that is stuck, if there is still a peer, and raises the
-   * interrupt that was lost.
+   * Repairs one queue: sends the stuck frame, if a peer still exists, and raises the lost
+   * interrupt.
    */
   reset(queue: number, peer: NetDevice | undefined): void {
     const skb = this.#stuck[queue].shift()
@@ -136,8 +136,7 @@ export class SnullHw {
   }
 
   /**
-   * Powers up: interrupts call `handler`. With the fault `flap` the carrier goes off and on from
-   * here.
+   * Powers up: interrupts call `handler`. The fault `flap` turns the carrier off and on from here.
    */
   start(handler: IrqHandler): void {
     this.irq.request(handler)
@@ -196,7 +195,7 @@ export class SnullHw {
     if (dev.cut) skb.drop(SKB_DROP_REASON_TX_CARRIER)
     else if ((dev.flags & IFF_UP) === 0) netifRxDrop(skb, dev, SKB_DROP_REASON_DEV_READY)
     else if (this.rxRing.push(skb)) {
-      // Behind another frame the interrupt, or the poll, is still to come.
+      // After another frame the interrupt, or the poll, is still pending.
       if (this.rxRing.length === 1) this.irq.raise(SNULL_RX_INTR)
     } else netifRxDrop(skb, dev, SKB_DROP_REASON_FULL_RING)
   }

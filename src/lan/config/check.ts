@@ -12,7 +12,7 @@ interface Claim extends AddressSpan {
   readonly path: string
 }
 
-/** A name or MAC address. With `count` the %d in it stands for each number from 1 to `count`. */
+/** A name or MAC address. With `count` its %d is replaced by each number from 1 to `count`. */
 interface Label {
   readonly path: string
   readonly text: string | undefined

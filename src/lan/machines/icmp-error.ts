@@ -39,7 +39,7 @@ const MAX_LENGTH_4 = 576
 const MAX_LENGTH_6 = 1280
 
 /**
- * Takes over a frame and sends the error about its packet. It comes from the address that the
+ * Takes over a frame and sends the error about its packet. It is sent from the address that the
  * packet was sent to, or from the first address of the host if that is not its own.
  */
 export function sendError(state: HostState, skb: SkBuff, packet: Packet, error: IcmpError): void {

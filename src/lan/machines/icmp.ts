@@ -64,7 +64,7 @@ function receiveMessage6(state: HostState, skb: SkBuff, packet: Packet): void {
     state.done(skb, callHandler(state, skb, packet, host))
     return
   }
-  // A frame that comes back while a handler runs overwrites the record.
+  // A frame that returns while a handler runs overwrites the record.
   const message = { ...packet }
   let succeeded = true
   for (const index of state.handlers.icmpv6(type)) {

@@ -91,7 +91,7 @@ export abstract class HostState implements Inhabitant {
   readonly connections: Budget
   /** When each host last defended its address, ns. */
   readonly defended = new Map<number, number>()
-  /** The current packet. A frame that comes back while a handler runs overwrites it. */
+  /** The current packet. A frame that returns while a handler runs overwrites it. */
   readonly packet = createPacket()
   /** The memory of all frames, for long sums. */
   readonly view: DataView

@@ -34,7 +34,7 @@ export function receiveUdp(state: HostState, skb: SkBuff, packet: Packet): void 
 
 /** Calls every host that has a handler for the port. Sends no error without one. */
 function receiveGroupUdp(state: HostState, skb: SkBuff, packet: Packet, port: number): void {
-  // A frame that comes back while a handler runs overwrites the record.
+  // A frame that returns while a handler runs overwrites the record.
   const datagram = { ...packet }
   let succeeded = true
   for (const { index, handler } of state.handlers.udp(port)) {

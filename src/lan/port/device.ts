@@ -57,7 +57,7 @@ function trigger(dev: NetDevice<LanPriv>, fault: string): number {
   return 0
 }
 
-/** A cable that is plugged in again is negotiated again, as when the link comes up. */
+/** A cable that is plugged in again is negotiated again, like a link that comes up. */
 function cableChanged(dev: NetDevice<LanPriv>): void {
   if (dev.cut) dev.priv.port.down()
   else if (netifRunning(dev)) dev.priv.port.up()

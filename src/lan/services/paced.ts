@@ -59,7 +59,7 @@ export class Paced extends Transform implements Work {
     this.#replies = undefined
     this.#done = undefined
     finish?.()
-    // The next chunk may have come meanwhile.
+    // The next chunk may have arrived meanwhile.
     return this.#replies !== undefined
   }
 

@@ -33,7 +33,7 @@ export class RaSender {
   /** How many were sent since the start, and when the last one was, ns. */
   #sent = 0
   #last = Number.NEGATIVE_INFINITY
-  /** When the next one is due, ns. */
+  /** The time in ns at which the next one is due. */
   #next = 0
 
   constructor(options: RaSenderOptions) {

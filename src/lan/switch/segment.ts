@@ -100,7 +100,7 @@ export class Segment {
     }
     const to = this.#owner(bytes, data) ?? this.table.get(bytes, data)
     if (to === undefined) this.#flood(skb, from)
-    // A switch sends no frame back to where it came from.
+    // A switch sends no frame back to its source station.
     else if (to === from) this.take(skb)
     else this.#deliver(skb, to)
   }

@@ -53,10 +53,10 @@ function ifaddrmsg(family: number, prefixLen: number, ifindex: number): Uint8Arr
 }
 
 /**
- * Adds an address like `ip addr add`: the local address is also the prefix address, and there is no
- * explicit broadcast address (the kernel routes the network's as one anyway). `nodad` skips
- * duplicate address detection, so that an IPv6 address is usable immediately. Throws a VnetError,
- * EEXIST if the interface has the address.
+ * Adds an address like `ip addr add`: the local address is also the prefix address, and no explicit
+ * broadcast address is set (the kernel routes the network's as one anyway). `nodad` skips duplicate
+ * address detection, so that an IPv6 address is usable immediately. Throws a VnetError, EEXIST if
+ * the interface has the address.
  */
 export function addAddress(sock: RouteSocket, ifindex: number, cidr: Prefix, { nodad = false } = {}): void {
   const { bytes, prefixLen } = cidr
@@ -76,7 +76,7 @@ export function addAddress(sock: RouteSocket, ifindex: number, cidr: Prefix, { n
 }
 
 /**
- * The IPv4 and IPv6 addresses of an interface, the first `most` of them. If there are more, nothing
+ * The IPv4 and IPv6 addresses of an interface, the first `most` of them. If it has more, nothing
  * else can be read from the socket.
  */
 export function getAddresses(sock: RouteSocket, ifindex: number, most?: number): InterfaceAddress[] {

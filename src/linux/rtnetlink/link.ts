@@ -135,7 +135,7 @@ const linkPolicy = policy({
   carrier: u8(IFLA_CARRIER),
   peer: u32(IFLA_LINK),
   peerNsid: s32(IFLA_LINK_NETNSID),
-  // A list in which an attribute occurs once per value.
+  // A list that repeats one attribute, once per value.
   properties: withDefault(binary(IFLA_PROP_LIST), NONE),
 })
 

@@ -45,7 +45,7 @@ import {
  */
 const RECEIVE_BYTES = 8 << 10
 const RECEIVE_BYTES_MAX = 1 << 20
-/** The buffer when only the length of a datagram is wanted. */
+/** The buffer for reading only the length of a datagram. */
 const NOTHING = new Uint8Array(0)
 /**
  * Attempts at a dump that changes interrupt. Limited, because a busy system may never stop

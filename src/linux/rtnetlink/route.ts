@@ -262,7 +262,7 @@ function makeLocalTable(sock: RouteSocket, dst: Uint8Array): void {
 export interface Rule {
   readonly family: AddressFamily
   readonly table: number
-  /** Rules of a smaller number come first. The kernel chooses one before the last by default. */
+  /** Rules with smaller numbers apply first. The kernel chooses one before the last by default. */
   readonly priority?: number
   readonly iif?: string
   /** An address, and the first and the last port at it. */

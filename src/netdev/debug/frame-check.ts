@@ -26,8 +26,8 @@ interface Transport {
 }
 
 /**
- * Returns the first thing that is wrong with a frame, undefined if nothing is. With `isNew` its
- * protocol must be set; a frame from the kernel may keep the protocol it came with.
+ * Returns the first error in a frame, or undefined. With `isNew` its protocol must be set; a frame
+ * from the kernel may keep the protocol it came with.
  */
 export function checkFrame(skb: SkBuff, isNew: boolean): Complaint | undefined {
   const { data, len, head, end } = skb

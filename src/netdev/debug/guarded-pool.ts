@@ -253,7 +253,7 @@ export class GuardedPool extends SkBuffPool implements SkbWatcher {
     if (at >= 0) this.#writtenBeside(skb, `${bytesOf(at - end + 1)} behind`, end, end + RED_ZONE)
   }
 
-  /** Reports a write to a red zone of a frame, which lies from `from` to `to`, and restores it. */
+  /** Reports a write to a frame's red zone, from `from` to `to`, and restores the zone. */
   #writtenBeside({ life, dev }: GuardedSkb, where: string, from: number, to: number): void {
     const taken = driverPlace(life.taken)
     const what = `a write ${where} the room of a frame${taken === undefined ? '' : ` taken at ${taken}`}`

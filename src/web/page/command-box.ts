@@ -1,7 +1,7 @@
 /** A command line in the page, with a button that copies it. */
 import { h, setText } from './dom.ts'
 
-/** How long the button says that it has copied. */
+/** Milliseconds for which the button reports that it has copied. */
 const COPIED_MS = 1500
 
 export class CommandBox {
@@ -39,7 +39,7 @@ async function copy(text: string): Promise<boolean> {
     await navigator.clipboard.writeText(text)
     return true
   } catch {
-    // Pages that do not come from this machine have no clipboard without TLS.
+    // Pages from another machine have no clipboard without TLS.
     return copySelected(text)
   }
 }

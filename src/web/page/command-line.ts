@@ -47,7 +47,7 @@ function option(name: string, value: string | number | undefined): string[] {
 export function shellWord(word: string): string {
   // `=` at the start of a word is special in zsh, `~` everywhere.
   if (/^[\w@%+:,./-][\w@%+=:,./-]*$/.test(word)) return word
-  // Filters in the text of a wire have quotes of their own.
+  // Filters in the text of a wire have their own quotes.
   if (word.includes("'") && !/["$`\\!]/.test(word)) return `"${word}"`
   return `'${word.replaceAll("'", "'\\''")}'`
 }

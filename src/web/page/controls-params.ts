@@ -14,7 +14,7 @@ interface Field {
 
 export class ControlsParams {
   readonly element: HTMLElement
-  /** Those that cannot change, as a panel of its own. */
+  /** Parameters that cannot change, in a separate panel. */
   readonly fixedElement: HTMLElement
   readonly #app: App
   readonly #log: ControlsLog
@@ -33,7 +33,7 @@ export class ControlsParams {
     this.forget()
   }
 
-  /** Shows nothing until the parameters of another device come. */
+  /** Shows nothing until the parameters of another device arrive. */
   forget(): void {
     this.#shown = ''
     this.#fields = new Map()

@@ -49,7 +49,7 @@ function describe({ item, perSecond }: ItemState): Description {
   return { name: 'no stage', title: 'no stage', value: '', note: '', tone: 'plain', cells: 0, filled: 0 }
 }
 
-/** Cells in a row, of which the first ones are filled. */
+/** Cells in a row; the first ones are filled. */
 class Cells {
   readonly element = svg('g', { class: 'cells' })
   readonly #place: (cells: number, index: number) => SVGElement
@@ -192,7 +192,7 @@ function drawFold({ x, y, width, lane, item }: ItemBox): Drawn<ItemState> {
 
 export interface ArrowState {
   readonly rate: number | undefined
-  /** Above the arrow, or beside it; empty for none. */
+  /** Above the arrow, or beside it; empty for no text. */
   readonly label: string
   /** Below it: frames dropped per second. */
   readonly drops: string

@@ -26,7 +26,7 @@ export interface Arrow {
   readonly side: 'near' | 'far'
   /** Whether it is a cable: it leads into a wire or out of it. */
   readonly isCable: boolean
-  /** The end that it leads to or comes from. */
+  /** The end that it leads to or starts from. */
   readonly touches: 'near' | 'far' | undefined
   readonly x1: number
   readonly y1: number

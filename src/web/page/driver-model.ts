@@ -68,7 +68,7 @@ export interface ShownDriver {
   readonly vnets: readonly VnetRow[]
   readonly parts: readonly PartInfo[]
   readonly wire: WireInfo | undefined
-  /** Empty if they are not known, and drawn as an end without parts then. */
+  /** Empty if they are not known; the end is then drawn without parts. */
   readonly peerParts: readonly PartInfo[]
 }
 
@@ -121,7 +121,7 @@ function group(id: string, title: string, parts: readonly PartInfo[]): DrawnGrou
   return { id, title, items }
 }
 
-/** `tx 0 to 255`, if the names differ in their number alone; else how many there are. */
+/** `tx 0 to 255`, if the names differ only in their number; else the number of names. */
 function foldName(parts: readonly PartInfo[]): string {
   const [first, last] = [parts[0].name, parts.at(-1)!.name]
   const [, stem, end] = /^(.*?)(\d+)$/.exec(last) ?? []

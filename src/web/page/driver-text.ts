@@ -21,12 +21,12 @@ export interface Description {
 }
 
 export const NOTHING_HELD = 'holds no frame'
-/** A part with more room is drawn with this many cells, which stand for several frames each. */
+/** A part with more room is drawn with this many cells, each of which represents several frames. */
 export const MOST_CELLS = 32
 /** Frames that a queue holds are drawn one by one up to this many. */
 const MOST_HELD = 16
 
-/** A number of frames: all digits where there is room for them. */
+/** A number of frames: all digits if they fit. */
 export const places = (frames: number): string => (frames < 10_000 ? `${frames}` : formatNumber(frames))
 
 /** `perSecond` is the rate of `part.count`: interrupts taken, polls run. */
@@ -115,8 +115,8 @@ export const MOST_DOTS = 10
 export const DOT_SPEED = 120
 
 /**
- * The dots on an arrow: how far apart, in pixels, and how big. More frames than there is room for
- * are bigger dots, by one pixel for each power of ten. Undefined without frames.
+ * The dots on an arrow: their distance and size in pixels. If frames are too many for single dots,
+ * the dots grow by one pixel for each power of ten. Undefined without frames.
  */
 export function dotsFor(rate: number): { readonly period: number; readonly size: number } | undefined {
   if (rate < 0.05) return undefined
@@ -133,7 +133,7 @@ export function clip(text: string, width: number): string {
   return text.length <= most ? text : `${text.slice(0, most - 1)}…`
 }
 
-/** Why there are more drops, and more frames received, than frames sent. */
+/** The explanation for more drops, and more received frames, than sent frames. */
 export const GSO_NOTE =
   'A large frame of TCP or UDP (GSO) counts as one. Where a wire cuts it, each of its packets counts, ' +
   'received or dropped.'

@@ -25,7 +25,10 @@ export interface FeedOptions {
 
 const SHORTEST_WAIT = 500
 const LONGEST_WAIT = 8000
-/** Statistics come every second. A feed without any message for this long is opened again. */
+/**
+ * Statistics arrive every second. A feed without any message for this many milliseconds is opened
+ * again.
+ */
 const SILENCE = 10_000
 
 /** The wait before attempt `attempt`, counted from 0, in milliseconds. */

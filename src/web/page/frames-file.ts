@@ -25,7 +25,7 @@ export function captureLine(label: string, filter: string, file: string): string
   return ['vnet', 'capture', ...options, ...dashes, label, file].map(shellWord).join(' ')
 }
 
-/** Counts the frames of a pcapng stream of a vnet, and knows where its last whole block ends. */
+/** Counts the frames of a vnet's pcapng stream, and finds the end of its last whole block. */
 export class PcapngCounter {
   readonly #walker = new BlockWalker(new Input('capture'))
   #frames = 0

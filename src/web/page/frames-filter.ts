@@ -1,5 +1,5 @@
 /**
- * The filter of the table of frames. Words stand for frames, and all of them must match:
+ * The filter of the table of frames. Every word must match a frame:
  *
  *     tx  rx              the direction of a frame
  *     dropped  passed     its fate

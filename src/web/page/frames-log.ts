@@ -31,12 +31,12 @@ export class FrameLog {
     return this.#held !== undefined
   }
 
-  /** Frames that came. */
+  /** The number of frames that arrived. */
   get seen(): number {
     return this.#seen
   }
 
-  /** Frames that came while it was held. */
+  /** The number of frames that arrived while it was held. */
   get seenSinceHeld(): number {
     return this.#held === undefined ? 0 : this.#seen - this.#seenWhenHeld
   }
@@ -54,7 +54,7 @@ export class FrameLog {
     this.#lists = { all: newest(all, frames), passed: more.length === 0 ? passed : newest(passed, more) }
   }
 
-  /** Shows the frames that pass it, of those kept and those to come; undefined shows all. */
+  /** Shows the frames that pass it, kept and future ones; undefined shows all. */
   setFilter(filter: FrameFilter | undefined): void {
     this.#filter = filter
     const passing = ({ all }: Lists): Lists => ({ all, passed: filter === undefined ? all : all.filter(filter) })

@@ -6,7 +6,7 @@ export interface DhcpRow {
   readonly time: number
   /** `DISCOVER`, `OFFER`, `REQUEST`, `ACK`, `NAK`, ... */
   readonly type: string
-  /** The address that it offers, asks for or gives. */
+  /** The address that it offers, requests or gives. */
   readonly address: string | undefined
   /** Why the frame was dropped; undefined if it was not. */
   readonly dropped: string | undefined

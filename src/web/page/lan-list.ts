@@ -1,4 +1,4 @@
-/** A long list of which only the rows in sight are elements of the page. */
+/** A long list. Only the rows in sight are elements of the page. */
 import { h, setText } from './dom.ts'
 import { type Cells, rowsInSight, type TableColumn } from './lan-tables.ts'
 

@@ -12,7 +12,7 @@ export interface Box {
   readonly lines: readonly string[]
 }
 
-/** Boxes of one kind, and how many more there are than are drawn. */
+/** Boxes of one kind, and the number of boxes that are not drawn. */
 export interface BoxGroup {
   readonly title: string
   readonly boxes: readonly Box[]

@@ -166,7 +166,7 @@ export class Page implements App {
     this.#open.setAttribute('aria-expanded', 'false')
   }
 
-  /** Finds the device that is wanted, and shows which one it is. */
+  /** Finds the requested device, and shows which one it is. */
   #choose(): void {
     const before = this.device
     this.device = findDevice(this.vnets, this.#wanted)
@@ -182,7 +182,7 @@ export class Page implements App {
   #look(): void {
     const { device, vnets } = this
     const { wants, wantsPeer = false } = this.#view
-    // Each view says that frames halt, which looks like a fault otherwise.
+    // Each view reports that frames halt, which looks like a fault otherwise.
     const all = [...new Set<Want>([...wants, 'step'])]
     const asked = document.hidden ? all.filter(want => !MOMENTARY.includes(want)) : all
     const peer = device && wantsPeer && asked.includes('parts') ? peerOf(device, vnets) : undefined

@@ -12,7 +12,7 @@ export interface ScenarioProgress {
   readonly at: number
   /** The index of the last step that was taken; undefined before the first of the first round. */
   readonly step: number | undefined
-  /** The index of the next step and how long it is until then; undefined if none comes. */
+  /** The index of the next step and the time until then; undefined after the last step. */
   readonly next: { readonly step: number; readonly wait: number } | undefined
 }
 
@@ -67,7 +67,7 @@ export function formatTime(ms: number): string {
 export interface Placed {
   readonly step: number
   readonly x: number
-  /** Whether its number has room beside those before it. */
+  /** True if its number fits beside the earlier ones. */
   readonly hasLabel: boolean
 }
 

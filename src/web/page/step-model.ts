@@ -12,7 +12,7 @@ export const STEPS = [
   { title: 'Write', text: 'to the kernel' },
 ] as const
 
-/** The times after which a step is done by itself, ms; 0 is never. */
+/** The choices of milliseconds after which a step runs by itself; 0 is never. */
 export const TIMES = [0, 250, 500, 1000, 2000, 5000] as const
 
 /** Returns `never`, `after 250 ms`, `after 2 s`. */
@@ -21,7 +21,7 @@ export function timeWords(ms: number): string {
   return ms < 1000 ? `after ${ms} ms` : `after ${ms / 1000} s`
 }
 
-/** Returns the label of a device; of one that is not known, its name in the id. */
+/** Returns the label of a device; for an unknown one, its name in the id. */
 export function labelOf(id: DeviceId, vnets: readonly VnetRow[]): string {
   const found = vnets.flatMap(({ devices }) => devices).find(device => device.id === id)
   return found?.label ?? id.replace(/^.*\//, '')

@@ -16,7 +16,7 @@ export interface StageKind<S = unknown> {
   readonly kind: string
   /** The keywords that only this kind starts with; by default `kind`. */
   readonly keywords?: readonly string[]
-  /** The keywords inside its text, each with the message for one that stands elsewhere. */
+  /** The keywords inside its text, each with the error message for the keyword elsewhere. */
   readonly inner?: Readonly<Record<string, string>>
   /** Keywords elsewhere in the group that complete it. */
   readonly part?: Part

@@ -30,7 +30,7 @@ export class LeaseWriter {
   #saved = 0
   #isDirty = false
   #failed = false
-  /** When the next write may start, and when it is due, ns. */
+  /** The times in ns at which the next write may start, and at which it is due. */
   #earliest = Number.NEGATIVE_INFINITY
   #due = Number.POSITIVE_INFINITY
   #writing: Promise<void> | undefined
