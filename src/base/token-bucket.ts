@@ -14,7 +14,7 @@ export interface Rate {
 /** One bucket, or `count` buckets with the same rate. Taking a token allocates nothing. */
 export class TokenBucket {
   readonly #clock: Clock
-  /** Time per token, ns. */
+  /** Nanoseconds per token. */
   readonly #period: number
   /** Nanoseconds in which an empty bucket fills. */
   readonly #capacity: number

@@ -13,7 +13,7 @@ import { EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
 export interface AskOptions {
   /** Query this user's vnets instead of root's and the caller's. */
   readonly user?: number | undefined
-  /** How long a vnet may take for the next part of its reply, ms. */
+  /** Milliseconds that a vnet may take for the next part of its reply. */
   readonly timeoutMs?: number
 }
 

@@ -51,8 +51,8 @@ function table(program: Command): string {
 }
 
 /**
- * Returns `interface`, `param`, `fault`, `file`, `file:` with the words that are accepted instead
- * of a file, `none` or the list of words; with `...` if it repeats. A file that repeats may follow
+ * Returns `interface`, `param`, `fault`, `file`, `file:` with names that are accepted instead of a
+ * file, `none` or the list of names; with `...` if it repeats. A file that repeats may follow
  * interfaces: `either`.
  */
 function kind(argument: Argument, commands: string): string {

@@ -13,7 +13,7 @@ import type { Native } from '../linux/native.ts'
 import { logLine } from './log-line.ts'
 
 export interface LockupTimes {
-  /** After this time a call counts as a lockup, ms. */
+  /** Milliseconds after which a call counts as a lockup. */
   readonly limitMs: number
   /**
    * Milliseconds that the main thread may take to be interrupted. A system call is not interrupted.

@@ -14,11 +14,11 @@ import { parseSize } from '../wire/units.ts'
 const EVERY = '/'
 /** The value of a bare --step. */
 const NEVER = '0s'
-/** The longest time to poll, ns. */
+/** The longest time to poll, in ns. */
 const BUSY_POLL_MAX = NSEC_PER_SEC
 /** The limit of libpcap and Wireshark. */
 const SNAPLEN_MAX = 262_144
-/** The shortest and the longest time of a step, ns. */
+/** The shortest and the longest time of a step, in ns. */
 const STEP_MIN = 10 * NSEC_PER_MSEC
 const STEP_MAX = 3600 * NSEC_PER_SEC
 /** The number of files that ring names can distinguish, and the smallest useful size of a file. */
@@ -27,10 +27,10 @@ const RING_BYTES_MIN = 64 * 1024
 
 /** The options of every command that writes a capture. */
 export interface CaptureCliOptions {
-  /** Bytes. */
+  /** Bytes kept of each frame. */
   snaplen?: number
   ring?: FileRing
-  /** ns */
+  /** Duration of the capture in ns. */
   duration?: number
   pcap?: boolean
   tlsKeys?: string
@@ -49,7 +49,7 @@ export interface CommonOptions extends CaptureCliOptions {
   /** False for a bare --no-offload; a list of `[NETNS/]IF` for --no-offload=. */
   offload?: boolean | string[]
   gro?: boolean
-  /** ns */
+  /** Time to poll in ns. */
   busyPoll?: number
   persist?: boolean
   delete?: boolean

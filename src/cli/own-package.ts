@@ -25,7 +25,7 @@ export function provideOwnPackage(url: string): void {
   else registerHooks({ resolve: (specifier, context, next) => next(specifier, contextFor(specifier, context)) })
 }
 
-/** For module.register. */
+/** A hook for module.register. */
 export function resolve<T>(specifier: string, context: Context, next: Next<T>): T {
   return next(specifier, contextFor(specifier, context))
 }

@@ -33,9 +33,9 @@ interface Stream {
   on(event: 'error', fn: () => void): unknown
 }
 
-/** How long the end of the process waits for its output to be read, ms. */
+/** Milliseconds that the end of the process waits for its output to be read. */
 const FLUSH_MS = 200
-/** Delay before a write that failed with EAGAIN is repeated, ms. */
+/** Milliseconds before a write that failed with EAGAIN is repeated. */
 const AGAIN_MS = 50
 
 /**

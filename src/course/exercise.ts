@@ -46,7 +46,7 @@ import type { Bench } from './memory.ts'
 export interface Exercise {
   /** Its directory in course/, `03-ring`. */
   readonly name: string
-  /** As in the heading of its page. */
+  /** The title in the heading of its page. */
   readonly title: string
   /** One line for the list: the purpose of the driver. */
   readonly summary: string

@@ -3,9 +3,9 @@
  *
  * The kernel sends a flow's frames on the queue where it last received the flow; the first frame is
  * sent by a hash of the addresses. If frames return on the queues they came from, both directions
- * stay on one queue, with one exception: a reply that the kernel sends before it has recorded where
- * it received the request (drivers/net/tun.c: tun_get_user updates its flows last, after the reply
- * to a SYN). That reply is sent by its own hash, which the flip has changed. From then on each
+ * use one queue, with one exception: a reply that the kernel sends before it has recorded where it
+ * received the request (drivers/net/tun.c: tun_get_user updates its flows last, after the reply to
+ * a SYN). That reply is sent by its own hash, which the flip has changed. From then on each
  * direction moves the other to the queue that it has just left. So a reply goes back on the queue
  * of its request, once: after that the kernel itself sends it there.
  *

@@ -26,7 +26,9 @@ export function portOf(native: Native, fd: number): number {
   return native.getsockname(fd, address) < 0 ? 0 : getU32(address, 4)
 }
 
-/** As portOf, but binds a socket without a port: to the process id, as the kernel, or any other. */
+/**
+ * Like portOf, but binds a socket without a port: to the process id, like the kernel, or any other.
+ */
 export function boundPortOf(native: Native, fd: number, process: number): number | undefined {
   const known = portOf(native, fd)
   if (known !== 0) return known

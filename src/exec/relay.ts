@@ -138,7 +138,7 @@ const QUOTED_AT = NLMSG_HDRLEN + 4
  * that it did not request.
  */
 export class Relayed {
-  /** For the vnet. */
+  /** The datagram for the vnet. */
   readonly question: Uint8Array
   readonly #port: number
   /** By the supervisor's sequence number: the program's messages without a complete reply. */

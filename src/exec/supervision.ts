@@ -13,8 +13,8 @@ export interface Supervision {
   readonly vnets: ReachableVnets
   readonly conversations: Conversations
   /**
-   * The user whose rights apply to a thread's requests: undefined for the supervisor's own user,
-   * null if no request may be made for the thread.
+   * The user that determines the rights of a thread's requests: undefined for the supervisor's own
+   * user, null if no request may be made for the thread.
    */
   requesterOf(pid: number): Requester | undefined | null
   /** Called with an exception of a timer or an event, which is a defect. */

@@ -1,8 +1,8 @@
 /**
  * Receives that wait for a message. If the kernel waited in the program, it would return a
  * placeholder (replies.ts). Instead the supervisor watches its duplicate of the socket and tries
- * again when that is readable. Only a fatal signal wakes a thread whose call waits here, so the
- * supervisor polls for signals that the thread handles and ends the call like the kernel would.
+ * again when that is readable. Only a fatal signal wakes a thread with a call that waits here, so
+ * the supervisor polls for signals that the thread handles and ends the call like the kernel would.
  */
 
 import { EAGAIN, EINTR, EIO, ENOBUFS } from '../base/errno.ts'

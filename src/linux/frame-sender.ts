@@ -10,7 +10,7 @@ import { type Batch, type Native, type Poller, WATCH_WRITE } from './native.ts'
 const FRAME_MAX = 68 * 1024
 /** Below this many bytes a loop copies faster than `set` with a view. */
 const SHORT = 128
-/** Until a full queue of the interface, which nothing reports as free, is tried again, ms. */
+/** Milliseconds before a full queue of the interface is tried again: its space causes no event. */
 const AGAIN_MS = 1
 /** Milliseconds after which a full queue counts as blocked: the peer of a veth may be down. */
 const FULL_MS = 100

@@ -3,8 +3,8 @@ import { readdirSync, readlinkSync } from 'node:fs'
 
 /**
  * Returns, by number, whether this process inherited a descriptor. Node sets close-on-exec on all
- * of them, so the ones that Node opened are recognized by their kind. Node takes the lowest free
- * numbers, first for an epoll, then for pipes with both ends here and for copies of the terminal.
+ * of them, so Node's own are recognized by their kind. Node takes the lowest free numbers, first
+ * for an epoll, then for pipes with both ends here and for copies of the terminal.
  */
 export function inherited(): boolean[] {
   const names: string[] = []

@@ -145,7 +145,7 @@ export function wireChanged<Device extends WiredDevice>(net: WiredNet<Device>, w
 }
 
 /**
- * Returns the direction whose half of a preset a wire uses: `ab` uploads. Frames that an interface
+ * Returns the direction of a preset that a wire uses: `ab` uploads. Frames that an interface
  * receives are a download.
  */
 export function presetDirection({ direction, side }: Pick<DeviceWire, 'direction' | 'side'>): 'ab' | 'ba' {

@@ -121,7 +121,7 @@ export interface DriverContext {
   readonly net: Net
   /** Interface names given by --name, in order. */
   readonly names: readonly string[]
-  /** Network namespace of interfaces whose argument names none. Undefined is the program's own. */
+  /** Network namespace for interface arguments that name none. Undefined is the program's own. */
   readonly netns?: string | undefined
   /** Numbers of queues that were requested; undefined leaves them to the driver. */
   readonly txqs: number | undefined

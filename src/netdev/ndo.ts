@@ -7,7 +7,7 @@ import type { LinkRequest, Port } from './port.ts'
 /** The largest errno (MAX_ERRNO, include/linux/err.h). */
 export const MAX_ERRNO = 4095
 
-/** The device in whose log a driver's mistakes are reported. */
+/** The device with the log for a driver's mistakes. */
 export interface ExceptionLog {
   logException(op: string, error: unknown): void
 }

@@ -167,7 +167,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     return this.#port
   }
 
-  /** A log whose lines start with the device's name. */
+  /** A log that prefixes lines with the device's name. */
   get log(): Log {
     this.#log ??= this.net.log.named(this.logPrefix + this.name)
     return this.#log

@@ -273,7 +273,7 @@ export class Net {
 }
 
 /**
- * Returns a clock whose alarms may throw: `failed` is called with the error, and the rest
+ * Returns a clock that permits alarms to throw: `failed` is called with the error, and the rest
  * continues.
  */
 function guarded(clock: Clock, failed: (error: unknown) => void): Clock {

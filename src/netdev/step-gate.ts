@@ -249,7 +249,8 @@ export class StepGate implements Gate {
   }
 
   /**
-   * The first transmit queue whose frame was read, or else the first with a frame in the kernel.
+   * The first transmit queue with a frame that was read, or else the first with a frame in the
+   * kernel.
    */
   #ready(): TxQueue | undefined {
     const ready = [...this.#queues].filter(txq => txq.ready)

@@ -51,8 +51,8 @@ export class SkbError extends Error {
 }
 
 /**
- * An SkbError whose message names the caller of `fn`, between `text` and `why`. Its stack starts at
- * that caller, in the driver.
+ * An SkbError with a message that names the caller of `fn`, between `text` and `why`. Its stack
+ * starts at that caller, in the driver.
  */
 export function skbPanic(text: string, fn: Fn, why?: string): SkbError {
   const caller = callerOf(fn)

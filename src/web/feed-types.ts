@@ -25,7 +25,7 @@ export type DeviceId = string
 /** The properties of a device that rarely change. */
 export interface DeviceRow {
   readonly id: DeviceId
-  /** As a command line names it: `sn0`, `red/eth0`. */
+  /** The name in command lines: `sn0`, `red/eth0`. */
   readonly label: string
   readonly name: string
   readonly driver: string
@@ -82,7 +82,7 @@ export interface FrameRow {
   readonly length: number
   /** Why it was dropped: `wire ab, stage 1 loss 5%`; undefined for a frame that passed. */
   readonly dropped: string | undefined
-  /** As tcpdump prints it. */
+  /** The frame in tcpdump's format. */
   readonly text: string
   readonly headers: readonly Header[]
   /** Its first bytes, at most 128, in hexadecimal digits. */
@@ -124,11 +124,14 @@ export type FeedMessage =
     }
   /** Every second, of all devices. `time` is in milliseconds since 1970, as everywhere here. */
   | { readonly type: 'stats'; readonly time: number; readonly devices: readonly DeviceCounters[] }
-  /** Of the device looked at, four times a second, and of its peer (`peer=ID` in the address). */
+  /**
+   * The parts of the selected device, four times a second, and of its peer (`peer=ID` in the
+   * address).
+   */
   | { readonly type: 'parts'; readonly time: number; readonly id: DeviceId; readonly parts: readonly PartInfo[] }
-  /** Of the device looked at, every second; undefined if it has no wires. */
+  /** The wires of the selected device, every second; undefined if it has none. */
   | { readonly type: 'wire'; readonly time: number; readonly id: DeviceId; readonly wire: WireInfo | undefined }
-  /** Of the device looked at, when it is first looked at and after each change. */
+  /** The parameters of the selected device, when it is selected and after each change. */
   | { readonly type: 'params'; readonly id: DeviceId; readonly params: readonly DriverParam[] }
   /**
    * Frames of the selected device, at most 200 a message, five messages a second. `dhcp` has the
@@ -141,9 +144,9 @@ export type FeedMessage =
       /** Frames that passed and are not listed, because they were too many. */
       readonly skipped: number
     }
-  /** Of all devices, when it happens. */
+  /** An event of any device, immediately. */
   | { readonly type: 'event'; readonly id: DeviceId; readonly time: number; readonly event: DeviceEvent }
-  /** The segment of a `vnet lan`, every two seconds; undefined if there is none. */
+  /** The segment of a `vnet lan`, every two seconds; undefined for other vnets. */
   | {
       readonly type: 'segment'
       readonly id: DeviceId
@@ -151,7 +154,7 @@ export type FeedMessage =
       /** The number of hosts, if not all are listed. */
       readonly allHosts?: number
     }
-  /** Of the device looked at, when it is first looked at; undefined without a scenario. */
+  /** The scenario of the selected device, when it is selected; undefined without a scenario. */
   | { readonly type: 'scenario'; readonly id: DeviceId; readonly scenario: ScenarioInfo | undefined }
   /** Whenever a frame waits for a step, and with `step` undefined when stepping ends. */
   | {

@@ -18,7 +18,7 @@ import { QUIET, type Source } from './source.ts'
 
 /** Bytes of each frame that are captured: up to the options of DHCP. */
 export const SNAPLEN = 512
-/** Frames of a message, and the time from one to the next, ms. */
+/** Frames of a message, and milliseconds from one message to the next. */
 export const ROWS_MAX = 200
 const INTERVAL_MS = 200
 /**
@@ -101,7 +101,7 @@ export class FrameSource implements Source {
     if (this.#isAsked) this.soon()
   }
 
-  /** Reports to the pages why there are no frames, once. */
+  /** Reports the reason for missing frames to the pages, once. */
   #report(error: Error): void {
     const text = error.message
     if ((error instanceof VnetError && QUIET.has(error.code)) || text === this.#problem) return

@@ -13,14 +13,14 @@ export interface Source {
   soon(): void
 }
 
-/** Time from one reading to the next at least, however often something changes. ms. */
+/** The least time in ms from one reading to the next, however often the data changes. */
 const SHORTEST_MS = 100
 
 /** Failures that are not reported to pages, since `hello` carries their consequence. */
 export const QUIET: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENODEV', 'ECANCELED', 'EBADF', 'ETIMEDOUT'])
 
 export interface PollOptions {
-  /** Time from one reading to the next, ms. */
+  /** Milliseconds from one reading to the next. */
   readonly interval: number
   /** A message is sent only if it differs from the one before. */
   readonly isState?: boolean

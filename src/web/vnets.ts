@@ -22,7 +22,7 @@ const DEVICES_MS = 5000
 const STATS_MS = 1000
 /** Milliseconds from one search for devices to the next, however many pages want an unknown one. */
 const FIND_MS = 100
-/** A vnet that is stuck delays the statistics of the others no longer. ms. */
+/** Milliseconds after which a stuck vnet no longer delays the statistics of the others. */
 const LATE_MS = 500
 
 /** Events that change nothing in `hello`. */
@@ -156,7 +156,9 @@ export class Vnets {
     return pack({ type: 'stats', time, devices })
   }
 
-  /** Of a vnet that does not reply, none: that is reported when its devices are read. */
+  /**
+   * Returns no statistics for a vnet that does not reply: the reading of its devices reports that.
+   */
   async #statsOf(vnet: string): Promise<readonly DeviceStats[]> {
     try {
       return await this.#options.client.allStats(vnet)
@@ -184,7 +186,7 @@ export class Vnets {
   }
 
   #happened(vnet: string, event: DeviceEvent): void {
-    // Of a device that no page knows yet, `hello` comes next.
+    // For a device that no page has yet, `hello` follows.
     for (const [id, device] of this.#devices) {
       if (keyOf(vnet, event) !== keyOf(device.vnet, device)) continue
       this.#send(pack({ type: 'event', id, time: event.time ?? Date.now(), event }))

@@ -294,7 +294,7 @@ export class Chain implements Wire, StageOwner {
     this.#first.push(skb)
   }
 
-  /** Hands a packet to the receiver, whose exceptions are not blamed on a stage. */
+  /** Hands a packet to the receiver. Exceptions of the receiver are not blamed on a stage. */
   #leave(skb: SkBuff): void {
     try {
       this.#pushTo(this.#options.end, this.#toProbe, skb)

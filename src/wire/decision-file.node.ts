@@ -79,7 +79,7 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
     )
   }
 
-  /** Settles when few lines wait for the disk, for a caller whose frames can wait. */
+  /** Settles when few lines wait for the disk, for a caller that can delay frames. */
   async written(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing
   }

@@ -16,14 +16,14 @@ export class DecisionFileError extends Error {
 }
 
 interface Line {
-  /** ns, as the wire's clock has it. */
+  /** The wire's time in ns. */
   readonly time: number
   readonly direction: 'ab' | 'ba'
 }
 
 export interface LoggedSet extends Line {
   readonly verdict: 'set'
-  /** Of an attachment. */
+  /** The side of an attachment. */
   readonly side: WireSide | undefined
   readonly text: string
   readonly seed: number

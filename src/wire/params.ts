@@ -1,4 +1,4 @@
-/** The options of drivers whose devices are joined by a wire, and the wires made from them. */
+/** The options of drivers that join their devices by a wire, and the wires made from them. */
 
 import { describeException } from '../base/exception.ts'
 import { stream } from '../base/random.ts'
@@ -116,7 +116,7 @@ interface ParsedText {
   readonly stages: readonly Impairment[]
 }
 
-/** Runs a scenario, whose time 0 is when `dev` first comes up. Returns the clients' view of it. */
+/** Runs a scenario. Its time 0 is when `dev` first comes up. Returns the clients' view of it. */
 function follow(
   net: Net,
   dev: WireDevice,

@@ -19,8 +19,8 @@ export interface ScenarioTimes {
 export type Scenario = (times: ScenarioTimes) => void | Promise<void>
 
 /**
- * Runs a scenario, whose time 0 is now. Settles when it has ended or `signal` is aborted. Rejects
- * with any other error from the scenario.
+ * Runs a scenario, with time 0 now. Settles when it has ended or `signal` is aborted. Rejects with
+ * any other error from the scenario.
  */
 export async function runScenario(clock: Clock, scenario: Scenario, signal?: AbortSignal): Promise<void> {
   const start = clock.now()

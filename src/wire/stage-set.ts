@@ -1,7 +1,7 @@
 /**
  * StageSet: the stages of a chain by their names, and how a change makes them from impairments. A
- * stage whose kind, ordinal and branch remain the same is changed and keeps its held packets;
- * others are made.
+ * stage that keeps its kind, ordinal and branch is changed and keeps its held packets; others are
+ * made.
  */
 import { EINVAL, VnetError } from '../base/errno.ts'
 import type { Random } from '../base/random.ts'
@@ -35,7 +35,7 @@ export class StageSet {
   }
 
   /**
-   * Replaces the stages by those of the impairments, the last of which leads to `end`. Returns the
+   * Replaces the stages by stages of the impairments, the last of which leads to `end`. Returns the
    * first stage and the removed stages. If an impairment throws, the stages do not change.
    */
   replace(impairments: readonly Impairment[], end: Wire): { first: Wire; gone: Stage[] } {

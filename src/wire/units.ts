@@ -20,7 +20,7 @@ const RATES: Units = Object.fromEntries(
   ]),
 )
 
-/** Bytes, in powers of 1024 as in tc. */
+/** Sizes in bytes, in powers of 1024 as in tc. */
 const SIZES: Units = {
   b: 1,
   k: 1024,

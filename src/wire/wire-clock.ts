@@ -5,7 +5,7 @@
  * wake-up.
  *
  * A wire with more work than the processor can do keeps the event loop for at most TURN, then
- * yields. Its time then lags behind. Packets that arrive wait until it reaches their arrival, so no
+ * yields. Its time then lags. Packets that arrive wait until it reaches their arrival, so no
  * decision depends on the load.
  */
 import { type Alarm, type Clock, NSEC_PER_MSEC } from '../base/clock.ts'

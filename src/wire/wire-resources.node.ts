@@ -13,7 +13,7 @@ export class LinuxWireResources implements WireResources, AsyncDisposable {
   readonly #logs = new Map<string, DecisionFile>()
   readonly #parseScenario: typeof parseScenario | undefined
 
-  /** Without `parse` there are no scenarios: only they need the YAML parser. */
+  /** Scenarios need `parse`: only they use the YAML parser. */
   constructor(parse?: typeof parseScenario) {
     this.#parseScenario = parse
   }

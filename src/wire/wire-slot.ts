@@ -42,7 +42,7 @@ export interface WireEnd {
 export interface WireSlotOptions {
   readonly direction: Direction
   readonly side?: WireSide | undefined
-  /** Of all random streams. */
+  /** The seed of all random streams. */
   readonly seed: number
   readonly net: Net
   readonly from: WireEnd

@@ -1,6 +1,6 @@
 /**
- * Wire: carries packets one way between two devices. A packet leaves later, changed, twice or not
- * at all, and at any moment
+ * Wire: carries packets in one direction between two devices. A packet leaves later, changed, twice
+ * or not at all, and at any moment
  *
  *     in + duplicated = out + dropped + held
  *

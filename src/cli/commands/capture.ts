@@ -22,9 +22,9 @@ export interface CaptureCommandOptions extends AskOptions, CaptureCliOptions {
   readonly drops?: boolean
 }
 
-/** The longest time of a timer, ms. */
+/** The longest timer in milliseconds. */
 const TIMER_MAX = 0x7fff_ffff
-/** How long vnets may take for the rest of their captures, ms. */
+/** Milliseconds that vnets may take for the rest of their captures. */
 const REST_MS = 2000
 
 /**

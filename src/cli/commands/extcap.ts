@@ -22,7 +22,7 @@ export interface ExtcapOptions {
   readonly fifo?: string
   readonly filter?: string
   readonly drops?: boolean
-  /** Bytes; 0 for all. */
+  /** Bytes kept of each frame; 0 for all. */
   readonly snaplen?: number
 }
 

@@ -23,7 +23,7 @@ import { progressLine } from '../replay/progress.ts'
 import { openSender } from '../replay/sender.ts'
 import type { FrameSink } from '../replay/sink.ts'
 
-/** How often the progress is shown, ms. */
+/** Milliseconds between two updates of the progress. */
 const PROGRESS_MS = 200
 
 /** Plays `file`, which may be `-`. Returns the exit status. */

@@ -16,7 +16,7 @@ interface TableOptions {
 
 interface StatsOptions extends AskOptions, TableOptions {
   readonly json?: boolean
-  /** The interval between two rounds, ms. */
+  /** Milliseconds between two rounds. */
   readonly watch?: number
 }
 

@@ -13,7 +13,7 @@ import { label } from '../device-text.ts'
 import type { Io } from '../io.ts'
 
 interface StepOptions extends AskOptions {
-  /** ms */
+  /** Milliseconds after which a step runs by itself. */
   readonly every?: number
   readonly json?: boolean
 }

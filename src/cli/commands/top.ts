@@ -10,7 +10,7 @@ import { isTerminal, openScreen, type TerminalProcess } from '../top/screen.ts'
 import { FIRST_VIEW, type Key, pageRows, plainLines, press, screenLines, type TopContent } from '../top/view.ts'
 
 interface TopOptions extends AskOptions {
-  /** ms. */
+  /** Milliseconds between two rounds. */
   readonly interval?: number
 }
 

@@ -18,7 +18,7 @@ interface WireOptions extends AskOptions {
   readonly in?: string
   readonly out?: string
   readonly json?: boolean
-  /** The interval between two rounds, ms. */
+  /** Milliseconds between two rounds. */
   readonly watch?: number
 }
 

@@ -36,7 +36,7 @@ export function skipReason(record: CaptureRecord, { interface: name, direction }
   return capturedLength < ETH_HLEN ? 'shorter than an Ethernet header' : undefined
 }
 
-/** By default frames are skipped that the capture has as sent, too. */
+/** By default, skips frames that the capture also contains as sent. */
 function isOther(record: CaptureRecord, direction: Selection['direction']): boolean {
   if (direction === undefined) return isArrival(record)
   const flagged = (record.flags ?? 0) & FLAG_DIRECTION

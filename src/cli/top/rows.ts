@@ -20,7 +20,7 @@ export interface TopRow {
   readonly queues: number
   readonly stopped: number
   readonly held: number
-  /** Of one core, in percent: of the process, which the interfaces of a vnet share. */
+  /** CPU use in percent of one core, by the process, which the interfaces of a vnet share. */
   readonly cpu: number | undefined
 }
 

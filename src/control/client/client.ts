@@ -74,7 +74,7 @@ const ROOT = 0
 export interface ControlClientOptions {
   /** How long a vnet may take for the next part of its reply, in milliseconds. */
   readonly timeoutMs?: number | undefined
-  /** A user whose vnets are trusted, besides root and the caller. */
+  /** A user with trusted vnets, besides root and the caller. */
   readonly user?: number | undefined
 }
 
@@ -207,7 +207,7 @@ export class ControlClient {
 
   /**
    * Returns the entries of the segment that the devices lead to, all or of some kinds. Rejects with
-   * EOPNOTSUPP if there is no segment.
+   * EOPNOTSUPP for devices without a segment.
    */
   async segment(vnet: string, device: Device, kinds?: readonly SegmentEntryKind[]): Promise<SegmentInfo> {
     const parts = kinds?.reduce((mask, kind) => mask | segmentPartNumbers[kind], 0)

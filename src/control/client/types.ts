@@ -98,8 +98,8 @@ export interface DeviceStats extends Device {
   /** Drops by reason: of frames that the kernel sent (tx), and of frames for the kernel (rx). */
   readonly drops: { readonly tx: Readonly<Record<string, number>>; readonly rx: Readonly<Record<string, number>> }
   /**
-   * As counted by the kernel since it opened; undefined for clients without rights, while the
-   * device is deleted, and in allStats.
+   * The kernel's counters since it opened; undefined for clients without rights, while the device
+   * is deleted, and in allStats.
    */
   readonly kernel: LinkStats64 | undefined
 }
@@ -175,9 +175,9 @@ export interface IoctlRequest {
 export interface IoctlResult {
   /** The result of ioctl(2): 0 or more, or -errno. */
   readonly result: number
-  /** As the driver left it. */
+  /** The ifreq after the call, with the driver's changes. */
   readonly ifreq: Uint8Array
-  /** As the driver left it. */
+  /** The data after the call, with the driver's changes. */
   readonly data: Uint8Array | undefined
 }
 

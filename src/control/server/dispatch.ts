@@ -162,7 +162,7 @@ function refusal(
   return offset ? { error: number, message: text, offset } : { error: number, message: text }
 }
 
-/** The place of the last attribute of a type, which is the one in effect. */
+/** The place of the last attribute of a type, which takes effect. */
 function placeOf(type: number, bytes: Uint8Array, message: Message): number | undefined {
   const { offset, length } = parseGenl(bytes, message)
   const found = [...attributes(bytes, offset, length)].findLast(attribute => attribute.type === type)

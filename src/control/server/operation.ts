@@ -1,6 +1,6 @@
 /**
  * Operations of a generic netlink family: the requests, replies and refusals of a command. An
- * operation refuses a request by throwing a VnetError, whose advice is the text for the client. Its
+ * operation refuses a request by throwing a VnetError. Its advice is the text for the client. Its
  * policy has checked the bytes of the request by then.
  */
 import { EINVAL, VnetError } from '../../base/errno.ts'

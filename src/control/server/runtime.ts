@@ -35,7 +35,7 @@ type GcEntry = PerformanceEntry & { readonly detail: { readonly kind: number } }
 
 interface Pauses {
   count: number
-  /** ns */
+  /** Total time in ns. */
   time: number
 }
 

@@ -27,7 +27,7 @@ const LAST_REQUESTS = 64
 const LAST_READ_MS = 1000
 
 export interface ServerOptions extends PresenceOptions {
-  /** The driver whose parameters can be read and set. */
+  /** The driver, for reading and setting its parameters. */
   readonly module?: RunningDriver
   /** Another user with the right to change something, besides the user that the program runs as. */
   readonly owner?: number | undefined

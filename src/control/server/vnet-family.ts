@@ -145,7 +145,7 @@ function* allStats(subject: Subject, devices: readonly NetDevice[], scope: numbe
       yield deviceStats(subject, dev, { caller, isOwn })
       continue
     }
-    // Of the same moment as the sums, however late the client reads them.
+    // Read at the same moment as the sums, however late the client reads them.
     const queues = queueCounters(dev)
     const rows = queues.map((_, queue) => Array.from(dev.counters.queue(queue)))
     const time = subject.now()

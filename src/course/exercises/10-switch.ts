@@ -148,7 +148,7 @@ export const exercise: Exercise = {
       read: 'When there is no clone',
       options: { debug: false },
       run(bed) {
-        // To take the whole pool frame by frame is slow if each is watched.
+        // Taking the whole pool frame by frame would be slow if each is watched.
         const { pool } = bed.net
         const all: SkBuff[] = []
         for (let skb = pool.alloc(0); skb !== undefined; skb = pool.alloc(0)) all.push(skb)

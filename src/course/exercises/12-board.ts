@@ -209,7 +209,7 @@ export const exercise: Exercise = {
         const handOver = hw.transmit.bind(hw)
         hw.transmit = (skb, peer, receiver) => {
           const isFree = handOver(skb, peer, receiver)
-          // As a receiver may, which has the frame from now on.
+          // The receiver owns the frame from now on, and may do this.
           skb.queueMapping = 0
           return isFree
         }

@@ -49,8 +49,8 @@ type Addresses = readonly Uint8Array[]
 
 /**
  * Turns a frame that a device transmits into the reply of the far network, with `mac`, `nh`, `h`
- * and `protocol` set. Returns false, with the frame untouched, if there is no reply. The caller
- * still owns the skb.
+ * and `protocol` set. Returns false, with the frame untouched, for a frame without a reply. The
+ * caller still owns the skb.
  *
  * `own` are the addresses of the device, and `receiver` the addresses of the device that gets
  * flipped frames: an echo request to one of these is left to the network stack there.

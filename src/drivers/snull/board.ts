@@ -47,9 +47,7 @@ export class SnullHw {
   readonly #dev: NetDevice
   readonly #buffers: number
   readonly #faults: Faults
-  /**
-   * By queue: buffers in use, completions that were lost, the frame that a stuck transmitter holds.
-   */
+  /** By queue: buffers in use, lost completions, the frame that a stuck transmitter holds. */
   readonly #inUse: Int32Array
   readonly #lost: Uint8Array
   readonly #stuck: readonly Ring[]

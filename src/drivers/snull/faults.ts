@@ -13,7 +13,7 @@ export interface DropFault {
   readonly rx: boolean
 }
 
-/** ms; longer than any test. */
+/** A day in milliseconds, longer than any test. */
 export const DAY = 86_400_000
 
 const everyNth = (description: string) => int({ default: 0, live: true, description })

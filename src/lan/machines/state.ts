@@ -89,7 +89,7 @@ export abstract class HostState implements Inhabitant {
   readonly errors: TokenBucket
   /** New TCP connections, by client: one costs the services far more than a frame. */
   readonly connections: Budget
-  /** When each host last defended its address, ns. */
+  /** The time in ns at which each host last defended its address. */
   readonly defended = new Map<number, number>()
   /** The current packet. A frame that returns while a handler runs overwrites it. */
   readonly packet = createPacket()

@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net'
 
-/** `idle` is the time without a byte in either direction, ms. */
+/** `idle` is the time in ms without a byte in either direction. */
 export const LIMITS = { all: 4096, ofHost: 1024, ofClient: 512, idle: 60_000 }
 
 export class Connections {

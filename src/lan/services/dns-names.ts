@@ -90,7 +90,7 @@ export function namesOf({ domain, gateway, hosts, leases }: ResolverConfig) {
 
   /** Returns the addresses of a name: none if it only has subdomains, undefined if unknown. */
   function addresses(labels: readonly string[]): readonly Uint8Array[] | undefined {
-    // As in the query, or with the domain.
+    // The name in the query, alone or with the domain.
     const candidates = endsWith(labels, suffix) ? [labels] : [labels, [...labels, ...suffix]]
     const keys = candidates.map(keyOf)
     const known = keys.find(key => held.has(key))

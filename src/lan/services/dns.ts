@@ -17,7 +17,7 @@ const TTL = 60
 const NEGATIVE_TTL = 5
 /** Queries of a step, about 50 us. */
 const STEP_QUERIES = 4
-/** How long a TCP connection may be silent, ms. */
+/** Milliseconds that a TCP connection may be silent. */
 const IDLE_MS = 10_000
 
 /**

@@ -30,7 +30,7 @@ export class RaSender {
   #maxInterval: number
   #advert: RouterAdvert
   #running = false
-  /** How many were sent since the start, and when the last one was, ns. */
+  /** The number sent since the start, and the time in ns of the last one. */
   #sent = 0
   #last = Number.NEGATIVE_INFINITY
   /** The time in ns at which the next one is due. */

@@ -76,7 +76,7 @@ function* pattern(): Generator<Buffer> {
   for (;;) yield PATTERN
 }
 
-/** The time for the headers of a request, from its connection or the previous request on, ms. */
+/** Milliseconds for the headers of a request, from its connection or the previous request on. */
 const HEADERS_MS = 10_000
 
 /** Answers every HTTP request with `body`, by default the host's name or address. */

@@ -23,7 +23,10 @@ import { type Inhabitant, isInhabitant, type Station } from './station.ts'
 export interface SegmentStats {
   /** Frames that stations sent, copies included. */
   in: number
-  /** Of `in`, copies and frames that inhabitants made: no device counted them as transmitted. */
+  /**
+   * The part of `in` that is copies, or made by inhabitants: no device counted these as
+   * transmitted.
+   */
   made: number
   /** Delivered to stations that are not inhabitants. */
   out: number

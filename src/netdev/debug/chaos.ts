@@ -17,7 +17,7 @@ import type { Net } from '../net.ts'
 import type { NetDevice } from '../net-device.ts'
 import type { PortQueue } from '../port.ts'
 
-/** Time between two events that nothing else causes, ns. */
+/** Nanoseconds between two events that have no other cause. */
 const PERIOD = 50 * NSEC_PER_MSEC
 /** Minimum time in ns for which an interface is up: some negotiate before they have a carrier. */
 const UP_TIME = 5 * NSEC_PER_SEC

@@ -28,7 +28,7 @@ export interface Life {
   bytes: Uint8Array | undefined
   /** The name of the device that it was on when it was freed. */
   name: string | undefined
-  /** When its present owner got it, ns. */
+  /** The time in ns at which its present owner got it. */
   since: number
   /** True if the driver allocated it: it was neither copied nor read by a port. */
   isMade: boolean

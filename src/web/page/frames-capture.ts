@@ -9,7 +9,7 @@ import { CAPTURE_MAX, captureLine, captureName, PcapngCounter } from './frames-f
 
 /** So many bytes are put into one blob, which the browser may keep on disk. */
 const BLOB_SIZE = 8 * 1024 * 1024
-/** How long a saved file is kept for the browser to read, ms. */
+/** Milliseconds for which a saved file is kept for the browser to read. */
 const SAVED_MS = 60_000
 
 const numbers = new Intl.NumberFormat('en-US')

@@ -44,7 +44,7 @@ export class FrameTable {
     this.element = h('div', { class: 'frames-table', tabIndex: 0, attrs, on }, head, this.#body, this.#note)
   }
 
-  /** The text that is shown while there are no frames. */
+  /** The text that an empty table shows. */
   set note(text: string) {
     setText(this.#note, text)
   }

@@ -5,7 +5,7 @@ import type { FrameRow } from '../feed-types.ts'
 export function timeText(ms: number): string {
   const date = new Date(ms)
   const two = (part: number) => `${part}`.padStart(2, '0')
-  // Of the number, since a Date has no microseconds.
+  // From the number, since a Date has no microseconds.
   const micros = Math.floor((((ms % 1000) + 1000) % 1000) * 1000)
   const clock = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
   return `${clock}.${`${micros}`.padStart(6, '0')}`

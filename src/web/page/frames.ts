@@ -129,7 +129,7 @@ class FramesView implements View {
     setText(this.#counts, texts.filter(Boolean).join(', '))
   }
 
-  /** The reason why there are no frames. */
+  /** The reason for an empty table. */
   get #note(): string {
     if (!this.#app.mayChange) return 'Frames are shown with the token only: open the address that vnet printed.'
     return this.#log.seen === 0 ? 'No frames yet.' : 'No frame passes the filter.'

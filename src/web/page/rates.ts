@@ -36,7 +36,9 @@ export class Rates {
   #counters = new Map<DeviceId, DeviceCounters>()
   #rates = new Map<DeviceId, DeviceRate>()
 
-  /** Of the last two messages; undefined for a device that was not in both. */
+  /**
+   * Returns the rate between the last two messages; undefined for a device that was not in both.
+   */
   of(id: DeviceId): DeviceRate | undefined {
     return this.#rates.get(id)
   }

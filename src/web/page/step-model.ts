@@ -41,14 +41,14 @@ export function stateWords(
   return `Step ${step.step} of 5 at ${labelOf(step.id, vnets)}, queue ${step.queue}: ${step.next} is next.`
 }
 
-/** Returns why there is no frame to show. */
+/** Returns the reason for showing no frame. */
 export function noFrameWords({ step }: StepInfo, hasToken: boolean): string {
   if (!hasToken) return 'Frames are shown with the token only.'
   if (step === 1) return 'The frame is still in the kernel.'
   return step === 3 ? 'The frame is through: this completes its transmission.' : 'There is no frame.'
 }
 
-/** Returns why there are no lines to show. */
+/** Returns the reason for showing no lines. */
 export function noCodeWords({ step, next }: StepInfo, hasToken: boolean): string {
   if (!hasToken) return 'The driver is shown with the token only.'
   if (step === 1 || step === 5) return 'No line of the driver runs in this step: vnet does it.'

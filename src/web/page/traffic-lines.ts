@@ -24,7 +24,7 @@ export interface PlotContent {
 
 export interface PlotSpec {
   readonly title: string
-  /** Of the values on the axis. */
+  /** The unit of the values on the axis. */
   readonly unit: string
   /** The axis reaches at least up to this value. */
   readonly floor: number

@@ -59,7 +59,7 @@ export class Plot {
     this.element = h('section', { class: 'panel plot' }, h('h2', {}, spec.title), this.#legend, this.#host)
   }
 
-  /** The element in which it is drawn, and whose size it follows. */
+  /** The element in which it is drawn, which determines its size. */
   get host(): HTMLElement {
     return this.#host
   }

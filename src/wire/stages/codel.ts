@@ -10,7 +10,7 @@ import { join } from '../units.ts'
 import { markCe } from './ecn.ts'
 import type { Discipline, DisciplineKind, PacketQueue, QueueSpec } from './queue.ts'
 
-/** The defaults of RFC 8289, ns. */
+/** The defaults of RFC 8289, in ns. */
 const TARGET = 5 * NSEC_PER_MSEC
 const INTERVAL = 100 * NSEC_PER_MSEC
 
@@ -27,7 +27,7 @@ export interface CodelOptions {
 }
 
 interface CodelParams {
-  /** ns */
+  /** Times in ns. */
   readonly target: number
   readonly interval: number
   readonly ecn: boolean

@@ -43,7 +43,7 @@ export interface ReorderOptions {
 }
 
 interface DelaySpec {
-  /** ns */
+  /** Times in ns. */
   readonly time: number
   readonly jitter: number
   readonly correlation: number

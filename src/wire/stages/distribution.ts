@@ -79,7 +79,7 @@ function paretoQuantiles(): Float64Array {
   return Float64Array.from({ length: TABLE_SIZE }, (_, i) => (1 - shareAt(i)) ** (-1 / PARETO_ALPHA))
 }
 
-/** By Newton's method, from each quantile to the next. */
+/** Computes them by Newton's method, from each quantile to the next. */
 function normalQuantiles(): Float64Array {
   const quantiles = new Float64Array(TABLE_SIZE)
   let z = 0

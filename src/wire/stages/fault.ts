@@ -30,7 +30,7 @@ export type FaultAction = 'drop' | 'duplicate' | 'corrupt' | 'reset' | { readonl
 
 interface FaultSpec {
   readonly action: 'drop' | 'duplicate' | 'delay' | 'corrupt' | 'reset'
-  /** ns, of a delay */
+  /** The time of a delay in ns. */
   readonly time?: number
   /** Empty for all packets. */
   readonly filter: string

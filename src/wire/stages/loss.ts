@@ -27,9 +27,9 @@ interface GemodelParams {
   /** From good to bad, and back. */
   readonly p: number
   readonly r: number
-  /** Of a loss in the bad state: `1-h` in tc(8), the value after `r` in the text. */
+  /** The share lost in the bad state: `1-h` in tc(8), the value after `r` in the text. */
   readonly h: number
-  /** Of a loss in the good state: `1-k` in tc(8), the last value in the text. */
+  /** The share lost in the good state: `1-k` in tc(8), the last value in the text. */
   readonly k: number
 }
 

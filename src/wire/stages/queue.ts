@@ -60,7 +60,7 @@ export function queueParams(limit: LimitSpec = { packets: 1000 }, queue: QueueKi
 export class PacketQueue extends LimitedQueue {
   /** Bytes that wait. A packet that was taken does not count. */
   bytes = 0
-  /** Time that the stage needs to send a byte, ns. */
+  /** Time in ns that the stage needs to send a byte. */
   byteTime = 0
   /** When the packet that left the queue last had arrived. */
   arrived = 0

@@ -40,7 +40,7 @@ interface RateSpec {
 }
 
 export interface RateParams extends RateSpec, QueueParams {
-  /** Time of a byte on the line, ns. */
+  /** Time of a byte on the line, in ns. */
   readonly byteTime: number
   readonly burst: number
   readonly queue: QueueKind

@@ -36,7 +36,7 @@ export interface SlotOptions {
 }
 
 interface SlotSpec {
-  /** ns */
+  /** Times in ns. */
   readonly min: number
   readonly max: number
   /** In place of min and max, which are 0. */

@@ -38,7 +38,7 @@ export function tcpHeaderOf({ bytes, data, len }: SkBuff): number {
 }
 
 /**
- * Sends a reset to the receiver and one to the sender of a TCP segment whose header is at `h`. Each
+ * Sends a reset to the receiver and one to the sender of a TCP segment with its header at `h`. Each
  * has the sequence number that its end expects: the segment's own for the receiver, the
  * acknowledged one for the sender (RFC 9293 sec. 3.10.7.1, RFC 5961 sec. 3.2). A reset does not
  * cause another reset. The caller still owns the segment. Without memory nothing is sent.

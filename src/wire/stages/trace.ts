@@ -33,7 +33,7 @@ interface TraceSpec {
 }
 
 interface TraceParams extends QueueParams {
-  /** The times of the opportunities, ms. */
+  /** The times of the opportunities, in ms. */
   readonly times: readonly number[]
   readonly once: boolean
 }
@@ -190,7 +190,7 @@ function make(params: TraceParams, text: string): Impairment {
   return impairment('trace', params, (p, next, env) => new TraceWire(p, next, env), { text })
 }
 
-/** The mean time of a byte, ns. */
+/** The mean time of a byte, in ns. */
 function byteTime({ times }: TraceParams): number {
   return (times[times.length - 1] * NSEC_PER_MSEC) / (times.length * OPPORTUNITY)
 }

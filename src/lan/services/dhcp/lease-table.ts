@@ -12,7 +12,7 @@ import { asClient, type DhcpClient } from './request.ts'
 
 interface Entry extends HeapItem {
   readonly lease: Lease
-  /** When it ends by the clock, ns. */
+  /** The clock's time in ns at which it ends. */
   readonly until: number
   /** The last change of anything but its time, as numbered by LeaseWriter. */
   readonly change: number

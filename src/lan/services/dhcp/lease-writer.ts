@@ -6,11 +6,11 @@
 import { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../base/clock.ts'
 import type { Lease, LeaseStore } from './lease.ts'
 
-/** Time between two writes, ns. */
+/** Time between two writes in ns. */
 const PAUSE = 200 * NSEC_PER_MSEC
 /** Longest delay of a renewal, ns. A crash in that time restores its old end. */
 const LATER = 5 * NSEC_PER_SEC
-/** Delay after a failed write, unless another change causes a write earlier, ns. */
+/** Delay in ns after a failed write, unless another change causes an earlier write. */
 const RETRY = 5 * NSEC_PER_SEC
 
 export interface LeaseWriterOptions {

@@ -35,7 +35,7 @@ interface Probe {
   request: DhcpRequest
   send: SendReply
   readonly address: number
-  /** When the probe ends, ns. */
+  /** The time in ns at which the probe ends. */
   readonly end: number
   /** How many addresses have been probed for the client in a row. */
   readonly count: number
@@ -50,7 +50,7 @@ const PROBES_ALL = 1024
 export class Offering {
   readonly #options: OfferingOptions
   readonly #alarm: Alarm
-  /** By client, in the order of their ends. */
+  /** Probes by client, in the order of their ends. */
   readonly #probes = new Map<string, Probe>()
 
   constructor(options: OfferingOptions) {

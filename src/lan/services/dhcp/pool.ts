@@ -91,7 +91,7 @@ export class Pool {
     return preferred.find(isFree) ?? this.#free.take(isFree, isUnused)
   }
 
-  /** Puts an address that is no longer offered or leased back among the free addresses. */
+  /** Puts an address back among the free ones after its offer or lease ended. */
   putBack(address: number): void {
     if (!isWithin(this.#config, address) || this.#leases.held(address) !== undefined) return
     if (this.#leases.last(address) === undefined) this.#free.putUnused(address)

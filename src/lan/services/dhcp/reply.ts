@@ -33,7 +33,7 @@ export interface DhcpRequest {
 }
 
 const BROADCAST = 0xffff_ffff
-/** Bytes: an Ethernet frame's IP packet, less the IP and UDP headers. */
+/** Size in bytes: an Ethernet frame's IP packet, without the IP and UDP headers. */
 const MAX_MESSAGE = 1472
 const HEADERS = 28
 
