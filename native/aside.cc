@@ -18,7 +18,7 @@
 
 namespace vnet {
 
-/** What one thread does: closes descriptors, sends a message, or calls bpf(2). */
+/** The work of one thread: closing descriptors, sending a message, or calling bpf(2). */
 struct AsideCall {
   pthread_t thread = {};
   /** An eventfd: 1 is added at the end, or 1 + errno. */
@@ -28,7 +28,7 @@ struct AsideCall {
   /** The message, or the attributes of bpf(2). */
   std::vector<uint8_t> bytes;
   int flags = 0;
-  /** Of bpf(2), whose descriptor replaces `fd`; -1 for a message. */
+  /** The command of a bpf(2) call, whose descriptor replaces `fd`; -1 for a message. */
   int command = -1;
   int nsfd = -1;
 };

@@ -1,4 +1,4 @@
-// System calls that take milliseconds, each on a thread of its own while the event loop continues.
+// System calls that take milliseconds, each on its own thread while the event loop continues.
 // src/linux/native.ts documents the calls.
 //
 // The JavaScript thread makes the thread for each call, so both share a descriptor table, also

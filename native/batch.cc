@@ -51,9 +51,7 @@ void freeBatch(napi_env env, void* data, void*) {
   delete batch;
 }
 
-/**
- * Finds the data of a typed array; false unless it is of the wanted type, on a SharedArrayBuffer.
- */
+/** Finds the data of a typed array; false unless it has the right type, on a SharedArrayBuffer. */
 bool sharedArray(napi_env env, napi_value value, napi_typedarray_type wanted, void** data,
                  size_t* length) {
   bool is = false;
@@ -169,8 +167,8 @@ napi_value ReadBatch(napi_env env, napi_callback_info info) {
   for (; i < call.n; i++) {
     size_t length;
     uint8_t* at = batch.frame(i, &length);
-    // A length of 0 is the caller's mistake, not an empty frame: such a read(2) would return 0 at
-    // once and take nothing.
+    // A length of 0 is the caller's mistake, not an empty frame: its read(2) would return 0
+    // immediately and take nothing.
     const ssize_t bytes = at == nullptr || length == 0 ? -EFAULT : readFrame(call.fd, at, length);
     if (bytes < 0) {
       if (i == 0 && bytes != -EAGAIN) return result(env, static_cast<int>(bytes));

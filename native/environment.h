@@ -13,7 +13,7 @@ class RxAction;
 
 struct Environment {
   OpenFds fds;
-  /** What unnamedNetns() returns; -1 until it is first called. */
+  /** The result of unnamedNetns(); -1 until it is first called. */
   int unnamedNetns = -1;
   /** Destroyed before the descriptors that its threads use. */
   Asides asides;

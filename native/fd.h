@@ -27,7 +27,7 @@ class Fd {
 
 /**
  * The descriptors that JavaScript of one environment has open. A worker can be terminated between
- * any two of its calls, and its interfaces would stay until the process ends.
+ * any two of its calls. Without this list its interfaces would remain until the process ends.
  */
 class OpenFds {
  public:

@@ -4,7 +4,7 @@
 //
 // CHANNEL is the descriptor of a socket to the supervisor. The launcher writes the number of the
 // notification descriptor to it, which the supervisor takes with pidfd_getfd(2), or -errno if the
-// filter could not be installed. It goes on when it reads one byte, and exits at the end of the
+// filter could not be installed. It continues when it reads one byte, and exits at the end of the
 // stream. Then the channel either closes, because PROGRAM was executed, or carries the errno of
 // execvp(3).
 #include <fcntl.h>

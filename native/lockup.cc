@@ -29,15 +29,15 @@ namespace {
 
 constexpr int64_t kNsPerMs = 1'000'000;
 constexpr int kSignals[] = {SIGINT, SIGTERM};
-/** Written to the eventfd when a lockup begins; its duration in ms is written when it ends. */
+/** Written to the eventfd when a lockup starts; its duration in ms is written when it ends. */
 constexpr uint64_t kLocked = 1;
 constexpr size_t kStackBytes = 128 * 1024;
 
-/** What the signal handlers use: one per process, as they are. */
+/** The state of the signal handlers: one per process, like the handlers. */
 std::atomic<int> signalsInLockup{0};
 struct sigaction libuvActions[2];
 
-/** Ends the process as the signal would have without a handler. */
+/** Ends the process like the signal would without a handler. */
 [[noreturn]] void endBy(int number) {
   ::signal(number, SIG_DFL);
   sigset_t set;
@@ -45,7 +45,7 @@ struct sigaction libuvActions[2];
   ::sigaddset(&set, number);
   ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
   ::raise(number);
-  // The first process of a pid namespace does not end by a signal of its own.
+  // The first process of a pid namespace does not end by its own signals.
   ::_exit(128 + number);
 }
 
@@ -155,12 +155,12 @@ class Watch {
   bool running_ = false;
   clockid_t cpu_ = {};
 
-  /** Written by the main thread. The loop waits for events while `calls` stays `callsAtPoll_`. */
+  /** Written by the main thread. The loop waits for events while `calls` equals `callsAtPoll_`. */
   std::atomic<uint32_t> loops_{0};
   std::atomic<bool> polls_{false};
   std::atomic<uint32_t> callsAtPoll_{0};
 
-  /** Guards what follows up to the line. */
+  /** Guards the members up to the line. */
   pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
   pthread_cond_t wake_;
   bool ending_ = false;
@@ -300,7 +300,7 @@ void* Watch::thread(void* self) {
   return nullptr;
 }
 
-/** Looks at the main thread often while there is something to wait for, else seldom. */
+/** Checks the main thread often during a lockup, to notice its end, else seldom. */
 void Watch::run() {
   ::pthread_mutex_lock(&mutex_);
   while (!ending_) {
@@ -318,9 +318,9 @@ bool Watch::wait(int64_t ns) {
 }
 
 /**
- * Adds up what the main thread has spent in one call: its CPU time, or the tick if it sleeps
- * outside the event loop. Time in which the process was stopped, the machine suspended, or the
- * thread waited for a CPU or for a lock of the kernel does not count.
+ * Adds up the time that the main thread has spent in one call: its CPU time, or the tick if it
+ * sleeps outside the event loop. Time in which the process was stopped, the machine suspended, or
+ * the thread waited for a CPU or for a lock of the kernel does not count.
  */
 void Watch::look(int64_t tick) {
   const uint32_t turns = loops_.load(std::memory_order_relaxed);

@@ -1,8 +1,8 @@
-// Watches the main thread's event loop from a thread of its own, for JavaScript that does not
-// return: a loop without end, a call that blocks. src/linux/native.ts documents the calls.
+// Watches the main thread's event loop from a separate thread, for JavaScript that does not return:
+// an endless loop, a call that blocks. src/linux/native.ts documents the calls.
 //
 // The loop counts its turns and RxAction the calls of pollers; a store each. The watching thread
-// looks at both a few times within the limit, so nothing is measured per frame.
+// reads both a few times within the limit, so nothing is measured per frame.
 #ifndef VNET_NATIVE_LOCKUP_H
 #define VNET_NATIVE_LOCKUP_H
 

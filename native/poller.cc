@@ -153,7 +153,7 @@ bool pollerClass(napi_env env, napi_value* constructor) {
          napi_create_reference(env, *constructor, 1, &made) == napi_ok;
 }
 
-/** Makes the JavaScript object of a poller whose uv handle is initialized; false if that fails. */
+/** Makes the JavaScript object of a poller with an initialized uv handle; false if that fails. */
 bool makeObject(napi_env env, Poller* poller, napi_value fn, napi_value* object) {
   napi_value constructor, name;
   return pollerClass(env, &constructor) && napi_new_instance(env, constructor, 0, nullptr, object) == napi_ok &&
@@ -223,8 +223,8 @@ void Poller::call(int status) {
     napi_get_value_bool(env, returned, &more);
   }
   if (started) proceed(more);
-  // An exception of fn must reach 'uncaughtException'. There is no JavaScript below this call, so
-  // Node-API would only keep it pending.
+  // An exception of fn must reach 'uncaughtException'. No JavaScript is below this call, so
+  // Node-API would only keep the exception pending.
   bool pending = false;
   napi_value error;
   if (napi_is_exception_pending(env, &pending) == napi_ok && pending &&

@@ -1,7 +1,7 @@
 // Capabilities, the bounding set and no_new_privs belong to a thread, and a system call changes
-// only those of the calling thread. Every other thread changes its own in a signal handler. Node's
-// threads block every signal except those of the C library. Signal 33, which glibc uses for the
-// same purpose in setuid(2), is borrowed: its handler is replaced until the drop is done.
+// only the calling thread's. Every other thread changes its own in a signal handler. Node's threads
+// block every signal except the C library's. Signal 33, which glibc uses for the same purpose in
+// setuid(2), is borrowed: its handler is replaced until the drop is done.
 //
 // The signal's value is the mask of capabilities to keep, so the handler shares no memory. The
 // handler reports nothing: the result is read from /proc.
@@ -69,8 +69,8 @@ int dropHere(uint64_t keep) {
   if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) return -errno;
   for (unsigned long capability = 0; capability < 64; capability++) {
     if ((keep >> capability & 1) != 0) continue;
-    // EINVAL: the kernel has no more capabilities. EPERM: without CAP_SETPCAP the bounding set
-    // stays as it is; no_new_privs makes it harmless.
+    // EINVAL: the kernel has no more capabilities. EPERM: without CAP_SETPCAP the bounding set is
+    // kept; no_new_privs makes it harmless.
     if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) break;
   }
   __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -136,7 +136,7 @@ int listThreads(std::vector<pid_t>& into) {
   return 0;
 }
 
-/** Signals a thread; 0 or -errno. A thread that has ended is no error. */
+/** Signals a thread; 0 or -errno. A thread that has ended is not an error. */
 int signalThread(pid_t thread, uint64_t keep) {
   siginfo_t info = {};
   info.si_signo = kSignal;

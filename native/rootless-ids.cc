@@ -21,7 +21,7 @@ struct Range {
   unsigned long count = 0;
 };
 
-/** The first range of the user in /etc/subuid or /etc/subgid, whose lines are USER:FIRST:COUNT. */
+/** The user's first range in /etc/subuid or /etc/subgid, which have lines of USER:FIRST:COUNT. */
 Range subordinate(const char* path, uid_t uid) {
   Range range;
   FILE* file = std::fopen(path, "re");
@@ -93,7 +93,7 @@ IdMap::IdMap() : uid_(::geteuid()), gid_(::getegid()) {
     return;
   }
   ::close(ends[1]);
-  // What these programs print is of no use: without them root alone is mapped.
+  // The output of these programs is of no use: without them root alone is mapped.
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   for (int fd = 0; fd <= STDERR_FILENO; fd++) ::dup2(null, fd);
   char go = 0;

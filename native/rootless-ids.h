@@ -25,7 +25,7 @@ class IdMap {
  private:
   uid_t uid_;
   gid_t gid_;
-  /** The child that starts the programs, and a pipe to it; -1: there is none. */
+  /** The child that starts the programs, and a pipe to it; -1 without a child. */
   pid_t child_ = -1;
   int pipe_ = -1;
 };

@@ -16,7 +16,7 @@ namespace vnet {
 
 namespace {
 
-/** Mounts what `from` is, with everything below it, at `to`. */
+/** Mounts `from`, with everything below it, at `to`. */
 bool bind(const std::string& from, const std::string& to) {
   return ::mount(from.c_str(), to.c_str(), nullptr, MS_BIND | MS_REC, nullptr) == 0;
 }
@@ -62,7 +62,7 @@ int makeRun() {
 }  // namespace
 
 int makeMounts() {
-  // Mounts made here stay here. In a new user namespace that is so already.
+  // Keeps mounts made here from spreading. In a new user namespace they do not spread anyway.
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) return errno;
   if (const int error = makeRun(); error != 0) return error;
   mountSys();

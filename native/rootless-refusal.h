@@ -1,10 +1,10 @@
-// Why the kernel refuses a namespace, a map of ids or a mount, and what to do about it.
+// Explains why the kernel refuses a namespace, a map of ids or a mount, and what to do about it.
 #ifndef VNET_NATIVE_ROOTLESS_REFUSAL_H
 #define VNET_NATIVE_ROOTLESS_REFUSAL_H
 
 namespace vnet {
 
-/** What the process had before it entered a namespace. */
+/** The process's rights before it entered a namespace. */
 enum class Had {
   /** An ordinary user's rights. */
   kUser,
@@ -15,8 +15,9 @@ enum class Had {
 };
 
 /**
- * Ends the process with status 1 and one line on stderr: what was refused, by which setting of the
- * machine, and the command that changes it. `error` is the errno of the failed call.
+ * Ends the process with status 1 and one line on stderr: the refused operation, the setting of the
+ * machine that forbids it, and the command that changes it. `error` is the errno of the failed
+ * call.
  */
 [[noreturn]] void refuse(const char* what, int error, Had had);
 

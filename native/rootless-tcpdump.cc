@@ -19,7 +19,7 @@ namespace {
 
 constexpr const char* kDirectory = "/run/vnet-bin";
 
-/** The path of an executable file in PATH; empty if there is none. */
+/** The path of an executable file in PATH; empty if none is found. */
 std::string find(const std::string& name, const std::string& path) {
   for (size_t at = 0; at <= path.size();) {
     const size_t end = std::min(path.find(':', at), path.size());
@@ -61,7 +61,7 @@ void keepGroups() {
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
   const sock_fprog program = {sizeof filter / sizeof *filter, filter};
-  // Permitted to root of the user namespace. If it fails, tcpdump says what it cannot do.
+  // Permitted to root of the user namespace. If it fails, tcpdump reports the missing permission.
   ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 

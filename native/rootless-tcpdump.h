@@ -6,12 +6,12 @@
 
 namespace vnet {
 
-/** The word with which the launcher is started by the script. */
+/** The word with which the script starts the launcher. */
 constexpr const char* kKeepGroups = "--keep-groups";
 
 /**
- * Puts a script in front of tcpdump, by a directory in /run that comes first in PATH: it starts
- * tcpdump with `-Z root` and keepGroups(). `launcher` is the absolute path of this program.
+ * Puts a script before tcpdump, in a directory in /run that is first in PATH: it starts tcpdump
+ * with `-Z root` and keepGroups(). `launcher` is the absolute path of this program.
  */
 void keepTcpdumpRoot(const char* launcher);
 

@@ -6,9 +6,10 @@
 // NAMESPACES is a list with commas of
 //   user   a user namespace, in which the caller is root
 //   net    a network namespace, in which `lo` is up
-//   mount  a mount namespace with a /run and a /sys of its own
+//   mount  a mount namespace with its own /run and /sys
 //
-// vnet-rootless --keep-groups PROGRAM [ARGS]: executes PROGRAM where it is, see rootless-tcpdump.h.
+// vnet-rootless --keep-groups PROGRAM [ARGS]: executes PROGRAM in the present namespaces, see
+// rootless-tcpdump.h.
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
@@ -58,7 +59,7 @@ void bringUpLoopback() {
   ::close(fd);
 }
 
-/** Executes a program; returns the exit status if that fails, as a shell does. */
+/** Executes a program. If that fails, returns the exit status that a shell would return. */
 int execute(char** program) {
   ::execvp(*program, program);
   const int error = errno;
@@ -95,7 +96,7 @@ int main(int count, char** arguments) {
     if (isUser) vnet::keepTcpdumpRoot(arguments[0]);
   }
   if ((flags & CLONE_NEWNET) != 0) bringUpLoopback();
-  // Node ignores these, and a program inherits what is ignored.
+  // Node ignores these signals, and a program inherits ignored signals.
   for (const int number : {SIGPIPE, SIGXFSZ}) ::signal(number, SIG_DFL);
   return count == 2 ? 0 : execute(arguments + 2);
 }

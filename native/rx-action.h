@@ -35,7 +35,7 @@ class RxAction {
   void add(Poller* poller);
   void remove(Poller* poller);
 
-  /** There was an event, which a poller is called for: the window begins. */
+  /** An event arrived, for which a poller is called: the window starts. */
   void touch();
 
   /** The number of such calls, for any thread. */
@@ -44,7 +44,7 @@ class RxAction {
   /** Calls the poller in the next turn. The event loop must not watch its descriptor. */
   void schedule(Poller* poller);
 
-  /** Keeps the process alive for a scheduled poller, whose own handle is inactive. */
+  /** Keeps the process alive for a scheduled poller while the poller's own handle is inactive. */
   void ref() { uv_ref(handle()); }
 
  private:
@@ -70,7 +70,7 @@ class RxAction {
   std::vector<Poller*> pollers_;
   std::vector<pollfd> fds_;
   uint32_t changes_ = 0;
-  /** Pollers scheduled for the next turn, and those of this turn: null where one was stopped. */
+  /** Pollers scheduled for the next turn, and pollers of this turn: null where one was stopped. */
   std::vector<Poller*> list_;
   std::vector<Poller*> turn_;
 };

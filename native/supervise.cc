@@ -21,8 +21,8 @@ namespace {
 constexpr size_t kMeta = 3;
 
 /**
- * Closes a descriptor that came with a message. Its number would mean another file in the process
- * that the message is for. Returns whether the header had one.
+ * Closes a descriptor that arrived with a message. Its number would mean another file in the
+ * process that gets the message. Returns whether the header had one.
  */
 bool closesDescriptor(const cmsghdr* header) {
   if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_PIDFD) return false;

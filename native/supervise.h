@@ -1,5 +1,5 @@
-// Calls that the supervisor of `vnet exec` makes on behalf of a program. They return as those of
-// sys.h do.
+// Calls that the supervisor of `vnet exec` makes on behalf of a program. They return like the
+// functions of sys.h.
 #ifndef VNET_NATIVE_SUPERVISE_H
 #define VNET_NATIVE_SUPERVISE_H
 

@@ -117,7 +117,8 @@ int createNetns() {
 }
 
 /**
- * Aborts the process if `value` is not 0: the thread would go on with another user's credentials.
+ * Aborts the process if `value` is not 0: the thread would continue with another user's
+ * credentials.
  */
 void regain(long value) {
   if (value == 0) return;
@@ -132,7 +133,7 @@ struct Capabilities {
 
   bool get() { return ::syscall(SYS_capget, &header, data) == 0; }
   long set() { return ::syscall(SYS_capset, &header, data); }
-  /** Sets the effective capabilities to those of `effective` that are permitted. */
+  /** Sets the effective capabilities to the permitted ones of `effective`. */
   long setEffective(uint64_t effective) {
     for (uint32_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
       data[i].effective = static_cast<uint32_t>(effective >> (32 * i)) & data[i].permitted;
@@ -174,7 +175,7 @@ long asUser(const Credentials& user, Call call) {
   const int error = errno;
   regain(::syscall(SYS_setresuid, kKeep, ownUid, kKeep));
   // Becoming root again may have raised more capabilities than the thread had, so restore them now.
-  // The groups come last: setting them takes a capability.
+  // The groups are restored last: setting them takes a capability.
   regain(own.set());
   regain(::syscall(SYS_setresgid, kKeep, ownGid, kKeep));
   regain(::syscall(SYS_setgroups, count, groups.data()));
@@ -286,7 +287,7 @@ Napi::Value Ioctl(const Napi::CallbackInfo& info) {
   const size_t encoded = _IOC_SIZE(request) == 0 ? sizeof copy : _IOC_SIZE(request);
   if (arg.length > 0) memcpy(copy, arg.data, arg.length);
   if (encoded > arg.length) memset(copy + arg.length, 0, encoded - arg.length);
-  // The size of what ifr_data points to is encoded nowhere.
+  // The size of the data at ifr_data is encoded nowhere.
   alignas(16) uint8_t behind[sizeof copy];
   if (data.length > sizeof behind) return result(info, -EINVAL);
   if (hasData) {
@@ -451,7 +452,7 @@ Napi::Value RecvMsg(const Napi::CallbackInfo& info) {
     if (header->cmsg_level == SOL_NETLINK && header->cmsg_type == NETLINK_LISTEN_ALL_NSID) {
       memcpy(&meta[1], CMSG_DATA(header), sizeof meta[1]);
     } else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
-      // Close descriptors that came unasked.
+      // Closes unexpected descriptors.
       for (size_t at = CMSG_LEN(0); at + sizeof(int) <= header->cmsg_len; at += sizeof(int)) {
         int received;
         memcpy(&received, reinterpret_cast<uint8_t*>(header) + at, sizeof received);
@@ -572,7 +573,7 @@ Napi::Value EndAs(const Napi::CallbackInfo& info) {
     ::pthread_sigmask(SIG_UNBLOCK, &just, nullptr);
     ::raise(signal);
   }
-  // Not exit(3): Node would restore the terminal and undo what the supervised program did to it.
+  // Not exit(3): Node would restore the terminal and undo the supervised program's changes to it.
   ::_exit(status);
 }
 

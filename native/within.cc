@@ -1,8 +1,8 @@
 // vnet-within PARENT NSFD ETC PROGRAM [ARGS]: executes PROGRAM in the network namespace of the
-// descriptor NSFD, with the files of the directory ETC in place of those in /etc, as ip-netns(8)
-// does with /etc/netns/NAME, and with the /sys of the namespace. The program is killed when the
-// thread that started it ends; PARENT is its process id. If that fails, one line on stderr gives
-// the reason.
+// descriptor NSFD, with the files of the directory ETC instead of the same files in /etc, like
+// ip-netns(8) with /etc/netns/NAME, and with the /sys of the namespace. The program is killed when
+// the thread that started it ends; PARENT is its process id. If that fails, one line on stderr
+// gives the reason.
 #include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
