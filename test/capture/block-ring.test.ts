@@ -13,13 +13,13 @@ function write(ring: BlockRing, length: number, value = 1, most = length): numbe
 }
 
 describe('a ring of blocks', () => {
-  test('has room for blocks that fill it to the last byte', () => {
+  test('a ring has room for blocks that fill it to the last byte', () => {
     const ring = new BlockRing(new Uint8Array(8))
     expect([write(ring, 4), write(ring, 4), ring.used, write(ring, 1)]).toEqual([0, 4, 8, -1])
     expect(ring.peek().length).toBe(8)
   })
 
-  test('has no room for a block longer than itself, also while it is empty', () => {
+  test('a ring has no room for a block longer than itself, even while it is empty', () => {
     const ring = new BlockRing(new Uint8Array(8))
     expect([write(ring, 9), ring.used, write(ring, 8)]).toEqual([-1, 0, 0])
   })
@@ -34,7 +34,7 @@ describe('a ring of blocks', () => {
     expect([...ring.peek()]).toEqual([1, 1, 1])
   })
 
-  test('uses a reserved position for the next block if nothing was written there', () => {
+  test('a ring uses a reserved position for the next block if nothing was written there', () => {
     const ring = new BlockRing(new Uint8Array(8))
     write(ring, 6)
     ring.consume(4)
@@ -44,7 +44,7 @@ describe('a ring of blocks', () => {
     expect([ring.used, write(ring, 8)]).toEqual([0, 0])
   })
 
-  test('returns the bytes that were written, in order, for any sequence of blocks and reads', () => {
+  test('a ring returns the written bytes in order, for any sequence of blocks and reads', () => {
     const chance = random(SEED)
     const below = (n: number) => Math.floor(chance.next() * n)
     for (let run = 0; run < scaled(5_000); run++) {

@@ -68,13 +68,13 @@ test.each([
   ['a verdict of 4 bytes', LITTLE.packet(0, 1n, FRAME, option(7, [1, 2, 3, 4])), 'option 7 has 4 bytes instead of 9'],
   ['a resolution of 2 bytes', LITTLE.interface(1, 0, option(9, [1, 2])), 'option 9 has 2 bytes instead of 1'],
   ['an offset of 4 bytes', LITTLE.interface(1, 0, option(14, [1, 2, 3, 4])), 'option 14 has 4 bytes instead of 8'],
-])('of a pcapng file with %s, the packets before it are read, then its position is reported', (_, block, message) => {
+])('a pcapng file with %s is read up to the defect, whose position is then reported', (_, block, message) => {
   const { packets, error } = readAll([...begin, ...block, ...LITTLE.packet(0, 3n, FRAME)])
   expect(packets).toHaveLength(1)
   expect(error?.startsWith(`FILE: broken at byte ${begin.length}: ${message}`), error).toBe(true)
 })
 
-test('of a pcap file with a frame above 16 MiB, the packets before it are read, then its position is reported', () => {
+test('a pcap file is read up to a frame above 16 MiB, whose position is then reported', () => {
   const record = changed(LITTLE.pcapPacket(1, 2, FRAME), 8, u32(16_777_217))
   const { packets, error } = readAll([...pcapBegin, ...record])
   expect(packets).toHaveLength(1)

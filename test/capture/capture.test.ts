@@ -93,7 +93,7 @@ function sendGso(port: MemoryPort): void {
 }
 
 describe('a capture of a cable', () => {
-  test('records each frame where it is sent and where it arrives, with the same id', async () => {
+  test('a capture of a cable records each frame where it is sent and where it arrives, with the same id', async () => {
     const { memory, portA, portB } = await cable()
     const { read } = captureOf(memory)
     memory.clock.advance(2500)
@@ -109,7 +109,7 @@ describe('a capture of a cable', () => {
     ])
   })
 
-  test('records a delayed packet at the moments of the wire, however late the clock rings', async () => {
+  test('a capture records a delayed packet at the wire’s moments, however late the clock rings', async () => {
     const { memory, portA } = await cable({ wire: 'delay 10ms' })
     const { read } = captureOf(memory)
     memory.clock.advance(1_000_000)
@@ -121,7 +121,7 @@ describe('a capture of a cable', () => {
     ])
   })
 
-  test('records what a wire drops once more, with the stage, the seed and the packet', async () => {
+  test('a capture records a frame that the wire drops once more, with the stage, the seed and the packet', async () => {
     const { memory, portA } = await cable({ wire: 'delay 1ms | loss every 2', seed: 7 })
     const { read } = captureOf(memory)
     send(portA, frame(1), frame(2))
@@ -140,7 +140,7 @@ describe('a capture of a cable', () => {
     ])
   })
 
-  test('names the bound of a stage that a packet exceeded', async () => {
+  test('a capture names the bound of a stage that a packet exceeded', async () => {
     const { memory, portA } = await cable({ wire: 'delay 1ms limit 1', seed: 7 })
     const { read } = captureOf(memory)
     send(portA, frame(1), frame(2))
@@ -150,7 +150,7 @@ describe('a capture of a cable', () => {
     )
   })
 
-  test('records a frame that the wire made where it arrives, with an id of its own and the time of the wire', async () => {
+  test('a capture records a frame that the wire made on arrival, with its own id and the wire’s time', async () => {
     const { memory, portA } = await cable({ wire: 'delay 5ms limit 10 | mtu 1000 icmp | reset first 1' })
     // The alarm of the second packet rings 0.6 ms late.
     Object.assign(memory.net.clock, { slack: 1_000_000 })
@@ -179,7 +179,7 @@ describe('a capture of a cable', () => {
     ])
   })
 
-  test('gives both copies of a duplicated packet its id', async () => {
+  test('a capture gives both copies of a duplicated packet its id', async () => {
     const { memory, portA } = await cable({ wire: 'duplicate 100%' })
     const { read } = captureOf(memory)
     send(portA, frame(1))
@@ -190,7 +190,7 @@ describe('a capture of a cable', () => {
     ])
   })
 
-  test('records a frame that its wire never carried as sent and as dropped, with the reason', async () => {
+  test('a capture records a frame that its wire never carried as sent and as dropped, with the reason', async () => {
     const { memory, b, portA } = await cable()
     await devClose(b)
     const { read } = captureOf(memory)
@@ -212,7 +212,7 @@ describe('a capture of a cable', () => {
     expect(flags).toEqual([FLAG_OUTBOUND | undone, FLAG_INBOUND | undone])
   })
 
-  test('records packets where a stage needs packets, with the ids that the wire gives them', async () => {
+  test('a capture records packets where a stage needs packets, with the wire’s ids', async () => {
     const { memory, portA } = await cable({ wire: 'loss 0%' })
     const { read } = captureOf(memory)
     sendGso(portA)
@@ -228,7 +228,7 @@ describe('a capture of a cable', () => {
 })
 
 describe('a capture', () => {
-  test('of one end of a cable records what arrives there by its number on the wire', async () => {
+  test('a capture of one end of a cable records arriving frames by their number on the wire', async () => {
     const { memory, b, portA, portB } = await cable()
     const { read } = captureOf(memory, {}, dev => dev === b)
     send(portA, frame(1), frame(2))
@@ -240,7 +240,7 @@ describe('a capture', () => {
     ])
   })
 
-  test('numbers the frames of a device without a wire, and finds them where they come back', async () => {
+  test('a capture numbers the frames of a device without a wire, and recognises them when they come back', async () => {
     const memory = makeNet()
     const { dev, port } = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) })
     const { read } = captureOf(memory)
@@ -254,7 +254,7 @@ describe('a capture', () => {
     expect(dev.frameProbe).toBeUndefined()
   })
 
-  test('records a drop of a received frame on the receive side', async () => {
+  test('a capture records a drop of a received frame on the receive side', async () => {
     const memory = makeNet()
     const ndoStartXmit = (skb: SkBuff, dev: NetDevice) => netifRxDrop(skb, dev, SKB_DROP_REASON_RX_CRC)
     const { port } = await addDevice(memory, { ndoStartXmit })
@@ -266,7 +266,7 @@ describe('a capture', () => {
     ])
   })
 
-  test('keeps the first bytes of each frame, and its length', async () => {
+  test('a capture keeps the first bytes of each frame, and its length', async () => {
     const { memory, portA } = await cable()
     const { file } = captureOf(memory, { snaplen: 21 })
     const lengths: unknown[] = []
@@ -281,7 +281,7 @@ describe('a capture', () => {
     expect(seen[6]?.bytes).toEqual([...frame(4, 21)])
   })
 
-  test('records only what its filter matches', async () => {
+  test('a capture records only frames that match its filter', async () => {
     const { memory, portA } = await cable()
     const second = (bytes: Uint8Array, at: number) => bytes[at] === 2
     const { read } = captureOf(memory, { filter: Object.assign(second, { text: 'ether[0] = 2' }) })
@@ -289,7 +289,7 @@ describe('a capture', () => {
     expect(read().map(({ bytes }) => bytes[0])).toEqual([2, 2])
   })
 
-  test('records only dropped frames with dropsOnly', async () => {
+  test('a capture with dropsOnly records only dropped frames', async () => {
     const { memory, portA } = await cable({ wire: 'loss every 2', seed: 1 })
     const { read } = captureOf(memory, { dropsOnly: true })
     send(portA, frame(1), frame(2))
@@ -298,7 +298,7 @@ describe('a capture', () => {
     ])
   })
 
-  test('counts what its buffer has no room for, with the next frame and at the end', async () => {
+  test('a capture counts frames beyond its buffer, with the next frame and at the end', async () => {
     const { memory, portA } = await cable()
     const { capture, take, file } = captureOf(memory, { bufferBytes: 16_384 })
     for (let i = 0; i < 200; i++) send(portA, frame(i, 100))
@@ -315,7 +315,7 @@ describe('a capture', () => {
     expect(others.every(count => count === undefined)).toBe(true)
   })
 
-  test('keeps every byte of frames of any length while its buffer is emptied now and then', async () => {
+  test('a capture keeps every byte of frames of any length while its buffer is emptied now and then', async () => {
     const { memory, portA } = await cable()
     const { take, read } = captureOf(memory, { bufferBytes: 20_000 })
     const sent = Array.from({ length: 300 }, (_, i) => frame(i, 14 + ((i * 37) % 900)))
@@ -330,7 +330,7 @@ describe('a capture', () => {
     ).toEqual(sent.map(bytes => [...bytes]))
   })
 
-  test('notifies its owner when much waits, and otherwise 50 ms after the first frame', async () => {
+  test('a capture notifies its owner when many bytes wait, and otherwise 50 ms after the first frame', async () => {
     let notified = 0
     const { memory, portA } = await cable()
     const { take, capture } = captureOf(memory, { onData: () => notified++ })
@@ -346,7 +346,7 @@ describe('a capture', () => {
     capture.close()
   })
 
-  test('watches devices that are registered later, and none after its end', async () => {
+  test('a capture watches devices that are registered later, and none after its end', async () => {
     const memory = makeNet()
     const { capture, read } = captureOf(memory)
     const { dev, port } = await addDevice(memory)
@@ -365,7 +365,7 @@ describe('a capture', () => {
     expect(capture.frames).toBe(4)
   })
 
-  test('has the time of each frame to the nanosecond, also when 32 bits of it are full', async () => {
+  test('a capture has the time of each frame to the nanosecond, even when it exceeds 32 bits', async () => {
     const { memory, portA } = await cable()
     const { read } = captureOf(memory)
     const times = Array.from({ length: 12 }, (_, i) => i * 1_000_000_001)
@@ -377,7 +377,7 @@ describe('a capture', () => {
     expect(seen.map(({ ns }) => ns)).toEqual(times)
   })
 
-  test('does not look at devices that are registered after its end', async () => {
+  test('a capture does not watch devices that are registered after its end', async () => {
     const memory = makeNet()
     const looked: string[] = []
     const { file } = captureOf(memory, {}, dev => looked.push(dev.name) > 0)
@@ -401,7 +401,7 @@ describe('a capture', () => {
     expect([portB.received.length, a.frameProbe, b.frameProbe]).toEqual([1, undefined, undefined])
   })
 
-  test('shares a device with another capture, each with its own frames', async () => {
+  test('a capture shares a device with another capture, each with its own frames', async () => {
     const { memory, portA, a } = await cable()
     const [one, other] = [captureOf(memory), captureOf(memory, { snaplen: 20 })]
     send(portA, frame(1))
@@ -469,7 +469,7 @@ describe('what a driver receives without a wire', () => {
 })
 
 describe('a capture in trouble', () => {
-  test('records the frames for which its filter throws, which pass, and logs that once', async () => {
+  test('a capture records the frames for which its filter throws, which pass, and logs that once', async () => {
     const { memory, portA, portB } = await cable()
     const filter = () => {
       throw new Error('oops')
@@ -483,7 +483,7 @@ describe('a capture in trouble', () => {
     ])
   })
 
-  test('captures a device that came while its buffer was full as soon as there is room', async () => {
+  test('a capture watches a device that was registered while its buffer was full once it has room', async () => {
     const { memory, portA } = await cable()
     const { take, read } = captureOf(memory, { bufferBytes: 16_384 })
     for (let i = 0; i < 200; i++) send(portA, frame(i, 100))
@@ -507,7 +507,7 @@ describe('a capture in trouble', () => {
     expect(() => file()).not.toThrow()
   })
 
-  test('describes a namespace with a path of any length', async () => {
+  test('a capture describes a namespace with a path of any length', async () => {
     const { memory, portA } = await cable()
     const netns = `/${'ä'.repeat(3000)}`
     const { take, file } = captureOf(memory, { bufferBytes: 20_000, netnsOf: () => netns })
@@ -518,7 +518,7 @@ describe('a capture in trouble', () => {
     expect(packets(written).length).toBe(2)
   })
 
-  test('gives a packet the same id at both ends also if its device is renamed while it is held', async () => {
+  test('a capture gives a packet the same id at both ends even if its device is renamed meanwhile', async () => {
     const { memory, portA } = await cable({ wire: 'delay 10ms' })
     const { read } = captureOf(memory)
     send(portA, frame(1))
@@ -532,7 +532,7 @@ describe('a capture in trouble', () => {
     expect(ids(2)).not.toContain(1)
   })
 
-  test('records a short frame at the end of all frame memory', async () => {
+  test('a capture records a short frame at the end of all frame memory', async () => {
     const memory = makeNet({ large: 1, small: 1 })
     const { dev } = await addDevice(memory)
     const { read } = captureOf(memory)

@@ -26,7 +26,7 @@ class FakeCapture {
 
 const fail = (error: unknown) => expect.fail(String(error))
 
-test('what waits is written in order, one write at a time, also what comes meanwhile', async () => {
+test('waiting packets are written in order, one write at a time, even those that arrive meanwhile', async () => {
   const capture = new FakeCapture()
   const written: string[] = []
   let running = 0
@@ -53,7 +53,7 @@ test('what waits is written in order, one write at a time, also what comes meanw
   expect(capture.waiting).toHaveLength(0)
 })
 
-test('much is written in parts, so that the room of each is free early', async () => {
+test('many bytes are written in parts, so that the room of each part is free early', async () => {
   const capture = new FakeCapture()
   const sizes: number[] = []
   const left: number[] = []

@@ -18,7 +18,7 @@ function take(source: ContentSource, bytes: number[], room = ALL): number[] {
   return written
 }
 
-test('packets are written, and records of drops are left out', () => {
+test('packets are written to pcap, and drop records are omitted', () => {
   const content = new PcapContent()
   const lost = option(4, u64(5n))
   const stream = [
@@ -35,7 +35,7 @@ test('packets are written, and records of drops are left out', () => {
   expect(content).toMatchObject({ frames: 2, lost: 5, hasBegun: true })
 })
 
-test('streams that are cut anywhere are one file', () => {
+test('streams that are cut anywhere are written to one pcap file', () => {
   const content = new PcapContent()
   const streams = [1, 2].map(n => [...HEAD, ...packet(0, 1n, [n, 1]), ...packet(0, 1n, [n, 2])])
   const sources = streams.map((_, n) => content.source(`${n}`))

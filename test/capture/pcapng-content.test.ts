@@ -26,7 +26,7 @@ function take(source: ContentSource, bytes: number[], room = ALL): number[] {
 }
 
 describe('one stream', () => {
-  test('is written as it is', () => {
+  test('one stream is written unchanged', () => {
     const content = new PcapngContent(START)
     const source = content.source('a')
     const stream = [
@@ -61,7 +61,7 @@ describe('one stream', () => {
 })
 
 describe('several streams', () => {
-  test('are one section, with interfaces in the order in which they come, and packet ids that differ', () => {
+  test('several streams become one section, with interfaces in order of arrival and distinct packet ids', () => {
     const content = new PcapngContent(START)
     const [a, b] = [content.source('a'), content.source('b')]
     const written = [
@@ -80,7 +80,7 @@ describe('several streams', () => {
     expect(Buffer.from(written).includes('second')).toBe(false)
   })
 
-  test('are merged as each is, wherever they are cut', () => {
+  test('several streams are merged in the same way wherever they are cut', () => {
     const stream = fc.array(fc.constantFrom('interface', 'packet'), { maxLength: 20 })
     const cut = fc.tuple(fc.nat(2), fc.integer({ min: 1, max: 90 }))
     fc.assert(
@@ -141,7 +141,7 @@ describe('a file that ends before its stream', () => {
     expect(source.take(room, false)).toBeUndefined()
   })
 
-  test('has a packet at least, however small it is to be', () => {
+  test('a file has at least one packet, however small its limit', () => {
     const source = new PcapngContent(START).source('a')
     take(source, [...section(), ...named('x')])
     const one = packet(0, 1n, [1])
@@ -151,7 +151,7 @@ describe('a file that ends before its stream', () => {
     expect(source.take(10, true)).toHaveLength(one.length)
   })
 
-  test('and those after it have the statistics of an interface that has ended', () => {
+  test('a file and all later files have the statistics of an interface that has ended', () => {
     const content = new PcapngContent(START)
     const end = statistics(0, 1)
     take(content.source('a'), [...section(), ...named('x'), ...end])
@@ -197,13 +197,13 @@ describe('a broken stream', () => {
     ['with short statistics', [...head, ...block(5, u32(0))], 'a statistics block that is too short'],
     ['with an old packet', [...head, ...oldPacket(0, 0, 1n, [1])], 'a packet block of type 2'],
     ['with a simple packet', [...head, ...simplePacket(1, [1])], 'a packet block of type 3'],
-  ])('%s is refused, again and again', (_, bytes, message) => {
+  ])('a stream %s is refused, again and again', (_, bytes, message) => {
     const source = new PcapngContent(START).source('a')
     expect(() => take(source, bytes)).toThrow(message)
     expect(() => source.take(ALL, false)).toThrow(message)
   })
 
-  test('is written up to where it breaks', () => {
+  test('a broken stream is written up to its defect', () => {
     const source = new PcapngContent(START).source('a')
     const good = packet(0, 1n, [1])
     take(source, [...section(), ...named('x')])
@@ -212,7 +212,7 @@ describe('a broken stream', () => {
     expect(() => source.take(ALL, false)).toThrow(/^a: broken at byte \d+: interface 9 is not described$/)
   })
 
-  test('may not have more interfaces than a reader takes', () => {
+  test('a stream with more interfaces than a reader takes is refused', () => {
     const source = new PcapngContent(START).source('a')
     take(source, section())
     const one = device(1, 0)
@@ -226,7 +226,7 @@ describe('a broken stream', () => {
   })
 })
 
-test('whatever a stream has instead of its bytes, it is written or refused', () => {
+test('a stream with any bytes is written or refused', () => {
   const good = [...section(), ...named('x'), ...packet(0, 1n, [1], id(7)), ...statistics(0, 3), ...packet(0, 2n, [2])]
   const changes = fc.array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { minLength: 1, maxLength: 6 })
   fc.assert(

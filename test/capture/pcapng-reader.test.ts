@@ -168,7 +168,7 @@ describe.each([
     expect(read).toMatchObject({ packets: [{ queue: 1 }, { queue: 2 }] })
   })
 
-  test('version 1.2 is read as 1.0 is', () => {
+  test('version 1.2 is read like 1.0', () => {
     const section = order.section()
     section.splice(14, 2, ...order.u16(2))
     expect(readAll([...section, ...order.interface(1, 0), ...order.packet(0, 0n, FRAME)]).packets).toHaveLength(1)

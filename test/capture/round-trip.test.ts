@@ -52,7 +52,7 @@ function read({ bytes, at, comments, ...rest }: CapturedPacket, linkType: number
   return { ...defined, hasTime: true, linkType, frame, ...(comments?.length ? { comments } : {}) }
 }
 
-test('what is written as pcapng is read again, in chunks of any size', () => {
+test('packets written as pcapng are read again, in chunks of any size', () => {
   const end = { seconds: 3, nanoseconds: 0 }
   fc.assert(
     fc.property(fc.array(packet, { maxLength: 8 }), fc.integer({ min: 1, max: 300 }), (packets, size) => {
@@ -72,7 +72,7 @@ test('what is written as pcapng is read again, in chunks of any size', () => {
   )
 })
 
-test('what is written as pcap is read again without its options, in chunks of any size', () => {
+test('packets written as pcap are read again without their options, in chunks of any size', () => {
   fc.assert(
     fc.property(fc.array(packet, { maxLength: 8 }), fc.integer({ min: 1, max: 300 }), (packets, size) => {
       const to = new Uint8Array(4000)
@@ -124,12 +124,12 @@ describe('the memory of a reader', () => {
     return largest
   }
 
-  test('does not grow with the file, whatever the size of its chunks', () => {
+  test('a reader’s memory does not grow with the file, whatever the size of its chunks', () => {
     expect(buffer(20_000, 100, 64 * 1024)).toBeLessThanOrEqual(256 * 1024)
     expect(buffer(20_000, 100, 101)).toBeLessThanOrEqual(4096)
   })
 
-  test('grows to twice the longest packet and a chunk', () => {
+  test('a reader’s memory grows to twice the longest packet and a chunk', () => {
     expect(buffer(10, 300_000, 1000)).toBeLessThanOrEqual(2 * 301_100)
   })
 })
