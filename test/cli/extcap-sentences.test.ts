@@ -59,7 +59,7 @@ test('a name cannot end a value or a line', () => {
   )
 })
 
-test('frames are Ethernet, and the options are the filter, drops only and the snaplen', () => {
+test('extcap frames are Ethernet, and its options are the filter, drops only and the snaplen', () => {
   expect(linkTypeSentences()).toBe('dlt {number=1}{name=EN10MB}{display=Ethernet}\n')
   const calls = configSentences().matchAll(/^arg \{number=(\d)\}\{call=(--\w+)\}/gm)
   expect([...calls].map(([, number, call]) => [number, call])).toEqual([

@@ -18,7 +18,7 @@ const line = `${'x'.repeat(99)}\n`
 const lost = (lines: number) => `${lines} lost\n`
 const all = () => written.join('')
 
-test('writes text in order, one write at a time', () => {
+test('late output writes text in order, one write at a time', () => {
   output.push('one\n')
   output.push('two\n')
   output.pushLine('three\n', lost)
@@ -29,7 +29,7 @@ test('writes text in order, one write at a time', () => {
   expect(output.isBehind).toBe(false)
 })
 
-test('without a reader, queues a bounded number of lines and reports how many were lost when reading resumes', () => {
+test('without a reader, late output queues a bounded number of lines and later reports the lost ones', () => {
   for (let n = 0; n < 100_000; n++) output.pushLine(line, lost)
   output.push('statistics\n')
   while (output.isBehind) read()
@@ -65,7 +65,7 @@ test('a writer does not wait for room at a descriptor that failed', async () => 
   expect(output.room).toBeUndefined()
 })
 
-test('writes nothing more to a descriptor that failed, and does not wait for it', () => {
+test('late output writes nothing more to a descriptor that failed, and does not wait for it', () => {
   output.push('one\n')
   output.push('two\n')
   read(false)

@@ -105,7 +105,7 @@ test('quiet text output still has the URLs of the page and the metrics, which ar
   expect(text).toEqual({ out: 'web: http://a/#token=b\nmetrics: http://a/metrics\nready\n', err: '' })
 })
 
-test('JSON output is one object a line', () => {
+test('JSON output is one object per line', () => {
   const { io, text } = texts()
   const output = jsonOutput(io, false)
   for (const level of [LOGLEVEL_ERR, LOGLEVEL_WARNING, LOGLEVEL_INFO, LOGLEVEL_DEBUG]) output.log(level, `at ${level}`)

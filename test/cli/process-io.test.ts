@@ -140,7 +140,7 @@ test('signals of one cause, repeated by a parent or a process group, count as on
   expect([ends, process.exits]).toEqual([[{ signal: 'SIGINT' }], []])
 })
 
-test('signals that came while a long call ran count as one with the first', () => {
+test('signals during a long call count as one with the first', () => {
   const { process } = listening()
   process.emit('SIGINT')
   setTimeout(() => process.emit('SIGTERM'), SAME_CAUSE_MS)

@@ -73,7 +73,7 @@ const stagesOf = (stdout: string) =>
     .map(line => JSON.parse(line))
 
 describe('a capture', () => {
-  test('simulate prints what each stage did to a capture, as vnet wire does', async () => {
+  test('simulate prints the effects of each stage on a capture, like vnet wire', async () => {
     const file = pcap(
       'a.pcap',
       [0, 1, 2, 3].map(ms => packet(ms)),
@@ -233,7 +233,7 @@ describe('a log', () => {
   )
   const words = ['--wire', 'delay 20ms 15ms loss 20% duplicate 10% rate 1mbit', '--seed', '7']
 
-  test('a log with its own words and seed gives the decisions that it has', async () => {
+  test('a log with its own spec and seed gives the decisions that it contains', async () => {
     await simulate(file, ...words, '--log', at('run.log'))
     const table = await simulate(at('run.log'), '--log', at('again.log'))
     expect(table).toContain('run.log ab: delay 20ms 15ms loss 20% duplicate 10% rate 1mbit\n')
@@ -242,7 +242,7 @@ describe('a log', () => {
     expect(log.length).toBeGreaterThan(150)
   })
 
-  test('a log is simulated with other words and another seed', async () => {
+  test('a log is simulated with another spec and another seed', async () => {
     await simulate(file, ...words, '--log', at('run.log'))
     const other = stagesOf(await simulate(at('run.log'), '--wire', 'loss every 2', '--json'))
     expect(other).toMatchObject([

@@ -57,7 +57,7 @@ test('a vnet in another namespace is proposed if it has the named interface, or 
   )
 })
 
-test('of many interfaces the line has the first eight, and how many more there are', () => {
+test('the complaint names the first eight of many interfaces, and the number of the others', () => {
   const many = Array.from({ length: 200 }, (_, i) => ({ ...device, name: `p${i}` }))
   const names = 'p0, p1, p2, p3, p4, p5, p6, p7 and 192 more'
   expect(complaintAbout(['x'], found({ devices: many }))).toBe(`no interface is called x; there are ${names}`)
@@ -70,7 +70,7 @@ test('the proposed command enters the user namespace of a vnet that is the calle
   expect(line).toMatch(/; for far0: nsenter --preserve-credentials -U -n -t 77 vnet stats$/)
 })
 
-test('vnets in a directory that is not trusted are mentioned on the same line', () => {
+test('vnets in an untrusted directory are mentioned on the same line', () => {
   const untrusted = [{ path: '/run/vnet', reason: '/run/vnet belongs to a user outside of this user namespace' }]
   expect(complaintAbout([], found({ untrusted }))).toBe(
     'no vnet is running in this network namespace; ' +

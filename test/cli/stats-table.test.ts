@@ -12,7 +12,7 @@ function device(fields: Partial<DeviceStats>): DeviceStats {
   return { name: 'sn0', ifindex: 1, netns: undefined, time: 0, ...nothing, ...fields }
 }
 
-test('counters are spelled as in the kernel', () => {
+test('counters have the same names as in the kernel', () => {
   expect(linkStats64Fields.map(kernelName)).toEqual(
     // include/uapi/linux/if_link.h
     list(`

@@ -92,7 +92,7 @@ test('a disposed screen listens to nothing', () => {
   expect(changes()).toBe(0)
 })
 
-test('keys come one by one: characters, arrows, Ctrl-C', async () => {
+test('keys arrive one by one: characters, arrows, Ctrl-C', async () => {
   const { keys, stdin } = open()
   await type(stdin, 'q/\x1b[A\x1b[6~\x03')
   expect(keys.map(({ name, text, ctrl }) => [name, text, ctrl])).toEqual([

@@ -77,7 +77,7 @@ function pressAll(view: TopView, ...keys: readonly (string | Key)[]): TopView | 
   )
 }
 
-test('rates are those between two readings, by the time at which the vnet read its counters', () => {
+test('rates are computed between two readings, by the time at which the vnet read its counters', () => {
   const before = device('sn0', { time: 1000 }, { txPackets: 10, txBytes: 100, rxPackets: 4, rxBytes: 40 })
   const now = device('sn0', { time: 3000 }, { txPackets: 30, txBytes: 1100, rxPackets: 5, rxBytes: 90 })
   const [found] = rowsOf(reading([now], 500, 5000), reading([before], 400, 3000))
@@ -100,7 +100,7 @@ test('the reason for which most frames are dropped at present comes first, then 
   expect(found).toMatchObject({ drops: 9, reasons: ['rx FULL_RING 8', 'tx NOMEM 7', 'tx NEIGH 90', 'rx RX_CRC 0'] })
 })
 
-test('rows are sorted by name in the order of numbers, or by a rate with the largest first', () => {
+test('rows are sorted by name with numbers in order, or by a rate with the largest first', () => {
   const rows = [row('p10', { tx: 1 }), row('p9', { tx: 5 }), row('p1', { tx: undefined })]
   const names = (...how: [sort: 'name' | 'tx', isReversed: boolean]) =>
     arranged(rows, ...how, '').map(({ name }) => name)
@@ -139,7 +139,7 @@ test('a screen has the sums, the table with its units, and the help in its last 
   expect(screenLines(content([]), { columns: 100, rows: 6 }).lines[0]).toBe('vnet top: no vnet is running')
 })
 
-test('no line is wider than the screen, and there are as many as it has, however small it is', () => {
+test('no line is wider than the screen, and the lines fill it, however small it is', () => {
   const rows = Array.from({ length: 200 }, (_, i) => row(`p${i}`, { reasons: ['tx NEIGH 1'] }))
   for (const size of [
     { columns: 20, rows: 5 },

@@ -19,7 +19,7 @@ test('vnet web prints its URL with a token, serves the page until it is ended, a
   await expect(fetch(url)).rejects.toThrow()
 })
 
-test('vnet web takes an address and a port, and refuses what is neither', async () => {
+test('vnet web takes an address and a port, and refuses anything else', async () => {
   for (const address of ['x', '8080x', 'localhost:8080', '70000']) {
     const { status, stderr } = await runMain('web', address)
     expect([address, status]).toEqual([address, 2])

@@ -110,7 +110,7 @@ test('the wires of a cable are counted once, under the name of its first end, un
   expect(wires.report()).toMatchObject([closed])
 })
 
-test('an event of a wire shows its direction and words, or that it is off', () => {
+test('an event of a wire shows its direction and spec, or that the wire is off', () => {
   const event = { event: 'wire', ifindex: 3, name: 'a', netns: 'red', time: 1_800_000_000_000 } as const
   const rest = { queue: undefined, txTimeouts: undefined, dropped: undefined }
   const line = (text: string) => eventLine({ ...event, ...rest, direction: 'ab', text })

@@ -21,7 +21,7 @@ function at(ns: number | undefined) {
 }
 
 describe('as recorded', () => {
-  test('frames are due at the distances at which they were captured, to the nanosecond', () => {
+  test('frames are due with the intervals of their capture, to the nanosecond', () => {
     const times = [999_999_999, SEC, SEC + 1, 2 * SEC + 7]
     expect(due({ factor: 1 }, times)).toEqual([5000, 5001, 5002, 5000 + SEC + 8])
   })
@@ -52,11 +52,11 @@ describe('as recorded', () => {
   })
 })
 
-test('frames per second are due one after the other, whatever their times and lengths', () => {
+test('at a frame rate, frames are due one after the other, whatever their times and lengths', () => {
   expect(due({ framesPerSecond: 1000 }, [9, 0, undefined, 5])).toEqual([5000, 5000 + MS, 5000 + 2 * MS, 5000 + 3 * MS])
 })
 
-test('at a bit rate each frame is due when the ones before it are sent', () => {
+test('at a bit rate, each frame is due when the previous ones have been sent', () => {
   // 125 bytes take 1 ms at 1 Mbit/s.
   expect(due({ bitsPerSecond: 1e6 }, [0, 0, 0])).toEqual([5000, 5000 + MS, 5000 + 2 * MS])
 })

@@ -128,7 +128,7 @@ describe('playing', () => {
     expect(numbers()).toEqual([...Array(9).keys()])
   })
 
-  test('it is over after the limit', async () => {
+  test('playing ends at the limit', async () => {
     const each = player({ limit: 4 })
     await each.play('a.pcap', inChunks(pcap(numbered(9))))
     expect([numbers(), each.isOver]).toEqual([[0, 1, 2, 3], true])

@@ -28,6 +28,6 @@ test('a limit of frames counts if it is nearer than the end of the file', () => 
   )
 })
 
-test('without a length and a limit the line has what was read', () => {
+test('without a length and a limit, the progress line has the amount read', () => {
   expect(line({ read: 2_500_000, size: undefined, frames: 70, seconds: 7 })).toBe('2.5 MB, 70 frames, 10/s')
 })
