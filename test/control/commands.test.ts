@@ -55,7 +55,7 @@ describe('ECHO', () => {
     expect(perform(ECHO, b => b.string(1, text))).toEqual({ answers: [{ text }], acks: [{ error: 0 }] })
   })
 
-  test('ECHO returns the bytes up to the first NUL, also if they are not UTF-8, and adds a missing NUL', async () => {
+  test('ECHO returns the bytes up to the first NUL, even if they are not UTF-8, and adds a missing NUL', async () => {
     const { families } = await served()
     const octets = policy({ text: binary(1) })
     const echo = (...text: number[]) =>
@@ -263,7 +263,7 @@ describe('IOCTL', () => {
     expect(perform(IOCTL, much)).toEqual(refused(-22, 'data: has 16385 bytes, more than 16384', 80))
   })
 
-  test('IOCTL returns what the driver wrote and where, and no data that it only read', async () => {
+  test('IOCTL returns the driver’s output and its place, and no data that it only read', async () => {
     const memory = memoryNet()
     await addDevice(memory, { ndoSiocdevprivate: writesInTheMiddle }, { name: 'sn0' })
     const vnet = vnetFamily({ devices: memory.net.devices, now: () => 0, netnsOf: () => undefined })

@@ -38,7 +38,7 @@ function vnet(answers: Answers): FakeVnet {
 }
 
 describe('requests', () => {
-  test('a device has what the vnet sent of it, and nothing more', async () => {
+  test('a device has the properties that the vnet sent, and nothing more', async () => {
     vnet({ [GET_DEVICES]: () => [b => b.u32(1, 7).string(2, 'sn0').u8(21, 0)] })
     expect(await client.devices(path)).toEqual([
       {

@@ -9,7 +9,7 @@ import { freshDirectory } from '../../support/fresh-directory.ts'
 
 const directory = freshDirectory()
 
-test('words without a file or a filter attach nothing', () => {
+test('a wire spec without a file or a filter attaches nothing', () => {
   expect(attachmentsOf('delay 20ms 5ms distribution normal loss 1%')).toEqual([])
 })
 
@@ -23,7 +23,7 @@ test('each file and filter in a wire spec is attached once, and the spec is pars
   expect(parseWire(words, attached(attachments)).map(({ kind }) => kind)).toEqual(['match'])
 })
 
-test('what does not fit a message is refused with one line that says to give it at the start', () => {
+test('attachments that do not fit a message are refused with one line that says to give them at the start', () => {
   const file = join(directory, 'long')
   writeFileSync(file, '1\n'.repeat(29_900))
   expect(attachmentsOf(`trace ${file}`)).toHaveLength(1)
@@ -34,7 +34,7 @@ test('what does not fit a message is refused with one line that says to give it 
   expect(() => attachmentsOf('loss 1%\0')).toThrow('no NUL')
 })
 
-test('wrong words and missing files are refused for the direction in which they are wrong', () => {
+test('a wrong spec and missing files are refused for the direction in which they are wrong', () => {
   expect(() => attachmentsOf('loss one')).toThrow('one')
   expect(() => attachmentsOf(`trace ${directory}/none`, 'ba')).toThrow('ENOENT')
 })

@@ -124,7 +124,7 @@ describe('messages', () => {
     expect(other.messages.map(({ length }) => length)).toEqual([16, 20, 24, 28, 32])
   })
 
-  test('no message is received while another is handed on', () => {
+  test('no message is received while another is delivered', () => {
     const received: number[] = []
     const client = opened(Connection.connect(native, listening.path, recorder().listener))
     const server: Connection = opened(

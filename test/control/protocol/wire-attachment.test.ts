@@ -28,7 +28,7 @@ test('files and filters arrive as the client read and compiled them', () => {
   expect(there.file('t.trace')).toBe('text of t.trace: ä')
 })
 
-test('what is not attached is refused, also a file that exists', () => {
+test('a file without an attachment is refused, even if it exists', () => {
   const none = attached([
     { file: 'port 9', bytes: new Uint8Array() },
     { filter: '/etc/passwd', bytes: new Uint8Array() },

@@ -102,7 +102,7 @@ async function allOf(stream: VnetCapture): Promise<Buffer> {
 
 const numbers = (length: number) => Buffer.from(Uint8Array.from({ length }, (_, i) => i % 251))
 
-test('a reader gets every byte in order, after what the connection had queued, and then the end', async () => {
+test('a reader gets every byte in order, after the connection’s queued bytes, and then the end', async () => {
   const source = new Numbers(3 * MIB, 1000)
   const { stream, sender, end } = sending(source, { output: Buffer.from('acknowledged') })
   const read = allOf(stream)
@@ -129,7 +129,7 @@ test('bytes after the request end the capture', async () => {
   await end
 })
 
-test('a client that does not read is sent what its socket holds, and nothing is tried until it reads', async () => {
+test('a client that does not read gets one socket buffer, and nothing more is tried until it reads', async () => {
   const source = new Numbers(3 * MIB)
   const { sender, stream, calls } = sending(source)
   await turnsOfLoop()

@@ -70,7 +70,7 @@ const probed = (devices: readonly { readonly frameProbe?: unknown; readonly name
   devices.filter(({ frameProbe }) => frameProbe !== undefined).map(({ name }) => name)
 
 describe('a capture', () => {
-  test('captures all devices without a list, also one that is registered later', async () => {
+  test('a capture without a list records all devices, even one that is registered later', async () => {
     const memory = await served()
     const stream = await memory.client.capture(memory.vnet)
     const late = await addDevice(memory, {}, { name: 'late' })
@@ -82,7 +82,7 @@ describe('a capture', () => {
     expect(probed([...memory.devices, late.dev])).toEqual([])
   })
 
-  test('captures only the devices of its list, cut to its snaplen', async () => {
+  test('a capture records only the devices of its list, cut to its snaplen', async () => {
     const { client, vnet, devices, send, b } = await served()
     const stream = await client.capture(vnet, { devices: [b], snaplen: 20 })
     expect(probed(devices)).toEqual(['b'])
@@ -91,7 +91,7 @@ describe('a capture', () => {
     expect(await framesOf(stream)).toEqual(['b in 20', 'b in 20'])
   })
 
-  test('captures what its filter matches', async () => {
+  test('a capture records the frames that match its filter', async () => {
     const { client, vnet, send } = await served()
     const stream = await client.capture(vnet, { filter: 'ether[59] = 1' })
     send(...numbered(3))
@@ -99,7 +99,7 @@ describe('a capture', () => {
     expect(await framesOf(stream)).toEqual(['a out 60', 'b in 60'])
   })
 
-  test('captures only drops with dropsOnly', async () => {
+  test('a capture with dropsOnly records only drops', async () => {
     const { client, vnet, send } = await served({ wire: 'loss every 2' })
     const stream = await client.capture(vnet, { dropsOnly: true })
     send(...numbered(2))
@@ -107,7 +107,7 @@ describe('a capture', () => {
     expect(await framesOf(stream)).toEqual(['a out 60 dropped: wire ab, stage 1 loss every 2 (seed 7, packet 2)'])
   })
 
-  test('ends with the last device of its list', async () => {
+  test('a capture ends with the last device of its list', async () => {
     const { client, vnet, devices, a, send } = await served()
     const stream = await client.capture(vnet, { devices: [a] })
     send(...numbered(1))
@@ -115,7 +115,7 @@ describe('a capture', () => {
     expect(await framesOf(stream)).toEqual(['a out 60'])
   })
 
-  test('ends with the vnet, which sends the rest first', async () => {
+  test('a capture ends with the vnet, which sends the rest first', async () => {
     const { client, vnet, send, server } = await served()
     const stream = await client.capture(vnet)
     send(...numbered(100))
@@ -125,7 +125,7 @@ describe('a capture', () => {
     ends.splice(ends.indexOf(server), 1)
   })
 
-  test('runs beside another, each with its own frames', async () => {
+  test('a capture runs beside another, each with its own frames', async () => {
     const { client, vnet, send, devices } = await served()
     const one = await client.capture(vnet)
     send(...numbered(1))
@@ -139,7 +139,7 @@ describe('a capture', () => {
     expect(probed(devices)).toEqual([])
   })
 
-  test('takes over the memory of one that has ended, without its frames, but not of one that runs', async () => {
+  test('a capture takes over the memory of an ended one, without its frames, but not of a running one', async () => {
     const { client, vnet, send } = await served()
     const made: number[] = []
     const Counted: typeof Uint8Array = new Proxy(Uint8Array, {
@@ -163,7 +163,7 @@ describe('a capture', () => {
     expect(made).toHaveLength(2)
   })
 
-  test('ends when its reader leaves the loop, and its devices have no probe then', async () => {
+  test('a capture ends when its reader leaves the loop, and its devices have no probe then', async () => {
     const { client, vnet, send, devices } = await served()
     const stream = await client.capture(vnet)
     send(...numbered(1))
@@ -172,7 +172,7 @@ describe('a capture', () => {
     expect(await stream[Symbol.asyncIterator]().next()).toEqual({ value: undefined, done: true })
   })
 
-  test('ends with its client', async () => {
+  test('a capture ends with its client', async () => {
     const { client, vnet, devices } = await served()
     const stream = await client.capture(vnet)
     const reader = stream[Symbol.asyncIterator]()

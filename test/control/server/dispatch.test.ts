@@ -307,7 +307,7 @@ describe('GET_STATS', () => {
     expect(kernelStats).not.toHaveBeenCalled()
   })
 
-  test("a dump of vnet's own statistics alone leaves out what is 0, and the client takes it for 0", async () => {
+  test("a dump of vnet's own statistics alone omits zeros, and the client fills them in", async () => {
     const { families, one } = await served()
     one.dev.counters.rows[TX_PACKETS] = 5
     const write = (b: MessageBuilder) => b.string(2, 'one').u32(6, 2)

@@ -85,7 +85,7 @@ test('a subscriber gets each event of a device once, until it or the server ends
   expect(memory.told).toHaveLength(7)
 })
 
-test('changes of the carrier, a cut cable and a plugged cable are events', async () => {
+test('carrier changes, a cut cable and a plugged cable are events', async () => {
   const memory = listened()
   memory.subscribe(b => b.u32(29, ALL & ~((1 << REGISTERED) | (1 << UP))))
   const { devices } = await addDriver(memory, cable, {}, { args: ['a', 'b'], down: true })
@@ -209,7 +209,7 @@ test('each subscriber gets a drops event whenever drops reach its own threshold'
   memory.events[Symbol.dispose]()
 })
 
-test('drops of a device count from its registration, even if another client subscribes meanwhile', async () => {
+test('a device’s drops count from its registration, even if another client subscribes meanwhile', async () => {
   const memory = listened()
   const [one, other] = memory.callers as [Caller, Caller]
   memory.events.subscribe(one, { dropThreshold: 3 })
@@ -224,7 +224,7 @@ test('drops of a device count from its registration, even if another client subs
   memory.events[Symbol.dispose]()
 })
 
-test('drops are sent in steps of 16 clients, apart from those with rights, without clients and devices that have left', async () => {
+test('drops are sent in steps of 16 clients, with clients with rights apart, and without ended ones', async () => {
   const pending = new Set<Work>()
   const turns = { add: (work: Work) => void pending.add(work), delete: (work: Work) => void pending.delete(work) }
   const memory = listened({ turns: turns as unknown as Turns })

@@ -124,7 +124,7 @@ test('a list has as many frames as fit a request', () => {
 const root = freshDirectory()
 const ends = endedAfterEach<Disposable>()
 
-test('ControlClient.inject has any number of frames received, and returns how many were refused', async () => {
+test('ControlClient.inject injects any number of frames, and returns how many were refused', async () => {
   const memory = memoryNet()
   const { dev, port } = await addDevice(memory, {}, { name: 'one' })
   const native = loadNative()

@@ -9,12 +9,12 @@ function missing(errno: number): string | undefined {
   return new Rights(native, [0]).missing(3, { uid: 0, gid: 0, pid: process.pid })
 }
 
-it('goes by the process number only where the kernel has no SO_PEERPIDFD', () => {
+it('rights depend on the process number only where the kernel has no SO_PEERPIDFD', () => {
   expect(missing(EMFILE)).toContain('your process has ended, or cannot be looked at')
   expect(missing(ENOPROTOOPT) ?? '').not.toContain('your process has ended')
 })
 
-it('lets the process of --web change a vnet, while the process of --metrics only reads, in a share of its own', () => {
+it('the process of --web may change a vnet, while --metrics only reads, in a share of its own', () => {
   const kinds = new Map([7, 8].map(pid => [pid, pid === 7 ? 'web' : 'metrics'] as const))
   const rights = new Rights({} as Native, [1000], { children: kinds })
   const of = (pid: number) =>

@@ -85,7 +85,7 @@ describe('GET_SEGMENT', () => {
       ['host', 'counter'],
     ],
     [[], []],
-  ])('for the kinds %j asks the driver for %j', async (kinds, wanted) => {
+  ])('GET_SEGMENT for the kinds %j requests %j from the driver', async (kinds, wanted) => {
     const asked: SegmentEntryKind[][] = []
     const { client, device, vnet } = await served(kinds => {
       asked.push([...kinds])

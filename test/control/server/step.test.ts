@@ -85,13 +85,13 @@ describe('STEP', () => {
     expect(port1.received).toHaveLength(1)
   })
 
-  test('next is refused while the mode is off, and a mode that does not exist is, too', async () => {
+  test('next is refused while the mode is off, and so is an unknown mode', async () => {
     const { client, vnet, device } = await served()
     await expect(client.step(vnet, device, 'next')).rejects.toMatchObject({ code: 'EINVAL' })
     await expect(client.step(vnet, device, 'next')).rejects.toThrow('frames do not wait for steps: turn that on first')
   })
 
-  test('a client without rights neither steps nor sees what waits', async () => {
+  test('a client without rights neither steps nor sees the waiting frame', async () => {
     const { sn0, memory } = await snullPair(memoryNet())
     const vnet = vnetFamily({ devices: memory.net.devices, now: () => 0, netnsOf: () => undefined })
     const families = new Map([[VNET_GENL_ID, vnet]])

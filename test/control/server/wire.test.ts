@@ -77,7 +77,7 @@ test("a device's wires are reported as their spec in both directions, and their 
   expect(after.stages[1]).not.toHaveProperty('late')
 })
 
-test('how late packets left is in milliseconds at the client', async () => {
+test('lateness is in milliseconds at the client', async () => {
   const { client, vnet, a, send, clock } = await served({ wireAb: 'delay 20ms' })
   send(3)
   const now = clock.now.bind(clock)
@@ -112,7 +112,7 @@ test('a new wire spec replaces the stages of one or both directions, and held pa
   expect((await client.wire(vnet, a)).stages).toEqual([])
 })
 
-test('wrong words are refused by the client and by the vnet, and change neither direction', async () => {
+test('a wrong spec is refused by the client and by the vnet, and changes neither direction', async () => {
   const { client, vnet, a, net } = await served({ wire: 'delay 20ms' })
   await expect(client.setWire(vnet, a, 'los 1%')).rejects.toMatchObject({
     name: expect.stringMatching('Error'),
