@@ -113,7 +113,7 @@ describe('the cable driver', () => {
     expect(a.counters.drops().tx[SKB_DROP_REASON_DEV_READY]).toBe(2)
   })
 
-  test('packets that the wire holds when an end is deleted are in the last statistics of their sender', async () => {
+  test('packets in the wire when an end is deleted are in the last statistics of their sender', async () => {
     const memory = makeNet()
     const { devices, ports } = await addDriver(memory, driver, { wire: 'delay 1s' }, { args: ['a', 'b'] })
     const [a, b] = devices as [(typeof devices)[0], (typeof devices)[0]]

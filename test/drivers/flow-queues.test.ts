@@ -68,7 +68,7 @@ describe.each([
     expect(steered(1, { ...there, kind }, [80, 1000])).toBe(2)
   })
 
-  test('flows of other ports, addresses and protocols have queues of their own', () => {
+  test('flows with other ports, addresses and protocols have queues of their own', () => {
     expect(steered(0, { ...there, kind: 'tcp' }, [1000, 80])).toBe(0)
     expect(steered(1, { ...there, kind: 'udp' }, [1000, 80])).toBe(1)
     expect(steered(2, { ...there, kind: 'tcp' }, [1001, 80])).toBe(2)
@@ -125,7 +125,7 @@ test('a flow is forgotten after three seconds without a frame, but not within on
   }
 })
 
-test('no alarm is armed while no frame comes', () => {
+test('no alarm is armed while no frame arrives', () => {
   expect(clock.armed).toBe(0)
   steered(1, { ...there4, kind: 'tcp' }, [1000, 80])
   expect(clock.armed).toBe(1)

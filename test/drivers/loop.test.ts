@@ -43,7 +43,7 @@ function flowFrame(number: number, to: Uint8Array, flow = 1) {
 }
 
 describe('the loop driver', () => {
-  test('loop makes one interface with four transmit and two receive queues, and an address in both networks', async () => {
+  test('loop makes one interface with four transmit and two receive queues, and two addresses', async () => {
     const { devices, ports, specs } = await addDriver(makeNet(), driver, off)
     const [dev] = devices
     expect(dev).toMatchObject({
@@ -57,7 +57,7 @@ describe('the loop driver', () => {
     expect((dev?.devAddr[0] ?? 0) & 3).toBe(2)
   })
 
-  test('loop makes the queues, name, namespace and IPv6 addresses that are requested', async () => {
+  test('loop makes the requested queues, name, namespace and IPv6 addresses', async () => {
     const memory = makeNet()
     const one = await addDriver(memory, driver, { ipv6: true }, { txqs: 1, args: ['far/lo9'] })
     expect(one.devices[0]).toMatchObject({ name: 'lo9', numTxQueues: 1, numRxQueues: 1 })
@@ -140,7 +140,7 @@ describe('the loop driver', () => {
     expect(ports[0]?.received.map(({ bytes }) => bytes)).toEqual([expected])
   })
 
-  test('loop drops what it cannot translate, with a reason', async () => {
+  test('loop drops frames that it cannot translate, with a reason', async () => {
     const { devices, ports } = await addDriver(makeNet(), driver, off)
     const [other, arp] = numbered(2) as [Uint8Array, Uint8Array]
     arp.set([8, 6, 0, 1, 8, 0, 6, 4, 0, 1], 12)
@@ -182,7 +182,7 @@ describe('the loop driver', () => {
     expect([sent.length < 60, txBytes, rxBytes]).toEqual([true, long.length + sent.length, long.length + 60])
   })
 
-  test('loop drops frames that its receive rings of --ring-size have no room for', async () => {
+  test('loop drops frames for a full receive ring of --ring-size', async () => {
     const memory = makeNet()
     const { devices, ports } = await addDriver(memory, driver, { ringSize: 8 }, { txqs: 2, rxqs: 2 })
     const [dev] = devices as [NetDevice]
@@ -230,7 +230,7 @@ describe('the loop driver', () => {
     expect(memory.lines).toEqual(lines.map(line => `vnet0: ${line}`))
   })
 
-  test('hosts of the far network have the device’s address with the last bit flipped, also after a change', async () => {
+  test('hosts of the far network have the device’s current address with the last bit flipped', async () => {
     const memory = makeNet()
     const { devices, ports } = await addDriver(memory, driver, { arp: true })
     const [dev] = devices as [NetDevice]

@@ -165,7 +165,7 @@ describe('a cable without a receive filter', () => {
   })
 })
 
-test('a filtered wire counts what it keeps out at the receiving device', async () => {
+test('a filtered wire counts rejected frames at the receiving device', async () => {
   const memory = makeNet()
   const { devices } = await addDriver(memory, driver, {}, { args: ['a', 'b'] })
   const [, b] = devices as [NetDevice, NetDevice]

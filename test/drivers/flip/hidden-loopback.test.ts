@@ -560,7 +560,7 @@ describe('ICMP errors', () => {
     }
   })
 
-  test('half a checksum field at the end of a quote is left alone, and the checksum of the error is right', () => {
+  test('half a checksum field at the end of a quote is not changed, and the checksum of the error is right', () => {
     const { octets } = flip(buildFrame(framed(errorOf({ cut: 27 }))))
     expect(addsUp(octets.slice(34))).toBe(true)
     expect(octets.slice(62)).toEqual([...buildFrame(framed(errorOf({ cut: 27 }))).slice(62)])

@@ -148,7 +148,7 @@ describe.each([
     expect(sn1.numRxQueues).toBe(4)
   })
 
-  test('snull drops what it cannot translate, with a reason', async () => {
+  test('snull drops frames that it cannot translate, with a reason', async () => {
     const { port0, port1, sn0 } = await pair()
     send(port0, ...numbered(1))
     expect([sn0.counters.drops().tx[SKB_DROP_REASON_UNHANDLED_PROTO], port1.received]).toEqual([1, []])
@@ -235,7 +235,7 @@ describe.each([
     })
   })
 
-  test('snull never has more frames under way than buffers', async () => {
+  test('snull never has more frames in flight than buffers', async () => {
     const { sn0, hw1, port0, port1 } = await pair({ poolSize: 4 })
     let most = 0
     const push = hw1.rxRing.push.bind(hw1.rxRing)
@@ -248,7 +248,7 @@ describe.each([
     expect([most, port1.received.length, sn0.tx[0]?.held]).toEqual([4, 16, 0])
   })
 
-  test('frames that a full receive ring has no room for are counted as missed by the receiver', async () => {
+  test('the receiver counts frames as missed when its receive ring is full', async () => {
     const { memory, sn0, sn1, port0, port1 } = await pair({ ringSize: 8 })
     send(port0, ...upTo(16).map(n => flowFrame(0, n)))
     expect(port1.received.map(flowNumber)).toEqual(upTo(8).map(n => [0, n]))

@@ -351,7 +351,7 @@ describe('the text of --drop', () => {
   })
 })
 
-test('faults can be changed while the driver runs, except flap; none is on by default', () => {
+test('faults can be changed while the driver runs, except flap; all are off by default', () => {
   const live = Object.entries(faultParams).map(([name, param]) => [name, param.live, param.default])
   expect(live).toEqual([
     ['lockup', true, 0],

@@ -43,7 +43,7 @@ describe('snull', () => {
     expect(ask(sn0, GET_STATS, octets.subarray(1), false)).toBe(-EFAULT)
   })
 
-  test('lockup can be read by everyone and set with the right to; it then holds for both interfaces', async () => {
+  test('everyone can read lockup, and setting it needs the right; it then holds for both interfaces', async () => {
     const { memory, sn0, sn1, port0 } = await snullPair(memoryNet(), { timeout: 50 })
     expect(ask(sn0, SET_LOCKUP, ints(1), false)).toBe(-EPERM)
     expect(ask(sn0, SET_LOCKUP, ints(-1))).toBe(-EINVAL)

@@ -64,7 +64,7 @@ describe('a fault that is triggered', () => {
     expect([stopped(), port1.received.length]).toEqual([[false], 1])
   })
 
-  test('flap takes the carrier away for a second, and drops frames of both sides meanwhile', async () => {
+  test('flap turns off the carrier for a second, and drops frames of both sides meanwhile', async () => {
     const { memory, sn0, sn1, port1, port0, send } = await pair()
     trigger(sn0, 'flap')
     await send()
