@@ -84,6 +84,6 @@ test.each([
 test.each([
   ['nanoseconds', ['--nano'], 1],
   ['microseconds', ['--micro'], 1000],
-])('what tcpdump makes of a pcapng file, as pcap in %s, is read as it was written', (_, options, resolution) => {
+])('tcpdump’s conversion of a pcapng file to pcap in %s is read with the same packets', (_, options, resolution) => {
   expect(readAll(tcpdump(pcapng(), '-w', '-', ...options))).toEqual({ packets: expected(resolution) })
 })

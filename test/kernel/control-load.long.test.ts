@@ -110,7 +110,7 @@ test('eight concurrent clients each get their own echoes, and the vnet retains n
   await stopConserved(vnet)
 })
 
-test('clients that flood, never read, or are killed do not stop other clients or frames, and nothing is kept of them', {
+test('clients that flood, never read, or are killed stop no other client or frame, and leave no memory', {
   timeout: 120_000,
 }, async () => {
   const vnet = await running()
@@ -143,7 +143,7 @@ test('clients that flood, never read, or are killed do not stop other clients or
   await stopConserved(vnet)
 })
 
-test('nothing is kept for subscribers that never read, once they have ended', {
+test('subscribers that never read leave no memory once they have ended', {
   timeout: 120_000,
 }, async () => {
   const vnet = await running()

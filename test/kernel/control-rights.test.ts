@@ -67,7 +67,7 @@ describe('rights', () => {
     expect(dev.carrier).toBe(false)
   })
 
-  test('the owner may change what root may', async () => {
+  test('the owner may make the same changes as root', async () => {
     const { dev } = await serve({ owner: NOBODY })
     expect(await ask(nobody, named(SET_CARRIER, 'one', '21=00'))).toEqual([{ error: 0 }])
     expect(dev.carrier).toBe(false)

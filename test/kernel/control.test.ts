@@ -55,7 +55,7 @@ const interfaces = () =>
     .map(name => JSON.parse(readFileSync(join(directory, name), 'utf8')).interfaces)
 
 describe('finding', () => {
-  test('findVnets returns every running vnet with its socket, and none that has ended', async () => {
+  test('findVnets returns every running vnet with its socket, and no ended one', async () => {
     expect(await findVnets(asking(), { directory })).toMatchObject({ devices: [], here: [], failed: [], elsewhere: [] })
     const one = await serve(['one'])
     const second = await serve(['two', 'three'])
@@ -193,7 +193,7 @@ describe('statistics', () => {
     ])
   })
 
-  test('statistics of an interface that was deleted meanwhile are undefined', async () => {
+  test('statistics of an interface that is deleted meanwhile are undefined', async () => {
     const { vnet } = await serve(['one'])
     const gone = { ifindex: 99, name: 'gone', netns: undefined }
     expect(await asking().stats(vnet, gone)).toBeUndefined()

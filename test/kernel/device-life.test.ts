@@ -71,7 +71,7 @@ describe('-v shows registering step by step', () => {
     },
   )
 
-  test('-v shows what the kernel made of each step, also for a given name and one that a driver chooses', async () => {
+  test('-v shows the kernel’s settings at each step, for a given name and for the driver’s choice', async () => {
     netns.ip('link add mine0 type bridge')
     const file = files.driver({
       names: ['mine%d'],

@@ -162,7 +162,7 @@ describe('parameters', () => {
     ],
     ['ratio: 5', /parameter ratio must be made by int\(\), bool\(\) or text\(\)/],
     ['ratio: undefined', /parameter ratio must be made by int\(\), bool\(\) or text\(\)/],
-  ])('parameters that are malformed are refused in one line that names them: %s', async (params, message) => {
+  ])('malformed parameters are refused in one line that names them: %s', async (params, message) => {
     const { status, stdout, stderr } = await program(files.driver({ params }))
     expect([status, stdout, lines(stderr)]).toEqual([2, '', [expect.stringMatching(message)]])
     expect(stderr).toContain('my-driver.mjs: ')

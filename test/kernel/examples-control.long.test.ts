@@ -145,7 +145,7 @@ describe('echo', () => {
     }
   })
 
-  test.each(DIRECT)('%s by --direct works for nobody, too', async file => {
+  test.each(DIRECT)('%s by --direct works for an ordinary user, too', async file => {
     await running()
     expect(await example(file, '--direct', 'hallo', nobody())).toEqual({ status: 0, stdout: 'hallo\n', stderr: '' })
   })
@@ -158,7 +158,7 @@ describe('echo', () => {
 })
 
 describe('reset_stats', () => {
-  test.each(bothWays(RESETS))('%s by %s sets the statistics to 0, and is EPERM for nobody', async (file, way) => {
+  test.each(bothWays(RESETS))('%s by %s sets the statistics to 0, and is EPERM for user 65534', async (file, way) => {
     await running()
     await pingWithoutLoss(netns, '-c 2 -i 0.02 198.18.0.2')
     const before = await packets()

@@ -44,7 +44,7 @@ test('every call returns the reply and no placeholder, even a call that precedes
   expect(await lines('each')).toEqual(ways.flatMap(way => [reply(way, 7), reply(way, 8)]))
 })
 
-test('flags, timeouts and small buffers mean what they mean in the kernel', async () => {
+test('flags, timeouts and small buffers work as in the kernel', async () => {
   expect(await lines('flags')).toEqual([
     'empty EAGAIN',
     'timeout EAGAIN',

@@ -166,7 +166,7 @@ describe('the carrier', () => {
     await stopLan(vnet)
   })
 
-  test('flaps and changes of the link take the carrier and the speed away, and are counted', async () => {
+  test('flaps and link changes interrupt the carrier, are counted, and keep the speed', async () => {
     const vnet = await startLan(near, 'eth9', '--negotiation', '50')
     await until(hasCarrier)
     near.ip('addr add 198.18.0.50/24 dev eth9')
@@ -188,7 +188,7 @@ describe('the carrier', () => {
     await stopLan(vnet)
   })
 
-  test('without its carrier, taken away by hand, the port has no speed', async () => {
+  test('a port whose carrier is turned off by hand has no speed', async () => {
     const vnet = await startLan(near, 'eth9', '--negotiation', '0')
     await until(hasCarrier)
     await runMain('carrier', `${near.name}/eth9`, 'off')

@@ -391,7 +391,7 @@ describe('every frame', () => {
     })
   })
 
-  test('events of the interface of an uplink are read in the time of the vnet for work without rights', async () => {
+  test('events of an uplink’s interface are read in the vnet’s time for work without rights', async () => {
     await joined(async ({ net }) => {
       const work = await new Promise<Work>(resolve => {
         vi.spyOn(net.turns, 'addNow').mockImplementation(resolve)

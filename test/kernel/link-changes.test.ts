@@ -68,7 +68,7 @@ describe('up and down', () => {
     await stopConserved(vnet)
   })
 
-  test.each(firstOf(BOTH_WAYS, 1))('going up and down under load loses no frame uncounted, %s', async (_, offload) => {
+  test.each(firstOf(BOTH_WAYS, 1))('every frame lost by flapping under load is counted, %s', async (_, offload) => {
     const vnet = await startVnet(['snull', `${near.name}/sn0`, `${far.name}/sn1`, '--json', '-v', ...offload])
     const flood = `
 import socket, sys, threading

@@ -41,7 +41,7 @@ async function toldOf(changes: Partial<Link>, onTold: (close: () => void) => voi
   }
 }
 
-test('of several changes each is reported, up last', async () => {
+test('several simultaneous changes are each reported, up last', async () => {
   const flags = IFF_UP
   expect(await toldOf({ mtu: 1400, name: 'other', flags })).toEqual(['renamed', 'mtu', 'flags', 'up'])
 })
@@ -167,7 +167,7 @@ test('a device comes up while events of another interface wait to be read, and r
   }
 })
 
-test('settling the ports that are given does not look at the others', async () => {
+test('settling some ports does not read the others', async () => {
   const own = new OwnNetns()
   try {
     await using platform = new LinuxPlatform(own.at(own.add()))

@@ -52,7 +52,7 @@ test('addresses that exist when the port opens are in its link, and not reported
   expect(told.kinds).toEqual(['mtu'])
 })
 
-test('of 1,100 addresses the port has the first 1,000, also when one is deleted', async () => {
+test('a port with 1,100 addresses has the first 1,000, even when one is deleted', async () => {
   const taps = new TapPorts()
   taps.home.ip('tuntap add mode tap name tap0')
   const all = Array.from({ length: 1100 }, (_, i) => `198.18.${i >> 8}.${i & 255}`)

@@ -55,7 +55,7 @@ test.each(places)('groups that `ip maddr` adds and deletes are reported without 
   expect(told.kinds).toEqual(['multicast', 'multicast'])
 })
 
-test.each(places)('groups that a program joins and leaves are reported at once by events, %s', async (_, place) => {
+test.each(places)('groups that a program joins and leaves are reported immediately by events, %s', async (_, place) => {
   stopTimer()
   const taps = new TapPorts()
   const netns = place(taps)
@@ -78,7 +78,7 @@ sys.stdin.read()`
   await told.until('multicast', change => told.changes.indexOf(change) >= since && lacks(...joined)(change))
 })
 
-test('on a kernel without those events, an event of the link has the list read', async () => {
+test('on a kernel without those events, the list is read at link events', async () => {
   stopTimer()
   const taps = new TapPorts(withoutGroupEvents)
   const port = await taps.open({ multicastList: true })

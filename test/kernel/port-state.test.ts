@@ -10,7 +10,7 @@ import { ethernet } from '../support/frames.ts'
 import { TapPorts, Told } from '../support/tap-ports.ts'
 
 describe('allocName', () => {
-  test('allocName replaces %d by the first free number, and returns a plain name as it is', async () => {
+  test('allocName replaces %d by the first free number, and returns a plain name unchanged', async () => {
     const taps = new TapPorts()
     const far = taps.own.add()
     for (const name of ['vnet0', 'vnet1', 'vnet3', 'vnet04']) taps.home.ip(`link add ${name} type bridge`)
@@ -125,7 +125,7 @@ describe('during a flood of events', () => {
     expect((await opening).announced).toBe(true)
   })
 
-  test('a request settles when the port has reported what it changed', async () => {
+  test('a request settles when the port has reported its changes', async () => {
     const port = await flooded().taps.open()
     const told: string[] = []
     port.onChange(({ kind }) => told.push(kind))
@@ -133,7 +133,7 @@ describe('during a flood of events', () => {
     expect(told).toEqual(expect.arrayContaining(['up', 'mtu']))
   })
 
-  test('the first request after the flood settles when the port has reported what it changed', async () => {
+  test('the first request after a flood settles when the port has reported its changes', async () => {
     const { taps, flood } = flooded(16)
     const port = await taps.open()
     await port.apply({ mtu: 1400 })

@@ -162,7 +162,7 @@ describe('a flood of changes', () => {
 
   const alternates = (words: readonly string[]) => words.every((word, i) => word !== words[i - 1])
 
-  test('in a flood of changes open and stop strictly alternate, and the last state is the true one', async () => {
+  test('during a flood of changes open and stop strictly alternate, and the last state is the true one', async () => {
     const began = performance.now()
     const vnet = await start('-v')
     await flap(
@@ -203,7 +203,7 @@ describe('a flood of changes', () => {
   })
 })
 
-test('interfaces that come and go leave no descriptor, however they end', async () => {
+test('interfaces that are made and deleted leave no descriptor, however they end', async () => {
   const descriptors = () => readdirSync('/proc/self/fd').length
   async function round(): Promise<void> {
     await (await start('snull')).stop()

@@ -124,7 +124,7 @@ describe('--persist', () => {
     await run(tap0(), () => ping('198.18.0.2'))
   })
 
-  test('when one interface cannot be made, no persistent one is left', async () => {
+  test('no persistent interface remains if another one cannot be made', async () => {
     netns.ip('link add sn1 type bridge')
     expect(await refused('snull', '--persist', ...here())).toMatch(
       /^attach to sn1: EEXIST, .* is not a TAP; choose another/,
@@ -188,7 +188,7 @@ describe('--user and --group', () => {
     expect([status, stderr]).toEqual([0, 'tap0: device opened\ntap0: device closed\n'])
   })
 
-  test('what an unprivileged user may not change is logged, and the interface used as it is', async () => {
+  test('settings that an ordinary user may not change are logged, and the interface is used unchanged', async () => {
     await run(tap0('--persist', '--user', `${NOBODY}`))
     const options = ['--name', 'tap0', '--mtu', '1400', '--address', '192.0.2.1/24', '--json']
     const vnet = await spawnVnet(options, { within: asNobodyIn(netns) })

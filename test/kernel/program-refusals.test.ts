@@ -137,7 +137,7 @@ test('an ordinary user is advised to use sudo', async () => {
   )
 })
 
-test('root without CAP_NET_ADMIN, as in a container, is advised which capability to add', async () => {
+test('root without CAP_NET_ADMIN, like in a container, gets the advice which capability to add', async () => {
   expect(await failing([], withoutCapIn(netns, 'net_admin'))).toMatch(
     /^vnet: TUNSETIFF vnet%d: EPERM, .*; root here lacks CAP_NET_ADMIN: run the container with --cap-add NET_ADMIN$/,
   )

@@ -78,7 +78,7 @@ describe.each(firstOf(BOTH_WAYS, 1))('%s', (_, offload) => {
       ] as const,
       2,
     ),
-  )('%s: iperf3 -P 8 both ways uses all queues, and nothing is reordered', async (_, args, name) => {
+  )('%s: iperf3 -P 8 in both directions uses all queues, and nothing is reordered', async (_, args, name) => {
     // Nothing may be lost either, because that looks alike: without offloads a window is thousands
     // of frames.
     const room = [

@@ -124,7 +124,7 @@ describe('--to', () => {
     }
   })
 
-  test('no frame is sent before its time, in a loop as well', async () => {
+  test('no frame is sent before its time, even in a loop', async () => {
     addVeth()
     const file = pcapng(
       'a.pcapng',
@@ -142,7 +142,7 @@ describe('--to', () => {
   test.each([
     ['the socket is full', '1000kb'],
     ['the queue of the interface is full', '3kb'],
-  ])('while %s it waits: all frames arrive in order', async (_, limit) => {
+  ])('replay waits while %s, and all frames arrive in order', async (_, limit) => {
     addVeth()
     here.exec(`tc qdisc add dev v0 root tbf rate 8mbit burst 10kb limit ${limit}`)
     const sent = Array.from({ length: 1000 }, (_, i) => {
@@ -338,7 +338,7 @@ describe('--receive', () => {
     await vnet.stop()
   })
 
-  test('of a capture of both ends of a cable each frame is played once', async () => {
+  test('a capture of both ends of a cable is replayed with each frame once', async () => {
     const vnet = await cable('--capture', at('both.pcapng'))
     using from = new PacketSocket(here, 'x0')
     using to = new PacketSocket(there, 'x1')

@@ -28,7 +28,7 @@ describe('inside', () => {
     expect(readdirSync('/run/netns').filter(name => ['red', 'blue'].includes(name))).toEqual([])
   })
 
-  test('tcpdump captures, without an option, and its file belongs to the user', () => {
+  test('tcpdump captures inside without an option, and its file belongs to the user', () => {
     const text = `
       ping -i 0.2 127.0.0.1 > /dev/null & trap "kill $!" EXIT
       tcpdump -tnli lo -c 1 icmp
@@ -39,7 +39,7 @@ describe('inside', () => {
     expect(script(text, { before: SUBORDINATE })).toMatch(captured)
   })
 
-  test('iperf3 measures over lo', () => {
+  test('iperf3 measures over lo inside a rootless network', () => {
     const text = `iperf3 -s -1 --forceflush | while read -r line; do
       case $line in *listening*) iperf3 -c 127.0.0.1 -n 1M ;; esac
     done`

@@ -135,13 +135,13 @@ describe('a socket for another namespace, which it names by id', () => {
     ['an address', sock => addAddress(sock, link.ifindex, toPrefix('198.18.0.1/24'))],
   ]
 
-  test.each(changes)('sends no change of %s: it is EPERM', (_, change) => {
+  test.each(changes)('a socket for another namespace sends no change of %s: it is EPERM', (_, change) => {
     const { native, requests } = kernel(...new Array(2).fill((seq: number) => [{ bytes: ack(seq, -ENODEV).bytes }]))
     expect(() => change(RouteSocket.openFor(native, 7))).toThrow(/^RTM_NEW.* on ifindex 50: EPERM, /)
     expect(requests.map(typeOf)).toEqual([RTM_GETLINK])
   })
 
-  test('reads a link by the id', () => {
+  test('a socket for another namespace reads a link by the id', () => {
     const { native, requests } = kernel(seq => [{ bytes: ack(seq, -ENODEV).bytes }])
     expect(getLink(RouteSocket.openFor(native, 7), link)).toBeUndefined()
     expect([...requests[0].slice(-8)]).toEqual([8, 0, IFLA_TARGET_NETNSID, 0, 7, 0, 0, 0])

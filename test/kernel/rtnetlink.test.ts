@@ -63,7 +63,7 @@ test('setNeighbour sets hardware addresses, of IPv4 and IPv6, as if they had bee
 })
 
 describe('links', () => {
-  test('getLink finds an interface by name and by index, as `ip link` shows it', () => {
+  test('getLink finds an interface by name and by index, with the properties that `ip link` shows', () => {
     home.ip('link add bridge7 mtu 1400 txqueuelen 77 address 02:00:00:00:00:07 type bridge')
     const link = getLink(sock, { name: 'bridge7' })!
     expect(link).toEqual(getLink(sock, { ifindex: link.ifindex }))
@@ -249,7 +249,7 @@ describe('moving', () => {
 })
 
 describe('addresses', () => {
-  test('addAddress adds addresses as `ip addr add` does', () => {
+  test('addAddress adds addresses like `ip addr add`', () => {
     home.ip('link add br0 up type bridge')
     home.ip('link add br1 up type bridge')
     const cidrs = ['198.18.0.1/24', '198.18.1.1/32', '2001:db8::1/64']

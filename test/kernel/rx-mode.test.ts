@@ -254,7 +254,7 @@ describe('cable --rx-filter', () => {
     await stopConserved(vnet)
   })
 
-  test('follows the hardware address', async () => {
+  test('the filter of cable --rx-filter follows the hardware address', async () => {
     const vnet = await start('--rx-filter', '-v')
     using receiver = new PacketSocket(far, 'right')
     using sender = new PacketSocket(near, 'left')

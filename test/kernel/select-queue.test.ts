@@ -107,7 +107,7 @@ describe('ndoSelectQueue', () => {
 })
 
 describe('NETDEV_TX_BUSY', () => {
-  test('NETDEV_TX_BUSY has a frame offered again, in order, and counted', async () => {
+  test('NETDEV_TX_BUSY makes the kernel offer a frame again, in order, and is counted', async () => {
     const ops = `
       ndoInit(dev) {
         const { ndoStartXmit } = dev.netdevOps

@@ -23,7 +23,7 @@ test('set-up under sudo gives its files to the user who owns the tree', async ()
   expect(owners(tree.root)).toEqual(new Set([nobody]))
 })
 
-test("under sudo in root's own tree, root makes it", async () => {
+test("set-up under sudo in root's own tree makes root's files", async () => {
   using tree = new SetupTree()
   const env = { SUDO_UID: `${nobody}`, SUDO_GID: `${nobody}` }
   expect(await tree.setUp({ env })).toEqual({ code: 0, stdout: '', stderr: '' })

@@ -89,7 +89,7 @@ describe.each(DRIVERS)('%s', driver => {
   })
 })
 
-test('statistics of a persistent interface count from the moment vnet attached to it', async () => {
+test('statistics of a persistent interface count from the moment at which vnet attached to it', async () => {
   const { args, client, server, interfaces } = driverSetup('snull', near, far)
   const first = await startVnet([...args, '--json', '--persist'])
   await traffic(client, server)

@@ -56,7 +56,7 @@ describe('opening', () => {
     expect(descriptors()).toBe(before)
   })
 
-  test('openTap returns only when the kernel has finished what was requested', async () => {
+  test('openTap returns only when the kernel has finished the request', async () => {
     let finish = () => {}
     const settle = vi.spyOn(LinuxPlatform.prototype, 'settle').mockImplementation(
       () =>
@@ -84,7 +84,7 @@ describe('opening', () => {
     expect(netns.ip('-br link')).toContain(tap.name)
   })
 
-  test('what the kernel refuses leaves no interface and no descriptor', async () => {
+  test('a request that the kernel refuses leaves no interface and no descriptor', async () => {
     netns.ip('link add veth0 type veth peer name veth1')
     const before = descriptors()
     await expect(open({ name: 'veth0' })).rejects.toMatchObject({ errno: EEXIST })
@@ -137,7 +137,7 @@ describe('frames', () => {
     expect([stats64.tx.packets, stats64.rx.packets]).toEqual([40, 3])
   })
 
-  test('what the kernel refuses is counted: a short frame, and any frame while the link is down', async () => {
+  test('refused frames are counted: a short frame, and any frame while the link is down', async () => {
     const tap = await open()
     tap.write(new Uint8Array(13))
     netns.ip(`link set ${tap.name} down`)

@@ -45,7 +45,7 @@ async function showsRows(wanted: RegExp, names: string[]): Promise<void> {
   await expect.poll(look, { interval: 20 }).toEqual(names)
 }
 
-test('on a terminal it sorts, filters, fits a new size, and gives the screen back at every end', async () => {
+test('top on a terminal sorts, filters, fits a new size, and restores the screen at every end', async () => {
   const vnet = await startVnet(['snull', '--netns', netns.name, '--json'])
   const type = (...keys: string[]) => tmux('send-keys', '-t', 'top', ...keys)
   const run = (command: string) => {
@@ -82,7 +82,7 @@ test('on a terminal it sorts, filters, fits a new size, and gives the screen bac
   await stopConserved(vnet)
 })
 
-test('in a pipe it prints a block of lines each interval, also of vnets that start, until none is left', async () => {
+test('top in a pipe prints a block of lines each interval, even of new vnets, until the last has ended', async () => {
   const other = own.addQuiet()
   // A name that no other vnet on this machine has.
   const name = netns.name.slice(-10)

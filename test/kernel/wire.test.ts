@@ -41,7 +41,7 @@ async function stages(): Promise<ShownStage[]> {
   return jsonLines(stdout) as unknown as ShownStage[]
 }
 
-test('a cable delays packets in both directions, and vnet wire shows what its stages did', async () => {
+test('a cable delays packets in both directions, and vnet wire shows the effects of its stages', async () => {
   const vnet = await cable('--wire', 'delay 10ms', '--wire-ba', 'delay 10ms loss 0%')
   expect((await pingWithoutLoss(near, '-c 5 -i 0.05 198.18.0.2')).shortest).toBeGreaterThanOrEqual(20)
   const common = { event: 'wire', name: 'left', netns: near.name, path: '', held: 0, dropped: 0, drops: {} }
@@ -76,7 +76,7 @@ test('no packet is lost while a wire spec is replaced or removed: packets in fli
   expect(right!.total.rxPackets).toBeGreaterThanOrEqual(Number(sent))
 })
 
-test('words for one direction leave the other as it is, and are the same from either end', async () => {
+test('a spec for one direction does not change the other, and is the same from either end', async () => {
   const vnet = await cable('--wire', 'delay 1ms')
   expect(await wire('left', '--ab', 'delay 2ms')).toEqual(DONE)
   expect(await runCommand(far, ['wire', 'right', '--ba', 'off'])).toEqual(DONE)
@@ -91,7 +91,7 @@ test('words for one direction leave the other as it is, and are the same from ei
   await stopConserved(vnet)
 })
 
-test('wrong words exit with status 2 and the parser’s lines, and change neither direction', async () => {
+test('a wrong spec exits with status 2 and the parser’s lines, and changes neither direction', async () => {
   const vnet = await cable('--wire', 'delay 1ms')
   const { status, stdout, stderr } = await wire('left', '--ab', 'delay 2ms', '--ba', 'delay 2ms lost 1%')
   expect([status, stdout]).toEqual([2, ''])
@@ -104,7 +104,7 @@ test('wrong words exit with status 2 and the parser’s lines, and change neithe
   await stopConserved(vnet)
 })
 
-test('the command reads the files and compiles the filters that words name, in its own directory', async () => {
+test('vnet wire reads the files and compiles the filters of a spec in its own directory', async () => {
   const vnet = await cable()
   writeFileSync(join(directory, 'table'), '0 '.repeat(16))
   writeFileSync(join(directory, 'trace'), '1\n2\n')

@@ -12,7 +12,7 @@ const { netns } = freshNamespaces('netns')
 const links = () => JSON.parse(netns.ip('-j link')).map((link: { ifname: string }) => link.ifname)
 const descriptors = () => readdirSync('/proc/self/fd').length
 
-test('terminating a worker in the midst of frames deletes its interfaces, time after time', async () => {
+test('terminating a worker amid traffic deletes its interfaces, time after time', async () => {
   const frame = ethernet(0x0800, 1000)
   let before = 0
   for (let round = 0; round < 4; round++) {

@@ -127,7 +127,7 @@ describe('the right to capture', () => {
   test.each([
     ['its own group', GROUP, [1]],
     ['a supplementary group', NOBODY, [1, GROUP, GROUP + 1]],
-  ])('is that of a member of the capture group by %s, who may change nothing', async (_, gid, groups) => {
+  ])('a member of the capture group by %s may capture, and may change nothing', async (_, gid, groups) => {
     await startVnet(cable('--capture-group', `${GROUP}`))
     const as = asUser(gid, groups)
     const { child, began, ended } = capture(['ca', file('a.pcapng')], as)

@@ -142,7 +142,7 @@ test('--ring in a directory of another user is refused, because that right is dr
   expect(readdirSync(foreign)).toEqual([])
 })
 
-test('keys that are appended while the capture runs are in front of the packets that come after', async () => {
+test('keys that are appended while the capture runs precede the packets that come after them', async () => {
   const keys = file('keys')
   const vnet = await startVnet(cable('--capture', file(), '--tls-keys', keys))
   const key = `CLIENT_RANDOM ${'11'.repeat(32)} ${'22'.repeat(48)}\n`

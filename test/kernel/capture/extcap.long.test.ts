@@ -99,7 +99,7 @@ describe('tshark run by root', () => {
     expect(complaint).toContain("vnet: filter 'icmpp': syntax error")
   })
 
-  test('tshark captures drops only, and the beginnings of frames, where its settings say so', async () => {
+  test('tshark captures drops only, and the first bytes of frames, where its settings say so', async () => {
     await cable('--wire', 'loss 50%', '--seed', '7')
     const file = path('a.pcapng')
     const interfaceName = `vnet-${name()}:left`
@@ -157,7 +157,7 @@ describe('a capture into a FIFO', () => {
   const capture = (value: string, ...args: string[]) =>
     startMain('extcap', '--capture', '--extcap-interface', value, '--fifo', fifo, ...args)
 
-  test('SIGTERM ends it with a whole file, which has the statistics of each interface', async () => {
+  test('SIGTERM ends a capture into a FIFO with a whole file, which has the statistics of each interface', async () => {
     await cable()
     const command = capture(`vnet-${left.name}:left`)
     const stream = createReadStream(fifo)

@@ -124,7 +124,7 @@ describe('every reader', () => {
     expect(await left.run('iperf3 -c 198.18.0.2 -n 1M')).toMatchObject({ status: 0 })
   }
 
-  test('reads a capture with drops, keys and frames of many segments', async () => {
+  test('every reader reads a capture with drops, keys and frames of many segments', async () => {
     writeFileSync(file('keys'), `CLIENT_RANDOM ${'ab'.repeat(32)} ${'cd'.repeat(48)}\n`)
     const vnet = await cable(startVnet, '--capture', file(), '--tls-keys', file('keys'))
     await transfer()
@@ -138,21 +138,21 @@ describe('every reader', () => {
     expect(longest).toBeGreaterThan(1514)
   })
 
-  test('reads a capture of the beginnings of frames', async () => {
+  test('every reader reads a capture of cut frames', async () => {
     const vnet = await cable(startVnet, '--wire', 'loss 1%', '--capture', file(), '--snaplen', '60')
     await transfer()
     await vnet.stop()
     expect(readByAll(file())).toBeGreaterThan(500)
   })
 
-  test('reads classic pcap', async () => {
+  test('every reader reads classic pcap', async () => {
     const vnet = await cable(startVnet, '--wire', 'loss 5%', '--capture', file('a.pcap'), '--pcap')
     await ping(50)
     await vnet.stop()
     expect(readByAll(file('a.pcap'))).toBeGreaterThan(150)
   })
 
-  test('reads each file of a ring', async () => {
+  test('every reader reads each file of a ring', async () => {
     const vnet = await cable(startVnet, '--capture', file(), '--ring', '4x64kB')
     await ping(200, '-i 0.002 -s 1000')
     await vnet.stop()
@@ -161,7 +161,7 @@ describe('every reader', () => {
     for (const name of files) expect(readByAll(file(name))).toBeGreaterThan(0)
   })
 
-  test('reads what a capture had written when its vnet was killed', async () => {
+  test('every reader reads the capture of a killed vnet', async () => {
     const vnet = await cable(spawnVnet, '--capture', file())
     const watcher = watch(file())
     const written = new Promise<void>(resolve => {

@@ -31,7 +31,7 @@ const CLIENT = `
   socket.on('data', data => console.log(String(data).split('\\r\\n')[0]))
 `
 
-test('what TLS hides is read by tshark from the file alone, if programs log their keys', async () => {
+test('tshark reads TLS content from the file alone, if programs log their keys', async () => {
   const keys = file('keys')
   const addresses = ['--address', 'left=198.18.0.1/24', '--address', 'right=198.18.0.2/24']
   const capture = ['--capture', file('a.pcapng'), '--tls-keys', keys]

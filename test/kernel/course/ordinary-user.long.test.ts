@@ -8,13 +8,13 @@ test('an ordinary user runs all checks, including checks on live interfaces', ()
   expect([status, stdout]).toEqual([0, expect.stringMatching(/^ok +live: [\s\S]*^02-mirror: 8 passed\./m)])
 })
 
-test('where no live interface is possible, its checks say why and count as not run', () => {
+test('checks on a live interface say why they cannot run, and count as not run', () => {
   const { status, stdout } = ended([...asUser({ mode: 'none' }), ...CHECK])
   expect([status, stdout]).toEqual([0, expect.stringMatching(/^not run live: .*sudo modprobe tun/m)])
   expect(stdout).toMatch(/^02-mirror: 6 passed, 2 not run\./m)
 })
 
-test('where no live interface is possible, an exercise is done when its checks in memory have passed', () => {
+test('an exercise is done when its checks in memory have passed, where no live interface is possible', () => {
   const vnet = `${process.execPath} ${TREE}/dist/vnet.js`
   const steps = [
     'cd "$(mktemp -d)"',

@@ -122,7 +122,7 @@ test('a stopped vnet that continues carries the queued frames, and counts the ot
   expect(sn0?.kernel).toMatchObject({ txPackets: sn0?.total.txPackets, txDropped: 50 })
 })
 
-test('with too few descriptors vnet starts, or reports it in one line and leaves nothing', {
+test('with too few descriptors vnet starts, or reports the lack in one line and cleans up', {
   timeout: 120_000,
 }, async () => {
   let started = 0
@@ -215,7 +215,7 @@ test('with a full disk no new lease is granted and the old ones remain, until th
   expect([status, stderr]).toEqual([0, ''])
 })
 
-test('with too little address space vnet starts, or ends without leaving anything', { timeout: 120_000 }, async () => {
+test('with too little address space vnet starts, or ends and cleans up', { timeout: 120_000 }, async () => {
   const said: string[] = []
   for (let mib = 700; mib <= 1500; mib += 20) {
     const within = ['prlimit', `--as=${mib << 20}`]

@@ -369,7 +369,7 @@ describe('misbehaving clients', () => {
     expect(await ask(asUser(4242), vnet, `${ECHO}:1=41`)).toEqual([{ 1: '4100', error: 0 }])
   })
 
-  test('connections are limited to 64 per user and 192 in all, and there is room for root', async () => {
+  test('connections are limited to 64 per user and 192 in all, and root still has room', async () => {
     const vnet = await serve()
     for (const uid of [4242, 4243, 4244]) for (let n = 0; n < 70; n++) await connected(vnet, uid)
     const answers = await Promise.all([

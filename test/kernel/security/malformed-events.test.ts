@@ -54,7 +54,7 @@ describe('readEvents', () => {
     return calls
   }
 
-  test('of a message about another interface only the index is read', () => {
+  test('a message about another interface is read only for its index', () => {
     expect(read(malformed(8))).toEqual([])
     expect(read(malformed(OURS), 3)).toEqual([])
     expect(read(link(8))).toEqual([])
@@ -253,7 +253,7 @@ describe('the monitor', () => {
     expect(await pending).toBe(false)
   })
 
-  test('requests that settled during a flood leave nothing to be cleared', async () => {
+  test('requests that settled during a flood leave no timers', async () => {
     const { native } = fake()
     const endless: Native = { ...native, recvmsg: () => link(8).length }
     const monitor = LinkMonitor.open(endless, recorder().listener, -1, { add() {}, addNow() {}, delete() {} })

@@ -240,7 +240,7 @@ describe('an interface that is moved later', () => {
   })
 })
 
-test('its files in /run/vnet are removed at the end, without a capability for that', async () => {
+test('files in /run/vnet are removed at the end, without a capability for that', async () => {
   chmodSync(directory, 0o755)
   const script = 'mkdir -p /run/vnet && mount --bind "$0" /run/vnet && exec "$@"'
   const vnet = await spawnVnet([], { within: ['unshare', '-m', 'sh', '-c', script, directory, ...within()] })

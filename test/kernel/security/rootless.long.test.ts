@@ -47,7 +47,7 @@ describe('without root', () => {
     expect(stdout).toMatch(/^sn0 rx +\d/m)
   })
 
-  test('it is the same process, with the reduced rights and the streams it was given', async () => {
+  test('a vnet without root is the same process, with reduced rights and the given streams', async () => {
     const vnet = await start(['--json'])
     expect(readlinkSync(`/proc/${vnet.pid}/exe`)).toBe(process.execPath)
     expect(readdirSync(`/proc/${vnet.pid}/task/${vnet.pid}/`)).toContain('children')

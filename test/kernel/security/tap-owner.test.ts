@@ -38,14 +38,14 @@ const spec = { name: 'tap0', queues: 2, features: 0 }
 const shown = (name: string) => JSON.parse(netns.ip(`-j -d link show ${name}`))[0].linkinfo.info_data
 
 describe('a user without rights cannot attach a queue', () => {
-  test('to an interface of openTap, with one queue or two', async () => {
+  test('a user without rights cannot attach a queue to an interface of openTap, with one queue or two', async () => {
     await using _one = await openTap({ netns: netns.name, name: 'one0' })
     await using _two = await openTap({ netns: netns.name, name: 'two0', queues: 2 })
     expect(await attack('one0', 'two0')).toMatch(/^(EBUSY|EINVAL|EPERM) EPERM$/)
     expect(shown('two0')).toMatchObject({ user: 'root', numqueues: 2 })
   })
 
-  test('to an interface of a vnet, nor while it is kept by --persist', async () => {
+  test('a user without rights cannot attach a queue to a vnet’s interface, even if --persist keeps it', async () => {
     const vnet = await spawnVnet(['loop', '--netns', netns.name, '--persist'])
     expect(await attack('vnet0')).toBe('EPERM')
     await vnet.stop()
@@ -53,13 +53,13 @@ describe('a user without rights cannot attach a queue', () => {
     expect(shown('vnet0')).toMatchObject({ user: 'root', persist: true })
   })
 
-  test('to a persistent interface that was made without an owner, once a vnet has attached', async () => {
+  test('a user without rights cannot attach a queue to an ownerless interface once a vnet has', async () => {
     netns.ip('tuntap add dev keep0 mode tap multi_queue')
     await using _tap = await openTap({ netns: netns.name, name: 'keep0', queues: 2 })
     expect(await attack('keep0')).toBe('EPERM')
   })
 
-  test('at any moment while interfaces are made', async () => {
+  test('a user without rights cannot attach a queue at any moment while interfaces are made', async () => {
     const polling = attacker('--poll', 'tap0', 'vnet-move0')
     const result = outcome(polling)
     await once(polling.stdout, 'data')

@@ -224,7 +224,7 @@ describe.each(Object.keys(setups))('%s --arp', which => {
     await stopConserved(vnet)
   })
 
-  test('pings are left to the real far end as soon as there is one', async () => {
+  test('the real far end replies to pings once it exists', async () => {
     const vnet = await start('--arp')
     const [{ netns }, there] = setup.interfaces as [Interface, Interface]
     const capture = await captureLines(there.netns, there.name, '-Q in icmp')

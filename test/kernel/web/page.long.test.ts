@@ -63,7 +63,7 @@ test('a page shows the parts, the rates and the frames of traffic', async () => 
   await stopConserved(vnet)
 })
 
-test('each control does to the interface what its command line says', async () => {
+test('each control changes the interface like the command line it shows', async () => {
   const { vnet, address } = await startWithPage('snull', '--wire', 'delay 1ms')
   const page = await browser.open(address)
   await showView(page, 'Hands on')
@@ -97,7 +97,7 @@ test('each control does to the interface what its command line says', async () =
   await vnet.stop()
 })
 
-test('the wire takes words and presets, and an error is shown under its word', async () => {
+test('the wire view takes specs and presets, and shows an error under its word', async () => {
   const { vnet, address } = await startWithPage('cable', 'ca0', 'ca1', '--wire', 'delay 1ms')
   const page = await browser.open(address)
   await showView(page, 'Hands on')

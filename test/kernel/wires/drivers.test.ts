@@ -57,7 +57,7 @@ describe('snull', () => {
     expect(Math.min(...lost)).toBeGreaterThan(0)
   })
 
-  test('each direction of snull has words of its own: sn0 sends on ab', async () => {
+  test('each direction of snull has a spec of its own: sn0 sends on ab', async () => {
     const vnet = await start('--wire-ab', 'delay 30ms', '--wire-ba', 'loss every 4')
     const { shortest } = await pingWithoutLoss(netns, '-c 20 -i 0.002 198.18.0.2', 15)
     expect(shortest).toBeGreaterThanOrEqual(30)

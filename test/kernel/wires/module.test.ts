@@ -94,7 +94,7 @@ describe('a cable of vnet/wire', () => {
     await expect.poll(() => link.ba.report()).toMatchObject([{ stage: 'loss', dropped: 2 }])
   })
 
-  test('down() takes the carrier of both ends, up() restores it', async () => {
+  test('down() turns off the carrier of both ends, and up() restores it', async () => {
     const link = await join()
     link.down()
     await untilShown(own, left, 'a', hasNoCarrier)
