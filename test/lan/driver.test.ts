@@ -53,7 +53,7 @@ function file(text: string): string {
 }
 
 describe('the network is', () => {
-  test('parameters describe the network', async () => {
+  test('the parameters of lan describe the network', async () => {
     const { hosts } = await start({}, { network: '192.0.2.0/28', network6: 'none', hosts: 2 })
     expect(hosts).toEqual([['192.0.2.1', '192.0.2.2', '192.0.2.3']])
   })

@@ -111,7 +111,7 @@ test('only the kinds asked for are listed, in a fixed order', async () => {
   expect(new Set(entries(...ALL).map(({ kind }) => kind))).toEqual(new Set(['host', 'lease', 'station', 'counter']))
 })
 
-test('inherit takes over counters and the neighbours that are not hosts now', async () => {
+test('inherit takes over counters, and neighbours that are not hosts now', async () => {
   const env = makeNet().net
   const learn = (hosts: Hosts, ...octets: number[]) =>
     (octets.length === 4 ? hosts.neighbours4 : hosts.neighbours6).learn(Uint8Array.from(octets), 0, CLIENT_OCTETS, 0)

@@ -433,7 +433,7 @@ test('a file that cannot be read throws a VnetError with its path', () => {
   }
 })
 
-test('docs/lan.schema.json is the schema that files are validated by', () => {
+test('docs/lan.schema.json is the schema that validates files', () => {
   expect(JSON.parse(readFileSync(new URL('docs/lan.schema.json', root), 'utf8'))).toEqual(
     JSON.parse(JSON.stringify(lanSchema)),
   )

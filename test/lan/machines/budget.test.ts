@@ -23,7 +23,7 @@ describe('Budget', () => {
     expect(served(900, i => mac(2 + i))).toBe(900)
   })
 
-  test('of clients with IPv6 addresses the last 4,096 are remembered', () => {
+  test('the last 4,096 clients with IPv6 addresses are remembered', () => {
     budget = new Budget(clock, { perSecond: 1, burst: 1 }, { perSecond: 1e6, burst: 1e6 }, 16)
     const address = (n: number) => Uint8Array.of(0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, n >> 8, n)
     for (const first of [0, 4096, 8192]) expect(served(4096, i => address(first + i))).toBe(4096)

@@ -137,7 +137,7 @@ describe.each(families)('an open TCP port over %s', (_, gateway, client) => {
     expect(services.infos).toEqual([{ ipSummed: CHECKSUM_PARTIAL, gsoSize: 1000 }])
   })
 
-  test('frames of the services go to the client as from the host, whatever their hardware address', async () => {
+  test('service frames go to the client with the host’s address, whatever their hardware address', async () => {
     const net = await withServices()
     const { port, memory, segment } = net
     net.ask(tcp(gateway, 7, { flags: TCP_SYN }))
@@ -169,7 +169,7 @@ describe.each(families)('an open TCP port over %s', (_, gateway, client) => {
     expect(services.got).toHaveLength(1)
   })
 
-  test('frames of the services from no host, or to an unknown client, are not sent', async () => {
+  test('frames from the services with no host’s address, or to an unknown client, are not sent', async () => {
     const memory = makeNet()
     const net = await withServices(memory)
     const stranger = { mac: MAC, ip: client.ip }

@@ -180,7 +180,7 @@ describe('without an ICMP error', () => {
     ['an error', packet(GATEWAY, 1, [3, 3, 0, 0, 0, 0, 0, 0, ...udp(CLIENT, 7, 'x').subarray(14)])],
     ['a ping to a group', ping(to([0x33, 0x33, 0, 0, 0, 1], 'ff02:0:0:0:0:0:0:1'))],
     ['a broadcast ping', ping(to(BROADCAST, '255.255.255.255'))],
-  ])('hosts do not answer %s', async (_, frame) => {
+  ])('hosts do not reply to %s', async (_, frame) => {
     const { ask, hosts } = await addLan(makeNet(), {
       network: '198.18.0.0/24',
       hosts: [{ ip: '198.18.0.9' }],

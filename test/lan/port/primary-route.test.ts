@@ -59,7 +59,7 @@ test('the default route of a port that is up follows the gateway to another addr
   ])
 })
 
-test('a failure to add the default route is logged, unless the interface is down or gone', async () => {
+test('a failure to add the default route is logged, unless the interface is down or deleted', async () => {
   const { memory, dev, port } = await setUp()
   const { apply } = port
   let failure = 0

@@ -85,7 +85,7 @@ describe('relays', () => {
     expect(said(relay(relay(small), 1))).toBe(`0d01${ends}00090041` + `0d00${ends}0009001b${inner}`)
   })
 
-  test('nine relays are crossed, ten are not', () => {
+  test('nine relays are crossed, and ten are not', () => {
     const through = (relays: number) =>
       Array.from({ length: relays }).reduce<string>((inner, _, i) => relay(inner, i), small)
     expect(said(through(9))).toMatch(/^0d08/)

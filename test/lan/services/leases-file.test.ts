@@ -34,7 +34,7 @@ const lease = (address: string, more: Partial<Lease> = {}): Lease => ({
   ...more,
 })
 
-test('leases are loaded as they were saved', async () => {
+test('leases are loaded unchanged after they were saved', async () => {
   const leases = [
     lease('198.18.0.100', { clientId: 'ff:00', hostname: 'box' }),
     lease('198.18.0.101', { expires: Number.POSITIVE_INFINITY, mac: '32-02:00' }),

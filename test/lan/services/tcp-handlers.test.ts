@@ -19,14 +19,14 @@ async function rest(client: Duplex): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-test('echo sends back what it receives until the client ends', async () => {
+test('echo returns all received bytes until the client ends', async () => {
   const client = connect('echo')
   const octets = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i % 251))
   client.end(octets)
   expect((await rest(client)).equals(octets)).toBe(true)
 })
 
-test('echo does a chunk a step, in the one share of all clients, and reads no more meanwhile', async () => {
+test('echo handles one chunk per step, in the share of all clients, and reads no more meanwhile', async () => {
   const [client, server] = duplexPair() as [Duplex, Duplex]
   const work = new Set<Work>()
   const turns = { add: (one: Work) => void work.add(one), delete: (one: Work) => void work.delete(one) }
@@ -47,7 +47,7 @@ test('echo does a chunk a step, in the one share of all clients, and reads no mo
   expect(got).toBeGreaterThan(0)
 })
 
-test('discard sends nothing and ends when the client does', async () => {
+test('discard sends nothing and ends with the client', async () => {
   const client = connect('discard')
   client.end(Buffer.alloc(300_000))
   expect((await rest(client)).length).toBe(0)

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { AddressTable } from '../../../src/lan/switch/address-table.ts'
 
-test.each([4, 6, 16])('AddressTable with keys of %i bytes behaves as a Map does', length => {
+test.each([4, 6, 16])('AddressTable with keys of %i bytes behaves like a Map', length => {
   // Few distinct bytes, so that many keys collide; the key is not at the start of its array.
   const address = fc.array(fc.constantFrom(0, 1, 255), { minLength: length, maxLength: length })
   const step = fc.tuple(address, fc.option(fc.nat(0x7fffffff), { freq: 2 }))

@@ -219,7 +219,7 @@ describe('an uplink', () => {
     bed.uplink.close()
   })
 
-  test('segments that a port merges are delivered with the poll of the uplink', async () => {
+  test('segments that a port merges are delivered with the uplink’s poll', async () => {
     const bed = join()
     const { memory, segment, uplink, socket } = bed
     const { dev, port } = await addDevice(memory, {}, { features: NETIF_F_ALL_TAP | NETIF_F_GRO })

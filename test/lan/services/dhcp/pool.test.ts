@@ -73,7 +73,7 @@ describe('a pool of 33,000 addresses', () => {
     expect(new DhcpClient(bed, 4).lease()).toBe('198.18.0.12')
   })
 
-  test('addresses are given again after their offers have lapsed', () => {
+  test('addresses are offered again after their offers have lapsed', () => {
     const bed = new DhcpBed({ network: '198.18.0.0/24', ranges: ['198.18.0.10-198.18.0.109'] })
     for (let n = 1; n <= 100; n++) expect(new DhcpClient(bed, n).discover()).toBeDefined()
     expect(new DhcpClient(bed, 101).discover()).toBeUndefined()

@@ -19,7 +19,7 @@ describe('options', () => {
     ])
   })
 
-  test('options have the subnet mask before the router, whatever the requested order', () => {
+  test('the subnet mask precedes the router in a reply, whatever the requested order', () => {
     const keys = [
       ...(clientOf()
         .discover(requesting(6, 3, 1))
@@ -28,7 +28,7 @@ describe('options', () => {
     expect(keys.slice(5)).toEqual([1, 6, 3])
   })
 
-  test('options are all configured ones for a client that requests none', () => {
+  test('a client that requests no options gets all configured ones', () => {
     const options = clientOf().discover()?.message.options
     expect(options?.get(1)).toEqual(Uint8Array.of(255, 255, 255, 0))
     expect(options?.get(3)).toEqual(Uint8Array.of(198, 18, 0, 1))
@@ -36,7 +36,7 @@ describe('options', () => {
     expect(options?.get(28)).toEqual(Uint8Array.of(198, 18, 0, 255))
   })
 
-  test('options of a reservation override the general ones, and null removes one', () => {
+  test('a reservation’s options override the general ones, and null removes one', () => {
     const client = clientOf({
       options: { mtu: 1400, 'tcp-ttl': 1, router: null },
       reservations: [{ mac: '02:00:00:00:00:01', address: '198.18.0.9', hostname: 'nine', options: { mtu: 1200 } }],
@@ -52,7 +52,7 @@ describe('options', () => {
     expect(client.discover(requesting(1))?.message.options.has(60)).toBe(true)
   })
 
-  test('options have T1 and T2 of the lease, unless others within it are configured', () => {
+  test('a reply has T1 and T2 of the lease, unless others within it are configured', () => {
     const times = (client: DhcpClient) => [58, 59].map(code => client.discover()?.message.options.get(code)?.[3])
     expect(times(clientOf({ leaseTime: 80 }))).toEqual([40, 70])
     expect(times(clientOf({ leaseTime: 80, renewalTime: 20, rebindingTime: 30 }))).toEqual([20, 30])
@@ -60,7 +60,7 @@ describe('options', () => {
     expect(times(clientOf({ leaseTime: 'infinite' }))).toEqual([undefined, undefined])
   })
 
-  test('options that do not fit are omitted from the last on, and logged', () => {
+  test('options that do not fit are omitted, the last ones first, and logged', () => {
     const bed = new DhcpBed({ options: { 43: '00'.repeat(250), 60: 'a'.repeat(250), 77: '00'.repeat(250) } })
     const offer = new DhcpClient(bed, 1).discover(requesting(43, 60, 77))
     expect(offer?.message.options.has(77)).toBe(false)
@@ -70,7 +70,7 @@ describe('options', () => {
     expect(large?.reply.data.length).toBeLessThanOrEqual(1200 - 28)
   })
 
-  test("options return the client's identifier and the relay's information, in a refusal too", () => {
+  test("a reply returns the client's identifier and the relay's information, even in a refusal", () => {
     const options = [
       [82, [1, 2, 3, 4]],
       [61, [255, 1, 2]],

@@ -382,7 +382,7 @@ describe('leases', () => {
     expect(one.reboot('198.18.0.100')?.type).toBe(DHCPACK)
   })
 
-  test('leases that cannot be saved are not given, and the log says why', () => {
+  test('leases that cannot be saved are not granted, and the log says why', () => {
     one.discover()
     bed.store.fails = true
     expect(one.select('198.18.0.100')).toBeUndefined()
@@ -391,7 +391,7 @@ describe('leases', () => {
     expect(one.select('198.18.0.100')?.type).toBe(DHCPACK)
   })
 
-  test('leases survive a reload, but one that the new configuration forbids is not renewed', () => {
+  test('leases survive a reload, but a lease that the new configuration forbids is not renewed', () => {
     one.lease()
     bed.server.reload(dhcpConfig({ ...SPEC, network: '198.18.0.0/24', ranges: ['198.18.0.200'] }))
     expect(bed.server.leases()).toHaveLength(1)
