@@ -72,7 +72,7 @@ describe('a result that means nothing', () => {
   test.each<[string, () => number]>([
     ['a promise', rejects],
     ['undefined', () => undefined as unknown as number],
-  ])('%s of an interrupt handler is said, and counts as spurious', async (_, handler) => {
+  ])('an interrupt handler that returns %s is logged, and counts as spurious', async (_, handler) => {
     const memory = makeNet()
     const { dev } = await addDevice(memory)
     const irq = new Irq(dev)
@@ -86,7 +86,7 @@ describe('a result that means nothing', () => {
     ['a promise', rejects],
     ['NaN', () => Number.NaN],
     ['undefined', () => undefined as unknown as number],
-  ])('%s of a poll is said, and it can be scheduled again', async (_, poll) => {
+  ])('a poll that returns %s is logged, and can be scheduled again', async (_, poll) => {
     const memory = makeNet()
     const { dev } = await addDevice(memory)
     const napi = new Napi(dev, poll)

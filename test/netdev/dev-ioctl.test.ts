@@ -56,7 +56,7 @@ describe('ndoSiocdevprivate', () => {
   test.each<[string, Private]>([
     ['reads', (_dev, _ifr, data) => void data.read(5)],
     ['writes', (_dev, _ifr, data) => void data.write(new Uint8Array(5))],
-  ])('that %s what is not there is EFAULT, and no defect', async (_, op) => {
+  ])('an ndoSiocdevprivate that %s unmapped memory is EFAULT, and not a defect', async (_, op) => {
     const { ask, lines, dev } = await device(op)
     expect(ask(SIOCDEVPRIVATE)).toBe(-EFAULT)
     expect(devIoctl(dev, SIOCDEVPRIVATE, ifreqTo('test0', 0n), noMemory)).toBe(-EFAULT)
@@ -75,12 +75,15 @@ describe('ndoSiocdevprivate', () => {
     ['writes without a bound', (_dev, _ifr, data) => void data.write(new Uint8Array(2 ** 21)), 'RangeError: 2097152'],
     ['answers nonsense', () => 1.5, 'returned 1.5'],
     ['is async', (async () => 0) as unknown as Private, 'is async'],
-  ])('that %s is EIO, and a line with its place, at most one a second', async (_, op, text) => {
-    const { ask, lines } = await device(op)
-    for (let i = 0; i < 3; i++) expect(ask(SIOCDEVPRIVATE)).toBe(-EIO)
-    const told = lines.filter(line => line.includes('ndoSiocdevprivate'))
-    expect(told).toEqual([expect.stringContaining(text)])
-  })
+  ])(
+    'an ndoSiocdevprivate that %s is EIO, with at most one line per second that has its place',
+    async (_, op, text) => {
+      const { ask, lines } = await device(op)
+      for (let i = 0; i < 3; i++) expect(ask(SIOCDEVPRIVATE)).toBe(-EIO)
+      const told = lines.filter(line => line.includes('ndoSiocdevprivate'))
+      expect(told).toEqual([expect.stringContaining(text)])
+    },
+  )
 
   test('a private ioctl is EOPNOTSUPP without ndoSiocdevprivate, ENODEV before registration, EINVAL for half an ifreq', async () => {
     const { dev } = await addDevice(memoryNet())

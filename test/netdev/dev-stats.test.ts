@@ -53,7 +53,7 @@ test('the kernel’s counters are read after a reset has returned, before the ne
   expect(dev.kernelStats()![TX_PACKETS]).toBe(2)
 })
 
-test('a reset sets to zero what a driver adds by ndoGetStats64', async () => {
+test('a reset also sets the counters of ndoGetStats64 to zero', async () => {
   let compressed = 10
   const { dev } = await device((_, stats) => {
     stats[RX_COMPRESSED] += compressed

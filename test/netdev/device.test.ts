@@ -21,12 +21,12 @@ import { PoisonedPool } from '../support/poisoned-pool.ts'
 const makeNet = memoryNets()
 
 describe('allocating a device', () => {
-  test('allocEtherdevMqs needs no setup function, as the kernel’s has none', () => {
+  test('allocEtherdevMqs needs no setup function', () => {
     const dev = allocEtherdevMqs({ priv: undefined })
     expect([dev.name, dev.mtu, dev.flags]).toEqual(['eth%d', 1500, IFF_BROADCAST | IFF_MULTICAST])
   })
 
-  test('allocEtherdevMqs fills in what all Ethernet devices have in common before it calls setup', () => {
+  test('allocEtherdevMqs sets the common fields of Ethernet devices before it calls setup', () => {
     const setup = (allocated: NetDevice<{ x: number }>) => {
       allocated.mtu -= 100
     }
@@ -232,7 +232,7 @@ describe('counters', () => {
     expect([dev.counters.queue(0)[TX_DROPPED], dev.counters.queue(1)[TX_DROPPED]]).toEqual([1, 0])
   })
 
-  test('statistics include what the driver adds, unless it throws', async () => {
+  test('statistics include the driver’s additions, unless it throws', async () => {
     const memory = makeNet()
     let broken = false
     const { dev } = await addDevice(memory, {

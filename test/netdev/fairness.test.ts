@@ -37,7 +37,7 @@ test('an endless flood on one device starves no other device, timer or event loo
   memory.conserved()
 })
 
-test('all queues of a flooded device have their turn', async () => {
+test('every queue of a flooded device gets its turn', async () => {
   const memory = makeNet({ large: 64 })
   const { port } = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) }, { txqs: 3, rxqs: 3 })
   const frames = [0, 0, 0]
@@ -63,7 +63,7 @@ test('a flooded device can be stopped', async () => {
   expect(received()).toBe(before)
 })
 
-test('after frames that are cut into hundreds of segments, a poll handles one of them', async () => {
+test('after frames that are cut into hundreds of segments, a poll handles only one', async () => {
   const memory = makeNet({ large: 64, small: 4096 })
   const { port } = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) })
   const segments = count(port)

@@ -71,7 +71,7 @@ describe.each([2, 5, 16, 20, 33])('when, with the frame number %i,', at => {
     expect(received(port)).toBe(50)
   })
 
-  test('all segments arrive although the driver throws', async () => {
+  test('all segments of a poll arrive although the driver throws', async () => {
     const { port } = await once(() => {
       throw new Error('after it was handed on')
     })
@@ -92,7 +92,7 @@ describe.each([2, 5, 16, 20, 33])('when, with the frame number %i,', at => {
     memory.conserved()
   })
 
-  test('no frame remains when the device is unregistered', async () => {
+  test('no frame remains when the device is unregistered during a poll', async () => {
     let gone: Promise<void> | undefined
     const { port, memory } = await once(dev => {
       gone = unregisterNetdev(dev)
@@ -103,7 +103,7 @@ describe.each([2, 5, 16, 20, 33])('when, with the frame number %i,', at => {
   })
 })
 
-test('merged frames are counted on the queue they came by', async () => {
+test('merged frames are counted on the queue they arrived on', async () => {
   const { dev, port } = await reflecting()
   send(port, 5, 1)
   expect([...dev.counters.groMerged]).toEqual([0, 4])

@@ -110,7 +110,7 @@ const anyStream = fc
   .map(({ identification, packet, ...rest }): Stream => ({ ...rest, packet: { ...packet, identification } }))
 
 describe('segments of a stream', () => {
-  test('segments become the GSO frame they were cut from, and cut again are the same bytes', () => {
+  test('segments become the GSO frame they were cut from, and are the same bytes when cut again', () => {
     fc.assert(
       fc.property(anyStream, fc.integer({ min: 100, max: 1460 }), (description, gsoSize) => {
         const original = whole(description, gsoSize)
@@ -134,7 +134,7 @@ describe('segments of a stream', () => {
     )
   })
 
-  test('a segment with a changed byte is not merged; those around it are', () => {
+  test('a segment with a changed byte is not merged, but its neighbours are', () => {
     fc.assert(
       fc.property(anyStream, fc.nat(), fc.nat(), fc.integer({ min: 1, max: 255 }), (description, which, where, by) => {
         const segments = cut(whole({ ...description, payload: numbered(1000) }, 250))
@@ -408,7 +408,7 @@ describe('a device with NETIF_F_GRO', () => {
     expect(port.received.map(({ bytes }) => [...bytes])).toEqual(segments)
   })
 
-  test('frames of a wire are merged without NETIF_F_GRO, from when it cuts them until it no longer does', async () => {
+  test('frames of a wire are merged without NETIF_F_GRO, but only while the wire cuts frames', async () => {
     const memory = makeNet()
     const { dev, port } = await addDevice(memory, through, { features: NETIF_F_ALL_TAP })
     const segments = cut(whole({ ...stream, payload: numbered(4 * 1448) }, 1448))

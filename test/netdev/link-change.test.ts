@@ -176,7 +176,7 @@ describe('IFF_DEBUG', () => {
     expect(dev.msgEnable).toBe(NETIF_MSG_INTR)
   })
 
-  test('IFF_DEBUG of an existing interface holds from the beginning', async () => {
+  test('IFF_DEBUG of an existing interface holds from the start', async () => {
     const { platform, net } = makeNet()
     const open = platform.open.bind(platform)
     vi.spyOn(platform, 'open').mockImplementation(async spec => {
@@ -241,28 +241,28 @@ describe('a change that the driver refuses', () => {
 })
 
 describe('devSetMtu', () => {
-  test('asks the driver before the interface has the MTU, and once', async () => {
+  test('devSetMtu asks the driver once, before the interface has the MTU', async () => {
     const { dev, port, calls, events } = await noting()
     await devSetMtu(dev, 9000)
     expect([calls, events]).toEqual([[['ndoChangeMtu', 9000, 1500]], [NETDEV_CHANGEMTU]])
     expect([dev.mtu, port.link.mtu]).toEqual([9000, 9000])
   })
 
-  test('rejects with the reason of the driver, and changes nothing', async () => {
+  test('devSetMtu rejects with the driver’s reason, and changes nothing', async () => {
     const { dev, port, events, lines } = await noting({ ndoChangeMtu: -EOPNOTSUPP })
     const message = 'MTU 9000 of test0: EOPNOTSUPP, operation not supported; the driver refused it'
     await expect(devSetMtu(dev, 9000)).rejects.toThrow(message)
     expect([dev.mtu, port.link.mtu, events, lines]).toEqual([1500, 1500, [], []])
   })
 
-  test('rejects an MTU out of the range of the device without asking the driver', async () => {
+  test('devSetMtu rejects an MTU out of the device’s range without asking the driver', async () => {
     const { dev, calls } = await noting()
     dev.maxMtu = 2000
     await expect(devSetMtu(dev, 2001)).rejects.toThrow('invalid argument; the driver takes 68 to 2000')
     expect([dev.mtu, calls]).toEqual([1500, []])
   })
 
-  test('gives the driver the old MTU again if the kernel refuses the new one', async () => {
+  test('devSetMtu gives the driver the old MTU again if the kernel refuses the new one', async () => {
     const { dev, port, calls } = await noting()
     vi.spyOn(port, 'apply').mockRejectedValue(new VnetError(EINVAL, 'RTM_NEWLINK'))
     await expect(devSetMtu(dev, 9000)).rejects.toThrow('RTM_NEWLINK')

@@ -131,7 +131,7 @@ test('a device that is not registered logs no events, although its driver asked 
   expect(dev.carrier).toBe(false)
 })
 
-test('without a bit nothing is logged', async () => {
+test('without a bit of msgEnable no event is logged', async () => {
   const { dev, net, port, logged } = await logging(0, { ndoStartXmit: netifRx })
   const irq = new Irq(dev)
   irq.request(() => IRQ_NONE)

@@ -81,7 +81,7 @@ describe('a line about a frame', () => {
     expect(lines).toEqual([])
   })
 
-  test('frames are not logged if only warnings are wanted', async () => {
+  test('frames are not logged at the log level of warnings', async () => {
     const { port, lines } = await mirror(NETIF_MSG_FRAMES, LOGLEVEL_WARNING)
     port.transmit(frame)
     port.drain()

@@ -100,7 +100,7 @@ describe('a port in memory', () => {
     expect(() => platform.port('other')).toThrow('no such interface')
   })
 
-  test('a memory port refuses a frame that fits no slot, and drains what waits for a listener', async () => {
+  test('a memory port refuses a frame that fits no slot, and drains waiting frames to a listener', async () => {
     const { port } = await memoryPort()
     expect(() => port.transmit(new Uint8Array(70_000))).toThrow('EINVAL')
     let told = 0

@@ -40,7 +40,7 @@ function watchPorts({ platform }: MemoryNet, refused: readonly string[] = []): P
   return opened
 }
 
-test('parameters have their defaults unless they are given', () => {
+test('parameters have their defaults unless other values are given', () => {
   const { net } = makeNet()
   const calls: string[] = []
   expect(insmod(pair(calls), { net }).params).toEqual({ delay: 5 })
@@ -112,7 +112,7 @@ test('a device that cannot be configured leaves none registered', async () => {
   expect(memory.platform.ports).toEqual([] satisfies MemoryPort[])
 })
 
-test('init that fails is not followed by exit', () => {
+test('a failed init is not followed by exit', () => {
   const { net } = makeNet()
   const calls: string[] = []
   const init = () => {

@@ -190,7 +190,7 @@ describe('netifRx', () => {
   })
 })
 
-test('netifRx refuses a frame that is on no device or was given to the kernel already', async () => {
+test('netifRx refuses a frame that has no device or was given to the kernel before', async () => {
   const memory = makeNet()
   const { dev, port } = await addDevice(memory)
   const skb = memory.pool.alloc(60) as SkBuff

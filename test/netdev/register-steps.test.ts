@@ -154,7 +154,7 @@ function expectNothingLeft({ net, platform, pool, clock }: MemoryNet): void {
 }
 
 describe('a step of registering that fails', () => {
-  test.each(FAULTS)('when %s %s, the steps before it are undone, the last first', async (name, _, fault, errno) => {
+  test.each(FAULTS)('when %s %s, the previous steps are undone, the last first', async (name, _, fault, errno) => {
     const memory = makeNet()
     const faults: Faults = { [name]: fault }
     const { steps, ops } = recording(memory, faults)
@@ -185,7 +185,7 @@ describe('a step of registering that fails', () => {
     expect(steps).not.toContain('UNREGISTER')
   })
 
-  test('when a notifier vetoes, all get UNREGISTER, those after it included', async () => {
+  test('when a notifier vetoes, all notifiers get UNREGISTER, even those after it', async () => {
     const memory = makeNet()
     const events: [string, number][] = []
     memory.net.registerNetdeviceNotifier(event => void events.push(['first', event]))
@@ -209,7 +209,7 @@ describe('a step of registering that fails', () => {
     )
   })
 
-  test('registering fails if the interface has another number of queues, which the error gives', async () => {
+  test('registering fails if the interface has another number of queues, and the error names it', async () => {
     const memory = makeNet()
     const { ops } = recording(memory, { 'refresh 1': () => 7 })
     await expect(registerNetdev(deviceWith(ops), memory.net)).rejects.toThrow(

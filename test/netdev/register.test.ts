@@ -157,7 +157,7 @@ describe('registering', () => {
 })
 
 describe('a device that was registered', () => {
-  test('a registered device has what the driver requested, and its fields have what the port gave', async () => {
+  test('a registered device’s port has the driver’s settings, and its fields have the port’s values', async () => {
     const memory = makeNet()
     const dev = makeDevice({}, { name: 'x%d', features: NETIF_F_ALL_TAP, txqs: 2 })
     dev.mtu = 1400

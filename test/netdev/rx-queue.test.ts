@@ -43,7 +43,7 @@ describe('frames received in a poll', () => {
     expect(port.received.every(({ queue }) => queue === 1)).toBe(true)
   })
 
-  test('frames received by several devices are all written when the poll is over', async () => {
+  test('frames received by several devices are all written at the end of the poll', async () => {
     const memory = makeNet()
     const a = await addDevice(memory)
     const b = await addDevice(memory)
@@ -179,7 +179,7 @@ describe('frames that the kernel cannot receive', () => {
     expect([port.received.length, dev.counters.drops().rx[SKB_DROP_REASON_DEV_READY]]).toEqual([0, 1])
   })
 
-  test('frames for the kernel are dropped when the device goes, and no alarm is left', async () => {
+  test('frames for the kernel are dropped when the device is unregistered, and no alarm remains', async () => {
     const memory = makeNet()
     const { dev, port } = await addDevice(memory)
     port.room = 0
@@ -190,7 +190,7 @@ describe('frames that the kernel cannot receive', () => {
     memory.clock.advance(NSEC_PER_SEC)
   })
 
-  test('frames for the kernel are dropped on the receive side after the device has gone', async () => {
+  test('frames for the kernel are dropped on the receive side after the device was unregistered', async () => {
     const memory = makeNet()
     const { dev } = await addDevice(memory)
     await unregisterNetdev(dev)
@@ -198,7 +198,7 @@ describe('frames that the kernel cannot receive', () => {
     expect([memory.pool.out, dev.counters.drops().rx[SKB_DROP_REASON_DEV_READY]]).toEqual([0, 1])
   })
 
-  test.each([0, 8])('nor has offloads for, of GSO size %d, is dropped, on a device that is not registered', gsoSize => {
+  test.each([0, 8])('a frame of GSO size %d without offloads is dropped on an unregistered device', gsoSize => {
     const memory = makeNet()
     const dev = makeDevice()
     memory.devices.push(dev)

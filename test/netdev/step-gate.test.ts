@@ -211,7 +211,7 @@ describe('a frame that is stepped', () => {
 })
 
 describe('what stepping does not lose', () => {
-  test.each([false, true])('frames keep their order when stepping begins and ends, useNapi %s', async useNapi => {
+  test.each([false, true])('frames keep their order when stepping starts and ends, useNapi %s', async useNapi => {
     const { memory, port0, port1 } = await snullPair(makeNet(), { useNapi, poolSize: 4 })
     const all = Array.from({ length: 40 }, (_, n) => n)
     for (const n of all) port0.transmit(flowFrame(0, n))

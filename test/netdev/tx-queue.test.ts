@@ -331,7 +331,7 @@ describe('NETDEV_TX_BUSY', () => {
     expect(seen).toEqual(upTo(100))
   })
 
-  test('NETDEV_TX_BUSY for a frame that was handed on is logged as a mistake', async () => {
+  test('NETDEV_TX_BUSY for a frame that was passed on is logged as a mistake', async () => {
     const memory = makeNet()
     const { port, dev } = await addDevice(memory, {
       ndoStartXmit: skb => {

@@ -79,7 +79,7 @@ describe('a queue that remains stopped', () => {
     expect(timeouts).toEqual([[50, 0]])
   })
 
-  test('transStart is the time of the frame that the queue was stopped with', async () => {
+  test('transStart is the time of the last frame before the queue was stopped', async () => {
     const { a, port, pass } = await watched({
       ndoStartXmit: (skb, dev) => {
         dev.txq(skb).stop()

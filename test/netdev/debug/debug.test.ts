@@ -31,7 +31,7 @@ async function chaos(seed: number, [, driver, params, args]: (typeof drivers)[nu
 
 describe('chaos', () => {
   for (const each of drivers) {
-    test(`finds nothing in ${each[0]}`, async () => {
+    test(`chaos finds no mistake in ${each[0]}`, async () => {
       for (let seed = 1; seed <= either(100, 2); seed++) {
         const { bed, result } = await chaos(seed, each, 50)
         expect([seed, bed.findings]).toEqual([seed, []])
@@ -41,7 +41,7 @@ describe('chaos', () => {
     })
   }
 
-  test('causes the same events with the same seed, and others with another', async () => {
+  test('chaos causes the same events with the same seed, and other events with another', async () => {
     const logs: string[][] = []
     for (const seed of [1, 1, 2]) logs.push((await chaos(seed, drivers[2] as (typeof drivers)[number], 20)).bed.log)
     expect(logs[0]).toEqual(logs[1])
@@ -49,7 +49,7 @@ describe('chaos', () => {
   })
 })
 
-test('chaos reads the statistics and sets the receive mode of a device whenever it says so', async () => {
+test('chaos reads a device’s statistics and sets its receive mode as often as it logs that', async () => {
   const calls = { stats: 0, mode: 0 }
   const counting = defineDriver({
     name: 'counting',
