@@ -116,7 +116,7 @@ describe('a ring', () => {
   test.each([
     ['pcapng', false],
     ['pcap', true],
-  ])('of %s keeps the last files, each whole and not larger than asked', async (_, pcap) => {
+  ])('a ring of %s keeps the last files, each whole and within its limit', async (_, pcap) => {
     const ring = { files: 3, bytes: 1000 }
     const file = new CaptureFile(path(), { ring, pcap, wallTime: () => ({ seconds: 0, nanoseconds: 0 }) })
     await writeAll(file, [[...head, ...Array.from({ length: 200 }, (_, n) => numbered(n, 40)).flat()]], 333)

@@ -66,7 +66,7 @@ test('a file that was emptied, replaced or rewound is read from its beginning', 
   expect(await read()).toBe('third\n')
 })
 
-test('what is not a file is refused', () => {
+test('a path that is not a file is refused', () => {
   expect(() => new TlsKeyFile('/dev/null', () => {})).toThrow('--tls-keys /dev/null: not a file')
   expect(() => new TlsKeyFile(directory, () => {})).toThrow('not a file')
 })

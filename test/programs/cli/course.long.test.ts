@@ -40,7 +40,7 @@ describe('vnet learn', () => {
     expect(readFileSync(driverFile(), 'utf8')).toMatch(/\/\/ mine\n$/)
   })
 
-  test('in the directory of an exercise writes and checks another one beside it', () => {
+  test('vnet learn in the directory of an exercise writes and checks another one beside it', () => {
     vnet('learn', '1')
     const cwd = join(directory, '01-drop')
     expect(vnetIn(cwd, 'learn', '2').stdout).toMatch(/^Read \.\.\/02-mirror\/README\.md, /m)
@@ -49,20 +49,20 @@ describe('vnet learn', () => {
     expect(vnetIn(cwd, 'check', '2').stdout).toMatch(/^02-mirror: .*\nFAILED /)
   })
 
-  test('reports a file that cannot be written in one line, with status 1', () => {
+  test('vnet learn reports a file that cannot be written in one line, with status 1', () => {
     writeFileSync(join(directory, '01-drop'), '')
     const { status, stderr } = vnet('learn', '1')
     expect([status, stderr]).toEqual([1, 'vnet: mkdir 01-drop: EEXIST, exists already\n'])
   })
 
-  test('refuses an exercise that does not exist in one line', () => {
+  test('vnet learn refuses an unknown exercise in one line', () => {
     const { status, stderr } = vnet('learn', 'nothing')
     expect([status, stderr]).toEqual([2, expect.stringMatching(/^vnet: learn: no exercise 'nothing'; .*\n$/)])
   })
 })
 
 describe('vnet check', () => {
-  test('explains the first failure, exits 1, and the exercise is begun', () => {
+  test('vnet check explains the first failure and exits 1, and the exercise counts as started', () => {
     vnet('learn', '01-Drop/')
     const { status, stdout } = vnet('check')
     expect([status, stdout]).toEqual([
@@ -78,7 +78,7 @@ describe('vnet check', () => {
     expect(vnet('learn').stdout).toMatch(/^01-drop +begun /)
   })
 
-  test('with --memory-only passes a solution, prints each check as JSON, and does not mark it as done', () => {
+  test('vnet check --memory-only passes a solution, prints each check as JSON, and does not mark it as done', () => {
     vnet('learn', '1')
     copyFileSync(join(COURSE, '01-drop/solution.js'), driverFile())
     const { status, stdout } = vnet('check', '01-drop', '--memory-only', '--json')
@@ -98,7 +98,7 @@ describe('vnet check', () => {
     [['nowhere'], /^vnet: check: 'nowhere' is neither an exercise nor a file; .*\n$/],
     [['1'], /^vnet: check: no driver\.js in 01-drop; .*\n$/],
     [[tmpdir()], /^vnet: check: .* is in no directory that is named after an exercise, .*\n$/],
-  ])('refuses %j in one line, with status 2', (args, line) => {
+  ])('vnet check refuses %j in one line, with status 2', (args, line) => {
     const { status, stderr } = vnet('check', ...args)
     expect([status, stderr]).toEqual([2, expect.stringMatching(line)])
   })
@@ -117,18 +117,18 @@ describe('vnet check', () => {
     ])
   })
 
-  test('explains an exception while the file is loaded by its line', async () => {
+  test('vnet check explains an exception during loading by its line', async () => {
     const failure = await failureOf(`\nthrow new Error('not today')\n${solution}`)
     expect(failure).toMatchObject({ title: 'the driver file loads', result: 'failed' })
     expect(failure?.seen).toMatch(/driver\.mjs does not load: Error: not today \(at .*driver\.mjs:2:7\)$/)
   })
 
-  test('explains an exception outside of the functions of the driver by its line', async () => {
+  test('vnet check explains an exception outside of the driver’s functions by its line', async () => {
     const failure = await failureOf(`Promise.reject(new Error('nobody waits'))\n${solution}`)
     expect(failure?.seen).toMatch(/Error: nobody waits \(at .*driver\.mjs:1:16\)$/)
   })
 
-  test.each([0, 3])('explains that a driver ended the process with status %i', async status => {
+  test.each([0, 3])('vnet check explains that a driver ended the process with status %i', async status => {
     const failure = await failureOf(solution.replace('skb.drop()', `process.exit(${status})`))
     const seen = expect.stringContaining(`the process ended with status ${status}: `)
     expect(failure).toMatchObject({ title: 'drops every IPv4 frame', seen })
@@ -138,7 +138,7 @@ describe('vnet check', () => {
     })
   })
 
-  test('passes a driver that writes lines to standard output', async () => {
+  test('vnet check passes a driver that writes lines to standard output', async () => {
     const lines = `import { writeSync } from 'node:fs'\nwriteSync(1, 'loaded\\n0\\n')\n`
     expect(await failureOf(lines + solution)).toBeUndefined()
   })

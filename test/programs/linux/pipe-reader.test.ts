@@ -37,7 +37,7 @@ test('the end of the last reader of a pipe is reported once, though nothing is w
   closeSync(writer)
 })
 
-test('what is disposed of reports nothing, and neither does a file', async () => {
+test('a disposed reader reports nothing, and neither does a file', async () => {
   const { reader, writer } = pipe()
   let notified = 0
   onReaderGone(native, writer, () => notified++)[Symbol.dispose]()

@@ -44,7 +44,7 @@ test('the event loop turns before a descriptor that is closed aside is reported 
   expect(turned).toBe(true)
 })
 
-test.each(LACKING)('without a %s the descriptors are closed on the spot', async (_, overrides) => {
+test.each(LACKING)('closeAside closes the descriptors even without a %s', async (_, overrides) => {
   const before = descriptors()
   const fds = null2()
   await closeAside({ ...native, ...overrides }, fds)
@@ -110,7 +110,7 @@ describe.runIf(process.getuid?.() === 0)('bpfAside', () => {
   })
 })
 
-test('threads end with their calls', async () => {
+test('helper threads end with their calls', async () => {
   const threads = () => Number(/^Threads:\t(\d+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1])
   await closeAside(native, null2())
   const before = threads()

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { getgrnam, getpwnam } from '../../../src/linux/libc.ts'
 
-test('getpwnam and getgrnam find users and groups as id(1) and getent(1) do', () => {
+test('getpwnam and getgrnam find the same users and groups as id(1) and getent(1)', () => {
   expect([getpwnam('root'), getgrnam('root')]).toEqual([0, 0])
   expect(getpwnam('nobody')).toBe(Number(execFileSync('id', ['-u', 'nobody'], { encoding: 'utf8' })))
   const group = readFileSync('/etc/group', 'utf8').trim().split('\n').at(-1)?.split(':') ?? []

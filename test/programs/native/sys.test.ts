@@ -152,7 +152,7 @@ describe('ioctl', () => {
     expect(native.ioctl(mine(native.open('/dev/null', O_RDWR, -1)), FIONREAD, new Uint8Array(16385))).toBe(-EINVAL)
   })
 
-  test('ioctl passes what ifr_data points to, and returns what the kernel wrote, as far as there is room', () => {
+  test('ioctl passes the memory at ifr_data, and returns the kernel’s output as far as there is room', () => {
     const fd = mine(native.socket(AF_INET, SOCK_DGRAM, 0, -1))
     const lo = () => Uint8Array.from({ length: 40 }, (_, i) => 'lo'.charCodeAt(i) || 0)
     // struct ethtool_value: the command, and whether there is a link.
@@ -417,7 +417,7 @@ test('exec becomes the program, which inherits the standard streams and no descr
   expect([code, stdout, stderr]).toEqual([7, 'before after\n0\n', 'err\n'])
 })
 
-test('exec gives the program the descriptors that are named', async () => {
+test('exec gives the program the named descriptors', async () => {
   const { code, stdout } = await run(`
     const fd = require('node:fs').openSync('/dev/null', 'r')
     native.exec(['/bin/sh', '-c', 'readlink /proc/$$/fd/$1', 'sh', String(fd)], Int32Array.of(fd))`)

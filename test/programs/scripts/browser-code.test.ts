@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 
-test('packets, the readers of captures, and units compile without the types of Node', () => {
+test('packets, capture readers and units compile without the types of Node', () => {
   const root = resolve(import.meta.dirname, '../../..')
   const tsc = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.browser.json'], {
     cwd: root,

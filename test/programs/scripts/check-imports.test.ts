@@ -155,7 +155,7 @@ describe('the command', () => {
   const run = () =>
     spawnSync(process.execPath, [resolve('scripts/check-imports.mjs'), root], { cwd: tmpdir(), encoding: 'utf8' })
 
-  test('prints one line per violation and exits with 1', () => {
+  test('check-imports prints one line per violation and exits with 1', () => {
     check('netdev/a.ts', "import '../linux/b.ts'\nimport 'fs'")
     const { status, stderr } = run()
     expect(status).toBe(1)
@@ -163,7 +163,7 @@ describe('the command', () => {
     expect(violations(root)).toHaveLength(2)
   })
 
-  test('prints nothing and exits with 0 if the rule is kept', () => {
+  test('check-imports prints nothing and exits with 0 if the rule is kept', () => {
     check('netdev/a.ts', "import '../skb/b.ts'")
     expect(run()).toMatchObject({ status: 0, stdout: '', stderr: '' })
   })

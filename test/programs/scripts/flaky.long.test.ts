@@ -86,7 +86,7 @@ test('busy loops run beside the tests', async () => {
   expect([code, stdout]).toEqual([0, '1 files, 0 failed\n'])
 })
 
-test('runs that are in the file of results are not repeated', async () => {
+test('runs in the results file are not repeated', async () => {
   const run = (file: string) => `${JSON.stringify({ file: `test/${file}.test.ts`, failures: [] })}\n`
   write('results', run('a') + run('a') + run('b'))
   await flaky(['--times', '2'], { EARLY: '1' })

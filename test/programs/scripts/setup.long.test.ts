@@ -48,7 +48,7 @@ describe('the steps that are due', () => {
     ['the build description', 'binding.gyp', ['node-gyp']],
     ['the dependencies', 'package.json', ['npm', ...compile]],
     ['the lock file, and with it node-addon-api', 'package-lock.json', everything],
-  ])('a change of %s repeats just what is made from it', async (_, file, expected) => {
+  ])('a change of %s repeats only the steps that depend on it', async (_, file, expected) => {
     tree.write(file, '{ }')
     // The stand-in compiler writes a file for every entry of src itself, none for its folders.
     tree.write('dist/netdev/net.js', '')
@@ -68,7 +68,7 @@ describe('the steps that are due', () => {
     ['dist', compile],
     ['dist/tap.js', compile],
     ['node_modules', ['npm', ...compile]],
-  ])('set-up makes a missing %s again, and nothing that is still there', async (path, expected) => {
+  ])('set-up makes a missing %s again, and nothing that still exists', async (path, expected) => {
     tree.remove(path)
     expect(await tree.setUp()).toEqual(quiet)
     expect(tree.calls()).toEqual(expected)
@@ -153,7 +153,7 @@ describe('a missing requirement is reported in one line', () => {
     expect(tree.calls()).toEqual([])
   })
 
-  test('no compiler is needed if the addon is built', async () => {
+  test('no compiler is needed if the addon has been built', async () => {
     await tree.setUp()
     for (const program of ['g++', 'make', 'python3']) tree.remove(`path/${program}`)
     tree.remove('dist')

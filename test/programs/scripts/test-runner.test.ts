@@ -74,7 +74,7 @@ test.each([
   ['node_modules/.bin/biome', 'FAILED  format and lint', 4],
   ['scripts/check-imports.mjs', 'FAILED  imports', 4],
   ['scripts/check-width.mjs', 'FAILED  width of comments', 4],
-])('when %s fails, its output ends the run and nothing slower is started', async (path, line, started) => {
+])('when %s fails, its output ends the run and no slower step is started', async (path, line, started) => {
   program(path, "console.log('what is wrong'); process.exitCode = 7")
   const { code, stdout } = await run()
   expect(code).toBe(7)

@@ -26,7 +26,7 @@ test('a page says that its server has ended, and continues when the server is ba
   await again.close()
 })
 
-test('with a wrong token the page says what to do, and nothing of interfaces that it cannot know', async () => {
+test('a page with a wrong token says what to do, and shows only public data', async () => {
   const { address } = await startFeed(small())
   const page = await browser.open(address.replace(TOKEN, 'other'))
   await connection(page, 'foreign')
@@ -78,7 +78,7 @@ test('a program that takes the port of an ended server gets nothing that a serve
   await again.close()
 })
 
-test('without a token the page shows what everyone may see, and changes nothing', async () => {
+test('a page without a token shows public data, and changes nothing', async () => {
   const { feed, address } = await startFeed(small())
   const page = await browser.open(address.replace(/#.*/, ''))
   await page.locator('header').getByText('read-only').waitFor()

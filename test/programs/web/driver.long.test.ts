@@ -57,7 +57,7 @@ test('a cut cable is shown in both directions, in the title and in the icon', as
   expect(await page.locator('link[rel=icon]').getAttribute('href')).toBe('icon-off.svg')
 })
 
-test('on a phone the drawing leads from top to bottom', async () => {
+test('the drawing leads from top to bottom on a phone', async () => {
   const { page } = await openDriver({ viewport: PHONE })
   const ends = await page.locator('.drawing .end').evaluateAll(ends => ends.map(end => end.getBoundingClientRect().y))
   expect(ends[1]).toBeGreaterThan(ends[0] + 300)

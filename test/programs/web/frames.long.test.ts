@@ -37,7 +37,7 @@ test('the table has the last 1,000 frames, the newest in sight, and few rows in 
   expect(await rows(page).first().innerText()).toMatch(/^\d\d:\d\d:\d\d\.\d{6}\s+[rt]x\s+\d\s+\d+\s+(IP|ARP)/)
 })
 
-test('a filter shows the frames that pass it, also of those to come, and says what is wrong with it', async () => {
+test('a filter shows the frames that pass it, even later ones, and says what is wrong with it', async () => {
   const { page, send } = await open(200)
   await page.keyboard.press('/')
   await page.keyboard.type('dropped len >')

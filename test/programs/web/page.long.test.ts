@@ -18,7 +18,7 @@ const browser = new TestBrowser()
 const look = (address: string, id: string) => `${address}#driver/${id}`
 const rows = (page: Page) => page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link')
 
-test('with 200 interfaces all are listed, found by a word, and chosen by a click', async () => {
+test('200 interfaces are all listed, found by a word, and chosen by a click', async () => {
   const { feed, address } = await startFeed(new FakeWorld({ devices: 200 }))
   const page = await browser.open(address)
   await connection(page, 'live')

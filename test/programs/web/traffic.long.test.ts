@@ -122,7 +122,7 @@ test('each line of a plot looks different in its legend', async () => {
   expect(new Set(looks).size).toBe(looks.length)
 })
 
-test('plots are drawn in the colours of the page when these change, and fill another width', async () => {
+test('plots follow changes of the page’s colours and width', async () => {
   const { page } = await open(SNULL, 30)
   const canvas = plot(page, 'Throughput').locator('canvas')
   await canvas.waitFor()

@@ -65,7 +65,7 @@ test('several vnets of one process have different sockets', () => {
   expect(read().map(({ vnet }) => vnet)).toEqual([two[1]!.socket])
 })
 
-test('files of an ended process are removed and not found, even if its pid is used again', async () => {
+test('files of an ended process are removed and not found, even if its pid is reused', async () => {
   const { socket } = announced()
   const child = spawn('true')
   await once(child, 'exit')

@@ -73,7 +73,7 @@ test.each([
   ['type: u32\n', 'type: u32\n        checks:\n          max: 5\n', 'ifindex: max is not kept'],
   ['attributes: [ text ]', 'attributes: [ txt ]', 'echo: there is no attribute txt in echo'],
   ['max-len: netns-max', 'max-len: netns-mix', 'netns-mix: there is no such constant'],
-])('the generator refuses what the codec cannot keep: %j replaced by %j', (find, put, message) => {
+])('the generator refuses values that the codec cannot keep: %j replaced by %j', (find, put, message) => {
   expect(() => familySource(text.replace(find, put))).toThrow(message)
 })
 

@@ -31,12 +31,12 @@ beforeAll(() => {
 })
 
 describe('a driver with a mistake', () => {
-  test('there are more than 25', () => {
+  test('the checker has more than 25 mistakes to find', () => {
     expect(mistakes.length).toBeGreaterThan(25)
     expect(Object.keys(found)).toEqual(mistakes.map(({ name }) => name))
   })
 
-  test.each(mistakes)('is found by its line: $name ($rule)', ({ name, rule, place }) => {
+  test.each(mistakes)('the checker finds a mistake by its line: $name ($rule)', ({ name, rule, place }) => {
     const { findings, log } = found[name] as { findings: Finding[]; log: string[] }
     expect(findings).toContainEqual(expect.objectContaining({ rule, place }))
     // Frames that the driver leaks besides are found too, but nothing else is.
@@ -52,12 +52,12 @@ describe('a driver with a mistake', () => {
     expect(finding?.message).toMatch(/freed at .*mistakes\.mjs:\d+; its slot now has another frame/)
   })
 
-  test('shows the frame that has a wrong checksum', () => {
+  test('the checker shows a frame with a wrong checksum', () => {
     const [finding] = found['a checksum claimed that is wrong']?.findings ?? []
     expect(finding?.message).toContain(': IP 198.18.0.1.50000 > 198.18.0.2.9: UDP, length 18, at ')
   })
 
-  test('counts the frames of each place at the end', () => {
+  test('the checker counts the frames of each place at the end', () => {
     const [finding] = found['frames that stay in a ring']?.findings ?? []
     expect(finding?.message).toMatch(/^2 frames neither handed on nor freed, at /)
   })
