@@ -243,7 +243,7 @@ describe('paths', () => {
     '/token',
     '/;/main.js',
     '/EVENTS',
-  ])('%s is no file of the page', async path => {
+  ])('%s is not a file of the page', async path => {
     const reply = await web.raw(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`)
     expect(reply).toMatch(/^HTTP\/1.1 404 /)
   })
@@ -289,7 +289,7 @@ describe('bodies', () => {
     '{"id":"x","command":{"do":"step","mode":"all"}}',
     '{"id":"x","command":{"do":"step","mode":"on","every":0.5}}',
     '{"id":"x","command":{"do":"step","mode":"on","every":4294967296}}',
-  ])('%s is no command', async body => {
+  ])('%s is not a command', async body => {
     expect(await post(body)).toMatchObject({ status: 400, text: 'the body is not a valid command\n' })
   })
 
@@ -322,7 +322,7 @@ describe('requests that two servers read differently', () => {
     ['no host', `GET / HTTP/1.1\r\n\r\n${hidden}`],
     ['nonsense', `\x16\x03\x01\x02\x00${hidden}`],
     ['endless headers', `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n${hidden}`],
-  ])('a request with %s ends the connection, and what is behind it is not served', async (_, bytes) => {
+  ])('a request with %s ends the connection, and later bytes are not served', async (_, bytes) => {
     const reply = await web.raw(bytes)
     expect(reply).toMatch(/^HTTP\/1.1 4\d\d /)
     expect(reply.match(/HTTP\/1.1/g)).toHaveLength(1)
@@ -391,7 +391,7 @@ describe('connections that strangers hold', () => {
     expect(sockets.size).toBe(2)
   })
 
-  test('pages that want unknown interfaces cause one search together', async () => {
+  test('pages that want unknown interfaces together cause one search', async () => {
     const fake = web.vnet()
     const searches = () => fake.asked.filter(({ cmd }) => cmd === commands.getDevices.cmd).length
     const feeds = await Promise.all(
@@ -418,7 +418,7 @@ describe('many pages', () => {
     await expect.poll(async () => (await web.feed()).status).toBe(200)
   })
 
-  test('strangers cannot take the places of those with the token', async () => {
+  test('strangers cannot take the places of pages with the token', async () => {
     const strangers = await open(FEEDS_MAX / 2, false)
     expect(statuses(strangers)).toEqual(new Set([200]))
     expect((await web.feed('', false)).status).toBe(503)
@@ -455,7 +455,7 @@ describe('names', () => {
 })
 
 describe('files', () => {
-  test('words of a wire that name a file are refused, and the file is not opened', async () => {
+  test('a wire spec that names a file is refused, and the file is not opened', async () => {
     const fake = web.vnet()
     for (const words of ['trace /etc/shadow', 'delay 5ms 1ms distribution /etc/shadow', 'replay /etc/shadow']) {
       for (const command of [{ do: 'wire', text: words } as const, { do: 'check-wire', text: words } as const]) {

@@ -85,7 +85,7 @@ test('a capture that cannot start replies with the reason', async () => {
   expect((await web.ask(`/capture?device=none&token=${TOKEN}`)).status).toBe(404)
 })
 
-test('there are at most eight captures at a time', async () => {
+test('at most eight captures run at a time', async () => {
   const { becomes } = capturing(Uint8Array.of(1))
   const open = await Promise.all(Array.from({ length: 8 }, () => web.open(path)))
   expect((await web.ask(path)).status).toBe(503)

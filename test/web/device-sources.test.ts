@@ -41,7 +41,7 @@ test('the hosts of a segment are read every ten seconds, and are in each message
   expect(sent.map(({ segment, allHosts }) => [segment.hosts, allHosts])).toEqual(asked.map(() => [hosts, undefined]))
 })
 
-test('of more than 20,000 hosts the first are listed, and they are read less often', async () => {
+test('a segment of more than 20,000 hosts lists the first ones, and is read less often', async () => {
   const { asked, sent } = await readSegment(40_000, 11_000)
   expect(asked.filter(kinds => kinds === undefined)).toHaveLength(1)
   expect(sent.map(({ segment, allHosts }) => [segment.hosts.length, allHosts])).toEqual(
@@ -49,7 +49,7 @@ test('of more than 20,000 hosts the first are listed, and they are read less oft
   )
 })
 
-test('for the frames of DHCP alone the vnet filters', async () => {
+test('the vnet filters if only DHCP frames are wanted', async () => {
   const asked: (CaptureRequest | undefined)[] = []
   const client = {
     async capture(_vnet: string, options?: CaptureRequest) {

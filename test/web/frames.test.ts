@@ -188,7 +188,7 @@ test('frames beyond the room of a message are counted, with the vnet’s lost fr
   expect(page.frames[1]?.frames[0]?.number).toBe(ROWS_MAX + 52)
 })
 
-test('what is read of a flood is bounded in each interval, so the rest waits in the vnet', async () => {
+test('a bounded part of a flood is read in each interval, so the rest waits in the vnet', async () => {
   const page = new Page()
   const { captures, tick } = looking(page)
   await tick(0)

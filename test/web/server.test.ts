@@ -117,7 +117,7 @@ describe('a feed', () => {
     expect(await feed.next('event')).toMatchObject({ id, time: 1234, event: { event: 'carrier-off', name: 'sn0' } })
   })
 
-  test('a feed has what it wants of the device that it looks at, and nothing else', async () => {
+  test('a feed has the wanted data of its device, and nothing else', async () => {
     const fake = web.vnet({
       [getParts.cmd]: () => [part('tx 0')],
       [getWire.cmd]: () => [b => void b.u8(of.wireDirection.type, 0).string(of.wireText.type, 'delay 5ms')],
@@ -163,7 +163,7 @@ describe('a feed', () => {
     expect((await feed.next('scenario')).scenario).toBe(undefined)
   })
 
-  test('frames are captured again when their device has been deleted and is back under its name', async () => {
+  test('frames are captured again when their device has been deleted and made again under its name', async () => {
     let ifindex = 7
     const fake = web.vnet({ [getDevices.cmd]: () => [device(ifindex, 'sn0')] })
     const captured: (number | undefined)[] = []
@@ -230,7 +230,7 @@ describe('what pages cost a vnet', () => {
     expect(fake.asked.filter(({ cmd }) => cmd === getParam.cmd).length).toBeLessThan(feeds.length / 2)
   })
 
-  test('a device is read no more when the page that looked at it has gone', async () => {
+  test('a device is read no more when its last page has left', async () => {
     const fake = web.vnet()
     const [other, feed] = [await web.feed(), await web.feed(`device=${id}&want=parts`)]
     const asked = () => fake.asked.filter(({ cmd }) => cmd === getParts.cmd).length
@@ -244,7 +244,7 @@ describe('what pages cost a vnet', () => {
     expect(asked()).toBe(before)
   })
 
-  test('nothing is kept of a device that no page looks at any more', async () => {
+  test('a device without pages is forgotten', async () => {
     const none = () => {
       throw new VnetError(EOPNOTSUPP, 'fake')
     }
@@ -362,7 +362,7 @@ describe('stepping', () => {
     })
   const off = (b: MessageBuilder) => void b.u8(of.stepMode.type, 0)
 
-  test('a page sees what waits when an event says so, and only with the token the frame and the code', async () => {
+  test('a page sees a waiting frame after an event, but its bytes and code only with the token', async () => {
     let reply = off
     const fake = web.vnet({ [commands.step.cmd]: () => [reply] })
     const [page, stranger] = await Promise.all(

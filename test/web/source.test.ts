@@ -31,7 +31,7 @@ test('all pages get one reading, and a later page gets the latest one immediatel
   ])
 })
 
-test('nothing is read before the first page comes, and after the last has gone', async () => {
+test('nothing is read before the first page connects, and after the last has left', async () => {
   let count = 0
   const poll = new Poll(async () => message(`${++count}`), { interval: 250 })
   poll.soon()

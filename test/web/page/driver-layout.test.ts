@@ -101,7 +101,7 @@ describe('the parts of a device', () => {
     expect(toward?.items.map(({ kind }) => kind)).toEqual(['direct'])
   })
 
-  test(`are folded into one field above ${FOLD_ABOVE} of a kind`, () => {
+  test(`parts are folded into one field above ${FOLD_ABOVE} of a kind`, () => {
     const [first, second] = models['a driver with 256 queues'].columns
     expect(first.away?.items).toMatchObject([{ kind: 'fold', name: 'tx 0 to 255' }, { kind: 'part' }])
     expect(second.toward?.items).toMatchObject([{ kind: 'fold', name: 'rx ring 0 to 255' }])
@@ -129,7 +129,7 @@ test('a device has the peer that its row names', () => {
 })
 
 describe.each(Object.entries(models))('the drawing of %s', (_, model) => {
-  test.each(widths)('has nothing over something else, and nothing outside, at %d px', width => {
+  test.each(widths)('a drawing has no overlaps, and nothing outside, at %d px', width => {
     const drawing = layout(model, width)
     expect(drawing.width).toBeLessThanOrEqual(width)
     for (const box of drawing.boxes) expect(isInside(box, { x: 0, y: 0, ...drawing })).toBe(true)
@@ -142,7 +142,7 @@ describe.each(Object.entries(models))('the drawing of %s', (_, model) => {
     }
   })
 
-  test.each(widths)('leads from the kernel through all groups to the far end and back at %d px', width => {
+  test.each(widths)('a drawing leads from the kernel through all groups to the far end and back at %d px', width => {
     const drawing = layout(model, width)
     const nodes = ofKind(drawing, 'near', 'far', 'group')
     const isOnEdge = (a: number, start: number, length: number) => a === start || a === start + length
@@ -171,7 +171,7 @@ describe.each(Object.entries(models))('the drawing of %s', (_, model) => {
 describe('the drawing', () => {
   const hasFar = (width: number) => layout(models.snull, width).boxes.some(({ kind }) => kind === 'far frame')
 
-  test('is vertical on a phone, and has the parts of the peer there', () => {
+  test('the drawing is vertical on a phone, and has the parts of the peer there', () => {
     expect(layout(models.snull, 358).isVertical).toBe(true)
     expect(hasFar(358)).toBe(true)
   })
@@ -182,7 +182,7 @@ describe('the drawing', () => {
     expect([layout(models.snull, 1152).isVertical, hasFar(1152)]).toEqual([false, true])
   })
 
-  test('has the cable of the device on the arrows into and out of its wire', () => {
+  test('the drawing has the device’s cable on the arrows into and out of its wire', () => {
     const cables = layout(models.snull, 1152).arrows.filter(({ isCable, side }) => isCable && side === 'near')
     expect(cables.map(({ lane }) => lane)).toEqual(['away', 'toward'])
     const direct = layout(models.loop, 1152).arrows.filter(({ isCable }) => isCable)
@@ -202,17 +202,17 @@ describe('the ends of a drawing', () => {
   const endsOf = (drawing: Drawing) => ofKind(drawing, 'near', 'far').map(({ width }) => width)
   const long = pair('1/a-namespace-of-27-characters/longname1234567', '1//b')
 
-  test('have the namespace and the name of a device', () => {
+  test('the ends of a drawing have the namespace and the name of a device', () => {
     expect(labelLines(long.device)).toEqual(['a-namespace-of-27-characters', 'longname1234567'])
     expect(labelLines(long.peer!)).toEqual(['b'])
   })
 
-  test('hold the longest name of an interface where there is room', () => {
+  test('the ends of a drawing hold the longest interface name where there is room', () => {
     for (const width of endsOf(layout(long, 1000))) expect(width).toBeGreaterThan('longname1234567'.length * CHARACTER)
     expect(Math.max(...endsOf(layout(long, 1600)))).toBeLessThan('a-namespace-of-27-characters'.length * CHARACTER)
   })
 
-  test('take no room from the columns at the widths where that is needed', () => {
+  test('the ends of a drawing take no room from the columns, however long their names are', () => {
     const short = pair('1//a', '1//b')
     for (const width of widths) {
       const count = (model: Model) => ofKind(layout(model, width), 'group').length

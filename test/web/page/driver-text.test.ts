@@ -15,7 +15,7 @@ import {
 import { deviceRow } from '../../support/web/devices.ts'
 
 describe('a part', () => {
-  test('says how full it is, and warns when it is nearly full', () => {
+  test('a part shows how full it is, and warns when it is nearly full', () => {
     const ring = (length: number, capacity = 64) => describePart({ kind: 'ring', name: 'rx ring', length, capacity }, 0)
     expect(ring(0)).toMatchObject({ note: '0/64', cells: MOST_CELLS, filled: 0, tone: 'plain' })
     expect(ring(1)).toMatchObject({ filled: 1, tone: 'plain' })
@@ -25,7 +25,7 @@ describe('a part', () => {
     expect(ring(9, 0)).toMatchObject({ cells: 0, filled: 0 })
   })
 
-  test('warns of a stopped queue and of masked interrupts', () => {
+  test('a part warns of a stopped queue and of masked interrupts', () => {
     const queue = (state: string) => describePart({ kind: 'queue', name: 'tx 0', length: 3, state }, 0)
     expect(queue('running')).toMatchObject({ value: 'running', note: 'holds 3', filled: 3, tone: 'ok' })
     expect(queue('stopped').tone).toBe('warn')
@@ -33,11 +33,11 @@ describe('a part', () => {
     expect(irq).toMatchObject({ value: '12/s', note: 'masked 0x1', tone: 'warn', title: 'irq 0, 12/s, masked 0x1' })
   })
 
-  test('shows the count of interrupts until their rate is known', () => {
+  test('a part shows the count of interrupts until their rate is known', () => {
     expect(describePart({ kind: 'irq', name: 'irq 0', state: 'idle', count: 5 }, undefined).value).toBe('5')
   })
 
-  test('of a kind that is not known has its name and length', () => {
+  test('a part of an unknown kind has its name and length', () => {
     expect(describePart({ kind: 'part-kind 9', name: 'fifo', length: 2 }, 0)).toMatchObject({ name: 'fifo', note: '2' })
   })
 })
@@ -52,7 +52,7 @@ test('many queues show how many are stopped, and how many frames they hold', () 
   expect(cells[4]).toEqual({ title: 'tx 4, running, holds no frame', tone: 'ok', isFilled: false })
 })
 
-test('a stage says what is in flight, and in its title all that it counts', () => {
+test('a stage shows its packets in flight, and in its title all its counters', () => {
   const counts = { in: 12, out: 8, held: 2, dropped: 2, duplicated: 0, corrupted: 1, reordered: 0, marked: 0 }
   const stage = { stage: 'loss', path: 'match then ', direction: 'ab', text: 'loss 1%', ...counts, drops: { LOSS: 2 } }
   const { name, value, note, title } = describeStage(stage)
@@ -67,11 +67,11 @@ test('a device is down, cut, without a carrier or with it', () => {
 })
 
 describe('dots', () => {
-  test('pass as often as frames do, as long as there is room for them', () => {
+  test('dots pass as often as frames, as long as there is room for them', () => {
     for (const rate of [0.5, 1, 7, 10]) expect(DOT_SPEED / dotsFor(rate)!.period).toBeCloseTo(rate)
   })
 
-  test('do not move without frames, and grow by a pixel with each power of ten', () => {
+  test('dots do not move without frames, and grow by a pixel with each power of ten', () => {
     expect(dotsFor(0)).toBeUndefined()
     expect([9, 13, 130, 1300, 1e9].map(rate => dotsFor(rate)!.size)).toEqual([7, 8, 9, 10, 12])
     expect(dotsFor(1e9)!.period).toBeGreaterThan(dotsFor(1e9)!.size)

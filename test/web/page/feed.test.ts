@@ -31,7 +31,7 @@ describe('the feed', () => {
   beforeEach(() => void vi.useFakeTimers())
   afterEach(() => void vi.useRealTimers())
 
-  test('is opened again when the page looks at something else, and only then', () => {
+  test('the feed is reopened when the page shows something else, and only then', () => {
     const { feed, sources, open } = setUp()
     feed.look('/a')
     feed.look('/a')
@@ -40,7 +40,7 @@ describe('the feed', () => {
     expect(open()).toEqual(['/b'])
   })
 
-  test('passes messages of the source that is open, and none of an older one', () => {
+  test('the feed passes messages of the open source, and none of an older one', () => {
     const { feed, sources, log } = setUp()
     feed.look('/a')
     sources[0].received(problem)
@@ -50,7 +50,7 @@ describe('the feed', () => {
     expect(log).toEqual(['connecting', 'live', 'problem', 'connecting'])
   })
 
-  test('is tried again after 0.5, 1, 2, 4, 8 and 8 s, and after 0.5 s once it was live', () => {
+  test('the feed is retried after 0.5, 1, 2, 4, 8 and 8 s, and after 0.5 s once it was live', () => {
     const { feed, sources, log } = setUp()
     feed.look('/a')
     for (const wait of [500, 1000, 2000, 4000, 8000, 8000]) {
@@ -70,7 +70,7 @@ describe('the feed', () => {
     expect(sources).toHaveLength(length + 1)
   })
 
-  test('is opened again when nothing came for ten seconds', () => {
+  test('the feed is reopened when no message arrived for ten seconds', () => {
     const { feed, sources, log, open } = setUp()
     feed.look('/a')
     vi.advanceTimersByTime(9000)

@@ -33,7 +33,7 @@ function count(...chunks: number[][]): PcapngCounter {
 }
 
 describe('a stream', () => {
-  it('is counted alike in chunks of any size', () => {
+  it('a stream is counted alike in chunks of any size', () => {
     const bytes = BLOCKS.flat()
     for (const size of [1, 2, 7, 64, bytes.length]) {
       const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => {
@@ -44,7 +44,7 @@ describe('a stream', () => {
     }
   })
 
-  it('that is cut off ends with its last whole block', () => {
+  it('a stream that is cut off ends with its last whole block', () => {
     const bytes = BLOCKS.flat()
     const cut = count(bytes.slice(0, -1))
     expect([cut.frames, cut.whole]).toEqual([1, BLOCKS.slice(0, -1).flat().length])

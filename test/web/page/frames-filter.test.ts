@@ -51,7 +51,7 @@ function matching(text: string): string {
 }
 
 describe('the filter of the table of frames', () => {
-  it('matches a prefix in a header that lies in the wanted one', () => {
+  it('the frame filter matches a prefix in a header inside the wanted one', () => {
     const advert = frame({ headers: [header('Prefix information', { Prefix: '2001:db8:1::/64' })] })
     expect(['2001:db8::/32', '2001:db8:1::', '2001:db9::/32'].map(text => parseFilter(text)(advert))).toEqual([
       true,
@@ -99,7 +99,7 @@ describe('the filter of the table of frames', () => {
     ['2001:db9::/32', ''],
     ['02:00:00:00:00:0a', 'tcp'],
     ['02:00:00:00:00:02', ''],
-  ])('the address %s matches those of headers: %s', (text, names) => {
+  ])('the address %s matches header addresses: %s', (text, names) => {
     expect(matching(text)).toBe(names)
   })
 
@@ -155,7 +155,7 @@ describe('the filter of the table of frames', () => {
     expect(() => parseFilter(text)).toThrow(expect.objectContaining({ message, at }))
   })
 
-  it('takes names that objects inherit for text', () => {
+  it('the frame filter takes names that objects inherit for text', () => {
     expect(matching('constructor')).toBe('')
     expect(matching('__proto__ or arp')).toBe('arp')
   })

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { hexDump, timeText, verdict } from '../../../src/web/page/frames-text.ts'
 
-it('formats a time with microseconds, in local time', () => {
+it('the time of a frame has microseconds, in local time', () => {
   const time = new Date(2026, 10, 21, 6, 3, 9, 42).getTime()
   expect(timeText(time + 0.25)).toBe('06:03:09.042250')
   expect(timeText(time)).toBe('06:03:09.042000')
@@ -16,7 +16,7 @@ it('bytes are printed sixteen to a line, with their position and their text char
   expect(hexDump('')).toEqual([])
 })
 
-it('says what became of a frame', () => {
+it('the text of a frame has its fate', () => {
   expect(verdict({ dropped: undefined })).toBe('passed')
   expect(verdict({ dropped: 'NEIGH' })).toBe('dropped: NEIGH')
 })

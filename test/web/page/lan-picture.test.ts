@@ -50,7 +50,7 @@ describe('groupsOf', () => {
     ])
   })
 
-  test('of many hosts only as many boxes are drawn as asked for, the last of which counts the others', () => {
+  test('many hosts are drawn as the requested number of boxes, the last of which counts the others', () => {
     const hosts = Array.from({ length: 10_001 }, (_, i) => host(i, i === 0))
     const { title, boxes } = groupsOf(segment({ hosts }), 12)[1] as BoxGroup
     expect(title).toBe('10,001 hosts')
@@ -59,7 +59,7 @@ describe('groupsOf', () => {
   })
 })
 
-test('hosts that are not listed are counted too', () => {
+test('unlisted hosts are counted too', () => {
   const hosts = Array.from({ length: 20 }, (_, i) => host(i, i === 0))
   const { title, boxes } = groupsOf(segment({ hosts }), 12, 100_001)[1] as BoxGroup
   expect([title, boxes.at(-1)?.lines[0]]).toEqual(['100,001 hosts', '99,990 more hosts'])

@@ -39,7 +39,7 @@ describe('progress', () => {
 })
 
 describe('the axis', () => {
-  test('it is as long as a round, or a little longer than the last step', () => {
+  test('the axis is as long as a round, or a little longer than the last step', () => {
     expect(lengthOf(again)).toBe(60_000)
     expect(lengthOf(once)).toBeCloseTo(44_000)
     expect(lengthOf({ ...once, steps: [] })).toBe(1000)
@@ -78,6 +78,6 @@ test.each([
   [59_990, '59.9 s'],
   [90_000, '1:30'],
   [3_723_000, '1:02:03'],
-])('%d ms are written %s', (ms, text) => {
+])('%d ms are formatted as %s', (ms, text) => {
   expect(formatTime(ms)).toBe(text)
 })

@@ -68,7 +68,7 @@ test.each([
   [`#token=${TOKEN}#driver/4711//sn0`, '#driver/4711//sn0'],
   ['#driver/4711//token=x', undefined],
   ['', undefined],
-])('the token is taken out of the address %s, whose place stays', (hash, rest) => {
+])('the token is removed from the address %s, but its place remains', (hash, rest) => {
   expect(new PageSession().takeToken(hash)).toBe(rest)
 })
 

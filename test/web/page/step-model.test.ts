@@ -27,7 +27,7 @@ describe('the line of the state', () => {
     expect(stateWords('on', halt, vnets)).toBe('Step 4 of 5 at red/sn1, queue 2: netifRx is next.')
   })
 
-  test('it says what to do while no frame waits, and while frames pass', () => {
+  test('the state line says what to do while no frame waits, and while frames pass', () => {
     expect(stateWords('on', undefined, vnets)).toMatch(/^No frame waits\./)
     expect(stateWords('off', undefined, vnets)).toMatch(/^Frames pass\./)
   })
@@ -70,7 +70,7 @@ test('lines are numbered in a column, and the next one is marked', () => {
   expect(numbered({ file: 'a.ts', line: 3, lines: ['x'] })).toEqual([{ text: '3  x', isNext: true }])
 })
 
-test('what is missing has a reason', () => {
+test('a missing frame and missing code have a reason', () => {
   const of = (step: StepInfo['step'], next = 'x') => ({ ...halt, step, next })
   expect([1, 3, 5].map(step => noFrameWords(of(step as StepInfo['step']), true))).toEqual([
     'The frame is still in the kernel.',

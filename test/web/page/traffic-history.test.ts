@@ -79,7 +79,7 @@ describe('history of all devices', () => {
 })
 
 describe('history of a wire', () => {
-  it('keeps what each stage did to packets, what it holds, and how late they left in seconds', () => {
+  it('wire history keeps each stage’s effect on packets, its held packets, and its lateness in seconds', () => {
     const history = new History()
     const delay = { stage: 'delay', direction: 'ba', path: 'match then ', late: { p50: 0.002, p99: 5 } }
     history.receive(wire(0, 'a', stage({}), stage(delay)))
@@ -92,7 +92,7 @@ describe('history of a wire', () => {
     expect(samples.levelKeys()).not.toContain('p50 ab loss')
   })
 
-  it('is kept of the 16 devices that were looked at last', () => {
+  it('wire history is kept for the 16 devices that were viewed last', () => {
     const history = new History()
     for (let i = 0; i < 17; i++) history.receive(wire(i, `d${i}`, stage({})))
     expect(history.wire('d0')).toBeUndefined()
@@ -101,7 +101,7 @@ describe('history of a wire', () => {
 })
 
 describe('history of queues', () => {
-  it('has the most that was in each queue, ring and stage since the statistics before', () => {
+  it('queue history has the maximum length of each queue, ring and stage since the previous statistics', () => {
     const history = new History()
     history.receive(stats(0, counters('a')))
     for (const length of [3, 9, 4]) history.receive(parts(['queue', 'tx 0', length], ['ring', 'rx ring', 2]))

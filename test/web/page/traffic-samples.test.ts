@@ -13,14 +13,14 @@ function counting(...values: number[]): Samples {
 }
 
 describe('samples of a device', () => {
-  it('has no rate at the first sample, and the growth per second from then on', () => {
+  it('the first sample has no rate, and later ones have the growth per second', () => {
     const samples = counting(100, 150, 150, 170)
     expect(samples.rate('n', 0)).toEqual([null, 50, 0, 20])
     expect(samples.times(0)).toEqual([0, 1, 2, 3].map(i => START / 1000 + i))
     expect(samples.end).toBe(START / 1000 + 3)
   })
 
-  it('divides by the time between two samples, not by a second', () => {
+  it('a rate is divided by the time between two samples, not by a second', () => {
     const samples = new Samples()
     samples.add(START, { n: 0 }, {})
     samples.add(START + 2000, { n: 100 }, {})
@@ -28,7 +28,7 @@ describe('samples of a device', () => {
     expect(samples.rate('n', 0)).toEqual([null, 50, 200])
   })
 
-  it('has no rate at all in the sample in which one counter fell', () => {
+  it('a sample in which one counter fell has no rate at all', () => {
     const samples = new Samples()
     samples.add(START, { n: 50, m: 7 }, { held: 1 })
     samples.add(START + 1000, { n: 3, m: 9 }, { held: 2 })
@@ -38,7 +38,7 @@ describe('samples of a device', () => {
     expect(samples.level('held', 0)).toEqual([1, 2, 3])
   })
 
-  it('counts a counter that is missing as 0, so one that appears grows and one that vanishes fell', () => {
+  it('a missing counter counts as 0, so a new one grows and a vanished one falls', () => {
     const samples = new Samples()
     samples.add(START, {}, {})
     samples.add(START + 1000, { loss: 4 }, {})
@@ -47,11 +47,11 @@ describe('samples of a device', () => {
     expect(samples.rate('loss', 0)).toEqual([null, 4, null, 1])
   })
 
-  it('shows 0 for a counter that has not grown yet', () => {
+  it('a counter that has not grown yet shows 0', () => {
     expect(counting(1, 1, 1).rate('other reason', 0)).toEqual([null, 0, 0])
   })
 
-  it('breaks the line where samples are missing', () => {
+  it('a line is broken where samples are missing', () => {
     const samples = new Samples()
     samples.add(START, { n: 1 }, { held: 5 })
     samples.add(START + 1000, { n: 2 }, { held: 6 })
@@ -62,14 +62,14 @@ describe('samples of a device', () => {
     expect(samples.level('held', 0)).toEqual([5, 6, null, 7, 8])
   })
 
-  it('does not take a late sample for a gap', () => {
+  it('a late sample is not taken for a gap', () => {
     const samples = new Samples()
     samples.add(START, { n: 0 }, {})
     samples.add(START + GAP, { n: 7 }, {})
     expect(samples.rate('n', 0)).toEqual([null, 2])
   })
 
-  it('moves the samples before along if the clock is set back, so that times ascend', () => {
+  it('earlier samples move along if the clock is set back, so that times ascend', () => {
     const samples = counting(1, 2, 4)
     samples.add(START - 3_600_000, { n: 10 }, {})
     samples.add(START - 3_599_000, { n: 13 }, {})
@@ -79,14 +79,14 @@ describe('samples of a device', () => {
     expect(samples.rate('n', 0)).toEqual([null, 1, 2, null, 3])
   })
 
-  it('takes a clock that is set forward for a gap', () => {
+  it('a clock that is set forward is taken for a gap', () => {
     const samples = counting(1, 2)
     samples.add(START + 3_600_000, { n: 3 }, {})
     expect(samples.rate('n', 0)).toEqual([null, 1, null, null])
     expect(samples.times(START / 1000 + 3000)).toEqual([START / 1000 + 3600])
   })
 
-  it('ignores a second sample of the same moment, and one without a time', () => {
+  it('a second sample of the same moment, and one without a time, are ignored', () => {
     const samples = counting(1)
     samples.add(START, { n: 9 }, {})
     samples.add(Number.NaN, { n: 9 }, {})
@@ -94,7 +94,7 @@ describe('samples of a device', () => {
     expect(samples.end).toBe(START / 1000)
   })
 
-  it('keeps the newest samples when its ring is full, and forgets what had no value among them', () => {
+  it('a full ring keeps the newest samples, and forgets counters without a value among them', () => {
     const samples = new Samples()
     for (let i = 0; i < 3 * SLOTS; i++) samples.add(START + 1000 * i, { n: 2 * i, early: Math.min(i, 5) }, {})
     expect(samples.times(0)).toHaveLength(SLOTS)
@@ -103,7 +103,7 @@ describe('samples of a device', () => {
     expect(samples.rateKeys()).toEqual(['n'])
   })
 
-  it('adds the counters beyond its limit up, and keeps no more levels', () => {
+  it('counters beyond the limit are added up, and no more levels are kept', () => {
     const many = (n: number) => Object.fromEntries(Array.from({ length: KEYS_MAX + 3 }, (_, i) => [`k${i}`, n]))
     const samples = new Samples()
     samples.add(START, many(0), many(1))
@@ -113,7 +113,7 @@ describe('samples of a device', () => {
     expect(samples.levelKeys()).toHaveLength(KEYS_MAX)
   })
 
-  it('returns samples from a time on', () => {
+  it('samples from a given time on are returned', () => {
     expect(counting(0, 1, 3, 6).rate('n', START / 1000 + 2)).toEqual([2, 3])
   })
 })
