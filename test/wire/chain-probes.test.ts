@@ -44,7 +44,7 @@ test('a packet that arrives keeps the time of its wire while its receiver sends 
   expect(pool.out).toBe(0)
 })
 
-test('frames have the time of the moment again after a receiver threw', () => {
+test('frames have the current time again after a receiver threw', () => {
   const { pool, clock, probe } = probedChains(() => {
     throw new Error('oops')
   })

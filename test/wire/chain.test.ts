@@ -153,7 +153,7 @@ describe('Chain.set', () => {
     expect(wire.chain.report().map(({ stage }) => stage)).toEqual(['loss', 'delay'])
   })
 
-  test('after the end nothing changes', () => {
+  test('a closed chain ignores changes', () => {
     const wire = makeWire([delay('1us')])
     wire.chain.close()
     wire.chain.set([beating({ count: 0, closed: 0 })])
@@ -170,7 +170,7 @@ describe('Chain.set', () => {
     expect(wire.failures).toEqual([expect.stringContaining('call it when the stage is made or changed')])
   })
 
-  test('limits that change again and again take the memory of one', () => {
+  test('repeated changes of limits take the memory of one', () => {
     const { chain, pool } = chainOf({ small: 10, reserve: 1000 })
     const limit = () => ({ packets: 100 })
     for (let i = 0; i < 20; i++) chain.set([delay('10ns', { limit: limit() }), loss(i / 100)])

@@ -28,7 +28,7 @@ function read(text: string, size = 7): { events: LoggedEvent[]; lost: number; er
   return { events, lost: reader.lost }
 }
 
-test('changes, arrivals, decisions and the end of a wire are read', () => {
+test('changes, arrivals, decisions and the end of a wire are read from a log', () => {
   const events = [
     { verdict: 'set', time: 5, direction: 'ab', text: 'delay 1ms', seed: 7 },
     { verdict: 'arrive', time: 10, direction: 'ab', id: 1, length: 3, head: Buffer.of(1, 2, 254), gso: undefined },
@@ -44,7 +44,7 @@ test('the segment size, type and transport offset of a GSO frame are read', () =
   expect(read(FORMAT + gso).events).toMatchObject([{ length: 3000, gso: [1448, 1, 34] }])
 })
 
-test('lines that the log left out are counted', () => {
+test('lines that the log omitted are counted', () => {
   expect(read(`${FORMAT}{"lost":3}\n${SET}{"lost":4}\n`)).toMatchObject({ events: [{ verdict: 'set' }], lost: 7 })
 })
 
@@ -69,7 +69,7 @@ test.each([
     FORMAT + SET + ARRIVAL.replace(':3,', ':3,"gso":[1448,1,34],'),
     'line 3: gso is not a segment size, a type and an offset',
   ],
-])('%s is one line with its number, behind the whole lines', (_, text, message) => {
+])('%s is one line with its number, after the whole lines', (_, text, message) => {
   const { events, error } = read(text)
   expect(error).toContain(`DecisionFileError: run.log: ${message}`)
   expect(events).toHaveLength(message.startsWith('line 1') ? 0 : 1)

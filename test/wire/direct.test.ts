@@ -39,7 +39,7 @@ test('a direct wire refuses a freed frame', async () => {
   expect(memory.pool.out).toBe(0)
 })
 
-test('a direct wire drops what arrives while the cable is cut', async () => {
+test('a direct wire drops arriving frames while the cable is cut', async () => {
   const memory = makeNet()
   const { dev, port } = await addDevice(memory)
   dev.cut = true

@@ -46,7 +46,7 @@ describe('SharedLimit', () => {
     expect(admitted({ bytes: 10 * (HEADERS + PAYLOAD) - 1 }, 1)).toBe(9)
   })
 
-  test('what is removed makes room again', () => {
+  test('a removed packet makes room again', () => {
     const frame = frameOf(new SkBuffPool({ large: 1, small: 1 }), 4)
     for (const spec of [{ frames: 1 }, { packets: 4 }, { bytes: frame.len }]) {
       const limit = new SharedLimit(spec)

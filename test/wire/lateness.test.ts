@@ -13,7 +13,7 @@ function quantileOf(times: readonly number[], q: number): number {
 }
 
 describe('Lateness', () => {
-  test('a time is reported as at least what it was and at most an eighth more', () => {
+  test('a time is reported as at least its value and at most an eighth more', () => {
     for (const ns of TIMES) {
       const reported = quantileOf([ns], 0.5)
       expect(reported, `${ns} ns`).toBeGreaterThanOrEqual(ns)

@@ -31,7 +31,7 @@ test('a preset is the uplink of the first interface and the downlink of the seco
   ])
 })
 
-test('of a preset, an attachment receives the downlink, also by a change and by a scenario', async () => {
+test('an attachment receives the downlink of a preset, even by a change and by a scenario', async () => {
   const memory = makeNet()
   const { dev } = await addDevice(memory)
   const [up, down] = [
@@ -74,7 +74,7 @@ test('the ports of a lan share the seed that is logged, and draw numbers of thei
   expect(other?.seed).toBe(pairSeed(one?.seed ?? 0, 1))
 })
 
-test('no port of a lan draws what a port of another seed draws', () => {
+test('no two lan ports have the same seed, even with different lan seeds', () => {
   const seeds = Array.from({ length: 100 }, (_, seed) => [0, 1, 2, 3].map(nth => pairSeed(seed + 1, nth)))
   expect(seeds.map(([first]) => first)).toEqual(seeds.map((_, i) => i + 1))
   expect(new Set(seeds.flat()).size).toBe(400)

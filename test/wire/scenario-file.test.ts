@@ -21,7 +21,7 @@ function problemsOf(text: string): string[] {
   throw new Error('no error')
 }
 
-test('a list of steps is read, with words for one direction or both', () => {
+test('a list of steps is read, with specs for one direction or both', () => {
   const text = `
 - at: 0s
   wire: delay 20ms

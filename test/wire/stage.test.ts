@@ -115,7 +115,7 @@ test('an exception in an alarm of a stage is reported, and other alarms ring', (
   expect([wire.failures, wire.received.length]).toEqual([['alarm: Error: broken'], 1])
 })
 
-test('what the receiver throws is not counted for a stage, and its frame is dropped', () => {
+test('an exception of the receiver is not counted for a stage, and its frame is dropped', () => {
   const pool = new SkBuffPool({ large: 1, small: 4 })
   const failures: string[] = []
   const chain = plainChain({

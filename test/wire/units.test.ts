@@ -36,7 +36,7 @@ test('a share is a percentage, with or without its sign, as in tc', () => {
   expect(['1%', '1', '0.01%', '100', '.5%', '1e-4%'].map(parseShare)).toEqual([0.01, 0.01, 0.0001, 1, 0.005, 1e-6])
 })
 
-test('what is formatted is parsed to the same number', () => {
+test('formatted values are parsed to the same number', () => {
   const numbers = [0, 1, 999, 1000, 1500, 1_234_567, 20e6, 1024, 65536, 1024 ** 2, 1_000_000_001, 86_400e9]
   for (const n of numbers) {
     expect(parseSize(formatSize(n))).toBe(n)

@@ -82,7 +82,7 @@ describe('WireClock', () => {
     ])
   })
 
-  test('an arrival rings what is due without waiting for the shared wake-up', () => {
+  test('an arrival rings due alarms without waiting for the shared wake-up', () => {
     const clock = new SlackClock()
     const wire = idleWire(clock)
     const seen: number[] = []
@@ -258,7 +258,7 @@ describe('WireClock', () => {
     alarm.cancel()
   })
 
-  test('after the end no alarm rings or is armed, and what waited is dropped', () => {
+  test('after the end no alarm rings or is armed, and waiting packets are dropped', () => {
     const clock = new FakeClock()
     const dropped: SkBuff[] = []
     const [first, second] = packets(2)

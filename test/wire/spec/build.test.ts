@@ -65,7 +65,7 @@ describe('stages written in one go', () => {
   })
 })
 
-test('groups have the order in which they were written', () => {
+test('groups keep the order in which they are written', () => {
   expect(kinds(parse('delay 1ms | rate 1mbit | loss 1%'))).toEqual(['delay', 'rate', 'loss'])
 })
 

@@ -16,7 +16,7 @@ function plainItem({ kind: { kind }, spec }: Item): unknown {
   return { kind, spec: { ...rest, matching: plain(matching), others: plain(others) } }
 }
 
-test('what is printed is read as the same stages', () => {
+test('printed stages are parsed as the same stages', () => {
   fc.assert(
     fc.property(wires, wire => {
       const text = printGroups(wire)

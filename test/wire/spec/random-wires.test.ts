@@ -83,7 +83,7 @@ test('in + duplicated = out + dropped + held for any words, at any moment, acros
   expect(packets).toBeGreaterThan(WIRES)
 })
 
-test('the same words, seed and arrivals give the same decisions', () => {
+test('the same spec, seed and arrivals give the same decisions', () => {
   fc.assert(
     fc.property(wires, steps, fc.nat(), (groups, sent, seed) => {
       const text = printGroups(groups)

@@ -45,7 +45,7 @@ function expectLaw(found: number[], law: number[]): void {
   }
 }
 
-test('drops an interval after the wait exceeds the target, then in times interval / sqrt(count)', () => {
+test('CoDel drops an interval after the wait exceeds the target, then at times interval / sqrt(count)', () => {
   const wire = makeWire([line()], { log: true })
   load(wire, 2 * NSEC_PER_SEC, MS / 2)
   const found = moments(wire)
@@ -103,7 +103,7 @@ test('after 16 intervals without drops CoDel starts with a whole interval again'
   expectLaw(moments(wire).slice(before), controlLaw(10))
 })
 
-test('waits below the target are left alone', () => {
+test('CoDel does not drop packets that wait for less than the target', () => {
   const wire = makeWire([line()])
   // Bursts of five wait 4 ms at most.
   for (let i = 0; i < 200; i++) {
@@ -124,7 +124,7 @@ test('a queue of one packet is left alone, however long it waits', () => {
   expect(wire.chain.report()[0]?.dropped).toBe(0)
 })
 
-test('with ecn packets of capable senders are marked at the moments of the drops', () => {
+test('CoDel with ecn marks packets of capable senders at the moments of the drops', () => {
   const wire = makeWire([line({ ecn: true })], { log: true })
   load(wire, 0.9 * NSEC_PER_SEC, MS / 2, ect)
   const [stage] = wire.chain.report()
@@ -137,7 +137,7 @@ test('with ecn packets of capable senders are marked at the moments of the drops
   expect(marked.length).toBe(wire.chain.report()[0]?.marked)
 })
 
-test('with ecn packets of other senders are dropped', () => {
+test('CoDel with ecn drops packets of other senders', () => {
   const wire = makeWire([line({ ecn: true })], { log: true })
   load(wire, NSEC_PER_SEC, MS / 2)
   const [stage] = wire.chain.report()
@@ -145,7 +145,7 @@ test('with ecn packets of other senders are dropped', () => {
   expect(stage?.drops).toEqual({ codel: moments(wire).length })
 })
 
-test('a change of its parameters keeps what it knows of the queue', () => {
+test('a change of its parameters keeps CoDel’s state of the queue', () => {
   const wire = makeWire([line()], { log: true })
   load(wire, 100 * MS, MS / 2)
   wire.chain.set([line({ interval: '100ms', target: '6ms' })])

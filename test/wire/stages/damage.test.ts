@@ -52,7 +52,7 @@ test('corrupt flips one bit after the Ethernet header and reports its position',
   expect(wire.chain.report()[0]).toMatchObject({ in: 100, out: 100, corrupted: 100 })
 })
 
-test('corrupt leaves VLAN tags as they are', () => {
+test('corrupt does not change VLAN tags', () => {
   const tagged = buildFrame(framed({ ...udp, payload: [] }, [{ type: 0x8100, tci: 5 }]))
   const wire = makeWire([corrupt(1)])
   for (let i = 0; i < 300; i++) wire.sendFrame(tagged)
@@ -90,7 +90,7 @@ test('a frame that ends before the byte to corrupt passes as it is', () => {
   expect(wire.chain.report().map(({ corrupted }) => corrupted)).toEqual([0, 0])
 })
 
-test('truncate cuts frames to the asked length and counts them as corrupted', () => {
+test('truncate cuts frames to the requested length and counts them as corrupted', () => {
   const wire = makeWire([truncate(60)], { log: true })
   wire.sendFrame(full)
   wire.sendFrame(plainFrame(60))

@@ -7,7 +7,7 @@ const makeWire = testWires()
 
 const MS = 1_000_000
 
-test('delay holds each packet for the asked time', () => {
+test('delay holds each packet for the requested time', () => {
   const wire = makeWire([delay('20ms')])
   wire.send(3, 5 * MS)
   expect(wire.received).toEqual([])
@@ -34,7 +34,7 @@ test('a delay below zero is cut to zero', () => {
   expect(delays.filter(ns => ns === 0).length).toBeGreaterThan(50)
 })
 
-test('what exceeds the limit is a counted drop named limit', () => {
+test('a packet beyond the limit is a counted drop named limit', () => {
   const wire = makeWire([delay('1ms', { limit: { packets: 3 } })])
   wire.send(5)
   expect(wire.chain.report()[0]).toMatchObject({ held: 3, dropped: 2, drops: { limit: 2 } })
@@ -77,7 +77,7 @@ test('a shorter delay does not let packets overtake packets in flight', () => {
   ])
 })
 
-test('a change of the limit counts what is held against the new one', () => {
+test('a change of the limit counts held packets against the new one', () => {
   const wire = makeWire([delay('10ms', { limit: { packets: 4 } })])
   wire.send(4)
   wire.chain.set([delay('10ms', { limit: { packets: 5 } })])
@@ -100,7 +100,7 @@ test('the delay of a packet does not depend on whether others were dropped for t
   expect(times(2)).toBe(times(1000))
 })
 
-test('delays of the same seed are the same, and of another seed are others', () => {
+test('delays of the same seed are the same, and other seeds give other delays', () => {
   const times = (seed: number) => {
     const wire = makeWire([delay('5ms', { jitter: '4ms', correlation: '30%', distribution: 'normal' })], { seed })
     wire.send(50, 10 * MS)

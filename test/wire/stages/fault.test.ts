@@ -31,11 +31,11 @@ function survivors(when: FaultWhen, filter: typeof odd | 'none' = odd): number[]
 }
 
 describe('selection', () => {
-  test('first N hits the first N packets that match', () => {
+  test('a fault with first N hits the first N matching packets', () => {
     expect(survivors({ first: 2 })).toEqual([0, 2, 4, 5, 6, 7, 8, 9])
   })
 
-  test('nth N hits the Nth packet that matches', () => {
+  test('a fault with nth N hits the Nth matching packet', () => {
     expect(survivors({ nth: 3 })).toEqual([0, 1, 2, 3, 4, 6, 7, 8, 9])
   })
 
@@ -43,11 +43,11 @@ describe('selection', () => {
     expect(survivors({ every: 2 })).toEqual([0, 1, 2, 4, 5, 6, 8, 9])
   })
 
-  test('after T alone hits all matching packets from T after the first packet on', () => {
+  test('a fault after T hits all matching packets from T after the first packet on', () => {
     expect(survivors({ after: '4ms' })).toEqual([0, 1, 2, 3, 4, 6, 8])
   })
 
-  test('after T with a count starts to count at T', () => {
+  test('a fault after T with a count starts to count at T', () => {
     expect(survivors({ after: 4, first: 1 })).toEqual([0, 1, 2, 3, 4, 6, 7, 8, 9])
   })
 
@@ -129,7 +129,7 @@ describe('changes', () => {
   })
 })
 
-test('conditions that contradict each other are refused', () => {
+test('a fault with contradictory conditions is refused', () => {
   expect(() => drop(odd, { first: 1, nth: 2 })).toThrow('a fault has one of first, nth and every')
   expect(() => drop(odd, {})).toThrow('a fault needs first, nth, every or after')
   expect(() => drop(odd, { every: 0.5 })).toThrow('first, nth and every are whole numbers of at least 1')

@@ -55,7 +55,7 @@ test('a removed hold delivers its packets', () => {
   ])
 })
 
-test('a hold that replaces another keeps what that one held, and has its own limit', () => {
+test('a hold that replaces another keeps its packets, and has its own limit', () => {
   const [first, second] = [hold(), hold({ limit: { packets: 3 } })]
   const wire = makeWire([first])
   wire.send(2)
@@ -75,7 +75,7 @@ test('one hold releases every wire that it is part of', () => {
   expect(wires.map(wire => wire.received.length)).toEqual([1, 1])
 })
 
-test('what a hold keeps when its wire is closed is dropped as closed', () => {
+test('packets in a hold are dropped as closed when its wire is closed', () => {
   const gate = hold()
   const wire = makeWire([gate])
   wire.send(2)

@@ -42,7 +42,7 @@ test('the four states follow each other as they must', () => {
   expect(passed([lossState({ p13: 1, p31: 0, p32: 1, p23: 0 })], 6)).toEqual([2, 3, 4, 5, 6])
 })
 
-test('drops are counted as loss', () => {
+test('lost packets are counted as loss', () => {
   const wire = makeWire([loss(1)], { log: true })
   wire.send(2)
   expect(wire.chain.report()[0]).toMatchObject({ in: 2, out: 0, dropped: 2, drops: { loss: 2 } })

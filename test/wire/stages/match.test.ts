@@ -61,7 +61,7 @@ test('a packet has left the match when it enters a branch, and the branch’s st
   ])
 })
 
-test('a change keeps what the stages of a branch hold, and their counters', () => {
+test('a change keeps the packets in a branch, and the counters of its stages', () => {
   const wire = testWire([match(odd, [delay('10ms')])])
   wire.sendFrame(frame(1))
   wire.chain.set([match(odd, [delay('20ms')], [loss(1)])])

@@ -14,7 +14,7 @@ const ids = (wire: TestWire) => wire.received.map(({ id }) => id)
 const drops = (wire: TestWire) => wire.chain.report()[0]?.drops
 
 describe('transmission', () => {
-  test('a packet leaves when its transmission has ended, after those before it', () => {
+  test('a packet leaves when its transmission has ended, after earlier packets', () => {
     const wire = makeWire([rate('8mbit')])
     wire.send(3)
     wire.advance(NSEC_PER_MSEC)
@@ -45,7 +45,7 @@ describe('transmission', () => {
   }
 
   for (const bits of [1e6, 1e7, 9.97e8, 1e10]) {
-    test(`over one second ${bits} bit/s carry what they should, within 1 %`, () => {
+    test(`over one second ${bits} bit/s carry the right amount, within 1 %`, () => {
       let bytes = 0
       const wire = makeWire([rate(bits, { limit: { packets: 100 } })], { receive: skb => (bytes += skb.len) })
       // At the higher rates, a share of a second.
@@ -151,7 +151,7 @@ describe('limits', () => {
 })
 
 describe('changes', () => {
-  test('a new rate keeps what is queued and holds from the next packet on', () => {
+  test('a new rate keeps queued packets and holds from the next packet on', () => {
     const wire = makeWire([rate('8mbit')])
     wire.send(3)
     wire.advance(10_000)

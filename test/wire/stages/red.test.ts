@@ -191,7 +191,7 @@ describe('on a line', () => {
     expect([stage?.marked, Object.keys(stage?.drops ?? {})]).toEqual([0, ['red']])
   })
 
-  test('RED drops what exceeds the limit as limit', () => {
+  test('RED drops packets beyond the limit as limit', () => {
     const wire = makeWire([rate('8mbit', { queue: red({ min: 1e6 }), limit: { packets: 5 } })])
     wire.send(7)
     expect(wire.chain.report()[0]?.drops).toEqual({ limit: 2 })

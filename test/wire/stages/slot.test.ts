@@ -28,7 +28,7 @@ const mean = (numbers: number[]) => numbers.reduce((sum, n) => sum + n, 0) / num
 const deviation = (numbers: number[]) => Math.sqrt(mean(numbers.map(n => (n - mean(numbers)) ** 2)))
 
 describe('slots', () => {
-  test('packets that wait leave together in the next slot, in order', () => {
+  test('waiting packets leave together in the next slot, in order', () => {
     const wire = makeWire([slot({ min: '5ms' })])
     wire.send(3, MS)
     wire.advance(2 * MS)
@@ -54,7 +54,7 @@ describe('slots', () => {
     ])
   })
 
-  test('at most so many packets leave in a slot', () => {
+  test('a slot passes at most the given number of packets', () => {
     const wire = makeWire([slot({ min: '5ms', packets: 2 })])
     wire.send(5)
     wire.advance(20 * MS)
@@ -67,7 +67,7 @@ describe('slots', () => {
     ])
   })
 
-  test('at most so many bytes leave in a slot, but a longer packet leaves alone', () => {
+  test('a slot passes at most the given number of bytes, but a longer packet leaves alone', () => {
     const wire = makeWire([slot({ min: '5ms', bytes: 150 })])
     for (const length of [60, 60, 60, 100, 300, 60]) wire.sendFrame(plainFrame(length))
     wire.advance(40 * MS)
@@ -126,7 +126,7 @@ describe('limits and changes', () => {
     ])
   })
 
-  test('a change keeps what waits and the slot that was acquired', () => {
+  test('a change keeps waiting packets and the acquired slot', () => {
     const wire = makeWire([slot({ min: '5ms', packets: 1 })])
     wire.send(2)
     wire.chain.set([slot({ min: '1ms', packets: 1 })])

@@ -54,7 +54,7 @@ describe('opportunities', () => {
     ])
   })
 
-  test('6000 packets of 52 bytes take 224 opportunities, as in mahimahi', () => {
+  test('6000 packets of 52 bytes take 224 opportunities, like in mahimahi', () => {
     const wire = makeWire([trace([1], { limit: { packets: 6000 } })], { small: 8192 })
     for (let i = 0; i < 6000; i++) wire.sendFrame(plainFrame(66))
     wire.advance(223 * MS)
@@ -63,7 +63,7 @@ describe('opportunities', () => {
     expect(wire.received.length).toBe(6000)
   })
 
-  test('what is left of an opportunity is lost', () => {
+  test('the rest of an opportunity is lost', () => {
     const wire = makeWire([trace([1, 2, 3])])
     wire.sendFrame(half)
     wire.advance(1 * MS)
@@ -90,7 +90,7 @@ describe('opportunities', () => {
     ])
   })
 
-  test('VLAN tags do not count, as the rest of the link header', () => {
+  test('VLAN tags do not count, like the rest of the link header', () => {
     const wire = makeWire([trace([1])])
     const tagged = plainFrame(1518)
     tagged.set([0x81, 0, 0, 7, 8, 0], 12)

@@ -48,7 +48,7 @@ test('corrupt changes the requested share, and every bit after the Ethernet head
   expect(wire.chain.report()[0].corrupted).toBe(corrupted)
 })
 
-test('truncate cuts the asked share', () => {
+test('truncate cuts the requested share', () => {
   let cut = 0
   const wire = makeWire([truncate(20, 0.2)], {
     seed: SEED,

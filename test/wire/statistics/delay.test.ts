@@ -79,14 +79,14 @@ describe.each(distributions)('jitter of %s', (_, distribution) => {
     expectNear(moment(independent, mean, 2), variance, Math.sqrt((fourth - variance ** 2) / n), 'variance')
   }
 
-  test('has the distribution that was asked', () => {
+  test('jitter has the requested distribution', () => {
     const ns = delays(delay(TIME / MS, { jitter: JITTER / MS, distribution }))
     expectLawOf(ns)
     const { r } = successive(ns, mean, variance)
     expect(Math.abs(r)).toBeLessThan(DEVIATIONS / Math.sqrt(PACKETS))
   })
 
-  test.each([0.25, 0.5, 0.9])('has the correlation %d between successive delays, and keeps its distribution', rho => {
+  test.each([0.25, 0.5, 0.9])('jitter has the correlation %d, and keeps its distribution', rho => {
     const ns = delays(delay(TIME / MS, { jitter: JITTER / MS, distribution, correlation: rho }))
     const { r, deviation } = successive(ns, mean, variance)
     expectNear(r, rho, deviation, 'correlation')
@@ -96,7 +96,7 @@ describe.each(distributions)('jitter of %s', (_, distribution) => {
   })
 })
 
-test('normal jitter is normal by the formula, within what a table of 4096 numbers can be', () => {
+test('normal jitter follows the formula, within the precision of a table of 4096 numbers', () => {
   const ns = delays(delay(TIME / MS, { jitter: JITTER / MS, distribution: 'normal' }))
   const cdf = (x: number) => normalCdf((x - TIME) / JITTER)
   expectDistribution(
@@ -146,7 +146,7 @@ describe('reorder', () => {
     return choose * p ** k * (1 - p) ** (n - k)
   }
 
-  test.each([0.05, 0.25, 0.6])('of a share of %d has the density of RFC 5236 that follows from it', share => {
+  test.each([0.05, 0.25, 0.6])('reordering of a share of %d has the resulting density of RFC 5236', share => {
     const places = displacements(delay('45us', { reorder: { share } }))
     const counts = new Array(2 * HELD + 1).fill(0)
     // A displacement depends on at most HELD packets before and after: distant ones are
@@ -162,7 +162,7 @@ describe('reorder', () => {
     [0.25, 5],
     [1, 10],
     [0.5, 2],
-  ])('of a share of %d with gap %i sends as many packets ahead as it must', (share, gap) => {
+  ])('reordering of a share of %d with gap %i sends the required number of packets ahead', (share, gap) => {
     const wire = makeWire([delay('45us', { reorder: { share, gap } })], {
       seed: SEED,
       poison: false,
@@ -176,7 +176,7 @@ describe('reorder', () => {
     expectNear(reordered, PACKETS / between, Math.max(1, deviation), 'packets ahead')
   })
 
-  test('with a correlation keeps its share', () => {
+  test('reordering with a correlation keeps its share', () => {
     const [share, correlation] = [0.2, 0.5]
     const places = displacements(delay('45us', { reorder: { share, correlation } }))
     const wire = makeWire([delay('45us', { reorder: { share, correlation } })], {

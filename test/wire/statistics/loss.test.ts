@@ -83,7 +83,7 @@ const cases: readonly (readonly [text: string, stage: Impairment, chain: LossCha
 describe.each(cases)('loss of %s', (text, stage, chain, apart) => {
   const law = lossLaw(chain)
 
-  test('loses the asked share, in bursts and gaps of the lengths that its model has', () => {
+  test('a loss stage loses the requested share, in bursts and gaps of the lengths of its model', () => {
     const lost = losses(stage)
     const count = lost.reduce((sum, one) => sum + one, 0)
     if (text !== '50 % in bursts of 1') expectNear(count / PACKETS, law.rate, law.deviation(PACKETS), 'rate')
