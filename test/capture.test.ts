@@ -27,6 +27,6 @@ test.each<[CaptureOptions, RegExp]>([
   expect(existsSync(file)).toBe(false)
 })
 
-test('capture() refuses a list of nothing', () => {
+test('capture() refuses an empty list', () => {
   expect(() => capture([], join(directory, 'a.pcapng'))).toThrow('there is nothing to capture')
 })

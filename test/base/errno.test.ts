@@ -52,11 +52,11 @@ describe('a VnetError', () => {
 })
 
 describe('check', () => {
-  test('gives results back', () => {
+  test('check returns results', () => {
     expect([check(0, 'close'), check(7, 'open')]).toEqual([0, 7])
   })
 
-  test('throws failures', () => {
+  test('check throws failures', () => {
     expect(() => check(-EBUSY, 'bind', 'stop the other one')).toThrow(
       new VnetError(EBUSY, 'bind', 'stop the other one'),
     )

@@ -60,7 +60,7 @@ describe('an exception', () => {
     ])
   })
 
-  test('what the system refused, and a module that is not found, are described without a line of vnet', async () => {
+  test('a system error, and a module that is not found, are described without a line of vnet', async () => {
     const library = new URL('../../src/netdev/register.ts', import.meta.url).href
     const place = `at devOpen (${library}:1:1)`
     const refused = Object.assign(new VnetError(EINVAL, 'dev_open a'), { stack: `VnetError: a\n    ${place}` })

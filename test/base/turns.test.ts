@@ -87,14 +87,14 @@ test('a step that takes longer than a turn is followed by a pause in proportion'
   expect([turn(), pause()]).toEqual(['a', 20 * NSEC_PER_MSEC])
 })
 
-test('floods without rights get 10 ms of each 50 ms together', () => {
+test('floods without rights together get 10 ms of each 50 ms', () => {
   const { turns, work, ...time } = loop()
   turns.add(work('a', 1, Number.POSITIVE_INFINITY))
   turns.add(work('a', 'netns 2', Number.POSITIVE_INFINITY))
   expect(partOf(500 * NSEC_PER_MSEC, 'a', time)).toBeCloseTo(0.2, 2)
 })
 
-test('turns that are not full are charged too: one request after the other gets no more time', () => {
+test('partial turns are charged too: one request after the other gets no more time', () => {
   const { turns, work, ...time } = loop()
   // Each request is added when the one before has been served, as by a client that waits for it.
   const next = () => {
@@ -122,7 +122,7 @@ test('root has an account of its own: a pause as long as each full turn, and no 
   expect(partOf(500 * NSEC_PER_MSEC, 'r', time)).toBeGreaterThanOrEqual(0.4)
 })
 
-test('root may take one short turn after the other for ever', () => {
+test('root may take short turns one after the other indefinitely', () => {
   const { turns, work, turn, pause } = loop()
   for (let n = 0; n < 5000; n++) {
     turns.add(work('r', 0, 1, { privileged: true }))
@@ -185,7 +185,7 @@ test('urgent work has its turn before add returns, 500 us, and once a second 5 m
   expect(pause()).toBe(4 * 5 * NSEC_PER_MSEC)
 })
 
-test('urgent work waits while the account is overdrawn or another turn is to come', () => {
+test('urgent work waits while the account is overdrawn or another turn is due', () => {
   const { turns, work, turn, next, pending } = loop()
   turns.add(work('a', 1, 1))
   turns.addNow(work('b', 2, 1))

@@ -10,27 +10,27 @@ const widths = (svg: string) =>
   [...svg.matchAll(/<rect class="(?:bar|ours)"[^>]* width="([\d.]+)"/g)].map(([, w]) => Number(w))
 
 describe('barCharts', () => {
-  test('draws bars as long as their medians, on one scale that fits the maximum', () => {
+  test('a bar chart has bars as long as their medians, on one scale that fits the maximum', () => {
     const [veth, vnet] = widths(barCharts('t', 'p', panel(bar('veth', 10, 5, 20), bar('vnet', 20, 20, 20))))
     expect(vnet).toBe(400)
     expect(veth).toBe(200)
   })
 
-  test('draws a line from the minimum to the maximum', () => {
+  test('a bar chart has a line from the minimum to the maximum', () => {
     const svg = barCharts('t', 'p', panel(bar('vnet', 10, 5, 20)))
     const [from, to] = /d="M([\d.]+) [\d.]+H([\d.]+)"/.exec(svg)!.slice(1).map(Number)
     expect(to - from).toBeCloseTo(300, 0)
   })
 
-  test('marks the bars of vnet', () => {
+  test('a bar chart marks the bars of vnet', () => {
     expect(barCharts('t', 'p', panel(bar('veth', 1), bar('vnet', 1))).match(/class="ours"/g)).toHaveLength(1)
   })
 
-  test('draws bars of length zero if all values are zero', () => {
+  test('a bar chart has bars of length zero if all values are zero', () => {
     expect(widths(barCharts('t', 'p', panel(bar('veth', 0), bar('vnet', 0))))).toEqual([0, 0])
   })
 
-  test('escapes markup', () => {
+  test('a bar chart escapes markup', () => {
     const svg = barCharts('a < b & "c"', '<p>', panel(bar('<x>', 1)))
     expect(svg).not.toMatch(/<x>|<p>|a < b|& /)
   })
@@ -51,12 +51,12 @@ describe('charts', () => {
     failures: [],
   }
 
-  test('draws one chart for each measured case and kind of figure, and one for memory', () => {
+  test('the report has one chart for each measured case and kind of figure, and one for memory', () => {
     expect(Object.keys(charts({ cases: [result], memory }))).toEqual(['cable-throughput', 'cable-latency', 'memory'])
     expect(charts({ cases: [] })).toEqual({})
   })
 
-  test('writes out the figures, the ratios of vnet to C, and how and where they were measured', () => {
+  test('the charts contain the figures, the ratios of vnet to C, and how and where they were measured', () => {
     const svg = charts({ cases: [result], environment: { cpu: 'EPYC', kernel: '6.18', node: 'v20.20.2' } })[
       'cable-throughput'
     ]
@@ -65,11 +65,11 @@ describe('charts', () => {
     expect(svg).toContain('EPYC, Linux 6.18, Node v20.20.2')
   })
 
-  test('leaves out a figure that no candidate has', () => {
+  test('the charts omit a figure that no candidate has', () => {
     expect(charts({ cases: [result] })['cable-throughput']).not.toContain('UDP_SEGMENT')
   })
 
-  test('draws the same report identically, byte for byte', () => {
+  test('the same report gives identical charts, byte for byte', () => {
     expect(charts({ cases: [result], memory })).toEqual(charts({ cases: [result], memory }))
   })
 })

@@ -7,7 +7,7 @@ const parsed = (...argv: string[]): any => parseOptions(argv)
 const candidatesOf = (options: ReturnType<typeof parsed>, kase: string) => Object.keys(options.cases[kase].candidates)
 
 describe('parseOptions', () => {
-  test('selects every part, its candidates and its metrics, three rounds of one second, by default', () => {
+  test('the default options select every part, its candidates and its metrics, three rounds of one second', () => {
     const options = parsed()
     expect(options.parts).toEqual(
       list(`
@@ -22,30 +22,30 @@ describe('parseOptions', () => {
     expect(options.cases.cable.metrics).toEqual(expect.arrayContaining(['tcp4', 'bidir', 'gso', 'rtt1_max', 'idle']))
   })
 
-  test('accepts comma-separated lists and repeated options, and returns them in the order of the table', () => {
+  test('the bench accepts comma-separated lists and repeated options, and sorts them like its table', () => {
     expect(parsed('--only', 'snull', '--only', 'cable').parts).toEqual(['cable', 'snull'])
     expect(parsed('--only', 'memory,cable').parts).toEqual(['cable', 'memory'])
   })
 
-  test('leaves out a case that has none of the selected candidates or metrics', () => {
+  test('the bench omits a case with none of the selected candidates or metrics', () => {
     expect(Object.keys(parsed('--candidates', 'relay').cases)).toEqual(['cable', 'tap', 'one-end'])
     expect(Object.keys(parsed('--metrics', 'near_p99').cases)).toEqual(['neighbour'])
   })
 
-  test('selects a candidate of several sizes by its name without the size', () => {
+  test('a name without the size selects a candidate of several sizes', () => {
     expect(candidatesOf(parsed('--candidates', 'vnet'), 'cables')).toEqual(['vnet/1', 'vnet/2', 'vnet/4', 'vnet/8'])
   })
 
-  test('selects an attack together with its idle counterpart', () => {
+  test('the bench selects an attack together with its idle counterpart', () => {
     expect(candidatesOf(parsed('--candidates', 'dhcp'), 'strangers')).toEqual(['dhcp', 'dhcp-idle'])
   })
 
-  test('measures the optional metrics of a case if they are named', () => {
+  test('the bench measures the optional metrics of a case if they are named', () => {
     expect(parsed().cases.snull.metrics).not.toContain('udp1472')
     expect(parsed('--metrics', 'udp1472').cases.snull.metrics).toEqual(['udp1472'])
   })
 
-  test('adds a variant as vnet with further options to every case, compared with the same C program', () => {
+  test('a variant is added to every case as vnet with further options, compared with the same C program', () => {
     const { cases } = parsed('--variant', 'busy=--busy-poll 50us')
     const { busy } = cases.cable.candidates
     expect(busy).toMatchObject({ ours: true, like: 'relay-offload' })
@@ -88,7 +88,7 @@ describe('parseOptions', () => {
     ['--from', 'a.json', '--publish'],
     ['--json', ''],
     ['--compare', ''],
-  ])('refuses %j %s %s %s in one line', (...argv: string[]) => {
+  ])('the bench refuses %j %s %s %s in one line', (...argv: string[]) => {
     expect(() => parseOptions(argv)).toThrow(UsageError)
     expect(() => parseOptions(argv)).toThrow(/^[^\n]+$/)
   })

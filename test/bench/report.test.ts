@@ -35,20 +35,20 @@ describe('caseTable', () => {
     expect(table(row)).toMatch(new RegExp(`^WARNING vnet: .*${text}$`, 'm'))
   })
 
-  test('names every failure, and every candidate that was left out with the reason', () => {
+  test('the case table names every failure, and every omitted candidate with the reason', () => {
     const more = { failures: ['vnet, round 1: no answer'], leftOut: [{ name: 'npm-x', why: 'npm install failed' }] }
     expect(table({}, more)).toContain('FAILED vnet, round 1: no answer')
     expect(table({}, more)).toContain('LEFT OUT npm-x: npm install failed')
   })
 
-  test('names the baseline of the ratios: C unless the case sets another', () => {
+  test('the case table names the baseline of the ratios: C unless the case sets another', () => {
     expect(table({})).toMatch(/^x C: ratio to the C baseline/m)
     const text = table({}, { against: { short: 'idle', what: 'the idle flood' } })
     expect(text).toMatch(/^x idle: ratio to the idle flood/m)
     expect(text).toMatch(/is better\) +x idle +x veth$/m)
   })
 
-  test('caseTable has one line for a figure that is zero for all candidates', () => {
+  test('a figure that is zero for all candidates has one line in the case table', () => {
     expect(table({ reordered: 0 })).toMatch(/^frames of the 64-byte flood out of order .*: 0, all of them$/m)
     expect(table({ reordered: 1 })).not.toContain('all of them')
   })
@@ -64,7 +64,7 @@ describe('caseTable', () => {
     expect(table({}, { furtherDevice: { vnet: 1.5 } })).toMatch(/further device \(MiB\)\n {2}vnet +1\.5$/m)
   })
 
-  test('caseTable has only the reasons if all candidates were left out', () => {
+  test('caseTable has only the reasons if all candidates were omitted', () => {
     const none = { samples: {}, summary: {}, leftOut: [{ name: 'npm-x', why: 'no network' }] }
     expect(table({}, none)).toMatch(/LEFT OUT npm-x: no network$/)
   })
@@ -104,7 +104,7 @@ describe('complaint', () => {
       'npm error 404 Not Found - x',
     ],
     ['npm error code X\nnpm error FetchError: no network\nnpm error A log', 'npm error FetchError: no network'],
-  ])('finds the line of %j that describes the failure', (text, line) => {
+  ])('the complaint is the line of %j that describes the failure', (text, line) => {
     expect(complaint(text)).toBe(line)
   })
 })

@@ -15,14 +15,14 @@ describe('median', () => {
 describe('subtractPlain', () => {
   const metrics = { p99: {}, dev_p99: { over: ['p99', 'p50'] } }
 
-  test('subtracts the median of the plain candidate from every sample that has the metric', () => {
+  test('the median of the plain candidate is subtracted from every sample that has the metric', () => {
     const samples = { plain: [{ p50: 10 }, { p50: 14 }, { p50: 90 }], delay: [{ p99: 60 }, {}], other: [{ tcp: 1 }] }
     subtractPlain(samples, 'plain', metrics)
     expect(samples.delay).toEqual([{ p99: 60, dev_p99: 46 }, {}])
     expect(samples.other).toEqual([{ tcp: 1 }])
   })
 
-  test('adds nothing if the plain candidate was not measured', () => {
+  test('no difference is added if the plain candidate was not measured', () => {
     const samples = { delay: [{ p99: 60 }] }
     subtractPlain(samples, 'plain', metrics)
     expect(samples.delay).toEqual([{ p99: 60 }])
@@ -46,7 +46,7 @@ describe('summarise', () => {
     expect(summary.veth.tcp).toMatchObject({ median: 16, min: 12, max: 20 })
   })
 
-  test('compares with veth and with the C baseline that has the same features', () => {
+  test('the summary compares with veth and with the C baseline that has the same features', () => {
     expect(summary.vnet.tcp).toMatchObject({ vsC: 0.75, vsVeth: 0.375 })
     expect(summary.vnet.cpu_gb.vsC).toBe(1.5)
   })
@@ -57,11 +57,11 @@ describe('summarise', () => {
     expect(summary.vnet.reordered.vsC).toBeUndefined()
   })
 
-  test('leaves out a metric that a candidate has no value for', () => {
+  test('the summary omits a metric for which a candidate has no value', () => {
     expect(summary.veth.cpu_gb).toBeUndefined()
   })
 
-  test('compares several cables with the same number of another candidate', () => {
+  test('the summary compares several cables with the same number of another candidate', () => {
     const sized = { 'veth/1': { size: 1 }, 'veth/2': { size: 2 }, 'vnet/2': { size: 2 } }
     const rows = { 'veth/1': [{ tcp: 1 }], 'veth/2': [{ tcp: 20 }], 'vnet/2': [{ tcp: 10 }] }
     expect(summarise(rows, sized, ['tcp'])['vnet/2'].tcp.vsVeth).toBe(0.5)

@@ -24,7 +24,7 @@ const add = (name: string, content: object) => writeFileSync(join(conf, name), J
 const read = (name: string) => JSON.parse(readFileSync(join(conf, name), 'utf8'))
 
 describe('install.mjs', () => {
-  test('appends the plugin to the list that the runtime uses, and copies it', () => {
+  test('install.mjs appends the plugin to the list that the runtime uses, and copies it', () => {
     add('20-other.conflist', LIST)
     add('10-cluster.conflist', LIST)
     expect(install()).toEqual({ status: 0, stdout: 'vnet-cni is in 10-cluster.conflist\n', stderr: '' })
@@ -35,7 +35,7 @@ describe('install.mjs', () => {
     expect(statSync(join(bin, 'vnet-cni')).mode & 0o777).toBe(0o755)
   })
 
-  test('changes nothing when it is run again', () => {
+  test('install.mjs changes nothing when it is run again', () => {
     add('10-cluster.conflist', LIST)
     install()
     const before = readFileSync(join(conf, '10-cluster.conflist'), 'utf8')
@@ -56,7 +56,7 @@ describe('install.mjs', () => {
     [undefined, {}, 'has no network yet'],
     ['10-cluster.conf', { type: 'bridge' }, '10-cluster.conf is one plugin'],
     ['10-cluster.conflist', { name: 'x' }, '10-cluster.conflist has no plugins'],
-  ])('is refused with %s and %j in one line, and installs nothing', (name, content, why) => {
+  ])('install.mjs with %s containing %j is refused in one line, and installs nothing', (name, content, why) => {
     if (name !== undefined) add(name, content)
     const { status, stderr } = install()
     expect([status, stderr.trimEnd().split('\n')]).toEqual([1, [expect.stringContaining(why)]])

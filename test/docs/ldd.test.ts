@@ -12,7 +12,7 @@ function names(column: number): string[] {
   return [...new Set(code.flatMap(text => text.match(/[A-Za-z_]\w{2,}/g) ?? []))]
 }
 
-test('docs/ldd.md names functions, fields and options of vnet that there are', () => {
+test('docs/ldd.md names existing functions, fields and options of vnet', () => {
   const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'))
   const sources = files.map(name => read(`src/${name}`)).join('\n')
   const words = new Set(sources.match(/\w+/g))
@@ -21,7 +21,7 @@ test('docs/ldd.md names functions, fields and options of vnet that there are', (
   expect(names(3).filter(name => !known(name))).toEqual([])
 })
 
-test('docs/kernel-map.md has a row for what docs/ldd.md has of the book', () => {
+test('docs/kernel-map.md has a row for everything that docs/ldd.md has of the book', () => {
   const words = new Set(map.match(/[A-Za-z_]\w*/g))
   expect(names(1).length).toBeGreaterThan(80)
   expect(names(1).filter(name => !words.has(name))).toEqual([])

@@ -27,7 +27,7 @@ test('docs/to-the-kernel.md shows every function of the module', () => {
   for (const name of functions) expect(shown).toContain(`${name}(`)
 })
 
-test('docs/to-the-kernel.md names only functions of the module that there are', () => {
+test('docs/to-the-kernel.md names only existing functions of the module', () => {
   for (const [, name] of page.matchAll(/\b(mirror_[a-z_]+)\b/g)) expect(module).toMatch(RegExp(`\\b${name}\\b`))
 })
 

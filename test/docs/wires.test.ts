@@ -22,7 +22,7 @@ const resources: WireResources = {
   file: () => '1\n',
 }
 
-test('docs/wires.md has a row for every word, and its examples are words of a wire', () => {
+test('docs/wires.md has a row for every keyword, and its examples are wire specs', () => {
   const table = rows('The words')
   const named = table.flatMap(([text = '']) => [...text.matchAll(/`([a-z]+)/g)].map(([, word]) => word))
   const inside = ['gap', 'once', 'icmp', 'at', 'else']
@@ -38,7 +38,7 @@ test('docs/wires.md has the spec of every preset', () => {
   expect(table).toEqual([...PRESETS].map(([name, { up, down }]) => [`\`${name}\``, `\`${up}\``, `\`${down}\``, true]))
 })
 
-test('docs/wires.md names the order of the stages that are written in one go', () => {
+test('docs/wires.md states the order of stages in one group', () => {
   const [, list = ''] = /^ {4}(partition,.*?)\n\n/ms.exec(section('Order')) ?? []
   const text = {
     partition: 'partition',
@@ -69,7 +69,7 @@ test('the scenario in docs/wires.md is one', () => {
   expect([steps.length, repeat, steps[2]?.carrier]).toEqual([4, 60e9, false])
 })
 
-test('docs/wires.md names tests that exist, and words that a wire has', () => {
+test('docs/wires.md names existing tests, and keywords that a wire has', () => {
   const table = rows('What other tools do')
   const tests = table.flatMap(([, , , files = '']) => [...files.matchAll(/`(.*?)`/g)].map(([, file]) => file))
   expect(tests.length).toBeGreaterThan(table.length / 2)

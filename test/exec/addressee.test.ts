@@ -134,7 +134,7 @@ describe('the vnet of a datagram', () => {
     ['that is the first, for an echo of bytes that look like a name', one, asks(ECHO, b => b.string(2, 'd'))],
     ['that is the first, for malformed attributes', one, asks(GET_DEVICES, b => b.binary(1, new Uint8Array(3)))],
     ['that is the first, for another family', one, datagram({ name: 'vnet_nl' })],
-  ])('is the one %s', (_, expected, octets) => {
+  ])('the vnet of a datagram is the one %s', (_, expected, octets) => {
     expect(vnetFor([one, other], HOME, octets)).toBe(expected)
   })
 
@@ -164,7 +164,7 @@ describe('the vnet of a datagram', () => {
 describe('the kernel’s part of a dump of all families', () => {
   const dump = () => datagram({ flags: NLM_F_DUMP })
 
-  test('ends with NLMSG_DONE and has nlctrl, with the numbers of the request', () => {
+  test('the kernel’s part of a dump ends with NLMSG_DONE and has nlctrl, with the numbers of the request', () => {
     using program = new SupervisedProgram()
     const { native, processes, netns } = program
     const all = kernelsPart(native, processes, { pid: process.pid, netns }, dump())
@@ -181,7 +181,7 @@ describe('the kernel’s part of a dump of all families', () => {
     expect([of(process.pid, netns + 1), of(2 ** 22 + 1, netns)]).toEqual([undefined, undefined])
   })
 
-  test('is undefined if it ends early', () => {
+  test('the kernel’s part of a dump is undefined if it ends early', () => {
     using program = new SupervisedProgram()
     const { native, processes, netns } = program
     // Not a dump: the reply is one error.

@@ -109,7 +109,7 @@ test('a limited number of requests waits for a vnet that does not read, until th
   silent.close()
 })
 
-test('requests to a vnet that has ended fail with ECONNREFUSED, also those it had received', async () => {
+test('requests to a vnet that has ended fail with ECONNREFUSED, even those it had received', async () => {
   const [answered, open] = [ask(), ask()]
   await asks(2)
   clients[0]?.send(message(0x3f0, received[0]!))

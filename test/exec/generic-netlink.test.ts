@@ -61,14 +61,14 @@ describe('a datagram for vnet_nl is relayed', () => {
     ['write', () => genl.write(program.call(fd, program.put(ours), ours.length))],
     ['writev', () => genl.writev(program.call(fd, program.iovecs([program.put(ours), ours.length]), 1))],
     ['sendmsg', () => genl.sendmsg(program.call(fd, headers([ours], 56), 0))],
-  ])('by %s, and the call returns its length', (_, send) => {
+  ])('a datagram for vnet_nl is relayed by %s, and the call returns its length', (_, send) => {
     send()
     expect(program.results).toEqual([ours.length])
     const socket = { port: program.port(fd), netns: program.netns }
     expect(sent).toMatchObject([{ to: 'one', sent: { octets: ours, to: 'driver', socket } }])
   })
 
-  test('from a socket without a port, which gets one', () => {
+  test('a datagram is relayed from a socket without a port, which gets one', () => {
     const unbound = program.native.socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC, -1)
     genl.write(program.call(unbound, program.put(ours), ours.length))
     expect(sent[0]?.sent.socket.port).toBe(program.port(unbound))
@@ -108,7 +108,7 @@ describe('the kernel gets a datagram', () => {
     expect([program.results, sent]).toEqual([[undefined], []])
   })
 
-  test('of a thread that no longer waits', () => {
+  test('the kernel gets a datagram of a thread that no longer waits', () => {
     program.isWaiting = false
     genl.write(program.call(fd, program.put(ours), ours.length))
     expect([program.results, sent]).toEqual([[undefined], []])
@@ -119,13 +119,13 @@ describe('sendmmsg(2)', () => {
   const lengths = (at: bigint, count: number) =>
     Array.from({ length: count }, (_, i) => program.uint32(at + BigInt(MMSGHDR_LEN * i) + LENGTH_AT))
 
-  test('sends all, and writes the length of each', () => {
+  test('sendmmsg(2) sends all datagrams, and writes the length of each', () => {
     const at = headers([ours, ours, ours])
     genl.sendmmsg(program.call(fd, at, 3))
     expect([program.results, sent.length, lengths(at, 3)]).toEqual([[3], 3, [20, 20, 20]])
   })
 
-  test('returns at the first datagram for the kernel, or runs there if it is the first of all', () => {
+  test('sendmmsg(2) returns at the first datagram for the kernel, or runs there if it is the very first', () => {
     const at = headers([ours, kernels, ours])
     genl.sendmmsg(program.call(fd, at, 3))
     expect([program.results, lengths(at, 3)]).toEqual([[1], [20, 0, 0]])
@@ -133,7 +133,7 @@ describe('sendmmsg(2)', () => {
     expect([program.results, sent.length]).toEqual([[1, undefined], 1])
   })
 
-  test('returns an error of the first, and otherwise how many were sent', () => {
+  test('sendmmsg(2) returns the first datagram’s error, and otherwise the number sent', () => {
     let room = 0
     relayed = (_, { octets }, done) => done(room-- > 0 ? octets.length : -ENOBUFS)
     genl.sendmmsg(program.call(fd, headers([ours, ours]), 2))
@@ -142,14 +142,14 @@ describe('sendmmsg(2)', () => {
     expect(program.results).toEqual([-ENOBUFS, 1])
   })
 
-  test('is EFAULT where a length cannot be written', () => {
+  test('sendmmsg(2) is EFAULT where a length cannot be written', () => {
     const at = headers([ours, ours])
     program.processes.write = () => -EFAULT
     genl.sendmmsg(program.call(fd, at, 2))
     expect(program.results).toEqual([-EFAULT])
   })
 
-  test('is left to the kernel if a header cannot be read', () => {
+  test('sendmmsg(2) is left to the kernel if a header cannot be read', () => {
     genl.sendmmsg(program.call(fd, NOWHERE, 2))
     expect([program.results, sent]).toEqual([[undefined], []])
   })
@@ -161,29 +161,29 @@ describe('socket(2) of generic netlink', () => {
   test.each([
     ['', SOCK_RAW, false],
     [', close-on-exec', SOCK_RAW | SOCK_CLOEXEC, true],
-  ])('gets the first free number that the filter traps%s', (_, type, cloexec) => {
+  ])('socket(2) of generic netlink gets the first free number that the filter traps%s', (_, type, cloexec) => {
     open(type)
     expect([program.given, program.results]).toEqual([[[FIRST_DESCRIPTOR, cloexec]], []])
   })
 
-  test('gets the next number while one is in use', () => {
+  test('a generic netlink socket gets the next number while one is in use', () => {
     program.processes.isFree = (_, number) => number > FIRST_DESCRIPTOR + 1
     open(SOCK_RAW)
     expect(program.given).toEqual([[FIRST_DESCRIPTOR + 2, false]])
   })
 
-  test('is a socket of the kernel once all numbers are in use', () => {
+  test('a generic netlink socket is the kernel’s once all numbers are in use', () => {
     program.processes.isFree = (_, number) => number > LAST_DESCRIPTOR
     open(SOCK_RAW)
     expect([program.given, program.results]).toEqual([[], [undefined]])
   })
 
-  test('is left to the kernel if the socket cannot be made', () => {
+  test('socket(2) is left to the kernel if the socket cannot be made', () => {
     open(0)
     expect([program.given, program.results]).toEqual([[], [undefined]])
   })
 
-  test('is not given to a thread that no longer waits', () => {
+  test('a generic netlink socket is not given to a thread that no longer waits', () => {
     program.isWaiting = false
     open(SOCK_RAW)
     expect([program.given, program.results]).toEqual([[], [undefined]])

@@ -114,7 +114,7 @@ const refusal = (result: number) => (builder: MessageBuilder, seq: number) => {
 
 const READ = `read 16384 at ${DATA}`
 
-test('the readable part of what ifr_data points to is sent to the vnet, and nothing for a map', () => {
+test('the readable part of the memory at ifr_data is sent to the vnet, and nothing for a map', () => {
   const sent = ({ octets }: SentRequest) => {
     const { offset, length } = parseGenl(octets, [...messages(octets)][0]!)
     return decodeAttributes(commands.ioctl.request, octets, offset, length).data

@@ -55,7 +55,7 @@ function headers(count: number): { at: bigint; into: bigint[] } {
 }
 
 describe('a reply is received', () => {
-  test('by recvmsg(2), with the kernel as its sender and whole', () => {
+  test('recvmsg(2) returns a whole reply, with the kernel as its sender', () => {
     put(reply)
     const { at, into, name } = header()
     reception.recvmsg(program.call(fd, at, 0))
@@ -75,14 +75,14 @@ describe('a reply is received', () => {
     expect(program.results).toEqual([8, -EAGAIN])
   })
 
-  test('again after MSG_PEEK, which returns the whole length with MSG_TRUNC', () => {
+  test('a reply is received again after MSG_PEEK, which returns the whole length with MSG_TRUNC', () => {
     put(reply)
     const { at } = header(8)
     for (const flags of [MSG_PEEK | MSG_TRUNC, MSG_TRUNC]) reception.recvmsg(program.call(fd, at, flags))
     expect(program.results).toEqual([reply.length, reply.length])
   })
 
-  test('by recvfrom(2), with as much of the sender as there is room for', () => {
+  test('recvfrom(2) returns as much of the sender as there is room for', () => {
     put(reply)
     const [into, name, length] = [program.room(100), program.room(12), program.put(Uint8Array.of(2, 0, 0, 0))]
     reception.recvfrom(program.call(fd, into, 100, 0, name, length))
@@ -90,13 +90,13 @@ describe('a reply is received', () => {
     expect([program.at(name, 4), program.uint32(length)]).toEqual([Uint8Array.of(16, 0, 0, 0), 12])
   })
 
-  test('by recvfrom(2) without a sender', () => {
+  test('recvfrom(2) returns a reply without a sender', () => {
     put(reply)
     reception.recvfrom(program.call(fd, program.room(100), 100))
     expect(program.results).toEqual([reply.length])
   })
 
-  test('by read(2), readv(2) and preadv2(2) at offset -1', () => {
+  test('read(2), readv(2) and preadv2(2) at offset -1 return a reply', () => {
     put(reply, reply, reply)
     const [one, other] = [program.room(5), program.room(100)]
     const vectors = program.iovecs([one, 5], [other, 100])
@@ -119,7 +119,7 @@ describe('a reply is received', () => {
     expect(program.results[1]).toBe(reply.length)
   })
 
-  test('by a call that waited for it', async () => {
+  test('a call that waited for a reply receives it', async () => {
     const { at, into } = header()
     const returned = program.returned()
     reception.recvmsg(program.call(fd, at, 0))
@@ -131,7 +131,7 @@ describe('a reply is received', () => {
 })
 
 describe('recvmmsg(2) returns', () => {
-  test('when it has all messages, with their lengths', () => {
+  test('recvmmsg(2) returns when it has all messages, with their lengths', () => {
     put(reply, reply.slice(4))
     const { at, into } = headers(2)
     reception.recvmmsg(program.call(fd, at, 2, 0, 0))
@@ -144,7 +144,7 @@ describe('recvmmsg(2) returns', () => {
   test.each([
     ['MSG_WAITFORONE', MSG_WAITFORONE],
     ['MSG_DONTWAIT', MSG_DONTWAIT],
-  ])('with %s when there are no more', (_, flags) => {
+  ])('recvmmsg(2) returns with %s when no more messages wait', (_, flags) => {
     put(reply)
     reception.recvmmsg(program.call(fd, headers(3).at, 3, flags, 0))
     expect(program.results).toEqual([1])
@@ -175,7 +175,7 @@ describe('recvmmsg(2) returns', () => {
 })
 
 describe('an error is returned', () => {
-  test('EFAULT where the message, its sender or its header cannot be written', () => {
+  test('EFAULT is returned where the message, its sender or its header cannot be written', () => {
     put(reply, reply, reply)
     const { at } = header()
     const namelessAt = program.put(
@@ -187,14 +187,14 @@ describe('an error is returned', () => {
     expect(program.results).toEqual([-EFAULT, -EFAULT, -EFAULT])
   })
 
-  test('EINVAL for a negative length of the sender', () => {
+  test('EINVAL is returned for a negative length of the sender', () => {
     put(reply)
     const length = program.put(Uint8Array.of(0xff, 0xff, 0xff, 0xff))
     reception.recvfrom(program.call(fd, program.room(9), 9, 0, program.room(12), length))
     expect(program.results).toEqual([-EINVAL])
   })
 
-  test('ENOBUFS for a reply that was dropped', () => {
+  test('ENOBUFS is returned for a reply that was dropped', () => {
     put(reply)
     const taken = new Uint8Array(36)
     program.native.recvmsg(fd, taken, MSG_DONTWAIT | MSG_PEEK, new Int32Array(3))

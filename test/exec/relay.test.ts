@@ -130,7 +130,7 @@ describe('a dump of all families', () => {
     return { results, queued, gone, vnet, length: octets.length }
   }
 
-  test('has the kernel’s families and vnet_nl, for the port of the program', () => {
+  test('a dump of all families has the kernel’s families and vnet_nl, for the port of the program', () => {
     const { results, queued, length } = dumped({})
     expect(results).toEqual([length])
     const all = queued.flatMap(datagram => [...messages(datagram)])
@@ -139,7 +139,7 @@ describe('a dump of all families', () => {
     expect(all.at(-1)?.type).toBe(NLMSG_DONE)
   })
 
-  test('is left to the kernel if it is of another namespace, has no room, or the vnet refuses', () => {
+  test('a dump is left to the kernel if it has another namespace or no room, or if the vnet refuses', () => {
     for (const change of [{ netns: 1 }, { hasRoom: false }, { result: -EPERM }]) {
       const { results, queued } = dumped(change)
       expect([results, queued]).toEqual([[undefined], []])

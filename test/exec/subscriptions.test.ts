@@ -93,7 +93,7 @@ async function left(fake: FakeVnet): Promise<void> {
 }
 
 describe('a member of the group of vnet_nl', () => {
-  test('receives the events of each vnet, once', async () => {
+  test('a member of the group receives the events of each vnet, once', async () => {
     const all = [vnet(), vnet()]
     enter()
     await results(1)
@@ -133,7 +133,7 @@ describe('a member of the group of vnet_nl', () => {
     expect(await event()).toContain('later')
   })
 
-  test('receives nothing of a mark that events were lost', async () => {
+  test('a member of the group receives nothing of a mark that events were lost', async () => {
     const fake = vnet()
     enter()
     await fake.hears(SUBSCRIBE)
@@ -142,7 +142,7 @@ describe('a member of the group of vnet_nl', () => {
     expect(receive()).toBeUndefined()
   })
 
-  test('receives none after it has left', async () => {
+  test('a member of the group receives no events after it has left', async () => {
     const fake = vnet()
     enter()
     await results(1)
@@ -152,7 +152,7 @@ describe('a member of the group of vnet_nl', () => {
     await left(fake)
   })
 
-  test('is forgotten at the next event once its socket is closed', async () => {
+  test('a member of the group is forgotten at the next event once its socket is closed', async () => {
     const fake = vnet()
     enter()
     await fake.hears(SUBSCRIBE)
@@ -161,7 +161,7 @@ describe('a member of the group of vnet_nl', () => {
     await left(fake)
   })
 
-  test('is forgotten when another socket joins once its own is closed', async () => {
+  test('a member of the group is forgotten when another socket joins once its own is closed', async () => {
     const fake = vnet()
     enter()
     await fake.hears(SUBSCRIBE)
@@ -177,7 +177,7 @@ describe('a member of the group of vnet_nl', () => {
     expect(receive(other)).toBeUndefined()
   })
 
-  test('is refused to a program that is not root’s', () => {
+  test('membership is refused to a program that is not root’s', () => {
     vnet()
     requester = { uid: 65534, gid: 65534 }
     enter()
@@ -210,7 +210,7 @@ describe('the kernel runs setsockopt(2)', () => {
     expect(program.results).toEqual([undefined])
   })
 
-  test('of a thread that no longer waits', () => {
+  test('the kernel runs setsockopt(2) of a thread that no longer waits', () => {
     vnet()
     program.isWaiting = false
     enter()
@@ -246,7 +246,7 @@ describe('a SUBSCRIBE', () => {
     }
   })
 
-  test('replaces the former one of its socket, and ends with one of no events', async () => {
+  test('a SUBSCRIBE replaces the previous one of its socket, and ends with one for no events', async () => {
     const fake = vnet()
     await subscribe({ events: 6 })
     await subscribe({ events: 2 })
@@ -258,7 +258,7 @@ describe('a SUBSCRIBE', () => {
     await left(fake)
   })
 
-  test('reaches a vnet that starts later, and is not sent again to the others', async () => {
+  test('a SUBSCRIBE reaches a vnet that starts later, and is not sent again to the others', async () => {
     const fake = vnet()
     await subscribe({ events: 6 })
     const later = vnet()

@@ -23,7 +23,7 @@ describe('a kernel older than 6.6', () => {
   test.each([
     ['query of its programs', (native: Native) => tcxPrograms(native, target, BPF_TCX_INGRESS)],
     ['link', (native: Native) => attachTcx(native, 3, target, BPF_TCX_INGRESS)],
-  ])('is named as the reason of a refused %s', async (_, call) => {
+  ])('a kernel older than 6.6 is named as the reason of a refused %s', async (_, call) => {
     await expect((async () => call(failing(EINVAL)))()).rejects.toThrow(
       /^BPF_\w+: EOPNOTSUPP, .*; tcx programs need Linux 6\.6 or newer$/,
     )

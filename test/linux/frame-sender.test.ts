@@ -51,7 +51,7 @@ test('a frame longer than any packet is too long, without a write', () => {
   expect([send(70_000), written]).toEqual([-EMSGSIZE, []])
 })
 
-test('after EAGAIN room() waits until the socket is writable, and then watches no longer', async () => {
+test('after EAGAIN room() waits until the socket is writable, and then stops watching', async () => {
   const { sender, send, watched, wake, closed } = sending(0)
   expect(send()).toBe(FULL)
   const room = sender.room()
@@ -74,7 +74,7 @@ test('a queue that remains full fails frame after frame, until one is sent', () 
   expect(results).toEqual([...new Array(100).fill(FULL), -ENOBUFS, -ENOBUFS, SENT, FULL])
 })
 
-test('a frame that the kernel refuses is its error; an interface that is down or gone ends it', () => {
+test('a frame that the kernel refuses returns its error, and a down or deleted interface ends the sender', () => {
   const { send } = sending(-EMSGSIZE, -ENETDOWN, -ENODEV)
   expect(send()).toBe(-EMSGSIZE)
   expect(() => send()).toThrow('red/v0: ENETDOWN, network is down; the interface is down')

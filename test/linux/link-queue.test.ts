@@ -49,13 +49,13 @@ beforeEach(() => {
 })
 afterEach(() => void vi.useRealTimers())
 
-test('of 10,000 new names only the last one is reported, in one step', () => {
+test('only the last of 10,000 new names is reported, in one step', () => {
   for (let i = 1; i <= 10_000; i++) queue.link(link(`name${i}`))
   turns.step()
   expect([calls, turns.work.size]).toEqual([['name10000 up'], 0])
 })
 
-test('events that may be older than the state which was read are not reported, and the state is read again', () => {
+test('events that may be older than the known state are not reported, and the state is read again', () => {
   queue.link(link('a', 0))
   const upToDate = queue.skip()
   expect(calls).toEqual(['reread'])
@@ -79,7 +79,7 @@ test('down and up are each reported, with the last state of each time', () => {
   expect(calls).toEqual(['b down', 'c up', 'd down'])
 })
 
-test('of 10,000 times down and up, at most 64 states wait, they alternate, and the last one is true', () => {
+test('at most 64 states of 10,000 times down and up wait; they alternate, and the last one is true', () => {
   for (let i = 0; i <= 10_000; i++) queue.link(link(`name${i}`, i % 2 === 0 ? 0 : IFF_UP))
   turns.run()
   expect(calls.length).toBeLessThanOrEqual(64)
@@ -87,7 +87,7 @@ test('of 10,000 times down and up, at most 64 states wait, they alternate, and t
   expect(calls.at(-1)).toBe('name10000 down')
 })
 
-test('lost events replace the states that wait', () => {
+test('lost events replace the waiting states', () => {
   queue.link(link('a'))
   queue.lost()
   queue.link(link('b'))
@@ -128,7 +128,7 @@ test('lists that cannot be read are read again after 500 ms, without another eve
   expect([calls, vi.getTimerCount()]).toEqual([['lists', 'lists'], 0])
 })
 
-test('slow readings of lists take a small part of the time, those for a request aside', () => {
+test('slow list readings take a small part of the time, except readings for a request', () => {
   port.takes = 10
   const readings = () => calls.filter(call => call === 'lists').length
   for (let ms = 0; ms < 2.5 * (port.takes / LISTS_PART); ms++) {
@@ -165,7 +165,7 @@ test('a request has everything reported, lists too', () => {
   expect([calls, turns.work.size]).toEqual([['lists', 'a down', 'a up', 'lists'], 0])
 })
 
-test('events are work of the namespace of the interface, also after a move', () => {
+test('events are work of the interface’s namespace, even after a move', () => {
   queue.link(link('a'))
   expect([queue.share, queue.privileged]).toEqual(['netns 5', false])
   queue.nsid = 6
@@ -173,7 +173,7 @@ test('events are work of the namespace of the interface, also after a move', () 
   expect([queue.share, turns.work.size]).toEqual(['netns 6', 1])
 })
 
-test('states that waited are not reported after a move: they may be of another interface', () => {
+test('states that waited are not reported after a move: they may belong to another interface', () => {
   queue.link(link('foreign', 0))
   queue.nsid = 6
   queue.link(link('a'))

@@ -90,7 +90,7 @@ describe('opening', () => {
     expect(error.message).toContain(text)
   })
 
-  test('nothing is left when the kernel refuses an address, or the interface', async () => {
+  test('a refused address or interface leaves no interface and no descriptor', async () => {
     const apply = vi.spyOn(MemoryPort.prototype, 'apply').mockRejectedValueOnce(new VnetError(EINVAL, 'RTM_NEWADDR'))
     await expect(open({ addresses: ['198.18.0.1/24'] })).rejects.toMatchObject({ errno: EINVAL })
     apply.mockRestore()
@@ -112,7 +112,7 @@ describe('reading with onFrames', () => {
     expect(tap.counters).toMatchObject({ framesRead: 40, bytesRead: 2400 })
   })
 
-  test('nothing is read before there is a consumer, nor after onFrames is undefined', async () => {
+  test('nothing is read without a consumer, nor after onFrames was set to undefined', async () => {
     const { tap, port } = await open()
     port.transmit(frame(1))
     await turn()
@@ -161,7 +161,7 @@ describe('reading with onFrames', () => {
     expect(copy?.buffer).toBeInstanceOf(ArrayBuffer)
   })
 
-  test('what onFrames throws is thrown to the event loop, and the frames are freed', async () => {
+  test('an exception of onFrames is thrown to the event loop, and the frames are freed', async () => {
     const { tap, port } = await open()
     tap.onFrames = () => {
       throw new Error('broken program')
@@ -304,7 +304,7 @@ describe('writing', () => {
     expect(tap.write(frame(3))).toBe(true)
   })
 
-  test('frames that wait are taken from the reader, which stops before memory runs out', async () => {
+  test('frames that wait to be written hold back the reader, which stops before memory runs out', async () => {
     const [a, b] = [await open(), await open()]
     b.port.room = 0
     a.tap.onFrames = frames => void b.tap.writeBatch(frames)
@@ -318,7 +318,7 @@ describe('writing', () => {
     expect(b.tap.counters).toMatchObject({ framesWritten: 1000, dropped: 0 })
   })
 
-  test('what cannot wait any more is dropped and counted', async () => {
+  test('frames beyond the queue are dropped and counted', async () => {
     const { tap, port } = await open()
     port.room = 0
     for (const i of upTo(300)) tap.write(frame(i))
@@ -327,7 +327,7 @@ describe('writing', () => {
     expect(tap.counters).toMatchObject({ framesWritten: 0, dropped: 300, drops: { DEV_STOPPED: 256 } })
   })
 
-  test('what the kernel refuses, or no slot holds, is dropped and counted, and nothing throws', async () => {
+  test('frames that the kernel refuses, or that fit no slot, are dropped and counted, and nothing throws', async () => {
     const { tap, port } = await open()
     expect(tap.write(frame(1, 13))).toBe(true)
     tap.write(new Uint8Array(FRAME_MAX + 1))
@@ -336,7 +336,7 @@ describe('writing', () => {
     expect(tap.counters.drops).toEqual({ HDR_TRUNC: 1, PKT_TOO_BIG: 1, DEV_READY: 1 })
   })
 
-  test('what is neither bytes nor a frame is a TypeError, and the frames before it are written', async () => {
+  test('a value other than bytes or a frame is a TypeError, and the frames before it are written', async () => {
     const { tap, port } = await open()
     expect(() => tap.writeBatch([frame(0), 'text' as unknown as Uint8Array])).toThrow(TypeError)
     expect(received(port)).toEqual([0])
@@ -418,7 +418,7 @@ describe('offloads', () => {
 })
 
 describe('the life of an interface', () => {
-  test('changes are emitted: down, up, mtu', async () => {
+  test('down, up and mtu changes of an interface are emitted', async () => {
     const { tap, port } = await open()
     const events: unknown[] = []
     for (const name of ['up', 'down', 'mtu', 'gone'] as const) {
@@ -432,7 +432,7 @@ describe('the life of an interface', () => {
     expect([tap.mtu, tap.isUp]).toEqual([1280, true])
   })
 
-  test('when the interface is deleted, gone and close are emitted, the loop throws, and writes are counted', async () => {
+  test('deleting the interface emits gone and close, the loop throws, and writes are counted', async () => {
     const { tap, port } = await open()
     const events: string[] = []
     tap.on('gone', () => events.push('gone')).on('close', () => events.push('close'))

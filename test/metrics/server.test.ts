@@ -83,7 +83,7 @@ test.each(['::1', '0:0:0:0:0:0:0:1', '::ffff:127.0.0.1', '0.0.0.0', '127.0.0.2']
   },
 )
 
-test('the metrics of an ordinary user are for those with the token, which is in the address', async () => {
+test('an ordinary user’s metrics need the token, which is in the address', async () => {
   let reads = 0
   const read = () => {
     reads++
@@ -108,7 +108,7 @@ test('a wrong token is refused where none is needed', async () => {
 })
 
 describe('clients that flood', () => {
-  test('scrapes that come together share one snapshot, and wait while another is read', async () => {
+  test('simultaneous scrapes share one snapshot, and wait while another is read', async () => {
     let asked = 0
     const count = () => asked++
     subscribe('http.server.request.start', count)

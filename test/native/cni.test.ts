@@ -16,7 +16,7 @@ const config = (more = '') =>
 const call = (COMMAND: string, text = config()) => runPlugin({ COMMAND, CONTAINERID: 'c', IFNAME: 'eth0' }, text)
 
 describe('without a daemon', () => {
-  test('ADD prints prevResult as it was', async () => {
+  test('ADD without a daemon prints prevResult unchanged', async () => {
     expect(await call('ADD')).toEqual({ status: 0, stdout: PREVIOUS })
   })
 
@@ -24,7 +24,7 @@ describe('without a daemon', () => {
     expect(await call(command)).toEqual({ status: 0, stdout: '' })
   })
 
-  test('ADD, CHECK and STATUS fail if the configuration says that it is required', async () => {
+  test('ADD, CHECK and STATUS without a daemon fail if the configuration requires one', async () => {
     for (const [command, code] of [
       ['ADD', 11],
       ['CHECK', 11],
@@ -47,7 +47,7 @@ describe('without a daemon', () => {
     ])
   })
 
-  test('VERSION prints the versions that are known', async () => {
+  test('VERSION prints the known versions', async () => {
     const { status, stdout } = await call('VERSION', '{"cniVersion":"0.4.0"}')
     expect([status, JSON.parse(stdout)]).toEqual([
       0,
@@ -63,7 +63,7 @@ describe('without a daemon', () => {
   )
 })
 
-test('it passes the variables of CNI and its input on, and prints the reply', async () => {
+test('the plugin passes its CNI variables and its input on, and prints the reply', async () => {
   let request = ''
   const server = createServer({ allowHalfOpen: true }, socket => {
     socket.setEncoding('utf8').on('data', text => {

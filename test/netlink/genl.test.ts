@@ -53,7 +53,7 @@ describe('arrays of sets', () => {
   }
   const write = (items: readonly Item[]) => payloadOf(builder => encodeAttributes(builder, array, { items }))
 
-  test('arrays of sets are decoded in order, also empty ones', () => {
+  test('arrays of sets are decoded in order, even empty ones', () => {
     const item = fc.record({ id: fc.nat(), text: fc.string({ maxLength: 9 }).map(text => text.replaceAll('\0', '')) })
     fc.assert(
       fc.property(fc.array(item, { maxLength: 9 }), items => {

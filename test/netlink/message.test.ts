@@ -106,7 +106,7 @@ describe('MessageBuilder', () => {
     expect(() => new MessageBuilder().u8(1, 1)).toThrow('no message has been started')
   })
 
-  test('MessageBuilder.reset leaves nothing of the earlier messages', () => {
+  test('MessageBuilder.reset removes the earlier messages', () => {
     const builder = new MessageBuilder().message(16, 0, 1).payload(new Uint8Array(64).fill(0xee))
     builder.reset().message(17, 0, 2).u8(1, 7)
     expect([...builder.bytes.subarray(16)]).toEqual([5, 0, 1, 0, 7, 0, 0, 0])

@@ -135,7 +135,7 @@ describe('decodeAttributes', () => {
     expect(read([0xff, 0x41])).toBe('\ufffdA')
   })
 
-  test('of two attributes of one type the last one counts', () => {
+  test('the last of two attributes of one type counts', () => {
     expect(
       decodeAttributes(
         everything,

@@ -116,7 +116,7 @@ describe('an incremental update', () => {
     )
   })
 
-  test('changes that cancel leave checksums of 0 and 0xffff as they are', () => {
+  test('changes that cancel out do not change checksums of 0 and 0xffff', () => {
     for (const check of [0, 1, 0xfffe, 0xffff]) {
       for (const delta of [0, 0xffff, -0xffff]) {
         expect(checksumGrow(check, growthOf(delta))).toBe(check)

@@ -88,7 +88,7 @@ describe('options that are too many for their field', () => {
     for (const [code, value] of message.options) expect(back?.options.get(code)).toEqual(value)
   })
 
-  test('options that do not fit go to an empty field, and the other one keeps its value', () => {
+  test('options that do not fit go to an empty field, and the other field keeps its value', () => {
     const { data } = build({ ...withOptions([43, 255], [60, 45], [77, 60]), file: none })
     expect([...data.subarray(240, 243)]).toEqual([52, 1, 1])
     expect(parse(data)).toMatchObject({ sname: text('boot'), file: none })

@@ -119,7 +119,7 @@ describe('headers of whole frames', () => {
     expect(one(frame({ kind: 'tcp', flags: 2 }), 'TCP')).not.toHaveProperty('Acknowledgment number')
   })
 
-  test('ICMP has what its type brings: a sequence number, an MTU, a gateway', () => {
+  test('ICMP has the fields of its type: a sequence number, an MTU, a gateway', () => {
     expect(one(frame({ kind: 'icmp', reply: true }), 'ICMP')).toMatchObject({
       Type: 'echo reply (0)',
       Code: '0',

@@ -19,7 +19,7 @@ const at = 3
 const bytesOf = (...octets: number[]) => Uint8Array.from([0xee, 0xee, 0xee, ...octets])
 
 describe('fields in network order', () => {
-  test('16- and 32-bit fields are read and written as by DataView', () => {
+  test('16- and 32-bit fields are read and written like by DataView', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 8, maxLength: 8 }), fc.nat(4), fc.nat(0xffffffff), (bytes, i, value) => {
         const view = new DataView(bytes.buffer, bytes.byteOffset)
@@ -435,7 +435,7 @@ describe('tcp', () => {
   })
 })
 
-test('bytes before a header do not change what is parsed', () => {
+test('bytes before a header do not change the parsed values', () => {
   const octets = buildFrame({ packet: plain, tags: [], padding: [] })
   const shifted = Uint8Array.from([0x45, ...octets])
   expect(ipv4.parse(shifted, 15, octets.length - 14)).toBe(20)

@@ -19,7 +19,7 @@ const raw = (...octets: number[]) => print(Uint8Array.from(octets), 0, octets.le
 const macs = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2]
 
 describe('one line', () => {
-  test('print formats UDP, TCP and ICMP as tcpdump does', () => {
+  test('print formats UDP, TCP and ICMP like tcpdump', () => {
     expect(line(plain)).toBe('IP 198.18.0.1.12345 > 198.18.0.2.53: UDP, length 5')
     expect(line(plain6)).toBe('IP6 2001:db8::1.12345 > 2001:db8::2.53: UDP, length 5')
     expect(line({ ...plain, kind: 'tcp' })).toBe(

@@ -206,7 +206,7 @@ describe('partial checksums', () => {
     )
   })
 
-  test('completeChecksum leaves frames alone that have no such checksum', () => {
+  test('completeChecksum does not change frames without such a checksum', () => {
     const others: Packet[] = [
       { ...plain, kind: 'icmp' },
       { ...plain, kind: 'other' },

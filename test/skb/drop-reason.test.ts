@@ -18,7 +18,7 @@ test('the reasons are numbered from 0 without gaps, so that they index a row of 
   expect(numbers).toEqual(Array.from({ length: SKB_DROP_REASON_MAX }, (_, i) => i))
 })
 
-test('reasons that the kernel has are spelled as in the kernel', () => {
+test('reasons of the kernel have the kernel’s spelling', () => {
   // include/net/dropreason-core.h, DEFINE_DROP_REASON
   const kernel = ['NOT_SPECIFIED', 'PKT_TOO_SMALL', 'PKT_TOO_BIG', 'DEV_READY', 'FULL_RING', 'NOMEM', 'UNHANDLED_PROTO']
   const names = constants.map(([, number]) => dropReasonName(number))
@@ -29,7 +29,7 @@ test('dropReasonName returns REASON_N for a number that is not a reason', () => 
   expect(dropReasonName(SKB_DROP_REASON_MAX)).toBe(`REASON_${SKB_DROP_REASON_MAX}`)
 })
 
-test('dropReasonOf finds every reason that a frame can be dropped for by its name, and no other', () => {
+test('dropReasonOf finds every drop reason by its name, and no other', () => {
   for (let reason = 1; reason < SKB_DROP_REASON_MAX; reason++) expect(dropReasonOf(dropReasonName(reason))).toBe(reason)
   for (const name of ['NOT_DROPPED_YET', 'REASON_7', 'pkt_too_small', '', 'toString']) {
     expect(dropReasonOf(name)).toBeUndefined()

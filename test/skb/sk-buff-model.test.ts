@@ -99,7 +99,7 @@ function modelOf(skb: SkBuff): Model {
 
 const alloc = fc.constantFrom(allocSkb, devAllocSkb)
 
-test('random operations change a frame as they change an array, and throw out of bounds without effect', {
+test('random operations change a frame like an array, and throw out of bounds without effect', {
   timeout: 60_000,
 }, () => {
   fc.assert(
@@ -124,7 +124,7 @@ test('random operations change a frame as they change an array, and throw out of
   )
 })
 
-test('the unchecked methods do what the checked ones do wherever those do not throw', () => {
+test('the unchecked methods have the same effect as the checked ones wherever those do not throw', () => {
   const step = fc.record({
     verb: fc.constantFrom('put' as const, 'push' as const, 'pull' as const, 'trim' as const),
     n: fc.integer({ min: 0, max: 400 }),

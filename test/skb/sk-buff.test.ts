@@ -172,7 +172,7 @@ describe('reserve', () => {
 })
 
 describe('trim', () => {
-  test('trim truncates a frame, and leaves a shorter one as it is', () => {
+  test('trim truncates a frame, and does not change a shorter one', () => {
     const skb = alloc([1, 2, 3])
     skb.trim(2)
     expect(octetsOf(skb)).toEqual([1, 2])
@@ -200,7 +200,7 @@ describe('padto', () => {
     skb.free()
   })
 
-  test('padto leaves a frame that is long enough as it is', () => {
+  test('padto does not change a frame that is long enough', () => {
     const skb = alloc([1, 2, 3])
     skb.bytes.fill(0xaa, skb.tail, skb.end)
     for (const len of [3, 2, 0, -1]) skb.padto(len)

@@ -96,7 +96,7 @@ test('a refusal for one of several that are named ends the command, and no file 
   while (other.connections > 0) await new Promise(resolve => setImmediate(resolve))
 })
 
-test('snaplen, filter and drops are in the request', async () => {
+test('the capture request has the snaplen, filter and drops', async () => {
   const one = vnet('one')
   await ended(start(file, '--snaplen', '64', '--filter', 'tcp', '--drops'), one)
   const { attributes } = capturesOf(one)[0] as Asked
@@ -104,7 +104,7 @@ test('snaplen, filter and drops are in the request', async () => {
   expect(attributes[SNAPLEN]).toEqual(new Uint8Array([64, 0, 0, 0]))
 })
 
-test('of many interfaces the first eight are named, and how many more there are', async () => {
+test('the first eight of many interfaces are named, with the number of the others', async () => {
   const names = Array.from({ length: 10 }, (_, i) => `eth${i}`)
   const refusing = vnet(names, 'only root may capture')
   const { stderr } = await runMain('capture', file)
@@ -125,7 +125,7 @@ test.each([
   [[], "missing required argument 'FILE'"],
   [['red/', 'x.pcapng'], expect.stringContaining('red/')],
   [['--pcap', '--drops', 'x.pcap'], '--drops: classic pcap leaves out dropped frames; omit --pcap'],
-])('the words %j are refused', async (words, message) => {
+])('vnet capture refuses the arguments %j', async (words, message) => {
   vnet('one')
   const { status, stderr } = await runMain('capture', ...words)
   expect(status).toBe(2)

@@ -88,7 +88,7 @@ describe('list', () => {
     expect(await runMain('list', '--names')).toEqual(ok('sn0\nred/sn1\n'))
   })
 
-  test('list reports other users that have vnets, one line each', async () => {
+  test('list reports other users with vnets, one line each', async () => {
     vnet({})
     users.push(1000, 1001)
     const { status, stderr } = await runMain('list')
@@ -142,7 +142,7 @@ describe('show', () => {
     throw new VnetError(EOPNOTSUPP, 'fake')
   }
 
-  test('show prints what is known of an interface, and the parameters of its driver', async () => {
+  test('show prints the properties of an interface, and the parameters of its driver', async () => {
     const params = [param('lockup', '5'), param('timeout', '20')]
     vnet({ [GET_PARAM]: () => params, [GET_PARTS]: () => [ring], [GET_SCENARIO]: refuse })
     const { stdout } = await runMain('show', 'sn0')
@@ -153,7 +153,7 @@ describe('show', () => {
     expect(json).toMatchObject({ event: 'show', name: 'sn0', mtu: 1500, params: { lockup: '5', timeout: '20' } })
   })
 
-  test('show prints how far the scenario is, and each of its steps', async () => {
+  test('show prints the progress of the scenario, and each of its steps', async () => {
     const started = (b: MessageBuilder) => {
       const file = (b: MessageBuilder) => void b.string(1, 'a.yaml').u64(2, 1_800_000_000_000n).u64(3, 60_000_000_000n)
       b.nested(65, file)
@@ -232,7 +232,7 @@ describe('trigger without a fault', () => {
     ['lockup flap', ok('lockup\nflap\n')],
     ['', failed('sn0: EOPNOTSUPP, operation not supported; its driver has no faults to trigger')],
     [undefined, failed('sn0: EOPNOTSUPP, operation not supported; its driver does not list its faults')],
-  ])('prints the faults of a driver that reports %j', async (faults, printed) => {
+  ])('trigger without a fault prints the faults of a driver that reports %j', async (faults, printed) => {
     const device = (b: MessageBuilder) => {
       sn0(b)
       if (faults !== undefined) b.string(63, faults)
@@ -313,7 +313,7 @@ describe('param', () => {
     expect(askedOf(fake).at(-1)).toEqual({ cmd: GET_PARAM, dump: false, attributes: { ...SN0, 15: nul('lockup') } })
   })
 
-  test('param --json has everything that is known of the parameters', async () => {
+  test('param --json has all properties of the parameters', async () => {
     vnet(answers)
     const lockup = { driver: 'snull', name: 'lockup', value: '5', type: 'int', live: true, description: 'the lockup' }
     const one = await runMain('param', 'sn0', 'lockup', '--json')
@@ -416,7 +416,7 @@ describe('step', () => {
     expect(JSON.parse(stdout)).toEqual({ event: 'step', mode: 'on', every: 0, halt })
   })
 
-  test('step says if no frame waits, or if frames do not wait, and --every belongs to on', async () => {
+  test('step says if no frame waits or stepping is off, and --every belongs to on', async () => {
     const fake = vnet({ [STEP]: () => [b => b.u8(67, 1)] })
     expect(await runMain('step', 'sn0', 'on', '--every', '500ms')).toEqual(ok('on: no frame waits\n'))
     expect(askedOf(fake)[0]?.attributes).toEqual({ ...SN0, 67: Uint8Array.of(1), 68: u32(500) })
@@ -429,7 +429,7 @@ describe('step', () => {
 })
 
 describe('events', () => {
-  test('events prints one line an event until the user ends it', async () => {
+  test('events prints one line per event until the user ends it', async () => {
     const fake = vnet({ [SUBSCRIBE]: none })
     const going = startMain('events')
     await fake.hears(SUBSCRIBE)
@@ -452,7 +452,7 @@ describe('events', () => {
     expect(unsubscribe).toEqual({ 29: u32(0) })
   })
 
-  test('events --json prints one object an event, and --drops sets how often drops are reported', async () => {
+  test('events --json prints one object per event, and --drops sets how often drops are reported', async () => {
     const fake = vnet({ [SUBSCRIBE]: none })
     const going = startMain('events', '--json', '--drops', '100')
     await fake.hears(SUBSCRIBE)
@@ -467,7 +467,7 @@ describe('events', () => {
   const up = (b: MessageBuilder) => void b.u32(1, 7).string(2, 'sn0').u32(28, 3)
   const farUp = (b: MessageBuilder) => void b.u32(1, 8).string(2, 'sn1').string(3, 'red').u32(28, 3)
 
-  test('events IF prints only the events of the interfaces that are named', async () => {
+  test('events IF prints only the events of the given interfaces', async () => {
     const fake = vnet({ [SUBSCRIBE]: none })
     const going = startMain('events', 'red/sn1')
     await fake.hears(SUBSCRIBE)
@@ -478,7 +478,7 @@ describe('events', () => {
     expect(await runMain('events', 'nosuch')).toEqual(failed('no interface is called nosuch; there are sn0, red/sn1'))
   })
 
-  test('events of a vnet that starts in the meantime are printed, those before its first reply included', async () => {
+  test('events prints the events of a new vnet, even those before its first reply', async () => {
     const first = vnet({ [SUBSCRIBE]: none })
     const going = startMain('events')
     await first.hears(SUBSCRIBE)

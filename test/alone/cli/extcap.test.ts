@@ -173,7 +173,7 @@ describe('installing', () => {
     expect(await runMain('extcap', '--uninstall')).toEqual(ok(`${file}: not there\n`))
   })
 
-  test('root installs for all users', async () => {
+  test('root installs extcap for all users', async () => {
     tshark(...both())
     as(0)
     expect(await runMain('extcap', '--install')).toMatchObject({ status: 0 })

@@ -120,7 +120,7 @@ test('frames are printed in their order, with the labels of their interfaces, un
   ])
 })
 
-test('the options choose what is captured: interfaces, filter, drops', async () => {
+test('the options choose the captured interfaces, filter and drops', async () => {
   let requested: unknown[] = []
   opened.as = (devices, options) => {
     requested = [devices.map(({ name }) => name), options]
@@ -130,7 +130,7 @@ test('the options choose what is captured: interfaces, filter, drops', async () 
   expect(requested).toEqual([['cb'], { filter: 'tcp', dropsOnly: true, snaplen: 256 }])
 })
 
-test('what the vnet could not keep is a line in its place', async () => {
+test('lost frames are a line in their place', async () => {
   const packets = [head(), frame(0, { flags: TX, dropCount: 3 }), frame(0, { flags: TX, dropCount: 1 })]
   opened.as = devices => open(new Stream().push(...packets).end())(devices)
   const frames = [`ca tx-0 ${UDP}`, `ca tx-0 ${UDP}`]

@@ -51,7 +51,7 @@ test('a proof is made for one nonce, and is not a key', () => {
   }
 })
 
-test('servers of another kind, port or address have another token', () => {
+test('servers with another purpose, port or address have another token', () => {
   const urls = ['http://127.0.0.1:1', 'http://127.0.0.1:2', 'http://127.0.0.2:1']
   const tokens = urls.flatMap(url => [tokenOf('secret', 'web', url), tokenOf('secret', 'metrics', url)])
   expect(new Set([...tokens, tokenOf('other', 'web', urls[0] ?? '')]).size).toBe(7)

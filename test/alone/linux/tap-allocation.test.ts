@@ -45,7 +45,7 @@ async function allocated(look: (bytes: Uint8Array) => void): Promise<number> {
   return sum / FRAMES
 }
 
-test('reading by onFrames, looking at the bytes and writing to another tap allocates nothing per frame', async () => {
+test('reading by onFrames, inspecting the bytes and writing to another tap allocate nothing per frame', async () => {
   let sum = 0
   const bytes = await allocated(({ length }) => {
     sum += length

@@ -43,7 +43,7 @@ const QUESTIONS: readonly [string, Uint8Array][] = [
   ['segments of IPv6 to a closed port', tcp(GATEWAY6, 80, { flags: 2 })],
 ]
 
-test.each(QUESTIONS)('hosts answer %s without allocating for each', { timeout: 60_000 }, async (_, frame) => {
+test.each(QUESTIONS)('hosts reply to %s without allocating for each', { timeout: 60_000 }, async (_, frame) => {
   const memory = makeNet({ poison: false })
   const { port } = await addLan(memory)
   let replies = 0
