@@ -66,11 +66,14 @@ export class FrameBlocks {
   }
 
   /**
-   * Writes a frame that passed at `time`, in ns of the clock; `comment` gives the reason for a
+   * Writes a frame that passed at `time`, in ns of the clock; `why` gives the reason for a
    * drop. A frame that does not fit is counted as lost. Returns whether it was written.
    */
-  write(skb: SkBuff, side: Side, time: number, comment: string | undefined): boolean {
+  write(skb: SkBuff, side: Side, time: number, why: string | undefined): boolean {
     const { data, len, packetId } = skb
+    const id = packetId === 0 ? 0 : side.idBase + (packetId > 0 ? packetId : PACKET_ID_OFF_WIRE - packetId)
+    // The number of the packet on its wire is the id in one direction only.
+    const comment = why === undefined || packetId <= 0 || id === packetId ? why : `${why}, id ${id}`
     const captured = len < this.#snaplen ? len : this.#snaplen
     // A character takes at most 3 bytes.
     const commentRoom = comment === undefined ? 0 : 8 + 3 * comment.length
@@ -98,10 +101,7 @@ export class FrameBlocks {
       at = this.#option64(at, pcapng.EPB_DROPCOUNT, side.lostSince)
       side.lostSince = 0
     }
-    if (packetId !== 0) {
-      const id = packetId > 0 ? packetId : PACKET_ID_OFF_WIRE - packetId
-      at = this.#option64(at, pcapng.EPB_PACKETID, side.idBase + id)
-    }
+    if (packetId !== 0) at = this.#option64(at, pcapng.EPB_PACKETID, id)
     at = this.#option(at, pcapng.EPB_QUEUE, 4)
     to.setUint32(at - 4, skb.queueMapping, true)
     if (comment !== undefined) at = this.#dropped(at, comment)

@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { freshNamespaces } from '../support/fresh-namespaces.ts'
 import { outcome } from '../support/netns.ts'
 import { asNobodyIn } from '../support/privileges.ts'
+import { runMain } from '../support/run-main.ts'
 import { hasCarrier, untilShown } from '../support/shown-link.ts'
 import { pingAll, pingWithoutLoss } from '../support/traffic.ts'
 import { runCommand } from '../support/vnet-commands.ts'
@@ -83,6 +84,14 @@ describe('vnet lan show', () => {
     expect([table.status, lines.length]).toEqual([0, 4 + 10_001])
     expect(lines.at(-1)).toMatch(/^node10000 {2}\S+ {2}198\.18\.47\.16 2001:db8:0:1::8:2710$/)
     expect((await vnet.stop()).status).toBe(0)
+  })
+
+  test('vnet lan show names ports of one name with their network namespaces', async () => {
+    await startVnet(['lan', `${near.name}/eth9`, 'eth9', '--json'])
+    const { stdout } = await runMain('lan', 'show', '--stations', '--json')
+    const [{ segments }] = jsonLines(stdout) as unknown as [{ segments: { stations: { name: string }[] }[] }]
+    const names = segments.flatMap(({ stations }) => stations.map(({ name }) => name))
+    expect(names).toEqual(expect.arrayContaining([`${near.name}/eth9`, 'eth9']))
   })
 
   test('vnet lan show reports that the vnet of another driver has no segment', async () => {

@@ -72,7 +72,7 @@ export class LanPort implements Station {
   }
 
   get name(): string {
-    return this.dev.name
+    return this.dev.logPrefix + this.dev.name
   }
 
   /** Starts to negotiate. If that takes no time, the carrier is set immediately. */

@@ -1,22 +1,45 @@
-/** LabCaptures: the files in which a lab records its links; they are kept only if a test fails. */
-import { existsSync, mkdtempSync, renameSync } from 'node:fs'
+/**
+ * LabCaptures: the files in which a lab records its links. They are kept only if a test fails, or
+ * if the environment variable VNET_CAPTURE names a directory: then every link is recorded there.
+ */
+import { existsSync, mkdirSync, mkdtempSync, renameSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
+import { UsageError } from '../../base/usage-error.ts'
 
 export class LabCaptures {
+  /** Where they are written. */
   readonly #directory: string
   readonly #names: string[] = []
   /** Where they are kept. */
   #kept: string | undefined
 
-  /** The files are in `directory`, which is removed with the lab. */
-  constructor(directory: string) {
+  /**
+   * The files are in `directory`, which is removed with the lab, or with VNET_CAPTURE in a new
+   * directory there, whose name begins with that of the lab. Throws a UsageError if it cannot be
+   * made.
+   */
+  constructor(directory: string, lab: string) {
     this.#directory = directory
+    const { VNET_CAPTURE = '' } = process.env
+    if (VNET_CAPTURE === '') return
+    try {
+      mkdirSync(VNET_CAPTURE, { recursive: true })
+      this.#directory = mkdtempSync(join(resolve(VNET_CAPTURE), `${lab}-`))
+    } catch (error) {
+      throw new UsageError(`VNET_CAPTURE=${VNET_CAPTURE}: ${(error as Error).message}`)
+    }
+    this.#kept = this.#directory
   }
 
-  /** Returns the path of the file of a link between two namespaces. */
-  add(a: string, b: string): string {
-    const name = [a, b].join('-')
+  /** Whether every link is recorded. */
+  get isAll(): boolean {
+    return this.#kept === this.#directory
+  }
+
+  /** Returns the path of the file of a link that joins `ends`. */
+  add(...ends: readonly string[]): string {
+    const name = ends.join('-')
     const same = this.#names.filter(other => other.replace(/(\.\d+)?\.pcapng$/, '') === name).length
     const file = same === 0 ? `${name}.pcapng` : `${name}.${same + 1}.pcapng`
     this.#names.push(file)
@@ -32,7 +55,7 @@ export class LabCaptures {
 
   /** Moves the files to where they are kept, if they are. */
   move(): void {
-    if (this.#kept === undefined) return
+    if (this.#kept === undefined || this.isAll) return
     for (const name of this.#names) {
       const from = join(this.#directory, name)
       // A link that could not be made has none.

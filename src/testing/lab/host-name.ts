@@ -2,8 +2,10 @@
 import { inspect } from 'node:util'
 import { UsageError } from '../../base/usage-error.ts'
 
-/** The most characters of the name of an interface, which has that of a namespace. */
+/** The most characters of the name of an interface, which begins with that of a namespace. */
 export const NAME_MAX = 15
+/** The most characters of a label in DNS (RFC 1035 section 2.3.4). */
+const HOST_MAX = 63
 
 const NAME = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/i
 
@@ -12,8 +14,8 @@ export function checkName(name: unknown, taken: readonly string[]): asserts name
   if (typeof name !== 'string') {
     throw new UsageError(`namespace ${inspect(name)}: names are arguments, as in lab.namespaces('a', 'b')`)
   }
-  if (!NAME.test(name) || name.length > NAME_MAX) {
-    throw new UsageError(`namespace '${name}': a name has 1 to ${NAME_MAX} letters, digits and inner hyphens`)
+  if (!NAME.test(name) || name.length > HOST_MAX) {
+    throw new UsageError(`namespace '${name}': a name has 1 to ${HOST_MAX} letters, digits and inner hyphens`)
   }
   const isTaken = [...taken, 'localhost'].some(other => other.toLowerCase() === name.toLowerCase())
   if (isTaken) throw new UsageError(`namespace '${name}': the name is taken`)

@@ -56,7 +56,7 @@ function serve(port: MessagePort): void {
   const platform = new LinuxPlatform(native, text => log.warn(text))
   const net = new Net({ platform, clock: new TimerfdClock(native), log })
   const links = new Map<number, WorkerLink>()
-  const lans = new Map<number, WorkerLan>()
+  const lans = new Map<number, { readonly lan: WorkerLan; readonly recording: Recording | undefined }>()
   /** The namespace of each device, as clients see it: `lab:client`. */
   const places = new WeakMap<NetDevice, string>()
   let last = 0
@@ -120,22 +120,31 @@ function serve(port: MessagePort): void {
     async lan(spec) {
       // Loaded when it is needed, because most labs have none.
       const { WorkerLan } = await import('./worker-lan.ts')
-      const made = await WorkerLan.make(net, resourcesOf(spec.filters), spec, (dev, end) => {
-        place(dev, spec.lab, end)
-      })
-      await platform.settle(made.ports.flatMap(cable => cable.ports))
-      const ports = made.ports.map(cable => {
-        links.set(++last, { cable, recording: undefined })
-        return last
-      })
-      show()
-      lans.set(++last, made)
-      return { lan: last, ports }
+      const hosts = new Map<NetDevice, string>()
+      const recording = spec.capture === undefined ? undefined : await record(net, hosts, spec.capture)
+      try {
+        const lan = await WorkerLan.make(net, resourcesOf(spec.filters), spec, (dev, end) => {
+          hosts.set(dev, end.host)
+          place(dev, spec.lab, end)
+        })
+        await platform.settle(lan.ports.flatMap(cable => cable.ports))
+        const ports = lan.ports.map(cable => {
+          links.set(++last, { cable, recording: undefined })
+          return last
+        })
+        show()
+        lans.set(++last, { lan, recording })
+        return { lan: last, ports }
+      } catch (error) {
+        await recording?.stop()
+        throw error
+      }
     },
     async closeLan(lan) {
-      const made = lans.get(lan)
+      const ended = lans.get(lan)
       lans.delete(lan)
-      await made?.close()
+      await ended?.lan.close()
+      await ended?.recording?.stop()
     },
     rebind: link => inOrder(link, cable => cable.rebind()),
     forward: (link, forward) => inOrder(link, cable => cable.forward(forward)),
@@ -147,7 +156,7 @@ function serve(port: MessagePort): void {
       })
       await platform.settle(ports)
     },
-    partition: async (link, ms) => found(link).partition(ms),
+    partition: async (link, ms, directions) => found(link).partition(ms, directions),
     fault(link, spec) {
       const id = ++last
       return inOrder(link, cable => {

@@ -15,7 +15,7 @@ import { killProcesses } from './processes.ts'
 import { LabUnavailableError, whyNoLab } from './rights.ts'
 import { checkRouterOptions, LabRouter, type LabRouterOptions } from './router.ts'
 import { type Made, makeTopology, type Topology } from './topology.ts'
-import type { WireSpec } from './wire-spec.ts'
+import type { LinkOptions } from './wire-spec.ts'
 
 export interface LabOptions {
   /** Names its links in `vnet list`, as `NAME:HOST/IF`. Default `lab`. */
@@ -26,19 +26,7 @@ export interface LabOptions {
   readonly signal?: AbortSignal
 }
 
-export interface LabCableOptions {
-  /**
-   * Impairments in both directions, such as `delay 20ms loss 1%`, or `{ ab, ba }`, where ab leads
-   * from the first namespace to the second. Times have a unit.
-   */
-  readonly wire?: WireSpec
-  /** Of both interfaces. 1500 by default; below 1280 there is no IPv6. */
-  readonly mtu?: number
-  /**
-   * Records its frames at both ends. The file is removed with the lab unless keepCaptures is
-   * called.
-   */
-  readonly capture?: boolean
+export interface LabCableOptions extends LinkOptions {
   /**
    * The addresses of both ends, with their prefixes: `[['192.0.2.1/24'], ['192.0.2.2/24']]`. By
    * default of 198.18.0.0/15 and 2001:db8::/32, a subnet for each link.
@@ -76,7 +64,7 @@ export class Lab implements AsyncDisposable {
     this.#worker = worker
     this.#directory = makeLabDirectory()
     this.#hosts = new HostsFile(this.#directory)
-    this.#captures = new LabCaptures(this.#directory)
+    this.#captures = new LabCaptures(this.#directory, name)
     const namespaces = () => [...this.#namespaces.values()]
     this.#links = new Links({ name, seed, worker, hosts: this.#hosts, captures: this.#captures, namespaces })
     this.#signal = signal
@@ -113,13 +101,14 @@ export class Lab implements AsyncDisposable {
    */
   async router(name: string, options: LabRouterOptions = {}): Promise<LabRouter> {
     checkRouterOptions(name, options)
-    const { inside = [], outside } = options
+    const { inside = [], outside, wire = '', mtu, capture } = options
+    const cable = { wire, ...(mtu !== undefined && { mtu }), ...(capture !== undefined && { capture }) }
     this.#links.checkEnds(`router ${name}`, outside === undefined ? inside : [...inside, outside])
     const make = () => new LabRouter(name, { native: this.#native, hosts: this.#hosts }, options)
     const [router] = this.#add([name], make) as [LabRouter]
-    const joinInside = async (host: LabNamespace) => router.addLink(host, await this.cable(host, router))
+    const joinInside = async (host: LabNamespace) => router.addLink(host, await this.cable(host, router, cable))
     const joinOutside = async (host: LabNamespace) => {
-      router.addLink(host, await this.#made(() => this.#links.cable(router, host, {}, router.nat)))
+      router.addLink(host, await this.#made(() => this.#links.cable(router, host, cable, router.nat)))
       router.setUp()
     }
     await Promise.all([...inside.map(joinInside), ...(outside === undefined ? [] : [joinOutside(outside)])])

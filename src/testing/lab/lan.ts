@@ -10,10 +10,11 @@ import { withoutPrefix } from './hosts.ts'
 import type { LabLink } from './link.ts'
 import { type LabNamespace, nameOf } from './namespace.ts'
 import { ANY, checkOptions, FLAG, type Forms } from './options.ts'
-import { WIRE, type WireSpec } from './wire-spec.ts'
+import { IPV6_MIN_MTU } from './subnet.ts'
+import { LINK_OPTIONS, type LinkOptions, type WireSpec } from './wire-spec.ts'
 
 /** What describes the segment, as in a file of `vnet lan` (docs/lan-config.md). */
-export interface LabLanOptions extends Omit<LanFile, '$schema'> {
+export interface LabLanOptions extends Omit<LanFile, '$schema'>, LinkOptions {
   /** Impairments of each port. In `{ ab, ba }`, ab leads to the segment. */
   readonly wire?: WireSpec
   /**
@@ -25,7 +26,7 @@ export interface LabLanOptions extends Omit<LanFile, '$schema'> {
 
 /** What describes the segment is checked with it. */
 export const LAN_OPTIONS: Forms<LabLanOptions> = {
-  wire: WIRE,
+  ...LINK_OPTIONS,
   addresses: FLAG,
   network: ANY,
   network6: ANY,
@@ -106,9 +107,9 @@ export interface LanPlan {
  * Throws a UsageError for options that leave no room for the ports.
  */
 export function planLan(link: number, names: readonly string[], options: LabLanOptions): LanPlan {
-  const { wire: _, addresses: hasAddresses = true, ...file } = options
+  const { wire: _, capture: __, mtu = IPV6_MIN_MTU, addresses: hasAddresses = true, ...file } = options
   const { network = `198.${18 + (link >> 8)}.${link & 0xff}.0/24`, dns = {} } = file
-  const network6 = file.network6 ?? `2001:db8:0:${link.toString(16)}::/64`
+  const network6 = file.network6 ?? (mtu >= IPV6_MIN_MTU && `2001:db8:0:${link.toString(16)}::/64`)
   const addresses = names.map((_, i) => {
     if (!hasAddresses) return []
     return [network, network6].flatMap(text => (text === false ? [] : [addressOf(text, FIRST_HOST + i)]))

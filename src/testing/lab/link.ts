@@ -71,6 +71,12 @@ export class LinkDirection {
     return this.fault('drop', filter, when)
   }
 
+  /** Drops every packet of this direction for `ms` milliseconds; as LabLink.partition. */
+  async partition(ms: number): Promise<void> {
+    checkForm(`${this.#direction}.partition(ms)`, ms, MILLISECONDS)
+    await this.#link.partitionIn([this.#direction], ms)
+  }
+
   /**
    * Does `action` to the packets that `filter` (pcap-filter(7)) matches, or to those of them that
    * `when` selects: `{ first: 3 }`, `{ nth: 2 }`, `{ every: 10 }`, `{ after: '2s' }`. Counts begin
@@ -153,7 +159,12 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
    */
   async partition(ms: number): Promise<void> {
     checkForm('partition(ms)', ms, MILLISECONDS)
-    await this.#worker.call('partition', this.#id, ms)
+    await this.partitionIn(['ab', 'ba'], ms)
+  }
+
+  /** @internal */
+  partitionIn(directions: readonly Direction[], ms: number): Promise<void> {
+    return this.#worker.call('partition', this.#id, ms, directions)
   }
 
   /** Returns the counters of both ends, and of each fault and stage. */

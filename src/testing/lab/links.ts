@@ -11,11 +11,11 @@ import type { LabWorker } from './lab-worker.ts'
 import { checkLanOptions, LabLan, type LabLanOptions, planLan } from './lan.ts'
 import { LabLink } from './link.ts'
 import { LabNamespace } from './namespace.ts'
-import { ANY, checkOptions, FLAG, type Form, type Forms, WHOLE_NUMBER } from './options.ts'
+import { ANY, checkOptions, type Form, type Forms } from './options.ts'
 import type { EndSpec, NatSpec } from './protocol.ts'
 import { Routes } from './routes.ts'
 import { addressesOf, macOf } from './subnet.ts'
-import { directionsOf, filtersOf, WIRE } from './wire-spec.ts'
+import { directionsOf, filtersOf, LINK_OPTIONS } from './wire-spec.ts'
 
 /** What links need of their lab. */
 interface LinksLab {
@@ -30,9 +30,7 @@ interface LinksLab {
 
 const ADDRESSES: Form = { ...ANY, schema: list(list(anyText)) }
 export const CABLE_OPTIONS: Forms<LabCableOptions> = {
-  wire: WIRE,
-  mtu: WHOLE_NUMBER,
-  capture: FLAG,
+  ...LINK_OPTIONS,
   addresses: ADDRESSES,
 }
 
@@ -80,7 +78,7 @@ export class Links {
     this.checkEnds('cable', [a, b])
     checkCableOptions(options)
     const link = ++this.#last
-    const { wire = '', mtu, capture = false } = options
+    const { wire = '', mtu, capture = this.#captures.isAll } = options
     const { ab = '', ba = '' } = directionsOf(wire)
     const [ofA, ofB] = givenAddresses(options) ?? [addressesOf(link, 1, mtu), addressesOf(link, 2, mtu)]
     // At once, so that two cables that are made together do not take the same name.
@@ -207,7 +205,10 @@ export class Links {
       const { ab = '', ba = '' } = directionsOf(options.wire ?? '')
       const filters = filtersOf({ ab, ba })
       const seed = this.#seedOf(link)
-      const spec = { lab: this.#lab, ports, file: plan.file, ab, ba, filters: filters && (await filters), seed }
+      const { mtu, capture = this.#captures.isAll } = options
+      const file = capture ? this.#captures.add('lan') : undefined
+      const wires = { ab, ba, filters: filters && (await filters), seed }
+      const spec = { lab: this.#lab, ports, file: plan.file, ...wires, mtu, capture: file }
       const ids = await this.#made(this.#worker.call('lan', spec))
       const add = (host: LabNamespace, i: number) => this.#add(ids.ports[i] as number, () => forget(host))
       const links = new Map(namespaces.map((host, i) => [host, add(host, i)]))
@@ -246,7 +247,7 @@ export class Links {
 function takeInterface(host: LabNamespace, name: string, link: number, addresses: readonly string[]): string {
   // The kernel refuses `all` and `default`, which are directories of sysctl(8) beside interfaces.
   const taken = new Set(['lo', 'all', 'default', ...host.interfaces.map(each => each.name)])
-  let free = name
+  let free = name.slice(0, NAME_MAX)
   for (let n = 2; taken.has(free); n++) free = name.slice(0, NAME_MAX - String(n).length) + n
   host.addInterface({ link, name: free, addresses })
   return free

@@ -62,6 +62,9 @@ export interface NatForward {
 }
 
 export interface LanSpec {
+  readonly mtu: number | undefined
+  /** The file that the frames of all ports are recorded in; undefined for none. */
+  readonly capture: string | undefined
   /** The name of the lab. */
   readonly lab: string
   readonly ports: readonly EndSpec[]
@@ -120,8 +123,8 @@ export interface Calls {
   /** Replaces the text of the directions that are given. */
   wire(link: number, ab: string | undefined, ba: string | undefined, filters: Filters): void
   carrier(link: number, up: boolean): void
-  /** Drops every packet for so many ms. */
-  partition(link: number, ms: number): void
+  /** Drops every packet of the directions for so many ms. */
+  partition(link: number, ms: number, directions: readonly Direction[]): void
   /** Adds a fault. Returns its number. */
   fault(link: number, spec: FaultSpec): number
   /** Settles when the fault has hit `n` packets. */

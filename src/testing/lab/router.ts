@@ -17,8 +17,9 @@ import { type LabInterface, LabNamespace, type NamespaceLab, nameOf } from './na
 import { ANY, checkNone, checkOptions, type Forms, LIST } from './options.ts'
 import type { NatSpec } from './protocol.ts'
 import type { SocketPlace } from './sockets.ts'
+import { LINK_OPTIONS, type LinkOptions } from './wire-spec.ts'
 
-export interface LabRouterOptions extends AccessOptions {
+export interface LabRouterOptions extends AccessOptions, LinkOptions {
   /** Namespaces to be joined to the router, by a cable each: `ab` leads to the router. */
   readonly inside?: readonly LabNamespace[]
   /** A namespace to be joined to the router, which may be a router itself: `ab` leads to it. */
@@ -28,6 +29,7 @@ export interface LabRouterOptions extends AccessOptions {
 export const ROUTER_OPTIONS: Forms<LabRouterOptions> = {
   inside: { ...LIST, text: 'a list of namespaces' },
   outside: ANY,
+  ...LINK_OPTIONS,
   ...ACCESS,
 }
 
@@ -59,7 +61,11 @@ export class LabRouter extends LabNamespace {
   readonly #waiting: Map<string, string>
 
   /** @internal */
-  constructor(name: string, lab: NamespaceLab, { outside, inside: _, ...access }: LabRouterOptions) {
+  constructor(
+    name: string,
+    lab: NamespaceLab,
+    { outside, inside: _, wire: __, mtu: ___, capture: ____, ...access }: LabRouterOptions,
+  ) {
     super(name, lab, forwardPackets)
     this.#access = accessOf(access)
     this.#outside = outside

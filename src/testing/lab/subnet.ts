@@ -5,7 +5,7 @@ import { UsageError } from '../../base/usage-error.ts'
 const MAX_LINKS = 511
 
 /** The least MTU with which an interface has IPv6 (RFC 8200 section 5). */
-const IPV6_MIN_MTU = 1280
+export const IPV6_MIN_MTU = 1280
 
 /**
  * Returns the addresses of a host on a link, with their prefixes: of 198.18.0.0/15, and of

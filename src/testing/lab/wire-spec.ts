@@ -1,7 +1,7 @@
 /** Parses the `wire` option of a link: a text for both directions, or for each of them. */
 import { anyText, either, object } from '../../base/schema.ts'
 import type { WireAttachment } from '../../control/protocol/wire-attachment.ts'
-import type { Form } from './options.ts'
+import { FLAG, type Form, type Forms, WHOLE_NUMBER } from './options.ts'
 
 /** The text of each direction; a direction that is missing has no text, or keeps its own. */
 export interface WireDirections {
@@ -20,6 +20,23 @@ export const WIRE: Form = {
   text: "a text such as 'delay 20ms', or { ab, ba } with the text of each direction",
   schema: either(anyText, object({ ab: anyText, ba: anyText })),
 }
+
+/** What every link takes. */
+export interface LinkOptions {
+  /**
+   * Impairments in both directions, such as `delay 20ms loss 1%`, or `{ ab, ba }`, where ab leads
+   * from the first namespace to the second. Times have a unit.
+   */
+  readonly wire?: WireSpec
+  /** Of its interfaces. 1500 by default; below 1280 there is no IPv6. */
+  readonly mtu?: number
+  /**
+   * Records its frames at all ends. The file is removed with the lab unless keepCaptures is called.
+   */
+  readonly capture?: boolean
+}
+
+export const LINK_OPTIONS: Forms<LinkOptions> = { wire: WIRE, mtu: WHOLE_NUMBER, capture: FLAG }
 
 export function directionsOf(wire: WireSpec): WireDirections {
   return typeof wire === 'string' ? { ab: wire, ba: wire } : wire

@@ -169,24 +169,25 @@ export class WorkerCable {
   }
 
   /**
-   * Drops every packet for so many ms of the clock, or until the cable is closed, and settles then.
+   * Drops every packet of `directions` for so many ms of the clock, or until the cable is
+   * closed, and settles then.
    * It begins as inOrder does.
    */
-  async partition(ms: number): Promise<void> {
+  async partition(ms: number, directions: readonly Direction[]): Promise<void> {
     // In an object: the calls behind it do not wait for its end.
-    const { ended } = await this.#afterAll(() => ({ ended: this.#partition(ms) }))
+    const { ended } = await this.#afterAll(() => ({ ended: this.#partition(ms, directions) }))
     await ended
   }
 
-  async #partition(ms: number): Promise<void> {
+  async #partition(ms: number, directions: readonly Direction[]): Promise<void> {
     if (this.#closed !== undefined) return
     const stage = Object.assign(drop(undefined, { every: 1 }), { kind: 'partition' })
-    for (const direction of ['ab', 'ba'] as const) {
+    for (const direction of directions) {
       this.#directions[direction].partitions.add(stage)
       this.#set(direction)
     }
     await this.#sleep(ms)
-    for (const direction of ['ab', 'ba'] as const) {
+    for (const direction of directions) {
       this.#directions[direction].partitions.delete(stage)
       if (this.#closed === undefined) this.#set(direction)
     }

@@ -39,6 +39,7 @@ export class WorkerLan {
         ports[i]?.setWire(spec.ab, spec.ba, resources)
         const end = spec.ports[i] as EndSpec
         dev.devAddr.set(end.mac)
+        if (spec.mtu !== undefined) dev.mtu = spec.mtu
         onDevice(dev, end)
       }
       await module.up({ addresses: spec.ports.map(({ addresses }) => addresses) })

@@ -103,7 +103,7 @@ test('wrong words and wrong filters are usage errors, and change nothing', async
 test('a namespace whose name is not one of a host, or is taken, is a usage error', () => {
   const wrong = [
     [['a', 'b'], "namespace [ 'a', 'b' ]: names are arguments, as in lab.namespaces('a', 'b')"],
-    ['a b', "namespace 'a b': a name has 1 to 15 letters, digits and inner hyphens"],
+    ['a b', "namespace 'a b': a name has 1 to 63 letters, digits and inner hyphens"],
     ['Server', "namespace 'Server': the name is taken"],
   ] as const
   for (const [name, message] of wrong) expect(() => lab.namespaces(name as string)).toThrow(message)
@@ -135,7 +135,9 @@ test('an option that does not exist is a usage error', async () => {
   const [wires, sede] = [{ wires: 'loss 1%' }, { sede: 1 }]
   await expect(cable(wires as LabCableOptions)).rejects.toThrow("cable: no option is called 'wires', but wire, mtu, ")
   expect(client.interfaces).toEqual([])
-  await expect(createLab(sede as object)).rejects.toThrow("createLab: no option is called 'sede', but seed, signal")
+  await expect(createLab(sede as object)).rejects.toThrow(
+    "createLab: no option is called 'sede', but name, seed, signal",
+  )
   await expect(lab.router('r', { insides: [] } as object)).rejects.toThrow("router r: no option is called 'insides'")
 })
 

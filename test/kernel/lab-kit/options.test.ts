@@ -23,7 +23,7 @@ type Refused = readonly [call: string, fn: Call, given: unknown, message: string
 
 const WIRE = "is not a text such as 'delay 20ms', or { ab, ba } with the text of each direction"
 const OPTIONS = 'is not an object with options'
-const LAN_OPTIONS = 'wire, addresses, network, network6, gateway, hosts, dhcp, dns, ra'
+const LAN_OPTIONS = 'wire, mtu, capture, addresses, network, network6, gateway, hosts, dhcp, dns, ra'
 
 const REFUSED: readonly Refused[] = [
   ['createLab', given => createLab(given), null, `createLab: null ${OPTIONS}`],
@@ -52,7 +52,8 @@ const REFUSED: readonly Refused[] = [
   ['router', given => lab.router('r', given), { nat: true }, 'router r: nat: true is not a NAT, which are masquerade,'],
   ['lan', given => lab.lan(given, a), { wire: 5 }, `lan: wire: 5 ${WIRE}`],
   ['lan', given => lab.lan(given, a), { addresses: 'no' }, "lan: addresses: 'no' is not true or false"],
-  ['lan', given => lab.lan(given, a), { capture: true }, `lan: no option is called 'capture', but ${LAN_OPTIONS}`],
+  ['lan', given => lab.lan(given, a), { capture: 1 }, 'lan: capture: 1 is not true or false'],
+  ['lan', given => lab.lan(given, a), { captures: true }, `lan: no option is called 'captures', but ${LAN_OPTIONS}`],
   ['topology', given => lab.topology(given), null, `topology: null ${OPTIONS}`],
   ['topology', given => lab.topology(given), { namespaces: 'c' }, "topology: namespaces: 'c' is not a list"],
   ['topology', given => lab.topology(given), { namespaces: [], lans: [] }, 'topology: lans: [] is not an object'],

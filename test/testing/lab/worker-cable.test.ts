@@ -137,8 +137,8 @@ test('hit settles at its number of hits, and rejects when the fault or the cable
 
 test('a partition lasts its time of the clock, and a second one its own', async () => {
   const { cable, a, send, arrived, memory } = await joined()
-  const first = cable.partition(10)
-  const second = cable.partition(20)
+  const first = cable.partition(10, ['ab', 'ba'])
+  const second = cable.partition(20, ['ab', 'ba'])
   // Both have begun.
   await cable.inOrder(() => {})
   for (const n of [1, 2, 3]) {
@@ -153,14 +153,14 @@ test('a partition lasts its time of the clock, and a second one its own', async 
 
 test('closing ends a partition, and is idempotent', async () => {
   const { cable } = await joined()
-  const partition = cable.partition(60_000)
+  const partition = cable.partition(60_000, ['ab', 'ba'])
   await cable.inOrder(() => {})
   await Promise.all([cable.close(), cable.close(), partition])
 })
 
 test('a partition that has not begun when the cable is closed ends at once, and other calls are refused', async () => {
   const { cable } = await joined()
-  const partition = cable.partition(60_000)
+  const partition = cable.partition(60_000, ['ab', 'ba'])
   const changed = cable.inOrder(() => 'changed')
   await cable.close()
   await expect(changed).rejects.toThrow('the link is closed')

@@ -74,7 +74,7 @@ test('directories of running processes, of other PID namespaces, of other users 
 
 test('kept captures are moved to their place, with distinct names for captures of one pair', () => {
   const lab = makeLabDirectory()
-  const captures = new LabCaptures(lab)
+  const captures = new LabCaptures(lab, 'lab')
   const files = [captures.add('a', 'b'), captures.add('a', 'b'), captures.add('a', 'c')]
   writeFileSync(files[0]!, 'one')
   writeFileSync(files[1]!, 'two')
@@ -86,10 +86,10 @@ test('kept captures are moved to their place, with distinct names for captures o
 })
 
 test('captures that are not kept remain in the directory of the lab', () => {
-  const captures = new LabCaptures(makeLabDirectory())
+  const captures = new LabCaptures(makeLabDirectory(), 'lab')
   const file = captures.add('a', 'b')
   writeFileSync(file, '')
   captures.move()
   expect(existsSync(file)).toBe(true)
-  expect(new LabCaptures(directory).keep()).toEqual([])
+  expect(new LabCaptures(directory, 'lab').keep()).toEqual([])
 })
