@@ -78,6 +78,7 @@ const ownPackages = {
     keepalived: 'keepalived',
     etcd: 'etcd-server',
     etcdctl: 'etcd-client',
+    turnserver: 'coturn',
     curl: 'curl',
     ping: 'iputils-ping',
   },
