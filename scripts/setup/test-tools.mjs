@@ -79,6 +79,7 @@ const ownPackages = {
     etcd: 'etcd-server',
     etcdctl: 'etcd-client',
     turnserver: 'coturn',
+    natpmpc: 'natpmpc',
     curl: 'curl',
     ping: 'iputils-ping',
   },

@@ -10,7 +10,7 @@ import { AF_INET } from '../../linux/uapi.ts'
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../packet/ipv4.ts'
 import { long } from '../../packet/octets.ts'
 import type { AccessOptions } from './access.ts'
-import { FIRST_PORT, LAST_PORT } from './nat-table.ts'
+import { FIRST_PORT, LAST_PORT, PORT_CONTROL_PORT } from './nat-table.ts'
 import {
   ACCEPT,
   addRules,
@@ -85,6 +85,12 @@ export function forwardByKernel(
   const from = hairpin ? [] : [iif(name)]
   const rule = [...from, daddr4(address), protocol(ipproto), dport(port), dnat4(host, to)]
   addRules(place, NEEDS_NAT, NFPROTO_IPV4, [{ ...PREROUTING, rules: [rule] }])
+}
+
+/** Drops requests for ports that come from outside (RFC 6887 section 18). Throws a VnetError. */
+export function refusePortControl(place: SocketPlace, name: string): void {
+  const rule = [iif(name), protocol(IPPROTO_UDP), dport(PORT_CONTROL_PORT), DROP]
+  addRules(place, 'portMapping (the kernel needs nf_tables)', NFPROTO_INET, [{ ...INPUT, rules: [rule] }])
 }
 
 /**

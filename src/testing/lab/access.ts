@@ -33,6 +33,8 @@ export interface AccessOptions {
   readonly tcpTimeout?: number | string
   /** Whether hosts inside reach each other by the address outside. */
   readonly hairpin?: boolean
+  /** Whether hosts inside get ports outside that they ask for, by PCP and NAT-PMP. */
+  readonly portMapping?: boolean
   /** Ports outside, and the hosts inside that have them: `{ 'tcp 8080': 'server:80' }`. */
   readonly forward?: Readonly<Record<string, string>>
   /**
@@ -47,9 +49,9 @@ export interface AccessOptions {
 
 /** The options of each preset. Presets let nothing in that was not asked for. */
 const PRESETS = {
-  home: { nat: 'port-restricted', hairpin: true, firewall: 'block-inbound' },
+  home: { nat: 'port-restricted', hairpin: true, portMapping: true, firewall: 'block-inbound' },
   hotel: { nat: 'symmetric', udpTimeout: '60s', firewall: 'block-inbound' },
-  cgnat: { nat: 'full-cone', hairpin: true, firewall: 'block-inbound' },
+  cgnat: { nat: 'full-cone', hairpin: true, portMapping: true, firewall: 'block-inbound' },
   mobile: { nat: 'symmetric', udpTimeout: '30s', tcpTimeout: '30min', firewall: 'block-inbound' },
   corporate: { nat: 'symmetric', firewall: 'corporate' },
   cloud: { nat: 'symmetric', udpTimeout: '350s', tcpTimeout: '350s', firewall: 'block-inbound' },
@@ -61,6 +63,7 @@ export const ACCESS: Forms<AccessOptions> = {
   udpTimeout: DURATION,
   tcpTimeout: DURATION,
   hairpin: FLAG,
+  portMapping: FLAG,
   forward: { ...OBJECT, schema: record(anyText) },
   firewall: wordOf('a firewall, which are', FIREWALLS),
 }
@@ -73,14 +76,16 @@ export function accessOf({ preset, ...options }: AccessOptions): Omit<AccessOpti
 
 /** Throws a UsageError for options that do not fit together. */
 export function checkAccess(what: string, options: AccessOptions, hasOutside: boolean): void {
-  const { nat, udpTimeout, tcpTimeout, hairpin, forward = {}, firewall } = accessOf(options)
-  const needsNat = Object.entries({ udpTimeout, tcpTimeout, hairpin, forward: options.forward })
+  const { nat, udpTimeout, tcpTimeout, hairpin, portMapping, forward = {}, firewall } = accessOf(options)
+  const needsNat = Object.entries({ udpTimeout, tcpTimeout, hairpin, portMapping, forward: options.forward })
   if (!hasOutside) {
     if (nat !== undefined) throw new UsageError(`${what}: a NAT needs \`outside\``)
     if (firewall !== undefined) throw new UsageError(`${what}: a firewall needs \`outside\``)
   }
   const [alone] = needsNat.find(([, value]) => value !== undefined) ?? []
   if (nat === undefined && alone !== undefined) throw new UsageError(`${what}: ${alone} needs \`nat\``)
+  if (nat === 'masquerade' && portMapping)
+    throw new UsageError(`${what}: portMapping needs another NAT than masquerade`)
   for (const [from, to] of Object.entries(forward)) parseForward(what, from, to)
   for (const [name, value] of Object.entries({ udpTimeout, tcpTimeout })) {
     if (nat === 'masquerade' && value !== undefined && durationOf(value) % 1e9 !== 0) {

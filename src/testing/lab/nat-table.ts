@@ -20,6 +20,8 @@ export type NatVerdict = 'pass' | 'hairpin' | 'early' | 'unmapped' | 'filtered' 
  */
 export const FIRST_PORT = 61_000
 export const LAST_PORT = 65_534
+/** Where hosts ask for ports: the router's port of PCP and NAT-PMP. */
+export const PORT_CONTROL_PORT = 5351
 export const PORTS = LAST_PORT - FIRST_PORT + 1
 
 /** Peers that may send to one mapping. That which was sent to longest ago is forgotten first. */
@@ -104,6 +106,29 @@ export class NatTable {
     }
     this.#set(port, inside, 0, Number.POSITIVE_INFINITY)
     return undefined
+  }
+
+  /**
+   * Gives an endpoint inside a port until `until`, which admits every peer: the port that it has
+   * for all peers, or else the suggested one, or any. Undefined if no port is free.
+   */
+  hold(inside: number, suggested: number, until: number, now: number): NatMapping | undefined {
+    const known = this.#byInside.get(inside)?.get(0)
+    let mapping = isAlive(known, now) ? known : undefined
+    const isFree = suggested >= FIRST_PORT && suggested <= LAST_PORT && !isAlive(this.#byPort.get(suggested), now)
+    mapping ??= isFree ? this.#set(suggested, inside, 0, until) : this.#add(inside, 0, now)
+    if (mapping === undefined) return undefined
+    if (mapping.held !== Number.POSITIVE_INFINITY) mapping.held = until
+    mapping.expires = Math.max(mapping.expires, mapping.held)
+    return mapping
+  }
+
+  /** Ends a mapping of `hold`. */
+  release(inside: number, now: number): void {
+    const mapping = this.#byInside.get(inside)?.get(0)
+    if (mapping === undefined || mapping.held === Number.POSITIVE_INFINITY) return
+    mapping.held = 0
+    mapping.expires = now
   }
 
   /** Forgets every mapping that is not forwarded. The next ones have other ports. */

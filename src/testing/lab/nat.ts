@@ -29,6 +29,7 @@ import {
   PORTS,
   portOf,
 } from './nat-table.ts'
+import type { NatForward } from './protocol.ts'
 
 /**
  * Seconds without a packet from inside after which a mapping ends, by protocol: the shortest that
@@ -56,7 +57,8 @@ export interface NatOptions {
 export class Nat {
   /** The key of the packet of which `inbound` saw a fragment last; 0 if it saw a whole packet. */
   fragment = 0
-  readonly #address: number
+  /** The router's address outside. */
+  readonly address: number
   readonly #blocks: boolean
   readonly #tables: ReadonlyMap<number, NatTable>
   readonly #fragments = new NatFragments()
@@ -68,7 +70,7 @@ export class Nat {
 
   /** `address` is the router's address outside. `random` picks the first ports. */
   constructor(kind: NatKind, address: number, random: Random, { udp, tcp, blocks = false }: NatOptions = {}) {
-    this.#address = address
+    this.address = address
     this.#blocks = blocks
     this.#tables = new Map([...SECONDS.keys()].map(protocol => [protocol, new NatTable(kind, random.below(PORTS))]))
     const given = new Map([
@@ -87,6 +89,18 @@ export class Nat {
   }
 
   /**
+   * Gives an endpoint inside a port until `until`, if one is free: `port`, if that is. Returns it.
+   */
+  hold({ protocol, port, address, to }: NatForward, until: number, now: number): number | undefined {
+    return this.#tables.get(protocol)?.hold(endpoint(address, to), port, until, now)?.port
+  }
+
+  /** Ends what `hold` gave. */
+  release(protocol: number, address: number, port: number, now: number): void {
+    this.#tables.get(protocol)?.release(endpoint(address, port), now)
+  }
+
+  /**
    * Forgets every mapping that is not forwarded, like a router that restarts. The next ones have
    * other ports.
    */
@@ -101,10 +115,10 @@ export class Nat {
     if (nh < 0) return 'pass'
     const { h, protocol, end } = this.#upper
     const source = ipv4.source(bytes, nh)
-    const isOwn = source === this.#address
+    const isOwn = source === this.address
     if (h < 0) {
       // A later fragment needs no port: all hosts have one address outside.
-      this.#translate(bytes, nh, ipv4.sourceAt(nh), this.#address)
+      this.#translate(bytes, nh, ipv4.sourceAt(nh), this.address)
       return 'pass'
     }
     if (isError(bytes, h, protocol, end)) return this.#outboundError(bytes, nh, now)
@@ -119,8 +133,8 @@ export class Nat {
     if (mapping === undefined) return 'full'
     const timeout = this.#timeoutAfter(mapping, flagsOf(bytes, h, protocol, end), protocol)
     mapping.expires = Math.max(mapping.held, now + timeout)
-    this.#translate(bytes, nh, ipv4.sourceAt(nh), this.#address, field, mapping.port)
-    if (ipv4.destination(bytes, nh) !== this.#address) return 'pass'
+    this.#translate(bytes, nh, ipv4.sourceAt(nh), this.address, field, mapping.port)
+    if (ipv4.destination(bytes, nh) !== this.address) return 'pass'
     const verdict = this.#inbound(bytes, nh, now)
     return verdict === 'pass' ? 'hairpin' : verdict
   }
@@ -131,7 +145,7 @@ export class Nat {
     const nh = this.#find(bytes, at, length)
     if (nh < 0) return 'pass'
     const destination = ipv4.destination(bytes, nh)
-    if (destination !== this.#address) return this.#blocks && destination < FIRST_MULTICAST ? 'filtered' : 'pass'
+    if (destination !== this.address) return this.#blocks && destination < FIRST_MULTICAST ? 'filtered' : 'pass'
     const { h, isFragment } = this.#upper
     if (!isFragment) return this.#inbound(bytes, nh, now)
     this.fragment = fragmentKey(ipv4.source(bytes, nh), ipv4.identification(bytes, nh), ipv4.protocol(bytes, nh))
@@ -182,13 +196,13 @@ export class Nat {
     const table = this.#findQuoted(bytes, quote)
     const { h: quoted, protocol, end } = this.#quoted
     const field = table === undefined ? -1 : portAt(bytes, quoted, protocol, end, 2)
-    if (table === undefined || field < 0) return ipv4.source(bytes, nh) === this.#address ? 'pass' : 'untranslatable'
+    if (table === undefined || field < 0) return ipv4.source(bytes, nh) === this.address ? 'pass' : 'untranslatable'
     const inside = endpoint(ipv4.destination(bytes, quote), get16(bytes, field))
     const peer = endpoint(ipv4.source(bytes, quote), protocol === IPPROTO_ICMP ? 0 : get16(bytes, quoted))
     const mapping = table.find(inside, peer, now)
-    if (mapping === undefined) return addressOf(inside) === this.#address ? 'pass' : 'unmapped'
-    this.#translateQuoted(bytes, quote, ipv4.destinationAt(quote), this.#address, field, mapping.port)
-    this.#translate(bytes, nh, ipv4.sourceAt(nh), this.#address)
+    if (mapping === undefined) return addressOf(inside) === this.address ? 'pass' : 'unmapped'
+    this.#translateQuoted(bytes, quote, ipv4.destinationAt(quote), this.address, field, mapping.port)
+    this.#translate(bytes, nh, ipv4.sourceAt(nh), this.address)
     return 'pass'
   }
 
@@ -200,7 +214,7 @@ export class Nat {
     const field = table === undefined ? -1 : portAt(bytes, quoted, protocol, end, 0)
     if (table === undefined || field < 0) return 'untranslatable'
     const port = get16(bytes, field)
-    const mapping = ipv4.source(bytes, quote) === this.#address ? table.at(port, now) : undefined
+    const mapping = ipv4.source(bytes, quote) === this.address ? table.at(port, now) : undefined
     if (mapping === undefined) return port < FIRST_PORT ? 'pass' : 'unmapped'
     const peer = endpoint(ipv4.destination(bytes, quote), protocol === IPPROTO_ICMP ? 0 : get16(bytes, quoted + 2))
     if (!table.admits(mapping, peer, now)) return 'filtered'

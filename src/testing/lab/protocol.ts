@@ -49,6 +49,8 @@ export interface NatSpec {
   readonly tcp?: number | undefined
   /** Whether packets for other addresses than the router's are dropped. */
   readonly blocks?: boolean
+  /** The namespace in which hosts ask for ports; undefined if they cannot. */
+  readonly portMapping?: number | undefined
 }
 
 /** A port outside, and the endpoint inside that has it. */

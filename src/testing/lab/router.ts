@@ -9,7 +9,15 @@ import { UsageError } from '../../base/usage-error.ts'
 import { check, closing } from '../../linux/errno.ts'
 import { O_WRONLY } from '../../linux/uapi.ts'
 import { ACCESS, type AccessOptions, accessOf, checkAccess, parseForward } from './access.ts'
-import { firewall, forwardByKernel, masquerade, type Outside, routeHairpin, routeHairpinPort } from './access-rules.ts'
+import {
+  firewall,
+  forwardByKernel,
+  masquerade,
+  type Outside,
+  refusePortControl,
+  routeHairpin,
+  routeHairpinPort,
+} from './access-rules.ts'
 import { ipv4Of } from './hosts.ts'
 import type { LabLink } from './link.ts'
 import { placeOf } from './lookup.ts'
@@ -86,10 +94,10 @@ export class LabRouter extends LabNamespace {
 
   /** @internal The NAT that the link outside carries; undefined if it carries none. */
   get nat(): Omit<NatSpec, 'address'> | undefined {
-    const { nat, udpTimeout, tcpTimeout, firewall: kind = 'none' } = this.#access
+    const { nat, udpTimeout, tcpTimeout, portMapping, firewall: kind = 'none' } = this.#access
     if (nat === undefined || nat === 'masquerade') return undefined
     const [udp, tcp] = [udpTimeout, tcpTimeout].map(value => (value === undefined ? undefined : durationOf(value)))
-    return { kind: nat, udp, tcp, blocks: kind !== 'none' }
+    return { kind: nat, udp, tcp, blocks: kind !== 'none', portMapping: portMapping ? this.place.nsfd : undefined }
   }
 
   /** @internal Sets up what the kernel does, when the link outside is up. Throws a VnetError. */
@@ -99,6 +107,7 @@ export class LabRouter extends LabNamespace {
     if (outer === undefined) return
     if (nat === 'masquerade') masquerade(this.place, this.#meeting(outer), this.#access)
     else if (nat !== undefined && hairpin) routeHairpin(this.place, this.#meeting(outer))
+    if (this.nat?.portMapping !== undefined) refusePortControl(this.place, outer.name)
     if (kind !== 'none') firewall(this.place, outer.name, this.#access)
   }
 

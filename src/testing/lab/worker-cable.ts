@@ -18,6 +18,7 @@ import type { Direction, Impairment } from '../../wire/wire.ts'
 import type { WireSlot } from '../../wire/wire-slot.ts'
 import type { Nat } from './nat.ts'
 import { natEnd, natStage } from './nat-stage.ts'
+import type { PortControl } from './port-control.ts'
 import type {
   CableSpec,
   DirectionReport,
@@ -55,6 +56,8 @@ export class WorkerCable {
   /** Ends what waits, when the cable is closed. */
   readonly #ending = new Set<() => void>()
   readonly #nat: Nat | undefined
+  /** Where hosts ask the NAT for ports. */
+  #control: PortControl | undefined
   /** Faults that were ever added. */
   #added = 0
   #closed: Promise<void> | undefined
@@ -90,6 +93,7 @@ export class WorkerCable {
     const cable = new WorkerCable(net, devices, nat)
     cable.setWire(ab, ba, resources)
     try {
+      if (nat !== undefined) cable.#control = await controlOf(nat, net, spec.nat?.portMapping)
       for (const [i, dev] of devices.entries()) {
         const end = [a, b][i] as EndSpec
         if (mtu !== undefined) dev.mtu = mtu
@@ -153,6 +157,7 @@ export class WorkerCable {
   /** Has the NAT forget its mappings. */
   rebind(): void {
     this.#nat?.rebind()
+    this.#control?.restart()
   }
 
   /** Forwards a port of the NAT. Throws a UsageError if it or its host is forwarded already. */
@@ -240,6 +245,7 @@ export class WorkerCable {
 
   async #close(): Promise<void> {
     for (const end of this.#ending) end()
+    this.#control?.close()
     for (const { faults } of Object.values(this.#directions)) {
       for (const fault of faults.values()) fault.end('the link was closed')
     }
@@ -286,6 +292,18 @@ export class WorkerCable {
 async function makeNat({ kind, address, ...options }: NatSpec, seed: number): Promise<Nat> {
   const { Nat } = await import('./nat.ts')
   return new Nat(kind, address, random(seed), options)
+}
+
+/** Serves requests for ports in the namespace of `nsfd`, which few NATs do. */
+async function controlOf(nat: Nat, { clock }: Net, nsfd: number | undefined): Promise<PortControl | undefined> {
+  if (nsfd === undefined) return undefined
+  const [{ PortControl }, { loadNative }] = await Promise.all([
+    import('./port-control.ts'),
+    import('../../linux/native.ts'),
+  ])
+  const control = new PortControl(nat, clock)
+  await control.listen({ native: loadNative(), nsfd })
+  return control
 }
 
 function endReport(dev: NetDevice | undefined): EndReport {

@@ -27,6 +27,9 @@ const outer = async (made: LabNamespace, outside: LabNamespace) => {
   return made.interfaces.find(({ link }) => links.includes(link))!.addresses[0]!.split('/')[0]!
 }
 
+/** Whether two addresses, one with a prefix of 24 bits, are on one link. */
+const near = (a: string, b: string) => a.split('.').slice(0, 3).join('.') === b.split('.').slice(0, 3).join('.')
+
 /** A server that answers with the address that it sees. */
 const echo = () =>
   http.createServer(({ socket }, response) => response.end(socket.remoteAddress?.replace('::ffff:', '')))
@@ -178,6 +181,36 @@ describe('a firewall', () => {
   })
 })
 
+describe('ports that hosts ask for', () => {
+  /** Asks for the port 80 of TCP by NAT-PMP. Returns the port outside. */
+  const ask = async (from: LabNamespace, gateway: string) => {
+    const socket = await from.createSocket('udp4')
+    socket.send(Uint8Array.of(0, 2, 0, 0, 0, 80, 0, 0, 0, 0, 2, 88), 5351, gateway)
+    const [reply] = (await once(socket, 'message')) as [Buffer]
+    expect(reply.readUInt16BE(2)).toBe(0)
+    return reply.readUInt16BE(10)
+  }
+
+  test.each(OWN)('%s: everyone outside connects to the port until the NAT starts again', async nat => {
+    const made = await router({ nat, portMapping: true, firewall: 'block-inbound' })
+    const gateway = v4(made).find(each => client.interfaces.some(({ addresses }) => near(each, addresses[0]!)))!
+    await client.listen(echo(), 80)
+    const port = await ask(client, gateway)
+    expect(await text(server, await outer(made, server), port)).toBe(v4(server)[0])
+    await made.rebind()
+    expect(await ask(client, gateway)).not.toBe(port)
+  })
+
+  test('the router drops requests from outside', async () => {
+    const made = await router({ nat: 'full-cone', portMapping: true })
+    const socket = await server.createSocket('udp4')
+    socket.on('message', () => expect.unreachable('the router answered'))
+    socket.send(Uint8Array.of(0, 0), 5351, await outer(made, server))
+    // A ping takes the same path after the request, so its reply arrives after an answer.
+    expect((await server.exec('ping', ['-c1', '-W15', await outer(made, server)])).status).toBe(0)
+  })
+})
+
 describe('a preset', () => {
   test.each(['home', 'hotel', 'cgnat', 'mobile', 'corporate', 'cloud'] as const)(
     '%s: a host inside reaches the web, and nothing unasked comes in',
@@ -229,6 +262,7 @@ describe('options of a router', () => {
     [{ nat: 'symmetric', udpTimeout: 0 }, "udpTimeout: 0 is not a duration, such as '30s'"],
     [{ nat: 'masquerade', udpTimeout: '1500ms' }, "udpTimeout of the kernel's NAT is in whole seconds"],
     [{ udpTimeout: '30s' }, 'udpTimeout needs `nat`'],
+    [{ nat: 'masquerade', portMapping: true }, 'portMapping needs another NAT than masquerade'],
     [{ nat: 'symmetric', forward: { 'sctp 1': 'client' } }, "forward 'sctp 1' to 'client': write it as"],
     [{ nat: 'symmetric', forward: { 'tcp 1': 'client:70000' } }, "write it as 'tcp 8080' to 'server:80'"],
     [{ outside: undefined, firewall: 'corporate' }, 'a firewall needs `outside`'],

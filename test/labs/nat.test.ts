@@ -1,5 +1,7 @@
-/** The NATs of a lab, as turnutils_natdiscovery of coturn sees them (RFC 5780). */
+/** The NATs of a lab, as coturn classifies them (RFC 5780) and natpmpc asks them for ports. */
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -35,3 +37,28 @@ test.each([
     rmSync(directory, { recursive: true })
   }
 })
+
+test.each(['udp', 'tcp'])(
+  'natpmpc asks a home router for a port of %s, and a peer outside reaches it',
+  async protocol => {
+    await using lab = await createLab({ seed: 7 })
+    const [client, peer] = lab.namespaces('client', 'peer')
+    const home = await lab.router('home', { inside: [client], outside: peer, preset: 'home' })
+    const gateway = home.interfaces.find(({ name }) => name === 'client')!.addresses[0]!.split('/')[0]!
+    const { status, stdout } = await client.exec('natpmpc', ['-g', gateway, '-a', '0', '7000', protocol, '600'])
+    expect({ status, stdout }).toMatchObject({ status: 0, stdout: expect.stringContaining('to local port 7000') })
+    const port = Number(/Mapped public port (\d+)/.exec(stdout)?.[1])
+    const outside = /Public IP address : (\S+)/.exec(stdout)?.[1] ?? ''
+    if (protocol === 'udp') {
+      const [receiver, sender] = [await client.createSocket('udp4', 7000), await peer.createSocket('udp4')]
+      sender.send('hello', port, outside)
+      expect(String((await once(receiver, 'message'))[0])).toBe('hello')
+    } else {
+      const listener = net.createServer()
+      await client.listen(listener, 7000)
+      const accepted = once(listener, 'connection')
+      await peer.connect(port, outside)
+      await accepted
+    }
+  },
+)
