@@ -157,16 +157,11 @@ describe('vnet cut', () => {
     await change(near, 'carrier', 'left', 'on')
     await stopConserved(vnet)
     await ended
-    expect(events.filter(event => !/ (up|down|unregistered)$/.test(event)).slice(0, 8)).toEqual([
-      'left cut',
-      'left carrier-off',
-      'right cut',
-      'right carrier-off',
-      'right plugged',
-      'right carrier-on',
-      'left plugged',
-      'left carrier-on',
-    ])
+    // Each end becomes ready at its own time, after its link came up.
+    for (const name of ['left', 'right']) {
+      const own = events.filter(event => event.startsWith(name) && !/ (up|down|unregistered)$/.test(event))
+      expect(own.slice(0, 4)).toEqual(['cut', 'carrier-off', 'plugged', 'carrier-on'].map(what => `${name} ${what}`))
+    }
   })
 })
 

@@ -3,14 +3,16 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { afterEach, beforeEach } from 'vitest'
 import { builtFile } from '../../src/linux/native.ts'
-import { type Running, startVnet } from './vnet-process.ts'
+import { type Running, startVnet, stopRunning } from './vnet-process.ts'
 
 /** Has daemons and their clients use a socket in `directory` during each test. */
 export function useNodeSocket(directory: string): void {
   beforeEach(() => {
     process.env.VNET_NODE_SOCKET = join(directory, 'node.sock')
   })
-  afterEach(() => {
+  afterEach(async () => {
+    // A daemon writes its state into the directory, which is removed next.
+    await stopRunning()
     delete process.env.VNET_NODE_SOCKET
   })
 }

@@ -63,7 +63,10 @@ const READY = /^ready$|^\{"event":"ready"/
 
 /** Running programs; programs that a test leaves running are ended after it. */
 const running = new Set<Running>()
-afterEach(async () => {
+afterEach(stopRunning)
+
+/** Ends programs of this test before the hooks that were added earlier run. */
+export async function stopRunning(): Promise<void> {
   const stop = async (vnet: Running) => {
     // After a failed test a driver may loop for ever.
     const kill = setTimeout(() => vnet.stop('SIGKILL'), 20_000)
@@ -71,7 +74,7 @@ afterEach(async () => {
     clearTimeout(kill)
   }
   await Promise.all([...running].map(stop))
-})
+}
 
 /**
  * Starts `vnet ARGS` in this process and waits for `ready`. Rejects, with its output, if it ends
