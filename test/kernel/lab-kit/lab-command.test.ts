@@ -114,10 +114,12 @@ describe('without a command', () => {
     expect(leftDirectories().filter(name => name.includes(`-${vnet.pid}-`))).toEqual([])
   })
 
-  test('a lab ends on Ctrl-C while it waits for its programs', async () => {
-    const net = `${NET}run: { server: { command: echo up; exec sleep 1000, ready: never } }`
+  test('a lab ends on Ctrl-C while it waits for its programs, with status 1 if a command was to follow', async () => {
+    const net = `${NET}run: { server: { command: echo up; exec sleep 1000, ready: never, restart: true } }`
     const vnet = await spawnVnet(['lab', file(net)], { until: /^server: up$/ })
     expect(await vnet.stop('SIGINT')).toMatchObject({ status: 0, stdout: '' })
+    const withCommand = await spawnVnet(['lab', file(net), '--', 'echo', 'never'], { until: /^server: up$/ })
+    expect(await withCommand.stop('SIGINT')).toMatchObject({ status: 1, stdout: '' })
   })
 
   test('what a killed lab leaves is gone after the next lab', async () => {
@@ -275,8 +277,10 @@ describe('--json', () => {
     expect(await ask('fault', { link: 'link', direction: 'ab', action: 'drop', filter: 'icmp', nth: 1 })).toEqual({
       fault: 1,
     })
-    expect((await ask('exec', ping)).status).toBe(1)
-    expect(await ask('hits', { fault: 1, wait: 1 })).toEqual({ hits: 1 })
+    const waiting = lab.send('hits', { fault: 1, wait: 1 })
+    lab.send('exec', ping)
+    expect(await lab.next()).toEqual({ id: waiting, result: { hits: 1 } })
+    expect(await lab.next()).toMatchObject({ result: { status: 1 } })
     expect((await ask('exec', ping)).status).toBe(0)
     expect(await ask('wire', { link: 'link', wire: { ab: 'loss 100%' } })).toEqual({})
     expect((await ask('stats', { link: 'link' })).ab.text).toMatch(/loss 100%$/)
