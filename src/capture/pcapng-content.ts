@@ -220,7 +220,7 @@ class PcapngSource implements ContentSource {
     this.#numbers.push(number)
   }
 
-  /** Gives a packet id with its high half at `at` the file's number of the interface. */
+  /** Replaces the interface number in the packet id with its high half at `at` by the file's. */
   #renumberId(view: DataView, at: number): void {
     const high = view.getUint32(at, true)
     const number = this.#numbers[high >>> ID_BITS]

@@ -45,7 +45,7 @@ export function enterNamespaces(
   execInUserNamespace(native, [process.execPath, ...process.execArgv, ...process.argv.slice(1)], descriptors)
 }
 
-/** As enterNamespaces, into the namespaces of `vnet rootless`: an ordinary user starts a lab. */
+/** Like enterNamespaces, into the namespaces of `vnet rootless`, for an ordinary user's lab. */
 export function enterForLab(native: Native): void {
   if (process.geteuid?.() === 0 || enterCommand() !== undefined || hasCapability(CAP_NET_ADMIN)) return
   checkTun(native, sudoCommand())

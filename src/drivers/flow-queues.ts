@@ -45,7 +45,7 @@ export class FlowQueues {
   #now = 0
   #ticking = false
 
-  /** For queues 0 to 255. */
+  /** Supports queues 0 to 255. */
   constructor(clock: Clock) {
     this.#clock = clock
     this.#tick = clock.alarm(() => {

@@ -47,7 +47,7 @@ interface Environment {
 
 export class Conversations {
   readonly #environment: Environment
-  /** By the vnet's socket and the user. */
+  /** Conversations by the vnet's socket and the user. */
   readonly #all = new Map<string, Conversation>()
   #seq = 0
 
@@ -90,7 +90,7 @@ export class Conversation {
   readonly #requester: Requester | undefined
   readonly #listener: ConversationListener
   readonly #spins = availableParallelism() > 1
-  /** By sequence number; a request has one entry for each of its numbers. */
+  /** Requests by sequence number; a request has one entry for each of its numbers. */
   readonly #requests = new Map<number, Waiting>()
   /** Requests that wait for room, at most UNSENT_MAX: their threads may be killed meanwhile. */
   #unsent: { readonly waiting: Waiting; readonly octets: Uint8Array }[] = []

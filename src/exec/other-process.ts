@@ -44,7 +44,7 @@ export interface ThreadStatus extends Identity {
 
 export class OtherProcesses {
   readonly #native: Native
-  /** By thread id, the most recently opened last. */
+  /** Process descriptors by thread id, the most recently opened last. */
   readonly #pidfds = new Map<number, number>()
   /** The inode of a namespace by its cookie, which is never reused. */
   readonly #namespaces = new Map<bigint, number>()

@@ -141,7 +141,7 @@ export class Relayed {
   /** The datagram for the vnet. */
   readonly question: Uint8Array
   readonly #port: number
-  /** By the supervisor's sequence number: the program's messages without a complete reply. */
+  /** The program's messages without a complete reply, by the supervisor's sequence number. */
   readonly #open = new Map<number, Message>()
 
   /** `octets` are whole messages, all for the vnet; replies are addressed to `port`. */

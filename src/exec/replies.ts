@@ -45,14 +45,14 @@ const MEMINFO_LEN = 36
 
 interface Waiting {
   readonly netns: number
-  /** By the sequence number of the placeholder. */
+  /** Replies by the sequence number of their placeholder. */
   readonly replies: Map<number, Uint8Array>
   bytes: number
 }
 
 export class Replies {
   readonly #native: Native
-  /** By inode of the socket, in order of use. */
+  /** Sockets by inode, in order of use. */
   readonly #sockets = new Map<number, Waiting>()
   /** The port in our NOOPs. The kernel ignores and quotes it; no other acknowledgement has it. */
   readonly #mark = randomInt(2 ** 31, 2 ** 32)

@@ -191,5 +191,5 @@ const arm64: SyscallNumbers = {
   writev: 66,
 }
 
-/** By architecture, as process.arch names it. */
+/** System call numbers by architecture, in the names of process.arch. */
 export const syscallNumbers: Readonly<Partial<Record<string, SyscallNumbers>>> = { x64, arm64 }

@@ -48,7 +48,7 @@ interface Subscription {
   readonly where: Where
   readonly requester: Requester | undefined
   readonly wanted: Wanted
-  /** By the path of the vnet's socket. */
+  /** Conversations by the path of the vnet's socket. */
   readonly vnets: Map<string, Conversation>
 }
 
@@ -60,7 +60,7 @@ const ROOT = 0
 export class Subscriptions {
   readonly #supervision: Supervision
   readonly #replies: Replies
-  /** By socket, and by whether it is a group membership or a SUBSCRIBE. */
+  /** Subscriptions by socket, and by whether they are a group membership or a SUBSCRIBE. */
   readonly #all = new Map<string, Subscription>()
   #watch: Disposable | undefined
 
@@ -132,7 +132,7 @@ export class Subscriptions {
       this.#end(key)
       answer(0)
     }
-    // As in the kernel for the groups of most families.
+    // The kernel also refuses this for the groups of most families.
     else if (requester !== undefined || process.geteuid?.() !== ROOT) answer(-EPERM)
     else if (this.#all.has(key)) answer(0)
     else {

@@ -24,7 +24,7 @@ export class ReachableVnets {
   #directories: readonly RunDirectory[] = []
   #entries: readonly Entry[] = []
   readonly #gone = new Set<string>()
-  /** By the inode of the network namespace and the name of the interface. */
+  /** Devices by the inode of their network namespace and the name of the interface. */
   #byName = new Map<string, RemoteDevice>()
   /** When the directories were checked, and their state when the files were read, if known. */
   #looked = Number.NEGATIVE_INFINITY

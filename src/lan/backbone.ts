@@ -64,13 +64,13 @@ export interface BackboneOptions {
 
 export class Backbone implements AsyncDisposable {
   readonly #options: BackboneOptions
-  /** For lines caused by clients. */
+  /** The log for lines that clients cause. */
   readonly #log: LimitedLog
   readonly #dhcpBudget: Budget
-  /** For DHCPv6 and router solicitations. */
+  /** The budget for DHCPv6 and router solicitations. */
   readonly #ip6Budget: Budget
   readonly #dnsBudget: Budget
-  /** By IP address: sockets know no other one, and a handshake proves it. */
+  /** A budget by IP address: sockets know no other address, and a handshake proves it. */
   readonly #dnsTcpBudget: Budget
   readonly #tcp: TcpServices
   #population: Population

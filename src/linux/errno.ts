@@ -12,7 +12,7 @@ export function check(result: number, syscall: string, advice?: string): number 
   return result
 }
 
-/** As check, for calls on a TAP's descriptor, where EBADFD means that the interface was deleted. */
+/** Like check, for calls on a TAP's descriptor, for which EBADFD means a deleted interface. */
 export function checkTap(result: number, syscall: string): number {
   return check(result, syscall, result === -EBADFD ? GONE : undefined)
 }

@@ -297,7 +297,7 @@ export class LinkMonitor implements Work {
   }
 }
 
-/** For a monitor that is not given the time of its vnet. */
+/** The clock of a monitor that is not given the clock of its vnet. */
 export const eventLoopClock: Clock = {
   now: () => performance.now() * NSEC_PER_MSEC,
   alarm(fn) {

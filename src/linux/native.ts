@@ -38,7 +38,7 @@ export interface Poller {
   close(): number
 }
 
-/** For Poller.watch. */
+/** Events for Poller.watch. */
 export const WATCH_READ = 1
 export const WATCH_WRITE = 2
 

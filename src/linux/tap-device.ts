@@ -131,7 +131,7 @@ export class Tap extends EventEmitter<TapEvents> implements AsyncDisposable, Asy
     return this.#writer.write(data, info)
   }
 
-  /** As `write`, for frames in a row: one native call writes up to 64 of them. */
+  /** Like `write`, for frames in a row: one native call writes up to 64 of them. */
   writeBatch(batch: readonly (Uint8Array | TapFrame)[]): boolean {
     this.#checkOpen()
     return this.#writer.writeBatch(batch)

@@ -46,7 +46,7 @@ export class Module<P extends Params = Params, Dev extends AnyDevice = AnyDevice
   readonly #net: Net
   #removed: Promise<void> | undefined
 
-  /** For `insmod`. */
+  /** Called by `insmod`. */
   constructor(driver: Driver<P, Dev>, params: ParamValues<P>, specs: readonly DeviceSpec<Dev>[], net: Net) {
     this.driver = driver
     this.params = params

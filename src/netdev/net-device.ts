@@ -125,7 +125,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   #mergesWire = false
   #frameProbe: FrameProbe | undefined
 
-  /** For allocNetdevMqs. */
+  /** Called by allocNetdevMqs. */
   constructor(name: string, txqs: number, rxqs: number, priv: Priv) {
     this.name = name
     this.priv = priv
@@ -285,13 +285,15 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     rxq.push(skb)
   }
 
-  /** For lines that frames cause: one a second of each kind. */
+  /** The log for lines that frames cause: one a second of each kind. */
   get limitedLog(): LimitedLog {
     this.#limitedLog ??= new LimitedLog(this.log, this.net.clock, { lines: 1, seconds: 1 })
     return this.#limitedLog
   }
 
-  /** For lines that changes of the interface cause: anyone may have the rights to make them. */
+  /**
+   * The log for lines that changes of the interface cause: anyone may have the rights to make them.
+   */
   get changeLog(): LimitedLog {
     this.#changeLog ??= new LimitedLog(this.log, this.net.clock)
     return this.#changeLog

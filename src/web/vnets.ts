@@ -55,7 +55,7 @@ export class Vnets {
   #hasFound = false
   /** Why vnets did not reply, which is said once. */
   #problems: ReadonlySet<string> = new Set()
-  /** By vnet; undefined until it has replied. */
+  /** The subscription to each vnet; undefined until it has replied. */
   readonly #subscriptions = new Map<string, Subscription | undefined>()
   #watch: Disposable | undefined
 

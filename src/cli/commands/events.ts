@@ -24,9 +24,9 @@ export function events(names: readonly string[], { json, drops, user }: EventsOp
     const onLost = () => io.out(json ? '{"event":"lost"}\n' : 'some events were lost\n')
     const directories = directoriesOf({ user })
     const here = client.namespace
-    /** By vnet; undefined while the vnet has not replied yet. */
+    /** The subscription to each vnet; undefined while the vnet has not replied yet. */
     const subscriptions = new Map<string, Subscription | undefined>()
-    /** By vnet of another namespace: its interfaces that were seen in this one. */
+    /** For each vnet of another namespace: its interfaces that were seen in this one. */
     const guests = new Map<string, Set<string>>()
     let noneIsLeft = () => {}
     const allEnded = new Promise<false>(resolve => {

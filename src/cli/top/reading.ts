@@ -22,7 +22,7 @@ export interface CpuTime {
 
 export interface Reading {
   readonly devices: readonly TopDevice[]
-  /** By process of a vnet. A process that ended, or is hidden, is missing. */
+  /** CPU times by process id of a vnet. A process that ended, or is hidden, is missing. */
   readonly cpu: ReadonlyMap<number, CpuTime>
   /** Why vnets did not reply. */
   readonly problems: readonly string[]

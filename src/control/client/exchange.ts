@@ -68,7 +68,7 @@ export class Exchanges {
   readonly #native: Native
   readonly #timeoutMs: number
   readonly #users: ReadonlySet<number>
-  /** By the path of the socket. */
+  /** Vnets by the path of their sockets. */
   readonly #vnets = new Map<string, Vnet>()
   #open = true
 

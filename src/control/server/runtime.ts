@@ -22,7 +22,7 @@ const WATCH_MS = 90_000
 /** A timer this long, again and again, shows the delay of the loop. */
 const RESOLUTION_MS = 20
 
-/** By `kind` of a GC entry: enum GCType of V8. A mark-compact of young objects is 2. */
+/** Names by the `kind` of a GC entry: enum GCType of V8. A mark-compact of young objects is 2. */
 const GC_KINDS: Readonly<Record<number, string>> = {
   1: 'minor',
   2: 'minor',

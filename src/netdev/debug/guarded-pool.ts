@@ -296,7 +296,9 @@ export class GuardedPool extends SkBuffPool implements SkbWatcher {
     return at
   }
 
-  /** Reports a driver's changes to a frame, once for each line. Returns true if it found none. */
+  /**
+   * Reports a driver's change to a frame, once per line. Returns true if no driver's code made it.
+   */
   #found(rule: string, what: string, at: Trace, skb: GuardedSkb): boolean {
     const place = driverPlace(at)
     if (place === undefined) return true

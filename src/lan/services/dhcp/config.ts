@@ -85,7 +85,7 @@ export function dhcpConfig(spec: DhcpSpec) {
   const network = get32(bytes, 0)
   const mask = maskOf(prefixLen)
   const reservations = (spec.reservations ?? []).map((one, i) => toReservation(one, `reservations[${i}]`, server))
-  // Of several reservations for one client the first counts.
+  // The first of several reservations for one client counts.
   const reservedFor = (of: (one: Reservation) => string | undefined): ReadonlyMap<string, Reservation> =>
     new Map(reservations.toReversed().flatMap(one => (of(one) === undefined ? [] : [[of(one)!, one]])))
   const usual: [number, Uint8Array][] = [
