@@ -22,7 +22,7 @@ const upTo53 = fc.maxSafeNat()
 // Texts that come back as they were: no zero byte, no lone surrogate.
 const comment = fc.string({ unit: 'binary' }).map(value => value.replaceAll('\0', ''))
 
-/** A packet whose frame starts anywhere in its bytes. */
+/** A packet with its frame anywhere in its bytes. */
 const packet = fc
   .record({
     seconds: fc.nat(0xffff_ffff),

@@ -101,7 +101,7 @@ describe('the cable driver', () => {
     expect(a.counters.drops().tx[SKB_DROP_REASON_PKT_TOO_SMALL]).toBe(1)
   })
 
-  test('a cable drops frames whose receiver is down or unregistered', async () => {
+  test('a cable drops frames for a receiver that is down or unregistered', async () => {
     const { portA, a, b } = await cable()
     await devClose(b)
     portA.transmit(octets(60))

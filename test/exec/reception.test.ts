@@ -203,7 +203,7 @@ describe('an error is returned', () => {
     expect(program.results).toEqual([-ENOBUFS])
   })
 
-  test('EFAULT is returned for a thread whose memory is unmapped', () => {
+  test('EFAULT is returned for a thread with unmapped memory', () => {
     put(reply)
     program.isWaiting = false
     reception.read(program.call(fd, program.room(9), 9))

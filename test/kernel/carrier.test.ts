@@ -70,7 +70,7 @@ describe('netifCarrierOff and netifCarrierOn', () => {
     expect(mine0!.kernel).toMatchObject({ txPackets: mine0!.total.txPackets })
   })
 
-  test('an interface whose carrier is off before registration starts without one', async () => {
+  test('an interface with its carrier off before registration starts without one', async () => {
     const file = files.driver({ setup: 'netifCarrierOff(dev)' })
     const vnet = await spawnVnet([file, '--netns', near.name, '--json'])
     expect(hasNoCarrier(await until(near, 'mine0', hasNoCarrier))).toBe(true)

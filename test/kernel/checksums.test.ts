@@ -15,7 +15,7 @@ import { tcpExchange, udpSocket } from '../support/sockets.ts'
 import { BOTH_WAYS, startVnet, stopConserved } from '../support/vnet-process.ts'
 
 const HALF_MIB = 1 << 19
-/** Protocols whose checksums are verified: ICMP, IPv4 headers, TCP, UDP, ICMPv6. */
+/** Protocols with verified checksums: ICMP, IPv4 headers, TCP, UDP, ICMPv6. */
 const PROTOCOLS = ['1', '4', '6', '17', '58']
 
 const { netns } = freshNamespaces('netns')

@@ -60,7 +60,7 @@ const runLine = (file: string, way: (typeof WAYS)[number], words: string) =>
     .replace('SOCKET', vnet())
     .replace(/(TEXT|vnet0)$/, words)
 
-/** The socket of the vnet whose interface is in the namespace. */
+/** The socket of the vnet with an interface in the namespace. */
 function vnet(): string {
   const { ino } = fstatSync(netns.fd)
   // Files of ended vnets in other pid namespaces remain, and the inode may have been theirs before.

@@ -200,7 +200,7 @@ describe('an interface that', () => {
     expect(said).toEqual(['link is up', 'link is down', 'link is up', expect.stringMatching(/^rx \d+ frames/)])
   })
 
-  test('an uplink whose interface starts down is attached when it is up', async () => {
+  test('an uplink with an interface that starts down is attached when it is up', async () => {
     cable('veth0', far)
     await address(far, 'eth0', 60)
     mid.ip('link set veth0 down')

@@ -38,7 +38,7 @@ async function heard(vnet: Running, netns: Netns, name: string): Promise<void> {
 const messages = (vnet: Running) =>
   jsonLines(vnet.stdout).flatMap(({ event, message }) => (event === 'log' ? [message as string] : []))
 
-/** Ends a run whose log has expected errors, and checks that every lost frame was counted. */
+/** Ends a run with expected errors in its log, and checks that every lost frame was counted. */
 async function conserved(vnet: Running): Promise<void> {
   const ended = await vnet.stop()
   expect(ended).toMatchObject({ status: 0, stderr: '' })

@@ -70,7 +70,7 @@ describe('announced', () => {
     expect((await second)?.announced).toBe(true)
   })
 
-  /** A platform whose event socket, the bound one, returns `error` once and then nothing. */
+  /** A platform with a bound event socket that returns `error` once and then nothing. */
   function deaf(...error: number[]): TapPorts {
     let events = -1
     return new TapPorts(({ bind, recvmsg }) => ({
@@ -97,7 +97,7 @@ describe('announced', () => {
 describe('during a flood of events', () => {
   /**
    * Ports whose monitor never reads an event of the kernel until the flood ends, and the number of
-   * its reads. Each read returns `result`, or a message from another process.
+   * its reads. Each read returns `result`; a message comes from another process.
    */
   function flooded(result = -ENOBUFS) {
     let events = -1

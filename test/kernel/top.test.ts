@@ -17,7 +17,7 @@ afterEach(() => {
   try {
     tmux('kill-server')
   } catch {
-    // No server exists after a test that started none, or whose shell has ended.
+    // No server exists after a test that started none, or after its shell has ended.
   }
 })
 

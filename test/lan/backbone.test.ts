@@ -126,7 +126,7 @@ describe('the gateway', () => {
     expect(formatIpv4(parse(Uint8Array.from(offer?.data ?? []))?.yiaddr ?? 0)).toBe('198.18.0.101')
   })
 
-  test('the gateway offers an address whose former client sends no ARP reply', async () => {
+  test('the gateway offers an address if its former client sends no ARP reply', async () => {
     const memory = makeNet()
     const net = await addBackbone(memory, setupOf('dhcp: { pool: 198.18.0.100-198.18.0.100, leaseTime: 60 }'))
     const had = [198, 18, 0, 100]

@@ -23,7 +23,9 @@ export interface LanNet extends Lan {
   drops(): Record<string, number>
 }
 
-/** A driver on `memory` whose ports are up with a carrier. `ask` checks that no frame is lost. */
+/**
+ * A driver on `memory` with ports that are up with a carrier. `ask` checks that no frame is lost.
+ */
 export async function addLan(
   memory: MemoryNet,
   options: LanOptions = {},

@@ -6,7 +6,7 @@ import { type Batch, type Native, WATCH_WRITE } from '../../src/linux/native.ts'
 
 const FD = 7
 
-/** A sender whose next writes have these results; 0 is EAGAIN. */
+/** A sender with these results of its next writes; 0 is EAGAIN. */
 function sending(...results: number[]) {
   const written: number[][] = []
   const watched: number[] = []

@@ -60,7 +60,7 @@ test('frames of any content and description are read, cut, copied and written, a
       const { framesRead, framesWritten, dropped } = tap.counters
       expect(framesRead).toBe(frames.length)
       expect(odd).toBeLessThanOrEqual(frames.length)
-      // A frame that is segmented on its way counts once for each segment.
+      // A frame that is segmented counts once for each segment.
       expect(framesWritten + dropped).toBeGreaterThanOrEqual(written + uncut + cut)
       expect(port.received.length).toBe(framesWritten)
       expect(pools.map(({ out }) => out)).toEqual([0])

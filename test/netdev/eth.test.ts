@@ -143,7 +143,7 @@ describe('ethMacAddr', () => {
   )
 })
 
-test('ethValidateAddr refuses a device whose address is zero or a group address', () => {
+test('ethValidateAddr refuses a device with an address that is zero or a group', () => {
   const dev = device()
   expect(ethValidateAddr(dev)).toBe(0)
   dev.devAddr.fill(0)

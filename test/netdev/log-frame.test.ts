@@ -1,4 +1,4 @@
-/** The lines about single frames, for devices whose msgEnable has NETIF_MSG_PKTDATA. */
+/** The lines about single frames, for devices with NETIF_MSG_PKTDATA in msgEnable. */
 import { describe, expect, test } from 'vitest'
 import { NSEC_PER_SEC } from '../../src/base/clock.ts'
 import { LOGLEVEL_WARNING } from '../../src/base/log.ts'

@@ -409,7 +409,7 @@ describe('what stepping does not lose', () => {
 })
 
 describe('while stepping', () => {
-  test('a queue whose frame waits in the kernel is paused, so its port reports it only once', async () => {
+  test('a queue is paused while its frame waits in the kernel, so its port reports it only once', async () => {
     const memory = makeNet()
     const { port } = await addDevice(memory)
     const gate = new StepGate(memory.net)
@@ -451,7 +451,7 @@ describe('while stepping', () => {
     expect([sn0.tx[0]?.transTimeout, sn0.tx[0]?.stopped]).toEqual([0, false])
   })
 
-  test('a queue whose interrupt is lost gets its full timeout again when stepping ends', async () => {
+  test('a queue with a lost interrupt gets its full timeout again when stepping ends', async () => {
     const memory = makeNet()
     const { dev, port } = await addDevice(
       memory,

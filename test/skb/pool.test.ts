@@ -119,7 +119,7 @@ test('a pool grows by at most half of its reserve, and returned slots are in res
   const frames = Array.from({ length: 65 }, () => pool.alloc(60) as SkBuff)
   for (const skb of frames) skb.free()
   pool.growSmall(-63)
-  // Slots that exist stay in use, and no more are made.
+  // Existing slots remain in use, and no more are made.
   for (const _ of frames) expect(pool.alloc(60)?.slotClass).toBe(pool.small)
   expect(pool.alloc(60)?.slotClass).toBe(pool.large)
 })

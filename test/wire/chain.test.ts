@@ -38,7 +38,8 @@ function beating(rung: { count: number; closed: number }): Impairment {
 }
 
 /**
- * A chain whose end frees its frames, the numbers of these frames, and a function that sends some.
+ * A chain with an end that frees its frames, the numbers of these frames, and a function that sends
+ * some.
  */
 function chainOf(options: { small?: number; reserve?: number } = {}) {
   const pool = new SkBuffPool({ large: 4, small: 64, ...options })

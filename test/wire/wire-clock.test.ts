@@ -129,7 +129,7 @@ describe('WireClock', () => {
     expect(seen).toEqual(segments)
   })
 
-  test('a wire whose alarms never end gives the event loop its turn', () => {
+  test('a wire with endless alarms gives the event loop its turn', () => {
     const clock = new LoadedClock()
     const wire = idleWire(clock)
     let rung = 0

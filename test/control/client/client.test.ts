@@ -280,7 +280,7 @@ describe('a vnet', () => {
     await expect(devices(at)).rejects.toThrow(/^GET_DEVICES: ETIMEDOUT, .*; it has not replied for 0.3 s$/)
   })
 
-  test('a vnet whose reply trickles in endlessly is ETIMEDOUT', async () => {
+  test('a vnet with an endlessly trickling reply is ETIMEDOUT', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     ends.push({ [Symbol.dispose]: () => vi.useRealTimers() })
     const part = new MessageBuilder().message(0x3f0, 2, 1).payload(genlmsghdr(2, 1))

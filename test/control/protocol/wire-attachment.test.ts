@@ -5,7 +5,7 @@ import { attached, recording, type WireAttachment } from '../../../src/control/p
 import { BpfProgram } from '../../../src/packet/bpf.ts'
 import { packetFilter } from '../../../src/packet/filter.ts'
 
-/** Matches frames whose byte 3 is 9: `ldb [3]; jeq #9; ret #65535; ret #0`. */
+/** Matches frames with 9 in byte 3: `ldb [3]; jeq #9; ret #65535; ret #0`. */
 const PROGRAM = [
   { code: 0x30, jt: 0, jf: 0, k: 3 },
   { code: 0x15, jt: 0, jf: 1, k: 9 },

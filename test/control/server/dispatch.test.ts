@@ -226,7 +226,7 @@ describe('GET_DEVICES', () => {
     expect(by(() => {}).acks).toEqual([{ error: -22, message: 'the request names no interface', missingType: 1 }])
   })
 
-  test('a device whose cable is cut has no carrier, and the reply reports the cut', async () => {
+  test('a device with a cut cable has no carrier, and the reply reports the cut', async () => {
     const { families, net } = await served()
     cutCable(net.devices[0] as NetDevice)
     const sent = ask(families, request(VNET_GENL_ID, GET_DEVICES, { write: b => b.string(2, 'one') }))

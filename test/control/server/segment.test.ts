@@ -41,7 +41,7 @@ const ENTRIES: readonly SegmentEntry[] = [
 const root = freshDirectory()
 const ends = endedAfterEach<Disposable>()
 
-/** A vnet whose driver reports these entries, with a client. */
+/** A vnet with a driver that reports these entries, and a client. */
 async function served(segment?: (kinds: ReadonlySet<SegmentEntryKind>) => Iterable<SegmentEntry>) {
   const clock = new TimerfdClock(native)
   const memory = memoryNet({ turns: new Turns(clock) })

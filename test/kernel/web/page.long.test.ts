@@ -193,7 +193,7 @@ test('a segment of 10,000 hosts is drawn and searched, and shows its peers', asy
   await stopConserved(vnet)
 })
 
-test('the page shows and changes an interface whose name is markup', async () => {
+test('the page shows and changes an interface with markup as its name', async () => {
   const name = '<b>"\'&lt;$(x)'
   const { vnet, address } = await startWithPage('loop', '--name', name, '--no-address')
   const page = await browser.open(address)

@@ -131,7 +131,7 @@ describe('the link of a lan port', () => {
     expect([port.carrier, segment.stations.length]).toEqual([true, 2])
   })
 
-  test('a lan port whose carrier is turned off neither sends nor receives', async () => {
+  test('a lan port with its carrier off neither sends nor receives', async () => {
     const memory = makeNet()
     const { ask, devices, ports } = await addLan(memory, {}, {}, ['eth8', 'eth9'])
     const [eth8, eth9] = devices as [NetDevice, NetDevice]

@@ -16,7 +16,7 @@ beforeEach(() => {
 })
 afterEach(() => files.remove())
 
-/** Makes a pipe whose reader sleeps until a writer opens the pipe. Returns its path. */
+/** Makes a pipe with a reader that sleeps until a writer opens the pipe. Returns its path. */
 function fifo(name = 'pipe'): string {
   const pipe = files.write('', name)
   rmSync(pipe)

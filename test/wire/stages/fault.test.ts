@@ -7,7 +7,7 @@ import { plainFrame, testWires } from '../../support/wire.ts'
 
 const testWire = testWires()
 
-/** Matches frames whose first payload byte is odd. */
+/** Matches frames with an odd first payload byte. */
 const odd = (bytes: Uint8Array, at: number) => (bytes[at + 14] & 1) === 1
 
 function frame(first: number): Uint8Array {

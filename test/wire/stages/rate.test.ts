@@ -130,7 +130,7 @@ describe('limits', () => {
     expect(drops(wire)).toEqual({ limit: 2 })
   })
 
-  test('with head drop the oldest waiting packets make room, and the one in transmission continues', () => {
+  test('with head drop the oldest waiting packets make room, and the transmission continues', () => {
     const wire = makeWire([rate('8mbit', { limit: { packets: 3 }, queue: 'head' })])
     wire.send(6)
     wire.advance(NSEC_PER_MSEC)

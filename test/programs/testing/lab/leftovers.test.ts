@@ -37,7 +37,7 @@ test('the directory of an ended process is removed with its content', () => {
   expect(existsSync(path)).toBe(false)
 })
 
-test('the directory of a lab whose process is a zombie is removed', async () => {
+test('the directory of a lab is removed if its process is a zombie', async () => {
   // A shell may wait for its child: it ends when its parent is another program.
   const script = 'cat <&3 >/dev/null & echo $!; exec sleep 1000 3<&-'
   const parent = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'inherit', 'pipe'] })
