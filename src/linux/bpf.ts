@@ -2,7 +2,7 @@
  * bpf(2): an array of 64-bit values, programs for tcx, and the links that attach them to an
  * interface. Every descriptor holds its object, so all of them end with the process.
  */
-import { EINVAL, EOPNOTSUPP, VnetError } from '../base/errno.ts'
+import { EAGAIN, EINVAL, EOPNOTSUPP, VnetError } from '../base/errno.ts'
 import { bpfAside } from './aside.ts'
 import { check, closing } from './errno.ts'
 import type { Native } from './native.ts'
@@ -39,6 +39,8 @@ export const SKB_MARK = 8
 /** sizeof(union bpf_attr) up to the fields used here. */
 const ATTR_LEN = 128
 const LOG_LEN = 64 << 10
+/** As libbpf. */
+const LOAD_ATTEMPTS = 5
 /** The most programs of one type on an interface (BPF_MPROG_MAX). */
 const PROGRAMS_MAX = 64
 /** sizeof(struct bpf_prog_info) up to the name, and the name's place. */
@@ -118,7 +120,11 @@ export function loadProgram(native: Native, name: string, instructions: readonly
   attr.setUint32(24, 1, true)
   attr.setUint32(28, LOG_LEN, true)
   bytesOf(attr).set(new TextEncoder().encode(name), 48)
-  const fd = native.bpf(-1, BPF_PROG_LOAD, bytesOf(attr), 8, code, 16, LICENSE, 32, log)
+  let fd = -EAGAIN
+  // A signal during verification, such as that of a profiler, makes it end with EAGAIN.
+  for (let i = 0; fd === -EAGAIN && i < LOAD_ATTEMPTS; i++) {
+    fd = native.bpf(-1, BPF_PROG_LOAD, bytesOf(attr), 8, code, 16, LICENSE, 32, log)
+  }
   if (fd >= 0) return fd
   const said = Buffer.from(log.subarray(0, log.indexOf(0)))
     .toString()

@@ -1,6 +1,6 @@
 /** bpf(2): what its errors say, with a stand-in for the system call. */
 import { describe, expect, test } from 'vitest'
-import { EINVAL, ENOMEM, EPERM } from '../../src/base/errno.ts'
+import { EAGAIN, EINVAL, ENOMEM, EPERM } from '../../src/base/errno.ts'
 import { attachTcx, BPF_TCX_INGRESS, createArray, exit, loadProgram, tcxPrograms } from '../../src/linux/bpf.ts'
 import type { Native } from '../../src/linux/native.ts'
 
@@ -39,4 +39,11 @@ test('a refused map names the capabilities that it takes', () => {
 test('a program that the verifier refuses is reported with the last line of its log', () => {
   const native = failing(EINVAL, '0: (95) exit\nR0 !read_ok\n')
   expect(() => loadProgram(native, 'broken', [exit()])).toThrow(/^BPF_PROG_LOAD broken: EINVAL, .*; R0 !read_ok$/)
+})
+
+test('a program is loaded again when a signal ended its verification', () => {
+  const results = [-EAGAIN, -EAGAIN, 7]
+  const native = { bpf: () => results.shift() } as unknown as Native
+  expect(loadProgram(native, 'interrupted', [exit()])).toBe(7)
+  expect(() => loadProgram(failing(EAGAIN), 'stuck', [exit()])).toThrow(/^BPF_PROG_LOAD stuck: EAGAIN/)
 })
