@@ -38,7 +38,7 @@ import {
   tcxPrograms,
   writeArray,
 } from '../linux/bpf.ts'
-import { closing, closingOnError } from '../linux/errno.ts'
+import { closingOnError } from '../linux/errno.ts'
 import type { Native } from '../linux/native.ts'
 import { addClsact, addProgram, RouteSocket, type TcHook } from '../linux/rtnetlink.ts'
 
@@ -130,18 +130,19 @@ export function attachedBy(native: Native, target: TcxTarget): number | undefine
 }
 
 /** Attaches the programs of a TAP, which end with the TAP. */
-function attachToTap(
+async function attachToTap(
   native: Native,
   nsfd: number,
   ifindex: number,
   end: 'a' | 'b',
   programs: Readonly<Record<TcHook, Instruction[]>>,
-): void {
+): Promise<void> {
   using sock = RouteSocket.open(native, nsfd)
-  addClsact(sock, ifindex)
+  await addClsact(sock, ifindex)
   for (const at of ['egress', 'ingress'] as const) {
     const name = `vnet_${end}_${at}`
-    closing(native, loadProgram(native, name, programs[at]), fd => addProgram(sock, { ifindex, at, name, fd }))
+    const fd = loadProgram(native, name, programs[at])
+    await addProgram(sock, { ifindex, at, name, fd }).finally(() => native.close(fd))
   }
 }
 
@@ -174,8 +175,11 @@ export class TcxRedirect {
   async #attach({ nsfd, ifindex, a, b }: Ends, mark: number): Promise<void> {
     const native = this.#native
     // The way back first: no frame is led into a TAP that leads nowhere.
-    attachToTap(native, nsfd, a, 'a', { egress: onlyMarked(mark), ingress: fromTap(mark, ifindex, 0) })
-    attachToTap(native, nsfd, b, 'b', { egress: onlyMarked(mark), ingress: fromTap(mark, ifindex, BPF_F_INGRESS) })
+    await attachToTap(native, nsfd, a, 'a', { egress: onlyMarked(mark), ingress: fromTap(mark, ifindex, 0) })
+    await attachToTap(native, nsfd, b, 'b', {
+      egress: onlyMarked(mark),
+      ingress: fromTap(mark, ifindex, BPF_F_INGRESS),
+    })
     for (const [name, instructions, type] of [
       [`vnet_in_${process.pid}`, toTap(mark, this.#maps, a, 0), BPF_TCX_INGRESS],
       ['vnet_out', toTap(mark, this.#maps, b, 1), BPF_TCX_EGRESS],

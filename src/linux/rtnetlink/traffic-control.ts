@@ -1,6 +1,6 @@
 /**
  * BPF programs of an interface in the clsact qdisc (tc-bpf(8)). Unlike tcx links, they are attached
- * without a grace period of RCU, and end with the interface. include/uapi/linux/pkt_sched.h,
+ * within an expedited grace period of RCU, and end with the interface. include/uapi/linux/pkt_sched.h,
  * pkt_cls.h.
  */
 import { ENOENT, isErrno, VnetError } from '../../base/errno.ts'
@@ -35,14 +35,14 @@ export interface TcProgram {
   readonly fd: number
 }
 
-/** Gives an interface the qdisc that programs are attached to. Throws a VnetError. */
-export function addClsact(sock: RouteSocket, ifindex: number): void {
-  add(sock, RTM_NEWQDISC, [ifindex, CLSACT_HANDLE, TC_H_CLSACT, 0], 'clsact')
+/** Gives an interface the qdisc that programs are attached to. Rejects with a VnetError. */
+export function addClsact(sock: RouteSocket, ifindex: number): Promise<void> {
+  return add(sock, RTM_NEWQDISC, [ifindex, CLSACT_HANDLE, TC_H_CLSACT, 0], 'clsact')
 }
 
-/** Attaches a program, which returns the fate of a frame. Throws a VnetError. */
-export function addProgram(sock: RouteSocket, { ifindex, at, name, fd }: TcProgram): void {
-  add(sock, RTM_NEWTFILTER, [ifindex, 0, PARENT[at], FIRST_OF_ALL], 'bpf', builder =>
+/** Attaches a program, which returns the fate of a frame. Rejects with a VnetError. */
+export function addProgram(sock: RouteSocket, { ifindex, at, name, fd }: TcProgram): Promise<void> {
+  return add(sock, RTM_NEWTFILTER, [ifindex, 0, PARENT[at], FIRST_OF_ALL], 'bpf', builder =>
     builder.nested(TCA_OPTIONS, options =>
       options.u32(TCA_BPF_FD, fd).string(TCA_BPF_NAME, name).u32(TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT),
     ),
@@ -50,17 +50,17 @@ export function addProgram(sock: RouteSocket, { ifindex, at, name, fd }: TcProgr
 }
 
 /** `tcmsg`: interface index, handle, parent and info of a struct tcmsg. */
-function add(
+async function add(
   sock: RouteSocket,
   type: number,
   tcmsg: readonly number[],
   kind: 'clsact' | 'bpf',
   write: (builder: MessageBuilder) => unknown = () => {},
-): void {
+): Promise<void> {
   const message = new Uint8Array(TCMSG)
   for (const [i, value] of tcmsg.entries()) putU32(message, 4 + 4 * i, value)
   try {
-    sock.request({
+    await sock.requestAside({
       type,
       flags: NLM_F_CREATE | NLM_F_EXCL,
       what: () => `${kind} on ${nameOf(sock, tcmsg[0] as number)}`,

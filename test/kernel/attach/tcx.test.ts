@@ -28,14 +28,19 @@ const programs = () => {
   return [BPF_TCX_INGRESS, BPF_TCX_EGRESS].map(type => tcxPrograms(native, target, type).length)
 }
 
-test('the thread of the event loop neither makes nor closes a link', async () => {
+test('the thread of the event loop makes and closes no link, qdisc or filter', async () => {
   const commands: number[] = []
   const closed: string[] = []
+  const sent: number[] = []
   const redirect = new TcxRedirect({
     ...native,
     bpf(nsfd, command, attr, ...pointers) {
       commands.push(command)
       return native.bpf(nsfd, command, attr, ...pointers)
+    },
+    send(fd, data, flags) {
+      sent.push(new DataView(data.buffer, data.byteOffset).getUint16(4, true))
+      return native.send(fd, data, flags)
     },
     close(fd) {
       closed.push(readlinkSync(`/proc/self/fd/${fd}`))
@@ -47,6 +52,7 @@ test('the thread of the event loop neither makes nor closes a link', async () =>
   await redirect.close()
   expect([programs(), bpfDescriptors()]).toEqual([[0, 0], 0])
   expect(commands).not.toContain(BPF_LINK_CREATE)
+  expect(sent).toEqual([])
   expect(closed.filter(path => path.includes('bpf_link'))).toEqual([])
 })
 
@@ -97,11 +103,8 @@ test('an interface that is gone rejects, and close() leaves no descriptor', asyn
   expect(bpfDescriptors()).toBe(0)
 })
 
-test('a kernel without clsact is reported with the module to load', () => {
-  const request = () => {
-    throw new VnetError(ENOENT, 'clsact on a')
-  }
-  expect(() => addClsact({ request } as unknown as RouteSocket, 1)).toThrow(
-    /^clsact on a: ENOENT.* modprobe sch_ingress/,
-  )
+test('a kernel without clsact is reported with the module to load', async () => {
+  const requestAside = () => Promise.reject(new VnetError(ENOENT, 'clsact on tapa'))
+  const added = addClsact({ requestAside } as unknown as RouteSocket, 1)
+  await expect(added).rejects.toThrow(/^clsact on tapa: ENOENT.* modprobe sch_ingress/)
 })
