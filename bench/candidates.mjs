@@ -11,6 +11,7 @@
  *   exec(topology)     the command prefix for programs with private ioctls that it handles
  *   attaches           true if it attaches to a kernel veth, made before it starts
  *   bare               true if it makes no interfaces
+ *   prepare(topology)  called when it is ready
  *   hosts              ranges of addresses that reply to ARP, as first address and count
  *   metrics            the metrics it has, if not all of its case
  *   askedUs            the delay that its wire was asked for, in microseconds
@@ -23,6 +24,7 @@
 import { mkdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { request, socketOf } from './node.mjs'
 import { PEERS } from './peers.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -89,6 +91,22 @@ export function attach(asked = {}) {
     ['cable', vnet(vnetCable([]), 'cable')],
     ...ours.map(([name, candidate]) => [name, { ...candidate, attaches: true }]),
   ])
+}
+
+/** Returns the command line of a `vnet node` with a socket of its own. */
+export function daemon(ns, socket) {
+  return ['env', `VNET_NODE_SOCKET=${socket}`, ...inside({ ns }), ...program('node', [])]
+}
+
+/** Two attachments of one daemon, and the same kernel veths without it. */
+export function attachments() {
+  const command = net => daemon(net.a.ns, socketOf(net))
+  const names = net => net.pairs.map(({ a }) => a.name)
+  const prepare = net => request(socketOf(net), 'attach', names(net))
+  return {
+    veth: { pairs: 2, metrics: ['near_p50', 'near_p99', 'flood'] },
+    vnet: { ...vnet(command), pairs: 2, attaches: true, bare: true, prepare },
+  }
 }
 
 /** Programs that join two TAPs themselves: the library `vnet/tap`, npm packages and C. */

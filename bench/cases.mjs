@@ -26,6 +26,12 @@ export function cases(asked = {}) {
       more: of('tcp4', 'bidir', 'gso', 'udp1472', 'rtt'),
       against: { short: 'cable', what: '`vnet cable`' },
     },
+    attachments: {
+      title: 'attachments: two of one daemon, one flooded, or attached to and detached from all the time',
+      candidates: candidates.attachments(),
+      metrics: [...of('near', 'churn', 'plugin', 'restart18'), 'csum_errors'],
+      more: of('restart100'),
+    },
     tap: {
       title: 'tap: a program of `vnet/tap` that joins two TAPs, beside the driver `cable`',
       candidates: candidates.tap(asked),

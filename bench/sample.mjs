@@ -36,6 +36,7 @@ export async function sample({ kase, name, candidate, tag, metrics, seconds, pro
       child = processes.start(candidate.command(net))
       await child.printed(/^ready$/m, 10)
       row.ready = performance.now() - started
+      await candidate.prepare?.(net)
     }
     if (!kase.asks) await net.configure(candidate.command === undefined, candidate.slow ? PATIENT : 1)
     if (kase.window !== undefined) net.setWindow(kase.window)

@@ -6,10 +6,12 @@
  * one flow each. TCP has one connection on each pair. Every server has a new port (`ports.next`),
  * so that frames still under way when one ends do not reach the next.
  */
+import { spawnSync } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { BUILD, vnetProgram } from './candidates.mjs'
+import { BUILD, daemon, vnetProgram } from './candidates.mjs'
 import { countCpu } from './cpu.mjs'
+import { request, socketOf } from './node.mjs'
 import { run } from './processes.mjs'
 import { median } from './summary.mjs'
 import { inNamespace } from './topology.mjs'
@@ -39,6 +41,12 @@ const HELD = { rate: 100_000, seconds: 3, limit: 15 }
 /** Frames that wait in front of the candidate there: 200 ms instead of 10. */
 const WAITING = 20_000
 const echo = ({ net, asked }) => [`${BUILD}/ask`, 'echo', asked(net)]
+
+/** The CNI plugin, and how many times it is run. */
+const PLUGIN = fileURLToPath(new URL('../build/Release/vnet-cni', import.meta.url))
+const PLUGINS = 50
+/** Seconds that a daemon with many attachments may take to be ready. */
+const LONGEST = 30
 
 /** The page is looked at for five times the usual time: some of its messages come every second. */
 const WATCHED = { rate: 1000, part: 5 }
@@ -71,6 +79,10 @@ export const STEPS = {
   rtt1: { place: together, measure: bench => roundTrip(bench, 'rtt1') },
   rtt: { place: anywhere, measure: bench => roundTrip(bench, 'rtt') },
   near: { place: apart, measure: besideFlood },
+  churn: { place: apart, measure: besideChurn },
+  plugin: { place: apart, measure: plugin },
+  restart18: { place: anywhere, measure: bench => restart(bench, 18) },
+  restart100: { place: anywhere, measure: bench => restart(bench, 100) },
   echo1: { place: together, measure: bench => answerTime(bench, 'echo1', echo(bench)) },
   echo: { place: anywhere, measure: bench => answerTime(bench, 'echo', echo(bench)) },
   ioctl1: { place: together, measure: bench => answerTime(bench, 'ioctl1', supervised(bench, bench.net.a.name, 0)) },
@@ -257,6 +269,77 @@ async function besideFlood(bench) {
     delay(500).then(() => roundTrip(bench, 'near', { pair: quiet, priority: FIRST })),
   ])
   return { row: { ...row, flood: pps / 1e3 }, use }
+}
+
+/** Measures pings of one attachment while another is detached and attached again and again. */
+async function besideChurn(bench) {
+  const [other, quiet] = bench.net.pairs
+  let cycles = 0
+  let isOver = false
+  async function churn() {
+    for (; !isOver; cycles++) {
+      for (const what of ['detach', 'attach']) await request(socketOf(bench.net), what, [other.a.name])
+    }
+  }
+  const pings = roundTrip(bench, 'churn', { pair: quiet, priority: FIRST, every: [PING_EVERY] }).finally(() => {
+    isOver = true
+  })
+  const [{ row, use }] = await all([pings, churn()])
+  return { row: { ...row, churn: cycles / bench.seconds }, use }
+}
+
+/** Runs the CNI plugin as a runtime does, for an interface that gets no wire. */
+async function plugin({ net, child }) {
+  const { ns, name } = net.a
+  const env = {
+    VNET_NODE_SOCKET: socketOf(net),
+    CNI_COMMAND: 'ADD',
+    CNI_CONTAINERID: 'bench',
+    CNI_NETNS: `/run/netns/${net.b.ns}`,
+    CNI_IFNAME: net.b.name,
+  }
+  const sandbox = env.CNI_NETNS
+  const prevResult = { cniVersion: '1.0.0', interfaces: [{ name }, { name: env.CNI_IFNAME, sandbox }] }
+  const input = JSON.stringify({ cniVersion: '1.0.0', name: 'bench', type: 'vnet-cni', prevResult })
+  const used = countCpu(child.pid)
+  const times = Array.from({ length: PLUGINS }, () => {
+    const started = performance.now()
+    const { status, stdout } = spawnSync(PLUGIN, { env, input, encoding: 'utf8' })
+    if (status !== 0) throw new Error(`vnet-cni in ${ns}: ${stdout}`)
+    return performance.now() - started
+  })
+  return { row: { plugin_p50: median(times) }, use: used() }
+}
+
+/** Starts a second daemon, attaches it to `count` interfaces, and starts it again. */
+async function restart({ net, processes, child }, count) {
+  const { ns } = net.b
+  const socket = socketOf(net, 'second')
+  const names = Array.from({ length: count }, (_, i) => `at${i}`)
+  const link = (...words) => run('ip', '-n', ns, 'link', ...words)
+  async function started() {
+    const from = performance.now()
+    const program = processes.start(daemon(ns, socket))
+    await program.printed(/^ready$/m, LONGEST)
+    return { program, ms: performance.now() - from }
+  }
+  try {
+    for (const name of names) {
+      link('add', name, 'up', 'type', 'veth', 'peer', 'name', `${name}p`)
+      link('set', `${name}p`, 'up')
+    }
+    const first = await started()
+    await request(socket, 'attach', names)
+    await first.program.stop()
+    const used = countCpu(child.pid)
+    const second = await started()
+    const use = used()
+    await request(socket, 'detach', names)
+    await second.program.stop()
+    return { row: { [`restart${count}`]: second.ms }, use }
+  } finally {
+    for (const name of names) link('delete', name)
+  }
 }
 
 /**

@@ -30,6 +30,13 @@ export function targets(report) {
   row('a program of vnet/tap: TCP, offloads on', atLeast(0.9), toCable('open-tap'), 'of the cable')
   const attached = figure('attach', 'attach', 'tcp') / figure('attach', 'cable', 'tcp')
   row('an attached veth: TCP', atLeast(0.9), attached, 'of the cable')
+  const beside = (what, metric) => row(what, atMost(1000), figure('attachments', 'vnet', metric), 'us')
+  beside('ping of an attachment beside a flooded one, p99', 'near_p99')
+  beside('ping of an attachment beside one that comes and goes, p99', 'churn_p99')
+  row('the CNI plugin for a pod without a wire', atMost(5), figure('attachments', 'vnet', 'plugin_p50'), 'ms')
+  for (const n of [18, 100]) {
+    row(`vnet node is back with ${n} attachments`, atMost(2000), figure('attachments', 'vnet', `restart${n}`), 'ms')
+  }
   row('openTap: the event loop stands still', atMost(2), figure('open', 'vnet', 'stall_open'), 'ms')
   row('close of a Tap: the event loop stands still', atMost(2), figure('open', 'vnet', 'stall_close'), 'ms')
   const npm = (metric, best) => {

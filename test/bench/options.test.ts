@@ -11,7 +11,7 @@ describe('parseOptions', () => {
     const options = parsed()
     expect(options.parts).toEqual(
       list(`
-          cable attach tap open snull loop one-end busy cables queues neighbour control lan wire capture web strangers
+          cable attach attachments tap open snull loop one-end busy cables queues neighbour control lan wire capture web strangers
           memory
         `),
     )
@@ -29,7 +29,7 @@ describe('parseOptions', () => {
 
   test('the bench omits a case with none of the selected candidates or metrics', () => {
     expect(Object.keys(parsed('--candidates', 'relay').cases)).toEqual(['cable', 'tap', 'one-end'])
-    expect(Object.keys(parsed('--metrics', 'near_p99').cases)).toEqual(['neighbour'])
+    expect(Object.keys(parsed('--metrics', 'near_p99').cases)).toEqual(['attachments', 'neighbour'])
   })
 
   test('a name without the size selects a candidate of several sizes', () => {
