@@ -1,7 +1,7 @@
 /**
  * BPF programs of an interface in the clsact qdisc (tc-bpf(8)). Unlike tcx links, they are attached
- * within an expedited grace period of RCU, and end with the interface. include/uapi/linux/pkt_sched.h,
- * pkt_cls.h.
+ * within an expedited grace period of RCU, and end with the interface.
+ * include/uapi/linux/pkt_sched.h, pkt_cls.h.
  */
 import { ENOENT, isErrno, VnetError } from '../../base/errno.ts'
 import { type MessageBuilder, NLM_F_CREATE, NLM_F_EXCL, putU32 } from '../../netlink/index.ts'
