@@ -176,3 +176,14 @@ test('a mapping that was asked for admits everyone, also at a symmetric NAT', ()
   expect(nat.inbound(packet, 0, packet.length, clock.now())).toBe('pass')
   expect([get32(packet, 30), get16(packet, 36)]).toEqual([HOST, 5000])
 })
+
+test('random and cut requests throw nothing, and have at most one reply of 1100 bytes', () => {
+  const { made } = control()
+  const chance = random(11)
+  const valid = [...header(1, 600, HOST), ...NONCE, TCP, 0, 0, 0, ...word(80), ...word(0), ...mapped(0)]
+  for (let n = 0; n < 20_000; n++) {
+    const length = chance.below(n % 100 === 0 ? 2000 : 80)
+    const request = Uint8Array.from({ length }, (_, i) => (chance.below(8) === 0 ? chance.below(256) : (valid[i] ?? 0)))
+    expect(made.handle(request, HOST)?.length ?? 0).toBeLessThanOrEqual(1100)
+  }
+})
