@@ -23,7 +23,7 @@ export interface LabCommandOptions {
   readonly json?: boolean
 }
 
-/** Returns the exit status of the command, or 0 if there is no command. */
+/** Makes the lab of a file. Returns the exit status of the command; 0 without a command. */
 export async function lab(
   path: string,
   command: readonly string[],

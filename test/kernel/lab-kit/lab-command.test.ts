@@ -201,7 +201,7 @@ scenario:
   expect(lab('--host', 'other', file(net), ...sh(carrier))).toMatchObject({ status: 0 })
 })
 
-test('captures of all cables are kept, and their paths printed', () => {
+test('captures of all links are kept, and their paths printed', () => {
   const { status, stderr } = lab(file(`capture: true\n${NET}`), '--', 'ping', '-qc1', 'server')
   const [, path = ''] = /^vnet: capture: (.*\/client-server\.pcapng)\n$/.exec(stderr) ?? []
   expect(status).toBe(0)

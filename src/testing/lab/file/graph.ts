@@ -19,9 +19,9 @@ export function graph({ namespaces, routers = {}, cables = {}, lans = {} }: Topo
     ...Object.entries(lans).map(([name, { network }]) => node(`lan ${name}`, ['([', '])'], lines(name, network))),
   ]
   const links = [
-    ...Object.entries(routers).flatMap(([name, { inside = [], outside }]) => [
-      ...inside.map(host => join(host, name)),
-      ...(outside === undefined ? [] : [join(name, outside)]),
+    ...Object.entries(routers).flatMap(([name, { inside = [], outside, wire }]) => [
+      ...inside.map(host => join(host, name, lines(...wireText(wire)))),
+      ...(outside === undefined ? [] : [join(name, outside, lines(...wireText(wire)))]),
     ]),
     ...Object.entries(cables).map(
       ([

@@ -8,7 +8,7 @@ import { labSchema } from '../../../../src/testing/lab/file/schema.ts'
 
 const NET = `namespaces: [laptop, phone, server, backup]
 routers:
-  internet: { inside: [server] }
+  internet: { inside: [server], wire: { ab: loss 2% } }
   home: { outside: internet, nat: symmetric }
 cables:
   back: { ends: [server, backup], wire: { ab: delay 5ms, ba: loss 1% } }
@@ -51,7 +51,7 @@ test('a lab file has the topology of lab.topology, programs, faults and a scenar
   ])
   expect(topology.namespaces).toEqual(['laptop', 'phone', 'server', 'backup'])
   expect(topology.routers).toEqual({
-    internet: { inside: ['server'] },
+    internet: { inside: ['server'], wire: { ab: 'loss 2%' } },
     home: { outside: 'internet', nat: 'symmetric' },
   })
 })
@@ -68,6 +68,7 @@ test.each([
   ['delay 2ms }', 'delay 2 }', "8:71: lans.wifi.wire: the time '2' has no unit"],
   ['wire: delay 2ms', 'wires: delay 2ms', '8:65: lans.wifi.wires: unknown key (known: '],
   ['198.18.4.0/24', '198.18.4.1/24', '8:50: lans.wifi.network: expected an IPv4 network of /8 to /30'],
+  ['loss 2%', 'loss 2x', "3:45: routers.internet.wire.ab: '2x' is not a percentage"],
   ['198.18.4.0/24', '198.18.4.0/26', '8:9: lans.wifi: lan: 198.18.4.0/26 has no address for each port'],
   ['198.18.4.0/24', '198.18.4.0/24, dhcp: { leaseTime: x }', '8:84: lans.wifi.dhcp.leaseTime: expected a number'],
   ['delay 2ms }', 'delay 2ms, hosts: [{ ip: 198.18.5.1 }] }', '8:9: lans.wifi: hosts[0].ip: 198.18.5.1 is not within'],
@@ -103,7 +104,7 @@ test('the graph has hosts, routers with their NAT, segments, and links with thei
   n4{{"internet"}}
   n5{{"home<br>nat symmetric"}}
   n6(["wifi<br>198.18.4.0/24"])
-  n2 --- n4
+  n2 ---|"ab: loss 2%"| n4
   n5 --- n4
   n2 ---|"back<br>ab: delay 5ms<br>ba: loss 1%"| n3
   n5 ---|"delay 2ms"| n6
@@ -117,11 +118,9 @@ test('capture records each link that does not say otherwise', () => {
     'back: { ',
     'dark: { ends: [phone, backup], capture: false }\n  back: { ',
   )
-  const { cables = {} } = parseLabFile(text, 'net.yaml').topology
-  expect(Object.entries(cables).map(([name, { capture }]) => [name, capture])).toEqual([
-    ['dark', false],
-    ['back', true],
-  ])
+  const { cables = {}, routers = {}, lans = {} } = parseLabFile(text, 'net.yaml').topology
+  const recorded = Object.entries({ ...cables, ...routers, ...lans }).filter(([, { capture }]) => capture)
+  expect(recorded.map(([name]) => name)).toEqual(['back', 'internet', 'home', 'wifi'])
 })
 
 test('the graph has the preset and the firewall of a router, and names of cables with quotes', () => {
