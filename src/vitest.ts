@@ -12,7 +12,7 @@ import './base/dispose.ts'
 // Imported, because a test may replace globalThis.setTimeout.
 import { setTimeout } from 'node:timers/promises'
 import { test as base, type TestAPI } from 'vitest'
-import { createLab, type Lab, LabUnavailableError } from './testing/lab/index.ts'
+import { createLab, type Lab, LabUnavailableError, warmLabs } from './testing/lab/index.ts'
 
 export interface LabFixtures {
   /**
@@ -26,40 +26,82 @@ export interface LabFixtures {
   lab: Lab
 }
 
+interface TestError {
+  message: string
+  stack?: string | undefined
+}
+
 /** The part of vitest's context that the fixture uses. */
 interface LabContext {
   readonly task: {
     readonly name: string
     readonly fullTestName?: string
-    readonly result?: { state: string } | undefined
+    readonly result?: { state: string; errors?: TestError[] } | undefined
     readonly timeout?: number
   }
   readonly signal?: AbortSignal
   skip(reason: string): never
 }
 
+/** The most characters of the name of a test's lab. */
+const LAB_NAME_MAX = 40
+
+/** The most lines about dropped packets in the message of a failed test. */
+const DROP_LINES = 5
+
+// Takes a second or more on a busy machine, which would count as the time of the first test.
+await warmLabs()
+
 export const test: TestAPI<LabFixtures> = base.extend<LabFixtures>({
   lab: async ({ task, signal, skip }: LabContext, use: (lab: Lab) => Promise<void>) => {
     const seed = seedFor(task.fullTestName ?? task.name)
-    const lab = await createLab({ seed, ...(signal && { signal }) }).catch(error => {
+    let captures: readonly string[] = []
+    let drops: Promise<readonly string[]> | undefined
+    let lab: Lab | undefined
+    const keep = () => {
+      captures = lab?.keepCaptures() ?? []
+      // A link may be closed meanwhile.
+      drops = lab?.drops().catch(() => [])
+    }
+    // Before the lab hears of it, and ends. After a timeout the test's hooks run first.
+    signal?.addEventListener('abort', keep, { once: true })
+    const started = await createLab({ name: labName(task.name), seed, ...(signal && { signal }) }).catch(error => {
       if (error instanceof LabUnavailableError && !isRequired()) return skip(error.message)
       throw error
     })
-    let captures: readonly string[] = []
-    const keep = () => {
-      captures = lab.keepCaptures()
-    }
-    // After a timeout the test's hooks run first.
-    signal?.addEventListener('abort', keep, { once: true })
+    lab = started
     try {
-      await use(lab)
-      if (task.result?.state === 'fail') keep()
+      await use(started)
+      if (task.result?.state === 'fail' && drops === undefined) keep()
     } finally {
-      await beforeLimit(lab.close(), task.timeout)
+      await beforeLimit(started.close(), task.timeout)
     }
+    const [error] = task.result?.errors ?? []
+    const lines = (await drops) ?? []
+    if (error !== undefined && lines.length > 0) add(error, `\n\n${dropText(lines)}`)
     for (const path of captures) console.error(`vnet: captured in ${path}`)
   },
 } as never)
+
+/** Adds text to the message of an error. Some reporters print it from the stack. */
+function add(error: TestError, text: string): void {
+  const message = error.message + text
+  if (error.stack !== undefined) error.stack = error.stack.replace(error.message, () => message)
+  error.message = message
+}
+
+/** Returns the name of a test as that of its lab: `a-slow-link`. */
+function labName(test: string): string {
+  const words = test.toLowerCase().match(/[a-z0-9]+/g) ?? ['test']
+  return words.join('-').slice(0, LAB_NAME_MAX).replace(/-$/, '')
+}
+
+/** Returns at most DROP_LINES lines. */
+function dropText(lines: readonly string[]): string {
+  const isCut = lines.length > DROP_LINES
+  const shown = isCut ? [...lines.slice(0, DROP_LINES - 1), `${lines.length - DROP_LINES + 1} more`] : lines
+  return shown.map(line => `vnet: dropped on ${line}`).join('\n')
+}
 
 /** Whether tests fail where no lab can be made. */
 function isRequired(): boolean {

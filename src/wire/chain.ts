@@ -25,6 +25,9 @@ import { StageSet } from './stage-set.ts'
 import type { Direction, Impairment, LimitSpec, Wire } from './wire.ts'
 import { WireClock } from './wire-clock.ts'
 
+/** The most reports of former stages. */
+const FORMER_MAX = 100
+
 export interface ChainOptions {
   readonly direction: Direction
   readonly side?: WireSide | undefined
@@ -74,6 +77,8 @@ export class Chain implements Wire, StageOwner {
   /** Drops by reason, of removed stages and of packets that reached no stage. */
   readonly #drops = new Map<string, number>()
   #duplicated = 0
+  /** Reports of stages that were replaced and had dropped packets, by their text. */
+  readonly #former = new Map<string, StageReport>()
   /** The probes of the sending and the receiving device. */
   #fromProbe: FrameProbe | undefined
   #toProbe: FrameProbe | undefined
@@ -327,10 +332,27 @@ export class Chain implements Wire, StageOwner {
     return `wire ${directionText(this.#options)}, ${number} ${text}${more} (seed ${seed}, packet ${packetId})`
   }
 
+  /**
+   * Reports of stages that were replaced and are empty, if they dropped packets. Stages of one text
+   * are one report.
+   */
+  get former(): readonly StageReport[] {
+    return [...this.#former.values()]
+  }
+
   #forget(stage: Stage): void {
     stage.close()
+    if (stage.stats.dropped > 0) this.#remember(reportOf(stage))
     addAll(this.#drops, stage.stats.drops)
     this.#duplicated += stage.stats.duplicated
+  }
+
+  #remember({ late: _, ...report }: StageReport): void {
+    const key = `${report.path}${report.text}`
+    const before = this.#former.get(key)
+    // A scenario may set any number of texts.
+    if (before === undefined && this.#former.size >= FORMER_MAX) return
+    this.#former.set(key, before === undefined ? report : sumOf(before, report))
   }
 
   #drop(skb: SkBuff, why: string, reason: number): void {
@@ -358,6 +380,16 @@ function reportOf({ stage, path, direction, impairment, held, stats, lateness }:
     drops: Object.fromEntries(stats.drops),
     ...(lateness !== undefined && { late: { p50: inMs(lateness.quantile(0.5)), p99: inMs(lateness.quantile(0.99)) } }),
   }
+}
+
+/** Adds up two reports of stages with the same text. */
+function sumOf(a: StageReport, b: StageReport): StageReport {
+  const counts = (['in', 'out', 'dropped', 'duplicated', 'corrupted', 'reordered', 'marked'] as const).map(
+    key => [key, a[key] + b[key]] as const,
+  )
+  const drops = new Map(Object.entries(a.drops))
+  addAll(drops, new Map(Object.entries(b.drops)))
+  return { ...a, ...Object.fromEntries(counts), drops: Object.fromEntries(drops) }
 }
 
 function inMs(ns: number): number {

@@ -110,6 +110,11 @@ export class WireSlot implements DeviceWire {
   }
 
   /** Drops held packets and all later ones. */
+  /** The reports of stages that were replaced, if they dropped packets. */
+  get former(): readonly StageReport[] {
+    return this.#chain?.former ?? []
+  }
+
   close(): void {
     this.#chain?.close()
   }

@@ -29,6 +29,11 @@ export type { StreamServer } from './sockets.ts'
 export type { CableEntry, LanEntry, Made, RouterEntry, Topology } from './topology.ts'
 export type { WireDirections, WireSpec } from './wire-spec.ts'
 
+/** @internal Loads what labs need, and starts their worker. createLab reports what fails. */
+export async function warmLabs(): Promise<void> {
+  await Promise.allSettled([LabWorker.warm(), import('./lab.ts')])
+}
+
 /**
  * Starts a lab. It ends when it is closed, disposed of, or `signal` aborts, and with the process.
  *

@@ -100,6 +100,7 @@ function serve(port: MessagePort): void {
   }
 
   const handlers: Handlers = {
+    ready() {},
     async cable(spec) {
       const hosts = new Map<NetDevice, string>()
       const recording = spec.capture === undefined ? undefined : await record(net, hosts, spec.capture)

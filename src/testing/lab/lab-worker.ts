@@ -49,6 +49,14 @@ export class LabWorker {
     return worker
   }
 
+  /**
+   * Settles when the worker of this thread runs. It stays until the thread ends, so that the first
+   * lab starts within milliseconds.
+   */
+  static async warm(): Promise<void> {
+    await LabWorker.take().call('ready')
+  }
+
   /** `onEnd` is called once, when it takes no more labs. */
   private constructor(onEnd: (worker: LabWorker) => void) {
     // What the flags of the process load is for its own programs.

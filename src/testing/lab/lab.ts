@@ -182,6 +182,11 @@ export class Lab implements AsyncDisposable {
     return this.#captures.keep()
   }
 
+  /** @internal Returns a line for each cause of drops on its links, the most packets first. */
+  drops(): Promise<readonly string[]> {
+    return this.#made(() => this.#links.drops())
+  }
+
   /** Ends everything that the lab has made. Idempotent. */
   close(): Promise<void> {
     this.#closed ??= this.#close()

@@ -100,6 +100,8 @@ export interface LinkEvents {
 
 /** What a link does in its lab. */
 interface LinkLab {
+  /** The names of its ends, for people. */
+  readonly name: string
   /** Called when it is closed. */
   onClose(): void
   /** Called when it has a carrier again. */
@@ -177,6 +179,26 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
     const { a, b } = await this.stats()
     const lost = [...dropsOf('a', a), ...dropsOf('b', b)]
     if (lost.length > 0) throw new Error(`frames were lost: ${lost.join(', ')}`)
+  }
+
+  /** @internal What was dropped on the link, and why. */
+  async dropLines(): Promise<{ readonly packets: number; readonly text: string }[]> {
+    const report = await this.stats()
+    const { name } = this.#lab
+    const ofStages = (['ab', 'ba'] as const).flatMap(direction => {
+      const { stages, former } = report[direction]
+      const lost = [...stages, ...former].filter(({ dropped }) => dropped > 0)
+      return lost.map(({ dropped, text, path }) => ({
+        packets: dropped,
+        text: `${name} ${direction}: ${dropped} by ${path}${text}`,
+      }))
+    })
+    // Those of the wire are the stages' own.
+    const ofEnds = (['a', 'b'] as const).flatMap(end => {
+      const others = Object.entries(report[end].drops).filter(([reason]) => !reason.startsWith('WIRE_'))
+      return others.map(([reason, packets]) => ({ packets, text: `${name} at ${end}: ${packets} by ${reason}` }))
+    })
+    return [...ofStages, ...ofEnds]
   }
 
   /** Deletes both interfaces. Idempotent. */

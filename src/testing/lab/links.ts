@@ -103,7 +103,7 @@ export class Links {
       const filters = filtersOf({ ab, ba })
       const lab = this.#lab
       const spec = { lab, a: endA, b: endB, ab, ba, filters: filters && (await filters), seed, mtu, nat, capture: file }
-      made = this.#add(await this.#made(this.#worker.call('cable', spec)), onClose, resolve)
+      made = this.#add(await this.#made(this.#worker.call('cable', spec)), `${a.name}-${b.name}`, onClose, resolve)
       resolve()
       await this.#lead(link)
       return made
@@ -114,8 +114,9 @@ export class Links {
     }
   }
 
-  #add(id: number, onClose: () => void, onUp?: () => void): LabLink {
+  #add(id: number, name: string, onClose: () => void, onUp?: () => void): LabLink {
     const made: LabLink = new LabLink(this.#worker, id, {
+      name,
       onClose: () => {
         this.#links.delete(made)
         onClose()
@@ -210,7 +211,8 @@ export class Links {
       const wires = { ab, ba, filters: filters && (await filters), seed }
       const spec = { lab: this.#lab, ports, file: plan.file, ...wires, mtu, capture: file }
       const ids = await this.#made(this.#worker.call('lan', spec))
-      const add = (host: LabNamespace, i: number) => this.#add(ids.ports[i] as number, () => forget(host))
+      const add = (host: LabNamespace, i: number) =>
+        this.#add(ids.ports[i] as number, `${host.name}-lan`, () => forget(host))
       const links = new Map(namespaces.map((host, i) => [host, add(host, i)]))
       const lan: LabLan = new LabLan(plan, links, async () => {
         this.#lans.delete(lan)
@@ -227,6 +229,13 @@ export class Links {
       else await made.close()
       throw error
     }
+  }
+
+  /** As Lab.drops. */
+  async drops(): Promise<readonly string[]> {
+    const lists = await Promise.all([...this.#links].map(link => link.dropLines()))
+    const all = lists.flat().sort((a, b) => b.packets - a.packets)
+    return all.map(({ text }) => text)
   }
 
   /** Closes all of them. */

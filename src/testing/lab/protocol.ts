@@ -84,6 +84,8 @@ export interface DirectionReport {
   readonly text: string
   /** The faults, then the stages of the text. */
   readonly stages: readonly StageReport[]
+  /** Stages, faults and partitions that are over, if they dropped packets. */
+  readonly former: readonly StageReport[]
 }
 
 /** The frames of one end. */
@@ -116,6 +118,8 @@ export interface FaultSpec {
 
 /** What the worker does, named by the number of a link. Each call settles when it is done. */
 export interface Calls {
+  /** Does nothing: the worker runs. */
+  ready(): void
   /** Joins two namespaces. Returns the number of the link. */
   cable(spec: CableSpec): number
   /** Makes a segment. Returns its number, and those of its ports, which are links. */

@@ -228,7 +228,11 @@ export class WorkerCable {
 
   report(): LinkReport {
     const [a, b] = this.#devices
-    const direction = ({ slot }: DirectionState): DirectionReport => ({ text: slot.text, stages: slot.report() })
+    const direction = ({ slot }: DirectionState): DirectionReport => ({
+      text: slot.text,
+      stages: slot.report(),
+      former: slot.former,
+    })
     return {
       a: endReport(a),
       b: endReport(b),

@@ -422,3 +422,27 @@ test('fake timers of vitest stop neither a wire nor a partition, nor end the wor
     vi.useRealTimers()
   }
 })
+
+test('the counters of replaced stages and of partitions that are over are kept', async () => {
+  const link = await lab.cable(client, server)
+  const socket = await client.createSocket('udp4')
+  const lose = async (packets: number) => {
+    const fault = await link.ab.drop('udp port 9')
+    for (let i = 0; i < packets; i++) socket.send('x', 9, 'server')
+    await fault.hit(packets)
+    await fault.remove()
+  }
+  await lose(2)
+  await lose(3)
+  const { ab, ba } = await link.stats()
+  expect([ab.stages, ba.former]).toEqual([[], []])
+  expect(ab.former.reduce((sum, { dropped }) => sum + dropped, 0)).toBe(5)
+  const ended = link.partition(60_000)
+  await link.stats()
+  socket.send('x', 9, 'server')
+  await expect.poll(async () => (await link.stats()).ab.stages[0]?.dropped).toBeGreaterThan(0)
+  await link.wire('delay 1ms')
+  expect((await link.stats()).ab.stages.map(({ stage }) => stage)).toEqual(['partition', 'delay'])
+  await link.close()
+  await ended
+})

@@ -87,6 +87,48 @@ test.each([
   }
 })
 
+test('the message of a failed test says what was dropped on which link, in at most five lines', () => {
+  consumer.write(
+    'b.test.js',
+    `
+    import { test } from 'vnet/vitest'
+    test('Loses packets!', async ({ lab }) => {
+      const [a, b] = lab.namespaces('a', 'b')
+      const link = await lab.cable(a, b)
+      const socket = await a.createSocket('udp4')
+      for (let i = 1; i <= 7; i++) {
+        const fault = await link.ab.drop('udp port ' + (5000 + i))
+        for (let n = 0; n < 10 * i; n++) socket.send('x', 5000 + i, 'b')
+        await fault.hit(10 * i)
+        await fault.remove()
+      }
+      throw new Error(lab.name)
+    })`,
+  )
+  const options = ['--testTimeout=30000', '--reporter=default', '--reporter=json', '--outputFile.json=b.json']
+  expect(consumer.vitest(['b.test.js', ...options]).stderr).toContain('vnet: dropped on a-b ab: 70 by ')
+  const report = readFileSync(`${consumer.directory}/b.json`, 'utf8')
+  const [message = ''] = JSON.parse(report).testResults[0].assertionResults[0].failureMessages
+  expect(message).toContain('loses-packets')
+  const lines = message.split('\n').filter((line: string) => line.startsWith('vnet: '))
+  expect(lines).toHaveLength(5)
+  expect(lines[0]).toMatch(/^vnet: dropped on a-b ab: 70 by /)
+  expect(lines[4]).toMatch(/^vnet: dropped on [3-9] more$/)
+})
+
+test('the worker of labs runs before the first test, whose time does not count its start', () => {
+  consumer.write(
+    'c.test.js',
+    `
+    import { test } from 'vnet/vitest'
+    test('first', () => {
+      const symbols = Object.getOwnPropertySymbols(globalThis).filter(key => globalThis[key] !== undefined)
+      console.log('worker ' + symbols.some(({ description }) => description === 'the worker of this thread'))
+    })`,
+  )
+  expect(consumer.vitest(['c.test.js']).stdout).toContain('worker true\n')
+})
+
 /** Root without a capability that a lab needs. */
 const before = ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-all']
 
