@@ -175,16 +175,15 @@ export class TcxRedirect {
   async #attach({ nsfd, ifindex, a, b }: Ends, mark: number): Promise<void> {
     const native = this.#native
     // The way back first: no frame is led into a TAP that leads nowhere.
-    await attachToTap(native, nsfd, a, 'a', { egress: onlyMarked(mark), ingress: fromTap(mark, ifindex, 0) })
-    await attachToTap(native, nsfd, b, 'b', {
-      egress: onlyMarked(mark),
-      ingress: fromTap(mark, ifindex, BPF_F_INGRESS),
-    })
+    const egress = onlyMarked(mark)
+    await Promise.all([
+      attachToTap(native, nsfd, a, 'a', { egress, ingress: fromTap(mark, ifindex, 0) }),
+      attachToTap(native, nsfd, b, 'b', { egress, ingress: fromTap(mark, ifindex, BPF_F_INGRESS) }),
+    ])
     for (const [name, instructions, type] of [
       [`vnet_in_${process.pid}`, toTap(mark, this.#maps, a, 0), BPF_TCX_INGRESS],
       ['vnet_out', toTap(mark, this.#maps, b, 1), BPF_TCX_EGRESS],
     ] as const) {
-      if (this.isClosed) return
       const program = loadProgram(native, name, instructions)
       this.#links.push(await attachTcx(native, program, { nsfd, ifindex }, type).finally(() => native.close(program)))
     }
