@@ -134,15 +134,11 @@ test('the comment of a dropped packet has the number of frame.packet_id in both 
   const lab = await createLab()
   const [a, b] = lab.namespaces('a', 'b')
   const link = await lab.cable(a, b, { capture: true })
-  await link.wire('loss 100%')
+  const faults = await Promise.all([link.ab.drop('udp port 5000'), link.ba.drop('udp port 5000')])
   const [socket, peer] = await Promise.all([a.createSocket('udp4', 5000), b.createSocket('udp4', 5000)])
   socket.send('x', 5000, 'b')
   peer.send('x', 5000, 'a')
-  await vi.waitFor(async () => {
-    const { ab, ba } = await link.stats()
-    expect([ab.stages[0]?.dropped, ba.stages[0]?.dropped]).toEqual([expect.any(Number), expect.any(Number)])
-    expect(Math.min(ab.stages[0]?.dropped ?? 0, ba.stages[0]?.dropped ?? 0)).toBeGreaterThan(0)
-  })
+  for (const fault of faults) await fault.hit()
   const [path = ''] = lab.keepCaptures()
   await lab.close()
   const reader = new CaptureReader(path)
@@ -153,6 +149,8 @@ test('the comment of a dropped packet has the number of frame.packet_id in both 
     const { comments = [], packetId } = packet
     for (const comment of comments) {
       const [, direction, number, id = number] = /wire (ab|ba), .*packet (\d+)\)(?:, id (\d+))?$/.exec(comment) ?? []
+      // Frames that never reached the wire are dropped for other reasons.
+      if (number === undefined) continue
       expect(Number(id)).toBe(packetId)
       ids.add(direction ?? '')
     }
