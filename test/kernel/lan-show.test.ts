@@ -14,7 +14,7 @@ import { jsonLines, PROGRAM, type Running, spawnVnet, startVnet } from '../suppo
 const SUPPORT = resolve(import.meta.dirname, '../support')
 const MAC = '02:00:00:00:00:99'
 
-const { own, near, directory: dir } = freshNamespaces('near')
+const { own, near, far, directory: dir } = freshNamespaces('near', 'far')
 beforeEach(() => {
   copyFileSync(`${SUPPORT}/dhcp-script.sh`, `${dir}/dhcp-script.sh`)
 })
@@ -87,11 +87,16 @@ describe('vnet lan show', () => {
   })
 
   test('vnet lan show names ports of one name with their network namespaces', async () => {
-    await startVnet(['lan', `${near.name}/eth9`, 'eth9', '--json'])
+    const ports = [near, far]
+    await startVnet(['lan', ...ports.map(({ name }) => `${name}/eth9`), '--json'])
+    for (const [i, port] of ports.entries()) {
+      port.ip(`addr add 198.18.0.${i + 200}/24 dev eth9`)
+      await pingAll(port, '-c 1 198.18.0.1')
+    }
     const { stdout } = await runMain('lan', 'show', '--stations', '--json')
     const [{ segments }] = jsonLines(stdout) as unknown as [{ segments: { stations: { name: string }[] }[] }]
     const names = segments.flatMap(({ stations }) => stations.map(({ name }) => name))
-    expect(names).toEqual(expect.arrayContaining([`${near.name}/eth9`, 'eth9']))
+    expect(names).toEqual(expect.arrayContaining(ports.map(({ name }) => `${name}/eth9`)))
   })
 
   test('vnet lan show reports that the vnet of another driver has no segment', async () => {

@@ -138,9 +138,9 @@ while not ended.is_set():
       total: { txPackets: 301 + after },
       kernel: { txPackets: 301 + after, txDropped: 0 },
     })
-    // Its own frames return to a loop that is down.
+    // Its own frames return to a loop that is down. A slow sender may find none in flight.
     const { tx, rx } = statistics[name]!.drops
-    expect(tx.DEV_STOPPED! + (rx.DEV_READY ?? 0)).toBe(301 - delivered)
+    expect((tx.DEV_STOPPED ?? 0) + (rx.DEV_READY ?? 0)).toBe(301 - delivered)
     // A transmitter that is not full passes frames until the change of the link has its turn.
     if (args.includes('--stuck')) expect(delivered).toBe(0)
     if (args.includes('--lockup')) expect(delivered).toBe(1)
