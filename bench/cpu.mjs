@@ -9,13 +9,19 @@ import { run } from './processes.mjs'
 const TICKS = 100
 const PF_KTHREAD = 0x200000
 
-/** Returns the CPUs that this process may use, ascending. */
+const [, ALLOWED] = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))
+
+/** Returns the CPUs that this process could use when it started, ascending. */
 export function allowedCpus() {
-  const [, list] = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))
-  return list.split(',').flatMap(range => {
+  return ALLOWED.split(',').flatMap(range => {
     const [first, last = first] = range.split('-').map(Number)
     return Array.from({ length: last - first + 1 }, (_, i) => first + i)
   })
+}
+
+/** Moves every thread of this process, but none of its children, to the given CPUs. */
+export function moveTo(cpus) {
+  run('taskset', '-a', '-c', '-p', cpus.join(','), String(process.pid))
 }
 
 /** Moves every thread of a process and of its descendants to the given CPUs. */

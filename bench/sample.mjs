@@ -4,7 +4,7 @@
  * shows how quiet it was.
  */
 import { rmSync } from 'node:fs'
-import { allowedCpus, peakRss, pin } from './cpu.mjs'
+import { allowedCpus, moveTo, peakRss, pin } from './cpu.mjs'
 import { stepsOf } from './metrics.mjs'
 import { compareOctets, STEPS, warmUp } from './steps.mjs'
 import { Topology } from './topology.mjs'
@@ -96,6 +96,8 @@ async function measureSteps(bench, metrics, row) {
 async function quietest(bench, { measure, place }) {
   const cpus = allowedCpus()
   const [traffic, candidate, flooder] = bench.spread ? [cpus, cpus] : place(cpus)
+  // The bench reads the output of the candidate, and must not take its CPU.
+  moveTo(traffic)
   if (bench.child !== undefined) pin(bench.child.pid, candidate)
   let best
   let retries = -1
