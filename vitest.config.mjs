@@ -85,7 +85,7 @@ const common = {
   // A wait that succeeds ends at once, so its limit may be far longer than a busy machine takes.
   expect: { poll: { timeout: 30_000 } },
   hookTimeout: 60_000,
-  setupFiles: ['./test/support/program-limit.ts', './test/support/run-directory.ts'],
+  setupFiles: ['./test/support/program-limit.ts'],
 }
 
 /** The drivers of the course import 'vnet' and 'vnet/drivers', which are the copy under test. */

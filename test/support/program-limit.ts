@@ -1,14 +1,20 @@
 /**
- * The time limit of every program that a test file starts, whether by itself or through the code
- * under test: another program of the same name may never end. vitest loads this file before each
- * test file. A program past its limit is killed, and the error names it.
+ * vitest loads this file before each test file. It sets two things for the programs that the file
+ * starts, whether by itself or through the code under test.
+ *
+ * Their labs are in a directory of this process: commands of other tests would list them. And they
+ * have a time limit: another program of the same name may never end. A program past its limit is
+ * killed, and the error names it.
  *
  * A call that blocks this process has a limit of its own, because vitest cannot end it. Other
  * programs have the limit of the test that started them, less the time to report them.
  */
 import childProcess, { type ChildProcess } from 'node:child_process'
+import { mkdirSync, rmSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
-import { beforeEach } from 'vitest'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach } from 'vitest'
 
 /** Milliseconds that a blocking call may take. */
 const LIMIT_MS = process.env.VNET_LONG === '1' ? 600_000 : 50_000
@@ -80,6 +86,13 @@ function limitAll(): void {
 }
 
 if (shared[RUNNING] === undefined) limitAll()
+
+const labs = join(tmpdir(), `vnet-test-run-${process.pid}`)
+process.env.XDG_RUNTIME_DIR = labs
+beforeAll(() => {
+  mkdirSync(labs, { recursive: true })
+})
+afterAll(() => rmSync(labs, { recursive: true, force: true }))
 
 /**
  * Limits the programs that start from now on to a part of `timeout`, the milliseconds of a test.
