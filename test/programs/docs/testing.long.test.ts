@@ -53,7 +53,9 @@ test('the page names what a namespace and a link have', () => {
   const table = (heading: string) => page.split(heading)[1]!.split('\n\n')[0]!
   const members = ({ prototype }: { prototype: object }) =>
     Object.getOwnPropertyNames(prototype).filter(name => !['constructor', 'close', 'path', 'change'].includes(name))
-  const internal = list('addNeighbours addInterface removeLink addFault place programs endWorkers rebind forward')
+  const internal = list(
+    'addNeighbours addInterface removeLink addFault place programs endWorkers rebind forward partitionIn dropLines',
+  )
   for (const [heading, names] of [
     ['| of a namespace | |', members(LabNamespace)],
     ['| of a link | |', members(LabLink)],

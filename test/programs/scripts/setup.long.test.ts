@@ -236,7 +236,8 @@ describe('--test', () => {
   })
 
   test('only --long installs the headers of the kernel', async () => {
-    for (const program of [...some, 'modinfo', 'promtool', 'chromium']) tree.program(program, 'echo iputils')
+    for (const program of [...some, 'modinfo', 'promtool', 'chromium', 'pytest-3'])
+      tree.program(program, 'echo iputils')
     aptGet('')
     // The machine that runs this test may have the headers.
     const without = `${root}
