@@ -4,7 +4,7 @@
  *
  * The rooms of src have one order, `floors`: a room imports only from rooms before it. In pure
  * rooms, files use no builtin of Node, no package and no room that does, except for files named
- * *.node.ts, which may use `linux` and what comes before it. src never imports 'vnet' by name,
+ * *.node.ts, which may use `linux` and the rooms before it. src never imports 'vnet' by name,
  * because that would load a second copy of everything. A type-only import counts like any other. No
  * module keeps mutable state (`let` or `var` at its top level).
  */

@@ -1,8 +1,8 @@
 /**
  * node scripts/closures.mjs [--json]: prints how the files of src hang together. Run-time circles
  * would be files that load each other. A circle of types can be read only as a whole. The closure
- * of an entry is every file that its import loads. The files of a wire spec are those whose code
- * runs to turn the text of `--wire` into the stages of a cable; they are found by running dist/.
+ * of an entry is every file that its import loads. The files of a wire spec are the files with code
+ * that turns the text of `--wire` into the stages of a cable; they are found by running dist/.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { Session } from 'node:inspector'
@@ -62,9 +62,9 @@ export function closure(edges, entry) {
 }
 
 /**
- * Returns the files of dist/ whose functions run when a spec becomes the stages of a cable, without
- * those that run for a cable without stages; and of these the files of the text, which do not run
- * for a stage that a program makes without one.
+ * Returns the files of dist/ with functions that run when a spec becomes the stages of a cable,
+ * except files that also run for a cable without stages (`all`), and the files among them that do
+ * not run for a stage that a program makes without a text (`text`).
  */
 async function wireFiles() {
   const { cable } = await import('../dist/drivers/index.js')

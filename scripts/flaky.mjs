@@ -67,7 +67,7 @@ function count(values, name, least, otherwise) {
   return Number(text)
 }
 
-/** Returns the test files whose path contains one of `texts`, except the long tests. */
+/** Returns the test files with one of `texts` in their path, except the long tests. */
 function testFiles(texts) {
   const names = readdirSync(join(root, 'test'), { recursive: true }).map(name => `test/${name}`)
   const files = names.filter(name => /(?<!\.long)\.test\.ts$/.test(name)).sort()

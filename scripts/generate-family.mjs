@@ -191,7 +191,7 @@ function importOf(codecs, module) {
   return `import { ${[...new Set(codecs)].sort(order.compare).join(', ')} } from '${module}'\n`
 }
 
-/** The sets, each after those that it nests. */
+/** Orders the sets so that each is after the sets that it nests. */
 function nestedFirst(sets) {
   const done = new Set()
   const visit = set => {
@@ -223,7 +223,7 @@ const key = name => (name.includes('-') ? `'${name}'` : name)
 const camel = name => name.replace(/-(.)/g, (_, letter) => letter.toUpperCase())
 const constant = (name, value, doc) => `${comment(doc)}export const ${name} = ${value}\n`
 
-/** A docstring of at most 100 columns; empty if there is no text. */
+/** Returns a docstring of at most 100 columns; empty without a text. */
 function comment(doc) {
   if (doc === undefined) return ''
   const paragraphs = doc.trim().split(/\n\n+/).map(oneLine)

@@ -102,7 +102,7 @@ async function pictureDriver(browser) {
   await stop(child)
 }
 
-/** A cable whose wire follows a scenario. */
+/** Takes the picture of a cable with a scenario. */
 async function pictureControls(browser) {
   const steps = [
     'repeat: 1min',
@@ -128,7 +128,7 @@ async function pictureControls(browser) {
   await stop(child)
 }
 
-/** A segment, whose second port asks for an address. */
+/** Takes the picture of a segment with a port that requests an address. */
 async function pictureLan(browser) {
   const ports = [`${left}/lan0`, `${right}/lan1`]
   const { child, address } = await startVnet(

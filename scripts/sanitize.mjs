@@ -2,7 +2,7 @@
  * node scripts/sanitize.mjs [VITEST ARGUMENTS]: builds the addon with AddressSanitizer and
  * UndefinedBehaviorSanitizer, in build/asan, apart from the Release build and only if its sources
  * changed, and runs the unit tests of the addon with it. An error that a sanitizer finds ends the
- * process, so the test fails. The exit code is that of the failed program.
+ * process, so the test fails. The exit code is the failed program's.
  */
 
 import { spawn } from 'node:child_process'

@@ -14,7 +14,7 @@ export function summary(report) {
   return `${passed} passed, ${failed + unrun.length} failed, ${tests.length - passed - failed} skipped`
 }
 
-/** Returns the tests that began and did not end, since their process did. */
+/** Returns the tests that started and did not end, because their process ended. */
 export function unfinishedTests(report, root) {
   return report.testResults.flatMap(({ name, assertionResults }) =>
     assertionResults

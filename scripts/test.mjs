@@ -78,10 +78,7 @@ async function start([name, program, ...args]) {
   return { name, seconds: (performance.now() - began) / 1000, ...result }
 }
 
-/**
- * Returns the exit code as a shell does: 128 plus the signal number for a program that a signal
- * ended.
- */
+/** Returns the exit code like a shell: 128 plus the signal number if a signal ended the program. */
 function exitCode(codeOrSignal) {
   return typeof codeOrSignal === 'number' ? codeOrSignal : 128 + (constants.signals[codeOrSignal] ?? 0)
 }

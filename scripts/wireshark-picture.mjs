@@ -47,7 +47,7 @@ async function stop(child) {
   await closed
 }
 
-/** Captures ten pings, some of whose packets are lost. */
+/** Captures ten pings with some packet loss. */
 async function capturePings() {
   const ends = [`${netns[0]}/ca`, `${netns[1]}/cb`]
   const options = ['--wire', 'loss 5%', '--seed', '3', '--no-offload', '--capture', capture]

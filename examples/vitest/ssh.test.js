@@ -43,7 +43,7 @@ async function login(namespace, options) {
   return connection
 }
 
-test('a session goes on after a partition, and no line is missing', async ({ lab }) => {
+test('a session continues after a partition, and no line is missing', async ({ lab }) => {
   const [client, server] = lab.namespaces('client', 'server')
   const link = await lab.cable(client, server)
   await server.listen(countingServer(), 22)

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
  * create-vnet-driver FOLDER [--vnet SPEC]: makes a project for a driver from the folder `template`.
- * The name of the folder is that of the package and of the driver. What is wrong with the command
- * line is one line on stderr, and exit status 2.
+ * The folder's name becomes the name of the package and of the driver. An error on the command line
+ * prints one line on stderr and sets the exit status to 2.
  */
 import { cpSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, join, relative, resolve } from 'node:path'

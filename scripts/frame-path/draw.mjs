@@ -2,9 +2,9 @@
  * sudo node scripts/frame-path/draw.mjs > docs/frame-path.svg: sends pings through a running snull,
  * and draws the path of one of them with the time of each step. Needs root, ip, ping and tcpdump.
  *
- * The steps in vnet are stamped by stamped-snull.mjs, those in the kernel by tcpdump. The two
- * clocks are aligned by what must hold for each frame: the kernel receives it while vnet writes it,
- * and vnet reads it after the kernel sent it.
+ * stamped-snull.mjs stamps the steps in vnet, tcpdump the steps in the kernel. The two clocks are
+ * aligned by two facts about each frame: the kernel receives it while vnet writes it, and vnet
+ * reads it after the kernel sent it.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -85,7 +85,7 @@ function kernelSteps(text) {
   })
 }
 
-/** Returns the steps of the ping whose time is the median, in us since the kernel sent it. */
+/** Returns the steps of the ping with the median time, in us since the kernel sent it. */
 function chosen(stamps, kernel) {
   const of = (steps, want) => steps.find(each => Object.entries(want).every(([key, value]) => each[key] === value))?.us
   const pings = []

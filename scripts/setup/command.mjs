@@ -8,7 +8,7 @@ import { spawn } from 'node:child_process'
 import { accessSync, constants, existsSync } from 'node:fs'
 import { delimiter, dirname, join, resolve } from 'node:path'
 
-/** A failure whose message is one line that says what to do; shown without a stack. */
+/** A failure with a one-line message that says what to do; shown without a stack. */
 export class SetupError extends Error {
   advice = true
 }
@@ -51,8 +51,7 @@ export function tool(name) {
 }
 
 /**
- * Returns the command line of npm: the one that runs this script, otherwise the one beside this
- * Node.
+ * Returns npm's command line: the npm that runs this script, otherwise the npm beside this Node.
  */
 export function npm() {
   const running = process.env.npm_execpath ?? ''
@@ -61,8 +60,8 @@ export function npm() {
 }
 
 /**
- * Runs a program that must succeed; `what` names the step in its line, which begins before the
- * program does, and in the error.
+ * Runs a program that must succeed. `what` names the step in the error and in its line, which
+ * appears before the program starts.
  */
 export async function run(what, [program, ...args]) {
   const start = performance.now()

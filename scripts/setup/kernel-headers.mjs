@@ -2,14 +2,14 @@
 
 import { existsSync, readdirSync } from 'node:fs'
 
-/** Debian's name of a processor, by that of Node. */
+/** Debian's names of processors, by Node's names. */
 const architectures = { x64: 'amd64', arm64: 'arm64' }
 
 export const HEADERS_PACKAGE = `linux-headers-${architectures[process.arch] ?? process.arch}`
 
 const MODULES = '/lib/modules'
 
-/** Returns the directory to build in, of the newest kernel, or undefined if there is none. */
+/** Returns the build directory of the newest kernel, or undefined without one. */
 export function kernelHeaders() {
   if (!existsSync(MODULES)) return undefined
   return readdirSync(MODULES)

@@ -12,9 +12,9 @@ import { installOwnTools, installTestTools } from './test-tools.mjs'
 const root = resolve(import.meta.dirname, '../..')
 
 /**
- * Brings the tree up to date: dependencies, addon, compiled sources; with `testTools` also the
- * programs of the kernel tests, with `long` those of the long tests too, and the programs of
- * the folders of test/ in `own`.
+ * Brings the tree up to date: dependencies, addon, compiled sources. `testTools` adds the programs
+ * of the kernel tests, `long` also the programs of the long tests, and `own` the programs of these
+ * folders of test/.
  */
 export async function setUp({ testTools = false, long = false, own = [] } = {}) {
   process.chdir(root)
@@ -35,7 +35,7 @@ function isDue(step) {
 const isFile = path => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
 
 /**
- * The stamp is that of the inputs before the step: a change while the step runs makes it due again.
+ * The stamp records the inputs before the step: a change while the step runs makes it due again.
  */
 async function make(step) {
   const inputs = step.inputs()

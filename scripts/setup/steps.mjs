@@ -1,7 +1,7 @@
 /**
- * The three steps of a set-up, in order, each with its inputs and how it is made. A stamp is in the
- * directory whose loss makes its step due, or in node_modules if the installed tools are an input,
- * too.
+ * The three steps of a set-up, in order, each with its inputs and how it is made. Deleting a
+ * directory deletes its stamp and makes its step due. If the installed tools are an input too, the
+ * stamp is in node_modules.
  */
 
 import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
@@ -73,7 +73,7 @@ export function nodeHeaders() {
   return existsSync(join(prefix, 'include/node/node_api.h')) ? [`--nodedir=${prefix}`] : []
 }
 
-/** What a browser loads, compiled for browsers, and the files beside it that are copied. */
+/** The source files of the page: compiled for browsers, or copied. */
 const PAGE = 'src/web/page'
 const pageFiles = () => readdirSync(PAGE).filter(name => /\.(html|css|svg)$/.test(name))
 
@@ -82,7 +82,7 @@ const isSource = file => /(?<!\.d)\.ts$/.test(file)
 const compiled = source => join('dist', relative('src', source)).replace(/ts$/, 'js')
 
 /**
- * Compiles to another directory and renames it to dist, so that no stale file stays and a running
+ * Compiles to another directory and renames it to dist, so that no stale file remains and a running
  * program never sees a part.
  */
 async function compile() {

@@ -45,8 +45,8 @@ const packages = {
 }
 
 /**
- * What the long tests need as well: examples/to-the-kernel is built with the kernel's headers, and
- * the page of `vnet web` is looked at by a browser.
+ * Also needed by the long tests: the kernel's headers for examples/to-the-kernel, and a browser for
+ * the page of `vnet web`.
  */
 const HEADERS = 'kernel headers'
 const longPackages = {

@@ -1,8 +1,8 @@
 /**
  * Attachment: a wire on an interface that exists. Two TAPs in its namespace take its frames
- * (tcx.ts): `far` those that it receives, and `near` those that it transmits. Frames from `far`
- * pass the wire ab and are received by the network stack, frames from `near` pass ba and are
- * transmitted. With `farSide` it is ba and ab.
+ * (tcx.ts): `far` takes received frames, and `near` takes transmitted frames. Frames from `far`
+ * pass the wire ab and are received by the network stack. Frames from `near` pass ba and are
+ * transmitted. With `farSide` the wires are ba and ab.
  *
  * Clients see one device, `near`, under the name of the interface. `far` is on a Net of its own,
  * and its drops are counted at `near`.
@@ -108,7 +108,7 @@ export interface AttachmentOptions {
   readonly target: Target
   /** ns without a heartbeat after which frames pass directly. */
   readonly failOpen: number
-  /** True if the wires are named for what is behind the interface. */
+  /** True if `in` and `out` are named from the far side of the interface, such as a container. */
   readonly farSide: boolean
 }
 
@@ -117,8 +117,8 @@ export class Attachment {
   readonly near: NetDevice
   readonly far: NetDevice
   /**
-   * The ends of its wire, for wireSlots: the network's and the network stack's, or, for what is
-   * behind the interface, the other way round.
+   * The ends of its wire, for wireSlots: the network's and the network stack's; with `farSide` in
+   * the opposite order.
    */
   readonly ends: readonly [WireEnd, WireEnd]
   /** Set before the devices are opened. */
@@ -127,7 +127,7 @@ export class Attachment {
   readonly #net: Net
   readonly #farNet: Net
   readonly #failOpen: number
-  /** The places in `wires` of what the interface receives and transmits. */
+  /** The indexes in `wires` for received and for transmitted frames. */
   readonly #in: number
   readonly #out: number
   #name: string
@@ -223,7 +223,7 @@ export class Attachment {
     return NETDEV_TX_OK
   }
 
-  /** A frame leaves the wire of what the interface receives. */
+  /** A received frame leaves its wire. */
   #received(skb: SkBuff): void {
     if (this.near.cut) {
       netifRxDrop(skb, this.near, SKB_DROP_REASON_CUT)
@@ -233,7 +233,7 @@ export class Attachment {
     netifRxFrom(skb, 'wire')
   }
 
-  /** A frame leaves the wire of what it transmits. */
+  /** A transmitted frame leaves its wire. */
   #transmitted(skb: SkBuff): void {
     if (this.near.cut) {
       skb.drop(SKB_DROP_REASON_CUT)
@@ -266,13 +266,14 @@ export class Attachment {
         writeSysctl(this.#native, nsfd, `net/ipv6/conf/${name}/disable_ipv6`, '1')
       })
     } catch {
-      // Without IPv6, or where /proc/sys is read-only. What the kernel sends there is dropped.
+      // Without IPv6, or where /proc/sys is read-only. IPv6 packets that the kernel sends there are
+      // dropped.
     }
   }
 
   /**
    * Attaches to the interface, when both devices are up. Rejects with a VnetError. If the
-   * attachment ends meanwhile, nothing stays attached.
+   * attachment ends meanwhile, everything is detached.
    */
   async attach(): Promise<void> {
     const { netns, link, hasDefaultRoute } = this.target

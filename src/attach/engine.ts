@@ -4,9 +4,9 @@ import { EACCES, ECONNREFUSED, EIO, ENOENT, VnetError } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
 
 const UNIX = 'unix://'
-/** Milliseconds that an engine has for an answer. */
+/** Milliseconds until an engine must have replied. */
 const TIMEOUT_MS = 10_000
-/** Bytes of an answer at most. */
+/** Maximum size of a reply in bytes. */
 const BODY_MAX = 16 << 20
 /** A name or an id: RestrictedNameChars of both engines. */
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/

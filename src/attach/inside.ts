@@ -20,7 +20,9 @@ export interface Inside {
   readonly netns?: string | undefined
 }
 
-/** Returns the names of the other ends. Throws a VnetError of one line if there are none. */
+/**
+ * Returns the names of the other ends. Throws a VnetError with a one-line message if it finds none.
+ */
 export async function outsideOf(native: Native, inside: Inside): Promise<string[]> {
   const { container, pid, netns, interface: only } = inside
   if (container !== undefined && pid !== undefined) throw new UsageError('give --container or --pid, not both')
@@ -31,7 +33,10 @@ export async function outsideOf(native: Native, inside: Inside): Promise<string[
   return otherEnds(native, { text, netns, only, path: netnsOf(found.pid) })
 }
 
-/** The path of the network namespace of a process. Throws a VnetError if there is no process. */
+/**
+ * Returns the path of a process's network namespace. Throws a VnetError if the process does not
+ * exist.
+ */
 export function netnsOf(pid: number): string {
   const path = `/proc/${pid}/ns/net`
   if (statSync(`/proc/${pid}`, { throwIfNoEntry: false }) !== undefined) return path

@@ -1,6 +1,6 @@
 /**
- * What lo needs so that its frames may pass a wire. A frame that comes back is received like one
- * from a network, without the route that it was sent by, so IPv4 must accept local addresses there.
+ * Prepares lo for a wire. A frame from the wire is received like a frame from a network, without
+ * the route that it was sent by, so IPv4 must accept local addresses there.
  */
 import { VnetError } from '../base/errno.ts'
 import type { Native } from '../linux/native.ts'
@@ -56,7 +56,7 @@ function set(native: Native, nsfd: number, text: string, name: string, value: st
   return [there => writeSysctl(native, there, name, before)]
 }
 
-/** A larger MTU than that of a TAP is left to the kernel: frames above it would be dropped. */
+/** Sets the MTU of lo, at most a TAP's while attached: larger frames would be dropped. */
 function setMtu(native: Native, nsfd: number, ifindex: number, mtu: number): void {
   using sock = RouteSocket.open(native, nsfd)
   if (getLink(sock, { ifindex }) !== undefined) setLink(sock, ifindex, { mtu })

@@ -114,7 +114,7 @@ export class Attachments implements AsyncDisposable {
     return [...this.#all].find(each => each.dev === dev)
   }
 
-  /** Returns the attachments whose owner satisfies `isOwner`. */
+  /** Returns the attachments of owners that satisfy `isOwner`. */
   ownedBy(isOwner: (owner: string) => boolean): Request[] {
     return [...this.#all].map(({ request }) => request).filter(({ owner }) => owner !== undefined && isOwner(owner))
   }

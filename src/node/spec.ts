@@ -154,7 +154,7 @@ const WORDS = new Set(
 )
 const NUMBER = /^(\d[\d.]*|0x[0-9a-f]+|[0-9a-f]*:[0-9a-f:.]*|\d+-\d+)$/i
 
-/** Returns a word of a filter that would be looked up; undefined if there is none. */
+/** Returns a word of a filter that would be looked up; undefined if it has none. */
 export function nameIn(filter: string): string | undefined {
   const words = filter.split(/[\s()[\]&|!<>=+*/^%,]+/).filter(word => word !== '' && word !== '-')
   return words.find(word => !WORDS.has(word.toLowerCase()) && !NUMBER.test(word))

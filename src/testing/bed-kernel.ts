@@ -1,4 +1,4 @@
-/** What a kernel does for a test bed: it refuses frames, and has memory for ioctls. */
+/** The kernel's part in a test bed: it refuses frames, and has memory for ioctls. */
 
 import { EFAULT } from '../base/errno.ts'
 import type { UserMemory } from '../netdev/dev-ioctl.ts'
@@ -8,7 +8,7 @@ import { ETH_HLEN, IFF_UP, VLAN_HLEN } from '../netdev/if.ts'
 import { CHECKSUM_PARTIAL, type SkBuff } from '../skb/sk-buff.ts'
 import type { FrameInfo } from './memory-port.ts'
 
-/** Where the memory of an ioctl's caller begins. */
+/** The address at which an ioctl caller's memory starts. */
 export const DATA_AT = 0x1000n
 
 /** Throws for a frame that the kernel does not give to a device. */

@@ -1,4 +1,4 @@
-/** What the methods of a test bed take and return. */
+/** The options and results of a test bed's methods. */
 import type { DebugOptions } from '../netdev/debug/debug.ts'
 import type { AnyDevice } from '../netdev/driver.ts'
 import type { FrameAddress } from './frames.ts'
@@ -30,7 +30,7 @@ export interface TestBedOptions {
 }
 
 export interface PingOptions<Dev extends AnyDevice = AnyDevice> {
-  /** The device whose kernel pings; by default the first. */
+  /** The device from which the kernel pings; the first by default. */
   readonly from?: Dev
   /**
    * An IPv4 address in a network of that device. By default the driver's far end, else another
@@ -64,7 +64,7 @@ export interface TransmitOptions<Dev extends AnyDevice = AnyDevice> extends Fram
 
 export interface IoctlOptions<Dev extends AnyDevice = AnyDevice> {
   readonly dev?: Dev
-  /** The memory at ifr_data, which the driver reads and writes; without it there is none. */
+  /** The memory at ifr_data, which the driver reads and writes; none by default. */
   readonly data?: Uint8Array
   /** The union of struct ifreq, at most 24 bytes, in place of a pointer to `data`. */
   readonly ifru?: Uint8Array

@@ -8,7 +8,7 @@ export interface Balance extends Frames {
   held: number
 }
 
-/** Returns the balance of frames over devices whose frames stay among them. */
+/** Returns the balance of frames over devices that exchange frames only with each other. */
 export function balance(net: Net, devices: readonly NetDevice[] = net.devices): Balance {
   const sum: Balance = { in: 0, out: 0, dropped: 0, made: 0, held: net.pool.out }
   for (const dev of devices) {
@@ -23,8 +23,8 @@ export function balance(net: Net, devices: readonly NetDevice[] = net.devices): 
 }
 
 /**
- * Throws unless in + made = out + dropped + held. `made` are frames that the driver itself made or
- * copied, besides those that the framework and wires count.
+ * Throws unless in + made = out + dropped + held. `made` counts frames that the driver itself made
+ * or copied; the framework's and the wires' own copies are counted already.
  */
 export function assertConserved(net: Net, devices: readonly NetDevice[] = net.devices, made = 0): Balance {
   const sum = balance(net, devices)

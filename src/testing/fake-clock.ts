@@ -34,7 +34,7 @@ export class FakeClock implements Clock {
     return { at, cancel }
   }
 
-  /** Moves time by `ns`, ringing every alarm on the way at its moment, in order. */
+  /** Moves time by `ns`. Alarms until then ring in order, each at its moment. */
   advance(ns: number): void {
     const end = this.#now + ns
     for (let next = this.#next(end); next !== undefined; next = this.#next(end)) {

@@ -22,7 +22,7 @@ import { completeChecksum } from '../packet/upper-header.ts'
 
 export type FrameAddress = string | Uint8Array
 
-/** Hardware addresses; both are by default that of the first device of a test bed. */
+/** Hardware addresses. Both default to the address of a test bed's first device. */
 export interface LinkFields {
   readonly sourceMac?: FrameAddress
   readonly destinationMac?: FrameAddress
@@ -35,7 +35,7 @@ export interface PacketFields extends LinkFields {
   readonly to: FrameAddress
 }
 
-/** What a device of a test bed gets first if its driver chooses none. */
+/** The first hardware address of a test bed, for drivers that choose none. */
 const FIRST_MAC = '02:00:00:00:00:02'
 const BROADCAST = 'ff:ff:ff:ff:ff:ff'
 const TTL = 64
@@ -43,7 +43,7 @@ const TCP_HLEN = 20
 const IP_AT = ETH_HLEN
 const L4_AT = ETH_HLEN + ipv4.IPV4_HLEN
 
-/** Returns a frame of any EtherType; a payload given as a number is its length, in zeros. */
+/** Returns a frame of any EtherType. A number as payload stands for as many zero bytes. */
 export function ethernetFrame({
   sourceMac = FIRST_MAC,
   destinationMac = FIRST_MAC,
@@ -84,7 +84,7 @@ export function echoRequest({
   return bytes
 }
 
-/** Returns a UDP datagram; a payload given as a number is its length, in zeros. */
+/** Returns a UDP datagram. A number as payload stands for as many zero bytes. */
 export function udpFrame({
   sourcePort = 50_000,
   destinationPort = 9,
@@ -124,7 +124,7 @@ export function tcpFrame({
   put16(bytes, L4_AT + 2, destinationPort)
   put32(bytes, L4_AT + 4, sequence)
   put32(bytes, L4_AT + 8, 1)
-  // The header's length in words of 32 bits, then ACK; a window of 64 KiB less one.
+  // The header's length in 32-bit words, then ACK; a window of 64 KiB less one.
   put16(bytes, L4_AT + 12, 0x5010)
   put16(bytes, L4_AT + 14, 0xffff)
   bytes.set(data, L4_AT + TCP_HLEN)

@@ -24,8 +24,8 @@ export { type Frame, type FrameInfo, MemoryPlatform, MemoryPort, type MemoryQueu
 export type { TestBed }
 
 /**
- * Makes a test bed, whose modules are loaded now: labs need none of them. Rejects with the error of
- * `init`, or of registering a device.
+ * Makes a test bed. Its modules are loaded here, because labs do not need them. Rejects with the
+ * error of `init`, or of registering a device.
  */
 export async function testBed<P extends Params, Dev extends AnyDevice>(
   driver: Driver<P, Dev>,

@@ -1,7 +1,7 @@
 /**
- * MemoryPort: a Port whose kernel is a test. The device reads what `transmit` was given, and what
- * the device gives the kernel is in `received`. MemoryPlatform makes such ports, so that drivers
- * are tested without root.
+ * MemoryPort: a Port with a test as its kernel. The device reads the frames given to `transmit`,
+ * and `received` contains the frames that the device gives the kernel. MemoryPlatform makes these
+ * ports, so that drivers are tested without root.
  */
 
 import { EBADFD, ECANCELED, EEXIST, EINVAL, ENETDOWN, ENOBUFS, VnetError } from '../base/errno.ts'
@@ -65,7 +65,7 @@ export class MemoryPlatform implements Platform {
     return this.ports.some(port => port.link.name === name)
   }
 
-  /** Returns the port of an interface; throws if there is none. */
+  /** Returns the port of an interface; throws if the interface does not exist. */
   port(name: string): MemoryPort {
     const port = this.ports.find(candidate => candidate.link.name === name)
     if (port === undefined) throw new VnetError(EINVAL, name, 'no such interface')
@@ -78,7 +78,7 @@ export class MemoryPort implements Port {
   readonly announced: boolean = true
   readonly created: boolean = true
   readonly queues: readonly MemoryQueue[]
-  /** What the kernel received, oldest first, unless `onFrame` is set. */
+  /** Frames that the kernel received, oldest first, unless `onFrame` is set. */
   readonly received: Frame[] = []
   /**
    * Called with each frame that the kernel takes, and its queue, in place of `received`; the skb is
@@ -86,7 +86,7 @@ export class MemoryPort implements Port {
    */
   onFrame: ((skb: SkBuff, queue: number) => void) | undefined
   carrier: boolean
-  /** What the interface carries. */
+  /** 'tap' for Ethernet frames, 'tun' for IP packets. */
   readonly layer: 'tap' | 'tun'
   /** Frames that the kernel still takes before it has no room (EAGAIN). */
   room = Number.POSITIVE_INFINITY
@@ -262,7 +262,7 @@ export class MemoryQueue implements PortQueue {
     this.#schedule()
   }
 
-  /** Returns how many frames the device read: those that waited, and what it read with them. */
+  /** Makes the device read the waiting frames. Returns how many it read. */
   drain(): number {
     const start = this.#framesRead
     const end = start + this.#backlog()
@@ -338,7 +338,7 @@ export class MemoryQueue implements PortQueue {
     this.#schedule()
   }
 
-  /** The interface is gone: notifies the listener once, unless paused. */
+  /** The interface was deleted: notifies the listener once, unless paused. */
   end(): void {
     this.#dead = true
     this.#waiting = []
@@ -395,7 +395,10 @@ export function frameOf(skb: SkBuff, queue: number): Frame {
   return { bytes, queue, ipSummed, csumStart: skb.csumStart - skb.data, csumOffset, gsoSize, gsoType }
 }
 
-/** Written out: a spread would make objects of many shapes, whose fields are slow to read. */
+/**
+ * Written out because a spread would make objects of many shapes, with fields that are slow to
+ * read.
+ */
 function makeFrame(bytes: Uint8Array, queue: number, info: FrameInfo = {}): Frame {
   const { ipSummed = 0, csumStart = 0, csumOffset = 0, gsoSize = 0, gsoType = 0 } = info
   return { bytes, queue, ipSummed, csumStart, csumOffset, gsoSize, gsoType }

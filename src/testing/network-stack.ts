@@ -58,7 +58,7 @@ export class NetworkStack {
     return this.#port.addresses.flatMap(text => parsePrefix(text) ?? []).filter(({ bytes }) => bytes.length === 4)
   }
 
-  /** Returns the own address in the network of `to`; undefined if there is no route. */
+  /** Returns the stack's own address in the network of `to`; undefined without a route. */
   sourceFor(to: Uint8Array): Uint8Array | undefined {
     return this.prefixes.find(prefix => isInPrefix(to, prefix))?.bytes
   }

@@ -5,8 +5,8 @@
  *     await using bed = await testBed(driver, { delay: 5 })
  *     const { received } = bed.ping({ to: '198.18.0.9' })
  *
- * At its end the devices are unregistered, and the driver must have left nothing behind: no frame,
- * no timer, no error in the log.
+ * At its end the devices are unregistered. The driver must not leave a frame, a timer, or an error
+ * in the log.
  */
 
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../base/clock.ts'
@@ -51,7 +51,7 @@ interface Side {
   readonly stack: NetworkStack
 }
 
-/** Small slots for what the wires of a bed hold. */
+/** Small slots for frames that a bed's wires hold. */
 const RESERVE = 1 << 14
 
 /** Rounds without time passing, after which a driver is taken to be stuck. */
@@ -132,7 +132,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     return this.#devices[0] as Dev
   }
 
-  /** What the kernel received on the first device, oldest first. */
+  /** Frames that the kernel received on the first device, oldest first. */
   get received(): Frame[] {
     return this.port().received
   }
@@ -187,7 +187,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     this.#run(this.clock.now() + durationOf(time))
   }
 
-  /** Pings as ping(8) does. The clock moves until the last reply is there, or the timeout ends. */
+  /** Pings like ping(8). The clock moves until the last reply arrives or the timeout ends. */
   ping(options: PingOptions<Dev> = {}): PingResult {
     const { from = this.dev, count = 1, interval = '1s', size = 56, timeout = '10s', queue = 0 } = options
     const { stack } = this.#side(from)
@@ -201,7 +201,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     for (let sequence = 1; sequence <= count; sequence++) {
       ping.sent[sequence] = this.clock.now()
       const frame = echoRequest({ from: source, to, identifier: ping.identifier, sequence, size })
-      // Without a carrier the kernel loses what it sends.
+      // The kernel loses packets that it sends without a carrier.
       if (from.carrier) refuse(from, frame, {})
       stack.send(frame, queue)
       this.#run(this.clock.now() + durationOf(sequence < count ? interval : timeout), isDone)

@@ -11,7 +11,7 @@ import { BRIDGE, counted, type DockerContainer, freshDockerd } from './dockerd.t
 const dockerd = freshDockerd()
 let web: DockerContainer
 
-/** Without ARP all packets of the wire are those of the test. */
+/** Without ARP the test itself sends every packet on the wire. */
 beforeEach(async () => {
   web = await dockerd.run('web')
   const [bridge] = JSON.parse(dockerd.netns.ip('-j link show docker0')) as [{ address: string }]
@@ -34,7 +34,7 @@ async function ping(vnet: Running, count: number, options = ''): Promise<StageRe
   return stage(vnet)
 }
 
-/** What the first stage toward the container counted. */
+/** Returns the counters of the first stage toward the container. */
 async function stage(vnet: Running): Promise<StageReport> {
   const { stdout } = await runMain('wire', nameOf(vnet), '--json')
   return JSON.parse(stdout.split('\n')[0] as string)

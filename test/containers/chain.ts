@@ -1,4 +1,4 @@
-/** What an engine with CNI needs: the files of an image, the plugins, and a chain of two. */
+/** The parts that an engine with CNI needs: an image's files, the plugins, and a chain of two. */
 import { spawn } from 'node:child_process'
 import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

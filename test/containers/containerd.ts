@@ -119,7 +119,7 @@ export class Containerd {
     return this.#containers.get(name)
   }
 
-  /** Runs a pod as a kubelet does, by CRI, and returns its id. */
+  /** Runs a pod by CRI like a kubelet, and returns its id. */
   async runPod(name: string, annotations: Readonly<Record<string, string>> = {}): Promise<string> {
     const metadata = Buffer.concat([field(1, name), field(2, `uid-${name}`), field(3, 'web')])
     const linux = field(8, field(1, `/${CGROUP}`))
@@ -128,7 +128,7 @@ export class Containerd {
     )
     const config = Buffer.concat([field(1, metadata), ...entries, linux])
     const reply = await this.#call('RunPodSandbox', field(1, config))
-    // One field, whose number and length take a byte each.
+    // One field; its number and length take a byte each.
     const id = reply.subarray(2).toString()
     this.#pods.add(id)
     return id
@@ -165,7 +165,7 @@ export class Containerd {
     }
   }
 
-  /** Removes pods, containers and what the daemon kept of them. */
+  /** Removes pods, containers and everything that the daemon kept for them. */
   async removeContainers(): Promise<void> {
     for (const id of [...this.#pods]) await this.stopPod(id)
     for (const name of this.#containers.keys()) {

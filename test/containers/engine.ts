@@ -1,4 +1,4 @@
-/** What an engine of the tests runs in, so that nothing of it remains. */
+/** The surroundings of an engine under test, of which nothing remains afterwards. */
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/** A cluster of three etcd in containers, whose leader is cut off on schedule. */
+/** A cluster of three etcd in containers. A schedule cuts the leader off. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -12,7 +12,7 @@ const NAMES = ['one', 'two', 'three'] as const
 type Name = (typeof NAMES)[number]
 const address = (name: Name) => `198.18.1.${10 + NAMES.indexOf(name)}`
 
-/** Its programs are those of the host, as etcd is linked to libc. */
+/** The containers mount the machine's programs, because etcd is linked to libc. */
 const MOUNTS = ['/usr/bin/etcd', '/lib/x86_64-linux-gnu', '/lib64'].flatMap(path => ['-v', `${path}:${path}:ro`])
 
 beforeEach(async () => {

@@ -1,4 +1,4 @@
-/** The directions of labels: `in` is what a container receives, `out` what it transmits. */
+/** The directions of labels: a container receives through `in` and transmits through `out`. */
 import { expect, test } from 'vitest'
 import { freshDirectory } from '../support/fresh-directory.ts'
 import { useNodeSocket } from '../support/node.ts'

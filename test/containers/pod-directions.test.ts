@@ -1,4 +1,4 @@
-/** The directions of annotations: `in` is what a pod receives, `out` what it transmits. */
+/** The directions of annotations: a pod receives through `in` and transmits through `out`. */
 import { spawn } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { outcome } from '../support/netns.ts'

@@ -13,7 +13,7 @@ import { CGROUP, endEngine, removeCgroup, spawnEngine } from './engine.ts'
 const own = new OwnNetns()
 let directory: string
 let netns: Netns
-/** Its service, which answers at `socket`. */
+/** Podman's service, which listens at `socket`. */
 let service: Child
 let socket: string
 

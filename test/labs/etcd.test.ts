@@ -1,4 +1,4 @@
-/** Three etcd in a lab from a file, whose scenario cuts the leader off and lets it back. */
+/** Three etcd in a lab from a file: a scenario cuts the leader off and lets it back. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

@@ -14,7 +14,7 @@ const MASTER_DOWN_S = 3 * ADVERT_S + (256 - PRIORITIES.two) / 256
 /** Seconds that a busy machine takes for the cut, a ping and the responses. */
 const SLACK_S = 2
 
-/** Returns the path of a lab file whose hosts run keepalived. */
+/** Returns the path of a lab file with hosts that run keepalived. */
 function labFile(): string {
   const run = Object.entries(PRIORITIES).map(([name, priority]) => {
     const path = (suffix: string) => join(directory, `${name}.${suffix}`)

@@ -1,4 +1,4 @@
-/** Wires of strangers: what of their texts is taken, and what a message says. */
+/** Wire specs from strangers: the accepted parts of their texts, and the messages about others. */
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'

@@ -1,5 +1,5 @@
 /**
- * A DHCP server in memory, and clients whose messages a test writes. Replies are parsed and
+ * A DHCP server in memory, and clients that send the messages of a test. Replies are parsed and
  * checked.
  */
 import { expect } from 'vitest'

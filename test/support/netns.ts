@@ -1,5 +1,5 @@
 /**
- * Network namespaces for a test, and a Native whose own namespace is one of them: without an
+ * Network namespaces for a test, and a Native with one of them as its own: without an
  * explicit namespace everything opens there, so a test does not interfere with the rest of the
  * machine.
  *
@@ -96,7 +96,7 @@ export class OwnNetns {
     return netns
   }
 
-  /** A Native whose own namespace is `netns`. `overrides` replace calls. */
+  /** Returns a Native with `netns` as its own namespace. `overrides` replace calls. */
   at(netns: Netns, overrides: Partial<Native> = {}): Native {
     const { native } = this
     const here = (nsfd: number) => (nsfd === -1 ? netns.fd : nsfd)

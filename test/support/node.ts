@@ -27,7 +27,7 @@ export interface Printed {
   readonly stdout: string
 }
 
-/** Runs the CNI plugin with the variables, whose names lack CNI_, and the configuration. */
+/** Runs the CNI plugin with the variables, given without CNI_, and with the configuration. */
 export function runPlugin(variables: Readonly<Record<string, string>>, config: object | string): Promise<Printed> {
   const prefixed = Object.fromEntries(Object.entries(variables).map(([name, value]) => [`CNI_${name}`, value]))
   const { PATH, VNET_NODE_SOCKET } = process.env

@@ -1,4 +1,4 @@
-/** Ports of a LinuxPlatform whose own namespace belongs to the test, and their reported changes. */
+/** Ports of a LinuxPlatform in a namespace of the test, and their reported changes. */
 import { onTestFinished } from 'vitest'
 import { EINVAL } from '../../src/base/errno.ts'
 import { RTNLGRP_IPV4_MCADDR, RTNLGRP_IPV6_MCADDR } from '../../src/linux/link-monitor.ts'
@@ -17,8 +17,8 @@ export class TapPorts {
   readonly #slots = new SkBuffPool({ large: 4, small: 4 }).openAccount(() => {})
 
   /**
-   * `overrides` replace calls of a Native whose own namespace belongs to the test. Everything is
-   * removed after the test.
+   * `overrides` replace calls of a Native in a namespace of the test. Everything is removed after
+   * the test.
    */
   constructor(overrides: (native: Native) => Partial<Native> = () => ({})) {
     this.platform = new LinuxPlatform(this.own.at(this.home, overrides(this.own.at(this.home))))

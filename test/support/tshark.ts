@@ -1,4 +1,4 @@
-/** The real tshark: as a reader of files that does not complain, and capturing by extcap. */
+/** The real tshark: as a reader of files without complaints, and capturing by extcap. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { expect } from 'vitest'
 

@@ -45,7 +45,7 @@ test('an alarm that is armed again is moved, and a cancelled one does not ring',
   expect(rung).toEqual(['a'])
 })
 
-test('two alarms of the same function stay apart', () => {
+test('two alarms of the same function remain separate', () => {
   const clock = new FakeClock()
   let rung = 0
   const ring = () => {
@@ -105,7 +105,7 @@ test('an alarm that throws leaves the others armed, and those set after it as th
   expect([rung, clock.armed]).toEqual([['now', 'other'], 0])
 })
 
-test('alarms ring in the order of their moments, those of one moment as they were armed', () => {
+test('alarms ring in the order of their moments, and within one moment as they were armed', () => {
   const arming = fc.record({ alarm: fc.nat(5), at: fc.nat(8) })
   fc.assert(
     fc.property(fc.array(arming, { maxLength: 20 }), armings => {

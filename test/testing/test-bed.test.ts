@@ -1,4 +1,4 @@
-/** testBed with our own drivers, with a mirror, and with drivers that leave something behind. */
+/** testBed with our own drivers, with a mirror, and with drivers that leave frames or timers. */
 import { describe, expect, test } from 'vitest'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/base/clock.ts'
 import { EFAULT, EPERM } from '../../src/base/errno.ts'
@@ -28,7 +28,7 @@ interface Mirror {
   irq?: Irq
 }
 
-/** Swaps the addresses of what it sends, and receives it after a delay, by an interrupt. */
+/** Swaps the addresses of transmitted frames, and receives them after a delay, by an interrupt. */
 const mirror = defineDriver({
   name: 'mirror',
   description: 'the machine sees itself',
@@ -101,7 +101,7 @@ describe('ping', () => {
     expect(bed.ping({ to: '198.18.0.77', size: 1400 })).toMatchObject({ received: 1 })
   })
 
-  test('the kernels at both ends of a cable resolve and answer each other', async () => {
+  test('the kernels at both ends of a cable resolve each other and reply', async () => {
     await using bed = await testBed(cable, { wireAb: 'delay 3ms' }, { args: ['a', 'b'] })
     const [a, b] = bed.devices
     expect(bed.ping()).toEqual({ sent: 1, received: 1, rtts: [6] })
@@ -261,7 +261,7 @@ describe('the end of a bed', () => {
     await expect(bed.close()).rejects.toThrow('frames were freed that neither the kernel received nor a drop counts: 1')
   })
 
-  test('throws for a timer that goes on', async () => {
+  test('throws for a timer that never stops', async () => {
     const again: NetDeviceOps<unknown> = {
       ndoStartXmit: skb => skb.drop(),
       ndoInit(dev) {
@@ -315,7 +315,7 @@ describe('the end of a bed', () => {
   })
 })
 
-test('a driver whose frames or polls never end is an error, not a test that hangs', async () => {
+test('frames or polls that never end are an error, not a test that hangs', async () => {
   const storm = driverOf({
     ndoStartXmit(skb) {
       ethTypeTrans(skb, skb.dev as NetDevice)
@@ -379,9 +379,9 @@ test('the private data of a driver keeps its type', async () => {
   await using bed = await testBed(mirror)
   const irq: Irq | undefined = bed.dev.priv.irq
   expect(irq?.count).toBe(0)
-  // @ts-expect-error There is no such field.
+  // @ts-expect-error The field does not exist.
   expect(bed.dev.priv.lamp).toBeUndefined()
-  // @ts-expect-error There is no such parameter.
+  // @ts-expect-error The parameter does not exist.
   await (await testBed(mirror, { speed: 3 })).close()
   expect(arpRequest({ from: '198.18.0.1', to: '198.18.0.9' })).toHaveLength(42)
 })

@@ -1,6 +1,6 @@
 /**
- * What the kernel does for access networks in a router's namespace: firewalls, its own NAT, and
- * the routes of hairpinning.
+ * Kernel settings for access networks in a router's namespace: firewalls, the kernel's NAT, and the
+ * routes of hairpinning.
  */
 import { NSEC_PER_SEC } from '../../base/clock.ts'
 import { durationOf } from '../../base/duration.ts'
@@ -75,7 +75,7 @@ export function masquerade(place: SocketPlace, { name }: Outside, options: Acces
   set('tcp_timeout_established', tcpTimeout)
 }
 
-/** Has the kernel's NAT forward a port. Throws a VnetError. */
+/** Makes the kernel's NAT forward a port. Throws a VnetError. */
 export function forwardByKernel(
   place: SocketPlace,
   { name, address }: Outside,

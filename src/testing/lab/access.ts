@@ -16,8 +16,8 @@ export interface AccessOptions {
   /** The options of a kind of network. Options beside it replace its own. */
   readonly preset?: keyof typeof PRESETS
   /**
-   * The NAT between `inside` and `outside`. `masquerade` is that of the kernel. The others are
-   * known from RFC 3489; RFC 4787 describes each by its mapping and its filtering:
+   * The NAT between `inside` and `outside`. `masquerade` is the kernel's own. The others are known
+   * from RFC 3489; RFC 4787 describes each by its mapping and its filtering:
    *
    * - `full-cone`: one port for all peers, each of which may send to it.
    * - `restricted`: one port for all peers. Addresses that were sent to may send to it.
@@ -38,10 +38,10 @@ export interface AccessOptions {
   /** Ports outside, and the hosts inside that have them: `{ 'tcp 8080': 'server:80' }`. */
   readonly forward?: Readonly<Record<string, string>>
   /**
-   * The packets that pass besides those of known connections:
+   * The packets that pass in addition to packets of known connections:
    *
    * - `none`: all.
-   * - `block-inbound`: those from inside (RFC 6092).
+   * - `block-inbound`: packets from inside (RFC 6092).
    * - `corporate`: TCP from inside to ports 80 and 443.
    */
   readonly firewall?: (typeof FIREWALLS)[number]
@@ -68,7 +68,7 @@ export const ACCESS: Forms<AccessOptions> = {
   firewall: wordOf('a firewall, which are', FIREWALLS),
 }
 
-/** Returns options, with those of their preset. */
+/** Returns the options, completed by their preset. */
 export function accessOf({ preset, ...options }: AccessOptions): Omit<AccessOptions, 'preset'> {
   const given = Object.entries(options).filter(([, value]) => value !== undefined)
   return { ...(preset && PRESETS[preset]), ...Object.fromEntries(given) }
@@ -94,7 +94,7 @@ export function checkAccess(what: string, options: AccessOptions, hasOutside: bo
   }
 }
 
-/** A port outside, and who has it. */
+/** A port outside, and the host and port inside that it leads to. */
 export interface Forward {
   readonly protocol: number
   readonly port: number

@@ -1,8 +1,8 @@
-/** Where the modules of workers are. */
+/** Finds the modules of workers. */
 
 /**
- * Returns the URL of a module of vnet for a worker, which runs built code only: the one in dist,
- * also when src is imported, as tests do. `path` is relative to `from`, the URL of a module.
+ * Returns the URL in dist of a vnet module for a worker. Workers run built code only, even if src
+ * is imported, as in tests. `path` is relative to `from`, the URL of a module.
  */
 export function builtModule(path: string, from: string): URL {
   const { href } = new URL(path, from)

@@ -15,9 +15,9 @@ export class LabCaptures {
   #kept: string | undefined
 
   /**
-   * The files are in `directory`, which is removed with the lab, or with VNET_CAPTURE in a new
-   * directory there, whose name begins with that of the lab. Throws a UsageError if it cannot be
-   * made.
+   * Files are written to `directory`, which is removed with the lab. With VNET_CAPTURE they are
+   * written to a new directory there, which is named after the lab and kept. Throws a UsageError if
+   * it cannot be made.
    */
   constructor(directory: string, lab: string) {
     this.#directory = directory

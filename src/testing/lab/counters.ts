@@ -36,7 +36,7 @@ export function countersOf(place: SocketPlace): NamespaceCounters {
   return counters
 }
 
-/** Reads a file of /proc/net as a thread in the namespace sees it; '' if there is none. */
+/** Reads a file of /proc/net as a thread in the namespace sees it; '' if it does not exist. */
 function read({ native, nsfd }: SocketPlace, name: string): string {
   const fd = native.open(`/proc/thread-self/net/${name}`, O_RDONLY, nsfd)
   return fd < 0 ? '' : closing(native, fd, () => readFileSync(fd, 'utf8'))

@@ -1,7 +1,7 @@
 /** LabFault: a fault that a test has set. */
 import { COUNT, checkForm } from './options.ts'
 
-/** What a fault asks of its link. */
+/** The calls that a fault makes to its link. */
 interface FaultCalls {
   hit(n: number): Promise<void>
   remove(): Promise<void>

@@ -2,9 +2,9 @@
 import { inspect } from 'node:util'
 import { UsageError } from '../../base/usage-error.ts'
 
-/** The most characters of the name of an interface, which begins with that of a namespace. */
+/** The maximum length of an interface name, which starts with the name of a namespace. */
 export const NAME_MAX = 15
-/** The most characters of a label in DNS (RFC 1035 section 2.3.4). */
+/** The maximum length of a DNS label (RFC 1035 section 2.3.4). */
 const HOST_MAX = 63
 
 const NAME = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/i

@@ -55,7 +55,7 @@ export class HostsFile {
     this.#directory = directory
   }
 
-  /** Adds hosts, whose names differ. */
+  /** Adds hosts with different names. */
   add(...hosts: readonly Host[]): void {
     for (const host of hosts) this.#hosts.set(host.name.toLowerCase(), host)
     this.update()
@@ -81,8 +81,9 @@ export class HostsFile {
   }
 
   /**
-   * Has programs of a host ask a server for names, if the machine has a file for that: the server
-   * of the last link that has one, or else those of the machine.
+   * Sets or removes the DNS server of a link. Programs of the host use the server of the last link
+   * that has one, otherwise the machine's servers. Writes nothing if the machine has no
+   * resolv.conf.
    */
   setResolver(host: Host, link: number, server: string | undefined): void {
     const servers = this.#resolvers.get(host) ?? new Map<number, string>()
@@ -113,8 +114,8 @@ export class HostsFile {
   }
 
   /**
-   * Returns the addresses by which `from` reaches a name or an address. Throws a UsageError if
-   * there is none of the family.
+   * Returns the addresses by which `from` reaches a name or an address. Throws a UsageError for an
+   * unknown name, or if the host has no address of the family.
    */
   find(from: Host, name: string, family?: 4 | 6): readonly [HostAddress, ...HostAddress[]] {
     const address = placeOf(name)
@@ -129,8 +130,8 @@ export class HostsFile {
   }
 
   /**
-   * The addresses of a host, those on a link of `from` first; none for an unknown name. Names are
-   * alike in capitals and small letters, into which URLs turn them.
+   * Returns the addresses of a host, addresses on a link of `from` first; none for an unknown name.
+   * Names are case-insensitive, because URLs turn them into lower case.
    */
   places(from: Host, name: string): readonly HostAddress[] {
     const key = name.toLowerCase()

@@ -1,6 +1,6 @@
 /**
  * createLab: a network in a test. Namespaces are hosts, cables with wires join them, and everything
- * is gone at the end of the scope:
+ * is removed at the end of the scope:
  *
  *     await using lab = await createLab({ seed: 7 })
  *     const [client, server] = lab.namespaces('client', 'server')
@@ -37,8 +37,8 @@ export async function warmLabs(): Promise<void> {
 /**
  * Starts a lab. It ends when it is closed, disposed of, or `signal` aborts, and with the process.
  *
- * Rejects with a LabUnavailableError, whose message says what to do, if the process lacks the
- * rights that a lab needs, and with a UsageError for wrong options.
+ * Rejects with a LabUnavailableError if the process lacks the rights that a lab needs; its message
+ * says what to do. Rejects with a UsageError for wrong options.
  */
 export async function createLab(options: LabOptions = {}): Promise<Lab> {
   options?.signal?.throwIfAborted?.()

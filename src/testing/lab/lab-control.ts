@@ -1,6 +1,6 @@
 /**
  * LabControl: makes the links of a thread's labs visible to `vnet list` and the other commands. A
- * client finds a socket and a file; the server behind them is loaded when the first one connects.
+ * client finds a socket and a file; their server is loaded when the first client connects.
  */
 import { describeException } from '../../base/exception.ts'
 import { readDirectories } from '../../control/protocol/directory.ts'

@@ -2,7 +2,7 @@
  * LabWorker: starts and calls the worker thread that runs the links of labs. A thread has one for
  * all its labs, because a worker takes longer to start than the rest of a lab.
  */
-// Not those of globalThis: a test may replace them.
+// Imported because a test may replace the timers of globalThis.
 import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
 import { UsageError } from '../../base/usage-error.ts'
@@ -35,8 +35,9 @@ export class LabWorker {
   #failure: Error | undefined
 
   /**
-   * Returns the worker of this thread for one more lab; starts it if there is none. It ends a
-   * while after its last lab, or with the thread, and keeps neither alive.
+   * Returns this thread's worker for one more lab, and starts it if necessary. The worker ends a
+   * while after its last lab, or with the thread, and keeps neither the thread nor the process
+   * alive.
    */
   static take(): LabWorker {
     const thread = globalThis as Thread
@@ -50,8 +51,8 @@ export class LabWorker {
   }
 
   /**
-   * Settles when the worker of this thread runs. It stays until the thread ends, so that the first
-   * lab starts within milliseconds.
+   * Settles when this thread's worker runs. The worker then runs until the thread ends, so that the
+   * first lab starts within milliseconds.
    */
   static async warm(): Promise<void> {
     await LabWorker.take().call('ready')
@@ -59,7 +60,7 @@ export class LabWorker {
 
   /** `onEnd` is called once, when it takes no more labs. */
   private constructor(onEnd: (worker: LabWorker) => void) {
-    // What the flags of the process load is for its own programs.
+    // Modules that the process's flags load are meant for its own programs only.
     this.#worker = new Worker(builtModule('./lab-worker-main.ts', import.meta.url), { execArgv: [] })
     this.#worker.on('message', (reply: Reply) => {
       if ('warning' in reply) console.error(`vnet: ${reply.warning}`)

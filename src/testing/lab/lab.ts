@@ -94,9 +94,9 @@ export class Lab implements AsyncDisposable {
   }
 
   /**
-   * Creates a namespace that forwards packets, and joins it to those that are named. Each namespace
-   * of the lab has routes to the networks behind its routers, also to those that are added later.
-   * There are none from outside to IPv4 hosts behind a NAT. Rejects with a UsageError for wrong
+   * Creates a namespace that forwards packets, and joins it to the given namespaces. Each namespace
+   * of the lab has routes to the networks past its routers, including networks added later. Outside
+   * a NAT nothing has a route to the IPv4 hosts inside. Rejects with a UsageError for wrong
    * options, and with a VnetError if the kernel refuses.
    */
   async router(name: string, options: LabRouterOptions = {}): Promise<LabRouter> {
@@ -164,7 +164,7 @@ export class Lab implements AsyncDisposable {
     for (const end of ends) if (end instanceof LabRouter) await end.forwardWaiting()
   }
 
-  /** Has the end of the lab wait for what is being made. */
+  /** Makes `close()` wait for pending creations. */
   async #made<T>(make: () => Promise<T>): Promise<T> {
     if (this.#closed !== undefined) throw new Error('the lab has ended')
     const making = make()
@@ -176,7 +176,7 @@ export class Lab implements AsyncDisposable {
 
   /**
    * Keeps the captures of its links, which are otherwise removed with the lab: call it when a test
-   * has failed. Returns their paths. The files are there, and complete, when the lab has ended.
+   * has failed. Returns their paths. The files are complete when the lab has ended.
    */
   keepCaptures(): readonly string[] {
     return this.#captures.keep()

@@ -42,7 +42,7 @@ export function checkLanOptions(options: LabLanOptions): void {
   checkOptions('lan', options, LAN_OPTIONS)
 }
 
-/** The first address of a port: behind those of the DHCP server. */
+/** The first address of a port, above the addresses of the DHCP server. */
 const FIRST_HOST = 201
 const LAST_HOST = 254
 
@@ -76,7 +76,7 @@ export class LabLan implements AsyncDisposable {
     return port
   }
 
-  /** Deletes its ports, and ends what is behind them. Idempotent. */
+  /** Deletes the ports, and ends the segment. Idempotent. */
   close(): Promise<void> {
     this.#closed ??= this.#close()
     return this.#closed
@@ -92,7 +92,7 @@ export class LabLan implements AsyncDisposable {
   }
 }
 
-/** A segment as the worker is to make it. */
+/** The settings from which the worker makes a segment. */
 export interface LanPlan {
   readonly network: string
   readonly network6: string | false

@@ -1,7 +1,7 @@
 /**
- * What a lab has outside of its process: a directory for files, and programs that its programs
- * started. A process that is killed leaves both to the next lab, which knows them by the name of
- * the directory: the PID namespace and the process that made it.
+ * A lab's traces outside its process: a directory for files, and programs that its programs
+ * started. If the process is killed, the next lab removes both. It finds them by the directory's
+ * name, which contains the PID namespace and the process that made the lab.
  */
 import { lstatSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,7 +15,7 @@ export function makeLabDirectory(): string {
   return mkdtempSync(join(tmpdir(), `vnet-lab-${pidNamespace()}-${process.pid}-`))
 }
 
-/** Removes what labs of this user left whose processes have ended. */
+/** Removes leftovers of this user's labs if their processes have ended. */
 export function removeLeftovers(): void {
   const here = pidNamespace()
   for (const name of readdirSync(tmpdir())) {
@@ -29,7 +29,7 @@ export function removeLeftovers(): void {
   }
 }
 
-/** The inode of the PID namespace: in another one, numbers are those of other processes. */
+/** Returns the inode of the PID namespace: in another one, numbers mean other processes. */
 function pidNamespace(): number {
   return statSync('/proc/self/ns/pid').ino
 }

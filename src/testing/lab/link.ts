@@ -1,4 +1,4 @@
-/** LabLink: a cable between two namespaces of a lab, whose wire a test changes while it runs. */
+/** LabLink: a cable between two namespaces of a lab. A test changes its wire while it runs. */
 import { EventEmitter } from 'node:events'
 import { anyText, either, object, oneOf } from '../../base/schema.ts'
 import { UsageError } from '../../base/usage-error.ts'
@@ -42,7 +42,7 @@ export function checkFault(action: FaultAction, filter: string | undefined, when
   checkOptions('fault', when, WHEN)
 }
 
-/** The events of a link, and those of every EventEmitter. */
+/** The events of a link, and the events of every EventEmitter. */
 const EVENTS: readonly (string | symbol)[] = ['up', 'down', 'wire', 'close']
 const OWN_EVENTS: readonly (string | symbol)[] = ['error', 'newListener', 'removeListener']
 
@@ -78,17 +78,17 @@ export class LinkDirection {
   }
 
   /**
-   * Does `action` to the packets that `filter` (pcap-filter(7)) matches, or to those of them that
-   * `when` selects: `{ first: 3 }`, `{ nth: 2 }`, `{ every: 10 }`, `{ after: '2s' }`. Counts begin
-   * when the promise is fulfilled. Faults come before the stages of the wire, the oldest first.
-   * Rejects with a UsageError for a wrong filter.
+   * Applies `action` to the packets that `filter` (pcap-filter(7)) matches, or only to the matches
+   * that `when` selects: `{ first: 3 }`, `{ nth: 2 }`, `{ every: 10 }`, `{ after: '2s' }`. Counts
+   * start when the promise is fulfilled. Faults run before the stages of the wire, the oldest
+   * first. Rejects with a UsageError for a wrong filter.
    */
   fault(action: FaultAction, filter?: string, when: FaultWhen = EVERY): Promise<LabFault> {
     return this.#link.addFault(this.#direction, action, filter, when)
   }
 }
 
-/** What a link reports: that it was changed, and how. */
+/** The events of a link, one for each change. */
 export interface LinkEvents {
   /** The cable was plugged in again, or cut. */
   up: []
@@ -98,7 +98,7 @@ export interface LinkEvents {
   close: []
 }
 
-/** What a link does in its lab. */
+/** The calls that a link makes to its lab. */
 interface LinkLab {
   /** The names of its ends, for people. */
   readonly name: string
@@ -155,9 +155,9 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
   }
 
   /**
-   * Drops every packet of both directions for `ms` milliseconds, and settles then. The carrier
-   * stays, so neither end notices. It ends on time even if the test blocks its thread. It has begun
-   * when a later call of this link settles, such as `stats()`.
+   * Drops every packet of both directions for `ms` milliseconds, then settles. The carrier remains
+   * up, so neither end notices. The partition ends on time even if the test blocks its thread. It
+   * is in effect when a later call of this link settles, such as `stats()`.
    */
   async partition(ms: number): Promise<void> {
     checkForm('partition(ms)', ms, MILLISECONDS)

@@ -51,7 +51,7 @@ export class Links {
   readonly #lans = new Set<LabLan>()
   /** Cables and segments that are being made. */
   readonly #making = new Set<Promise<unknown>>()
-  /** The numbers of those that are up. */
+  /** The numbers of links that are up. */
   readonly #up = new Set<number>()
   readonly #routes = new Routes()
   /** The numbers of links that are up, but that names and routes do not lead to yet. */

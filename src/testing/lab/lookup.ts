@@ -24,7 +24,7 @@ export function placesIn(hosts: string, name: string): HostAddress[] {
     .filter(place => place !== undefined)
 }
 
-/** Returns an address as a place; undefined if it is none. */
+/** Returns an address as a place; undefined if it is not an address. */
 export function placeOf(address: string): HostAddress | undefined {
   const bytes = parseAddress(address)
   return bytes && { address, family: bytes.length === 4 ? 4 : 6 }

@@ -32,7 +32,7 @@ export interface LabInterface extends HostInterface {
   readonly name: string
 }
 
-/** What a namespace needs of its lab. */
+/** The parts of a lab that a namespace uses. */
 export interface NamespaceLab {
   readonly native: Native
   readonly hosts: HostsFile
@@ -54,7 +54,7 @@ const WORKER_OPTIONS: Forms<Omit<WorkerOptions, 'eval'>> = {
 
 export class LabNamespace {
   readonly name: string
-  /** In the order in which they were made, without the loopback interface. */
+  /** Oldest first, without the loopback interface. */
   readonly interfaces: readonly LabInterface[] = []
   readonly #native: Native
   readonly #hosts: HostsFile
@@ -103,9 +103,9 @@ export class LabNamespace {
   }
 
   /**
-   * Runs a program as spawn does, to its end. Returns what it printed, as text, and its status,
-   * whatever that is. Rejects with a VnetError if the program cannot be executed: `code` is ENOENT
-   * if there is none of this name.
+   * Runs a program like spawn, and waits for its end. Returns its output as text, and its status,
+   * even if it failed. Rejects with a VnetError if the program cannot be executed: `code` is ENOENT
+   * if it does not exist.
    */
   async exec(command: string, args: readonly string[] = [], options: ExecOptions = {}): Promise<ExecResult> {
     this.#check()
@@ -113,10 +113,10 @@ export class LabNamespace {
   }
 
   /**
-   * Has a server of this process listen in the namespace: of node:net, tls, http, https or http2,
-   * or a socket of node:dgram. It listens on every address, or on `host`. Returns the port; 0 takes
-   * a free one. The server and its connections are closed at the end of the lab. Rejects with a
-   * UsageError for what cannot listen.
+   * Makes a server of this process listen in the namespace: a server of node:net, tls, http, https
+   * or http2, or a socket of node:dgram. It listens on every address, or on `host`. Returns the
+   * port; 0 takes a free one. The server and its connections are closed at the end of the lab.
+   * Rejects with a UsageError for any other object.
    */
   async listen(server: StreamServer | dgram.Socket, port = 0, host?: string): Promise<number> {
     this.#check()
@@ -143,7 +143,7 @@ export class LabNamespace {
       await once(socket, 'connect', { signal: closed.signal })
     } catch (error) {
       const reason = closed.signal.aborted ? closed.signal.reason : error
-      // A stack that begins here leads to the line of the test.
+      // A stack captured here leads to the line of the test.
       Error.captureStackTrace(reason)
       throw reason
     } finally {
@@ -178,14 +178,14 @@ export class LabNamespace {
     return socket
   }
 
-  /** Returns an agent for requests of node:http whose connections begin in the namespace. */
+  /** Returns an agent of node:http that connects from the namespace. */
   agent(options?: http.AgentOptions): http.Agent {
     const createConnection = ({ port, host }: http.ClientRequestArgs) =>
       this.createConnection(Number(port), host ?? 'localhost')
     return Object.assign(new http.Agent(options), { createConnection })
   }
 
-  /** Returns an agent for requests of node:https whose connections begin in the namespace. */
+  /** Returns an agent of node:https that connects from the namespace. */
   httpsAgent(options?: https.AgentOptions): https.Agent {
     const agent = new https.Agent(options)
     const secure = agent.createConnection.bind(agent)
@@ -226,8 +226,8 @@ export class LabNamespace {
   }
 
   /**
-   * @internal Sets the hardware address of hosts on an interface. Without it the first packets of a
-   * run wait for an answer, and may pass those that come later.
+   * @internal Sets the hardware address of hosts on an interface. Otherwise the first packets of a
+   * run wait for an ARP or NDP reply, and later packets may overtake them.
    */
   addNeighbours(name: string, cidrs: readonly string[], mac: Uint8Array): void {
     using sock = RouteSocket.open(this.#native, this.#place.nsfd)
@@ -241,7 +241,7 @@ export class LabNamespace {
     return this.#place
   }
 
-  /** @internal Adds an interface that is there. */
+  /** @internal Adds an existing interface. */
   addInterface(added: LabInterface): void {
     ;(this.interfaces as LabInterface[]).push(added)
   }

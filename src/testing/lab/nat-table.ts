@@ -1,7 +1,7 @@
 /**
- * NatTable: which host behind a NAT has which port outside, and which peers may send to it. One
- * table for each of TCP, UDP and ICMP echo, whose identifier stands for a port. The terms are those
- * of RFC 4787, where a peer is called an external endpoint.
+ * NatTable: the ports outside that hosts inside a NAT have, and the peers that may send to each.
+ * TCP, UDP and ICMP echo have a table each; the identifier of an echo is used as its port. The
+ * terms are from RFC 4787, which calls a peer an external endpoint.
  */
 
 /** A NAT in TypeScript. RFC 4787 describes each by its mapping and its filtering. */
@@ -33,7 +33,7 @@ export const addressOf = (end: number): number => Math.floor(end / 0x1_0000)
 export const portOf = (end: number): number => end % 0x1_0000
 
 export interface NatMapping {
-  /** The endpoint behind the NAT. */
+  /** The endpoint inside the NAT. */
   readonly inside: number
   /** The only peer of a symmetric mapping; 0 for a mapping that serves every peer. */
   readonly peer: number
@@ -72,8 +72,8 @@ export class NatTable {
   }
 
   /**
-   * The mapping of what `inside` sends to `peer`, a new one if there is none. The caller sets when
-   * it expires. Undefined if no port is free.
+   * Returns the mapping for packets from `inside` to `peer`, a new one if necessary. The caller
+   * sets when it expires. Returns undefined if no port is free.
    */
   take(inside: number, peer: number, now: number): NatMapping | undefined {
     const mapping = this.find(inside, peer, now) ?? this.#add(inside, this.#peerOf(peer), now)
@@ -83,7 +83,7 @@ export class NatTable {
     return mapping
   }
 
-  /** The mapping of a port outside; undefined if there is none. */
+  /** Returns the mapping of a port outside; undefined if it has none. */
   at(port: number, now: number): NatMapping | undefined {
     const mapping = this.#byPort.get(port)
     return isAlive(mapping, now) ? mapping : undefined

@@ -1,7 +1,7 @@
 /**
  * Nat: translates the IPv4 addresses and ports of frames between a router and the link outside it,
  * in place: of TCP (RFC 5382), UDP (RFC 4787), ICMP echo and the packets that ICMP errors quote
- * (RFC 5508). Checksums change by increments, so that a wrong one stays wrong.
+ * (RFC 5508). Checksums are updated by increments, so that a wrong checksum remains wrong.
  *
  * Hosts inside share the router's address outside, and the ports from FIRST_PORT on. The router's
  * own packets pass unchanged, unless they use these ports.
@@ -206,7 +206,7 @@ export class Nat {
     return 'pass'
   }
 
-  /** Translates an error about a packet that had gone out. Any router on the way may send it. */
+  /** Translates an error about an outgoing packet. Any router on its path may send the error. */
   #inboundError(bytes: Uint8Array, nh: number, now: number): NatVerdict {
     const quote = this.#upper.h + icmp.ICMP_HLEN
     const table = this.#findQuoted(bytes, quote)
@@ -257,8 +257,8 @@ function isError(bytes: Uint8Array, h: number, protocol: number, end: number): b
 }
 
 /**
- * Returns the position of a port, `side` bytes into the header (0: source, 2: destination), or that
- * of the identifier of an echo; -1 if there is none.
+ * Returns the position of a port, `side` bytes into the header (0: source, 2: destination), or of
+ * an echo's identifier; -1 if the packet has neither.
  */
 function portAt(bytes: Uint8Array, h: number, protocol: number, end: number, side: number): number {
   if (protocol === IPPROTO_TCP || protocol === IPPROTO_UDP) return h + 4 <= end ? h + side : -1

@@ -42,7 +42,7 @@ interface Held {
   expires: number
 }
 
-/** What a host asks for: a port inside, for so many seconds. 0 ends its mappings. */
+/** A host's request: a port inside, and for how many seconds. 0 ends its mappings. */
 interface Wish {
   readonly address: number
   readonly protocol: number
@@ -68,7 +68,7 @@ export class PortControl {
       const reply = this.handle(message, parseIpv4(address) ?? 0)
       if (reply !== undefined) this.#socket.send(reply, port, address)
     })
-    // Such as the ICMP error about a reply: the host that asked is gone.
+    // For example an ICMP error about a reply, because the requester has closed its socket.
     this.#socket.on('error', () => {})
   }
 

@@ -1,6 +1,6 @@
 /**
  * Finds and kills the processes of a lab. A program may start others, leave its session, or enter
- * other namespaces, so a process is recognized by facts that nobody else can forge: its network
+ * other namespaces, so a process is recognized by facts that it cannot forge: its network
  * namespace, the files mounted in its /etc, and its parent.
  */
 import {
@@ -114,7 +114,7 @@ function hasOwnNumbers(): boolean {
   return attempt(() => readlinkSync('/proc/self')) === String(process.pid)
 }
 
-/** Returns all processes except this one: the running ones, and those that have ended. */
+/** Returns all processes except this one: the running ones and the ended ones. */
 function scan(): { readonly running: Map<number, Status>; readonly ended: readonly number[] } {
   const running = new Map<number, Status>()
   const ended: number[] = []

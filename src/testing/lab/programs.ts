@@ -14,7 +14,7 @@ export interface ExecOptions extends Omit<LabSpawnOptions, 'stdio'> {
   readonly input?: string | Uint8Array
 }
 
-/** What a program printed, and how it ended. */
+/** The output of a program, and how it ended. */
 export interface ExecResult {
   /** The exit status; null if a signal ended it. */
   readonly status: number | null
@@ -69,7 +69,7 @@ const EXEC_OPTIONS = { ...WITHOUT_STDIO, input: INPUT }
 /** The line of the launcher if it cannot execute the program: what failed, and an errno. */
 const FAILED = /^vnet-within: (.+): [^:]+ \((\d+)\)\n$/
 
-/** The first descriptor behind the standard streams. */
+/** The first descriptor after the standard streams. */
 const FIRST_FD = 3
 
 export class Programs {

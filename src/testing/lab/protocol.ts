@@ -1,4 +1,4 @@
-/** What the thread of a lab and the worker that carries its frames send to each other. */
+/** The messages between a lab's thread and the worker that carries its frames. */
 
 import type { WireAttachment } from '../../control/protocol/wire-attachment.ts'
 import type { LanFile } from '../../lan/config/schema.ts'
@@ -27,7 +27,7 @@ export interface CableSpec {
   readonly lab: string
   readonly a: EndSpec
   readonly b: EndSpec
-  /** What the wire does from a to b and back, in words. */
+  /** The wire specs from a to b and back. */
   readonly ab: string
   readonly ba: string
   readonly filters?: Filters
@@ -79,7 +79,7 @@ export interface LanSpec {
   readonly seed: number
 }
 
-/** What a direction counted since the link was made. */
+/** The counters of a direction since the link was made. */
 export interface DirectionReport {
   readonly text: string
   /** The faults, then the stages of the text. */
@@ -116,15 +116,15 @@ export interface FaultSpec {
   readonly hits: SharedArrayBuffer
 }
 
-/** What the worker does, named by the number of a link. Each call settles when it is done. */
+/** The worker's calls. Most take the number of a link. Each settles when it is done. */
 export interface Calls {
   /** Does nothing: the worker runs. */
   ready(): void
   /** Joins two namespaces. Returns the number of the link. */
   cable(spec: CableSpec): number
-  /** Makes a segment. Returns its number, and those of its ports, which are links. */
+  /** Makes a segment. Returns its number and the numbers of its ports, which are links. */
   lan(spec: LanSpec): { readonly lan: number; readonly ports: readonly number[] }
-  /** Ends a segment, whose ports are closed. */
+  /** Ends a segment after its ports are closed. */
   closeLan(lan: number): void
   /** Replaces the text of the directions that are given. */
   wire(link: number, ab: string | undefined, ba: string | undefined, filters: Filters): void
@@ -137,9 +137,9 @@ export interface Calls {
   hit(link: number, fault: number, n: number): void
   removeFault(link: number, fault: number): void
   report(link: number): LinkReport
-  /** Has the NAT of the cable forget its mappings. */
+  /** Makes the cable's NAT forget its mappings. */
   rebind(link: number): void
-  /** Has it forward a port. */
+  /** Makes the cable's NAT forward a port. */
   forward(link: number, forward: NatForward): void
   /** Deletes the interfaces. */
   close(link: number): void

@@ -1,4 +1,4 @@
-/** HTTP requests whose connections begin in a namespace. */
+/** HTTP requests from a namespace. */
 import type { Socket } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import type { Agent, buildConnector, FormData as UndiciForm } from 'undici'
@@ -31,7 +31,7 @@ const OPTIONS: Forms<
   tls: OBJECT,
 }
 
-/** Returns a socket that connects. Throws if there is no such host. */
+/** Returns a socket that connects. Throws if the host does not exist. */
 type Connect = (port: number, host: string) => Socket
 
 const HTTPS_PORT = 443
@@ -42,7 +42,7 @@ const PLAIN: ConnectionOptions = {}
 
 export class Requests {
   readonly #connect: Connect
-  /** Connections stay open for the next request. Each set of options of TLS has its own. */
+  /** Agents by TLS options. They keep connections open for the next request. */
   readonly #agents = new Map<ConnectionOptions, Agent>()
 
   constructor(connect: Connect) {

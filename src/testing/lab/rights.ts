@@ -1,4 +1,4 @@
-/** What a lab needs of the machine. */
+/** Checks whether this process can make labs. */
 import { closing } from '../../linux/errno.ts'
 import type { Native } from '../../linux/native.ts'
 import { hasCapability } from '../../linux/privileges.ts'

@@ -1,6 +1,6 @@
 /**
- * The routes of a lab: each namespace has one to every network behind the routers next to it, by
- * the path with the fewest routers.
+ * The routes of a lab: each namespace has a route to every network past its neighbouring routers,
+ * by the path with the fewest routers.
  */
 import { getLinks, RouteSocket, setNetworkRoute } from '../../linux/rtnetlink.ts'
 import { formatPrefix, networkOf, type Prefix, parsePrefix } from '../../packet/address.ts'

@@ -49,8 +49,8 @@ interface BindOptions {
 const LISTEN = 'tracing:net.server.listen:asyncStart'
 
 /**
- * Has a server listen on every address, or on `host`. Returns its port, 0 takes a free one, and the
- * server of node:net that accepts: a server as that of ssh2 is none, but has one.
+ * Makes a server listen on every address, or on `host`. Returns its port (0 takes a free one), and
+ * the node:net server that accepts. The given server may wrap that server (as in ssh2).
  */
 export async function listen(
   place: SocketPlace,
@@ -140,7 +140,7 @@ function bound({ native, nsfd }: SocketPlace, options: BindOptions): number {
   })
 }
 
-/** Throws a UsageError for what is no port: a number from 0 to 65535. */
+/** Throws a UsageError unless `port` is an integer from 0 to 65535. */
 export function checkPort(port: number): void {
   if (Number.isInteger(port) && port >= 0 && port < 65536) return
   throw new UsageError(`port ${inspect(port)}: a port is a number from 0 to 65535`)

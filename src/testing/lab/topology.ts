@@ -19,7 +19,7 @@ export interface LanEntry extends LabLanOptions {
   readonly ports: readonly string[]
 }
 
-/** A router, and the names of what it is joined to. */
+/** A router, and the names of its neighbours. */
 export interface RouterEntry extends Omit<LabRouterOptions, 'inside' | 'outside'> {
   readonly inside?: readonly string[]
   readonly outside?: string
@@ -35,7 +35,7 @@ export interface Topology {
 
 type Named<Entries, Value> = { readonly [K in keyof NonNullable<Entries>]: Value }
 
-/** What a topology has made, by the names that it gives. */
+/** The parts that a topology has made, by name. */
 export interface Made<T extends Topology> {
   readonly namespaces: { readonly [K in T['namespaces'][number]]: LabNamespace }
   readonly routers: Named<T['routers'], LabRouter>

@@ -28,7 +28,7 @@ export interface LinkOptions {
    * from the first namespace to the second. Times have a unit.
    */
   readonly wire?: WireSpec
-  /** Of its interfaces. 1500 by default; below 1280 there is no IPv6. */
+  /** The MTU of its interfaces. 1500 by default; below 1280 they have no IPv6. */
   readonly mtu?: number
   /**
    * Records its frames at all ends. The file is removed with the lab unless keepCaptures is called.
@@ -42,7 +42,9 @@ export function directionsOf(wire: WireSpec): WireDirections {
   return typeof wire === 'string' ? { ab: wire, ba: wire } : wire
 }
 
-/** Compiles the filters in the text. Undefined if there are none: few wires have filters. */
+/**
+ * Compiles the filters in the text. Returns undefined without filters, because few wires have any.
+ */
 export function filtersOf(wire: WireDirections): Promise<readonly WireAttachment[]> | undefined {
   if (!/match/i.test(`${wire.ab} ${wire.ba}`)) return undefined
   return import('./filters.ts').then(({ filtersIn }) => filtersIn(wire))

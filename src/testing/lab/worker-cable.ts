@@ -31,7 +31,7 @@ import type {
 } from './protocol.ts'
 import { WorkerFault } from './worker-fault.ts'
 
-/** What a direction is made of. Faults come first, in the order in which they were added. */
+/** The parts of a direction. Faults run first, in the order in which they were added. */
 interface DirectionState {
   readonly slot: WireSlot
   readonly faults: Map<number, WorkerFault>
@@ -44,7 +44,7 @@ const NS_PER_MS = 1_000_000
 
 /** How many turns of the event loop read frames before a call. A flood does not end. */
 const READ_TURNS = 100
-/** A turn may end before frames are read that were there when it began; the next one reads them. */
+/** A turn may end before it has read all frames that were waiting; the next turn reads them. */
 const QUIET_TURNS = 2
 
 export class WorkerCable {
@@ -154,7 +154,7 @@ export class WorkerCable {
     }
   }
 
-  /** Has the NAT forget its mappings. */
+  /** Makes the NAT forget its mappings. */
   rebind(): void {
     this.#nat?.rebind()
     this.#control?.restart()
@@ -174,12 +174,11 @@ export class WorkerCable {
   }
 
   /**
-   * Drops every packet of `directions` for so many ms of the clock, or until the cable is
-   * closed, and settles then.
-   * It begins as inOrder does.
+   * Drops every packet of `directions` for `ms` milliseconds of the clock, or until the cable is
+   * closed, then settles. It starts after earlier frames, like inOrder.
    */
   async partition(ms: number, directions: readonly Direction[]): Promise<void> {
-    // In an object: the calls behind it do not wait for its end.
+    // Wrapped in an object, so that later calls do not wait for the partition's end.
     const { ended } = await this.#afterAll(() => ({ ended: this.#partition(ms, directions) }))
     await ended
   }

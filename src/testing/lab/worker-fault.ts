@@ -17,8 +17,8 @@ export class WorkerFault {
   readonly #waiting = new Set<Waiting>()
 
   /**
-   * `ordinal` is its number among those of its cable, from 1. Throws a UsageError if the filter or
-   * `when` is wrong.
+   * `ordinal` counts the faults of its cable, from 1. Throws a UsageError if the filter or `when`
+   * is wrong.
    */
   constructor(ordinal: number, { action, filter, when, hits }: FaultSpec, resources: WireResources) {
     this.#hits = new Int32Array(hits)

@@ -51,7 +51,7 @@ export class WorkerLan {
     }
   }
 
-  /** Ends what is behind the ports, which are closed. */
+  /** Ends the segment after its ports are closed. */
   close(): Promise<void> {
     return this.#exit()
   }

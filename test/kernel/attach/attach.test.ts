@@ -55,7 +55,7 @@ const dropped = ({ b }: Cable) => {
 const LAST = ethernet(0x88b6, 46)
 
 describe('frames', () => {
-  test('a ping takes the delay of what is received and of what is transmitted', async () => {
+  test('a ping takes the delays of received and of transmitted frames', async () => {
     const link = await join('inner', { in: 'delay 20ms', out: 'delay 30ms' })
     const { shortest } = await pingWithoutLoss(far, '-c 3 -i 0.05 192.0.2.1')
     expect(shortest).toBeGreaterThanOrEqual(50)
@@ -72,7 +72,9 @@ describe('frames', () => {
     for (const name of ['bridge', 'side']) near.ip(`link set ${name} up`)
     third.ip('link set other up')
     await untilShown(own, near, 'side', ({ operstate }) => operstate === 'UP')
-    /** Sends all frames both ways, and returns what arrives, with the tags of VLANs. */
+    /**
+     * Sends all frames in both directions, and returns the received frames, with their VLAN tags.
+     */
     async function exchanged(): Promise<string[][]> {
       const arrived: string[][] = []
       for (const [from, name, to, there] of [

@@ -64,7 +64,7 @@ describe('a running attachment', () => {
     expect(await done('param', inner, 'fail-open')).toBe('500ms\n')
   })
 
-  test('wire --in and --out replace the stages of what it receives and transmits', async () => {
+  test('wire --in and --out replace the stages of received and transmitted frames', async () => {
     const vnet = await start('--wire-in', 'loss 0%')
     await done('wire', inner, '--in', 'delay 1ms', '--out', 'delay 2ms')
     await vnet.line(/wire out \(ba\): delay 2ms/)

@@ -29,10 +29,10 @@ describe('an attachment to a container', () => {
     expect(interfacesOf(container)).toEqual(['inner'])
   })
 
-  test('in is what the container receives, and out is what it transmits', async () => {
+  test('--wire-in applies to frames that the container receives, and --wire-out to frames it transmits', async () => {
     const vnet = await start('--container', 'web', '--wire-in', 'loss 100%', '--wire-out', 'delay 0ms')
     container.ip('neigh add 192.0.2.2 lladdr 02:00:00:00:00:02 dev inner')
-    // Nobody replies: the address is another than that of `outer`.
+    // No reply arrives, because `outer` has another address.
     await container.run('ping -c 1 -W 0.1 192.0.2.2')
     const wires = finalWires(await vnet.stop())
     expect(wires.map(({ side, stage }: { side?: string; stage: string }) => [side, stage])).toEqual([
@@ -98,7 +98,7 @@ describe('wrong use', () => {
     ])
   })
 
-  test('a veth whose index is that of the other end by chance is not taken for it', async () => {
+  test('a veth that has the index of the other end by chance is not mistaken for it', async () => {
     container.ip(`link add inner3 index 50 type veth peer name outer3 index 60 netns ${host.name}`)
     other.ip(`link add outer3 index 60 type veth peer name inner3 index 50 netns ${third.name}`)
     const { status, stderr } = await runMain(

@@ -23,7 +23,7 @@ const start = (...args: string[]): Promise<Running> => spawnVnet(['attach', 'inn
 const client = { netns: far, address: '192.0.2.2', reachedAt: '192.0.2.2' }
 const server = { netns: near, address: '192.0.2.1', reachedAt: '192.0.2.1' }
 
-/** Whether a ping is answered. */
+/** Returns whether a ping gets a reply. */
 async function answers(): Promise<boolean> {
   return (await far.run('ping -q -c 1 -W 1 192.0.2.1')).status === 0
 }

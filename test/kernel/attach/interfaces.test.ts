@@ -71,7 +71,7 @@ describe('TCP and pings pass an attachment to', () => {
     await expectTraffic(await join('macvlan0'), '192.0.2.1', '192.0.2.2')
   })
 
-  test('a bridge and its port, both at once', async () => {
+  test('a bridge and its port at the same time', async () => {
     makeVeth(near, far)
     near.ip('link add bridge type bridge')
     near.ip('addr del 192.0.2.1/24 dev inner')
@@ -84,7 +84,7 @@ describe('TCP and pings pass an attachment to', () => {
   })
 })
 
-test('frames pass an attachment to the TAP of another program, both ways', async () => {
+test('frames pass an attachment to the TAP of another program in both directions', async () => {
   await using tap = await openTap({ name: 'tap7', netns: near.name })
   const link = await join('tap7')
   using socket = new PacketSocket(near, 'tap7')

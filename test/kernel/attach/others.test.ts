@@ -41,7 +41,7 @@ const before = FRAMES
 const after = FRAMES / 2
 const both = before + after
 
-describe('a program that is there before the attachment', () => {
+describe('a program that was loaded before the attachment', () => {
   test.each<[Place, number]>([
     ['tcx ingress, first', after],
     ['tcx egress, first', after],

@@ -96,7 +96,7 @@ test('a close while links are made leaves nothing attached', async () => {
   expect([programs(), bpfDescriptors()]).toEqual([[0, 0], 0])
 })
 
-test('an interface that is gone rejects, and close() leaves no descriptor', async () => {
+test('attach rejects for a deleted interface, and close() leaves no descriptor', async () => {
   const redirect = new TcxRedirect(native)
   await expect(redirect.attach({ ...ends(), ifindex: 1 << 30 }, 1)).rejects.toThrow('BPF_LINK_CREATE: ENODEV')
   await redirect.close()

@@ -32,7 +32,7 @@ const gatewayOf = (made: LabNamespace) => {
   return made.interfaces.find(({ name }) => name === 'client')!.addresses[0]!.split('/')[0]!
 }
 
-/** A server that answers with the address that it sees. */
+/** A server that replies with the address that it sees. */
 const echo = () =>
   http.createServer(({ socket }, response) => response.end(socket.remoteAddress?.replace('::ffff:', '')))
 
@@ -114,7 +114,7 @@ describe('hairpinning', () => {
     await expect(refused).rejects.toMatchObject({ code: 'ECONNREFUSED' })
   })
 
-  test('two hosts behind one NAT exchange datagrams by their ports outside', async () => {
+  test('two hosts inside one NAT exchange datagrams through their ports outside', async () => {
     const [neighbour] = lab.namespaces('neighbour')
     await router({ nat: 'port-restricted', hairpin: true, inside: [client, neighbour] })
     const stun = await server.createSocket('udp4', 3478)
@@ -124,7 +124,7 @@ describe('hairpinning', () => {
       end.send('hello', 3478, v4(server)[0]!)
       seen.push((await once(stun, 'message'))[1])
     }
-    // The first one opens the way for the second one.
+    // The first datagram makes the NAT let the second one in.
     ends[0]!.send('one', seen[1].port, seen[1].address)
     ends[1]!.send('two', seen[0].port, seen[0].address)
     const [message, from] = await once(ends[0]!, 'message')
@@ -138,7 +138,7 @@ describe('a firewall', () => {
     return text(client, v6(server)[0]!)
   }
 
-  test('without one, IPv6 passes unasked behind a NAT', async () => {
+  test('without a firewall, unrequested IPv6 packets pass a NAT', async () => {
     await router({ nat: 'restricted' })
     expect(await reaches(server, client, v6(client)[0]!, known)).toBe(true)
   })
@@ -223,8 +223,8 @@ describe('ports that hosts ask for', () => {
     const address = await outer(made, server)
     socket.send(Uint8Array.of(0, 0), 5351, address)
     const ping = async () => (await server.exec('ping', ['-c1', '-W15', address])).status
-    // The request has arrived after a ping, is handled before that of the client, and an answer
-    // arrives before the reply to a second ping.
+    // After a ping the request has arrived. It is handled before the client's request, and a reply
+    // to it arrives before the reply to a second ping.
     expect(await ping()).toBe(0)
     await ask(client, gatewayOf(made))
     expect(await ping()).toBe(0)
@@ -249,7 +249,7 @@ describe('a preset', () => {
     expect(await reaches(server, client, v6(client)[0]!, () => text(client, v6(server)[0]!))).toBe(true)
   })
 
-  test('cgnat behind home: packets are translated twice', async () => {
+  test('packets of a home network inside a cgnat are translated twice', async () => {
     const isp = await lab.router('isp', { outside: server, preset: 'cgnat' })
     const home = await lab.router('home', { inside: [client], outside: isp, preset: 'home' })
     await server.listen(echo(), 80)

@@ -1,5 +1,5 @@
 /**
- * Hole punching between hosts behind all kinds of NAT (RFC 5128): the matrix of docs/testing.md.
+ * Hole punching between hosts inside all kinds of NAT (RFC 5128): the matrix of docs/testing.md.
  * Each packet of a round has arrived, or was dropped, before the next one is sent: a datagram by a
  * server follows it on the same path.
  */
@@ -17,7 +17,7 @@ import {
 } from '../../../src/testing/index.ts'
 
 const OWN = ['full-cone', 'restricted', 'port-restricted', 'symmetric']
-/** With a firewall the router does not answer packets that come before the hole is there. */
+/** With a firewall the router does not reply to packets that arrive before the hole is punched. */
 const KINDS: Readonly<Record<string, LabRouterOptions>> = {
   ...Object.fromEntries(OWN.map(nat => [nat, { nat: nat as 'symmetric' }])),
   masquerade: { nat: 'masquerade' },
@@ -34,7 +34,7 @@ let lab: Lab
 let server: LabNamespace
 let rendezvous: Socket
 const meeting = net.createServer()
-/** Hosts behind a NAT of each kind, two for pairs of one kind. */
+/** Hosts inside a NAT of each kind, two for pairs of one kind. */
 const hosts = new Map<string, { readonly host: LabNamespace; readonly outside: LabLink }>()
 
 beforeAll(async () => {
@@ -117,9 +117,10 @@ const PUNCHER = `
 let nextPort = 20_000
 
 /**
- * Connects from both sides to where the server has seen the other one (RFC 5128 section 3.4). The
- * first segment of one side is lost behind its NAT, so that it waits when that of the other side
- * comes: that one opens the connection, is refused, or is dropped by the NAT.
+ * Connects from each side to the address at which the server has seen the other side (RFC 5128
+ * section 3.4). The first segment of one side is lost outside its NAT, so that the side waits when
+ * the other side's segment arrives. That segment opens the connection, is refused, or is dropped by
+ * the NAT.
  */
 async function punchTcp(...ends: readonly [string, string]): Promise<boolean> {
   const waiting = await puncherOf(hosts.get(ends[0])!.host)

@@ -42,7 +42,7 @@ const isAlive = (pid: number) =>
   existsSync(`/proc/${pid}`) && !/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))
 
 describe('the command', () => {
-  test('runs in the first host, finds others by name, and its status is that of vnet', () => {
+  test('runs in the first host, finds others by name, and sets the exit status of vnet', () => {
     const { status, stdout, stderr } = lab(file(NET), ...sh('ping -qc1 -W9 server | grep -c " 0% packet loss"; exit 7'))
     expect({ status, stdout, stderr }).toEqual({ status: 7, stdout: '1\n', stderr: '' })
   })
@@ -122,7 +122,7 @@ describe('without a command', () => {
     expect(await withCommand.stop('SIGINT')).toMatchObject({ status: 1, stdout: '' })
   })
 
-  test('what a killed lab leaves is gone after the next lab', async () => {
+  test('the next lab removes the leftovers of a killed lab', async () => {
     const net = `${NET}run: { server: { command: setsid sleep 1000 & echo $!; wait, ready: '' } }`
     const started = await spawnVnet(['lab', file(net.replace(", ready: ''", ''))], { until: /^server: \d+$/ })
     const pid = Number((await started.line(/^server: \d+$/)).slice(8))
@@ -213,7 +213,7 @@ describe('an ordinary user', () => {
   const asOrdinary = (args: readonly string[], machine?: Machine) =>
     ended([...asUser(machine), process.execPath, `${TREE}/dist/vnet.js`, 'lab', ...args])
 
-  test('runs a lab without a word about it, and is no other user to files', () => {
+  test('runs a lab without printing a line about it, and as root inside', () => {
     const before = `mkdir /run/lab; cat > /run/lab/net.yaml <<'END'\n${NET}\nEND`
     const { status, stdout, stderr } = asOrdinary(['/run/lab/net.yaml', ...sh('ping -qc1 server >&2; id -u; exit 5')], {
       before,
@@ -235,7 +235,7 @@ describe('an ordinary user', () => {
     })
   })
 
-  test('checks and draws a lab where none can be made, and is told why none can', () => {
+  test('checks and draws a lab on a machine that cannot run one, and prints why it cannot run', () => {
     const machine: Machine = { mode: 'none', before: `mkdir /run/lab; cat > /run/lab/net.yaml <<'END'\n${NET}\nEND` }
     expect(asOrdinary(['check', '/run/lab/net.yaml'], machine)).toMatchObject({ status: 0, stderr: '' })
     expect(asOrdinary(['graph', '/run/lab/net.yaml'], machine)).toMatchObject({ status: 0, stderr: '' })
@@ -309,7 +309,7 @@ describe('--json', () => {
     await vi.waitFor(() => expect(isAlive(pid as number)).toBe(false))
   })
 
-  test('refuses what it does not understand, and goes on', async () => {
+  test('refuses requests that it does not understand, and continues', async () => {
     const lab = new LabRequests(file(NET))
     await lab.next()
     lab.write('what')

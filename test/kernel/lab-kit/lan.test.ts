@@ -15,7 +15,7 @@ beforeEach(async () => {
 })
 afterEach(() => lab.close())
 
-/** Pings once. Returns whether an answer came. */
+/** Pings once. Returns whether a reply arrived. */
 async function pings(from: LabNamespace, to: string, seconds = '15'): Promise<boolean> {
   return (await from.exec('ping', ['-c', '1', '-W', seconds, to])).status === 0
 }
@@ -38,7 +38,7 @@ test('the DNS server of a lan knows its namespaces and its hosts', async () => {
   expect(await dig(b, 'www.lan')).toBe('192.0.2.80')
 })
 
-test('programs ask the DNS server of the last lan that is left, then that of the machine again', async () => {
+test('programs ask the DNS server of the last remaining lan, then the servers of the machine again', async () => {
   const resolvers = async () => (await a.exec('cat', ['/etc/resolv.conf'])).stdout
   const before = await resolvers()
   const [first, second] = [await lab.lan({}, a), await lab.lan({}, a, b)]
@@ -93,7 +93,7 @@ test('a router joins two lans', async () => {
   expect(router.interfaces.map(({ name }) => name)).toEqual(['lan', 'lan2'])
 })
 
-test('a lan that is closed is gone, and another one can be made', async () => {
+test('a closed lan is removed, and another one can be made', async () => {
   const lan = await lab.lan({}, a, b)
   await lan.close()
   expect([a.interfaces, (await a.exec('ip', ['-o', 'link'])).stdout.includes('lan')]).toEqual([[], false])
@@ -129,7 +129,7 @@ test('labs with lans and routers leave no descriptor', async () => {
   expect(descriptors()).toBe(before)
 })
 
-test('a lan without options, or with what is no namespace, is a usage error', async () => {
+test('a lan without options, or with an end that is not a namespace, is a usage error', async () => {
   const lan = lab.lan as (...words: unknown[]) => Promise<unknown>
   const missing = 'lan(options, ...namespaces): the options are missing; {} stands for the defaults'
   for (const words of [[a, b], []]) await expect(lan.apply(lab, words)).rejects.toThrow(missing)
@@ -137,7 +137,7 @@ test('a lan without options, or with what is no namespace, is a usage error', as
   await expect(lan.call(lab, {})).rejects.toThrow('lan: name the namespaces')
 })
 
-test('a lan is gone at the end of its scope', async () => {
+test('a lan is removed at the end of its scope', async () => {
   {
     await using _lan = await lab.lan({}, a)
     expect(a.interfaces).toHaveLength(1)
@@ -145,7 +145,7 @@ test('a lan is gone at the end of its scope', async () => {
   expect(a.interfaces).toEqual([])
 })
 
-test('packets pass at once when up of a port returns', async () => {
+test('packets pass immediately when up of a port returns', async () => {
   const lan = await lab.lan({}, a, b)
   await lan.portOf(a).down()
   await lan.portOf(a).up()

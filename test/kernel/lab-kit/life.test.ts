@@ -111,7 +111,7 @@ test('a server that was closed before the lab, and one that never listened, do n
   await lab.close()
 })
 
-test('an end that fails in one part goes on with the others, and rejects', async () => {
+test('close of a lab closes everything else if one part fails, and rejects', async () => {
   const lab = await createLab()
   const [client, server] = lab.namespaces('client', 'server')
   const link = await lab.cable(client, server)
@@ -163,7 +163,7 @@ test('kill -9 of the process ends its programs, and the next lab removes what is
   await lab.close()
 })
 
-test('a process that ends those of its own namespace, as a lab in a lab may, goes on itself', async () => {
+test('a process that ends the processes of its own namespace, like a lab in a lab, continues', async () => {
   await using lab = await createLab()
   const [host] = lab.namespaces('host')
   const other = host.spawn('sleep', ['1000'])

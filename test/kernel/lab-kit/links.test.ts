@@ -20,7 +20,7 @@ beforeEach(async () => {
 })
 afterEach(() => lab.close())
 
-/** Sends numbered datagrams, and returns the numbers of those that arrived. */
+/** Sends numbered datagrams, and returns the numbers that arrived. */
 async function numbered(count: number): Promise<number[]> {
   const arrived: number[] = []
   const receiver = await server.createSocket('udp4', 5000)
@@ -100,7 +100,7 @@ test('wrong words and wrong filters are usage errors, and change nothing', async
   expect([ab.text, ba.text]).toEqual(['delay 1ms', 'delay 1ms'])
 })
 
-test('a namespace whose name is not one of a host, or is taken, is a usage error', () => {
+test('a namespace name that is not a host name, or is taken, is a usage error', () => {
   const wrong = [
     [['a', 'b'], "namespace [ 'a', 'b' ]: names are arguments, as in lab.namespaces('a', 'b')"],
     ['a b', "namespace 'a b': a name has 1 to 63 letters, digits and inner hyphens"],
@@ -148,7 +148,7 @@ test('a fault drops the packets that it means, and counts them', async () => {
   expect(fault.hits).toBe(1)
 })
 
-test('a fault is gone at the end of its scope, and a link is, too', async () => {
+test('faults and links are removed at the end of their scope', async () => {
   {
     await using link = await cable()
     {
@@ -168,7 +168,7 @@ test('a filter may hold quotes and any expression', async () => {
   await expect(link.ab.drop(quotes)).rejects.toThrow(quotes)
 })
 
-test('hit waits for so many hits, and returns at once for past ones', async () => {
+test('hit waits for the given number of hits, and returns immediately for past ones', async () => {
   const link = await cable()
   await using fault = await link.ab.fault('duplicate', PORT, { first: 2 })
   const hit = fault.hit(2)
@@ -190,7 +190,7 @@ test('hit rejects when the fault is removed, or the lab ends, before', async () 
   ])
 })
 
-test('a removed fault hits nothing, and the count of another goes on', async () => {
+test('a removed fault hits nothing, and the count of another continues', async () => {
   const link = await cable()
   const first = await link.ab.drop(PORT, { nth: 1 })
   const other = await link.ab.drop(PORT, { nth: 4 })
@@ -205,7 +205,7 @@ test('a removed fault hits nothing, and the count of another goes on', async () 
 test('faults delay, duplicate, corrupt and reset', async () => {
   const link = await cable()
   await using _delay = await link.ab.fault({ delay: '3600s' }, PORT, { nth: 1 })
-  // It does not see the one that is delayed.
+  // It does not see the delayed packet.
   await using corrupt = await link.ab.fault('corrupt', PORT, { nth: 2 })
   // The kernel drops what has a wrong checksum, of IP or of UDP.
   expect(await numbered(4)).toEqual([2, 4])
@@ -222,7 +222,7 @@ test('faults delay, duplicate, corrupt and reset', async () => {
   expect(reset.hits).toBe(1)
 })
 
-test('a partition drops every packet for its time, and the carrier stays', async () => {
+test('a partition drops every packet for its time, and the carrier remains up', async () => {
   const link = await cable()
   const ping = (wait: string) => client.exec('ping', ['-4', '-c1', wait, 'server'])
   await link.partition(50)
@@ -285,14 +285,14 @@ test('when down or up returns, the kernels at both ends know it', async () => {
   }
 })
 
-test('packets pass at once when up returns, also if programs asked for the other end meanwhile', async () => {
+test('packets pass immediately when up returns, even if programs tried to send meanwhile', async () => {
   const link = await cable()
   const receiver = await server.createSocket('udp4', 5000)
   const sender = await client.createSocket('udp4')
   const send = () => new Promise(resolve => sender.send('x', 5000, 'server', resolve))
   const states = async () => (await client.exec('ip', ['-4', 'neigh', 'show', 'dev', 'server'])).stdout
   await link.down()
-  // The kernel begins to look for the hardware address, and asks again after a second only.
+  // The kernel starts to look for the hardware address, and tries again only after a second.
   await send()
   expect(await states()).toContain('INCOMPLETE')
   const arrived = once(receiver, 'message')
@@ -327,7 +327,7 @@ test('expectNoLoss passes until a frame is lost, and then names the reason', asy
   expect(ba.stages).toMatchObject([{ dropped: 1 }])
 })
 
-test('the MTU is that of both ends, and below 1280 there is no IPv6', async () => {
+test('both ends have the MTU of the cable, and below 1280 no IPv6', async () => {
   await cable({ mtu: 1280 })
   await lab.cable(server, client, { mtu: 576 })
   expect(client.interfaces.map(({ name }) => name)).toEqual(['server', 'server2'])
@@ -337,7 +337,7 @@ test('the MTU is that of both ends, and below 1280 there is no IPv6', async () =
   expect([await mtus(client, 'server'), await mtus(server, 'client')]).toEqual(['1280\n576\n', '1280\n576\n'])
 })
 
-test('addresses are those that were asked for, and are gone with their link', async () => {
+test('a link has the requested addresses, and they are removed with it', async () => {
   const link = await cable({ addresses: [['192.0.2.1/24'], ['192.0.2.2/24', '192.0.2.3/24']] })
   expect([client.addresses, server.addresses]).toEqual([['192.0.2.1'], ['192.0.2.2', '192.0.2.3']])
   expect((await client.exec('ping', ['-c1', '192.0.2.3'])).status).toBe(0)
@@ -360,7 +360,7 @@ test('addresses in another form are usage errors that show the right one', async
   expect(client.interfaces).toEqual([])
 })
 
-test('a cable whose routes cannot be set leaves no interface', async () => {
+test('a cable leaves no interface if its routes cannot be set', async () => {
   await lab.router('router', { inside: [client] })
   const [far] = lab.namespaces('far')
   vi.spyOn(far.place.native, 'socket').mockImplementationOnce(() => -24)

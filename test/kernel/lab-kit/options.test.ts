@@ -144,7 +144,7 @@ describe('words for each direction', () => {
     for (const port of [a, b]) expect(await wordsOf(lan.portOf(port))).toEqual(['delay 2ms', 'delay 3ms'])
   })
 
-  test('replace those of a running link, and a direction without words keeps its own', async () => {
+  test('replace the words of a running link, and a direction without words keeps its own', async () => {
     const events: unknown[] = []
     link.on('wire', (direction, words) => events.push([direction, words]))
     await link.wire({ ba: 'delay 4ms' })

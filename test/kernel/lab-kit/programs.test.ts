@@ -41,7 +41,7 @@ test('exec takes a directory, an environment and a time limit', async () => {
   expect(await client.exec('sleep', ['60'], { timeout: 50 })).toMatchObject({ status: null, signal: 'SIGTERM' })
 })
 
-test('exec rejects for a program that does not exist or is none, and spawn ends as in a shell', async () => {
+test('exec rejects for a missing or non-executable program, and spawn ends as in a shell', async () => {
   await expect(client.exec('no-such-program')).rejects.toMatchObject({
     code: 'ENOENT',
     message: 'exec no-such-program: ENOENT, no such file or directory',
@@ -102,7 +102,7 @@ test('programs see the interfaces of their namespace alone, in /sys too, and the
   expect(own).not.toMatch(/^(client|server) /m)
 })
 
-test('the descriptors of a program are those that it was given', async () => {
+test('a program has only the descriptors that it was given', async () => {
   // What this process was given without close-on-exec, every program inherits.
   const list = ['-c', 'ls /proc/self/fd | sort -n']
   const { stdout } = await client.exec('sh', list)
@@ -115,7 +115,7 @@ test('the descriptors of a program are those that it was given', async () => {
   expect(String(await four)).toBe('four\n')
 })
 
-test('programs, and those that they started in the background, end with the lab', async () => {
+test('programs end with the lab, and so do programs that they started in the background', async () => {
   const child = client.spawn('sh', ['-c', 'setsid sleep 1000 >/dev/null & echo $!; exec sleep 1000'])
   const background = await firstLine(child)
   expect([isAlive(child.pid!), isAlive(background)]).toEqual([true, true])
@@ -124,7 +124,7 @@ test('programs, and those that they started in the background, end with the lab'
   await expect.poll(() => isAlive(background)).toBe(false)
 })
 
-test('the process id of a program is that of its launcher, so that signals reach it', async () => {
+test('a program keeps the process id of its launcher, so that signals reach it', async () => {
   const child = client.spawn('sh', ['-c', 'echo $$; exec sleep 1000'])
   expect(await firstLine(child)).toBe(String(child.pid))
   child.kill('SIGTERM')

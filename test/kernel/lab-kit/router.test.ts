@@ -18,7 +18,7 @@ afterEach(() => lab.close())
 
 const NATS = ['masquerade', 'full-cone', 'restricted', 'port-restricted', 'symmetric'] as const
 
-/** A UDP socket and what it received. */
+/** A UDP socket and its received messages. */
 interface Peer {
   readonly socket: Socket
   /** The texts of all datagrams that arrived. */
@@ -72,7 +72,7 @@ describe('a router', () => {
     expect((await client.exec('ping', ['-c', '1', '-W', '15', 'server'])).status).toBe(0)
   })
 
-  test('has a link to each neighbour, whose wire a test sets', async () => {
+  test('has a link to each neighbour, and a test can set its wire', async () => {
     const router = await lab.router('router', { inside: [client], outside: server })
     const [receiver, sender] = [await peer(server, 5000), await peer(client)]
     await router.linkTo(server).ab.drop('udp', { first: 1 })
@@ -188,7 +188,7 @@ describe('a NAT', () => {
     expect(ba.stages.find(({ stage }) => stage === 'nat')?.drops ?? {}).toEqual({})
   })
 
-  test('the outside has no route to hosts inside, which answer by IPv6', async () => {
+  test('the outside has no route to IPv4 hosts inside, but they reply over IPv6', async () => {
     await nat('full-cone')
     const inside4 = client.addresses.find(each => !each.includes(':'))!
     const inside6 = client.addresses.find(each => each.includes(':'))!
@@ -211,7 +211,7 @@ describe('a NAT', () => {
     // The server itself, another port of it, and another host, in this order.
     const peers = [receiver, await peer(server), await peer(stranger)]
     for (const [i, each] of peers.entries()) await each.send(String(i), port, address)
-    // The frames of a sender arrive in order: after an answer of each, all have arrived.
+    // A sender's frames arrive in order: after a reply from each, all have arrived.
     for (const [i, each] of peers.entries()) {
       const seen = await seenBy(each, sender, i === 2 ? 'stranger' : 'server')
       await each.send('answer', seen.port, seen.address)

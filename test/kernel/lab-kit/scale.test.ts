@@ -43,7 +43,7 @@ async function requests({ place }: LabNamespace, fn: () => Promise<unknown>) {
 test('a router requests each route once, and a cable away from it none', async () => {
   const hosts = hostsOf(12)
   const made = () => lab.router('router', { inside: hosts })
-  // Each of the twelve has eleven networks behind the router, of two families.
+  // Each of the twelve has eleven networks past the router, each with two families.
   expect((await requests(hosts[0]!, made)).routes).toBe(12 * 11 * 2)
   const [other] = lab.namespaces('other')
   expect((await requests(other, () => lab.cable(hosts[1]!, other))).routes).toBe(0)
@@ -91,7 +91,7 @@ test('links that are made together write the hosts files once, and only of hosts
   expect((await hosts[0]!.exec('getent', ['hosts', 'h5'])).stdout).toContain(hosts[5]!.addresses[1])
 })
 
-test('a link that fails does not keep those that are made with it from names and routes', async () => {
+test('links that are made together with a failing link still get names and routes', async () => {
   const [a, b, c] = lab.namespaces('a', 'b', 'c')
   const wrong = lab.cable(a, b, { wire: 'delay soon' })
   const [failed] = await Promise.allSettled([wrong, lab.router('router', { inside: [a, c] })])

@@ -64,7 +64,7 @@ test('a port that is taken, or no port, is an error', async () => {
   await expect(server.listen(net.createServer(), 80, 'server')).rejects.toThrow("'server' is not an IP address")
 })
 
-test('listen refuses what is no server, as when its arguments are swapped', async () => {
+test('listen refuses anything that is not a server, such as swapped arguments', async () => {
   for (const wrong of [80, undefined, answer]) {
     await expect(server.listen(wrong as unknown as net.Server, 80)).rejects.toThrow(
       /^listen\(server, port\): .* is not a server, such as http.createServer\(\)$/,
@@ -74,7 +74,7 @@ test('listen refuses what is no server, as when its arguments are swapped', asyn
   await server.listen(net.createServer(), 80)
 })
 
-test('a server that listens already is an error, and its later errors are not those of listen', async () => {
+test('listen rejects for a server that listens already, and does not report its later errors', async () => {
   const twice = net.createServer()
   await server.listen(twice, 80)
   await expect(server.listen(twice, 81)).rejects.toThrow('Listen method has been called more than once')
@@ -95,7 +95,7 @@ test('fetch sends a FormData of Node as a form', async () => {
   expect(sent).toMatch(/name="word"\s+hello\s.*filename="name.txt".*content/s)
 })
 
-test('connect is connected both ways when it returns, and fails where nothing listens', async () => {
+test('a connection works in both directions when connect returns, and connect fails without a listener', async () => {
   const echo = net.createServer(socket => socket.pipe(socket))
   await server.listen(echo, 7)
   const socket = await client.connect(7, 'server')
@@ -128,7 +128,7 @@ test('TLS: fetch takes options of tls.connect, and node:https an agent', async (
   expect(await text(reply)).toBe(`${client.addresses[0]} /y`)
 })
 
-test('agent: requests of node:http begin in the namespace', async () => {
+test('an agent makes requests of node:http start in the namespace', async () => {
   await server.listen(http.createServer(answer), 80)
   const agent = client.agent({ keepAlive: true })
   const [reply] = await once(http.get('http://server/x', { agent }), 'response')
@@ -208,7 +208,7 @@ test('stats has the counters of the namespace alone', async () => {
   expect(server.stats().UdpOutDatagrams).toBe(others)
 })
 
-/** A server that has one of node:net, as that of ssh2, and does not show its sockets. */
+/** A server that wraps a node:net server, like ssh2's, and does not show its sockets. */
 class Wrapping extends EventEmitter {
   readonly #inner = net
     .createServer(() => this.emit('connection', new EventEmitter()))

@@ -15,7 +15,7 @@ import { PROGRAM } from '../../support/vnet-process.ts'
 
 const LAB_PROCESS = fileURLToPath(new URL('../../support/lab-process.mjs', import.meta.url))
 
-/** Runs the program in a process of its own, whose output is read. */
+/** Runs the program in its own process, with its output read. */
 function vnet(...args: readonly string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, ...args], { encoding: 'utf8' })
   return { status, stdout, stderr }
@@ -114,7 +114,7 @@ test('labs of one name are called LAB-PID in every command', async () => {
   }
 })
 
-test('a lab leaves no file where it was found, and removes those of a killed one', async () => {
+test('a lab leaves none of the files by which it is found, and removes the files of a killed lab', async () => {
   const files = (pid: number | undefined) => own().filter(name => name.startsWith(`${pid}-`))
   const killed = await labProcess()
   await labsUntil(labs => labs.some(({ pid }) => pid === killed.pid))

@@ -47,7 +47,7 @@ beforeAll(() => {
 })
 afterAll(() => consumer[Symbol.dispose]())
 
-/** What a run of vitest reports of each test. */
+/** Returns the results that a run of vitest prints, by test. */
 function results(stdout: string) {
   const [{ assertionResults }] = JSON.parse(stdout).testResults
   const each = assertionResults as { title: string; status: string; failureMessages: string[] }[]
@@ -116,7 +116,7 @@ test('the message of a failed test says what was dropped on which link, in at mo
   expect(lines[4]).toMatch(/^vnet: dropped on [3-9] more$/)
 })
 
-test('the worker of labs runs before the first test, whose time does not count its start', () => {
+test('the worker of labs runs before the first test, so its start does not count as test time', () => {
   consumer.write(
     'c.test.js',
     `

@@ -47,7 +47,7 @@ const wire = async () => {
     .slice(0, 2)
     .map(line => line.replace('vethpod ', ''))
 }
-/** What the daemon has attached to. */
+/** The daemon's attachments. */
 const attached = () =>
   JSON.parse(readFileSync(join(directory, 'node.state'), 'utf8')).map(
     ({ request }: { request: { name: string } }) => request.name,
@@ -65,7 +65,7 @@ describe('ADD', () => {
     await daemon.line(/vethpod: attached \(cni \\"pods\\" c1 eth0\)/)
   })
 
-  test('in is what the pod receives, and an annotation replaces the whole wire of the configuration', async () => {
+  test('in applies to frames that the pod receives, and an annotation replaces the whole wire of the configuration', async () => {
     const config = { ...annotated({ 'vnet.dev/wire-in': 'delay 5ms', 'vnet.dev/seed': '7' }), wire: 'loss 100%' }
     expect(await call('ADD', { config })).toEqual(ADDED)
     await daemon.line(/wire: seed 7/)
@@ -109,7 +109,7 @@ describe('ADD', () => {
     ])
   })
 
-  test('a namespace by a path that is none is refused, and not opened', async () => {
+  test('a path that does not lead to a network namespace is refused, and not opened', async () => {
     for (const NETNS of ['/dev/watchdog', '/proc/self/mem', '/run/netns/../../etc/passwd', '']) {
       const { stdout } = await call('ADD', { config: { required: true, wire: 'loss 1%' }, variables: { NETNS } })
       expect(JSON.parse(stdout)).toMatchObject({ code: 4, msg: `CNI_NETNS '${NETNS}' is not a network namespace` })
@@ -150,7 +150,7 @@ describe('DEL', () => {
 })
 
 describe('the other commands', () => {
-  test('CHECK fails only if a required wire is no longer attached', async () => {
+  test('CHECK fails only if a required wire was detached', async () => {
     const config = { wire: 'delay 1ms', required: true }
     await call('ADD', { config })
     expect(await call('CHECK', { config })).toEqual(DONE)

@@ -82,7 +82,7 @@ describe('labels', () => {
     expect(daemon.stdout).not.toMatch(/: attached/)
   })
 
-  test("an image's own labels do not count, but those that change them do", async () => {
+  test("an image's own labels do not count, but labels that change them do", async () => {
     engine.images.set('sha256:bad', { 'vnet.wire': 'loss 100%' })
     const daemon = await start('-v')
     engine.start('web', { pid, image: 'sha256:bad', labels: { 'vnet.wire': 'loss 100%', 'vnet.seed': '7' } })
@@ -99,7 +99,7 @@ describe('labels', () => {
   })
 })
 
-test('events that are no JSON are skipped', async () => {
+test('events that are not JSON are skipped', async () => {
   const daemon = await start('-v')
   await daemon.line(/docker: connected/)
   engine.write('nonsense\n{"id":7}\n{"Actor":{"ID":"../../x"}}\nnull\n')

@@ -27,7 +27,7 @@ const state = () => JSON.parse(readFileSync(join(directory, 'node.state'), 'utf8
 const wireOf = async (name: string) => (await runMain('wire', name)).stdout.split('\n').slice(0, 2)
 
 describe('a client', () => {
-  test('gets an attachment that stays when the client has ended, until it is detached', async () => {
+  test('gets an attachment that remains after the client has ended, until it is detached', async () => {
     const daemon = await startNode()
     expect(await attach(inner, '--wire', 'delay 1ms', '--seed', '7')).toEqual({
       status: 0,
@@ -49,7 +49,7 @@ describe('a client', () => {
     expect((await attach('--container', 'ended')).stderr).toMatch(/it is not running\n$/)
   })
 
-  test('does not wait for an engine that does not answer another client', async () => {
+  test('does not wait while an engine does not reply to another client', async () => {
     await startNode()
     const asked = new Promise<void>(resolve => {
       engine.slow = resolve
@@ -85,7 +85,7 @@ describe('a client', () => {
     await daemon.line(/inner: wire in \(ab\): delay 1ms|wire in \(ab\): delay 1ms/)
   })
 
-  test('is told of an interface that does not exist, and of one that is attached to', async () => {
+  test('gets an error for an interface that does not exist, and for an attached one', async () => {
     await startNode()
     expect((await attach(`${near.name}/nosuch`)).stderr).toMatch(
       /^vnet: attach nosuch: ENODEV.*there is no such interface/,
@@ -228,7 +228,7 @@ describe('after a restart', () => {
     expect((await daemon.stop()).status).toBe(0)
   })
 
-  test('an interface that is deleted is forgotten, and the others stay', async () => {
+  test('a deleted interface is forgotten, and the others remain attached', async () => {
     near.ip('link add second type bridge')
     near.ip('link set second up')
     const daemon = await startNode('--json')

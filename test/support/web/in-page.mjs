@@ -6,8 +6,8 @@
 export const widthOfPage = () => document.scrollingElement.scrollWidth
 
 /**
- * Returns the texts whose contrast is below the minimum of WCAG 2.2 AA, or whose letters are
- * smaller than 13 px. Texts of disabled controls need no contrast.
+ * Returns the texts with a contrast below the minimum of WCAG 2.2 AA, or with letters smaller than
+ * 13 px. Texts of disabled controls need no contrast.
  */
 export function findIllegible() {
   const canvas = document.createElement('canvas')

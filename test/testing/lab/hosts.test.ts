@@ -111,7 +111,7 @@ test('names are alike in capitals and small letters, as in the host of a URL', (
   expect(() => hosts.find(a!, 'nobody')).toThrow('it has a, Server')
 })
 
-test('a hosts file stays the same file when it changes, is never empty, and everyone may read it', async () => {
+test('a changed hosts file is still the same file, is never empty, and everyone may read it', async () => {
   const before = process.umask(0o077)
   try {
     const hosts = made()

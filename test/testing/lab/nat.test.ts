@@ -92,7 +92,7 @@ const laterFragment = (from: string, to: string, protocol = UDP) =>
 
 const frame = (bytes: Uint8Array) => Uint8Array.from([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, ...bytes])
 
-/** A NAT, and what it makes of packets: the translated packet, or why it was dropped. */
+/** A NAT, and its results for packets: the translated packet, or why it was dropped. */
 class TestNat {
   readonly clock = new FakeClock()
   readonly nat: Nat
@@ -182,7 +182,7 @@ describe('a NAT', () => {
   test('writes a UDP checksum that becomes zero as 0xffff', () => {
     const nat = new TestNat('full-cone')
     const outside = nat.send()
-    // Data whose checksum is zero once the packet is translated.
+    // Data with a checksum of zero once the packet is translated.
     const bare = udp(outside, PEER, [0, 0])
     const data = word(get16(bare, 26))
     const sent = nat.out(udp(HOST, PEER, data)) as Uint8Array
@@ -240,7 +240,7 @@ describe('a NAT', () => {
     expect(nat.in(laterFragment(PEER, OUTSIDE))).toEqual(laterFragment(PEER, dns))
   })
 
-  test('translates ICMP errors and the packets that they quote, both ways', () => {
+  test('translates ICMP errors and the packets that they quote in both directions', () => {
     const nat = new TestNat('symmetric')
     const outside = nat.send()
     const router = '203.0.113.254'
@@ -378,7 +378,7 @@ describe('the table of a NAT', () => {
     expect(nat.in(udp(peer(5), again))).toEqual(udp(peer(5), HOST))
   })
 
-  test('a mapping stays when the port that its host had before is given to another', () => {
+  test('a mapping remains when the former port of its host is given to another mapping', () => {
     const nat = new TestNat('symmetric')
     const others = (n: number) => Array.from({ length: n }, (_, i) => nat.send(`203.0.113.9:${1000 + i}`))
     const before = nat.send()
@@ -389,7 +389,7 @@ describe('the table of a NAT', () => {
     expect(nat.send()).toBe(now)
   })
 
-  test('a host whose port was given to another does not close it', () => {
+  test('a mapping that gets a new port does not close its former port, which has another mapping', () => {
     const nat = new TestNat('symmetric')
     const others = () => Array.from({ length: PORTS - 1 }, (_, i) => nat.send(`203.0.113.9:${1000 + i}`))
     const before = nat.send()
@@ -531,7 +531,7 @@ describe('the stages of a NAT', () => {
     expect(ab.chain.report()[0]).toMatchObject({ in: 1, out: 1, held: 0, dropped: 0 })
   })
 
-  /** The wire to a router whose host has sent to PEER, and where the host seems to be. */
+  /** The wire to a router with a host that has sent to PEER, and the host's address outside. */
   function inbound() {
     const nat = new Nat('restricted', place(OUTSIDE)[0], random(7))
     const [ab, ba] = [wire([natStage(nat)]), wire([natStage(nat)], { direction: 'ba' })]

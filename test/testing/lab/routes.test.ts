@@ -10,7 +10,7 @@ function host(...links: readonly Link[]): Routed {
 
 const router = (...links: readonly Link[]): Routed => ({ ...host(...links), isRouter: true })
 
-/** The routes of `from` in words, as `ip route` has them. */
+/** The routes of `from` as text, like `ip route`. */
 function words(from: Routed, ...others: readonly Routed[]): string[] {
   const [routes] = new Routes().find([from, ...others])
   return routes!.map(({ network, via, dev }) => `${network.text} via ${via.text} dev ${dev}`)
@@ -21,7 +21,7 @@ const first = router([1, '10.0.1.2/24', '2001:db8:0:1::2/64'], [2, '10.0.2.1/24'
 const second = router([2, '10.0.2.2/24', '2001:db8:0:2::2/64'], [3, '10.0.3.1/24', '2001:db8:0:3::1/64'])
 
 describe('routes of a namespace', () => {
-  test('lead to every network behind its routers, of both families', () => {
+  test('lead to every network past its routers, in both families', () => {
     expect(words(client, first, second)).toEqual([
       '10.0.2.0/24 via 10.0.1.2 dev eth1',
       '10.0.3.0/24 via 10.0.1.2 dev eth1',

@@ -102,7 +102,7 @@ test('a call comes after the frames that were sent before it, and calls keep the
   expect([arrived(), order, first.hits[0]]).toEqual([[1, 2], [1, 2, 3], 0])
 })
 
-test('faults count what they match, in the order in which they were added, before the words', async () => {
+test("faults count matching packets in the order in which they were added, before the wire's stages", async () => {
   const { cable, a, send, arrived } = await joined(makeNet(), { ab: 'duplicate 100%' })
   const [drop, twice] = [fault({ filter: '2' }), fault({ action: 'duplicate', when: { nth: 1 } })]
   cable.addFault(1, drop.spec, resources)
@@ -158,7 +158,7 @@ test('closing ends a partition, and is idempotent', async () => {
   await Promise.all([cable.close(), cable.close(), partition])
 })
 
-test('a partition that has not begun when the cable is closed ends at once, and other calls are refused', async () => {
+test('a partition that has not started when the cable is closed ends immediately, and other calls are refused', async () => {
   const { cable } = await joined()
   const partition = cable.partition(60_000, ['ab', 'ba'])
   const changed = cable.inOrder(() => 'changed')
@@ -190,7 +190,7 @@ test('the times of a fault have a unit if they are texts', async () => {
   cable.addFault(1, fault({ action: { delay: 50 }, when: { every: 1, after: '2ms' } }).spec, resources)
 })
 
-test('the drops of an end are those of both directions, by reason', async () => {
+test('the drops of an end include both directions, by reason', async () => {
   const { cable, memory } = await joined()
   const [a] = memory.devices as [NetDevice]
   const drops = { tx: new Map([[SKB_DROP_REASON_NOMEM, 1]]), rx: new Map([[SKB_DROP_REASON_NOMEM, 2]]) }

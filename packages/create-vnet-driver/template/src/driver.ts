@@ -31,7 +31,7 @@ const params = {
   delay: int({ default: 10, max: 1000, live: true, description: 'ms until a frame is back' }),
 }
 
-/** What the driver keeps for a device (netdev_priv). */
+/** The driver's own data for a device (netdev_priv). */
 interface Priv {
   readonly params: ParamValues<typeof params>
   /** Frames that wait, oldest first. */

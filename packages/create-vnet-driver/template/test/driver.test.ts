@@ -4,7 +4,7 @@ import { ETH_P_IPV6 } from 'vnet'
 import { ethernetFrame, testBed, udpFrame } from 'vnet/testing'
 import { driver } from '../src/driver.ts'
 
-// Each bed checks at its end that the driver left no frame, no timer and no error behind.
+// At its end each bed checks that the driver left no frame, no timer and no error.
 
 test('a ping takes the delay twice', async () => {
   await using bed = await testBed(driver, { delay: 5 })
@@ -18,7 +18,7 @@ test('a frame comes back with its addresses swapped', async () => {
   assert.deepEqual(bed.received[0]?.bytes, udpFrame({ from: '198.18.0.9', to: '198.18.0.1', payload: 'hello' }))
 })
 
-test('a frame that is no IPv4 packet is dropped', async () => {
+test('a frame that is not an IPv4 packet is dropped', async () => {
   await using bed = await testBed(driver)
   bed.transmit(ethernetFrame({ type: ETH_P_IPV6 }))
   assert.deepEqual(bed.drops(), { UNHANDLED_PROTO: 1 })

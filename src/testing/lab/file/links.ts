@@ -1,4 +1,4 @@
-/** The names of links in a lab file: that of a cable, ROUTER/HOST, or LAN/HOST. */
+/** The names of links in a lab file: a cable's own name, ROUTER/HOST, or LAN/HOST. */
 import type { LabLink } from '../link.ts'
 import type { LabNamespace } from '../namespace.ts'
 import type { Made, Topology } from '../topology.ts'

@@ -53,7 +53,7 @@ export const METHODS: Readonly<Record<string, Method>> = {
   stats: method(ofLink, (lab, { link }) => lab.link(link).stats()),
 }
 
-/** What a client first reads: the hosts with their addresses, and the names of the links. */
+/** The first message to a client: the hosts with their addresses, and the names of the links. */
 export function greeting({ name, hosts, links }: FileLab): object {
   const entries = hosts.map(host => {
     const interfaces = host.interfaces.map(({ name, addresses }) => ({ name, addresses }))

@@ -1,7 +1,7 @@
 /** A program of `run`: started when the lab is made, and again after its end if it is to be. */
 import { constants } from 'node:os'
 import { createInterface } from 'node:readline'
-// Not those of globalThis: a test may replace them.
+// Imported because a test may replace the timers of globalThis.
 import { clearTimeout, setTimeout } from 'node:timers'
 import type { LabNamespace } from '../namespace.ts'
 import type { Service } from './schema.ts'
@@ -24,7 +24,7 @@ export function wordsOf(command: string | readonly string[]): [string, ...string
   return (typeof command === 'string' ? ['sh', '-c', command] : command) as [string, ...string[]]
 }
 
-/** Returns the exit status as a shell has it: 128 plus the number of a signal. */
+/** Returns the exit status like a shell: 128 plus the number of a signal. */
 export function statusOf(status: number | null, signal: NodeJS.Signals | null): number {
   return status ?? 128 + (signal === null ? 0 : constants.signals[signal])
 }
