@@ -183,7 +183,7 @@ export class Attachment {
     )
   }
 
-  /** Makes what must exist before `near` is registered. Throws a VnetError. */
+  /** Prepares everything that must exist before `near` is registered. Throws a VnetError. */
   async prepare(): Promise<void> {
     const { target } = this
     // Lack of rights is found before anything is made.
@@ -309,7 +309,7 @@ export class Attachment {
     this.#late?.warn('late', `vnet was too late: ${received} frames in and ${out} out passed directly so far`)
   }
 
-  /** Lets frames pass the interface directly. Resolves when nothing is attached to it. */
+  /** Lets frames pass the interface directly. Resolves when everything is detached. */
   async #detach(): Promise<void> {
     clearInterval(this.#heart)
     await this.#redirect?.close()

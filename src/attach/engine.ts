@@ -11,7 +11,7 @@ const BODY_MAX = 16 << 20
 /** A name or an id: RestrictedNameChars of both engines. */
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/
 
-/** A container, as far as it matters here. */
+/** A container, with the fields that vnet uses. */
 export interface Container {
   readonly id: string
   readonly name: string
@@ -105,7 +105,7 @@ export async function followStarts(
   }
 }
 
-/** Returns the id in a line of /events; undefined of another line. */
+/** Returns the id in a line of /events; undefined for another line. */
 function idOf(line: string): string | undefined {
   try {
     const { id, Actor } = JSON.parse(line)

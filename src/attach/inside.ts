@@ -10,7 +10,7 @@ import { inNetns } from '../linux/netns-name.ts'
 import { getLink, getLinks, type Link, nsidOf, RouteSocket } from '../linux/rtnetlink.ts'
 import { engineSockets, findContainer } from './engine.ts'
 
-/** A namespace, as a user names it, and which of its interfaces. */
+/** A namespace as the user names it, and optionally one of its interfaces. */
 export interface Inside {
   readonly container?: string | undefined
   readonly pid?: number | undefined

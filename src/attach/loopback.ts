@@ -13,14 +13,14 @@ import type { Target } from './target.ts'
 const SETTINGS = [
   ['net/ipv4/conf/lo/route_localnet', '1'],
   ['net/ipv4/conf/lo/accept_local', '1'],
-  // The larger one of both counts.
+  // The kernel uses the larger of the two.
   ['net/ipv4/conf/all/rp_filter', '0'],
   ['net/ipv4/conf/lo/rp_filter', '0'],
 ] as const
 
 /**
- * Makes the settings. Returns a function that restores them as they were. Throws a VnetError with
- * the remedy if one may not be changed; all are restored then.
+ * Applies the settings. Returns a function that restores them. Throws a VnetError with the remedy
+ * if a setting may not be changed; all are restored then.
  */
 export function prepareLoopback(native: Native, { text, netns, link }: Target): () => void {
   const undo: ((nsfd: number) => void)[] = []
@@ -43,7 +43,7 @@ export function prepareLoopback(native: Native, { text, netns, link }: Target): 
   }
 }
 
-/** Returns how to restore the setting; nothing if it has the value. */
+/** Returns functions that restore the setting; none if it has the value already. */
 function set(native: Native, nsfd: number, text: string, name: string, value: string): ((nsfd: number) => void)[] {
   const before = readSysctl(native, nsfd, name)
   if (before === value) return []

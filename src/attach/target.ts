@@ -1,4 +1,4 @@
-/** Finds the interface to attach to, and refuses what a wire cannot be attached to. */
+/** Finds the interface to attach to, and refuses interfaces that a wire cannot be attached to. */
 import { EBUSY, ENETDOWN, ENODEV, EOPNOTSUPP, VnetError } from '../base/errno.ts'
 import type { Native } from '../linux/native.ts'
 import { inNetns } from '../linux/netns-name.ts'
@@ -8,7 +8,7 @@ import { attachedBy } from './tcx.ts'
 
 /** An interface that a wire can be attached to. */
 export interface Target {
-  /** As the user named it, with its network namespace. */
+  /** The user's text: the interface, with its network namespace if given. */
   readonly text: string
   /** undefined is our own. */
   readonly netns: string | undefined
@@ -22,7 +22,7 @@ export function tapName(ifindex: number, end: 'a' | 'b'): string {
   return `wire${ifindex}${end}`
 }
 
-/** Throws a VnetError of one line if nothing can be attached to the interface. */
+/** Throws a VnetError with a one-line message if nothing can be attached to the interface. */
 export function findTarget(
   native: Native,
   { name, netns }: { readonly name: string; readonly netns: string | undefined },

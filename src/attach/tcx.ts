@@ -91,7 +91,7 @@ function toTap(mark: number, maps: Maps, tap: number, counter: 0 | 1): Instructi
   ]
 }
 
-/** On a TAP: the frames that vnet writes return to the interface. */
+/** On a TAP: makes the frames that vnet writes return to the interface. */
 function fromTap(mark: number, ifindex: number, flags: number): Instruction[] {
   return [
     mov32Imm(2, mark),
@@ -174,7 +174,7 @@ export class TcxRedirect {
 
   async #attach({ nsfd, ifindex, a, b }: Ends, mark: number): Promise<void> {
     const native = this.#native
-    // The way back first: no frame is led into a TAP that leads nowhere.
+    // The return path first, so that no frame enters a TAP that leads nowhere.
     const egress = onlyMarked(mark)
     await Promise.all([
       attachToTap(native, nsfd, a, 'a', { egress, ingress: fromTap(mark, ifindex, 0) }),

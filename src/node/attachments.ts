@@ -27,9 +27,9 @@ export interface Request extends Spec {
   readonly inode?: number | undefined
   /** True if the other side of the interface receives `in`. */
   readonly farSide?: boolean | undefined
-  /** ns; the driver's default if undefined. */
+  /** Nanoseconds; the driver's default if undefined. */
   readonly failOpen?: number | undefined
-  /** Whose it is: `cni NETWORK CONTAINER IF`, `docker ID`; undefined of a request by hand. */
+  /** Its owner: `cni NETWORK CONTAINER IF`, `docker ID`; undefined for a request by hand. */
   readonly owner?: string | undefined
 }
 
@@ -81,14 +81,16 @@ export class Attachments implements AsyncDisposable {
     this.#stop = net.registerNetdeviceNotifier((event, dev) => this.#notified(event, dev))
   }
 
-  /** Calls `fn` when all that was called before has settled. */
+  /** Calls `fn` when all earlier calls have settled. */
   inTurn<T>(fn: () => Promise<T>): Promise<T> {
     const result = this.#queue.then(fn)
     this.#queue = result.catch(() => {})
     return result
   }
 
-  /** Attaches. Throws a UsageError or a VnetError of one line; nothing is left then. */
+  /**
+   * Attaches. Throws a UsageError or a VnetError with a one-line message; nothing is attached then.
+   */
   async attach(request: Request): Promise<void> {
     const { inode, name } = request
     const netns = inode === undefined ? undefined : netnsPaths([inode]).get(inode)
@@ -99,17 +101,19 @@ export class Attachments implements AsyncDisposable {
     this.#keep()
   }
 
-  /** Logs what a stranger did wrong, as one line. */
+  /** Logs a stranger's mistake, as one line. */
   warn(line: string): void {
     this.#net.log.warn(printable(line))
   }
 
-  /** Returns what is attached to an interface, by name and namespace. */
+  /** Returns the attachment of an interface, by name and namespace. */
   find(name: string, inode = ownNamespace('net')): Request | undefined {
     return this.#at(name, inode)?.request
   }
 
-  /** Returns the namespace of a device: by name, and by what no other namespace has. */
+  /**
+   * Returns the namespace of a device: by name, and by an identifier that no other namespace has.
+   */
   placeOf(dev: NetDevice): { readonly netns: string | undefined; readonly place: Place } | undefined {
     return [...this.#all].find(each => each.dev === dev)
   }
@@ -196,7 +200,7 @@ export class Attachments implements AsyncDisposable {
     if (attached === undefined) return
     if (event === NETDEV_UNREGISTER) {
       this.#all.delete(attached)
-      // After the present event: it closes what the event came from.
+      // After the present event, because it closes the event's source.
       queueMicrotask(() => {
         attached.module.rmmod().catch(error => this.#net.log.err(`${dev.name}: ${describeException(error)}`))
       })

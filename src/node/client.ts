@@ -29,7 +29,7 @@ export type NodeRequest = { readonly [K in keyof Asked]: K extends 'do' ? Asked[
 
 /** A reply. */
 export interface Reply {
-  /** The exit status of the program that asked. */
+  /** The exit status for the client's program. */
   readonly status: number
   readonly text: string
 }

@@ -86,7 +86,7 @@ function decode(text: string): Config {
   throw new CniError(UNDECODABLE, 'the configuration is not a JSON object')
 }
 
-/** Returns what the plugin prints. */
+/** Returns the output of the plugin. */
 async function run(attachments: Attachments, command: string, call: Call): Promise<object | undefined> {
   switch (command) {
     case 'ADD':
@@ -112,7 +112,7 @@ async function add(attachments: Attachments, call: Call): Promise<object> {
   const owner = ownerOf(call)
   try {
     const spec = specOf(call)
-    // Again, or with another wire than before.
+    // A repeated call, or a call with another wire than before.
     if (attachments.ownedBy(each => each === owner).length > 0) await removeAll(attachments, owner)
     if (isSpec(spec)) {
       const name = hostSide(attachments, call)
@@ -136,7 +136,7 @@ function removeAll(attachments: Attachments, owner: string): Promise<undefined> 
   return remove(attachments, each => each === owner)
 }
 
-/** Detaches what belongs to some owners; nothing may be left of them. */
+/** Detaches the attachments of some owners, if they have any. */
 async function remove(attachments: Attachments, isOwner: (owner: string) => boolean): Promise<undefined> {
   await attachments.inTurn(async () => {
     for (const { name } of attachments.ownedBy(isOwner)) await attachments.detach(name)
@@ -144,7 +144,7 @@ async function remove(attachments: Attachments, isOwner: (owner: string) => bool
   return undefined
 }
 
-/** Detaches what belongs to this network and to no attachment that the runtime still has. */
+/** Detaches attachments of this network that the runtime no longer has. */
 async function collect(attachments: Attachments, { config, network }: Call): Promise<undefined> {
   const valid = config['cni.dev/valid-attachments']
   if (!Array.isArray(valid)) throw new CniError(INVALID_CONFIG, 'GC needs cni.dev/valid-attachments')

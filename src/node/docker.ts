@@ -17,12 +17,12 @@ const LABELS = {
 
 export interface DockerOptions {
   readonly socket: string
-  /** True if the labels of an image count too: whoever made the image then chooses the wire. */
+  /** True if the labels of an image count too: then the author of the image chooses the wire. */
   readonly imageLabels: boolean
   readonly signal: AbortSignal
 }
 
-/** Follows the engine until `signal`, also one that is started again. Never rejects. */
+/** Follows the engine, including its restarts, until `signal`. Never rejects. */
 export async function followDocker(attachments: Attachments, options: DockerOptions): Promise<void> {
   const { socket, signal } = options
   let isLogged = false

@@ -20,11 +20,11 @@ import { type NodeRequest, type Reply, requestSchema } from './client.ts'
 import { cni } from './cni.ts'
 import { lineOf } from './spec.ts'
 
-/** Bytes of a request at most; a CNI configuration has a few kilobytes. */
+/** Maximum size of a request in bytes; a CNI configuration has a few kilobytes. */
 const REQUEST_MAX = 4 << 20
-/** Bytes of a request in JSON. */
+/** Maximum size of a JSON request in bytes. */
 const JSON_MAX = 64 << 10
-/** Connections at the same time; more wait. */
+/** The maximum number of connections at the same time; more wait. */
 const CONNECTIONS = 64
 /** Milliseconds without a byte after which a connection ends. */
 const IDLE_MS = 10_000
@@ -126,7 +126,7 @@ async function answer(attachments: Attachments, request: string): Promise<Reply>
   }
 }
 
-/** Returns the interfaces that are attached to now, or that no longer are. */
+/** Returns the interfaces that the request attached to or detached from. */
 async function handle(attachments: Attachments, asked: NodeRequest): Promise<readonly string[]> {
   const { do: what, name, inode, container, pid, interface: only, ...spec } = asked
   if (what === 'detach') {
@@ -137,7 +137,7 @@ async function handle(attachments: Attachments, asked: NodeRequest): Promise<rea
   const isInside = container !== undefined || pid !== undefined
   if (isInside === (name !== undefined)) throw new UsageError('attach takes an interface, a container or a pid')
   const inside = { container, pid, interface: only }
-  // An engine may take long: other requests do not wait for it.
+  // An engine may be slow: other requests do not wait for it.
   const names = name === undefined ? await outsideOf(attachments.native, inside) : [name]
   return attachments.inTurn(async () => {
     const made: string[] = []

@@ -1,7 +1,7 @@
 /**
- * Texts of wires from strangers: labels of containers, annotations of pods, arguments of CNI,
- * requests. They are bounded, run no code, resolve no names and read only files of --files. No
- * message quotes a file.
+ * Wire specs from strangers: labels of containers, annotations of pods, arguments of CNI, requests.
+ * They are bounded, run no code, resolve no names and read only files of --files. No message quotes
+ * a file.
  */
 import { realpathSync, statSync } from 'node:fs'
 import { join, sep } from 'node:path'
@@ -17,10 +17,10 @@ import { parseScenario } from '../wire/scenario-file.ts'
 import type { Group } from '../wire/spec/groups.ts'
 import { readWireFile } from '../wire/wire-file.node.ts'
 
-/** UTF-8 bytes of a text. */
+/** The maximum size of a text in UTF-8 bytes. */
 const TEXT_MAX = 4096
 const STAGES_MAX = 32
-/** Characters of a filter: libpcap compiles this many in some 10 ms at worst. */
+/** The maximum characters of a filter: libpcap compiles them in some 10 ms at worst. */
 const FILTER_MAX = 200
 const SEED_MAX = 0xffff_ffff
 
@@ -33,7 +33,7 @@ export interface Spec {
   readonly scenario?: string | undefined
 }
 
-/** True if it says something about a wire. A seed alone does not. */
+/** Returns true if it describes a wire. A seed alone does not. */
 export function isSpec({ wire, wireIn, wireOut, scenario }: Spec): boolean {
   return [wire, wireIn, wireOut, scenario].some(text => text !== undefined)
 }
@@ -90,7 +90,7 @@ function groupsIn(value: unknown): Group[] {
   return Array.isArray(value) ? value.filter((each): each is Group => Array.isArray(each?.items)) : []
 }
 
-/** What such texts may refer to: files in `directory`, by their plain names, and filters. */
+/** The references of a stranger's text: files in `directory`, by their plain names, and filters. */
 export class StrangerResources implements WireResources {
   /** The names of the files that were read, for messages. */
   readonly read = new Set<string>()

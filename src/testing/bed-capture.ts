@@ -6,7 +6,7 @@ import { PACKET_OVERHEAD, writeInterface, writePacket, writeSection } from '../c
 import { CaptureReader } from '../capture/reader.ts'
 import type { AnyDevice } from '../netdev/driver.ts'
 
-/** Bytes of a section or an interface without its name, at most. */
+/** The maximum size of a section or an interface without its name, in bytes. */
 const HEADER = 256
 
 interface Captured {
@@ -47,8 +47,8 @@ export class BedCapture {
 }
 
 /**
- * Reads the frames of a pcap or pcapng file, given by its bytes or its name, each with the ns since
- * the one before it. Frames that are marked as received are left out.
+ * Reads the frames of a pcap or pcapng file, given by its bytes or its name. Each has the ns since
+ * the previous frame. Frames marked as received are left out.
  */
 export function* capturedFrames(file: Uint8Array | string): Generator<{ bytes: Uint8Array; gap: number }> {
   const reader = new CaptureReader(typeof file === 'string' ? file : 'the capture')

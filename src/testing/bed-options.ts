@@ -23,7 +23,7 @@ export interface TestBedOptions {
   readonly logLevel?: number
   /** Called with each line of the log. */
   readonly onLog?: (line: string, level: number) => void
-  /** Looks for mistakes of the driver: `bed.findings`. */
+  /** Checks the driver for mistakes: `bed.findings`. */
   readonly debug?: boolean | DebugOptions
   /** True lets the driver log errors; otherwise the end of the bed throws if it did. */
   readonly allowErrors?: boolean

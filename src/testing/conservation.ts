@@ -3,7 +3,7 @@ import type { Frames } from '../netdev/counters.ts'
 import type { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 
-/** Frames that went in and what became of them, over all `devices` together. */
+/** The counts of frames and of their fates, over all `devices` together. */
 export interface Balance extends Frames {
   held: number
 }

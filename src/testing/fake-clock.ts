@@ -15,7 +15,7 @@ export class FakeClock implements Clock {
     return this.#armed.size
   }
 
-  /** The moment for which the next alarm is armed; undefined if none is. */
+  /** The moment for which the next alarm is armed; undefined without alarms. */
   get next(): number | undefined {
     return this.#next(Number.POSITIVE_INFINITY)?.[1]
   }

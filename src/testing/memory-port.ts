@@ -24,7 +24,7 @@ import { FRAME_MAX, type SlotAccount } from '../skb/pool.ts'
 import type { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 
-/** What may accompany a frame's bytes. Positions count from the frame's first byte. */
+/** Metadata of a frame. Positions count from the frame's first byte. */
 export interface FrameInfo {
   readonly ipSummed?: number
   readonly csumStart?: number
@@ -174,8 +174,8 @@ export class MemoryPort implements Port {
   }
 
   /**
-   * Changes the interface, as a user would, and notifies the driver. A change to the same value is
-   * none.
+   * Changes the interface, like a user, and notifies the driver. A change to the same value does
+   * nothing.
    */
   change(change: LinkChange): void {
     if (this.#gone || this.#closed || !this.#differs(change)) return
@@ -269,7 +269,7 @@ export class MemoryQueue implements PortQueue {
     for (let before = -1; this.#ready() && before !== this.#framesRead; ) {
       before = this.#framesRead
       this.#notify()
-      // What was added meanwhile is for the next time: it may never end.
+      // Frames that were added meanwhile are for the next call: they may never end.
       if (this.#framesRead >= end) break
     }
     return this.#framesRead - start

@@ -1,8 +1,8 @@
 /**
- * NetworkStack: the kernel above one device of a test bed, as much of it as ping(8) needs. It
+ * NetworkStack: the part of the kernel above one device of a test bed that ping(8) needs. It
  * replies to ARP requests and ICMP echo requests for the addresses of its device, resolves
- * neighbours unless the device is IFF_NOARP, and ignores what the kernel would ignore: frames for
- * others, wrong checksums, packets from its own address.
+ * neighbours unless the device is IFF_NOARP, and ignores frames that the kernel would ignore:
+ * frames for others, wrong checksums, packets from its own address.
  */
 
 import type { AnyDevice } from '../netdev/driver.ts'

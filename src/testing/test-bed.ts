@@ -54,10 +54,10 @@ interface Side {
 /** Small slots for frames that a bed's wires hold. */
 const RESERVE = 1 << 14
 
-/** Rounds without time passing, after which a driver is taken to be stuck. */
+/** Rounds without time passing, after which a driver is considered stuck. */
 const ROUNDS_MAX = 10_000
 
-/** Loads what looks for mistakes of a driver. Few beds ask for it. */
+/** Loads the driver checker. Few beds use it. */
 async function loadDebug(options: true | DebugOptions): Promise<(net: Net) => Debug> {
   const { debugWith } = await import('../netdev/debug/debug.ts')
   return debugWith({ pool: { reserve: RESERVE }, placeOf: functionPlace, ...(options === true ? {} : options) })
@@ -78,7 +78,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   readonly #capture = new BedCapture()
   readonly #errors: string[] = []
   #closed = false
-  /** The ping that runs: its identifier, the time of each request, and what came back. */
+  /** The current ping: its identifier, the time of each request, and the replies. */
   #ping = { identifier: 0, sent: [] as number[], rtts: [] as number[] }
 
   private constructor(
@@ -137,7 +137,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     return this.port().received
   }
 
-  /** What `debug` found so far. */
+  /** The findings of `debug` so far. */
   get findings(): readonly Finding[] {
     return this.net.debug?.findings ?? []
   }
@@ -234,7 +234,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     return Object.fromEntries(all.filter(([, n]) => n > 0))
   }
 
-  /** Returns what became of all frames: in + made = out + dropped + held. */
+  /** Returns the balance of all frames: in + made = out + dropped + held. */
   balance(): Balance {
     return balance(this.net, this.#devices as readonly NetDevice[])
   }
@@ -299,7 +299,9 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     this.#side(dev).port.transmit(bytes, queue, info)
   }
 
-  /** Hands over what waits and runs interrupts and polls, until nothing is left at this moment. */
+  /**
+   * Passes waiting frames on and runs interrupts and polls, until nothing is due at this moment.
+   */
   #settle(): void {
     for (let round = 0; round < ROUNDS_MAX; round++) {
       this.net.flush()

@@ -39,7 +39,7 @@ import {
 import type { NatForward } from './protocol.ts'
 import type { SocketPlace } from './sockets.ts'
 
-/** Where a router meets the outside. */
+/** The router's connection to the outside. */
 export interface Outside {
   /** The interface. */
   readonly name: string
@@ -58,7 +58,7 @@ const HAIRPIN_TABLE = 100
 /** Masquerades IPv4 packets that leave the namespace by an interface. Throws a VnetError. */
 export function masquerade(place: SocketPlace, { name }: Outside, options: AccessOptions): void {
   const rules: Step[][] = [[oif(name), MASQUERADE]]
-  // Answers of a host on the same segment must come back by the router.
+  // Replies of a host on the same segment must return through the router.
   if (options.hairpin) rules.push([notIif(name), notOif(name), FORWARDED, MASQUERADE])
   addRules(place, NEEDS_NAT, NFPROTO_IPV4, [
     { ...POSTROUTING, rules },
@@ -94,8 +94,9 @@ export function refusePortControl(place: SocketPlace, name: string): void {
 }
 
 /**
- * Sets up a stateful firewall. A NAT of ours filters IPv4 packets itself, outside the router, so
- * what it lets in may pass. IPsec passes in IPv6 (RFC 6092 section 3.2.4). Throws a VnetError.
+ * Sets up a stateful firewall. vnet's own NAT filters IPv4 packets itself, outside the router, so
+ * packets that it lets in may pass. IPsec passes in IPv6 (RFC 6092 section 3.2.4). Throws a
+ * VnetError.
  */
 export function firewall(place: SocketPlace, name: string, { firewall: kind, nat }: AccessOptions): void {
   const web = WEB_PORTS.map(port => [oif(name), protocol(IPPROTO_TCP), dport(port), ACCEPT])
@@ -113,7 +114,7 @@ export function firewall(place: SocketPlace, name: string, { firewall: kind, nat
     ...(kind === 'corporate' ? corporate : ipsec),
     [iif(name), DROP],
   ]
-  // A packet for the router that it refused would take the port of a hole that is punched later.
+  // A refused packet for the router would take the port of a hole that is punched later.
   const own = [IPPROTO_TCP, IPPROTO_UDP].map(ipproto => [iif(name), protocol(ipproto), DROP])
   addRules(place, NEEDS_CT, NFPROTO_INET, [
     { ...FORWARD, rules },
@@ -126,7 +127,7 @@ export function firewall(place: SocketPlace, name: string, { firewall: kind, nat
  * them back. Without that the router would take them for its own. Throws a VnetError.
  */
 export function routeHairpin(place: SocketPlace, { name, address, nextHop }: Outside): void {
-  // A packet that comes back has the address of the router as its source.
+  // A packet that turns back has the router's address as its source.
   writeSysctl(place.native, place.nsfd, `net/ipv4/conf/${name}/accept_local`, '1')
   using sock = RouteSocket.open(place.native, place.nsfd)
   const { ifindex: index = 0 } = getLink(sock, { name }) ?? {}
@@ -135,12 +136,12 @@ export function routeHairpin(place: SocketPlace, { name, address, nextHop }: Out
   const local = { family: AF_INET, table: RT_TABLE_LOCAL } as const
   for (const own of [name, 'lo']) addRule(sock, { ...local, priority: 1, iif: own })
   addRule(sock, { ...local, priority: 3 })
-  // The rule that precedes all others, of priority 0.
+  // The rule that precedes all others has priority 0.
   delRule(sock, local)
   hairpinPorts(sock, address, FIRST_PORT, LAST_PORT)
 }
 
-/** Routes packets to a port that is forwarded as routeHairpin does. */
+/** Routes packets to a forwarded port, like routeHairpin. */
 export function routeHairpinPort({ native, nsfd }: SocketPlace, { address }: Outside, port: number): void {
   using sock = RouteSocket.open(native, nsfd)
   hairpinPorts(sock, address, port, port)

@@ -21,7 +21,7 @@ export interface AccessOptions {
    *
    * - `full-cone`: one port for all peers, each of which may send to it.
    * - `restricted`: one port for all peers. Addresses that were sent to may send to it.
-   * - `port-restricted`: one port for all peers. Those that were sent to may send to it.
+   * - `port-restricted`: one port for all peers. Peers that were sent to may send to it.
    * - `symmetric`: a port for each peer, which alone may send to it.
    */
   readonly nat?: 'masquerade' | NatKind
@@ -33,7 +33,7 @@ export interface AccessOptions {
   readonly tcpTimeout?: number | string
   /** Whether hosts inside reach each other by the address outside. */
   readonly hairpin?: boolean
-  /** Whether hosts inside get ports outside that they ask for, by PCP and NAT-PMP. */
+  /** Whether hosts inside can request ports outside, by PCP and NAT-PMP. */
   readonly portMapping?: boolean
   /** Ports outside, and the hosts inside that have them: `{ 'tcp 8080': 'server:80' }`. */
   readonly forward?: Readonly<Record<string, string>>
@@ -47,7 +47,7 @@ export interface AccessOptions {
   readonly firewall?: (typeof FIREWALLS)[number]
 }
 
-/** The options of each preset. Presets let nothing in that was not asked for. */
+/** The options of each preset. Presets let nothing in that was not requested. */
 const PRESETS = {
   home: { nat: 'port-restricted', hairpin: true, portMapping: true, firewall: 'block-inbound' },
   hotel: { nat: 'symmetric', udpTimeout: '60s', firewall: 'block-inbound' },

@@ -46,19 +46,19 @@ export class LabCaptures {
     return join(this.#directory, file)
   }
 
-  /** Returns where the files will be kept. */
+  /** Returns the directory in which the files will be kept. */
   keep(): readonly string[] {
     if (this.#names.length === 0) return []
     this.#kept ??= mkdtempSync(join(tmpdir(), 'vnet-captures-'))
     return this.#names.map(name => join(this.#kept as string, name))
   }
 
-  /** Moves the files to where they are kept, if they are. */
+  /** Moves kept files to their directory. */
   move(): void {
     if (this.#kept === undefined || this.isAll) return
     for (const name of this.#names) {
       const from = join(this.#directory, name)
-      // A link that could not be made has none.
+      // A link that could not be made has no file.
       if (existsSync(from)) renameSync(from, join(this.#kept, name))
     }
     this.#names.length = 0

@@ -23,8 +23,8 @@ export class LabFault implements AsyncDisposable {
   }
 
   /**
-   * Settles when it has hit `n` packets, one by default. Rejects if it is removed, or the link or
-   * the lab closed, before.
+   * Settles when it has hit `n` packets, one by default. Rejects if the fault is removed, or if the
+   * link or the lab is closed, before.
    */
   hit(n = 1): Promise<void> {
     try {
@@ -39,7 +39,7 @@ export class LabFault implements AsyncDisposable {
     return hit
   }
 
-  /** Takes it out of the link. What it holds arrives. Idempotent. */
+  /** Removes it from the link. Packets that it holds arrive. Idempotent. */
   remove(): Promise<void> {
     return this.#calls.remove()
   }

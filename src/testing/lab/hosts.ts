@@ -29,7 +29,7 @@ export interface Host {
 export interface HostInterface {
   /** The link that it is an end of. Ends of one link reach each other without a router. */
   readonly link: number
-  /** With their prefix. */
+  /** Addresses with their prefix. */
   readonly addresses: readonly string[]
 }
 
@@ -62,8 +62,8 @@ export class HostsFile {
   }
 
   /**
-   * Returns the directory of the files that a host has in /etc in place of the machine's. From the
-   * first call on, the files exist and are up to date.
+   * Returns the directory of the files that a host has in /etc instead of the machine's. After the
+   * first call the files exist and are kept up to date.
    */
   etcOf(host: Host): string {
     const directory = join(this.#directory, host.name)
@@ -75,7 +75,7 @@ export class HostsFile {
     return directory
   }
 
-  /** Returns the path of the hosts file of a host, as etcOf does. */
+  /** Returns the path of the hosts file of a host. Makes it like etcOf. */
   fileOf(host: Host): string {
     return join(this.etcOf(host), 'hosts')
   }
@@ -93,7 +93,7 @@ export class HostsFile {
     if (this.#written.has(host)) this.#writeResolver(host)
   }
 
-  /** Writes the files again: hosts have other addresses than before. */
+  /** Writes the files again, because hosts have new addresses. */
   update(): void {
     for (const host of this.#written) this.#writeHosts(host)
   }
@@ -156,8 +156,8 @@ export class HostsFile {
 }
 
 /**
- * Writes a file in place, because in /etc programs that run have this very file. It is never
- * empty meanwhile: a name that a program looks up would then be unknown. Everyone may read it.
+ * Writes a file in place, because running programs have this very file in /etc. The file is never
+ * empty meanwhile, because a lookup would then find no name. Everyone may read it.
  */
 function overwrite(path: string, text: string): void {
   const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT)
@@ -169,7 +169,7 @@ function overwrite(path: string, text: string): void {
   }
 }
 
-/** Returns `198.18.0.1` of `198.18.0.1/24`. */
+/** Returns `198.18.0.1` for `198.18.0.1/24`. */
 export function withoutPrefix(cidr: string): string {
   return cidr.split('/', 1)[0] ?? ''
 }

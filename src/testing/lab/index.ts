@@ -29,7 +29,7 @@ export type { StreamServer } from './sockets.ts'
 export type { CableEntry, LanEntry, Made, RouterEntry, Topology } from './topology.ts'
 export type { WireDirections, WireSpec } from './wire-spec.ts'
 
-/** @internal Loads what labs need, and starts their worker. createLab reports what fails. */
+/** @internal Loads the parts of labs, and starts their worker. createLab reports failures. */
 export async function warmLabs(): Promise<void> {
   await Promise.allSettled([LabWorker.warm(), import('./lab.ts')])
 }

@@ -30,7 +30,7 @@ export class LabControl implements AsyncDisposable {
   /** Lets clients find the devices of `net`. Logs why if that fails, and returns undefined. */
   static start(native: Native, net: Net, netnsOf: (dev: NetDevice) => string | undefined): LabControl | undefined {
     try {
-      // Removes what killed labs left.
+      // Removes files of killed labs.
       readDirectories()
       return new LabControl(native, net, netnsOf)
     } catch (error) {

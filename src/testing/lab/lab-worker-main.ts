@@ -1,6 +1,6 @@
 /**
- * The worker that carries the frames of the labs of a thread, so that a test which blocks its own
- * thread does not stop its links. It does what Calls says.
+ * The worker that carries the frames of a thread's labs, so that a test that blocks its own thread
+ * does not stop its links. It implements Calls.
  */
 import { type MessagePort, parentPort } from 'node:worker_threads'
 import { LOGLEVEL_WARNING, Log } from '../../base/log.ts'
@@ -30,10 +30,10 @@ interface WorkerLink {
   readonly recording: Recording | undefined
 }
 
-/** Milliseconds after its first link until a lab is visible. A shorter one costs nothing. */
+/** Milliseconds after its first link until a lab is visible. A shorter lab costs nothing. */
 const VISIBLE_MS = 100
 
-/** Files are read here, which the thread of the lab may be too busy for. */
+/** The worker reads files, because the lab's thread may be too busy. */
 function resourcesOf(filters: Filters = []): WireResources {
   return { filter: attached(filters).filter, file: readWireFile }
 }
@@ -68,12 +68,12 @@ function serve(port: MessagePort): void {
     dev.logPrefix = `${lab}:${host}/`
   }
 
-  /** Makes labs visible that have links. */
+  /** Makes labs with links visible. */
   function show(): void {
     visible ??= setTimeout(() => (control = shown()), VISIBLE_MS)
   }
 
-  /** Hides labs that have no link left. */
+  /** Hides labs without links. */
   async function hide(): Promise<void> {
     if (links.size > 0) return
     clearTimeout(visible)
@@ -119,7 +119,7 @@ function serve(port: MessagePort): void {
       }
     },
     async lan(spec) {
-      // Loaded when it is needed, because most labs have none.
+      // Loaded on demand, because most labs have none.
       const { WorkerLan } = await import('./worker-lan.ts')
       const hosts = new Map<NetDevice, string>()
       const recording = spec.capture === undefined ? undefined : await record(net, hosts, spec.capture)

@@ -10,13 +10,13 @@ import { builtModule } from './built-module.ts'
 import type { CallName, Calls, Reply, WorkerRequest } from './protocol.ts'
 
 interface Pending {
-  /** Where the call was made, which leads to the line of the test. */
+  /** The stack of the call, which leads to the line of the test. */
   readonly from: { readonly stack: string }
   resolve(value: unknown): void
   reject(error: unknown): void
 }
 
-/** How long a worker waits for the next lab of its thread. */
+/** Milliseconds that a worker waits for the next lab of its thread. */
 const IDLE_MS = 5000
 
 const LAB_WORKER = Symbol('the worker of this thread')
@@ -58,7 +58,7 @@ export class LabWorker {
     await LabWorker.take().call('ready')
   }
 
-  /** `onEnd` is called once, when it takes no more labs. */
+  /** `onEnd` is called once, when the worker accepts no more labs. */
   private constructor(onEnd: (worker: LabWorker) => void) {
     // Modules that the process's flags load are meant for its own programs only.
     this.#worker = new Worker(builtModule('./lab-worker-main.ts', import.meta.url), { execArgv: [] })

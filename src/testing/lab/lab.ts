@@ -20,7 +20,9 @@ import type { LinkOptions } from './wire-spec.ts'
 export interface LabOptions {
   /** Names its links in `vnet list`, as `NAME:HOST/IF`. Default `lab`. */
   readonly name?: string
-  /** The seed of all random decisions, a whole number: the same seed, the same drops. Default 1. */
+  /**
+   * The seed of all random decisions, an integer. The same seed drops the same packets. Default 1.
+   */
   readonly seed?: number
   /** Ends the lab when it aborts. */
   readonly signal?: AbortSignal
@@ -28,8 +30,8 @@ export interface LabOptions {
 
 export interface LabCableOptions extends LinkOptions {
   /**
-   * The addresses of both ends, with their prefixes: `[['192.0.2.1/24'], ['192.0.2.2/24']]`. By
-   * default of 198.18.0.0/15 and 2001:db8::/32, a subnet for each link.
+   * The addresses of both ends, with their prefixes: `[['192.0.2.1/24'], ['192.0.2.2/24']]`. The
+   * default is a subnet of 198.18.0.0/15 and of 2001:db8::/32 for each link.
    */
   readonly addresses?: readonly [readonly string[], readonly string[]]
 }
@@ -71,7 +73,7 @@ export class Lab implements AsyncDisposable {
     signal?.addEventListener('abort', this.#onAbort, { once: true })
   }
 
-  /** @internal As createLab. The lab releases `worker`, also if this rejects. */
+  /** @internal Same as createLab. The lab releases `worker`, even if this rejects. */
   static async start(worker: LabWorker, options: LabOptions): Promise<Lab> {
     try {
       checkOptions('createLab', options, LAB_OPTIONS)
@@ -87,7 +89,7 @@ export class Lab implements AsyncDisposable {
     }
   }
 
-  /** Creates namespaces of these names, by which they find each other. */
+  /** Creates namespaces with these names. They find each other by name. */
   namespaces<const Names extends readonly string[]>(...names: Names): { [K in keyof Names]: LabNamespace } {
     const make = (name: string) => new LabNamespace(name, { native: this.#native, hosts: this.#hosts })
     return this.#add(names, make) as { [K in keyof Names]: LabNamespace }
@@ -118,8 +120,8 @@ export class Lab implements AsyncDisposable {
 
   /**
    * Creates a segment of `vnet lan`, with its gateway, DHCP, DNS and hosts, and joins namespaces to
-   * it. Each has an interface `lan`, and asks the gateway for names. Rejects with a UsageError for
-   * wrong options; nothing is left then.
+   * it. Each gets an interface `lan`, and uses the gateway as its DNS server. Rejects with a
+   * UsageError for wrong options; a failed call leaves nothing in place.
    */
   async lan(options: LabLanOptions, ...namespaces: readonly LabNamespace[]): Promise<LabLan> {
     const made = await this.#made(() => this.#links.lan(options, namespaces))
@@ -128,9 +130,8 @@ export class Lab implements AsyncDisposable {
   }
 
   /**
-   * Creates a whole network: `{ namespaces, routers, cables, lans }`, in which things refer to each
-   * other by name. Returns what was made under the same names. Rejects with a UsageError for an
-   * unknown name.
+   * Creates a whole network: `{ namespaces, routers, cables, lans }`, with references by name.
+   * Returns the created parts under the same names. Rejects with a UsageError for an unknown name.
    */
   topology<const T extends Topology>(topology: T): Promise<Made<T>> {
     return makeTopology(this, topology)
@@ -149,9 +150,9 @@ export class Lab implements AsyncDisposable {
   }
 
   /**
-   * Joins two namespaces by a cable. At each end there is an interface with the name of the other
-   * namespace (`server2` if that is taken). Both are up, with a carrier and addresses, when it
-   * returns. Rejects with a UsageError for a wrong text; nothing is left then.
+   * Joins two namespaces by a cable. Each end is an interface with the name of the other namespace
+   * (`server2` if that is taken). Both are up, with a carrier and addresses, when it returns.
+   * Rejects with a UsageError for a wrong text; a failed call leaves nothing in place.
    */
   async cable(a: LabNamespace, b: LabNamespace, options: LabCableOptions = {}): Promise<LabLink> {
     const made = await this.#made(() => this.#links.cable(a, b, options))
@@ -187,7 +188,7 @@ export class Lab implements AsyncDisposable {
     return this.#made(() => this.#links.drops())
   }
 
-  /** Ends everything that the lab has made. Idempotent. */
+  /** Closes everything that the lab has made. Idempotent. */
   close(): Promise<void> {
     this.#closed ??= this.#close()
     return this.#closed
@@ -211,7 +212,7 @@ export class Lab implements AsyncDisposable {
       () => rmSync(this.#directory, { recursive: true, force: true }),
       () => this.#worker.release(),
     ]
-    // One that fails does not keep the others from their end.
+    // A close that fails does not keep the others from closing.
     const errors: unknown[] = []
     for (const step of steps)
       await Promise.resolve()

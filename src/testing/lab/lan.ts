@@ -13,7 +13,7 @@ import { ANY, checkOptions, FLAG, type Forms } from './options.ts'
 import { IPV6_MIN_MTU } from './subnet.ts'
 import { LINK_OPTIONS, type LinkOptions, type WireSpec } from './wire-spec.ts'
 
-/** What describes the segment, as in a file of `vnet lan` (docs/lan-config.md). */
+/** The description of the segment, as in a file of `vnet lan` (docs/lan-config.md). */
 export interface LabLanOptions extends Omit<LanFile, '$schema'>, LinkOptions {
   /** Impairments of each port. In `{ ab, ba }`, ab leads to the segment. */
   readonly wire?: WireSpec
@@ -24,7 +24,7 @@ export interface LabLanOptions extends Omit<LanFile, '$schema'>, LinkOptions {
   readonly addresses?: boolean
 }
 
-/** What describes the segment is checked with it. */
+/** The segment checks its description itself. */
 export const LAN_OPTIONS: Forms<LabLanOptions> = {
   ...LINK_OPTIONS,
   addresses: FLAG,

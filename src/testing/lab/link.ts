@@ -58,7 +58,7 @@ export class LinkDirection {
   }
 
   /**
-   * Replaces what the wire does in this direction: `delay 20ms loss 1%`, '' for nothing. Packets in
+   * Replaces the impairments of this direction: `delay 20ms loss 1%`, '' for none. Packets in
    * flight arrive. Rejects with a UsageError for a wrong text, which changes nothing.
    */
   async wire(text: string): Promise<void> {
@@ -66,12 +66,12 @@ export class LinkDirection {
     await this.#link.change({ [this.#direction]: text })
   }
 
-  /** Drops packets; as fault('drop', filter, when). */
+  /** Drops packets, like fault('drop', filter, when). */
   drop(filter?: string, when?: FaultWhen): Promise<LabFault> {
     return this.fault('drop', filter, when)
   }
 
-  /** Drops every packet of this direction for `ms` milliseconds; as LabLink.partition. */
+  /** Drops every packet of this direction for `ms` milliseconds, like LabLink.partition. */
   async partition(ms: number): Promise<void> {
     checkForm(`${this.#direction}.partition(ms)`, ms, MILLISECONDS)
     await this.#link.partitionIn([this.#direction], ms)
@@ -93,14 +93,14 @@ export interface LinkEvents {
   /** The cable was plugged in again, or cut. */
   up: []
   down: []
-  /** The text of a direction were replaced. */
+  /** The text of a direction was replaced. */
   wire: [direction: Direction, text: string]
   close: []
 }
 
 /** The calls that a link makes to its lab. */
 interface LinkLab {
-  /** The names of its ends, for people. */
+  /** The names of its ends, for messages. */
   readonly name: string
   /** Called when it is closed. */
   onClose(): void
@@ -181,7 +181,7 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
     if (lost.length > 0) throw new Error(`frames were lost: ${lost.join(', ')}`)
   }
 
-  /** @internal What was dropped on the link, and why. */
+  /** @internal Returns the drops on the link, by reason. */
   async dropLines(): Promise<{ readonly packets: number; readonly text: string }[]> {
     const report = await this.stats()
     const { name } = this.#lab
@@ -193,7 +193,7 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
         text: `${name} ${direction}: ${dropped} by ${path}${text}`,
       }))
     })
-    // Those of the wire are the stages' own.
+    // Counters of the wire are the stages' own.
     const ofEnds = (['a', 'b'] as const).flatMap(end => {
       const others = Object.entries(report[end].drops).filter(([reason]) => !reason.startsWith('WIRE_'))
       return others.map(([reason, packets]) => ({ packets, text: `${name} at ${end}: ${packets} by ${reason}` }))

@@ -17,7 +17,7 @@ import { Routes } from './routes.ts'
 import { addressesOf, macOf } from './subnet.ts'
 import { directionsOf, filtersOf, LINK_OPTIONS } from './wire-spec.ts'
 
-/** What links need of their lab. */
+/** The parts of a lab that its links use. */
 interface LinksLab {
   readonly name: string
   readonly seed: number
@@ -68,7 +68,7 @@ export class Links {
     this.#namespaces = namespaces
   }
 
-  /** As Lab.cable. With `translator`, `a` translates. */
+  /** Same as Lab.cable. With `translator`, `a` translates. */
   async cable(
     a: LabNamespace,
     b: LabNamespace,
@@ -81,7 +81,7 @@ export class Links {
     const { wire = '', mtu, capture = this.#captures.isAll } = options
     const { ab = '', ba = '' } = directionsOf(wire)
     const [ofA, ofB] = givenAddresses(options) ?? [addressesOf(link, 1, mtu), addressesOf(link, 2, mtu)]
-    // At once, so that two cables that are made together do not take the same name.
+    // Immediately, so that two cables that are made together do not take the same name.
     const atA = takeInterface(a, b.name, link, ofA)
     const atB = takeInterface(b, a.name, link, ofB)
     const onClose = () => {
@@ -179,7 +179,7 @@ export class Links {
     if (twice !== undefined) throw new UsageError(`${what}: ${twice.name} is named twice`)
   }
 
-  /** As Lab.lan. */
+  /** Same as Lab.lan. */
   async lan(options: LabLanOptions, namespaces: readonly LabNamespace[]): Promise<LabLan> {
     if (typeof options !== 'object' || options === null || options instanceof LabNamespace) {
       throw new UsageError('lan(options, ...namespaces): the options are missing; {} stands for the defaults')
@@ -231,7 +231,7 @@ export class Links {
     }
   }
 
-  /** As Lab.drops. */
+  /** Same as Lab.drops. */
   async drops(): Promise<readonly string[]> {
     const lists = await Promise.all([...this.#links].map(link => link.dropLines()))
     const all = lists.flat().sort((a, b) => b.packets - a.packets)
@@ -244,15 +244,13 @@ export class Links {
     await Promise.all([...this.#lans, ...this.#links].map(each => each.close()))
   }
 
-  /** Returns a seed of at least 1: wires take 0 as one at random. */
+  /** Returns a seed of at least 1, because wires take 0 as a random seed. */
   #seedOf(link: number): number {
     return (Math.abs(this.#seed * 1000 + link) % (2 ** 31 - 1)) + 1
   }
 }
 
-/**
- * Gives a namespace an interface of a name that is free: `name`, `name2`, `name3` ... Returns it.
- */
+/** Gives a namespace an interface with a free name: `name`, `name2`, `name3` ... Returns it. */
 function takeInterface(host: LabNamespace, name: string, link: number, addresses: readonly string[]): string {
   // The kernel refuses `all` and `default`, which are directories of sysctl(8) beside interfaces.
   const taken = new Set(['lo', 'all', 'default', ...host.interfaces.map(each => each.name)])

@@ -1,6 +1,6 @@
 /**
  * The entry of a worker thread of a namespace: enters the namespace, then runs the file of the
- * worker. Sockets that the thread makes from then on are of the namespace. Threads of libuv's pool
+ * worker. From then on, sockets that the thread makes are in the namespace. Threads of libuv's pool
  * are not: they look names up outside, so names of the lab are found here.
  */
 import dns from 'node:dns'
@@ -13,12 +13,12 @@ import { loadNative } from '../../linux/native.ts'
 import { CLONE_NEWNET } from '../../linux/uapi.ts'
 import { lookupIn } from './lookup.ts'
 
-/** What LabNamespace.worker passes to it. */
+/** The workerData that LabNamespace.worker passes. */
 export interface NamespaceWorkerData {
   readonly nsfd: number
   /** The hosts file of the namespace. */
   readonly hosts: string
-  /** What it runs. */
+  /** The file that it runs. */
   readonly url: string
   /** The workerData of the file. */
   readonly data: unknown

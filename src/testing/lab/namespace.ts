@@ -1,7 +1,7 @@
 /**
- * LabNamespace: a network namespace of a lab, a host of its own: its programs, servers, sockets and
- * requests. It has no name outside. A descriptor holds it, so that it ends with the process at the
- * latest.
+ * LabNamespace: a network namespace of a lab, which is a host: its programs, servers, sockets and
+ * requests. It has no name outside. A descriptor keeps it open, so that it ends with the process at
+ * the latest.
  */
 import type { ChildProcess } from 'node:child_process'
 import dgram from 'node:dgram'
@@ -81,12 +81,12 @@ export class LabNamespace {
     })
   }
 
-  /** The namespace as a path that functions of this process take: `/proc/self/fd/23`. */
+  /** The path of the namespace for functions of this process: `/proc/self/fd/23`. */
   get path(): string {
     return `/proc/self/fd/${this.#place.nsfd}`
   }
 
-  /** The IP addresses of its interfaces, without prefixes, in the order in which they were made. */
+  /** The IP addresses of its interfaces, without prefixes, in the interfaces' order. */
   get addresses(): readonly string[] {
     return this.interfaces.flatMap(({ addresses }) => addresses.map(withoutPrefix))
   }
@@ -152,7 +152,7 @@ export class LabNamespace {
     return socket
   }
 
-  /** Returns a socket that connects, as net.createConnection does. Throws for an unknown name. */
+  /** Returns a socket that connects, like net.createConnection. Throws for an unknown name. */
   createConnection(port: number, host: string): Socket {
     this.#check()
     if (typeof host !== 'string') throw new UsageError(`connect(port, host): ${String(host)} is not the name of a host`)
@@ -165,7 +165,7 @@ export class LabNamespace {
 
   /**
    * Returns a UDP socket, bound to `port` of every address or of `host`; 0 takes a free one. It
-   * sends to addresses, and to namespaces by their names. `options` as dgram.createSocket has them.
+   * sends to addresses, and to namespaces by name. Takes the `options` of dgram.createSocket.
    */
   async createSocket(type: dgram.SocketType | dgram.SocketOptions, port = 0, host?: string): Promise<dgram.Socket> {
     this.#check()
@@ -201,8 +201,8 @@ export class LabNamespace {
   }
 
   /**
-   * Starts a worker thread on a file of JavaScript. All its sockets are of the namespace, and it
-   * finds the other namespaces by their names. It is terminated at the end of the lab.
+   * Starts a worker thread that runs a JavaScript file. All its sockets are in the namespace, and
+   * it finds the other namespaces by name. It is terminated at the end of the lab.
    */
   worker(file: string | URL, options: WorkerOptions = {}): Worker {
     this.#check()
@@ -263,7 +263,9 @@ export class LabNamespace {
     return [...this.#workers].map(worker => worker.terminate())
   }
 
-  /** @internal Ends everything in it but what its programs have started. Idempotent. */
+  /**
+   * @internal Ends everything in it except processes that its programs have started. Idempotent.
+   */
   close(): Promise<void> {
     this.#closed ??= this.#close()
     return this.#closed

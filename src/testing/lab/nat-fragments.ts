@@ -1,6 +1,6 @@
 /**
- * NatFragments: the fate of the fragments of a packet that arrives at a NAT. Only the first one
- * has a port, so the others follow it. Those that arrive earlier are held by the stage of the NAT.
+ * NatFragments: the fate of the fragments of a packet that arrives at a NAT. Only the first one has
+ * a port, so the others follow it. The NAT's stage holds fragments that arrive earlier.
  */
 import { NSEC_PER_SEC } from '../../base/clock.ts'
 import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from '../../packet/ipv4.ts'

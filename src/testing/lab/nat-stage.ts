@@ -10,7 +10,7 @@ import type { Nat } from './nat.ts'
 import { FRAGMENT_TIME } from './nat-fragments.ts'
 import type { NatVerdict } from './nat-table.ts'
 
-/** The most that early fragments take: the bytes of Linux (ipfrag_high_thresh). */
+/** Limits of early fragments: the bytes are Linux's (ipfrag_high_thresh). */
 const LIMIT = { packets: 1000, bytes: 4 * 1024 * 1024 }
 
 /** The fragments of a packet that arrived before its first one. */
@@ -135,8 +135,8 @@ class NatWire implements Wire {
 }
 
 /**
- * Returns the stage that translates by `nat`: first of those from the router, last of those to it,
- * so that everything else on the cable meets the addresses outside.
+ * Returns the stage that translates by `nat`. It is the first stage from the router and the last
+ * stage to the router, so that everything else on the cable uses the addresses outside.
  */
 export function natStage(nat: Nat): Impairment {
   return impairment('nat', nat, (params, next, env) => new NatWire(params, next, env), { text: 'nat' })

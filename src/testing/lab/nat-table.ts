@@ -8,9 +8,9 @@
 export type NatKind = 'full-cone' | 'restricted' | 'port-restricted' | 'symmetric'
 
 /**
- * What becomes of a packet. It passes, turns back to another host inside, waits for the first
+ * The verdict on a packet. It passes, turns back to another host inside, waits for the first
  * fragment of its packet, or is dropped: nothing inside has its port, the NAT refuses its sender,
- * no port is free, or it has nothing that could be translated.
+ * no port is free, or it cannot be translated.
  */
 export type NatVerdict = 'pass' | 'hairpin' | 'early' | 'unmapped' | 'filtered' | 'full' | 'untranslatable'
 
@@ -24,7 +24,7 @@ export const LAST_PORT = 65_534
 export const PORT_CONTROL_PORT = 5351
 export const PORTS = LAST_PORT - FIRST_PORT + 1
 
-/** Peers that may send to one mapping. That which was sent to longest ago is forgotten first. */
+/** The maximum number of peers of one mapping. The least recent peer is forgotten first. */
 const MAX_PEERS = 1024
 
 /** An endpoint as one number: an IPv4 address and a port. */
@@ -39,9 +39,9 @@ export interface NatMapping {
   readonly peer: number
   /** The port outside. */
   readonly port: number
-  /** When it ends, ns. A packet from inside moves that. */
+  /** When it ends, in ns. A packet from inside postpones it. */
   expires: number
-  /** Until when it was asked for, ns: it does not end before, and admits every peer. */
+  /** The end of its lease, in ns: it does not end before, and admits every peer. */
   held: number
   /** True after a FIN or RST of TCP, until the next SYN. */
   isClosing: boolean
@@ -62,10 +62,10 @@ export class NatTable {
     this.#next = first
   }
 
-  /** The mapping of what `inside` sends to `peer`, if it has one. */
+  /** Returns the mapping for packets from `inside` to `peer`, if it exists. */
   find(inside: number, peer: number, now: number): NatMapping | undefined {
     const peers = this.#byInside.get(inside)
-    // A mapping that was asked for serves every peer, also of a symmetric NAT.
+    // A leased mapping serves every peer, even with a symmetric NAT.
     const forAll = peers?.get(0)
     const mapping = isAlive(forAll, now) ? forAll : peers?.get(this.#peerOf(peer))
     return isAlive(mapping, now) ? mapping : undefined
@@ -109,8 +109,9 @@ export class NatTable {
   }
 
   /**
-   * Gives an endpoint inside a port until `until`, which admits every peer: the port that it has
-   * for all peers, or else the suggested one, or any. Undefined if no port is free.
+   * Leases a port to an endpoint inside until `until`, and admits every peer: the port that it has
+   * for all peers, otherwise the suggested port, otherwise any port. Returns undefined if no port
+   * is free.
    */
   hold(inside: number, suggested: number, until: number, now: number): NatMapping | undefined {
     const known = this.#byInside.get(inside)?.get(0)
@@ -131,7 +132,7 @@ export class NatTable {
     mapping.expires = now
   }
 
-  /** Forgets every mapping that is not forwarded. The next ones have other ports. */
+  /** Forgets every mapping that is not forwarded. New mappings have other ports. */
   clear(): void {
     for (const mapping of this.#byPort.values()) {
       if (mapping.held === Number.POSITIVE_INFINITY) continue
@@ -157,7 +158,7 @@ export class NatTable {
   #set(port: number, inside: number, peer: number, held: number): NatMapping {
     const old = this.#byPort.get(port)
     if (old !== undefined) this.#forget(old)
-    // One that has expired may still have another port.
+    // An expired mapping may still have another port.
     const other = this.#byInside.get(inside)?.get(peer)
     if (other !== undefined) this.#byPort.delete(other.port)
     const mapping: NatMapping = { inside, peer, port, expires: held, held, isClosing: false, sentTo: new Set() }

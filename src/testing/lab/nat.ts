@@ -40,7 +40,7 @@ const SECONDS: ReadonlyMap<number, number> = new Map([
   [IPPROTO_UDP, 120],
   [IPPROTO_ICMP, 60],
 ])
-/** Of a TCP connection that opens or closes. */
+/** The timeout of a TCP connection that opens or closes. */
 const TRANSITORY_SECONDS = 240
 
 /** 224.0.0.0 */
@@ -55,7 +55,7 @@ export interface NatOptions {
 }
 
 export class Nat {
-  /** The key of the packet of which `inbound` saw a fragment last; 0 if it saw a whole packet. */
+  /** The key of the packet of the last fragment in `inbound`; 0 after a whole packet. */
   fragment = 0
   /** The router's address outside. */
   readonly address: number
@@ -88,20 +88,18 @@ export class Nat {
     return this.#tables.get(protocol)?.forward(port, endpoint(address, to))?.port
   }
 
-  /**
-   * Gives an endpoint inside a port until `until`, if one is free: `port`, if that is. Returns it.
-   */
+  /** Leases a port to an endpoint inside until `until`: `port` if it is free. Returns the port. */
   hold({ protocol, port, address, to }: NatForward, until: number, now: number): number | undefined {
     return this.#tables.get(protocol)?.hold(endpoint(address, to), port, until, now)?.port
   }
 
-  /** Ends what `hold` gave. */
+  /** Ends a lease of `hold`. */
   release(protocol: number, address: number, port: number, now: number): void {
     this.#tables.get(protocol)?.release(endpoint(address, port), now)
   }
 
   /**
-   * Forgets every mapping that is not forwarded, like a router that restarts. The next ones have
+   * Forgets every mapping that is not forwarded, like a router that restarts. New mappings have
    * other ports.
    */
   rebind(): void {
@@ -189,7 +187,7 @@ export class Nat {
     return this.#upper.find(bytes, at + network, at + length) === 4 ? at + network : -1
   }
 
-  /** Translates an error about a packet that had come in: its receiver is a host inside. */
+  /** Translates an error about an incoming packet: its receiver is a host inside. */
   #outboundError(bytes: Uint8Array, nh: number, now: number): NatVerdict {
     const { h } = this.#upper
     const quote = h + icmp.ICMP_HLEN

@@ -1,4 +1,4 @@
-/** OpenSockets: what a namespace has to close at its end. */
+/** OpenSockets: the sockets and servers that a namespace closes at its end. */
 import { once } from 'node:events'
 
 /** A socket, or a server. */
@@ -27,14 +27,14 @@ export class OpenSockets {
   /** Closes all, and settles when they are. */
   async close(): Promise<void> {
     const closed = [...this.#sockets].map(socket => once(socket, 'close'))
-    // An error of a socket that is thrown away is of no interest.
+    // Errors of a discarded socket do not matter.
     const settled = Promise.allSettled(closed)
     for (const socket of this.#sockets) {
       try {
         if (socket.destroy !== undefined) socket.destroy()
         else socket.close?.()
       } catch {
-        // It has not been opened, or is closed already, and reports no close.
+        // It was not opened, or is closed already, and reports no close.
         socket.emit('close')
       }
     }

@@ -1,6 +1,6 @@
 /**
- * Options and arguments of the kit. A value that is not understood is refused in one line, because
- * a test that runs without it would pass by mistake.
+ * Options and arguments of the kit. Unknown values are refused in one line, because a test that
+ * runs without them would pass by mistake.
  */
 import { inspect } from 'node:util'
 import { durationOf } from '../../base/duration.ts'
@@ -81,7 +81,7 @@ export function checkNone(what: string, values: readonly unknown[]): void {
   for (const value of values) if (value !== undefined) checkForm(what, value, NONE)
 }
 
-/** Whether a value is an object as {} makes it: not a list, and not an instance of a class. */
+/** Returns whether a value is a plain object: not a list, and not an instance of a class. */
 function isObject(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   const prototype = Object.getPrototypeOf(value)

@@ -21,7 +21,7 @@ const [SUCCESS, UNSUPP_VERSION, NOT_AUTHORIZED, MALFORMED_REQUEST, UNSUPP_OPCODE
 const [NO_RESOURCES, UNSUPP_PROTOCOL, USER_EX_QUOTA, ADDRESS_MISMATCH] = [8, 9, 10, 12]
 const [ANNOUNCE, MAP] = [0, 1]
 const [HEADER, MAP_LENGTH, MAX_LENGTH] = [24, 36, 1100]
-/** Where the nonce of MAP is. */
+/** The position of the nonce of MAP. */
 const [NONCE, NONCE_END] = [HEADER, HEADER + 12]
 /** The first code of options that a server may ignore. */
 const FIRST_OPTIONAL = 128
@@ -57,7 +57,7 @@ export class PortControl {
   readonly #clock: Clock
   readonly #socket = dgram.createSocket('udp4')
   readonly #held = new Map<string, Held>()
-  /** When it started to know its mappings, ns. */
+  /** When it started to know its mappings, in ns. */
   #epoch: number
 
   constructor(nat: Nat, clock: Clock) {
@@ -87,7 +87,7 @@ export class PortControl {
     this.#socket.close()
   }
 
-  /** Returns the reply to a request from a host; undefined for what gets none. */
+  /** Returns the reply to a request from a host; undefined without a reply. */
   handle(request: Uint8Array, address: number): Uint8Array | undefined {
     if (request.length < 2 || ((request[1] as number) & RESPONSE) !== 0) return undefined
     return request[0] === NAT_PMP ? this.#natPmp(request, address) : this.#pcp(request, address)
@@ -128,7 +128,7 @@ export class PortControl {
     return reply
   }
 
-  /** Handles a request of PCP. Writes what it gave into the reply. */
+  /** Handles a PCP request. Writes the assigned port and lifetime into the reply. */
   #answer(request: Uint8Array, reply: Uint8Array, address: number): { result: number; seconds: number } {
     const failed = (result: number) => ({ result, seconds: LEAST_SECONDS })
     if (request[0] !== PCP) return failed(UNSUPP_VERSION)

@@ -15,7 +15,7 @@ import {
   realpathSync,
 } from 'node:fs'
 
-/** The most scans of /proc, and the most scans before the processes found so far are killed. */
+/** The maximum number of scans of /proc, and of scans before the found processes are killed. */
 const ROUNDS = 100
 const STOPS = 20
 /** Bytes of /proc/PID/stat that hold the name, of at most 64 bytes, the state and the parent. */
@@ -23,7 +23,7 @@ const STAT_BYTES = 128
 /** States of a process that has ended: a zombie, or dead. */
 const ENDED = /[ZX]/
 
-/** Marks of a lab's processes, which no other process has. */
+/** Marks of a lab's processes. No other process has them. */
 export interface ProcessMarks {
   /** Descriptors of the lab's network namespaces. */
   readonly namespaces?: readonly number[]
@@ -70,7 +70,7 @@ export function killProcesses({ namespaces = [], directory, children = [] }: Pro
     for (const pid of running.keys()) if (isInside(pid) || isMounted(pid)) found.add(pid)
     addDescendants(running, found)
     left = [...found].filter(pid => running.has(pid) && !done.has(pid))
-    // One that ended during the scan may have started another after /proc was listed.
+    // A process that ended during the scan may have started another after /proc was listed.
     const isWhole = ended.every(pid => found.has(pid) || known.has(pid))
     known = new Set(ended)
     if (!(areStopped && isWhole && found.size === before) && ++stops < STOPS) {
@@ -85,8 +85,8 @@ export function killProcesses({ namespaces = [], directory, children = [] }: Pro
 }
 
 /**
- * Whether a process has not ended. A zombie has, although its parent has not waited for it. /proc
- * may hide the processes of other users (hidepid), which signals do not.
+ * Returns whether a process has not ended. A zombie has ended, although its parent has not waited
+ * for it. /proc may hide the processes of other users (hidepid); signals still find them.
  */
 export function isAlive(pid: number): boolean {
   try {
@@ -169,7 +169,7 @@ function mountsFrom(directory: string): (pid: number) => boolean {
   if (origin === undefined) return () => false
   return pid =>
     attempt(() => {
-      // Most processes share the mounts of this one, which has none of its own labs.
+      // Most processes share the mounts of this one, which contain none of its own labs.
       if (readlinkSync(`/proc/${pid}/ns/mnt`) === own) return false
       return mountsOf(pid).some(({ device, root, at }) => {
         return device === origin.device && root.startsWith(`${origin.root}/`) && at.startsWith('/etc/')

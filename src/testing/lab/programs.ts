@@ -1,4 +1,4 @@
-/** Programs: what runs in a namespace of a lab, in processes of its own. */
+/** Programs: the processes that run in a namespace of a lab. */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { statSync } from 'node:fs'
@@ -6,7 +6,7 @@ import { ENOENT, VnetError } from '../../base/errno.ts'
 import { builtFile } from '../../linux/native.ts'
 import { ANY, checkForm, checkOptions, FLAG, type Form, type Forms, SIGNAL } from './options.ts'
 
-/** As spawn of node:child_process has them. To run a program as another user, run setpriv(1). */
+/** The options of node:child_process's spawn. To run a program as another user, run setpriv(1). */
 export type LabSpawnOptions = Omit<SpawnOptions, 'uid' | 'gid' | 'shell' | 'argv0'>
 
 export interface ExecOptions extends Omit<LabSpawnOptions, 'stdio'> {
@@ -23,7 +23,7 @@ export interface ExecResult {
   readonly stderr: string
 }
 
-/** Where programs run. */
+/** The environment of programs. */
 export interface ProgramPlace {
   /** A descriptor of the network namespace. */
   readonly nsfd: number
@@ -31,7 +31,7 @@ export interface ProgramPlace {
   readonly etc: () => string
 }
 
-/** What node:child_process can do and the launcher cannot. */
+/** Options of node:child_process that the launcher does not support. */
 const NOT_POSSIBLE: Form = {
   accepts: value => value === false,
   text: "possible: run sh, ['-c', 'WORDS'], or setpriv(1) for another user",

@@ -14,7 +14,7 @@ export type Filters = readonly WireAttachment[] | undefined
 export interface EndSpec {
   /** The name of the namespace, for captures. */
   readonly host: string
-  /** The namespace and the interface, as drivers take them: `/proc/self/fd/23/server`. */
+  /** The namespace and the interface, in the form for drivers: `/proc/self/fd/23/server`. */
   readonly path: string
   /** The hardware address, 6 bytes. */
   readonly mac: Uint8Array
@@ -34,9 +34,9 @@ export interface CableSpec {
   /** At least 1. */
   readonly seed: number
   readonly mtu: number | undefined
-  /** The file that its frames are recorded in; undefined for none. */
+  /** The file that records its frames; undefined for none. */
   readonly capture: string | undefined
-  /** Translates at `a`, a router, what passes between it and `b`. */
+  /** Makes `a`, a router, translate packets between it and `b`. */
   readonly nat?: NatSpec | undefined
 }
 
@@ -44,7 +44,7 @@ export interface NatSpec {
   readonly kind: NatKind
   /** The IPv4 address of the router on the cable, as an unsigned number. */
   readonly address: number
-  /** How long mappings of UDP and TCP last, ns. */
+  /** How long mappings of UDP and TCP last, in ns. */
   readonly udp?: number | undefined
   readonly tcp?: number | undefined
   /** Whether packets for other addresses than the router's are dropped. */
@@ -65,12 +65,12 @@ export interface NatForward {
 
 export interface LanSpec {
   readonly mtu: number | undefined
-  /** The file that the frames of all ports are recorded in; undefined for none. */
+  /** The file that records the frames of all ports; undefined for none. */
   readonly capture: string | undefined
   /** The name of the lab. */
   readonly lab: string
   readonly ports: readonly EndSpec[]
-  /** What describes the segment, as in a file of `vnet lan`. */
+  /** The description of the segment, as in a file of `vnet lan`. */
   readonly file: LanFile
   /** Impairments of each port, to the segment and back. */
   readonly ab: string
@@ -84,7 +84,7 @@ export interface DirectionReport {
   readonly text: string
   /** The faults, then the stages of the text. */
   readonly stages: readonly StageReport[]
-  /** Stages, faults and partitions that are over, if they dropped packets. */
+  /** Ended stages, faults and partitions, if they dropped packets. */
   readonly former: readonly StageReport[]
 }
 
@@ -108,7 +108,7 @@ export interface LinkReport {
 export interface FaultSpec {
   readonly direction: Direction
   readonly action: FaultAction
-  /** In the language of pcap-filter(7); undefined matches every packet. */
+  /** A filter of pcap-filter(7); undefined matches every packet. */
   readonly filter: string | undefined
   readonly filters?: Filters
   readonly when: FaultWhen
@@ -118,7 +118,7 @@ export interface FaultSpec {
 
 /** The worker's calls. Most take the number of a link. Each settles when it is done. */
 export interface Calls {
-  /** Does nothing: the worker runs. */
+  /** Does nothing. It settles when the worker runs. */
   ready(): void
   /** Joins two namespaces. Returns the number of the link. */
   cable(spec: CableSpec): number
@@ -126,10 +126,10 @@ export interface Calls {
   lan(spec: LanSpec): { readonly lan: number; readonly ports: readonly number[] }
   /** Ends a segment after its ports are closed. */
   closeLan(lan: number): void
-  /** Replaces the text of the directions that are given. */
+  /** Replaces the text of the given directions. */
   wire(link: number, ab: string | undefined, ba: string | undefined, filters: Filters): void
   carrier(link: number, up: boolean): void
-  /** Drops every packet of the directions for so many ms. */
+  /** Drops every packet of the directions for `ms` milliseconds. */
   partition(link: number, ms: number, directions: readonly Direction[]): void
   /** Adds a fault. Returns its number. */
   fault(link: number, spec: FaultSpec): number

@@ -5,7 +5,7 @@ import type { Agent, buildConnector, FormData as UndiciForm } from 'undici'
 import { ANY, checkOptions, type Forms, OBJECT } from './options.ts'
 
 export interface LabRequestInit extends RequestInit {
-  /** For https: `ca`, `rejectUnauthorized`, `servername` and others as tls.connect has them. */
+  /** For https: `ca`, `rejectUnauthorized`, `servername` and other options of tls.connect. */
   readonly tls?: ConnectionOptions
 }
 
@@ -49,11 +49,11 @@ export class Requests {
     this.#connect = connect
   }
 
-  /** As fetch(). */
+  /** Same as fetch(). */
   async fetch(url: string | URL, given: LabRequestInit): Promise<Response> {
     checkOptions('fetch', given, OPTIONS)
     const { tls = PLAIN, ...init } = given
-    // Loaded at the first use: it takes longer than the first request.
+    // Loaded at the first use, because loading takes longer than the first request.
     const { fetch, Agent, buildConnector, FormData } = await import('undici')
     let agent = this.#agents.get(tls)
     if (agent === undefined) {
@@ -61,7 +61,7 @@ export class Requests {
       this.#agents.set(tls, agent)
     }
     const { body } = init
-    // It sends only a FormData of its own as a form.
+    // It sends only its own FormData as a form.
     const form = body instanceof globalThis.FormData ? { body: copied(body, new FormData()) } : {}
     return fetch(url, { ...(init as object), ...form, dispatcher: agent }) as unknown as Promise<Response>
   }

@@ -10,7 +10,7 @@ const NEEDED = [
   ['CAP_NET_BROADCAST', CAP_NET_BROADCAST],
 ] as const
 
-/** Thrown where no lab can be made. The message says why, and what to do. */
+/** Thrown if no lab can be made. The message says why, and what to do. */
 export class LabUnavailableError extends Error {
   override readonly name = 'LabUnavailableError'
 }

@@ -48,8 +48,8 @@ export function checkRouterOptions(name: string, options: LabRouterOptions): voi
 }
 
 /**
- * What makes a router of a namespace. A router looks for IPv6 neighbours from its link-local
- * address, which it could not use for a second or two if it looked for duplicates of it first.
+ * Turns a namespace into a router. A router looks for IPv6 neighbours from its link-local address,
+ * which it could not use for a second or two if it looked for duplicates of it first.
  */
 const SYSCTLS: readonly (readonly [path: string, value: string])[] = [
   ['/proc/sys/net/ipv4/ip_forward', '1'],
@@ -65,7 +65,7 @@ export class LabRouter extends LabNamespace {
   readonly #links = new Map<LabNamespace, LabLink>()
   readonly #outside: LabNamespace | undefined
   readonly #hosts: NamespaceLab['hosts']
-  /** Forwards to hosts that are not reached yet. */
+  /** Forwards to hosts that are not connected yet. */
   readonly #waiting: Map<string, string>
 
   /** @internal */
@@ -92,7 +92,7 @@ export class LabRouter extends LabNamespace {
     return this.interfaces.find(({ link }) => links?.includes(link))
   }
 
-  /** @internal The NAT that the link outside carries; undefined if it carries none. */
+  /** @internal The NAT on the link outside; undefined without one. */
   get nat(): Omit<NatSpec, 'address'> | undefined {
     const { nat, udpTimeout, tcpTimeout, portMapping, firewall: kind = 'none' } = this.#access
     if (nat === undefined || nat === 'masquerade') return undefined
@@ -100,7 +100,7 @@ export class LabRouter extends LabNamespace {
     return { kind: nat, udp, tcp, blocks: kind !== 'none', portMapping: portMapping ? this.place.nsfd : undefined }
   }
 
-  /** @internal Sets up what the kernel does, when the link outside is up. Throws a VnetError. */
+  /** @internal Sets up the kernel's part, when the link outside is up. Throws a VnetError. */
   setUp(): void {
     const { nat, hairpin, firewall: kind = 'none' } = this.#access
     const { outer } = this

@@ -45,7 +45,7 @@ interface FamilyAddresses {
   readonly gateway: Gateway | undefined
 }
 
-/** The length of an address: of IPv4 or of IPv6. */
+/** The length of an address: IPv4 or IPv6. */
 type Family = 4 | 16
 
 /** A router on a link, by its interface there. */
@@ -62,9 +62,7 @@ export class Routes {
   /** The routes that each namespace has: the next hops of its networks. */
   readonly #known = new WeakMap<object, Map<string, string>>()
 
-  /**
-   * Gives each namespace the routes over `links`, which are up, that it lacks. Throws a VnetError.
-   */
+  /** Adds the missing routes over `links`, which are up, to each namespace. Throws a VnetError. */
   update(namespaces: readonly (Routed & { readonly place: SocketPlace })[], links: ReadonlySet<number>): void {
     if (!namespaces.some(({ isRouter }) => isRouter)) return
     const up = namespaces.map(({ interfaces, isRouter = false, hiddenFrom }): Routed => {
@@ -82,7 +80,7 @@ export class Routes {
     }
   }
 
-  /** Returns the routes of each of these namespaces, which are all. */
+  /** Returns the routes of each of these namespaces, which must be all namespaces of the lab. */
   find(all: readonly Routed[]): LabRoute[][] {
     const routers = new Map<number, NextHop[]>()
     for (const router of all.filter(({ isRouter }) => isRouter)) {

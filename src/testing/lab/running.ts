@@ -9,7 +9,7 @@ import { formatAddress, networkOf, parsePrefix } from '../../packet/address.ts'
 import { type Host, HostsFile } from './hosts.ts'
 import { attempt } from './processes.ts'
 
-/** A lab with links; one that has none is not visible. */
+/** A lab with links; a lab without links is not visible. */
 export interface RunningLab {
   /** `NAME`, or `NAME-PID` if another lab has the same name. */
   readonly name: string
@@ -41,7 +41,7 @@ export function runningLabs(): RunningLab[] {
 
 /**
  * Returns the host that `text`, [LAB:]HOST, names. A program of `vnet lab FILE` means the hosts of
- * its own lab, VNET_LAB. Throws a VnetError if no host or several hosts are called that.
+ * its own lab, VNET_LAB. Throws a VnetError if no host or several hosts have this name.
  */
 export function findHost(text: string): RunningHost {
   const labs = runningLabs()
@@ -81,7 +81,7 @@ export function openHost({ lab, host }: RunningHost): number {
 
 /**
  * Writes the files that programs of the host see in /etc, with the names of all hosts of the lab,
- * to a directory. Returns the directory in which they are.
+ * to a directory. Returns this directory.
  */
 export function writeEtc(native: Native, { lab, host }: RunningHost, directory: string): string {
   const files = new HostsFile(directory)

@@ -19,7 +19,7 @@ import type { HostAddress } from './lookup.ts'
 const SO_REUSEADDR = 2
 const IPPROTO_IPV6 = 41
 const IPV6_V6ONLY = 26
-/** Connections that wait, as node:net has it. */
+/** The maximum number of waiting connections, like node:net. */
 const BACKLOG = 511
 
 /** A server of Node that accepts connections: of net, tls, http, https, http2. */
@@ -77,7 +77,7 @@ export async function listen(
   return { port: portOf(server.address()), accepting }
 }
 
-/** Binds a UDP socket, which is not bound yet, as listen does. Returns its port. */
+/** Binds a UDP socket that is not bound yet, like listen. Returns its port. */
 export async function bindUdp(
   place: SocketPlace,
   socket: dgram.Socket,
@@ -96,7 +96,7 @@ export async function bindUdp(
   return portOf(socket.address())
 }
 
-/** Returns a TCP socket that connects, as net.connect does. */
+/** Returns a TCP socket that connects, like net.connect. */
 export function connecting({ native, nsfd }: SocketPlace, { address, family }: HostAddress, port: number): net.Socket {
   const domain = family === 6 ? AF_INET6 : AF_INET
   const fd = check(native.socket(domain, SOCK_STREAM | SOCK_NONBLOCK, 0, nsfd), 'socket')
@@ -110,7 +110,7 @@ export function connecting({ native, nsfd }: SocketPlace, { address, family }: H
 /** Settles when a socket listens, and rejects if it reports an error. */
 function listeningOf(socket: NodeJS.EventEmitter): Promise<unknown> {
   const listening = once(socket, 'listening')
-  // Its listen() may throw, so that nothing waits for it: then it may fail later, of another cause.
+  // If its listen() throws, nothing waits for this promise. It may reject later.
   listening.catch(() => {})
   return listening
 }

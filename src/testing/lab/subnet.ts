@@ -4,7 +4,7 @@ import { UsageError } from '../../base/usage-error.ts'
 /** 198.18.0.0/15 (RFC 2544) has so many /24. Number 0 is left out. */
 const MAX_LINKS = 511
 
-/** The least MTU with which an interface has IPv6 (RFC 8200 section 5). */
+/** The minimum MTU of an interface with IPv6 (RFC 8200 section 5). */
 export const IPV6_MIN_MTU = 1280
 
 /**

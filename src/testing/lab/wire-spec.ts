@@ -3,7 +3,7 @@ import { anyText, either, object } from '../../base/schema.ts'
 import type { WireAttachment } from '../../control/protocol/wire-attachment.ts'
 import { FLAG, type Form, type Forms, WHOLE_NUMBER } from './options.ts'
 
-/** The text of each direction; a direction that is missing has no text, or keeps its own. */
+/** The text of each direction. A missing direction has no text, or keeps its own. */
 export interface WireDirections {
   /** From the first namespace to the second. */
   readonly ab?: string
@@ -21,7 +21,7 @@ export const WIRE: Form = {
   schema: either(anyText, object({ ab: anyText, ba: anyText })),
 }
 
-/** What every link takes. */
+/** The options of every link. */
 export interface LinkOptions {
   /**
    * Impairments in both directions, such as `delay 20ms loss 1%`, or `{ ab, ba }`, where ab leads

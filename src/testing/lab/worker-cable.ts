@@ -36,7 +36,7 @@ interface DirectionState {
   readonly slot: WireSlot
   readonly faults: Map<number, WorkerFault>
   stages: readonly Impairment[]
-  /** Partitions that last. */
+  /** Current partitions. */
   readonly partitions: Set<Impairment>
 }
 
@@ -53,12 +53,12 @@ export class WorkerCable {
   readonly #directions: Readonly<Record<Direction, DirectionState>>
   /** Settles when the calls up to now are done. */
   #tail: Promise<unknown> = Promise.resolve()
-  /** Ends what waits, when the cable is closed. */
+  /** Ends pending calls when the cable is closed. */
   readonly #ending = new Set<() => void>()
   readonly #nat: Nat | undefined
-  /** Where hosts ask the NAT for ports. */
+  /** The server of hosts' port requests. */
   #control: PortControl | undefined
-  /** Faults that were ever added. */
+  /** The number of faults that were ever added. */
   #added = 0
   #closed: Promise<void> | undefined
 
@@ -78,7 +78,7 @@ export class WorkerCable {
   /**
    * Joins two namespaces, with both ends up. The text refers to `resources`. `onDevice` is called
    * with each end before its interface is made. Throws a UsageError for a wrong text, and a
-   * VnetError if the kernel refuses; nothing is left then.
+   * VnetError if the kernel refuses; a failed call leaves nothing in place.
    */
   static async join(
     net: Net,
@@ -119,8 +119,8 @@ export class WorkerCable {
   }
 
   /**
-   * Calls `fn` after the calls before it, and after the frames that the kernels sent before: a test
-   * that sends a packet and then changes the wire finds that the packet met the wire as it was.
+   * Calls `fn` after earlier calls, and after frames that the kernels sent earlier: if a test sends
+   * a packet and then changes the wire, the packet passes the unchanged wire.
    */
   inOrder<T>(fn: () => T): Promise<T> {
     return this.#afterAll(() => {
@@ -136,8 +136,8 @@ export class WorkerCable {
   }
 
   /**
-   * Replaces what the wire does in the directions that are given; the text refers to `resources`. A
-   * wrong text changes neither.
+   * Replaces the impairments of the given directions; the text refers to `resources`. A wrong text
+   * changes neither direction.
    */
   setWire(ab: string | undefined, ba: string | undefined, resources: WireResources): void {
     const parse = (text: string | undefined, direction: Direction) => {
@@ -205,7 +205,8 @@ export class WorkerCable {
   }
 
   /**
-   * Settles when a fault has hit `n` packets. Rejects if it is removed or the cable closed before.
+   * Settles when a fault has hit `n` packets. Rejects if the fault is removed or the cable closed
+   * before.
    */
   async hit(id: number, n: number): Promise<void> {
     const fault = this.#directions.ab.faults.get(id) ?? this.#directions.ba.faults.get(id)
@@ -213,7 +214,7 @@ export class WorkerCable {
     await fault.hit(n)
   }
 
-  /** Takes a fault out. What it holds arrives. */
+  /** Removes a fault. Packets that it holds arrive. */
   removeFault(id: number): void {
     for (const direction of ['ab', 'ba'] as const) {
       const { faults } = this.#directions[direction]

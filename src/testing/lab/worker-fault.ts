@@ -5,7 +5,7 @@ import type { Impairment } from '../../wire/wire.ts'
 import type { FaultSpec } from './protocol.ts'
 
 interface Waiting {
-  /** The hits that it waits for. */
+  /** The calls that wait for hits. */
   readonly n: number
   resolve(): void
   reject(error: Error): void
@@ -35,7 +35,7 @@ export class WorkerFault {
     return new Promise((resolve, reject) => this.#waiting.add({ n, resolve, reject }))
   }
 
-  /** Rejects what waits. */
+  /** Rejects pending calls. */
   end(why: string): void {
     for (const { n, reject } of this.#waiting) {
       reject(new Error(`${why} after ${Atomics.load(this.#hits, 0)} of ${n} hits`))

@@ -19,8 +19,8 @@ export class WorkerLan {
 
   /**
    * Makes the segment and its ports, which are up. `onDevice` is called with each port before its
-   * interface is made. Throws a UsageError for wrong options or a wrong
-   * text, and a VnetError if the kernel refuses; nothing is left then.
+   * interface is made. Throws a UsageError for wrong options or a wrong text, and a VnetError if
+   * the kernel refuses; a failed call leaves nothing in place.
    */
   static async make(
     net: Net,

@@ -50,7 +50,7 @@ export class FileLab implements AsyncDisposable {
     this.env = { VNET_LAB: `${name}-${process.pid}`, ...addressVariables(this.hosts) }
   }
 
-  /** Makes the lab. Settles when its programs are ready, and its scenario has begun. */
+  /** Makes the lab. Settles when its programs are ready and its scenario has started. */
   static async start(plan: LabPlan, options: FileLabOptions): Promise<FileLab> {
     const { seed, topology, services, faults, scenario } = plan
     const { name, signal } = options
@@ -87,7 +87,7 @@ export class FileLab implements AsyncDisposable {
     return this.faults.push({ entry, fault })
   }
 
-  /** As startService. */
+  /** Same as startService. */
   run(host: string, service: Service): Promise<void> {
     const lab: ServiceLab = { env: { ...process.env, ...this.env }, log: this.#log, signal: this.#end.signal }
     return startService(this.host(host), service, lab)

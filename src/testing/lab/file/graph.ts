@@ -48,7 +48,7 @@ function lines(...texts: readonly (string | undefined)[]): string {
   return texts.filter(text => text !== undefined && text !== '').join('\n')
 }
 
-/** Mermaid has HTML's entities in quotes, and lines by <br>. */
+/** Mermaid uses HTML entities in quotes, and <br> between lines. */
 function quoted(text: string): string {
   const escaped = text.replaceAll(/[&"<>#]/g, character => `#${character.charCodeAt(0)};`)
   return `"${escaped.replaceAll('\n', '<br>')}"`

@@ -58,7 +58,7 @@ export function parseLabFile(text: string, name: string): LabPlan {
     // Its addresses depend on the number of the link, its mistakes do not.
     reporting(problems, `lans.${key}`, () => parseLanConfig(JSON.stringify(planLan(1, ports, options).file)))
   }
-  // Mistakes below would be consequences of those above.
+  // Mistakes below would be consequences of mistakes above.
   problems.throwIfAny()
   const hosts = [...namespaces, ...Object.keys(routers)]
   for (const host of Object.keys(run).filter(each => !hosts.includes(each))) {
@@ -95,7 +95,7 @@ export function whenOf<W extends object>(when: W): W | { readonly every: 1 } {
   return Object.keys(when).length === 0 ? { every: 1 } : when
 }
 
-/** Records the links of all entries that do not say otherwise, if they have such an option. */
+/** Records the links of all entries that do not set `capture`, if they have this option. */
 function recorded<E>(capture: boolean, options: object, entries: Readonly<Record<string, E>> = {}): Record<string, E> {
   const given = capture && 'capture' in options ? { capture } : {}
   return Object.fromEntries(Object.entries(entries).map(([name, entry]) => [name, { ...given, ...entry }]))

@@ -1,4 +1,4 @@
-/** A program of `run`: started when the lab is made, and again after its end if it is to be. */
+/** A program of `run`: started when the lab is made, and with `restart` again after its end. */
 import { constants } from 'node:os'
 import { createInterface } from 'node:readline'
 // Imported because a test may replace the timers of globalThis.
@@ -6,9 +6,9 @@ import { clearTimeout, setTimeout } from 'node:timers'
 import type { LabNamespace } from '../namespace.ts'
 import type { Service } from './schema.ts'
 
-/** How long a program may take to be ready, in milliseconds. */
+/** Milliseconds in which a program must be ready. */
 const READY_MS = 60_000
-/** Between the end of a program and its next start, in milliseconds. */
+/** Milliseconds between the end of a program and its next start. */
 const RESTART_MS = 1000
 
 export interface ServiceLab {
@@ -29,7 +29,7 @@ export function statusOf(status: number | null, signal: NodeJS.Signals | null): 
   return status ?? 128 + (signal === null ? 0 : constants.signals[signal])
 }
 
-/** A program that has ended, or is late, before it is ready. */
+/** Thrown if a program ends, or is late, before it is ready. */
 export class ServiceError extends Error {
   override readonly name = 'ServiceError'
 }
@@ -66,7 +66,7 @@ export function startService(host: LabNamespace, service: Service, lab: ServiceL
     const start = () => {
       if (lab.signal.aborted) return
       const options = { env: { ...lab.env, ...env }, ...(cwd !== undefined && { cwd }) }
-      // A session of its own: Ctrl-C at a terminal is for the command of the lab.
+      // In a new session: Ctrl-C at a terminal is for the command of the lab.
       const child = host.spawn(program, args, { ...options, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
       readLines(child, line => {
         if (ready !== undefined && line.includes(ready)) onReady()
