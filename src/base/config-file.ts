@@ -128,8 +128,9 @@ function validate(node: unknown, schema: Schema, problems: ConfigFile, path = ''
   if (branch === undefined) problems.add(path, `expected ${expected(schema)}, got ${found(node)}`)
   else if (isMap(node)) return mapping(node as YAMLMap<Node, unknown>, branch, problems, path, at)
   else if (isSeq(node)) {
-    const { items = {}, maxItems = Number.POSITIVE_INFINITY } = branch
+    const { items = {}, minItems = 0, maxItems = Number.POSITIVE_INFINITY } = branch
     const { length } = node.items
+    if (length < minItems) problems.add(path, `expected at least ${minItems} ${minItems === 1 ? 'entry' : 'entries'}`)
     if (length > maxItems) problems.add(path, `expected at most ${maxItems} entries, got ${length}`)
     return node.items.map((item, i) => validate(item, items, problems, `${path}[${i}]`, at))
   }

@@ -32,3 +32,12 @@ function escapeOf(char: string): string {
   if (code < 0x20 || isEscapedByte) return `\\x${(code & 0xff).toString(16).padStart(2, '0')}`
   return `\\u${code.toString(16).padStart(4, '0')}`
 }
+
+/** Returns the word as a shell (POSIX sh, bash, zsh) reads it. */
+export function shellWord(word: string): string {
+  // `=` at the start of a word is special in zsh, `~` everywhere.
+  if (/^[\w@%+:,./-][\w@%+=:,./-]*$/.test(word)) return word
+  // Filters in the text of a wire have their own quotes.
+  if (word.includes("'") && !/["$`\\!]/.test(word)) return `"${word}"`
+  return `'${word.replaceAll("'", "'\\''")}'`
+}

@@ -18,6 +18,7 @@ export interface Schema {
   readonly additionalProperties?: false | Schema
   readonly propertyNames?: Schema
   readonly items?: Schema
+  readonly minItems?: number
   readonly maxItems?: number
   readonly minimum?: number
   readonly maximum?: number

@@ -1,5 +1,5 @@
 /** The program as a function: arguments in, exit status out. */
-import { printable, printableLines } from '../base/printable.ts'
+import { printable, printableLines, shellWord } from '../base/printable.ts'
 import { EXIT_OK, type Io } from './io.ts'
 import { packageVersion } from './version.ts'
 
@@ -24,8 +24,4 @@ export async function main(argv: readonly string[], raw: Io): Promise<number> {
 
 function escaping(write: Io['out']): Io['out'] {
   return (text, colour) => write(printableLines(text), colour)
-}
-
-function shellWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }

@@ -4,6 +4,7 @@
  * namespaces, and persistent interfaces of the user, are used where they are.
  */
 
+import { shellWord } from '../base/printable.ts'
 import type { Native } from '../linux/native.ts'
 import { hasCapability } from '../linux/privileges.ts'
 import { checkTun, execInUserNamespace, execRootless } from '../linux/rootless.ts'
@@ -62,5 +63,5 @@ function isMine({ tun }: Link): boolean {
 
 /** The command line for root: sudo has its own search path for programs. */
 function sudoCommand(): string {
-  return [process.execPath, ...process.argv.slice(1)].join(' ')
+  return [process.execPath, ...process.argv.slice(1)].map(shellWord).join(' ')
 }

@@ -1,18 +1,17 @@
 /** `vnet lab list`, `exec` and `shell`: the labs that run, and programs in their hosts. */
 import { once } from 'node:events'
-import { closeSync, mkdtempSync, rmSync } from 'node:fs'
-import { constants, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { closeSync, rmSync } from 'node:fs'
+import { constants } from 'node:os'
 import { ECONNREFUSED, isErrno } from '../../base/errno.ts'
 import { ControlClient } from '../../control/client/client.ts'
 import { loadNative } from '../../linux/native.ts'
+import { makeLabDirectory } from '../../testing/lab/leftovers.ts'
 import { Programs } from '../../testing/lab/programs.ts'
 import { findHost, openHost, type RunningLab, runningLabs, writeEtc } from '../../testing/lab/running.ts'
 import { alignLeft } from '../align.ts'
 import { enterUserNamespace } from '../enter-lab.ts'
 import { EXIT_OK, type Io } from '../io.ts'
-
-const TERMINAL_SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT']
+import { passSignals } from '../pass-signals.ts'
 
 /** `vnet lab list`: one line for each lab. */
 export function listLabs({ json }: { readonly json?: boolean }, io: Io): number {
@@ -37,15 +36,14 @@ export async function execInHost(text: string, command: readonly string[], io: I
   // A thread returns only to a network namespace that belongs to its user namespace.
   enterUserNamespace(found.lab.pid, '-n')
   const native = loadNative()
-  const directory = mkdtempSync(join(tmpdir(), 'vnet-exec-'))
+  const directory = makeLabDirectory()
   try {
     const nsfd = openHost(found)
     const etc = writeEtc(native, found, directory)
     const [program = '', ...args] = command[0] === '--' ? command.slice(1) : command
     const child = new Programs({ nsfd, etc: () => etc }).spawn(program, args, { stdio: 'inherit' })
     closeSync(nsfd)
-    // A terminal sends its signals to the program, too.
-    const undo = io.onSignal?.(signal => TERMINAL_SIGNALS.includes(signal) || child.kill(signal))
+    const undo = passSignals(io, signal => child.kill(signal))
     const exit = once(child, 'exit').finally(undo)
     using client = new ControlClient(native)
     void ended(client, found.lab).then(() => child.kill('SIGKILL'))

@@ -1,7 +1,8 @@
 /** Parses the `wire` option of a link: a text for both directions, or for each of them. */
-import { anyText, either, object } from '../../base/schema.ts'
+import { anyText, either, integer, object } from '../../base/schema.ts'
 import type { WireAttachment } from '../../control/protocol/wire-attachment.ts'
-import { FLAG, type Form, type Forms, WHOLE_NUMBER } from './options.ts'
+import { ETH_MAX_MTU, ETH_MIN_MTU } from '../../netdev/if.ts'
+import { FLAG, type Form, type Forms } from './options.ts'
 
 /** The text of each direction. A missing direction has no text, or keeps its own. */
 export interface WireDirections {
@@ -36,7 +37,13 @@ export interface LinkOptions {
   readonly capture?: boolean
 }
 
-export const LINK_OPTIONS: Forms<LinkOptions> = { wire: WIRE, mtu: WHOLE_NUMBER, capture: FLAG }
+const MTU: Form = {
+  accepts: value => Number.isSafeInteger(value) && Number(value) >= ETH_MIN_MTU && Number(value) <= ETH_MAX_MTU,
+  text: `a whole number from ${ETH_MIN_MTU} to ${ETH_MAX_MTU}`,
+  schema: integer(ETH_MIN_MTU, ETH_MAX_MTU),
+}
+
+export const LINK_OPTIONS: Forms<LinkOptions> = { wire: WIRE, mtu: MTU, capture: FLAG }
 
 export function directionsOf(wire: WireSpec): WireDirections {
   return typeof wire === 'string' ? { ab: wire, ba: wire } : wire

@@ -1,4 +1,5 @@
 /** The command lines with the same effect as the controls of the page. */
+import { shellWord } from '../../base/printable.ts'
 import type { PageCommand } from '../feed-types.ts'
 
 /** A change, as opposed to a question. */
@@ -41,15 +42,6 @@ function wordsOf(change: Change): Words {
 
 function option(name: string, value: string | number | undefined): string[] {
   return value === undefined ? [] : [name, `${value}`]
-}
-
-/** Returns the word as a shell (POSIX sh, bash, zsh) reads it. */
-export function shellWord(word: string): string {
-  // `=` at the start of a word is special in zsh, `~` everywhere.
-  if (/^[\w@%+:,./-][\w@%+=:,./-]*$/.test(word)) return word
-  // Filters in the text of a wire have their own quotes.
-  if (word.includes("'") && !/["$`\\!]/.test(word)) return `"${word}"`
-  return `'${word.replaceAll("'", "'\\''")}'`
 }
 
 /** A change that was made, or was tried. */

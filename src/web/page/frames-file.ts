@@ -1,8 +1,9 @@
 /** A capture: its name, the command line that makes the same one, and its frames. */
+
+import { shellWord } from '../../base/printable.ts'
 import { BlockWalker } from '../../capture/block-walker.ts'
 import { Input } from '../../capture/input.ts'
 import { ENHANCED_PACKET, SECTION_HEADER } from '../../capture/pcapng.ts'
-import { shellWord } from './command-line.ts'
 
 /** The most bytes that a page captures: it keeps them in memory. */
 export const CAPTURE_MAX = 256 * 1024 * 1024

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync } from 'node:fs'
 import http from 'node:http'
+import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
 import { privateCandidates } from '../../../src/control/protocol/run-directory.ts'
@@ -187,6 +188,22 @@ test('lab exec runs a command in a host, in which the others have their names', 
     input: 'ls /sys/class/net\n',
   })
   expect(shell).toMatchObject({ status: 0, stdout: 'client\nlo\n', stderr: '' })
+  child.stdin.end('\n')
+  await once(child, 'exit')
+})
+
+test('lab exec passes Ctrl-C on to its program if no terminal has, and leaves no directory', async () => {
+  const child = await labProcess()
+  await labsUntil(labs => labs.some(({ pid }) => pid === child.pid))
+  const command = ['lab', 'exec', `${OWN}:client`, '--', 'sh', '-c', 'echo up; exec sleep 1000']
+  const program = spawn(process.execPath, [PROGRAM, ...command])
+  children.add(program)
+  const directories = () => readdirSync(tmpdir()).filter(name => name.includes(`-${program.pid}-`))
+  await once(program.stdout, 'data')
+  expect(directories()).toEqual([expect.stringMatching(/^vnet-lab-\d+-\d+-\w+$/)])
+  program.kill('SIGINT')
+  expect(await once(program, 'exit')).toEqual([128 + 2, null])
+  expect(directories()).toEqual([])
   child.stdin.end('\n')
   await once(child, 'exit')
 })

@@ -14,9 +14,9 @@ export function linkNames({ routers = {}, cables = {}, lans = {} }: Topology): s
   ]
 }
 
-/** Returns the host or router of a name. */
-export function hostNamed({ namespaces, routers }: Made<Topology>, name: string): LabNamespace {
-  return (namespaces[name] ?? routers[name]) as LabNamespace
+/** Returns the host or router of a name; undefined if the lab has none. */
+export function hostNamed({ namespaces, routers }: Made<Topology>, name: string): LabNamespace | undefined {
+  return [namespaces, routers].find(hosts => Object.hasOwn(hosts, name))?.[name]
 }
 
 /** Returns the link of a name that linkNames has returned. */
@@ -26,6 +26,6 @@ export function linkNamed(topology: Topology, made: Made<Topology>, name: string
   const [owner = '', host = ''] = name.split('/')
   const { inside = [], outside = [] } = topology.routers?.[owner] ?? {}
   const isOfRouter = [...inside, ...[outside].flat()].includes(host)
-  const end = hostNamed(made, host)
+  const end = hostNamed(made, host) as LabNamespace
   return (isOfRouter ? made.routers[owner]?.linkTo(end) : made.lans[owner]?.portOf(end)) as LabLink
 }

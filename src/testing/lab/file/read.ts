@@ -1,5 +1,5 @@
 /** Reads a lab file, and checks it without running anything. */
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readSync } from 'node:fs'
 import { ConfigFile } from '../../../base/config-file.ts'
 import { EINVAL, VnetError } from '../../../base/errno.ts'
 import { FileError, UsageError } from '../../../base/usage-error.ts'
@@ -15,6 +15,8 @@ import { checkTopology, type Topology } from '../topology.ts'
 import { directionsOf, type WireSpec } from '../wire-spec.ts'
 import { linkNames } from './links.ts'
 import { type FaultEntry, type LabFile, labSchema, type Service } from './schema.ts'
+
+const MAX_BYTES = 1 << 20
 
 /** A checked lab file. */
 export interface LabPlan {
@@ -127,10 +129,22 @@ function firstLine({ message }: UsageError): string {
   return message.split('\n')[0] as string
 }
 
+/** Reads at most MAX_BYTES: a device may not end. */
 function read(path: string): string {
   try {
-    return readFileSync(path, 'utf8')
+    const fd = openSync(path, 'r')
+    try {
+      const bytes = new Uint8Array(MAX_BYTES + 1)
+      let length = 0
+      for (let n = 1; n > 0 && length <= MAX_BYTES; length += n)
+        n = readSync(fd, bytes, length, bytes.length - length, null)
+      if (length > MAX_BYTES) throw new FileError(`${path}: a lab file has at most ${MAX_BYTES} bytes`)
+      return new TextDecoder().decode(bytes.subarray(0, length))
+    } finally {
+      closeSync(fd)
+    }
   } catch (error) {
+    if (error instanceof FileError) throw error
     throw new VnetError((error as NodeJS.ErrnoException).errno ?? EINVAL, `open ${path}`, undefined, { cause: error })
   }
 }

@@ -46,7 +46,10 @@ const lan = options<LanEntry>(LAN_OPTIONS, { ...segment, ports: names }, 'ports'
 
 /** A program that a host runs. */
 export const programKeys = {
-  command: about('Text for sh, or a list of the program and its arguments.', either(text, list(anyText))),
+  command: about(
+    'Text for sh, or a list of the program and its arguments.',
+    either(text, { ...list(anyText), minItems: 1 }),
+  ),
   env: about('Variables of its environment.', record(anyText)),
   cwd: about('The directory in which it starts. Default: that of vnet.', text),
 }
@@ -81,7 +84,7 @@ export const labSchema = {
       $schema: anyText,
       seed: about('The seed of all random decisions. Default: 1.', WHOLE_NUMBER.schema as Typed<number>),
       capture: about('Whether all links are recorded. Default: false.', flag),
-      namespaces: about('The hosts.', names),
+      namespaces: about('The hosts.', { ...names, minItems: 1, maxItems: 1000 }),
       routers: about('Each may be joined to hosts, and to routers above it.', record(router)),
       cables: about('Links between two hosts or routers.', record(cable)),
       lans: about('Segments with a gateway, DHCP and DNS.', record(lan)),

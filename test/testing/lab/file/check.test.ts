@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { UsageError } from '../../../../src/base/usage-error.ts'
 import { graph } from '../../../../src/testing/lab/file/graph.ts'
-import { parseLabFile } from '../../../../src/testing/lab/file/read.ts'
+import { parseLabFile, readLabFile } from '../../../../src/testing/lab/file/read.ts'
 import { labSchema } from '../../../../src/testing/lab/file/schema.ts'
 
 const NET = `namespaces: [laptop, phone, server, backup]
@@ -74,6 +74,8 @@ test.each([
   ['delay 2ms }', 'delay 2ms, hosts: [{ ip: 198.18.5.1 }] }', '8:9: lans.wifi: hosts[0].ip: 198.18.5.1 is not within'],
   ['  server: {', '  sever: {', '10:10: run.sever: the lab has no host sever; it has laptop, phone, server, backup, '],
   ["command: 'echo up'", "command: ''", '10:22: run.server.command: expected text or a list'],
+  ["command: 'echo up'", 'command: []', '10:22: run.server.command: expected at least 1 entry'],
+  ['delay 2ms }', 'delay 2ms, mtu: 10 }', '8:87: lans.wifi.mtu: expected a whole number from 68 to 65521'],
   ['restart: true', 'restart: yes', "11:44: run.home[0].restart: expected true or false, got 'yes'"],
   [
     'link: home/internet',
@@ -93,6 +95,13 @@ test.each([
   [', wire: loss 5%', '', '16:5: scenario[0]: it changes nothing: add wire or carrier'],
 ])('a file with a mistake is refused at its line and column: %s becomes %s', (from, to, line) => {
   expect(rejected(from, to)).toEqual([expect.stringContaining(`net.yaml:${line}`)])
+})
+
+test('a file without hosts, or of more than 1 MiB, is refused', () => {
+  expect(() => parseLabFile('namespaces: []', 'net.yaml')).toThrow(
+    'net.yaml:1:13: namespaces: expected at least 1 entry',
+  )
+  expect(() => readLabFile('/dev/zero')).toThrow('/dev/zero: a lab file has at most 1048576 bytes')
 })
 
 test('the graph has hosts, routers with their NAT, segments, and links with their wires', () => {
