@@ -49,11 +49,14 @@ export interface ServerOptions extends PresenceOptions {
  * logged, and the program continues.
  */
 export function serveControl(native: Native, net: Net, options: ServerOptions = {}): Disposable & AsyncDisposable {
+  let presence: Presence | undefined
+  let server: Server | undefined
   try {
-    const presence = new Presence(native, net, options, () => server.onReadable())
-    const server = serveAt(presence, native, net, options)
+    presence = new Presence(native, net, options, () => server?.onReadable())
+    server = serveAt(presence, native, net, options)
     return server
   } catch (error) {
+    void presence?.remove()
     const why = error instanceof VnetError ? error.message : describeException(error)
     net.log.warn(`no control socket, \`vnet stats\` will not find this: ${why}`)
     return { [Symbol.dispose]() {}, async [Symbol.asyncDispose]() {} }

@@ -46,8 +46,14 @@ export class LabControl implements AsyncDisposable {
     this.#server ??= import('../../control/server/server.ts').then(({ serveAt }) => {
       return serveAt(this.#presence, this.#native, this.#net, this.#options)
     })
-    const server = await this.#server
-    server.onReadable()
+    try {
+      const server = await this.#server
+      server.onReadable()
+    } catch (error) {
+      this.#net.log.warn(`\`vnet lab list\` no longer finds this lab: ${describeException(error)}`)
+      this.#server = undefined
+      await this.#presence.remove()
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -53,7 +53,8 @@ test('with loss 5% each lost packet appears once, with its reason, and sent = ar
     const id = Number(row['frame.packet_id'])
     const direction = row['frame.interface_name'] === 'left' ? 'ab' : 'ba'
     const packet = direction === 'ab' ? id : id - 2 * 2 ** 40
-    expect(row['frame.comment']).toBe(`dropped: wire ${direction}, stage 1 loss 5% (seed 7, packet ${packet})`)
+    const text = `dropped: wire ${direction}, stage 1 loss 5% (seed 7, packet ${packet})`
+    expect(row['frame.comment']).toBe(direction === 'ab' ? text : `${text}, id ${id}`)
   }
   const counted = finalWires(await vnet.ended).reduce((sum, stage) => sum + stage.dropped, 0)
   expect(dropped.length).toBe(counted)
