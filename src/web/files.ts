@@ -17,6 +17,7 @@ const COMPILED = fileURLToPath(new URL('../../dist/web/', import.meta.url))
 
 /** The files of other folders that the page imports, including indirect imports. */
 const SHARED = [
+  'base/printable.js',
   'base/quantity.js',
   'capture/block-walker.js',
   'capture/error.js',
