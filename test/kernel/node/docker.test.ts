@@ -59,6 +59,7 @@ describe('labels', () => {
     await first.stop('SIGKILL')
     const second = await start('-v')
     await second.line(/docker: connected/)
+    await second.line(ATTACHED)
     engine.start('next', { pid: await processIn(host), labels })
     await second.line(/container next:/)
     expect(second.stdout.match(/: attached/g)).toHaveLength(1)
