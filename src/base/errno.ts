@@ -203,3 +203,12 @@ export class VnetError extends Error {
 export function isErrno(error: unknown, ...errnos: number[]): error is VnetError {
   return error instanceof VnetError && errnos.includes(error.errno)
 }
+
+/** Returns the result of `fn`. Rethrows an error of Node's file system as a VnetError. */
+export function withErrno<T>(syscall: string, fn: () => T): T {
+  try {
+    return fn()
+  } catch (error) {
+    throw new VnetError((error as NodeJS.ErrnoException).errno ?? EINVAL, syscall, undefined, { cause: error })
+  }
+}

@@ -2,6 +2,7 @@
 import { readlinkSync } from 'node:fs'
 import { VnetError } from '../base/errno.ts'
 import { loadNative } from '../linux/native.ts'
+import { ownCommand } from '../linux/own-command.ts'
 
 /**
  * Executes the program again, as the same process, in the user namespace of the process `pid` if
@@ -14,8 +15,7 @@ export function enterUserNamespace(pid: number | undefined, ...more: readonly st
   // Root takes the ids of the lab's user; others keep theirs.
   const ids = process.geteuid?.() === 0 ? [] : ['--preserve-credentials']
   const words = ['/usr/bin/env', 'nsenter', ...ids, '-U', ...more, '-t', String(pid)]
-  const self = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
-  throw new VnetError(loadNative().exec([...words, ...self]), 'exec nsenter')
+  throw new VnetError(loadNative().exec([...words, ...ownCommand()]), 'exec nsenter')
 }
 
 function isOwn(pid: number): boolean {

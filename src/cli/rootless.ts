@@ -4,8 +4,8 @@
  * namespaces, and persistent interfaces of the user, are used where they are.
  */
 
-import { shellWord } from '../base/printable.ts'
 import type { Native } from '../linux/native.ts'
+import { ownCommand, sudoCommand } from '../linux/own-command.ts'
 import { hasCapability } from '../linux/privileges.ts'
 import { checkTun, execInUserNamespace, execRootless } from '../linux/rootless.ts'
 import { getLinks, type Link, RouteSocket } from '../linux/rtnetlink.ts'
@@ -43,7 +43,7 @@ export function enterNamespaces(
   if (links.some(link => names.includes(link.name))) return
   checkTun(native, sudoCommand())
   process.env[ENTERED] = String(process.pid)
-  execInUserNamespace(native, [process.execPath, ...process.execArgv, ...process.argv.slice(1)], descriptors)
+  execInUserNamespace(native, ownCommand(), descriptors)
 }
 
 /** Like enterNamespaces, into the namespaces of `vnet rootless`, for an ordinary user's lab. */
@@ -51,7 +51,7 @@ export function enterForLab(native: Native): void {
   if (process.geteuid?.() === 0 || enterCommand() !== undefined || hasCapability(CAP_NET_ADMIN)) return
   checkTun(native, sudoCommand())
   process.env[ENTERED] = String(process.pid)
-  execRootless(native, [process.execPath, ...process.execArgv, ...process.argv.slice(1)], new Int32Array())
+  execRootless(native, ownCommand(), new Int32Array())
 }
 
 /** Returns whether the user may attach to the interface: a persistent TAP of that user or group. */
@@ -59,9 +59,4 @@ function isMine({ tun }: Link): boolean {
   if (tun === undefined || !tun.persist) return false
   const { owner, group } = tun
   return owner === process.geteuid?.() || (group !== undefined && process.getgroups?.().includes(group) === true)
-}
-
-/** The command line for root: sudo has its own search path for programs. */
-function sudoCommand(): string {
-  return [process.execPath, ...process.argv.slice(1)].map(shellWord).join(' ')
 }

@@ -65,7 +65,7 @@ function tunAdvice(error: number, command: string | undefined): string | undefin
   }
   if (error === ENODEV) return 'the kernel has no module for it: sudo modprobe tun'
   if (error === EACCES) {
-    const instead = command === undefined ? '' : `, or sudo ${command}`
+    const instead = command === undefined ? '' : `, or ${command}`
     return `its mode is for root alone: sudo chmod 666 /dev/net/tun${instead}`
   }
   if (error === EPERM) return 'this container may not use the device: start it with --device /dev/net/tun'

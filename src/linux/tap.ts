@@ -20,6 +20,7 @@ import {
 } from '../netdev/if.ts'
 import { check, checkTap, closingOnError } from './errno.ts'
 import type { Native } from './native.ts'
+import { sudoCommand } from './own-command.ts'
 import { hasCapability } from './privileges.ts'
 import {
   CAP_NET_ADMIN,
@@ -163,9 +164,8 @@ function setiffAdvice(error: number): string | undefined {
 }
 
 /**
- * Advice on how to get CAP_NET_ADMIN: the same command with sudo, with the full path of node, which
- * may not be in secure_path. Root without the capability is in a container. A process that has it
- * to no avail is in another user namespace.
+ * Advice on how to get CAP_NET_ADMIN: the same command with sudo. Root without the capability is in
+ * a container. A process that has it to no avail is in another user namespace.
  */
 export function rootAdvice(): string {
   if (hasCapability(CAP_NET_ADMIN)) {
@@ -174,8 +174,7 @@ export function rootAdvice(): string {
       : 'entering a network namespace takes CAP_SYS_ADMIN, which vnet keeps with --keep-privileges'
   }
   if (process.geteuid?.() === 0) return 'root here lacks CAP_NET_ADMIN: run the container with --cap-add NET_ADMIN'
-  const command = [process.execPath, ...process.argv.slice(1)].join(' ')
-  return `it needs CAP_NET_ADMIN: sudo ${command}`
+  return `it needs CAP_NET_ADMIN: ${sudoCommand()}`
 }
 
 /** Features that the framework provides without the kernel. */

@@ -9,27 +9,32 @@ const CHUNK = 64 * 1024
 /** Returns the text of a file. Throws a UsageError if it cannot be read or is too long. */
 export function readWireFile(path: string): string {
   return asUsageError(path, () => {
-    const fd = openSync(path, 'r')
-    try {
-      return readText(path, fd)
-    } finally {
-      closeSync(fd)
-    }
+    const text = readUpTo(path, FILE_MAX)
+    if (text === undefined) throw new UsageError(`${path}: longer than ${FILE_MAX / 1024 ** 2} MiB`)
+    return text
   })
 }
 
-/** A pipe or a device does not report its length: reading stops when it is too long. */
-function readText(path: string, fd: number): string {
-  const chunk = Buffer.alloc(CHUNK)
-  const chunks: Buffer[] = []
-  for (let length = 0; length <= FILE_MAX; ) {
-    const read = readSync(fd, chunk)
-    if (read === 0) return Buffer.concat(chunks).toString('utf8')
-    // A pipe may return a few bytes at a time, which must not hold a whole chunk each.
-    chunks.push(Buffer.from(chunk.subarray(0, read)))
-    length += read
+/**
+ * Returns the text of a file, which may be a device or a pipe that does not end; undefined if it
+ * has more than `most` bytes. Throws the errors of node:fs.
+ */
+export function readUpTo(path: string, most: number): string | undefined {
+  const fd = openSync(path, 'r')
+  try {
+    const chunk = Buffer.alloc(CHUNK)
+    const chunks: Buffer[] = []
+    for (let length = 0; length <= most; ) {
+      const read = readSync(fd, chunk)
+      if (read === 0) return Buffer.concat(chunks).toString('utf8')
+      // A pipe may return a few bytes at a time, which must not hold a whole chunk each.
+      chunks.push(Buffer.from(chunk.subarray(0, read)))
+      length += read
+    }
+    return undefined
+  } finally {
+    closeSync(fd)
   }
-  throw new UsageError(`${path}: longer than ${FILE_MAX / 1024 ** 2} MiB`)
 }
 
 /** Rethrows an error of the file system as a UsageError. */

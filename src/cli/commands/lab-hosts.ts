@@ -1,10 +1,10 @@
 /** `vnet lab list`, `exec` and `shell`: the labs that run, and programs in their hosts. */
 import { once } from 'node:events'
 import { closeSync, rmSync } from 'node:fs'
-import { constants } from 'node:os'
 import { ECONNREFUSED, isErrno } from '../../base/errno.ts'
 import { ControlClient } from '../../control/client/client.ts'
 import { loadNative } from '../../linux/native.ts'
+import { statusOf } from '../../testing/lab/file/service.ts'
 import { makeLabDirectory } from '../../testing/lab/leftovers.ts'
 import { Programs } from '../../testing/lab/programs.ts'
 import { findHost, openHost, type RunningLab, runningLabs, writeEtc } from '../../testing/lab/running.ts'
@@ -48,7 +48,7 @@ export async function execInHost(text: string, command: readonly string[], io: I
     using client = new ControlClient(native)
     void ended(client, found.lab).then(() => child.kill('SIGKILL'))
     const [status, signal] = (await exit) as [number | null, NodeJS.Signals | null]
-    return status ?? 128 + constants.signals[signal ?? 'SIGKILL']
+    return statusOf(status, signal)
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { ConfigFile } from '../../base/config-file.ts'
-import { EINVAL, VnetError } from '../../base/errno.ts'
+import { VnetError, withErrno } from '../../base/errno.ts'
 import { dhcpConfig } from '../services/dhcp/config.ts'
 import { checkTogether } from './check.ts'
 import { complete, type LanConfig, type LanDefaults } from './defaults.ts'
@@ -12,7 +12,8 @@ import { type LanFile, lanSchema } from './schema.ts'
 
 /** Reads the file at `path`. Throws a VnetError if that fails, a FileError if it is invalid. */
 export function loadLanConfig(path: string, defaults?: LanDefaults): LanConfig {
-  return parseLanConfig(read(path), path, defaults)
+  const text = withErrno(`open ${path}`, () => readFileSync(path, 'utf8'))
+  return parseLanConfig(text, path, defaults)
 }
 
 /** Completes a configuration that is an object. Throws a UsageError if it is invalid. */
@@ -39,13 +40,5 @@ function checkDhcp({ dhcp }: LanConfig, problems: ConfigFile): void {
   } catch (error) {
     if (!(error instanceof VnetError)) throw error
     problems.add(error.syscall, error.advice ?? error.message)
-  }
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new VnetError((error as NodeJS.ErrnoException).errno ?? EINVAL, `open ${path}`, undefined, { cause: error })
   }
 }

@@ -16,7 +16,7 @@ export class LabControl implements AsyncDisposable {
   readonly #net: Net
   readonly #options: ServerOptions
   readonly #presence: Presence
-  #server: Promise<Server> | undefined
+  #server: Promise<Server | undefined> | undefined
 
   private constructor(native: Native, net: Net, netnsOf: (dev: NetDevice) => string | undefined) {
     this.#native = native
@@ -40,25 +40,27 @@ export class LabControl implements AsyncDisposable {
   }
 
   async #serve(): Promise<void> {
-    const { listening } = this.#presence
+    this.#server ??= this.#load()
+    const server = await this.#server
+    server?.onReadable()
+  }
+
+  /** Logs why if that fails. */
+  async #load(): Promise<Server | undefined> {
     // Until the server is loaded, the watcher would report the client again and again.
-    if (this.#server === undefined) listening.pause()
-    this.#server ??= import('../../control/server/server.ts').then(({ serveAt }) => {
-      return serveAt(this.#presence, this.#native, this.#net, this.#options)
-    })
+    this.#presence.listening.pause()
     try {
-      const server = await this.#server
-      server.onReadable()
+      const { serveAt } = await import('../../control/server/server.ts')
+      return serveAt(this.#presence, this.#native, this.#net, this.#options)
     } catch (error) {
       this.#net.log.warn(`\`vnet lab list\` no longer finds this lab: ${describeException(error)}`)
-      this.#server = undefined
       await this.#presence.remove()
+      return undefined
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#server === undefined) return this.#presence.remove()
     const server = await this.#server
-    await server[Symbol.asyncDispose]()
+    await (server?.[Symbol.asyncDispose]() ?? this.#presence.remove())
   }
 }

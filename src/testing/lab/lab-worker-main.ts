@@ -15,7 +15,7 @@ import { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { readWireFile } from '../../wire/wire-file.node.ts'
 import type { LabControl } from './lab-control.ts'
-import type { Calls, EndSpec, Filters, Reply, WorkerRequest } from './protocol.ts'
+import type { CableSpec, Calls, EndSpec, Filters, LanSpec, Reply, WorkerRequest } from './protocol.ts'
 import { WorkerCable } from './worker-cable.ts'
 import type { WorkerLan } from './worker-lan.ts'
 
@@ -63,9 +63,24 @@ function serve(port: MessagePort): void {
   let control: Promise<LabControl | undefined> | undefined
   let visible: NodeJS.Timeout | undefined
 
-  function place(dev: NetDevice, lab: string, { host }: EndSpec): void {
-    places.set(dev, `${lab}:${host}`)
-    dev.logPrefix = `${lab}:${host}/`
+  /** Returns what `make` makes, and its recording. `make` reports each device by `onDevice`. */
+  async function recorded<L>(
+    { lab, capture }: CableSpec | LanSpec,
+    make: (onDevice: (dev: NetDevice, end: EndSpec) => void) => Promise<L>,
+  ): Promise<[L, Recording | undefined]> {
+    const hosts = new Map<NetDevice, string>()
+    const recording = capture === undefined ? undefined : await record(net, hosts, capture)
+    try {
+      const link = await make((dev, { host }) => {
+        hosts.set(dev, host)
+        places.set(dev, `${lab}:${host}`)
+        dev.logPrefix = `${lab}:${host}/`
+      })
+      return [link, recording]
+    } catch (error) {
+      await recording?.stop()
+      throw error
+    }
   }
 
   /** Makes labs with links visible. */
@@ -102,44 +117,30 @@ function serve(port: MessagePort): void {
   const handlers: Handlers = {
     ready() {},
     async cable(spec) {
-      const hosts = new Map<NetDevice, string>()
-      const recording = spec.capture === undefined ? undefined : await record(net, hosts, spec.capture)
-      try {
-        const cable = await WorkerCable.join(net, resourcesOf(spec.filters), spec, (dev, end) => {
-          hosts.set(dev, end.host)
-          place(dev, spec.lab, end)
-        })
+      const [cable, recording] = await recorded(spec, async onDevice => {
+        const cable = await WorkerCable.join(net, resourcesOf(spec.filters), spec, onDevice)
         await platform.settle(cable.ports)
-        links.set(++last, { cable, recording })
-        show()
-        return last
-      } catch (error) {
-        await recording?.stop()
-        throw error
-      }
+        return cable
+      })
+      links.set(++last, { cable, recording })
+      show()
+      return last
     },
     async lan(spec) {
       // Loaded on demand, because most labs have none.
       const { WorkerLan } = await import('./worker-lan.ts')
-      const hosts = new Map<NetDevice, string>()
-      const recording = spec.capture === undefined ? undefined : await record(net, hosts, spec.capture)
-      try {
-        const lan = await WorkerLan.make(net, resourcesOf(spec.filters), spec, (dev, end) => {
-          hosts.set(dev, end.host)
-          place(dev, spec.lab, end)
-        })
+      const [lan, recording] = await recorded(spec, async onDevice => {
+        const lan = await WorkerLan.make(net, resourcesOf(spec.filters), spec, onDevice)
         await platform.settle(lan.ports.flatMap(cable => cable.ports))
-        const ports = lan.ports.map(cable => {
-          links.set(++last, { cable, recording: undefined })
-          return last
-        })
-        show()
-        lans.set(++last, { lan, recording })
-        return { lan: last, ports }
-      } catch (error) {
-        await recording?.stop()
-        throw error
-      }
+        return lan
+      })
+      const ports = lan.ports.map(cable => {
+        links.set(++last, { cable, recording: undefined })
+        return last
+      })
+      show()
+      lans.set(++last, { lan, recording })
+      return { lan: last, ports }
     },
     async closeLan(lan) {
       const ended = lans.get(lan)

@@ -1,12 +1,12 @@
 /** Reads a lab file, and checks it without running anything. */
-import { closeSync, openSync, readSync } from 'node:fs'
 import { ConfigFile } from '../../../base/config-file.ts'
-import { EINVAL, VnetError } from '../../../base/errno.ts'
+import { withErrno } from '../../../base/errno.ts'
 import { FileError, UsageError } from '../../../base/usage-error.ts'
 import { parseLanConfig } from '../../../lan/config/config.ts'
 import type { ScenarioList } from '../../../netdev/device-wire.ts'
 import { checkScenario } from '../../../wire/scenario-file.ts'
 import { fault } from '../../../wire/stages/fault.ts'
+import { readUpTo } from '../../../wire/wire-file.node.ts'
 import { compiled, filtersIn } from '../filters.ts'
 import { LAN_OPTIONS, planLan } from '../lan.ts'
 import { CABLE_OPTIONS } from '../links.ts'
@@ -129,22 +129,8 @@ function firstLine({ message }: UsageError): string {
   return message.split('\n')[0] as string
 }
 
-/** Reads at most MAX_BYTES: a device may not end. */
 function read(path: string): string {
-  try {
-    const fd = openSync(path, 'r')
-    try {
-      const bytes = new Uint8Array(MAX_BYTES + 1)
-      let length = 0
-      for (let n = 1; n > 0 && length <= MAX_BYTES; length += n)
-        n = readSync(fd, bytes, length, bytes.length - length, null)
-      if (length > MAX_BYTES) throw new FileError(`${path}: a lab file has at most ${MAX_BYTES} bytes`)
-      return new TextDecoder().decode(bytes.subarray(0, length))
-    } finally {
-      closeSync(fd)
-    }
-  } catch (error) {
-    if (error instanceof FileError) throw error
-    throw new VnetError((error as NodeJS.ErrnoException).errno ?? EINVAL, `open ${path}`, undefined, { cause: error })
-  }
+  const text = withErrno(`open ${path}`, () => readUpTo(path, MAX_BYTES))
+  if (text === undefined) throw new FileError(`${path}: a lab file has at most ${MAX_BYTES} bytes`)
+  return text
 }
