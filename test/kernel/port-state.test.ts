@@ -6,6 +6,7 @@ import { EAGAIN, ENOBUFS } from '../../src/base/errno.ts'
 import { devAllocName } from '../../src/linux/tap-interface.ts'
 import type { TapPort } from '../../src/linux/tap-port.ts'
 import { IFF_ALLMULTI, IFF_PROMISC } from '../../src/netdev/if.ts'
+import type { LinkState } from '../../src/netdev/port.ts'
 import { ethernet } from '../support/frames.ts'
 import { TapPorts, Told } from '../support/tap-ports.ts'
 
@@ -217,6 +218,31 @@ describe('refresh', () => {
     expect(told.changes).toEqual([])
     await port.apply({})
     expect([...told.kinds].sort()).toEqual(['addresses', 'mtu', 'renamed', 'txqueuelen'])
+  })
+
+  test.each([
+    ['MTU', 'mtu 1400', 'mtu', ({ mtu }: LinkState) => ({ mtu })],
+    ['hardware address', 'address 02:00:00:00:00:66', 'address', ({ address }: LinkState) => ({ address })],
+  ] as const)('the same %s is reported again after it was undone, also when both arrive together', async (...row) => {
+    const [, words, kind, before] = row
+    const taps = new TapPorts()
+    const port = await taps.open()
+    const request = before(port.link)
+    const set = () => taps.home.ip(`link set tap0 ${words}`)
+    let times = 0
+    const done = new Promise<void>(resolve => {
+      port.onChange(change => {
+        if (change.kind !== kind) return
+        times++
+        void port.apply(request)
+        if (times < 3) set()
+        else resolve()
+      })
+    })
+    set()
+    await done
+    await port.apply({})
+    expect(port.link).toMatchObject(request)
   })
 
   test('a change read before onChange is not reported', async () => {
