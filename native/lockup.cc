@@ -169,7 +169,7 @@ class Watch {
   int out_ = -1;
   std::string line_;
 
-  /** Of the watching thread alone, times in ns. */
+  /** For the watching thread alone; times in ns. */
   uint32_t lastLoops_ = 0;
   uint32_t lastCalls_ = 0;
   int64_t lastCpu_ = 0;

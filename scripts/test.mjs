@@ -27,7 +27,7 @@ const checks = [
   // Set-up has compiled the page and so checked its types. One thread takes a third less CPU time.
   ['types', ...tool('tsc'), '-p', 'test', '--singleThreaded'],
   ['imports', process.execPath, script('check-imports.mjs'), root],
-  ['width of comments', process.execPath, script('check-width.mjs'), root],
+  ['comments and documents', process.execPath, script('check-prose.mjs'), root],
 ]
 
 const sanitizers = [['sanitizers', process.execPath, script('sanitize.mjs')]]

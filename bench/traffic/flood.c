@@ -18,7 +18,7 @@
  *                                      it never reads its sockets
  *
  * RATE is per second. Without one, the next follows at once, also when the other end takes no
- * more: the CPU time used is the same either way. Prints "ready" when the flood begins, and one
+ * more: the CPU time used is the same either way. Prints "ready" when the flood starts, and one
  * JSON line at its end: what was sent, and what the kernel refused. */
 #define _GNU_SOURCE
 #include "frames.h"

@@ -27,7 +27,7 @@ import { TlsKeyFile } from './tls-key-file.node.ts'
 export interface CaptureFileOptions {
   /** Writes classic pcap, without drops, interfaces and comments; pcapng otherwise. */
   readonly pcap?: boolean | undefined
-  /** Goes on in another file when one is full, and removes the oldest. */
+  /** Starts another file when one is full, and removes the oldest. */
   readonly ring?: FileRing | undefined
   /** A file in the format of SSLKEYLOGFILE, from which keys are added; it need not exist yet. */
   readonly tlsKeys?: string | undefined

@@ -43,7 +43,7 @@ export async function openStreams(
   return { streams, failed }
 }
 
-/** Returns the failures to report. Of all, one that refuses is left out if another does not. */
+/** Returns the failures to report: with `isAll`, no refusals unless all streams refuse. */
 export function complaintsOf({ streams, failed }: OpenedStreams, isAll: boolean): readonly VnetError[] {
   const isLeftOut = (error: VnetError) => isAll && streams.length > 0 && isErrno(error, EPERM)
   return failed.filter(error => !isLeftOut(error))

@@ -109,7 +109,7 @@ export class TxQueue extends PortReader {
     port.listen(status => this.#poll(status))
   }
 
-  /** Begins to read: the device was opened. */
+  /** Starts to read: the device was opened. */
   activate(): void {
     if (this.stopped) this.#watch()
     this.clear(DEV_DOWN)

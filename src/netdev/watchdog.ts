@@ -25,7 +25,7 @@ export class Watchdog {
     this.#alarm = dev.net.clock.alarm(() => this.#look())
   }
 
-  /** Begins to time: a queue was stopped. */
+  /** Starts to time: a queue was stopped. */
   watch(): void {
     if (this.#armed) return
     this.#armed = true

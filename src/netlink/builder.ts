@@ -127,7 +127,7 @@ export class MessageBuilder {
     return this.endNest(nest)
   }
 
-  /** Begins such an attribute; returns its position, for `endNest`. */
+  /** Starts such an attribute; returns its position, for `endNest`. */
   beginNest(type: number): number {
     const at = this.#attribute(type, 0) - NLA_HDRLEN
     putU16(this.#bytes, at + 2, type | NLA_F_NESTED)

@@ -39,7 +39,7 @@ export class Feed {
   #lostEvents = 0
   #stuck: NodeJS.Timeout | undefined
 
-  /** Begins the reply. */
+  /** Starts the reply. */
   constructor(response: ServerResponse, hasToken: boolean) {
     this.#response = response
     this.hasToken = hasToken

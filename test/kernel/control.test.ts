@@ -127,7 +127,7 @@ describe('finding', () => {
   test.each([
     ['socket', { socket: () => -EPERM }],
     ['poller', { createPoller: () => -EMFILE }],
-  ])('a vnet without %s logs one line and goes on', async (_, some) => {
+  ])('a vnet without %s logs one line and continues', async (_, some) => {
     const { lines, vnet } = await serve(['one'], { native: { ...native, ...some } as Native })
     expect(lines.filter(line => line.startsWith('no control socket'))).toHaveLength(1)
     expect([await found(), vnet]).toEqual([[], join(directory, 'none')])

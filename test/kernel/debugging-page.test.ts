@@ -93,7 +93,7 @@ class Terminals {
     this.#vnet = undefined
     const { status, stderr } = await vnet.stop('SIGINT')
     expect(status).toBe(0)
-    // Of the run that was paused for longer than the watchdog waits.
+    // The run was paused for longer than the watchdog waits.
     if (this.#debugger !== undefined) expect(stderr).not.toContain('NETDEV WATCHDOG')
   }
 

@@ -351,7 +351,7 @@ describe('hardware address', () => {
   test.each([
     ['loop', ['vnet0'], '198.18.0.2'],
     ['snull', ['sn0', 'sn1'], '198.18.0.2'],
-  ])('the MAC address of %s changes while it is up, and pings go on', async (driver, names, remote) => {
+  ])('the MAC address of %s changes while it is up, and pings continue', async (driver, names, remote) => {
     const vnet = await startVnet([driver, '--netns', near.name, '--json', '-v'])
     for (const [i, name] of names.entries()) {
       const address = `02:00:00:00:00:4${i}`

@@ -23,7 +23,7 @@ const pool = balancedPool({ large: 70, small: 128 })
 const makeNet = memoryNets()
 
 const TSO = NETIF_F_TSO | NETIF_F_TSO6
-/** Of the transport header. */
+/** The position of a field in the transport header. */
 const SEQUENCE = 4
 const ACKNOWLEDGMENT = 8
 const DATA_OFFSET = 12

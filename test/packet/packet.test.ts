@@ -324,7 +324,7 @@ describe('icmp and icmpv6', () => {
     ['one octet behind it', [...LINK, 14], -1],
     ['another beyond the end', [14, 2, 0, 0, 0, 0, 0, 0], -1],
     ['an address of another size', [1, 2, ...new Array<number>(14).fill(9)], -1],
-  ])('a solicitation with %s tells whose it is', (_, options, offset) => {
+  ])('a solicitation with %s names its sender', (_, options, offset) => {
     const found = icmpv6.sourceLinkAddress(solicitation(...options), at, 24 + options.length)
     expect(found).toBe(offset > 0 ? at + offset : offset)
   })

@@ -56,7 +56,7 @@ describe('allocSkb', () => {
     [HEADROOM + FRAME_SMALL, SLOT_SMALL],
     [HEADROOM + FRAME_SMALL + 1, SLOT_LARGE],
     [HEADROOM + FRAME_MAX, SLOT_LARGE],
-  ])('%i octets fit the slot of %i octets that they are given', (size, slot) => {
+  ])('%i bytes get a slot of %i bytes', (size, slot) => {
     const skb = allocSkb(pool, size) as SkBuff
     expect(skb.end - skb.slot).toBe(slot)
     expect(skb.put(size)).toBe(skb.head)
@@ -77,7 +77,7 @@ describe('devAllocSkb', () => {
     [FRAME_SMALL, SLOT_SMALL],
     [FRAME_SMALL + 1, SLOT_LARGE],
     [FRAME_MAX, SLOT_LARGE],
-  ])('%i octets fit the slot of %i octets that they are given', (size, slot) => {
+  ])('%i bytes get a slot of %i bytes', (size, slot) => {
     const skb = devAllocSkb(pool, size) as SkBuff
     expect(skb.end - skb.slot).toBe(slot)
     expect(skb.put(size)).toBe(skb.head + HEADROOM)

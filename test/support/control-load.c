@@ -114,7 +114,7 @@ static int flood(uint32_t count, uint32_t seed) {
       length = put(octets, 99, 0, i, 0, NULL, 0);
     else
       length = put(octets, ECHO, 0, i, TEXT, "one", 4);
-    /* Read, so that the vnet goes on serving this client. */
+    /* Read, so that the vnet continues to serve this client. */
     while (recv(fd, answers, sizeof answers, MSG_DONTWAIT) > 0) {}
     sent++;
     if (send(fd, octets, length, MSG_NOSIGNAL) < 0 || breaks) {

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 export const LIBRARY = new URL('../../dist/index.js', import.meta.url).href
 
 export interface DriverText {
-  /** Of its interfaces; `mine0` by default. */
+  /** The names of its interfaces; `mine0` by default. */
   readonly names?: readonly string[]
   /** Operations of its first interface; by default it drops every frame. */
   readonly ops?: string

@@ -275,7 +275,7 @@ describe('what pages cost a vnet', () => {
     expect((await feed.next('stats')).devices.map(({ txPackets }) => txPackets)).toEqual(names.map((_, i) => i))
     const asked = fake.asked.filter(({ cmd }) => cmd === getStats.cmd)
     expect(asked).toHaveLength(1)
-    // Of all devices, without what the kernel counts.
+    // All devices in one request, without the counters of the kernel.
     expect(asked[0]).toMatchObject({ dump: true, attributes: { [of.scope.type]: u32(2) } })
   })
 

@@ -1,4 +1,4 @@
-// explained by: each frame begins the time again
+// explained by: each frame starts the time again
 // @ts-check
 import {
   allocEtherdevMqs,

@@ -135,13 +135,16 @@ export const eventNumbers = {
    * the driver of the device; if it is `attach`, ab is what the interface receives.
    */
   wire: 11,
-  /** A frame of the device waits for a step (`step`), or stepping began or ended (`step-mode`). */
+  /**
+   * A frame of the device waits for a step (`step`), or stepping was turned on or off
+   * (`step-mode`).
+   */
   step: 12,
 } as const
 
 /** Whether frames wait for steps. */
 export const stepModeNumbers = {
-  /** Frames pass. In a request, what waits goes on, in order. */
+  /** Frames pass. In a request, waiting frames continue, in order. */
   off: 0,
   /** Each frame waits before each step of its path. */
   on: 1,
@@ -528,7 +531,7 @@ export const vnetAttributes = {
   scenarioStep: nested(66, scenarioStepPolicy),
   /** In STEP what to do, nothing if absent; in a reply and an event the present mode. */
   stepMode: oneOf(u8(67), 'step-mode', stepModeNumbers),
-  /** Milliseconds after which a waiting frame goes on by itself; never if 0 or absent. */
+  /** Milliseconds after which a waiting frame continues by itself; never if 0 or absent. */
   stepEvery: u32(68),
   /** The step that is done next; absent if nothing waits. */
   step: nested(69, stepPolicy),
@@ -760,7 +763,7 @@ export const commands = {
     }),
   },
   /**
-   * Has an interface receive frames, in order. They are counted as made by the device. ENETDOWN if
+   * Lets an interface receive frames, in order. They are counted as made by the device. ENETDOWN if
    * the interface is down. Requires rights.
    */
   inject: {

@@ -122,7 +122,7 @@ export const exercise: Exercise = {
         taken(bed)
         send(bed, 0, MAC.a, MAC.b)
         const late = `with --age ${AGE}, ${MAC.b} sent at 0 s and ${AGE - 10} s; a frame to it at ${2 * AGE - 20} s`
-        verifyPorts(bed, late, '0 1 0', `it was heard ${AGE - 10} s ago: each frame begins the time again`)
+        verifyPorts(bed, late, '0 1 0', `it was heard ${AGE - 10} s ago: each frame starts the time again`)
         bed.advance('10s')
         send(bed, 0, MAC.a, MAC.b)
         const silent = `with --age ${AGE}, ${MAC.b} was silent for ${AGE} s, though frames went to it; the next`

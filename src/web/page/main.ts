@@ -1,4 +1,4 @@
-/** The page. Begins when it is loaded. */
+/** Starts the page when the module is loaded. */
 import { controlsView } from './controls.ts'
 import { driverView } from './driver.ts'
 import { framesView } from './frames.ts'

@@ -1,4 +1,4 @@
-/** Of a lab nothing is left, however it ends, and labs do not meet. */
+/** A lab leaves nothing behind, however it ends, and labs are separate. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'

@@ -139,7 +139,7 @@ describe('who may ask', () => {
     '{"do":"attach"}',
     '{"do":"detach","name":7}',
     `{"a":"${'x'.repeat(70_000)}"}`,
-  ])('the malformed request %.20s has a reply of one line, and the daemon goes on', async request => {
+  ])('the malformed request %.20s has a reply of one line, and the daemon continues', async request => {
     await startNode()
     const reply = await new Promise<string>((resolve, reject) => {
       let text = ''

@@ -6,7 +6,7 @@ import { list } from '../../support/list.ts'
 import { SetupTree } from '../../support/setup-tree.ts'
 
 const quiet = { code: 0, stdout: '', stderr: '' }
-/** Of the library and of the page. */
+/** Compilers of the library and of the page. */
 const compile = ['tsc', 'tsc']
 const everything = ['npm', 'node-gyp', ...compile]
 

@@ -23,7 +23,7 @@ beforeEach(() => {
   cpSync('scripts', join(root, 'scripts'), { recursive: true })
   mkdirSync(join(root, 'node_modules/.bin'), { recursive: true })
   for (const tool of ['biome', 'tsc']) program(`node_modules/.bin/${tool}`, '')
-  for (const script of ['check-imports', 'check-width', 'sanitize']) program(`scripts/${script}.mjs`, '')
+  for (const script of ['check-imports', 'check-prose', 'sanitize']) program(`scripts/${script}.mjs`, '')
   vitest('passed', 0)
 })
 
@@ -57,7 +57,7 @@ test('all steps run and print one line each, and the last line counts the tests'
   const { code, stdout } = await run()
   expect(code).toBe(0)
   const lines = stdout.trimEnd().split('\n')
-  const names = ['format and lint', 'types', 'imports', 'width of comments']
+  const names = ['format and lint', 'types', 'imports', 'comments and documents']
   expect(lines.slice(0, 4)).toEqual(names.map(name => expect.stringMatching(`^ok +${name} \\([0-9.]+ s\\)$`)))
   expect(lines.slice(4)).toEqual(['vitest was here', '2 passed, 0 failed, 0 skipped'])
   expect(calls().at(-1)).not.toContain('coverage')
@@ -73,7 +73,7 @@ test('with --coverage all steps run, and the tests with coverage', async () => {
 test.each([
   ['node_modules/.bin/biome', 'FAILED  format and lint', 4],
   ['scripts/check-imports.mjs', 'FAILED  imports', 4],
-  ['scripts/check-width.mjs', 'FAILED  width of comments', 4],
+  ['scripts/check-prose.mjs', 'FAILED  comments and documents', 4],
 ])('when %s fails, its output ends the run and no slower step is started', async (path, line, started) => {
   program(path, "console.log('what is wrong'); process.exitCode = 7")
   const { code, stdout } = await run()
@@ -83,7 +83,7 @@ test.each([
 })
 
 test('a step that a signal ended is a failure, with the exit code of a shell', async () => {
-  program('scripts/check-width.mjs', "process.kill(process.pid, 'SIGKILL')")
+  program('scripts/check-prose.mjs', "process.kill(process.pid, 'SIGKILL')")
   const { code, stdout } = await run()
   expect(code).toBe(128 + 9)
   expect(stdout).not.toContain('vitest was here')

@@ -272,7 +272,7 @@ static int interrupted(void) {
 struct message {
   struct nlmsghdr header;
   struct genlmsghdr genl;
-  char octets[4096];
+  char bytes[4096];
 };
 
 static void put(struct message *message, int type, const void *payload, int length) {
@@ -323,7 +323,7 @@ static int family(int fd, const char *name, const char *how, int ack) {
   put(&message, CTRL_ATTR_FAMILY_NAME, name, strlen(name) + 1);
   if (transmit(fd, &message, how) != (ssize_t)message.header.nlmsg_len) return -1;
   if (receive(fd, &message, &from, how) < 0 || message.header.nlmsg_type != GENL_ID_CTRL) return -1;
-  struct nlattr *attribute = (void *)message.octets;
+  struct nlattr *attribute = (void *)message.bytes;
   while (attribute->nla_type != CTRL_ATTR_FAMILY_ID) attribute = (void *)((char *)attribute + NLA_ALIGN(attribute->nla_len));
   const int id = *(unsigned short *)((char *)attribute + NLA_HDRLEN);
   if (ack && (receive(fd, &message, &from, how) < 0 || message.header.nlmsg_type != NLMSG_ERROR)) return -1;
@@ -355,7 +355,7 @@ static int echo(const char *text, const char *how, int times) {
     printf("%.3f\n", (now() - began) / times);
   } else {
     struct pollfd more = {fd, POLLIN, 0};
-    printf("nlctrl=%d vnet_nl=%#x text=%s from=%u mine=%d more=%d\n", kernels, id, message.octets + NLA_HDRLEN, from.nl_pid,
+    printf("nlctrl=%d vnet_nl=%#x text=%s from=%u mine=%d more=%d\n", kernels, id, message.bytes + NLA_HDRLEN, from.nl_pid,
            message.header.nlmsg_pid == own.nl_pid, poll(&more, 1, 0));
   }
   return 0;
@@ -442,7 +442,7 @@ static int events(const char *how, int times) {
   const int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC);
   put(&message, CTRL_ATTR_FAMILY_NAME, "vnet_nl", 8);
   if (transmit(fd, &message, "sendto") < 0 || receive(fd, &message, &from, "sendto") < 0) return 2;
-  struct nlattr *groups = attribute(message.octets, message.header.nlmsg_len - NLMSG_LENGTH(GENL_HDRLEN), CTRL_ATTR_MCAST_GROUPS);
+  struct nlattr *groups = attribute(message.bytes, message.header.nlmsg_len - NLMSG_LENGTH(GENL_HDRLEN), CTRL_ATTR_MCAST_GROUPS);
   struct nlattr *number = within(within(groups, 1), CTRL_ATTR_MCAST_GRP_ID);
   if (number == NULL) return 3;
   const int group = *(int *)(number + 1);
@@ -464,8 +464,8 @@ static int events(const char *how, int times) {
       if (receive(fd, &message, &from, "sendto") < 0) return 5;
       const int length = message.header.nlmsg_len - NLMSG_LENGTH(GENL_HDRLEN);
       printf("type=%#x seq=%u from=%u event=%u of %s\n", message.header.nlmsg_type, message.header.nlmsg_seq, from.nl_pid,
-             *(uint32_t *)(attribute(message.octets, length, 28) + 1),
-             (char *)(attribute(message.octets, length, 2) + 1));
+             *(uint32_t *)(attribute(message.bytes, length, 28) + 1),
+             (char *)(attribute(message.bytes, length, 2) + 1));
     }
   }
   /* A byte is the signal that more would have arrived by now. */
@@ -490,12 +490,12 @@ static int ask(int cmd) {
 
 /* A dump of all families, on a socket with a receive buffer of this many bytes, 0 for the
  * default: prints their names and the sender. */
-static int families(int octets) {
+static int families(int bytes) {
   static char part[65536];
   struct sockaddr_nl from, own;
   socklen_t length = sizeof own;
   const int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC);
-  if (octets != 0) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &octets, sizeof octets);
+  if (bytes != 0) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
   struct message ask = {{NLMSG_LENGTH(GENL_HDRLEN), GENL_ID_CTRL, NLM_F_REQUEST | NLM_F_DUMP, 88, 0}, {CTRL_CMD_GETFAMILY, 1, 0}, {0}};
   if (transmit(fd, &ask, "sendto") < 0) return 2;
   getsockname(fd, (struct sockaddr *)&own, &length);
