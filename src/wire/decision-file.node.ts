@@ -1,21 +1,22 @@
 /**
  * DecisionFile: the log of wires as a file of JSON lines. The first line has the version of the
- * format. Then each line is one decision: `t` the time of the wire in ns, `direction`, `n` the
- * number of the packet, `stage`, `verdict`, and `amount` or `why` if there is one. An arrival is a
- * decision of the stage `wire`: its `amount` is the length, and `head` the first bytes in hex, so
- * that a simulation finds the bytes that filters test. `gso` is the segment size, type and
- * transport offset of a frame that passes whole.
+ * format (decision-reader.ts). Then each line is one decision: `t` the time of the wire in ns,
+ * `direction`, `n` the number of the packet, `stage`, `verdict`, and `amount` or `why` if there
+ * is one. An arrival is a decision of the stage `wire`: its `amount` is the length, and `head`
+ * the first bytes in hex, so that a simulation finds the bytes that filters test. `gso` is the
+ * segment size, type and transport offset of a frame that passes whole.
  *
  * The descriptor belongs to the thread pool, which opens, writes and closes the file: the main
  * thread may have its own descriptor table (cli/run.ts).
  *
- * Frames never wait for the disk: lines are written later, from a buffer. Lines that do not fit the
- * buffer are left out, and their number is a separate line: `{"lost": 12}`.
+ * Frames never wait for the disk: lines are written later, from a buffer. Lines that do not fit
+ * the buffer are left out, and their number is a separate line: `{"lost": 12}`.
  */
 import { close, closeSync, open, openSync, write } from 'node:fs'
 import { promisify } from 'node:util'
 import type { DecisionLog, WireSide } from '../netdev/device-wire.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
+import { DECISION_FORMAT } from './decision-reader.ts'
 
 /** Bytes of a packet that are logged. */
 const HEAD = 128
@@ -33,6 +34,9 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
   readonly #fd: Promise<number>
   readonly #room: number
   #lines = ''
+  #hasFormat = false
+  /** Written as the first line, before the first decision or at the end. */
+  format = DECISION_FORMAT
   /** The write that is under way. */
   #writing: Promise<void> | undefined
   #lost = 0
@@ -48,7 +52,6 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
     this.#room = room
     this.#fd = opened(path, 'a')
     this.#fd.catch(() => {})
-    this.#add('{"format":1}\n')
   }
 
   set(direction: string, time: number, text: string, seed: number, side?: WireSide): void {
@@ -94,6 +97,7 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
 
   #add(line: string): void {
     if (this.#end !== undefined) return
+    this.#start()
     if (this.#lines.length > this.#room) {
       this.#lost++
       return
@@ -103,6 +107,12 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
     if (this.#writing !== undefined) return
     if (this.#lines.length >= CHUNK) this.#write()
     else this.#timer ??= setTimeout(() => this.#write(), PATIENCE_MS).unref()
+  }
+
+  #start(): void {
+    if (this.#hasFormat) return
+    this.#hasFormat = true
+    this.#lines = `{"format":${this.format}}\n`
   }
 
   #noteLost(): void {
@@ -134,6 +144,7 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
 
   async #close(): Promise<void> {
     await this.written()
+    this.#start()
     this.#noteLost()
     clearTimeout(this.#timer)
     const fd = await this.#fd

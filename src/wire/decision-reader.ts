@@ -4,6 +4,12 @@
  */
 import type { WireSide } from '../netdev/device-wire.ts'
 
+/**
+ * The format that is written. In a text of format 1 jitter keeps packets in order; since format 2
+ * it does so only beside a rate.
+ */
+export const DECISION_FORMAT = 2
+
 /** The longest line; it bounds the memory of a reader. */
 const MAX_LINE = 1024 * 1024
 const NEWLINE = 10
@@ -54,6 +60,8 @@ export class DecisionReader {
   #at = 0
   #line = 0
   #ended = false
+  /** The format of the file, after its first line. */
+  format = DECISION_FORMAT
   /** Lines that were left out of the log. */
   lost = 0
 
@@ -111,7 +119,10 @@ export class DecisionReader {
       throw this.broken('not JSON')
     }
     if (this.#line === 1) {
-      if (line.format !== 1) throw this.broken('not the log of a wire: {"format":1} is missing')
+      const { format } = line
+      if (!isCount(format)) throw this.broken('not the log of a wire: {"format":2} is missing')
+      if (format > DECISION_FORMAT) throw this.broken(`format ${format} is of a newer vnet: this one reads 1 and 2`)
+      this.format = format
       return undefined
     }
     if (isCount(line.lost)) {

@@ -2,10 +2,9 @@
  * The grammar of a wire: groups with `|` between them. A group has the keywords of tc-netem(8) and
  * some more, in any order. Each stage reads its own text (stages.ts).
  */
-import type { DurationOptions } from '../base/duration.ts'
 import { didYouMean, UsageError } from '../base/usage-error.ts'
 import type { WireResources } from '../netdev/device-wire.ts'
-import { Cursor, type Token, whole } from './spec/cursor.ts'
+import { Cursor, type TextOptions, type Token, whole } from './spec/cursor.ts'
 import { buildGroups, type Group, type Item, type Part } from './spec/groups.ts'
 import { PRESETS } from './spec/presets.ts'
 import { noResources } from './spec/resources.ts'
@@ -68,13 +67,13 @@ export function parseWire(
   text: string,
   resources: WireResources = noResources,
   direction: Direction = 'ab',
-  options?: DurationOptions,
+  options?: TextOptions,
 ): Impairment[] {
   return buildGroups(readText(text, direction, options), resources)
 }
 
 /** Returns the groups of `text`; none if it is empty. Throws a UsageError. */
-export function readText(text: string, direction: Direction, options?: DurationOptions): Group[] {
+export function readText(text: string, direction: Direction, options?: TextOptions): Group[] {
   const c = new Cursor(text, options)
   if (c.peek() === undefined) return []
   const groups = readGroups(c, direction)

@@ -242,6 +242,20 @@ describe('a log', () => {
     expect(log.length).toBeGreaterThan(150)
   })
 
+  test('a log of format 1 keeps packets with jitter in order, as the vnet that wrote it did', async () => {
+    const spec = 'delay 20ms 15ms distribution normal'
+    await simulate(file, '--wire', `${spec} ordered`, '--log', at('run.log'))
+    const log = readFileSync(at('run.log'), 'utf8')
+    expect(log.split('\n')[0]).toBe('{"format":2}')
+    const old = log.replace('{"format":2}', '{"format":1}').replaceAll(' ordered"', '"')
+    writeFileSync(at('old.log'), old)
+    expect(await simulate(at('old.log'), '--log', at('again.log'))).toContain(`old.log ab: ${spec}\n`)
+    expect(readFileSync(at('again.log'), 'utf8')).toBe(old)
+    await simulate(at('old.log'), '--wire', spec, '--log', at('again.log'))
+    expect(readFileSync(at('again.log'), 'utf8')).toContain('"verdict":"reorder"')
+    expect(readFileSync(at('again.log'), 'utf8')).toContain('{"format":2}')
+  })
+
   test('a log is simulated with another spec and another seed', async () => {
     await simulate(file, ...words, '--log', at('run.log'))
     const other = stagesOf(await simulate(at('run.log'), '--wire', 'loss every 2', '--json'))

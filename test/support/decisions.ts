@@ -29,7 +29,7 @@ export class DecisionsFile {
   /** Returns all decisions. Fails if the log left lines out. */
   read(): Decision[] {
     const [first, ...lines] = jsonLines(readFileSync(this.path, 'utf8'))
-    expect(first).toEqual({ format: 1 })
+    expect(first).toEqual({ format: 2 })
     expect(lines.filter(line => 'lost' in line)).toEqual([])
     return lines as unknown as Decision[]
   }

@@ -43,7 +43,7 @@ test('arrivals, decisions and changes are one JSON line each', async () => {
   await log[Symbol.asyncDispose]()
   await log[Symbol.asyncDispose]()
   expect(linesOf(path)).toEqual([
-    { format: 1 },
+    { format: 2 },
     { t: 5, direction: 'ab', stage: 'wire', verdict: 'set', text: 'match \'a "b"\' (loss 1%)', seed: 7 },
     { t: 10, direction: 'ab', n: 1, stage: 'wire', verdict: 'arrive', amount: 3, head: '0102fe' },
     { t: 10, direction: 'ab', n: 1, stage: 'loss 2', verdict: 'drop', why: 'loss' },

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { DecisionReader, type LoggedEvent } from '../../src/wire/decision-reader.ts'
 
-const FORMAT = '{"format":1}\n'
+const FORMAT = '{"format":2}\n'
 const SET = '{"t":5,"direction":"ab","stage":"wire","verdict":"set","text":"delay 1ms","seed":7}\n'
 const ARRIVAL = '{"t":10,"direction":"ab","n":1,"stage":"wire","verdict":"arrive","amount":3,"head":"0102fe"}\n'
 const DELAY = '{"t":10,"direction":"ab","n":1,"stage":"delay","verdict":"delay","amount":1000000}\n'
@@ -51,8 +51,8 @@ test('lines that the log omitted are counted', () => {
 test.each([
   ['a file that is cut off in a line', FORMAT + SET + ARRIVAL.slice(0, 20), 'line 3: the file ends within it'],
   ['a line that is not JSON', `${FORMAT + SET}{"t":\n`, 'line 3: not JSON'],
-  ['another file of JSON', SET, 'line 1: not the log of a wire: {"format":1} is missing'],
-  ['a newer format', '{"format":2}\n', 'line 1: not the log of a wire: {"format":1} is missing'],
+  ['another file of JSON', SET, 'line 1: not the log of a wire: {"format":2} is missing'],
+  ['a newer format', '{"format":3}\n', 'line 1: format 3 is of a newer vnet: this one reads 1 and 2'],
   ['a line without a time', `${FORMAT + SET}null\n`, 'line 3: not a decision'],
   ['a time that is not finite', FORMAT + SET + ARRIVAL.replace('10', '1e999'), 'line 3: not a decision'],
   ['a third direction', FORMAT + SET + ARRIVAL.replace('ab', 'cd'), 'line 3: not a decision'],

@@ -41,7 +41,10 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
   const isLog = !chunk.done && chunk.value[0] === BRACE
   await using resources = new LinuxWireResources()
   const texts = textsOf(options, isLog)
-  const stages = (of: string, direction: Direction) => parseWire(of, resources, direction)
+  let ordersJitter = false
+  const stages = (of: string, direction: Direction) => {
+    return parseWire(of, resources, direction, { bareUs: true, ordersJitter })
+  }
   // A wrong text must not empty the files that are written.
   for (const direction of DIRECTIONS) stages(texts?.[direction] ?? '', direction)
   const { seed, out, log } = options
@@ -68,8 +71,13 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
       simulation.set(direction, time, stages(of, direction), of, seed ?? DEFAULT_SEED)
     }
   }
+  const format = (of: number) => {
+    ordersJitter = of === 1
+    // The texts that are logged again mean the same again.
+    if (decisions !== undefined) decisions.format = of
+  }
   const arrivals = isLog
-    ? new LoggedArrivals(file, simulation, begin, texts === undefined ? { seed, stages } : undefined)
+    ? new LoggedArrivals(file, simulation, begin, texts === undefined ? { seed, format, stages } : undefined)
     : new CapturedArrivals(file, simulation, begin)
   try {
     for (; !chunk.done; chunk = await chunks.next()) {

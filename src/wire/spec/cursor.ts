@@ -7,6 +7,11 @@ import { printable } from '../../base/printable.ts'
 import { FileError, UsageError } from '../../base/usage-error.ts'
 import { parseShare, quote } from '../units.ts'
 
+export interface TextOptions extends DurationOptions {
+  /** Keeps packets with jitter in order where the text does not say, as format 1 of logs did. */
+  readonly ordersJitter?: boolean
+}
+
 export interface Token {
   readonly text: string
   /** From the first character to the end of the last, quotes included. */
@@ -37,14 +42,14 @@ export class Cursor {
   readonly text: string
   /** The number of branches around this place. */
   depth = 0
+  readonly options: TextOptions
   readonly #tokens: readonly Token[]
-  readonly #options: DurationOptions
   #at = 0
 
   /** By default times without a unit are microseconds. */
-  constructor(text: string, options: DurationOptions = { bareUs: true }) {
+  constructor(text: string, options: TextOptions = { bareUs: true }) {
     this.text = text
-    this.#options = options
+    this.options = options
     this.#tokens = tokensOf(text)
   }
 
@@ -96,7 +101,7 @@ export class Cursor {
   }
 
   duration(missing: string): number {
-    return this.value(missing, text => parseDuration(text, this.#options))
+    return this.value(missing, text => parseDuration(text, this.options))
   }
 
   /** Reads a duration if the next token is a number. */

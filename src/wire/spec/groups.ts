@@ -43,6 +43,8 @@ export interface Building {
   readonly text: string
   /** Shared with the stages of the group; undefined is the default of the stage. */
   readonly limit: LimitSpec | undefined
+  /** True if a rate or a trace of the group sends packets one after another. */
+  readonly isPaced: boolean
   readonly resources: WireResources
 }
 
@@ -95,8 +97,9 @@ export function buildGroups(groups: readonly Group[], resources: WireResources):
     const holders = group.items.filter(({ kind }) => kind.holds)
     // Stages of a group share a limit; a single stage has the default of its kind.
     const limit = group.limit ?? (holders.length > 1 ? { packets: 1000 } : undefined)
+    const isPaced = group.items.some(({ kind }) => kind.part?.key === 'queue')
     return group.items.map((item, i) => {
-      const build = () => item.kind.build(item.spec, { text: text[i], limit, resources })
+      const build = () => item.kind.build(item.spec, { text: text[i], limit, isPaced, resources })
       const stage = pointing(item.text, item, build)
       // A whole GSO frame could exceed a requested limit.
       return group.limit === undefined ? stage : Object.assign(stage, { takesGso: false })
@@ -106,5 +109,5 @@ export function buildGroups(groups: readonly Group[], resources: WireResources):
 
 /** Returns a stage that a program made, not the grammar. */
 export function stageOf<S>(kind: StageKind<S>, spec: S, { text, limit }: Partial<Building> = {}): Impairment {
-  return kind.build(spec, { text: text ?? kind.print(spec), limit, resources: noResources })
+  return kind.build(spec, { text: text ?? kind.print(spec), limit, isPaced: false, resources: noResources })
 }

@@ -24,16 +24,16 @@ export const PRESETS: ReadonlyMap<string, Preset> = new Map(
     cable: { up: 'rate 1mbit limit 64kb | delay 14ms', down: 'rate 5mbit limit 320kb | delay 14ms' },
     fiber: { up: 'rate 5mbit limit 320kb | delay 2ms', down: 'rate 20mbit limit 1280kb | delay 2ms' },
     'wifi-busy': {
-      up: 'loss 1% burst 3 | rate 10mbit limit 640kb | delay 8ms 6ms 25% distribution pareto',
-      down: 'loss 1% burst 3 | rate 20mbit limit 1280kb | delay 8ms 6ms 25% distribution pareto',
+      up: 'loss 1% burst 3 | rate 10mbit limit 640kb | delay 8ms 6ms 25% distribution pareto ordered',
+      down: 'loss 1% burst 3 | rate 20mbit limit 1280kb | delay 8ms 6ms 25% distribution pareto ordered',
     },
     'satellite-geo': {
       up: 'rate 10mbit limit 640kb | delay 300ms limit 10000',
       down: 'rate 100mbit limit 6mb | delay 300ms limit 10000',
     },
     'satellite-leo': {
-      up: 'loss 0.5% burst 5 | rate 13.5mbit limit 864kb | delay 22ms 5ms distribution normal',
-      down: 'loss 0.5% burst 5 | rate 87mbit limit 5mb | delay 22ms 5ms distribution normal',
+      up: 'loss 0.5% burst 5 | rate 13.5mbit limit 864kb | delay 22ms 5ms distribution normal ordered',
+      down: 'loss 0.5% burst 5 | rate 87mbit limit 5mb | delay 22ms 5ms distribution normal ordered',
     },
   }),
 )

@@ -1,6 +1,7 @@
 /**
- * delay: packets leave some time after they came. With jitter each packet draws its own delay, but
- * order is kept: a packet waits for those before it. Only `reorder` lets packets overtake others.
+ * delay: packets leave some time after they came. With jitter each packet draws its own delay.
+ * `unordered` lets it leave after that delay even if packets before it are still held; `ordered`
+ * makes it wait for them. As in netem, the default is unordered, and beside a rate ordered.
  */
 import { durationOf, formatDuration } from '../../base/duration.ts'
 import { UsageError } from '../../base/usage-error.ts'
@@ -27,6 +28,8 @@ export interface DelayOptions {
   readonly correlation?: number | string
   /** `uniform` by default; a table is one of parseTable. */
   readonly distribution?: Distribution
+  /** Whether a packet waits for earlier ones that drew a longer delay; by default `unordered`. */
+  readonly order?: Order
   /** Sends packets immediately, ahead of delayed ones. */
   readonly reorder?: ReorderOptions
   /** How much is held; by default 1000 frames, so that GSO frames count as for netem. */
@@ -42,6 +45,9 @@ export interface ReorderOptions {
   readonly gap?: number
 }
 
+const ORDERS = ['ordered', 'unordered'] as const
+type Order = (typeof ORDERS)[number]
+
 interface DelaySpec {
   /** Times in ns. */
   readonly time: number
@@ -49,6 +55,7 @@ interface DelaySpec {
   readonly correlation: number
   /** A name, the path of a table, or a table. */
   readonly distribution: Distribution | string
+  readonly order?: Order
   readonly reorder?: ReorderSpec
 }
 
@@ -58,6 +65,7 @@ interface DelayParams extends DelaySpec {
   readonly table: Int16Array | undefined
   /** The `a` of the CorrelatedUniform, so that the delays have the given correlation. */
   readonly copula: number
+  readonly isOrdered: boolean
   readonly limit: LimitSpec
 }
 
@@ -84,8 +92,11 @@ class DelayWire extends StageWire<DelayParams> implements Wire {
     // Drawn before the limit is checked, so that later delays do not depend on the held packets.
     const delay = this.#draw()
     const now = env.clock.now()
-    const moment = Math.max(now + delay, this.#queue.last)
-    if (this.#queue.push(skb, moment)) env.decided('delay', skb, moment - now)
+    const { last } = this.#queue
+    const moment = this.params.isOrdered ? Math.max(now + delay, last) : now + delay
+    if (!this.#queue.push(skb, moment)) return
+    if (moment < last) env.note('reorder', skb)
+    env.decided('delay', skb, moment - now)
   }
 
   /** Held packets keep their moments, and count toward the new limit. */
@@ -128,6 +139,8 @@ export const delayKind: StageKind<DelaySpec> = {
   inner: {
     distribution: 'distribution follows the times of a delay or slot: delay 20ms 5ms distribution normal',
     gap: 'gap follows reorder: reorder 25% gap 5',
+    ordered: 'ordered follows the jitter of a delay: delay 20ms 5ms ordered',
+    unordered: 'unordered follows the jitter of a delay: delay 20ms 5ms unordered',
   },
   holds: true,
   part: {
@@ -142,30 +155,37 @@ export const delayKind: StageKind<DelaySpec> = {
     const jitter = c.optionalDuration(0)
     const correlation = jitters ? c.optional(parseShare, 0) : 0
     const word = c.peek()
-    if (!c.takes('distribution')) return { time, jitter, correlation, distribution: 'uniform' }
-    if (!jitters) throw c.error('a distribution needs a jitter: delay 20ms 5ms distribution normal', word)
-    return { time, jitter, correlation, distribution: readDistribution(c) }
+    const isDistributed = c.takes('distribution')
+    if (isDistributed && !jitters) {
+      throw c.error('a distribution needs a jitter: delay 20ms 5ms distribution normal', word)
+    }
+    const distribution = isDistributed ? readDistribution(c) : 'uniform'
+    const written = jitters ? ORDERS.find(order => c.takes(order)) : undefined
+    const order = written ?? (c.options.ordersJitter && jitter !== 0 ? 'ordered' : undefined)
+    return { time, jitter, correlation, distribution, ...(order !== undefined && { order }) }
   },
-  print({ time, jitter, correlation, distribution, reorder }) {
+  print({ time, jitter, correlation, distribution, order, reorder }) {
     const isUniform = distribution === 'uniform'
-    const times = [time, ...(jitter !== 0 || correlation !== 0 || !isUniform ? [jitter] : [])].map(ns =>
-      formatDuration(ns),
-    )
+    const jitters = jitter !== 0 || correlation !== 0 || !isUniform || order !== undefined
+    const times = [time, ...(jitters ? [jitter] : [])].map(ns => formatDuration(ns))
     return join([
       'delay',
       ...times,
       correlation !== 0 && formatShare(correlation),
       !isUniform && `distribution ${printDistribution(distribution)}`,
+      order,
       reorder && trimmed('reorder', [reorder.share, reorder.correlation], [undefined, 0], formatShare),
       reorder && reorder.gap !== 1 && `gap ${reorder.gap}`,
     ])
   },
-  build(spec, { text, limit = { frames: 1000 }, resources }) {
-    const { time, jitter, correlation, distribution, reorder } = spec
+  build(spec, { text, limit = { frames: 1000 }, resources, isPaced }) {
+    const { time, jitter, correlation, distribution, order, reorder } = spec
     const table = readTable(distribution, resources)
     if (reorder !== undefined && time === 0 && jitter === 0) throw new UsageError('reorder needs a delay above zero')
     const copula = jitter === 0 ? 0 : copulaFor(correlation, share => delayAt(time, jitter, table, share))
-    const params: DelayParams = { ...spec, table, copula, limit }
+    // Without jitter only a change of the stage could let packets overtake.
+    const isOrdered = jitter === 0 || order === 'ordered' || (order === undefined && isPaced)
+    const params: DelayParams = { ...spec, table, copula, isOrdered, limit }
     const takesGso = jitter === 0 && reorder === undefined
     return impairment('delay', params, (p, next, env) => new DelayWire(p, next, env), { text, takesGso })
   },
@@ -180,18 +200,20 @@ function readReorder(c: Cursor): ReorderSpec {
 
 /**
  * Returns an impairment that delays every packet, by a time in ms or with a unit: '20ms'. With
- * `jitter` each packet draws its delay from the distribution. Delays below zero are 0. A packet
- * that draws an earlier moment than the packet before it leaves right after that packet. A delay
- * alone passes GSO frames whole. Packets that go ahead of others by `reorder` are counted as
- * reordered. Throws a UsageError.
+ * `jitter` each packet draws its delay from the distribution. Delays below zero are 0. With
+ * `order: 'ordered'` a packet that draws an earlier moment than the packet before it leaves right
+ * after that packet; otherwise it leaves at its own moment. A delay alone passes GSO frames whole.
+ * Packets that overtake others are counted as reordered. Throws a UsageError.
  */
 export function delay(time: number | string, options: DelayOptions = {}): Impairment {
-  const { distribution = 'uniform', reorder, limit } = options
+  const { distribution = 'uniform', order, reorder, limit } = options
+  if (order !== undefined && !ORDERS.includes(order)) throw new UsageError(`order '${order}': ordered or unordered`)
   const spec: DelaySpec = {
     time: durationOf(time),
     jitter: durationOf(options.jitter ?? 0),
     correlation: shareOf(options.correlation ?? 0),
     distribution: known(distribution),
+    ...(order !== undefined && { order }),
     ...(reorder !== undefined && { reorder: reorderOf(reorder) }),
   }
   return stageOf(delayKind, spec, { limit })

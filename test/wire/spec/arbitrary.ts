@@ -70,9 +70,10 @@ const delay = fc
     jitter: time,
     correlation,
     distribution,
+    order: maybe(fc.constantFrom('ordered', 'unordered')),
     reorder: maybe(fc.record({ share, correlation, gap: count })),
   })
-  .map(spec => (spec.jitter === 0 ? { ...spec, correlation: 0, distribution: 'uniform' } : spec))
+  .map(spec => (spec.jitter === 0 ? { ...spec, correlation: 0, distribution: 'uniform', order: undefined } : spec))
   .map(without)
 
 const slot = fc.oneof(

@@ -154,6 +154,7 @@ test.each([
   ['rate 1mbit red red', 'red is given twice: put | between them', 'red'],
   ['delay 1ms reorder 1% reorder 2%', 'reorder is given twice: put | between them', 'reorder'],
   ['rate 1mbit limit 5 limit 6', 'limit is given twice: put | between them', 'limit'],
+  ['delay 20ms ordered', 'ordered follows the jitter of a delay: delay 20ms 5ms ordered', 'ordered'],
   ['reorder 25%', 'reorder needs a delay, which the reordered packets skip: delay 20ms reorder 25%', 'reorder'],
   ['slot 10ms 5ms', 'the longest time of a slot is shorter than its shortest', '5ms'],
   ['mtu 20', "'20' is not an MTU: a whole number from 68 to 65535", '20'],

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { UsageError } from '../../../src/base/usage-error.ts'
+import { parseWire } from '../../../src/wire/parse.ts'
 import { delay } from '../../../src/wire/stages/delay.ts'
+import type { Impairment } from '../../../src/wire/wire.ts'
 import { testWires } from '../../support/wire.ts'
 
 const makeWire = testWires()
@@ -19,11 +21,83 @@ test('delay holds each packet for the requested time', () => {
   ])
 })
 
-test('jitter keeps packets in order', () => {
-  const wire = makeWire([delay('10ms', { jitter: '8ms' })])
+/** The numbers and moments in ns of 500 packets that come every 0.1 ms, of one seed. */
+function schedule(stages: readonly Impairment[]): (readonly [id: number, time: number])[] {
+  const wire = makeWire(stages)
   wire.send(500, 0.1 * MS)
   wire.advance(100 * MS)
-  expect(wire.received.map(({ id }) => id)).toEqual(Array.from({ length: 500 }, (_, i) => i + 1))
+  return wire.received.map(({ id, time }) => [id, time])
+}
+
+/** The same if each packet leaves before the next one comes. */
+function aloneSchedule(stage: Impairment): (readonly [id: number, time: number])[] {
+  const wire = makeWire([stage])
+  wire.send(500, 100 * MS)
+  return wire.received.map(({ id, time }) => [id, time - (id - 1) * 99_900_000])
+}
+
+test('jitter lets each packet leave at its own moment, so that packets overtake others', () => {
+  const stage = delay('10ms', { jitter: '8ms', order: 'unordered' })
+  const alone = aloneSchedule(stage)
+  const sorted = alone.toSorted(([i, s], [j, t]) => s - t || i - j)
+  expect(schedule([stage])).toEqual(sorted)
+  expect(schedule([delay('10ms', { jitter: '8ms' })])).toEqual(sorted)
+  expect(sorted).not.toEqual(alone)
+})
+
+test('ordered jitter makes each packet wait for the packets before it', () => {
+  const stage = delay('10ms', { jitter: '8ms', order: 'ordered' })
+  let latest = 0
+  const waiting = aloneSchedule(stage).map(([id, time]) => {
+    latest = Math.max(latest, time)
+    return [id, latest]
+  })
+  expect(schedule([stage])).toEqual(waiting)
+})
+
+test('jitter counts a packet as reordered if it leaves before one that came earlier', () => {
+  const wire = makeWire([delay('10ms', { jitter: '8ms' })], { log: true })
+  wire.send(500, 0.1 * MS)
+  wire.advance(100 * MS)
+  const ids = wire.received.map(({ id }) => id)
+  const overtaking = ids.filter((id, i) => ids.slice(i).some(later => later < id))
+  const noted = wire.decisions.filter(({ verdict }) => verdict === 'reorder').map(({ id }) => id)
+  expect(noted).toEqual(overtaking.toSorted((a, b) => a - b))
+  expect(wire.chain.report()[0].reordered).toBe(noted.length)
+})
+
+test('packets with jitter that come every millisecond have the requested median and spread', () => {
+  const wire = makeWire([delay('50ms', { jitter: '10ms', distribution: 'normal' })])
+  wire.send(2000, MS)
+  wire.advance(200 * MS)
+  const delays = wire.received.map(({ id, time }) => time / MS - (id - 1)).toSorted((a, b) => a - b)
+  const mean = delays.reduce((sum, x) => sum + x, 0) / delays.length
+  const spread = Math.sqrt(delays.reduce((sum, x) => sum + (x - mean) ** 2, 0) / delays.length)
+  expect(Math.abs(delays[1000] - 50)).toBeLessThan(1)
+  expect(Math.abs(spread - 10)).toBeLessThan(0.6)
+})
+
+test.each([
+  ['delay 10ms 8ms', false],
+  ['delay 10ms 8ms unordered', false],
+  ['delay 10ms 8ms ordered', true],
+  ['delay 10ms 8ms 20% distribution normal ordered', true],
+  ['rate 1gbit delay 10ms 8ms', true],
+  ['rate 1gbit delay 10ms 8ms unordered', false],
+  ['rate 1gbit | delay 10ms 8ms', false],
+])("the packets of '%s' keep their order: %s", (text, isOrdered) => {
+  const ids = schedule(parseWire(text)).map(([id]) => id)
+  expect(ids.every((id, i) => id === i + 1)).toBe(isOrdered)
+})
+
+test('a delay that loses its jitter lets no packet overtake', () => {
+  const wire = makeWire([delay('10ms', { jitter: '8ms' })])
+  wire.send(20, 0.1 * MS)
+  wire.chain.set([delay('1ms')])
+  wire.send(20, 0.1 * MS)
+  wire.advance(100 * MS)
+  const later = wire.received.map(({ id }) => id).slice(-20)
+  expect(later).toEqual(Array.from({ length: 20 }, (_, i) => i + 21))
 })
 
 test('a delay below zero is cut to zero', () => {
@@ -119,8 +193,8 @@ test('only a delay alone passes GSO frames whole', () => {
 
 test('a delay prints its spec', () => {
   const reorder = { share: 0.25, correlation: 0.5, gap: 5 }
-  const options = { jitter: 5, correlation: 0.25, distribution: 'normal', reorder } as const
-  expect(delay(20, options).text).toBe('delay 20ms 5ms 25% distribution normal reorder 25% 50% gap 5')
+  const options = { jitter: 5, correlation: 0.25, distribution: 'normal', order: 'ordered', reorder } as const
+  expect(delay(20, options).text).toBe('delay 20ms 5ms 25% distribution normal ordered reorder 25% 50% gap 5')
   expect(delay('20ms').text).toBe('delay 20ms')
 })
 
@@ -129,6 +203,7 @@ test.each([
   [() => delay('20 parsecs'), "'20 parsecs' is not a duration: a number with us, ms, s, min or h"],
   [() => delay('1ns', { correlation: 2 }), '2 is not a share from 0 to 1'],
   [() => delay('1ns', { reorder: { share: 1, gap: 0 } }), 'gap 0: it must be a whole number, at least 1'],
+  [() => delay(1, { jitter: 1, order: 'sorted' as 'ordered' }), "order 'sorted': ordered or unordered"],
   [() => delay(0, { reorder: { share: 1 } }), 'reorder needs a delay above zero'],
 ])('delay refuses wrong numbers in one line', (make, message) => {
   expect(make).toThrow(new UsageError(message))
