@@ -1,0 +1,31 @@
+import { ask, send, serve, sockets } from '../datagrams.ts'
+import { DATAGRAMS, type Scenario, type SubjectFault, within } from '../subject.ts'
+
+export const bug = 'the client sends its last packet, the commit, once and does not wait for a reply'
+
+export const options = DATAGRAMS
+
+export const faults: readonly (readonly SubjectFault[])[] = [
+  [{ direction: 'ab', action: 'drop', filter: 'udp dst port 7', when: { nth: 2 } }],
+  [{ direction: 'ab', action: 'corrupt', filter: 'udp dst port 7', when: { nth: 2 } }],
+]
+
+const scenario =
+  (repeatsCommit: boolean): Scenario =>
+  async ({ lab }) => {
+    const { client, server } = await sockets(lab)
+    const committed = new Promise<void>(resolve => {
+      serve(server, ({ type }) => {
+        if (type === 'commit') resolve()
+        return { type: 'ok' }
+      })
+    })
+    await ask(client, { type: 'write', id: 1, text: 'hello' })
+    const commit = { type: 'commit', id: 2 }
+    if (repeatsCommit) await ask(client, commit)
+    else send(client, commit)
+    await within(committed, 'the server has not committed what the client wrote')
+  }
+
+export const broken = scenario(false)
+export const fixed = scenario(true)

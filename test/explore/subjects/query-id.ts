@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import { onMessages, repeat, send, serve, sockets } from '../datagrams.ts'
+import { DATAGRAMS, type Scenario, type SubjectFault, within } from '../subject.ts'
+
+export const bug = 'a resolver with two queries under way takes the replies in order and compares no ids'
+
+export const options = DATAGRAMS
+
+export const faults: readonly (readonly SubjectFault[])[] = [
+  [{ direction: 'ab', action: { delay: '20ms' }, filter: 'udp dst port 7', when: { nth: 1 } }],
+  [{ direction: 'ba', action: 'drop', filter: 'udp src port 7', when: { nth: 1 } }],
+]
+
+const RECORDS: Readonly<Record<string, string>> = { A: '192.0.2.1', AAAA: '2001:db8::1' }
+
+const scenario =
+  (comparesIds: boolean): Scenario =>
+  async ({ lab }) => {
+    const { client, server } = await sockets(lab)
+    serve(server, ({ type }) => ({ type: 'reply', record: RECORDS[type] }))
+
+    const waiting = Object.keys(RECORDS).map((type, id) => ({ type, id }))
+    const records: Record<string, unknown> = {}
+    const resolved = new Promise<void>(resolve => {
+      onMessages(client, ({ id, record }) => {
+        const at = comparesIds ? waiting.findIndex(query => query.id === id) : 0
+        const [query] = at < 0 ? [] : waiting.splice(at, 1)
+        if (query !== undefined) records[query.type] = record
+        if (waiting.length === 0) resolve()
+      })
+    })
+    const stop = repeat(client, () => {
+      for (const query of waiting) send(client, query)
+    })
+    try {
+      await within(resolved, 'the resolver has no reply')
+    } finally {
+      stop()
+    }
+
+    assert.deepEqual(records, RECORDS)
+  }
+
+export const broken = scenario(false)
+export const fixed = scenario(true)
