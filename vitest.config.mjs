@@ -140,21 +140,9 @@ export default defineConfig({
       ...(withoutTool.length === 0 ? [] : [{ test: { ...unit, name: 'tools', include: withoutTool, ...SKIP_ALL } }]),
     ],
     coverage: {
-      provider: 'v8',
+      provider: 'custom',
+      customProviderModule: './scripts/coverage.mjs',
       include: ['src/**'],
-      // They run only in workers, child processes and browsers, which coverage does not see.
-      exclude: [
-        'src/{vitest,vnet}.ts',
-        'src/web/page/**',
-        'src/cli/commands/lab.ts',
-        'src/cli/web-process-main.ts',
-        'src/cli/{check,lockup}-worker.ts',
-        'src/course/worker.ts',
-        'src/cli/lockup-reporter.ts',
-        'src/course/{live,run}.ts',
-        'src/testing/lab/{lab-control,lab-worker-main,namespace-worker,worker-*}.ts',
-        'src/testing/lab/file/{file-lab,requests,service}.ts',
-      ],
       reporter: ['text-summary', 'json-summary'],
       reportOnFailure: true,
       reportsDirectory: 'coverage',
