@@ -87,9 +87,11 @@ export function wireSlots(
     const text = own ?? wire
     if (text !== undefined) change(slot, text, wireResources, own === undefined ? '--wire' : option)
   }
+  const note = (line: string) => net.log.warn(`${scenario}: ${line}`)
   const parse = (text: string, direction: Direction) => {
     const { side } = direction === 'ab' ? ab : ba
-    return { text, stages: parseWire(text, wireResources, presetDirection({ direction, side })) }
+    const stages = parseWire(text, wireResources, presetDirection({ direction, side }), { bareUs: true, note })
+    return { text, stages }
   }
   const list = scenario === undefined ? undefined : wireResources.scenario?.(scenario, parse)
   const started = attached ?? a.dev

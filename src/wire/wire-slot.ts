@@ -5,6 +5,7 @@
 
 import { describeException } from '../base/exception.ts'
 import { LimitedLog } from '../base/log.ts'
+import { printable } from '../base/printable.ts'
 import {
   type DecisionLog,
   type DeviceWire,
@@ -92,7 +93,8 @@ export class WireSlot implements DeviceWire {
   }
 
   change(text: string, resources: WireResources): void {
-    this.set(parseWire(text, resources, presetDirection(this)), text)
+    const note = (line: string) => this.#options.net.log.warn(printable(`wire ${directionText(this)}: ${line}`))
+    this.set(parseWire(text, resources, presetDirection(this), { bareUs: true, note }), text)
   }
 
   /** While a probe watches either device, every frame passes a chain, which numbers it. */

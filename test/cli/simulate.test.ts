@@ -226,6 +226,11 @@ describe('a capture', () => {
   })
 })
 
+test('a rate without a unit is noted once, with its meaning', async () => {
+  const { status, stderr } = await runMain('simulate', pcap('bare.pcap', [packet(0)]), '--wire', 'rate 10')
+  expect([status, stderr]).toEqual([0, "vnet: '10' has no unit: it means 10bit/s, as in tc(8)\n"])
+})
+
 describe('a log', () => {
   const file = pcapng(
     'live.pcapng',

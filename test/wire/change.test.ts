@@ -27,7 +27,7 @@ function run(stages: readonly Impairment[], stage: string): string[] {
   return decisionsOf(wire, stage)
 }
 
-const jitter = () => delay('50ms', { jitter: '20ms', correlation: '25%' })
+const jitter = () => delay('50ms', { jitter: '20ms', correlation: '25%', order: 'ordered' })
 
 test('a stage that is inserted shifts no decisions of the others', () => {
   const bare = run([loss(0.1), jitter(), corrupt(0.2)], 'loss')

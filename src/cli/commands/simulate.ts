@@ -42,8 +42,9 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
   await using resources = new LinuxWireResources()
   const texts = textsOf(options, isLog)
   let ordersJitter = false
+  const noted = new Set<string>()
   const stages = (of: string, direction: Direction) => {
-    return parseWire(of, resources, direction, { bareUs: true, ordersJitter })
+    return parseWire(of, resources, direction, { bareUs: true, ordersJitter, note: line => noted.add(line) })
   }
   // A wrong text must not empty the files that are written.
   for (const direction of DIRECTIONS) stages(texts?.[direction] ?? '', direction)
@@ -100,7 +101,7 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
   await decisions?.[Symbol.asyncDispose]().catch(error => problems.push(`${log}: ${messageOf(error)}`))
   if (arrivals.lost > 0) problems.push(`${file}: ${arrivals.lost} lines are missing: their arrivals were not simulated`)
   print(file, simulation, options, io)
-  for (const note of [...notes(file, simulation, arrivals), ...problems]) io.err(`vnet: ${printable(note)}\n`)
+  for (const note of [...noted, ...notes(file, simulation, arrivals), ...problems]) io.err(`vnet: ${printable(note)}\n`)
   return problems.length === 0 ? EXIT_OK : EXIT_FAILURE
 }
 

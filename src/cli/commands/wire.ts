@@ -2,6 +2,7 @@
 
 import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { formatDuration } from '../../base/duration.ts'
+import { printable } from '../../base/printable.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import type { ControlClient, FoundDevice, StageReport, WireDirection, WireInfo } from '../../control/index.ts'
 import { directionText } from '../../netdev/device-wire.ts'
@@ -57,10 +58,12 @@ async function change(name: string, { ab, ba, hasSides }: Change, io: Io): Promi
   const stages = (text: string) => (text === 'off' ? undefined : text)
   // Loaded here, because it loads all kinds of stages.
   const { attachmentsOf } = await import('../../control/client/wire-request.ts')
+  const notes = new Set<string>()
   // Both texts are checked before the first direction changes.
   for (const [direction, text] of [['ab', ab] as const, ['ba', ba] as const]) {
-    if (text !== undefined && text !== 'off') attachmentsOf(text, direction)
+    if (text !== undefined && text !== 'off') attachmentsOf(text, direction, line => notes.add(line))
   }
+  for (const line of notes) io.err(`vnet: ${printable(line)}\n`)
   return askInterface(name, io, async (client, device) => {
     if (hasSides && !isAttached(device)) {
       throw new UsageError(`wire: ${label(device)} is not an attachment: use --ab and --ba instead of --in and --out`)

@@ -12,10 +12,15 @@ const OVERHEAD = 16
 
 /**
  * Returns the files and filters that the text of one direction, or of both, refers to: files that
- * this process may read, and filters that its libpcap compiles. Throws a UsageError if the text is
- * wrong, or if they are too large for a message.
+ * this process may read, and filters that its libpcap compiles. Calls `note` with lines about what
+ * may be a mistake. Throws a UsageError if the text is wrong, or if they are too large for a
+ * message.
  */
-export function attachmentsOf(text: string, direction?: DeviceWire['direction']): WireAttachment[] {
+export function attachmentsOf(
+  text: string,
+  direction?: DeviceWire['direction'],
+  note?: (line: string) => void,
+): WireAttachment[] {
   if (Buffer.byteLength(text) > VNET_WIRE_TEXT_MAX || text.includes('\0')) {
     throw new UsageError(`the text of a running wire has at most ${VNET_WIRE_TEXT_MAX} bytes, and no NUL`)
   }
@@ -33,6 +38,8 @@ export function attachmentsOf(text: string, direction?: DeviceWire['direction'])
   }
   const resources = new LinuxWireResources()
   const recorded = recording(resources, attach)
-  for (const each of direction === undefined ? (['ab', 'ba'] as const) : [direction]) parseWire(text, recorded, each)
+  for (const each of direction === undefined ? (['ab', 'ba'] as const) : [direction]) {
+    parseWire(text, recorded, each, { bareUs: true, ...(note !== undefined && { note }) })
+  }
   return attachments
 }

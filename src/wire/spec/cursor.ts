@@ -2,14 +2,16 @@
  * The tokens of a wire's text, the Cursor from which stages read them, and errors that point at a
  * token. Tokens are words, quoted texts, `(`, `)` and `|`.
  */
-import { type DurationOptions, parseDuration } from '../../base/duration.ts'
+import { type DurationOptions, formatDuration, parseDuration } from '../../base/duration.ts'
 import { printable } from '../../base/printable.ts'
 import { FileError, UsageError } from '../../base/usage-error.ts'
-import { parseShare, quote } from '../units.ts'
+import { formatRate, parseRate, parseShare, quote } from '../units.ts'
 
 export interface TextOptions extends DurationOptions {
   /** Keeps packets with jitter in order where the text does not say, as format 1 of logs did. */
   readonly ordersJitter?: boolean
+  /** Called with a line about a part of the text that is correct and may be a mistake. */
+  readonly note?: (line: string) => void
 }
 
 export interface Token {
@@ -101,7 +103,22 @@ export class Cursor {
   }
 
   duration(missing: string): number {
-    return this.value(missing, text => parseDuration(text, this.options))
+    const ns = this.value(missing, text => parseDuration(text, this.options))
+    if (ns !== 0) this.#noteBare(formatDuration(ns))
+    return ns
+  }
+
+  /** Reads a rate in bit/s. */
+  rate(missing: string): number {
+    const bits = this.value(missing, parseRate)
+    this.#noteBare(`${formatRate(bits)}/s`)
+    return bits
+  }
+
+  /** Notes the meaning of the number just read if it has no unit. */
+  #noteBare(meaning: string): void {
+    const { text } = this.last
+    if (!/[a-df-z]/i.test(text)) this.options.note?.(`'${text}' has no unit: it means ${meaning}, as in tc(8)`)
   }
 
   /** Reads a duration if the next token is a number. */
@@ -117,6 +134,11 @@ export class Cursor {
   filter(followers: readonly string[]): string {
     const first = this.peek()
     const filter = this.value("a filter is missing: 'tcp port 80'", text => text)
+    const [indexed] = /\b(tcp|udp)\s*\[/.exec(filter) ?? []
+    if (indexed !== undefined) {
+      const instead = 'match syn and words such as port match both families'
+      this.options.note?.(`${indexed}...] in a filter never matches IPv6 (pcap-filter(7)): ${instead}`)
+    }
     const token = this.peek()
     if (first === undefined || token === undefined || (!token.quoted && followers.includes(token.text))) return filter
     let end = 0

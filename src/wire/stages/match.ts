@@ -1,91 +1,186 @@
 /**
- * match: sends packets that a filter matches through the stages of one branch, and all others
- * through another branch or straight on. A packet that enters a branch has left the match; the
- * stages of the branch count its fate.
+ * match: sends selected packets through the stages of one branch, and all others through another
+ * branch or straight on. A packet is selected if it meets all given conditions: a filter, `syn`,
+ * `flow P` and `nth N`. A packet that enters a branch has left the match; the stages of the branch
+ * count its fate.
  */
+import { UsageError } from '../../base/usage-error.ts'
+import * as tcp from '../../packet/tcp.ts'
+import { TCP_SYN } from '../../packet/tcp.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
+import { type Cursor, whole } from '../spec/cursor.ts'
 import { buildGroups, type Group, printGroups, type StageKind } from '../spec/groups.ts'
-import { join, quoted } from '../units.ts'
+import { formatShare, join, quoted, shareOf } from '../units.ts'
 import { type Impairment, impairment, textOf, type Wire, type WireEnv, type WireFilter } from '../wire.ts'
+import { flowHash } from './flow.ts'
+import { tcpHeaderOf } from './tcp-reset.ts'
 
-interface MatchSpec {
+/** Conditions besides the filter, for IPv4 and IPv6 alike. Absent ones are met by every packet. */
+interface Selection {
+  /** True for TCP segments with SYN: the first segment of each direction, and its repetitions. */
+  readonly syn?: boolean
+  /** The share of the flows, from 0 to 1. Packets that are not IP have no flow. */
+  readonly flow?: number
+  /** The number of the only packet, counted among packets that meet the other conditions. */
+  readonly nth?: number
+}
+
+/** The packets that a match selects. */
+export interface MatchOptions extends Omit<Selection, 'flow'> {
+  readonly filter?: WireFilter
+  /** The share of the flows: '10%', or 0.1. */
+  readonly flow?: number | string
+}
+
+interface MatchSpec extends Selection {
+  /** Empty for all packets. */
   readonly filter: string
   readonly matching: readonly Group[]
   readonly others: readonly Group[]
 }
 
-interface MatchParams {
-  readonly filter: WireFilter
+interface MatchParams extends Selection {
+  readonly filter: WireFilter | undefined
   readonly then: readonly Impairment[]
   readonly otherwise: readonly Impairment[]
 }
 
+/** Flow hashes are below it. */
+const HASHES = 2 ** 32
+
 class MatchWire implements Wire {
-  #filter: WireFilter
+  #params: MatchParams
   #then: Wire
   #otherwise: Wire
   readonly #env: WireEnv
+  /** Decides which flows are in a share. */
+  readonly #key: number
+  /** Packets that met all conditions but `nth`. */
+  #matched = 0
 
-  constructor({ filter, then, otherwise }: MatchParams, env: WireEnv) {
+  constructor(params: MatchParams, env: WireEnv) {
     this.#env = env
-    this.#filter = filter
-    this.#then = env.inner('then', then)
-    this.#otherwise = env.inner('else', otherwise)
+    this.#params = params
+    this.#key = env.random.below(HASHES)
+    this.#then = env.inner('then', params.then)
+    this.#otherwise = env.inner('else', params.otherwise)
   }
 
   push(skb: SkBuff): void {
-    if (this.#filter(skb.bytes, skb.data, skb.len)) this.#then.push(skb)
+    if (this.#selects(skb)) this.#then.push(skb)
     else this.#otherwise.push(skb)
   }
 
-  /** The stages of each branch are changed like a chain's. */
+  /**
+   * The stages of each branch are changed like a chain's. Packets are counted from 0 again if
+   * another condition applies.
+   */
   change(params: unknown): boolean {
-    const { filter, then, otherwise } = params as MatchParams
-    this.#filter = filter
+    const before = this.#params
+    this.#params = params as MatchParams
+    const { filter, syn, flow, nth, then, otherwise } = this.#params
+    const isSameFilter = filter === before.filter || (filter?.text !== undefined && filter.text === before.filter?.text)
+    if (!isSameFilter || syn !== before.syn || flow !== before.flow || nth !== before.nth) this.#matched = 0
     this.#then = this.#env.inner('then', then)
     this.#otherwise = this.#env.inner('else', otherwise)
     return true
   }
+
+  #selects(skb: SkBuff): boolean {
+    const { filter, syn, flow, nth } = this.#params
+    if (filter !== undefined && !filter(skb.bytes, skb.data, skb.len)) return false
+    if (syn === true && !isSyn(skb)) return false
+    if (flow !== undefined) {
+      const hash = flowHash(skb, this.#key)
+      if (hash < 0 || hash >= flow * HASHES) return false
+    }
+    return nth === undefined || ++this.#matched === nth
+  }
 }
+
+function isSyn(skb: SkBuff): boolean {
+  const header = tcpHeaderOf(skb)
+  return header >= 0 && (tcp.flags(skb.bytes, header) & TCP_SYN) !== 0
+}
+
+const CONDITIONS: readonly string[] = ['syn', 'flow', 'nth']
 
 export const matchKind: StageKind<MatchSpec> = {
   kind: 'match',
-  inner: { else: 'else follows match FILTER ( ... )' },
+  inner: {
+    else: 'else follows match FILTER ( ... )',
+    syn: 'syn follows match: match syn ( loss 50% )',
+    flow: 'flow follows match: match flow 10% ( loss 50% )',
+  },
   repeats: true,
   read(c, branch) {
-    const filter = c.filter(['('])
+    const token = c.peek()
+    const isFiltered = token === undefined || token.quoted || !CONDITIONS.includes(token.text)
+    const filter = isFiltered ? c.filter(['(', ...CONDITIONS]) : ''
+    const selection = readSelection(c)
     const matching = branch("match needs ( ... ) after its filter: match 'tcp port 80' ( loss 1% )")
     const others = c.takes('else') ? branch('else needs ( ... ): else ( delay 20ms )') : []
-    return { filter, matching, others }
+    return { filter, ...selection, matching, others }
   },
-  print: ({ filter, matching, others }) => print(filter, printGroups(matching), printGroups(others)),
-  build({ filter, matching, others }, { text, resources }) {
-    const matches = resources.filter(filter)
-    return make(matches, buildGroups(matching, resources), buildGroups(others, resources), text)
+  print: ({ matching, others, ...spec }) => print(spec, printGroups(matching), printGroups(others)),
+  build({ filter, matching, others, ...selection }, { text, resources }) {
+    const matches = filter === '' ? undefined : resources.filter(filter)
+    const [then, otherwise] = [buildGroups(matching, resources), buildGroups(others, resources)]
+    return make({ filter: matches, ...selection, then, otherwise }, text)
   },
 }
 
-function print(filter: string, then: string, otherwise: string): string {
-  return join([`match ${quoted(filter)} (`, then, ')', otherwise !== '' && `else ( ${otherwise} )`])
+function readSelection(c: Cursor): Selection {
+  let selection: Selection = {}
+  for (let word = c.peek(); word !== undefined && CONDITIONS.includes(word.text); word = c.peek()) {
+    if (word.text in selection) throw c.error(`${word.text} is given twice`, word)
+    c.next()
+    if (word.text === 'syn') selection = { ...selection, syn: true }
+    else if (word.text === 'flow') {
+      selection = { ...selection, flow: c.share('flow needs a share of the flows: flow 10%') }
+    } else selection = { ...selection, nth: c.value('nth needs a number: nth 3', whole('a count')) }
+  }
+  return selection
 }
 
-function make(
-  filter: WireFilter,
-  then: readonly Impairment[],
-  otherwise: readonly Impairment[],
-  text: string,
-): Impairment {
-  return impairment('match', { filter, then, otherwise }, (params, _, env) => new MatchWire(params, env), { text })
+function print({ filter, syn, flow, nth }: Selection & { filter: string }, then: string, otherwise: string): string {
+  return join([
+    'match',
+    filter !== '' && quoted(filter),
+    syn && 'syn',
+    flow !== undefined && `flow ${formatShare(flow)}`,
+    nth !== undefined && `nth ${nth}`,
+    '(',
+    then,
+    ')',
+    otherwise !== '' && `else ( ${otherwise} )`,
+  ])
+}
+
+function make(params: MatchParams, text: string): Impairment {
+  return impairment('match', params, (p, _, env) => new MatchWire(p, env), { text })
 }
 
 /**
- * Returns an impairment that sends the packets for which `filter` returns true through the stages
- * `then`, and all others through `otherwise`. A branch without stages changes nothing.
+ * Returns an impairment that sends the packets for which a filter returns true, or that meet all
+ * given conditions, through the stages `then`, and all others through `otherwise`. A branch without
+ * stages changes nothing. Throws a UsageError.
  */
 export function match(
-  filter: WireFilter,
+  which: WireFilter | MatchOptions,
   then: readonly Impairment[],
   otherwise: readonly Impairment[] = [],
 ): Impairment {
-  return make(filter, then, otherwise, print(filter.text ?? 'a function', textOf(then), textOf(otherwise)))
+  const { filter, syn, flow, nth }: MatchOptions = typeof which === 'function' ? { filter: which } : which
+  if (nth !== undefined && !(Number.isInteger(nth) && nth > 0)) {
+    throw new UsageError(`nth ${nth}: it must be a whole number of at least 1`)
+  }
+  const selection: Selection = {
+    ...(syn === true && { syn }),
+    ...(flow !== undefined && { flow: shareOf(flow) }),
+    ...(nth !== undefined && { nth }),
+  }
+  const filterText = filter === undefined ? '' : (filter.text ?? 'a function')
+  const text = print({ filter: filterText, ...selection }, textOf(then), textOf(otherwise))
+  return make({ filter, ...selection, then, otherwise }, text)
 }

@@ -126,7 +126,7 @@ export const rateKind: StageKind<RateSpec> = {
   holds: true,
   part: queuePart,
   read(c) {
-    const bits = c.value('rate needs a rate: rate 10mbit', parseRate)
+    const bits = c.rate('rate needs a rate: rate 10mbit')
     const overhead = c.optional(readOverhead, 0)
     const cell = c.optional(whole('a cell size in bytes', 0), 0)
     const line = { bits, overhead, cell, cellOverhead: c.optional(readOverhead, 0) }

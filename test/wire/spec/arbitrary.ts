@@ -139,11 +139,16 @@ function groupsOf(spec: fc.Arbitrary<Written>, minLength: number): fc.Arbitrary<
   return fc.array(group, { minLength, maxLength: 3 })
 }
 
-const match = fc.record({
-  kind: fc.constant('match'),
-  filter,
-  matching: groupsOf(simple, 0),
-  others: groupsOf(simple, 0),
-}) as fc.Arbitrary<Written>
+const match = fc
+  .record({
+    kind: fc.constant('match'),
+    filter,
+    syn: maybe(fc.constant(true)),
+    flow: maybe(share),
+    nth: maybe(count),
+    matching: groupsOf(simple, 0),
+    others: groupsOf(simple, 0),
+  })
+  .map(without) as fc.Arbitrary<Written>
 
 export const wires = groupsOf(fc.oneof({ weight: 5, arbitrary: simple }, { weight: 1, arbitrary: match }), 0)

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { UsageError } from '../../../src/base/usage-error.ts'
 import { KEYWORDS, parseWire } from '../../../src/wire/parse.ts'
+import { noResources } from '../../../src/wire/spec/resources.ts'
 import { SEED, scaled } from '../../support/scale.ts'
 
 /** Returns the lines of the error that `words` give. */
@@ -162,6 +163,9 @@ test.each([
   ['delay 1ms |', 'a stage is missing here: delay 20ms', ''],
   ['| delay 1ms', 'a stage is missing here: delay 20ms', '|'],
   ['delay 1ms )', "a ')' without its '('", ')'],
+  ['match syn syn ( )', 'syn is given twice', 'syn'],
+  ['match arp nth 0 ( )', "'0' is not a count: a whole number of at least 1", '0'],
+  ['syn loss 1%', 'syn follows match: match syn ( loss 50% )', 'syn'],
   ['match arp loss 1%', "match needs ( ... ) after its filter: match 'tcp port 80' ( loss 1% )", 'loss'],
   ['match arp ( loss 1%', "this '(' has no ')'", '('],
   ['match tcp port 80 ( loss 1% )', "a filter of several words needs quotes: 'tcp port 80'", 'tcp port 80'],
@@ -187,3 +191,30 @@ test.each([
   if (wrong === '') expect(at).toBe(text.length + 3)
   else expect(shown.slice(at, carets.length)).toBe(wrong)
 })
+
+test.each([
+  ['rate 10', "'10' has no unit: it means 10bit/s, as in tc(8)"],
+  ['rate 1.5e6', "'1.5e6' has no unit: it means 1.5mbit/s, as in tc(8)"],
+  ['delay 20', "'20' has no unit: it means 20us, as in tc(8)"],
+  [
+    "match 'tcp[tcpflags] & tcp-syn != 0' ( )",
+    'tcp[...] in a filter never matches IPv6 (pcap-filter(7)): match syn and words such as port match both families',
+  ],
+])("the text '%s' gets a note", (text, note) => {
+  const notes: string[] = []
+  const resources = { ...noResources, filter: () => Object.assign(() => true, { text: '' }) }
+  parseWire(text, resources, 'ab', { bareUs: true, note: line => notes.push(line) })
+  expect(notes).toEqual([note])
+})
+
+test.each(['rate 10bit', 'delay 0', 'delay 20us', 'loss 1', 'rate 10mbit burst 1500 limit 20'])(
+  "the text '%s' gets no note",
+  text => {
+    parseWire(text, noResources, 'ab', {
+      bareUs: true,
+      note: line => {
+        throw new Error(line)
+      },
+    })
+  },
+)

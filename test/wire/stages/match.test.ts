@@ -1,7 +1,9 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { parseWire } from '../../../src/wire/parse.ts'
 import { delay } from '../../../src/wire/stages/delay.ts'
 import { loss } from '../../../src/wire/stages/loss.ts'
 import { match } from '../../../src/wire/stages/match.ts'
+import { ethernet, putWord } from '../../support/frames.ts'
 import { plainFrame, testWires } from '../../support/wire.ts'
 
 const testWire = testWires()
@@ -105,4 +107,84 @@ test('a match may lie in a match', () => {
     'match then match 2',
     'match then match 2 then loss',
   ])
+})
+
+const [SYN, ACK] = [2, 16]
+
+/** A TCP segment of `port` to port 80, in IPv4 or IPv6. */
+function segment(version: 4 | 6, port: number, flags: number): Uint8Array {
+  const tcp = new Uint8Array(20)
+  putWord(tcp, 0, port)
+  tcp.set([0, 80], 2)
+  tcp.set([0x50, flags], 12)
+  const header = new Uint8Array(version === 4 ? 20 : 40).fill(1)
+  if (version === 4) header.set([0x45, 0, 0, 40, 0, 1, 0x40, 0, 64, 6])
+  else header.set([0x60, 0, 0, 0, 0, 20, 6, 64])
+  return ethernet(version === 4 ? 0x0800 : 0x86dd, [...header, ...tcp])
+}
+
+/** Returns the numbers of the packets that `match SELECTION` selects. */
+function selected(selection: string, frames: readonly Uint8Array[], seed = 7): number[] {
+  const wire = testWire(parseWire(`match ${selection} ( loss 100% )`), { seed })
+  for (const each of frames) wire.sendFrame(each)
+  const passed = new Set(wire.received.map(({ id }) => id))
+  return frames.map((_, i) => i + 1).filter(id => !passed.has(id))
+}
+
+test('match syn selects the segments with SYN of both families, and nothing else', () => {
+  const fragment = segment(4, 1, SYN)
+  fragment[14 + 6] = 0x20
+  const frames = ([4, 6] as const).flatMap(version => [SYN, ACK, SYN | ACK].map(flags => segment(version, 1, flags)))
+  expect(selected('syn', [...frames, plainFrame(60), fragment])).toEqual([1, 3, 4, 6])
+})
+
+test('match nth counts only packets that meet the other conditions, and selects one', () => {
+  const frames = [ACK, SYN, SYN, ACK, SYN].map(flags => segment(6, 1, flags))
+  expect(selected('syn nth 2', frames)).toEqual([3])
+  expect(selected('nth 2 syn', frames)).toEqual([3])
+  expect(selected('nth 4', frames)).toEqual([4])
+})
+
+test('a match that is set again counts on, and starts at 0 with another condition', () => {
+  const wire = testWire(parseWire('match nth 3 ( loss 100% )'))
+  wire.send(2)
+  wire.chain.set(parseWire('match nth 3 ( delay 1ms )'))
+  wire.send(1)
+  expect(wire.chain.report().map(({ held }) => held)).toEqual([0, 1])
+  wire.chain.set(parseWire('match nth 2 ( delay 1ms )'))
+  wire.send(2)
+  expect(wire.chain.report().map(({ held }) => held)).toEqual([0, 2])
+  wire.advance(1e6)
+})
+
+describe.each([4, 6] as const)('match flow of IPv%i', version => {
+  const ports = Array.from({ length: 1000 }, (_, port) => port + 1)
+  const first = ports.map(port => segment(version, port, SYN))
+  const second = ports.map(port => segment(version, port, ACK))
+
+  test('match flow selects that share of the flows, and all packets of each', () => {
+    const numbers = selected('flow 10%', [...first, ...second])
+    const once = numbers.filter(id => id <= 1000)
+    // Four deviations of a binomial distribution.
+    expect(Math.abs(once.length - 100)).toBeLessThan(4 * Math.sqrt(1000 * 0.1 * 0.9))
+    expect(numbers).toEqual([...once, ...once.map(id => id + 1000)])
+  })
+
+  test('match flow selects the same flows with the same seed, and others with another', () => {
+    const numbers = selected('flow 30%', first)
+    expect(selected('flow 30%', first)).toEqual(numbers)
+    expect(selected('flow 30%', first, 8)).not.toEqual(numbers)
+    expect(selected('flow 100%', first)).toHaveLength(1000)
+    expect(selected('flow 0%', first)).toHaveLength(0)
+  })
+})
+
+test('match flow does not select packets that are not IP', () => {
+  expect(selected('flow 100%', [plainFrame(60)])).toEqual([])
+})
+
+test('a match of a program has the conditions of the text', () => {
+  expect(match({ syn: true, flow: '10%', nth: 3 }, [loss(1)]).text).toBe('match syn flow 10% nth 3 ( loss 100% )')
+  expect(match({ filter: odd, flow: 0.5 }, []).text).toBe("match 'odd' flow 50% ( )")
+  expect(() => match({ nth: 0 }, [])).toThrow('nth 0: it must be a whole number of at least 1')
 })
