@@ -4,7 +4,15 @@
  */
 import { NSEC_PER_SEC } from '../../base/clock.ts'
 import { durationOf } from '../../base/duration.ts'
-import { addRule, delRule, getLink, RouteSocket, RT_TABLE_LOCAL, setNetworkRoute } from '../../linux/rtnetlink.ts'
+import {
+  addRule,
+  delRule,
+  getLink,
+  RouteSocket,
+  RT_TABLE_LOCAL,
+  setNetworkRoute,
+  toPrefix,
+} from '../../linux/rtnetlink.ts'
 import { writeSysctl } from '../../linux/sysctl.ts'
 import { AF_INET } from '../../linux/uapi.ts'
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../packet/ipv4.ts'
@@ -35,9 +43,11 @@ import {
   PREROUTING,
   protocol,
   type Step,
+  saddr6,
 } from './nftables.ts'
 import type { NatForward } from './protocol.ts'
 import type { SocketPlace } from './sockets.ts'
+import { NAT64_NETWORK, NAT64_PREFIX } from './subnet.ts'
 
 /** The router's connection to the outside. */
 export interface Outside {
@@ -108,6 +118,7 @@ export function firewall(place: SocketPlace, name: string, { firewall: kind, nat
   ].map(steps => [iif(name), family(NFPROTO_IPV6), ...steps])
   const translated =
     nat === 'masquerade' ? [[iif(name), FORWARDED, ACCEPT]] : [[iif(name), family(NFPROTO_IPV4), ACCEPT]]
+  if (nat === 'nat64') translated.push([iif(name), family(NFPROTO_IPV6), saddr6(NAT64_PREFIX), ACCEPT])
   const rules = [
     [KNOWN, ACCEPT],
     ...(nat === undefined ? [] : translated),
@@ -145,6 +156,13 @@ export function routeHairpin(place: SocketPlace, { name, address, nextHop }: Out
 export function routeHairpinPort({ native, nsfd }: SocketPlace, { address }: Outside, port: number): void {
   using sock = RouteSocket.open(native, nsfd)
   hairpinPorts(sock, address, port, port)
+}
+
+/** Routes packets for IPv4 hosts to the link outside, where the NAT64 is. Throws a VnetError. */
+export function routeNat64({ native, nsfd }: SocketPlace, name: string, nextHop = ''): void {
+  using sock = RouteSocket.open(native, nsfd)
+  const { ifindex: oif = 0 } = getLink(sock, { name }) ?? {}
+  setNetworkRoute(sock, { dst: NAT64_NETWORK, oif, via: toPrefix(nextHop).bytes })
 }
 
 function hairpinPorts(sock: RouteSocket, address: number, first: number, last: number): void {

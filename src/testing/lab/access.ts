@@ -6,10 +6,9 @@ import { durationOf } from '../../base/duration.ts'
 import { anyText, record } from '../../base/schema.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../packet/ipv4.ts'
-import type { NatKind } from './nat-table.ts'
 import { DURATION, FLAG, type Forms, OBJECT, wordOf } from './options.ts'
 
-const NATS = ['masquerade', 'full-cone', 'restricted', 'port-restricted', 'symmetric'] as const
+const NATS = ['masquerade', 'full-cone', 'restricted', 'port-restricted', 'symmetric', 'nat64'] as const
 const FIREWALLS = ['none', 'block-inbound', 'corporate'] as const
 
 export interface AccessOptions {
@@ -23,8 +22,11 @@ export interface AccessOptions {
    * - `restricted`: one port for all peers. Addresses that were sent to may send to it.
    * - `port-restricted`: one port for all peers. Peers that were sent to may send to it.
    * - `symmetric`: a port for each peer, which alone may send to it.
+   *
+   * `nat64` (RFC 6146) leads hosts inside, which have only IPv6, to IPv4 hosts outside. They reach
+   * them by addresses of 64:ff9b::/96, which their names have there (DNS64, RFC 6147).
    */
-  readonly nat?: 'masquerade' | NatKind
+  readonly nat?: (typeof NATS)[number]
   /**
    * How long a mapping of UDP or TCP lasts without a packet from inside: a duration such as '30s',
    * or milliseconds.
@@ -55,6 +57,7 @@ const PRESETS = {
   mobile: { nat: 'symmetric', udpTimeout: '30s', tcpTimeout: '30min', firewall: 'block-inbound' },
   corporate: { nat: 'symmetric', firewall: 'corporate' },
   cloud: { nat: 'symmetric', udpTimeout: '350s', tcpTimeout: '350s', firewall: 'block-inbound' },
+  'ipv6-only': { nat: 'nat64', firewall: 'block-inbound' },
 } as const satisfies Readonly<Record<string, Omit<AccessOptions, 'preset'>>>
 
 export const ACCESS: Forms<AccessOptions> = {
@@ -84,6 +87,11 @@ export function checkAccess(what: string, options: AccessOptions, hasOutside: bo
   }
   const [alone] = needsNat.find(([, value]) => value !== undefined) ?? []
   if (nat === undefined && alone !== undefined) throw new UsageError(`${what}: ${alone} needs \`nat\``)
+  if (nat === 'nat64') {
+    const [refused] =
+      Object.entries({ hairpin, portMapping, forward: options.forward }).find(([, v]) => v !== undefined) ?? []
+    if (refused !== undefined) throw new UsageError(`${what}: ${refused} is for a NAT of IPv4, not for nat64`)
+  }
   if (nat === 'masquerade' && portMapping)
     throw new UsageError(`${what}: portMapping needs another NAT than masquerade`)
   for (const [from, to] of Object.entries(forward)) parseForward(what, from, to)

@@ -17,13 +17,16 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { UsageError } from '../../base/usage-error.ts'
-import { parseIpv4 } from '../../packet/address.ts'
+import { formatAddress, ipv4Bytes, parseIpv4 } from '../../packet/address.ts'
 import { type HostAddress, placeOf } from './lookup.ts'
+import { NAT64_PREFIX } from './subnet.ts'
 
 /** A host: a name, and the addresses of its interfaces. */
 export interface Host {
   readonly name: string
   readonly interfaces: readonly HostInterface[]
+  /** Whether names of IPv4 hosts have addresses of its NAT64. */
+  readonly hasDns64?: boolean
 }
 
 export interface HostInterface {
@@ -40,6 +43,16 @@ const LOCALHOST: readonly HostAddress[] = [
   { address: '127.0.0.1', family: 4 },
   { address: '::1', family: 6 },
 ]
+
+/** The name by which programs find the prefix of a NAT64, and its addresses (RFC 7050). */
+const IPV4_ONLY = 'ipv4only.arpa'
+const WELL_KNOWN: readonly HostAddress[] = ['192.0.0.170', '192.0.0.171'].map(address => ({ address, family: 4 }))
+
+/** The address that an IPv4 host has past a NAT64 (RFC 6052). */
+function translated({ address }: HostAddress): HostAddress {
+  const bytes = Uint8Array.of(...NAT64_PREFIX, ...ipv4Bytes(parseIpv4(address) as number))
+  return { address: formatAddress(bytes), family: 6 }
+}
 
 export class HostsFile {
   readonly #directory: string
@@ -100,7 +113,7 @@ export class HostsFile {
 
   #writeHosts(from: Host): void {
     const lines = ['127.0.0.1 localhost', '::1 localhost ip6-localhost ip6-loopback']
-    for (const { name } of this.#hosts.values()) {
+    for (const name of [...[...this.#hosts.values()].map(each => each.name), IPV4_ONLY]) {
       for (const { address } of this.places(from, name)) lines.push(`${address} ${name}`)
     }
     overwrite(this.fileOf(from), `${lines.join('\n')}\n`)
@@ -142,7 +155,10 @@ export class HostsFile {
       ...interfaces.filter(({ link }) => own.has(link)),
       ...interfaces.filter(({ link }) => !own.has(link)),
     ]
-    return ordered.flatMap(each => this.#placesOf(each))
+    const places = key === IPV4_ONLY ? WELL_KNOWN : ordered.flatMap(each => this.#placesOf(each))
+    if (from.hasDns64 !== true) return key === IPV4_ONLY ? [] : places
+    const v6 = places.filter(({ family }) => family === 6)
+    return [...(v6.length > 0 ? v6 : places.map(translated)), ...places.filter(({ family }) => family === 4)]
   }
 
   /** The addresses of an interface, which do not change. */

@@ -110,7 +110,7 @@ export class Lab implements AsyncDisposable {
     const [router] = this.#add([name], make) as [LabRouter]
     const joinInside = async (host: LabNamespace) => router.addLink(host, await this.cable(host, router, cable))
     const joinOutside = async (host: LabNamespace) => {
-      router.addLink(host, await this.#made(() => this.#links.cable(router, host, cable, router.nat)))
+      router.addLink(host, await this.#made(() => this.#links.cable(router, host, cable, { translator: router.nat })))
       router.setUp()
     }
     await Promise.all([...inside.map(joinInside), ...(outside === undefined ? [] : [joinOutside(outside)])])
@@ -155,7 +155,8 @@ export class Lab implements AsyncDisposable {
    * Rejects with a UsageError for a wrong text; a failed call leaves nothing in place.
    */
   async cable(a: LabNamespace, b: LabNamespace, options: LabCableOptions = {}): Promise<LabLink> {
-    const made = await this.#made(() => this.#links.cable(a, b, options))
+    const family = [a, b].some(end => end instanceof LabRouter && end.hasNat64) ? 6 : undefined
+    const made = await this.#made(() => this.#links.cable(a, b, options, { family }))
     await this.#forwardWaiting([a, b])
     return made
   }

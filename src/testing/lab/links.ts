@@ -68,19 +68,23 @@ export class Links {
     this.#namespaces = namespaces
   }
 
-  /** Same as Lab.cable. With `translator`, `a` translates. */
+  /** Same as Lab.cable. With `translator`, `a` translates. With `family` it has only IPv6. */
   async cable(
     a: LabNamespace,
     b: LabNamespace,
     options: LabCableOptions,
-    translator?: Omit<NatSpec, 'address'>,
+    { translator, family }: { translator?: Omit<NatSpec, 'address'> | undefined; family?: 6 | undefined } = {},
   ): Promise<LabLink> {
     this.checkEnds('cable', [a, b])
     checkCableOptions(options)
     const link = ++this.#last
     const { wire = '', mtu, capture = this.#captures.isAll } = options
     const { ab = '', ba = '' } = directionsOf(wire)
-    const [ofA, ofB] = givenAddresses(options) ?? [addressesOf(link, 1, mtu), addressesOf(link, 2, mtu)]
+    const [ofA, ofB] =
+      givenAddresses(options) ??
+      ([1, 2].map(host => {
+        return addressesOf(link, host, mtu).filter(each => family === undefined || each.includes(':'))
+      }) as [string[], string[]])
     // Immediately, so that two cables that are made together do not take the same name.
     const atA = takeInterface(a, b.name, link, ofA)
     const atB = takeInterface(b, a.name, link, ofB)
@@ -137,7 +141,6 @@ export class Links {
     if (!this.#waiting.has(link)) return
     const together = [...this.#waiting]
     this.#waiting.delete(link)
-    this.#hosts.update()
     try {
       this.#route(together)
       this.#waiting.clear()
@@ -145,6 +148,9 @@ export class Links {
       if (together.length === 1) throw error
       // The kernel may refuse the routes of another link, so each link sets its own.
       this.#route([link])
+    } finally {
+      // Names depend on routes to a NAT64.
+      this.#hosts.update()
     }
   }
 

@@ -56,6 +56,8 @@ export class LabNamespace {
   readonly name: string
   /** Oldest first, without the loopback interface. */
   readonly interfaces: readonly LabInterface[] = []
+  /** @internal Whether names of IPv4 hosts have addresses of its NAT64 (RFC 6147). */
+  hasDns64 = false
   readonly #native: Native
   readonly #hosts: HostsFile
   readonly #place: SocketPlace

@@ -9,6 +9,7 @@ import { type Impairment, impairment, type Limit, type Wire, type WireEnv } from
 import type { Nat } from './nat.ts'
 import { FRAGMENT_TIME } from './nat-fragments.ts'
 import type { NatVerdict } from './nat-table.ts'
+import type { Siit } from './siit.ts'
 
 /** Limits of early fragments: the bytes are Linux's (ipfrag_high_thresh). */
 const LIMIT = { packets: 1000, bytes: 4 * 1024 * 1024 }
@@ -39,16 +40,15 @@ class NatWire implements Wire {
   push(skb: SkBuff): void {
     // A partial checksum has the sum of the addresses in it.
     skbChecksumHelp(skb)
-    const { bytes, data, len } = skb
     const now = this.#env.clock.now()
     // The router is the first end.
     if (this.#env.direction === 'ab') {
-      const verdict = this.#nat.outbound(bytes, data, len, now)
+      const verdict = outbound(this.#nat, skb, now)
       if (verdict === 'hairpin') this.#turn(skb)
       else this.#pass(skb, verdict)
       return
     }
-    const verdict = this.#nat.inbound(bytes, data, len, now)
+    const verdict = inbound(this.#nat, skb, now)
     const { fragment } = this.#nat
     if (verdict === 'early') this.#hold(skb, fragment, now)
     else {
@@ -134,6 +134,24 @@ class NatWire implements Wire {
   }
 }
 
+/** Translates a frame that the router sends, with a NAT64 also its version of IP. */
+function outbound(nat: Nat, skb: SkBuff, now: number): NatVerdict {
+  if (nat.siit?.to4(skb) === 'untranslatable') return 'untranslatable'
+  const verdict = nat.outbound(skb.bytes, skb.data, skb.len, now)
+  return verdict === 'hairpin' ? to6(nat.siit, skb, verdict) : verdict
+}
+
+/** Translates a frame for the router. */
+function inbound(nat: Nat, skb: SkBuff, now: number): NatVerdict {
+  if (nat.siit?.isSpoofed(skb)) return 'filtered'
+  const verdict = nat.inbound(skb.bytes, skb.data, skb.len, now)
+  return verdict === 'pass' ? to6(nat.siit, skb, verdict) : verdict
+}
+
+function to6(siit: Siit | undefined, skb: SkBuff, verdict: NatVerdict): NatVerdict {
+  return siit?.to6(skb) === 'untranslatable' ? 'untranslatable' : verdict
+}
+
 /**
  * Returns the stage that translates by `nat`. It is the first stage from the router and the last
  * stage to the router, so that everything else on the cable uses the addresses outside.
@@ -150,7 +168,7 @@ export function natEnd(nat: Nat, clock: Clock, end: Wire): Wire {
   return {
     push(skb: SkBuff): void {
       const isMade = skb.packetId < 0
-      if (!isMade || nat.inbound(skb.bytes, skb.data, skb.len, clock.now()) === 'pass') end.push(skb)
+      if (!isMade || inbound(nat, skb, clock.now()) === 'pass') end.push(skb)
       else skb.drop(SKB_DROP_REASON_WIRE_LOSS)
     },
   }

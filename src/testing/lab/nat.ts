@@ -30,6 +30,7 @@ import {
   portOf,
 } from './nat-table.ts'
 import type { NatForward } from './protocol.ts'
+import type { Siit } from './siit.ts'
 
 /**
  * Seconds without a packet from inside after which a mapping ends, by protocol: the shortest that
@@ -52,6 +53,8 @@ export interface NatOptions {
   readonly tcp?: number | undefined
   /** Whether packets for other addresses than the router's are dropped. */
   readonly blocks?: boolean
+  /** Translates the packets of IPv6 hosts inside to IPv4, before this NAT, and back after it. */
+  readonly siit?: Siit | undefined
 }
 
 export class Nat {
@@ -59,6 +62,7 @@ export class Nat {
   fragment = 0
   /** The router's address outside. */
   readonly address: number
+  readonly siit: Siit | undefined
   readonly #blocks: boolean
   readonly #tables: ReadonlyMap<number, NatTable>
   readonly #fragments = new NatFragments()
@@ -69,8 +73,9 @@ export class Nat {
   readonly #timeouts: ReadonlyMap<number, number>
 
   /** `address` is the router's address outside. `random` picks the first ports. */
-  constructor(kind: NatKind, address: number, random: Random, { udp, tcp, blocks = false }: NatOptions = {}) {
+  constructor(kind: NatKind, address: number, random: Random, { udp, tcp, blocks = false, siit }: NatOptions = {}) {
     this.address = address
+    this.siit = siit
     this.#blocks = blocks
     this.#tables = new Map([...SECONDS.keys()].map(protocol => [protocol, new NatTable(kind, random.below(PORTS))]))
     const given = new Map([

@@ -83,6 +83,8 @@ export const dport = (port: number): Step => matchPayload(NFT_PAYLOAD_TRANSPORT_
 export const daddr4 = (address: number): Step => {
   return matchPayload(NFT_PAYLOAD_NETWORK_HEADER, 16, Uint8Array.from(long(address)))
 }
+/** Matches the first bytes of the source of IPv6 packets. */
+export const saddr6 = (prefix: Uint8Array): Step => matchPayload(NFT_PAYLOAD_NETWORK_HEADER, 8, prefix)
 export const ACCEPT: Step = rule => verdict(rule, NF_ACCEPT)
 export const DROP: Step = rule => verdict(rule, NF_DROP)
 export const MASQUERADE: Step = rule => expression(rule, 'masq', () => {})

@@ -41,7 +41,7 @@ export interface CableSpec {
 }
 
 export interface NatSpec {
-  readonly kind: NatKind
+  readonly kind: NatKind | 'nat64'
   /** The IPv4 address of the router on the cable, as an unsigned number. */
   readonly address: number
   /** How long mappings of UDP and TCP last, in ns. */

@@ -17,6 +17,7 @@ import {
   refusePortControl,
   routeHairpin,
   routeHairpinPort,
+  routeNat64,
 } from './access-rules.ts'
 import { ipv4Of } from './hosts.ts'
 import type { LabLink } from './link.ts'
@@ -25,6 +26,7 @@ import { type LabInterface, LabNamespace, type NamespaceLab, nameOf } from './na
 import { ANY, checkNone, checkOptions, type Forms, LIST } from './options.ts'
 import type { NatSpec } from './protocol.ts'
 import type { SocketPlace } from './sockets.ts'
+import { IPV6_MIN_MTU } from './subnet.ts'
 import { LINK_OPTIONS, type LinkOptions } from './wire-spec.ts'
 
 export interface LabRouterOptions extends AccessOptions, LinkOptions {
@@ -45,6 +47,9 @@ export const ROUTER_OPTIONS: Forms<LabRouterOptions> = {
 export function checkRouterOptions(name: string, options: LabRouterOptions): void {
   checkOptions(`router ${name}`, options, ROUTER_OPTIONS)
   checkAccess(`router ${name}`, options, options.outside !== undefined)
+  if (accessOf(options).nat === 'nat64' && (options.mtu ?? IPV6_MIN_MTU) < IPV6_MIN_MTU) {
+    throw new UsageError(`router ${name}: nat64 needs an mtu of at least ${IPV6_MIN_MTU}`)
+  }
 }
 
 /**
@@ -86,6 +91,11 @@ export class LabRouter extends LabNamespace {
     return this.#access.nat === undefined ? undefined : this.outer?.link
   }
 
+  /** @internal Whether hosts inside have only IPv6. */
+  get hasNat64(): boolean {
+    return this.#access.nat === 'nat64'
+  }
+
   /** @internal The interface outside. */
   get outer(): LabInterface | undefined {
     const links = this.#outside?.interfaces.map(({ link }) => link)
@@ -106,14 +116,24 @@ export class LabRouter extends LabNamespace {
     const { outer } = this
     if (outer === undefined) return
     if (nat === 'masquerade') masquerade(this.place, this.#meeting(outer), this.#access)
+    else if (nat === 'nat64')
+      routeNat64(
+        this.place,
+        outer.name,
+        this.#nextHop(outer).find(text => text.includes(':')),
+      )
     else if (nat !== undefined && hairpin) routeHairpin(this.place, this.#meeting(outer))
     if (this.nat?.portMapping !== undefined) refusePortControl(this.place, outer.name)
     if (kind !== 'none') firewall(this.place, outer.name, this.#access)
   }
 
-  #meeting({ name, link, addresses }: LabInterface): Outside {
-    const next = this.#outside?.interfaces.find(each => each.link === link)?.addresses ?? []
-    return { name, address: ipv4Of(addresses), nextHop: ipv4Of(next) }
+  #meeting(outer: LabInterface): Outside {
+    return { name: outer.name, address: ipv4Of(outer.addresses), nextHop: ipv4Of(this.#nextHop(outer)) }
+  }
+
+  /** The addresses of the host outside on the link of `outer`. */
+  #nextHop({ link }: LabInterface): readonly string[] {
+    return this.#outside?.interfaces.find(each => each.link === link)?.addresses ?? []
   }
 
   /**

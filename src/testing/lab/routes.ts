@@ -7,6 +7,7 @@ import { formatPrefix, networkOf, type Prefix, parsePrefix } from '../../packet/
 import { withoutPrefix } from './hosts.ts'
 import type { LabInterface } from './namespace.ts'
 import type { SocketPlace } from './sockets.ts'
+import { NAT64_NETWORK } from './subnet.ts'
 
 /** A namespace, as far as routes are concerned. */
 export interface Routed {
@@ -15,6 +16,8 @@ export interface Routed {
   readonly isRouter?: boolean
   /** The link outside a NAT, from which the IPv4 networks of its other links are hidden. */
   readonly hiddenFrom?: number | undefined
+  /** Whether this NAT translates IPv6 to IPv4. */
+  readonly hasNat64?: boolean
 }
 
 /** A route to a network, by a gateway on a link. */
@@ -55,7 +58,10 @@ interface NextHop {
 }
 
 /** A router that packets may be sent to, by the first router on the path. */
-type Path = Pick<LabRoute, 'via' | 'link' | 'dev'> & { readonly router: Routed }
+type Path = Pick<LabRoute, 'via' | 'link' | 'dev'> & NextHop
+
+/** The network of IPv4 hosts past a NAT64. */
+const IPV4_HOSTS: Network = { prefix: NAT64_NETWORK, text: formatPrefix(NAT64_NETWORK) }
 
 export class Routes {
   readonly #addresses = new WeakMap<LabInterface, Readonly<Record<Family, FamilyAddresses>>>()
@@ -63,10 +69,13 @@ export class Routes {
   readonly #known = new WeakMap<object, Map<string, string>>()
 
   /** Adds the missing routes over `links`, which are up, to each namespace. Throws a VnetError. */
-  update(namespaces: readonly (Routed & { readonly place: SocketPlace })[], links: ReadonlySet<number>): void {
+  update(
+    namespaces: readonly (Routed & { readonly place: SocketPlace; hasDns64: boolean })[],
+    links: ReadonlySet<number>,
+  ): void {
     if (!namespaces.some(({ isRouter }) => isRouter)) return
-    const up = namespaces.map(({ interfaces, isRouter = false, hiddenFrom }): Routed => {
-      return { interfaces: interfaces.filter(({ link }) => links.has(link)), isRouter, hiddenFrom }
+    const up = namespaces.map(({ interfaces, isRouter = false, hiddenFrom, hasNat64 = false }): Routed => {
+      return { interfaces: interfaces.filter(({ link }) => links.has(link)), isRouter, hiddenFrom, hasNat64 }
     })
     for (const [i, routes] of this.find(up).entries()) {
       const namespace = namespaces[i] as (typeof namespaces)[number]
@@ -77,6 +86,7 @@ export class Routes {
       const added = routes.filter(route => known.get(route.network.text) !== hopOf(route))
       if (added.length > 0) setRoutes(namespace.place, added)
       for (const route of added) known.set(route.network.text, hopOf(route))
+      namespace.hasDns64 = routes.some(({ network }) => network === IPV4_HOSTS)
     }
   }
 
@@ -104,18 +114,19 @@ export class Routes {
     const paths = host.interfaces.flatMap(({ link, name }): Path[] => {
       return routersOn(link).flatMap(({ router, at }) => {
         const via = this.#of(at, family).gateway
-        return via === undefined ? [] : [{ router, via, link, dev: name }]
+        return via === undefined ? [] : [{ router, at, via, link, dev: name }]
       })
     })
     // The loop also visits the paths that it adds: nearer routers come first.
-    for (const { router, ...path } of paths) {
+    for (const { router, at, ...path } of paths) {
+      const translated = family === 16 && router.hasNat64 && router.hiddenFrom !== at.link ? [IPV4_HOSTS] : []
       for (const next of router.interfaces) {
-        for (const network of this.#of(next, family).networks) {
+        for (const network of [...this.#of(next, family).networks, ...translated]) {
           if (known.has(network.text)) continue
           known.add(network.text)
           routes.push({ network, ...path })
         }
-        for (const further of routersOn(next.link)) paths.push({ router: further.router, ...path })
+        for (const further of routersOn(next.link)) paths.push({ ...further, ...path })
       }
     }
     return routes

@@ -1,11 +1,16 @@
 /** Subnets: the addresses of the links of a lab, by their numbers. */
 import { UsageError } from '../../base/usage-error.ts'
+import type { Prefix } from '../../packet/address.ts'
 
 /** 198.18.0.0/15 (RFC 2544) has so many /24. Number 0 is left out. */
 const MAX_LINKS = 511
 
 /** The minimum MTU of an interface with IPv6 (RFC 8200 section 5). */
 export const IPV6_MIN_MTU = 1280
+
+/** The first 12 bytes of 64:ff9b::/96, the addresses of IPv4 hosts past a NAT64 (RFC 6052). */
+export const NAT64_PREFIX = Uint8Array.of(0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0)
+export const NAT64_NETWORK: Prefix = { bytes: Uint8Array.of(...NAT64_PREFIX, 0, 0, 0, 0), prefixLen: 96 }
 
 /**
  * Returns the addresses of a host on a link, with their prefixes: of 198.18.0.0/15, and of

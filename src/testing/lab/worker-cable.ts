@@ -295,7 +295,10 @@ export class WorkerCable {
 /** Loads the NAT, which few cables have. */
 async function makeNat({ kind, address, ...options }: NatSpec, seed: number): Promise<Nat> {
   const { Nat } = await import('./nat.ts')
-  return new Nat(kind, address, random(seed), options)
+  if (kind !== 'nat64') return new Nat(kind, address, random(seed), options)
+  const { Siit } = await import('./siit.ts')
+  // RFC 6146 section 3.5: the mapping does not depend on the peer, the filtering on its address.
+  return new Nat('restricted', address, random(seed), { ...options, blocks: true, siit: new Siit() })
 }
 
 /** Serves requests for ports in the namespace of `nsfd`, which few NATs do. */

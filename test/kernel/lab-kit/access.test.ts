@@ -270,11 +270,11 @@ describe('options of a router', () => {
   test.each([
     [
       { preset: 'hme' },
-      "preset: 'hme' is not a preset, which are home, hotel, cgnat, mobile, corporate, cloud; did you mean 'home'?",
+      "preset: 'hme' is not a preset, which are home, hotel, cgnat, mobile, corporate, cloud, ipv6-only; did you mean 'home'?",
     ],
     [
       { nat: 'port-restrict' },
-      "nat: 'port-restrict' is not a NAT, which are masquerade, full-cone, restricted, port-restricted, symmetric; did you mean 'port-restricted'?",
+      "nat: 'port-restrict' is not a NAT, which are masquerade, full-cone, restricted, port-restricted, symmetric, nat64; did you mean 'port-restricted'?",
     ],
     [{ firewall: 'corprate' }, "did you mean 'corporate'?"],
     [{ hairpinning: true }, "no option is called 'hairpinning', but inside, outside,"],
