@@ -77,8 +77,8 @@ const packages = {
   base: ['yaml'],
   linux: ['ffi-rs'],
   metrics: ['prom-client'],
-  web: ['uplot'],
-  'web/page': ['uplot'],
+  web: ['uplot', 'preact', '@preact/signals'],
+  'web/page': ['uplot', 'preact', '@preact/signals'],
   testing: ['undici'],
   'vitest.ts': ['vitest'],
   cli: ['commander'],
@@ -106,7 +106,7 @@ export function table() {
  */
 export function violations(root) {
   return readdirSync(join(root, 'src'), { recursive: true })
-    .filter(file => file.endsWith('.ts'))
+    .filter(file => /\.tsx?$/.test(file))
     .sort()
     .flatMap(file => violationsIn(root, file))
 }
@@ -117,7 +117,7 @@ function violationsIn(root, file) {
   const room = roomOf(file)
   if (!order.includes(room))
     return [at(0, `${room} is not a known room of src: give it a floor in scripts/check-imports.mjs`)]
-  const program = parseAst(source, { lang: 'ts', astType: 'ts' }, file)
+  const program = parseAst(source, { lang: file.endsWith('x') ? 'tsx' : 'ts', astType: 'ts' }, file)
   const imports = importsOf(program).map(({ specifier, start }) => {
     const complaint = complaintAbout(specifier, file, room)
     return complaint && at(start, `${room} may not import ${complaint}`)

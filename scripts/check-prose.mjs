@@ -32,7 +32,7 @@ const TITLE = /\((['"`])(.*)\1, (?:async )?(?:\(|\w+ =>)/
 
 /** The beginning of a comment line by file extension. All of a YAML file is a document. */
 const comments = {
-  ...Object.fromEntries(['.ts', '.mjs', '.js', '.c', '.cc', '.h'].map(extension => [extension, slashes])),
+  ...Object.fromEntries(['.ts', '.tsx', '.mjs', '.js', '.c', '.cc', '.h'].map(extension => [extension, slashes])),
   ...Object.fromEntries(['.py', '.sh', ''].map(extension => [extension, hash])),
   '.yaml': { whole: /./ },
 }

@@ -27,9 +27,15 @@ const SHARED = [
   'packet/octets.js',
 ]
 
+/** The packages of the page. Each module is served under its specifier. */
+const MODULES = ['preact', 'preact/hooks', 'preact/jsx-runtime', '@preact/signals', '@preact/signals-core']
+/** Imports of them, which a browser resolves only as paths. */
+const IMPORT = /(\bfrom\s*)(["'])(@?preact(?:\/[\w-]+)*)\2/g
+
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
+  '.mjs': 'text/javascript; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
   '.svg': 'image/svg+xml',
 }
@@ -37,20 +43,30 @@ const TYPES: Readonly<Record<string, string>> = {
 /** Reads the files, by the paths of their URLs. */
 export function readPage(): ReadonlyMap<string, PageFile> {
   const page = join(COMPILED, 'page')
-  const uPlot = dirname(createRequire(import.meta.url).resolve('uplot'))
+  const require = createRequire(import.meta.url)
+  const uPlot = dirname(require.resolve('uplot'))
+  // signals-core is a dependency of signals, and may be installed inside it.
+  const signals = createRequire(require.resolve('@preact/signals'))
   const paths = [
     ...readdirSync(page).map(name => [name, join(page, name)] as const),
     ['', join(page, 'index.html')] as const,
     // The page imports it as ../feed-types.js, and the root has no parent.
     ['feed-types.js', join(COMPILED, 'feed-types.js')] as const,
     ...SHARED.map(name => [name, join(COMPILED, '..', name)] as const),
+    ...MODULES.map(name => [`${name}.js`, signals.resolve(name).replace(/\.js$/, '.mjs')] as const),
     ['uPlot.js', join(uPlot, 'uPlot.esm.js')] as const,
     ['uPlot.css', join(uPlot, 'uPlot.min.css')] as const,
   ]
   const files = new Map<string, PageFile>()
   for (const [name, path] of paths) {
     const type = TYPES[extname(path)]
-    if (type !== undefined) files.set(`/${name}`, { type, bytes: readFileSync(path) })
+    if (type === undefined) continue
+    const bytes = readFileSync(path)
+    const isModule = extname(name) === '.js'
+    files.set(`/${name}`, {
+      type,
+      bytes: isModule ? Buffer.from(`${bytes}`.replaceAll(IMPORT, '$1$2/$3.js$2')) : bytes,
+    })
   }
   return files
 }
