@@ -45,6 +45,16 @@ export interface DeviceRow {
   readonly peer: string | undefined
   /** Whether it is a port of a simulated network. */
   readonly onSegment: boolean
+  /** Its place in a running lab; undefined for interfaces that are in none. */
+  readonly lab?:
+    | {
+        /** As in command lines: `LAB`, or `LAB-PID` if another lab has the same name. */
+        readonly name: string
+        readonly host: string
+        /** For the port of a segment, a number that all ports of the segment have in common. */
+        readonly segment: number | undefined
+      }
+    | undefined
 }
 
 export interface VnetRow {

@@ -2,7 +2,9 @@
 
 import { distinct, printable } from '../base/printable.ts'
 import type { DeviceStats, FoundDevice } from '../control/index.ts'
+import { labPlace } from '../control/protocol/directory.ts'
 import { IFF_UP } from '../netdev/if.ts'
+import { linkOf } from '../testing/lab/subnet.ts'
 import type { DeviceCounters, DeviceId, DeviceRow, VnetRow } from './feed-types.ts'
 
 type Identity = Pick<FoundDevice, 'vnet' | 'pid' | 'name' | 'netns'>
@@ -31,11 +33,14 @@ export function vnetRows(devices: readonly FoundDevice[]): VnetRow[] {
 }
 
 function deviceRow(device: FoundDevice): DeviceRow {
-  const { name, netns, driver = '', mac, mtu, flags, carrier, cut: isCut, txQueues, rxQueues } = device
-  const { faults, faultTexts, peer, onSegment = false } = device
+  const { name, netns, place = netns, driver = '', mac, mtu, flags, carrier, cut: isCut, txQueues, rxQueues } = device
+  const { faults, faultTexts, onSegment = false } = device
+  const at = labPlace(place)
+  // The vnet itself does not know that another lab has the same name.
+  const peer = at === undefined ? device.peer : device.peer?.replace(/^[^:]*/, at.lab)
   return {
     id: deviceId(device),
-    label: printable(netns === undefined ? name : `${netns}/${name}`),
+    label: printable(place === undefined ? name : `${place}/${name}`),
     name,
     driver,
     mac,
@@ -49,6 +54,7 @@ function deviceRow(device: FoundDevice): DeviceRow {
     faultTexts,
     peer: peer === undefined ? undefined : printable(peer),
     onSegment,
+    lab: at && { name: at.lab, host: at.host, segment: peer === undefined ? linkOf(mac) : undefined },
   }
 }
 

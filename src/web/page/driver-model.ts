@@ -59,8 +59,9 @@ export function labelLines({ label }: DeviceRow): readonly string[] {
 
 /** Direction ab leads away from the first device of a pair, and from the kernel in a lan. */
 export function isFirst(device: DeviceRow, vnets: readonly VnetRow[]): boolean {
-  if (peerOf(device, vnets) === undefined) return true
-  return vnets.some(({ devices }) => devices[0]?.id === device.id)
+  const peer = peerOf(device, vnets)
+  const devices = vnets.flatMap(vnet => vnet.devices)
+  return devices.find(({ id }) => id === device.id || id === peer?.id)?.id === device.id
 }
 
 export interface ShownDriver {

@@ -1,7 +1,9 @@
 /** The live page of real vnets, in a browser: `--web`, in a network namespace of its own. */
 import type { Locator, Page } from 'playwright-core'
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { createLab } from '../../../src/testing/index.ts'
 import { type Child, type Netns, OwnNetns } from '../../support/netns.ts'
+import { seen } from '../../support/visible-lab.ts'
 import { jsonLines, type Running, spawnVnet, stopConserved } from '../../support/vnet-process.ts'
 import { connection, showView, TestBrowser, viewsOf } from '../../support/web/browser.ts'
 import { findForeign } from '../../support/web/in-page.mjs'
@@ -209,4 +211,24 @@ test('the page shows and changes an interface with markup as its name', async ()
   expect(carrierOf(name)).toBe(false)
   await page.close()
   await stopConserved(vnet)
+})
+
+test('a page draws a running lab, and opens the drawing of a link of it', async () => {
+  const name = `shop-${process.pid}`
+  await using lab = await createLab({ name })
+  const [client, server] = lab.namespaces('client', 'server')
+  await lab.cable(client, server, { wire: { ab: 'delay 3ms' } })
+  await lab.lan({}, client, server)
+  await seen(name, 4)
+  const web = await spawnVnet(['web', PORT], { within: ['ip', 'netns', 'exec', netns.name], until: /#token=/ })
+  const page = await browser.open(web.stdout.trim())
+  await showView(page, 'Labs')
+  const drawing = page.getByRole('figure', { name: `The links of ${name}` })
+  await expect.poll(() => drawing.getByRole('link').count()).toBe(3)
+  await drawing.getByRole('link', { name: 'server to segment' }).waitFor()
+  await drawing.getByRole('link', { name: 'client to server' }).click()
+  await page.getByRole('heading', { name: `${name}:client/server`, level: 1 }).waitFor()
+  await page.locator('#view').getByRole('img', { name: 'delay 3ms' }).waitFor()
+  await page.close()
+  await web.stop()
 })

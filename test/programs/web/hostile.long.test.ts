@@ -19,7 +19,7 @@ test('interfaces with markup in their names are listed, and shown, under these n
 })
 
 test.each([SNULL, CABLE, LAN])('markup in any text about %s is shown as text by every view', async device => {
-  const { feed, address } = await startFeed(new FakeWorld({ devices: 2, hosts: 30 }), poisoned)
+  const { feed, address } = await startFeed(new FakeWorld({ devices: 2, hosts: 30, lab: 2 }), poisoned)
   const page = await browser.open(`${address}#driver/${device}`)
   feed.world.command(device, { do: 'step', mode: 'on' })
   for (const view of await viewsOf(page)) {

@@ -35,7 +35,7 @@ test.each([
   ['a desktop', { viewport: DESKTOP }],
   ['a phone', { viewport: PHONE, hasTouch: true, isMobile: true }],
 ])('on %s no view is too wide; on a phone controls are large enough for a finger', async (_, screen) => {
-  const { feed, address } = await startFeed(new FakeWorld({ devices: 10 }))
+  const { feed, address } = await startFeed(new FakeWorld({ devices: 10, lab: 3 }))
   const page = await browser.open(address, screen)
   for (const device of [SNULL, CABLE, LAN, `4715/${HOSTILE_NAMES[4]![1]}/eth0`]) {
     await page.goto(look(address, encodeURIComponent(device)))
@@ -52,7 +52,7 @@ test.each([
 })
 
 test.each(['light', 'dark'] as const)('in %s colours each text of each view is legible', async colorScheme => {
-  const { feed, address } = await startFeed(new FakeWorld({ devices: 5, hosts: 20 }))
+  const { feed, address } = await startFeed(new FakeWorld({ devices: 5, hosts: 20, lab: 3 }))
   const page = await browser.open(address, { colorScheme })
   for (const device of [SNULL, CABLE, LAN]) {
     await page.goto(look(address, device))
@@ -66,7 +66,7 @@ test.each(['light', 'dark'] as const)('in %s colours each text of each view is l
 })
 
 test('the keyboard alone leads to every view and every control, and shows where it is', async () => {
-  const { feed, address } = await startFeed(new FakeWorld({ devices: 2, hosts: 20, hostile: false }))
+  const { feed, address } = await startFeed(new FakeWorld({ devices: 2, hosts: 20, lab: 3, hostile: false }))
   const page = await browser.open(address)
   await connection(page, 'live')
   const press = (key: string) => page.keyboard.press(key)

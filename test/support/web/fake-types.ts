@@ -36,6 +36,8 @@ export interface WorldOptions {
   /** Number of hosts of the lan; 0 or undefined means no lan. */
   readonly hosts?: number
   readonly hostile?: boolean
+  /** Number of hosts of the lab besides its router; 0 or undefined means no lab. */
+  readonly lab?: number
   /** Start of its time, in milliseconds since 1970. */
   readonly start?: number
 }

@@ -1,8 +1,9 @@
 // @ts-check
 /**
  * Vnets that do not exist: a snull pair with traffic, a cable with a wire and a scenario, a lan
- * with many hosts, a loop with many interfaces, and interfaces with hostile names. They change by
- * commands and by `advance`, never by themselves, so that a test decides what happens when.
+ * with many hosts, a loop with many interfaces, interfaces with hostile names, and a lab. They
+ * change by commands and by `advance`, never by themselves, so that a test decides what happens
+ * when.
  */
 import { dhcp, frame, ping } from './fake-frames.mjs'
 
@@ -16,6 +17,7 @@ import { dhcp, frame, ping } from './fake-frames.mjs'
 export const SNULL = '4711//sn0'
 export const CABLE = '4712/left/eth0'
 export const LAN = '4713//lan0'
+export const LAB = 'office'
 
 /** Possible names of interfaces; the network namespace has fewer limits than a name. */
 export const HOSTILE_NAMES = [
@@ -58,7 +60,7 @@ export class FakeWorld {
   devices
 
   /** @param {import('./fake-types.ts').WorldOptions} [options] */
-  constructor({ devices = 200, hosts = 10_000, hostile = true, start = Date.now() } = {}) {
+  constructor({ devices = 200, hosts = 10_000, hostile = true, lab = 0, start = Date.now() } = {}) {
     this.start = start
     this.time = start
     this.hosts = hosts
@@ -72,6 +74,7 @@ export class FakeWorld {
       }),
       ...(hosts > 0 ? [device(4713, 'lan', 'lan0', undefined, { rate: 120 })] : []),
       ...Array.from({ length: devices }, (_, i) => device(4714, 'loop', `loop${i}`, undefined, { rate: i % 7 })),
+      ...labDevices(lab),
       ...(hostile ? HOSTILE_NAMES.map(([name = '', netns]) => device(4715, '<i>driver</i>', name, netns, {})) : []),
     ]
   }
@@ -89,7 +92,7 @@ export class FakeWorld {
       return {
         pid,
         driver: devices[0]?.driver ?? '',
-        devices: devices.map(({ row }, i) => ({ ...row, peer: peerAt(devices, i) })),
+        devices: devices.map(({ row }, i) => ({ ...row, peer: row.peer ?? peerAt(devices, i) })),
       }
     })
     return { type: 'hello', version: '0.1.0', vnets, mayChange, presets: PRESETS }
@@ -451,6 +454,24 @@ function device(pid, driver, name, netns, { rate = 0, hasBoard = false, queues =
     counters: counters(),
     step: { mode: 'off', at: 0 },
   }
+}
+
+/**
+ * A lab: hosts with a cable to a router each, the first two with a segment.
+ * @param {number} hosts
+ */
+function labDevices(hosts) {
+  /** @param {string} host @param {string} name @param {string} [peer] */
+  const end = (host, name, peer) => {
+    const made = device(4716, 'lab', name, `${LAB}:${host}`, { rate: 40 })
+    const lab = { name: LAB, host, segment: peer === undefined ? 9 : undefined }
+    return { ...made, row: { ...made.row, peer: peer && `${LAB}:${peer}/${host}`, lab } }
+  }
+  const cables = Array.from({ length: hosts }, (_, i) => [
+    end(`host${i}`, 'hub', 'hub'),
+    end('hub', `host${i}`, `host${i}`),
+  ])
+  return hosts === 0 ? [] : [...cables.flat(), end('host0', 'lan'), end('host1', 'lan')]
 }
 
 /** @param {string} driver @returns {FakeDevice['params']} */

@@ -1,0 +1,163 @@
+/** The topology of the running labs, and where each host and link is drawn. */
+import type { DeviceId, DeviceRow, VnetRow } from '../feed-types.ts'
+
+export interface LabNode {
+  readonly name: string
+  readonly isSegment: boolean
+}
+
+/** A cable, or the port of a host on a segment. */
+export interface LabLink {
+  readonly from: LabNode
+  readonly to: LabNode
+  /** The interface at `from`. */
+  readonly device: DeviceRow
+  /** The interface at `to`; undefined for a segment. */
+  readonly peer: DeviceRow | undefined
+}
+
+export interface Lab {
+  readonly name: string
+  readonly nodes: readonly LabNode[]
+  readonly links: readonly LabLink[]
+}
+
+/** Finds the labs, with their hosts and links in the order in which they were made. */
+export function labsOf(vnets: readonly VnetRow[]): Lab[] {
+  const devices = vnets.flatMap(vnet => vnet.devices)
+  const names = new Set(devices.flatMap(({ lab }) => lab?.name ?? []))
+  return [...names].sort().map(name => labOf(name, devices))
+}
+
+function labOf(name: string, all: readonly DeviceRow[]): Lab {
+  const nodes = new Map<string, LabNode>()
+  const node = (key: string, name: string, isSegment = false) => {
+    const found = nodes.get(key) ?? { name, isSegment }
+    nodes.set(key, found)
+    return found
+  }
+  const devices = all.filter(({ lab }) => lab?.name === name)
+  const byLabel = new Map(devices.map(device => [device.label, device]))
+  const drawn = new Set<DeviceId>()
+  const links: LabLink[] = []
+  for (const device of devices) {
+    const { lab, peer: label = '' } = device
+    if (lab === undefined || drawn.has(device.id)) continue
+    const from = node(`host ${lab.host}`, lab.host)
+    const peer = byLabel.get(label)
+    if (peer?.lab !== undefined) drawn.add(peer.id)
+    const to = peer?.lab && node(`host ${peer.lab.host}`, peer.lab.host)
+    // The other end of a cable may be closing.
+    const isAlone = to === undefined && lab.segment === undefined
+    if (isAlone) continue
+    links.push({ from, to: to ?? node(`segment ${lab.segment}`, 'segment', true), device, peer })
+  }
+  return { name, nodes: [...nodes.values()], links }
+}
+
+export interface NodeBox {
+  readonly node: LabNode
+  readonly x: number
+  readonly y: number
+}
+
+export interface LinkLine {
+  readonly link: LabLink
+  /** The path of SVG. */
+  readonly path: string
+  /** The middle of the line. */
+  readonly x: number
+  readonly y: number
+}
+
+export interface LabLayout {
+  readonly boxes: readonly NodeBox[]
+  readonly lines: readonly LinkLine[]
+  readonly width: number
+  readonly height: number
+}
+
+export const BOX = { width: 112, height: 28 } as const
+/** With space for the text of a link between two columns. */
+const COLUMN = BOX.width + 104
+/** Two texts of links to one host are half of this apart. */
+const ROW = 48
+/** How far parallel links are apart, and how far a link within a column reaches out. */
+const BEND = 24
+const MARGIN = 4
+
+/**
+ * Puts each part of a lab in columns by its distance from one end of the longest path, so that a
+ * link joins neighbouring columns, or two hosts of one column. Parts without a link between them
+ * are below each other.
+ */
+export function layoutLab({ nodes, links }: Lab): LabLayout {
+  const near = new Map<LabNode, LabNode[]>(nodes.map(node => [node, []]))
+  for (const { from, to } of links) {
+    near.get(from)?.push(to)
+    near.get(to)?.push(from)
+  }
+  const places = new Map<LabNode, NodeBox>()
+  let [width, height] = [0, 0]
+  for (const node of nodes) {
+    if (places.has(node)) continue
+    const columns = columnsFrom(
+      columnsFrom([[node]], near)
+        .at(-1)!
+        .slice(0, 1)
+        .map(end => [end]),
+      near,
+    )
+    const rows = Math.max(...columns.map(({ length }) => length))
+    for (const [i, column] of columns.entries()) {
+      const top = height + ((rows - column.length) * ROW) / 2 + MARGIN
+      for (const [j, node] of column.entries()) {
+        places.set(node, { node, x: i * COLUMN + MARGIN, y: top + j * ROW + (ROW - BOX.height) / 2 })
+      }
+    }
+    width = Math.max(width, columns.length * COLUMN - (COLUMN - BOX.width) + 2 * MARGIN)
+    height += rows * ROW
+  }
+  const lines = linesOf(links, places)
+  const right = Math.max(0, ...lines.map(({ x, link }) => (isInColumn(link, places) ? x + COLUMN - BOX.width : 0)))
+  return { boxes: [...places.values()], lines, width: Math.max(width, right), height: height + 2 * MARGIN }
+}
+
+/** Returns the nodes by their distance from the first. */
+function columnsFrom(columns: LabNode[][], near: ReadonlyMap<LabNode, readonly LabNode[]>): LabNode[][] {
+  const seen = new Set(columns.flat())
+  for (const column of columns) {
+    const next: LabNode[] = []
+    for (const each of column.flatMap(node => near.get(node) ?? [])) {
+      if (seen.has(each)) continue
+      seen.add(each)
+      next.push(each)
+    }
+    if (next.length > 0) columns.push(next)
+  }
+  return columns
+}
+
+const isInColumn = ({ from, to }: LabLink, places: ReadonlyMap<LabNode, NodeBox>) =>
+  places.get(from)?.x === places.get(to)?.x
+
+function linesOf(links: readonly LabLink[], places: ReadonlyMap<LabNode, NodeBox>): LinkLine[] {
+  const parallel = new Map<string, LabLink[]>()
+  const order = new Map([...places.keys()].map((node, i) => [node, i]))
+  const keyOf = ({ from, to }: LabLink) => [order.get(from)!, order.get(to)!].sort((a, b) => a - b).join(' ')
+  for (const link of links) parallel.set(keyOf(link), [...(parallel.get(keyOf(link)) ?? []), link])
+  return links.map(link => {
+    const all = parallel.get(keyOf(link))!
+    const [a, b] = [places.get(link.from)!, places.get(link.to)!].sort((a, b) => a.x - b.x || a.y - b.y)
+    const isVertical = a.x === b.x
+    const shift = all.indexOf(link) - (all.length - 1) / 2
+    const [x1, y1] = [a.x + BOX.width, a.y + BOX.height / 2]
+    const [x2, y2] = [b.x + (isVertical ? BOX.width : 0), b.y + BOX.height / 2]
+    // The middle of a quadratic curve is half as far out.
+    const bendX = isVertical ? 2 * BEND * (all.indexOf(link) + 1) : 0
+    const bendY = isVertical ? 0 : 2 * BEND * shift
+    const [mx, my] = [(x1 + x2) / 2, (y1 + y2) / 2]
+    const path = `M${x1} ${y1}Q${mx + bendX} ${my + bendY} ${x2} ${y2}`
+    return { link, path, x: mx + bendX / 2, y: my + bendY / 2 }
+  })
+}
