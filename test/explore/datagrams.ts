@@ -11,8 +11,8 @@ export interface Message {
   readonly [field: string]: string | number | boolean | undefined
 }
 
-/** Milliseconds between two transmissions of a message. */
-export const INTERVAL = 100
+/** Milliseconds between two transmissions of a message: more than a busy machine adds to 10 ms. */
+export const INTERVAL = 200
 
 const CRC = 4
 

@@ -43,7 +43,7 @@ export interface Subject {
   readonly cause?: { readonly broken: Scenario; readonly fixed: Scenario }
 }
 
-const TIMEOUT = 3000
+const TIMEOUT = 5000
 
 /** For programs that repeat their datagrams and check them. */
 export const DATAGRAMS: SubjectOptions = {
@@ -71,7 +71,7 @@ export async function hosts(lab: Lab, wire = 'delay 5ms'): Promise<{ client: Lab
 }
 
 /** Milliseconds after which a program has failed that only waits for datagrams. */
-export const LIMIT = 800
+export const LIMIT = 1500
 
 /** Settles like `promise`, and rejects with `what` after `ms` milliseconds. */
 export async function within<T>(promise: Promise<T>, what: string, ms = LIMIT): Promise<T> {

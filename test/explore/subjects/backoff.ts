@@ -1,6 +1,7 @@
+import assert from 'node:assert/strict'
 import { setTimeout } from 'node:timers/promises'
-import { ask, INTERVAL, serve, sockets } from '../datagrams.ts'
-import { DATAGRAMS, type Scenario, type SubjectFault } from '../subject.ts'
+import { onMessages, repeat, send, serve, sockets } from '../datagrams.ts'
+import { DATAGRAMS, type Scenario, type SubjectFault, within } from '../subject.ts'
 
 export const bug = 'the pause between two samples grows after a lost one, and never shrinks again'
 
@@ -11,29 +12,33 @@ export const faults: readonly (readonly SubjectFault[])[] = [
   [{ direction: 'ba', action: 'drop', filter: 'udp src port 7', when: { nth: 2 } }],
 ]
 
-const SAMPLES = 6
-const PAUSE = 10
-const LONGEST_PAUSE = 250
-/** Milliseconds from the first sample on, in which the server takes samples. */
-const WINDOW = 800
+const SAMPLES = 4
+const SHORTEST_PAUSE = 10
 
 const scenario =
   (resetsPause: boolean): Scenario =>
   async ({ lab }) => {
     const { client, server } = await sockets(lab)
-    let opened: number | undefined
-    serve(server, () => {
-      opened ??= performance.now()
-      return { type: performance.now() - opened < WINDOW ? 'taken' : 'too late' }
-    })
+    serve(server, () => ({ type: 'taken' }))
 
-    let pause = PAUSE
+    let pause = SHORTEST_PAUSE
     for (let id = 1; id <= SAMPLES; id++) {
-      const asked = performance.now()
-      const { type } = await ask(client, { type: 'sample', id })
-      if (type !== 'taken') throw new Error(`the server says of sample ${id}: ${type}`)
-      if (performance.now() - asked >= INTERVAL) pause = LONGEST_PAUSE
-      else if (resetsPause) pause = PAUSE
+      let transmissions = 0
+      const taken = new Promise<void>(resolve => {
+        onMessages(client, reply => reply.id === id && resolve())
+      })
+      const stop = repeat(client, () => {
+        transmissions++
+        send(client, { type: 'sample', id })
+      })
+      try {
+        await within(taken, `sample ${id} is not taken`)
+      } finally {
+        stop()
+      }
+      if (transmissions > 1) pause *= 4
+      else if (resetsPause) pause = SHORTEST_PAUSE
+      if (transmissions === 1) assert.equal(pause, SHORTEST_PAUSE, 'the pause after a sample without loss')
       await setTimeout(pause)
     }
   }

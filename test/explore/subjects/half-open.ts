@@ -11,7 +11,7 @@ export const faults: readonly (readonly SubjectFault[])[] = [
 ]
 
 /** Longer than a repeated confirmation takes. */
-const EXPIRY = 150
+const EXPIRY = 300
 
 const scenario =
   (expiryTime: number): Scenario =>

@@ -26,9 +26,9 @@ export const faults: readonly (readonly SubjectFault[])[] = [
   ],
 ]
 
-/** The round trip takes 80 ms, so that a delay of three round trips exceeds the timeout. */
-const WIRE = 'delay 40ms'
-const TIMEOUT = 200
+/** The round trip takes 120 ms, so that a delay of three round trips exceeds the timeout. */
+const WIRE = 'delay 60ms'
+const TIMEOUT = 300
 
 const VALUES: Readonly<Record<string, string>> = { a: '1', b: '2', c: '3' }
 

@@ -12,8 +12,8 @@ export const faults: readonly (readonly SubjectFault[])[] = [
 
 /** The wire makes the round trip 60 ms, so that the requests after a fault outlast its timer. */
 const WIRE = 'delay 30ms'
-const REPEAT_AFTER = 150
-const DEAD_AFTER = 250
+const REPEAT_AFTER = 250
+const DEAD_AFTER = 400
 
 const scenario =
   (clearsBoth: boolean): Scenario =>
