@@ -2,15 +2,16 @@
  * The grammar of a wire: groups with `|` between them. A group has the keywords of tc-netem(8) and
  * some more, in any order. Each stage reads its own text (stages.ts).
  */
+import { parseDuration } from '../base/duration.ts'
 import { didYouMean, UsageError } from '../base/usage-error.ts'
 import type { WireResources } from '../netdev/device-wire.ts'
 import { Cursor, type TextOptions, type Token, whole } from './spec/cursor.ts'
-import { buildGroups, type Group, type Item, type Part } from './spec/groups.ts'
+import { buildGroups, type Group, type GroupLimit, type Item, type Part } from './spec/groups.ts'
 import { PRESETS } from './spec/presets.ts'
 import { noResources } from './spec/resources.ts'
 import { STAGES } from './stages.ts'
 import { parseSize } from './units.ts'
-import type { Direction, Impairment, LimitSpec } from './wire.ts'
+import type { Direction, Impairment } from './wire.ts'
 
 /** How deep branches may be nested: their stages call each other for every packet. */
 const DEPTH_MAX = 16
@@ -55,7 +56,7 @@ const HINTS: Readonly<Record<string, string>> = {
 interface GroupText {
   readonly items: Item[]
   readonly parts: Map<Part, { readonly value: unknown; readonly token: Token }>
-  limit: LimitSpec | undefined
+  limit: GroupLimit | undefined
 }
 
 /**
@@ -103,6 +104,9 @@ function readGroup(c: Cursor, direction: Direction): Group {
   if (first === undefined || seen.size === 0) throw c.error('a stage is missing here: delay 20ms')
   if (group.limit !== undefined && !items.some(({ kind }) => kind.holds)) {
     throw c.error('limit needs rate, trace, delay, slot or hold beside it: rate 10mbit limit 100', seen.get('limit'))
+  }
+  if (group.limit?.time !== undefined && !items.some(({ kind }) => kind.kind === 'rate')) {
+    throw c.error('a limit in time needs a rate beside it: rate 10mbit limit 50ms', seen.get('limit'))
   }
   items.sort((a, b) => STAGES.indexOf(a.kind) - STAGES.indexOf(b.kind))
   for (const part of new Set(PARTS.values())) {
@@ -169,8 +173,13 @@ function readBranch(c: Cursor, direction: Direction, missing: string): Group[] {
   return groups
 }
 
-function readLimit(c: Cursor): LimitSpec {
-  return c.value('limit needs packets or a size: limit 100, limit 64kb', text => {
+function readLimit(c: Cursor): GroupLimit {
+  return c.value('limit needs packets, a size or a time: limit 100, limit 64kb, limit 50ms', text => {
+    if (/\d(s|[mun]s|[mun]?secs?|min|h)$/i.test(text)) {
+      const time = parseDuration(text)
+      if (time === 0) throw new UsageError(`'${text}' leaves no room for a packet`)
+      return { time }
+    }
     if (/^\d+$/.test(text)) return { packets: whole('a count')(text) }
     const bytes = parseSize(text)
     if (bytes < 1) throw new UsageError(`'${text}' leaves no room for a packet`)

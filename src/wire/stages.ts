@@ -8,6 +8,7 @@ import { blackholeKind, holdKind, partitionKind } from './stages/gates.ts'
 import { lossKind } from './stages/loss.ts'
 import { matchKind } from './stages/match.ts'
 import { mtuKind } from './stages/mtu.ts'
+import { policerKind } from './stages/policer.ts'
 import { rateKind } from './stages/rate.ts'
 import { slotKind } from './stages/slot.ts'
 import { traceKind } from './stages/trace.ts'
@@ -24,6 +25,7 @@ export const STAGES: readonly StageKind[] = [
   duplicateKind,
   corruptKind,
   truncateKind,
+  policerKind,
   rateKind,
   traceKind,
   delayKind,

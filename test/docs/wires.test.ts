@@ -24,7 +24,7 @@ const resources: WireResources = {
 
 test('docs/wires.md has a row for every keyword, and its examples are wire specs', () => {
   const table = rows('The words')
-  const named = table.flatMap(([text = '']) => [...text.matchAll(/`([a-z]+)/g)].map(([, word]) => word))
+  const named = table.flatMap(([text = '']) => [...text.matchAll(/`([a-z_0-9]+)/g)].map(([, word]) => word))
   const inside = ['gap', 'once', 'icmp', 'at', 'else']
   for (const word of KEYWORDS) if (!inside.includes(word)) expect(named).toContain(word)
   for (const [, , , example = ''] of table) {
@@ -51,6 +51,7 @@ test('docs/wires.md states the order of stages in one group', () => {
     duplicate: 'duplicate 1%',
     corrupt: 'corrupt 1%',
     truncate: 'truncate 64',
+    policer: 'policer 1mbit burst 15kb',
     'rate or trace': 'rate 1mbit',
     'delay with reorder': 'delay 1ms reorder 1%',
     slot: 'slot 1ms',
@@ -75,7 +76,7 @@ test('docs/wires.md names existing tests, and keywords that a wire has', () => {
   expect(tests.length).toBeGreaterThan(table.length / 2)
   for (const file of tests) expect(existsSync(new URL(`../${file}`, import.meta.url)), file).toBe(true)
   for (const [, , text = ''] of table) {
-    for (const [, word = ''] of text.matchAll(/`([a-z]+)[^`]*`/g))
+    for (const [, word = ''] of text.matchAll(/`([a-z_0-9]+)[^`]*`/g))
       expect([...KEYWORDS, 'vnet', 'pcap', 'repeat']).toContain(word)
   }
 })

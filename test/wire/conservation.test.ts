@@ -39,6 +39,9 @@ const limit: fc.Arbitrary<LimitSpec> = fc.constantFrom<LimitSpec>(
 const queue: fc.Arbitrary<QueueKind> = fc.oneof(
   fc.constantFrom<QueueKind>('tail', 'head'),
   fc.boolean().map(ecn => wire.codel({ target: 1, interval: 5, ecn })),
+  fc.boolean().map(ecn => wire.codel({ target: 1, interval: 5, ecn, ceThreshold: 1 })),
+  fc.boolean().map(ecn => wire.fqCodel({ target: 1, interval: 5, ecn, quantum: 300 })),
+  fc.boolean().map(ecn => wire.pie({ target: 1, tupdate: 1, ecn })),
   fc.boolean().map(ecn => wire.red({ min: 2000, weight: 0.2, probability: 0.5, ecn })),
 )
 const distribution = fc.constantFrom('uniform' as const, 'normal' as const, 'pareto' as const, 'paretonormal' as const)
@@ -55,6 +58,7 @@ const leaf: fc.Arbitrary<Impairment> = fc.oneof(
   fc.tuple(time, limit).map(([ns, spec]) => wire.delay(ns / MS, { limit: spec })),
   fc.constantFrom(...DELAYS),
   fc.tuple(share, fc.boolean()).map(([p, ecn]) => wire.loss(p, { correlation: p / 2, ecn })),
+  fc.constantFrom(wire.policer('1mbit', 3000), wire.policer('100mbit', 20_000)),
   fc.constantFrom(wire.loss(0.2, { burst: 3 }), wire.lossEvery(3), wire.lossState({ p13: 0.2, p31: 0.5 })),
   fc.boolean().map(ecn => wire.lossGemodel({ p: 0.1, r: 0.5 }, { ecn })),
   share.map(p => wire.duplicate(p, { correlation: p / 2 })),

@@ -4,6 +4,8 @@
  * impairment is the spec of the stage: plain values that can be printed and compared. Its times are
  * in ns, shares from 0 to 1, rates in bit/s, sizes in bytes.
  */
+import { NSEC_PER_SEC } from '../../base/clock.ts'
+import { formatDuration } from '../../base/duration.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
 import { formatSize, join } from '../units.ts'
 import type { Impairment, LimitSpec } from '../wire.ts'
@@ -64,7 +66,12 @@ export interface Part {
 export interface Group {
   readonly items: readonly Item[]
   /** The value of `limit`; undefined without it. */
-  readonly limit: LimitSpec | undefined
+  readonly limit: GroupLimit | undefined
+}
+
+/** A limit as it is written. `time` is in ns, of the group's rate. */
+export interface GroupLimit extends LimitSpec {
+  readonly time?: number
 }
 
 /** A stage, and its position in the text that it was read from. */
@@ -86,8 +93,12 @@ function printGroup({ items, limit }: Group): string[] {
 }
 
 /** Returns the text of a limit; empty without one. */
-export function printLimit({ packets, bytes }: LimitSpec = {}): string {
-  return join([packets !== undefined && `limit ${packets}`, bytes !== undefined && `limit ${formatSize(bytes)}`])
+export function printLimit({ packets, bytes, time }: GroupLimit = {}): string {
+  return join([
+    time !== undefined && `limit ${formatDuration(time)}`,
+    packets !== undefined && `limit ${packets}`,
+    bytes !== undefined && `limit ${formatSize(bytes)}`,
+  ])
 }
 
 /** Returns the stages of groups. Throws a UsageError that points at the wrong stage. */
@@ -96,7 +107,7 @@ export function buildGroups(groups: readonly Group[], resources: WireResources):
     const text = printGroup(group)
     const holders = group.items.filter(({ kind }) => kind.holds)
     // Stages of a group share a limit; a single stage has the default of its kind.
-    const limit = group.limit ?? (holders.length > 1 ? { packets: 1000 } : undefined)
+    const limit = limitOf(group) ?? (holders.length > 1 ? { packets: 1000 } : undefined)
     const isPaced = group.items.some(({ kind }) => kind.part?.key === 'queue')
     return group.items.map((item, i) => {
       const build = () => item.kind.build(item.spec, { text: text[i], limit, isPaced, resources })
@@ -105,6 +116,14 @@ export function buildGroups(groups: readonly Group[], resources: WireResources):
       return group.limit === undefined ? stage : Object.assign(stage, { takesGso: false })
     })
   })
+}
+
+/** Returns the limit of a group. The bytes of a time are those that its rate sends in it. */
+function limitOf({ limit, items }: Group): LimitSpec | undefined {
+  if (limit?.time === undefined) return limit
+  const rate = items.find(({ kind }) => kind.kind === 'rate') as Item
+  const { bits } = rate.spec as { readonly bits: number }
+  return { bytes: Math.round((limit.time * bits) / (8 * NSEC_PER_SEC)) }
 }
 
 /** Returns a stage that a program made, not the grammar. */

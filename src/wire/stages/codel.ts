@@ -2,17 +2,21 @@
  * CoDel, "controlled delay" (RFC 8289). If the packets of a queue waited longer than `target` for a
  * whole `interval`, it drops one packet. It then drops more at ever shorter times, interval /
  * sqrt(count), until a packet has waited less. The names are from the RFC's pseudocode (sec. 5).
+ *
+ * With `ce_threshold` it also marks every packet that waited longer than that, as tc-codel(8) does.
  */
 import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { durationOf, formatDuration } from '../../base/duration.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { join } from '../units.ts'
+import type { QueueEnv } from '../wire.ts'
 import { markCe } from './ecn.ts'
-import type { Discipline, DisciplineKind, PacketQueue, QueueSpec } from './queue.ts'
+import type { Discipline, DisciplineKind, QueueSpec } from './queue.ts'
 
 /** The defaults of RFC 8289, in ns. */
 const TARGET = 5 * NSEC_PER_MSEC
 const INTERVAL = 100 * NSEC_PER_MSEC
+const NEVER = Number.POSITIVE_INFINITY
 
 export interface CodelOptions {
   /** The wait that a queue may keep up, in ms or with a unit; default 5ms. */
@@ -24,18 +28,33 @@ export interface CodelOptions {
   readonly interval?: number | string
   /** Marks packets that are capable of ECN in place of dropping them. */
   readonly ecn?: boolean
+  /** Marks packets that are capable of ECN and waited longer, in ms or with a unit. */
+  readonly ceThreshold?: number | string
 }
 
-interface CodelParams {
+export interface CodelParams {
   /** Times in ns. */
   readonly target: number
   readonly interval: number
   readonly ecn: boolean
+  /** Infinity without a threshold. */
+  readonly ceThreshold: number
 }
 
-class Codel implements Discipline {
+/** A queue that CoDel controls. */
+export interface CodelQueue {
+  readonly env: QueueEnv
+  /** Bytes that wait. */
+  readonly bytes: number
+  /** When the packet that was taken last had arrived. */
+  readonly arrived: number
+  shift(): SkBuff | undefined
+  drop(skb: SkBuff, why: string): void
+}
+
+export class Codel implements Discipline {
   #params: CodelParams
-  readonly #queue: PacketQueue
+  readonly #queue: CodelQueue
   /** True if the packet that was pulled may be dropped (`ok_to_drop`). */
   #okToDrop = false
   /** When the wait will have been above the target for an interval; 0 if it is not above. */
@@ -46,8 +65,10 @@ class Codel implements Discipline {
   #dropping = false
   /** The longest packet seen: a queue of at most this many bytes is left alone. */
   #maxPacket = 0
+  /** The packet that was marked in this call of `next`. */
+  #marked: SkBuff | undefined
 
-  constructor(params: CodelParams, queue: PacketQueue) {
+  constructor(params: CodelParams, queue: CodelQueue) {
     this.#params = params
     this.#queue = queue
   }
@@ -58,6 +79,15 @@ class Codel implements Discipline {
 
   next(): SkBuff | undefined {
     const now = this.#queue.env.clock.now()
+    this.#marked = undefined
+    const skb = this.#dequeue(now)
+    if (skb === undefined || skb === this.#marked || now - this.#queue.arrived <= this.#params.ceThreshold) return skb
+    if (markCe(skb)) this.#queue.env.note('mark', skb)
+    return skb
+  }
+
+  /** The RFC's `dequeue`. */
+  #dequeue(now: number): SkBuff | undefined {
     let skb = this.#pull(now)
     if (this.#dropping) {
       if (!this.#okToDrop) this.#dropping = false
@@ -106,6 +136,7 @@ class Codel implements Discipline {
   #marks(skb: SkBuff): boolean {
     if (!this.#params.ecn || !markCe(skb)) return false
     this.#queue.env.note('mark', skb)
+    this.#marked = skb
     return true
   }
 
@@ -115,27 +146,49 @@ class Codel implements Discipline {
 }
 
 /** The values in its text; absent ones have defaults. */
-type CodelSpec = Partial<CodelParams> & Pick<CodelParams, 'ecn'>
+export type CodelSpec = Partial<CodelParams> & Pick<CodelParams, 'ecn'>
 
 export const codelKind: DisciplineKind<CodelSpec> = {
   read(c) {
     const spec: { -readonly [K in keyof CodelSpec]: CodelSpec[K] } = { ecn: false }
-    while (c.is('target') || c.is('interval')) {
+    while (c.is('target') || c.is('interval') || c.is('ce_threshold')) {
       if (c.takes('target')) spec.target = c.duration('target needs a time: target 5ms')
       else if (c.takes('interval')) spec.interval = c.duration('interval needs a time: interval 100ms')
+      else if (c.takes('ce_threshold')) spec.ceThreshold = c.duration('ce_threshold needs a time: ce_threshold 1ms')
     }
     spec.ecn = c.takes('ecn')
     return spec
   },
-  print({ target, interval, ecn }) {
+  print({ target, interval, ecn, ceThreshold }) {
     return join([
       'codel',
       target !== undefined && `target ${formatDuration(target)}`,
       interval !== undefined && `interval ${formatDuration(interval)}`,
+      ceThreshold !== undefined && ceThreshold !== NEVER && `ce_threshold ${formatDuration(ceThreshold)}`,
       ecn && 'ecn',
     ])
   },
-  build: ({ target = TARGET, interval = INTERVAL, ecn }) => queueOf({ target, interval, ecn }),
+  build: spec => queueOf(codelParams(spec)),
+}
+
+/** Completes a spec by the defaults. */
+export function codelParams({
+  target = TARGET,
+  interval = INTERVAL,
+  ecn,
+  ceThreshold = NEVER,
+}: CodelSpec): CodelParams {
+  return { target, interval, ecn, ceThreshold }
+}
+
+/** Returns the spec of a program's options. */
+export function codelSpec({ ecn = false, target, interval, ceThreshold }: CodelOptions): CodelSpec {
+  return {
+    ecn,
+    ...(target !== undefined && { target: durationOf(target) }),
+    ...(interval !== undefined && { interval: durationOf(interval) }),
+    ...(ceThreshold !== undefined && { ceThreshold: durationOf(ceThreshold) }),
+  }
 }
 
 function queueOf(params: CodelParams): QueueSpec {
@@ -143,10 +196,6 @@ function queueOf(params: CodelParams): QueueSpec {
 }
 
 /** Returns CoDel as the queue of a rate or a trace. */
-export function codel({ ecn = false, target, interval }: CodelOptions = {}): QueueSpec {
-  return queueOf({
-    target: target === undefined ? TARGET : durationOf(target),
-    interval: interval === undefined ? INTERVAL : durationOf(interval),
-    ecn,
-  })
+export function codel(options: CodelOptions = {}): QueueSpec {
+  return queueOf(codelParams(codelSpec(options)))
 }

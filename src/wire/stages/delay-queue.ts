@@ -5,14 +5,25 @@ import type { SkBuff } from '../../skb/sk-buff.ts'
 import { HeldPackets } from '../held.ts'
 import type { Limit, LimitSpec, QueueEnv, Wire } from '../wire.ts'
 
+/** Packets with the moments at which they are due or arrived. */
+export interface PacketStore {
+  readonly length: number
+  /** The moment of the packet that `shift` takes; Infinity without one. */
+  readonly first: number
+  add(skb: SkBuff, moment: number): void
+  shift(): SkBuff | undefined
+  each(fn: (skb: SkBuff) => void): void
+}
+
 /** Held packets and their limit. DelayQueue and PacketQueue (queue.ts) decide when they leave. */
-export class LimitedQueue {
+export class LimitedQueue<S extends PacketStore> {
   readonly env: QueueEnv
-  protected readonly held = new HeldPackets()
+  protected held: S
   #limit: Limit
 
-  constructor(limit: LimitSpec, env: QueueEnv) {
+  constructor(limit: LimitSpec, env: QueueEnv, held: S) {
     this.env = env
+    this.held = held
     this.#limit = env.limit(limit)
   }
 
@@ -71,12 +82,12 @@ export class LimitedQueue {
 }
 
 /** Passes on each packet at its own moment. */
-export class DelayQueue extends LimitedQueue {
+export class DelayQueue extends LimitedQueue<HeldPackets> {
   readonly #next: Wire
   readonly #alarm: Alarm
 
   constructor(limit: LimitSpec, next: Wire, env: QueueEnv) {
-    super(limit, env)
+    super(limit, env, new HeldPackets())
     this.#next = next
     this.#alarm = env.clock.alarm(() => this.#pass())
   }

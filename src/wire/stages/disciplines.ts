@@ -4,6 +4,8 @@ import type { Cursor } from '../spec/cursor.ts'
 import { type Part, printLimit } from '../spec/groups.ts'
 import type { LimitSpec } from '../wire.ts'
 import { codelKind } from './codel.ts'
+import { fqCodelKind } from './fq-codel.ts'
+import { pieKind } from './pie.ts'
 import { type DisciplineKind, type QueueKind, type QueueParams, queueParams } from './queue.ts'
 import { redKind } from './red.ts'
 
@@ -15,6 +17,8 @@ const DISCIPLINES: Readonly<Record<string, DisciplineKind>> = {
   drophead: { read: () => undefined, print: () => 'drophead', build: () => 'head' },
   red: redKind,
   codel: codelKind,
+  fq_codel: fqCodelKind,
+  pie: pieKind,
 }
 
 export const queuePart: Part = {
@@ -38,7 +42,7 @@ export function queueOf(queue: WrittenQueue, limit: LimitSpec | undefined): Queu
     return queueParams(limit, DISCIPLINES[queue.kind].build(queue.params, limit ?? {}))
   }
   if (typeof queue === 'string' && queue !== 'tail' && queue !== 'head') {
-    throw new UsageError(`queue '${queue}': tail, head, red(...) or codel(...)`)
+    throw new UsageError(`queue '${queue}': tail, head, red(...), codel(...), fqCodel(...) or pie(...)`)
   }
   return queueParams(limit, queue)
 }

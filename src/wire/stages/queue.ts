@@ -6,18 +6,23 @@
  *     head    the oldest packets are dropped to make room for it, as `head`
  *     red     red.ts: packets that arrive are dropped or marked at random, as `red`
  *     codel   codel.ts: packets that waited too long are dropped or marked, as `codel`
+ *     fq_codel  fq-codel.ts: CoDel for each flow by itself
+ *     pie     pie.ts: packets that arrive are dropped or marked at random, as `pie`
  *
- * RED and CoDel drop packets over the limit like tail drop.
+ * RED, CoDel and PIE drop packets over the limit like tail drop.
  */
 import type { Alarm } from '../../base/clock.ts'
 import { SKB_DROP_REASON_QDISC_CONGESTED, SKB_DROP_REASON_QDISC_OVERLIMIT } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
+import { HeldPackets } from '../held.ts'
 import type { Cursor } from '../spec/cursor.ts'
 import { type LimitSpec, type QueueEnv, StageWire, type Wire } from '../wire.ts'
-import { LimitedQueue } from './delay-queue.ts'
+import { LimitedQueue, type PacketStore } from './delay-queue.ts'
 
 /** Decides which packets of a queue are dropped or marked. */
 export interface Discipline {
+  /** Keeps the packets; without it the queue keeps them in their order. */
+  readonly store?: PacketStore
   /** A packet arrived. Returns false if the discipline dropped it. */
   arrives?(skb: SkBuff): boolean
   /** Takes the next packet, by `queue.shift`; undefined if the queue is empty. */
@@ -26,11 +31,13 @@ export interface Discipline {
   idle?(): void
   /** Takes over parameters of the same kind. */
   change?(params: unknown): void
+  /** Cancels its alarms. */
+  close?(): void
 }
 
-/** A discipline with parameters: made by red() and codel(). */
+/** A discipline with parameters: made by red(), codel(), fqCodel() and pie(). */
 export interface QueueSpec {
-  readonly kind: 'red' | 'codel'
+  readonly kind: 'red' | 'codel' | 'fq_codel' | 'pie'
   readonly params: unknown
   make(queue: PacketQueue): Discipline
 }
@@ -57,7 +64,7 @@ export function queueParams(limit: LimitSpec = { packets: 1000 }, queue: QueueKi
   return { limit, queue }
 }
 
-export class PacketQueue extends LimitedQueue {
+export class PacketQueue extends LimitedQueue<PacketStore> {
   /** Bytes that wait. A packet that was taken does not count. */
   bytes = 0
   /** Time in ns that the stage needs to send a byte. */
@@ -72,9 +79,15 @@ export class PacketQueue extends LimitedQueue {
   #discipline: Discipline
 
   constructor({ limit, queue }: QueueParams, env: QueueEnv) {
-    super(limit, env)
+    super(limit, env, new HeldPackets())
     this.#kind = queue
     this.#discipline = this.#disciplineOf(queue)
+    this.held = this.#discipline.store ?? this.held
+  }
+
+  /** Returns how long the first packet has waited, in ns; 0 without one. */
+  waitOfFirst(now: number): number {
+    return this.length === 0 ? 0 : now - this.held.first
   }
 
   /** True if it holds nothing. */
@@ -129,6 +142,11 @@ export class PacketQueue extends LimitedQueue {
     this.env.drop(skb, why, SKB_DROP_REASON_QDISC_CONGESTED)
   }
 
+  /** For a discipline: drops a packet that it took, to make room. */
+  dropOver(skb: SkBuff, why: string): void {
+    this.#drop(skb, why, SKB_DROP_REASON_QDISC_OVERLIMIT)
+  }
+
   /** For a discipline: drops a packet that it took. */
   drop(skb: SkBuff, why: string): void {
     this.#drop(skb, why, SKB_DROP_REASON_QDISC_CONGESTED)
@@ -140,12 +158,24 @@ export class PacketQueue extends LimitedQueue {
     if (typeof queue === 'object' && typeof this.#kind === 'object' && queue.kind === this.#kind.kind) {
       this.#discipline.change?.(queue.params)
     } else {
+      this.#discipline.close?.()
       this.#discipline = this.#disciplineOf(queue)
+      this.#moveTo(this.#discipline.store)
     }
     this.#kind = queue
   }
 
+  #moveTo(store: PacketStore | undefined): void {
+    const before = this.held
+    if (store === undefined && before instanceof HeldPackets) return
+    this.held = store ?? new HeldPackets()
+    for (let { first } = before, skb = before.shift(); skb !== undefined; { first } = before, skb = before.shift()) {
+      this.held.add(skb, first)
+    }
+  }
+
   override close(): void {
+    this.#discipline.close?.()
     if (this.taken !== undefined) this.env.drop(this.leave(), 'closed')
     super.close()
   }

@@ -29,15 +29,18 @@ const without = <T extends object>(value: T): T =>
   Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as T
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined })
 
+const codel = { target: maybe(time), interval: maybe(time), ecn: flag, ceThreshold: maybe(time) }
 const queue = fc.oneof(
   fc.constantFrom({ kind: 'droptail', params: undefined }, { kind: 'drophead', params: undefined }),
   fc
     .record({ min: maybe(size), max: maybe(size), probability: maybe(percent), ecn: flag })
     .filter(({ min = 0, max = Number.POSITIVE_INFINITY }) => min < max)
     .map(params => ({ kind: 'red', params: without(params) })),
+  fc.record(codel).map(params => ({ kind: 'codel', params: without(params) })),
+  fc.record({ ...codel, quantum: maybe(count) }).map(params => ({ kind: 'fq_codel', params: without(params) })),
   fc
-    .record({ target: maybe(time), interval: maybe(time), ecn: flag })
-    .map(params => ({ kind: 'codel', params: without(params) })),
+    .record({ target: maybe(time), tupdate: maybe(time.filter(ns => ns > 0)), ecn: flag })
+    .map(params => ({ kind: 'pie', params: without(params) })),
 )
 
 const when = fc
@@ -98,6 +101,7 @@ const simple = fc.oneof(
   fc.record({ kind: fc.constant('duplicate'), share, correlation }),
   fc.record({ kind: fc.constant('corrupt'), share, correlation, at: maybe(fc.nat({ max: 1500 })) }).map(without),
   fc.record({ kind: fc.constant('truncate'), bytes: size, share }),
+  fc.record({ kind: fc.constant('policer'), bits: fc.integer({ min: 1, max: 1e12 }), burst: size }),
   fc
     .record({
       kind: fc.constant('rate'),
@@ -116,7 +120,9 @@ const simple = fc.oneof(
   slot,
 ) as fc.Arbitrary<Written>
 
-const limit = maybe(fc.oneof(fc.record({ packets: count }), fc.record({ bytes: size })))
+const limit = maybe(
+  fc.oneof(fc.record({ packets: count }), fc.record({ bytes: size }), fc.record({ time: time.filter(ns => ns > 0) })),
+)
 
 function groupOf(specs: readonly Written[], limit: Group['limit']): Group {
   const kinds = new Set<string>()
@@ -131,7 +137,12 @@ function groupOf(specs: readonly Written[], limit: Group['limit']): Group {
     items.push({ kind, spec, text: '', at: 0, end: 0 })
   }
   items.sort((a, b) => STAGES.indexOf(a.kind) - STAGES.indexOf(b.kind))
-  return { items, limit: items.some(({ kind }) => kind.holds) ? limit : undefined }
+  return {
+    items,
+    limit: items.some(({ kind }) => (limit?.time === undefined ? kind.holds : kind.kind === 'rate'))
+      ? limit
+      : undefined,
+  }
 }
 
 function groupsOf(spec: fc.Arbitrary<Written>, minLength: number): fc.Arbitrary<Group[]> {

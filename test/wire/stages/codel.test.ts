@@ -154,7 +154,24 @@ test('a change of its parameters keeps CoDel’s state of the queue', () => {
   expect(moments(wire)[0]).toBeLessThanOrEqual(112)
 })
 
+test('ce_threshold marks each capable packet that waited longer, and drops none', () => {
+  const wire = makeWire([line({ ceThreshold: '3ms' })])
+  for (let i = 0; i < 10; i++) wire.sendFrame(i === 6 ? frame : ect)
+  wire.advance(10 * MS)
+  // The n-th packet waits n - 1 ms.
+  expect(wire.received.map(({ bytes }) => (bytes[15] as number) & 3)).toEqual([2, 2, 2, 2, 3, 3, 0, 3, 3, 3])
+  expect(wire.chain.report()[0]).toMatchObject({ marked: 5, dropped: 0 })
+})
+
+test('a packet that CoDel marks is not marked again by ce_threshold', () => {
+  const wire = makeWire([line({ ecn: true, ceThreshold: '1ms' })], { log: true })
+  load(wire, 0.3 * NSEC_PER_SEC, MS / 2, ect)
+  const ids = wire.decisions.filter(({ verdict }) => verdict === 'mark').map(({ id }) => id)
+  expect(new Set(ids).size).toBe(ids.length)
+})
+
 test('CoDel prints its parameters', () => {
+  expect(line({ ceThreshold: 1 }).text).toBe('rate 12mbit codel target 5ms interval 100ms ce_threshold 1ms')
   expect(line().text).toBe('rate 12mbit codel target 5ms interval 100ms')
   expect(line({ target: '1ms', ecn: true }).text).toBe('rate 12mbit codel target 1ms interval 100ms ecn')
 })

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/base/clock.ts'
 import { random } from '../../../src/base/random.ts'
+import { parseWire } from '../../../src/wire/parse.ts'
 import { delay } from '../../../src/wire/stages/delay.ts'
 import { type RateOptions, rate } from '../../../src/wire/stages/rate.ts'
 import type { LimitSpec } from '../../../src/wire/wire.ts'
@@ -241,5 +242,18 @@ test('a rate refuses wrong arguments', () => {
   expect(() => rate('10parrots')).toThrow("'10parrots' is not a rate")
   expect(() => rate(1, { cell: -1 })).toThrow('cell and burst must not be negative')
   expect(() => rate(1, { cell: 5, cellOverhead: -6 })).toThrow('a cell must not be shorter than 0 bytes')
-  expect(() => rate(1, { queue: 'fair' as 'tail' })).toThrow("queue 'fair': tail, head, red(...) or codel(...)")
+  expect(() => rate(1, { queue: 'fair' as 'tail' })).toThrow(
+    "queue 'fair': tail, head, red(...), codel(...), fqCodel(...) or pie(...)",
+  )
+})
+
+test('a limit in time holds as many bytes as the rate sends in it', () => {
+  // A packet of 1,500 bytes takes a millisecond, also the packet in transmission.
+  const wire = makeWire(parseWire('rate 12mbit limit 10ms'))
+  for (let i = 0; i < 12; i++) wire.sendFrame(plainFrame(1500))
+  expect(wire.chain.report()[0]).toMatchObject({ held: 10, drops: { limit: 2 } })
+  wire.chain.set(parseWire('rate 24mbit limit 10ms'))
+  for (let i = 0; i < 12; i++) wire.sendFrame(plainFrame(1500))
+  expect(wire.chain.report()[0]).toMatchObject({ held: 20, drops: { limit: 4 } })
+  expect(wire.chain.report()[0].text).toBe('rate 24mbit limit 10ms')
 })

@@ -1,0 +1,161 @@
+/**
+ * PIE, "proportional integral controller enhanced" (RFC 8033). It drops packets that arrive, with a
+ * probability that it corrects at each `tupdate` by how far the wait is from `target` and by how
+ * much the wait has changed. The names are from the RFC's pseudocode (sec. 4 and 5). The wait is
+ * that of the first packet in the queue, measured by its time of arrival.
+ */
+import { type Alarm, NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
+import { durationOf, formatDuration } from '../../base/duration.ts'
+import { UsageError } from '../../base/usage-error.ts'
+import type { SkBuff } from '../../skb/sk-buff.ts'
+import { join } from '../units.ts'
+import { markCe } from './ecn.ts'
+import type { Discipline, DisciplineKind, PacketQueue, QueueSpec } from './queue.ts'
+
+/** The defaults of RFC 8033, in ns. */
+const TARGET = 15 * NSEC_PER_MSEC
+const TUPDATE = 15 * NSEC_PER_MSEC
+const MAX_BURST = 150 * NSEC_PER_MSEC
+/** Weights of the distance from the target and of the trend, in Hz. */
+const ALPHA = 0.125
+const BETA = 1.25
+/** A queue of at most two such packets is left alone, in bytes. */
+const MEAN_PKTSIZE = 1500
+/** With a larger probability packets are dropped, not marked. */
+const MARK_ECNTH = 0.1
+
+export interface PieOptions {
+  /** The wait that PIE steers to, in ms or with a unit; default 15ms. */
+  readonly target?: number | string
+  /** Time between two corrections, in ms or with a unit; default 15ms. */
+  readonly tupdate?: number | string
+  /** Marks packets that are capable of ECN in place of dropping them, up to 10 %. */
+  readonly ecn?: boolean
+}
+
+interface PieParams {
+  /** Times in ns. */
+  readonly target: number
+  readonly tupdate: number
+  readonly ecn: boolean
+}
+
+class Pie implements Discipline {
+  #params: PieParams
+  readonly #queue: PacketQueue
+  readonly #alarm: Alarm
+  /** True while the probability is corrected at each tupdate. */
+  #running = false
+  #dropProb = 0
+  #accuProb = 0
+  #burstAllowance = MAX_BURST
+  /** The wait at the correction before, in ns. */
+  #qdelayOld = 0
+
+  constructor(params: PieParams, queue: PacketQueue) {
+    this.#params = params
+    this.#queue = queue
+    this.#alarm = queue.env.clock.alarm(() => this.#update())
+  }
+
+  change(params: unknown): void {
+    this.#params = params as PieParams
+  }
+
+  close(): void {
+    this.#alarm.cancel()
+  }
+
+  arrives(skb: SkBuff): boolean {
+    if (!this.#running) {
+      this.#running = true
+      this.#alarm.at(this.#queue.env.clock.now() + this.#params.tupdate)
+    }
+    if (this.#burstAllowance !== 0 || !this.#dropsEarly()) return true
+    if (this.#params.ecn && this.#dropProb <= MARK_ECNTH && markCe(skb)) {
+      this.#queue.env.note('mark', skb)
+      return true
+    }
+    this.#queue.refuse(skb, 'pie')
+    return false
+  }
+
+  /** The RFC's `drop_early`. */
+  #dropsEarly(): boolean {
+    const isShort = this.#qdelayOld < this.#params.target / 2 && this.#dropProb < 0.2
+    if (isShort || this.#queue.bytes <= 2 * MEAN_PKTSIZE) return false
+    if (this.#dropProb === 0) this.#accuProb = 0
+    this.#accuProb += this.#dropProb
+    if (this.#accuProb < 0.85) return false
+    if (this.#accuProb < 8.5 && this.#queue.env.random.next() >= this.#dropProb) return false
+    this.#accuProb = 0
+    return true
+  }
+
+  /** The RFC's `calculate_drop_prob`. */
+  #update(): void {
+    const { target, tupdate } = this.#params
+    const now = this.#queue.env.clock.now()
+    const qdelay = this.#queue.waitOfFirst(now)
+    const before = this.#dropProb
+    let p = (ALPHA * (qdelay - target) + BETA * (qdelay - this.#qdelayOld)) / NSEC_PER_SEC
+    p /= scaleOf(before)
+    if (before >= 0.1 && p > 0.02) p = 0.02
+    let prob = before + p
+    if (qdelay === 0 && this.#qdelayOld === 0) prob *= 0.98
+    this.#dropProb = Math.min(1, Math.max(0, prob))
+    const isIdle = this.#dropProb === 0 && qdelay < target / 2 && this.#qdelayOld < target / 2
+    this.#burstAllowance = isIdle ? MAX_BURST : Math.max(0, this.#burstAllowance - tupdate)
+    this.#qdelayOld = qdelay
+    this.#running = !isIdle || this.#queue.length !== 0
+    if (this.#running) this.#alarm.at(now + tupdate)
+  }
+}
+
+/** Returns the divisor of a correction, which is large while the probability is small. */
+function scaleOf(dropProb: number): number {
+  if (dropProb < 0.000001) return 2048
+  if (dropProb < 0.00001) return 512
+  if (dropProb < 0.0001) return 128
+  if (dropProb < 0.001) return 32
+  if (dropProb < 0.01) return 8
+  return dropProb < 0.1 ? 2 : 1
+}
+
+/** The values in its text; absent ones have defaults. */
+type PieSpec = Partial<PieParams> & Pick<PieParams, 'ecn'>
+
+export const pieKind: DisciplineKind<PieSpec> = {
+  read(c) {
+    const spec: { -readonly [K in keyof PieSpec]: PieSpec[K] } = { ecn: false }
+    while (c.is('target') || c.is('tupdate')) {
+      if (c.takes('target')) spec.target = c.duration('target needs a time: target 15ms')
+      else if (c.takes('tupdate')) spec.tupdate = c.duration('tupdate needs a time: tupdate 15ms')
+    }
+    spec.ecn = c.takes('ecn')
+    return spec
+  },
+  print({ target, tupdate, ecn }) {
+    return join([
+      'pie',
+      target !== undefined && `target ${formatDuration(target)}`,
+      tupdate !== undefined && `tupdate ${formatDuration(tupdate)}`,
+      ecn && 'ecn',
+    ])
+  },
+  build: ({ target = TARGET, tupdate = TUPDATE, ecn }) => queueOf({ target, tupdate, ecn }),
+}
+
+function queueOf(params: PieParams): QueueSpec {
+  if (params.tupdate <= 0) throw new UsageError('pie: tupdate must be more than 0')
+  return { kind: 'pie', params, make: queue => new Pie(params, queue) }
+}
+
+/** Returns PIE as the queue of a rate or a trace. Throws a UsageError. */
+export function pie({ ecn = false, target, tupdate }: PieOptions = {}): QueueSpec {
+  return queueOf({
+    target: target === undefined ? TARGET : durationOf(target),
+    tupdate: tupdate === undefined ? TUPDATE : durationOf(tupdate),
+    ecn,
+  })
+}
