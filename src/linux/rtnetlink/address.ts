@@ -13,7 +13,7 @@ import {
   u32,
 } from '../../netlink/index.ts'
 import { formatPrefix, type Prefix, parsePrefix } from '../../packet/address.ts'
-import { AF_INET, AF_INET6, AF_UNSPEC, RTM_GETADDR, RTM_NEWADDR } from '../uapi.ts'
+import { AF_INET, AF_INET6, AF_UNSPEC, RTM_DELADDR, RTM_GETADDR, RTM_NEWADDR } from '../uapi.ts'
 import { getLink, nameOf } from './link.ts'
 import type { RouteSocket } from './route-socket.ts'
 
@@ -71,6 +71,18 @@ export function addAddress(sock: RouteSocket, ifindex: number, cidr: Prefix, { n
         .binary(IFA_LOCAL, bytes)
         .binary(IFA_ADDRESS, bytes)
       if (nodad && family === AF_INET6) builder.u32(IFA_FLAGS, IFA_F_NODAD)
+    },
+  })
+}
+
+/** Removes an address from an interface. */
+export function delAddress(sock: RouteSocket, ifindex: number, cidr: Prefix): void {
+  const { bytes, prefixLen } = cidr
+  sock.request({
+    type: RTM_DELADDR,
+    what: () => `RTM_DELADDR ${formatPrefix(cidr)} on ${nameOf(sock, ifindex)}`,
+    write: builder => {
+      builder.payload(ifaddrmsg(bytes.length === 4 ? AF_INET : AF_INET6, prefixLen, ifindex)).binary(IFA_LOCAL, bytes)
     },
   })
 }

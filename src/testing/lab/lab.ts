@@ -9,7 +9,7 @@ import type { LabLan, LabLanOptions } from './lan.ts'
 import { makeLabDirectory, removeLeftovers } from './leftovers.ts'
 import type { LabLink } from './link.ts'
 import { Links } from './links.ts'
-import { LabNamespace } from './namespace.ts'
+import { LabNamespace, type NamespaceLab } from './namespace.ts'
 import { checkOptions, type Form, type Forms, SIGNAL, WHOLE_NUMBER } from './options.ts'
 import { killProcesses } from './processes.ts'
 import { LabUnavailableError, whyNoLab } from './rights.ts'
@@ -46,7 +46,8 @@ export class Lab implements AsyncDisposable {
   readonly name: string
   /** The seed of all random decisions. */
   readonly seed: number
-  readonly #native: Native
+  /** The parts that its namespaces use. */
+  readonly #parts: NamespaceLab
   readonly #worker: LabWorker
   readonly #directory: string
   readonly #hosts: HostsFile
@@ -62,13 +63,14 @@ export class Lab implements AsyncDisposable {
   private constructor(native: Native, worker: LabWorker, { name = 'lab', seed = 1, signal }: LabOptions) {
     this.name = name
     this.seed = seed
-    this.#native = native
     this.#worker = worker
     this.#directory = makeLabDirectory()
     this.#hosts = new HostsFile(this.#directory)
     this.#captures = new LabCaptures(this.#directory, name)
     const namespaces = () => [...this.#namespaces.values()]
     this.#links = new Links({ name, seed, worker, hosts: this.#hosts, captures: this.#captures, namespaces })
+    const switchTo: NamespaceLab['switchTo'] = (host, uplink) => this.#links.switchTo(host, uplink)
+    this.#parts = { native, hosts: this.#hosts, switchTo }
     this.#signal = signal
     signal?.addEventListener('abort', this.#onAbort, { once: true })
   }
@@ -91,7 +93,7 @@ export class Lab implements AsyncDisposable {
 
   /** Creates namespaces with these names. They find each other by name. */
   namespaces<const Names extends readonly string[]>(...names: Names): { [K in keyof Names]: LabNamespace } {
-    const make = (name: string) => new LabNamespace(name, { native: this.#native, hosts: this.#hosts })
+    const make = (name: string) => new LabNamespace(name, this.#parts)
     return this.#add(names, make) as { [K in keyof Names]: LabNamespace }
   }
 
@@ -106,7 +108,7 @@ export class Lab implements AsyncDisposable {
     const { inside = [], outside, wire = '', mtu, capture } = options
     const cable = { wire, ...(mtu !== undefined && { mtu }), ...(capture !== undefined && { capture }) }
     this.#links.checkEnds(`router ${name}`, outside === undefined ? inside : [...inside, outside])
-    const make = () => new LabRouter(name, { native: this.#native, hosts: this.#hosts }, options)
+    const make = () => new LabRouter(name, this.#parts, options)
     const [router] = this.#add([name], make) as [LabRouter]
     const joinInside = async (host: LabNamespace) => router.addLink(host, await this.cable(host, router, cable))
     const joinOutside = async (host: LabNamespace) => {

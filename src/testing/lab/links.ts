@@ -13,7 +13,7 @@ import { LabLink } from './link.ts'
 import { LabNamespace } from './namespace.ts'
 import { ANY, checkOptions, type Form, type Forms } from './options.ts'
 import type { EndSpec, NatSpec } from './protocol.ts'
-import { Routes } from './routes.ts'
+import { type Routed, Routes } from './routes.ts'
 import { addressesOf, macOf } from './subnet.ts'
 import { directionsOf, filtersOf, LINK_OPTIONS } from './wire-spec.ts'
 
@@ -54,6 +54,8 @@ export class Links {
   /** The numbers of links that are up. */
   readonly #up = new Set<number>()
   readonly #routes = new Routes()
+  /** Sets the hardware addresses at the ends of each cable. */
+  readonly #resolve = new Map<number, () => void>()
   /** The numbers of links that are up, but that names and routes do not lead to yet. */
   readonly #waiting = new Set<number>()
   #last = 0
@@ -90,6 +92,7 @@ export class Links {
     const atB = takeInterface(b, a.name, link, ofB)
     const onClose = () => {
       this.#up.delete(link)
+      this.#resolve.delete(link)
       for (const host of [a, b]) host.removeLink(link)
       if (!this.#isClosing) this.#hosts.update()
     }
@@ -108,6 +111,7 @@ export class Links {
       const lab = this.#lab
       const spec = { lab, a: endA, b: endB, ab, ba, filters: filters && (await filters), seed, mtu, nat, capture: file }
       made = this.#add(await this.#made(this.#worker.call('cable', spec)), `${a.name}-${b.name}`, onClose, resolve)
+      this.#resolve.set(link, resolve)
       resolve()
       await this.#lead(link)
       return made
@@ -237,6 +241,27 @@ export class Links {
     }
   }
 
+  /** Same as LabNamespace.switchTo. */
+  switchTo(host: LabNamespace, uplink: LabNamespace): void {
+    this.checkEnds('switchTo', [host, uplink])
+    if (isRouter(host)) throw new UsageError(`switchTo: ${host.name} is a router: only hosts switch`)
+    const routers = this.#namespaces().filter(isRouter)
+    const hasLink = ({ interfaces }: LabNamespace, link: number) => interfaces.some(each => each.link === link)
+    const uplinks = host.interfaces.filter(({ link }) => routers.some(each => hasLink(each, link)))
+    if (!isRouter(uplink) || !uplinks.some(({ link }) => hasLink(uplink, link))) {
+      const known = routers.filter(each => uplinks.some(({ link }) => hasLink(each, link))).map(each => each.name)
+      throw new UsageError(`switchTo: ${uplink.name} is not an uplink of ${host.name}; it has ${known.join(', ')}`)
+    }
+    for (const { link } of uplinks.filter(each => !hasLink(uplink, each.link))) {
+      host.shut(link)
+      this.#routes.forget(host, link)
+    }
+    const opened = uplinks.filter(({ link }) => hasLink(uplink, link) && host.open(link))
+    for (const { link } of opened) this.#resolve.get(link)?.()
+    this.#routes.update(this.#namespaces(), this.#up)
+    this.#hosts.update()
+  }
+
   /** Same as Lab.drops. */
   async drops(): Promise<readonly string[]> {
     const lists = await Promise.all([...this.#links].map(link => link.dropLines()))
@@ -255,6 +280,8 @@ export class Links {
     return (Math.abs(this.#seed * 1000 + link) % (2 ** 31 - 1)) + 1
   }
 }
+
+const isRouter = (each: Routed): boolean => each.isRouter === true
 
 /** Gives a namespace an interface with a free name: `name`, `name2`, `name3` ... Returns it. */
 function takeInterface(host: LabNamespace, name: string, link: number, addresses: readonly string[]): string {

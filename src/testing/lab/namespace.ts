@@ -15,7 +15,16 @@ import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { UsageError } from '../../base/usage-error.ts'
 import { check, closingOnError } from '../../linux/errno.ts'
 import type { Native } from '../../linux/native.ts'
-import { getLink, getLinks, RouteSocket, setLink, setNeighbour, toPrefix } from '../../linux/rtnetlink.ts'
+import {
+  addAddress,
+  delAddress,
+  getLink,
+  getLinks,
+  RouteSocket,
+  setLink,
+  setNeighbour,
+  toPrefix,
+} from '../../linux/rtnetlink.ts'
 import { IFF_UP } from '../../netdev/if.ts'
 import { builtModule } from './built-module.ts'
 import { countersOf, type NamespaceCounters } from './counters.ts'
@@ -30,12 +39,15 @@ import { bindUdp, checkPort, connecting, listen, type SocketPlace, type StreamSe
 /** An interface of a namespace. */
 export interface LabInterface extends HostInterface {
   readonly name: string
+  /** Whether the host has switched to another uplink. It then has no addresses here. */
+  readonly isShut?: boolean
 }
 
 /** The parts of a lab that a namespace uses. */
 export interface NamespaceLab {
   readonly native: Native
   readonly hosts: HostsFile
+  switchTo(host: LabNamespace, uplink: LabNamespace): void
 }
 
 /** Returns the name of a namespace for an error, or what was given in place of one. */
@@ -60,6 +72,9 @@ export class LabNamespace {
   hasDns64 = false
   readonly #native: Native
   readonly #hosts: HostsFile
+  readonly #switchTo: NamespaceLab['switchTo']
+  /** The interfaces that are shut, with the addresses that they have otherwise, by their links. */
+  readonly #shut = new Map<number, LabInterface>()
   readonly #place: SocketPlace
   readonly #programs: Programs
   readonly #workers = new Set<Worker>()
@@ -69,10 +84,15 @@ export class LabNamespace {
   #closed: Promise<void> | undefined
 
   /** @internal `prepare` makes more of it than a host, such as a router. */
-  constructor(name: string, { native, hosts }: NamespaceLab, prepare: (place: SocketPlace) => void = () => {}) {
+  constructor(
+    name: string,
+    { native, hosts, switchTo }: NamespaceLab,
+    prepare: (place: SocketPlace) => void = () => {},
+  ) {
     this.name = name
     this.#native = native
     this.#hosts = hosts
+    this.#switchTo = switchTo
     const nsfd = check(native.createNetns(), 'unshare(CLONE_NEWNET)')
     this.#place = { native, nsfd }
     this.#programs = new Programs({ nsfd, etc: () => hosts.etcOf(this) })
@@ -225,6 +245,48 @@ export class LabNamespace {
   stats(): NamespaceCounters {
     this.#check()
     return countersOf(this.#place)
+  }
+
+  /**
+   * Makes a router the only uplink of the host, like a phone that leaves the wifi: its interfaces
+   * to other routers go down and lose their addresses, and all routes lead by this one. Throws a
+   * UsageError unless the host has a link to the router.
+   */
+  async switchTo(uplink: LabNamespace): Promise<void> {
+    this.#check()
+    this.#switchTo(this, uplink)
+  }
+
+  /** @internal Takes the interface of a link down, and its addresses away. */
+  shut(link: number): void {
+    if (this.#shut.has(link)) return
+    this.#change(link, each => {
+      this.#shut.set(link, each)
+      return { ...each, addresses: [], isShut: true }
+    })
+  }
+
+  /** @internal Reverses `shut`. Returns whether the interface was shut. */
+  open(link: number): boolean {
+    const own = this.#shut.get(link)
+    if (own === undefined) return false
+    this.#shut.delete(link)
+    this.#change(link, () => own)
+    return true
+  }
+
+  #change(link: number, changed: (each: LabInterface) => LabInterface): void {
+    const i = this.interfaces.findIndex(each => each.link === link)
+    const each = this.interfaces[i]
+    if (each === undefined) return
+    const to = changed(each)
+    ;(this.interfaces as LabInterface[])[i] = to
+    using sock = RouteSocket.open(this.#native, this.#place.nsfd)
+    const { ifindex } = getLink(sock, { name: each.name }) ?? {}
+    if (ifindex === undefined) return
+    for (const cidr of each.addresses) delAddress(sock, ifindex, toPrefix(cidr))
+    setLink(sock, ifindex, { flags: { set: to.isShut ? 0 : IFF_UP, mask: IFF_UP } })
+    for (const cidr of to.addresses) addAddress(sock, ifindex, toPrefix(cidr), { nodad: true })
   }
 
   /**

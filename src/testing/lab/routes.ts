@@ -75,7 +75,8 @@ export class Routes {
   ): void {
     if (!namespaces.some(({ isRouter }) => isRouter)) return
     const up = namespaces.map(({ interfaces, isRouter = false, hiddenFrom, hasNat64 = false }): Routed => {
-      return { interfaces: interfaces.filter(({ link }) => links.has(link)), isRouter, hiddenFrom, hasNat64 }
+      const own = interfaces.filter(({ link, isShut }) => links.has(link) && isShut !== true)
+      return { interfaces: own, isRouter, hiddenFrom, hasNat64 }
     })
     for (const [i, routes] of this.find(up).entries()) {
       const namespace = namespaces[i] as (typeof namespaces)[number]
@@ -88,6 +89,12 @@ export class Routes {
       for (const route of added) known.set(route.network.text, hopOf(route))
       namespace.hasDns64 = routes.some(({ network }) => network === IPV4_HOSTS)
     }
+  }
+
+  /** Forgets the routes of a namespace by a link, which the kernel has deleted. */
+  forget(namespace: object, link: number): void {
+    const known = this.#known.get(namespace) ?? new Map<string, string>()
+    for (const [network, hop] of known) if (hop.startsWith(`${link} `)) known.delete(network)
   }
 
   /** Returns the routes of each of these namespaces, which must be all namespaces of the lab. */

@@ -296,6 +296,19 @@ describe('--json', () => {
     expect(await lab.exited).toEqual([0, null])
   })
 
+  test('switches a host to another uplink', async () => {
+    const net = 'namespaces: [phone, server]\nrouters: { wifi: { inside: [phone, server] }, lte: { inside: [phone] } }'
+    await using lab = new LabRequests(file(net))
+    await lab.next()
+    lab.send('switch', { host: 'phone', uplink: 'lte' })
+    expect(await lab.next()).toEqual({ id: expect.anything(), result: {} })
+    lab.send('exec', { host: 'phone', command: 'ip -br addr show scope global' })
+    const { result } = await lab.next()
+    expect(result).toMatchObject({ stdout: expect.stringMatching(/^wifi +DOWN *\nlte +\S+ +198/m) })
+    lab.send('switch', { host: 'phone', uplink: 'server' })
+    expect(await lab.next()).toMatchObject({ error: expect.stringContaining('it has wifi, lte') })
+  })
+
   test('serves requests at the same time, and its end leaves none of their programs', async () => {
     const lab = new LabRequests(file(NET))
     await lab.next()

@@ -43,6 +43,9 @@ export const METHODS: Readonly<Record<string, Method>> = {
   }),
   cut: method(ofLink, (lab, { link }) => lab.link(link).down()),
   plug: method(ofLink, (lab, { link }) => lab.link(link).up()),
+  switch: method(object({ host, uplink: anyText }, 'host', 'uplink'), (lab, { host, uplink }) =>
+    lab.host(host).switchTo(lab.host(uplink)),
+  ),
   fault: method(faultSchema, async (lab, entry: FaultEntry) => ({ fault: await lab.addFault(entry) })),
   hits: method(ofFault, async (lab, { fault, wait }) => {
     const found = lab.faults[fault - 1]?.fault
