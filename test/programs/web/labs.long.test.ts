@@ -1,7 +1,7 @@
 /** The topology of labs in a browser, with a server that fakes its vnets. */
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
-import { PHONE, showView, startFeed, TestBrowser } from '../../support/web/browser.ts'
+import { connection, PHONE, showView, startFeed, TestBrowser } from '../../support/web/browser.ts'
 import { FakeWorld, LAB, SNULL } from '../../support/web/fake-world.mjs'
 import { widthOfPage } from '../../support/web/in-page.mjs'
 
@@ -15,9 +15,15 @@ test('each link of a lab is drawn with its rate and its drops, and opens the dra
   const { feed, address } = await startFeed(new FakeWorld({ ...WORLD, lab: 3 }))
   const page = await browser.open(`${address}#labs/${SNULL}`)
   await expect.poll(() => drawing(page).getByRole('link').count()).toBe(5)
-  await feed.second()
+  await connection(page, 'live')
+  await link(page, 'host1 to hub 0 frames/s').waitFor()
+  // The feed may still be opening: two seconds of one feed make a rate.
+  const titleAfterSecond = async () => {
+    await feed.second()
+    return await link(page, 'host1 to hub').textContent()
+  }
+  await expect.poll(titleAfterSecond).toMatch(/host1 to hub [1-9]/)
   const counters = feed.world.find(`4716/${LAB}:hub/host1`)!.counters
-  await feed.second()
   counters.drops.tx.WIRE_LOSS = 7
   await feed.second()
   await link(page, 'host1 to hub').getByText('−7/s').waitFor()
