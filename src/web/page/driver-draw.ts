@@ -67,8 +67,9 @@ class Cells {
 }
 
 function drawRow({ x, y, width, lane, item }: ItemBox): Drawn<ItemState> {
-  const capacity = item.kind === 'part' ? places(item.part.capacity ?? 0) : ''
-  const noteWidth = CHARACTER * (2 * Math.max(3, capacity.length) + 1) + 4
+  const capacity = item.kind === 'part' ? item.part.capacity : undefined
+  const noteLength = capacity === undefined ? 'holds 1.23k'.length : 2 * Math.max(3, places(capacity).length) + 1
+  const noteWidth = CHARACTER * noteLength + 4
   const name = text(x, y + 13, 'name')
   const value = text(x + width, y + 13, 'value', 'end')
   const note = text(x + width, y + LINE + 13, 'note', 'end')

@@ -35,6 +35,14 @@ test('the drawing shows a queue that stops, a ring that fills and interrupts tha
   expect(await drawn(page, 'rx ring 9, 256/256').count()).toBe(0)
 })
 
+test('the number of frames that a queue holds is shown in full beside the frames', async () => {
+  const { page, sendParts } = await openDriver()
+  await sendParts([{ kind: 'queue', name: 'tx 9', length: 15, state: 'stopped' }])
+  await drawn(page, 'tx 9, stopped, holds 15').locator('.note').getByText('holds 15', { exact: true }).waitFor()
+  await sendParts([{ kind: 'queue', name: 'tx 9', length: 1234, state: 'stopped' }])
+  await drawn(page, 'tx 9, stopped, holds 1.23k').locator('.note').getByText('holds 1.23k', { exact: true }).waitFor()
+})
+
 test('256 queues are one field of cells, each with its state', async () => {
   const { page, sendParts } = await openDriver()
   await sendParts(
