@@ -78,7 +78,7 @@ const packages = {
   linux: ['ffi-rs'],
   metrics: ['prom-client'],
   web: ['uplot', 'preact', '@preact/signals'],
-  'web/page': ['uplot', 'preact', '@preact/signals'],
+  'web/page': ['uplot', 'preact', 'preact/hooks', '@preact/signals'],
   testing: ['undici'],
   'vitest.ts': ['vitest'],
   cli: ['commander'],

@@ -1,7 +1,7 @@
 /** The page around the views: the selection, and the routing of feed messages to the views. */
 import type { CommandResult, DeviceId, DeviceRow, FeedMessage, PageCommand, VnetRow, Want } from '../feed-types.ts'
 import type { App, View } from './app.ts'
-import { DeviceList } from './devices.ts'
+import { DeviceList } from './devices.tsx'
 import { h, isCommandKey, setText } from './dom.ts'
 import { peerOf } from './driver-model.ts'
 import { stateOf } from './driver-text.ts'
@@ -44,7 +44,7 @@ export class Page implements App {
     receive: message => this.#receive(message),
     changed: state => this.#showConnection(state),
   })
-  readonly #list = new DeviceList(this.#rates, id => placeHash({ view: this.#view.name, device: id }))
+  readonly #list = new DeviceList()
   readonly #views: readonly View[]
   #view: View
   /** The device of the page's address, even while it does not exist. */
@@ -122,7 +122,7 @@ export class Page implements App {
     else if (message.type === 'problem') this.#notify(message.text)
     else if (message.type === 'stats') {
       this.#rates.receive(message)
-      if (!document.hidden) this.#list.updateRates()
+      if (!document.hidden) this.#list.updateRates(this.#rates)
     }
     if (message.type === 'step' && message.id === this.device?.id) {
       this.#isStepping = message.mode === 'on'
@@ -172,7 +172,7 @@ export class Page implements App {
     this.device = findDevice(this.vnets, this.#wanted)
     if (before?.id !== this.device?.id) this.#isStepping = false
     if (this.device !== undefined) this.#wanted = this.device.id
-    this.#list.mark(this.device?.id)
+    this.#list.mark(this.device?.id, this.#view.name)
     this.#showAbout()
     this.#showBar()
     this.#look()

@@ -9,6 +9,7 @@ import {
   focusedId,
   isTyping,
   noteFocus,
+  textAt,
   unreachedControls,
   widthOfPage,
 } from '../../support/web/in-page.mjs'
@@ -125,4 +126,16 @@ test('the list keeps the focus when it is made again, so arrows and Enter go thr
     await page.getByRole('heading', { name, level: 1, exact: true }).waitFor()
     await feed.second()
   }
+})
+
+test('the heading of a vnet covers its interfaces, which scroll below it', async () => {
+  const { address } = await startFeed(new FakeWorld({ devices: 50 }))
+  const page = await browser.open(address)
+  await connection(page, 'live')
+  const list = page.locator('.devices .list')
+  await rows(page).filter({ hasText: 'loop30' }).waitFor()
+  await list.evaluate(list => list.scrollTo(0, 700))
+  const { x, y } = (await list.boundingBox())!
+  const top = await page.evaluate(textAt, { x: x + 40, y: y + 15 })
+  expect(top).toBe('loop, pid 4714')
 })

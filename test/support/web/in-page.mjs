@@ -169,3 +169,6 @@ export const isTyping = () => document.activeElement.matches('input, select, tex
 
 /** Returns how the upper border of each element looks. */
 export const bordersOf = elements => elements.map(each => getComputedStyle(each).borderTop)
+
+/** Returns the text of the uppermost element at a place of the window. */
+export const textAt = ({ x, y }) => document.elementFromPoint(x, y)?.textContent
