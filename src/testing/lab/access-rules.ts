@@ -42,7 +42,9 @@ import {
   POSTROUTING,
   PREROUTING,
   protocol,
+  redirect,
   type Step,
+  saddr,
   saddr6,
 } from './nftables.ts'
 import type { NatForward } from './protocol.ts'
@@ -62,6 +64,7 @@ const NEEDS_NAT = 'masquerade (the kernel needs nf_tables and nft_masq)'
 const NEEDS_CT = 'firewall (the kernel needs nf_tables and nft_ct)'
 const [IPPROTO_ESP, IPPROTO_AH, IKE_PORT] = [50, 51, 500]
 const WEB_PORTS = [80, 443]
+const DNS_PORT = 53
 /** The table of routes for hairpinning. */
 const HAIRPIN_TABLE = 100
 
@@ -119,10 +122,12 @@ export function firewall(place: SocketPlace, name: string, { firewall: kind, nat
   const translated =
     nat === 'masquerade' ? [[iif(name), FORWARDED, ACCEPT]] : [[iif(name), family(NFPROTO_IPV4), ACCEPT]]
   if (nat === 'nat64') translated.push([iif(name), family(NFPROTO_IPV6), saddr6(NAT64_PREFIX), ACCEPT])
+  const dns = [IPPROTO_UDP, IPPROTO_TCP].map(ipproto => [oif(name), protocol(ipproto), dport(DNS_PORT), ACCEPT])
   const rules = [
     [KNOWN, ACCEPT],
     ...(nat === undefined ? [] : translated),
     ...(kind === 'corporate' ? corporate : ipsec),
+    ...(kind === 'captive-portal' ? [...dns, [oif(name), DROP]] : []),
     [iif(name), DROP],
   ]
   // A refused packet for the router would take the port of a hole that is punched later.
@@ -130,6 +135,22 @@ export function firewall(place: SocketPlace, name: string, { firewall: kind, nat
   addRules(place, NEEDS_CT, NFPROTO_INET, [
     { ...FORWARD, rules },
     { ...INPUT, rules: [[KNOWN, ACCEPT], ...own] },
+  ])
+}
+
+const NEEDS_REDIRECT = 'captive-portal (the kernel needs nf_tables and nft_redir)'
+
+/** Leads HTTP requests from inside to a port of the router. Throws a VnetError. */
+export function captureHttp(place: SocketPlace, name: string, port: number): void {
+  const rule = [notIif(name), protocol(IPPROTO_TCP), dport(WEB_PORTS[0] as number), redirect(port)]
+  addRules(place, NEEDS_REDIRECT, NFPROTO_INET, [{ ...PREROUTING, rules: [rule] }])
+}
+
+/** Lets packets of a host with these addresses pass a captive portal. Throws a VnetError. */
+export function acceptSource(place: SocketPlace, name: string, addresses: readonly Uint8Array[]): void {
+  addRules(place, NEEDS_REDIRECT, NFPROTO_INET, [
+    { ...PREROUTING, rules: addresses.map(each => [saddr(each), ACCEPT]), first: true },
+    { ...FORWARD, rules: addresses.map(each => [oif(name), saddr(each), ACCEPT]), first: true },
   ])
 }
 

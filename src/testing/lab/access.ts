@@ -9,7 +9,7 @@ import { IPPROTO_TCP, IPPROTO_UDP } from '../../packet/ipv4.ts'
 import { DURATION, FLAG, type Forms, OBJECT, wordOf } from './options.ts'
 
 const NATS = ['masquerade', 'full-cone', 'restricted', 'port-restricted', 'symmetric', 'nat64'] as const
-const FIREWALLS = ['none', 'block-inbound', 'corporate'] as const
+const FIREWALLS = ['none', 'block-inbound', 'corporate', 'captive-portal'] as const
 
 export interface AccessOptions {
   /** The options of a kind of network. Options beside it replace its own. */
@@ -45,6 +45,8 @@ export interface AccessOptions {
    * - `none`: all.
    * - `block-inbound`: packets from inside (RFC 6092).
    * - `corporate`: TCP from inside to ports 80 and 443.
+   * - `captive-portal`: the same as `block-inbound` for hosts that `router.accept` has accepted;
+   *   only DNS for others, whose HTTP requests the router answers.
    */
   readonly firewall?: (typeof FIREWALLS)[number]
 }
@@ -57,6 +59,7 @@ const PRESETS = {
   mobile: { nat: 'symmetric', udpTimeout: '30s', tcpTimeout: '30min', firewall: 'block-inbound' },
   corporate: { nat: 'symmetric', firewall: 'corporate' },
   cloud: { nat: 'symmetric', udpTimeout: '350s', tcpTimeout: '350s', firewall: 'block-inbound' },
+  'captive-portal': { nat: 'symmetric', udpTimeout: '60s', firewall: 'captive-portal' },
   'ipv6-only': { nat: 'nat64', firewall: 'block-inbound' },
 } as const satisfies Readonly<Record<string, Omit<AccessOptions, 'preset'>>>
 

@@ -114,6 +114,7 @@ export class Lab implements AsyncDisposable {
     const joinOutside = async (host: LabNamespace) => {
       router.addLink(host, await this.#made(() => this.#links.cable(router, host, cable, { translator: router.nat })))
       router.setUp()
+      await router.openPortal()
     }
     await Promise.all([...inside.map(joinInside), ...(outside === undefined ? [] : [joinOutside(outside)])])
     await router.forwardWaiting()

@@ -40,6 +40,7 @@ const [NFT_PAYLOAD_NETWORK_HEADER, NFT_PAYLOAD_TRANSPORT_HEADER] = [1, 2]
 const [NFTA_CMP_SREG, NFTA_CMP_OP, NFTA_CMP_DATA, NFT_CMP_EQ, NFT_CMP_NEQ] = [1, 2, 3, 0, 1]
 const [NFTA_IMMEDIATE_DREG, NFTA_IMMEDIATE_DATA] = [1, 2]
 const [NFTA_NAT_TYPE, NFTA_NAT_FAMILY, NFTA_NAT_REG_ADDR_MIN, NFTA_NAT_REG_PROTO_MIN, NFT_NAT_DNAT] = [1, 2, 3, 5, 1]
+const NFTA_REDIR_REG_PROTO_MIN = 1
 const [NFTA_DATA_VALUE, NFTA_DATA_VERDICT, NFTA_VERDICT_CODE] = [1, 2, 1]
 const [NFT_REG_VERDICT, NFT_REG_1, NFT_REG_2] = [0, 1, 2]
 const [NF_DROP, NF_ACCEPT] = [0, 1]
@@ -59,6 +60,8 @@ export interface Chain {
   readonly hook: number
   readonly priority: number
   readonly rules: readonly (readonly Step[])[]
+  /** Whether the rules precede those that the chain has. */
+  readonly first?: boolean
 }
 
 /** Where rules of each kind are: NF_INET_* and NF_IP_PRI_* of include/uapi/linux/netfilter*.h. */
@@ -87,6 +90,21 @@ export const daddr4 = (address: number): Step => {
 export const saddr6 = (prefix: Uint8Array): Step => matchPayload(NFT_PAYLOAD_NETWORK_HEADER, 8, prefix)
 export const ACCEPT: Step = rule => verdict(rule, NF_ACCEPT)
 export const DROP: Step = rule => verdict(rule, NF_DROP)
+/** Matches the source of IPv4 or IPv6 packets. */
+export const saddr = (address: Uint8Array): Step => {
+  const isIpv4 = address.length === 4
+  return rule => {
+    family(isIpv4 ? NFPROTO_IPV4 : NFPROTO_IPV6)(rule)
+    matchPayload(NFT_PAYLOAD_NETWORK_HEADER, isIpv4 ? 12 : 8, address)(rule)
+  }
+}
+/** Leads packets to a port of this machine. */
+export const redirect = (port: number): Step => {
+  return rule => {
+    load(rule, NFT_REG_1, Uint8Array.from(word(port)))
+    expression(rule, 'redir', data => number(data, NFTA_REDIR_REG_PROTO_MIN, NFT_REG_1))
+  }
+}
 export const MASQUERADE: Step = rule => expression(rule, 'masq', () => {})
 /** Translates the destination to an IPv4 address and a port. */
 export const dnat4 = (address: number, port: number): Step => {
@@ -138,7 +156,7 @@ function request(nfproto: number, chains: readonly Chain[]): { readonly bytes: U
   const make = (type: number, flags = 0) => message(type, NLM_F_ACK | NLM_F_CREATE | flags, nfproto, 0)
   message(NFNL_MSG_BATCH_BEGIN, 0, 0, NFNL_SUBSYS_NFTABLES)
   make(NFT_MSG_NEWTABLE).string(NFTA_TABLE_NAME, NAME)
-  for (const { name, type, hook, priority, rules } of chains) {
+  for (const { name, type, hook, priority, rules, first = false } of chains) {
     make(NFT_MSG_NEWCHAIN)
       .string(NFTA_CHAIN_TABLE, NAME)
       .string(NFTA_CHAIN_NAME, name)
@@ -148,7 +166,7 @@ function request(nfproto: number, chains: readonly Chain[]): { readonly bytes: U
       })
       .string(NFTA_CHAIN_TYPE, type)
     for (const steps of rules) {
-      make(NFT_MSG_NEWRULE, NLM_F_APPEND)
+      make(NFT_MSG_NEWRULE, first ? 0 : NLM_F_APPEND)
         .string(NFTA_RULE_TABLE, NAME)
         .string(NFTA_RULE_CHAIN, name)
         .nested(NFTA_RULE_EXPRESSIONS, rule => {

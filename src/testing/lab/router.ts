@@ -3,13 +3,17 @@
  * the router's address outside.
  */
 import { writeSync } from 'node:fs'
+import http from 'node:http'
 import { durationOf } from '../../base/duration.ts'
 import { ENOENT } from '../../base/errno.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { check, closing } from '../../linux/errno.ts'
+import { toPrefix } from '../../linux/rtnetlink.ts'
 import { O_WRONLY } from '../../linux/uapi.ts'
 import { ACCESS, type AccessOptions, accessOf, checkAccess, parseForward } from './access.ts'
 import {
+  acceptSource,
+  captureHttp,
   firewall,
   forwardByKernel,
   masquerade,
@@ -51,6 +55,9 @@ export function checkRouterOptions(name: string, options: LabRouterOptions): voi
     throw new UsageError(`router ${name}: nat64 needs an mtu of at least ${IPV6_MIN_MTU}`)
   }
 }
+
+/** The page of a captive portal. */
+const PORTAL = '/portal'
 
 /**
  * Turns a namespace into a router. A router looks for IPv6 neighbours from its link-local address,
@@ -125,6 +132,36 @@ export class LabRouter extends LabNamespace {
     else if (nat !== undefined && hairpin) routeHairpin(this.place, this.#meeting(outer))
     if (this.nat?.portMapping !== undefined) refusePortControl(this.place, outer.name)
     if (kind !== 'none') firewall(this.place, outer.name, this.#access)
+  }
+
+  /**
+   * @internal Starts the web server of a captive portal. It redirects every request to its own page
+   * (RFC 8910 section 5), which has the status 511 (RFC 6585 section 6).
+   */
+  async openPortal(): Promise<void> {
+    if (this.#access.firewall !== 'captive-portal' || this.outer === undefined) return
+    const server = http.createServer(({ url, socket: { localAddress = '' } }, response) => {
+      const host = localAddress.replace('::ffff:', '')
+      const Location = `http://${host.includes(':') ? `[${host}]` : host}${PORTAL}`
+      response.setHeader('Cache-Control', 'no-store')
+      if (url === PORTAL) response.writeHead(511).end(`sign in: router.accept(host) of ${this.name}\n`)
+      else response.writeHead(302, { Location }).end()
+    })
+    captureHttp(this.place, this.outer.name, await this.listen(server))
+  }
+
+  /**
+   * Accepts a host at the captive portal. Packets from its current addresses pass from then on.
+   * Throws a UsageError if the router has no portal.
+   */
+  async accept(host: LabNamespace): Promise<void> {
+    const { outer } = this
+    if (this.#access.firewall !== 'captive-portal' || outer === undefined) {
+      throw new UsageError(`router ${this.name}: accept needs firewall: 'captive-portal'`)
+    }
+    if (!(host instanceof LabNamespace)) throw new UsageError(`accept: ${nameOf(host)} is not a namespace of the lab`)
+    const addresses = host.interfaces.flatMap(each => each.addresses.map(cidr => toPrefix(cidr).bytes))
+    acceptSource(this.place, outer.name, addresses)
   }
 
   #meeting(outer: LabInterface): Outside {

@@ -132,6 +132,48 @@ describe('hairpinning', () => {
   })
 })
 
+describe('a captive portal', () => {
+  const curl = (from: LabNamespace, ...args: string[]) => from.exec('curl', ['-sS', '-m3', ...args])
+
+  test.each([4, 6])('answers HTTP requests over IPv%i until it has accepted their host', async family => {
+    const [guest] = lab.namespaces('guest')
+    const made = await router({ preset: 'captive-portal', inside: [client, guest] })
+    await server.listen(echo(), 80)
+    const url = `http://${family === 4 ? v4(server)[0] : `[${v6(server)[0]}]`}/`
+    const redirected = await curl(client, '-i', url)
+    expect(redirected.stdout).toMatch(/^HTTP\/1.1 302 /)
+    const page = await curl(client, '-Li', url)
+    expect(page.stdout).toMatch(/HTTP\/1.1 511 .*router.accept\(host\) of router\n$/s)
+    await made.accept(client)
+    const expected = family === 4 ? await outer(made, server) : v6(client)[0]
+    expect((await curl(client, url)).stdout).toBe(expected)
+    expect((await curl(guest, '-i', url)).stdout).toMatch(/^HTTP\/1.1 302 /)
+  })
+
+  test('lets DNS pass and nothing else, until it has accepted the host', async () => {
+    const made = await router({ firewall: 'captive-portal' })
+    const address = v6(server)[0]!
+    const dns = async () => {
+      const [receiver, sender] = [await server.createSocket('udp6', 53), await client.createSocket('udp6')]
+      sender.send('query', 53, address)
+      await once(receiver, 'message')
+      receiver.close()
+    }
+    expect(await reaches(client, server, address, dns)).toBe(false)
+    await made.accept(client)
+    expect(await reaches(client, server, address, dns)).toBe(true)
+    expect(await reaches(server, client, v6(client)[0]!, dns)).toBe(false)
+  })
+
+  test('is needed to accept a host', async () => {
+    const made = await router({ firewall: 'block-inbound' })
+    await expect(made.accept(client)).rejects.toThrow("router router: accept needs firewall: 'captive-portal'")
+    const [guest] = lab.namespaces('guest')
+    const portal = await lab.router('portal', { inside: [guest], outside: server, firewall: 'captive-portal' })
+    await expect(portal.accept('guest' as never)).rejects.toThrow("accept: 'guest' is not a namespace of the lab")
+  })
+})
+
 describe('a firewall', () => {
   const known = async () => {
     await server.listen(echo(), 80)
@@ -270,7 +312,7 @@ describe('options of a router', () => {
   test.each([
     [
       { preset: 'hme' },
-      "preset: 'hme' is not a preset, which are home, hotel, cgnat, mobile, corporate, cloud, ipv6-only; did you mean 'home'?",
+      "preset: 'hme' is not a preset, which are home, hotel, cgnat, mobile, corporate, cloud, captive-portal, ipv6-only; did you mean 'home'?",
     ],
     [
       { nat: 'port-restrict' },
