@@ -117,7 +117,7 @@ describe('frames', () => {
     for (let i = 0; i < 4; i++) inside.send(ethernet(0x88b5, 46))
     outside.send(ethernet(0x88b6, 46))
     await expect.poll(() => dropped(link)).toEqual({ tx: 2, rx: 1 })
-    expect(outside.frames.length).toBe(2)
+    await expect.poll(() => outside.frames.length).toBe(2)
     expectConserved(link)
   })
 
