@@ -10,6 +10,8 @@ export interface Named {
   readonly netns?: string | undefined
   /** The displayed name of the namespace, if not `netns`. */
   readonly place?: string | undefined
+  /** Another name of the namespace, such as VNET_LAB and the host. */
+  readonly alias?: string | undefined
 }
 
 /** Returns `red/eth0`, or `eth0` in the program's own namespace, with unprintable bytes escaped. */
@@ -19,7 +21,9 @@ export function label(device: Named): string {
 
 /** Whether `text` names the device: with or without namespace, raw or as label() shows it. */
 export function isNamed(device: Named, text: string): boolean {
-  return [device.name, fullName(device)].some(name => name === text || printable(name) === text)
+  const { name, alias } = device
+  const names = [name, fullName(device), ...(alias === undefined ? [] : [`${alias}/${name}`])]
+  return names.some(each => each === text || printable(each) === text)
 }
 
 /** Whether one of `names` names the device; without names every device is meant. */

@@ -1,13 +1,13 @@
 /** `vnet events`: one line an event, also of vnets that start in the meantime, until Ctrl-C. */
 
 import { ECONNREFUSED, VnetError } from '../../base/errno.ts'
-import { directoriesOf, isHere, isOfLab } from '../../control/client/find.ts'
+import { directoriesOf, isHere, isOfLab, labNames } from '../../control/client/find.ts'
 import type { ControlClient, DeviceEvent, DeviceInfo, Subscription } from '../../control/index.ts'
 import { type Entry, isSameNamespace, readDirectories, watchDirectories } from '../../control/protocol/directory.ts'
 import { directionText } from '../../netdev/device-wire.ts'
 import { IFF_UP } from '../../netdev/if.ts'
 import { type AskOptions, askVnets, fail } from '../ask.ts'
-import { isAmong, isAttached, label, sideOf } from '../device-text.ts'
+import { isAmong, isAttached, label, type Named, sideOf } from '../device-text.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
 
 export interface EventsOptions extends AskOptions {
@@ -20,7 +20,6 @@ export interface EventsOptions extends AskOptions {
 export function events(names: readonly string[], { json, drops, user }: EventsOptions, io: Io): Promise<number> {
   const follow = async (client: ControlClient) => {
     using end = endOf(io)
-    const print = (event: DeviceEvent) => io.out(`${json ? JSON.stringify(fields(event)) : eventLine(event)}\n`)
     const onLost = () => io.out(json ? '{"event":"lost"}\n' : 'some events were lost\n')
     const directories = directoriesOf({ user })
     const here = client.namespace
@@ -28,6 +27,7 @@ export function events(names: readonly string[], { json, drops, user }: EventsOp
     const subscriptions = new Map<string, Subscription | undefined>()
     /** For each vnet of another namespace: its interfaces that were seen in this one. */
     const guests = new Map<string, Set<string>>()
+    let namesOf = labNames([])
     let noneIsLeft = () => {}
     const allEnded = new Promise<false>(resolve => {
       noneIsLeft = () => resolve(false)
@@ -36,12 +36,16 @@ export function events(names: readonly string[], { json, drops, user }: EventsOp
     let isOver = false
 
     /** Prints a vnet's events until it ends; for a new vnet, first its events up to now. */
-    async function listen({ vnet, netns }: Entry, isNew: boolean): Promise<void> {
+    async function listen({ vnet, netns, pid }: Entry, isNew: boolean): Promise<void> {
       subscriptions.set(vnet, undefined)
       let held: DeviceEvent[] | undefined = isNew ? [] : undefined
+      const named = (event: DeviceEvent) => ({ ...event, ...namesOf(event.netns, pid) })
+      const print = (event: DeviceEvent) =>
+        io.out(`${json ? JSON.stringify(fields(event)) : eventLine(named(event))}\n`)
       try {
         const isShown = (event: DeviceEvent) =>
-          isAmong(event, names) && (netns === here.inode || isOfLab(event) || guests.get(vnet)?.has(keyOf(event)))
+          isAmong(named(event), names) &&
+          (netns === here.inode || isOfLab(event) || guests.get(vnet)?.has(keyOf(event)))
         const onEvent = (event: DeviceEvent) => {
           if (!isShown(event)) return
           if (held === undefined) print(event)
@@ -71,7 +75,9 @@ export function events(names: readonly string[], { json, drops, user }: EventsOp
     function listenToAll(areNew: boolean): void {
       // A change of the directory while the command ends must not subscribe again.
       if (isOver) return
-      for (const entry of readDirectories(directories)) {
+      const entries = readDirectories(directories)
+      namesOf = labNames(entries)
+      for (const entry of entries) {
         if (!isHere(entry, here)) continue
         const { vnet, interfaces } = entry
         const seen = guests.get(vnet) ?? new Set()
@@ -114,7 +120,7 @@ function fields({ event, time, name, ifindex, netns, driver, ...rest }: DeviceEv
 }
 
 /** Returns `2026-11-21T02:00:00.125Z sn0: up`; without the time if it was before the command. */
-export function eventLine(event: DeviceEvent): string {
+export function eventLine(event: DeviceEvent & Named): string {
   const { time, queue, txTimeouts, dropped, direction, text, mode, step } = event
   const at = time === undefined ? '' : `${new Date(time).toISOString()} `
   const total = txTimeouts ?? dropped

@@ -28,8 +28,9 @@ const NAMES = 8
 
 /** A device and its vnet. */
 export interface FoundDevice extends DeviceInfo {
-  /** The displayed name of its network namespace, if not `netns`. */
+  /** The displayed name of its network namespace, if not `netns`, and another name: see labNames. */
   readonly place?: string | undefined
+  readonly alias?: string | undefined
   /** The path of its vnet's socket. */
   readonly vnet: string
   /** The process of its vnet; undefined if that is in another pid namespace. */
@@ -53,7 +54,7 @@ export interface Found {
 
 export interface FindOptions {
   /** Selects the vnets that are queried, by their interfaces; all by default. */
-  readonly isWanted?: ((device: Pick<EntryInterface, 'name' | 'netns' | 'place'>) => boolean) | undefined
+  readonly isWanted?: ((device: Pick<EntryInterface, 'name' | 'netns' | 'place' | 'alias'>) => boolean) | undefined
   /** The only vnet that is queried, by its process; all by default. */
   readonly pid?: number | undefined
   /** The vnets of this user, instead of root's and the caller's own. For root. */
@@ -77,8 +78,14 @@ export function isOfLab({ netns }: { readonly netns?: string | undefined }): boo
   return labPlace(netns) !== undefined
 }
 
-/** Returns the same vnets. The hosts of labs that share a name are called `LAB-PID:HOST`. */
-export function withPlaces(entries: readonly Entry[]): Entry[] {
+/**
+ * Returns a function from the name of a lab's namespace and the lab's process to the names that it
+ * has: `alias` is `LAB-PID:HOST`, and `place` the same if several of these vnets have labs of this
+ * name. Namespaces of others have neither.
+ */
+export function labNames(
+  entries: readonly Entry[],
+): (netns: string | undefined, pid: number) => Pick<EntryInterface, 'place' | 'alias'> {
   const owners = new Map<string, Set<Entry>>()
   for (const entry of entries) {
     for (const { netns } of entry.interfaces) {
@@ -86,25 +93,33 @@ export function withPlaces(entries: readonly Entry[]): Entry[] {
       if (lab !== undefined) owners.set(lab, (owners.get(lab) ?? new Set()).add(entry))
     }
   }
+  return (netns, pid) => {
+    const { lab, host } = labPlace(netns) ?? {}
+    if (lab === undefined) return {}
+    const alias = `${lab}-${pid}:${host}`
+    return { alias, place: (owners.get(lab)?.size ?? 0) > 1 ? alias : undefined }
+  }
+}
+
+/** Returns the same vnets, with the names of labNames. */
+export function withPlaces(entries: readonly Entry[]): Entry[] {
+  const namesOf = labNames(entries)
   return entries.map(entry => {
-    const interfaces = entry.interfaces.map(each => {
-      const { lab = '', host } = labPlace(each.netns) ?? {}
-      return (owners.get(lab)?.size ?? 0) > 1 ? { ...each, place: `${lab}-${entry.pid}:${host}` } : each
-    })
+    const interfaces = entry.interfaces.map(each => ({ ...each, ...namesOf(each.netns, entry.pid) }))
     return { ...entry, interfaces }
   })
 }
 
 /**
- * Queries all vnets for their devices in parallel: one that does not reply delays no other. If labs
- * share a name, their interfaces have a `place` with the process in it.
+ * Queries all vnets for their devices in parallel: one that does not reply delays no other.
+ * Interfaces of labs have the names of labNames.
  */
 export async function findVnets(client: ControlClient, options: FindOptions = {}): Promise<Found> {
   const { isWanted, pid, user, directory } = options
   const [namespace, pidns] = [client.namespace, ownNamespace('pid')]
-  const entries = withPlaces(readDirectories(directoriesOf(options))).filter(
-    entry => pid === undefined || (entry.pid === pid && entry.pidns === pidns),
-  )
+  const all = withPlaces(readDirectories(directoriesOf(options)))
+  const namesOf = labNames(all)
+  const entries = all.filter(entry => pid === undefined || (entry.pid === pid && entry.pidns === pidns))
   const here = entries.filter(entry => isHere(entry, namespace))
   const queried = isWanted === undefined ? here : here.filter(({ interfaces }) => interfaces.some(isWanted))
   const failed: VnetError[] = []
@@ -114,10 +129,9 @@ export async function findVnets(client: ControlClient, options: FindOptions = {}
       try {
         const found = await client.devices(entry.vnet)
         const pid = entry.pidns === pidns ? entry.pid : undefined
-        const placeOf = ({ netns }: DeviceInfo) => entry.interfaces.find(each => each.netns === netns)?.place
         return found
           .filter(isShown(entry, namespace))
-          .map(device => ({ ...device, vnet: entry.vnet, pid, place: placeOf(device) }))
+          .map(device => ({ ...device, vnet: entry.vnet, pid, ...namesOf(device.netns, entry.pid) }))
       } catch (error) {
         if (!(error instanceof VnetError)) throw error
         if (isErrno(error, ECONNREFUSED)) ended.add(entry)

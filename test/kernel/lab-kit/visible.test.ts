@@ -10,7 +10,7 @@ import { privateCandidates } from '../../../src/control/protocol/run-directory.t
 import { createLab } from '../../../src/testing/index.ts'
 import { runningLabs } from '../../../src/testing/lab/running.ts'
 import { asUser, ended, TREE, USER } from '../../support/ordinary-user.ts'
-import { runMain } from '../../support/run-main.ts'
+import { runMain, startMain } from '../../support/run-main.ts'
 import { labsUntil, seen } from '../../support/visible-lab.ts'
 import { PROGRAM } from '../../support/vnet-process.ts'
 
@@ -40,6 +40,15 @@ async function labProcess() {
   children.add(child)
   await once(child.stdout, 'data')
   return child
+}
+
+/** Changes wires until `events` prints that: a subscription does not report when it starts. */
+async function changedUntil(printed: Promise<void>, ...devices: readonly string[]): Promise<void> {
+  let isOver = false
+  const end = () => (isOver = true)
+  void printed.then(end, end)
+  while (!isOver) for (const device of devices) await runMain('wire', device, 'delay 1ms')
+  await printed
 }
 
 test('list names both ends of a link LAB:HOST/IF, and commands take these names', async () => {
@@ -109,6 +118,40 @@ test('labs of one name are called LAB-PID in every command', async () => {
   expect((await runMain('wire', device)).stdout).toContain(`${device} ab: delay 1ms\n`)
   expect((await runMain('wire', `${OWN}-${two.pid}:client/server`)).stdout).toContain('ab: off\n')
   expect((await runMain('wire', `${OWN}:client/server`)).status).toBe(1)
+  for (const child of [one, two]) {
+    child.stdin.end('\n')
+    await once(child, 'exit')
+  }
+})
+
+test('every command takes the name of a lab with its process, as in VNET_LAB, although the name alone is unique', async () => {
+  await using lab = await createLab({ name: 'alone' })
+  const [client, server] = lab.namespaces('client', 'server')
+  await lab.cable(client, server)
+  await seen('alone')
+  const device = `alone-${process.pid}:client/server`
+  const events = startMain('events', device)
+  expect((await runMain('stats', device)).stdout).toMatch(/^alone:client\/server /)
+  expect((await runMain('show', device)).stdout).toMatch(/^alone:client\/server\n/)
+  const other = await runMain('wire', `alone-${process.pid + 1}:client/server`)
+  expect(other.stderr).toContain(`no interface is called alone-${process.pid + 1}:client/server`)
+  await changedUntil(
+    events.until(stdout => stdout.includes('alone:client/server: wire ab: delay 1ms\n')),
+    device,
+  )
+  expect((await events.end()).stdout).not.toContain('alone:server/client')
+})
+
+test('events of labs of one name have the process in the name', async () => {
+  const [one, two] = await Promise.all([labProcess(), labProcess()])
+  const names = [one, two].map(({ pid }) => `${OWN}-${pid}`)
+  await labsUntil(labs => names.every(name => labs.some(lab => lab.name === name)))
+  const events = startMain('events', `${names[0]}:client/server`)
+  await changedUntil(
+    events.until(stdout => stdout.includes(`${names[0]}:client/server: wire ab: delay 1ms\n`)),
+    ...names.map(name => `${name}:client/server`),
+  )
+  expect((await events.end()).stdout).not.toContain(names[1])
   for (const child of [one, two]) {
     child.stdin.end('\n')
     await once(child, 'exit')
