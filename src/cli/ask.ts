@@ -27,10 +27,7 @@ export async function askVnets(
   ask: (client: ControlClient, found: Found) => Promise<number>,
   { user, timeoutMs }: AskOptions = {},
 ): Promise<number> {
-  const uid = process.geteuid?.()
-  if (user !== undefined && uid !== 0 && user !== uid) {
-    throw new UsageError(`--user ${user}: only root may query the vnets of another user`)
-  }
+  checkUser(user)
   using client = new ControlClient(loadNative(), { user, timeoutMs })
   // A vnet without interfaces is queried only if all are.
   const isWanted = names.length === 0 ? undefined : (device: Named) => isAmong(device, names)
@@ -43,6 +40,13 @@ export async function askVnets(
     return await ask(client, found)
   }
   return fail(io, complaint)
+}
+
+/** Throws a UsageError if `--user` is for root. */
+export function checkUser(user: number | undefined): void {
+  const uid = process.geteuid?.()
+  if (user === undefined || uid === 0 || user === uid) return
+  throw new UsageError(`--user ${user}: only root may query the vnets of another user`)
 }
 
 /**

@@ -1,6 +1,6 @@
 /** The commands of labs. Each loads its code when it runs. */
 import { Argument, Option } from 'commander'
-import { json, type LazyCommand } from './lazy-command.ts'
+import { json, type LazyCommand, user } from './lazy-command.ts'
 
 const FILE = new Argument('<FILE>')
 const HOST = new Argument('<HOST>')
@@ -36,7 +36,7 @@ const commands: readonly LazyCommand[] = [
     name: 'list',
     under: 'lab',
     description: 'list the running labs, also those of tests',
-    options: [json()],
+    options: [json(), user()],
     run: async (io, options) => (await hosts()).listLabs(options, io),
   },
   {
@@ -44,16 +44,18 @@ const commands: readonly LazyCommand[] = [
     under: 'lab',
     description: 'run a command in [LAB:]HOST of a running lab',
     args: [HOST, new Argument('<command...>')],
-    usage: 'HOST COMMAND [ARGS...]',
+    usage: '[OPTIONS] HOST COMMAND...',
+    options: [user()],
     passThrough: true,
-    run: async (io, host, command) => (await hosts()).execInHost(host, command, io),
+    run: async (io, host, command, options) => (await hosts()).execInHost(host, command, options, io),
   },
   {
     name: 'shell',
     under: 'lab',
     description: 'start a shell in [LAB:]HOST of a running lab',
     args: [HOST],
-    run: async (io, host) => (await hosts()).shellInHost(host, io),
+    options: [user()],
+    run: async (io, host, options) => (await hosts()).shellInHost(host, options, io),
   },
 ]
 

@@ -3,27 +3,37 @@ import { once } from 'node:events'
 import { closeSync, rmSync } from 'node:fs'
 import { ECONNREFUSED, isErrno } from '../../base/errno.ts'
 import { ControlClient } from '../../control/client/client.ts'
+import { otherUsers } from '../../control/protocol/run-directory.ts'
 import { loadNative } from '../../linux/native.ts'
 import { statusOf } from '../../testing/lab/file/service.ts'
 import { makeLabDirectory } from '../../testing/lab/leftovers.ts'
 import { Programs } from '../../testing/lab/programs.ts'
-import { findHost, openHost, type RunningLab, runningLabs, writeEtc } from '../../testing/lab/running.ts'
+import { checkOwner, findHost, openHost, type RunningLab, runningLabs, writeEtc } from '../../testing/lab/running.ts'
 import { alignLeft } from '../align.ts'
+import { checkUser, fail } from '../ask.ts'
 import { enterUserNamespace } from '../enter-lab.ts'
 import { EXIT_OK, type Io } from '../io.ts'
 import { passSignals } from '../pass-signals.ts'
 
+interface LabsOptions {
+  /** Look for the labs of this user, instead of root's and the caller's. */
+  readonly user?: number
+}
+
 /** `vnet lab list`: one line for each lab. */
-export function listLabs({ json }: { readonly json?: boolean }, io: Io): number {
-  const labs = runningLabs()
+export function listLabs({ json, user }: LabsOptions & { readonly json?: boolean }, io: Io): number {
+  checkUser(user)
+  const labs = runningLabs(user)
+  const users = user === undefined ? otherUsers() : []
   const links = ({ hosts }: RunningLab) => [...hosts].flatMap(([host, all]) => all.map(({ name }) => `${host}/${name}`))
   if (json) {
     const found = labs.map(lab => ({ name: lab.name, pid: lab.pid, hosts: [...lab.hosts.keys()], links: links(lab) }))
-    io.out(`${JSON.stringify({ event: 'labs', labs: found })}\n`)
+    io.out(`${JSON.stringify({ event: 'labs', labs: found, users })}\n`)
     return EXIT_OK
   }
   const rows = labs.map(lab => [lab.name, `${lab.pid}`, [...lab.hosts.keys()].join(' ')])
   for (const line of alignLeft([['lab', 'pid', 'hosts'], ...rows])) io.out(`${line}\n`)
+  for (const user of users) fail(io, `user ${user} has vnets too: vnet lab list --user ${user}`)
   return EXIT_OK
 }
 
@@ -31,8 +41,15 @@ export function listLabs({ json }: { readonly json?: boolean }, io: Io): number 
  * `vnet lab exec [LAB:]HOST -- COMMAND`: runs a program in a host until it or the lab ends. Returns
  * its exit status, or 128 plus the number of the signal that ended it.
  */
-export async function execInHost(text: string, command: readonly string[], io: Io): Promise<number> {
-  const found = findHost(text)
+export async function execInHost(
+  text: string,
+  command: readonly string[],
+  { user }: LabsOptions,
+  io: Io,
+): Promise<number> {
+  checkUser(user)
+  const found = findHost(text, user)
+  checkOwner(found)
   // A thread returns only to a network namespace that belongs to its user namespace.
   enterUserNamespace(found.lab.pid, '-n')
   const native = loadNative()
@@ -45,7 +62,7 @@ export async function execInHost(text: string, command: readonly string[], io: I
     closeSync(nsfd)
     const undo = passSignals(io, signal => child.kill(signal))
     const exit = once(child, 'exit').finally(undo)
-    using client = new ControlClient(native)
+    using client = new ControlClient(native, { user: found.lab.uid })
     void ended(client, found.lab).then(() => child.kill('SIGKILL'))
     const [status, signal] = (await exit) as [number | null, NodeJS.Signals | null]
     return statusOf(status, signal)
@@ -55,8 +72,8 @@ export async function execInHost(text: string, command: readonly string[], io: I
 }
 
 /** `vnet lab shell [LAB:]HOST`: starts the user's shell. */
-export function shellInHost(text: string, io: Io): Promise<number> {
-  return execInHost(text, [process.env.SHELL || '/bin/sh'], io)
+export function shellInHost(text: string, options: LabsOptions, io: Io): Promise<number> {
+  return execInHost(text, [process.env.SHELL || '/bin/sh'], options, io)
 }
 
 /** Settles when no link of the lab is left. */

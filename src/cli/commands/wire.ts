@@ -30,7 +30,7 @@ export async function wire(name: string, text: string | undefined, options: Wire
     if (options.json || options.watch !== undefined) {
       throw new UsageError('wire: --json and --watch show a wire, a text changes it: run the command twice')
     }
-    return change(name, { ab, ba, hasSides: (options.in ?? options.out) !== undefined }, io)
+    return change(name, { ab, ba, hasSides: (options.in ?? options.out) !== undefined }, { user }, io)
   }
   let before: WireInfo | undefined
   const show = async (client: ControlClient, device: FoundDevice) => {
@@ -54,7 +54,7 @@ interface Change {
   readonly hasSides: boolean
 }
 
-async function change(name: string, { ab, ba, hasSides }: Change, io: Io): Promise<number> {
+async function change(name: string, { ab, ba, hasSides }: Change, options: AskOptions, io: Io): Promise<number> {
   const stages = (text: string) => (text === 'off' ? undefined : text)
   // Loaded here, because it loads all kinds of stages.
   const { attachmentsOf } = await import('../../control/client/wire-request.ts')
@@ -64,7 +64,7 @@ async function change(name: string, { ab, ba, hasSides }: Change, io: Io): Promi
     if (text !== undefined && text !== 'off') attachmentsOf(text, direction, line => notes.add(line))
   }
   for (const line of notes) io.err(`vnet: ${printable(line)}\n`)
-  return askInterface(name, io, async (client, device) => {
+  const set = async (client: ControlClient, device: FoundDevice) => {
     if (hasSides && !isAttached(device)) {
       throw new UsageError(`wire: ${label(device)} is not an attachment: use --ab and --ba instead of --in and --out`)
     }
@@ -72,7 +72,8 @@ async function change(name: string, { ab, ba, hasSides }: Change, io: Io): Promi
     for (const [direction, text] of [['ab', ab] as const, ['ba', ba] as const]) {
       if (text !== undefined) await client.setWire(device.vnet, device, stages(text), { direction })
     }
-  })
+  }
+  return askInterface(name, io, set, options)
 }
 
 /** Returns an object for each stage, and one for a direction that has none. */

@@ -28,7 +28,7 @@ const NAMES = 8
 
 /** A device and its vnet. */
 export interface FoundDevice extends DeviceInfo {
-  /** The displayed name of its network namespace, if not `netns`, and another name: see labNames. */
+  /** The displayed name of its network namespace, if not `netns`, and another: see labNames. */
   readonly place?: string | undefined
   readonly alias?: string | undefined
   /** The path of its vnet's socket. */

@@ -68,7 +68,7 @@ export function trustedDirectories(user?: number): RunDirectory[] {
   const candidates =
     user === undefined
       ? [{ path: RUN_DIRECTORY, uid: ROOT }, ...ownCandidates(self).map(path => ({ path, uid: self }))]
-      : userCandidates(user).map(path => ({ path, uid: user }))
+      : userCandidates(user, innerUid(user)).map(path => ({ path, uid: innerUid(user) }))
   const found = candidates.filter(({ path, uid }) => reasonAgainst(path, uid) === undefined)
   return found.filter(({ path }, at) => found.findIndex(other => other.path === path) === at)
 }
@@ -133,11 +133,22 @@ function userCandidates(uid: number, owner = uid): string[] {
 
 /** The number of a user in the parent user namespace (user_namespaces(7)), if it has one. */
 export function outerUid(uid: number): number | undefined {
-  for (const line of readFileSync('/proc/self/uid_map', 'utf8').split('\n')) {
+  const range = uidRanges().find(({ inside, count }) => uid >= inside && uid < inside + count)
+  return range && range.outside + uid - range.inside
+}
+
+/** The number that a user of the parent user namespace has in this one; the same if it has none. */
+function innerUid(uid: number): number {
+  const range = uidRanges().find(({ outside, count }) => uid >= outside && uid < outside + count)
+  return range === undefined ? uid : range.inside + uid - range.outside
+}
+
+function uidRanges() {
+  const lines = readFileSync('/proc/self/uid_map', 'utf8').trimEnd().split('\n')
+  return lines.map(line => {
     const [inside = 0, outside = 0, count = 0] = line.trim().split(/\s+/).map(Number)
-    if (uid >= inside && uid < inside + count) return outside + uid - inside
-  }
-  return undefined
+    return { inside, outside, count }
+  })
 }
 
 /** Why a directory is not one that only `uid` may write; undefined if it is. */

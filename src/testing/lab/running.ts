@@ -1,8 +1,9 @@
 /** The labs that run, as other processes find them: by the files of their control sockets. */
-import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readlinkSync, statSync } from 'node:fs'
 import { EACCES, ENODEV, ESRCH, VnetError } from '../../base/errno.ts'
-import { listed, withPlaces } from '../../control/client/find.ts'
+import { directoriesOf, listed, withPlaces } from '../../control/client/find.ts'
 import { type EntryInterface, labPlace, readDirectories } from '../../control/protocol/directory.ts'
+import { otherUsers } from '../../control/protocol/run-directory.ts'
 import type { Native } from '../../linux/native.ts'
 import { addressesOf, RouteSocket } from '../../linux/rtnetlink.ts'
 import { formatAddress, networkOf, parsePrefix } from '../../packet/address.ts'
@@ -14,6 +15,8 @@ export interface RunningLab {
   /** `NAME`, or `NAME-PID` if another lab has the same name. */
   readonly name: string
   readonly pid: number
+  /** The user of the directory in which it was found. */
+  readonly uid: number
   /** The path of its control socket. */
   readonly vnet: string
   /** The interfaces of each host, in the order in which they were made. */
@@ -26,8 +29,9 @@ export interface RunningHost {
   readonly host: string
 }
 
-export function runningLabs(): RunningLab[] {
-  return withPlaces(readDirectories()).flatMap(({ vnet, pid, interfaces }) => {
+/** Returns the labs of `user`, or otherwise of this user and root. */
+export function runningLabs(user?: number): RunningLab[] {
+  return withPlaces(readDirectories(directoriesOf({ user }))).flatMap(({ vnet, pid, uid, interfaces }) => {
     const labs = new Map<string, Map<string, EntryInterface[]>>()
     for (const each of interfaces) {
       const { lab, host } = labPlace(each.place ?? each.netns) ?? {}
@@ -35,16 +39,17 @@ export function runningLabs(): RunningLab[] {
       const hosts = labs.get(lab) ?? new Map<string, EntryInterface[]>()
       labs.set(lab, hosts.set(host, [...(hosts.get(host) ?? []), each]))
     }
-    return [...labs].map(([name, hosts]) => ({ name, pid, vnet, hosts }))
+    return [...labs].map(([name, hosts]) => ({ name, pid, uid, vnet, hosts }))
   })
 }
 
 /**
- * Returns the host that `text`, [LAB:]HOST, names. A program of `vnet lab FILE` means the hosts of
- * its own lab, VNET_LAB. Throws a VnetError if no host or several hosts have this name.
+ * Returns the host that `text`, [LAB:]HOST, names in a lab of runningLabs(). A program of `vnet lab
+ * FILE` means the hosts of its own lab, VNET_LAB. Throws a VnetError if no host or several hosts
+ * have this name.
  */
-export function findHost(text: string): RunningHost {
-  const labs = runningLabs()
+export function findHost(text: string, user?: number): RunningHost {
+  const labs = runningLabs(user)
   const all = labs.flatMap(lab => [...lab.hosts.keys()].map(host => ({ lab, host })))
   const nameOf = ({ lab, host }: RunningHost) => `${lab.name}:${host}`
   const isOf = ({ name, pid }: RunningLab, lab: string | undefined) => lab === name || lab === `${name}-${pid}`
@@ -53,13 +58,25 @@ export function findHost(text: string): RunningHost {
   const named = own.length > 0 ? own : all.filter(each => each.host === text)
   const [found] = named
   if (found !== undefined && named.length === 1) return found
+  const users = user === undefined && found === undefined ? otherUsers() : []
+  const others = users.map(each => `; user ${each} has vnets too: vnet lab list --user ${each}`).join('')
   const why =
     labs.length === 0
       ? 'no lab with a link is running'
       : found === undefined
         ? `there is no such host; there are ${listed(all.map(nameOf))}`
         : `${named.length} hosts are called that: ${listed(named.map(nameOf))}`
-  throw new VnetError(ENODEV, text, why)
+  throw new VnetError(ENODEV, text, `${why}${others}`)
+}
+
+/**
+ * Throws a VnetError unless the process of the lab belongs to the lab's user, who has written the
+ * file in which the process is named: root would enter the namespaces of any process.
+ */
+export function checkOwner({ lab: { name, pid, uid }, host }: RunningHost): void {
+  const owner = attempt(() => statSync(`/proc/${pid}`).uid)
+  if (owner === undefined) throw new VnetError(ESRCH, `enter ${host}`, `the lab ${name} has ended`)
+  if (owner !== uid) throw new VnetError(EACCES, `enter ${host}`, `process ${pid} belongs to another user`)
 }
 
 /** Returns a descriptor of the host's network namespace. Throws a VnetError if the lab ended. */

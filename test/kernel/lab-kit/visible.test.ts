@@ -1,15 +1,17 @@
 /** A running lab, as `vnet list` and the other commands see it. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
 import { privateCandidates } from '../../../src/control/protocol/run-directory.ts'
 import { createLab } from '../../../src/testing/index.ts'
 import { runningLabs } from '../../../src/testing/lab/running.ts'
-import { asUser, ended, TREE, USER } from '../../support/ordinary-user.ts'
+import { asUser, ended, onMachine, TREE, USER } from '../../support/ordinary-user.ts'
+import { NOBODY } from '../../support/privileges.ts'
 import { runMain, startMain } from '../../support/run-main.ts'
 import { labsUntil, seen } from '../../support/visible-lab.ts'
 import { PROGRAM } from '../../support/vnet-process.ts'
@@ -27,6 +29,8 @@ const own = () => privateCandidates().flatMap(path => (existsSync(path) ? readdi
 
 /** A name that labs of other tests do not have. */
 const OWN = `own-${process.pid}`
+/** A user without vnets. */
+const STRANGER = 54_321
 
 const children = new Set<ChildProcess>()
 afterEach(() => {
@@ -291,4 +295,51 @@ test('an ordinary user sees, changes and enters a rootless lab from outside of i
     0,
     `${names}${OWN}:client/server ab: delay 1ms\n1 packets transmitted, 1 received, 0% packet loss, time 0ms\n 0a 0d 0d 0a\n`,
   ])
+})
+
+test('root sees, with --user, the labs of another user, and enters them as that user', () => {
+  const command = `${process.execPath} ${TREE}/dist/vnet.js`
+  const script = `
+    exec 2>&1
+    mkfifo -m 666 /run/end
+    ${USER.join(' ')} ${command} rootless -- ${process.execPath} ${TREE}/test/support/lab-process.mjs 1 ${OWN} < /run/end > /dev/null &
+    exec 3> /run/end
+    until ${command} lab list --user ${NOBODY} | grep -q ${OWN}; do :; done
+    ${command} lab list 2>&1 | grep '^vnet: user ${NOBODY} '
+    ${command} lab exec ${OWN}:client -- true 2>&1 | grep -o 'user ${NOBODY} has.*'
+    ${command} lab exec --user ${NOBODY} ${OWN}:client -- sh -c 'id -u; cat /proc/self/uid_map; ls /sys/class/net'
+    ${command} wire --user ${NOBODY} ${OWN}:client/server 'delay 1ms' 2>&1 | grep -o 'only root may do this'
+    echo 'ping -qc1 -W10 server | grep received' | SHELL=/bin/sh ${command} lab shell --user ${NOBODY} ${OWN}:client
+    ${USER.join(' ')} ${command} lab exec --user 0 x true 2>&1 || echo $?
+    echo end >&3; wait`
+  const hint = `user ${NOBODY} has vnets too: vnet lab list --user ${NOBODY}\n`
+  const { status, stdout } = ended(onMachine({}, ['sh', '-c', script]))
+  expect([status, stdout.replaceAll(/ +/g, ' ')]).toEqual([
+    0,
+    `vnet: ${hint}${hint}0\n 0 ${NOBODY} 1\nlo\nserver\nonly root may do this\n` +
+      '1 packets transmitted, 1 received, 0% packet loss, time 0ms\n' +
+      'vnet: --user 0: only root may query the vnets of another user (see vnet --help)\n2\n',
+  ])
+})
+
+test('root does not enter the namespaces of a process that another user names as its lab', async () => {
+  const directory = `/tmp/vnet-${STRANGER}`
+  mkdirSync(directory, { mode: 0o700 })
+  try {
+    await using lab = await createLab({ name: 'bait' })
+    const [client, server] = lab.namespaces('client', 'server')
+    await lab.cable(client, server)
+    await seen('bait')
+    const [{ vnet } = { vnet: '' }] = runningLabs()
+    const file = join(directory, `${process.pid}-ab.json`)
+    writeFileSync(file, readFileSync(vnet.replace(/sock$/, 'json')))
+    for (const path of [directory, file]) chownSync(path, STRANGER, STRANGER)
+    const { status, stderr } = await runMain('lab', 'exec', '--user', `${STRANGER}`, 'bait:client', 'true')
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: `vnet: enter client: EACCES, permission denied; process ${process.pid} belongs to another user\n`,
+    })
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
 })
