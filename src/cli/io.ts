@@ -61,7 +61,7 @@ export interface Io {
 export type Colour = 'red'
 
 /** A signal, which ends a run normally, or an uncaught exception. */
-export type End = { readonly signal: string } | { readonly defect: unknown }
+export type End = { readonly signal: NodeJS.Signals } | { readonly defect: unknown }
 
 /** Exit statuses. */
 export const EXIT_OK = 0
@@ -71,9 +71,10 @@ export const EXIT_USAGE = 2
 /** The end of a command that runs until the user stops it. */
 export interface UserEnd extends Disposable {
   /**
-   * Settles when the user stops the command or the reader closes the output. Rejects with a defect.
+   * Settles with the signal by which the user stops the command, or with undefined when the reader
+   * closes the output. Rejects with a defect.
    */
-  readonly asked: Promise<void>
+  readonly asked: Promise<NodeJS.Signals | undefined>
   /** Returns true as soon as `asked` settles, false after `ms`. Rejects as `asked` does. */
   within(ms: number): Promise<boolean>
 }
@@ -81,9 +82,9 @@ export interface UserEnd extends Disposable {
 /** Listens for the end until disposed. */
 export function endOf(io: Io): UserEnd {
   let stop = () => {}
-  const asked = new Promise<void>((resolve, reject) => {
-    const stopEnd = io.onEnd(end => ('defect' in end ? reject(end.defect) : resolve()))
-    const stopClosed = io.onClosed?.(resolve)
+  const asked = new Promise<NodeJS.Signals | undefined>((resolve, reject) => {
+    const stopEnd = io.onEnd(end => ('defect' in end ? reject(end.defect) : resolve(end.signal)))
+    const stopClosed = io.onClosed?.(() => resolve(undefined))
     stop = () => {
       stopEnd()
       stopClosed?.()

@@ -54,7 +54,7 @@ export class LabRequests implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.child.stdin!.end()
+    this.write('{"method": "end"}')
     await this.exited
   }
 }

@@ -80,9 +80,10 @@ async function write(
 }
 
 /** Settles when the user ends the command, or after `duration` ns. */
-async function ended(end: UserEnd, duration: number | undefined): Promise<void> {
+async function ended(end: UserEnd, duration: number | undefined): Promise<unknown> {
   if (duration === undefined) return end.asked
   for (let ms = duration / NSEC_PER_MSEC; ms > 0; ms -= TIMER_MAX) {
-    if (await end.within(Math.min(ms, TIMER_MAX))) return
+    if (await end.within(Math.min(ms, TIMER_MAX))) return undefined
   }
+  return undefined
 }

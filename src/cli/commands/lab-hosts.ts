@@ -5,10 +5,19 @@ import { ECONNREFUSED, isErrno } from '../../base/errno.ts'
 import { ControlClient } from '../../control/client/client.ts'
 import { otherUsers } from '../../control/protocol/run-directory.ts'
 import { loadNative } from '../../linux/native.ts'
+import { addressVariables } from '../../testing/lab/address-variables.ts'
 import { statusOf } from '../../testing/lab/file/service.ts'
 import { makeLabDirectory } from '../../testing/lab/leftovers.ts'
 import { Programs } from '../../testing/lab/programs.ts'
-import { checkOwner, findHost, openHost, type RunningLab, runningLabs, writeEtc } from '../../testing/lab/running.ts'
+import {
+  checkOwner,
+  findHost,
+  openHost,
+  type RunningLab,
+  readHosts,
+  runningLabs,
+  writeEtc,
+} from '../../testing/lab/running.ts'
 import { alignLeft } from '../align.ts'
 import { checkUser, fail } from '../ask.ts'
 import { enterUserNamespace } from '../enter-lab.ts'
@@ -56,9 +65,11 @@ export async function execInHost(
   const directory = makeLabDirectory()
   try {
     const nsfd = openHost(found)
-    const etc = writeEtc(native, found, directory)
+    const hosts = readHosts(native, found.lab)
+    const etc = writeEtc(hosts, found.host, directory)
+    const env = { ...process.env, VNET_LAB: found.lab.id, ...addressVariables(hosts) }
     const [program = '', ...args] = command[0] === '--' ? command.slice(1) : command
-    const child = new Programs({ nsfd, etc: () => etc }).spawn(program, args, { stdio: 'inherit' })
+    const child = new Programs({ nsfd, etc: () => etc }).spawn(program, args, { env, stdio: 'inherit' })
     closeSync(nsfd)
     const undo = passSignals(io, signal => child.kill(signal))
     const exit = once(child, 'exit').finally(undo)

@@ -7,7 +7,7 @@ import { loadNative } from '../../linux/native.ts'
 import { FileLab } from '../../testing/lab/file/file-lab.ts'
 import { graph } from '../../testing/lab/file/graph.ts'
 import { readLabFile } from '../../testing/lab/file/read.ts'
-import { greeting, serve } from '../../testing/lab/file/requests.ts'
+import { greeting, serveLines } from '../../testing/lab/file/requests.ts'
 import { ServiceError, statusOf } from '../../testing/lab/file/service.ts'
 import { LabUnavailableError } from '../../testing/lab/index.ts'
 import { fail } from '../ask.ts'
@@ -59,8 +59,8 @@ export async function lab(
     }
   } catch (error) {
     if (stop.signal.aborted) {
-      await asked
-      status = command.length > 0 ? EXIT_FAILURE : EXIT_OK
+      const signal = await asked
+      status = signal === undefined ? EXIT_FAILURE : statusOf(null, signal)
     } else if (error instanceof LabUnavailableError || error instanceof ServiceError) return fail(io, error.message)
     else throw error
   } finally {
@@ -95,20 +95,12 @@ async function runCommand(
   }
 }
 
-/** Serves requests until `end`, the end of standard input, or `asked`. */
-async function serveRequests(running: FileLab, asked: Promise<void>, io: Io): Promise<void> {
+/** Serves requests of standard input until `asked`. */
+async function serveRequests(running: FileLab, asked: Promise<unknown>, io: Io): Promise<void> {
   const print = (object: object) => io.out(`${JSON.stringify(object)}\n`)
   print(greeting(running))
   const lines = createInterface({ input: process.stdin })
-  const ended = new Promise<void>(resolve => {
-    lines.on('close', resolve)
-    lines.on('line', async line => {
-      const response = await serve(running, line)
-      if (response === undefined) resolve()
-      else print(response)
-    })
-  })
-  await Promise.race([ended, asked])
+  await Promise.race([serveLines(running, lines, print), asked])
   lines.close()
 }
 

@@ -7,6 +7,7 @@ import { otherUsers } from '../../control/protocol/run-directory.ts'
 import type { Native } from '../../linux/native.ts'
 import { addressesOf, RouteSocket } from '../../linux/rtnetlink.ts'
 import { formatAddress, networkOf, parsePrefix } from '../../packet/address.ts'
+import type { AddressedHost } from './address-variables.ts'
 import { type Host, HostsFile } from './hosts.ts'
 import { attempt } from './processes.ts'
 
@@ -14,6 +15,8 @@ import { attempt } from './processes.ts'
 export interface RunningLab {
   /** `NAME`, or `NAME-PID` if another lab has the same name. */
   readonly name: string
+  /** `NAME-PID`, the value of VNET_LAB. */
+  readonly id: string
   readonly pid: number
   /** The user of the directory in which it was found. */
   readonly uid: number
@@ -32,14 +35,15 @@ export interface RunningHost {
 /** Returns the labs of `user`, or otherwise of this user and root. */
 export function runningLabs(user?: number): RunningLab[] {
   return withPlaces(readDirectories(directoriesOf({ user }))).flatMap(({ vnet, pid, uid, interfaces }) => {
-    const labs = new Map<string, Map<string, EntryInterface[]>>()
+    const labs = new Map<string, { name: string; hosts: Map<string, EntryInterface[]> }>()
     for (const each of interfaces) {
       const { lab, host } = labPlace(each.place ?? each.netns) ?? {}
-      if (lab === undefined || host === undefined) continue
-      const hosts = labs.get(lab) ?? new Map<string, EntryInterface[]>()
-      labs.set(lab, hosts.set(host, [...(hosts.get(host) ?? []), each]))
+      const { lab: id } = labPlace(each.alias) ?? {}
+      if (lab === undefined || host === undefined || id === undefined) continue
+      const { hosts } = labs.get(id) ?? { hosts: new Map<string, EntryInterface[]>() }
+      labs.set(id, { name: lab, hosts: hosts.set(host, [...(hosts.get(host) ?? []), each]) })
     }
-    return [...labs].map(([name, hosts]) => ({ name, pid, uid, vnet, hosts }))
+    return [...labs].map(([id, { name, hosts }]) => ({ name, id, pid, uid, vnet, hosts }))
   })
 }
 
@@ -52,7 +56,7 @@ export function findHost(text: string, user?: number): RunningHost {
   const labs = runningLabs(user)
   const all = labs.flatMap(lab => [...lab.hosts.keys()].map(host => ({ lab, host })))
   const nameOf = ({ lab, host }: RunningHost) => `${lab.name}:${host}`
-  const isOf = ({ name, pid }: RunningLab, lab: string | undefined) => lab === name || lab === `${name}-${pid}`
+  const isOf = ({ name, id }: RunningLab, lab: string | undefined) => lab === name || lab === id
   const [name = '', lab = process.env.VNET_LAB] = text.split(':').reverse()
   const own = all.filter(each => each.host === name && isOf(each.lab, lab))
   const named = own.length > 0 ? own : all.filter(each => each.host === text)
@@ -96,12 +100,8 @@ export function openHost({ lab, host }: RunningHost): number {
   throw new VnetError(ESRCH, `enter ${host}`, `the lab ${lab.name} has ended`)
 }
 
-/**
- * Writes the files that programs of the host see in /etc, with the names of all hosts of the lab,
- * to a directory. Returns this directory.
- */
-export function writeEtc(native: Native, { lab, host }: RunningHost, directory: string): string {
-  const files = new HostsFile(directory)
+/** Reads the addresses of all hosts of a lab from the kernel. */
+export function readHosts(native: Native, lab: RunningLab): (Host & AddressedHost)[] {
   /** Interfaces in one network are ends of one link. */
   const links = new Map<string, number>()
   const linkOf = (addresses: readonly string[]): number => {
@@ -111,19 +111,27 @@ export function writeEtc(native: Native, { lab, host }: RunningHost, directory: 
     links.set(network, link)
     return link
   }
-  const hosts = [...lab.hosts].map(([name, interfaces]): Host => {
+  return [...lab.hosts].map(([name, interfaces]) => {
     const nsfd = openHost({ lab, host: name })
     try {
       using sock = RouteSocket.open(native, nsfd)
       const read = (each: EntryInterface) => {
         const addresses = addressesOf(sock, each.name)
-        return { link: linkOf(addresses), addresses }
+        return { name: each.name, link: linkOf(addresses), addresses }
       }
       return { name, interfaces: interfaces.map(read) }
     } finally {
       closeSync(nsfd)
     }
   })
+}
+
+/**
+ * Writes the files that programs of the host see in /etc, with the names of all hosts of the lab,
+ * to a directory. Returns this directory.
+ */
+export function writeEtc(hosts: readonly Host[], host: string, directory: string): string {
+  const files = new HostsFile(directory)
   files.add(...hosts)
   return files.etcOf(hosts.find(({ name }) => name === host) as Host)
 }

@@ -114,12 +114,12 @@ describe('without a command', () => {
     expect(leftDirectories().filter(name => name.includes(`-${vnet.pid}-`))).toEqual([])
   })
 
-  test('a lab ends on Ctrl-C while it waits for its programs, with status 1 if a command was to follow', async () => {
+  test('a lab that a signal ends before it is ready exits with 128 plus the number of the signal', async () => {
     const net = `${NET}run: { server: { command: echo up; exec sleep 1000, ready: never, restart: true } }`
     const vnet = await spawnVnet(['lab', file(net)], { until: /^server: up$/ })
-    expect(await vnet.stop('SIGINT')).toMatchObject({ status: 0, stdout: '' })
+    expect(await vnet.stop('SIGINT')).toMatchObject({ status: 130, stdout: '' })
     const withCommand = await spawnVnet(['lab', file(net), '--', 'echo', 'never'], { until: /^server: up$/ })
-    expect(await withCommand.stop('SIGINT')).toMatchObject({ status: 1, stdout: '' })
+    expect(await withCommand.stop('SIGTERM')).toMatchObject({ status: 143, stdout: '' })
   })
 
   test('the next lab removes the leftovers of a killed lab', async () => {
@@ -317,9 +317,25 @@ describe('--json', () => {
     expect(await lab.next()).toMatchObject({ id: 2, result: { stdout: 'second\n' } })
     const { child, exited } = lab
     const [pid] = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'latin1').split(' ').map(Number)
-    child.stdin?.end()
+    lab.send('end')
     expect(await exited).toEqual([0, null])
     await vi.waitFor(() => expect(isAlive(pid as number)).toBe(false))
+  })
+
+  test('finishes and answers all requests at the end of standard input, and then ends', async () => {
+    const lab = new LabRequests(file(NET))
+    await lab.next()
+    lab.send('exec', { host: 'client', command: 'sleep 0.3; echo late' })
+    lab.send('exec', { host: 'server', command: ['ping', '-qc2', '-i0.2', 'client'] })
+    lab.child.stdin?.end()
+    const responses = [await lab.next(), await lab.next()]
+    expect(responses.map(({ id, result }) => [id, result])).toEqual(
+      expect.arrayContaining([
+        [1, expect.objectContaining({ status: 0, stdout: 'late\n' })],
+        [2, expect.objectContaining({ status: 0 })],
+      ]),
+    )
+    expect(await lab.exited).toEqual([0, null])
   })
 
   test('refuses requests that it does not understand, and continues', async () => {

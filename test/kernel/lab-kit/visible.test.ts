@@ -51,7 +51,9 @@ async function changedUntil(printed: Promise<void>, ...devices: readonly string[
   let isOver = false
   const end = () => (isOver = true)
   void printed.then(end, end)
-  while (!isOver) for (const device of devices) await runMain('wire', device, 'delay 1ms')
+  for (let n = 1; !isOver; n++) {
+    for (const device of devices) await runMain('wire', device, `delay ${n}ms`)
+  }
   await printed
 }
 
@@ -140,7 +142,7 @@ test('every command takes the name of a lab with its process, as in VNET_LAB, al
   const other = await runMain('wire', `alone-${process.pid + 1}:client/server`)
   expect(other.stderr).toContain(`no interface is called alone-${process.pid + 1}:client/server`)
   await changedUntil(
-    events.until(stdout => stdout.includes('alone:client/server: wire ab: delay 1ms\n')),
+    events.until(stdout => stdout.includes('alone:client/server: wire ab: delay ')),
     device,
   )
   expect((await events.end()).stdout).not.toContain('alone:server/client')
@@ -152,7 +154,7 @@ test('events of labs of one name have the process in the name', async () => {
   await labsUntil(labs => names.every(name => labs.some(lab => lab.name === name)))
   const events = startMain('events', `${names[0]}:client/server`)
   await changedUntil(
-    events.until(stdout => stdout.includes(`${names[0]}:client/server: wire ab: delay 1ms\n`)),
+    events.until(stdout => stdout.includes(`${names[0]}:client/server: wire ab: delay `)),
     ...names.map(name => `${name}:client/server`),
   )
   expect((await events.end()).stdout).not.toContain(names[1])
@@ -224,7 +226,19 @@ test('lab exec runs a command in a host, in which the others have their names', 
   await labsUntil(labs => labs.some(({ pid }) => pid === child.pid))
   const ping = vnet('lab', 'exec', `${OWN}:client`, '--', 'ping', '-c1', '-W10', 'server')
   expect([ping.status, ping.stdout]).toEqual([0, expect.stringContaining('64 bytes from server')])
-  expect(vnet('lab', 'exec', `${OWN}:client`, 'sh', '-c', 'exit 3').status).toBe(3)
+  const environment = vnet('lab', 'exec', `${OWN}:client`, 'sh', '-c', 'env | grep ^VNET_[IL] | LC_ALL=C sort')
+  const lab = `${OWN}-${child.pid}`
+  expect(environment.stdout).toBe(`VNET_IP4_CLIENT=198.18.1.1
+VNET_IP4_CLIENT__SERVER=198.18.1.1
+VNET_IP4_SERVER=198.18.1.2
+VNET_IP4_SERVER__CLIENT=198.18.1.2
+VNET_IP6_CLIENT=2001:db8:0:1::1
+VNET_IP6_CLIENT__SERVER=2001:db8:0:1::1
+VNET_IP6_SERVER=2001:db8:0:1::2
+VNET_IP6_SERVER__CLIENT=2001:db8:0:1::2
+VNET_LAB=${lab}
+`)
+  expect(vnet('lab', 'exec', `${lab}:client`, 'sh', '-c', 'exit 3').status).toBe(3)
   expect(vnet('lab', 'exec', `${OWN}:client`, 'sh', '-c', 'kill -TERM $$').status).toBe(128 + 15)
   const unknown = vnet('lab', 'exec', `${OWN}:other`, 'true')
   expect(unknown.status).toBe(1)

@@ -5,8 +5,8 @@ import { TimerfdClock } from '../../../linux/clock.ts'
 import { loadNative } from '../../../linux/native.ts'
 import type { ScenarioStep } from '../../../netdev/device-wire.ts'
 import { runScenario, scenarioOf } from '../../../wire/scenario.ts'
+import { addressVariables } from '../address-variables.ts'
 import type { LabFault } from '../fault.ts'
-import { withoutPrefix } from '../hosts.ts'
 import { createLab, type Lab, type LabLink, type LabNamespace, type Made, type Topology } from '../index.ts'
 import { hostNamed, linkNamed, linkNames } from './links.ts'
 import { type LabPlan, whenOf } from './read.ts'
@@ -129,35 +129,4 @@ export class FileLab implements AsyncDisposable {
     const ended = runScenario(clock, scenario, this.#end.signal).catch(failed)
     void ended.then(() => clock[Symbol.asyncDispose]())
   }
-}
-
-/**
- * Returns VNET_IP4_HOST and VNET_IP6_HOST, the first addresses of each host, and
- * VNET_IP4_HOST__INTERFACE and VNET_IP6_HOST__INTERFACE. Throws a UsageError for two of one name.
- */
-function addressVariables(hosts: readonly LabNamespace[]): Record<string, string> {
-  const variables: Record<string, string> = {}
-  const set = (name: string, value: string) => {
-    if (name in variables) throw new UsageError(`two addresses would be the variable ${name}: rename a host`)
-    variables[name] = value
-  }
-  for (const { name, interfaces } of hosts) {
-    for (const family of [4, 6]) {
-      const own = interfaces.map(each => ({
-        name: each.name,
-        addresses: each.addresses.map(withoutPrefix).filter(text => text.includes(':') === (family === 6)),
-      }))
-      const host = `VNET_IP${family}_${nameOfVariable(name)}`
-      const [first] = own.flatMap(({ addresses }) => addresses)
-      if (first !== undefined) set(host, first)
-      for (const { name, addresses } of own) {
-        if (addresses.length > 0) set(`${host}__${nameOfVariable(name)}`, addresses.join(' '))
-      }
-    }
-  }
-  return variables
-}
-
-function nameOfVariable(name: string): string {
-  return name.toUpperCase().replaceAll('-', '_')
 }

@@ -2,6 +2,7 @@
  * Requests to a running lab as lines of JSON, for programs in other languages (`vnet lab --json`):
  * `{"id": 1, "method": "exec", "params": {...}}`. The response has `result` or `error`.
  */
+import type { Interface } from 'node:readline'
 import { ConfigFile } from '../../../base/config-file.ts'
 import { about, anyText, either, integer, object, type Schema, type Typed } from '../../../base/schema.ts'
 import { UsageError } from '../../../base/usage-error.ts'
@@ -65,8 +66,38 @@ export function greeting({ name, hosts, links }: FileLab): object {
   return { event: 'ready', lab: name, hosts: Object.fromEntries(entries), links }
 }
 
+/** Milliseconds that requests have to finish after the end of the lines. */
+const LAST_REQUESTS_MS = 60_000
+
+/**
+ * Serves lines, and calls `print` with each response. Settles on `end`, or after the end of the
+ * lines, when the requests have finished or `limit` ms have passed.
+ */
+export function serveLines(
+  lab: FileLab,
+  lines: Interface,
+  print: (response: object) => void,
+  limit = LAST_REQUESTS_MS,
+): Promise<void> {
+  const pending = new Set<Promise<void>>()
+  return new Promise(resolve => {
+    lines.on('line', line => {
+      const request = serve(lab, line).then(response => {
+        pending.delete(request)
+        if (response === undefined) resolve()
+        else print(response)
+      })
+      pending.add(request)
+    })
+    lines.on('close', () => {
+      void Promise.all(pending).then(() => resolve())
+      setTimeout(resolve, limit).unref()
+    })
+  })
+}
+
 /** Serves one line. Returns the response, or undefined for `end`. */
-export async function serve(lab: FileLab, line: string): Promise<object | undefined> {
+async function serve(lab: FileLab, line: string): Promise<object | undefined> {
   let id: unknown = null
   try {
     const request: unknown = JSON.parse(line)
