@@ -41,6 +41,7 @@ const queue: fc.Arbitrary<QueueKind> = fc.oneof(
   fc.boolean().map(ecn => wire.codel({ target: 1, interval: 5, ecn })),
   fc.boolean().map(ecn => wire.codel({ target: 1, interval: 5, ecn, ceThreshold: 1 })),
   fc.boolean().map(ecn => wire.fqCodel({ target: 1, interval: 5, ecn, quantum: 300 })),
+  fc.constant(wire.dualpi2({ target: 1, step: 0.1 })),
   fc.boolean().map(ecn => wire.pie({ target: 1, tupdate: 1, ecn })),
   fc.boolean().map(ecn => wire.red({ min: 2000, weight: 0.2, probability: 0.5, ecn })),
 )

@@ -4,6 +4,7 @@ import type { Cursor } from '../spec/cursor.ts'
 import { type Part, printLimit } from '../spec/groups.ts'
 import type { LimitSpec } from '../wire.ts'
 import { codelKind } from './codel.ts'
+import { dualpi2Kind } from './dualpi2.ts'
 import { fqCodelKind } from './fq-codel.ts'
 import { pieKind } from './pie.ts'
 import { type DisciplineKind, type QueueKind, type QueueParams, queueParams } from './queue.ts'
@@ -19,6 +20,7 @@ const DISCIPLINES: Readonly<Record<string, DisciplineKind>> = {
   codel: codelKind,
   fq_codel: fqCodelKind,
   pie: pieKind,
+  dualpi2: dualpi2Kind,
 }
 
 export const queuePart: Part = {
@@ -42,7 +44,7 @@ export function queueOf(queue: WrittenQueue, limit: LimitSpec | undefined): Queu
     return queueParams(limit, DISCIPLINES[queue.kind].build(queue.params, limit ?? {}))
   }
   if (typeof queue === 'string' && queue !== 'tail' && queue !== 'head') {
-    throw new UsageError(`queue '${queue}': tail, head, red(...), codel(...), fqCodel(...) or pie(...)`)
+    throw new UsageError(`queue '${queue}': tail, head, red(...), codel(...), fqCodel(...), pie(...) or dualpi2(...)`)
   }
   return queueParams(limit, queue)
 }

@@ -11,6 +11,16 @@ import type { SkBuff } from '../../skb/sk-buff.ts'
 const NOT_ECT = 0
 const CE = 3
 
+/** Returns the ECN field of a packet, with or without VLAN tags; 0 if it is not IP. */
+export function ecnOf({ bytes, data, len }: SkBuff): number {
+  const network = networkOffset(bytes, data, len)
+  if (network < 0) return NOT_ECT
+  const nh = data + network
+  const type = get16(bytes, nh - 2)
+  if (type === ETH_P_IP && len - network >= ipv4.IPV4_HLEN) return bytes[nh + 1] & CE
+  return type === ETH_P_IPV6 && len - network >= IPV6_HLEN ? (bytes[nh + 1] >>> 4) & CE : NOT_ECT
+}
+
 /**
  * Marks a packet as having experienced congestion, with or without VLAN tags, and updates the
  * checksum of IPv4's header. Returns false if its sender is not capable of ECN, or if it is not IP.

@@ -8,8 +8,9 @@
  *     codel   codel.ts: packets that waited too long are dropped or marked, as `codel`
  *     fq_codel  fq-codel.ts: CoDel for each flow by itself
  *     pie     pie.ts: packets that arrive are dropped or marked at random, as `pie`
+ *     dualpi2   dualpi2.ts: L4S packets have a queue of their own
  *
- * RED, CoDel and PIE drop packets over the limit like tail drop.
+ * RED, CoDel, PIE and DualPI2 drop packets over the limit like tail drop.
  */
 import type { Alarm } from '../../base/clock.ts'
 import { SKB_DROP_REASON_QDISC_CONGESTED, SKB_DROP_REASON_QDISC_OVERLIMIT } from '../../skb/drop-reason.ts'
@@ -35,9 +36,9 @@ export interface Discipline {
   close?(): void
 }
 
-/** A discipline with parameters: made by red(), codel(), fqCodel() and pie(). */
+/** A discipline with parameters: made by red(), codel() and their like. */
 export interface QueueSpec {
-  readonly kind: 'red' | 'codel' | 'fq_codel' | 'pie'
+  readonly kind: 'red' | 'codel' | 'fq_codel' | 'pie' | 'dualpi2'
   readonly params: unknown
   make(queue: PacketQueue): Discipline
 }

@@ -41,6 +41,9 @@ const queue = fc.oneof(
   fc
     .record({ target: maybe(time), tupdate: maybe(time.filter(ns => ns > 0)), ecn: flag })
     .map(params => ({ kind: 'pie', params: without(params) })),
+  fc
+    .record({ target: maybe(time.filter(ns => ns > 0)), step: maybe(time) })
+    .map(params => ({ kind: 'dualpi2', params: without(params) })),
 )
 
 const when = fc

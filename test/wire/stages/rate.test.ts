@@ -243,7 +243,7 @@ test('a rate refuses wrong arguments', () => {
   expect(() => rate(1, { cell: -1 })).toThrow('cell and burst must not be negative')
   expect(() => rate(1, { cell: 5, cellOverhead: -6 })).toThrow('a cell must not be shorter than 0 bytes')
   expect(() => rate(1, { queue: 'fair' as 'tail' })).toThrow(
-    "queue 'fair': tail, head, red(...), codel(...), fqCodel(...) or pie(...)",
+    "queue 'fair': tail, head, red(...), codel(...), fqCodel(...), pie(...) or dualpi2(...)",
   )
 })
 

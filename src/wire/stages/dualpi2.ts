@@ -1,0 +1,218 @@
+/**
+ * DualPI2, the dual-queue coupled AQM of RFC 9332: a queue for L4S packets, whose senders set
+ * ECT(1), and a queue for classic ones. A proportional integral controller steers the wait of the
+ * classic queue to `target`. Classic packets are dropped, or marked if capable, with the square of
+ * its probability, L4S packets are marked with twice the probability, or when they waited longer
+ * than `step`. The names are from the RFC's pseudocode (appendix A).
+ *
+ * The L4S packet goes first unless the first classic packet has waited longer by more than TSHIFT.
+ * In overload, when L4S packets are all marked, both queues drop alike.
+ */
+import { type Alarm, NSEC_PER_MSEC } from '../../base/clock.ts'
+import { durationOf, formatDuration } from '../../base/duration.ts'
+import { UsageError } from '../../base/usage-error.ts'
+import type { SkBuff } from '../../skb/sk-buff.ts'
+import { HeldPackets } from '../held.ts'
+import { join } from '../units.ts'
+import type { PacketStore } from './delay-queue.ts'
+import { ecnOf, markCe } from './ecn.ts'
+import type { Discipline, DisciplineKind, PacketQueue, QueueSpec } from './queue.ts'
+
+/** The defaults of RFC 9332, in ns. */
+const TARGET = 15 * NSEC_PER_MSEC
+const STEP = NSEC_PER_MSEC
+const RTT_MAX = 100 * NSEC_PER_MSEC
+const TSHIFT = 50 * NSEC_PER_MSEC
+/** The coupling factor k. */
+const COUPLING = 2
+
+export interface DualPi2Options {
+  /** The wait that the classic queue is steered to, in ms or with a unit; default 15ms. */
+  readonly target?: number | string
+  /** The wait from which all L4S packets are marked, in ms or with a unit; default 1ms. */
+  readonly step?: number | string
+}
+
+interface DualPi2Params {
+  /** Times in ns. */
+  readonly target: number
+  readonly step: number
+}
+
+/** A queue and its spacing of drops or marks. */
+class HalfQueue {
+  readonly held = new HeldPackets()
+  #count = 0
+
+  /** Returns true for a share `likelihood` of the calls, evenly spaced (the RFC's `recur`). */
+  recurs(likelihood: number): boolean {
+    this.#count += likelihood
+    if (this.#count <= 1) return false
+    this.#count -= 1
+    return true
+  }
+
+  /** How long its first packet has waited, in ns; 0 without one. */
+  wait(now: number): number {
+    return this.held.length === 0 ? 0 : now - this.held.first
+  }
+}
+
+class DualStore implements PacketStore {
+  readonly lq = new HalfQueue()
+  readonly cq = new HalfQueue()
+
+  get length(): number {
+    return this.lq.held.length + this.cq.held.length
+  }
+
+  get first(): number {
+    return Math.min(this.lq.held.first, this.cq.held.first)
+  }
+
+  add(skb: SkBuff, moment: number): void {
+    // ECT(1), and CE of unknown origin.
+    const half = (ecnOf(skb) & 1) === 1 ? this.lq : this.cq
+    half.held.add(skb, moment)
+  }
+
+  shift(): SkBuff | undefined {
+    const { lq, cq } = this
+    return (lq.held.first <= cq.held.first ? lq : cq).held.shift()
+  }
+
+  each(fn: (skb: SkBuff) => void): void {
+    this.lq.held.each(fn)
+    this.cq.held.each(fn)
+  }
+}
+
+class DualPi2 implements Discipline {
+  readonly store = new DualStore()
+  #params: DualPi2Params
+  readonly #queue: PacketQueue
+  readonly #alarm: Alarm
+  /** True while the probability is corrected at each tupdate. */
+  #running = false
+  /** The base probability p'. */
+  #p = 0
+  /** The wait at the correction before, in ns. */
+  #prevq = 0
+
+  constructor(params: DualPi2Params, queue: PacketQueue) {
+    this.#params = params
+    this.#queue = queue
+    this.#alarm = queue.env.clock.alarm(() => this.#update())
+  }
+
+  change(params: unknown): void {
+    this.#params = params as DualPi2Params
+  }
+
+  close(): void {
+    this.#alarm.cancel()
+  }
+
+  arrives(): boolean {
+    if (!this.#running) {
+      this.#running = true
+      this.#alarm.at(this.#queue.env.clock.now() + this.#tupdate)
+    }
+    return true
+  }
+
+  next(): SkBuff | undefined {
+    const { lq, cq } = this.store
+    const now = this.#queue.env.clock.now()
+    const pC = this.#p ** 2
+    const pCL = Math.min(1, COUPLING * this.#p)
+    const isOverloaded = pCL === 1
+    while (this.store.length !== 0) {
+      const isL = lq.held.length !== 0 && (cq.held.length === 0 || lq.wait(now) + TSHIFT >= cq.wait(now))
+      const half = isL ? lq : cq
+      const wait = half.wait(now)
+      const skb = this.#take(half)
+      if (skb === undefined) return undefined
+      if (isL) {
+        if (isOverloaded && lq.recurs(pC)) {
+          this.#queue.drop(skb, 'dualpi2')
+          continue
+        }
+        if (lq.recurs(wait >= this.#params.step && !isOverloaded ? 1 : pCL) && markCe(skb)) {
+          this.#queue.env.note('mark', skb)
+        }
+        return skb
+      }
+      if (!cq.recurs(pC)) return skb
+      if (isOverloaded || !markCe(skb)) {
+        this.#queue.drop(skb, 'dualpi2')
+        continue
+      }
+      this.#queue.env.note('mark', skb)
+      return skb
+    }
+    return undefined
+  }
+  #take(half: HalfQueue): SkBuff | undefined {
+    const { first } = half.held
+    const skb = half.held.shift()
+    if (skb === undefined) return undefined
+    this.#queue.arrived = first
+    this.#queue.bytes -= skb.len
+    return skb
+  }
+
+  get #tupdate(): number {
+    return Math.min(this.#params.target, RTT_MAX / 3)
+  }
+
+  /** The RFC's `dualpi2_update`. */
+  #update(): void {
+    const { target } = this.#params
+    const tupdate = this.#tupdate
+    const now = this.#queue.env.clock.now()
+    const curq = this.store.cq.wait(now)
+    const alpha = (0.1 * tupdate) / RTT_MAX ** 2
+    const beta = 0.3 / RTT_MAX
+    const p = this.#p + alpha * (curq - target) + beta * (curq - this.#prevq)
+    this.#p = Math.min(1, Math.max(0, p))
+    this.#prevq = curq
+    this.#running = this.store.length !== 0 || this.#p !== 0 || curq !== 0
+    if (this.#running) this.#alarm.at(now + tupdate)
+  }
+}
+
+/** The values in its text; absent ones have defaults. */
+type DualPi2Spec = Partial<DualPi2Params>
+
+export const dualpi2Kind: DisciplineKind<DualPi2Spec> = {
+  read(c) {
+    const spec: { -readonly [K in keyof DualPi2Spec]: DualPi2Spec[K] } = {}
+    while (c.is('target') || c.is('step')) {
+      if (c.takes('target')) spec.target = c.duration('target needs a time: target 15ms')
+      else if (c.takes('step')) spec.step = c.duration('step needs a time: step 1ms')
+    }
+    return spec
+  },
+  print({ target, step }) {
+    return join([
+      'dualpi2',
+      target !== undefined && `target ${formatDuration(target)}`,
+      step !== undefined && `step ${formatDuration(step)}`,
+    ])
+  },
+  build: ({ target = TARGET, step = STEP }) => queueOf({ target, step }),
+}
+
+function queueOf(params: DualPi2Params): QueueSpec {
+  if (params.target <= 0) throw new UsageError('dualpi2: target must be more than 0')
+  return { kind: 'dualpi2', params, make: queue => new DualPi2(params, queue) }
+}
+
+/** Returns DualPI2 as the queue of a rate or a trace. Throws a UsageError. */
+export function dualpi2({ target, step }: DualPi2Options = {}): QueueSpec {
+  return queueOf({
+    target: target === undefined ? TARGET : durationOf(target),
+    step: step === undefined ? STEP : durationOf(step),
+  })
+}
