@@ -10,6 +10,7 @@ import { presetDirection } from '../netdev/device-wire.ts'
 import { DecisionReader, type LoggedArrival, type LoggedSet } from '../wire/decision-reader.ts'
 import type { Arrival, Simulation } from '../wire/simulation.ts'
 import type { Direction, Impairment } from '../wire/wire.ts'
+import { RepeatedPackets } from './repeated-packets.ts'
 import { isArrival, isDrop, isOffWire, senderOf } from './replay/selection.ts'
 
 const FLAG_DIRECTION = FLAG_INBOUND | FLAG_OUTBOUND
@@ -33,10 +34,15 @@ export interface Arrivals {
   readonly oversized: number
   /** Captured frames that did not arrive at a wire: it delivered, dropped or made them. */
   readonly skipped: number
+  /** Packets that a capture of another program has twice. */
+  readonly repeated: number
 }
 
 /** Called before the first arrival, with its time and the moment that is time 0 in a capture. */
 export type Begin = (time: number, moment: { readonly seconds: number; readonly nanoseconds: number }) => void
+
+/** Called with the time of each arrival before it, to change the wires. */
+export type Before = (time: number) => void
 
 function newArrival(): Arrival {
   const frame = { bytes: new Uint8Array(0), at: 0, captured: 0, length: 0 }
@@ -54,21 +60,28 @@ export class CapturedArrivals implements Arrivals {
   readonly lost = 0
   oversized = 0
   skipped = 0
+  readonly #repeats = new RepeatedPackets()
   readonly #file: string
   readonly #reader: CaptureReader
   readonly #simulation: Simulation
   readonly #begin: Begin
+  readonly #before: Before | undefined
   readonly #arrival = newArrival()
   #packets = 0
   #hasBegun = false
   #seconds = 0
   #nanoseconds = 0
 
-  constructor(file: string, simulation: Simulation, begin: Begin) {
+  constructor(file: string, simulation: Simulation, begin: Begin, before?: Before) {
+    this.#before = before
     this.#file = file
     this.#reader = new CaptureReader(file)
     this.#simulation = simulation
     this.#begin = begin
+  }
+
+  get repeated(): number {
+    return this.#repeats.count
   }
 
   push(chunk: Uint8Array): void {
@@ -111,6 +124,10 @@ export class CapturedArrivals implements Arrivals {
     arrival.captured = record.capturedLength
     arrival.length = Math.max(record.originalLength, record.capturedLength)
     if (arrival.length > ORDINARY) this.oversized++
+    if (record.packetId === undefined) {
+      this.#repeats.add(arrival.bytes, arrival.at, arrival.captured, arrival.time)
+    }
+    this.#before?.(arrival.time)
     this.#simulation.advance(arrival.time)
     this.#simulation.arrive(arrival)
   }
@@ -139,16 +156,19 @@ export interface Replay {
 export class LoggedArrivals implements Arrivals {
   readonly oversized = 0
   readonly skipped = 0
+  readonly repeated = 0
   readonly #reader: DecisionReader
   readonly #simulation: Simulation
   readonly #begin: Begin
   readonly #replay: Replay | undefined
+  readonly #before: Before | undefined
   readonly #arrival = newArrival()
   /** Number of the next packet. */
   readonly #next = { ab: 1, ba: 1 }
   #hasBegun = false
 
-  constructor(file: string, simulation: Simulation, begin: Begin, replay: Replay | undefined) {
+  constructor(file: string, simulation: Simulation, begin: Begin, replay: Replay | undefined, before?: Before) {
+    this.#before = before
     this.#reader = new DecisionReader(file)
     this.#simulation = simulation
     this.#begin = begin
@@ -202,7 +222,10 @@ export class LoggedArrivals implements Arrivals {
       const expected = `packet ${this.#next[direction]} of ${direction}`
       throw this.#reader.broken(`packet ${id} where ${expected} must be: lines are missing, or it logs several wires`)
     }
-    if (this.#replay === undefined) this.#simulation.advance(time)
+    if (this.#replay === undefined) {
+      this.#before?.(time)
+      this.#simulation.advance(time)
+    }
     const [gsoSize, gsoType, transport] = gso ?? [0, 0, 0]
     const frame = { bytes: head, at: 0, captured: head.length, length, gsoSize, gsoType, transport }
     this.#next[direction] += this.#simulation.arrive(Object.assign(this.#arrival, { direction, time, ...frame }))

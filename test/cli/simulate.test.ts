@@ -226,6 +226,92 @@ describe('a capture', () => {
   })
 })
 
+describe('a capture of another program', () => {
+  /** A packet of IPv4 with this identification and time to live. */
+  const ip = (ms: number, id: number, ttl: number) => {
+    const bytes = plainFrame(100).fill(0, 14)
+    bytes.set([8, 0, 0x45, 0, 0, 86, id >> 8, id & 255, 0x40, 0, ttl, 17, ttl, ttl], 12)
+    return packet(ms, { bytes })
+  }
+  const ids = Array.from({ length: 20 }, (_, i) => i + 1)
+
+  test('packets that are in the file twice are counted in a line', async () => {
+    const file = pcap(
+      'twice.pcap',
+      ids.flatMap(id => [ip(10 * id, id, 64), ip(10 * id + 1, id, 63)]),
+    )
+    const { status, stderr } = await runMain('simulate', file, '--wire', 'loss 0%')
+    const message = '20 frames repeat a packet of the file, and count as packets of their own: capture one interface'
+    expect([status, stderr]).toEqual([0, `vnet: ${file}: ${message}\n`])
+  })
+
+  test.each([
+    ['packets without an identification', ids.map(id => ip(id, 0, 64))],
+    ['packets that repeat after 100 ms', ids.map(id => ip(100 * id, 1, 64))],
+    ['a few repeated packets', [...ids, 20].map(id => ip(id, id, 64))],
+  ])('%s are not reported', async (_, packets) => {
+    expect((await runMain('simulate', pcap('once.pcap', packets), '--wire', 'loss 0%')).stderr).toBe('')
+  })
+})
+
+describe('a scenario', () => {
+  const file = pcapng(
+    'steps.pcapng',
+    Array.from({ length: 60 }, (_, i) => packet(10 * i, { interfaceIndex: i % 2 })),
+  )
+  const scenario = (name: string, text: string) => {
+    writeFileSync(at(name), text)
+    return at(name)
+  }
+
+  test('a scenario changes the wire at its times, counted from the first arrival', async () => {
+    const steps = scenario('cut.yaml', '- { at: 95ms, wire-ab: partition }\n- { at: 200ms, wire-ab: off }\n')
+    await simulate(file, '--scenario', steps, '--out', at('cut.pcapng'))
+    const ms = packetsOf(at('cut.pcapng')).map(each => each.ms)
+    const sent = Array.from({ length: 60 }, (_, i) => 10 * i)
+    expect(ms).toEqual(sent.filter(time => time < 95 || time >= 200 || time % 20 === 10))
+  })
+
+  test('a scenario repeats, and starts from the spec of --wire', async () => {
+    const steps = scenario(
+      'round.yaml',
+      'repeat: 200ms\nsteps:\n- { at: 100ms, wire: delay 1ms }\n- { at: 150ms, wire: delay 2ms }',
+    )
+    await simulate(file, '--wire', 'delay 3ms', '--scenario', steps, '--out', at('round.pcapng'))
+    const late = packetsOf(at('round.pcapng')).map(({ ms }) => Math.round(ms % 10))
+    const round = [1, 1, 1, 1, 1, 2, 2, 2, 2, 2]
+    expect(late).toEqual([
+      ...new Array(10).fill(3),
+      ...round,
+      ...new Array(10).fill(2),
+      ...round,
+      ...new Array(10).fill(2),
+      ...round,
+    ])
+  })
+
+  test('changes after the last arrival are made: packets of hold are delivered', async () => {
+    const steps = scenario('hold.yaml', '- { at: 0s, wire: hold }\n- { at: 10s, wire: off }\n')
+    await simulate(file, '--scenario', steps, '--out', at('hold.pcapng'))
+    expect(packetsOf(at('hold.pcapng')).map(({ ms }) => ms)).toEqual(new Array(60).fill(10_000))
+  })
+
+  test('the log of a run has its scenario, and is repeated from the log alone', async () => {
+    const steps = scenario('log.yaml', '- { at: 95ms, wire: loss 20% }\n- { at: 400ms, wire: delay 7ms 5ms }\n')
+    await simulate(file, '--wire', 'loss 10%', '--scenario', steps, '--log', at('run.log'))
+    await simulate(at('run.log'), '--log', at('again.log'))
+    expect(readFileSync(at('again.log'), 'utf8')).toBe(readFileSync(at('run.log'), 'utf8'))
+  })
+
+  test.each([
+    ['- { at: 1s, carrier: off }', 'simulate has no carrier to cut: write wire: partition'],
+    ['- { at: 1s, wire-in: off }', 'only attachments have wire-in and wire-out: write wire-ab and wire-ba'],
+  ])('the scenario %s is refused', async (text, message) => {
+    const { status, stderr } = await runMain('simulate', file, '--scenario', scenario('no.yaml', text))
+    expect([status, stderr]).toEqual([2, `vnet: ${at('no.yaml')}: ${message}\n`])
+  })
+})
+
 test('a rate without a unit is noted once, with its meaning', async () => {
   const { status, stderr } = await runMain('simulate', pcap('bare.pcap', [packet(0)]), '--wire', 'rate 10')
   expect([status, stderr]).toEqual([0, "vnet: '10' has no unit: it means 10bit/s, as in tc(8)\n"])

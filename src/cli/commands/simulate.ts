@@ -2,14 +2,16 @@
 import { setImmediate } from 'node:timers/promises'
 import { describeException } from '../../base/exception.ts'
 import { printable } from '../../base/printable.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { FileError, UsageError } from '../../base/usage-error.ts'
 import { CaptureError } from '../../capture/error.ts'
+import type { ScenarioList, ScenarioStep } from '../../netdev/device-wire.ts'
 import { FRAME_MAX } from '../../skb/pool.ts'
 import { DecisionFile } from '../../wire/decision-file.node.ts'
 import { DecisionFileError } from '../../wire/decision-reader.ts'
 import { parseWire } from '../../wire/parse.ts'
+import { parseScenario } from '../../wire/scenario-file.ts'
 import { Simulation } from '../../wire/simulation.ts'
-import type { Direction } from '../../wire/wire.ts'
+import type { Direction, Impairment } from '../../wire/wire.ts'
 import { LinuxWireResources } from '../../wire/wire-resources.node.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
 import { ReplayInput } from '../replay/input.ts'
@@ -22,6 +24,7 @@ interface SimulateOptions {
   readonly wire?: string
   readonly wireAb?: string
   readonly wireBa?: string
+  readonly scenario?: string
   readonly seed?: number
   readonly out?: string
   readonly log?: string
@@ -39,7 +42,7 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
   const chunks = input.chunks()
   let chunk = await chunks.next()
   const isLog = !chunk.done && chunk.value[0] === BRACE
-  await using resources = new LinuxWireResources()
+  await using resources = new LinuxWireResources(parseScenario)
   const texts = textsOf(options, isLog)
   let ordersJitter = false
   const noted = new Set<string>()
@@ -49,6 +52,7 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
   // A wrong text must not empty the files that are written.
   for (const direction of DIRECTIONS) stages(texts?.[direction] ?? '', direction)
   const { seed, out, log } = options
+  const changes = options.scenario === undefined ? undefined : scenarioOf(options.scenario, resources, stages)
   if (out !== undefined && out === log) throw new UsageError(`${out}: --out and --log need a file each`)
   for (const path of [out, log]) if (path !== undefined) input.refuse(path)
   using output = out === undefined ? undefined : new SimulationOutput(out)
@@ -65,11 +69,25 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
   let hasBegun = false
   const begin: Begin = (time, { seconds, nanoseconds }) => {
     hasBegun = true
+    steps = changes && momentsOf(changes, time)
+    next = steps?.next().value
     if (output !== undefined) Object.assign(output, { seconds, nanoseconds })
     if (texts === undefined) return
     for (const direction of DIRECTIONS) {
       const of = texts[direction]
       simulation.set(direction, time, stages(of, direction), of, seed ?? DEFAULT_SEED)
+    }
+  }
+  let steps: Generator<Change, undefined> | undefined
+  let next: Change | undefined
+  /** Makes the changes of the scenario up to a time. */
+  const before = (time: number) => {
+    for (; next !== undefined && next.at <= time; next = steps?.next().value) {
+      simulation.advance(next.at)
+      for (const direction of DIRECTIONS) {
+        const parsed = next[direction]
+        if (parsed !== undefined) simulation.set(direction, next.at, parsed.stages, parsed.text, seed ?? DEFAULT_SEED)
+      }
     }
   }
   const format = (of: number) => {
@@ -78,8 +96,8 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
     if (decisions !== undefined) decisions.format = of
   }
   const arrivals = isLog
-    ? new LoggedArrivals(file, simulation, begin, texts === undefined ? { seed, format, stages } : undefined)
-    : new CapturedArrivals(file, simulation, begin)
+    ? new LoggedArrivals(file, simulation, begin, texts === undefined ? { seed, format, stages } : undefined, before)
+    : new CapturedArrivals(file, simulation, begin, before)
   try {
     for (; !chunk.done; chunk = await chunks.next()) {
       arrivals.push(chunk.value)
@@ -95,6 +113,8 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
     problems.push(error.message)
   }
   if (!hasBegun) begin(0, { seconds: 0, nanoseconds: 0 })
+  // The last changes may deliver packets that a wire would hold forever.
+  if (changes !== undefined) before(lastMoment(changes, next))
   simulation.finish()
   output?.flush()
   if (output?.failure !== undefined) problems.push(`${out}: ${messageOf(output.failure)}`)
@@ -109,9 +129,46 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
+interface ParsedText {
+  readonly text: string
+  readonly stages: readonly Impairment[]
+}
+
+/** A step of a scenario with its moment. */
+type Change = ScenarioStep<ParsedText>
+
+/** Reads a scenario. Throws a FileError for changes that a simulation cannot make. */
+function scenarioOf(
+  path: string,
+  resources: LinuxWireResources,
+  stages: (of: string, direction: Direction) => readonly Impairment[],
+): ScenarioList<ParsedText> {
+  const list = resources.scenario(path, (text, direction) => ({ text, stages: stages(text, direction) }))
+  if (list.hasSides) {
+    throw new FileError(`${path}: only attachments have wire-in and wire-out: write wire-ab and wire-ba`)
+  }
+  if (list.steps.some(({ carrier }) => carrier !== undefined)) {
+    throw new FileError(`${path}: simulate has no carrier to cut: write wire: partition`)
+  }
+  return list
+}
+
+/** Yields the steps with their moments after `start`; without end if they repeat. */
+function* momentsOf({ steps, repeat }: ScenarioList<ParsedText>, start: number): Generator<Change, undefined> {
+  for (let round = start; ; round += repeat ?? 0) {
+    for (const step of steps) yield { ...step, at: round + step.at }
+    if (repeat === undefined) return undefined
+  }
+}
+
+/** Returns when the last change after all arrivals is made: at the end, or after one more round. */
+function lastMoment({ repeat }: ScenarioList<ParsedText>, next: Change | undefined): number {
+  return repeat === undefined || next === undefined ? Number.POSITIVE_INFINITY : next.at + repeat
+}
+
 /** Returns the text of both directions, or undefined for the log's own text. */
-function textsOf({ wire, wireAb = wire, wireBa = wire }: SimulateOptions, isLog: boolean) {
-  if ((wireAb ?? wireBa) !== undefined) return { ab: wireAb ?? '', ba: wireBa ?? '' }
+function textsOf({ wire, wireAb = wire, wireBa = wire, scenario }: SimulateOptions, isLog: boolean) {
+  if ((wireAb ?? wireBa ?? scenario) !== undefined) return { ab: wireAb ?? '', ba: wireBa ?? '' }
   if (isLog) return undefined
   throw new UsageError("simulate: a capture needs --wire, such as --wire 'delay 20ms loss 1%'")
 }
@@ -131,9 +188,10 @@ function print(file: string, simulation: Simulation, { json }: SimulateOptions, 
 }
 
 /** Returns a line for each kind of frame that was not simulated unchanged. */
-function notes(file: string, { short, long }: Simulation, { oversized, skipped }: Arrivals): string[] {
+function notes(file: string, { short, long }: Simulation, { oversized, skipped, repeated }: Arrivals): string[] {
   const lines = [
     [skipped, 'frames were left out: they did not arrive at a wire, as the capture says'],
+    [repeated, 'frames repeat a packet of the file, and count as packets of their own: capture one interface'],
     [short, 'frames were left out: shorter than an Ethernet header'],
     [long, `frames count as ${FRAME_MAX} bytes, because they are longer`],
     [
