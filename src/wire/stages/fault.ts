@@ -8,10 +8,9 @@ import type { SkBuff } from '../../skb/sk-buff.ts'
 import { type Cursor, whole } from '../spec/cursor.ts'
 import type { StageKind } from '../spec/groups.ts'
 import { join, quoted } from '../units.ts'
-import { type Impairment, impairment, StageWire, type Wire, type WireEnv, type WireFilter } from '../wire.ts'
-import { flipBit } from './corrupt.ts'
-import { DelayQueue } from './delay-queue.ts'
-import { sendResets, tcpHeaderOf } from './tcp-reset.ts'
+import { type Impairment, impairment, StageWire, type Wire, type WireFilter } from '../wire.ts'
+import { FaultActions, type FaultVerb } from './fault-actions.ts'
+import { tcpHeaderOf } from './tcp-reset.ts'
 
 /**
  * Which of the matching packets are hit: the first N, the Nth or every Nth. With `after` (in ms, or
@@ -29,7 +28,7 @@ export interface FaultWhen {
 export type FaultAction = 'drop' | 'duplicate' | 'corrupt' | 'reset' | { readonly delay: number | string }
 
 interface FaultSpec {
-  readonly action: 'drop' | 'duplicate' | 'delay' | 'corrupt' | 'reset'
+  readonly action: FaultVerb
   /** The time of a delay in ns. */
   readonly time?: number
   /** Empty for all packets. */
@@ -42,7 +41,7 @@ type When = { readonly [K in keyof FaultWhen]: number }
 
 /** A fault's parameters; conditions that are not given are 0. */
 interface FaultParams extends Required<When> {
-  readonly action: FaultSpec['action']
+  readonly action: FaultVerb
   readonly time: number
   readonly filter: WireFilter | undefined
   /** Called at each hit. */
@@ -52,21 +51,12 @@ interface FaultParams extends Required<When> {
 const ACTIONS: ReadonlySet<string> = new Set(['drop', 'duplicate', 'corrupt', 'reset'])
 const WHEN: ReadonlySet<string> = new Set(['first', 'nth', 'every', 'after'])
 
-/** The most packets that are delayed at a time: the default limit of other stages. */
-const LIMIT = { packets: 1000 }
-
 class FaultWire extends StageWire<FaultParams> implements Wire {
   /** When the first packet came; NaN before. */
   #began = Number.NaN
   /** Packets that matched. */
   #matched = 0
-  /** Set for a delay; other faults hold nothing. */
-  #queue: DelayQueue | undefined
-
-  constructor(params: FaultParams, next: Wire, env: WireEnv) {
-    super(params, next, env)
-    this.#makeQueue()
-  }
+  readonly #actions = new FaultActions(this.next, this.env)
 
   push(skb: SkBuff): void {
     const { action, filter } = this.params
@@ -78,15 +68,18 @@ class FaultWire extends StageWire<FaultParams> implements Wire {
     }
     // Only a TCP segment can be reset; nothing else is counted.
     const header = action === 'reset' ? tcpHeaderOf(skb) : 0
-    if (header >= 0 && this.#isHit()) this.#hit(skb, header)
-    else this.next.push(skb)
+    if (header < 0 || !this.#isHit()) {
+      this.next.push(skb)
+      return
+    }
+    this.params.onHit?.()
+    this.#actions.apply(action, skb, this.params.time)
   }
 
   /** Starts to count from 0 if a parameter changed. */
   override change(params: unknown): boolean {
     const before = this.params
     super.change(params)
-    this.#makeQueue()
     if (!isSame(before, this.params)) {
       this.#matched = 0
       this.#began = Number.NaN
@@ -95,11 +88,7 @@ class FaultWire extends StageWire<FaultParams> implements Wire {
   }
 
   close(): void {
-    this.#queue?.close()
-  }
-
-  #makeQueue(): void {
-    if (this.params.action === 'delay') this.#queue ??= new DelayQueue(LIMIT, this.next, this.env)
+    this.#actions.close()
   }
 
   #isHit(): boolean {
@@ -108,36 +97,6 @@ class FaultWire extends StageWire<FaultParams> implements Wire {
     if (first !== 0) return n <= first
     if (nth !== 0) return n === nth
     return n % every === 0
-  }
-
-  #hit(skb: SkBuff, header: number): void {
-    const { env } = this
-    this.params.onHit?.()
-    switch (this.params.action) {
-      case 'drop':
-        env.drop(skb, 'drop')
-        break
-      case 'duplicate': {
-        const copy = env.duplicate(skb)
-        this.next.push(skb)
-        if (copy !== undefined) this.next.push(copy)
-        break
-      }
-      case 'corrupt': {
-        const bit = flipBit(skb, env.random.next())
-        if (bit >= 0) env.note('corrupt', skb, bit)
-        this.next.push(skb)
-        break
-      }
-      case 'reset':
-        sendResets(skb, header, env)
-        env.drop(skb, 'reset')
-        break
-      case 'delay': {
-        const { time } = this.params
-        if (this.#queue?.push(skb, env.clock.now() + time)) env.decided('delay', skb, time)
-      }
-    }
   }
 }
 
@@ -155,7 +114,7 @@ export const faultKind: StageKind<FaultSpec> = {
     return c.is('delay') && selects(c, 2, keywords)
   },
   read(c) {
-    const action = c.last.text as FaultSpec['action']
+    const action = c.last.text as FaultVerb
     const time = action === 'delay' && { time: c.duration('delay needs a time: delay 20ms') }
     if (c.atNumber && action === 'drop') {
       throw c.error('drop needs a filter and first, nth, every or after; at random it is loss 1%')
