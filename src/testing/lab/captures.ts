@@ -16,12 +16,12 @@ export class LabCaptures {
 
   /**
    * Files are written to `directory`, which is removed with the lab. With VNET_CAPTURE they are
-   * written to a new directory there, which is named after the lab and kept. Throws a UsageError if
-   * it cannot be made.
+   * written to a new directory there, which is named after the lab and kept. `all` has the same
+   * meaning. Throws a UsageError if it cannot be made.
    */
-  constructor(directory: string, lab: string) {
+  constructor(directory: string, lab: string, all?: string) {
     this.#directory = directory
-    const { VNET_CAPTURE = '' } = process.env
+    const VNET_CAPTURE = all ?? process.env.VNET_CAPTURE ?? ''
     if (VNET_CAPTURE === '') return
     try {
       mkdirSync(VNET_CAPTURE, { recursive: true })

@@ -9,7 +9,7 @@
  *     const response = await client.fetch('http://server:8080/')
  */
 
-import type { Lab, LabOptions } from './lab.ts'
+import type { Lab, LabOptions, LabWatch } from './lab.ts'
 import { LabWorker } from './lab-worker.ts'
 
 export type { FaultAction, FaultWhen } from '../../wire/stages/fault.ts'
@@ -40,7 +40,12 @@ export async function warmLabs(): Promise<void> {
  * Rejects with a LabUnavailableError if the process lacks the rights that a lab needs; its message
  * says what to do. Rejects with a UsageError for wrong options.
  */
-export async function createLab(options: LabOptions = {}): Promise<Lab> {
+export function createLab(options: LabOptions = {}): Promise<Lab> {
+  return createWatchedLab(options)
+}
+
+/** @internal Same as createLab. The packets of its links are recorded as `watch` says. */
+export async function createWatchedLab(options: LabOptions, watch?: LabWatch): Promise<Lab> {
   options?.signal?.throwIfAborted?.()
   // The worker starts while this thread loads the rest.
   const worker = LabWorker.take()
@@ -48,5 +53,5 @@ export async function createLab(options: LabOptions = {}): Promise<Lab> {
     worker.release()
     throw error
   })
-  return Lab.start(worker, options)
+  return Lab.start(worker, options, watch)
 }

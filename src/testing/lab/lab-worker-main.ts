@@ -16,6 +16,7 @@ import type { NetDevice } from '../../netdev/net-device.ts'
 import { readWireFile } from '../../wire/wire-file.node.ts'
 import type { LabControl } from './lab-control.ts'
 import type { CableSpec, Calls, EndSpec, Filters, LanSpec, Reply, WorkerRequest } from './protocol.ts'
+import type { LinkWatch, WatchSpec } from './watch/link-watch.ts'
 import { WorkerCable } from './worker-cable.ts'
 import type { WorkerLan } from './worker-lan.ts'
 
@@ -58,6 +59,8 @@ function serve(port: MessagePort): void {
   const links = new Map<number, WorkerLink>()
   const lans = new Map<number, { readonly lan: WorkerLan; readonly recording: Recording | undefined }>()
   /** The namespace of each device, as clients see it: `lab:client`. */
+  /** The names of addresses in labs that are watched. */
+  const hostNames = new Map<string, Map<string, string>>()
   const places = new WeakMap<NetDevice, string>()
   let last = 0
   let control: Promise<LabControl | undefined> | undefined
@@ -83,6 +86,16 @@ function serve(port: MessagePort): void {
     }
   }
 
+  /** Returns watches of links. They share the names of the addresses of their lab. */
+  async function watching(lab: string, specs: readonly WatchSpec[] = []): Promise<LinkWatch[]> {
+    if (specs.length === 0) return []
+    const { LinkWatch } = await import('./watch/link-watch.ts')
+    const hosts = hostNames.get(lab) ?? new Map<string, string>()
+    hostNames.set(lab, hosts)
+    for (const spec of specs) for (const [address, host] of spec.hosts) hosts.set(address, host)
+    return specs.map(spec => new LinkWatch(spec, hosts))
+  }
+
   /** Makes labs with links visible. */
   function show(): void {
     visible ??= setTimeout(() => (control = shown()), VISIBLE_MS)
@@ -91,6 +104,7 @@ function serve(port: MessagePort): void {
   /** Hides labs without links. */
   async function hide(): Promise<void> {
     if (links.size > 0) return
+    hostNames.clear()
     clearTimeout(visible)
     visible = undefined
     const started = control
@@ -117,8 +131,9 @@ function serve(port: MessagePort): void {
   const handlers: Handlers = {
     ready() {},
     async cable(spec) {
+      const [watch] = await watching(spec.lab, spec.watch && [spec.watch])
       const [cable, recording] = await recorded(spec, async onDevice => {
-        const cable = await WorkerCable.join(net, resourcesOf(spec.filters), spec, onDevice)
+        const cable = await WorkerCable.join(net, resourcesOf(spec.filters), spec, onDevice, watch)
         await platform.settle(cable.ports)
         return cable
       })
@@ -129,8 +144,9 @@ function serve(port: MessagePort): void {
     async lan(spec) {
       // Loaded on demand, because most labs have none.
       const { WorkerLan } = await import('./worker-lan.ts')
+      const watches = await watching(spec.lab, spec.watches)
       const [lan, recording] = await recorded(spec, async onDevice => {
-        const lan = await WorkerLan.make(net, resourcesOf(spec.filters), spec, onDevice)
+        const lan = await WorkerLan.make(net, resourcesOf(spec.filters), spec, onDevice, watches)
         await platform.settle(lan.ports.flatMap(cable => cable.ports))
         return lan
       })
@@ -169,6 +185,7 @@ function serve(port: MessagePort): void {
     hit: (link, fault, n) => found(link).hit(fault, n),
     removeFault: (link, fault) => inOrder(link, cable => cable.removeFault(fault)),
     report: link => inOrder(link, cable => cable.report()),
+    watched: link => inOrder(link, cable => cable.watched),
     async close(link) {
       const ended = links.get(link)
       links.delete(link)

@@ -15,6 +15,8 @@ import { killProcesses } from './processes.ts'
 import { LabUnavailableError, whyNoLab } from './rights.ts'
 import { checkRouterOptions, LabRouter, type LabRouterOptions } from './router.ts'
 import { type Made, makeTopology, type Topology } from './topology.ts'
+import type { WatchedLink } from './watch/link-watch.ts'
+import type { PlannedFault } from './watch/packet-name.ts'
 import type { LinkOptions } from './wire-spec.ts'
 
 export interface LabOptions {
@@ -26,6 +28,15 @@ export interface LabOptions {
   readonly seed?: number
   /** Ends the lab when it aborts. */
   readonly signal?: AbortSignal
+}
+
+/** What explore wants of a lab: its packets by name, and faults in them. */
+export interface LabWatch {
+  readonly plan: readonly PlannedFault[]
+  /** Settings of each namespace. */
+  readonly sysctls: readonly (readonly [name: string, value: string])[]
+  /** The directory in which every link is recorded; undefined for none. */
+  readonly captures?: string | undefined
 }
 
 export interface LabCableOptions extends LinkOptions {
@@ -60,23 +71,25 @@ export class Lab implements AsyncDisposable {
   readonly #onAbort = () => void this.close().catch(() => {})
   #closed: Promise<void> | undefined
 
-  private constructor(native: Native, worker: LabWorker, { name = 'lab', seed = 1, signal }: LabOptions) {
+  private constructor(native: Native, worker: LabWorker, options: LabOptions, watch?: LabWatch) {
+    const { name = 'lab', seed = 1, signal } = options
     this.name = name
     this.seed = seed
     this.#worker = worker
     this.#directory = makeLabDirectory()
     this.#hosts = new HostsFile(this.#directory)
-    this.#captures = new LabCaptures(this.#directory, name)
+    this.#captures = new LabCaptures(this.#directory, name, watch?.captures)
     const namespaces = () => [...this.#namespaces.values()]
-    this.#links = new Links({ name, seed, worker, hosts: this.#hosts, captures: this.#captures, namespaces })
+    const parts = { hosts: this.#hosts, captures: this.#captures, namespaces }
+    this.#links = new Links({ name, seed, worker, ...parts, plan: watch?.plan })
     const switchTo: NamespaceLab['switchTo'] = (host, uplink) => this.#links.switchTo(host, uplink)
-    this.#parts = { native, hosts: this.#hosts, switchTo }
+    this.#parts = { native, hosts: this.#hosts, switchTo, sysctls: watch?.sysctls ?? [] }
     this.#signal = signal
     signal?.addEventListener('abort', this.#onAbort, { once: true })
   }
 
   /** @internal Same as createLab. The lab releases `worker`, even if this rejects. */
-  static async start(worker: LabWorker, options: LabOptions): Promise<Lab> {
+  static async start(worker: LabWorker, options: LabOptions, watch?: LabWatch): Promise<Lab> {
     try {
       checkOptions('createLab', options, LAB_OPTIONS)
       const native = loadNative()
@@ -84,7 +97,7 @@ export class Lab implements AsyncDisposable {
       if (why !== undefined) throw new LabUnavailableError(why)
       options.signal?.throwIfAborted()
       removeLeftovers()
-      return new Lab(native, worker, options)
+      return new Lab(native, worker, options, watch)
     } catch (error) {
       worker.release()
       throw error
@@ -190,6 +203,11 @@ export class Lab implements AsyncDisposable {
   /** @internal Returns a line for each cause of drops on its links, the most packets first. */
   drops(): Promise<readonly string[]> {
     return this.#made(() => this.#links.drops())
+  }
+
+  /** @internal Returns the packets of each open link, if the lab is watched. */
+  watched(): Promise<ReadonlyMap<string, WatchedLink>> {
+    return this.#made(() => this.#links.watched())
   }
 
   /** Closes everything that the lab has made. Idempotent. */

@@ -8,6 +8,7 @@ import { LabFault } from './fault.ts'
 import type { LabWorker } from './lab-worker.ts'
 import { COUNT, checkForm, checkNone, checkOptions, type Form, type Forms } from './options.ts'
 import type { EndReport, LinkReport, NatForward } from './protocol.ts'
+import type { WatchedLink } from './watch/link-watch.ts'
 import { directionsOf, filtersOf, WIRE, WIRE_TEXT, type WireDirections, type WireSpec } from './wire-spec.ts'
 
 /** The default of faults: every packet that matches. */
@@ -209,6 +210,16 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  /** @internal Its name in the lab: `client-server`. */
+  get name(): string {
+    return this.#lab.name
+  }
+
+  /** @internal Returns its packets, if the lab is watched. */
+  watched(): Promise<WatchedLink | undefined> {
+    return this.#worker.call('watched', this.#id)
   }
 
   /** @internal */

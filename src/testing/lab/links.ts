@@ -15,6 +15,8 @@ import { ANY, checkOptions, type Form, type Forms } from './options.ts'
 import type { EndSpec, NatSpec } from './protocol.ts'
 import { type Routed, Routes } from './routes.ts'
 import { addressesOf, macOf } from './subnet.ts'
+import type { WatchedLink, WatchSpec } from './watch/link-watch.ts'
+import type { PlannedFault } from './watch/packet-name.ts'
 import { directionsOf, filtersOf, LINK_OPTIONS } from './wire-spec.ts'
 
 /** The parts of a lab that its links use. */
@@ -24,6 +26,8 @@ interface LinksLab {
   readonly worker: LabWorker
   readonly hosts: HostsFile
   readonly captures: LabCaptures
+  /** The planned faults of all links; undefined if they are not watched. */
+  readonly plan?: readonly PlannedFault[] | undefined
   /** Returns all namespaces. */
   namespaces(): readonly LabNamespace[]
 }
@@ -47,6 +51,9 @@ export class Links {
   readonly #hosts: HostsFile
   readonly #captures: LabCaptures
   readonly #namespaces: () => readonly LabNamespace[]
+  readonly #plan: readonly PlannedFault[] | undefined
+  /** How many links have each name. */
+  readonly #names = new Map<string, number>()
   readonly #links = new Set<LabLink>()
   readonly #lans = new Set<LabLan>()
   /** Cables and segments that are being made. */
@@ -61,13 +68,14 @@ export class Links {
   #last = 0
   #isClosing = false
 
-  constructor({ name, seed, worker, hosts, captures, namespaces }: LinksLab) {
+  constructor({ name, seed, worker, hosts, captures, namespaces, plan }: LinksLab) {
     this.#lab = name
     this.#seed = seed
     this.#worker = worker
     this.#hosts = hosts
     this.#captures = captures
     this.#namespaces = namespaces
+    this.#plan = plan
   }
 
   /** Same as Lab.cable. With `translator`, `a` translates. With `family` it has only IPv6. */
@@ -87,6 +95,7 @@ export class Links {
       ([1, 2].map(host => {
         return addressesOf(link, host, mtu).filter(each => family === undefined || each.includes(':'))
       }) as [string[], string[]])
+    const name = this.#nameOf(`${a.name}-${b.name}`)
     // Immediately, so that two cables that are made together do not take the same name.
     const atA = takeInterface(a, b.name, link, ofA)
     const atB = takeInterface(b, a.name, link, ofB)
@@ -109,8 +118,20 @@ export class Links {
       const nat = translator && { ...translator, address: ipv4Of(ofA) }
       const filters = filtersOf({ ab, ba })
       const lab = this.#lab
-      const spec = { lab, a: endA, b: endB, ab, ba, filters: filters && (await filters), seed, mtu, nat, capture: file }
-      made = this.#add(await this.#made(this.#worker.call('cable', spec)), `${a.name}-${b.name}`, onClose, resolve)
+      const spec = {
+        lab,
+        a: endA,
+        b: endB,
+        ab,
+        ba,
+        filters: filters && (await filters),
+        seed,
+        mtu,
+        nat,
+        capture: file,
+        watch: this.#watchOf(name),
+      }
+      made = this.#add(await this.#made(this.#worker.call('cable', spec)), name, onClose, resolve)
       this.#resolve.set(link, resolve)
       resolve()
       await this.#lead(link)
@@ -120,6 +141,25 @@ export class Links {
       else await made.close()
       throw error
     }
+  }
+
+  /** Returns a name for one more link: `client-server`, `client-server.2`. */
+  #nameOf(ends: string): string {
+    const number = (this.#names.get(ends) ?? 0) + 1
+    this.#names.set(ends, number)
+    return number === 1 ? ends : `${ends}.${number}`
+  }
+
+  #watchOf(name: string): WatchSpec | undefined {
+    if (this.#plan === undefined) return undefined
+    const all = this.#namespaces().flatMap(host => host.addresses.map(address => [address, host.name] as const))
+    return { hosts: all, plan: this.#plan.filter(({ link }) => link === name) }
+  }
+
+  /** Same as Lab.watched. */
+  async watched(): Promise<ReadonlyMap<string, WatchedLink>> {
+    const all = [...this.#links].map(async link => [link.name, await link.watched()] as const)
+    return new Map((await Promise.all(all)).flatMap(([name, watched]) => (watched ? [[name, watched]] : [])))
   }
 
   #add(id: number, name: string, onClose: () => void, onUp?: () => void): LabLink {
@@ -205,6 +245,7 @@ export class Links {
       const name = takeInterface(host, 'lan', link, addresses)
       return { host: host.name, path: `${host.path}/${name}`, mac: macOf(link, i + 1), addresses }
     })
+    const linkNames = names.map(name => this.#nameOf(`${name}-lan`))
     const forget = (host: LabNamespace) => {
       host.removeLink(link)
       if (this.#isClosing) return
@@ -218,11 +259,12 @@ export class Links {
       const seed = this.#seedOf(link)
       const { mtu, capture = this.#captures.isAll } = options
       const file = capture ? this.#captures.add('lan') : undefined
+      const watches = this.#plan && linkNames.map(name => this.#watchOf(name) as WatchSpec)
       const wires = { ab, ba, filters: filters && (await filters), seed }
-      const spec = { lab: this.#lab, ports, file: plan.file, ...wires, mtu, capture: file }
+      const spec = { lab: this.#lab, ports, file: plan.file, ...wires, mtu, capture: file, watches }
       const ids = await this.#made(this.#worker.call('lan', spec))
       const add = (host: LabNamespace, i: number) =>
-        this.#add(ids.ports[i] as number, `${host.name}-lan`, () => forget(host))
+        this.#add(ids.ports[i] as number, linkNames[i] as string, () => forget(host))
       const links = new Map(namespaces.map((host, i) => [host, add(host, i)]))
       const lan: LabLan = new LabLan(plan, links, async () => {
         this.#lans.delete(lan)

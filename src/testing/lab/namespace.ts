@@ -25,6 +25,7 @@ import {
   setNeighbour,
   toPrefix,
 } from '../../linux/rtnetlink.ts'
+import { writeSysctl } from '../../linux/sysctl.ts'
 import { IFF_UP } from '../../netdev/if.ts'
 import { builtModule } from './built-module.ts'
 import { countersOf, type NamespaceCounters } from './counters.ts'
@@ -48,6 +49,8 @@ export interface NamespaceLab {
   readonly native: Native
   readonly hosts: HostsFile
   switchTo(host: LabNamespace, uplink: LabNamespace): void
+  /** Settings of each namespace: `net/ipv4/tcp_rto_min_us` and its value. */
+  readonly sysctls?: readonly (readonly [name: string, value: string])[]
 }
 
 /** Returns the name of a namespace for an error, or what was given in place of one. */
@@ -86,7 +89,7 @@ export class LabNamespace {
   /** @internal `prepare` makes more of it than a host, such as a router. */
   constructor(
     name: string,
-    { native, hosts, switchTo }: NamespaceLab,
+    { native, hosts, switchTo, sysctls = [] }: NamespaceLab,
     prepare: (place: SocketPlace) => void = () => {},
   ) {
     this.name = name
@@ -99,6 +102,7 @@ export class LabNamespace {
     closingOnError(native, [nsfd], () => {
       using sock = RouteSocket.open(native, nsfd)
       for (const { ifindex } of getLinks(sock)) setLink(sock, ifindex, { flags: { set: IFF_UP, mask: IFF_UP } })
+      for (const [name, value] of sysctls) writeSysctl(native, nsfd, name, value)
       prepare(this.#place)
     })
   }

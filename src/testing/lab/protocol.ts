@@ -6,6 +6,7 @@ import type { StageReport } from '../../netdev/device-wire.ts'
 import type { FaultAction, FaultWhen } from '../../wire/stages/fault.ts'
 import type { Direction } from '../../wire/wire.ts'
 import type { NatKind } from './nat-table.ts'
+import type { WatchedLink, WatchSpec } from './watch/link-watch.ts'
 
 /** The compiled filters of a text; undefined if it has none. */
 export type Filters = readonly WireAttachment[] | undefined
@@ -38,6 +39,8 @@ export interface CableSpec {
   readonly capture: string | undefined
   /** Makes `a`, a router, translate packets between it and `b`. */
   readonly nat?: NatSpec | undefined
+  /** Records its packets by name, and applies planned faults. */
+  readonly watch?: WatchSpec | undefined
 }
 
 export interface NatSpec {
@@ -77,6 +80,8 @@ export interface LanSpec {
   readonly ba: string
   readonly filters?: Filters
   readonly seed: number
+  /** As in CableSpec, for each port. */
+  readonly watches?: readonly WatchSpec[] | undefined
 }
 
 /** The counters of a direction since the link was made. */
@@ -137,6 +142,8 @@ export interface Calls {
   hit(link: number, fault: number, n: number): void
   removeFault(link: number, fault: number): void
   report(link: number): LinkReport
+  /** Returns the packets of a link that is watched. */
+  watched(link: number): WatchedLink | undefined
   /** Makes the cable's NAT forget its mappings. */
   rebind(link: number): void
   /** Makes the cable's NAT forward a port. */

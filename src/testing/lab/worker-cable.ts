@@ -29,6 +29,7 @@ import type {
   NatForward,
   NatSpec,
 } from './protocol.ts'
+import type { LinkWatch, WatchedLink } from './watch/link-watch.ts'
 import { WorkerFault } from './worker-fault.ts'
 
 /** The parts of a direction. Faults run first, in the order in which they were added. */
@@ -38,6 +39,8 @@ interface DirectionState {
   stages: readonly Impairment[]
   /** Current partitions. */
   readonly partitions: Set<Impairment>
+  /** Comes before everything else. */
+  watch: Impairment | undefined
 }
 
 const NS_PER_MS = 1_000_000
@@ -58,6 +61,7 @@ export class WorkerCable {
   readonly #nat: Nat | undefined
   /** The server of hosts' port requests. */
   #control: PortControl | undefined
+  #watch: LinkWatch | undefined
   /** The number of faults that were ever added. */
   #added = 0
   #closed: Promise<void> | undefined
@@ -67,7 +71,13 @@ export class WorkerCable {
     this.#nat = nat
     this.#devices = devices
     const [ab, ba] = (devices[0].netdevOps.ndoGetWires?.(devices[0]) ?? []) as readonly [WireSlot, WireSlot]
-    const state = (slot: WireSlot) => ({ slot, faults: new Map(), stages: [], partitions: new Set<Impairment>() })
+    const state = (slot: WireSlot) => ({
+      slot,
+      faults: new Map(),
+      stages: [],
+      partitions: new Set<Impairment>(),
+      watch: undefined,
+    })
     this.#directions = { ab: state(ab), ba: state(ba) }
     // A client replaces the text, and neither faults nor the NAT.
     ab.change = (text, resources) => this.setWire(text, undefined, resources)
@@ -85,6 +95,7 @@ export class WorkerCable {
     resources: WireResources,
     spec: CableSpec,
     onDevice: (dev: NetDevice, end: EndSpec) => void = () => {},
+    watch?: LinkWatch,
   ): Promise<WorkerCable> {
     const { a, b, ab, ba, seed, mtu } = spec
     const module = insmod(cableDriver, { args: [a.path, b.path], net, txqs: 1, rxqs: 1, params: { seed } })
@@ -93,6 +104,7 @@ export class WorkerCable {
     const cable = new WorkerCable(net, devices, nat)
     cable.setWire(ab, ba, resources)
     try {
+      if (watch !== undefined) cable.watch(watch)
       if (nat !== undefined) cable.#control = await controlOf(nat, net, spec.nat?.portMapping)
       for (const [i, dev] of devices.entries()) {
         const end = [a, b][i] as EndSpec
@@ -226,6 +238,19 @@ export class WorkerCable {
     }
   }
 
+  /** Starts to watch its packets. */
+  watch(watch: LinkWatch): void {
+    this.#watch = watch
+    for (const direction of ['ab', 'ba'] as const) {
+      this.#directions[direction].watch = watch.stage(direction)
+      this.#set(direction)
+    }
+  }
+
+  get watched(): WatchedLink | undefined {
+    return this.#watch?.watched
+  }
+
   report(): LinkReport {
     const [a, b] = this.#devices
     const direction = ({ slot }: DirectionState): DirectionReport => ({
@@ -284,8 +309,13 @@ export class WorkerCable {
   }
 
   #set(direction: Direction): void {
-    const { slot, faults, partitions, stages } = this.#directions[direction]
-    const all = [...partitions, ...[...faults.values()].map(({ stage }) => stage), ...stages]
+    const { slot, faults, partitions, stages, watch } = this.#directions[direction]
+    const all = [
+      ...(watch === undefined ? [] : [watch]),
+      ...partitions,
+      ...[...faults.values()].map(({ stage }) => stage),
+      ...stages,
+    ]
     const nat = this.#nat === undefined ? [] : [natStage(this.#nat)]
     // Everything else is on the outer side of the NAT.
     slot.set(direction === 'ab' ? [...nat, ...all] : [...all, ...nat])

@@ -5,6 +5,7 @@ import { insmod } from '../../netdev/module.ts'
 import type { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import type { EndSpec, LanSpec } from './protocol.ts'
+import type { LinkWatch } from './watch/link-watch.ts'
 import { WorkerCable } from './worker-cable.ts'
 
 export class WorkerLan {
@@ -27,6 +28,7 @@ export class WorkerLan {
     resources: WireResources,
     spec: LanSpec,
     onDevice: (dev: NetDevice, end: EndSpec) => void,
+    watches: readonly LinkWatch[] = [],
   ): Promise<WorkerLan> {
     const driver = lan(spec.file)
     const args = spec.ports.map(({ path }) => path)
@@ -37,6 +39,8 @@ export class WorkerLan {
     try {
       for (const [i, dev] of module.devices.entries()) {
         ports[i]?.setWire(spec.ab, spec.ba, resources)
+        const watch = watches[i]
+        if (watch !== undefined) ports[i]?.watch(watch)
         const end = spec.ports[i] as EndSpec
         dev.devAddr.set(end.mac)
         if (spec.mtu !== undefined) dev.mtu = spec.mtu

@@ -1,0 +1,98 @@
+/** LinkWatch: records the packets of a link by name, and applies planned faults to them. */
+import type { SkBuff } from '../../../skb/sk-buff.ts'
+import { FaultActions } from '../../../wire/stages/fault-actions.ts'
+import { type Direction, type Impairment, impairment, type Wire, type WireEnv } from '../../../wire/wire.ts'
+import { Flows, type HalfFlow, type Named } from './flows.ts'
+import type { PlannedFault, WatchedPacket } from './packet-name.ts'
+
+/** The most packets that are recorded, and the most bytes of each. */
+const PACKETS_MAX = 20_000
+const SNAPLEN = 128
+
+/** A planned fault, and the matching transmissions up to now. */
+interface Pending {
+  readonly fault: PlannedFault
+  seen: number
+}
+
+export interface WatchSpec {
+  /** The names of the addresses of the lab up to now. */
+  readonly hosts: readonly (readonly [address: string, host: string])[]
+  readonly plan: readonly PlannedFault[]
+}
+
+/** The packets of a link. */
+export interface WatchedLink {
+  readonly packets: readonly WatchedPacket[]
+  /** Packets that were not recorded, because there were too many. */
+  readonly unrecorded: number
+}
+
+export class LinkWatch {
+  readonly #flows: Flows
+  readonly #plan: readonly PlannedFault[]
+  readonly #pending = new Map<HalfFlow, readonly Pending[]>()
+  readonly #packets: WatchedPacket[] = []
+  #unrecorded = 0
+
+  /** `hosts` has the names of all addresses, also those of links that are made later. */
+  constructor({ plan }: WatchSpec, hosts: ReadonlyMap<string, string>) {
+    this.#flows = new Flows(hosts)
+    this.#plan = plan
+  }
+
+  get watched(): WatchedLink {
+    return { packets: this.#packets, unrecorded: this.#unrecorded }
+  }
+
+  /** Returns the stage that watches one direction. */
+  stage(direction: Direction): Impairment {
+    const make = (_: null, next: Wire, env: WireEnv): Wire => {
+      const actions = new FaultActions(next, env)
+      return {
+        push: skb => {
+          const fault = this.#see(skb, direction, env)
+          if (fault === undefined) next.push(skb)
+          else actions.apply(fault.verb, skb, fault.time)
+        },
+        close: () => actions.close(),
+        change: () => true,
+      }
+    }
+    return impairment('watch', null, make)
+  }
+
+  /** Records a packet. Returns its fault. */
+  #see({ bytes, data, len }: SkBuff, direction: Direction, env: WireEnv): PlannedFault | undefined {
+    const named = this.#flows.name(bytes, data, len)
+    if (named === undefined) return undefined
+    const fault = this.#faultOf(named, direction)
+    if (this.#packets.length === PACKETS_MAX) {
+      this.#unrecorded++
+      return fault
+    }
+    const { half, number, part, n, end, copy } = named
+    const head = bytes.slice(data, data + Math.min(len, SNAPLEN))
+    const packet = { direction, flow: half.text, number, part, n, end, copy, head }
+    this.#packets.push({ ...packet, time: env.clock.now(), length: len, hit: fault !== undefined })
+    return fault
+  }
+
+  #faultOf({ half, part, n, end }: Named, direction: Direction): PlannedFault | undefined {
+    let pending = this.#pending.get(half)
+    if (pending === undefined) {
+      const own = this.#plan.filter(fault => fault.flow === half.text && fault.direction === direction)
+      pending = own.map(fault => ({ fault, seen: 0 }))
+      this.#pending.set(half, pending)
+    }
+    let hit: PlannedFault | undefined
+    for (const each of pending) {
+      const { fault } = each
+      if (fault.part !== part) continue
+      // Another run may cut the same bytes into other segments.
+      const isMeant = part === 'seq' ? n <= fault.n && fault.n < end : n === fault.n
+      if (isMeant && ++each.seen === fault.copy) hit ??= fault
+    }
+    return hit
+  }
+}
