@@ -17,6 +17,7 @@ export type {
   TransmitOptions,
 } from './bed-options.ts'
 export { assertConserved, type Balance, balance } from './conservation.ts'
+export * from './explore/index.ts'
 export { FakeClock } from './fake-clock.ts'
 export * from './frames.ts'
 export * from './lab/index.ts'

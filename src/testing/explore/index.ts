@@ -1,0 +1,36 @@
+/** explore: every packet, every fault (docs/explore.md). Its parts are loaded when it is called. */
+
+import type { ExploreReport } from './report.ts'
+import type { ExploreOptions, Scenario } from './scenario.ts'
+
+export type { Baseline, Judgement, Verdict } from './judge.ts'
+export type { ExploredPacket } from './points.ts'
+export type { ExploreReport, Failure, Point } from './report.ts'
+export type { WireFault } from './reproduce.ts'
+export type { ExploreOptions, Invariant, Progress, Scenario, ScenarioRun } from './scenario.ts'
+
+/**
+ * Runs `scenario` three times without faults, and then once for each packet and fault. A function
+ * runs in this process, one run at a time; a module (a path or URL, whose default export is the
+ * scenario) has a process for each run, so that several run at a time and a run that hangs is
+ * killed. Rejects with a UsageError for wrong options, and if no lab can be made.
+ */
+export async function explore(scenario: Scenario | string | URL, options: ExploreOptions = {}): Promise<ExploreReport> {
+  const { exploreScenario } = await import('./explore.ts')
+  return exploreScenario(scenario, options)
+}
+
+/**
+ * Runs `scenario` once with the given faults, in the words of a report of explore. Rejects with the
+ * error of the run if it fails, or if the run has no such packets.
+ */
+async function repeat(
+  scenario: Scenario | string | URL,
+  faults: readonly string[],
+  options: ExploreOptions = {},
+): Promise<void> {
+  const { repeatFaults } = await import('./explore.ts')
+  await repeatFaults(scenario, faults, options)
+}
+
+explore.repeat = repeat

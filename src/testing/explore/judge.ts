@@ -1,0 +1,115 @@
+/** Judge: runs a set of faults, and decides whether it breaks the scenario. */
+import type { PlannedFault } from '../lab/watch/packet-name.ts'
+import { costOf, type ExploredPacket, packetsOf } from './points.ts'
+import type { RunResult, RunSpec } from './run-once.ts'
+import type { Runner } from './runners.ts'
+
+/** `missed`: the run had no such packet. `skipped`: `budget` or `stopAt` ended the exploration. */
+export type Verdict = 'passed' | 'slower' | 'failed' | 'missed' | 'skipped'
+
+export interface Judgement {
+  readonly verdict: Verdict
+  /** How many of the runs failed. */
+  readonly failed: number
+  readonly runs: number
+  /** The time of the first run in ms, and how many times that of a clean run it is. */
+  readonly ms: number
+  readonly factor: number
+  /** Why it failed first. */
+  readonly error?: string | undefined
+  readonly output?: string | undefined
+  /** The packets of the first run. */
+  readonly packets: readonly ExploredPacket[]
+}
+
+/** The clean runs. */
+export interface Baseline {
+  /** The median and the longest time of the scenario, in ms. */
+  readonly median: number
+  readonly longest: number
+  /** What was left after each of the runs. */
+  readonly left: readonly string[]
+}
+
+/** A failing point is run so many times more. */
+const REPEATS = 3
+/**
+ * A run that is slower than all clean runs by a factor and by some milliseconds, twice, is a
+ * finding.
+ */
+const SLOWER_FACTOR = 2
+const SLOWER_MS = 100
+const CLEAN_FACTOR = 3
+
+export class Judge {
+  readonly #runner: Runner
+  readonly #spec: Omit<RunSpec, 'plan' | 'timeout'>
+  readonly #timeout: number | undefined
+  readonly #baseline: Baseline
+  /** All runs up to now, and their milliseconds in the scenario and in all. */
+  readonly spent = { runs: 0, scenario: 0, total: 0 }
+
+  /** `timeout` in ms replaces the default. */
+  constructor(runner: Runner, spec: Omit<RunSpec, 'plan' | 'timeout'>, baseline: Baseline, timeout?: number) {
+    this.#runner = runner
+    this.#spec = spec
+    this.#baseline = baseline
+    this.#timeout = timeout
+  }
+
+  /** Milliseconds that a run with these faults may take. */
+  limit(plan: readonly PlannedFault[]): number {
+    return this.#timeout ?? CLEAN_FACTOR * this.#baseline.longest + costOf(plan)
+  }
+
+  async run(plan: readonly PlannedFault[], captures?: string): Promise<RunResult> {
+    const result = await this.#runner.run({ ...this.#spec, plan, timeout: this.limit(plan), captures })
+    this.spent.runs++
+    this.spent.scenario += result.ms
+    this.spent.total += result.total
+    return result
+  }
+
+  /** Returns why a run failed; undefined if it did not. */
+  errorOf({ error, left }: RunResult): string | undefined {
+    if (error !== undefined) return error
+    const own = [...this.#baseline.left]
+    const more = left.filter(each => {
+      const at = own.indexOf(each)
+      if (at >= 0) own.splice(at, 1)
+      return at < 0
+    })
+    return more.length === 0 ? undefined : `still there 1 s after the run, unlike after a clean run: ${more.join(', ')}`
+  }
+
+  async judge(plan: readonly PlannedFault[]): Promise<Judgement> {
+    let first = await this.run(plan)
+    // Acknowledgements depend on time: a run may have fewer of them.
+    if (!isMet(first, plan) && this.errorOf(first) === undefined) first = await this.run(plan)
+    const { output } = first
+    const error = this.errorOf(first)
+    const packets = packetsOf(first)
+    if (error === undefined) {
+      let { ms } = first
+      // A busy machine makes a run slow, but hardly two.
+      if (this.#isSlower(ms)) ms = Math.min(ms, (await this.run(plan)).ms)
+      const verdict = !isMet(first, plan) ? 'missed' : this.#isSlower(ms) ? 'slower' : 'passed'
+      return { verdict, failed: 0, runs: 1, ms, factor: ms / this.#baseline.median, packets }
+    }
+    const common = { ms: first.ms, factor: first.ms / this.#baseline.median, packets }
+    let failed = 1
+    for (let i = 0; i < REPEATS; i++) if (this.errorOf(await this.run(plan)) !== undefined) failed++
+    return { ...common, verdict: 'failed', failed, runs: 1 + REPEATS, error, output }
+  }
+
+  #isSlower(ms: number): boolean {
+    const { longest } = this.#baseline
+    return ms >= SLOWER_FACTOR * longest && ms - longest >= SLOWER_MS
+  }
+}
+
+/** Whether every fault of the plan has hit a packet. */
+function isMet({ links }: RunResult, plan: readonly PlannedFault[]): boolean {
+  const hits = [...links.values()].flatMap(({ packets }) => packets.filter(({ hit }) => hit))
+  return hits.length >= plan.length
+}

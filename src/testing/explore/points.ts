@@ -1,0 +1,78 @@
+/** Points: the sets of faults that are tried, made from the packets of the clean runs. */
+import { formatName, type PlannedFault, type WatchedPacket } from '../lab/watch/packet-name.ts'
+import type { FaultKind } from './fault-text.ts'
+import type { RunResult } from './run-once.ts'
+
+/** A packet of the clean run. */
+export interface ExploredPacket extends WatchedPacket {
+  readonly link: string
+  /** Its name, which means the same packet in each run. */
+  readonly name: string
+  /** Milliseconds since the first packet. */
+  readonly at: number
+}
+
+const NS_PER_MS = 1e6
+
+/** Delays are multiples of at least this round trip, so that later packets overtake. */
+const RTT_MIN_MS = 2
+
+/** Returns all packets of a run, in the order of time. */
+export function packetsOf({ links }: RunResult): ExploredPacket[] {
+  const all = [...links].flatMap(([link, { packets }]) =>
+    packets.map(packet => ({ ...packet, link, name: formatName({ ...packet, link }) })),
+  )
+  all.sort((a, b) => a.time - b.time)
+  const first = all[0]?.time ?? 0
+  return all.map(packet => ({ ...packet, at: (packet.time - first) / NS_PER_MS }))
+}
+
+/** The names that are not in every one of the runs. */
+export function unstableNames(runs: readonly (readonly ExploredPacket[])[]): ReadonlySet<string> {
+  const count = new Map<string, number>()
+  for (const packets of runs) for (const { name } of packets) count.set(name, (count.get(name) ?? 0) + 1)
+  return new Set([...count].filter(([, n]) => n < runs.length).map(([name]) => name))
+}
+
+/**
+ * Returns the shortest round trip in ms: from a packet that opens a flow to the first packet in
+ * reply, and on to the packet after it.
+ */
+export function roundTripOf(packets: readonly ExploredPacket[]): number {
+  let shortest = Number.POSITIVE_INFINITY
+  for (const [i, first] of packets.entries()) {
+    if (first.number !== 1) continue
+    const back = packets.slice(i + 1).find(each => each.link === first.link && isReply(first, each))
+    if (back === undefined) continue
+    const next = packets.find(each => each.at > back.at && each.link === first.link && each.flow === first.flow)
+    shortest = Math.min(shortest, next === undefined ? 2 * (back.at - first.at) : next.at - first.at)
+  }
+  return Math.max(RTT_MIN_MS, Number.isFinite(shortest) ? shortest : 0)
+}
+
+function isReply({ flow, direction }: ExploredPacket, other: ExploredPacket): boolean {
+  const [protocol, from, , to] = flow.split(' ')
+  return other.direction !== direction && other.flow === `${protocol} ${to} > ${from}`
+}
+
+/** Returns a fault of a packet; undefined if it does not apply. */
+export function faultOf(packet: ExploredPacket, kind: FaultKind, rtt: number): PlannedFault | undefined {
+  if (kind.verb === 'reset' && !packet.flow.startsWith('tcp ')) return undefined
+  const time = kind.rtts > 0 ? Math.round(kind.rtts * rtt) * NS_PER_MS : kind.time
+  const { link, direction, flow, part, n, copy } = packet
+  return { link, direction, flow, part, n, copy, verb: kind.verb, time }
+}
+
+/** Milliseconds for TCP to repeat a SYN (1 s, then 2 s), and for anything else to be repeated. */
+const HANDSHAKE_MS = 4000
+const TCP_MS = 2000
+const OTHER_MS = 5000
+
+/** Returns the most milliseconds that a correct program takes longer because of a fault. */
+export function costOf(faults: readonly PlannedFault[]): number {
+  return faults.reduce((sum, fault) => {
+    const isTcp = fault.flow.startsWith('tcp ')
+    const own = !isTcp ? OTHER_MS : fault.part === 'seq' && fault.n === 0 ? HANDSHAKE_MS : TCP_MS
+    return sum + own + fault.time / NS_PER_MS
+  }, 0)
+}

@@ -1,0 +1,79 @@
+/**
+ * The process of one run of a module. It is started ahead and waits for its request. It ends by
+ * itself, or with its parent; what keeps it alive after the run is reported.
+ */
+import { setTimeout } from 'node:timers'
+import { warmLabs } from '../lab/index.ts'
+import { type RunResult, type RunSpec, runOnce } from './run-once.ts'
+import type { ExploreOptions, Invariant, Scenario } from './scenario.ts'
+
+/** A request for a run, or without `spec` for the options of the module. */
+export interface RunRequest {
+  readonly url: string
+  readonly spec?: RunSpec
+}
+
+export type RunReply =
+  | { readonly ready: true }
+  | { readonly started: true }
+  | { readonly options: ExploreOptions }
+  | { readonly result: RunResult }
+  | { readonly left: readonly string[] }
+  | { readonly refused: string }
+
+interface ScenarioModule {
+  readonly default?: unknown
+  readonly options?: ExploreOptions
+  readonly invariant?: Invariant
+}
+
+/** Milliseconds for the program under test to end after its run. */
+const LEFT_MS = 1000
+
+const send = (reply: RunReply) => new Promise<void>(resolve => process.send?.(reply, undefined, {}, () => resolve()))
+
+async function load(url: string): Promise<ScenarioModule> {
+  const loaded = (await import(url)) as ScenarioModule
+  if (typeof loaded.default !== 'function') {
+    throw new Error('the module has no scenario: export default async ({ lab, signal }) => { ... }')
+  }
+  return loaded
+}
+
+async function serve({ url, spec }: RunRequest): Promise<void> {
+  const before = process.getActiveResourcesInfo()
+  try {
+    const { default: scenario, options = {}, invariant } = await load(url)
+    if (spec === undefined) {
+      await send({ options })
+      process.exit()
+    }
+    await send({ started: true })
+    await send({ result: await runOnce(scenario as Scenario, invariant, spec) })
+  } catch (error) {
+    await send({ refused: error instanceof Error ? (error.stack ?? error.message) : String(error) })
+    process.exit()
+  }
+  process.on('unhandledRejection', () => {})
+  process.on('uncaughtException', () => {})
+  process.channel?.unref()
+  setTimeout(async () => {
+    await send({ left: added(process.getActiveResourcesInfo(), before) })
+    process.exit()
+  }, LEFT_MS).unref()
+}
+
+/** Returns the elements of `all` that are not in `before`. */
+function added(all: readonly string[], before: readonly string[]): string[] {
+  const rest = [...before]
+  return all.filter(each => {
+    const at = rest.indexOf(each)
+    if (at >= 0) rest.splice(at, 1)
+    return at < 0
+  })
+}
+
+process.once('disconnect', () => process.exit())
+process.once('message', (request: RunRequest) => void serve(request))
+await warmLabs()
+await send({ ready: true })

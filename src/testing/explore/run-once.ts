@@ -1,0 +1,118 @@
+/** Runs a scenario once, in this process, in a lab of its own, with planned faults. */
+// Imported, because a scenario may replace the timers of globalThis.
+import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
+import { createWatchedLab, type Lab } from '../lab/index.ts'
+import type { WatchedLink } from '../lab/watch/link-watch.ts'
+import type { PlannedFault } from '../lab/watch/packet-name.ts'
+import type { Invariant, Scenario } from './scenario.ts'
+
+/** A run. It is sent to the process of the run. */
+export interface RunSpec {
+  readonly plan: readonly PlannedFault[]
+  /** Milliseconds from the start of the scenario. */
+  readonly timeout: number
+  readonly seed: number
+  /** Settings of each namespace. */
+  readonly sysctls: readonly (readonly [name: string, value: string])[]
+  /** The directory in which all links are recorded; undefined for none. */
+  readonly captures?: string | undefined
+}
+
+export interface RunResult {
+  /** Why it failed, in one line or with a stack; undefined if it passed. */
+  readonly error?: string | undefined
+  /** Milliseconds of the scenario, and of the whole run. */
+  readonly ms: number
+  readonly total: number
+  readonly links: ReadonlyMap<string, WatchedLink>
+  /** The kinds of timers, sockets and handles that kept the process of the run alive. */
+  readonly left: readonly string[]
+  /** The end of what the scenario printed. */
+  readonly output: string
+}
+
+/** Milliseconds for the lab to end after a scenario, which takes some hundredths of a second. */
+const CLOSE_MS = 5000
+
+/** Runs `scenario`. Settles in any case; a lab that cannot be made rejects. */
+export async function runOnce(
+  scenario: Scenario,
+  invariant: Invariant | undefined,
+  { plan, timeout, seed, sysctls, captures }: RunSpec,
+): Promise<RunResult> {
+  const began = performance.now()
+  const lab = await createWatchedLab({ name: 'explore', seed }, { plan, sysctls, captures })
+  const abort = new AbortController()
+  const broken = failureOf(abort, timeout)
+  const started = performance.now()
+  let error: string | undefined
+  try {
+    await Promise.race([broken.failed, attempt(scenario, invariant, lab, abort.signal)])
+  } catch (reason) {
+    error = textOf(reason)
+  }
+  const ms = performance.now() - started
+  const links = await lab.watched().catch(() => new Map<string, WatchedLink>())
+  abort.abort(new Error('the run has ended'))
+  const isClosed = await closeWithin(lab)
+  broken.end()
+  if (!isClosed) error ??= `the lab has not ended within ${CLOSE_MS} ms: a server or a worker does not close`
+  return { error, ms, total: performance.now() - began, links, left: [], output: '' }
+}
+
+async function attempt(
+  scenario: Scenario,
+  invariant: Invariant | undefined,
+  lab: Lab,
+  signal: AbortSignal,
+): Promise<void> {
+  await scenario({ lab, signal })
+  // A rejection that the scenario has caused is reported in the next turn.
+  await new Promise<void>(resolve => setImmediate(resolve))
+  await invariant?.(lab)
+}
+
+/**
+ * Returns a promise that rejects at the timeout, and at an error that nothing else handles, until
+ * `end` is called. Errors after that, when sockets are closed, do not count.
+ */
+function failureOf(abort: AbortController, timeout: number): { failed: Promise<never>; end(): void } {
+  let fail: (reason: unknown) => void = () => {}
+  const failed = new Promise<never>((_, reject) => (fail = reject))
+  failed.catch(() => {})
+  const onError = (error: unknown) => fail(error)
+  process.on('unhandledRejection', onError)
+  process.on('uncaughtException', onError)
+  const timer = setTimeout(() => {
+    const error = new Error(`timed out after ${Math.round(timeout)} ms`)
+    error.stack = error.message
+    abort.abort(error)
+    fail(error)
+  }, timeout)
+  return {
+    failed,
+    end: () => {
+      clearTimeout(timer)
+      process.off('unhandledRejection', onError)
+      process.off('uncaughtException', onError)
+    },
+  }
+}
+
+async function closeWithin(lab: Lab): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<boolean>(resolve => (timer = setTimeout(() => resolve(false), CLOSE_MS)))
+  const closed = lab.close().then(
+    () => true,
+    () => true,
+  )
+  const isClosed = await Promise.race([closed, late])
+  clearTimeout(timer)
+  return isClosed
+}
+
+function textOf(reason: unknown): string {
+  if (!(reason instanceof Error)) return String(reason)
+  const cause = reason.cause instanceof Error ? ` (${reason.cause.message})` : ''
+  return `${reason.stack ?? reason.message}${cause}`
+}

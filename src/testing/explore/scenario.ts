@@ -1,0 +1,90 @@
+/** The scenario that is explored, and the options. */
+import { UsageError } from '../../base/usage-error.ts'
+import type { Lab } from '../lab/lab.ts'
+import { ANY, COUNT, checkOptions, DURATION, type Form, type Forms, LIST, WHOLE_NUMBER } from '../lab/options.ts'
+import { VERBS } from './fault-text.ts'
+
+/** A scenario's arguments: a lab of its own, and a signal that aborts at the timeout. */
+export interface ScenarioRun {
+  readonly lab: Lab
+  readonly signal: AbortSignal
+}
+
+/** Runs the program under test in a lab. It rejects if the program does not do what it should. */
+export type Scenario = (run: ScenarioRun) => Promise<unknown> | unknown
+
+/** Checks a lab after a scenario has succeeded. It rejects if something is wrong. */
+export type Invariant = (lab: Lab) => Promise<unknown> | unknown
+
+export interface ExploreOptions {
+  /** The links whose packets are faulted, such as `client-server`. All by default. */
+  readonly links?: readonly string[]
+  /** The packets that are faulted, as a filter of pcap-filter(7). All by default. */
+  readonly filter?: string
+  /** The faults. `drop`, `duplicate`, `delay` and `corrupt` by default. */
+  readonly faults?: readonly string[]
+  /** Starts no more runs after this time, such as '60s'. */
+  readonly budget?: number | string
+  /** How many runs of a module run at a time. The number of cores by default. */
+  readonly concurrency?: number
+  /** How long a run may take. Three times the clean run, and what the fault costs, by default. */
+  readonly timeout?: number | string
+  /** Starts no more runs after this many failures. */
+  readonly stopAt?: number
+  /** The seed of the labs. Default 1. */
+  readonly seed?: number
+  /** Runs after a scenario that has succeeded. A module exports it as `invariant` instead. */
+  readonly invariant?: Invariant
+  /**
+   * TCP's least retransmission timeout in the namespaces of the labs, where the kernel can set it
+   * (net.ipv4.tcp_rto_min_us, Linux 6.11): '50ms' by default; false leaves the kernel's 200 ms.
+   */
+  readonly rtoMin?: number | string | false
+  /** Called when a point is done. */
+  readonly onProgress?: (progress: Progress) => void
+}
+
+export interface Progress {
+  readonly done: number
+  readonly total: number
+  readonly failed: number
+  /** Milliseconds that are left, by the speed up to now. */
+  readonly left: number
+}
+
+const FUNCTION: Form = { accepts: value => typeof value === 'function', text: 'a function' }
+const FAULTS: Form = {
+  accepts: value => Array.isArray(value) && value.length > 0 && value.every(each => typeof each === 'string'),
+  text: `a list of faults, such as ${VERBS.join(', ')}, delay 3rtt`,
+}
+const RTO: Form = { accepts: value => value === false || DURATION.accepts(value), text: "a duration, such as '50ms'" }
+const TEXT: Form = { accepts: value => typeof value === 'string' && value !== '', text: "a filter, such as 'tcp'" }
+
+export const EXPLORE_OPTIONS: Forms<ExploreOptions> = {
+  links: LIST,
+  filter: TEXT,
+  faults: FAULTS,
+  budget: DURATION,
+  concurrency: COUNT,
+  timeout: DURATION,
+  stopAt: COUNT,
+  seed: WHOLE_NUMBER,
+  invariant: FUNCTION,
+  rtoMin: RTO,
+  onProgress: ANY,
+}
+
+/** Throws a UsageError for options that are not understood. */
+export function checkExplore(what: string, scenario: unknown, options: ExploreOptions): void {
+  const isModule = typeof scenario === 'string' || scenario instanceof URL
+  if (!isModule && typeof scenario !== 'function') {
+    throw new UsageError(`${what}(scenario): expected a function, or the path or URL of a module`)
+  }
+  checkOptions(what, options, EXPLORE_OPTIONS)
+  if (isModule && options.invariant !== undefined) {
+    throw new UsageError(`${what}: the module runs in another process: export \`invariant\` from it`)
+  }
+  if (!isModule && (options.concurrency ?? 1) !== 1) {
+    throw new UsageError(`${what}: a function runs one at a time; for concurrency give the path of a module`)
+  }
+}

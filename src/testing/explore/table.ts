@@ -1,0 +1,50 @@
+/** The table of a report: a row for each packet, a column for each fault. */
+import { layersOf } from '../../packet/layers.ts'
+import { flagText } from '../../packet/print.ts'
+import * as tcp from '../../packet/tcp.ts'
+import type { ExploredPacket } from './points.ts'
+import type { ExploreReport, Point } from './report.ts'
+
+/** Milliseconds above which a time has no decimals. */
+const WHOLE_MS = 100
+
+export function tableOf({ packets, kinds, points }: ExploreReport): string[] {
+  if (points.length === 0) return []
+  const head = ['', 'ms', 'link', 'packet', ...kinds.map(({ text }) => text)]
+  const rows = packets.map((packet, i) => [
+    String(i + 1),
+    packet.at.toFixed(packet.at < WHOLE_MS ? 1 : 0),
+    `${packet.link} ${packet.direction}`,
+    `${packet.flow} ${partText(packet)}`,
+    ...kinds.map((_, k) => cell(points.find(point => point.packet === i && point.kind === k))),
+  ])
+  const all = [head, ...rows]
+  const widths = head.map((_, column) => Math.max(...all.map(row => row[column]?.length ?? 0)))
+  const isRight = (column: number) => column < 2
+  const line = (row: readonly string[]) =>
+    row.map((text, i) => (isRight(i) ? text.padStart(widths[i] ?? 0) : text.padEnd(widths[i] ?? 0))).join('  ')
+  return [
+    '',
+    ...all.map(row => line(row).trimEnd()),
+    '',
+    '.  passed   xN  slower by this factor   ?  the run had no such packet',
+  ]
+}
+
+/** Returns the flags and the bytes of a segment, or the number of a packet: `[P.] 1:79`. */
+function partText({ head, part, n, end, copy, number, length }: ExploredPacket): string {
+  const upper = layersOf(head, 0, head.length).at(-1)
+  if (part === 'packet' || upper === undefined) return `packet ${number}, ${length} bytes`
+  const flags = `[${flagText(tcp.flags(head, upper.at))}]`
+  if (part !== 'seq') return `${flags} ${part} ${n}`
+  return `${flags} seq ${n}:${end}${copy === 1 ? '' : ` copy ${copy}`}`
+}
+
+function cell(point: Point | undefined): string {
+  if (point === undefined) return '-'
+  const { verdict, failed = 0, runs = 0, factor = 1 } = point
+  if (verdict === 'passed') return '.'
+  if (verdict === 'slower') return `x${factor.toFixed(factor < 10 ? 1 : 0)}`
+  if (verdict === 'failed') return failed === runs ? 'FAILED' : `FAILED ${failed}/${runs}`
+  return verdict === 'missed' ? '?' : ''
+}

@@ -1,0 +1,72 @@
+/** explore judges each kind of failure of a module, which has a process for each run. */
+import { existsSync } from 'node:fs'
+import { afterEach, expect, test } from 'vitest'
+import { type ExploreOptions, type ExploreReport, explore } from '../../../src/testing/index.ts'
+
+const ECHO = new URL('../../support/explore/echo.mjs', import.meta.url)
+const REQUEST = 'client-server ab udp client:* > server:5000 packet 1'
+const ANSWER = 'client-server ba udp server:5000 > client:* packet 1'
+
+afterEach(() => {
+  delete process.env.ECHO_BUG
+})
+
+/** Explores the module with a bug, which the processes of its runs read. */
+function exploreEcho(bug: string, options: ExploreOptions = {}): Promise<ExploreReport> {
+  process.env.ECHO_BUG = bug
+  return explore(ECHO, { timeout: 2000, ...options })
+}
+
+const faults = ({ failures }: ExploreReport) => failures.map(failure => failure.faults.join())
+
+test('a request that is sent only once fails by the loss of it or of its answer', async () => {
+  const report = await exploreEcho('once')
+  expect(faults(report)).toEqual([`drop ${REQUEST}`, `drop ${ANSWER}`])
+  const [first] = report.failures
+  expect(first).toMatchObject({ failed: 4, runs: 4, error: 'timed out after 2000 ms', recordedFailed: true })
+  expect(first!.packets).toEqual([
+    expect.stringMatching(/ab IP 198\.18\.1\.1\.\d+ > 198\.18\.1\.2\.5000: UDP, length 8/),
+  ])
+  expect(first!.wire).toMatchObject([{ wire: 'drop "udp dst port 5000" nth 1' }])
+  expect(first!.captures.every(path => existsSync(path))).toBe(true)
+  expect(first!.test).toContain(`'drop ${REQUEST}',`)
+})
+
+test('a request that counts twice fails by its duplicate, and by the loss of its answer', async () => {
+  const report = await exploreEcho('twice')
+  expect(faults(report)).toEqual([`duplicate ${REQUEST}`, `drop ${ANSWER}`])
+  expect(report.failures[0]!.error).toContain('Error: counted 2 times')
+})
+
+test('a run that blocks its thread is killed', async () => {
+  const report = await exploreEcho('block', { faults: ['duplicate'], stopAt: 1, concurrency: 1 })
+  expect(report.failures[0]!.error).toMatch(/^the scenario blocks its thread: killed after \d+ ms$/)
+  expect(report.count('skipped')).toBe(1)
+})
+
+test('a rejection that nothing handles fails its own run only', async () => {
+  const report = await exploreEcho('reject', { faults: ['duplicate'] })
+  expect(faults(report)).toEqual([`duplicate ${REQUEST}`, `duplicate ${ANSWER}`])
+  expect(report.failures[0]!.error).toContain('Error: nobody handles this')
+})
+
+test('a timer that is left after a fault, but not after a clean run, is a failure', async () => {
+  const report = await exploreEcho('leave', { faults: ['duplicate'] })
+  expect(faults(report)).toEqual([`duplicate ${REQUEST}`, `duplicate ${ANSWER}`])
+  expect(report.failures[0]!.error).toBe('still there 1 s after the run, unlike after a clean run: Timeout')
+})
+
+test('a scenario that fails without faults is reported, and nothing else is tried', async () => {
+  const report = await exploreEcho('clean')
+  expect(report.cleanErrors).toHaveLength(3)
+  expect([report.points, report.passed]).toEqual([[], false])
+  expect(String(report)).toContain('3 of the 3 runs without faults failed; nothing else was tried:')
+  expect(String(report)).toContain('the invariant does not hold')
+})
+
+test('a module without a scenario is refused', async () => {
+  await expect(explore(new URL('../../support/program-limit.ts', import.meta.url))).rejects.toThrow()
+  await expect(explore(new URL('data:text/javascript,export const options = {}'))).rejects.toThrow(
+    'the module has no scenario',
+  )
+})

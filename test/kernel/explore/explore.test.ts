@@ -1,0 +1,72 @@
+/** explore finds the packets whose loss or duplicate breaks a scenario. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, expect, test } from 'vitest'
+import { type ExploreOptions, type ExploreReport, explore, type Scenario } from '../../../src/testing/index.ts'
+
+const ECHO = new URL('../../support/explore/echo.mjs', import.meta.url)
+const REQUEST = 'client-server ab udp client:* > server:5000 packet 1'
+const ANSWER = 'client-server ba udp server:5000 > client:* packet 1'
+
+afterEach(() => {
+  delete process.env.ECHO_BUG
+})
+
+/** Explores the module with a bug, which the processes of its runs read. */
+function exploreEcho(bug: string, options: ExploreOptions = {}): Promise<ExploreReport> {
+  process.env.ECHO_BUG = bug
+  return explore(ECHO, { timeout: 2000, ...options })
+}
+
+const faults = ({ failures }: ExploreReport) => failures.map(failure => failure.faults.join())
+
+test('a program that survives every fault passes, and each packet was met', async () => {
+  const report = await exploreEcho('', { timeout: '1min' })
+  expect(report.cleanErrors).toEqual([])
+  expect(report.packets.map(({ name }) => name)).toEqual([REQUEST, ANSWER])
+  expect([report.count('failed'), report.count('missed'), report.passed]).toEqual([0, 0, true])
+  expect(report.points).toHaveLength(4)
+})
+
+/** Sends one datagram, and waits for an answer, in this process. */
+const ask: Scenario = async ({ lab, signal }) => {
+  const [client, server] = lab.namespaces('client', 'server')
+  await lab.cable(client, server)
+  const receiver = await server.createSocket('udp4', 5000)
+  receiver.on('message', (message, from) => receiver.send(message, from.port, from.address))
+  const sender = await client.createSocket('udp4')
+  const answered = new Promise(resolve => sender.once('message', resolve))
+  sender.send('question', 5000, 'server')
+  const late = sleep(500, undefined, { signal }).then(() => Promise.reject(new Error('no answer')))
+  await Promise.race([answered, late])
+}
+
+test('repeat fails by the same faults, and passes without them', async () => {
+  await expect(explore.repeat(ask, [`drop ${REQUEST}`])).rejects.toThrow('no answer')
+  await explore.repeat(ask, [`delay 10ms ${REQUEST}`])
+  await expect(explore.repeat(ask, ['drop a-b ab udp a:* > b:1 packet 1'])).rejects.toThrow(
+    'the run has only 0 of the 1 packets of the faults',
+  )
+})
+
+test('a function runs in this process, and its packets and faults can be chosen', async () => {
+  const progress: number[] = []
+  const options = { faults: ['drop', 'delay 30ms'], filter: 'udp src port 5000' }
+  const report = await explore(ask, { ...options, onProgress: ({ done }) => progress.push(done) })
+  expect(faults(report)).toEqual([`drop ${ANSWER}`])
+  expect(progress).toEqual([1, 2])
+  const lines = String(report).split('\n')
+  expect(lines[0]).toMatch(/^3 clean runs passed in [\d.]+ ms; TCP's least timeout is /)
+  expect(lines[2]).toMatch(/^ +ms +link +packet +drop +delay 30ms$/)
+  expect(lines[3]).toMatch(/^1 +[\d.]+ +client-server ba +udp server:5000 > client:\* packet 1, 50 bytes +FAILED +\.$/)
+  expect(lines.at(-1)).toMatch(/^2 points: 1 passed, 1 failed; \d+ runs in [\d.]+ s, [\d.]+ points\/s/)
+  expect(JSON.parse(JSON.stringify(report)).points[0]).toMatchObject({
+    packet: ANSWER,
+    fault: 'drop',
+    verdict: 'failed',
+  })
+})
+
+test('no packet of other links is faulted', async () => {
+  const report = await explore(ask, { links: ['client-other'] })
+  expect([report.points, report.passed]).toEqual([[], true])
+})

@@ -1,0 +1,42 @@
+// A client that asks once more after 500 ms without an answer, and a server that counts requests
+// that it has not seen. What it does wrong is in the environment variable ECHO_BUG.
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const bug = process.env.ECHO_BUG
+
+// biome-ignore lint/style/noDefaultExport: explore takes the default export.
+export default async function scenario({ lab, signal }) {
+  const [client, server] = lab.namespaces('client', 'server')
+  await lab.cable(client, server)
+  const counted = []
+  const receiver = await server.createSocket('udp4', 5000)
+  receiver.on('message', (message, from) => {
+    if (bug === 'twice' || !counted.includes(String(message))) counted.push(String(message))
+    receiver.send(message, from.port, from.address)
+  })
+  const sender = await client.createSocket('udp4')
+  let answers = 0
+  const answered = new Promise(resolve =>
+    sender.on('message', () => {
+      answers++
+      if (answers === 2 && bug === 'block') for (;;);
+      if (answers === 2 && bug === 'reject') Promise.reject(new Error('nobody handles this'))
+      if (answers === 2 && bug === 'leave') setInterval(() => {}, 1000)
+      resolve()
+    }),
+  )
+  while (answers === 0) {
+    sender.send('question', 5000, 'server')
+    await Promise.race([answered, sleep(500, undefined, { signal })])
+    if (bug === 'once') await answered
+  }
+  // A second answer arrives meanwhile.
+  await sleep(20)
+  if (counted.length !== 1) throw new Error(`counted ${counted.length} times`)
+}
+
+export const options = { faults: ['drop', 'duplicate'] }
+
+export function invariant() {
+  if (bug === 'clean') throw new Error('the invariant does not hold')
+}
