@@ -1,6 +1,6 @@
-/** The NATs of a lab, as coturn classifies them (RFC 5780) and natpmpc asks them for ports. */
+/** The NATs of a lab: coturn classifies them (RFC 5780); natpmpc and upnpc request ports. */
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -62,3 +62,70 @@ test.each(['udp', 'tcp'])(
     }
   },
 )
+
+/** The chains in which miniupnpd adds rules. */
+const CHAINS = `table inet upnp {
+  chain own {
+  }
+  chain own_prerouting {
+  }
+  chain own_postrouting {
+  }
+  chain forward {
+    type filter hook forward priority 0
+    jump own
+  }
+  chain prerouting {
+    type nat hook prerouting priority -100
+    jump own_prerouting
+  }
+  chain postrouting {
+    type nat hook postrouting priority 100
+    jump own_postrouting
+  }
+}
+`
+
+/** It takes no addresses of a lab as addresses outside, so `ext_ip` names another one. */
+const UPNP = `ext_ifname=peer
+ext_ip=11.0.0.1
+listening_ip=client
+http_port=5000
+enable_upnp=yes
+secure_mode=yes
+upnp_table_name=upnp
+upnp_nat_table_name=upnp
+upnp_forward_chain=own
+upnp_nat_chain=own_prerouting
+upnp_nat_postrouting_chain=own_postrouting
+uuid=00000000-0000-0000-0000-000000000001
+allow 1024-65535 198.18.0.0/15 1024-65535
+deny 0-65535 0.0.0.0/0 0-65535
+`
+
+test('upnpc asks miniupnpd on a masquerading router for a port, and a peer outside reaches it', async () => {
+  await using lab = await createLab({ seed: 7 })
+  const [client, peer] = lab.namespaces('client', 'peer')
+  const router = await lab.router('router', { inside: [client], outside: peer, nat: 'masquerade' })
+  const outside = router.interfaces.find(({ name }) => name === 'peer')!.addresses[0]!.split('/')[0]!
+  const own = client.addresses[0]!
+  const directory = mkdtempSync(join(tmpdir(), 'miniupnpd-'))
+  try {
+    expect(await router.exec('nft', ['-f', '-'], { input: CHAINS })).toMatchObject({ status: 0, stderr: '' })
+    const file = join(directory, 'conf')
+    writeFileSync(file, UPNP)
+    router.spawn('miniupnpd', ['-d', '-f', file, '-P', join(directory, 'pid')], { stdio: 'ignore' })
+    const ask = async () =>
+      (await client.exec('upnpc', ['-m', 'router', '-a', own, '7000', '9090', 'TCP', '600'])).stdout
+    // Until miniupnpd listens, upnpc finds no device.
+    while (!(await ask()).includes('Found valid IGD')) {}
+    expect(await ask()).toContain(`external 11.0.0.1:9090 TCP is redirected to internal ${own}:7000`)
+    const listener = net.createServer()
+    await client.listen(listener, 7000)
+    const accepted = once(listener, 'connection')
+    await peer.connect(9090, outside)
+    await accepted
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+})

@@ -46,7 +46,7 @@ export interface AccessOptions {
    * - `block-inbound`: packets from inside (RFC 6092).
    * - `corporate`: TCP from inside to ports 80 and 443.
    * - `captive-portal`: the same as `block-inbound` for hosts that `router.accept` has accepted;
-   *   only DNS for others, whose HTTP requests the router answers.
+   *   only DNS for others, whose HTTP requests the router redirects.
    */
   readonly firewall?: (typeof FIREWALLS)[number]
 }
