@@ -115,14 +115,28 @@ test('over the limit the longest queue loses half of its packets, from its head'
   expect(wire.received.filter(({ bytes }) => portOf(bytes) === 2)).toHaveLength(6)
 })
 
-test('packets stay when a queue changes to FQ-CoDel and back', () => {
-  const wire = makeWire([rate(12e6)])
+test('a flow that sends again during the turn of another is not new again', () => {
+  const wire = makeWire([line({ target: '1s' })])
+  for (let i = 0; i < 8; i++) wire.sendFrame(udp(1, 700))
+  wire.sendFrame(udp(2, 60))
+  // Three packets of the first flow, one of the second; now the next turn of the first.
+  wire.advance(1.6 * MS)
+  wire.sendFrame(udp(2, 60))
+  wire.advance(10 * MS)
+  expect(wire.received.map(({ bytes }) => portOf(bytes))).toEqual([1, 1, 1, 2, 1, 1, 2, 1, 1, 1])
+})
+
+test('packets stay, with their times of arrival, when a queue changes to FQ-CoDel and back', () => {
+  const wire = makeWire([rate(12e6)], { log: true })
+  wire.advance(MS)
   for (let i = 0; i < 6; i++) wire.sendFrame(udp(1 + (i % 3), 1500))
   wire.chain.set([line()])
   for (let i = 0; i < 6; i++) wire.sendFrame(udp(1 + (i % 3), 1500))
   wire.chain.set([rate(12e6)])
   wire.advance(12 * MS)
   expect(wire.received).toHaveLength(12)
+  const waits = wire.decisions.filter(({ verdict }) => verdict === 'delay').map(({ amount = 0 }) => amount / MS)
+  expect(waits).toEqual(Array.from({ length: 12 }, (_, i) => i + 1))
 })
 
 test('FQ-CoDel prints its parameters, and refuses a quantum of 0', () => {
