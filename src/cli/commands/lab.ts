@@ -116,8 +116,11 @@ function report(running: FileLab | undefined, io: Io): void {
 
 export async function checkLab(path: string, io: Io): Promise<number> {
   const { namespaces, routers = {}, cables = {}, lans = {} } = readLabFile(path).topology
-  const counts = { hosts: namespaces, routers, cables, lans }
-  const parts = Object.entries(counts).map(([what, entries]) => `${Object.keys(entries).length} ${what}`)
+  const counts = { host: namespaces, router: routers, cable: cables, lan: lans }
+  const parts = Object.entries(counts).map(([what, entries]) => {
+    const { length } = Object.keys(entries)
+    return `${length} ${what}${length === 1 ? '' : 's'}`
+  })
   io.out(`${path}: ${parts.join(', ')}\n`)
   return EXIT_OK
 }

@@ -14,7 +14,11 @@ export function graph({ namespaces, routers = {}, cables = {}, lans = {} }: Topo
   const nodes = [
     ...namespaces.map(name => node(name, ['[', ']'], name)),
     ...Object.entries(routers).map(([name, { preset, nat, firewall }]) =>
-      node(name, ['{{', '}}'], lines(name, preset, nat && `nat ${nat}`, firewall && `firewall ${firewall}`)),
+      node(
+        name,
+        ['{{', '}}'],
+        lines(name, preset && `preset ${preset}`, nat && `nat ${nat}`, firewall && `firewall ${firewall}`),
+      ),
     ),
     ...Object.entries(lans).map(([name, { network }]) => node(`lan ${name}`, ['([', '])'], lines(name, network))),
   ]

@@ -1,7 +1,11 @@
 /** Lab files are checked and drawn without making anything. */
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { UsageError } from '../../../../src/base/usage-error.ts'
+import { checkLab } from '../../../../src/cli/commands/lab.ts'
+import type { Io } from '../../../../src/cli/io.ts'
 import { graph } from '../../../../src/testing/lab/file/graph.ts'
 import { parseLabFile, readLabFile } from '../../../../src/testing/lab/file/read.ts'
 import { labSchema } from '../../../../src/testing/lab/file/schema.ts'
@@ -122,6 +126,19 @@ test('the graph has hosts, routers with their NAT, segments, and links with thei
 `)
 })
 
+test('lab check counts hosts, routers, cables and lans, one of each in the singular', async () => {
+  const printed: string[] = []
+  const io: Io = { out: text => printed.push(text), err() {}, onEnd: () => () => {} }
+  const path = join(mkdtempSync(join(tmpdir(), 'lab-check-')), 'net.yaml')
+  writeFileSync(path, 'namespaces: [a, b]\nrouters: { home: { inside: [a], outside: b } }')
+  try {
+    expect(await checkLab(path, io)).toBe(0)
+    expect(printed).toEqual([`${path}: 2 hosts, 1 router, 0 cables, 0 lans\n`])
+  } finally {
+    rmSync(dirname(path), { recursive: true })
+  }
+})
+
 test('capture records each link that does not say otherwise', () => {
   const text = `capture: true\n${NET}`.replace(
     'back: { ',
@@ -135,7 +152,7 @@ test('capture records each link that does not say otherwise', () => {
 test('the graph has the preset and the firewall of a router, and names of cables with quotes', () => {
   const text = NET.replace('nat: symmetric', 'preset: home, firewall: corporate').replace('back: {', `'a"<b>': {`)
   const drawn = graph(parseLabFile(text.slice(0, text.indexOf('run:')), 'net.yaml').topology)
-  expect(drawn).toContain('n5{{"home<br>home<br>firewall corporate"}}')
+  expect(drawn).toContain('n5{{"home<br>preset home<br>firewall corporate"}}')
   expect(drawn).toContain('n2 ---|"a#34;#60;b#62;<br>ab: delay 5ms<br>ba: loss 1%"| n3')
 })
 
