@@ -139,6 +139,16 @@ export class LabNamespace {
   }
 
   /**
+   * Returns the path of a program that runs `command` in the namespace, with the arguments and the
+   * descriptors that it is given, as spawn does. Libraries that start a program themselves run it,
+   * such as `chromium.launch({ executablePath: client.launcher('/usr/bin/chromium') })`.
+   */
+  launcher(command: string): string {
+    this.#check()
+    return this.#programs.launcher(command)
+  }
+
+  /**
    * Makes a server of this process listen in the namespace: a server of node:net, tls, http, https
    * or http2, or a socket of node:dgram. It listens on every address, or on `host`. Returns the
    * port; 0 takes a free one. The server and its connections are closed at the end of the lab.

@@ -1,8 +1,9 @@
 /** Programs: the processes that run in a namespace of a lab. */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { statSync } from 'node:fs'
+import { statSync, writeFileSync } from 'node:fs'
 import { ENOENT, VnetError } from '../../base/errno.ts'
+import { shellWord } from '../../base/printable.ts'
 import { builtFile } from '../../linux/native.ts'
 import { ANY, checkForm, checkOptions, FLAG, type Form, type Forms, SIGNAL } from './options.ts'
 
@@ -72,13 +73,31 @@ const FAILED = /^vnet-within: (.+): [^:]+ \((\d+)\)\n$/
 /** The first descriptor after the standard streams. */
 const FIRST_FD = 3
 
+/** The descriptor of the namespace in a launcher. Shells know only those of one digit. */
+const LAUNCHER_FD = 9
+
 export class Programs {
   readonly #place: ProgramPlace
   readonly #children = new Set<ChildProcess>()
+  #launchers = 0
   #hasStarted = false
 
   constructor(place: ProgramPlace) {
     this.#place = place
+  }
+
+  /** Same as LabNamespace.launcher. */
+  launcher(command: string): string {
+    checkForm('launcher', command, PROGRAM)
+    const { nsfd, etc } = this.#place
+    const files = etc()
+    const within = shellWord(builtFile('vnet-within', 'the launcher'))
+    const enter = `${within} "$PPID" ${LAUNCHER_FD} ${shellWord(files)} ${shellWord(command)}`
+    const path = `${files}.${++this.#launchers}`
+    const script = `#!/bin/sh\nexec ${LAUNCHER_FD}</proc/${process.pid}/fd/${nsfd}\nexec ${enter} "$@"\n`
+    writeFileSync(path, script, { mode: 0o700 })
+    this.#hasStarted = true
+    return path
   }
 
   spawn(command: string, args: readonly string[], given: LabSpawnOptions): ChildProcess {

@@ -1,8 +1,10 @@
 /** Programs in the namespaces of a lab. */
-import { type ChildProcess, execFileSync } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import http from 'node:http'
+import type { Readable, Writable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createLab, type Lab, type LabNamespace } from '../../../src/testing/index.ts'
 
@@ -135,4 +137,23 @@ test('exec and spawn after the end of the lab are errors', async () => {
   await lab.close()
   await expect(client.exec('true')).rejects.toThrow('namespace client: the lab has ended')
   expect(() => client.spawn('true')).toThrow('the lab has ended')
+})
+
+test('a launcher runs a program in the namespace, with its arguments and descriptors', async () => {
+  await lab.cable(client, server)
+  // Browsers are controlled by the descriptors 3 and 4.
+  const script = 'cat <&3 >&4; grep -c "server$" /etc/hosts; readlink /proc/self/ns/net; echo "$@"'
+  const launcher = client.launcher('sh')
+  const child = spawn(launcher, ['-c', script, 'sh', "it's", 'me'], { stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'] })
+  const [, stdout, , third, fourth] = child.stdio as [unknown, Readable, unknown, Writable, Readable]
+  third.end('through both')
+  const { stdout: own } = await client.exec('readlink', ['/proc/self/ns/net'])
+  expect(await Promise.all([text(fourth), text(stdout)])).toEqual(['through both', `2\n${own}it's me\n`])
+})
+
+test('a program that a launcher has started ends with the lab', async () => {
+  const child = spawn(client.launcher('sleep'), ['1000'], { stdio: 'ignore' })
+  const ended = once(child, 'exit')
+  await lab.close()
+  expect(await ended).toEqual([null, 'SIGKILL'])
 })
