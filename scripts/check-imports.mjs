@@ -56,7 +56,7 @@ export const floors = [
   },
   { rooms: ['exec'], what: '`vnet exec`, a seccomp supervisor' },
   {
-    rooms: ['testing', 'vitest.ts', 'course'],
+    rooms: ['testing', 'vitest.ts', 'playwright.ts', 'course'],
     what: '[networks in a unit test](docs/testing.md); [drivers in memory](docs/drivers/testing.md), on a fake clock; the checks of [the course](docs/course.md)',
   },
   { rooms: ['web', 'web/page', 'cli', 'vnet.ts'], what: '[the live page](docs/web.md); the command line' },
@@ -81,6 +81,7 @@ const packages = {
   'web/page': ['uplot', 'preact', 'preact/hooks', '@preact/signals'],
   testing: ['undici'],
   'vitest.ts': ['vitest'],
+  'playwright.ts': ['@playwright/test'],
   cli: ['commander'],
 }
 
@@ -106,7 +107,7 @@ export function table() {
  */
 export function violations(root) {
   return readdirSync(join(root, 'src'), { recursive: true })
-    .filter(file => /\.tsx?$/.test(file))
+    .filter(file => /(?<!\.d)\.tsx?$/.test(file))
     .sort()
     .flatMap(file => violationsIn(root, file))
 }

@@ -20,6 +20,7 @@ const UNSEEN = [
   'course/live.ts',
   'course/run.ts',
   'course/worker.ts',
+  'playwright.ts',
   'testing/lab/file/file-lab.ts',
   'testing/lab/file/requests.ts',
   'testing/lab/file/service.ts',

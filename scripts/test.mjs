@@ -5,9 +5,10 @@
  * which is `npm test -- --coverage`, the coverage is measured as well; too little of it is a
  * failure. With other arguments only vitest runs, with them. With --long, which is `npm run
  * test:long`, the tests of the addon run under sanitizers, then all tests that scale
- * (test/support/scale.ts) at their full size. With --containers or --labs, which is `npm run
- * test:containers` or `test:labs`, only the tests of that folder of test/ run, for LIMIT_MS at
- * most. The last line is `N passed, N failed, N skipped`. In CI a skipped kernel test is a failure.
+ * (test/support/scale.ts) at their full size. With --containers, --labs or --browsers, which is
+ * `npm run test:containers`, `test:labs` or `test:browsers`, only the tests of that folder of test/
+ * run, for LIMIT_MS at most. The last line is `N passed, N failed, N skipped`. In CI a skipped
+ * kernel test is a failure.
  */
 
 import { spawn } from 'node:child_process'
@@ -39,8 +40,8 @@ const threshold = reasonToSkipKernelTests() === undefined ? ['--coverage.thresho
 const LIMIT_MS = 900_000
 
 async function main(args) {
-  if (args[0] === '--containers' || args[0] === '--labs') {
-    const folder = args[0].slice(2)
+  const folder = ['containers', 'labs', 'browsers'].find(name => args[0] === `--${name}`)
+  if (folder !== undefined) {
     const reason = reasonToSkipKernelTests()
     if (reason !== undefined) {
       console.error(`vnet: the tests of test/${folder} cannot run: ${reason}`)

@@ -12,7 +12,8 @@ import './base/dispose.ts'
 // Imported, because a test may replace globalThis.setTimeout.
 import { setTimeout } from 'node:timers/promises'
 import { test as base, type TestAPI } from 'vitest'
-import { createLab, type Lab, LabUnavailableError, warmLabs } from './testing/lab/index.ts'
+import { createLab, type Lab, warmLabs } from './testing/lab/index.ts'
+import { addToMessage, labName, reasonToSkip, seedFor, type TestError } from './testing/runner.ts'
 
 export interface LabFixtures {
   /**
@@ -26,11 +27,6 @@ export interface LabFixtures {
   lab: Lab
 }
 
-interface TestError {
-  message: string
-  stack?: string | undefined
-}
-
 /** The part of vitest's context that the fixture uses. */
 interface LabContext {
   readonly task: {
@@ -42,9 +38,6 @@ interface LabContext {
   readonly signal?: AbortSignal
   skip(reason: string): never
 }
-
-/** The most characters of the name of a test's lab. */
-const LAB_NAME_MAX = 40
 
 /** The most lines about dropped packets in the message of a failed test. */
 const DROP_LINES = 5
@@ -66,8 +59,7 @@ export const test: TestAPI<LabFixtures> = base.extend<LabFixtures>({
     // Before the lab hears of it, and ends. After a timeout the test's hooks run first.
     signal?.addEventListener('abort', keep, { once: true })
     const started = await createLab({ name: labName(task.name), seed, ...(signal && { signal }) }).catch(error => {
-      if (error instanceof LabUnavailableError && !isRequired()) return skip(error.message)
-      throw error
+      return skip(reasonToSkip(error))
     })
     lab = started
     try {
@@ -78,36 +70,16 @@ export const test: TestAPI<LabFixtures> = base.extend<LabFixtures>({
     }
     const [error] = task.result?.errors ?? []
     const lines = (await drops) ?? []
-    if (error !== undefined && lines.length > 0) add(error, `\n\n${dropText(lines)}`)
+    if (error !== undefined && lines.length > 0) addToMessage(error, `\n\n${dropText(lines)}`)
     for (const path of captures) console.error(`vnet: captured in ${path}`)
   },
 } as never)
-
-/** Adds text to the message of an error. Some reporters print it from the stack. */
-function add(error: TestError, text: string): void {
-  const message = error.message + text
-  if (error.stack !== undefined) error.stack = error.stack.replace(error.message, () => message)
-  error.message = message
-}
-
-/** Returns the name of a test as that of its lab: `a-slow-link`. */
-function labName(test: string): string {
-  const words = test.toLowerCase().match(/[a-z0-9]+/g) ?? ['test']
-  return words.join('-').slice(0, LAB_NAME_MAX).replace(/-$/, '')
-}
 
 /** Returns at most DROP_LINES lines. */
 function dropText(lines: readonly string[]): string {
   const isCut = lines.length > DROP_LINES
   const shown = isCut ? [...lines.slice(0, DROP_LINES - 1), `${lines.length - DROP_LINES + 1} more`] : lines
   return shown.map(line => `vnet: dropped on ${line}`).join('\n')
-}
-
-/** Whether tests fail where no lab can be made. */
-function isRequired(): boolean {
-  const { VNET_REQUIRED = '' } = process.env
-  if (/^[01]?$/.test(VNET_REQUIRED)) return VNET_REQUIRED === '1'
-  throw new Error(`VNET_REQUIRED=${VNET_REQUIRED}: it is 1 or 0`)
 }
 
 /** A lab ends within some hundredths of a second, or a second on a busy machine. */
@@ -123,15 +95,4 @@ async function beforeLimit(closing: Promise<void>, timeout = 0): Promise<void> {
   const first = await Promise.race([closing, late])
   timer.abort()
   if (first === 'late') throw new Error(`the lab has not ended within ${limit} ms: a server or a worker does not close`)
-}
-
-/** Returns VNET_SEED, or a number made from a name (FNV-1a). */
-function seedFor(name: string): number {
-  const { VNET_SEED = '' } = process.env
-  if (VNET_SEED === '') {
-    return [...name].reduce((hash, char) => Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193), 0x811c9dc5) >>> 0
-  }
-  const seed = Number(VNET_SEED)
-  if (!Number.isSafeInteger(seed)) throw new Error(`VNET_SEED=${VNET_SEED}: not a whole number`)
-  return seed
 }

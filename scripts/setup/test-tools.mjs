@@ -86,6 +86,7 @@ const ownPackages = {
     curl: 'curl',
     ping: 'iputils-ping',
   },
+  browsers: { chromium: 'chromium' },
 }
 
 /** Debian has other programs under these names; the right ones print iputils with `-V`. */

@@ -1,0 +1,32 @@
+import http from 'node:http'
+import { expect, test } from 'vnet/playwright'
+
+const PAGE = `<!doctype html>
+  <output>Loading</output>
+  <script>
+    const output = document.querySelector('output')
+    const load = async () => {
+      const response = await fetch('/news')
+      output.value = await response.text()
+    }
+    addEventListener('offline', () => (output.value = 'Offline'))
+    addEventListener('online', load)
+    load()
+  </script>`
+
+test('a page loads the news again when it is online again', async ({ page, server, link }) => {
+  let visits = 0
+  const site = http.createServer(({ url }, response) => {
+    response.setHeader('Content-Type', 'text/html')
+    response.end(url === '/news' ? `News ${++visits}` : PAGE)
+  })
+  await server.listen(site, 8080)
+  await page.goto('http://server:8080/')
+  await expect(page.getByText('News 1')).toBeVisible()
+
+  await link.down()
+  await expect(page.getByText('Offline')).toBeVisible()
+  await link.up()
+
+  await expect(page.getByText('News 2')).toBeVisible()
+})

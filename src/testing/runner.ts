@@ -1,0 +1,51 @@
+/** What the fixtures of test runners share: names, seeds, and the report of dropped packets. */
+import { LabUnavailableError } from './lab/index.ts'
+
+/** The most characters of the name of a test's lab. */
+const LAB_NAME_MAX = 40
+
+export interface TestError {
+  message?: string | undefined
+  stack?: string | undefined
+}
+
+/** Adds text to the message of an error. Some reporters print it from the stack. */
+export function addToMessage(error: TestError, text: string): void {
+  const { message: old = '' } = error
+  const message = old + text
+  if (error.stack !== undefined) error.stack = error.stack.replace(old, () => message)
+  error.message = message
+}
+
+/** Returns the name of a test as that of its lab: `a-slow-link`. */
+export function labName(test: string): string {
+  const words = test.toLowerCase().match(/[a-z0-9]+/g) ?? ['test']
+  return words.join('-').slice(0, LAB_NAME_MAX).replace(/-$/, '')
+}
+
+/**
+ * Returns why a test is skipped: its lab failed with this error, because the machine cannot make
+ * labs. Throws the error if it has another cause, or tests must not be skipped.
+ */
+export function reasonToSkip(error: unknown): string {
+  if (error instanceof LabUnavailableError && !isRequired()) return error.message
+  throw error
+}
+
+/** Whether tests fail where no lab can be made. */
+function isRequired(): boolean {
+  const { VNET_REQUIRED = '' } = process.env
+  if (/^[01]?$/.test(VNET_REQUIRED)) return VNET_REQUIRED === '1'
+  throw new Error(`VNET_REQUIRED=${VNET_REQUIRED}: it is 1 or 0`)
+}
+
+/** Returns VNET_SEED, or a number made from a name (FNV-1a). */
+export function seedFor(name: string): number {
+  const { VNET_SEED = '' } = process.env
+  if (VNET_SEED === '') {
+    return [...name].reduce((hash, char) => Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193), 0x811c9dc5) >>> 0
+  }
+  const seed = Number(VNET_SEED)
+  if (!Number.isSafeInteger(seed)) throw new Error(`VNET_SEED=${VNET_SEED}: not a whole number`)
+  return seed
+}

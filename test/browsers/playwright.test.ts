@@ -1,0 +1,103 @@
+/** 'vnet/playwright' in runs of Playwright with the chromium of the distribution. */
+import { spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { asUser } from '../support/ordinary-user.ts'
+import { PlaywrightProject } from '../support/playwright-project.ts'
+
+const LIMIT = { timeout: 300_000 }
+const PLAYWRIGHT = ['npx', 'playwright', 'test']
+const ROOTLESS = ['node', 'node_modules/vnet/dist/vnet.js', 'rootless', '--']
+const REQUIRED = { VNET_REQUIRED: '1' }
+
+let project: PlaywrightProject
+
+beforeAll(() => {
+  project = new PlaywrightProject()
+  if (project.whyNot !== undefined) throw new Error(project.whyNot)
+}, 120_000)
+afterAll(() => project[Symbol.dispose]())
+
+/** Runs a test file of its own. */
+function runFile(name: string, text: string, env: NodeJS.ProcessEnv = REQUIRED, by: readonly string[] = []) {
+  writeFileSync(join(project.directory, `${name}.case.js`), text)
+  writeFileSync(
+    join(project.directory, 'case.config.js'),
+    `import config from './playwright.config.js'
+     export default { ...config, reporter: [['list'], ['json']], testMatch: '${name}.case.js' }`,
+  )
+  return project.run([...PLAYWRIGHT, '-c', 'case.config.js'], by, env)
+}
+
+test('the tests of examples/playwright pass', LIMIT, () => {
+  const { status, text } = project.run(PLAYWRIGHT, [], REQUIRED)
+  expect({ status, text }).toEqual({ status: 0, text: expect.stringMatching(/^ {2}\d+ passed/m) })
+})
+
+test('the tests of examples/playwright pass as an ordinary user by vnet rootless', LIMIT, () => {
+  spawnSync('chmod', ['-R', 'a+rwX', join(project.directory, '../..')])
+  const home = { HOME: project.directory, ...REQUIRED }
+  const { status, text } = project.run([...ROOTLESS, ...PLAYWRIGHT], asUser(), home)
+  expect({ status, text }).toEqual({ status: 0, text: expect.stringMatching(/^ {2}\d+ passed/m) })
+})
+
+test('a failed test has its capture as an attachment, and its drops in one line', LIMIT, () => {
+  const { status, text } = runFile(
+    'failing',
+    `import { test } from 'vnet/playwright'
+     test.use({ network: { wire: { ab: 'match "udp port 9" (loss 100%)', ba: '' } } })
+     test('loses packets', async ({ client, link }) => {
+       const socket = await client.createSocket('udp4')
+       await new Promise(resolve => socket.send('x', 9, 'server', resolve))
+       throw new Error('on purpose')
+     })`,
+  )
+  expect(status).toBe(1)
+  expect(text).toMatch(/on purpose\n\s*\n\s*vnet: dropped on browser-server ab: 1 by .*loss 100%/)
+  expect(text).toMatch(/attachment #1: browser-server\.pcapng/)
+})
+
+test('without rights tests are skipped with the reason, or fail with it if VNET_REQUIRED is 1', LIMIT, () => {
+  const before = ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-all']
+  const file = `import { test } from 'vnet/playwright'
+    test('opens a page', async ({ page }) => {})`
+  const skipped = runFile('rights', file, {}, before)
+  expect(skipped).toEqual({ status: 0, text: expect.stringMatching(/"description": "a lab needs CAP_SYS_ADMIN/) })
+  const failed = runFile('rights', file, REQUIRED, before)
+  expect(failed).toEqual({ status: 1, text: expect.stringContaining('a lab needs CAP_SYS_ADMIN') })
+})
+
+test('mistakes in the options are refused in one line', LIMIT, () => {
+  const { status, text } = runFile(
+    'mistakes',
+    `import { test } from 'vnet/playwright'
+     test.describe('wire', () => {
+       test.use({ network: 'dealy 20ms' })
+       test('text', ({ link }) => {})
+     })
+     test.describe('option', () => {
+       test.use({ network: { wires: '' } })
+       test('name', ({ link }) => {})
+     })
+     test.describe('ports', () => {
+       test.use({ network: { forward: [0] } })
+       test('zero', ({ link }) => {})
+     })
+     test.describe('types', () => {
+       test.use({ network: 7 })
+       test('number', ({ link }) => {})
+     })
+     test('a browser without a page', ({ browser }) => browser.newPage())`,
+  )
+  expect(status).toBe(1)
+  for (const line of [
+    /dealy/,
+    /wires/,
+    /network: forward: \[ 0 \] is not a list of ports/,
+    /network: 7 is not a wire, such as 'preset slow-3g', or options/,
+    /browser: it starts with the fixtures page and context; on other hosts use browserIn\(host\)/,
+  ]) {
+    expect(text).toMatch(line)
+  }
+})

@@ -1,0 +1,60 @@
+/** The project in examples/playwright, installed in a copy, with vnet like from a registry. */
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+
+const ROOT = resolve(import.meta.dirname, '../..')
+/** What an installed vnet has, and a clone. */
+const PARTS = ['dist', 'build/Release', 'package.json']
+
+// The settings of the npm and the runner that run the tests must not reach the ones run here.
+const env = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !/^(npm_|VITEST|NODE_ENV$|NODE_OPTIONS$|VNET_|CI$)/.test(name)),
+)
+
+export class PlaywrightProject implements Disposable {
+  readonly #parent = mkdtempSync(join(tmpdir(), 'vnet-playwright-'))
+  /** The directory of the project. */
+  readonly directory = join(this.#parent, 'examples/playwright')
+  /** Why it cannot be installed: the network may be absent. */
+  readonly whyNot: string | undefined
+
+  constructor() {
+    const from = join(ROOT, 'examples/playwright')
+    const filter = (path: string) => !/node_modules|test-results/.test(path)
+    cpSync(from, this.directory, { recursive: true, filter })
+    this.whyNot = this.#install()
+    if (this.whyNot !== undefined && process.env.CI) throw new Error(this.whyNot)
+  }
+
+  /** Packages come from npm's cache if they can. Returns why not, if that fails. */
+  #install(): string | undefined {
+    cpSync(join(ROOT, 'package.json'), join(this.#parent, 'package.json'))
+    const flags = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--fetch-retries=0']
+    const { status, text } = this.run(['npm', 'ci', ...flags])
+    if (status !== 0) return `npm ci in examples/playwright failed: ${text}`
+    // The package itself: from the clone, which is a link, the project's Playwright is not found.
+    const installed = join(this.directory, 'node_modules/vnet')
+    rmSync(installed)
+    mkdirSync(installed)
+    const copy = (path: string) => cpSync(join(ROOT, path), join(installed, path), { recursive: true })
+    const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+    for (const path of PARTS) copy(path)
+    for (const name of [...Object.keys(dependencies), '@yuuang']) copy(`node_modules/${name}`)
+    return undefined
+  }
+
+  /** Runs a command in the project to its end, after the prefix command `by`. */
+  run(words: readonly string[], by: readonly string[] = [], more: NodeJS.ProcessEnv = {}) {
+    const script = 'cd "$0" && PATH="$1:$PATH" && shift && exec "$@"'
+    const [program = '', ...args] = [...by, 'sh', '-c', script, this.directory, dirname(process.execPath), ...words]
+    const options = { encoding: 'utf8', timeout: 280_000, env: { ...env, NO_COLOR: '1', ...more } } as const
+    const { status, signal, stdout, stderr } = spawnSync(program, args, options)
+    return { status: signal ?? status, text: stdout + stderr }
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.#parent, { recursive: true })
+  }
+}
