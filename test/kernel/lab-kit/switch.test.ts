@@ -52,6 +52,17 @@ test('the kernel has addresses and routes of the current uplink only', async () 
   expect(stdout).not.toContain('wifi')
 })
 
+test('a host that switches back reaches the hosts that only this uplink leads to', async () => {
+  const [printer] = lab.namespaces('printer')
+  await lab.cable(printer, wifi)
+  const ping = async () => (await phone.exec('ping', ['-4', '-c1', '-W1', 'printer'])).status
+  expect(await ping()).toBe(0)
+  await phone.switchTo(lte)
+  expect(await ping()).not.toBe(0)
+  await phone.switchTo(wifi)
+  expect(await ping()).toBe(0)
+})
+
 test('a connection stops with its address, and continues when the host switches back', async () => {
   await phone.switchTo(wifi)
   const echo = net.createServer(socket => socket.pipe(socket))
