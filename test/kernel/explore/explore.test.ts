@@ -52,7 +52,7 @@ test('a function runs in this process, and its packets and faults can be chosen'
   const progress: number[] = []
   const options = { faults: ['drop', 'delay 30ms'], filter: 'udp src port 5000' }
   const report = await explore(ask, { ...options, onProgress: ({ done }) => progress.push(done) })
-  expect(faults(report)).toEqual([`drop ${ANSWER}`])
+  expect([faults(report), report.passed]).toEqual([[`drop ${ANSWER}`], false])
   expect(progress).toEqual([1, 2])
   const lines = String(report).split('\n')
   expect(lines[0]).toMatch(/^3 clean runs passed in [\d.]+ ms; TCP's least timeout is /)
