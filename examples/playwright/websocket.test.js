@@ -6,7 +6,7 @@ const BYTES = 100_000
 
 test.use({ network: 'rate 500kbit' })
 
-test('a WebSocket is as slow as its link, which emulation in the browser does not slow', async ({ page, server }) => {
+test('a WebSocket is as slow as its link', async ({ page, server }) => {
   const site = http.createServer((_request, response) => response.end())
   const sockets = new WebSocketServer({ server: site })
   sockets.on('connection', socket => socket.on('message', () => socket.send(Buffer.alloc(BYTES))))
