@@ -2,13 +2,14 @@
  * vnet uses netlink for links, addresses and flags. It starts no other program, except for the
  * command of `vnet exec`, and in namespaces of its own itself or the command of `vnet rootless`.
  * Installing extcap asks tshark for its folders, and a test that has a lab starts its own programs
- * there. The processes of --web and --metrics are vnet's own.
+ * there; `explore` runs a scenario in another process. The processes of --web and --metrics are
+ * vnet's own.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
-test('only exec, the start in namespaces, --web and --metrics, extcap’s installation, labs and the course start a program', () => {
+test('only exec, the start in namespaces, --web and --metrics, extcap’s installation, labs, explorations and the course start a program', () => {
   const root = new URL('../../../src/', import.meta.url).pathname
   const sources = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(path => path.endsWith('.ts'))
   expect(sources.length).toBeGreaterThan(50)
@@ -21,6 +22,7 @@ test('only exec, the start in namespaces, --web and --metrics, extcap’s instal
     'exec/launch.ts',
     'linux/native.ts',
     'linux/rootless.ts',
+    'testing/explore/runners.ts',
     'testing/lab/namespace.ts',
     'testing/lab/programs.ts',
   ])
