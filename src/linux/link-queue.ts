@@ -2,13 +2,15 @@
  * LinkQueue: the events of one interface that its port has not reported yet. Whoever administers
  * the namespace of the interface can cause any number of events, so they are reported in the time
  * that Turns grants, in the share of their namespace. Only the last state of the interface counts,
- * and before it the last one of each time that the interface was up or down. If a state cannot be
+ * and before it the last one of each time that the interface was up, or down, or had another MTU or
+ * address: a refused value that is undone and set again is refused again. If a state cannot be
  * read, for example without a free descriptor, the old one remains until the monitor tries again,
  * initially after a second.
  */
 
 import type { Turns, Work } from '../base/turns.ts'
 import { IFF_UP } from '../netdev/if.ts'
+import { sameBytes } from '../packet/address.ts'
 import type { Link } from './rtnetlink.ts'
 
 /** Milliseconds between two readings of the addresses and groups of an interface. */
@@ -22,8 +24,8 @@ export const LISTS_PART = 1 / 200
 /** The longest such pause in milliseconds: the process may have been stopped while it read. */
 export const LISTS_PAUSE_MAX = 10_000
 
-/** States of an interface that wait to be reported, one for each time that it is up or down. */
-const FLIPS_MAX = 64
+/** States of an interface that wait to be reported. */
+const STATES_MAX = 64
 
 /** A port, as its queue sees it. */
 export interface LinkReporter {
@@ -41,7 +43,7 @@ export class LinkQueue implements Work {
   readonly #turns: Pick<Turns, 'add' | 'delete'>
   readonly #failed: (error: unknown) => void
   #nsid: number
-  /** The last state, and before it the last one of each time that the interface was up or down. */
+  /** The last state, and before it the last one before each change that counts (`isOther`). */
   #links: Link[] = []
   #lost = false
   /** Above 0 while the events that arrive may be older than the state that was read. */
@@ -91,11 +93,11 @@ export class LinkQueue implements Work {
     if (this.#skips > 0) return
     const links = this.#links
     const last = links.at(-1)
-    const isFlip = last === undefined || ((last.flags ^ link.flags) & IFF_UP) !== 0
-    if (isFlip && links.length < FLIPS_MAX) links.push(link)
+    const isNew = last === undefined || isOther(last, link)
+    if (isNew && links.length < STATES_MAX) links.push(link)
     else {
-      // Too many: the last flip and this one cancel out.
-      if (isFlip) links.pop()
+      // Too many: the last change and this one cancel out.
+      if (isNew) links.pop()
       links[links.length - 1] = link
     }
     this.#schedule()
@@ -199,4 +201,8 @@ export class LinkQueue implements Work {
   #schedule(): void {
     if (this.#hasMore()) this.#turns.add(this)
   }
+}
+
+function isOther(a: Link, b: Link): boolean {
+  return ((a.flags ^ b.flags) & IFF_UP) !== 0 || a.mtu !== b.mtu || !sameBytes(a.address, b.address)
 }

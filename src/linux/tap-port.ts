@@ -81,8 +81,6 @@ export class TapPort implements Port {
   #carrierSet: boolean
   /** The settings to show while the link has a carrier; undefined leaves them to the kernel. */
   #linkKsettings: LinkKsettings | undefined
-  /** True while the listener is called, which may refuse a change. */
-  #reporting = false
   #gone = false
   #closed = false
   #ending: Promise<void> | undefined
@@ -153,7 +151,6 @@ export class TapPort implements Port {
         requestLink(place.sock, link, request)
         if (linkKsettings !== undefined || carrier === false) this.#showLink(place, link, carrier ?? link.carrier)
       })
-      if (this.#reporting) this.#undone(request)
     } catch (error) {
       if (isErrno(error, EPERM)) throw new VnetError(EPERM, error.syscall, rootAdvice())
       throw error
@@ -215,20 +212,7 @@ export class TapPort implements Port {
     this.#link = { ...now, flags: now.flags | modes }
     this.#reported = { ...this.#link, addresses: before.addresses, multicast: before.multicast }
     if (this.#options.multicastList) this.#options.owner.listsChanged(this)
-    this.#reporting = true
-    try {
-      reportLinkChanges(before, this.#reported, change => this.#listener(change))
-    } finally {
-      this.#reporting = false
-    }
-  }
-
-  /**
-   * The listener has refused a change. Its request and another attempt may arrive as one state,
-   * which must differ from the reported one.
-   */
-  #undone({ mtu, address }: LinkRequest): void {
-    this.#reported = { ...this.#reported, ...(mtu !== undefined && { mtu }), ...(address !== undefined && { address }) }
+    reportLinkChanges(before, this.#reported, change => this.#listener(change))
   }
 
   /**

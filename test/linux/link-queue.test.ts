@@ -37,7 +37,7 @@ const port = {
     return port.canRead
   },
 }
-const link = (name: string, flags = IFF_UP) => ({ name, flags }) as Link
+const link = (name: string, flags = IFF_UP, mtu = 1500) => ({ name, flags, mtu, address: Uint8Array.of(2) }) as Link
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
@@ -77,6 +77,15 @@ test('down and up are each reported, with the last state of each time', () => {
   queue.link(link('d', 0))
   turns.run()
   expect(calls).toEqual(['b down', 'c up', 'd down'])
+})
+
+test('another MTU and another address are reported by themselves, with the last state of each', () => {
+  queue.link(link('a', IFF_UP, 1400))
+  queue.link(link('b', IFF_UP, 1500))
+  queue.link(link('c', IFF_UP, 1500))
+  queue.link({ ...link('d', IFF_UP, 1500), address: Uint8Array.of(4) })
+  turns.run()
+  expect(calls).toEqual(['a up', 'c up', 'd up'])
 })
 
 test('at most 64 states of 10,000 times down and up wait; they alternate, and the last one is true', () => {
