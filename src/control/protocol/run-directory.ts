@@ -35,12 +35,10 @@ export function makeRunDirectory(candidates = ownCandidates(effectiveUid())): Ru
   const reasons: string[] = []
   for (const path of candidates) {
     try {
-      if (lstatSync(path, { throwIfNoEntry: false }) === undefined) {
-        // Every user may look at root's vnets. The umask reduces the mode of a new directory.
-        const mode = path === RUN_DIRECTORY ? 0o755 : 0o700
-        mkdirSync(path, { mode })
-        chmodSync(path, mode)
-      }
+      // Every user may look at root's vnets. The umask reduces the mode of a new directory, which
+      // another vnet may make at the same time.
+      const mode = path === RUN_DIRECTORY ? 0o755 : 0o700
+      if (mkdirSync(path, { mode, recursive: true }) !== undefined) chmodSync(path, mode)
       const reason = reasonAgainst(path, uid)
       if (reason === undefined) return { path, uid }
       reasons.push(reason)
