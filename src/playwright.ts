@@ -28,7 +28,7 @@ import {
 import { UsageError } from './base/usage-error.ts'
 import { forwarder } from './testing/lab/forward.ts'
 import {
-  createLab,
+  createWatchedLab,
   type Lab,
   type LabCableOptions,
   type LabLink,
@@ -98,6 +98,11 @@ type Use<T> = (value: T) => Promise<void>
 
 /** Milliseconds for a lab or a browser to start and end, which the test's time does not include. */
 const LIMIT = { timeout: 60_000 }
+/**
+ * The kernel checks the link-local address of a new interface for one or two seconds. When the
+ * check ends, Chromium aborts what it loads (ERR_NETWORK_CHANGED).
+ */
+const ACCEPT_DAD = 'net/ipv6/conf/default/accept_dad'
 const PCAPNG = 'application/x-pcapng'
 
 await warmLabs()
@@ -152,7 +157,9 @@ const fixtures = {
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of fixtures from it.
     async ({}: Own, use: Use<Lab>, info: TestInfo) => {
       const options = { name: labName(info.title), seed: seedFor(info.titlePath.join(' > ')) }
-      const lab = await createLab(options).catch(error => reasonToSkip(error))
+      // A kernel without IPv6 does not have the setting.
+      const sysctls = existsSync(`/proc/sys/${ACCEPT_DAD}`) ? ([[ACCEPT_DAD, '0']] as const) : []
+      const lab = await createWatchedLab(options, { sysctls }).catch(error => reasonToSkip(error))
       if (typeof lab === 'string') return info.skip(true, lab)
       await use(lab)
       await end(lab, info)

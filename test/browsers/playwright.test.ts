@@ -58,6 +58,19 @@ test('a failed test has its capture as an attachment, and its drops in one line'
   expect(text).toMatch(/attachment #1: browser-server\.pcapng/)
 })
 
+test('no address of a browser changes while it loads a page, because none is tentative', LIMIT, () => {
+  const { status, text } = runFile(
+    'addresses',
+    `import { expect, test } from 'vnet/playwright'
+     test('has all addresses', async ({ client, link }) => {
+       const { stdout } = await client.exec('ip', ['-6', 'addr', 'show', 'dev', 'server'])
+       expect(stdout).toMatch(/inet6 fe80::/)
+       expect(stdout).not.toContain('tentative')
+     })`,
+  )
+  expect({ status, text }).toEqual({ status: 0, text: expect.stringContaining('1 passed') })
+})
+
 test('without rights tests are skipped with the reason, or fail with it if VNET_REQUIRED is 1', LIMIT, () => {
   const before = ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-all']
   const file = `import { test } from 'vnet/playwright'

@@ -32,7 +32,7 @@ export interface LabOptions {
 
 /** What explore wants of a lab: its packets by name, and faults in them. */
 export interface LabWatch {
-  readonly plan: readonly PlannedFault[]
+  readonly plan?: readonly PlannedFault[] | undefined
   /** Settings of each namespace. */
   readonly sysctls: readonly (readonly [name: string, value: string])[]
   /** The directory in which every link is recorded; undefined for none. */
