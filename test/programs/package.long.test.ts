@@ -60,7 +60,8 @@ test('the package holds the program, its sources, the addon for this machine and
   // Beside what is compiled: what the page's server serves as it is, and what only compilers read.
   const sources = files.filter(file => /^package\/src\/.*(?<!\.d\.ts|tsconfig\.json)$/.test(file))
   const compiled = files.filter(file => /^package\/dist\/.*\.(js|html|css|svg)$/.test(file))
-  expect(compiled.map(file => file.replace('/dist/', '/src/').replace(/js$/, 'ts')).sort()).toEqual(sources.sort())
+  const asCompiled = sources.map(file => file.replace('/src/', '/dist/').replace(/\.tsx?$/, '.js'))
+  expect(compiled.sort()).toEqual(asCompiled.sort())
   expect(compiled).toContain('package/dist/web/page/index.html')
 })
 
