@@ -1,8 +1,8 @@
 /** Enters the user namespace of a lab. */
-import { readlinkSync } from 'node:fs'
 import { VnetError } from '../base/errno.ts'
 import { loadNative } from '../linux/native.ts'
 import { ownCommand } from '../linux/own-command.ts'
+import { sharesUserNamespace } from '../linux/privileges.ts'
 
 /**
  * Executes the program again, as the same process, in the user namespace of the process `pid` if
@@ -11,18 +11,9 @@ import { ownCommand } from '../linux/own-command.ts'
  * in.
  */
 export function enterUserNamespace(pid: number | undefined, ...more: readonly string[]): void {
-  if (pid === undefined || isOwn(pid)) return
+  if (pid === undefined || sharesUserNamespace(pid)) return
   // Root takes the ids of the lab's user; others keep theirs.
   const ids = process.geteuid?.() === 0 ? [] : ['--preserve-credentials']
   const words = ['/usr/bin/env', 'nsenter', ...ids, '-U', ...more, '-t', String(pid)]
   throw new VnetError(loadNative().exec([...words, ...ownCommand()]), 'exec nsenter')
-}
-
-function isOwn(pid: number): boolean {
-  try {
-    return readlinkSync(`/proc/${pid}/ns/user`) === readlinkSync('/proc/self/ns/user')
-  } catch {
-    // The process has ended, or belongs to another user: the request will report it.
-    return true
-  }
 }

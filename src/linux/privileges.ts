@@ -2,7 +2,7 @@
  * Least privilege: once it is ready, a program permanently drops the rights that it no longer
  * needs.
  */
-import { readFileSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 import { ETIMEDOUT } from '../base/errno.ts'
 import { check } from './errno.ts'
 import type { Native } from './native.ts'
@@ -14,6 +14,18 @@ import type { Native } from './native.ts'
 export function hasCapability(capability: number): boolean {
   const [, effective = '0'] = /^CapEff:\s*(\w+)$/m.exec(readFileSync('/proc/thread-self/status', 'latin1')) ?? []
   return ((BigInt(`0x${effective}`) >> BigInt(capability)) & 1n) === 1n
+}
+
+/**
+ * Whether a process is in our user namespace. True also if it has ended, or belongs to another user
+ * whom this one may not look at: a later call reports that.
+ */
+export function sharesUserNamespace(pid: number): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/user`) === readlinkSync('/proc/self/ns/user')
+  } catch {
+    return true
+  }
 }
 
 /**

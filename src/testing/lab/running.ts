@@ -5,6 +5,7 @@ import { directoriesOf, listed, withPlaces } from '../../control/client/find.ts'
 import { type EntryInterface, labPlace, readDirectories } from '../../control/protocol/directory.ts'
 import { otherUsers } from '../../control/protocol/run-directory.ts'
 import type { Native } from '../../linux/native.ts'
+import { sharesUserNamespace } from '../../linux/privileges.ts'
 import { addressesOf, RouteSocket } from '../../linux/rtnetlink.ts'
 import { formatAddress, networkOf, parsePrefix } from '../../packet/address.ts'
 import type { AddressedHost } from './address-variables.ts'
@@ -75,12 +76,17 @@ export function findHost(text: string, user?: number): RunningHost {
 
 /**
  * Throws a VnetError unless the process of the lab belongs to the lab's user, who has written the
- * file in which the process is named: root would enter the namespaces of any process.
+ * file in which the process is named: root would enter the namespaces of any process. The process
+ * of another user must also be in a user namespace of its own, whose rights a program there has:
+ * otherwise the program would run as root, in a network of that user.
  */
 export function checkOwner({ lab: { name, pid, uid }, host }: RunningHost): void {
   const owner = attempt(() => statSync(`/proc/${pid}`).uid)
   if (owner === undefined) throw new VnetError(ESRCH, `enter ${host}`, `the lab ${name} has ended`)
   if (owner !== uid) throw new VnetError(EACCES, `enter ${host}`, `process ${pid} belongs to another user`)
+  if (uid !== process.geteuid?.() && sharesUserNamespace(pid)) {
+    throw new VnetError(EACCES, `enter ${host}`, `process ${pid} of user ${uid} is not in a user namespace of its own`)
+  }
 }
 
 /** Returns a descriptor of the host's network namespace. Throws a VnetError if the lab ended. */

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
+import { startTime } from '../../../src/control/protocol/directory.ts'
 import { privateCandidates } from '../../../src/control/protocol/run-directory.ts'
 import { createLab } from '../../../src/testing/index.ts'
 import { runningLabs } from '../../../src/testing/lab/running.ts'
@@ -338,6 +339,7 @@ test('root sees, with --user, the labs of another user, and enters them as that 
 
 test('root does not enter the namespaces of a process that another user names as its lab', async () => {
   const directory = `/tmp/vnet-${STRANGER}`
+  const sleeper = spawn('sleep', ['60'], { uid: STRANGER, gid: STRANGER })
   mkdirSync(directory, { mode: 0o700 })
   try {
     await using lab = await createLab({ name: 'bait' })
@@ -345,15 +347,24 @@ test('root does not enter the namespaces of a process that another user names as
     await lab.cable(client, server)
     await seen('bait')
     const [{ vnet } = { vnet: '' }] = runningLabs()
-    const file = join(directory, `${process.pid}-ab.json`)
-    writeFileSync(file, readFileSync(vnet.replace(/sock$/, 'json')))
-    for (const path of [directory, file]) chownSync(path, STRANGER, STRANGER)
-    const { status, stderr } = await runMain('lab', 'exec', '--user', `${STRANGER}`, 'bait:client', 'true')
-    expect({ status, stderr }).toEqual({
-      status: 1,
-      stderr: `vnet: enter client: EACCES, permission denied; process ${process.pid} belongs to another user\n`,
-    })
+    for (const [pid, why] of [
+      [process.pid, 'belongs to another user'],
+      [sleeper.pid, `of user ${STRANGER} is not in a user namespace of its own`],
+    ] as const) {
+      const file = join(directory, `${pid}-ab.json`)
+      const entry = JSON.parse(readFileSync(vnet.replace(/sock$/, 'json'), 'utf8'))
+      writeFileSync(file, JSON.stringify({ ...entry, pid, startTime: startTime(pid!) }))
+      for (const path of [directory, file]) chownSync(path, STRANGER, STRANGER)
+      const { status, stderr } = await runMain('lab', 'exec', '--user', `${STRANGER}`, 'bait:client', 'true')
+      const problem = `process ${pid} ${why}`
+      expect({ status, stderr }).toEqual({
+        status: 1,
+        stderr: `vnet: enter client: EACCES, permission denied; ${problem}\n`,
+      })
+      rmSync(file)
+    }
   } finally {
+    sleeper.kill()
     rmSync(directory, { recursive: true })
   }
 })
