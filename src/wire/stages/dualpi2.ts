@@ -1,7 +1,7 @@
 /**
  * DualPI2, the dual-queue coupled AQM of RFC 9332: a queue for L4S packets, whose senders set
- * ECT(1), and a queue for classic ones. A proportional integral controller steers the wait of the
- * classic queue to `target`. Classic packets are dropped, or marked if capable, with the square of
+ * ECT(1), and a queue for classic ones. A proportional integral controller steers the longer wait of
+ * both queues to `target`. Classic packets are dropped, or marked if capable, with the square of
  * its probability, L4S packets are marked with twice the probability, or when they waited longer
  * than `step`. The names are from the RFC's pseudocode (appendix A).
  *
@@ -25,11 +25,18 @@ const RTT_MAX = 100 * NSEC_PER_MSEC
 const TSHIFT = 50 * NSEC_PER_MSEC
 /** The coupling factor k. */
 const COUPLING = 2
+/** Packets in the L4S queue up to which the step marks none: one packet may take longer alone. */
+const TH_LEN = 1
+/** The shortest target, in ns: it sets the time between two corrections. */
+const MIN_TARGET = NSEC_PER_MSEC
 
 export interface DualPi2Options {
-  /** The wait that the classic queue is steered to, in ms or with a unit; default 15ms. */
+  /** The wait that the queues are steered to, in ms or with a unit; default 15ms. */
   readonly target?: number | string
-  /** The wait from which all L4S packets are marked, in ms or with a unit; default 1ms. */
+  /**
+   * The wait from which all L4S packets are marked if more than one follows, in ms or with a unit;
+   * default 1ms.
+   */
   readonly step?: number | string
 }
 
@@ -138,7 +145,8 @@ class DualPi2 implements Discipline {
           this.#queue.drop(skb, 'dualpi2')
           continue
         }
-        if (lq.recurs(wait >= this.#params.step && !isOverloaded ? 1 : pCL) && markCe(skb)) {
+        const isNative = wait >= this.#params.step && lq.held.length > TH_LEN && !isOverloaded
+        if (lq.recurs(isNative ? 1 : pCL) && markCe(skb)) {
           this.#queue.env.note('mark', skb)
         }
         return skb
@@ -171,7 +179,8 @@ class DualPi2 implements Discipline {
     const { target } = this.#params
     const tupdate = this.#tupdate
     const now = this.#queue.env.clock.now()
-    const curq = this.store.cq.wait(now)
+    // Of both: L4S packets alone may overload the line (A.2).
+    const curq = Math.max(this.store.cq.wait(now), this.store.lq.wait(now))
     const alpha = (0.1 * tupdate) / RTT_MAX ** 2
     const beta = 0.3 / RTT_MAX
     const p = this.#p + alpha * (curq - target) + beta * (curq - this.#prevq)
@@ -205,7 +214,7 @@ export const dualpi2Kind: DisciplineKind<DualPi2Spec> = {
 }
 
 function queueOf(params: DualPi2Params): QueueSpec {
-  if (params.target <= 0) throw new UsageError('dualpi2: target must be more than 0')
+  if (params.target < MIN_TARGET) throw new UsageError('dualpi2: target must be at least 1ms')
   return { kind: 'dualpi2', params, make: queue => new DualPi2(params, queue) }
 }
 

@@ -16,6 +16,8 @@ import type { Discipline, DisciplineKind, PacketQueue, QueueSpec } from './queue
 const TARGET = 15 * NSEC_PER_MSEC
 const TUPDATE = 15 * NSEC_PER_MSEC
 const MAX_BURST = 150 * NSEC_PER_MSEC
+/** The shortest target and the shortest tupdate, in ns. */
+const MIN = NSEC_PER_MSEC
 /** Weights of the distance from the target and of the trend, in Hz. */
 const ALPHA = 0.125
 const BETA = 1.25
@@ -147,7 +149,9 @@ export const pieKind: DisciplineKind<PieSpec> = {
 }
 
 function queueOf(params: PieParams): QueueSpec {
-  if (params.tupdate <= 0) throw new UsageError('pie: tupdate must be more than 0')
+  for (const name of ['target', 'tupdate'] as const) {
+    if (params[name] < MIN) throw new UsageError(`pie: ${name} must be at least 1ms`)
+  }
   return { kind: 'pie', params, make: queue => new Pie(params, queue) }
 }
 

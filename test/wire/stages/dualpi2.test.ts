@@ -48,7 +48,7 @@ function model(ecns: readonly number[], step: number): Model {
       const wait = now - arrivalOf(id)
       const pCL = Math.min(1, 2 * p)
       if (isL && pCL < 1) {
-        if (recur('l', Math.max(wait >= step ? 1 : 0, pCL))) marked.push(id)
+        if (recur('l', Math.max(wait >= step && queues.l.length > 1 ? 1 : 0, pCL))) marked.push(id)
       } else if (isL) {
         if (recur('l', p * p)) {
           dropped.push(id)
@@ -70,7 +70,7 @@ function model(ecns: readonly number[], step: number): Model {
     const now = Math.min(arrived * GAP, departure, update)
     if (now === departure) send(now)
     else if (now === update) {
-      const curq = headWait('c', now)
+      const curq = Math.max(headWait('c', now), headWait('l', now))
       // Hz: 0.1 Tupdate / RTT_max^2 and 0.3 / RTT_max, for 100 ms.
       p += (0.1 * (TARGET / NSEC_PER_SEC) * (curq - TARGET)) / 0.01 / NSEC_PER_SEC + (3 * (curq - prevq)) / NSEC_PER_SEC
       p = Math.min(1, Math.max(0, p))
@@ -111,6 +111,20 @@ test.each([
   expect(found.dropped.length + found.marked.length).toBeGreaterThan(100)
 })
 
+test('L4S packets alone are dropped when they overload the line', () => {
+  const wire = makeWire([line()], { log: true })
+  const { dropped } = load(wire, new Array(6000).fill(L4S))
+  // The line lets 73 % pass. RFC 9332, A.2.
+  expect(dropped.length).toBeGreaterThan(1000)
+})
+
+test('an L4S packet with one packet after it is not marked for its own time on a slow line', () => {
+  const wire = makeWire([rate(1e6, { queue: dualpi2() })], { log: true })
+  for (let i = 0; i < 3; i++) wire.sendFrame(frame(L4S))
+  wire.advance(100 * MS)
+  expect(wire.received.map(({ bytes }) => ecnOf(bytes))).toEqual([L4S, L4S, L4S])
+})
+
 test('an L4S packet passes the classic packets that wait', () => {
   const wire = makeWire([line()])
   for (let i = 0; i < 10; i++) wire.sendFrame(frame(CLASSIC))
@@ -142,7 +156,7 @@ test('DualPI2 stops its timer on an idle line', () => {
   expect(wire.received.every(({ bytes }) => ecnOf(bytes) === CLASSIC)).toBe(true)
 })
 
-test('DualPI2 prints its parameters, and refuses a target of 0', () => {
+test('DualPI2 prints its parameters, and refuses a target below 1 ms', () => {
   expect(line().text).toBe('rate 12mbit dualpi2 target 15ms step 1ms limit 10000')
-  expect(() => dualpi2({ target: 0 })).toThrow('dualpi2: target must be more than 0')
+  expect(() => dualpi2({ target: 0 })).toThrow('dualpi2: target must be at least 1ms')
 })

@@ -103,8 +103,9 @@ test('PIE stops its timer on an idle line', () => {
   expect(wire.clock.armed).toBe(0)
 })
 
-test('PIE prints its parameters, and refuses a time of 0 between corrections', () => {
+test('PIE prints its parameters, and refuses times below 1 ms', () => {
   expect(line().text).toBe('rate 12mbit pie target 15ms tupdate 15ms')
   expect(line({ target: 5, ecn: true }).text).toBe('rate 12mbit pie target 5ms tupdate 15ms ecn')
-  expect(() => pie({ tupdate: 0 })).toThrow('pie: tupdate must be more than 0')
+  expect(() => pie({ tupdate: '999us' })).toThrow('pie: tupdate must be at least 1ms')
+  expect(() => pie({ target: 0 })).toThrow('pie: target must be at least 1ms')
 })
