@@ -17,8 +17,8 @@ export function hasCapability(capability: number): boolean {
 }
 
 /**
- * Whether a process is in our user namespace. True also if it has ended, or belongs to another user
- * whom this one may not look at: a later call reports that.
+ * Whether a process is in our user namespace. True also if it has ended, or if this user may not
+ * look at it: a later call reports that.
  */
 export function sharesUserNamespace(pid: number): boolean {
   try {

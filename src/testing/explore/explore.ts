@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { durationOf } from '../../base/duration.ts'
 import { ENOENT, VnetError } from '../../base/errno.ts'
+import { UsageError } from '../../base/usage-error.ts'
 import { loadNative } from '../../linux/native.ts'
 import { readSysctl } from '../../linux/sysctl.ts'
 import type { PlannedFault } from '../lab/watch/packet-name.ts'
@@ -121,11 +122,13 @@ async function exploreWith(prepared: Prepared): Promise<ExploreReport> {
     longest: times.at(-1) as number,
     left: commonLeft(clean),
   }
+  const cleanErrors = clean.flatMap(({ error }) => error ?? [])
   const runs = clean.map(packetsOf)
   const unstable = unstableNames(runs)
   const [first = []] = runs
   const wanted = await selected(first, options)
   const packets = wanted.filter(({ name }) => !unstable.has(name))
+  if (cleanErrors.length === 0) checkSelected(packets, clean, options)
   const judge = new Judge(runner, spec, baseline, timeout)
   for (const { ms, total } of clean) {
     judge.spent.runs++
@@ -135,7 +138,7 @@ async function exploreWith(prepared: Prepared): Promise<ExploreReport> {
   const kinds = (options.faults ?? DEFAULT_FAULTS).map(parseKind)
   const report = new ExploreReport({
     ...{ packets, kinds, baseline, rto, unstable: [...unstable] },
-    cleanErrors: clean.flatMap(({ error }) => error ?? []),
+    cleanErrors,
     roundTrip: roundTripOf(first),
   })
   if (report.cleanErrors.length === 0) {
@@ -161,6 +164,22 @@ async function cleanRuns(runner: Runner, spec: RunSpec): Promise<RunResult[]> {
 function commonLeft(runs: readonly RunResult[]): readonly string[] {
   // The longest list: what a clean run may leave is not the fault of a packet.
   return runs.reduce<readonly string[]>((most, { left }) => (left.length > most.length ? left : most), [])
+}
+
+/** Throws a UsageError if nothing would be tested. */
+function checkSelected(
+  packets: readonly ExploredPacket[],
+  clean: readonly RunResult[],
+  { links = [], filter }: ExploreOptions,
+): void {
+  const known = new Set(clean.flatMap(run => [...run.links.keys()]))
+  const unknown = links.find(link => !known.has(link))
+  if (unknown !== undefined) {
+    throw new UsageError(`links: '${unknown}' is not a link of the scenario, which has ${[...known].join(', ')}`)
+  }
+  if (packets.length > 0) return
+  const selection = filter === undefined ? 'the links have' : `'${filter}' matches`
+  throw new UsageError(`explore: ${selection} no packet that is in each clean run, so nothing can be tried`)
 }
 
 /** Returns the packets of the chosen links that the filter matches. */
@@ -200,7 +219,8 @@ async function tryAll(
         continue
       }
       const judgement = await judge.judge(point.faults)
-      report.add({ ...point, ...judgement })
+      const { packets: _, ...verdict } = judgement
+      report.add({ ...point, ...verdict })
       if (judgement.verdict === 'failed') report.failures.push(await explain(point.faults, judgement))
       done++
       const left = ((performance.now() - began) / done) * waiting.length

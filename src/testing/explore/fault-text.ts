@@ -38,7 +38,7 @@ export function formatFault(fault: PlannedFault): string {
 
 /** Reads the text of formatFault. Throws a UsageError. */
 export function parseFault(text: string): PlannedFault {
-  const [, verb = '', time, name = ''] = /^\s*(\w+)(?: (\d\S*))? (.*)$/.exec(text) ?? []
+  const [, verb = '', time, name = ''] = /^\s*(\w+)(?:(?<=delay) (\d\S*))? (.*)$/.exec(text) ?? []
   const { verb: known, time: ns } = parseKind(time === undefined ? verb : `${verb} ${time}`)
   if (known === 'delay' && time === undefined) throw new UsageError(`'${text}': a delay has a time: delay 50ms`)
   return { ...parseName(name), verb: known, time: ns }

@@ -86,13 +86,17 @@ export class Judge {
     let first = await this.run(plan)
     // Acknowledgements depend on time: a run may have fewer of them.
     if (!isMet(first, plan) && this.errorOf(first) === undefined) first = await this.run(plan)
+    let { ms } = first
+    if (this.errorOf(first) === undefined && this.#isSlower(ms)) {
+      // A busy machine makes a run slow, but hardly two.
+      const second = await this.run(plan)
+      if (this.errorOf(second) === undefined) ms = Math.min(ms, second.ms)
+      else first = second
+    }
     const { output } = first
     const error = this.errorOf(first)
     const packets = packetsOf(first)
     if (error === undefined) {
-      let { ms } = first
-      // A busy machine makes a run slow, but hardly two.
-      if (this.#isSlower(ms)) ms = Math.min(ms, (await this.run(plan)).ms)
       const verdict = !isMet(first, plan) ? 'missed' : this.#isSlower(ms) ? 'slower' : 'passed'
       return { verdict, failed: 0, runs: 1, ms, factor: ms / this.#baseline.median, packets }
     }

@@ -8,7 +8,7 @@ import type { WireFault } from './reproduce.ts'
 import { tableOf } from './table.ts'
 
 /** One packet and one fault of it. */
-export interface Point extends Partial<Judgement> {
+export interface Point extends Partial<Omit<Judgement, 'packets'>> {
   /** Indexes into the packets and the kinds of the report. */
   readonly packet: number
   readonly kind: number

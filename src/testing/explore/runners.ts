@@ -92,7 +92,8 @@ class RunProcess {
       else if ('refused' in reply) refused = reply.refused
     })
     this.#child.send({ url } satisfies RunRequest, () => {})
-    await this.#exited
+    const timer = setTimeout(() => this.kill(), LOAD_MS)
+    await this.#exited.finally(() => clearTimeout(timer))
     if (options === undefined) throw new Error(refused ?? `${url}: cannot be loaded: ${this.#output}`)
     return options
   }
@@ -118,6 +119,7 @@ export class ModuleRunner implements Runner {
   }
 
   async run(spec: RunSpec): Promise<RunResult> {
+    if (this.#isClosed) throw new Error('the exploration has ended')
     const own = this.#ahead.shift() ?? new RunProcess()
     this.#running.add(own)
     this.#start()
@@ -130,7 +132,7 @@ export class ModuleRunner implements Runner {
 
   close(): void {
     this.#isClosed = true
-    for (const each of [...this.#ahead, ...this.#running]) each.kill()
+    for (const each of [...this.#ahead.splice(0), ...this.#running]) each.kill()
   }
 
   #start(): void {

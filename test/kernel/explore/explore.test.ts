@@ -1,4 +1,5 @@
 /** explore finds the packets whose loss or duplicate breaks a scenario. */
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import { type ExploreOptions, type ExploreReport, explore, type Scenario } from '../../../src/testing/index.ts'
@@ -36,7 +37,7 @@ const ask: Scenario = async ({ lab, signal }) => {
   const sender = await client.createSocket('udp4')
   const answered = new Promise(resolve => sender.once('message', resolve))
   sender.send('question', 5000, 'server')
-  const late = sleep(500, undefined, { signal }).then(() => Promise.reject(new Error('no answer')))
+  const late = sleep(1500, undefined, { signal }).then(() => Promise.reject(new Error('no answer')))
   await Promise.race([answered, late])
 }
 
@@ -67,6 +68,25 @@ test('a function runs in this process, and its packets and faults can be chosen'
 })
 
 test('no packet of other links is faulted', async () => {
-  const report = await explore(ask, { links: ['client-other'] })
-  expect([report.points, report.passed]).toEqual([[], true])
+  const both: Scenario = async ({ lab }) => {
+    const [a, b, c] = lab.namespaces('a', 'b', 'c')
+    for (const other of [b, c]) {
+      await lab.cable(a, other)
+      const receiver = await other.createSocket('udp4', 5000)
+      const received = once(receiver, 'message')
+      const sender = await a.createSocket('udp4')
+      sender.send('question', 5000, other.name)
+      await received
+    }
+  }
+  const report = await explore(both, { links: ['a-c'], faults: ['duplicate'] })
+  expect(report.packets.map(({ name }) => name)).toEqual(['a-c ab udp a:* > c:5000 packet 1'])
+  expect([report.points.length, report.passed]).toEqual([1, true])
+})
+
+test.each<[ExploreOptions, string]>([
+  [{ links: ['server-client'] }, "links: 'server-client' is not a link of the scenario, which has client-server"],
+  [{ filter: 'tcp' }, "explore: 'tcp' matches no packet that is in each clean run, so nothing can be tried"],
+])('the options %j, which select nothing, are refused', async (options, message) => {
+  await expect(explore(ask, options)).rejects.toThrow(message)
 })

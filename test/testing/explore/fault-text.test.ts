@@ -6,7 +6,12 @@ import { explore } from '../../../src/testing/index.ts'
 const NAME = 'client-server ab tcp client:* > server:80 seq 1'
 
 test('reads the text of a fault that it has written', () => {
-  for (const text of [`drop ${NAME}`, `delay 12ms ${NAME} copy 2`, 'reset a-b ba tcp b:1 > a:* ack 2']) {
+  for (const text of [
+    `drop ${NAME}`,
+    `delay 12ms ${NAME} copy 2`,
+    'reset a-b ba tcp b:1 > a:* ack 2',
+    'drop 5g-b ab udp a:* > b:7 packet 1',
+  ]) {
     expect(formatFault(parseFault(text))).toBe(text)
   }
 })

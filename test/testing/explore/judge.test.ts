@@ -35,6 +35,11 @@ test('a run is slower only if it is so twice', async () => {
   expect((await judge({ ms: 1010 }, { ms: 15 })).verdict).toBe('passed')
 })
 
+test('a slow run that fails when it is repeated is a failure', async () => {
+  const error = 'no'
+  expect(await judge({ ms: 1010 }, { error }, {}, {}, {})).toMatchObject({ verdict: 'failed', failed: 1, error })
+})
+
 test('a failure is repeated three times, and has its share', async () => {
   const error = 'no'
   expect(await judge({ error }, {}, { error }, {})).toMatchObject({ verdict: 'failed', failed: 2, runs: 4, error })
