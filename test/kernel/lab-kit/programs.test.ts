@@ -146,14 +146,17 @@ test('a launcher runs a program in the namespace, with its arguments and descrip
   const launcher = client.launcher('sh')
   const child = spawn(launcher, ['-c', script, 'sh', "it's", 'me'], { stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'] })
   const [, stdout, , third, fourth] = child.stdio as [unknown, Readable, unknown, Writable, Readable]
+  // Node discards what is not being read when the program ends.
+  const output = Promise.all([text(fourth), text(stdout)])
   third.end('through both')
   const { stdout: own } = await client.exec('readlink', ['/proc/self/ns/net'])
-  expect(await Promise.all([text(fourth), text(stdout)])).toEqual(['through both', `2\n${own}it's me\n`])
+  expect(await output).toEqual(['through both', `2\n${own}it's me\n`])
 })
 
 test('a program that a launcher has started ends with the lab', async () => {
-  const child = spawn(client.launcher('sleep'), ['1000'], { stdio: 'ignore' })
+  const child = spawn(client.launcher('sh'), ['-c', 'echo started; exec sleep 1000'])
   const ended = once(child, 'exit')
+  await once(child.stdout, 'data')
   await lab.close()
   expect(await ended).toEqual([null, 'SIGKILL'])
 })
