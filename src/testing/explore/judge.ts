@@ -1,6 +1,6 @@
 /** Judge: runs a set of faults, and decides whether it breaks the scenario. */
 import type { PlannedFault } from '../lab/watch/packet-name.ts'
-import { costOf, type ExploredPacket, packetsOf } from './points.ts'
+import { added, costOf, type ExploredPacket, packetsOf } from './points.ts'
 import type { RunResult, RunSpec } from './run-once.ts'
 import type { Runner } from './runners.ts'
 
@@ -73,12 +73,7 @@ export class Judge {
   /** Returns why a run failed; undefined if it did not. */
   errorOf({ error, left }: RunResult): string | undefined {
     if (error !== undefined) return error
-    const own = [...this.#baseline.left]
-    const more = left.filter(each => {
-      const at = own.indexOf(each)
-      if (at >= 0) own.splice(at, 1)
-      return at < 0
-    })
+    const more = added(left, this.#baseline.left)
     return more.length === 0 ? undefined : `still there 1 s after the run, unlike after a clean run: ${more.join(', ')}`
   }
 

@@ -76,3 +76,13 @@ export function costOf(faults: readonly PlannedFault[]): number {
     return sum + own + fault.time / NS_PER_MS
   }, 0)
 }
+
+/** Returns the elements of `all` that are not in `before`, as often as there are more of them. */
+export function added(all: readonly string[], before: readonly string[]): string[] {
+  const rest = [...before]
+  return all.filter(each => {
+    const at = rest.indexOf(each)
+    if (at >= 0) rest.splice(at, 1)
+    return at < 0
+  })
+}

@@ -4,6 +4,7 @@
  */
 import { setTimeout } from 'node:timers'
 import { warmLabs } from '../lab/index.ts'
+import { added } from './points.ts'
 import { type RunResult, type RunSpec, runOnce } from './run-once.ts'
 import type { ExploreOptions, Invariant, Scenario } from './scenario.ts'
 
@@ -14,7 +15,6 @@ export interface RunRequest {
 }
 
 export type RunReply =
-  | { readonly ready: true }
   | { readonly started: true }
   | { readonly options: ExploreOptions }
   | { readonly result: RunResult }
@@ -63,17 +63,6 @@ async function serve({ url, spec }: RunRequest): Promise<void> {
   }, LEFT_MS).unref()
 }
 
-/** Returns the elements of `all` that are not in `before`. */
-function added(all: readonly string[], before: readonly string[]): string[] {
-  const rest = [...before]
-  return all.filter(each => {
-    const at = rest.indexOf(each)
-    if (at >= 0) rest.splice(at, 1)
-    return at < 0
-  })
-}
-
 process.once('disconnect', () => process.exit())
 process.once('message', (request: RunRequest) => void serve(request))
 await warmLabs()
-await send({ ready: true })

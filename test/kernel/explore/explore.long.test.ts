@@ -1,23 +1,8 @@
 /** explore judges each kind of failure of a module, which has a process for each run. */
 import { existsSync } from 'node:fs'
-import { afterEach, expect, test } from 'vitest'
-import { type ExploreOptions, type ExploreReport, explore } from '../../../src/testing/index.ts'
-
-const ECHO = new URL('../../support/explore/echo.mjs', import.meta.url)
-const REQUEST = 'client-server ab udp client:* > server:5000 packet 1'
-const ANSWER = 'client-server ba udp server:5000 > client:* packet 1'
-
-afterEach(() => {
-  delete process.env.ECHO_BUG
-})
-
-/** Explores the module with a bug, which the processes of its runs read. */
-function exploreEcho(bug: string, options: ExploreOptions = {}): Promise<ExploreReport> {
-  process.env.ECHO_BUG = bug
-  return explore(ECHO, { timeout: 2000, ...options })
-}
-
-const faults = ({ failures }: ExploreReport) => failures.map(failure => failure.faults.join())
+import { expect, test } from 'vitest'
+import { explore } from '../../../src/testing/index.ts'
+import { ANSWER, exploreEcho, faults, REQUEST } from '../../support/explore/echo.ts'
 
 test('a request that is sent only once fails by the loss of it or of its answer', async () => {
   const report = await exploreEcho('once')

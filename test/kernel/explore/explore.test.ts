@@ -1,24 +1,9 @@
 /** explore finds the packets whose loss or duplicate breaks a scenario. */
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, expect, test } from 'vitest'
-import { type ExploreOptions, type ExploreReport, explore, type Scenario } from '../../../src/testing/index.ts'
-
-const ECHO = new URL('../../support/explore/echo.mjs', import.meta.url)
-const REQUEST = 'client-server ab udp client:* > server:5000 packet 1'
-const ANSWER = 'client-server ba udp server:5000 > client:* packet 1'
-
-afterEach(() => {
-  delete process.env.ECHO_BUG
-})
-
-/** Explores the module with a bug, which the processes of its runs read. */
-function exploreEcho(bug: string, options: ExploreOptions = {}): Promise<ExploreReport> {
-  process.env.ECHO_BUG = bug
-  return explore(ECHO, { timeout: 2000, ...options })
-}
-
-const faults = ({ failures }: ExploreReport) => failures.map(failure => failure.faults.join())
+import { expect, test } from 'vitest'
+import { type ExploreOptions, explore, type Scenario } from '../../../src/testing/index.ts'
+import { ANSWER, exploreEcho, faults, REQUEST } from '../../support/explore/echo.ts'
 
 test('a program that survives every fault passes, and each packet was met', async () => {
   const report = await exploreEcho('', { timeout: '1min' })

@@ -1,0 +1,19 @@
+/** Explores the scenario of echo.mjs, a request and its answer, with a bug. */
+import { afterEach } from 'vitest'
+import { type ExploreOptions, type ExploreReport, explore } from '../../../src/testing/index.ts'
+
+const ECHO = new URL('echo.mjs', import.meta.url)
+export const REQUEST = 'client-server ab udp client:* > server:5000 packet 1'
+export const ANSWER = 'client-server ba udp server:5000 > client:* packet 1'
+
+afterEach(() => {
+  delete process.env.ECHO_BUG
+})
+
+/** Explores the module with a bug, which the processes of its runs read. */
+export function exploreEcho(bug: string, options: ExploreOptions = {}): Promise<ExploreReport> {
+  process.env.ECHO_BUG = bug
+  return explore(ECHO, { timeout: 2000, ...options })
+}
+
+export const faults = ({ failures }: ExploreReport) => failures.map(failure => failure.faults.join())
