@@ -6,7 +6,7 @@
  * `ip` and `exec` block the event loop. Commands that need a driver of this process use `run`.
  */
 import { type ChildProcessByStdio, execFileSync, spawn, spawnSync } from 'node:child_process'
-import { writeSync } from 'node:fs'
+import { existsSync, writeSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
 import { check } from '../../src/linux/errno.ts'
 import { loadNative, type Native } from '../../src/linux/native.ts'
@@ -79,7 +79,10 @@ export class OwnNetns {
   }
 
   add(): Netns {
-    const name = `vnet-test-${process.pid}-${this.#counter++}`
+    // A killed test of the same pid may have left its names.
+    let name: string
+    do name = `vnet-test-${process.pid}-${this.#counter++}`
+    while (existsSync(`/run/netns/${name}`))
     execFileSync('ip', ['netns', 'add', name])
     const fd = this.own(this.native.open(`/run/netns/${name}`, O_RDONLY, -1))
     const netns: Netns = {

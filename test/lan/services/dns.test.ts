@@ -252,25 +252,38 @@ test.each([
   expect(wire && [...wire]).toEqual(octets)
 })
 
+/** Waits until the server listens. False: its port belongs to another socket. */
+async function listens(server: Server): Promise<boolean> {
+  try {
+    await once(server, 'listening')
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return false
+    throw error
+  }
+}
+
 describe('c-ares, over UDP and TCP', () => {
   let udp: Socket
   let tcp: Server
   const client = new CAres({ timeout: 2000, tries: 1 })
 
   beforeAll(async () => {
-    udp = createSocket('udp4', (message, { address, port }) => {
-      const reply = resolver(message)
-      if (reply) udp.send(reply, port, address)
-    }).bind(0, '127.0.0.1')
-    await once(udp, 'listening')
-    // One message a connection and a segment: enough for c-ares.
-    tcp = createServer(socket =>
-      socket.on('data', data => {
-        const reply = resolver(data.subarray(2), 65535)!
-        socket.end(Buffer.concat([Uint8Array.of(reply.length >> 8, reply.length), reply]))
-      }),
-    ).listen(udp.address().port, '127.0.0.1')
-    await once(tcp, 'listening')
+    // c-ares asks over both at one port: the first that is free for both.
+    do {
+      udp = createSocket('udp4', (message, { address, port }) => {
+        const reply = resolver(message)
+        if (reply) udp.send(reply, port, address)
+      }).bind(0, '127.0.0.1')
+      await once(udp, 'listening')
+      // One message a connection and a segment: enough for c-ares.
+      tcp = createServer(socket =>
+        socket.on('data', data => {
+          const reply = resolver(data.subarray(2), 65535)!
+          socket.end(Buffer.concat([Uint8Array.of(reply.length >> 8, reply.length), reply]))
+        }),
+      ).listen(udp.address().port, '127.0.0.1')
+    } while (!(await listens(tcp)) && udp.close())
     client.setServers([`127.0.0.1:${(tcp.address() as AddressInfo).port}`])
   })
   afterAll(() => {
