@@ -18,7 +18,7 @@ import { type ExploredPacket, faultOf, packetsOf, roundTripOf, unstableNames } f
 import { ExploreReport, type Failure, type Point } from './report.ts'
 import { packetOf, packetText, testText, wireFaultOf } from './reproduce.ts'
 import type { RunResult, RunSpec } from './run-once.ts'
-import { functionRunner, ModuleRunner, type Runner } from './runners.ts'
+import { abortable, functionRunner, ModuleRunner, type Runner } from './runners.ts'
 import { checkExplore, type ExploreOptions, type Scenario } from './scenario.ts'
 
 const CLEAN_RUNS = 3
@@ -90,10 +90,12 @@ async function prepare(what: string, scenario: Scenario | string | URL, given: E
   const us = rtoMin === false ? 0 : Math.round(durationOf(rtoMin) / 1000)
   const sysctls = canSet ? ([[RTO_SYSCTL, String(us)]] as const) : []
   const rto = canSet ? `${us / 1000} ms` : rtoMin === false ? "the kernel's" : "the kernel's: it cannot be set here"
-  const runner =
+  options.signal?.throwIfAborted()
+  const own =
     url instanceof URL
       ? new ModuleRunner(url.href, concurrency)
       : functionRunner(scenario as Scenario, options.invariant)
+  const runner = options.signal === undefined ? own : abortable(own, options.signal)
   return { runner, options, spec: { seed, sysctls }, module: url instanceof URL ? url.href : undefined, rto }
 }
 
@@ -206,22 +208,29 @@ async function tryAll(
   concurrency: number,
   explain: (plan: readonly PlannedFault[], judgement: Judgement) => Promise<Failure>,
 ): Promise<void> {
-  const { budget, stopAt = Number.POSITIVE_INFINITY, onProgress } = options
+  const { budget, stopAt = Number.POSITIVE_INFINITY, onProgress, signal } = options
   const began = performance.now()
   const end = budget === undefined ? Number.POSITIVE_INFINITY : began + durationOf(budget) / NS_PER_MS
   const points = singlePoints(report.packets, report.kinds, report.roundTrip)
   const waiting = [...points]
   let done = 0
+  const attempt = async (point: (typeof points)[number]) => {
+    const judgement = await judge.judge(point.faults)
+    const failure = judgement.verdict === 'failed' ? await explain(point.faults, judgement) : undefined
+    const { packets: _, ...verdict } = judgement
+    report.add({ ...point, ...verdict })
+    if (failure !== undefined) report.failures.push(failure)
+  }
   const work = async () => {
     for (let point = waiting.shift(); point !== undefined; point = waiting.shift()) {
-      if (performance.now() >= end || report.failures.length >= stopAt) {
+      try {
+        signal?.throwIfAborted()
+        if (performance.now() < end && report.failures.length < stopAt) await attempt(point)
+        else report.add({ ...point, verdict: 'skipped' })
+      } catch (error) {
+        if (!signal?.aborted) throw error
         report.add({ ...point, verdict: 'skipped' })
-        continue
       }
-      const judgement = await judge.judge(point.faults)
-      const { packets: _, ...verdict } = judgement
-      report.add({ ...point, ...verdict })
-      if (judgement.verdict === 'failed') report.failures.push(await explain(point.faults, judgement))
       done++
       const left = ((performance.now() - began) / done) * waiting.length
       onProgress?.({ done, total: points.length, failed: report.failures.length, left })

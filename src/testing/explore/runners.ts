@@ -26,6 +26,25 @@ export function functionRunner(scenario: Scenario, invariant: Invariant | undefi
   return { concurrency: 1, run: spec => runOnce(scenario, invariant, spec), close: () => {} }
 }
 
+/** Returns `runner`, whose runs reject with the reason of `signal` once it aborts. */
+export function abortable(runner: Runner, signal: AbortSignal): Runner {
+  const stop = () => runner.close()
+  signal.addEventListener('abort', stop, { once: true })
+  return {
+    concurrency: runner.concurrency,
+    async run(spec) {
+      signal.throwIfAborted()
+      const result = await runner.run(spec)
+      signal.throwIfAborted()
+      return result
+    },
+    close() {
+      signal.removeEventListener('abort', stop)
+      runner.close()
+    },
+  }
+}
+
 /** A process that runs a module once. */
 class RunProcess {
   readonly #child: ChildProcess
@@ -34,7 +53,11 @@ class RunProcess {
 
   constructor() {
     const main = fileURLToPath(builtModule('./run-main.ts', import.meta.url))
-    this.#child = fork(main, { serialization: 'advanced', stdio: ['ignore', 'pipe', 'pipe', 'ipc'], execArgv: [] })
+    // In a new session: Ctrl-C at a terminal ends no run, which would count as a failure.
+    this.#child = fork(main, {
+      ...{ serialization: 'advanced', stdio: ['ignore', 'pipe', 'pipe', 'ipc'] },
+      ...{ execArgv: [], detached: true },
+    })
     this.#exited = once(this.#child, 'exit')
     this.#exited.catch(() => {})
     for (const stream of [this.#child.stdout, this.#child.stderr]) {

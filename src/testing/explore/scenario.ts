@@ -1,7 +1,17 @@
 /** The scenario that is explored, and the options. */
 import { UsageError } from '../../base/usage-error.ts'
 import type { Lab } from '../lab/lab.ts'
-import { ANY, COUNT, checkOptions, DURATION, type Form, type Forms, LIST, WHOLE_NUMBER } from '../lab/options.ts'
+import {
+  ANY,
+  COUNT,
+  checkOptions,
+  DURATION,
+  type Form,
+  type Forms,
+  LIST,
+  SIGNAL,
+  WHOLE_NUMBER,
+} from '../lab/options.ts'
 import { VERBS } from './fault-text.ts'
 
 /** A scenario's arguments: a lab of its own, and a signal that aborts at the timeout. */
@@ -40,6 +50,11 @@ export interface ExploreOptions {
    * (net.ipv4.tcp_rto_min_us, Linux 6.11): '50ms' by default; false leaves the kernel's 200 ms.
    */
   readonly rtoMin?: number | string | false
+  /**
+   * Ends the exploration when it aborts: the report has the verdicts up to now. It rejects with the
+   * signal's reason if the clean runs have not ended.
+   */
+  readonly signal?: AbortSignal
   /** Called when a point is done. */
   readonly onProgress?: (progress: Progress) => void
 }
@@ -71,6 +86,7 @@ export const EXPLORE_OPTIONS: Forms<ExploreOptions> = {
   seed: WHOLE_NUMBER,
   invariant: FUNCTION,
   rtoMin: RTO,
+  signal: SIGNAL,
   onProgress: ANY,
 }
 

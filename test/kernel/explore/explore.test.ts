@@ -52,6 +52,15 @@ test('a function runs in this process, and its packets and faults can be chosen'
   })
 })
 
+test('an exploration that is aborted reports the verdicts up to then', async () => {
+  const stop = new AbortController()
+  const options = { concurrency: 1, faults: ['duplicate', 'drop'], signal: stop.signal }
+  const report = await exploreEcho('twice', { ...options, onProgress: () => stop.abort() })
+  expect(report.points.map(({ verdict }) => verdict)).toEqual(['failed', 'skipped', 'skipped', 'skipped'])
+  expect([faults(report), report.passed]).toEqual([[`duplicate ${REQUEST}`], false])
+  await expect(exploreEcho('', { signal: stop.signal })).rejects.toThrow('aborted')
+})
+
 test('no packet of other links is faulted', async () => {
   const both: Scenario = async ({ lab }) => {
     const [a, b, c] = lab.namespaces('a', 'b', 'c')
