@@ -15,8 +15,9 @@ import type { PlannedFault } from '../lab/watch/packet-name.ts'
 import { type FaultKind, formatFault, parseFault, parseKind } from './fault-text.ts'
 import { type Baseline, Judge, type Judgement } from './judge.ts'
 import { type ExploredPacket, faultOf, packetsOf, roundTripOf, unstableNames } from './points.ts'
-import { ExploreReport, type Failure, type Point } from './report.ts'
+import { ExploreReport, type Point } from './report.ts'
 import { packetOf, packetText, testText, wireFaultOf } from './reproduce.ts'
+import type { Failure } from './result.ts'
 import type { RunResult, RunSpec } from './run-once.ts'
 import { abortable, functionRunner, ModuleRunner, type Runner } from './runners.ts'
 import { checkExplore, type ExploreOptions, type Scenario } from './scenario.ts'
@@ -276,6 +277,7 @@ async function failureOf(
     packets: faults.flatMap(fault => packetOf(fault, packets) ?? []).map(packetText),
     wire: faults.flatMap(fault => wireFaultOf(fault, packets) ?? []),
     captures: files.filter(name => name.endsWith('.pcapng')),
+    from: faults.length,
     recordedFailed: judge.errorOf(recorded) !== undefined,
     test: testText(module, faults, judge.limit(faults)),
   }

@@ -3,10 +3,11 @@
 import type { ExploreReport } from './report.ts'
 import type { ExploreOptions, Scenario } from './scenario.ts'
 
-export type { Baseline, Judgement, Verdict } from './judge.ts'
+export type { Baseline, Judgement } from './judge.ts'
 export type { ExploredPacket } from './points.ts'
-export type { ExploreReport, Failure, Point } from './report.ts'
+export type { ExploreReport, Point } from './report.ts'
 export type { WireFault } from './reproduce.ts'
+export type { ExploreResult, Failure, ResultPacket, ResultPoint, Verdict } from './result.ts'
 export type { ExploreOptions, Invariant, Progress, Scenario, ScenarioRun } from './scenario.ts'
 
 /**

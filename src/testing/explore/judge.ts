@@ -1,11 +1,9 @@
 /** Judge: runs a set of faults, and decides whether it breaks the scenario. */
 import type { PlannedFault } from '../lab/watch/packet-name.ts'
 import { added, costOf, type ExploredPacket, packetsOf } from './points.ts'
+import type { Verdict } from './result.ts'
 import type { RunResult, RunSpec } from './run-once.ts'
 import type { Runner } from './runners.ts'
-
-/** `missed`: the run had no such packet. `skipped`: `budget` or `stopAt` ended the exploration. */
-export type Verdict = 'passed' | 'slower' | 'failed' | 'missed' | 'skipped'
 
 export interface Judgement {
   readonly verdict: Verdict

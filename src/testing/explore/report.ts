@@ -1,10 +1,11 @@
 /** ExploreReport: what explore found, as data and as text for a terminal. */
 
 import type { PlannedFault } from '../lab/watch/packet-name.ts'
-import type { FaultKind } from './fault-text.ts'
-import type { Baseline, Judgement, Verdict } from './judge.ts'
+import { type FaultKind, formatFault } from './fault-text.ts'
+import type { Baseline, Judgement } from './judge.ts'
 import type { ExploredPacket } from './points.ts'
-import type { WireFault } from './reproduce.ts'
+import { bareText } from './reproduce.ts'
+import type { ExploreResult, Failure, ResultPacket, ResultPoint, Verdict } from './result.ts'
 import { tableOf } from './table.ts'
 
 /** One packet and one fault of it. */
@@ -14,25 +15,6 @@ export interface Point extends Partial<Omit<Judgement, 'packets'>> {
   readonly kind: number
   readonly faults: readonly PlannedFault[]
   readonly verdict: Verdict
-}
-
-export interface Failure {
-  /** The faults, as explore.repeat takes them. */
-  readonly faults: readonly string[]
-  /** How many of the runs with these faults failed. */
-  readonly failed: number
-  readonly runs: number
-  readonly error: string
-  /** The end of what the scenario printed; a function prints to this process. */
-  readonly output: string
-  /** The packets that were hit, in the words of tcpdump. */
-  readonly packets: readonly string[]
-  readonly wire: readonly WireFault[]
-  /** The pcapng files of one more run with the same faults, and whether it failed, too. */
-  readonly captures: readonly string[]
-  readonly recordedFailed: boolean
-  /** A vitest test that fails as long as the program does. */
-  readonly test: string
 }
 
 /** The parts of a report that are known before the first fault. */
@@ -114,43 +96,48 @@ export class ExploreReport {
   }
 
   #baselineLines(): string[] {
-    const { cleanErrors, unstable, baseline, rto } = this
+    const { cleanErrors, unsteady, baseline, rto } = this
     if (cleanErrors.length > 0) {
       return [`${cleanErrors.length} of the 3 runs without faults failed; nothing else was tried:`, ...cleanErrors]
     }
     const lines = [`3 clean runs passed in ${baseline.median.toFixed(1)} ms; TCP's least timeout is ${rto}`]
     if (baseline.left.length > 0) lines.push(`left after a clean run: ${baseline.left.join(', ')}`)
-    if (unstable.length > 0) {
-      lines.push(`${unstable.length} packets are not in each clean run, and were not faulted:`)
-      lines.push(...unstable.map(name => `  ${name}`))
-    }
-    return lines
+    return [...lines, ...unsteady]
   }
 
   #sums(): string {
-    const { points, ms, runs, kitShare } = this
+    const { points, ms, runs, kitShare, pointsPerSecond } = this
     const verdicts: Verdict[] = ['passed', 'slower', 'failed', 'missed', 'skipped']
     const counts = verdicts.map(verdict => `${this.count(verdict)} ${verdict}`).filter(text => !text.startsWith('0 '))
-    const tried = points.length - this.count('skipped')
-    const speed = `${runs} runs in ${(ms / 1000).toFixed(1)} s, ${((tried * 1000) / ms).toFixed(1)} points/s`
+    const speed = `${runs} runs in ${(ms / 1000).toFixed(1)} s, ${pointsPerSecond.toFixed(1)} points/s`
     return `${points.length} points: ${counts.join(', ') || 'none'}; ${speed}, ${Math.round(100 * kitShare)} % of the runs is the kit's own time`
   }
 
-  /** Returns the report as an object for JSON. */
-  toJSON(): object {
-    const { packets, kinds, unstable, cleanErrors, baseline, roundTrip, rto, failures, ms, runs, kitShare } = this
-    const points = this.points.map(({ packet, kind, verdict, failed, runs: own, ms: took, factor }) => {
-      return { packet: packets[packet]?.name, fault: kinds[kind]?.text, verdict, failed, runs: own, ms: took, factor }
+  /** Returns the report as data, for JSON. */
+  toJSON(): ExploreResult {
+    const { passed, cleanErrors, baseline, roundTrip, rto, failures, ms, runs, kitShare } = this
+    const packets = this.packets.map((packet): ResultPacket => {
+      const { name, link, direction, flow, at, length } = packet
+      return { name, link, direction, flow, at, length, text: bareText(packet) }
     })
-    const named = packets.map(({ name, at, length }) => ({ name, at, length }))
+    const points = this.points.map(({ kind, faults, ...point }): ResultPoint => {
+      return { ...point, fault: kind, faults: faults.map(formatFault) }
+    })
     return {
-      ...{ cleanErrors, baseline, roundTrip, rto, unstable, packets: named },
-      points,
-      failures,
-      ms,
-      runs,
-      kitShare,
+      ...{ passed, cleanErrors, baseline, roundTrip, rto, unsteady: this.unsteady, packets },
+      faults: this.kinds.map(({ text }) => text),
+      ...{ points, failures, ms, runs, pointsPerSecond: this.pointsPerSecond, kitShare },
     }
+  }
+
+  /** What makes the table differ from one exploration to the next, one line each. */
+  get unsteady(): string[] {
+    return this.unstable.map(name => `not in each clean run, and not faulted: ${name}`)
+  }
+
+  get pointsPerSecond(): number {
+    const tried = this.points.length - this.count('skipped')
+    return this.ms === 0 ? 0 : (tried * 1000) / this.ms
   }
 }
 

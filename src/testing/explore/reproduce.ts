@@ -17,11 +17,17 @@ export interface WireFault {
   readonly code: string
 }
 
-/** Returns a packet in the words of tcpdump, with the time since the first packet. */
-export function packetText({ at, link, direction, head, length }: ExploredPacket): string {
+/** Returns the line of tcpdump for a packet. */
+export function bareText({ head, length }: ExploredPacket): string {
   const long = new Uint8Array(Math.max(head.length, length))
   long.set(head)
-  return `${(at / 1000).toFixed(6)} ${link} ${direction} ${print(long, 0, length)}`
+  return print(long, 0, length)
+}
+
+/** Returns the same after the seconds since the first packet, and the link. */
+export function packetText(packet: ExploredPacket): string {
+  const { at, link, direction } = packet
+  return `${(at / 1000).toFixed(6)} ${link} ${direction} ${bareText(packet)}`
 }
 
 /** Returns the words of a wire for a fault; undefined if `packets`, a run, do not have it. */

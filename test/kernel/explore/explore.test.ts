@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { type ExploreOptions, explore, type Scenario } from '../../../src/testing/index.ts'
+import { type ExploreOptions, type ExploreResult, explore, type Scenario } from '../../../src/testing/index.ts'
 import { ANSWER, exploreEcho, faults, REQUEST } from '../../support/explore/echo.ts'
 
 test('a program that survives every fault passes, and each packet was met', async () => {
@@ -45,11 +45,12 @@ test('a function runs in this process, and its packets and faults can be chosen'
   expect(lines[2]).toMatch(/^ +ms +link +packet +drop +delay 30ms$/)
   expect(lines[3]).toMatch(/^1 +[\d.]+ +client-server ba +udp server:5000 > client:\* packet 1, 50 bytes +FAILED +\.$/)
   expect(lines.at(-1)).toMatch(/^2 points: 1 passed, 1 failed; \d+ runs in [\d.]+ s, [\d.]+ points\/s/)
-  expect(JSON.parse(JSON.stringify(report)).points[0]).toMatchObject({
-    packet: ANSWER,
-    fault: 'drop',
-    verdict: 'failed',
-  })
+  const { packets, faults: columns, points }: ExploreResult = JSON.parse(JSON.stringify(report))
+  expect(columns).toEqual(options.faults)
+  expect(packets).toMatchObject([
+    { name: ANSWER, text: expect.stringMatching(/^IP 198\.18\.1\.2\.5000 > .* length 8$/) },
+  ])
+  expect(points[0]).toMatchObject({ packet: 0, fault: 0, faults: [`drop ${ANSWER}`], verdict: 'failed', failed: 4 })
 })
 
 test('an exploration that is aborted reports the verdicts up to then', async () => {

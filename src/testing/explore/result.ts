@@ -1,0 +1,91 @@
+/**
+ * The result of an exploration, as data: what the report prints, what --json writes, and what the
+ * page shows.
+ */
+import type { WireFault } from './reproduce.ts'
+
+/** `missed`: the run had no such packet. `skipped`: `budget` or `stopAt` ended the exploration. */
+export type Verdict = 'passed' | 'slower' | 'failed' | 'missed' | 'skipped'
+
+/** A row of the table. */
+export interface ResultPacket {
+  /** Its name, which means the same packet in each run. */
+  readonly name: string
+  readonly link: string
+  readonly direction: 'ab' | 'ba'
+  /** From its source: `tcp client:* > server:80`. */
+  readonly flow: string
+  /** Milliseconds since the first packet. */
+  readonly at: number
+  /** Bytes of the frame. */
+  readonly length: number
+  /** As tcpdump prints it, without the time. */
+  readonly text: string
+  /** For a packet that no clean run has, the fault that makes it appear. */
+  readonly after?: string | undefined
+}
+
+/** A cell of the table, or a pair of faults. */
+export interface ResultPoint {
+  /** Indexes into the packets and the faults of the result. A burst starts with the packet. */
+  readonly packet: number
+  readonly fault: number
+  /** The second fault of a pair. Pairs are not in the table. */
+  readonly second?: { readonly packet: number; readonly fault: number } | undefined
+  /** The faults, as explore.repeat takes them. */
+  readonly faults: readonly string[]
+  readonly verdict: Verdict
+  /** How many of its runs failed, and how many there were. */
+  readonly failed?: number | undefined
+  readonly runs?: number | undefined
+  /** The time of the first run in ms, and how many times that of a clean run it is. */
+  readonly ms?: number | undefined
+  readonly factor?: number | undefined
+  /** Why it failed first. */
+  readonly error?: string | undefined
+}
+
+export interface Failure {
+  /** The smallest set of faults that fails, as explore.repeat takes them. */
+  readonly faults: readonly string[]
+  /** How many faults the first set that failed had. */
+  readonly from: number
+  /** How many of the runs with these faults failed. */
+  readonly failed: number
+  readonly runs: number
+  readonly error: string
+  /** The end of what the scenario printed; a function prints to this process. */
+  readonly output: string
+  /** The packets that were hit, as tcpdump prints them. */
+  readonly packets: readonly string[]
+  readonly wire: readonly WireFault[]
+  /** The pcapng files of one more run with the same faults, and whether it failed, too. */
+  readonly captures: readonly string[]
+  readonly recordedFailed: boolean
+  /** A vitest test that fails as long as the program does. */
+  readonly test: string
+}
+
+export interface ExploreResult {
+  readonly passed: boolean
+  /** The errors of clean runs. With one, nothing was faulted. */
+  readonly cleanErrors: readonly string[]
+  /** The median and the longest time of the clean runs in ms, and what was left after each. */
+  readonly baseline: { readonly median: number; readonly longest: number; readonly left: readonly string[] }
+  /** The round trip in ms that delays are multiples of. */
+  readonly roundTrip: number
+  /** TCP's least retransmission timeout in the labs, as a text. */
+  readonly rto: string
+  /** What makes the table differ from one exploration to the next, one line each. */
+  readonly unsteady: readonly string[]
+  readonly packets: readonly ResultPacket[]
+  /** The columns of the table: `drop`, `delay 2rtt`, `burst 3`. */
+  readonly faults: readonly string[]
+  readonly points: readonly ResultPoint[]
+  readonly failures: readonly Failure[]
+  /** Milliseconds in all, the runs, and the share of their time outside the scenario. */
+  readonly ms: number
+  readonly runs: number
+  readonly pointsPerSecond: number
+  readonly kitShare: number
+}
