@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { closeSync, rmSync } from 'node:fs'
 import { ECONNREFUSED, isErrno } from '../../base/errno.ts'
 import { ControlClient } from '../../control/client/client.ts'
+import { otherUserLine } from '../../control/client/find.ts'
 import { otherUsers } from '../../control/protocol/run-directory.ts'
 import { loadNative } from '../../linux/native.ts'
 import { addressVariables } from '../../testing/lab/address-variables.ts'
@@ -42,7 +43,7 @@ export function listLabs({ json, user }: LabsOptions & { readonly json?: boolean
   }
   const rows = labs.map(lab => [lab.name, `${lab.pid}`, [...lab.hosts.keys()].join(' ')])
   for (const line of alignLeft([['lab', 'pid', 'hosts'], ...rows])) io.out(`${line}\n`)
-  for (const user of users) fail(io, `user ${user} has vnets too: vnet lab list --user ${user}`)
+  for (const user of users) fail(io, otherUserLine(user, 'lab list'))
   return EXIT_OK
 }
 

@@ -4,6 +4,7 @@ import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { formatDuration } from '../../base/duration.ts'
 import { EOPNOTSUPP, VnetError } from '../../base/errno.ts'
 import { UsageError } from '../../base/usage-error.ts'
+import { otherUserLine } from '../../control/client/find.ts'
 import { supported } from '../../control/client/supported.ts'
 import type { ControlClient, DriverParam, Found, FoundDevice, PartInfo, ScenarioInfo } from '../../control/index.ts'
 import { IFR_IFRU, SIOCDEVPRIVATE } from '../../netdev/if.ts'
@@ -24,7 +25,7 @@ export function list({ json, names, user }: QueryOptions, io: Io): Promise<numbe
     if (json) io.out(`${JSON.stringify({ event: 'list', interfaces: devices.map(deviceWords), users })}\n`)
     else if (names) for (const device of devices) io.out(`${label(device)}\n`)
     else for (const line of alignLeft(rows(devices))) io.out(`${line}\n`)
-    if (!json && !names) for (const user of users) fail(io, `user ${user} has vnets too: vnet list --user ${user}`)
+    if (!json && !names) for (const user of users) fail(io, otherUserLine(user, 'list'))
     for (const { message } of failed) fail(io, message)
     return failed.length === 0 ? EXIT_OK : EXIT_FAILURE
   }

@@ -164,6 +164,11 @@ function withName({ errno, syscall, advice }: VnetError, { pid, interfaces }: En
   return new VnetError(errno, `${syscall} of vnet ${pid}${names === '' ? '' : ` (${names})`}`, advice)
 }
 
+/** Returns the line about another user with vnets, of a command that would show them. */
+export function otherUserLine(user: number, command: string): string {
+  return `user ${user} has vnets too: vnet ${command} --user ${user}`
+}
+
 /** Returns the names as the part of a line: the first of them, and the number of the others. */
 export function listed(names: readonly string[]): string {
   const more = names.length > NAMES ? ` and ${names.length - NAMES} more` : ''

@@ -1,7 +1,7 @@
 /** The labs that run, as other processes find them: by the files of their control sockets. */
 import { closeSync, openSync, readdirSync, readlinkSync, statSync } from 'node:fs'
 import { EACCES, ENODEV, ESRCH, VnetError } from '../../base/errno.ts'
-import { directoriesOf, listed, withPlaces } from '../../control/client/find.ts'
+import { directoriesOf, listed, otherUserLine, withPlaces } from '../../control/client/find.ts'
 import { type EntryInterface, labPlace, readDirectories } from '../../control/protocol/directory.ts'
 import { otherUsers } from '../../control/protocol/run-directory.ts'
 import type { Native } from '../../linux/native.ts'
@@ -64,7 +64,7 @@ export function findHost(text: string, user?: number): RunningHost {
   const [found] = named
   if (found !== undefined && named.length === 1) return found
   const users = user === undefined && found === undefined ? otherUsers() : []
-  const others = users.map(each => `; user ${each} has vnets too: vnet lab list --user ${each}`).join('')
+  const others = users.map(each => `; ${otherUserLine(each, 'lab list')}`).join('')
   const why =
     labs.length === 0
       ? 'no lab with a link is running'
