@@ -28,7 +28,7 @@ import {
 import { UsageError } from './base/usage-error.ts'
 import { forwarder } from './testing/lab/forward.ts'
 import {
-  createWatchedLab,
+  createLabWith,
   type Lab,
   type LabCableOptions,
   type LabLink,
@@ -36,7 +36,7 @@ import {
   warmLabs,
 } from './testing/lab/index.ts'
 import { checkForm, type Form, OBJECT } from './testing/lab/options.ts'
-import { addToMessage, labName, reasonToSkip, seedFor } from './testing/runner.ts'
+import { addDrops, labName, reasonToSkip, seedFor } from './testing/runner.ts'
 
 export { expect } from '@playwright/test'
 
@@ -102,7 +102,7 @@ const LIMIT = { timeout: 60_000 }
  * The kernel checks the link-local address of a new interface for one or two seconds. When the
  * check ends, Chromium aborts what it loads (ERR_NETWORK_CHANGED).
  */
-const ACCEPT_DAD = 'net/ipv6/conf/default/accept_dad'
+const ACCEPT_DAD = ['net/ipv6/conf/default/accept_dad', '0'] as const
 const PCAPNG = 'application/x-pcapng'
 
 await warmLabs()
@@ -118,8 +118,7 @@ async function end(lab: Lab, info: TestInfo): Promise<void> {
   }
   // Attachments are copies. With VNET_CAPTURE the files are kept, too.
   if (!process.env.VNET_CAPTURE) for (const path of captures) rmSync(dirname(path), { recursive: true, force: true })
-  const [error] = info.errors
-  if (error !== undefined && drops.length > 0) addToMessage(error, `\n\nvnet: dropped on ${drops.join('; ')}`)
+  addDrops(info.errors[0], drops)
 }
 
 /** Returns the browser that Playwright would launch. */
@@ -157,9 +156,7 @@ const fixtures = {
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of fixtures from it.
     async ({}: Own, use: Use<Lab>, info: TestInfo) => {
       const options = { name: labName(info.title), seed: seedFor(info.titlePath.join(' > ')) }
-      // A kernel without IPv6 does not have the setting.
-      const sysctls = existsSync(`/proc/sys/${ACCEPT_DAD}`) ? ([[ACCEPT_DAD, '0']] as const) : []
-      const lab = await createWatchedLab(options, { sysctls }).catch(error => reasonToSkip(error))
+      const lab = await createLabWith(options, { sysctls: [ACCEPT_DAD] }).catch(error => reasonToSkip(error))
       if (typeof lab === 'string') return info.skip(true, lab)
       await use(lab)
       await end(lab, info)

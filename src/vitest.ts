@@ -9,11 +9,9 @@
  *     })
  */
 import './base/dispose.ts'
-// Imported, because a test may replace globalThis.setTimeout.
-import { setTimeout } from 'node:timers/promises'
 import { test as base, type TestAPI } from 'vitest'
 import { createLab, type Lab, warmLabs } from './testing/lab/index.ts'
-import { addToMessage, labName, reasonToSkip, seedFor, type TestError } from './testing/runner.ts'
+import { addDrops, closeWithin, labName, reasonToSkip, seedFor, type TestError } from './testing/runner.ts'
 
 export interface LabFixtures {
   /**
@@ -39,9 +37,6 @@ interface LabContext {
   skip(reason: string): never
 }
 
-/** The most lines about dropped packets in the message of a failed test. */
-const DROP_LINES = 5
-
 // Takes a second or more on a busy machine, which would count as the time of the first test.
 await warmLabs()
 
@@ -66,33 +61,19 @@ export const test: TestAPI<LabFixtures> = base.extend<LabFixtures>({
       await use(started)
       if (task.result?.state === 'fail' && drops === undefined) keep()
     } finally {
-      await beforeLimit(started.close(), task.timeout)
+      await closeWithin(started, limitOf(task.timeout))
     }
-    const [error] = task.result?.errors ?? []
-    const lines = (await drops) ?? []
-    if (error !== undefined && lines.length > 0) addToMessage(error, `\n\n${dropText(lines)}`)
+    addDrops(task.result?.errors?.[0], (await drops) ?? [])
     for (const path of captures) console.error(`vnet: captured in ${path}`)
   },
 } as never)
-
-/** Returns at most DROP_LINES lines. */
-function dropText(lines: readonly string[]): string {
-  const isCut = lines.length > DROP_LINES
-  const shown = isCut ? [...lines.slice(0, DROP_LINES - 1), `${lines.length - DROP_LINES + 1} more`] : lines
-  return shown.map(line => `vnet: dropped on ${line}`).join('\n')
-}
 
 /** A lab ends within some hundredths of a second, or a second on a busy machine. */
 const LEAST_LIMIT_MS = 2000
 /** The longest time that a timer takes. */
 const MOST_LIMIT_MS = 2 ** 31 - 1
 
-/** Waits for the end of a lab, as long as its test may take: vitest itself would wait endlessly. */
-async function beforeLimit(closing: Promise<void>, timeout = 0): Promise<void> {
-  const limit = Math.min(Math.max(timeout, LEAST_LIMIT_MS), MOST_LIMIT_MS)
-  const timer = new AbortController()
-  const late = setTimeout(limit, 'late', { signal: timer.signal, ref: false }).catch(() => {})
-  const first = await Promise.race([closing, late])
-  timer.abort()
-  if (first === 'late') throw new Error(`the lab has not ended within ${limit} ms: a server or a worker does not close`)
+/** Returns how long a lab may take to end: as long as its test may, as vitest sets no limit. */
+function limitOf(timeout = 0): number {
+  return Math.min(Math.max(timeout, LEAST_LIMIT_MS), MOST_LIMIT_MS)
 }

@@ -1,5 +1,6 @@
 /** Settings of a network namespace under /proc/sys. */
 import { readSync, writeSync } from 'node:fs'
+import { ENOENT } from '../base/errno.ts'
 import { check, closing } from './errno.ts'
 import type { Native } from './native.ts'
 import { O_RDONLY, O_WRONLY } from './uapi.ts'
@@ -14,6 +15,13 @@ export function readSysctl(native: Native, nsfd: number, name: string): string {
     const bytes = Buffer.alloc(64)
     return bytes.toString('latin1', 0, readSync(fd, bytes)).trim()
   })
+}
+
+/** Whether the kernel has a setting. */
+export function hasSysctl(native: Native, nsfd: number, name: string): boolean {
+  const fd = native.open(`/proc/sys/${name}`, O_RDONLY, nsfd)
+  if (fd >= 0) native.close(fd)
+  return fd !== -ENOENT
 }
 
 /** Throws a VnetError if it may not be changed. */

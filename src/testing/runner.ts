@@ -1,8 +1,15 @@
-/** What the fixtures of test runners share: names, seeds, and the report of dropped packets. */
-import { LabUnavailableError } from './lab/index.ts'
+/**
+ * What the fixtures of test runners share: names, seeds, the end of a lab, and the report of
+ * dropped packets.
+ */
+// Imported, because a test may replace globalThis.setTimeout.
+import { setTimeout } from 'node:timers/promises'
+import { type Lab, LabUnavailableError } from './lab/index.ts'
 
 /** The most characters of the name of a test's lab. */
 const LAB_NAME_MAX = 40
+/** The most lines about dropped packets in the message of a failed test. */
+const DROP_LINES = 5
 
 export interface TestError {
   message?: string | undefined
@@ -10,11 +17,30 @@ export interface TestError {
 }
 
 /** Adds text to the message of an error. Some reporters print it from the stack. */
-export function addToMessage(error: TestError, text: string): void {
+function addToMessage(error: TestError, text: string): void {
   const { message: old = '' } = error
   const message = old + text
   if (error.stack !== undefined) error.stack = error.stack.replace(old, () => message)
   error.message = message
+}
+
+/**
+ * Adds lines of `lab.drops()` to the message of a failed test, at most DROP_LINES of them, each
+ * after the other.
+ */
+export function addDrops(error: TestError | undefined, drops: readonly string[]): void {
+  if (error === undefined || drops.length === 0) return
+  const isCut = drops.length > DROP_LINES
+  const shown = isCut ? [...drops.slice(0, DROP_LINES - 1), `${drops.length - DROP_LINES + 1} more`] : drops
+  addToMessage(error, `\n\n${shown.map(line => `vnet: dropped on ${line}`).join('\n')}`)
+}
+
+/** Closes a lab. Rejects if it has not ended after `limit` milliseconds. */
+export async function closeWithin(lab: Lab, limit: number): Promise<void> {
+  const timer = new AbortController()
+  const late = setTimeout(limit, 'late', { signal: timer.signal }).catch(() => {})
+  const first = await Promise.race([lab.close(), late]).finally(() => timer.abort())
+  if (first === 'late') throw new Error(`the lab has not ended within ${limit} ms: a server or a worker does not close`)
 }
 
 /** Returns the name of a test as that of its lab: `a-slow-link`. */

@@ -7,10 +7,9 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { durationOf } from '../../base/duration.ts'
-import { ENOENT, VnetError } from '../../base/errno.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { loadNative } from '../../linux/native.ts'
-import { readSysctl } from '../../linux/sysctl.ts'
+import { hasSysctl } from '../../linux/sysctl.ts'
 import type { PlannedFault } from '../lab/watch/packet-name.ts'
 import { type FaultKind, formatFault, parseFault, parseKind } from './fault-text.ts'
 import { type Baseline, Judge, type Judgement } from './judge.ts'
@@ -87,7 +86,7 @@ async function prepare(what: string, scenario: Scenario | string | URL, given: E
   for (const fault of options.faults ?? []) parseKind(fault)
   const { rtoMin = DEFAULT_RTO, seed = 1, concurrency = availableParallelism() } = options
   const native = loadNative()
-  const canSet = rtoMin !== false && hasSysctl(native, RTO_SYSCTL)
+  const canSet = rtoMin !== false && hasSysctl(native, -1, RTO_SYSCTL)
   const us = rtoMin === false ? 0 : Math.round(durationOf(rtoMin) / 1000)
   const sysctls = canSet ? ([[RTO_SYSCTL, String(us)]] as const) : []
   const rto = canSet ? `${us / 1000} ms` : rtoMin === false ? "the kernel's" : "the kernel's: it cannot be set here"
@@ -102,16 +101,6 @@ async function prepare(what: string, scenario: Scenario | string | URL, given: E
 
 function urlOf(text: string): URL {
   return /^file:/.test(text) ? new URL(text) : pathToFileURL(resolve(text))
-}
-
-function hasSysctl(native: ReturnType<typeof loadNative>, name: string): boolean {
-  try {
-    readSysctl(native, -1, name)
-    return true
-  } catch (error) {
-    if (error instanceof VnetError && error.errno === ENOENT) return false
-    throw error
-  }
 }
 
 async function exploreWith(prepared: Prepared): Promise<ExploreReport> {

@@ -1,9 +1,10 @@
 /** Runs a scenario once, in this process, in a lab of its own, with planned faults. */
 // Imported, because a scenario may replace the timers of globalThis.
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
-import { createWatchedLab, type Lab } from '../lab/index.ts'
+import { createLabWith, type Lab } from '../lab/index.ts'
 import type { WatchedLink } from '../lab/watch/link-watch.ts'
 import type { PlannedFault } from '../lab/watch/packet-name.ts'
+import { closeWithin } from '../runner.ts'
 import type { Invariant, Scenario } from './scenario.ts'
 
 /** A run. It is sent to the process of the run. */
@@ -41,7 +42,7 @@ export async function runOnce(
   { plan, timeout, seed, sysctls, captures }: RunSpec,
 ): Promise<RunResult> {
   const began = performance.now()
-  const lab = await createWatchedLab({ name: 'explore', seed }, { plan, sysctls, captures })
+  const lab = await createLabWith({ name: 'explore', seed }, { plan, sysctls, captures })
   const abort = new AbortController()
   const broken = failureOf(abort, timeout)
   const started = performance.now()
@@ -54,9 +55,8 @@ export async function runOnce(
   const ms = performance.now() - started
   const links = await lab.watched().catch(() => new Map<string, WatchedLink>())
   abort.abort(new Error('the run has ended'))
-  const isClosed = await closeWithin(lab)
+  await closeWithin(lab, CLOSE_MS).catch(reason => (error ??= (reason as Error).message))
   broken.end()
-  if (!isClosed) error ??= `the lab has not ended within ${CLOSE_MS} ms: a server or a worker does not close`
   return { error, ms, total: performance.now() - began, links, left: [], output: '' }
 }
 
@@ -97,18 +97,6 @@ function failureOf(abort: AbortController, timeout: number): { failed: Promise<n
       process.off('uncaughtException', onError)
     },
   }
-}
-
-async function closeWithin(lab: Lab): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<boolean>(resolve => (timer = setTimeout(() => resolve(false), CLOSE_MS)))
-  const closed = lab.close().then(
-    () => true,
-    () => true,
-  )
-  const isClosed = await Promise.race([closed, late])
-  clearTimeout(timer)
-  return isClosed
 }
 
 function textOf(reason: unknown): string {

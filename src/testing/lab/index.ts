@@ -9,7 +9,7 @@
  *     const response = await client.fetch('http://server:8080/')
  */
 
-import type { Lab, LabOptions, LabWatch } from './lab.ts'
+import type { Lab, LabOptions, LabSetup } from './lab.ts'
 import { LabWorker } from './lab-worker.ts'
 
 export type { FaultAction, FaultWhen } from '../../wire/stages/fault.ts'
@@ -41,11 +41,11 @@ export async function warmLabs(): Promise<void> {
  * says what to do. Rejects with a UsageError for wrong options.
  */
 export function createLab(options: LabOptions = {}): Promise<Lab> {
-  return createWatchedLab(options)
+  return createLabWith(options)
 }
 
-/** @internal Same as createLab. The packets of its links are recorded as `watch` says. */
-export async function createWatchedLab(options: LabOptions, watch?: LabWatch): Promise<Lab> {
+/** @internal Same as createLab, with the settings of fixtures and explore. */
+export async function createLabWith(options: LabOptions, setup: LabSetup = {}): Promise<Lab> {
   options?.signal?.throwIfAborted?.()
   // The worker starts while this thread loads the rest.
   const worker = LabWorker.take()
@@ -53,5 +53,5 @@ export async function createWatchedLab(options: LabOptions, watch?: LabWatch): P
     worker.release()
     throw error
   })
-  return Lab.start(worker, options, watch)
+  return Lab.start(worker, options, setup)
 }

@@ -9,7 +9,7 @@ import type { LabLan, LabLanOptions } from './lan.ts'
 import { makeLabDirectory, removeLeftovers } from './leftovers.ts'
 import type { LabLink } from './link.ts'
 import { Links } from './links.ts'
-import { LabNamespace, type NamespaceLab } from './namespace.ts'
+import { LabNamespace, type NamespaceLab, type Sysctl } from './namespace.ts'
 import { checkOptions, type Form, type Forms, SIGNAL, WHOLE_NUMBER } from './options.ts'
 import { killProcesses } from './processes.ts'
 import { LabUnavailableError, whyNoLab } from './rights.ts'
@@ -30,11 +30,12 @@ export interface LabOptions {
   readonly signal?: AbortSignal
 }
 
-/** What explore wants of a lab: its packets by name, and faults in them. */
-export interface LabWatch {
+/** What fixtures and explore set in a lab, besides its options. */
+export interface LabSetup {
+  /** Faults of packets. The packets of all links are then recorded by name. */
   readonly plan?: readonly PlannedFault[] | undefined
-  /** Settings of each namespace. */
-  readonly sysctls: readonly (readonly [name: string, value: string])[]
+  /** Settings of each namespace. Settings that the kernel does not have are left out. */
+  readonly sysctls?: readonly Sysctl[] | undefined
   /** The directory in which every link is recorded; undefined for none. */
   readonly captures?: string | undefined
 }
@@ -71,25 +72,25 @@ export class Lab implements AsyncDisposable {
   readonly #onAbort = () => void this.close().catch(() => {})
   #closed: Promise<void> | undefined
 
-  private constructor(native: Native, worker: LabWorker, options: LabOptions, watch?: LabWatch) {
+  private constructor(native: Native, worker: LabWorker, options: LabOptions, setup: LabSetup) {
     const { name = 'lab', seed = 1, signal } = options
     this.name = name
     this.seed = seed
     this.#worker = worker
     this.#directory = makeLabDirectory()
     this.#hosts = new HostsFile(this.#directory)
-    this.#captures = new LabCaptures(this.#directory, name, watch?.captures)
+    this.#captures = new LabCaptures(this.#directory, name, setup.captures)
     const namespaces = () => [...this.#namespaces.values()]
     const parts = { hosts: this.#hosts, captures: this.#captures, namespaces }
-    this.#links = new Links({ name, seed, worker, ...parts, plan: watch?.plan })
+    this.#links = new Links({ name, seed, worker, ...parts, plan: setup.plan })
     const switchTo: NamespaceLab['switchTo'] = (host, uplink) => this.#links.switchTo(host, uplink)
-    this.#parts = { native, hosts: this.#hosts, switchTo, sysctls: watch?.sysctls ?? [] }
+    this.#parts = { native, hosts: this.#hosts, switchTo, sysctls: setup.sysctls }
     this.#signal = signal
     signal?.addEventListener('abort', this.#onAbort, { once: true })
   }
 
   /** @internal Same as createLab. The lab releases `worker`, even if this rejects. */
-  static async start(worker: LabWorker, options: LabOptions, watch?: LabWatch): Promise<Lab> {
+  static async start(worker: LabWorker, options: LabOptions, setup: LabSetup): Promise<Lab> {
     try {
       checkOptions('createLab', options, LAB_OPTIONS)
       const native = loadNative()
@@ -97,7 +98,7 @@ export class Lab implements AsyncDisposable {
       if (why !== undefined) throw new LabUnavailableError(why)
       options.signal?.throwIfAborted()
       removeLeftovers()
-      return new Lab(native, worker, options, watch)
+      return new Lab(native, worker, options, setup)
     } catch (error) {
       worker.release()
       throw error

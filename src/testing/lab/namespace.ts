@@ -25,7 +25,7 @@ import {
   setNeighbour,
   toPrefix,
 } from '../../linux/rtnetlink.ts'
-import { writeSysctl } from '../../linux/sysctl.ts'
+import { hasSysctl, writeSysctl } from '../../linux/sysctl.ts'
 import { IFF_UP } from '../../netdev/if.ts'
 import { builtModule } from './built-module.ts'
 import { countersOf, type NamespaceCounters } from './counters.ts'
@@ -49,9 +49,11 @@ export interface NamespaceLab {
   readonly native: Native
   readonly hosts: HostsFile
   switchTo(host: LabNamespace, uplink: LabNamespace): void
-  /** Settings of each namespace: `net/ipv4/tcp_rto_min_us` and its value. */
-  readonly sysctls?: readonly (readonly [name: string, value: string])[]
+  readonly sysctls?: readonly Sysctl[] | undefined
 }
+
+/** A setting of a namespace: `net/ipv4/tcp_rto_min_us` and its value. */
+export type Sysctl = readonly [name: string, value: string]
 
 /** Returns the name of a namespace for an error, or what was given in place of one. */
 export function nameOf(given: unknown): string {
@@ -86,12 +88,8 @@ export class LabNamespace {
   readonly #requests = new Requests((port, host) => this.createConnection(port, host))
   #closed: Promise<void> | undefined
 
-  /** @internal `prepare` makes more of it than a host, such as a router. */
-  constructor(
-    name: string,
-    { native, hosts, switchTo, sysctls = [] }: NamespaceLab,
-    prepare: (place: SocketPlace) => void = () => {},
-  ) {
+  /** @internal */
+  constructor(name: string, { native, hosts, switchTo, sysctls = [] }: NamespaceLab) {
     this.name = name
     this.#native = native
     this.#hosts = hosts
@@ -102,8 +100,7 @@ export class LabNamespace {
     closingOnError(native, [nsfd], () => {
       using sock = RouteSocket.open(native, nsfd)
       for (const { ifindex } of getLinks(sock)) setLink(sock, ifindex, { flags: { set: IFF_UP, mask: IFF_UP } })
-      for (const [name, value] of sysctls) writeSysctl(native, nsfd, name, value)
-      prepare(this.#place)
+      for (const [name, value] of sysctls) if (hasSysctl(native, nsfd, name)) writeSysctl(native, nsfd, name, value)
     })
   }
 

@@ -2,14 +2,10 @@
  * LabRouter: a namespace that forwards IPv4 and IPv6 packets. With a NAT, IPv4 hosts inside share
  * the router's address outside.
  */
-import { writeSync } from 'node:fs'
 import http from 'node:http'
 import { durationOf } from '../../base/duration.ts'
-import { ENOENT } from '../../base/errno.ts'
 import { UsageError } from '../../base/usage-error.ts'
-import { check, closing } from '../../linux/errno.ts'
 import { toPrefix } from '../../linux/rtnetlink.ts'
-import { O_WRONLY } from '../../linux/uapi.ts'
 import { ACCESS, type AccessOptions, accessOf, checkAccess, parseForward } from './access.ts'
 import {
   acceptSource,
@@ -26,10 +22,9 @@ import {
 import { ipv4Of } from './hosts.ts'
 import type { LabLink } from './link.ts'
 import { placeOf } from './lookup.ts'
-import { type LabInterface, LabNamespace, type NamespaceLab, nameOf } from './namespace.ts'
+import { type LabInterface, LabNamespace, type NamespaceLab, nameOf, type Sysctl } from './namespace.ts'
 import { ANY, checkNone, checkOptions, type Forms, LIST } from './options.ts'
 import type { NatSpec } from './protocol.ts'
-import type { SocketPlace } from './sockets.ts'
 import { IPV6_MIN_MTU } from './subnet.ts'
 import { LINK_OPTIONS, type LinkOptions } from './wire-spec.ts'
 
@@ -63,11 +58,11 @@ const PORTAL = '/portal'
  * Turns a namespace into a router. A router looks for IPv6 neighbours from its link-local address,
  * which it could not use for a second or two if it looked for duplicates of it first.
  */
-const SYSCTLS: readonly (readonly [path: string, value: string])[] = [
-  ['/proc/sys/net/ipv4/ip_forward', '1'],
-  ['/proc/sys/net/ipv6/conf/all/forwarding', '1'],
-  ['/proc/sys/net/ipv6/conf/all/accept_dad', '0'],
-  ['/proc/sys/net/ipv6/conf/default/accept_dad', '0'],
+const SYSCTLS: readonly Sysctl[] = [
+  ['net/ipv4/ip_forward', '1'],
+  ['net/ipv6/conf/all/forwarding', '1'],
+  ['net/ipv6/conf/all/accept_dad', '0'],
+  ['net/ipv6/conf/default/accept_dad', '0'],
 ]
 
 export class LabRouter extends LabNamespace {
@@ -86,7 +81,7 @@ export class LabRouter extends LabNamespace {
     lab: NamespaceLab,
     { outside, inside: _, wire: __, mtu: ___, capture: ____, ...access }: LabRouterOptions,
   ) {
-    super(name, lab, forwardPackets)
+    super(name, { ...lab, sysctls: [...(lab.sysctls ?? []), ...SYSCTLS] })
     this.#access = accessOf(access)
     this.#outside = outside
     this.#hosts = lab.hosts
@@ -228,14 +223,5 @@ export class LabRouter extends LabNamespace {
       throw new UsageError(`the router ${this.name} has no NAT that rebinds: make it with nat: 'restricted'`)
     }
     await this.linkTo(this.#outside).rebind()
-  }
-}
-
-function forwardPackets({ native, nsfd }: SocketPlace): void {
-  for (const [path, value] of SYSCTLS) {
-    const fd = native.open(path, O_WRONLY, nsfd)
-    // A kernel without IPv6 lacks the file.
-    if (fd === -ENOENT) continue
-    closing(native, check(fd, path), () => writeSync(fd, value))
   }
 }

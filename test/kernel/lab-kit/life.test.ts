@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { createLab, type Lab } from '../../../src/testing/index.ts'
+import { createLabWith } from '../../../src/testing/lab/index.ts'
 import { either } from '../../support/scale.ts'
 
 const isAlive = (pid: number | string) =>
@@ -126,10 +127,20 @@ test('a router that the kernel refuses leaves no descriptor', async () => {
   await using lab = await createLab()
   const [client] = lab.namespaces('client')
   const before = descriptors()
-  const open = vi.spyOn(client.place.native, 'open').mockReturnValueOnce(-13)
+  const open = vi.spyOn(client.place.native, 'open').mockReturnValue(-13)
   await expect(lab.router('router')).rejects.toThrow('/proc/sys/net/ipv4/ip_forward: EACCES')
   open.mockRestore()
   expect(descriptors()).toBe(before)
+})
+
+test('a namespace leaves out settings that the kernel does not have, and makes the others', async () => {
+  const sysctls = [
+    ['net/ipv4/nosuch_setting', '1'],
+    ['net/ipv4/ip_default_ttl', '7'],
+  ] as const
+  await using lab = await createLabWith({}, { sysctls })
+  const [client] = lab.namespaces('client')
+  expect((await client.exec('cat', ['/proc/sys/net/ipv4/ip_default_ttl'])).stdout).toBe('7\n')
 })
 
 /** Starts a process with a lab, and returns what it has made. */
