@@ -6,7 +6,7 @@
  *     course/03-ring/README.md     one page, which `vnet learn` copies
  *     course/03-ring/driver.js     the skeleton, which `vnet learn` copies
  *     course/03-ring/solution.js   the reference: the skeleton, filled in
- *     course/03-ring/wrong/*.js    at least three drivers with a mistake that learners make
+ *     course/03-ring/mistakes.js   `export const mistakes: Mistake[]`, at least three
  *     src/course/exercises/03-ring.ts   `export const exercise: Exercise`, listed in index.ts
  *     test/course/03-ring.test.ts  one line; test/kernel/course/03-ring.long.test.ts likewise
  *
@@ -20,10 +20,9 @@
  * unchanged, and fails at least one check. Each place to fill in is a comment `// TODO 1: ...`,
  * with the number of its step. It type-checks under `strict`, and so does the solution.
  *
- * A wrong driver starts with `// explained by: TEXT`. TEXT must occur in the explanation of the
- * first check that fails, which shows that the learner would find the mistake. Each differs from
- * the solution in a line or two. `// live` as the second line: only a check on a live interface
- * finds it.
+ * A mistake changes a line or two of the solution, as learners do. The text of `explainedBy` must
+ * occur in the explanation of the first check that fails, which shows that the learner would find
+ * the mistake.
  *
  * A check is one statement about the driver, in the present tense, that takes milliseconds. The
  * checks are in the order in which a learner makes them pass; no check runs after a failed one, so
@@ -58,6 +57,32 @@ export interface Exercise {
   readonly memory: readonly MemoryCheck[]
   /** Checks on live interfaces, in their own network namespace. */
   readonly live: readonly LiveCheck[]
+}
+
+/** A text of the solution, which occurs in it once, and what replaces it. */
+type Replacement = readonly [from: string, to: string]
+
+/** A driver that the checks must refuse: the solution with a change. */
+export interface Mistake {
+  readonly name: string
+  /** A part of the explanation, or of the log, of the first check that fails. */
+  readonly explainedBy: string
+  /** True: only a check on a live interface finds it. */
+  readonly isLive?: boolean
+  readonly replace: Replacement | readonly Replacement[]
+}
+
+/** Returns the solution with the mistake. Throws if a text does not occur in it exactly once. */
+export function withMistake(solution: string, { name, replace }: Mistake): string {
+  const replacements = (typeof replace[0] === 'string' ? [replace] : replace) as readonly Replacement[]
+  // Found in the solution itself: what replaces one text may contain another.
+  const found = replacements.map(([from, to]) => {
+    const at = solution.indexOf(from)
+    if (at === -1 || solution.includes(from, at + 1)) throw new Error(`${name}: not exactly once: ${from}`)
+    return { at, from, to }
+  })
+  found.sort((a, b) => b.at - a.at)
+  return found.reduce((text, { at, from, to }) => text.slice(0, at) + to + text.slice(at + from.length), solution)
 }
 
 /** Where a check runs. */

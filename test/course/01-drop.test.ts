@@ -4,7 +4,7 @@ import { exercise } from '../../src/course/exercises/01-drop.ts'
 import { COURSE } from '../../src/course/folder.ts'
 import { checkInMemory, testInMemory } from '../support/course.ts'
 
-testInMemory(exercise)
+await testInMemory(exercise)
 
 test("a failure has the driver's line that leaked frames", async () => {
   const results = await checkInMemory(exercise, join(COURSE, '01-drop/driver.js'))

@@ -1,4 +1,4 @@
 import { exercise } from '../../src/course/exercises/02-mirror.ts'
 import { testInMemory } from '../support/course.ts'
 
-testInMemory(exercise)
+await testInMemory(exercise)

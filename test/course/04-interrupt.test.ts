@@ -1,4 +1,4 @@
 import { exercise } from '../../src/course/exercises/04-interrupt.ts'
 import { testInMemory } from '../support/course.ts'
 
-testInMemory(exercise)
+await testInMemory(exercise)

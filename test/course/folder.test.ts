@@ -1,7 +1,13 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { withMistake } from '../../src/course/exercise.ts'
 import { exercises } from '../../src/course/exercises/index.ts'
 import { exerciseNamed } from '../../src/course/folder.ts'
+import { freshDirectory } from '../support/fresh-directory.ts'
 import { runMain } from '../support/run-main.ts'
+
+const directory = freshDirectory()
 
 test('an exercise is found by its name, its number or its word, also with the slash that a shell adds', () => {
   for (const text of ['03-ring', '03-Ring/', '3', '03', 'ring']) {
@@ -14,11 +20,33 @@ test.each([
   ['nothing', "'nothing' is neither an exercise nor a file; vnet learn lists them"],
   ['package.json', 'package.json is in no directory that is named after an exercise, such as 01-drop'],
   ['course/01-drop/README.md', 'course/01-drop/README.md is no driver: a driver file ends in .js, .mjs or .ts'],
-  ['course/01-drop/wrong', 'no driver.js in course/01-drop/wrong; vnet learn 01-drop writes one'],
 ])('vnet check %s is refused in one line', async (file, line) => {
   expect(await runMain('check', file)).toEqual({
     status: 2,
     stdout: '',
     stderr: `vnet: check: ${line} (see vnet --help)\n`,
   })
+})
+
+test('vnet check of a directory without a driver file is refused in one line', async () => {
+  const empty = join(directory, '01-drop')
+  mkdirSync(empty)
+  expect(await runMain('check', empty)).toEqual({
+    status: 2,
+    stdout: '',
+    stderr: `vnet: check: no driver.js in ${empty}; vnet learn 01-drop writes one (see vnet --help)\n`,
+  })
+})
+
+test('a mistake replaces texts of the solution, also one that another replacement contains', () => {
+  const replace = [
+    ['a()', 'b()\na()'],
+    ['b()', ''],
+  ] as const
+  expect(withMistake('a()\nb()', { name: 'moved', explainedBy: '', replace })).toBe('b()\na()\n')
+})
+
+test.each(['', 'a()\na()'])('a mistake whose text does not occur exactly once in %j is refused', solution => {
+  const replace = ['a()', ''] as const
+  expect(() => withMistake(solution, { name: 'late', explainedBy: '', replace })).toThrow('late: not exactly once: a()')
 })

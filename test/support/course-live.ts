@@ -4,9 +4,9 @@ import { expect, test } from 'vitest'
 import type { Exercise, Result } from '../../src/course/exercise.ts'
 import { COURSE } from '../../src/course/folder.ts'
 import { runWorker } from '../../src/course/worker.ts'
-import { expectExplained, wrongDrivers } from './course.ts'
+import { expectExplained, mistakesOf, withDriverFile, wrongDriver } from './course.ts'
 
-export function testLive(exercise: Exercise): void {
+export async function testLive(exercise: Exercise): Promise<void> {
   const { name, live } = exercise
 
   test(`the solution of ${name} passes all live checks`, async () => {
@@ -14,9 +14,9 @@ export function testLive(exercise: Exercise): void {
     expect(results).toEqual(live.map(({ title }) => ({ title, where: 'live', result: 'passed' })))
   })
 
-  const wrong = wrongDrivers(exercise).filter(({ isLive }) => isLive)
-  test.each(wrong)(`a wrong driver of ${name} is explained live by: $text`, async each => {
-    expectExplained(exercise, await checkLive(exercise, each.file), each)
+  test.each(await mistakesOf(exercise, true))(`$name in ${name} is explained live by: $explainedBy`, async mistake => {
+    const results = await withDriverFile(wrongDriver(exercise, mistake), file => checkLive(exercise, file))
+    expectExplained(exercise, results, mistake.explainedBy)
   })
 }
 

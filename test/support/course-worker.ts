@@ -1,28 +1,23 @@
 /** The worker of `vnet check` on drivers that break it: variants of the solution of 01-drop. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { Result } from '../../src/course/exercise.ts'
 import { exercise } from '../../src/course/exercises/01-drop.ts'
 import { COURSE } from '../../src/course/folder.ts'
 import { runWorker } from '../../src/course/worker.ts'
+import { withDriverFile } from './course.ts'
 
 export const solution = readFileSync(join(COURSE, '01-drop/solution.js'), 'utf8')
 
 /** Returns the failure that ends the checks in memory of a driver with this text. */
 export async function failureOf(text: string): Promise<Result | undefined> {
-  const directory = mkdtempSync(join(tmpdir(), 'vnet-course-'))
-  try {
-    const file = join(directory, 'driver.mjs')
-    writeFileSync(file, text)
+  return withDriverFile(text, async file => {
     const results: Result[] = []
     const add = (result: Result) => results.push(result)
     await runWorker(exercise, 'memory', file, add, () => {})
     const titles = exercise.memory.map(({ title }) => title)
     expect(results.map(({ title }) => title)).toEqual(expect.arrayContaining(titles))
     return results.find(({ result }) => result === 'failed')
-  } finally {
-    rmSync(directory, { recursive: true })
-  }
+  })
 }

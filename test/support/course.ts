@@ -1,19 +1,12 @@
 /** The tests that every exercise of the course has. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { Exercise, Result } from '../../src/course/exercise.ts'
+import { type Exercise, type Mistake, type Result, withMistake } from '../../src/course/exercise.ts'
 import { COURSE } from '../../src/course/folder.ts'
 import { runInMemory } from '../../src/course/memory.ts'
 import type { Driver } from '../../src/netdev/driver.ts'
-
-/** A driver of the course that must fail, and the text of the explanation. */
-export interface Wrong {
-  readonly file: string
-  readonly text: string
-  /** True if only a live check finds the mistake. */
-  readonly isLive: boolean
-}
 
 const load = async (file: string): Promise<Driver> => (await import(file)).driver
 
@@ -27,15 +20,27 @@ export async function checkInMemory({ memory, params }: Exercise, file: string):
   return results
 }
 
-export function wrongDrivers({ name }: Exercise): Wrong[] {
-  const directory = join(COURSE, name, 'wrong')
-  return readdirSync(directory).map(base => {
-    const file = join(directory, base)
-    const [first = '', second] = readFileSync(file, 'utf8').split('\n')
-    const text = /^\/\/ explained by: (.+)$/.exec(first)?.[1]
-    if (text === undefined) throw new Error(`${file} does not begin with: // explained by: TEXT`)
-    return { file, text, isLive: second === '// live' }
-  })
+/** Returns the mistakes of the exercise that a check in memory finds, or a live one. */
+export async function mistakesOf({ name }: Exercise, isLive: boolean): Promise<Mistake[]> {
+  const { mistakes } = (await import(join(COURSE, name, 'mistakes.js'))) as { mistakes: Mistake[] }
+  return mistakes.filter(mistake => (mistake.isLive ?? false) === isLive)
+}
+
+/** Returns the text of a driver with the mistake. */
+export function wrongDriver({ name }: Exercise, mistake: Mistake): string {
+  return withMistake(readFileSync(join(COURSE, name, 'solution.js'), 'utf8'), mistake)
+}
+
+/** Calls `check` with a file that contains the text. A process loads a file of a path only once. */
+export async function withDriverFile<T>(text: string, check: (file: string) => Promise<T>): Promise<T> {
+  const directory = mkdtempSync(join(tmpdir(), 'vnet-course-'))
+  try {
+    const file = join(directory, 'driver.mjs')
+    writeFileSync(file, text)
+    return await check(file)
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
 }
 
 /** The headings of the page, which explanations refer to. */
@@ -44,14 +49,15 @@ export function headings(page: string): string[] {
 }
 
 /** Expects that the first failure has the text, and refers to a heading of the page. */
-export function expectExplained({ name }: Exercise, results: readonly Result[], { text }: Wrong): void {
+export function expectExplained({ name }: Exercise, results: readonly Result[], text: string): void {
   const failed = results.find(({ result }) => result === 'failed')
   const { seen, expected, logged = [] } = failed ?? {}
   expect([seen, expected, ...logged].join('\n')).toContain(text)
   expect(headings(readFileSync(join(COURSE, name, 'README.md'), 'utf8'))).toContain(failed?.read)
 }
 
-export function testInMemory(exercise: Exercise): void {
+export async function testInMemory(exercise: Exercise): Promise<void> {
+  const mistakes = await mistakesOf(exercise, false)
   const { name, title, kernelNames } = exercise
   const directory = join(COURSE, name)
 
@@ -63,16 +69,12 @@ export function testInMemory(exercise: Exercise): void {
 
     test(`the skeleton of ${name} fails a check with an explanation that refers to the page`, async () => {
       const results = await checkInMemory(exercise, join(directory, 'driver.js'))
-      expectExplained(exercise, results, { text: '', file: '', isLive: false })
+      expectExplained(exercise, results, '')
     })
 
-    const wrong = wrongDrivers(exercise)
-    test(`${name} has at least three wrong drivers`, () => {
-      expect(wrong.length).toBeGreaterThanOrEqual(3)
-    })
-
-    test.each(wrong.filter(({ isLive }) => !isLive))(`a wrong driver of ${name} is explained by: $text`, async each => {
-      expectExplained(exercise, await checkInMemory(exercise, each.file), each)
+    test.each(mistakes)(`$name in ${name} is explained by: $explainedBy`, async mistake => {
+      const results = await withDriverFile(wrongDriver(exercise, mistake), file => checkInMemory(exercise, file))
+      expectExplained(exercise, results, mistake.explainedBy)
     })
 
     test(`the page of ${name} has its title, the names of the kernel, and at most 100 lines`, () => {

@@ -1,4 +1,4 @@
 import { exercise } from '../../../src/course/exercises/06-timeout.ts'
 import { testLive } from '../../support/course-live.ts'
 
-testLive(exercise)
+await testLive(exercise)

@@ -1,4 +1,4 @@
 import { exercise } from '../../../src/course/exercises/07-ioctl.ts'
 import { testLive } from '../../support/course-live.ts'
 
-testLive(exercise)
+await testLive(exercise)

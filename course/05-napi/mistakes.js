@@ -1,0 +1,103 @@
+// @ts-check
+
+/**
+ * Mistakes that learners make, as changes of the solution: each is found by a check, and the text
+ * is in its explanation.
+ * @type {import('../../src/course/exercise.ts').Mistake[]}
+ */
+export const mistakes = [
+  {
+    name: 'acknowledges-nothing',
+    explainedBy: 'interrupt handler at',
+    replace: ['if (irq.acknowledge() === 0) return IRQ_NONE', ''],
+  },
+  {
+    name: 'always-completes',
+    explainedBy: 'napi_complete_done with 64 of 64',
+    replace: [
+      `if (work < budget) {
+    napi.completeDone(work)
+    irq.unmask(MOVED)
+  }`,
+      `napi.completeDone(work)
+  irq.unmask(MOVED)`,
+    ],
+  },
+  {
+    name: 'completes-and-schedules',
+    explainedBy: 'returned 64, its whole budget, after napi_complete_done with 0',
+    replace: [
+      `if (work < budget) {
+    napi.completeDone(work)
+    irq.unmask(MOVED)
+  }`,
+      `napi.completeDone(0)
+  if (work < budget) irq.unmask(MOVED)
+  else napi.schedule()`,
+    ],
+  },
+  {
+    name: 'completes-when-empty',
+    explainedBy: 'napi_complete_done with 64 of 64',
+    replace: ['if (work < budget) {', 'if (board.rx.length === 0) {'],
+  },
+  {
+    name: 'no-budget',
+    explainedBy: 'one poll took 150',
+    replace: ['while (work < budget && board.rx.length > 0) {', 'while (board.rx.length > 0) {'],
+  },
+  {
+    name: 'no-disable',
+    explainedBy: 'napi_enable of a poll that is enabled',
+    replace: ['dev.priv.napi.disable()', ''],
+  },
+  {
+    name: 'no-enable',
+    explainedBy: 'napi_schedule before napi_enable',
+    replace: ['dev.priv.napi.enable()', ''],
+  },
+  {
+    name: 'no-mask',
+    explainedBy: 'MOVED could interrupt again',
+    replace: ['irq.mask(MOVED)', ''],
+  },
+  {
+    name: 'no-unmask',
+    explainedBy: 'the kernel received 1 of 2',
+    replace: ['irq.unmask(MOVED)', ''],
+  },
+  {
+    name: 'no-wake',
+    explainedBy: 'the queue is still stopped',
+    replace: ['netifTxWakeAllQueues(dev)', ''],
+  },
+  {
+    name: 'returns-budget',
+    explainedBy: 'returned 64, its whole budget, after napi_complete_done with 3',
+    replace: ['return work', 'return budget'],
+  },
+  {
+    name: 'returns-nothing',
+    explainedBy: 'napi poll: returned undefined',
+    replace: ['return work', ''],
+  },
+  {
+    name: 'unmasks-first',
+    explainedBy: 'the kernel received 1 of 2',
+    replace: [
+      `napi.completeDone(work)
+    irq.unmask(MOVED)`,
+      `irq.unmask(MOVED)
+    napi.completeDone(work)`,
+    ],
+  },
+  {
+    name: 'works-in-handler',
+    explainedBy: 'when the handler had returned, the rx ring had 0',
+    replace: [
+      'return IRQ_HANDLED',
+      `poll(dev, 64)
+  return IRQ_HANDLED`,
+    ],
+  },
+]
