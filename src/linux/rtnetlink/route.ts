@@ -65,11 +65,14 @@ export interface Route {
   readonly oif: number | undefined
   /** RTN_* */
   readonly type: number
+  /** The address of the next hop; undefined without one, or with several. */
+  readonly via?: Uint8Array | undefined
 }
 
 const routePolicy = policy({
   dst: binary(RTA_DST, 4, 16),
   oif: s32(RTA_OIF),
+  gateway: binary(RTA_GATEWAY, 4, 16),
   multipath: binary(RTA_MULTIPATH),
 })
 
@@ -90,13 +93,14 @@ function routesOf(sock: RouteSocket, family: AddressFamily): Route[] {
   const what = () => 'RTM_GETROUTE'
   return sock.dump({ type: RTM_GETROUTE, what, write }, (bytes, { type, offset, length }) => {
     if (type !== RTM_NEWROUTE || length < RTMSG || bytes[offset] !== family) return undefined
-    const { dst, oif, multipath } = decodeAttributes(routePolicy, bytes, offset + RTMSG, length - RTMSG)
+    const { dst, oif, gateway, multipath } = decodeAttributes(routePolicy, bytes, offset + RTMSG, length - RTMSG)
     return {
       family,
       dst: dst?.slice() ?? new Uint8Array(family === AF_INET ? 4 : 16),
       prefixLen: bytes[offset + 1],
       oif: oif ?? firstNextHop(multipath),
       type: bytes[offset + 7],
+      via: gateway?.slice(),
     }
   })
 }

@@ -6,11 +6,12 @@ import { type EntryInterface, labPlace, readDirectories } from '../../control/pr
 import { otherUsers } from '../../control/protocol/run-directory.ts'
 import type { Native } from '../../linux/native.ts'
 import { sharesUserNamespace } from '../../linux/privileges.ts'
-import { addressesOf, RouteSocket } from '../../linux/rtnetlink.ts'
-import { formatAddress, networkOf, parsePrefix } from '../../packet/address.ts'
+import { addressesOf, getRoutes, type Route, RouteSocket } from '../../linux/rtnetlink.ts'
+import { formatAddress, networkOf, parsePrefix, sameBytes } from '../../packet/address.ts'
 import type { AddressedHost } from './address-variables.ts'
-import { type Host, HostsFile } from './hosts.ts'
+import { type Host, HostsFile, withoutPrefix } from './hosts.ts'
 import { attempt } from './processes.ts'
+import { NAT64_NETWORK } from './subnet.ts'
 
 /** A lab with links; a lab without links is not visible. */
 export interface RunningLab {
@@ -106,7 +107,7 @@ export function openHost({ lab, host }: RunningHost): number {
   throw new VnetError(ESRCH, `enter ${host}`, `the lab ${lab.name} has ended`)
 }
 
-/** Reads the addresses of all hosts of a lab from the kernel. */
+/** Reads the addresses of all hosts of a lab from the kernel, and whether they use a NAT64. */
 export function readHosts(native: Native, lab: RunningLab): (Host & AddressedHost)[] {
   /** Interfaces in one network are ends of one link. */
   const links = new Map<string, number>()
@@ -117,7 +118,9 @@ export function readHosts(native: Native, lab: RunningLab): (Host & AddressedHos
     links.set(network, link)
     return link
   }
-  return [...lab.hosts].map(([name, interfaces]) => {
+  /** The next hops to IPv4 hosts past a NAT64, by the hosts that have such a route. */
+  const hops = new Map<string, string>()
+  const hosts = [...lab.hosts].map(([name, interfaces]) => {
     const nsfd = openHost({ lab, host: name })
     try {
       using sock = RouteSocket.open(native, nsfd)
@@ -125,11 +128,21 @@ export function readHosts(native: Native, lab: RunningLab): (Host & AddressedHos
         const addresses = addressesOf(sock, each.name)
         return { name: each.name, link: linkOf(addresses), addresses }
       }
+      const { via } = getRoutes(sock).find(isToNat64) ?? {}
+      if (via !== undefined) hops.set(name, formatAddress(via))
       return { name, interfaces: interfaces.map(read) }
     } finally {
       closeSync(nsfd)
     }
   })
+  // The route of the NAT64 itself leads to a host that has none.
+  const onward = hosts.filter(({ name }) => hops.has(name))
+  const routed = new Set(onward.flatMap(each => each.interfaces.flatMap(own => own.addresses.map(withoutPrefix))))
+  return hosts.map(host => ({ ...host, hasDns64: routed.has(hops.get(host.name) ?? '') }))
+}
+
+function isToNat64({ dst, prefixLen }: Route): boolean {
+  return prefixLen === NAT64_NETWORK.prefixLen && sameBytes(dst, NAT64_NETWORK.bytes)
 }
 
 /**

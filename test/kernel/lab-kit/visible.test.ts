@@ -254,6 +254,22 @@ VNET_LAB=${lab}
   await once(child, 'exit')
 })
 
+test('lab exec finds IPv4 hosts by the addresses of a NAT64, like a program of the lab', async () => {
+  const lab = `${OWN}-nat64`
+  await using made = await createLab({ name: lab })
+  const [phone, server] = made.namespaces('phone', 'server')
+  const internet = await made.router('internet')
+  await made.cable(server, internet, { addresses: [['192.0.2.1/24'], ['192.0.2.2/24']] })
+  const router = await made.router('router', { inside: [phone], outside: internet, nat: 'nat64' })
+  await seen(lab, 6)
+  const sorted = (text: string) => text.split('\n').sort().join('\n')
+  for (const host of [phone, router, server]) {
+    const { stdout } = vnet('lab', 'exec', `${lab}:${host.name}`, 'cat', '/etc/hosts')
+    expect(sorted(stdout)).toBe(sorted((await host.exec('cat', ['/etc/hosts'])).stdout))
+    expect(stdout.includes('64:ff9b::c000:201 server')).toBe(host === phone)
+  }
+})
+
 test('lab exec passes Ctrl-C on to its program if no terminal has, and leaves no directory', async () => {
   const child = await labProcess()
   await labsUntil(labs => labs.some(({ pid }) => pid === child.pid))
