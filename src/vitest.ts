@@ -7,9 +7,13 @@
  *       await lab.cable(client, server, { wire: 'rate 1mbit delay 50ms' })
  *       ...
  *     })
+ *
+ * test.explore is a test that runs a scenario once for each packet and fault (docs/explore.md).
  */
 import './base/dispose.ts'
 import { test as base, type TestAPI } from 'vitest'
+import { durationOf } from './base/duration.ts'
+import { type ExploreOptions, explore, type Scenario } from './testing/explore/index.ts'
 import { createLab, type Lab, warmLabs } from './testing/lab/index.ts'
 import { addDrops, closeWithin, labName, reasonToSkip, seedFor, type TestError } from './testing/runner.ts'
 
@@ -40,7 +44,7 @@ interface LabContext {
 // Takes a second or more on a busy machine, which would count as the time of the first test.
 await warmLabs()
 
-export const test: TestAPI<LabFixtures> = base.extend<LabFixtures>({
+const withLab: TestAPI<LabFixtures> = base.extend<LabFixtures>({
   lab: async ({ task, signal, skip }: LabContext, use: (lab: Lab) => Promise<void>) => {
     const seed = seedFor(task.fullTestName ?? task.name)
     let captures: readonly string[] = []
@@ -68,6 +72,52 @@ export const test: TestAPI<LabFixtures> = base.extend<LabFixtures>({
   },
 } as never)
 
+export interface ExploreTest {
+  /**
+   * A test that explores a scenario, and fails with the failures that explore prints. Its timeout
+   * is made from `budget`; without a budget it has none, because each run has its own. Skipped
+   * like other tests on a machine that cannot make labs.
+   */
+  (name: string, scenario: Scenario | string | URL): void
+  (name: string, options: ExploreOptions, scenario: Scenario | string | URL): void
+}
+
+const NS_PER_MS = 1e6
+/** The most runs one after the other that are outside the budget: clean ones, and a last point. */
+const RUNS_BESIDE = 10
+/** Milliseconds for such a run unless the options say it. A clean run may take as long. */
+const RUN_MS = 30_000
+
+const exploreTest: ExploreTest = (
+  name: string,
+  ...given: [Scenario | string | URL] | [ExploreOptions, Scenario | string | URL]
+): void => {
+  const [options, scenario] = given.length === 1 ? [{}, given[0]] : given
+  base(name, { timeout: exploreLimit(options) }, async ({ signal, skip }: LabContext) => {
+    // A module would report the lack of rights as a failed run.
+    const probe = await createLab().catch(error => skip(reasonToSkip(error)))
+    await probe.close()
+    const report = await explore(scenario, { ...(signal && { signal }), ...options })
+    const skipped = report.count('skipped')
+    if (skipped > 0) console.error(`vnet: ${name}: ${skipped} of ${report.points.length} faults were not tried`)
+    if (report.passed) return
+    const error = new Error(String(report))
+    // The place in this file says nothing.
+    error.stack = error.message
+    throw error
+  })
+}
+
+/** Returns the timeout of a test in ms; 0 is none. */
+function exploreLimit({ budget, timeout }: ExploreOptions): number {
+  if (budget === undefined) return 0
+  const run = timeout === undefined ? RUN_MS : durationOf(timeout) / NS_PER_MS
+  return durationOf(budget) / NS_PER_MS + RUNS_BESIDE * run
+}
+
+export const test: TestAPI<LabFixtures> & { readonly explore: ExploreTest } = Object.assign(withLab, {
+  explore: exploreTest,
+})
 /** A lab ends within some hundredths of a second, or a second on a busy machine. */
 const LEAST_LIMIT_MS = 2000
 /** The longest time that a timer takes. */
