@@ -1,9 +1,10 @@
 /** docs/explore.md has every option and every fault, and shows the test that explore prints. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { parseFault, VERBS } from '../../src/testing/explore/fault-text.ts'
+import { parseFault } from '../../src/testing/explore/fault-text.ts'
 import { testText } from '../../src/testing/explore/reproduce.ts'
 import { EXPLORE_OPTIONS } from '../../src/testing/explore/scenario.ts'
+import { FAULT_VERBS } from '../../src/wire/stages/fault-verbs.ts'
 
 const page = readFileSync(new URL('../../docs/explore.md', import.meta.url), 'utf8')
 const section = (heading: string) => page.split(/^## /m).find(text => text.startsWith(heading)) ?? ''
@@ -14,7 +15,7 @@ test('docs/explore.md describes each option', () => {
 })
 
 test('docs/explore.md describes each fault', () => {
-  expect(firstWords('Faults')).toEqual(VERBS)
+  expect(firstWords('Faults')).toEqual(FAULT_VERBS)
 })
 
 test('docs/explore.md shows the test that explore prints', () => {

@@ -236,7 +236,7 @@ function singlePoints(
 ): Pick<Point, 'packet' | 'kind' | 'faults'>[] {
   return packets.flatMap((packet, i) =>
     kinds.flatMap((kind, k) => {
-      const fault = faultOf(packet, kind, rtt)
+      const fault = faultOf(packet, kind, rtt, packets)
       return fault === undefined ? [] : [{ packet: i, kind: k, faults: [fault] }]
     }),
   )

@@ -1,10 +1,8 @@
 /** The text of a planned fault: `drop client-server ab tcp client:* > server:80 seq 1`. */
 import { durationOf, formatDuration } from '../../base/duration.ts'
 import { UsageError } from '../../base/usage-error.ts'
-import type { FaultVerb } from '../../wire/stages/fault-actions.ts'
+import { FAULT_VERBS, type FaultVerb } from '../../wire/stages/fault-verbs.ts'
 import { formatName, type PlannedFault, parseName } from '../lab/watch/packet-name.ts'
-
-export const VERBS: readonly FaultVerb[] = ['drop', 'duplicate', 'delay', 'corrupt', 'reset']
 
 /** A kind of fault. `time` is that of a delay in ns, `rtts` the same in round trips. */
 export interface FaultKind {
@@ -20,9 +18,9 @@ const DELAY_RTTS = 3
 /** Reads `drop`, `delay`, `delay 2rtt` or `delay 50ms`. Throws a UsageError. */
 export function parseKind(text: string): FaultKind {
   const [verb, time, ...rest] = text.trim().split(/\s+/)
-  const isVerb = VERBS.includes(verb as FaultVerb)
+  const isVerb = FAULT_VERBS.includes(verb as FaultVerb)
   if (!isVerb || rest.length > 0 || (time !== undefined && verb !== 'delay')) {
-    throw new UsageError(`faults: '${text}' is not a fault: ${VERBS.join(', ')}, delay 2rtt, delay 50ms`)
+    throw new UsageError(`faults: '${text}' is not a fault: ${FAULT_VERBS.join(', ')}, delay 2rtt, delay 50ms`)
   }
   const kind = { text: text.trim(), verb: verb as FaultVerb, time: 0, rtts: 0 }
   if (verb !== 'delay') return kind

@@ -1,4 +1,7 @@
 /** Points: the sets of faults that are tried, made from the packets of the clean runs. */
+import { ecnOf } from '../../wire/stages/ecn.ts'
+import type { FaultVerb } from '../../wire/stages/fault-verbs.ts'
+import { payloadMiddle } from '../../wire/stages/tamper.ts'
 import { formatName, type PlannedFault, type WatchedPacket } from '../lab/watch/packet-name.ts'
 import type { FaultKind } from './fault-text.ts'
 import type { RunResult } from './run-once.ts'
@@ -55,12 +58,28 @@ function isReply({ flow, direction }: ExploredPacket, other: ExploredPacket): bo
   return other.direction !== direction && other.flow === `${protocol} ${to} > ${from}`
 }
 
-/** Returns a fault of a packet; undefined if it does not apply. */
-export function faultOf(packet: ExploredPacket, kind: FaultKind, rtt: number): PlannedFault | undefined {
-  if (kind.verb === 'reset' && !packet.flow.startsWith('tcp ')) return undefined
+/** Returns a fault of one of these packets; undefined if it does not apply. */
+export function faultOf(
+  packet: ExploredPacket,
+  kind: FaultKind,
+  rtt: number,
+  packets: readonly ExploredPacket[],
+): PlannedFault | undefined {
+  if (!applies(kind.verb, packet, packets)) return undefined
   const time = kind.rtts > 0 ? Math.round(kind.rtts * rtt) * NS_PER_MS : kind.time
   const { link, direction, flow, part, n, copy } = packet
   return { link, direction, flow, part, n, copy, verb: kind.verb, time }
+}
+
+function applies(verb: FaultVerb, packet: ExploredPacket, packets: readonly ExploredPacket[]): boolean {
+  const { head, flow, link, direction, number } = packet
+  const frame = { bytes: head, data: 0, len: head.length }
+  if (verb === 'reset') return flow.startsWith('tcp ')
+  if (verb === 'ce') return ecnOf(frame) !== 0
+  if (verb === 'tamper') return payloadMiddle(frame) >= 0
+  const follows = (other: ExploredPacket) =>
+    other.link === link && other.direction === direction && other.flow === flow && other.number > number
+  return verb !== 'swap' || packets.some(follows)
 }
 
 /** Milliseconds for TCP to repeat a SYN (1 s, then 2 s), and for anything else to be repeated. */

@@ -1,5 +1,6 @@
 /** The scenario that is explored, and the options. */
 import { UsageError } from '../../base/usage-error.ts'
+import { FAULT_VERBS } from '../../wire/stages/fault-verbs.ts'
 import type { Lab } from '../lab/lab.ts'
 import {
   ANY,
@@ -12,7 +13,6 @@ import {
   SIGNAL,
   WHOLE_NUMBER,
 } from '../lab/options.ts'
-import { VERBS } from './fault-text.ts'
 
 /** A scenario's arguments: a lab of its own, and a signal that aborts at the timeout. */
 export interface ScenarioRun {
@@ -70,7 +70,7 @@ export interface Progress {
 const FUNCTION: Form = { accepts: value => typeof value === 'function', text: 'a function' }
 const FAULTS: Form = {
   accepts: value => Array.isArray(value) && value.length > 0 && value.every(each => typeof each === 'string'),
-  text: `a list of faults, such as ${VERBS.join(', ')}, delay 3rtt`,
+  text: `a list of faults, such as ${FAULT_VERBS.join(', ')}, delay 3rtt`,
 }
 const RTO: Form = { accepts: value => value === false || DURATION.accepts(value), text: "a duration, such as '50ms'" }
 const TEXT: Form = { accepts: value => typeof value === 'string' && value !== '', text: "a filter, such as 'tcp'" }

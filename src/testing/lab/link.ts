@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events'
 import { anyText, either, object, oneOf } from '../../base/schema.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import type { FaultAction, FaultWhen } from '../../wire/stages/fault.ts'
+import { TIMELESS_VERBS } from '../../wire/stages/fault-verbs.ts'
 import type { Direction } from '../../wire/wire.ts'
 import { LabFault } from './fault.ts'
 import type { LabWorker } from './lab-worker.ts'
@@ -30,8 +31,8 @@ const TIME: Form = {
 }
 export const ACTION: Form = {
   accepts: value => typeof value === 'string' || (typeof value === 'object' && value !== null && 'delay' in value),
-  text: "a fault: 'drop', 'duplicate', 'corrupt', 'reset' or { delay: '50ms' }",
-  schema: either(oneOf('drop', 'duplicate', 'corrupt', 'reset'), object({ delay: anyText }, 'delay')),
+  text: `a fault: ${TIMELESS_VERBS.map(verb => `'${verb}'`).join(', ')} or { delay: '50ms' }`,
+  schema: either(oneOf(...TIMELESS_VERBS), object({ delay: anyText }, 'delay')),
 }
 export const WHEN: Forms<FaultWhen> = { first: COUNT, nth: COUNT, every: COUNT, after: TIME }
 

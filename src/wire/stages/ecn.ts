@@ -12,7 +12,7 @@ const NOT_ECT = 0
 const CE = 3
 
 /** Returns the ECN field of a packet, with or without VLAN tags; 0 if it is not IP. */
-export function ecnOf({ bytes, data, len }: SkBuff): number {
+export function ecnOf({ bytes, data, len }: Pick<SkBuff, 'bytes' | 'data' | 'len'>): number {
   const network = networkOffset(bytes, data, len)
   if (network < 0) return NOT_ECT
   const nh = data + network

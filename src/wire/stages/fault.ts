@@ -9,8 +9,8 @@ import { type Cursor, whole } from '../spec/cursor.ts'
 import type { StageKind } from '../spec/groups.ts'
 import { join, quoted } from '../units.ts'
 import { type Impairment, impairment, StageWire, type Wire, type WireFilter } from '../wire.ts'
-import { FaultActions, type FaultVerb } from './fault-actions.ts'
-import { tcpHeaderOf } from './tcp-reset.ts'
+import { FaultActions } from './fault-actions.ts'
+import { type FaultVerb, TIMELESS_VERBS } from './fault-verbs.ts'
 
 /**
  * Which of the matching packets are hit: the first N, the Nth or every Nth. With `after` (in ms, or
@@ -24,8 +24,12 @@ export interface FaultWhen {
   readonly after?: number | string
 }
 
-/** `delay` (in ms, or '50ms') lets later packets overtake; `corrupt` flips one bit. */
-export type FaultAction = 'drop' | 'duplicate' | 'corrupt' | 'reset' | { readonly delay: number | string }
+/**
+ * `delay` (in ms, or '50ms') lets later packets overtake, `swap` only the next one; `corrupt`
+ * flips one bit, `tamper` one of the payload and corrects the checksum; `ce` marks packets that are
+ * capable of ECN.
+ */
+export type FaultAction = Exclude<FaultVerb, 'delay'> | { readonly delay: number | string }
 
 interface FaultSpec {
   readonly action: FaultVerb
@@ -48,7 +52,9 @@ interface FaultParams extends Required<When> {
   readonly onHit: (() => void) | undefined
 }
 
-const ACTIONS: ReadonlySet<string> = new Set(['drop', 'duplicate', 'corrupt', 'reset'])
+const ACTIONS: ReadonlySet<string> = new Set(TIMELESS_VERBS)
+/** The words with which no other stage starts. */
+const WORDS: readonly FaultVerb[] = ['drop', 'swap', 'tamper', 'ce', 'reset']
 const WHEN: ReadonlySet<string> = new Set(['first', 'nth', 'every', 'after'])
 
 class FaultWire extends StageWire<FaultParams> implements Wire {
@@ -62,14 +68,9 @@ class FaultWire extends StageWire<FaultParams> implements Wire {
     const { action, filter } = this.params
     const now = this.env.clock.now()
     if (Number.isNaN(this.#began)) this.#began = now
-    if (now - this.#began < this.params.after || filter?.(skb.bytes, skb.data, skb.len) === false) {
-      this.next.push(skb)
-      return
-    }
-    // Only a TCP segment can be reset; nothing else is counted.
-    const header = action === 'reset' ? tcpHeaderOf(skb) : 0
-    if (header < 0 || !this.#isHit()) {
-      this.next.push(skb)
+    const isEarly = now - this.#began < this.params.after
+    if (isEarly || filter?.(skb.bytes, skb.data, skb.len) === false || !this.#isHit(skb)) {
+      this.#actions.pass(skb)
       return
     }
     this.params.onHit?.()
@@ -91,8 +92,10 @@ class FaultWire extends StageWire<FaultParams> implements Wire {
     this.#actions.close()
   }
 
-  #isHit(): boolean {
-    const { first, nth, every } = this.params
+  #isHit(skb: SkBuff): boolean {
+    const { action, first, nth, every } = this.params
+    // Packets to which the action does not apply are not counted.
+    if (!this.#actions.applies(action, skb)) return false
     const n = ++this.#matched
     if (first !== 0) return n <= first
     if (nth !== 0) return n === nth
@@ -106,10 +109,10 @@ const count = whole('a count')
 
 export const faultKind: StageKind<FaultSpec> = {
   kind: 'fault',
-  keywords: ['drop', 'reset'],
+  keywords: WORDS,
   repeats: true,
   starts(c, keywords) {
-    if (c.is('drop') || c.is('reset')) return true
+    if (WORDS.some(word => c.is(word))) return true
     if (c.is('duplicate') || c.is('corrupt')) return selects(c, 1, keywords)
     return c.is('delay') && selects(c, 2, keywords)
   },

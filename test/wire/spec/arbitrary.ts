@@ -1,6 +1,7 @@
 /** Random specs of a wire, with values that print exactly. */
 import fc from 'fast-check'
 import type { Group, Item } from '../../../src/wire/spec/groups.ts'
+import { TIMELESS_VERBS } from '../../../src/wire/stages/fault-verbs.ts'
 import { STAGES } from '../../../src/wire/stages.ts'
 
 /** The spec of a stage with its kind. */
@@ -54,7 +55,7 @@ const when = fc
 const fault = fc.oneof(
   fc.record({
     kind: fc.constant('fault'),
-    action: fc.constantFrom('drop', 'duplicate', 'corrupt', 'reset'),
+    action: fc.constantFrom(...TIMELESS_VERBS),
     filter: fc.oneof(fc.constant(''), filter),
     when,
   }),

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { CHECKSUM_NONE } from '../../../src/skb/sk-buff.ts'
 import { drop, type FaultAction, type FaultWhen, fault } from '../../../src/wire/stages/fault.ts'
 import { loss } from '../../../src/wire/stages/loss.ts'
+import { buildFrame, plain } from '../../packet/frames.ts'
 import { ones, putWord } from '../../support/frames.ts'
 import { plainFrame, testWires } from '../../support/wire.ts'
 
@@ -142,7 +143,18 @@ test('unknown words of a fault are refused, with a list of the known ones', () =
   expect(() => drop(odd, misspelt)).toThrow("a fault has no 'nht', but first, nth, every, after")
   for (const action of ['explode', {}, null]) {
     expect(() => fault(action as FaultAction, odd, { nth: 1 })).toThrow(
-      `a fault is one of drop, duplicate, corrupt, reset or { delay }, not ${JSON.stringify(action)}`,
+      `a fault is one of drop, duplicate, swap, corrupt, tamper, ce, reset or { delay }, not ${JSON.stringify(action)}`,
     )
   }
+})
+
+test('ce marks the packets of a sender that is capable of ECN, and counts no others', () => {
+  const wire = testWire([fault('ce', undefined, { nth: 2 })])
+  for (const ecn of [0, 1, 0, 2, 1]) {
+    const bytes = Uint8Array.from(buildFrame({ packet: plain, tags: [], padding: [] }))
+    bytes[15] = ecn
+    wire.sendFrame(bytes)
+  }
+  expect(wire.received.map(({ bytes }) => bytes[15])).toEqual([0, 1, 0, 3, 1])
+  expect(wire.chain.report()[0]?.marked).toBe(1)
 })

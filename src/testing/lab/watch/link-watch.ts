@@ -52,7 +52,7 @@ export class LinkWatch {
       return {
         push: skb => {
           const fault = this.#see(skb, direction, env)
-          if (fault === undefined) next.push(skb)
+          if (fault === undefined) actions.pass(skb)
           else actions.apply(fault.verb, skb, fault.time)
         },
         close: () => actions.close(),

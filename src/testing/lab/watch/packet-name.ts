@@ -1,6 +1,6 @@
 /** PacketName: which packet of a run is meant, in words that mean the same in another run. */
 import { UsageError } from '../../../base/usage-error.ts'
-import type { FaultVerb } from '../../../wire/stages/fault-actions.ts'
+import type { FaultVerb } from '../../../wire/stages/fault-verbs.ts'
 import type { Direction } from '../../../wire/wire.ts'
 
 /**
