@@ -55,4 +55,9 @@ export const mistakes = [
       'if (ethTypeTrans(skb, dev) !== ETH_P_IP) skb.drop(SKB_DROP_REASON_UNHANDLED_PROTO)',
     ],
   },
+  {
+    name: 'assigns-flags',
+    explainedBy: 'no longer IFF_BROADCAST',
+    replace: ['dev.flags |= IFF_NOARP', 'dev.flags = IFF_NOARP'],
+  },
 ]

@@ -126,4 +126,14 @@ export const mistakes = [
       ],
     ],
   },
+  {
+    name: 'stops-early',
+    explainedBy: 'the driver has 3 frames',
+    replace: ['ring.length === ring.capacity', 'ring.length === ring.capacity - 1'],
+  },
+  {
+    name: 'queue-runs-on',
+    explainedBy: 'when ndoStop had returned, the queue was not stopped',
+    replace: ['netifTxStopAllQueues(dev)\n', ''],
+  },
 ]

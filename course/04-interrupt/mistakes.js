@@ -79,4 +79,14 @@ export const mistakes = [
   }`,
     ],
   },
+  {
+    name: 'wakes-always',
+    explainedBy: 'only TX_DONE says that the tx ring has room',
+    replace: ['if ((status & TX_DONE) !== 0) netifTxWakeAllQueues(dev)', 'netifTxWakeAllQueues(dev)'],
+  },
+  {
+    name: 'board-hands-over',
+    explainedBy: 'with its interrupts masked, the board gave a frame to the kernel',
+    replace: ['this.rx.push(skb)', 'netifRx(skb)'],
+  },
 ]

@@ -100,4 +100,37 @@ export const mistakes = [
   return IRQ_HANDLED`,
     ],
   },
+  {
+    name: 'wake-is-work',
+    explainedBy: 'no poll took more than 63',
+    replace: ['let work = 0', 'let work = 1'],
+  },
+  {
+    name: 'schedules-first',
+    explainedBy: 'napi.schedule, then irq.acknowledge',
+    replace: [
+      'if (irq.acknowledge() === 0) return IRQ_NONE',
+      'napi.schedule()\n  if (irq.acknowledge() === 0) return IRQ_NONE',
+    ],
+  },
+  {
+    name: 'requests-first',
+    explainedBy: 'ndoOpen called irq.request, then napi.enable',
+    replace: [
+      `dev.priv.napi.enable()
+  dev.priv.irq.request(() => interrupt(dev))`,
+      `dev.priv.irq.request(() => interrupt(dev))
+  dev.priv.napi.enable()`,
+    ],
+  },
+  {
+    name: 'empties-first',
+    explainedBy: 'ndoStop called board.reset, then napi.disable',
+    replace: [
+      `dev.priv.napi.disable()
+  dev.priv.board.reset()`,
+      `dev.priv.board.reset()
+  dev.priv.napi.disable()`,
+    ],
+  },
 ]

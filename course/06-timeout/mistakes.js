@@ -64,4 +64,9 @@ export const mistakes = [
   board.tx.purge(SKB_DROP_REASON_TX_ABORTED)`,
     ],
   },
+  {
+    name: 'fixed-timeout',
+    explainedBy: 'with --timeout 100, dev.watchdogTimeo is 50',
+    replace: ['dev.watchdogTimeo = dev.priv.params.timeout', 'dev.watchdogTimeo = 50'],
+  },
 ]

@@ -126,4 +126,12 @@ const nameOf = number => [...PROTOCOLS.keys()].find(name => PROTOCOLS.get(name) 
       'if (view.getUint32(0, true) !== SIZE) return -EINVAL',
     ],
   },
+  {
+    name: 'limit-last',
+    explainedBy: 'whatever count and only are',
+    replace: [
+      'if (skb.len > limit) return skb.drop(SKB_DROP_REASON_PKT_TOO_BIG)',
+      'if (count && skb.len > limit) return skb.drop(SKB_DROP_REASON_PKT_TOO_BIG)',
+    ],
+  },
 ]

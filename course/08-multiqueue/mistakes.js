@@ -103,4 +103,18 @@ function init(params) {
       ['dev.tx[queue].wake()', 'netifTxWakeAllQueues(dev)'],
     ],
   },
+  {
+    name: 'counts-dropped',
+    explainedBy: 'frames counted: 0, 2, 0, 2',
+    replace: [
+      `const reason = reflect(skb, dev)
+  if (reason !== 0) return skb.drop(reason)
+  const lane = lanes[skb.queueMapping]
+  lane.frames++`,
+      `const lane = lanes[skb.queueMapping]
+  lane.frames++
+  const reason = reflect(skb, dev)
+  if (reason !== 0) return skb.drop(reason)`,
+    ],
+  },
 ]

@@ -135,4 +135,14 @@ export const mistakes = [
     explainedBy: 'SKB_GSO_SEG 1',
     replace: ['if (n < 0) return skb.drop(-n)', 'if (n < 0) return skb.drop()'],
   },
+  {
+    name: 'not-completed',
+    explainedBy: 'skbChecksumHelp returned false',
+    replace: [
+      `if (skbChecksumHelp(skb)) netifRx(skb)
+    else skb.drop(SKB_DROP_REASON_SKB_CSUM)`,
+      `skbChecksumHelp(skb)
+    netifRx(skb)`,
+    ],
+  },
 ]

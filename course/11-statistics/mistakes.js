@@ -123,4 +123,12 @@ export const mistakes = [
       'if ((bits & DAMAGED) !== 0) return skb.drop(SKB_DROP_REASON_RX_CRC)',
     ],
   },
+  {
+    name: 'one-of-two',
+    explainedBy: 'txErrors 1, collisions 1, txAbortedErrors 1',
+    replace: [
+      'if ((bits & COLLISION) !== 0) dev.counters',
+      'if ((bits & ABORTED) === 0 && (bits & COLLISION) !== 0) dev.counters',
+    ],
+  },
 ]

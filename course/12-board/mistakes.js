@@ -134,4 +134,29 @@ export const mistakes = [
     explainedBy: 'skb.dev = dev',
     replace: ['skb.dev = dev', ''],
   },
+  {
+    name: 'resets-the-first',
+    explainedBy: 'hw.reset of the queue that ndoTxTimeout names',
+    replace: ['hw.reset(queue, peer)', 'hw.reset(0, peer)'],
+  },
+  {
+    name: 'board-off-first',
+    explainedBy: 'the queues are stopped before the board',
+    replace: [
+      `netifTxStopAllQueues(dev)
+  dev.priv.hw.stop()`,
+      `dev.priv.hw.stop()
+  netifTxStopAllQueues(dev)`,
+    ],
+  },
+  {
+    name: 'board-on-last',
+    explainedBy: 'the queues are started after the board',
+    replace: [
+      `dev.priv.hw.start(() => interrupt(dev))
+  netifTxStartAllQueues(dev)`,
+      `netifTxStartAllQueues(dev)
+  dev.priv.hw.start(() => interrupt(dev))`,
+    ],
+  },
 ]

@@ -40,10 +40,14 @@ export async function runChecks(
     return
   }
   const run = async (check: (typeof memory)[number]) => {
+    const before = timers()
     const end = await runInMemory(check, driver, params)
     // A rejected promise is reported when the event loop turns.
     await setImmediate()
-    return end
+    if (end.result === 'failed' || timers() <= before) return end
+    const seen = 'the devices are gone, and a timer of setTimeout or setInterval still runs'
+    const expected = 'none: use dev.net.clock, and cancel its alarms in ndoStop'
+    return resultOf('memory', check, { seen, expected })
   }
   await runEach(memory, run, report)
 }
@@ -60,6 +64,9 @@ async function runEach<C extends { readonly title: string }>(
     if (end.result === 'failed') return
   }
 }
+
+/** The number of timers of Node.js that keep this process alive. */
+const timers = (): number => process.getActiveResourcesInfo().filter(name => name === 'Timeout').length
 
 /** Keeps the kernel from transmitting frames that no check requested. */
 function silenceIpv6(): void {

@@ -1,13 +1,8 @@
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { withMistake } from '../../src/course/exercise.ts'
 import { exercises } from '../../src/course/exercises/index.ts'
 import { exerciseNamed } from '../../src/course/folder.ts'
-import { freshDirectory } from '../support/fresh-directory.ts'
 import { runMain } from '../support/run-main.ts'
-
-const directory = freshDirectory()
 
 test('an exercise is found by its name, its number or its word, also with the slash that a shell adds', () => {
   for (const text of ['03-ring', '03-Ring/', '3', '03', 'ring']) {
@@ -25,16 +20,6 @@ test.each([
     status: 2,
     stdout: '',
     stderr: `vnet: check: ${line} (see vnet --help)\n`,
-  })
-})
-
-test('vnet check of a directory without a driver file is refused in one line', async () => {
-  const empty = join(directory, '01-drop')
-  mkdirSync(empty)
-  expect(await runMain('check', empty)).toEqual({
-    status: 2,
-    stdout: '',
-    stderr: `vnet: check: no driver.js in ${empty}; vnet learn 01-drop writes one (see vnet --help)\n`,
   })
 })
 

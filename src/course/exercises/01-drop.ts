@@ -1,5 +1,5 @@
 /** 1. A device that drops every frame. */
-import { IFF_NOARP } from '../../netdev/if.ts'
+import { IFF_BROADCAST, IFF_MULTICAST, IFF_NOARP } from '../../netdev/if.ts'
 import { ETH_P_IPV6 } from '../../packet/ethernet.ts'
 import { arpRequest, ethernetFrame, udpFrame } from '../../testing/frames.ts'
 import { type Exercise, verify } from '../exercise.ts'
@@ -82,9 +82,16 @@ export const exercise: Exercise = {
     {
       title: 'has no ARP',
       read: 'No ARP',
-      run({ dev }) {
+      run({ dev, net }, { driver }) {
         const seen = 'dev.flags has no IFF_NOARP'
         verify((dev.flags & IFF_NOARP) !== 0, { seen, expected: 'IFF_NOARP, set in setup' })
+        // Once it is registered, its flags are those of the interface.
+        const [made] = driver.init({}, { net, args: [], names: [], txqs: undefined, rxqs: undefined })
+        const flags = made?.dev.flags ?? 0
+        verify((flags & IFF_BROADCAST) !== 0 && (flags & IFF_MULTICAST) !== 0, {
+          seen: 'after setup, dev.flags has IFF_NOARP, and no longer IFF_BROADCAST and IFF_MULTICAST',
+          expected: 'all three: |= adds a flag, = removes the others',
+        })
       },
     },
   ],

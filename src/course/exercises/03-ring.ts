@@ -1,4 +1,5 @@
 /** 3. A ring: frames that are held for a while. */
+import type { NetDevice } from '../../netdev/net-device.ts'
 import { devClose, devOpen } from '../../netdev/netif.ts'
 import { udpFrame } from '../../testing/frames.ts'
 import type { TestBed } from '../../testing/test-bed.ts'
@@ -14,6 +15,24 @@ function transmit(bed: TestBed, n: number, first = 1): void {
   for (let i = 0; i < n; i++) {
     bed.transmit(udpFrame({ from: '198.18.0.1', to: '198.18.0.9', payload: Uint8Array.of(first + i) }))
   }
+}
+
+/** Takes the device down, and returns whether its queue was stopped when ndoStop had returned. */
+async function isStoppedByNdoStop(bed: TestBed): Promise<boolean> {
+  const dev = bed.dev as NetDevice
+  const ops = dev.netdevOps
+  let isStopped = false
+  dev.netdevOps = {
+    ...ops,
+    ndoStop: () => {
+      const error = ops.ndoStop?.(dev)
+      isStopped = dev.tx[0]?.stopped === true
+      return error
+    },
+  }
+  await devClose(dev)
+  dev.netdevOps = ops
+  return isStopped
 }
 
 /** The numbers of the returned frames. */
@@ -107,9 +126,9 @@ export const exercise: Exercise = {
           expected: `stopped with frame ${SLOTS}, which took the last place`,
         })
         const { held } = bed.balance()
-        verify(held <= SLOTS, {
+        verify(held === SLOTS, {
           seen: `${all} the driver has ${held} frames`,
-          expected: `${SLOTS}, and none that found no place: stop the queue with frame ${SLOTS}, not with the next`,
+          expected: `${SLOTS}: stop the queue with frame ${SLOTS}, which takes the last place, not before it and not with the next`,
         })
         // Another check covers frames that remain in a ring.
         bed.advance(10 * DELAY)
@@ -134,9 +153,13 @@ export const exercise: Exercise = {
       async run(bed) {
         const { armed } = bed.clock
         transmit(bed, 3)
-        await devClose(bed.dev)
+        const isStopped = await isStoppedByNdoStop(bed)
         const { held } = bed.balance()
         const all = 'the interface went down with 3 frames in the ring;'
+        verify(isStopped, {
+          seen: `${all} when ndoStop had returned, the queue was not stopped`,
+          expected: 'netifTxStopAllQueues(dev): no frame may come while the rest is taken down',
+        })
         verify(held === 0, {
           seen: `${all} ${held} frames are still held after ndoStop`,
           expected: 'none: ring.purge(reason) drops them',

@@ -5,6 +5,7 @@ import { devClose, devOpen } from '../../netdev/netif.ts'
 import type { Ring } from '../../skb/ring.ts'
 import { udpFrame } from '../../testing/frames.ts'
 import type { TestBed } from '../../testing/test-bed.ts'
+import { recordCalls } from '../calls.ts'
 import { type Exercise, verify } from '../exercise.ts'
 import { counts, numberOf } from '../text.ts'
 
@@ -129,6 +130,11 @@ export const exercise: Exercise = {
           seen: `with 150 frames in the rx ring, one poll took ${most}`,
           expected: `${BUDGET} at most, its budget: other devices wait`,
         })
+        verify(most === BUDGET, {
+          seen: `with 150 frames in the rx ring, no poll took more than ${most}`,
+          expected: `${BUDGET}, its budget: waking the queue is not work`,
+          read: 'Poll',
+        })
       },
     },
     {
@@ -186,6 +192,19 @@ export const exercise: Exercise = {
       },
     },
     {
+      title: 'acknowledges before it schedules the poll',
+      read: 'Interrupt',
+      run(bed) {
+        const { irq, napi } = privOf(bed)
+        const called = recordCalls({ 'irq.acknowledge': irq, 'napi.schedule': napi })
+        move(bed, 1)
+        verify(called.join(', ') === 'irq.acknowledge, napi.schedule', {
+          seen: `the handler called ${called.join(', then ')}`,
+          expected: 'irq.acknowledge(), then napi.schedule(): the interrupt may be that of another card',
+        })
+      },
+    },
+    {
       title: 'goes down with a poll scheduled, and works again when it is up',
       read: 'Enable and disable',
       async run(bed) {
@@ -201,6 +220,30 @@ export const exercise: Exercise = {
         verify(length === 1, {
           seen: `the interface went down and up again, then a frame: the kernel received ${length}`,
           expected: '1: napi.enable() in ndoOpen, each time',
+        })
+      },
+    },
+    {
+      title: 'enables the poll before the interrupt, and disables it before the rings are emptied',
+      read: 'Enable and disable',
+      async run(bed) {
+        const { irq, napi, board } = privOf(bed)
+        const called = recordCalls({
+          'napi.disable': napi,
+          'board.reset': board,
+          'napi.enable': napi,
+          'irq.request': irq,
+        })
+        await devClose(bed.dev)
+        verify(called.join(', ') === 'napi.disable, board.reset', {
+          seen: `ndoStop called ${called.join(', then ')}`,
+          expected: 'napi.disable(), then board.reset(): a poll must not run on rings that are being emptied',
+        })
+        called.length = 0
+        await devOpen(bed.dev)
+        verify(called.join(', ') === 'napi.enable, irq.request', {
+          seen: `ndoOpen called ${called.join(', then ')}`,
+          expected: 'napi.enable(), then irq.request(): an interrupt may come at once, and schedules the poll',
         })
       },
     },

@@ -47,7 +47,7 @@ export const exercise: Exercise = {
       title: 'is called when a queue was stopped for the timeout, and not before',
       allow: WATCHDOG,
       read: 'The watchdog',
-      run(bed) {
+      async run(bed, { another }) {
         transmit(bed, SLOTS)
         bed.advance(`${TIMEOUT - 1}ms`)
         verify(privOf(bed).timeouts === 0, {
@@ -58,6 +58,11 @@ export const exercise: Exercise = {
         verify(privOf(bed).timeouts === 1, {
           seen: `a queue was stopped for ${TIMEOUT} ms, dev.watchdogTimeo is ${bed.dev.watchdogTimeo}; ndoTxTimeout was called ${privOf(bed).timeouts} times`,
           expected: `1: dev.watchdogTimeo is --timeout, ${TIMEOUT}, in ms, set in setup; ndoTxTimeout is in dev.netdevOps`,
+        })
+        const { dev } = await another({ ...PARAMS, timeout: 2 * TIMEOUT })
+        verify(dev.watchdogTimeo === 2 * TIMEOUT, {
+          seen: `with --timeout ${2 * TIMEOUT}, dev.watchdogTimeo is ${dev.watchdogTimeo}`,
+          expected: `${2 * TIMEOUT}: dev.priv.params.timeout`,
         })
       },
     },

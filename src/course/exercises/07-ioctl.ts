@@ -123,6 +123,13 @@ export const exercise: Exercise = {
         bed.params.count = false
         transmit(bed)
         verifyFrames(bed, 6, 'count is off', { seen: '3 more, with count=0' })
+        bed.params.limit = UDP_LEN - 1
+        transmit(bed)
+        const { PKT_TOO_BIG: tooBig = 0 } = bed.drops()
+        verify(tooBig === PKT_TOO_BIG + 3, {
+          seen: `3 frames longer than limit, with count=0; dropped: ${counts(bed.drops())}`,
+          expected: `PKT_TOO_BIG ${PKT_TOO_BIG + 3}: limit is looked at first, whatever count and only are`,
+        })
       },
     },
     {

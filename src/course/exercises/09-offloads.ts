@@ -254,6 +254,12 @@ export const exercise: Exercise = {
           seen: `a frame with a partial checksum came back with ipSummed ${ipSummed}${isRight(bytes) ? '' : ' and a wrong checksum'}`,
           expected: `ipSummed ${CHECKSUM_NONE} and the right checksum: skbChecksumHelp does both`,
         })
+        bed.transmit(sent, { ipSummed: CHECKSUM_PARTIAL, csumStart: sent.length - 1, csumOffset: tcp.TCP_CHECK })
+        const { SKB_CSUM = 0 } = bed.drops()
+        verify(SKB_CSUM === 1, {
+          seen: `a frame whose checksum would be after its end: dropped: ${counts(bed.drops())}`,
+          expected: 'SKB_CSUM 1: skbChecksumHelp returned false',
+        })
       },
     },
   ],

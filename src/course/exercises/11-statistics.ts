@@ -90,6 +90,10 @@ export const exercise: Exercise = {
         transmit(other, COLLISION | DAMAGED)
         const both = 'txPackets 1, rxErrors 1, collisions 1, rxCrcErrors 1'
         verifyCounted(other, 'a collision and damage to the same frame', both, 'look at each bit by itself')
+        const aborted = await another()
+        transmit(aborted, COLLISION | ABORTED)
+        const all = 'txPackets 1, txErrors 1, collisions 1, txAbortedErrors 1'
+        verifyCounted(aborted, 'a collision, and then the card gave up', all, 'look at each bit by itself')
       },
     },
     {

@@ -6,6 +6,7 @@ import { unregisterNetdev } from '../../netdev/register.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { arpRequest, udpFrame } from '../../testing/frames.ts'
 import type { TestBed } from '../../testing/test-bed.ts'
+import { beforeCall } from '../calls.ts'
 import { type Exercise, verify } from '../exercise.ts'
 import { counts, numberOf } from '../text.ts'
 
@@ -287,6 +288,45 @@ export const exercise: Exercise = {
         verify(received === 1, {
           seen: `down and up again: ${received} of 1 ping`,
           expected: '1: ndoOpen starts the queues and the board',
+        })
+      },
+    },
+    {
+      title: 'repairs the queue that was late',
+      allow: WATCHDOG,
+      read: 'The timeout',
+      params: { timeout: TIMEOUT },
+      options: { txqs: 2, rxqs: 2 },
+      run(bed) {
+        trigger(bed, 'lockup', 1)
+        transmit(bed, 1, 3, 1)
+        bed.advance(`${TIMEOUT + 1}ms`)
+        verifyArrived(
+          bed,
+          'the completion of queue 1 was lost',
+          upTo(3),
+          'hw.reset of the queue that ndoTxTimeout names',
+        )
+      },
+    },
+    {
+      title: 'has the board on while the queues run, and longer',
+      read: 'Power',
+      async run(bed) {
+        const dev = deviceOf(bed)
+        const stopped: boolean[] = []
+        const look = () => stopped.push(dev.tx[0]?.stopped === true)
+        beforeCall(hwOf(bed), 'stop', look)
+        await devClose(dev)
+        verify(stopped.join() === 'true', {
+          seen: 'hw.stop() was called while the queue ran',
+          expected: 'the queues are stopped before the board',
+        })
+        beforeCall(hwOf(bed), 'start', look)
+        await devOpen(dev)
+        verify(stopped.join() === 'true,true', {
+          seen: 'hw.start() was called when the queue ran already',
+          expected: 'the queues are started after the board',
         })
       },
     },

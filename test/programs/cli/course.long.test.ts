@@ -117,6 +117,11 @@ describe('vnet check', () => {
     ])
   })
 
+  test('vnet check finds a timer of Node.js that the driver leaves behind', async () => {
+    const text = solution.replace('dev.flags |= IFF_NOARP', '$&\n  setInterval(() => {}, 1000)')
+    expect(await failureOf(text)).toMatchObject({ seen: expect.stringContaining('setInterval still runs') })
+  })
+
   test('vnet check explains an exception during loading by its line', async () => {
     const failure = await failureOf(`\nthrow new Error('not today')\n${solution}`)
     expect(failure).toMatchObject({ title: 'the driver file loads', result: 'failed' })
