@@ -147,8 +147,10 @@ describe('a NAT64', () => {
     }
     const [one, two] = ends as [(typeof ends)[0], (typeof ends)[0]]
     const at = `64:ff9b::${outside()}`
-    // The first datagram makes the NAT let the second one in.
+    // The first datagram makes the NAT let the second one in. It precedes one for the server.
     one.send('one', ports[1], at)
+    one.send('later', 3478, SERVER)
+    await once(stun, 'message')
     two.send('two', ports[0], at)
     const [message, from] = await once(one, 'message')
     expect([String(message), from.port]).toEqual(['two', ports[1]])
