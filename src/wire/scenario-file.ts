@@ -106,7 +106,8 @@ function parseStep<T>(
       return undefined
     }
   }
-  const changes = Object.keys(own).filter(key => key.startsWith('wire-'))
+  // A link is named for other keys. Keys of the caller's own change something.
+  const changes = Object.keys(own).filter(key => key !== 'link')
   if (carrier === undefined && wire === undefined && changes.length === 0) {
     problems.add(path, 'it changes nothing: add wire or carrier')
   }

@@ -150,6 +150,17 @@ export function overlappingRoute(routes: readonly Route[], cidr: Prefix, exceptI
   })
 }
 
+/**
+ * Returns the interface index to which the most specific unicast route leads; undefined for local
+ * addresses and without a route.
+ */
+export function outputTo(routes: readonly Route[], address: Uint8Array): number | undefined {
+  const to = { bytes: address, prefixLen: 8 * address.length }
+  const leading = routes.filter(({ dst, prefixLen }) => prefixesIntersect({ bytes: dst, prefixLen }, to))
+  const [best] = leading.sort((a, b) => b.prefixLen - a.prefixLen)
+  return best?.type === RTN_UNICAST ? best.oif : undefined
+}
+
 function isDefault({ family, dst, prefixLen }: Route): boolean {
   return prefixLen <= 1 || (family === AF_INET6 && prefixLen === 3 && dst[0] === 0x20)
 }

@@ -8,6 +8,8 @@ import {
   addRule,
   delRule,
   getLink,
+  getRoutes,
+  outputTo,
   RouteSocket,
   RT_TABLE_LOCAL,
   setNetworkRoute,
@@ -144,6 +146,19 @@ const NEEDS_REDIRECT = 'captive-portal (the kernel needs nf_tables and nft_redir
 export function captureHttp(place: SocketPlace, name: string, port: number): void {
   const rule = [notIif(name), protocol(IPPROTO_TCP), dport(WEB_PORTS[0] as number), redirect(port)]
   addRules(place, NEEDS_REDIRECT, NFPROTO_INET, [{ ...PREROUTING, rules: [rule] }])
+}
+
+/** Returns the addresses that the router reaches by another interface than `name`. */
+export function reachedInside(
+  { native, nsfd }: SocketPlace,
+  name: string,
+  addresses: readonly Uint8Array[],
+): readonly Uint8Array[] {
+  using sock = RouteSocket.open(native, nsfd)
+  const outer = getLink(sock, { name })?.ifindex
+  const routes = getRoutes(sock)
+  const isInside = (ifindex: number | undefined) => ifindex !== undefined && ifindex !== outer
+  return addresses.filter(address => isInside(outputTo(routes, address)))
 }
 
 /** Lets packets of a host with these addresses pass a captive portal. Throws a VnetError. */

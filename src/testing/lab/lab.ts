@@ -84,7 +84,8 @@ export class Lab implements AsyncDisposable {
     const parts = { hosts: this.#hosts, captures: this.#captures, namespaces }
     this.#links = new Links({ name, seed, worker, ...parts, plan: setup.plan })
     const switchTo: NamespaceLab['switchTo'] = (host, uplink) => this.#links.switchTo(host, uplink)
-    this.#parts = { native, hosts: this.#hosts, switchTo, sysctls: setup.sysctls }
+    const checkEnds: NamespaceLab['checkEnds'] = (what, ends) => this.#links.checkEnds(what, ends)
+    this.#parts = { native, hosts: this.#hosts, switchTo, checkEnds, sysctls: setup.sysctls }
     this.#signal = signal
     signal?.addEventListener('abort', this.#onAbort, { once: true })
   }

@@ -294,6 +294,13 @@ export class Links {
       const known = routers.filter(each => uplinks.some(({ link }) => hasLink(each, link))).map(each => each.name)
       throw new UsageError(`switchTo: ${uplink.name} is not an uplink of ${host.name}; it has ${known.join(', ')}`)
     }
+    for (const { link, name } of uplinks.filter(each => hasLink(uplink, each.link))) {
+      const other = routers.find(each => each !== uplink && hasLink(each, link))
+      if (other === undefined) continue
+      // Replies to IPv6 packets would return by either of them.
+      const both = `${uplink.name} and ${other.name} are both on the link ${name} of ${host.name}`
+      throw new UsageError(`switchTo: ${both}: give each uplink a link of its own`)
+    }
     for (const { link } of uplinks.filter(each => !hasLink(uplink, each.link))) {
       host.shut(link)
       this.#routes.forget(host, link)

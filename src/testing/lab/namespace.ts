@@ -49,6 +49,8 @@ export interface NamespaceLab {
   readonly native: Native
   readonly hosts: HostsFile
   switchTo(host: LabNamespace, uplink: LabNamespace): void
+  /** Throws a UsageError unless these are different namespaces of the lab. */
+  checkEnds(what: string, ends: readonly LabNamespace[]): void
   readonly sysctls?: readonly Sysctl[] | undefined
 }
 
@@ -295,7 +297,8 @@ export class LabNamespace {
     using sock = RouteSocket.open(this.#native, this.#place.nsfd)
     const { ifindex } = getLink(sock, { name: each.name }) ?? {}
     if (ifindex === undefined) return
-    for (const cidr of each.addresses) delAddress(sock, ifindex, toPrefix(cidr))
+    // With the first address of a network, the kernel deletes the others.
+    for (const cidr of [...each.addresses].reverse()) delAddress(sock, ifindex, toPrefix(cidr))
     setLink(sock, ifindex, { flags: { set: to.isShut ? 0 : IFF_UP, mask: IFF_UP } })
     for (const cidr of to.addresses) addAddress(sock, ifindex, toPrefix(cidr), { nodad: true })
   }

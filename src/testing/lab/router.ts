@@ -14,6 +14,7 @@ import {
   forwardByKernel,
   masquerade,
   type Outside,
+  reachedInside,
   refusePortControl,
   routeHairpin,
   routeHairpinPort,
@@ -71,7 +72,7 @@ export class LabRouter extends LabNamespace {
   readonly #access: AccessOptions
   readonly #links = new Map<LabNamespace, LabLink>()
   readonly #outside: LabNamespace | undefined
-  readonly #hosts: NamespaceLab['hosts']
+  readonly #lab: NamespaceLab
   /** Forwards to hosts that are not connected yet. */
   readonly #waiting: Map<string, string>
 
@@ -84,7 +85,7 @@ export class LabRouter extends LabNamespace {
     super(name, { ...lab, sysctls: [...(lab.sysctls ?? []), ...SYSCTLS] })
     this.#access = accessOf(access)
     this.#outside = outside
-    this.#hosts = lab.hosts
+    this.#lab = lab
     this.#waiting = new Map(Object.entries(this.#access.forward ?? {}))
   }
 
@@ -146,17 +147,19 @@ export class LabRouter extends LabNamespace {
   }
 
   /**
-   * Accepts a host at the captive portal. Packets from its current addresses pass from then on.
-   * Throws a UsageError if the router has no portal.
+   * Accepts a host at the captive portal. Packets from its current addresses inside pass from then
+   * on. Rejects with a UsageError if the router has no portal, or does not reach the host inside.
    */
   async accept(host: LabNamespace): Promise<void> {
     const { outer } = this
     if (this.#access.firewall !== 'captive-portal' || outer === undefined) {
       throw new UsageError(`router ${this.name}: accept needs firewall: 'captive-portal'`)
     }
-    if (!(host instanceof LabNamespace)) throw new UsageError(`accept: ${nameOf(host)} is not a namespace of the lab`)
+    this.#lab.checkEnds('accept', [host])
     const addresses = host.interfaces.flatMap(each => each.addresses.map(cidr => toPrefix(cidr).bytes))
-    acceptSource(this.place, outer.name, addresses)
+    const inside = reachedInside(this.place, outer.name, addresses)
+    if (inside.length === 0) throw new UsageError(`accept: ${host.name} has no address inside the router ${this.name}`)
+    acceptSource(this.place, outer.name, inside)
   }
 
   #meeting(outer: LabInterface): Outside {
@@ -178,7 +181,7 @@ export class LabRouter extends LabNamespace {
     const { nat, hairpin = false } = this.#access
     if (outer === undefined || nat === undefined) throw new UsageError(`${what}: forward needs \`nat\``)
     const { host, ...forward } = parseForward(what, from, to)
-    const address = ipv4Of(this.#hosts.find(this, host, 4).map(each => each.address))
+    const address = ipv4Of(this.#lab.hosts.find(this, host, 4).map(each => each.address))
     const meeting = this.#meeting(outer)
     if (nat === 'masquerade') {
       forwardByKernel(this.place, meeting, hairpin, { ...forward, address })
@@ -193,7 +196,7 @@ export class LabRouter extends LabNamespace {
     if (this.#outside === undefined || !this.#links.has(this.#outside)) return
     for (const [from, to] of this.#waiting) {
       const { host } = parseForward(this.name, from, to)
-      if (this.#hosts.places(this, host).length === 0 && placeOf(host) === undefined) continue
+      if (this.#lab.hosts.places(this, host).length === 0 && placeOf(host) === undefined) continue
       this.#waiting.delete(from)
       await this.forward(from, to)
     }

@@ -124,8 +124,10 @@ describe('hairpinning', () => {
       end.send('hello', 3478, v4(server)[0]!)
       seen.push((await once(stun, 'message'))[1])
     }
-    // The first datagram makes the NAT let the second one in.
+    // The first datagram makes the NAT let the second one in. It precedes one for the server.
     ends[0]!.send('one', seen[1].port, seen[1].address)
+    ends[0]!.send('later', 3478, v4(server)[0]!)
+    await once(stun, 'message')
     ends[1]!.send('two', seen[0].port, seen[0].address)
     const [message, from] = await once(ends[0]!, 'message')
     expect([String(message), from.port, from.address]).toEqual(['two', seen[1].port, seen[1].address])
@@ -163,6 +165,23 @@ describe('a captive portal', () => {
     await made.accept(client)
     expect(await reaches(client, server, address, dns)).toBe(true)
     expect(await reaches(server, client, v6(client)[0]!, dns)).toBe(false)
+  })
+
+  test('accepts hosts that it reaches inside, by their addresses there, and refuses others', async () => {
+    const [guest, neighbour, stranger] = lab.namespaces('guest', 'neighbour', 'stranger')
+    const made = await router({ firewall: 'captive-portal' })
+    await lab.router('inner', { inside: [guest], outside: made })
+    await lab.cable(guest, stranger)
+    await expect(made.accept(server)).rejects.toThrow('accept: server has no address inside the router router')
+    await expect(made.accept(stranger)).rejects.toThrow('accept: stranger has no address inside')
+    await expect(made.accept(neighbour)).rejects.toThrow('accept: neighbour has no address inside')
+    await expect(made.accept(made)).rejects.toThrow('accept: router has no address inside')
+    await using other = await createLab()
+    const [client] = other.namespaces('client')
+    await expect(made.accept(client)).rejects.toThrow('accept: client, of another lab, is not a namespace of the lab')
+    await server.listen(echo(), 8080)
+    await made.accept(guest)
+    expect(await text(guest, v6(server)[0]!, 8080)).toMatch(/^2001:/)
   })
 
   test('is needed to accept a host', async () => {

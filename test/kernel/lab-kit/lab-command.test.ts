@@ -201,6 +201,22 @@ scenario:
   expect(lab('--host', 'other', file(net), ...sh(carrier))).toMatchObject({ status: 0 })
 })
 
+test('the scenario makes a captive portal accept a host, and a host switch to another uplink', () => {
+  const net = `
+namespaces: [client, server]
+routers:
+  portal: { inside: [client], outside: server, preset: captive-portal }
+  lte: { inside: [client], outside: server }
+scenario:
+  - { at: 0s, accept: { router: portal, host: client }, switch: { host: client, uplink: portal } }
+  - { at: 300ms, switch: { host: client, uplink: lte } }
+`
+  const accepted = 'ping -4qc1 -W9 server | grep -o "1 received"'
+  const switched = 'until ip -br link show portal | grep -q DOWN; do sleep 0.05; done'
+  const { status, stdout } = lab(file(net), ...sh(`${accepted}; ${switched}; ${accepted}`))
+  expect([status, stdout]).toEqual([0, '1 received\n1 received\n'])
+})
+
 test('captures of all links are kept, and their paths printed', () => {
   const { status, stderr } = lab(file(`capture: true\n${NET}`), '--', 'ping', '-qc1', 'server')
   const [, path = ''] = /^vnet: capture: (.*\/client-server\.pcapng)\n$/.exec(stderr) ?? []
@@ -294,6 +310,21 @@ describe('--json', () => {
     })
     lab.send('end')
     expect(await lab.exited).toEqual([0, null])
+  })
+
+  test('accepts a host at a captive portal', async () => {
+    const net =
+      'namespaces: [guest, server]\nrouters: { hotel: { inside: [guest], outside: server, firewall: captive-portal } }'
+    await using lab = new LabRequests(file(net))
+    await lab.next()
+    lab.send('accept', { router: 'hotel', host: 'guest' })
+    expect(await lab.next()).toEqual({ id: expect.anything(), result: {} })
+    lab.send('exec', { host: 'guest', command: 'ping -6qc1 -W9 server' })
+    expect(await lab.next()).toMatchObject({ result: { status: 0 } })
+    lab.send('accept', { router: 'hotel', host: 'server' })
+    expect(await lab.next()).toMatchObject({ error: 'accept: server has no address inside the router hotel' })
+    lab.send('accept', { router: 'guest', host: 'guest' })
+    expect(await lab.next()).toMatchObject({ error: 'accept: guest is not a router' })
   })
 
   test('switches a host to another uplink', async () => {

@@ -95,6 +95,36 @@ test('other hosts find a host by the address of its current uplink', async () =>
   expect(await found()).toContain(v4(addressesOn('wifi')))
 })
 
+test('a host with several addresses of one network switches away and back with all of them', async () => {
+  const cafe = await lab.router('cafe')
+  const addresses = [['192.0.2.1/24', '192.0.2.2/24', '198.51.100.1/24'], ['192.0.2.254/24']] as const
+  await lab.cable(phone, cafe, { addresses })
+  const kernel = async () => (await phone.exec('ip', ['-4', '-o', 'addr', 'show', 'dev', 'cafe'])).stdout
+  const before = (await kernel()).match(/inet \S+/g)
+  await phone.switchTo(lte)
+  expect(addressesOn('cafe')).toEqual([])
+  expect(await kernel()).toBe('')
+  await phone.switchTo(cafe)
+  expect(addressesOn('cafe')).toEqual(addresses[0])
+  expect((await kernel()).match(/inet \S+/g)).toEqual(before)
+  expect((await phone.exec('ping', ['-c1', '-W5', '192.0.2.254'])).status).toBe(0)
+})
+
+test('a host does not switch to one of two uplinks on a segment, but away from both', async () => {
+  const [laptop] = lab.namespaces('laptop')
+  const [one, two] = [await lab.router('one'), await lab.router('two')]
+  await lab.lan({}, laptop, one, two)
+  await lab.cable(laptop, lte)
+  const message = 'switchTo: one and two are both on the link lan of laptop: give each uplink a link of its own'
+  await expect(laptop.switchTo(one)).rejects.toThrow(message)
+  expect(laptop.interfaces.map(({ isShut }) => isShut)).toEqual([undefined, undefined])
+  await laptop.switchTo(lte)
+  expect(laptop.interfaces.map(({ name, isShut }) => [name, isShut])).toEqual([
+    ['lan', true],
+    ['lte', undefined],
+  ])
+})
+
 test.each([
   [
     'a namespace that is not a router',

@@ -10,7 +10,7 @@ import type { LabFault } from '../fault.ts'
 import { createLab, type Lab, type LabLink, type LabNamespace, type Made, type Topology } from '../index.ts'
 import { hostNamed, linkNamed, linkNames } from './links.ts'
 import { type LabPlan, whenOf } from './read.ts'
-import type { FaultEntry, Service } from './schema.ts'
+import type { FaultEntry, HostChanges, Service } from './schema.ts'
 import { type ServiceLab, startService } from './service.ts'
 
 export interface FileLabOptions {
@@ -59,7 +59,7 @@ export class FileLab implements AsyncDisposable {
       const running = new FileLab(lab, plan, await lab.topology(topology), options)
       for (const entry of faults) await running.addFault(entry)
       await Promise.all(services.map(({ host, ...service }) => running.run(host, service)))
-      if (scenario !== undefined) await running.#change(scenario)
+      if (scenario !== undefined) await running.#play(scenario)
       return running
     } catch (error) {
       await lab.close()
@@ -78,6 +78,15 @@ export class FileLab implements AsyncDisposable {
   link(name: string): LabLink {
     if (this.links.includes(name)) return linkNamed(this.#topology, this.#made, name)
     throw new UsageError(`the lab has no link ${name}; it has ${this.links.join(', ')}`)
+  }
+
+  /** Makes changes of hosts. Rejects with a UsageError. */
+  async change({ accept, switch: switched }: HostChanges): Promise<void> {
+    if (switched !== undefined) await this.host(switched.host).switchTo(this.host(switched.uplink))
+    if (accept === undefined) return
+    const router = Object.hasOwn(this.#made.routers, accept.router) ? this.#made.routers[accept.router] : undefined
+    if (router === undefined) throw new UsageError(`accept: ${accept.router} is not a router`)
+    await router.accept(this.host(accept.host))
   }
 
   /** Returns the number of the fault, from 1. */
@@ -109,9 +118,13 @@ export class FileLab implements AsyncDisposable {
   }
 
   /** Starts a scenario. Settles when the changes at time 0 are made. */
-  async #change({ list, links }: NonNullable<LabPlan['scenario']>): Promise<void> {
+  async #play({ list, links, hosts }: NonNullable<LabPlan['scenario']>): Promise<void> {
     const change = async (step: ScenarioStep<string>) => {
-      const link = this.link(links[list.steps.indexOf(step)] as string)
+      const i = list.steps.indexOf(step)
+      await this.change(hosts[i] as HostChanges)
+      const name = links[i]
+      if (name === undefined) return
+      const link = this.link(name)
       const { ab, ba, carrier } = step
       const wire = { ...(ab !== undefined && { ab }), ...(ba !== undefined && { ba }) }
       if (Object.keys(wire).length > 0) await link.wire(wire)

@@ -7,6 +7,7 @@ import type { ScenarioList } from '../../../netdev/device-wire.ts'
 import { checkScenario } from '../../../wire/scenario-file.ts'
 import { fault } from '../../../wire/stages/fault.ts'
 import { readUpTo } from '../../../wire/wire-file.node.ts'
+import { accessOf } from '../access.ts'
 import { compiled, filtersIn } from '../filters.ts'
 import { LAN_OPTIONS, planLan } from '../lan.ts'
 import { CABLE_OPTIONS } from '../links.ts'
@@ -14,7 +15,7 @@ import { ROUTER_OPTIONS } from '../router.ts'
 import { checkTopology, type Topology } from '../topology.ts'
 import { directionsOf, type WireSpec } from '../wire-spec.ts'
 import { linkNames } from './links.ts'
-import { type FaultEntry, type LabFile, labSchema, type Service } from './schema.ts'
+import { type FaultEntry, type HostChanges, type LabFile, labSchema, type Service } from './schema.ts'
 
 const MAX_BYTES = 1 << 20
 
@@ -24,8 +25,14 @@ export interface LabPlan {
   readonly topology: Topology
   readonly services: readonly HostService[]
   readonly faults: readonly FaultEntry[]
-  /** The changes of each link. A step concerns the link of the same index. */
-  readonly scenario: { readonly list: ScenarioList<string>; readonly links: readonly string[] } | undefined
+  /** A step concerns the link, and makes the changes of hosts, of the same index. */
+  readonly scenario:
+    | {
+        readonly list: ScenarioList<string>
+        readonly links: readonly (string | undefined)[]
+        readonly hosts: readonly HostChanges[]
+      }
+    | undefined
 }
 
 /** A program of `run`, and its host. */
@@ -77,7 +84,27 @@ export function parseLabFile(text: string, name: string): LabPlan {
   }
   const steps = file.scenario === undefined ? [] : 'steps' in file.scenario ? file.scenario.steps : file.scenario
   const path = file.scenario !== undefined && 'steps' in file.scenario ? 'scenario.steps' : 'scenario'
-  for (const [i, { link }] of steps.entries()) checkLink(`${path}[${i}].link`, link)
+  const checkHost = (path: string, host: string, known: readonly string[], what: string) => {
+    if (!known.includes(host)) problems.add(path, `the lab has no ${what} ${host}; it has ${known.join(', ')}`)
+  }
+  const portals = Object.entries(routers).filter(([, each]) => accessOf(each).firewall === 'captive-portal')
+  for (const [i, { link, accept, switch: switched, at: _, ...changes }] of steps.entries()) {
+    if (link !== undefined) checkLink(`${path}[${i}].link`, link)
+    else if (Object.keys(changes).length > 0) problems.add(`${path}[${i}]`, 'link is missing')
+    if (accept !== undefined) {
+      checkHost(`${path}[${i}].accept.host`, accept.host, hosts, 'host')
+      checkHost(
+        `${path}[${i}].accept.router`,
+        accept.router,
+        portals.map(([name]) => name),
+        'captive portal',
+      )
+    }
+    if (switched !== undefined) {
+      checkHost(`${path}[${i}].switch.host`, switched.host, namespaces, 'host')
+      checkHost(`${path}[${i}].switch.uplink`, switched.uplink, Object.keys(routers), 'router')
+    }
+  }
   const list = checkScenario(file.scenario, 'scenario', problems, (text, direction) => {
     filtersIn({ [direction]: text })
     return text
@@ -88,7 +115,7 @@ export function parseLabFile(text: string, name: string): LabPlan {
     topology,
     services: Object.entries(run).flatMap(([host, each]) => listed(each).map(service => ({ ...service, host }))),
     faults,
-    scenario: list && { list, links: steps.map(({ link }) => link) },
+    scenario: list && { list, links: steps.map(({ link }) => link), hosts: steps },
   }
 }
 

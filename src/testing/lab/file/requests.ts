@@ -7,7 +7,7 @@ import { ConfigFile } from '../../../base/config-file.ts'
 import { about, anyText, either, integer, object, type Schema, type Typed } from '../../../base/schema.ts'
 import { UsageError } from '../../../base/usage-error.ts'
 import type { FileLab } from './file-lab.ts'
-import { type FaultEntry, faultSchema, link, programKeys, serviceKeys } from './schema.ts'
+import { acceptKeys, type FaultEntry, faultSchema, link, programKeys, serviceKeys, switchKeys } from './schema.ts'
 import { statusOf, wordsOf } from './service.ts'
 
 interface Method<P = never> {
@@ -44,9 +44,8 @@ export const METHODS: Readonly<Record<string, Method>> = {
   }),
   cut: method(ofLink, (lab, { link }) => lab.link(link).down()),
   plug: method(ofLink, (lab, { link }) => lab.link(link).up()),
-  switch: method(object({ host, uplink: anyText }, 'host', 'uplink'), (lab, { host, uplink }) =>
-    lab.host(host).switchTo(lab.host(uplink)),
-  ),
+  accept: method(acceptKeys, (lab, params) => lab.change({ accept: params })),
+  switch: method(switchKeys, (lab, params) => lab.change({ switch: params })),
   fault: method(faultSchema, async (lab, entry: FaultEntry) => ({ fault: await lab.addFault(entry) })),
   hits: method(ofFault, async (lab, { fault, wait }) => {
     const found = lab.faults[fault - 1]?.fault

@@ -74,7 +74,20 @@ export const faultSchema = options<FaultEntry>(
   ...['link', 'direction', 'action'],
 )
 
-const step = object({ ...stepKeys, link }, 'at', 'link')
+/** The params of changes of hosts, in requests and in steps. */
+export const acceptKeys = object({ router: name, host: name }, 'router', 'host')
+export const switchKeys = object({ host: name, uplink: name }, 'host', 'uplink')
+
+const step = object(
+  {
+    ...stepKeys,
+    link: about('The link that `wire` and `carrier` change.', link),
+    accept: about('The captive portal of `router` accepts the host.', acceptKeys),
+    switch: about('Makes the router `uplink` the only uplink of the host.', switchKeys),
+  },
+  'at',
+)
+export type HostChanges = Pick<TypeOf<typeof step>, 'accept' | 'switch'>
 
 export const labSchema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -90,7 +103,10 @@ export const labSchema = {
       lans: about('Segments with a gateway, DHCP and DNS.', record(lan)),
       run: about('Programs that run all the time, by their hosts.', record(oneOrMore(serviceSchema))),
       faults: about('Faults, which are set before the programs start.', list(faultSchema)),
-      scenario: about('Changes of links at set times. Time 0 is when all programs are ready.', scenarioOfSteps(step)),
+      scenario: about(
+        'Changes of links and hosts at set times. Time 0 is when all programs are ready.',
+        scenarioOfSteps(step),
+      ),
     },
     'namespaces',
   ),
