@@ -1,6 +1,13 @@
 /** The interfaces between the parts of the page: the app, and the views that it shows. */
+import type { ComponentChildren } from 'preact'
 import type { CommandResult, DeviceId, DeviceRow, FeedMessage, PageCommand, VnetRow, Want } from '../feed-types.ts'
+import type { Rates } from './rates.ts'
 
+/** Messages of which only the last one about the selected device matters. */
+export type LastType = 'wire' | 'params' | 'segment' | 'scenario' | 'step'
+export type Last<T extends LastType> = Extract<FeedMessage, { readonly type: T }>
+
+/** A component or an effect that reads a property runs again when the property changes. */
 export interface App {
   /** All vnets, of the last `hello`. */
   readonly vnets: readonly VnetRow[]
@@ -9,6 +16,12 @@ export interface App {
   /** Whether the page has the token: without it controls are shown, but are disabled. */
   readonly mayChange: boolean
   readonly presets: readonly { readonly name: string; readonly up: string; readonly down: string }[]
+  /** The rates between the last two messages with statistics. */
+  readonly rates: Pick<Rates, 'of' | 'counters'>
+  /** The server's time of the last statistics, in milliseconds since 1970. */
+  readonly time: number
+  /** The last message of this type about the selected device; undefined before it arrives. */
+  last<T extends LastType>(type: T): Last<T> | undefined
   /** Where the server listens for requests that need the token: `/capture?...&token=...`. */
   path(name: string, query: Readonly<Record<string, string>>): string
   /** Looks at another device. */
@@ -29,12 +42,10 @@ export interface View {
   readonly wants: readonly Want[]
   /** Whether it also takes the `parts` of the device at the other end of a pair. */
   readonly wantsPeer?: boolean
-  readonly element: HTMLElement
-  /** Takes a message of the feed, also while it is hidden. */
-  receive(message: FeedMessage): void
+  /** The component that is in the page while the view is shown. */
+  readonly Body: () => ComponentChildren
+  /** Takes a message of the feed, also while the view is hidden. */
+  receive?(message: FeedMessage): void
   /** The app has looked at another device, or the row of the device has changed. */
-  deviceChanged(): void
-  /** Before it is shown, and after it is hidden. */
-  shown?(): void
-  hidden?(): void
+  deviceChanged?(): void
 }

@@ -28,6 +28,7 @@ import {
 } from './driver-model.ts'
 import { NumbersTable } from './driver-numbers.ts'
 import { CountRates, GSO_NOTE, MOST_DOTS, stateOf } from './driver-text.ts'
+import { keptBody } from './kept.tsx'
 import { placeHash } from './place.ts'
 import { Rates } from './rates.ts'
 
@@ -36,6 +37,7 @@ export function driverView(app: App): View {
 }
 
 class DriverView implements View {
+  readonly Body = keptBody(this)
   readonly name = 'driver'
   readonly title = 'Driver'
   readonly wants = ['parts', 'wire'] as const

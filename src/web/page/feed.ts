@@ -40,9 +40,15 @@ export class FeedReader {
   #address: string | undefined
   #attempt = 0
   #timer: ReturnType<typeof setTimeout> | undefined
+  #retryAt = 0
 
   constructor(options: FeedOptions) {
     this.#options = options
+  }
+
+  /** When the feed that has failed is opened again, in milliseconds since 1970. */
+  get retryAt(): number {
+    return this.#retryAt
   }
 
   /** Opens the feed at an address. Does nothing if it is open there, or about to be. */
@@ -88,7 +94,9 @@ export class FeedReader {
     this.#source?.close()
     this.#source = undefined
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#open(), waitBefore(this.#attempt++))
+    const wait = waitBefore(this.#attempt++)
+    this.#retryAt = Date.now() + wait
+    this.#timer = setTimeout(() => this.#open(), wait)
     this.#options.changed(state)
   }
 }

@@ -1,12 +1,14 @@
 /** The frames of a device as they pass: a table with a filter, and captures from now on. */
 import type { FeedMessage, FrameRow } from '../feed-types.ts'
 import type { App, View } from './app.ts'
-import { h, isCommandKey, setText } from './dom.ts'
+import { h, setText } from './dom.ts'
 import { PageCapture } from './frames-capture.ts'
 import { FrameDetails } from './frames-details.ts'
 import { FilterError, parseFilter } from './frames-filter.ts'
 import { FrameLog } from './frames-log.ts'
 import { FrameTable } from './frames-table.ts'
+import { keptBody } from './kept.tsx'
+import { isCommandKey } from './keys.ts'
 import { Redraw } from './redraw.ts'
 
 /** The syntax of a filter, as frames-filter.ts reads it. */
@@ -36,6 +38,7 @@ export function framesView(app: App): View {
 }
 
 class FramesView implements View {
+  readonly Body = keptBody(this)
   readonly name = 'frames'
   readonly title = 'Frames'
   readonly wants = ['frames'] as const

@@ -1,60 +1,32 @@
 /** The running labs: hosts, segments and links, with the rate and the drops of each link. */
-import { signal } from '@preact/signals'
-import { render } from 'preact'
+import { useMemo } from 'preact/hooks'
 import { formatNumber } from '../../base/quantity.ts'
 import type { App, View } from './app.ts'
-import { h } from './dom.ts'
 import { clip, stateOf } from './driver-text.ts'
 import { BOX, type Lab, type LabLink, type LinkLine, labsOf, layoutLab, type NodeBox } from './lab-graph.ts'
 import { placeHash } from './place.ts'
-import { Rates } from './rates.ts'
 
-type RatesOf = Pick<Rates, 'of'>
+type RatesOf = App['rates']
 
 export function labsView(app: App): View {
-  const element = h('div', { class: 'labs stack' })
-  const labs = signal<readonly Lab[]>([])
-  const rates = new Rates()
-  /** Replaced with each message of statistics. */
-  const shownRates = signal<RatesOf>(rates)
-  let isShown = false
-  const update = () => {
-    if (isShown) labs.value = labsOf(app.vnets)
-  }
-  render(<Labs labs={labs} rates={shownRates} />, element)
-  return {
-    name: 'labs',
-    title: 'Labs',
-    wants: [],
-    element,
-    receive(message) {
-      if (message.type !== 'stats') return
-      rates.receive(message)
-      if (isShown && !document.hidden) shownRates.value = { of: id => rates.of(id) }
-    },
-    deviceChanged: update,
-    shown() {
-      isShown = true
-      update()
-    },
-    hidden() {
-      isShown = false
-    },
-  }
+  return { name: 'labs', title: 'Labs', wants: [], Body: () => <Labs app={app} /> }
 }
 
-interface LabsProps {
-  readonly labs: { readonly value: readonly Lab[] }
-  readonly rates: { readonly value: RatesOf }
-}
-
-function Labs({ labs, rates }: LabsProps) {
-  if (labs.value.length === 0) return <p class="muted">No lab is running. “vnet lab FILE” in a terminal starts one.</p>
-  return labs.value.map(lab => <Drawing key={lab.name} lab={lab} rates={rates.value} />)
+function Labs({ app }: { readonly app: App }) {
+  const { vnets, rates } = app
+  const labs = useMemo(() => labsOf(vnets), [vnets])
+  if (labs.length === 0) return <p class="muted">No lab is running. “vnet lab FILE” in a terminal starts one.</p>
+  return (
+    <div class="labs stack">
+      {labs.map(lab => (
+        <Drawing key={lab.name} lab={lab} rates={rates} />
+      ))}
+    </div>
+  )
 }
 
 function Drawing({ lab, rates }: { readonly lab: Lab; readonly rates: RatesOf }) {
-  const { boxes, lines, width, height } = layoutLab(lab)
+  const { boxes, lines, width, height } = useMemo(() => layoutLab(lab), [lab])
   return (
     <section class="panel">
       <h2>{lab.name}</h2>

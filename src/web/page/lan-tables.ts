@@ -9,21 +9,6 @@ export interface TableColumn {
 /** A row: a cell for each column. */
 export type Cells = readonly string[]
 
-/** Rows out of sight that are elements too, so that scrolling shows no gaps. */
-const SPARE = 4
-
-/** Returns the rows from `first` to before `end` that are elements. */
-export function rowsInSight(
-  scrolled: number,
-  height: number,
-  rowHeight: number,
-  rows: number,
-): { first: number; end: number } {
-  const first = Math.max(0, Math.floor(scrolled / rowHeight) - SPARE)
-  const end = Math.min(rows, Math.ceil((scrolled + height) / rowHeight) + SPARE)
-  return { first: Math.min(first, end), end }
-}
-
 export type SegmentPart = 'hosts' | 'leases' | 'neighbours' | 'stations'
 export const PARTS: readonly SegmentPart[] = ['hosts', 'leases', 'neighbours', 'stations']
 

@@ -1,11 +1,11 @@
 /** Starts the page when the module is loaded. */
-import { controlsView } from './controls.ts'
+import { controlsView } from './controls.tsx'
 import { driverView } from './driver.ts'
 import { framesView } from './frames.ts'
 import { labsView } from './labs.tsx'
-import { lanView } from './lan.ts'
-import { Page } from './page.ts'
-import { stepView } from './step.ts'
+import { lanView } from './lan.tsx'
+import { Page } from './page.tsx'
+import { stepView } from './step.tsx'
 import { trafficView } from './traffic.ts'
 
-document.body.append(new Page([driverView, trafficView, framesView, controlsView, lanView, stepView, labsView]).element)
+new Page([driverView, trafficView, framesView, controlsView, lanView, stepView, labsView])

@@ -1,8 +1,10 @@
 /** The traffic of a device: plots of the last ten minutes, and the stages of its wire. */
 import type { FeedMessage } from '../feed-types.ts'
 import type { App, View } from './app.ts'
-import { h, isCommandKey, setText } from './dom.ts'
+import { h, setText } from './dom.ts'
 import { GSO_NOTE } from './driver-text.ts'
+import { keptBody } from './kept.tsx'
+import { isCommandKey } from './keys.ts'
 import { Redraw } from './redraw.ts'
 import { History } from './traffic-history.ts'
 import { PLOTS, type PlotContent } from './traffic-lines.ts'
@@ -24,6 +26,7 @@ export function trafficView(app: App): View {
 }
 
 class TrafficView implements View {
+  readonly Body = keptBody(this)
   readonly name = 'traffic'
   readonly title = 'Traffic'
   readonly wants = ['parts', 'wire'] as const

@@ -26,6 +26,21 @@ test('a page says that its server has ended, and continues when the server is ba
   await again.close()
 })
 
+test('a page without its server is dimmed, says when it tries again, and tries at a click', async () => {
+  const { feed, address } = await startFeed(small())
+  const page = await browser.open(address, { expected: /net::ERR_/ })
+  await connection(page, 'live')
+  const opacity = () => page.locator('#view').evaluate(view => view.computedStyleMap().get('opacity')?.toString())
+  expect(await opacity()).toBe('1')
+  await feed.close()
+  // The wait grows with each attempt that fails.
+  await page.getByText(/The next attempt is in [2-8] s/).waitFor()
+  expect(Number(await opacity())).toBeLessThan(1)
+  const attempt = page.waitForRequest(/proof/)
+  await page.getByRole('button', { name: 'Try now' }).click()
+  await attempt
+})
+
 test('a page with a wrong token says what to do, and shows only public data', async () => {
   const { address } = await startFeed(small())
   const page = await browser.open(address.replace(TOKEN, 'other'))

@@ -1,7 +1,8 @@
 /** The lists of a segment: the search, the rows in sight, and the time that a lease has left. */
 import { describe, expect, test } from 'vitest'
+import { rowsInSight } from '../../../src/web/page/hooks.ts'
 import type { SegmentPicture } from '../../../src/web/page/lan-picture.ts'
-import { cellsOf, found, rowsInSight, timeLeft } from '../../../src/web/page/lan-tables.ts'
+import { cellsOf, found, timeLeft } from '../../../src/web/page/lan-tables.ts'
 
 const segment: SegmentPicture = {
   hosts: Array.from({ length: 10_000 }, (_, i) => ({

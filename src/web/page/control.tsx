@@ -1,0 +1,73 @@
+/** A control: fields, a button, the command line that does the same, and the result. */
+import type { Signal } from '@preact/signals'
+import type { ComponentChildren } from 'preact'
+import { useState } from 'preact/hooks'
+import type { CommandResult } from '../feed-types.ts'
+import type { App } from './app.ts'
+import { type Change, commandLine, type DoneChange } from './command-line.ts'
+import { CommandBox } from './copy.tsx'
+
+export const NO_TOKEN = 'The address of this page has no token: it can look, but change nothing.'
+const CHANGES_MAX = 50
+
+/** What the controls of a page have in common. */
+export interface Hands {
+  readonly app: App
+  /** The changes that were made from this page, in the order of their times. */
+  readonly log: Signal<readonly DoneChange[]>
+}
+
+interface ControlProps {
+  readonly hands: Hands
+  /** The button's label. */
+  readonly button: string
+  /** The change that it makes; undefined while the fields are incomplete. */
+  readonly change: Change | undefined
+  /** A result that is not of its button, shown in place of one. */
+  readonly checked?: CommandResult | undefined
+  readonly done?: () => void
+  /** In front of the button: labels, fields, text. */
+  readonly children: ComponentChildren
+}
+
+export function Control({ hands, button, change, checked, done, children }: ControlProps) {
+  const { app, log } = hands
+  const { device, mayChange } = app
+  const [result, setResult] = useState<CommandResult>()
+  const [isBusy, setBusy] = useState(false)
+  const line = device && change && commandLine(device.label, change)
+  const submit = async (event: Event) => {
+    event.preventDefault()
+    if (line === undefined || change === undefined || isBusy) return
+    setResult(undefined)
+    setBusy(true)
+    const result = await app.command(change)
+    setBusy(false)
+    setResult(result)
+    const failed = { time: Date.now(), line, error: result.ok ? undefined : result.message }
+    log.value = [...log.value, failed].slice(-CHANGES_MAX)
+    if (result.ok) done?.()
+  }
+  const shown = checked ?? result
+  // The lines after the first show the position in the text.
+  const [first, ...lines] = shown?.ok === false ? shown.message.split('\n') : []
+  // A busy button that is disabled would lose the focus.
+  return (
+    <form class="control" onSubmit={submit} onInput={() => setResult(undefined)}>
+      <fieldset class="row" disabled={!mayChange}>
+        {children}
+        <span class="done ok" role="status">
+          {shown?.ok === true && 'done'}
+        </span>
+        <button type="submit" disabled={line === undefined} aria-busy={isBusy} title={mayChange ? '' : NO_TOKEN}>
+          {button}
+        </button>
+      </fieldset>
+      <CommandBox line={line} />
+      <div class="error" role="alert" hidden={first === undefined}>
+        <p>{first}</p>
+        {lines.length > 0 && <pre>{lines.join('\n')}</pre>}
+      </div>
+    </form>
+  )
+}

@@ -1,0 +1,232 @@
+/** The segment that the ports of a `vnet lan` lead to. */
+import { signal } from '@preact/signals'
+import { useRef, useState } from 'preact/hooks'
+import type { DeviceRow } from '../feed-types.ts'
+import type { App, Last, View } from './app.ts'
+import { SCROLLABLE, tablePart, useRowsInSight } from './hooks.ts'
+import { DhcpConversations, type DhcpTransaction } from './lan-dhcp.ts'
+import { Picture } from './lan-drawing.tsx'
+import type { SegmentPicture } from './lan-picture.ts'
+import { COLUMNS, cellsOf, found, PARTS, type SegmentPart } from './lan-tables.ts'
+
+const COUNTERS = { frames: 'Frames of the segment', dropped: 'Dropped', answered: 'Answered by hosts' } as const
+
+/** The DHCP conversations on the port of this id. */
+interface Dhcp {
+  readonly id: string
+  readonly list: readonly DhcpTransaction[]
+  readonly skipped: number
+}
+
+const NO_DHCP: Dhcp = { id: '', list: [], skipped: 0 }
+
+export function lanView(app: App): View {
+  const conversations = new DhcpConversations()
+  const dhcp = signal(NO_DHCP)
+  return {
+    name: 'lan',
+    title: 'Lan',
+    wants: ['segment', 'dhcp'],
+    receive(message) {
+      if (message.type !== 'dhcp' || message.id !== app.device?.id) return
+      const { id, frames } = message
+      if (id !== dhcp.value.id) conversations.clear()
+      conversations.take(frames)
+      const skipped = (id === dhcp.value.id ? dhcp.value.skipped : 0) + message.skipped
+      dhcp.value = { id, list: [...conversations.list], skipped }
+    },
+    Body: () => {
+      const { device } = app
+      const message = app.last('segment')
+      if (device === undefined) return <p class="muted">There is no interface.</p>
+      if (message?.segment === undefined) {
+        const waits = message === undefined && device.onSegment
+        return (
+          <p class="muted">
+            {waits
+              ? `Waiting for the segment of ${device.label}.`
+              : `${device.label} has no segment behind it: vnet lan makes one.`}
+          </p>
+        )
+      }
+      const shown = dhcp.value.id === device.id ? dhcp.value : NO_DHCP
+      return <Segment key={device.id} app={app} device={device} message={message} dhcp={shown} />
+    },
+  }
+}
+
+interface SegmentProps {
+  readonly app: App
+  readonly device: DeviceRow
+  readonly message: Last<'segment'>
+  readonly dhcp: Dhcp
+}
+
+function Segment({ app, device, message, dhcp }: SegmentProps) {
+  const { segment, allHosts } = message
+  if (segment === undefined) return null
+  return (
+    <div class="lan stack">
+      <section class="panel">
+        <h2>Segment</h2>
+        <Picture segment={segment} own={device} allHosts={allHosts} />
+      </section>
+      <Conversations dhcp={dhcp} mayChange={app.mayChange} />
+      <Lists segment={segment} allHosts={allHosts} now={app.time} />
+      <section class="panel">
+        <h2>Counters</h2>
+        <div class="counters">
+          {(['frames', 'dropped', 'answered'] as const).map(group => (
+            <section key={group}>
+              <h3>{COUNTERS[group]}</h3>
+              <Counters counters={segment.counters[group]} />
+            </section>
+          ))}
+        </div>
+      </section>
+    </div>
+  )
+}
+
+function Counters({ counters }: { readonly counters: Readonly<Record<string, number>> }) {
+  const entries = Object.entries(counters)
+  if (entries.length === 0) return <p class="muted">none</p>
+  return (
+    <table>
+      {entries.map(([name, value]) => (
+        <tr key={name}>
+          <th scope="row">{name}</th>
+          <td class={value === 0 ? 'number muted' : 'number'}>{value.toLocaleString('en')}</td>
+        </tr>
+      ))}
+    </table>
+  )
+}
+
+interface ListsProps {
+  readonly segment: SegmentPicture
+  readonly allHosts: number | undefined
+  readonly now: number
+}
+
+function Lists({ segment, allHosts, now }: ListsProps) {
+  const [part, setPart] = useState<SegmentPart>('hosts')
+  const [search, setSearch] = useState('')
+  const list = useRef<HTMLDivElement>(null)
+  const rows = found(segment, part, search)
+  const [count, most] = [rows?.length ?? segment[part].length, segment[part].length]
+  const { first, end, rowHeight } = useRowsInSight(list, count)
+  const choose = (part: SegmentPart) => {
+    setPart(part)
+    list.current?.scrollTo(0, 0)
+  }
+  const row = (i: number) => {
+    const cells = cellsOf(segment, part, rows?.[i] ?? i, now)
+    const style = { transform: `translateY(${i * rowHeight}px)` }
+    return (
+      <div key={i} class="long-row" {...tablePart('row', { 'aria-rowindex': i + 2 })} style={style}>
+        {cells.map((cell, j) => (
+          <span key={j} {...tablePart('cell')} title={cell}>
+            {cell}
+          </span>
+        ))}
+      </div>
+    )
+  }
+  return (
+    <section class="panel" aria-label="Lists">
+      <div class="row">
+        {PARTS.map(name => (
+          <button key={name} type="button" aria-pressed={name === part} onClick={() => choose(name)}>
+            {`${name} ${((name === 'hosts' && allHosts) || segment[name].length).toLocaleString('en')}`}
+          </button>
+        ))}
+        <input
+          type="search"
+          placeholder="Search names and addresses"
+          autocomplete="off"
+          spellcheck={false}
+          aria-label="Search the lists"
+          value={search}
+          onInput={({ currentTarget }) => setSearch(currentTarget.value)}
+        />
+        <span class="muted" role="status">
+          {rows !== undefined && `${count.toLocaleString('en')} of ${most.toLocaleString('en')}`}
+        </span>
+      </div>
+      <div
+        class="long-list"
+        {...tablePart('table', { 'aria-label': part, 'aria-rowcount': count + 1 })}
+        data-columns={COLUMNS[part].length}
+      >
+        <div {...tablePart('rowgroup')}>
+          <div class="long-head" {...tablePart('row', { 'aria-rowindex': 1 })}>
+            {COLUMNS[part].map(({ title }) => (
+              <span key={title} {...tablePart('columnheader')}>
+                {title}
+              </span>
+            ))}
+          </div>
+        </div>
+        <div class="long-scroll" {...tablePart('rowgroup')} {...SCROLLABLE} ref={list}>
+          <div class="long-rows" role="presentation" style={{ height: `${count * rowHeight}px` }}>
+            {Array.from({ length: end - first }, (_, i) => row(first + i))}
+          </div>
+        </div>
+      </div>
+      {allHosts !== undefined && (
+        <p class="muted">
+          {`Only the first ${segment.hosts.length.toLocaleString('en')} hosts are listed: vnet lan show --hosts lists all.`}
+        </p>
+      )}
+    </section>
+  )
+}
+
+/** DHCP conversations as they happen on the port that is looked at. */
+function Conversations({ dhcp, mayChange }: { readonly dhcp: Dhcp; readonly mayChange: boolean }) {
+  const { list, skipped } = dhcp
+  const seen = 'No DHCP message has passed this port while this view was open.'
+  return (
+    <section class="panel">
+      <h2>DHCP</h2>
+      {list.length === 0 && (
+        <p class="muted">{mayChange ? seen : 'Frames, and so conversations, are shown only with the token.'}</p>
+      )}
+      <ol class="dhcp" aria-label="DHCP conversations">
+        {list.map(each => (
+          <Conversation key={`${each.client} ${each.transaction}`} {...each} />
+        ))}
+      </ol>
+      {skipped > 0 && (
+        <p class="muted">
+          {`${skipped.toLocaleString('en')} frames were too many to look at; a message may be missing here.`}
+        </p>
+      )}
+    </section>
+  )
+}
+
+function Conversation({ client, hostname, messages }: DhcpTransaction) {
+  const start = messages[0]?.time ?? 0
+  return (
+    <li>
+      <span class="head">
+        <time class="muted">{new Date(start).toLocaleTimeString('en-GB')}</time>
+        <span class="mono">{[client, hostname].filter(Boolean).join(' ')}</span>
+      </span>
+      {messages.map(({ type, address, time, dropped }, i) => {
+        const kind = dropped !== undefined || type === 'NAK' || type === 'DECLINE' ? 'drop' : type === 'ACK' ? 'ok' : ''
+        const later = i > 0 && `+${Math.round(time - start)} ms`
+        const other = address !== messages[i - 1]?.address && address
+        const about = [other, later, dropped !== undefined && `dropped: ${dropped}`].filter(Boolean).join(' ')
+        return (
+          <span key={i} class="message">
+            <span class={`tag ${kind}`}>{type}</span>
+            <span class="muted">{about}</span>
+          </span>
+        )
+      })}
+    </li>
+  )
+}

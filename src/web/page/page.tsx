@@ -1,0 +1,367 @@
+/** The page around the views: the selection, and the routing of feed messages to the views. */
+import { batch, computed, effect, type Signal, signal } from '@preact/signals'
+import { options, render } from 'preact'
+import { useLayoutEffect, useRef } from 'preact/hooks'
+import type { CommandResult, DeviceId, FeedMessage, PageCommand, Want } from '../feed-types.ts'
+import type { App, Last, LastType, View } from './app.ts'
+import { DeviceList } from './devices.tsx'
+import { peerOf } from './driver-model.ts'
+import { stateOf } from './driver-text.ts'
+import { FeedReader, type FeedState } from './feed.ts'
+import { useNow } from './hooks.ts'
+import { isCommandKey } from './keys.ts'
+import { findDevice, type PagePlace, parsePlace, placeHash } from './place.ts'
+import { Rates } from './rates.ts'
+import { PageSession } from './session.ts'
+import { clockText } from './traffic-units.ts'
+
+/** Messages about the present moment, which repeat: not requested while the page is hidden. */
+const MOMENTARY: readonly Want[] = ['parts', 'wire', 'segment']
+const NOTICES_MAX = 3
+
+const WORDS: Readonly<Record<FeedState, string>> = {
+  connecting: 'connecting',
+  live: 'live',
+  lost: 'not connected',
+  refused: 'refused',
+  foreign: 'not trusted',
+}
+const SENTENCES: Readonly<Partial<Record<FeedState, string>>> = {
+  lost: 'The server does not answer. What is shown is not up to date.',
+  refused:
+    'The server refuses this page: it needs the token, or too many pages are open. ' +
+    'Open the address that vnet printed, or close other pages.',
+  foreign:
+    'The server at this address does not have the token of this page, so the page sends it nothing secret. ' +
+    'Open the address that vnet printed.',
+}
+
+type Hello = Extract<FeedMessage, { type: 'hello' }>
+interface Notice {
+  readonly text: string
+  readonly time: number
+}
+
+// Components are drawn at most once a frame of the screen, and never while the page is hidden.
+options.debounceRendering = draw => requestAnimationFrame(() => draw())
+
+export class Page implements App {
+  readonly #session = new PageSession()
+  readonly #rates = new Rates()
+  readonly #feed = new FeedReader({
+    open: (address, listener) => this.#session.open(address, listener),
+    receive: message => batch(() => this.#receive(message)),
+    changed: state => batch(() => this.#connected(state)),
+  })
+  readonly #views: readonly View[]
+  readonly #view: Signal<View>
+  readonly #hello = signal<Hello | undefined>(undefined)
+  /** The device of the page's address, even while it does not exist. */
+  readonly #wanted = signal<DeviceId>('')
+  readonly #device = computed(() => findDevice(this.vnets, this.#wanted.value))
+  readonly #last = signal<Readonly<Partial<Record<LastType, FeedMessage>>>>({})
+  readonly #time = signal(Date.now())
+  readonly #shownRates = signal<Pick<Rates, 'of' | 'counters'>>(this.#rates)
+  readonly #state = signal<FeedState>('connecting')
+  /** The sentence about a failure remains until messages arrive again. */
+  readonly #trouble = signal<string | undefined>(undefined)
+  readonly #notices = signal<readonly Notice[]>([])
+  readonly #isListOpen = signal(false)
+  readonly #isHidden = signal(document.hidden)
+
+  constructor(views: readonly ((app: App) => View)[]) {
+    this.#views = views.map(make => make(this))
+    this.#view = signal(this.#views[0])
+    addEventListener('hashchange', () => batch(() => this.#follow()))
+    addEventListener('keydown', event => this.#key(event))
+    document.addEventListener('visibilitychange', () => {
+      this.#isHidden.value = document.hidden
+    })
+    this.#follow()
+    effect(() => this.#look())
+    effect(() => this.#showTitle())
+    const Frame = () => this.#frame()
+    render(<Frame />, document.body)
+  }
+
+  get vnets() {
+    return this.#hello.value?.vnets ?? []
+  }
+
+  get device() {
+    return this.#device.value
+  }
+
+  get mayChange() {
+    return this.#hello.value?.mayChange ?? false
+  }
+
+  get presets() {
+    return this.#hello.value?.presets ?? []
+  }
+
+  get rates() {
+    return this.#shownRates.value
+  }
+
+  get time() {
+    return this.#time.value
+  }
+
+  last<T extends LastType>(type: T): Last<T> | undefined {
+    return this.#last.value[type] as Last<T> | undefined
+  }
+
+  path(name: string, query: Readonly<Record<string, string>>): string {
+    return this.#session.withKey(pathOf(name, query))
+  }
+
+  select(id: DeviceId): void {
+    location.hash = placeHash({ view: this.#view.value.name, device: id })
+  }
+
+  show(view: string): void {
+    location.hash = placeHash({ view, device: this.#wanted.value })
+  }
+
+  async command(command: PageCommand): Promise<CommandResult> {
+    if (this.device === undefined) return { ok: false, message: 'There is no interface.' }
+    try {
+      const response = await fetch(this.path('command', {}), {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ id: this.device.id, command }),
+      })
+      const text = await response.text()
+      if (response.headers.get('content-type')?.includes('json')) return JSON.parse(text) as CommandResult
+      return { ok: false, message: text.trim() || `${response.status} ${response.statusText}` }
+    } catch {
+      return { ok: false, message: 'The server does not answer.' }
+    }
+  }
+
+  #receive(message: FeedMessage): void {
+    if (message.type === 'hello') {
+      const before = this.device?.id
+      this.#hello.value = message
+      this.#choose(before)
+      for (const view of this.#views) view.deviceChanged?.()
+    } else if (message.type === 'problem') {
+      const { text } = message
+      const others = this.#notices.value.filter(notice => notice.text !== text)
+      this.#notices.value = [...others, { text, time: Date.now() }].slice(-NOTICES_MAX)
+    } else if (message.type === 'stats') {
+      const rates = this.#rates
+      rates.receive(message)
+      this.#time.value = message.time
+      this.#shownRates.value = { of: id => rates.of(id), counters: id => rates.counters(id) }
+    } else if (message.id === this.device?.id) this.#keep(message)
+    for (const view of this.#views) view.receive?.(message)
+  }
+
+  #keep(message: Extract<FeedMessage, { id: DeviceId }>): void {
+    const last = this.#last.value
+    switch (message.type) {
+      case 'wire':
+      case 'params':
+      case 'segment':
+      case 'scenario':
+      case 'step':
+        this.#last.value = { ...last, [message.type]: message }
+        break
+      case 'event': {
+        const { event, direction, text = '' } = message.event
+        const wire = this.last('wire')
+        if (event !== 'wire' || direction === undefined || wire?.wire === undefined) break
+        const changed = { ...wire.wire, text: { ...wire.wire.text, [direction]: text } }
+        this.#last.value = { ...last, wire: { ...wire, wire: changed } }
+      }
+    }
+  }
+
+  #connected(state: FeedState): void {
+    this.#state.value = state
+    if (state !== 'connecting') this.#trouble.value = SENTENCES[state]
+  }
+
+  /** Goes where the address of the page leads. */
+  #follow(): void {
+    const rest = this.#session.takeToken(location.hash)
+    if (rest !== undefined) {
+      history.replaceState(null, '', rest || location.pathname)
+      this.#feed.again()
+    }
+    const { view: name, device } = parsePlace(location.hash) as PagePlace
+    const before = this.device?.id
+    this.#view.value = this.#views.find(view => view.name === name) ?? this.#views[0]
+    this.#wanted.value = device
+    this.#choose(before)
+    if (before !== this.device?.id) for (const view of this.#views) view.deviceChanged?.()
+    this.#isListOpen.value = false
+  }
+
+  /** Finds the requested device, which may have the id of a vnet that has restarted. */
+  #choose(before: DeviceId | undefined): void {
+    const { device } = this
+    if (device?.id !== before) this.#last.value = {}
+    if (device !== undefined) this.#wanted.value = device.id
+  }
+
+  /** Requests the messages that the view wants for the device. */
+  #look(): void {
+    const { device, vnets } = this
+    const { wants, wantsPeer = false } = this.#view.value
+    // Each view reports that frames halt, which looks like a fault otherwise.
+    const all = [...new Set<Want>([...wants, 'step'])]
+    const asked = this.#isHidden.value ? all.filter(want => !MOMENTARY.includes(want)) : all
+    const peer = device && wantsPeer && asked.includes('parts') ? peerOf(device, vnets) : undefined
+    const query = device && { device: device.id, want: asked.join(','), ...(peer !== undefined && { peer: peer.id }) }
+    this.#feed.look(pathOf('events', query ?? {}))
+  }
+
+  #showTitle(): void {
+    const { device } = this
+    const isLit = device === undefined || (device.carrier && device.isUp)
+    document.title = device === undefined ? 'vnet' : `${device.label}${isLit ? '' : ` (${stateOf(device).text})`}: vnet`
+    const icon = document.querySelector<HTMLLinkElement>('link[rel=icon]')
+    const file = isLit ? 'icon.svg' : 'icon-off.svg'
+    if (icon !== null && icon.getAttribute('href') !== file) icon.href = file
+  }
+
+  #frame() {
+    const view = this.#view.value
+    const state = this.#state.value
+    const trouble = this.#trouble.value
+    const isOpen = this.#isListOpen.value
+    const place = useRef<HTMLDivElement>(null)
+    const isHalted = this.last('step')?.mode === 'on' && view.name !== 'step'
+    useLayoutEffect(() => place.current?.scrollTo(0, 0), [view])
+    return (
+      <div class={trouble === undefined ? 'page' : 'page stale'}>
+        <button type="button" class="skip" onClick={() => document.getElementById('view')?.focus()}>
+          Skip to the view
+        </button>
+        <header>
+          <button
+            type="button"
+            class="open-devices"
+            aria-expanded={isOpen}
+            onClick={() => (this.#isListOpen.value = !isOpen)}
+          >
+            Interfaces
+          </button>
+          <strong>vnet</strong>
+          <span class="muted">{this.#version}</span>
+          <span class="connection" role="status" data-state={state}>
+            {WORDS[state]}
+          </span>
+        </header>
+        <div class="notices">
+          <div class="notice" role="status" hidden={trouble === undefined}>
+            <p>{trouble}</p>
+            {trouble !== undefined && <Retry state={state} feed={this.#feed} />}
+          </div>
+          <p class="notice" role="status" hidden={!isHalted}>
+            The frames of this vnet halt before each step. <a href={this.#hashOf('step')}>See where</a>
+          </p>
+          <div aria-live="polite">{this.#notices.value.map(notice => this.#notice(notice))}</div>
+        </div>
+        <DeviceList app={this} view={view.name} isOpen={isOpen} />
+        <main>
+          <div class="about">
+            {this.#about()}
+            <nav class="views" aria-label="Views">
+              {this.#views.map((each, i) => (
+                <a
+                  key={each.name}
+                  href={this.#hashOf(each.name)}
+                  title={`Key ${i + 1}`}
+                  aria-keyshortcuts={`${i + 1}`}
+                  aria-current={each === view ? 'page' : undefined}
+                >
+                  {each.title}
+                </a>
+              ))}
+            </nav>
+          </div>
+          <div class="view" id="view" tabIndex={-1} ref={place}>
+            <view.Body key={view.name} />
+          </div>
+        </main>
+      </div>
+    )
+  }
+
+  get #version(): string {
+    const { version = '', mayChange = true } = this.#hello.value ?? {}
+    return mayChange ? version : `${version}, read-only: open the address that vnet printed`
+  }
+
+  #about() {
+    const { device } = this
+    if (device !== undefined) {
+      const pid = this.vnets.find(({ devices }) => devices.includes(device))?.pid
+      const about = [`${device.driver}, pid ${pid}`, device.mac, `mtu ${device.mtu}`, stateOf(device).text]
+      return [<h1>{device.label}</h1>, <span class="muted">{about.join(', ')}</span>]
+    }
+    if (this.#hello.value === undefined) return <h1>vnet</h1>
+    const wanted = this.#wanted.value
+    const hint = wanted === '' ? '“vnet snull” in a terminal makes two.' : 'It is shown again when it is back.'
+    const missing = wanted === '' ? 'No interface' : `${wanted.replace(/^.*\//, '')} is gone`
+    return [<h1>{missing}</h1>, <span class="muted">{hint}</span>]
+  }
+
+  #notice(notice: Notice) {
+    const close = () => {
+      this.#notices.value = this.#notices.value.filter(other => other !== notice)
+    }
+    return (
+      <div class="notice" key={notice.text}>
+        <span class="muted number">{clockText(notice.time / 1000)}</span>
+        <p>{notice.text}</p>
+        <button type="button" aria-label="Close" onClick={close}>
+          ×
+        </button>
+      </div>
+    )
+  }
+
+  #hashOf(view: string): string {
+    return placeHash({ view, device: this.#wanted.value })
+  }
+
+  /** `/` leads to the search, digits to the views. */
+  #key(event: KeyboardEvent): void {
+    if (!isCommandKey(event)) return
+    if (event.key === '/') {
+      event.preventDefault()
+      this.#isListOpen.value = true
+      const search = document.querySelector<HTMLInputElement>('.devices input')
+      search?.focus()
+      // A narrow page has the field only after it is drawn.
+      if (search !== document.activeElement) requestAnimationFrame(() => search?.focus())
+    }
+    const view = this.#views[Number(event.key) - 1]
+    if (view !== undefined) this.show(view.name)
+  }
+}
+
+/** The seconds until the feed is opened again, and a button that opens it now. */
+function Retry({ state, feed }: { readonly state: FeedState; readonly feed: FeedReader }) {
+  const now = useNow(500)
+  const seconds = Math.max(0, Math.ceil((feed.retryAt - now) / 1000))
+  return (
+    <>
+      <span class="muted number">
+        {state === 'connecting' ? 'Trying again.' : `The next attempt is in ${seconds} s.`}
+      </span>
+      <button type="button" onClick={() => feed.again()}>
+        Try now
+      </button>
+    </>
+  )
+}
+
+function pathOf(name: string, query: Readonly<Record<string, string>>): string {
+  return `/${name}?${new URLSearchParams(query)}`
+}

@@ -1,0 +1,183 @@
+/** Step by step: a frame halts before each step of its path. A click or a key runs the step. */
+import { type Signal, signal } from '@preact/signals'
+import { useState } from 'preact/hooks'
+import type { DeviceRow, FeedMessage, PageCommand, StepInfo } from '../feed-types.ts'
+import type { App, View } from './app.ts'
+import { commandLine } from './command-line.ts'
+import { NO_TOKEN } from './control.tsx'
+import { CommandBox } from './copy.tsx'
+import { Bytes, Headers } from './frame-parts.tsx'
+import { SCROLLABLE, useKeys } from './hooks.ts'
+import { changes, noCodeWords, noFrameWords, numbered, STEPS, stateWords, TIMES, timeWords } from './step-model.ts'
+
+type StepMessage = Extract<FeedMessage, { type: 'step' }>
+type StepCommand = Extract<PageCommand, { do: 'step' }>
+
+/** The last message of a device, and the frame that waited before it, for what a step changes. */
+interface Stepped {
+  readonly message: StepMessage
+  readonly before: StepInfo | undefined
+}
+
+export function stepView(app: App): View {
+  const stepped = signal<Stepped | undefined>(undefined)
+  return {
+    name: 'step',
+    title: 'Step',
+    wants: ['step'],
+    receive(message) {
+      if (message.type !== 'step' || message.id !== app.device?.id) return
+      const last = stepped.value?.message.id === message.id ? stepped.value : undefined
+      const before = message.mode === 'off' ? undefined : (last?.message.step ?? last?.before)
+      stepped.value = { message, before }
+    },
+    Body: () =>
+      app.device === undefined ? (
+        <p class="muted">There is no interface to step.</p>
+      ) : (
+        <Stepper key={app.device.id} app={app} device={app.device} stepped={stepped} />
+      ),
+  }
+}
+
+interface StepperProps {
+  readonly app: App
+  readonly device: DeviceRow
+  readonly stepped: Signal<Stepped | undefined>
+}
+
+function Stepper({ app, device, stepped }: StepperProps) {
+  const [chosen, setChosen] = useState(0)
+  const [error, setError] = useState('')
+  const { mayChange, vnets } = app
+  const { message, before } = (stepped.value?.message.id === device.id && stepped.value) || {}
+  const { mode = 'off', step } = message ?? {}
+  const isOn = mode === 'on'
+  const every = isOn ? (message?.every ?? 0) : chosen
+  const halt = (every: number): StepCommand => ({ do: 'step', mode: 'on', ...(every > 0 && { every }) })
+  const next: StepCommand = { do: 'step', mode: 'next' }
+  const run = async (command: StepCommand) => {
+    const result = await app.command(command)
+    setError(result.ok ? '' : result.message)
+  }
+  const toggle = () => void run(isOn ? { do: 'step', mode: 'off' } : halt(every))
+  const choose = (ms: number) => {
+    setChosen(ms)
+    if (isOn) void run(halt(ms))
+  }
+  useKeys(({ key, repeat }) => {
+    if (repeat || !mayChange) return
+    if (key === 's') toggle()
+    else if (key === 'n' && step !== undefined) void run(next)
+  })
+  // Another program may have chosen a time that is not in the list.
+  const times: readonly number[] = TIMES.some(time => time === every) ? TIMES : [...TIMES, every]
+  return (
+    <div class="step stack">
+      {!mayChange && <p class="warn">{NO_TOKEN}</p>}
+      <section class="panel stack">
+        <div class="row">
+          <button
+            type="button"
+            class={step === undefined ? '' : 'primary'}
+            aria-keyshortcuts="n"
+            disabled={!mayChange || step === undefined}
+            onClick={() => run(next)}
+          >
+            Next step <kbd class="muted">n</kbd>
+          </button>
+          <button
+            type="button"
+            class={isOn ? '' : 'primary'}
+            aria-keyshortcuts="s"
+            disabled={!mayChange}
+            onClick={toggle}
+          >
+            <span>{isOn ? 'Let frames pass' : 'Halt frames'}</span> <kbd class="muted">s</kbd>
+          </button>
+          <label class="row">
+            Goes on by itself
+            <select
+              value={`${every}`}
+              disabled={!mayChange}
+              onChange={({ currentTarget }) => choose(Number(currentTarget.value))}
+            >
+              {times.map(ms => (
+                <option key={ms} value={`${ms}`}>
+                  {timeWords(ms)}
+                </option>
+              ))}
+            </select>
+          </label>
+        </div>
+        <CommandBox line={commandLine(device.label, isOn ? next : halt(every))} />
+        <p class="drop" role="alert" hidden={error === ''}>
+          {error}
+        </p>
+        <p class="step-state" role="status">
+          {stateWords(mode, step, vnets, before)}
+        </p>
+        <ol class="step-path" aria-label="The path of a frame">
+          {STEPS.map(({ title, text }, i) => (
+            <li key={title} aria-current={step?.step === i + 1 ? 'step' : undefined}>
+              <strong>{title}</strong>
+              <span class="muted">{text}</span>
+            </li>
+          ))}
+        </ol>
+      </section>
+      {step !== undefined && (
+        <div class="step-panels">
+          <Code step={step} hasToken={mayChange} />
+          <Frame step={step} before={before} hasToken={mayChange} />
+        </div>
+      )}
+    </div>
+  )
+}
+
+interface PanelProps {
+  readonly step: StepInfo
+  readonly hasToken: boolean
+}
+
+function Frame({ step, before, hasToken }: PanelProps & { readonly before: StepInfo | undefined }) {
+  const { frame } = step
+  return (
+    <section class="panel step-frame">
+      <h2>The frame</h2>
+      {frame === undefined ? (
+        <p class="muted">{noFrameWords(step, hasToken)}</p>
+      ) : (
+        <>
+          <p class="mono">{frame.text}</p>
+          <Headers headers={frame.headers} changed={changes(before, step)} />
+          <Bytes bytes={frame.bytes} length={frame.length} />
+        </>
+      )}
+    </section>
+  )
+}
+
+function Code({ step, hasToken }: PanelProps) {
+  const { source } = step
+  return (
+    <section class="panel step-code">
+      <h2>The driver</h2>
+      {source === undefined ? (
+        <p class="muted">{noCodeWords(step, hasToken)}</p>
+      ) : (
+        <>
+          <p class="mono muted">{`${source.file}:${source.line}`}</p>
+          <section class="scroll" aria-label={`Line ${source.line} is next`} {...SCROLLABLE}>
+            <pre>
+              {numbered(source).map(({ text, isNext }, i) => (
+                <span key={i} class={isNext ? 'next' : ''}>{`${text}\n`}</span>
+              ))}
+            </pre>
+          </section>
+        </>
+      )}
+    </section>
+  )
+}

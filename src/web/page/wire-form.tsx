@@ -1,0 +1,164 @@
+/** The text of the wire: the present one, a field for another, and the presets. */
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { CommandResult } from '../feed-types.ts'
+import type { Change } from './command-line.ts'
+import { Control, type Hands } from './control.tsx'
+
+type Direction = 'ab' | 'ba'
+
+/** How long nothing is typed before the text is checked, in milliseconds. */
+const CHECK_MS = 250
+
+export function WireForm({ hands }: { readonly hands: Hands }) {
+  const message = hands.app.last('wire')
+  return (
+    <section class="panel">
+      <h2>Wire</h2>
+      {message?.wire === undefined ? (
+        <p class="muted">
+          {message === undefined ? 'Waiting for the text of the wire.' : 'This interface has no wire.'}
+        </p>
+      ) : (
+        <Form hands={hands} now={message.wire.text} />
+      )}
+    </section>
+  )
+}
+
+interface FormProps {
+  readonly hands: Hands
+  /** The present texts. */
+  readonly now: Readonly<Record<Direction, string>>
+}
+
+function Form({ hands, now }: FormProps) {
+  const { app } = hands
+  const [text, setText] = useState('')
+  const [direction, setDirection] = useState<Direction | ''>('')
+  const [refused, setRefused] = useState<CommandResult>()
+  const field = useRef<HTMLInputElement>(null)
+  const spec = text.trim()
+  const to = direction === '' ? {} : { direction }
+  useEffect(() => {
+    setRefused(undefined)
+    if (spec === '' || spec === 'off' || !app.mayChange) return
+    let isCurrent = true
+    const timer = setTimeout(async () => {
+      const result = await app.command({ do: 'check-wire', text: spec })
+      if (isCurrent && !result.ok) setRefused(result)
+    }, CHECK_MS)
+    return () => {
+      isCurrent = false
+      clearTimeout(timer)
+    }
+  }, [spec])
+  /** Puts a text into the field, for one direction or for both. */
+  const edit = (text: string, direction: Direction | '') => {
+    setText(text)
+    setDirection(direction)
+    field.current?.focus()
+  }
+  const change: Change = { do: 'wire', text: spec === 'off' ? undefined : spec, ...to }
+  return (
+    <div class="wire-form">
+      <table class="text-now">
+        {(['ab', 'ba'] as const).map(each => (
+          <tr key={each}>
+            <th scope="row">{each}</th>
+            <td>
+              <code>{now[each] || 'off'}</code>
+            </td>
+            <td class="fit">
+              <EditButton hands={hands} label={`Edit the text of ${each}`} click={() => edit(now[each], each)}>
+                Edit
+              </EditButton>
+            </td>
+          </tr>
+        ))}
+      </table>
+      <Control hands={hands} button="Set" change={spec === '' ? undefined : change} checked={refused}>
+        <select
+          id="wire-direction"
+          aria-label="Direction"
+          value={direction}
+          onInput={({ currentTarget }) => setDirection(currentTarget.value as Direction | '')}
+        >
+          <option value="">both</option>
+          <option value="ab">ab</option>
+          <option value="ba">ba</option>
+        </select>
+        <input
+          id="wire-text"
+          class="mono wire-text"
+          ref={field}
+          spellcheck={false}
+          autocomplete="off"
+          autocapitalize="off"
+          placeholder="delay 20ms loss 1%"
+          aria-label="Text of the wire"
+          aria-invalid={refused !== undefined}
+          value={text}
+          onInput={({ currentTarget }) => setText(currentTarget.value)}
+        />
+      </Control>
+      <Control hands={hands} button="Off" change={{ do: 'wire', text: undefined, ...to }}>
+        <span class="muted">Take all stages out</span>
+      </Control>
+      <details>
+        <summary>Presets</summary>
+        <div class="scroll">
+          <table class="presets">
+            <thead>
+              <tr>
+                {['Name', 'ab', 'ba'].map(title => (
+                  <th key={title} scope="col">
+                    {title}
+                  </th>
+                ))}
+                <td />
+              </tr>
+            </thead>
+            <tbody>
+              {app.presets.map(({ name, up, down }) => (
+                <tr key={name}>
+                  <th scope="row" class="mono">
+                    {name}
+                  </th>
+                  <td>
+                    <code>{up}</code>
+                  </td>
+                  <td>
+                    <code>{down}</code>
+                  </td>
+                  <td>
+                    <EditButton hands={hands} label={`Use ${name}`} click={() => edit(`preset ${name}`, '')}>
+                      Use
+                    </EditButton>
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      </details>
+      <p class="muted">
+        ab leads from the first interface to the second, in a lan from the interface to the segment; ba back.
+      </p>
+    </div>
+  )
+}
+
+interface EditProps {
+  readonly hands: Hands
+  readonly label: string
+  readonly click: () => void
+  readonly children: string
+}
+
+function EditButton({ hands, label, click, children }: EditProps) {
+  return (
+    <button type="button" aria-label={label} disabled={!hands.app.mayChange} onClick={click}>
+      {children}
+    </button>
+  )
+}
