@@ -106,6 +106,7 @@ function arrived(dev) {
   netifTxWakeAllQueues(dev)
 }
 
+/** @type {import('vnet').NetDeviceOps<Priv>} */
 const ops = { ndoInit: devInit, ndoOpen: open, ndoStop: stop, ndoStartXmit: startXmit }
 
 /** @param {Device} dev */

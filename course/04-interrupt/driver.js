@@ -132,6 +132,7 @@ function interrupt(dev) {
   return IRQ_NONE
 }
 
+/** @type {import('vnet').NetDeviceOps<Priv>} */
 const ops = { ndoInit: devInit, ndoOpen: open, ndoStop: stop, ndoStartXmit: startXmit }
 
 /** @param {Device} dev */

@@ -142,6 +142,7 @@ function interrupt(dev) {
   return IRQ_HANDLED
 }
 
+/** @type {import('vnet').NetDeviceOps<Priv>} */
 const ops = { ndoInit: devInit, ndoOpen: open, ndoStop: stop, ndoStartXmit: startXmit }
 
 /** @param {Device} dev */

@@ -157,6 +157,7 @@ function poll(dev, budget) {
   return work
 }
 
+/** @type {import('vnet').NetDeviceOps<Priv>} */
 const ops = { ndoInit: devInit, ndoOpen: open, ndoStop: stop, ndoStartXmit: startXmit }
 
 /** @param {Device} dev */

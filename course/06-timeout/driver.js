@@ -134,6 +134,7 @@ function txTimeout(dev, queue) {
   // TODO 4: wake the queue.
 }
 
+/** @type {import('vnet').NetDeviceOps<Priv>} */
 const ops = {
   ndoInit: devInit,
   ndoOpen: open,

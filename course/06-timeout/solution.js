@@ -136,6 +136,7 @@ function txTimeout(dev, queue) {
   dev.tx[queue]?.wake()
 }
 
+/** @type {import('vnet').NetDeviceOps<Priv>} */
 const ops = {
   ndoInit: devInit,
   ndoOpen: open,

@@ -120,6 +120,7 @@ function arrived(dev, queue) {
   netifTxWakeAllQueues(dev)
 }
 
+/** @type {import('vnet').NetDeviceOps<Priv>} */
 const ops = { ndoInit: devInit, ndoOpen: open, ndoStop: stop, ndoStartXmit: startXmit }
 
 /** @param {Device} dev */

@@ -117,6 +117,7 @@ function arrived(dev, queue) {
   dev.tx[queue].wake()
 }
 
+/** @type {import('vnet').NetDeviceOps<Priv>} */
 const ops = { ndoInit: devInit, ndoOpen: open, ndoStop: stop, ndoStartXmit: startXmit }
 
 /** @param {Device} dev */

@@ -138,6 +138,7 @@ function startXmit(skb, dev) {
   netifRx(skb)
 }
 
+/** @type {import('vnet').NetDeviceOps<Priv>} */
 const ops = { ndoOpen: open, ndoStop: stop, ndoStartXmit: startXmit, ndoGetStats64: getStats64 }
 
 /** @param {Device} dev */

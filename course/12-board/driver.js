@@ -49,6 +49,7 @@ function uninit(dev) {
   if (peer !== undefined) peer.priv.peer = undefined
 }
 
+/** @type {import('vnet').NetDeviceOps<Priv>} */
 const ops = { ndoStartXmit: startXmit, ndoUninit: uninit }
 
 /** @param {Device} dev */

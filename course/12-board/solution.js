@@ -110,6 +110,7 @@ function uninit(dev) {
   if (peer !== undefined) peer.priv.peer = undefined
 }
 
+/** @type {import('vnet').NetDeviceOps<Priv>} */
 const ops = {
   ndoOpen: open,
   ndoStop: stop,

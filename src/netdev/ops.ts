@@ -3,6 +3,7 @@
  * objects. Functions of type Errno return 0 (or nothing) for success, or -errno, as in the kernel;
  * an exception is -EIO, logged with its place.
  */
+import { didYouMean } from '../base/usage-error.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { DeviceWire } from './device-wire.ts'
 import type { NetDevice } from './net-device.ts'
@@ -81,6 +82,40 @@ export interface NetDeviceOps<Priv> {
   readonly faults?: readonly string[] | Readonly<Record<string, string>>
   /** Checks the device's address before it is opened. */
   ndoValidateAddr?(dev: NetDevice<Priv>): Errno
+}
+
+/** All keys of NetDeviceOps. The type makes sure that none is missing. */
+const KNOWN: Readonly<Record<keyof Required<NetDeviceOps<unknown>>, true>> = {
+  ndoInit: true,
+  ndoUninit: true,
+  ndoOpen: true,
+  ndoStop: true,
+  ndoStartXmit: true,
+  ndoSetRxMode: true,
+  ndoSetMacAddress: true,
+  ndoChangeMtu: true,
+  ndoGetStats64: true,
+  ndoSelectQueue: true,
+  ndoTxTimeout: true,
+  ndoGetPeerDev: true,
+  ndoGetWires: true,
+  ndoGetParts: true,
+  ndoCableChanged: true,
+  ndoSetConfig: true,
+  ndoSiocdevprivate: true,
+  ndoTrigger: true,
+  keepsCarrier: true,
+  faults: true,
+  ndoValidateAddr: true,
+}
+
+/** Returns a line about each key that is no operation, such as a misspelt name. */
+export function unknownOps(ops: object): string[] {
+  return Object.keys(ops).flatMap(name =>
+    Object.hasOwn(KNOWN, name)
+      ? []
+      : [`netdevOps.${name} is no operation, and is never called${didYouMean(name, Object.keys(KNOWN))}`],
+  )
 }
 
 /** `struct ifmap`: a device's resources, as ifconfig(8) sets them. */

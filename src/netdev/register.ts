@@ -21,6 +21,7 @@ import { adoptLink, closeDevice, linkChanged, openDevice } from './link-change.t
 import { callNdo } from './ndo.ts'
 import type { Net } from './net.ts'
 import type { NetDevice } from './net-device.ts'
+import { unknownOps } from './ops.ts'
 import type { LinkRequest, PortQueue, PortSpec } from './port.ts'
 import { RxQueue } from './rx-queue.ts'
 import { Watchdog } from './watchdog.ts'
@@ -72,6 +73,7 @@ export async function registerNetdev<Priv>(
       throw new VnetError(EINVAL, `dev_get_valid_name '${dev.name}'`, 'ndoInit chose that name')
     if (dev.name !== chosen) allocName()
     step(`dev_get_valid_name: ${dev.name}`)
+    for (const line of unknownOps(dev.netdevOps)) dev.log.warn(line)
 
     // A name from a pattern is chosen by the kernel once more, so that nothing can take it in
     // between.

@@ -131,6 +131,17 @@ describe('registering', () => {
     expect([dev.regState, memory.platform.ports.length]).toEqual([NETREG_UNINITIALIZED, 0])
   })
 
+  test('a misspelt operation is warned about with the nearest name when the device is registered', async () => {
+    const memory = makeNet()
+    const dev = makeDevice()
+    dev.netdevOps = { ...dev.netdevOps, ndostop() {}, helper() {} } as NetDeviceOps<unknown>
+    await registerNetdev(dev, memory.net)
+    expect(memory.lines).toEqual([
+      "test0: netdevOps.ndostop is no operation, and is never called; did you mean 'ndoStop'?",
+      'test0: netdevOps.helper is no operation, and is never called',
+    ])
+  })
+
   test('a device is registered once', async () => {
     const memory = makeNet()
     const { dev } = await addDevice(memory)
