@@ -9,7 +9,11 @@ import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { createLab, type Lab } from '../../../src/testing/index.ts'
 import { createLabWith } from '../../../src/testing/lab/index.ts'
+import { freshDirectory } from '../../support/fresh-directory.ts'
+import { useTmpdir } from '../../support/own-tmpdir.ts'
 import { either } from '../../support/scale.ts'
+
+useTmpdir(freshDirectory())
 
 const isAlive = (pid: number | string) =>
   existsSync(`/proc/${pid}`) && !/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))

@@ -6,11 +6,12 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { createLab } from '../../../src/testing/index.ts'
 import { removeLeftovers } from '../../../src/testing/lab/leftovers.ts'
 import { isAlive } from '../../../src/testing/lab/processes.ts'
 import { freshDirectory } from '../../support/fresh-directory.ts'
+import { useTmpdir } from '../../support/own-tmpdir.ts'
 
 /** Called after /proc was listed, before anything is done with the list. */
 const afterListing = vi.hoisted(() => ({ run: () => {} }))
@@ -26,15 +27,9 @@ vi.mock('node:fs', async original => {
 })
 
 const directory = freshDirectory()
-const before = process.env.TMPDIR
-
-beforeEach(() => {
-  process.env.TMPDIR = directory
-})
+useTmpdir(directory)
 afterEach(() => {
   afterListing.run = () => {}
-  if (before === undefined) delete process.env.TMPDIR
-  else process.env.TMPDIR = before
 })
 
 /** Makes what a lab leaves that was killed. Returns its name. */
