@@ -1,11 +1,13 @@
 /** `vnet lab FILE`: a network that a file describes, and a command in it. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { freshDirectory } from '../../support/fresh-directory.ts'
 import { LabRequests } from '../../support/lab-requests.ts'
 import { list } from '../../support/list.ts'
 import { asUser, ended, type Machine, TREE } from '../../support/ordinary-user.ts'
+import { useTmpdir } from '../../support/own-tmpdir.ts'
 import { PROGRAM, spawnVnet } from '../../support/vnet-process.ts'
 
 const NET = `
@@ -15,11 +17,9 @@ cables:
   link: { ends: [client, server], wire: { ab: delay 20ms } }
 `
 
-let directory: string
-beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'lab-command-'))
-})
-afterAll(() => rmSync(directory, { recursive: true }))
+// Ordinary users write there, too.
+const directory = freshDirectory(0o1777)
+useTmpdir(directory)
 
 /** Writes a lab file and returns its path. */
 function file(text: string, name = 'net.yaml'): string {
@@ -175,10 +175,11 @@ faults:
   - { link: link, direction: ab, action: drop, filter: icmp, nth: 1 }
   - { link: link, direction: ba, action: { delay: 50ms }, filter: udp port 9 }
 `
-  const { status, stdout, stderr } = lab(file(net), ...sh('ping -4qc2 -i0.2 -W1 server | grep -o "50% packet loss"'))
+  const pings = 'ping -4qc1 -W0.2 server >/dev/null || echo lost; ping -4qc1 -W30 server | grep -o " 0% packet loss"'
+  const { status, stdout, stderr } = lab(file(net), ...sh(pings))
   expect({ status, stdout, stderr }).toEqual({
     status: 0,
-    stdout: '50% packet loss\n',
+    stdout: 'lost\n 0% packet loss\n',
     stderr: 'vnet: the fault delay (udp port 9) of link ba has hit no packet\n',
   })
 })
@@ -189,14 +190,15 @@ namespaces: [client, server, other]
 routers: { middle: { inside: [client, server] } }
 lans: { wifi: { ports: [server, other] } }
 scenario:
+  repeat: 600ms
   steps:
     - { at: 0s, link: middle/client, wire-ab: 'match "icmp" ( loss 100% )' }
     - { at: 0s, link: wifi/other, carrier: off }
     - { at: 300ms, link: middle/client, wire: off }
 `
-  const wait =
-    'ping -4qc1 -i0.1 -W0.1 server >/dev/null && echo early; until ping -4qc1 -W1 server >/dev/null; do :; done'
-  expect(lab(file(net), ...sh(`${wait}; echo healed`))).toEqual({ status: 0, stdout: 'healed\n', stderr: '' })
+  const ping = 'ping -4qc1 -W1 server >/dev/null; do :; done'
+  const wait = `until ${ping}; while ${ping}; until ${ping}; echo healed`
+  expect(lab(file(net), ...sh(wait))).toEqual({ status: 0, stdout: 'healed\n', stderr: '' })
   const carrier = 'until [ "$(cat /sys/class/net/lan/carrier)" = 0 ]; do sleep 0.05; done'
   expect(lab('--host', 'other', file(net), ...sh(carrier))).toMatchObject({ status: 0 })
 })
@@ -289,15 +291,15 @@ describe('--json', () => {
       stderr: expect.stringMatching(/^net-\d+ x\n$/),
     })
     expect(await ask('run', { host: 'server', command: 'echo up; exec sleep 1000', ready: 'up' })).toEqual({})
-    const ping = { host: 'client', command: ['ping', '-4qc1', '-W1', 'server'] }
+    const ping = (seconds: number) => ({ host: 'client', command: ['ping', '-4qc1', `-W${seconds}`, 'server'] })
     expect(await ask('fault', { link: 'link', direction: 'ab', action: 'drop', filter: 'icmp', nth: 1 })).toEqual({
       fault: 1,
     })
     const waiting = lab.send('hits', { fault: 1, wait: 1 })
-    lab.send('exec', ping)
+    lab.send('exec', ping(1))
     expect(await lab.next()).toEqual({ id: waiting, result: { hits: 1 } })
     expect(await lab.next()).toMatchObject({ result: { status: 1 } })
-    expect((await ask('exec', ping)).status).toBe(0)
+    expect((await ask('exec', ping(30))).status).toBe(0)
     expect(await ask('wire', { link: 'link', wire: { ab: 'loss 100%' } })).toEqual({})
     expect((await ask('stats', { link: 'link' })).ab.text).toMatch(/loss 100%$/)
     expect(await ask('cut', { link: 'link' })).toEqual({})
@@ -350,7 +352,7 @@ describe('--json', () => {
     const [pid] = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'latin1').split(' ').map(Number)
     lab.send('end')
     expect(await exited).toEqual([0, null])
-    await vi.waitFor(() => expect(isAlive(pid as number)).toBe(false))
+    await expect.poll(() => isAlive(pid as number)).toBe(false)
   })
 
   test('finishes and answers all requests at the end of standard input, and then ends', async () => {
