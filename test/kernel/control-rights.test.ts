@@ -2,6 +2,7 @@
 import { chmodSync, fstatSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { beforeEach, describe, expect, test } from 'vitest'
+import type { DeviceStatistics } from '../../src/cli/statistics.ts'
 import { serveControl } from '../../src/control/index.ts'
 import { type Entry, ownNamespace, readDirectories } from '../../src/control/protocol/directory.ts'
 import { namedDirectory, RUN_DIRECTORY } from '../../src/control/protocol/run-directory.ts'
@@ -12,6 +13,7 @@ import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { addDevice, memoryNets } from '../support/memory-net.ts'
 import { asNobodyIn, NOBODY } from '../support/privileges.ts'
 import { pingWithoutLoss } from '../support/traffic.ts'
+import { runCommand } from '../support/vnet-commands.ts'
 import { jsonLines, PROGRAM, spawnVnet, stopConserved, withoutOtherUsers } from '../support/vnet-process.ts'
 
 const native = loadNative()
@@ -92,8 +94,13 @@ describe('the program', () => {
       { error: 0 },
       one,
     ])
-    // From now on every frame leads to a timeout.
+    // From now on every frame leads to a timeout, which comes after the frame has arrived.
     await pingWithoutLoss(netns, '-c 2 -i 0.02 198.18.0.2')
+    const timeouts = async () => {
+      const [line] = jsonLines((await runCommand(netns, ['stats', '--json'])).stdout)
+      return (line!.interfaces as DeviceStatistics[]).map(({ total }) => total.txTimeouts)
+    }
+    await expect.poll(timeouts).toEqual([2, 2])
     await ask(root, `${SET_PARAM}:${lockup}:16=${text('0')}`, named(RESET_STATS, 'sn0'), named(RESET_STATS, 'sn1'))
     await pingWithoutLoss(netns, '-c 3 -i 0.02 198.18.0.2')
     const { sn0, sn1 } = await stopConserved(vnet)

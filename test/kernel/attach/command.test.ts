@@ -35,6 +35,11 @@ async function done(...args: string[]): Promise<string> {
   return stdout
 }
 
+/** The interfaces of all vnets. Other tests stop or kill theirs, which `vnet list` reports. */
+async function listed(): Promise<FoundDevice[]> {
+  return JSON.parse((await runMain('list', '--json')).stdout).interfaces
+}
+
 describe('a running attachment', () => {
   test('the line ready has the interface by its own name, index, address and MTU', async () => {
     const vnet = await start()
@@ -47,7 +52,7 @@ describe('a running attachment', () => {
   test('list, show, stats, wire and param know it by the name of the interface', async () => {
     await start('--wire', 'delay 1ms')
     await ping()
-    expect(JSON.parse(await done('list', '--json')).interfaces).toContainEqual(
+    expect(await listed()).toContainEqual(
       expect.objectContaining({ name: 'inner', netns: near.name, driver: 'attach', state: 'up' }),
     )
     expect(await done('show', inner)).toMatch(/^ {2}driver +attach$/m)
@@ -76,8 +81,7 @@ describe('a running attachment', () => {
   test('an event of its wire says in and out', async () => {
     await start()
     using client = ControlClient.open()
-    const { interfaces } = JSON.parse(await done('list', '--json')) as { interfaces: FoundDevice[] }
-    const device = interfaces.find(({ netns }) => netns === near.name) as FoundDevice
+    const device = (await listed()).find(({ netns }) => netns === near.name) as FoundDevice
     const lines = new Promise<string[]>(resolve => {
       const got: string[] = []
       void client

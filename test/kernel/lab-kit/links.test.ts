@@ -292,7 +292,9 @@ test('packets pass immediately when up returns, even if programs tried to send m
   const send = () => new Promise(resolve => sender.send('x', 5000, 'server', resolve))
   const states = async () => (await client.exec('ip', ['-4', 'neigh', 'show', 'dev', 'server'])).stdout
   await link.down()
-  // The kernel starts to look for the hardware address, and tries again only after a second.
+  // The kernel starts to look for the hardware address, and tries again only after a second. By
+  // default it gives up after three seconds.
+  await client.exec('sysctl', ['-qw', 'net.ipv4.neigh.server.mcast_solicit=60'])
   await send()
   expect(await states()).toContain('INCOMPLETE')
   const arrived = once(receiver, 'message')
