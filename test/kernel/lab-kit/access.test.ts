@@ -135,7 +135,7 @@ describe('hairpinning', () => {
 })
 
 describe('a captive portal', () => {
-  const curl = (from: LabNamespace, ...args: string[]) => from.exec('curl', ['-sS', '-m3', ...args])
+  const curl = (from: LabNamespace, ...args: string[]) => from.exec('curl', ['-sS', '-m30', ...args])
 
   test.each([4, 6])('answers HTTP requests over IPv%i until it has accepted their host', async family => {
     const [guest] = lab.namespaces('guest')

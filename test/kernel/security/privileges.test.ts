@@ -120,7 +120,7 @@ describe('once ready, every thread has', () => {
     const vnet = await start('lan', 'eth9', '--hosts', '2', '--negotiation', '0')
     expect(heldByAll(vnet)).toEqual([only(NET_ADMIN)])
     netns.ip('addr add 198.18.0.50/24 dev eth9')
-    const { stdout } = await netns.run(`dig +tcp +short +tries=1 @198.18.0.1 gateway.lan`)
+    const { stdout } = await netns.run(`dig +tcp +short +tries=1 +time=30 @198.18.0.1 gateway.lan`)
     expect(stdout).toBe('198.18.0.1\n')
     expect(await vnet.stop()).toMatchObject({ status: 0 })
   })

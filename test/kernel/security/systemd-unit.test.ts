@@ -49,7 +49,7 @@ test('the capabilities of the unit are enough for a lan with DNS over TCP and an
   })
   expect(readFileSync(`/proc/${vnet.pid}/status`, 'utf8')).toMatch(/^CapEff:\s0000000000001000$/m)
   netns.ip('addr add 198.18.0.50/24 dev eth9')
-  expect((await netns.run('dig +tcp +short +tries=1 @198.18.0.1 gateway.lan')).stdout).toBe('198.18.0.1\n')
+  expect((await netns.run('dig +tcp +short +tries=1 +time=30 @198.18.0.1 gateway.lan')).stdout).toBe('198.18.0.1\n')
   const { status, stderr } = await vnet.stop()
   expect(status).toBe(0)
   expect(stderr).not.toMatch(/no TCP|EPERM|EACCES/)

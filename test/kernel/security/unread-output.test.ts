@@ -40,7 +40,7 @@ async function flooded(kind: string) {
   const wrote = reader(child)
   await wrote(/ready/)
   near.ip('addr add 198.18.0.50/24 dev eth9')
-  const { stdout } = await near.run('ping -q -f -c 2000 -w 30 198.18.0.1')
+  const { stdout } = await near.run('ping -q -f -c 2000 -w 90 198.18.0.1')
   expect(stdout).toContain('2000 received')
   return { wrote, say: (line: string) => child.stdin.write(`${line}\n`) }
 }
