@@ -42,7 +42,7 @@ export const mistakes = [
   },
   {
     name: 'no-mac',
-    explainedBy: 'came back from 02:00:00:00:00:02 to 02:00:00:00:00:99',
+    explainedBy: 'came back from 02:00:00:00:00:77 to',
     replace: ['ethernet.swapAddresses(bytes, skb.data)', ''],
   },
   {

@@ -58,10 +58,10 @@ export const mistakes = [
     replace: [
       [
         'dev.priv.board = new Board(dev)',
-        `dev.priv.irq.request(() => interrupt(dev))
+        `dev.priv.irq.request(interrupt)
   dev.priv.board = new Board(dev)`,
       ],
-      ['dev.priv.irq.request(() => interrupt(dev))', ''],
+      ['dev.priv.irq.request(interrupt)', ''],
     ],
   },
   {

@@ -100,7 +100,7 @@ function devInit(dev) {
  * @param {Device} dev
  */
 function open(dev) {
-  dev.priv.irq.request(() => interrupt(dev))
+  dev.priv.irq.request(interrupt)
   netifTxStartAllQueues(dev)
 }
 

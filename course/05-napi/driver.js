@@ -97,7 +97,7 @@ function devInit(dev) {
  */
 function open(dev) {
   // TODO 1: enable the poll.
-  dev.priv.irq.request(() => interrupt(dev))
+  dev.priv.irq.request(interrupt)
   netifTxStartAllQueues(dev)
 }
 

@@ -8,7 +8,7 @@
 export const mistakes = [
   {
     name: 'acknowledges-nothing',
-    explainedBy: 'interrupt handler at',
+    explainedBy: 'irq.acknowledge(), which clears the bits',
     replace: ['if (irq.acknowledge() === 0) return IRQ_NONE', ''],
   },
   {
@@ -118,8 +118,8 @@ export const mistakes = [
     explainedBy: 'ndoOpen called irq.request, then napi.enable',
     replace: [
       `dev.priv.napi.enable()
-  dev.priv.irq.request(() => interrupt(dev))`,
-      `dev.priv.irq.request(() => interrupt(dev))
+  dev.priv.irq.request(interrupt)`,
+      `dev.priv.irq.request(interrupt)
   dev.priv.napi.enable()`,
     ],
   },
@@ -132,5 +132,10 @@ export const mistakes = [
       `dev.priv.board.reset()
   dev.priv.napi.disable()`,
     ],
+  },
+  {
+    name: 'never-completes',
+    explainedBy: 'napi.completeDone(work) in a poll that returns less',
+    replace: ['napi.completeDone(work)\n', ''],
   },
 ]

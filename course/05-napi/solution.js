@@ -97,7 +97,7 @@ function devInit(dev) {
  */
 function open(dev) {
   dev.priv.napi.enable()
-  dev.priv.irq.request(() => interrupt(dev))
+  dev.priv.irq.request(interrupt)
   netifTxStartAllQueues(dev)
 }
 

@@ -153,10 +153,10 @@ export const mistakes = [
     name: 'board-on-last',
     explainedBy: 'the queues are started after the board',
     replace: [
-      `dev.priv.hw.start(() => interrupt(dev))
+      `dev.priv.hw.start(interrupt)
   netifTxStartAllQueues(dev)`,
       `netifTxStartAllQueues(dev)
-  dev.priv.hw.start(() => interrupt(dev))`,
+  dev.priv.hw.start(interrupt)`,
     ],
   },
 ]

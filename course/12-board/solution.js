@@ -46,7 +46,7 @@ function translate(skb, peer) {
 
 /** @param {Device} dev */
 function open(dev) {
-  dev.priv.hw.start(() => interrupt(dev))
+  dev.priv.hw.start(interrupt)
   netifTxStartAllQueues(dev)
 }
 

@@ -53,6 +53,8 @@ export interface Exercise {
   readonly kernelNames: readonly string[]
   /** The parameters of the driver in the checks in memory. */
   readonly params?: Params
+  /** What lines of the log and errors of the framework mean here; the first that matches. */
+  readonly rules?: readonly Rule[]
   /** Checks in memory, by a fake clock. */
   readonly memory: readonly MemoryCheck[]
   /** Checks on live interfaces, in their own network namespace. */
@@ -83,6 +85,10 @@ export function withMistake(solution: string, { name, replace }: Mistake): strin
   })
   found.sort((a, b) => b.at - a.at)
   return found.reduce((text, { at, from, to }) => text.slice(0, at) + to + text.slice(at + from.length), solution)
+}
+
+interface Rule extends Required<Omit<Explanation, 'seen'>> {
+  readonly seen: RegExp
 }
 
 /** Where a check runs. */

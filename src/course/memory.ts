@@ -7,7 +7,7 @@ import type { NetDevice } from '../netdev/net-device.ts'
 import { netifRunning } from '../netdev/netif.ts'
 import type { TestBedOptions } from '../testing/bed-options.ts'
 import { TestBed } from '../testing/test-bed.ts'
-import { Explained, type Explanation, type MemoryCheck, type Result, resultOf } from './exercise.ts'
+import { type Exercise, Explained, type Explanation, type MemoryCheck, type Result, resultOf } from './exercise.ts'
 
 /** The arguments of a check in memory besides its test bed. */
 export interface Bench {
@@ -22,8 +22,9 @@ export interface Bench {
 /** The findings of `--debug` about frames and their memory. Checks cover its other rules. */
 const USE_OF_FRAMES = /: debug: (use-after|double-free|out-of-bounds|uninitialized-read|red-zone|write-after|leak)/
 
-/** Runs a check; `usual` are the parameters of its exercise. Never throws. */
-export async function runInMemory(check: MemoryCheck, driver: Driver, usual = {}): Promise<Result> {
+/** Runs a check of the exercise. Never throws. */
+export async function runInMemory(check: MemoryCheck, driver: Driver, exercise: Exercise): Promise<Result> {
+  const { params: usual = {}, rules = [] } = exercise
   const logged: string[] = []
   const beds: TestBed[] = []
   const started: string[] = []
@@ -58,6 +59,8 @@ export async function runInMemory(check: MemoryCheck, driver: Driver, usual = {}
   for (const bed of beds.reverse()) await attempt(() => bed.close(), left)
   if (problem === undefined && started.length > 0) problem = startedNotWoken(started[0] as string)
   complain()
+  const rule = problem && rules.find(({ seen }) => seen.test(problem?.seen ?? ''))
+  if (problem && rule) problem = { ...rule, seen: problem.seen }
   return resultOf('memory', check, problem, logged)
 }
 

@@ -18,12 +18,13 @@ export type Report = { readonly begin: string } | { readonly end: Result }
  * that does less than they assume. `load` returns the driver of the file.
  */
 export async function runChecks(
-  { params, memory, live }: Exercise,
+  exercise: Exercise,
   where: CheckPlace,
   file: string,
   load: () => Promise<Driver>,
   report: (report: Report) => void,
 ): Promise<void> {
+  const { memory, live } = exercise
   if (where === 'live') {
     silenceIpv6()
     return runEach(live, check => runLive(check, file), report)
@@ -41,7 +42,7 @@ export async function runChecks(
   }
   const run = async (check: (typeof memory)[number]) => {
     const before = timers()
-    const end = await runInMemory(check, driver, params)
+    const end = await runInMemory(check, driver, exercise)
     // A rejected promise is reported when the event loop turns.
     await setImmediate()
     if (end.result === 'failed' || timers() <= before) return end

@@ -11,6 +11,7 @@ import { get16, get32, put16, put32 } from '../../src/packet/octets.ts'
 import * as tcp from '../../src/packet/tcp.ts'
 import * as udp from '../../src/packet/udp.ts'
 import * as vlan from '../../src/packet/vlan.ts'
+import { SkBuffPool } from '../../src/skb/pool.ts'
 import { buildFrame, frame, isIpv6, networkOffsetOf, plain, protocolOf, transportOffset } from './frames.ts'
 import { naiveChecksum } from './naive.ts'
 
@@ -95,6 +96,23 @@ describe('vlan', () => {
     expect([vlan.tci(bytes, at), vlan.pcp(bytes, at), vlan.dei(bytes, at), vlan.vid(bytes, at)]).toEqual([
       0x4ffe, 2, 0, 0xffe,
     ])
+  })
+
+  test('a tag is inserted behind the addresses, and removed again', () => {
+    const pool = new SkBuffPool()
+    const skb = pool.alloc(0)!
+    const frame = Uint8Array.from({ length: 60 }, (_, i) => i)
+    skb.bytes.set(frame, skb.put(60))
+    vlan.insertTag(skb, 0x6005)
+    const tagged = [...frame.subarray(0, 12), 0x81, 0, 0x60, 5, ...frame.subarray(12)]
+    expect([...skb.bytes.subarray(skb.data, skb.tail)]).toEqual(tagged)
+    vlan.insertTag(skb, 7, ethernet.ETH_P_8021AD)
+    expect([vlan.popTag(skb), vlan.popTag(skb), vlan.popTag(skb)]).toEqual([7, 0x6005, -1])
+    expect([...skb.bytes.subarray(skb.data, skb.tail)]).toEqual([...frame])
+    skb.bytes.set([0x81, 0], skb.data + 12)
+    skb.trim(17)
+    expect(vlan.popTag(skb)).toBe(-1)
+    skb.free()
   })
 })
 

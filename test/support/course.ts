@@ -11,11 +11,11 @@ import type { Driver } from '../../src/netdev/driver.ts'
 const load = async (file: string): Promise<Driver> => (await import(file)).driver
 
 /** Runs the checks in memory, until one fails. */
-export async function checkInMemory({ memory, params }: Exercise, file: string): Promise<Result[]> {
+export async function checkInMemory(exercise: Exercise, file: string): Promise<Result[]> {
   const driver = await load(file)
   const results: Result[] = []
-  for (const check of memory) {
-    if (results.at(-1)?.result !== 'failed') results.push(await runInMemory(check, driver, params))
+  for (const check of exercise.memory) {
+    if (results.at(-1)?.result !== 'failed') results.push(await runInMemory(check, driver, exercise))
   }
   return results
 }

@@ -59,6 +59,18 @@ export const exercise: Exercise = {
     'NAPI_POLL_WEIGHT',
   ],
   params: PARAMS,
+  rules: [
+    {
+      seen: /without napi_complete_done/,
+      expected: 'napi.completeDone(work) in a poll that returns less than its budget',
+      read: 'Complete, then unmask',
+    },
+    {
+      seen: /interrupt handler .* runs without end/,
+      expected: 'irq.acknowledge(), which clears the bits that raised the interrupt',
+      read: 'Interrupt',
+    },
+  ],
   memory: [
     {
       title: 'takes no frame in the interrupt handler',
