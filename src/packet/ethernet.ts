@@ -8,6 +8,7 @@ import { type Getter, get16, type Predicate, put16, type Setter } from './octets
 export const ETH_ALEN = 6
 export const ETH_HLEN = 14
 export const ETH_ZLEN = 60
+export const ETH_FRAME_LEN = 1514
 
 /**
  * EtherTypes, include/uapi/linux/if_ether.h. The first two are the kernel's own, for frames with a

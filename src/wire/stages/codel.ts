@@ -7,6 +7,7 @@
  */
 import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { durationOf, formatDuration } from '../../base/duration.ts'
+import { ETH_FRAME_LEN } from '../../packet/ethernet.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { join } from '../units.ts'
 import type { QueueEnv } from '../wire.ts'
@@ -63,8 +64,8 @@ export class Codel implements Discipline {
   #count = 0
   #lastCount = 0
   #dropping = false
-  /** The longest packet seen: a queue of at most this many bytes is left alone. */
-  #maxPacket = 0
+  /** The longest packet: a queue of at most this many bytes is left alone. */
+  #maxPacket = ETH_FRAME_LEN
   /** The packet that was marked in this call of `next`. */
   #marked: SkBuff | undefined
 

@@ -124,6 +124,16 @@ test('a queue of one packet is left alone, however long it waits', () => {
   expect(wire.chain.report()[0]?.dropped).toBe(0)
 })
 
+test('a queue of short packets that fit into one frame is left alone, however long they wait', () => {
+  const wire = makeWire([line({}, 0.06)])
+  for (let i = 0; i < 300; i++) {
+    if (i % 20 === 0) for (let n = 0; n < 20; n++) wire.send()
+    wire.advance(8 * MS)
+  }
+  const [stage] = wire.chain.report()
+  expect([stage?.out, stage?.dropped]).toEqual([299, 0])
+})
+
 test('CoDel with ecn marks packets of capable senders at the moments of the drops', () => {
   const wire = makeWire([line({ ecn: true })], { log: true })
   load(wire, 0.9 * NSEC_PER_SEC, MS / 2, ect)
