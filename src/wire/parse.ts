@@ -3,10 +3,10 @@
  * some more, in any order. Each stage reads its own text (stages.ts).
  */
 import { parseDuration } from '../base/duration.ts'
-import { didYouMean, UsageError } from '../base/usage-error.ts'
+import { didYouMean, type UsageError } from '../base/usage-error.ts'
 import type { WireResources } from '../netdev/device-wire.ts'
 import { Cursor, type TextOptions, type Token, whole } from './spec/cursor.ts'
-import { buildGroups, type Group, type GroupLimit, type Item, type Part } from './spec/groups.ts'
+import { buildGroups, type Group, type GroupLimit, type Item, limitOf, type Part } from './spec/groups.ts'
 import { PRESETS } from './spec/presets.ts'
 import { noResources } from './spec/resources.ts'
 import { STAGES } from './stages.ts'
@@ -108,6 +108,8 @@ function readGroup(c: Cursor, direction: Direction): Group {
   if (group.limit?.time !== undefined && !items.some(({ kind }) => kind.kind === 'rate')) {
     throw c.error('a limit in time needs a rate beside it: rate 10mbit limit 50ms', seen.get('limit'))
   }
+  const { bytes } = limitOf(group) ?? {}
+  if (bytes !== undefined) c.checkRoom(bytes, seen.get('limit'))
   items.sort((a, b) => STAGES.indexOf(a.kind) - STAGES.indexOf(b.kind))
   for (const part of new Set(PARTS.values())) {
     const [one, other] = items.filter(({ kind }) => kind.part === part).map(({ kind }) => kind.kind)
@@ -152,7 +154,7 @@ function readWord(c: Cursor, token: Token, direction: Direction, group: GroupTex
   } else throw notAWord(c, token)
 }
 
-function notAWord(c: Cursor, token: Token): Error {
+function notAWord(c: Cursor, token: Token): UsageError {
   if (token.quoted) return c.error('quotes are for filters and files only', token)
   if (token.text === 'preset') return c.error('a preset stands alone: put | between it and other words', token)
   if (token.text === '(') return c.error("'(' follows match FILTER", token)
@@ -176,14 +178,9 @@ function readBranch(c: Cursor, direction: Direction, missing: string): Group[] {
 function readLimit(c: Cursor): GroupLimit {
   return c.value('limit needs packets, a size or a time: limit 100, limit 64kb, limit 50ms', text => {
     if (/\d(s|[mun]s|[mun]?secs?|min|h)$/i.test(text)) {
-      const time = parseDuration(text)
-      if (time === 0) throw new UsageError(`'${text}' leaves no room for a packet`)
-      return { time }
+      return { time: parseDuration(text) }
     }
-    if (/^\d+$/.test(text)) return { packets: whole('a count')(text) }
-    const bytes = parseSize(text)
-    if (bytes < 1) throw new UsageError(`'${text}' leaves no room for a packet`)
-    return { bytes }
+    return /^\d+$/.test(text) ? { packets: whole('a count')(text) } : { bytes: parseSize(text) }
   })
 }
 

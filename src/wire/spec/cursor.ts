@@ -5,6 +5,7 @@
 import { type DurationOptions, formatDuration, parseDuration } from '../../base/duration.ts'
 import { printable } from '../../base/printable.ts'
 import { FileError, UsageError } from '../../base/usage-error.ts'
+import { ETH_FRAME_LEN, ETH_ZLEN } from '../../packet/ethernet.ts'
 import { formatRate, parseRate, parseShare, quote } from '../units.ts'
 
 export interface TextOptions extends DurationOptions {
@@ -113,6 +114,15 @@ export class Cursor {
     const bits = this.value(missing, parseRate)
     this.#noteBare(`${formatRate(bits)}/s`)
     return bits
+  }
+
+  /**
+   * Checks a number of bytes into which frames must fit whole: refuses it if not even the shortest
+   * fits, and notes it if the longest usual one does not.
+   */
+  checkRoom(bytes: number, span?: Span): void {
+    if (bytes < ETH_ZLEN) throw this.error(`${bytes} bytes hold no frame: it needs at least ${ETH_ZLEN}`, span)
+    if (bytes < ETH_FRAME_LEN) this.options.note?.(`frames of more than ${bytes} bytes never pass: they do not fit`)
   }
 
   /** Notes the meaning of the number just read if it has no unit. */

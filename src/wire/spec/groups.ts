@@ -119,7 +119,7 @@ export function buildGroups(groups: readonly Group[], resources: WireResources):
 }
 
 /** Returns the limit of a group. The bytes of a time are those that its rate sends in it. */
-function limitOf({ limit, items }: Group): LimitSpec | undefined {
+export function limitOf({ limit, items }: Group): LimitSpec | undefined {
   if (limit?.time === undefined) return limit
   const rate = items.find(({ kind }) => kind.kind === 'rate') as Item
   const { bits } = rate.spec as { readonly bits: number }

@@ -5,6 +5,7 @@
  */
 import { NSEC_PER_SEC } from '../../base/clock.ts'
 import { UsageError } from '../../base/usage-error.ts'
+import { ETH_ZLEN } from '../../packet/ethernet.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { type StageKind, stageOf } from '../spec/groups.ts'
 import { formatRate, formatSize, parseRate, parseSize, sizeOf } from '../units.ts'
@@ -53,7 +54,9 @@ export const policerKind: StageKind<PolicerSpec> = {
   read(c) {
     const bits = c.rate('policer needs a rate: policer 10mbit burst 15kb')
     if (!c.takes('burst')) throw c.error('policer needs a burst: policer 10mbit burst 15kb')
-    return { bits, burst: c.value('burst needs a size: burst 15kb', parseSize) }
+    const burst = c.value('burst needs a size: burst 15kb', parseSize)
+    c.checkRoom(burst, c.last)
+    return { bits, burst }
   },
   print: ({ bits, burst }) => `policer ${formatRate(bits)} burst ${formatSize(burst)}`,
   build: (spec, { text }) => impairment('policer', spec, (p, next, env) => new PolicerWire(p, next, env), { text }),
@@ -68,5 +71,7 @@ export function policer(bits: number | string, burst: number | string): Impairme
   if (!(bitsPerSecond > 0 && bitsPerSecond < Number.POSITIVE_INFINITY)) {
     throw new UsageError(`policer ${bits}: it must be more than 0 and finite`)
   }
-  return stageOf(policerKind, { bits: bitsPerSecond, burst: sizeOf(burst) })
+  const bytes = sizeOf(burst)
+  if (!(bytes >= ETH_ZLEN)) throw new UsageError(`policer: a burst of ${bytes} bytes passes no frame`)
+  return stageOf(policerKind, { bits: bitsPerSecond, burst: bytes })
 }

@@ -1,6 +1,6 @@
 /** Random specs of a wire, with values that print exactly. */
 import fc from 'fast-check'
-import type { Group, Item } from '../../../src/wire/spec/groups.ts'
+import { type Group, type Item, limitOf } from '../../../src/wire/spec/groups.ts'
 import { TIMELESS_VERBS } from '../../../src/wire/stages/fault-verbs.ts'
 import { STAGES } from '../../../src/wire/stages.ts'
 
@@ -12,6 +12,8 @@ const percent = fc.integer({ min: 1, max: 100_000 }).map(n => n / 1000 / 100)
 const share = fc.oneof(percent, fc.constantFrom(0, 1, 0.01, 0.07, 0.29))
 const time = fc.oneof(fc.integer({ min: 1, max: 1e12 }), fc.constantFrom(0, 1, 1000, 1e6, 20e6, 1e9))
 const size = fc.oneof(fc.integer({ min: 1, max: 1e7 }), fc.constantFrom(1024, 65536, 1024 ** 2))
+/** Into which a frame fits. */
+const room = size.filter(bytes => bytes >= 60)
 const flag = fc.boolean()
 const correlation = fc.oneof(fc.constant(0), percent)
 const filter = fc.constantFrom(
@@ -105,7 +107,7 @@ const simple = fc.oneof(
   fc.record({ kind: fc.constant('duplicate'), share, correlation }),
   fc.record({ kind: fc.constant('corrupt'), share, correlation, at: maybe(fc.nat({ max: 1500 })) }).map(without),
   fc.record({ kind: fc.constant('truncate'), bytes: size, share }),
-  fc.record({ kind: fc.constant('policer'), bits: fc.integer({ min: 1, max: 1e12 }), burst: size }),
+  fc.record({ kind: fc.constant('policer'), bits: fc.integer({ min: 1, max: 1e12 }), burst: room }),
   fc
     .record({
       kind: fc.constant('rate'),
@@ -125,7 +127,7 @@ const simple = fc.oneof(
 ) as fc.Arbitrary<Written>
 
 const limit = maybe(
-  fc.oneof(fc.record({ packets: count }), fc.record({ bytes: size }), fc.record({ time: time.filter(ns => ns > 0) })),
+  fc.oneof(fc.record({ packets: count }), fc.record({ bytes: room }), fc.record({ time: time.filter(ns => ns > 0) })),
 )
 
 function groupOf(specs: readonly Written[], limit: Group['limit']): Group {
@@ -141,12 +143,9 @@ function groupOf(specs: readonly Written[], limit: Group['limit']): Group {
     items.push({ kind, spec, text: '', at: 0, end: 0 })
   }
   items.sort((a, b) => STAGES.indexOf(a.kind) - STAGES.indexOf(b.kind))
-  return {
-    items,
-    limit: items.some(({ kind }) => (limit?.time === undefined ? kind.holds : kind.kind === 'rate'))
-      ? limit
-      : undefined,
-  }
+  const isUsed = items.some(({ kind }) => (limit?.time === undefined ? kind.holds : kind.kind === 'rate'))
+  const hasRoom = isUsed && (limitOf({ items, limit })?.bytes ?? 60) >= 60
+  return { items, limit: hasRoom ? limit : undefined }
 }
 
 function groupsOf(spec: fc.Arbitrary<Written>, minLength: number): fc.Arbitrary<Group[]> {

@@ -40,5 +40,6 @@ test('a policer that is changed keeps its tokens, up to the new burst', () => {
 
 test('a policer prints its spec, and refuses a rate of 0', () => {
   expect(policer('10mbit', '15kb').text).toBe('policer 10mbit burst 15kb')
+  expect(() => policer('1mbit', 59)).toThrow('policer: a burst of 59 bytes passes no frame')
   expect(() => policer(0, 1)).toThrow('policer 0: it must be more than 0 and finite')
 })
