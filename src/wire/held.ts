@@ -9,7 +9,7 @@ import { gsoSegs } from '../netdev/gso.ts'
 import { ETH_ZLEN } from '../netdev/if.ts'
 import { OWNER_WIRE } from '../skb/error.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import type { Limit, LimitSpec } from './wire.ts'
+import type { Limit, LimitSpec, Packets } from './wire.ts'
 
 const INITIAL_CAPACITY = 64
 
@@ -93,6 +93,8 @@ export function packetsOf(skb: SkBuff): number {
   return skb.gsoSize === 0 ? 1 : gsoSegs(skb)
 }
 
+const NONE: Packets = { length: 0, bytes: 0 }
+
 /** A limit that stages share, and the packets that they hold together. */
 export class SharedLimit implements Limit {
   held = 0
@@ -113,8 +115,12 @@ export class SharedLimit implements Limit {
     return Math.ceil(Math.min(this.#mostFrames, this.#mostPackets, this.#mostBytes / ETH_ZLEN))
   }
 
-  admits(skb: SkBuff): boolean {
-    return this.frames < this.#mostFrames && this.held < this.#mostPackets && this.bytes + skb.len <= this.#mostBytes
+  admits(skb: SkBuff, { length, bytes }: Packets = NONE): boolean {
+    return (
+      this.frames - length < this.#mostFrames &&
+      this.held - length < this.#mostPackets &&
+      this.bytes - bytes + skb.len <= this.#mostBytes
+    )
   }
 
   add(skb: SkBuff): void {

@@ -97,12 +97,18 @@ export interface LimitSpec {
   readonly bytes?: number
 }
 
+/** Some packets that count toward a limit, none of which stands for several. */
+export interface Packets {
+  readonly length: number
+  readonly bytes: number
+}
+
 /** The packets held by stages that share a limit. */
 export interface Limit {
   readonly held: number
   readonly bytes: number
-  /** True if there is room for `skb`. */
-  admits(skb: SkBuff): boolean
+  /** True if there is room for `skb`, once the packets `without` have left. */
+  admits(skb: SkBuff, without?: Packets): boolean
   add(skb: SkBuff): void
   remove(skb: SkBuff): void
 }

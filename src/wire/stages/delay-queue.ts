@@ -3,7 +3,7 @@ import type { Alarm } from '../../base/clock.ts'
 import { SKB_DROP_REASON_QDISC_OVERLIMIT } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { HeldPackets } from '../held.ts'
-import type { Limit, LimitSpec, QueueEnv, Wire } from '../wire.ts'
+import type { Limit, LimitSpec, Packets, QueueEnv, Wire } from '../wire.ts'
 
 /** Packets with the moments at which they are due or arrived. */
 export interface PacketStore {
@@ -32,9 +32,9 @@ export class LimitedQueue<S extends PacketStore> {
     return this.held.length
   }
 
-  /** True if `skb` fits. */
-  admits(skb: SkBuff): boolean {
-    return this.#limit.admits(skb)
+  /** True if `skb` fits, once the packets `without` have left. */
+  admits(skb: SkBuff, without?: Packets): boolean {
+    return this.#limit.admits(skb, without)
   }
 
   /** Holds a packet until `moment`. Returns false if it was dropped, as `limit` or `memory`. */
@@ -44,9 +44,14 @@ export class LimitedQueue<S extends PacketStore> {
       return false
     }
     if (!this.env.hold(skb)) return false
+    this.add(skb, moment)
+    return true
+  }
+
+  /** Holds a packet that fits and has left the memory that reads need. */
+  protected add(skb: SkBuff, moment: number): void {
     this.#limit.add(skb)
     this.held.add(skb, moment)
-    return true
   }
 
   /** Takes the first packet, which counts toward the limit until `release`. */

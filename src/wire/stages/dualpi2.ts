@@ -8,7 +8,7 @@
  * The L4S packet goes first unless the first classic packet has waited longer by more than TSHIFT.
  * In overload, when L4S packets are all marked, both queues drop alike.
  */
-import { type Alarm, NSEC_PER_MSEC } from '../../base/clock.ts'
+import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { durationOf, formatDuration } from '../../base/duration.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
@@ -23,6 +23,7 @@ const TARGET = 15 * NSEC_PER_MSEC
 const STEP = NSEC_PER_MSEC
 const RTT_MAX = 100 * NSEC_PER_MSEC
 const TSHIFT = 50 * NSEC_PER_MSEC
+const NEVER = Number.POSITIVE_INFINITY
 /** The coupling factor k. */
 const COUPLING = 2
 /** Packets in the L4S queue up to which the step marks none: one packet may take longer alone. */
@@ -98,9 +99,8 @@ class DualPi2 implements Discipline {
   readonly store = new DualStore()
   #params: DualPi2Params
   readonly #queue: PacketQueue
-  readonly #alarm: Alarm
-  /** True while the probability is corrected at each tupdate. */
-  #running = false
+  /** When the next correction is due, as in pie.ts; Infinity on an idle line. */
+  #next = NEVER
   /** The base probability p'. */
   #p = 0
   /** The wait at the correction before, in ns. */
@@ -109,28 +109,22 @@ class DualPi2 implements Discipline {
   constructor(params: DualPi2Params, queue: PacketQueue) {
     this.#params = params
     this.#queue = queue
-    this.#alarm = queue.env.clock.alarm(() => this.#update())
   }
 
   change(params: unknown): void {
+    this.#correct()
     this.#params = params as DualPi2Params
   }
 
-  close(): void {
-    this.#alarm.cancel()
-  }
-
   arrives(): boolean {
-    if (!this.#running) {
-      this.#running = true
-      this.#alarm.at(this.#queue.env.clock.now() + this.#tupdate)
-    }
+    const now = this.#correct()
+    if (this.#next === NEVER) this.#next = now + this.#tupdate
     return true
   }
 
   next(): SkBuff | undefined {
     const { lq, cq } = this.store
-    const now = this.#queue.env.clock.now()
+    const now = this.#correct()
     const pC = this.#p ** 2
     const pCL = Math.min(1, COUPLING * this.#p)
     const isOverloaded = pCL === 1
@@ -161,6 +155,7 @@ class DualPi2 implements Discipline {
     }
     return undefined
   }
+
   #take(half: HalfQueue): SkBuff | undefined {
     const { first } = half.held
     const skb = half.held.shift()
@@ -174,11 +169,23 @@ class DualPi2 implements Discipline {
     return Math.min(this.#params.target, RTT_MAX / 3)
   }
 
+  /** Makes the corrections that were due. Returns the present. */
+  #correct(): number {
+    const now = this.#queue.env.clock.now()
+    while (this.#next <= now) {
+      this.#update(this.#next)
+      // On a line that stands still nothing changes any more.
+      if (this.#p === 1 && this.#prevq > this.#params.target && this.#next <= now) {
+        this.#next += Math.floor((now - this.#next) / this.#tupdate) * this.#tupdate
+      }
+    }
+    return now
+  }
+
   /** The RFC's `dualpi2_update`. */
-  #update(): void {
+  #update(now: number): void {
     const { target } = this.#params
     const tupdate = this.#tupdate
-    const now = this.#queue.env.clock.now()
     // Of both: L4S packets alone may overload the line (A.2).
     const curq = Math.max(this.store.cq.wait(now), this.store.lq.wait(now))
     const alpha = (0.1 * tupdate) / RTT_MAX ** 2
@@ -186,8 +193,8 @@ class DualPi2 implements Discipline {
     const p = this.#p + alpha * (curq - target) + beta * (curq - this.#prevq)
     this.#p = Math.min(1, Math.max(0, p))
     this.#prevq = curq
-    this.#running = this.store.length !== 0 || this.#p !== 0 || curq !== 0
-    if (this.#running) this.#alarm.at(now + tupdate)
+    const isIdle = this.store.length === 0 && this.#p === 0 && curq === 0
+    this.#next = isIdle ? NEVER : now + tupdate
   }
 }
 

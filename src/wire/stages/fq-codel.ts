@@ -186,17 +186,15 @@ class FqCodel implements Discipline {
     for (const flow of this.store.flows) flow?.codel.change(params)
   }
 
-  /** Makes room for a packet. */
-  arrives(skb: SkBuff): boolean {
+  makeRoom(skb: SkBuff): void {
     while (!this.#queue.admits(skb)) {
       const flow = this.store.fattest
-      if (flow === undefined) return true
+      if (flow === undefined) return
       for (let n = Math.min(BATCH, Math.ceil(flow.held.length / 2)); n > 0; n--) {
         const first = flow.shift()
         if (first !== undefined) this.#queue.dropOver(first, 'limit')
       }
     }
-    return true
   }
 
   next(): SkBuff | undefined {

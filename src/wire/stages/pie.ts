@@ -3,8 +3,11 @@
  * probability that it corrects at each `tupdate` by how far the wait is from `target` and by how
  * much the wait has changed. The names are from the RFC's pseudocode (sec. 4 and 5). The wait is
  * that of the first packet in the queue, measured by its time of arrival.
+ *
+ * Between two packets that arrive or leave, only the time changes. So the corrections that were due
+ * are made when the next packet arrives or leaves, in the same way as by a timer.
  */
-import { type Alarm, NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
 import { durationOf, formatDuration } from '../../base/duration.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
@@ -16,9 +19,10 @@ import type { Discipline, DisciplineKind, PacketQueue, QueueSpec } from './queue
 const TARGET = 15 * NSEC_PER_MSEC
 const TUPDATE = 15 * NSEC_PER_MSEC
 const MAX_BURST = 150 * NSEC_PER_MSEC
+const NEVER = Number.POSITIVE_INFINITY
 /** The shortest target and the shortest tupdate, in ns. */
 const MIN = NSEC_PER_MSEC
-/** Weights of the distance from the target and of the trend, in Hz. */
+/** Weights of the distance from the target and of the trend, in Hz, for a tupdate of 15 ms. */
 const ALPHA = 0.125
 const BETA = 1.25
 /** A queue of at most two such packets is left alone, in bytes. */
@@ -45,9 +49,8 @@ interface PieParams {
 class Pie implements Discipline {
   #params: PieParams
   readonly #queue: PacketQueue
-  readonly #alarm: Alarm
-  /** True while the probability is corrected at each tupdate. */
-  #running = false
+  /** When the next correction is due; Infinity on an idle line. */
+  #next = NEVER
   #dropProb = 0
   #accuProb = 0
   #burstAllowance = MAX_BURST
@@ -57,22 +60,27 @@ class Pie implements Discipline {
   constructor(params: PieParams, queue: PacketQueue) {
     this.#params = params
     this.#queue = queue
-    this.#alarm = queue.env.clock.alarm(() => this.#update())
   }
 
   change(params: unknown): void {
+    this.#correct()
     this.#params = params as PieParams
   }
 
-  close(): void {
-    this.#alarm.cancel()
+  /** Resets the spacing of drops, like a tail drop in the RFC's appendix A. */
+  overflows(): void {
+    this.#correct()
+    this.#accuProb = 0
+  }
+
+  next(): SkBuff | undefined {
+    this.#correct()
+    return this.#queue.shift()
   }
 
   arrives(skb: SkBuff): boolean {
-    if (!this.#running) {
-      this.#running = true
-      this.#alarm.at(this.#queue.env.clock.now() + this.#params.tupdate)
-    }
+    const now = this.#correct()
+    if (this.#next === NEVER) this.#next = now + this.#params.tupdate
     if (this.#burstAllowance !== 0 || !this.#dropsEarly()) return true
     if (this.#params.ecn && this.#dropProb <= MARK_ECNTH && markCe(skb)) {
       this.#queue.env.note('mark', skb)
@@ -94,13 +102,27 @@ class Pie implements Discipline {
     return true
   }
 
-  /** The RFC's `calculate_drop_prob`. */
-  #update(): void {
-    const { target, tupdate } = this.#params
+  /** Makes the corrections that were due. Returns the present. */
+  #correct(): number {
     const now = this.#queue.env.clock.now()
+    const { target, tupdate } = this.#params
+    while (this.#next <= now) {
+      this.#update(this.#next)
+      // On a line that stands still nothing changes any more.
+      if (this.#dropProb === 1 && this.#qdelayOld > target && this.#burstAllowance === 0 && this.#next <= now) {
+        this.#next += Math.floor((now - this.#next) / tupdate) * tupdate
+      }
+    }
+    return now
+  }
+
+  /** The RFC's `calculate_drop_prob`. */
+  #update(now: number): void {
+    const { target, tupdate } = this.#params
     const qdelay = this.#queue.waitOfFirst(now)
     const before = this.#dropProb
-    let p = (ALPHA * (qdelay - target) + BETA * (qdelay - this.#qdelayOld)) / NSEC_PER_SEC
+    const { alpha, beta } = weightsOf(tupdate)
+    let p = (alpha * (qdelay - target) + beta * (qdelay - this.#qdelayOld)) / NSEC_PER_SEC
     p /= scaleOf(before)
     if (before >= 0.1 && p > 0.02) p = 0.02
     let prob = before + p
@@ -109,9 +131,17 @@ class Pie implements Discipline {
     const isIdle = this.#dropProb === 0 && qdelay < target / 2 && this.#qdelayOld < target / 2
     this.#burstAllowance = isIdle ? MAX_BURST : Math.max(0, this.#burstAllowance - tupdate)
     this.#qdelayOld = qdelay
-    this.#running = !isIdle || this.#queue.length !== 0
-    if (this.#running) this.#alarm.at(now + tupdate)
+    this.#next = isIdle && this.#queue.length === 0 ? NEVER : now + tupdate
   }
+}
+
+/**
+ * Returns the weights for other times between corrections: half the time halves alpha, and adds a
+ * quarter of alpha to beta (sec. 4.2). So beta + alpha / 2 remains the same.
+ */
+function weightsOf(tupdate: number): { readonly alpha: number; readonly beta: number } {
+  const alpha = (ALPHA * tupdate) / TUPDATE
+  return { alpha, beta: Math.max(0, BETA + (ALPHA - alpha) / 2) }
 }
 
 /** Returns the divisor of a correction, which is large while the probability is small. */

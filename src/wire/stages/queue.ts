@@ -10,7 +10,8 @@
  *     pie     pie.ts: packets that arrive are dropped or marked at random, as `pie`
  *     dualpi2   dualpi2.ts: L4S packets have a queue of their own
  *
- * RED, CoDel, PIE and DualPI2 drop packets over the limit like tail drop.
+ * RED, CoDel, PIE and DualPI2 drop packets over the limit like tail drop. No discipline has an
+ * alarm: in virtual time it would ring for ever on a link that sends nothing more.
  */
 import type { Alarm } from '../../base/clock.ts'
 import { SKB_DROP_REASON_QDISC_CONGESTED, SKB_DROP_REASON_QDISC_OVERLIMIT } from '../../skb/drop-reason.ts'
@@ -24,7 +25,11 @@ import { LimitedQueue, type PacketStore } from './delay-queue.ts'
 export interface Discipline {
   /** Keeps the packets; without it the queue keeps them in their order. */
   readonly store?: PacketStore
-  /** A packet arrived. Returns false if the discipline dropped it. */
+  /** Drops packets, if that makes room for one that exceeds the limit. */
+  makeRoom?(skb: SkBuff): void
+  /** A packet arrived and is dropped, because it exceeds the limit. */
+  overflows?(): void
+  /** A packet arrived that fits. Returns false if the discipline dropped it. */
   arrives?(skb: SkBuff): boolean
   /** Takes the next packet, by `queue.shift`; undefined if the queue is empty. */
   next?(): SkBuff | undefined
@@ -32,8 +37,6 @@ export interface Discipline {
   idle?(): void
   /** Takes over parameters of the same kind. */
   change?(params: unknown): void
-  /** Cancels its alarms. */
-  close?(): void
 }
 
 /** A discipline with parameters: made by red(), codel() and their like. */
@@ -98,11 +101,19 @@ export class PacketQueue extends LimitedQueue<PacketStore> {
 
   /** Adds a packet. Returns false if it was dropped. */
   push(skb: SkBuff): boolean {
-    if (this.#kind === 'head') {
-      while (this.length !== 0 && !this.admits(skb)) this.#drop(this.shift(), 'head', SKB_DROP_REASON_QDISC_OVERLIMIT)
+    const discipline = this.#discipline
+    if (!this.admits(skb)) {
+      // Its own packets are not all that counts toward the limit, and a packet may exceed it alone.
+      if (this.admits(skb, this)) discipline.makeRoom?.(skb)
+      if (!this.admits(skb)) {
+        discipline.overflows?.()
+        this.env.drop(skb, 'limit', SKB_DROP_REASON_QDISC_OVERLIMIT)
+        return false
+      }
     }
-    if (this.#discipline.arrives?.(skb) === false) return false
-    if (!this.hold(skb, this.env.clock.now())) return false
+    if (!this.env.hold(skb)) return false
+    if (discipline.arrives?.(skb) === false) return false
+    this.add(skb, this.env.clock.now())
     this.bytes += skb.len
     return true
   }
@@ -159,7 +170,6 @@ export class PacketQueue extends LimitedQueue<PacketStore> {
     if (typeof queue === 'object' && typeof this.#kind === 'object' && queue.kind === this.#kind.kind) {
       this.#discipline.change?.(queue.params)
     } else {
-      this.#discipline.close?.()
       this.#discipline = this.#disciplineOf(queue)
       this.#moveTo(this.#discipline.store)
     }
@@ -176,7 +186,6 @@ export class PacketQueue extends LimitedQueue<PacketStore> {
   }
 
   override close(): void {
-    this.#discipline.close?.()
     if (this.taken !== undefined) this.env.drop(this.leave(), 'closed')
     super.close()
   }
@@ -188,7 +197,12 @@ export class PacketQueue extends LimitedQueue<PacketStore> {
   }
 
   #disciplineOf(queue: QueueKind): Discipline {
-    return typeof queue === 'object' ? queue.make(this) : {}
+    if (typeof queue === 'object') return queue.make(this)
+    return queue === 'tail' ? {} : { makeRoom: skb => this.#dropHead(skb) }
+  }
+
+  #dropHead(skb: SkBuff): void {
+    while (!this.admits(skb)) this.#drop(this.shift(), 'head', SKB_DROP_REASON_QDISC_OVERLIMIT)
   }
 }
 

@@ -64,6 +64,11 @@ class Red implements Discipline {
     if (Number.isNaN(this.#idle)) this.#idle = this.#queue.env.clock.now()
   }
 
+  overflows(): void {
+    this.#measure()
+    this.#idle = Number.NaN
+  }
+
   arrives(skb: SkBuff): boolean {
     this.#measure()
     const passes = this.#passes(skb)

@@ -3,6 +3,7 @@ import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/base/clock.ts'
 import { random } from '../../../src/base/random.ts'
 import { type DualPi2Options, dualpi2 } from '../../../src/wire/stages/dualpi2.ts'
 import { rate } from '../../../src/wire/stages/rate.ts'
+import { trace } from '../../../src/wire/stages/trace.ts'
 import { plainFrame, type TestWire, testWires } from '../../support/wire.ts'
 
 const makeWire = testWires()
@@ -148,12 +149,18 @@ test('a classic packet goes first if it has waited 50 ms longer', () => {
   expect(second).toBeLessThan(106 * MS)
 })
 
-test('DualPI2 stops its timer on an idle line', () => {
+test('DualPI2 never marks packets of senders without ECN', () => {
   const wire = makeWire([line()])
   load(wire, new Array(2000).fill(CLASSIC))
   wire.advance(100 * NSEC_PER_SEC)
-  expect(wire.clock.armed).toBe(0)
   expect(wire.received.every(({ bytes }) => ecnOf(bytes) === CLASSIC)).toBe(true)
+})
+
+test('DualPI2 on a link that sends nothing more arms no timer', () => {
+  const wire = makeWire([trace([1, 2], { once: true, queue: dualpi2() })])
+  for (let i = 0; i < 5; i++) wire.sendFrame(frame(L4S))
+  wire.advance(20 * MS)
+  expect([wire.clock.armed, wire.received.length]).toEqual([0, 2])
 })
 
 test('DualPI2 prints its parameters, and refuses a target below 1 ms', () => {

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/base/clock.ts'
 import { stream } from '../../../src/base/random.ts'
 import { type PieOptions, pie } from '../../../src/wire/stages/pie.ts'
-import { rate } from '../../../src/wire/stages/rate.ts'
+import { type RateOptions, rate } from '../../../src/wire/stages/rate.ts'
+import { trace } from '../../../src/wire/stages/trace.ts'
 import { plainFrame, type TestWire, testWires } from '../../support/wire.ts'
 
 const makeWire = testWires()
@@ -11,10 +12,13 @@ const MS = NSEC_PER_MSEC
 const frame = plainFrame(1500)
 const ect = plainFrame(1500)
 ect.set([8, 0, 0x45, 2], 12)
-const line = (options: PieOptions = {}) => rate(12e6, { queue: pie(options) })
-/** Not a divisor of the other periods, so that no two events come at the same time. */
-const TUPDATE = 14.321 * MS
+const line = (options: PieOptions = {}, more: RateOptions = {}) => rate(12e6, { queue: pie(options), ...more })
+/** Not a divisor of the periods of corrections, so that no two events come at the same time. */
 const GAP = 0.3701 * MS
+/** After so many packets nothing arrives for a time. */
+const [FLIGHT, PAUSE] = [2000, 1700.07 * MS]
+
+const arrivalOf = (n: number) => n * GAP + Math.floor(n / FLIGHT) * PAUSE
 
 function load(wire: TestWire, packets: number, gap = GAP, bytes = frame): void {
   for (let n = 0; n < packets; n++) {
@@ -24,14 +28,17 @@ function load(wire: TestWire, packets: number, gap = GAP, bytes = frame): void {
 }
 
 /** Returns the numbers of the packets that RFC 8033 drops: one packet takes a millisecond. */
-function modelDrops(packets: number, target: number): number[] {
+function modelDrops(packets: number, target: number, tupdate: number): number[] {
+  // Sec. 4.2: halving T_UPDATE halves alpha, and adds a quarter of alpha to beta.
+  const alpha = (0.125 * tupdate) / (15 * MS)
+  const beta = 1.25 + (0.125 - alpha) / 2
   const draws = stream(7, 'ab/rate/1')
   const drops: number[] = []
   const queue: number[] = []
-  let [arrivals, departure, update] = [0, Number.POSITIVE_INFINITY, TUPDATE]
+  let [arrivals, departure, update] = [0, Number.POSITIVE_INFINITY, tupdate]
   let [prob, accu, allowance, old] = [0, 0, 150 * MS, 0]
   while (arrivals < packets) {
-    const arrival = arrivals * GAP
+    const arrival = arrivalOf(arrivals)
     const now = Math.min(arrival, departure, update)
     if (now === departure) {
       queue.shift()
@@ -41,7 +48,7 @@ function modelDrops(packets: number, target: number): number[] {
     // The first of the queue is in transmission, and does not wait.
     const wait = queue.length > 1 ? now - (queue[1] as number) : 0
     if (now === update) {
-      let p = (0.125 * (wait - target)) / NSEC_PER_SEC + (1.25 * (wait - old)) / NSEC_PER_SEC
+      let p = (alpha * (wait - target)) / NSEC_PER_SEC + (beta * (wait - old)) / NSEC_PER_SEC
       const steps = [1e-6, 2048, 1e-5, 512, 1e-4, 128, 1e-3, 32, 1e-2, 8, 0.1, 2]
       const step = steps.findIndex((bound, i) => i % 2 === 0 && prob < bound)
       if (step >= 0) p /= steps[step + 1] as number
@@ -49,13 +56,15 @@ function modelDrops(packets: number, target: number): number[] {
       prob += p
       if (wait === 0 && old === 0) prob *= 0.98
       prob = Math.min(1, Math.max(0, prob))
-      allowance = Math.max(0, allowance - TUPDATE)
+      allowance = Math.max(0, allowance - tupdate)
       if (prob === 0 && wait < target / 2 && old < target / 2) allowance = 150 * MS
       old = wait
-      update += TUPDATE
+      const isIdle = prob === 0 && wait < target / 2 && allowance === 150 * MS && queue.length < 2
+      update = isIdle ? Number.POSITIVE_INFINITY : now + tupdate
       continue
     }
     arrivals++
+    if (update === Number.POSITIVE_INFINITY) update = now + tupdate
     const isShort = (old < target / 2 && prob < 0.2) || 1500 * (queue.length - 1) <= 3000
     let dropped = false
     if (allowance === 0 && !isShort) {
@@ -73,12 +82,40 @@ function modelDrops(packets: number, target: number): number[] {
   return drops
 }
 
-test.each([15, 40])('PIE with a target of %i ms drops the packets that the pseudocode of RFC 8033 drops', target => {
-  const wire = makeWire([line({ target, tupdate: TUPDATE / MS })], { log: true })
-  load(wire, 8000)
+test.each([
+  [15, 14.321],
+  [40, 14.321],
+  [15, 7.1717],
+  [15, 28.3131],
+])('PIE with target %f ms and tupdate %f ms drops what the pseudocode of RFC 8033 drops', (target, tupdate) => {
+  const wire = makeWire([line({ target, tupdate }, { limit: { packets: 3000 } })], { log: true })
+  for (let n = 0; n < 8000; n++) {
+    wire.advance(arrivalOf(n) - wire.now)
+    wire.sendFrame(frame)
+  }
   const drops = wire.decisions.filter(({ why }) => why === 'pie').map(({ id }) => id)
-  expect(drops).toEqual(modelDrops(8000, target * MS))
+  expect(drops).toEqual(modelDrops(8000, target * MS, tupdate * MS))
   expect(drops.length).toBeGreaterThan(500)
+})
+
+test('PIE on a link that sends nothing more drops all later packets, and arms no timer', () => {
+  const wire = makeWire([trace([1, 2], { once: true, queue: pie() })])
+  for (let i = 0; i < 5; i++) wire.sendFrame(frame)
+  wire.advance(20 * MS)
+  expect(wire.clock.armed).toBe(0)
+  wire.advance(3600 * NSEC_PER_SEC)
+  for (let i = 0; i < 10; i++) wire.sendFrame(frame)
+  const [stage] = wire.chain.report()
+  expect([stage?.out, stage?.drops['pie']]).toEqual([2, 9])
+})
+
+test('PIE marks no packet that finds the queue full', () => {
+  const wire = makeWire([rate(12e6, { queue: pie({ ecn: true }), limit: { packets: 30 } })], { log: true })
+  load(wire, 8000, GAP, ect)
+  const of = (wanted: string) => wire.decisions.filter(({ verdict }) => verdict === wanted).map(({ id }) => id)
+  const dropped = new Set(of('drop'))
+  expect(wire.chain.report()[0]?.drops['limit']).toBeGreaterThan(1000)
+  expect(of('mark').filter(id => dropped.has(id))).toEqual([])
 })
 
 test('PIE lets a burst of up to 150 ms pass', () => {
@@ -94,13 +131,6 @@ test('PIE with ecn marks capable packets while the probability is at most 10 %, 
   const firstDrop = decided.findIndex(({ verdict }) => verdict === 'drop')
   expect(firstDrop).toBeGreaterThan(5)
   expect(decided.slice(-500).every(({ verdict }) => verdict === 'drop')).toBe(true)
-})
-
-test('PIE stops its timer on an idle line', () => {
-  const wire = makeWire([line()])
-  load(wire, 2000)
-  wire.advance(100 * NSEC_PER_SEC)
-  expect(wire.clock.armed).toBe(0)
 })
 
 test('PIE prints its parameters, and refuses times below 1 ms', () => {

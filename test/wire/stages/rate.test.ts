@@ -3,6 +3,7 @@ import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/base/clock.ts'
 import { random } from '../../../src/base/random.ts'
 import { parseWire } from '../../../src/wire/parse.ts'
 import { delay } from '../../../src/wire/stages/delay.ts'
+import { fqCodel } from '../../../src/wire/stages/fq-codel.ts'
 import { type RateOptions, rate } from '../../../src/wire/stages/rate.ts'
 import type { LimitSpec } from '../../../src/wire/wire.ts'
 import { SEED, scaled } from '../../support/scale.ts'
@@ -137,6 +138,25 @@ describe('limits', () => {
     wire.advance(NSEC_PER_MSEC)
     expect(ids(wire)).toEqual([1, 5, 6])
     expect(drops(wire)).toEqual({ head: 3 })
+  })
+
+  test.each([['head'], [fqCodel()]] as const)('a packet longer than the limit of a queue is dropped alone', queue => {
+    const wire = makeWire([rate('8mbit', { limit: { bytes: 500 }, queue })])
+    wire.send(5)
+    wire.sendFrame(plainFrame(501))
+    wire.advance(NSEC_PER_MSEC)
+    expect(ids(wire)).toEqual([1, 2, 3, 4, 5])
+    expect(drops(wire)).toEqual({ limit: 1 })
+  })
+
+  test('a queue whose limit is used up by a delay drops only the arriving packet', () => {
+    const limit: LimitSpec = { packets: 3 }
+    const wire = makeWire([rate('8mbit', { limit, queue: 'head' }), delay('1s', { limit })])
+    wire.send(3, 60_000)
+    wire.send(2)
+    wire.advance(2 * NSEC_PER_SEC)
+    expect(ids(wire)).toEqual([1, 2, 3])
+    expect(drops(wire)).toEqual({ limit: 2 })
   })
 
   test('stages with the same limit share it', () => {

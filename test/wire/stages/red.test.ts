@@ -191,6 +191,23 @@ describe('on a line', () => {
     expect([stage?.marked, Object.keys(stage?.drops ?? {})]).toEqual([0, ['red']])
   })
 
+  test('RED marks no packet that finds the queue full, but counts the queue', () => {
+    const queue = red({ min: 3000, max: 9000, weight: 0.1, ecn: true })
+    const wire = makeWire([rate('8mbit', { queue, limit: { packets: 12 } })], { log: true })
+    for (let i = 0; i < 400; i++) {
+      wire.sendFrame(ect)
+      wire.sendFrame(ect)
+      wire.advance(MS)
+    }
+    const of = (wanted: string) => wire.decisions.filter(({ verdict }) => verdict === wanted).map(({ id }) => id)
+    const dropped = new Set(of('drop'))
+    expect(of('mark').length).toBeGreaterThan(50)
+    expect(of('mark').filter(id => dropped.has(id))).toEqual([])
+    // 11 packets wait in the end: the average is 11,000 bytes, a share of 2 + 98 * 2/9 = 24 %.
+    const late = of('mark').filter(id => id > 400)
+    expect(late.length / (800 - 400 - [...dropped].filter(id => id > 400).length)).toBeGreaterThan(0.2)
+  })
+
   test('RED drops packets beyond the limit as limit', () => {
     const wire = makeWire([rate('8mbit', { queue: red({ min: 1e6 }), limit: { packets: 5 } })])
     wire.send(7)
