@@ -26,6 +26,7 @@ const EXAMPLES: Section = [
     ['vnet exec ./my-client sn0', 'pass its private ioctls to the driver'],
     ['vnet learn 01-drop', 'an exercise; then `vnet check`'],
     ['vnet lab net.yaml -- curl server', 'a command in a network from a file'],
+    ['vnet explore net.yaml -- curl server', 'again with each packet lost'],
     ['vnet rootless -- npx vitest run', 'tests with interfaces, without root'],
   ],
 ]

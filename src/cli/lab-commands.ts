@@ -1,10 +1,36 @@
 /** The commands of labs. Each loads its code when it runs. */
 import { Argument, Option } from 'commander'
 import { json, type LazyCommand, user } from './lazy-command.ts'
+import { time, wholeNumber } from './options.ts'
 
 const FILE = new Argument('<FILE>')
 const HOST = new Argument('<HOST>')
 const hosts = () => import('./commands/lab-hosts.ts')
+
+const listed = (text: string) => text.split(',').map(each => each.trim())
+const every = (text: string, before: readonly string[] = []) => [...before, text]
+const number = wholeNumber(1, Number.MAX_SAFE_INTEGER)
+const NS_PER_MS = 1e6
+const inMs = time('must be a time with its unit, such as 500ms or 30s')
+const duration = (text: string) => inMs(text) / NS_PER_MS
+
+const exploring: readonly Option[] = [
+  new Option('--faults <list>', 'faults, such as drop,reset,delay 50ms (drop,duplicate,delay,corrupt)').argParser(
+    listed,
+  ),
+  new Option('--links <list>', 'only packets of these links, such as client-server').argParser(listed),
+  new Option('--filter <filter>', 'only packets that match, in the words of pcap-filter(7)'),
+  new Option('--budget <time>', 'try no more faults after this time, such as 60s').argParser(duration),
+  new Option('--concurrency <n>', 'runs at a time (the number of cores)').argParser(number),
+  new Option('--timeout <time>', 'longest time of a run (made from the runs without faults)').argParser(duration),
+  new Option('--stop-at <n>', 'try no more faults after N failures').argParser(number),
+  new Option('--seed <n>', 'seed of the labs (that of the file, or 1)').argParser(
+    wholeNumber(0, Number.MAX_SAFE_INTEGER),
+  ),
+  new Option('--host <name>', 'run the command in this host (the first of the file)'),
+  json(),
+  new Option('--repeat <fault>', 'run once, with this fault of a report; repeat for more').argParser(every),
+]
 
 const commands: readonly LazyCommand[] = [
   {
@@ -17,6 +43,15 @@ const commands: readonly LazyCommand[] = [
       new Option('--json', 'take requests on standard input, one JSON object a line').conflicts('host'),
     ],
     run: async (io, file, command, options) => (await import('./commands/lab.ts')).lab(file, command, options, io),
+  },
+  {
+    name: 'explore',
+    description: 'run a command or a scenario with each packet lost, doubled or late',
+    args: [FILE, new Argument('[command...]')],
+    usage: '[OPTIONS] FILE [-- COMMAND [ARGS...]]',
+    options: exploring,
+    run: async (io, file, command, options) =>
+      (await import('./commands/explore.ts')).exploreCommand(file, command, options, io),
   },
   {
     name: 'check',

@@ -67,6 +67,7 @@ test('no line of a help text is longer than 80 columns', async () => {
       'replay',
       'rootless',
       'lab',
+      'explore',
       'exec',
       'completion',
       'help',

@@ -6,7 +6,7 @@ import { UsageError } from '../../base/usage-error.ts'
 import { loadNative } from '../../linux/native.ts'
 import { FileLab } from '../../testing/lab/file/file-lab.ts'
 import { graph } from '../../testing/lab/file/graph.ts'
-import { readLabFile } from '../../testing/lab/file/read.ts'
+import { type LabPlan, readLabFile } from '../../testing/lab/file/read.ts'
 import { greeting, serveLines } from '../../testing/lab/file/requests.ts'
 import { ServiceError, statusOf } from '../../testing/lab/file/service.ts'
 import { LabUnavailableError } from '../../testing/lab/index.ts'
@@ -33,11 +33,7 @@ export async function lab(
   if (json && command.length > 0) throw new UsageError('--json: a command and requests would share the streams')
   if (host !== undefined && command.length === 0) throw new UsageError('--host: there is no command: -- COMMAND')
   const plan = readLabFile(path)
-  const hosts = [...plan.topology.namespaces, ...Object.keys(plan.topology.routers ?? {})]
-  const [inside = ''] = host === undefined ? hosts : [host]
-  if (command.length > 0 && !hosts.includes(inside)) {
-    throw new UsageError(`--host ${inside}: the lab has ${hosts.join(', ') || 'no host'}`)
-  }
+  const inside = command.length === 0 ? '' : hostOf(plan, host)
   if (io.own) enterForLab(loadNative())
   using end = endOf(io)
   const stop = new AbortController()
@@ -69,6 +65,14 @@ export async function lab(
   }
   report(running, io)
   return status
+}
+
+/** Returns the host in which a command runs: --host, or the first one. */
+export function hostOf({ topology }: LabPlan, host: string | undefined): string {
+  const hosts = [...topology.namespaces, ...Object.keys(topology.routers ?? {})]
+  const [inside = ''] = host === undefined ? hosts : [host]
+  if (hosts.includes(inside)) return inside
+  throw new UsageError(`--host ${inside}: the lab has ${hosts.join(', ') || 'no host'}`)
 }
 
 /** Returns the name of a file without its extension, as the name of a lab may be. */

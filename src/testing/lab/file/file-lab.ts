@@ -13,13 +13,16 @@ import { type LabPlan, whenOf } from './read.ts'
 import type { FaultEntry, HostChanges, Service } from './schema.ts'
 import { type ServiceLab, startService } from './service.ts'
 
-export interface FileLabOptions {
-  /** The name of the lab. */
-  readonly name: string
-  /** Ends the lab when it aborts. */
+export interface FillOptions {
+  /** Ends the programs and the scenario when it aborts. */
   readonly signal: AbortSignal
   /** Called with each line that its programs print. */
   log(line: string): void
+}
+
+export interface FileLabOptions extends FillOptions {
+  /** The name of the lab, which ends when `signal` aborts. */
+  readonly name: string
 }
 
 export class FileLab implements AsyncDisposable {
@@ -38,7 +41,8 @@ export class FileLab implements AsyncDisposable {
   readonly #end = new AbortController()
   #captures: readonly string[] = []
 
-  private constructor(lab: Lab, { topology }: LabPlan, made: Made<Topology>, { name, signal, log }: FileLabOptions) {
+  private constructor(lab: Lab, { topology }: LabPlan, made: Made<Topology>, { signal, log }: FillOptions) {
+    const { name } = lab
     signal.addEventListener('abort', () => this.#stop())
     this.name = name
     this.#lab = lab
@@ -52,19 +56,24 @@ export class FileLab implements AsyncDisposable {
 
   /** Makes the lab. Settles when its programs are ready and its scenario has started. */
   static async start(plan: LabPlan, options: FileLabOptions): Promise<FileLab> {
-    const { seed, topology, services, faults, scenario } = plan
     const { name, signal } = options
-    const lab = await createLab({ name, ...(seed !== undefined && { seed }), signal })
+    const lab = await createLab({ name, ...(plan.seed !== undefined && { seed: plan.seed }), signal })
     try {
-      const running = new FileLab(lab, plan, await lab.topology(topology), options)
-      for (const entry of faults) await running.addFault(entry)
-      await Promise.all(services.map(({ host, ...service }) => running.run(host, service)))
-      if (scenario !== undefined) await running.#play(scenario)
-      return running
+      return await FileLab.fill(lab, plan, options)
     } catch (error) {
       await lab.close()
       throw error
     }
+  }
+
+  /** Like start, in an empty lab, which its maker closes. */
+  static async fill(lab: Lab, plan: LabPlan, options: FillOptions): Promise<FileLab> {
+    const { topology, services, faults, scenario } = plan
+    const running = new FileLab(lab, plan, await lab.topology(topology), options)
+    for (const entry of faults) await running.addFault(entry)
+    await Promise.all(services.map(({ host, ...service }) => running.run(host, service)))
+    if (scenario !== undefined) await running.#play(scenario)
+    return running
   }
 
   /** Returns a host or a router. Throws a UsageError. */

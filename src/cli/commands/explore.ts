@@ -1,0 +1,110 @@
+/** `vnet explore`: every packet lost, doubled, late or damaged, one a run (docs/explore.md). */
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { shellWord } from '../../base/printable.ts'
+import { UsageError } from '../../base/usage-error.ts'
+import { loadNative } from '../../linux/native.ts'
+import { commandScenario } from '../../testing/explore/command-scenario.ts'
+import { type ExploreOptions, explore, type Failure, type Progress } from '../../testing/explore/index.ts'
+import { readLabFile } from '../../testing/lab/file/read.ts'
+import { statusOf } from '../../testing/lab/file/service.ts'
+import { createLab, LabUnavailableError } from '../../testing/lab/index.ts'
+import { fail } from '../ask.ts'
+import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
+import { enterForLab } from '../rootless.ts'
+import { hostOf } from './lab.ts'
+
+export interface ExploreCliOptions extends ExploreOptions {
+  readonly host?: string
+  readonly json?: boolean
+  readonly repeat?: readonly string[]
+}
+
+interface Subject {
+  readonly url: URL
+  readonly seed: number | undefined
+  /** The words around `--repeat FAULT` that repeat a failure of a command. */
+  readonly again?: { readonly before: readonly string[]; readonly after: readonly string[] }
+}
+
+const SCRIPT = /\.[cm]?[jt]s$/
+const MS_PER_S = 1000
+
+/** Returns 1 if a run failed, 0 if every one passed; after a signal 128 plus its number. */
+export async function exploreCommand(
+  path: string,
+  command: readonly string[],
+  { host, json = false, repeat, ...options }: ExploreCliOptions,
+  io: Io,
+): Promise<number> {
+  const subject = SCRIPT.test(path) ? scriptOf(path, command, host) : commandOf(path, command, host)
+  if (repeat !== undefined && json) throw new UsageError('--json: with --repeat there is one run, and no report')
+  if (io.own) enterForLab(loadNative())
+  try {
+    // Without rights each run would fail.
+    await (await createLab()).close()
+  } catch (error) {
+    if (error instanceof LabUnavailableError) return fail(io, error.message)
+    throw error
+  }
+  const { url, seed } = subject
+  const given = { ...(seed !== undefined && { seed }), ...options }
+  if (repeat !== undefined) return repeatOnce(url, repeat, given, io)
+  using end = endOf(io)
+  const stop = new AbortController()
+  end.asked.finally(() => stop.abort()).catch(() => {})
+  try {
+    io.progress?.('running without faults')
+    const onProgress = (progress: Progress) => io.progress?.(progressText(progress))
+    const report = await explore(url, { ...given, signal: stop.signal, onProgress })
+    io.progress?.(undefined)
+    nameCommands(report.failures, subject)
+    io.out(`${json ? JSON.stringify(report) : report}\n`)
+    if (!stop.signal.aborted) return report.passed ? EXIT_OK : EXIT_FAILURE
+  } catch (error) {
+    io.progress?.(undefined)
+    if (!stop.signal.aborted) throw error
+  }
+  const signal = await end.asked
+  return signal === undefined ? EXIT_FAILURE : statusOf(null, signal)
+}
+
+function scriptOf(path: string, command: readonly string[], host: string | undefined): Subject {
+  if (command.length > 0) throw new UsageError(`${path}: a scenario takes no command`)
+  if (host !== undefined) throw new UsageError('--host: there is no command')
+  return { url: pathToFileURL(resolve(path)), seed: undefined }
+}
+
+function commandOf(path: string, command: readonly string[], host: string | undefined): Subject {
+  if (command.length === 0) throw new UsageError(`${path}: the command to run in this lab is missing: -- COMMAND`)
+  const plan = readLabFile(path)
+  const url = commandScenario({ file: resolve(path), host: hostOf(plan, host), command })
+  const before = ['vnet', 'explore', ...(host === undefined ? [] : ['--host', host]), path]
+  return { url, seed: plan.seed, again: { before, after: ['--', ...command] } }
+}
+
+/** Gives failures of a command another command in place of a test. */
+function nameCommands(failures: Failure[], { again }: Subject): void {
+  if (again === undefined) return
+  for (const [i, failure] of failures.entries()) {
+    const faults = failure.faults.flatMap(fault => ['--repeat', fault])
+    failures[i] = { ...failure, test: [...again.before, ...faults, ...again.after].map(shellWord).join(' ') }
+  }
+}
+
+/** Returns 0 if a run with these faults passes. */
+async function repeatOnce(url: URL, faults: readonly string[], options: ExploreOptions, io: Io): Promise<number> {
+  try {
+    await explore.repeat(url, faults, options)
+    io.out('passed\n')
+    return EXIT_OK
+  } catch (error) {
+    if (!(error instanceof Error) || error instanceof UsageError) throw error
+    io.err(`vnet: ${error.message}\n`)
+    return EXIT_FAILURE
+  }
+}
+
+function progressText({ done, total, failed, left }: Progress): string {
+  return `${done} of ${total} faults, ${failed} failed, ${Math.ceil(left / MS_PER_S)} s left`
+}
