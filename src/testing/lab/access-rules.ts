@@ -17,6 +17,7 @@ import {
 } from '../../linux/rtnetlink.ts'
 import { writeSysctl } from '../../linux/sysctl.ts'
 import { AF_INET } from '../../linux/uapi.ts'
+import type { Prefix } from '../../packet/address.ts'
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../packet/ipv4.ts'
 import { long } from '../../packet/octets.ts'
 import type { AccessOptions } from './access.ts'
@@ -51,7 +52,7 @@ import {
 } from './nftables.ts'
 import type { NatForward } from './protocol.ts'
 import type { SocketPlace } from './sockets.ts'
-import { NAT64_NETWORK, NAT64_PREFIX } from './subnet.ts'
+import { NAT64_PREFIX } from './subnet.ts'
 
 /** The router's connection to the outside. */
 export interface Outside {
@@ -127,7 +128,7 @@ export function firewall(place: SocketPlace, name: string, { firewall: kind, nat
   const dns = [IPPROTO_UDP, IPPROTO_TCP].map(ipproto => [oif(name), protocol(ipproto), dport(DNS_PORT), ACCEPT])
   const rules = [
     [KNOWN, ACCEPT],
-    ...(nat === undefined ? [] : translated),
+    ...(nat === undefined || nat === 'nptv6' ? [] : translated),
     ...(kind === 'corporate' ? corporate : ipsec),
     ...(kind === 'captive-portal' ? [...dns, [oif(name), DROP]] : []),
     [iif(name), DROP],
@@ -194,11 +195,11 @@ export function routeHairpinPort({ native, nsfd }: SocketPlace, { address }: Out
   hairpinPorts(sock, address, port, port)
 }
 
-/** Routes packets for IPv4 hosts to the link outside, where the NAT64 is. Throws a VnetError. */
-export function routeNat64({ native, nsfd }: SocketPlace, name: string, nextHop = ''): void {
+/** Routes packets for a network to the link outside, where a translator is. Throws a VnetError. */
+export function routeOutside({ native, nsfd }: SocketPlace, name: string, dst: Prefix, nextHop = ''): void {
   using sock = RouteSocket.open(native, nsfd)
   const { ifindex: oif = 0 } = getLink(sock, { name }) ?? {}
-  setNetworkRoute(sock, { dst: NAT64_NETWORK, oif, via: toPrefix(nextHop).bytes })
+  setNetworkRoute(sock, { dst, oif, via: toPrefix(nextHop).bytes })
 }
 
 function hairpinPorts(sock: RouteSocket, address: number, first: number, last: number): void {

@@ -8,7 +8,7 @@ import { UsageError } from '../../base/usage-error.ts'
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../packet/ipv4.ts'
 import { DURATION, FLAG, type Forms, OBJECT, wordOf } from './options.ts'
 
-const NATS = ['masquerade', 'full-cone', 'restricted', 'port-restricted', 'symmetric', 'nat64'] as const
+const NATS = ['masquerade', 'full-cone', 'restricted', 'port-restricted', 'symmetric', 'nat64', 'nptv6'] as const
 const FIREWALLS = ['none', 'block-inbound', 'corporate', 'captive-portal'] as const
 
 export interface AccessOptions {
@@ -25,6 +25,8 @@ export interface AccessOptions {
    *
    * `nat64` (RFC 6146) leads hosts inside, which have only IPv6, to IPv4 hosts outside. They reach
    * them by addresses of 64:ff9b::/96, which their names have there (DNS64, RFC 6147).
+   *
+   * `nptv6` (RFC 6296) gives each IPv6 host inside, in fd00::/48, one address outside of a /48.
    */
   readonly nat?: (typeof NATS)[number]
   /**
@@ -90,10 +92,15 @@ export function checkAccess(what: string, options: AccessOptions, hasOutside: bo
   }
   const [alone] = needsNat.find(([, value]) => value !== undefined) ?? []
   if (nat === undefined && alone !== undefined) throw new UsageError(`${what}: ${alone} needs \`nat\``)
-  if (nat === 'nat64') {
-    const [refused] =
-      Object.entries({ hairpin, portMapping, forward: options.forward }).find(([, v]) => v !== undefined) ?? []
-    if (refused !== undefined) throw new UsageError(`${what}: ${refused} is for a NAT of IPv4, not for nat64`)
+  if (nat === 'nat64' || nat === 'nptv6') {
+    const ofIpv4 = {
+      hairpin,
+      portMapping,
+      forward: options.forward,
+      ...(nat === 'nptv6' && { udpTimeout, tcpTimeout }),
+    }
+    const [refused] = Object.entries(ofIpv4).find(([, value]) => value !== undefined) ?? []
+    if (refused !== undefined) throw new UsageError(`${what}: ${refused} is for a NAT of IPv4, not for ${nat}`)
   }
   if (nat === 'masquerade' && portMapping)
     throw new UsageError(`${what}: portMapping needs another NAT than masquerade`)

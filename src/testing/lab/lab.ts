@@ -173,8 +173,10 @@ export class Lab implements AsyncDisposable {
    * Rejects with a UsageError for a wrong text; a failed call leaves nothing in place.
    */
   async cable(a: LabNamespace, b: LabNamespace, options: LabCableOptions = {}): Promise<LabLink> {
-    const family = [a, b].some(end => end instanceof LabRouter && end.hasNat64) ? 6 : undefined
-    const made = await this.#made(() => this.#links.cable(a, b, options, { family }))
+    const routers = [a, b].filter(end => end instanceof LabRouter)
+    const family = routers.some(({ hasNat64 }) => hasNat64) ? 6 : undefined
+    const isInternal = routers.some(({ isNptv6 }) => isNptv6)
+    const made = await this.#made(() => this.#links.cable(a, b, options, { family, isInternal }))
     await this.#forwardWaiting([a, b])
     return made
   }

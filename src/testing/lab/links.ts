@@ -14,7 +14,7 @@ import { LabNamespace } from './namespace.ts'
 import { ANY, checkOptions, type Form, type Forms } from './options.ts'
 import type { EndSpec, NatSpec } from './protocol.ts'
 import { type Routed, Routes } from './routes.ts'
-import { addressesOf, macOf } from './subnet.ts'
+import { addressesOf, externalNetwork, macOf } from './subnet.ts'
 import type { WatchedLink, WatchSpec } from './watch/link-watch.ts'
 import type { PlannedFault } from './watch/packet-name.ts'
 import { directionsOf, filtersOf, LINK_OPTIONS } from './wire-spec.ts'
@@ -30,6 +30,13 @@ interface LinksLab {
   readonly plan?: readonly PlannedFault[] | undefined
   /** Returns all namespaces. */
   namespaces(): readonly LabNamespace[]
+}
+
+/** The differences between a cable of a lab and one of a router. */
+interface CableKind {
+  readonly translator?: Omit<NatSpec, 'address'> | undefined
+  readonly family?: 6 | undefined
+  readonly isInternal?: boolean
 }
 
 const ADDRESSES: Form = { ...ANY, schema: list(list(anyText)) }
@@ -78,12 +85,15 @@ export class Links {
     this.#plan = plan
   }
 
-  /** Same as Lab.cable. With `translator`, `a` translates. With `family` it has only IPv6. */
+  /**
+   * Same as Lab.cable. With `translator`, `a` translates. With `family` it has only IPv6, with
+   * `isInternal` addresses inside an NPTv6 router.
+   */
   async cable(
     a: LabNamespace,
     b: LabNamespace,
     options: LabCableOptions,
-    { translator, family }: { translator?: Omit<NatSpec, 'address'> | undefined; family?: 6 | undefined } = {},
+    { translator, family, isInternal }: CableKind = {},
   ): Promise<LabLink> {
     this.checkEnds('cable', [a, b])
     checkCableOptions(options)
@@ -93,7 +103,7 @@ export class Links {
     const [ofA, ofB] =
       givenAddresses(options) ??
       ([1, 2].map(host => {
-        return addressesOf(link, host, mtu).filter(each => family === undefined || each.includes(':'))
+        return addressesOf(link, host, mtu, isInternal).filter(each => family === undefined || each.includes(':'))
       }) as [string[], string[]])
     const name = this.#nameOf(`${a.name}-${b.name}`)
     // Immediately, so that two cables that are made together do not take the same name.
@@ -115,7 +125,9 @@ export class Links {
     try {
       const seed = this.#seedOf(link)
       const file = capture ? this.#captures.add(a.name, b.name) : undefined
-      const nat = translator && { ...translator, address: ipv4Of(ofA) }
+      const isNptv6 = translator?.kind === 'nptv6'
+      const places = isNptv6 ? { address: 0, external: externalNetwork(link).bytes } : undefined
+      const nat = translator && { ...translator, ...(places ?? { address: ipv4Of(ofA) }) }
       const filters = filtersOf({ ab, ba })
       const lab = this.#lab
       const spec = {

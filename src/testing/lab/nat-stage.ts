@@ -20,8 +20,11 @@ interface Early {
   readonly fragments: SkBuff[]
 }
 
+/** A translator of frames. `siit`, `fragment` and what clients request is a Nat's only. */
+export type Translator = Pick<Nat, 'outbound' | 'inbound'> & Partial<Nat>
+
 class NatWire implements Wire {
-  readonly #nat: Nat
+  readonly #nat: Translator
   readonly #next: Wire
   readonly #env: WireEnv
   readonly #alarm: Alarm
@@ -29,7 +32,7 @@ class NatWire implements Wire {
   /** By the key of their packet, in the order in which they expire. */
   readonly #early = new Map<number, Early>()
 
-  constructor(nat: Nat, next: Wire, env: WireEnv) {
+  constructor(nat: Translator, next: Wire, env: WireEnv) {
     this.#nat = nat
     this.#next = next
     this.#env = env
@@ -49,7 +52,7 @@ class NatWire implements Wire {
       return
     }
     const verdict = inbound(this.#nat, skb, now)
-    const { fragment } = this.#nat
+    const { fragment = 0 } = this.#nat
     if (verdict === 'early') this.#hold(skb, fragment, now)
     else {
       this.#pass(skb, verdict)
@@ -135,14 +138,14 @@ class NatWire implements Wire {
 }
 
 /** Translates a frame that the router sends, with a NAT64 also its version of IP. */
-function outbound(nat: Nat, skb: SkBuff, now: number): NatVerdict {
+function outbound(nat: Translator, skb: SkBuff, now: number): NatVerdict {
   if (nat.siit?.to4(skb) === 'untranslatable') return 'untranslatable'
   const verdict = nat.outbound(skb.bytes, skb.data, skb.len, now)
   return verdict === 'hairpin' ? to6(nat.siit, skb, verdict) : verdict
 }
 
 /** Translates a frame for the router. */
-function inbound(nat: Nat, skb: SkBuff, now: number): NatVerdict {
+function inbound(nat: Translator, skb: SkBuff, now: number): NatVerdict {
   if (nat.siit?.isSpoofed(skb)) return 'filtered'
   const verdict = nat.inbound(skb.bytes, skb.data, skb.len, now)
   return verdict === 'pass' ? to6(nat.siit, skb, verdict) : verdict
@@ -156,7 +159,7 @@ function to6(siit: Siit | undefined, skb: SkBuff, verdict: NatVerdict): NatVerdi
  * Returns the stage that translates by `nat`. It is the first stage from the router and the last
  * stage to the router, so that everything else on the cable uses the addresses outside.
  */
-export function natStage(nat: Nat): Impairment {
+export function natStage(nat: Translator): Impairment {
   return impairment('nat', nat, (params, next, env) => new NatWire(params, next, env), { text: 'nat' })
 }
 
@@ -164,7 +167,7 @@ export function natStage(nat: Nat): Impairment {
  * Returns a wire to the router's end that also translates the frames which the wire outside made
  * itself, such as an ICMP error or a reset: they pass no stage.
  */
-export function natEnd(nat: Nat, clock: Clock, end: Wire): Wire {
+export function natEnd(nat: Translator, clock: Clock, end: Wire): Wire {
   return {
     push(skb: SkBuff): void {
       const isMade = skb.packetId < 0

@@ -44,9 +44,11 @@ export interface CableSpec {
 }
 
 export interface NatSpec {
-  readonly kind: NatKind | 'nat64'
-  /** The IPv4 address of the router on the cable, as an unsigned number. */
+  readonly kind: NatKind | 'nat64' | 'nptv6'
+  /** The IPv4 address of the router on the cable, as an unsigned number; 0 for NPTv6. */
   readonly address: number
+  /** The network outside of NPTv6. */
+  readonly external?: Uint8Array | undefined
   /** How long mappings of UDP and TCP last, in ns. */
   readonly udp?: number | undefined
   readonly tcp?: number | undefined

@@ -6,6 +6,7 @@ import http from 'node:http'
 import { durationOf } from '../../base/duration.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { toPrefix } from '../../linux/rtnetlink.ts'
+import { formatAddress, parseAddress } from '../../packet/address.ts'
 import { ACCESS, type AccessOptions, accessOf, checkAccess, parseForward } from './access.ts'
 import {
   acceptSource,
@@ -18,15 +19,16 @@ import {
   refusePortControl,
   routeHairpin,
   routeHairpinPort,
-  routeNat64,
+  routeOutside,
 } from './access-rules.ts'
 import { ipv4Of } from './hosts.ts'
 import type { LabLink } from './link.ts'
 import { placeOf } from './lookup.ts'
 import { type LabInterface, LabNamespace, type NamespaceLab, nameOf, type Sysctl } from './namespace.ts'
+import { Nptv6 } from './nptv6.ts'
 import { ANY, checkNone, checkOptions, type Forms, LIST } from './options.ts'
 import type { NatSpec } from './protocol.ts'
-import { IPV6_MIN_MTU } from './subnet.ts'
+import { externalNetwork, INTERNAL_NETWORK, IPV6_MIN_MTU, NAT64_NETWORK } from './subnet.ts'
 import { LINK_OPTIONS, type LinkOptions } from './wire-spec.ts'
 
 export interface LabRouterOptions extends AccessOptions, LinkOptions {
@@ -47,8 +49,9 @@ export const ROUTER_OPTIONS: Forms<LabRouterOptions> = {
 export function checkRouterOptions(name: string, options: LabRouterOptions): void {
   checkOptions(`router ${name}`, options, ROUTER_OPTIONS)
   checkAccess(`router ${name}`, options, options.outside !== undefined)
-  if (accessOf(options).nat === 'nat64' && (options.mtu ?? IPV6_MIN_MTU) < IPV6_MIN_MTU) {
-    throw new UsageError(`router ${name}: nat64 needs an mtu of at least ${IPV6_MIN_MTU}`)
+  const { nat } = accessOf(options)
+  if ((nat === 'nat64' || nat === 'nptv6') && (options.mtu ?? IPV6_MIN_MTU) < IPV6_MIN_MTU) {
+    throw new UsageError(`router ${name}: ${nat} needs an mtu of at least ${IPV6_MIN_MTU}`)
   }
 }
 
@@ -91,7 +94,18 @@ export class LabRouter extends LabNamespace {
 
   /** @internal The link outside the NAT. */
   get hiddenFrom(): number | undefined {
-    return this.#access.nat === undefined ? undefined : this.outer?.link
+    const { nat } = this.#access
+    return nat === undefined || nat === 'nptv6' ? undefined : this.outer?.link
+  }
+
+  /** @internal The link outside of NPTv6. */
+  get translatedFrom(): number | undefined {
+    return this.isNptv6 ? this.outer?.link : undefined
+  }
+
+  /** @internal Whether hosts inside have IPv6 addresses of the internal network. */
+  get isNptv6(): boolean {
+    return this.#access.nat === 'nptv6'
   }
 
   /** @internal Whether hosts inside have only IPv6. */
@@ -119,13 +133,11 @@ export class LabRouter extends LabNamespace {
     const { outer } = this
     if (outer === undefined) return
     if (nat === 'masquerade') masquerade(this.place, this.#meeting(outer), this.#access)
-    else if (nat === 'nat64')
-      routeNat64(
-        this.place,
-        outer.name,
-        this.#nextHop(outer).find(text => text.includes(':')),
-      )
-    else if (nat !== undefined && hairpin) routeHairpin(this.place, this.#meeting(outer))
+    else if (nat === 'nat64' || nat === 'nptv6') {
+      const network = nat === 'nat64' ? NAT64_NETWORK : externalNetwork(outer.link)
+      const nextHop = this.#nextHop(outer).find(text => text.includes(':'))
+      routeOutside(this.place, outer.name, network, nextHop)
+    } else if (nat !== undefined && hairpin) routeHairpin(this.place, this.#meeting(outer))
     if (this.nat?.portMapping !== undefined) refusePortControl(this.place, outer.name)
     if (kind !== 'none') firewall(this.place, outer.name, this.#access)
   }
@@ -180,6 +192,7 @@ export class LabRouter extends LabNamespace {
     const { outer } = this
     const { nat, hairpin = false } = this.#access
     if (outer === undefined || nat === undefined) throw new UsageError(`${what}: forward needs \`nat\``)
+    if (this.isNptv6) throw new UsageError(`${what}: forward is for a NAT of IPv4, not for nptv6`)
     const { host, ...forward } = parseForward(what, from, to)
     const address = ipv4Of(this.#lab.hosts.find(this, host, 4).map(each => each.address))
     const meeting = this.#meeting(outer)
@@ -202,6 +215,19 @@ export class LabRouter extends LabNamespace {
     }
   }
 
+  /**
+   * Returns the addresses outside NPTv6 of a host inside. Throws a UsageError if the router has
+   * another NAT.
+   */
+  addressesOutside(host: LabNamespace): readonly string[] {
+    const { translatedFrom } = this
+    if (translatedFrom === undefined) throw new UsageError(`router ${this.name}: addressesOutside needs nat: 'nptv6'`)
+    this.#lab.checkEnds('addressesOutside', [host])
+    const nptv6 = new Nptv6(INTERNAL_NETWORK.bytes, externalNetwork(translatedFrom).bytes)
+    const outside = host.addresses.map(text => nptv6.outside(parseAddress(text) as Uint8Array))
+    return outside.flatMap(address => (address === undefined ? [] : [formatAddress(address)]))
+  }
+
   /** @internal */
   addLink(namespace: LabNamespace, link: LabLink): void {
     this.#links.set(namespace, link)
@@ -222,7 +248,7 @@ export class LabRouter extends LabNamespace {
    */
   async rebind(...none: readonly never[]): Promise<void> {
     checkNone('rebind', none)
-    if (this.nat === undefined || this.#outside === undefined) {
+    if (this.nat === undefined || this.isNptv6 || this.#outside === undefined) {
       throw new UsageError(`the router ${this.name} has no NAT that rebinds: make it with nat: 'restricted'`)
     }
     await this.linkTo(this.#outside).rebind()

@@ -3,11 +3,11 @@
  * by the path with the fewest routers.
  */
 import { getLinks, RouteSocket, setNetworkRoute } from '../../linux/rtnetlink.ts'
-import { formatPrefix, networkOf, type Prefix, parsePrefix } from '../../packet/address.ts'
+import { formatPrefix, networkOf, type Prefix, parsePrefix, prefixesIntersect } from '../../packet/address.ts'
 import { withoutPrefix } from './hosts.ts'
 import type { LabInterface } from './namespace.ts'
 import type { SocketPlace } from './sockets.ts'
-import { NAT64_NETWORK } from './subnet.ts'
+import { externalNetwork, INTERNAL_NETWORK, NAT64_NETWORK } from './subnet.ts'
 
 /** A namespace, as far as routes are concerned. */
 export interface Routed {
@@ -16,6 +16,8 @@ export interface Routed {
   readonly isRouter?: boolean
   /** The link outside a NAT, from which the IPv4 networks of its other links are hidden. */
   readonly hiddenFrom?: number | undefined
+  /** The link outside NPTv6, from which its internal network is hidden. */
+  readonly translatedFrom?: number | undefined
   /** Whether this NAT translates IPv6 to IPv4. */
   readonly hasNat64?: boolean
 }
@@ -58,10 +60,13 @@ interface NextHop {
 }
 
 /** A router that packets may be sent to, by the first router on the path. */
-type Path = Pick<LabRoute, 'via' | 'link' | 'dev'> & NextHop
+interface Path extends Pick<LabRoute, 'via' | 'link' | 'dev'>, NextHop {
+  /** Whether it leads into an NPTv6 router from outside. */
+  readonly isHidden?: boolean
+}
 
 /** The network of IPv4 hosts past a NAT64. */
-const IPV4_HOSTS: Network = { prefix: NAT64_NETWORK, text: formatPrefix(NAT64_NETWORK) }
+const IPV4_HOSTS = networkNamed(NAT64_NETWORK)
 
 export class Routes {
   readonly #addresses = new WeakMap<LabInterface, Readonly<Record<Family, FamilyAddresses>>>()
@@ -74,10 +79,12 @@ export class Routes {
     links: ReadonlySet<number>,
   ): void {
     if (!namespaces.some(({ isRouter }) => isRouter)) return
-    const up = namespaces.map(({ interfaces, isRouter = false, hiddenFrom, hasNat64 = false }): Routed => {
-      const own = interfaces.filter(({ link, isShut }) => links.has(link) && isShut !== true)
-      return { interfaces: own, isRouter, hiddenFrom, hasNat64 }
-    })
+    const up = namespaces.map(
+      ({ interfaces, isRouter = false, hiddenFrom, translatedFrom, hasNat64 = false }): Routed => {
+        const own = interfaces.filter(({ link, isShut }) => links.has(link) && isShut !== true)
+        return { interfaces: own, isRouter, hiddenFrom, translatedFrom, hasNat64 }
+      },
+    )
     for (const [i, routes] of this.find(up).entries()) {
       const namespace = namespaces[i] as (typeof namespaces)[number]
       const known = this.#known.get(namespace) ?? new Map<string, string>()
@@ -125,15 +132,16 @@ export class Routes {
       })
     })
     // The loop also visits the paths that it adds: nearer routers come first.
-    for (const { router, at, ...path } of paths) {
-      const translated = family === 16 && router.hasNat64 && router.hiddenFrom !== at.link ? [IPV4_HOSTS] : []
+    for (const { router, at, isHidden = false, ...path } of paths) {
+      const hides = isHidden || router.translatedFrom === at.link
+      const translated = family === 16 ? translatedBy(router, at.link) : []
       for (const next of router.interfaces) {
         for (const network of [...this.#of(next, family).networks, ...translated]) {
-          if (known.has(network.text)) continue
+          if (known.has(network.text) || (hides && isInternal(network))) continue
           known.add(network.text)
           routes.push({ network, ...path })
         }
-        for (const further of routersOn(next.link)) paths.push({ ...further, ...path })
+        for (const further of routersOn(next.link)) paths.push({ ...further, ...path, isHidden: hides })
       }
     }
     return routes
@@ -146,14 +154,27 @@ export class Routes {
   }
 }
 
+/** Returns the networks that a router translates packets for, if they come from `link`. */
+function translatedBy({ hasNat64, hiddenFrom, translatedFrom }: Routed, link: number): Network[] {
+  const external = translatedFrom === undefined ? [] : [networkNamed(externalNetwork(translatedFrom))]
+  return hasNat64 && hiddenFrom !== link ? [IPV4_HOSTS, ...external] : external
+}
+
+function isInternal({ prefix }: Network): boolean {
+  return prefix.bytes.length === 16 && prefixesIntersect(prefix, INTERNAL_NETWORK)
+}
+
+function networkNamed(prefix: Prefix): Network {
+  return { prefix, text: formatPrefix(prefix) }
+}
+
 function addressesOf({ addresses }: LabInterface, family: Family): FamilyAddresses {
   const found = addresses.flatMap(text => {
     const prefix = parsePrefix(text)
     return prefix?.bytes.length === family ? [{ text: withoutPrefix(text), prefix }] : []
   })
   const networks = found.map(({ prefix: { bytes, prefixLen } }) => {
-    const prefix = { bytes: networkOf({ bytes, prefixLen }), prefixLen }
-    return { prefix, text: formatPrefix(prefix) }
+    return networkNamed({ bytes: networkOf({ bytes, prefixLen }), prefixLen })
   })
   const [first] = found
   return { networks, gateway: first && { address: first.prefix.bytes, text: first.text } }

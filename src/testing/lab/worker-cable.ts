@@ -17,7 +17,7 @@ import { drop } from '../../wire/stages/fault.ts'
 import type { Direction, Impairment } from '../../wire/wire.ts'
 import type { WireSlot } from '../../wire/wire-slot.ts'
 import type { Nat } from './nat.ts'
-import { natEnd, natStage } from './nat-stage.ts'
+import { natEnd, natStage, type Translator } from './nat-stage.ts'
 import type { PortControl } from './port-control.ts'
 import type {
   CableSpec,
@@ -29,6 +29,7 @@ import type {
   NatForward,
   NatSpec,
 } from './protocol.ts'
+import { INTERNAL_NETWORK } from './subnet.ts'
 import type { LinkWatch, WatchedLink } from './watch/link-watch.ts'
 import { WorkerFault } from './worker-fault.ts'
 
@@ -58,7 +59,7 @@ export class WorkerCable {
   #tail: Promise<unknown> = Promise.resolve()
   /** Ends pending calls when the cable is closed. */
   readonly #ending = new Set<() => void>()
-  readonly #nat: Nat | undefined
+  readonly #nat: Translator | undefined
   /** The server of hosts' port requests. */
   #control: PortControl | undefined
   #watch: LinkWatch | undefined
@@ -66,7 +67,7 @@ export class WorkerCable {
   #added = 0
   #closed: Promise<void> | undefined
 
-  private constructor(net: Net, devices: readonly [NetDevice, NetDevice?], nat?: Nat) {
+  private constructor(net: Net, devices: readonly [NetDevice, NetDevice?], nat?: Translator) {
     this.#net = net
     this.#nat = nat
     this.#devices = devices
@@ -168,13 +169,13 @@ export class WorkerCable {
 
   /** Makes the NAT forget its mappings. */
   rebind(): void {
-    this.#nat?.rebind()
+    this.#nat?.rebind?.()
     this.#control?.restart()
   }
 
   /** Forwards a port of the NAT. Throws a UsageError if it or its host is forwarded already. */
   forward({ protocol, port, address, to }: NatForward): void {
-    const taken = this.#nat?.forward(protocol, port, address, to)
+    const taken = this.#nat?.forward?.(protocol, port, address, to)
     if (taken === undefined) return
     const what = taken === port ? 'is forwarded already' : `: its host has the port ${taken} outside already`
     throw new UsageError(`forward: the port ${port} ${what}`)
@@ -323,7 +324,11 @@ export class WorkerCable {
 }
 
 /** Loads the NAT, which few cables have. */
-async function makeNat({ kind, address, ...options }: NatSpec, seed: number): Promise<Nat> {
+async function makeNat({ kind, address, external, ...options }: NatSpec, seed: number): Promise<Translator> {
+  if (kind === 'nptv6') {
+    const { Nptv6 } = await import('./nptv6.ts')
+    return new Nptv6(INTERNAL_NETWORK.bytes, external as Uint8Array)
+  }
   const { Nat } = await import('./nat.ts')
   if (kind !== 'nat64') return new Nat(kind, address, random(seed), options)
   const { Siit } = await import('./siit.ts')
@@ -332,13 +337,13 @@ async function makeNat({ kind, address, ...options }: NatSpec, seed: number): Pr
 }
 
 /** Serves requests for ports in the namespace of `nsfd`, which few NATs do. */
-async function controlOf(nat: Nat, { clock }: Net, nsfd: number | undefined): Promise<PortControl | undefined> {
+async function controlOf(nat: Translator, { clock }: Net, nsfd: number | undefined): Promise<PortControl | undefined> {
   if (nsfd === undefined) return undefined
   const [{ PortControl }, { loadNative }] = await Promise.all([
     import('./port-control.ts'),
     import('../../linux/native.ts'),
   ])
-  const control = new PortControl(nat, clock)
+  const control = new PortControl(nat as Nat, clock)
   await control.listen({ native: loadNative(), nsfd })
   return control
 }

@@ -335,7 +335,7 @@ describe('options of a router', () => {
     ],
     [
       { nat: 'port-restrict' },
-      "nat: 'port-restrict' is not a NAT, which are masquerade, full-cone, restricted, port-restricted, symmetric, nat64; did you mean 'port-restricted'?",
+      "nat: 'port-restrict' is not a NAT, which are masquerade, full-cone, restricted, port-restricted, symmetric, nat64, nptv6; did you mean 'port-restricted'?",
     ],
     [{ firewall: 'corprate' }, "did you mean 'corporate'?"],
     [{ hairpinning: true }, "no option is called 'hairpinning', but inside, outside,"],
