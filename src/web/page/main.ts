@@ -1,11 +1,11 @@
 /** Starts the page when the module is loaded. */
 import { controlsView } from './controls.tsx'
-import { driverView } from './driver.ts'
-import { framesView } from './frames.ts'
+import { driverView } from './driver.tsx'
+import { framesView } from './frames.tsx'
 import { labsView } from './labs.tsx'
 import { lanView } from './lan.tsx'
 import { Page } from './page.tsx'
 import { stepView } from './step.tsx'
-import { trafficView } from './traffic.ts'
+import { trafficView } from './traffic.tsx'
 
 new Page([driverView, trafficView, framesView, controlsView, lanView, stepView, labsView])

@@ -92,8 +92,18 @@ test('dots move with frames, but not for users who prefer reduced motion', async
 test('the far end links to the peer, and then shows the peer’s drawing', async () => {
   const { feed, page } = await openDriver()
   expect(new Set(feed.devices)).toEqual(new Set([SNULL, '4711//sn1']))
-  await page.locator('.drawing a.end').click()
+  const far = page.getByRole('link', { name: /^kernel, sn1, carrier/ })
+  await far.click()
   await page.getByRole('heading', { name: 'sn1', level: 1 }).waitFor()
   await feed.quarter()
   await drawn(page, 'The path of frames through sn1').waitFor()
+})
+
+test('a deleted interface keeps its last drawing', async () => {
+  const { feed, page } = await openDriver()
+  feed.world.devices = feed.world.devices.filter(({ row }) => row.id !== SNULL)
+  await feed.send(feed.world.hello(true))
+  await page.getByRole('heading', { name: 'sn0 is gone', level: 1 }).waitFor()
+  await drawn(page, 'The path of frames through sn0').waitFor()
+  await page.locator('.driver.gone').waitFor()
 })

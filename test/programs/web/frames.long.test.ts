@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { LITTLE } from '../../support/capture-bytes.ts'
 import { startFeed, TestBrowser } from '../../support/web/browser.ts'
 import { FakeWorld, SNULL } from '../../support/web/fake-world.mjs'
+import { isCutOff } from '../../support/web/in-page.mjs'
 
 const browser = new TestBrowser()
 
@@ -112,4 +113,25 @@ test('a capture runs until the user stops it, and the server hears of it', async
   await page.getByRole('button', { name: 'Stop and save' }).click()
   await shows(page, /^no frames were captured$/)
   expect(feed.captures).toEqual([expect.stringContaining(`device=${encodeURIComponent(SNULL)}`)])
+})
+
+test('the reason of a drop is shown whole, and frames that passed have none', async () => {
+  const { page } = await open(200)
+  await filter(page).fill('dropped')
+  await shows(page, /^\d shown of 200/)
+  for (const verdict of await page.locator('.frames-row .verdict').all()) {
+    expect([await verdict.innerText(), await verdict.evaluate(isCutOff)]).toEqual([expect.stringMatching(/\w/), false])
+  }
+  await filter(page).fill('passed')
+  await shows(page, /^1\d\d shown of 200/)
+  expect(new Set(await page.locator('.frames-row .verdict').allInnerTexts())).toEqual(new Set(['']))
+})
+
+test('only frames of a device with several queues are shown with the number of their queue', async () => {
+  const { page } = await open(10)
+  await rows(page).first().waitFor()
+  expect(await page.locator('.frames-head .queue').isVisible()).toBe(true)
+  await page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link', { name: 'left/eth0' }).click()
+  await page.getByRole('heading', { name: 'left/eth0', level: 1 }).waitFor()
+  await expect.poll(() => page.locator('.frames-head .queue').isVisible()).toBe(false)
 })

@@ -10,6 +10,7 @@ import {
   isTyping,
   noteFocus,
   textAt,
+  unnamedHeadings,
   unreachedControls,
   widthOfPage,
 } from '../../support/web/in-page.mjs'
@@ -154,4 +155,22 @@ test('each view starts at its top, however far another one was scrolled', async 
   await feed.second()
   await page.locator('.drawing svg').waitFor()
   expect(await scrolled()).toBe(0)
+})
+
+test('each column and each row of each table has a name', async () => {
+  const { feed, address } = await startFeed(new FakeWorld({ devices: 2, hosts: 20, lab: 2, hostile: false }))
+  const page = await browser.open(address)
+  for (const device of [SNULL, CABLE, LAN]) {
+    await page.goto(look(address, device))
+    for (const view of await viewsOf(page)) {
+      await showView(page, view)
+      await feed.second()
+      expect([device, view, await page.evaluate(unnamedHeadings)]).toEqual([device, view, []])
+    }
+  }
+  await page.goto(`${address.replace(/#.*/, '')}#lan/${LAN}`)
+  // Rows of other elements would not be rows of the table for readers of the screen.
+  const list = page.getByRole('table', { name: 'hosts' })
+  await expect.poll(() => list.getByRole('rowgroup').count()).toBe(2)
+  expect(await list.getByRole('rowgroup').last().getByRole('row').count()).toBeGreaterThan(10)
 })

@@ -172,3 +172,10 @@ export const bordersOf = elements => elements.map(each => getComputedStyle(each)
 
 /** Returns the text of the uppermost element at a place of the window. */
 export const textAt = ({ x, y }) => document.elementFromPoint(x, y)?.textContent
+
+/** Whether a text is wider than its element, which then hides its end. */
+export const isCutOff = element => element.scrollWidth > element.clientWidth
+
+/** Returns the tables with a heading that has no text. */
+export const unnamedHeadings = () =>
+  [...document.querySelectorAll('th')].filter(each => each.textContent === '').map(each => each.parentElement.innerHTML)

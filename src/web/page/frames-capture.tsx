@@ -1,10 +1,9 @@
 /** Captures the frames of the device looked at, from now on, and saves them as a file. */
-
+import { signal } from '@preact/signals'
 import { formatNumber } from '../../base/quantity.ts'
 import type { DeviceRow } from '../feed-types.ts'
 import type { App } from './app.ts'
-import { CommandBox } from './command-box.ts'
-import { h, setText } from './dom.ts'
+import { CommandBox } from './copy.tsx'
 import { CAPTURE_MAX, captureLine, captureName, PcapngCounter } from './frames-file.ts'
 
 /** So many bytes are put into one blob, which the browser may keep on disk. */
@@ -14,58 +13,32 @@ const SAVED_MS = 60_000
 
 const numbers = new Intl.NumberFormat('en-US')
 
+/** At most one capture at a time. It continues while other views are shown. */
 export class PageCapture {
-  readonly element: HTMLElement
+  readonly filter = signal('')
+  /** The button that ends the capture; undefined while none runs. */
+  readonly running = signal<AbortController | undefined>(undefined)
+  readonly status = signal({ text: '', isError: false })
   readonly #app: App
-  readonly #filter: HTMLInputElement
-  readonly #button = h('button', { on: { click: () => this.#clicked() } }, 'Capture')
-  readonly #status = h('span', { attrs: { role: 'status' } })
-  readonly #box = new CommandBox()
-  #abort: AbortController | undefined
-  /** When the status is written next: at most once in a frame of the screen. */
-  #isDue = false
 
   constructor(app: App) {
     this.#app = app
-    this.#filter = h('input', {
-      type: 'text',
-      class: 'mono',
-      placeholder: 'all frames, or as in tcp port 80',
-      spellcheck: false,
-      attrs: { 'aria-label': 'Capture filter, in the language of pcap-filter(7)', autocapitalize: 'off' },
-      on: { input: () => this.update(), keydown: event => event.key === 'Enter' && this.#clicked() },
-    })
-    const row = h('div', { class: 'row' }, this.#button, this.#filter, this.#status)
-    this.element = h('div', { class: 'frames-capture' }, row, this.#box.element)
-    addEventListener('beforeunload', event => this.#abort !== undefined && event.preventDefault())
+    addEventListener('beforeunload', event => this.running.value !== undefined && event.preventDefault())
   }
 
-  /** Another device is looked at, or the page may do more or less than before. */
-  update(): void {
+  /** Starts a capture, or ends the one that runs. */
+  toggle(): void {
     const { device, mayChange } = this.#app
-    const isRunning = this.#abort !== undefined
-    this.#button.disabled = !isRunning && (device === undefined || !mayChange)
-    this.#filter.disabled = isRunning || !mayChange
-    if (isRunning) return
-    const file = device && captureName(device.label, Date.now()).replace(/-\d+-\d+\./, '.')
-    this.#box.set(file && captureLine(device.label, this.#filter.value.trim(), file))
-  }
-
-  #clicked(): void {
-    const { device, mayChange } = this.#app
-    if (this.#abort !== undefined) this.#abort.abort()
+    if (this.running.value !== undefined) this.running.value.abort()
     else if (device !== undefined && mayChange) void this.#capture(device)
   }
 
   async #capture(device: DeviceRow): Promise<void> {
     const abort = new AbortController()
-    this.#abort = abort
-    setText(this.#button, 'Stop and save')
-    this.#button.classList.add('primary')
-    this.update()
+    this.running.value = abort
     const started = Date.now()
     const file = new CaptureParts()
-    this.#show(`${device.label}: capturing`)
+    this.status.value = { text: `${device.label}: capturing`, isError: false }
     let why = ''
     try {
       why = await this.#read(device, file, abort.signal)
@@ -76,16 +49,14 @@ export class PageCapture {
     const name = captureName(device.label, started)
     if (file.frames > 0) save(file.blob(), name)
     const saved = file.frames > 0 ? `${name}: ${file.text}` : ''
-    this.#show([why, saved].filter(Boolean).join('; ') || 'no frames were captured', why !== '')
-    this.#abort = undefined
-    setText(this.#button, 'Capture')
-    this.#button.classList.remove('primary')
-    this.update()
+    const text = [why, saved].filter(Boolean).join('; ') || 'no frames were captured'
+    this.status.value = { text, isError: why !== '' }
+    this.running.value = undefined
   }
 
   /** Returns why it ended if the user did not end it. */
   async #read({ id, label }: DeviceRow, file: CaptureParts, signal: AbortSignal): Promise<string> {
-    const filter = this.#filter.value.trim()
+    const filter = this.filter.value.trim()
     const address = this.#app.path('capture', { device: id, ...(filter !== '' && { filter }) })
     const response = await fetch(address, { signal })
     if (!response.ok || response.body === null) return (await response.text()).trim()
@@ -94,24 +65,48 @@ export class PageCapture {
       if (file.size + next.value.length > CAPTURE_MAX)
         return `${formatNumber(CAPTURE_MAX, 'B')} is the most that a page captures`
       file.add(next.value)
-      this.#showSoon(() => `${label}: ${file.text}`)
+      this.status.value = { text: `${label}: ${file.text}`, isError: false }
     }
     return 'the capture ended by itself'
   }
+}
 
-  #showSoon(text: () => string): void {
-    if (this.#isDue) return
-    this.#isDue = true
-    requestAnimationFrame(() => {
-      this.#isDue = false
-      if (this.#abort?.signal.aborted === false) this.#show(text())
-    })
-  }
-
-  #show(text: string, isError = false): void {
-    setText(this.#status, text)
-    this.#status.className = isError ? 'drop' : 'muted'
-  }
+export function CaptureBar({ app, capture }: { readonly app: App; readonly capture: PageCapture }) {
+  const { device, mayChange } = app
+  const { text, isError } = capture.status.value
+  const filter = capture.filter.value
+  const isRunning = capture.running.value !== undefined
+  const file = device && captureName(device.label, Date.now()).replace(/-\d+-\d+\./, '.')
+  return (
+    <div class="frames-capture">
+      <div class="row">
+        <button
+          type="button"
+          class={isRunning ? 'primary' : ''}
+          disabled={!isRunning && (device === undefined || !mayChange)}
+          onClick={() => capture.toggle()}
+        >
+          {isRunning ? 'Stop and save' : 'Capture'}
+        </button>
+        <input
+          type="text"
+          class="mono"
+          placeholder="all frames, or as in tcp port 80"
+          spellcheck={false}
+          autocapitalize="off"
+          aria-label="Capture filter, in the language of pcap-filter(7)"
+          disabled={isRunning || !mayChange}
+          value={filter}
+          onInput={({ currentTarget }) => (capture.filter.value = currentTarget.value)}
+          onKeyDown={({ key }) => key === 'Enter' && capture.toggle()}
+        />
+        <span class={isError ? 'drop' : 'muted'} role="status">
+          {text}
+        </span>
+      </div>
+      <CommandBox line={file && device && captureLine(device.label, filter.trim(), file)} />
+    </div>
+  )
 }
 
 /** The bytes of a capture so far. */
@@ -151,6 +146,9 @@ class CaptureParts {
 
 function save(blob: Blob, name: string): void {
   const address = URL.createObjectURL(blob)
-  h('a', { href: address, download: name }).click()
+  const link = document.createElement('a')
+  link.href = address
+  link.download = name
+  link.click()
   setTimeout(() => URL.revokeObjectURL(address), SAVED_MS)
 }

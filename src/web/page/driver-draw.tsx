@@ -1,0 +1,318 @@
+/** Draws the boxes of a driver as SVG, and the dots that move between them. */
+import type { ComponentChildren, VNode } from 'preact'
+import { type Arrow, type DriverBox, FOLD_COLUMNS, isDense, isRing, LINE, PAD, RING, TITLE } from './driver-layout.ts'
+import type { DrawnItem } from './driver-model.ts'
+import {
+  CHARACTER,
+  clip,
+  type Description,
+  DOT_SPEED,
+  describeFold,
+  describePart,
+  describeStage,
+  dotsFor,
+  NOTHING_HELD,
+  places,
+  type Tone,
+} from './driver-text.ts'
+import { drawn } from './hooks.ts'
+
+/** The free ends of an arrow's dots, for its head and for the edge of a box. */
+const HEAD = 9
+const TAIL = 2
+
+type ItemBox = Extract<DriverBox, { kind: 'item' }>
+
+interface ItemProps {
+  /** Its place. */
+  readonly box: ItemBox
+  /** Its present state. */
+  readonly item: DrawnItem
+  /** The rate of the part's counter. */
+  readonly perSecond: number | undefined
+}
+
+export function Item({ box, item, perSecond }: ItemProps) {
+  if (item.kind === 'fold') return <Fold box={box} item={item} />
+  const shown = describe(item, perSecond)
+  if (isRing(item, box.group)) return <Ring box={box} shown={shown} />
+  if (isDense(box.group)) return <Line box={box} shown={shown} />
+  return <Row box={box} shown={shown} capacity={item.kind === 'part' ? item.part.capacity : undefined} />
+}
+
+function describe(item: Exclude<DrawnItem, { kind: 'fold' }>, perSecond: number | undefined): Description {
+  if (item.kind === 'part') return describePart(item.part, perSecond)
+  if (item.kind === 'stage') return describeStage(item.stage)
+  return { name: 'no stage', title: 'no stage', value: '', note: '', tone: 'plain', cells: 0, filled: 0 }
+}
+
+interface ShapeProps {
+  readonly box: ItemBox
+  readonly shown: Description
+}
+
+function Shape({ box, shown, children }: ShapeProps & { readonly children: ComponentChildren }) {
+  const { item, lane } = box
+  return (
+    <g class={`item ${item.kind} ${lane} ${shown.tone}`} {...drawn('img', shown.title)}>
+      <title>{shown.title}</title>
+      {children}
+    </g>
+  )
+}
+
+/** Cells in a row, of which the first ones are filled. */
+function cellsOf(cells: number, filled: number, cell: (i: number, name: string) => VNode) {
+  const all = Array.from({ length: cells }, (_, i) => cell(i, i < filled ? 'cell filled' : 'cell'))
+  return <g class="cells">{all}</g>
+}
+
+function Row({ box, shown, capacity }: ShapeProps & { readonly capacity: number | undefined }) {
+  const { x, y, width } = box
+  const noteLength = capacity === undefined ? 'holds 1.23k'.length : 2 * Math.max(3, places(capacity).length) + 1
+  const noteWidth = CHARACTER * noteLength + 4
+  const value = clip(shown.value, width)
+  const nameWidth = width - (value === '' ? 0 : (value.length + 1) * CHARACTER)
+  const cells = Math.min(shown.cells, Math.floor((width - noteWidth) / 4))
+  const filled = shown.cells === 0 ? 0 : Math.ceil((shown.filled * cells) / shown.cells)
+  const step = Math.min(10, (width - noteWidth) / cells)
+  const isLeft = shown.cells === 0
+  return (
+    <Shape box={box} shown={shown}>
+      <text class="name" x={x} y={y + 13}>
+        {clip(shown.name, nameWidth)}
+      </text>
+      <text class="value" x={x + width} y={y + 13} text-anchor="end">
+        {value}
+      </text>
+      {cellsOf(cells, filled, (i, name) => (
+        <rect key={i} class={name} x={x + i * step} y={y + LINE + 3} width={Math.max(1.5, step - 1)} height={10} />
+      ))}
+      <text class="note" x={isLeft ? x : x + width} y={y + LINE + 13} text-anchor={isLeft ? 'start' : 'end'}>
+        {clip(shown.note, isLeft ? width : noteWidth)}
+      </text>
+    </Shape>
+  )
+}
+
+/** One line, and a thin bar below it. */
+function Line({ box, shown }: ShapeProps) {
+  const { x, y, width } = box
+  const beside = [shown.value, shown.note].filter(words => words !== '' && words !== NOTHING_HELD).join(', ')
+  const value = clip(beside, width - 8 * CHARACTER)
+  const step = Math.min(10, width / shown.cells)
+  return (
+    <Shape box={box} shown={shown}>
+      <text class="name" x={x} y={y + 13}>
+        {clip(shown.name, width - (value.length + 1) * CHARACTER)}
+      </text>
+      <text class="value" x={x + width} y={y + 13} text-anchor="end">
+        {value}
+      </text>
+      {cellsOf(shown.cells, shown.filled, (i, name) => (
+        <rect key={i} class={name} x={x + i * step} y={y + LINE - 1} width={Math.max(1.5, step - 1)} height={4} />
+      ))}
+    </Shape>
+  )
+}
+
+function Ring({ box, shown }: ShapeProps) {
+  const { x, y, width } = box
+  const [cx, cy] = [x + width / 2, y + LINE + RING / 2]
+  const [outer, inner] = [RING / 2 - 2, RING / 2 - 11]
+  const [length, capacity] = shown.note.split('/')
+  const space = shown.cells === 1 ? 0 : Math.min(0.06, 2 / shown.cells)
+  const turn = (part: number) => (2 * Math.PI * part) / shown.cells - Math.PI / 2
+  const piece = (i: number) => arc(cx, cy, outer, inner, turn(i) + space / 2, turn(i + 1) - space / 2)
+  return (
+    <Shape box={box} shown={shown}>
+      <text class="name" x={x} y={y + 13}>
+        {clip([shown.name, shown.value].filter(Boolean).join(', '), width)}
+      </text>
+      {cellsOf(shown.cells, shown.filled, (i, name) => (
+        <path key={i} class={name} d={piece(i)} />
+      ))}
+      <text class="note" x={cx} y={cy} text-anchor="middle">
+        {length}
+      </text>
+      <text class="unit" x={cx} y={cy + 16} text-anchor="middle">
+        {capacity !== undefined && `of ${capacity}`}
+      </text>
+    </Shape>
+  )
+}
+
+/** A piece of a ring between two angles. */
+function arc(cx: number, cy: number, outer: number, inner: number, from: number, to: number): string {
+  const at = (radius: number, angle: number) =>
+    `${(cx + radius * Math.cos(angle)).toFixed(2)} ${(cy + radius * Math.sin(angle)).toFixed(2)}`
+  const end = Math.min(to, from + 2 * Math.PI - 0.001)
+  const large = end - from > Math.PI ? 1 : 0
+  const there = `M${at(outer, from)}A${outer} ${outer} 0 ${large} 1 ${at(outer, end)}`
+  return `${there}L${at(inner, end)}A${inner} ${inner} 0 ${large} 0 ${at(inner, from)}Z`
+}
+
+interface FoldProps {
+  readonly box: ItemBox
+  readonly item: Extract<DrawnItem, { kind: 'fold' }>
+}
+
+function Fold({ box: { x, y, width, lane }, item }: FoldProps) {
+  const { note, tone, cells } = describeFold(item.parts)
+  const size = width / FOLD_COLUMNS
+  return (
+    <g class={`item ${lane} ${tone}`} {...drawn('img', `${item.name}, ${note}`)}>
+      <text class="name" x={x} y={y + 13}>
+        {clip(item.name, width)}
+      </text>
+      <text class="note" x={x} y={y + LINE + 13}>
+        {clip(note, width)}
+      </text>
+      {cells.map(({ title, tone, isFilled }, i) => (
+        <rect
+          key={i}
+          class={`cell ${tone}${isFilled ? ' filled' : ''}`}
+          x={x + (i % FOLD_COLUMNS) * size}
+          y={y + 2 * LINE + Math.floor(i / FOLD_COLUMNS) * size}
+          width={size - 1}
+          height={size - 1}
+        >
+          <title>{title}</title>
+        </rect>
+      ))}
+    </g>
+  )
+}
+
+interface ArrowProps {
+  readonly arrow: Arrow
+  readonly isVertical: boolean
+  readonly state: {
+    readonly rate: number | undefined
+    /** Above the arrow, or beside it; empty for no text. */
+    readonly label: string
+    /** Below it: frames dropped per second. */
+    readonly drops: string
+    readonly isCut: boolean
+    readonly hasCarrier: boolean
+  }
+}
+
+export function ArrowShape({ arrow, isVertical, state }: ArrowProps) {
+  const { lane, x1, y1, x2, y2, touches } = arrow
+  const { rate, label, drops, isCut, hasCarrier } = state
+  const [dx, dy] = [Math.sign(x2 - x1), Math.sign(y2 - y1)]
+  const [hx, hy] = [x2 - 7 * dx, y2 - 7 * dy]
+  // At an end: the middle of the space that the frame beside it leaves free.
+  const shift = touches === undefined ? 0 : touches === 'near' ? -PAD / 2 : PAD / 2
+  const middle = touches === 'near' ? Math.min(y1, y2) + 20 : touches === 'far' ? Math.max(y1, y2) - 24 : (y1 + y2) / 2
+  const [x, y] = isVertical ? [x1, middle] : [(x1 + x2) / 2 + shift, y1]
+  const [side, up, down] = isVertical ? [10, -2, 14] : [0, -10, 20]
+  const anchor = isVertical ? 'start' : 'middle'
+  return (
+    <g class={`arrow ${lane}${isCut ? ' is-cut' : ''}${hasCarrier ? '' : ' no-carrier'}`}>
+      <title>{rate === undefined ? '' : `${Number(rate.toPrecision(4))} frames per second`}</title>
+      <path class="line" d={`M${x1} ${y1}L${x2} ${y2}`} />
+      <path class="head" d={`M${x2} ${y2}L${hx + 4 * dy} ${hy + 4 * dx}L${hx - 4 * dy} ${hy - 4 * dx}Z`} />
+      <path class="cut" d={`M${x - 6} ${y - 6}l12 12m0 -12l-12 12`} />
+      <text class="rate" x={x + side} y={y + up} text-anchor={anchor}>
+        {label}
+      </text>
+      <text class="drops" x={x + side} y={y + down} text-anchor={anchor}>
+        {drops}
+      </text>
+    </g>
+  )
+}
+
+interface DotsProps {
+  readonly arrow: Arrow
+  readonly isVertical: boolean
+  /** Frames per second. */
+  readonly rate: number
+}
+
+/**
+ * The dots that move along an arrow. They are elements over the drawing, moved by `transform`: a
+ * browser moves those without painting anything again, which it does not do inside of SVG.
+ */
+export function Dots({ arrow: { lane, x1, y1, x2, y2 }, isVertical, rate }: DotsProps) {
+  const moving = dotsFor(rate)
+  const isBack = x2 < x1 || y2 < y1
+  const start = (isVertical ? Math.min(y1, y2) : Math.min(x1, x2)) + (isBack ? HEAD : TAIL)
+  const style = {
+    '--start': `${start}px`,
+    '--middle': `${isVertical ? x1 : y1}px`,
+    '--length': `${Math.abs(x2 - x1 + y2 - y1) - HEAD - TAIL}px`,
+    '--period': `${moving?.period.toFixed(1)}px`,
+    '--size': `${moving?.size}px`,
+    '--time': `${((moving?.period ?? 0) / DOT_SPEED).toFixed(3)}s`,
+  }
+  const direction = `${isVertical ? 'down' : 'right'}${isBack ? ' back' : ''}`
+  return (
+    <div class={`dots ${lane} ${direction}`} aria-hidden="true" hidden={moving === undefined} style={style}>
+      <div class="stream" />
+    </div>
+  )
+}
+
+export interface EndState {
+  readonly lines: readonly { readonly text: string; readonly tone?: Tone | 'name' | 'muted' }[]
+  readonly label: string
+}
+
+interface EndProps {
+  readonly box: DriverBox
+  readonly state: EndState
+  readonly href?: string | undefined
+}
+
+/** An end of the path: a kernel, a segment, a driver. A link if it leads somewhere. */
+export function End({ box: { x, y, width, height }, state: { lines, label }, href }: EndProps) {
+  const top = y + height / 2 - (lines.length * LINE) / 2 + 13
+  const inside = (
+    <>
+      <title>{label}</title>
+      <rect x={x} y={y} width={width} height={height} rx={4} />
+      {lines.map(({ text, tone = 'plain' }, i) => (
+        <text key={i} class={tone} x={x + width / 2} y={top + i * LINE} text-anchor="middle">
+          {clip(text, width - 4)}
+        </text>
+      ))}
+    </>
+  )
+  // Its texts are in its name.
+  const name = [...lines.map(({ text }) => text), label].join(', ')
+  return href === undefined ? (
+    <g class="end" {...drawn('img', label)}>
+      {inside}
+    </g>
+  ) : (
+    <a class="end" href={href} aria-label={name}>
+      {inside}
+    </a>
+  )
+}
+
+export function Group({ box }: { readonly box: Extract<DriverBox, { kind: 'group' }> }) {
+  const { x, y, width, height, group, lane } = box
+  return (
+    <g class={`group ${lane}`}>
+      <rect x={x} y={y} width={width} height={height} rx={4} />
+      <text class="title" x={x + PAD} y={y + 17}>
+        {group.title}
+      </text>
+    </g>
+  )
+}
+
+export function Outline({ box: { x, y, width, height }, text }: { readonly box: DriverBox; readonly text: string }) {
+  return (
+    <g class="outline">
+      <rect x={x} y={y} width={width} height={height} rx={4} />
+      <text class="title" x={x + PAD} y={y + TITLE - 7}>
+        {text}
+      </text>
+    </g>
+  )
+}

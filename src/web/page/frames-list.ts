@@ -1,0 +1,76 @@
+/** The frames that the table shows, which are read at their present state by keys and clicks. */
+import { computed, effect, signal } from '@preact/signals'
+import type { FrameRow } from '../feed-types.ts'
+import type { App } from './app.ts'
+import { FilterError, parseFilter } from './frames-filter.ts'
+import { FrameLog } from './frames-log.ts'
+
+/** The frames of the device looked at, and the one of them that is chosen. */
+export class FrameList {
+  readonly #log = new FrameLog()
+  /** Grows with each change of the log. */
+  readonly #version = signal(0)
+  readonly filter = signal('')
+  readonly selected = signal<FrameRow | undefined>(undefined)
+  readonly isOpen = signal(false)
+  /** What is wrong with the filter. The last correct one stays until another is. */
+  readonly error = signal('')
+
+  constructor(app: App) {
+    const id = computed(() => app.device?.id)
+    effect(() => {
+      void id.value
+      this.#log.clear()
+      this.selected.value = undefined
+      this.isOpen.value = false
+      this.#changed()
+    })
+    effect(() => {
+      this.error.value = this.#parse(this.filter.value)
+      this.#changed()
+    })
+  }
+
+  /** Reading it draws a component again with each change. */
+  get log(): FrameLog {
+    void this.#version.value
+    return this.#log
+  }
+
+  add(frames: readonly FrameRow[], skipped: number): void {
+    this.#log.add(frames, skipped)
+    this.#changed()
+  }
+
+  /** A frame that is chosen must not run away. */
+  select(frame: FrameRow): void {
+    this.selected.value = frame
+    this.follow(false)
+  }
+
+  /** Shows the details of a frame, or closes them if they are open. */
+  open(frame: FrameRow): void {
+    this.isOpen.value = frame !== this.selected.value || !this.isOpen.value
+    this.select(frame)
+  }
+
+  follow(isFollowing: boolean): void {
+    if (isFollowing) this.#log.release()
+    else this.#log.hold()
+    this.#changed()
+  }
+
+  #changed(): void {
+    this.#version.value = this.#version.peek() + 1
+  }
+
+  #parse(text: string): string {
+    try {
+      this.#log.setFilter(text.trim() === '' ? undefined : parseFilter(text))
+      return ''
+    } catch (error) {
+      if (!(error instanceof FilterError)) throw error
+      return `At character ${error.at + 1}: ${error.message}`
+    }
+  }
+}

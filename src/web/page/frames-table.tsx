@@ -1,0 +1,157 @@
+/**
+ * The table of frames. It may be long, so only the rows that can be seen are in the page, and they
+ * are used again as it scrolls. All rows are of one height.
+ */
+import type { RefObject } from 'preact'
+import { useLayoutEffect } from 'preact/hooks'
+import type { FrameRow } from '../feed-types.ts'
+import type { FrameList } from './frames-list.ts'
+import { timeText } from './frames-text.ts'
+import { rowHeightOf, SCROLLABLE, tablePart, useRowsInSight } from './hooks.ts'
+
+/** The class of each column, and its title. */
+const TITLES = [
+  ['time', 'time'],
+  ['direction', 'way'],
+  ['queue', 'queue'],
+  ['length', 'bytes'],
+  ['frame', 'frame'],
+  ['verdict', 'dropped'],
+] as const
+
+interface TableProps {
+  /** The element that scrolls. */
+  readonly host: RefObject<HTMLDivElement | null>
+  readonly list: FrameList
+  /** Whether the device has several queues, which are shown then. */
+  readonly hasQueues: boolean
+  /** The text that an empty table shows. */
+  readonly note: string
+}
+
+export function FrameTable({ host, list, hasQueues, note }: TableProps) {
+  const { frames, isHeld } = list.log
+  const selected = list.selected.value
+  const at = selected === undefined ? -1 : frames.indexOf(selected)
+  const { first, end, rowHeight, height } = useRowsInSight(host, frames.length, !isHeld)
+  useLayoutEffect(() => {
+    if (!isHeld) host.current!.scrollTop = host.current!.scrollHeight
+  })
+  // Details that open make the table smaller.
+  useLayoutEffect(() => {
+    if (isHeld && at >= 0) reveal(host.current!, at)
+  }, [height])
+  /** Moves the selection by a number of rows, to the first row for -Infinity. */
+  const move = (by: number) => {
+    const { frames, isHeld } = list.log
+    const last = frames.length - 1
+    if (last < 0) return
+    const at = list.selected.value === undefined ? -1 : frames.indexOf(list.selected.value)
+    const seen = isHeld ? Math.min(Math.ceil(host.current!.scrollTop / rowHeight), last) : last
+    const next = at === -1 && Number.isFinite(by) ? seen : Math.min(Math.max(at + by, 0), last)
+    list.select(frames[next])
+    reveal(host.current!, next)
+  }
+  const open = (frame: FrameRow | undefined) => {
+    if (frame === undefined) return
+    list.open(frame)
+    host.current!.focus({ preventScroll: true })
+  }
+  const page = Math.max(Math.floor(height / rowHeight) - 2, 1)
+  const actions: Readonly<Record<string, () => void>> = {
+    ArrowUp: () => move(-1),
+    ArrowDown: () => move(1),
+    PageUp: () => move(-page),
+    PageDown: () => move(page),
+    Home: () => move(Number.NEGATIVE_INFINITY),
+    End: () => list.follow(true),
+    Enter: () => open(list.selected.value),
+  }
+  const pressed = (event: KeyboardEvent) => {
+    const action = actions[event.key]
+    if (action === undefined || event.ctrlKey || event.metaKey || event.altKey) return
+    event.preventDefault()
+    action()
+  }
+  const scrolled = ({ currentTarget: { scrollHeight, scrollTop, clientHeight } }: { currentTarget: HTMLElement }) => {
+    if (!list.log.isHeld && scrollHeight - clientHeight - scrollTop >= rowHeight) list.follow(false)
+  }
+  const clicked = ({ target }: MouseEvent) => {
+    const row = target instanceof Element && target.closest('.frames-row')
+    if (row) open(frames[Number(row.getAttribute('aria-rowindex')) - 2])
+  }
+  const count = end - first
+  const attrs = tablePart('grid', {
+    'aria-label': 'Frames',
+    'aria-readonly': 'true',
+    'aria-rowcount': frames.length + 1,
+    onKeyDown: pressed,
+    onScroll: scrolled,
+    onClick: clicked,
+    'aria-activedescendant': at >= first && at < end ? `frame-row-${at % count}` : undefined,
+  })
+  return (
+    <div class={hasQueues ? 'frames-table queues' : 'frames-table'} ref={host} {...attrs} {...SCROLLABLE}>
+      <div {...tablePart('rowgroup')} class="frames-heads">
+        <div class="frames-head" {...tablePart('row', { 'aria-rowindex': 1 })}>
+          {TITLES.map(([name, title]) => (
+            <span key={name} class={name} {...tablePart('columnheader')}>
+              {title}
+            </span>
+          ))}
+        </div>
+      </div>
+      <div class="frames-body" {...tablePart('rowgroup')} style={{ height: `${frames.length * rowHeight}px` }}>
+        {frames.slice(first, end).map((frame, i) => (
+          <Row
+            key={(first + i) % count}
+            frame={frame}
+            number={(first + i) % count}
+            index={first + i}
+            y={(first + i) * rowHeight}
+            isSelected={frame === selected}
+          />
+        ))}
+      </div>
+      {frames.length === 0 && <p class="muted note">{note}</p>}
+    </div>
+  )
+}
+
+interface RowProps {
+  readonly frame: FrameRow
+  /** The number of its element. */
+  readonly number: number
+  readonly index: number
+  readonly y: number
+  readonly isSelected: boolean
+}
+
+function Row({ frame, number, index, y, isSelected }: RowProps) {
+  const { time, direction, queue, length, text, dropped } = frame
+  const cells = [timeText(time), direction, `${queue}`, `${length}`, text, dropped ?? '']
+  const classes = ['time', `direction ${direction}`, 'queue', 'length', 'frame', 'verdict']
+  return (
+    <div
+      class={dropped === undefined ? 'frames-row' : 'frames-row dropped'}
+      id={`frame-row-${number}`}
+      {...tablePart('row', { 'aria-rowindex': index + 2, 'aria-selected': isSelected })}
+      style={{ transform: `translateY(${y}px)` }}
+    >
+      {cells.map((cell, i) => (
+        <span key={i} class={classes[i]} title={i > 3 ? cell : undefined} {...tablePart('gridcell')}>
+          {cell}
+        </span>
+      ))}
+    </div>
+  )
+}
+
+/** Scrolls as little as possible to show a row. */
+function reveal(host: HTMLElement, index: number): void {
+  const height = rowHeightOf(host)
+  const seen = host.clientHeight - host.querySelector<HTMLElement>('.frames-body')!.offsetTop
+  const top = index * height
+  if (top < host.scrollTop) host.scrollTop = top
+  else if (top + height > host.scrollTop + seen) host.scrollTop = top + height - seen
+}

@@ -1,0 +1,162 @@
+/** The frames of a device as they pass: a table with a filter, and captures from now on. */
+import { useRef } from 'preact/hooks'
+import type { FrameRow } from '../feed-types.ts'
+import type { App, View } from './app.ts'
+import { CopyButton } from './copy.tsx'
+import { Bytes, Headers } from './frame-parts.tsx'
+import { CaptureBar, PageCapture } from './frames-capture.tsx'
+import { FrameList } from './frames-list.ts'
+import { FrameTable } from './frames-table.tsx'
+import { hexDump, timeText, verdict } from './frames-text.ts'
+import { SCROLLABLE, useKeys } from './hooks.ts'
+
+/** The syntax of a filter, as frames-filter.ts reads it, and the keys. */
+const HELP: readonly (readonly [words: string, meaning: string])[] = [
+  ['tx  rx', 'sent frames as they enter the wire, received ones as they leave it'],
+  ['dropped  passed', 'what became of them'],
+  ['queue 1', 'also < <= = != >= >'],
+  ['len > 100', 'the length in bytes'],
+  ['port 80', 'a port of TCP or UDP, of either side'],
+  ['192.0.2.1  198.18.0.0/15', 'an IP address in a header, or a prefix'],
+  ['02:00:00:00:00:01', 'a hardware address'],
+  ['arp  "any text"', 'in the text, the names of headers, or the reason of a drop'],
+  ['not X   X or Y   ( X Y )', 'combine them; words beside each other must all match'],
+  ['/', 'to the filter'],
+  ['p', 'pause, and follow the newest frame again'],
+  ['↑ ↓ Page Home', 'choose a frame'],
+  ['Enter', 'open it; Escape closes it'],
+  ['End', 'to the newest frame, and follow'],
+]
+
+const numbers = new Intl.NumberFormat('en-US')
+
+export function framesView(app: App): View {
+  const list = new FrameList(app)
+  const capture = new PageCapture(app)
+  return {
+    name: 'frames',
+    title: 'Frames',
+    wants: ['frames'],
+    receive(message) {
+      if (message.type === 'frames' && message.id === app.device?.id) list.add(message.frames, message.skipped)
+    },
+    Body: () => <Frames app={app} list={list} capture={capture} />,
+  }
+}
+
+interface FramesProps {
+  readonly app: App
+  readonly list: FrameList
+  readonly capture: PageCapture
+}
+
+function Frames({ app, list, capture }: FramesProps) {
+  const { log } = list
+  const { frames, isHeld, seen, seenSinceHeld, skipped } = log
+  const [selected, error] = [list.selected.value, list.error.value]
+  const filter = useRef<HTMLInputElement>(null)
+  const table = useRef<HTMLDivElement>(null)
+  const focusTable = () => table.current?.focus({ preventScroll: true })
+  const close = () => {
+    if (!list.isOpen.value) return
+    list.isOpen.value = false
+    focusTable()
+  }
+  useKeys(event => {
+    if (event.key === 'p') list.follow(isHeld)
+    if (event.key === 'Escape') close()
+    if (event.key !== '/') return
+    // Elsewhere this key leads to the search for interfaces.
+    event.stopPropagation()
+    event.preventDefault()
+    filter.current?.select()
+  })
+  const keyInFilter = ({ key }: KeyboardEvent) => {
+    if (key === 'Enter' || key === 'ArrowDown') table.current?.focus()
+    if (key === 'Escape') list.filter.value = ''
+  }
+  const counts = [
+    `${numbers.format(frames.length)} shown of ${numbers.format(seen)}`,
+    isHeld && `${numbers.format(seenSinceHeld)} since the pause`,
+    skipped > 0 && `${numbers.format(skipped)} more not listed`,
+  ]
+  const noToken = 'Frames are shown with the token only: open the address that vnet printed.'
+  const none = seen === 0 ? 'No frames yet.' : 'No frame passes the filter.'
+  return (
+    <div class="frames">
+      <div class="row">
+        <input
+          type="search"
+          class="mono"
+          ref={filter}
+          placeholder="Filter: dropped, tx, port 80, 192.0.2.1"
+          spellcheck={false}
+          autocapitalize="off"
+          aria-label="Filter of the table"
+          aria-describedby="frames-error"
+          aria-invalid={error !== ''}
+          value={list.filter.value}
+          onInput={({ currentTarget }) => (list.filter.value = currentTarget.value)}
+          onKeyDown={keyInFilter}
+        />
+        <button type="button" aria-keyshortcuts="p" aria-pressed={!isHeld} onClick={() => list.follow(isHeld)}>
+          Follow
+        </button>
+        <span class="muted">{counts.filter(Boolean).join(', ')}</span>
+      </div>
+      <p class="drop" id="frames-error" role="alert" hidden={error === ''}>
+        {error}
+      </p>
+      <details class="frames-help">
+        <summary>Filters and keys</summary>
+        <dl>
+          {HELP.map(([words, meaning]) => (
+            <div key={words}>
+              <dt class="mono">{words}</dt>
+              <dd>{meaning}</dd>
+            </div>
+          ))}
+        </dl>
+      </details>
+      <CaptureBar app={app} capture={capture} />
+      <FrameTable
+        host={table}
+        list={list}
+        hasQueues={(app.device?.txQueues ?? 0) > 1 || (app.device?.rxQueues ?? 0) > 1}
+        note={app.mayChange ? none : noToken}
+      />
+      {list.isOpen.value && selected !== undefined && <Details key={selected.number} frame={selected} close={close} />}
+    </div>
+  )
+}
+
+/** The decoded headers of a frame, and its bytes. */
+function Details({ frame, close }: { readonly frame: FrameRow; readonly close: () => void }) {
+  const { time, direction, queue, length, dropped, text, headers, bytes } = frame
+  return (
+    <section class="frame-details" aria-label="Frame" {...SCROLLABLE}>
+      <div class="row">
+        <h2>
+          {`${timeText(time)}, ${direction}, queue ${queue}, ${length} bytes, `}
+          <span class={dropped === undefined ? '' : 'drop'}>{verdict(frame)}</span>
+        </h2>
+        <CopyButton title="Copy" text={() => asText(frame)} />
+        <button type="button" aria-keyshortcuts="Escape" onClick={close}>
+          Close
+        </button>
+      </div>
+      <p class="mono">{text}</p>
+      <Headers headers={headers} />
+      <Bytes bytes={bytes} length={length} />
+    </section>
+  )
+}
+
+function asText(frame: FrameRow): string {
+  const { time, direction, queue, length, bytes } = frame
+  const headers = frame.headers.map(({ name, fields }) => {
+    return [name, ...fields.map(field => `  ${field.name}: ${field.value}`)].join('\n')
+  })
+  const first = `${timeText(time)} ${direction} queue ${queue} length ${length} ${verdict(frame)}`
+  return [first, frame.text, ...headers, ...hexDump(bytes), ''].join('\n')
+}

@@ -1,0 +1,242 @@
+/** The traffic of a device: plots of the last ten minutes, and the stages of its wire. */
+import { effect, signal } from '@preact/signals'
+import { useEffect, useMemo, useState } from 'preact/hooks'
+import type { App, Last, View } from './app.ts'
+import { GSO_NOTE } from './driver-text.ts'
+import { SCROLLABLE, useKeys } from './hooks.ts'
+import { History, stageName } from './traffic-history.ts'
+import { PLOTS } from './traffic-lines.ts'
+import { Plot, type TimeRange } from './traffic-plot.tsx'
+import { WINDOW } from './traffic-samples.ts'
+import { clockText, lateText } from './traffic-units.ts'
+
+type Stage = NonNullable<Last<'wire'>['wire']>['stages'][number]
+
+/** How much is shown, in seconds, unless the user zooms. */
+const WINDOWS = [60, 300, WINDOW] as const
+/** The shortest time that can be zoomed into. */
+const ZOOM_MIN = 5
+const ZOOM_STEP = 0.5
+/** The distance that an arrow key with Shift moves, as a fraction of the range shown. */
+const PAN_STEP = 0.25
+
+export function trafficView(app: App): View {
+  const state = newState(app)
+  return {
+    name: 'traffic',
+    title: 'Traffic',
+    wants: ['parts', 'wire'],
+    receive(message) {
+      state.history.receive(message)
+      if (message.type === 'stats' && !state.isPaused.value) state.version.value++
+    },
+    Body: () => <Traffic app={app} state={state} />,
+  }
+}
+
+type State = ReturnType<typeof newState>
+
+/** What stays while other views are shown. */
+function newState(app: App) {
+  const state = {
+    history: new History(),
+    /** Grows with each sample that is to be drawn. */
+    version: signal(0),
+    /** A deleted device keeps its last samples until another one is selected. */
+    id: signal(''),
+    isPaused: signal(false),
+    length: signal<number>(WINDOWS[0]),
+    zoom: signal<TimeRange | undefined>(undefined),
+  }
+  effect(() => {
+    const id = app.device?.id
+    if (id === undefined || id === state.id.peek()) return
+    state.id.value = id
+    state.zoom.value = undefined
+  })
+  return state
+}
+
+function Traffic({ app, state }: { readonly app: App; readonly state: State }) {
+  const { history, isPaused, length, zoom } = state
+  const id = state.id.value
+  const wire = app.last('wire')?.wire
+  /** What is drawn until the next sample, or while the drawing is paused. */
+  const { end, contents, stages } = useMemo(() => {
+    const end = history.device(id)?.end ?? Date.now() / 1000
+    const contents = PLOTS.map(spec => spec.content(history, id, end - WINDOW))
+    return { end, contents, stages: wire?.stages }
+  }, [id, state.version.value])
+  /** The time at the cursor, and whether keys have moved it there, so that it remains there. */
+  const [cursor, setCursor] = useState<{ readonly time: number | undefined; readonly isPointed: boolean }>()
+  const range = zoom.value ?? { from: end - length.value, to: end }
+  const scheme = useScheme()
+  /** A zoom keeps its place while time advances. It cannot leave the recorded time. */
+  const zoomTo = (range: TimeRange | undefined) => {
+    const { from, to } = range ?? { from: end, to: end }
+    const by = Math.max(end - WINDOW - from, 0) + Math.min(end - to, 0)
+    zoom.value = range && { from: from + by, to: to + by }
+  }
+  /** Zooms about the cursor, or about the end of the range shown. */
+  const scale = (by: number) => {
+    const span = Math.max((range.to - range.from) * by, ZOOM_MIN)
+    const fixed = cursor?.time ?? range.to
+    const part = (fixed - range.from) / (range.to - range.from)
+    zoomTo(span >= WINDOW ? undefined : { from: fixed - part * span, to: fixed + (1 - part) * span })
+  }
+  const pan = (direction: -1 | 1) => {
+    const by = direction * (range.to - range.from) * PAN_STEP
+    zoomTo({ from: range.from + by, to: range.to + by })
+  }
+  /** Moves the cursor to the sample before or after, in all plots. */
+  const step = (direction: -1 | 1) => {
+    const times = contents[0].times.filter(time => time >= range.from && time <= range.to)
+    const at = times.indexOf(cursor?.time ?? Number.NaN)
+    const next = at === -1 ? times.length - 1 : Math.min(Math.max(at + direction, 0), times.length - 1)
+    setCursor({ time: times[next], isPointed: true })
+  }
+  const pause = () => {
+    isPaused.value = !isPaused.value
+    if (!isPaused.value) state.version.value++
+  }
+  const actions: Readonly<Record<string, (isShifted: boolean) => void>> = {
+    '+': () => scale(ZOOM_STEP),
+    '=': () => scale(ZOOM_STEP),
+    '-': () => scale(1 / ZOOM_STEP),
+    '0': () => zoomTo(undefined),
+    Escape: () => zoomTo(undefined),
+    ArrowLeft: isShifted => (isShifted ? pan(-1) : step(-1)),
+    ArrowRight: isShifted => (isShifted ? pan(1) : step(1)),
+  }
+  useKeys(event => {
+    if (event.key === 'p') pause()
+    // Other keys belong to the focused element.
+    const { target } = event
+    const action = actions[event.key]
+    if (action === undefined || (target instanceof Element && target.closest('nav, header') !== null)) return
+    event.preventDefault()
+    action(event.shiftKey)
+  })
+  const status = [
+    zoom.value && `${clockText(range.from)} to ${clockText(range.to)}`,
+    isPaused.value && `paused at ${clockText(end)}`,
+  ]
+  return (
+    <div class="traffic">
+      <div class="row">
+        <fieldset class="choices" aria-label="Time shown">
+          {WINDOWS.map(seconds => (
+            <button
+              key={seconds}
+              type="button"
+              aria-pressed={zoom.value === undefined && length.value === seconds}
+              onClick={() => {
+                length.value = seconds
+                zoomTo(undefined)
+              }}
+            >
+              {`${seconds / 60} min`}
+            </button>
+          ))}
+        </fieldset>
+        <button type="button" aria-keyshortcuts="p" aria-pressed={isPaused.value} onClick={pause}>
+          Pause
+        </button>
+        <button type="button" hidden={zoom.value === undefined} onClick={() => zoomTo(undefined)}>
+          Zoom out
+        </button>
+        <span class="muted" role="status">
+          {status.filter(Boolean).join(', ')}
+        </span>
+        <span class="muted">{cursor?.time !== undefined && `values of ${clockText(cursor.time)}`}</span>
+      </div>
+      <p class="muted keys">Drag or + − to zoom, double click or 0 to zoom out, ← → for values, p to pause</p>
+      <div class="plots">
+        {PLOTS.map((spec, i) => (
+          <Plot
+            key={spec.title}
+            spec={spec}
+            content={contents[i]}
+            range={range}
+            pointed={cursor?.isPointed ? cursor.time : undefined}
+            scheme={scheme}
+            zoom={zoomTo}
+            point={time => setCursor({ time, isPointed: false })}
+          />
+        ))}
+        <Stages stages={stages ?? wire?.stages ?? []} />
+      </div>
+      <p class="small muted">{GSO_NOTE}</p>
+    </div>
+  )
+}
+
+/** Returns `dark` or `light`, whichever colours the page has. */
+function useScheme(): string {
+  const dark = matchMedia('(prefers-color-scheme: dark)')
+  const [isDark, setDark] = useState(dark.matches)
+  useEffect(() => {
+    const changed = () => setDark(dark.matches)
+    dark.addEventListener('change', changed)
+    return () => dark.removeEventListener('change', changed)
+  }, [])
+  return isDark ? 'dark' : 'light'
+}
+
+const numbers = new Intl.NumberFormat('en-US')
+const counter = (title: 'in' | 'out' | 'held' | 'duplicated' | 'corrupted' | 'reordered' | 'marked') => {
+  return { title, isNumber: true, text: (stage: Stage) => numbers.format(stage[title]) }
+}
+
+const COLUMNS: readonly { readonly title: string; readonly isNumber: boolean; text(stage: Stage): string }[] = [
+  { title: 'stage', isNumber: false, text: stageName },
+  { title: 'asked', isNumber: false, text: stage => stage.text },
+  { title: 'late p50', isNumber: true, text: ({ late }) => lateText(late?.p50) },
+  { title: 'late p99', isNumber: true, text: ({ late }) => lateText(late?.p99) },
+  { title: 'dropped', isNumber: false, text: droppedText },
+  ...(['in', 'out', 'held', 'duplicated', 'corrupted', 'reordered', 'marked'] as const).map(counter),
+]
+
+/** The settings and the counters of each stage of a wire. */
+function Stages({ stages }: { readonly stages: readonly Stage[] }) {
+  if (stages.length === 0) return null
+  return (
+    <section class="panel plot-wide">
+      <h2>Wire: stages</h2>
+      <section class="scroll" aria-label="Stages" {...SCROLLABLE}>
+        <table class="stages">
+          <thead>
+            <tr>
+              {COLUMNS.map(({ title, isNumber }) => (
+                <th key={title} scope="col" class={isNumber ? 'number' : ''}>
+                  {title}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {stages.map(stage => (
+              <tr key={stageName(stage)}>
+                {COLUMNS.map(({ title, isNumber, text }) => (
+                  <td key={title} class={isNumber ? 'number' : ''}>
+                    {text(stage)}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </section>
+      <p class="small muted">
+        late: how long after the requested time packets left, since the stage was set. p50: half of them at most so
+        late, p99: 99 %.
+      </p>
+    </section>
+  )
+}
+
+function droppedText({ dropped, drops }: Stage): string {
+  if (dropped === 0) return '0'
+  const reasons = Object.entries(drops).map(([reason, packets]) => `${reason} ${numbers.format(packets)}`)
+  return reasons.length === 0 ? numbers.format(dropped) : reasons.join(', ')
+}
