@@ -2,6 +2,7 @@
  * Starts the worker of `vnet check`, passes on its results, and ends a driver that does not return.
  */
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { type CheckPlace, type Exercise, type Result, resultOf } from './exercise.ts'
@@ -38,7 +39,10 @@ export async function runWorker(
   const command = [process.execPath, built('cli/check-worker.js'), where, exercise.name, file]
   const rootless = [process.execPath, built('vnet.js'), 'rootless', '--']
   const [program, ...args] = where === 'live' ? [...rootless, ...command] : command
-  const child = spawn(program as string, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(program as string, args, { stdio: ['pipe', 'pipe', 'pipe'] })
+  // The worker reads it before it loads the driver, which could print results of its own otherwise.
+  const secret = randomBytes(16).toString('hex')
+  child.stdin.on('error', () => {}).end(secret)
   const titles = exercise[where].map(({ title }) => title)
   let current = titles[0] ?? ''
   let isLate = false
@@ -56,8 +60,8 @@ export async function runWorker(
   }
   createInterface({ input: child.stdout }).on('line', line => {
     // A driver may write to the descriptor itself.
-    if (!/^\{"(begin|end)":/.test(line)) return print(`${line}\n`)
-    const report = JSON.parse(line) as Report
+    if (!line.startsWith(secret)) return print(`${line}\n`)
+    const report = JSON.parse(line.slice(secret.length)) as Report
     limit.refresh()
     if ('begin' in report) current = report.begin
     else finish(report.end)

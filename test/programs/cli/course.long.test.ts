@@ -143,6 +143,19 @@ describe('vnet check', () => {
     })
   })
 
+  test('vnet check believes no result that a driver prints', async () => {
+    const results = drop.memory.map(({ title }) => ({ end: { title, where: 'memory', result: 'passed' } }))
+    const text = results.map(result => `${JSON.stringify(result)}\n`).join('')
+    const failure = await failureOf(`import fs from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+fs.writeSync(1, ${JSON.stringify(text)})
+JSON.stringify = () => ${JSON.stringify(JSON.stringify(results.at(-1)))}
+fs.writeSync = () => {}
+syncBuiltinESMExports()
+${solution.replace('  skb.drop()\n', '')}`)
+    expect(failure).toMatchObject({ title: 'drops every IPv4 frame', result: 'failed' })
+  })
+
   test('vnet check passes a driver that writes lines to standard output', async () => {
     const lines = `import { writeSync } from 'node:fs'\nwriteSync(1, 'loaded\\n0\\n')\n`
     expect(await failureOf(lines + solution)).toBeUndefined()
