@@ -27,14 +27,7 @@ import {
 } from '@playwright/test'
 import { UsageError } from './base/usage-error.ts'
 import { forwarder } from './testing/lab/forward.ts'
-import {
-  createLabWith,
-  type Lab,
-  type LabCableOptions,
-  type LabLink,
-  type LabNamespace,
-  warmLabs,
-} from './testing/lab/index.ts'
+import { createLabWith, type Lab, type LabCableOptions, type LabLink, type LabNamespace } from './testing/lab/index.ts'
 import { checkForm, type Form, OBJECT } from './testing/lab/options.ts'
 import { addDrops, labName, reasonToSkip, seedFor } from './testing/runner.ts'
 
@@ -104,8 +97,6 @@ const LIMIT = { timeout: 60_000 }
  */
 const ACCEPT_DAD = ['net/ipv6/conf/default/accept_dad', '0'] as const
 const PCAPNG = 'application/x-pcapng'
-
-await warmLabs()
 
 /** Ends a test's lab, and adds its captures and drops to the report if the test has failed. */
 async function end(lab: Lab, info: TestInfo): Promise<void> {

@@ -41,7 +41,7 @@ interface LabContext {
   skip(reason: string): never
 }
 
-// Takes a second or more on a busy machine, which would count as the time of the first test.
+// It takes seconds on a busy machine, which would count as the time of the first test.
 await warmLabs()
 
 const withLab: TestAPI<LabFixtures> = base.extend<LabFixtures>({

@@ -129,7 +129,6 @@ function serve(port: MessagePort): void {
   }
 
   const handlers: Handlers = {
-    ready() {},
     async cable(spec) {
       const [watch] = await watching(spec.lab, spec.watch && [spec.watch])
       const [cable, recording] = await recorded(spec, async onDevice => {

@@ -50,14 +50,6 @@ export class LabWorker {
     return worker
   }
 
-  /**
-   * Settles when this thread's worker runs. The worker then runs until the thread ends, so that the
-   * first lab starts within milliseconds.
-   */
-  static async warm(): Promise<void> {
-    await LabWorker.take().call('ready')
-  }
-
   /** `onEnd` is called once, when the worker accepts no more labs. */
   private constructor(onEnd: (worker: LabWorker) => void) {
     // Modules that the process's flags load are meant for its own programs only.

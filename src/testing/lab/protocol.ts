@@ -125,8 +125,6 @@ export interface FaultSpec {
 
 /** The worker's calls. Most take the number of a link. Each settles when it is done. */
 export interface Calls {
-  /** Does nothing. It settles when the worker runs. */
-  ready(): void
   /** Joins two namespaces. Returns the number of the link. */
   cable(spec: CableSpec): number
   /** Makes a segment. Returns its number and the numbers of its ports, which are links. */

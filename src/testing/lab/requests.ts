@@ -1,6 +1,7 @@
 /** HTTP requests from a namespace. */
 import type { Socket } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
+import type * as Undici from 'undici'
 import type { Agent, buildConnector, FormData as UndiciForm } from 'undici'
 import { ANY, checkOptions, type Forms, OBJECT } from './options.ts'
 
@@ -37,6 +38,14 @@ type Connect = (port: number, host: string) => Socket
 const HTTPS_PORT = 443
 const HTTP_PORT = 80
 
+/** The parts of undici for requests. Its caches, mocks and web sockets take as long to load. */
+const UNDICI = ['index-fetch.js', 'lib/dispatcher/agent.js', 'lib/core/connect.js'].map(file => `undici/${file}`)
+
+async function loadUndici(): Promise<Pick<typeof Undici, 'fetch' | 'FormData' | 'Agent' | 'buildConnector'>> {
+  const [parts, { default: Agent }, { default: buildConnector }] = await Promise.all(UNDICI.map(file => import(file)))
+  return { fetch: parts.fetch, FormData: parts.FormData, Agent, buildConnector }
+}
+
 /** The key of the agent of requests without options of TLS. */
 const PLAIN: ConnectionOptions = {}
 
@@ -54,7 +63,7 @@ export class Requests {
     checkOptions('fetch', given, OPTIONS)
     const { tls = PLAIN, ...init } = given
     // Loaded at the first use, because loading takes longer than the first request.
-    const { fetch, Agent, buildConnector, FormData } = await import('undici')
+    const { fetch, Agent, buildConnector, FormData } = await loadUndici()
     let agent = this.#agents.get(tls)
     if (agent === undefined) {
       agent = new Agent({ connect: this.#connector(buildConnector(tls as buildConnector.BuildOptions)) })

@@ -1,6 +1,6 @@
 /** 'vnet/vitest': the fixture in runs of vitest, and labs of users without rights. */
 import { readFileSync, rmSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { CaptureReader } from '../../../src/capture.ts'
 import { Consumer } from '../../support/consumer.ts'
@@ -116,17 +116,25 @@ test('the message of a failed test says what was dropped on which link, in at mo
   expect(lines[4]).toMatch(/^vnet: dropped on [3-9] more$/)
 })
 
-test('the worker of labs runs before the first test, so its start does not count as test time', () => {
+test('a lab has run before the first test, so loading its parts is no time of a test', () => {
   consumer.write(
     'c.test.js',
     `
+    import { existsSync, readFileSync } from 'node:fs'
+    import { createRequire } from 'node:module'
     import { test } from 'vnet/vitest'
     test('first', () => {
       const symbols = Object.getOwnPropertySymbols(globalThis).filter(key => globalThis[key] !== undefined)
       console.log('worker ' + symbols.some(({ description }) => description === 'the worker of this thread'))
+      console.log('filters ' + readFileSync('/proc/self/maps', 'latin1').includes('/libpcap.so'))
+      console.log('requests ' + Object.keys(createRequire(import.meta.url).cache).some(path => /undici/.test(path)))
+      console.log('captures ' + existsSync(process.env.VNET_CAPTURE))
     })`,
   )
-  expect(consumer.vitest(['c.test.js']).stdout).toContain('worker true\n')
+  const { stdout } = consumer.vitest(['c.test.js'], { env: { VNET_CAPTURE: join(consumer.directory, 'captures') } })
+  for (const what of ['worker true', 'filters true', 'requests true', 'captures false']) {
+    expect(stdout).toContain(`${what}\n`)
+  }
 })
 
 /** Root without a capability that a lab needs. */
