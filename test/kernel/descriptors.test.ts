@@ -1,29 +1,17 @@
 /**
  * Which threads share the program's descriptors: the kernel counts every access to a shared one.
  */
-import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { freshNamespaces } from '../support/fresh-namespaces.ts'
+import { openFiles } from '../support/open-files.ts'
 import { spawnVnet } from '../support/vnet-process.ts'
 
 const { own, files } = freshNamespaces()
 
-/** The target of a descriptor, or undefined if it has been closed. */
-function target(fd: string): string | undefined {
-  try {
-    return readlinkSync(fd)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
-}
-
 /** The number of TAPs that the main thread has open, then each of the others. */
 function taps(pid: number): { main: number; others: number[] } {
-  const of = (task: string) => {
-    const directory = `/proc/${pid}/task/${task}/fd`
-    return readdirSync(directory).filter(fd => target(`${directory}/${fd}`) === '/dev/net/tun').length
-  }
+  const of = (task: string) => openFiles(`/proc/${pid}/task/${task}/fd`).filter(file => file === '/dev/net/tun').length
   const others = readdirSync(`/proc/${pid}/task`).filter(task => task !== String(pid))
   return { main: of(String(pid)), others: others.map(of) }
 }

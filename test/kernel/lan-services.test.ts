@@ -1,10 +1,11 @@
 /** TCP on the hosts of `vnet lan`, from programs on the network stack over a real TAP. */
 import { createHash, randomBytes } from 'node:crypto'
-import { existsSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { freshNamespaces } from '../support/fresh-namespaces.ts'
 import { outcome } from '../support/netns.ts'
+import { openFiles } from '../support/open-files.ts'
 import { withoutCapIn } from '../support/privileges.ts'
 import { firstOf } from '../support/scale.ts'
 import { hasCarrier, untilShown } from '../support/shown-link.ts'
@@ -268,10 +269,7 @@ test('stopping does not wait for connections and leaks no descriptor', async () 
 test('a killed vnet leaves no interface and no namespace', async () => {
   const vnet = await join(await spawnVnet(['lan', `${near.name}/eth9`, ...PORT, '--config', config()]))
   expect(await python(`print(get('198.18.0.7'))`)).toEqual(['web'])
-  const spaces = readdirSync(`/proc/${vnet.pid}/fd`).flatMap(fd => {
-    const target = readlinkSync(`/proc/${vnet.pid}/fd/${fd}`)
-    return target.startsWith('net:') ? [target] : []
-  })
+  const spaces = openFiles(`/proc/${vnet.pid}/fd`).filter(file => file.startsWith('net:'))
   expect(spaces.length).toBeGreaterThan(0)
   await vnet.stop('SIGKILL')
   expect((await near.run('ip link show eth9')).status).not.toBe(0)

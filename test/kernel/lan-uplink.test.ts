@@ -1,5 +1,5 @@
 /** `vnet lan --uplink`: real hosts on veth pairs and a bridge, with simulated ones. */
-import { copyFileSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
@@ -15,6 +15,7 @@ import { SKB_DROP_REASON_PKT_TOO_BIG } from '../../src/skb/drop-reason.ts'
 import { MemoryPlatform } from '../../src/testing/memory-port.ts'
 import { freshNamespaces } from '../support/fresh-namespaces.ts'
 import type { Netns } from '../support/netns.ts'
+import { openFiles } from '../support/open-files.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { runMain } from '../support/run-main.ts'
 import { firstOf } from '../support/scale.ts'
@@ -404,14 +405,7 @@ describe('every frame', () => {
 
 /** Returns the sockets of this process. */
 function sockets(): number {
-  const fds = readdirSync('/proc/self/fd').map(fd => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`)
-    } catch {
-      return ''
-    }
-  })
-  return fds.filter(link => link.startsWith('socket:')).length
+  return openFiles('/proc/self/fd').filter(file => file.startsWith('socket:')).length
 }
 
 class CountingPort implements Station {

@@ -1,9 +1,10 @@
 /** For tests of attachments: two namespaces joined by a veth, and what exists in them. */
-import { readdirSync, readlinkSync } from 'node:fs'
+
 import type { NetDevice } from '../../src/netdev/net-device.ts'
 import { assertConserved } from '../../src/testing/conservation.ts'
 import type { Cable } from '../../src/wire.ts'
 import type { Netns } from './netns.ts'
+import { openFiles } from './open-files.ts'
 
 /**
  * For tests that count every frame: on a busy machine the event loop of the test may be late, and
@@ -28,14 +29,7 @@ export function interfacesOf(netns: Netns): string[] {
 
 /** Descriptors of BPF programs, maps and links of this process. */
 export function bpfDescriptors(): number {
-  const targets = readdirSync('/proc/self/fd').map(fd => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`)
-    } catch {
-      return ''
-    }
-  })
-  return targets.filter(target => /bpf/.test(target)).length
+  return openFiles('/proc/self/fd').filter(file => /bpf/.test(file)).length
 }
 
 /** Checks that no frame of an attachment or a cable was lost uncounted. */

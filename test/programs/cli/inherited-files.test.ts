@@ -1,10 +1,11 @@
 /** Files that the starting shell left open. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { openFiles } from '../../support/open-files.ts'
 
 const program = resolve(import.meta.dirname, '../../../dist/vnet.js')
 
@@ -18,6 +19,6 @@ test('a vnet keeps no file that its shell left open, except one that an argument
   const vnet = spawn('sh', words, { cwd: directory, env, stdio: ['ignore', 'pipe', 'inherit'] })
   onTestFinished(() => void vnet.kill('SIGKILL'))
   await once(vnet.stdout, 'data')
-  const open = readdirSync(`/proc/${vnet.pid}/fd`).map(fd => readlinkSync(`/proc/${vnet.pid}/fd/${fd}`))
+  const open = openFiles(`/proc/${vnet.pid}/fd`)
   expect(open.filter(path => path.startsWith(directory))).toEqual([join(directory, 'named')])
 })
