@@ -161,8 +161,8 @@ test('an exception in the handler of a reply ends the conversation with EIO and 
     },
     onEnd: result => void results.push(result),
   })
-  await vi.waitUntil(() => received.length === 1)
+  await expect.poll(() => received.length).toBe(1)
   clients[0]?.send(message(0x3f0, seq))
-  await vi.waitUntil(() => results.length === 1)
+  await expect.poll(() => results.length).toBe(1)
   expect([results, defects]).toEqual([[-EIO], [defect]])
 })

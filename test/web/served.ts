@@ -83,7 +83,7 @@ export interface OpenFeed {
 
 export async function served(options: Partial<WebOptions> = {}): Promise<Served> {
   const directory = mkdtempSync(join(tmpdir(), 'vnet-web-'))
-  const client = new ControlClient(loadNative(), { timeoutMs: 2000 })
+  const client = new ControlClient(loadNative())
   const address = { host: '127.0.0.1', port: 0 }
   const server = await serveWeb({ address, access: ROOT_ACCESS, client, version: '1.2.3', directory, ...options })
   const { port } = new URL(server.url)

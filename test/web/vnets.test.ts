@@ -24,7 +24,7 @@ class LateClient extends ControlClient {
 test('a subscription that starts after the last page has left ends immediately', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'vnet-web-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))
-  using client = new LateClient(loadNative(), { timeoutMs: 2000 })
+  using client = new LateClient(loadNative())
   using fake = new FakeVnet(directory, usual)
   const nothing = () => {}
   const vnets = new Vnets({ client, version: '1.2.3', directory }, nothing, nothing)
