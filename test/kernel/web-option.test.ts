@@ -58,12 +58,17 @@ async function ended(url: string): Promise<void> {
   await once(socket, 'close')
 }
 
+/** A loopback address of this process's, so that no other process takes a port that it frees. */
+const ADDRESS = `127.${64 + (process.pid >>> 16)}.${(process.pid >>> 8) & 255}.${process.pid & 255}`
+/** A free port, for `--web` and `--metrics`. */
+const FREE = `${ADDRESS}:0`
+
 const refused = (url: string) => expect(fetch(url)).rejects.toMatchObject({ cause: { code: 'ECONNREFUSED' } })
 
 test('--web and --metrics serve one vnet with its rights, by processes that have none', async () => {
   const other = await startVnet(['--netns', own.add().name])
   // A terminal signals every process of a group.
-  const args = ['snull', '--json', '--netns', netns.name, '--web', '0', '--metrics', '127.0.0.1:0']
+  const args = ['snull', '--json', '--netns', netns.name, '--web', FREE, '--metrics', FREE]
   const vnet = await spawnVnet(args, { within: ['setsid'] })
   const urls = urlsOf(vnet)
   const [web = 0, metrics = 0] = childrenOf(vnet.pid)
@@ -99,7 +104,7 @@ test('--web and --metrics serve one vnet with its rights, by processes that have
 })
 
 test('the processes end with a vnet that is killed, even one that hangs, and the next vnet has the same token', async () => {
-  const vnet = await spawnVnet(['--json', '--netns', netns.name, '--web', '0', '--metrics', '0'])
+  const vnet = await spawnVnet(['--json', '--netns', netns.name, '--web', FREE, '--metrics', FREE])
   const { web, metrics, token } = urlsOf(vnet)
   const over = Promise.all([web, metrics].map(ended))
   expect([(await fetch(web)).status, (await fetch(metrics)).status]).toEqual([200, 200])
@@ -117,7 +122,7 @@ test('an ordinary user’s page is where the user is, and changes the interfaces
   chownSync(runtime, NOBODY, NOBODY)
   const options = { within: asUser(), program: `${TREE}/dist/vnet.js`, env: { XDG_RUNTIME_DIR: runtime } }
   try {
-    const vnet = await spawnVnet(['snull', '--json', '--web', '0', '--metrics', '0'], options)
+    const vnet = await spawnVnet(['snull', '--json', '--web', FREE, '--metrics', FREE], options)
     const urls = urlsOf(vnet)
     // Every local user reaches the ports, and learns nothing.
     for (const path of ['/events', '/metrics', '/capture']) expect((await fetch(urls.origin + path)).status).toBe(401)

@@ -31,7 +31,7 @@ const own = () => privateCandidates().flatMap(path => (existsSync(path) ? readdi
 /** A name that labs of other tests do not have. */
 const OWN = `own-${process.pid}`
 /** A user without vnets. */
-const STRANGER = 54_321
+const STRANGER = 1_000_000 + process.pid
 
 const children = new Set<ChildProcess>()
 afterEach(() => {
@@ -264,7 +264,8 @@ test('lab exec finds IPv4 hosts by the addresses of a NAT64, like a program of t
   await seen(lab, 6)
   const sorted = (text: string) => text.split('\n').sort().join('\n')
   for (const host of [phone, router, server]) {
-    const { stdout } = vnet('lab', 'exec', `${lab}:${host.name}`, 'cat', '/etc/hosts')
+    const { stdout, ...end } = vnet('lab', 'exec', `${lab}:${host.name}`, 'cat', '/etc/hosts')
+    expect(end).toEqual({ status: 0, stderr: '' })
     expect(sorted(stdout)).toBe(sorted((await host.exec('cat', ['/etc/hosts'])).stdout))
     expect(stdout.includes('64:ff9b::c000:201 server')).toBe(host === phone)
   }

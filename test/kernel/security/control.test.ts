@@ -265,8 +265,8 @@ while True:
   })
 
   test('root sees which users have vnets by directories that belong to those users', () => {
-    // Unused uids.
-    const USER = 64_321
+    // Unused uids, which no other run of the test uses at the same time.
+    const USER = 1_000_000 + 2 * process.pid
     const own = `/tmp/vnet-${USER}`
     const others = `/tmp/vnet-${USER + 1}`
     ends.push({
