@@ -52,7 +52,7 @@ test('a server in the namespace has every address, and knows which one a client 
     ['198.18.0.7', '::ffff:198.18.0.7 80'],
     ['2001:db8:0:1::7', '2001:db8:0:1::7 80'],
   ]) {
-    const script = `import socket; s = socket.create_connection(("${address}", 80), 5); print(s.recv(99).decode())`
+    const script = `import socket; s = socket.create_connection(("${address}", 80), 30); print(s.recv(99).decode())`
     const client = outcome(host.spawn(['python3', '-c', script]))
     expect(await client).toEqual({ stdout: `${called}\n`, stderr: '', status: 0 })
   }

@@ -54,7 +54,7 @@ describe('inside', () => {
       for (const name of ['left', 'right']) execFileSync('ip', ['netns', 'add', name])
       const addresses = { a: ['198.18.0.1/24'], b: ['198.18.0.2/24'] }
       const link = await openCable('left/a', 'right/b', { addresses, ab: 'delay 10ms' })
-      const ping = ['netns', 'exec', 'left', 'ping', '-c', '1', '-W', '5', '198.18.0.2']
+      const ping = ['netns', 'exec', 'left', 'ping', '-c', '1', '-W', '30', '198.18.0.2']
       await once(spawn('ip', ping, { stdio: 'inherit' }), 'close')
       await link.close()`
     const command = [process.execPath, '--input-type=module', '-e', program]

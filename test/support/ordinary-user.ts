@@ -47,10 +47,14 @@ export const asUser = (machine: Machine = {}): [string, ...string[]] =>
 /** Starts `vnet rootless`; to be followed by its command. */
 export const VNET_ROOTLESS = [process.execPath, `${TREE}/dist/vnet.js`, 'rootless', '--']
 
+/** A guard against hanging: a script may start ten vnets, one after another. */
+const LIMIT_MS = 100_000
+
 /** Runs a command to its end. */
 export function ended(words: readonly string[], input = '') {
   const [program, ...args] = words as [string, ...string[]]
-  const { status, signal, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', input })
+  const options = { encoding: 'utf8', input, timeout: LIMIT_MS } as const
+  const { status, signal, stdout, stderr } = spawnSync(program, args, options)
   return { status: signal ?? status, stdout, stderr }
 }
 

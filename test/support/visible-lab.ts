@@ -2,8 +2,6 @@
 import { expect } from 'vitest'
 import { type RunningLab, runningLabs } from '../../src/testing/lab/running.ts'
 
-const LIMIT_MS = 20_000
-
 /** Settles when the labs that run satisfy `enough`. Returns them. */
 export async function labsUntil(enough: (labs: readonly RunningLab[]) => boolean): Promise<readonly RunningLab[]> {
   let labs: readonly RunningLab[] = []
@@ -11,7 +9,7 @@ export async function labsUntil(enough: (labs: readonly RunningLab[]) => boolean
     labs = runningLabs()
     return enough(labs)
   }
-  await expect.poll(look, { timeout: LIMIT_MS }).toBe(true)
+  await expect.poll(look).toBe(true)
   return labs
 }
 

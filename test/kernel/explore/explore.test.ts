@@ -22,7 +22,7 @@ const ask: Scenario = async ({ lab, signal }) => {
   const sender = await client.createSocket('udp4')
   const answered = new Promise(resolve => sender.once('message', resolve))
   sender.send('question', 5000, 'server')
-  const late = sleep(1500, undefined, { signal }).then(() => Promise.reject(new Error('no answer')))
+  const late = sleep(5000, undefined, { signal }).then(() => Promise.reject(new Error('no answer')))
   await Promise.race([answered, late])
 }
 

@@ -3,21 +3,14 @@ import { once } from 'node:events'
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { LabCaptures } from '../../../../src/testing/lab/captures.ts'
 import { makeLabDirectory, removeLeftovers } from '../../../../src/testing/lab/leftovers.ts'
 import { freshDirectory } from '../../../support/fresh-directory.ts'
+import { useTmpdir } from '../../../support/own-tmpdir.ts'
 
 const directory = freshDirectory()
-const before = process.env.TMPDIR
-
-beforeEach(() => {
-  process.env.TMPDIR = directory
-})
-afterEach(() => {
-  if (before === undefined) delete process.env.TMPDIR
-  else process.env.TMPDIR = before
-})
+useTmpdir(directory)
 
 const namespace = statSync('/proc/self/ns/pid').ino
 /** A process that has ended. */
