@@ -10,10 +10,17 @@ export interface FaultKind {
   readonly verb: FaultVerb
   readonly time: number
   readonly rtts: number
+  /** The packets that are lost together in a burst; 1 for other faults. */
+  readonly count: number
 }
 
 /** A packet later than this many round trips is overtaken by all of the packets after it. */
 const DELAY_RTTS = 3
+
+/** Returns the loss of this many packets in a row. */
+export function burstKind(count: number): FaultKind {
+  return { text: `burst ${count}`, verb: 'drop', time: 0, rtts: 0, count }
+}
 
 /** Reads `drop`, `delay`, `delay 2rtt` or `delay 50ms`. Throws a UsageError. */
 export function parseKind(text: string): FaultKind {
@@ -22,7 +29,7 @@ export function parseKind(text: string): FaultKind {
   if (!isVerb || rest.length > 0 || (time !== undefined && verb !== 'delay')) {
     throw new UsageError(`faults: '${text}' is not a fault: ${FAULT_VERBS.join(', ')}, delay 2rtt, delay 50ms`)
   }
-  const kind = { text: text.trim(), verb: verb as FaultVerb, time: 0, rtts: 0 }
+  const kind = { text: text.trim(), verb: verb as FaultVerb, time: 0, rtts: 0, count: 1 }
   if (verb !== 'delay') return kind
   const [, rtts] = /^(\d+(?:\.\d+)?)rtt$/.exec(time ?? `${DELAY_RTTS}rtt`) ?? []
   if (rtts !== undefined) return { ...kind, rtts: Number(rtts) }

@@ -1,14 +1,24 @@
 /** explore: every packet, every fault (docs/explore.md). Its parts are loaded when it is called. */
 
 import type { ExploreReport } from './report.ts'
-import type { ExploreOptions, Scenario } from './scenario.ts'
+import type { ExploreOptions, RepeatOptions, Scenario, ShrinkOptions } from './scenario.ts'
+import type { Shrunk } from './shrink.ts'
 
 export type { Baseline, Judgement } from './judge.ts'
 export type { ExploredPacket } from './points.ts'
 export type { ExploreReport, Point } from './report.ts'
 export type { WireFault } from './reproduce.ts'
 export type { ExploreResult, Failure, ResultPacket, ResultPoint, Verdict } from './result.ts'
-export type { ExploreOptions, Invariant, Progress, Scenario, ScenarioRun } from './scenario.ts'
+export type {
+  ExploreOptions,
+  Invariant,
+  Progress,
+  RepeatOptions,
+  Scenario,
+  ScenarioRun,
+  ShrinkOptions,
+} from './scenario.ts'
+export type { Shrunk } from './shrink.ts'
 
 /**
  * Runs `scenario` three times without faults, and then once for each packet and fault. A function
@@ -28,10 +38,21 @@ export async function explore(scenario: Scenario | string | URL, options: Explor
 async function repeat(
   scenario: Scenario | string | URL,
   faults: readonly string[],
-  options: ExploreOptions = {},
+  options: RepeatOptions = {},
 ): Promise<void> {
   const { repeatFaults } = await import('./explore.ts')
   await repeatFaults(scenario, faults, options)
 }
 
+/**
+ * Starts from a failure under a random wire, such as `{ wire: 'loss 10%', seed: 7 }`: runs the
+ * scenario with the packets that this run lost, and then with fewer, down to the smallest set that
+ * fails. Rejects if the run with the wire passes, or if its lost packets alone do not explain it.
+ */
+async function shrink(scenario: Scenario | string | URL, options: ShrinkOptions): Promise<Shrunk> {
+  const { shrinkFailure } = await import('./shrink.ts')
+  return shrinkFailure(scenario, options)
+}
+
 explore.repeat = repeat
+explore.shrink = shrink

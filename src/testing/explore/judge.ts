@@ -39,11 +39,14 @@ const SLOWER_FACTOR = 2
 const SLOWER_MS = 100
 const CLEAN_FACTOR = 3
 
+/** How a run differs from others with the same faults. */
+type RunMore = Pick<RunSpec, 'captures' | 'wires'>
+
 export class Judge {
   readonly #runner: Runner
   readonly #spec: Omit<RunSpec, 'plan' | 'timeout'>
   readonly #timeout: number | undefined
-  readonly #baseline: Baseline
+  readonly baseline: Baseline
   /** All runs up to now, and their milliseconds in the scenario and in all. */
   readonly spent = { runs: 0, scenario: 0, total: 0 }
 
@@ -51,27 +54,34 @@ export class Judge {
   constructor(runner: Runner, spec: Omit<RunSpec, 'plan' | 'timeout'>, baseline: Baseline, timeout?: number) {
     this.#runner = runner
     this.#spec = spec
-    this.#baseline = baseline
+    this.baseline = baseline
     this.#timeout = timeout
   }
 
   /** Milliseconds that a run with these faults may take. */
   limit(plan: readonly PlannedFault[]): number {
-    return this.#timeout ?? CLEAN_FACTOR * this.#baseline.longest + costOf(plan)
+    return this.#timeout ?? CLEAN_FACTOR * this.baseline.longest + costOf(plan)
   }
 
-  async run(plan: readonly PlannedFault[], captures?: string): Promise<RunResult> {
-    const result = await this.#runner.run({ ...this.#spec, plan, timeout: this.limit(plan), captures })
-    this.spent.runs++
-    this.spent.scenario += result.ms
-    this.spent.total += result.total
+  /** Runs the faults. `wires` replace them, and their run has the same time. */
+  async run(faults: readonly PlannedFault[], { captures, wires }: RunMore = {}): Promise<RunResult> {
+    const plan = wires === undefined ? faults : []
+    const result = await this.#runner.run({ ...this.#spec, plan, wires, timeout: this.limit(faults), captures })
+    this.count(result)
     return result
+  }
+
+  /** Counts a run. */
+  count({ ms, total }: RunResult): void {
+    this.spent.runs++
+    this.spent.scenario += ms
+    this.spent.total += total
   }
 
   /** Returns why a run failed; undefined if it did not. */
   errorOf({ error, left }: RunResult): string | undefined {
     if (error !== undefined) return error
-    const more = added(left, this.#baseline.left)
+    const more = added(left, this.baseline.left)
     return more.length === 0 ? undefined : `still there 1 s after the run, unlike after a clean run: ${more.join(', ')}`
   }
 
@@ -91,16 +101,16 @@ export class Judge {
     const packets = packetsOf(first)
     if (error === undefined) {
       const verdict = !isMet(first, plan) ? 'missed' : this.#isSlower(ms) ? 'slower' : 'passed'
-      return { verdict, failed: 0, runs: 1, ms, factor: ms / this.#baseline.median, packets }
+      return { verdict, failed: 0, runs: 1, ms, factor: ms / this.baseline.median, packets }
     }
-    const common = { ms: first.ms, factor: first.ms / this.#baseline.median, packets }
+    const common = { ms: first.ms, factor: first.ms / this.baseline.median, packets }
     let failed = 1
     for (let i = 0; i < REPEATS; i++) if (this.errorOf(await this.run(plan)) !== undefined) failed++
     return { ...common, verdict: 'failed', failed, runs: 1 + REPEATS, error, output }
   }
 
   #isSlower(ms: number): boolean {
-    const { longest } = this.#baseline
+    const { longest } = this.baseline
     return ms >= SLOWER_FACTOR * longest && ms - longest >= SLOWER_MS
   }
 }

@@ -13,6 +13,8 @@ export interface ExploredPacket extends WatchedPacket {
   readonly name: string
   /** Milliseconds since the first packet. */
   readonly at: number
+  /** For a packet that no clean run has, the fault that makes it appear. */
+  readonly after?: string
 }
 
 const NS_PER_MS = 1e6
@@ -65,21 +67,24 @@ export function faultOf(
   rtt: number,
   packets: readonly ExploredPacket[],
 ): PlannedFault | undefined {
-  if (!applies(kind.verb, packet, packets)) return undefined
+  if (!isOpenTo(kind.verb, packet)) return undefined
+  if (kind.verb === 'swap' && !packets.some(other => isLater(other, packet))) return undefined
   const time = kind.rtts > 0 ? Math.round(kind.rtts * rtt) * NS_PER_MS : kind.time
   const { link, direction, flow, part, n, copy } = packet
   return { link, direction, flow, part, n, copy, verb: kind.verb, time }
 }
 
-function applies(verb: FaultVerb, packet: ExploredPacket, packets: readonly ExploredPacket[]): boolean {
-  const { head, flow, link, direction, number } = packet
+/** Returns whether a fault can be done to a packet. */
+export function isOpenTo(verb: FaultVerb, { head, flow }: ExploredPacket): boolean {
   const frame = { bytes: head, data: 0, len: head.length }
   if (verb === 'reset') return flow.startsWith('tcp ')
-  if (verb === 'ce') return ecnOf(frame) !== 0
   if (verb === 'tamper') return payloadMiddle(frame) >= 0
-  const follows = (other: ExploredPacket) =>
-    other.link === link && other.direction === direction && other.flow === flow && other.number > number
-  return verb !== 'swap' || packets.some(follows)
+  return verb !== 'ce' || ecnOf(frame) !== 0
+}
+
+/** Whether a packet follows another one of the same flow and direction. */
+function isLater(packet: ExploredPacket, { link, direction, flow, number }: ExploredPacket): boolean {
+  return packet.link === link && packet.direction === direction && packet.flow === flow && packet.number > number
 }
 
 /** Milliseconds for TCP to repeat a SYN (1 s, then 2 s), and for anything else to be repeated. */

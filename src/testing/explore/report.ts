@@ -13,6 +13,8 @@ export interface Point extends Partial<Omit<Judgement, 'packets'>> {
   /** Indexes into the packets and the kinds of the report. */
   readonly packet: number
   readonly kind: number
+  /** The second fault of a pair. */
+  readonly second?: { readonly packet: number; readonly kind: number } | undefined
   readonly faults: readonly PlannedFault[]
   readonly verdict: Verdict
 }
@@ -23,6 +25,8 @@ interface Start {
   readonly kinds: readonly FaultKind[]
   readonly baseline: Baseline
   readonly unstable: readonly string[]
+  /** A line for each link with packets that have no names. */
+  readonly unrecorded: readonly string[]
   readonly cleanErrors: readonly string[]
   readonly roundTrip: number
   readonly rto: string
@@ -35,11 +39,16 @@ interface Spent {
 }
 
 export class ExploreReport {
-  /** The packets of the clean run that were faulted, in order. */
-  readonly packets: readonly ExploredPacket[]
+  /**
+   * The packets that were faulted: those of the clean run in order, and then packets that appear
+   * only after a fault.
+   */
+  readonly packets: ExploredPacket[]
   readonly kinds: readonly FaultKind[]
   /** Packets that not all of the clean runs have. They were not faulted. */
   readonly unstable: readonly string[]
+  /** A line for each link with more packets than have names. */
+  readonly unrecorded: readonly string[]
   /** The errors of clean runs. With one, nothing was faulted. */
   readonly cleanErrors: readonly string[]
   readonly baseline: Baseline
@@ -48,6 +57,8 @@ export class ExploreReport {
   /** TCP's least retransmission timeout in the labs, in words. */
   readonly rto: string
   readonly points: Point[] = []
+  /** The verdicts that an earlier exploration did not have, one line each. */
+  readonly changes: string[] = []
   readonly failures: Failure[] = []
   /** Milliseconds in all, the runs, and the share of their time outside the scenario. */
   ms = 0
@@ -55,11 +66,12 @@ export class ExploreReport {
   kitShare = 0
 
   /** @internal */
-  constructor({ packets, kinds, baseline, unstable, cleanErrors, roundTrip, rto }: Start) {
-    this.packets = packets
+  constructor({ packets, kinds, baseline, unstable, unrecorded, cleanErrors, roundTrip, rto }: Start) {
+    this.packets = [...packets]
     this.kinds = kinds
     this.baseline = baseline
     this.unstable = unstable
+    this.unrecorded = unrecorded
     this.cleanErrors = cleanErrors
     this.roundTrip = roundTrip
     this.rto = rto
@@ -75,12 +87,18 @@ export class ExploreReport {
     this.points.push(point)
   }
 
+  /** @internal Adds packets that appear after faults. Returns the index of the first. */
+  addAfter(faults: readonly PlannedFault[], packets: readonly ExploredPacket[]): number {
+    const after = faults.map(formatFault).join(' and ')
+    return this.packets.push(...packets.map(packet => ({ ...packet, after }))) - packets.length
+  }
+
   /** @internal */
   finish(ms: number, { runs, scenario, total }: Spent): void {
     this.ms = ms
     this.runs = runs
     this.kitShare = total === 0 ? 0 : 1 - scenario / total
-    this.points.sort((a, b) => a.packet - b.packet || a.kind - b.kind)
+    this.points.sort(byPlace)
     const first = ({ faults }: Failure) => this.packets.findIndex(({ name }) => faults[0]?.endsWith(` ${name}`))
     this.failures.sort((a, b) => first(a) - first(b))
   }
@@ -117,11 +135,12 @@ export class ExploreReport {
   toJSON(): ExploreResult {
     const { passed, cleanErrors, baseline, roundTrip, rto, failures, ms, runs, kitShare } = this
     const packets = this.packets.map((packet): ResultPacket => {
-      const { name, link, direction, flow, at, length } = packet
-      return { name, link, direction, flow, at, length, text: bareText(packet) }
+      const { name, link, direction, flow, at, length, after } = packet
+      return { name, link, direction, flow, at, length, text: bareText(packet), after }
     })
-    const points = this.points.map(({ kind, faults, ...point }): ResultPoint => {
-      return { ...point, fault: kind, faults: faults.map(formatFault) }
+    const points = this.points.map(({ kind, second, faults, ...point }): ResultPoint => {
+      const pair = second && { packet: second.packet, fault: second.kind }
+      return { ...point, fault: kind, second: pair, faults: faults.map(formatFault) }
     })
     return {
       ...{ passed, cleanErrors, baseline, roundTrip, rto, unsteady: this.unsteady, packets },
@@ -132,7 +151,16 @@ export class ExploreReport {
 
   /** What makes the table differ from one exploration to the next, one line each. */
   get unsteady(): string[] {
-    return this.unstable.map(name => `not in each clean run, and not faulted: ${name}`)
+    const text = ({ faults }: Point) => faults.map(formatFault).join(' and ')
+    const missed = this.points.filter(({ verdict }) => verdict === 'missed')
+    const sometimes = this.points.filter(({ failed = 0, runs = 0 }) => failed > 0 && failed < runs)
+    return [
+      ...this.unstable.map(name => `not in each clean run, and not faulted: ${name}`),
+      ...this.unrecorded,
+      ...missed.map(point => `the packet of the clean runs did not appear: ${text(point)}`),
+      ...sometimes.map(point => `failed in ${point.failed} of ${point.runs} runs: ${text(point)}`),
+      ...this.changes,
+    ]
   }
 
   get pointsPerSecond(): number {
@@ -141,16 +169,29 @@ export class ExploreReport {
   }
 }
 
-function failureLines({ faults, failed, runs, error, output, packets, wire, captures, test, recordedFailed }: Failure) {
+/** Cells in the order of the table, then pairs. */
+function byPlace(a: Point, b: Point): number {
+  const pairs = (a.second === undefined ? 0 : 1) - (b.second === undefined ? 0 : 1)
+  const first = pairs || a.packet - b.packet || a.kind - b.kind
+  return first || (a.second?.packet ?? 0) - (b.second?.packet ?? 0) || (a.second?.kind ?? 0) - (b.second?.kind ?? 0)
+}
+
+/** Returns the lines of a failure for a terminal. */
+export function failureLines(failure: Failure): string[] {
+  const { faults, from, failed, runs, error, output, packets, wire, captures, test, recordedFailed, wireFailed } =
+    failure
   const share = failed === runs ? 'always' : failed === 1 ? 'never again' : `sometimes (${failed} of ${runs} runs)`
   const indent = (text: string) => text.split('\n').map(line => `  ${line}`)
   return [
     '',
-    `FAILED ${share}: ${faults.join(' and ')}`,
+    `FAILED ${share}: ${faults.join(' and ')}${from > faults.length ? ` (found by ${from} faults)` : ''}`,
     ...packets.map(text => `  ${text}`),
     ...indent(error.trimEnd()),
     ...(output === '' ? [] : ['  printed:', ...indent(output.trimEnd())]),
-    ...wire.map(({ link, direction, wire: text, code }) => `  ${link} ${direction}: ${text}, or: ${code}`),
+    ...wire.map(
+      each => `  ${each.link} ${each.direction}: ${each.wire}${wireFailed ? '' : ' (a run with this passed)'}`,
+    ),
+    ...wire.flatMap(({ code }) => code.map(line => `  ${line}`)),
     ...captures.map(path => `  captured in ${path}${recordedFailed ? '' : ' (this run passed)'}`),
     '',
     ...indent(test),

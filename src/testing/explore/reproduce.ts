@@ -1,20 +1,22 @@
 /** Text that repeats a failure: the fault of a link, the spec of a wire, and a test. */
+import { relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { formatDuration } from '../../base/duration.ts'
 import { print } from '../../packet/print.ts'
+import type { Direction } from '../../wire/wire.ts'
 import type { PlannedFault } from '../lab/watch/packet-name.ts'
 import { formatFault } from './fault-text.ts'
-import type { ExploredPacket } from './points.ts'
+import { type ExploredPacket, isOpenTo } from './points.ts'
+import type { ExploreOptions } from './scenario.ts'
 
-/** A fault in the words of a wire, which counts the packets of a filter. */
+/** The faults of one direction of a link, as a wire, which counts the packets of filters. */
 export interface WireFault {
   readonly link: string
-  readonly direction: string
-  readonly filter: string
-  readonly nth: number
+  readonly direction: Direction
   /** `drop "tcp dst port 80" nth 2` */
   readonly wire: string
-  /** `await link.ab.fault('drop', 'tcp dst port 80', { nth: 2 })` */
-  readonly code: string
+  /** The same as calls: `await link.ab.fault('drop', 'tcp dst port 80', { nth: 2 })` */
+  readonly code: readonly string[]
 }
 
 /** Returns the line of tcpdump for a packet. */
@@ -30,20 +32,36 @@ export function packetText(packet: ExploredPacket): string {
   return `${(at / 1000).toFixed(6)} ${link} ${direction} ${bareText(packet)}`
 }
 
-/** Returns the words of a wire for a fault; undefined if `packets`, a run, do not have it. */
-export function wireFaultOf(fault: PlannedFault, packets: readonly ExploredPacket[]): WireFault | undefined {
-  const target = packetOf(fault, packets)
-  if (target === undefined) return undefined
-  const filter = filterOf(fault)
-  const alike = packets.filter(
-    each => each.link === fault.link && each.direction === fault.direction && filterOf(each) === filter,
-  )
-  const nth = alike.indexOf(target) + 1
+/** Returns wires for faults of packets that `packets`, a run, have. */
+export function wireFaultsOf(faults: readonly PlannedFault[], packets: readonly ExploredPacket[]): WireFault[] {
+  const found = faults.flatMap(fault => {
+    const target = packetOf(fault, packets)
+    return target === undefined ? [] : [{ fault, target }]
+  })
+  // A fault counts the packets that the stage before it has let pass, so the last packet is first.
+  found.sort((a, b) => packets.indexOf(b.target) - packets.indexOf(a.target))
+  const wires = new Map<string, { link: string; direction: Direction; wire: string; code: string[] }>()
+  for (const { fault, target } of found) {
+    const { link, direction } = fault
+    const { wire, code } = countedFault(fault, target, packets)
+    const before = wires.get(`${link} ${direction}`)
+    const joined = before === undefined ? wire : `${before.wire} | ${wire}`
+    wires.set(`${link} ${direction}`, { link, direction, wire: joined, code: [...(before?.code ?? []), code] })
+  }
+  return [...wires.values()]
+}
+
+/** Returns a fault that counts the packets of a run that its filter matches. */
+function countedFault(fault: PlannedFault, target: ExploredPacket, packets: readonly ExploredPacket[]) {
   const { verb, time, link, direction } = fault
-  const wire = `${verb}${verb === 'delay' ? ` ${formatDuration(time)}` : ''} "${filter}" nth ${nth}`
+  const { text, matches } = filterOf(fault.flow)
+  const counted = packets.filter(
+    each => each.link === link && each.direction === direction && matches(each.flow) && isOpenTo(verb, each),
+  )
+  const nth = counted.indexOf(target) + 1
+  const wire = `${verb}${verb === 'delay' ? ` ${formatDuration(time)}` : ''} "${text}" nth ${nth}`
   const action = verb === 'delay' ? `{ delay: '${formatDuration(time)}' }` : `'${verb}'`
-  const code = `await link.${direction}.fault(${action}, '${filter}', { nth: ${nth} })`
-  return { link, direction, filter, nth, wire, code }
+  return { wire, code: `await link.${direction}.fault(${action}, '${text}', { nth: ${nth} })` }
 }
 
 /** Returns the packet of a run that a fault means. */
@@ -56,33 +74,83 @@ function isNamed({ direction, flow, part, n, end, copy }: ExploredPacket, fault:
   return part === 'seq' ? n <= fault.n && fault.n < end : n === fault.n
 }
 
-/** Returns a filter for the flows that look like the flow of a packet. */
-function filterOf({ flow }: { readonly flow: string }): string {
+interface FlowFilter {
+  readonly text: string
+  /** Returns whether the packets of a flow with a name match. */
+  matches(flow: string): boolean
+}
+
+/** ICMPv6 without neighbour discovery and MLD, which have no names. */
+const ICMPV6 = 'icmp6 and (ip6[40] < 130 or ip6[40] > 137) and ip6[40] != 143'
+
+/** Returns a filter for the flows that look like a flow. */
+function filterOf(flow: string): FlowFilter {
+  const { protocol, source, destination } = partsOf(flow)
+  const isAlike = (other: string) => partsOf(other).protocol === protocol
+  if (protocol.startsWith('ip-')) {
+    const number = protocol.slice(3)
+    return { text: `ip proto ${number} or ip6 proto ${number}`, matches: isAlike }
+  }
+  if (protocol === 'fragment') return { text: 'ip[6:2] & 0x1fff != 0 or ip6 proto 44', matches: isAlike }
+  if (protocol === 'icmp6') return { text: ICMPV6, matches: isAlike }
+  if (destination !== undefined) {
+    const matches = (other: string) => isAlike(other) && partsOf(other).destination === destination
+    return { text: `${protocol} dst port ${destination}`, matches }
+  }
+  if (source === undefined) return { text: protocol, matches: isAlike }
+  const matches = (other: string) => isAlike(other) && partsOf(other).source === source
+  return { text: `${protocol} src port ${source}`, matches }
+}
+
+/** Returns the protocol of a flow, and its ports; undefined for an ephemeral one. */
+function partsOf(flow: string) {
   const [protocol = '', from = '', , to = ''] = flow.split(' ')
   const portOf = (end: string) => /:(\d+)(?:#\d+)?$/.exec(end)?.[1]
-  const [source, destination] = [portOf(from), portOf(to)]
-  if (protocol.startsWith('ip-')) return `ip proto ${protocol.slice(3)}`
-  if (protocol === 'fragment') return 'ip[6:2] & 0x1fff != 0'
-  if (destination !== undefined) return `${protocol} dst port ${destination}`
-  return source === undefined ? protocol : `${protocol} src port ${source}`
+  return { protocol, source: portOf(from), destination: portOf(to) }
+}
+
+/** The options of a printed test. The timeout is in ms. */
+export interface TestOptions {
+  readonly seed?: number | undefined
+  readonly rtoMin?: ExploreOptions['rtoMin'] | undefined
+  readonly timeout: number
+  /** Whether the caller has given an invariant. */
+  readonly invariant: boolean
 }
 
 /** Returns a vitest test that fails as long as the program does. */
-export function testText(module: string | undefined, faults: readonly PlannedFault[], timeout: number): string {
+export function testText(module: string | undefined, faults: readonly PlannedFault[], options: TestOptions): string {
   const [first] = faults
   const title = faults.length === 1 && first !== undefined ? formatFault(first) : `${faults.length} faults`
-  const scenario = module === undefined ? 'scenario' : quote(module)
+  const scenario = module === undefined ? 'scenario' : quote(pathOf(module))
+  const timeout = Math.round(options.timeout)
+  const { seed, rtoMin, invariant } = options
+  const given = [
+    `timeout: ${timeout}`,
+    ...(seed === undefined ? [] : [`seed: ${seed}`]),
+    ...(rtoMin === undefined ? [] : [`rtoMin: ${typeof rtoMin === 'string' ? quote(rtoMin) : rtoMin}`]),
+    ...(invariant ? ['invariant'] : []),
+  ]
   return [
     "import { test } from 'vitest'",
     "import { explore } from 'vnet/testing'",
     ...(module === undefined ? ['', '// const scenario = async ({ lab, signal }) => { ... }'] : []),
+    ...(invariant ? ['// const invariant = async lab => { ... }'] : []),
     '',
     `test(${quote(`survives: ${title}`)}, async () => {`,
     `  await explore.repeat(${scenario}, [`,
     ...faults.map(fault => `    ${quote(formatFault(fault))},`),
-    `  ], { timeout: ${Math.round(timeout)} })`,
-    `}, ${Math.round(timeout) + 10_000})`,
+    `  ], { ${given.join(', ')} })`,
+    `}, ${2 * timeout + 10_000})`,
   ].join('\n')
+}
+
+/** Returns the path of a module from the current directory, in which vitest runs. */
+function pathOf(module: string): string {
+  if (!module.startsWith('file:')) return module
+  const path = fileURLToPath(module)
+  const here = relative(process.cwd(), path)
+  return here.startsWith('..') ? path : here
 }
 
 function quote(text: string): string {

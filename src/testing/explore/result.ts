@@ -59,6 +59,8 @@ export interface Failure {
   /** The packets that were hit, as tcpdump prints them. */
   readonly packets: readonly string[]
   readonly wire: readonly WireFault[]
+  /** Whether a run with these wires in place of the faults has failed, too. */
+  readonly wireFailed: boolean
   /** The pcapng files of one more run with the same faults, and whether it failed, too. */
   readonly captures: readonly string[]
   readonly recordedFailed: boolean
@@ -88,4 +90,16 @@ export interface ExploreResult {
   readonly runs: number
   readonly pointsPerSecond: number
   readonly kitShare: number
+}
+
+/** Returns a line for each point whose verdict is not the same in both results. */
+export function differences(before: ExploreResult, after: ExploreResult): string[] {
+  const verdicts = (result: ExploreResult) =>
+    new Map(result.points.map(({ faults, verdict }) => [faults.join(' and '), verdict]))
+  const [one, other] = [verdicts(before), verdicts(after)]
+  const all = new Set([...one.keys(), ...other.keys()])
+  return [...all].flatMap(faults => {
+    const [then, now] = [one.get(faults) ?? 'not tried', other.get(faults) ?? 'not tried']
+    return then === now ? [] : [`${then} before, ${now} now: ${faults}`]
+  })
 }

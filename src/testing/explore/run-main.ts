@@ -33,7 +33,10 @@ const LEFT_MS = 1000
 const send = (reply: RunReply) => new Promise<void>(resolve => process.send?.(reply, undefined, {}, () => resolve()))
 
 async function load(url: string): Promise<ScenarioModule> {
-  const loaded = (await import(url)) as ScenarioModule
+  const loaded = (await import(url).catch(error => {
+    if (error?.code !== 'ERR_UNKNOWN_FILE_EXTENSION') throw error
+    throw new Error(`Node ${process.versions.node} cannot import ${url}: compile it, or give a function in vitest`)
+  })) as ScenarioModule
   if (typeof loaded.default !== 'function') {
     throw new Error('the module has no scenario: export default async ({ lab, signal }) => { ... }')
   }

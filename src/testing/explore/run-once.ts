@@ -2,6 +2,7 @@
 // Imported, because a scenario may replace the timers of globalThis.
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import { createLabWith, type Lab } from '../lab/index.ts'
+import type { ExtraWire } from '../lab/lab.ts'
 import type { WatchedLink } from '../lab/watch/link-watch.ts'
 import type { PlannedFault } from '../lab/watch/packet-name.ts'
 import { closeWithin } from '../runner.ts'
@@ -10,6 +11,8 @@ import type { Invariant, Scenario } from './scenario.ts'
 /** A run. It is sent to the process of the run. */
 export interface RunSpec {
   readonly plan: readonly PlannedFault[]
+  /** Wires in front of those of the scenario. */
+  readonly wires?: readonly ExtraWire[] | undefined
   /** Milliseconds from the start of the scenario. */
   readonly timeout: number
   readonly seed: number
@@ -39,10 +42,10 @@ const CLOSE_MS = 5000
 export async function runOnce(
   scenario: Scenario,
   invariant: Invariant | undefined,
-  { plan, timeout, seed, sysctls, captures }: RunSpec,
+  { plan, wires, timeout, seed, sysctls, captures }: RunSpec,
 ): Promise<RunResult> {
   const began = performance.now()
-  const lab = await createLabWith({ name: 'explore', seed }, { plan, sysctls, captures })
+  const lab = await createLabWith({ name: 'explore', seed }, { plan, wires, sysctls, captures })
   const abort = new AbortController()
   const broken = failureOf(abort, timeout)
   const started = performance.now()

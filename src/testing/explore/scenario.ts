@@ -3,16 +3,19 @@ import { UsageError } from '../../base/usage-error.ts'
 import { FAULT_VERBS } from '../../wire/stages/fault-verbs.ts'
 import type { Lab } from '../lab/lab.ts'
 import {
-  ANY,
   COUNT,
   checkOptions,
   DURATION,
+  FLAG,
   type Form,
   type Forms,
   LIST,
+  OBJECT,
   SIGNAL,
   WHOLE_NUMBER,
 } from '../lab/options.ts'
+import { WIRE, type WireSpec } from '../lab/wire-spec.ts'
+import type { ExploreResult } from './result.ts'
 
 /** A scenario's arguments: a lab of its own, and a signal that aborts at the timeout. */
 export interface ScenarioRun {
@@ -33,6 +36,12 @@ export interface ExploreOptions {
   readonly filter?: string
   /** The faults. `drop`, `duplicate`, `delay` and `corrupt` by default. */
   readonly faults?: readonly string[]
+  /** Lengths of bursts: `[2, 3]` also loses each two and each three packets in a row. */
+  readonly bursts?: readonly number[]
+  /** 2 also faults the packets that appear only after a fault, such as retransmissions. */
+  readonly depth?: 1 | 2
+  /** Also tries all pairs of faults that a run survives one by one: the nearest packets first. */
+  readonly pairs?: boolean
   /** Starts no more runs after this time, such as '60s'. */
   readonly budget?: number | string
   /** How many runs of a module run at a time. The number of cores by default. */
@@ -55,8 +64,23 @@ export interface ExploreOptions {
    * signal's reason if the clean runs have not ended.
    */
   readonly signal?: AbortSignal
+  /**
+   * The directory in which failures leave their captures; that of temporary files by default. False
+   * records none.
+   */
+  readonly captures?: string | false
+  /** The result of an earlier exploration: `unsteady` then has the verdicts that differ. */
+  readonly before?: ExploreResult
   /** Called when a point is done. */
   readonly onProgress?: (progress: Progress) => void
+}
+
+/** Options of a run with given faults. */
+export type RepeatOptions = Pick<ExploreOptions, 'timeout' | 'seed' | 'invariant' | 'rtoMin' | 'signal'>
+
+export interface ShrinkOptions extends RepeatOptions, Pick<ExploreOptions, 'captures'> {
+  /** The random wire, in both directions or in each. It comes before those of the scenario. */
+  readonly wire: WireSpec
 }
 
 export interface Progress {
@@ -72,6 +96,15 @@ const FAULTS: Form = {
   accepts: value => Array.isArray(value) && value.length > 0 && value.every(each => typeof each === 'string'),
   text: `a list of faults, such as ${FAULT_VERBS.join(', ')}, delay 3rtt`,
 }
+const BURSTS: Form = {
+  accepts: value => Array.isArray(value) && value.every(n => Number.isSafeInteger(n) && n >= 2),
+  text: 'a list of whole numbers of at least 2, such as [2, 3]',
+}
+const DEPTH: Form = { accepts: value => value === 1 || value === 2, text: '1 or 2' }
+const CAPTURES: Form = {
+  accepts: value => value === false || (typeof value === 'string' && value !== ''),
+  text: 'a directory, or false',
+}
 const RTO: Form = { accepts: value => value === false || DURATION.accepts(value), text: "a duration, such as '50ms'" }
 const TEXT: Form = { accepts: value => typeof value === 'string' && value !== '', text: "a filter, such as 'tcp'" }
 
@@ -79,6 +112,9 @@ export const EXPLORE_OPTIONS: Forms<ExploreOptions> = {
   links: LIST,
   filter: TEXT,
   faults: FAULTS,
+  bursts: BURSTS,
+  depth: DEPTH,
+  pairs: FLAG,
   budget: DURATION,
   concurrency: COUNT,
   timeout: DURATION,
@@ -87,20 +123,30 @@ export const EXPLORE_OPTIONS: Forms<ExploreOptions> = {
   invariant: FUNCTION,
   rtoMin: RTO,
   signal: SIGNAL,
-  onProgress: ANY,
+  captures: CAPTURES,
+  before: OBJECT,
+  onProgress: FUNCTION,
 }
+const { timeout, seed, invariant, rtoMin, signal, captures } = EXPLORE_OPTIONS
+export const REPEAT_OPTIONS: Forms<RepeatOptions> = { timeout, seed, invariant, rtoMin, signal }
+export const SHRINK_OPTIONS: Forms<ShrinkOptions> = { ...REPEAT_OPTIONS, captures, wire: WIRE }
 
 /** Throws a UsageError for options that are not understood. */
-export function checkExplore(what: string, scenario: unknown, options: ExploreOptions): void {
+export function checkExplore<O extends RepeatOptions>(
+  what: string,
+  scenario: unknown,
+  options: O,
+  forms: Forms<O>,
+): void {
   const isModule = typeof scenario === 'string' || scenario instanceof URL
   if (!isModule && typeof scenario !== 'function') {
     throw new UsageError(`${what}(scenario): expected a function, or the path or URL of a module`)
   }
-  checkOptions(what, options, EXPLORE_OPTIONS)
+  checkOptions(what, options, forms)
   if (isModule && options.invariant !== undefined) {
     throw new UsageError(`${what}: the module runs in another process: export \`invariant\` from it`)
   }
-  if (!isModule && (options.concurrency ?? 1) !== 1) {
+  if (!isModule && 'concurrency' in options && (options.concurrency ?? 1) !== 1) {
     throw new UsageError(`${what}: a function runs one at a time; for concurrency give the path of a module`)
   }
 }

@@ -4,19 +4,21 @@ import { flagText } from '../../packet/print.ts'
 import * as tcp from '../../packet/tcp.ts'
 import type { ExploredPacket } from './points.ts'
 import type { ExploreReport, Point } from './report.ts'
+import type { Verdict } from './result.ts'
 
 /** Milliseconds above which a time has no decimals. */
 const WHOLE_MS = 100
 
 export function tableOf({ packets, kinds, points }: ExploreReport): string[] {
   if (points.length === 0) return []
-  const head = ['', 'ms', 'link', 'packet', ...kinds.map(({ text }) => text)]
+  const head = ['', 'ms', 'link', 'packet', ...kinds.map(({ text }) => text), '']
   const rows = packets.map((packet, i) => [
     String(i + 1),
     packet.at.toFixed(packet.at < WHOLE_MS ? 1 : 0),
     `${packet.link} ${packet.direction}`,
     `${packet.flow} ${partText(packet)}`,
-    ...kinds.map((_, k) => cell(points.find(point => point.packet === i && point.kind === k))),
+    ...kinds.map((_, k) => cell(points.find(point => isCell(point, i, k)))),
+    packet.after === undefined ? '' : `after ${packet.after}`,
   ])
   const all = [head, ...rows]
   const widths = head.map((_, column) => Math.max(...all.map(row => row[column]?.length ?? 0)))
@@ -28,7 +30,20 @@ export function tableOf({ packets, kinds, points }: ExploreReport): string[] {
     ...all.map(row => line(row).trimEnd()),
     '',
     '.  passed   xN  slower by this factor   ?  the run had no such packet',
+    ...pairLines(points),
   ]
+}
+
+/** Returns the sums of the pairs, which have no cells. */
+function pairLines(points: readonly Point[]): string[] {
+  const pairs = points.filter(({ second }) => second !== undefined)
+  const count = (verdict: Verdict) => pairs.filter(point => point.verdict === verdict).length
+  const failed = count('failed')
+  return pairs.length === 0 ? [] : [`${pairs.length} pairs of faults: ${failed} failed, ${count('skipped')} skipped`]
+}
+
+function isCell({ packet, kind, second }: Point, row: number, column: number): boolean {
+  return packet === row && kind === column && second === undefined
 }
 
 /** Returns the flags and the bytes of a segment, or the number of a packet: `[P.] 1:79`. */

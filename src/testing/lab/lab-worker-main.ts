@@ -87,13 +87,14 @@ function serve(port: MessagePort): void {
   }
 
   /** Returns watches of links. They share the names of the addresses of their lab. */
-  async function watching(lab: string, specs: readonly WatchSpec[] = []): Promise<LinkWatch[]> {
-    if (specs.length === 0) return []
+  async function watching(specs: readonly WatchSpec[] = []): Promise<LinkWatch[]> {
+    const [{ lab } = {}] = specs
+    if (lab === undefined) return []
     const { LinkWatch } = await import('./watch/link-watch.ts')
     const hosts = hostNames.get(lab) ?? new Map<string, string>()
     hostNames.set(lab, hosts)
     for (const spec of specs) for (const [address, host] of spec.hosts) hosts.set(address, host)
-    return specs.map(spec => new LinkWatch(spec, hosts))
+    return specs.map(spec => new LinkWatch(spec, hosts, resourcesOf(spec.filters)))
   }
 
   /** Makes labs with links visible. */
@@ -130,7 +131,7 @@ function serve(port: MessagePort): void {
 
   const handlers: Handlers = {
     async cable(spec) {
-      const [watch] = await watching(spec.lab, spec.watch && [spec.watch])
+      const [watch] = await watching(spec.watch && [spec.watch])
       const [cable, recording] = await recorded(spec, async onDevice => {
         const cable = await WorkerCable.join(net, resourcesOf(spec.filters), spec, onDevice, watch)
         await platform.settle(cable.ports)
@@ -143,7 +144,7 @@ function serve(port: MessagePort): void {
     async lan(spec) {
       // Loaded on demand, because most labs have none.
       const { WorkerLan } = await import('./worker-lan.ts')
-      const watches = await watching(spec.lab, spec.watches)
+      const watches = await watching(spec.watches)
       const [lan, recording] = await recorded(spec, async onDevice => {
         const lan = await WorkerLan.make(net, resourcesOf(spec.filters), spec, onDevice, watches)
         await platform.settle(lan.ports.flatMap(cable => cable.ports))

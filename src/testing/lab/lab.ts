@@ -30,10 +30,19 @@ export interface LabOptions {
   readonly signal?: AbortSignal
 }
 
+/** A wire of one link, by its name, or of all links. */
+export interface ExtraWire {
+  readonly link?: string | undefined
+  readonly ab: string
+  readonly ba: string
+}
+
 /** What fixtures and explore set in a lab, besides its options. */
 export interface LabSetup {
   /** Faults of packets. The packets of all links are then recorded by name. */
   readonly plan?: readonly PlannedFault[] | undefined
+  /** With a plan, wires in front of the wires of the links. */
+  readonly wires?: readonly ExtraWire[] | undefined
   /** Settings of each namespace. Settings that the kernel does not have are left out. */
   readonly sysctls?: readonly Sysctl[] | undefined
   /** The directory in which every link is recorded; undefined for none. */
@@ -82,7 +91,7 @@ export class Lab implements AsyncDisposable {
     this.#captures = new LabCaptures(this.#directory, name, setup.captures)
     const namespaces = () => [...this.#namespaces.values()]
     const parts = { hosts: this.#hosts, captures: this.#captures, namespaces }
-    this.#links = new Links({ name, seed, worker, ...parts, plan: setup.plan })
+    this.#links = new Links({ name, seed, worker, ...parts, setup })
     const switchTo: NamespaceLab['switchTo'] = (host, uplink) => this.#links.switchTo(host, uplink)
     const checkEnds: NamespaceLab['checkEnds'] = (what, ends) => this.#links.checkEnds(what, ends)
     this.#parts = { native, hosts: this.#hosts, switchTo, checkEnds, sysctls: setup.sysctls }

@@ -1,12 +1,14 @@
 /** Links: the cables and segments of a lab, by numbers from which their addresses are made. */
+import { randomUUID } from 'node:crypto'
 import { inspect } from 'node:util'
 import { anyText, list } from '../../base/schema.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { checkAddresses } from '../../linux/check-addresses.ts'
+import type { Direction } from '../../wire/wire.ts'
 import type { LabCaptures } from './captures.ts'
 import { NAME_MAX } from './host-name.ts'
 import { type HostsFile, ipv4Of } from './hosts.ts'
-import type { LabCableOptions } from './lab.ts'
+import type { LabCableOptions, LabSetup } from './lab.ts'
 import type { LabWorker } from './lab-worker.ts'
 import { checkLanOptions, LabLan, type LabLanOptions, planLan } from './lan.ts'
 import { LabLink } from './link.ts'
@@ -16,7 +18,6 @@ import type { EndSpec, NatSpec } from './protocol.ts'
 import { type Routed, Routes } from './routes.ts'
 import { addressesOf, externalNetwork, macOf } from './subnet.ts'
 import type { WatchedLink, WatchSpec } from './watch/link-watch.ts'
-import type { PlannedFault } from './watch/packet-name.ts'
 import { directionsOf, filtersOf, LINK_OPTIONS } from './wire-spec.ts'
 
 /** The parts of a lab that its links use. */
@@ -26,8 +27,7 @@ interface LinksLab {
   readonly worker: LabWorker
   readonly hosts: HostsFile
   readonly captures: LabCaptures
-  /** The planned faults of all links; undefined if they are not watched. */
-  readonly plan?: readonly PlannedFault[] | undefined
+  readonly setup: LabSetup
   /** Returns all namespaces. */
   namespaces(): readonly LabNamespace[]
 }
@@ -58,7 +58,9 @@ export class Links {
   readonly #hosts: HostsFile
   readonly #captures: LabCaptures
   readonly #namespaces: () => readonly LabNamespace[]
-  readonly #plan: readonly PlannedFault[] | undefined
+  readonly #setup: LabSetup
+  /** Different in each lab of a thread, whatever their names. */
+  readonly #watchId = randomUUID()
   /** How many links have each name. */
   readonly #names = new Map<string, number>()
   readonly #links = new Set<LabLink>()
@@ -75,14 +77,14 @@ export class Links {
   #last = 0
   #isClosing = false
 
-  constructor({ name, seed, worker, hosts, captures, namespaces, plan }: LinksLab) {
+  constructor({ name, seed, worker, hosts, captures, namespaces, setup }: LinksLab) {
     this.#lab = name
     this.#seed = seed
     this.#worker = worker
     this.#hosts = hosts
     this.#captures = captures
     this.#namespaces = namespaces
-    this.#plan = plan
+    this.#setup = setup
   }
 
   /**
@@ -141,7 +143,7 @@ export class Links {
         mtu,
         nat,
         capture: file,
-        watch: this.#watchOf(name),
+        watch: await this.#watchOf(name),
       }
       made = this.#add(await this.#made(this.#worker.call('cable', spec)), name, onClose, resolve)
       this.#resolve.set(link, resolve)
@@ -162,10 +164,16 @@ export class Links {
     return number === 1 ? ends : `${ends}.${number}`
   }
 
-  #watchOf(name: string): WatchSpec | undefined {
-    if (this.#plan === undefined) return undefined
-    const all = this.#namespaces().flatMap(host => host.addresses.map(address => [address, host.name] as const))
-    return { hosts: all, plan: this.#plan.filter(({ link }) => link === name) }
+  async #watchOf(name: string): Promise<WatchSpec | undefined> {
+    const { plan, wires = [] } = this.#setup
+    if (plan === undefined) return undefined
+    const own = wires.filter(({ link }) => link === undefined || link === name)
+    const textOf = (direction: Direction) =>
+      own.flatMap(wire => (wire[direction] === '' ? [] : wire[direction])).join(' | ')
+    const texts = { ab: textOf('ab'), ba: textOf('ba') }
+    const filters = await filtersOf(texts)
+    const hosts = this.#namespaces().flatMap(host => host.addresses.map(address => [address, host.name] as const))
+    return { lab: this.#watchId, hosts, plan: plan.filter(({ link }) => link === name), ...texts, filters }
   }
 
   /** Same as Lab.watched. */
@@ -271,7 +279,7 @@ export class Links {
       const seed = this.#seedOf(link)
       const { mtu, capture = this.#captures.isAll } = options
       const file = capture ? this.#captures.add('lan') : undefined
-      const watches = this.#plan && linkNames.map(name => this.#watchOf(name) as WatchSpec)
+      const watches = (await Promise.all(linkNames.map(name => this.#watchOf(name)))).flatMap(each => each ?? [])
       const wires = { ab, ba, filters: filters && (await filters), seed }
       const spec = { lab: this.#lab, ports, file: plan.file, ...wires, mtu, capture: file, watches }
       const ids = await this.#made(this.#worker.call('lan', spec))

@@ -53,7 +53,7 @@ export function directionsOf(wire: WireSpec): WireDirections {
  * Compiles the filters in the text. Returns undefined without filters, because few wires have any.
  */
 export function filtersOf(wire: WireDirections): Promise<readonly WireAttachment[]> | undefined {
-  if (!/match/i.test(`${wire.ab} ${wire.ba}`)) return undefined
+  if (!/match|first|nth|every|after/i.test(`${wire.ab} ${wire.ba}`)) return undefined
   return import('./filters.ts').then(({ filtersIn }) => filtersIn(wire))
 }
 

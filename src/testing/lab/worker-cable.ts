@@ -40,8 +40,8 @@ interface DirectionState {
   stages: readonly Impairment[]
   /** Current partitions. */
   readonly partitions: Set<Impairment>
-  /** Comes before everything else. */
-  watch: Impairment | undefined
+  /** Come before everything else. */
+  watch: readonly Impairment[]
 }
 
 const NS_PER_MS = 1_000_000
@@ -77,7 +77,7 @@ export class WorkerCable {
       faults: new Map(),
       stages: [],
       partitions: new Set<Impairment>(),
-      watch: undefined,
+      watch: [],
     })
     this.#directions = { ab: state(ab), ba: state(ba) }
     // A client replaces the text, and neither faults nor the NAT.
@@ -243,7 +243,7 @@ export class WorkerCable {
   watch(watch: LinkWatch): void {
     this.#watch = watch
     for (const direction of ['ab', 'ba'] as const) {
-      this.#directions[direction].watch = watch.stage(direction)
+      this.#directions[direction].watch = watch.stages(direction)
       this.#set(direction)
     }
   }
@@ -311,12 +311,7 @@ export class WorkerCable {
 
   #set(direction: Direction): void {
     const { slot, faults, partitions, stages, watch } = this.#directions[direction]
-    const all = [
-      ...(watch === undefined ? [] : [watch]),
-      ...partitions,
-      ...[...faults.values()].map(({ stage }) => stage),
-      ...stages,
-    ]
+    const all = [...watch, ...partitions, ...[...faults.values()].map(({ stage }) => stage), ...stages]
     const nat = this.#nat === undefined ? [] : [natStage(this.#nat)]
     // Everything else is on the outer side of the NAT.
     slot.set(direction === 'ab' ? [...nat, ...all] : [...all, ...nat])

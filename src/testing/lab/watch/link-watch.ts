@@ -1,7 +1,10 @@
 /** LinkWatch: records the packets of a link by name, and applies planned faults to them. */
+import type { WireResources } from '../../../netdev/device-wire.ts'
 import type { SkBuff } from '../../../skb/sk-buff.ts'
+import { parseWire } from '../../../wire/parse.ts'
 import { FaultActions } from '../../../wire/stages/fault-actions.ts'
 import { type Direction, type Impairment, impairment, type Wire, type WireEnv } from '../../../wire/wire.ts'
+import type { Filters } from '../protocol.ts'
 import { Flows, type HalfFlow, type Named } from './flows.ts'
 import type { PlannedFault, WatchedPacket } from './packet-name.ts'
 
@@ -16,6 +19,12 @@ interface Pending {
 }
 
 export interface WatchSpec {
+  /** The lab, by a text that no other lab of the thread has. */
+  readonly lab: string
+  /** Wires in front of those of the link, with their compiled filters. */
+  readonly ab: string
+  readonly ba: string
+  readonly filters?: Filters
   /** The names of the addresses of the lab up to now. */
   readonly hosts: readonly (readonly [address: string, host: string])[]
   readonly plan: readonly PlannedFault[]
@@ -32,21 +41,47 @@ export class LinkWatch {
   readonly #flows: Flows
   readonly #plan: readonly PlannedFault[]
   readonly #pending = new Map<HalfFlow, readonly Pending[]>()
-  readonly #packets: WatchedPacket[] = []
+  readonly #packets: (Omit<WatchedPacket, 'lost'> & { readonly id: number })[] = []
+  /** The packets that a direction has not lost, by their number there. */
+  readonly #passed = { ab: new Set<number>(), ba: new Set<number>() }
+  readonly #wires: Readonly<Record<Direction, readonly Impairment[]>>
   #unrecorded = 0
 
   /** `hosts` has the names of all addresses, also those of links that are made later. */
-  constructor({ plan }: WatchSpec, hosts: ReadonlyMap<string, string>) {
+  constructor({ plan, ab, ba }: WatchSpec, hosts: ReadonlyMap<string, string>, resources: WireResources) {
     this.#flows = new Flows(hosts)
     this.#plan = plan
+    const parse = (text: string, direction: Direction) => parseWire(text, resources, direction, { bareUs: false })
+    this.#wires = { ab: parse(ab, 'ab'), ba: parse(ba, 'ba') }
   }
 
   get watched(): WatchedLink {
-    return { packets: this.#packets, unrecorded: this.#unrecorded }
+    const packets = this.#packets.map(({ id, ...packet }) => {
+      const { direction } = packet
+      return { ...packet, lost: this.#wires[direction].length > 0 && !this.#passed[direction].has(id) }
+    })
+    return { packets, unrecorded: this.#unrecorded }
   }
 
-  /** Returns the stage that watches one direction. */
-  stage(direction: Direction): Impairment {
+  /** Returns the stages of one direction: the watch, its wire, and a stage that sees the rest. */
+  stages(direction: Direction): readonly Impairment[] {
+    const wire = this.#wires[direction]
+    return wire.length === 0 ? [this.#watch(direction)] : [this.#watch(direction), ...wire, this.#end(direction)]
+  }
+
+  #end(direction: Direction): Impairment {
+    const passed = this.#passed[direction]
+    const make = (_: null, next: Wire): Wire => ({
+      push: skb => {
+        passed.add(skb.packetId)
+        next.push(skb)
+      },
+      change: () => true,
+    })
+    return impairment('watch end', null, make)
+  }
+
+  #watch(direction: Direction): Impairment {
     const make = (_: null, next: Wire, env: WireEnv): Wire => {
       const actions = new FaultActions(next, env)
       return {
@@ -63,7 +98,7 @@ export class LinkWatch {
   }
 
   /** Records a packet. Returns its fault. */
-  #see({ bytes, data, len }: SkBuff, direction: Direction, env: WireEnv): PlannedFault | undefined {
+  #see({ bytes, data, len, packetId }: SkBuff, direction: Direction, env: WireEnv): PlannedFault | undefined {
     const named = this.#flows.name(bytes, data, len)
     if (named === undefined) return undefined
     const fault = this.#faultOf(named, direction)
@@ -74,7 +109,8 @@ export class LinkWatch {
     const { half, number, part, n, end, copy } = named
     const head = bytes.slice(data, data + Math.min(len, SNAPLEN))
     const packet = { direction, flow: half.text, number, part, n, end, copy, head }
-    this.#packets.push({ ...packet, time: env.clock.now(), length: len, hit: fault !== undefined })
+    const hit = fault !== undefined
+    this.#packets.push({ ...packet, id: packetId, time: env.clock.now(), length: len, hit })
     return fault
   }
 

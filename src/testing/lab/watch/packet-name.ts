@@ -42,6 +42,8 @@ export interface WatchedPacket extends Omit<PacketName, 'link'> {
   readonly head: Uint8Array
   /** Whether a planned fault has hit it. */
   readonly hit: boolean
+  /** Whether an extra wire has lost it, or still has it. */
+  readonly lost: boolean
 }
 
 export function formatName({ link, direction, flow, part, n, copy }: PacketName): string {

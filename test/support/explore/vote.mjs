@@ -1,0 +1,26 @@
+// A client sends three votes, and each once more if it has no answer within 150 ms. The vote is
+// not counted if both packets are lost, which needs two faults.
+import { setTimeout as sleep } from 'node:timers/promises'
+
+// biome-ignore lint/style/noDefaultExport: explore takes the default export.
+export default async function scenario({ lab }) {
+  const [client, server] = lab.namespaces('client', 'server')
+  await lab.cable(client, server)
+  const receiver = await server.createSocket('udp4', 5000)
+  const counted = new Set()
+  receiver.on('message', (message, from) => {
+    counted.add(String(message))
+    receiver.send(message, from.port, from.address)
+  })
+  const sender = await client.createSocket('udp4')
+  const answered = new Set()
+  sender.on('message', message => answered.add(String(message)))
+  for (const vote of ['one', 'two', 'three']) {
+    for (let copy = 0; copy < 2 && !answered.has(vote); copy++) {
+      sender.send(vote, 5000, 'server')
+      const end = performance.now() + 150
+      while (!answered.has(vote) && performance.now() < end) await sleep(2)
+    }
+  }
+  if (counted.size !== 3) throw new Error(`counted ${[...counted].join(' and ')}`)
+}
