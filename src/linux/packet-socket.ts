@@ -95,7 +95,7 @@ export function packetsArrived(native: Native, fd: number): number {
 }
 
 /** Encodes each instruction as a struct sock_filter. */
-function socketFilter(program: readonly (readonly [number, number, number, number])[]): Uint8Array {
+export function socketFilter(program: readonly (readonly [number, number, number, number])[]): Uint8Array {
   const bytes = new Uint8Array(8 * program.length)
   const view = new DataView(bytes.buffer)
   for (const [i, [code, jt, jf, k]] of program.entries()) {

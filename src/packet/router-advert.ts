@@ -1,6 +1,6 @@
 /**
- * Router advertisements and solicitations (RFC 4861 sec. 4.1, 4.2, 4.6, RFC 8106). Checksums are
- * left to the caller, because they cover the addresses of the packet.
+ * Router advertisements and solicitations (RFC 4861 sec. 4.1, 4.2, 4.6, RFC 8106, RFC 8781).
+ * Checksums are left to the caller, because they cover the addresses of the packet.
  */
 import { networkOf } from './address.ts'
 import { nameOf } from './dns.ts'
@@ -17,11 +17,12 @@ import { long, word } from './octets.ts'
 
 /** Length of a solicitation without options. */
 export const NDISC_RS_HLEN = 8
-/** Options, RFC 4861 sec. 4.6, RFC 8106 sec. 5. */
+/** Options, RFC 4861 sec. 4.6, RFC 8106 sec. 5, RFC 8781 sec. 4. */
 export const ND_OPT_PREFIX_INFO = 3
 export const ND_OPT_MTU = 5
 export const ND_OPT_RDNSS = 25
 export const ND_OPT_DNSSL = 31
+export const ND_OPT_PREF64 = 38
 
 const MANAGED = 0x80
 const OTHER = 0x40
@@ -59,11 +60,13 @@ export interface RouterAdvert {
   /** Resolvers, 16 bytes each, and search domains. A lifetime may be Infinity; 0 withdraws them. */
   readonly rdnss?: { readonly lifetime: number; readonly servers: readonly Uint8Array[] } | undefined
   readonly dnssl?: { readonly lifetime: number; readonly domains: readonly string[] } | undefined
+  /** The /96 of a NAT64, 16 bytes. At most 65528 seconds, a multiple of 8; 0 withdraws it. */
+  readonly pref64?: { readonly lifetime: number; readonly prefix: Uint8Array } | undefined
 }
 
 /** Builds the ICMPv6 message, with checksum 0. Domains that are not valid names are left out. */
 export function routerAdvertisement(ra: RouterAdvert): Uint8Array {
-  const { mac, mtu, prefixes, rdnss, dnssl } = ra
+  const { mac, mtu, prefixes, rdnss, dnssl, pref64 } = ra
   const flags = (ra.managed ? MANAGED : 0) | (ra.other ? OTHER : 0)
   const domains = (dnssl?.domains ?? []).flatMap(domain => [...(nameOf(domain) ?? [])])
   return Uint8Array.from([
@@ -83,6 +86,10 @@ export function routerAdvertisement(ra: RouterAdvert): Uint8Array {
       ? option(ND_OPT_RDNSS, [0, 0, ...lifetime(rdnss.lifetime), ...rdnss.servers.flatMap(octets)])
       : []),
     ...(dnssl && domains.length > 0 ? option(ND_OPT_DNSSL, [0, 0, ...lifetime(dnssl.lifetime), ...domains]) : []),
+    // 13 bits of the lifetime in 8 seconds, and 3 bits for the length of the prefix: 0 is /96.
+    ...(pref64 === undefined
+      ? []
+      : option(ND_OPT_PREF64, [...word(pref64.lifetime & ~7), ...pref64.prefix.slice(0, 12)])),
   ])
 }
 

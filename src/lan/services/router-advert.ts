@@ -67,12 +67,13 @@ export class RaSender {
     if (!this.#running) return
     this.#running = false
     this.#alarm.cancel()
-    const { rdnss, dnssl, ...advert } = this.#advert
+    const { rdnss, dnssl, pref64, ...advert } = this.#advert
     this.#send({
       ...advert,
       lifetime: 0,
       rdnss: rdnss && { ...rdnss, lifetime: 0 },
       dnssl: dnssl && { ...dnssl, lifetime: 0 },
+      pref64: pref64 && { ...pref64, lifetime: 0 },
     })
   }
 

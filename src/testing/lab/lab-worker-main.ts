@@ -135,7 +135,13 @@ function serve(port: MessagePort): void {
       const [cable, recording] = await recorded(spec, async onDevice => {
         const cable = await WorkerCable.join(net, resourcesOf(spec.filters), spec, onDevice, watch)
         await platform.settle(cable.ports)
-        return cable
+        try {
+          if (spec.pref64 !== undefined) await cable.advertise(spec.pref64, spec.seed)
+          return cable
+        } catch (error) {
+          await cable.close()
+          throw error
+        }
       })
       links.set(++last, { cable, recording })
       show()

@@ -183,9 +183,9 @@ export class Lab implements AsyncDisposable {
    */
   async cable(a: LabNamespace, b: LabNamespace, options: LabCableOptions = {}): Promise<LabLink> {
     const routers = [a, b].filter(end => end instanceof LabRouter)
-    const family = routers.some(({ hasNat64 }) => hasNat64) ? 6 : undefined
+    const nat64 = routers.find(({ hasNat64 }) => hasNat64)
     const isInternal = routers.some(({ isNptv6 }) => isNptv6)
-    const made = await this.#made(() => this.#links.cable(a, b, options, { family, isInternal }))
+    const made = await this.#made(() => this.#links.cable(a, b, options, { nat64, isInternal }))
     await this.#forwardWaiting([a, b])
     return made
   }

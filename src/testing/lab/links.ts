@@ -35,7 +35,8 @@ interface LinksLab {
 /** The differences between a cable of a lab and one of a router. */
 interface CableKind {
   readonly translator?: Omit<NatSpec, 'address'> | undefined
-  readonly family?: 6 | undefined
+  /** The end that is a NAT64, which the cable is inside. */
+  readonly nat64?: LabNamespace | undefined
   readonly isInternal?: boolean
 }
 
@@ -88,14 +89,14 @@ export class Links {
   }
 
   /**
-   * Same as Lab.cable. With `translator`, `a` translates. With `family` it has only IPv6, with
+   * Same as Lab.cable. With `translator`, `a` translates. With `nat64` it has only IPv6, with
    * `isInternal` addresses inside an NPTv6 router.
    */
   async cable(
     a: LabNamespace,
     b: LabNamespace,
     options: LabCableOptions,
-    { translator, family, isInternal }: CableKind = {},
+    { translator, nat64, isInternal }: CableKind = {},
   ): Promise<LabLink> {
     this.checkEnds('cable', [a, b])
     checkCableOptions(options)
@@ -105,7 +106,7 @@ export class Links {
     const [ofA, ofB] =
       givenAddresses(options) ??
       ([1, 2].map(host => {
-        return addressesOf(link, host, mtu, isInternal).filter(each => family === undefined || each.includes(':'))
+        return addressesOf(link, host, mtu, isInternal).filter(each => nat64 === undefined || each.includes(':'))
       }) as [string[], string[]])
     const name = this.#nameOf(`${a.name}-${b.name}`)
     // Immediately, so that two cables that are made together do not take the same name.
@@ -130,6 +131,7 @@ export class Links {
       const isNptv6 = translator?.kind === 'nptv6'
       const places = isNptv6 ? { address: 0, external: externalNetwork(link).bytes } : undefined
       const nat = translator && { ...translator, ...(places ?? { address: ipv4Of(ofA) }) }
+      const advertiser = nat64 === a ? { name: atA, mac: endA.mac } : { name: atB, mac: endB.mac }
       const filters = filtersOf({ ab, ba })
       const lab = this.#lab
       const spec = {
@@ -144,6 +146,7 @@ export class Links {
         nat,
         capture: file,
         watch: await this.#watchOf(name),
+        pref64: nat64 && { ...advertiser, nsfd: nat64.place.nsfd },
       }
       made = this.#add(await this.#made(this.#worker.call('cable', spec)), name, onClose, resolve)
       this.#resolve.set(link, resolve)

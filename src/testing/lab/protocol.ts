@@ -41,6 +41,15 @@ export interface CableSpec {
   readonly nat?: NatSpec | undefined
   /** Records its packets by name, and applies planned faults. */
   readonly watch?: WatchSpec | undefined
+  /** The end from which a router advertises its NAT64. */
+  readonly pref64?: AdvertSpec | undefined
+}
+
+/** The namespace of a router, and its interface. */
+export interface AdvertSpec {
+  readonly nsfd: number
+  readonly name: string
+  readonly mac: Uint8Array
 }
 
 export interface NatSpec {

@@ -19,7 +19,9 @@ import type { WireSlot } from '../../wire/wire-slot.ts'
 import type { Nat } from './nat.ts'
 import { natEnd, natStage, type Translator } from './nat-stage.ts'
 import type { PortControl } from './port-control.ts'
+import type { Pref64Sender } from './pref64-sender.ts'
 import type {
+  AdvertSpec,
   CableSpec,
   DirectionReport,
   EndReport,
@@ -63,6 +65,7 @@ export class WorkerCable {
   /** The server of hosts' port requests. */
   #control: PortControl | undefined
   #watch: LinkWatch | undefined
+  #advertising: Pref64Sender | undefined
   /** The number of faults that were ever added. */
   #added = 0
   #closed: Promise<void> | undefined
@@ -165,6 +168,16 @@ export class WorkerCable {
       this.#directions[direction].stages = stages
       this.#set(direction)
     }
+  }
+
+  /** Advertises a NAT64 on the cable, when it is up. Throws a VnetError. */
+  async advertise({ nsfd, ...options }: AdvertSpec, seed: number): Promise<void> {
+    const [{ Pref64Sender }, { loadNative }] = await Promise.all([
+      import('./pref64-sender.ts'),
+      import('../../linux/native.ts'),
+    ])
+    const { clock } = this.#net
+    this.#advertising = new Pref64Sender({ native: loadNative(), nsfd }, { ...options, clock, random: random(seed) })
   }
 
   /** Makes the NAT forget its mappings. */
@@ -276,6 +289,7 @@ export class WorkerCable {
   async #close(): Promise<void> {
     for (const end of this.#ending) end()
     this.#control?.close()
+    this.#advertising?.close()
     for (const { faults } of Object.values(this.#directions)) {
       for (const fault of faults.values()) fault.end('the link was closed')
     }

@@ -1,6 +1,9 @@
 /** A NAT64 between IPv6-only hosts and IPv4 hosts: names, pings, TCP, UDP, errors, fragments. */
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { rmSync } from 'node:fs'
 import http from 'node:http'
+import { dirname } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createLab, type Lab, type LabNamespace, type LabRouter } from '../../../src/testing/index.ts'
 
@@ -116,6 +119,38 @@ describe('a host inside a NAT64', () => {
 })
 
 describe('a NAT64', () => {
+  const DEFAULT = 'until ip -6 route show default | grep "proto ra"; do sleep 0.05; done'
+  const routed = async (from: LabNamespace) => (await from.exec('sh', ['-c', DEFAULT])).stdout
+
+  test('advertises its prefix (PREF64) and itself on links inside, and no addresses', async () => {
+    const [late] = lab.namespaces('late')
+    await lab.cable(late, router, { capture: true })
+    const { addresses } = late
+    for (const host of [client, late]) expect(await routed(host)).toMatch(/^default via fe80::ff:fe00:\w+ dev router/)
+    const { stdout } = await late.exec('ip', ['-6', '-o', 'addr', 'show', 'scope', 'global'])
+    expect(stdout.match(/inet6 \S+/g)).toEqual([`inet6 ${addresses[0]}/64`])
+    const [file = ''] = lab.keepCaptures()
+    await lab.close()
+    const shown = ['-V', '-Y', 'icmpv6.type == 134']
+    const { stdout: ra } = spawnSync('tshark', ['-r', file, ...shown], { encoding: 'utf8' })
+    rmSync(dirname(file), { recursive: true })
+    expect(ra).toContain('[Checksum Status: Good]')
+    expect(ra).toContain('Router lifetime (s): 1800')
+    expect(ra).toMatch(
+      /Type: PREF64 Option \(38\)\n.*Length: 2 \(16 bytes\)\n.*Scaled Lifetime: 225\n.*96 bits.*\n.*Prefix: 64:ff9b::\n/,
+    )
+    expect(ra).not.toContain('Prefix information')
+    expect(ra).not.toContain('Router lifetime (s): 0')
+  })
+
+  test('answers solicitations of this link only, and advertises nothing outside', async () => {
+    const solicit = (from: LabNamespace, wait: string, name: string) => from.exec('rdisc6', ['-1', '-w', wait, name])
+    await routed(client)
+    expect((await solicit(client, '9000', 'router')).stdout).toMatch(/Router lifetime +: +1800 .*from fe80::ff:/s)
+    expect((await internet.exec('ip', ['-6', 'route', 'show', 'default'])).stdout).toBe('')
+    expect((await solicit(internet, '1', 'router')).status).not.toBe(0)
+  })
+
   /** The packets that the NAT has refused. */
   const filtered = async () =>
     (await router.linkTo(internet).stats()).ba.stages.find(({ stage }) => stage === 'nat')?.drops.filtered

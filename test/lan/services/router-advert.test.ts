@@ -60,6 +60,11 @@ describe('an advertisement', () => {
       { dnssl: { lifetime: 1200, domains: ['lan', 'example.lan', 'no name'] } },
       `1f040000000004b0036c616e00076578616d706c65036c616e00${zeros(6)}`,
     ],
+    [
+      'the prefix of a NAT64, and its lifetime in units of 8 seconds',
+      { pref64: { lifetime: 1807, prefix: parseAddress('64:ff9b::')! } },
+      `260207080064ff9b${zeros(8)}`,
+    ],
     ['nothing for an empty list', { rdnss: { lifetime: 1, servers: [] }, dnssl: { lifetime: 1, domains: [] } }, ''],
   ])('an advertisement holds %s', (_, more, options) => {
     expect(hex(routerAdvertisement({ ...bare, ...more }).subarray(16))).toBe(options)

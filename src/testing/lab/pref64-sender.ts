@@ -1,0 +1,111 @@
+/**
+ * Pref64Sender: advertises the prefix of a NAT64 on a link inside (PREF64, RFC 8781), from the
+ * router's namespace. The advertisements make the router a default router. They have no prefix of
+ * the link, so that hosts keep the addresses that the lab has set.
+ */
+import type { Clock } from '../../base/clock.ts'
+import type { Random } from '../../base/random.ts'
+import { RaSender } from '../../lan/services/router-advert.ts'
+import { check, closingOnError, startPoller } from '../../linux/errno.ts'
+import type { Poller } from '../../linux/native.ts'
+import { socketFilter } from '../../linux/packet-socket.ts'
+import { getLink, RouteSocket } from '../../linux/rtnetlink.ts'
+import { AF_INET6, int32, SO_ATTACH_FILTER, SOCK_NONBLOCK, SOCK_RAW, SOL_SOCKET } from '../../linux/uapi.ts'
+import { NDISC_HOP_LIMIT, NDISC_ROUTER_SOLICITATION } from '../../packet/icmpv6.ts'
+import { NEXTHDR_ICMP } from '../../packet/ipv6.ts'
+import type { SocketPlace } from './sockets.ts'
+import { NAT64_NETWORK } from './subnet.ts'
+
+/** Seconds for which an advertisement holds, three times the longest interval between two. */
+const LIFETIME = 1800
+
+// include/uapi/asm-generic/socket.h, linux/in6.h
+const SO_BINDTODEVICE = 25
+const [IPPROTO_IPV6, IPV6_MULTICAST_IF, IPV6_MULTICAST_HOPS] = [41, 17, 18]
+// include/uapi/linux/bpf_common.h, filter.h
+const [BPF_LD_B_ABS, BPF_JEQ_K, BPF_RET_K] = [0x30, 0x15, 0x06]
+/** Where the IPv6 header is; the message is at 0. */
+const SKF_NET_OFF = -0x100000
+const HOP_LIMIT_AT = 7
+
+/** Router solicitations from this link: routers decrement the hop limit. */
+const SOLICITATIONS = [
+  [BPF_LD_B_ABS, 0, 0, SKF_NET_OFF + HOP_LIMIT_AT],
+  [BPF_JEQ_K, 0, 3, NDISC_HOP_LIMIT],
+  [BPF_LD_B_ABS, 0, 0, 0],
+  [BPF_JEQ_K, 0, 1, NDISC_ROUTER_SOLICITATION],
+  [BPF_RET_K, 0, 0, -1],
+  [BPF_RET_K, 0, 0, 0],
+] as const
+
+export interface Pref64SenderOptions {
+  readonly clock: Clock
+  readonly random: Random
+  /** The router's interface on the link, and its hardware address. */
+  readonly name: string
+  readonly mac: Uint8Array
+}
+
+export class Pref64Sender {
+  readonly #place: SocketPlace
+  readonly #fd: number
+  readonly #poller: Poller
+  readonly #sender: RaSender
+  readonly #received = new Uint8Array(64)
+  #isClosed = false
+
+  /** Starts to advertise. Throws a VnetError. */
+  constructor(place: SocketPlace, { clock, random, name, mac }: Pref64SenderOptions) {
+    const { native, nsfd } = place
+    const what = `advertise PREF64 on ${name}`
+    using sock = RouteSocket.open(native, nsfd)
+    const { ifindex = 0 } = getLink(sock, { name }) ?? {}
+    const fd = check(native.socket(AF_INET6, SOCK_RAW | SOCK_NONBLOCK, NEXTHDR_ICMP, nsfd), what)
+    this.#place = place
+    this.#fd = fd
+    this.#poller = closingOnError(native, [fd], () => {
+      const set = (level: number, option: number, value: Uint8Array) =>
+        check(native.setsockopt(fd, level, option, value), what)
+      set(SOL_SOCKET, SO_ATTACH_FILTER, socketFilter(SOLICITATIONS))
+      set(SOL_SOCKET, SO_BINDTODEVICE, new TextEncoder().encode(`${name}\0`))
+      set(IPPROTO_IPV6, IPV6_MULTICAST_IF, int32(ifindex))
+      set(IPPROTO_IPV6, IPV6_MULTICAST_HOPS, int32(NDISC_HOP_LIMIT))
+      return startPoller(native, fd, () => this.#readAll())
+    })
+    this.#poller.unref()
+    const times = { lifetime: LIFETIME, reachableTimeMs: 0, retransTimerMs: 0 }
+    const pref64 = { lifetime: LIFETIME, prefix: NAT64_NETWORK.bytes }
+    this.#sender = new RaSender({
+      ...{ clock, random },
+      advert: { hopLimit: 0, managed: false, other: false, ...times, mac, prefixes: [], pref64 },
+      send: (message, destination) => {
+        // The kernel fills in the checksum. An error is temporary: the link has no carrier.
+        if (!this.#isClosed) native.sendto(fd, message, 0, sockaddrIn6(destination, ifindex))
+      },
+    })
+    this.#sender.start()
+  }
+
+  /** Closes the socket. Nothing is advertised, because the link ends, too. */
+  close(): void {
+    this.#isClosed = true
+    this.#sender.stop()
+    this.#poller.close()
+    this.#place.native.close(this.#fd)
+  }
+
+  #readAll(): void {
+    const { native } = this.#place
+    while (native.recv(this.#fd, this.#received, 0) > 0) this.#sender.solicited()
+  }
+}
+
+/** A struct sockaddr_in6 (include/uapi/linux/in6.h), without a port. */
+function sockaddrIn6(address: Uint8Array, scope: number): Uint8Array {
+  const bytes = new Uint8Array(28)
+  const view = new DataView(bytes.buffer)
+  view.setUint16(0, AF_INET6, true)
+  bytes.set(address, 8)
+  view.setUint32(24, scope, true)
+  return bytes
+}
