@@ -110,6 +110,17 @@ export class DelayQueue extends LimitedQueue<HeldPackets> {
     return true
   }
 
+  /** Like `push`, for a packet that another queue of the stage held. */
+  takeOver(skb: SkBuff, moment: number): void {
+    const { first } = this.held
+    if (!this.admits(skb)) {
+      this.env.drop(skb, 'limit', SKB_DROP_REASON_QDISC_OVERLIMIT)
+      return
+    }
+    this.add(skb, moment)
+    if (moment < first) this.#alarm.at(moment)
+  }
+
   /** Passes on all packets that are due. */
   #pass(): void {
     const now = this.env.clock.now()

@@ -7,7 +7,7 @@
  * leaves when its last byte does.
  *
  * The trace starts when the first packet arrives, so that the same arrivals meet the same
- * opportunities. It repeats after its last line.
+ * opportunities. It repeats after its last line. A file in CSV is read by link-trace.ts.
  */
 import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { UsageError } from '../../base/usage-error.ts'
@@ -19,6 +19,7 @@ import { fromFile } from '../spec/resources.ts'
 import { join, quote } from '../units.ts'
 import { type Impairment, impairment, type QueueEnv, type Wire } from '../wire.ts'
 import { limitText, printQueue, queueOf, queuePart, type WrittenQueue } from './disciplines.ts'
+import { isLinkTrace, type LinkTraceParams, LinkTraceWire, parseLinkTrace } from './link-trace.ts'
 import { type QueueParams, QueueWire } from './queue.ts'
 
 export interface TraceOptions extends Partial<QueueParams> {
@@ -68,6 +69,7 @@ class TraceWire extends QueueWire<TraceParams> implements Wire {
 
   /** Another trace starts with the next packet, or now if packets wait. */
   override change(params: unknown): boolean {
+    if (!('times' in (params as object))) return false
     const { times } = this.params
     super.change(params)
     this.queue.byteTime = byteTime(this.params)
@@ -181,13 +183,21 @@ export const traceKind: StageKind<TraceSpec> = {
   },
   print: ({ file, once, queue }) => join([`trace ${quote(file)}`, once && 'once', printQueue(queue)]),
   build({ file, once, queue }, { text, limit, resources }) {
-    const times = fromFile(file, resources, timesOf)
-    return make({ ...queueOf(queue, limit), times, once }, text)
+    return fromFile(file, resources, lines => make(lines, { ...queueOf(queue, limit), once }, text))
   },
 }
 
-function make(params: TraceParams, text: string): Impairment {
-  return impairment('trace', params, (p, next, env) => new TraceWire(p, next, env), { text })
+function make(lines: string | readonly number[], common: QueueParams & { once: boolean }, text?: string): Impairment {
+  if (typeof lines === 'string' && isLinkTrace(lines)) {
+    const link = parseLinkTrace(lines, common.once)
+    const params: LinkTraceParams = { ...common, link }
+    const own = { text: text ?? `trace of ${link.times.length} rows` }
+    return impairment('trace', params, (p, next, env) => new LinkTraceWire(p, next, env), own)
+  }
+  const times = timesOf(lines)
+  const params: TraceParams = { ...common, times }
+  const own = { text: text ?? `trace of ${times.length} opportunities in ${times.at(-1)}ms` }
+  return impairment('trace', params, (p, next, env) => new TraceWire(p, next, env), own)
 }
 
 /** The mean time of a byte, in ns. */
@@ -198,14 +208,13 @@ function byteTime({ times }: TraceParams): number {
 /**
  * Returns an impairment that delivers packets at the times of a trace: its text, or its numbers.
  * The link header does not count, so one opportunity delivers a packet of the usual MTU. With
- * `once` nothing is delivered after the last line. Throws a UsageError that names the wrong line.
+ * `once` nothing is delivered after the last line. A text in CSV is a trace of rate, delay and loss
+ * (link-trace.ts); with `once` its last row remains. Throws a UsageError that names the wrong line.
  */
 export function trace(lines: string | readonly number[], options: TraceOptions = {}): Impairment {
   const { once = false, queue, limit } = options
-  const times = timesOf(lines)
-  const text = `trace of ${times.length} opportunities in ${times.at(-1)}ms`
-  const params: TraceParams = { ...queueOf(queue, limit), times, once }
-  return make(params, join([text, once && 'once', printQueue(queue), limitText(limit)]))
+  const made = make(lines, { ...queueOf(queue, limit), once })
+  return Object.assign(made, { text: join([made.text, once && 'once', printQueue(queue), limitText(limit)]) })
 }
 
 function timesOf(trace: string | readonly number[]): number[] {

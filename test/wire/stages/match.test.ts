@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest'
+import { NSEC_PER_MSEC } from '../../../src/base/clock.ts'
 import { parseWire } from '../../../src/wire/parse.ts'
+import { noResources } from '../../../src/wire/spec/resources.ts'
 import { delay } from '../../../src/wire/stages/delay.ts'
 import { loss } from '../../../src/wire/stages/loss.ts'
 import { match } from '../../../src/wire/stages/match.ts'
+import { textOf } from '../../../src/wire/wire.ts'
 import { ethernet, putWord } from '../../support/frames.ts'
 import { plainFrame, testWires } from '../../support/wire.ts'
 
@@ -187,4 +190,25 @@ test('a match of a program has the conditions of the text', () => {
   expect(match({ syn: true, flow: '10%', nth: 3 }, [loss(1)]).text).toBe('match syn flow 10% nth 3 ( loss 100% )')
   expect(match({ filter: odd, flow: 0.5 }, []).text).toBe("match 'odd' flow 50% ( )")
   expect(() => match({ nth: 0 }, [])).toThrow('nth 0: it must be a whole number of at least 1')
+})
+
+test('branches with different delays share the queue of the group before the match', () => {
+  const text = "rate 8mbit limit 20 | match 'udp' ( delay 40ms ) else ( delay 5ms )"
+  const filter = Object.assign((bytes: Uint8Array, at: number) => bytes[at + 23] === 17, { text: 'udp' })
+  const stages = parseWire(text, { ...noResources, filter: () => filter as never })
+  const wire = testWire(stages)
+  const bulk = plainFrame(1000)
+  bulk[23] = 17
+  for (let i = 0; i < 30; i++) wire.sendFrame(bulk)
+  wire.advance(10.5 * NSEC_PER_MSEC)
+  wire.sendFrame(plainFrame(1000))
+  wire.advance(100 * NSEC_PER_MSEC)
+  const [queue] = wire.chain.report()
+  expect(queue?.drops).toEqual({ limit: 10 })
+  // 20 packets of bulk fill the queue: the other one leaves it after them, at 21 ms.
+  expect(wire.received.find(({ id }) => id === 31)?.time).toBe(26 * NSEC_PER_MSEC)
+  expect(wire.received.filter(({ id }) => id !== 31).map(({ time }) => time / NSEC_PER_MSEC)).toEqual(
+    Array.from({ length: 20 }, (_, i) => 41 + i),
+  )
+  expect(textOf(stages)).toBe("rate 8mbit limit 20 | match 'udp' ( delay 40ms ) else ( delay 5ms )")
 })
