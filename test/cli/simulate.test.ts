@@ -82,9 +82,9 @@ describe('a capture', () => {
       [
         `${file} ab: loss every 2 delay 20ms`,
         `${file} ba: off`,
-        '            in  out  held  dropped  duplicated  corrupted  reordered  marked',
-        '  ab loss    4    2     0        2           0          0          0       0',
-        '  ab delay   2    2     0        0           0          0          0       0',
+        '            in  out  held  dropped',
+        '  ab loss    4    2     0        2',
+        '  ab delay   2    2     0        0',
         '  ab loss dropped: loss 2',
         '',
       ].join('\n'),

@@ -29,9 +29,9 @@ test('a wire has a line for each direction, a row for each stage, and a line for
   expect(wireTable('red/a', wire)).toBe(`\
 red/a ab: loss 10% | delay 5ms
 red/a ba: off
-             in  out  held  dropped  duplicated  corrupted  reordered  marked  late p50  late p99
-  ab loss   100   90     0       10           0          0          0       0         -         -
-  ab delay   90   88     2        0           0          0          4       0      41us     180us
+             in  out  held  dropped  reordered  late p50  late p99
+  ab loss   100   90     0       10          0         -         -
+  ab delay   90   88     2        0          4      41us     180us
   ab loss dropped: loss 7, limit 3
 `)
 })

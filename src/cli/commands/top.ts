@@ -52,7 +52,7 @@ function onLines(io: Io): Shown {
     update(content) {
       for (const problem of content.problems) fail(io, problem)
       if (content.rows.length === 0) return fail(io, 'no vnet is running any more')
-      const lines = plainLines({ ...content, view: FIRST_VIEW })
+      const lines = plainLines({ ...content, view: { ...FIRST_VIEW, sort: 'name' } })
       io.out((blocks++ > 0 ? '\n' : '') + lines.map(line => `${line}\n`).join(''))
       return undefined
     },

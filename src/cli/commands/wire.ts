@@ -47,6 +47,9 @@ export async function wire(name: string, text: string | undefined, options: Wire
   }
 }
 
+/** Counters that are shown if a stage has counted. */
+const RARE = ['duplicated', 'corrupted', 'reordered', 'marked'] as const
+
 interface Change {
   readonly ab: string | undefined
   readonly ba: string | undefined
@@ -88,8 +91,9 @@ function jsonLines(device: FoundDevice, { time, text, stages }: WireInfo): objec
 }
 
 /**
- * Returns the text of each direction, a row for each stage, and the drops of the stages. With
- * `before`, read earlier, there is a column `out/s`. `hasSides` is true for an attachment.
+ * Returns the text of each direction, a row for each stage, and the drops of the stages. Counters
+ * that are 0 everywhere, such as `reordered`, have no column. With `before`, read earlier, there is
+ * a column `out/s`. `hasSides` is true for an attachment.
  */
 export function wireTable(name: string, wire: WireInfo, before?: WireInfo, hasSides = false): string {
   const { text, time } = wire
@@ -103,13 +107,11 @@ export function wireTable(name: string, wire: WireInfo, before?: WireInfo, hasSi
   })
   const seconds = (time - (before?.time ?? time)) / 1000
   const isTimed = stages.some(({ late }) => late !== undefined)
+  const rare = RARE.filter(name => stages.some(stage => stage[name] > 0))
+  const columns = ['in', 'out', 'held', 'dropped', ...rare] as const
   const rows = [
-    ['', 'in', 'out', 'held', 'dropped', 'duplicated', 'corrupted', 'reordered', 'marked'],
-    ...stages.map(stage => [
-      `  ${stageName(stage)}`,
-      ...[stage.in, stage.out, stage.held, stage.dropped].map(String),
-      ...[stage.duplicated, stage.corrupted, stage.reordered, stage.marked].map(String),
-    ]),
+    ['', ...columns],
+    ...stages.map(stage => [`  ${stageName(stage)}`, ...columns.map(name => `${stage[name]}`)]),
   ]
   if (seconds > 0) {
     for (const [i, row] of rows.entries()) row.push(i === 0 ? 'out/s' : rate(stages[i - 1], before, seconds))

@@ -35,7 +35,7 @@ export interface Key {
 }
 
 export const FIRST_VIEW: TopView = {
-  sort: 'name',
+  sort: 'tx',
   isReversed: false,
   inBytes: false,
   filter: '',
@@ -47,8 +47,7 @@ export const FIRST_VIEW: TopView = {
 const OTHER_LINES = 3
 /** The most frequent reasons of drops that a row names. */
 const REASONS = 3
-const HELP =
-  'q quit  n t r d c sort by name, tx, rx, drops, CPU (again: reverse)  / filter  b bits/bytes  arrows scroll'
+const HELP = 'q quit  sort by: n t r d c, again: reverse  / filter  b bits, bytes  arrows'
 
 /** Returns the view after a key, or undefined if the key ends the program. */
 export function press(
@@ -120,8 +119,8 @@ function summary(rows: readonly TopRow[], shown: readonly TopRow[], view: TopVie
 function tableOf(rows: readonly TopRow[], { inBytes }: TopView): string[] {
   const unit = inBytes ? 'B/s' : 'bit/s'
   const data = (bytes: number | undefined) => formatNumber(bytes === undefined || inBytes ? bytes : bytes * 8)
-  const lines = align([
-    ['NAME', 'STATE', 'TX/s', `TX ${unit}`, 'RX/s', `RX ${unit}`, 'DROP/s', 'HELD', 'STOPPED', 'CPU%'],
+  return align([
+    ['NAME', 'STATE', 'TX/s', `TX ${unit}`, 'RX/s', `RX ${unit}`, 'DROP/s', 'DROPPED', 'HELD', 'STOPPED', 'CPU%'],
     ...rows.map(row => [
       row.name,
       row.state,
@@ -130,11 +129,10 @@ function tableOf(rows: readonly TopRow[], { inBytes }: TopView): string[] {
       formatNumber(row.rx),
       data(row.rxBytes),
       formatNumber(row.drops),
+      row.reasons.slice(0, REASONS).join(', '),
       `${row.held}`,
       `${row.stopped}/${row.queues}`,
       row.cpu === undefined ? '-' : row.cpu.toFixed(0),
     ]),
   ])
-  const reasons = ['DROPPED', ...rows.map(row => printable(row.reasons.slice(0, REASONS).join(', ')))]
-  return lines.map((line, i) => `${line}  ${reasons[i]}`)
 }
