@@ -120,10 +120,15 @@ export function watchDirectories(
 
 /** Returns the start time of a process; undefined if it does not exist or is hidden. */
 export function startTime(pid: number): string | undefined {
+  return statOf(pid)?.[19]
+}
+
+/** Returns the fields of /proc/PID/stat from the state on (proc_pid_stat(5)). */
+function statOf(pid: number): readonly string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
     // The second field, the name of the program, may contain spaces and parentheses.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   } catch {
     return undefined
   }
@@ -176,8 +181,9 @@ function isNumber(value: unknown): boolean {
 }
 
 function runs({ pid, startTime: began }: Entry): boolean {
-  const now = startTime(pid)
-  if (now !== undefined) return now === began
+  const stat = statOf(pid)
+  // A zombie has ended, although its parent has not waited for it.
+  if (stat !== undefined) return stat[19] === began && !/[ZX]/.test(stat[0] as string)
   try {
     // If /proc hides the processes of other users (hidepid), kill(2) still finds them.
     process.kill(pid, 0)

@@ -1,7 +1,17 @@
 /** A lab leaves nothing behind, however it ends, and labs are separate. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import http from 'node:http'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
@@ -176,6 +186,64 @@ test('kill -9 of the process ends its programs, and the next lab removes what is
   expect([directories(child.pid), isUsed(namespace)]).toEqual([[], false])
   expect(directories().length).toBe(1)
   await lab.close()
+})
+
+/** PID 1 is a cat, which waits for no child. Prints what remains when the next lab has links. */
+const UNREAPED = `
+  mount -t tmpfs none /run
+  mkdir -p /run/user/0
+  mkfifo "$TMPDIR/in"
+  (
+    ("$NODE" "$PROGRAM" 1 killed <>"$TMPDIR/in" >"$TMPDIR/made" & echo $! >"$TMPDIR/pid")
+    pid=$(cat "$TMPDIR/pid")
+    until [ -s "$TMPDIR/made" ] && ls /run/user/0/vnet/*.json >/dev/null 2>&1; do sleep 0.05; done
+    kill -9 $pid
+    until grep -q 'State:.Z' /proc/$pid/status; do sleep 0.05; done
+    "$NODE" --input-type=module -e "$NEXT"
+  ) &
+  exec cat >/dev/null`
+const NEXT = `
+  import { readdirSync, readFileSync } from 'node:fs'
+  import { setTimeout } from 'node:timers/promises'
+  import { createLab } from '${new URL('../../../dist/testing/index.js', import.meta.url)}'
+  const statusOf = pid => {
+    try {
+      return /Name:\\s(.*)[^]*State:\\s(.)/.exec(readFileSync('/proc/' + pid + '/status', 'latin1')).slice(1)
+    } catch {
+      return []
+    }
+  }
+  const lab = await createLab({ name: 'next' })
+  const [client, server] = lab.namespaces('client', 'server')
+  await lab.cable(client, server)
+  const others = names => names.filter(name => !name.includes(process.pid + '-'))
+  while (others(readdirSync('/run/user/0/vnet')).length === readdirSync('/run/user/0/vnet').length) await setTimeout(20)
+  const programs = () => readdirSync('/proc').filter(pid => pid > 1).map(statusOf)
+  while (programs().some(([name, state]) => name === 'sleep' && state !== 'Z')) await setTimeout(20)
+  const zombies = programs().filter(([, state]) => state === 'Z').map(([name]) => name)
+  const left = [...readdirSync('/run/user/0/vnet'), ...readdirSync(process.env.TMPDIR)]
+  console.log(JSON.stringify({ left: others(left), zombies }))
+  await lab.close()`
+
+test('the next lab removes what kill -9 has left, also if PID 1 waits for no process', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'vnet-unreaped-'))
+  const program = new URL('../../support/lab-process.mjs', import.meta.url).pathname
+  const { XDG_RUNTIME_DIR: _, ...own } = process.env
+  const env = { ...own, TMPDIR: directory, NODE: process.execPath, PROGRAM: program, NEXT }
+  const words = ['-p', '-f', '-m', '--mount-proc', '--kill-child', 'sh', '-c', UNREAPED]
+  const child = spawn('unshare', words, { env, stdio: ['pipe', 'pipe', 'inherit'] })
+  const ended = once(child, 'exit')
+  try {
+    const [line] = await once(child.stdout.setEncoding('utf8'), 'data')
+    const { left, zombies } = JSON.parse(line)
+    expect(left.sort()).toEqual(['in', 'made', 'pid'])
+    expect(zombies).toEqual(expect.arrayContaining(['node', 'sleep']))
+  } finally {
+    child.stdin.end()
+    child.kill()
+    await ended
+    rmSync(directory, { recursive: true })
+  }
 })
 
 test('a process that ends the processes of its own namespace, like a lab in a lab, continues', async () => {

@@ -6,7 +6,7 @@ import http from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, onTestFinished, test } from 'vitest'
 import { startTime } from '../../../src/control/protocol/directory.ts'
 import { privateCandidates } from '../../../src/control/protocol/run-directory.ts'
 import { createLab } from '../../../src/testing/index.ts'
@@ -52,6 +52,10 @@ async function changedUntil(printed: Promise<void>, ...devices: readonly string[
   let isOver = false
   const end = () => (isOver = true)
   void printed.then(end, end)
+  // A test that has timed out still runs.
+  onTestFinished(() => {
+    isOver = true
+  })
   for (let n = 1; !isOver; n++) {
     for (const device of devices) await runMain('wire', device, `delay ${n}ms`)
   }
