@@ -70,6 +70,10 @@ export interface DeviceCounters {
   readonly txBytes: number
   readonly rxPackets: number
   readonly rxBytes: number
+  /** Left out if they are 0, as they are for most devices. */
+  readonly txErrors?: number
+  readonly rxErrors?: number
+  readonly txTimeouts?: number
   /** Frames that the driver and its rings hold. */
   readonly held: number
   /** Dropped frames by direction and reason. */

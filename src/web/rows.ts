@@ -59,6 +59,7 @@ function deviceRow(device: FoundDevice): DeviceRow {
 }
 
 export function deviceCounters(id: DeviceId, { total, held, drops }: DeviceStats): DeviceCounters {
-  const { txPackets, txBytes, rxPackets, rxBytes } = total
-  return { id, txPackets, txBytes, rxPackets, rxBytes, held, drops }
+  const { txPackets, txBytes, rxPackets, rxBytes, txErrors, rxErrors, txTimeouts } = total
+  const trouble = Object.entries({ txErrors, rxErrors, txTimeouts }).filter(([, count]) => count > 0)
+  return { id, txPackets, txBytes, rxPackets, rxBytes, ...Object.fromEntries(trouble), held, drops }
 }

@@ -1,9 +1,9 @@
 /** Devices as the page gets them. */
 import { expect, test } from 'vitest'
-import type { FoundDevice } from '../../src/control/index.ts'
+import type { DeviceStats, FoundDevice } from '../../src/control/index.ts'
 import { formatMac } from '../../src/packet/address.ts'
 import { macOf } from '../../src/testing/lab/subnet.ts'
-import { vnetRows } from '../../src/web/rows.ts'
+import { deviceCounters, vnetRows } from '../../src/web/rows.ts'
 
 const mac = formatMac(macOf(0x102, 1))
 const end = (rest: object) =>
@@ -29,4 +29,11 @@ test('a lab that shares its name is called LAB-PID, in the names of both ends of
 
 test('an interface in a network namespace without a lab has no lab', () => {
   expect(rowOf({ netns: 'red' })).toMatchObject({ label: 'red/server', lab: undefined })
+})
+
+test('errors and timeouts of a device are counted, and left out while they are 0', () => {
+  const total = { txPackets: 1, txBytes: 60, rxPackets: 0, rxBytes: 0, txErrors: 9, rxErrors: 0, txTimeouts: 9 }
+  const stats = { total, held: 0, drops: { tx: {}, rx: {} } } as unknown as DeviceStats
+  const { id, held, drops, ...counters } = deviceCounters('7//sn0', stats)
+  expect(counters).toEqual({ txPackets: 1, txBytes: 60, rxPackets: 0, rxBytes: 0, txErrors: 9, txTimeouts: 9 })
 })

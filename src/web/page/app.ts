@@ -1,6 +1,7 @@
 /** The interfaces between the parts of the page: the app, and the views that it shows. */
 import type { ComponentChildren } from 'preact'
 import type { CommandResult, DeviceId, DeviceRow, FeedMessage, PageCommand, VnetRow, Want } from '../feed-types.ts'
+import type { PageEvent } from './events.tsx'
 import type { Rates } from './rates.ts'
 
 /** Messages of which only the last one about the selected device matters. */
@@ -18,6 +19,8 @@ export interface App {
   readonly presets: readonly { readonly name: string; readonly up: string; readonly down: string }[]
   /** The rates between the last two messages with statistics. */
   readonly rates: Pick<Rates, 'of' | 'counters'>
+  /** The last events of all devices, oldest first. */
+  readonly events: readonly PageEvent[]
   /** The server's time of the last statistics, in milliseconds since 1970. */
   readonly time: number
   /** The last message of this type about the selected device; undefined before it arrives. */

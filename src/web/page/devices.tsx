@@ -81,8 +81,9 @@ interface RowProps {
 function Row({ app, device, view, isMarked }: RowProps) {
   const { id, label } = device
   const { text, tone } = stateOf(device)
-  const { txPackets = 0, rxPackets = 0 } = app.rates.of(id) ?? {}
+  const { txPackets = 0, rxPackets = 0, txDrops = 0, rxDrops = 0 } = app.rates.of(id) ?? {}
   const frames = formatNumber(txPackets + rxPackets)
+  const drops = formatNumber(txDrops + rxDrops)
   return (
     <li>
       <a href={placeHash({ view, device: id })} aria-current={isMarked ? 'true' : undefined}>
@@ -90,6 +91,11 @@ function Row({ app, device, view, isMarked }: RowProps) {
         <span class="name" title={label}>
           {label}
         </span>
+        {drops !== '0' && (
+          <span class="drops" title="frames dropped per second">
+            {`−${drops}`}
+          </span>
+        )}
         <span class="rate" title="frames per second, both ways">
           {frames === '0' ? '' : `${frames}/s`}
         </span>

@@ -85,6 +85,9 @@ export function describeFold(parts: readonly PartInfo[]): FoldDescription {
 /** The counters of a stage, in the order of its title. */
 const STAGE_COUNTS = ['in', 'out', 'duplicated', 'corrupted', 'reordered', 'marked'] as const
 
+/** Stages that decide about packets, and never keep them. */
+const HOLDS_NOTHING = /^(loss|corrupt|duplicate|truncate|policer|mtu|ecn|match|blackhole|partition)\b/
+
 /** A stage of a wire: packets in flight, and packets dropped. */
 export function describeStage(stage: StageReport): Description {
   const { text, held, dropped } = stage
@@ -94,7 +97,7 @@ export function describeStage(stage: StageReport): Description {
   return {
     name,
     value: dropped === 0 ? '' : `−${formatNumber(dropped)}`,
-    note: held === 0 ? 'none in flight' : `${formatNumber(held)} in flight`,
+    note: held > 0 ? `${formatNumber(held)} in flight` : HOLDS_NOTHING.test(stage.stage) ? '' : 'none in flight',
     title: [`${stage.path}${name}`, `${held} in flight`, ...counts, ...reasons].join('\n'),
     tone: 'plain',
     cells: 0,
@@ -135,8 +138,7 @@ export function clip(text: string, width: number): string {
 
 /** The explanation for more drops, and more received frames, than sent frames. */
 export const GSO_NOTE =
-  'A large frame of TCP or UDP (GSO) counts as one. Where a wire cuts it, each of its packets counts, ' +
-  'received or dropped.'
+  'One large frame of TCP or UDP (GSO) counts as 1 sent, but as many received or dropped once a wire splits it.'
 
 /** Milliseconds without a sample after which rates restart. */
 const ABSENCE_MS = 3000

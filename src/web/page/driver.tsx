@@ -8,12 +8,15 @@ import { ArrowShape, Dots, End, type EndState, Group, Item, Outline } from './dr
 import { type Arrow, type DriverBox, layout } from './driver-layout.ts'
 import { type DrawnItem, labelLines, type Model, modelOf, type PartInfo, peerOf } from './driver-model.ts'
 import { CountRates, GSO_NOTE, MOST_DOTS, stateOf } from './driver-text.ts'
+import { Events } from './events.tsx'
 import { drawn, useWidth } from './hooks.ts'
 import { placeHash } from './place.ts'
 
-const COLUMNS = ['interface', 'frames/s', 'bit/s', 'frames', 'bytes', 'dropped'] as const
+const COLUMNS = ['interface', 'frames/s', 'bit/s', 'frames', 'bytes', 'dropped', 'errors', 'timeouts'] as const
 /** A narrow page does without the `whole` numbers. */
-const CLASSES = ['', 'number', 'number', 'number whole', 'number whole', ''] as const
+const CLASSES = ['', 'number', 'number', 'number whole', 'number whole', '', 'number', 'number'] as const
+/** Of these columns, all but 0 is red. */
+const TROUBLE = 5
 /** The colours of both directions: the device's transmit side is its peer's receive side. */
 const LANES = ['tx', 'rx', 'rx', 'tx'] as const
 
@@ -67,6 +70,7 @@ function Driver({ app, parts }: { readonly app: App; readonly parts: ReadonlyMap
       {model !== undefined && (
         <>
           <p class="legend small muted">{`A dot is a frame, up to ${MOST_DOTS} per second. More frames are bigger dots.`}</p>
+          <Events events={app.events.filter(({ id }) => id === model.device.id)} most={5} />
           <Numbers devices={devices} rates={app.rates} />
           <p class="small muted">{GSO_NOTE}</p>
         </>
@@ -193,6 +197,8 @@ function Numbers({ devices, rates }: { readonly devices: readonly DeviceRow[]; r
       (counters?.[`${direction}Packets`] ?? 0).toLocaleString('en'),
       (counters?.[`${direction}Bytes`] ?? 0).toLocaleString('en'),
       dropWords(counters?.drops[direction] ?? {}),
+      (counters?.[`${direction}Errors`] ?? 0).toLocaleString('en'),
+      direction === 'tx' ? (counters?.txTimeouts ?? 0).toLocaleString('en') : '',
     ])
   })
   return (
@@ -214,7 +220,7 @@ function Numbers({ devices, rates }: { readonly devices: readonly DeviceRow[]; r
                 {name}
               </th>
               {cells.map((text, i) => (
-                <td key={i} class={i === cells.length - 1 && text !== '0' ? 'drop' : CLASSES[i + 1]}>
+                <td key={i} class={`${CLASSES[i + 1]}${i + 1 >= TROUBLE && text !== '0' ? ' drop' : ''}`}>
                   {text}
                 </td>
               ))}

@@ -2,11 +2,12 @@
 import { batch, computed, effect, type Signal, signal } from '@preact/signals'
 import { options, render } from 'preact'
 import { useLayoutEffect, useRef } from 'preact/hooks'
-import type { CommandResult, DeviceId, FeedMessage, PageCommand, Want } from '../feed-types.ts'
+import type { CommandRequest, CommandResult, DeviceId, FeedMessage, PageCommand, Want } from '../feed-types.ts'
 import type { App, Last, LastType, View } from './app.ts'
 import { DeviceList } from './devices.tsx'
 import { peerOf } from './driver-model.ts'
 import { stateOf } from './driver-text.ts'
+import { changeText, eventOf, type PageEvent } from './events.tsx'
 import { FeedReader, type FeedState } from './feed.ts'
 import { useNow } from './hooks.ts'
 import { isCommandKey } from './keys.ts'
@@ -18,6 +19,7 @@ import { clockText } from './traffic-units.ts'
 /** Messages about the present moment, which repeat: not requested while the page is hidden. */
 const MOMENTARY: readonly Want[] = ['parts', 'wire', 'segment']
 const NOTICES_MAX = 3
+const EVENTS_MAX = 500
 
 const WORDS: Readonly<Record<FeedState, string>> = {
   connecting: 'connecting',
@@ -35,6 +37,15 @@ const SENTENCES: Readonly<Partial<Record<FeedState, string>>> = {
     'The server at this address does not have the token of this page, so the page sends it nothing secret. ' +
     'Open the address that vnet printed.',
 }
+
+/** The keys of every view; Frames and Traffic list keys of their own. */
+const KEYS = [
+  ['?', 'these keys'],
+  ['/', 'search interfaces'],
+  ['1 to 7', 'the views'],
+  ['p', 'pause, in Traffic and Frames'],
+  ['s n', 'halt frames, and run a step, in Step'],
+] as const
 
 type Hello = Extract<FeedMessage, { type: 'hello' }>
 interface Notice {
@@ -60,6 +71,7 @@ export class Page implements App {
   readonly #wanted = signal<DeviceId>('')
   readonly #device = computed(() => findDevice(this.vnets, this.#wanted.value))
   readonly #last = signal<Readonly<Partial<Record<LastType, FeedMessage>>>>({})
+  readonly #events = signal<readonly PageEvent[]>([])
   readonly #time = signal(Date.now())
   readonly #shownRates = signal<Pick<Rates, 'of' | 'counters'>>(this.#rates)
   readonly #state = signal<FeedState>('connecting')
@@ -67,6 +79,7 @@ export class Page implements App {
   readonly #trouble = signal<string | undefined>(undefined)
   readonly #notices = signal<readonly Notice[]>([])
   readonly #isListOpen = signal(false)
+  readonly #isHelpOpen = signal(false)
   readonly #isHidden = signal(document.hidden)
 
   constructor(views: readonly ((app: App) => View)[]) {
@@ -104,6 +117,10 @@ export class Page implements App {
     return this.#shownRates.value
   }
 
+  get events() {
+    return this.#events.value
+  }
+
   get time() {
     return this.#time.value
   }
@@ -125,12 +142,21 @@ export class Page implements App {
   }
 
   async command(command: PageCommand): Promise<CommandResult> {
-    if (this.device === undefined) return { ok: false, message: 'There is no interface.' }
+    const { device } = this
+    if (device === undefined) return { ok: false, message: 'There is no interface.' }
+    const result = await this.#send({ id: device.id, command })
+    // The server reports other changes as events.
+    const text = result.ok ? changeText(command) : undefined
+    if (text !== undefined) this.#note({ id: device.id, time: this.time, text, tone: 'warn' })
+    return result
+  }
+
+  async #send(request: CommandRequest): Promise<CommandResult> {
     try {
       const response = await fetch(this.path('command', {}), {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ id: this.device.id, command }),
+        body: JSON.stringify(request),
       })
       const text = await response.text()
       if (response.headers.get('content-type')?.includes('json')) return JSON.parse(text) as CommandResult
@@ -155,8 +181,15 @@ export class Page implements App {
       rates.receive(message)
       this.#time.value = message.time
       this.#shownRates.value = { of: id => rates.of(id), counters: id => rates.counters(id) }
-    } else if (message.id === this.device?.id) this.#keep(message)
+    } else {
+      if (message.type === 'event') this.#note(eventOf(message))
+      if (message.id === this.device?.id) this.#keep(message)
+    }
     for (const view of this.#views) view.receive?.(message)
+  }
+
+  #note(event: PageEvent | undefined): void {
+    if (event !== undefined) this.#events.value = [...this.#events.value, event].slice(-EVENTS_MAX)
   }
 
   #keep(message: Extract<FeedMessage, { id: DeviceId }>): void {
@@ -252,6 +285,16 @@ export class Page implements App {
           </button>
           <strong>vnet</strong>
           <span class="muted">{this.#version}</span>
+          <button
+            type="button"
+            class="help"
+            aria-label="Keys"
+            aria-keyshortcuts="?"
+            aria-expanded={this.#isHelpOpen.value}
+            onClick={() => (this.#isHelpOpen.value = !this.#isHelpOpen.value)}
+          >
+            ?
+          </button>
           <span class="connection" role="status" data-state={state}>
             {WORDS[state]}
           </span>
@@ -264,6 +307,18 @@ export class Page implements App {
           <p class="notice" role="status" hidden={!isHalted}>
             The frames of this vnet halt before each step. <a href={this.#hashOf('step')}>See where</a>
           </p>
+          {this.#isHelpOpen.value && (
+            <dl class="notice keys-help" aria-label="Keys">
+              {KEYS.map(([key, meaning]) => (
+                <div key={key}>
+                  <dt>
+                    <kbd>{key}</kbd>
+                  </dt>
+                  <dd>{meaning}</dd>
+                </div>
+              ))}
+            </dl>
+          )}
           <div aria-live="polite">{this.#notices.value.map(notice => this.#notice(notice))}</div>
         </div>
         <DeviceList app={this} view={view.name} isOpen={isOpen} />
@@ -330,7 +385,7 @@ export class Page implements App {
     return placeHash({ view, device: this.#wanted.value })
   }
 
-  /** `/` leads to the search, digits to the views. */
+  /** `/` leads to the search, digits to the views, `?` to the list of keys. */
   #key(event: KeyboardEvent): void {
     if (!isCommandKey(event)) return
     if (event.key === '/') {
@@ -341,6 +396,8 @@ export class Page implements App {
       // A narrow page has the field only after it is drawn.
       if (search !== document.activeElement) requestAnimationFrame(() => search?.focus())
     }
+    if (event.key === '?') this.#isHelpOpen.value = !this.#isHelpOpen.value
+    if (event.key === 'Escape') this.#isHelpOpen.value = false
     const view = this.#views[Number(event.key) - 1]
     if (view !== undefined) this.show(view.name)
   }

@@ -1,6 +1,6 @@
 /** The plots, and the lines of each of them. */
 import type { DeviceId } from '../feed-types.ts'
-import { type History, STAGE_COUNTERS } from './traffic-history.ts'
+import type { History } from './traffic-history.ts'
 import { OTHER, type Samples } from './traffic-samples.ts'
 
 /** Variables of style.css that lines are drawn in. */
@@ -61,27 +61,34 @@ export const PLOTS: readonly PlotSpec[] = [
     content: (history, id, from) => drops(history.device(id), from),
   },
   {
-    title: 'Frames held, at most in each second',
+    title: 'Frames waiting, peak per second',
     unit: '',
     floor: 10,
     empty: 'no statistics yet',
     content: (history, id, from) => held(history.device(id), from),
   },
-  {
-    title: 'Wire: packets per second',
-    unit: '',
-    floor: 10,
-    empty: undefined,
-    content: (history, id, from) => stages(history.wire(id), from),
-  },
-  {
-    title: 'Wire: delay beyond the one asked for',
-    unit: 's',
-    floor: 1e-6,
-    empty: undefined,
-    content: (history, id, from) => lateness(history.wire(id), from),
-  },
+  ...wirePlots('ab'),
+  ...wirePlots('ba'),
 ]
+
+function wirePlots(direction: 'ab' | 'ba'): readonly PlotSpec[] {
+  return [
+    {
+      title: `Wire ${direction}: packets per second`,
+      unit: '',
+      floor: 10,
+      empty: undefined,
+      content: (history, id, from) => stages(history.wire(id), from, direction),
+    },
+    {
+      title: `Wire ${direction}: extra delay`,
+      unit: 's',
+      floor: 1e-6,
+      empty: undefined,
+      content: (history, id, from) => lateness(history.wire(id), from, direction),
+    },
+  ]
+}
 
 function bothDirections(samples: Samples | undefined, what: 'bits' | 'frames', from: number): PlotContent {
   if (samples === undefined) return NOTHING
@@ -128,34 +135,36 @@ function heldLabel(key: string): string {
   return name.includes(kind) ? name.join(' ') : key
 }
 
-function stages(samples: Samples | undefined, from: number): PlotContent {
-  const lines = samples?.rateKeys().map((key, i): PlotLine => {
-    const [counter, ...name] = key.split(' ')
-    const isCounter = STAGE_COUNTERS.some(each => each === counter)
-    return {
-      label: isCounter ? `${name.join(' ')}: ${counter}` : 'others',
-      ...styleOf(i),
-      values: samples.rate(key, from),
-    }
+function stages(samples: Samples | undefined, from: number, direction: string): PlotContent {
+  // The rest of both directions is with the first.
+  const keys = samples?.rateKeys().filter(key => (key === OTHER ? direction === 'ab' : key.split(' ')[1] === direction))
+  const lines = (keys ?? []).map((key, i): PlotLine => {
+    const [counter, , ...name] = key.split(' ')
+    const label = key === OTHER ? 'others' : `${name.join(' ')}: ${counter}`
+    return { label, ...styleOf(i), values: samples?.rate(key, from) ?? [] }
   })
   return contentOf(
     samples,
     from,
-    (lines ?? []).filter(({ values }) => isSeen(values)),
+    lines.filter(({ values }) => isSeen(values)),
   )
 }
 
 /** Half of the packets solid, 99 % dashed, in the colour of the stage. */
-function lateness(samples: Samples | undefined, from: number): PlotContent {
-  const keys = samples?.levelKeys() ?? []
-  const names = [...new Set(keys.map(key => key.slice(4)))]
+function lateness(samples: Samples | undefined, from: number, direction: string): PlotContent {
+  const keys = samples?.levelKeys().filter(key => key.split(' ')[1] === direction) ?? []
+  const names = [...new Set(keys.map(nameOf))]
   const lines = keys.map((key): PlotLine => {
-    const [of, name] = [key.slice(0, 3), key.slice(4)]
-    const colour = COLOURS_OF_MANY[(names.indexOf(name) + 1) % COLOURS_OF_MANY.length]
-    return { label: `${name}: ${of}`, colour, isDashed: of === 'p99', values: samples?.level(key, from) ?? [] }
+    const colour = COLOURS_OF_MANY[(names.indexOf(nameOf(key)) + 1) % COLOURS_OF_MANY.length]
+    const of = key.slice(0, 3)
+    const values = samples?.level(key, from) ?? []
+    return { label: `${nameOf(key)}: ${of}`, colour, isDashed: of === 'p99', values }
   })
   return contentOf(samples, from, lines)
 }
+
+/** Returns `delay` from `p50 ab delay`. */
+const nameOf = (key: string): string => key.split(' ').slice(2).join(' ')
 
 function contentOf(samples: Samples | undefined, from: number, lines: readonly PlotLine[]): PlotContent {
   const more = Math.max(lines.length - LINES_MAX, 0)

@@ -1,6 +1,7 @@
 /** One plot: a heading, the lines with their values, and the drawing, which uPlot makes. */
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { formatNumber } from '../../base/quantity.ts'
+import type { PageEvent } from './events.tsx'
 import { useWidth } from './hooks.ts'
 import { COLOURS, type LineColour, type PlotContent, type PlotSpec } from './traffic-lines.ts'
 import { clockText } from './traffic-units.ts'
@@ -16,6 +17,7 @@ interface PlotProps {
   readonly spec: PlotSpec
   readonly content: PlotContent
   readonly range: TimeRange
+  readonly events: readonly PageEvent[]
   /** Where keys have put the cursor, in seconds; undefined while the mouse moves it. */
   readonly pointed: number | undefined
   /** Changes with the colours of the page. */
@@ -39,7 +41,7 @@ const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300]
 const DRAG_MIN = 8
 
 export function Plot(props: PlotProps) {
-  const { spec, content, range, pointed, scheme } = props
+  const { spec, content, range, events, pointed, scheme } = props
   const { lines, more } = content
   const [host, width] = useWidth<HTMLDivElement>()
   /** The sample at the cursor. */
@@ -79,7 +81,7 @@ export function Plot(props: PlotProps) {
       shown.setData(dataOf(content), false)
       shown.setScale('x', { min: range.from, max: range.to })
     })
-  }, [content, range.from, range.to, made, width, scheme])
+  }, [content, range.from, range.to, events, made, width, scheme])
   useLayoutEffect(() => {
     if (pointed === undefined) return
     chart.current?.setCursor({ left: chart.current.valToPos(pointed, 'x'), top: -10 }, false)
@@ -182,7 +184,27 @@ function hooksOf(latest: Latest, moved: (chart: uPlot) => void): uPlot.Hooks.Arr
     chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false)
     latest.current.zoom(range)
   }
-  return { setSelect: [dragged], setCursor: [moved] }
+  return { setSelect: [dragged], setCursor: [moved], draw: [chart => drawEvents(chart, latest.current.events)] }
+}
+
+/** Draws a line at the time of each event. */
+function drawEvents({ ctx, bbox, scales, valToPos }: uPlot, events: readonly PageEvent[]): void {
+  const { min = 0, max = 0 } = scales.x
+  const colours = readColours()
+  ctx.save()
+  ctx.lineWidth = devicePixelRatio
+  ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio])
+  for (const { time, tone } of events) {
+    const at = time / 1000
+    if (at < (min ?? 0) || at > (max ?? 0)) continue
+    const x = Math.round(valToPos(at, 'x', true))
+    ctx.strokeStyle = tone === 'drop' || tone === 'warn' ? colours[tone] : colours.muted
+    ctx.beginPath()
+    ctx.moveTo(x, bbox.top)
+    ctx.lineTo(x, bbox.top + bbox.height)
+    ctx.stroke()
+  }
+  ctx.restore()
 }
 
 function top(max: number | null, floor: number): number {

@@ -3,6 +3,7 @@ import { effect, signal } from '@preact/signals'
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import type { App, Last, View } from './app.ts'
 import { GSO_NOTE } from './driver-text.ts'
+import { Events } from './events.tsx'
 import { SCROLLABLE, useKeys } from './hooks.ts'
 import { History, stageName } from './traffic-history.ts'
 import { PLOTS } from './traffic-lines.ts'
@@ -71,6 +72,8 @@ function Traffic({ app, state }: { readonly app: App; readonly state: State }) {
   const [cursor, setCursor] = useState<{ readonly time: number | undefined; readonly isPointed: boolean }>()
   const range = zoom.value ?? { from: end - length.value, to: end }
   const scheme = useScheme()
+  const all = app.events
+  const events = useMemo(() => all.filter(event => event.id === id), [all, id])
   /** A zoom keeps its place while time advances. It cannot leave the recorded time. */
   const zoomTo = (range: TimeRange | undefined) => {
     const { from, to } = range ?? { from: end, to: end }
@@ -158,12 +161,14 @@ function Traffic({ app, state }: { readonly app: App; readonly state: State }) {
             spec={spec}
             content={contents[i]}
             range={range}
+            events={events}
             pointed={cursor?.isPointed ? cursor.time : undefined}
             scheme={scheme}
             zoom={zoomTo}
             point={time => setCursor({ time, isPointed: false })}
           />
         ))}
+        <Events events={events} most={50} />
         <Stages stages={stages ?? wire?.stages ?? []} />
       </div>
       <p class="small muted">{GSO_NOTE}</p>

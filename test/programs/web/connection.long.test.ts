@@ -100,6 +100,7 @@ test('a page without a token shows public data, and changes nothing', async () =
   await page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link', { name: 'sn1' }).click()
   await page.getByRole('heading', { name: 'sn1', level: 1 }).waitFor()
   await page.goto(`${new URL(page.url()).origin}/#controls`)
+  await page.locator('form.control').first().waitFor()
   for (const button of await page.locator('#view').getByRole('button').all()) {
     if (!/^Copy/.test((await button.textContent()) ?? '')) expect(await button.isDisabled()).toBe(true)
   }

@@ -107,3 +107,17 @@ test('a deleted interface keeps its last drawing', async () => {
   await drawn(page, 'The path of frames through sn0').waitFor()
   await page.locator('.driver.gone').waitFor()
 })
+
+test('transmit timeouts and errors are counted beside the drops', async () => {
+  const { feed, page } = await openDriver()
+  Object.assign(feed.world.find(SNULL)!.counters, { txTimeouts: 9, txErrors: 12 })
+  await feed.second()
+  const cells = page.getByRole('row').filter({ hasText: 'sn0 tx' }).getByRole('cell')
+  await expect.poll(async () => (await cells.allInnerTexts()).slice(-2)).toEqual(['12', '9'])
+})
+
+test('on a wide screen the drawing starts where its table does', async () => {
+  const { page } = await openDriver({ viewport: { width: 2200, height: 800 } })
+  const left = async (selector: string) => (await page.locator(selector).boundingBox())!.x
+  expect(await left('.drawing .canvas')).toBe(await left('.numbers table'))
+})

@@ -111,7 +111,7 @@ test('the interface that is chosen is seen in a list that is longer than the pag
   const chosen = page.getByRole('navigation', { name: 'Interfaces' }).locator('a[aria-current]')
   const height = page.viewportSize()!.height
   await expect.poll(async () => (await chosen.boundingBox())?.y).toBeLessThan(height)
-  expect(await page.getByRole('searchbox').inputValue()).toBe('')
+  await expect.poll(() => page.getByRole('searchbox').inputValue()).toBe('')
 })
 
 test('the list keeps the focus when it is made again, so arrows and Enter go through it', async () => {
@@ -173,4 +173,35 @@ test('each column and each row of each table has a name', async () => {
   const list = page.getByRole('table', { name: 'hosts' })
   await expect.poll(() => list.getByRole('rowgroup').count()).toBe(2)
   expect(await list.getByRole('rowgroup').last().getByRole('row').count()).toBeGreaterThan(10)
+})
+
+test('the list shows which interfaces drop frames', async () => {
+  const { feed, address } = await startFeed(new FakeWorld({ devices: 3, hosts: 0, hostile: false }))
+  const page = await browser.open(address)
+  await connection(page, 'live')
+  await feed.second()
+  const { drops } = feed.world.find('4714//loop1')!.counters
+  drops.rx.NOMEM = 40
+  const badge = rows(page).filter({ hasText: 'loop1' }).locator('.drops')
+  await feed.second()
+  await badge.getByText('−40', { exact: true }).waitFor()
+  expect(await rows(page).filter({ hasText: 'loop2' }).locator('.drops').count()).toBe(0)
+  await feed.second()
+  await badge.waitFor({ state: 'hidden' })
+})
+
+test('? shows the keys of the page, and Escape hides them', async () => {
+  const { address } = await startFeed(new FakeWorld({ devices: 2, hosts: 0, hostile: false }))
+  const page = await browser.open(address)
+  await connection(page, 'live')
+  const keys = page.locator('.keys-help')
+  expect(await keys.count()).toBe(0)
+  await page.keyboard.press('?')
+  await keys.getByText('search interfaces').waitFor()
+  await page.keyboard.press('Escape')
+  await keys.waitFor({ state: 'hidden' })
+  await page.getByRole('searchbox').press('?')
+  expect(await page.getByRole('searchbox').inputValue()).toBe('?')
+  await page.getByRole('button', { name: 'Keys' }).click()
+  await keys.waitFor()
 })

@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
 import { startFeed, TestBrowser } from '../../support/web/browser.ts'
 import { CABLE, FakeWorld, SNULL } from '../../support/web/fake-world.mjs'
-import { bordersOf, hasStatisticsOf, noteStatistics } from '../../support/web/in-page.mjs'
+import { bordersOf, countMarks, hasStatisticsOf, noteStatistics } from '../../support/web/in-page.mjs'
 
 const browser = new TestBrowser()
 
@@ -33,11 +33,13 @@ test('each plot names its lines with their newest values, and a key switches one
   await expect
     .poll(() => keys('Throughput'))
     .toEqual([expect.stringMatching(/^tx\s*[\d.]+[kM]$/), expect.stringMatching(/^rx\s*[\d.]+[kM]$/)])
-  await expect.poll(() => keys('delay beyond')).toContainEqual(expect.stringMatching(/^ab delay: p50\s*[\d.]+ µs$/))
+  await expect
+    .poll(() => keys('Wire ab: extra delay'))
+    .toContainEqual(expect.stringMatching(/^delay: p50\s*[\d.]+ µs$/))
   const first = plot(page, 'Throughput').getByRole('button').first()
   await first.focus()
   await page.keyboard.press('Enter')
-  expect(await first.getAttribute('aria-pressed')).toBe('false')
+  await expect.poll(() => first.getAttribute('aria-pressed')).toBe('false')
 })
 
 test('dragging and keys zoom all plots, and a double click or a key shows the whole time again', async () => {
@@ -50,14 +52,14 @@ test('dragging and keys zoom all plots, and a double click or a key shows the wh
   await page.mouse.move(right - 20, y, { steps: 4 })
   await page.mouse.up()
   await back.waitFor()
-  expect(await status(page)).toMatch(/^\d\d:\d\d:\d\d to \d\d:\d\d:\d\d$/)
+  await expect.poll(() => status(page)).toMatch(/^\d\d:\d\d:\d\d to \d\d:\d\d:\d\d$/)
   await drawing(page).dblclick()
   await back.waitFor({ state: 'hidden' })
   await page.keyboard.press('+')
   await back.waitFor()
   const before = await status(page)
   await page.keyboard.press('Shift+ArrowLeft')
-  expect(await status(page)).not.toBe(before)
+  await expect.poll(() => status(page)).not.toBe(before)
   await page.keyboard.press('0')
   await back.waitFor({ state: 'hidden' })
 })
@@ -116,7 +118,7 @@ test('each line of a plot looks different in its legend', async () => {
   const parts = ['a', 'b', 'c', 'd', 'e'].map(name => ({ kind: 'ring', name, length: 1, capacity: 4 }) as const)
   await feed.send({ type: 'parts', time: feed.world.time, id: SNULL, parts })
   await pass(2)
-  const samples = plot(page, 'Frames held').locator('.sample')
+  const samples = plot(page, 'Frames waiting').locator('.sample')
   await expect.poll(() => samples.count()).toBeGreaterThan(5)
   const looks = await samples.evaluateAll(bordersOf)
   expect(new Set(looks).size).toBe(looks.length)
@@ -135,4 +137,31 @@ test('plots follow changes of the page’s colours and width', async () => {
   await page.setViewportSize({ width: 700, height: 800 })
   const width = () => canvas.evaluate(element => element.getBoundingClientRect().width)
   await expect.poll(width).toBeGreaterThan(600)
+})
+
+test('a cut, a wire spec and a timeout are listed as events, and are marked in every plot', async () => {
+  const { feed, page, pass } = await open(SNULL, 20)
+  const drawn = page.locator('.plot:visible canvas')
+  const marked = () => drawn.evaluateAll(countMarks)
+  expect(new Set(await marked())).toEqual(new Set([0]))
+  const change = async (command: Parameters<typeof feed.world.command>[1]) => {
+    for (const message of feed.world.command(SNULL, command).messages) await feed.send(message)
+    await pass(2)
+  }
+  await change({ do: 'cut' })
+  await change({ do: 'plug' })
+  await change({ do: 'wire', text: 'loss 5%', direction: 'ab' })
+  await change({ do: 'trigger', fault: 'lockup' })
+  const events = page.getByRole('list', { name: 'Events' }).getByRole('listitem')
+  await expect
+    .poll(() => events.allInnerTexts())
+    .toEqual(
+      [/transmit timeout of queue 0$/, /wire ab: loss 5%$/, /cable plugged in$/, /cable cut$/].map(text =>
+        expect.stringMatching(text),
+      ),
+    )
+  await expect.poll(async () => Math.min(...(await marked()))).toBeGreaterThan(3)
+  await page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link').nth(1).click()
+  await page.getByRole('heading', { name: 'sn1', level: 1 }).waitFor()
+  await expect.poll(() => events.count()).toBe(0)
 })

@@ -179,3 +179,26 @@ export const isCutOff = element => element.scrollWidth > element.clientWidth
 /** Returns the tables with a heading that has no text. */
 export const unnamedHeadings = () =>
   [...document.querySelectorAll('th')].filter(each => each.textContent === '').map(each => each.parentElement.innerHTML)
+
+/**
+ * Returns for each canvas of a plot how many vertical lines in the colours of events are in it: of
+ * all columns of pixels, those with a red or amber pixel in more than a third of their upper half.
+ */
+export const countMarks = canvases =>
+  canvases.map(canvas => {
+    const { width, height } = canvas
+    const copy = Object.assign(document.createElement('canvas'), { width, height })
+    const context = copy.getContext('2d', { willReadFrequently: true })
+    context.drawImage(canvas, 0, 0)
+    const { data } = context.getImageData(0, 0, width, height)
+    let marks = 0
+    for (let x = 0; x < width; x++) {
+      let coloured = 0
+      for (let y = 0; y < height / 2; y++) {
+        const [red, , blue] = data.subarray(4 * (y * width + x))
+        if (red - blue > 60) coloured++
+      }
+      if (coloured > height / 7) marks++
+    }
+    return marks
+  })

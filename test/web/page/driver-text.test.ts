@@ -60,6 +60,18 @@ test('a stage shows its packets in flight, and in its title all its counters', (
   expect(title).toBe('match then loss 1%\n2 in flight\n12 in\n8 out\n1 corrupted\n2 dropped: LOSS')
 })
 
+test('only a stage that can hold packets says that it holds none', () => {
+  const none = { held: 0, dropped: 0, drops: {}, path: '', text: '', in: 0, out: 0 }
+  const rest = { duplicated: 0, corrupted: 0, reordered: 0, marked: 0, direction: 'ab' } as const
+  const noteOf = (stage: string) => describeStage({ ...none, ...rest, stage }).note
+  expect([noteOf('delay'), noteOf('rate 2'), noteOf('loss 2'), noteOf('duplicate')]).toEqual([
+    'none in flight',
+    'none in flight',
+    '',
+    '',
+  ])
+})
+
 test('a device is down, cut, without a carrier or with it', () => {
   const states = [{ isUp: false, isCut: true }, { isCut: true, carrier: false }, { carrier: false }, {}]
   const texts = states.map(state => stateOf(deviceRow('1//sn0', state)).text)

@@ -79,12 +79,12 @@ describe('the plots', () => {
       return { kind, name: name.join(' '), length: 2 - i }
     })
     const messages = [stats(0, none), { type: 'parts', time: 0, id: 'a', parts } as never, stats(1, none, 5)]
-    expect(shown('Frames held', messages)).toEqual([
+    expect(shown('Frames waiting', messages)).toEqual([
       ['held, in slots of the device', [0, 5]],
       ['rx ring', [null, 2]],
       ['queue tx 0', [null, 1]],
     ])
-    const colours = linesOf('Frames held', messages).lines.map(({ colour }) => colour)
+    const colours = linesOf('Frames waiting', messages).lines.map(({ colour }) => colour)
     expect(new Set(colours).size).toBe(3)
   })
 
@@ -92,7 +92,7 @@ describe('the plots', () => {
     const empty = Array.from({ length: 11 }, (_, i) => ({ kind: 'queue', name: `tx ${i}`, length: 0 }))
     const parts = [...empty, { kind: 'ring', name: 'rx ring', length: 2 }]
     const messages = [stats(0, none), { type: 'parts', time: 0, id: 'a', parts } as never, stats(1, none, 5)]
-    const styles = linesOf('Frames held', messages).lines.map(({ colour, isDashed }) => `${colour} ${isDashed}`)
+    const styles = linesOf('Frames waiting', messages).lines.map(({ colour, isDashed }) => `${colour} ${isDashed}`)
     expect([styles.length, new Set(styles).size]).toEqual([2, 2])
   })
 
@@ -102,9 +102,10 @@ describe('the plots', () => {
       wire(0, { stage: 'loss', path: 'match then ' }, { stage: 'delay', direction: 'ba', late }),
       wire(1, { stage: 'loss', path: 'match then ', dropped: 3 }, { stage: 'delay', direction: 'ba', late }),
     ]
-    expect(shown('Wire: packets', messages)).toEqual([['ab match then loss: dropped', [null, 3]]])
-    const [p50, p99] = linesOf('Wire: delay', messages).lines
-    expect([p50.label, p99.label]).toEqual(['ba delay: p50', 'ba delay: p99'])
+    expect(shown('Wire ab: packets', messages)).toEqual([['match then loss: dropped', [null, 3]]])
+    expect([shown('Wire ba: packets', messages), shown('Wire ab: extra', messages)]).toEqual([[], []])
+    const [p50, p99] = linesOf('Wire ba: extra', messages).lines
+    expect([p50.label, p99.label]).toEqual(['delay: p50', 'delay: p99'])
     expect(p50.values[1]).toBeCloseTo(1e-6, 12)
     expect(p99.values[1]).toBeCloseTo(2e-3, 9)
     expect([p50.isDashed, p99.isDashed, p50.colour === p99.colour]).toEqual([false, true, true])

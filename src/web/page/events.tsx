@@ -1,0 +1,70 @@
+/** What happened to interfaces: cut cables, new wire specs, timeouts, faults. */
+import type { DeviceId, FeedMessage, PageCommand } from '../feed-types.ts'
+import type { Tone } from './driver-text.ts'
+import { clockText } from './traffic-units.ts'
+
+export interface PageEvent {
+  readonly id: DeviceId
+  /** Milliseconds since 1970. */
+  readonly time: number
+  readonly text: string
+  readonly tone: Tone
+}
+
+type EventMessage = Extract<FeedMessage, { type: 'event' }>
+
+const TEXTS: Readonly<Partial<Record<EventMessage['event']['event'], readonly [text: string, tone: Tone]>>> = {
+  registered: ['registered', 'plain'],
+  unregistered: ['unregistered', 'warn'],
+  up: ['up', 'ok'],
+  down: ['down', 'warn'],
+  'carrier-on': ['carrier on', 'ok'],
+  'carrier-off': ['carrier off', 'drop'],
+  cut: ['cable cut', 'drop'],
+  plugged: ['cable plugged in', 'ok'],
+}
+
+/** Returns the event of a message; undefined for those that other views show. */
+export function eventOf({ id, time, event }: EventMessage): PageEvent | undefined {
+  if (event.event === 'timeout') {
+    return { id, time, text: `transmit timeout of queue ${event.queue ?? 0}`, tone: 'drop' }
+  }
+  if (event.event === 'wire') {
+    return { id, time, text: `wire ${event.direction ?? ''}: ${event.text || 'off'}`, tone: 'warn' }
+  }
+  const [text, tone] = TEXTS[event.event] ?? []
+  return text === undefined || tone === undefined ? undefined : { id, time, text, tone }
+}
+
+/** Returns what a command of this page did; undefined if the server reports it as an event. */
+export function changeText(command: PageCommand): string | undefined {
+  if (command.do === 'param') return `${command.name} set to ${command.value}`
+  if (command.do === 'trigger') return `fault ${command.fault} triggered`
+  return command.do === 'reset' ? 'statistics reset' : undefined
+}
+
+interface EventsProps {
+  /** Of one device, oldest first. */
+  readonly events: readonly PageEvent[]
+  readonly most: number
+}
+
+/** The newest events, the last one first; nothing without any. */
+export function Events({ events, most }: EventsProps) {
+  if (events.length === 0) return null
+  return (
+    <section class="panel plot-wide events">
+      <h2>Events</h2>
+      <ol aria-label="Events">
+        {events
+          .slice(-most)
+          .toReversed()
+          .map(({ time, text, tone }, i) => (
+            <li key={events.length - i}>
+              <span class="muted number">{clockText(time / 1000)}</span> <span class={tone}>{text}</span>
+            </li>
+          ))}
+      </ol>
+    </section>
+  )
+}
