@@ -1,5 +1,5 @@
 /** The labs that run, as other processes find them: by the files of their control sockets. */
-import { closeSync, openSync, readdirSync, readlinkSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readdirSync, readlinkSync, statSync } from 'node:fs'
 import { EACCES, ENODEV, ESRCH, VnetError } from '../../base/errno.ts'
 import { directoriesOf, listed, otherUserLine, withPlaces } from '../../control/client/find.ts'
 import { type EntryInterface, labPlace, readDirectories } from '../../control/protocol/directory.ts'
@@ -96,9 +96,14 @@ export function openHost({ lab, host }: RunningHost): number {
   const directory = `/proc/${lab.pid}/fd`
   try {
     for (const fd of readdirSync(directory)) {
-      // A descriptor may be closed meanwhile.
-      const leadsTo = attempt(() => readlinkSync(`${directory}/${fd}`))
-      if (leadsTo === `net:[${inode}]`) return openSync(`${directory}/${fd}`, 'r')
+      const path = `${directory}/${fd}`
+      // A descriptor may be closed meanwhile, before it is read or before it is opened.
+      if (attempt(() => readlinkSync(path)) !== `net:[${inode}]`) continue
+      const nsfd = attempt(() => openSync(path, 'r'))
+      if (nsfd === undefined) continue
+      // Its number may be used again.
+      if (fstatSync(nsfd).ino === inode) return nsfd
+      closeSync(nsfd)
     }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
