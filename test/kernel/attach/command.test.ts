@@ -109,6 +109,7 @@ describe('a running attachment', () => {
     await done('cut', inner)
     expect(JSON.parse(await done('show', inner, '--json'))).toMatchObject({ state: 'cut' })
     await far.run('ping -c 1 -W 0.2 192.0.2.1')
+    await expect.poll(() => done('stats', inner)).toMatch(/\bCUT\b/)
     await done('plug', inner)
     await ping()
     const { inner: statistics } = finalStatistics(await vnet.stop())
@@ -135,6 +136,7 @@ describe('a running attachment', () => {
     const [log, capture] = [join(directory, 'decisions'), join(directory, 'frames.pcapng')]
     const vnet = await start('--wire-in', 'loss 100%', '--log', log, '--capture', capture)
     await far.run('ping -c 1 -W 0.2 192.0.2.1')
+    await expect.poll(async () => jsonLines(await done('wire', inner, '--json'))[0]?.in).toBeGreaterThan(0)
     const ended = await vnet.stop()
     expect(finalWires(ended)).toEqual([expect.objectContaining({ side: 'in', direction: 'ab', stage: 'loss' })])
     expect(readFileSync(log, 'utf8')).toContain('"direction":"ab","side":"in","stage":"wire","verdict":"set"')

@@ -6,7 +6,7 @@ import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 import { processIn } from '../../support/netns.ts'
 import { runMain } from '../../support/run-main.ts'
 import { pingWithoutLoss } from '../../support/traffic.ts'
-import { finalWires, startVnet } from '../../support/vnet-process.ts'
+import { finalWires, jsonLines, startVnet } from '../../support/vnet-process.ts'
 
 const { near: container, far: host, other, third, directory } = freshQuietNamespaces('near', 'far', 'other', 'third')
 const engine = freshEngine(directory)
@@ -34,6 +34,9 @@ describe('an attachment to a container', () => {
     container.ip('neigh add 192.0.2.2 lladdr 02:00:00:00:00:02 dev inner')
     // No reply arrives, because `outer` has another address.
     await container.run('ping -c 1 -W 0.1 192.0.2.2')
+    const entered = async () =>
+      jsonLines((await runMain('wire', `${host.name}/outer`, '--json')).stdout).map(stage => stage.in)
+    await expect.poll(entered).toContain(1)
     const wires = finalWires(await vnet.stop())
     expect(wires.map(({ side, stage }: { side?: string; stage: string }) => [side, stage])).toEqual([
       ['in', 'loss'],
