@@ -203,6 +203,7 @@ test.each([
   ['rate 1.5e6', "'1.5e6' has no unit: it means 1.5mbit/s, as in tc(8)"],
   ['delay 20', "'20' has no unit: it means 20us, as in tc(8)"],
   ['policer 1mbit burst 1513b', 'frames of more than 1513 bytes never pass: they do not fit'],
+  ['policer 1mbit burst 60b', 'frames of more than 60 bytes never pass: they do not fit'],
   ['rate 10mbit limit 1ms', 'frames of more than 1250 bytes never pass: they do not fit'],
   [
     "match 'tcp[tcpflags] & tcp-syn != 0' ( )",

@@ -135,6 +135,20 @@ describe('changes', () => {
     ])
   })
 
+  test('a trace that stays the same continues, and may get another queue', () => {
+    const text = 'time,rate\n0,8mbit\n10ms,4mbit\n'
+    const wire = makeWire([trace(text, { once: true })])
+    for (let i = 0; i < 3; i++) wire.sendFrame(kilo)
+    wire.advance(9.5 * MS)
+    wire.chain.set([trace(text, { once: true, limit: { packets: 1 } })])
+    wire.advance(MS)
+    wire.sendFrame(kilo)
+    wire.sendFrame(kilo)
+    wire.advance(10 * MS)
+    expect(left(wire).slice(3)).toEqual([[4, 12.5]])
+    expect(wire.chain.report()[0]?.drops).toEqual({ limit: 1 })
+  })
+
   test('a trace of opportunities replaces a trace of a link, and the reverse', () => {
     const wire = makeWire([trace('time,delay\n0,50ms\n')])
     wire.sendFrame(kilo)
