@@ -10,6 +10,7 @@ const hosts = () => import('./commands/lab-hosts.ts')
 const listed = (text: string) => text.split(',').map(each => each.trim())
 const every = (text: string, before: readonly string[] = []) => [...before, text]
 const number = wholeNumber(1, Number.MAX_SAFE_INTEGER)
+const lengths = (text: string) => listed(text).map(number)
 const NS_PER_MS = 1e6
 const inMs = time('must be a time with its unit, such as 500ms or 30s')
 const duration = (text: string) => inMs(text) / NS_PER_MS
@@ -20,6 +21,9 @@ const exploring: readonly Option[] = [
   ),
   new Option('--links <list>', 'only packets of these links, such as client-server').argParser(listed),
   new Option('--filter <filter>', 'only packets that match, in the words of pcap-filter(7)'),
+  new Option('--bursts <list>', 'also lose so many packets in a row, such as 2,3').argParser(lengths),
+  new Option('--pairs', 'also try all pairs of faults that a run survives one by one'),
+  new Option('--depth <n>', '2 also faults packets that appear only after a fault (1)').argParser(wholeNumber(1, 2)),
   new Option('--budget <time>', 'try no more faults after this time, such as 60s').argParser(duration),
   new Option('--concurrency <n>', 'runs at a time (the number of cores)').argParser(number),
   new Option('--timeout <time>', 'longest time of a run (made from the runs without faults)').argParser(duration),
@@ -29,6 +33,7 @@ const exploring: readonly Option[] = [
   ),
   new Option('--host <name>', 'run the command in this host (the first of the file)'),
   json(),
+  new Option('--html <file>', 'write the report as a page: one HTML file'),
   new Option('--repeat <fault>', 'run once, with this fault of a report; repeat for more').argParser(every),
 ]
 

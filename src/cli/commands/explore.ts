@@ -1,11 +1,14 @@
 /** `vnet explore`: every packet lost, doubled, late or damaged, one a run (docs/explore.md). */
-import { resolve } from 'node:path'
+import { closeSync, openSync, writeFileSync } from 'node:fs'
+import { basename, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { withErrno } from '../../base/errno.ts'
 import { shellWord } from '../../base/printable.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { loadNative } from '../../linux/native.ts'
 import { commandScenario } from '../../testing/explore/command-scenario.ts'
 import { type ExploreOptions, explore, type Failure, type Progress } from '../../testing/explore/index.ts'
+import { pageOf } from '../../testing/explore/page.ts'
 import { readLabFile } from '../../testing/lab/file/read.ts'
 import { statusOf } from '../../testing/lab/file/service.ts'
 import { createLab, LabUnavailableError } from '../../testing/lab/index.ts'
@@ -17,6 +20,8 @@ import { hostOf } from './lab.ts'
 export interface ExploreCliOptions extends ExploreOptions {
   readonly host?: string
   readonly json?: boolean
+  /** The path of the page. */
+  readonly html?: string
   readonly repeat?: readonly string[]
 }
 
@@ -34,11 +39,13 @@ const MS_PER_S = 1000
 export async function exploreCommand(
   path: string,
   command: readonly string[],
-  { host, json = false, repeat, ...options }: ExploreCliOptions,
+  { host, json = false, html, repeat, ...options }: ExploreCliOptions,
   io: Io,
 ): Promise<number> {
   const subject = SCRIPT.test(path) ? scriptOf(path, command, host) : commandOf(path, command, host)
-  if (repeat !== undefined && json) throw new UsageError('--json: with --repeat there is one run, and no report')
+  if (repeat !== undefined && (json || html !== undefined)) {
+    throw new UsageError(`${json ? '--json' : '--html'}: with --repeat there is one run, and no report`)
+  }
   if (io.own) enterForLab(loadNative())
   try {
     // Without rights each run would fail.
@@ -50,6 +57,8 @@ export async function exploreCommand(
   const { url, seed } = subject
   const given = { ...(seed !== undefined && { seed }), ...options }
   if (repeat !== undefined) return repeatOnce(url, repeat, given, io)
+  // A path that cannot be written is reported before the first run.
+  const page = html === undefined ? undefined : withErrno(`open ${html}`, () => openSync(html, 'w'))
   using end = endOf(io)
   const stop = new AbortController()
   end.asked.finally(() => stop.abort()).catch(() => {})
@@ -59,11 +68,14 @@ export async function exploreCommand(
     const report = await explore(url, { ...given, signal: stop.signal, onProgress })
     io.progress?.(undefined)
     nameCommands(report.failures, subject)
+    if (page !== undefined) writeFileSync(page, pageOf(report.toJSON(), titleOf(path, command)))
     io.out(`${json ? JSON.stringify(report) : report}\n`)
     if (!stop.signal.aborted) return report.passed ? EXIT_OK : EXIT_FAILURE
   } catch (error) {
     io.progress?.(undefined)
     if (!stop.signal.aborted) throw error
+  } finally {
+    if (page !== undefined) closeSync(page)
   }
   const signal = await end.asked
   return signal === undefined ? EXIT_FAILURE : statusOf(null, signal)
@@ -103,6 +115,11 @@ async function repeatOnce(url: URL, faults: readonly string[], options: ExploreO
     io.err(`vnet: ${error.message}\n`)
     return EXIT_FAILURE
   }
+}
+
+/** Returns the title of the page: the file, and the command. */
+function titleOf(path: string, command: readonly string[]): string {
+  return [basename(path), ...command.map(shellWord)].join(' ')
 }
 
 function progressText({ done, total, failed, left }: Progress): string {

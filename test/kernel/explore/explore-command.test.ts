@@ -1,7 +1,7 @@
 /** `vnet explore`: a command in the lab of a file, or a scenario in JavaScript. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
@@ -68,12 +68,25 @@ test('a command fails by its status, and the report has the command that repeats
 })
 
 test('a command that survives passes, and --json prints the report as one object', async () => {
-  const options = ['--json', '--faults', 'drop', '--host', 'client', '--links', 'client-server', '--filter', 'icmp']
+  const html = ['--html', path('report.html')]
+  const options = [
+    '--json',
+    ...html,
+    '--faults',
+    'drop',
+    '--host',
+    'client',
+    '--links',
+    'client-server',
+    '--filter',
+    'icmp',
+  ]
   const { status, stdout } = await runMain('explore', path('net.yaml'), ...options, ...ping(3))
   const { packets, points, failures } = JSON.parse(stdout)
   expect([status, failures]).toEqual([0, []])
   expect(packets[0].name).toBe(REQUEST)
   expect(points).toHaveLength(packets.length)
+  expect(readFileSync(path('report.html'), 'utf8')).toContain('<title>net.yaml ping -4 -qi0.2 -W1 -c 3 server: passed<')
 })
 
 test('the terminal shows how much is done, and when it will end', async () => {
@@ -87,6 +100,14 @@ test('the terminal shows how much is done, and when it will end', async () => {
     '2 of 2 faults, 0 failed, 0 s left',
     undefined,
   ])
+})
+
+test('pairs, bursts and the depth are those of the options', async () => {
+  const more = ['--pairs', '--bursts', '2', '--depth', '2', '--faults', 'duplicate,delay 1ms']
+  const { status, stdout } = await runMain('explore', path('scenario.mjs'), '--json', ...more)
+  const { faults, points } = JSON.parse(stdout)
+  expect([status, faults]).toEqual([0, ['duplicate', 'delay 1ms', 'burst 2']])
+  expect(points.length).toBeGreaterThanOrEqual(2)
 })
 
 test('Ctrl-C ends all runs, and prints the verdicts up to then', async () => {
@@ -119,14 +140,24 @@ test('without rights it says what to do', () => {
   expect([status, stderr]).toEqual([1, expect.stringMatching(/^vnet: a lab needs CAP_SYS_ADMIN.*\n$/)])
 })
 
+test('a page that cannot be written is reported before the first run', async () => {
+  rmSync(path('runs'), { force: true })
+  const { status, stderr } = await runMain('explore', path('scenario.mjs'), '--html', path('none/a.html'))
+  expect([status, stderr]).toEqual([1, `vnet: open ${path('none/a.html')}: ENOENT, no such file or directory\n`])
+  expect(existsSync(path('runs'))).toBe(false)
+})
+
 test.each([
   [['net.yaml'], 'net.yaml: the command to run in this lab is missing: -- COMMAND'],
   [['net.yaml', '--host', 'third', ...ping(1)], '--host third: the lab has client, server'],
   [['scenario.mjs', ...ping(1)], 'scenario.mjs: a scenario takes no command'],
   [['scenario.mjs', '--host', 'client'], '--host: there is no command'],
   [['scenario.mjs', '--json', '--repeat', REQUEST], '--json: with --repeat there is one run, and no report'],
+  [['scenario.mjs', '--html', '/', '--repeat', REQUEST], '--html: with --repeat there is one run, and no report'],
   [['scenario.mjs', '--faults', 'lose'], "faults: 'lose' is not a fault: "],
   [['scenario.mjs', '--budget', '60'], '--budget 60: must be a time with its unit, such as 500ms or 30s'],
+  [['scenario.mjs', '--bursts', '2,x'], '--bursts 2,x: must be a whole number from 1'],
+  [['scenario.mjs', '--depth', '3'], '--depth 3: must be a whole number from 1 to 2'],
   [['scenario.mjs', '--stop-at', '0'], '--stop-at 0: must be a whole number from 1'],
 ])('vnet explore %s is refused', async ([name = '', ...options], message) => {
   const { status, stdout, stderr } = await runMain('explore', path(name), ...options)

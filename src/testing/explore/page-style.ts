@@ -1,0 +1,66 @@
+/** The style sheet of the page. */
+export const PAGE_STYLE = `
+:root {
+  --back: #fff; --text: #1b1f24; --weak: #57606a; --line: #d0d7de; --soft: #f6f8fa;
+  --failed: #b42318; --slower: #8a5a00; --passed: #1a6b33; --other: #57606a;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --back: #14171a; --text: #e6e9ec; --weak: #a2abb4; --line: #3a4149; --soft: #1e2328;
+    --failed: #ff8d82; --slower: #e8b450; --passed: #6fce8b; --other: #a2abb4;
+  }
+}
+body { margin: 0; background: var(--back); color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
+main { max-width: calc(var(--width) + 640px); min-width: 0; margin: 0 auto; padding: 1rem; }
+h1 { font-size: 1.4rem; overflow-wrap: anywhere; }
+h2 { font-size: 1.15rem; margin-top: 2rem; }
+h3 { font-size: 1rem; overflow-wrap: anywhere; }
+h4 { margin: .8rem 0 .2rem; font-size: .9rem; }
+pre, code { font: 13px/1.45 ui-monospace, monospace; }
+pre { background: var(--soft); padding: .6rem .8rem; border-radius: 6px; white-space: pre-wrap; }
+pre, code { overflow-wrap: anywhere; }
+section { border-left: 3px solid var(--failed); padding-left: 1rem; margin: 1.2rem 0 2rem; }
+.verdict { color: var(--other); border: 1px solid; border-radius: 9px; padding: 0 .5em; font-size: .85em; }
+.verdict { white-space: nowrap; }
+.verdict.failed { color: var(--failed); font-weight: 700; }
+.verdict.slower { color: var(--slower); }
+.verdict.passed { color: var(--passed); }
+.diagram { overflow-x: auto; }
+.hosts, summary { display: grid; grid-template-columns: 4.5rem var(--width) minmax(16rem, 1fr); }
+.hosts { position: sticky; top: 0; background: var(--back); border-bottom: 1px solid var(--line); }
+.hosts { padding: .4rem 0; color: var(--weak); }
+.names { display: flex; }
+.names b { width: 180px; text-align: center; overflow-wrap: anywhere; color: var(--text); }
+ol { list-style: none; margin: 0; padding: 0; }
+summary { position: relative; align-items: center; min-height: 40px; cursor: pointer; list-style: none; }
+summary::-webkit-details-marker { display: none; }
+summary:hover, details[open] > summary { background: var(--soft); }
+summary:focus-visible { outline: 2px solid var(--text); outline-offset: -2px; }
+summary svg { display: block; grid-column: 2; grid-row: 1; }
+.at, .hosts > :first-child { color: var(--weak); font-size: .85em; text-align: right; padding-right: .8rem; }
+.label { grid-column: 2; grid-row: 1; align-self: start; margin-left: calc(var(--from) * 180px + 90px); }
+.label { width: 180px; text-align: center; font: 12px/1.4 ui-monospace, monospace; padding-top: 4px; }
+.label { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.chips { grid-column: 3; display: flex; flex-wrap: wrap; gap: .3rem; padding: .3rem .5rem; }
+.host { stroke: var(--line); fill: none; }
+g { stroke: var(--other); fill: var(--other); }
+g.failed { stroke: var(--failed); fill: var(--failed); }
+g.slower { stroke: var(--slower); fill: var(--slower); }
+g.passed { stroke: var(--passed); fill: var(--passed); }
+.line { stroke-width: 1.5; }
+g.failed .line { stroke-width: 2; stroke-dasharray: 6 4; }
+.cross { stroke-width: 2.5; fill: none; }
+.about { padding: .2rem 1rem .8rem 4.5rem; background: var(--soft); border-bottom: 1px solid var(--line); }
+.about pre { background: var(--back); }
+.about p { margin: .3rem 0; }
+.hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+a { color: inherit; }
+@media print {
+  :root { --back: #fff; --text: #000; --weak: #444; --line: #bbb; --soft: #fff; }
+  :root { --failed: #a00; --slower: #740; --passed: #050; --other: #444; }
+  .diagram { overflow: visible; }
+  .hosts { position: static; }
+  li, section { break-inside: avoid; }
+  details::details-content { content-visibility: visible; display: block; }
+}
+`
