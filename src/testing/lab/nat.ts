@@ -148,6 +148,8 @@ export class Nat {
     const nh = this.#find(bytes, at, length)
     if (nh < 0) return 'pass'
     const destination = ipv4.destination(bytes, nh)
+    // With hairpinning the kernel no longer drops packets that claim to be from the router.
+    if (ipv4.source(bytes, nh) === this.address) return 'filtered'
     if (destination !== this.address) return this.#blocks && destination < FIRST_MULTICAST ? 'filtered' : 'pass'
     const { h, isFragment } = this.#upper
     if (!isFragment) return this.#inbound(bytes, nh, now)

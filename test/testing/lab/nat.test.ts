@@ -531,6 +531,15 @@ describe('the stages of a NAT', () => {
     expect(ab.chain.report()[0]).toMatchObject({ in: 1, out: 1, held: 0, dropped: 0 })
   })
 
+  test('drop packets from outside that have the address of the router', () => {
+    const nat = new Nat('full-cone', place(OUTSIDE)[0], random(7))
+    const [ab, ba] = [wire([natStage(nat)]), wire([natStage(nat)], { direction: 'ba' })]
+    ab.sendFrame(frame(udp(HOST, PEER)))
+    ba.sendFrame(frame(udp(`${OUTSIDE}:3478`, sourceOf(ab.received[0]!.bytes.subarray(14)))))
+    expect(ba.received).toEqual([])
+    expect(ba.chain.report()[0]).toMatchObject({ drops: { filtered: 1 } })
+  })
+
   /** The wire to a router with a host that has sent to PEER, and the host's address outside. */
   function inbound() {
     const nat = new Nat('restricted', place(OUTSIDE)[0], random(7))
