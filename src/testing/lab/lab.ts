@@ -213,9 +213,13 @@ export class Lab implements AsyncDisposable {
     return this.#captures.keep()
   }
 
-  /** @internal Returns a line for each cause of drops on its links, the most packets first. */
+  /**
+   * @internal Returns a line for each cause of drops on its links and in firewalls, the most
+   * packets first.
+   */
   drops(): Promise<readonly string[]> {
-    return this.#made(() => this.#links.drops())
+    const routers = [...this.#namespaces.values()].filter(each => each instanceof LabRouter)
+    return this.#made(async () => this.#links.drops(routers.flatMap(each => each.dropLines())))
   }
 
   /** @internal Returns the packets of each open link, if the lab is watched. */

@@ -48,6 +48,12 @@ export function checkFault(action: FaultAction, filter: string | undefined, when
 const EVENTS: readonly (string | symbol)[] = ['up', 'down', 'wire', 'close']
 const OWN_EVENTS: readonly (string | symbol)[] = ['error', 'newListener', 'removeListener']
 
+/** The packets that one cause has dropped, and a line for people. */
+export interface DropLine {
+  readonly packets: number
+  readonly text: string
+}
+
 /** One direction of a link. */
 export class LinkDirection {
   readonly #link: LabLink
@@ -184,7 +190,7 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
   }
 
   /** @internal Returns the drops on the link, by reason. */
-  async dropLines(): Promise<{ readonly packets: number; readonly text: string }[]> {
+  async dropLines(): Promise<DropLine[]> {
     const report = await this.stats()
     const { name } = this.#lab
     const ofStages = (['ab', 'ba'] as const).flatMap(direction => {

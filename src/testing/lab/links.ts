@@ -11,7 +11,7 @@ import { type HostsFile, ipv4Of } from './hosts.ts'
 import type { LabCableOptions, LabSetup } from './lab.ts'
 import type { LabWorker } from './lab-worker.ts'
 import { checkLanOptions, LabLan, type LabLanOptions, planLan } from './lan.ts'
-import { LabLink } from './link.ts'
+import { type DropLine, LabLink } from './link.ts'
 import { LabNamespace } from './namespace.ts'
 import { ANY, checkOptions, type Form, type Forms } from './options.ts'
 import type { EndSpec, NatSpec } from './protocol.ts'
@@ -334,10 +334,10 @@ export class Links {
     this.#hosts.update()
   }
 
-  /** Same as Lab.drops. */
-  async drops(): Promise<readonly string[]> {
+  /** Same as Lab.drops, with the drops of firewalls. */
+  async drops(ofFirewalls: readonly DropLine[]): Promise<readonly string[]> {
     const lists = await Promise.all([...this.#links].map(link => link.dropLines()))
-    const all = lists.flat().sort((a, b) => b.packets - a.packets)
+    const all = [...lists.flat(), ...ofFirewalls].sort((a, b) => b.packets - a.packets)
     return all.map(({ text }) => text)
   }
 

@@ -7,10 +7,13 @@ import { VnetError } from '../../base/errno.ts'
 import { check, closing } from '../../linux/errno.ts'
 import { AF_NETLINK, MSG_DONTWAIT, SOCK_RAW } from '../../linux/uapi.ts'
 import {
+  attributes,
+  type Message,
   MessageBuilder,
   messages,
   NLM_F_ACK,
   NLM_F_CREATE,
+  NLM_F_DUMP,
   NLM_F_REQUEST,
   NLMSG_ERROR,
   parseAck,
@@ -24,7 +27,7 @@ const NFNL_MSG_BATCH_END = 0x11
 const NFNL_SUBSYS_NFTABLES = 10
 const NLM_F_APPEND = 0x800
 
-const [NFT_MSG_NEWTABLE, NFT_MSG_NEWCHAIN, NFT_MSG_NEWRULE] = [0xa00, 0xa03, 0xa06]
+const [NFT_MSG_NEWTABLE, NFT_MSG_NEWCHAIN, NFT_MSG_NEWRULE, NFT_MSG_GETRULE] = [0xa00, 0xa03, 0xa06, 0xa07]
 const NFTA_TABLE_NAME = 1
 const [NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME, NFTA_CHAIN_HOOK, NFTA_CHAIN_TYPE] = [1, 3, 4, 7]
 const [NFTA_HOOK_HOOKNUM, NFTA_HOOK_PRIORITY] = [1, 2]
@@ -40,6 +43,7 @@ const [NFT_PAYLOAD_NETWORK_HEADER, NFT_PAYLOAD_TRANSPORT_HEADER] = [1, 2]
 const [NFTA_CMP_SREG, NFTA_CMP_OP, NFTA_CMP_DATA, NFT_CMP_EQ, NFT_CMP_NEQ] = [1, 2, 3, 0, 1]
 const [NFTA_IMMEDIATE_DREG, NFTA_IMMEDIATE_DATA] = [1, 2]
 const [NFTA_NAT_TYPE, NFTA_NAT_FAMILY, NFTA_NAT_REG_ADDR_MIN, NFTA_NAT_REG_PROTO_MIN, NFT_NAT_DNAT] = [1, 2, 3, 5, 1]
+const NFTA_COUNTER_PACKETS = 2
 const NFTA_REDIR_REG_PROTO_MIN = 1
 const [NFTA_DATA_VALUE, NFTA_DATA_VERDICT, NFTA_VERDICT_CODE] = [1, 2, 1]
 const [NFT_REG_VERDICT, NFT_REG_1, NFT_REG_2] = [0, 1, 2]
@@ -89,7 +93,11 @@ export const daddr4 = (address: number): Step => {
 /** Matches the first bytes of the source of IPv6 packets. */
 export const saddr6 = (prefix: Uint8Array): Step => matchPayload(NFT_PAYLOAD_NETWORK_HEADER, 8, prefix)
 export const ACCEPT: Step = rule => verdict(rule, NF_ACCEPT)
-export const DROP: Step = rule => verdict(rule, NF_DROP)
+/** Drops packets and counts them. */
+export const DROP: Step = rule => {
+  expression(rule, 'counter', () => {})
+  verdict(rule, NF_DROP)
+}
 /** Matches the source of IPv4 or IPv6 packets. */
 export const saddr = (address: Uint8Array): Step => {
   const isIpv4 = address.length === 4
@@ -146,6 +154,59 @@ export function addRules({ native, nsfd }: SocketPlace, what: string, nfproto: n
       }
     }
   })
+}
+
+/** Packets that DROP has dropped, by the match of its rule. */
+export interface RuleDrops {
+  /** Of rules with `iif`, and with `oif`. */
+  readonly arriving: number
+  readonly leaving: number
+}
+
+/** Reads the drops of all rules of addRules for IPv4 and IPv6. Throws a VnetError. */
+export function ruleDrops({ native, nsfd }: SocketPlace): RuleDrops {
+  const what = 'read the rules of nf_tables'
+  const fd = check(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER, nsfd), what)
+  const drops = { arriving: 0, leaving: 0 }
+  closing(native, fd, () => {
+    const to = new MessageBuilder()
+    const header = Uint8Array.of(NFPROTO_INET, 0, 0, 0)
+    to.message(NFT_MSG_GETRULE, NLM_F_REQUEST | NLM_F_DUMP, 1)
+      .payload(header)
+      .string(NFTA_RULE_TABLE, NAME)
+    check(native.send(fd, to.bytes, MSG_DONTWAIT), what)
+    const into = new Uint8Array(32_768)
+    const meta = new Int32Array(3)
+    for (let isDone = false; !isDone; ) {
+      const length = check(native.recvmsg(fd, into, MSG_DONTWAIT, meta), what)
+      for (const message of messages(into, 0, length)) {
+        if (message.type === NFT_MSG_NEWRULE) addDrops(drops, into, message)
+        else isDone = true
+      }
+    }
+  })
+  return drops
+}
+
+/** Adds the drops of a rule: its match of an interface precedes its counter. */
+function addDrops(drops: { arriving: number; leaving: number }, bytes: Uint8Array, rule: Message): void {
+  let key = 0
+  const within = (type: number, from: { readonly offset: number; readonly length: number }) =>
+    [...attributes(bytes, from.offset, from.length)].filter(each => each.type === type)
+  const expressions = within(NFTA_RULE_EXPRESSIONS, { offset: rule.offset + 4, length: rule.length - 4 })
+  for (const element of expressions.flatMap(list => within(NFTA_LIST_ELEM, list))) {
+    for (const data of within(NFTA_EXPR_DATA, element)) {
+      const view = (at: number) => new DataView(bytes.buffer, bytes.byteOffset + at)
+      for (const name of within(NFTA_EXPR_NAME, element)) {
+        const text = String.fromCharCode(...bytes.subarray(name.offset, name.offset + name.length - 1))
+        if (text === 'meta') for (const { offset } of within(NFTA_META_KEY, data)) key ||= view(offset).getUint32(0)
+        if (text !== 'counter') continue
+        for (const { offset } of within(NFTA_COUNTER_PACKETS, data)) {
+          drops[key === NFT_META_IIFNAME ? 'arriving' : 'leaving'] += Number(view(offset).getBigUint64(0))
+        }
+      }
+    }
+  }
 }
 
 function request(nfproto: number, chains: readonly Chain[]): { readonly bytes: Uint8Array; readonly messages: number } {

@@ -21,10 +21,12 @@ import {
   routeHairpinPort,
   routeOutside,
 } from './access-rules.ts'
+import type { NamespaceCounters } from './counters.ts'
 import { ipv4Of } from './hosts.ts'
-import type { LabLink } from './link.ts'
+import type { DropLine, LabLink } from './link.ts'
 import { placeOf } from './lookup.ts'
 import { type LabInterface, LabNamespace, type NamespaceLab, nameOf, type Sysctl } from './namespace.ts'
+import { ruleDrops } from './nftables.ts'
 import { Nptv6 } from './nptv6.ts'
 import { ANY, checkNone, checkOptions, type Forms, LIST } from './options.ts'
 import type { NatSpec } from './protocol.ts'
@@ -172,6 +174,34 @@ export class LabRouter extends LabNamespace {
     const inside = reachedInside(this.place, outer.name, addresses)
     if (inside.length === 0) throw new UsageError(`accept: ${host.name} has no address inside the router ${this.name}`)
     acceptSource(this.place, outer.name, inside)
+  }
+
+  /**
+   * Same as LabNamespace.stats. With a firewall it also counts the packets that the firewall has
+   * dropped: FirewallInDrops from outside, and FirewallOutDrops to outside.
+   */
+  override stats(): NamespaceCounters {
+    const counters = super.stats()
+    if (!this.#drops) return counters
+    const { arriving, leaving } = ruleDrops(this.place)
+    return { ...counters, FirewallInDrops: arriving, FirewallOutDrops: leaving }
+  }
+
+  /** @internal Returns the drops of its firewall on the link outside. */
+  dropLines(): DropLine[] {
+    const link = this.#outside && this.#links.get(this.#outside)
+    if (link === undefined || !this.#drops) return []
+    const { arriving, leaving } = ruleDrops(this.place)
+    const { firewall: kind = 'none' } = this.#access
+    const by = kind === 'none' ? 'portMapping' : `firewall ${kind}`
+    const lines = Object.entries({ ab: leaving, ba: arriving }).filter(([, packets]) => packets > 0)
+    return lines.map(([way, packets]) => ({ packets, text: `${link.name} ${way}: ${packets} by ${by}` }))
+  }
+
+  /** Whether the kernel drops packets by rules. */
+  get #drops(): boolean {
+    const { firewall: kind = 'none', portMapping = false } = this.#access
+    return this.outer !== undefined && (kind !== 'none' || portMapping)
   }
 
   #meeting(outer: LabInterface): Outside {

@@ -114,6 +114,32 @@ describe('hairpinning', () => {
     await expect(refused).rejects.toMatchObject({ code: 'ECONNREFUSED' })
   })
 
+  test.each([true, false])(
+    'with hairpin: %s, no packet from outside passes with an address of the inside',
+    async hairpin => {
+      const [neighbour] = lab.namespaces('neighbour')
+      const made = await router({
+        ...{ nat: 'full-cone', hairpin, inside: [client, neighbour], forward: { 'udp 7000': 'client' } },
+      })
+      const own = made.interfaces.find(({ name }) => name === 'neighbour')!.addresses[0]!.split('/')[0]!
+      const receiver = await client.createSocket('udp4', 7000)
+      const received: string[] = []
+      receiver.on('message', message => received.push(String(message)))
+      const address = await outer(made, server)
+      await server.exec('ip', ['addr', 'add', `${own}/32`, 'dev', 'lo'])
+      const send = async (text: string, host?: string) => {
+        const sender = await server.createSocket('udp4', 0, host)
+        await new Promise(resolve => sender.send(text, 7000, address, resolve))
+      }
+      await send('spoofed', own)
+      await send('known')
+      await expect.poll(() => received.includes('known')).toBe(true)
+      expect(received).toEqual(['known'])
+      const settings = await made.exec('sh', ['-c', 'grep -l 1 /proc/sys/net/ipv4/conf/*/accept_local || true'])
+      expect(settings.stdout).toBe(hairpin ? '/proc/sys/net/ipv4/conf/server/accept_local\n' : '')
+    },
+  )
+
   test('two hosts inside one NAT exchange datagrams through their ports outside', async () => {
     const [neighbour] = lab.namespaces('neighbour')
     await router({ nat: 'port-restricted', hairpin: true, inside: [client, neighbour] })
@@ -240,6 +266,21 @@ describe('a firewall', () => {
       expect(await text(server, await outer(made, server), 8080)).toBe(v4(server)[0])
     },
   )
+
+  test('the drops of a firewall are in the counters of the router, and in those of the lab by link', async () => {
+    const made = await router({ firewall: 'corporate' })
+    expect(made.stats()).toMatchObject({ FirewallInDrops: 0, FirewallOutDrops: 0 })
+    expect(await lab.drops()).toEqual([])
+    const [at, inner] = [v6(server)[0]!, v6(client)[0]!]
+    await client.exec('ping', ['-c3', '-i0.01', '-W0.1', at])
+    await server.exec('ping', ['-c2', '-i0.01', '-W0.1', inner])
+    expect(made.stats()).toMatchObject({ FirewallInDrops: 2, FirewallOutDrops: 3 })
+    expect(await lab.drops()).toEqual([
+      'router-server ab: 3 by firewall corporate',
+      'router-server ba: 2 by firewall corporate',
+    ])
+    expect(client.stats()).not.toHaveProperty('FirewallInDrops')
+  })
 
   test('corporate: TCP to ports 80 and 443 passes; other ports and UDP do not', async () => {
     await router({ firewall: 'corporate', nat: 'symmetric' })
