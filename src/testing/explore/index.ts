@@ -7,8 +7,7 @@ import type { Shrunk } from './shrink.ts'
 export type { Baseline, Judgement } from './judge.ts'
 export type { ExploredPacket } from './points.ts'
 export type { ExploreReport, Point } from './report.ts'
-export type { WireFault } from './reproduce.ts'
-export type { ExploreResult, Failure, ResultPacket, ResultPoint, Verdict } from './result.ts'
+export type { ExploreResult, Failure, ResultPacket, ResultPoint, Verdict, WireFault } from './result.ts'
 export type {
   ExploreOptions,
   Invariant,

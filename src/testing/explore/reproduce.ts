@@ -7,17 +7,8 @@ import type { Direction } from '../../wire/wire.ts'
 import type { PlannedFault } from '../lab/watch/packet-name.ts'
 import { formatFault } from './fault-text.ts'
 import { type ExploredPacket, isOpenTo } from './points.ts'
+import type { WireFault } from './result.ts'
 import type { ExploreOptions } from './scenario.ts'
-
-/** The faults of one direction of a link, as a wire, which counts the packets of filters. */
-export interface WireFault {
-  readonly link: string
-  readonly direction: Direction
-  /** `drop "tcp dst port 80" nth 2` */
-  readonly wire: string
-  /** The same as calls: `await link.ab.fault('drop', 'tcp dst port 80', { nth: 2 })` */
-  readonly code: readonly string[]
-}
 
 /** Returns the line of tcpdump for a packet. */
 export function bareText({ head, length }: ExploredPacket): string {

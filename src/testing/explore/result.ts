@@ -2,7 +2,17 @@
  * The result of an exploration, as data: what the report prints, what --json writes, and what the
  * page shows.
  */
-import type { WireFault } from './reproduce.ts'
+import type { Direction } from '../../wire/wire.ts'
+
+/** The faults of one direction of a link, as a wire, which counts the packets of filters. */
+export interface WireFault {
+  readonly link: string
+  readonly direction: Direction
+  /** `drop "tcp dst port 80" nth 2` */
+  readonly wire: string
+  /** The same as calls: `await link.ab.fault('drop', 'tcp dst port 80', { nth: 2 })` */
+  readonly code: readonly string[]
+}
 
 /** `missed`: the run had no such packet. `skipped`: `budget` or `stopAt` ended the exploration. */
 export type Verdict = 'passed' | 'slower' | 'failed' | 'missed' | 'skipped'
