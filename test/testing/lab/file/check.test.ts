@@ -87,7 +87,11 @@ test.each([
     '13:13: faults[0].link: the lab has no link home; it has back, internet/server, ',
   ],
   ['direction: ab, ', '', '13:5: faults[0]: direction is missing'],
-  ['action: drop', 'action: lose', '13:51: faults[0].action: expected drop, duplicate, corrupt, reset or a mapping'],
+  [
+    'action: drop',
+    'action: lose',
+    '13:51: faults[0].action: expected drop, duplicate, swap, corrupt, tamper, ce, reset or a mapping',
+  ],
   ['tcp port 80', 'tcp prt 80', "13:65: faults[0].filter: filter 'tcp prt 80': syntax error"],
   ['nth: 2', 'nth: 0', '13:83: faults[0].nth: expected a whole number from 1 to'],
   ['nth: 2', 'nth: 2, first: 1', '13:5: faults[0]: a fault has one of first, nth and every'],
