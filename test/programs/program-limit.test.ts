@@ -1,5 +1,7 @@
 /** The limit of the programs that tests start: test/support/program-limit.ts. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { outcome } from '../support/netns.ts'
 import { killPrograms, limitPrograms, runningPrograms, withLimit } from '../support/program-limit.ts'
@@ -38,4 +40,11 @@ test('the programs of a test are killed before its time is over', async () => {
   limitPrograms(1000)
   const child = spawn('sleep', ['60'], { stdio: 'pipe' })
   await expect(outcome(child)).rejects.toThrow('sleep 60: still running after 0.9 s, killed')
+})
+
+test('no module of test/support adds a hook when it is loaded, which would run in one file of a process only', () => {
+  const folder = join(import.meta.dirname, '../support')
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'))
+  const addsHook = (name: string) => /^(before|after)(Each|All)\(/m.test(readFileSync(join(folder, name), 'utf8'))
+  expect(names.filter(addsHook)).toEqual(['program-limit.ts'])
 })

@@ -1,6 +1,6 @@
 /**
- * vitest loads this file before each test file. It sets two things for the programs that the file
- * starts, whether by itself or through the code under test.
+ * vitest loads this file before each test file. It calls the functions of after-each.ts, and sets
+ * two things for the programs that the file starts, by itself or through the code under test.
  *
  * Their labs are in a directory of this process: commands of other tests would list them. And they
  * have a time limit: another program of the same name may never end. A program past its limit is
@@ -14,7 +14,8 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest'
+import { testEnded } from './after-each.ts'
 
 /** Milliseconds that a blocking call may take. */
 const LIMIT_MS = process.env.VNET_LONG === '1' ? 600_000 : 50_000
@@ -106,3 +107,4 @@ export function limitPrograms(timeout: number): () => void {
 }
 
 beforeEach(({ task }) => limitPrograms(task.timeout))
+afterEach(testEnded)

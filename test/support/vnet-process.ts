@@ -5,11 +5,12 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { afterEach, expect } from 'vitest'
+import { expect } from 'vitest'
 import type { End, Io } from '../../src/cli/io.ts'
 import { main } from '../../src/cli/main.ts'
 import type { DeviceStatistics } from '../../src/cli/statistics.ts'
 import type { StageReport } from '../../src/netdev/device-wire.ts'
+import { afterEachTest } from './after-each.ts'
 
 /** How a run ended. */
 export interface Ended {
@@ -63,7 +64,7 @@ const READY = /^ready$|^\{"event":"ready"/
 
 /** Running programs; programs that a test leaves running are ended after it. */
 const running = new Set<Running>()
-afterEach(stopRunning)
+afterEachTest(stopRunning)
 
 /** Ends programs of this test before the hooks that were added earlier run. */
 export async function stopRunning(): Promise<void> {

@@ -1,12 +1,12 @@
 /** Explores the scenario of echo.mjs, a request and its answer, with a bug. */
-import { afterEach } from 'vitest'
 import { type ExploreOptions, type ExploreReport, explore } from '../../../src/testing/index.ts'
+import { afterEachTest } from '../after-each.ts'
 
 const ECHO = new URL('echo.mjs', import.meta.url)
 export const REQUEST = 'client-server ab udp client:* > server:5000 packet 1'
 export const ANSWER = 'client-server ba udp server:5000 > client:* packet 1'
 
-afterEach(() => {
+afterEachTest(() => {
   delete process.env.ECHO_BUG
 })
 
