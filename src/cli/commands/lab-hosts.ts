@@ -59,6 +59,7 @@ export async function execInHost(
 ): Promise<number> {
   checkUser(user)
   const found = findHost(text, user)
+  if (typeof found === 'string') return fail(io, found)
   checkOwner(found)
   // A thread returns only to a network namespace that belongs to its user namespace.
   enterUserNamespace(found.lab.pid, '-n')

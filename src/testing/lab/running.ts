@@ -1,6 +1,6 @@
 /** The labs that run, as other processes find them: by the files of their control sockets. */
 import { closeSync, fstatSync, openSync, readdirSync, readlinkSync, statSync } from 'node:fs'
-import { EACCES, ENODEV, ESRCH, VnetError } from '../../base/errno.ts'
+import { EACCES, ESRCH, VnetError } from '../../base/errno.ts'
 import { directoriesOf, listed, otherUserLine, withPlaces } from '../../control/client/find.ts'
 import { type EntryInterface, labPlace, readDirectories } from '../../control/protocol/directory.ts'
 import { otherUsers } from '../../control/protocol/run-directory.ts'
@@ -51,10 +51,10 @@ export function runningLabs(user?: number): RunningLab[] {
 
 /**
  * Returns the host that `text`, [LAB:]HOST, names in a lab of runningLabs(). A program of `vnet lab
- * FILE` means the hosts of its own lab, VNET_LAB. Throws a VnetError if no host or several hosts
- * have this name.
+ * FILE` means the hosts of its own lab, VNET_LAB. Returns a line for people if no host or several
+ * hosts have this name.
  */
-export function findHost(text: string, user?: number): RunningHost {
+export function findHost(text: string, user?: number): RunningHost | string {
   const labs = runningLabs(user)
   const all = labs.flatMap(lab => [...lab.hosts.keys()].map(host => ({ lab, host })))
   const nameOf = ({ lab, host }: RunningHost) => `${lab.name}:${host}`
@@ -68,11 +68,11 @@ export function findHost(text: string, user?: number): RunningHost {
   const others = users.map(each => `; ${otherUserLine(each, 'lab list')}`).join('')
   const why =
     labs.length === 0
-      ? 'no lab with a link is running'
+      ? `no host is called ${text}: no lab with a link is running`
       : found === undefined
-        ? `there is no such host; there are ${listed(all.map(nameOf))}`
-        : `${named.length} hosts are called that: ${listed(named.map(nameOf))}`
-  throw new VnetError(ENODEV, text, `${why}${others}`)
+        ? `no host is called ${text}; there are ${listed(all.map(nameOf))}`
+        : `${named.length} hosts are called ${text}: ${listed(named.map(nameOf))}`
+  return `${why}${others}`
 }
 
 /**

@@ -247,7 +247,7 @@ VNET_LAB=${lab}
   expect(vnet('lab', 'exec', `${OWN}:client`, 'sh', '-c', 'kill -TERM $$').status).toBe(128 + 15)
   const unknown = vnet('lab', 'exec', `${OWN}:other`, 'true')
   expect(unknown.status).toBe(1)
-  expect(unknown.stderr).toMatch(/:other: ENODEV, no such device; there is no such host; there are .*:/)
+  expect(unknown.stderr).toMatch(new RegExp(`^vnet: no host is called ${OWN}:other; there are .*:`))
   const shell = spawnSync(process.execPath, [PROGRAM, 'lab', 'shell', `${OWN}:server`], {
     encoding: 'utf8',
     env: { ...process.env, SHELL: '/bin/sh' },
