@@ -1,4 +1,5 @@
 /** Starts the page when the module is loaded. */
+import { allView } from './all.tsx'
 import { controlsView } from './controls.tsx'
 import { driverView } from './driver.tsx'
 import { framesView } from './frames.tsx'
@@ -8,4 +9,4 @@ import { Page } from './page.tsx'
 import { stepView } from './step.tsx'
 import { trafficView } from './traffic.tsx'
 
-new Page([driverView, trafficView, framesView, controlsView, lanView, stepView, labsView])
+new Page([driverView, trafficView, framesView, controlsView, lanView, stepView, labsView, allView])

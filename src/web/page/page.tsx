@@ -42,7 +42,7 @@ const SENTENCES: Readonly<Partial<Record<FeedState, string>>> = {
 const KEYS = [
   ['?', 'these keys'],
   ['/', 'search interfaces'],
-  ['1 to 7', 'the views'],
+  ['1 to 8', 'the views'],
   ['p', 'pause, in Traffic and Frames'],
   ['s n', 'halt frames, and run a step, in Step'],
 ] as const

@@ -205,3 +205,25 @@ test('? shows the keys of the page, and Escape hides them', async () => {
   await page.getByRole('button', { name: 'Keys' }).click()
   await keys.waitFor()
 })
+
+test('the table of all interfaces starts with those that are broken, then those that drop frames', async () => {
+  const { feed, address } = await startFeed(new FakeWorld({ devices: 5, hosts: 0, hostile: false }))
+  const { world } = feed
+  const page = await browser.open(`${address}#all`)
+  await connection(page, 'live')
+  await feed.second()
+  world.find('4714//loop2')!.row.isCut = true
+  await feed.send(world.hello(true))
+  const { drops } = world.find('4714//loop3')!.counters
+  const table = page.locator('table.all tbody')
+  const first = async () => {
+    drops.rx.NOMEM = (drops.rx.NOMEM ?? 0) + 5000
+    await feed.second()
+    return (await table.getByRole('row').allInnerTexts()).slice(0, 2)
+  }
+  await expect
+    .poll(first)
+    .toEqual([expect.stringMatching(/^loop2\s+cable cut/), expect.stringMatching(/^loop3\s+carrier.*\s5k\s/)])
+  await table.getByRole('link', { name: 'loop3' }).click()
+  await page.getByRole('heading', { name: 'loop3', level: 1 }).waitFor()
+})
