@@ -202,3 +202,6 @@ export const countMarks = canvases =>
     }
     return marks
   })
+
+/** Resolves when what was to be drawn is drawn. */
+export const nextFrame = () => new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve)))
