@@ -7,11 +7,9 @@
  */
 import type { Socket } from 'node:net'
 import type { Direction, FaultAction, FaultWhen, Lab, LabNamespace } from '../../src/testing/index.ts'
+import type { FaultVerb } from '../../src/wire/stages/fault-verbs.ts'
 
 export type Scenario = (run: { readonly lab: Lab; readonly signal: AbortSignal }) => Promise<void>
-
-/** A fault of a packet. `corrupt` leaves a wrong checksum, `corrupt-corrected` a right one. */
-export type FaultName = 'drop' | 'duplicate' | 'delay' | 'corrupt' | 'corrupt-corrected' | 'reset' | 'swap' | 'ecn'
 
 /** One fault of LinkDirection.fault, or the text of a wire where that has no such fault. */
 export type SubjectFault =
@@ -27,7 +25,7 @@ export interface SubjectOptions {
   /** The links on which explore sets faults. */
   readonly links: readonly string[]
   /** The faults that the fixed scenario survives. */
-  readonly faults: readonly FaultName[]
+  readonly faults: readonly FaultVerb[]
   /** True if the bug needs two faults. */
   readonly pairs?: boolean
   /** Milliseconds after which a run has failed: more than a lost SYN costs. */
@@ -47,14 +45,14 @@ const TIMEOUT = 5000
 
 /** For programs that repeat their datagrams and check them. */
 export const DATAGRAMS: SubjectOptions = {
-  links: ['client/server'],
-  faults: ['drop', 'duplicate', 'delay', 'corrupt', 'corrupt-corrected', 'swap', 'ecn'],
+  links: ['client-server'],
+  faults: ['drop', 'duplicate', 'delay', 'corrupt', 'tamper', 'swap', 'ce'],
   timeout: TIMEOUT,
 }
 /** For programs that connect once. */
 export const CONNECTION: SubjectOptions = {
-  links: ['client/server'],
-  faults: ['drop', 'duplicate', 'delay', 'corrupt', 'swap', 'ecn'],
+  links: ['client-server'],
+  faults: ['drop', 'duplicate', 'delay', 'corrupt', 'swap', 'ce'],
   timeout: TIMEOUT,
 }
 /** For programs that connect again after a reset. */

@@ -1,4 +1,5 @@
 /** Runs a scenario once, in this process, in a lab of its own, with planned faults. */
+import { AsyncLocalStorage } from 'node:async_hooks'
 // Imported, because a scenario may replace the timers of globalThis.
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import { createLabWith, type Lab } from '../lab/index.ts'
@@ -38,6 +39,9 @@ export interface RunResult {
 /** Milliseconds for the lab to end after a scenario, which takes some hundredths of a second. */
 const CLOSE_MS = 5000
 
+/** The run that an error belongs to, by its abort controller. */
+const RUN = new AsyncLocalStorage<AbortController>()
+
 /** Runs `scenario`. Settles in any case; a lab that cannot be made rejects. */
 export async function runOnce(
   scenario: Scenario,
@@ -51,7 +55,8 @@ export async function runOnce(
   const started = performance.now()
   let error: string | undefined
   try {
-    await Promise.race([broken.failed, attempt(scenario, invariant, lab, abort.signal)])
+    const attempted = RUN.run(abort, () => attempt(scenario, invariant, lab, abort.signal))
+    await Promise.race([broken.failed, attempted])
   } catch (reason) {
     error = textOf(reason)
   }
@@ -83,7 +88,10 @@ function failureOf(abort: AbortController, timeout: number): { failed: Promise<n
   let fail: (reason: unknown) => void = () => {}
   const failed = new Promise<never>((_, reject) => (fail = reject))
   failed.catch(() => {})
-  const onError = (error: unknown) => fail(error)
+  const onError = (error: unknown) => {
+    // An error of an earlier run, whose programs have not ended, is not of this run.
+    if ((RUN.getStore() ?? abort) === abort) fail(error)
+  }
   process.on('unhandledRejection', onError)
   process.on('uncaughtException', onError)
   const timer = setTimeout(() => {

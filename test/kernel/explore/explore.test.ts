@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { type ExploreOptions, type ExploreResult, explore, type Scenario } from '../../../src/testing/index.ts'
-import { ANSWER, exploreEcho, faults, REQUEST } from '../../support/explore/echo.ts'
+import { ANSWER, captures, exploreEcho, faults, REQUEST } from '../../support/explore/echo.ts'
 
 test('a program that survives every fault passes, and each packet was met', async () => {
   const report = await exploreEcho('', { timeout: '1min' })
@@ -36,7 +36,7 @@ test('repeat fails by the same faults, and passes without them', async () => {
 
 test('a function runs in this process, and its packets and faults can be chosen', async () => {
   const progress: number[] = []
-  const options = { faults: ['drop', 'delay 30ms'], filter: 'udp src port 5000' }
+  const options = { captures, faults: ['drop', 'delay 30ms'], filter: 'udp src port 5000' }
   const report = await explore(ask, { ...options, onProgress: ({ done }) => progress.push(done) })
   expect([faults(report), report.passed]).toEqual([[`drop ${ANSWER}`], false])
   expect(progress).toEqual([1, 2])
@@ -60,6 +60,32 @@ test('an exploration that is aborted reports the verdicts up to then', async () 
   expect(report.points.map(({ verdict }) => verdict)).toEqual(['failed', 'skipped', 'skipped', 'skipped'])
   expect([faults(report), report.passed]).toEqual([[`duplicate ${REQUEST}`], false])
   await expect(exploreEcho('', { signal: stop.signal })).rejects.toThrow('aborted')
+})
+
+test('an error that an earlier run left behind does not fail the run in which it arrives', async () => {
+  let runs = 0
+  let stage: 'waiting' | 'due' | 'past' = 'waiting'
+  const late: Scenario = async run => {
+    if (++runs === 1) {
+      const timer = setInterval(() => {
+        if (stage !== 'due') return
+        clearInterval(timer)
+        stage = 'past'
+        throw new Error('of an earlier run')
+      }, 1)
+    }
+    if (runs === 2) {
+      stage = 'due'
+      while (stage === 'due') await sleep(1)
+    }
+    await ask(run)
+  }
+  // Otherwise vitest reports the error, too.
+  const listeners = process.listeners('uncaughtException')
+  process.removeAllListeners('uncaughtException')
+  const report = await explore(late, { faults: ['duplicate'], captures: false })
+  for (const listener of listeners) process.on('uncaughtException', listener)
+  expect([report.cleanErrors, report.passed]).toEqual([[], true])
 })
 
 test('no packet of other links is faulted', async () => {
