@@ -86,7 +86,7 @@ test('a command that survives passes, and --json prints the report as one object
   expect([status, failures]).toEqual([0, []])
   expect(packets[0].name).toBe(REQUEST)
   expect(points).toHaveLength(packets.length)
-  expect(readFileSync(path('report.html'), 'utf8')).toContain('<title>net.yaml ping -4 -qi0.2 -W1 -c 3 server: passed<')
+  expect(readFileSync(path('report.html'), 'utf8')).toContain('<title>net.yaml ping -4 -qi0.2 -W4 -c 3 server: passed<')
 })
 
 test('the terminal shows how much is done, and when it will end', async () => {
