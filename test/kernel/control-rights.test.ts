@@ -112,7 +112,9 @@ describe('the program', () => {
 
   test('vnet list as root of another user namespace reports why it shows no vnet', async () => {
     const vnet = await spawnVnet(['loop', '--json'], { within: ['ip', 'netns', 'exec', netns.name] })
-    const list = [...nobody(), 'unshare', '-Ur', process.execPath, PROGRAM, 'list']
+    // A user who runs no lab in another test.
+    const user = asNobodyIn(netns, 1_000_000 + process.pid)
+    const list = [...user, 'unshare', '-Ur', process.execPath, PROGRAM, 'list']
     const { status, stderr } = await netns.run(list.join(' '))
     const why = '/run/vnet belongs to a user outside of this user namespace'
     const line = `no vnet is running in this network namespace; the vnets in /run/vnet are not shown: ${why}`

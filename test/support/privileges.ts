@@ -10,10 +10,11 @@ export const NOBODY = 65534
 const SETS = ['inh-caps', 'ambient-caps', 'bounding-set']
 
 /**
- * As user nobody, who may open every file (the tree may be in root's home) but has no other right.
+ * As user nobody, or another without a name, who may open every file (the tree may be in root's
+ * home) but has no other right.
  */
-export function asNobodyIn({ name }: Netns): string[] {
-  const user = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups']
+export function asNobodyIn({ name }: Netns, uid = NOBODY): string[] {
+  const user = [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups']
   return ['ip', 'netns', 'exec', name, 'setpriv', ...user, ...SETS.map(set => `--${set}=-all,+dac_override`)]
 }
 

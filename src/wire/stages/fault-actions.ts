@@ -55,20 +55,20 @@ export class FaultActions {
         return
       case 'duplicate': {
         const copy = env.duplicate(skb)
-        this.#next.push(skb)
+        this.pass(skb)
         if (copy !== undefined) this.#next.push(copy)
         return
       }
       case 'corrupt': {
         const bit = flipBit(skb, env.random.next())
         if (bit >= 0) env.note('corrupt', skb, bit)
-        this.#next.push(skb)
+        this.pass(skb)
         return
       }
       case 'reset': {
         const header = tcpHeaderOf(skb)
         if (header < 0) {
-          this.#next.push(skb)
+          this.pass(skb)
           return
         }
         sendResets(skb, header, env)
@@ -78,12 +78,12 @@ export class FaultActions {
       case 'tamper': {
         const bit = tamper(skb, this.#upper)
         if (bit >= 0) env.note('corrupt', skb, bit)
-        this.#next.push(skb)
+        this.pass(skb)
         return
       }
       case 'ce':
         if (markCe(skb)) env.note('mark', skb)
-        this.#next.push(skb)
+        this.pass(skb)
         return
       case 'swap':
         this.#swaps ??= new SwapQueue(this.#next, env)

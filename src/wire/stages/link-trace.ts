@@ -13,7 +13,7 @@
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
 import { parseDuration } from '../../base/duration.ts'
 import { UsageError } from '../../base/usage-error.ts'
-import { ETH_ZLEN } from '../../packet/ethernet.ts'
+import { ETH_HLEN } from '../../packet/ethernet.ts'
 import { SKB_DROP_REASON_WIRE_LOSS } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { parseRate, parseShare } from '../units.ts'
@@ -85,7 +85,7 @@ export class LinkTraceWire extends QueueWire<LinkTraceParams> implements Wire {
     const now = this.env.clock.now()
     this.#began = now
     const { taken } = this.queue
-    if (taken !== undefined && this.#leaves === NEVER) this.#arm(taken, now)
+    if (taken !== undefined && this.#leaves === NEVER && this.#arm(taken, now)) this.alarm.at(now)
     return true
   }
 
@@ -135,7 +135,8 @@ export class LinkTraceWire extends QueueWire<LinkTraceParams> implements Wire {
     const arrives = Math.max(now + delay, this.#flight.last)
     env.decided('delay', queue.taken as SkBuff, arrives - queue.takenArrived)
     const skb = queue.leave()
-    if (arrives > now) this.#flight.takeOver(skb, arrives)
+    // A packet that is due now may not have left.
+    if (arrives > now || this.#flight.length !== 0) this.#flight.takeOver(skb, arrives)
     else this.next.push(skb)
   }
 
@@ -188,7 +189,8 @@ function countUpTo(list: Float64Array, bound: number): number {
 /** Returns a limit that holds the packets of the fastest rate and the longest delay. */
 function flightLimit(rates: readonly number[], delays: readonly number[]): LimitSpec {
   const most = (list: readonly number[]) => list.reduce((a, b) => Math.max(a, b), 0)
-  const packets = rates.length === 0 ? FLIGHT_MAX : (most(rates) * most(delays)) / (8 * ETH_ZLEN)
+  const longest = most(delays)
+  const packets = longest > 0 && rates.length === 0 ? FLIGHT_MAX : (most(rates) * longest) / (8 * ETH_HLEN)
   return { packets: Math.ceil(Math.min(FLIGHT_MAX, Math.max(FLIGHT_MIN, packets))) }
 }
 
@@ -200,8 +202,8 @@ function byteTime({ rates, period, periodBits }: LinkTrace): number {
 
 /** The columns, and how their values are read. A number alone has the unit that comes first. */
 const COLUMNS = {
-  time: (text: string) => (isBare(text) ? Number(text) * NSEC_PER_SEC : parseDuration(text)),
-  rate: (text: string) => (/^0+$/.test(text) ? 0 : parseRate(text) / NSEC_PER_SEC),
+  time: (text: string) => Math.round(isBare(text) ? Number(text) * NSEC_PER_SEC : parseDuration(text)),
+  rate: (text: string) => (/^0+(\.0+)?([kmgt]?i?(bit|bps))?$/i.test(text) ? 0 : parseRate(text) / NSEC_PER_SEC),
   delay: (text: string) => (isBare(text) ? Number(text) * NSEC_PER_MSEC : parseDuration(text)),
   loss: parseShare,
 } as const
@@ -262,6 +264,7 @@ function readRow(line: string, columns: readonly Column[], rows: Record<Column, 
     const cell = cells[i]
     const value = cell === '' && column !== 'time' ? rows[column].at(-1) : COLUMNS[column](cell)
     if (value === undefined) throw new UsageError(`the first ${column} is missing`)
+    if (!(value <= Number.MAX_SAFE_INTEGER)) throw new UsageError(`the ${column} ${cell} is too large`)
     rows[column].push(value)
   }
   const time = rows.time.at(-1) as number

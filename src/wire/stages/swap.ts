@@ -58,9 +58,16 @@ export class SwapQueue extends LimitedQueue<SwapStore> {
     this.#alarm = env.clock.alarm(() => this.#pass())
   }
 
-  /** Holds a packet until `follow` passes the next one of its flow, which may be this packet. */
+  /**
+   * Holds a packet until `follow` passes the next one of its flow, which may be this packet. It is
+   * not swapped if too many are held.
+   */
   push(skb: SkBuff): void {
     if (this.follow(skb)) return
+    if (!this.admits(skb)) {
+      this.#next.push(skb)
+      return
+    }
     const moment = this.env.clock.now() + WAIT
     if (this.hold(skb, moment) && this.length === 1) this.#alarm.at(moment)
   }

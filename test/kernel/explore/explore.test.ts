@@ -1,5 +1,6 @@
 /** explore finds the packets whose loss or duplicate breaks a scenario. */
 import { once } from 'node:events'
+import { mkdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { type ExploreOptions, type ExploreResult, explore, type Scenario } from '../../../src/testing/index.ts'
@@ -36,6 +37,7 @@ test('repeat fails by the same faults, and passes without them', async () => {
 
 test('a function runs in this process, and its packets and faults can be chosen', async () => {
   const progress: number[] = []
+  mkdirSync(captures)
   const options = { captures, faults: ['drop', 'delay 30ms'], filter: 'udp src port 5000' }
   const report = await explore(ask, { ...options, onProgress: ({ done }) => progress.push(done) })
   expect([faults(report), report.passed]).toEqual([[`drop ${ANSWER}`], false])

@@ -91,7 +91,7 @@ const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
   ['vnet lan --spe', ['--speed']],
   ['vnet lab g', ['graph']],
   ['vnet lab graph v', ['vnet']],
-  ['vnet explore --bu', ['--budget']],
+  ['vnet explore --bu', ['--budget', '--bursts']],
   ['vnet lab --h', ['--host', '--help']],
   ['vnet lan show ', ['sn0', 'red/sn1']],
   ['vnet lan show sn0 ', []],

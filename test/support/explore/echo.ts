@@ -1,8 +1,7 @@
 /** Explores the scenario of echo.mjs, a request and its answer, with a bug. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll } from 'vitest'
 import { type ExploreOptions, type ExploreReport, explore } from '../../../src/testing/index.ts'
 import { afterEachTest } from '../after-each.ts'
 
@@ -10,17 +9,18 @@ const ECHO = new URL('echo.mjs', import.meta.url)
 export const REQUEST = 'client-server ab udp client:* > server:5000 packet 1'
 export const ANSWER = 'client-server ba udp server:5000 > client:* packet 1'
 
-/** The directory of captures, which is removed at the end. */
-export const captures = mkdtempSync(join(tmpdir(), 'vnet-test-'))
-afterAll(() => rmSync(captures, { recursive: true }))
+/** The directory of captures, which exists during a test. */
+export const captures = join(tmpdir(), `vnet-test-echo-${process.pid}`)
 
 afterEachTest(() => {
   delete process.env.ECHO_BUG
+  rmSync(captures, { recursive: true, force: true })
 })
 
 /** Explores the module with a bug, which the processes of its runs read. */
 export function exploreEcho(bug: string, options: ExploreOptions = {}): Promise<ExploreReport> {
   process.env.ECHO_BUG = bug
+  mkdirSync(captures, { recursive: true })
   return explore(ECHO, { timeout: 2000, captures, ...options })
 }
 

@@ -1,19 +1,21 @@
 /** Tests that explore finds the bug of a subject, and none in its fixed twin. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { type ExploreReport, explore } from '../../../src/testing/index.ts'
 import type { NamedSubject } from '../../explore/subjects.ts'
+import { afterEachTest } from '../after-each.ts'
 
 /** Milliseconds for an exploration, most of which wait for timers of the subject. */
 const LIMIT = 400_000
 
-const captures = mkdtempSync(join(tmpdir(), 'vnet-test-'))
-afterAll(() => rmSync(captures, { recursive: true }))
+const captures = join(tmpdir(), `vnet-test-subjects-${process.pid}`)
+afterEachTest(() => rmSync(captures, { recursive: true, force: true }))
 
 /** Explores a subject until the first failure. */
 function exploring({ options }: NamedSubject, scenario: NamedSubject['broken']): Promise<ExploreReport> {
+  mkdirSync(captures, { recursive: true })
   return explore(scenario, { ...options, captures, stopAt: 1 })
 }
 

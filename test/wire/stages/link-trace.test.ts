@@ -135,6 +135,35 @@ describe('changes', () => {
     ])
   })
 
+  test('another trace without a rate sends a packet that waited on a cut link', () => {
+    const wire = makeWire([trace('time,rate\n0,8mbit\n1ms,0\n', { once: true })])
+    wire.sendFrame(kilo)
+    wire.sendFrame(kilo)
+    wire.advance(10 * MS)
+    wire.chain.set([trace('time,delay\n0,5ms\n')])
+    wire.sendFrame(kilo)
+    wire.advance(10 * MS)
+    expect(left(wire)).toEqual([
+      [1, 1],
+      [2, 15],
+      [3, 15],
+    ])
+  })
+
+  test('a packet does not overtake one that is due at the same moment', () => {
+    const wire = makeWire([trace('time,rate,delay\n0,8mbit,10ms\n5ms,8mbit,0\n', { once: true })])
+    wire.sendFrame(kilo)
+    wire.sendFrame(kilo)
+    wire.advance(10 * MS)
+    wire.sendFrame(new Uint8Array(2000))
+    wire.advance(10 * MS)
+    expect(left(wire)).toEqual([
+      [1, 11],
+      [2, 12],
+      [3, 12],
+    ])
+  })
+
   test('a trace that stays the same continues, and may get another queue', () => {
     const text = 'time,rate\n0,8mbit\n10ms,4mbit\n'
     const wire = makeWire([trace(text, { once: true })])
@@ -202,6 +231,10 @@ test.each([
   ['time,loss\n1,1%\n1s,2%\n', 'line 3: its time is not after the time of the row before'],
   ['time,rate\n0,0\n1,0\n', 'line 3: the rate is 0 in every row'],
   ['time,rate\n0,0\n', 'line 2: the rate is 0 in every row'],
+  ['time,rate\n0,0.0\n1,0bit\n', 'line 3: the rate is 0 in every row'],
+  ['time,rate\n0,0\n1e400,1mbit\n', 'line 3: the time 1e400 is too large'],
+  ['time,delay\n0,1e303\n', 'line 2: the delay 1e303 is too large'],
+  ['time,rate\n0,1mbit\n1e-300,2mbit\n', 'line 3: its time is not after the time of the row before'],
 ])('%j: %s', (text, message) => {
   expect(() => trace(text)).toThrow(`trace, ${message}`)
 })

@@ -106,7 +106,7 @@ test('PIE on a link that sends nothing more drops all later packets, and arms no
   wire.advance(3600 * NSEC_PER_SEC)
   for (let i = 0; i < 10; i++) wire.sendFrame(frame)
   const [stage] = wire.chain.report()
-  expect([stage?.out, stage?.drops['pie']]).toEqual([2, 9])
+  expect([stage?.out, stage?.drops.pie]).toEqual([2, 9])
 })
 
 test('PIE marks no packet that finds the queue full', () => {
@@ -114,7 +114,7 @@ test('PIE marks no packet that finds the queue full', () => {
   load(wire, 8000, GAP, ect)
   const of = (wanted: string) => wire.decisions.filter(({ verdict }) => verdict === wanted).map(({ id }) => id)
   const dropped = new Set(of('drop'))
-  expect(wire.chain.report()[0]?.drops['limit']).toBeGreaterThan(1000)
+  expect(wire.chain.report()[0]?.drops.limit).toBeGreaterThan(1000)
   expect(of('mark').filter(id => dropped.has(id))).toEqual([])
 })
 

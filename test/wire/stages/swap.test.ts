@@ -39,6 +39,14 @@ test('a swap of every packet exchanges them in pairs', () => {
   expect(numbers()).toEqual([2, 1, 4, 3])
 })
 
+test('packets of more than 100 flows pass unswapped, and none is lost', () => {
+  const { wire, numbers } = wireOf({ first: 102 })
+  for (let n = 1; n <= 102; n++) wire.sendFrame(packet(1000 + n, n))
+  expect(numbers()).toEqual([101, 102])
+  wire.advance(S)
+  expect(numbers()).toHaveLength(102)
+})
+
 test('swapped packets of two flows wait for their own flow', () => {
   const { wire, numbers } = wireOf({ first: 2 })
   for (const [port, n] of [
