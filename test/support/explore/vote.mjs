@@ -1,11 +1,12 @@
-// A client sends three votes, and each once more if it has no answer within 150 ms. The vote is
-// not counted if both packets are lost, which needs two faults.
+// A client sends three votes, and each once more if the link has dropped its packet or the answer.
+// The vote is not counted if both packets are lost, which needs two faults. The client waits for
+// the drop, not for a time: after a pause of the machine it sends the same packets.
 import { setTimeout as sleep } from 'node:timers/promises'
 
 // biome-ignore lint/style/noDefaultExport: explore takes the default export.
 export default async function scenario({ lab }) {
   const [client, server] = lab.namespaces('client', 'server')
-  await lab.cable(client, server)
+  const link = await lab.cable(client, server)
   const receiver = await server.createSocket('udp4', 5000)
   const counted = new Set()
   receiver.on('message', (message, from) => {
@@ -17,10 +18,15 @@ export default async function scenario({ lab }) {
   sender.on('message', message => answered.add(String(message)))
   for (const vote of ['one', 'two', 'three']) {
     for (let copy = 0; copy < 2 && !answered.has(vote); copy++) {
+      const before = await dropsOf(link)
       sender.send(vote, 5000, 'server')
-      const end = performance.now() + 150
-      while (!answered.has(vote) && performance.now() < end) await sleep(2)
+      while (!answered.has(vote) && (await dropsOf(link)) === before) await sleep(2)
     }
   }
   if (counted.size !== 3) throw new Error(`counted ${[...counted].join(' and ')}`)
+}
+
+async function dropsOf(link) {
+  const { ab, ba } = await link.stats()
+  return [...ab.stages, ...ba.stages].reduce((sum, { dropped }) => sum + dropped, 0)
 }
