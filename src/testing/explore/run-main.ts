@@ -3,7 +3,7 @@
  * itself, or with its parent; what keeps it alive after the run is reported.
  */
 import { setTimeout } from 'node:timers'
-import { warmLabs } from '../lab/index.ts'
+import { LabWorker } from '../lab/lab-worker.ts'
 import { added } from './points.ts'
 import { type RunResult, type RunSpec, runOnce } from './run-once.ts'
 import type { ExploreOptions, Invariant, Scenario } from './scenario.ts'
@@ -68,4 +68,6 @@ async function serve({ url, spec }: RunRequest): Promise<void> {
 
 process.once('disconnect', () => process.exit())
 process.once('message', (request: RunRequest) => void serve(request))
-await warmLabs()
+// The parts of labs are loaded while the run before it runs. A lab here would cost more CPU time.
+LabWorker.take()
+await import('../lab/lab.ts')
