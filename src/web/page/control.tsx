@@ -10,11 +10,19 @@ import { CommandBox } from './copy.tsx'
 export const NO_TOKEN = 'The address of this page has no token: it can look, but change nothing.'
 const CHANGES_MAX = 50
 
+export type Direction = 'ab' | 'ba'
+
 /** What the controls of a page have in common. */
 export interface Hands {
   readonly app: App
   /** The changes that were made from this page, in the order of their times. */
   readonly log: Signal<readonly DoneChange[]>
+  /** The text of the wire that is typed, and the direction chosen for it, empty for both. */
+  readonly wire: Signal<{ readonly text: string; readonly direction: Direction | '' }>
+  /** The queue chosen for faults, empty for any. */
+  readonly queue: Signal<string>
+  /** The values of parameters that are typed but not set, by their names. */
+  readonly params: Signal<ReadonlyMap<string, string>>
 }
 
 interface ControlProps {

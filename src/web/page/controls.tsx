@@ -1,11 +1,11 @@
 /** Hands on: the changeable properties of the selected device, each with its command line. */
 import { type Signal, signal } from '@preact/signals'
-import { useState } from 'preact/hooks'
 import type { DeviceRow, FeedMessage } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { type DoneChange, script } from './command-line.ts'
 import { Control, type Hands, NO_TOKEN } from './control.tsx'
 import { CopyButton } from './copy.tsx'
+import { draftOf } from './draft.ts'
 import { ScenarioTimeline } from './scenario.tsx'
 import { clockText } from './traffic-units.ts'
 import { WireForm } from './wire-form.tsx'
@@ -13,7 +13,13 @@ import { WireForm } from './wire-form.tsx'
 type Param = Extract<FeedMessage, { type: 'params' }>['params'][number]
 
 export function controlsView(app: App): View {
-  const hands: Hands = { app, log: signal([]) }
+  const hands: Hands = {
+    app,
+    log: signal([]),
+    wire: draftOf<Hands['wire']['value']>(app, { text: '', direction: '' }),
+    queue: draftOf(app, ''),
+    params: draftOf<ReadonlyMap<string, string>>(app, new Map()),
+  }
   const Body = () => (
     <div class="stack controls">
       {!app.mayChange && <p class="warn">{NO_TOKEN}</p>}
@@ -71,7 +77,7 @@ function Link({ hands, device }: { readonly hands: Hands; readonly device: Devic
 /** The faults that the driver can cause now, a button each. */
 function Faults({ hands, device }: { readonly hands: Hands; readonly device: DeviceRow }) {
   const { faults, faultTexts, txQueues } = device
-  const [queue, setQueue] = useState('')
+  const queue = hands.queue.value
   const none = `The driver ${faults === undefined ? 'does not list its faults' : 'has none to trigger'}.`
   return (
     <section class="panel">
@@ -83,7 +89,7 @@ function Faults({ hands, device }: { readonly hands: Hands; readonly device: Dev
           <select
             value={queue}
             disabled={!hands.app.mayChange}
-            onInput={({ currentTarget }) => setQueue(currentTarget.value)}
+            onInput={({ currentTarget }) => (hands.queue.value = currentTarget.value)}
           >
             <option value="">any</option>
             {Array.from({ length: txQueues }, (_, i) => (
@@ -141,20 +147,23 @@ function Params({ hands, params }: { readonly hands: Hands; readonly params: rea
 }
 
 function ParamControl({ hands, param }: { readonly hands: Hands; readonly param: Param }) {
+  const { params } = hands
   const { name, type } = param
   /** What someone types stays, whatever arrives, until it is set. */
-  const [draft, setDraft] = useState<string>()
-  const value = draft ?? param.value
+  const value = params.value.get(name) ?? param.value
   const id = `param-${name}`
   const field = {
     id,
     value,
     'aria-describedby': `${id}-about`,
     onInput: ({ currentTarget }: { readonly currentTarget: { readonly value: string } }) =>
-      setDraft(currentTarget.value),
+      (params.value = new Map(params.value).set(name, currentTarget.value)),
+  }
+  const done = () => {
+    params.value = new Map([...params.value].filter(([other]) => other !== name))
   }
   return (
-    <Control hands={hands} button="Set" change={{ do: 'param', name, value }} done={() => setDraft(undefined)}>
+    <Control hands={hands} button="Set" change={{ do: 'param', name, value }} done={done}>
       <label for={id} class="mono">
         {name}
       </label>

@@ -1,8 +1,9 @@
 /** The segment that the ports of a `vnet lan` lead to. */
-import { signal } from '@preact/signals'
-import { useRef, useState } from 'preact/hooks'
+import { type Signal, signal } from '@preact/signals'
+import { useRef } from 'preact/hooks'
 import type { DeviceRow } from '../feed-types.ts'
 import type { App, Last, View } from './app.ts'
+import { draftOf } from './draft.ts'
 import { SCROLLABLE, tablePart, useRowsInSight } from './hooks.ts'
 import { DhcpConversations, type DhcpTransaction } from './lan-dhcp.ts'
 import { Picture } from './lan-drawing.tsx'
@@ -23,6 +24,8 @@ const NO_DHCP: Dhcp = { id: '', list: [], skipped: 0 }
 export function lanView(app: App): View {
   const conversations = new DhcpConversations()
   const dhcp = signal(NO_DHCP)
+  const part = draftOf<SegmentPart>(app, 'hosts')
+  const search = draftOf(app, '')
   return {
     name: 'lan',
     title: 'Lan',
@@ -50,19 +53,27 @@ export function lanView(app: App): View {
         )
       }
       const shown = dhcp.value.id === device.id ? dhcp.value : NO_DHCP
-      return <Segment key={device.id} app={app} device={device} message={message} dhcp={shown} />
+      return (
+        <Segment key={device.id} app={app} device={device} message={message} dhcp={shown} part={part} search={search} />
+      )
     },
   }
 }
 
-interface SegmentProps {
+interface Choice {
+  /** The list that is shown. */
+  readonly part: Signal<SegmentPart>
+  readonly search: Signal<string>
+}
+
+interface SegmentProps extends Choice {
   readonly app: App
   readonly device: DeviceRow
   readonly message: Last<'segment'>
   readonly dhcp: Dhcp
 }
 
-function Segment({ app, device, message, dhcp }: SegmentProps) {
+function Segment({ app, device, message, dhcp, ...choice }: SegmentProps) {
   const { segment, allHosts } = message
   if (segment === undefined) return null
   return (
@@ -72,7 +83,7 @@ function Segment({ app, device, message, dhcp }: SegmentProps) {
         <Picture segment={segment} own={device} allHosts={allHosts} />
       </section>
       <Conversations dhcp={dhcp} mayChange={app.mayChange} />
-      <Lists segment={segment} allHosts={allHosts} now={app.time} />
+      <Lists segment={segment} allHosts={allHosts} now={app.time} {...choice} />
       <section class="panel">
         <h2>Counters</h2>
         <div class="counters">
@@ -103,21 +114,20 @@ function Counters({ counters }: { readonly counters: Readonly<Record<string, num
   )
 }
 
-interface ListsProps {
+interface ListsProps extends Choice {
   readonly segment: SegmentPicture
   readonly allHosts: number | undefined
   readonly now: number
 }
 
-function Lists({ segment, allHosts, now }: ListsProps) {
-  const [part, setPart] = useState<SegmentPart>('hosts')
-  const [search, setSearch] = useState('')
+function Lists({ segment, allHosts, now, ...choice }: ListsProps) {
+  const [part, search] = [choice.part.value, choice.search.value]
   const list = useRef<HTMLDivElement>(null)
   const rows = found(segment, part, search)
   const [count, most] = [rows?.length ?? segment[part].length, segment[part].length]
   const { first, end, rowHeight } = useRowsInSight(list, count)
   const choose = (part: SegmentPart) => {
-    setPart(part)
+    choice.part.value = part
     list.current?.scrollTo(0, 0)
   }
   const row = (i: number) => {
@@ -148,7 +158,7 @@ function Lists({ segment, allHosts, now }: ListsProps) {
           spellcheck={false}
           aria-label="Search the lists"
           value={search}
-          onInput={({ currentTarget }) => setSearch(currentTarget.value)}
+          onInput={({ currentTarget }) => (choice.search.value = currentTarget.value)}
         />
         <span class="muted" role="status">
           {rows !== undefined && `${count.toLocaleString('en')} of ${most.toLocaleString('en')}`}

@@ -6,6 +6,7 @@ import type { App, View } from './app.ts'
 import { commandLine } from './command-line.ts'
 import { NO_TOKEN } from './control.tsx'
 import { CommandBox } from './copy.tsx'
+import { draftOf } from './draft.ts'
 import { Bytes, Headers } from './frame-parts.tsx'
 import { SCROLLABLE, useKeys } from './hooks.ts'
 import { changes, noCodeWords, noFrameWords, numbered, STEPS, stateWords, TIMES, timeWords } from './step-model.ts'
@@ -21,6 +22,7 @@ interface Stepped {
 
 export function stepView(app: App): View {
   const stepped = signal<Stepped | undefined>(undefined)
+  const chosen = draftOf(app, 0)
   return {
     name: 'step',
     title: 'Step',
@@ -35,7 +37,7 @@ export function stepView(app: App): View {
       app.device === undefined ? (
         <p class="muted">There is no interface to step.</p>
       ) : (
-        <Stepper key={app.device.id} app={app} device={app.device} stepped={stepped} />
+        <Stepper key={app.device.id} app={app} device={app.device} stepped={stepped} chosen={chosen} />
       ),
   }
 }
@@ -44,16 +46,17 @@ interface StepperProps {
   readonly app: App
   readonly device: DeviceRow
   readonly stepped: Signal<Stepped | undefined>
+  /** After how many milliseconds frames continue by themselves, 0 for never. */
+  readonly chosen: Signal<number>
 }
 
-function Stepper({ app, device, stepped }: StepperProps) {
-  const [chosen, setChosen] = useState(0)
+function Stepper({ app, device, stepped, chosen }: StepperProps) {
   const [error, setError] = useState('')
   const { mayChange, vnets } = app
   const { message, before } = (stepped.value?.message.id === device.id && stepped.value) || {}
   const { mode = 'off', step } = message ?? {}
   const isOn = mode === 'on'
-  const every = isOn ? (message?.every ?? 0) : chosen
+  const every = isOn ? (message?.every ?? 0) : chosen.value
   const halt = (every: number): StepCommand => ({ do: 'step', mode: 'on', ...(every > 0 && { every }) })
   const next: StepCommand = { do: 'step', mode: 'next' }
   const run = async (command: StepCommand) => {
@@ -62,7 +65,7 @@ function Stepper({ app, device, stepped }: StepperProps) {
   }
   const toggle = () => void run(isOn ? { do: 'step', mode: 'off' } : halt(every))
   const choose = (ms: number) => {
-    setChosen(ms)
+    chosen.value = ms
     if (isOn) void run(halt(ms))
   }
   useKeys(({ key, repeat }) => {

@@ -1,4 +1,5 @@
 /** One plot: a heading, the lines with their values, and the drawing, which uPlot makes. */
+import type { Signal } from '@preact/signals'
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { formatNumber } from '../../base/quantity.ts'
 import type { PageEvent } from './events.tsx'
@@ -16,6 +17,8 @@ export interface TimeRange {
 interface PlotProps {
   readonly spec: PlotSpec
   readonly content: PlotContent
+  /** The labels of lines that the user has switched off. */
+  readonly off: Signal<ReadonlySet<string>>
   readonly range: TimeRange
   readonly events: readonly PageEvent[]
   /** Where keys have put the cursor, in seconds; undefined while the mouse moves it. */
@@ -43,11 +46,10 @@ const DRAG_MIN = 8
 export function Plot(props: PlotProps) {
   const { spec, content, range, events, pointed, scheme } = props
   const { lines, more } = content
+  const off = props.off.value
   const [host, width] = useWidth<HTMLDivElement>()
   /** The sample at the cursor. */
   const [index, setIndex] = useState<number>()
-  /** The labels of lines that the user has switched off. */
-  const [off, setOff] = useState<ReadonlySet<string>>(new Set())
   const chart = useRef<uPlot | undefined>(undefined)
   const latest = useRef(props)
   latest.current = props
@@ -90,7 +92,7 @@ export function Plot(props: PlotProps) {
   const toggle = (label: string) => {
     const others = new Set(off)
     if (!others.delete(label)) others.add(label)
-    setOff(others)
+    props.off.value = others
   }
   return (
     <section class="panel plot" hidden={isHidden}>

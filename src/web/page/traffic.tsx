@@ -48,6 +48,8 @@ function newState(app: App) {
     isPaused: signal(false),
     length: signal<number>(WINDOWS[0]),
     zoom: signal<TimeRange | undefined>(undefined),
+    /** The lines that are switched off in each plot, for all devices. */
+    off: PLOTS.map(() => signal<ReadonlySet<string>>(new Set())),
   }
   effect(() => {
     const id = app.device?.id
@@ -160,6 +162,7 @@ function Traffic({ app, state }: { readonly app: App; readonly state: State }) {
             key={spec.title}
             spec={spec}
             content={contents[i]}
+            off={state.off[i]}
             range={range}
             events={events}
             pointed={cursor?.isPointed ? cursor.time : undefined}

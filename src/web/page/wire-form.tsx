@@ -2,9 +2,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { CommandResult } from '../feed-types.ts'
 import type { Change } from './command-line.ts'
-import { Control, type Hands } from './control.tsx'
-
-type Direction = 'ab' | 'ba'
+import { Control, type Direction, type Hands } from './control.tsx'
 
 /** How long nothing is typed before the text is checked, in milliseconds. */
 const CHECK_MS = 250
@@ -32,9 +30,8 @@ interface FormProps {
 }
 
 function Form({ hands, now }: FormProps) {
-  const { app } = hands
-  const [text, setText] = useState('')
-  const [direction, setDirection] = useState<Direction | ''>('')
+  const { app, wire } = hands
+  const { text, direction } = wire.value
   const [refused, setRefused] = useState<CommandResult>()
   const field = useRef<HTMLInputElement>(null)
   const spec = text.trim()
@@ -54,8 +51,7 @@ function Form({ hands, now }: FormProps) {
   }, [spec])
   /** Puts a text into the field, for one direction or for both. */
   const edit = (text: string, direction: Direction | '') => {
-    setText(text)
-    setDirection(direction)
+    wire.value = { text, direction }
     field.current?.focus()
   }
   const change: Change = { do: 'wire', text: spec === 'off' ? undefined : spec, ...to }
@@ -81,7 +77,7 @@ function Form({ hands, now }: FormProps) {
           id="wire-direction"
           aria-label="Direction"
           value={direction}
-          onInput={({ currentTarget }) => setDirection(currentTarget.value as Direction | '')}
+          onInput={({ currentTarget }) => (wire.value = { text, direction: currentTarget.value as Direction | '' })}
         >
           <option value="">both</option>
           <option value="ab">ab</option>
@@ -98,7 +94,7 @@ function Form({ hands, now }: FormProps) {
           aria-label="Text of the wire"
           aria-invalid={refused !== undefined}
           value={text}
-          onInput={({ currentTarget }) => setText(currentTarget.value)}
+          onInput={({ currentTarget }) => (wire.value = { direction, text: currentTarget.value })}
         />
       </Control>
       <Control hands={hands} button="Off" change={{ do: 'wire', text: undefined, ...to }}>
