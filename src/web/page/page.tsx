@@ -300,8 +300,8 @@ export class Page implements App {
           </span>
         </header>
         <div class="notices">
-          <div class="notice" role="status" hidden={trouble === undefined}>
-            <p>{trouble}</p>
+          <div class="notice" hidden={trouble === undefined}>
+            <p role="status">{trouble}</p>
             {trouble !== undefined && <Retry state={state} feed={this.#feed} />}
           </div>
           <p class="notice" role="status" hidden={!isHalted}>

@@ -36,6 +36,9 @@ test('a page without its server is dimmed, says when it tries again, and tries a
   // The wait grows with each attempt that fails.
   await page.getByText(/The next attempt is in [2-8] s/).waitFor()
   expect(Number(await opacity())).toBeLessThan(1)
+  // A status is read aloud whenever it changes, so the countdown is not part of one.
+  const spoken = page.getByRole('status').filter({ hasText: 'The server does not answer' })
+  expect(await spoken.innerText()).toBe('The server does not answer. What is shown is not up to date.')
   const attempt = page.waitForRequest(/proof/)
   await page.getByRole('button', { name: 'Try now' }).click()
   await attempt
