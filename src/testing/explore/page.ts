@@ -145,7 +145,7 @@ ${at < 0 ? undefined : html`<a href="#failure-${at + 1}">how to repeat it</a>`}<
 }
 
 function failureOf({ faults, failed, runs, ...failure }: Failure, i: number): Html {
-  const { error, output, packets, wire, captures, test } = failure
+  const { error, output, packets, wire, wireFailed, captures, recordedFailed, test } = failure
   return html`<section id="failure-${i + 1}" tabindex="-1">
 <h3>${faults.join(' and ')}</h3>
 <p>Failed in ${failed} of ${runs} runs.</p>
@@ -154,7 +154,7 @@ function failureOf({ faults, failed, runs, ...failure }: Failure, i: number): Ht
 ${output === '' ? undefined : html`<h4>Output</h4><pre>${output}</pre>`}
 <h4>Repeat it</h4>
 <pre>${test}</pre>
-${wire.map(each => html`<p>${each.link} ${each.direction}: <code>${each.wire}</code></p><pre>${each.code.join('\n')}</pre>`)}
-${captures.map(path => html`<p>Capture: <code>${path}</code></p>`)}
+${wire.map(each => html`<p>${each.link} ${each.direction}: <code>${each.wire}</code>${wireFailed ? undefined : ' (a run with this passed)'}</p><pre>${each.code.join('\n')}</pre>`)}
+${captures.map(path => html`<p>Capture: <code>${path}</code>${recordedFailed ? undefined : ' (this run passed)'}</p>`)}
 </section>`
 }

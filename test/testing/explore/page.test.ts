@@ -38,7 +38,7 @@ const failure = (text: string): Failure =>
       packets: [text],
       wire: [{ ...{ link: text, direction: 'ab', filter: text }, wire: text, code: [text] }],
     },
-    ...{ wireFailed: true, captures: [text], recordedFailed: true, test: text },
+    ...{ wireFailed: true, captures: [text], recordedFailed: true, limit: 1000, test: text },
   }) as Failure
 
 /** Returns the rows of the packets, without markup. */
@@ -78,6 +78,14 @@ test('a packet leads to the failure that repeats its fault', () => {
   const page = pageOf({ ...result, failures: [failure('x')] }, 'a')
   expect(page.match(/href="#failure-1"/g)).toHaveLength(1)
   expect(page).toContain('<section id="failure-1"')
+})
+
+test('the page says if the run with the wire passed, and if the captured run passed', () => {
+  const failed = failure('x')
+  const remarks = (each: Failure) => pageOf({ ...result, failures: [each] }, 'a').match(/\((a|this) run [^)]*\)/g) ?? []
+  expect(remarks(failed)).toEqual([])
+  expect(remarks({ ...failed, wireFailed: false })).toEqual(['(a run with this passed)'])
+  expect(remarks({ ...failed, recordedFailed: false })).toEqual(['(this run passed)'])
 })
 
 test('no text of packets, errors or programs becomes markup', () => {
