@@ -37,7 +37,18 @@ test('a run is slower only if it is so twice', async () => {
 
 test('a slow run that fails when it is repeated is a failure', async () => {
   const error = 'no'
-  expect(await judge({ ms: 1010 }, { error }, {}, {}, {})).toMatchObject({ verdict: 'failed', failed: 1, error })
+  expect(await judge({ ms: 1010 }, { error }, {}, {}, {})).toMatchObject({
+    verdict: 'failed',
+    failed: 1,
+    runs: 5,
+    error,
+  })
+})
+
+test('a run that passed because no fault hit it counts as a run of the failure after it', async () => {
+  const error = 'no'
+  const failures = [{ error }, { error }, { error }, { error }]
+  expect(await judge({ met: false }, ...failures)).toMatchObject({ verdict: 'failed', failed: 4, runs: 5 })
 })
 
 test('a failure is repeated three times, and has its share', async () => {
