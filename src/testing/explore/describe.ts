@@ -1,7 +1,8 @@
 /** Describes a failing set of faults: reduces it, and runs it again, recorded and as a wire. */
-import { mkdtempSync, readdirSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { withErrno } from '../../base/errno.ts'
 import type { PlannedFault } from '../lab/watch/packet-name.ts'
 import { ddmin } from './ddmin.ts'
 import { formatFault } from './fault-text.ts'
@@ -43,6 +44,7 @@ export async function describeFailure(
   const { failed, runs, error = '', output = '' } = own
   const files = directory === undefined ? [] : readdirSync(directory, { recursive: true })
   const wire = wireFaultsOf(faults, packets)
+  const limit = judge.limit(faults)
   const wires = wire.map(({ link, direction, wire }) => ({ link, ab: '', ba: '', [direction]: wire }))
   const wired = wires.length === 0 ? undefined : await judge.run(faults, { wires })
   return {
@@ -54,7 +56,8 @@ export async function describeFailure(
     wireFailed: wired !== undefined && judge.errorOf(wired) !== undefined,
     captures: files.map(name => join(directory ?? '', String(name))).filter(name => name.endsWith('.pcapng')),
     recordedFailed: judge.errorOf(recorded) !== undefined,
-    test: testText(module, faults, { ...test, timeout: judge.limit(faults) }),
+    limit,
+    test: testText(module, faults, { ...test, timeout: limit }),
   }
 }
 
@@ -75,4 +78,8 @@ async function smallestOf(
   return own.verdict === 'failed' ? [faults, own] : [set, judgement]
 }
 
-export const capturesIn = (captures: string | false | undefined): string | false => captures ?? tmpdir()
+/** Returns the directory of captures, and makes it; false for none. */
+export function capturesIn(captures: string | false | undefined): string | false {
+  if (typeof captures === 'string') withErrno(`mkdir ${captures}`, () => mkdirSync(captures, { recursive: true }))
+  return captures ?? tmpdir()
+}

@@ -12,6 +12,7 @@ import { ExploreReport } from './report.ts'
 import { differences } from './result.ts'
 import type { RunResult } from './run-once.ts'
 import { EXPLORE_OPTIONS, type ExploreOptions, REPEAT_OPTIONS, type RepeatOptions, type Scenario } from './scenario.ts'
+import { singleTrials } from './sets.ts'
 import { Trials } from './trials.ts'
 
 const DEFAULT_FAULTS = ['drop', 'duplicate', 'delay', 'corrupt']
@@ -56,6 +57,7 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
   const { faults = DEFAULT_FAULTS, bursts = [], seed, rtoMin, invariant } = options
   // Fails before the first run.
   const kinds = [...faults.map(parseKind), ...bursts.map(burstKind)]
+  const captures = capturesIn(options.captures)
   const began = performance.now()
   const clean = await cleanRuns(prepared)
   const cleanErrors = clean.flatMap(({ error }) => error ?? [])
@@ -73,8 +75,12 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
     roundTrip: roundTripOf(first),
   })
   if (report.cleanErrors.length === 0) {
+    if (singleTrials(report).length === 0) {
+      const texts = kinds.map(({ text }) => text).join(', ')
+      throw new UsageError(`explore: no packet can have these faults, so nothing can be tried: ${texts}`)
+    }
     const test = { seed, rtoMin, invariant: invariant !== undefined }
-    const describing = { judge, module, test, captures: capturesIn(options.captures), clean: first }
+    const describing = { judge, module, test, captures, clean: first }
     const known = new Set<string>()
     const trials = new Trials({
       ...{ report, judge, options, select, concurrency: runner.concurrency },

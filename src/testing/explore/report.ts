@@ -77,9 +77,13 @@ export class ExploreReport {
     this.rto = rto
   }
 
-  /** Whether the clean runs and every run with a fault passed. */
+  /** Whether the clean runs and every run with a fault passed, at least one of them. */
   get passed(): boolean {
-    return this.cleanErrors.length === 0 && this.failures.length === 0
+    return this.cleanErrors.length === 0 && this.failures.length === 0 && !this.#isUntried
+  }
+
+  get #isUntried(): boolean {
+    return this.points.every(({ verdict }) => verdict === 'skipped' || verdict === 'missed')
   }
 
   /** @internal */
@@ -155,6 +159,7 @@ export class ExploreReport {
     const missed = this.points.filter(({ verdict }) => verdict === 'missed')
     const sometimes = this.points.filter(({ failed = 0, runs = 0 }) => failed > 0 && failed < runs)
     return [
+      ...(this.cleanErrors.length === 0 && this.#isUntried ? ['not passed: no fault was tried'] : []),
       ...this.unstable.map(name => `not in each clean run, and not faulted: ${name}`),
       ...this.unrecorded,
       ...missed.map(point => `the packet of the clean runs did not appear: ${text(point)}`),

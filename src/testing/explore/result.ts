@@ -74,6 +74,8 @@ export interface Failure {
   /** The pcapng files of one more run with the same faults, and whether it failed, too. */
   readonly captures: readonly string[]
   readonly recordedFailed: boolean
+  /** Milliseconds that a run with these faults may take. */
+  readonly limit: number
   /** A vitest test that fails as long as the program does. */
   readonly test: string
 }

@@ -10,7 +10,6 @@ import {
   type Form,
   type Forms,
   LIST,
-  OBJECT,
   SIGNAL,
   WHOLE_NUMBER,
 } from '../lab/options.ts'
@@ -105,6 +104,7 @@ const CAPTURES: Form = {
   accepts: value => value === false || (typeof value === 'string' && value !== ''),
   text: 'a directory, or false',
 }
+const BEFORE: Form = { accepts: isResult, text: 'the result of an earlier exploration' }
 const RTO: Form = { accepts: value => value === false || DURATION.accepts(value), text: "a duration, such as '50ms'" }
 const TEXT: Form = { accepts: value => typeof value === 'string' && value !== '', text: "a filter, such as 'tcp'" }
 
@@ -124,12 +124,18 @@ export const EXPLORE_OPTIONS: Forms<ExploreOptions> = {
   rtoMin: RTO,
   signal: SIGNAL,
   captures: CAPTURES,
-  before: OBJECT,
+  before: BEFORE,
   onProgress: FUNCTION,
 }
 const { timeout, seed, invariant, rtoMin, signal, captures } = EXPLORE_OPTIONS
 export const REPEAT_OPTIONS: Forms<RepeatOptions> = { timeout, seed, invariant, rtoMin, signal }
 export const SHRINK_OPTIONS: Forms<ShrinkOptions> = { ...REPEAT_OPTIONS, captures, wire: WIRE }
+
+/** Whether a value has all that `differences` reads. */
+function isResult(value: unknown): boolean {
+  const points = (value as Partial<ExploreResult> | null)?.points
+  return Array.isArray(points) && points.every(each => Array.isArray(each?.faults) && typeof each.verdict === 'string')
+}
 
 /** Throws a UsageError for options that are not understood. */
 export function checkExplore<O extends RepeatOptions>(

@@ -37,6 +37,7 @@ export async function shrinkFailure(scenario: Scenario | string | URL, options: 
   const prepared = await prepare('explore.shrink', scenario, options, SHRINK_OPTIONS)
   const { runner, spec, timeout, module } = prepared
   try {
+    const captures = capturesIn(options.captures)
     const clean = await cleanRuns(prepared)
     const [broken] = clean.flatMap(({ error }) => error ?? [])
     if (broken !== undefined) throw new Error(`the scenario fails without the wire: ${broken}`)
@@ -56,7 +57,7 @@ export async function shrinkFailure(scenario: Scenario | string | URL, options: 
     }
     const { seed, rtoMin, invariant } = prepared.options
     const failure = await describeFailure(faults, judgement, {
-      ...{ judge, module, captures: capturesIn(options.captures), clean: packetsOf(run), known: new Set<string>() },
+      ...{ judge, module, captures, clean: packetsOf(run), known: new Set<string>() },
       test: { seed, rtoMin, invariant: invariant !== undefined },
     })
     return new Shrunk(failure as Failure, faults.length, judge.spent.runs)

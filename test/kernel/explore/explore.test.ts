@@ -1,6 +1,7 @@
 /** explore finds the packets whose loss or duplicate breaks a scenario. */
 import { once } from 'node:events'
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { type ExploreOptions, type ExploreResult, explore, type Scenario } from '../../../src/testing/index.ts'
@@ -110,6 +111,35 @@ test('no packet of other links is faulted', async () => {
 test.each<[ExploreOptions, string]>([
   [{ links: ['server-client'] }, "links: 'server-client' is not a link of the scenario, which has client-server"],
   [{ filter: 'tcp' }, "explore: 'tcp' matches no packet that is in each clean run, so nothing can be tried"],
+  [{ faults: ['ce', 'reset'] }, 'explore: no packet can have these faults, so nothing can be tried: ce, reset'],
 ])('the options %j, which select nothing, are refused', async (options, message) => {
   await expect(explore(ask, options)).rejects.toThrow(message)
+})
+
+test('an exploration whose budget ends before the first fault has not passed, and says so', async () => {
+  const report = await explore(ask, { faults: ['duplicate'], budget: '0.000001ms' })
+  expect([report.count('skipped'), report.points.length, report.failures]).toEqual([2, 2, []])
+  expect([report.passed, report.unsteady]).toEqual([false, ['not passed: no fault was tried']])
+})
+
+test('the directory of captures is made before the first run', async () => {
+  let wasThere: boolean | undefined
+  const directory = join(captures, 'new', 'directory')
+  const observe: Scenario = run => {
+    wasThere ??= existsSync(directory)
+    return ask(run)
+  }
+  const report = await explore(observe, { faults: ['drop'], filter: 'udp src port 5000', captures: directory })
+  expect([wasThere, faults(report)]).toEqual([true, [`drop ${ANSWER}`]])
+  expect(report.failures[0]!.captures).toEqual([expect.stringContaining(directory)])
+})
+
+test.each<[string, ExploreOptions, string]>([
+  ['a result without points', { before: { passed: true } as never }, 'the result of an earlier exploration'],
+  ['a point without faults', { before: { points: [{ verdict: 'passed' }] } as never }, 'the result of an earlier'],
+  ['captures below a file', { captures: `${process.execPath}/captures` }, `mkdir ${process.execPath}/captures`],
+])('%s is refused before the first run', async (_, options, message) => {
+  let runs = 0
+  await expect(explore(() => runs++, options)).rejects.toThrow(message)
+  expect(runs).toBe(0)
 })
