@@ -1,5 +1,5 @@
 /** `vnet explore`: every packet lost, doubled, late or damaged, one a run (docs/explore.md). */
-import { closeSync, openSync, writeFileSync } from 'node:fs'
+import { closeSync, fstatSync, ftruncateSync, openSync, writeFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { withErrno } from '../../base/errno.ts'
@@ -58,7 +58,7 @@ export async function exploreCommand(
   const given = { ...(seed !== undefined && { seed }), ...options }
   if (repeat !== undefined) return repeatOnce(url, repeat, given, io)
   // A path that cannot be written is reported before the first run.
-  const page = html === undefined ? undefined : withErrno(`open ${html}`, () => openSync(html, 'w'))
+  const page = html === undefined ? undefined : withErrno(`open ${html}`, () => openSync(html, 'a'))
   using end = endOf(io)
   const stop = new AbortController()
   end.asked.finally(() => stop.abort()).catch(() => {})
@@ -67,8 +67,12 @@ export async function exploreCommand(
     const onProgress = (progress: Progress) => io.progress?.(progressText(progress))
     const report = await explore(url, { ...given, signal: stop.signal, onProgress })
     io.progress?.(undefined)
-    nameCommands(report.failures, subject)
-    if (page !== undefined) writeFileSync(page, pageOf(report.toJSON(), titleOf(path, command)))
+    nameCommands(report.failures, subject, options.seed)
+    if (page !== undefined) {
+      // The page of an earlier exploration remains if this one has no report.
+      if (fstatSync(page).isFile()) ftruncateSync(page)
+      writeFileSync(page, pageOf(report.toJSON(), titleOf(path, command)))
+    }
     io.out(`${json ? JSON.stringify(report) : report}\n`)
     if (!stop.signal.aborted) return report.passed ? EXIT_OK : EXIT_FAILURE
   } catch (error) {
@@ -96,11 +100,13 @@ function commandOf(path: string, command: readonly string[], host: string | unde
 }
 
 /** Gives failures of a command another command in place of a test. */
-function nameCommands(failures: Failure[], { again }: Subject): void {
+function nameCommands(failures: Failure[], { again }: Subject, seed: number | undefined): void {
   if (again === undefined) return
+  const seeded = seed === undefined ? [] : ['--seed', String(seed)]
   for (const [i, failure] of failures.entries()) {
     const faults = failure.faults.flatMap(fault => ['--repeat', fault])
-    failures[i] = { ...failure, test: [...again.before, ...faults, ...again.after].map(shellWord).join(' ') }
+    const limit = ['--timeout', `${Math.round(failure.limit)}ms`, ...seeded]
+    failures[i] = { ...failure, test: [...again.before, ...faults, ...limit, ...again.after].map(shellWord).join(' ') }
   }
 }
 

@@ -52,16 +52,19 @@ function removeCaptures(text: string): void {
 
 test('a command fails by its status, and the report has the command that repeats it', async () => {
   const net = path('net.yaml')
-  const { status, stdout, stderr } = await runMain('explore', net, '--faults', 'drop, delay 2ms', ...ping(1))
+  const seed = ['--seed', '7']
+  const options = ['--faults', 'drop, delay 2ms', ...seed]
+  const { status, stdout, stderr } = await runMain('explore', net, ...options, ...ping(1))
   removeCaptures(stdout)
   expect([status, stderr]).toEqual([1, ''])
   expect(stdout).toContain(`FAILED always: drop ${REQUEST}`)
   expect(stdout).toContain('the command ended with 1')
   expect(stdout).toContain('  printed:\n  server: up\n  PING ')
   expect(stdout).toContain('4 points: 2 passed, 2 failed;')
-  const line = `vnet explore ${net} --repeat 'drop ${REQUEST}' ${ping(1).join(' ')}`
+  const [, limit = ''] = / --timeout (\d+ms) /.exec(stdout) ?? []
+  const line = `vnet explore ${net} --repeat 'drop ${REQUEST}' --timeout ${limit} --seed 7 ${ping(1).join(' ')}`
   expect(stdout).toContain(`\n  ${line}\n`)
-  const again = await runMain('explore', net, '--repeat', `drop ${REQUEST}`, ...ping(1))
+  const again = await runMain('explore', net, '--repeat', `drop ${REQUEST}`, '--timeout', limit, ...seed, ...ping(1))
   expect(again).toEqual({ status: 1, stdout: '', stderr: 'vnet: the command ended with 1\n' })
   const other = await runMain('explore', net, '--repeat', `delay 2ms ${REQUEST}`, ...ping(1))
   expect(other).toEqual({ status: 0, stdout: 'passed\n', stderr: '' })
@@ -146,6 +149,26 @@ test('a page that cannot be written is reported before the first run', async () 
   expect([status, stderr]).toEqual([1, `vnet: open ${path('none/a.html')}: ENOENT, no such file or directory\n`])
   expect(existsSync(path('runs'))).toBe(false)
 })
+
+test('the page of an earlier exploration remains if there is no report', async () => {
+  const html = path('earlier.html')
+  writeFileSync(html, 'earlier page')
+  const refused = await runMain('explore', path('scenario.mjs'), '--html', html, '--filter', 'tcp')
+  expect([refused.status, readFileSync(html, 'utf8')]).toEqual([2, 'earlier page'])
+  await runMain('explore', path('scenario.mjs'), '--html', html, '--faults', 'duplicate')
+  expect(readFileSync(html, 'utf8')).toMatch(/^<!DOCTYPE html>/)
+})
+
+test('a failure by time is repeated by the printed command', async () => {
+  const net = path('net.yaml')
+  const wait = ['--', 'sh', '-c', 'ping -4 -qc1 -W1 server || sleep 1000']
+  const options = ['--faults', 'drop', '--filter', 'icmp[0] = 8', '--timeout', '3s']
+  const { status, stdout } = await runMain('explore', net, ...options, ...wait)
+  removeCaptures(stdout)
+  expect([status, stdout]).toEqual([1, expect.stringContaining(` --repeat 'drop ${REQUEST}' --timeout 3000ms -- sh`)])
+  const again = await runMain('explore', net, '--repeat', `drop ${REQUEST}`, '--timeout', '3000ms', ...wait)
+  expect([again.status, again.stderr]).toEqual([1, expect.stringContaining('timed out after 3000 ms')])
+}, 60_000)
 
 test.each([
   [['net.yaml'], 'net.yaml: the command to run in this lab is missing: -- COMMAND'],
