@@ -97,7 +97,8 @@ const exploreTest: ExploreTest = (
     // A module would report the lack of rights as a failed run.
     const probe = await createLab().catch(error => skip(reasonToSkip(error)))
     await probe.close()
-    const report = await explore(scenario, { ...(signal && { signal }), ...options })
+    const signals = [signal, options.signal].filter(each => each !== undefined)
+    const report = await explore(scenario, { ...options, signal: AbortSignal.any(signals) })
     const skipped = report.count('skipped')
     if (skipped > 0) console.error(`vnet: ${name}: ${skipped} of ${report.points.length} faults were not tried`)
     if (report.passed) return

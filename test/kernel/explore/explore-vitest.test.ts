@@ -24,6 +24,7 @@ const PROGRAM = `
   const faults = ['drop']
   test.explore('asks again', { faults, timeout: '2s', budget: '30s' }, ask(true))
   test.explore('asks once', { faults, timeout: '1s', stopAt: 1 }, ask(false))
+  test.explore('is stopped', { signal: AbortSignal.abort(new Error('by its own signal')) }, ask(true))
   test.explore('does not begin', new URL('./none.mjs', import.meta.url))
 `
 
@@ -43,11 +44,13 @@ test('test.explore passes or fails by its report, and has a timeout of its own',
   expect(results.map(({ title, status }) => [title, status])).toEqual([
     ['asks again', 'passed'],
     ['asks once', 'failed'],
+    ['is stopped', 'failed'],
     ['does not begin', 'failed'],
   ])
-  const [, asksOnce, missing] = results.map(({ failureMessages }) => failureMessages.join())
+  const [, asksOnce, stopped, missing] = results.map(({ failureMessages }) => failureMessages.join())
   expect(asksOnce).toContain('FAILED always: drop client-server ab udp client:* > server:5000 packet 1')
   expect(asksOnce).toContain("test('survives: drop client-server ab")
+  expect(stopped).toContain('by its own signal')
   expect(missing).toContain('none.mjs')
   expect(stdout).toContain('timeout of true 50000\n')
   expect(stdout).toContain('timeout of false 0\n')
