@@ -1,5 +1,5 @@
 /** A control: fields, a button, the command line that does the same, and the result. */
-import type { Signal } from '@preact/signals'
+import { type Signal, useSignal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import type { CommandResult } from '../feed-types.ts'
@@ -31,41 +31,41 @@ interface ControlProps {
   readonly button: string
   /** The change that it makes; undefined while the fields are incomplete. */
   readonly change: Change | undefined
-  /** A result that is not of its button, shown in place of one. */
-  readonly checked?: CommandResult | undefined
+  /** The result that is shown, the later of its button's and any other that is put here. */
+  readonly shown?: Signal<CommandResult | undefined>
   readonly done?: () => void
   /** In front of the button: labels, fields, text. */
   readonly children: ComponentChildren
 }
 
-export function Control({ hands, button, change, checked, done, children }: ControlProps) {
+export function Control({ hands, button, change, shown, done, children }: ControlProps) {
   const { app, log } = hands
   const { device, mayChange } = app
-  const [result, setResult] = useState<CommandResult>()
+  const own = useSignal<CommandResult | undefined>(undefined)
+  const last = shown ?? own
   const [isBusy, setBusy] = useState(false)
   const line = device && change && commandLine(device.label, change)
   const submit = async (event: Event) => {
     event.preventDefault()
     if (line === undefined || change === undefined || isBusy) return
-    setResult(undefined)
+    last.value = undefined
     setBusy(true)
     const result = await app.command(change)
     setBusy(false)
-    setResult(result)
+    last.value = result
     const failed = { time: Date.now(), line, error: result.ok ? undefined : result.message }
     log.value = [...log.value, failed].slice(-CHANGES_MAX)
     if (result.ok) done?.()
   }
-  const shown = checked ?? result
   // The lines after the first show the position in the text.
-  const [first, ...lines] = shown?.ok === false ? shown.message.split('\n') : []
+  const [first, ...lines] = last.value?.ok === false ? last.value.message.split('\n') : []
   // A busy button that is disabled would lose the focus.
   return (
-    <form class="control" onSubmit={submit} onInput={() => setResult(undefined)}>
+    <form class="control" onSubmit={submit} onInput={() => (last.value = undefined)}>
       <fieldset class="row" disabled={!mayChange}>
         {children}
         <span class="done ok" role="status">
-          {shown?.ok === true && 'done'}
+          {last.value?.ok === true && 'done'}
         </span>
         <button type="submit" disabled={line === undefined} aria-busy={isBusy} title={mayChange ? '' : NO_TOKEN}>
           {button}

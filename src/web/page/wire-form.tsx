@@ -1,5 +1,6 @@
 /** The text of the wire: the present one, a field for another, and the presets. */
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useSignal } from '@preact/signals'
+import { useEffect, useRef } from 'preact/hooks'
 import type { CommandResult } from '../feed-types.ts'
 import type { Change } from './command-line.ts'
 import { Control, type Direction, type Hands } from './control.tsx'
@@ -32,26 +33,27 @@ interface FormProps {
 function Form({ hands, now }: FormProps) {
   const { app, wire } = hands
   const { text, direction } = wire.value
-  const [refused, setRefused] = useState<CommandResult>()
+  const result = useSignal<CommandResult | undefined>(undefined)
   const field = useRef<HTMLInputElement>(null)
   const spec = text.trim()
   const to = direction === '' ? {} : { direction }
   useEffect(() => {
-    setRefused(undefined)
     if (spec === '' || spec === 'off' || !app.mayChange) return
     let isCurrent = true
     const timer = setTimeout(async () => {
-      const result = await app.command({ do: 'check-wire', text: spec })
-      if (isCurrent && !result.ok) setRefused(result)
+      const checked = await app.command({ do: 'check-wire', text: spec })
+      // A result of Set that came first is about the same text.
+      if (isCurrent && !checked.ok) result.value ??= checked
     }, CHECK_MS)
     return () => {
       isCurrent = false
       clearTimeout(timer)
     }
-  }, [spec])
+  }, [spec, direction])
   /** Puts a text into the field, for one direction or for both. */
   const edit = (text: string, direction: Direction | '') => {
     wire.value = { text, direction }
+    result.value = undefined
     field.current?.focus()
   }
   const change: Change = { do: 'wire', text: spec === 'off' ? undefined : spec, ...to }
@@ -72,7 +74,7 @@ function Form({ hands, now }: FormProps) {
           </tr>
         ))}
       </table>
-      <Control hands={hands} button="Set" change={spec === '' ? undefined : change} checked={refused}>
+      <Control hands={hands} button="Set" change={spec === '' ? undefined : change} shown={result}>
         <select
           id="wire-direction"
           aria-label="Direction"
@@ -92,7 +94,7 @@ function Form({ hands, now }: FormProps) {
           autocapitalize="off"
           placeholder="delay 20ms loss 1%"
           aria-label="Text of the wire"
-          aria-invalid={refused !== undefined}
+          aria-invalid={result.value?.ok === false}
           value={text}
           onInput={({ currentTarget }) => (wire.value = { direction, text: currentTarget.value })}
         />

@@ -8,7 +8,7 @@ const browser = new TestBrowser()
 /** Opens a view of a device, as in `controls/4711//sn0`. */
 async function open(place: string, hosts = 0) {
   const { feed, address } = await startFeed(new FakeWorld({ devices: 2, hosts, hostile: false }))
-  const page = await browser.open(`${address}#${place}`)
+  const page = await browser.open(`${address}#${place}`, { expected: /net::ERR_FAILED/ })
   await connection(page, 'live')
   return { feed, page }
 }
@@ -77,4 +77,46 @@ test('a line that is switched off in a plot stays so while another view is shown
   await line.waitFor({ state: 'detached' })
   await showView(page, 'Traffic')
   expect(await line.getAttribute('aria-pressed')).toBe('false')
+})
+
+test('setting the wire replaces the error of an earlier check that the server did not get', async () => {
+  const { feed, page } = await open(`controls/${SNULL}`)
+  const wire = page.locator('form.control').filter({ has: page.locator('#wire-text') })
+  const text = wire.getByRole('textbox')
+  const error = wire.getByRole('alert')
+  await page.route('**/command?*', route => route.abort())
+  await text.fill('delay 7ms')
+  await error.getByText('The server does not answer').waitFor()
+  expect(await text.getAttribute('aria-invalid')).toBe('true')
+  await page.unroute('**/command?*')
+  await wire.getByRole('button', { name: 'Set' }).click()
+  await wire.getByRole('status').getByText('done').waitFor()
+  expect([await error.isVisible(), await text.getAttribute('aria-invalid')]).toEqual([false, 'false'])
+  expect(feed.commands).toEqual([{ id: SNULL, command: { do: 'wire', text: 'delay 7ms' } }])
+})
+
+test.each([
+  ['a preset', 'Use lte'],
+  ['the present text', 'Edit the text of ba'],
+])('%s that is put into the field of the wire is not shown as done', async (_, button) => {
+  const { page } = await open(`controls/${SNULL}`)
+  const wire = page.locator('form.control').filter({ has: page.locator('#wire-text') })
+  const done = wire.getByRole('status')
+  await wire.getByRole('textbox').fill('delay 7ms')
+  await wire.getByRole('button', { name: 'Set' }).click()
+  await done.getByText('done').waitFor()
+  await page.getByText('Presets', { exact: true }).click()
+  await page.getByRole('button', { name: button }).click()
+  await expect.poll(() => done.innerText()).toBe('')
+})
+
+test('a text of the wire is checked again after its direction is changed', async () => {
+  const { page } = await open(`controls/${SNULL}`)
+  const wire = page.locator('form.control').filter({ has: page.locator('#wire-text') })
+  const error = wire.getByRole('alert').getByText('unknown stage losss')
+  await wire.getByRole('textbox').fill('losss 1%')
+  await error.waitFor()
+  await page.locator('#wire-direction').selectOption('ba')
+  await wire.getByText('--ba').waitFor()
+  await error.waitFor()
 })
