@@ -1,4 +1,10 @@
 # The image of vnet, for `vnet node` and every other command: docker build -t vnet .
+# For .devcontainer: the programs of the course's checks.
+FROM node:22-bookworm AS dev
+RUN apt-get update && apt-get install -y --no-install-recommends ethtool iproute2 iputils-ping libpcap0.8 tcpdump \
+  && rm -rf /var/lib/apt/lists/*
+USER node
+
 FROM node:22-bookworm AS build
 WORKDIR /vnet
 COPY . .
@@ -13,4 +19,5 @@ COPY --from=build /vnet/node_modules ./node_modules
 COPY --from=build /vnet/dist ./dist
 COPY --from=build /vnet/build/Release/vnet.node /vnet/build/Release/vnet-cni ./build/Release/
 COPY --from=build /vnet/deploy ./deploy
+COPY --from=build /vnet/course ./course
 ENTRYPOINT ["node", "/vnet/dist/vnet.js"]

@@ -9,8 +9,9 @@
  * measure what compiled code allocates, one process per file. kernel (test/kernel): as root, in
  * network namespaces that the tests make. Where that is impossible, all kernel tests are skipped
  * and the reason is printed once. own (test/containers, tests with Docker and containerd,
- * test/labs, tests with pytest, Go, keepalived and etcd, and test/browsers, tests with Playwright):
- * only the folder VNET_TEST_FOLDER, which runs alone. tools: the tests that start a program which
+ * test/labs, tests with pytest, Go, keepalived and etcd, test/browsers, tests with Playwright, and
+ * test/explore, explorations of programs of others): only the folder VNET_TEST_FOLDER, which runs
+ * alone. tools: the tests that start a program which
  * is missing or another one of its name; they are skipped, too, and the reason is printed. In CI
  * that is a failure. scripts/test.mjs sets the coverage threshold, because it holds for full runs
  * only.
@@ -39,7 +40,7 @@ const names = readdirSync(join(root, 'test'), { recursive: true }).map(name => `
 const isFullSize = name => readFileSync(join(root, name), 'utf8').includes('/scale.ts')
 const isOfRun = name => (isLong ? /\.long\.test\.ts$/.test(name) || isFullSize(name) : !/\.long\.test\.ts$/.test(name))
 /** The folders with a run of their own, and the folder that this run is for. */
-const OWN = ['containers', 'labs', 'browsers']
+const OWN = ['containers', 'labs', 'browsers', 'explore', 'kernel-module']
 const own = process.env.VNET_TEST_FOLDER
 const ownOf = name => OWN.find(folder => name.startsWith(`test/${folder}/`))
 const ofRun = names.filter(
@@ -62,12 +63,13 @@ const cores = availableParallelism()
 
 /**
  * Runs the files of a project one after the other, because processes that files share end before a
- * file of another project. Long tests start first, and those of test/kernel/waiting, which take
- * long because they wait for timers of the kernel and of DHCP: none then runs alone at the end.
+ * file of another project. Long tests start first, and those of test/kernel/explore and
+ * test/kernel/waiting, which take long because they wait for lost packets, timers of the kernel and
+ * DHCP: none then runs alone at the end.
  */
 class ByProject extends BaseSequencer {
   async sort(files) {
-    const isLong = ({ moduleId }) => /\/test\/kernel\/waiting\/|\.long\.test\.ts$/.test(moduleId)
+    const isLong = ({ moduleId }) => /\/test\/kernel\/(explore|waiting)\/|\.long\.test\.ts$/.test(moduleId)
     const place = ({ project }) => projects.indexOf(project.name)
     return (await super.sort(files)).sort((a, b) => place(a) - place(b) || isLong(b) - isLong(a))
   }
@@ -89,9 +91,10 @@ const common = {
   setupFiles: ['./test/support/program-limit.ts'],
 }
 
-/** The drivers of the course import 'vnet' and 'vnet/drivers', which are the copy under test. */
+/** The course imports 'vnet', 'vnet/drivers' and 'vnet/course', which are the copy under test. */
 const alias = [
   { find: /^vnet$/, replacement: join(root, 'src/index.ts') },
+  { find: /^vnet\/course$/, replacement: join(root, 'src/course/index.ts') },
   { find: /^vnet\/drivers$/, replacement: join(root, 'src/drivers/index.ts') },
 ]
 

@@ -7,6 +7,12 @@
 //   user   a user namespace, in which the caller is root
 //   net    a network namespace, in which `lo` is up
 //   mount  a mount namespace with its own /run and /sys
+//   check  all of these, confined as in rootless-confine.h. The words of the command line that are
+//          absolute paths remain visible
+//   none   no rights in them; with `check` only
+//
+// vnet-rootless --network PROGRAM [ARGS]: executes PROGRAM with the rights to configure interfaces
+// and to open raw sockets, and no others, in the present namespaces.
 //
 // vnet-rootless --keep-groups PROGRAM [ARGS]: executes PROGRAM in the present namespaces, see
 // rootless-tcpdump.h.
@@ -22,6 +28,7 @@
 #include <cstring>
 #include <optional>
 
+#include "rootless-confine.h"
 #include "rootless-ids.h"
 #include "rootless-mounts.h"
 #include "rootless-refusal.h"
@@ -33,13 +40,19 @@ constexpr int kFailure = 1;
 constexpr int kNotExecutable = 126;
 constexpr int kNotFound = 127;
 
-/** The flags of unshare(2) for a list of names; 0 if one is unknown. */
+constexpr int kCheck = CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+/** No flag of unshare(2). */
+constexpr int kNone = 1;
+
+/** The flags of unshare(2) for a list of names, and kNone; 0 if one is unknown. */
 int flagsOf(char* names) {
   int flags = 0;
   for (const char* name = std::strtok(names, ","); name != nullptr; name = std::strtok(nullptr, ",")) {
     if (std::strcmp(name, "user") == 0) flags |= CLONE_NEWUSER;
     else if (std::strcmp(name, "net") == 0) flags |= CLONE_NEWNET;
     else if (std::strcmp(name, "mount") == 0) flags |= CLONE_NEWNS;
+    else if (std::strcmp(name, "check") == 0) flags |= kCheck;
+    else if (std::strcmp(name, "none") == 0) flags |= kNone;
     else return 0;
   }
   return flags;
@@ -74,7 +87,12 @@ int main(int count, char** arguments) {
     vnet::keepGroups();
     return execute(arguments + 2);
   }
-  const int flags = count < 2 ? 0 : flagsOf(arguments[1]);
+  if (count > 2 && std::strcmp(arguments[1], "--network") == 0) {
+    if (vnet::keepRights(vnet::Rights::kNetwork) != 0) return kFailure;
+    return execute(arguments + 2);
+  }
+  const int given = count < 2 ? 0 : flagsOf(arguments[1]);
+  const int flags = given & ~kNone;
   if (flags == 0) {
     std::fputs("vnet-rootless: to be run by vnet only\n", stderr);
     return kFailure;
@@ -91,11 +109,19 @@ int main(int count, char** arguments) {
   if (ids) {
     if (const int error = ids->apply(); error != 0) vnet::refuse(what, error, had);
   }
-  if (isMount) {
+  const bool isCheck = (flags & CLONE_NEWPID) != 0;
+  if ((flags & CLONE_NEWNET) != 0) bringUpLoopback();
+  if (isCheck) {
+    if (const int error = vnet::confine({arguments + 2, arguments + count}); error != 0) {
+      vnet::refuse("mounts of its own (in Docker, --security-opt systempaths=unconfined)", error, had);
+    }
+    if (const int error = vnet::keepRights((given & kNone) != 0 ? vnet::Rights::kNone : vnet::Rights::kAll); error != 0) {
+      vnet::refuse("a program without rights", error, had);
+    }
+  } else if (isMount) {
     if (const int error = vnet::makeMounts(); error != 0) vnet::refuse("mounts of its own", error, had);
     if (isUser) vnet::keepTcpdumpRoot(arguments[0]);
   }
-  if ((flags & CLONE_NEWNET) != 0) bringUpLoopback();
   // Node ignores these signals, and a program inherits ignored signals.
   for (const int number : {SIGPIPE, SIGXFSZ}) ::signal(number, SIG_DFL);
   return count == 2 ? 0 : execute(arguments + 2);

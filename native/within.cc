@@ -29,7 +29,7 @@ constexpr int kNotExecutable = 126;
 /** Prints the line that src/testing/lab/programs.ts reads. */
 [[noreturn]] void fail(const char* what, const char* path = "", int status = kFailure) {
   const int error = errno;
-  std::fprintf(stderr, "vnet-within: %s%s: %s (%d)\n", what, path, std::strerror(error), error);
+  std::fprintf(stderr, "vnet: %s%s: %s (errno %d)\n", what, path, std::strerror(error), error);
   std::exit(status);
 }
 

@@ -82,7 +82,6 @@ const packages = {
   testing: ['undici'],
   'vitest.ts': ['vitest'],
   'playwright.ts': ['@playwright/test'],
-  cli: ['commander'],
 }
 
 /** Of web the page imports types only: it runs in a browser, for which it is compiled. */

@@ -5,10 +5,10 @@
  * which is `npm test -- --coverage`, the coverage is measured as well; too little of it is a
  * failure. With other arguments only vitest runs, with them. With --long, which is `npm run
  * test:long`, the tests of the addon run under sanitizers, then all tests that scale
- * (test/support/scale.ts) at their full size. With --containers, --labs or --browsers, which is
- * `npm run test:containers`, `test:labs` or `test:browsers`, only the tests of that folder of test/
- * run, for LIMIT_MS at most. The last line is `N passed, N failed, N skipped`. In CI a skipped
- * kernel test is a failure.
+ * (test/support/scale.ts) at their full size. With --containers, --labs, --browsers, --explore or
+ * --kernel-module, which is `npm run test:containers` and so on, only the tests of that folder of
+ * test/ run, for its time of LIMITS_MS at most. The last line is `N passed, N failed, N skipped`.
+ * In CI a skipped kernel test is a failure.
  */
 
 import { spawn } from 'node:child_process'
@@ -36,11 +36,17 @@ const sanitizers = [['sanitizers', process.execPath, script('sanitize.mjs')]]
 // Without the kernel tests most of src/linux does not run, and the threshold means nothing.
 const threshold = reasonToSkipKernelTests() === undefined ? ['--coverage.thresholds.lines=95'] : []
 
-/** Milliseconds for the tests of a folder, because an engine may hang. */
-const LIMIT_MS = 900_000
+/** Milliseconds for the tests of each folder, because an engine may hang. */
+const LIMITS_MS = {
+  containers: 900_000,
+  labs: 900_000,
+  browsers: 900_000,
+  explore: 1_800_000,
+  'kernel-module': 1_800_000,
+}
 
 async function main(args) {
-  const folder = ['containers', 'labs', 'browsers'].find(name => args[0] === `--${name}`)
+  const folder = Object.keys(LIMITS_MS).find(name => args[0] === `--${name}`)
   if (folder !== undefined) {
     const reason = reasonToSkipKernelTests()
     if (reason !== undefined) {
@@ -48,7 +54,7 @@ async function main(args) {
       return 1
     }
     process.env.VNET_TEST_FOLDER = folder
-    return runVitest(args.slice(1), LIMIT_MS)
+    return runVitest(args.slice(1), LIMITS_MS[folder])
   }
   if (args[0] === '--long') {
     const failed = await runSteps(args.length === 1 ? sanitizers : [])

@@ -75,7 +75,7 @@ interface Own extends NetworkFixtures {
   readonly launchOptions: LaunchOptions
   readonly channel: string | undefined
   readonly connectOptions: object | undefined
-  readonly context: unknown
+  readonly context: { readonly request: { fetch: () => never } }
 }
 
 const NETWORK: Form = {
@@ -138,6 +138,12 @@ function delegate(current: Own['_current']): Browser {
     return typeof value === 'function' ? value.bind(browser) : value
   }
   return new Proxy({}, { get }) as Browser
+}
+
+/** Playwright's own requests come from the test's process, which is not past the link. */
+function refuseRequest(): never {
+  const others = 'use client.fetch(url), or playwright.request.newContext() for a request outside the lab'
+  throw new UsageError(`request: its requests do not pass the link; ${others}`)
 }
 
 const none: { browser: Browser | undefined } = { browser: undefined }
@@ -205,8 +211,12 @@ const fixtures = {
   // The browser is launched before the context of Playwright is made in it.
   context: async ({ _launched, context }: Own & { _launched: void }, use: Use<unknown>) => {
     void _launched
+    // Its other methods call this one.
+    context.request.fetch = refuseRequest
     await use(context)
   },
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of fixtures from it.
+  request: async ({}: Own) => refuseRequest(),
 }
 
 export const test: TestType<

@@ -100,7 +100,7 @@ const exploreTest: ExploreTest = (
     const signals = [signal, options.signal].filter(each => each !== undefined)
     const report = await explore(scenario, { ...options, signal: AbortSignal.any(signals) })
     const skipped = report.count('skipped')
-    if (skipped > 0) console.error(`vnet: ${name}: ${skipped} of ${report.points.length} faults were not tried`)
+    if (skipped > 0) console.error(`vnet: ${name}: ${skipped} of ${report.size} faults were not tried`)
     if (report.passed) return
     const error = new Error(String(report))
     // The place in this file says nothing.

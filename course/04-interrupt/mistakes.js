@@ -3,7 +3,7 @@
 /**
  * Mistakes that learners make, as changes of the solution: each is found by a check, and the text
  * is in its explanation.
- * @type {import('../../src/course/exercise.ts').Mistake[]}
+ * @type {import('vnet/course').Mistake[]}
  */
 export const mistakes = [
   {

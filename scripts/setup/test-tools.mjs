@@ -45,8 +45,8 @@ const packages = {
 }
 
 /**
- * Also needed by the long tests: the kernel's headers for examples/to-the-kernel, and a browser for
- * the page of `vnet web`.
+ * Also needed by the long tests: the kernel's headers for examples/to-the-kernel, QEMU for a module
+ * of the course, and a browser for the page of `vnet web`.
  */
 const HEADERS = 'kernel headers'
 const longPackages = {
@@ -54,6 +54,7 @@ const longPackages = {
   promtool: 'prometheus',
   chromium: 'chromium',
   'pytest-3': 'python3-pytest',
+  'qemu-system-x86_64': 'qemu-system-x86',
   [HEADERS]: HEADERS_PACKAGE,
 }
 
@@ -86,7 +87,30 @@ const ownPackages = {
     curl: 'curl',
     ping: 'iputils-ping',
   },
-  browsers: { chromium: 'chromium' },
+  browsers: {
+    chromium: 'chromium',
+    'firefox-esr': 'firefox-esr',
+    turnserver: 'coturn',
+    curl: 'curl',
+    ip: 'iproute2',
+  },
+  explore: {
+    'redis-server': 'redis-server',
+    'nats-server': 'nats-server',
+    pg_createcluster: 'postgresql',
+    openssl: 'openssl',
+    setpriv: 'util-linux',
+  },
+  /** The kernel itself is downloaded by the tests and never installed. */
+  'kernel-module': {
+    'qemu-system-x86_64': 'qemu-system-x86',
+    gcc: 'gcc',
+    make: 'make',
+    addr2line: 'binutils',
+    ping: 'iputils-ping',
+    ip: 'iproute2',
+    iperf3: 'iperf3',
+  },
 }
 
 /** Debian has other programs under these names; the right ones print iputils with `-V`. */

@@ -209,6 +209,6 @@ export function withErrno<T>(syscall: string, fn: () => T): T {
   try {
     return fn()
   } catch (error) {
-    throw new VnetError((error as NodeJS.ErrnoException).errno ?? EINVAL, syscall, undefined, { cause: error })
+    throw new VnetError((error as { readonly errno?: number }).errno ?? EINVAL, syscall, undefined, { cause: error })
   }
 }

@@ -1,6 +1,7 @@
 /** Mistakes of users, in a command line, a file or an options object. */
+import { errnoText } from './errno.ts'
 
-/** A wrong command line: one line, exit status 2. */
+/** A wrong command line: one line, exit status 2; 1 if its cause is a call that failed. */
 export class UsageError extends Error {
   override readonly name: string = 'UsageError'
 }
@@ -14,6 +15,17 @@ export class FileError extends UsageError {
   constructor(message: string, column?: number) {
     super(message)
     this.column = column
+  }
+}
+
+/** Returns the result of `fn`. Rethrows an error of Node's file system as a UsageError. */
+export function asUsageError<T>(path: string, fn: () => T): T {
+  try {
+    return fn()
+  } catch (error) {
+    if (error instanceof UsageError) throw error
+    const { errno, message } = error as Error & { readonly errno?: number }
+    throw new UsageError(`${path}: ${errno === undefined ? message : errnoText(errno)}`, { cause: error })
   }
 }
 

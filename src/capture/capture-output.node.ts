@@ -3,7 +3,7 @@
  */
 import { close, closeSync, constants, ftruncate, open, openSync, statSync, write } from 'node:fs'
 import { promisify } from 'node:util'
-import { UsageError } from '../base/usage-error.ts'
+import { asUsageError, UsageError } from '../base/usage-error.ts'
 
 /** The part of a stream that is used, such as process.stdout. */
 export interface BinaryOutput {
@@ -107,17 +107,15 @@ export interface FirstOutput {
  */
 export function firstOutput(path: string): FirstOutput {
   const flags = constants.O_WRONLY | constants.O_APPEND
-  try {
+  return asUsageError(path, () => {
     // Opening a FIFO would wait here, and closing it again would be the end for its reader.
     if (statSync(path, { throwIfNoEntry: false })?.isFIFO()) {
       const output = opened(path, flags).then(fd => new FileOutput(fd))
       return { output, release: () => releaseFifo(path, output) }
     }
     closeSync(openSync(path, 'w', MODE))
-  } catch (error) {
-    throw new UsageError(`${path}: ${error instanceof Error ? error.message : error}`)
-  }
-  return { output: opened(path, flags).then(fd => new FileOutput(fd)) }
+    return { output: opened(path, flags).then(fd => new FileOutput(fd)) }
+  })
 }
 
 /** Opens a FIFO for reading, because the thread that opens it for writing waits for a reader. */

@@ -5,7 +5,7 @@
  */
 import { close, constants, fstat, open, read, statSync } from 'node:fs'
 import { promisify } from 'node:util'
-import { UsageError } from '../base/usage-error.ts'
+import { asUsageError, UsageError } from '../base/usage-error.ts'
 
 /** Bytes per read. A longer line is cut. */
 const CHUNK = 1024 * 1024
@@ -31,12 +31,8 @@ export class TlsKeyFile {
   constructor(path: string, warn: (text: string) => void) {
     this.#path = path
     this.#warn = warn
-    try {
-      const found = statSync(path, { throwIfNoEntry: false })
-      if (found?.isFile() !== false) return
-    } catch (error) {
-      throw new UsageError(describe(path, error))
-    }
+    const found = asUsageError(`--tls-keys ${path}`, () => statSync(path, { throwIfNoEntry: false }))
+    if (found?.isFile() !== false) return
     throw new UsageError(`--tls-keys ${path}: not a file; name the one in SSLKEYLOGFILE`)
   }
 

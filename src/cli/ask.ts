@@ -1,6 +1,6 @@
 /** Finds the vnet of an interface for the commands that query one, or reports that none has it. */
 
-import { printable } from '../base/printable.ts'
+import type { VnetError } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { ControlClient } from '../control/client/client.ts'
 import { type Found, type FoundDevice, findVnets, isOfLab, listed } from '../control/client/find.ts'
@@ -8,13 +8,16 @@ import { loadNative } from '../linux/native.ts'
 import { interfaceArg } from '../netdev/driver.ts'
 import { isAmong, isNamed, label, type Named } from './device-text.ts'
 import { enterUserNamespace } from './enter-lab.ts'
-import { EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
+import { complain, EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
+import { sentence } from './sentence.ts'
 
 export interface AskOptions {
   /** Query this user's vnets instead of root's and the caller's. */
   readonly user?: number | undefined
   /** Milliseconds that a vnet may take for the next part of its reply. */
   readonly timeoutMs?: number
+  /** True for the vnets of all network namespaces. */
+  readonly everywhere?: boolean | undefined
 }
 
 /**
@@ -25,13 +28,13 @@ export async function askVnets(
   names: readonly string[],
   io: Io,
   ask: (client: ControlClient, found: Found) => Promise<number>,
-  { user, timeoutMs }: AskOptions = {},
+  { user, timeoutMs, everywhere }: AskOptions = {},
 ): Promise<number> {
   checkUser(user)
   using client = new ControlClient(loadNative(), { user, timeoutMs })
   // A vnet without interfaces is queried only if all are.
   const isWanted = names.length === 0 ? undefined : (device: Named) => isAmong(device, names)
-  const found = await findVnets(client, { isWanted, user })
+  const found = await findVnets(client, { isWanted, user, everywhere })
   const unknown = names.filter(name => !found.devices.some(device => isNamed(device, name)))
   const complaint = complaintAbout(unknown, found, io.commandLine ?? 'vnet list', user)
   if (complaint === undefined) {
@@ -73,8 +76,8 @@ export async function askInterface(
   return askVnets([name], io, askOne, options)
 }
 
-export function fail(io: Io, message: string): number {
-  io.err(`vnet: ${printable(message)}\n`)
+export function fail(io: Io, problem: string | Error): number {
+  complain(io, problem instanceof Error ? sentence(problem) : problem)
   return EXIT_FAILURE
 }
 
@@ -97,17 +100,17 @@ export function complaintAbout(
   const none = `no vnet is running in this network namespace${advice}`
   if (unknown.length === 0) {
     if (devices.length > 0) return undefined
-    return failed.length > 0 ? failed[0]?.message : none
+    return failed.length > 0 ? sentence(failed[0] as VnetError) : none
   }
   // From the replies of the vnets that were queried, and from the files of the others.
   const others = here.filter(({ vnet }) => !devices.some(device => device.vnet === vnet))
   // Interfaces in the file of a vnet that replied without them have just been deleted.
   const written = others.flatMap(({ interfaces }) => interfaces).filter(each => !isAmong(each, unknown))
   const there = [...devices, ...written].map(label)
-  if (devices.length === 0 && failed.length > 0) return failed[0]?.message
+  if (devices.length === 0 && failed.length > 0) return sentence(failed[0] as VnetError)
   if (there.length === 0) return none
   // A vnet that failed to reply may have the interface.
-  const silent = failed.map(({ message }) => `; ${message}`).join('')
+  const silent = failed.map(error => `; ${sentence(error)}`).join('')
   const list = `there ${there.length === 1 ? 'is' : 'are'} ${listed(there)}`
   return `no interface is called ${unknown.join(' or ')}; ${list}${silent}${advice}`
 }

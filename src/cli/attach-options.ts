@@ -1,11 +1,11 @@
 /** The options of `vnet attach` for the place: a container or a process, not an interface. */
 import { statSync } from 'node:fs'
-import { type Command, Option } from 'commander'
 import { EINVAL, ENOENT, VnetError } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { interfaceArg } from '../netdev/driver.ts'
 import type { NodeRequest } from '../node/client.ts'
-import { EXIT_OK, type Io } from './io.ts'
+import { complain, EXIT_OK, type Io } from './io.ts'
+import { Option } from './option.ts'
 import { wholeNumber } from './options.ts'
 
 const GROUP = 'Containers:'
@@ -18,14 +18,13 @@ export interface AttachOptions {
   netns?: string
 }
 
-export function addAttachOptions(command: Command): void {
-  const options = [
+export function attachOptions(): Option[] {
+  return [
     new Option('--container <name>', 'attach outside of this Docker or Podman container; in is what it receives'),
     new Option('--pid <pid>', 'the same for the network namespace of a process').argParser(wholeNumber(1, PID_MAX)),
     new Option('--interface <name>', 'only for this interface of the container, instead of all'),
     new Option('--node', 'let the daemon `vnet node` attach, and return; `vnet detach` ends it'),
-  ]
-  for (const option of options) command.addOption(option.helpGroup(GROUP))
+  ].map(option => option.helpGroup(GROUP))
 }
 
 /** Returns the interfaces that are named by the options; undefined if they name none. */
@@ -55,13 +54,17 @@ function isInside(args: readonly string[], { container, pid, interface: only }: 
 const WIRE = ['wire', 'wireIn', 'wireOut', 'seed', 'scenario', 'failOpen', 'farSide'] as const
 const PLACE = ['container', 'pid', 'interface', 'netns', 'node'] as const
 
-/** Asks the daemon to attach. Returns the exit status. */
-export async function attachByNode(command: Command, args: readonly string[], io: Io): Promise<number> {
-  const options: Record<string, unknown> & AttachOptions = command.opts()
-  const given = Object.keys(options).filter(name => command.getOptionValueSource(name) === 'cli')
-  const stray = given.find(name => ![...WIRE, ...PLACE].some(known => known === name))
+/** Asks the daemon to attach. `known` are the options of the command. Returns the exit status. */
+export async function attachByNode(
+  known: readonly Option[],
+  args: readonly string[],
+  options: Record<string, unknown> & AttachOptions,
+  io: Io,
+): Promise<number> {
+  const given = Object.keys(options)
+  const stray = given.find(name => ![...WIRE, ...PLACE].some(each => each === name))
   if (stray !== undefined) {
-    const flag = command.options.find(option => option.attributeName() === stray)?.long
+    const flag = known.find(({ key }) => key === stray)?.long
     throw new UsageError(`--node: the daemon does not take ${flag}: use the other commands, such as vnet capture`)
   }
   const wire = Object.fromEntries(WIRE.filter(name => given.includes(name)).map(name => [name, options[name]]))
@@ -90,7 +93,7 @@ async function askNode(request: NodeRequest, io: Io): Promise<number> {
   const { askNode } = await import('../node/client.ts')
   const { status, text } = await askNode(request)
   if (status === EXIT_OK) io.out(`${text}\n`)
-  else io.err(`vnet: ${text}\n`)
+  else complain(io, text)
   return status
 }
 

@@ -1,27 +1,33 @@
-/** The process that `vnet check` starts: check-worker memory|live EXERCISE FILE. */
-import { readFileSync, writeSync } from 'node:fs'
+/** The process that `vnet check` starts: check-worker memory|live DIRECTORY FILE [confined]. */
+import { writeSync } from 'node:fs'
 import { describeException } from '../base/exception.ts'
 import { type CheckPlace, resultOf } from '../course/exercise.ts'
-import { exercises } from '../course/exercises/index.ts'
 import { type Report, runChecks } from '../course/run.ts'
 import { loadDriver } from './driver-file.ts'
+import { loadExercise } from './exercise-file.ts'
 import { LockupWatch } from './lockup.ts'
+import { restrictDriver } from './restrict-driver.ts'
 
-const [where, name, file] = process.argv.slice(2) as [CheckPlace, string, string]
-const exercise = exercises.find(each => each.name === name)
-if (exercise === undefined) throw new Error(`${name} is no exercise`)
+/** The descriptor for the results. */
+const RESULTS = 3
 
-// Standard output is for the reports. The driver's own output is for the learner.
-process.stdout.write = process.stderr.write.bind(process.stderr)
+const [where, directory, file, confined] = process.argv.slice(2) as [CheckPlace, string, string, string?]
+const exercise = await loadExercise(directory)
 
+// The driver gets another `process`.
+const self = process
 const begun: string[] = []
-// Read before the driver is loaded: a line that the driver prints has no secret.
-const secret = readFileSync(0, 'latin1')
 const { stringify } = JSON
 const write = writeSync
 function report(line: Report): void {
   if ('begin' in line) begun.push(line.begin)
-  write(1, `${secret}${stringify(line)}\n`)
+  // Without prototypes, to which a driver could add toJSON.
+  const end = 'end' in line ? { ...line.end, ...(line.end.logged && { logged: bare([...line.end.logged]) }) } : {}
+  write(RESULTS, `${stringify(bare('end' in line ? { end: bare(end) } : { begin: line.begin }))}\n`)
+}
+
+function bare<T extends object>(value: T): T {
+  return Object.setPrototypeOf(value, null)
 }
 
 // An exception outside of the checks, such as in a timer of the driver file's own, or a promise.
@@ -30,10 +36,11 @@ process.on('uncaughtException', error => {
   const seen = describeException(error)
   const expected = 'no exception outside of the functions that vnet calls, in a timer or a promise'
   report({ end: resultOf(where, { title }, { seen, expected }) })
-  process.exit(1)
+  self.exit(1)
 })
-// Ends the programs that live checks have started.
-for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => process.exit(1))
+// Ends the programs that live checks have started. Confined, only the launcher ends this process: a
+// driver could send signals, too, and SIGUSR1 would start a debugger.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR1']) process.on(signal, () => confined ?? process.exit(1))
 
 if (where === 'memory') {
   try {
@@ -43,5 +50,9 @@ if (where === 'memory') {
     // Without the addon the explanation has no place.
   }
 }
-await runChecks(exercise, where, file, () => loadDriver(file), report)
-process.exit(0)
+const load = () => {
+  restrictDriver(file)
+  return loadDriver(file)
+}
+await runChecks(exercise, where, { file, isConfined: confined !== undefined }, load, report)
+self.exit(0)

@@ -1,53 +1,90 @@
 /** Runs a command line: finds its command, loads the code for it, and reports its errors. */
-import { type Command, CommanderError } from 'commander'
 import { VnetError } from '../base/errno.ts'
 import { describeException } from '../base/exception.ts'
-import { printable } from '../base/printable.ts'
-import { FileError, UsageError } from '../base/usage-error.ts'
-import { isDriverFile, isOtherFile } from './driver-file.ts'
-import { loadDrivers } from './drivers.ts'
-import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Io } from './io.ts'
-import { addDriverFile, createProgram, firstWord, usageMessage } from './program.ts'
+import { didYouMean, FileError, UsageError } from '../base/usage-error.ts'
+import { isOtherFile } from './driver-file.ts'
+import { complain, EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Io } from './io.ts'
+import type { LazyCommand } from './lazy-command.ts'
+import { Option } from './option.ts'
+import { commonOptions } from './options.ts'
+import { commandIndex, knownWords, type Parsed, parse, see, UnknownOption } from './parse.ts'
+import { allCommands, commandNamed, printHelp } from './program.ts'
+import { sentence } from './sentence.ts'
 import { packageVersion } from './version.ts'
 
+const VERSION = new Option('-V, --version', 'print the version')
+/** `-h` among other letters is help too. */
+const HELP = /^(--help|-[a-zA-Z]*h[a-zA-Z]*)$/
+
+/** The groups of commands that run until they are ended; `undefined` is that of driver files. */
+const TEXT_ERRORS: readonly (string | undefined)[] = ['Interfaces:', 'Labs:', undefined]
+
 /** Runs `vnet ARGS`; `argv` is ARGS. Never throws. */
-export async function runCommandLine(argv: readonly string[], io: Io): Promise<number> {
-  let status = EXIT_OK
-  const done = (code: number): void => {
-    status = code
-  }
-  let program: Command | undefined
-  let word: string | undefined
+export async function runCommandLine(argv: readonly string[], raw: Io): Promise<number> {
+  let io = raw
   try {
-    word = firstWord(argv)
-    program = await createProgram(packageVersion(), await loadDrivers(word, argv), word, io, done)
-    if (isOtherFile(word)) throw new UsageError(`'${word}' is no driver: a driver file ends in .js, .mjs or .ts`)
-    if (isDriverFile(word)) await addDriverFile(program, word, io, done)
-    await program.parseAsync(argv, { from: 'user' })
-    return status
-  } catch (error) {
-    const commands = [...(program?.commands ?? [])]
-    // The advice may name a command or an option that was not loaded.
-    if (error instanceof CommanderError && error.exitCode !== 0) {
-      const all = await createProgram(packageVersion(), await loadDrivers(), undefined, io, done)
-      commands.push(...all.commands.filter(other => commands.every(command => command.name() !== other.name())))
+    const usual = [...commonOptions(), VERSION]
+    const at = commandIndex(argv, usual)
+    const word = argv[at]
+    // What follows an unknown option may be its value, or the command.
+    const known = word === undefined ? knownWords(argv, usual) : []
+    if (known.some(arg => HELP.test(arg))) {
+      await printHelp(undefined, io)
+      return EXIT_OK
     }
-    return fail(error, commands, word, io)
+    if (known.some(arg => arg === '--version' || arg === '-V')) {
+      io.out(`${packageVersion()}\n`)
+      return EXIT_OK
+    }
+    if (isOtherFile(word)) throw new UsageError(`'${word}' is not a driver: a driver file ends in .js, .mjs or .ts`)
+    // An option before the command is the command's: `vnet --json stats` is `vnet stats --json`.
+    const rest = argv.filter((_, i) => i !== at)
+    const next = at + commandIndex(rest.slice(at), usual)
+    const sub = word === undefined || next < at ? undefined : await commandNamed(rest[next], word)
+    const command = sub ?? (await commandNamed(word, undefined, io))
+    if (command === undefined) throw await unknownCommand(word ?? '')
+    if (sub !== undefined) rest.splice(next, 1)
+    io = { ...raw, json: rest.includes('--json') && !TEXT_ERRORS.includes(command.group) }
+    const parsed = await parseFor(command, rest)
+    if (parsed === undefined) {
+      await printHelp(command, io)
+      return EXIT_OK
+    }
+    io = { ...io, json: io.json === true && parsed.options.json === true }
+    return await command.run(io, ...parsed.args, parsed.options)
+  } catch (error) {
+    if (error instanceof UsageError) {
+      // A file may have several mistakes.
+      const lines = error instanceof FileError ? error.message.split('\n') : [error.message]
+      for (const line of lines) complain(io, line)
+      return error.cause === undefined ? EXIT_USAGE : EXIT_FAILURE
+    }
+    complain(io, error instanceof VnetError ? sentence(error) : describeException(error))
+    return EXIT_FAILURE
   }
 }
 
-function fail(error: unknown, commands: readonly Command[], word: string | undefined, io: Io): number {
-  // Help and version end as errors with exit code 0.
-  if (error instanceof CommanderError && error.exitCode === 0) return EXIT_OK
-  if (error instanceof FileError) {
-    for (const line of error.message.split('\n')) io.err(`vnet: ${line}\n`)
-    return EXIT_USAGE
+/** Parses the words of a command. If an option is only another command's, the error says so. */
+async function parseFor(command: LazyCommand, words: readonly string[]): Promise<Parsed | undefined> {
+  try {
+    return parse(command, words)
+  } catch (error) {
+    if (!(error instanceof UnknownOption) || error.advice !== '') throw error
+    const { flag } = error
+    const owners = (await allCommands(false)).filter(({ options }) => options?.some(({ long }) => long === flag))
+    const [owner] = owners
+    if (owner === undefined || owners.length > 1) throw new UsageError(error.message + see(command))
+    throw new UsageError(`${error.message}: it is an option of vnet ${owner.name}`)
   }
-  if (error instanceof CommanderError || error instanceof UsageError) {
-    const message = error instanceof UsageError ? error.message : usageMessage(error, commands, word)
-    io.err(`vnet: ${printable(message)} (see vnet --help)\n`)
-    return EXIT_USAGE
-  }
-  io.err(`vnet: ${error instanceof VnetError ? printable(error.message) : describeException(error)}\n`)
-  return EXIT_FAILURE
+}
+
+async function unknownCommand(word: string): Promise<UsageError> {
+  const { readDirectories } = await import('../control/protocol/directory.ts')
+  const names = readDirectories().flatMap(({ interfaces }) => interfaces.map(({ name }) => name))
+  if (names.includes(word)) return new UsageError(`${word} is an interface: vnet show ${word}`)
+  const near = didYouMean(
+    word,
+    (await allCommands(false)).filter(({ under }) => under === undefined).map(({ name }) => name),
+  )
+  return new UsageError(`unknown command '${word}'${near || ' (see vnet --help)'}`)
 }

@@ -8,45 +8,49 @@
  * Names are chosen by strangers and may be `$(...)`. The shells compare them and quote what they
  * insert. They must never be expanded, as bash's `compgen -W` and an unquoted `$(...)` would do.
  */
-import type { Argument, Command } from 'commander'
-import { exercises } from '../course/exercises/index.ts'
+import { courseNames } from '../course/folder.ts'
+import type { LazyCommand } from './lazy-command.ts'
+import { type Argument, Option } from './option.ts'
 
 /** The pattern of a driver file's name, for `case` of both shells. */
 const FILES = '*.[jt]s|*.[cm][jt]s'
-const EXERCISES = exercises.map(({ name }) => name).join('|')
+const EXERCISES = courseNames().join('|')
 
 /** Returns the script, to be sourced or put where the shell looks for completions. */
-export function completion(shell: 'bash' | 'zsh', program: Command): string {
-  const pairs = program.commands.flatMap(command => command.commands.map(sub => `${command.name()} ${sub.name()}`))
-  return (shell === 'bash' ? bash : zsh)(table(program), `|${pairs.join('|')}|`)
+export function completion(shell: 'bash' | 'zsh', commands: readonly LazyCommand[]): string {
+  const pairs = commands.filter(({ under }) => under !== undefined).map(({ under, name }) => `${under} ${name}`)
+  return (shell === 'bash' ? bash : zsh)(table(commands), `|${pairs.join('|')}|`)
 }
 
 /** Returns the branches of a `case` on the command, in the syntax of both shells. */
-function table(program: Command): string {
-  const [usual] = program.commands
-  const commands = program.commands.map(command => command.name()).join('|')
-  const branch = (pattern: string, command: Command | undefined, kinds: string) => {
-    const options = [...(command === undefined ? [] : [command]), ...(command === usual ? [program] : [])].flatMap(
-      each => each.createHelp().visibleOptions(each),
-    )
+function table(commands: readonly LazyCommand[]): string {
+  const [usual] = commands
+  const named = commands.filter(({ under }) => under === undefined)
+  const names = named.map(({ name }) => name).join('|')
+  const branch = (pattern: string, options: readonly Option[], kinds: string) => {
     const flags = options.flatMap(({ short, long }) => [long, short])
-    const valued = options.filter(({ required }) => required).flatMap(({ short, long }) => [long, short])
+    const valued = options
+      .filter(({ value, isOptional }) => value !== undefined && !isOptional)
+      .flatMap(({ short, long }) => [long, short])
     const words = (flags: readonly (string | undefined)[]) => [...new Set(flags)].filter(Boolean).join(' ')
     return `    ${pattern}) options='${words(flags)}' valued='${words(valued)}' kinds='${kinds}' ;;\n`
   }
-  const ofCommand = (command: Command, name: string) => {
-    const subs = command.commands.map(sub => sub.name()).join('|')
-    const kinds = [...(subs === '' ? [] : [subs]), ...command.registeredArguments.map(each => kind(each, commands))]
-    return [
-      branch(name, command, kinds.join(' ')),
-      ...command.commands.map((sub): string => ofCommand(sub, `${name}' '${sub.name()}`).join('')),
-    ]
+  const optionsOf = (command: LazyCommand | undefined) => [
+    ...(command?.options ?? []).filter(({ isHidden }) => !isHidden),
+    ...(command === usual ? [new Option('-V, --version')] : []),
+    new Option('-h, --help'),
+  ]
+  const ofCommand = (command: LazyCommand) => {
+    const { name, under, args = [] } = command
+    const subs = commands.filter(each => each.under === name && under === undefined).map(each => each.name)
+    const kinds = [...(subs.length === 0 ? [] : [subs.join('|')]), ...args.map(each => kind(each, names))]
+    return branch(under === undefined ? name : `${under}' '${name}`, optionsOf(command), kinds.join(' '))
   }
   return [
-    branch("''", usual, `command:${commands}`),
-    ...program.commands.flatMap(command => ofCommand(command, command.name())),
+    branch("''", optionsOf(usual), `command:${names}`),
+    ...commands.map(ofCommand),
     // Only the driver in the file has a list of its parameters: the shells request it.
-    branch(FILES, usual, 'none...'),
+    branch(FILES, optionsOf(usual), 'none...'),
   ].join('')
 }
 
@@ -57,9 +61,9 @@ function table(program: Command): string {
  */
 function kind(argument: Argument, commands: string): string {
   const words =
-    argument.argChoices?.join('|') ??
-    { COMMAND: commands, EXERCISE: EXERCISES, 'EXERCISE|FILE': `file:${EXERCISES}` }[argument.name()] ??
-    { IF: 'interface', NAME: 'param', FAULT: 'fault', FILE: argument.variadic ? 'either' : 'file' }[argument.name()] ??
+    argument.words?.join('|') ??
+    { COMMAND: commands, EXERCISE: EXERCISES, 'EXERCISE|FILE': `file:${EXERCISES}` }[argument.name] ??
+    { IF: 'interface', NAME: 'param', FAULT: 'fault', FILE: argument.variadic ? 'either' : 'file' }[argument.name] ??
     'none'
   return words + (argument.variadic ? '...' : '')
 }

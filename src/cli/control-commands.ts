@@ -1,5 +1,5 @@
 /** The commands that query or change running vnets. Each loads its code only when it runs. */
-import { Argument, InvalidArgumentError, Option } from 'commander'
+
 import { NSEC_PER_MSEC } from '../base/clock.ts'
 import { UsageError } from '../base/usage-error.ts'
 import type { ControlClient, FoundDevice } from '../control/index.ts'
@@ -7,17 +7,19 @@ import { NLA_PAYLOAD_MAX } from '../netlink/message.ts'
 import { captureCommands } from './capture-commands.ts'
 import type { Io } from './io.ts'
 import { count, json, type LazyCommand, user } from './lazy-command.ts'
+import { Argument, InvalidArgumentError, Option } from './option.ts'
 import { group, time, wholeNumber } from './options.ts'
 
-/** Their heading in the help. */
-const CONTROL_GROUP = 'Asking a running vnet:'
+const LOOK = 'Look at them:'
+const CHANGE = 'Change them:'
 
 /**
  * The value of the family's VNET_IOCTL_DATA_MAX: loading that module would take time at each start.
  */
 const IOCTL_DATA_MAX = 16_384
 
-const names = (what: string) => new Option('--names', `print only the names of the ${what}, one a line`)
+const names = (what: string) =>
+  new Option('--names', `print only the names of the ${what}, one a line`).conflicts('json')
 const host = () =>
   new Option('--host <name>', 'also take requests for this name; may be repeated').argParser(
     (name: string, others: readonly string[] = []) => [...others, name],
@@ -28,7 +30,11 @@ const commands: readonly LazyCommand[] = [
   {
     name: 'list',
     description: 'list the interfaces of running vnets',
-    options: [json(), names('interfaces'), user()],
+    options: [new Option('--all', 'list those of all network namespaces'), json(), names('interfaces'), user()],
+    examples: [
+      ['sudo vnet list --all', 'of all network namespaces'],
+      ['vnet list', 'the interfaces of this network namespace'],
+    ],
     run: async (io, options) => (await queries()).list(options, io),
   },
   {
@@ -36,18 +42,23 @@ const commands: readonly LazyCommand[] = [
     description: 'show one interface and the parameters of its driver',
     args: [IF()],
     options: [json(), user()],
+    examples: [['vnet show sn0', 'its driver, parameters, rings and queues']],
     run: async (io, name, options) => (await queries()).show(name, options, io),
   },
   {
     name: 'stats',
-    description: 'show the counters of vnet and the kernel, and why frames were dropped',
+    description: 'show the counters of vnet and the kernel, and why frames were dropped (docs/statistics.md)',
     args: [new Argument('[IF...]')],
     options: [
       new Option('--queues', 'show each queue too'),
       new Option('--all', 'include counters that are 0'),
-      new Option('--watch <interval>', 'repeat at this interval, such as 1s or 500ms, with rates').argParser(interval),
+      new Option('--watch <time>', 'repeat at this interval, such as 1s or 500ms, with rates').argParser(interval),
       new Option('--json', 'print one JSON object, as `vnet --json` does at its end'),
       user(),
+    ],
+    examples: [
+      ['vnet stats sn0', 'what vnet and the kernel counted'],
+      ['vnet stats --watch 1s', 'again each second, with rates'],
     ],
     run: async (io, names, options) => (await import('./commands/stats.ts')).stats(names, options, io),
   },
@@ -56,10 +67,12 @@ const commands: readonly LazyCommand[] = [
     description: 'show the rates of interfaces, why they drop frames, and the CPU, again each second',
     args: [new Argument('[IF...]')],
     options: [
-      new Option('--interval <time>', 'time from one reading to the next, such as 500ms (default 1s)').argParser(
-        interval,
-      ),
+      new Option('--watch <time>', 'time from one reading to the next, such as 500ms (default 1s)').argParser(interval),
       user(),
+    ],
+    examples: [
+      ['vnet top', 'all interfaces, the busiest first'],
+      ['vnet top sn0 sn1 --watch 500ms', 'two of them, twice a second'],
     ],
     run: async (io, names, options) => (await import('./commands/top.ts')).top(names, options, io),
   },
@@ -68,6 +81,7 @@ const commands: readonly LazyCommand[] = [
     description: 'serve the counters of running vnets at /metrics, for Prometheus, until Ctrl-C',
     args: [new Argument('<ADDRESS>')],
     options: [host(), user()],
+    examples: [['vnet metrics 9100', 'at http://127.0.0.1:9100/metrics']],
     run: async (io, address, options) => {
       const { parseAddress } = await import('../http/address.ts')
       const parsed = parseAddress(address)
@@ -80,6 +94,10 @@ const commands: readonly LazyCommand[] = [
     description: 'serve a live page of running vnets until Ctrl-C, and print its URL',
     args: [new Argument('<ADDRESS>'), new Argument('[IF...]')],
     options: [host(), user()],
+    examples: [
+      ['vnet web 8080', 'all running vnets, on 127.0.0.1'],
+      ['vnet web 0.0.0.0:8080 --host box sn0', 'sn0, for other machines too'],
+    ],
     run: async (io, address, names, options) => {
       const { parseAddress } = await import('../http/address.ts')
       const parsed = parseAddress(address)
@@ -90,19 +108,26 @@ const commands: readonly LazyCommand[] = [
   {
     name: 'reset',
     description: 'set the statistics of an interface to 0',
+    group: CHANGE,
     args: [IF()],
-    run: (io, name) => request(io, name, (client, device) => client.resetStats(device.vnet, device)),
+    examples: [['vnet reset sn0', 'count from 0 again']],
+    options: [json()],
+    run: (io, name, options) =>
+      request(io, name, (client, device) => client.resetStats(device.vnet, device), 'reset', options),
   },
   {
     name: 'echo',
     description: 'send text to a vnet and print the reply',
+    group: CHANGE,
     args: [new Argument('<TEXT>').argParser(echoText)],
     options: [json()],
+    examples: [['vnet echo hello', 'print hello, by way of a running vnet']],
     run: async (io, text, options) => (await queries()).echo(text, options, io),
   },
   {
     name: 'ioctl',
     description: 'run private ioctl SIOCDEVPRIVATE+N of the driver, with HEX as its data',
+    group: CHANGE,
     args: [IF(), new Argument('<N>').argParser(wholeNumber(0, 15)), new Argument('[HEX]').argParser(hex)],
     options: [
       new Option('--length <n>', 'bytes of data; those that HEX does not give are 0').argParser(
@@ -110,58 +135,92 @@ const commands: readonly LazyCommand[] = [
       ),
       json(),
     ],
+    examples: [['vnet ioctl sn0 1 --length 28', 'read a struct of 28 bytes']],
     run: async (io, name, n, data, options) => (await queries()).ioctl(name, n, data, options, io),
   },
   {
     name: 'cut',
     description: 'cut the cable of an interface: neither end has a carrier until `plug`',
+    group: CHANGE,
     args: [IF()],
-    run: (io, name) => request(io, name, (client, device) => client.cut(device.vnet, device)),
+    examples: [['vnet cut sn0', 'as if its cable were pulled out']],
+    options: [json()],
+    run: (io, name, options) => request(io, name, (client, device) => client.cut(device.vnet, device), 'cut', options),
   },
   {
     name: 'plug',
     description: 'plug the cable in again, at both ends',
+    group: CHANGE,
     args: [IF()],
-    run: (io, name) => request(io, name, (client, device) => client.plug(device.vnet, device)),
+    examples: [['vnet plug sn0', 'and plugged in again']],
+    options: [json()],
+    run: (io, name, options) =>
+      request(io, name, (client, device) => client.plug(device.vnet, device), 'plug', options),
   },
   {
     name: 'carrier',
     description: 'turn the carrier of one end on or off',
+    group: CHANGE,
     args: [IF(), new Argument('<on|off>').choices(['on', 'off'])],
-    run: (io, name, state) =>
-      request(io, name, (client, device) => client.setCarrier(device.vnet, device, state === 'on')),
+    examples: [['vnet carrier sn0 off', 'as if only its end were broken']],
+    options: [json()],
+    run: (io, name, state, options) =>
+      request(io, name, (client, device) => client.setCarrier(device.vnet, device, state === 'on'), 'carrier', options),
   },
   {
     name: 'wire',
-    description: 'show the stages of its wire, or replace them by WORDS; `off` takes them out',
-    args: [IF(), new Argument('[WORDS]')],
+    description: 'show the impairments of an interface, or replace them by SPEC; `off` removes them',
+    group: CHANGE,
+    args: [IF(), new Argument('[SPEC]')],
     options: [
-      new Option('--ab <spec>', 'replace the stages from the first interface to the second'),
-      new Option('--ba <spec>', 'replace the stages from the second interface to the first'),
-      new Option('--in <spec>', 'on an attachment: replace the stages of what it receives (ab)').conflicts('ab'),
-      new Option('--out <spec>', 'on an attachment: replace the stages of what it transmits (ba)').conflicts('ba'),
-      new Option('--watch <interval>', 'repeat at this interval, with rates').argParser(interval),
+      new Option('--wire-ab <spec>', 'replace the stages from the first interface to the second'),
+      new Option('--wire-ba <spec>', 'replace the stages from the second interface to the first'),
+      new Option('--wire-in <spec>', 'on an attachment: replace the stages of what it receives').conflicts('wireAb'),
+      new Option('--wire-out <spec>', 'on an attachment: replace the stages of what it transmits').conflicts('wireBa'),
+      new Option('--watch <time>', 'repeat at this interval, with rates').argParser(interval),
       new Option('--json', 'print one JSON object for each stage'),
       user(),
+    ],
+    examples: [
+      ['vnet wire sn0', 'the stages of its wire, and what they did'],
+      ["vnet wire sn0 'delay 20ms loss 1%'", 'replace them in both directions'],
+      ["vnet wire sn0 --wire-ab 'rate 10mbit'", 'in one direction'],
+      ['vnet wire sn0 off', 'remove them'],
     ],
     run: async (io, name, words, options) => (await import('./commands/wire.ts')).wire(name, words, options, io),
   },
   {
     name: 'param',
     description: 'show the parameters of its driver, or show or set one',
+    group: CHANGE,
     args: [IF(), new Argument('[NAME]')],
     options: [json(), names('parameters'), user()],
+    examples: [
+      ['vnet param sn0', 'all parameters'],
+      ['vnet param sn0 lockup=100', 'set one'],
+    ],
     run: async (io, name, which, options) => (await queries()).param(name, which, options, io),
   },
   {
     name: 'trigger',
     description: 'cause one fault now, or list those that its driver has',
+    group: CHANGE,
     args: [IF(), new Argument('[FAULT]')],
-    options: [new Option('--queue <n>', 'queue that the fault is for').argParser(count)],
-    run: async (io, name, fault, { queue }) =>
+    options: [new Option('--queue <n>', 'queue that the fault is for').argParser(count), json()],
+    examples: [
+      ['vnet trigger sn0', 'list the faults'],
+      ['vnet trigger sn0 lockup', 'cause one'],
+    ],
+    run: async (io, name, fault, options) =>
       fault === undefined
-        ? (await queries()).faults(name, io)
-        : request(io, name, (client, device) => client.trigger(device.vnet, device, fault, queue)),
+        ? (await queries()).faults(name, options, io)
+        : request(
+            io,
+            name,
+            (client, device) => client.trigger(device.vnet, device, fault, options.queue),
+            'trigger',
+            options,
+          ),
   },
   {
     name: 'step',
@@ -174,6 +233,11 @@ const commands: readonly LazyCommand[] = [
       json(),
       user(),
     ],
+    examples: [
+      ['vnet step sn0 on', 'halt frames before each step'],
+      ['vnet step sn0 next', 'run the next step'],
+      ['vnet step sn0 off', 'let frames pass'],
+    ],
     run: async (io, name, mode, options) => (await import('./commands/step.ts')).step(name, mode, options, io),
   },
   {
@@ -185,12 +249,17 @@ const commands: readonly LazyCommand[] = [
       new Option('--drops <n>', 'also report every Nth dropped frame of an interface').argParser(count),
       user(),
     ],
+    examples: [
+      ['vnet events', 'up, down, cut, timeouts of all interfaces'],
+      ['vnet events sn0 --drops 100', 'and every 100th dropped frame'],
+    ],
     run: async (io, names, options) => (await import('./commands/events.ts')).events(names, options, io),
   },
   ...captureCommands,
   {
     name: 'node',
     description: 'run the daemon that keeps attachments: of `vnet attach --node`, Docker labels and CNI',
+    group: 'Interfaces:',
     options: [
       new Option('--docker', "attach to Docker's containers that have labels such as vnet.wire"),
       new Option('--image-labels', 'with --docker: count the labels of images too'),
@@ -200,12 +269,15 @@ const commands: readonly LazyCommand[] = [
       new Option('-v, --verbose', 'log changes').argParser((_, n: number = 0) => n + 1),
       new Option('-q, --quiet', 'print only the line `ready`, and errors'),
     ],
+    examples: [['sudo vnet node --docker', "attach to containers that have vnet's labels"]],
     run: async (io, options) => (await import('./commands/node.ts')).node(options, io),
   },
   {
     name: 'detach',
     description: 'end an attachment that `vnet node` has',
+    group: CHANGE,
     args: [IF()],
+    examples: [['vnet detach eth0', 'what `vnet attach --node` attached']],
     run: async (io, name) => (await import('./attach-options.ts')).detach(name, io),
   },
   {
@@ -222,33 +294,40 @@ const commands: readonly LazyCommand[] = [
       json(),
       user(),
     ],
+    examples: [
+      ['vnet lan show', 'hosts, leases and counters'],
+      ['vnet lan show eth9 --leases', 'only the leases'],
+    ],
     run: async (io, name, options) => (await import('./commands/lan-show.ts')).lanShow(name, options, io),
   },
   {
     name: 'exec',
     description: 'run a program written for a driver in the kernel',
+    group: 'Programs:',
     args: [new Argument('<program>'), new Argument('[args...]')],
     usage: '[--] PROGRAM [ARGS...]',
     passThrough: true,
+    examples: [['vnet exec ./my-client sn0', 'pass its private ioctls to the driver']],
     run: async (io, program, args) => (await import('./commands/exec.ts')).exec(program, args, io),
   },
 ]
 
-/** The commands that need no driver, under one heading of the help. */
-export const controlCommands: readonly LazyCommand[] = commands.map(each => ({ ...each, group: CONTROL_GROUP }))
-
-/** True if `word` is one of them. */
-export function isControlCommand(word: string): boolean {
-  return commands.some(({ name, under }) => under === undefined && name === word)
-}
+/** The commands that need no driver. */
+export const controlCommands: readonly LazyCommand[] = commands.map(each => ({ group: LOOK, ...each }))
 
 /** Makes one request about the interface `name`. Returns the exit status. */
 async function request(
   io: Io,
   name: string,
   make: (client: ControlClient, device: FoundDevice) => Promise<void>,
+  event: string,
+  { json }: { readonly json?: boolean },
 ): Promise<number> {
-  return (await import('./ask.ts')).askInterface(name, io, make)
+  const ask = async (client: ControlClient, device: FoundDevice) => {
+    await make(client, device)
+    if (json) io.out(`${JSON.stringify({ event, name: device.name, netns: device.netns ?? null })}\n`)
+  }
+  return (await import('./ask.ts')).askInterface(name, io, ask)
 }
 
 /** Parses a time with its unit, in the range of setTimeout. Returns milliseconds. */

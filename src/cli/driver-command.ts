@@ -1,50 +1,56 @@
 /** The command of a driver: its module parameters and the options of all drivers. */
-import { type Command, InvalidArgumentError, Option } from 'commander'
 import { UsageError } from '../base/usage-error.ts'
 import { type Driver, defaultParams, type Param, type Params } from '../netdev/driver.ts'
-import { addAttachOptions, attachByNode, optionalTargets } from './attach-options.ts'
-import { isDriverName } from './drivers.ts'
-import { commandHelp } from './help.ts'
-import type { Io } from './io.ts'
-import { addCommonOptions, type CommonOptions, refuseStrayCaptureOptions } from './options.ts'
+import { attachByNode, attachOptions, optionalTargets } from './attach-options.ts'
+import { isDriverFile } from './driver-file.ts'
+import type { LazyCommand } from './lazy-command.ts'
+import { Argument, InvalidArgumentError, Option } from './option.ts'
+import { type CommonOptions, commonOptions, refuseStrayCaptureOptions } from './options.ts'
 
-/** Turns an empty command into the driver's, still without options and action. */
-export function describeDriver(command: Command, { description, args }: Pick<Driver, 'description' | 'args'>): Command {
-  return command
-    .description(description)
-    .usage(`[OPTIONS] ${args ?? ''}`.trimEnd())
-    .argument('[args...]')
-}
+/** Finds a command, or a subcommand of `under`. */
+type CommandNamed = (name: string, under?: string) => Promise<LazyCommand | undefined>
 
-/** Adds the options and the action. */
-export function addDriver(command: Command, driver: Driver, io: Io, done: (status: number) => void): void {
-  for (const [name, param] of Object.entries(driver.params)) {
-    command.addOption(paramOption(name, param).helpGroup(`Options of ${driver.name}:`))
+/** Returns the command of a driver: its parameters come first among the options. */
+export function driverCommand(driver: Driver, commandNamed: CommandNamed): LazyCommand {
+  const params = Object.entries(driver.params).map(([name, param]) => paramOption(name, param))
+  const options = [
+    ...params.map(option => option.helpGroup(`Options of ${driver.name}:`)),
+    ...(driver.attaches ? attachOptions() : []),
+    ...commonOptions(driver.attaches),
+  ]
+  return {
+    name: driver.name,
+    description: driver.description,
+    usage: `[OPTIONS] ${driver.args ?? ''}`.trimEnd(),
+    args: [new Argument('[args...]')],
+    options,
+    async run(io, args: readonly string[], given: CommonOptions & Record<string, unknown>) {
+      await refuseArgs(driver, args, given, commandNamed)
+      refuseStrayCaptureOptions(given)
+      if (given.node === true) return attachByNode(options, args, given, io)
+      const found = driver.attaches ? await optionalTargets(args, given) : undefined
+      const values = paramValues(driver.params, found === undefined ? given : { ...given, farSide: true })
+      const { run } = await import('./run.ts')
+      return run(driver, values, found ?? args, given, io)
+    },
   }
-  if (driver.attaches) addAttachOptions(command)
-  commandHelp(addCommonOptions(command, driver.attaches))
-  command.action(async (args: string[], options: CommonOptions & Record<string, unknown>) => {
-    refuseArgs(command, driver, args, options)
-    refuseStrayCaptureOptions(options)
-    if (options.node === true) {
-      done(await attachByNode(command, args, io))
-      return
-    }
-    const found = driver.attaches ? await optionalTargets(args, options) : undefined
-    const params = paramValues(driver.params, found === undefined ? options : { ...options, farSide: true })
-    const { run } = await import('./run.ts')
-    done(await run(driver, params, found ?? args, options, io))
-  })
 }
 
-function refuseArgs(command: Command, { name, args: usage }: Driver, args: readonly string[], options: CommonOptions) {
+async function refuseArgs(
+  { name, args: usage }: Driver,
+  args: readonly string[],
+  options: CommonOptions,
+  commandNamed: CommandNamed,
+) {
   const [first] = args
   if (first === undefined) return
-  const sub = command.commands.find(sub => args.includes(sub.name()))
-  if (sub !== undefined) throw new UsageError(`the command comes first: vnet ${name} ${sub.name()} [OPTIONS]`)
+  for (const arg of args) {
+    const isSub = (await commandNamed(arg, name)) !== undefined
+    if (isSub) throw new UsageError(`the command comes first: vnet ${name} ${arg} [OPTIONS]`)
+  }
   if (usage === undefined) {
-    const isCommand = isDriverName(first) || command.parent?.commands.some(other => other.name() === first)
-    if (isCommand) throw new UsageError(`the command comes first: vnet ${first} [OPTIONS]`)
+    if (!isDriverFile(first) && (await commandNamed(first)))
+      throw new UsageError(`the command comes first: vnet ${first} [OPTIONS]`)
     throw new UsageError(`${name} takes no arguments, but got '${first}'; --name names the interface`)
   }
   if (options.name !== undefined) {
@@ -62,11 +68,12 @@ function paramOption(name: string, param: Param<unknown>): Option {
   const notes = [param.range, usual].filter(note => note !== undefined).join(', ')
   const option = new Option(flag + value, param.description + (notes === '' ? '' : ` (${notes})`))
   if (param.type === 'bool') return option
-  return option.default(param.default).argParser(text => {
+  return option.argParser(text => {
     try {
       return param.parse(text)
     } catch (error) {
-      throw new InvalidArgumentError(error instanceof Error ? error.message : String(error))
+      const { message, cause } = error instanceof Error ? error : new Error(String(error))
+      throw new InvalidArgumentError(message, { cause })
     }
   })
 }

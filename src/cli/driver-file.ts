@@ -1,11 +1,11 @@
 /** `vnet ./my-driver.js`: loads a driver from a file instead of a built-in one. */
 
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import type { Debugger, Runtime, Session } from 'node:inspector'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describeException } from '../base/exception.ts'
-import { FileError, UsageError } from '../base/usage-error.ts'
+import { asUsageError, UsageError } from '../base/usage-error.ts'
 import type { Driver, Param } from '../netdev/driver.ts'
 import { provideOwnPackage } from './own-package.ts'
 
@@ -24,16 +24,7 @@ export function isOtherFile(argument: string | undefined): argument is string {
 
 /** Returns the driver that the file exports. Throws a UsageError if it exports none. */
 export async function loadDriver(file: string): Promise<Driver> {
-  if (!existsSync(file)) throw new FileError(`${file}: no such file`)
-  const url = pathToFileURL(resolve(file)).href
-  let module: { driver?: unknown }
-  provideOwnPackage(url)
-  try {
-    module = await import(url)
-  } catch (error) {
-    throw new UsageError(`${file} does not load: ${describeException(error)}${await place(url, error)}${advice(error)}`)
-  }
-  const { driver } = module
+  const { driver } = await importFile(file)
   if (!isDriver(driver)) {
     throw new UsageError(`${file} exports no driver: it needs \`export const driver = defineDriver({ ... })\``)
   }
@@ -49,6 +40,18 @@ export async function loadDriver(file: string): Promise<Driver> {
     )
   }
   return driver
+}
+
+/** Imports a file, for which 'vnet' is this package. Throws a UsageError if it does not load. */
+export async function importFile(file: string): Promise<Record<string, unknown>> {
+  asUsageError(file, () => statSync(file))
+  const url = pathToFileURL(resolve(file)).href
+  provideOwnPackage(url)
+  try {
+    return await import(url)
+  } catch (error) {
+    throw new UsageError(`${file} does not load: ${describeException(error)}${await place(url, error)}${advice(error)}`)
+  }
 }
 
 /**

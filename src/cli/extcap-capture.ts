@@ -47,7 +47,7 @@ export async function capture(value: string, fifo: string, options: CaptureReque
     again = setInterval(letGo, AGAIN_MS, fifo)
   })
   stopped.catch(() => {})
-  const complain = ({ message }: Error) => fail(io, message)
+  const complain = (error: Error) => fail(io, error)
   try {
     const opened = await openInterface(client, value, options)
     streams = opened.streams

@@ -3,13 +3,14 @@
 import { printable } from '../base/printable.ts'
 import { directionOf, dropReasonOf, FramePrinter, isGso } from '../capture/frame-text.ts'
 import type { CapturedPacket } from '../capture/packet.ts'
+import type { Named } from './device-text.ts'
 
 export class FrameLines {
   readonly #printer = new FramePrinter()
 
   /**
-   * Returns `02:00:00.125000 red/eth0 tx-0 IP 198.18.0.1 > ...`: the local time, the interface, its
-   * direction and queue, the frame as tcpdump prints it, and why it was dropped.
+   * Returns `02:00:00.125000 red/eth0 tx-0 IP 198.18.0.1 > ...`: the time in UTC, the interface,
+   * its direction and queue, the frame as tcpdump prints it, and why it was dropped.
    */
   line(device: string, packet: CapturedPacket): string {
     const reason = dropReasonOf(packet)
@@ -20,13 +21,14 @@ export class FrameLines {
     return `${printable(reason === undefined ? text : `${text}, ${why}`)}\n`
   }
 
-  /** Returns the same as a line of JSON. `time` is in seconds since 1970. */
-  json(device: string, packet: CapturedPacket): string {
+  /** Returns the same as a line of JSON. `time` is in milliseconds since 1970. */
+  json({ name, netns }: Named, packet: CapturedPacket): string {
     const { seconds, nanoseconds, queue = 0, originalLength: length, packetId: id = null } = packet
     return `${JSON.stringify({
       event: 'frame',
-      time: `${seconds}.${`${nanoseconds}`.padStart(9, '0')}`,
-      interface: device,
+      time: seconds * 1000 + nanoseconds / 1e6,
+      name,
+      netns: netns ?? null,
       direction: directionOf(packet),
       queue,
       id,
@@ -38,10 +40,10 @@ export class FrameLines {
   }
 }
 
-/** Returns the local time as tcpdump prints it. */
+/** Returns the time in UTC, as in `vnet events`. */
 function timeOfDay({ seconds, nanoseconds }: CapturedPacket): string {
   const date = new Date(seconds * 1000)
   const two = (n: number) => `${n}`.padStart(2, '0')
   const fraction = `${Math.floor(nanoseconds / 1000)}`.padStart(6, '0')
-  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${fraction}`
+  return `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())}.${fraction}`
 }

@@ -1,91 +1,127 @@
-/** The help texts: of the program, with everything a first use needs, and of each command. */
-import type { Command, Help, Option } from 'commander'
+/** The help texts: of the program on one screen, of all commands, and of each command. */
+import type { Example, LazyCommand } from './lazy-command.ts'
+import type { Argument, Option } from './option.ts'
 
-type Item = readonly [term: string, description: string]
-type Section = readonly [heading: string, items: readonly Item[]]
+type Section = readonly [heading: string, items: readonly (readonly [term: string, description: string])[]]
 
-const EXAMPLES: Section = [
-  'Examples:',
-  [
-    ['vnet', 'vnet0; then `ping 198.18.0.2`'],
-    ['vnet --ipv6', 'IPv6 addresses too'],
-    ['vnet snull --mtu 9000', 'sn0, sn1; then `tcpdump -ni sn1`'],
-    ['vnet cable red/eth0 blue/eth0', 'join the namespaces red and blue'],
-    ["vnet attach eth0 --wire 'delay 20ms'", 'a wire on an interface that exists'],
-    ['vnet lan eth9 --hosts 8', 'a port with a network behind it'],
-    ['vnet ./my-driver.js', 'the driver that the file exports'],
-    ['vnet --name tap0 --persist --user alice', 'keep tap0 at the end'],
-    ['vnet --name tap0', 'attach to it again, as alice'],
-    ['vnet --name tap0 --delete', 'remove it'],
-    ['vnet stats sn0', 'what vnet and the kernel counted'],
-    ['vnet cut sn0', 'as if its cable were pulled out'],
-    ['vnet capture sn0 - | wireshark -k -i -', 'watch its frames in Wireshark'],
-    ["vnet simulate a.pcapng --wire 'loss 1%'", 'what a wire would do to a capture'],
-    ['vnet replay a.pcap --to red/eth0', 'send the frames of a capture'],
-    ['source <(vnet completion bash)', 'complete commands by Tab'],
-    ['vnet exec ./my-client sn0', 'pass its private ioctls to the driver'],
-    ['vnet learn 01-drop', 'an exercise; then `vnet check`'],
-    ['vnet lab net.yaml -- curl server', 'a command in a network from a file'],
-    ['vnet explore net.yaml -- curl server', 'again with each packet lost'],
-    ['vnet rootless -- npx vitest run', 'tests with interfaces, without root'],
-  ],
+const COLUMNS = 80
+/** The narrowest column for descriptions; longer terms have a line of their own. */
+const NARROW = 36
+
+const EXAMPLES: readonly Example[] = [
+  ['vnet', 'vnet0; then `ping 198.18.0.2`'],
+  ["vnet snull --wire 'delay 20ms'", 'sn0 and sn1, with a bad link between them'],
+  ['vnet ./my-driver.js', 'the driver that the file exports'],
+  ['vnet stats sn0', 'what vnet and the kernel counted, and why frames were dropped'],
+  ["vnet wire sn0 'loss 1%'", 'other impairments while traffic flows'],
+  ['vnet rootless -- npx vitest run', 'tests with interfaces, without root'],
 ]
 
-/** Gives `vnet --help`: the commands, the options common to all drivers, and examples. */
-export function programHelp(program: Command): void {
-  program.usage('[COMMAND] [OPTIONS]').description('Live Linux network interfaces whose driver is TypeScript.')
-  program.helpOption('-h, --help', 'print this; after a command, also its own options')
-  program.configureHelp({
-    formatHelp: (_, helper) => {
-      const sections = [...commandSections(program), ...optionSections(helper.visibleOptions(program)), EXAMPLES]
-      return page(program, helper, sections)
-    },
-  })
+/** The text in the usage line for an argument that is not written like its name. */
+const WRITTEN: Readonly<Record<string, string>> = {
+  ADDRESS: '[ADDR:]PORT',
+  IF: '[NETNS/]IF',
+  'IF...': '[NETNS/]IF...',
+  NAME: 'NAME[=VALUE]',
+  'FILE...': '[[NETNS/]IF...] FILE|-',
 }
 
-/** Returns the commands and their subcommands under the headings of their groups. */
-function commandSections(program: Command): Section[] {
-  const subs = program.commands.flatMap(parent => parent.commands.map(sub => [`${parent.name()} `, sub] as const))
-  const all = [...program.commands.map(each => ['', each] as const), ...subs]
-  return grouped(all, ([parent, command]) => {
-    const args = command.usage().replace('[OPTIONS]', '').trimStart()
-    const description = command.description() + (command === program.commands[0] ? ' (the default)' : '')
-    return [command.helpGroup() || 'Commands:', [`${parent}${command.name()} ${args}`.trimEnd(), description]]
-  })
+/** Returns `vnet --help`. */
+export function programHelp(commands: readonly LazyCommand[]): string {
+  const groups = [...sections(commands, ({ group, name }) => [group, [name, '']])]
+  const width = Math.max(...groups.map(([heading]) => heading.length))
+  return [
+    'Usage: vnet [COMMAND] [OPTIONS]',
+    '',
+    'Live Linux network interfaces whose driver is TypeScript. Without COMMAND: loop.',
+    '',
+    ...groups.flatMap(([heading, items]) => item(heading, width, items.map(([name]) => name).join(' '), '')),
+    '',
+    ...section(['Examples:', EXAMPLES]),
+    '',
+    'vnet COMMAND --help: its options, with examples; vnet help --all: all commands',
+    '',
+  ].join('\n')
 }
 
-/** Gives `vnet COMMAND --help`. */
-export function commandHelp(command: Command): void {
-  command.helpOption('-h, --help', 'print this')
-  command.configureHelp({
-    formatHelp(_, helper) {
-      const subs = command.commands.map((sub): Item => [`${sub.name()} ${sub.usage()}`, sub.description()])
-      const sections = optionSections(helper.visibleOptions(command))
-      return page(command, helper, subs.length === 0 ? sections : [...sections, ['Commands:', subs]])
-    },
-  })
+/** Returns `vnet help --all`. */
+export function commandList(commands: readonly LazyCommand[]): string {
+  const parts = sections(commands, command => [
+    command.group,
+    [`${nameOf(command)} ${arguments_(command)}`.trimEnd(), command.description],
+  ])
+  return `${parts.map(part => section(part).join('\n')).join('\n\n')}\n`
 }
 
-function optionSections(options: readonly Option[]): Section[] {
-  return grouped(options, ({ flags, description, helpGroupHeading = 'Other:' }) => {
-    // `--mtu <n>` becomes `--mtu N`, as in ip(8); an optional value, `--no-offload[=IF,...]`.
-    const term = flags.replace(/ \[(.*)\]/, '[=<$1>]').replace(/<(.*)>/, (_, value: string) => value.toUpperCase())
-    return [helpGroupHeading, [term, description]]
-  })
+/** Returns `vnet COMMAND --help`. `subs` are its subcommands. */
+export function commandHelp(command: LazyCommand, subs: readonly LazyCommand[]): string {
+  const { options = [], description, examples = [] } = command
+  const shown = options.filter(({ isHidden }) => !isHidden)
+  const parts: Section[] = [
+    ...sections(shown, option => [option.group, [termOf(option), descriptionOf(option)]]),
+    ['Commands:', subs.map(sub => [`${sub.name} ${arguments_(sub)}`.trimEnd(), sub.description])],
+    ['Examples:', examples],
+  ]
+  const usage = `Usage: vnet ${nameOf(command)} ${command.usage ?? `${shown.length > 0 ? '[OPTIONS] ' : ''}${arguments_(command)}`}`
+  const text = [...wrapped(usage.trimEnd(), COLUMNS), '', ...wrapped(description, COLUMNS)].join('\n')
+  return `${[text, ...parts.filter(([, items]) => items.length > 0).map(part => section(part).join('\n'))].join('\n\n')}\n`
+}
+
+export function nameOf({ name, under }: LazyCommand): string {
+  return under === undefined ? name : `${under} ${name}`
+}
+
+function arguments_({ usage, args = [] }: LazyCommand): string {
+  return usage?.replace('[OPTIONS]', '').trimStart() ?? args.map(written).join(' ')
+}
+
+/** Returns an argument in the form of the usage line. */
+function written({ name, variadic, required }: Argument): string {
+  const key = name + (variadic ? '...' : '')
+  const word = WRITTEN[key] ?? key
+  return required ? word : `[${word}]`
+}
+
+function descriptionOf({ description, usual }: Option): string {
+  return usual === undefined ? description : `${description} (default ${usual.text})`
+}
+
+/** `--mtu <n>` becomes `--mtu N`, as in ip(8); an optional value, `--step[=TIME]`. */
+function termOf({ flags }: Option): string {
+  return flags.replace(/ \[(.*)\]/, '[=<$1>]').replace(/<(.*)>/, (_, value: string) => value.toUpperCase())
 }
 
 /** Collects items under their headings, in the order of first appearance. */
-function grouped<T>(all: readonly T[], place: (each: T) => readonly [heading: string, item: Item]): Section[] {
-  const groups = new Map<string, Item[]>()
-  for (const [heading, item] of all.map(place)) groups.set(heading, [...(groups.get(heading) ?? []), item])
+function sections<T>(
+  all: readonly T[],
+  place: (each: T) => readonly [heading: string | undefined, item: Section[1][number]],
+): Section[] {
+  const groups = new Map<string, Section[1]>()
+  for (const [heading = 'Options:', item] of all.map(place)) groups.set(heading, [...(groups.get(heading) ?? []), item])
   return [...groups]
 }
 
-function page(command: Command, helper: Help, sections: readonly Section[]): string {
-  const parts = sections.map(([heading, items]) => {
-    const width = Math.max(...items.map(([term]) => term.length))
-    const lines = items.map(([term, description]) => helper.formatItem(term, width, description, helper))
-    return [heading, ...lines].join('\n')
-  })
-  return `${[`Usage: ${helper.commandUsage(command)}`, command.description(), ...parts].join('\n\n')}\n`
+function section([heading, items]: Section): string[] {
+  const width = Math.max(...items.map(([term]) => term.length))
+  return [heading, ...items.flatMap(([term, description]) => item(term, width, description))]
+}
+
+/** Returns a term and its description beside it, or below it if the description has no room. */
+function item(term: string, width: number, description: string, indent = '  '): string[] {
+  const left = Math.min(indent.length + width + 2, COLUMNS - NARROW)
+  const lines = wrapped(description, COLUMNS - left)
+  const head = `${indent}${term}`
+  const rest = lines.map(line => ' '.repeat(left) + line)
+  if (head.length + 2 > left) return [...wrapped(term, COLUMNS - indent.length).map(line => indent + line), ...rest]
+  return [(head.padEnd(left) + (lines[0] ?? '')).trimEnd(), ...rest.slice(1)]
+}
+
+function wrapped(text: string, width: number): string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(word)
+  }
+  return lines
 }

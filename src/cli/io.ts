@@ -1,4 +1,5 @@
 /** The process around a command. Passed in, so that tests run commands in-process. */
+import { printable } from '../base/printable.ts'
 import type { LockupWatch } from './lockup.ts'
 
 export interface Io {
@@ -10,6 +11,8 @@ export interface Io {
   err(text: string): void
   /** The command line, quoted for a shell; for advice that repeats it. */
   readonly commandLine?: string
+  /** True with `--json`: errors are JSON objects too. */
+  readonly json?: boolean
   /**
    * Called by a long-running command: from here on `out` and `err` queue the text, so that the
    * caller never waits for a terminal, a pipe or a disk.
@@ -67,6 +70,11 @@ export type End = { readonly signal: NodeJS.Signals } | { readonly defect: unkno
 export const EXIT_OK = 0
 export const EXIT_FAILURE = 1
 export const EXIT_USAGE = 2
+
+/** Prints an error or a note on standard error: a line, or a JSON object with `--json`. */
+export function complain(io: Io, message: string): void {
+  io.err(io.json ? `${JSON.stringify({ event: 'error', error: message })}\n` : `vnet: ${printable(message)}\n`)
+}
 
 /** The end of a command that runs until the user stops it. */
 export interface UserEnd extends Disposable {

@@ -1,6 +1,7 @@
 /** The commands of labs. Each loads its code when it runs. */
-import { Argument, Option } from 'commander'
+
 import { json, type LazyCommand, user } from './lazy-command.ts'
+import { Argument, Option } from './option.ts'
 import { time, wholeNumber } from './options.ts'
 
 const FILE = new Argument('<FILE>')
@@ -28,12 +29,17 @@ const exploring: readonly Option[] = [
   new Option('--concurrency <n>', 'runs at a time (the number of cores)').argParser(number),
   new Option('--timeout <time>', 'longest time of a run (made from the runs without faults)').argParser(duration),
   new Option('--stop-at <n>', 'try no more faults after N failures').argParser(number),
+  new Option('--rto-min <time>', "TCP's least retransmission timeout in the labs (50ms)").argParser(duration),
+  new Option('--no-rto-min', "leave TCP's least retransmission timeout as the kernel has it"),
   new Option('--seed <n>', 'seed of the labs (that of the file, or 1)').argParser(
     wholeNumber(0, Number.MAX_SAFE_INTEGER),
   ),
   new Option('--host <name>', 'run the command in this host (the first of the file)'),
   json(),
   new Option('--html <file>', 'write the report as a page: one HTML file'),
+  new Option('--captures <dir>', 'where failures leave their captures (that of temporary files)'),
+  new Option('--no-captures', 'record no failures'),
+  new Option('--before <file>', 'list the verdicts that differ from this output of --json'),
   new Option('--repeat <fault>', 'run once, with this fault of a report; repeat for more').argParser(every),
 ]
 
@@ -45,7 +51,12 @@ const commands: readonly LazyCommand[] = [
     usage: '[OPTIONS] FILE [-- COMMAND [ARGS...]]',
     options: [
       new Option('--host <name>', 'run the command in this host (the first of the file)'),
+      new Option('--scenario <file>', 'YAML file of changes of links and hosts, in place of the scenario of the file'),
       new Option('--json', 'take requests on standard input, one JSON object a line').conflicts('host'),
+    ],
+    examples: [
+      ['vnet lab net.yaml', 'until Ctrl-C'],
+      ['vnet lab net.yaml --host client -- curl server', 'run a command in it, then end'],
     ],
     run: async (io, file, command, options) => (await import('./commands/lab.ts')).lab(file, command, options, io),
   },
@@ -55,6 +66,7 @@ const commands: readonly LazyCommand[] = [
     args: [FILE, new Argument('[command...]')],
     usage: '[OPTIONS] FILE [-- COMMAND [ARGS...]]',
     options: exploring,
+    examples: [['vnet explore net.yaml -- curl server', 'run it again with each packet lost']],
     run: async (io, file, command, options) =>
       (await import('./commands/explore.ts')).exploreCommand(file, command, options, io),
   },
@@ -63,6 +75,7 @@ const commands: readonly LazyCommand[] = [
     under: 'lab',
     description: 'check a lab file; runs nothing',
     args: [FILE],
+    examples: [['vnet lab check net.yaml', '']],
     run: async (io, file) => (await import('./commands/lab.ts')).checkLab(file, io),
   },
   {
@@ -70,6 +83,7 @@ const commands: readonly LazyCommand[] = [
     under: 'lab',
     description: 'print a lab file as a flowchart of Mermaid',
     args: [FILE],
+    examples: [['vnet lab graph net.yaml', '']],
     run: async (io, file) => (await import('./commands/lab.ts')).graphLab(file, io),
   },
   {
@@ -77,6 +91,7 @@ const commands: readonly LazyCommand[] = [
     under: 'lab',
     description: 'list the running labs, also those of tests',
     options: [json(), user()],
+    examples: [['vnet lab list', '']],
     run: async (io, options) => (await hosts()).listLabs(options, io),
   },
   {
@@ -87,6 +102,7 @@ const commands: readonly LazyCommand[] = [
     usage: '[OPTIONS] HOST COMMAND...',
     options: [user()],
     passThrough: true,
+    examples: [['vnet lab exec client ip addr', '']],
     run: async (io, host, command, options) => (await hosts()).execInHost(host, command, options, io),
   },
   {
@@ -95,6 +111,7 @@ const commands: readonly LazyCommand[] = [
     description: 'start a shell in [LAB:]HOST of a running lab',
     args: [HOST],
     options: [user()],
+    examples: [['vnet lab shell client', '']],
     run: async (io, host, options) => (await hosts()).shellInHost(host, options, io),
   },
 ]

@@ -15,7 +15,7 @@ import type { Module } from '../netdev/module.ts'
 import type { Net } from '../netdev/net.ts'
 import { devOpen } from '../netdev/netif.ts'
 import { StepGate } from '../netdev/step-gate.ts'
-import { type End, EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
+import { complain, type End, EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
 import type { CommonOptions } from './options.ts'
 import type { Output, WebUrls } from './output.ts'
 import { netnsOf, type Plan } from './plan.ts'
@@ -142,11 +142,11 @@ async function configure(
 
 function exitStatus(why: End | undefined, { name, attaches }: Driver, io: Io): number {
   if (why === undefined) {
-    io.err(`vnet: the last ${attaches ? 'attachment ended' : 'interface was deleted'}, exiting\n`)
+    complain(io, `the last ${attaches ? 'attachment ended' : 'interface was deleted'}, exiting`)
     return EXIT_FAILURE
   }
   if ('signal' in why) return EXIT_OK
   const what = isOwnDefect(why.defect) ? 'a defect of vnet' : `an uncaught exception of driver ${name}`
-  io.err(`vnet: ${what} ended the program: ${describeException(why.defect)}\n`)
+  complain(io, `${what} ended the program: ${describeException(why.defect)}`)
   return EXIT_FAILURE
 }

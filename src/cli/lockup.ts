@@ -20,6 +20,9 @@ import {
 } from './lockup-reporter.ts'
 import { logLine } from './log-line.ts'
 
+/** Taken before the driver of an exercise is restricted. Some builds of Node have none. */
+const inspector = process.getBuiltinModule('node:inspector')
+
 /** Watches the thread that calls it, which must be the main one, to the end of the process. */
 export class LockupWatch {
   readonly #times: LockupTimes
@@ -102,7 +105,7 @@ export class LockupWatch {
   }
 }
 
-/** Whether Node's debugger is open, which may pause the program. Some Nodes have none. */
+/** Whether Node's debugger is open, which may pause the program. */
 function isDebugged(): boolean {
-  return process.getBuiltinModule('node:inspector')?.url() !== undefined
+  return inspector?.url() !== undefined
 }

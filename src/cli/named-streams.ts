@@ -22,6 +22,6 @@ export async function openNamed(
   const wanted = devices.filter(device => isAmong(device, names))
   const opened = await openStreams(client, wanted, options, new Set(whole))
   const complaints = [...complaintsOf(opened, isAll), ...(isAll ? silent : [])]
-  for (const { message } of complaints) fail(io, message)
+  for (const error of complaints) fail(io, error)
   return { streams: opened.streams, isWhole: complaints.length === 0 }
 }

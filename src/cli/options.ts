@@ -1,5 +1,4 @@
 /** The options that every driver's command takes. */
-import { type Command, InvalidArgumentError, Option } from 'commander'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../base/clock.ts'
 import { parseDuration } from '../base/duration.ts'
 import { UsageError } from '../base/usage-error.ts'
@@ -9,11 +8,8 @@ import { OVERFLOW_GID } from '../linux/uapi.ts'
 import { devValidName, ETH_MAX_MTU, ETH_MIN_MTU, isValidEtherAddr, MAX_TAP_QUEUES } from '../netdev/if.ts'
 import { parseMac, parsePrefix } from '../packet/address.ts'
 import { parseSize } from '../wire/units.ts'
+import { InvalidArgumentError, Option } from './option.ts'
 
-/** The value of a bare --no-offload, which no interface can be called. */
-const EVERY = '/'
-/** The value of a bare --step. */
-const NEVER = '0s'
 /** The longest time to poll, in ns. */
 const BUSY_POLL_MAX = NSEC_PER_SEC
 /** The limit of libpcap and Wireshark. */
@@ -54,7 +50,7 @@ export interface CommonOptions extends CaptureCliOptions {
   persist?: boolean
   delete?: boolean
   capture?: string
-  captureFilter?: string
+  filter?: string
   captureGroup?: number
   user?: number
   group?: number
@@ -98,8 +94,8 @@ const MAKING = [
   ...['--down', '--persist', '--user', '--group', '--delete', '--debug', '--chaos'],
 ]
 
-/** Returns new options, in the order of the help. */
-export function commonOptions(): Option[] {
+/** Returns new options, in the order of the help; with `attaches` those for existing interfaces. */
+export function commonOptions(attaches = false): Option[] {
   const groups = {
     'Interfaces:': [
       option('--name <name>', 'name, with %d for the first free number; repeat for the second', collect(interfaceName)),
@@ -155,7 +151,7 @@ export function commonOptions(): Option[] {
     ],
     'Capture:': [
       option('--capture <file>', 'write all frames, and why others were dropped, to a pcapng file'),
-      option('--capture-filter <filter>', 'write only frames that match, in the words of pcap-filter(7)'),
+      option('--filter <filter>', 'write only frames that match, in the language of pcap-filter(7)'),
       ...captureFileOptions(),
       option('--capture-group <group>', 'group that may capture by `vnet capture`, name or number', group),
     ],
@@ -188,7 +184,9 @@ export function commonOptions(): Option[] {
       option('-q, --quiet', 'print only URLs, the line `ready`, and errors'),
     ],
   }
-  return Object.entries(groups).flatMap(([heading, options]) => options.map(each => each.helpGroup(heading)))
+  return Object.entries(groups)
+    .flatMap(([heading, options]) => options.map(each => each.helpGroup(heading)))
+    .filter(({ long }) => !attaches || !MAKING.includes(long))
 }
 
 /** Returns new options that every command has which writes a capture. */
@@ -220,31 +218,14 @@ export function refuseStrayCaptureOptions({ capture, captureGroup, ...options }:
     )
   }
   const all: Record<string, unknown> = options
-  const stray = ['captureFilter', 'snaplen', 'ring', 'duration', 'pcap', 'tlsKeys'].find(
-    name => all[name] !== undefined,
-  )
+  const stray = ['filter', 'snaplen', 'ring', 'duration', 'pcap', 'tlsKeys'].find(name => all[name] !== undefined)
   if (capture !== undefined || stray === undefined) return
   throw new UsageError(`--${stray.replace(/[A-Z]/, letter => `-${letter.toLowerCase()}`)} needs --capture FILE`)
 }
 
-function option<T>(flags: string, description: string, parse?: (text: string, before: T) => T): Option {
+function option(flags: string, description: string, parse?: Option['parse']): Option {
   const made = new Option(flags, description)
   return parse === undefined ? made : made.argParser(parse)
-}
-
-export function addCommonOptions(command: Command, attaches = false): Command {
-  const options = commonOptions().filter(({ long }) => !attaches || !MAKING.includes(long ?? ''))
-  for (const option of options) command.addOption(option)
-  // A bare option with an optional value takes the next argument for its value; only `=` may give
-  // these a value. The arguments of a subcommand are left alone.
-  const parseOptions = command.parseOptions.bind(command)
-  command.parseOptions = args => {
-    const sub = args.findIndex(arg => command.commands.map(each => each.name()).includes(arg))
-    const bare: Readonly<Record<string, string>> = { '--no-offload': EVERY, '--step': NEVER }
-    const isBare = (arg: string, i: number) => Object.hasOwn(bare, arg) && (sub < 0 || i < sub)
-    return parseOptions(args.map((arg, i) => (isBare(arg, i) ? `${arg}=${bare[arg]}` : arg)))
-  }
-  return command
 }
 
 function collect<T>(parse: (text: string) => T): (text: string, before: T[] | false | undefined) => T[] {
@@ -268,8 +249,8 @@ function checked(isValid: (text: string) => boolean, rule: string): (text: strin
 }
 
 /** If both forms are given, the bare one wins. */
-function noOffload(text: string, before: CommonOptions['offload']): CommonOptions['offload'] {
-  if (text === EVERY || before === false) return false
+function noOffload(text: string | undefined, before: CommonOptions['offload']): CommonOptions['offload'] {
+  if (text === undefined || before === false) return false
   return [...(Array.isArray(before) ? before : []), ...text.split(',')]
 }
 
@@ -282,8 +263,8 @@ export function time(rule: string, min = 1, max = Number.MAX_SAFE_INTEGER): (tex
   }
 }
 
-function stepTime(text: string): number {
-  return text === NEVER ? 0 : time('must be 10ms to 3600s, such as --step=500ms', STEP_MIN, STEP_MAX)(text)
+function stepTime(text: string | undefined): number {
+  return text === undefined ? 0 : time('must be 10ms to 3600s, such as --step=500ms', STEP_MIN, STEP_MAX)(text)
 }
 
 function ring(text: string): FileRing {
@@ -313,7 +294,7 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
 
 export const group = id('group', getgrnam)
 
-function id(kind: string, lookUp: (name: string) => number | undefined): (text: string) => number {
+export function id(kind: string, lookUp: (name: string) => number | undefined): (text: string) => number {
   return text => {
     const found = /^\d+$/.test(text) ? Number(text) : lookUp(text)
     if (found === undefined) throw new InvalidArgumentError(`no such ${kind}; give a name that exists, or a number`)

@@ -34,6 +34,11 @@ export function textOutput(io: Io, quiet: boolean, enter?: string): Output {
     log: (level, text) => log(io, false, level, text),
     ready(plans, driver, urls = {}) {
       if (!quiet) {
+        // Whoever runs vnet without a word may not know yet what it is.
+        if (io.commandLine === 'vnet') {
+          const names = plans.map(({ dev }) => dev.name).join(', ')
+          io.out(`made ${names} with the driver ${driver.name}; other commands: vnet --help\n`)
+        }
         for (const plan of plans) io.out(`${interfaceLine(plan)}\n`)
         if (enter !== undefined) io.out(`no root: in another terminal, first: ${enter}\n`)
       }

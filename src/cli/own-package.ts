@@ -15,13 +15,18 @@ interface SynchronousHooks {
   registerHooks?(hooks: { resolve<T>(specifier: string, context: Context, next: Next<T>): T }): void
 }
 
+/** A process registers the hooks once. */
+const hooks = { areRegistered: false }
+
 /** Prepares the process for the driver file at `url`. */
 export function provideOwnPackage(url: string): void {
-  if (isInstalledFor(url)) return
+  if (hooks.areRegistered || isInstalledFor(url)) return
+  hooks.areRegistered = true
   const { registerHooks } = module as SynchronousHooks
   // Without synchronous hooks, Node loads this module again, into a thread that resolves.
   // src/cli and dist/cli are equally deep.
-  if (registerHooks === undefined) module.register(new URL('../../dist/cli/own-package.js', import.meta.url))
+  if (registerHooks === undefined)
+    module.register(new URL('../../dist/cli/own-package.js', import.meta.url), import.meta.url)
   else registerHooks({ resolve: (specifier, context, next) => next(specifier, contextFor(specifier, context)) })
 }
 

@@ -28,10 +28,10 @@ export interface CapturedRun {
  */
 export async function startCapture(run: CapturedRun): Promise<AsyncDisposable | undefined> {
   const { net, driver, plans, options } = run
-  const { capture: path, captureFilter, snaplen, pcap, ring, tlsKeys, duration } = options
+  const { capture: path, filter: expression, snaplen, pcap, ring, tlsKeys, duration } = options
   if (path === undefined) return undefined
   if (ring !== undefined && run.isOwn && !options.keepPrivileges) refuseForeign(dirname(path))
-  const filter = captureFilter === undefined ? undefined : compileFilter(captureFilter)
+  const filter = expression === undefined ? undefined : compileFilter(expression)
   const { log } = net
   const file = new CaptureFile(path, { pcap, ring, tlsKeys, warn: text => log.warn(`vnet: capture: ${text}`) })
   const recording = new Recording(file, error =>

@@ -66,6 +66,9 @@ export async function run(
   const hasScenario = namedBy(driver.params, params, 'scenario').length > 0
   const scenarios = hasScenario ? await import('../wire/scenario-file.ts') : undefined
   await using wireResources = new LinuxWireResources(scenarios?.parseScenario)
+  for (const file of namedBy(driver.params, params, 'stages')) {
+    await wireResources.loadStages(file, (await import('./driver-file.ts')).importFile)
+  }
   // -v has the carrier in its lines already.
   const msgEnable = verbose > 1 ? NETIF_MSG_FRAMES & ~NETIF_MSG_LINK : 0
   const debugging = options.debug ? await import('../netdev/debug/debug.ts') : undefined

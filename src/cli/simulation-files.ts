@@ -1,7 +1,7 @@
 /** The capture that a simulation writes. */
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { NSEC_PER_SEC } from '../base/clock.ts'
-import { FileError } from '../base/usage-error.ts'
+import { asUsageError } from '../base/usage-error.ts'
 import type { CapturedPacket } from '../capture/packet.ts'
 import { PACKET_OVERHEAD, writeInterface, writePacket, writeSection } from '../capture/pcapng-writer.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
@@ -21,9 +21,9 @@ export class SimulationOutput implements Disposable {
   /** The first error in writing: a full disk must not look like an error of a stage. */
   failure: unknown
 
-  /** Creates the file, or empties it. Throws a FileError if that fails. */
+  /** Creates the file, or empties it. Throws a UsageError if that fails. */
   constructor(path: string) {
-    this.#fd = attempt(path, () => openSync(path, 'w', 0o600))
+    this.#fd = asUsageError(path, () => openSync(path, 'w', 0o600))
     const to = this.#buffer
     this.#end = writeSection(to, 0, { userAppl: 'vnet simulate' })
     for (const name of ['ab', 'ba']) this.#end = writeInterface(to, this.#end, { name })
@@ -60,14 +60,5 @@ export class SimulationOutput implements Disposable {
       this.failure ??= error
     }
     this.#end = 0
-  }
-}
-
-/** Rethrows an error of the file system as one of the command line. */
-export function attempt<T>(path: string, fn: () => T): T {
-  try {
-    return fn()
-  } catch (error) {
-    throw new FileError(`${path}: ${error instanceof Error ? error.message : error}`)
   }
 }

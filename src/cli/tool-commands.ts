@@ -1,26 +1,30 @@
 /**
  * The commands other than drivers and commands for running vnets. Each loads its code when it runs.
  */
-import { Argument, InvalidArgumentError, Option } from 'commander'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../base/clock.ts'
+import { durationOf } from '../base/duration.ts'
 import { parseAddress, parseMac, parsePrefix } from '../packet/address.ts'
 import type { AddressMapping } from '../packet/rewrite.ts'
 import type { LazyCommand } from './lazy-command.ts'
+import { Argument, InvalidArgumentError, Option } from './option.ts'
 import { wholeNumber } from './options.ts'
 import { DIRECTIONS } from './replay/selection.ts'
 
 const COURSE = 'Course:'
+const FROM = '--from <source>'
 const SPEEDS = ['multiplier', 'mbps', 'pps', 'topspeed']
 const MAX = Number.MAX_SAFE_INTEGER
 
 const speed = (flags: string, description: string) => {
   const option = new Option(flags, description)
-  return option.conflicts(SPEEDS.filter(name => name !== option.attributeName()))
+  return option.conflicts(SPEEDS.filter(name => name !== option.key))
 }
 const under = (heading: string, options: readonly Option[]) => options.map(option => option.helpGroup(heading))
 
 export const toolCommands: readonly LazyCommand[] = [
   {
     name: 'simulate',
+    group: 'Captures:',
     description: 'run the frames of a capture or log through a wire, in virtual time',
     args: [new Argument('<FILE>')],
     usage: '[OPTIONS] CAPTURE|LOG',
@@ -29,15 +33,35 @@ export const toolCommands: readonly LazyCommand[] = [
       new Option('--wire-ab <spec>', 'the same for direction ab only: outbound frames, or those sent by interface 0'),
       new Option('--wire-ba <spec>', 'the same for direction ba only: all other frames'),
       new Option('--scenario <file>', 'YAML file of changes of the wire; time 0 is the first arrival'),
+      new Option('--stage <file>', "JavaScript file whose exported functions are stages: 'stage NAME' in a wire"),
       new Option('--seed <n>', 'seed of all random decisions (that of the log, or 1)').argParser(wholeNumber(1, MAX)),
       new Option('--out <file>', 'pcapng file for the frames that leave the wire, with the times at which they do'),
       new Option('--log <file>', 'file for every decision of the wire, one JSON line each'),
       new Option('--json', 'print one JSON object for each stage'),
     ],
+    examples: [["vnet simulate a.pcapng --wire 'loss 1%'", 'what a wire would do to a capture']],
     run: async (io, file, options) => (await import('./commands/simulate.ts')).simulate(file, options, io),
   },
   {
+    name: 'record',
+    group: 'Captures:',
+    description: 'measure a path by pings, and write a trace and a wire that resemble it',
+    args: [new Argument('<TARGET>')],
+    usage: '[OPTIONS] HOST|IF',
+    options: [
+      new Option('--time <time>', 'time to measure').argParser(durationOf).default(30 * NSEC_PER_SEC, '30s'),
+      new Option('--interval <time>', 'time between probes').argParser(durationOf).default(20 * NSEC_PER_MSEC, '20ms'),
+      new Option('--out <file>', 'file for the trace in CSV').default('record.csv'),
+    ],
+    examples: [
+      ['vnet record example.org', 'measure the path for 30 seconds'],
+      ['vnet record 192.0.2.1 --time 10s --out path.csv', 'for 10 seconds, to another file'],
+    ],
+    run: async (io, target, options) => (await import('./commands/record.ts')).record(target, options, io),
+  },
+  {
     name: 'replay',
+    group: 'Captures:',
     description: 'send the frames of a capture, or have a vnet receive them',
     args: [new Argument('<FILE>')],
     usage: '[OPTIONS] FILE',
@@ -75,14 +99,23 @@ export const toolCommands: readonly LazyCommand[] = [
         ]),
       ]),
     ],
+    examples: [
+      ['vnet replay a.pcap --to red/eth0', 'send the frames of a capture'],
+      ['vnet replay a.pcap --receive sn0 --topspeed', 'make sn0 receive them'],
+    ],
     run: async (io, file, options) => (await import('./commands/replay.ts')).replay(file, options, io),
   },
   {
     name: 'rootless',
+    group: 'Programs:',
     description: 'run a command as root of a network of its own; needs no root',
     args: [new Argument('<command>'), new Argument('[args...]')],
     usage: '[--] COMMAND [ARGS...]',
     passThrough: true,
+    examples: [
+      ['vnet rootless -- npx vitest run', 'tests with interfaces, without root'],
+      ['vnet rootless -- bash', 'a shell with a network of its own'],
+    ],
     run: async (_, command, args) => (await import('./commands/rootless.ts')).rootless([command, ...args]),
   },
   {
@@ -90,20 +123,38 @@ export const toolCommands: readonly LazyCommand[] = [
     description: 'list the exercises of the course in drivers, or write the files of one',
     group: COURSE,
     args: [new Argument('[EXERCISE]')],
-    options: [new Option('--json', 'print one JSON object a line')],
+    options: [
+      new Option(FROM, 'the exercises of a directory, or of an installed package'),
+      new Option('--kernel', 'write the skeleton of a module in C for the kernel'),
+      new Option('--json', 'print one JSON object a line'),
+    ],
+    examples: [
+      ['vnet learn', 'list the exercises'],
+      ['vnet learn 01-drop', 'write the files of one'],
+    ],
     run: async (io, name, options) => (await import('./commands/learn.ts')).learn(name, options, io),
   },
   {
     name: 'check',
     description: 'check the driver of an exercise, in memory and on a live interface',
     group: COURSE,
-    args: [new Argument('[EXERCISE|FILE]')],
-    usage: '[OPTIONS] [EXERCISE|DIRECTORY|FILE]',
+    args: [new Argument('[EXERCISE|FILE...]')],
+    usage: '[OPTIONS] [EXERCISE|DIRECTORY|FILE] | [OPTIONS] STUDENT... | --kernel EXERCISE [FILE.c]',
     options: [
+      new Option(FROM, 'the exercises of a directory, or of an installed package'),
+      new Option('--mistakes', 'check exercises themselves: their solutions, skeletons and mistakes'),
+      new Option('--kernel', 'check a module for the kernel instead, [FILE.c], in a virtual machine'),
       new Option('--memory-only', 'run no checks on live interfaces'),
-      new Option('--json', 'print one JSON object for each check'),
+      new Option('--require-live', 'fail if a check on a live interface was not run'),
+      new Option('--json', 'print one JSON object for each check, or for each student and exercise'),
+      new Option('--csv', 'print a row for each student and exercise').conflicts('json'),
+      new Option('--jobs <n>', 'students that are checked at the same time, unless as many as CPUs').argParser(
+        wholeNumber(1, 1000),
+      ),
+      new Option('--unsafe', 'check drivers of students with all your rights, where they cannot be confined'),
     ],
-    run: async (io, what, options) => (await import('./commands/check.ts')).check(what, options, io),
+    examples: [['vnet check 01-drop', 'after you changed its driver']],
+    run: async (io, paths, options) => (await import('./commands/check.ts')).check(paths, options, io),
   },
 ]
 

@@ -1,56 +1,24 @@
-/**
- * The structure of an exercise of the course, and how to write one.
- *
- * An exercise is a directory of course/ and a file of src/course/exercises, both of its name:
- *
- *     course/03-ring/README.md     one page, which `vnet learn` copies
- *     course/03-ring/driver.js     the skeleton, which `vnet learn` copies
- *     course/03-ring/solution.js   the reference: the skeleton, filled in
- *     course/03-ring/mistakes.js   `export const mistakes: Mistake[]`, at least three
- *     src/course/exercises/03-ring.ts   `export const exercise: Exercise`, listed in index.ts
- *     test/course/03-ring.test.ts  one line; test/kernel/course/03-ring.long.test.ts likewise
- *
- * The page has at most 100 lines of at most 100 columns, and these parts: the title `# 3. ...`; the
- * purpose of the driver, and why a kernel driver is like that; a figure in text; a table of the
- * kernel's names (all of `kernelNames` occur), which ends with the section of *Linux Device
- * Drivers*; `## What to do`, numbered steps; a `## Heading` for each thing to know, which the
- * checks refer to; `## How it is checked`; `## See it live`, commands with their output.
- *
- * The skeleton is a plain ES module that starts with `// @ts-check`, has JSDoc types, runs
- * unchanged, and fails at least one check. Each place to fill in is a comment `// TODO 1: ...`,
- * with the number of its step. It type-checks under `strict`, and so does the solution.
- *
- * A mistake changes a line or two of the solution, as learners do. The text of `explainedBy` must
- * occur in the explanation of the first check that fails, which shows that the learner would find
- * the mistake.
- *
- * A check is one statement about the driver, in the present tense, that takes milliseconds. The
- * checks are in the order in which a learner makes them pass; no check runs after a failed one, so
- * checks may rely on earlier ones. The page must state everything that a check expects. A check
- * that finds a mistake calls `fail` or `verify` with the observed and the expected behaviour, and
- * with the heading to read if it is not the check's. `seen` describes this run (numbers, addresses,
- * names), `expected` gives the reason if it is short. Never `expected` alone.
- *
- * Framework rules are checked everywhere, without code in the exercise: the driver logs no warning
- * and no error, throws nothing, returns, frees or hands on each frame by the time it is unloaded,
- * leaves no timer, and does not start a queue that it should wake (src/course/memory.ts). `allow`
- * of a check matches log lines that are permitted there, such as the watchdog's warning. Kernel
- * tests of live checks run as root and as nobody.
- */
+/** The structure of an exercise (docs/write-an-exercise.md), and the results of its checks. */
 import type { TestBedOptions } from '../testing/bed-options.ts'
 import type { TestBed } from '../testing/test-bed.ts'
 import type { Live } from './live.ts'
 import type { Bench } from './memory.ts'
 
-export interface Exercise {
-  /** Its directory in course/, `03-ring`. */
-  readonly name: string
+/** The version of 'vnet/course'. A change that breaks exercises raises it. */
+export const COURSE_VERSION = 1
+
+/** What exercise.js exports as `exercise`. */
+export interface ExerciseDefinition {
+  /** The version of 'vnet/course' that it was written for. */
+  readonly version: typeof COURSE_VERSION
+  /** The file of the skeleton, and of the learner's driver: `ring.js`. */
+  readonly driver: string
   /** The title in the heading of its page. */
   readonly title: string
   /** One line for the list: the purpose of the driver. */
   readonly summary: string
   /** The kernel's names that it introduces. */
-  readonly kernelNames: readonly string[]
+  readonly kernelNames?: readonly string[]
   /** The parameters of the driver in the checks in memory. */
   readonly params?: Params
   /** What lines of the log and errors of the framework mean here; the first that matches. */
@@ -59,6 +27,19 @@ export interface Exercise {
   readonly memory: readonly MemoryCheck[]
   /** Checks on live interfaces, in their own network namespace. */
   readonly live: readonly LiveCheck[]
+}
+
+/** An exercise that was loaded from a directory. */
+export interface Exercise extends ExerciseDefinition {
+  /** The name of its directory, `03-ring`. */
+  readonly name: string
+  /** The absolute path of its directory. */
+  readonly directory: string
+}
+
+/** Gives an editor the types of the definition, and returns it. */
+export function defineExercise(definition: ExerciseDefinition): ExerciseDefinition {
+  return definition
 }
 
 /** A text of the solution, which occurs in it once, and what replaces it. */
@@ -87,14 +68,14 @@ export function withMistake(solution: string, { name, replace }: Mistake): strin
   return found.reduce((text, { at, from, to }) => text.slice(0, at) + to + text.slice(at + from.length), solution)
 }
 
-interface Rule extends Required<Omit<Explanation, 'seen'>> {
+export interface Rule extends Required<Omit<Explanation, 'seen'>> {
   readonly seen: RegExp
 }
 
 /** Where a check runs. */
 export type CheckPlace = 'memory' | 'live'
 
-type Params = Readonly<Record<string, unknown>>
+export type Params = Readonly<Record<string, unknown>>
 
 interface Check {
   readonly title: string

@@ -3,20 +3,25 @@
  * that `vnet check` leaves when all checks passed.
  */
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { basename, join, resolve } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Exercise } from './exercise.ts'
 
 export type State = 'new' | 'begun' | 'done'
 
-/** Where the pages, skeletons and solutions are; src/course and dist/course are equally deep. */
+/** Where the exercises of vnet are; src/course and dist/course are equally deep. */
 export const COURSE = fileURLToPath(new URL('../../course/', import.meta.url))
 
-/** The names that a driver file may have, the usual one first. */
-const DRIVER_FILES = ['driver.js', 'driver.mjs', 'driver.ts']
 /** Contains the digest of the driver file with which all checks passed. */
 const MARK = '.done'
+
+/** Returns the names of vnet's exercises, sorted. */
+export function courseNames(): string[] {
+  return readdirSync(COURSE)
+    .filter(name => existsSync(join(COURSE, name, 'exercise.js')))
+    .sort()
+}
 
 /**
  * Returns the exercise that a learner means: `03-ring`, `3`, `03` or `ring`; `03-ring/` too, which
@@ -26,8 +31,8 @@ export function exerciseNamed(typed: string, exercises: readonly Exercise[]): Ex
   const text = typed.replace(/\/$/, '').toLowerCase()
   const number = /^\d+$/.test(text) ? Number(text) : undefined
   return exercises.find(({ name }) => {
-    const [digits, word] = [name.slice(0, 2), name.slice(3)]
-    return text === name || text === word || number === Number(digits)
+    const [, digits, word] = /^(?:(\d+)-)?(.+)$/.exec(name) ?? []
+    return text === name || text === word || (number !== undefined && number === Number(digits))
   })
 }
 
@@ -37,9 +42,10 @@ export function exerciseOfPath(path: string, exercises: readonly Exercise[]): Ex
   return names.map(name => exercises.find(exercise => exercise.name === name)).find(each => each !== undefined)
 }
 
-/** Returns the driver file in a directory, undefined if it has none. */
-export function driverFileIn(directory: string): string | undefined {
-  return DRIVER_FILES.map(name => join(directory, name)).find(path => existsSync(path))
+/** Returns the driver file in a directory, undefined if it has none. TypeScript is one, too. */
+export function driverFileIn(directory: string, { driver }: Exercise): string | undefined {
+  const base = driver.replace(/\.js$/, '')
+  return ['.js', '.mjs', '.ts'].map(ending => join(directory, base + ending)).find(path => existsSync(path))
 }
 
 /** Returns the directory of the exercises: this one, or the one above if this is an exercise's. */
@@ -48,9 +54,9 @@ export function courseDirectory(exercises: readonly Exercise[]): string {
 }
 
 /** Returns the progress of an exercise with its directory in `parent`. */
-export function stateIn(parent: string, { name }: Exercise): State {
-  const directory = join(parent, name)
-  const file = driverFileIn(directory)
+export function stateIn(parent: string, exercise: Exercise): State {
+  const directory = join(parent, exercise.name)
+  const file = driverFileIn(directory, exercise)
   if (file === undefined) return 'new'
   const mark = join(directory, MARK)
   return existsSync(mark) && readFileSync(mark, 'utf8') === digest(file) ? 'done' : 'begun'
@@ -69,17 +75,20 @@ function digest(file: string): string {
  * Writes the files of an exercise into `parent`/NAME. Returns their paths, and whether each was
  * written; existing files are not changed.
  */
-export function writeExercise(parent: string, { name }: Exercise): { path: string; isNew: boolean }[] {
-  const directory = join(parent, name)
-  mkdirSync(directory, { recursive: true })
+export function writeExercise(
+  parent: string,
+  { name, directory, driver }: Exercise,
+): { path: string; isNew: boolean }[] {
+  const own = join(parent, name)
+  mkdirSync(own, { recursive: true })
   const texts = {
-    'README.md': readFileSync(join(COURSE, name, 'README.md'), 'utf8'),
-    'driver.js': readFileSync(join(COURSE, name, 'driver.js'), 'utf8'),
-    'package.json': '{ "private": true, "type": "module" }\n',
+    'README.md': readFileSync(join(directory, 'README.md'), 'utf8'),
+    [driver]: readFileSync(join(directory, driver), 'utf8'),
+    'package.json': packageJson(directory),
     'jsconfig.json': jsconfig(),
   }
   return Object.entries(texts).map(([file, text]) => {
-    const path = join(directory, file)
+    const path = join(own, file)
     try {
       writeFileSync(path, text, { flag: 'wx' })
       return { path, isNew: true }
@@ -88,6 +97,23 @@ export function writeExercise(parent: string, { name }: Exercise): { path: strin
       return { path, isNew: false }
     }
   })
+}
+
+/** With the directory of an exercise that is not of vnet's course, for `vnet check`. */
+function packageJson(directory: string): string {
+  const isOurs = !relative(COURSE, directory).startsWith('..')
+  const where = isOurs ? '' : `, "vnet": { "exercise": ${JSON.stringify(directory)} }`
+  return `{ "private": true, "type": "module"${where} }\n`
+}
+
+/** Returns the directory of the exercise that a learner's directory is for, if it was noted. */
+export function notedExercise(directory: string): string | undefined {
+  try {
+    const { vnet } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
+    return typeof vnet?.exercise === 'string' ? vnet.exercise : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Lets an editor find the types of 'vnet' where the package is not installed. */
@@ -103,6 +129,7 @@ function jsconfig(): string {
     types: [],
     paths: {
       vnet: types('index.d.ts'),
+      'vnet/course': types('course/index.d.ts'),
       'vnet/drivers': types('drivers/index.d.ts'),
       'vnet/testing': types('testing/index.d.ts'),
     },

@@ -4,12 +4,14 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { accessSync, constants } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { describeException } from '../base/exception.ts'
+import { networkOnly } from '../linux/rootless.ts'
 import { Explained, type Explanation, fail, type LiveCheck, type Result, resultOf } from './exercise.ts'
+import { isInstalled } from './installed.ts'
 
 /** The arguments of a live check. */
 export interface Live {
@@ -49,32 +51,61 @@ export interface LiveVnet {
 
 /** src/course and dist/course are equally deep. */
 const PROGRAM = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
+const RESTRICT = new URL('../../dist/cli/restrict-live.js', import.meta.url).href
 
-const PROGRAM_LIMIT_MS = 20_000
-const START_LIMIT_MS = 10_000
-const STOP_LIMIT_MS = 5_000
+const PROGRAM_LIMIT_MS = 30_000
+/** On a machine that is busy with other checks, a start may wait that long for a processor. */
+const START_LIMIT_MS = 50_000
+/** CPU time of a start, which takes half a second. A driver that loops ends by that. */
+const START_CPU_MS = 5_000
+const STOP_LIMIT_MS = 20_000
+const LOOPS = `no interface is up after ${START_CPU_MS / 1000} s of CPU time`
 
-/** Runs a check. Never throws. `file` is the driver file. */
-export async function runLive(check: LiveCheck, file: string): Promise<Result> {
+/** A driver that a live check has started. */
+export interface Started extends LiveVnet {
+  /** Warnings and errors of its log, each once. */
+  readonly complaints: readonly string[]
+  ready(): Promise<void>
+}
+
+/** What live checks run on: vnet with a driver file, or a module in a virtual machine. */
+export interface LivePlace {
+  start(args: readonly string[]): Started
+  run(program: string, args: readonly string[]): Promise<ProgramOutput>
+  /** Rejects when no check can continue; undefined if that does not happen. */
+  readonly broken?: Promise<never>
+}
+
+/** Live checks of a driver file. */
+export function onVnet(file: string, isConfined = false): LivePlace {
+  const cwd = dirname(file)
+  return {
+    start: args => new VnetProcess(file, args, isConfined),
+    run: (program, args) =>
+      program === 'vnet' ? runProgram(process.execPath, [PROGRAM, ...args], cwd) : runProgram(program, args, cwd),
+  }
+}
+
+/** Runs a check. Never throws. */
+export async function runLive(check: LiveCheck, place: LivePlace): Promise<Result> {
   const { title, needs = [] } = check
   const missing = needs.filter(name => !isInstalled(name))
   if (missing.length > 0) {
     return { title, where: 'live', result: 'not run', why: `${missing.join(' and ')} is not installed` }
   }
-  const started: VnetProcess[] = []
+  const started: Started[] = []
   const live: Live = {
     async vnet(...args) {
-      const vnet = new VnetProcess(file, args)
+      const vnet = place.start(args)
       started.push(vnet)
       await vnet.ready()
       return vnet
     },
-    run: (program, ...args) =>
-      program === 'vnet' ? run(process.execPath, [PROGRAM, ...args], dirname(file)) : run(program, args, dirname(file)),
+    run: (program, ...args) => place.run(program, args),
   }
   let problem: Explanation | undefined
   try {
-    await check.run(live)
+    await Promise.race([check.run(live), ...(place.broken === undefined ? [] : [place.broken])])
   } catch (error) {
     problem = explanationOf(error)
   }
@@ -98,20 +129,8 @@ function unexpected(seen: string): Explanation {
   return { seen, expected: 'vnet starts, logs no warning and no error, and ends by itself' }
 }
 
-/** Returns whether a program is in PATH. */
-function isInstalled(name: string): boolean {
-  return (process.env.PATH ?? '').split(':').some(directory => {
-    try {
-      accessSync(join(directory, name), constants.X_OK)
-      return true
-    } catch {
-      return false
-    }
-  })
-}
-
 /** A started vnet. Its output is `--json`. */
-class VnetProcess implements LiveVnet {
+export class VnetProcess implements Started {
   interfaces: readonly string[] = []
   readonly log: string[] = []
   /** Its warnings and errors, each once. */
@@ -122,9 +141,13 @@ class VnetProcess implements LiveVnet {
   #statistics: readonly LiveStatistics[] = []
   #stopped: Promise<readonly LiveStatistics[]> | undefined
 
-  constructor(file: string, args: readonly string[]) {
+  /** `isConfined`: a driver of a learner; undefined: one of ours. */
+  constructor(file: string, args: readonly string[], isConfined?: boolean) {
     const stdio = ['ignore', 'pipe', 'pipe'] as const
-    this.#child = spawn(process.execPath, [PROGRAM, file, '--json', ...args], { cwd: dirname(file), stdio: [...stdio] })
+    const restrict = isConfined === undefined ? [] : ['--import', RESTRICT]
+    const command = [process.execPath, ...restrict, PROGRAM, file, '--json', ...args]
+    const [program = '', ...words] = isConfined ? networkOnly(command) : command
+    this.#child = spawn(program, words, { cwd: dirname(file), stdio: [...stdio] })
     process.once('exit', () => this.#child.kill('SIGKILL'))
     const { stdout, stderr } = this.#child
     let isReady = () => {}
@@ -136,11 +159,20 @@ class VnetProcess implements LiveVnet {
     this.#ended = new Promise((resolve, reject) => {
       this.#child.on('error', reject).on('close', (code, signal) => resolve(signal === null ? (code ?? -1) : -1))
     })
-    const ended = this.#ended.then(() => fail(unexpected(`vnet ended: ${this.log.at(-1) ?? 'without a word'}`)))
+    const ended = this.#ended.then(() =>
+      fail(unexpected(this.#child.killed ? LOOPS : `vnet ended: ${this.log.at(-1) ?? 'without a word'}`)),
+    )
     this.#ready = within(START_LIMIT_MS, Promise.race([becomesReady, ended]), () =>
       fail(unexpected(`no interface is up ${START_LIMIT_MS / 1000} s after the start`)),
     )
     this.#ready.catch(() => {})
+    const look = setInterval(() => {
+      if (cpuTimeOf(this.#child.pid) > START_CPU_MS) this.#child.kill('SIGKILL')
+    }, 500)
+    this.#ready.then(
+      () => clearInterval(look),
+      () => clearInterval(look),
+    )
   }
 
   ready(): Promise<void> {
@@ -179,6 +211,17 @@ class VnetProcess implements LiveVnet {
   }
 }
 
+/** The CPU time of a process, ms; 0 if it has ended. A tick is 10 ms for programs. */
+function cpuTimeOf(pid: number | undefined): number {
+  try {
+    const [, fields = ''] = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')
+    const [user, system] = fields.split(' ').slice(11, 13)
+    return (Number(user) + Number(system)) * 10
+  } catch {
+    return 0
+  }
+}
+
 /** A driver may print its own lines. */
 function parse(line: string): Record<string, unknown> {
   try {
@@ -208,7 +251,8 @@ async function within<T>(ms: number, promise: Promise<T>, late: () => void): Pro
   }
 }
 
-async function run(program: string, args: readonly string[], cwd: string): Promise<ProgramOutput> {
+/** Runs a program to its end, or for PROGRAM_LIMIT_MS. */
+export async function runProgram(program: string, args: readonly string[], cwd: string): Promise<ProgramOutput> {
   const child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
   const text = { stdout: '', stderr: '' }
   for (const stream of ['stdout', 'stderr'] as const) {

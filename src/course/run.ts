@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import type { Driver } from '../netdev/driver.ts'
 import { type CheckPlace, type Exercise, type Result, resultOf } from './exercise.ts'
-import { runLive } from './live.ts'
+import { onVnet, runLive } from './live.ts'
 import { runInMemory } from './memory.ts'
 
 /** A line that the worker prints. */
@@ -15,19 +15,20 @@ export type Report = { readonly begin: string } | { readonly end: Result }
 
 /**
  * Runs the checks of a place one by one, until one fails: later checks would mislead about a driver
- * that does less than they assume. `load` returns the driver of the file.
+ * that does less than they assume. `load` returns the driver of the file. `isConfined`: programs
+ * with the driver have fewer rights than this process, and cannot reach it.
  */
 export async function runChecks(
   exercise: Exercise,
   where: CheckPlace,
-  file: string,
+  { file, isConfined }: { readonly file: string; readonly isConfined: boolean },
   load: () => Promise<Driver>,
   report: (report: Report) => void,
 ): Promise<void> {
   const { memory, live } = exercise
   if (where === 'live') {
     silenceIpv6()
-    return runEach(live, check => runLive(check, file), report)
+    return runEach(live, check => runLive(check, onVnet(file, isConfined)), report)
   }
   const title = 'the driver file loads'
   report({ begin: title })
@@ -53,7 +54,8 @@ export async function runChecks(
   await runEach(memory, run, report)
 }
 
-async function runEach<C extends { readonly title: string }>(
+/** Runs checks one by one, until one fails. */
+export async function runEach<C extends { readonly title: string }>(
   checks: readonly C[],
   run: (check: C) => Promise<Result>,
   report: (report: Report) => void,
@@ -70,7 +72,7 @@ async function runEach<C extends { readonly title: string }>(
 const timers = (): number => process.getActiveResourcesInfo().filter(name => name === 'Timeout').length
 
 /** Keeps the kernel from transmitting frames that no check requested. */
-function silenceIpv6(): void {
+export function silenceIpv6(): void {
   try {
     writeFileSync('/proc/sys/net/ipv6/conf/default/disable_ipv6', '1')
   } catch {

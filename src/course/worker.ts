@@ -2,9 +2,11 @@
  * Starts the worker of `vnet check`, passes on its results, and ends a driver that does not return.
  */
 import { spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { realpathSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import { confined } from '../linux/rootless.ts'
 import { type CheckPlace, type Exercise, type Result, resultOf } from './exercise.ts'
 import type { Report } from './run.ts'
 
@@ -27,7 +29,8 @@ export const EARLIER_FAILED = 'an earlier check failed'
 
 /**
  * Runs the checks of a place on `file`. `add` is called with each result, `print` with the driver's
- * output. After a failed check, the others are not run.
+ * output. After a failed check, the others are not run. `isConfined`: where they can do no harm,
+ * with no environment but what programs need.
  */
 export async function runWorker(
   exercise: Exercise,
@@ -35,21 +38,27 @@ export async function runWorker(
   file: string,
   add: (result: Result) => void,
   print: (text: string) => void,
+  isConfined = false,
 ): Promise<void> {
-  const command = [process.execPath, built('cli/check-worker.js'), where, exercise.name, file]
+  const script = built('cli/check-worker.js')
+  const command = [process.execPath, script, where, realpathSync(exercise.directory), realpathSync(file)]
   const rootless = [process.execPath, built('vnet.js'), 'rootless', '--']
-  const [program, ...args] = where === 'live' ? [...rootless, ...command] : command
-  const child = spawn(program as string, args, { stdio: ['pipe', 'pipe', 'pipe'] })
-  // The worker reads it before it loads the driver, which could print results of its own otherwise.
-  const secret = randomBytes(16).toString('hex')
-  child.stdin.on('error', () => {}).end(secret)
+  const [program, ...args] = isConfined
+    ? confined([...command, 'confined'], where === 'live' ? 'all' : 'none')
+    : where === 'live'
+      ? [...rootless, ...command]
+      : command
+  const { PATH = '', HOME = '', LANG = 'C.UTF-8' } = process.env
+  const env = isConfined ? { PATH, HOME, LANG } : process.env
+  // The results have a descriptor of their own. No driver inherits it, nor can import what writes.
+  const child = spawn(program as string, args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], env })
   const titles = exercise[where].map(({ title }) => title)
   let current = titles[0] ?? ''
   let isLate = false
   const end = (): void => {
     isLate = true
     // A live worker never runs the driver itself; it ends the programs that it has started.
-    child.kill(where === 'live' ? 'SIGTERM' : 'SIGKILL')
+    child.kill(where === 'live' || isConfined ? 'SIGTERM' : 'SIGKILL')
   }
   const limit = setTimeout(end, LIMITS_S[where] * 1000)
   let hasFailed = false
@@ -58,16 +67,16 @@ export async function runWorker(
     if (titles.includes(result.title)) titles.splice(titles.indexOf(result.title), 1)
     add(result)
   }
-  createInterface({ input: child.stdout }).on('line', line => {
-    // A driver may write to the descriptor itself.
-    if (!line.startsWith(secret)) return print(`${line}\n`)
-    const report = JSON.parse(line.slice(secret.length)) as Report
+  const [, output, errorOutput, resultOutput] = child.stdio as unknown as [null, Readable, Readable, Readable]
+  output.setEncoding('utf8').on('data', print)
+  createInterface({ input: resultOutput }).on('line', line => {
+    const report = JSON.parse(line) as Report
     limit.refresh()
     if ('begin' in report) current = report.begin
     else finish(report.end)
   })
   let errors = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  errorOutput.setEncoding('utf8').on('data', (text: string) => {
     errors = (errors + text).slice(-ERRORS_MAX)
     if (LOCKUP.test(errors)) end()
     else print(text)

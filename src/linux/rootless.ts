@@ -37,12 +37,47 @@ export function execInUserNamespace(native: Native, command: readonly string[], 
  * undefined if it can. It tries it, which takes a few milliseconds.
  */
 export function whyNotRootless(native: Native = loadNative()): string | undefined {
-  try {
-    checkTun(native)
+  return messageOf(() => checkTun(native)) ?? whyNot(namespaces())
+}
+
+/** Returns, like whyNotRootless, why no program can be confined here. It needs no /dev/net/tun. */
+export function whyNotConfined(): string | undefined {
+  return whyNot('check')
+}
+
+/** Returns why an ordinary user can make no interfaces, even in namespaces of its own. */
+export function whyNoTun(native: Native = loadNative()): string | undefined {
+  return messageOf(() => checkTun(native))
+}
+
+/**
+ * Returns a command that runs another one where it does no harm (native/rootless-confine.h):
+ * everything but /run is read-only, the network is its own, and processes, memory and time are
+ * bounded. `rights`: all those of its own namespaces, or none. Arguments that are absolute paths
+ * are visible inside.
+ */
+export function confined(command: readonly string[], rights: 'all' | 'none'): string[] {
+  return [launcherPath(), rights === 'all' ? 'check' : 'check,none', ...command]
+}
+
+/** Returns a command that runs another one with the rights to use the network only. */
+export function networkOnly(command: readonly string[]): string[] {
+  return [launcherPath(), '--network', ...command]
+}
+
+function whyNot(words: string): string | undefined {
+  return messageOf(() => {
     const stdio = ['ignore', 'ignore', 'pipe'] as const
-    const tried = spawnSync(launcherPath(), [namespaces()], { stdio: [...stdio], encoding: 'utf8', timeout: LIMIT_MS })
+    const tried = spawnSync(launcherPath(), [words], { stdio: [...stdio], encoding: 'utf8', timeout: LIMIT_MS })
     if (tried.status === 0) return undefined
     return tried.error?.message ?? tried.stderr.trim().replace(/^vnet: /, '')
+  })
+}
+
+/** Returns what `attempt` returns, or the message of the VnetError that it throws. */
+function messageOf(attempt: () => string | undefined | void): string | undefined {
+  try {
+    return attempt() ?? undefined
   } catch (error) {
     if (error instanceof VnetError) return error.message
     throw error

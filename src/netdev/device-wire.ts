@@ -28,7 +28,12 @@ export interface StageReport {
   readonly reordered: number
   readonly marked: number
   /** Milliseconds by which its packets left later than specified; absent if it delays none. */
-  readonly late?: { readonly p50: number; readonly p99: number }
+  readonly late?: {
+    readonly p50: number
+    readonly p99: number
+    /** Packets by lateness: at most this late in ms, but later than the pair before. */
+    readonly counts: readonly (readonly [number, number])[]
+  }
 }
 
 /** The direction of an attachment as seen from its interface: `in` is ab, `out` is ba. */
@@ -98,6 +103,8 @@ export interface WireResources {
   filter(text: string): PacketFilter
   /** Returns the text of a file. Throws a UsageError. */
   file(path: string): string
+  /** Returns an own stage by its name: an Impairment of wire/wire.ts. Throws a UsageError. */
+  readonly stage?: ((name: string) => unknown) | undefined
   /** Returns the log that is written to a file, one for each path. Throws a UsageError. */
   log?(path: string): DecisionLog
   /**
@@ -117,6 +124,8 @@ export interface DeviceWire {
   /** The scenario that changes it at set times, if any. */
   readonly scenario?: WireScenario | undefined
   report(): readonly StageReport[]
+  /** The reports of stages that were replaced, if they dropped packets. */
+  readonly former?: readonly StageReport[]
   /** Replaces its stages. Nothing held is lost. Throws a UsageError if `text` is wrong. */
   change(text: string, resources: WireResources): void
   /** Called when the frame probe of a device that it joins was set or removed. */

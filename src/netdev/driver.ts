@@ -25,7 +25,7 @@ export interface Param<T> {
    * the program's own network namespace, or a scenario file, for which the driver then needs the
    * parser.
    */
-  readonly names?: 'interface' | 'scenario' | undefined
+  readonly names?: 'interface' | 'scenario' | 'stages' | undefined
   /** True if it may change while the driver runs, which then reads `params` for each use. */
   readonly live: boolean
   /** Parses the value. Throws a UsageError that lists the valid values. */
@@ -103,8 +103,8 @@ export function text(
   return format === undefined ? param : { ...param, format: format as (value: unknown) => string }
 }
 
-/** Returns the values that are set of the parameters that name an interface or a scenario. */
-export function namedBy(params: Params, values: Record<string, unknown>, what: 'interface' | 'scenario'): string[] {
+/** Returns the values that are set of the parameters that name such a thing. */
+export function namedBy(params: Params, values: Record<string, unknown>, what: Param<unknown>['names']): string[] {
   const set = Object.entries(params).filter(([name, { names }]) => names === what && values[name] !== undefined)
   return set.map(([name]) => `${values[name]}`)
 }

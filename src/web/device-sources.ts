@@ -94,9 +94,13 @@ export function deviceSource(vnets: Vnets, client: ControlClient, id: DeviceId, 
       { interval: 2000, isState: true },
     )
   }
+  const { recent } = vnets
   const { read, ...options } = want === 'segment' ? { read: segmentReader(), interval: SEGMENT_MS } : READ[want]
-  return new Poll(async () => {
-    const device = vnets.known(id)
-    return device && pack(await read(client, device, id))
-  }, options)
+  return new Poll(
+    async () => {
+      const device = vnets.known(id)
+      return device && pack(await read(client, device, id))
+    },
+    want === 'wire' ? { ...options, recent } : options,
+  )
 }

@@ -51,8 +51,9 @@ export interface DeviceRow {
         /** As in command lines: `LAB`, or `LAB-PID` if another lab has the same name. */
         readonly name: string
         readonly host: string
-        /** For the port of a segment, a number that all ports of the segment have in common. */
-        readonly segment: number | undefined
+        readonly isRouter: boolean
+        /** For the port of a segment, the segment's name, which no other one of the lab has. */
+        readonly segment: string | undefined
       }
     | undefined
 }

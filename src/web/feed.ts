@@ -19,6 +19,8 @@ export interface Packed {
   readonly text: string
   /** The text for a page with the token, if it differs. */
   readonly secret?: string
+  /** Messages that are kept for later pages (recent.ts) are numbered, ascending. */
+  readonly number?: number
 }
 
 /** Messages about a moment: a later one does not replace them. */
@@ -37,6 +39,8 @@ export class Feed {
   /** The latest messages that the page had no room for, by type and device. */
   readonly #waiting = new Map<string, Packed>()
   #lostEvents = 0
+  /** Bytes of a replay that the page has not read yet: they take no room from other messages. */
+  #replayed = 0
   #stuck: NodeJS.Timeout | undefined
 
   /** Starts the reply. */
@@ -50,9 +54,18 @@ export class Feed {
     response.on('close', () => clearTimeout(this.#stuck))
   }
 
+  /** Sends what the page has missed, however long. Called before the first message. */
+  replay(messages: Iterable<Packed>): void {
+    let text = ''
+    for (const message of messages) text += this.#textOf(message)
+    if (text === '') return
+    this.#replayed = Buffer.byteLength(text)
+    this.#response.write(text)
+  }
+
   /** Sends a message, or keeps it if it reports a state. Returns false if it is lost. */
   send(message: Packed): boolean {
-    if (this.#response.writableLength <= WAITING_MAX) {
+    if (this.#response.writableLength <= WAITING_MAX + this.#replayed) {
       this.#write(message)
       return true
     }
@@ -62,13 +75,19 @@ export class Feed {
     return !PASSING.has(message.type)
   }
 
-  #write({ text, secret }: Packed): void {
-    this.#response.write(`data: ${this.hasToken ? (secret ?? text) : text}\n\n`)
+  #write(message: Packed): void {
+    this.#response.write(this.#textOf(message))
+  }
+
+  #textOf({ text, secret, number }: Packed): string {
+    const id = number === undefined ? '' : `id: ${number}\n`
+    return `${id}data: ${this.hasToken ? (secret ?? text) : text}\n\n`
   }
 
   #drained(): void {
     clearTimeout(this.#stuck)
     this.#stuck = undefined
+    this.#replayed = 0
     const waiting = [...this.#waiting.values()]
     this.#waiting.clear()
     const lost = this.#lostEvents

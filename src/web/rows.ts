@@ -4,7 +4,6 @@ import { distinct, printable } from '../base/printable.ts'
 import type { DeviceStats, FoundDevice } from '../control/index.ts'
 import { labPlace } from '../control/protocol/directory.ts'
 import { IFF_UP } from '../netdev/if.ts'
-import { linkOf } from '../testing/lab/subnet.ts'
 import type { DeviceCounters, DeviceId, DeviceRow, VnetRow } from './feed-types.ts'
 
 type Identity = Pick<FoundDevice, 'vnet' | 'pid' | 'name' | 'netns'>
@@ -54,7 +53,12 @@ function deviceRow(device: FoundDevice): DeviceRow {
     faultTexts,
     peer: peer === undefined ? undefined : printable(peer),
     onSegment,
-    lab: at && { name: at.lab, host: at.host, segment: peer === undefined ? linkOf(mac) : undefined },
+    lab: at && {
+      name: at.lab,
+      host: at.host,
+      isRouter: device.router,
+      segment: device.labSegment && printable(device.labSegment),
+    },
   }
 }
 

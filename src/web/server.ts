@@ -1,6 +1,7 @@
 /**
  * The server of the live page. It is a control client of vnets like any other, so it costs their
- * frames nothing but its requests, and it makes none while no page is open.
+ * frames nothing but its requests. It makes none before the first page is open, and none when none
+ * has been open for ten minutes.
  */
 import type { IncomingMessage } from 'node:http'
 import { VnetError } from '../base/errno.ts'
@@ -38,7 +39,13 @@ const NONCE = /^[\w-]{22,64}$/
 export async function serveWeb(options: WebOptions): Promise<WebServer> {
   const web = new Web(options)
   const server = await serveHttp(options, asked => web.reply(asked))
-  return { ...server, url: pageUrl(server.url, options.access) }
+  return {
+    url: pageUrl(server.url, options.access),
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]()
+      web.stop()
+    },
+  }
 }
 
 interface Route {
@@ -72,6 +79,10 @@ class Web {
       ['/capture', { method: 'GET', isPublic: false, reply: asked => this.#capture(asked) }],
       ['/metrics', { method: 'GET', isPublic: false, reply: asked => this.#metrics.reply(asked) }],
     ])
+  }
+
+  stop(): void {
+    this.#vnets.stop()
   }
 
   async reply(asked: Asked): Promise<void> {
@@ -108,6 +119,8 @@ class Web {
     const feed = new Feed(response, hasToken)
     this.#feeds.add(feed)
     const isOpen = new Promise<void>(resolve => response.on('close', resolve))
+    const [after, afterWire] = ['after', 'after-wire'].map(name => Number(query.get(name) ?? 0)) as [number, number]
+    feed.replay(this.#vnets.recent.after(after, id, afterWire))
     this.#vnets.add(feed)
     const sources: (() => void)[] = []
     void isOpen.then(() => {

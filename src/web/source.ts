@@ -4,6 +4,9 @@
  */
 import { VnetError } from '../base/errno.ts'
 import { type Feed, type Packed, pack } from './feed.ts'
+import type { Recent } from './recent.ts'
+
+type Listener = Pick<Feed, 'send'>
 
 export interface Source {
   /** The page gets the messages from now on, first the latest. Harmless if it does already. */
@@ -24,13 +27,15 @@ export interface PollOptions {
   readonly interval: number
   /** A message is sent only if it differs from the one before. */
   readonly isState?: boolean
+  /** Keeps the messages. */
+  readonly recent?: Recent
 }
 
 /** A source that is read at an interval. */
 export class Poll implements Source {
   readonly #read: () => Promise<Packed | undefined>
   readonly #options: PollOptions
-  readonly #feeds = new Set<Feed>()
+  readonly #feeds = new Set<Listener>()
   #last: Packed | undefined
   /** The latest failure, which is reported once, and again to each page that starts to watch. */
   #problem: string | undefined
@@ -46,7 +51,7 @@ export class Poll implements Source {
     this.#options = options
   }
 
-  add(feed: Feed): void {
+  add(feed: Listener): void {
     const isFirst = this.#feeds.size === 0
     this.#feeds.add(feed)
     // A page that starts to watch has not received the problem yet.
@@ -59,7 +64,7 @@ export class Poll implements Source {
     this.soon()
   }
 
-  delete(feed: Feed): void {
+  delete(feed: Listener): void {
     this.#feeds.delete(feed)
     if (this.#feeds.size === 0) clearTimeout(this.#timer)
   }
@@ -89,8 +94,8 @@ export class Poll implements Source {
   #send(message: Packed): void {
     const { text, secret } = this.#last ?? {}
     if (this.#options.isState && text === message.text && secret === message.secret) return
-    this.#last = message
-    for (const feed of this.#feeds) feed.send(message)
+    this.#last = this.#options.recent?.add(message) ?? message
+    for (const feed of this.#feeds) feed.send(this.#last)
   }
 
   async #attempt(): Promise<Packed | undefined> {

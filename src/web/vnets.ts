@@ -1,6 +1,6 @@
 /**
  * The running vnets, as all pages see them: their devices, statistics and events. Nothing is read
- * while no page is open.
+ * when no page has been open for ten minutes.
  */
 
 import { VnetError } from '../base/errno.ts'
@@ -11,6 +11,7 @@ import { SharedReading } from '../http/shared-reading.ts'
 import { PRESETS } from '../wire/spec/presets.ts'
 import { type Feed, type Packed, pack } from './feed.ts'
 import type { DeviceId } from './feed-types.ts'
+import { RECENT_MS, Recent } from './recent.ts'
 import { deviceCounters, deviceId, vnetRows } from './rows.ts'
 import { Poll } from './source.ts'
 
@@ -51,6 +52,11 @@ export class Vnets {
   readonly #stats: Poll
   readonly #found = new SharedReading(() => this.#find(), FIND_MS)
   readonly #feeds = new Set<Feed>()
+  /** Statistics and events, which are read on for a while without a page. */
+  readonly recent = new Recent()
+  readonly #reader = { send: () => true }
+  #isReading = false
+  #idle: NodeJS.Timeout | undefined
   #devices: ReadonlyMap<DeviceId, FoundDevice> = new Map()
   #hasFound = false
   /** Why vnets did not reply, which is said once. */
@@ -68,7 +74,7 @@ export class Vnets {
     this.#onEvent = onEvent
     this.#onFound = onFound
     this.#hello = new Poll(() => this.#readDevices(), { interval: DEVICES_MS, isState: true })
-    this.#stats = new Poll(() => this.#readStats(), { interval: STATS_MS })
+    this.#stats = new Poll(() => this.#readStats(), { interval: STATS_MS, recent: this.recent })
   }
 
   get feeds(): number {
@@ -78,16 +84,27 @@ export class Vnets {
   /** Sends `hello`, `stats` and `event` to a page. */
   add(feed: Feed): void {
     this.#feeds.add(feed)
-    this.#watch ??= watchDirectories(() => this.#hello.soon(), directoriesOf(this.findOptions))
-    this.#hello.add(feed)
-    this.#stats.add(feed)
+    clearTimeout(this.#idle)
+    if (!this.#isReading) {
+      this.#isReading = true
+      this.#watch = watchDirectories(() => this.#hello.soon(), directoriesOf(this.findOptions))
+      for (const poll of [this.#hello, this.#stats]) poll.add(this.#reader)
+    }
+    for (const poll of [this.#hello, this.#stats]) poll.add(feed)
   }
 
   delete(feed: Feed): void {
     this.#feeds.delete(feed)
-    this.#hello.delete(feed)
-    this.#stats.delete(feed)
-    if (this.#feeds.size > 0) return
+    for (const poll of [this.#hello, this.#stats]) poll.delete(feed)
+    if (this.#feeds.size === 0 && this.#isReading) this.#idle = setTimeout(() => this.stop(), RECENT_MS)
+  }
+
+  /** Stops reading: no page has been open for the time that messages are kept. */
+  stop(): void {
+    clearTimeout(this.#idle)
+    for (const poll of [this.#hello, this.#stats]) poll.delete(this.#reader)
+    this.#isReading = false
+    this.recent.clear()
     this.#watch?.[Symbol.dispose]()
     this.#watch = undefined
     for (const subscription of this.#subscriptions.values()) void subscription?.close()
@@ -130,7 +147,7 @@ export class Vnets {
   async #readDevices(): Promise<Packed> {
     const failed = await this.#found.next()
     const vnets = vnetRows([...this.#devices.values()])
-    if (this.#feeds.size > 0) {
+    if (this.#isReading) {
       for (const { vnet } of this.#devices.values()) if (!this.#subscriptions.has(vnet)) void this.#subscribe(vnet)
     }
     const problems = new Set(failed.map(problemOf))
@@ -168,13 +185,13 @@ export class Vnets {
     }
   }
 
-  /** Passes on the events of a vnet until it ends, or the last page has gone. */
+  /** Passes events to pages until the vnet ends, or stop() is called. */
   async #subscribe(vnet: string): Promise<void> {
     this.#subscriptions.set(vnet, undefined)
     try {
       const subscription = await this.#options.client.subscribe(vnet, event => this.#happened(vnet, event))
       this.#subscriptions.set(vnet, subscription)
-      if (this.#feeds.size === 0) await subscription.close()
+      if (!this.#isReading) await subscription.close()
       await subscription.ended
       this.#hello.soon()
     } catch (error) {
@@ -189,7 +206,7 @@ export class Vnets {
     // For a device that no page has yet, `hello` follows.
     for (const [id, device] of this.#devices) {
       if (keyOf(vnet, event) !== keyOf(device.vnet, device)) continue
-      this.#send(pack({ type: 'event', id, time: event.time ?? Date.now(), event }))
+      this.#send(this.recent.add(pack({ type: 'event', id, time: event.time ?? Date.now(), event })))
       this.#onEvent(event)
     }
     if (!PASSING.has(event.event)) this.#hello.soon()

@@ -337,22 +337,17 @@ export class Chain implements Wire, StageOwner {
    * are one report.
    */
   get former(): readonly StageReport[] {
-    return [...this.#former.values()]
+    const former = new Map(this.#former)
+    // An earlier stage may still hold packets.
+    for (const stage of this.#retired) if (stage.held === 0) remember(stage, former)
+    return [...former.values()]
   }
 
   #forget(stage: Stage): void {
     stage.close()
-    if (stage.stats.dropped > 0) this.#remember(reportOf(stage))
+    remember(stage, this.#former)
     addAll(this.#drops, stage.stats.drops)
     this.#duplicated += stage.stats.duplicated
-  }
-
-  #remember({ late: _, ...report }: StageReport): void {
-    const key = `${report.path}${report.text}`
-    const before = this.#former.get(key)
-    // A scenario may set any number of texts.
-    if (before === undefined && this.#former.size >= FORMER_MAX) return
-    this.#former.set(key, before === undefined ? report : sumOf(before, report))
   }
 
   #drop(skb: SkBuff, why: string, reason: number): void {
@@ -363,6 +358,17 @@ export class Chain implements Wire, StageOwner {
   #count(why: string, packets: number): void {
     this.#drops.set(why, (this.#drops.get(why) ?? 0) + packets)
   }
+}
+
+/** Adds the report of a stage to `former`, if the stage dropped packets. */
+function remember(stage: Stage, former: Map<string, StageReport>): void {
+  if (stage.stats.dropped === 0) return
+  const { late: _, ...report } = reportOf(stage)
+  const key = `${report.path}${report.text}`
+  const before = former.get(key)
+  // A scenario may set any number of texts.
+  if (before === undefined && former.size >= FORMER_MAX) return
+  former.set(key, before === undefined ? report : sumOf(before, report))
 }
 
 function addAll(sums: Map<string, number>, counts: ReadonlyMap<string, number>): void {
@@ -378,7 +384,13 @@ function reportOf({ stage, path, direction, impairment, held, stats, lateness }:
     held,
     ...stats,
     drops: Object.fromEntries(stats.drops),
-    ...(lateness !== undefined && { late: { p50: inMs(lateness.quantile(0.5)), p99: inMs(lateness.quantile(0.99)) } }),
+    ...(lateness !== undefined && {
+      late: {
+        p50: inMs(lateness.quantile(0.5)),
+        p99: inMs(lateness.quantile(0.99)),
+        counts: lateness.counts().map(([ns, packets]) => [inMs(ns), packets] as const),
+      },
+    }),
   }
 }
 

@@ -18,6 +18,11 @@ export class Lateness {
     this.#total += n
   }
 
+  /** Pairs of a time in ns and the packets at most this late, but later than the time before. */
+  counts(): (readonly [number, number])[] {
+    return [...this.#counts].flatMap((n, i) => (n === 0 ? [] : [[upper(i), n] as const]))
+  }
+
   /** Returns the lateness that a share `q` of the packets did not exceed, in ns; 0 without one. */
   quantile(q: number): number {
     let left = q * this.#total

@@ -44,6 +44,12 @@ export const wireParams = {
     value: 'file',
     description: 'YAML file of changes of the wire and the carrier, with times',
   }),
+  stage: text({
+    default: undefined,
+    names: 'stages',
+    value: 'file',
+    description: "JavaScript file whose exported functions are stages, such as 'stage NAME' in a wire",
+  }),
   seed: int({ default: 0, description: 'seed of all random decisions of the wire; 0 takes one at random and logs it' }),
 }
 
@@ -79,7 +85,8 @@ export function wireSlots(
     if (!isLogged) net.log.info(`wire: seed ${taken}`)
     isLogged = true
   }
-  const common = { net, seed: pairSeed(taken, nth), log: decisions, onStages }
+  const { stage } = wireResources
+  const common = { net, seed: pairSeed(taken, nth), log: decisions, onStages, stage }
   const [side, otherSide] = attached === undefined ? [] : (['in', 'out'] as const)
   const ab = new WireSlot({ ...common, direction: 'ab', side, from: a, to: b })
   const ba = new WireSlot({ ...common, direction: 'ba', side: otherSide, from: b, to: a })

@@ -138,7 +138,7 @@ function readWord(c: Cursor, token: Token, direction: Direction, group: GroupTex
   const part = PARTS.get(word)
   if (kind !== undefined) {
     c.next()
-    const spec = kind.read(c, missing => readBranch(c, direction, missing))
+    const spec = kind.read(c, missing => readBranch(c, direction, missing), direction)
     if (!kind.repeats && items.some(item => item.kind === kind)) throw twice()
     items.push({ kind, spec, text: c.text, at: token.at, end: c.last.end })
   } else if (part !== undefined) {

@@ -5,9 +5,11 @@ import { delayKind } from './stages/delay.ts'
 import { duplicateKind } from './stages/duplicate.ts'
 import { faultKind } from './stages/fault.ts'
 import { blackholeKind, holdKind, partitionKind } from './stages/gates.ts'
+import { linkKinds } from './stages/link-model.ts'
 import { lossKind } from './stages/loss.ts'
 import { matchKind } from './stages/match.ts'
 import { mtuKind } from './stages/mtu.ts'
+import { ownKind } from './stages/own.ts'
 import { policerKind } from './stages/policer.ts'
 import { rateKind } from './stages/rate.ts'
 import { slotKind } from './stages/slot.ts'
@@ -25,9 +27,11 @@ export const STAGES: readonly StageKind[] = [
   duplicateKind,
   corruptKind,
   truncateKind,
+  ownKind,
   policerKind,
   rateKind,
   traceKind,
+  ...linkKinds,
   delayKind,
   slotKind,
 ]

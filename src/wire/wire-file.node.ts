@@ -1,6 +1,6 @@
 /** The files that the text of a wire names, such as traces. */
 import { closeSync, openSync, readSync } from 'node:fs'
-import { UsageError } from '../base/usage-error.ts'
+import { asUsageError, UsageError } from '../base/usage-error.ts'
 
 /** Bytes of a file; the longest trace is far shorter. */
 const FILE_MAX = 64 * 1024 * 1024
@@ -34,15 +34,5 @@ export function readUpTo(path: string, most: number): string | undefined {
     return undefined
   } finally {
     closeSync(fd)
-  }
-}
-
-/** Rethrows an error of the file system as a UsageError. */
-export function asUsageError<T>(path: string, fn: () => T): T {
-  try {
-    return fn()
-  } catch (error) {
-    if (error instanceof UsageError) throw error
-    throw new UsageError(`${path}: ${error instanceof Error ? error.message : error}`)
   }
 }

@@ -1,17 +1,20 @@
 /** Files and filters named by the text and options of a wire, opened with this program's rights. */
 
-import { UsageError } from '../base/usage-error.ts'
+import { asUsageError, UsageError } from '../base/usage-error.ts'
 import { compileFilter } from '../linux/pcap-filter.ts'
 import type { ScenarioList, WireResources } from '../netdev/device-wire.ts'
 import type { CompiledFilter } from '../packet/filter.ts'
 import { DecisionFile } from './decision-file.node.ts'
+import { type ImportFile, OwnStages } from './own-stages.node.ts'
 import type { parseScenario } from './scenario-file.ts'
-import { asUsageError, readWireFile } from './wire-file.node.ts'
+import { readWireFile } from './wire-file.node.ts'
 
 /** Files are read, and filters compiled by libpcap, when they are requested. */
 export class LinuxWireResources implements WireResources, AsyncDisposable {
   readonly #logs = new Map<string, DecisionFile>()
   readonly #parseScenario: typeof parseScenario | undefined
+  readonly #stages = new OwnStages()
+  readonly stage = (name: string) => this.#stages.get(name)
 
   /** Scenarios need `parse`: only they use the YAML parser. */
   constructor(parse?: typeof parseScenario) {
@@ -35,6 +38,11 @@ export class LinuxWireResources implements WireResources, AsyncDisposable {
   scenario<T>(path: string, parse: (text: string, direction: 'ab' | 'ba') => T): ScenarioList<T> {
     if (this.#parseScenario === undefined) throw new UsageError(`${path}: scenarios cannot be read here`)
     return this.#parseScenario(this.file(path), path, parse)
+  }
+
+  /** Loads the own stages of a file. Throws a UsageError. */
+  loadStages(file: string, load?: ImportFile): Promise<void> {
+    return this.#stages.load(file, load)
   }
 
   /** Writes out the logs and closes them. */

@@ -51,6 +51,8 @@ export interface WireSlotOptions {
   readonly log?: DecisionLog | undefined
   /** Called when the wire gets its first stages. */
   readonly onStages?: () => void
+  /** The own stages of the program, as in WireResources. */
+  readonly stage?: WireResources['stage']
 }
 
 export class WireSlot implements DeviceWire {
@@ -94,7 +96,13 @@ export class WireSlot implements DeviceWire {
 
   change(text: string, resources: WireResources): void {
     const note = (line: string) => this.#options.net.log.warn(printable(`wire ${directionText(this)}: ${line}`))
-    this.set(parseWire(text, resources, presetDirection(this), { bareUs: true, note }), text)
+    // A client that changes the wire has files and filters of its own, but no stages.
+    const own: WireResources = {
+      filter: filter => resources.filter(filter),
+      file: path => resources.file(path),
+      stage: this.#options.stage,
+    }
+    this.set(parseWire(text, own, presetDirection(this), { bareUs: true, note }), text)
   }
 
   /** While a probe watches either device, every frame passes a chain, which numbers it. */
@@ -111,8 +119,6 @@ export class WireSlot implements DeviceWire {
     return this.#chain?.report() ?? []
   }
 
-  /** Drops held packets and all later ones. */
-  /** The reports of stages that were replaced, if they dropped packets. */
   get former(): readonly StageReport[] {
     return this.#chain?.former ?? []
   }
@@ -122,7 +128,7 @@ export class WireSlot implements DeviceWire {
   }
 
   #newChain(): Chain {
-    const { net, from, to, ...options } = this.#options
+    const { net, from, to, stage: _, ...options } = this.#options
     const { dev } = to
     return new Chain({
       ...options,

@@ -1,6 +1,5 @@
 /** 'vnet/playwright' in runs of Playwright with the chromium of the distribution. */
 import { spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { asUser } from '../support/ordinary-user.ts'
@@ -19,17 +18,6 @@ beforeAll(() => {
 }, 120_000)
 afterAll(() => project[Symbol.dispose]())
 
-/** Runs a test file of its own. */
-function runFile(name: string, text: string, env: NodeJS.ProcessEnv = REQUIRED, by: readonly string[] = []) {
-  writeFileSync(join(project.directory, `${name}.case.js`), text)
-  writeFileSync(
-    join(project.directory, 'case.config.js'),
-    `import config from './playwright.config.js'
-     export default { ...config, reporter: [['list'], ['json']], testMatch: '${name}.case.js' }`,
-  )
-  return project.run([...PLAYWRIGHT, '-c', 'case.config.js'], by, env)
-}
-
 test('the tests of examples/playwright pass', LIMIT, () => {
   const { status, text } = project.run(PLAYWRIGHT, [], REQUIRED)
   expect({ status, text }).toEqual({ status: 0, text: expect.stringMatching(/^ {2}\d+ passed/m) })
@@ -43,7 +31,7 @@ test('the tests of examples/playwright pass as an ordinary user by vnet rootless
 })
 
 test('a failed test has its capture as an attachment, and its drops in one line', LIMIT, () => {
-  const { status, text } = runFile(
+  const { status, text } = project.runFile(
     'failing',
     `import { test } from 'vnet/playwright'
      test.use({ network: { wire: { ab: 'match "udp port 9" (loss 100%)', ba: '' } } })
@@ -59,7 +47,7 @@ test('a failed test has its capture as an attachment, and its drops in one line'
 })
 
 test('no address of a browser changes while it loads a page, because none is tentative', LIMIT, () => {
-  const { status, text } = runFile(
+  const { status, text } = project.runFile(
     'addresses',
     `import { expect, test } from 'vnet/playwright'
      test('has all addresses', async ({ client, link }) => {
@@ -75,14 +63,14 @@ test('without rights tests are skipped with the reason, or fail with it if VNET_
   const before = ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-all']
   const file = `import { test } from 'vnet/playwright'
     test('opens a page', async ({ page }) => {})`
-  const skipped = runFile('rights', file, {}, before)
+  const skipped = project.runFile('rights', file, {}, before)
   expect(skipped).toEqual({ status: 0, text: expect.stringMatching(/"description": "a lab needs CAP_SYS_ADMIN/) })
-  const failed = runFile('rights', file, REQUIRED, before)
+  const failed = project.runFile('rights', file, REQUIRED, before)
   expect(failed).toEqual({ status: 1, text: expect.stringContaining('a lab needs CAP_SYS_ADMIN') })
 })
 
 test('mistakes in the options are refused in one line', LIMIT, () => {
-  const { status, text } = runFile(
+  const { status, text } = project.runFile(
     'mistakes',
     `import { test } from 'vnet/playwright'
      test.describe('wire', () => {
@@ -101,7 +89,9 @@ test('mistakes in the options are refused in one line', LIMIT, () => {
        test.use({ network: 7 })
        test('number', ({ link }) => {})
      })
-     test('a browser without a page', ({ browser }) => browser.newPage())`,
+     test('a browser without a page', ({ browser }) => browser.newPage())
+     test('a request of the test', ({ request }) => request.get('http://localhost:1'))
+     test('a request of the page', ({ page }) => page.request.get('http://localhost:2'))`,
   )
   expect(status).toBe(1)
   for (const line of [
@@ -113,4 +103,7 @@ test('mistakes in the options are refused in one line', LIMIT, () => {
   ]) {
     expect(text).toMatch(line)
   }
+  expect(
+    text.match(/^ *\w*Error: request: its requests do not pass the link; use client\.fetch\(url\)/gm),
+  ).toHaveLength(2)
 })

@@ -6,7 +6,7 @@ import { runMain } from '../support/run-main.ts'
 /** Parses an option's value like the command line. */
 function parsed(flag: string, text: string): unknown {
   const option = captureFileOptions().find(({ long }) => long === flag)
-  return option?.parseArg?.(text, undefined)
+  return option?.parse?.(text, undefined)
 }
 
 test.each([
@@ -37,7 +37,7 @@ test.each([
 })
 
 test.each([
-  ['captureFilter', 'tcp', '--capture-filter'],
+  ['filter', 'tcp', '--filter'],
   ['snaplen', 64, '--snaplen'],
   ['ring', { files: 2, bytes: 1e6 }, '--ring'],
   ['duration', 1, '--duration'],
@@ -52,7 +52,7 @@ test.each([
 test.each([
   [['--capture', '-'], /^vnet: --capture -: .*`vnet capture IF -`/],
   [['snull', '--ring', '2x1MB'], /^vnet: --ring needs --capture FILE/],
-  [['--capture', 'a', '--delete'], /^vnet: option '--delete' cannot be used with option '--capture <file>'/],
+  [['--capture', 'a', '--delete'], /^vnet: --delete cannot be used with --capture/],
   [['--capture', 'a', '--duration', '10'], /^vnet: --duration 10: must be a time with its unit, such as 500ms or 30s/],
 ])('vnet %j is refused in one line with exit status 2', async (args, line) => {
   const { status, stdout, stderr } = await runMain(...args)

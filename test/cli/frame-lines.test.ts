@@ -48,12 +48,13 @@ test('a frame with a cut payload is printed like a whole one, and a cut header i
   expect(lines.line('a', captured(long, {}, 20))).toBe('02:03:04.000125 a tx-0 IP [|ip], length 6\n')
 })
 
-test('JSON has the time in nanoseconds, the packet id and the reason', () => {
+test('JSON has the time in milliseconds, the packet id and the reason', () => {
   const packet = captured(plain, { flags: INBOUND, queue: 1, packetId: 7, verdict: 2, comments: ['dropped: RX_CRC'] })
-  expect(JSON.parse(lines.json('red/eth0', packet))).toEqual({
+  expect(JSON.parse(lines.json({ name: 'eth0', netns: 'red' }, packet))).toEqual({
     event: 'frame',
-    time: `${seconds}.000125999`,
-    interface: 'red/eth0',
+    time: seconds * 1000 + 0.125999,
+    name: 'eth0',
+    netns: 'red',
     direction: 'rx',
     queue: 1,
     id: 7,
@@ -62,7 +63,7 @@ test('JSON has the time in nanoseconds, the packet id and the reason', () => {
     dropped: 'RX_CRC',
     text: UDP,
   })
-  expect(JSON.parse(lines.json('a', captured(plain, { flags: OUTBOUND | TSO })))).toMatchObject({
+  expect(JSON.parse(lines.json({ name: 'a' }, captured(plain, { flags: OUTBOUND | TSO })))).toMatchObject({
     direction: 'tx',
     queue: 0,
     id: null,

@@ -1,8 +1,10 @@
 /** The help texts name every command and option, and fit a terminal. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { isDriverFile } from '../../src/cli/driver-file.ts'
 import { commonOptions } from '../../src/cli/options.ts'
-import { list } from '../support/list.ts'
+import { parse } from '../../src/cli/parse.ts'
+import { allCommands, commandNamed } from '../../src/cli/program.ts'
 import { runMain } from '../support/run-main.ts'
 
 const lines = (text: string) => text.trimEnd().split('\n')
@@ -19,15 +21,44 @@ test('--version prints the version of the package', async () => {
   expect(await help('-V')).toBe(`${version}\n`)
 })
 
-test('--help lists the commands with their arguments, every common option, and examples', async () => {
+test('--help has the name of every command, on one screen of 24 lines and 80 columns', async () => {
   const text = await help('--help')
   expect(lines(text)[0]).toBe('Usage: vnet [COMMAND] [OPTIONS]')
-  expect(text).toMatch(/^ {2}loop +one interface .*\n.*\(the default\)$/m)
+  expect(lines(text).length).toBeLessThan(24)
+  for (const { name, under } of await allCommands()) {
+    if (under === undefined) expect(text).toMatch(new RegExp(`^\\S.*:.* ${name}( |$)`, 'm'))
+  }
+})
+
+test('help --all lists the commands and subcommands with their arguments', async () => {
+  const text = await help('help', '--all')
+  expect(text).toMatch(/^ {2}loop +one interface /m)
   expect(text).toMatch(/^ {2}snull \[\[NETNS\/\]IF0 \[NETNS\/\]IF1\] +two interfaces/m)
-  expect(text).toMatch(/^ {2}cable \[NETNS\/\]IF \[NETNS\/\]IF +two interfaces/m)
   expect(text).toMatch(/^ {2}stats \[\[NETNS\/\]IF\.\.\.\] +show the counters/m)
-  for (const { long } of commonOptions()) expect(text).toContain(` ${long}`)
-  expect(text).toMatch(/^Examples:$/m)
+  expect(text).toMatch(/^ {2}param \[NETNS\/\]IF \[NAME\[=VALUE\]\] +/m)
+  expect(text).toMatch(/^ {2}lab check FILE +/m)
+})
+
+test('every command has examples, which it accepts', async () => {
+  for (const command of await allCommands()) {
+    expect(command.examples?.length, command.name).toBeGreaterThan(0)
+    for (const [line] of command.examples ?? []) {
+      const words = [...line.matchAll(/'([^']*)'|([^\s'<>()|]+)|(\|)/g)].map(
+        ([, quoted, plain = '|']) => quoted ?? plain,
+      )
+      const [first, ...rest] = words.slice(words.indexOf('vnet') + 1)
+      const end = rest.indexOf('|')
+      const given = end < 0 ? rest : rest.slice(0, end)
+      const name = first === undefined || first.startsWith('-') ? 'loop' : first
+      if (isDriverFile(name)) continue
+      const sub = given[0] === undefined ? undefined : await commandNamed(given[0], name)
+      const shown = sub ?? (await commandNamed(name))
+      expect(shown, line).toBeDefined()
+      if (shown === undefined) continue
+      const after = sub === undefined ? (name === first ? given : words.slice(1)) : given.slice(1)
+      expect(() => parse(shown, after), line).not.toThrow()
+    }
+  }
 })
 
 test.each(['loop', 'snull', 'cable', 'lan'])('%s --help has its arguments and every common option', async name => {
@@ -38,15 +69,6 @@ test.each(['loop', 'snull', 'cable', 'lan'])('%s --help has its arguments and ev
   expect(await help(name, '-h')).toBe(text)
 })
 
-test('commands that query a running vnet have a heading of their own', async () => {
-  const text = await help('--help')
-  const asking = text.indexOf('Asking a running vnet:')
-  expect(asking).toBeGreaterThan(text.indexOf('  cable '))
-  for (const name of ['list', 'carrier [NETNS/]IF on|off', 'param [NETNS/]IF [NAME[=VALUE]]', 'events']) {
-    expect(text.indexOf(`\n  ${name} `)).toBeGreaterThan(asking)
-  }
-})
-
 test('the parameters of a driver come first among the options of its command', async () => {
   const text = await help('snull', '--help')
   expect(text.indexOf('--eth')).toBeGreaterThan(text.indexOf('Options of snull:'))
@@ -54,26 +76,9 @@ test('the parameters of a driver come first among the options of its command', a
 })
 
 test('no line of a help text is longer than 80 columns', async () => {
-  const asking = list('list show stats reset echo ioctl cut plug carrier param trigger events capture frames extcap')
-  for (const args of [
-    [],
-    ...[
-      'loop',
-      'snull',
-      'cable',
-      'lan',
-      ...asking,
-      'simulate',
-      'replay',
-      'rootless',
-      'lab',
-      'explore',
-      'exec',
-      'completion',
-      'help',
-    ].map(name => [name]),
-  ]) {
-    for (const line of lines(await help(...args, '--help'))) expect(line.length, line).toBeLessThanOrEqual(80)
+  const all = (await allCommands()).map(({ name, under }) => (under === undefined ? [name] : [under, name]))
+  for (const args of [['--help'], ['help', '--all'], ...all.map(words => ['help', ...words])]) {
+    for (const line of lines(await help(...args))) expect(line.length, line).toBeLessThanOrEqual(80)
   }
 })
 

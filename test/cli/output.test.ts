@@ -49,6 +49,12 @@ ready
   })
 })
 
+test('vnet without arguments first says what it made, and how to see the other commands', () => {
+  const { io, text } = texts()
+  textOutput({ ...io, commandLine: 'vnet' }, false).ready([plan('vnet0', [])], driver)
+  expect(text.out).toMatch(/^made vnet0 with the driver loop; other commands: vnet --help\nvnet0: 4 tx/)
+})
+
 test('ready prints the URLs of the page and of the metrics', () => {
   const { io, text } = texts()
   const urls = { web: 'http://127.0.0.1:8080/#token=T', metrics: 'http://[::1]:9100/metrics' }

@@ -398,19 +398,67 @@ describe('arguments', () => {
 
   test.each([
     ['a capture without words', [file], "simulate: a capture needs --wire, such as --wire 'delay 20ms loss 1%'"],
-    ['a file that does not exist', [at('none')], `${at('none')}: ENOENT`],
+    ['a file that does not exist', [at('none')], `${at('none')}: no such file or directory`, 1],
     ['wrong words', [file, '--wire', 'los 1%', '--log', at('kept')], "'los' is not a word of a wire"],
     ['one file for both outputs', [file, '--wire', 'loss 1%', '--out', at('x'), '--log', at('x')], 'need a file each'],
     ['the input as output', [file, '--wire', 'loss 1%', '--out', file], 'the input file cannot be an output too'],
-    ['an output in no directory', [file, '--wire', 'loss 1%', '--log', at('no/x')], 'no/x: ENOENT'],
+    [
+      'an output in no directory',
+      [file, '--wire', 'loss 1%', '--log', at('no/x')],
+      'no/x: no such file or directory',
+      1,
+    ],
     ['a seed of 0', [file, '--wire', 'loss 1%', '--seed', '0'], '--seed 0: must be a whole number from 1'],
-  ])('%s is one line, status 2, and no file is touched', async (_, args, message) => {
-    const before = readFileSync(file)
-    writeFileSync(at('kept'), 'kept')
-    const { status, stderr } = await runMain('simulate', ...args)
-    expect([status, stderr]).toEqual([2, expect.stringContaining(`vnet: `)])
-    expect(stderr).toContain(message)
-    expect(readFileSync(file)).toEqual(before)
-    expect(readFileSync(at('kept'), 'utf8')).toBe('kept')
+  ] as [string, string[], string, number?][])(
+    '%s is one line and touches no file',
+    async (_, args, message, code = 2) => {
+      const before = readFileSync(file)
+      writeFileSync(at('kept'), 'kept')
+      const { status, stderr } = await runMain('simulate', ...args)
+      expect([status, stderr]).toEqual([code, expect.stringContaining(`vnet: `)])
+      expect(stderr).toContain(message)
+      expect(readFileSync(file)).toEqual(before)
+      expect(readFileSync(at('kept'), 'utf8')).toBe('kept')
+    },
+  )
+})
+
+describe('--stage', () => {
+  const file = at('my.mjs')
+  writeFileSync(
+    file,
+    `export function half(next, env) {
+      let n = 0
+      return { push: skb => (++n % 2 === 0 ? env.drop(skb, 'half') : next.push(skb)) }
+    }
+    export const flat = () => ({})
+    export const number = 5\n`,
+  )
+  const capture = pcap(
+    'stage.pcap',
+    [0, 1, 2, 3, 4].map(ms => packet(ms)),
+  )
+
+  test('names stages in the text, which count like any other stage', async () => {
+    const text = 'stage half | delay 5ms'
+    const { status, stdout } = await runMain('simulate', capture, '--stage', file, '--wire-ab', text)
+    expect(status).toBe(0)
+    expect(stdout).toMatch(/^ *ab half +5 +3 +0 +2$/m)
+    expect(stdout).toMatch(/^ *ab half dropped: half 2$/m)
+  })
+
+  test.each([
+    [['--stage', file, '--wire', 'stage hafl'], "'hafl' is not a stage; did you mean 'half'?\n  stage hafl"],
+    [['--stage', file, '--wire', 'stage flat'], 'stage flat returns no wire'],
+    [['--wire', 'stage half'], 'stage half: no file was loaded: --stage FILE, or stages: [FILE] in createLab'],
+    [['--stage', at('no.mjs'), '--wire', 'stage half'], 'no.mjs: no such file'],
+    [['--stage', at('empty.mjs'), '--wire', 'stage half'], 'empty.mjs exports no stage: it needs `export function'],
+    [['--stage', at('wrong.mjs'), '--wire', 'stage half'], 'wrong.mjs does not load: '],
+    [['--stage', file, '--wire', 'stage'], 'stage needs the name of a function that --stage FILE exports'],
+  ])('%j is refused', async (options, message) => {
+    writeFileSync(at('empty.mjs'), 'export default function half() {}\n')
+    writeFileSync(at('wrong.mjs'), 'export function (\n')
+    const { status, stderr } = await runMain('simulate', capture, ...options)
+    expect([status !== 0, stderr.replaceAll('vnet:   ', '  ')]).toEqual([true, expect.stringContaining(message)])
   })
 })

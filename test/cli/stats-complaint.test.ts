@@ -19,6 +19,7 @@ const device: FoundDevice = {
   mtu: 1500,
   mac: '00:53:4e:55:4c:30',
   onSegment: false,
+  router: false,
 }
 const entry = {
   pid: 77,
@@ -29,7 +30,7 @@ const entry = {
   uid: 0,
   interfaces: [{ name: 'far0', ifindex: 2, inode: 1 }],
 }
-const failed = new VnetError(ETIMEDOUT, 'GET_DEVICES')
+const failed = new VnetError(ETIMEDOUT, 'GET_DEVICES of vnet 7 (sn1)')
 const complaintAbout = (unknown: string[], found: Found) => complaintOf(unknown, found, 'vnet stats')
 const found = (some: Partial<Found>): Found => ({
   devices: [],
@@ -84,8 +85,8 @@ test('the proposed command repeats --user, with which root looks at the vnets of
 })
 
 test('a vnet that failed to reply is mentioned, because it may have the interface', () => {
-  expect(complaintAbout(['sn1'], found({ here: [entry], failed: [failed] }))).toBe(failed.message)
+  expect(complaintAbout(['sn1'], found({ here: [entry], failed: [failed] }))).toBe('vnet 7 (sn1): timed out')
   expect(complaintAbout(['sn1'], found({ devices: [device], failed: [failed] }))).toBe(
-    `no interface is called sn1; there is sn0; ${failed.message}`,
+    `no interface is called sn1; there is sn0; vnet 7 (sn1): timed out`,
   )
 })

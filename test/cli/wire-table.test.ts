@@ -21,7 +21,7 @@ const wire: WireInfo = {
   text: { ab: 'loss 10% | delay 5ms', ba: '' },
   stages: [
     stage({ in: 100, out: 90, dropped: 10, drops: { loss: 7, limit: 3 } }),
-    stage({ stage: 'delay', in: 90, out: 88, held: 2, reordered: 4, late: { p50: 0.041, p99: 0.180_499 } }),
+    stage({ stage: 'delay', in: 90, out: 88, held: 2, reordered: 4, late: { p50: 0.041, p99: 0.180_499, counts: [] } }),
   ],
 }
 
@@ -36,8 +36,22 @@ red/a ba: off
 `)
 })
 
+test('the drops of replaced stages are lines after the table, by the text of the stage', () => {
+  const dropped = { dropped: 6, drops: { loss: 5, limit: 1 } }
+  const former = [
+    stage({ ...dropped, text: 'loss 5%' }),
+    stage({ ...dropped, direction: 'ba', stage: 'fault 1', path: 'match then ' }),
+  ]
+  expect(wireTable('a', { ...wire, text: { ab: '', ba: '' }, stages: [], former })).toBe(`\
+a ab: off
+a ba: off
+  ab former loss 5% dropped: loss 5, limit 1
+  ba former match then fault 1 dropped: loss 5, limit 1
+`)
+})
+
 test('lateness of a millisecond or more is in ms, and is - for a stage without packets', () => {
-  const late = { p50: 1.25, p99: 46.137_344 }
+  const late = { p50: 1.25, p99: 46.137_344, counts: [] }
   const lines = wireTable('a', { ...wire, stages: [stage({ out: 1, late }), stage({ stage: 'delay', late })] }).split(
     '\n',
   )

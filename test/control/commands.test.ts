@@ -146,7 +146,7 @@ describe('changes', () => {
     const trigger = (name: string, fault: string, queue = 0) =>
       perform(TRIGGER, b => b.string(2, name).string(22, fault).u32(10, queue))
     expect(trigger('sn0', 'fire')).toEqual(
-      refused(-95, 'the driver of sn0 has no fault fire, only lockup, lost-interrupt, stuck, flap', 28),
+      refused(-95, "no fault 'fire'; there are lockup, lost-interrupt, stuck, flap", 28),
     )
     expect(trigger('other', 'stuck')).toEqual(refused(-95, 'the driver of other has no faults to trigger'))
     expect(trigger('sn0', 'stuck', 1)).toEqual(refused(-22, 'queue: sn0 has 1, counted from 0', 40))
@@ -194,12 +194,12 @@ describe('parameters', () => {
   test('SET_PARAM refuses a value with the message of the command line and its place', async () => {
     const { perform, values } = await served()
     const set = (name: string, value: string) => perform(SET_PARAM, b => b.string(15, name).string(16, value))
-    expect(set('lockup', 'often')).toEqual(refused(-22, "'often' is not a whole number of at least 0", 32))
+    expect(set('lockup', 'often')).toEqual(refused(-22, "lockup: 'often' is not a whole number of at least 0", 32))
     const stays = 'poolSize is given to snull when it starts, and stays as it is'
     expect(set('poolSize', '8')).toEqual(refused(-95, stays, 20))
     const [unknown] = set('toString', '8').acks
     expect(unknown).toMatchObject({ error: -2, offset: 20 })
-    expect(unknown?.message).toMatch(/^snull has no parameter toString, only eth, /)
+    expect(unknown?.message).toMatch(/^no parameter 'toString'; there are eth, /)
     expect([values.lockup, values.poolSize]).toEqual([0, 64])
   })
 

@@ -1,4 +1,3 @@
-import { exercise } from '../../src/course/exercises/02-mirror.ts'
 import { testInMemory } from '../support/course.ts'
 
-await testInMemory(exercise)
+await testInMemory('02-mirror')

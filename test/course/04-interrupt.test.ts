@@ -1,4 +1,3 @@
-import { exercise } from '../../src/course/exercises/04-interrupt.ts'
 import { testInMemory } from '../support/course.ts'
 
-await testInMemory(exercise)
+await testInMemory('04-interrupt')

@@ -1,4 +1,3 @@
-import { exercise } from '../../src/course/exercises/05-napi.ts'
 import { testInMemory } from '../support/course.ts'
 
-await testInMemory(exercise)
+await testInMemory('05-napi')

@@ -1,4 +1,3 @@
-import { exercise } from '../../src/course/exercises/07-ioctl.ts'
 import { testInMemory } from '../support/course.ts'
 
-await testInMemory(exercise)
+await testInMemory('07-ioctl')

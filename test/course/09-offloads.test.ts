@@ -1,4 +1,3 @@
-import { exercise } from '../../src/course/exercises/09-offloads.ts'
 import { testInMemory } from '../support/course.ts'
 
-await testInMemory(exercise)
+await testInMemory('09-offloads')

@@ -1,4 +1,3 @@
-import { exercise } from '../../src/course/exercises/10-switch.ts'
 import { testInMemory } from '../support/course.ts'
 
-await testInMemory(exercise)
+await testInMemory('10-switch')

@@ -1,4 +1,3 @@
-import { exercise } from '../../src/course/exercises/11-statistics.ts'
 import { testInMemory } from '../support/course.ts'
 
-await testInMemory(exercise)
+await testInMemory('11-statistics')

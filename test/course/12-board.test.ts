@@ -1,4 +1,3 @@
-import { exercise } from '../../src/course/exercises/12-board.ts'
 import { testInMemory } from '../support/course.ts'
 
-await testInMemory(exercise)
+await testInMemory('12-board')

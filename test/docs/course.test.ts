@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { exercises } from '../../src/course/exercises/index.ts'
+import { loadExercises } from '../../src/cli/exercise-file.ts'
 import { runMain } from '../support/run-main.ts'
 
 const page = readFileSync(new URL('../../docs/course.md', import.meta.url), 'utf8')
 
 test('docs/course.md lists the exercises of vnet learn', async () => {
   const rows = [...page.matchAll(/^\| (\d\d-[\w-]+) \| (.+) \|$/gm)].map(([, name, summary]) => ({ name, summary }))
+  const exercises = await loadExercises()
   expect(rows).toEqual(exercises.map(({ name, summary }) => ({ name, summary })))
   const { status, stdout } = await runMain('learn', '--json')
   const listed = stdout

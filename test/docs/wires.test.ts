@@ -20,6 +20,7 @@ const rows = (heading: string) =>
 const resources: WireResources = {
   filter: text => Object.assign(() => true, { text }),
   file: () => '1\n',
+  stage: name => Object.assign((next: unknown) => next, { kind: name === 'third' ? 'stage' : name }),
 }
 
 test('docs/wires.md has a row for every keyword, and its examples are wire specs', () => {
@@ -51,8 +52,9 @@ test('docs/wires.md states the order of stages in one group', () => {
     duplicate: 'duplicate 1%',
     corrupt: 'corrupt 1%',
     truncate: 'truncate 64',
+    stage: 'stage third',
     policer: 'policer 1mbit burst 15kb',
-    'rate or trace': 'rate 1mbit',
+    'rate or trace or lte and its like': 'rate 1mbit',
     'delay with reorder': 'delay 1ms reorder 1%',
     slot: 'slot 1ms',
   }

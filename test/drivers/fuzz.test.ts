@@ -40,7 +40,7 @@ const receivers: readonly [string, number][] = [
 ]
 
 /** The number of frames for each configuration of a driver. */
-const FRAMES = Math.ceil(scaled(500_000) / receivers.length)
+const FRAMES = Math.ceil(scaled(250_000) / receivers.length)
 
 const makeNet = memoryNets()
 

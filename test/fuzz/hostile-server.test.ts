@@ -12,7 +12,7 @@ import { Chance } from '../support/fuzz-netlink.ts'
 import { BEHAVIOURS, type Behaviour, hostileServer } from '../support/hostile-server.ts'
 import { SEED, scaled } from '../support/scale.ts'
 
-const QUESTIONS = scaled(100_000)
+const QUESTIONS = scaled(50_000)
 const TIMEOUT_MS = 50
 const device = { ifindex: 2, name: 'hostile0', netns: undefined }
 

@@ -21,7 +21,7 @@ import { SEED, scaled } from '../support/scale.ts'
 // Tests here are bounded by processor time.
 vi.setConfig({ testTimeout: 900_000 })
 
-const COUNT = scaled(1_000_000)
+const COUNT = scaled(500_000)
 const BLOCK = 1000
 /** Processor time that BLOCK messages may take, ms. */
 const BLOCK_MS = 1000

@@ -88,7 +88,7 @@ describe('a running vnet', () => {
     const otherEnded = outcome(other)
     await once(other.stdout, 'data')
     await vnet.stop()
-    expect(await otherEnded).toMatchObject({ status: 1, stderr: expect.stringMatching(NOT_RUNNING) })
+    expect(await otherEnded).toMatchObject({ status: 1, stderr: expect.stringContaining('"error":"no ') })
   })
 })
 
@@ -154,7 +154,7 @@ describe('a fake vnet', () => {
     await vnet.stop()
     fake[Symbol.dispose]()
     const { status, stdout, stderr } = await ended
-    expect([status, stderr]).toEqual([1, 'vnet: no vnet is running any more\n'])
+    expect([status, stderr]).toEqual([1, '{"event":"error","error":"no vnet is running any more"}\n'])
     expect(jsonLines(stdout).map(({ event, name }) => [event, name])).toEqual(
       ['registered', 'up', 'down', 'unregistered'].map(event => [event, 'late0']),
     )

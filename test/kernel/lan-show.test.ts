@@ -106,9 +106,7 @@ describe('vnet lan show', () => {
       stdout: '',
       stderr: expect.stringContaining('no vnet here has a segment'),
     })
-    expect((await vnetIn('lan', 'show', 'w0')).stderr).toMatch(
-      /^vnet: .*EOPNOTSUPP.*loop has no segment behind its devices\n$/,
-    )
+    expect((await vnetIn('lan', 'show', 'w0')).stderr).toMatch(/^vnet: loop has no segment behind its devices\n$/)
     await vnet.stop()
   })
 })

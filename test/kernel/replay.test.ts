@@ -330,7 +330,7 @@ describe('--receive', () => {
     await vnet.line(/x1.*stopped|x1.*closed|x1.*down/)
     const file = pcapng('a.pcapng', [{ frame: numbered(1)[0]! }])
     const run = (name: string) => runMain('replay', file, '--receive', name)
-    expect((await run(`${there.name}/x1`)).stderr).toBe('vnet: INJECT x1: ENETDOWN, network is down; x1 is down\n')
+    expect((await run(`${there.name}/x1`)).stderr).toBe('vnet: x1 is down\n')
     expect(await run('nothing9')).toMatchObject({
       status: 1,
       stderr: expect.stringContaining('no interface is called nothing9'),

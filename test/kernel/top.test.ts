@@ -52,7 +52,7 @@ test('top on a terminal sorts, filters, fits a new size, and restores the screen
     type('-l', command)
     type('Enter')
   }
-  const top = `${process.execPath} ${PROGRAM} top ${netns.name}/sn0 ${netns.name}/sn1 --interval 100ms`
+  const top = `${process.execPath} ${PROGRAM} top ${netns.name}/sn0 ${netns.name}/sn1 --watch 100ms`
   tmux('new-session', '-d', '-s', 'top', '-x', '120', '-y', '12', 'env PS1="ready> " bash --norc --noprofile')
   await shows(/^ready>$/m)
   run(`clear; ${top}; echo "status $?"`)
@@ -88,7 +88,7 @@ test('top in a pipe prints a block of lines each interval, even of new vnets, un
   const name = netns.name.slice(-10)
   const start = (netns: Netns) => startVnet(['--name', name, '--no-address', '--netns', netns.name, '--json'])
   const vnets = [await start(netns)]
-  const top = startMain('top', '--interval', '20ms', name)
+  const top = startMain('top', '--watch', '20ms', name)
   await top.until(text => /^NAME .*\n\S+ +up +- .*\n\nNAME .*\n\S+ +up +0 /m.test(text))
   vnets.push(await start(other))
   await top.until(text => text.split('\n\n').some(block => [netns, other].every(each => block.includes(each.name))))

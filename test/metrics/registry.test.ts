@@ -25,7 +25,7 @@ const stage: StageReport = {
   corrupted: 3,
   reordered: 4,
   marked: 5,
-  late: { p50: 0.001, p99: 2000 },
+  late: { p50: 0.001, p99: 2000, counts: [] },
 }
 const parts = [
   { kind: 'queue', name: 'tx 0', length: 3, state: 'stopped' },

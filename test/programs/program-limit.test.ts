@@ -2,7 +2,8 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
+import { SkBuffPool } from '../../src/skb/pool.ts'
 import { outcome } from '../support/netns.ts'
 import { killPrograms, limitPrograms, runningPrograms, withLimit } from '../support/program-limit.ts'
 
@@ -47,4 +48,22 @@ test('no module of test/support adds a hook when it is loaded, which would run i
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'))
   const addsHook = (name: string) => /^(before|after)(Each|All)\(/m.test(readFileSync(join(folder, name), 'utf8'))
   expect(names.filter(addsHook)).toEqual(['program-limit.ts'])
+})
+
+let collected = 0
+
+test('a test may leave more than 2 GiB of frame memory of closed devices', () => {
+  const pools = Array.from({ length: 4 }, () => new SkBuffPool({ reserve: 1 << 18 }))
+  expect(pools.reduce((bytes, pool) => bytes + pool.bytes.buffer.byteLength, 0)).toBeGreaterThan(2 ** 31)
+  const { gc } = globalThis
+  globalThis.gc = async () => {
+    collected++
+    await gc?.()
+  }
+  // After the hooks that run after each test.
+  onTestFinished(() => void Object.assign(globalThis, { gc }))
+})
+
+test('the frame memory of closed devices is collected before the next test', () => {
+  expect(collected).toBe(1)
 })

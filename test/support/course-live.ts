@@ -4,10 +4,11 @@ import { expect, test } from 'vitest'
 import type { Exercise, Result } from '../../src/course/exercise.ts'
 import { COURSE } from '../../src/course/folder.ts'
 import { runWorker } from '../../src/course/worker.ts'
-import { expectExplained, mistakesOf, withDriverFile, wrongDriver } from './course.ts'
+import { exerciseOf, expectExplained, mistakesOf, withDriverFile, wrongDriver } from './course.ts'
 
-export async function testLive(exercise: Exercise): Promise<void> {
-  const { name, live } = exercise
+export async function testLive(name: string): Promise<void> {
+  const exercise = await exerciseOf(name)
+  const { live } = exercise
 
   test(`the solution of ${name} passes all live checks`, async () => {
     const results = await checkLive(exercise, join(COURSE, name, 'solution.js'))

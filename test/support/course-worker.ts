@@ -3,15 +3,15 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { Result } from '../../src/course/exercise.ts'
-import { exercise } from '../../src/course/exercises/01-drop.ts'
 import { COURSE } from '../../src/course/folder.ts'
 import { runWorker } from '../../src/course/worker.ts'
-import { withDriverFile } from './course.ts'
+import { exerciseOf, withDriverFile } from './course.ts'
 
 export const solution = readFileSync(join(COURSE, '01-drop/solution.js'), 'utf8')
 
 /** Returns the failure that ends the checks in memory of a driver with this text. */
 export async function failureOf(text: string): Promise<Result | undefined> {
+  const exercise = await exerciseOf('01-drop')
   return withDriverFile(text, async file => {
     const results: Result[] = []
     const add = (result: Result) => results.push(result)

@@ -3,10 +3,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { loadExercise } from '../../src/cli/exercise-file.ts'
 import { type Exercise, type Mistake, type Result, withMistake } from '../../src/course/exercise.ts'
 import { COURSE } from '../../src/course/folder.ts'
 import { runInMemory } from '../../src/course/memory.ts'
 import type { Driver } from '../../src/netdev/driver.ts'
+
+/** Returns an exercise of the course. */
+export const exerciseOf = (name: string): Promise<Exercise> => loadExercise(join(COURSE, name))
 
 const load = async (file: string): Promise<Driver> => (await import(file)).driver
 
@@ -56,9 +60,10 @@ export function expectExplained({ name }: Exercise, results: readonly Result[], 
   expect(headings(readFileSync(join(COURSE, name, 'README.md'), 'utf8'))).toContain(failed?.read)
 }
 
-export async function testInMemory(exercise: Exercise): Promise<void> {
+export async function testInMemory(name: string): Promise<void> {
+  const exercise = await exerciseOf(name)
   const mistakes = await mistakesOf(exercise, false)
-  const { name, title, kernelNames } = exercise
+  const { title, driver, kernelNames = [] } = exercise
   const directory = join(COURSE, name)
 
   describe(name, () => {
@@ -68,7 +73,7 @@ export async function testInMemory(exercise: Exercise): Promise<void> {
     })
 
     test(`the skeleton of ${name} fails a check with an explanation that refers to the page`, async () => {
-      const results = await checkInMemory(exercise, join(directory, 'driver.js'))
+      const results = await checkInMemory(exercise, join(directory, driver))
       expectExplained(exercise, results, '')
     })
 

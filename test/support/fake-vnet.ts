@@ -45,6 +45,7 @@ export interface FakeOptions {
   readonly pid?: number
   readonly interfaces?: readonly object[]
   readonly netns?: number
+  readonly pidns?: number
 }
 
 const inode = (kind: string) => statSync(`/proc/self/ns/${kind}`).ino
@@ -75,7 +76,7 @@ export class FakeVnet implements Disposable {
   #heard = () => {}
 
   constructor(directory: string, answers: Answers, options: FakeOptions = {}) {
-    const { pid = process.pid, interfaces = usual(), netns = inode('net') } = options
+    const { pid = process.pid, interfaces = usual(), netns = inode('net'), pidns = inode('pid') } = options
     this.#answers = answers
     // A fake that is made later sorts after the others.
     const name = join(directory, `${pid}-${process.hrtime.bigint().toString(16)}`)
@@ -84,7 +85,7 @@ export class FakeVnet implements Disposable {
     this.#server = createServer(client => this.#connected(client)).listen(this.path)
     if (options.file === false) return
     const startTime = readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/.*\) /s, '').split(' ')[19]
-    writeFileSync(this.#file, JSON.stringify({ pid, startTime, pidns: inode('pid'), netns, interfaces }))
+    writeFileSync(this.#file, JSON.stringify({ pid, startTime, pidns, netns, interfaces }))
   }
 
   /** The number of clients that are connected. */

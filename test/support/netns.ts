@@ -6,12 +6,13 @@
  * `ip` and `exec` block the event loop. Commands that need a driver of this process use `run`.
  */
 import { type ChildProcessByStdio, execFileSync, spawn, spawnSync } from 'node:child_process'
-import { existsSync, writeSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
 import { check } from '../../src/linux/errno.ts'
 import { loadNative, type Native } from '../../src/linux/native.ts'
+import { writeSysctl } from '../../src/linux/sysctl.ts'
 import { IFF_MULTI_QUEUE, IFF_NO_PI } from '../../src/linux/tap.ts'
-import { IFF_TAP, ifreq, O_RDONLY, O_RDWR, O_WRONLY, TUNSETIFF } from '../../src/linux/uapi.ts'
+import { IFF_TAP, ifreq, O_RDONLY, O_RDWR, TUNSETIFF } from '../../src/linux/uapi.ts'
 
 export interface Netns {
   readonly name: string
@@ -69,12 +70,8 @@ export class OwnNetns {
   addQuiet(): Netns {
     const netns = this.add()
     // Without a program, which costs as much as all the rest of a namespace.
-    for (const which of ['all', 'default']) {
-      const path = `/proc/sys/net/ipv6/conf/${which}/disable_ipv6`
-      const fd = check(this.native.open(path, O_WRONLY, netns.fd), path)
-      writeSync(fd, '1')
-      this.native.close(fd)
-    }
+    for (const which of ['all', 'default'])
+      writeSysctl(this.native, netns.fd, `net/ipv6/conf/${which}/disable_ipv6`, '1')
     return netns
   }
 
@@ -85,6 +82,8 @@ export class OwnNetns {
     while (existsSync(`/run/netns/${name}`))
     execFileSync('ip', ['netns', 'add', name])
     const fd = this.own(this.native.open(`/run/netns/${name}`, O_RDONLY, -1))
+    // On a machine with Docker a new namespace forwards, and so sends frames that no test expects.
+    writeSysctl(this.native, fd, 'net/ipv4/ip_forward', '0')
     const netns: Netns = {
       name,
       fd,

@@ -1,10 +1,11 @@
 /** The project in examples/playwright, installed in a copy, with vnet like from a registry. */
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 
 const ROOT = resolve(import.meta.dirname, '../..')
+const CASES = join(ROOT, 'test/browsers/cases')
 /** What an installed vnet has, and a clone. */
 const PARTS = ['dist', 'build/Release', 'package.json']
 
@@ -52,6 +53,31 @@ export class PlaywrightProject implements Disposable {
     const options = { encoding: 'utf8', timeout: 280_000, env: { ...env, NO_COLOR: '1', ...more } } as const
     const { status, signal, stdout, stderr } = spawnSync(program, args, options)
     return { status: signal ?? status, text: stdout + stderr }
+  }
+
+  /** Runs a test file of its own; by default it fails where no lab can be made. */
+  runFile(name: string, text: string, more: NodeJS.ProcessEnv = { VNET_REQUIRED: '1' }, by: readonly string[] = []) {
+    writeFileSync(join(this.directory, `${name}.case.js`), text)
+    writeFileSync(
+      join(this.directory, 'case.config.js'),
+      `import config from './playwright.config.js'
+       export default { ...config, timeout: 240_000, reporter: [['list'], ['json']], testMatch: '${name}.case.js' }`,
+    )
+    return this.run(['npx', 'playwright', 'test', '-c', 'case.config.js'], by, more)
+  }
+
+  /** Runs a file of test/browsers/cases, which must pass, and returns the lines that it prints. */
+  runCase(name: string): string {
+    const { status, text } = this.runFile(name, readFileSync(join(CASES, `${name}.case.js`), 'utf8'))
+    if (status !== 0) throw new Error(text)
+    return text
+  }
+
+  /** Installs a package of npm where the project's files find it. */
+  add(name: string): void {
+    const flags = ['--ignore-scripts', '--no-save', '--no-audit', '--no-fund']
+    const { status, text } = this.run(['npm', 'install', ...flags, '--prefix', join(this.#parent, 'examples'), name])
+    if (status !== 0) throw new Error(text)
   }
 
   [Symbol.dispose](): void {

@@ -26,7 +26,7 @@ class Stuck extends EventEmitter {
   }
   /** The page reads all that waits. Returns the messages. */
   read(): FeedMessage[] {
-    const texts = this.written.splice(0)
+    const texts = this.written.splice(0).flatMap(text => text.split('\n\n'))
     this.writableLength = 0
     this.emit('drain')
     return texts.filter(text => text.startsWith('data: ')).map(text => JSON.parse(text.slice(6)))
@@ -70,6 +70,16 @@ test('a page that reads again gets the latest of each state, and how many events
   ])
   feed.send(stats(100))
   expect(response.read()).toHaveLength(1)
+})
+
+test('a long replay takes no room from the messages after it', () => {
+  const { response, feed } = open()
+  feed.replay(Array.from({ length: 30 }, () => big))
+  expect(response.writableLength).toBeGreaterThan(WAITING_MAX)
+  expect(feed.send(event)).toBe(true)
+  response.read()
+  while (response.writableLength <= WAITING_MAX) feed.send(big)
+  expect(feed.send(event)).toBe(false)
 })
 
 test('a page that reads nothing for a minute is cut off, one that reads again is not', () => {

@@ -1,24 +1,21 @@
 /** Devices as the page gets them. */
 import { expect, test } from 'vitest'
 import type { DeviceStats, FoundDevice } from '../../src/control/index.ts'
-import { formatMac } from '../../src/packet/address.ts'
-import { macOf } from '../../src/testing/lab/subnet.ts'
 import { deviceCounters, vnetRows } from '../../src/web/rows.ts'
 
-const mac = formatMac(macOf(0x102, 1))
-const end = (rest: object) =>
-  ({ vnet: '/run/vnet/7-a.sock', pid: 7, name: 'server', netns: 'shop:client', mac, flags: 1, ...rest }) as FoundDevice
+const device = { vnet: '/run/vnet/7-a.sock', pid: 7, name: 'server', netns: 'shop:client', flags: 1, router: false }
+const end = (rest: object) => ({ ...device, ...rest }) as FoundDevice
 const rowOf = (rest: object) => vnetRows([end(rest)])[0]!.devices[0]!
 
 test('an end of a lab cable has its lab, its host and its peer', () => {
   const row = rowOf({ peer: 'shop:server/client' })
   expect(row).toMatchObject({ label: 'shop:client/server', peer: 'shop:server/client' })
-  expect(row.lab).toEqual({ name: 'shop', host: 'client', segment: undefined })
+  expect(row.lab).toEqual({ name: 'shop', host: 'client', isRouter: false, segment: undefined })
 })
 
-test('a port of a lab segment has the number of the segment', () => {
-  expect(rowOf({ name: 'lan' }).lab).toEqual({ name: 'shop', host: 'client', segment: 0x102 })
-  expect(rowOf({ mac: '00:53:4e:55:4c:30' }).lab?.segment).toBeUndefined()
+test('a port of a lab segment has the name of the segment, and an interface of a router says so', () => {
+  expect(rowOf({ labSegment: 'wifi' }).lab).toEqual({ name: 'shop', host: 'client', isRouter: false, segment: 'wifi' })
+  expect(rowOf({ router: true }).lab).toMatchObject({ isRouter: true, segment: undefined })
 })
 
 test('a lab that shares its name is called LAB-PID, in the names of both ends of a cable', () => {

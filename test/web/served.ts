@@ -76,6 +76,8 @@ export interface Served extends AsyncDisposable {
 export interface OpenFeed {
   readonly status: number | undefined
   readonly response: IncomingMessage
+  /** The number of the last message that next() returned, of those that have one. */
+  last(): string
   /** The next message of a type that was not returned before. */
   next<T extends FeedMessage['type']>(type: T): Promise<Extract<FeedMessage, { type: T }>>
   close(): Promise<void>
@@ -142,14 +144,18 @@ export async function served(options: Partial<WebOptions> = {}): Promise<Served>
 }
 
 function openFeed(response: IncomingMessage): OpenFeed {
-  const unread: FeedMessage[] = []
+  const unread: { readonly number: string | undefined; readonly message: FeedMessage }[] = []
   let heard = () => {}
   let isOpen = true
   let text = ''
+  let last = ''
   response.setEncoding('utf8').on('data', chunk => {
     const parts = (text + chunk).split('\n\n')
     text = parts.pop() ?? ''
-    for (const part of parts) if (part.startsWith('data: ')) unread.push(JSON.parse(part.slice(6)))
+    for (const part of parts) {
+      const [, number, json] = /^(?:id: (\d+)\n)?data: (.*)$/s.exec(part) ?? []
+      if (json !== undefined) unread.push({ number, message: JSON.parse(json) })
+    }
     heard()
   })
   response.on('error', () => {})
@@ -160,10 +166,15 @@ function openFeed(response: IncomingMessage): OpenFeed {
   return {
     status: response.statusCode,
     response,
+    last: () => last,
     async next(type) {
       for (;;) {
-        const at = unread.findIndex(message => message.type === type)
-        if (at >= 0) return unread.splice(at, 1)[0] as never
+        const at = unread.findIndex(({ message }) => message.type === type)
+        if (at >= 0) {
+          const [{ number, message }] = unread.splice(at, 1) as [(typeof unread)[0]]
+          last = number ?? last
+          return message as never
+        }
         if (!isOpen) throw new Error(`the feed has ended without ${type}`)
         await new Promise<void>(resolve => {
           heard = resolve

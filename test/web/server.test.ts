@@ -203,12 +203,10 @@ describe('a feed', () => {
   })
 
   test('a feed that starts after the last one has ended gets the devices, though nothing has changed', async () => {
-    const fake = web.vnet()
+    web.vnet()
     const last = await web.feed()
     const { vnets } = await last.next('hello')
-    await fake.hears(subscribe.cmd)
     await last.close()
-    await fake.hears(subscribe.cmd, 2)
     expect((await (await web.feed()).next('hello')).vnets).toEqual(vnets)
   })
 
@@ -249,6 +247,7 @@ describe('what pages cost a vnet', () => {
       throw new VnetError(EOPNOTSUPP, 'fake')
     }
     const fake = web.vnet({ [getSegment.cmd]: none })
+    const other = await web.feed()
     const asked = () => fake.asked.filter(({ cmd }) => cmd === getSegment.cmd)
     const open = async () => {
       const feed = await web.feed(`device=${id}&want=segment`)
@@ -256,9 +255,9 @@ describe('what pages cost a vnet', () => {
       return feed
     }
     const feed = await open()
-    await fake.hears(subscribe.cmd)
     await feed.close()
-    await fake.hears(subscribe.cmd, 2)
+    await other.next('stats')
+    await other.next('stats')
     const before = asked().length
     await open()
     // As for the first page, the hosts are read too.
@@ -279,17 +278,65 @@ describe('what pages cost a vnet', () => {
     expect(asked[0]).toMatchObject({ dump: true, attributes: { [of.scope.type]: u32(2) } })
   })
 
-  test('the subscription to events ends with the last page', async () => {
+  test('pages share one subscription to events, which outlives them', async () => {
     const fake = web.vnet()
     const [first, last] = [await web.feed(), await web.feed()]
     await first.next('hello')
     await fake.hears(subscribe.cmd)
     await first.close()
-    await last.next('stats')
-    expect(fake.asked.filter(({ cmd }) => cmd === subscribe.cmd)).toHaveLength(1)
     await last.close()
-    await fake.hears(subscribe.cmd, 2)
-    expect(fake.asked.at(-1)?.attributes).toEqual({ [of.events.type]: Uint8Array.of(0, 0, 0, 0) })
+    await (await web.feed()).next('stats')
+    expect(fake.asked.filter(({ cmd }) => cmd === subscribe.cmd)).toHaveLength(1)
+  })
+})
+
+describe('what was sent before a page came', () => {
+  test('a page gets the statistics, the events and the wire of its device from before it was opened', async () => {
+    let sent = 41
+    const fake = web.vnet({
+      [getStats.cmd]: () => [stats(7, 'sn0', ++sent)],
+      [getWire.cmd]: () => [b => void b.u64(of.time.type, 5n).u8(of.wireDirection.type, 0)],
+    })
+    const first = await web.feed(`device=${id}&want=wire`)
+    for (const type of ['hello', 'stats', 'wire'] as const) await first.next(type)
+    await fake.hears(subscribe.cmd)
+    fake.event(b => void b.u32(1, 7).string(2, 'sn0').u32(of.event.type, 8).u64(of.time.type, 1234n))
+    await first.next('event')
+    await first.close()
+    // A page opens a feed for the devices first.
+    const before = await web.feed()
+    await before.next('event')
+    const second = await web.feed(`device=${id}`)
+    expect((await second.next('stats')).devices).toMatchObject([{ id, txPackets: 42 }])
+    expect(await second.next('event')).toMatchObject({ id, time: 1234 })
+    expect(await second.next('wire')).toMatchObject({ id })
+    const third = await web.feed(`device=${id}&after=${second.last()}9`)
+    expect(await third.next('wire')).toMatchObject({ id })
+    const other = await web.feed()
+    await other.next('event')
+    await other.next('stats')
+    expect(other.last()).not.toBe('')
+    await expect(Promise.race([other.next('wire'), other.next('hello').then(() => 'none')])).resolves.toBe('none')
+  })
+
+  test('a page that connects again gets only what is newer than the number of its last message', async () => {
+    let sent = 41
+    web.vnet({ [getStats.cmd]: () => [stats(7, 'sn0', ++sent)] })
+    const first = await web.feed()
+    const { time } = await first.next('stats')
+    const last = first.last()
+    const { devices } = await first.next('stats')
+    const again = await web.feed(`after=${last}`)
+    const newer = await again.next('stats')
+    expect([newer.time > time, newer.devices]).toEqual([true, devices])
+  })
+
+  test('a number that is none gets nothing from before', async () => {
+    web.vnet()
+    const first = await web.feed()
+    const { time } = await first.next('stats')
+    await first.next('stats')
+    expect((await (await web.feed('after=x')).next('stats')).time).toBeGreaterThan(time)
   })
 })
 

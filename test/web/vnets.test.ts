@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { ControlClient } from '../../src/control/index.ts'
 import { commands, vnetAttributes as of } from '../../src/control/protocol/family.ts'
 import { loadNative } from '../../src/linux/native.ts'
@@ -21,7 +21,7 @@ class LateClient extends ControlClient {
   }
 }
 
-test('a subscription that starts after the last page has left ends immediately', async () => {
+test('a subscription that starts after the reading has stopped ends immediately', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'vnet-web-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))
   using client = new LateClient(loadNative())
@@ -29,8 +29,28 @@ test('a subscription that starts after the last page has left ends immediately',
   const nothing = () => {}
   const vnets = new Vnets({ client, version: '1.2.3', directory }, nothing, nothing)
   const feed = { send: () => true } as unknown as Feed
-  client.before = () => vnets.delete(feed)
+  client.before = () => vnets.stop()
   vnets.add(feed)
   await fake.hears(commands.subscribe.cmd, 2)
   expect(fake.asked.at(-1)?.attributes).toEqual({ [of.events.type]: Uint8Array.of(0, 0, 0, 0) })
+})
+
+test('the reading stops when no page has been open for ten minutes', () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const directory = mkdtempSync(join(tmpdir(), 'vnet-web-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  using client = new ControlClient(loadNative())
+  const nothing = () => {}
+  const vnets = new Vnets({ client, version: '1.2.3', directory }, nothing, nothing)
+  const stop = vi.spyOn(vnets, 'stop')
+  const feed = { send: () => true } as unknown as Feed
+  for (let round = 0; round < 2; round++) {
+    vnets.add(feed)
+    vnets.delete(feed)
+    vi.advanceTimersByTime(599_999)
+  }
+  expect(stop).not.toHaveBeenCalled()
+  vi.advanceTimersByTime(1)
+  expect([stop.mock.calls.length, vi.getTimerCount()]).toEqual([1, 0])
 })

@@ -78,7 +78,7 @@ test('lines that do not fit the buffer are counted in the file', async () => {
 test('a log that cannot be created is a usage error that names the file', async () => {
   await using resources = new LinuxWireResources()
   expect(() => resources.log('/nowhere/log')).toThrow(UsageError)
-  expect(() => resources.log('/nowhere/log')).toThrow('/nowhere/log: ENOENT')
+  expect(() => resources.log('/nowhere/log')).toThrow('/nowhere/log: no such file or directory')
 })
 
 test('one path has one log', async () => {
@@ -89,5 +89,5 @@ test('one path has one log', async () => {
 
 test('a missing file of a wire spec is a usage error that names it', async () => {
   await using resources = new LinuxWireResources()
-  expect(() => resources.file('/nowhere/trace')).toThrow('/nowhere/trace: ENOENT')
+  expect(() => resources.file('/nowhere/trace')).toThrow('/nowhere/trace: no such file or directory')
 })

@@ -26,6 +26,15 @@ describe('Lateness', () => {
     expect(reported).toEqual([...reported].sort((a, b) => a - b))
   })
 
+  test('the counts have each packet once, at most an eighth above its lateness', () => {
+    const lateness = new Lateness()
+    for (const ns of [3e9, 1000, 1000]) lateness.add(ns)
+    expect(lateness.counts()).toEqual([
+      [1024, 2],
+      [3_221_225_472, 1],
+    ])
+  })
+
   test('a quantile is the time that a share of the packets did not exceed', () => {
     const times = [...Array(98).fill(1000), 50_000, 3e9]
     expect(quantileOf(times, 0.5)).toBeCloseTo(1024)

@@ -46,7 +46,7 @@ test('an attachment receives the downlink of a preset, even by a change and by a
     }
     return { steps: [], hasSides: true } as never
   }
-  const none = { wireAb: undefined, wireBa: undefined, log: undefined, seed: 1 }
+  const none = { wireAb: undefined, wireBa: undefined, log: undefined, stage: undefined, seed: 1 }
   const end = { wire: { push: (skb: SkBuff) => skb.free() } }
   const context = { net: memory.net, wireResources: { ...noResources, scenario } } as unknown as DriverContext
   const slots = wireSlots({ ...none, wire: 'preset dsl', scenario: 'file' }, context, end, end, { attached: dev })

@@ -75,7 +75,7 @@ async function write(
   io.err(`${file.frames} frames captured, ${file.lost} lost\n`)
   // The reader has everything it wants: | head.
   if (error === undefined || isErrno(error, EPIPE)) return EXIT_OK
-  if (error instanceof VnetError || error instanceof CaptureError) return fail(io, error.message)
+  if (error instanceof VnetError || error instanceof CaptureError) return fail(io, error)
   throw error
 }
 

@@ -6,16 +6,28 @@ import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { UsageError } from '../../base/usage-error.ts'
 import type { CheckPlace, Exercise, Result } from '../../course/exercise.ts'
-import { exercises } from '../../course/exercises/index.ts'
-import { courseDirectory, driverFileIn, exerciseNamed, exerciseOfPath, markDone } from '../../course/folder.ts'
+import {
+  courseDirectory,
+  driverFileIn,
+  exerciseNamed,
+  exerciseOfPath,
+  markDone,
+  notedExercise,
+} from '../../course/folder.ts'
 import { EARLIER_FAILED, runWorker } from '../../course/worker.ts'
-import { whyNotRootless } from '../../linux/rootless.ts'
+import { whyNoTun, whyNotConfined, whyNotRootless } from '../../linux/rootless.ts'
 import { isDriverFile } from '../driver-file.ts'
+import { isExercise, loadExercise, loadExercises } from '../exercise-file.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
+import { checkExercises } from './check-exercise.ts'
+import { checkKernel } from './check-kernel.ts'
+import { type GradeOptions, grade, isStudent } from './grade.ts'
 
-interface CheckOptions {
-  readonly memoryOnly?: boolean
-  readonly json?: boolean
+interface CheckOptions extends GradeOptions {
+  readonly from?: string
+  readonly mistakes?: boolean
+  readonly kernel?: boolean
+  readonly requireLive?: boolean
 }
 
 /** An exercise and the driver file to check. */
@@ -24,27 +36,52 @@ interface Task {
   readonly file: string
 }
 
-/** Returns the exit status: 1 if a check failed. Checks that were not run do not count. */
-export async function check(what: string | undefined, options: CheckOptions, io: Io): Promise<number> {
-  const tasks = what === undefined ? tasksHere() : [taskOf(what)]
+/**
+ * Returns the exit status: 1 if a check failed. Checks that were not run do not count, except for
+ * grades and with --require-live.
+ */
+export async function check(paths: readonly string[], options: CheckOptions, io: Io): Promise<number> {
+  if (options.mistakes) return checkExercises(await loadExercises(paths[0]), options, io)
+  const exercises = await loadExercises(options.from)
+  const [what, cFile] = paths
+  if (options.kernel) {
+    if (paths.length > 2) throw new UsageError(`check: too many arguments: '${paths[2]}'`)
+    return checkKernel([what, cFile], exercises, printer(options, io), io)
+  }
+  if (paths.length > 1 || (what !== undefined && isStudent(what, exercises))) {
+    return grade(paths, exercises, options, io)
+  }
+  for (const name of ['csv', 'unsafe', 'jobs'] as const) {
+    if (options[name] !== undefined) throw new UsageError(`check: --${name} is for the directories of students`)
+  }
+  const tasks = what === undefined ? await tasksHere(exercises) : [await taskOf(what, exercises)]
   let status = EXIT_OK
-  for (const task of tasks) if (!(await checkOne(task, options, io))) status = EXIT_FAILURE
+  for (const task of tasks) if (!(await checkOne(task, exercises, options, io))) status = EXIT_FAILURE
   return status
 }
 
 /** The exercise of this directory, or the exercises in it. */
-function tasksHere(): Task[] {
-  const here = exercises.find(({ name }) => name === basename(resolve('.')))
+async function tasksHere(exercises: readonly Exercise[]): Promise<Task[]> {
+  const here = await exerciseIn('.', exercises)
   if (here !== undefined) return [taskIn('.', here)]
   const tasks = exercises.flatMap(exercise => {
-    const file = driverFileIn(exercise.name)
+    const file = driverFileIn(exercise.name, exercise)
     return file === undefined ? [] : [{ exercise, file }]
   })
   if (tasks.length === 0) throw new UsageError('check: no exercise is in this directory; vnet learn lists them')
   return tasks
 }
 
-function taskOf(what: string): Task {
+/** The exercise that a directory has the name of, that it is itself, or that it was written for. */
+async function exerciseIn(directory: string, exercises: readonly Exercise[]): Promise<Exercise | undefined> {
+  const named = exercises.find(({ name }) => name === basename(resolve(directory)))
+  if (named !== undefined) return named
+  if (isExercise(directory)) return loadExercise(resolve(directory))
+  const noted = notedExercise(directory)
+  return noted === undefined ? undefined : loadExercise(noted)
+}
+
+async function taskOf(what: string, exercises: readonly Exercise[]): Promise<Task> {
   const named = exerciseNamed(what, exercises)
   if (named !== undefined) {
     const isHere = basename(resolve('.')) === named.name
@@ -52,25 +89,31 @@ function taskOf(what: string): Task {
   }
   if (!existsSync(what))
     throw new UsageError(`check: '${what}' is neither an exercise nor a file; vnet learn lists them`)
-  const exercise = exerciseOfPath(what, exercises)
+  const isDirectory = statSync(what).isDirectory()
+  const exercise = (await exerciseIn(isDirectory ? what : dirname(what), exercises)) ?? exerciseOfPath(what, exercises)
   if (exercise === undefined) {
     throw new UsageError(`check: ${what} is in no directory that is named after an exercise, such as 01-drop`)
   }
-  if (statSync(what).isDirectory()) return taskIn(what, exercise)
+  if (isDirectory) return taskIn(what, exercise)
   if (!isDriverFile(what)) throw new UsageError(`check: ${what} is no driver: a driver file ends in .js, .mjs or .ts`)
   return { exercise, file: what }
 }
 
 function taskIn(directory: string, exercise: Exercise): Task {
-  const file = driverFileIn(directory)
+  const file = driverFileIn(directory, exercise)
   if (file === undefined) {
-    throw new UsageError(`check: no driver.js in ${directory}; vnet learn ${exercise.name} writes one`)
+    throw new UsageError(`check: no ${exercise.driver} in ${directory}; vnet learn ${exercise.name} writes one`)
   }
   return { exercise, file }
 }
 
 /** Returns false if a check failed. */
-async function checkOne({ exercise, file }: Task, options: CheckOptions, io: Io): Promise<boolean> {
+async function checkOne(
+  { exercise, file }: Task,
+  exercises: readonly Exercise[],
+  options: CheckOptions,
+  io: Io,
+): Promise<boolean> {
   const results: Result[] = []
   const print = options.json ? jsonLine : textLines
   const add = (result: Result): void => {
@@ -78,16 +121,28 @@ async function checkOne({ exercise, file }: Task, options: CheckOptions, io: Io)
     io.out(print(exercise, file, result))
   }
   if (!options.json) io.out(`${exercise.name}: ${exercise.title}\n`)
-  const run = (place: CheckPlace) => runWorker(exercise, place, resolve(file), add, text => io.err(text))
+  // One's own driver may run where it cannot be confined.
+  const isConfined = whyNotConfined() === undefined
+  const run = (place: CheckPlace) => runWorker(exercise, place, resolve(file), add, text => io.err(text), isConfined)
   await run('memory')
-  const failed = () => results.filter(({ result }) => result === 'failed').length
-  const why = options.memoryOnly ? '--memory-only' : failed() > 0 ? EARLIER_FAILED : whyNotRootless()
+  const count = (which: Result['result']) => results.filter(({ result }) => result === which).length
+  const whyNotLive = () => (isConfined ? whyNoTun() : whyNotRootless())
+  const why = options.memoryOnly ? '--memory-only' : count('failed') > 0 ? EARLIER_FAILED : whyNotLive()
   if (why === undefined) await run('live')
   else for (const { title } of exercise.live) add({ title, where: 'live', result: 'not run', why })
+  const isPassed = count('failed') === 0 && (!options.requireLive || count('not run') === 0)
   // A learner on a machine without live interfaces gets on, too.
-  if (failed() === 0 && !options.memoryOnly && driverFileIn(dirname(resolve(file))) === resolve(file)) markDone(file)
-  if (!options.json) io.out(summary(exercise, results))
-  return failed() === 0
+  const isUsual = driverFileIn(dirname(resolve(file)), exercise) === resolve(file)
+  if (isPassed && !options.memoryOnly && isUsual) markDone(file)
+  if (!options.json) io.out(summary(exercise, exercises, results))
+  return isPassed
+}
+
+/** Returns what prints the results of a file. */
+const printer = (options: CheckOptions, io: Io) => (exercise: Exercise, file: string) => {
+  if (!options.json) io.out(`${exercise.name}: ${exercise.title}, in the kernel\n`)
+  const print = options.json ? jsonLine : textLines
+  return (result: Result) => io.out(print(exercise, file, result))
 }
 
 function jsonLine({ name }: Exercise, file: string, result: Result): string {
@@ -108,11 +163,12 @@ function textLines({ name }: Exercise, file: string, { title, where, result, ...
   return `${lines.join('\n        ')}\n`
 }
 
-function summary({ name }: Exercise, results: readonly Result[]): string {
+function summary({ name }: Exercise, exercises: readonly Exercise[], results: readonly Result[]): string {
   const count = (which: Result['result']) => results.filter(({ result }) => result === which).length
   const [passed, failed, notRun] = [count('passed'), count('failed'), count('not run')]
   const left = notRun === 0 ? '' : `, ${notRun} not run`
   if (failed > 0) return `${name}: ${passed} passed, ${failed} failed${left && `${left} until it passes`}\n`
-  const after = exercises[exercises.findIndex(exercise => exercise.name === name) + 1]
+  const at = exercises.findIndex(exercise => exercise.name === name)
+  const after = at === -1 ? undefined : exercises[at + 1]
   return `${name}: ${passed} passed${left}.${after === undefined ? '' : ` Next: vnet learn ${after.name}`}\n`
 }

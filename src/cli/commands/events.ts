@@ -66,7 +66,7 @@ export function events(names: readonly string[], { json, drops, user }: EventsOp
         if (!(error instanceof VnetError)) throw error
         subscriptions.delete(vnet)
         if (error.errno !== ECONNREFUSED && !isOver) {
-          fail(io, error.message)
+          fail(io, error)
           complained = true
         }
       }

@@ -1,5 +1,5 @@
 /** `vnet explore`: every packet lost, doubled, late or damaged, one a run (docs/explore.md). */
-import { closeSync, fstatSync, ftruncateSync, openSync, writeFileSync } from 'node:fs'
+import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { withErrno } from '../../base/errno.ts'
@@ -7,8 +7,15 @@ import { shellWord } from '../../base/printable.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { loadNative } from '../../linux/native.ts'
 import { commandScenario } from '../../testing/explore/command-scenario.ts'
-import { type ExploreOptions, explore, type Failure, type Progress } from '../../testing/explore/index.ts'
+import {
+  type ExploreOptions,
+  type ExploreResult,
+  explore,
+  type Failure,
+  type Progress,
+} from '../../testing/explore/index.ts'
 import { pageOf } from '../../testing/explore/page.ts'
+import { isResult } from '../../testing/explore/scenario.ts'
 import { readLabFile } from '../../testing/lab/file/read.ts'
 import { statusOf } from '../../testing/lab/file/service.ts'
 import { createLab, LabUnavailableError } from '../../testing/lab/index.ts'
@@ -17,12 +24,14 @@ import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
 import { enterForLab } from '../rootless.ts'
 import { hostOf } from './lab.ts'
 
-export interface ExploreCliOptions extends ExploreOptions {
+export interface ExploreCliOptions extends Omit<ExploreOptions, 'before'> {
   readonly host?: string
   readonly json?: boolean
   /** The path of the page. */
   readonly html?: string
   readonly repeat?: readonly string[]
+  /** The path of the result of an earlier exploration. */
+  readonly before?: string
 }
 
 interface Subject {
@@ -39,13 +48,15 @@ const MS_PER_S = 1000
 export async function exploreCommand(
   path: string,
   command: readonly string[],
-  { host, json = false, html, repeat, ...options }: ExploreCliOptions,
+  { host, json = false, html, repeat, before, ...options }: ExploreCliOptions,
   io: Io,
 ): Promise<number> {
   const subject = SCRIPT.test(path) ? scriptOf(path, command, host) : commandOf(path, command, host)
-  if (repeat !== undefined && (json || html !== undefined)) {
-    throw new UsageError(`${json ? '--json' : '--html'}: with --repeat there is one run, and no report`)
+  if (repeat !== undefined && (json || html !== undefined || before !== undefined)) {
+    const what = json ? '--json' : html !== undefined ? '--html' : '--before'
+    throw new UsageError(`${what}: with --repeat there is one run, and no report`)
   }
+  const earlier = before === undefined ? {} : { before: resultIn(before) }
   if (io.own) enterForLab(loadNative())
   try {
     // Without rights each run would fail.
@@ -55,26 +66,18 @@ export async function exploreCommand(
     throw error
   }
   const { url, seed } = subject
-  const given = { ...(seed !== undefined && { seed }), ...options }
-  if (repeat !== undefined) return repeatOnce(url, repeat, given, io)
   // A path that cannot be written is reported before the first run.
   const page = html === undefined ? undefined : withErrno(`open ${html}`, () => openSync(html, 'a'))
   using end = endOf(io)
   const stop = new AbortController()
   end.asked.finally(() => stop.abort()).catch(() => {})
+  const given = { ...(seed !== undefined && { seed }), ...options, ...earlier, signal: stop.signal }
   try {
-    io.progress?.('running without faults')
-    const onProgress = (progress: Progress) => io.progress?.(progressText(progress))
-    const report = await explore(url, { ...given, signal: stop.signal, onProgress })
-    io.progress?.(undefined)
-    nameCommands(report.failures, subject, options.seed)
-    if (page !== undefined) {
-      // The page of an earlier exploration remains if this one has no report.
-      if (fstatSync(page).isFile()) ftruncateSync(page)
-      writeFileSync(page, pageOf(report.toJSON(), titleOf(path, command)))
-    }
-    io.out(`${json ? JSON.stringify(report) : report}\n`)
-    if (!stop.signal.aborted) return report.passed ? EXIT_OK : EXIT_FAILURE
+    const status =
+      repeat === undefined
+        ? await exploreAll(subject, given, { json, page, title: titleOf(path, command), seed: options.seed }, io)
+        : await repeatOnce(url, repeat, given, io)
+    if (!stop.signal.aborted) return status
   } catch (error) {
     io.progress?.(undefined)
     if (!stop.signal.aborted) throw error
@@ -83,6 +86,46 @@ export async function exploreCommand(
   }
   const signal = await end.asked
   return signal === undefined ? EXIT_FAILURE : statusOf(null, signal)
+}
+
+interface Output {
+  readonly json: boolean
+  /** The descriptor of the page. */
+  readonly page: number | undefined
+  readonly title: string
+  /** The seed of the command line. */
+  readonly seed: number | undefined
+}
+
+/** Returns 0 if every run passed. */
+async function exploreAll(
+  subject: Subject,
+  options: ExploreOptions,
+  { json, page, title, seed }: Output,
+  io: Io,
+): Promise<number> {
+  io.progress?.('running without faults')
+  const onProgress = (progress: Progress) => io.progress?.(progressText(progress))
+  const report = await explore(subject.url, { ...options, onProgress })
+  io.progress?.(undefined)
+  nameCommands(report.failures, subject, seed, options.rtoMin)
+  if (page !== undefined) {
+    // The page of an earlier exploration remains if this one has no report.
+    if (fstatSync(page).isFile()) ftruncateSync(page)
+    writeFileSync(page, pageOf(report.toJSON(), title))
+  }
+  io.out(`${json ? JSON.stringify(report) : report}\n`)
+  return report.passed ? EXIT_OK : EXIT_FAILURE
+}
+
+/** Returns the result of an earlier exploration. */
+function resultIn(path: string): ExploreResult {
+  const text = withErrno(`open ${path}`, () => readFileSync(path, 'utf8'))
+  try {
+    const result = JSON.parse(text)
+    if (isResult(result)) return result
+  } catch {}
+  throw new UsageError(`--before ${path}: not a result of explore: write one with --json`)
 }
 
 function scriptOf(path: string, command: readonly string[], host: string | undefined): Subject {
@@ -94,18 +137,29 @@ function scriptOf(path: string, command: readonly string[], host: string | undef
 function commandOf(path: string, command: readonly string[], host: string | undefined): Subject {
   if (command.length === 0) throw new UsageError(`${path}: the command to run in this lab is missing: -- COMMAND`)
   const plan = readLabFile(path)
+  const { routers = {}, cables = {}, lans = {} } = plan.topology
+  const links: { readonly capture?: boolean }[] = [routers, cables, lans].flatMap(each => Object.values<object>(each))
+  if (links.some(({ capture }) => capture === true)) {
+    throw new UsageError(`${path}: capture: explore records only runs that fail (--captures): remove it from the file`)
+  }
   const url = commandScenario({ file: resolve(path), host: hostOf(plan, host), command })
   const before = ['vnet', 'explore', ...(host === undefined ? [] : ['--host', host]), path]
   return { url, seed: plan.seed, again: { before, after: ['--', ...command] } }
 }
 
 /** Gives failures of a command another command in place of a test. */
-function nameCommands(failures: Failure[], { again }: Subject, seed: number | undefined): void {
+function nameCommands(
+  failures: Failure[],
+  { again }: Subject,
+  seed: number | undefined,
+  rtoMin: ExploreOptions['rtoMin'] | undefined,
+): void {
   if (again === undefined) return
-  const seeded = seed === undefined ? [] : ['--seed', String(seed)]
+  const rto = rtoMin === undefined ? [] : rtoMin === false ? ['--no-rto-min'] : ['--rto-min', `${rtoMin}ms`]
+  const same = [...rto, ...(seed === undefined ? [] : ['--seed', String(seed)])]
   for (const [i, failure] of failures.entries()) {
     const faults = failure.faults.flatMap(fault => ['--repeat', fault])
-    const limit = ['--timeout', `${Math.round(failure.limit)}ms`, ...seeded]
+    const limit = ['--timeout', `${Math.round(failure.limit)}ms`, ...same]
     failures[i] = { ...failure, test: [...again.before, ...faults, ...limit, ...again.after].map(shellWord).join(' ') }
   }
 }
@@ -117,7 +171,7 @@ async function repeatOnce(url: URL, faults: readonly string[], options: ExploreO
     io.out('passed\n')
     return EXIT_OK
   } catch (error) {
-    if (!(error instanceof Error) || error instanceof UsageError) throw error
+    if (!(error instanceof Error) || error instanceof UsageError || options.signal?.aborted) throw error
     io.err(`vnet: ${error.message}\n`)
     return EXIT_FAILURE
   }

@@ -46,15 +46,15 @@ export function frames(names: readonly string[], options: FramesOptions, io: Io)
 async function printAll({ devices, stream }: VnetStream, json: boolean, io: Io): Promise<void> {
   const reader = new CaptureReader('capture')
   const lines = new FrameLines()
-  const labels = new Map(devices.map(device => [device.name, label(device)]))
+  const named = new Map(devices.map(device => [device.name, device]))
   for await (const bytes of stream) {
     reader.push(bytes)
     for (let packet = reader.next(); packet !== undefined; packet = reader.next()) {
       const { interfaceName = '', dropCount: lost, verdict } = packet
       if (lost !== undefined) io.out(json ? `${JSON.stringify({ event: 'lost', frames: lost })}\n` : lostLine(lost))
-      const device = labels.get(interfaceName) ?? interfaceName
+      const device = named.get(interfaceName) ?? { name: interfaceName }
       if (json) io.out(lines.json(device, packet))
-      else io.out(lines.line(device, packet), verdict === undefined ? undefined : 'red')
+      else io.out(lines.line(label(device), packet), verdict === undefined ? undefined : 'red')
       const room = io.room?.()
       if (room !== undefined) await room
     }

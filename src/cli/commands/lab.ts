@@ -20,6 +20,7 @@ const LAB_NAME_MAX = 63
 
 export interface LabCommandOptions {
   readonly host?: string
+  readonly scenario?: string
   readonly json?: boolean
 }
 
@@ -27,12 +28,12 @@ export interface LabCommandOptions {
 export async function lab(
   path: string,
   command: readonly string[],
-  { host, json = false }: LabCommandOptions,
+  { host, scenario, json = false }: LabCommandOptions,
   io: Io,
 ): Promise<number> {
   if (json && command.length > 0) throw new UsageError('--json: a command and requests would share the streams')
   if (host !== undefined && command.length === 0) throw new UsageError('--host: there is no command: -- COMMAND')
-  const plan = readLabFile(path)
+  const plan = readLabFile(path, scenario)
   const inside = command.length === 0 ? '' : hostOf(plan, host)
   if (io.own) enterForLab(loadNative())
   using end = endOf(io)

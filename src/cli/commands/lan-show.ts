@@ -54,7 +54,7 @@ export function lanShow(name: string | undefined, options: LanShowOptions, io: I
         if (error.errno !== EOPNOTSUPP) errors.push(error)
       }
     }
-    for (const { message } of errors) fail(io, message)
+    for (const error of errors) fail(io, error)
     if (shown.length > 0) print(shown)
     else if (errors.length === 0) fail(io, 'no vnet here has a segment behind its interfaces: `vnet lan` makes one')
     return shown.length > 0 && errors.length === 0 ? EXIT_OK : EXIT_FAILURE

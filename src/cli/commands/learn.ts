@@ -3,27 +3,39 @@ import { join } from 'node:path'
 import { VnetError } from '../../base/errno.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import type { Exercise } from '../../course/exercise.ts'
-import { exercises } from '../../course/exercises/index.ts'
 import { courseDirectory, exerciseNamed, stateIn, writeExercise } from '../../course/folder.ts'
 import { alignLeft } from '../align.ts'
+import { loadExercises } from '../exercise-file.ts'
 import { EXIT_OK, type Io } from '../io.ts'
+import { cFileOf } from './check-kernel.ts'
+import { writeModule } from './learn-kernel.ts'
 
-export function learn(name: string | undefined, { json = false }: { json?: boolean }, io: Io): number {
+interface LearnOptions {
+  readonly json?: boolean
+  readonly kernel?: boolean
+  readonly from?: string
+}
+
+export async function learn(name: string | undefined, options: LearnOptions, io: Io): Promise<number> {
+  const { json = false, from } = options
+  const exercises = await loadExercises(from)
+  const list = from === undefined ? 'vnet learn' : `vnet learn --from ${from}`
   if (name === undefined) {
-    list(json, io)
+    listExercises(exercises, list, json, io)
     return EXIT_OK
   }
   const exercise = exerciseNamed(name, exercises)
-  if (exercise === undefined) throw new UsageError(`learn: no exercise '${name}'; vnet learn lists them`)
+  if (exercise === undefined) throw new UsageError(`learn: no exercise '${name}'; ${list} lists them`)
   const parent = courseDirectory(exercises)
-  const written = writeFiles(parent, exercise)
+  const written = options.kernel ? [await writeModule(parent, exercise)] : writeFiles(parent, exercise)
   if (json) io.out(`${JSON.stringify({ exercise: exercise.name, files: written })}\n`)
   else {
     io.out(`${exercise.title}\n`)
     const lines = written.map(({ path, isNew }) => [`  ${path}`, isNew ? '' : 'exists and stays as it is'])
     for (const line of alignLeft(lines)) io.out(`${line}\n`)
     const directory = join(parent, exercise.name)
-    io.out(`Read ${directory}/README.md, fill in ${directory}/driver.js, then: vnet check ${exercise.name}\n`)
+    const [file, flag] = options.kernel ? [cFileOf(exercise), '--kernel '] : [exercise.driver, '']
+    io.out(`Read ${directory}/README.md, fill in ${directory}/${file}, then: vnet check ${flag}${exercise.name}\n`)
   }
   return EXIT_OK
 }
@@ -39,7 +51,7 @@ function writeFiles(parent: string, exercise: Exercise): ReturnType<typeof write
   }
 }
 
-function list(json: boolean, io: Io): void {
+function listExercises(exercises: readonly Exercise[], command: string, json: boolean, io: Io): void {
   const parent = courseDirectory(exercises)
   const all = exercises.map(exercise => ({ exercise, state: stateIn(parent, exercise) }))
   if (json) {
@@ -54,5 +66,5 @@ function list(json: boolean, io: Io): void {
   }
   const next = all.find(({ state }) => state === 'begun') ?? all.find(({ state }) => state === 'new')
   if (next === undefined) io.out('All are done.\n')
-  else io.out(`Next: vnet ${next.state === 'new' ? 'learn' : 'check'} ${next.exercise.name}\n`)
+  else io.out(`Next: ${next.state === 'new' ? command : 'vnet check'} ${next.exercise.name}\n`)
 }

@@ -6,7 +6,18 @@ import { EOPNOTSUPP, VnetError } from '../../base/errno.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { otherUserLine } from '../../control/client/find.ts'
 import { supported } from '../../control/client/supported.ts'
-import type { ControlClient, DriverParam, Found, FoundDevice, PartInfo, ScenarioInfo } from '../../control/index.ts'
+import type {
+  ControlClient,
+  DriverParam,
+  Found,
+  FoundDevice,
+  PartInfo,
+  ScenarioInfo,
+  WireInfo,
+} from '../../control/index.ts'
+import { loadNative } from '../../linux/native.ts'
+import { inNetns, netnsName } from '../../linux/netns-name.ts'
+import { addressesOf as linkAddresses, RouteSocket } from '../../linux/rtnetlink.ts'
 import { IFR_IFRU, SIOCDEVPRIVATE } from '../../netdev/if.ts'
 import { alignLeft } from '../align.ts'
 import { type AskOptions, askInterface, askVnets, fail } from '../ask.ts'
@@ -19,27 +30,85 @@ interface QueryOptions extends AskOptions {
   readonly names?: boolean
 }
 
-/** `vnet list`: all interfaces, in a table. */
-export function list({ json, names, user }: QueryOptions, io: Io): Promise<number> {
-  const print = async (_: unknown, { devices, failed, users }: Found) => {
-    if (json) io.out(`${JSON.stringify({ event: 'list', interfaces: devices.map(deviceWords), users })}\n`)
-    else if (names) for (const device of devices) io.out(`${label(device)}\n`)
-    else for (const line of alignLeft(rows(devices))) io.out(`${line}\n`)
-    if (!json && !names) for (const user of users) fail(io, otherUserLine(user, 'list'))
-    for (const { message } of failed) fail(io, message)
-    return failed.length === 0 ? EXIT_OK : EXIT_FAILURE
-  }
-  return askVnets([], io, print, { user })
+interface ListOptions extends QueryOptions {
+  readonly all?: boolean
 }
 
-function rows(devices: readonly FoundDevice[]): string[][] {
+/** `vnet list`: all interfaces, in a table. */
+export function list({ json, names, user, all }: ListOptions, io: Io): Promise<number> {
+  const print = async (client: ControlClient, { devices: found, failed, users }: Found) => {
+    const devices = all ? found.map(device => ({ ...device, place: placeOf(device) })) : found
+    if (names) for (const device of devices) io.out(`${label(device)}\n`)
+    else {
+      const interfaces = await Promise.all(devices.map(device => listed(client, device)))
+      if (json) io.out(`${JSON.stringify({ event: 'list', interfaces, users })}\n`)
+      else for (const line of alignLeft(rows(devices, interfaces))) io.out(`${line}\n`)
+    }
+    if (!json && !names) for (const user of users) fail(io, otherUserLine(user, 'list'))
+    for (const error of failed) fail(io, error)
+    return failed.length === 0 ? EXIT_OK : EXIT_FAILURE
+  }
+  return askVnets([], io, print, { user, everywhere: all })
+}
+
+type Listed = ReturnType<typeof deviceWords> & Awaited<ReturnType<typeof linkWords>>
+
+async function listed(client: ControlClient, device: FoundDevice): Promise<Listed> {
+  return { ...deviceWords(device), ...(await linkWords(client, device)) }
+}
+
+/** Returns the addresses, the other end, the wire and the drops of a device. */
+async function linkWords(client: ControlClient, device: FoundDevice) {
+  const [stats, wire] = await Promise.all([
+    client.stats(device.vnet, device).catch(() => undefined),
+    client.wire(device.vnet, device).catch(() => undefined),
+  ])
+  const drops = stats && sum(stats.drops.tx) + sum(stats.drops.rx)
+  return { addresses: addressesOf(device), peer: device.peer ?? null, wire: wire?.text ?? null, drops: drops ?? null }
+}
+
+const sum = (counts: Readonly<Record<string, number>>) => Object.values(counts).reduce((all, n) => all + n, 0)
+
+/** Returns the addresses of a device; null if its network namespace cannot be entered. */
+function addressesOf({ name, netns, pid }: FoundDevice): string[] | null {
+  // Without a path inNetns would enter this program's own.
+  if (netns === undefined && pid === undefined) return null
+  const native = loadNative()
+  try {
+    return inNetns(native, netns ?? `/proc/${pid}/ns/net`, nsfd => {
+      using there = RouteSocket.open(native, nsfd)
+      return linkAddresses(there, name)
+    })
+  } catch {
+    return null
+  }
+}
+
+/** Returns the name of a device's network namespace; undefined for the program's own. */
+function placeOf({ netns, place, pid }: FoundDevice): string | undefined {
+  if ((place ?? netns) !== undefined || pid === undefined) return place ?? netns
+  try {
+    return inNetns(loadNative(), `/proc/${pid}/ns/net`, netnsName)
+  } catch {
+    return undefined
+  }
+}
+
+function rows(devices: readonly FoundDevice[], interfaces: readonly Listed[]): string[][] {
   return [
-    ['interface', 'driver', 'state', 'mtu', 'mac', 'txqs', 'rxqs', 'pid'],
-    ...devices.map(device => {
-      const { driver, state, mtu, mac, txqs, rxqs, pid } = deviceWords(device)
-      return [label(device), ...[driver, state, mtu, mac, txqs, rxqs, pid].map(word => `${word ?? '-'}`)]
+    ['interface', 'driver', 'state', 'address', 'peer', 'drops', 'wire'],
+    ...interfaces.map(({ driver, state, addresses, peer, drops, wire }, i) => {
+      const text = wire === null ? '-' : wireText(wire)
+      const shown = [driver, state, addresses?.[0], peer, drops, text].map(word => `${word ?? '-'}`)
+      return [label(devices[i] as FoundDevice), ...shown]
     }),
   ]
+}
+
+/** Returns the text of both directions, or of each if they differ. */
+function wireText({ ab, ba }: WireInfo['text']): string {
+  if (ab === ba) return ab || 'off'
+  return `ab ${ab || 'off'}, ba ${ba || 'off'}`
 }
 
 /** `vnet show IF`: one interface in full. */
@@ -48,19 +117,40 @@ export function show(name: string, { json, user }: QueryOptions, io: Io): Promis
     const found = (await params(client, device)) ?? []
     const parts = await client.parts(device.vnet, device)
     const scenario = await supported(() => client.scenario(device.vnet, device))
-    const words = deviceWords(device)
+    const words = await listed(client, device)
     if (json) {
       const params = Object.fromEntries(found.map(({ name, value }) => [name, value]))
       io.out(`${JSON.stringify({ event: 'show', ...words, params, parts, scenario: scenario ?? null })}\n`)
-    } else {
-      const known = Object.entries(words).filter(([key, word]) => key !== 'name' && word !== null)
-      const lines = alignLeft([
-        ...known.map(([key, word]) => [`  ${key}`, `${word}`]),
-        ...found.map(({ name, value }) => [`  ${name}`, value]),
-        ...(scenario === undefined ? [] : scenarioRows(scenario)),
-        ...parts.map(part => [`  ${part.name}`, partWords(part)]),
-      ])
-      for (const line of [label(device), ...lines]) io.out(`${line}\n`)
+      return
+    }
+    const { driver, state, addresses, peer, drops, wire, mac, mtu, txqs, rxqs, netns, vnet, pid } = words
+    const groups: readonly (readonly [heading: string, rows: readonly (readonly (string | number | null)[])[]])[] = [
+      [
+        label(device),
+        [
+          ['driver', driver],
+          ['state', state],
+          ['address', addresses?.join(' ') ?? null],
+          ['peer', peer],
+          ['wire', wire && wireText(wire)],
+          ['drops', drops],
+          ['mac', mac ?? null],
+          ['mtu', mtu ?? null],
+          ['queues', `${txqs} tx, ${rxqs} rx`],
+          ['netns', netns],
+          ['pid', pid],
+          ['socket', vnet],
+        ],
+      ],
+      ['parameters', found.map(({ name, value, type }) => [name, type === 'bool' ? onOff(value) : value])],
+      ['scenario', scenario === undefined ? [] : scenarioRows(scenario)],
+      ['parts', parts.map(part => [part.name, partWords(part)])],
+    ]
+    for (const [heading, rows] of groups) {
+      const shown = rows.filter(([, word]) => word !== null && word !== '')
+      if (shown.length === 0) continue
+      for (const line of [heading, ...alignLeft(shown.map(([key, word]) => [`  ${key}`, `${word}`]))])
+        io.out(`${line}\n`)
     }
   }
   return askInterface(name, io, print, { user })
@@ -87,6 +177,11 @@ function params(client: ControlClient, device: FoundDevice): Promise<DriverParam
   })
 }
 
+/** A bool of a driver is `0` or `1`. */
+function onOff(value: string): string {
+  return value === '0' ? 'off' : 'on'
+}
+
 /** Returns a line for how far a scenario is, and one for each step. */
 function scenarioRows({ started, repeat, steps }: ScenarioInfo): string[][] {
   const elapsed =
@@ -94,8 +189,8 @@ function scenarioRows({ started, repeat, steps }: ScenarioInfo): string[][] {
   const now = elapsed === undefined ? 'not started' : `${elapsed} after its start`
   const rounds = repeat === undefined ? '' : `, repeats every ${formatDuration(repeat * NSEC_PER_MSEC)}`
   return [
-    ['  scenario at', `${now}${rounds}`],
-    ...steps.map(({ at, text }) => [`  at ${formatDuration(at * NSEC_PER_MSEC)}`, text]),
+    ['now', `${now}${rounds}`],
+    ...steps.map(({ at, text }) => [`at ${formatDuration(at * NSEC_PER_MSEC)}`, text]),
   ]
 }
 
@@ -120,8 +215,10 @@ export function param(name: string, which: string | undefined, options: QueryOpt
     const [, written = '', value] = /^([^=]*)(?:=(.*))?$/s.exec(which) ?? []
     // An option's spelling is accepted too: `pool-size` is poolSize.
     const param = written.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
-    if (value !== undefined) await client.setParam(vnet, device, param, value)
-    else {
+    if (value !== undefined) {
+      await client.setParam(vnet, device, param, value)
+      if (options.json) json({ name: param, value })
+    } else {
       const found = await client.param(vnet, device, param)
       if (options.json) json(paramWords(found))
       else io.out(`${found.value}\n`)
@@ -141,11 +238,20 @@ function paramTable(params: readonly DriverParam[]): string[] {
 }
 
 /** `vnet trigger IF`: the faults of its driver, one a line. */
-export function faults(name: string, io: Io): Promise<number> {
+export function faults(
+  name: string,
+  { json, queue }: QueryOptions & { readonly queue?: number },
+  io: Io,
+): Promise<number> {
+  if (queue !== undefined) throw new UsageError('trigger: --queue needs a FAULT')
   return askInterface(name, io, async (_, device) => {
-    if (device.faults === undefined) throw new VnetError(EOPNOTSUPP, name, 'its driver does not list its faults')
-    if (device.faults.length === 0) throw new VnetError(EOPNOTSUPP, name, 'its driver has no faults to trigger')
-    io.out(device.faults.map(fault => `${fault}\n`).join(''))
+    if (device.faults === undefined)
+      throw new VnetError(EOPNOTSUPP, 'TRIGGER', `the driver of ${name} does not list its faults`)
+    if (device.faults.length === 0)
+      throw new VnetError(EOPNOTSUPP, 'TRIGGER', `the driver of ${name} has no faults to trigger`)
+    const { faults, netns = null } = device
+    if (json) io.out(`${JSON.stringify({ event: 'trigger', name: device.name, netns, faults })}\n`)
+    else io.out(faults.map(fault => `${fault}\n`).join(''))
   })
 }
 

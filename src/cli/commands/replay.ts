@@ -2,7 +2,6 @@
 
 import { NSEC_PER_SEC } from '../../base/clock.ts'
 import { VnetError } from '../../base/errno.ts'
-import { printable } from '../../base/printable.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { CaptureError } from '../../capture/error.ts'
 import { listed } from '../../control/client/find.ts'
@@ -11,8 +10,8 @@ import { loadNative, type Native } from '../../linux/native.ts'
 import { interfaceArg } from '../../netdev/driver.ts'
 import { ETH_DATA_LEN } from '../../netdev/if.ts'
 import { AddressMap } from '../../packet/rewrite.ts'
-import { askInterface } from '../ask.ts'
-import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
+import { askInterface, fail } from '../ask.ts'
+import { EXIT_OK, endOf, type Io } from '../io.ts'
 import { ReplayCounts } from '../replay/counts.ts'
 import { Injector } from '../replay/injector.ts'
 import { ReplayInput } from '../replay/input.ts'
@@ -87,8 +86,7 @@ async function play(
   }
   for (const line of counts.summary(seconds())) io.out(`${line}\n`)
   if (problem === undefined) return EXIT_OK
-  io.err(`vnet: ${printable(isFileError(problem) ? `${input.name}: ${problem.message}` : problem.message)}\n`)
-  return EXIT_FAILURE
+  return fail(io, isFileError(problem) ? `${input.name}: ${problem.message}` : problem)
 }
 
 /**

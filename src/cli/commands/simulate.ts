@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { describeException } from '../../base/exception.ts'
 import { printable } from '../../base/printable.ts'
-import { FileError, UsageError } from '../../base/usage-error.ts'
+import { asUsageError, FileError, UsageError } from '../../base/usage-error.ts'
 import { CaptureError } from '../../capture/error.ts'
 import type { ScenarioList, ScenarioStep } from '../../netdev/device-wire.ts'
 import { FRAME_MAX } from '../../skb/pool.ts'
@@ -16,7 +16,7 @@ import { LinuxWireResources } from '../../wire/wire-resources.node.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
 import { ReplayInput } from '../replay/input.ts'
 import { type Arrivals, type Begin, CapturedArrivals, LoggedArrivals } from '../simulation-arrivals.ts'
-import { attempt, SimulationOutput } from '../simulation-files.ts'
+import { SimulationOutput } from '../simulation-files.ts'
 import { stageDrops } from '../wire-stages.ts'
 import { wireTable } from './wire.ts'
 
@@ -25,6 +25,7 @@ interface SimulateOptions {
   readonly wireAb?: string
   readonly wireBa?: string
   readonly scenario?: string
+  readonly stage?: string
   readonly seed?: number
   readonly out?: string
   readonly log?: string
@@ -43,6 +44,9 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
   let chunk = await chunks.next()
   const isLog = !chunk.done && chunk.value[0] === BRACE
   await using resources = new LinuxWireResources(parseScenario)
+  if (options.stage !== undefined) {
+    await resources.loadStages(options.stage, (await import('../driver-file.ts')).importFile)
+  }
   const texts = textsOf(options, isLog)
   let ordersJitter = false
   const noted = new Set<string>()
@@ -56,7 +60,7 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
   if (out !== undefined && out === log) throw new UsageError(`${out}: --out and --log need a file each`)
   for (const path of [out, log]) if (path !== undefined) input.refuse(path)
   using output = out === undefined ? undefined : new SimulationOutput(out)
-  const decisions = log === undefined ? undefined : attempt(log, () => new DecisionFile(log, { room: Infinity }))
+  const decisions = log === undefined ? undefined : asUsageError(log, () => new DecisionFile(log, { room: Infinity }))
 
   const problems: string[] = []
   const simulation = new Simulation({

@@ -49,10 +49,13 @@ async function round(
       if (stats !== undefined) interfaces.push({ ...stats, place: device.place })
     }
     if (options.json) jsonOutput(io, false).statistics(interfaces)
-    else io.out((before.length > 0 ? '\n' : '') + statsTable(interfaces, options, before))
+    else {
+      const at = options.watch === undefined ? '' : `${new Date(interfaces[0]?.time ?? Date.now()).toISOString()}\n`
+      io.out((before.length > 0 ? '\n' : '') + at + statsTable(interfaces, options, before))
+    }
     // Every interface that was named has been found.
     if (names.length > 0) return EXIT_OK
-    for (const { message } of failed) fail(io, message)
+    for (const error of failed) fail(io, error)
     return failed.length === 0 ? EXIT_OK : EXIT_FAILURE
   }
   return { status: await askVnets(names, io, show, options), interfaces }

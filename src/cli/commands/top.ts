@@ -11,7 +11,7 @@ import { FIRST_VIEW, type Key, pageRows, plainLines, press, screenLines, type To
 
 interface TopOptions extends AskOptions {
   /** Milliseconds between two rounds. */
-  readonly interval?: number
+  readonly watch?: number
 }
 
 const INTERVAL_MS = 1000
@@ -19,7 +19,11 @@ const INTERVAL_MS = 1000
 const TIMEOUT_MS = 1000
 
 /** Shows the interfaces `names`, or all if `names` is empty, until the user ends it. */
-export function top(names: readonly string[], { interval = INTERVAL_MS, user }: TopOptions, io: Io): Promise<number> {
+export function top(
+  names: readonly string[],
+  { watch: interval = INTERVAL_MS, user }: TopOptions,
+  io: Io,
+): Promise<number> {
   const isWanted = names.length === 0 ? undefined : (device: Named) => isAmong(device, names)
   const show = async (client: ControlClient, first: Found) => {
     using end = endOf(io)

@@ -9,15 +9,15 @@ import { directionText } from '../../netdev/device-wire.ts'
 import { align } from '../align.ts'
 import { type AskOptions, askInterface } from '../ask.ts'
 import { isAttached, label, sideOf } from '../device-text.ts'
-import { EXIT_OK, endOf, type Io } from '../io.ts'
+import { complain, EXIT_OK, endOf, type Io } from '../io.ts'
 import { stageDrops, stageName } from '../wire-stages.ts'
 
 interface WireOptions extends AskOptions {
-  readonly ab?: string
-  readonly ba?: string
+  readonly wireAb?: string
+  readonly wireBa?: string
   /** The same on an attachment. */
-  readonly in?: string
-  readonly out?: string
+  readonly wireIn?: string
+  readonly wireOut?: string
   readonly json?: boolean
   /** Milliseconds between two rounds. */
   readonly watch?: number
@@ -25,12 +25,15 @@ interface WireOptions extends AskOptions {
 
 /** Shows the wires of the interface `name`, or replaces their stages if a text is given. */
 export async function wire(name: string, text: string | undefined, options: WireOptions, io: Io): Promise<number> {
-  const { ab = options.in ?? text, ba = options.out ?? text, user } = options
+  const { wireAb: ab = options.wireIn ?? text, wireBa: ba = options.wireOut ?? text, user } = options
+  if (text !== undefined && ab !== text && ba !== text) {
+    throw new UsageError('wire: SPEC is for both directions, but both have their own: leave it out')
+  }
   if ((ab ?? ba) !== undefined) {
     if (options.json || options.watch !== undefined) {
       throw new UsageError('wire: --json and --watch show a wire, a text changes it: run the command twice')
     }
-    return change(name, { ab, ba, hasSides: (options.in ?? options.out) !== undefined }, { user }, io)
+    return change(name, { ab, ba, hasSides: (options.wireIn ?? options.wireOut) !== undefined }, { user }, io)
   }
   let before: WireInfo | undefined
   const show = async (client: ControlClient, device: FoundDevice) => {
@@ -66,10 +69,10 @@ async function change(name: string, { ab, ba, hasSides }: Change, options: AskOp
   for (const [direction, text] of [['ab', ab] as const, ['ba', ba] as const]) {
     if (text !== undefined && text !== 'off') attachmentsOf(text, direction, line => notes.add(line))
   }
-  for (const line of notes) io.err(`vnet: ${printable(line)}\n`)
+  for (const line of notes) complain(io, line)
   const set = async (client: ControlClient, device: FoundDevice) => {
     if (hasSides && !isAttached(device)) {
-      throw new UsageError(`wire: ${label(device)} is not an attachment: use --ab and --ba instead of --in and --out`)
+      throw new UsageError(`wire: ${label(device)} is not an attachment: use --wire-ab and --wire-ba`)
     }
     if (ab !== undefined && ab === ba) return client.setWire(device.vnet, device, stages(ab))
     for (const [direction, text] of [['ab', ab] as const, ['ba', ba] as const]) {
@@ -80,13 +83,17 @@ async function change(name: string, { ab, ba, hasSides }: Change, options: AskOp
 }
 
 /** Returns an object for each stage, and one for a direction that has none. */
-function jsonLines(device: FoundDevice, { time, text, stages }: WireInfo): object[] {
+function jsonLines(device: FoundDevice, { time, text, stages, former = [] }: WireInfo): object[] {
   const { name, netns = null } = device
   return (['ab', 'ba'] as const).flatMap((direction): object[] => {
     const head = { event: 'wire', name, netns, time, side: sideOf(direction, isAttached(device)) }
     const own = stages.filter(stage => stage.direction === direction)
-    if (own.length === 0) return [{ ...head, direction, text: text[direction], stage: null }]
-    return own.map(stage => ({ ...head, ...stage }))
+    const replaced = former.filter(stage => stage.direction === direction)
+    return [
+      ...(own.length === 0 ? [{ ...head, direction, text: text[direction], stage: null }] : []),
+      ...own.map(({ late, ...stage }) => ({ ...head, ...stage, late: late && { p50: late.p50, p99: late.p99 } })),
+      ...replaced.map(stage => ({ ...head, ...stage, former: true })),
+    ]
   })
 }
 
@@ -97,10 +104,8 @@ function jsonLines(device: FoundDevice, { time, text, stages }: WireInfo): objec
  */
 export function wireTable(name: string, wire: WireInfo, before?: WireInfo, hasSides = false): string {
   const { text, time } = wire
-  const stages = wire.stages.map(stage => ({
-    ...stage,
-    side: sideOf(stage.direction as WireDirection, hasSides),
-  }))
+  const sided = (stage: StageReport) => ({ ...stage, side: sideOf(stage.direction as WireDirection, hasSides) })
+  const stages = wire.stages.map(sided)
   const head = (['ab', 'ba'] as const).map((direction: WireDirection) => {
     const shown = directionText({ direction, side: sideOf(direction, hasSides) })
     return `${name} ${shown}: ${text[direction] || 'off'}`
@@ -124,7 +129,13 @@ export function wireTable(name: string, wire: WireInfo, before?: WireInfo, hasSi
     }
   }
   const drops = stages.filter(({ dropped }) => dropped > 0).map(stage => `  ${stageName(stage)} ${stageDrops(stage)}`)
-  return [...head, ...(stages.length > 0 ? align(rows) : []), ...drops].map(line => `${line.trimEnd()}\n`).join('')
+  const former = (wire.former ?? []).map(sided).map(stage => {
+    const name = stageName({ ...stage, path: `former ${stage.path}`, stage: printable(stage.text || stage.stage) })
+    return `  ${name} ${stageDrops(stage)}`
+  })
+  return [...head, ...(stages.length > 0 ? align(rows) : []), ...drops, ...former]
+    .map(line => `${line.trimEnd()}\n`)
+    .join('')
 }
 
 /** Packets out per second; `-` if the stage is new or was reset. */

@@ -2,7 +2,7 @@
 import { closeSync, fstatSync, openSync, read, statSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { promisify } from 'node:util'
-import { FileError } from '../../base/usage-error.ts'
+import { asUsageError, UsageError } from '../../base/usage-error.ts'
 import { O_NONBLOCK, O_RDONLY } from '../../linux/uapi.ts'
 
 /** Bytes that are read ahead. */
@@ -19,21 +19,17 @@ export class ReplayInput implements Disposable {
   readonly #fd: number
   #pipe: (AsyncIterable<Uint8Array> & { destroy(): unknown }) | undefined
 
-  /** `path` may be `-`, for standard input. Throws a FileError if it cannot be read. */
+  /** `path` may be `-`, for standard input. Throws a UsageError if it cannot be read. */
   constructor(path: string) {
     this.name = path === '-' ? 'standard input' : path
-    try {
-      // Opening a FIFO that nothing writes to yet must not wait.
-      this.#fd = path === '-' ? STDIN : openSync(path, O_RDONLY | O_NONBLOCK)
-      const stat = fstatSync(this.#fd)
-      if (stat.isDirectory()) throw new Error('it is a directory, not a capture')
-      const isDevice = stat.isBlockDevice() || stat.isCharacterDevice()
-      // Standard input may be a terminal, or /dev/null.
-      if (isDevice && path !== '-') throw new Error('it is a device, not a capture')
-      this.size = stat.isFile() ? stat.size : undefined
-    } catch (error) {
-      throw new FileError(`${this.name}: ${error instanceof Error ? error.message : error}`)
-    }
+    // Opening a FIFO that nothing writes to yet must not wait.
+    this.#fd = path === '-' ? STDIN : asUsageError(path, () => openSync(path, O_RDONLY | O_NONBLOCK))
+    const stat = fstatSync(this.#fd)
+    if (stat.isDirectory()) throw new UsageError(`${this.name}: it is a directory, not a capture`)
+    const isDevice = stat.isBlockDevice() || stat.isCharacterDevice()
+    // Standard input may be a terminal, or /dev/null.
+    if (isDevice && path !== '-') throw new UsageError(`${path}: it is a device, not a capture`)
+    this.size = stat.isFile() ? stat.size : undefined
   }
 
   /** Whether it can be read a second time. */
@@ -41,11 +37,11 @@ export class ReplayInput implements Disposable {
     return this.size !== undefined && this.#fd !== STDIN
   }
 
-  /** Throws a FileError if `path`, which is to be written, is this file. */
+  /** Throws a UsageError if `path`, which is to be written, is this file. */
   refuse(path: string): void {
     const [own, other] = [fstatSync(this.#fd), statSync(path, { throwIfNoEntry: false })]
     if (other?.isFile() && own.dev === other.dev && own.ino === other.ino) {
-      throw new FileError(`${path}: the input file cannot be an output too`)
+      throw new UsageError(`${path}: the input file cannot be an output too`)
     }
   }
 

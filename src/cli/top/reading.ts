@@ -2,9 +2,11 @@
  * The data that `vnet top` reads from the running vnets: once a round, from all of them in
  * parallel.
  */
+
 import { readFileSync } from 'node:fs'
 import { VnetError } from '../../base/errno.ts'
 import type { ControlClient, DeviceStats, FoundDevice } from '../../control/index.ts'
+import { sentence } from '../sentence.ts'
 
 /** A device at one moment. */
 export interface TopDevice {
@@ -40,7 +42,7 @@ export async function read(
   devices: readonly FoundDevice[],
   failed: readonly VnetError[],
 ): Promise<Reading> {
-  const problems = new Set(failed.map(({ message }) => message))
+  const problems = new Set(failed.map(sentence))
   const found = await Promise.all(devices.map(device => readOne(client, device, problems)))
   const pids = new Set(devices.flatMap(({ pid }) => pid ?? []))
   const cpu = new Map([...pids].flatMap(pid => cpuTime(pid)))
@@ -60,7 +62,7 @@ async function readOne(
   } catch (error) {
     if (!(error instanceof VnetError)) throw error
     // An ended vnet is not a problem: the next round does not find it.
-    if (!['ECONNREFUSED', 'ENODEV'].includes(error.code)) problems.add(error.message)
+    if (!['ECONNREFUSED', 'ENODEV'].includes(error.code)) problems.add(sentence(error))
     return undefined
   }
 }

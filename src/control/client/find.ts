@@ -59,6 +59,8 @@ export interface FindOptions {
   readonly pid?: number | undefined
   /** The vnets of this user, instead of root's and the caller's own. For root. */
   readonly user?: number | undefined
+  /** True for the vnets of all network namespaces, with all their interfaces. */
+  readonly everywhere?: boolean | undefined
   /** Where to look, instead of the usual directories. */
   readonly directory?: string | undefined
 }
@@ -115,12 +117,12 @@ export function withPlaces(entries: readonly Entry[]): Entry[] {
  * Interfaces of labs have the names of labNames.
  */
 export async function findVnets(client: ControlClient, options: FindOptions = {}): Promise<Found> {
-  const { isWanted, pid, user, directory } = options
+  const { isWanted, pid, user, directory, everywhere = false } = options
   const [namespace, pidns] = [client.namespace, ownNamespace('pid')]
   const all = withPlaces(readDirectories(directoriesOf(options)))
   const namesOf = labNames(all)
   const entries = all.filter(entry => pid === undefined || (entry.pid === pid && entry.pidns === pidns))
-  const here = entries.filter(entry => isHere(entry, namespace))
+  const here = entries.filter(entry => everywhere || isHere(entry, namespace))
   const queried = isWanted === undefined ? here : here.filter(({ interfaces }) => interfaces.some(isWanted))
   const failed: VnetError[] = []
   const ended = new Set<Entry>()
@@ -130,7 +132,7 @@ export async function findVnets(client: ControlClient, options: FindOptions = {}
         const found = await client.devices(entry.vnet)
         const pid = entry.pidns === pidns ? entry.pid : undefined
         return found
-          .filter(isShown(entry, namespace))
+          .filter(everywhere ? () => true : isShown(entry, namespace))
           .map(device => ({ ...device, vnet: entry.vnet, pid, ...namesOf(device.netns, entry.pid) }))
       } catch (error) {
         if (!(error instanceof VnetError)) throw error

@@ -1,6 +1,7 @@
 /** The arguments and results of a client: the messages of a vnet, in the terms of a program. */
 
 import { NSEC_PER_MSEC } from '../../base/clock.ts'
+import { EPROTO, VnetError } from '../../base/errno.ts'
 import type { SegmentEntryKind } from '../../lan/switch/segment-entry.ts'
 import type { DeviceWire, StageReport } from '../../netdev/device-wire.ts'
 import type { LinkStats64 } from '../../netdev/stats.ts'
@@ -134,6 +135,8 @@ export interface WireInfo {
   readonly text: Readonly<Record<WireDirection, string>>
   /** The stages of ab, then the stages of ba. */
   readonly stages: readonly StageReport[]
+  /** Replaced stages that had dropped packets, in the same order; undefined in a simulation. */
+  readonly former?: readonly StageReport[]
 }
 
 /** A scenario file (`--scenario`) and how far it is. */
@@ -286,12 +289,13 @@ function stepSource({ file, line, lines = '', first }: StepReply): StepSource | 
 export function wireInfo(replies: readonly WireReply[]): WireInfo {
   const text = { ab: '', ba: '' }
   const stages: StageReport[] = []
+  const former: StageReport[] = []
   for (const { direction, text: given, stage } of replies) {
     if (direction === 'ab' || direction === 'ba') text[direction] = given ?? ''
-    if (stage !== undefined) stages.push(stageReport(stage))
+    if (stage !== undefined) (stage.former ? former : stages).push(stageReport(stage))
   }
   const [{ time }] = replies as [WireReply]
-  return { time, text, stages }
+  return { time, text, stages, former }
 }
 
 /** Builds the information from the messages of a dump: first the scenario, then its steps. */
@@ -301,12 +305,20 @@ export function scenarioInfo(replies: readonly Reply<typeof commands.getScenario
   return { file, started, repeat: repeat && inMs(repeat), steps }
 }
 
-function stageReport({ drops, lateP50: p50, lateP99: p99, ...rest }: StageReply): StageReport {
+function stageReport({ former: _, drops, lateP50: p50, lateP99: p99, lateCounts, ...rest }: StageReply): StageReport {
   return {
     ...rest,
     drops: Object.fromEntries(drops.map(({ reason, packets }) => [reason, packets])),
-    ...(p50 !== undefined && p99 !== undefined && { late: { p50: inMs(p50), p99: inMs(p99) } }),
+    ...(p50 !== undefined &&
+      p99 !== undefined && { late: { p50: inMs(p50), p99: inMs(p99), counts: countsIn(lateCounts) } }),
   }
+}
+
+/** From pairs of u64: ns and packets. */
+function countsIn(bytes: Uint8Array = new Uint8Array()): (readonly [number, number])[] {
+  if (bytes.length % 16 !== 0) throw new VnetError(EPROTO, 'GET_WIRE', `${bytes.length} bytes are not pairs of u64`)
+  const numbers = [...new BigUint64Array(Uint8Array.from(bytes).buffer)].map(Number)
+  return numbers.flatMap((ns, i) => (i % 2 === 0 ? [[inMs(ns), numbers[i + 1]!] as const] : []))
 }
 
 /** From the message with the sums, and the messages of the queues. */

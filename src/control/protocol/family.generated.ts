@@ -271,6 +271,13 @@ export const wireStagePolicy = policy({
   lateP50: count(14),
   /** The same for 99 of 100 packets. */
   lateP99: count(15),
+  /**
+   * The packets of late-p50 by how late they left: pairs of u64, a time in ns and the number of
+   * packets that were later than the time before, and at most this late. The times ascend.
+   */
+  lateCounts: binary(16),
+  /** Present if the stage was replaced, or removed, and had dropped packets. */
+  former: flag(17),
 })
 
 /** An interface to capture, by its index, its name or both, and by its namespace. */
@@ -547,6 +554,13 @@ export const vnetAttributes = {
   peer: string(72),
   /** Present if the device is a port of the segment that GET_SEGMENT lists. */
   onSegment: flag(73),
+  /** Present if the device belongs to a router of a lab. */
+  router: flag(74),
+  /**
+   * The segment of a lab that the device is a port of, by a name that no other segment of the lab
+   * has; absent if it is none.
+   */
+  labSegment: string(75),
 }
 const which = { ifindex: vnetAttributes.ifindex, ifname: vnetAttributes.ifname, netns: vnetAttributes.netns }
 
@@ -577,6 +591,8 @@ export const commands = {
       faultTexts: vnetAttributes.faultTexts,
       peer: vnetAttributes.peer,
       onSegment: vnetAttributes.onSegment,
+      router: vnetAttributes.router,
+      labSegment: vnetAttributes.labSegment,
     }),
   },
   /** Returns statistics. A dump has all devices and, on request, their queues. */

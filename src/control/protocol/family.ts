@@ -81,6 +81,7 @@ const stagePolicy = complete(
   policy({ ...otherOfStage, drops: withDefault(indexedArray(stageDrops.type, complete(made.wireDropPolicy)), []) }),
   'lateP50',
   'lateP99',
+  'lateCounts',
 )
 const partPolicy = requiring(made.partPolicy, 'kind', 'name')
 const stepPolicy = defaulting(requiring(made.stepPolicy, 'number', 'ifindex', 'ifname', 'next'), { queue: 0 })
@@ -105,7 +106,10 @@ export const commands = {
     request: strict({ text: required({ ...textBytes, encode: text.encode }) }),
     reply: policy({ text: required({ ...text, encode: textBytes.encode }) }),
   },
-  getDevices: { ...getDevices, reply: complete(getDevices.reply, 'netns', 'driver', 'faults', 'faultTexts', 'peer') },
+  getDevices: {
+    ...getDevices,
+    reply: complete(getDevices.reply, 'netns', 'driver', 'faults', 'faultTexts', 'peer', 'labSegment'),
+  },
   getStats: {
     ...getStats,
     reply: defaulting(requiring(statsReply, 'ifindex', 'ifname', 'time'), {

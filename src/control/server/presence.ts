@@ -101,7 +101,8 @@ function announce(
       soon()
       return
     } else return
-    if (isLab) soon()
+    // The device gets its port, which knows the namespace, right after this.
+    if (isLab) queueMicrotask(soon)
     else now()
   })
 }

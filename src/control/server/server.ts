@@ -16,7 +16,7 @@ import { Presence, type PresenceOptions } from './presence.ts'
 import { type ChildKind, Rights } from './rights.ts'
 import { Runtime } from './runtime.ts'
 import { Sessions } from './sessions.ts'
-import type { RunningDriver } from './subject.ts'
+import type { RunningDriver, Subject } from './subject.ts'
 import { vnetFamily } from './vnet-family.ts'
 
 const ROOT = 0
@@ -29,6 +29,7 @@ const LAST_READ_MS = 1000
 export interface ServerOptions extends PresenceOptions {
   /** The driver, for reading and setting its parameters. */
   readonly module?: RunningDriver
+  readonly labPartOf?: Subject['labPartOf']
   /** Another user with the right to change something, besides the user that the program runs as. */
   readonly owner?: number | undefined
   /** The group with the right to capture frames; none by default. */
@@ -71,14 +72,14 @@ export interface Server extends Disposable, AsyncDisposable {
 
 /** Serves the devices of `net` as serveControl does. */
 export function serveAt(presence: Presence, native: Native, net: Net, options: ServerOptions): Server {
-  const { netnsOf = () => undefined, module, owner, now = Date.now } = options
+  const { netnsOf = () => undefined, labPartOf, module, owner, now = Date.now } = options
   const { listening } = presence
   const onDefect = (error: unknown) => net.log.err(`control: ${describeException(error)}`)
   const rights = new Rights(native, [process.geteuid?.() ?? ROOT, owner ?? ROOT], options)
   const events = new Events(net, netnsOf, now, module?.name)
   const captures = new Captures({ native: listening.calls, net, netnsOf, driver: module?.name })
   const runtime = new Runtime(net.pool)
-  const vnet = vnetFamily({ devices: net.devices, netnsOf, module, events, captures, runtime, now })
+  const vnet = vnetFamily({ devices: net.devices, netnsOf, labPartOf, module, events, captures, runtime, now })
   const families = new Map([nlctrl([vnet]), vnet].map((family): [number, Family] => [family.id, family]))
   const onEnd = (session: Caller) => events.unsubscribe(session)
   const sessions = new Sessions(listening.calls, listening, rights, { families, turns: net.turns, onDefect, onEnd })

@@ -13,6 +13,8 @@ export interface Subject {
   readonly devices: readonly NetDevice[]
   /** The network namespace that a device is in; undefined for the program's own. */
   netnsOf(dev: NetDevice): string | undefined
+  /** The part of a device in its lab; undefined for devices in none. */
+  readonly labPartOf?: ((dev: NetDevice) => LabPart | undefined) | undefined
   readonly module?: RunningDriver | undefined
   readonly events?: { subscribe(caller: Caller, wanted: SubscriptionSpec): void } | undefined
   readonly captures?: { start(wanted: WantedCapture, caller: Caller): void } | undefined
@@ -27,6 +29,13 @@ export interface RunningDriver {
   readonly params: Params
   readonly values: Record<string, unknown>
   readonly segment?: Driver['segment'] | undefined
+}
+
+/** The part of a device in its lab. */
+export interface LabPart {
+  readonly isRouter?: boolean | undefined
+  /** The name of the segment that it is a port of. */
+  readonly segment?: string | undefined
 }
 
 /** The devices that a request names: all devices that match the given properties. */

@@ -6,7 +6,7 @@
 
 import { EINVAL, ENETDOWN, ENOENT, EOPNOTSUPP, VnetError } from '../../base/errno.ts'
 import { printable } from '../../base/printable.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { didYouMean, UsageError } from '../../base/usage-error.ts'
 import type { SegmentEntry, SegmentEntryKind } from '../../lan/switch/segment-entry.ts'
 import { Drops } from '../../netdev/counters.ts'
 import { formatParam, type Param } from '../../netdev/driver.ts'
@@ -91,6 +91,7 @@ function describe(subject: Subject, dev: NetDevice) {
   const netns = subject.netnsOf(dev)
   const flags = dev.flags >>> 0
   const { name: driver, segment } = subject.module ?? {}
+  const part = subject.labPartOf?.(dev) ?? {}
   const [faults, texts, peer] = [faultsOf(dev)?.join(' '), faultTexts(dev), peerName(subject, dev)]
   return {
     ifindex,
@@ -108,6 +109,8 @@ function describe(subject: Subject, dev: NetDevice) {
     faultTexts: texts,
     peer,
     onSegment: segment !== undefined,
+    router: part.isRouter,
+    labSegment: part.segment,
   }
 }
 
@@ -254,9 +257,7 @@ function trigger(dev: NetDevice, fault: string, queue: number | undefined): unde
   }
   const error = callNdo(dev, 'ndoTrigger', () => netdevOps.ndoTrigger?.(dev, fault, queue))
   if (error === -EOPNOTSUPP) {
-    const known = faultsOf(dev)?.join(', ')
-    const has = `the driver of ${dev.name} has no fault ${fault}${known ? `, only ${known}` : ''}`
-    throw new Refusal(EOPNOTSUPP, vnetAttributes.fault.type, has)
+    throw new Refusal(EOPNOTSUPP, vnetAttributes.fault.type, unknown('fault', fault, faultsOf(dev) ?? []))
   }
   if (error === -ENETDOWN) throw new VnetError(ENETDOWN, 'vnet_nl', `${dev.name} is down`)
   if (error < 0) throw new VnetError(error, `${fault} of ${dev.name}`)
@@ -284,7 +285,7 @@ function parameters(subject: Subject): Operation[] {
       if (!param.live) {
         throw new Refusal(EOPNOTSUPP, NAME, `${name} is given to ${module.name} when it starts, and stays as it is`)
       }
-      module.values[name] = parseParam(param, value)
+      module.values[name] = parseParam(name, param, value)
       subject.devices[0]?.net.log.debug(`${module.name}: ${name}=${formatParam(param, module.values[name])}`)
       return undefined
     },
@@ -292,17 +293,22 @@ function parameters(subject: Subject): Operation[] {
   return [getParam, setParam]
 }
 
-function findParam({ name: driver, params }: RunningDriver, name: string): Param<unknown> {
+function findParam({ params }: RunningDriver, name: string): Param<unknown> {
   if (Object.hasOwn(params, name)) return params[name]
-  const known = Object.keys(params).join(', ')
-  throw new Refusal(ENOENT, NAME, `${driver} has no parameter ${name}${known === '' ? '' : `, only ${known}`}`)
+  throw new Refusal(ENOENT, NAME, unknown('parameter', name, Object.keys(params)))
 }
 
-function parseParam(param: Param<unknown>, text: string): unknown {
+/** Returns `no parameter 'lockp'; did you mean 'lockup'?`, or the known names if none is near. */
+function unknown(what: string, name: string, known: readonly string[]): string {
+  return `no ${what} '${name}'${didYouMean(name, known) || (known.length > 0 ? `; there are ${known.join(', ')}` : '')}`
+}
+
+function parseParam(name: string, param: Param<unknown>, text: string): unknown {
   try {
     return param.parse(text)
   } catch (error) {
-    if (error instanceof UsageError) throw new Refusal(EINVAL, vnetAttributes.paramValue.type, error.message)
+    if (error instanceof UsageError)
+      throw new Refusal(EINVAL, vnetAttributes.paramValue.type, `${name}: ${error.message}`)
     throw error
   }
 }

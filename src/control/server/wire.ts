@@ -22,7 +22,10 @@ export function wires(subject: Subject): Operation[] {
       // All of one moment, however late the client reads them.
       return [
         ...found.map(({ direction, text }) => ({ time, direction, text: wireText(text) })),
-        ...found.flatMap(wire => wire.report().map(stageText)).map(stage => ({ time, stage })),
+        ...found.flatMap(wire => wire.report()).map(stage => ({ time, stage: stageText(stage) })),
+        ...found
+          .flatMap(({ former = [] }) => former)
+          .map(stage => ({ time, stage: { ...stageText(stage), former: true } })),
       ]
     },
   })
@@ -74,6 +77,10 @@ function stageText({ stage, path, text, drops, late, direction, ...rest }: Stage
     ...(late !== undefined && {
       lateP50: Math.round(late.p50 * NSEC_PER_MSEC),
       lateP99: Math.round(late.p99 * NSEC_PER_MSEC),
+      lateCounts: new Uint8Array(
+        BigUint64Array.from(late.counts.flat(), (n, i) => BigInt(Math.round(i % 2 === 0 ? n * NSEC_PER_MSEC : n)))
+          .buffer,
+      ),
     }),
   }
 }

@@ -67,7 +67,7 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
   const select = await selector(options)
   const packets = select(first).filter(({ name }) => !unstable.has(name))
   if (cleanErrors.length === 0) checkSelected(packets, clean, options)
-  const judge = new Judge(runner, spec, baselineOf(clean), timeout)
+  const judge = new Judge(runner, spec, baselineOf(clean), { timeout, signal: options.signal })
   for (const run of clean) judge.count(run)
   const report = new ExploreReport({
     ...{ packets, kinds, baseline: judge.baseline, rto, unstable: [...unstable], cleanErrors },

@@ -46,16 +46,23 @@ export class Judge {
   readonly #runner: Runner
   readonly #spec: Omit<RunSpec, 'plan' | 'timeout'>
   readonly #timeout: number | undefined
+  readonly #signal: AbortSignal | undefined
   readonly baseline: Baseline
   /** All runs up to now, and their milliseconds in the scenario and in all. */
   readonly spent = { runs: 0, scenario: 0, total: 0 }
 
-  /** `timeout` in ms replaces the default. */
-  constructor(runner: Runner, spec: Omit<RunSpec, 'plan' | 'timeout'>, baseline: Baseline, timeout?: number) {
+  /** `timeout` in ms replaces the default. The runs of `runner` reject once `signal` aborts. */
+  constructor(
+    runner: Runner,
+    spec: Omit<RunSpec, 'plan' | 'timeout'>,
+    baseline: Baseline,
+    { timeout, signal }: { readonly timeout?: number | undefined; readonly signal?: AbortSignal | undefined } = {},
+  ) {
     this.#runner = runner
     this.#spec = spec
     this.baseline = baseline
     this.#timeout = timeout
+    this.#signal = signal
   }
 
   /** Milliseconds that a run with these faults may take. */
@@ -69,6 +76,15 @@ export class Judge {
     const result = await this.#runner.run({ ...this.#spec, plan, wires, timeout: this.limit(faults), captures })
     this.count(result)
     return result
+  }
+
+  /** Same as run; undefined if the exploration is stopped before it ends. */
+  async runUnlessStopped(faults: readonly PlannedFault[], more?: RunMore): Promise<RunResult | undefined> {
+    try {
+      return await this.run(faults, more)
+    } catch (error) {
+      if (this.#signal?.aborted !== true) throw error
+    }
   }
 
   /** Counts a run. */
@@ -101,17 +117,27 @@ export class Judge {
       if (this.errorOf(second) === undefined) ms = Math.min(ms, second.ms)
       else first = second
     }
-    const { output } = first
-    const error = this.errorOf(first)
-    const packets = packetsOf(first)
-    if (error === undefined) {
-      const verdict = !isMet(first, plan) ? 'missed' : this.#isSlower(ms) ? 'slower' : 'passed'
-      return { verdict, failed: 0, runs, ms, factor: ms / this.baseline.median, packets }
-    }
-    const common = { ms: first.ms, factor: first.ms / this.baseline.median, packets }
+    if (this.errorOf(first) !== undefined) return this.repeatFailed(plan, first, runs)
+    const verdict = !isMet(first, plan) ? 'missed' : this.#isSlower(ms) ? 'slower' : 'passed'
+    return { verdict, failed: 0, runs, ms, factor: ms / this.baseline.median, packets: packetsOf(first) }
+  }
+
+  /**
+   * Judges faults by three more runs after `first`, which has failed. `runs` is the number of runs
+   * up to then. A stop of the exploration ends the repetitions.
+   */
+  async repeatFailed(plan: readonly PlannedFault[], first: RunResult, runs = 1): Promise<Judgement> {
+    let all = runs
     let failed = 1
-    for (let i = 0; i < REPEATS; i++) if (this.errorOf(await this.run(plan)) !== undefined) failed++
-    return { ...common, verdict: 'failed', failed, runs: runs + REPEATS, error, output }
+    for (let i = 0; i < REPEATS; i++) {
+      const again = await this.runUnlessStopped(plan)
+      if (again === undefined) break
+      all++
+      if (this.errorOf(again) !== undefined) failed++
+    }
+    const { ms, output } = first
+    const common = { ms, factor: ms / this.baseline.median, packets: packetsOf(first) }
+    return { ...common, verdict: 'failed', failed, runs: all, error: this.errorOf(first), output }
   }
 
   #isSlower(ms: number): boolean {

@@ -6,7 +6,14 @@
 import { printableLines } from '../../base/printable.ts'
 import { endsOf } from './link-ends.ts'
 import { PAGE_STYLE } from './page-style.ts'
-import type { ExploreResult, Failure, ResultPacket, ResultPoint, Verdict } from './result.ts'
+import {
+  type ExploreResult,
+  type Failure,
+  type ResultPacket,
+  type ResultPoint,
+  type Verdict,
+  wireNote,
+} from './result.ts'
 
 /** Text that is HTML already. */
 class Html {
@@ -63,13 +70,16 @@ ${result.failures.length === 0 ? undefined : html`<h2>Failures</h2>${result.fail
   return page.text
 }
 
-function summary({ points, cleanErrors, baseline, rto, unsteady, ms, runs }: ExploreResult): Html {
-  const counts = VERDICTS.map(verdict => [verdict, points.filter(point => point.verdict === verdict).length] as const)
+function summary({ points, skippedPairs, cleanErrors, baseline, rto, unsteady, ms, runs }: ExploreResult): Html {
+  const counts = VERDICTS.map(verdict => {
+    const others = verdict === 'skipped' ? skippedPairs : 0
+    return [verdict, points.filter(point => point.verdict === verdict).length + others] as const
+  })
   const clean =
     cleanErrors.length > 0
       ? html`<p>Runs without faults failed, so nothing else was tried:</p>${cleanErrors.map(error => html`<pre>${error}</pre>`)}`
       : html`<p>Runs without faults passed in ${baseline.median.toFixed(1)} ms; TCP's least timeout is ${rto}.</p>`
-  return html`<p>${points.length} faults: ${counts
+  return html`<p>${points.length + skippedPairs} faults: ${counts
     .filter(([, count]) => count > 0)
     .map(([verdict, count]) => html`<span class="verdict ${verdict}">${count} ${verdict}</span> `)}
 in ${runs} runs, ${(ms / 1000).toFixed(1)} s.</p>${clean}${
@@ -144,17 +154,17 @@ ${error === undefined ? undefined : html`<pre>${error}</pre>`}
 ${at < 0 ? undefined : html`<a href="#failure-${at + 1}">how to repeat it</a>`}</li>`
 }
 
-function failureOf({ faults, failed, runs, ...failure }: Failure, i: number): Html {
-  const { error, output, packets, wire, wireFailed, captures, recordedFailed, test } = failure
+function failureOf(failure: Failure, i: number): Html {
+  const { faults, failed, runs, stopped, error, output, packets, wire, captures, recordedFailed, test } = failure
   return html`<section id="failure-${i + 1}" tabindex="-1">
 <h3>${faults.join(' and ')}</h3>
-<p>Failed in ${failed} of ${runs} runs.</p>
+<p>Failed in ${failed} of ${runs} runs${stopped ? ', and then stopped' : ''}.</p>
 <pre>${error}</pre>
 <pre>${packets.join('\n')}</pre>
 ${output === '' ? undefined : html`<h4>Output</h4><pre>${output}</pre>`}
 <h4>Repeat it</h4>
 <pre>${test}</pre>
-${wire.map(each => html`<p>${each.link} ${each.direction}: <code>${each.wire}</code>${wireFailed ? undefined : ' (a run with this passed)'}</p><pre>${each.code.join('\n')}</pre>`)}
+${wire.map(each => html`<p>${each.link} ${each.direction}: <code>${each.wire}</code>${wireNote(failure)}</p><pre>${each.code.join('\n')}</pre>`)}
 ${captures.map(path => html`<p>Capture: <code>${path}</code>${recordedFailed ? undefined : ' (this run passed)'}</p>`)}
 </section>`
 }

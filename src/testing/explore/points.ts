@@ -2,7 +2,7 @@
 import { ecnOf } from '../../wire/stages/ecn.ts'
 import type { FaultVerb } from '../../wire/stages/fault-verbs.ts'
 import { payloadMiddle } from '../../wire/stages/tamper.ts'
-import { formatName, type PlannedFault, type WatchedPacket } from '../lab/watch/packet-name.ts'
+import { formatName, type PacketName, type PlannedFault, type WatchedPacket } from '../lab/watch/packet-name.ts'
 import type { FaultKind } from './fault-text.ts'
 import type { RunResult } from './run-once.ts'
 
@@ -32,11 +32,24 @@ export function packetsOf({ links }: RunResult): ExploredPacket[] {
   return all.map(packet => ({ ...packet, at: (packet.time - first) / NS_PER_MS }))
 }
 
-/** The names that are not in every one of the runs. */
+/** The names that do not mean a packet in every one of the runs. */
 export function unstableNames(runs: readonly (readonly ExploredPacket[])[]): ReadonlySet<string> {
-  const count = new Map<string, number>()
-  for (const packets of runs) for (const { name } of packets) count.set(name, (count.get(name) ?? 0) + 1)
-  return new Set([...count].filter(([, n]) => n < runs.length).map(([name]) => name))
+  const names = runs.map(packets => new Set(packets.map(({ name }) => name)))
+  // Another run may have the same bytes in a segment of another name.
+  const isIn = (packet: ExploredPacket, run: number) =>
+    names[run]?.has(packet.name) === true || packetOf(packet, runs[run] ?? []) !== undefined
+  const unstable = runs.flat().filter(packet => !runs.every((_, run) => isIn(packet, run)))
+  return new Set(unstable.map(({ name }) => name))
+}
+
+/** Returns the packet of a run that a fault means, or that is called like another run's packet. */
+export function packetOf(fault: PacketName, packets: readonly ExploredPacket[]): ExploredPacket | undefined {
+  return packets.find(packet => packet.link === fault.link && isNamed(packet, fault))
+}
+
+function isNamed({ direction, flow, part, n, end, copy }: ExploredPacket, fault: PacketName): boolean {
+  if (direction !== fault.direction || flow !== fault.flow || part !== fault.part || copy !== fault.copy) return false
+  return part === 'seq' ? n <= fault.n && fault.n < end : n === fault.n
 }
 
 /**

@@ -5,7 +5,14 @@ import { type FaultKind, formatFault } from './fault-text.ts'
 import type { Baseline, Judgement } from './judge.ts'
 import type { ExploredPacket } from './points.ts'
 import { bareText } from './reproduce.ts'
-import type { ExploreResult, Failure, ResultPacket, ResultPoint, Verdict } from './result.ts'
+import {
+  type ExploreResult,
+  type Failure,
+  type ResultPacket,
+  type ResultPoint,
+  type Verdict,
+  wireNote,
+} from './result.ts'
 import { tableOf } from './table.ts'
 
 /** One packet and one fault of it. */
@@ -56,7 +63,9 @@ export class ExploreReport {
   readonly roundTrip: number
   /** TCP's least retransmission timeout in the labs, in words. */
   readonly rto: string
+  /** Pairs that were not tried are not among them. */
   readonly points: Point[] = []
+  skippedPairs = 0
   /** The verdicts that an earlier exploration did not have, one line each. */
   readonly changes: string[] = []
   readonly failures: Failure[] = []
@@ -109,7 +118,13 @@ export class ExploreReport {
 
   /** Returns how many points have a verdict. */
   count(verdict: Verdict): number {
-    return this.points.filter(point => point.verdict === verdict).length
+    const others = verdict === 'skipped' ? this.skippedPairs : 0
+    return this.points.filter(point => point.verdict === verdict).length + others
+  }
+
+  /** How many points there are, with the pairs that were not tried. */
+  get size(): number {
+    return this.points.length + this.skippedPairs
   }
 
   /** Returns the report for a terminal, as several lines. */
@@ -128,11 +143,11 @@ export class ExploreReport {
   }
 
   #sums(): string {
-    const { points, ms, runs, kitShare, pointsPerSecond } = this
+    const { size, ms, runs, kitShare, pointsPerSecond } = this
     const verdicts: Verdict[] = ['passed', 'slower', 'failed', 'missed', 'skipped']
     const counts = verdicts.map(verdict => `${this.count(verdict)} ${verdict}`).filter(text => !text.startsWith('0 '))
     const speed = `${runs} runs in ${(ms / 1000).toFixed(1)} s, ${pointsPerSecond.toFixed(1)} points/s`
-    return `${points.length} points: ${counts.join(', ') || 'none'}; ${speed}, ${Math.round(100 * kitShare)} % of the runs is the kit's own time`
+    return `${size} points: ${counts.join(', ') || 'none'}; ${speed}, ${Math.round(100 * kitShare)} % of the runs is the kit's own time`
   }
 
   /** Returns the report as data, for JSON. */
@@ -149,7 +164,15 @@ export class ExploreReport {
     return {
       ...{ passed, cleanErrors, baseline, roundTrip, rto, unsteady: this.unsteady, packets },
       faults: this.kinds.map(({ text }) => text),
-      ...{ points, failures, ms, runs, pointsPerSecond: this.pointsPerSecond, kitShare },
+      ...{
+        points,
+        skippedPairs: this.skippedPairs,
+        failures,
+        ms,
+        runs,
+        pointsPerSecond: this.pointsPerSecond,
+        kitShare,
+      },
     }
   }
 
@@ -169,7 +192,7 @@ export class ExploreReport {
   }
 
   get pointsPerSecond(): number {
-    const tried = this.points.length - this.count('skipped')
+    const tried = this.size - this.count('skipped')
     return this.ms === 0 ? 0 : (tried * 1000) / this.ms
   }
 }
@@ -183,23 +206,24 @@ function byPlace(a: Point, b: Point): number {
 
 /** Returns the lines of a failure for a terminal. */
 export function failureLines(failure: Failure): string[] {
-  const { faults, from, failed, runs, error, output, packets, wire, captures, test, recordedFailed, wireFailed } =
-    failure
-  const share = failed === runs ? 'always' : failed === 1 ? 'never again' : `sometimes (${failed} of ${runs} runs)`
+  const { faults, from, error, output, packets, wire, captures, test, recordedFailed } = failure
   const indent = (text: string) => text.split('\n').map(line => `  ${line}`)
   return [
     '',
-    `FAILED ${share}: ${faults.join(' and ')}${from > faults.length ? ` (found by ${from} faults)` : ''}`,
+    `FAILED ${shareOf(failure)}: ${faults.join(' and ')}${from > faults.length ? ` (found by ${from} faults)` : ''}`,
     ...packets.map(text => `  ${text}`),
     ...indent(error.trimEnd()),
     ...(output === '' ? [] : ['  printed:', ...indent(output.trimEnd())]),
-    ...wire.map(
-      each => `  ${each.link} ${each.direction}: ${each.wire}${wireFailed ? '' : ' (a run with this passed)'}`,
-    ),
+    ...wire.map(each => `  ${each.link} ${each.direction}: ${each.wire}${wireNote(failure)}`),
     ...wire.flatMap(({ code }) => code.map(line => `  ${line}`)),
     ...captures.map(path => `  captured in ${path}${recordedFailed ? '' : ' (this run passed)'}`),
     '',
     ...indent(test),
     '',
   ]
+}
+
+function shareOf({ failed, runs, stopped }: Failure): string {
+  if (stopped) return `in ${failed} of ${runs} runs, and then stopped`
+  return failed === runs ? 'always' : failed === 1 ? 'never again' : `sometimes (${failed} of ${runs} runs)`
 }

@@ -6,7 +6,7 @@ import { print } from '../../packet/print.ts'
 import type { Direction } from '../../wire/wire.ts'
 import type { PlannedFault } from '../lab/watch/packet-name.ts'
 import { formatFault } from './fault-text.ts'
-import { type ExploredPacket, isOpenTo } from './points.ts'
+import { type ExploredPacket, isOpenTo, packetOf } from './points.ts'
 import type { WireFault } from './result.ts'
 import type { ExploreOptions } from './scenario.ts'
 
@@ -53,16 +53,6 @@ function countedFault(fault: PlannedFault, target: ExploredPacket, packets: read
   const wire = `${verb}${verb === 'delay' ? ` ${formatDuration(time)}` : ''} "${text}" nth ${nth}`
   const action = verb === 'delay' ? `{ delay: '${formatDuration(time)}' }` : `'${verb}'`
   return { wire, code: `await link.${direction}.fault(${action}, '${text}', { nth: ${nth} })` }
-}
-
-/** Returns the packet of a run that a fault means. */
-export function packetOf(fault: PlannedFault, packets: readonly ExploredPacket[]): ExploredPacket | undefined {
-  return packets.find(packet => packet.link === fault.link && isNamed(packet, fault))
-}
-
-function isNamed({ direction, flow, part, n, end, copy }: ExploredPacket, fault: PlannedFault): boolean {
-  if (direction !== fault.direction || flow !== fault.flow || part !== fault.part || copy !== fault.copy) return false
-  return part === 'seq' ? n <= fault.n && fault.n < end : n === fault.n
 }
 
 interface FlowFilter {

@@ -35,7 +35,7 @@ export interface ResultPacket {
   readonly after?: string | undefined
 }
 
-/** A cell of the table, or a pair of faults. */
+/** A cell of the table, or a pair of faults that was tried. */
 export interface ResultPoint {
   /** Indexes into the packets and the faults of the result. A burst starts with the packet. */
   readonly packet: number
@@ -74,6 +74,11 @@ export interface Failure {
   /** The pcapng files of one more run with the same faults, and whether it failed, too. */
   readonly captures: readonly string[]
   readonly recordedFailed: boolean
+  /**
+   * Whether the exploration was stopped before these faults were repeated, reduced, recorded and
+   * tried as wires.
+   */
+  readonly stopped: boolean
   /** Milliseconds that a run with these faults may take. */
   readonly limit: number
   /** A vitest test that fails as long as the program does. */
@@ -96,6 +101,8 @@ export interface ExploreResult {
   /** The columns of the table: `drop`, `delay 2rtt`, `burst 3`. */
   readonly faults: readonly string[]
   readonly points: readonly ResultPoint[]
+  /** How many pairs were not tried. They are not in `points`. */
+  readonly skippedPairs: number
   readonly failures: readonly Failure[]
   /** Milliseconds in all, the runs, and the share of their time outside the scenario. */
   readonly ms: number
@@ -114,4 +121,9 @@ export function differences(before: ExploreResult, after: ExploreResult): string
     const [then, now] = [one.get(faults) ?? 'not tried', other.get(faults) ?? 'not tried']
     return then === now ? [] : [`${then} before, ${now} now: ${faults}`]
   })
+}
+
+/** Returns what follows the wires of a failure. */
+export function wireNote({ wireFailed, stopped }: Failure): string {
+  return wireFailed ? '' : stopped ? ' (not tried)' : ' (a run with this passed)'
 }

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { clearTimeout, setTimeout } from 'node:timers'
 import { fileURLToPath } from 'node:url'
 import { builtModule } from '../lab/built-module.ts'
+import { removeLeftovers } from '../lab/leftovers.ts'
 import type { RunReply, RunRequest } from './run-main.ts'
 import { type RunResult, type RunSpec, runOnce } from './run-once.ts'
 import type { ExploreOptions, Invariant, Scenario } from './scenario.ts'
@@ -96,6 +97,8 @@ class RunProcess {
     this.#child.send({ url, spec } satisfies RunRequest, () => {})
     const [status, signal] = await this.#exited
     clearTimeout(timer)
+    // A process that was killed has not removed its lab.
+    if (signal !== null) removeLeftovers()
     if (refused !== undefined) throw new Error(refused)
     const total = performance.now() - began
     if (result !== undefined) return { ...result, total, left, output: this.#output }

@@ -132,7 +132,7 @@ export const REPEAT_OPTIONS: Forms<RepeatOptions> = { timeout, seed, invariant, 
 export const SHRINK_OPTIONS: Forms<ShrinkOptions> = { ...REPEAT_OPTIONS, captures, wire: WIRE }
 
 /** Whether a value has all that `differences` reads. */
-function isResult(value: unknown): boolean {
+export function isResult(value: unknown): value is ExploreResult {
   const points = (value as Partial<ExploreResult> | null)?.points
   return Array.isArray(points) && points.every(each => Array.isArray(each?.faults) && typeof each.verdict === 'string')
 }

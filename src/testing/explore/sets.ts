@@ -46,14 +46,29 @@ export function deepTrials(
   )
 }
 
-/** Returns all pairs of faults of different packets, those of the nearest packets first. */
-export function pairTrials(singles: readonly Trial[]): Trial[] {
-  const pairs = singles.flatMap((one, i) =>
-    singles.slice(i + 1).flatMap(({ packet, kind, faults }) => {
-      if (packet === one.packet) return []
-      return [{ ...one, second: { packet, kind }, faults: [...one.faults, ...faults] }]
-    }),
-  )
-  const distance = ({ packet, second }: Trial) => Math.abs((second?.packet ?? packet) - packet)
-  return pairs.sort((a, b) => distance(a) - distance(b))
+/** All pairs of faults of different packets, the nearest packets first. */
+export class Pairs implements Iterable<Trial> {
+  /** The faults of each packet, by its index. */
+  readonly #packets: readonly (readonly Trial[])[]
+  readonly size: number
+
+  /** `singles` are in the order of their packets. */
+  constructor(singles: readonly Trial[]) {
+    const packets = Array.from({ length: (singles.at(-1)?.packet ?? -1) + 1 }, (): Trial[] => [])
+    for (const each of singles) packets[each.packet]?.push(each)
+    this.#packets = packets
+    this.size = packets.reduce((sum, { length }) => sum + (length * (singles.length - length)) / 2, 0)
+  }
+
+  *[Symbol.iterator](): Iterator<Trial> {
+    for (let distance = 1; distance < this.#packets.length; distance++) {
+      for (const [i, ones] of this.#packets.entries()) {
+        for (const one of ones) {
+          for (const { packet, kind, faults } of this.#packets[i + distance] ?? []) {
+            yield { ...one, second: { packet, kind }, faults: [...one.faults, ...faults] }
+          }
+        }
+      }
+    }
+  }
 }

@@ -41,7 +41,7 @@ export async function shrinkFailure(scenario: Scenario | string | URL, options: 
     const clean = await cleanRuns(prepared)
     const [broken] = clean.flatMap(({ error }) => error ?? [])
     if (broken !== undefined) throw new Error(`the scenario fails without the wire: ${broken}`)
-    const judge = new Judge(runner, spec, baselineOf(clean), timeout)
+    const judge = new Judge(runner, spec, baselineOf(clean), { timeout, signal: prepared.options.signal })
     const { ab = '', ba = '' } = directionsOf(options.wire)
     const run = await runner.run({ ...spec, plan: [], wires: [{ ab, ba }], timeout: timeout ?? CLEAN_MS })
     for (const each of [...clean, run]) judge.count(each)

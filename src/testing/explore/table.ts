@@ -4,12 +4,11 @@ import { flagText } from '../../packet/print.ts'
 import * as tcp from '../../packet/tcp.ts'
 import type { ExploredPacket } from './points.ts'
 import type { ExploreReport, Point } from './report.ts'
-import type { Verdict } from './result.ts'
 
 /** Milliseconds above which a time has no decimals. */
 const WHOLE_MS = 100
 
-export function tableOf({ packets, kinds, points }: ExploreReport): string[] {
+export function tableOf({ packets, kinds, points, skippedPairs }: ExploreReport): string[] {
   if (points.length === 0) return []
   const head = ['', 'ms', 'link', 'packet', ...kinds.map(({ text }) => text), '']
   const rows = packets.map((packet, i) => [
@@ -30,16 +29,16 @@ export function tableOf({ packets, kinds, points }: ExploreReport): string[] {
     ...all.map(row => line(row).trimEnd()),
     '',
     '.  passed   xN  slower by this factor   ?  the run had no such packet',
-    ...pairLines(points),
+    ...pairLines(points, skippedPairs),
   ]
 }
 
 /** Returns the sums of the pairs, which have no cells. */
-function pairLines(points: readonly Point[]): string[] {
+function pairLines(points: readonly Point[], skipped: number): string[] {
   const pairs = points.filter(({ second }) => second !== undefined)
-  const count = (verdict: Verdict) => pairs.filter(point => point.verdict === verdict).length
-  const failed = count('failed')
-  return pairs.length === 0 ? [] : [`${pairs.length} pairs of faults: ${failed} failed, ${count('skipped')} skipped`]
+  const failed = pairs.filter(({ verdict }) => verdict === 'failed').length
+  const all = pairs.length + skipped
+  return all === 0 ? [] : [`${all} pairs of faults: ${failed} failed, ${skipped} skipped`]
 }
 
 function isCell({ packet, kind, second }: Point, row: number, column: number): boolean {

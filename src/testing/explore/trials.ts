@@ -5,7 +5,7 @@ import type { ExploredPacket } from './points.ts'
 import type { ExploreReport } from './report.ts'
 import type { Failure } from './result.ts'
 import type { ExploreOptions } from './scenario.ts'
-import { deepTrials, pairTrials, singleTrials, type Trial } from './sets.ts'
+import { deepTrials, Pairs, singleTrials, type Trial } from './sets.ts'
 
 const NS_PER_MS = 1e6
 
@@ -44,7 +44,10 @@ export class Trials {
     // In the order of the table, whichever run ended first.
     survived.sort(([a], [b]) => a.packet - b.packet || a.kind - b.kind)
     if (isDeep) await this.#run(this.#deep(survived, known))
-    if (options.pairs === true) await this.#run(pairTrials(survived.map(([trial]) => trial)))
+    if (options.pairs !== true) return
+    const pairs = new Pairs(survived.map(([trial]) => trial))
+    report.skippedPairs = pairs.size
+    await this.#run(pairs, () => report.skippedPairs--)
   }
 
   /** Adds the packets that only runs with a fault have to the report. Returns their faults. */
@@ -63,13 +66,15 @@ export class Trials {
   }
 
   async #run(
-    trials: readonly Trial[],
+    trials: readonly Trial[] | Pairs,
     onJudged: (trial: Trial, judgement: Judgement) => void = () => {},
   ): Promise<void> {
     const { report, judge, options, concurrency, explain } = this.#setup
     const { stopAt = Number.POSITIVE_INFINITY, signal } = options
-    const waiting = [...trials]
-    this.#total += trials.length
+    const waiting = trials[Symbol.iterator]()
+    const arePairs = trials instanceof Pairs
+    this.#total += arePairs ? trials.size : trials.length
+    const isOver = () => signal?.aborted === true || performance.now() >= this.#end || report.failures.length >= stopAt
     const attempt = async (trial: Trial) => {
       const judgement = await judge.judge(trial.faults)
       const failure = judgement.verdict === 'failed' ? await explain(trial, judgement) : undefined
@@ -79,14 +84,16 @@ export class Trials {
       onJudged(trial, judgement)
     }
     const work = async () => {
-      for (let trial = waiting.shift(); trial !== undefined; trial = waiting.shift()) {
+      for (let next = waiting.next(); next.done !== true; next = waiting.next()) {
+        const trial = next.value
+        // There can be millions of pairs: untried ones are only counted.
+        if (arePairs && isOver()) return
         try {
-          signal?.throwIfAborted()
-          if (performance.now() < this.#end && report.failures.length < stopAt) await attempt(trial)
-          else report.add({ ...trial, verdict: 'skipped' })
+          if (isOver()) report.add({ ...trial, verdict: 'skipped' })
+          else await attempt(trial)
         } catch (error) {
-          if (!signal?.aborted) throw error
-          report.add({ ...trial, verdict: 'skipped' })
+          if (signal?.aborted !== true) throw error
+          if (!arePairs) report.add({ ...trial, verdict: 'skipped' })
         }
         this.#done++
         this.#progress()

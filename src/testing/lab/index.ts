@@ -42,7 +42,7 @@ export async function warmLabs(): Promise<void> {
   try {
     LabWorker.take()
     const signal = AbortSignal.timeout(WARM_MS)
-    await using lab = await createLabWith({ name: 'warm-up', signal }, { captures: '' })
+    await using lab = await createLabWith({ signal }, { captures: '', isHidden: true })
     const [client, server] = lab.namespaces('client', 'server')
     const link = await lab.cable(client, server, { wire: 'delay 1us' })
     await link.ab.drop('tcp port 9', { nth: 1 })

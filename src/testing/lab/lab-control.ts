@@ -3,13 +3,20 @@
  * client finds a socket and a file; their server is loaded when the first client connects.
  */
 import { describeException } from '../../base/exception.ts'
-import { readDirectories } from '../../control/protocol/directory.ts'
 import { Presence } from '../../control/server/presence.ts'
 import type { Server, ServerOptions } from '../../control/server/server.ts'
+import type { LabPart } from '../../control/server/subject.ts'
 import type { Native } from '../../linux/native.ts'
 import { TapPort } from '../../linux/tap-port.ts'
 import type { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
+import { removeAnnouncements } from './leftovers.ts'
+
+/** The place of a device in its lab. */
+export interface LabPlace extends LabPart {
+  /** The lab and the host: `lab:client`. */
+  readonly netns: string
+}
 
 export class LabControl implements AsyncDisposable {
   readonly #native: Native
@@ -18,21 +25,21 @@ export class LabControl implements AsyncDisposable {
   readonly #presence: Presence
   #server: Promise<Server | undefined> | undefined
 
-  private constructor(native: Native, net: Net, netnsOf: (dev: NetDevice) => string | undefined) {
+  private constructor(native: Native, net: Net, placeOf: (dev: NetDevice) => LabPlace | undefined) {
     this.#native = native
     this.#net = net
     const namespaceOf = ({ port }: NetDevice) => (port instanceof TapPort ? port.namespace() : undefined)
     const module = { name: 'lab', params: {}, values: {} }
-    this.#options = { netnsOf, namespaceOf, module, isLab: true }
+    const netnsOf = (dev: NetDevice) => placeOf(dev)?.netns
+    this.#options = { netnsOf, namespaceOf, labPartOf: placeOf, module, isLab: true }
     this.#presence = new Presence(native, net, this.#options, () => void this.#serve())
   }
 
   /** Lets clients find the devices of `net`. Logs why if that fails, and returns undefined. */
-  static start(native: Native, net: Net, netnsOf: (dev: NetDevice) => string | undefined): LabControl | undefined {
+  static start(native: Native, net: Net, placeOf: (dev: NetDevice) => LabPlace | undefined): LabControl | undefined {
     try {
-      // Removes files of killed labs.
-      readDirectories()
-      return new LabControl(native, net, netnsOf)
+      removeAnnouncements()
+      return new LabControl(native, net, placeOf)
     } catch (error) {
       net.log.warn(`\`vnet lab list\` will not find this lab: ${describeException(error)}`)
       return undefined

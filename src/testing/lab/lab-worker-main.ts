@@ -13,9 +13,10 @@ import { LinuxPlatform } from '../../linux/platform.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
 import { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
+import { OwnStages } from '../../wire/own-stages.node.ts'
 import { readWireFile } from '../../wire/wire-file.node.ts'
-import type { LabControl } from './lab-control.ts'
-import type { CableSpec, Calls, EndSpec, Filters, LanSpec, Reply, WorkerRequest } from './protocol.ts'
+import type { LabControl, LabPlace } from './lab-control.ts'
+import type { CableSpec, Calls, EndSpec, Filters, Reply, WorkerRequest } from './protocol.ts'
 import type { LinkWatch, WatchSpec } from './watch/link-watch.ts'
 import { WorkerCable } from './worker-cable.ts'
 import type { WorkerLan } from './worker-lan.ts'
@@ -35,8 +36,8 @@ interface WorkerLink {
 const VISIBLE_MS = 100
 
 /** The worker reads files, because the lab's thread may be too busy. */
-function resourcesOf(filters: Filters = []): WireResources {
-  return { filter: attached(filters).filter, file: readWireFile }
+function resourcesOf(stages: OwnStages, filters: Filters = []): WireResources {
+  return { filter: attached(filters).filter, file: readWireFile, stage: name => stages.get(name) }
 }
 
 /** Records the devices of `hosts`, in which each has the name of its namespace, in a file. */
@@ -58,25 +59,28 @@ function serve(port: MessagePort): void {
   const net = new Net({ platform, clock: new TimerfdClock(native), log })
   const links = new Map<number, WorkerLink>()
   const lans = new Map<number, { readonly lan: WorkerLan; readonly recording: Recording | undefined }>()
-  /** The namespace of each device, as clients see it: `lab:client`. */
   /** The names of addresses in labs that are watched. */
   const hostNames = new Map<string, Map<string, string>>()
-  const places = new WeakMap<NetDevice, string>()
+  /** The place of each device, as clients see it. */
+  const places = new WeakMap<NetDevice, LabPlace>()
+  /** The own stages of all labs of the thread. */
+  const stages = new OwnStages()
+  const resources = (filters: Filters) => resourcesOf(stages, filters)
   let last = 0
   let control: Promise<LabControl | undefined> | undefined
   let visible: NodeJS.Timeout | undefined
 
   /** Returns what `make` makes, and its recording. `make` reports each device by `onDevice`. */
   async function recorded<L>(
-    { lab, capture }: CableSpec | LanSpec,
+    { lab, capture, segment }: Pick<CableSpec, 'lab' | 'capture'> & { readonly segment?: string },
     make: (onDevice: (dev: NetDevice, end: EndSpec) => void) => Promise<L>,
   ): Promise<[L, Recording | undefined]> {
     const hosts = new Map<NetDevice, string>()
     const recording = capture === undefined ? undefined : await record(net, hosts, capture)
     try {
-      const link = await make((dev, { host }) => {
+      const link = await make((dev, { host, isRouter }) => {
         hosts.set(dev, host)
-        places.set(dev, `${lab}:${host}`)
+        places.set(dev, { netns: `${lab}:${host}`, isRouter, segment })
         dev.logPrefix = `${lab}:${host}/`
       })
       return [link, recording]
@@ -94,12 +98,12 @@ function serve(port: MessagePort): void {
     const hosts = hostNames.get(lab) ?? new Map<string, string>()
     hostNames.set(lab, hosts)
     for (const spec of specs) for (const [address, host] of spec.hosts) hosts.set(address, host)
-    return specs.map(spec => new LinkWatch(spec, hosts, resourcesOf(spec.filters)))
+    return specs.map(spec => new LinkWatch(spec, hosts, resources(spec.filters)))
   }
 
-  /** Makes labs with links visible. */
-  function show(): void {
-    visible ??= setTimeout(() => (control = shown()), VISIBLE_MS)
+  /** Makes labs with links visible, if `lab` has a name. */
+  function show(lab: string): void {
+    if (lab !== '') visible ??= setTimeout(() => (control = shown()), VISIBLE_MS)
   }
 
   /** Hides labs without links. */
@@ -130,10 +134,11 @@ function serve(port: MessagePort): void {
   }
 
   const handlers: Handlers = {
+    loadStages: file => stages.load(file),
     async cable(spec) {
       const [watch] = await watching(spec.watch && [spec.watch])
       const [cable, recording] = await recorded(spec, async onDevice => {
-        const cable = await WorkerCable.join(net, resourcesOf(spec.filters), spec, onDevice, watch)
+        const cable = await WorkerCable.join(net, resources(spec.filters), spec, onDevice, watch)
         await platform.settle(cable.ports)
         try {
           if (spec.pref64 !== undefined) await cable.advertise(spec.pref64, spec.seed)
@@ -144,15 +149,15 @@ function serve(port: MessagePort): void {
         }
       })
       links.set(++last, { cable, recording })
-      show()
+      show(spec.lab)
       return last
     },
     async lan(spec) {
       // Loaded on demand, because most labs have none.
       const { WorkerLan } = await import('./worker-lan.ts')
       const watches = await watching(spec.watches)
-      const [lan, recording] = await recorded(spec, async onDevice => {
-        const lan = await WorkerLan.make(net, resourcesOf(spec.filters), spec, onDevice, watches)
+      const [lan, recording] = await recorded({ ...spec, segment: spec.name }, async onDevice => {
+        const lan = await WorkerLan.make(net, resources(spec.filters), spec, onDevice, watches)
         await platform.settle(lan.ports.flatMap(cable => cable.ports))
         return lan
       })
@@ -160,7 +165,7 @@ function serve(port: MessagePort): void {
         links.set(++last, { cable, recording: undefined })
         return last
       })
-      show()
+      show(spec.lab)
       lans.set(++last, { lan, recording })
       return { lan: last, ports }
     },
@@ -172,7 +177,7 @@ function serve(port: MessagePort): void {
     },
     rebind: link => inOrder(link, cable => cable.rebind()),
     forward: (link, forward) => inOrder(link, cable => cable.forward(forward)),
-    wire: (link, ab, ba, filters) => inOrder(link, cable => cable.setWire(ab, ba, resourcesOf(filters))),
+    wire: (link, ab, ba, filters) => inOrder(link, cable => cable.setWire(ab, ba, resources(filters))),
     async carrier(link, up) {
       const ports = await inOrder(link, cable => {
         cable.setCarrier(up)
@@ -184,7 +189,7 @@ function serve(port: MessagePort): void {
     fault(link, spec) {
       const id = ++last
       return inOrder(link, cable => {
-        cable.addFault(id, spec, resourcesOf(spec.filters))
+        cable.addFault(id, spec, resources(spec.filters))
         return id
       })
     },

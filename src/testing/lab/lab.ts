@@ -1,5 +1,6 @@
 /** Lab: namespaces and the links between them, for a test. */
 import { rmSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { loadNative, type Native } from '../../linux/native.ts'
 import { LabCaptures } from './captures.ts'
 import { checkName } from './host-name.ts'
@@ -26,6 +27,8 @@ export interface LabOptions {
    * The seed of all random decisions, an integer. The same seed drops the same packets. Default 1.
    */
   readonly seed?: number
+  /** JavaScript files whose exported functions are stages: `stage NAME` in a wire. */
+  readonly stages?: readonly string[]
   /** Ends the lab when it aborts. */
   readonly signal?: AbortSignal
 }
@@ -47,6 +50,8 @@ export interface LabSetup {
   readonly sysctls?: readonly Sysctl[] | undefined
   /** The directory in which every link is recorded; undefined for none. */
   readonly captures?: string | undefined
+  /** Whether other processes do not see the lab. */
+  readonly isHidden?: boolean
 }
 
 export interface LabCableOptions extends LinkOptions {
@@ -61,7 +66,11 @@ const LAB_NAME: Form = {
   accepts: value => typeof value === 'string' && /^[\w.-]{1,63}$/.test(value),
   text: 'a name of 1 to 63 letters, digits, dots, hyphens and underscores',
 }
-const LAB_OPTIONS: Forms<LabOptions> = { name: LAB_NAME, seed: WHOLE_NUMBER, signal: SIGNAL }
+const FILES: Form = {
+  accepts: value => Array.isArray(value) && value.every(each => typeof each === 'string'),
+  text: 'a list of files',
+}
+const LAB_OPTIONS: Forms<LabOptions> = { name: LAB_NAME, seed: WHOLE_NUMBER, stages: FILES, signal: SIGNAL }
 
 export class Lab implements AsyncDisposable {
   readonly name: string
@@ -91,7 +100,7 @@ export class Lab implements AsyncDisposable {
     this.#captures = new LabCaptures(this.#directory, name, setup.captures)
     const namespaces = () => [...this.#namespaces.values()]
     const parts = { hosts: this.#hosts, captures: this.#captures, namespaces }
-    this.#links = new Links({ name, seed, worker, ...parts, setup })
+    this.#links = new Links({ name: setup.isHidden ? '' : name, seed, worker, ...parts, setup })
     const switchTo: NamespaceLab['switchTo'] = (host, uplink) => this.#links.switchTo(host, uplink)
     const checkEnds: NamespaceLab['checkEnds'] = (what, ends) => this.#links.checkEnds(what, ends)
     this.#parts = { native, hosts: this.#hosts, switchTo, checkEnds, sysctls: setup.sysctls }
@@ -107,6 +116,8 @@ export class Lab implements AsyncDisposable {
       const why = await whyNoLab(native)
       if (why !== undefined) throw new LabUnavailableError(why)
       options.signal?.throwIfAborted()
+      // The worker resolves paths against the directory of its process.
+      for (const file of options.stages ?? []) await worker.call('loadStages', resolve(file))
       removeLeftovers()
       return new Lab(native, worker, options, setup)
     } catch (error) {
@@ -150,8 +161,13 @@ export class Lab implements AsyncDisposable {
    * it. Each gets an interface `lan`, and uses the gateway as its DNS server. Rejects with a
    * UsageError for wrong options; a failed call leaves nothing in place.
    */
-  async lan(options: LabLanOptions, ...namespaces: readonly LabNamespace[]): Promise<LabLan> {
-    const made = await this.#made(() => this.#links.lan(options, namespaces))
+  lan(options: LabLanOptions, ...namespaces: readonly LabNamespace[]): Promise<LabLan> {
+    return this.segment('lan', options, namespaces)
+  }
+
+  /** @internal Same as `lan`. Drawings show `name`. */
+  async segment(name: string, options: LabLanOptions, namespaces: readonly LabNamespace[]): Promise<LabLan> {
+    const made = await this.#made(() => this.#links.lan(options, namespaces, name))
     await this.#forwardWaiting(namespaces)
     return made
   }

@@ -64,6 +64,7 @@ export class Links {
   readonly #watchId = randomUUID()
   /** How many links have each name. */
   readonly #names = new Map<string, number>()
+  readonly #segmentNames = new Map<string, number>()
   readonly #links = new Set<LabLink>()
   readonly #lans = new Set<LabLan>()
   /** Cables and segments that are being made. */
@@ -118,8 +119,20 @@ export class Links {
       for (const host of [a, b]) host.removeLink(link)
       if (!this.#isClosing) this.#hosts.update()
     }
-    const endA: EndSpec = { host: a.name, path: `${a.path}/${atA}`, mac: macOf(link, 1), addresses: ofA }
-    const endB: EndSpec = { host: b.name, path: `${b.path}/${atB}`, mac: macOf(link, 2), addresses: ofB }
+    const endA: EndSpec = {
+      host: a.name,
+      isRouter: isRouter(a),
+      path: `${a.path}/${atA}`,
+      mac: macOf(link, 1),
+      addresses: ofA,
+    }
+    const endB: EndSpec = {
+      host: b.name,
+      isRouter: isRouter(b),
+      path: `${b.path}/${atB}`,
+      mac: macOf(link, 2),
+      addresses: ofB,
+    }
     const resolve = () => {
       a.addNeighbours(atA, ofB, endB.mac)
       b.addNeighbours(atB, ofA, endA.mac)
@@ -160,11 +173,11 @@ export class Links {
     }
   }
 
-  /** Returns a name for one more link: `client-server`, `client-server.2`. */
-  #nameOf(ends: string): string {
-    const number = (this.#names.get(ends) ?? 0) + 1
-    this.#names.set(ends, number)
-    return number === 1 ? ends : `${ends}.${number}`
+  /** Returns a name for one more link or segment: `client-server`, `client-server.2`. */
+  #nameOf(name: string, names = this.#names): string {
+    const number = (names.get(name) ?? 0) + 1
+    names.set(name, number)
+    return number === 1 ? name : `${name}.${number}`
   }
 
   async #watchOf(name: string): Promise<WatchSpec | undefined> {
@@ -252,8 +265,8 @@ export class Links {
     if (twice !== undefined) throw new UsageError(`${what}: ${twice.name} is named twice`)
   }
 
-  /** Same as Lab.lan. */
-  async lan(options: LabLanOptions, namespaces: readonly LabNamespace[]): Promise<LabLan> {
+  /** Same as Lab.segment. */
+  async lan(options: LabLanOptions, namespaces: readonly LabNamespace[], name: string): Promise<LabLan> {
     if (typeof options !== 'object' || options === null || options instanceof LabNamespace) {
       throw new UsageError('lan(options, ...namespaces): the options are missing; {} stands for the defaults')
     }
@@ -266,7 +279,13 @@ export class Links {
     const ports = namespaces.map((host, i): EndSpec => {
       const addresses = plan.addresses[i] ?? []
       const name = takeInterface(host, 'lan', link, addresses)
-      return { host: host.name, path: `${host.path}/${name}`, mac: macOf(link, i + 1), addresses }
+      return {
+        host: host.name,
+        isRouter: isRouter(host),
+        path: `${host.path}/${name}`,
+        mac: macOf(link, i + 1),
+        addresses,
+      }
     })
     const linkNames = names.map(name => this.#nameOf(`${name}-lan`))
     const forget = (host: LabNamespace) => {
@@ -284,7 +303,8 @@ export class Links {
       const file = capture ? this.#captures.add('lan') : undefined
       const watches = (await Promise.all(linkNames.map(name => this.#watchOf(name)))).flatMap(each => each ?? [])
       const wires = { ab, ba, filters: filters && (await filters), seed }
-      const spec = { lab: this.#lab, ports, file: plan.file, ...wires, mtu, capture: file, watches }
+      const segment = this.#nameOf(name, this.#segmentNames)
+      const spec = { lab: this.#lab, name: segment, ports, file: plan.file, ...wires, mtu, capture: file, watches }
       const ids = await this.#made(this.#worker.call('lan', spec))
       const add = (host: LabNamespace, i: number) =>
         this.#add(ids.ports[i] as number, linkNames[i] as string, () => forget(host))

@@ -102,7 +102,9 @@ export class LabNamespace {
     closingOnError(native, [nsfd], () => {
       using sock = RouteSocket.open(native, nsfd)
       for (const { ifindex } of getLinks(sock)) setLink(sock, ifindex, { flags: { set: IFF_UP, mask: IFF_UP } })
-      for (const [name, value] of sysctls) if (hasSysctl(native, nsfd, name)) writeSysctl(native, nsfd, name, value)
+      // Where Docker runs, the kernel's new namespaces forward.
+      for (const [name, value] of [['net/ipv4/ip_forward', '0'] as const, ...sysctls])
+        if (hasSysctl(native, nsfd, name)) writeSysctl(native, nsfd, name, value)
     })
   }
 

@@ -68,7 +68,7 @@ const { stdio: _, ...WITHOUT_STDIO } = SPAWN_OPTIONS
 const EXEC_OPTIONS = { ...WITHOUT_STDIO, input: INPUT }
 
 /** The line of the launcher if it cannot execute the program: what failed, and an errno. */
-const FAILED = /^vnet-within: (.+): [^:]+ \((\d+)\)\n$/
+const FAILED = /^vnet: (.+): [^:]+ \(errno (\d+)\)\n$/
 
 /** The first descriptor after the standard streams. */
 const FIRST_FD = 3

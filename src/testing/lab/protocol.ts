@@ -15,6 +15,7 @@ export type Filters = readonly WireAttachment[] | undefined
 export interface EndSpec {
   /** The name of the namespace, for captures. */
   readonly host: string
+  readonly isRouter: boolean
   /** The namespace and the interface, in the form for drivers: `/proc/self/fd/23/server`. */
   readonly path: string
   /** The hardware address, 6 bytes. */
@@ -24,7 +25,7 @@ export interface EndSpec {
 }
 
 export interface CableSpec {
-  /** The name of the lab. */
+  /** The name of the lab; empty for one that clients do not see. */
   readonly lab: string
   readonly a: EndSpec
   readonly b: EndSpec
@@ -78,6 +79,8 @@ export interface NatForward {
 }
 
 export interface LanSpec {
+  /** A name that no other segment of the lab has, for drawings. */
+  readonly name: string
   readonly mtu: number | undefined
   /** The file that records the frames of all ports; undefined for none. */
   readonly capture: string | undefined
@@ -134,6 +137,8 @@ export interface FaultSpec {
 
 /** The worker's calls. Most take the number of a link. Each settles when it is done. */
 export interface Calls {
+  /** Loads the own stages that a file exports. */
+  loadStages(file: string): void
   /** Joins two namespaces. Returns the number of the link. */
   cable(spec: CableSpec): number
   /** Makes a segment. Returns its number and the numbers of its ports, which are links. */

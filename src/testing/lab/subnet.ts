@@ -39,9 +39,3 @@ export function addressesOf(link: number, host: number, mtu = IPV6_MIN_MTU, isIn
 export function macOf(link: number, host: number): Uint8Array {
   return Uint8Array.of(0x02, 0, 0, (link >> 8) & 0xff, link & 0xff, host)
 }
-
-/** Returns the link of an address from `macOf`, given as text; undefined for other addresses. */
-export function linkOf(mac: string): number | undefined {
-  const [, high, low] = /^02:00:00:([0-9a-f]{2}):([0-9a-f]{2}):/.exec(mac) ?? []
-  return high === undefined ? undefined : Number.parseInt(high + low, 16)
-}

@@ -123,7 +123,7 @@ export async function makeTopology<const T extends Topology>(lab: Lab, topology:
     made[name] = router
   }
   const join = ({ ends: [a, b], ...options }: CableEntry) => lab.cable(found(a), found(b), options)
-  const attach = ({ ports, ...options }: LanEntry) => lab.lan(options, ...ports.map(found))
+  const attach = ({ ports, ...options }: LanEntry, name: string) => lab.segment(name, options, ports.map(found))
   const [allCables, allLans] = await Promise.all([all(cables, join), all(lans, attach)])
   return { namespaces, routers: made, cables: allCables, lans: allLans } as Made<T>
 }
@@ -135,8 +135,8 @@ function namesIn(names: readonly string[], what: string): readonly string[] {
 
 async function all<Entry, Value>(
   entries: Readonly<Record<string, Entry>>,
-  make: (entry: Entry) => Promise<Value>,
+  make: (entry: Entry, name: string) => Promise<Value>,
 ): Promise<Record<string, Value>> {
-  const made = Object.entries(entries).map(async ([name, entry]) => [name, await make(entry)] as const)
+  const made = Object.entries(entries).map(async ([name, entry]) => [name, await make(entry, name)] as const)
   return Object.fromEntries(await Promise.all(made))
 }

@@ -1,6 +1,8 @@
 /** All interfaces in one table, first those with trouble, then the busy ones. */
+import { signal } from '@preact/signals'
+import { useRef } from 'preact/hooks'
 import { formatNumber } from '../../base/quantity.ts'
-import type { DeviceCounters, DeviceRow } from '../feed-types.ts'
+import type { DeviceCounters, DeviceId, DeviceRow } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { stateOf } from './driver-text.ts'
 import { SCROLLABLE } from './hooks.ts'
@@ -8,7 +10,24 @@ import { placeHash } from './place.ts'
 import type { DeviceRate } from './rates.ts'
 
 export function allView(app: App): View {
-  return { name: 'all', title: 'All', wants: [], Body: () => <All app={app} /> }
+  let time = 0
+  const last = signal<ReadonlyMap<DeviceId, readonly number[]>>(new Map())
+  return {
+    name: 'all',
+    title: 'All',
+    wants: [],
+    receive(message) {
+      // A feed that opens again repeats the last statistics.
+      if (message.type !== 'stats' || message.time === time) return
+      time = message.time
+      const frames = (id: DeviceId) => (app.rates.of(id)?.txPackets ?? 0) + (app.rates.of(id)?.rxPackets ?? 0)
+      const before = last.value
+      last.value = new Map(
+        message.devices.map(({ id }) => [id, [...(before.get(id) ?? []), frames(id)].slice(-POINTS)]),
+      )
+    },
+    Body: () => <All app={app} last={last.value} />,
+  }
 }
 
 interface Line {
@@ -19,22 +38,47 @@ interface Line {
   readonly rank: number
 }
 
-const COLUMNS = ['interface', 'state', 'frames/s', 'bit/s', 'drops/s', 'dropped', 'errors', 'timeouts'] as const
+/** The seconds that the small plot of a line shows. */
+const POINTS = 60
 
-function All({ app }: { readonly app: App }) {
+const COLUMNS = [
+  'interface',
+  'state',
+  'last minute',
+  'frames/s',
+  'bit/s',
+  'drops/s',
+  'dropped',
+  'errors',
+  'timeouts',
+] as const
+
+interface AllProps {
+  readonly app: App
+  /** Frames per second in the last minute, oldest first. */
+  readonly last: ReadonlyMap<DeviceId, readonly number[]>
+}
+
+function All({ app, last }: AllProps) {
+  const table = useRef<HTMLTableElement>(null)
+  const order = useRef<readonly DeviceId[]>([])
   const { vnets, rates } = app
   const devices = vnets.flatMap(vnet => vnet.devices)
   if (devices.length === 0) return <p class="muted">No vnet runs. “vnet snull” in a terminal makes two interfaces.</p>
   const lines = devices
     .map(device => lineOf(device, rates.of(device.id), rates.counters(device.id)))
     .sort((a, b) => b.rank - a.rank)
+  // Lines do not move away from the pointer, or with the focus.
+  if (table.current?.matches(':hover, :focus-within'))
+    lines.sort((a, b) => placeIn(order.current, a) - placeIn(order.current, b))
+  order.current = lines.map(({ device }) => device.id)
   return (
     <section class="panel scroll" aria-label="All interfaces" {...SCROLLABLE}>
-      <table class="all">
+      <table class="all" ref={table}>
         <thead>
           <tr>
             {COLUMNS.map((title, i) => (
-              <th key={title} scope="col" class={i > 1 ? 'number' : ''}>
+              <th key={title} scope="col" class={i > 2 ? 'number' : ''}>
                 {title}
               </th>
             ))}
@@ -42,12 +86,17 @@ function All({ app }: { readonly app: App }) {
         </thead>
         <tbody>
           {lines.map(line => (
-            <Row key={line.device.id} {...line} />
+            <Row key={line.device.id} {...line} last={last.get(line.device.id) ?? []} />
           ))}
         </tbody>
       </table>
     </section>
   )
+}
+
+const placeIn = (order: readonly DeviceId[], { device }: Line): number => {
+  const place = order.indexOf(device.id)
+  return place < 0 ? order.length : place
 }
 
 /** Powers of ten, so that rates that vary a little do not move lines. */
@@ -59,7 +108,7 @@ function lineOf(device: DeviceRow, rate: DeviceRate | undefined, counters: Devic
   return { device, rate, counters, rank: 1000 * isBroken + 20 * size(txDrops + rxDrops) + size(txPackets + rxPackets) }
 }
 
-function Row({ device, rate, counters }: Line) {
+function Row({ device, rate, counters, last }: Line & { readonly last: readonly number[] }) {
   const { text, tone } = stateOf(device)
   const { txDrops = 0, rxDrops = 0, txPackets = 0, rxPackets = 0, txBits = 0, rxBits = 0 } = rate ?? {}
   const { drops, txErrors = 0, rxErrors = 0, txTimeouts = 0 } = counters ?? {}
@@ -71,6 +120,9 @@ function Row({ device, rate, counters }: Line) {
         <a href={placeHash({ view: 'driver', device: device.id })}>{device.label}</a>
       </th>
       <td class={tone}>{text}</td>
+      <td>
+        <Sparkline values={last} />
+      </td>
       <td class="number">{formatNumber(txPackets + rxPackets)}</td>
       <td class="number">{formatNumber(txBits + rxBits)}</td>
       {troubles.map((number, i) => (
@@ -79,6 +131,22 @@ function Row({ device, rate, counters }: Line) {
         </td>
       ))}
     </tr>
+  )
+}
+
+/** A line of 60 by 16 pixels, up to the largest value. */
+function Sparkline({ values }: { readonly values: readonly number[] }) {
+  const most = Math.max(1, ...values)
+  const points = values.map((value, i) => `${60 - values.length + i},${(15 - (14 * value) / most).toFixed(1)}`)
+  return (
+    <svg
+      width={60}
+      height={16}
+      role="img"
+      aria-label={`Up to ${formatNumber(Math.max(0, ...values))} frames/s in the last minute`}
+    >
+      <polyline class="spark" points={points.join(' ')} />
+    </svg>
   )
 }
 

@@ -31,7 +31,7 @@ function wordsOf(change: Change): Words {
     case 'wire': {
       const { text = 'off', direction } = change
       if (direction === undefined) return { name: 'wire', operands: [text] }
-      return { name: 'wire', operands: [], options: option(`--${direction}`, text) }
+      return { name: 'wire', operands: [], options: option(`--wire-${direction}`, text) }
     }
     case 'step':
       return { name: 'step', operands: [change.mode], options: option('--every', change.every && `${change.every}ms`) }

@@ -56,14 +56,14 @@ export function DeviceList({ app, view, isOpen }: ListProps) {
         {vnets.map(
           ({ pid, driver, found }) =>
             found.length > 0 && (
-              <section key={pid}>
-                <h2>{`${driver}, pid ${pid}`}</h2>
+              <details key={pid} open>
+                <summary>{`${driver}, pid ${pid}`}</summary>
                 <ul>
                   {found.map(device => (
                     <Row key={device.id} device={device} app={app} view={view} isMarked={device.id === id} />
                   ))}
                 </ul>
-              </section>
+              </details>
             ),
         )}
       </div>
@@ -108,7 +108,7 @@ function Row({ app, device, view, isMarked }: RowProps) {
 function showMarked(nav: HTMLElement): void {
   const list = nav.querySelector('.list')!
   const link = list.querySelector('a[aria-current]')?.getBoundingClientRect()
-  if (link === undefined) return
+  if (link === undefined || link.height === 0) return
   const { top, bottom } = list.getBoundingClientRect()
   list.scrollTop += Math.min(0, link.top - top) + Math.max(0, link.bottom - bottom)
 }
@@ -117,8 +117,8 @@ function showMarked(nav: HTMLElement): void {
 function moveFocus(nav: HTMLElement, event: KeyboardEvent): void {
   const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0
   if (step === 0) return
-  const links = [...nav.querySelectorAll('a')]
-  const to = links.indexOf(document.activeElement as HTMLAnchorElement) + step
+  const links = [...nav.querySelectorAll<HTMLElement>('details[open] a')]
+  const to = links.indexOf(document.activeElement as HTMLElement) + step
   event.preventDefault()
   const target = to < 0 ? nav.querySelector('input') : links[to]
   target?.focus()

@@ -8,6 +8,7 @@ import { ArrowShape, Dots, End, type EndState, Group, Item, Outline } from './dr
 import { type Arrow, type DriverBox, layout } from './driver-layout.ts'
 import { type DrawnItem, labelLines, type Model, modelOf, type PartInfo, peerOf } from './driver-model.ts'
 import { CountRates, GSO_NOTE, MOST_DOTS, stateOf } from './driver-text.ts'
+import { CAUSES } from './drop-reason.ts'
 import { Events } from './events.tsx'
 import { drawn, useWidth } from './hooks.ts'
 import { placeHash } from './place.ts'
@@ -15,8 +16,12 @@ import { placeHash } from './place.ts'
 const COLUMNS = ['interface', 'frames/s', 'bit/s', 'frames', 'bytes', 'dropped', 'errors', 'timeouts'] as const
 /** A narrow page does without the `whole` numbers. */
 const CLASSES = ['', 'number', 'number', 'number whole', 'number whole', '', 'number', 'number'] as const
-/** Of these columns, all but 0 is red. */
+/** In the columns after the drops, all but 0 is red. */
 const TROUBLE = 5
+/**
+ * snull and loop drop neighbour discovery by design, whenever a kernel sends it: nothing is wrong.
+ */
+const HARMLESS = 'NEIGH'
 /** The colours of both directions: the device's transmit side is its peer's receive side. */
 const LANES = ['tx', 'rx', 'rx', 'tx'] as const
 
@@ -190,16 +195,21 @@ function farEnd({ device, peer, far }: Model, isWide: boolean): EndState {
 function Numbers({ devices, rates }: { readonly devices: readonly DeviceRow[]; readonly rates: App['rates'] }) {
   const lines = devices.flatMap(({ id, label }) => {
     const [rate, counters] = [rates.of(id), rates.counters(id)]
-    return (['tx', 'rx'] as const).map(direction => [
-      `${label} ${direction}`,
-      rate === undefined ? '' : formatNumber(rate[`${direction}Packets`]),
-      rate === undefined ? '' : formatNumber(rate[`${direction}Bits`]),
-      (counters?.[`${direction}Packets`] ?? 0).toLocaleString('en'),
-      (counters?.[`${direction}Bytes`] ?? 0).toLocaleString('en'),
-      dropWords(counters?.drops[direction] ?? {}),
-      (counters?.[`${direction}Errors`] ?? 0).toLocaleString('en'),
-      direction === 'tx' ? (counters?.txTimeouts ?? 0).toLocaleString('en') : '',
-    ])
+    return (['tx', 'rx'] as const).map(
+      direction =>
+        [
+          `${label} ${direction}`,
+          [
+            rate === undefined ? '' : formatNumber(rate[`${direction}Packets`]),
+            rate === undefined ? '' : formatNumber(rate[`${direction}Bits`]),
+            (counters?.[`${direction}Packets`] ?? 0).toLocaleString('en'),
+            (counters?.[`${direction}Bytes`] ?? 0).toLocaleString('en'),
+            counters?.drops[direction] ?? {},
+            (counters?.[`${direction}Errors`] ?? 0).toLocaleString('en'),
+            direction === 'tx' ? (counters?.txTimeouts ?? 0).toLocaleString('en') : '',
+          ],
+        ] as const,
+    )
   })
   return (
     <div class="numbers scroll">
@@ -214,14 +224,14 @@ function Numbers({ devices, rates }: { readonly devices: readonly DeviceRow[]; r
           </tr>
         </thead>
         <tbody>
-          {lines.map(([name, ...cells], row) => (
+          {lines.map(([name, cells], row) => (
             <tr key={name}>
               <th scope="row" class={`mono ${LANES[row]}`}>
                 {name}
               </th>
-              {cells.map((text, i) => (
-                <td key={i} class={`${CLASSES[i + 1]}${i + 1 >= TROUBLE && text !== '0' ? ' drop' : ''}`}>
-                  {text}
+              {cells.map((cell, i) => (
+                <td key={i} class={`${CLASSES[i + 1]}${i >= TROUBLE && cell !== '0' ? ' drop' : ''}`}>
+                  {typeof cell === 'string' ? cell : <Drops drops={cell} />}
                 </td>
               ))}
             </tr>
@@ -232,13 +242,24 @@ function Numbers({ devices, rates }: { readonly devices: readonly DeviceRow[]; r
   )
 }
 
-/** `15: 12 FULL_RING, 3 NOMEM`. */
-function dropWords(drops: Readonly<Record<string, number>>): string {
-  const reasons = Object.entries(drops).filter(([, count]) => count > 0)
-  const sum = reasons.reduce((total, [, count]) => total + count, 0)
-  if (sum === 0) return '0'
-  const words = reasons
+/** `15: 12 FULL_RING, 3 NOMEM`; a reason is explained when the pointer or the focus is on it. */
+function Drops({ drops }: { readonly drops: Readonly<Record<string, number>> }) {
+  const reasons = Object.entries(drops)
+    .filter(([, count]) => count > 0)
     .sort(([, a], [, b]) => b - a)
-    .map(([reason, count]) => `${count.toLocaleString('en')} ${reason}`)
-  return words.length === 1 ? words[0] : `${sum.toLocaleString('en')}: ${words.join(', ')}`
+  if (reasons.length === 0) return <>0</>
+  const sum = reasons.reduce((total, [, count]) => total + count, 0)
+  return (
+    <>
+      {reasons.length > 1 && `${sum.toLocaleString('en')}: `}
+      {reasons.map(([reason, count], i) => (
+        <span key={reason}>
+          {`${i === 0 ? '' : ', '}${count.toLocaleString('en')} `}
+          <abbr class={reason === HARMLESS ? 'muted' : 'drop'} title={CAUSES[reason]}>
+            {reason}
+          </abbr>
+        </span>
+      ))}
+    </>
+  )
 }

@@ -3,7 +3,7 @@ import type { DeviceId, DeviceRow, VnetRow } from '../feed-types.ts'
 
 export interface LabNode {
   readonly name: string
-  readonly isSegment: boolean
+  readonly kind: 'host' | 'router' | 'segment'
 }
 
 /** A cable, or the port of a host on a segment. */
@@ -31,11 +31,14 @@ export function labsOf(vnets: readonly VnetRow[]): Lab[] {
 
 function labOf(name: string, all: readonly DeviceRow[]): Lab {
   const nodes = new Map<string, LabNode>()
-  const node = (key: string, name: string, isSegment = false) => {
-    const found = nodes.get(key) ?? { name, isSegment }
+  const node = (name: string, kind: LabNode['kind']) => {
+    // A segment may have the name of a host.
+    const key = `${kind === 'segment'} ${name}`
+    const found = nodes.get(key) ?? { name, kind }
     nodes.set(key, found)
     return found
   }
+  const hostOf = ({ host, isRouter }: NonNullable<DeviceRow['lab']>) => node(host, isRouter ? 'router' : 'host')
   const devices = all.filter(({ lab }) => lab?.name === name)
   const byLabel = new Map(devices.map(device => [device.label, device]))
   const drawn = new Set<DeviceId>()
@@ -43,14 +46,12 @@ function labOf(name: string, all: readonly DeviceRow[]): Lab {
   for (const device of devices) {
     const { lab, peer: label = '' } = device
     if (lab === undefined || drawn.has(device.id)) continue
-    const from = node(`host ${lab.host}`, lab.host)
+    const from = hostOf(lab)
     const peer = byLabel.get(label)
     if (peer?.lab !== undefined) drawn.add(peer.id)
-    const to = peer?.lab && node(`host ${peer.lab.host}`, peer.lab.host)
+    const to = (peer?.lab && hostOf(peer.lab)) ?? (lab.segment && node(lab.segment, 'segment'))
     // The other end of a cable may be closing.
-    const isAlone = to === undefined && lab.segment === undefined
-    if (isAlone) continue
-    links.push({ from, to: to ?? node(`segment ${lab.segment}`, 'segment', true), device, peer })
+    if (to) links.push({ from, to, device, peer })
   }
   return { name, nodes: [...nodes.values()], links }
 }

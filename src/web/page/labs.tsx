@@ -3,7 +3,16 @@ import { useMemo } from 'preact/hooks'
 import { formatNumber } from '../../base/quantity.ts'
 import type { App, View } from './app.ts'
 import { clip, stateOf } from './driver-text.ts'
-import { BOX, type Lab, type LabLink, type LinkLine, labsOf, layoutLab, type NodeBox } from './lab-graph.ts'
+import {
+  BOX,
+  type Lab,
+  type LabLink,
+  type LabNode,
+  type LinkLine,
+  labsOf,
+  layoutLab,
+  type NodeBox,
+} from './lab-graph.ts'
 import { placeHash } from './place.ts'
 
 type RatesOf = App['rates']
@@ -33,7 +42,7 @@ function Drawing({ lab, rates }: { readonly lab: Lab; readonly rates: RatesOf })
       <figure class="scroll" aria-label={`The links of ${lab.name}`}>
         <svg role="presentation" width={width} height={height}>
           {boxes.map(box => (
-            <Node key={`${box.node.isSegment} ${box.x} ${box.y}`} {...box} />
+            <Node key={`${box.node.kind} ${box.x} ${box.y}`} {...box} />
           ))}
           {lines.map(line => (
             <Link key={line.link.device.id} {...line} rates={rates} />
@@ -45,16 +54,28 @@ function Drawing({ lab, rates }: { readonly lab: Lab; readonly rates: RatesOf })
 }
 
 function Node({ node, x, y }: NodeBox) {
-  const { name, isSegment } = node
+  const { name, kind } = node
   return (
-    <g>
-      <title>{name}</title>
-      <rect x={x} y={y} width={BOX.width} height={BOX.height} rx={isSegment ? BOX.height / 2 : 4} />
+    <g class="node">
+      <title>{`${kind} ${name}`}</title>
+      <path d={outlineOf(kind, x, y)} />
       <text x={x + BOX.width / 2} y={y + BOX.height / 2 + 5} text-anchor="middle">
         {clip(name, BOX.width - 8)}
       </text>
     </g>
   )
+}
+
+/** A host is a box, a router a hexagon, and a segment a box with round ends. */
+function outlineOf(kind: LabNode['kind'], x: number, y: number): string {
+  const { width, height } = BOX
+  const middle = height / 2
+  if (kind === 'host') return `M${x} ${y}h${width}v${height}h${-width}z`
+  const side = width - height
+  if (kind === 'router') {
+    return `M${x + middle} ${y}h${side}l${middle} ${middle}l${-middle} ${middle}h${-side}l${-middle} ${-middle}z`
+  }
+  return `M${x + middle} ${y}h${side}a${middle} ${middle} 0 0 1 0 ${height}h${-side}a${middle} ${middle} 0 0 1 0 ${-height}z`
 }
 
 function Link({ link, path, x, y, rates }: LinkLine & { readonly rates: RatesOf }) {

@@ -14,6 +14,11 @@ const NONCE_BYTES = 24
 export class PageSession {
   #token: string | undefined
   #key: string | undefined
+  /**
+   * The numbers of the last messages that the server keeps for pages that connect again: about all
+   * devices, and about the wire of each device, by the addresses that asked for it.
+   */
+  readonly #last = new Map<string, string>()
 
   /**
    * Takes the token from the fragment of the page's address and returns the rest for the address,
@@ -40,8 +45,14 @@ export class PageSession {
     void this.#prove().then(failure => {
       if (!isOpen) return
       if (failure !== undefined) return failed(failure)
-      source = new EventSource(this.withKey(path))
-      source.onmessage = ({ data }) => received(data)
+      const device = new URLSearchParams(path.replace(/^[^?]*/, '')).get('device') ?? ''
+      const numbers = [['after', this.#last.get('')] as const, ['after-wire', this.#last.get(device || ' ')] as const]
+      const known = numbers.flatMap(([name, number]) => (number === undefined ? [] : `&${name}=${number}`))
+      source = new EventSource(this.withKey(path + known.join('')))
+      source.onmessage = ({ data, lastEventId }) => {
+        if (lastEventId) for (const which of ['', device]) this.#last.set(which, lastEventId)
+        received(data)
+      }
       source.onerror = () => failed(source?.readyState === EventSource.CLOSED ? 'refused' : 'lost')
     })
     return {

@@ -3,6 +3,7 @@ import type { DeviceCounters, DeviceId, FeedMessage } from '../feed-types.ts'
 import { Samples, WINDOW } from './traffic-samples.ts'
 
 type Wire = NonNullable<Extract<FeedMessage, { type: 'wire' }>['wire']>
+type Late = NonNullable<Wire['stages'][number]['late']>
 type Parts = Extract<FeedMessage, { type: 'parts' }>['parts']
 
 /** The number of devices for which counters are kept, and for which wires and queues are kept. */
@@ -18,6 +19,8 @@ interface Visited {
   readonly wire: Samples
   /** The most frames that were in each queue, ring and stage since the last statistics. */
   most: Record<string, number>
+  /** The packets of each stage by lateness, at the last sample. */
+  readonly late: Map<string, Late['counts']>
 }
 
 export class History {
@@ -38,7 +41,7 @@ export class History {
     return this.#devices.get(id)?.samples
   }
 
-  /** The wire: rates `dropped ab loss`, levels `p50 ab delay` in seconds. */
+  /** The wire: rates `dropped ab loss`; levels `p50 ab delay` of each interval, in seconds. */
   wire(id: DeviceId): Samples | undefined {
     return this.#visited.get(id)?.wire
   }
@@ -69,14 +72,18 @@ export class History {
   #addWire(id: DeviceId, time: number, { stages }: Wire): void {
     const counters: Record<string, number> = {}
     const levels: Record<string, number> = {}
-    const { wire, most } = this.#visit(id)
+    const { wire, most, late } = this.#visit(id)
     for (const stage of stages) {
       const name = stageName(stage)
       for (const counter of STAGE_COUNTERS) counters[`${counter} ${name}`] = stage[counter]
       raise(most, `wire ${name}`, stage.held)
       if (stage.late === undefined) continue
-      levels[`p50 ${name}`] = stage.late.p50 / 1000
-      levels[`p99 ${name}`] = stage.late.p99 / 1000
+      const counts = since(stage.late.counts, late.get(name) ?? stage.late.counts)
+      late.set(name, stage.late.counts)
+      for (const [percentile, share] of [['p50', 0.5] as const, ['p99', 0.99] as const]) {
+        const ms = quantile(counts, share)
+        if (ms !== undefined) levels[`${percentile} ${name}`] = ms / 1000
+      }
     }
     wire.add(time, counters, levels)
   }
@@ -90,7 +97,7 @@ export class History {
 
   /** Keeps the most recently visited devices. */
   #visit(id: DeviceId): Visited {
-    const visited = this.#visited.get(id) ?? { wire: new Samples(), most: {} }
+    const visited = this.#visited.get(id) ?? { wire: new Samples(), most: {}, late: new Map() }
     this.#visited.delete(id)
     this.#visited.set(id, visited)
     for (const oldest of this.#visited.keys()) {
@@ -99,6 +106,23 @@ export class History {
     }
     return visited
   }
+}
+
+/** The packets that left since an earlier sample; all of them if the stage is another. */
+function since(counts: Late['counts'], before: Late['counts']): Late['counts'] {
+  const was = new Map(before)
+  const more = counts.map(([ms, packets]) => [ms, packets - (was.get(ms) ?? 0)] as const)
+  return more.some(([, packets]) => packets < 0) ? counts : more
+}
+
+/** The lateness that a share of the packets did not exceed; undefined without a packet. */
+function quantile(counts: Late['counts'], share: number): number | undefined {
+  let left = share * counts.reduce((sum, [, packets]) => sum + packets, 0)
+  for (const [ms, packets] of counts) {
+    left -= packets
+    if (packets > 0 && left <= 0) return ms
+  }
+  return undefined
 }
 
 function raise(most: Record<string, number>, key: string, value: number): void {

@@ -84,10 +84,10 @@ export class Cursor {
     return true
   }
 
-  /** True if the token here is a number, perhaps with a unit. */
+  /** True if the token here is a number, perhaps with a unit. The word 5g is not. */
   get atNumber(): boolean {
     const token = this.peek()
-    return token !== undefined && !token.quoted && /^[-+.]?\d/.test(token.text)
+    return token !== undefined && !token.quoted && /^(?!5g$)[-+.]?\d/.test(token.text)
   }
 
   /** Reads a value. Without one throws an error that names the missing value. */
@@ -214,7 +214,8 @@ export function pointing<T>(text: string, span: Span, fn: () => T): T {
     return fn()
   } catch (error) {
     if (!(error instanceof UsageError) || error instanceof FileError) throw error
-    throw textError(text, span, error.message)
+    const pointed = textError(text, span, error.message)
+    throw error.cause === undefined ? pointed : Object.assign(pointed, { cause: error.cause })
   }
 }
 

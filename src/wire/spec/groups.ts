@@ -8,7 +8,7 @@ import { NSEC_PER_SEC } from '../../base/clock.ts'
 import { formatDuration } from '../../base/duration.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
 import { formatSize, join } from '../units.ts'
-import type { Impairment, LimitSpec } from '../wire.ts'
+import type { Direction, Impairment, LimitSpec } from '../wire.ts'
 import type { Cursor } from './cursor.ts'
 import { pointing, type Span } from './cursor.ts'
 import { noResources } from './resources.ts'
@@ -31,8 +31,8 @@ export interface StageKind<S = unknown> {
    * without quotes is not one of `keywords`.
    */
   starts?(c: Cursor, keywords: ReadonlySet<string>): boolean
-  /** Reads the text after its first keyword. `branch` reads `( ... )`. */
-  read(c: Cursor, branch: (missing: string) => readonly Group[]): S
+  /** Reads the text after its first keyword. `branch` reads `( ... )`. Direction ab uploads. */
+  read(c: Cursor, branch: (missing: string) => readonly Group[], direction: Direction): S
   /** Returns the shortest text that is read as the same spec. */
   print(spec: S): string
   /** Returns the impairment. Throws a UsageError if a value is out of range. */

@@ -15,7 +15,7 @@ export const noResources: WireResources = {
 /** Parses a file. Errors name the file; `needs` is put before the error of an unreadable one. */
 export function fromFile<T>(path: string, resources: WireResources, parse: (text: string) => T, needs = ''): T {
   const asked = (prefix: string, error: unknown) =>
-    error instanceof UsageError ? new UsageError(prefix + error.message) : error
+    error instanceof UsageError ? new UsageError(prefix + error.message, { cause: error.cause }) : error
   let text: string
   try {
     text = resources.file(path)

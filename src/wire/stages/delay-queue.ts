@@ -15,7 +15,7 @@ export interface PacketStore {
   each(fn: (skb: SkBuff) => void): void
 }
 
-/** Held packets and their limit. DelayQueue and PacketQueue (queue.ts) decide when they leave. */
+/** Held packets and their limit. DueQueue and PacketQueue (queue.ts) decide when they leave. */
 export class LimitedQueue<S extends PacketStore> {
   readonly env: QueueEnv
   protected held: S
@@ -86,39 +86,15 @@ export class LimitedQueue<S extends PacketStore> {
   }
 }
 
-/** Passes on each packet at its own moment. */
-export class DelayQueue extends LimitedQueue<HeldPackets> {
+/** Passes on the packets of a store, each at its moment, when the alarm rings. */
+export class DueQueue<S extends PacketStore> extends LimitedQueue<S> {
+  protected readonly alarm: Alarm
   readonly #next: Wire
-  readonly #alarm: Alarm
 
-  constructor(limit: LimitSpec, next: Wire, env: QueueEnv) {
-    super(limit, env, new HeldPackets())
+  constructor(limit: LimitSpec, next: Wire, env: QueueEnv, held: S) {
+    super(limit, env, held)
     this.#next = next
-    this.#alarm = env.clock.alarm(() => this.#pass())
-  }
-
-  /** When the last packet leaves; -Infinity without one. */
-  get last(): number {
-    return this.held.last
-  }
-
-  /** Passes a packet on at `moment`. Returns false if it was dropped, as `limit` or `memory`. */
-  push(skb: SkBuff, moment: number): boolean {
-    const { first } = this.held
-    if (!this.hold(skb, moment)) return false
-    if (moment < first) this.#alarm.at(moment)
-    return true
-  }
-
-  /** Like `push`, for a packet that another queue of the stage held. */
-  takeOver(skb: SkBuff, moment: number): void {
-    const { first } = this.held
-    if (!this.admits(skb)) {
-      this.env.drop(skb, 'limit', SKB_DROP_REASON_QDISC_OVERLIMIT)
-      return
-    }
-    this.add(skb, moment)
-    if (moment < first) this.#alarm.at(moment)
+    this.alarm = env.clock.alarm(() => this.#pass())
   }
 
   /** Passes on all packets that are due. */
@@ -131,7 +107,38 @@ export class DelayQueue extends LimitedQueue<HeldPackets> {
         this.#next.push(skb)
       }
     } finally {
-      if (this.held.length !== 0) this.#alarm.at(this.held.first)
+      if (this.held.length !== 0) this.alarm.at(this.held.first)
     }
+  }
+}
+
+/** Passes on each packet at its own moment. */
+export class DelayQueue extends DueQueue<HeldPackets> {
+  constructor(limit: LimitSpec, next: Wire, env: QueueEnv) {
+    super(limit, next, env, new HeldPackets())
+  }
+
+  /** When the last packet leaves; -Infinity without one. */
+  get last(): number {
+    return this.held.last
+  }
+
+  /** Passes a packet on at `moment`. Returns false if it was dropped, as `limit` or `memory`. */
+  push(skb: SkBuff, moment: number): boolean {
+    const { first } = this.held
+    if (!this.hold(skb, moment)) return false
+    if (moment < first) this.alarm.at(moment)
+    return true
+  }
+
+  /** Like `push`, for a packet that another queue of the stage held. */
+  takeOver(skb: SkBuff, moment: number): void {
+    const { first } = this.held
+    if (!this.admits(skb)) {
+      this.env.drop(skb, 'limit', SKB_DROP_REASON_QDISC_OVERLIMIT)
+      return
+    }
+    this.add(skb, moment)
+    if (moment < first) this.alarm.at(moment)
   }
 }

@@ -12,6 +12,7 @@
  */
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
 import { parseDuration } from '../../base/duration.ts'
+import type { Random } from '../../base/random.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { ETH_HLEN } from '../../packet/ethernet.ts'
 import { SKB_DROP_REASON_WIRE_LOSS } from '../../skb/drop-reason.ts'
@@ -31,7 +32,6 @@ const FLIGHT_MAX = 65_536
 
 /** The values of a link over time. Times are in ns since the first row. */
 export interface LinkTrace {
-  readonly text: string
   readonly times: Float64Array
   /** When the rows start again; Infinity for one row. */
   readonly period: number
@@ -47,11 +47,15 @@ export interface LinkTrace {
 }
 
 export interface LinkTraceParams extends QueueParams {
-  readonly link: LinkTrace
+  /** Equal for equal traces. */
+  readonly text: string
+  /** Returns the trace, which a model draws from the random stream of the stage. */
+  readonly link: (random: Random) => LinkTrace
   readonly once: boolean
 }
 
 export class LinkTraceWire extends QueueWire<LinkTraceParams> implements Wire {
+  #link: LinkTrace
   /** When the trace started; NaN before the first packet. */
   #began = Number.NaN
   /** When the packet in transmission leaves the queue; Infinity on a link that sends nothing. */
@@ -61,14 +65,15 @@ export class LinkTraceWire extends QueueWire<LinkTraceParams> implements Wire {
 
   constructor(params: LinkTraceParams, next: Wire, env: QueueEnv) {
     super(params, next, env)
-    this.#flight = new DelayQueue(params.link.flight, next, env)
-    this.queue.byteTime = byteTime(params.link)
+    this.#link = params.link(env.random)
+    this.#flight = new DelayQueue(this.#link.flight, next, env)
+    this.queue.byteTime = byteTime(this.#link)
   }
 
   push(skb: SkBuff): void {
     const now = this.env.clock.now()
     if (Number.isNaN(this.#began)) this.#began = now
-    const { losses } = this.params.link
+    const { losses } = this.#link
     if (losses !== undefined && this.env.random.next() < losses[this.#rowAt(now)]) {
       this.env.drop(skb, 'loss', SKB_DROP_REASON_WIRE_LOSS)
     } else if (this.queue.push(skb)) this.#send()
@@ -77,11 +82,12 @@ export class LinkTraceWire extends QueueWire<LinkTraceParams> implements Wire {
   /** Another trace starts now. The packet in transmission leaves as before. */
   override change(params: unknown): boolean {
     if (!('link' in (params as object))) return false
-    const { link, once } = this.params
+    const { text, once } = this.params
     super.change(params)
-    this.#flight.changeLimit(this.params.link.flight)
-    this.queue.byteTime = byteTime(this.params.link)
-    if (this.params.link.text === link.text && this.params.once === once) return true
+    if (this.params.text === text && this.params.once === once) return true
+    this.#link = this.params.link(this.env.random)
+    this.#flight.changeLimit(this.#link.flight)
+    this.queue.byteTime = byteTime(this.#link)
     const now = this.env.clock.now()
     this.#began = now
     const { taken } = this.queue
@@ -130,7 +136,7 @@ export class LinkTraceWire extends QueueWire<LinkTraceParams> implements Wire {
   #pass(): void {
     const { queue, env } = this
     const now = env.clock.now()
-    const { delays } = this.params.link
+    const { delays } = this.#link
     const delay = delays === undefined ? 0 : delays[this.#rowAt(now)]
     const arrives = Math.max(now + delay, this.#flight.last)
     env.decided('delay', queue.taken as SkBuff, arrives - queue.takenArrived)
@@ -142,29 +148,29 @@ export class LinkTraceWire extends QueueWire<LinkTraceParams> implements Wire {
 
   /** Returns the time since the rows started last. */
   #phase(now: number): number {
-    const { period } = this.params.link
+    const { period } = this.#link
     const phase = now - this.#began
     return this.params.once || period === NEVER ? phase : phase % period
   }
 
   #rowAt(now: number): number {
-    const { times } = this.params.link
+    const { times } = this.#link
     return Math.max(0, countUpTo(times, this.#phase(now)) - 1)
   }
 
   /** Returns when the last of some bits is sent, if the first is sent now. */
   #sentAt(now: number, bits: number): number {
-    const { times, rates, bits: before, periodBits } = this.params.link
+    const { times, rates, bits: before, periodBits, period } = this.#link
     if (rates === undefined) return now
     const phase = this.#phase(now)
     const row = this.#rowAt(now)
     let goal = before[row] + rates[row] * (phase - times[row]) + bits
     let start = now - phase
-    const isEndless = !this.params.once && this.params.link.period !== NEVER
+    const isEndless = !this.params.once && period !== NEVER
     if (isEndless) {
       const rounds = Math.ceil(goal / periodBits) - 1
       goal -= rounds * periodBits
-      start += rounds * this.params.link.period
+      start += rounds * period
     }
     // The last row before which the link has sent less.
     let last = countUpTo(before, goal) - 1
@@ -208,6 +214,8 @@ const COLUMNS = {
   loss: parseShare,
 } as const
 type Column = keyof typeof COLUMNS
+/** The values of each column: ns, bits per ns, ns, and a share from 0 to 1. */
+export type Rows = Readonly<Record<Column, readonly number[]>>
 const NAMES = Object.keys(COLUMNS) as Column[]
 
 /** True if a trace is CSV: its first line has the names of columns. */
@@ -234,7 +242,7 @@ export function parseLinkTrace(text: string, once: boolean): LinkTrace {
     }
   }
   if (rows.time.length === 0) throw new UsageError(`trace, line ${number}: it has no rows`)
-  const trace = linkTrace(text, rows)
+  const trace = linkTrace(rows)
   const isCut =
     trace.rates !== undefined && (once || trace.period === NEVER ? sum(trace.rates) : trace.periodBits) === 0
   if (isCut) throw new UsageError(`trace, line ${number}: the rate is 0 in every row`)
@@ -271,8 +279,8 @@ function readRow(line: string, columns: readonly Column[], rows: Record<Column, 
   if (before !== undefined && time <= before) throw new UsageError('its time is not after the time of the row before')
 }
 
-function linkTrace(text: string, rows: Record<Column, readonly number[]>): LinkTrace {
-  const { time, rate, delay, loss } = rows
+/** Returns the trace of rows; a column without values does not limit the link. */
+export function linkTrace({ time, rate, delay, loss }: Rows): LinkTrace {
   const [first] = time
   const times = Float64Array.from(time, ns => ns - first)
   const end = times[times.length - 1]
@@ -284,7 +292,7 @@ function linkTrace(text: string, rows: Record<Column, readonly number[]>): LinkT
   for (let i = 1; i < times.length; i++) bits[i] = bits[i - 1] + sentIn(i - 1, times[i])
   const periodBits = bits[times.length - 1] + sentIn(times.length - 1, period)
   const values = { rates: listOf(rate), delays: listOf(delay), losses: listOf(loss) }
-  return { text, times, period, ...values, bits, periodBits, flight: flightLimit(rate, delay) }
+  return { times, period, ...values, bits, periodBits, flight: flightLimit(rate, delay) }
 }
 
 function cellsOf(line: string): string[] {

@@ -202,7 +202,9 @@ export class PacketQueue extends LimitedQueue<PacketStore> {
   }
 
   #dropHead(skb: SkBuff): void {
-    while (!this.admits(skb)) this.#drop(this.shift(), 'head', SKB_DROP_REASON_QDISC_OVERLIMIT)
+    while (this.length !== 0 && !this.admits(skb)) {
+      this.#drop(this.shift(), 'head', SKB_DROP_REASON_QDISC_OVERLIMIT)
+    }
   }
 }
 

@@ -66,7 +66,6 @@ class Red implements Discipline {
 
   overflows(): void {
     this.#measure()
-    this.#idle = Number.NaN
   }
 
   arrives(skb: SkBuff): boolean {

@@ -1,9 +1,8 @@
 /** swap: lets the next packet of the same flow overtake a packet. */
-import type { Alarm } from '../../base/clock.ts'
 import { OWNER_WIRE } from '../../skb/error.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import type { QueueEnv, Wire } from '../wire.ts'
-import { LimitedQueue, type PacketStore } from './delay-queue.ts'
+import { DueQueue, type PacketStore } from './delay-queue.ts'
 import { flowHash } from './flow.ts'
 
 /** A packet that nothing has overtaken for this time leaves alone, in ns. */
@@ -48,14 +47,18 @@ class SwapStore implements PacketStore {
   }
 }
 
-export class SwapQueue extends LimitedQueue<SwapStore> {
+export class SwapQueue extends DueQueue<SwapStore> {
   readonly #next: Wire
-  readonly #alarm: Alarm
 
   constructor(next: Wire, env: QueueEnv) {
-    super(LIMIT, env, new SwapStore())
+    const alone: Wire = {
+      push(skb) {
+        env.decided('delay', skb, WAIT)
+        next.push(skb)
+      },
+    }
+    super(LIMIT, alone, env, new SwapStore())
     this.#next = next
-    this.#alarm = env.clock.alarm(() => this.#pass())
   }
 
   /**
@@ -69,7 +72,7 @@ export class SwapQueue extends LimitedQueue<SwapStore> {
       return
     }
     const moment = this.env.clock.now() + WAIT
-    if (this.hold(skb, moment) && this.length === 1) this.#alarm.at(moment)
+    if (this.hold(skb, moment) && this.length === 1) this.alarm.at(moment)
   }
 
   /** Passes a packet and then the held packet of its flow. Returns false if none is held. */
@@ -81,18 +84,5 @@ export class SwapQueue extends LimitedQueue<SwapStore> {
     this.env.note('reorder', held)
     this.#next.push(held)
     return true
-  }
-
-  #pass(): void {
-    const now = this.env.clock.now()
-    try {
-      while (this.held.first <= now) {
-        const skb = this.held.shift() as SkBuff
-        this.release(skb)
-        this.#next.push(skb)
-      }
-    } finally {
-      if (this.length !== 0) this.#alarm.at(this.held.first)
-    }
   }
 }

@@ -190,7 +190,7 @@ export const traceKind: StageKind<TraceSpec> = {
 function make(lines: string | readonly number[], common: QueueParams & { once: boolean }, text?: string): Impairment {
   if (typeof lines === 'string' && isLinkTrace(lines)) {
     const link = parseLinkTrace(lines, common.once)
-    const params: LinkTraceParams = { ...common, link }
+    const params: LinkTraceParams = { ...common, text: lines, link: () => link }
     const own = { text: text ?? `trace of ${link.times.length} rows` }
     return impairment('trace', params, (p, next, env) => new LinkTraceWire(p, next, env), own)
   }

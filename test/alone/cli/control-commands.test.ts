@@ -75,17 +75,36 @@ const failed = (line: string) => ({ status: 1, stdout: '', stderr: `vnet: ${line
 const NOT_RUNNING = { status: 1, stdout: '', stderr: 'vnet: no vnet is running in this network namespace\n' }
 
 describe('list', () => {
-  test('list prints a line for each interface', async () => {
-    vnet({})
+  test('list prints a line for each interface, with its far end and its drops', async () => {
+    const device = (b: MessageBuilder) => {
+      sn0(b)
+      b.string(72, 'red/sn1')
+    }
+    const stats = (b: MessageBuilder) =>
+      void b
+        .u32(1, 7)
+        .string(2, 'sn0')
+        .nested(9, all => {
+          all.nested(1, drop => drop.u8(1, 0).string(2, 'RX_CRC').u64(3, 4n))
+          all.nested(2, drop => drop.u8(1, 1).string(2, 'FULL_RING').u64(3, 3n))
+        })
+    vnet({ [GET_DEVICES]: () => [device, far], [GET_STATS]: () => [stats] })
     const { stdout, ...rest } = await runMain('list')
     expect(rest).toEqual({ status: 0, stderr: '' })
     expect(stdout.split('\n')).toEqual([
-      'interface  driver  state  mtu   mac                txqs  rxqs  pid',
-      `sn0        snull   up     1500  00:53:4e:55:4c:30  2     1     ${process.pid}`,
-      `red/sn1    -       up     1500  00:53:4e:55:4c:30  1     1     ${process.pid}`,
+      'interface  driver  state  address  peer     drops  wire',
+      'sn0        snull   up     -        red/sn1  7      -',
+      'red/sn1    -       up     -        -        -      -',
       '',
     ])
     expect(await runMain('list', '--names')).toEqual(ok('sn0\nred/sn1\n'))
+  })
+
+  test('list --all prints the interfaces of vnets in other network namespaces too', async () => {
+    vnet({}, { netns: 1, interfaces: [{ name: 'sn0', ifindex: 7, inode: 1 }] })
+    expect((await runMain('list')).status).toBe(1)
+    const { status, stdout } = await runMain('list', '--all')
+    expect([status, stdout]).toEqual([0, expect.stringMatching(/^interface .*\nsn0 .*\nred\/sn1 .*\n$/)])
   })
 
   test('list reports other users with vnets, one line each', async () => {
@@ -108,7 +127,8 @@ describe('list', () => {
     const { stdout } = await runMain('list', '--json')
     const [first, second] = JSON.parse(stdout).interfaces
     const words = { name: 'sn0', ifindex: 7, netns: null, driver: 'snull', state: 'up', mac: '00:53:4e:55:4c:30' }
-    expect(first).toEqual({ ...words, mtu: 1500, txqs: 2, rxqs: 1, vnet: path, pid: process.pid })
+    const unknown = { addresses: [], peer: null, wire: null, drops: null }
+    expect(first).toEqual({ ...words, ...unknown, mtu: 1500, txqs: 2, rxqs: 1, vnet: path, pid: process.pid })
     expect(second).toMatchObject({ name: 'sn1', netns: 'red', driver: null, state: 'up' })
   })
 
@@ -131,7 +151,7 @@ describe('list', () => {
     const { status, stdout, stderr } = await runMain('list', '--json')
     expect([status, stderr]).toEqual([
       1,
-      expect.stringMatching(/^vnet: GET_DEVICES of vnet \d+ \(sn0, red\/sn1\): EPERM, .*; not today\n$/),
+      expect.stringMatching(/"vnet \d+ \(sn0, red\/sn1\): operation not permitted; not today"/),
     ])
     expect(JSON.parse(stdout).interfaces.map(({ name }: { name: string }) => name)).toEqual(['sn0', 'sn1'])
   })
@@ -146,8 +166,9 @@ describe('show', () => {
     const params = [param('lockup', '5'), param('timeout', '20')]
     vnet({ [GET_PARAM]: () => params, [GET_PARTS]: () => [ring], [GET_SCENARIO]: refuse })
     const { stdout } = await runMain('show', 'sn0')
-    expect(stdout).toMatch(/^sn0\n {2}ifindex +7\n {2}driver +snull\n {2}state +up\n/)
-    expect(stdout).toMatch(/^ {2}lockup +5$/m)
+    expect(stdout).toMatch(/^sn0\n {2}driver +snull\n {2}state +up\n {2}mac +00:53:4e:55:4c:30\n/)
+    expect(stdout).toMatch(/^ {2}queues +2 tx, 1 rx\n {2}pid +\d+\n {2}socket .*\nparameters\n {2}lockup +5$/m)
+    expect(stdout).toMatch(/^ {2}timeout +20\nparts\n/m)
     expect(stdout).toMatch(/^ {2}rx ring +ring: 3 of 256, full, 9 times$/m)
     const json = JSON.parse((await runMain('show', 'sn0', '--json')).stdout)
     expect(json).toMatchObject({ event: 'show', name: 'sn0', mtu: 1500, params: { lockup: '5', timeout: '20' } })
@@ -163,7 +184,7 @@ describe('show', () => {
     vnet({ [GET_PARAM]: none, [GET_PARTS]: none, [GET_SCENARIO]: () => [started, step] })
     vi.spyOn(Date, 'now').mockReturnValue(1_800_000_012_300)
     const { stdout } = await runMain('show', 'sn0')
-    expect(stdout).toMatch(/^ {2}scenario at +12\.3s after its start, repeats every 60s\n {2}at 1\.5s +wire off$/m)
+    expect(stdout).toMatch(/^scenario\n {2}now +12\.3s after its start, repeats every 60s\n {2}at 1\.5s +wire off$/m)
     const { scenario } = JSON.parse((await runMain('show', 'sn0', '--json')).stdout)
     const steps = [{ at: 1500, text: 'wire off' }]
     expect(scenario).toEqual({ file: 'a.yaml', started: 1_800_000_000_000, repeat: 60_000, steps })
@@ -210,10 +231,7 @@ describe('commands that change something', () => {
       },
     })
     const { status, stderr } = await runMain('reset', 'sn0')
-    expect([status, stderr]).toEqual([
-      1,
-      expect.stringMatching(/^vnet: RESET_STATS sn0: EPERM, .*; only root and the owner may\n$/),
-    ])
+    expect([status, stderr]).toEqual([1, 'vnet: only root and the owner may\n'])
   })
 })
 
@@ -230,8 +248,8 @@ describe('echo', () => {
 describe('trigger without a fault', () => {
   test.each([
     ['lockup flap', ok('lockup\nflap\n')],
-    ['', failed('sn0: EOPNOTSUPP, operation not supported; its driver has no faults to trigger')],
-    [undefined, failed('sn0: EOPNOTSUPP, operation not supported; its driver does not list its faults')],
+    ['', failed('the driver of sn0 has no faults to trigger')],
+    [undefined, failed('the driver of sn0 does not list its faults')],
   ])('trigger without a fault prints the faults of a driver that reports %j', async (faults, printed) => {
     const device = (b: MessageBuilder) => {
       sn0(b)
@@ -273,7 +291,7 @@ describe('ioctl', () => {
       new Uint8Array(2),
     ])
     const { status, stderr } = await runMain('ioctl', 'sn0', '1', '0a0b0c', '--length', '2')
-    expect([status, stderr]).toEqual([2, 'vnet: --length 2: HEX has 3 bytes (see vnet --help)\n'])
+    expect([status, stderr]).toEqual([2, 'vnet: --length 2: HEX has 3 bytes\n'])
   })
 
   test('bytes or text longer than a request can carry are refused', async () => {
@@ -281,7 +299,7 @@ describe('ioctl', () => {
     const most = {
       status: 2,
       stdout: '',
-      stderr: expect.stringMatching(/^vnet: (HEX|TEXT): at most 6553[01] bytes \(/),
+      stderr: expect.stringMatching(/^vnet: (HEX|TEXT): at most 6553[01] bytes\n$/),
     }
     expect(await runMain('ioctl', 'sn0', '0', '00'.repeat(65_532))).toEqual(most)
     expect(await runMain('echo', 'x'.repeat(65_531))).toEqual(most)
@@ -581,7 +599,7 @@ describe('events', () => {
     expect(await runMain('events')).toEqual({
       status: 1,
       stdout: '',
-      stderr: expect.stringMatching(/^vnet: SUBSCRIBE: EPERM, .*; not today\n$/),
+      stderr: 'vnet: not today\n',
     })
   })
 
@@ -617,12 +635,14 @@ describe('stats --watch', () => {
       .nested(8, nest => nest.u64(1, 5n))
   }
 
-  test('stats --watch prints repeatedly, with rates, until the user ends it', async () => {
+  test('stats --watch prints repeatedly, with the time and rates, until the user ends it', async () => {
     const fake = vnet({ [GET_STATS]: () => [stats] })
     const going = startMain('stats', 'sn0', '--watch', '5ms')
     const first = 'sn0           vnet  kernel\n  rx_packets     5       5\n'
     const next = 'sn0           vnet  kernel  vnet/s\n  rx_packets     5       5       0\n'
-    await going.until(text => text.startsWith([first, next, next].join('\n')))
+    const timeless = (text: string) => text.replaceAll(/^1970-01-01T00:00:\d\d\.000Z\n/gm, '')
+    await going.until(text => timeless(text).startsWith([first, next, next].join('\n')))
+    expect(going.text.stdout).toMatch(/^1970-01-01T00:00:0\d\.000Z\nsn0 /)
     expect((await going.end()).status).toBe(0)
     expect(askedOf(fake).length).toBeGreaterThanOrEqual(3)
   })
@@ -710,7 +730,7 @@ describe('options in front of the command', () => {
 test('the command proposed for another namespace has all arguments, quoted for a shell', async () => {
   vnet({}, { netns: 1, interfaces: [{ name: 'sn0', ifindex: 7, inode: 1 }] })
   const { stderr } = await runMain('--json', 'param', 'sn0', 'drop=RX CRC')
-  expect(stderr).toMatch(/; for sn0: nsenter .*-n -t \d+ vnet --json param sn0 'drop=RX CRC'\n$/)
+  expect(stderr).toMatch(/; for sn0: nsenter .*-n -t \d+ vnet --json param sn0 'drop=RX CRC'"}\n$/)
 })
 
 test('an ordinary user is refused the vnets of another user in one line', async () => {
@@ -719,7 +739,7 @@ test('an ordinary user is refused the vnets of another user in one line', async 
     expect(await runMain('list', '--user', '1001')).toEqual({
       status: 2,
       stdout: '',
-      stderr: 'vnet: --user 1001: only root may query the vnets of another user (see vnet --help)\n',
+      stderr: 'vnet: --user 1001: only root may query the vnets of another user\n',
     })
     expect((await runMain('list', '--user', '1000')).stderr).not.toContain('only root')
   } finally {

@@ -48,7 +48,9 @@ test('without a command and without --help, only the first driver is loaded', as
   expect(loaded.times).toBe(0)
 })
 
-test('the help of the program loads every driver', async () => {
+test('the help of the program loads no driver, and the list of all commands loads every one', async () => {
   expect((await runMain('--help')).stdout).toContain('cable')
+  expect(loaded.times).toBe(0)
+  expect((await runMain('help', '--all')).stdout).toContain('cable')
   expect(loaded.times).toBe(1)
 })

@@ -140,7 +140,7 @@ test('lost frames are a line in their place', async () => {
   const json = (await runMain('frames', '--json')).stdout.trimEnd().split('\n')
   expect(json.map(line => JSON.parse(line))).toMatchObject([
     { event: 'lost', frames: 3 },
-    { event: 'frame', interface: 'ca' },
+    { event: 'frame', name: 'ca', netns: null },
     { event: 'lost', frames: 1 },
     { event: 'frame' },
   ])

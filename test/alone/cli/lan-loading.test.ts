@@ -44,8 +44,8 @@ test('help and completion have the options of lan', async () => {
   expect(loaded.times).toBe(1)
 })
 
-test('the program help contains the description of the lan driver', async () => {
+test('the list of all commands contains the description of the lan driver', async () => {
   const { driver } = await import('../../../src/lan/driver.ts')
-  const text = (await runMain('--help')).stdout.replaceAll(/\s+/g, ' ')
+  const text = (await runMain('help', '--all')).stdout.replaceAll(/\s+/g, ' ')
   expect(text).toContain(`lan ${driver.args} ${driver.description}`)
 })

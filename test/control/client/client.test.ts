@@ -55,6 +55,7 @@ describe('requests', () => {
         txQueues: 1,
         rxQueues: 1,
         onSegment: false,
+        router: false,
       },
     ])
   })

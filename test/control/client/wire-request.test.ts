@@ -36,5 +36,5 @@ test('attachments that do not fit a message are refused with one line that says 
 
 test('a wrong spec and missing files are refused for the direction in which they are wrong', () => {
   expect(() => attachmentsOf('loss one')).toThrow('one')
-  expect(() => attachmentsOf(`trace ${directory}/none`, 'ba')).toThrow('ENOENT')
+  expect(() => attachmentsOf(`trace ${directory}/none`, 'ba')).toThrow('none: no such file or directory')
 })

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { ControlClient, type Entry, serveControl } from '../../../src/control/index.ts'
 import { readDirectories } from '../../../src/control/protocol/directory.ts'
 import { namedDirectory } from '../../../src/control/protocol/run-directory.ts'
+import type { LabPart } from '../../../src/control/server/subject.ts'
 import { faults } from '../../../src/drivers/snull/faults.ts'
 import { loadNative } from '../../../src/linux/native.ts'
 import { partsOf } from '../../../src/netdev/parts.ts'
@@ -56,19 +57,29 @@ describe('GET_PARTS', () => {
     ])
   })
 
-  test('a client gets the namespace of a peer, the lines of a fault as one, and whether there is a segment', async () => {
+  test('a client gets the namespace of a peer, the lines of a fault as one, its segment, and its part in a lab', async () => {
     const memory = makeNet()
     const { sn0, sn1 } = await snullPair(memory)
     await addDevice(memory, { ndoTrigger: () => 0, faults: { burn: 'Burns\nit.', freeze: 'Freezes it.' } })
     const module = { name: 'mine', params: {}, values: {}, segment: () => [] }
     const netnsOf = (dev: unknown) => (dev === sn1 ? 'red' : undefined)
-    ends.push(serveControl(native, memory.net, { directory: join(root, 'vnet'), netnsOf, module }))
+    const parts = new Map<unknown, LabPart>([
+      [sn0, { isRouter: true }],
+      [sn1, { segment: 'wifi' }],
+    ])
+    const labPartOf = (dev: unknown) => parts.get(dev)
+    ends.push(serveControl(native, memory.net, { directory: join(root, 'vnet'), netnsOf, labPartOf, module }))
     const client = new ControlClient(native)
     ends.push(client)
     const [entry] = readDirectories(namedDirectory(join(root, 'vnet')))
     const found = await client.devices((entry as Entry).vnet)
     expect(found.map(({ peer }) => peer)).toEqual([`red/${sn1.name}`, sn0.name, undefined])
     expect(found.map(({ onSegment }) => onSegment)).toEqual([true, true, true])
+    expect(found.map(({ router, labSegment }) => [router, labSegment])).toEqual([
+      [true, undefined],
+      [false, 'wifi'],
+      [false, undefined],
+    ])
     expect(found[2]?.faults).toEqual(['burn', 'freeze'])
     expect(found[2]?.faultTexts).toHaveLength(2)
   })

@@ -87,6 +87,7 @@ test('lateness is in milliseconds at the client', async () => {
   const [stage] = (await client.wire(vnet, a)).stages
   expect(stage?.late?.p50).toBeCloseTo(2, 0)
   expect(stage?.late?.p99).toBeCloseTo(2, 0)
+  expect(stage?.late?.counts).toEqual([[expect.closeTo(2, 0), 3]])
 })
 
 test('a new wire spec replaces the stages of one or both directions, and held packets arrive', async () => {
@@ -109,7 +110,10 @@ test('a new wire spec replaces the stages of one or both directions, and held pa
   clock.advance(20 * MS)
   await Promise.resolve()
   expect(to.received).toHaveLength(2)
-  expect((await client.wire(vnet, a)).stages).toEqual([])
+  const { stages, former } = await client.wire(vnet, a)
+  expect(stages).toEqual([])
+  expect(former).toMatchObject([{ stage: 'loss', direction: 'ab', text: 'loss 100%', dropped: 1, drops: { loss: 1 } }])
+  expect(former?.[0]).not.toHaveProperty('former')
 })
 
 test('a wrong spec is refused by the client and by the vnet, and changes neither direction', async () => {

@@ -69,12 +69,12 @@ describe('a running attachment', () => {
     expect(await done('param', inner, 'fail-open')).toBe('500ms\n')
   })
 
-  test('wire --in and --out replace the stages of received and transmitted frames', async () => {
+  test('wire --wire-in and --wire-out replace the stages of received and transmitted frames', async () => {
     const vnet = await start('--wire-in', 'loss 0%')
-    await done('wire', inner, '--in', 'delay 1ms', '--out', 'delay 2ms')
+    await done('wire', inner, '--wire-in', 'delay 1ms', '--wire-out', 'delay 2ms')
     await vnet.line(/wire out \(ba\): delay 2ms/)
     expect(await done('wire', inner)).toContain('inner in (ab): delay 1ms\n')
-    await done('wire', inner, '--ab', 'delay 3ms')
+    await done('wire', inner, '--wire-ab', 'delay 3ms')
     expect(await done('wire', inner)).toContain('inner in (ab): delay 3ms\n')
   })
 
@@ -97,10 +97,13 @@ describe('a running attachment', () => {
     ])
   })
 
-  test('--in and --out of an interface that is not attached to are refused with a hint', async () => {
+  test('--wire-in of an interface that is not attached to are refused with a hint', async () => {
     await startVnet(['loop', '--name', 'lo7', '--netns', near.name, '--no-address'])
-    const { status, stderr } = await runMain('wire', `${near.name}/lo7`, '--in', 'loss 1%')
-    expect([status, stderr]).toEqual([2, expect.stringContaining('lo7 is not an attachment: use --ab and --ba')])
+    const { status, stderr } = await runMain('wire', `${near.name}/lo7`, '--wire-in', 'loss 1%')
+    expect([status, stderr]).toEqual([
+      2,
+      expect.stringContaining('lo7 is not an attachment: use --wire-ab and --wire-ba'),
+    ])
   })
 
   test('cut drops the frames of both directions as CUT, and plug ends that', async () => {

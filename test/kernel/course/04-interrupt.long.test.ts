@@ -1,4 +1,3 @@
-import { exercise } from '../../../src/course/exercises/04-interrupt.ts'
 import { testLive } from '../../support/course-live.ts'
 
-await testLive(exercise)
+await testLive('04-interrupt')

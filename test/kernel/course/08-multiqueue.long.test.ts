@@ -1,4 +1,3 @@
-import { exercise } from '../../../src/course/exercises/08-multiqueue.ts'
 import { testLive } from '../../support/course-live.ts'
 
-await testLive(exercise)
+await testLive('08-multiqueue')

@@ -1,4 +1,3 @@
-import { exercise } from '../../../src/course/exercises/10-switch.ts'
 import { testLive } from '../../support/course-live.ts'
 
-await testLive(exercise)
+await testLive('10-switch')

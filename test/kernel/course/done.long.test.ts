@@ -15,7 +15,7 @@ function vnet(...args: string[]): string {
 
 test('an exercise is done once all checks have passed, until its driver changes', () => {
   vnet('learn', '02-mirror')
-  const file = join(directory, '02-mirror/driver.js')
+  const file = join(directory, '02-mirror/mirror.js')
   copyFileSync(join(COURSE, '02-mirror/solution.js'), file)
   expect(vnet('check', 'mirror')).toMatch(/^02-mirror: 8 passed\. Next: vnet learn 03-ring\n/m)
   expect(vnet('learn')).toMatch(/^02-mirror +done /m)

@@ -19,7 +19,7 @@ test('an exercise is done when its checks in memory have passed, where no live i
   const steps = [
     'cd "$(mktemp -d)"',
     `${vnet} learn 2`,
-    `cp ${TREE}/course/02-mirror/solution.js 02-mirror/driver.js`,
+    `cp ${TREE}/course/02-mirror/solution.js 02-mirror/mirror.js`,
     `${vnet} check 2`,
     `${vnet} learn`,
     'rm -r "$PWD"',

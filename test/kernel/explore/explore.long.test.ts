@@ -2,19 +2,26 @@
 import { existsSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { explore } from '../../../src/testing/index.ts'
+import { Consumer } from '../../support/consumer.ts'
 import { ANSWER, exploreEcho, faults, REQUEST } from '../../support/explore/echo.ts'
 
-test('a request that is sent only once fails by the loss of it or of its answer', async () => {
-  const report = await exploreEcho('once')
-  expect(faults(report)).toEqual([`drop ${REQUEST}`, `drop ${ANSWER}`])
+test('a request that is sent only once fails by its loss, and so does the printed test', async () => {
+  const report = await exploreEcho('once', { faults: ['drop'], filter: 'udp dst port 5000', timeout: 1000 })
+  expect(faults(report)).toEqual([`drop ${REQUEST}`])
   const [first] = report.failures
-  expect(first).toMatchObject({ failed: 4, runs: 4, error: 'timed out after 2000 ms', recordedFailed: true })
+  expect(first).toMatchObject({ failed: 4, runs: 4, error: 'timed out after 1000 ms', recordedFailed: true })
   expect(first!.packets).toEqual([
     expect.stringMatching(/ab IP 198\.18\.1\.1\.\d+ > 198\.18\.1\.2\.5000: UDP, length 8/),
   ])
   expect(first!.wire).toMatchObject([{ wire: 'drop "udp dst port 5000" nth 1' }])
   expect(first!.captures.every(path => existsSync(path))).toBe(true)
-  expect(first!.test).toContain(`'drop ${REQUEST}',`)
+  using consumer = new Consumer()
+  consumer.write('printed.test.js', first!.test.replace(/'test\/support/, `'${process.cwd()}/test/support`))
+  const run = consumer.vitest()
+  expect([run.status, run.stderr]).toEqual([1, expect.stringContaining('Error: timed out after 1000 ms')])
+  expect(run.stdout).toContain('Tests  1 failed (1)')
+  delete process.env.ECHO_BUG
+  expect(consumer.vitest()).toMatchObject({ status: 0, stdout: expect.stringContaining('Tests  1 passed (1)') })
 })
 
 test('a request that counts twice fails by its duplicate, and by the loss of its answer', async () => {
@@ -24,7 +31,7 @@ test('a request that counts twice fails by its duplicate, and by the loss of its
 })
 
 test('a run that blocks its thread is killed', async () => {
-  const report = await exploreEcho('block', { faults: ['duplicate'], stopAt: 1, concurrency: 1 })
+  const report = await exploreEcho('block', { faults: ['duplicate'], stopAt: 1, concurrency: 1, timeout: 1000 })
   expect(report.failures[0]!.error).toMatch(/^the scenario blocks its thread: killed after \d+ ms$/)
   expect(report.count('skipped')).toBe(1)
 })

@@ -4,8 +4,15 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { type ExploreOptions, type ExploreResult, explore, type Scenario } from '../../../src/testing/index.ts'
+import {
+  type ExploreOptions,
+  type ExploreReport,
+  type ExploreResult,
+  explore,
+  type Scenario,
+} from '../../../src/testing/index.ts'
 import { ANSWER, captures, exploreEcho, faults, REQUEST } from '../../support/explore/echo.ts'
+import { dropsOf } from '../../support/explore/vote.mjs'
 
 test('a program that survives every fault passes, and each packet was met', async () => {
   const report = await exploreEcho('', { timeout: '1min' })
@@ -15,17 +22,20 @@ test('a program that survives every fault passes, and each packet was met', asyn
   expect(report.points).toHaveLength(4)
 })
 
-/** Sends one datagram, and waits for an answer, in this process. */
-const ask: Scenario = async ({ lab, signal }) => {
+/** Sends one datagram. Returns with its answer, and rejects when the link has lost a packet. */
+const ask: Scenario = async ({ lab }) => {
   const [client, server] = lab.namespaces('client', 'server')
-  await lab.cable(client, server)
+  const link = await lab.cable(client, server)
   const receiver = await server.createSocket('udp4', 5000)
   receiver.on('message', (message, from) => receiver.send(message, from.port, from.address))
   const sender = await client.createSocket('udp4')
-  const answered = new Promise(resolve => sender.once('message', resolve))
+  let isAnswered = false
+  sender.once('message', () => (isAnswered = true))
   sender.send('question', 5000, 'server')
-  const late = sleep(5000, undefined, { signal }).then(() => Promise.reject(new Error('no answer')))
-  await Promise.race([answered, late])
+  while (!isAnswered) {
+    if ((await dropsOf(link)) > 0) throw new Error('no answer')
+    await sleep(2)
+  }
 }
 
 test('repeat fails by the same faults, and passes without them', async () => {
@@ -54,6 +64,14 @@ test('a function runs in this process, and its packets and faults can be chosen'
     { name: ANSWER, text: expect.stringMatching(/^IP 198\.18\.1\.2\.5000 > .* length 8$/) },
   ])
   expect(points[0]).toMatchObject({ packet: 0, fault: 0, faults: [`drop ${ANSWER}`], verdict: 'failed', failed: 4 })
+
+  // The table is the same again. The changed verdict of the earlier result is listed.
+  const [drop, delay] = points
+  const before = { ...report.toJSON(), points: [drop!, { ...delay!, verdict: 'slower' as const }] }
+  const again = await explore(ask, { ...options, before })
+  const table = ({ points }: ExploreReport) => points.map(({ faults, verdict }) => [faults, verdict])
+  expect(table(again)).toEqual(table(report))
+  expect([report.unsteady, again.unsteady]).toEqual([[], [`slower before, passed now: delay 30ms ${ANSWER}`]])
 })
 
 test('an exploration that is aborted reports the verdicts up to then', async () => {
@@ -63,6 +81,21 @@ test('an exploration that is aborted reports the verdicts up to then', async () 
   expect(report.points.map(({ verdict }) => verdict)).toEqual(['failed', 'skipped', 'skipped', 'skipped'])
   expect([faults(report), report.passed]).toEqual([[`duplicate ${REQUEST}`], false])
   await expect(exploreEcho('', { signal: stop.signal })).rejects.toThrow('aborted')
+})
+
+test('an exploration that is stopped while a failure is repeated reports it, with its runs up to then', async () => {
+  const stop = new AbortController()
+  let runs = 0
+  const stopping: Scenario = async run => {
+    // Three clean runs, one that fails, and its first repetition.
+    if (++runs === 5) stop.abort()
+    await ask(run)
+  }
+  const report = await explore(stopping, { faults: ['drop'], signal: stop.signal, captures: false })
+  expect(report.failures).toMatchObject([{ faults: [`drop ${REQUEST}`], failed: 1, runs: 1, stopped: true }])
+  expect(String(report)).toContain(`\nFAILED in 1 of 1 runs, and then stopped: drop ${REQUEST}\n`)
+  expect(String(report)).toContain(' ab: drop "udp dst port 5000" nth 1 (not tried)\n')
+  expect([runs, report.count('failed'), report.count('skipped')]).toEqual([5, 1, 1])
 })
 
 test('an error that an earlier run left behind does not fail the run in which it arrives', async () => {

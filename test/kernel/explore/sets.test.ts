@@ -40,6 +40,9 @@ test('all pairs are tried, and a burst that fails by the same two faults is one 
     [1, 2],
   ])
   expect(String(report)).toContain('3 pairs of faults: 2 failed, 0 skipped')
+  const one = await exploreVotes({ pairs: true, filter, stopAt: 1 })
+  expect([one.count('skipped'), one.points.length, one.size]).toEqual([2, 4, 6])
+  expect(String(one)).toContain('3 pairs of faults: 1 failed, 2 skipped')
 }, 60_000)
 
 test('a burst is reduced to the two faults that are needed, and a wire repeats them', async () => {

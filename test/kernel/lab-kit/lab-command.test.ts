@@ -94,7 +94,7 @@ VNET_LAB=my-net-PID
   })
 
   test.each([
-    [['--host', 'nobody', '--', 'true'], '--host nobody: the lab has client, server .see'],
+    [['--host', 'nobody', '--', 'true'], '--host nobody: the lab has client, server'],
     [['--host', 'client'], '--host: there is no command'],
     [['--json', '--', 'true'], '--json: a command and requests would share the streams'],
   ])('is refused with %j', (args, text) => {

@@ -157,6 +157,12 @@ test('a namespace leaves out settings that the kernel does not have, and makes t
   expect((await client.exec('cat', ['/proc/sys/net/ipv4/ip_default_ttl'])).stdout).toBe('7\n')
 })
 
+test('a host does not forward, whatever the first namespace of the machine does', async () => {
+  await using lab = await createLab()
+  const [client] = lab.namespaces('client')
+  expect((await client.exec('cat', ['/proc/sys/net/ipv4/ip_forward'])).stdout).toBe('0\n')
+})
+
 /** Starts a process with a lab, and returns what it has made. */
 async function labProcess(seed: number) {
   const program = new URL('../../support/lab-process.mjs', import.meta.url).pathname

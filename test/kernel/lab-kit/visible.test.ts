@@ -7,9 +7,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, onTestFinished, test } from 'vitest'
+import { ControlClient } from '../../../src/control/index.ts'
 import { startTime } from '../../../src/control/protocol/directory.ts'
 import { privateCandidates } from '../../../src/control/protocol/run-directory.ts'
+import { loadNative } from '../../../src/linux/native.ts'
 import { createLab } from '../../../src/testing/index.ts'
+import { createLabWith } from '../../../src/testing/lab/index.ts'
 import { runningLabs } from '../../../src/testing/lab/running.ts'
 import { asUser, ended, onMachine, TREE, USER } from '../../support/ordinary-user.ts'
 import { NOBODY } from '../../support/privileges.ts'
@@ -78,6 +81,25 @@ test('list names both ends of a link LAB:HOST/IF, and commands take these names'
   expect(await carrier()).toBe('1\n')
 })
 
+test('clients get the segment of each port of a lab, and see which interfaces belong to routers', async () => {
+  await using lab = await createLab({ name: 'drawn' })
+  const lans = { wifi: { ports: ['tv', 'home'] }, office: { ports: ['tv'] } }
+  await lab.topology({ namespaces: ['tv'], routers: { home: { inside: ['tv'] } }, lans })
+  await lab.lan({}, lab.namespaces('guest')[0])
+  await seen('drawn', 6)
+  using client = new ControlClient(loadNative())
+  const devices = await client.devices(runningLabs().find(({ name }) => name === 'drawn')!.vnet)
+  const own = devices.filter(({ netns }) => netns?.startsWith('drawn:'))
+  expect(own.map(({ netns, name, router, labSegment }) => `${netns}/${name} ${router} ${labSegment}`).sort()).toEqual([
+    'drawn:guest/lan false lan',
+    'drawn:home/lan true wifi',
+    'drawn:home/tv true undefined',
+    'drawn:tv/home false undefined',
+    'drawn:tv/lan false wifi',
+    'drawn:tv/lan2 false office',
+  ])
+})
+
 test('a lab is found from every network namespace', async () => {
   await using lab = await createLab({ name: 'far' })
   const [client, server] = lab.namespaces('client', 'server')
@@ -110,6 +132,22 @@ test('vnet wire replaces the text of a lab link, and neither its faults nor its 
   expect((await link.stats()).ab.stages.map(({ stage }) => stage)).toEqual(['nat', 'fault 1'])
   const refused = await runMain('wire', 'wires:router/outside', 'delay 5')
   expect([refused.status, refused.stderr]).toEqual([1, expect.stringContaining('unit')])
+})
+
+test('vnet wire shows what replaced stages of a lab link have dropped', async () => {
+  await using lab = await createLab({ name: 'former' })
+  const [client, server] = lab.namespaces('client', 'server')
+  const link = await lab.cable(client, server, { wire: { ab: 'loss 100%' } })
+  await client.exec('ping', ['-c1', '-W0.1', '198.18.1.2'])
+  await link.wire('')
+  await seen('former')
+  const shown = (await runMain('wire', '--json', 'former:client/server')).stdout.trim().split('\n')
+  expect(shown.map(line => JSON.parse(line)).filter(({ direction }) => direction === 'ab')).toMatchObject([
+    { stage: null },
+    { stage: 'loss', text: 'loss 100%', former: true, in: expect.any(Number), drops: { loss: expect.any(Number) } },
+  ])
+  const { stdout } = await runMain('wire', 'former:client/server')
+  expect(stdout).toMatch(/^former:client\/server ab: off\n.*\n {2}ab former loss 100% dropped: loss \d+\n/)
 })
 
 test('labs of one name are called LAB-PID in every command', async () => {
@@ -167,6 +205,23 @@ test('events of labs of one name have the process in the name', async () => {
     child.stdin.end('\n')
     await once(child, 'exit')
   }
+})
+
+test('other processes do not see a hidden lab, like the warm-up of a test process', async () => {
+  await using hidden = await createLabWith({}, { isHidden: true })
+  const [quiet, other] = hidden.namespaces('quiet', 'other')
+  await hidden.cable(quiet, other)
+  const child = await labProcess()
+  // It becomes visible later than the hidden one would have.
+  await labsUntil(labs => labs.some(({ pid }) => pid === child.pid))
+  expect(own().filter(name => name.startsWith(`${process.pid}-`))).toEqual([])
+  await using lab = await createLab({ name: 'beside' })
+  const [client, server] = lab.namespaces('client', 'server')
+  await lab.cable(client, server)
+  await seen('beside')
+  expect(runningLabs().flatMap(({ hosts }) => [...hosts.keys()])).not.toContain('quiet')
+  child.stdin.end('\n')
+  await once(child, 'exit')
 })
 
 test('a lab leaves none of the files by which it is found, and removes the files of a killed lab', async () => {
@@ -245,6 +300,11 @@ VNET_LAB=${lab}
 `)
   expect(vnet('lab', 'exec', `${lab}:client`, 'sh', '-c', 'exit 3').status).toBe(3)
   expect(vnet('lab', 'exec', `${OWN}:client`, 'sh', '-c', 'kill -TERM $$').status).toBe(128 + 15)
+  expect(vnet('lab', 'exec', `${OWN}:client`, '--', 'no-such-program')).toEqual({
+    status: 127,
+    stdout: '',
+    stderr: 'vnet: exec no-such-program: No such file or directory (errno 2)\n',
+  })
   const unknown = vnet('lab', 'exec', `${OWN}:other`, 'true')
   expect(unknown.status).toBe(1)
   expect(unknown.stderr).toMatch(new RegExp(`^vnet: no host is called ${OWN}:other; there are .*:`))
@@ -354,7 +414,7 @@ test('root sees, with --user, the labs of another user, and enters them as that 
     0,
     `vnet: ${hint}${hint}0\n 0 ${NOBODY} 1\nlo\nserver\nonly root may do this\n` +
       '1 packets transmitted, 1 received, 0% packet loss, time 0ms\n' +
-      'vnet: --user 0: only root may query the vnets of another user (see vnet --help)\n2\n',
+      'vnet: --user 0: only root may query the vnets of another user\n2\n',
   ])
 })
 

@@ -101,7 +101,7 @@ test('every command ends with its status and a line or two, whatever the server 
         const isFine =
           (status === 0 || status === 1 || status === 2) &&
           lines.length <= 2 &&
-          lines.every(line => /^vnet: /.test(line) && !/(Type|Range|Reference)Error/.test(line)) &&
+          lines.every(line => /^(vnet: |\{"event":"error",)/.test(line) && !/(Type|Range|Reference)Error/.test(line)) &&
           (status === 0 || lines.length > 0) &&
           // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not be there
           !/[\x00-\x09\x0b-\x1f\x7f-\x9f]/.test(stdout + stderr)

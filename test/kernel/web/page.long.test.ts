@@ -225,7 +225,7 @@ test('a page draws a running lab, and opens the drawing of a link of it', async 
   await showView(page, 'Labs')
   const drawing = page.getByRole('figure', { name: `The links of ${name}` })
   await expect.poll(() => drawing.getByRole('link').count()).toBe(3)
-  await drawing.getByRole('link', { name: 'server to segment' }).waitFor()
+  await drawing.getByRole('link', { name: 'server to lan' }).waitFor()
   await drawing.getByRole('link', { name: 'client to server' }).click()
   await page.getByRole('heading', { name: `${name}:client/server`, level: 1 }).waitFor()
   await page.locator('#view').getByRole('img', { name: 'delay 3ms' }).waitFor()

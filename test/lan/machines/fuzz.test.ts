@@ -24,7 +24,7 @@ import { vnetHeaders } from '../../support/vnet-header.ts'
 import { addLan, settle } from '../lan-net.ts'
 import { BROADCAST, CLIENT, CLIENT_MAC, CLIENT6, GATEWAY, GATEWAY6, packet, ping, tcp, udp } from '../packets.ts'
 
-const FRAMES = scaled(1_000_000)
+const FRAMES = scaled(500_000)
 
 const makeNet = memoryNets()
 const broadcast = { mac: BROADCAST, ip: [255, 255, 255, 255] }

@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { exercises } from '../../../src/course/exercises/index.ts'
+import { courseNames } from '../../../src/course/folder.ts'
 import { list } from '../../support/list.ts'
 import { runMain } from '../../support/run-main.ts'
 
@@ -22,6 +22,7 @@ const COMMANDS = [
   'lan',
   ...ASKING,
   'simulate',
+  'record',
   'replay',
   'rootless',
   'learn',
@@ -32,7 +33,7 @@ const COMMANDS = [
   'completion',
   'help',
 ]
-const EXERCISES = exercises.map(({ name }) => name)
+const EXERCISES = courseNames()
 
 const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
   ['vnet s', ['snull', 'show', 'stats', 'step', 'simulate']],
@@ -42,7 +43,7 @@ const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
   ['vnet --metrics ', []],
   ['vnet snull --use-', ['--use-napi']],
   ['vnet snull --mtu ', []],
-  ['vnet top --i', ['--interval']],
+  ['vnet top --w', ['--watch']],
   ['vnet top s', ['sn0']],
   ['vnet stats --w', ['--watch']],
   ['vnet stats --watch ', []],
@@ -57,9 +58,9 @@ const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
   ['vnet carrier sn0 ', ['on', 'off']],
   ['vnet carrier sn0 of', ['off']],
   ['vnet wire r', ['red/sn1']],
-  ['vnet wire sn0 --b', ['--ba']],
-  ['vnet wire sn0 --ab ', []],
-  ['vnet wire sn0 --ou', ['--out']],
+  ['vnet wire sn0 --wire-b', ['--wire-ba']],
+  ['vnet wire sn0 --wire-ab ', []],
+  ['vnet wire sn0 --wire-o', ['--wire-out']],
   ['vnet attach eth0 --fail', ['--fail-open']],
   ['vnet attach --cont', ['--container']],
   ['vnet node --im', ['--image-labels']],
@@ -82,7 +83,7 @@ const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
   ['vnet learn 01-drop ', []],
   ['vnet check ', [...EXERCISES, 'vnet']],
   ['vnet check --memory-only 03', ['03-ring']],
-  ['vnet check 01-drop ', []],
+  ['vnet check 01-drop ', [...EXERCISES, 'vnet']],
   ['vnet completion ', ['bash', 'zsh']],
   ['vnet help car', ['carrier']],
   ['vnet lan ', ['show']],

@@ -5,14 +5,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { exercise as drop } from '../../../src/course/exercises/01-drop.ts'
 import { COURSE } from '../../../src/course/folder.ts'
+import { exerciseOf } from '../../support/course.ts'
 import { failureOf, solution } from '../../support/course-worker.ts'
 import { freshDirectory } from '../../support/fresh-directory.ts'
 
 const PROGRAM = fileURLToPath(new URL('../../../dist/vnet.js', import.meta.url))
 
 const directory = freshDirectory()
+const drop = await exerciseOf('01-drop')
 
 function vnet(...args: string[]) {
   return vnetIn(directory, ...args)
@@ -22,7 +23,7 @@ function vnetIn(cwd: string, ...args: string[]) {
   return spawnSync(process.execPath, [PROGRAM, ...args], { cwd, encoding: 'utf8' })
 }
 
-const driverFile = () => join(directory, '01-drop/driver.js')
+const driverFile = () => join(directory, '01-drop/drop.js')
 
 describe('vnet learn', () => {
   test('vnet learn writes the files of an exercise, and does not change existing ones', () => {
@@ -31,12 +32,12 @@ describe('vnet learn', () => {
     expect(first.stdout).toContain('then: vnet check 01-drop\n')
     expect(readdirSync(join(directory, '01-drop')).sort()).toEqual([
       'README.md',
-      'driver.js',
+      'drop.js',
       'jsconfig.json',
       'package.json',
     ])
     appendFileSync(driverFile(), '// mine\n')
-    expect(vnet('learn', '1').stdout).toContain('01-drop/driver.js      exists and stays as it is\n')
+    expect(vnet('learn', '1').stdout).toContain('01-drop/drop.js        exists and stays as it is\n')
     expect(readFileSync(driverFile(), 'utf8')).toMatch(/\/\/ mine\n$/)
   })
 
@@ -88,7 +89,7 @@ describe('vnet check', () => {
       [
         ...drop.memory.map(({ title }) => ({ title, where: 'memory', result: 'passed' })),
         ...drop.live.map(({ title }) => ({ title, where: 'live', result: 'not run', why: '--memory-only' })),
-      ].map(result => ({ exercise: '01-drop', file: '01-drop/driver.js', ...result })),
+      ].map(result => ({ exercise: '01-drop', file: '01-drop/drop.js', ...result })),
     )
     expect(vnet('learn').stdout).toMatch(/^01-drop +begun /)
   })
@@ -96,7 +97,7 @@ describe('vnet check', () => {
   test.each([
     [[], /^vnet: check: no exercise is in this directory; .*\n$/],
     [['nowhere'], /^vnet: check: 'nowhere' is neither an exercise nor a file; .*\n$/],
-    [['1'], /^vnet: check: no driver\.js in 01-drop; .*\n$/],
+    [['1'], /^vnet: check: no drop\.js in 01-drop; .*\n$/],
     [[tmpdir()], /^vnet: check: .* is in no directory that is named after an exercise, .*\n$/],
   ])('vnet check refuses %j in one line, with status 2', (args, line) => {
     const { status, stderr } = vnet('check', ...args)
@@ -111,10 +112,7 @@ describe('vnet check', () => {
     expect([other.status, other.stderr]).toEqual([2, expect.stringMatching(line)])
     rmSync(driverFile())
     const { status, stderr } = vnetIn(cwd, 'check')
-    expect([status, stderr]).toEqual([
-      2,
-      expect.stringMatching(/^vnet: check: no driver\.js in \.; vnet learn 01-drop /),
-    ])
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/^vnet: check: no drop\.js in \.; vnet learn 01-drop /)])
   })
 
   test('vnet check finds a timer of Node.js that the driver leaves behind', async () => {
@@ -143,21 +141,32 @@ describe('vnet check', () => {
     })
   })
 
-  test('vnet check believes no result that a driver prints', async () => {
-    const results = drop.memory.map(({ title }) => ({ end: { title, where: 'memory', result: 'passed' } }))
-    const text = results.map(result => `${JSON.stringify(result)}\n`).join('')
-    const failure = await failureOf(`import fs from 'node:fs'
-import { syncBuiltinESMExports } from 'node:module'
-fs.writeSync(1, ${JSON.stringify(text)})
-JSON.stringify = () => ${JSON.stringify(JSON.stringify(results.at(-1)))}
-fs.writeSync = () => {}
-syncBuiltinESMExports()
+  test('vnet check believes no result that a driver makes up', async () => {
+    const end = JSON.stringify({ title: drop.memory[0]?.title, where: 'memory', result: 'passed' })
+    const failure = await failureOf(`console.log('{"end":${end}}')
+Object.prototype.toJSON = Array.prototype.toJSON = () => ({ end: ${end} })
+JSON.stringify = () => '{"end":${end}}'
 ${solution.replace('  skb.drop()\n', '')}`)
     expect(failure).toMatchObject({ title: 'drops every IPv4 frame', result: 'failed' })
   })
 
-  test('vnet check passes a driver that writes lines to standard output', async () => {
-    const lines = `import { writeSync } from 'node:fs'\nwriteSync(1, 'loaded\\n0\\n')\n`
-    expect(await failureOf(lines + solution)).toBeUndefined()
+  test.each([
+    ["import 'node:fs'", "imports 'node:fs'"],
+    ["import 'vnet/testing'", "imports 'vnet/testing'"],
+    [`import '${COURSE}01-drop/solution.js'`, `imports '${COURSE}01-drop/solution.js'`],
+    ["await import('data:text/javascript,0')", "imports 'data:text/javascript,0'"],
+    ['await (0, eval)(\'import("node:fs")\')', "imports 'node:fs'"],
+    ['await new Function(\'return import("node:fs")\')()', "'node:fs'"],
+    ["process.binding('fs')", 'process.binding is not a function'],
+    ["process.getBuiltinModule('fs').x", 'process.getBuiltinModule is not a function'],
+    ['process.stdout._handle.x', "reading '_handle'"],
+    ['console._stdout._handle.x', "reading '_handle'"],
+  ])('a driver of an exercise cannot run %s', async (line, text) => {
+    const failure = await failureOf(`${line}\n${solution}`)
+    expect(failure).toMatchObject({ title: 'the driver file loads', seen: expect.stringContaining(text) })
+  })
+
+  test('vnet check passes a driver that writes lines to the console', async () => {
+    expect(await failureOf(`console.log('loaded\\n%d', 0)\n${solution}`)).toBeUndefined()
   })
 })

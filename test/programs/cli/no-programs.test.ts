@@ -9,14 +9,20 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
-test('only exec, the start in namespaces, --web and --metrics, extcap’s installation, labs, explorations and the course start a program', () => {
+test('only exec, the start in namespaces, --web and --metrics, extcap’s installation, record, labs, explorations and the course start a program', () => {
   const root = new URL('../../../src/', import.meta.url).pathname
   const sources = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(path => path.endsWith('.ts'))
   expect(sources.length).toBeGreaterThan(50)
   const starting = /child_process|node:cluster|\bexecve?p?\b\(|\bposix_spawn|'system'|'popen'/
   expect(sources.filter(path => starting.test(readFileSync(join(root, path), 'utf8'))).sort()).toEqual([
+    'cli/commands/check-kernel.ts',
+    'cli/commands/record.ts',
     'cli/extcap-install.ts',
     'cli/web-process.ts',
+    'course/kernel/build.ts',
+    'course/kernel/guest.ts',
+    'course/kernel/oops.ts',
+    'course/kernel/packages.ts',
     'course/live.ts',
     'course/worker.ts',
     'exec/launch.ts',

@@ -3,17 +3,20 @@ import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { exercises } from '../../../src/course/exercises/index.ts'
+import { loadExercises } from '../../../src/cli/exercise-file.ts'
 import { COURSE, writeExercise } from '../../../src/course/folder.ts'
 
 const TSC = resolve(import.meta.dirname, '../../../node_modules/.bin/tsc')
 const directory = mkdtempSync(join(tmpdir(), 'vnet-course-'))
 afterAll(() => rmSync(directory, { recursive: true }))
 
-test.each(exercises)('an editor finds no mistake in the skeleton and the solution of $name', exercise => {
-  writeExercise(directory, exercise)
-  const own = join(directory, exercise.name)
-  copyFileSync(join(COURSE, exercise.name, 'solution.js'), join(own, 'solution.js'))
-  const { status, stdout } = spawnSync(TSC, ['-p', 'jsconfig.json'], { cwd: own, encoding: 'utf8' })
-  expect([status, stdout]).toEqual([0, ''])
-})
+test.each(await loadExercises())(
+  'an editor finds no mistake in the skeleton, the solution and the checks of $name',
+  exercise => {
+    writeExercise(directory, exercise)
+    const own = join(directory, exercise.name)
+    for (const file of ['solution.js', 'exercise.js']) copyFileSync(join(COURSE, exercise.name, file), join(own, file))
+    const { status, stdout } = spawnSync(TSC, ['-p', 'jsconfig.json'], { cwd: own, encoding: 'utf8' })
+    expect([status, stdout]).toEqual([0, ''])
+  },
+)

@@ -12,7 +12,7 @@ import { Chance } from '../../support/fuzz-netlink.ts'
 import { runMain } from '../../support/run-main.ts'
 import { SEED, scaled } from '../../support/scale.ts'
 
-const NAMES = scaled(50_000)
+const NAMES = scaled(25_000)
 /** Text that a shell may interpret; `>p` would leave a file. */
 const PIECES = [
   '$(>p)',

@@ -52,7 +52,6 @@ describe('each room imports only from rooms before it', () => {
     ['vnet.ts', './cli/b.ts'],
     ['linux/a.ts', 'node:module'],
     ['linux/a.ts', 'ffi-rs'],
-    ['cli/a.ts', 'commander'],
   ])('%s may import %s', (file, specifier) => {
     expect(check(file, `import '${specifier}'`)).toEqual([])
   })
@@ -85,7 +84,7 @@ describe('each room imports only from rooms before it', () => {
     ['cli/a.ts', '../../package.json', 'cli may not import what lies outside src (../../package.json)'],
     ['cli/a.ts', 'vnet', 'cli may not import the package vnet'],
     ['cli/a.ts', 'vnet/tap', 'cli may not import the package vnet/tap'],
-    ['netdev/a.ts', 'commander', 'netdev may not import the package commander'],
+    ['netdev/a.ts', 'yaml', 'netdev may not import the package yaml'],
     ['netdev/a.ts', 'node:fs', 'netdev may not import a builtin of Node (node:fs)'],
     ['netdev/a.ts', 'fs', 'netdev may not import a builtin of Node (fs)'],
   ])('%s may not import %s', (file, specifier, message) => {

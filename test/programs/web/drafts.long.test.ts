@@ -117,6 +117,6 @@ test('a text of the wire is checked again after its direction is changed', async
   await wire.getByRole('textbox').fill('losss 1%')
   await error.waitFor()
   await page.locator('#wire-direction').selectOption('ba')
-  await wire.getByText('--ba').waitFor()
+  await wire.getByText('--wire-ba').waitFor()
   await error.waitFor()
 })

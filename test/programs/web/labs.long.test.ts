@@ -28,7 +28,14 @@ test('each link of a lab is drawn with its rate and its drops, and opens the dra
   await feed.second()
   await link(page, 'host1 to hub').getByText('−7/s').waitFor()
   await expect.poll(() => link(page, 'host1 to hub').textContent()).toMatch(/host1 to hub [1-9].*dropped 7 frames\/s/)
-  expect(await link(page, 'host0 to segment').count()).toBe(1)
+  expect(await link(page, 'host0 to wifi').count()).toBe(1)
+  expect(await drawing(page).locator('title').allTextContents()).toEqual(
+    expect.arrayContaining(['host host0', 'router hub', 'segment wifi']),
+  )
+  const outlines = await drawing(page).locator('.node path').all()
+  const commands = outlines.map(async path => (await path.getAttribute('d'))?.replace(/[^A-Za-z]/g, ''))
+  // A box, a hexagon, and a box with round ends.
+  expect(new Set(await Promise.all(commands))).toEqual(new Set(['Mhvhz', 'Mhllhlz', 'Mhahaz']))
   await link(page, 'host1 to hub').press('Enter')
   await page.getByRole('heading', { name: `${LAB}:host1/hub`, level: 1 }).waitFor()
   await page.getByRole('img', { name: `The kernel's network stack at ${LAB}:host1/hub` }).waitFor()

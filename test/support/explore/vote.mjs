@@ -26,7 +26,8 @@ export default async function scenario({ lab }) {
   if (counted.size !== 3) throw new Error(`counted ${[...counted].join(' and ')}`)
 }
 
-async function dropsOf(link) {
+/** Returns how many packets a link has lost. */
+export async function dropsOf(link) {
   const { ab, ba } = await link.stats()
   return [...ab.stages, ...ba.stages].reduce((sum, { dropped }) => sum + dropped, 0)
 }

@@ -191,7 +191,13 @@ export class FakeWorld {
         .map(word => {
           const stage = word.split(' ')[0] ?? ''
           const dropped = stage === 'loss' ? Math.round(frames / 100) : 0
-          const late = stage === 'delay' ? { late: { p50: 0.06 + (this.time % 8) / 1000, p99: 0.85 } } : {}
+          const p50 = 0.06 + (this.time % 8) / 1000
+          /** @type {[number, number][]} */
+          const counts = [
+            [p50, frames],
+            [0.85, frames >> 4],
+          ]
+          const late = stage === 'delay' ? { late: { p50, p99: 0.85, counts } } : {}
           return {
             stage,
             path: '',
@@ -457,14 +463,14 @@ function device(pid, driver, name, netns, { rate = 0, hasBoard = false, queues =
 }
 
 /**
- * A lab: hosts with a cable to a router each, the first two with a segment.
+ * A lab: hosts with a cable each to one router, and a segment of the first two.
  * @param {number} hosts
  */
 function labDevices(hosts) {
   /** @param {string} host @param {string} name @param {string} [peer] */
   const end = (host, name, peer) => {
     const made = device(4716, 'lab', name, `${LAB}:${host}`, { rate: 40 })
-    const lab = { name: LAB, host, segment: peer === undefined ? 9 : undefined }
+    const lab = { name: LAB, host, isRouter: host === 'hub', segment: peer === undefined ? 'wifi' : undefined }
     return { ...made, row: { ...made.row, peer: peer && `${LAB}:${peer}/${host}`, lab } }
   }
   const cables = Array.from({ length: hosts }, (_, i) => [

@@ -14,7 +14,7 @@ const packets = [
 ]
 const result: ExploreResult = {
   ...{ passed: false, cleanErrors: [], baseline: { median: 12.5, longest: 13, left: [] }, roundTrip: 2 },
-  ...{ rto: '50 ms', unsteady: [], packets, faults: ['drop', 'delay'], failures: [] },
+  ...{ rto: '50 ms', unsteady: [], skippedPairs: 0, packets, faults: ['drop', 'delay'], failures: [] },
   points: [
     {
       packet: 0,
@@ -38,7 +38,7 @@ const failure = (text: string): Failure =>
       packets: [text],
       wire: [{ ...{ link: text, direction: 'ab', filter: text }, wire: text, code: [text] }],
     },
-    ...{ wireFailed: true, captures: [text], recordedFailed: true, limit: 1000, test: text },
+    ...{ wireFailed: true, captures: [text], recordedFailed: true, stopped: false, limit: 1000, test: text },
   }) as Failure
 
 /** Returns the rows of the packets, without markup. */

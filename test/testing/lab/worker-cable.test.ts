@@ -12,8 +12,8 @@ const makeNet = memoryNets()
 
 const SPEC: CableSpec = {
   lab: 'lab',
-  a: { host: 'left', path: 'a', mac: Uint8Array.of(2, 0, 0, 0, 0, 1), addresses: ['198.18.0.1/24'] },
-  b: { host: 'right', path: 'b', mac: Uint8Array.of(2, 0, 0, 0, 0, 2), addresses: [] },
+  a: { isRouter: false, host: 'left', path: 'a', mac: Uint8Array.of(2, 0, 0, 0, 0, 1), addresses: ['198.18.0.1/24'] },
+  b: { isRouter: false, host: 'right', path: 'b', mac: Uint8Array.of(2, 0, 0, 0, 0, 2), addresses: [] },
   ab: '',
   ba: '',
   seed: 7,

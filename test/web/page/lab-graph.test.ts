@@ -6,16 +6,17 @@ import { BOX, type Lab, labsOf, layoutLab } from '../../../src/web/page/lab-grap
 import { deviceRow } from '../../support/web/devices.ts'
 
 /** An interface of a lab; without a peer it is a port of a segment. */
-function end(lab: string, host: string, name: string, peer?: string, segment?: number): DeviceRow {
+function end(lab: string, host: string, name: string, peer?: string, segment?: string): DeviceRow {
   const given = peer === undefined ? undefined : `${lab}:${peer}`
-  return deviceRow(`1/${lab}:${host}/${name}`, { peer: given, lab: { name: lab, host, segment } })
+  const isRouter = host === 'home'
+  return deviceRow(`1/${lab}:${host}/${name}`, { peer: given, lab: { name: lab, host, isRouter, segment } })
 }
 
 const cable = (a: string, b: string, n = '') => [
   end('net', a, `${b}${n}`, `${b}/${a}${n}`),
   end('net', b, `${a}${n}`, `${a}/${b}${n}`),
 ]
-const port = (host: string) => end('net', host, 'lan', undefined, 3)
+const port = (host: string, segment = 'wifi') => end('net', host, 'lan', undefined, segment)
 const labs = (...devices: readonly DeviceRow[]) => labsOf([{ pid: 1, driver: 'lab', devices }])
 
 /** `client-home` for each link. */
@@ -32,9 +33,20 @@ function columnsOf(lab: Lab): string[][] {
 
 test('each cable of a lab is one link, and each port leads to its segment', () => {
   const [lab] = labs(...cable('client', 'home'), port('client'), port('tv'))
-  expect(lab!.nodes.map(({ name }) => name)).toEqual(['client', 'home', 'segment', 'tv'])
-  expect(namesOf(lab!)).toEqual(['client-home', 'client-segment', 'tv-segment'])
+  expect(lab!.nodes.map(({ name }) => name)).toEqual(['client', 'home', 'wifi', 'tv'])
+  expect(namesOf(lab!)).toEqual(['client-home', 'client-wifi', 'tv-wifi'])
   expect(lab!.links[0]!.peer?.label).toBe('net:home/client')
+})
+
+test('a router, a host and a segment of its name are three kinds of nodes', () => {
+  const [lab] = labs(...cable('client', 'home'), port('home', 'client'), port('tv', 'office'))
+  expect(lab!.nodes.map(({ name, kind }) => `${kind} ${name}`)).toEqual([
+    'host client',
+    'router home',
+    'segment client',
+    'host tv',
+    'segment office',
+  ])
 })
 
 test('interfaces that are in no lab are not drawn', () => {

@@ -15,7 +15,7 @@ let reply: (nonce: string) => object
 class FakeSource {
   static readonly CLOSED = 2
   readyState = 1
-  onmessage = (_: { data: string }) => {}
+  onmessage = (_: { data: string; lastEventId: string }) => {}
   onerror = () => {}
   isOpen = true
   readonly url: string
@@ -46,10 +46,10 @@ beforeEach(() => {
 afterEach(() => void vi.unstubAllGlobals())
 
 /** Opens a feed; settles with the state that the page shows next, or the source that it opened. */
-function open(session: PageSession) {
+function open(session: PageSession, path = '/events?a=b') {
   let close = () => {}
   const end = new Promise<string | FakeSource>(resolve => {
-    const opened = session.open('/events?a=b', { received: () => {}, failed: resolve })
+    const opened = session.open(path, { received: () => {}, failed: resolve })
     close = () => opened.close()
     onSource = resolve
   })
@@ -115,6 +115,20 @@ test('a page without a token opens its feed without a proof or a key', async () 
   const session = new PageSession()
   const { url } = (await open(session).end) as FakeSource
   expect([url, sent]).toEqual(['/events?a=b', ['/events?a=b']])
+})
+
+test('a page that connects again names the last numbers: of all messages, and of the wire of the device', async () => {
+  const session = new PageSession()
+  for (const [path, numbers, last] of [
+    ['/events?a=b', '', '7'],
+    ['/events?device=x', '&after=7', '8'],
+    ['/events?device=y', '&after=8', '9'],
+    ['/events?device=x', '&after=9&after-wire=8', ''],
+  ] as const) {
+    const source = (await open(session, path).end) as FakeSource
+    expect(source.url).toBe(path + numbers)
+    source.onmessage({ data: '{}', lastEventId: last })
+  }
 })
 
 test('a feed that is closed before the proof has come is not opened', async () => {

@@ -81,15 +81,25 @@ describe('history of all devices', () => {
 describe('history of a wire', () => {
   it('wire history keeps each stage’s effect on packets, its held packets, and its lateness in seconds', () => {
     const history = new History()
-    const delay = { stage: 'delay', direction: 'ba', path: 'match then ', late: { p50: 0.002, p99: 5 } }
-    history.receive(wire(0, 'a', stage({}), stage(delay)))
-    history.receive(wire(1, 'a', stage({ dropped: 3, duplicated: 1 }), stage({ ...delay, held: 7 })))
+    const delay = { stage: 'delay', direction: 'ba', path: 'match then ' }
+    const late = (...counts: [number, number][]) => ({ late: { p50: 9, p99: 9, counts } })
+    history.receive(wire(0, 'a', stage({}), stage({ ...delay, ...late([1, 1000]) })))
+    const changed = { ...delay, held: 7, ...late([0.002, 90], [1, 1000], [5, 10]) }
+    history.receive(wire(1, 'a', stage({ dropped: 3, duplicated: 1 }), stage(changed)))
     const samples = history.wire('a')!
     expect(samples.rate('dropped ab loss', 0)).toEqual([null, 3])
     expect(samples.rate('duplicated ab loss', 0)).toEqual([null, 1])
     expect(samples.level('p50 ba match then delay', 0)[1]).toBeCloseTo(2e-6, 12)
     expect(samples.level('p99 ba match then delay', 0)[1]).toBeCloseTo(5e-3, 9)
     expect(samples.levelKeys()).not.toContain('p50 ab loss')
+  })
+
+  it('the lateness of an interval without packets is unknown, and that of a new stage is of all its packets', () => {
+    const history = new History()
+    const all = [[[1, 5]], [[1, 5]], [[2, 3]]] as const
+    for (const [time, counts] of all.entries())
+      history.receive(wire(time, 'a', stage({ stage: 'delay', late: { p50: 9, p99: 9, counts } })))
+    expect(history.wire('a')!.level('p99 ab delay', 0)).toEqual([null, null, expect.closeTo(0.002, 9)])
   })
 
   it('wire history is kept for the 16 devices that were viewed last', () => {

@@ -97,10 +97,11 @@ describe('the plots', () => {
   })
 
   it('the plots show each stage’s effect on packets, and how late packets left', () => {
-    const late = { p50: 0.001, p99: 2 }
+    const late = (...counts: [number, number][]) => ({ p50: 9, p99: 9, counts })
+    const lates = [late(), late([0.001, 90], [2, 10])]
     const messages = [
-      wire(0, { stage: 'loss', path: 'match then ' }, { stage: 'delay', direction: 'ba', late }),
-      wire(1, { stage: 'loss', path: 'match then ', dropped: 3 }, { stage: 'delay', direction: 'ba', late }),
+      wire(0, { stage: 'loss', path: 'match then ' }, { stage: 'delay', direction: 'ba', late: lates[0] }),
+      wire(1, { stage: 'loss', path: 'match then ', dropped: 3 }, { stage: 'delay', direction: 'ba', late: lates[1] }),
     ]
     expect(shown('Wire ab: packets', messages)).toEqual([['match then loss: dropped', [null, 3]]])
     expect([shown('Wire ba: packets', messages), shown('Wire ab: extra', messages)]).toEqual([[], []])

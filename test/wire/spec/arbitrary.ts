@@ -122,6 +122,15 @@ const simple = fc.oneof(
   fc
     .record({ kind: fc.constant('trace'), file: fc.constantFrom('a.up', 'my trace'), once: flag, queue: maybe(queue) })
     .map(without),
+  fc
+    .record({
+      kind: fc.constantFrom('lte', '5g', 'starlink', 'wifi'),
+      isUp: fc.constant(true),
+      handover: maybe(fc.integer({ min: 1e9, max: 3600e9 })),
+      queue: maybe(queue),
+    })
+    .map(without),
+  fc.record({ kind: fc.constant('geo'), isUp: fc.constant(true), queue: maybe(queue) }).map(without),
   delay,
   slot,
 ) as fc.Arbitrary<Written>
@@ -136,8 +145,8 @@ function groupOf(specs: readonly Written[], limit: Group['limit']): Group {
   for (const { kind: name, ...spec } of specs) {
     const kind = STAGES.find(each => each.kind === name)
     if (kind === undefined) throw new Error(`${name} is not a kind of stage`)
-    // A group has one stage of a kind, and a trace is its queue in place of a rate.
-    const place = name === 'trace' ? 'rate' : name
+    // A group has one stage of a kind, and one with a queue.
+    const place = kind.part?.key === 'queue' ? 'rate' : name
     if (!kind.repeats && kinds.has(place)) continue
     kinds.add(place)
     items.push({ kind, spec, text: '', at: 0, end: 0 })

@@ -123,6 +123,27 @@ describe('the average', () => {
     expect([reached(average(100) - 1e-4), reached(average(100) + 1e-4)]).toEqual([100, 101])
   })
 
+  test('a packet over the limit counts into the average', () => {
+    const queue = new RedQueue({ min: 1000, max: 2000, weight: 0.5 })
+    queue.arrive(0)
+    queue.bytes = 100_000
+    queue.red.overflows?.()
+    // From 50,000 to 25,000.
+    expect(queue.arrive(0)).toBe(false)
+  })
+
+  test('the average of an idle line falls although a packet is over the limit', () => {
+    const queue = new RedQueue({ min: 1000, max: 2000, weight: 0.5 })
+    queue.arrive(0)
+    queue.bytes = 100_000
+    queue.red.overflows?.()
+    queue.red.idle?.()
+    queue.bytes = 0
+    queue.red.overflows?.()
+    queue.clock.advance(NSEC_PER_SEC)
+    expect(queue.arrive(0)).toBe(true)
+  })
+
   test('the average of an idle line falls as if typical packets had passed', () => {
     // Three packets of 1000 bytes at 8 ns a byte: 4000 / 2^3.
     for (const [ns, passes] of [

@@ -71,3 +71,11 @@ test('swapped packets that nothing overtakes leave after 1 s, each by itself', (
   wire.advance(S / 2)
   expect(numbers()).toEqual([1, 2])
 })
+
+test('a swapped packet that nothing overtakes is logged with its delay when it leaves', () => {
+  const wire = testWire([fault('swap', undefined, { first: 1 })], { log: true })
+  wire.sendFrame(packet(7, 1))
+  wire.advance(S)
+  const [decision] = wire.decisions.filter(({ verdict }) => verdict === 'delay')
+  expect(decision).toMatchObject({ id: 1, time: wire.received[0]?.time, amount: S })
+})

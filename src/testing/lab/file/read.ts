@@ -15,7 +15,7 @@ import { ROUTER_OPTIONS } from '../router.ts'
 import { checkTopology, type Topology } from '../topology.ts'
 import { directionsOf, type WireSpec } from '../wire-spec.ts'
 import { linkNames } from './links.ts'
-import { type FaultEntry, type HostChanges, type LabFile, labSchema, type Service } from './schema.ts'
+import { type FaultEntry, type HostChanges, type LabFile, labScenario, labSchema, type Service } from './schema.ts'
 
 const MAX_BYTES = 1 << 20
 
@@ -40,14 +40,21 @@ export interface HostService extends Service {
   readonly host: string
 }
 
-/** Reads the file at `path`. Throws a VnetError if that fails, a FileError if it is invalid. */
-export function readLabFile(path: string): LabPlan {
-  return parseLabFile(read(path), path)
+/**
+ * Reads the file at `path`. The file `scenario` replaces its scenario. Throws a VnetError if that
+ * fails, a FileError if one is invalid.
+ */
+export function readLabFile(path: string, scenario?: string): LabPlan {
+  return parseLabFile(read(path), path, scenario === undefined ? undefined : { name: scenario, text: read(scenario) })
 }
 
 /** Parses the text of the file `name`. Throws a FileError with a line for each mistake. */
-export function parseLabFile(text: string, name: string): LabPlan {
-  const problems = new ConfigFile(name)
+export function parseLabFile(
+  text: string,
+  name: string,
+  scenario?: { readonly name: string; readonly text: string },
+): LabPlan {
+  let problems = new ConfigFile(name)
   const file = problems.read(text, labSchema) as LabFile | undefined
   if (file === undefined) throw new FileError(`${name}: it is empty: a lab needs namespaces`)
   const { seed, capture = false, namespaces, run = {}, faults = [] } = file
@@ -82,15 +89,37 @@ export function parseLabFile(text: string, name: string): LabPlan {
     reporting(problems, `faults[${i}]`, () => fault(action, undefined, whenOf(when)))
     if (filter !== undefined) reporting(problems, `faults[${i}].filter`, () => compiled(filter))
   }
-  const steps = file.scenario === undefined ? [] : 'steps' in file.scenario ? file.scenario.steps : file.scenario
-  const path = file.scenario !== undefined && 'steps' in file.scenario ? 'scenario.steps' : 'scenario'
+  // Mistakes of a scenario in a file of its own are reported with that file.
+  problems.throwIfAny()
+  if (scenario !== undefined) problems = new ConfigFile(scenario.name)
+  const inFile = scenario === undefined ? 'scenario' : ''
+  const changes =
+    scenario === undefined ? file.scenario : (problems.read(scenario.text, labScenario) as LabFile['scenario'])
+  if (scenario !== undefined && changes === undefined) throw new FileError(`${scenario.name}: it has no steps`)
+  const steps = changes === undefined ? [] : 'steps' in changes ? changes.steps : changes
+  const path = changes !== undefined && 'steps' in changes ? `${inFile && 'scenario.'}steps` : inFile
   const checkHost = (path: string, host: string, known: readonly string[], what: string) => {
     if (!known.includes(host)) problems.add(path, `the lab has no ${what} ${host}; it has ${known.join(', ')}`)
   }
+  const segments = [
+    ...Object.entries(routers).flatMap(([name, { inside = [], outside = name }]) =>
+      [...inside, outside].map(host => [host, name]),
+    ),
+    ...Object.values(cables).map(({ ends }) => ends),
+    ...Object.values(lans).map(({ ports }) => ports),
+  ]
+  const checkUplink = (path: string, host: string, uplink: string) => {
+    const own = segments.filter(hosts => hosts.includes(host) && hosts.includes(uplink))
+    const other = own.flat().find(each => each !== uplink && each in routers)
+    if (own.length === 0) problems.add(path, `${uplink} is not an uplink of ${host}`)
+    else if (other !== undefined) {
+      problems.add(path, `${uplink} and ${other} are on one segment of ${host}: give each uplink a link of its own`)
+    }
+  }
   const portals = Object.entries(routers).filter(([, each]) => accessOf(each).firewall === 'captive-portal')
-  for (const [i, { link, accept, switch: switched, at: _, ...changes }] of steps.entries()) {
+  for (const [i, { link, accept, switch: switched, at: _, ...ofLink }] of steps.entries()) {
     if (link !== undefined) checkLink(`${path}[${i}].link`, link)
-    else if (Object.keys(changes).length > 0) problems.add(`${path}[${i}]`, 'link is missing')
+    else if (Object.keys(ofLink).length > 0) problems.add(`${path}[${i}]`, 'link is missing')
     if (accept !== undefined) {
       checkHost(`${path}[${i}].accept.host`, accept.host, hosts, 'host')
       checkHost(
@@ -101,11 +130,13 @@ export function parseLabFile(text: string, name: string): LabPlan {
       )
     }
     if (switched !== undefined) {
-      checkHost(`${path}[${i}].switch.host`, switched.host, namespaces, 'host')
-      checkHost(`${path}[${i}].switch.uplink`, switched.uplink, Object.keys(routers), 'router')
+      const { host, uplink } = switched
+      checkHost(`${path}[${i}].switch.host`, host, namespaces, 'host')
+      checkHost(`${path}[${i}].switch.uplink`, uplink, Object.keys(routers), 'router')
+      if (namespaces.includes(host) && uplink in routers) checkUplink(`${path}[${i}].switch.uplink`, host, uplink)
     }
   }
-  const list = checkScenario(file.scenario, 'scenario', problems, (text, direction) => {
+  const list = checkScenario(changes, inFile, problems, (text, direction) => {
     filtersIn({ [direction]: text })
     return text
   })

@@ -87,6 +87,8 @@ const step = object(
   },
   'at',
 )
+/** The scenario of a lab, in its file or in a file of its own. */
+export const labScenario = scenarioOfSteps(step)
 export type HostChanges = Pick<TypeOf<typeof step>, 'accept' | 'switch'>
 
 export const labSchema = {
@@ -103,10 +105,7 @@ export const labSchema = {
       lans: about('Segments with a gateway, DHCP and DNS.', record(lan)),
       run: about('Programs that run all the time, by their hosts.', record(oneOrMore(serviceSchema))),
       faults: about('Faults, which are set before the programs start.', list(faultSchema)),
-      scenario: about(
-        'Changes of links and hosts at set times. Time 0 is when all programs are ready.',
-        scenarioOfSteps(step),
-      ),
+      scenario: about('Changes of links and hosts at set times. Time 0 is when all programs are ready.', labScenario),
     },
     'namespaces',
   ),

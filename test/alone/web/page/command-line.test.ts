@@ -105,12 +105,17 @@ describe('commandLine', () => {
     ],
     [
       { do: 'wire', text: 'delay 3ms', direction: 'ab' },
-      "vnet wire --ab 'delay 3ms' sn0",
+      "vnet wire --wire-ab 'delay 3ms' sn0",
       SET_WIRE,
       { 49: Uint8Array.of(0), 50: nul('delay 3ms') },
     ],
     [{ do: 'wire', text: undefined }, 'vnet wire sn0 off', SET_WIRE, {}],
-    [{ do: 'wire', text: undefined, direction: 'ba' }, 'vnet wire --ba off sn0', SET_WIRE, { 49: Uint8Array.of(1) }],
+    [
+      { do: 'wire', text: undefined, direction: 'ba' },
+      'vnet wire --wire-ba off sn0',
+      SET_WIRE,
+      { 49: Uint8Array.of(1) },
+    ],
     [{ do: 'step', mode: 'next' }, 'vnet step sn0 next', STEP, { 67: Uint8Array.of(2) }],
     [
       { do: 'step', mode: 'on', every: 500 },

@@ -19,7 +19,7 @@ import {
 } from '../../../support/dhcp.ts'
 import { either, SEED, scaled } from '../../../support/scale.ts'
 
-const COUNT = scaled(1_000_000)
+const COUNT = scaled(500_000)
 const POOL = 8
 const FIRST = ip('198.18.0.100')
 const FAR = ip('198.19.0.10')

@@ -5,7 +5,12 @@ import { join } from 'node:path'
 import type { Writable } from 'node:stream'
 import { expect, test } from 'vitest'
 import { LabCaptures } from '../../../../src/testing/lab/captures.ts'
-import { makeLabDirectory, removeLeftovers } from '../../../../src/testing/lab/leftovers.ts'
+import {
+  makeLabDirectory,
+  pidNamespaceHasEnded,
+  removeAnnouncements,
+  removeLeftovers,
+} from '../../../../src/testing/lab/leftovers.ts'
 import { freshDirectory } from '../../../support/fresh-directory.ts'
 import { useTmpdir } from '../../../support/own-tmpdir.ts'
 
@@ -59,10 +64,45 @@ test('directories of running processes, of other PID namespaces, of other users 
     make(`vnet-lab-${dead}-abc`),
   ]
   symlinkSync(outside, join(directory, `vnet-lab-${namespace}-${dead}-link`))
-  removeLeftovers()
+  removeLeftovers(() => false)
   for (const path of [own, outside, ...left]) expect(existsSync(path), path).toBe(true)
   expect(existsSync(join(outside, 'hosts'))).toBe(true)
   expect(statSync(own).mode & 0o777).toBe(0o700)
+})
+
+test('the directory of a lab of an ended PID namespace is removed', () => {
+  const path = make(`vnet-lab-7-${process.pid}-abc`)
+  const other = make(`vnet-lab-8-${dead}-abc`)
+  removeLeftovers(namespace => namespace === 7)
+  expect([existsSync(path), existsSync(other)]).toEqual([false, true])
+})
+
+test('the files of vnets in an ended PID namespace are removed, and other files remain', () => {
+  const entry = { pid: 1, startTime: '1', netns: 1, interfaces: [] }
+  for (const pidns of [7, 8]) {
+    writeFileSync(join(directory, `1-${pidns}.json`), JSON.stringify({ ...entry, pidns }))
+    writeFileSync(join(directory, `1-${pidns}.sock`), '')
+  }
+  const uid = process.geteuid?.() ?? 0
+  removeAnnouncements([{ path: directory, uid: uid + 1 }], () => true)
+  removeAnnouncements([{ path: directory, uid }], namespace => namespace === 7)
+  const left = ['1-7.json', '1-7.sock', '1-8.json', '1-8.sock'].filter(name => existsSync(join(directory, name)))
+  expect(left).toEqual(['1-8.json', '1-8.sock'])
+})
+
+test('a PID namespace has ended if no process is in it, as far as the initial namespace shows that', () => {
+  const proc = join(directory, 'proc')
+  for (const pid of ['1', '20', 'net']) mkdirSync(join(proc, pid, 'ns'), { recursive: true })
+  symlinkSync('pid:[4026531836]', join(proc, '1/ns/pid'))
+  symlinkSync('pid:[7]', join(proc, '20/ns/pid'))
+  const hasEnded = (inode: number, own = 0xeffffffc) => pidNamespaceHasEnded(inode, own, proc)
+  expect([hasEnded(7), hasEnded(8), hasEnded(8, 9)]).toEqual([false, true, false])
+  // The namespace of another user's process is hidden, but not how many numbers it has.
+  mkdirSync(join(proc, '30'))
+  writeFileSync(join(proc, '30/status'), 'Name:\tx\nNSpid:\t30\n')
+  expect(hasEnded(8)).toBe(true)
+  writeFileSync(join(proc, '30/status'), 'Name:\tx\nNSpid:\t30\t1\n')
+  expect(hasEnded(8)).toBe(false)
 })
 
 test('kept captures are moved to their place, with distinct names for captures of one pair', () => {

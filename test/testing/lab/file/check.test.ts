@@ -108,11 +108,29 @@ test.each([
     '16:31: scenario[0].switch.host: the lab has no',
   ],
   ['link: back, wire: loss 5%', 'switch: { host: phone, uplink: server }', 'no router server; it has internet, home'],
+  [
+    'link: back, wire: loss 5%',
+    'switch: { host: phone, uplink: internet }',
+    '16:46: scenario[0].switch.uplink: internet is not an uplink of phone',
+  ],
   ['link: back, wire: loss 5%', 'accept: { router: home, host: phone }', 'the lab has no captive portal home; it has '],
   ['link: back, wire: loss 5%', 'accept: { router: home }', '16:23: scenario[0].accept: host is missing'],
 ])('a file with a mistake is refused at its line and column: %s becomes %s', (from, to, line) => {
   expect(rejected(from, to)).toEqual([expect.stringMatching(/^net.yaml:/)])
   expect(rejected(from, to)).toEqual([expect.stringContaining(line)])
+})
+
+test('a switch between two routers of one segment is refused in the file, and one between two cables is not', () => {
+  const scenario = 'scenario: [{ at: 1s, switch: { host: phone, uplink: lte } }]\n'
+  const routers = (lte: string) => `namespaces: [phone]\nrouters: { wifi: {}, lte: { ${lte} } }\n`
+  const apart = `${routers('inside: [phone]')}lans: { home: { ports: [phone, wifi] } }\n${scenario}`
+  expect(parseLabFile(apart, 'net.yaml').scenario?.hosts).toHaveLength(1)
+  const together = `${routers('')}lans: { home: { ports: [phone, wifi, lte] } }\n${scenario}`
+  expect(() => parseLabFile(together, 'net.yaml')).toThrow(
+    'scenario[0].switch.uplink: lte and wifi are on one segment of phone: give each uplink a link of its own',
+  )
+  const cable = `${routers('')}cables: { c: { ends: [phone, lte] } }\n${scenario}`
+  expect(parseLabFile(cable, 'net.yaml').scenario?.hosts).toHaveLength(1)
 })
 
 test('a file without hosts, or of more than 1 MiB, is refused', () => {
@@ -178,4 +196,18 @@ test('docs/lab.schema.json is the schema that files are validated by', () => {
   const text = readFileSync(new URL('../../../../docs/lab.schema.json', import.meta.url), 'utf8')
   const message = 'run node scripts/generate-schemas.mjs and npm run format'
   expect(JSON.parse(text), message).toEqual(JSON.parse(JSON.stringify(labSchema)))
+})
+
+test('--scenario replaces the scenario of a lab file, and its mistakes name its own file', () => {
+  const scenario = (text: string) => parseLabFile(NET, 'net.yaml', { name: 'other.yaml', text })
+  const { list, links } = scenario('repeat: 9s\nsteps: [{ at: 3s, link: back, wire: loss 7% }]\n').scenario ?? {}
+  expect([list?.repeat, list?.steps[0]?.ab, links]).toEqual([9e9, 'loss 7%', ['back']])
+  expect(scenario('[{ at: 4s, link: home/internet, carrier: off }]').scenario?.links).toEqual(['home/internet'])
+  expect(() => scenario('[{ at: 3s, link: nowhere, wire: loss 7% }]')).toThrow(
+    /^other\.yaml:1:18: \[0\]\.link: the lab has no link nowhere/,
+  )
+  expect(() => scenario('steps: [{ at: 3s, link: back, wire: los 7% }]')).toThrow(
+    /^other\.yaml:1:.*'los' is not a word/,
+  )
+  expect(() => scenario('')).toThrow('other.yaml: it has no steps')
 })

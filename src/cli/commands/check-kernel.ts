@@ -1,0 +1,108 @@
+/** `vnet check --kernel`: checks the learner's module of an exercise, in a virtual machine. */
+import { spawn } from 'node:child_process'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { UsageError } from '../../base/usage-error.ts'
+import { type Exercise, type Result, resultOf } from '../../course/exercise.ts'
+import { courseDirectory, exerciseNamed } from '../../course/folder.ts'
+import { addressesOf, prepare } from '../../course/kernel/check.ts'
+import { KernelSetupError, whyNoKernel } from '../../course/kernel/packages.ts'
+import type { Report } from '../../course/run.ts'
+import { whyNotRootless } from '../../linux/rootless.ts'
+import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
+
+/** src/cli/commands and dist/cli/commands are equally deep. */
+const built = (file: string) => fileURLToPath(new URL(`../../../dist/${file}`, import.meta.url))
+
+/** Milliseconds for all checks of an exercise, with the start of the machine. */
+const LIMIT_MS = 180_000
+
+/** Prints a result. */
+type Print = (result: Result) => void
+
+/** Returns the exit status: 1 if a check failed or none was run. */
+export async function checkKernel(
+  [what = '', given]: readonly (string | undefined)[],
+  exercises: readonly Exercise[],
+  print: (exercise: Exercise, file: string) => Print,
+  io: Io,
+): Promise<number> {
+  const exercise = exerciseNamed(what, exercises)
+  if (exercise === undefined) throw new UsageError(`check: --kernel needs an exercise, such as 03-ring, not '${what}'`)
+  const file = resolve(given ?? join(courseDirectory(exercises), exercise.name, cFileOf(exercise)))
+  if (!file.endsWith('.c')) throw new UsageError(`check: ${given} is not a C file`)
+  if (!existsSync(file)) {
+    throw new UsageError(`check: no ${given ?? file}; vnet learn --kernel ${exercise.name} writes a skeleton`)
+  }
+  const why = whyNoKernel() ?? whyNotRootless()
+  if (why !== undefined) return refuse(why, io)
+  const add = print(exercise, file)
+  try {
+    return await checkModule(exercise, file, add, io)
+  } catch (error) {
+    if (error instanceof KernelSetupError) return refuse(error.message, io)
+    throw error
+  }
+}
+
+/** `ring.c`, for 03-ring. */
+export const cFileOf = ({ driver }: Exercise): string => driver.replace(/\.js$/, '.c')
+
+function refuse(why: string, io: Io): number {
+  io.err(`vnet: check: ${why}\n`)
+  return EXIT_FAILURE
+}
+
+async function checkModule(exercise: Exercise, file: string, add: Print, io: Io): Promise<number> {
+  const job = prepare(file, addressesOf(exercise.name), line => io.err(`${line}\n`))
+  if ('result' in job) {
+    add(job)
+    return EXIT_FAILURE
+  }
+  try {
+    const path = join(job.directory, 'job.json')
+    writeFileSync(path, JSON.stringify(job))
+    return await runWorker(exercise, path, add)
+  } finally {
+    rmSync(job.directory, { recursive: true, force: true })
+  }
+}
+
+/** Runs the checks in a namespace that is made for them, and ends them when they are late. */
+async function runWorker(exercise: Exercise, job: string, add: Print): Promise<number> {
+  const command = [
+    built('vnet.js'),
+    'rootless',
+    '--',
+    process.execPath,
+    built('cli/kernel-worker.js'),
+    exercise.directory,
+    job,
+  ]
+  const child = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const end = () => child.kill('SIGTERM')
+  process.once('exit', end)
+  const limit = setTimeout(end, LIMIT_MS)
+  const left = new Set(exercise.live.map(({ title }) => title))
+  let [current, hasFailed] = ['', false]
+  createInterface({ input: child.stdout }).on('line', line => {
+    const report = JSON.parse(line) as Report
+    if ('begin' in report) current = report.begin
+    else {
+      left.delete(report.end.title)
+      hasFailed ||= report.end.result === 'failed'
+      add(report.end)
+    }
+  })
+  const status = await new Promise(done => child.on('error', done).on('close', (code, signal) => done(signal ?? code)))
+  clearTimeout(limit)
+  process.off('exit', end)
+  if (!hasFailed && left.size > 0) {
+    const seen = `the checks did not end in ${LIMIT_MS / 1000} s (${status})`
+    add(resultOf('live', { title: current || (exercise.live[0]?.title ?? '') }, { seen, expected: 'an end' }))
+    return EXIT_FAILURE
+  }
+  return hasFailed ? EXIT_FAILURE : EXIT_OK
+}

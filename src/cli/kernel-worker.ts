@@ -1,0 +1,22 @@
+/**
+ * The process that `vnet check --kernel` starts, in namespaces of its own: kernel-worker DIRECTORY
+ * JOB. It prints each result as a line of JSON. The learner's code runs in the machine only.
+ */
+import { readFileSync } from 'node:fs'
+import type { KernelJob } from '../course/kernel/check.ts'
+import { runInGuest, startGuest } from '../course/kernel/check.ts'
+import { runEach, silenceIpv6 } from '../course/run.ts'
+import { loadExercise } from './exercise-file.ts'
+
+const [directory = '', path = ''] = process.argv.slice(2)
+const exercise = await loadExercise(directory)
+
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => process.exit(1))
+
+const job = JSON.parse(readFileSync(path, 'utf8')) as KernelJob
+silenceIpv6()
+const guest = startGuest(job)
+const report = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`)
+await runEach(exercise.live, check => runInGuest(check, guest, job), report)
+await guest.close()
+process.exit(0)

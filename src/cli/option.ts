@@ -1,0 +1,100 @@
+/** Options and arguments, as the tables of commands list them. */
+
+/** Thrown by the parser of a value. The message says what the value must be. */
+export class InvalidArgumentError extends Error {}
+
+// biome-ignore lint/suspicious/noExplicitAny: each parser knows the type of its earlier values
+type Parser = (text: any, before: any) => unknown
+
+export class Option {
+  readonly flags: string
+  readonly description: string
+  readonly short: string | undefined
+  readonly long: string
+  /** The value in the usage, such as `n`; undefined if it takes none. */
+  readonly value: string | undefined
+  /** True if it takes a value only after `=`; its parser gets undefined for the bare option. */
+  readonly isOptional: boolean
+  group: string | undefined
+  isHidden = false
+  /** Its value if it is not given. */
+  usual: { readonly value: unknown; readonly text: string } | undefined
+  parse: Parser | undefined
+  words: readonly string[] | undefined
+  /** The keys of the options that cannot be given as well. */
+  rivals: readonly string[] = []
+
+  /** `flags` is such as `-q, --quiet`, `--mtu <n>` or `--step [time]`. */
+  constructor(flags: string, description = '') {
+    const [, short, long = '', open, value] = /^(?:(-\w), )?(--[\w-]+)(?: ([<[])(.*)[>\]])?$/.exec(flags) ?? []
+    this.flags = flags
+    this.description = description
+    this.short = short
+    this.long = long
+    this.value = value
+    this.isOptional = open === '['
+  }
+
+  /** `txqueuelen`, and `address` for both `--address` and `--no-address`. */
+  get key(): string {
+    return this.long.replace(/^--(no-)?/, '').replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase())
+  }
+
+  /** `parse` returns the value of a text, after the value of the texts before; it may throw. */
+  argParser(parse: Parser): this {
+    this.parse = parse
+    return this
+  }
+
+  /** `text` is the value in the help. */
+  default(value: unknown, text = `${value}`): this {
+    this.usual = { value, text }
+    return this
+  }
+
+  choices(words: readonly string[]): this {
+    this.words = words
+    return this
+  }
+
+  conflicts(keys: string | readonly string[]): this {
+    this.rivals = [keys].flat()
+    return this
+  }
+
+  helpGroup(heading: string): this {
+    this.group = heading
+    return this
+  }
+
+  hideHelp(): this {
+    this.isHidden = true
+    return this
+  }
+}
+
+export class Argument {
+  readonly name: string
+  readonly required: boolean
+  readonly variadic: boolean
+  parse: Parser | undefined
+  words: readonly string[] | undefined
+
+  /** `text` is `<IF>`, `[IF]`, or `[IF...]` if it repeats. */
+  constructor(text: string) {
+    const [, open, name = '', dots] = /^([<[])(.*?)(\.\.\.)?[>\]]$/.exec(text) ?? []
+    this.name = name
+    this.required = open === '<'
+    this.variadic = dots !== undefined
+  }
+
+  argParser(parse: Parser): this {
+    this.parse = parse
+    return this
+  }
+
+  choices(words: readonly string[]): this {
+    this.words = words
+    return this
+  }
+}

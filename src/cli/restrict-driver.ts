@@ -1,0 +1,107 @@
+/**
+ * Takes from the driver of an exercise what could write results or change checks: Node's modules,
+ * files of others, and most of `process`.
+ */
+import { writeSync } from 'node:fs'
+import module from 'node:module'
+import { resolve as absolute, dirname } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { format } from 'node:util'
+import { provideOwnPackage } from './own-package.ts'
+
+interface Context {
+  readonly parentURL?: string | undefined
+}
+
+interface Resolved {
+  readonly url: string
+  readonly format?: string | null
+}
+
+type Next<R> = (specifier: string, context: Context) => R
+
+/** Node 22.15 and newer. */
+interface SynchronousHooks {
+  registerHooks?(hooks: { resolve(specifier: string, context: Context, next: Next<Resolved>): Resolved }): void
+}
+
+/** This package, whose modules may import anything; src/cli and dist/cli are equally deep. */
+const TRUSTED = ['dist/', 'node_modules/'].map(name => new URL(`../../${name}`, import.meta.url).href)
+
+const MAIN = new URL('../../dist/vnet.js', import.meta.url).href
+
+/** The directory of the driver, a URL. In the thread of Node's hooks it is set there. */
+const driver = { directory: '' }
+
+/**
+ * Prepares a process that runs the driver and its checks: call it when everything else is loaded.
+ */
+export function restrictDriver(file: string): void {
+  restrictImports(file)
+  const print = (...values: unknown[]): void => {
+    writeSync(2, `${format(...values)}\n`)
+  }
+  const names = ['log', 'info', 'warn', 'error', 'debug', 'trace', 'dir', 'table', 'assert', 'time', 'timeEnd'] as const
+  set('console', Object.fromEntries(names.map(name => [name, print])))
+  const { pid, platform, arch, version, versions } = process
+  const own = process
+  set('process', {
+    ...{ pid, platform, arch, version, versions: { ...versions }, env: {}, argv: [], execArgv: [] },
+    cwd: () => own.cwd(),
+    exit: (status?: number) => own.exit(status),
+    getActiveResourcesInfo: () => own.getActiveResourcesInfo(),
+    hrtime: Object.assign((time?: [number, number]) => own.hrtime(time), { bigint: () => own.hrtime.bigint() }),
+    memoryUsage: () => own.memoryUsage(),
+    nextTick: (call: () => void) => own.nextTick(() => call()),
+  })
+}
+
+/** Prepares a process that runs the driver: it starts no program and opens no file. */
+export function restrictImports(file: string): void {
+  for (const name of ['binding', '_linkedBinding', 'dlopen', 'mainModule']) {
+    Object.defineProperty(process, name, { value: undefined })
+  }
+  Object.defineProperty(process, 'getBuiltinModule', { value: () => undefined })
+  // The hook that is registered last runs first: this one, with the true importer of 'vnet'.
+  provideOwnPackage(pathToFileURL(absolute(file)).href)
+  const directory = `${pathToFileURL(dirname(absolute(file))).href}/`
+  const { registerHooks } = module as SynchronousHooks
+  driver.directory = directory
+  if (registerHooks === undefined) {
+    module.register(new URL('../../dist/cli/restrict-driver.js', import.meta.url), { data: directory })
+  } else {
+    registerHooks({
+      resolve: (specifier, context, next) => checked(specifier, { ...context }, next(specifier, context)),
+    })
+  }
+}
+
+function set(name: string, value: object): void {
+  Object.defineProperty(globalThis, name, { value, configurable: false, writable: false })
+}
+
+/** Hooks for module.register. */
+export function initialize(directory: string): void {
+  driver.directory = directory
+}
+
+export async function resolve(specifier: string, context: Context, next: Next<Promise<Resolved>>): Promise<Resolved> {
+  // The next hook may change `context`.
+  return checked(specifier, { ...context }, await next(specifier, context))
+}
+
+/** Returns where a module is, or throws if this importer may not import it. */
+function checked(specifier: string, { parentURL = '' }: Context, resolved: Resolved): Resolved {
+  // The program itself, which nothing imports.
+  if (parentURL === '' && resolved.url === MAIN) return resolved
+  const isOthers = parentURL.startsWith('file:') && !parentURL.startsWith(driver.directory)
+  if (isOthers || TRUSTED.some(trusted => parentURL.startsWith(trusted))) return resolved
+  if (/^vnet(\/drivers)?$/.test(specifier)) return resolved
+  const { url } = resolved
+  const isOwn = url.startsWith(driver.directory) && !url.includes('/node_modules/')
+  // CommonJS would have require().
+  if (isOwn && /\.m?js$/.test(url)) return { ...resolved, format: 'module' }
+  if (isOwn && /\.m?ts$/.test(url)) return resolved
+  const from = parentURL.startsWith('file:') ? `${fileURLToPath(parentURL)} imports ` : ''
+  throw new Error(`${from}'${specifier}': a driver of an exercise imports 'vnet', 'vnet/drivers' and its own modules`)
+}

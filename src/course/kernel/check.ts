@@ -1,0 +1,110 @@
+/**
+ * `vnet check --kernel`: builds the learner's module, starts a virtual machine with it, and runs
+ * the live checks of the exercise from outside. The learner's code runs in the machine only.
+ */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import type { Explanation, LiveCheck, Result } from '../exercise.ts'
+import { resultOf } from '../exercise.ts'
+import { runLive } from '../live.ts'
+import { buildGuest, buildModule, moduleName } from './build.ts'
+import { Guest } from './guest.ts'
+import { cpio } from './initramfs.ts'
+import { type Addresses, GuestPlace } from './live.ts'
+import { lineOf, reportsIn } from './oops.ts'
+import { findKernel } from './packages.ts'
+
+/** What the checks of a module need; made outside of the namespace that they run in. */
+export interface KernelJob {
+  /** The learner's file. */
+  readonly file: string
+  readonly image: string
+  readonly initramfs: string
+  /** The module with its debug information. */
+  readonly module: string
+  readonly directory: string
+  readonly addresses: Addresses
+}
+
+const BUILDS = 'the module compiles'
+const READ = 'What to do'
+
+/**
+ * Builds a module, and what the machine starts from. Returns the result if it does not compile;
+ * `warn` is called with each warning. Throws a KernelSetupError. The caller removes
+ * `job.directory`.
+ */
+export function prepare(file: string, addresses: Addresses, print: (line: string) => void): KernelJob | Result {
+  const kernel = findKernel(print)
+  const guest = buildGuest()
+  const directory = mkdtempSync(join(tmpdir(), 'vnet-kernel-'))
+  const build = join(directory, 'build')
+  mkdirSync(build)
+  const { module, messages } = buildModule(file, kernel, build)
+  for (const message of messages) print(message)
+  if (module === undefined) {
+    rmSync(directory, { recursive: true, force: true })
+    const seen = messages.find(line => line.includes('error')) ?? (messages[0] as string)
+    return resultOf('live', { title: BUILDS, read: READ }, { seen, expected: 'no error of the compiler' }, messages)
+  }
+  const initramfs = join(directory, 'initramfs')
+  const modules = kernel.modules.map((path, i) => ({ name: `${i}.ko`, content: readFileSync(path) }))
+  const directories = ['dev', 'proc', 'sys'].map(name => ({ name }))
+  const learner = { name: 'learner.ko', content: readFileSync(module) }
+  const init = { name: 'init', content: readFileSync(guest), isProgram: true }
+  writeFileSync(initramfs, cpio([...directories, init, learner, ...modules]))
+  return { file, image: kernel.image, initramfs, module, directory, addresses }
+}
+
+/** Live checks that a virtual machine cannot run, and why; the pages of their exercises say so. */
+const NOT_HERE: Readonly<Record<string, string>> = {
+  'ping loses nothing while the board fails': "the kernel's watchdog looks once a second, later than ping waits",
+}
+
+/** Runs a check in a machine that has started. Never throws. */
+export async function runInGuest(check: LiveCheck, guest: Guest, job: KernelJob): Promise<Result> {
+  const why = NOT_HERE[check.title]
+  if (why !== undefined) return { title: check.title, where: 'live', result: 'not run', why }
+  // What the kernel prints while it starts is not about the module.
+  await guest.ready().catch(() => {})
+  const from = guest.console.length
+  const place = new GuestPlace(guest, moduleName(job.file), job.addresses, dirname(job.file))
+  const result = await runLive(check, place)
+  const problem = reported(guest.console.slice(from), check, job)
+  return problem === undefined ? result : resultOf('live', check, problem, result.logged)
+}
+
+/** Starts the machine. */
+export function startGuest({ image, initramfs, directory }: KernelJob): Guest {
+  return new Guest({ image, initramfs, directory })
+}
+
+/** Returns the first report of the kernel, by the learner's line. */
+export function reported(
+  console: string,
+  { allow }: Pick<LiveCheck, 'allow'>,
+  job: KernelJob,
+): Explanation | undefined {
+  // The watchdog of the kernel warns with a whole report, that of vnet with a line.
+  const isUsual = (what: string) => allow !== undefined && /net\/sched\/sch_generic\.c/.test(what)
+  const report = reportsIn(console, moduleName(job.file)).find(({ what }) => !isUsual(what))
+  if (report === undefined) return undefined
+  const lines = report.places.map(place => ({ place, line: lineOf(place, job.module, job.file) }))
+  const first = lines.find(({ line }) => line !== undefined)
+  const where =
+    first === undefined ? `not in ${basename(job.file)}` : `${first.line}, ${first.place.replace(/\+.*/, '()')}`
+  return { seen: `${report.what}: ${where}`, expected: 'no report of the kernel', read: READ }
+}
+
+/** The usual address of the first interface, and the exercises with several interfaces. */
+const FIRST: Addresses = ['198.18.0.1/24']
+const OTHERS: Readonly<Record<string, Addresses>> = {
+  '10-switch': ['198.18.0.1/24', '198.18.0.2/24', '198.18.0.3/24'],
+  '12-board': ['198.18.0.1/24', '198.18.1.2/24'],
+}
+
+/** Returns the addresses that the driver of an exercise gives its interfaces. */
+export function addressesOf(exercise: string): Addresses {
+  return OTHERS[exercise] ?? FIRST
+}

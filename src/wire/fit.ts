@@ -1,0 +1,157 @@
+/**
+ * Fits a wire to measured round trips: the text of both directions, which are taken to be alike,
+ * and a trace in CSV (stages/link-trace.ts).
+ */
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../base/clock.ts'
+import { formatDuration } from '../base/duration.ts'
+import { random } from '../base/random.ts'
+import { TABLE_FACTOR, tableOf } from './stages/distribution.ts'
+import { formatRate, formatShare, join } from './units.ts'
+
+/** A probe: when it was sent, and its round trip; both in ns. */
+export interface Probe {
+  readonly sent: number
+  /** Undefined if no reply came. */
+  readonly trip: number | undefined
+}
+
+export interface Measured {
+  readonly probes: readonly Probe[]
+  /** The length of a probe, in bytes from the Ethernet header on. */
+  readonly bytes: number
+  /** Bits per second of the slower direction; undefined if trains arrived as fast as they left. */
+  readonly rate: number | undefined
+}
+
+export interface Fit {
+  /** The text of a wire in both directions. */
+  readonly text: string
+  /**
+   * Kolmogorov-Smirnov: the largest difference of both distributions of round trips, 0 to 1;
+   * undefined for a constant delay.
+   */
+  readonly distance: number | undefined
+  /** The share of probes without reply, the number of their runs, and the mean length of a run. */
+  readonly lost: number
+  readonly runs: number
+  readonly meanRun: number
+  /** Quantiles of the round trips in ns, by their shares. */
+  quantile(share: number): number
+}
+
+const DISTRIBUTIONS = ['uniform', 'normal', 'pareto', 'paretonormal'] as const
+/** Round trips that are drawn of each candidate. */
+const DRAWS = 20_000
+/** A jitter below this, in ns, is that of the computers. */
+export const JITTER_MIN = 50_000
+/** Losses come in bursts if their runs are longer by this factor than those of random losses. */
+const BURST = 1.3
+const RUNS_MIN = 5
+
+/** Returns the fit. There must be at least one round trip. */
+export function fitWire({ probes, bytes, rate }: Measured): Fit {
+  const trips = Float64Array.from(probes.flatMap(({ trip }) => trip ?? [])).sort()
+  const lost = 1 - trips.length / probes.length
+  const lengths = runsOf(probes)
+  const meanRun = lengths.length === 0 ? 0 : lengths.reduce((a, b) => a + b) / lengths.length
+  const quantile = (share: number) => trips[Math.min(trips.length - 1, Math.floor(share * trips.length))] as number
+  const sending = rate === undefined ? 0 : (8 * bytes * NSEC_PER_SEC) / rate
+  const delay = bestDelay(trips, sending)
+  const loss = lossText(lost, meanRun, lengths.length)
+  const text = [loss, rate !== undefined && `rate ${formatRate(rounded(rate))}`, delay.text].filter(Boolean).join(' | ')
+  return { text, distance: delay.distance, lost, runs: lengths.length, meanRun, quantile }
+}
+
+/** Returns the lengths of the runs of lost probes. */
+function runsOf(probes: readonly Probe[]): number[] {
+  const lengths: number[] = []
+  for (const [i, { trip }] of probes.entries()) {
+    if (trip !== undefined) continue
+    if (i > 0 && probes[i - 1]?.trip === undefined) lengths[lengths.length - 1] = (lengths.at(-1) ?? 0) + 1
+    else lengths.push(1)
+  }
+  return lengths
+}
+
+/** A round trip is lost if either direction loses it. */
+function lossText(lost: number, meanRun: number, runs: number): string {
+  const share = formatShare(rounded(1 - Math.sqrt(1 - lost)))
+  if (lost === 0 || lost === 1) return ''
+  const isBurst = runs >= RUNS_MIN && meanRun > BURST / (1 - lost)
+  return join([`loss ${share}`, isBurst && `burst ${rounded(meanRun)}`])
+}
+
+/** Returns the delay of each direction whose sums are nearest to the round trips. */
+function bestDelay(trips: Float64Array, sending: number): Pick<Fit, 'text'> & { readonly distance?: number } {
+  const mean = trips.reduce((sum, trip) => sum + trip, 0) / trips.length
+  const deviation = Math.sqrt(trips.reduce((sum, trip) => sum + (trip - mean) ** 2, 0) / trips.length)
+  const time = roundedTime(Math.max(0, mean / 2 - sending))
+  // Both directions add their variances.
+  const ofOne = deviation / Math.SQRT2
+  const constant = `delay ${formatDuration(roundedTime(Math.max(0, quantileOf(trips, 0.5) / 2 - sending)))}`
+  if (ofOne < JITTER_MIN) return { text: constant }
+  const candidates = DISTRIBUTIONS.map(name => {
+    const jitter = roundedTime(name === 'uniform' ? ofOne * Math.sqrt(3) : ofOne)
+    const words = name === 'uniform' ? '' : ` distribution ${name}`
+    const text = `delay ${formatDuration(time)} ${formatDuration(jitter)}${words}`
+    return { text, distance: distanceOf(trips, drawn(name, time, jitter, sending)) }
+  })
+  return candidates.reduce((best, each) => (each.distance < best.distance ? each : best))
+}
+
+/** Draws the round trips of a candidate, ascending. */
+function drawn(name: (typeof DISTRIBUTIONS)[number], time: number, jitter: number, sending: number): Float64Array {
+  const table = tableOf(name)
+  const { next } = random(1)
+  const one = () => {
+    const t = table === undefined ? 2 * next() - 1 : table[Math.floor(next() * table.length)] / TABLE_FACTOR
+    return Math.max(0, time + jitter * t) + sending
+  }
+  return Float64Array.from({ length: DRAWS }, () => one() + one()).sort()
+}
+
+/** Returns the largest difference of the distribution functions of two ascending lists. */
+function distanceOf(a: Float64Array, b: Float64Array): number {
+  let most = 0
+  for (let i = 0, j = 0; i < a.length; i++) {
+    while (j < b.length && b[j] <= a[i]) j++
+    most = Math.max(most, Math.abs((i + 1) / a.length - j / b.length), Math.abs(i / a.length - j / b.length))
+  }
+  return most
+}
+
+/** Returns a trace with a row for each `step` in ns, in which a direction has half of the trip. */
+export function traceOf({ probes, bytes, rate }: Measured, step: number): string {
+  const rows = new Map<number, Probe[]>()
+  for (const probe of probes) {
+    const row = Math.floor(probe.sent / step)
+    rows.set(row, [...(rows.get(row) ?? []), probe])
+  }
+  const sending = rate === undefined ? 0 : (8 * bytes * NSEC_PER_SEC) / rate
+  const columns = rate === undefined ? '' : ',rate'
+  const lines = [...rows].map(([row, each]) => {
+    const trips = Float64Array.from(each.flatMap(({ trip }) => trip ?? [])).sort()
+    const ms = trips.length === 0 ? '' : Math.max(0, (quantileOf(trips, 0.5) / 2 - sending) / NSEC_PER_MSEC).toFixed(3)
+    const loss = 1 - Math.sqrt(trips.length / each.length)
+    const seconds = Number(((row * step) / NSEC_PER_SEC).toFixed(3))
+    return `${seconds},${ms},${(100 * loss).toFixed(2)}%${rate === undefined ? '' : `,${formatRate(rounded(rate))}`}`
+  })
+  // The first row needs a value.
+  const known = lines.find(line => line.split(',')[1] !== '')?.split(',')[1] ?? '0'
+  lines[0] = (lines[0] ?? '').replace(',,', `,${known},`)
+  return `time,delay,loss${columns}\n${lines.join('\n')}\n`
+}
+
+function quantileOf(sorted: Float64Array, share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0
+}
+
+/** Returns a number with three digits. */
+function rounded(value: number): number {
+  return Number(value.toPrecision(3))
+}
+
+/** Returns a time with three digits, of at least 1 us each. */
+function roundedTime(ns: number): number {
+  return Math.round(rounded(ns) / 1000) * 1000
+}

@@ -1,0 +1,64 @@
+/** The stages of a program's own: the functions that a JavaScript file exports, by their names. */
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { describeException } from '../base/exception.ts'
+import { didYouMean, FileError, UsageError } from '../base/usage-error.ts'
+import type { Impairment } from './wire.ts'
+
+/** Imports a file. Throws a UsageError that names it. */
+export type ImportFile = (file: string) => Promise<object>
+
+interface OwnStage {
+  readonly file: string
+  readonly stage: Impairment
+}
+
+const importFile: ImportFile = async file => {
+  if (!existsSync(file)) throw new FileError(`${file}: no such file`)
+  try {
+    return await import(pathToFileURL(resolve(file)).href)
+  } catch (error) {
+    throw new UsageError(`${file} does not load: ${describeException(error)}`)
+  }
+}
+
+export class OwnStages {
+  readonly #stages = new Map<string, OwnStage>()
+
+  /** Adds the stages of a file. Throws a UsageError if it exports none, or one of a known name. */
+  async load(file: string, load: ImportFile = importFile): Promise<void> {
+    const path = resolve(file)
+    const exported = Object.entries(await load(file))
+    const functions = exported.filter(([name, value]) => name !== 'default' && typeof value === 'function')
+    if (functions.length === 0) {
+      throw new UsageError(`${file} exports no stage: it needs \`export function NAME(next, env) { ... }\``)
+    }
+    for (const [name, fn] of functions) {
+      const other = this.#stages.get(name)?.file
+      if (other === path) continue
+      if (other !== undefined) throw new UsageError(`${file}: ${other} has a stage ${name} too`)
+      this.#stages.set(name, { file: path, stage: named(name, fn) })
+    }
+  }
+
+  /** Returns the stage of a name, always the same object. Throws a UsageError if there is none. */
+  get(name: string): Impairment {
+    const found = this.#stages.get(name)
+    if (found !== undefined) return found.stage
+    const known = [...this.#stages.keys()]
+    if (known.length === 0) {
+      throw new UsageError(`stage ${name}: no file was loaded: --stage FILE, or stages: [FILE] in createLab`)
+    }
+    throw new UsageError(`'${name}' is not a stage${didYouMean(name, known) || `: ${known.join(', ')}`}`)
+  }
+}
+
+function named(name: string, fn: Impairment): Impairment {
+  const made: Impairment = (next, env) => {
+    const wire = fn(next, env)
+    if (typeof wire?.push === 'function') return wire
+    throw new UsageError(`stage ${name} returns no wire: it needs \`return { push(skb) { ... } }\``)
+  }
+  return Object.assign(made, { ...fn, kind: fn.kind ?? name, text: `stage ${name}` })
+}

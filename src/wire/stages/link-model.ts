@@ -1,0 +1,251 @@
+/**
+ * lte, 5g, starlink, wifi, geo: links whose rate, delay and loss change over time. A model draws
+ * the rows of a trace (link-trace.ts), one for each tick, from a fork of the stage's random stream:
+ * the seed and the direction decide all rows, the packets none. After the last row they repeat.
+ *
+ * The logarithm of the rate and the delay follow Ornstein-Uhlenbeck processes: normal values that
+ * forget earlier ones in the time `memory`. `delay` maps them to its quantiles, so the shares of
+ * the time are those of the model. A rate with `walk` is a Brownian motion that rests in an outage
+ * when it reaches 0, as in Winstein, Sivaraman and Balakrishnan, "Stochastic Forecasts Achieve High
+ * Throughput and Low Delay over Cellular Networks" (Sprout, NSDI 2013). The sources of the figures
+ * are in docs/wires.md.
+ */
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
+import { durationOf, formatDuration } from '../../base/duration.ts'
+import type { Random } from '../../base/random.ts'
+import { UsageError } from '../../base/usage-error.ts'
+import { type StageKind, stageOf } from '../spec/groups.ts'
+import { join } from '../units.ts'
+import { type Impairment, impairment, type LimitSpec } from '../wire.ts'
+import { limitText, printQueue, queueOf, queuePart, type WrittenQueue } from './disciplines.ts'
+import { type LinkTraceParams, LinkTraceWire, linkTrace, type Rows } from './link-trace.ts'
+import type { QueueKind } from './queue.ts'
+
+const TICK = 20 * NSEC_PER_MSEC
+/** The length of the rows, which are extended to whole handovers. */
+const LENGTH = 300 * NSEC_PER_SEC
+const HANDOVER_MIN = NSEC_PER_SEC
+const HANDOVER_MAX = 3600 * NSEC_PER_SEC
+/** The mean outage of a walk, in ns: a choice. */
+const OUTAGE = 100 * NSEC_PER_MSEC
+
+/** Rates are in Mbit/s, times in ms. */
+interface LinkModel {
+  /** Medians. */
+  readonly up: number
+  readonly down: number
+  /** The standard deviation of the logarithm of the rate. */
+  readonly spread?: number
+  /** The deviation of the rate after a second, between 0 and twice the median. */
+  readonly walk?: number
+  /** The delay of a direction: the minimum, the median, and the quantiles 0.9 and 0.99. */
+  readonly delay: readonly [number, number, number, number]
+  readonly memory: number
+  /** Bursts of loss: their mean distance, their mean length, and the share of lost packets. */
+  readonly burst?: { readonly every: number; readonly length: number; readonly loss: number }
+  readonly handover?: Handover
+}
+
+/** `every` is Infinity if only the text sets it. A handover draws the rate and the delay again. */
+interface Handover {
+  readonly every: number
+  /** For so long nothing is sent. */
+  readonly outage: number
+  /** From `before` until `after` it packets take `delay` longer, and up to `loss` are lost. */
+  readonly before: number
+  readonly after: number
+  readonly delay: number
+  readonly loss: number
+}
+
+const OUTAGE_ONLY = { before: 0, after: 0, delay: 0, loss: 0 }
+
+const MODELS = {
+  lte: {
+    up: 6,
+    down: 13,
+    walk: 2.4,
+    delay: [25, 35, 50, 90],
+    memory: 1000,
+    burst: { every: 30_000, length: 40, loss: 0.5 },
+    handover: { every: 20_000, outage: 60, ...OUTAGE_ONLY },
+  },
+  '5g': {
+    up: 50,
+    down: 100,
+    spread: 0.5,
+    delay: [4, 10, 20, 50],
+    memory: 500,
+    burst: { every: 20_000, length: 40, loss: 0.5 },
+    handover: { every: 15_000, outage: 60, ...OUTAGE_ONLY },
+  },
+  starlink: {
+    up: 13.54,
+    down: 87.25,
+    spread: 0.3,
+    delay: [10, 25, 38.5, 49.4],
+    memory: 60_000,
+    handover: { every: 15_000, outage: 0, before: 75, after: 140, delay: 30, loss: 0.5 },
+  },
+  wifi: {
+    up: 50,
+    down: 50,
+    spread: 0.5,
+    delay: [0.5, 1.5, 10, 125],
+    memory: 500,
+    burst: { every: 10_000, length: 40, loss: 0.5 },
+    handover: { every: Number.POSITIVE_INFINITY, outage: 200, ...OUTAGE_ONLY },
+  },
+  geo: {
+    up: 10,
+    down: 100,
+    spread: 0.1,
+    delay: [275, 300, 310, 330],
+    memory: 1000,
+    burst: { every: 30_000, length: 100, loss: 0.2 },
+  },
+} as const satisfies Record<string, LinkModel>
+
+export type LinkName = keyof typeof MODELS
+
+/** The normal values of the quantiles of a delay. */
+const NORMAL = [-3, 0, 1.2816, 2.3263]
+
+/** Draws the rows of a link; `every` is the time between handovers in ns. */
+export function drawRows(name: LinkName, isUp: boolean, every: number, random: Random): Rows {
+  const model: LinkModel = MODELS[name]
+  const { handover, burst } = model
+  const rows = { time: [] as number[], rate: [] as number[], delay: [] as number[], loss: [] as number[] }
+  const median = isUp ? model.up : model.down
+  const keep = Math.exp(-TICK / (model.memory * NSEC_PER_MSEC))
+  const noise = Math.sqrt(1 - keep * keep)
+  const end = every === Number.POSITIVE_INFINITY ? LENGTH : Math.ceil(LENGTH / every) * every
+  let began = 0
+  let quality = normal(random)
+  let distance = normal(random)
+  let walked = 2 * median * random.next()
+  let edgeLoss = (handover?.loss ?? 0) * random.next()
+  /** The ends of an outage of the walk and of a burst of loss. */
+  let rests = 0
+  let burstEnds = 0
+  for (let time = 0; time < end; time += TICK) {
+    if (time - began >= every) {
+      began += every
+      quality = normal(random)
+      distance = normal(random)
+      walked = 2 * median * random.next()
+      edgeLoss = (handover?.loss ?? 0) * random.next()
+    } else {
+      quality = keep * quality + noise * normal(random)
+      distance = keep * distance + noise * normal(random)
+    }
+    const since = (time - began) / NSEC_PER_MSEC
+    const until = (began + every - time) / NSEC_PER_MSEC
+    const isEdge = handover !== undefined && ((began > 0 && since < handover.after) || until <= handover.before)
+    const isOut = handover !== undefined && began > 0 && since < handover.outage
+    if (model.walk !== undefined && time >= rests) {
+      walked += model.walk * Math.sqrt(TICK / NSEC_PER_SEC) * normal(random)
+      if (walked > 2 * median) walked = 4 * median - walked
+      if (walked <= 0) {
+        walked = 0
+        rests = time + exponential(random, OUTAGE)
+      }
+    }
+    if (burst !== undefined && time >= burstEnds && random.next() < TICK / (burst.every * NSEC_PER_MSEC)) {
+      burstEnds = time + exponential(random, burst.length * NSEC_PER_MSEC)
+    }
+    const rate = model.walk === undefined ? median * Math.exp((model.spread ?? 0) * quality) : walked
+    const ms = delayAt(model.delay, distance) + (isEdge ? handover.delay : 0)
+    rows.time.push(time)
+    // Mbit/s are 1/1000 bit per ns.
+    rows.rate.push(isOut ? 0 : rate / 1000)
+    rows.delay.push(Math.round(ms * NSEC_PER_MSEC))
+    rows.loss.push(burst !== undefined && time < burstEnds ? burst.loss : isEdge ? edgeLoss : 0)
+  }
+  return rows
+}
+
+/** Returns a normal value (Box and Muller). */
+function normal(random: Random): number {
+  const radius = Math.sqrt(-2 * Math.log(1 - random.next()))
+  return radius * Math.cos(2 * Math.PI * random.next())
+}
+
+function exponential(random: Random, mean: number): number {
+  return -mean * Math.log(1 - random.next())
+}
+
+/** Returns the delay of a normal value, between the quantiles in proportion to their logarithms. */
+function delayAt(quantiles: LinkModel['delay'], value: number): number {
+  const last = NORMAL.length - 1
+  const to = NORMAL.findIndex(each => value < each)
+  if (to === 0) return quantiles[0]
+  if (to < 0) return quantiles[last] as number
+  const part = (value - NORMAL[to - 1]) / (NORMAL[to] - NORMAL[to - 1])
+  return quantiles[to - 1] * (quantiles[to] / quantiles[to - 1]) ** part
+}
+
+interface LinkSpec {
+  readonly isUp: boolean
+  /** Time between handovers in ns; the model's own by default. */
+  readonly handover?: number
+  readonly queue?: WrittenQueue
+}
+
+const handoverText = ({ handover }: LinkSpec) => handover !== undefined && `handover ${formatDuration(handover)}`
+
+function linkKind(name: LinkName): StageKind<LinkSpec> {
+  const { handover: own }: LinkModel = MODELS[name]
+  return {
+    kind: name,
+    ...(own !== undefined && { inner: { handover: 'handover follows lte, 5g, starlink or wifi: lte handover 10s' } }),
+    holds: true,
+    part: queuePart,
+    read(c, _branch, direction) {
+      const isUp = direction === 'ab'
+      if (own === undefined || !c.takes('handover')) return { isUp }
+      const handover = c.duration(`handover needs a time: ${name} handover 10s`)
+      if (handover < HANDOVER_MIN || handover > HANDOVER_MAX) throw c.error('a handover is every 1s to 1h', c.last)
+      return { isUp, handover }
+    },
+    print: spec => join([name, handoverText(spec), printQueue(spec.queue)]),
+    build(spec, { text, limit }) {
+      const { isUp, handover = (own?.every ?? Number.POSITIVE_INFINITY) * NSEC_PER_MSEC } = spec
+      const params: LinkTraceParams = {
+        ...queueOf(spec.queue, limit),
+        text: `${isUp} ${handover}`,
+        link: random => linkTrace(drawRows(name, isUp, handover, random.fork())),
+        once: false,
+      }
+      return impairment(name, params, (p, next, env) => new LinkTraceWire(p, next, env), { text })
+    },
+  }
+}
+
+const NAMES = Object.keys(MODELS) as LinkName[]
+const KINDS = Object.fromEntries(NAMES.map(name => [name, linkKind(name)])) as Record<LinkName, StageKind<LinkSpec>>
+
+export const linkKinds: readonly StageKind<LinkSpec>[] = Object.values(KINDS)
+
+export interface LinkOptions {
+  /** The time between handovers, in milliseconds or with a unit: from 1s to 1h. */
+  readonly handover?: number | string
+  readonly queue?: QueueKind
+  readonly limit?: LimitSpec
+}
+
+/** Returns a link that changes over time, its uplink or its downlink. Throws a UsageError. */
+export function link(name: LinkName, direction: 'up' | 'down', options: LinkOptions = {}): Impairment {
+  const { queue, limit } = options
+  if (!NAMES.includes(name)) throw new UsageError(`link '${name}': ${NAMES.join(', ')}`)
+  if (direction !== 'up' && direction !== 'down') throw new UsageError(`link ${name}: '${direction}' is not up or down`)
+  const handover = options.handover === undefined ? undefined : durationOf(options.handover)
+  if (handover !== undefined && !('handover' in MODELS[name] && handover >= HANDOVER_MIN && handover <= HANDOVER_MAX)) {
+    throw new UsageError(
+      `link ${name}: ${'handover' in MODELS[name] ? 'a handover is every 1s to 1h' : 'it has no handovers'}`,
+    )
+  }
+  const spec = { isUp: direction === 'up', ...(handover !== undefined && { handover }), ...(queue && { queue }) }
+  const kind = KINDS[name]
+  return stageOf(kind, spec, { limit, text: join([kind.print(spec), limitText(limit)]) })
+}

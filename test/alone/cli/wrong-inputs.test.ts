@@ -1,0 +1,101 @@
+/** Wrong command lines: one line that says what is wrong, and status 2, or 1 if a call failed. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { EINVAL, ENOENT, EOPNOTSUPP, VnetError } from '../../../src/base/errno.ts'
+import { sentence } from '../../../src/cli/sentence.ts'
+import { commands } from '../../../src/control/protocol/family.ts'
+import { FakeVnet } from '../../support/fake-vnet.ts'
+import { runMain } from '../../support/run-main.ts'
+
+// Vnets that run on this machine must not be found.
+const { directory } = vi.hoisted(() => ({ directory: { path: '', uid: process.geteuid?.() ?? 0 } }))
+vi.mock('../../../src/control/protocol/run-directory.ts', async original => ({
+  ...(await original<object>()),
+  trustedDirectories: () => [directory],
+  otherUsers: () => [],
+  untrustedDirectories: () => [],
+}))
+
+const [SET_PARAM, TRIGGER] = [7, 8]
+let vnet: FakeVnet
+const refuse = (errno: number, text: string) => () => {
+  throw new VnetError(errno, 'fake', text)
+}
+beforeAll(() => {
+  directory.path = mkdtempSync(join(tmpdir(), 'vnet-wrong-'))
+  vnet = new FakeVnet(directory.path, {
+    2: () => [b => void b.u32(1, 7).string(2, 'sn0')],
+    [SET_PARAM]: ({ attributes }) =>
+      String.fromCharCode(...(attributes[15] ?? [])).startsWith('lockp')
+        ? refuse(ENOENT, "no parameter 'lockp'; did you mean 'lockup'?")()
+        : refuse(EINVAL, "lockup: 'abc' is not a whole number of at least 0")(),
+    [TRIGGER]: refuse(EOPNOTSUPP, "no fault 'explode'; there are lockup, stuck"),
+  })
+})
+afterAll(() => {
+  vnet[Symbol.dispose]()
+  rmSync(directory.path, { recursive: true })
+})
+
+/** Below the line a wire spec is shown, with the wrong place marked. */
+const ONE_LINE = /^vnet: [^\n]+\n(vnet: {3}[^\n]+\nvnet: +\^+\n)?$/
+const NONE = 'no such file or directory'
+test.each<[string[], number, string | RegExp]>([
+  [['snull', '--mtu', 'banana'], 2, '--mtu banana: must be a whole number from 68 to 65521'],
+  [['snull', '--mtu', '99999'], 2, '--mtu 99999: must be a whole number from 68 to 65521'],
+  [['snull', '--adress', 'x'], 2, "unknown option '--adress'; did you mean '--address'?"],
+  [['wire', 'sn0', 'delay'], 2, /delay/],
+  [['wire', 'sn0', 'loss 150%'], 2, /150%/],
+  [['wire', 'sn0', 'delay 20 ms'], 2, /20 ?ms/],
+  [['wire', 'sn0', 'dealy 3ms'], 2, /did you mean 'delay'\?/],
+  [['wire', 'sn0', 'loss 1% loss 2%'], 2, /loss/],
+  [['wire', 'sn0', 'delay', '20ms'], 2, "a wire spec is one argument, in quotes: 'delay 20ms loss 1%'"],
+  [['wire', 'sn9'], 1, 'no interface is called sn9; there are sn0, red/sn1'],
+  [['carrier', 'sn0', 'maybe'], 2, "'maybe': must be on or off"],
+  [['stats', '--watch', '0'], 2, '--watch 0: must be a time with its unit, such as 500ms, 1s or 2min'],
+  [['web', '99999'], 2, "web: '99999' is not [ADDR:]PORT"],
+  [['cable', 'a'], 2, 'cable joins two interfaces: cable [NETNS/]IF [NETNS/]IF'],
+  [['cable', 'nons/a', 'nons/b'], 1, /nons: ENOENT, no such file or directory; .*ip netns/],
+  [['snull', '--netns', 'nope'], 1, /nope: ENOENT, no such file or directory; .*ip netns/],
+  [['stats', 'a', 'b', 'c'], 1, 'no interface is called a or b or c; there are sn0, red/sn1'],
+  [['ioctl', 'sn0', '99'], 2, "'99': must be a whole number from 0 to 15"],
+  [['learn', '99-nope'], 2, /99-nope/],
+  [['top', '--watch', '5parsecs'], 2, '--watch 5parsecs: must be a time with its unit, such as 500ms, 1s or 2min'],
+  [['lan', '--hosts', '-3'], 2, /^--hosts -3: /],
+  [['reset', 'lo'], 1, 'no interface is called lo; there are sn0, red/sn1'],
+  [['snul'], 2, "unknown command 'snul'; did you mean 'snull'?"],
+  [['sn0'], 2, 'sn0 is an interface: vnet show sn0'],
+  [['snull', '--name', 'sixteen-octets-n'], 2, /^--name sixteen-octets-n: must be 1 to 15 bytes/],
+  [['snull', '--address', '300.1.1.1'], 2, /^--address 300.1.1.1: must be written as/],
+  [['lan', '--network', '10.0.0.0'], 2, /^network: expected an IPv4 network/],
+  [['list', 'extra'], 2, "list takes no arguments, but got 'extra' (see vnet list --help)"],
+  [['exec'], 2, 'exec: missing argument PROGRAM (see vnet exec --help)'],
+  [['show'], 2, 'show: missing argument IF (see vnet show --help)'],
+  [['web'], 2, 'web: missing argument ADDRESS (see vnet web --help)'],
+  [['param', 'sn0', 'lockp=3'], 1, "no parameter 'lockp'; did you mean 'lockup'?"],
+  [['param', 'sn0', 'lockup=abc'], 1, "lockup: 'abc' is not a whole number of at least 0"],
+  [['trigger', 'sn0', 'explode'], 1, "no fault 'explode'; there are lockup, stuck"],
+  [['simulate', 'nofile', '--wire', 'loss 1%'], 1, `nofile: ${NONE}`],
+  [['replay', 'nofile', '--to', 'a'], 1, `nofile: ${NONE}`],
+  [['./nofile.js'], 1, `./nofile.js: ${NONE}`],
+  [['lan', '--config', 'nofile'], 1, `nofile: ${NONE}`],
+  [['snull', '--scenario', 'nofile'], 1, `nofile: ${NONE}`],
+  [['wire', 'sn0', 'trace nofile'], 1, /nofile: no such file or directory/],
+  [['capture', '--filter', 'bogus', 'a.pcapng'], 2, "filter 'bogus': syntax error"],
+])('vnet %j is one line with status %i', async (args, status, line) => {
+  const said = await runMain(...args)
+  expect(said).toEqual({ status, stdout: '', stderr: expect.stringMatching(ONE_LINE) })
+  const text = said.stderr.slice('vnet: '.length, -1)
+  if (typeof line === 'string') expect(text).toBe(line)
+  else expect(text.split('\n')[0]).toMatch(line)
+})
+
+test('no message has the name of a request in it', () => {
+  for (const { name } of Object.values(commands).filter(({ name }) => name !== 'EVENT')) {
+    const of = (advice?: string) => sentence(new VnetError(EINVAL, `${name} sn0`, advice))
+    const reported = name === 'CAPTURE' ? 'sn0: not so' : 'not so'
+    expect([of(), of('not so')], name).toEqual(['sn0: invalid argument', reported])
+  }
+})

@@ -1,0 +1,72 @@
+import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { COURSE } from '../../src/course/folder.ts'
+import { freshDirectory } from '../support/fresh-directory.ts'
+import { runMain } from '../support/run-main.ts'
+
+const directory = freshDirectory()
+const of = (name: string) => join(directory, name)
+
+const grade = (...args: string[]) => runMain('check', '--unsafe', '--memory-only', ...args)
+
+test('vnet check of students has a verdict for each: failed, missing, or not run, which is no pass', async () => {
+  for (const [student, file] of Object.entries({ anna: 'solution.js', '=bob': 'drop.js' })) {
+    mkdirSync(of(`${student}/01-drop`), { recursive: true })
+    cpSync(join(COURSE, '01-drop', file), of(`${student}/01-drop/drop.js`))
+  }
+  mkdirSync(of('carl'))
+  mkdirSync(of('dora'))
+  symlinkSync('../anna/01-drop', of('dora/01-drop'))
+  writeFileSync(of('names.txt'), '')
+  const students = ['anna', '=bob', 'carl', 'dora/01-drop', 'names.txt'].map(of)
+  const { status, stdout, stderr } = await grade('--csv', '--jobs', '2', ...students)
+  expect([status, stderr]).toEqual([1, ''])
+  expect(stdout.split('\n')).toEqual([
+    'student,exercise,verdict,passed,checks,failed,seen',
+    expect.stringMatching(/^anna,01-drop,not run,5,7,.*,'--memory-only$/),
+    "'=bob,01-drop,failed,1,7,drops every IPv4 frame,3 of 3 frames are still held: nothing freed them",
+    'carl,01-drop,missing,0,7,,',
+    expect.stringMatching(/^dora,01-drop,failed,0,7,the driver file loads,.* leads out of it$/),
+    '',
+  ])
+})
+
+test('vnet check of students prints a table, or an object for each with --json', async () => {
+  mkdirSync(of('carl/02-mirror'), { recursive: true })
+  expect((await grade(of('carl'))).stdout).toBe(
+    'student  exercise   verdict  checks\ncarl     02-mirror  missing  0/8\n',
+  )
+  const { stdout } = await grade('--json', of('carl'))
+  const whole = { student: 'carl', exercise: '02-mirror', checks: 8, verdict: 'missing', passed: 0, results: [] }
+  expect(JSON.parse(stdout)).toEqual(whole)
+})
+
+test('vnet check refuses two students of the same name, and names both directories', async () => {
+  for (const path of ['a/anna/01-drop', 'b/anna/01-drop']) mkdirSync(of(path), { recursive: true })
+  const line = `${of('a/anna')} and ${of('b/anna')} would have the same name in the result; check one at a time`
+  for (const paths of [
+    ['a/anna', 'b/anna'],
+    ['a/anna/01-drop', 'b/anna/01-drop'],
+  ]) {
+    const refused = { status: 2, stdout: '', stderr: `vnet: check: ${line}\n` }
+    expect(await grade(...paths.map(of))).toEqual(refused)
+  }
+  expect((await grade(of('a/anna'), of('a/anna/01-drop'))).stderr).toBe('')
+})
+
+test.each([
+  [['nowhere', 'no'], "check: 'nowhere' is neither an exercise nor a file"],
+  [['src', 'docs'], 'check: no exercise is in src, docs; vnet learn lists them'],
+])('vnet check %j is refused in one line', async (paths, line) => {
+  expect(await runMain('check', ...paths)).toEqual({
+    status: 2,
+    stdout: '',
+    stderr: `vnet: ${line}\n`,
+  })
+})
+
+test('options of grades are refused for one’s own driver', async () => {
+  const { status, stderr } = await runMain('check', '--csv', '1')
+  expect([status, stderr]).toEqual([2, 'vnet: check: --csv is for the directories of students\n'])
+})

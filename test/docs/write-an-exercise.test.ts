@@ -1,0 +1,86 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { loadExercises } from '../../src/cli/exercise-file.ts'
+import * as course from '../../src/course/index.ts'
+import { freshDirectory } from '../support/fresh-directory.ts'
+import { runMain } from '../support/run-main.ts'
+
+const page = readFileSync('docs/write-an-exercise.md', 'utf8')
+const files = [...page.matchAll(/^`20-short\/([\w.]+)`:\n\n```\w+\n(.*?)```$/gms)].map(([, name, text]) => [name, text])
+const texts = Object.fromEntries(files) as Record<string, string>
+
+const directory = freshDirectory()
+let count = 0
+/** Another path for each test: a process loads a module of a path once. */
+const own = () => join(directory, String(count), '20-short')
+
+/** Writes the example with changed files; an empty text leaves a file out. */
+function write(changed: Record<string, string> = {}): void {
+  for (const [name, text] of Object.entries({ ...texts, ...changed })) {
+    if (text !== '') writeFileSync(join(own(), name), text)
+  }
+}
+
+beforeEach(() => {
+  count++
+  mkdirSync(own(), { recursive: true })
+})
+
+test('the example in docs/write-an-exercise.md passes vnet check --mistakes, which names a mistake that is not found', async () => {
+  const found = texts['mistakes.js'] as string
+  const none = "{ name: 'none', explainedBy: 'a frame of 9 bytes', replace: ['skb.len >', 'skb.len >='] },"
+  write({ 'mistakes.js': found.replace(/\]\n$/, `  ${none}\n]\n`) })
+  const { status, stdout, stderr } = await runMain('check', '--mistakes', '--memory-only', own())
+  expect([status, stderr]).toEqual([1, ''])
+  expect(stdout).toBe(`20-short: A limit: long frames are dropped
+ok      the solution passes
+ok      the skeleton fails
+ok      off-by-one is explained
+ok      no-reason is explained
+FAILED  none is explained: with --limit 100, a frame of 100 bytes was dropped as: PKT_TOO_BIG 1; expected: NOT_SPECIFIED 1: it is not longer than the limit
+`)
+})
+
+test('docs/write-an-exercise.md lists the values that vnet/course exports', () => {
+  const [, table = ''] = /^\| export .*?\n\|---\|---\|\n(.*?)\n\n/ms.exec(page) ?? []
+  const rows = table.split('\n').map(row => row.split('|')[1] as string)
+  const named = rows.flatMap(row => [...row.matchAll(/`(\w+)/g)].map(([, name]) => name as string))
+  expect(named.sort()).toEqual(Object.keys(course).sort())
+})
+
+describe('a broken exercise is refused in one line', () => {
+  test.each([
+    [{ 'README.md': '' }, /20-short: the exercise has no README\.md$/],
+    [{ 'short.js': '' }, /20-short: the exercise has no short\.js$/],
+    [{ 'exercise.js': 'throw new Error("later")' }, /exercise\.js does not load: Error: later \(at /],
+    [{ 'exercise.js': 'export const a = 1' }, /it exports no exercise: it needs `export const exercise = /],
+    [{ 'exercise.js': 'export const exercise = { version: 2 }' }, /version 2 of 'vnet\/course', .* version 1$/],
+    [{ 'exercise.js': 'export const exercise = { version: 1 }' }, /title is not a text$/],
+    [{ 'exercise.js': definition("driver: '../a.js'") }, /driver is not the name of a \.js file: \.\.\/a\.js$/],
+    [{ 'exercise.js': definition("driver: 'a.js'") }, /memory is not a list of checks$/],
+    [
+      { 'exercise.js': definition("driver: 'a.js', memory: [{ title: 'x' }], live: []") },
+      /memory\[0\] has no title, or no function run$/,
+    ],
+  ])('%j', async (changed, line) => {
+    write(changed)
+    await expect(loadExercises(own())).rejects.toMatchObject({
+      name: 'UsageError',
+      message: expect.stringMatching(line),
+    })
+  })
+})
+
+function definition(rest: string): string {
+  return `export const exercise = { version: 1, title: '', summary: '', ${rest} }`
+}
+
+test.each([
+  ['/nowhere', '/nowhere is neither a directory nor an installed package'],
+  ['no-such-package', 'no-such-package is neither a directory nor an installed package'],
+  ['src/base', 'src/base has no exercises: no directory in it has an exercise.js'],
+])('vnet learn --from %s is refused in one line', async (from, line) => {
+  const { status, stderr } = await runMain('learn', '--from', from)
+  expect([status, stderr]).toEqual([2, `vnet: ${line}\n`])
+})

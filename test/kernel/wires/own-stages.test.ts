@@ -1,0 +1,55 @@
+/** The stage of docs/write-a-wire.md by its name: in a cable, an attachment and a lab. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { createLab } from '../../../src/testing/index.ts'
+import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
+import { runMain } from '../../support/run-main.ts'
+import { jsonLines, startVnet, stopConserved } from '../../support/vnet-process.ts'
+
+const { near, far, directory } = freshQuietNamespaces('near', 'far')
+
+function stageFile(): string {
+  const page = readFileSync('docs/write-a-wire.md', 'utf8')
+  const [, code = ''] = /Save this as `my.js`:\n\n```js\n(.*?)^```$/ms.exec(page) ?? []
+  const file = join(directory, 'my.mjs')
+  writeFileSync(file, code)
+  return file
+}
+
+test('--stage makes the functions of a file stages of a cable, also for a later change', async () => {
+  const ends = [`${near.name}/left`, `${far.name}/right`]
+  const addresses = ['--address', 'left=198.18.0.1/24', '--address', 'right=198.18.0.2/24', '--json']
+  const wire = ['--stage', stageFile(), '--wire-ab', 'match icmp ( stage third )']
+  const vnet = await startVnet(['cable', ...ends, ...addresses, ...wire])
+  const lost = async () => /(\d+) received/.exec((await near.run('ping -c 9 -i 0.01 -W 1 198.18.0.2')).stdout)?.[1]
+  expect(await lost()).toBe('6')
+  const changed = await runMain('wire', `${near.name}/left`, '--wire-ab', 'match icmp ( stage third | stage third )')
+  expect([changed.status, changed.stderr]).toEqual([0, ''])
+  const refused = await runMain('wire', `${near.name}/left`, 'stage thrid')
+  expect([refused.status, refused.stderr]).toEqual([1, expect.stringContaining("did you mean 'third'?")])
+  expect(await lost()).toBe('4')
+  const stages = jsonLines((await runMain('wire', `${near.name}/left`, '--json')).stdout)
+  expect(stages).toContainEqual(expect.objectContaining({ stage: 'third', path: 'match then ', in: 18, dropped: 6 }))
+  await stopConserved(vnet)
+})
+
+test('--stage makes them stages of an attachment', async () => {
+  const cable = await startVnet(['cable', `${near.name}/left`, `${far.name}/right`, '--json'])
+  await near.run('ip addr add 198.18.0.1/24 dev left')
+  await far.run('ip addr add 198.18.0.2/24 dev right')
+  const target = ['--netns', near.name, 'left', '--json', '--stage', stageFile()]
+  const vnet = await startVnet(['attach', ...target, '--wire-out', 'match icmp ( stage third )'])
+  expect((await near.run('ping -c 9 -i 0.01 -W 1 198.18.0.2')).stdout).toContain(' 6 received')
+  await vnet.stop('SIGTERM')
+  await stopConserved(cable)
+})
+
+test('createLab takes files of stages, which the wires of its links name', async () => {
+  await using lab = await createLab({ stages: [stageFile()] })
+  const [client, server] = lab.namespaces('client', 'server')
+  const link = await lab.cable(client, server, { wire: { ab: 'match icmp ( stage third )' } })
+  const { stdout } = await client.exec('sh', ['-c', 'ping -4 -c 9 -i 0.01 -W 1 server || true'])
+  expect(stdout).toContain(' 6 received')
+  await expect(link.wire('stage thrid')).rejects.toThrow("did you mean 'third'?")
+})

@@ -1,0 +1,88 @@
+/** vnet record finds the numbers of a link that is known. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { createLab } from '../../../src/testing/index.ts'
+import { parseLinkTrace } from '../../../src/wire/stages/link-trace.ts'
+import { freshDirectory } from '../../support/fresh-directory.ts'
+import { runMain } from '../../support/run-main.ts'
+import { PROGRAM } from '../../support/vnet-process.ts'
+
+const directory = freshDirectory()
+
+test('record finds the delay and the rate of a link, and writes its trace', async () => {
+  const out = join(directory, 'link.csv')
+  await using lab = await createLab()
+  const [client, server] = lab.namespaces('client', 'server')
+  await lab.cable(client, server, { wire: 'rate 10mbit | delay 15ms' })
+  const options = ['--time', '1s', '--interval', '10ms', '--out', out]
+  const recorded = await client.exec(process.execPath, [PROGRAM, 'record', 'server', ...options])
+  expect([recorded.status, recorded.stderr]).toEqual([0, ''])
+  const [, rate, delay] = /^ +wire +rate ([\d.]+)mbit \| delay ([\d.]+)ms/m.exec(recorded.stdout) ?? []
+  // A busy machine delays replies; test/wire/fit.test.ts checks the numbers.
+  expect(Number(rate)).toBeGreaterThan(0)
+  expect(Number(delay)).toBeGreaterThan(14)
+  expect(recorded.stdout).toContain('100 probes of 118 bytes')
+  expect(parseLinkTrace(readFileSync(out, 'utf8'), false).delays?.[0]).toBeGreaterThan(14e6)
+
+  // With a default route the name is that of the interface, and its gateway is measured.
+  const { stdout } = await client.exec('getent', ['ahostsv4', 'server'])
+  const [gateway = ''] = stdout.split(' ')
+  await client.exec('ip', ['route', 'add', 'default', 'via', gateway, 'dev', 'server'])
+  const again = await client.exec(process.execPath, [PROGRAM, 'record', 'server', ...options])
+  // An IPv4 packet is 20 bytes shorter.
+  expect([again.status, again.stdout]).toEqual([0, expect.stringContaining('100 probes of 98 bytes')])
+
+  const refused = await client.exec(process.execPath, [PROGRAM, 'record', 'server', '--time', '50ms'])
+  expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining('needs at least 10 probes')])
+})
+
+test('record measures any host that answers, and says why another does not', async () => {
+  const out = join(directory, 'own.csv')
+  const options = ['--time', '100ms', '--interval', '10ms', '--out', out]
+  const { status, stdout } = await runMain('record', '127.0.0.1', ...options)
+  expect([status, stdout]).toEqual([0, expect.stringMatching(/^127\.0\.0\.1: 10 probes of 98 bytes\n/)])
+  expect(stdout).toContain(`  trace       ${out}\n`)
+  expect(await runMain('record', 'host.invalid', ...options)).toMatchObject({
+    status: 1,
+    stdout: '',
+    stderr: expect.stringMatching(/^vnet: record host\.invalid: no reply: .+\n$/),
+  })
+})
+
+/** Sets PATH to a directory with this script as ping, or without any program. */
+function usePing(name: string, text?: string): void {
+  const path = join(directory, name)
+  mkdirSync(path)
+  if (text !== undefined) writeFileSync(join(path, 'ping'), `#!/bin/sh\n${text}\n`, { mode: 0o755 })
+  vi.stubEnv('PATH', path)
+  onTestFinished(() => void vi.unstubAllEnvs())
+}
+
+test.each([
+  [1000, 'needs root'],
+  [0, 'trains of packets were lost'],
+])('record of the user %i says what was not measured when ping refuses trains', async (uid, why) => {
+  const replies = Array.from({ length: 10 }, (_, i) => `64 bytes from 192.0.2.1: icmp_seq=${i + 1} ttl=64 time=20.0 ms`)
+  usePing(`refuses-${uid}`, `case "$*" in *' -l '*) exit 2 ;; esac\necho '${replies.join('\n')}'`)
+  const getuid = vi.spyOn(process, 'getuid').mockReturnValue(uid)
+  onTestFinished(() => getuid.mockRestore())
+  const out = join(directory, 'refused.csv')
+  const { status, stdout, stderr } = await runMain('record', '192.0.2.1', '--time', '200ms', '--out', out)
+  expect([status, stderr]).toEqual([0, ''])
+  expect(stdout).toContain(`\n  rate        not measured: ${why}\n`)
+  expect(stdout).toContain('\n  distance    not measured: the jitter is less than 50us\n')
+})
+
+test('record fails with status 1 without ping, and before it measures if the file cannot be written', async () => {
+  usePing('none')
+  const recordTo = (out: string) => runMain('record', '192.0.2.1', '--out', join(directory, out))
+  expect(await recordTo('x.csv')).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: 'vnet: record needs the program ping: spawn ping ENOENT\n',
+  })
+  const out = join('missing', 'x.csv')
+  const stderr = `vnet: ${join(directory, out)}: no such file or directory\n`
+  expect(await recordTo(out)).toEqual({ status: 1, stdout: '', stderr })
+})

@@ -1,0 +1,76 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { attachmentsOf } from '../../src/control/client/wire-request.ts'
+import { attached } from '../../src/control/protocol/wire-attachment.ts'
+import { OwnStages } from '../../src/wire/own-stages.node.ts'
+import { parseWire } from '../../src/wire/parse.ts'
+import { noResources } from '../../src/wire/spec/resources.ts'
+import type { Impairment } from '../../src/wire/wire.ts'
+import { WireSlot } from '../../src/wire/wire-slot.ts'
+import { memoryNets } from '../support/memory-net.ts'
+import { plainFrame, testWires } from '../support/wire.ts'
+
+const makeNet = memoryNets()
+const makeWire = testWires()
+const directory = mkdtempSync(join(tmpdir(), 'vnet-stages-'))
+const own = new OwnStages()
+const resources = { ...noResources, stage: (name: string) => own.get(name) }
+
+function write(name: string, text: string): string {
+  writeFileSync(join(directory, name), text)
+  return join(directory, name)
+}
+
+beforeAll(async () => {
+  const odd = `export function odd(next, env) {
+    let n = 0
+    return { push: skb => (++n % 2 === 0 ? env.drop(skb, 'odd') : next.push(skb)) }
+  }`
+  await own.load(write('odd.mjs', odd))
+})
+afterAll(() => rmSync(directory, { recursive: true }))
+
+test('a stage of a file has its name, its text, and its place in a group', () => {
+  const stages = parseWire('delay 5ms stage odd loss 0%', resources)
+  expect(stages.map(({ kind, text }) => [kind, text])).toEqual([
+    ['loss', 'loss 0%'],
+    ['odd', 'stage odd'],
+    ['delay', 'delay 5ms'],
+  ])
+})
+
+test('a change of other stages keeps an own stage and its counts', () => {
+  const wire = makeWire(parseWire('stage odd', resources))
+  wire.sendFrame(plainFrame(100))
+  wire.chain.set(parseWire('stage odd | stage odd | loss 0%', resources))
+  wire.sendFrame(plainFrame(100))
+  expect(wire.chain.report().map(({ stage, in: entered, drops }) => [stage, entered, drops])).toEqual([
+    ['odd', 2, { odd: 1 }],
+    ['odd 2', 0, {}],
+    ['loss', 0, {}],
+  ])
+})
+
+test('loading a file twice changes nothing, and another file with the same name is refused', async () => {
+  const stage = own.get('odd')
+  await own.load(join(directory, 'odd.mjs'))
+  expect(own.get('odd')).toBe(stage)
+  await expect(own.load(write('other.mjs', 'export const odd = next => next\n'))).rejects.toThrow(
+    'odd.mjs has a stage odd too',
+  )
+})
+
+test('a client names the stages that the program of the wire loaded', () => {
+  expect(attachmentsOf('stage odd')).toEqual([])
+  const { net } = makeNet()
+  const end = { wire: { push: () => {} } }
+  const slot = (stage?: (name: string) => Impairment) =>
+    new WireSlot({ direction: 'ab', seed: 1, net, from: end, to: end, stage })
+  const loaded = slot(name => own.get(name))
+  loaded.change('stage odd', attached([]))
+  expect(loaded.report().map(({ stage }) => stage)).toEqual(['odd'])
+  expect(() => loaded.change('stage evn', attached([]))).toThrow("'evn' is not a stage: odd")
+  expect(() => slot().change('stage odd', attached([]))).toThrow('stage odd: own stages are not taken here')
+})
