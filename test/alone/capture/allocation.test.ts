@@ -62,7 +62,8 @@ test('reading a packet with options and without comments allocates no object', a
     while (reader.next() !== undefined) found++
   })
   expect(found).toBe(SLICE * (WARM_UPS + SLICES))
-  // With coverage V8 sometimes boxes a number or two, each in 16 bytes. An object for a packet takes over 100.
+  // With coverage V8 sometimes boxes a number or two, each in 16 bytes. An object for a packet
+  // takes over 100.
   expect(bytesEach).toBeLessThan(40)
 })
 
