@@ -219,6 +219,7 @@ const fixtures = {
   request: async ({}: Own) => refuseRequest(),
 }
 
+/** Playwright's test with the fixtures of NetworkFixtures. */
 export const test: TestType<
   PlaywrightTestArgs & PlaywrightTestOptions & NetworkFixtures,
   PlaywrightWorkerArgs & PlaywrightWorkerOptions

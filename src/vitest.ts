@@ -116,6 +116,7 @@ function exploreLimit({ budget, timeout }: ExploreOptions): number {
   return durationOf(budget) / NS_PER_MS + RUNS_BESIDE * run
 }
 
+/** vitest's test with the fixture `lab`, and with test.explore. */
 export const test: TestAPI<LabFixtures> & { readonly explore: ExploreTest } = Object.assign(withLab, {
   explore: exploreTest,
 })

@@ -66,6 +66,7 @@ export interface CaptureStatistics {
   delivered?: number
 }
 
+/** Writes a section header block, the start of a pcapng file. Returns the position after it. */
 export function writeSection(to: Uint8Array, at: number, section: Section = {}): number {
   let end = put32(to, startBlock(to, at, pcapng.SECTION_HEADER), pcapng.BYTE_ORDER_MAGIC)
   // Version 1.0, and a section of unknown length.
@@ -76,6 +77,10 @@ export function writeSection(to: Uint8Array, at: number, section: Section = {}):
   return endBlock(to, at, endOptions(to, end))
 }
 
+/**
+ * Writes an interface description block. The packets after it name their interface by its number in
+ * the file, from 0. Returns the position after it.
+ */
 export function writeInterface(to: Uint8Array, at: number, { mac, ...dev }: CaptureInterface = {}): number {
   if (mac !== undefined && mac.length !== 6) throw new RangeError(`a MAC address of ${mac.length} bytes, not 6`)
   let end = startBlock(to, at, pcapng.INTERFACE_DESCRIPTION)

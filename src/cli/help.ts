@@ -62,9 +62,14 @@ export function commandHelp(command: LazyCommand, subs: readonly LazyCommand[]):
     ['Commands:', subs.map(sub => [`${sub.name} ${arguments_(sub)}`.trimEnd(), sub.description])],
     ['Examples:', examples],
   ]
-  const usage = `Usage: vnet ${nameOf(command)} ${command.usage ?? `${shown.length > 0 ? '[OPTIONS] ' : ''}${arguments_(command)}`}`
-  const text = [...wrapped(usage.trimEnd(), COLUMNS), '', ...wrapped(description, COLUMNS)].join('\n')
+  const text = [...wrapped(`Usage: ${usageOf(command)}`, COLUMNS), '', ...wrapped(description, COLUMNS)].join('\n')
   return `${[text, ...parts.filter(([, items]) => items.length > 0).map(part => section(part).join('\n'))].join('\n\n')}\n`
+}
+
+/** Returns the usage line of a command: `vnet reset [OPTIONS] [NETNS/]IF`. */
+export function usageOf(command: LazyCommand): string {
+  const hasOptions = command.options?.some(({ isHidden }) => !isHidden) === true
+  return `vnet ${nameOf(command)} ${command.usage ?? `${hasOptions ? '[OPTIONS] ' : ''}${arguments_(command)}`}`.trimEnd()
 }
 
 export function nameOf({ name, under }: LazyCommand): string {
@@ -82,12 +87,12 @@ function written({ name, variadic, required }: Argument): string {
   return required ? word : `[${word}]`
 }
 
-function descriptionOf({ description, usual }: Option): string {
+export function descriptionOf({ description, usual }: Option): string {
   return usual === undefined ? description : `${description} (default ${usual.text})`
 }
 
 /** `--mtu <n>` becomes `--mtu N`, as in ip(8); an optional value, `--step[=TIME]`. */
-function termOf({ flags }: Option): string {
+export function termOf({ flags }: Option): string {
   return flags.replace(/ \[(.*)\]/, '[=<$1>]').replace(/<(.*)>/, (_, value: string) => value.toUpperCase())
 }
 

@@ -84,6 +84,7 @@ export function parsePrefix(text: string): Prefix | undefined {
   return { bytes, prefixLen }
 }
 
+/** Returns a prefix as text, `198.18.0.0/24` or `2001:db8::/64`. */
 export function formatPrefix({ bytes, prefixLen }: Prefix): string {
   return `${formatAddress(bytes)}/${prefixLen}`
 }

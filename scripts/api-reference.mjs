@@ -1,0 +1,180 @@
+/**
+ * node scripts/api-reference.mjs: writes docs/api/*.md, a page for each entry point of
+ * package.json, from the declarations of the last build. TypeScript 7 has no API to read them with,
+ * but tsc writes them in one form: a declaration starts at column 0, after its docstring.
+ */
+
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+
+const root = resolve(import.meta.dirname, '..')
+const files = new Map()
+/** A docstring, or a statement, which continues while lines are indented or close a bracket. */
+const PARTS = /^\/\*\*[\s\S]*?\*\/|^[^\s}\])/].*(?:\n[ \t}\])].*)*/gm
+
+/**
+ * Returns the pages as `[file, text]`, and in `exports` each name with its entry point, kind and
+ * docstring.
+ */
+export function apiReference() {
+  const { exports } = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8'))
+  const entries = Object.entries(exports).filter(([, target]) => target.types !== undefined)
+  const all = []
+  const pages = entries.map(([path, { types }]) => {
+    const entry = path.replace(/^\./, 'vnet')
+    const file = resolve(root, types)
+    const found = exportsOf(file)
+    for (const [name, declarations] of found)
+      all.push({ entry, name, kind: declarations[0].kind, doc: declarations.map(({ doc }) => doc).join('') })
+    return [`${entry.replace('/', '-')}.md`, page(entry, read(file).doc, found)]
+  })
+  return { pages, exports: all }
+}
+
+/** Returns the public names of a module: a map from the name to its declarations, overloads too. */
+function exportsOf(file) {
+  const { declarations, lists, stars, imports } = read(file)
+  const found = new Map()
+  for (const each of declarations) if (each.isExported) found.set(each.name, [...(found.get(each.name) ?? []), each])
+  for (const { names, from } of lists) {
+    for (const [own, name] of names) {
+      const source = from === undefined ? sourceOf(file, own, imports) : exportsOf(from).get(own)
+      if (source === undefined) throw new Error(`${file}: no declaration of ${own}`)
+      found.set(name, source)
+    }
+  }
+  for (const { as, from } of stars) {
+    if (as === undefined) for (const [name, source] of exportsOf(from)) found.set(name, source)
+    else found.set(as, [{ kind: 'namespace', name: as, doc: read(from).doc, members: exportsOf(from) }])
+  }
+  for (const [name, source] of found) if (source.every(({ doc }) => doc.includes('@internal'))) found.delete(name)
+  return found
+}
+
+/** Returns the declarations of a name that a module exports after it was declared or imported. */
+function sourceOf(file, own, imports) {
+  const [name, from] = imports.get(own) ?? []
+  if (from !== undefined) return exportsOf(from).get(name)
+  return read(file).declarations.filter(each => each.name === own)
+}
+
+/** Reads a file of declarations. */
+function read(file) {
+  const known = files.get(file)
+  if (known !== undefined) return known
+  const text = readFileSync(file, 'utf8').replace(/^\/\/# sourceMappingURL=.*/m, '')
+  const module = { doc: fileDoc(file), declarations: [], lists: [], stars: [], imports: new Map() }
+  files.set(file, module)
+  const target = path => {
+    const found = resolve(dirname(file), path.replace(/\.tsx?$/, '.d.ts'))
+    return existsSync(found) ? found : undefined
+  }
+  for (const { doc, code } of statements(text)) {
+    const [, list, from] = /^(?:export|import) (?:type )?\{(.*)\}(?: from '(.*)')?;/s.exec(code) ?? []
+    const [, star, as, path] = /^export (\*)(?: as (\w+))? from '(.*)';/.exec(code) ?? []
+    if (star !== undefined) module.stars.push({ as, from: target(path) })
+    else if (list !== undefined) {
+      const names = list.split(',').flatMap(item => {
+        const [, own, name] = /^\s*(?:type )?(\w+)(?: as (\w+))?\s*$/.exec(item) ?? []
+        return own === undefined ? [] : [[own, name ?? own]]
+      })
+      if (code.startsWith('export')) module.lists.push({ names, from: from && target(from) })
+      else for (const [own, name] of names) module.imports.set(name, [own, target(from)])
+    } else {
+      const [, exported, kind, name] =
+        /^(export )?(?:declare )?(?:abstract )?(function|class|interface|type|const|let|namespace) (\w+)/.exec(code) ??
+        []
+      if (name === undefined) continue
+      const isExported = exported !== undefined
+      // `const EPERM: 1, ENOENT: 2;` declares several.
+      const several = kind === 'const' ? [...code.matchAll(/(?<=const |, )([A-Z0-9]+): (\d+)(?=[,;])/g)] : []
+      if (several.length < 2) module.declarations.push({ kind, name, doc, code, isExported })
+      else {
+        for (const [, name, value] of several)
+          module.declarations.push({ kind, name, doc: '', code: `const ${name}: ${value};`, isExported })
+      }
+    }
+  }
+  // A class or driver without a docstring is described at the top of its file.
+  for (const each of module.declarations) {
+    if (each.doc === '' && (each.kind === 'class' || each.name === 'driver')) each.doc = module.doc
+  }
+  return module
+}
+
+/** Returns the docstring at the top of a source file: tsc drops it with the first import. */
+function fileDoc(file) {
+  const source = file.replace('/dist/', '/src/').replace(/\.d\.ts$/, '.ts')
+  const [doc = '', next] = readFileSync(existsSync(source) ? source : `${source}x`, 'utf8').match(PARTS) ?? []
+  return doc.startsWith('/**') && /^(import|export (type )?[{*]|\/\*\*)/.test(next) ? doc : ''
+}
+
+/** Splits a text into its statements, each with the docstring before it. */
+function statements(text) {
+  const found = []
+  let doc = ''
+  for (const [part] of text.matchAll(PARTS)) {
+    if (!part.startsWith('/**')) found.push({ doc, code: part.trimEnd() })
+    doc = part.startsWith('/**') ? part : ''
+  }
+  return found
+}
+
+const KINDS = [
+  ['Functions', ['function']],
+  ['Classes', ['class']],
+  ['Types', ['interface', 'type']],
+  ['Modules', ['namespace']],
+]
+
+function page(entry, doc, found) {
+  const names = [...found.keys()].sort()
+  const of = kinds => names.filter(name => kinds.includes(found.get(name)[0].kind))
+  const constants = of(['const', 'let'])
+  return [
+    `# ${entry}`,
+    `What \`${entry}\` exports, made from the docstrings of the source.`,
+    text(doc).replace(/^'[\w/]+': /, ''),
+    ...KINDS.flatMap(([heading, kinds]) =>
+      of(kinds).length === 0 ? [] : [`## ${heading}`, ...of(kinds).map(name => section(name, found.get(name)))],
+    ),
+    ...(constants.length === 0
+      ? []
+      : ['## Constants', fence(constants.map(name => declaration(found.get(name)[0])).join('\n'))]),
+  ]
+    .join('\n\n')
+    .concat('\n')
+}
+
+function section(name, declarations) {
+  const [{ kind, doc, members }] = declarations
+  if (kind === 'namespace')
+    return [
+      `### ${name}`,
+      text(doc),
+      fence([...members.values()].flatMap(each => each.map(declaration)).join('\n')),
+    ].join('\n\n')
+  const lines = declarations.map(each => (each.doc === doc ? each.code : declaration(each)))
+  return [`### ${name}`, text(doc), fence(lines.map(code).join('\n'))].filter(part => part !== '').join('\n\n')
+}
+const fence = lines => `\`\`\`ts\n${lines}\n\`\`\``
+const declaration = each => (each.doc === '' ? '' : `${each.doc}\n`) + code(each.code)
+/** Returns a declaration without what a caller cannot use. */
+const code = text =>
+  text
+    .replace(/^export (declare )?/, '')
+    .replace(/^ +#private;\n/gm, '')
+    .replace(/^ +\/\*\*(?:(?!\*\/)[\s\S])*@internal[\s\S]*?\*\/\n.*(?:\n {8,}.*|\n {4}[}\])].*)*\n/gm, '')
+    .replace(/^ {4,}/gm, spaces => ' '.repeat(spaces.length / 2))
+/** Returns a docstring without its stars. */
+const text = doc =>
+  doc
+    .replace(/^\/\*\* ?|\s*\*\/$/g, '')
+    .replace(/^ \* ?/gm, '')
+    .trim()
+
+if (process.argv[1] === import.meta.filename) {
+  const folder = resolve(root, 'docs/api')
+  mkdirSync(folder, { recursive: true })
+  for (const [file, text] of apiReference().pages) writeFileSync(resolve(folder, file), text)
+}

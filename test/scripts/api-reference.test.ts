@@ -1,0 +1,47 @@
+/** The API reference has every public name, with its docstring. */
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { expect, test } from 'vitest'
+import { apiReference } from '../../scripts/api-reference.mjs'
+
+const { exports: entries } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+  exports: Record<string, { types?: string; default: string }>
+}
+const { pages, exports } = apiReference()
+const of = (path: string) => exports.filter(({ entry }) => entry === path.replace(/^\./, 'vnet'))
+/** Values with the tag @internal, which vnet's own entry points use. */
+const INTERNAL = ['createLabWith', 'warmLabs']
+/** Loading these makes a lab, or needs Playwright. */
+const HEAVY = ['./vitest', './playwright']
+
+/** The values of each entry point, loaded outside of the tests' time. */
+const modules: [path: string, names: string[]][] = []
+for (const [path, target] of Object.entries(entries)) {
+  if (target.types === undefined || HEAVY.includes(path)) continue
+  modules.push([path, Object.keys(await import(/* @vite-ignore */ resolve(target.default)))])
+}
+
+test('the reference has a page for each entry point of the package', () => {
+  const paths = Object.keys(entries).filter(path => entries[path]?.types !== undefined)
+  expect(pages.map(([file]) => file)).toEqual(paths.map(path => `${path.replace(/^\./, 'vnet').replace('/', '-')}.md`))
+  for (const path of paths) expect(of(path).length, path).toBeGreaterThan(0)
+})
+
+test('the reference has every value that an entry point exports, unless it is internal', () => {
+  expect(modules.length).toBe(10)
+  for (const [path, exported] of modules) {
+    const names = of(path).map(({ name }) => name)
+    const missing = exported.filter(name => !names.includes(name) && !INTERNAL.includes(name))
+    expect(missing, path).toEqual([])
+  }
+})
+
+test('every public function, class and driver has a docstring, which its page shows', () => {
+  for (const { entry, name, kind, doc } of exports) {
+    if (!['function', 'class', 'const'].includes(kind) || /^[A-Z_0-9]+$/.test(name)) continue
+    expect(doc, `${entry}: ${name}`).not.toBe('')
+    const [, page = ''] = pages.find(([file]) => file === `${entry.replace('/', '-')}.md`) ?? []
+    const words = /[A-Za-z][^\n*]{8,}/.exec(doc)?.[0].trim() ?? ''
+    expect(page.includes(words), `${entry}: ${name}: ${words}`).toBe(true)
+  }
+})
