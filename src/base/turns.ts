@@ -14,7 +14,8 @@
  *
  * Work without rights has one account for all, charged with the time that steps really take: 10 ms
  * of each 50 ms. It is also charged for turns that are not full, so that many clients with one
- * request each get no more. Work of root and the owner has no such limit.
+ * request each get no more. Work of root and the owner has no such limit. A turn in which the
+ * process was stopped is charged with CHARGE_NS_MAX.
  *
  * Shares take turns, one step each, and so does the work within a share.
  */
@@ -23,6 +24,11 @@ import { NSEC_PER_MSEC, NSEC_PER_SEC } from './clock.ts'
 
 /** Nanoseconds of a turn. */
 export const TURN_NS = 200_000
+/**
+ * Nanoseconds that a turn is charged with at most. A longer turn was not at work: the process was
+ * stopped meanwhile, for example by Ctrl-Z, or the machine was suspended.
+ */
+const CHARGE_NS_MAX = 100 * NSEC_PER_MSEC
 /** Nanoseconds of a turn that `addNow` takes: usually, and once a second. */
 const URGENT_NS = 500_000
 const URGENT_NS_MAX = 5 * NSEC_PER_MSEC
@@ -179,17 +185,19 @@ class Account {
     } finally {
       // Also after an exception, which would otherwise stop the turns of all work.
       this.#active = false
-      this.#charge(start, now - start)
+      this.#charge(start, now)
     }
   }
 
-  /** Charges a turn of `ns` that started at `start`, and schedules the next one. */
-  #charge(start: number, ns: number): void {
+  /** Charges a turn from `start` to `end`, and schedules the next one. */
+  #charge(start: number, end: number): void {
     const { part, burst } = this.#grant
-    this.#earned = Math.max(this.#earned, start) + ns / part
+    const ns = Math.min(end - start, CHARGE_NS_MAX)
+    const from = end - ns
+    this.#earned = Math.max(this.#earned, from) + ns / part
     const isFull = this.#shares.length > 0
-    const next = Math.max(isFull ? start + ns / part : 0, this.#earned - burst / part)
-    if (next > start + ns) {
+    const next = Math.max(isFull ? from + ns / part : 0, this.#earned - burst / part)
+    if (next > end) {
       this.#active = this.#pausing = true
       this.#alarm.at(next)
       for (const { works } of this.#shares) for (const work of works) work.wait()

@@ -87,6 +87,15 @@ test('a step that takes longer than a turn is followed by a pause in proportion'
   expect([turn(), pause()]).toEqual(['a', 20 * NSEC_PER_MSEC])
 })
 
+test.each([
+  [false, 400],
+  [true, 100],
+])('a turn in which the process was stopped for 5 s is followed by a short pause: privileged %s', (privileged, ms) => {
+  const { turns, work, turn, pause } = loop()
+  turns.add(work('a', 0, 2, { cost: 5000 * NSEC_PER_MSEC, privileged }))
+  expect([turn(), pause()]).toEqual(['a', ms * NSEC_PER_MSEC])
+})
+
 test('floods without rights together get 10 ms of each 50 ms', () => {
   const { turns, work, ...time } = loop()
   turns.add(work('a', 1, Number.POSITIVE_INFINITY))
