@@ -209,9 +209,10 @@ export class Conversation {
       this.#looking = undefined
     }
     const now = performance.now()
-    for (const waiting of new Set(this.#requests.values())) {
-      if (now - waiting.since >= TIMEOUT_MS) this.#end(waiting, -ETIMEDOUT)
-    }
+    const isLate = ({ since }: Waiting) => now - since >= TIMEOUT_MS
+    // Timers run before descriptors. After a stop of this process, replies may be waiting.
+    if ([...this.#requests.values()].some(isLate)) while ((this.#connection?.receive() ?? 0) > 0) {}
+    for (const waiting of new Set(this.#requests.values())) if (isLate(waiting)) this.#end(waiting, -ETIMEDOUT)
     this.#unsent = this.#unsent.filter(({ waiting }) => this.#isUnderWay(waiting))
   }
 

@@ -94,6 +94,15 @@ test('a request to a silent vnet ends with ETIMEDOUT after five seconds, and the
   expect(results).toEqual([-ETIMEDOUT])
 })
 
+test('a reply that arrived while the process was stopped is not late', async () => {
+  const results = ask()
+  await asks(1)
+  clients[0]?.send(message(0x3f0, received[0]!))
+  // The timers run first once the process continues.
+  vi.advanceTimersByTime(60_000)
+  expect(results).toEqual(['reply', 0])
+})
+
 test('a limited number of requests waits for a vnet that does not read, until they time out', async () => {
   const silent = ListeningSocket.open(native, join(directory, 'silent.sock'), 0o600, () => {})
   const to = { ...vnet, vnet: silent.path }

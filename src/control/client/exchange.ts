@@ -89,10 +89,23 @@ export class Exchanges {
       const seq = at.nextSeq()
       const builder = new MessageBuilder().message(VNET_GENL_ID, NLM_F_REQUEST | flags, seq)
       write(builder.payload(genlmsghdr(cmd, VNET_GENL_VERSION)))
-      const timeOut = (why: string) => () => end(new VnetError(ETIMEDOUT, what, why))
+      const timeOut = (why: string) => end(new VnetError(ETIMEDOUT, what, why))
       const [ms, wholeMs] = [this.#timeoutMs, WHOLE_REPLY * this.#timeoutMs]
-      const timer = setTimeout(timeOut(`it has not replied for ${ms / 1000} s`), ms)
-      const deadline = setTimeout(timeOut(`its reply is not complete after ${wholeMs / 1000} s`), wholeMs)
+      let parts = 0
+      const timer = setTimeout(() => {
+        // Timers run before descriptors. After a stop of this process, the reply may be waiting.
+        const before = parts
+        at.receive()
+        if (parts === before) timeOut(`it has not replied for ${ms / 1000} s`)
+      }, ms)
+      const deadline = setTimeout(() => {
+        at.receive()
+        if (at.exchanges.has(seq)) timeOut(`its reply is not complete after ${wholeMs / 1000} s`)
+      }, wholeMs)
+      const progress = () => {
+        parts++
+        timer.refresh()
+      }
       const end = (error?: unknown) => {
         clearTimeout(timer)
         clearTimeout(deadline)
@@ -107,7 +120,7 @@ export class Exchanges {
         if (size > REPLY_MAX) throw new NetlinkParseError(`the reply is longer than ${REPLY_MAX} bytes`, 0)
         replies.push(decodeAttributes(policy, bytes, offset, length))
       }
-      at.begin(seq, { request: builder.bytes, message, end, progress: () => timer.refresh(), what })
+      at.begin(seq, { request: builder.bytes, message, end, progress, what })
     })
   }
 
@@ -163,6 +176,11 @@ class Vnet implements ConnectionListener {
     if (this.#connection !== undefined) this.#send(exchange)
     else if (this.#again === undefined) this.#connect()
     this.keepAlive()
+  }
+
+  /** Reads the messages that have arrived. */
+  receive(): void {
+    while ((this.#connection?.receive() ?? 0) > 0) {}
   }
 
   listen(listener: VnetListener): void {

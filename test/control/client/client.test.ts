@@ -286,6 +286,21 @@ describe('a vnet', () => {
     await question
   })
 
+  test('a reply that arrived while the process was stopped is not late', async () => {
+    const reply = new MessageBuilder()
+    const at = await listener(client => {
+      client.on('data', data => {
+        const [asked] = messages(data)
+        reply.message(0x3f0, 0, asked!.seq).payload(genlmsghdr(ECHO, 1)).binary(1, Buffer.from('hello'))
+        writeAck(reply, data, asked!, 0, { error: 0 })
+        // Sent by a call, before the timers of the client run.
+        client.write(reply.bytes)
+        vi.advanceTimersByTime(60_000)
+      })
+    })
+    expect(await client.echo(at, 'hello')).toBe('hello')
+  })
+
   test('a vnet with an endlessly trickling reply is ETIMEDOUT', async () => {
     const part = new MessageBuilder().message(0x3f0, 2, 1).payload(genlmsghdr(2, 1))
     writeUsual(part, GET_DEVICES)
