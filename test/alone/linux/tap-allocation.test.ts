@@ -11,6 +11,8 @@ const FRAMES = either(10_000_000, 1_000_000)
 const WARM_UP = 400_000
 /** Few enough that what one allocates is still there at its end, uncollected. */
 const SLICE = 20_000
+/** Bytes a frame. The smallest object has 16; compiled code and a busy machine add one or two. */
+const LIMIT = 8
 
 /** Bytes that reading a frame from one tap and writing it to another allocates. */
 async function allocated(look: (bytes: Uint8Array) => void): Promise<number> {
@@ -51,7 +53,7 @@ test('reading by onFrames, inspecting the bytes and writing to another tap alloc
     sum += length
   })
   expect(sum).toBeGreaterThan(0)
-  expect(bytes).toBeLessThan(1.6)
+  expect(bytes).toBeLessThan(LIMIT)
 })
 
 test('the allocation test detects one object a frame', async () => {
@@ -60,5 +62,5 @@ test('the allocation test detects one object a frame', async () => {
     last = { length }
   })
   expect(last).toBeDefined()
-  expect(bytes).toBeGreaterThan(8)
+  expect(bytes).toBeGreaterThan(LIMIT)
 })

@@ -8,8 +8,8 @@ import { memoryNets, turn } from '../../../support/memory-net.ts'
 const makeNet = memoryNets()
 const gc = globalThis.gc as () => void
 const FRAMES = 1_000_000
-/** Less than a frame's smallest object, 16 bytes; V8's own work counts less over more frames. */
-const LIMIT = 1.6
+/** Half of the smallest object, in bytes. */
+const LIMIT = 8
 const WARM_UP = 100_000
 const SLICE = 20_000
 
