@@ -1,6 +1,6 @@
 /** Finds the vnet of an interface for the commands that query one, or reports that none has it. */
 
-import type { VnetError } from '../base/errno.ts'
+import { ECONNREFUSED, ENODEV, isErrno, type VnetError } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { ControlClient } from '../control/client/client.ts'
 import { type Found, type FoundDevice, findVnets, isOfLab, listed } from '../control/client/find.ts'
@@ -74,6 +74,11 @@ export async function askInterface(
     return EXIT_OK
   }
   return askVnets([name], io, askOne, options)
+}
+
+/** True if the vnet has ended, or its interface was deleted, since they were found. */
+export function hasEnded(error: unknown): boolean {
+  return isErrno(error, ECONNREFUSED, ENODEV)
 }
 
 export function fail(io: Io, problem: string | Error): number {

@@ -3,6 +3,7 @@
 import { EPERM, isErrno, VnetError } from '../base/errno.ts'
 import { listed } from '../control/client/find.ts'
 import type { CaptureRequest, CaptureStream, ControlClient, FoundDevice } from '../control/index.ts'
+import { hasEnded } from './ask.ts'
 import { label } from './device-text.ts'
 
 export interface VnetStream {
@@ -43,9 +44,12 @@ export async function openStreams(
   return { streams, failed }
 }
 
-/** Returns the failures to report: with `isAll`, no refusals unless all streams refuse. */
+/**
+ * Returns the failures to report: with `isAll`, no refusals and no ended vnets, unless there is no
+ * stream.
+ */
 export function complaintsOf({ streams, failed }: OpenedStreams, isAll: boolean): readonly VnetError[] {
-  const isLeftOut = (error: VnetError) => isAll && streams.length > 0 && isErrno(error, EPERM)
+  const isLeftOut = (error: VnetError) => isAll && streams.length > 0 && (isErrno(error, EPERM) || hasEnded(error))
   return failed.filter(error => !isLeftOut(error))
 }
 

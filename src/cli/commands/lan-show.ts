@@ -3,7 +3,7 @@
 import { EOPNOTSUPP, VnetError } from '../../base/errno.ts'
 import type { ControlClient, Found, FoundDevice, SegmentEntryKind, SegmentInfo } from '../../control/index.ts'
 import { alignLeft } from '../align.ts'
-import { type AskOptions, askInterface, askVnets, fail } from '../ask.ts'
+import { type AskOptions, askInterface, askVnets, fail, hasEnded } from '../ask.ts'
 import { label } from '../device-text.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
 
@@ -51,7 +51,7 @@ export function lanShow(name: string | undefined, options: LanShowOptions, io: I
         shown.push(await ask(client, device, parts))
       } catch (error) {
         if (!(error instanceof VnetError)) throw error
-        if (error.errno !== EOPNOTSUPP) errors.push(error)
+        if (error.errno !== EOPNOTSUPP && !hasEnded(error)) errors.push(error)
       }
     }
     for (const error of errors) fail(io, error)

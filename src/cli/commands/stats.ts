@@ -2,7 +2,7 @@
 import type { ControlClient, DeviceStats, Found, FoundDevice } from '../../control/index.ts'
 import { type LinkStats64, type LinkStats64Field, linkStats64Fields } from '../../netdev/stats.ts'
 import { align } from '../align.ts'
-import { type AskOptions, askVnets, fail } from '../ask.ts'
+import { type AskOptions, askVnets, fail, hasEnded } from '../ask.ts'
 import { isAmong, label } from '../device-text.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
 import { jsonOutput } from '../output.ts'
@@ -45,9 +45,12 @@ async function round(
   const show = async (client: ControlClient, { devices, failed }: Found) => {
     for (const device of devices) {
       if (!isAmong(device, names)) continue
-      const stats = await client.stats(device.vnet, device)
-      if (stats !== undefined) interfaces.push({ ...stats, place: device.place })
+      const stats = await client.stats(device.vnet, device).catch(error => {
+        if (names.length > 0 || !hasEnded(error)) throw error
+      })
+      if (stats) interfaces.push({ ...stats, place: device.place })
     }
+    if (names.length === 0 && interfaces.length === 0) return fail(io, failed[0] ?? 'no vnet is running any more')
     if (options.json) jsonOutput(io, false).statistics(interfaces)
     else {
       const at = options.watch === undefined ? '' : `${new Date(interfaces[0]?.time ?? Date.now()).toISOString()}\n`

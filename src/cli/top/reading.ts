@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { VnetError } from '../../base/errno.ts'
 import type { ControlClient, DeviceStats, FoundDevice } from '../../control/index.ts'
+import { hasEnded } from '../ask.ts'
 import { sentence } from '../sentence.ts'
 
 /** A device at one moment. */
@@ -61,8 +62,8 @@ async function readOne(
     return stats && { device, stats, stopped }
   } catch (error) {
     if (!(error instanceof VnetError)) throw error
-    // An ended vnet is not a problem: the next round does not find it.
-    if (!['ECONNREFUSED', 'ENODEV'].includes(error.code)) problems.add(sentence(error))
+    // Not a problem: the next round does not find it.
+    if (!hasEnded(error)) problems.add(sentence(error))
     return undefined
   }
 }

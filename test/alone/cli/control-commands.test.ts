@@ -647,6 +647,26 @@ describe('stats --watch', () => {
     expect(askedOf(fake).length).toBeGreaterThanOrEqual(3)
   })
 
+  test('stats without names leaves out a vnet that ends meanwhile, and fails if none is left', async () => {
+    const ends = () => {
+      const fake = vnet({
+        [GET_STATS]() {
+          fake[Symbol.dispose]()
+          return []
+        },
+      })
+    }
+    ends()
+    expect(await runMain('stats')).toEqual(failed('no vnet is running any more'))
+    ends()
+    expect((await runMain('stats', 'sn0')).stderr).toBe('vnet: sn0: connection refused\n')
+    ends()
+    vnet({ [GET_STATS]: () => [stats] })
+    const { status, stdout, stderr } = await runMain('stats', '--json')
+    expect([status, stderr]).toEqual([0, ''])
+    expect(JSON.parse(stdout).interfaces).toHaveLength(1)
+  })
+
   test('stats --watch --json prints one line each time, with the time', async () => {
     vnet({ [GET_STATS]: () => [stats] })
     const going = startMain('stats', '--watch', '5ms', '--json')

@@ -1,6 +1,6 @@
 /** `vnet frames` with streams from the tests instead of running vnets. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { EPERM, VnetError } from '../../../src/base/errno.ts'
+import { ECONNREFUSED, EPERM, VnetError } from '../../../src/base/errno.ts'
 import type { CapturedPacket } from '../../../src/capture/packet.ts'
 import { writeInterface, writePacket, writeSection } from '../../../src/capture/pcapng-writer.ts'
 import type { Io } from '../../../src/cli/io.ts'
@@ -175,6 +175,16 @@ test('a vnet that refuses is reported, and the others are shown', async () => {
   expect(await runMain('frames', 'ca')).toEqual({ status: 1, stdout: expect.stringContaining(UDP), stderr })
   // All interfaces that the user may capture.
   expect((await runMain('frames')).stderr).toBe('vnet: no vnet is running any more\n')
+})
+
+test('a vnet that ends before its frames are read is left out, unless it is named', async () => {
+  const ended = new VnetError(ECONNREFUSED, 'capture ca')
+  opened.as = () => ({
+    streams: [{ devices: [], stream: new Stream().push(head(), frame(0, {})).end() }],
+    failed: [ended],
+  })
+  expect((await runMain('frames')).stderr).toBe('vnet: no vnet is running any more\n')
+  expect((await runMain('frames', 'ca')).stderr).toMatch(/^vnet: capture ca: ECONNREFUSED/)
 })
 
 test('a stream that is broken ends the command with one line', async () => {

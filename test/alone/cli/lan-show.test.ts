@@ -264,6 +264,18 @@ describe('the vnets that are asked', () => {
     expect(stderr).toMatch(/^vnet: vnet \d+ \(eth9, red\/eth8\): operation not permitted; not here\n$/)
   })
 
+  test('a vnet that ends meanwhile is left out', async () => {
+    const fake = vnet({
+      [GET_SEGMENT]() {
+        fake[Symbol.dispose]()
+        return []
+      },
+    })
+    vnet({ [GET_SEGMENT]: () => [] })
+    const { status, stderr } = await runMain('lan', 'show', '--hosts')
+    expect([status, stderr]).toEqual([0, ''])
+  })
+
   test('if the only vnet refuses, one line is printed and the status is 1', async () => {
     vnet({ [GET_SEGMENT]: refuse(EPERM) })
     const { status, stdout, stderr } = await runMain('lan', 'show', '--json')
