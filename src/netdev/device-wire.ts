@@ -103,8 +103,11 @@ export interface WireResources {
   filter(text: string): PacketFilter
   /** Returns the text of a file. Throws a UsageError. */
   file(path: string): string
-  /** Returns an own stage by its name: an Impairment of wire/wire.ts. Throws a UsageError. */
-  readonly stage?: ((name: string) => unknown) | undefined
+  /**
+   * Returns an own stage by its name and values: an Impairment of wire/wire.ts. Throws a
+   * UsageError.
+   */
+  readonly stage?: ((name: string, values: readonly StageValue[]) => unknown) | undefined
   /** Returns the log that is written to a file, one for each path. Throws a UsageError. */
   log?(path: string): DecisionLog
   /**
@@ -113,6 +116,9 @@ export interface WireResources {
    */
   scenario?<T>(path: string, parse: (text: string, direction: 'ab' | 'ba') => T): ScenarioList<T>
 }
+
+/** A value that follows the name of an own stage. */
+export type StageValue = number | string
 
 /** One direction. */
 export interface DeviceWire {

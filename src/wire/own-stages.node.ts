@@ -4,14 +4,21 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describeException } from '../base/exception.ts'
 import { didYouMean, FileError, UsageError } from '../base/usage-error.ts'
-import type { Impairment } from './wire.ts'
+import type { StageValue } from '../netdev/device-wire.ts'
+import { ownKind } from './stages/own.ts'
+import type { Impairment, Wire, WireEnv } from './wire.ts'
 
 /** Imports a file. Throws a UsageError that names it. */
 export type ImportFile = (file: string) => Promise<object>
 
+/** A function of the user. The values after its name in the text are its last arguments. */
+interface StageFunction extends Pick<Impairment, 'kind' | 'params' | 'takesGso'> {
+  (next: Wire, env: WireEnv, ...values: readonly StageValue[]): Wire
+}
+
 interface OwnStage {
   readonly file: string
-  readonly stage: Impairment
+  readonly fn: StageFunction
 }
 
 const importFile: ImportFile = async file => {
@@ -38,27 +45,27 @@ export class OwnStages {
       const other = this.#stages.get(name)?.file
       if (other === path) continue
       if (other !== undefined) throw new UsageError(`${file}: ${other} has a stage ${name} too`)
-      this.#stages.set(name, { file: path, stage: named(name, fn) })
+      this.#stages.set(name, { file: path, fn })
     }
   }
 
-  /** Returns the stage of a name, always the same object. Throws a UsageError if there is none. */
-  get(name: string): Impairment {
+  /** Returns the stage of a name and values. Throws a UsageError if there is none. */
+  get(name: string, values: readonly StageValue[] = []): Impairment {
     const found = this.#stages.get(name)
-    if (found !== undefined) return found.stage
+    if (found !== undefined) return named(name, found.fn, values)
     const known = [...this.#stages.keys()]
     if (known.length === 0) {
-      throw new UsageError(`stage ${name}: no file was loaded: --stage FILE, or stages: [FILE] in createLab`)
+      throw new UsageError(`stage ${name}: no file was loaded: --stage FILE, or stages: [FILE] in a lab`)
     }
     throw new UsageError(`'${name}' is not a stage${didYouMean(name, known) || `: ${known.join(', ')}`}`)
   }
 }
 
-function named(name: string, fn: Impairment): Impairment {
+function named(name: string, fn: StageFunction, values: readonly StageValue[]): Impairment {
   const made: Impairment = (next, env) => {
-    const wire = fn(next, env)
+    const wire = fn(next, env, ...values)
     if (typeof wire?.push === 'function') return wire
     throw new UsageError(`stage ${name} returns no wire: it needs \`return { push(skb) { ... } }\``)
   }
-  return Object.assign(made, { ...fn, kind: fn.kind ?? name, text: `stage ${name}` })
+  return Object.assign(made, { ...fn, kind: fn.kind ?? name, text: ownKind.print({ name, values }), source: fn })
 }

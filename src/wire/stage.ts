@@ -120,7 +120,7 @@ export class Stage implements Wire, WireEnv {
   /** Takes over another impairment's parameters. Returns false if it cannot. */
   change(impairment: Impairment): boolean {
     // The stages inside it are to be found again even if nothing changes.
-    if (impairment === this.impairment && !this.#hasInner) return true
+    if (isSame(impairment, this.impairment) && !this.#hasInner) return true
     this.#replacesLimits = true
     if (impairment.params === undefined || !this.#wire.change?.(impairment.params)) return false
     this.impairment = impairment
@@ -242,4 +242,8 @@ export class Stage implements Wire, WireEnv {
     else if (skb.owner !== OWNER_STAGE) throw skbPanic(`${this.stage}: a packet that it does not own`, by)
     if (skb === this.#pushed) this.#pushed = undefined
   }
+}
+
+function isSame(a: Impairment, b: Impairment): boolean {
+  return a === b || (a.source !== undefined && a.source === b.source && a.text === b.text)
 }

@@ -14,7 +14,7 @@ export class LinuxWireResources implements WireResources, AsyncDisposable {
   readonly #logs = new Map<string, DecisionFile>()
   readonly #parseScenario: typeof parseScenario | undefined
   readonly #stages = new OwnStages()
-  readonly stage = (name: string) => this.#stages.get(name)
+  readonly stage: WireResources['stage'] = (name, values) => this.#stages.get(name, values)
 
   /** Scenarios need `parse`: only they use the YAML parser. */
   constructor(parse?: typeof parseScenario) {

@@ -143,6 +143,8 @@ export interface Impairment {
   readonly takesGso?: boolean
   /** Passed to Wire.change. */
   readonly params?: unknown
+  /** The function of an own stage. With the same text it is the same stage. */
+  readonly source?: unknown
 }
 
 /**

@@ -20,7 +20,7 @@ const rows = (heading: string) =>
 const resources: WireResources = {
   filter: text => Object.assign(() => true, { text }),
   file: () => '1\n',
-  stage: name => Object.assign((next: unknown) => next, { kind: name === 'third' ? 'stage' : name }),
+  stage: name => Object.assign((next: unknown) => next, { kind: name === 'every' ? 'stage' : name }),
 }
 
 test('docs/wires.md has a row for every keyword, and its examples are wire specs', () => {
@@ -52,7 +52,7 @@ test('docs/wires.md states the order of stages in one group', () => {
     duplicate: 'duplicate 1%',
     corrupt: 'corrupt 1%',
     truncate: 'truncate 64',
-    stage: 'stage third',
+    stage: 'stage every 5',
     policer: 'policer 1mbit burst 15kb',
     'rate or trace or lte and its like': 'rate 1mbit',
     'delay with reorder': 'delay 1ms reorder 1%',

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -16,7 +16,7 @@ const makeNet = memoryNets()
 const makeWire = testWires()
 const directory = mkdtempSync(join(tmpdir(), 'vnet-stages-'))
 const own = new OwnStages()
-const resources = { ...noResources, stage: (name: string) => own.get(name) }
+const resources = { ...noResources, stage: own.get.bind(own) }
 
 function write(name: string, text: string): string {
   writeFileSync(join(directory, name), text)
@@ -28,7 +28,11 @@ beforeAll(async () => {
     let n = 0
     return { push: skb => (++n % 2 === 0 ? env.drop(skb, 'odd') : next.push(skb)) }
   }`
+  const page = readFileSync('docs/write-a-wire.md', 'utf8')
+  const [every = ''] = /^export function every.*?^}$/ms.exec(page) ?? []
+  const all = 'export const all = (next, env, ...values) => ({ push: skb => env.drop(skb, JSON.stringify(values)) })'
   await own.load(write('odd.mjs', odd))
+  await own.load(write('every.mjs', `${every}\n${all}\n`))
 })
 afterAll(() => rmSync(directory, { recursive: true }))
 
@@ -53,10 +57,30 @@ test('a change of other stages keeps an own stage and its counts', () => {
   ])
 })
 
+test('the values after the name are the last arguments of the function', () => {
+  const wire = makeWire(parseWire("stage every 2 delay 5ms | stage every 3 stage all '3' 20ms 1.5", resources))
+  for (let i = 0; i < 6; i++) wire.sendFrame(plainFrame(100))
+  const drops = () => wire.chain.report().map(({ stage, in: entered, drops }) => [stage, entered, drops])
+  wire.advance(5e6)
+  expect(drops()).toEqual([
+    ['every', 6, { every: 3 }],
+    ['delay', 3, {}],
+    ['every 2', 3, { every: 1 }],
+    ['all', 2, { '["3","20ms",1.5]': 2 }],
+  ])
+  // Other values make another stage, which counts from 0.
+  wire.chain.set(parseWire('stage every 2 | stage every 4', resources))
+  wire.sendFrame(plainFrame(100))
+  expect(drops()).toEqual([
+    ['every', 7, { every: 3 }],
+    ['every 2', 1, {}],
+  ])
+})
+
 test('loading a file twice changes nothing, and another file with the same name is refused', async () => {
-  const stage = own.get('odd')
+  const { source } = own.get('odd')
   await own.load(join(directory, 'odd.mjs'))
-  expect(own.get('odd')).toBe(stage)
+  expect(own.get('odd').source).toBe(source)
   await expect(own.load(write('other.mjs', 'export const odd = next => next\n'))).rejects.toThrow(
     'odd.mjs has a stage odd too',
   )
@@ -71,6 +95,6 @@ test('a client names the stages that the program of the wire loaded', () => {
   const loaded = slot(name => own.get(name))
   loaded.change('stage odd', attached([]))
   expect(loaded.report().map(({ stage }) => stage)).toEqual(['odd'])
-  expect(() => loaded.change('stage evn', attached([]))).toThrow("'evn' is not a stage: odd")
+  expect(() => loaded.change('stage evn', attached([]))).toThrow("'evn' is not a stage: odd, every, all")
   expect(() => slot().change('stage odd', attached([]))).toThrow('stage odd: own stages are not taken here')
 })

@@ -4,21 +4,30 @@
  */
 import { encodeFilter, recording, type WireAttachment } from '../../control/protocol/wire-attachment.ts'
 import { compileFilter } from '../../linux/pcap-filter.ts'
+import type { WireResources } from '../../netdev/device-wire.ts'
 import { parseWire } from '../../wire/parse.ts'
 import { readWireFile } from '../../wire/wire-file.node.ts'
+import type { WireDirections } from './wire-spec.ts'
 
 export function compiled(filter: string): WireAttachment[] {
   return [encodeFilter(filter, compileFilter(filter))]
 }
 
-/** Returns the filters in the text. Throws a UsageError if the text is wrong. */
-export function filtersIn({ ab = '', ba = '' }: { readonly ab?: string; readonly ba?: string }): WireAttachment[] {
+/**
+ * Returns the filters in the text. `stage` returns own stages; by default every name is one. Throws
+ * a UsageError if the text is wrong.
+ */
+export function filtersIn(
+  { ab = '', ba = '' }: WireDirections,
+  stage?: WireResources['stage'] | undefined,
+): WireAttachment[] {
   const found: WireAttachment[] = []
   const resources = recording({ filter: compileFilter, file: readWireFile }, each => {
     if (each.filter !== undefined) found.push(each)
   })
+  const known = stage === undefined ? resources : { ...resources, stage }
   for (const [text, direction] of [[ab, 'ab'] as const, [ba, 'ba'] as const]) {
-    parseWire(text, resources, direction, { bareUs: false })
+    parseWire(text, known, direction, { bareUs: false })
   }
   return found
 }

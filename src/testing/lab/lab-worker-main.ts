@@ -36,8 +36,15 @@ interface WorkerLink {
 const VISIBLE_MS = 100
 
 /** The worker reads files, because the lab's thread may be too busy. */
-function resourcesOf(stages: OwnStages, filters: Filters = []): WireResources {
-  return { filter: attached(filters).filter, file: readWireFile, stage: name => stages.get(name) }
+function resourcesOf(filters: Filters = []): WireResources {
+  return { filter: attached(filters).filter, file: readWireFile }
+}
+
+/** Returns the resources of a new link, with the own stages of its lab. */
+async function withStages({ stages = [], filters }: Pick<CableSpec, 'stages' | 'filters'>): Promise<WireResources> {
+  const own = new OwnStages()
+  for (const file of stages) await own.load(file)
+  return { ...resourcesOf(filters), stage: (name, values) => own.get(name, values) }
 }
 
 /** Records the devices of `hosts`, in which each has the name of its namespace, in a file. */
@@ -63,9 +70,6 @@ function serve(port: MessagePort): void {
   const hostNames = new Map<string, Map<string, string>>()
   /** The place of each device, as clients see it. */
   const places = new WeakMap<NetDevice, LabPlace>()
-  /** The own stages of all labs of the thread. */
-  const stages = new OwnStages()
-  const resources = (filters: Filters) => resourcesOf(stages, filters)
   let last = 0
   let control: Promise<LabControl | undefined> | undefined
   let visible: NodeJS.Timeout | undefined
@@ -91,14 +95,14 @@ function serve(port: MessagePort): void {
   }
 
   /** Returns watches of links. They share the names of the addresses of their lab. */
-  async function watching(specs: readonly WatchSpec[] = []): Promise<LinkWatch[]> {
+  async function watching(specs: readonly WatchSpec[] = [], resources: WireResources): Promise<LinkWatch[]> {
     const [{ lab } = {}] = specs
     if (lab === undefined) return []
     const { LinkWatch } = await import('./watch/link-watch.ts')
     const hosts = hostNames.get(lab) ?? new Map<string, string>()
     hostNames.set(lab, hosts)
     for (const spec of specs) for (const [address, host] of spec.hosts) hosts.set(address, host)
-    return specs.map(spec => new LinkWatch(spec, hosts, resources(spec.filters)))
+    return specs.map(spec => new LinkWatch(spec, hosts, { ...resources, ...resourcesOf(spec.filters) }))
   }
 
   /** Makes labs with links visible, if `lab` has a name. */
@@ -134,11 +138,14 @@ function serve(port: MessagePort): void {
   }
 
   const handlers: Handlers = {
-    loadStages: file => stages.load(file),
+    async loadStages(stages) {
+      await withStages({ stages })
+    },
     async cable(spec) {
-      const [watch] = await watching(spec.watch && [spec.watch])
+      const resources = await withStages(spec)
+      const [watch] = await watching(spec.watch && [spec.watch], resources)
       const [cable, recording] = await recorded(spec, async onDevice => {
-        const cable = await WorkerCable.join(net, resources(spec.filters), spec, onDevice, watch)
+        const cable = await WorkerCable.join(net, resources, spec, onDevice, watch)
         await platform.settle(cable.ports)
         try {
           if (spec.pref64 !== undefined) await cable.advertise(spec.pref64, spec.seed)
@@ -155,9 +162,10 @@ function serve(port: MessagePort): void {
     async lan(spec) {
       // Loaded on demand, because most labs have none.
       const { WorkerLan } = await import('./worker-lan.ts')
-      const watches = await watching(spec.watches)
+      const resources = await withStages(spec)
+      const watches = await watching(spec.watches, resources)
       const [lan, recording] = await recorded({ ...spec, segment: spec.name }, async onDevice => {
-        const lan = await WorkerLan.make(net, resources(spec.filters), spec, onDevice, watches)
+        const lan = await WorkerLan.make(net, resources, spec, onDevice, watches)
         await platform.settle(lan.ports.flatMap(cable => cable.ports))
         return lan
       })
@@ -177,7 +185,7 @@ function serve(port: MessagePort): void {
     },
     rebind: link => inOrder(link, cable => cable.rebind()),
     forward: (link, forward) => inOrder(link, cable => cable.forward(forward)),
-    wire: (link, ab, ba, filters) => inOrder(link, cable => cable.setWire(ab, ba, resources(filters))),
+    wire: (link, ab, ba, filters) => inOrder(link, cable => cable.setWire(ab, ba, resourcesOf(filters))),
     async carrier(link, up) {
       const ports = await inOrder(link, cable => {
         cable.setCarrier(up)
@@ -189,7 +197,7 @@ function serve(port: MessagePort): void {
     fault(link, spec) {
       const id = ++last
       return inOrder(link, cable => {
-        cable.addFault(id, spec, resources(spec.filters))
+        cable.addFault(id, spec, resourcesOf(spec.filters))
         return id
       })
     },

@@ -91,7 +91,7 @@ export class Lab implements AsyncDisposable {
   #closed: Promise<void> | undefined
 
   private constructor(native: Native, worker: LabWorker, options: LabOptions, setup: LabSetup) {
-    const { name = 'lab', seed = 1, signal } = options
+    const { name = 'lab', seed = 1, stages = [], signal } = options
     this.name = name
     this.seed = seed
     this.#worker = worker
@@ -100,7 +100,7 @@ export class Lab implements AsyncDisposable {
     this.#captures = new LabCaptures(this.#directory, name, setup.captures)
     const namespaces = () => [...this.#namespaces.values()]
     const parts = { hosts: this.#hosts, captures: this.#captures, namespaces }
-    this.#links = new Links({ name: setup.isHidden ? '' : name, seed, worker, ...parts, setup })
+    this.#links = new Links({ name: setup.isHidden ? '' : name, seed, stages, worker, ...parts, setup })
     const switchTo: NamespaceLab['switchTo'] = (host, uplink) => this.#links.switchTo(host, uplink)
     const checkEnds: NamespaceLab['checkEnds'] = (what, ends) => this.#links.checkEnds(what, ends)
     this.#parts = { native, hosts: this.#hosts, switchTo, checkEnds, sysctls: setup.sysctls }
@@ -116,14 +116,18 @@ export class Lab implements AsyncDisposable {
       const why = await whyNoLab(native)
       if (why !== undefined) throw new LabUnavailableError(why)
       options.signal?.throwIfAborted()
-      // The worker resolves paths against the directory of its process.
-      for (const file of options.stages ?? []) await worker.call('loadStages', resolve(file))
+      const stages = await loaded(worker, options.stages)
       removeLeftovers()
-      return new Lab(native, worker, options, setup)
+      return new Lab(native, worker, { ...options, stages }, setup)
     } catch (error) {
       worker.release()
       throw error
     }
+  }
+
+  /** @internal Makes the stages of more files known to the wires of links that are made later. */
+  async loadStages(files: readonly string[]): Promise<void> {
+    this.#links.stages = await loaded(this.#worker, [...this.#links.stages, ...files])
   }
 
   /** Creates namespaces with these names. They find each other by name. */
@@ -294,4 +298,12 @@ export class Lab implements AsyncDisposable {
       children: programs.flatMap(({ pids }) => pids),
     })
   }
+}
+
+/** Checks that files of own stages load. Returns their paths. */
+async function loaded(worker: LabWorker, files: readonly string[] = []): Promise<readonly string[]> {
+  // The worker resolves paths against the directory of its process.
+  const paths = files.map(file => resolve(file))
+  if (paths.length > 0) await worker.call('loadStages', paths)
+  return paths
 }

@@ -24,6 +24,8 @@ import { directionsOf, filtersOf, LINK_OPTIONS } from './wire-spec.ts'
 interface LinksLab {
   readonly name: string
   readonly seed: number
+  /** The files of own stages. */
+  readonly stages: readonly string[]
   readonly worker: LabWorker
   readonly hosts: HostsFile
   readonly captures: LabCaptures
@@ -53,6 +55,8 @@ export function checkCableOptions(options: LabCableOptions): void {
 }
 
 export class Links {
+  /** The files of own stages. */
+  stages: readonly string[]
   readonly #lab: string
   readonly #seed: number
   readonly #worker: LabWorker
@@ -79,9 +83,10 @@ export class Links {
   #last = 0
   #isClosing = false
 
-  constructor({ name, seed, worker, hosts, captures, namespaces, setup }: LinksLab) {
+  constructor({ name, seed, stages, worker, hosts, captures, namespaces, setup }: LinksLab) {
     this.#lab = name
     this.#seed = seed
+    this.stages = stages
     this.#worker = worker
     this.#hosts = hosts
     this.#captures = captures
@@ -154,6 +159,7 @@ export class Links {
         ab,
         ba,
         filters: filters && (await filters),
+        stages: this.stages,
         seed,
         mtu,
         nat,
@@ -302,7 +308,7 @@ export class Links {
       const { mtu, capture = this.#captures.isAll } = options
       const file = capture ? this.#captures.add('lan') : undefined
       const watches = (await Promise.all(linkNames.map(name => this.#watchOf(name)))).flatMap(each => each ?? [])
-      const wires = { ab, ba, filters: filters && (await filters), seed }
+      const wires = { ab, ba, filters: filters && (await filters), stages: this.stages, seed }
       const segment = this.#nameOf(name, this.#segmentNames)
       const spec = { lab: this.#lab, name: segment, ports, file: plan.file, ...wires, mtu, capture: file, watches }
       const ids = await this.#made(this.#worker.call('lan', spec))

@@ -33,6 +33,8 @@ export interface CableSpec {
   readonly ab: string
   readonly ba: string
   readonly filters?: Filters
+  /** The files of own stages that the texts may name. */
+  readonly stages?: readonly string[]
   /** At least 1. */
   readonly seed: number
   readonly mtu: number | undefined
@@ -93,6 +95,7 @@ export interface LanSpec {
   readonly ab: string
   readonly ba: string
   readonly filters?: Filters
+  readonly stages?: readonly string[]
   readonly seed: number
   /** As in CableSpec, for each port. */
   readonly watches?: readonly WatchSpec[] | undefined
@@ -137,8 +140,8 @@ export interface FaultSpec {
 
 /** The worker's calls. Most take the number of a link. Each settles when it is done. */
 export interface Calls {
-  /** Loads the own stages that a file exports. */
-  loadStages(file: string): void
+  /** Loads files of own stages. Settles with their first mistake. */
+  loadStages(files: readonly string[]): void
   /** Joins two namespaces. Returns the number of the link. */
   cable(spec: CableSpec): number
   /** Makes a segment. Returns its number and the numbers of its ports, which are links. */

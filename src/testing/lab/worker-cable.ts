@@ -1,5 +1,6 @@
 /** WorkerCable: a cable of a lab in the worker that carries its frames. */
 
+import { printable } from '../../base/printable.ts'
 import { random } from '../../base/random.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { driver as cableDriver } from '../../drivers/cable.ts'
@@ -62,6 +63,8 @@ export class WorkerCable {
   /** Ends pending calls when the cable is closed. */
   readonly #ending = new Set<() => void>()
   readonly #nat: Translator | undefined
+  /** Returns the own stages of its lab. */
+  readonly #stage: WireResources['stage']
   /** The server of hosts' port requests. */
   #control: PortControl | undefined
   #watch: LinkWatch | undefined
@@ -70,8 +73,13 @@ export class WorkerCable {
   #added = 0
   #closed: Promise<void> | undefined
 
-  private constructor(net: Net, devices: readonly [NetDevice, NetDevice?], nat?: Translator) {
+  private constructor(
+    net: Net,
+    devices: readonly [NetDevice, NetDevice?],
+    { stage, nat }: { readonly stage: WireResources['stage']; readonly nat?: Translator | undefined },
+  ) {
     this.#net = net
+    this.#stage = stage
     this.#nat = nat
     this.#devices = devices
     const [ab, ba] = (devices[0].netdevOps.ndoGetWires?.(devices[0]) ?? []) as readonly [WireSlot, WireSlot]
@@ -105,8 +113,7 @@ export class WorkerCable {
     const module = insmod(cableDriver, { args: [a.path, b.path], net, txqs: 1, rxqs: 1, params: { seed } })
     const devices = module.devices as readonly [NetDevice, NetDevice]
     const nat = spec.nat && (await makeNat(spec.nat, seed))
-    const cable = new WorkerCable(net, devices, nat)
-    cable.setWire(ab, ba, resources)
+    const cable = new WorkerCable(net, devices, { stage: resources.stage, nat })
     try {
       if (watch !== undefined) cable.watch(watch)
       if (nat !== undefined) cable.#control = await controlOf(nat, net, spec.nat?.portMapping)
@@ -116,6 +123,7 @@ export class WorkerCable {
         dev.devAddr.set(end.mac)
         onDevice(dev, end)
       }
+      cable.setWire(ab, ba, resources)
       await module.up({ addresses: [a.addresses, b.addresses] })
       return cable
     } catch (error) {
@@ -125,8 +133,8 @@ export class WorkerCable {
   }
 
   /** A port of a segment, with its own wire: b is the segment, which has no interface. */
-  static ofPort(net: Net, dev: NetDevice): WorkerCable {
-    return new WorkerCable(net, [dev])
+  static ofPort(net: Net, dev: NetDevice, stage?: WireResources['stage']): WorkerCable {
+    return new WorkerCable(net, [dev], { stage })
   }
 
   /** The interfaces of its ends. */
@@ -152,14 +160,22 @@ export class WorkerCable {
   }
 
   /**
-   * Replaces the impairments of the given directions; the text refers to `resources`. A wrong text
-   * changes neither direction.
+   * Replaces the impairments of the given directions; the text refers to `resources`, and to the
+   * stages of the lab. A wrong text changes neither direction.
    */
   setWire(ab: string | undefined, ba: string | undefined, resources: WireResources): void {
+    const [{ logPrefix, name }] = this.#devices
+    const log = this.#net.log.named(logPrefix + name)
     const parse = (text: string | undefined, direction: Direction) => {
       if (text === undefined) return undefined
+      const note = (line: string) => log.warn(printable(`wire ${direction}: ${line}`))
+      const own: WireResources = {
+        filter: filter => resources.filter(filter),
+        file: path => resources.file(path),
+        stage: this.#stage,
+      }
       // `delay 50` in a test hardly means the microseconds of tc(8).
-      return parseWire(text, resources, direction, { bareUs: false })
+      return parseWire(text, own, direction, { bareUs: false, note })
     }
     const parsed = { ab: parse(ab, 'ab'), ba: parse(ba, 'ba') }
     for (const direction of ['ab', 'ba'] as const) {

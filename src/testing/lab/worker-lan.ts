@@ -34,17 +34,17 @@ export class WorkerLan {
     const args = spec.ports.map(({ path }) => path)
     const params = { negotiation: 0, seed: spec.seed }
     const module = insmod(driver, { args, net, txqs: 1, rxqs: 1, params })
-    const ports = module.devices.map(dev => WorkerCable.ofPort(net, dev))
+    const ports = module.devices.map(dev => WorkerCable.ofPort(net, dev, resources.stage))
     const made = new WorkerLan(ports, () => module.rmmod())
     try {
       for (const [i, dev] of module.devices.entries()) {
-        ports[i]?.setWire(spec.ab, spec.ba, resources)
         const watch = watches[i]
         if (watch !== undefined) ports[i]?.watch(watch)
         const end = spec.ports[i] as EndSpec
         dev.devAddr.set(end.mac)
         if (spec.mtu !== undefined) dev.mtu = spec.mtu
         onDevice(dev, end)
+        ports[i]?.setWire(spec.ab, spec.ba, resources)
       }
       await module.up({ addresses: spec.ports.map(({ addresses }) => addresses) })
       return made

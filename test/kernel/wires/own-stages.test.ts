@@ -3,6 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { createLab } from '../../../src/testing/index.ts'
+import { FileLab } from '../../../src/testing/lab/file/file-lab.ts'
+import { parseLabFile } from '../../../src/testing/lab/file/read.ts'
 import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 import { runMain } from '../../support/run-main.ts'
 import { snmp } from '../../support/snmp.ts'
@@ -71,4 +73,18 @@ test('createLab takes files of stages, which the wires of its links name', async
   const { stdout } = await server.exec('awk', ['/^Icmp: [0-9]/ { print $10 }', '/proc/net/snmp'])
   expect(stdout).toBe('7\n')
   await expect(link.wire('stage thrid')).rejects.toThrow("did you mean 'third'?")
+
+  // Another lab of this process has stages of its own, also of the same name.
+  const file = join(directory, 'other.mjs')
+  writeFileSync(file, 'export const third = (next, env) => ({ push: skb => env.drop(skb, "other") })\n')
+  const plan = parseLabFile(
+    'stages: [other.mjs]\nnamespaces: [a, b]\ncables: { ab: { ends: [a, b], wire: stage third } }\n',
+    join(directory, 'lab.yaml'),
+  )
+  await using other = await createLab()
+  const filled = await FileLab.fill(other, plan, { signal: new AbortController().signal, log: () => {} })
+  expect((await filled.link('ab').stats()).ab.text).toBe('stage third')
+  await using none = await createLab()
+  const [a, b] = none.namespaces('a', 'b')
+  await expect(none.cable(a, b, { wire: 'stage third' })).rejects.toThrow('stage third: no file was loaded')
 })

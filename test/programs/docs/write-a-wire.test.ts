@@ -12,7 +12,7 @@ import { expect, test } from 'vitest'
 import { reasonToSkipKernelTests } from '../../../scripts/kernel-tests.mjs'
 import { OwnNetns } from '../../support/netns.ts'
 
-const [program = '', , whole = ''] = [
+const [program = '', , , whole = ''] = [
   ...readFileSync('docs/write-a-wire.md', 'utf8').matchAll(/^```js\n(.*?)^```$/gms),
 ].map(([, code]) => code as string)
 

@@ -2,9 +2,11 @@ import { expect, test, vi } from 'vitest'
 import { NSEC_PER_MSEC } from '../../../src/base/clock.ts'
 import type { NetDevice } from '../../../src/netdev/net-device.ts'
 import { SKB_DROP_REASON_NOMEM } from '../../../src/skb/drop-reason.ts'
+import type { SkBuff } from '../../../src/skb/sk-buff.ts'
 import type { CableSpec, FaultSpec } from '../../../src/testing/lab/protocol.ts'
 import { WorkerCable } from '../../../src/testing/lab/worker-cable.ts'
 import { noResources } from '../../../src/wire/spec/resources.ts'
+import type { Wire, WireEnv } from '../../../src/wire/wire.ts'
 import { ethernet } from '../../support/frames.ts'
 import { type MemoryNet, memoryNets } from '../../support/memory-net.ts'
 
@@ -70,6 +72,21 @@ test('a cable closes both ends at the same time', async () => {
     return closeB()
   })
   await cable.close()
+})
+
+test('a client names the stages of the lab, and the log has notes about its text', async () => {
+  const memory = makeNet()
+  const odd = (next: Wire, env: WireEnv) => {
+    let n = 0
+    return { push: (skb: SkBuff) => (++n % 2 === 0 ? env.drop(skb, 'odd') : next.push(skb)) }
+  }
+  const stage = (name: string) => Object.assign(odd, { kind: name, text: name })
+  const cable = await WorkerCable.join(memory.net, { ...resources, stage }, { ...SPEC, ab: 'rate 10 limit 5' })
+  const [{ netdevOps }] = memory.devices as [NetDevice]
+  const [ab] = netdevOps.ndoGetWires?.(memory.devices[0] as NetDevice) ?? []
+  ab?.change('stage odd', noResources)
+  expect((await cable.inOrder(() => cable.report())).ab.stages.map(each => each.stage)).toEqual(['odd'])
+  expect(memory.lines).toContainEqual(expect.stringContaining("'10' has no unit: it means 10bit/s, as in tc(8)"))
 })
 
 test('wrong words join nothing, and change neither direction later', async () => {

@@ -25,6 +25,9 @@ const filter = fc.constantFrom(
   'loss',
 )
 const distribution = fc.constantFrom('uniform', 'normal', 'pareto', 'paretonormal', 'my table.dist', './t')
+const value = fc.constantFrom('5', '-1e9', '20ms', '5g', 'loss', '', 'tcp port 80', "it's", '1e999', '.5.')
+/** Without -0, which prints as 0. */
+const number = fc.double({ noNaN: true, noDefaultInfinity: true }).map(n => n + 0)
 const signed = fc.integer({ min: -50, max: 50 })
 
 /** Omits undefined properties, like the grammar. */
@@ -107,6 +110,11 @@ const simple = fc.oneof(
   fc.record({ kind: fc.constant('duplicate'), share, correlation }),
   fc.record({ kind: fc.constant('corrupt'), share, correlation, at: maybe(fc.nat({ max: 1500 })) }).map(without),
   fc.record({ kind: fc.constant('truncate'), bytes: size, share }),
+  fc.record({
+    kind: fc.constant('stage'),
+    name: fc.constantFrom('third', 'a b', '5g'),
+    values: fc.array(fc.oneof(signed, number, value), { maxLength: 3 }),
+  }),
   fc.record({ kind: fc.constant('policer'), bits: fc.integer({ min: 1, max: 1e12 }), burst: room }),
   fc
     .record({

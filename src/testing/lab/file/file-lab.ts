@@ -68,7 +68,8 @@ export class FileLab implements AsyncDisposable {
 
   /** Like start, in an empty lab, which its maker closes. */
   static async fill(lab: Lab, plan: LabPlan, options: FillOptions): Promise<FileLab> {
-    const { topology, services, faults, scenario } = plan
+    const { stages, topology, services, faults, scenario } = plan
+    if (stages.length > 0) await lab.loadStages(stages)
     const running = new FileLab(lab, plan, await lab.topology(topology), options)
     for (const entry of faults) await running.addFault(entry)
     await Promise.all(services.map(({ host, ...service }) => running.run(host, service)))

@@ -1,9 +1,11 @@
 /** Reads a lab file, and checks it without running anything. */
+import { existsSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { ConfigFile } from '../../../base/config-file.ts'
 import { withErrno } from '../../../base/errno.ts'
 import { FileError, UsageError } from '../../../base/usage-error.ts'
 import { parseLanConfig } from '../../../lan/config/config.ts'
-import type { ScenarioList } from '../../../netdev/device-wire.ts'
+import type { ScenarioList, WireResources } from '../../../netdev/device-wire.ts'
 import { checkScenario } from '../../../wire/scenario-file.ts'
 import { fault } from '../../../wire/stages/fault.ts'
 import { readUpTo } from '../../../wire/wire-file.node.ts'
@@ -22,6 +24,8 @@ const MAX_BYTES = 1 << 20
 /** A checked lab file. */
 export interface LabPlan {
   readonly seed: number | undefined
+  /** The paths of files of own stages. */
+  readonly stages: readonly string[]
   readonly topology: Topology
   readonly services: readonly HostService[]
   readonly faults: readonly FaultEntry[]
@@ -58,6 +62,12 @@ export function parseLabFile(
   const file = problems.read(text, labSchema) as LabFile | undefined
   if (file === undefined) throw new FileError(`${name}: it is empty: a lab needs namespaces`)
   const { seed, capture = false, namespaces, run = {}, faults = [] } = file
+  const stages = file.stages?.map(each => resolve(dirname(name), each)) ?? []
+  for (const [i, each] of stages.entries()) {
+    if (!existsSync(each)) problems.add(`stages[${i}]`, `${each}: no such file`)
+  }
+  // Nothing runs here, so a name is checked when its link is made.
+  const stage = file.stages === undefined ? noStages : undefined
   const [routers, cables, lans] = [
     recorded(capture, ROUTER_OPTIONS, file.routers),
     recorded(capture, CABLE_OPTIONS, file.cables),
@@ -67,7 +77,7 @@ export function parseLabFile(
   checkTopology(topology, (path, error) => problems.add(path, firstLine(error)))
   for (const [kind, entries] of Object.entries({ routers, cables, lans })) {
     for (const [key, { wire = '' }] of Object.entries(entries as Record<string, { readonly wire?: WireSpec }>)) {
-      checkWire(wire, `${kind}.${key}.wire`, problems)
+      checkWire(wire, `${kind}.${key}.wire`, problems, stage)
     }
   }
   for (const [key, { ports, ...options }] of Object.entries(lans)) {
@@ -137,12 +147,13 @@ export function parseLabFile(
     }
   }
   const list = checkScenario(changes, inFile, problems, (text, direction) => {
-    filtersIn({ [direction]: text })
+    filtersIn({ [direction]: text }, stage)
     return text
   })
   problems.throwIfAny()
   return {
     seed,
+    stages,
     topology,
     services: Object.entries(run).flatMap(([host, each]) => listed(each).map(service => ({ ...service, host }))),
     faults,
@@ -165,11 +176,15 @@ function listed(services: Service | readonly Service[]): readonly Service[] {
   return Array.isArray(services) ? services : [services as Service]
 }
 
-function checkWire(wire: WireSpec, path: string, problems: ConfigFile): void {
+function noStages(name: string): never {
+  throw new UsageError(`stage ${name}: the lab has no \`stages\`, the files of own stages`)
+}
+
+function checkWire(wire: WireSpec, path: string, problems: ConfigFile, stage: WireResources['stage']): void {
   for (const [direction, text] of Object.entries(directionsOf(wire))) {
     // A text for both directions is reported at itself.
     const place = typeof wire === 'string' ? path : `${path}.${direction}`
-    reporting(problems, place, () => filtersIn({ [direction]: text }))
+    reporting(problems, place, () => filtersIn({ [direction]: text }, stage))
   }
 }
 

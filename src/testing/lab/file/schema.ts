@@ -98,6 +98,7 @@ export const labSchema = {
     {
       $schema: anyText,
       seed: about('The seed of all random decisions. Default: 1.', WHOLE_NUMBER.schema as Typed<number>),
+      stages: about('JavaScript files whose exported functions are stages. Relative to this file.', list(text)),
       capture: about('Whether all links are recorded. Default: false.', flag),
       namespaces: about('The hosts.', { ...names, minItems: 1, maxItems: 1000 }),
       routers: about('Each may be joined to hosts, and to routers above it.', record(router)),

@@ -188,6 +188,24 @@ test('the graph has the preset and the firewall of a router, and names of cables
   expect(drawn).toContain('n2 ---|"a#34;#60;b#62;<br>ab: delay 5ms<br>ba: loss 1%"| n3')
 })
 
+test('a wire names stages only in a file with `stages`, whose paths are relative to it', () => {
+  const text = NET.replace('wire: delay 2ms', 'wire: stage third 5')
+  expect(() => parseLabFile(text, 'net.yaml')).toThrow(
+    'net.yaml:8:71: lans.wifi.wire: stage third: the lab has no `stages`, the files of own stages',
+  )
+  const directory = mkdtempSync(join(tmpdir(), 'lab-check-'))
+  try {
+    writeFileSync(join(directory, 'my.js'), 'throw new Error()')
+    const name = join(directory, 'net.yaml')
+    expect(parseLabFile(`stages: [my.js]\n${text}`, name).stages).toEqual([join(directory, 'my.js')])
+    expect(() => parseLabFile(`stages: [my.js, ./no.js]\n${text}`, name)).toThrow(
+      `${name}:1:17: stages[1]: ${join(directory, 'no.js')}: no such file`,
+    )
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+})
+
 test('an empty file is refused', () => {
   expect(() => parseLabFile('', 'net.yaml')).toThrow('net.yaml: it is empty: a lab needs namespaces')
 })
