@@ -8,6 +8,7 @@
 import { EAGAIN, EINTR, EIO, ENOBUFS } from '../base/errno.ts'
 import { startPoller } from '../linux/errno.ts'
 import type { Poller } from '../linux/native.ts'
+import { FIONBIO } from '../linux/uapi.ts'
 import type { ThreadStatus } from './other-process.ts'
 import type { Notification } from './seccomp.ts'
 import type { Supervision } from './supervision.ts'
@@ -19,8 +20,6 @@ const LOOKS = 32
  * The number of concurrent waiting receives, each with a descriptor; one more fails with ENOBUFS.
  */
 const WAITS_MAX = 1024
-/** include/uapi/asm-generic/ioctls.h */
-const FIONBIO = 0x5421
 /** The longest timeout of setTimeout. */
 const TIMEOUT_MAX_MS = 0x7fff_ffff
 /**

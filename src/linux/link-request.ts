@@ -1,12 +1,13 @@
 /** Carries out a LinkRequest by rtnetlink, and checks whether the kernel has finished it. */
-import { EEXIST, ESRCH, isErrno } from '../base/errno.ts'
+import { EEXIST, EHOSTUNREACH, EINVAL, ENETUNREACH, ESRCH, isErrno, VnetError } from '../base/errno.ts'
 import { IFF_NOARP, IFF_UP } from '../netdev/if.ts'
-import type { DefaultRoute, LinkRequest } from '../netdev/port.ts'
+import type { DefaultRoute, LinkRequest, LinkRoute } from '../netdev/port.ts'
 import { formatPrefix, sameBytes } from '../packet/address.ts'
 
 import {
   addAddress,
   addGatewayRoute,
+  addNetworkRoute,
   delGatewayRoute,
   getAddresses,
   getLink,
@@ -26,6 +27,7 @@ export function requestLink(sock: RouteSocket, link: Link, request: LinkRequest)
   for (const address of request.addresses ?? []) requestAddress(sock, link.ifindex, address)
   if (request.up !== undefined) requestUp(sock, link.ifindex, request.up)
   if (request.defaultRoute !== undefined) requestDefaultRoute(sock, link.ifindex, request.defaultRoute)
+  for (const route of request.routes ?? []) requestRoute(sock, link.ifindex, route)
 }
 
 /**
@@ -67,6 +69,20 @@ function requestUp(sock: RouteSocket, ifindex: number, up: boolean): void {
   const link = getLink(sock, { ifindex })
   if (link === undefined || ((link.flags & IFF_UP) !== 0) === up) return
   setLink(sock, ifindex, { flags: { set: up ? IFF_UP : 0, mask: IFF_UP } })
+}
+
+function requestRoute(sock: RouteSocket, oif: number, { to, via }: LinkRoute): void {
+  try {
+    addNetworkRoute(sock, { dst: to, oif, via })
+  } catch (error) {
+    throw error instanceof VnetError ? new VnetError(error.errno, error.syscall, routeAdvice(error.errno)) : error
+  }
+}
+
+function routeAdvice(errno: number): string | undefined {
+  if (errno === EEXIST) return 'that network has another route, which stays as it is; remove it first'
+  const isUnreachable = errno === ENETUNREACH || errno === EHOSTUNREACH || errno === EINVAL
+  return isUnreachable ? 'the router must be in a network of `addresses`, or of a route before this one' : undefined
 }
 
 function requestDefaultRoute(sock: RouteSocket, oif: number, { via, there }: DefaultRoute): void {

@@ -86,7 +86,7 @@ function openNetns(native: Native, netns: string | undefined): number {
 }
 
 /** Returns -1 if the namespace is our own. */
-function placeOf(native: Native, nsfd: number): number {
+export function placeOf(native: Native, nsfd: number): number {
   using home = RouteSocket.open(native)
   return home.isIn(nsfd) ? -1 : nsfd
 }

@@ -1,12 +1,13 @@
 /** openTap: a TAP or TUN for programs that want its frames and need no driver. */
 
 import { setImmediate } from 'node:timers/promises'
+import { inspect } from 'node:util'
 import { checkOptions, UsageError } from '../base/usage-error.ts'
 import { devValidName, MAX_TAP_QUEUES, NETIF_F_ALL_TAP } from '../netdev/if.ts'
-import type { LinkRequest, Platform, PortSpec } from '../netdev/port.ts'
+import type { LinkRequest, Platform, Port, PortSpec } from '../netdev/port.ts'
 import { parseMac } from '../packet/address.ts'
 import { SkBuffPool } from '../skb/pool.ts'
-import { checkAddresses } from './check-addresses.ts'
+import { checkAddresses, parseRoutes } from './check-addresses.ts'
 import type { LinuxPlatform } from './platform.ts'
 import { Tap } from './tap-device.ts'
 import type { TapLayer } from './tap-frame.ts'
@@ -19,8 +20,21 @@ export interface TapOptions {
   readonly name?: string | undefined
   /** Network namespace: a name as in `ip netns`, or a path. Default: the program's own. */
   readonly netns?: string | undefined
+  /**
+   * A TAP or TUN that is already open, with its interface: from systemd, a container runtime or a
+   * privileged helper, with IFF_NO_PI and one queue. The Tap owns the descriptor once openTap
+   * resolves, and closes it; if openTap rejects, it remains the caller's. Its name, its namespace
+   * and its layer are what they are. Changes that the interface lacks take CAP_NET_ADMIN, the rest
+   * takes no rights.
+   */
+  readonly fd?: number | undefined
   /** IP addresses with their prefix: `198.18.0.1/24`, `2001:db8::1/64`. */
   readonly addresses?: readonly string[] | undefined
+  /**
+   * Networks to reach over the interface, directly (`192.0.2.0/24`, `::/0`) or over a router on it
+   * (`192.0.2.0/24 via 198.18.0.9`). The kernel removes them when the interface goes down.
+   */
+  readonly routes?: readonly string[] | undefined
   readonly mtu?: number | undefined
   /** Hardware address, `02:00:00:00:00:01`; not for a TUN. Default: a random one. */
   readonly mac?: string | undefined
@@ -39,21 +53,26 @@ export interface TapOptions {
   readonly platform?: Platform | undefined
 }
 
+const NO_DNS = 'the kernel has no name servers per interface: use resolvectl, or /etc/netns/NAME/resolv.conf'
+
 const OPTIONS: readonly (keyof TapOptions)[] = [
-  ...(['name', 'netns', 'addresses', 'mtu', 'mac', 'queues', 'offload', 'layer', 'signal', 'platform'] as const),
+  ...(['name', 'netns', 'fd', 'addresses', 'routes', 'mtu', 'mac', 'queues', 'offload', 'layer'] as const),
+  ...(['signal', 'platform'] as const),
 ]
 
 /**
- * Makes an interface, or attaches to a persistent one, sets it up and returns it. Frames that the
- * kernel sends wait in its own ring, txqueuelen of them a queue, until the program reads them. The
- * first call loads code from files.
+ * Makes an interface, or attaches to a persistent one or to `fd`, sets it up and returns it. Frames
+ * that the kernel sends wait in its own ring, txqueuelen of them a queue, until the program reads
+ * them. The first call loads code from files.
  *
  * Throws a UsageError for wrong options, a VnetError if the kernel refuses (EPERM without
  * CAP_NET_ADMIN), and the signal's reason if it aborts meanwhile. It then leaves no interface.
  */
 export async function openTap(options: TapOptions = {}): Promise<Tap> {
+  if ('dns' in options) throw new UsageError(`dns: ${NO_DNS}`)
   checkOptions('openTap', options, OPTIONS)
-  const { signal } = options
+  const { signal, fd } = options
+  if (fd !== undefined) checkDescriptor(options)
   const spec = portSpec(options)
   const request = linkRequest(options)
   signal?.throwIfAborted()
@@ -62,8 +81,10 @@ export async function openTap(options: TapOptions = {}): Promise<Tap> {
   const slots = pool.openAccount(() => {})
   let tap: Tap | undefined
   try {
-    const port = await (options.platform ?? (linux as LinuxPlatform)).open({ ...spec, slots })
-    tap = new Tap({ port, slots, layer: spec.layer, signal, close: async () => linux?.close() })
+    const adopted = fd === undefined ? undefined : await linux?.adopt(fd, { ...spec, layer: options.layer, slots })
+    const port = adopted ?? (await (options.platform ?? (linux as LinuxPlatform)).open({ ...spec, slots }))
+    const layer = adopted === undefined ? spec.layer : layerOf(port)
+    tap = new Tap({ port, slots, layer, signal, close: async () => linux?.close() })
     // Each step takes up to a millisecond; the event loop turns in between.
     await setImmediate()
     signal?.throwIfAborted()
@@ -72,6 +93,7 @@ export async function openTap(options: TapOptions = {}): Promise<Tap> {
     // The kernel drops frames for an address that it has not finished to add.
     await linux?.settle()
     signal?.throwIfAborted()
+    adopted?.take()
     return tap
   } catch (error) {
     await (tap ?? linux)?.close()
@@ -92,6 +114,22 @@ function warn(text: string): void {
   process.emitWarning(text, 'VnetWarning')
 }
 
+/** Options of a new interface, which a descriptor's interface is not. */
+const OF_NEW = ['name', 'netns', 'queues', 'platform'] as const
+
+function checkDescriptor(options: TapOptions): void {
+  const { fd } = options
+  if (!Number.isInteger(fd) || (fd as number) < 0) throw new UsageError(`fd ${inspect(fd)}: give a descriptor's number`)
+  const other = OF_NEW.find(name => options[name] !== undefined)
+  if (other !== undefined)
+    throw new UsageError(`fd and ${other}: the descriptor's interface exists, so leave out ${other}`)
+}
+
+/** Only a TAP has a hardware address. */
+function layerOf({ link }: Port): TapLayer {
+  return link.address.length === 0 ? 'tun' : 'tap'
+}
+
 function portSpec(options: TapOptions): Omit<PortSpec, 'slots'> & { readonly layer: TapLayer } {
   const { layer = 'tap', name = `${layer}%d`, netns, queues = 1, offload = false } = options
   if (layer !== 'tap' && layer !== 'tun') throw new UsageError(`layer '${layer}': it is 'tap' or 'tun'`)
@@ -104,10 +142,16 @@ function portSpec(options: TapOptions): Omit<PortSpec, 'slots'> & { readonly lay
   return { name, netns, queues, layer, features: offload ? NETIF_F_ALL_TAP : 0 }
 }
 
-function linkRequest({ layer, mac, mtu, addresses = [] }: TapOptions): LinkRequest {
+function linkRequest({ layer, mac, mtu, addresses = [], routes = [] }: TapOptions): LinkRequest {
   checkAddresses(addresses)
   const address = mac === undefined ? undefined : parseMac(mac)
   if (mac !== undefined && address === undefined) throw new UsageError(`mac '${mac}': write it as 02:00:00:00:00:01`)
   if (mac !== undefined && layer === 'tun') throw new UsageError(`mac '${mac}': a TUN has no hardware address`)
-  return { up: true, addresses, ...(mtu !== undefined && { mtu }), ...(address !== undefined && { address }) }
+  return {
+    up: true,
+    addresses,
+    routes: parseRoutes(routes),
+    ...(mtu !== undefined && { mtu }),
+    ...(address !== undefined && { address }),
+  }
 }

@@ -6,18 +6,20 @@ import { Turns } from '../base/turns.ts'
 import type { Platform, Port, PortSpec } from '../netdev/port.ts'
 import { NetlinkParseError } from '../netlink/index.ts'
 import { closeAside } from './aside.ts'
+import { checkTap } from './errno.ts'
 import { FrameBatches, FrameQueue } from './frame-queue.ts'
 import { type LinkListener, NSID_HOME, NSID_UNSEEN } from './link-events.ts'
 import { eventLoopClock, LinkMonitor } from './link-monitor.ts'
 import { LinkQueue } from './link-queue.ts'
 import { readLists } from './link-state.ts'
 import type { Native } from './native.ts'
-import { inNetns, watchNetnsName } from './netns-name.ts'
+import { inNetns, netnsName, placeOf, watchNetnsName } from './netns-name.ts'
 import { addressesOf, conflictWith, getLink, getLinks, type Link, nsidOf, RouteSocket } from './rtnetlink.ts'
 import { setPersist, type Tun } from './tap.ts'
+import { adoptTun, linkOfTun } from './tap-descriptor.ts'
 import { attachTap, checkQueues, createTap, devAllocName, removeTap } from './tap-interface.ts'
 import { TapPort, type TapPortOwner } from './tap-port.ts'
-import { TUNSETPERSIST } from './uapi.ts'
+import { TUNGETDEVNETNS, TUNSETPERSIST } from './uapi.ts'
 
 /** How long settle() waits for a busy kernel. */
 const SETTLE_MS = 1000
@@ -34,6 +36,9 @@ const CLOSES = 8
 const KINDS = 16
 const BROADCAST_ADVICE =
   'they take CAP_NET_BROADCAST: add it (--cap-add NET_BROADCAST for a container), or run inside without --netns'
+
+/** What LinuxPlatform.adopt requires of a descriptor; any layer if it is undefined. */
+export type AdoptSpec = Pick<PortSpec, 'layer' | 'features' | 'slots'>
 
 /** The events received while a port is opened. */
 interface Heard {
@@ -107,12 +112,42 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
     }
   }
 
+  /**
+   * Opens a port on `fd`, a TAP or TUN that another program opened. The descriptor remains the
+   * caller's until the port's take().
+   */
+  async adopt(fd: number, spec: AdoptSpec): Promise<TapPort> {
+    // As in open().
+    await undefined
+    const tap = adoptTun(this.#native, fd, spec.layer, spec.features)
+    const found = this.#native.ioctl(fd, TUNGETDEVNETNS, 0)
+    // Without CAP_NET_ADMIN it is EPERM: the interface can be used if it is in our own namespace.
+    if (found !== -EPERM) checkTap(found, `TUNGETDEVNETNS ${tap.name}`)
+    try {
+      const nsfd = found < 0 ? -1 : placeOf(this.#native, found)
+      const netns = netnsName(nsfd)
+      using there = RouteSocket.open(this.#native, nsfd)
+      if (netns !== undefined) this.#checkEvents(netns)
+      linkOfTun(this.#native, there, tap)
+      await this.#monitor.sync()
+      const port = this.#port(
+        { ...spec, name: tap.name, netns, queues: 1, borrowed: true },
+        tap,
+        there,
+        nsfd,
+        undefined,
+      )
+      if (netns !== undefined) this.#watchName(port, netns, nsfd)
+      return port
+    } finally {
+      if (found >= 0) this.#native.close(found)
+    }
+  }
+
   #open(spec: PortSpec, heard: Heard): Promise<TapPort> {
     return inNetns(this.#native, spec.netns, async nsfd => {
       using there = RouteSocket.open(this.#native, nsfd)
-      if (nsfd >= 0 && !this.#monitor.allNamespaces) {
-        throw new VnetError(EPERM, `events of network namespace ${spec.netns}`, BROADCAST_ADVICE)
-      }
+      if (nsfd >= 0) this.#checkEvents(spec.netns as string)
       const existing = getLink(there, { name: spec.name })
       // nsid() before the move: a namespace sends events only once it has an id.
       const create = () => createTap(this.#native, spec, nsfd, () => this.nsid(nsfd))
@@ -122,10 +157,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
         // Events up to now are part of the link that is read next. Later ones are reported.
         if ((await this.#monitor.sync()) === false) heard.overrun = true
         const port = this.#port(spec, tap, there, nsfd, existing === undefined ? heard : undefined)
-        if (existing !== undefined && nsfd >= 0) {
-          const stop = watchNetnsName(spec.netns as string, nsfd, () => port.leave())
-          this.#watches.set(port, stop)
-        }
+        if (existing !== undefined && nsfd >= 0) this.#watchName(port, spec.netns as string, nsfd)
         return port
       } catch (error) {
         if (existing === undefined) this.#native.ioctl(tap.fds[0], TUNSETPERSIST, 0)
@@ -229,7 +261,13 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   }
 
   /** `heard` are the events of the creation; undefined if the interface existed. */
-  #port(spec: PortSpec, tap: Tun, there: RouteSocket, nsfd: number, heard: Heard | undefined): TapPort {
+  #port(
+    spec: PortSpec & { readonly borrowed?: boolean },
+    tap: Tun,
+    there: RouteSocket,
+    nsfd: number,
+    heard: Heard | undefined,
+  ): TapPort {
     const nsid = this.nsid(nsfd)
     const link = getLink(there, { name: tap.name })
     if (link === undefined) throw new VnetError(ENOENT, `RTM_GETLINK ${tap.name}`)
@@ -245,6 +283,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
       multicastList,
       queues: tap.fds.map(fd => new FrameQueue(this.#native, fd, tap.vnetHdrLen, spec.slots, this.#batches)),
       owner: this,
+      borrowed: spec.borrowed === true,
     })
     this.#ports.set(port, new LinkQueue(port, nsid, this.turns, error => this.#monitor.retry(error)))
     if (multicastList) this.#pollGroups(port)
@@ -266,6 +305,18 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
       using there = RouteSocket.open(this.#native, nsfd)
       return fn(there, nsfd)
     })
+  }
+
+  #checkEvents(netns: string): void {
+    if (this.#monitor.allNamespaces) return
+    throw new VnetError(EPERM, `events of network namespace ${netns}`, BROADCAST_ADVICE)
+  }
+
+  #watchName(port: TapPort, netns: string, nsfd: number): void {
+    this.#watches.set(
+      port,
+      watchNetnsName(netns, nsfd, () => port.leave()),
+    )
   }
 
   #unwatchName(port: TapPort): void {

@@ -60,6 +60,8 @@ export interface TapPortOptions {
   readonly multicastList: boolean
   readonly queues: readonly FrameQueue[]
   readonly owner: TapPortOwner
+  /** True to leave the descriptors open when the port closes, until take(). Default false. */
+  readonly borrowed?: boolean
 }
 
 export class TapPort implements Port {
@@ -83,6 +85,7 @@ export class TapPort implements Port {
   #linkKsettings: LinkKsettings | undefined
   #gone = false
   #closed = false
+  #borrowed: boolean
   #ending: Promise<void> | undefined
 
   constructor(native: Native, tap: Tun, options: TapPortOptions) {
@@ -97,6 +100,7 @@ export class TapPort implements Port {
     this.#netns = netns
     this.#features = tap.features
     this.#carrierSet = !link.carrier
+    this.#borrowed = options.borrowed === true
     this.created = created
     this.announced = announced
     this.queues = queues
@@ -185,6 +189,11 @@ export class TapPort implements Port {
     }
   }
 
+  /** From now on the port owns its descriptors, and close() closes them. */
+  take(): void {
+    this.#borrowed = false
+  }
+
   close(): Promise<void> {
     this.#ending ??= this.#close()
     return this.#ending
@@ -198,7 +207,8 @@ export class TapPort implements Port {
     this.#listener = () => {}
     const { owner } = this.#options
     owner.forget(this)
-    await owner.closeTap(this.queues.map(queue => queue.release()))
+    const fds = this.queues.map(queue => queue.release())
+    if (!this.#borrowed) await owner.closeTap(fds)
   }
 
   /** Handles an event of the interface: notifies the listener of each difference. */

@@ -37,6 +37,10 @@ export const O_RDWR = 2
 export const O_NONBLOCK = 0x800
 export const O_CLOEXEC = 0x80000
 
+// include/uapi/asm-generic/ioctls.h
+/** Turns O_NONBLOCK of a descriptor on or off. */
+export const FIONBIO = 0x5421
+
 // include/uapi/linux/sched.h
 export const CLONE_FILES = 0x400
 export const CLONE_NEWNET = 0x40000000
@@ -113,6 +117,8 @@ export const IF_OPER_UNKNOWN = 0
 export const IF_OPER_UP = 6
 
 // include/uapi/linux/sockios.h
+/** Returns the hardware address of a TAP's interface, by its descriptor. */
+export const SIOCGIFHWADDR = 0x8927
 /** Returns a descriptor of the network namespace that a socket is in. */
 export const SIOCGSKNS = 0x894c
 export { SIOCDEVPRIVATE } from '../netdev/if.ts'

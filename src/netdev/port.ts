@@ -8,6 +8,7 @@
  */
 
 import type { Turns } from '../base/turns.ts'
+import type { Prefix } from '../packet/address.ts'
 import type { SlotAccount } from '../skb/pool.ts'
 import type { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
@@ -179,6 +180,18 @@ export interface LinkRequest {
    * A default route. It needs a link that is up (ENETDOWN), and is removed when the link goes down.
    */
   readonly defaultRoute?: DefaultRoute
+  /**
+   * Routes to add over the link, in order, after it is up; one that exists is left alone. The
+   * kernel removes them when the link goes down.
+   */
+  readonly routes?: readonly LinkRoute[]
+}
+
+/** A route to a network: over a router that is reached on the link, or directly. */
+export interface LinkRoute {
+  readonly to: Prefix
+  /** The router's address, of the same family. */
+  readonly via?: Uint8Array | undefined
 }
 
 /** An IPv4 default route through a router on the link, preferred to all others. */

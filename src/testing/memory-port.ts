@@ -12,6 +12,7 @@ import type {
   LinkChange,
   LinkKsettings,
   LinkRequest,
+  LinkRoute,
   LinkState,
   Platform,
   Port,
@@ -19,6 +20,7 @@ import type {
   PortSpec,
 } from '../netdev/port.ts'
 import { LINK_STATS64_LENGTH, RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACKETS } from '../netdev/stats.ts'
+import { formatAddress, formatPrefix } from '../packet/address.ts'
 import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_HDR_TRUNC } from '../skb/drop-reason.ts'
 import { FRAME_MAX, type SlotAccount } from '../skb/pool.ts'
 import type { Ring } from '../skb/ring.ts'
@@ -94,6 +96,8 @@ export class MemoryPort implements Port {
   readonly addresses: string[] = []
   /** The last settings that were requested. */
   linkKsettings: LinkKsettings | undefined
+  /** The routes that were requested since the link is up, as `192.0.2.0/24 via 198.18.0.1`. */
+  routes: readonly string[] = []
   /** The router of the default route, if there is one. */
   defaultRoute: Uint8Array | undefined
   #link: LinkState
@@ -150,6 +154,7 @@ export class MemoryPort implements Port {
     this.#addAddresses(addresses)
     if (up !== undefined) this.change({ kind: up ? 'up' : 'down' })
     if (request.defaultRoute !== undefined) this.#setDefaultRoute(request.defaultRoute)
+    this.#addRoutes(request.routes ?? [])
   }
 
   kernelStats(): Float64Array | undefined {
@@ -181,7 +186,7 @@ export class MemoryPort implements Port {
     if (this.#gone || this.#closed || !this.#differs(change)) return
     const { kind, ...part } = change
     const flags = bit(this.#link.flags, IFF_UP, kind === 'up')
-    if (kind === 'down') this.defaultRoute = undefined
+    if (kind === 'down') [this.defaultRoute, this.routes] = [undefined, []]
     this.#link = { ...this.#link, ...(kind === 'up' || kind === 'down' ? { flags } : part) }
     if (kind === 'gone') {
       this.#gone = true
@@ -199,6 +204,14 @@ export class MemoryPort implements Port {
   #setDefaultRoute({ via, there }: DefaultRoute): void {
     if (there && !this.up) throw new VnetError(ENETDOWN, `default route on ${this.#link.name}`)
     this.defaultRoute = there ? via : undefined
+  }
+
+  #addRoutes(routes: readonly LinkRoute[]): void {
+    if (routes.length > 0 && !this.up) throw new VnetError(ENETDOWN, `routes on ${this.#link.name}`)
+    const written = routes.map(
+      ({ to, via }) => formatPrefix(to) + (via === undefined ? '' : ` via ${formatAddress(via)}`),
+    )
+    this.routes = [...new Set([...this.routes, ...written])]
   }
 
   #addAddresses(addresses: readonly string[]): void {

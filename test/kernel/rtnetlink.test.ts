@@ -126,6 +126,7 @@ describe('links', () => {
     expect(getLink(sock, { name: 'tap1' })?.tun).toEqual({
       type: 'tap',
       persist: false,
+      packetInfo: false,
       multiQueue: true,
       numQueues: 3,
       numDisabledQueues: 0,

@@ -65,7 +65,9 @@ const framed = (packet: Packet): Uint8Array => buildFrame({ packet, tags: [], pa
 
 describe('opening', () => {
   test('the interface is up, with the MTU, the addresses and the hardware address of the options', async () => {
-    const { tap, port } = await open({ mtu: 9000, mac: '02:00:00:00:00:17', addresses: ['198.18.0.1/24'] })
+    const routes = ['192.0.2.0/24', '0.0.0.0/0 via 198.18.0.9', '2001:db8::/32 via fe80::1']
+    const { tap, port } = await open({ mtu: 9000, mac: '02:00:00:00:00:17', addresses: ['198.18.0.1/24'], routes })
+    expect(port.routes).toEqual(routes)
     expect([tap.name, tap.mtu, tap.mac, tap.isUp, tap.layer]).toEqual(['tap0', 9000, '02:00:00:00:00:17', true, 'tap'])
     expect([port.addresses, port.features, tap.queues]).toEqual([['198.18.0.1/24'], 0, 1])
   })
@@ -82,6 +84,19 @@ describe('opening', () => {
     ['an address that is not one', { mac: '02:00' }, "mac '02:00': write it as"],
     ['a text for addresses', { addresses: '198.18.0.1/24' as never }, "addresses '198.18.0.1/24': give a list"],
     ['an address without a prefix', { addresses: ['198.18.0.1'] }, "'198.18.0.1' is not an address with its prefix"],
+    ['a text for routes', { routes: '192.0.2.0/24' as never }, "routes '192.0.2.0/24': give a list"],
+    [
+      'a route without a prefix',
+      { routes: ['192.0.2.1'] },
+      "routes: '192.0.2.1' is not a route, such as '192.0.2.0/24'",
+    ],
+    ['a router of another family', { routes: ['192.0.2.0/24 via ::1'] }, "'192.0.2.0/24 via ::1' is not a route"],
+    ['a route with more words', { routes: ['192.0.2.0/24 dev lo'] }, "'192.0.2.0/24 dev lo' is not a route"],
+    ['name servers', { dns: ['198.18.0.1'] } as never, 'dns: the kernel has no name servers per interface'],
+    ['a descriptor that is no number', { fd: 'tap0' as never }, "fd 'tap0': give a descriptor's number"],
+    ['a negative descriptor', { fd: -1 }, "fd -1: give a descriptor's number"],
+    ['a descriptor and a platform', { fd: 3 }, "fd and platform: the descriptor's interface exists"],
+    ['a descriptor and a name', { fd: 3, name: 'tap0' }, 'fd and name'],
     ['an unknown option', { adresses: [] } as never, "openTap: no option is called 'adresses', but name, netns"],
     ['a TUN with a hardware address', { mac: '02:00:00:00:00:17', layer: 'tun' }, 'a TUN has no hardware address'],
   ])('%s is a UsageError that says what is wrong', async (_, options, text) => {

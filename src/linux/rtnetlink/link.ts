@@ -53,6 +53,7 @@ const IFLA_INFO_DATA = 2
 const IFLA_TUN_OWNER = 1
 const IFLA_TUN_GROUP = 2
 const IFLA_TUN_TYPE = 3
+const IFLA_TUN_PI = 4
 const IFLA_TUN_PERSIST = 6
 const IFLA_TUN_MULTI_QUEUE = 7
 const IFLA_TUN_NUM_QUEUES = 8
@@ -62,6 +63,8 @@ const IFLA_TUN_NUM_DISABLED_QUEUES = 9
 export interface TunInfo {
   readonly type: 'tun' | 'tap'
   readonly persist: boolean
+  /** 4 bytes (struct tun_pi) are in front of each frame. */
+  readonly packetInfo: boolean
   readonly multiQueue: boolean
   /** Attached queues, and those detached with TUNSETQUEUE. Both are 0 if it is not multi-queue. */
   readonly numQueues: number
@@ -111,6 +114,7 @@ const tunPolicy = policy({
   type: required(u8(IFLA_TUN_TYPE)),
   owner: u32(IFLA_TUN_OWNER),
   group: u32(IFLA_TUN_GROUP),
+  packetInfo: u8(IFLA_TUN_PI),
   persist: u8(IFLA_TUN_PERSIST),
   multiQueue: u8(IFLA_TUN_MULTI_QUEUE),
   numQueues: withDefault(u32(IFLA_TUN_NUM_QUEUES), 0),
@@ -188,10 +192,14 @@ function parseAltNames(properties: Uint8Array): string[] {
 }
 
 function parseTun(data: Uint8Array): TunInfo {
-  const { type, persist, multiQueue, owner, group, numQueues, numDisabledQueues } = decodeAttributes(tunPolicy, data)
+  const { type, persist, packetInfo, multiQueue, owner, group, numQueues, numDisabledQueues } = decodeAttributes(
+    tunPolicy,
+    data,
+  )
   return {
     type: type === IFF_TAP ? 'tap' : 'tun',
     persist: persist === 1,
+    packetInfo: packetInfo === 1,
     multiQueue: multiQueue === 1,
     numQueues,
     numDisabledQueues,

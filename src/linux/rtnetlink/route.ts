@@ -2,13 +2,14 @@
  * Routes and rules: reads the routing tables (RTM_GETROUTE), finds routes that conflict with a new
  * address, sets default routes. include/uapi/linux/rtnetlink.h, fib_rules.h.
  */
-import { EINVAL, isErrno } from '../../base/errno.ts'
+import { EEXIST, EINVAL, isErrno } from '../../base/errno.ts'
 import {
   binary,
   decodeAttributes,
   getU32,
   type MessageBuilder,
   NLM_F_CREATE,
+  NLM_F_EXCL,
   NLM_F_REPLACE,
   policy,
   s32,
@@ -194,26 +195,54 @@ export function setDefaultRoute(sock: RouteSocket, route: InterfaceRoute): void 
   })
 }
 
-/** A route to a network by a gateway on the link of interface index `oif`. */
+/** A route to a network over the link of interface index `oif`. */
 export interface NetworkRoute {
   readonly dst: Prefix
   readonly oif: number
-  readonly via: Uint8Array
+  /** The gateway on the link; undefined if the network is on the link itself. */
+  readonly via?: Uint8Array | undefined
   /** 1 to 255; RT_TABLE_MAIN by default. */
   readonly table?: number
 }
 
-/** `ip route replace PREFIX via GATEWAY dev IF [table N]`. Throws a VnetError. */
-export function setNetworkRoute(sock: RouteSocket, { dst, oif, via, table = RT_TABLE_MAIN }: NetworkRoute): void {
-  const family = via.length === 4 ? AF_INET : AF_INET6
-  const header = { family, dstLen: dst.prefixLen, table, protocol: RTPROT_STATIC, type: RTN_UNICAST }
-  sock.request({
+/** `ip route replace PREFIX [via GATEWAY] dev IF [table N]`. Throws a VnetError. */
+export function setNetworkRoute(sock: RouteSocket, route: NetworkRoute): void {
+  sock.request(networkRequest(sock, NLM_F_CREATE | NLM_F_REPLACE, route))
+}
+
+/**
+ * `ip route add PREFIX [via GATEWAY] dev IF`. Does nothing if exactly this route exists. Throws a
+ * VnetError: EEXIST if another interface or router has a route to the network.
+ */
+export function addNetworkRoute(sock: RouteSocket, route: NetworkRoute): void {
+  try {
+    sock.request(networkRequest(sock, NLM_F_CREATE | NLM_F_EXCL, route))
+  } catch (error) {
+    if (isErrno(error, EEXIST) && getRoutes(sock).some(known => isSameRoute(known, route))) return
+    throw error
+  }
+}
+
+function networkRequest(sock: RouteSocket, flags: number, route: NetworkRoute): RouteRequest {
+  const { dst, oif, via, table = RT_TABLE_MAIN } = route
+  const family = dst.bytes.length === 4 ? AF_INET : AF_INET6
+  const scope = via === undefined && family === AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE
+  const header = { family, dstLen: dst.prefixLen, table, protocol: RTPROT_STATIC, scope, type: RTN_UNICAST }
+  const over = via === undefined ? '' : ` via ${formatAddress(via)}`
+  return {
     type: RTM_NEWROUTE,
-    flags: NLM_F_CREATE | NLM_F_REPLACE,
-    what: () => `RTM_NEWROUTE ${formatPrefix(dst)} via ${formatAddress(via)} on ${nameOf(sock, oif)}`,
-    write: builder =>
-      builder.payload(rtmsg(header)).binary(RTA_DST, networkOf(dst)).u32(RTA_OIF, oif).binary(RTA_GATEWAY, via),
-  })
+    flags,
+    what: () => `RTM_NEWROUTE ${formatPrefix(dst)}${over} on ${nameOf(sock, oif)}`,
+    write(builder) {
+      builder.payload(rtmsg(header)).binary(RTA_DST, networkOf(dst)).u32(RTA_OIF, oif)
+      if (via !== undefined) builder.binary(RTA_GATEWAY, via)
+    },
+  }
+}
+
+function isSameRoute({ prefixLen, dst, oif, via }: Route, route: NetworkRoute): boolean {
+  if (prefixLen !== route.dst.prefixLen || oif !== route.oif || !sameBytes(dst, networkOf(route.dst))) return false
+  return via === undefined || route.via === undefined ? via === route.via : sameBytes(via, route.via)
 }
 
 /**

@@ -1,0 +1,226 @@
+/** openTap on a descriptor that another program opened, and routes over the interface. */
+import { once } from 'node:events'
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
+import { afterEach, describe, expect, test } from 'vitest'
+import { EBADF, EEXIST, EINVAL, ENETUNREACH } from '../../src/base/errno.ts'
+import { openTap, type TapOptions } from '../../src/linux/open-tap.ts'
+import { IFF_MULTI_QUEUE, IFF_NO_PI, IFF_VNET_HDR } from '../../src/linux/tap.ts'
+import type { Tap } from '../../src/linux/tap-device.ts'
+import { IFF_TAP, IFF_TUN, ifreq, O_RDWR, TUNSETIFF } from '../../src/linux/uapi.ts'
+import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
+import { outcome } from '../support/netns.ts'
+import { PacketSocket } from '../support/packet-socket.ts'
+import { asNobodyIn } from '../support/privileges.ts'
+
+const { own, netns, far } = freshQuietNamespaces('netns', 'far')
+const taps: Tap[] = []
+const fds = new Set<number>()
+
+afterEach(async () => {
+  for (const tap of taps.splice(0)) await tap.close()
+  for (const fd of fds) closeSync(fd)
+  fds.clear()
+})
+
+/** Opens /dev/net/tun in the namespace, blocking, like a helper. It is closed after the test. */
+function tun(name?: string, flags = IFF_TAP | IFF_NO_PI): number {
+  const fd = own.native.open('/dev/net/tun', O_RDWR, netns.fd)
+  // The Tap closes it.
+  own.native.release(fd)
+  fds.add(fd)
+  if (name !== undefined) expect(own.native.ioctl(fd, TUNSETIFF, ifreq(name, flags))).toBe(0)
+  return fd
+}
+
+/** Opens a Tap, which then owns the descriptor. */
+async function open(options: TapOptions): Promise<Tap> {
+  const tap = await openTap(options)
+  taps.push(tap)
+  fds.delete(options.fd as number)
+  return tap
+}
+
+function frame(number: number): Uint8Array {
+  const bytes = new Uint8Array(60)
+  bytes.set([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 8, 0x88, 0xb5])
+  bytes[59] = number
+  return bytes
+}
+
+describe('a descriptor', () => {
+  test.each([
+    ['plain frames', IFF_TAP | IFF_NO_PI, {}],
+    ['a vnet header that is not asked for', IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, {}],
+    ['offloads', IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, { offload: true }],
+  ])('a TAP with %s is set up, read and written, and deleted by close', async (_, flags, options) => {
+    const fd = tun('helper0', flags)
+    const tap = await open({ fd, mtu: 1400, addresses: ['198.18.0.1/24'], ...options })
+    expect([tap.name, tap.layer, tap.mtu, tap.isUp, tap.queues]).toEqual(['helper0', 'tap', 1400, true, 1])
+    using socket = new PacketSocket(netns, tap.name)
+    socket.send(frame(7))
+    for await (const [first] of tap) {
+      if (first?.bytes[12] !== 0x88) continue
+      expect(first.bytes[59]).toBe(7)
+      tap.write(frame(8))
+      break
+    }
+    await socket.until(({ octets }) => octets[59] === 8)
+    await tap.close()
+    expect(netns.ip('-br link')).not.toContain('helper0')
+    expect(() => fstatSync(fd)).toThrow('EBADF')
+  })
+
+  test('a TUN is recognized, and its events are reported', async () => {
+    const tap = await open({ fd: tun('helper0', IFF_TUN | IFF_NO_PI) })
+    expect([tap.layer, tap.mac]).toEqual(['tun', undefined])
+    netns.ip('link set helper0 down')
+    await once(tap, 'down')
+    netns.ip('link del helper0')
+    await once(tap, 'close')
+  })
+
+  test('a persistent interface remains when the Tap is closed', async () => {
+    netns.ip('tuntap add dev keep0 mode tap')
+    const tap = await open({ fd: tun('keep0') })
+    await tap.close()
+    expect(netns.ip('-br link')).toContain('keep0')
+  })
+
+  test.each<[string, () => number, TapOptions, number, string]>([
+    ['a file', () => openSync('/dev/null', 'r+'), {}, 25, 'it is not a TAP or TUN'],
+    ['a number without a descriptor', () => 9999, {}, EBADF, 'no descriptor of that number is open'],
+    ['/dev/net/tun without an interface', () => tun(), {}, 77, 'it has no interface: attach it with TUNSETIFF first'],
+    ['a TAP with packet information', () => tun('helper0', IFF_TAP), {}, EINVAL, 'open it with IFF_NO_PI'],
+    ['a TAP for a TUN', () => tun('helper0'), { layer: 'tun' }, EINVAL, 'helper0 is a TAP, not a TUN'],
+    ['a TAP without a vnet header', () => tun('helper0'), { offload: true }, EINVAL, 'opened without IFF_VNET_HDR'],
+  ])('%s is refused in one line, and remains open', async (_, make, options, errno, text) => {
+    const fd = make()
+    const error = await openTap({ fd, ...options }).catch(error => error)
+    expect([error.errno, error.message]).toEqual([errno, expect.stringContaining(text)])
+    expect(error.message).not.toContain('\n')
+    if (errno === EBADF) return
+    expect(fstatSync(fd).isCharacterDevice()).toBe(true)
+    if (!fds.has(fd)) closeSync(fd)
+  })
+
+  test('one of two queues is refused', async () => {
+    const flags = IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE
+    const fd = tun('helper0', flags)
+    tun('helper0', flags)
+    await expect(openTap({ fd })).rejects.toThrow('it is one of 2 queues of helper0')
+  })
+
+  test('a refused or aborted request leaves the descriptor open and the interface as it is', async () => {
+    const fd = tun('helper0')
+    await expect(openTap({ fd, mtu: 9 })).rejects.toMatchObject({ errno: EINVAL })
+    const controller = new AbortController()
+    const opening = openTap({ fd, signal: controller.signal })
+    controller.abort()
+    await expect(opening).rejects.toThrow('aborted')
+    expect(netns.ip('-br link')).toContain('helper0')
+    const tap = await open({ fd })
+    expect(tap.name).toBe('helper0')
+  })
+
+  test('a Tap is closed when the name of its namespace is removed', async () => {
+    const fd = tun('helper0')
+    netns.release()
+    const tap = await open({ fd })
+    netns.remove()
+    await once(tap, 'close')
+  })
+})
+
+describe('a program without rights', () => {
+  /**
+   * The helper of the page: makes an interface, sets it up, and starts Node with the descriptor 3.
+   * The tree may be in root's home, so asNobodyIn() removes the rights.
+   */
+  const [, page = ''] = /^```python\n(.*?)^```$/ms.exec(readFileSync('docs/tap.md', 'utf8')) ?? []
+  const HELPER = page.replace(/^os\.execvp.*$/m, 'os.execvp(sys.argv[1], sys.argv[1:])')
+
+  /** Runs a program in `netns`, whose helper may make the interface in another namespace. */
+  const run = (where: typeof netns, code: string) => {
+    const program = [process.execPath, '--input-type=module', '-e', code]
+    return outcome(where.spawn(['python3', '-c', HELPER, ...asNobodyIn(netns), ...program]))
+  }
+
+  test('a program without rights uses an interface that a helper set up, and cannot change it', async () => {
+    const code = `
+      import { spawn } from 'node:child_process'
+      import { openTap } from 'vnet/tap'
+      const refused = await openTap({ fd: 3, mtu: 1300 }).catch(error => error)
+      console.log(refused.code)
+      const tap = await openTap({ fd: 3, addresses: ['198.18.0.1/24'] })
+      spawn('bash', ['-c', 'echo -n hello >/dev/udp/198.18.0.2/7'])
+      for await (const [frame] of tap) {
+        if (frame.bytes[12] === 8 && frame.bytes[13] === 6) break
+      }
+      console.log('read', tap.name)
+      await tap.close()
+    `
+    expect(await run(netns, code)).toMatchObject({ status: 0, stdout: 'EPERM\nread tap0\n', stderr: '' })
+  })
+
+  test('an interface of a namespace that the program may not see is refused', async () => {
+    const code = `
+      import { openTap } from 'vnet/tap'
+      await openTap({ fd: 3 }).catch(error => console.log(error.message))
+    `
+    const { stdout } = await run(far, code)
+    expect(stdout).toBe(
+      `fd 3: EPERM, operation not permitted; tap0 is in another network namespace: it takes CAP_NET_ADMIN there\n`,
+    )
+  })
+})
+
+describe('routes', () => {
+  const shown = (family: 4 | 6, at = netns) => at.ip(`-${family} route show proto static`).trimEnd().split(/ *\n/)
+
+  test('routes lead over the interface, and end with it', async () => {
+    const both = own.add()
+    const options = { netns: both.name, name: 'lib0', addresses: ['198.18.0.1/24', '2001:db8::1/64'] }
+    const routes = ['192.0.2.0/24', '0.0.0.0/0 via 198.18.0.9', '2001:db8:1::/48', '::/0 via 2001:db8::9']
+    const tap = await open({ ...options, routes })
+    expect(shown(4, both)).toEqual(['default via 198.18.0.9 dev lib0', '192.0.2.0/24 dev lib0 scope link'])
+    expect(shown(6, both).map(line => line.replace(/ metric.*/, ''))).toEqual([
+      '2001:db8:1::/48 dev lib0',
+      'default via 2001:db8::9 dev lib0',
+    ])
+    await tap.close()
+    expect([shown(4, both), shown(6, both)]).toEqual([[''], ['']])
+  })
+
+  test('a network that has another route is refused, and the route stays', async () => {
+    netns.ip('link add other0 type veth peer name other1')
+    netns.ip('link set other0 up')
+    netns.ip('route add 192.0.2.0/24 dev other0 proto static')
+    const before = shown(4)
+    const opening = open({ netns: netns.name, routes: ['192.0.2.0/24'] })
+    await expect(opening).rejects.toMatchObject({ errno: EEXIST, message: expect.stringContaining('remove it first') })
+    expect(shown(4)).toEqual(before)
+    expect(netns.ip('-br link')).not.toContain('tap0')
+  })
+
+  test('a route that a persistent interface has already is left alone', async () => {
+    netns.ip('tuntap add dev keep0 mode tap')
+    const options = {
+      netns: netns.name,
+      name: 'keep0',
+      addresses: ['198.18.0.1/24'],
+      routes: ['192.0.2.0/24 via 198.18.0.9'],
+    }
+    await (await open(options)).close()
+    const tap = await open(options)
+    await tap.close()
+    expect(tap.isUp).toBe(false)
+  })
+
+  test('a router that no address reaches is refused with advice', async () => {
+    const opening = open({ netns: netns.name, addresses: ['198.18.0.1/24'], routes: ['192.0.2.0/24 via 203.0.113.1'] })
+    await expect(opening).rejects.toMatchObject({
+      errno: ENETUNREACH,
+      message: expect.stringContaining('the router must be in a network of `addresses`'),
+    })
+  })
+})
