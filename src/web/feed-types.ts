@@ -45,6 +45,10 @@ export interface DeviceRow {
   readonly peer: string | undefined
   /** Whether it is a port of a simulated network. */
   readonly onSegment: boolean
+  /** With prefix lengths, without link-local ones; undefined if they cannot be read. */
+  readonly addresses?: readonly string[] | undefined
+  /** A command that sends frames through it: `ping 198.18.0.2`; undefined if none is known. */
+  readonly hint?: string | undefined
   /** Its place in a running lab; undefined for interfaces that are in none. */
   readonly lab?:
     | {
@@ -81,7 +85,6 @@ export interface DeviceCounters {
   readonly drops: { readonly tx: Readonly<Record<string, number>>; readonly rx: Readonly<Record<string, number>> }
 }
 
-/** A line of a decoded header: `TTL`, `64`. */
 /** A frame that passed a device, or was dropped. */
 export interface FrameRow {
   /**

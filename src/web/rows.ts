@@ -3,7 +3,9 @@
 import { distinct, printable } from '../base/printable.ts'
 import type { DeviceStats, FoundDevice } from '../control/index.ts'
 import { labPlace } from '../control/protocol/directory.ts'
+import { flipAddress } from '../drivers/flip/hidden-loopback.ts'
 import { IFF_UP } from '../netdev/if.ts'
+import { formatAddress, isInPrefix, type Prefix, parsePrefix } from '../packet/address.ts'
 import type { DeviceCounters, DeviceId, DeviceRow, VnetRow } from './feed-types.ts'
 
 type Identity = Pick<FoundDevice, 'vnet' | 'pid' | 'name' | 'netns'>
@@ -21,15 +23,49 @@ function processOf({ vnet, pid }: Pick<Identity, 'vnet' | 'pid'>): number {
   return pid ?? Number(/(\d+)-[^/]*$/.exec(vnet)?.[1] ?? 0)
 }
 
+/** Returns the addresses of a device; undefined if they are not known. */
+export type ReadAddresses = (device: FoundDevice) => readonly string[] | undefined
+
 /** Devices by vnet, in the order in which they were found. */
-export function vnetRows(devices: readonly FoundDevice[]): VnetRow[] {
+export function vnetRows(devices: readonly FoundDevice[], addressesOf: ReadAddresses = () => undefined): VnetRow[] {
   const vnets = new Map<string, FoundDevice[]>()
   for (const device of devices) vnets.set(device.vnet, [...(vnets.get(device.vnet) ?? []), device])
   return [...vnets.values()].map(ofVnet => {
     const [first] = ofVnet as [FoundDevice]
-    return { pid: processOf(first), driver: first.driver ?? '', devices: ofVnet.map(deviceRow) }
+    const addresses = new Map(ofVnet.map(device => [device, addressesOf(device)]))
+    const devices = ofVnet.map(device => {
+      return { ...deviceRow(device), addresses: addresses.get(device), hint: hintOf(device, addresses) }
+    })
+    return { pid: processOf(first), driver: first.driver ?? '', devices }
   })
 }
+
+/** The drivers that make one network look like two: their far ends have flipped addresses. */
+const FLIPPING: readonly (string | undefined)[] = ['snull', 'loop']
+
+/**
+ * Returns a ping that leaves through a device: of a flipped address, or of the peer, unless the
+ * kernel that sends it has both ends.
+ */
+function hintOf(
+  device: FoundDevice,
+  addresses: ReadonlyMap<FoundDevice, readonly string[] | undefined>,
+): string | undefined {
+  const others = [...addresses.keys()]
+  const isFlipped = FLIPPING.includes(device.driver)
+  const ends = isFlipped ? others : others.filter(other => isPeer(other, device) && other.netns !== device.netns)
+  const prefixes = (of: FoundDevice): readonly Prefix[] =>
+    (addresses.get(of) ?? []).flatMap(cidr => parsePrefix(cidr) ?? [])
+  const far = ends.flatMap(prefixes).map(({ bytes }) => (isFlipped ? flipAddress(bytes) : bytes))
+  const [found] = prefixes(device).flatMap(own => far.filter(address => isInPrefix(address, own)))
+  if (found === undefined) return undefined
+  const { netns = '' } = device
+  const enter = netns === '' ? '' : netns.includes('/') ? `nsenter --net=${netns} ` : `ip netns exec ${netns} `
+  return printable(`${enter}ping ${formatAddress(found)}`)
+}
+
+const isPeer = ({ name, netns, place = netns }: FoundDevice, { peer }: FoundDevice) =>
+  peer === (place === undefined ? name : `${place}/${name}`)
 
 function deviceRow(device: FoundDevice): DeviceRow {
   const { name, netns, place = netns, driver = '', mac, mtu, flags, carrier, cut: isCut, txQueues, rxQueues } = device

@@ -4,6 +4,7 @@
  */
 
 import { VnetError } from '../base/errno.ts'
+import { addressesOf } from '../control/client/addresses.ts'
 import { directoriesOf, type FindOptions, type FoundDevice, findVnets } from '../control/client/find.ts'
 import type { ControlClient, DeviceEvent, DeviceStats, Subscription } from '../control/index.ts'
 import { watchDirectories } from '../control/protocol/directory.ts'
@@ -58,6 +59,7 @@ export class Vnets {
   #isReading = false
   #idle: NodeJS.Timeout | undefined
   #devices: ReadonlyMap<DeviceId, FoundDevice> = new Map()
+  readonly #addresses = new Map<DeviceId, { addresses: readonly string[] | undefined; due: number }>()
   #hasFound = false
   /** Why vnets did not reply, which is said once. */
   #problems: ReadonlySet<string> = new Set()
@@ -105,6 +107,7 @@ export class Vnets {
     for (const poll of [this.#hello, this.#stats]) poll.delete(this.#reader)
     this.#isReading = false
     this.recent.clear()
+    this.#addresses.clear()
     this.#watch?.[Symbol.dispose]()
     this.#watch = undefined
     for (const subscription of this.#subscriptions.values()) void subscription?.close()
@@ -146,15 +149,32 @@ export class Vnets {
 
   async #readDevices(): Promise<Packed> {
     const failed = await this.#found.next()
-    const vnets = vnetRows([...this.#devices.values()])
+    const devices = [...this.#devices.values()]
     if (this.#isReading) {
       for (const { vnet } of this.#devices.values()) if (!this.#subscriptions.has(vnet)) void this.#subscribe(vnet)
     }
     const problems = new Set(failed.map(problemOf))
     for (const text of problems) if (!this.#problems.has(text)) this.#send(pack({ type: 'problem', text }))
     this.#problems = problems
-    const hello = { type: 'hello', version: this.#options.version, vnets, mayChange: false, presets } as const
-    return pack(hello, { ...hello, mayChange: true })
+    const hello = {
+      type: 'hello',
+      version: this.#options.version,
+      vnets: vnetRows(devices),
+      mayChange: false,
+      presets,
+    } as const
+    return pack(hello, { ...hello, vnets: vnetRows(devices, device => this.#addressesOf(device)), mayChange: true })
+  }
+
+  /** Keeps the addresses for a while: events may repeat `hello` ten times a second. */
+  #addressesOf(device: FoundDevice): readonly string[] | undefined {
+    const id = deviceId(device)
+    const known = this.#addresses.get(id)
+    if (known !== undefined && performance.now() < known.due) return known.addresses
+    const addresses = addressesOf(device)
+    const due = performance.now() + (addresses?.length === 0 ? 0 : DEVICES_MS - STATS_MS)
+    this.#addresses.set(id, { addresses, due })
+    return addresses
   }
 
   async #readStats(): Promise<Packed | undefined> {

@@ -28,6 +28,32 @@ test('an interface in a network namespace without a lab has no lab', () => {
   expect(rowOf({ netns: 'red' })).toMatchObject({ label: 'red/server', lab: undefined })
 })
 
+const hints = (addresses: Record<string, string[]>, ...devices: object[]) =>
+  vnetRows(devices.map(end), ({ name }) => addresses[name])[0]!.devices.map(({ hint }) => hint)
+
+test('the hint for snull and loop is a ping of the far end that is in a network of the interface', () => {
+  const pair = [
+    { driver: 'snull', name: 'sn0', netns: undefined },
+    { driver: 'snull', name: 'sn1', netns: undefined },
+  ]
+  const both = { sn0: ['198.18.0.1/24', '2001:db8::1/64'], sn1: ['198.18.1.2/24'] }
+  expect(hints(both, ...pair)).toEqual(['ping 198.18.0.2', 'ping 198.18.1.1'])
+  expect(hints({ sn0: [] }, ...pair)).toEqual([undefined, undefined])
+  expect(hints({ vnet0: ['198.18.0.1/24', '198.18.1.2/24'] }, { driver: 'loop', name: 'vnet0', netns: 'red' })).toEqual(
+    ['ip netns exec red ping 198.18.0.2'],
+  )
+})
+
+test('the hint for a cable is a ping of its peer, unless one kernel has both ends', () => {
+  const addresses = { ca: ['198.18.0.1/24'], cb: ['198.18.0.2/24'] }
+  const ends = (a: string | undefined, b: string | undefined) => [
+    { driver: 'cable', name: 'ca', netns: a, peer: b === undefined ? 'cb' : `${b}/cb` },
+    { driver: 'cable', name: 'cb', netns: b, peer: a === undefined ? 'ca' : `${a}/ca` },
+  ]
+  expect(hints(addresses, ...ends('red', undefined))).toEqual(['ip netns exec red ping 198.18.0.2', 'ping 198.18.0.1'])
+  expect(hints(addresses, ...ends('red', 'red'))).toEqual([undefined, undefined])
+})
+
 test('errors and timeouts of a device are counted, and left out while they are 0', () => {
   const total = { txPackets: 1, txBytes: 60, rxPackets: 0, rxBytes: 0, txErrors: 9, rxErrors: 0, txTimeouts: 9 }
   const stats = { total, held: 0, drops: { tx: {}, rx: {} } } as unknown as DeviceStats

@@ -84,6 +84,8 @@ describe('a feed', () => {
             isCut: false,
             txQueues: 1,
             rxQueues: 1,
+            // This namespace has no sn0.
+            addresses: [],
           },
         ],
       },

@@ -4,6 +4,7 @@ import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { formatDuration } from '../../base/duration.ts'
 import { EOPNOTSUPP, VnetError } from '../../base/errno.ts'
 import { UsageError } from '../../base/usage-error.ts'
+import { addressesOf } from '../../control/client/addresses.ts'
 import { otherUserLine } from '../../control/client/find.ts'
 import { supported } from '../../control/client/supported.ts'
 import type {
@@ -17,7 +18,6 @@ import type {
 } from '../../control/index.ts'
 import { loadNative } from '../../linux/native.ts'
 import { inNetns, netnsName } from '../../linux/netns-name.ts'
-import { addressesOf as linkAddresses, RouteSocket } from '../../linux/rtnetlink.ts'
 import { IFR_IFRU, SIOCDEVPRIVATE } from '../../netdev/if.ts'
 import { alignLeft } from '../align.ts'
 import { type AskOptions, askInterface, askVnets, fail } from '../ask.ts'
@@ -64,25 +64,15 @@ async function linkWords(client: ControlClient, device: FoundDevice) {
     client.wire(device.vnet, device).catch(() => undefined),
   ])
   const drops = stats && sum(stats.drops.tx) + sum(stats.drops.rx)
-  return { addresses: addressesOf(device), peer: device.peer ?? null, wire: wire?.text ?? null, drops: drops ?? null }
+  return {
+    addresses: addressesOf(device) ?? null,
+    peer: device.peer ?? null,
+    wire: wire?.text ?? null,
+    drops: drops ?? null,
+  }
 }
 
 const sum = (counts: Readonly<Record<string, number>>) => Object.values(counts).reduce((all, n) => all + n, 0)
-
-/** Returns the addresses of a device; null if its network namespace cannot be entered. */
-function addressesOf({ name, netns, pid }: FoundDevice): string[] | null {
-  // Without a path inNetns would enter this program's own.
-  if (netns === undefined && pid === undefined) return null
-  const native = loadNative()
-  try {
-    return inNetns(native, netns ?? `/proc/${pid}/ns/net`, nsfd => {
-      using there = RouteSocket.open(native, nsfd)
-      return linkAddresses(there, name)
-    })
-  } catch {
-    return null
-  }
-}
 
 /** Returns the name of a device's network namespace; undefined for the program's own. */
 function placeOf({ netns, place, pid }: FoundDevice): string | undefined {

@@ -5,6 +5,7 @@ import { formatNumber } from '../../base/quantity.ts'
 import type { DeviceCounters, DeviceId, DeviceRow } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { stateOf } from './driver-text.ts'
+import { wrongDrops } from './drop-reason.ts'
 import { SCROLLABLE } from './hooks.ts'
 import { placeHash } from './place.ts'
 import type { DeviceRate } from './rates.ts'
@@ -112,7 +113,7 @@ function Row({ device, rate, counters, last }: Line & { readonly last: readonly 
   const { text, tone } = stateOf(device)
   const { txDrops = 0, rxDrops = 0, txPackets = 0, rxPackets = 0, txBits = 0, rxBits = 0 } = rate ?? {}
   const { drops, txErrors = 0, rxErrors = 0, txTimeouts = 0 } = counters ?? {}
-  const dropped = [drops?.tx, drops?.rx].flatMap(each => Object.values(each ?? {})).reduce((a, b) => a + b, 0)
+  const dropped = wrongDrops(drops?.tx) + wrongDrops(drops?.rx)
   const troubles = [formatNumber(txDrops + rxDrops), ...[dropped, txErrors + rxErrors, txTimeouts].map(whole)]
   return (
     <tr>

@@ -2,13 +2,14 @@
 import { signal } from '@preact/signals'
 import { useMemo, useRef } from 'preact/hooks'
 import { formatNumber } from '../../base/quantity.ts'
-import type { DeviceId, DeviceRow } from '../feed-types.ts'
+import type { DeviceCounters, DeviceId, DeviceRow } from '../feed-types.ts'
 import type { App, View } from './app.ts'
+import { CommandBox } from './copy.tsx'
 import { ArrowShape, Dots, End, type EndState, Group, Item, Outline } from './driver-draw.tsx'
 import { type Arrow, type DriverBox, layout } from './driver-layout.ts'
 import { type DrawnItem, labelLines, type Model, modelOf, type PartInfo, peerOf } from './driver-model.ts'
 import { CountRates, GSO_NOTE, MOST_DOTS, stateOf } from './driver-text.ts'
-import { CAUSES } from './drop-reason.ts'
+import { CAUSES, HARMLESS } from './drop-reason.ts'
 import { Events } from './events.tsx'
 import { drawn, useWidth } from './hooks.ts'
 import { placeHash } from './place.ts'
@@ -18,10 +19,8 @@ const COLUMNS = ['interface', 'frames/s', 'bit/s', 'frames', 'bytes', 'dropped',
 const CLASSES = ['', 'number', 'number', 'number whole', 'number whole', '', 'number', 'number'] as const
 /** In the columns after the drops, all but 0 is red. */
 const TROUBLE = 5
-/**
- * snull and loop drop neighbour discovery by design, whenever a kernel sends it: nothing is wrong.
- */
-const HARMLESS = 'NEIGH'
+/** Fewer frames are those that kernels send by themselves when an interface comes up. */
+const FEW = 10
 /** The colours of both directions: the device's transmit side is its peer's receive side. */
 const LANES = ['tx', 'rx', 'rx', 'tx'] as const
 
@@ -75,11 +74,28 @@ function Driver({ app, parts }: { readonly app: App; readonly parts: ReadonlyMap
       {model !== undefined && (
         <>
           <p class="legend small muted">{`A dot is a frame, up to ${MOST_DOTS} per second. More frames are bigger dots.`}</p>
+          <Hint counters={app.rates.counters(model.device.id)} line={model.device.hint} />
           <Events events={app.events.filter(({ id }) => id === model.device.id)} most={5} />
           <Numbers devices={devices} rates={app.rates} />
           <p class="small muted">{GSO_NOTE}</p>
         </>
       )}
+    </div>
+  )
+}
+
+interface HintProps {
+  readonly counters: DeviceCounters | undefined
+  readonly line: string | undefined
+}
+
+/** What to type, until frames have passed. */
+function Hint({ counters, line }: HintProps) {
+  if (line === undefined || counters === undefined || counters.txPackets + counters.rxPackets >= FEW) return null
+  return (
+    <div class="row hint">
+      <span>No frames yet. Send some from a terminal:</span>
+      <CommandBox line={line} />
     </div>
   )
 }

@@ -46,3 +46,13 @@ export const CAUSES: Readonly<Record<string, string>> = {
   TX_HEARTBEAT: 'transmit faults of real hardware: abort, no carrier, underrun, heartbeat, late collision',
   TX_WINDOW: 'transmit faults of real hardware: abort, no carrier, underrun, heartbeat, late collision',
 }
+
+/**
+ * snull and loop drop neighbour discovery by design, whenever a kernel sends it: nothing is wrong.
+ */
+export const HARMLESS = 'NEIGH'
+
+/** Returns the number of drops, without harmless ones. */
+export function wrongDrops(drops: Readonly<Record<string, number>> = {}): number {
+  return Object.entries(drops).reduce((sum, [reason, count]) => (reason === HARMLESS ? sum : sum + count), 0)
+}

@@ -356,7 +356,14 @@ export class Page implements App {
     const { device } = this
     if (device !== undefined) {
       const pid = this.vnets.find(({ devices }) => devices.includes(device))?.pid
-      const about = [`${device.driver}, pid ${pid}`, device.mac, `mtu ${device.mtu}`, stateOf(device).text]
+      const { addresses = [] } = device
+      const about = [
+        ...addresses,
+        `${device.driver}, pid ${pid}`,
+        device.mac,
+        `mtu ${device.mtu}`,
+        stateOf(device).text,
+      ]
       return [<h1>{device.label}</h1>, <span class="muted">{about.join(', ')}</span>]
     }
     if (this.#hello.value === undefined) return <h1>vnet</h1>

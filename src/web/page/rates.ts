@@ -1,5 +1,6 @@
 /** Rates of each device, from its counters in two messages with statistics. */
 import type { DeviceCounters, DeviceId, FeedMessage } from '../feed-types.ts'
+import { wrongDrops } from './drop-reason.ts'
 
 export interface DeviceRate {
   /** Frames and bits per second. */
@@ -7,14 +8,12 @@ export interface DeviceRate {
   readonly rxPackets: number
   readonly txBits: number
   readonly rxBits: number
-  /** Frames dropped per second. */
+  /** Frames dropped per second, without harmless drops. */
   readonly txDrops: number
   readonly rxDrops: number
 }
 
 type Stats = Extract<FeedMessage, { type: 'stats' }>
-
-const sum = (drops: Readonly<Record<string, number>>): number => Object.values(drops).reduce((a, b) => a + b, 0)
 
 /** After a reset, which sets counters to 0, the whole count is new. */
 const since = (now: number, before: number): number => (now >= before ? now - before : now)
@@ -26,18 +25,29 @@ export function rate(now: DeviceCounters, before: DeviceCounters, seconds: numbe
     rxPackets: per(now.rxPackets, before.rxPackets),
     txBits: 8 * per(now.txBytes, before.txBytes),
     rxBits: 8 * per(now.rxBytes, before.rxBytes),
-    txDrops: per(sum(now.drops.tx), sum(before.drops.tx)),
-    rxDrops: per(sum(now.drops.rx), sum(before.drops.rx)),
+    txDrops: per(wrongDrops(now.drops.tx), wrongDrops(before.drops.tx)),
+    rxDrops: per(wrongDrops(now.drops.rx), wrongDrops(before.drops.rx)),
   }
 }
 
+/** Slow frames are counted for this long, or a steady ping would seem to change its rate. */
+const SLOW_MS = 3000
+/** Frames per second, in one direction, that are not slow. */
+const FAST = 20
+
+interface Sample {
+  readonly time: number
+  readonly counters: ReadonlyMap<DeviceId, DeviceCounters>
+}
+
 export class Rates {
-  #time = 0
-  #counters = new Map<DeviceId, DeviceCounters>()
+  /** The messages of the last SLOW_MS, oldest first. */
+  #samples: readonly Sample[] = []
   #rates = new Map<DeviceId, DeviceRate>()
 
   /**
-   * Returns the rate between the last two messages; undefined for a device that was not in both.
+   * Returns the rate between the last two messages, and for slow frames between the last few;
+   * undefined for a device that was not in the last two.
    */
   of(id: DeviceId): DeviceRate | undefined {
     return this.#rates.get(id)
@@ -45,21 +55,37 @@ export class Rates {
 
   /** Its counters in the last message. */
   counters(id: DeviceId): DeviceCounters | undefined {
-    return this.#counters.get(id)
+    return this.#samples.at(-1)?.counters.get(id)
   }
 
   /** A message with the time of the last one, which a new feed starts with, changes nothing. */
   receive({ time, devices }: Stats): void {
-    const seconds = (time - this.#time) / 1000
-    if (seconds === 0) return
-    const before = this.#counters
-    this.#time = time
-    this.#counters = new Map(devices.map(counters => [counters.id, counters]))
-    this.#rates = new Map()
-    if (seconds < 0) return
-    for (const now of devices) {
-      const then = before.get(now.id)
-      if (then !== undefined) this.#rates.set(now.id, rate(now, then, seconds))
-    }
+    const last = this.#samples.at(-1)
+    if (time === last?.time) return
+    const before = last === undefined || time < last.time ? [] : this.#samples
+    const kept = before.filter((sample, i) => i === before.length - 1 || time - sample.time <= SLOW_MS)
+    this.#samples = [...kept, { time, counters: new Map(devices.map(counters => [counters.id, counters])) }]
+    this.#rates = new Map(
+      devices.flatMap(now => {
+        const found = rateOf(now, time, kept)
+        return found === undefined ? [] : [[now.id, found]]
+      }),
+    )
   }
+}
+
+function rateOf(now: DeviceCounters, time: number, before: readonly Sample[]): DeviceRate | undefined {
+  const since = (sample: Sample | undefined) => {
+    const then = sample?.counters.get(now.id)
+    return sample && then && rate(now, then, (time - sample.time) / 1000)
+  }
+  const last = since(before.at(-1))
+  if (last === undefined || Math.max(last.txPackets, last.rxPackets) > FAST) return last
+  const oldest = before.find(({ counters }) => {
+    const then = counters.get(now.id)
+    return then !== undefined && then.txPackets <= now.txPackets && then.rxPackets <= now.rxPackets
+  })
+  const { txDrops, rxDrops } = last
+  const slow = since(oldest)
+  return slow === undefined ? last : { ...slow, txDrops, rxDrops }
 }

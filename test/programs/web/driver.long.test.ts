@@ -116,6 +116,22 @@ test('transmit timeouts and errors are counted beside the drops', async () => {
   await expect.poll(async () => (await cells.allInnerTexts()).slice(-2)).toEqual(['12', '9'])
 })
 
+test('addresses are in the header, and a command to type is shown until frames pass', async () => {
+  const world = new FakeWorld({ devices: 0, hosts: 0, hostile: false })
+  Object.assign(world.find(SNULL)!.row, { addresses: ['198.18.0.1/24'], hint: 'ping 198.18.0.2' })
+  const { feed, address } = await startFeed(world)
+  const page = await browser.open(`${address}#driver/${SNULL}`)
+  await feed.quarter()
+  await page.getByText(/^198\.18\.0\.1\/24, snull, pid 4711, /).waitFor()
+  const hint = page.locator('.hint code').getByText('ping 198.18.0.2', { exact: true })
+  Object.assign(world.find(SNULL)!.counters, { txPackets: 3, rxPackets: 0 })
+  world.time += 1000
+  await feed.send(world.stats())
+  await hint.waitFor()
+  await feed.second()
+  await hint.waitFor({ state: 'hidden' })
+})
+
 test('on a wide screen the drawing starts where its table does', async () => {
   const { page } = await openDriver({ viewport: { width: 2200, height: 800 } })
   const left = async (selector: string) => (await page.locator(selector).boundingBox())!.x

@@ -193,6 +193,10 @@ test('the list shows which interfaces drop frames', async () => {
   expect(await rows(page).filter({ hasText: 'loop2' }).locator('.drops').count()).toBe(0)
   await feed.second()
   await badge.waitFor({ state: 'hidden' })
+  drops.tx.NEIGH = 40
+  drops.rx.NOMEM = 42
+  await feed.second()
+  await badge.getByText('−2', { exact: true }).waitFor()
 })
 
 test('? shows the keys of the page, and Escape hides them', async () => {

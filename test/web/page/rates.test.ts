@@ -30,6 +30,25 @@ describe('rates', () => {
     expect(rates.of('1//sn0')?.txPackets).toBe(20)
   })
 
+  test('a steady ping has a steady rate, though a second has one of its frames more or fewer', () => {
+    const rates = new Rates()
+    const seen = [0, 5, 10, 14, 20, 25].map((frames, i) => {
+      rates.receive(stats(1000 * i, counters(frames)))
+      return rates.of('1//sn0')?.txPackets
+    })
+    expect(seen.slice(3).map(rate => Math.round(rate!))).toEqual([5, 5, 5])
+    rates.receive(stats(6000, counters(125)))
+    expect(rates.of('1//sn0')?.txPackets).toBe(100)
+  })
+
+  test('neighbour discovery that snull and loop drop by design is no loss', () => {
+    const rates = new Rates()
+    const drops = { tx: { NEIGH: 7, NOMEM: 2 }, rx: { NEIGH: 1 } }
+    rates.receive(stats(1000, counters(0)))
+    rates.receive(stats(2000, { ...counters(0), drops }))
+    expect(rates.of('1//sn0')).toMatchObject({ txDrops: 2, rxDrops: 0 })
+  })
+
   test('rates do not change when a new feed repeats the last message', () => {
     const rates = new Rates()
     rates.receive(stats(1000, counters(0)))
