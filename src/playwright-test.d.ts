@@ -16,8 +16,14 @@ declare module '@playwright/test' {
     attach(name: string, options: { path: string; contentType: string }): Promise<void>
     skip(condition: boolean, description: string): void
   }
+  export type Fixtures<T extends object, W extends object, PT extends object, PW extends object> = {
+    [K in keyof (T & W & PT & PW)]?: unknown
+  }
   export interface TestType<TestArgs extends object, WorkerArgs extends object> {
-    extend<T extends object, W extends object>(fixtures: object): TestType<TestArgs & T, WorkerArgs & W>
+    use(fixtures: Fixtures<object, object, TestArgs, WorkerArgs>): void
+    extend<T extends object, W extends object = object>(
+      fixtures: Fixtures<T, W, TestArgs, WorkerArgs>,
+    ): TestType<TestArgs & T, WorkerArgs & W>
   }
   export const test: TestType<
     PlaywrightTestArgs & PlaywrightTestOptions,

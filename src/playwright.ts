@@ -1,12 +1,12 @@
 /**
- * 'vnet/playwright': Playwright's test with a network. The browser of a test is a host of a lab,
- * and a link with the impairments of the option `network` leads to the servers of the test:
+ * 'vnet/playwright': Playwright's test with a network. The browser of a test is a host of a lab. A
+ * link leads to the servers of the test. test.use() sets its impairments:
  *
  *     test.use({ network: 'preset slow-3g' })
- *     test('a checkout survives a slow link', async ({ page, server, link }) => {
+ *     test('a checkout survives a slow link', async ({ page, server, network }) => {
  *       await server.listen(http.createServer(shop), 8080)
  *       await page.goto('http://server:8080/')
- *       await link.partition(2000)
+ *       await network.offline(2000)
  *       ...
  *     })
  */
@@ -17,6 +17,7 @@ import {
   type Browser,
   type BrowserType,
   test as base,
+  type Fixtures,
   type LaunchOptions,
   type PlaywrightTestArgs,
   type PlaywrightTestOptions,
@@ -27,7 +28,8 @@ import {
 } from '@playwright/test'
 import { UsageError } from './base/usage-error.ts'
 import { forwarder } from './testing/lab/forward.ts'
-import { createLabWith, type Lab, type LabCableOptions, type LabLink, type LabNamespace } from './testing/lab/index.ts'
+import { createLabWith, type Lab, type LabCableOptions, type LabNamespace } from './testing/lab/index.ts'
+import { LabLink } from './testing/lab/link.ts'
 import { checkForm, type Form, OBJECT } from './testing/lab/options.ts'
 import { addDrops, labName, reasonToSkip, seedFor } from './testing/runner.ts'
 
@@ -42,9 +44,15 @@ export interface NetworkOptions extends LabCableOptions {
   readonly forward?: readonly number[]
 }
 
-export interface NetworkFixtures {
+/** The options of test.use() and of `use` in the configuration, besides those of Playwright. */
+export interface NetworkTestOptions {
   /** The link of the test's pages: a wire, such as `preset slow-3g`, or options. */
   network: string | NetworkOptions
+}
+
+export interface NetworkFixtures {
+  /** The link of the test's pages. Its direction `ab` leads from the browser to the server. */
+  network: LabLink
   /**
    * A lab of this test alone, as in 'vnet/vitest'. If the test fails, the captures of its links are
    * attached, and the message lists the dropped packets.
@@ -54,21 +62,30 @@ export interface NetworkFixtures {
   client: LabNamespace
   /** The host at the other end of the link, for servers: `http://server:8080`. */
   server: LabNamespace
-  /** The link between them. Direction `ab` leads from the browser to the server. */
-  link: LabLink
   /** Launches the project's browser on a host of the lab. It is closed with the test. */
   browserIn: (host: LabNamespace, options?: LaunchOptions) => Promise<Browser>
 }
 
-interface Behind {
+/** Playwright's test, whose `use` and `extend` take the options of the link as `network`. */
+export interface NetworkTest<T extends object, W extends object> extends TestType<T, W> {
+  use(fixtures: Omit<Fixtures<object, object, T, W>, 'network'> & Partial<NetworkTestOptions>): void
+  use(fixtures: Fixtures<object, object, T, W>): void
+  extend<T2 extends object, W2 extends object = object>(
+    fixtures: Omit<Fixtures<T2, W2, T, W>, 'network'> & Partial<NetworkTestOptions>,
+  ): NetworkTest<T & T2, W & W2>
+  // The last one is what mergeTests() infers from.
+  extend<T2 extends object, W2 extends object = object>(fixtures: Fixtures<T2, W2, T, W>): NetworkTest<T & T2, W & W2>
+}
+
+/** The hosts at the ends of a test's link. */
+interface Ends {
   readonly client: LabNamespace
   readonly server: LabNamespace
-  readonly link: LabLink
+  /** Arguments of Chromium, which lead forwarded ports of localhost to the server. */
   readonly args: readonly string[]
 }
 
 interface Own extends NetworkFixtures {
-  readonly _behind: Behind
   readonly _current: { browser: Browser | undefined }
   readonly playwright: Readonly<Record<string, BrowserType>>
   readonly browserName: string
@@ -88,6 +105,12 @@ const PORTS: Form = {
 }
 
 type Use<T> = (value: T) => Promise<void>
+
+/** A test of Playwright, without the types of fixtures. */
+interface Base {
+  use(fixtures: object): void
+  extend(fixtures: object): Base
+}
 
 /** Milliseconds for a lab or a browser to start and end, which the test's time does not include. */
 const LIMIT = { timeout: 60_000 }
@@ -146,6 +169,66 @@ function refuseRequest(): never {
   throw new UsageError(`request: its requests do not pass the link; ${others}`)
 }
 
+const ends = new WeakMap<LabLink, Ends>()
+
+function endsOf(network: unknown): Ends {
+  const found = network instanceof LabLink ? ends.get(network) : undefined
+  if (found !== undefined) return found
+  throw new UsageError("network: set it with test.use() of 'vnet/playwright': use() of a merged test makes no link")
+}
+
+/** Makes the hosts of a test and the link between them. */
+async function join(lab: Lab, given: string | NetworkOptions): Promise<LabLink> {
+  checkForm('network', given, NETWORK)
+  const { forward = [], ...cable }: NetworkOptions = typeof given === 'string' ? { wire: given } : given
+  checkForm('network: forward', forward, PORTS)
+  const [client, server] = lab.namespaces('browser', 'server')
+  const link = await lab.cable(client, server, { capture: true, ...cable })
+  for (const port of forward) await server.listen(forwarder(port), port)
+  const rules = forward.flatMap(port => [`MAP localhost:${port} server`, `MAP 127.0.0.1:${port} server`])
+  ends.set(link, { client, server, args: rules.length === 0 ? [] : [`--host-resolver-rules=${rules.join(',')}`] })
+  return link
+}
+
+/** Makes a link from the value that the fixture has otherwise. */
+const linked = {
+  network: [
+    async ({ network, lab }: { network: LabLink | string | NetworkOptions; lab: Lab }, use: Use<LabLink>) =>
+      // A fixture of the test may pass on the link that it is given.
+      use(network instanceof LabLink ? network : await join(lab, network)),
+    LIMIT,
+  ],
+}
+
+/**
+ * Playwright takes the place of a call from the second frame of the stack: with this the caller of
+ * `from`, instead of a line of this file.
+ */
+function calledFrom<T>(from: () => T): T {
+  const { captureStackTrace } = Error
+  Error.captureStackTrace = target => captureStackTrace(target, calledFrom)
+  try {
+    return from()
+  } finally {
+    Error.captureStackTrace = captureStackTrace
+  }
+}
+
+/** Makes a link from each `network` that `use` and `extend` set. Returns the same test. */
+function linking<Test extends Base>(test: Test): Test {
+  const { use, extend } = test
+  const hasNetwork = (fixtures: object) => Object.hasOwn(fixtures, 'network')
+  test.use = fixtures => {
+    calledFrom(() => use(fixtures))
+    if (hasNetwork(fixtures)) use(linked)
+  }
+  test.extend = fixtures => {
+    const extended = calledFrom(() => extend(fixtures))
+    return linking(hasNetwork(fixtures) ? extended.extend(linked) : extended)
+  }
+  return test
+}
+
 const none: { browser: Browser | undefined } = { browser: undefined }
 const fixtures = {
   network: ['', { option: true }],
@@ -160,22 +243,8 @@ const fixtures = {
     },
     LIMIT,
   ],
-  _behind: [
-    async ({ lab, network }: Own, use: Use<Behind>) => {
-      checkForm('network', network, NETWORK)
-      const { forward = [], ...cable }: NetworkOptions = typeof network === 'string' ? { wire: network } : network
-      checkForm('network: forward', forward, PORTS)
-      const [client, server] = lab.namespaces('browser', 'server')
-      const link = await lab.cable(client, server, { capture: true, ...cable })
-      for (const port of forward) await server.listen(forwarder(port), port)
-      const rules = forward.flatMap(port => [`MAP localhost:${port} server`, `MAP 127.0.0.1:${port} server`])
-      await use({ client, server, link, args: rules.length === 0 ? [] : [`--host-resolver-rules=${rules.join(',')}`] })
-    },
-    LIMIT,
-  ],
-  client: async ({ _behind }: Own, use: Use<LabNamespace>) => use(_behind.client),
-  server: async ({ _behind }: Own, use: Use<LabNamespace>) => use(_behind.server),
-  link: async ({ _behind }: Own, use: Use<LabLink>) => use(_behind.link),
+  client: async ({ network }: Own, use: Use<LabNamespace>) => use(endsOf(network).client),
+  server: async ({ network }: Own, use: Use<LabNamespace>) => use(endsOf(network).server),
   browserIn: async (
     { lab, playwright, browserName, launchOptions, channel, connectOptions }: Own,
     use: Use<NetworkFixtures['browserIn']>,
@@ -201,8 +270,9 @@ const fixtures = {
   ],
   browser: [async ({ _current }: Own, use: Use<Browser>) => use(delegate(_current)), { scope: 'worker' }],
   _launched: [
-    async ({ _behind, browserIn, browserName, _current }: Own, use: Use<void>) => {
-      _current.browser = await browserIn(_behind.client, { args: browserName === 'chromium' ? [..._behind.args] : [] })
+    async ({ network, browserIn, browserName, _current }: Own, use: Use<void>) => {
+      const { client, args } = endsOf(network)
+      _current.browser = await browserIn(client, { args: browserName === 'chromium' ? [...args] : [] })
       await use()
       _current.browser = undefined
     },
@@ -220,7 +290,7 @@ const fixtures = {
 }
 
 /** Playwright's test with the fixtures of NetworkFixtures. */
-export const test: TestType<
+export const test: NetworkTest<
   PlaywrightTestArgs & PlaywrightTestOptions & NetworkFixtures,
   PlaywrightWorkerArgs & PlaywrightWorkerOptions
-> = base.extend<NetworkFixtures, object>(fixtures)
+> = linking((base as Base).extend(fixtures).extend(linked)) as never

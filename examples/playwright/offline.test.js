@@ -14,7 +14,7 @@ const PAGE = `<!doctype html>
     load()
   </script>`
 
-test('a page loads the news again when it is online again', async ({ page, server, link }) => {
+test('a page loads the news again when it is online again', async ({ page, server, network }) => {
   let visits = 0
   const site = http.createServer(({ url }, response) => {
     response.setHeader('Content-Type', 'text/html')
@@ -24,9 +24,9 @@ test('a page loads the news again when it is online again', async ({ page, serve
   await page.goto('http://server:8080/')
   await expect(page.getByText('News 1')).toBeVisible()
 
-  await link.down()
+  await network.down()
   await expect(page.getByText('Offline')).toBeVisible()
-  await link.up()
+  await network.up()
 
   await expect(page.getByText('News 2')).toBeVisible()
 })

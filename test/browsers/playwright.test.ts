@@ -30,12 +30,27 @@ test('the tests of examples/playwright pass as an ordinary user by vnet rootless
   expect({ status, text }).toEqual({ status: 0, text: expect.stringMatching(/^ {2}\d+ passed/m) })
 })
 
+test('network is an option of test.use() and of the configuration, and the link in a test', LIMIT, () => {
+  expect(project.runCase('network', { network: 'delay 1ms' })).toMatch(/^ {2}11 passed/m)
+})
+
+test('a mistake in a fixture is reported at the line of the file that extends the test', LIMIT, () => {
+  const { status, text } = project.runFile(
+    'line',
+    `import { test } from 'vnet/playwright'
+
+     test.extend({ mine: async ({ nothing }, use) => use() })`,
+  )
+  expect(status).toBe(1)
+  expect(text).toMatch(/Fixture "mine" has unknown parameter "nothing"\.\s+at line\.case\.js:3$/m)
+})
+
 test('a failed test has its capture as an attachment, and its drops in one line', LIMIT, () => {
   const { status, text } = project.runFile(
     'failing',
     `import { test } from 'vnet/playwright'
      test.use({ network: { wire: { ab: 'match "udp port 9" (loss 100%)', ba: '' } } })
-     test('loses packets', async ({ client, link }) => {
+     test('loses packets', async ({ client, network }) => {
        const socket = await client.createSocket('udp4')
        await new Promise(resolve => socket.send('x', 9, 'server', resolve))
        throw new Error('on purpose')
@@ -50,7 +65,7 @@ test('no address of a browser changes while it loads a page, because none is ten
   const { status, text } = project.runFile(
     'addresses',
     `import { expect, test } from 'vnet/playwright'
-     test('has all addresses', async ({ client, link }) => {
+     test('has all addresses', async ({ client, network }) => {
        const { stdout } = await client.exec('ip', ['-6', 'addr', 'show', 'dev', 'server'])
        expect(stdout).toMatch(/inet6 fe80::/)
        expect(stdout).not.toContain('tentative')
@@ -63,31 +78,37 @@ test('without rights tests are skipped with the reason, or fail with it if VNET_
   const before = ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-all']
   const file = `import { test } from 'vnet/playwright'
     test('opens a page', async ({ page }) => {})`
-  const skipped = project.runFile('rights', file, {}, before)
+  const skipped = project.runFile('rights', file, { more: {}, by: before })
   expect(skipped).toEqual({ status: 0, text: expect.stringMatching(/"description": "a lab needs CAP_SYS_ADMIN/) })
-  const failed = project.runFile('rights', file, REQUIRED, before)
+  const failed = project.runFile('rights', file, { by: before })
   expect(failed).toEqual({ status: 1, text: expect.stringContaining('a lab needs CAP_SYS_ADMIN') })
 })
 
 test('mistakes in the options are refused in one line', LIMIT, () => {
   const { status, text } = project.runFile(
     'mistakes',
-    `import { test } from 'vnet/playwright'
+    `import { mergeTests } from '@playwright/test'
+     import { test } from 'vnet/playwright'
      test.describe('wire', () => {
        test.use({ network: 'dealy 20ms' })
-       test('text', ({ link }) => {})
+       test('text', ({ network }) => {})
      })
      test.describe('option', () => {
        test.use({ network: { wires: '' } })
-       test('name', ({ link }) => {})
+       test('name', ({ network }) => {})
      })
      test.describe('ports', () => {
        test.use({ network: { forward: [0] } })
-       test('zero', ({ link }) => {})
+       test('zero', ({ network }) => {})
      })
      test.describe('types', () => {
        test.use({ network: 7 })
-       test('number', ({ link }) => {})
+       test('number', ({ network }) => {})
+     })
+     test.describe('link', () => {
+       const merged = mergeTests(test)
+       merged.use({ network: 'delay 1ms' })
+       merged('merged', ({ client }) => {})
      })
      test('a browser without a page', ({ browser }) => browser.newPage())
      test('a request of the test', ({ request }) => request.get('http://localhost:1'))
@@ -99,6 +120,7 @@ test('mistakes in the options are refused in one line', LIMIT, () => {
     /wires/,
     /network: forward: \[ 0 \] is not a list of ports/,
     /network: 7 is not a wire, such as 'preset slow-3g', or options/,
+    /network: set it with test\.use\(\) of 'vnet\/playwright': use\(\) of a merged test makes no link/,
     /browser: it starts with the fixtures page and context; on other hosts use browserIn\(host\)/,
   ]) {
     expect(text).toMatch(line)

@@ -14,6 +14,13 @@ const env = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !/^(npm_|VITEST|NODE_ENV$|NODE_OPTIONS$|VNET_|CI$)/.test(name)),
 )
 
+interface FileOptions {
+  readonly more?: NodeJS.ProcessEnv
+  /** The prefix command. */
+  readonly by?: readonly string[]
+  readonly use?: object
+}
+
 export class PlaywrightProject implements Disposable {
   readonly #parent = mkdtempSync(join(tmpdir(), 'vnet-playwright-'))
   /** The directory of the project. */
@@ -55,20 +62,24 @@ export class PlaywrightProject implements Disposable {
     return { status: signal ?? status, text: stdout + stderr }
   }
 
-  /** Runs a test file of its own; by default it fails where no lab can be made. */
-  runFile(name: string, text: string, more: NodeJS.ProcessEnv = { VNET_REQUIRED: '1' }, by: readonly string[] = []) {
+  /**
+   * Runs a test file of its own. By default it fails where no lab can be made, and `use` of the
+   * configuration is that of the project.
+   */
+  runFile(name: string, text: string, { more = { VNET_REQUIRED: '1' }, by = [], use = {} }: FileOptions = {}) {
     writeFileSync(join(this.directory, `${name}.case.js`), text)
     writeFileSync(
       join(this.directory, 'case.config.js'),
       `import config from './playwright.config.js'
-       export default { ...config, timeout: 240_000, reporter: [['list'], ['json']], testMatch: '${name}.case.js' }`,
+       const use = { ...config.use, ...${JSON.stringify(use)} }
+       export default { ...config, use, timeout: 240_000, reporter: [['list'], ['json']], testMatch: '${name}.case.js' }`,
     )
     return this.run(['npx', 'playwright', 'test', '-c', 'case.config.js'], by, more)
   }
 
   /** Runs a file of test/browsers/cases, which must pass, and returns the lines that it prints. */
-  runCase(name: string): string {
-    const { status, text } = this.runFile(name, readFileSync(join(CASES, `${name}.case.js`), 'utf8'))
+  runCase(name: string, use: object = {}): string {
+    const { status, text } = this.runFile(name, readFileSync(join(CASES, `${name}.case.js`), 'utf8'), { use })
     if (status !== 0) throw new Error(text)
     return text
   }

@@ -193,6 +193,7 @@ function serve(port: MessagePort): void {
       })
       await platform.settle(ports)
     },
+    sleep: async (link, ms) => found(link).sleep(ms),
     partition: async (link, ms, directions) => found(link).partition(ms, directions),
     fault(link, spec) {
       const id = ++last

@@ -163,6 +163,21 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
   }
 
   /**
+   * Cuts the cable for `ms` milliseconds, then settles: down(), and up() later. Both ends notice,
+   * unlike in a partition. Settles immediately when the link is closed.
+   */
+  async offline(ms: number): Promise<void> {
+    checkForm('offline(ms)', ms, MILLISECONDS)
+    try {
+      await this.down()
+      await this.#worker.call('sleep', this.#id, ms)
+      await this.up()
+    } catch (error) {
+      if (this.#closed === undefined) throw error
+    }
+  }
+
+  /**
    * Drops every packet of both directions for `ms` milliseconds, then settles. The carrier remains
    * up, so neither end notices. The partition ends on time even if the test blocks its thread. It
    * is in effect when a later call of this link settles, such as `stats()`.

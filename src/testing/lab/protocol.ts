@@ -151,6 +151,8 @@ export interface Calls {
   /** Replaces the text of the given directions. */
   wire(link: number, ab: string | undefined, ba: string | undefined, filters: Filters): void
   carrier(link: number, up: boolean): void
+  /** Settles after `ms` milliseconds, or when the link is closed. */
+  sleep(link: number, ms: number): void
   /** Drops every packet of the directions for `ms` milliseconds. */
   partition(link: number, ms: number, directions: readonly Direction[]): void
   /** Adds a fault. Returns its number. */

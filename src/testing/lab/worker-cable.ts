@@ -232,7 +232,7 @@ export class WorkerCable {
       this.#directions[direction].partitions.add(stage)
       this.#set(direction)
     }
-    await this.#sleep(ms)
+    await this.sleep(ms)
     for (const direction of directions) {
       this.#directions[direction].partitions.delete(stage)
       if (this.#closed === undefined) this.#set(direction)
@@ -325,7 +325,8 @@ export class WorkerCable {
     }
   }
 
-  async #sleep(ms: number): Promise<void> {
+  /** Settles after `ms` milliseconds of the clock, or when the cable is closed. */
+  async sleep(ms: number): Promise<void> {
     const { clock } = this.#net
     let end = () => {}
     const ended = new Promise<void>(resolve => {

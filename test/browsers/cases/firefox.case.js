@@ -4,7 +4,7 @@ import { expect, test } from 'vnet/playwright'
 
 test.use({ network: 'delay 200ms' })
 
-test('Firefox loads a page through the link', async ({ client, server, link }) => {
+test('Firefox loads a page through the link', async ({ client, server, network }) => {
   await server.listen(
     http.createServer((_request, response) => response.end('Hello')),
     8080,
@@ -17,6 +17,6 @@ test('Firefox loads a page through the link', async ({ client, server, link }) =
   const [{ version, text }] = await once(worker, 'message')
   console.log(version)
   expect(text).toBe('Hello')
-  expect((await link.stats()).ab.stages[0].out).toBeGreaterThan(0)
+  expect((await network.stats()).ab.stages[0].out).toBeGreaterThan(0)
   await once(worker, 'exit')
 })

@@ -262,6 +262,23 @@ test('down takes the carrier from both ends, up returns it, and both are events'
   expect(events).toEqual(['down', 'up', 'close'])
 })
 
+test('offline cuts the cable for its time, and a closed link ends it', async () => {
+  const link = await cable()
+  const events: string[] = []
+  for (const event of ['up', 'down'] as const) link.on(event, () => events.push(event))
+  const carrier = async () => (await client.exec('cat', ['/sys/class/net/server/carrier'])).stdout
+  await link.offline(5)
+  expect(events).toEqual(['down', 'up'])
+  expect(await carrier()).toBe('1\n')
+  const cut = once(link, 'down')
+  const offline = link.offline(60_000)
+  await cut
+  expect(await carrier()).toBe('0\n')
+  await link.close()
+  await offline
+  expect(events).toEqual(['down', 'up', 'down'])
+})
+
 test('when down or up returns, the kernels at both ends know it', async () => {
   const link = await cable()
   const native = loadNative()

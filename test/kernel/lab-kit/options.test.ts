@@ -71,6 +71,7 @@ const REFUSED: readonly Refused[] = [
   ['link.ab.wire', given => link.ab.wire(given), { ab: '' }, "ab.wire: { ab: '' } is not a text such as"],
   ['link.down', given => link.down(given), 100, 'down: 100 is not expected: the function takes no arguments'],
   ['link.up', given => link.up(given), 100, 'up: 100 is not expected'],
+  ['link.offline', given => link.offline(given), '1s', "offline(ms): '1s' is not a number of milliseconds"],
   ['link.partition', given => link.partition(given), '1s', "partition(ms): '1s' is not a number of milliseconds"],
   ['link.ab.drop', given => link.ab.drop(given), { nth: 1 }, "fault: { nth: 1 } is not a filter, such as 'tcp port"],
   ['link.ab.drop', given => link.ab.drop(given), '', "fault: '' is not a filter"],
