@@ -10,6 +10,9 @@ const PLAYWRIGHT = ['npx', 'playwright', 'test']
 const ROOTLESS = ['node', 'node_modules/vnet/dist/vnet.js', 'rootless', '--']
 const REQUIRED = { VNET_REQUIRED: '1' }
 
+/** Returns the lines of Playwright's summary, which has one for skipped tests, too. */
+const countsOf = (text: string) => text.match(/(?<=^ {2})\d+ [a-z ]+(?=$| \()/gm)
+
 let project: PlaywrightProject
 
 beforeAll(() => {
@@ -20,18 +23,18 @@ afterAll(() => project[Symbol.dispose]())
 
 test('the tests of examples/playwright pass', LIMIT, () => {
   const { status, text } = project.run(PLAYWRIGHT, [], REQUIRED)
-  expect({ status, text }).toEqual({ status: 0, text: expect.stringMatching(/^ {2}\d+ passed/m) })
+  expect({ status, counts: countsOf(text) }, text).toEqual({ status: 0, counts: ['5 passed'] })
 })
 
 test('the tests of examples/playwright pass as an ordinary user by vnet rootless', LIMIT, () => {
   spawnSync('chmod', ['-R', 'a+rwX', join(project.directory, '../..')])
   const home = { HOME: project.directory, ...REQUIRED }
   const { status, text } = project.run([...ROOTLESS, ...PLAYWRIGHT], asUser(), home)
-  expect({ status, text }).toEqual({ status: 0, text: expect.stringMatching(/^ {2}\d+ passed/m) })
+  expect({ status, counts: countsOf(text) }, text).toEqual({ status: 0, counts: ['5 passed'] })
 })
 
 test('network is an option of test.use() and of the configuration, and the link in a test', LIMIT, () => {
-  expect(project.runCase('network', { network: 'delay 1ms' })).toMatch(/^ {2}11 passed/m)
+  expect(countsOf(project.runCase('network', { network: 'delay 1ms' }))).toEqual(['10 passed'])
 })
 
 test('a mistake in a fixture is reported at the line of the file that extends the test', LIMIT, () => {
@@ -39,7 +42,8 @@ test('a mistake in a fixture is reported at the line of the file that extends th
     'line',
     `import { test } from 'vnet/playwright'
 
-     test.extend({ mine: async ({ nothing }, use) => use() })`,
+     const extended = test.extend({ mine: async ({ nothing }, use) => use() })
+     extended('a test', () => {})`,
   )
   expect(status).toBe(1)
   expect(text).toMatch(/Fixture "mine" has unknown parameter "nothing"\.\s+at line\.case\.js:3$/m)
