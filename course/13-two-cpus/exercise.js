@@ -1,0 +1,252 @@
+// @ts-check
+
+/** 13. Two CPUs: locks, barriers, and a timer that runs while it is deleted. */
+import { devClose, devOpen } from 'vnet'
+import { counts, defineExercise, numberOf, udpFrame, verify } from 'vnet/course'
+
+/** @typedef {import('vnet/course').TestBed} TestBed */
+/** @typedef {{ ring: unknown[], isStopped: boolean }} Memory */
+/**
+ * @typedef {object} Machine
+ * @property {string[]} trace
+ * @property {unknown} running
+ * @property {Memory} memory
+ * @property {(n: number) => void} seed
+ */
+
+const DELAY = 5
+const SLOTS = 2
+const PARAMS = { delay: DELAY, slots: SLOTS, seed: 1 }
+/** How many orders of the two CPUs each check tries. */
+const SEEDS = 40
+/** Steps that an explanation shows. */
+const SHOWN = 14
+
+/**
+ * @param {TestBed} bed
+ * @returns {Machine}
+ */
+const machineOf = bed => /** @type {{ machine: Machine }} */ (bed.dev.priv).machine
+
+/**
+ * @param {TestBed} bed
+ * @param {number} n
+ */
+function transmit(bed, n, first = 1) {
+  for (let i = 0; i < n; i++) {
+    bed.transmit(udpFrame({ from: '198.18.0.1', to: '198.18.0.9', payload: Uint8Array.of(first + i) }))
+  }
+}
+
+/**
+ * The numbers of the returned frames, without those of earlier seeds.
+ * @param {TestBed} bed
+ * @returns {string}
+ */
+const numbers = (bed, before = 0) =>
+  bed.received
+    .slice(before)
+    .map(({ bytes }) => bytes[42])
+    .join(', ') || 'none'
+
+/**
+ * Calls `run` with each seed, and the number of frames that came back before.
+ * @param {TestBed} bed
+ * @param {(seed: number, before: number, machine: Machine) => Promise<void> | void} run
+ */
+async function withSeeds(bed, run) {
+  const machine = machineOf(bed)
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    machine.seed(seed)
+    await run(seed, bed.received.length, machine)
+  }
+}
+
+/**
+ * @param {number} n
+ * @returns {string}
+ */
+const upTo = n => Array.from({ length: n }, (_, i) => i + 1).join(', ')
+
+/**
+ * The last steps of the two CPUs.
+ * @param {TestBed} bed
+ * @returns {string}
+ */
+const stepsOf = bed => machineOf(bed).trace.slice(-SHOWN).join('; ')
+
+export const exercise = defineExercise({
+  version: 1,
+  driver: 'cpus.js',
+  title: 'Two CPUs: a lock, a barrier, and a timer that runs',
+  summary: 'two CPUs: a lock, a barrier, and a timer that is deleted while it runs',
+  kernelNames: [
+    'spin_lock',
+    'spin_unlock',
+    'spin_lock_bh',
+    'smp_mb',
+    'READ_ONCE',
+    'mod_timer',
+    'del_timer',
+    'del_timer_sync',
+  ],
+  params: PARAMS,
+  rules: [
+    {
+      seen: /soft lockup/,
+      expected: 'each CPU goes on: a lock is released, and nothing waits for what waits for its lock',
+      read: 'The lock',
+    },
+  ],
+  memory: [
+    {
+      title: 'gives frames back after the delay of the first',
+      read: 'What to do',
+      params: { ...PARAMS, delay: 50 },
+      run(bed) {
+        transmit(bed, 1)
+        bed.advance(30)
+        transmit(bed, 1, 2)
+        bed.advance(19)
+        const early = numbers(bed)
+        // CPU 1 takes a while, too.
+        bed.advance(20)
+        verify(early === 'none' && numbers(bed) === '1, 2', {
+          seen: `with --delay 50, frames 1 and 2 were sent at 0 and 30 ms; at 49 ms these were back: ${early}, at 69 ms: ${numbers(bed)}; dropped: ${counts(bed.drops())}`,
+          expected: 'none, then 1, 2: the first frame of an empty ring arms the timer, later ones do not move it',
+        })
+      },
+    },
+    {
+      title: 'loses no frame, and hands none over twice, in whatever order the CPUs run',
+      read: 'The lock',
+      params: { ...PARAMS, slots: 64 },
+      async run(bed) {
+        await withSeeds(bed, (seed, before) => {
+          transmit(bed, 1)
+          bed.advance(DELAY)
+          transmit(bed, 1, 2)
+          bed.advance(4 * DELAY)
+          const back = numbers(bed, before)
+          verify(back === '1, 2', {
+            seen: `with --seed ${seed}, frame 2 was sent while the timer's function took frame 1; back came: ${back}; ${stepsOf(bed)}`,
+            expected: '1, 2: what a CPU reads, changes and writes is under the lock, on both CPUs',
+          })
+        })
+      },
+    },
+    {
+      title: 'wakes the queue each time that it was stopped, in whatever order the CPUs run',
+      read: 'The barrier',
+      async run(bed) {
+        transmit(bed, 3 * SLOTS)
+        const { length } = machineOf(bed).memory.ring
+        verify(length === SLOTS, {
+          seen: `with --slots ${SLOTS}, ${3 * SLOTS} frames were sent, and ${length} are in the ring`,
+          expected: `the queue is stopped when the ring has ${SLOTS}`,
+          read: 'What to do',
+        })
+        bed.advance(9 * SLOTS * DELAY)
+        const n = 4
+        await withSeeds(bed, (seed, before, machine) => {
+          const given = `with --seed ${seed} and --slots ${SLOTS}`
+          transmit(bed, 1)
+          bed.advance(DELAY)
+          transmit(bed, n - 1, 2)
+          bed.advance(3 * n * DELAY)
+          const back = numbers(bed, before)
+          const state = machine.memory.isStopped ? 'stopped' : 'not stopped'
+          verify(back === upTo(n), {
+            seen: `${given}, of ${n} frames came back: ${back}; the queue is ${state}, the ring has ${machine.memory.ring.length}; ${stepsOf(bed)}`,
+            expected: 'all: each CPU writes, then has a barrier, and then looks at what the other one writes',
+          })
+        })
+      },
+    },
+    {
+      title: "waits for the timer's function when the interface goes down",
+      read: 'Delete a timer',
+      async run(bed) {
+        await withSeeds(bed, async (seed, _, machine) => {
+          transmit(bed, SLOTS)
+          bed.advance(DELAY)
+          await devClose(bed.dev)
+          verify(machine.running === undefined, {
+            seen: `with --seed ${seed}, ndoStop had returned, and the timer's function was still running on CPU 1; ${stepsOf(bed)}`,
+            expected: 'it has ended: yield* cpu.deleteTimerSync()',
+          })
+          await devOpen(bed.dev)
+        })
+      },
+    },
+    {
+      title: 'drops the frames in the ring, and the timer does not expire later',
+      read: 'Delete a timer',
+      async run(bed) {
+        const { armed } = bed.clock
+        transmit(bed, SLOTS)
+        await devClose(bed.dev)
+        const { DEV_STOPPED = 0 } = bed.drops()
+        verify(DEV_STOPPED === SLOTS && machineOf(bed).memory.ring.length === 0, {
+          seen: `the interface went down with ${SLOTS} frames in the ring, which has ${machineOf(bed).memory.ring.length} now; dropped: ${counts(bed.drops())}`,
+          expected: `DEV_STOPPED ${SLOTS}, and an empty ring`,
+        })
+        verify(bed.clock.armed <= armed, {
+          seen: 'after ndoStop the timer is still armed',
+          expected: 'it is deleted: yield* cpu.deleteTimerSync()',
+        })
+      },
+    },
+    {
+      title: 'works again when the interface comes up again',
+      read: 'Delete a timer',
+      async run(bed) {
+        await withSeeds(bed, async seed => {
+          transmit(bed, SLOTS)
+          bed.advance(DELAY)
+          await devClose(bed.dev)
+          const before = bed.received.length
+          await devOpen(bed.dev)
+          transmit(bed, SLOTS + 1, 7)
+          bed.advance(6 * DELAY)
+          const back = numbers(bed, before)
+          verify(back === '7, 8, 9', {
+            seen: `with --seed ${seed}, down and up again, then frames 7, 8, 9; back came: ${back}; ${stepsOf(bed)}`,
+            expected: '7, 8, 9: the timer is armed again, and the lock is free',
+          })
+        })
+      },
+    },
+  ],
+  live: [
+    {
+      title: 'pings lose nothing while the queue is stopped and woken',
+      needs: ['ping'],
+      read: 'See it live',
+      async run({ vnet, run }) {
+        await vnet('--delay', '1', '--slots', '2')
+        const { stdout } = await run('ping', '-q', '-c', '100', '-i', '0.01', '-W', '2', '198.18.0.9')
+        const received = numberOf(/ (\d+) received/, stdout)
+        verify(received === 100, { seen: `${received} of 100 replies`, expected: '100' })
+      },
+    },
+    {
+      title: 'goes down and up under pings, ten times, and replies afterwards',
+      needs: ['ping', 'ip'],
+      read: 'Delete a timer',
+      async run({ vnet, run }) {
+        const [name = 'cpus0'] = (await vnet('--delay', '1', '--slots', '2')).interfaces
+        const pings = run('ping', '-q', '-c', '100', '-i', '0.01', '-W', '1', '198.18.0.9')
+        for (let i = 0; i < 10; i++) {
+          await run('ip', 'link', 'set', name, 'down')
+          await run('ip', 'link', 'set', name, 'up')
+        }
+        await pings
+        const { stdout } = await run('ping', '-q', '-c', '5', '-i', '0.2', '-W', '2', '198.18.0.9')
+        const received = numberOf(/ (\d+) received/, stdout) ?? 0
+        // The first may be sent before vnet has noticed that the interface is up.
+        verify(received > 0, { seen: `afterwards: ${received} of 5 replies`, expected: 'replies' })
+      },
+    },
+  ],
+})
