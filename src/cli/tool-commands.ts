@@ -5,7 +5,7 @@ import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../base/clock.ts'
 import { durationOf } from '../base/duration.ts'
 import { parseAddress, parseMac, parsePrefix } from '../packet/address.ts'
 import type { AddressMapping } from '../packet/rewrite.ts'
-import type { LazyCommand } from './lazy-command.ts'
+import { json, type LazyCommand } from './lazy-command.ts'
 import { Argument, InvalidArgumentError, Option } from './option.ts'
 import { wholeNumber } from './options.ts'
 import { DIRECTIONS } from './replay/selection.ts'
@@ -52,6 +52,7 @@ export const toolCommands: readonly LazyCommand[] = [
       new Option('--time <time>', 'time to measure').argParser(durationOf).default(30 * NSEC_PER_SEC, '30s'),
       new Option('--interval <time>', 'time between probes').argParser(durationOf).default(20 * NSEC_PER_MSEC, '20ms'),
       new Option('--out <file>', 'file for the trace in CSV').default('record.csv'),
+      json(),
     ],
     examples: [
       ['vnet record example.org', 'measure the path for 30 seconds'],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/base/clock.ts'
-import { fitWire, type Measured, type Probe, traceOf } from '../../src/wire/fit.ts'
+import { fitWire, type Measured, type Probe, rateOfTrains, TRAIN_PACKETS, TRAINS, traceOf } from '../../src/wire/fit.ts'
 import { parseWire } from '../../src/wire/parse.ts'
 import { Simulation } from '../../src/wire/simulation.ts'
 import { parseLinkTrace } from '../../src/wire/stages/link-trace.ts'
@@ -9,36 +9,78 @@ import { plainFrame } from '../support/wire.ts'
 const MS = NSEC_PER_MSEC
 const BYTES = 98
 
-/** Returns what probes of 20 ms find on a link with this wire in both directions. */
-function measured(text: string, count: number, rate?: number): Measured {
-  const bytes = plainFrame(BYTES)
-  const probes: { sent: number; trip: number | undefined }[] = []
+interface Numbered {
+  readonly n: number
+  readonly time: number
+}
+
+/** Returns when packets are back that cross a link with this wire in both directions. */
+function returned(text: string, sent: readonly Numbered[], length: number, seed = 7): Numbered[] {
+  const bytes = plainFrame(length)
   const number = (from: Uint8Array, at: number) => new DataView(from.buffer, from.byteOffset + at).getUint32(14)
-  const arrival = { bytes, at: 0, captured: BYTES, length: BYTES, gsoSize: 0, gsoType: 0, transport: 0 }
-  const back: { n: number; time: number }[] = []
-  const far: { n: number; time: number }[] = []
-  const pass = (direction: 'ab' | 'ba', frames: readonly { n: number; time: number }[], to: typeof far) => {
+  const arrival = { bytes, at: 0, captured: length, length, gsoSize: 0, gsoType: 0, transport: 0 }
+  const pass = (direction: 'ab' | 'ba', frames: readonly Numbered[]) => {
+    const out: Numbered[] = []
     const simulation = new Simulation({
-      deliver: (skb, _, time) => void to.push({ n: number(skb.bytes, skb.data), time }),
+      deliver: (skb, _, time) => void out.push({ n: number(skb.bytes, skb.data), time }),
     })
-    simulation.set(direction, 0, parseWire(text, undefined, direction), text, 7)
+    simulation.set(direction, 0, parseWire(text, undefined, direction), text, seed)
     for (const { n, time } of frames) {
       new DataView(bytes.buffer).setUint32(14, n)
       simulation.arrive({ ...arrival, direction, time })
     }
     simulation.finish()
+    return out.sort((a, b) => a.time - b.time)
   }
+  return pass('ba', pass('ab', sent))
+}
+
+/** Returns what probes of 20 ms find on a link with this wire in both directions. */
+function measured(text: string, count: number, rate?: number): Measured {
   const sent = Array.from({ length: count }, (_, n) => ({ n, time: 1000 + n * 20 * MS }))
-  pass('ab', sent, far)
-  pass(
-    'ba',
-    far.sort((a, b) => a.time - b.time),
-    back,
-  )
-  for (const { time } of sent) probes.push({ sent: time - 1000, trip: undefined })
-  for (const { n, time } of back) (probes[n] as { trip: number }).trip = time - 1000 - n * 20 * MS
+  const probes = sent.map(({ time }): { sent: number; trip: number | undefined } => ({
+    sent: time - 1000,
+    trip: undefined,
+  }))
+  for (const { n, time } of returned(text, sent, BYTES))
+    (probes[n] as { trip: number }).trip = time - 1000 - n * 20 * MS
   return { probes, bytes: BYTES, rate }
 }
+
+/** Returns the arrival times of a train that is sent with 10 us between its packets. */
+function train(text: string, seed: number, length = TRAIN_PACKETS): number[] {
+  const sent = Array.from({ length }, (_, n) => ({ n, time: 1000 + n * 10_000 }))
+  const back = returned(text, sent, 1442, seed)
+  return back.sort((a, b) => a.n - b.n).map(({ time }) => time)
+}
+
+describe('the rate of trains', () => {
+  test.each([
+    ['rate 20mbit | delay 15ms', 20, 0],
+    ['rate 500mbit | delay 1ms', 500, 0],
+    ['rate 20mbit | delay 15ms 2ms distribution normal', 20, 0.1],
+    ['rate 20mbit | delay 15ms 2ms distribution normal ordered', 20, 0.1],
+    ['rate 20mbit | delay 15ms 5ms', 20, 0.1],
+    ['rate 100mbit | delay 15ms 2ms', 100, 0.1],
+    ['loss 2% burst 4 | rate 20mbit | delay 15ms 2ms distribution normal', 20, 0.1],
+    // Of 100 packets these queues hold 45 and 22.
+    ['rate 1mbit limit 64kb | delay 20ms', 1, 0.01],
+    ['rate 2mbit limit 32kb | delay 20ms 10ms distribution pareto', 2, 0.2],
+    ['delay 5ms', 1153.6, 0.01],
+  ])('%s is %d Mbit/s, with an error of at most a share of %d', (text, mbit, error) => {
+    for (let seed = 1; seed <= 4; seed++) {
+      const trains = Array.from({ length: TRAINS }, (_, i) => train(text, 100 * seed + i))
+      const rate = rateOfTrains(trains, 1442) ?? 0
+      expect(Math.abs(rate / 1e6 / mbit - 1), `seed ${seed}: ${rate}`).toBeLessThanOrEqual(error + 1e-6)
+    }
+  })
+
+  test('is not known if too few packets arrive, and has no bound if they arrive together', () => {
+    expect(rateOfTrains([train('rate 20mbit', 1, 7)], 1442)).toBeUndefined()
+    expect(rateOfTrains([], 1442)).toBeUndefined()
+    expect(rateOfTrains([Array.from({ length: 10 }, () => 5)], 1442)).toBe(Number.POSITIVE_INFINITY)
+  })
+})
 
 describe('the wire that fits', () => {
   test.each([

@@ -3,12 +3,22 @@
  * wire that resembles it.
  */
 import { spawn } from 'node:child_process'
-import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, unlinkSync, writeFileSync } from 'node:fs'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
 import { formatDuration } from '../../base/duration.ts'
 import { printable } from '../../base/printable.ts'
 import { asUsageError, UsageError } from '../../base/usage-error.ts'
-import { fitWire, JITTER_MIN, type Probe, traceOf } from '../../wire/fit.ts'
+import {
+  type Fit,
+  fitWire,
+  JITTER_MIN,
+  type Measured,
+  type Probe,
+  rateOfTrains,
+  TRAIN_PACKETS,
+  TRAINS,
+  traceOf,
+} from '../../wire/fit.ts'
 import { formatRate, formatShare } from '../../wire/units.ts'
 import { fail } from '../ask.ts'
 import { EXIT_OK, type Io } from '../io.ts'
@@ -18,6 +28,7 @@ export interface RecordOptions {
   readonly time: number
   readonly interval: number
   readonly out: string
+  readonly json?: boolean
 }
 
 /** Bytes of data in a probe, and in a packet of a train. */
@@ -25,8 +36,6 @@ const SMALL = 56
 const LARGE = 1400
 /** Headers of Ethernet, IP and ICMP. */
 const HEADERS = { 4: 42, 6: 62 } as const
-const TRAIN = 20
-const TRAINS = 5
 /** Above this rate, in bit/s, a train shows how fast the computers are. */
 const RATE_MAX = 1e9
 /** A row of the trace, in ns. */
@@ -35,12 +44,15 @@ const STEP = NSEC_PER_SEC
 const COUNT_MAX = 65_000
 
 /** Measures and prints. Returns the exit status. */
-export async function record(target: string, { time, interval, out }: RecordOptions, io: Io): Promise<number> {
+export async function record(target: string, options: RecordOptions, io: Io): Promise<number> {
+  const { time, interval, out } = options
   const count = Math.floor(time / interval)
   if (count < 10) throw new UsageError('record: a measurement needs at least 10 probes: a longer --time')
   if (count > COUNT_MAX) throw new UsageError(`record: at most ${COUNT_MAX} probes: a longer --interval`)
   // Tried first: a measurement takes long. A file of an earlier one is kept until there is another.
+  const isNew = !existsSync(out)
   asUsageError(out, () => closeSync(openSync(out, 'a')))
+  if (isNew) unlinkSync(out)
   const to = await hostOf(target)
   const each = await ping([...to, '-c', `${count}`, '-i', `${interval / NSEC_PER_SEC}`, '-s', `${SMALL}`])
   if (each.trips.size === 0) return fail(io, `record ${target}: no reply: ${each.said}`)
@@ -48,20 +60,44 @@ export async function record(target: string, { time, interval, out }: RecordOpti
   const { rate, said } = await rateOf(to, headers)
   const probes: Probe[] = Array.from({ length: count }, (_, i) => ({ sent: i * interval, trip: each.trips.get(i + 1) }))
   const measured = { probes, bytes: SMALL + headers, rate }
-  const { text, distance, lost, runs, meanRun, quantile } = fitWire(measured)
+  const fit = fitWire(measured)
   asUsageError(out, () => writeFileSync(out, traceOf(measured, STEP)))
-  const trips = [0, 0.5, 0.9, 0.99].map(share => formatDuration(quantile(share), { digits: 3 }))
-  const inRuns = runs === 0 ? '' : `, in ${runs} runs of ${meanRun.toFixed(1)} on average`
-  io.out(
-    `${printable(target)}: ${count} probes of ${measured.bytes} bytes\n` +
-      `  round trip  min ${trips[0]}, median ${trips[1]}, 90% ${trips[2]}, 99% ${trips[3]}\n` +
-      `  lost        ${formatShare(Number(lost.toPrecision(3)))}${inRuns}\n` +
-      `  rate        ${said}\n` +
-      `  wire        ${text}\n` +
-      `  distance    ${distanceText(distance)}\n` +
-      `  trace       ${printable(out)}\n`,
-  )
+  if (options.json) io.out(`${JSON.stringify(jsonOf(target, measured, fit, out))}\n`)
+  else io.out(textOf(target, measured, fit, said, out))
   return EXIT_OK
+}
+
+const QUANTILES = { min: 0, median: 0.5, p90: 0.9, p99: 0.99 } as const
+
+/** Times are in ms, the rate in bit/s; shares are from 0 to 1. */
+function jsonOf(target: string, { probes, bytes, rate }: Measured, fit: Fit, out: string): object {
+  const { text, distance, lost, runs, meanRun, quantile } = fit
+  const trip = Object.fromEntries(
+    Object.entries(QUANTILES).map(([name, share]) => [name, quantile(share) / NSEC_PER_MSEC]),
+  )
+  const loss = { lost, runs, meanRun }
+  const found = {
+    rate: rate === undefined ? null : Math.round(rate),
+    wire: text,
+    distance: distance ?? null,
+    trace: out,
+  }
+  return { event: 'record', target, probes: probes.length, bytes, trip, ...loss, ...found }
+}
+
+function textOf(target: string, { probes, bytes }: Measured, fit: Fit, rate: string, out: string): string {
+  const { text, distance, lost, runs, meanRun, quantile } = fit
+  const [min, median, p90, p99] = Object.values(QUANTILES).map(share => formatDuration(quantile(share), { digits: 3 }))
+  const inRuns = runs === 0 ? '' : `, in ${runs} runs of ${meanRun.toFixed(1)} on average`
+  return (
+    `${printable(target)}: ${probes.length} probes of ${bytes} bytes\n` +
+    `  round trip  min ${min}, median ${median}, 90% ${p90}, 99% ${p99}\n` +
+    `  lost        ${formatShare(Number(lost.toPrecision(3)))}${inRuns}\n` +
+    `  rate        ${rate}\n` +
+    `  wire        ${text}\n` +
+    `  distance    ${distanceText(distance)}\n` +
+    `  trace       ${printable(out)}\n`
+  )
 }
 
 function distanceText(distance: number | undefined): string {
@@ -83,34 +119,36 @@ async function hostOf(target: string): Promise<string[]> {
  * undefined if none was found, and its text.
  */
 async function rateOf(to: readonly string[], headers: number): Promise<{ rate?: number; said: string }> {
-  const rates: number[] = []
+  const trains: number[][] = []
   for (let i = 0; i < TRAINS; i++) {
-    const args = ['-c', `${TRAIN}`, '-l', `${TRAIN}`, '-i', '0.2', '-s', `${LARGE}`]
-    const trips = [...(await ping([...to, ...args])).trips.entries()].sort(([a], [b]) => a - b)
-    const [first, last] = [trips[0], trips.at(-1)]
-    if (first === undefined || last === undefined || last[0] === first[0]) continue
-    const ns = (last[1] - first[1]) / (last[0] - first[0])
-    rates.push(ns <= 0 ? RATE_MAX : (8 * (LARGE + headers) * NSEC_PER_SEC) / ns)
+    const args = ['-c', `${TRAIN_PACKETS}`, '-l', `${TRAIN_PACKETS}`, '-i', '0.2', '-s', `${LARGE}`]
+    const { arrivals } = await ping([...to, ...args])
+    trains.push([...arrivals].sort(([a], [b]) => a - b).map(([, time]) => time))
   }
-  const median = rates.sort((a, b) => a - b)[Math.floor(rates.length / 2)]
-  if (median === undefined) {
+  const rate = rateOfTrains(trains, LARGE + headers)
+  if (rate === undefined) {
     // ping sends trains for root only.
     return { said: `not measured: ${process.getuid?.() === 0 ? 'trains of packets were lost' : 'needs root'}` }
   }
-  if (median >= RATE_MAX) return { said: 'not limited' }
-  return { rate: median, said: formatRate(Number(median.toPrecision(3))) }
+  if (rate >= RATE_MAX) return { said: 'not limited' }
+  return { rate, said: formatRate(Number(rate.toPrecision(3))) }
 }
 
-/** Runs ping. Returns the round trips in ns, by their numbers from 1, and what it said last. */
+/**
+ * Runs ping. Returns the round trips and the arrival times of replies in ns, by their numbers from
+ * 1, and what it said last.
+ */
 async function ping(args: readonly string[]) {
-  const { stdout, stderr } = await run('ping', ['-n', '-W', '2', ...args])
-  const trips = new Map<number, number>()
-  for (const [, seq, ms] of stdout.matchAll(/icmp_seq=(\d+) .*time=([\d.]+) ms$/gm)) {
-    if (!trips.has(Number(seq))) trips.set(Number(seq), Number(ms) * NSEC_PER_MSEC)
+  const { stdout, stderr } = await run('ping', ['-n', '-D', '-W', '2', ...args])
+  const [trips, arrivals] = [new Map<number, number>(), new Map<number, number>()]
+  for (const [, s, us, seq, ms] of stdout.matchAll(/^\[(\d+)\.(\d+)\] .*icmp_seq=(\d+) .*time=([\d.]+) ms$/gm)) {
+    if (trips.has(Number(seq))) continue
+    trips.set(Number(seq), Number(ms) * NSEC_PER_MSEC)
+    arrivals.set(Number(seq), Number(s) * NSEC_PER_SEC + 1000 * Number(us))
   }
   const isIpv6 = /bytes from [0-9a-f]*:/.test(stdout)
   const said = stderr.trim().split('\n').at(-1) || 'the far side answers no ICMP echo'
-  return { trips, isIpv6, said }
+  return { trips, arrivals, isIpv6, said }
 }
 
 /** Runs a program to its end. Rejects with a UsageError if it is not installed. */

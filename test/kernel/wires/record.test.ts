@@ -1,5 +1,5 @@
 /** vnet record finds the numbers of a link that is known. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { createLab } from '../../../src/testing/index.ts'
@@ -43,11 +43,16 @@ test('record measures any host that answers, and says why another does not', asy
   const { status, stdout } = await runMain('record', '127.0.0.1', ...options)
   expect([status, stdout]).toEqual([0, expect.stringMatching(/^127\.0\.0\.1: 10 probes of 98 bytes\n/)])
   expect(stdout).toContain(`  trace       ${out}\n`)
+  const fields = JSON.parse((await runMain('record', '127.0.0.1', ...options, '--json')).stdout)
+  expect(fields).toMatchObject({ event: 'record', target: '127.0.0.1', probes: 10, bytes: 98, lost: 0, trace: out })
+  expect(fields.trip.p99).toBeGreaterThanOrEqual(fields.trip.min)
+  rmSync(out)
   expect(await runMain('record', 'host.invalid', ...options)).toMatchObject({
     status: 1,
     stdout: '',
     stderr: expect.stringMatching(/^vnet: record host\.invalid: no reply: .+\n$/),
   })
+  expect(existsSync(out)).toBe(false)
 })
 
 /** Sets PATH to a directory with this script as ping, or without any program. */
@@ -59,12 +64,45 @@ function usePing(name: string, text?: string): void {
   onTestFinished(() => void vi.unstubAllEnvs())
 }
 
+/** The lines of ping for replies that arrive with a time in us between them. */
+function replies(count: number, between: number): string {
+  const line = (_: unknown, i: number) => {
+    const us = `${i * between}`.padStart(6, '0')
+    return `[1700000000.${us}] 64 bytes from 192.0.2.1: icmp_seq=${i + 1} ttl=64 time=20.0 ms`
+  }
+  return Array.from({ length: count }, line).join('\n')
+}
+
+test('record measures the rate by the times at which the packets of a train arrive', async () => {
+  // 1442 bytes in 1 ms.
+  usePing(
+    'trains',
+    `case "$*" in *' -l 100 '*) echo '${replies(100, 1000)}' ;; *) echo '${replies(10, 20_000)}' ;; esac`,
+  )
+  const out = join(directory, 'trains.csv')
+  const { stdout } = await runMain('record', '192.0.2.1', '--time', '200ms', '--out', out, '--json')
+  expect(JSON.parse(stdout)).toEqual({
+    event: 'record',
+    target: '192.0.2.1',
+    probes: 10,
+    bytes: 98,
+    trip: { min: 20, median: 20, p90: 20, p99: 20 },
+    lost: 0,
+    runs: 0,
+    meanRun: 0,
+    // Times in ns since 1970 are doubles with steps of 256.
+    rate: expect.closeTo(11_536_000, -4),
+    wire: 'rate 11.5mbit | delay 9.93ms',
+    distance: null,
+    trace: out,
+  })
+})
+
 test.each([
   [1000, 'needs root'],
   [0, 'trains of packets were lost'],
 ])('record of the user %i says what was not measured when ping refuses trains', async (uid, why) => {
-  const replies = Array.from({ length: 10 }, (_, i) => `64 bytes from 192.0.2.1: icmp_seq=${i + 1} ttl=64 time=20.0 ms`)
-  usePing(`refuses-${uid}`, `case "$*" in *' -l '*) exit 2 ;; esac\necho '${replies.join('\n')}'`)
+  usePing(`refuses-${uid}`, `case "$*" in *' -l '*) exit 2 ;; esac\necho '${replies(10, 20_000)}'`)
   const getuid = vi.spyOn(process, 'getuid').mockReturnValue(uid)
   onTestFinished(() => getuid.mockRestore())
   const out = join(directory, 'refused.csv')
