@@ -3,8 +3,12 @@
  * loaded at the first use, because loading it takes longer than all calls together.
  */
 import { createRequire } from 'node:module'
+import { isMainThread } from 'node:worker_threads'
 import type { DataType, FieldType, load, open } from 'ffi-rs'
 import { EACCES, VnetError } from '../base/errno.ts'
+
+/** Flags of dlopen(3): the library is never unloaded. */
+const RTLD_LAZY_NODELETE = 0x1001
 
 type FfiRs = { load: typeof load; open: typeof open; DataType: typeof DataType }
 
@@ -60,14 +64,38 @@ export class SharedLibrary {
   }
 }
 
+/** The ffi-rs of this thread, once it is kept loaded. */
+const kept = new WeakSet<FfiRs>()
+
 function loadFfi(): FfiRs {
   try {
-    return createRequire(import.meta.url)('ffi-rs')
+    const require = createRequire(import.meta.url)
+    const ffi: FfiRs = require('ffi-rs')
+    if (!isMainThread && !kept.has(ffi)) keepLoaded(ffi, Object.keys(require.cache))
+    return ffi
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause)
     const advice = `${reason}: not installed, or root may not read it without --keep-privileges`
     throw new VnetError(EACCES, 'load ffi-rs', advice, { cause })
   }
+}
+
+/**
+ * Keeps the addon of ffi-rs, one of `files`, loaded until the process ends. Node unloads an addon
+ * with the last worker that uses it. The thread of that worker then calls a destructor in the
+ * addon as it ends: a segmentation fault (rust-lang/rust#91979).
+ */
+function keepLoaded(ffi: FfiRs, files: readonly string[]): void {
+  kept.add(ffi)
+  const addon = files.find(file => /ffi-rs[^/]*\.node$/.test(file))
+  if (addon === undefined) return
+  // The program itself, which has dlopen with every C library.
+  const library = 'self'
+  const { open, load, DataType } = ffi
+  open({ library, path: '' })
+  const paramsType = [DataType.String, DataType.I32]
+  const paramsValue = [addon, RTLD_LAZY_NODELETE]
+  load({ library, funcName: 'dlopen', retType: DataType.BigInt, paramsType, paramsValue })
 }
 
 function typeOf({ DataType }: FfiRs, value: Argument): FieldType {

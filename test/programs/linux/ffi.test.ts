@@ -32,6 +32,23 @@ test('isInstalled reports whether a library can be opened', () => {
   expect(new SharedLibrary('libvnet-none.so.1').isInstalled()).toBe(false)
 })
 
+test('a worker that has used a library ends without ending the process', () => {
+  const script = `
+    import { once } from 'node:events'
+    import { isMainThread, Worker } from 'node:worker_threads'
+    import { SharedLibrary } from '${import.meta.dirname}/../../../dist/linux/ffi.js'
+    if (isMainThread) {
+      await once(new Worker(new URL(import.meta.url)), 'exit')
+      console.log('continues')
+    } else new SharedLibrary('libc.so.6').int('abs', -7)`
+  const directory = mkdtempSync(join(tmpdir(), 'vnet-ffi-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const file = join(directory, 'worker.mjs')
+  writeFileSync(file, script)
+  const { signal, stdout, stderr } = spawnSync(process.execPath, [file], { encoding: 'utf8' })
+  expect([signal, stdout, stderr]).toEqual([null, 'continues\n', ''])
+})
+
 test('one line says why ffi-rs cannot be loaded', () => {
   const directory = mkdtempSync(join(tmpdir(), 'vnet-ffi-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))
