@@ -11,7 +11,7 @@ import { type Answers, FakeVnet } from '../support/fake-vnet.ts'
 import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { type Netns, outcome } from '../support/netns.ts'
 import { asNobodyIn } from '../support/privileges.ts'
-import { runCommand } from '../support/vnet-commands.ts'
+import { runCommand, withoutLabs } from '../support/vnet-commands.ts'
 import { jsonLines, PROGRAM, spawnVnet } from '../support/vnet-process.ts'
 
 const example = fileURLToPath(new URL('../../examples/drops.js', import.meta.url))
@@ -113,7 +113,7 @@ describe('a fake vnet', () => {
   afterEach(() => fake[Symbol.dispose]())
 
   test('the example of docs/control.md prints why frames were dropped, and again when more are', async () => {
-    const child = near.spawn([process.execPath, example])
+    const child = near.spawn(withoutLabs([process.execPath, example]))
     const ended = outcome(child)
     let text = ''
     let look = () => {}
@@ -139,7 +139,7 @@ describe('a fake vnet', () => {
   })
 
   test('vnet events reports a vnet that starts meanwhile from start to end, and ends with the last vnet', async () => {
-    const child = near.spawn([process.execPath, PROGRAM, 'events', '--json'])
+    const child = near.spawn(withoutLabs([process.execPath, PROGRAM, 'events', '--json']))
     const ended = outcome(child)
     const isUp = new Promise<void>(resolve => {
       let text = ''

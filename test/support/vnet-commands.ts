@@ -6,9 +6,23 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import { privateCandidates } from '../../src/control/protocol/run-directory.ts'
 import type { Netns, Outcome } from './netns.ts'
 
 const SERVER = fileURLToPath(new URL('vnet-commands.mjs', import.meta.url))
+
+/** Makes the directories of labs empty for a program, in a mount namespace of its own. */
+const HIDES_LABS =
+  'until [ "$1" = -- ]; do mkdir -pm 700 "$1" && mount -t tmpfs -o mode=700 vnet "$1" || exit; shift; done; shift; exec "$@"'
+
+/**
+ * Returns `command` as a command that finds no labs: commands find those of all other tests, from
+ * every network namespace.
+ */
+export function withoutLabs(command: readonly string[]): string[] {
+  const mounting = ['unshare', '--mount', '--propagation', 'slave', 'sh', '-c', HIDES_LABS, 'sh']
+  return [...mounting, ...privateCandidates(), '--', ...command]
+}
 
 interface Waiting {
   resolve(outcome: Outcome): void
@@ -17,7 +31,7 @@ interface Waiting {
 
 let server: CommandServer | undefined
 
-/** Runs `vnet ARGS` in `netns`, after the commands before it, and to its end. */
+/** Runs `vnet ARGS` in `netns`, after the commands before it, and to its end. It finds no labs. */
 export function runCommand(netns: Netns, args: readonly string[]): Promise<Outcome> {
   if (server === undefined || server.hasEnded) server = new CommandServer()
   return server.run(netns, args)
@@ -29,7 +43,8 @@ class CommandServer {
   hasEnded = false
 
   constructor() {
-    this.#child = spawn(process.execPath, [SERVER], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const [program, ...args] = withoutLabs([process.execPath, SERVER]) as [string, ...string[]]
+    this.#child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
     createInterface(this.#child.stdout).on('line', line => this.#waiting.shift()?.resolve(JSON.parse(line)))
     const end = () => {
       this.hasEnded = true

@@ -2,7 +2,9 @@
 import { execFileSync } from 'node:child_process'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
+import { outcome } from '../../support/netns.ts'
 import { firstOf } from '../../support/scale.ts'
+import { withoutLabs } from '../../support/vnet-commands.ts'
 import { PROGRAM, type Running, spawnVnet } from '../../support/vnet-process.ts'
 
 const NAME = '\x1b]0;\udcffhi\x07'
@@ -35,7 +37,8 @@ test.each(
     4,
   ),
 )('vnet %s shows it escaped, and finds it as it is shown', async words => {
-  const { status, stdout, stderr } = await home.run(`${process.execPath} ${PROGRAM} ${words}`)
+  const command = withoutLabs([process.execPath, PROGRAM, ...words.split(' ')])
+  const { status, stdout, stderr } = await outcome(home.spawn(command))
   const said = stdout + stderr
   // biome-ignore lint/suspicious/noControlCharactersInRegex: none may be there
   expect(said).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f]|\ufffd/)
