@@ -5,6 +5,7 @@
 import { describe, expect, test } from 'vitest'
 import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { runMain } from '../support/run-main.ts'
+import { sentPackets } from '../support/shown-link.ts'
 import { tcpExchange } from '../support/sockets.ts'
 import { farEnd, lines, nearEnd, pingSome, pingWithoutLoss } from '../support/traffic.ts'
 import { jsonLines, type Running, startVnet, stopConserved } from '../support/vnet-process.ts'
@@ -45,6 +46,8 @@ describe.each([
   test('--stuck: a frame that is stuck when the link goes down is dropped and counted', async () => {
     const vnet = await start('--stuck', '3', '--timeout', '600000', ...completion)
     await netns.run('ping -q -c 3 -i 0.002 198.18.0.2')
+    // ping may end before vnet has read the last request.
+    await expect.poll(() => sentPackets(netns, 'sn0')).toBe(3)
     await netns.run('ip link set sn0 down')
     const { sn0 } = await stopConserved(vnet)
     expect(sn0!.total.txPackets).toBe(3)

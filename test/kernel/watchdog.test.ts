@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { vnetIn } from '../support/lan-program.ts'
 import { firstOf } from '../support/scale.ts'
+import { snmp } from '../support/snmp.ts'
 import { tcpExchange, udpSocket } from '../support/sockets.ts'
 import { expectFlowsInOrder, farEnd, nearEnd, pingWithoutLoss } from '../support/traffic.ts'
 import { BOTH_WAYS, jsonLines, startVnet, stopConserved } from '../support/vnet-process.ts'
@@ -99,6 +100,7 @@ describe.each([
     await pingWithoutLoss(netns, '-c 2 -i 0.5 198.18.0.2')
     // The third request arrives, and locks up both ends, so that the others wait.
     await netns.run('ping -q -c 4 -i 0.002 198.18.0.2')
+    await expect.poll(() => snmp(netns)['Icmp.InEchos']).toBe(3)
     for (const state of ['down', 'up'])
       for (const name of ['sn0', 'sn1']) await netns.run(`ip link set ${name} ${state}`)
     await netns.run('ip route replace 198.18.0.0/24 dev sn0')

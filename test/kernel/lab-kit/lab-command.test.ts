@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { isAlive } from '../../../src/testing/lab/processes.ts'
 import { freshDirectory } from '../../support/fresh-directory.ts'
 import { LabRequests } from '../../support/lab-requests.ts'
 import { list } from '../../support/list.ts'
@@ -38,8 +39,6 @@ const leftDirectories = () =>
     const [, pid] = /^vnet-lab-\d+-(\d+)-/.exec(name) ?? []
     return pid !== undefined && !existsSync(`/proc/${pid}`)
   })
-const isAlive = (pid: number) =>
-  existsSync(`/proc/${pid}`) && !/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))
 
 describe('the command', () => {
   test('runs in the first host, finds others by name, and sets the exit status of vnet', () => {

@@ -1,17 +1,7 @@
 /** A lab leaves nothing behind, however it ends, and labs are separate. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import {
-  chownSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  statSync,
-} from 'node:fs'
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs'
 import http from 'node:http'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
@@ -19,14 +9,13 @@ import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { createLab, type Lab } from '../../../src/testing/index.ts'
 import { createLabWith } from '../../../src/testing/lab/index.ts'
+import { isAlive } from '../../../src/testing/lab/processes.ts'
 import { freshDirectory } from '../../support/fresh-directory.ts'
 import { useTmpdir } from '../../support/own-tmpdir.ts'
 import { either } from '../../support/scale.ts'
 
 useTmpdir(freshDirectory())
 
-const isAlive = (pid: number | string) =>
-  existsSync(`/proc/${pid}`) && !/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))
 const descriptors = () => readdirSync('/proc/self/fd').length
 const threads = () => readdirSync('/proc/self/task').length
 const directories = (pid = process.pid) =>

@@ -1,12 +1,13 @@
 /** Programs in the namespaces of a lab. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import http from 'node:http'
 import type { Readable, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createLab, type Lab, type LabNamespace } from '../../../src/testing/index.ts'
+import { isAlive } from '../../../src/testing/lab/processes.ts'
 
 let lab: Lab
 let client: LabNamespace
@@ -17,9 +18,6 @@ beforeEach(async () => {
   ;[client, server] = lab.namespaces('client', 'server')
 })
 afterEach(() => lab.close())
-
-const isAlive = (pid: number | string) =>
-  existsSync(`/proc/${pid}`) && !/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))
 
 /** Reads the first line that a program prints. */
 async function firstLine({ stdout }: ChildProcess): Promise<string> {
@@ -119,7 +117,7 @@ test('a program has only the descriptors that it was given', async () => {
 
 test('programs end with the lab, and so do programs that they started in the background', async () => {
   const child = client.spawn('sh', ['-c', 'setsid sleep 1000 >/dev/null & echo $!; exec sleep 1000'])
-  const background = await firstLine(child)
+  const background = Number(await firstLine(child))
   expect([isAlive(child.pid!), isAlive(background)]).toEqual([true, true])
   await lab.close()
   expect(child.signalCode).toBe('SIGKILL')

@@ -73,7 +73,8 @@ test.each([
   { pool: 'threads', env: { VNET_SEED: '42' }, seed: 42 },
 ])('a lab ends with its test, and captures of failed tests are kept ($pool)', ({ pool, env, seed }) => {
   const reporters = ['--reporter=default', '--reporter=json', '--outputFile.json=out.json']
-  const { stdout, stderr } = consumer.vitest([`--pool=${pool}`, '--testTimeout=30000', ...reporters], { env })
+  const { status, stdout, stderr } = consumer.vitest([`--pool=${pool}`, '--testTimeout=30000', ...reporters], { env })
+  expect(status).toBe(1)
   expect(results(readFileSync(`${consumer.directory}/out.json`, 'utf8'))).toEqual({ ...FAILING, ...BESIDE })
   const printed = stdout + stderr
   expect(printed).toContain(`seed ${seed}\n`)

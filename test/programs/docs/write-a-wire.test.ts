@@ -44,6 +44,8 @@ test.skipIf(reasonToSkipKernelTests() !== undefined)(
         await once(reader, 'line')
         expect(lines).toEqual(['ready'])
         await left.run('ping -c 9 -i 0.05 198.18.0.2')
+        // Ends with a reply, which has left the delay after all others.
+        await left.run('ping -c 1 -w 30 198.18.0.2')
         child.kill('SIGINT')
         const [status] = await once(child, 'close')
         expect(status).toBe(0)
