@@ -213,6 +213,7 @@ export class LoggedArrivals implements Arrivals {
       const [what] = error.message.split('\n')
       throw this.#reader.broken(`its text cannot be used here: ${what}; give --wire`)
     }
+    if (side !== undefined) this.#simulation.sides[direction] = side
     this.#simulation.set(direction, time, stages, text, replay.seed ?? seed)
   }
 

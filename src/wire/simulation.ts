@@ -7,7 +7,7 @@
  *     for (const arrival of arrivals) simulation.arrive(arrival)
  *     simulation.finish()
  */
-import type { DecisionLog, StageReport } from '../netdev/device-wire.ts'
+import type { DecisionLog, StageReport, WireSide } from '../netdev/device-wire.ts'
 import { ETH_HLEN } from '../netdev/if.ts'
 import { FRAME_MAX, SkBuffPool } from '../skb/pool.ts'
 import { Ring } from '../skb/ring.ts'
@@ -59,6 +59,8 @@ export class Simulation {
   short = 0
   /** Frames longer than FRAME_MAX, which were simulated with that length. */
   long = 0
+  /** The sides of an attachment, which the log names. For directions that are not yet set. */
+  readonly sides: Partial<Record<Direction, WireSide>> = {}
   readonly #options: SimulationOptions
   readonly #pool = new SkBuffPool({ large: LARGE, small: SMALL })
   readonly #segments = new Ring(4096)
@@ -161,6 +163,7 @@ export class Simulation {
     const { log, failed } = this.#options
     return new Chain({
       direction,
+      side: this.sides[direction],
       seed,
       log,
       clock: this.#clocks[direction],

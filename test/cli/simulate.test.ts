@@ -144,7 +144,8 @@ describe('a capture', () => {
       { direction: 'ab', in: 3 },
       { direction: 'ba', in: 1 },
     ])
-    const left = '6 frames were left out: they did not arrive at a wire, as the capture says'
+    const left =
+      '6 frames were left out: the capture says that a wire delivered or dropped them, or that they reached none'
     expect([status, stderr]).toEqual([0, `vnet: ${file}: ${left}\n`])
   })
 
@@ -372,7 +373,8 @@ describe('a log', () => {
   test('the log of an attachment has the downlink of a preset in its direction in', async () => {
     const set = { t: 1, direction: 'ab', side: 'in', stage: 'wire', verdict: 'set', text: 'preset dsl', seed: 1 }
     writeFileSync(at('attached.log'), `{"format":1}\n${JSON.stringify(set)}\n`)
-    const stages = stagesOf(await simulate(at('attached.log'), '--json'))
+    const stages = stagesOf(await simulate(at('attached.log'), '--json', '--log', at('attached-again.log')))
+    expect(readFileSync(at('attached-again.log'), 'utf8')).toContain(JSON.stringify(set))
     expect(stages.map(({ text }: { text: string }) => text)).toEqual(['rate 1.5mbit limit 96kb', 'delay 25ms'])
   })
 
@@ -450,7 +452,7 @@ describe('--stage', () => {
   test.each([
     [['--stage', file, '--wire', 'stage hafl'], "'hafl' is not a stage; did you mean 'half'?\n  stage hafl"],
     [['--stage', file, '--wire', 'stage flat'], 'stage flat returns no wire'],
-    [['--wire', 'stage half'], 'stage half: no file was loaded: --stage FILE, or stages: [FILE] in createLab'],
+    [['--wire', 'stage half'], 'stage half: no file was loaded: --stage FILE, or stages: [FILE] in a lab'],
     [['--stage', at('no.mjs'), '--wire', 'stage half'], 'no.mjs: no such file'],
     [['--stage', at('empty.mjs'), '--wire', 'stage half'], 'empty.mjs exports no stage: it needs `export function'],
     [['--stage', at('wrong.mjs'), '--wire', 'stage half'], 'wrong.mjs does not load: '],

@@ -18,6 +18,11 @@ const SPECS = [
   'corrupt 10% loss 3%',
   'truncate 64 50% | loss 5%',
   'loss 5% rate 10mbit delay 2ms',
+  'match flow 50% ( loss 30% )',
+  'policer 100kbit burst 2000b',
+  'rate 200kbit fq_codel limit 5',
+  'rate 200kbit dualpi2',
+  'starlink',
 ]
 const SEED = 7
 
@@ -27,14 +32,14 @@ const counts = (stages: readonly StageReport[]) =>
     ...{ direction, stage, entered, out, held, drops, duplicated, corrupted },
   }))
 
-test('captures of ten links have the counts of the live links in a simulation', { timeout: 60_000 }, async () => {
+test('captures of fifteen links have the counts of the live links in a simulation', { timeout: 60_000 }, async () => {
   await using lab = await createLab({ seed: SEED })
   const names = SPECS.map((_, i) => `far${i}`)
   const [near, ...far] = lab.namespaces('near', ...names)
   const run = async (host: LabNamespace, i: number) => {
     // Without IPv6, for which the kernel sends packets at times of its own.
     const link = await lab.cable(near as LabNamespace, host, { wire: SPECS[i] as string, mtu: 1200, capture: true })
-    await near?.exec('ping', ['-4', '-n', '-c', '100', '-i', '0.01', '-s', '200', '-W', '1', names[i] as string])
+    await near?.exec('ping', ['-4', '-n', '-c', '50', '-i', '0.01', '-s', '200', '-W', '1', names[i] as string])
     const { ab, ba } = await link.stats()
     await link.close()
     return JSON.stringify(counts([...ab.stages, ...ba.stages]))

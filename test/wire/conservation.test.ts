@@ -48,6 +48,15 @@ const queue: fc.Arbitrary<QueueKind> = fc.oneof(
 const distribution = fc.constantFrom('uniform' as const, 'normal' as const, 'pareto' as const, 'paretonormal' as const)
 const odd: wire.WireFilter = (bytes, at, length) => ((bytes[at + length - 1] as number) & 1) !== 0
 
+const selection = fc.constantFrom<wire.WireFilter | wire.MatchOptions>(
+  odd,
+  { filter: odd, nth: 3 },
+  { flow: 0.5 },
+  { syn: true },
+)
+/** A link with changes of the delay, losses and an outage. */
+const LINK = 'time,rate,delay,loss\n0,1mbit,1,0%\n0.002,100mbit,20,30%\n0.01,0,0,0%\n0.03,10mbit,5,0%\n'
+
 /** Made once: a delay with correlation computes for a while. */
 const DELAYS = (['uniform', 'normal', 'pareto', 'paretonormal'] as const).flatMap(table => [
   wire.delay(1, { jitter: 1, correlation: 0.25, distribution: table }),
@@ -81,12 +90,16 @@ const leaf: fc.Arbitrary<Impairment> = fc.oneof(
   fc
     .tuple(fc.constantFrom([1], [0, 0, 3, 7], [40]), fc.boolean(), limit, queue)
     .map(([times, once, spec, kind]) => wire.trace(times, { once, limit: spec, queue: kind })),
+  fc
+    .tuple(fc.boolean(), limit, queue)
+    .map(([once, spec, kind]) => wire.trace(LINK, { once, limit: spec, queue: kind })),
+  fc.constantFrom(wire.link('wifi', 'up'), wire.link('starlink', 'down', { limit: { packets: 5 } })),
   fc.tuple(fc.constantFrom(60, 576, 1500), fc.boolean()).map(([bytes, icmp]) => wire.mtu(bytes, { icmp })),
   fc.constantFrom(wire.partition, wire.blackhole).map(gate => gate()),
   limit.map(spec => wire.hold({ limit: spec })),
   fc
     .tuple(
-      fc.constantFrom<wire.FaultAction>('drop', 'duplicate', 'corrupt', 'reset', { delay: 1 }),
+      fc.constantFrom<wire.FaultAction>('drop', 'duplicate', 'swap', 'corrupt', 'tamper', 'ce', 'reset', { delay: 1 }),
       fc.constantFrom<wire.FaultWhen>({ first: 2 }, { nth: 3 }, { every: 2 }, { every: 1, after: 1 }),
       fc.boolean(),
     )
@@ -112,7 +125,9 @@ const stages: fc.Arbitrary<Impairment[]> = fc.letrec<{ stage: Impairment; list: 
     { weight: 8, arbitrary: leaf },
     {
       weight: 1,
-      arbitrary: fc.tuple(tie('list'), tie('list')).map(([then, otherwise]) => wire.match(odd, then, otherwise)),
+      arbitrary: fc
+        .tuple(selection, tie('list'), tie('list'))
+        .map(([which, then, otherwise]) => wire.match(which, then, otherwise)),
     },
   ),
   list: fc.array(tie('stage'), { maxLength: 4 }),

@@ -194,7 +194,10 @@ function print(file: string, simulation: Simulation, { json }: SimulateOptions, 
 /** Returns a line for each kind of frame that was not simulated unchanged. */
 function notes(file: string, { short, long }: Simulation, { oversized, skipped, repeated }: Arrivals): string[] {
   const lines = [
-    [skipped, 'frames were left out: they did not arrive at a wire, as the capture says'],
+    [
+      skipped,
+      'frames were left out: the capture says that a wire delivered or dropped them, or that they reached none',
+    ],
     [repeated, 'frames repeat a packet of the file, and count as packets of their own: capture one interface'],
     [short, 'frames were left out: shorter than an Ethernet header'],
     [long, `frames count as ${FRAME_MAX} bytes, because they are longer`],
