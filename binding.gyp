@@ -48,7 +48,7 @@
       'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
       'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Werror'],
       # It runs on hosts with another libc. Fedora and others need glibc-static for that.
-      'ldflags': ['<!(echo "int main(){}" | c++ -x c++ - -static -o /dev/null 2>/dev/null && echo -static || echo -s)'],
+      'ldflags': ['<!(echo "int main(){}" | ${CXX:-c++} -x c++ - -static -o /dev/null 2>/dev/null && echo -static || echo -s)'],
     },
     {
       'target_name': 'vnet-within',

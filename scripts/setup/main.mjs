@@ -5,6 +5,7 @@ import { userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
 import { isInstalled, SetupError } from './command.mjs'
 import { withLock } from './lock.mjs'
+import { isCurrent, OWN } from './prebuilds.mjs'
 import { isStamped, stamp, unstamp } from './stamp.mjs'
 import { steps } from './steps.mjs'
 import { installOwnTools, installTestTools } from './test-tools.mjs'
@@ -18,13 +19,14 @@ const root = resolve(import.meta.dirname, '../..')
  */
 export async function setUp({ testTools = false, long = false, own = [] } = {}) {
   process.chdir(root)
-  if (isDue(steps.find(step => step.native))) checkBuildTools()
+  const due = steps.filter(step => !takesPrebuilt(step))
+  if (due.some(step => step.native && isDue(step))) checkBuildTools()
   if (testTools) await installTestTools(long)
   for (const folder of own) await installOwnTools(folder)
-  if (!steps.some(isDue)) return
+  if (!due.some(isDue)) return
   becomeOwner()
   await withLock(join(root, '.setup-lock'), async () => {
-    for (const step of steps) if (isDue(step)) await make(step)
+    for (const step of due) if (isDue(step)) await make(step)
   })
 }
 
@@ -44,15 +46,30 @@ async function make(step) {
   stamp(step.stamp, inputs)
 }
 
+/**
+ * Without a compiler, the addon of prebuilds/ serves, if it was made from these sources. One in
+ * build/ would be loaded instead.
+ */
+function takesPrebuilt(step) {
+  if (!step.native || !isDue(step) || missingBuildTools().length === 0) return false
+  if (step.outputs().some(isFile) || !isCurrent(OWN)) return false
+  process.stderr.write(`vnet: taking prebuilds/${OWN}, because there is no compiler\n`)
+  return true
+}
+
 function checkBuildTools() {
+  const missing = missingBuildTools()
+  if (missing.length > 0)
+    throw new SetupError(`vnet needs ${missing.join(' and ')}: sudo apt-get install g++ make python3`)
+}
+
+function missingBuildTools() {
   const compiler = (process.env.CXX || 'g++').split(' ')[0]
-  const missing = [
+  return [
     isInstalled(compiler) || 'a C++ compiler',
     isInstalled('make') || 'make',
     isInstalled('python3') || 'python3',
   ].filter(found => found !== true)
-  if (missing.length > 0)
-    throw new SetupError(`vnet needs ${missing.join(' and ')}: sudo apt-get install g++ make python3`)
 }
 
 /**

@@ -168,8 +168,15 @@ export async function installTestTools(long) {
 }
 
 /** Installs what test/FOLDER needs. Throws a SetupError of one line if it cannot. */
-export async function installOwnTools(folder) {
-  const wanted = ownPackages[folder]
+export function installOwnTools(folder) {
+  return installPrograms(ownPackages[folder], `the tests of test/${folder} need`)
+}
+
+/**
+ * Installs missing programs of `wanted`, each with its Debian package, if run by root. Throws a
+ * SetupError of one line, which starts with `who`, if it cannot.
+ */
+export async function installPrograms(wanted, who) {
   const missing = () => missingOf(wanted)
   if (missing().length === 0) return
   const packages = () => [...new Set(missing().map(name => wanted[name]))]
@@ -177,7 +184,7 @@ export async function installOwnTools(folder) {
   const tried = canInstall ? await aptInstall(packages()) : ''
   if (missing().length === 0) return
   const why = tried && ` (tried: ${tried})`
-  throw new SetupError(`vnet: the tests of test/${folder} need ${missing().join(', ')}: ${advice(packages())}${why}`)
+  throw new SetupError(`vnet: ${who} ${missing().join(', ')}: ${advice(packages())}${why}`)
 }
 
 /**

@@ -4,9 +4,18 @@
  */
 
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, relative, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -40,29 +49,27 @@ beforeAll(() => {
 
 afterAll(() => rmSync(directory, { recursive: true }))
 
-test('the package holds the program, its sources, the addon for this machine and its sources, and nothing else', () => {
+test('the package holds the program, the addon for this machine and its sources, and nothing else', () => {
   const files = run('tar', ['-tzf', tarball]).trimEnd().split('\n')
   const tops = new Set(files.map(file => file.split('/')[1]))
   const always = list(`
-    LICENSE README.md bench binding.gyp course deploy dist examples native package.json prebuilds src systemd
+    LICENSE README.md binding.gyp course deploy dist docs native package.json prebuilds systemd
   `)
-  expect([...tops].filter(top => top !== 'docs').sort()).toEqual(always.sort())
+  expect([...tops].sort()).toEqual(always.sort())
   for (const built of ['vnet.node', 'vnet-launch', 'vnet-rootless', 'vnet-within', 'vnet-cni']) {
     expect(files).toContain(`package/prebuilds/linux-${process.arch}/${built}`)
   }
-  const examples = readdirSync(join(root, 'examples'), { recursive: true, withFileTypes: true })
-    .filter(entry => entry.isFile())
-    .map(({ parentPath, name }) => relative(root, join(parentPath, name)))
-    .filter(path => !/node_modules|__pycache__/.test(path))
-  expect(files.filter(file => file.startsWith('package/examples/')).sort()).toEqual(
-    examples.map(path => `package/${path}`).sort(),
-  )
-  // Beside what is compiled: what the page's server serves as it is, and what only compilers read.
-  const sources = files.filter(file => /^package\/src\/.*(?<!\.d\.ts|tsconfig\.json)$/.test(file))
-  const compiled = files.filter(file => /^package\/dist\/.*\.(js|html|css|svg)$/.test(file))
-  const asCompiled = sources.map(file => file.replace('/src/', '/dist/').replace(/\.tsx?$/, '.js'))
-  expect(compiled.sort()).toEqual(asCompiled.sort())
-  expect(compiled).toContain('package/dist/web/page/index.html')
+  // Without sources and their maps: what is compiled, and what the page's server serves as it is.
+  const ofPackage = files.filter(file => file.startsWith('package/dist/') && !file.endsWith('.d.ts'))
+  const compiled = ofPackage.map(file => file.slice('package/dist/'.length))
+  const sources = readdirSync(join(root, 'src'), { recursive: true }) as string[]
+  const asCompiled = sources.filter(file => /(?<!\.d)\.ts$|\.(html|css|svg)$/.test(file))
+  expect(compiled.sort()).toEqual(asCompiled.map(file => file.replace(/\.ts$/, '.js')).sort())
+  expect(compiled).toContain('web/page/index.html')
+})
+
+test('the package is at most 3 MB large', () => {
+  expect(statSync(tarball).size).toBeLessThanOrEqual(3_000_000)
 })
 
 test('publint reports no problem in the package', async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
 import { VnetError } from '../../../src/base/errno.ts'
-import { loadNative } from '../../../src/linux/native.ts'
+import { libc, loadNative } from '../../../src/linux/native.ts'
 import { addonPath } from '../../programs/native/support.ts'
 
 afterEach(() => {
@@ -29,12 +29,21 @@ test('loadNative loads the file that VNET_ADDON names', () => {
 
 test('loadNative names the command to run when the addon is not built', async () => {
   vi.stubEnv('VNET_ADDON', '')
-  vi.doMock('node:fs', () => ({ statSync: () => undefined }))
+  vi.doMock('node:fs', async actual => ({ ...(await actual<object>()), statSync: () => undefined }))
   vi.resetModules()
   const { loadNative: load } = await import('../../../src/linux/native.ts')
   const error = failure(load)
   expect(error.code).toBe('ENOENT')
   expect(error.message).toMatch(/; the native addon is not built: run `npx node-gyp rebuild` in \/.*$/)
+})
+
+test('a Node whose dynamic linker is musl’s loads the files for musl', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'vnet-'))
+  const file = join(directory, 'node')
+  writeFileSync(file, '\x7fELF.../lib/ld-musl-x86_64.so.1...')
+  const found = [libc(file), libc(process.execPath)]
+  rmSync(directory, { recursive: true })
+  expect(found).toEqual(['-musl', ''])
 })
 
 test.each([

@@ -1,5 +1,6 @@
 /** Set-up runs the steps that are due and no others, and reports a failure in one line. */
 
+import { execFileSync } from 'node:child_process'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { HEADERS_PACKAGE } from '../../../scripts/setup/kernel-headers.mjs'
 import { list } from '../../support/list.ts'
@@ -158,6 +159,21 @@ describe('a missing requirement is reported in one line', () => {
     for (const program of ['g++', 'make', 'python3']) tree.remove(`path/${program}`)
     tree.remove('dist')
     expect(await tree.setUp()).toEqual(quiet)
+  })
+
+  test('without a compiler, prebuilt files of the same sources serve', async () => {
+    const make = `import('./scripts/setup/prebuilds.mjs').then(({ OWN, BUILT_FILES, fileOf, stampOf, inputsOf }) => {
+      for (const file of [stampOf(OWN), fileOf(OWN, '')]) fs.mkdirSync(path.dirname(file), { recursive: true })
+      for (const name of BUILT_FILES) fs.writeFileSync(fileOf(OWN, name), '')
+      fs.writeFileSync(stampOf(OWN), inputsOf(OWN))
+    })`
+    execFileSync(process.execPath, ['-e', make], { cwd: tree.root })
+    tree.remove('path/g++')
+    const stderr = `vnet: taking prebuilds/linux-${process.arch}, because there is no compiler\n`
+    expect(await tree.setUp()).toEqual({ ...quiet, stderr })
+    expect(tree.calls()).not.toContain('node-gyp')
+    tree.write('native/addon.cc', 'changed')
+    expect(await tree.setUp()).toEqual(refusal('vnet needs a C++ compiler: sudo apt-get install g++ make python3'))
   })
 
   test('another compiler is accepted if CXX names it', async () => {

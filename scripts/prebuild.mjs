@@ -1,0 +1,150 @@
+/**
+ * node scripts/prebuild.mjs [TARGET...]: builds the addon and the launchers in prebuilds/TARGET, so
+ * that an installation runs no script and needs no compiler. The targets are linux-x64, linux-arm64
+ * and linux-x64-musl; by default all. They are built with Debian's compilers; root installs missing
+ * ones. A target that is up to date is left alone.
+ */
+
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { buildForMusl, verifyForMusl } from './prebuild/musl.mjs'
+import { capture, isInstalled, run, SetupError, tool } from './setup/command.mjs'
+import { withLock } from './setup/lock.mjs'
+import { setUp } from './setup/main.mjs'
+import { BUILT_FILES, fileOf, inputsOf, isCurrent, OWN, stampOf } from './setup/prebuilds.mjs'
+import { stamp, unstamp } from './setup/stamp.mjs'
+import { nodeHeaders } from './setup/steps.mjs'
+import { installPrograms } from './setup/test-tools.mjs'
+
+const root = resolve(import.meta.dirname, '..')
+
+/** The machine of each target by readelf, and its compiler with its Debian package. */
+const TARGETS = {
+  'linux-x64': {
+    machine: 'X86-64',
+    prefix: 'x86_64-linux-gnu-',
+    packages: { 'x86_64-linux-gnu-g++': 'g++-x86-64-linux-gnu' },
+  },
+  'linux-arm64': {
+    machine: 'AArch64',
+    prefix: 'aarch64-linux-gnu-',
+    packages: { 'aarch64-linux-gnu-g++': 'g++-aarch64-linux-gnu' },
+  },
+  'linux-x64-musl': {
+    machine: 'X86-64',
+    prefix: 'x86_64-linux-gnu-',
+    packages: { 'g++': 'g++', 'musl-gcc': 'musl-tools' },
+  },
+}
+
+/** Builds the targets that are due, and removes other ones that are out of date. */
+export async function prebuild(targets) {
+  await setUp()
+  await withLock(join(root, '.setup-lock'), async () => {
+    for (const target of targets) {
+      if (!isCurrent(target)) await build(target)
+    }
+    const directory = 'prebuilds'
+    for (const target of existsSync(directory) ? readdirSync(directory) : []) {
+      if (!isCurrent(target)) rmSync(join(directory, target), { recursive: true })
+    }
+  })
+}
+
+async function build(target) {
+  const { machine, prefix, packages } = TARGETS[target] ?? { prefix: '' }
+  unstamp(stampOf(target))
+  const now = inputsOf(target)
+  const from = target === OWN ? 'build/Release' : await cross(target, prefix, packages)
+  mkdirSync(`prebuilds/${target}`, { recursive: true })
+  for (const name of BUILT_FILES) {
+    const unfinished = fileOf(target, `.${name}-${process.pid}`)
+    copyFileSync(join(from, name), unfinished)
+    const strip = [`${prefix}strip`, 'strip'].find(program => isInstalled(program))
+    // Without its symbols, too: an addon keeps those that Node looks up.
+    if (strip !== undefined) await run(`stripping ${target}/${name}`, [strip, '--strip-unneeded', unfinished])
+    renameSync(unfinished, fileOf(target, name))
+    if (machine !== undefined) await verify(target, name, machine)
+  }
+  stamp(stampOf(target), now)
+}
+
+/** Builds for another machine. Returns the directory of the files. */
+async function cross(target, prefix, packages) {
+  await installPrograms(packages, `prebuilds for ${target} need`)
+  const directory = join('build', target)
+  rmSync(directory, { recursive: true, force: true })
+  mkdirSync(directory, { recursive: true })
+  if (target.endsWith('-musl')) {
+    const [option = ''] = nodeHeaders()
+    const headers = join(
+      option === '' ? resolve(dirname(process.execPath), '..') : option.slice('--nodedir='.length),
+      'include/node',
+    )
+    await buildForMusl(muslTargets(), directory, headers)
+    return directory
+  }
+  for (const name of ['binding.gyp', 'native']) symlinkSync(join('../..', name), join(directory, name))
+  process.env.CC = `${prefix}gcc`
+  process.env.CXX = `${prefix}g++`
+  process.env.AR = `${prefix}ar`
+  const options = [
+    'configure',
+    'build',
+    '--jobs',
+    'max',
+    `--arch=${target.split('-')[1]}`,
+    '-C',
+    directory,
+    ...nodeHeaders(),
+  ]
+  try {
+    await run(`building for ${target}`, [...tool('node-gyp'), ...options])
+  } finally {
+    for (const name of ['CC', 'CXX', 'AR']) delete process.env[name]
+  }
+  return join(directory, 'build/Release')
+}
+
+/** Reads the targets of binding.gyp: Python, which differs from JSON in quotes and commas only. */
+function muslTargets() {
+  const json = readFileSync('binding.gyp', 'utf8')
+    .replace(/^\s*#.*$/gm, '')
+    .replace(/'<!.*?(?<!\\)'(?=[\],])/g, "''")
+    .replaceAll("'", '"')
+    .replace(/,(?=\s*[\]}])/g, '')
+  return JSON.parse(json).targets.map(({ target_name, type, sources, defines = [] }) => ({
+    name: type === 'executable' ? target_name : `${target_name}.node`,
+    sources,
+    defines,
+  }))
+}
+
+async function verify(target, name, machine) {
+  const file = fileOf(target, name)
+  const { output } = await capture('readelf', ['-hW', file])
+  if (!output.includes(machine)) throw new SetupError(`vnet: ${file} is not for ${machine}`)
+  if (target.endsWith('-musl')) await verifyForMusl(file)
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const wrong = process.argv.slice(2).filter(target => TARGETS[target] === undefined)
+  try {
+    if (wrong.length > 0) throw new SetupError(`vnet: ${wrong[0]}: the targets are ${Object.keys(TARGETS).join(', ')}`)
+    await prebuild(process.argv.length > 2 ? process.argv.slice(2) : Object.keys(TARGETS))
+    process.stderr.write(`vnet: prebuilds has ${readdirSync('prebuilds').join(', ')}\n`)
+  } catch (error) {
+    if (!error.advice) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exitCode = wrong.length > 0 ? 2 : 1
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * The prebuilt files of the package, in prebuilds/TARGET. The stamp of a target is in build/, which
+ * is not packed.
+ */
+
+import { existsSync } from 'node:fs'
+import { digest, filesUnder, isStamped } from './stamp.mjs'
+
+export const BUILT_FILES = ['vnet.node', 'vnet-launch', 'vnet-rootless', 'vnet-within', 'vnet-cni']
+
+/** The target of this machine. */
+export const OWN = `linux-${process.arch}${isGlibc() ? '' : '-musl'}`
+
+function isGlibc() {
+  return process.report.getReport().header.glibcVersionRuntime !== undefined
+}
+
+export const fileOf = (target, name) => `prebuilds/${target}/${name}`
+
+export const stampOf = target => `build/.vnet-prebuild-${target}`
+
+export function inputsOf(target) {
+  return digest(['binding.gyp', ...filesUnder('native'), ...filesUnder('scripts/prebuild')], [target])
+}
+
+/** Whether the files of a target are complete, and made from the sources in this directory. */
+export function isCurrent(target) {
+  return isStamped(stampOf(target), inputsOf(target)) && BUILT_FILES.every(name => existsSync(fileOf(target, name)))
+}
