@@ -2,7 +2,7 @@
 import { type ControlClient, type FoundDevice, type SegmentInfo, supported } from '../control/index.ts'
 import { pack } from './feed.ts'
 import type { DeviceId, FeedMessage, Want } from './feed-types.ts'
-import { FrameSource, SNAPLEN } from './frames.ts'
+import { FlightSource, FrameSource, SNAPLEN } from './frames.ts'
 import { Poll, type PollOptions, type Source } from './source.ts'
 import { readStep } from './step.ts'
 import type { Vnets } from './vnets.ts'
@@ -11,7 +11,9 @@ type Read = (client: ControlClient, device: FoundDevice, id: DeviceId) => Promis
 
 /** Those that are read at an interval. */
 const READ: {
-  readonly [W in Exclude<Want, 'frames' | 'dhcp' | 'segment' | 'step'>]: PollOptions & { readonly read: Read }
+  readonly [W in Exclude<Want, 'frames' | 'flights' | 'dhcp' | 'segment' | 'step'>]: PollOptions & {
+    readonly read: Read
+  }
 } = {
   parts: {
     interval: 250,
@@ -47,6 +49,8 @@ const READ: {
 
 /** In the language of pcap-filter(7). */
 const DHCP = 'udp port 67 or udp port 68'
+/** Frames per second, beyond which they are not captured one by one. */
+const FLIGHTS_MOST = 20
 const SEGMENT_MS = 2000
 /**
  * The most hosts that a page gets, and the time after which they are read again. A segment may have
@@ -83,6 +87,18 @@ export function deviceSource(vnets: Vnets, client: ControlClient, id: DeviceId, 
       return device && client.capture(device.vnet, { devices: [device], snaplen: SNAPLEN, filter })
     }
     return new FrameSource(id, open, want)
+  }
+  if (want === 'flights') {
+    const open = async () => {
+      const device = vnets.known(id)
+      const devices = [device, vnets.peerOf(id)].filter(each => each !== undefined)
+      return device && client.capture(device.vnet, { devices, snaplen: 1 })
+    }
+    const peer = () => {
+      const { name, netns } = vnets.peerOf(id) ?? {}
+      return netns === undefined ? name : `${netns}/${name}`
+    }
+    return new FlightSource({ id, open, peer, isBusy: () => vnets.framesPerSecond(id) > FLIGHTS_MOST })
   }
   if (want === 'step') {
     // An event reports each waiting step; this is for a vnet that was stepping before.

@@ -107,6 +107,19 @@ export interface FrameRow {
   readonly bytes: string
 }
 
+/** A frame on its way: sent, arrived, or dropped. */
+export interface FlightRow {
+  /** The same where a frame is sent, where it arrives, and where it is dropped. */
+  readonly packet: number
+  /** Milliseconds since 1970, with a fraction. */
+  readonly time: number
+  readonly direction: 'tx' | 'rx'
+  /** Whether this happened at the peer of the device. */
+  readonly isFar: boolean
+  /** Why it was dropped, as in FrameRow. */
+  readonly dropped: string | undefined
+}
+
 /** A frame that waits for a step of its path. */
 export interface StepInfo {
   readonly id: DeviceId
@@ -162,6 +175,10 @@ export type FeedMessage =
       /** Frames that passed and are not listed, because they were too many. */
       readonly skipped: number
     }
+  /**
+   * The frames of the selected device and its peer, while they are few; `time` is when it is sent.
+   */
+  | { readonly type: 'flights'; readonly time: number; readonly id: DeviceId; readonly frames: readonly FlightRow[] }
   /** An event of any device, immediately. */
   | { readonly type: 'event'; readonly id: DeviceId; readonly time: number; readonly event: DeviceEvent }
   /** The segment of a `vnet lan`, every two seconds; undefined for other vnets. */
@@ -189,10 +206,10 @@ export type FeedMessage =
 /**
  * The messages that a feed can request besides `hello`, `stats` and `event`, which it always has.
  */
-export const WANTS = ['parts', 'wire', 'params', 'frames', 'dhcp', 'segment', 'scenario', 'step'] as const
+export const WANTS = ['parts', 'wire', 'params', 'frames', 'flights', 'dhcp', 'segment', 'scenario', 'step'] as const
 export type Want = (typeof WANTS)[number]
 /** The messages that a page gets only with the token. */
-export const SECRET_WANTS: readonly Want[] = ['frames', 'dhcp']
+export const SECRET_WANTS: readonly Want[] = ['frames', 'flights', 'dhcp']
 
 /** A change. Each is a command of the control plane, and of the command line. */
 export type PageCommand =

@@ -24,7 +24,7 @@ export interface Packed {
 }
 
 /** Messages about a moment: a later one does not replace them. */
-const PASSING: ReadonlySet<FeedMessage['type']> = new Set(['event', 'frames', 'dhcp'])
+const PASSING: ReadonlySet<FeedMessage['type']> = new Set(['event', 'frames', 'flights', 'dhcp'])
 
 export function pack(message: FeedMessage, secret?: FeedMessage): Packed {
   const text = JSON.stringify(message)

@@ -12,7 +12,7 @@ import { CaptureReader } from '../capture/reader.ts'
 import type { CaptureRecord } from '../capture/record.ts'
 import type { CaptureStream } from '../control/index.ts'
 import { type Feed, pack } from './feed.ts'
-import type { DeviceId, FeedMessage, FrameRow } from './feed-types.ts'
+import type { DeviceId, FeedMessage, FlightRow, FrameRow } from './feed-types.ts'
 import { FrameText } from './frame-text.ts'
 import { QUIET, type Source } from './source.ts'
 
@@ -26,6 +26,108 @@ const INTERVAL_MS = 200
  * wait in the buffer of the vnet are shown late. Frames that do not fit are lost, and counted.
  */
 export const READ_MAX = 4 << 20
+
+export interface FlightOptions {
+  readonly id: DeviceId
+  /** Starts a capture of the device and its peer; returns undefined without the device. */
+  readonly open: () => Promise<CaptureStream | undefined>
+  /** The name of the peer in the capture. */
+  readonly peer: () => string | undefined
+  /** Whether there are more frames than a page can show one by one. */
+  readonly isBusy: () => boolean
+}
+
+/** Milliseconds from the end of a capture of many frames to a look whether they are few again. */
+const CALM_MS = 2000
+/** Rows of a capture in one interval, beyond which it ends. */
+const FLIGHTS_MAX = 40
+
+/**
+ * The frames of a device and its peer one by one, while they are few. The capture ends as soon as
+ * they are many, so that it costs a busy device nothing.
+ */
+export class FlightSource implements Source {
+  readonly #options: FlightOptions
+  readonly #feeds = new Set<Feed>()
+  #stream: CaptureStream | undefined
+  #isRunning = false
+  #timer: NodeJS.Timeout | undefined
+  #rows: FlightRow[] = []
+
+  constructor(options: FlightOptions) {
+    this.#options = options
+  }
+
+  add(feed: Feed): void {
+    this.#feeds.add(feed)
+    this.soon()
+  }
+
+  delete(feed: Feed): void {
+    this.#feeds.delete(feed)
+    if (this.#feeds.size > 0) return
+    clearTimeout(this.#timer)
+    void this.#stream?.[Symbol.asyncDispose]()
+  }
+
+  soon(): void {
+    if (this.#isRunning || this.#feeds.size === 0) return
+    clearTimeout(this.#timer)
+    if (this.#options.isBusy()) this.#later()
+    else void this.#run()
+  }
+
+  #later(): void {
+    this.#timer = setTimeout(() => this.soon(), CALM_MS)
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true
+    let flush: NodeJS.Timeout | undefined
+    try {
+      await using stream = await this.#options.open()
+      if (stream === undefined || this.#feeds.size === 0) return
+      this.#stream = stream
+      flush = setInterval(() => this.#flush(), INTERVAL_MS)
+      const reader = new CaptureReader('flights')
+      for await (const bytes of stream) {
+        reader.push(bytes)
+        for (let packet = reader.next(); packet !== undefined; packet = reader.next()) this.#take(packet)
+        if (this.#rows.length > FLIGHTS_MAX || this.#feeds.size === 0) break
+      }
+    } catch (error) {
+      // Without captures, such as of a vnet of another user, the page shows rates.
+      if (![VnetError, CaptureError].some(type => error instanceof type)) throw error
+    } finally {
+      clearInterval(flush)
+      this.#stream = undefined
+      this.#rows = []
+      this.#isRunning = false
+      if (this.#feeds.size > 0) this.#later()
+    }
+  }
+
+  #take(packet: CaptureRecord): void {
+    const { seconds, nanoseconds, packetId = 0, interfaceName } = packet
+    const dropped = dropReasonOf(packet)
+    this.#rows.push({
+      packet: packetId,
+      time: seconds * 1000 + nanoseconds / 1e6,
+      direction: directionOf(packet),
+      isFar: interfaceName !== undefined && interfaceName === this.#options.peer(),
+      dropped: dropped && printable(dropped),
+    })
+  }
+
+  #flush(): void {
+    const frames = this.#rows
+    if (this.#options.isBusy()) void this.#stream?.[Symbol.asyncDispose]()
+    if (frames.length === 0) return
+    this.#rows = []
+    const message = pack({ type: 'flights', time: Date.now(), id: this.#options.id, frames })
+    for (const feed of this.#feeds) feed.send(message)
+  }
+}
 
 export class FrameSource implements Source {
   readonly #open: () => Promise<CaptureStream | undefined>

@@ -64,8 +64,9 @@ function hintOf(
   return printable(`${enter}ping ${formatAddress(found)}`)
 }
 
-const isPeer = ({ name, netns, place = netns }: FoundDevice, { peer }: FoundDevice) =>
-  peer === (place === undefined ? name : `${place}/${name}`)
+/** Whether a device is the peer of another one. */
+export const isPeer = ({ name, netns }: FoundDevice, { peer }: FoundDevice) =>
+  peer === (netns === undefined ? name : `${netns}/${name}`)
 
 function deviceRow(device: FoundDevice): DeviceRow {
   const { name, netns, place = netns, driver = '', mac, mtu, flags, carrier, cut: isCut, txQueues, rxQueues } = device

@@ -11,9 +11,9 @@ import { watchDirectories } from '../control/protocol/directory.ts'
 import { SharedReading } from '../http/shared-reading.ts'
 import { PRESETS } from '../wire/spec/presets.ts'
 import { type Feed, type Packed, pack } from './feed.ts'
-import type { DeviceId } from './feed-types.ts'
+import type { DeviceCounters, DeviceId } from './feed-types.ts'
 import { RECENT_MS, Recent } from './recent.ts'
-import { deviceCounters, deviceId, vnetRows } from './rows.ts'
+import { deviceCounters, deviceId, isPeer, vnetRows } from './rows.ts'
 import { Poll } from './source.ts'
 
 /**
@@ -60,6 +60,8 @@ export class Vnets {
   #idle: NodeJS.Timeout | undefined
   #devices: ReadonlyMap<DeviceId, FoundDevice> = new Map()
   readonly #addresses = new Map<DeviceId, { addresses: readonly string[] | undefined; due: number }>()
+  #counted: { readonly time: number; readonly frames: ReadonlyMap<DeviceId, number> } = { time: 0, frames: new Map() }
+  #rates: ReadonlyMap<DeviceId, number> = new Map()
   #hasFound = false
   /** Why vnets did not reply, which is said once. */
   #problems: ReadonlySet<string> = new Set()
@@ -129,6 +131,17 @@ export class Vnets {
     return this.#devices.get(id)
   }
 
+  /** Returns the device at the other end of the cable of a device. */
+  peerOf(id: DeviceId): FoundDevice | undefined {
+    const device = this.#devices.get(id)
+    return device && [...this.#devices.values()].find(other => other.vnet === device.vnet && isPeer(other, device))
+  }
+
+  /** Returns the frames that a device sent and received per second, by the last two readings. */
+  framesPerSecond(id: DeviceId): number {
+    return this.#rates.get(id) ?? 0
+  }
+
   async #find(): Promise<readonly VnetError[]> {
     const { client, isWanted = () => true } = this.#options
     const { devices, failed } = await findVnets(client, this.findOptions)
@@ -190,7 +203,16 @@ export class Vnets {
       const stats = found.get(keyOf(device.vnet, device))
       return stats === undefined ? [] : [deviceCounters(id, stats)]
     })
+    this.#count(time, devices)
     return pack({ type: 'stats', time, devices })
+  }
+
+  #count(time: number, devices: readonly DeviceCounters[]): void {
+    const seconds = (time - this.#counted.time) / 1000
+    const frames = new Map(devices.map(({ id, txPackets, rxPackets }) => [id, txPackets + rxPackets]))
+    const before = this.#counted.frames
+    this.#rates = new Map([...frames].map(([id, now]) => [id, Math.max(0, now - (before.get(id) ?? now)) / seconds]))
+    this.#counted = { time, frames }
   }
 
   /**

@@ -7,7 +7,7 @@ import { writeInterface, writePacket, writeSection } from '../../src/capture/pca
 import type { CaptureStream } from '../../src/control/index.ts'
 import type { Feed, Packed } from '../../src/web/feed.ts'
 import type { FeedMessage } from '../../src/web/feed-types.ts'
-import { FrameSource, READ_MAX, ROWS_MAX } from '../../src/web/frames.ts'
+import { FlightSource, FrameSource, READ_MAX, ROWS_MAX } from '../../src/web/frames.ts'
 import { buildFrame, plain } from '../packet/frames.ts'
 
 const id = '1//sn0'
@@ -267,4 +267,58 @@ test('a page that goes before the capture has begun ends it', async () => {
   leave(page)
   await tick()
   expect([captures[0]?.isClosed, vi.getTimerCount()]).toEqual([true, 0])
+})
+
+/** Frames of sn0 and its peer sn1, for one page. */
+function flying() {
+  const [page, captures, state] = [new Page(), [] as Capture[], { isBusy: false }]
+  const open = async () => {
+    captures.push(new Capture())
+    return captures.at(-1)
+  }
+  const flights = new FlightSource({ id, open, peer: () => 'sn1', isBusy: () => state.isBusy })
+  flights.add(page as unknown as Feed)
+  return { page, captures, state, flights, tick: (ms = 200) => vi.advanceTimersByTimeAsync(ms) }
+}
+
+test('few frames are sent one by one, with their packet id, their end and why they were dropped', async () => {
+  const { page, captures, flights, tick } = flying()
+  await tick(0)
+  captures[0]?.frames(1, { flags: FLAG_OUTBOUND, packetId: 7 })
+  captures[0]?.frames(1, { flags: FLAG_OUTBOUND, packetId: 7, verdict: 2, comments: ['dropped: NOMEM \x1b'] })
+  const to = new Uint8Array(1000)
+  captures[0]?.push(to.subarray(0, writeInterface(to, 0, { name: 'sn1' })))
+  captures[0]?.frames(1, { flags: FLAG_INBOUND, packetId: 7, interfaceIndex: 1 })
+  await tick()
+  const sent = { packet: 7, time: 7000.5, direction: 'tx', isFar: false }
+  const dropped = { ...sent, dropped: 'NOMEM \\x1b' }
+  expect(page.messages).toEqual([
+    {
+      type: 'flights',
+      id,
+      time: expect.any(Number),
+      frames: [sent, dropped, { ...sent, direction: 'rx', isFar: true }],
+    },
+  ])
+  flights.delete(page as unknown as Feed)
+  await tick()
+  expect([captures[0]?.isClosed, vi.getTimerCount()]).toEqual([true, 0])
+})
+
+test('frames are not captured one by one while they are many, but again when they are few', async () => {
+  const { page, captures, state, tick } = flying()
+  await tick(0)
+  captures[0]?.frames(41)
+  await tick(0)
+  expect([captures.length, captures[0]?.isClosed, page.messages]).toEqual([1, true, []])
+  await tick(2000)
+  expect(captures).toHaveLength(2)
+  state.isBusy = true
+  await tick(2000)
+  expect(captures.map(({ isClosed }) => isClosed)).toEqual([true, true])
+  await tick(10_000)
+  expect(captures).toHaveLength(2)
+  state.isBusy = false
+  await tick(2000)
+  expect(captures).toHaveLength(3)
 })

@@ -1,20 +1,32 @@
 /** Draws the boxes of a driver as SVG, and the dots that move between them. */
 import type { ComponentChildren, VNode } from 'preact'
-import { type Arrow, type DriverBox, FOLD_COLUMNS, isDense, isRing, LINE, PAD, RING, TITLE } from './driver-layout.ts'
+import { useLayoutEffect, useState } from 'preact/hooks'
+import {
+  type Arrow,
+  type Drawing,
+  type DriverBox,
+  FOLD_COLUMNS,
+  isDense,
+  isRing,
+  LINE,
+  PAD,
+  RING,
+  TITLE,
+} from './driver-layout.ts'
 import type { DrawnItem } from './driver-model.ts'
 import {
   CHARACTER,
   clip,
   type Description,
-  DOT_SPEED,
   describeFold,
   describePart,
   describeStage,
-  dotsFor,
+  flowWidth,
   NOTHING_HELD,
   places,
   type Tone,
 } from './driver-text.ts'
+import type { Flights } from './flights.ts'
 import { drawn } from './hooks.ts'
 
 /** The free ends of an arrow's dots, for its head and for the edge of a box. */
@@ -28,7 +40,7 @@ interface ItemProps {
   readonly box: ItemBox
   /** Its present state. */
   readonly item: DrawnItem
-  /** The rate of the part's counter. */
+  /** The rate of the part's counter, or of the stage's drops. */
   readonly perSecond: number | undefined
 }
 
@@ -42,7 +54,7 @@ export function Item({ box, item, perSecond }: ItemProps) {
 
 function describe(item: Exclude<DrawnItem, { kind: 'fold' }>, perSecond: number | undefined): Description {
   if (item.kind === 'part') return describePart(item.part, perSecond)
-  if (item.kind === 'stage') return describeStage(item.stage)
+  if (item.kind === 'stage') return describeStage(item.stage, perSecond)
   return { name: 'no stage', title: 'no stage', value: '', note: '', tone: 'plain', cells: 0, filled: 0 }
 }
 
@@ -225,7 +237,7 @@ export function ArrowShape({ arrow, isVertical, state }: ArrowProps) {
   )
 }
 
-interface DotsProps {
+interface FlowProps {
   readonly arrow: Arrow
   readonly isVertical: boolean
   /** Frames per second. */
@@ -233,25 +245,61 @@ interface DotsProps {
 }
 
 /**
- * The dots that move along an arrow. They are elements over the drawing, moved by `transform`: a
- * browser moves those without painting anything again, which it does not do inside of SVG.
+ * A line that moves along an arrow, as wide as the rate. It is an element over the drawing, moved
+ * by `transform`: a browser moves those without painting anything again, which it does not do
+ * inside of SVG.
  */
-export function Dots({ arrow: { lane, x1, y1, x2, y2 }, isVertical, rate }: DotsProps) {
-  const moving = dotsFor(rate)
+export function Flow({ arrow: { lane, x1, y1, x2, y2 }, isVertical, rate }: FlowProps) {
+  const width = flowWidth(rate)
   const isBack = x2 < x1 || y2 < y1
   const start = (isVertical ? Math.min(y1, y2) : Math.min(x1, x2)) + (isBack ? HEAD : TAIL)
   const style = {
     '--start': `${start}px`,
     '--middle': `${isVertical ? x1 : y1}px`,
     '--length': `${Math.abs(x2 - x1 + y2 - y1) - HEAD - TAIL}px`,
-    '--period': `${moving?.period.toFixed(1)}px`,
-    '--size': `${moving?.size}px`,
-    '--time': `${((moving?.period ?? 0) / DOT_SPEED).toFixed(3)}s`,
+    '--size': `${width}px`,
   }
   const direction = `${isVertical ? 'down' : 'right'}${isBack ? ' back' : ''}`
   return (
-    <div class={`dots ${lane} ${direction}`} aria-hidden="true" hidden={moving === undefined} style={style}>
+    <div class={`flow ${lane} ${direction}`} aria-hidden="true" hidden={width === 0} style={style}>
       <div class="stream" />
+    </div>
+  )
+}
+
+interface FramesProps {
+  readonly flights: Flights
+  readonly drawing: Drawing
+}
+
+const STILL = '(prefers-reduced-motion: reduce)'
+
+/** A dot for each frame on its way. Without motion, only waiting and fallen dots are shown. */
+export function Frames({ flights, drawing }: FramesProps) {
+  const [now, setNow] = useState(Date.now())
+  useLayoutEffect(() => {
+    let request = requestAnimationFrame(function draw() {
+      if (!flights.isEmpty) setNow(Date.now())
+      request = requestAnimationFrame(draw)
+    })
+    return () => cancelAnimationFrame(request)
+  }, [flights])
+  const isStill = matchMedia(STILL).matches
+  const dots = flights.at(now, drawing).filter(({ isWaiting, reason }) => !isStill || isWaiting || reason !== undefined)
+  return (
+    <div class="frames-on-the-way" aria-hidden="true">
+      {dots.map(({ key, lane, x, y, isWaiting, reason, isHarmless }) => {
+        const tone = reason === undefined ? lane : isHarmless ? 'muted' : 'drop'
+        return (
+          <span
+            key={key}
+            class={`frame-dot ${tone}${isWaiting ? ' waiting' : ''}`}
+            style={{ transform: `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)` }}
+          >
+            {reason !== undefined && <span class="reason">{reason}</span>}
+          </span>
+        )
+      })}
     </div>
   )
 }

@@ -130,11 +130,15 @@ function foldName(parts: readonly PartInfo[]): string {
   return isSeries ? `${first} to ${end}` : `${parts.length} × ${parts[0].kind}`
 }
 
+export function stageId({ direction, path, stage }: StageReport): string {
+  return `wire ${direction} ${path}${stage}`
+}
+
 function wireColumn({ text, stages }: WireInfo, first: boolean): Column {
   const direction = (name: 'ab' | 'ba'): DrawnGroup => {
     const items = stages
       .filter(stage => stage.direction === name)
-      .map((stage): DrawnItem => ({ kind: 'stage', id: `wire ${name} ${stage.path}${stage.stage}`, stage }))
+      .map((stage): DrawnItem => ({ kind: 'stage', id: stageId(stage), stage }))
     const isDirect = items.length === 0 || text[name] === ''
     return {
       id: `wire ${name}`,

@@ -88,15 +88,15 @@ const STAGE_COUNTS = ['in', 'out', 'duplicated', 'corrupted', 'reordered', 'mark
 /** Stages that decide about packets, and never keep them. */
 const HOLDS_NOTHING = /^(loss|corrupt|duplicate|truncate|policer|mtu|ecn|match|blackhole|partition)\b/
 
-/** A stage of a wire: packets in flight, and packets dropped. */
-export function describeStage(stage: StageReport): Description {
+/** A stage of a wire: packets in flight, and packets dropped, per second while there are any. */
+export function describeStage(stage: StageReport, perSecond = 0): Description {
   const { text, held, dropped } = stage
   const name = text || stage.stage
   const counts = STAGE_COUNTS.filter(count => stage[count] > 0).map(count => `${stage[count]} ${count}`)
   const reasons = Object.entries(stage.drops).map(([reason, count]) => `${count} dropped: ${reason}`)
   return {
     name,
-    value: dropped === 0 ? '' : `−${formatNumber(dropped)}`,
+    value: perSecond > 0 ? `−${formatNumber(perSecond)}/s` : dropped === 0 ? '' : `−${formatNumber(dropped)}`,
     note: held > 0 ? `${formatNumber(held)} in flight` : HOLDS_NOTHING.test(stage.stage) ? '' : 'none in flight',
     title: [`${stage.path}${name}`, `${held} in flight`, ...counts, ...reasons].join('\n'),
     tone: 'plain',
@@ -112,19 +112,12 @@ export function stateOf({ isUp, isCut, carrier }: DeviceRow): { readonly text: s
   return carrier ? { text: 'carrier', tone: 'ok' } : { text: 'no carrier', tone: 'drop' }
 }
 
-/** Up to this rate each dot on an arrow is a frame. */
+/** Up to this rate each frame is a dot. */
 export const MOST_DOTS = 10
-/** How fast dots move, in pixels per second. */
-export const DOT_SPEED = 120
 
-/**
- * The dots on an arrow: their distance and size in pixels. If frames are too many for single dots,
- * the dots grow by one pixel for each power of ten. Undefined without frames.
- */
-export function dotsFor(rate: number): { readonly period: number; readonly size: number } | undefined {
-  if (rate < 0.05) return undefined
-  const size = 7 + Math.min(5, Math.max(0, Math.floor(Math.log10(rate / MOST_DOTS) + 1)))
-  return { period: Math.max(DOT_SPEED / rate, size + 3), size }
+/** The width of a line for a rate, in pixels: 2 more for each power of ten. 0 without frames. */
+export function flowWidth(rate: number): number {
+  return rate < 0.05 ? 0 : Math.min(15, Math.max(3, Math.round(1 + 2 * Math.log10(rate))))
 }
 
 /** The width of a character in a monospaced font of 13 px. */

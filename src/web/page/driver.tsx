@@ -5,12 +5,22 @@ import { formatNumber } from '../../base/quantity.ts'
 import type { DeviceCounters, DeviceId, DeviceRow } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { CommandBox } from './copy.tsx'
-import { ArrowShape, Dots, End, type EndState, Group, Item, Outline } from './driver-draw.tsx'
+import { ArrowShape, End, type EndState, Flow, Frames, Group, Item, Outline } from './driver-draw.tsx'
 import { type Arrow, type DriverBox, layout } from './driver-layout.ts'
-import { type DrawnItem, labelLines, type Model, modelOf, type PartInfo, peerOf } from './driver-model.ts'
+import {
+  type DrawnGroup,
+  type DrawnItem,
+  labelLines,
+  type Model,
+  modelOf,
+  type PartInfo,
+  peerOf,
+  stageId,
+} from './driver-model.ts'
 import { CountRates, GSO_NOTE, MOST_DOTS, stateOf } from './driver-text.ts'
 import { CAUSES, HARMLESS } from './drop-reason.ts'
 import { Events } from './events.tsx'
+import { Flights } from './flights.ts'
 import { drawn, useWidth } from './hooks.ts'
 import { placeHash } from './place.ts'
 
@@ -21,6 +31,7 @@ const CLASSES = ['', 'number', 'number', 'number whole', 'number whole', '', 'nu
 const TROUBLE = 5
 /** Fewer frames are those that kernels send by themselves when an interface comes up. */
 const FEW = 10
+const LEGEND = `Up to ${MOST_DOTS} frames per second, a dot is a frame. Above, the width of a line is the rate.`
 /** The colours of both directions: the device's transmit side is its peer's receive side. */
 const LANES = ['tx', 'rx', 'rx', 'tx'] as const
 
@@ -32,14 +43,29 @@ interface Parts {
 
 export function driverView(app: App): View {
   const parts = signal<ReadonlyMap<DeviceId, Parts>>(new Map())
+  const flights = new Flights()
+  /** The rates of the drops of stages. */
+  const drops = new CountRates()
+  let shown: DeviceId | undefined
   return {
     name: 'driver',
     title: 'Driver',
-    wants: ['parts', 'wire'],
+    wants: ['parts', 'wire', 'flights'],
     wantsPeer: true,
+    deviceChanged() {
+      if (app.device?.id !== shown) flights.clear()
+      shown = app.device?.id
+    },
     receive(message) {
-      if (message.type !== 'parts') return
       const { device, vnets } = app
+      if (message.type === 'flights' && message.id === device?.id) {
+        flights.receive(message, peerOf(device, vnets) !== undefined)
+      }
+      if (message.type === 'wire' && message.id === device?.id) {
+        const stages = message.wire?.stages ?? []
+        drops.sample(message.time, new Map(stages.map(stage => [stageId(stage), stage.dropped])))
+      }
+      if (message.type !== 'parts') return
       const shown = [device?.id, device && peerOf(device, vnets)?.id]
       const rates = parts.value.get(message.id)?.rates ?? new CountRates()
       const counted = message.parts.filter(({ count }) => count !== undefined)
@@ -47,11 +73,18 @@ export function driverView(app: App): View {
       const others = [...parts.value].filter(([id]) => shown.includes(id))
       parts.value = new Map([...others, [message.id, { parts: message.parts, rates }]])
     },
-    Body: () => <Driver app={app} parts={parts.value} />,
+    Body: () => <Driver app={app} parts={parts.value} flights={flights} drops={drops} />,
   }
 }
 
-function Driver({ app, parts }: { readonly app: App; readonly parts: ReadonlyMap<DeviceId, Parts> }) {
+interface DriverProps {
+  readonly app: App
+  readonly parts: ReadonlyMap<DeviceId, Parts>
+  readonly flights: Flights
+  readonly drops: CountRates
+}
+
+function Driver({ app, parts, flights, drops }: DriverProps) {
   const [ref, width] = useWidth<HTMLDivElement>()
   const { device, vnets } = app
   const own = device && parts.get(device.id)
@@ -69,11 +102,13 @@ function Driver({ app, parts }: { readonly app: App; readonly parts: ReadonlyMap
     <div class={device === undefined ? 'driver stack gone' : 'driver stack'}>
       {device !== undefined && model === undefined && <p class="muted">Waiting for its parts.</p>}
       <div class="drawing" ref={ref}>
-        {model !== undefined && width > 0 && <Picture app={app} model={model} parts={parts} width={width} />}
+        {model !== undefined && width > 0 && (
+          <Picture app={app} parts={parts} flights={flights} drops={drops} model={model} width={width} />
+        )}
       </div>
       {model !== undefined && (
         <>
-          <p class="legend small muted">{`A dot is a frame, up to ${MOST_DOTS} per second. More frames are bigger dots.`}</p>
+          <p class="legend small muted">{LEGEND}</p>
           <Hint counters={app.rates.counters(model.device.id)} line={model.device.hint} />
           <Events events={app.events.filter(({ id }) => id === model.device.id)} most={5} />
           <Numbers devices={devices} rates={app.rates} />
@@ -100,30 +135,36 @@ function Hint({ counters, line }: HintProps) {
   )
 }
 
-interface PictureProps {
-  readonly app: App
+interface PictureProps extends DriverProps {
   readonly model: Model
-  readonly parts: ReadonlyMap<DeviceId, Parts>
   readonly width: number
 }
 
-function Picture({ app, model, parts, width: whole }: PictureProps) {
+function Picture({ app, model, parts, flights, drops, width: whole }: PictureProps) {
   const { device, peer, columns } = model
   const ids = columns.flatMap(({ away, toward }) =>
     [away, toward].flatMap(group => [group?.id, ...(group?.items ?? []).map(sizeKey)]),
   )
   // The places depend on nothing else, and most messages change only what the items hold.
   const key = JSON.stringify([device.id, device.label, peer?.label, model.far, whole, ids])
-  const { boxes, arrows, width, height, isVertical } = useMemo(() => layout(model, whole), [key])
+  const drawing = useMemo(() => layout(model, whole), [key])
+  const { boxes, arrows, width, height, isVertical } = drawing
   const items = new Map<string, { readonly item: DrawnItem; readonly perSecond: number | undefined }>()
   for (const { owner, away, toward } of columns) {
     const counts = parts.get(owner === 'far' && peer !== undefined ? peer.id : device.id)?.rates
     for (const item of [...(away?.items ?? []), ...(toward?.items ?? [])]) {
       const key = item.kind === 'part' ? `${item.part.kind} ${item.part.name}` : ''
-      items.set(item.id, { item, perSecond: counts?.of(key) })
+      items.set(item.id, { item, perSecond: item.kind === 'stage' ? drops.of(item.id) : counts?.of(key) })
     }
   }
-  const shown = arrows.map(arrow => ({ arrow, state: arrowState(app.rates, arrow, model) }))
+  const isSlow = app.mayChange && flights.hasSome && isFewer(app.rates, device) && isFewer(app.rates, peer)
+  const wire = columns.find(({ owner }) => owner === 'wire')
+  const drop = (group: DrawnGroup | undefined) => (group?.items ?? []).some(({ id }) => (drops.of(id) ?? 0) > 0)
+  const isDropping = { away: drop(wire?.away), toward: drop(wire?.toward) }
+  const shown = arrows.map(arrow => ({
+    arrow,
+    state: arrowState(app.rates, arrow, model, !isSlow && !isDropping[arrow.lane]),
+  }))
   const box = (box: DriverBox) => {
     switch (box.kind) {
       case 'near frame':
@@ -149,14 +190,25 @@ function Picture({ app, model, parts, width: whole }: PictureProps) {
           <ArrowShape key={arrow.id} arrow={arrow} isVertical={isVertical} state={state} />
         ))}
       </svg>
-      {shown.map(({ arrow, state }) => (
-        <Dots key={arrow.id} arrow={arrow} isVertical={isVertical} rate={state.isCut ? 0 : (state.rate ?? 0)} />
-      ))}
+      {isSlow ? (
+        <Frames flights={flights} drawing={drawing} />
+      ) : (
+        shown.map(({ arrow, state }) => (
+          <Flow key={arrow.id} arrow={arrow} isVertical={isVertical} rate={state.isCut ? 0 : (state.rate ?? 0)} />
+        ))
+      )}
     </div>
   )
 }
 
-function arrowState(rates: App['rates'], arrow: Arrow, { device, peer }: Model) {
+/** Whether each frame of a device can be a dot. */
+function isFewer(rates: App['rates'], device: DeviceRow | undefined): boolean {
+  const { txPackets = 0, rxPackets = 0 } = (device && rates.of(device.id)) ?? {}
+  return Math.max(txPackets, rxPackets) <= MOST_DOTS
+}
+
+/** `showsDrops`: no stage of the wire, and no dot, shows them. */
+function arrowState(rates: App['rates'], arrow: Arrow, { device, peer }: Model, showsDrops: boolean) {
   const { touches } = arrow
   const isFar = arrow.side === 'far' && peer !== undefined
   const counted = rates.of(isFar ? peer.id : device.id)
@@ -166,7 +218,7 @@ function arrowState(rates: App['rates'], arrow: Arrow, { device, peer }: Model) 
   return {
     rate,
     label: touches !== undefined && rate !== undefined ? `${formatNumber(rate)}/s` : '',
-    drops: touches === (isFar ? 'far' : 'near') && lost > 0 ? `−${formatNumber(lost)}/s` : '',
+    drops: showsDrops && touches === (isFar ? 'far' : 'near') && lost > 0 ? `−${formatNumber(lost)}/s` : '',
     isCut: arrow.isCable && arrow.side === 'near' && device.isCut,
     hasCarrier: !arrow.isCable || device.carrier,
   }

@@ -80,12 +80,15 @@ function rateOf(now: DeviceCounters, time: number, before: readonly Sample[]): D
     return sample && then && rate(now, then, (time - sample.time) / 1000)
   }
   const last = since(before.at(-1))
-  if (last === undefined || Math.max(last.txPackets, last.rxPackets) > FAST) return last
+  if (last === undefined || isFast(last)) return last
   const oldest = before.find(({ counters }) => {
     const then = counters.get(now.id)
     return then !== undefined && then.txPackets <= now.txPackets && then.rxPackets <= now.rxPackets
   })
   const { txDrops, rxDrops } = last
   const slow = since(oldest)
-  return slow === undefined ? last : { ...slow, txDrops, rxDrops }
+  // Frames that were many have stopped.
+  return slow === undefined || isFast(slow) ? last : { ...slow, txDrops, rxDrops }
 }
+
+const isFast = ({ txPackets, rxPackets }: DeviceRate): boolean => Math.max(txPackets, rxPackets) > FAST

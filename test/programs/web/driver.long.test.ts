@@ -71,7 +71,7 @@ test('the drawing leads from top to bottom on a phone', async () => {
   expect(ends[1]).toBeGreaterThan(ends[0] + 300)
 })
 
-test('dots move with frames, but not for users who prefer reduced motion', async () => {
+test('lines move with frames, but not for users who prefer reduced motion', async () => {
   for (const [reducedMotion, moving] of [
     ['no-preference', true],
     ['reduce', false],
@@ -86,6 +86,32 @@ test('dots move with frames, but not for users who prefer reduced motion', async
       .waitFor()
     expect(await page.locator('.drawing .stream').first().isVisible()).toBe(moving)
     expect(await page.evaluate('document.getAnimations().length > 0')).toBe(moving)
+  }
+})
+
+test('a frame is a dot that waits in the wire and falls where it is dropped, also without motion', async () => {
+  for (const reducedMotion of ['no-preference', 'reduce'] as const) {
+    const world = new FakeWorld({ devices: 0, hosts: 0, hostile: false })
+    const { feed, address } = await startFeed(world)
+    const page = await browser.open(`${address}#driver/${SNULL}`, { reducedMotion })
+    world.find(SNULL)!.text.ab = 'delay 20ms | loss 5%'
+    // The page connects again once it knows the peer.
+    await expect.poll(() => [...feed.devices]).toEqual([SNULL, '4711//sn1'])
+    await feed.quarter()
+    // Two readings without a frame between them: the rate is 0.
+    for (let i = 0; i < 2; i++) {
+      world.time += 1000
+      await feed.send(world.stats())
+    }
+    const [now, frame] = [Date.now(), { direction: 'tx', isFar: false, dropped: undefined } as const]
+    const sent = [1, 2].map(packet => ({ ...frame, packet, time: now - 5000 }))
+    const dropped = 'wire ab, stage 2 loss 5% (seed 3, packet 2)'
+    const lost = { ...frame, packet: 2, time: now, dropped }
+    await feed.send({ type: 'flights', time: now, id: SNULL, frames: [...sent, lost] })
+    await feed.send(world.parts(SNULL))
+    await page.locator('.frame-dot.drop .reason').getByText('loss 5%', { exact: true }).waitFor()
+    expect(await page.locator('.flow').count()).toBe(0)
+    await page.locator('.frame-dot.waiting').waitFor({ state: 'attached' })
   }
 })
 

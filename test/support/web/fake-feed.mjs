@@ -21,7 +21,7 @@ import { FakeWorld } from './fake-world.mjs'
 
 export const TOKEN = 'fake-token'
 /** Messages that a page gets only with the token. */
-const SECRET = ['frames', 'dhcp']
+const SECRET = ['frames', 'flights', 'dhcp']
 
 const HEADERS = { ...SECURITY_HEADERS }
 

@@ -4,11 +4,10 @@ import type { PartInfo } from '../../../src/web/page/driver-model.ts'
 import {
   CountRates,
   clip,
-  DOT_SPEED,
   describeFold,
   describePart,
   describeStage,
-  dotsFor,
+  flowWidth,
   MOST_CELLS,
   stateOf,
 } from '../../../src/web/page/driver-text.ts'
@@ -55,6 +54,7 @@ test('many queues show how many are stopped, and how many frames they hold', () 
 test('a stage shows its packets in flight, and in its title all its counters', () => {
   const counts = { in: 12, out: 8, held: 2, dropped: 2, duplicated: 0, corrupted: 1, reordered: 0, marked: 0 }
   const stage = { stage: 'loss', path: 'match then ', direction: 'ab', text: 'loss 1%', ...counts, drops: { LOSS: 2 } }
+  expect(describeStage(stage, 1.5).value).toBe('−1.5/s')
   const { name, value, note, title } = describeStage(stage)
   expect([name, value, note]).toEqual(['loss 1%', '−2', '2 in flight'])
   expect(title).toBe('match then loss 1%\n2 in flight\n12 in\n8 out\n1 corrupted\n2 dropped: LOSS')
@@ -78,16 +78,8 @@ test('a device is down, cut, without a carrier or with it', () => {
   expect(texts).toEqual(['down', 'cable cut', 'no carrier', 'carrier'])
 })
 
-describe('dots', () => {
-  test('dots pass as often as frames, as long as there is room for them', () => {
-    for (const rate of [0.5, 1, 7, 10]) expect(DOT_SPEED / dotsFor(rate)!.period).toBeCloseTo(rate)
-  })
-
-  test('dots do not move without frames, and grow by a pixel with each power of ten', () => {
-    expect(dotsFor(0)).toBeUndefined()
-    expect([9, 13, 130, 1300, 1e9].map(rate => dotsFor(rate)!.size)).toEqual([7, 8, 9, 10, 12])
-    expect(dotsFor(1e9)!.period).toBeGreaterThan(dotsFor(1e9)!.size)
-  })
+test('the width of a line grows with each power of ten, and is 0 without frames', () => {
+  expect([0, 11, 100, 1000, 1e6, 1e30].map(flowWidth)).toEqual([0, 3, 5, 7, 13, 15])
 })
 
 test('a text that is too long ends with an ellipsis', () => {

@@ -39,6 +39,8 @@ describe('rates', () => {
     expect(seen.slice(3).map(rate => Math.round(rate!))).toEqual([5, 5, 5])
     rates.receive(stats(6000, counters(125)))
     expect(rates.of('1//sn0')?.txPackets).toBe(100)
+    rates.receive(stats(7000, counters(125)))
+    expect(rates.of('1//sn0')?.txPackets).toBe(0)
   })
 
   test('neighbour discovery that snull and loop drop by design is no loss', () => {
