@@ -2,8 +2,10 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { describe, expect, test } from 'vitest'
 import { asUser, ended, onMachine, rootless, script, TREE, USER, VNET_ROOTLESS } from '../support/ordinary-user.ts'
+import { NOBODY } from '../support/privileges.ts'
 import { firstOf } from '../support/scale.ts'
 
 /** Root's commands that give the user subordinate ids. */
@@ -16,6 +18,12 @@ describe('inside', () => {
     expect(script('id -u; ls /sys/class/net; ping -c 1 -W 30 127.0.0.1 | grep -c " 1 received"; ip -br link')).toMatch(
       /^0\nlo\n1\nlo +UNKNOWN [^\n]*\n$/,
     )
+  })
+
+  test("Playwright's cache is the one that the user has outside, or has set", () => {
+    const text = 'echo $PLAYWRIGHT_TRANSFORM_CACHE_DIR'
+    expect(script(text)).toBe(`${tmpdir()}/playwright-transform-cache-${NOBODY}\n`)
+    expect(script(text, { by: ['env', 'PWTEST_CACHE_DIR=/run/cache'] })).toBe('/run/cache\n')
   })
 
   test('ip netns makes, enters and removes namespaces, which are not seen outside', () => {
