@@ -20,6 +20,12 @@ test('a page of a Playwright test is behind the link of its network', { timeout:
   expect({ status, text }).toEqual({ status: 0, text: expect.stringMatching(/^ {2}1 passed/m) })
 })
 
+test('CommonJS loads vnet/playwright', { timeout: 60_000 }, ({ skip }) => {
+  if (project.whyNot !== undefined) skip(project.whyNot)
+  const { text } = project.run(['node', '-p', "typeof require('vnet/playwright').test.use"])
+  expect(text).toContain('function\n')
+})
+
 test('network type-checks as an option and as a link', { timeout: 120_000 }, ({ skip }) => {
   if (project.whyNot !== undefined) skip(project.whyNot)
   const text = `
