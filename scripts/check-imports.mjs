@@ -1,6 +1,7 @@
 /**
  * node scripts/check-imports.mjs [ROOT]: checks the imports of ROOT/src, prints one line per
- * violation, exits 1 if there is one. With --table it prints the README's table of folders.
+ * violation, exits 1 if there is one. With --table it prints the table of folders in
+ * docs/internals.md.
  *
  * The rooms of src have one order, `floors`: a room imports only from rooms before it. In pure
  * rooms, files use no builtin of Node, no package and no room that does, except for files named
@@ -15,8 +16,9 @@ import { dirname, join, relative, resolve, sep } from 'node:path'
 import { parseAst } from 'vitest/node'
 
 /**
- * The rooms of src from the lowest floor to the highest, as rows of the README's table. A room is a
- * folder of src, a folder in it that has a floor of its own, or a file in src itself.
+ * The rooms of src from the lowest floor to the highest, as rows of the table in
+ * docs/internals.md. A room is a folder of src, a folder in it that has a floor of its own, or a
+ * file in src itself.
  */
 export const floors = [
   {
@@ -52,14 +54,14 @@ export const floors = [
   { rooms: ['index.ts', 'net.ts', 'tap.ts', 'wire.ts', 'capture.ts'] },
   {
     rooms: ['control/protocol', 'control/client', 'control/server', 'control', 'http', 'metrics', 'node'],
-    what: 'controlling a running vnet: protocol, client, server; its counters for [Prometheus](docs/metrics.md); the daemon `vnet node`',
+    what: 'controlling a running vnet: protocol, client, server; its counters for [Prometheus](metrics.md); the daemon `vnet node`',
   },
   { rooms: ['exec'], what: '`vnet exec`, a seccomp supervisor' },
   {
     rooms: ['testing', 'vitest.ts', 'playwright.ts', 'course'],
-    what: '[networks in a unit test](docs/testing.md); [drivers in memory](docs/drivers/testing.md), on a fake clock; the checks of [the course](docs/course.md)',
+    what: '[networks in a unit test](testing.md); [drivers in memory](drivers/testing.md), on a fake clock; the checks of [the course](course.md)',
   },
-  { rooms: ['web', 'web/page', 'cli', 'vnet.ts'], what: '[the live page](docs/web.md); the command line' },
+  { rooms: ['web', 'web/page', 'cli', 'vnet.ts'], what: '[the live page](web.md); the command line' },
 ]
 
 const order = floors.flatMap(({ rooms }) => rooms)
@@ -87,7 +89,7 @@ const packages = {
 /** Of web the page imports types only: it runs in a browser, for which it is compiled. */
 const excepted = (room, to) => room === 'web/page' && to === 'web'
 
-/** Returns the README's table of the folders of src. */
+/** Returns the table of the folders of src in docs/internals.md. */
 export function table() {
   const rows = floors.filter(({ what }) => what !== undefined)
   const folders = rooms => [...new Set(rooms.filter(room => !room.endsWith('.ts')).map(room => room.split('/')[0]))]

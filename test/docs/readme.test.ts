@@ -17,6 +17,12 @@ test('the driver in the README is the example that the kernel tests run', () => 
   expect(code?.trimEnd().split('\n')).toHaveLength(25)
 })
 
+test('the test in the README is the one in docs/testing.md, which a test runs', () => {
+  const [, code = ''] = readme.match(/```js\n(test\(.*?)```/s) ?? []
+  expect(code).not.toBe('')
+  expect(readFileSync('docs/testing.md', 'utf8')).toContain(code)
+})
+
 test.each([
   ['README.md', readme],
   ['docs/README.md', index],
@@ -32,8 +38,8 @@ test('the index of the documentation links to every page', () => {
   for (const page of pages) expect(linked).toContain(`docs/${page}`)
 })
 
-test('the README has a line for every folder of src, in the order in which they may import each other', () => {
-  expect(readme).toContain(table())
+test('docs/internals.md has a line for every folder of src, in the order in which they may import each other', () => {
+  expect(readFileSync('docs/internals.md', 'utf8')).toContain(table())
   const folders = readdirSync('src', { withFileTypes: true }).filter(entry => entry.isDirectory())
   for (const { name } of folders) expect(table()).toContain(`\`src/${name}\``)
 })

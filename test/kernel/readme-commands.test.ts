@@ -1,0 +1,29 @@
+/** The commands of the README's section `Try it` do what it shows, for root and for other users. */
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { ended, onMachine, USER, VNET_ROOTLESS } from '../support/ordinary-user.ts'
+
+const [, section = ''] = /^## Try it\n(.*?)^## /ms.exec(readFileSync('README.md', 'utf8')) ?? []
+const [enter, start = '', look = ''] = [...section.matchAll(/```sh\n(.*?)```/gs)].map(([, text = '']) => text)
+/** The wire's counters, with spaces as in a pattern. */
+const shown = [...look.matchAll(/^# +((?:ab|ba) loss.*?) +- +-$/gm)].map(([, row = '']) => row.replace(/ +/g, ' +'))
+
+test.each([
+  ['an ordinary user', '666', USER],
+  ['root', '600', []],
+])('the commands of the README work for %s', (_, mode, by) => {
+  expect(enter).toBe('npm start -- rootless -- bash\n')
+  expect(shown).toHaveLength(2)
+  // The stage that is last in the path of a ping: when it has seen all, so have the others.
+  const last = shown.at(-1)
+  const script = `
+    mkfifo /run/ready
+    ${start.replace(/ &\n$/, ' > /run/ready &\n')}
+    while read -r line; do [ "$line" = ready ] && break; done < /run/ready
+    ${look.replace('-i 0.1', '-i 0.01').replace(/^node dist\/vnet.js wire sn0$/m, `until node dist/vnet.js wire sn0 > /run/wire && grep -qE '${last}' /run/wire; do :; done; cat /run/wire`)}
+    kill $!; wait`.replaceAll(/\bnode dist/g, `'${process.execPath}' dist`)
+  const { status, stdout, stderr } = ended([...onMachine({ mode }, [...by, ...VNET_ROOTLESS]), 'sh', '-ec', script])
+  expect({ status, stderr }).toEqual({ status: 0, stderr: expect.not.stringMatching(/^vnet: /m) })
+  for (const row of shown) expect(stdout).toMatch(new RegExp(row))
+  expect(stdout).toContain('tx dropped WIRE_LOSS')
+})
