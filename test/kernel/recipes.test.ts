@@ -1,0 +1,38 @@
+/** Every recipe of docs/recipes.md does what it says. */
+import { on, once } from 'node:events'
+import { readFileSync, rmSync } from 'node:fs'
+import http from 'node:http'
+import net from 'node:net'
+import { dirname } from 'node:path'
+import { expect, test } from 'vitest'
+import { createLab, type Lab } from '../../src/testing/index.ts'
+
+const page = readFileSync('docs/recipes.md', 'utf8')
+const recipes = [...page.matchAll(/^### (.*?)\n(.*?)^```js\n(.*?)^```$/gms)].map(([, title = '', , body = '']) => ({
+  title,
+  body,
+}))
+const scope = { on, once, http, net, expect }
+const AsyncFunction = (async () => {}).constructor as FunctionConstructor
+
+test('the page has at least 20 recipes', () => {
+  expect(recipes.length).toBeGreaterThanOrEqual(20)
+  expect(new Set(recipes.map(({ title }) => title)).size).toBe(recipes.length)
+})
+
+test.each(recipes.map(({ title, body }) => [title, body] as const))('recipe: %s', async (_, body) => {
+  await using lab: Lab = await createLab()
+  const keep = lab.keepCaptures.bind(lab)
+  const kept: string[] = []
+  lab.keepCaptures = () => {
+    const paths = keep()
+    kept.push(...paths)
+    return paths
+  }
+  try {
+    await new AsyncFunction('lab', ...Object.keys(scope), body)(lab, ...Object.values(scope))
+  } finally {
+    await lab.close()
+    for (const path of kept) rmSync(dirname(path), { recursive: true, force: true })
+  }
+})
