@@ -63,7 +63,7 @@ ping.kill()
 vnet.kill()
 writeFileSync(process.argv[2] ?? 'docs/recording.svg', svg())
 
-/** The last picture is what a viewer shows that cannot animate. */
+/** A viewer that cannot animate shows the last picture. */
 function svg() {
   const [width, height] = [Math.ceil(COLUMNS * COLUMN), (ROWS + 2) * LINE]
   const shown = lines.filter(({ row, text }) => row < ROWS && text !== '')

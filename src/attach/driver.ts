@@ -16,11 +16,11 @@ const params = {
   ...wireParams,
   wireAb: text({ default: undefined, value: 'spec', description: 'the same as --wire-in' }),
   wireBa: text({ default: undefined, value: 'spec', description: 'the same as --wire-out' }),
-  wireIn: text({ default: undefined, value: 'spec', description: 'the same for what the interface receives' }),
-  wireOut: text({ default: undefined, value: 'spec', description: 'the same for what it transmits' }),
+  wireIn: text({ default: undefined, value: 'spec', description: 'the same only for received packets' }),
+  wireOut: text({ default: undefined, value: 'spec', description: 'the same only for transmitted packets' }),
   farSide: bool({
     default: false,
-    description: 'in and out are those of what is behind the interface, such as the VM of a TAP',
+    description: 'name the directions from the far end, such as the VM of a TAP',
   }),
   failOpen: text<number>({
     default: FAIL_OPEN,

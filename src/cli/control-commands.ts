@@ -10,8 +10,8 @@ import { count, json, type LazyCommand, user } from './lazy-command.ts'
 import { Argument, InvalidArgumentError, Option } from './option.ts'
 import { group, time, wholeNumber } from './options.ts'
 
-const LOOK = 'Look at them:'
-const CHANGE = 'Change them:'
+const LOOK = 'Monitoring:'
+const CHANGE = 'Controlling:'
 
 /**
  * The value of the family's VNET_IOCTL_DATA_MAX: loading that module would take time at each start.
@@ -30,7 +30,12 @@ const commands: readonly LazyCommand[] = [
   {
     name: 'list',
     description: 'list the interfaces of running vnets',
-    options: [new Option('--all', 'list those of all network namespaces'), json(), names('interfaces'), user()],
+    options: [
+      new Option('--all', 'list the interfaces of all network namespaces'),
+      json(),
+      names('interfaces'),
+      user(),
+    ],
     examples: [
       ['sudo vnet list --all', 'of all network namespaces'],
       ['vnet list', 'the interfaces of this network namespace'],
@@ -130,9 +135,7 @@ const commands: readonly LazyCommand[] = [
     group: CHANGE,
     args: [IF(), new Argument('<N>').argParser(wholeNumber(0, 15)), new Argument('[HEX]').argParser(hex)],
     options: [
-      new Option('--length <n>', 'bytes of data; those that HEX does not give are 0').argParser(
-        wholeNumber(1, IOCTL_DATA_MAX),
-      ),
+      new Option('--length <n>', 'bytes of data; bytes that HEX lacks are 0').argParser(wholeNumber(1, IOCTL_DATA_MAX)),
       json(),
     ],
     examples: [['vnet ioctl sn0 1 --length 28', 'read a struct of 28 bytes']],
@@ -175,8 +178,10 @@ const commands: readonly LazyCommand[] = [
     options: [
       new Option('--wire-ab <spec>', 'replace the stages from the first interface to the second'),
       new Option('--wire-ba <spec>', 'replace the stages from the second interface to the first'),
-      new Option('--wire-in <spec>', 'on an attachment: replace the stages of what it receives').conflicts('wireAb'),
-      new Option('--wire-out <spec>', 'on an attachment: replace the stages of what it transmits').conflicts('wireBa'),
+      new Option('--wire-in <spec>', 'on an attachment: replace the stages for received packets').conflicts('wireAb'),
+      new Option('--wire-out <spec>', 'on an attachment: replace the stages for transmitted packets').conflicts(
+        'wireBa',
+      ),
       new Option('--watch <time>', 'repeat at this interval, with rates').argParser(interval),
       new Option('--json', 'print one JSON object for each stage'),
       user(),
@@ -203,7 +208,7 @@ const commands: readonly LazyCommand[] = [
   },
   {
     name: 'trigger',
-    description: 'cause one fault now, or list those that its driver has',
+    description: 'cause one fault now, or list the faults of its driver',
     group: CHANGE,
     args: [IF(), new Argument('[FAULT]')],
     options: [new Option('--queue <n>', 'queue that the fault is for').argParser(count), json()],
@@ -264,7 +269,7 @@ const commands: readonly LazyCommand[] = [
       new Option('--docker', "attach to Docker's containers that have labels such as vnet.wire"),
       new Option('--image-labels', 'with --docker: count the labels of images too'),
       new Option('--files <dir>', 'directory of the files that wires may name, such as traces and scenarios'),
-      new Option('--group <group>', 'group whose members may attach and detach too').argParser(group),
+      new Option('--group <group>', 'group that may attach and detach, too').argParser(group),
       new Option('--json', 'print one JSON object a line'),
       new Option('-v, --verbose', 'log changes').argParser((_, n: number = 0) => n + 1),
       new Option('-q, --quiet', 'print only the line `ready`, and errors'),
@@ -283,7 +288,7 @@ const commands: readonly LazyCommand[] = [
   {
     name: 'show',
     under: 'lan',
-    description: 'hosts, leases, counters behind `vnet lan`',
+    description: 'hosts, leases and counters of a `vnet lan`',
     args: [new Argument('[IF]')],
     options: [
       new Option('--hosts', 'show only hosts; can be combined with the other options'),

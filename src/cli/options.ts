@@ -155,11 +155,11 @@ export function commonOptions(attaches = false): Option[] {
       ...captureFileOptions(),
       option('--capture-group <group>', 'group that may capture by `vnet capture`, name or number', group),
     ],
-    'Looking at it:': [
+    'Monitoring:': [
       option('--web <[addr:]port>', 'serve a live page of these interfaces; the line `ready` has its URL'),
       option('--metrics <[addr:]port>', 'serve their counters at /metrics, for Prometheus'),
     ],
-    'Mistakes of a driver:': [
+    'Driver checks:': [
       option('--debug', 'look for misuse of frames, leaks and wrong checksums, each with its line; slow'),
       option(
         '--chaos <seed>',
@@ -167,7 +167,7 @@ export function commonOptions(attaches = false): Option[] {
         wholeNumber(0, 0xffff_ffff),
       ),
     ],
-    'Watching a driver:': [
+    'Single-stepping:': [
       option(
         '--step [time]',
         'halt frames before each step of their path, for `vnet step`; with a time, each step then runs by itself',
@@ -193,7 +193,7 @@ export function commonOptions(attaches = false): Option[] {
 export function captureFileOptions(): Option[] {
   return [
     option('--snaplen <n>', 'write the first N bytes of each frame (all)', wholeNumber(1, SNAPLEN_MAX)),
-    option('--ring <nxsize>', 'begin another file after SIZE, and keep the last N: 10x100MB', ring),
+    option('--ring <nxsize>', 'start another file after SIZE, and keep the last N: 10x100MB', ring),
     option(
       '--duration <time>',
       'end the capture after this time, such as 30s',

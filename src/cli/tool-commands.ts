@@ -29,12 +29,14 @@ export const toolCommands: readonly LazyCommand[] = [
     args: [new Argument('<FILE>')],
     usage: '[OPTIONS] CAPTURE|LOG',
     options: [
-      new Option('--wire <spec>', "impairments, such as 'delay 20ms loss 1%'; by default those of the log"),
+      new Option('--wire <spec>', "impairments, such as 'delay 20ms loss 1%'; default: the log's"),
       new Option('--wire-ab <spec>', 'the same for direction ab only: outbound frames, or those sent by interface 0'),
       new Option('--wire-ba <spec>', 'the same for direction ba only: all other frames'),
       new Option('--scenario <file>', 'YAML file of changes of the wire; time 0 is the first arrival'),
-      new Option('--stage <file>', "JavaScript file whose exported functions are stages: 'stage NAME' in a wire"),
-      new Option('--seed <n>', 'seed of all random decisions (that of the log, or 1)').argParser(wholeNumber(1, MAX)),
+      new Option('--stage <file>', "JavaScript file that exports stages, for 'stage NAME' in a wire"),
+      new Option('--seed <n>', 'seed of all random decisions (by default the seed of the log, or 1)').argParser(
+        wholeNumber(1, MAX),
+      ),
       new Option('--out <file>', 'pcapng file for the frames that leave the wire, with the times at which they do'),
       new Option('--log <file>', 'file for every decision of the wire, one JSON line each'),
       new Option('--json', 'print one JSON object for each stage'),

@@ -48,7 +48,7 @@ export const wireParams = {
     default: undefined,
     names: 'stages',
     value: 'file',
-    description: "JavaScript file whose exported functions are stages, such as 'stage NAME' in a wire",
+    description: "JavaScript file that exports stages, for 'stage NAME' in a wire",
   }),
   seed: int({ default: 0, description: 'seed of all random decisions of the wire; 0 takes one at random and logs it' }),
 }

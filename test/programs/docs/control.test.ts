@@ -28,7 +28,7 @@ test('docs/control.md has a row for every command of the family, with the rights
 
 test('docs/control.md has a row for every command that queries a running vnet', async () => {
   const { stdout } = await runMain('help', '--all')
-  const names = ['Look at them', 'Change them'].flatMap(group => {
+  const names = ['Monitoring', 'Controlling'].flatMap(group => {
     const [, list = ''] = new RegExp(`^${group}:\n(.*?)\n\n`, 'ms').exec(stdout) ?? []
     return [...list.matchAll(/^ {2}([a-z]+(?: show)?) /gm)].map(([, name]) => name)
   })
