@@ -2,14 +2,15 @@
 import { closeSync, fstatSync, openSync, readdirSync, readlinkSync, statSync } from 'node:fs'
 import { EACCES, ESRCH, VnetError } from '../../base/errno.ts'
 import { directoriesOf, listed, otherUserLine, withPlaces } from '../../control/client/find.ts'
-import { type EntryInterface, labPlace, readDirectories } from '../../control/protocol/directory.ts'
-import { otherUsers } from '../../control/protocol/run-directory.ts'
+import { type EntryInterface, labPlace, ownNamespace, readDirectories } from '../../control/protocol/directory.ts'
+import { otherUsers, type RunDirectory } from '../../control/protocol/run-directory.ts'
 import type { Native } from '../../linux/native.ts'
 import { sharesUserNamespace } from '../../linux/privileges.ts'
 import { addressesOf, getRoutes, type Route, RouteSocket } from '../../linux/rtnetlink.ts'
 import { formatAddress, networkOf, parsePrefix, sameBytes } from '../../packet/address.ts'
 import type { AddressedHost } from './address-variables.ts'
 import { type Host, HostsFile, withoutPrefix } from './hosts.ts'
+import { pidNamespaceHasEnded } from './leftovers.ts'
 import { attempt } from './processes.ts'
 import { NAT64_NETWORK } from './subnet.ts'
 
@@ -34,9 +35,18 @@ export interface RunningHost {
   readonly host: string
 }
 
-/** Returns the labs of `user`, or otherwise of this user and root. */
-export function runningLabs(user?: number): RunningLab[] {
-  return withPlaces(readDirectories(directoriesOf({ user }))).flatMap(({ vnet, pid, uid, interfaces }) => {
+/**
+ * Returns the labs of `user`, or otherwise of this user and root. The files of labs whose PID
+ * namespace has ended remain until the next lab starts.
+ */
+export function runningLabs(
+  user?: number,
+  directories: readonly RunDirectory[] = directoriesOf({ user }),
+  hasEnded = pidNamespaceHasEnded,
+): RunningLab[] {
+  const here = ownNamespace('pid')
+  const running = readDirectories(directories).filter(({ pidns }) => pidns === here || !hasEnded(pidns))
+  return withPlaces(running).flatMap(({ vnet, pid, uid, interfaces }) => {
     const labs = new Map<string, { name: string; hosts: Map<string, EntryInterface[]> }>()
     for (const each of interfaces) {
       const { lab, host } = labPlace(each.place ?? each.netns) ?? {}

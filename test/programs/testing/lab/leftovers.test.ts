@@ -11,6 +11,7 @@ import {
   removeAnnouncements,
   removeLeftovers,
 } from '../../../../src/testing/lab/leftovers.ts'
+import { runningLabs } from '../../../../src/testing/lab/running.ts'
 import { freshDirectory } from '../../../support/fresh-directory.ts'
 import { useTmpdir } from '../../../support/own-tmpdir.ts'
 
@@ -77,13 +78,15 @@ test('the directory of a lab of an ended PID namespace is removed', () => {
   expect([existsSync(path), existsSync(other)]).toEqual([false, true])
 })
 
-test('the files of vnets in an ended PID namespace are removed, and other files remain', () => {
-  const entry = { pid: 1, startTime: '1', netns: 1, interfaces: [] }
+test('labs in an ended PID namespace are not listed, their files are removed, and other files remain', () => {
+  const entry = { pid: 1, startTime: '1', netns: 1, interfaces: [{ name: 'b', ifindex: 2, inode: 5, netns: 'lab:a' }] }
   for (const pidns of [7, 8]) {
     writeFileSync(join(directory, `1-${pidns}.json`), JSON.stringify({ ...entry, pidns }))
     writeFileSync(join(directory, `1-${pidns}.sock`), '')
   }
   const uid = process.geteuid?.() ?? 0
+  const labs = runningLabs(undefined, [{ path: directory, uid }], namespace => namespace === 7)
+  expect(labs.map(({ vnet }) => vnet)).toEqual([join(directory, '1-8.sock')])
   removeAnnouncements([{ path: directory, uid: uid + 1 }], () => true)
   removeAnnouncements([{ path: directory, uid }], namespace => namespace === 7)
   const left = ['1-7.json', '1-7.sock', '1-8.json', '1-8.sock'].filter(name => existsSync(join(directory, name)))
