@@ -14,17 +14,22 @@
 // vnet-rootless --network PROGRAM [ARGS]: executes PROGRAM with the rights to configure interfaces
 // and to open raw sockets, and no others, in the present namespaces.
 //
+// vnet-rootless --with-parent PID PROGRAM [ARGS]: executes PROGRAM, which is killed when the thread
+// that started it ends; PID is its process.
+//
 // vnet-rootless --keep-groups PROGRAM [ARGS]: executes PROGRAM in the present namespaces, see
 // rootless-tcpdump.h.
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 
@@ -90,6 +95,11 @@ int main(int count, char** arguments) {
   if (count > 2 && std::strcmp(arguments[1], "--network") == 0) {
     if (vnet::keepRights(vnet::Rights::kNetwork) != 0) return kFailure;
     return execute(arguments + 2);
+  }
+  if (count > 3 && std::strcmp(arguments[1], "--with-parent") == 0) {
+    // The parent may have ended before.
+    if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != std::atoi(arguments[2])) return kFailure;
+    return execute(arguments + 3);
   }
   const int given = count < 2 ? 0 : flagsOf(arguments[1]);
   const int flags = given & ~kNone;

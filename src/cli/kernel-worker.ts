@@ -6,11 +6,14 @@ import { readFileSync } from 'node:fs'
 import type { KernelJob } from '../course/kernel/check.ts'
 import { runInGuest, startGuest } from '../course/kernel/check.ts'
 import { runEach, silenceIpv6 } from '../course/run.ts'
+import { loadNative } from '../linux/native.ts'
 import { loadExercise } from './exercise-file.ts'
 
 const [directory = '', path = ''] = process.argv.slice(2)
 const exercise = await loadExercise(directory)
 
+// Also when vnet is killed, which ends the machine with this process.
+loadNative().dieWithParent()
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => process.exit(1))
 
 const job = JSON.parse(readFileSync(path, 'utf8')) as KernelJob

@@ -18,9 +18,9 @@ interface SynchronousHooks {
 /** A process registers the hooks once. */
 const hooks = { areRegistered: false }
 
-/** Prepares the process for the driver file at `url`. */
-export function provideOwnPackage(url: string): void {
-  if (hooks.areRegistered || isInstalledFor(url)) return
+/** Prepares the process for the driver file at `url`, or for any. */
+export function provideOwnPackage(url?: string): void {
+  if (hooks.areRegistered || (url !== undefined && isInstalledFor(url))) return
   hooks.areRegistered = true
   const { registerHooks } = module as SynchronousHooks
   // Without synchronous hooks, Node loads this module again, into a thread that resolves.

@@ -58,12 +58,12 @@ export function restrictDriver(file: string): void {
 
 /** Prepares a process that runs the driver: it starts no program and opens no file. */
 export function restrictImports(file: string): void {
-  for (const name of ['binding', '_linkedBinding', 'dlopen', 'mainModule']) {
+  for (const name of ['binding', '_linkedBinding', 'dlopen', 'execve', 'loadEnvFile', 'mainModule']) {
     Object.defineProperty(process, name, { value: undefined })
   }
   Object.defineProperty(process, 'getBuiltinModule', { value: () => undefined })
   // The hook that is registered last runs first: this one, with the true importer of 'vnet'.
-  provideOwnPackage(pathToFileURL(absolute(file)).href)
+  provideOwnPackage()
   const directory = `${pathToFileURL(dirname(absolute(file))).href}/`
   const { registerHooks } = module as SynchronousHooks
   driver.directory = directory
@@ -71,7 +71,8 @@ export function restrictImports(file: string): void {
     module.register(new URL('../../dist/cli/restrict-driver.js', import.meta.url), { data: directory })
   } else {
     registerHooks({
-      resolve: (specifier, context, next) => checked(specifier, { ...context }, next(specifier, context)),
+      resolve: (specifier, context, next) =>
+        checked(specifier, context, next(specifier, contextFor(specifier, context))),
     })
   }
 }
@@ -86,8 +87,14 @@ export function initialize(directory: string): void {
 }
 
 export async function resolve(specifier: string, context: Context, next: Next<Promise<Resolved>>): Promise<Resolved> {
-  // The next hook may change `context`.
-  return checked(specifier, { ...context }, await next(specifier, context))
+  return checked(specifier, { ...context }, await next(specifier, contextFor(specifier, context)))
+}
+
+const OURS = /^vnet(\/drivers)?$/
+
+/** 'vnet' is this package also where a student has another one of that name. */
+function contextFor(specifier: string, context: Context): Context {
+  return OURS.test(specifier) ? { ...context, parentURL: import.meta.url } : { ...context }
 }
 
 /** Returns where a module is, or throws if this importer may not import it. */
@@ -96,7 +103,7 @@ function checked(specifier: string, { parentURL = '' }: Context, resolved: Resol
   if (parentURL === '' && resolved.url === MAIN) return resolved
   const isOthers = parentURL.startsWith('file:') && !parentURL.startsWith(driver.directory)
   if (isOthers || TRUSTED.some(trusted => parentURL.startsWith(trusted))) return resolved
-  if (/^vnet(\/drivers)?$/.test(specifier)) return resolved
+  if (OURS.test(specifier)) return resolved
   const { url } = resolved
   const isOwn = url.startsWith(driver.directory) && !url.includes('/node_modules/')
   // CommonJS would have require().

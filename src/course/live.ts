@@ -9,7 +9,7 @@ import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { describeException } from '../base/exception.ts'
-import { networkOnly } from '../linux/rootless.ts'
+import { networkOnly, withParent } from '../linux/rootless.ts'
 import { Explained, type Explanation, fail, type LiveCheck, type Result, resultOf } from './exercise.ts'
 import { isInstalled } from './installed.ts'
 
@@ -146,7 +146,7 @@ export class VnetProcess implements Started {
     const stdio = ['ignore', 'pipe', 'pipe'] as const
     const restrict = isConfined === undefined ? [] : ['--import', RESTRICT]
     const command = [process.execPath, ...restrict, PROGRAM, file, '--json', ...args]
-    const [program = '', ...words] = isConfined ? networkOnly(command) : command
+    const [program = '', ...words] = isConfined ? networkOnly(command) : withParent(command)
     this.#child = spawn(program, words, { cwd: dirname(file), stdio: [...stdio] })
     process.once('exit', () => this.#child.kill('SIGKILL'))
     const { stdout, stderr } = this.#child

@@ -21,8 +21,16 @@ const LIMITS_S = { memory: 30, live: 60 } as const
 /** The watchdog's log line. */
 const LOCKUP = /^vnet: (.+ has not returned for \d+ s)/m
 
+/** The line of the launcher (native/rootless-confine.cc) that has ended programs. */
+const LIMITED = /^vnet: ended: /m
+
 /** How much of its standard error is kept, characters. */
 const ERRORS_MAX = 4096
+
+/** vnet's own part of a check has failed: nothing is known about the driver. */
+export class NotChecked extends Error {
+  override readonly name = 'NotChecked'
+}
 
 /** Why a check was not run. */
 export const EARLIER_FAILED = 'an earlier check failed'
@@ -30,7 +38,8 @@ export const EARLIER_FAILED = 'an earlier check failed'
 /**
  * Runs the checks of a place on `file`. `add` is called with each result, `print` with the driver's
  * output. After a failed check, the others are not run. `isConfined`: where they can do no harm,
- * with no environment but what programs need.
+ * with no environment but what programs need. Rejects with a NotChecked if the worker ends without
+ * the driver having a part in it.
  */
 export async function runWorker(
   exercise: Exercise,
@@ -54,6 +63,7 @@ export async function runWorker(
   const child = spawn(program as string, args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], env })
   const titles = exercise[where].map(({ title }) => title)
   let current = titles[0] ?? ''
+  let hasBegun = false
   let isLate = false
   const end = (): void => {
     isLate = true
@@ -72,6 +82,7 @@ export async function runWorker(
   createInterface({ input: resultOutput }).on('line', line => {
     const report = JSON.parse(line) as Report
     limit.refresh()
+    hasBegun = true
     if ('begin' in report) current = report.begin
     else finish(report.end)
   })
@@ -91,8 +102,12 @@ export async function runWorker(
     const expected = 'each function of the driver returns: nothing else runs meanwhile'
     finish(resultOf(where, { title: current }, { seen, expected }))
   } else if (!hasFailed && titles.length > 0) {
+    const last = errors.trim().split('\n').at(-1) ?? ''
+    // A live worker does not run the driver, and ends early only if the driver exceeds its limits.
+    const isOurs = !hasBegun || (where === 'live' && !LIMITED.test(errors))
+    if (isOurs) throw new NotChecked(`the checks of ${exercise.name} ended with ${status}: ${last}`)
     // Also with status 0: a driver may call process.exit.
-    const seen = `the process ended with ${status}: ${errors.trim().split('\n').at(-1) ?? ''}`
+    const seen = `the process ended with ${status}: ${last}`
     const expected = 'a driver ends no process'
     finish(resultOf(where, { title: current }, { seen, expected }))
   }

@@ -65,6 +65,11 @@ export function networkOnly(command: readonly string[]): string[] {
   return [launcherPath(), '--network', ...command]
 }
 
+/** Returns a command that runs another one, which is killed when this process ends in any way. */
+export function withParent(command: readonly string[]): string[] {
+  return [launcherPath(), '--with-parent', `${process.pid}`, ...command]
+}
+
 function whyNot(words: string): string | undefined {
   return messageOf(() => {
     const stdio = ['ignore', 'ignore', 'pipe'] as const

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { COURSE } from '../../src/course/folder.ts'
@@ -64,6 +64,32 @@ test.each([
     stdout: '',
     stderr: `vnet: ${line}\n`,
   })
+})
+
+test("a student's own package vnet is not the one that a driver gets", async () => {
+  const student = of('with-package')
+  mkdirSync(join(student, '01-drop'), { recursive: true })
+  cpSync(join(COURSE, '01-drop/solution.js'), join(student, '01-drop/drop.js'))
+  mkdirSync(join(student, 'node_modules/vnet'), { recursive: true })
+  writeFileSync(join(student, 'node_modules/vnet/package.json'), '{ "type": "module", "exports": "./index.js" }')
+  writeFileSync(join(student, 'node_modules/vnet/index.js'), "throw new Error('not vnet')")
+  expect((await grade(student)).stdout).toMatch(/^with-package +01-drop +not run +5\/7 /m)
+})
+
+test('a check that vnet itself cannot make is not graded, and no failure of the student', async () => {
+  cpSync(join(COURSE, '01-drop'), of('exercises/01-drop'), { recursive: true })
+  const definition = of('exercises/01-drop/exercise.js')
+  const text = readFileSync(definition, 'utf8')
+  writeFileSync(definition, `${text}\nif (process.argv[1].endsWith('check-worker.js')) process.exit(3)\n`)
+  mkdirSync(of('erin/01-drop'), { recursive: true })
+  const file = of('erin/01-drop/drop.js')
+  cpSync(join(COURSE, '01-drop/solution.js'), file)
+  const why = 'the checks of 01-drop ended with status 3: '
+  const { status, stdout } = await grade('--json', '--from', of('exercises'), of('erin'))
+  expect(status).toBe(1)
+  expect(JSON.parse(stdout)).toMatchObject({ verdict: 'not graded', passed: 0, results: [{ result: 'not run', why }] })
+  const own = await runMain('check', '--from', of('exercises'), file)
+  expect(own).toMatchObject({ status: 1, stderr: `vnet: check: ${why}\n` })
 })
 
 test('options of grades are refused for one’s own driver', async () => {

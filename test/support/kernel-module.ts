@@ -19,9 +19,9 @@ export interface ModuleCheck {
   readonly errors: string
 }
 
-export function checkModule(exercise: string, file: string): Promise<ModuleCheck> {
+export function checkModule(exercise: string, file: string, ...options: string[]): Promise<ModuleCheck> {
   return new Promise(resolve => {
-    const args = [PROGRAM, 'check', '--kernel', '--json', exercise, file]
+    const args = [PROGRAM, 'check', '--kernel', '--json', ...options, exercise, file]
     execFile(process.execPath, args, { timeout: LIMIT_MS }, (error, stdout, stderr) => {
       const results = stdout
         .split('\n')

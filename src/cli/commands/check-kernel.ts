@@ -86,13 +86,14 @@ async function runWorker(exercise: Exercise, job: string, add: Print): Promise<n
   process.once('exit', end)
   const limit = setTimeout(end, LIMIT_MS)
   const left = new Set(exercise.live.map(({ title }) => title))
-  let [current, hasFailed] = ['', false]
+  let [current, hasFailed, hasPassed] = ['', false, false]
   createInterface({ input: child.stdout }).on('line', line => {
     const report = JSON.parse(line) as Report
     if ('begin' in report) current = report.begin
     else {
       left.delete(report.end.title)
       hasFailed ||= report.end.result === 'failed'
+      hasPassed ||= report.end.result === 'passed'
       add(report.end)
     }
   })
@@ -104,5 +105,5 @@ async function runWorker(exercise: Exercise, job: string, add: Print): Promise<n
     add(resultOf('live', { title: current || (exercise.live[0]?.title ?? '') }, { seen, expected: 'an end' }))
     return EXIT_FAILURE
   }
-  return hasFailed ? EXIT_FAILURE : EXIT_OK
+  return hasPassed && !hasFailed ? EXIT_OK : EXIT_FAILURE
 }

@@ -14,7 +14,7 @@ import {
   markDone,
   notedExercise,
 } from '../../course/folder.ts'
-import { EARLIER_FAILED, runWorker } from '../../course/worker.ts'
+import { EARLIER_FAILED, NotChecked, runWorker } from '../../course/worker.ts'
 import { whyNoTun, whyNotConfined, whyNotRootless } from '../../linux/rootless.ts'
 import { isDriverFile } from '../driver-file.ts'
 import { isExercise, loadExercise, loadExercises } from '../exercise-file.ts'
@@ -41,19 +41,51 @@ interface Task {
  * grades and with --require-live.
  */
 export async function check(paths: readonly string[], options: CheckOptions, io: Io): Promise<number> {
-  if (options.mistakes) return checkExercises(await loadExercises(paths[0]), options, io)
+  try {
+    return await checkPaths(paths, options, io)
+  } catch (error) {
+    if (!(error instanceof NotChecked)) throw error
+    io.err(`vnet: check: ${error.message}\n`)
+    return EXIT_FAILURE
+  }
+}
+
+/** Options that have a meaning for some of the commands only, and their names. */
+const OPTIONS = {
+  from: '--from',
+  kernel: '--kernel',
+  memoryOnly: '--memory-only',
+  requireLive: '--require-live',
+  json: '--json',
+  csv: '--csv',
+  jobs: '--jobs',
+  unsafe: '--unsafe',
+} as const
+
+/** Throws a UsageError for an option that `what` would ignore. */
+function refuse(options: CheckOptions, names: readonly (keyof typeof OPTIONS)[], what: string): void {
+  const given = names.find(name => options[name] !== undefined)
+  if (given !== undefined) throw new UsageError(`check: ${OPTIONS[given]} ${what}`)
+}
+
+async function checkPaths(paths: readonly string[], options: CheckOptions, io: Io): Promise<number> {
+  if (options.mistakes) {
+    const others = ['from', 'kernel', 'requireLive', 'json', 'csv', 'jobs', 'unsafe'] as const
+    refuse(options, others, 'has no meaning with --mistakes')
+    const all = await Promise.all((paths.length > 0 ? paths : [undefined]).map(loadExercises))
+    return checkExercises(all.flat(), options, io)
+  }
   const exercises = await loadExercises(options.from)
   const [what, cFile] = paths
   if (options.kernel) {
+    refuse(options, ['memoryOnly', 'requireLive', 'csv', 'jobs', 'unsafe'], 'has no meaning with --kernel')
     if (paths.length > 2) throw new UsageError(`check: too many arguments: '${paths[2]}'`)
     return checkKernel([what, cFile], exercises, printer(options, io), io)
   }
   if (paths.length > 1 || (what !== undefined && isStudent(what, exercises))) {
     return grade(paths, exercises, options, io)
   }
-  for (const name of ['csv', 'unsafe', 'jobs'] as const) {
-    if (options[name] !== undefined) throw new UsageError(`check: --${name} is for the directories of students`)
-  }
+  refuse(options, ['csv', 'unsafe', 'jobs'], 'is for the directories of students')
   const tasks = what === undefined ? await tasksHere(exercises) : [await taskOf(what, exercises)]
   let status = EXIT_OK
   for (const task of tasks) if (!(await checkOne(task, exercises, options, io))) status = EXIT_FAILURE

@@ -6,7 +6,7 @@ import { printable } from '../../base/printable.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { type Exercise, type Result, resultOf } from '../../course/exercise.ts'
 import { driverFileIn } from '../../course/folder.ts'
-import { runWorker } from '../../course/worker.ts'
+import { NotChecked, runWorker } from '../../course/worker.ts'
 import { whyNoTun, whyNotConfined } from '../../linux/rootless.ts'
 import { alignLeft } from '../align.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
@@ -30,7 +30,7 @@ interface Submission {
 interface Grade {
   readonly student: string
   readonly exercise: string
-  readonly verdict: 'passed' | 'failed' | 'not run' | 'missing'
+  readonly verdict: 'passed' | 'failed' | 'not run' | 'not graded' | 'missing'
   /** The checks that passed, and all. */
   readonly passed: number
   readonly checks: number
@@ -116,10 +116,23 @@ async function gradeOne(submission: Submission, whyNotLive: string | undefined, 
   if (isWithin(file, directory)) {
     // What a driver prints is not a result.
     const run = (where: 'memory' | 'live') => runWorker(exercise, where, file, add, () => {}, isConfined)
-    await run('memory')
-    if (!failed() && whyNotLive === undefined) await run('live')
-    else if (!failed())
-      for (const { title } of exercise.live) add({ title, where: 'live', result: 'not run', why: whyNotLive ?? '' })
+    try {
+      await run('memory')
+      if (!failed() && whyNotLive === undefined) await run('live')
+    } catch (error) {
+      if (!(error instanceof NotChecked)) throw error
+      const [title = ''] = titles.slice(results.length)
+      add({
+        title,
+        where: results.length < exercise.memory.length ? 'memory' : 'live',
+        result: 'not run',
+        why: error.message,
+      })
+      const passed = results.filter(({ result }) => result === 'passed').length
+      return { ...whole, verdict: 'not graded', passed, results }
+    }
+    if (!failed() && whyNotLive !== undefined)
+      for (const { title } of exercise.live) add({ title, where: 'live', result: 'not run', why: whyNotLive })
   } else {
     const expected = 'files of the directory only, and no symbolic links out of it'
     add(resultOf('memory', { title: 'the driver file loads' }, { seen: `${file} leads out of it`, expected }))

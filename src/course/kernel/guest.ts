@@ -6,6 +6,7 @@ import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { withParent } from '../../linux/rootless.ts'
 import type { WireEnd } from './wire.ts'
 
 /** What the virtual machine is started with. */
@@ -83,7 +84,8 @@ export class Guest {
       ...['-append', append, '-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
       ...['-chardev', `socket,id=control,path=${control},server=on,wait=off`, '-serial', 'chardev:control', ...wires],
     ]
-    this.#child = spawn('qemu-system-x86_64', args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    const [program = '', ...words] = withParent(['qemu-system-x86_64', ...args])
+    this.#child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'] })
     process.once('exit', () => this.#child.kill('SIGKILL'))
     const { stdout, stderr } = this.#child
     for (const stream of [stdout, stderr]) {

@@ -1,12 +1,15 @@
 /** Programs of others, in the place where `vnet check` runs them. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { expect, test, vi } from 'vitest'
 import type { Result } from '../../../src/course/exercise.ts'
 import { COURSE } from '../../../src/course/folder.ts'
 import { runWorker } from '../../../src/course/worker.ts'
-import { confined, networkOnly } from '../../../src/linux/rootless.ts'
+import { confined, networkOnly, withParent } from '../../../src/linux/rootless.ts'
 import { exerciseOf } from '../../support/course.ts'
 import { freshDirectory } from '../../support/fresh-directory.ts'
 import { ended } from '../../support/ordinary-user.ts'
@@ -60,6 +63,17 @@ test('a confined program is ended when it has too many processes or too much mem
   const eater = '{ text=$(head -c 200M /dev/zero | tr "\\0" x); sleep 30; }'
   const eaters = `i=0; while [ $i -lt 9 ]; do ${eater} & i=$((i + 1)); done; wait`
   expect(inside(eaters)).toMatchObject({ status: 137, stderr: expect.stringContaining('more than 1 GiB of memory') })
+})
+
+test('a program with its parent ends when the parent is killed', async () => {
+  const command = withParent(['sleep', '1000']).map(word => (word === `${process.pid}` ? '$$' : word))
+  const parent = spawn('sh', ['-c', `${command.join(' ')} & echo $!; wait`], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const [pid] = await once(parent.stdout, 'data')
+  // It is the launcher until it has executed sleep.
+  const isIn = (name: string) => readFileSync(`/proc/${Number(pid)}/comm`, 'utf8') === `${name}\n`
+  while (!isIn('sleep')) await setImmediate()
+  parent.kill('SIGKILL')
+  expect(ended(['tail', `--pid=${Number(pid)}`, '-f', '/dev/null']).status).toBe(0)
 })
 
 test('a program with the rights of the network only changes no mount, and cannot open its parent', () => {

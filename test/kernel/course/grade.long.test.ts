@@ -58,6 +58,11 @@ test('vnet check of students prints a score for each, and only those pass whose 
 
 test.each([
   ['imports a module of Node', "await attempt(() => import('node:child_process'))", "imports 'node:child_process'"],
+  [
+    'starts another program in its place',
+    "await attempt(() => process.execve('/bin/true', ['true']))",
+    'not a function',
+  ],
   ["imports vnet's own tests", "await attempt(() => import('vnet/testing'))", "imports 'vnet/testing'"],
   [
     'asks for the debugger, which has require()',
