@@ -38,9 +38,18 @@ namespace {
 /** Limits of all processes inside together. A live check has two programs of Node, 30 threads. */
 constexpr int kProcesses = 128;
 constexpr unsigned long kMemory = 1ul << 30;
-/** How often they are counted, ns. A fork bomb meets RLIMIT_NPROC or pid_max before. */
+/**
+ * How often they are counted, ns. Processes that have too much together for less than this may go
+ * unnoticed; a single one does not, because the kernel keeps the most that each had. A fork bomb
+ * meets RLIMIT_NPROC or pid_max before.
+ */
 constexpr long kInterval = 100'000'000;
-/** Limits of each process. Threads count as processes for RLIMIT_NPROC. */
+/**
+ * Limits of each process, which hold at every moment. Node 24 reserves 512 MiB for the code of each
+ * of its threads, which count for RLIMIT_DATA without being used. Threads count as processes for
+ * RLIMIT_NPROC.
+ */
+constexpr rlim_t kData = 4ul << 30;
 constexpr rlim_t kThreads = 400;
 constexpr rlim_t kFileSize = 64ul << 20;
 constexpr rlim_t kCpuSeconds = 120;
@@ -144,13 +153,15 @@ int makeFiles(const std::vector<std::string>& paths) {
 
 void limit() {
   const rlimit threads = {kThreads, kThreads}, size = {kFileSize, kFileSize}, cpu = {kCpuSeconds, kCpuSeconds},
-               data = {kMemory, kMemory}, none = {0, 0};
+               data = {kData, kData}, none = {0, 0};
   ::setrlimit(RLIMIT_NPROC, &threads);
   ::setrlimit(RLIMIT_FSIZE, &size);
   ::setrlimit(RLIMIT_CPU, &cpu);
   ::setrlimit(RLIMIT_DATA, &data);
   ::setrlimit(RLIMIT_CORE, &none);
 }
+
+constexpr const char* kTooMuch = "more than 1 GiB of memory";
 
 /** What the processes inside exceed, in words; nullptr if nothing. /proc is theirs. */
 const char* excess() {
@@ -171,20 +182,29 @@ const char* excess() {
   }
   ::closedir(directory);
   if (processes > kProcesses) return "more than 128 processes";
-  return pages > kMemory / static_cast<unsigned long>(::sysconf(_SC_PAGESIZE)) ? "more than 1 GiB of memory" : nullptr;
+  return pages > kMemory / static_cast<unsigned long>(::sysconf(_SC_PAGESIZE)) ? kTooMuch : nullptr;
 }
+
+/** Prints what the driver's programs have exceeded; src/course/worker.ts reads the line. */
+void mention(const char* problem) { std::fprintf(stderr, "vnet: ended: %s\n", problem); }
 
 /** Waits for the child, and ends this process with its status. */
 [[noreturn]] void watch(pid_t child, const sigset_t& signals) {
   const timespec interval = {0, kInterval};
   for (;;) {
     int status = 0;
-    if (::waitpid(child, &status, WNOHANG) == child) {
+    rusage used = {};
+    if (::wait4(child, &status, WNOHANG, &used) == child) {
+      // The most of any process that was waited for, KiB.
+      if (static_cast<unsigned long>(used.ru_maxrss) > kMemory / 1024) {
+        mention(kTooMuch);
+        std::exit(128 + SIGKILL);
+      }
       std::exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
     }
     const int signal = ::sigtimedwait(&signals, nullptr, &interval);
-    const char* problem = signal > 0 ? nullptr : excess();
-    if (problem != nullptr) std::fprintf(stderr, "vnet: ended: %s\n", problem);
+    const char* problem = excess();
+    if (problem != nullptr) mention(problem);
     if (problem != nullptr || (signal > 0 && signal != SIGCHLD)) ::kill(child, SIGKILL);
   }
 }

@@ -72,7 +72,7 @@ export function restrictImports(file: string): void {
   } else {
     registerHooks({
       resolve: (specifier, context, next) =>
-        checked(specifier, context, next(specifier, contextFor(specifier, context))),
+        checked(specifier, { ...context }, next(specifier, contextFor(specifier, context))),
     })
   }
 }

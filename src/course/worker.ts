@@ -22,7 +22,7 @@ const LIMITS_S = { memory: 30, live: 60 } as const
 const LOCKUP = /^vnet: (.+ has not returned for \d+ s)/m
 
 /** The line of the launcher (native/rootless-confine.cc) that has ended programs. */
-const LIMITED = /^vnet: ended: /m
+const LIMITED = /^vnet: ended: (.+)$/m
 
 /** How much of its standard error is kept, characters. */
 const ERRORS_MAX = 4096
@@ -101,11 +101,15 @@ export async function runWorker(
     const seen = `${what}: a loop without end`
     const expected = 'each function of the driver returns: nothing else runs meanwhile'
     finish(resultOf(where, { title: current }, { seen, expected }))
+  } else if (!hasFailed && LIMITED.test(errors)) {
+    // Also when all checks have passed: it may have been noticed at the end.
+    const seen = `the driver was ended: ${LIMITED.exec(errors)?.[1]}`
+    finish(resultOf(where, { title: current }, { seen, expected: 'at most 1 GiB of memory, and 128 processes' }))
   } else if (!hasFailed && titles.length > 0) {
     const last = errors.trim().split('\n').at(-1) ?? ''
-    // A live worker does not run the driver, and ends early only if the driver exceeds its limits.
-    const isOurs = !hasBegun || (where === 'live' && !LIMITED.test(errors))
-    if (isOurs) throw new NotChecked(`the checks of ${exercise.name} ended with ${status}: ${last}`)
+    // A live worker does not run the driver.
+    if (!hasBegun || where === 'live')
+      throw new NotChecked(`the checks of ${exercise.name} ended with ${status}: ${last}`)
     // Also with status 0: a driver may call process.exit.
     const seen = `the process ended with ${status}: ${last}`
     const expected = 'a driver ends no process'

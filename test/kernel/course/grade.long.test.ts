@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFil
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { COURSE } from '../../../src/course/folder.ts'
+import { confined } from '../../../src/linux/rootless.ts'
 import { freshDirectory } from '../../support/fresh-directory.ts'
 import { ended } from '../../support/ordinary-user.ts'
 import { runMain } from '../../support/run-main.ts'
@@ -97,6 +98,13 @@ test.each([
   expect(failed).toMatchObject({ where: 'live', seen: expect.stringContaining(seen) })
   expect(readdirSync(directory, { recursive: true })).toEqual(before)
   expect(existsSync(`/proc/${process.pid}`)).toBe(true)
+})
+
+test('a confined program with too much memory for a moment is not one that ended well', () => {
+  const { status, stderr } = ended(
+    confined(['sh', '-c', 'dd if=/dev/zero of=/dev/null bs=1200M count=1 2>/dev/null'], 'none'),
+  )
+  expect([status, stderr]).toEqual([137, 'vnet: ended: more than 1 GiB of memory\n'])
 })
 
 test('vnet check --require-live fails when checks were not run', async () => {
