@@ -73,6 +73,7 @@ const commands: readonly LazyCommand[] = [
     args: [new Argument('[IF...]')],
     options: [
       new Option('--watch <time>', 'time from one reading to the next, such as 500ms (default 1s)').argParser(interval),
+      json(),
       user(),
     ],
     examples: [

@@ -1,7 +1,7 @@
 /** `vnet top`: from two readings to rows, from rows and keys to the lines of a screen. */
 import { expect, test } from 'vitest'
 import type { Reading, TopDevice } from '../../src/cli/top/reading.ts'
-import { arranged, rowsOf, type TopRow } from '../../src/cli/top/rows.ts'
+import { arranged, roundOf, rowsOf, type TopRow } from '../../src/cli/top/rows.ts'
 import { FIRST_VIEW, type Key, pageRows, plainLines, press, screenLines, type TopView } from '../../src/cli/top/view.ts'
 import type { DeviceStats } from '../../src/control/index.ts'
 import { statisticsRow } from './statistics-row.ts'
@@ -116,6 +116,30 @@ test('the filter finds names and drivers in either case', () => {
   expect([found('eth'), found('LOOP'), found('x')]).toEqual([['red/Eth0'], ['sn0'], []])
 })
 
+test('--json prints an object a round, with rates from the second round on', () => {
+  const [before, now] = [0, 2000].map(time =>
+    reading([device('sn0', { time, drops: { tx: { NEIGH: time / 1000 }, rx: {} } }, { txPackets: time / 10 })]),
+  )
+  const first = roundOf(7, before!, undefined)
+  expect(first).toMatchObject({ event: 'top', time: 7 })
+  expect(first.interfaces[0]!.rates).toEqual({ tx: null, txBytes: null, rx: null, rxBytes: null, drops: null })
+  expect(roundOf(8, now!, before).interfaces).toEqual([
+    {
+      name: 'sn0',
+      netns: null,
+      driver: 'snull',
+      state: 'up',
+      rates: { tx: 100, txBytes: 0, rx: 0, rxBytes: 0, drops: 1 },
+      drops: 2,
+      reasons: ['tx NEIGH 2'],
+      held: 0,
+      queues: 1,
+      stopped: 0,
+      cpu: null,
+    },
+  ])
+})
+
 test('a screen has the sums, the table with its units, and the help in its last line', () => {
   const busy = row('sn0', {
     tx: 1234,
@@ -129,9 +153,9 @@ test('a screen has the sums, the table with its units, and the help in its last 
   const { lines } = screenLines(content([busy, row('sn1', { tx: undefined })]), { columns: 100, rows: 6 })
   expect(lines).toEqual([
     'vnet top: 2 interfaces, 1.23k tx/s, 0.5 rx/s, 2 dropped/s, by tx',
-    'NAME  STATE   TX/s  TX bit/s  RX/s  RX bit/s  DROP/s     DROPPED  HELD  STOPPED  CPU%',
-    'sn0      up  1.23k        8M   0.5        96       2  tx NEIGH 2     0      0/1    12',
-    'sn1      up      -         0     0         0       0                 0      0/1     0',
+    'interface  state   tx/s  tx bit/s  rx/s  rx bit/s  drop/s     dropped  held  stopped  cpu%',
+    'sn0           up  1.23k        8M   0.5        96       2  tx NEIGH 2     0      0/1    12',
+    'sn1           up      -         0     0         0       0                 0      0/1     0',
     '',
     expect.stringMatching(/^q quit {2}sort by: n t r d c, .{1,60}$/),
   ])

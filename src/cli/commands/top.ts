@@ -5,13 +5,14 @@ import { type AskOptions, askVnets, fail } from '../ask.ts'
 import { isAmong, type Named } from '../device-text.ts'
 import { EXIT_OK, endOf, type Io } from '../io.ts'
 import { type Reading, read } from '../top/reading.ts'
-import { rowsOf } from '../top/rows.ts'
+import { roundOf, rowsOf } from '../top/rows.ts'
 import { isTerminal, openScreen, type TerminalProcess } from '../top/screen.ts'
 import { FIRST_VIEW, type Key, pageRows, plainLines, press, screenLines, type TopContent } from '../top/view.ts'
 
 interface TopOptions extends AskOptions {
   /** Milliseconds between two rounds. */
   readonly watch?: number
+  readonly json?: boolean
 }
 
 const INTERVAL_MS = 1000
@@ -21,18 +22,18 @@ const TIMEOUT_MS = 1000
 /** Shows the interfaces `names`, or all if `names` is empty, until the user ends it. */
 export function top(
   names: readonly string[],
-  { watch: interval = INTERVAL_MS, user }: TopOptions,
+  { watch: interval = INTERVAL_MS, user, json = false }: TopOptions,
   io: Io,
 ): Promise<number> {
   const isWanted = names.length === 0 ? undefined : (device: Named) => isAmong(device, names)
   const show = async (client: ControlClient, first: Found) => {
     using end = endOf(io)
-    using shown = io.own && isTerminal(process) ? onScreen(process) : onLines(io)
+    using shown = !json && io.own && isTerminal(process) ? onScreen(process) : onLines(io, json)
     let found = first
     for (let before: Reading | undefined; ; ) {
       const devices = isWanted === undefined ? found.devices : found.devices.filter(isWanted)
       const reading = await read(client, devices, found.failed)
-      const status = shown.update({ rows: rowsOf(reading, before), problems: reading.problems })
+      const status = shown.update(reading, before)
       if (status !== undefined) return status
       if (await Promise.race([end.within(interval), shown.ended])) return EXIT_OK
       before = reading
@@ -45,18 +46,23 @@ export function top(
 /** Where the rows are shown. */
 interface Shown extends Disposable {
   /** Returns the exit status if the command ends with it. */
-  update(content: Omit<TopContent, 'view'>): number | undefined
+  update(reading: Reading, before: Reading | undefined): number | undefined
   /** Settles when the user ends the command by a key. */
   readonly ended: Promise<true>
 }
 
-function onLines(io: Io): Shown {
+function onLines(io: Io, json: boolean): Shown {
   let blocks = 0
   return {
-    update(content) {
-      for (const problem of content.problems) fail(io, problem)
-      if (content.rows.length === 0) return fail(io, 'no vnet is running any more')
-      const lines = plainLines({ ...content, view: { ...FIRST_VIEW, sort: 'name' } })
+    update(reading, before) {
+      const { problems, devices } = reading
+      for (const problem of problems) fail(io, problem)
+      if (devices.length === 0) return fail(io, 'no vnet is running any more')
+      if (json) {
+        io.out(`${JSON.stringify(roundOf(Date.now(), reading, before))}\n`)
+        return undefined
+      }
+      const lines = plainLines({ rows: rowsOf(reading, before), problems, view: { ...FIRST_VIEW, sort: 'name' } })
       io.out((blocks++ > 0 ? '\n' : '') + lines.map(line => `${line}\n`).join(''))
       return undefined
     },
@@ -88,9 +94,9 @@ function onScreen(terminal: TerminalProcess): Shown {
   }
   const screen = openScreen(terminal, pressed, draw)
   return {
-    update(next) {
+    update(reading, before) {
       isRead = true
-      content = { ...next, view: content.view }
+      content = { rows: rowsOf(reading, before), problems: reading.problems, view: content.view }
       draw()
       return undefined
     },

@@ -34,6 +34,29 @@ export function rowsOf(reading: Reading, before: Reading | undefined): TopRow[] 
   return reading.devices.map(device => row(device, last.get(keyOf(device)), cpuOf(device, reading, before)))
 }
 
+/** Returns the object of a round for `--json`. Rates are per second, null in the first round. */
+export function roundOf(time: number, reading: Reading, before: Reading | undefined) {
+  const rows = rowsOf(reading, before)
+  const interfaces = reading.devices.map(({ device, stats }, i) => {
+    const { driver, state, tx, txBytes, rx, rxBytes, drops, reasons, held, queues, stopped, cpu } = rows[i] as TopRow
+    const rates = Object.entries({ tx, txBytes, rx, rxBytes, drops }).map(([name, rate]) => [name, rate ?? null])
+    return {
+      name: device.name,
+      netns: device.netns ?? null,
+      driver,
+      state,
+      rates: Object.fromEntries(rates),
+      drops: sum(stats.drops.tx) + sum(stats.drops.rx),
+      reasons,
+      held,
+      queues,
+      stopped,
+      cpu: cpu ?? null,
+    }
+  })
+  return { event: 'top', time, interfaces }
+}
+
 /** Rows that have `filter` in their name or driver, in either case; sorted, largest rates first. */
 export function arranged(rows: readonly TopRow[], sort: SortKey, isReversed: boolean, filter: string): TopRow[] {
   const wanted = filter.toLowerCase()

@@ -120,7 +120,7 @@ function tableOf(rows: readonly TopRow[], { inBytes }: TopView): string[] {
   const unit = inBytes ? 'B/s' : 'bit/s'
   const data = (bytes: number | undefined) => formatNumber(bytes === undefined || inBytes ? bytes : bytes * 8)
   return align([
-    ['NAME', 'STATE', 'TX/s', `TX ${unit}`, 'RX/s', `RX ${unit}`, 'DROP/s', 'DROPPED', 'HELD', 'STOPPED', 'CPU%'],
+    ['interface', 'state', 'tx/s', `tx ${unit}`, 'rx/s', `rx ${unit}`, 'drop/s', 'dropped', 'held', 'stopped', 'cpu%'],
     ...rows.map(row => [
       row.name,
       row.state,

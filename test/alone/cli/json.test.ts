@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { EOPNOTSUPP, VnetError } from '../../../src/base/errno.ts'
+import { commands, vnetAttributes as of } from '../../../src/control/protocol/family.ts'
 import type { MessageBuilder } from '../../../src/netlink/index.ts'
 import { FakeVnet } from '../../support/fake-vnet.ts'
 import { runMain } from '../../support/run-main.ts'
@@ -37,6 +38,11 @@ beforeAll(() => {
     [GET_PARAM]: () => [lockup],
     [GET_PARTS]: none,
     [GET_SCENARIO]: refuse,
+    [commands.ioctl.cmd]: () => [
+      b => void b.s32(of.ioctlResult.type, 0).binary(of.ioctlIfreq.type, new Uint8Array(40)),
+    ],
+    [commands.step.cmd]: () => [b => void b.binary(of.stepMode.type, Uint8Array.of(0))],
+    [commands.getSegment.cmd]: none,
     ...Object.fromEntries([RESET_STATS, SET_CARRIER, SET_PARAM, TRIGGER, CUT, PLUG].map(cmd => [cmd, none])),
   })
 })
@@ -59,6 +65,8 @@ const ARGS: Readonly<Record<string, readonly string[]>> = {
   'trigger IF FAULT': ['sn0', 'flap'],
   carrier: ['sn0', 'off'],
   echo: ['x'],
+  ioctl: ['sn0', '0'],
+  'lan show': ['show'],
 }
 
 test.each(rows)('vnet %s --json prints %s objects with the fields of the page', async (command, event, fields) => {
@@ -89,5 +97,5 @@ test('list --all does not list own addresses for an interface of another pid nam
 })
 
 test('the page has a row for each kind of object that is printed once', () => {
-  expect(rows.length).toBe(14)
+  expect(rows.length).toBe(17)
 })
