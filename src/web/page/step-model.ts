@@ -27,16 +27,18 @@ export function labelOf(id: DeviceId, vnets: readonly VnetRow[]): string {
   return found?.label ?? id.replace(/^.*\//, '')
 }
 
-/** One line about the present state. `before` is the last step that waited. */
+/** One line about the present state. `before` is the last step that waited, `drop` a reason. */
 export function stateWords(
   mode: 'on' | 'off',
   step: StepInfo | undefined,
   vnets: readonly VnetRow[],
   before?: StepInfo,
+  drop?: string,
 ): string {
   if (mode === 'off') return 'Frames pass. Halt them to see each step of their path.'
+  if (step === undefined && drop !== undefined) return `The frame went no further: it was dropped: ${drop}.`
   if (step === undefined && before?.frame !== undefined && before.step < 5)
-    return 'The frame went no further: it was dropped, or the driver or the wire keeps it. Frames shows why.'
+    return 'The frame went no further: it was dropped, or the driver or the wire keeps it.'
   if (step === undefined) return 'No frame waits. Send one, by ping for instance.'
   return `Step ${step.step} of 5 at ${labelOf(step.id, vnets)}, queue ${step.queue}: ${step.next} is next.`
 }
@@ -68,6 +70,19 @@ export function changes(before: StepInfo | undefined, now: StepInfo | undefined)
     if (was !== undefined && was !== value) changed.set(key, was)
   }
   return changed
+}
+
+/**
+ * Returns the earlier value of each field that has changed on the path of a frame so far: `known`
+ * are the changes up to the step before.
+ */
+export function onPath(
+  known: ReadonlyMap<string, string> | undefined,
+  before: StepInfo | undefined,
+  now: StepInfo | undefined,
+): ReadonlyMap<string, string> {
+  const isNew = before !== undefined && now !== undefined && now.step <= before.step
+  return new Map([...changes(before, now), ...((!isNew && known) || [])])
 }
 
 /** The values of fields by `HEADER/FIELD`; the first value of a field that occurs twice. */

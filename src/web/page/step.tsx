@@ -1,15 +1,27 @@
 /** Step by step: a frame halts before each step of its path. A click or a key runs the step. */
 import { type Signal, signal } from '@preact/signals'
 import { useState } from 'preact/hooks'
-import type { DeviceRow, FeedMessage, PageCommand, StepInfo } from '../feed-types.ts'
+import type { DeviceId, DeviceRow, FeedMessage, PageCommand, StepInfo } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { commandLine } from './command-line.ts'
 import { NO_TOKEN } from './control.tsx'
 import { CommandBox } from './copy.tsx'
 import { draftOf } from './draft.ts'
+import type { PartInfo } from './driver-model.ts'
+import { describePart } from './driver-text.ts'
 import { Bytes, Headers } from './frame-parts.tsx'
 import { SCROLLABLE, useKeys } from './hooks.ts'
-import { changes, noCodeWords, noFrameWords, numbered, STEPS, stateWords, TIMES, timeWords } from './step-model.ts'
+import {
+  labelOf,
+  noCodeWords,
+  noFrameWords,
+  numbered,
+  onPath,
+  STEPS,
+  stateWords,
+  TIMES,
+  timeWords,
+} from './step-model.ts'
 
 type StepMessage = Extract<FeedMessage, { type: 'step' }>
 type StepCommand = Extract<PageCommand, { do: 'step' }>
@@ -18,26 +30,39 @@ type StepCommand = Extract<PageCommand, { do: 'step' }>
 interface Stepped {
   readonly message: StepMessage
   readonly before: StepInfo | undefined
+  /** The earlier values of all fields that changed on the path of the frame. */
+  readonly changed: ReadonlyMap<string, string>
+  /** Why frames were dropped since the last halt with a frame. */
+  readonly drop?: string | undefined
 }
 
 export function stepView(app: App): View {
   const stepped = signal<Stepped | undefined>(undefined)
   const chosen = draftOf(app, 0)
+  const parts = signal<ReadonlyMap<DeviceId, readonly PartInfo[]>>(new Map())
   return {
     name: 'step',
     title: 'Step',
-    wants: ['step'],
+    wants: ['step', 'parts', 'flights'],
+    wantsPeer: true,
     receive(message) {
+      if (message.type === 'parts') parts.value = new Map([...parts.value, [message.id, message.parts]])
+      if (message.type === 'flights' && message.id === app.device?.id && stepped.value !== undefined) {
+        const drop = message.frames.findLast(({ dropped }) => dropped !== undefined)?.dropped
+        if (drop !== undefined) stepped.value = { ...stepped.value, drop }
+      }
       if (message.type !== 'step' || message.id !== app.device?.id) return
       const last = stepped.value?.message.id === message.id ? stepped.value : undefined
       const before = message.mode === 'off' ? undefined : (last?.message.step ?? last?.before)
-      stepped.value = { message, before }
+      const { step } = message
+      const changed = onPath(last?.changed, before, step)
+      stepped.value = { message, before, changed, drop: step === undefined ? last?.drop : undefined }
     },
     Body: () =>
       app.device === undefined ? (
         <p class="muted">There is no interface to step.</p>
       ) : (
-        <Stepper key={app.device.id} app={app} device={app.device} stepped={stepped} chosen={chosen} />
+        <Stepper key={app.device.id} app={app} device={app.device} stepped={stepped} parts={parts} chosen={chosen} />
       ),
   }
 }
@@ -46,14 +71,15 @@ interface StepperProps {
   readonly app: App
   readonly device: DeviceRow
   readonly stepped: Signal<Stepped | undefined>
+  readonly parts: Signal<ReadonlyMap<DeviceId, readonly PartInfo[]>>
   /** After how many milliseconds frames continue by themselves, 0 for never. */
   readonly chosen: Signal<number>
 }
 
-function Stepper({ app, device, stepped, chosen }: StepperProps) {
+function Stepper({ app, device, stepped, parts, chosen }: StepperProps) {
   const [error, setError] = useState('')
   const { mayChange, vnets } = app
-  const { message, before } = (stepped.value?.message.id === device.id && stepped.value) || {}
+  const { message, before, changed, drop } = (stepped.value?.message.id === device.id && stepped.value) || {}
   const { mode = 'off', step } = message ?? {}
   const isOn = mode === 'on'
   const every = isOn ? (message?.every ?? 0) : chosen.value
@@ -118,7 +144,7 @@ function Stepper({ app, device, stepped, chosen }: StepperProps) {
           {error}
         </p>
         <p class="step-state" role="status">
-          {stateWords(mode, step, vnets, before)}
+          {stateWords(mode, step, vnets, before, drop)}
         </p>
         <ol class="step-path" aria-label="The path of a frame">
           {STEPS.map(({ title, text }, i) => (
@@ -132,7 +158,8 @@ function Stepper({ app, device, stepped, chosen }: StepperProps) {
       {step !== undefined && (
         <div class="step-panels">
           <Code step={step} hasToken={mayChange} />
-          <Frame step={step} before={before} hasToken={mayChange} />
+          <Frame step={step} changed={changed} hasToken={mayChange} />
+          <Parts label={labelOf(step.id, vnets)} parts={parts.value.get(step.id) ?? []} />
         </div>
       )}
     </div>
@@ -144,7 +171,7 @@ interface PanelProps {
   readonly hasToken: boolean
 }
 
-function Frame({ step, before, hasToken }: PanelProps & { readonly before: StepInfo | undefined }) {
+function Frame({ step, changed, hasToken }: PanelProps & { readonly changed: Stepped['changed'] | undefined }) {
   const { frame } = step
   return (
     <section class="panel step-frame">
@@ -154,7 +181,7 @@ function Frame({ step, before, hasToken }: PanelProps & { readonly before: StepI
       ) : (
         <>
           <p class="mono">{frame.text}</p>
-          <Headers headers={frame.headers} changed={changes(before, step)} />
+          <Headers headers={frame.headers} {...(changed && { changed })} />
           <Bytes bytes={frame.bytes} length={frame.length} />
         </>
       )}
@@ -181,6 +208,32 @@ function Code({ step, hasToken }: PanelProps) {
           </section>
         </>
       )}
+    </section>
+  )
+}
+
+interface PartsProps {
+  readonly label: string
+  readonly parts: readonly PartInfo[]
+}
+
+/** The rings, queues and interrupts of the interface where the frame waits. */
+function Parts({ label, parts }: PartsProps) {
+  if (parts.length === 0) return null
+  return (
+    <section class="panel step-parts">
+      <h2>{`Rings and queues of ${label}`}</h2>
+      <dl>
+        {parts.map(part => {
+          const { name, value, note, tone } = describePart(part, undefined)
+          return (
+            <div key={`${part.kind} ${part.name}`}>
+              <dt class="mono">{name}</dt>
+              <dd class={tone === 'plain' ? '' : tone}>{[value, note].filter(Boolean).join(', ')}</dd>
+            </div>
+          )
+        })}
+      </dl>
     </section>
   )
 }

@@ -6,6 +6,7 @@ import {
   noCodeWords,
   noFrameWords,
   numbered,
+  onPath,
   stateWords,
   timeWords,
 } from '../../../src/web/page/step-model.ts'
@@ -37,6 +38,9 @@ describe('the line of the state', () => {
       /^The frame went no further: it was dropped/,
     )
     expect(stateWords('on', undefined, vnets, at(5, '198.18.0.2'))).toMatch(/^No frame waits\./)
+    expect(stateWords('on', undefined, vnets, at(2, '198.18.0.2'), 'NOMEM')).toBe(
+      'The frame went no further: it was dropped: NOMEM.',
+    )
     // A step without a frame, or a page that may not see it.
     expect(stateWords('on', undefined, vnets, halt)).toMatch(/^No frame waits\./)
   })
@@ -53,6 +57,14 @@ test('times are in milliseconds below a second', () => {
 test('a field that the last step changed has the value before it, and no other field has', () => {
   const changed = changes(at(2, '198.18.0.2'), at(3, '198.18.1.2'))
   expect([...changed]).toEqual([['IPv4/Destination', '198.18.0.2']])
+})
+
+test('a changed field stays marked for the rest of the path, also after a step without a frame', () => {
+  const [read, sent] = [at(2, '198.18.0.2'), at(3, '198.18.1.2')]
+  const changed = onPath(undefined, read, sent)
+  const waiting = onPath(changed, sent, undefined)
+  expect([...onPath(waiting, sent, at(4, '198.18.1.2'))]).toEqual([['IPv4/Destination', '198.18.0.2']])
+  expect(onPath(changed, sent, at(1, '198.18.1.2')).size).toBe(0)
 })
 
 test('the fields of another frame are not changes', () => {
