@@ -92,6 +92,12 @@ const WAYS = [
   wired('wire_delay', 'cable --wire, delay', 'delay 100us limit 1000'),
   wired('wire_loss', 'cable --wire, loss', 'loss 0%'),
   wired('wire_rate', 'cable --wire, rate', 'rate 10gbit'),
+  wired('wire_codel', 'cable --wire, rate with codel', 'rate 10gbit codel'),
+  wired('wire_fq_codel', 'cable --wire, rate with fq_codel', 'rate 10gbit fq_codel'),
+  wired('wire_pie', 'cable --wire, rate with pie', 'rate 10gbit pie'),
+  wired('wire_dualpi2', 'cable --wire, rate with dualpi2', 'rate 10gbit dualpi2'),
+  wired('wire_policer', 'cable --wire, policer', 'policer 100gbit burst 10mb'),
+  wired('wire_match', 'cable --wire, match flow', 'match flow 50% ( loss 0% )'),
   wired('wire_chain', 'cable --wire, five stages', 'loss 0% duplicate 0% corrupt 0% rate 10gbit delay 100us'),
 ]
 
