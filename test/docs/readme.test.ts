@@ -12,13 +12,13 @@ const links = (page: string, text: string) =>
   [...text.matchAll(/\]\((?!http)([^)#]+)/g)].map(([, path]) => normalize(join(dirname(page), path as string)))
 
 test('the driver in the README is the example that the kernel tests run', () => {
-  const [, code] = readme.match(/```js\n(import .*?)```/s) ?? []
+  const [, code] = readme.match(/```js\n(import [^\n]* from 'vnet'\n.*?)```/s) ?? []
   expect(code).toBe(readFileSync('examples/pong.js', 'utf8'))
   expect(code?.trimEnd().split('\n')).toHaveLength(25)
 })
 
 test('the test in the README is the one in docs/testing.md, which a test runs', () => {
-  const [, code = ''] = readme.match(/```js\n(test\(.*?)```/s) ?? []
+  const [, code = ''] = readme.match(/```js\n(.*?test\(.*?)```/s) ?? []
   expect(code).not.toBe('')
   expect(readFileSync('docs/testing.md', 'utf8')).toContain(code)
 })

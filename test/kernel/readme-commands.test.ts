@@ -21,7 +21,7 @@ test.each([
     ${start.replace(/ &\n$/, ' > /run/ready &\n')}
     while read -r line; do [ "$line" = ready ] && break; done < /run/ready
     ${look.replace('-i 0.1', '-i 0.01').replace(/^node dist\/vnet.js wire sn0$/m, `until node dist/vnet.js wire sn0 > /run/wire && grep -qE '${last}' /run/wire; do :; done; cat /run/wire`)}
-    kill $!; wait`.replaceAll(/\bnode dist/g, `'${process.execPath}' dist`)
+    wait`.replaceAll(/\bnode dist/g, `'${process.execPath}' dist`)
   const { status, stdout, stderr } = ended([...onMachine({ mode }, [...by, ...VNET_ROOTLESS]), 'sh', '-ec', script])
   expect({ status, stderr }).toEqual({ status: 0, stderr: expect.not.stringMatching(/^vnet: /m) })
   for (const row of shown) expect(stdout).toMatch(new RegExp(row))
