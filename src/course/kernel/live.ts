@@ -19,8 +19,8 @@ const WIRE = fileURLToPath(new URL('../../../dist/course/kernel/wire.js', import
 
 /** Milliseconds between looks at the counters, how many must be equal, and how many at most. */
 const SETTLE_MS = 100
-const SETTLED = 3
-const SETTLE_MAX = 100
+const SETTLED = 10
+const SETTLE_MAX = 200
 
 const CAMEL = /_([a-z0-9])/g
 const camelCase = (name: string): string => name.replace(CAMEL, (_, letter: string) => letter.toUpperCase())
