@@ -9,12 +9,12 @@
  * measure what compiled code allocates, one process per file. kernel (test/kernel): as root, in
  * network namespaces that the tests make. Where that is impossible, all kernel tests are skipped
  * and the reason is printed once. own (test/containers, tests with Docker and containerd,
- * test/labs, tests with pytest, Go, keepalived and etcd, test/browsers, tests with Playwright, and
- * test/explore, explorations of programs of others): only the folder VNET_TEST_FOLDER, which runs
- * alone. tools: the tests that start a program which
- * is missing or another one of its name; they are skipped, too, and the reason is printed. In CI
- * that is a failure. scripts/test.mjs sets the coverage threshold, because it holds for full runs
- * only.
+ * test/labs, tests with pytest, Go, keepalived and etcd, test/browsers, tests with Playwright,
+ * test/explore, explorations of programs of others, and test/install, an installation in a fresh
+ * Debian): only the folder VNET_TEST_FOLDER, which runs alone. tools: the tests that start a
+ * program which is missing or another one of its name; they are skipped, too, and the reason is
+ * printed. In CI that is a failure. scripts/test.mjs sets the coverage threshold, because it holds
+ * for full runs only.
  */
 
 import { readdirSync, readFileSync } from 'node:fs'
@@ -40,7 +40,7 @@ const names = readdirSync(join(root, 'test'), { recursive: true }).map(name => `
 const isFullSize = name => readFileSync(join(root, name), 'utf8').includes('/scale.ts')
 const isOfRun = name => (isLong ? /\.long\.test\.ts$/.test(name) || isFullSize(name) : !/\.long\.test\.ts$/.test(name))
 /** The folders with a run of their own, and the folder that this run is for. */
-const OWN = ['containers', 'labs', 'browsers', 'explore', 'kernel-module']
+const OWN = ['containers', 'labs', 'browsers', 'explore', 'kernel-module', 'install']
 const own = process.env.VNET_TEST_FOLDER
 const ownOf = name => OWN.find(folder => name.startsWith(`test/${folder}/`))
 const ofRun = names.filter(

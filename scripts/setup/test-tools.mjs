@@ -101,6 +101,12 @@ const ownPackages = {
     openssl: 'openssl',
     setpriv: 'util-linux',
   },
+  /** Beside the compilers, which scripts/prebuild.mjs installs. */
+  install: {
+    debootstrap: 'debootstrap',
+    'qemu-aarch64-static': 'qemu-user-static',
+    ip: 'iproute2',
+  },
   /** The kernel itself is downloaded by the tests and never installed. */
   'kernel-module': {
     'qemu-system-x86_64': 'qemu-system-x86',

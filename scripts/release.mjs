@@ -1,0 +1,47 @@
+/**
+ * node scripts/release.mjs [--dry-run]: builds the files for every machine and publishes vnet and
+ * create-vnet-driver, which have the same version. A version such as 1.0.0-rc.1 gets the tag `next`.
+ * In GitHub Actions the packages have provenance. With --dry-run nothing leaves this machine.
+ */
+
+import { execFileSync, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { npm } from './setup/command.mjs'
+
+const root = resolve(import.meta.dirname, '..')
+const PACKAGES = ['.', 'packages/create-vnet-driver']
+
+const args = process.argv.slice(2)
+const isDry = args.includes('--dry-run')
+
+function fail(message, code = 1) {
+  console.error(`release: ${message}`)
+  process.exit(code)
+}
+
+/** Runs a program on this terminal. */
+function run(directory, program, ...words) {
+  const { status } = spawnSync(program, words, { cwd: join(root, directory), stdio: 'inherit' })
+  if (status !== 0) fail(`${words.join(' ')} failed, see above`)
+}
+
+const unknown = args.find(word => word !== '--dry-run')
+if (unknown !== undefined) fail(`${unknown} is not an option: use --dry-run or none`, 2)
+
+const versions = PACKAGES.map(path => JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')).version)
+const [version] = versions
+if (versions.some(other => other !== version)) fail(`the packages have different versions: ${versions.join(', ')}`)
+// The workflow sets `repository`, which provenance needs.
+const isAction = process.env.GITHUB_ACTIONS === 'true'
+const changes = execFileSync('git', ['status', '--porcelain'], { cwd: root, encoding: 'utf8' })
+if (!isDry && !isAction && changes !== '') fail('commit or remove your changes first: git status')
+const tag = process.env.GITHUB_REF_TYPE === 'tag' ? process.env.GITHUB_REF_NAME : `v${version}`
+if (tag !== `v${version}`) fail(`the tag is ${tag}, but the version ${version}`)
+
+run('.', process.execPath, 'scripts/prebuild.mjs')
+const options = ['--access', 'public', '--tag', version.includes('-') ? 'next' : 'latest']
+if (isAction && !isDry) options.push('--provenance')
+if (isDry) options.push('--dry-run')
+for (const path of PACKAGES) run(path, ...npm(), 'publish', ...options)
+console.log(`${isDry ? 'would publish' : 'published'} vnet and create-vnet-driver ${version}`)
