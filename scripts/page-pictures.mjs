@@ -84,8 +84,10 @@ async function take(page, name) {
 /** The pair of a driver with a board, and traffic that a wire delays and loses. */
 async function pictureDriver(browser) {
   const { child, address } = await startVnet('snull', '--use-napi', '--wire', 'delay 8ms 2ms loss 0.5%')
-  await start(space, ['ping', '-q', '-i', '0.01', '-s', '400', '198.18.0.2'])
-  await start(space, ['ping', '-q', '-i', '0.03', '-s', '1200', '198.18.1.1'])
+  const pings = [
+    await start(space, ['ping', '-q', '-i', '0.01', '-s', '400', '198.18.0.2']),
+    await start(space, ['ping', '-q', '-i', '0.03', '-s', '1200', '198.18.1.1']),
+  ]
   const driver = await open(browser, address, 'driver', { colorScheme: 'light' })
   const phone = await open(browser, address, 'driver', { colorScheme: 'dark', viewport: PHONE, isMobile: true })
   const traffic = await open(browser, address, 'traffic', { colorScheme: 'dark' })
@@ -93,11 +95,16 @@ async function pictureDriver(browser) {
   await setTimeout(HALF_MS)
   run('ip', 'netns', 'exec', space, ...vnet('wire', 'sn0', 'delay 20ms 2ms loss 5%'))
   await setTimeout(HALF_MS)
-  await take(driver, 'driver')
   await take(phone, 'phone')
   await take(traffic, 'traffic')
   await frames.getByRole('row').filter({ hasText: 'echo reply' }).last().click()
   await take(frames, 'frames')
+  // Few frames are dots. The picture shows one that falls.
+  for (const { child } of pings) await stop(child)
+  run('ip', 'netns', 'exec', space, ...vnet('wire', 'sn0', 'loss 25% | delay 900ms'))
+  await start(space, ['ping', '-q', '-i', '0.4', '198.18.0.2'])
+  await driver.locator('.frame-dot .reason').first().waitFor({ timeout: 60_000 })
+  await take(driver, 'driver')
   for (const page of [driver, phone, traffic, frames]) await page.close()
   await stop(child)
 }

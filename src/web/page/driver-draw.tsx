@@ -329,14 +329,12 @@ export function End({ box: { x, y, width, height }, state: { lines, label }, hre
       ))}
     </>
   )
-  // Its texts are in its name.
-  const name = [...lines.map(({ text }) => text), label].join(', ')
   return href === undefined ? (
     <g class="end" {...drawn('img', label)}>
       {inside}
     </g>
   ) : (
-    <a class="end" href={href} aria-label={name}>
+    <a class="end" href={href}>
       {inside}
     </a>
   )

@@ -157,9 +157,11 @@ function Stepper({ app, device, stepped, parts, chosen }: StepperProps) {
       </section>
       {step !== undefined && (
         <div class="step-panels">
-          <Code step={step} hasToken={mayChange} />
+          <div class="stack">
+            <Code step={step} hasToken={mayChange} />
+            <Parts label={labelOf(step.id, vnets)} parts={parts.value.get(step.id) ?? []} />
+          </div>
           <Frame step={step} changed={changed} hasToken={mayChange} />
-          <Parts label={labelOf(step.id, vnets)} parts={parts.value.get(step.id) ?? []} />
         </div>
       )}
     </div>

@@ -118,7 +118,7 @@ test('a frame is a dot that waits in the wire and falls where it is dropped, als
 test('the far end links to the peer, and then shows the peer’s drawing', async () => {
   const { feed, page } = await openDriver()
   expect(new Set(feed.devices)).toEqual(new Set([SNULL, '4711//sn1']))
-  const far = page.getByRole('link', { name: /^kernel, sn1, carrier/ })
+  const far = page.getByRole('link', { name: /network stack at sn1: carrier/ })
   await far.click()
   await page.getByRole('heading', { name: 'sn1', level: 1 }).waitFor()
   await feed.quarter()
