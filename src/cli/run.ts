@@ -50,6 +50,12 @@ export async function run(
   const web = options.web === undefined && options.metrics === undefined ? undefined : await import('./web-process.ts')
   // Before the unsharing, which leaves its thread the descriptors of the others.
   io.lockups?.begin()
+  const stages = namedBy(driver.params, params, 'stages')
+  if (stages.length > 0) {
+    const { importFile } = await import('./driver-file.ts')
+    // It may start a thread of Node's, which needs the descriptors of the others too.
+    for (const file of stages) await importFile(file)
+  }
   // Each read or write of a descriptor table that threads share takes a reference, which costs a
   // few percent of a small frame (fdget in fs/file.c). A container may forbid unshare(2).
   if (io.sole) {
@@ -66,7 +72,7 @@ export async function run(
   const hasScenario = namedBy(driver.params, params, 'scenario').length > 0
   const scenarios = hasScenario ? await import('../wire/scenario-file.ts') : undefined
   await using wireResources = new LinuxWireResources(scenarios?.parseScenario)
-  for (const file of namedBy(driver.params, params, 'stages')) {
+  for (const file of stages) {
     await wireResources.loadStages(file, (await import('./driver-file.ts')).importFile)
   }
   // -v has the carrier in its lines already.
