@@ -28,7 +28,8 @@ import {
 } from '@playwright/test'
 import { UsageError } from './base/usage-error.ts'
 import { forwarder } from './testing/lab/forward.ts'
-import { createLabWith, type Lab, type LabCableOptions, type LabNamespace, warmLabs } from './testing/lab/index.ts'
+import { createLabWith, type Lab, type LabCableOptions, type LabNamespace } from './testing/lab/index.ts'
+import { LabWorker } from './testing/lab/lab-worker.ts'
 import { LabLink } from './testing/lab/link.ts'
 import { checkForm, type Form, OBJECT } from './testing/lab/options.ts'
 import { addDrops, labName, reasonToSkip, seedFor } from './testing/runner.ts'
@@ -230,18 +231,17 @@ function linking<Test extends Base>(test: Test): Test {
 }
 
 /**
- * The first lab takes ten times as long as the second. It is made while a worker of Playwright
- * loads its test files. The process that lists the tests makes none. Nothing is awaited here,
- * because CommonJS loads this file, too.
+ * The worker of the labs takes longer to start than the rest of a lab. It starts while a worker of
+ * Playwright loads its test files. The process that lists the tests makes no lab.
  */
-const warming = process.env.TEST_WORKER_INDEX === undefined ? undefined : warmLabs(lab => join(lab, ''))
+if (process.env.TEST_WORKER_INDEX !== undefined) LabWorker.take()
 
 const none: { browser: Browser | undefined } = { browser: undefined }
 const fixtures = {
   network: ['', { option: true }],
   lab: [
-    async ({ _warmed }: Own & { _warmed: void }, use: Use<Lab>, info: TestInfo) => {
-      void _warmed
+    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of fixtures from it.
+    async ({}: Own, use: Use<Lab>, info: TestInfo) => {
       const options = { name: labName(info.title), seed: seedFor(info.titlePath.join(' > ')) }
       const lab = await createLabWith(options, { sysctls: [ACCEPT_DAD] }).catch(error => reasonToSkip(error))
       if (typeof lab === 'string') return info.skip(true, lab)
@@ -270,14 +270,6 @@ const fixtures = {
     void lab
     await Promise.all(browsers.map(browser => browser.close()))
   },
-  _warmed: [
-    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of fixtures from it.
-    async ({}: Own, use: Use<void>) => {
-      await warming
-      await use()
-    },
-    { scope: 'worker', ...LIMIT },
-  ],
   _current: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of fixtures from it.
     async ({}: Own, use: Use<typeof none>) => use({ ...none }),

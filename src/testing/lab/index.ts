@@ -34,30 +34,26 @@ export type { WireDirections, WireSpec } from './wire-spec.ts'
 const WARM_MS = 60_000
 
 /**
- * @internal Makes a lab, uses the parts that tests will use, by default a link, a fault and a
- * request, and closes it: the first use of each part takes ten times as long as the second. Its
- * worker then runs until the thread ends. createLab reports why no lab can be made.
+ * @internal Makes a lab with a link, a fault and a request, and closes it: the first use of each
+ * part takes ten times as long as the second. Its worker then runs until the thread ends. createLab
+ * reports why no lab can be made.
  */
-export async function warmLabs(use: (lab: Lab, signal: AbortSignal) => Promise<unknown> = useParts): Promise<void> {
+export async function warmLabs(): Promise<void> {
   try {
     LabWorker.take()
     const signal = AbortSignal.timeout(WARM_MS)
     await using lab = await createLabWith({ signal }, { captures: '', isHidden: true })
-    await use(lab, signal)
+    const [client, server] = lab.namespaces('client', 'server')
+    const link = await lab.cable(client, server, { wire: 'delay 1us' })
+    await link.ab.drop('tcp port 9', { nth: 1 })
+    await server.listen(
+      http.createServer((_, response) => response.end()),
+      8080,
+    )
+    await (await client.fetch('http://server:8080/', { signal })).text()
   } catch {
     // The first test reports it.
   }
-}
-
-async function useParts(lab: Lab, signal: AbortSignal): Promise<void> {
-  const [client, server] = lab.namespaces('client', 'server')
-  const link = await lab.cable(client, server, { wire: 'delay 1us' })
-  await link.ab.drop('tcp port 9', { nth: 1 })
-  await server.listen(
-    http.createServer((_, response) => response.end()),
-    8080,
-  )
-  await (await client.fetch('http://server:8080/', { signal })).text()
 }
 
 /**
