@@ -42,6 +42,7 @@ function linkOutside(markdown) {
         if (outside === undefined) continue
         if (source) from.attrSet('href', source + outside)
         else [token.type, token.tag] = [token.type === 'link_open' ? 'span_open' : 'span_close', 'span']
+        if (!source && token !== from) from.attrs = null
       }
     }
   })
