@@ -3,7 +3,7 @@
  * that thread loops, and logs its position. It writes to the descriptors of the process, because
  * the main thread does not return to write for it.
  */
-import { writeSync } from 'node:fs'
+import { readFileSync, writeSync } from 'node:fs'
 import type { Debugger, InspectorNotification, Session } from 'node:inspector'
 import { OWN, stackFrame } from '../base/exception.ts'
 import { LOGLEVEL_ERR } from '../base/log.ts'
@@ -22,6 +22,11 @@ export interface LockupTimes {
 }
 
 export const LOCKUP_TIMES: LockupTimes = { limitMs: 2000, patienceMs: 1000 }
+
+/** Milliseconds until a main thread that waits for a CPU is looked at again. */
+const AGAIN_MS = 500
+/** Milliseconds of a tick in /proc/PID/stat. */
+const TICK_MS = 10
 
 /** Callers that are logged. */
 const CALLERS_MAX = 8
@@ -52,6 +57,8 @@ export class LockupReporter {
   #session: Session | undefined
   /** Set until the lockup is logged. */
   #patience: NodeJS.Timeout | undefined
+  /** Set while the main thread waits for a CPU. */
+  #again: NodeJS.Timeout | undefined
 
   constructor(native: Native, data: LockupWorkerData) {
     this.#native = native
@@ -75,6 +82,11 @@ export class LockupReporter {
   }
 
   #locked(): void {
+    this.#again = undefined
+    if (isStarved(this.#data.limitMs)) {
+      this.#again = setTimeout(() => this.#locked(), AGAIN_MS)
+      return
+    }
     this.#patience = setTimeout(() => this.#report([]), this.#data.patienceMs)
     if (this.#session !== undefined) return
     // A Node without an inspector cannot find places.
@@ -82,6 +94,12 @@ export class LockupReporter {
   }
 
   #returned(ms: number): void {
+    clearTimeout(this.#again)
+    if (this.#again !== undefined || (this.#patience ?? this.#what) === undefined) {
+      const isLockup = this.#again === undefined && !isStarved(this.#data.limitMs)
+      this.#again = undefined
+      if (!isLockup) return
+    }
     // Its beginning may have been read with its end, as one value.
     const what = this.#what ?? this.#logLocked([])
     this.#what = undefined
@@ -128,6 +146,21 @@ export class LockupReporter {
     } catch {
       // The reader has closed its pipe, or the pipe is full.
     }
+  }
+}
+
+/**
+ * Whether the main thread waits for a CPU and has used less CPU time, in its life, than it would
+ * have used in a lockup of `ms`. A busy machine may take seconds to load a driver.
+ */
+function isStarved(ms: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/self/task/${process.pid}/stat`, 'latin1')
+    // The second field, the name of the program, may contain spaces and parentheses.
+    const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return state === 'R' && (Number(fields[10]) + Number(fields[11])) * TICK_MS < ms
+  } catch {
+    return false
   }
 }
 
