@@ -2,6 +2,7 @@
  * Presence: the files by which clients find a vnet: the socket on which it listens and a file
  * beside it.
  */
+import { ENOENT, isErrno } from '../../base/errno.ts'
 import { describeException } from '../../base/exception.ts'
 import type { Native } from '../../linux/native.ts'
 import { netnsCookieOf } from '../../linux/socket-identity.ts'
@@ -38,12 +39,21 @@ export class Presence {
   /** Calls `onReadable` while a client waits. Throws an Error if clients cannot find the vnet. */
   constructor(native: Native, net: Net, options: PresenceOptions, onReadable: () => void) {
     const candidates = options.directory === undefined ? undefined : [options.directory]
-    const directory = makeRunDirectory(candidates ?? (options.isLab ? privateCandidates() : undefined)).path
-    this.#announcement = new Announcement(directory)
+    const announce = () =>
+      new Announcement(makeRunDirectory(candidates ?? (options.isLab ? privateCandidates() : undefined)).path)
+    const listen = () => ListeningSocket.open(native, this.#announcement.socket, SOCKET_MODE, onReadable)
     const home: NetNamespace = { inode: ownNamespace('net'), cookie: netnsCookieOf(native) }
-    this.listening = ListeningSocket.open(native, this.#announcement.socket, SOCKET_MODE, onReadable)
+    this.#announcement = announce()
+    try {
+      this.listening = listen()
+    } catch (error) {
+      if (!isErrno(error, ENOENT)) throw error
+      // The user's last other vnet ended meanwhile, and removed the empty directory.
+      this.#announcement = announce()
+      this.listening = listen()
+    }
     this.listening.unref()
-    this.#stop = announce(net, this.#announcement, home, options)
+    this.#stop = keepWritten(net, this.#announcement, home, options)
   }
 
   /** Closes the socket, and removes both files. */
@@ -55,7 +65,7 @@ export class Presence {
 }
 
 /** Keeps the file with the interfaces up to date; returns a function that stops this. */
-function announce(
+function keepWritten(
   net: Net,
   file: Announcement,
   home: NetNamespace,

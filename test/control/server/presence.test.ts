@@ -1,4 +1,5 @@
 /** The file by which clients find the interfaces of a vnet. */
+import { rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { readDirectories } from '../../../src/control/protocol/directory.ts'
@@ -21,4 +22,18 @@ test('the link of a lab that is made later has the namespace of its interface, w
   const [{ interfaces } = { interfaces: [] }] = readDirectories(namedDirectory(directory))
   await presence.remove()
   expect(interfaces.map(({ inode }) => inode)).toEqual([77])
+})
+
+test('a directory that the last other vnet removes before the socket is bound is made again', async () => {
+  const directory = join(root, 'removed')
+  const native = loadNative()
+  let binds = 0
+  const bind: typeof native.bind = (fd, address) => {
+    if (binds++ === 0) rmdirSync(directory)
+    return native.bind(fd, address)
+  }
+  const presence = new Presence(Object.assign(Object.create(native), { bind }), makeNet().net, { directory }, () => {})
+  const found = readDirectories(namedDirectory(directory))
+  await presence.remove()
+  expect([binds, found.length]).toEqual([2, 1])
 })
