@@ -78,7 +78,7 @@ describe('a call of Wireshark', () => {
     )
     expect([status, stderr]).toEqual([0, ''])
     expect(stdout.split('\n').map(line => line.replace(/.*\{value=(.*?)\}.*/, '$1'))).toEqual([
-      expect.stringMatching(/^extcap \{version=[\d.]+\}\{help=file:\/\/.*\/docs\/capture\.md\}\{display=vnet\}$/),
+      expect.stringMatching(/^extcap \{version=[\w.-]+\}\{help=file:\/\/.*\/docs\/capture\.md\}\{display=vnet\}$/),
       'vnet-ca',
       'vnet-red:cb',
       'vnet',
