@@ -34,6 +34,11 @@ export function netnsName(nsfd: number): string | undefined {
   return name ?? `net:[${namespace.ino}]`
 }
 
+/** Whether netnsName() returned it for a namespace that has a name, which can be watched. */
+export function isNamed(netns: string): boolean {
+  return !netns.startsWith('net:[')
+}
+
 function namesIn(directory: string): string[] {
   try {
     return readdirSync(directory)

@@ -13,7 +13,7 @@ import { eventLoopClock, LinkMonitor } from './link-monitor.ts'
 import { LinkQueue } from './link-queue.ts'
 import { readLists } from './link-state.ts'
 import type { Native } from './native.ts'
-import { inNetns, netnsName, placeOf, watchNetnsName } from './netns-name.ts'
+import { inNetns, isNamed, netnsName, placeOf, watchNetnsName } from './netns-name.ts'
 import { addressesOf, conflictWith, getLink, getLinks, type Link, nsidOf, RouteSocket } from './rtnetlink.ts'
 import { setPersist, type Tun } from './tap.ts'
 import { adoptTun, linkOfTun } from './tap-descriptor.ts'
@@ -137,7 +137,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
         nsfd,
         undefined,
       )
-      if (netns !== undefined) this.#watchName(port, netns, nsfd)
+      if (netns !== undefined && isNamed(netns)) this.#watchName(port, netns, nsfd)
       return port
     } finally {
       if (found >= 0) this.#native.close(found)

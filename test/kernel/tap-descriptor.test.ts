@@ -1,6 +1,6 @@
 /** openTap on a descriptor that another program opened, and routes over the interface. */
 import { once } from 'node:events'
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readFileSync, watch } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
 import { EBADF, EEXIST, EINVAL, ENETUNREACH } from '../../src/base/errno.ts'
 import { openTap, type TapOptions } from '../../src/linux/open-tap.ts'
@@ -128,6 +128,27 @@ describe('a descriptor', () => {
     const tap = await open({ fd })
     netns.remove()
     await once(tap, 'close')
+  })
+
+  test('a Tap in a namespace without a name stays open when another namespace is added', async () => {
+    const fd = tun('helper0')
+    netns.remove()
+    const tap = await open({ fd })
+    // Events of a directory reach its watchers in the order in which they were added.
+    const watcher = watch('/run/netns')
+    const changed = once(watcher, 'change')
+    own.add()
+    await changed
+    watcher.close()
+    using socket = new PacketSocket(netns, tap.name)
+    socket.send(frame(7))
+    const received: (number | undefined)[] = []
+    for await (const [first] of tap) {
+      if (first?.bytes[12] !== 0x88) continue
+      received.push(first.bytes[59])
+      break
+    }
+    expect(received).toEqual([7])
   })
 })
 
