@@ -66,19 +66,19 @@ test('top on a terminal sorts, filters, fits a new size, and restores the screen
   tmux('resize-window', '-t', 'top', '-x', '60', '-y', '9')
   await showsRows(/^q quit.{53}$/m, ['sn1'])
   type('q')
-  expect(await shows(/^status 0\nready>$/m)).not.toContain('NAME')
+  expect(await shows(/^status 0\nready>$/m)).not.toContain('interface')
 
   // Suspended, gone on, and ended by a signal.
   run(`clear; ${top}`)
-  await shows(/NAME/)
+  await shows(/^interface/m)
   type('C-z')
-  expect(await shows(/Stopped/)).not.toContain('NAME')
+  expect(await shows(/Stopped/)).not.toContain('interface')
   run('clear; echo "process $(jobs -p)"')
   const [, pid] = /^process (\d+)$/m.exec(await shows(/^process \d+$/m)) ?? []
   run('fg; echo "status $?, $(stty | grep -c -- -icanon)"')
-  await shows(/NAME/)
+  await shows(/^interface/m)
   process.kill(Number(pid), 'SIGTERM')
-  expect(await shows(/^status 0, 0$/m)).not.toContain('NAME')
+  expect(await shows(/^status 0, 0$/m)).not.toContain('interface')
   await stopConserved(vnet)
 })
 
@@ -89,7 +89,7 @@ test('top in a pipe prints a block of lines each interval, even of new vnets, un
   const start = (netns: Netns) => startVnet(['--name', name, '--no-address', '--netns', netns.name, '--json'])
   const vnets = [await start(netns)]
   const top = startMain('top', '--watch', '20ms', name)
-  await top.until(text => /^NAME .*\n\S+ +up +- .*\n\nNAME .*\n\S+ +up +0 /m.test(text))
+  await top.until(text => /^interface .*\n\S+ +up +- .*\n\ninterface .*\n\S+ +up +0 /m.test(text))
   vnets.push(await start(other))
   await top.until(text => text.split('\n\n').some(block => [netns, other].every(each => block.includes(each.name))))
   for (const vnet of vnets) await stopConserved(vnet)
