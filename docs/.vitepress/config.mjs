@@ -66,7 +66,7 @@ export default {
   description: 'Networks that fail, in tests and lessons: TAP, drivers and impairments in TypeScript',
   base: VNET_DOCS_BASE || '/',
   rewrites: { 'README.md': 'index.md', ':folder/README.md': ':folder/index.md' },
-  srcExclude: ['node_modules/**'],
+  srcExclude: ['api/**', 'node_modules/**'],
   lastUpdated: false,
   markdown: { config: linkOutside },
   themeConfig: {

@@ -5,6 +5,7 @@
 
 import { execFileSync } from 'node:child_process'
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -70,6 +71,13 @@ test('the package holds the program, the addon for this machine and its sources,
 
 test('the package is at most 3 MB large', () => {
   expect(statSync(tarball).size).toBeLessThanOrEqual(3_000_000)
+})
+
+test('the package holds every file that the README of a new driver links', () => {
+  const readme = readFileSync(join(root, 'packages/create-vnet-driver/template/README.md'), 'utf8')
+  const links = [...readme.matchAll(/\]\(node_modules\/(vnet\/[^)#]+)/g)].map(([, link]) => link as string)
+  expect(links.length).toBeGreaterThan(3)
+  expect(links.filter(link => !existsSync(join(consumer, 'node_modules', link)))).toEqual([])
 })
 
 test('publint reports no problem in the package', async () => {
