@@ -1,29 +1,35 @@
 /** The addresses of a found device, which its vnet does not know: they belong to the kernel. */
 import { loadNative } from '../../linux/native.ts'
 import { inNetns } from '../../linux/netns-name.ts'
-import { getLink, addressesOf as linkAddresses, RouteSocket } from '../../linux/rtnetlink.ts'
-import { formatMac } from '../../packet/address.ts'
+import { addressesOf as linkAddresses, RouteSocket } from '../../linux/rtnetlink.ts'
+import { netnsCookieOf } from '../../linux/socket-identity.ts'
+import { isSameNamespace, ownNamespace } from '../protocol/directory.ts'
 import type { FoundDevice } from './find.ts'
 
 /**
  * Returns the addresses of a device with their prefix lengths, without link-local ones. Returns
- * undefined if its network namespace cannot be entered.
+ * undefined if its network namespace is neither this program's own nor one that it may enter.
  */
-export function addressesOf({ name, ifindex, mac, netns, pid }: FoundDevice): string[] | undefined {
-  // Without a path inNetns would enter this program's own.
-  if (netns === undefined && pid === undefined) return undefined
+export function addressesOf({
+  name,
+  netns,
+  pid,
+  namespace,
+}: Pick<FoundDevice, 'name' | 'netns' | 'pid' | 'namespace'>): string[] | undefined {
   const native = loadNative()
+  const read = (nsfd: number) => {
+    using sock = RouteSocket.open(native, nsfd)
+    return linkAddresses(sock, name)
+  }
   try {
-    if (netns === undefined) {
-      // A server without privileges can enter no namespace, but may be in the vnet's.
-      using here = RouteSocket.open(native)
-      const own = getLink(here, { name })
-      if (own?.ifindex === ifindex && formatMac(own.address) === mac) return linkAddresses(here, name)
+    // A server without privileges can enter no namespace, but may be in the vnet's. Without a path
+    // inNetns would enter this program's own.
+    if (netns === undefined && namespace !== undefined) {
+      const own = { inode: ownNamespace('net'), cookie: netnsCookieOf(native) }
+      if (isSameNamespace(namespace, own)) return read(-1)
     }
-    return inNetns(native, netns ?? `/proc/${pid}/ns/net`, nsfd => {
-      using there = RouteSocket.open(native, nsfd)
-      return linkAddresses(there, name)
-    })
+    if (netns === undefined && pid === undefined) return undefined
+    return inNetns(native, netns ?? `/proc/${pid}/ns/net`, read)
   } catch {
     return undefined
   }

@@ -35,6 +35,8 @@ export interface FoundDevice extends DeviceInfo {
   readonly vnet: string
   /** The process of its vnet; undefined if that is in another pid namespace. */
   readonly pid: number | undefined
+  /** The network namespace that it is in; undefined if it is newer than its vnet's file. */
+  readonly namespace?: NetNamespace | undefined
 }
 
 export interface Found {
@@ -133,7 +135,8 @@ export async function findVnets(client: ControlClient, options: FindOptions = {}
         const pid = entry.pidns === pidns ? entry.pid : undefined
         return found
           .filter(everywhere ? () => true : isShown(entry, namespace))
-          .map(device => ({ ...device, vnet: entry.vnet, pid, ...namesOf(device.netns, entry.pid) }))
+          .map(device => ({ ...device, vnet: entry.vnet, pid, namespace: namespaceOf(device, entry) }))
+          .map(device => ({ ...device, ...namesOf(device.netns, entry.pid) }))
       } catch (error) {
         if (!(error instanceof VnetError)) throw error
         if (isErrno(error, ECONNREFUSED)) ended.add(entry)
@@ -157,7 +160,14 @@ export async function findVnets(client: ControlClient, options: FindOptions = {}
 function isShown({ netns, interfaces }: Entry, here: NetNamespace): (device: DeviceInfo) => boolean {
   if (netns === here.inode) return () => true
   const there = interfaces.filter(device => isSameNamespace(device, here))
-  return device => isOfLab(device) || there.some(one => one.ifindex === device.ifindex && one.netns === device.netns)
+  return device => isOfLab(device) || there.some(one => isSameDevice(one, device))
+}
+
+const isSameDevice = (a: EntryInterface, b: DeviceInfo) => a.ifindex === b.ifindex && a.netns === b.netns
+
+function namespaceOf(device: DeviceInfo, { interfaces }: Entry): NetNamespace | undefined {
+  const found = interfaces.find(each => isSameDevice(each, device))
+  return found && { inode: found.inode, cookie: found.cookie }
 }
 
 /** Returns the same error, with the vnet named in it. */
