@@ -211,7 +211,7 @@ export class Conversation {
     const now = performance.now()
     const isLate = ({ since }: Waiting) => now - since >= TIMEOUT_MS
     // Timers run before descriptors. After a stop of this process, replies may be waiting.
-    if ([...this.#requests.values()].some(isLate)) while ((this.#connection?.receive() ?? 0) > 0) {}
+    this.#connection?.receiveAll(() => ![...this.#requests.values()].some(isLate))
     for (const waiting of new Set(this.#requests.values())) if (isLate(waiting)) this.#end(waiting, -ETIMEDOUT)
     this.#unsent = this.#unsent.filter(({ waiting }) => this.#isUnderWay(waiting))
   }

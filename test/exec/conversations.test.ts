@@ -5,7 +5,7 @@ import { EBUSY, ECONNREFUSED, EIO, ENOBUFS, EPERM, ETIMEDOUT } from '../../src/b
 import { Connection } from '../../src/control/protocol/connection.ts'
 import type { Entry } from '../../src/control/protocol/directory.ts'
 import { ListeningSocket } from '../../src/control/server/listening-socket.ts'
-import { Conversations } from '../../src/exec/conversations.ts'
+import { Conversation, Conversations } from '../../src/exec/conversations.ts'
 import { loadNative } from '../../src/linux/native.ts'
 import { getU32, MessageBuilder, NLMSG_ERROR } from '../../src/netlink/index.ts'
 import { freshDirectory } from '../support/fresh-directory.ts'
@@ -101,6 +101,25 @@ test('a reply that arrived while the process was stopped is not late', async () 
   // The timers run first once the process continues.
   vi.advanceTimersByTime(60_000)
   expect(results).toEqual(['reply', 0])
+})
+
+test('a vnet that sends without end does not keep a late request from its timeout', async () => {
+  let events = 0
+  const flood = message(0x3f0, 0)
+  const conversation = new Conversation({ native, onDefect: error => defects.push(error) }, vnet, undefined, {
+    // Bounded, so that this test fails without a bound in the program, instead of never ending.
+    onEvent: () => void (++events < 1e6 && clients[0]?.send(flood)),
+    onEnd: () => {},
+  })
+  const results: number[] = []
+  const request = { vnet, requester: undefined, octets: message(0x3f0, 1), seqs: [1], onMessage: () => true }
+  conversation.ask({ ...request, onEnd: result => void results.push(result) })
+  await asks(1)
+  clients[0]?.send(flood)
+  vi.advanceTimersByTime(6000)
+  conversation.close(-ECONNREFUSED)
+  expect([results, defects]).toEqual([[-ETIMEDOUT], []])
+  expect(events).toBeLessThan(1e6)
 })
 
 test('a limited number of requests waits for a vnet that does not read, until they time out', async () => {

@@ -95,11 +95,11 @@ export class Exchanges {
       const timer = setTimeout(() => {
         // Timers run before descriptors. After a stop of this process, the reply may be waiting.
         const before = parts
-        at.receive()
+        at.receive(() => parts !== before)
         if (parts === before) timeOut(`it has not replied for ${ms / 1000} s`)
       }, ms)
       const deadline = setTimeout(() => {
-        at.receive()
+        at.receive(() => !at.exchanges.has(seq))
         if (at.exchanges.has(seq)) timeOut(`its reply is not complete after ${wholeMs / 1000} s`)
       }, wholeMs)
       const progress = () => {
@@ -178,9 +178,9 @@ class Vnet implements ConnectionListener {
     this.keepAlive()
   }
 
-  /** Reads the messages that have arrived. */
-  receive(): void {
-    while ((this.#connection?.receive() ?? 0) > 0) {}
+  /** Reads the messages that have arrived, until `isEnough`. */
+  receive(isEnough: () => boolean): void {
+    this.#connection?.receiveAll(isEnough)
   }
 
   listen(listener: VnetListener): void {

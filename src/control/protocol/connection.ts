@@ -27,6 +27,8 @@ export const MESSAGE_MAX = 68 * 1024
 const OUTPUT_MAX = 2 * MESSAGE_MAX
 /** Bytes of the input buffer until a longer message is received. It then remains larger. */
 const INPUT_BYTES = 2 * 1024
+/** Reads of receiveAll at most: 2 MiB and more, several times what a socket holds by default. */
+const READS_MAX = 1024
 
 /**
  * The process at the other end, as the kernel vouches for it: a client at the time when it
@@ -191,6 +193,13 @@ export class Connection {
       this.#receiving = false
     }
     return count
+  }
+
+  /**
+   * Receives what has arrived, until `isEnough`. It ends even if the peer never stops to send.
+   */
+  receiveAll(isEnough: () => boolean): void {
+    for (let i = 0; i < READS_MAX && !isEnough() && this.receive() > 0; i++);
   }
 
   /** Stops reading: messages wait in the socket; when that is full, the peer waits. */
