@@ -64,7 +64,8 @@ function paramOption(name: string, param: Param<unknown>): Option {
   const flag = `--${isOn ? 'no-' : ''}${name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
   const value = param.type === 'bool' ? '' : ` <${param.value ?? (param.type === 'int' ? 'n' : 'text')}>`
   const isSet = param.type !== 'bool' && param.default !== undefined && param.default !== 0
-  const usual = isOn ? 'default on' : isSet ? `default ${param.default}` : undefined
+  const { format = String } = param
+  const usual = isOn ? 'default on' : isSet ? `default ${format(param.default)}` : undefined
   const notes = [param.range, usual].filter(note => note !== undefined).join(', ')
   const option = new Option(flag + value, param.description + (notes === '' ? '' : ` (${notes})`))
   if (param.type === 'bool') return option

@@ -14,6 +14,10 @@ test('docs/commands.md has the current options of all commands: else run scripts
   expect(page).toBe(commandsPage(commands, commonOptions()))
 })
 
+test('every default has a unit, or is a small number', () => {
+  expect(page.match(/\(default [^)]*\d{5}.*/g)).toBeNull()
+})
+
 test('every link within docs/commands.md leads to a heading', () => {
   const anchors = [...page.matchAll(/^## (.*)$/gm)].map(([, text = '']) => text.toLowerCase().replaceAll(' ', '-'))
   const links = [...page.matchAll(/\]\(#(.*?)\)/g)].map(([, anchor = '']) => anchor)
