@@ -39,9 +39,8 @@ namespace {
 constexpr int kProcesses = 128;
 constexpr unsigned long kMemory = 1ul << 30;
 /**
- * How often they are counted, ns. Processes that have too much together for less than this may go
- * unnoticed; a single one does not, because the kernel keeps the most that each had. A fork bomb
- * meets RLIMIT_NPROC or pid_max before.
+ * How often they are counted, ns. A total that is exceeded for less than this may go unnoticed. The
+ * peak of a single process is noticed at its end. A fork bomb meets RLIMIT_NPROC or pid_max before.
  */
 constexpr long kInterval = 100'000'000;
 /**
@@ -191,20 +190,22 @@ void mention(const char* problem) { std::fprintf(stderr, "vnet: ended: %s\n", pr
 /** Waits for the child, and ends this process with its status. */
 [[noreturn]] void watch(pid_t child, const sigset_t& signals) {
   const timespec interval = {0, kInterval};
+  // The count and the child's end may both show an excess, and it is printed once.
+  const char* mentioned = nullptr;
   for (;;) {
     int status = 0;
     rusage used = {};
     if (::wait4(child, &status, WNOHANG, &used) == child) {
       // The most of any process that was waited for, KiB.
       if (static_cast<unsigned long>(used.ru_maxrss) > kMemory / 1024) {
-        mention(kTooMuch);
+        if (mentioned == nullptr) mention(kTooMuch);
         std::exit(128 + SIGKILL);
       }
       std::exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
     }
     const int signal = ::sigtimedwait(&signals, nullptr, &interval);
     const char* problem = excess();
-    if (problem != nullptr) mention(problem);
+    if (problem != nullptr && mentioned == nullptr) mention(mentioned = problem);
     if (problem != nullptr || (signal > 0 && signal != SIGCHLD)) ::kill(child, SIGKILL);
   }
 }

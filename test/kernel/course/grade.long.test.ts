@@ -107,6 +107,13 @@ test('a confined program with too much memory for a moment is not one that ended
   expect([status, stderr]).toEqual([137, 'vnet: ended: more than 1 GiB of memory\n'])
 })
 
+test('a program that is ended while it has too much memory is mentioned once', () => {
+  const { status, stderr } = ended(
+    confined([process.execPath, '-e', 'const all = []; for (;;) all.push(new Uint8Array(1 << 24).fill(1))'], 'none'),
+  )
+  expect([status, stderr]).toEqual([137, 'vnet: ended: more than 1 GiB of memory\n'])
+})
+
 test('vnet check --require-live fails when checks were not run', async () => {
   handIn('anna', solution)
   const file = join(directory, 'anna/02-mirror/mirror.js')
