@@ -75,14 +75,18 @@ function requestRoute(sock: RouteSocket, oif: number, { to, via }: LinkRoute): v
   try {
     addNetworkRoute(sock, { dst: to, oif, via })
   } catch (error) {
-    throw error instanceof VnetError ? new VnetError(error.errno, error.syscall, routeAdvice(error.errno)) : error
+    throw error instanceof VnetError ? new VnetError(error.errno, error.syscall, routeAdvice(error)) : error
   }
 }
 
-function routeAdvice(errno: number): string | undefined {
+/** The kernel's message, if there is one, and what to do. */
+function routeAdvice({ errno, advice }: VnetError): string | undefined {
   if (errno === EEXIST) return 'that network has another route, which stays as it is; remove it first'
-  const isUnreachable = errno === ENETUNREACH || errno === EHOSTUNREACH || errno === EINVAL
-  return isUnreachable ? 'the router must be in a network of `addresses`, or of a route before this one' : undefined
+  const isUnreachable = errno === ENETUNREACH || errno === EHOSTUNREACH
+  // EINVAL has many causes, such as a broadcast address for the router.
+  if (!isUnreachable && (errno !== EINVAL || advice !== undefined)) return advice
+  const router = 'the router must be in a network of `addresses`, or of a route before this one'
+  return advice === undefined ? router : `${advice}; ${router}`
 }
 
 function requestDefaultRoute(sock: RouteSocket, oif: number, { via, there }: DefaultRoute): void {

@@ -309,21 +309,22 @@ describe('routes', () => {
     home.ip('link add br0 up type bridge')
     home.ip('addr add 198.18.0.1/24 dev br0')
     home.ip('addr add 2001:db8::1/64 dev br0 nodad')
-    home.ip('route add default dev br0')
+    home.ip('route add default dev br0 metric 7')
     home.ip('route add 192.0.2.0/24 dev br0 table 1000')
     home.ip('route add blackhole 198.19.0.0/16')
     home.ip('route add 198.19.1.0/24 nexthop dev br0 nexthop dev br0')
     const oif = indexOf('br0')
     const routes = getRoutes(sock).map(({ dst, ...rest }) => ({ ...rest, dst: formatAddress(dst) }))
+    const plain = { table: 254, metric: 0, complex: false }
     const expected = [
-      { family: AF_INET, dst: '198.18.0.0', prefixLen: 24, oif, type: 1 },
-      { family: AF_INET, dst: '198.18.0.1', prefixLen: 32, oif, type: 2 },
-      { family: AF_INET, dst: '0.0.0.0', prefixLen: 0, oif, type: 1 },
-      { family: AF_INET, dst: '192.0.2.0', prefixLen: 24, oif, type: 1 },
-      { family: AF_INET, dst: '198.19.0.0', prefixLen: 16, oif: undefined, type: 6 },
-      { family: AF_INET, dst: '198.19.1.0', prefixLen: 24, oif, type: 1 },
-      { family: AF_INET6, dst: '2001:db8::', prefixLen: 64, oif, type: 1 },
-      { family: AF_INET6, dst: '2001:db8::1', prefixLen: 128, oif, type: 2 },
+      { family: AF_INET, dst: '198.18.0.0', prefixLen: 24, oif, type: 1, ...plain },
+      { family: AF_INET, dst: '198.18.0.1', prefixLen: 32, oif, type: 2, ...plain, table: 255 },
+      { family: AF_INET, dst: '0.0.0.0', prefixLen: 0, oif, type: 1, ...plain, metric: 7 },
+      { family: AF_INET, dst: '192.0.2.0', prefixLen: 24, oif, type: 1, ...plain, table: 1000 },
+      { family: AF_INET, dst: '198.19.0.0', prefixLen: 16, oif: undefined, type: 6, ...plain },
+      { family: AF_INET, dst: '198.19.1.0', prefixLen: 24, oif, type: 1, ...plain, complex: true },
+      { family: AF_INET6, dst: '2001:db8::', prefixLen: 64, oif, type: 1, ...plain, metric: 256 },
+      { family: AF_INET6, dst: '2001:db8::1', prefixLen: 128, oif, type: 2, ...plain, table: 255 },
     ]
     for (const route of expected) expect(routes).toContainEqual(route)
   })
@@ -344,7 +345,7 @@ describe('routes', () => {
     const route = (cidr: string, type = 1): Route => {
       const { bytes, prefixLen } = parsePrefix(cidr)!
       const family = bytes.length === 4 ? AF_INET : AF_INET6
-      return { family, dst: bytes, prefixLen, oif: 2, type }
+      return { family, dst: bytes, prefixLen, oif: 2, type, table: 254, metric: 0 }
     }
     const inTheWay = (cidr: string, ...routes: Route[]) => overlappingRoute(routes, parsePrefix(cidr)!) !== undefined
     expect(inTheWay('198.18.0.1/24', route('198.18.0.0/15'))).toBe(true)

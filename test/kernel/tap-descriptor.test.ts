@@ -161,18 +161,21 @@ describe('a program without rights', () => {
   const HELPER = page.replace(/^os\.execvp.*$/m, 'os.execvp(sys.argv[1], sys.argv[1:])')
 
   /** Runs a program in `netns`, whose helper may make the interface in another namespace. */
-  const run = (where: typeof netns, code: string) => {
+  const run = (where: typeof netns, code: string, helper = HELPER) => {
     const program = [process.execPath, '--input-type=module', '-e', code]
-    return outcome(where.spawn(['python3', '-c', HELPER, ...asNobodyIn(netns), ...program]))
+    return outcome(where.spawn(['python3', '-c', helper, ...asNobodyIn(netns), ...program]))
   }
 
   test('a program without rights uses an interface that a helper set up, and cannot change it', async () => {
     const code = `
       import { spawn } from 'node:child_process'
       import { openTap } from 'vnet/tap'
-      const refused = await openTap({ fd: 3, mtu: 1300 }).catch(error => error)
-      console.log(refused.code)
-      const tap = await openTap({ fd: 3, addresses: ['198.18.0.1/24'] })
+      const routes = ['192.0.2.0/24 via 198.18.0.9']
+      for (const lacking of [{ mtu: 1300 }, { routes: ['203.0.113.0/24'] }]) {
+        const refused = await openTap({ fd: 3, ...lacking }).catch(error => error)
+        console.log(refused.code)
+      }
+      const tap = await openTap({ fd: 3, addresses: ['198.18.0.1/24'], routes })
       spawn('bash', ['-c', 'echo -n hello >/dev/udp/198.18.0.2/7'])
       for await (const [frame] of tap) {
         if (frame.bytes[12] === 8 && frame.bytes[13] === 6) break
@@ -180,7 +183,9 @@ describe('a program without rights', () => {
       console.log('read', tap.name)
       await tap.close()
     `
-    expect(await run(netns, code)).toMatchObject({ status: 0, stdout: 'EPERM\nread tap0\n', stderr: '' })
+    const route = "subprocess.run('ip route add 192.0.2.0/24 via 198.18.0.9 dev tap0'.split(), check=True)"
+    const ended = await run(netns, code, HELPER.replace('os.execvp', `${route}\nos.execvp`))
+    expect(ended).toMatchObject({ status: 0, stdout: 'EPERM\nEPERM\nread tap0\n', stderr: '' })
   })
 
   test('an interface of a namespace that the program may not see is refused', async () => {
@@ -196,7 +201,9 @@ describe('a program without rights', () => {
 })
 
 describe('routes', () => {
-  const shown = (family: 4 | 6, at = netns) => at.ip(`-${family} route show proto static`).trimEnd().split(/ *\n/)
+  /** Without the flag of a carrier that was off, which the kernel clears later. */
+  const shown = (family: 4 | 6, at = netns) =>
+    at.ip(`-${family} route show proto static`).replaceAll(' linkdown', '').trimEnd().split(/ *\n/)
 
   test('routes lead over the interface, and end with it', async () => {
     const both = own.add()
@@ -212,12 +219,16 @@ describe('routes', () => {
     expect([shown(4, both), shown(6, both)]).toEqual([[''], ['']])
   })
 
-  test('a network that has another route is refused, and the route stays', async () => {
+  test.each([
+    ['another route', '192.0.2.0/24', 'dev other0'],
+    ['another route with a metric', '192.0.2.0/24', 'dev other0 metric 100'],
+    ['another default route with a metric', '0.0.0.0/0', 'dev other0 metric 100'],
+  ])('a network that has %s is refused, and the route stays', async (_, to, route) => {
     netns.ip('link add other0 type veth peer name other1')
     netns.ip('link set other0 up')
-    netns.ip('route add 192.0.2.0/24 dev other0 proto static')
+    netns.ip(`route add ${to} proto static ${route}`)
     const before = shown(4)
-    const opening = open({ netns: netns.name, routes: ['192.0.2.0/24'] })
+    const opening = open({ netns: netns.name, routes: [to] })
     await expect(opening).rejects.toMatchObject({ errno: EEXIST, message: expect.stringContaining('remove it first') })
     expect(shown(4)).toEqual(before)
     expect(netns.ip('-br link')).not.toContain('tap0')
@@ -231,17 +242,41 @@ describe('routes', () => {
       addresses: ['198.18.0.1/24'],
       routes: ['192.0.2.0/24 via 198.18.0.9'],
     }
-    await (await open(options)).close()
-    const tap = await open(options)
-    await tap.close()
-    expect(tap.isUp).toBe(false)
+    await open(options)
+    const before = shown(4)
+    expect(before).toEqual(['192.0.2.0/24 via 198.18.0.9 dev keep0'])
+    await taps.pop()?.close()
+    await open(options)
+    expect(shown(4)).toEqual(before)
   })
 
-  test('a router that no address reaches is refused with advice', async () => {
-    const opening = open({ netns: netns.name, addresses: ['198.18.0.1/24'], routes: ['192.0.2.0/24 via 203.0.113.1'] })
-    await expect(opening).rejects.toMatchObject({
-      errno: ENETUNREACH,
-      message: expect.stringContaining('the router must be in a network of `addresses`'),
-    })
+  test('only unicast routes of the main table count', async () => {
+    netns.ip('tuntap add dev keep0 mode tap')
+    netns.ip('link set keep0 up')
+    netns.ip('link add other0 up type veth peer name other1')
+    netns.ip('route add 192.0.2.0/24 dev keep0 table 100')
+    netns.ip('route add throw 192.0.2.0/24 metric 100')
+    const options = { netns: netns.name, name: 'keep0', routes: ['192.0.2.0/24'] }
+    await (await open(options)).close()
+    expect(shown(4)).toContain('192.0.2.0/24 dev keep0 scope link')
+    for (const route of ['dev other0', 'nexthop dev keep0 nexthop dev other0']) {
+      netns.ip(`route replace 192.0.2.0/24 ${route}`)
+      await expect(open(options)).rejects.toMatchObject({ errno: EEXIST })
+    }
+  })
+
+  const INVALID = 'Nexthop has invalid gateway'
+  test.each([
+    [
+      'that no address reaches',
+      '198.18.1.1',
+      ENETUNREACH,
+      `${INVALID}; the router must be in a network of \`addresses\`, or of a route before this one`,
+    ],
+    ['with the broadcast address', '198.18.0.255', EINVAL, INVALID],
+  ])('a router %s is refused with the message of the kernel', async (_, router, errno, advice) => {
+    const routes = [`192.0.2.0/24 via ${router}`]
+    const opening = open({ netns: netns.name, addresses: ['198.18.0.1/24'], routes })
+    await expect(opening).rejects.toMatchObject({ errno, advice })
   })
 })

@@ -2,7 +2,7 @@
  * Routes and rules: reads the routing tables (RTM_GETROUTE), finds routes that conflict with a new
  * address, sets default routes. include/uapi/linux/rtnetlink.h, fib_rules.h.
  */
-import { EEXIST, EINVAL, isErrno } from '../../base/errno.ts'
+import { EEXIST, EINVAL, isErrno, VnetError } from '../../base/errno.ts'
 import {
   binary,
   decodeAttributes,
@@ -13,6 +13,7 @@ import {
   NLM_F_REPLACE,
   policy,
   s32,
+  u32,
 } from '../../netlink/index.ts'
 import {
   formatAddress,
@@ -39,7 +40,10 @@ import type { RouteRequest, RouteSocket } from './route-socket.ts'
 const RTA_DST = 1
 const RTA_OIF = 4
 const RTA_GATEWAY = 5
+const RTA_PRIORITY = 6
 const RTA_MULTIPATH = 9
+const RTA_TABLE = 15
+const RTA_VIA = 18
 const RTN_UNICAST = 1
 const RTN_LOCAL = 2
 const RTN_THROW = 9
@@ -68,13 +72,21 @@ export interface Route {
   readonly type: number
   /** The address of the next hop; undefined without one, or with several. */
   readonly via?: Uint8Array | undefined
+  readonly table: number
+  /** Of several routes to a network, the kernel uses the one with the smallest metric. */
+  readonly metric: number
+  /** True with several next hops, or with one of another family, which `via` does not show. */
+  readonly complex?: boolean
 }
 
 const routePolicy = policy({
   dst: binary(RTA_DST, 4, 16),
   oif: s32(RTA_OIF),
   gateway: binary(RTA_GATEWAY, 4, 16),
+  metric: u32(RTA_PRIORITY),
   multipath: binary(RTA_MULTIPATH),
+  table: u32(RTA_TABLE),
+  otherVia: binary(RTA_VIA),
 })
 
 const RTMSG = 12
@@ -94,7 +106,8 @@ function routesOf(sock: RouteSocket, family: AddressFamily): Route[] {
   const what = () => 'RTM_GETROUTE'
   return sock.dump({ type: RTM_GETROUTE, what, write }, (bytes, { type, offset, length }) => {
     if (type !== RTM_NEWROUTE || length < RTMSG || bytes[offset] !== family) return undefined
-    const { dst, oif, gateway, multipath } = decodeAttributes(routePolicy, bytes, offset + RTMSG, length - RTMSG)
+    const attributes = decodeAttributes(routePolicy, bytes, offset + RTMSG, length - RTMSG)
+    const { dst, oif, gateway, metric = 0, multipath, otherVia, table = bytes[offset + 4] } = attributes
     return {
       family,
       dst: dst?.slice() ?? new Uint8Array(family === AF_INET ? 4 : 16),
@@ -102,6 +115,9 @@ function routesOf(sock: RouteSocket, family: AddressFamily): Route[] {
       oif: oif ?? firstNextHop(multipath),
       type: bytes[offset + 7],
       via: gateway?.slice(),
+      table,
+      metric,
+      complex: multipath !== undefined || otherVia !== undefined,
     }
   })
 }
@@ -211,21 +227,25 @@ export function setNetworkRoute(sock: RouteSocket, route: NetworkRoute): void {
 }
 
 /**
- * `ip route add PREFIX [via GATEWAY] dev IF`. Does nothing if exactly this route exists. Throws a
- * VnetError: EEXIST if another interface or router has a route to the network.
+ * `ip route add PREFIX [via GATEWAY] dev IF [table N]`. Does nothing, and so takes no rights, if
+ * the kernel uses this route already, whatever its metric. Throws a VnetError: EEXIST if the table
+ * has another route to the network, whose traffic the new one could take.
  */
 export function addNetworkRoute(sock: RouteSocket, route: NetworkRoute): void {
-  try {
-    sock.request(networkRequest(sock, NLM_F_CREATE | NLM_F_EXCL, route))
-  } catch (error) {
-    if (isErrno(error, EEXIST) && getRoutes(sock).some(known => isSameRoute(known, route))) return
-    throw error
-  }
+  const { dst, table = RT_TABLE_MAIN } = route
+  const network = networkOf(dst)
+  const [used] = routesOf(sock, familyOf(dst))
+    .filter(known => known.table === table && known.type === RTN_UNICAST)
+    .filter(known => known.prefixLen === dst.prefixLen && sameBytes(known.dst, network))
+    .sort((a, b) => a.metric - b.metric)
+  const request = networkRequest(sock, NLM_F_CREATE | NLM_F_EXCL, route)
+  if (used === undefined) sock.request(request)
+  else if (!leadsTo(used, route)) throw new VnetError(EEXIST, request.what())
 }
 
 function networkRequest(sock: RouteSocket, flags: number, route: NetworkRoute): RouteRequest {
   const { dst, oif, via, table = RT_TABLE_MAIN } = route
-  const family = dst.bytes.length === 4 ? AF_INET : AF_INET6
+  const family = familyOf(dst)
   const scope = via === undefined && family === AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE
   const header = { family, dstLen: dst.prefixLen, table, protocol: RTPROT_STATIC, scope, type: RTN_UNICAST }
   const over = via === undefined ? '' : ` via ${formatAddress(via)}`
@@ -240,8 +260,13 @@ function networkRequest(sock: RouteSocket, flags: number, route: NetworkRoute): 
   }
 }
 
-function isSameRoute({ prefixLen, dst, oif, via }: Route, route: NetworkRoute): boolean {
-  if (prefixLen !== route.dst.prefixLen || oif !== route.oif || !sameBytes(dst, networkOf(route.dst))) return false
+function familyOf({ bytes }: Prefix): AddressFamily {
+  return bytes.length === 4 ? AF_INET : AF_INET6
+}
+
+/** Whether a route to the same network has the same next hop. */
+function leadsTo({ oif, via, complex }: Route, route: NetworkRoute): boolean {
+  if (complex || oif !== route.oif) return false
   return via === undefined || route.via === undefined ? via === route.via : sameBytes(via, route.via)
 }
 
