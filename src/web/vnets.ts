@@ -9,6 +9,7 @@ import { directoriesOf, type FindOptions, type FoundDevice, findVnets } from '..
 import type { ControlClient, DeviceEvent, DeviceStats, Subscription } from '../control/index.ts'
 import { watchDirectories } from '../control/protocol/directory.ts'
 import { SharedReading } from '../http/shared-reading.ts'
+import { loadNative } from '../linux/native.ts'
 import { PRESETS } from '../wire/spec/presets.ts'
 import { type Feed, type Packed, pack } from './feed.ts'
 import type { DeviceCounters, DeviceId } from './feed-types.ts'
@@ -59,6 +60,8 @@ export class Vnets {
   #isReading = false
   #idle: NodeJS.Timeout | undefined
   #devices: ReadonlyMap<DeviceId, FoundDevice> = new Map()
+  /** Loaded early: without root's capabilities, its file may be unreadable. */
+  readonly #native = loadNative()
   readonly #addresses = new Map<DeviceId, { addresses: readonly string[] | undefined; due: number }>()
   #counted: { readonly time: number; readonly frames: ReadonlyMap<DeviceId, number> } = { time: 0, frames: new Map() }
   #rates: ReadonlyMap<DeviceId, number> = new Map()
@@ -184,7 +187,7 @@ export class Vnets {
     const id = deviceId(device)
     const known = this.#addresses.get(id)
     if (known !== undefined && performance.now() < known.due) return known.addresses
-    const addresses = addressesOf(device)
+    const addresses = addressesOf(device, this.#native)
     const due = performance.now() + (addresses?.length === 0 ? 0 : DEVICES_MS - STATS_MS)
     this.#addresses.set(id, { addresses, due })
     return addresses

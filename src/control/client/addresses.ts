@@ -1,5 +1,5 @@
 /** The addresses of a found device, which its vnet does not know: they belong to the kernel. */
-import { loadNative } from '../../linux/native.ts'
+import { loadNative, type Native } from '../../linux/native.ts'
 import { inNetns } from '../../linux/netns-name.ts'
 import { addressesOf as linkAddresses, RouteSocket } from '../../linux/rtnetlink.ts'
 import { netnsCookieOf } from '../../linux/socket-identity.ts'
@@ -10,13 +10,10 @@ import type { FoundDevice } from './find.ts'
  * Returns the addresses of a device with their prefix lengths, without link-local ones. Returns
  * undefined if its network namespace is neither this program's own nor one that it may enter.
  */
-export function addressesOf({
-  name,
-  netns,
-  pid,
-  namespace,
-}: Pick<FoundDevice, 'name' | 'netns' | 'pid' | 'namespace'>): string[] | undefined {
-  const native = loadNative()
+export function addressesOf(
+  { name, netns, pid, namespace }: Pick<FoundDevice, 'name' | 'netns' | 'pid' | 'namespace'>,
+  native: Native = loadNative(),
+): string[] | undefined {
   const read = (nsfd: number) => {
     using sock = RouteSocket.open(native, nsfd)
     return linkAddresses(sock, name)
