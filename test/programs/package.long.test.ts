@@ -64,8 +64,8 @@ test('the package holds the program, the addon for this machine and its sources,
   const ofPackage = files.filter(file => file.startsWith('package/dist/') && !file.endsWith('.d.ts'))
   const compiled = ofPackage.map(file => file.slice('package/dist/'.length))
   const sources = readdirSync(join(root, 'src'), { recursive: true }) as string[]
-  const asCompiled = sources.filter(file => /(?<!\.d)\.ts$|\.(html|css|svg)$/.test(file))
-  expect(compiled.sort()).toEqual(asCompiled.map(file => file.replace(/\.ts$/, '.js')).sort())
+  const asCompiled = sources.filter(file => /(?<!\.d)\.tsx?$|\.(html|css|svg)$/.test(file))
+  expect(compiled.sort()).toEqual(asCompiled.map(file => file.replace(/\.tsx?$/, '.js')).sort())
   expect(compiled).toContain('web/page/index.html')
 })
 
