@@ -6,7 +6,6 @@ import { Turns } from '../base/turns.ts'
 import type { Platform, Port, PortSpec } from '../netdev/port.ts'
 import { NetlinkParseError } from '../netlink/index.ts'
 import { closeAside } from './aside.ts'
-import { checkTap } from './errno.ts'
 import { FrameBatches, FrameQueue } from './frame-queue.ts'
 import { type LinkListener, NSID_HOME, NSID_UNSEEN } from './link-events.ts'
 import { eventLoopClock, LinkMonitor } from './link-monitor.ts'
@@ -16,10 +15,10 @@ import type { Native } from './native.ts'
 import { inNetns, isNamed, netnsName, placeOf, watchNetnsName } from './netns-name.ts'
 import { addressesOf, conflictWith, getLink, getLinks, type Link, nsidOf, RouteSocket } from './rtnetlink.ts'
 import { setPersist, type Tun } from './tap.ts'
-import { adoptTun, linkOfTun } from './tap-descriptor.ts'
+import { adoptTun, linkOfTun, netnsOfTun } from './tap-descriptor.ts'
 import { attachTap, checkQueues, createTap, devAllocName, removeTap } from './tap-interface.ts'
 import { TapPort, type TapPortOwner } from './tap-port.ts'
-import { TUNGETDEVNETNS, TUNSETPERSIST } from './uapi.ts'
+import { TUNSETPERSIST } from './uapi.ts'
 
 /** How long settle() waits for a busy kernel. */
 const SETTLE_MS = 1000
@@ -120,9 +119,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
     // As in open().
     await undefined
     const tap = adoptTun(this.#native, fd, spec.layer, spec.features)
-    const found = this.#native.ioctl(fd, TUNGETDEVNETNS, 0)
-    // Without CAP_NET_ADMIN it is EPERM: the interface can be used if it is in our own namespace.
-    if (found !== -EPERM) checkTap(found, `TUNGETDEVNETNS ${tap.name}`)
+    const found = netnsOfTun(this.#native, tap)
     try {
       const nsfd = found < 0 ? -1 : placeOf(this.#native, found)
       const netns = netnsName(nsfd)

@@ -16,6 +16,7 @@ import {
   ifreqName,
   int32,
   SIOCGIFHWADDR,
+  TUNGETDEVNETNS,
   TUNGETIFF,
   VIRTIO_NET_HDR_LEN,
 } from './uapi.ts'
@@ -54,6 +55,20 @@ function refusal(errno: number): string {
   if (errno === EBADF) return 'no descriptor of that number is open'
   if (errno === EBADFD) return 'it has no interface: attach it with TUNSETIFF first'
   return 'it is not a TAP or TUN'
+}
+
+/**
+ * Returns a descriptor of the namespace of a Tun's interface, or a negative number if the kernel
+ * does not report it, which takes CAP_NET_ADMIN there: linkOfTun() then recognizes a TAP in our own
+ * namespace by its address. A TUN has none, so that throws a VnetError.
+ */
+export function netnsOfTun(native: Native, { name, layer, fds }: FoundTun): number {
+  const [fd] = fds as [number]
+  const nsfd = native.ioctl(fd, TUNGETDEVNETNS, 0)
+  if (nsfd !== -EPERM) return checkTap(nsfd, `TUNGETDEVNETNS ${name}`)
+  if (layer === 'tap') return nsfd
+  const advice = 'a TUN takes CAP_NET_ADMIN in its network namespace: add it, or pass on a TAP'
+  throw new VnetError(EPERM, `fd ${fd}`, advice)
 }
 
 /**

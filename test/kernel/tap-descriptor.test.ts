@@ -110,14 +110,16 @@ describe('a descriptor', () => {
     await expect(openTap({ fd })).rejects.toThrow('it is one of 2 queues of helper0')
   })
 
-  test('a refused or aborted request leaves the descriptor open and the interface as it is', async () => {
+  test('a refused MTU or an early abort leaves the descriptor open and the interface as it is', async () => {
     const fd = tun('helper0')
+    const shown = () => netns.ip('-details address show dev helper0')
+    const before = shown()
     await expect(openTap({ fd, mtu: 9 })).rejects.toMatchObject({ errno: EINVAL })
     const controller = new AbortController()
     const opening = openTap({ fd, signal: controller.signal })
     controller.abort()
     await expect(opening).rejects.toThrow('aborted')
-    expect(netns.ip('-br link')).toContain('helper0')
+    expect(shown()).toBe(before)
     const tap = await open({ fd })
     expect(tap.name).toBe('helper0')
   })
@@ -186,6 +188,19 @@ describe('a program without rights', () => {
     const route = "subprocess.run('ip route add 192.0.2.0/24 via 198.18.0.9 dev tap0'.split(), check=True)"
     const ended = await run(netns, code, HELPER.replace('os.execvp', `${route}\nos.execvp`))
     expect(ended).toMatchObject({ status: 0, stdout: 'EPERM\nEPERM\nread tap0\n', stderr: '' })
+  })
+
+  test('a TUN is refused, which could be in another namespace', async () => {
+    netns.ip('tuntap add dev tap0 mode tun')
+    const code = `
+      import { openTap } from 'vnet/tap'
+      await openTap({ fd: 3 }).catch(error => console.log(error.message))
+    `
+    const { stdout } = await run(far, code, HELPER.replace('IFF_NO_PI = 0x0002', 'IFF_NO_PI = 0x0001'))
+    expect(stdout).toBe(
+      'fd 3: EPERM, operation not permitted; ' +
+        'a TUN takes CAP_NET_ADMIN in its network namespace: add it, or pass on a TAP\n',
+    )
   })
 
   test('an interface of a namespace that the program may not see is refused', async () => {
