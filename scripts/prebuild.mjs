@@ -46,8 +46,17 @@ const TARGETS = {
   },
 }
 
+/** The package runs with glibc 2.34 and newer. */
+const GLIBC_MINOR = 34
+
 /** Builds the targets that are due, and removes other ones that are out of date. */
 export async function prebuild(targets) {
+  process.chdir(root)
+  // Before set-up, which under sudo becomes the owner of the tree for good.
+  for (const target of targets) {
+    const { packages } = TARGETS[target] ?? {}
+    if (target !== OWN && !isCurrent(target)) await installPrograms(packages, `prebuilds for ${target} need`)
+  }
   await setUp()
   await withLock(join(root, '.setup-lock'), async () => {
     for (const target of targets) {
@@ -61,10 +70,10 @@ export async function prebuild(targets) {
 }
 
 async function build(target) {
-  const { machine, prefix, packages } = TARGETS[target] ?? { prefix: '' }
+  const { machine, prefix } = TARGETS[target] ?? { prefix: '' }
   unstamp(stampOf(target))
   const now = inputsOf(target)
-  const from = target === OWN ? 'build/Release' : await cross(target, prefix, packages)
+  const from = target === OWN ? 'build/Release' : await cross(target, prefix)
   mkdirSync(`prebuilds/${target}`, { recursive: true })
   for (const name of BUILT_FILES) {
     const unfinished = fileOf(target, `.${name}-${process.pid}`)
@@ -79,8 +88,7 @@ async function build(target) {
 }
 
 /** Builds for another machine. Returns the directory of the files. */
-async function cross(target, prefix, packages) {
-  await installPrograms(packages, `prebuilds for ${target} need`)
+async function cross(target, prefix) {
   const directory = join('build', target)
   rmSync(directory, { recursive: true, force: true })
   mkdirSync(directory, { recursive: true })
@@ -136,11 +144,29 @@ async function verify(target, name, machine) {
   if (target.endsWith('-musl')) await verifyForMusl(file)
 }
 
+/** Returns the minor of the newest glibc 2 that `readelf -VW` lists for a file, or 0. */
+export function newestGlibc(listed) {
+  const minors = [...listed.matchAll(/\bGLIBC_2\.(\d+)/g)].map(([, minor]) => Number(minor))
+  return Math.max(...minors, 0)
+}
+
+/** Refuses files that need a newer glibc than the package promises. */
+async function verifyGlibc(target) {
+  for (const name of BUILT_FILES) {
+    const file = fileOf(target, name)
+    const newest = newestGlibc((await capture('readelf', ['-VW', file])).output)
+    if (newest > GLIBC_MINOR)
+      throw new SetupError(`vnet: ${file} needs glibc 2.${newest}, not 2.${GLIBC_MINOR}: build it on Debian 12`)
+  }
+}
+
 if (process.argv[1] === import.meta.filename) {
   const wrong = process.argv.slice(2).filter(target => TARGETS[target] === undefined)
   try {
     if (wrong.length > 0) throw new SetupError(`vnet: ${wrong[0]}: the targets are ${Object.keys(TARGETS).join(', ')}`)
-    await prebuild(process.argv.length > 2 ? process.argv.slice(2) : Object.keys(TARGETS))
+    const targets = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(TARGETS)
+    await prebuild(targets)
+    for (const target of targets) await verifyGlibc(target)
     process.stderr.write(`vnet: prebuilds has ${readdirSync('prebuilds').join(', ')}\n`)
   } catch (error) {
     if (!error.advice) throw error
