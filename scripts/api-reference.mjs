@@ -4,8 +4,8 @@
  * but tsc writes them in one form: a declaration starts at column 0, after its docstring.
  */
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, relative, resolve } from 'node:path'
 
 const root = resolve(import.meta.dirname, '..')
 const files = new Map()
@@ -104,7 +104,12 @@ function read(file) {
 
 /** Returns the docstring at the top of a source file: tsc drops it with the first import. */
 function fileDoc(file) {
-  const source = file.replace('/dist/', '/src/').replace(/\.d\.ts$/, '.ts')
+  const source = resolve(
+    root,
+    relative(root, file)
+      .replace(/^dist\//, 'src/')
+      .replace(/\.d\.ts$/, '.ts'),
+  )
   const [doc = '', next] = readFileSync(existsSync(source) ? source : `${source}x`, 'utf8').match(PARTS) ?? []
   return doc.startsWith('/**') && /^(import|export (type )?[{*]|\/\*\*)/.test(next) ? doc : ''
 }
@@ -175,6 +180,7 @@ const text = doc =>
 
 if (process.argv[1] === import.meta.filename) {
   const folder = resolve(root, 'docs/api')
+  rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   for (const [file, text] of apiReference().pages) writeFileSync(resolve(folder, file), text)
 }

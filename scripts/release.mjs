@@ -27,16 +27,28 @@ function run(directory, program, ...words) {
   if (status !== 0) fail(`${words.join(' ')} failed, see above`)
 }
 
+const manifestOf = path => JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8'))
+const nameOf = path => manifestOf(path).name
+
+/** Whether the registry has this version. If npm cannot ask it, publishing reports the error. */
+function isPublished(path) {
+  const [program, ...words] = npm()
+  const view = [...words, 'view', `${nameOf(path)}@${version}`, 'version']
+  const { status, stdout } = spawnSync(program, view, { cwd: root, encoding: 'utf8' })
+  return status === 0 && stdout.trim() === version
+}
+
 const unknown = args.find(word => word !== '--dry-run')
 if (unknown !== undefined) fail(`${unknown} is not an option: use --dry-run or none`, 2)
 
-const versions = PACKAGES.map(path => JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')).version)
+const versions = PACKAGES.map(path => manifestOf(path).version)
 const [version] = versions
 if (versions.some(other => other !== version)) fail(`the packages have different versions: ${versions.join(', ')}`)
 // The workflow sets `repository`, which provenance needs.
 const isAction = process.env.GITHUB_ACTIONS === 'true'
-const changes = execFileSync('git', ['status', '--porcelain'], { cwd: root, encoding: 'utf8' })
-if (!isDry && !isAction && changes !== '') fail('commit or remove your changes first: git status')
+// In the container of the workflow, git refuses a tree of another user.
+const changes = () => execFileSync('git', ['status', '--porcelain'], { cwd: root, encoding: 'utf8' })
+if (!isDry && !isAction && changes() !== '') fail('commit or remove your changes first: git status')
 const tag = process.env.GITHUB_REF_TYPE === 'tag' ? process.env.GITHUB_REF_NAME : `v${version}`
 if (tag !== `v${version}`) fail(`the tag is ${tag}, but the version ${version}`)
 
@@ -44,5 +56,9 @@ run('.', process.execPath, 'scripts/prebuild.mjs')
 const options = ['--access', 'public', '--tag', version.includes('-') ? 'next' : 'latest']
 if (isAction && !isDry) options.push('--provenance')
 if (isDry) options.push('--dry-run')
-for (const path of PACKAGES) run(path, ...npm(), 'publish', ...options)
+for (const path of PACKAGES) {
+  // A release that failed halfway continues with the other package.
+  if (!isDry && isPublished(path)) console.log(`${nameOf(path)} ${version} is published already`)
+  else run(path, ...npm(), 'publish', ...options)
+}
 console.log(`${isDry ? 'would publish' : 'published'} vnet and create-vnet-driver ${version}`)

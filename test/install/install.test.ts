@@ -13,7 +13,12 @@ const directory = mkdtempSync(join(tmpdir(), 'vnet-install-'))
 const debian = join(directory, 'debian')
 const project = join(debian, 'project')
 
-const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('npm_')))
+/** How npm reaches its registry. */
+const REACH = /^(npm_config_registry|(https?|no)_proxy)$/i
+const env = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => REACH.test(name) || !name.startsWith('npm_')),
+)
+const reach = Object.entries(env).flatMap(([name, value]) => (REACH.test(name) ? [`${name}=${value}`] : []))
 
 const run = (program: string, args: string[], cwd = directory) =>
   execFileSync(program, args, { cwd, env, encoding: 'utf8', timeout: 600_000, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -29,12 +34,14 @@ const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt'
 const IN_DEBIAN = `
 for name in proc sys dev; do mount --rbind /$name "$1/$name"; done
 cd "$1/project"
-exec chroot "$1" env -i PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root CI=1 VNET_REQUIRED=1 \\
-  NODE_EXTRA_CA_CERTS=${CERTIFICATES} sh -c "cd /project && $2"
+root=$1 line=$2
+shift 2
+exec chroot "$root" env -i PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root CI=1 VNET_REQUIRED=1 \\
+  NODE_EXTRA_CA_CERTS=${CERTIFICATES} "$@" sh -c "cd /project && $line"
 `
 
 /** Runs a command line in /project of the Debian, in a mount namespace of its own. */
-const inDebian = (line: string) => run('unshare', ['--mount', 'sh', '-c', IN_DEBIAN, 'sh', debian, line])
+const inDebian = (line: string) => run('unshare', ['--mount', 'sh', '-c', IN_DEBIAN, 'sh', debian, line, ...reach])
 
 const LAB = `
 import http from 'node:http'
