@@ -20,6 +20,8 @@ const { own, home, directory: dir } = freshQuietNamespaces('home')
 let gateway: DhcpGateway
 let resolver: string
 const running: Child[] = []
+/** What the clients print, shown if the test fails. */
+const said: string[] = []
 
 beforeEach(async ({ onTestFailed }) => {
   resolver = readFileSync('/etc/resolv.conf', 'utf8')
@@ -29,7 +31,9 @@ beforeEach(async ({ onTestFailed }) => {
   for (const name of ['dhcp-script.sh', 'dhcpcd-script.sh']) copyFileSync(`${SUPPORT}/dhcp-script.sh`, `${dir}/${name}`)
   gateway = new DhcpGateway(own, home, `${dir}/leases.json`)
   await gateway.open()
-  onTestFailed(() => console.error([...gateway.lines, ...gateway.came, home.ip('-o address show eth9')].join('\n')))
+  said.length = 0
+  // The namespace no longer exists then.
+  onTestFailed(() => console.error([...gateway.lines, ...gateway.came, ...said].join('\n')))
   home.ip(`link set eth9 address ${MAC} up`)
 })
 afterEach(async () => {
@@ -41,6 +45,7 @@ afterEach(async () => {
 function run(...command: string[]): Child {
   const child = home.spawn([`${SUPPORT}/dhcp-client.sh`, dir, ...command])
   running.push(child)
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => void said.push(String(chunk)))
   return child
 }
 
