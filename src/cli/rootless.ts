@@ -15,10 +15,13 @@ import type { CommonOptions } from './options.ts'
 /** Set to the process id after the program has entered; children inherit it, but not the id. */
 const ENTERED = 'VNET_ROOTLESS'
 
-/** Returns the command with which another terminal enters; undefined if the program has not. */
-export function enterCommand(): string | undefined {
-  if (process.env[ENTERED] !== String(process.pid)) return undefined
-  return `nsenter --preserve-credentials -U -n -t ${process.pid}`
+/**
+ * Returns the command with which another terminal enters the namespaces of `pid`, which is this
+ * program or its parent; undefined if that has not entered its own.
+ */
+export function enterCommand(pid = process.pid): string | undefined {
+  if (process.env[ENTERED] !== String(pid)) return undefined
+  return `nsenter --preserve-credentials -U -n -t ${pid}`
 }
 
 /**

@@ -8,6 +8,7 @@ import { ControlClient, loadWireRequest, SERVED_TIMEOUT_MS } from '../control/cl
 import { ownAccess } from '../http/token.ts'
 import { loadNative } from '../linux/native.ts'
 import { dropPrivileges } from '../linux/privileges.ts'
+import { enterCommand } from './rootless.ts'
 import { packageVersion } from './version.ts'
 
 // A terminal and systemd signal every process of theirs. This one ends with the vnet.
@@ -41,5 +42,5 @@ async function serveWeb(): Promise<void> {
   } catch {
     // Filters need libpcap.
   }
-  await serveWeb({ ...served, access: ownAccess('web'), version: packageVersion() })
+  await serveWeb({ ...served, access: ownAccess('web'), version: packageVersion(), enter: enterCommand(Number(pid)) })
 }

@@ -50,7 +50,7 @@ const READ: {
 /** In the language of pcap-filter(7). */
 const DHCP = 'udp port 67 or udp port 68'
 /** Frames per second, beyond which they are not captured one by one. */
-const FLIGHTS_MOST = 20
+const FLIGHTS_MOST = 40
 const SEGMENT_MS = 2000
 /**
  * The most hosts that a page gets, and the time after which they are read again. A segment may have

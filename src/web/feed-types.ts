@@ -177,8 +177,15 @@ export type FeedMessage =
     }
   /**
    * The frames of the selected device and its peer, while they are few; `time` is when it is sent.
+   * `isStart`: the capture starts, so frames that were on their way may have arrived unseen.
    */
-  | { readonly type: 'flights'; readonly time: number; readonly id: DeviceId; readonly frames: readonly FlightRow[] }
+  | {
+      readonly type: 'flights'
+      readonly time: number
+      readonly id: DeviceId
+      readonly frames: readonly FlightRow[]
+      readonly isStart?: boolean
+    }
   /** An event of any device, immediately. */
   | { readonly type: 'event'; readonly id: DeviceId; readonly time: number; readonly event: DeviceEvent }
   /** The segment of a `vnet lan`, every two seconds; undefined for other vnets. */

@@ -88,6 +88,7 @@ export class FlightSource implements Source {
       await using stream = await this.#options.open()
       if (stream === undefined || this.#feeds.size === 0) return
       this.#stream = stream
+      this.#send([], { isStart: true })
       flush = setInterval(() => this.#flush(), INTERVAL_MS)
       const reader = new CaptureReader('flights')
       for await (const bytes of stream) {
@@ -124,7 +125,11 @@ export class FlightSource implements Source {
     if (this.#options.isBusy()) void this.#stream?.[Symbol.asyncDispose]()
     if (frames.length === 0) return
     this.#rows = []
-    const message = pack({ type: 'flights', time: Date.now(), id: this.#options.id, frames })
+    this.#send(frames)
+  }
+
+  #send(frames: readonly FlightRow[], rest: { readonly isStart?: boolean } = {}): void {
+    const message = pack({ type: 'flights', time: Date.now(), id: this.#options.id, frames, ...rest })
     for (const feed of this.#feeds) feed.send(message)
   }
 }

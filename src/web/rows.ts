@@ -27,14 +27,18 @@ function processOf({ vnet, pid }: Pick<Identity, 'vnet' | 'pid'>): number {
 export type ReadAddresses = (device: FoundDevice) => readonly string[] | undefined
 
 /** Devices by vnet, in the order in which they were found. */
-export function vnetRows(devices: readonly FoundDevice[], addressesOf: ReadAddresses = () => undefined): VnetRow[] {
+export function vnetRows(
+  devices: readonly FoundDevice[],
+  addressesOf: ReadAddresses = () => undefined,
+  enter = '',
+): VnetRow[] {
   const vnets = new Map<string, FoundDevice[]>()
   for (const device of devices) vnets.set(device.vnet, [...(vnets.get(device.vnet) ?? []), device])
   return [...vnets.values()].map(ofVnet => {
     const [first] = ofVnet as [FoundDevice]
     const addresses = new Map(ofVnet.map(device => [device, addressesOf(device)]))
     const devices = ofVnet.map(device => {
-      return { ...deviceRow(device), addresses: addresses.get(device), hint: hintOf(device, addresses) }
+      return { ...deviceRow(device), addresses: addresses.get(device), hint: hintOf(device, addresses, enter) }
     })
     return { pid: processOf(first), driver: first.driver ?? '', devices }
   })
@@ -50,6 +54,7 @@ const FLIPPING: readonly (string | undefined)[] = ['snull', 'loop']
 function hintOf(
   device: FoundDevice,
   addresses: ReadonlyMap<FoundDevice, readonly string[] | undefined>,
+  enterOwn: string,
 ): string | undefined {
   const others = [...addresses.keys()]
   const isFlipped = FLIPPING.includes(device.driver)
@@ -60,8 +65,9 @@ function hintOf(
   const [found] = prefixes(device).flatMap(own => far.filter(address => isInPrefix(address, own)))
   if (found === undefined) return undefined
   const { netns = '' } = device
-  const enter = netns === '' ? '' : netns.includes('/') ? `nsenter --net=${netns} ` : `ip netns exec ${netns} `
-  return printable(`${enter}ping ${formatAddress(found)}`)
+  const named = netns.includes('/') ? `nsenter --net=${netns}` : `ip netns exec ${netns}`
+  const enter = netns === '' ? enterOwn : named
+  return printable(`${enter} ping ${formatAddress(found)}`.trim())
 }
 
 /** Whether a device is the peer of another one. */

@@ -42,6 +42,8 @@ export interface VnetsOptions {
   readonly user?: number | undefined
   /** The devices that are shown; all by default. */
   readonly isWanted?: ((device: FoundDevice) => boolean) | undefined
+  /** The command with which a user's terminal enters the namespaces of the vnet `pid`. */
+  readonly enter?: string | undefined
   /** Where vnets are found, instead of the usual directories. */
   readonly directory?: string | undefined
 }
@@ -179,7 +181,11 @@ export class Vnets {
       mayChange: false,
       presets,
     } as const
-    return pack(hello, { ...hello, vnets: vnetRows(devices, device => this.#addressesOf(device)), mayChange: true })
+    return pack(hello, {
+      ...hello,
+      vnets: vnetRows(devices, device => this.#addressesOf(device), this.#options.enter),
+      mayChange: true,
+    })
   }
 
   /** Keeps the addresses for a while: events may repeat `hello` ten times a second. */

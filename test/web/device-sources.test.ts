@@ -66,3 +66,18 @@ test('the vnet filters if only DHCP frames are wanted', async () => {
   const options = { devices: [device], snaplen: 512 }
   expect(asked).toEqual([options, { ...options, filter: 'udp port 67 or udp port 68' }])
 })
+
+test.each([
+  ['22 frames per second, as of a quick ping, are', 22, 1],
+  ['more than 40 frames per second are not', 41, 0],
+])('%s captured one by one', async (_, rate, captures) => {
+  const capture = vi.fn(async () => undefined)
+  const device = { vnet: 'v', name: 'sn0', ifindex: 2 }
+  const vnets = { known: () => device, peerOf: () => undefined, framesPerSecond: () => rate } as unknown as Vnets
+  const feed = {} as Feed
+  const source = deviceSource(vnets, { capture } as unknown as ControlClient, '1//sn0', 'flights')
+  source.add(feed)
+  await vi.advanceTimersByTimeAsync(0)
+  source.delete(feed)
+  expect(capture).toHaveBeenCalledTimes(captures)
+})

@@ -293,6 +293,7 @@ test('few frames are sent one by one, with their packet id, their end and why th
   const sent = { packet: 7, time: 7000.5, direction: 'tx', isFar: false }
   const dropped = { ...sent, dropped: 'NOMEM \\x1b' }
   expect(page.messages).toEqual([
+    { type: 'flights', id, time: expect.any(Number), frames: [], isStart: true },
     {
       type: 'flights',
       id,
@@ -310,7 +311,11 @@ test('frames are not captured one by one while they are many, but again when the
   await tick(0)
   captures[0]?.frames(41)
   await tick(0)
-  expect([captures.length, captures[0]?.isClosed, page.messages]).toEqual([1, true, []])
+  expect([captures.length, captures[0]?.isClosed, page.messages]).toEqual([
+    1,
+    true,
+    [expect.objectContaining({ isStart: true })],
+  ])
   await tick(2000)
   expect(captures).toHaveLength(2)
   state.isBusy = true

@@ -282,7 +282,11 @@ export function Frames({ flights, drawing }: FramesProps) {
       if (!flights.isEmpty) setNow(Date.now())
       request = requestAnimationFrame(draw)
     })
-    return () => cancelAnimationFrame(request)
+    return () => {
+      cancelAnimationFrame(request)
+      // Without the view, nothing reports what becomes of the frames.
+      flights.clear()
+    }
   }, [flights])
   const isStill = matchMedia(STILL).matches
   const dots = flights.at(now, drawing).filter(({ isWaiting, reason }) => !isStill || isWaiting || reason !== undefined)

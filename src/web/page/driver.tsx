@@ -129,7 +129,7 @@ function Hint({ counters, line }: HintProps) {
   if (line === undefined || counters === undefined || counters.txPackets + counters.rxPackets >= FEW) return null
   return (
     <div class="row hint">
-      <span>No frames yet. Send some from a terminal:</span>
+      <span>Few frames yet. Send some from a terminal:</span>
       <CommandBox line={line} />
     </div>
   )

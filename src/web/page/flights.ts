@@ -64,7 +64,12 @@ export class Flights {
   }
 
   /** `hasPeer`: frames arrive at a device that is captured, too. */
-  receive({ time, frames }: FlightsMessage, hasPeer: boolean, now = Date.now()): void {
+  receive({ time, frames, isStart }: FlightsMessage, hasPeer: boolean, now = Date.now()): void {
+    for (const [key, { arrived, dropped }] of this.#flights) {
+      if (isStart && arrived === undefined && dropped === undefined) this.#flights.delete(key)
+    }
+    // A device that had no frame yet continues to show rates.
+    if (frames.length === 0) return
     this.#ahead = Math.min(this.#ahead, now - time)
     for (const { packet, time, direction, isFar, dropped } of frames) {
       const lane: Lane = (direction === 'tx') === isFar ? 'toward' : 'away'
@@ -114,7 +119,8 @@ export class Flights {
 /** A reason such as `wire ab, stage 1 loss 5% (seed 3, packet 13)`: its stage, and `loss 5%`. */
 const WIRE = /^wire (?:ab|ba|in|out), (?:stage (\d+)|former stage) (.*?)(?: \(seed .*\))?$/
 
-const wordsOf = (reason: string): string => reason.replace(/ \(seed .*$/, '')
+/** Returns a reason without the packet's numbers, which a capture adds for its readers. */
+export const wordsOf = (reason: string): string => reason.replace(/, id \d+$/, '').replace(/ \(seed .*$/, '')
 
 /** The path of a lane, in the direction of its frames. */
 interface Route {

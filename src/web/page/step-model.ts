@@ -1,7 +1,8 @@
 /** The contents of the step view, without elements. */
 
 import type { Header } from '../../packet/header-fields.ts'
-import type { DeviceId, StepInfo, VnetRow } from '../feed-types.ts'
+import type { DeviceId, FlightRow, StepInfo, VnetRow } from '../feed-types.ts'
+import { wordsOf } from './flights.ts'
 
 /** The path of a frame: a description of its five steps. */
 export const STEPS = [
@@ -41,6 +42,16 @@ export function stateWords(
     return 'The frame went no further: it was dropped, or the driver or the wire keeps it.'
   if (step === undefined) return 'No frame waits. Send one, by ping for instance.'
   return `Step ${step.step} of 5 at ${labelOf(step.id, vnets)}, queue ${step.queue}: ${step.next} is next.`
+}
+
+/**
+ * Returns the reason for which the frame that waited last was dropped; undefined if it was not, or
+ * had passed its last step.
+ */
+export function dropAfter(before: StepInfo | undefined, frames: readonly FlightRow[]): string | undefined {
+  if (before === undefined || before.step >= 5) return undefined
+  const reason = frames.findLast(({ dropped }) => dropped !== undefined)?.dropped
+  return reason && wordsOf(reason)
 }
 
 /** Returns the reason for showing no frame. */

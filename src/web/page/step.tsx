@@ -12,6 +12,7 @@ import { describePart } from './driver-text.ts'
 import { Bytes, Headers } from './frame-parts.tsx'
 import { SCROLLABLE, useKeys } from './hooks.ts'
 import {
+  dropAfter,
   labelOf,
   noCodeWords,
   noFrameWords,
@@ -48,7 +49,7 @@ export function stepView(app: App): View {
     receive(message) {
       if (message.type === 'parts') parts.value = new Map([...parts.value, [message.id, message.parts]])
       if (message.type === 'flights' && message.id === app.device?.id && stepped.value !== undefined) {
-        const drop = message.frames.findLast(({ dropped }) => dropped !== undefined)?.dropped
+        const drop = dropAfter(stepped.value.message.step ?? stepped.value.before, message.frames)
         if (drop !== undefined) stepped.value = { ...stepped.value, drop }
       }
       if (message.type !== 'step' || message.id !== app.device?.id) return

@@ -94,6 +94,12 @@ describe('a frame', () => {
     expect(at(1001)).toEqual([])
   })
 
+  test('that waits when a capture starts is forgotten, because it may have arrived unseen', () => {
+    const { flights, at } = flying(true, row({ time: 0 }), row({ packet: 2, time: 0, dropped: 'NOMEM, id 4294967298' }))
+    flights.receive({ type: 'flights', time: 600, id: '1//sn0', frames: [], isStart: true }, true, 5600)
+    expect(at(600).map(({ key, reason }) => [key, reason])).toEqual([['away 2', 'NOMEM']])
+  })
+
   test('that the wire doubled arrives twice', () => {
     const arrival = row({ time: 10, direction: 'rx', isFar: true })
     const { at } = flying(true, row({ time: 0 }), arrival, arrival)

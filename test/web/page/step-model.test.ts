@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { StepInfo, VnetRow } from '../../../src/web/feed-types.ts'
 import {
   changes,
+  dropAfter,
   labelOf,
   noCodeWords,
   noFrameWords,
@@ -22,6 +23,17 @@ function at(step: StepInfo['step'], destination: string): StepInfo {
   ]
   return { ...halt, step, frame: { length: 98, text: '', headers: [{ name: 'IPv4', fields }], bytes: '' } }
 }
+
+test('a drop is of the frame that waited last, unless that frame had passed its last step', () => {
+  const rest = { packet: 1, time: 0, direction: 'tx', isFar: false } as const
+  const frames = [
+    { ...rest, dropped: 'NOMEM, id 4294967298' },
+    { ...rest, dropped: undefined },
+  ]
+  expect(dropAfter(at(2, '198.18.0.2'), frames)).toBe('NOMEM')
+  expect(dropAfter(at(5, '198.18.0.2'), frames)).toBeUndefined()
+  expect(dropAfter(undefined, frames)).toBeUndefined()
+})
 
 describe('the line of the state', () => {
   test('the state line names the place of the waiting frame, and the next step', () => {
