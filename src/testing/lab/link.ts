@@ -124,6 +124,10 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
   readonly #worker: LabWorker
   readonly #id: number
   readonly #lab: LinkLab
+  /** The calls of offline that have cut the cable and not plugged it in. */
+  readonly #offline = new Set<object>()
+  /** True from down() to up(). */
+  #isDown = false
   #closed: Promise<void> | undefined
 
   /** @internal */
@@ -150,28 +154,35 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
   /** Cuts the cable: neither end has a carrier until `up`. */
   async down(...none: readonly never[]): Promise<void> {
     checkNone('down', none)
-    await this.#worker.call('carrier', this.#id, false)
-    this.emit('down')
+    this.#isDown = true
+    await this.#cut()
   }
 
-  /** Plugs the cable in again. Packets pass when it settles. */
+  /** Plugs the cable in again, even during offline(). Packets pass when it settles. */
   async up(...none: readonly never[]): Promise<void> {
     checkNone('up', none)
+    this.#isDown = false
+    this.#offline.clear()
     await this.#worker.call('carrier', this.#id, true)
     if (this.#closed === undefined) this.#lab.onUp?.()
     this.emit('up')
   }
 
   /**
-   * Cuts the cable for `ms` milliseconds, then settles: down(), and up() later. Both ends notice,
-   * unlike in a partition. Settles immediately when the link is closed.
+   * Cuts the cable for `ms` milliseconds, then settles. Both ends notice, unlike in a partition.
+   * After overlapping calls, the cable is plugged in when the last one ends; after down(), only by
+   * up(). Settles immediately when the link is closed.
    */
   async offline(ms: number): Promise<void> {
     checkForm('offline(ms)', ms, MILLISECONDS)
+    const isCut = this.#isDown || this.#offline.size > 0
+    const own = {}
+    this.#offline.add(own)
     try {
-      await this.down()
+      if (!isCut) await this.#cut()
       await this.#worker.call('sleep', this.#id, ms)
-      await this.up()
+      const isLast = this.#offline.delete(own) && this.#offline.size === 0
+      if (isLast && !this.#isDown) await this.up()
     } catch (error) {
       if (this.#closed === undefined) throw error
     }
@@ -281,6 +292,11 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
         if (this.#closed === undefined) await this.#worker.call('removeFault', this.#id, id)
       },
     })
+  }
+
+  async #cut(): Promise<void> {
+    await this.#worker.call('carrier', this.#id, false)
+    this.emit('down')
   }
 
   async #close(): Promise<void> {
