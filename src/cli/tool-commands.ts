@@ -148,10 +148,10 @@ export const toolCommands: readonly LazyCommand[] = [
       new Option('--mistakes', 'check exercises themselves: their solutions, skeletons and mistakes'),
       new Option('--kernel', 'check a module for the kernel instead, [FILE.c], in a virtual machine'),
       new Option('--memory-only', 'run no checks on live interfaces'),
-      new Option('--require-live', 'fail if a check on a live interface was not run'),
+      new Option('--require-live', 'fail if a check on a live interface was not run').conflicts('memoryOnly'),
       new Option('--json', 'print one JSON object for each check, or for each student and exercise'),
       new Option('--csv', 'print a row for each student and exercise').conflicts('json'),
-      new Option('--jobs <n>', 'students that are checked at the same time, unless as many as CPUs').argParser(
+      new Option('--jobs <n>', 'students to check at a time (default: the number of CPUs)').argParser(
         wholeNumber(1, 1000),
       ),
       new Option('--unsafe', 'check drivers of students with all your rights, where they cannot be confined'),

@@ -83,6 +83,7 @@ async function checkPaths(paths: readonly string[], options: CheckOptions, io: I
     return checkKernel([what, cFile], exercises, printer(options, io), io)
   }
   if (paths.length > 1 || (what !== undefined && isStudent(what, exercises))) {
+    refuse(options, ['requireLive'], 'has no meaning for directories of students: not run is not passed')
     return grade(paths, exercises, options, io)
   }
   refuse(options, ['csv', 'unsafe', 'jobs'], 'is for the directories of students')

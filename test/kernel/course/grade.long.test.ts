@@ -114,11 +114,12 @@ test('a program that is ended while it has too much memory is mentioned once', (
   expect([status, stderr]).toEqual([137, 'vnet: ended: more than 1 GiB of memory\n'])
 })
 
-test('vnet check --require-live fails when checks were not run', async () => {
+test('vnet check --require-live is refused with --memory-only and for directories of students', async () => {
   handIn('anna', solution)
   const file = join(directory, 'anna/02-mirror/mirror.js')
   expect((await runMain('check', '--memory-only', file)).status).toBe(0)
-  expect((await runMain('check', '--memory-only', '--require-live', file)).status).toBe(1)
+  expect((await runMain('check', '--memory-only', '--require-live', file)).status).toBe(2)
+  expect((await runMain('check', '--require-live', join(directory, 'anna'))).status).toBe(2)
 })
 
 test('drivers of students are refused where they cannot be confined, unless --unsafe', () => {
