@@ -191,7 +191,7 @@ async function join(lab: Lab, given: string | NetworkOptions): Promise<LabLink> 
   return link
 }
 
-/** Makes a link from the value that the fixture has otherwise. */
+/** Turns the option's value into a link. */
 const linked = {
   network: [
     async ({ network, lab }: { network: LabLink | string | NetworkOptions; lab: Lab }, use: Use<LabLink>) =>
@@ -202,8 +202,8 @@ const linked = {
 }
 
 /**
- * Playwright takes the place of a call from the second frame of the stack: with this the caller of
- * `from`, instead of a line of this file.
+ * Playwright reads the caller's location from the second stack frame. This hides the frames of this
+ * file.
  */
 function calledFrom<T>(from: () => T): T {
   const { captureStackTrace } = Error
@@ -232,7 +232,8 @@ function linking<Test extends Base>(test: Test): Test {
 
 /**
  * The worker of the labs takes longer to start than the rest of a lab. It starts while a worker of
- * Playwright loads its test files. The process that lists the tests makes no lab.
+ * Playwright loads its test files. It is not released, so that it outlives pauses between labs; it
+ * ends with the process. The process that lists the tests makes no lab.
  */
 if (process.env.TEST_WORKER_INDEX !== undefined) LabWorker.take()
 

@@ -145,7 +145,7 @@ describe('a capture', () => {
       { direction: 'ba', in: 1 },
     ])
     const left =
-      '6 frames were left out: the capture says that a wire delivered or dropped them, or that they reached none'
+      '6 frames were left out: the capture says that a wire delivered or dropped them, or that they reached no wire'
     expect([status, stderr]).toEqual([0, `vnet: ${file}: ${left}\n`])
   })
 

@@ -196,7 +196,7 @@ function notes(file: string, { short, long }: Simulation, { oversized, skipped, 
   const lines = [
     [
       skipped,
-      'frames were left out: the capture says that a wire delivered or dropped them, or that they reached none',
+      'frames were left out: the capture says that a wire delivered or dropped them, or that they reached no wire',
     ],
     [repeated, 'frames repeat a packet of the file, and count as packets of their own: capture one interface'],
     [short, 'frames were left out: shorter than an Ethernet header'],
