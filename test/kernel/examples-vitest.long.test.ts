@@ -33,7 +33,7 @@ function run(words: readonly string[], cwd: string, more: Readonly<Record<string
 }
 
 /**
- * Packs vnet, unpacks it, and installs the project in it. Packages come from npm's cache if they
+ * Packs vnet, unpacks it, and installs the project beside it. Packages come from npm's cache if they
  * can. Returns why not, if it cannot be installed.
  */
 function install(): string | undefined {
@@ -41,6 +41,8 @@ function install(): string | undefined {
   expect(packed).toMatchObject({ status: 0 })
   const tarball = readdirSync(directory).find(name => name.endsWith('.tgz')) ?? ''
   expect(run(['tar', '-xzf', tarball], directory)).toMatchObject({ status: 0 })
+  // The package has no examples; the project names vnet by its place in the tree.
+  cpSync(join(ROOT, 'examples/vitest'), project, { recursive: true, filter: path => !path.includes('node_modules') })
   mkdirSync(programs)
   if (!isInstalled('redis-server') && existsSync(REDIS)) symlinkSync(REDIS, join(programs, 'redis-server'))
   const flags = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--fetch-retries=0']
