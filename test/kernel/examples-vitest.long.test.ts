@@ -33,8 +33,8 @@ function run(words: readonly string[], cwd: string, more: Readonly<Record<string
 }
 
 /**
- * Packs vnet, unpacks it, and installs the project beside it. Packages come from npm's cache if they
- * can. Returns why not, if it cannot be installed.
+ * Packs vnet, unpacks it, and installs the project beside it. Packages come from npm's cache if
+ * they can. Returns why not, if it cannot be installed.
  */
 function install(): string | undefined {
   const packed = run(['npm', 'pack', '--silent', '--pack-destination', directory], ROOT)
