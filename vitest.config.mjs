@@ -9,12 +9,12 @@
  * measure what compiled code allocates, one process per file. kernel (test/kernel): as root, in
  * network namespaces that the tests make. Where that is impossible, all kernel tests are skipped
  * and the reason is printed once. own (test/containers, tests with Docker and containerd,
- * test/labs, tests with pytest, Go, keepalived and etcd, test/browsers, tests with Playwright,
- * test/explore, explorations of programs of others, and test/install, an installation in a fresh
- * Debian): only the folder VNET_TEST_FOLDER, which runs alone. tools: the tests that start a
- * program which is missing or another one of its name; they are skipped, too, and the reason is
- * printed. In CI that is a failure. scripts/test.mjs sets the coverage threshold, because it holds
- * for full runs only.
+ * test/labs, tests with pytest, Go, keepalived and etcd, test/browsers, tests with Playwright and
+ * of the live page, test/explore, explorations of programs of others, test/kernel-module, modules
+ * in a guest's kernel, and test/install, an installation in a fresh Debian): only the folder
+ * VNET_TEST_FOLDER, which runs alone. tools: the tests that start a program which is missing or
+ * another one of its name; they are skipped, too, and the reason is printed. In CI that is a
+ * failure. scripts/test.mjs sets the coverage threshold, because it holds for full runs only.
  */
 
 import { readdirSync, readFileSync } from 'node:fs'
@@ -138,7 +138,7 @@ export default defineConfig({
           include: filesOf(name),
           maxWorkers: cores,
           sequence: { groupOrder: 2 },
-          testTimeout: 60_000,
+          testTimeout: 120_000,
         },
       })),
       ...(withoutTool.length === 0 ? [] : [{ test: { ...unit, name: 'tools', include: withoutTool, ...SKIP_ALL } }]),

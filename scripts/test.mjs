@@ -40,7 +40,7 @@ const threshold = reasonToSkipKernelTests() === undefined ? ['--coverage.thresho
 const LIMITS_MS = {
   containers: 900_000,
   labs: 900_000,
-  browsers: 900_000,
+  browsers: 1_800_000,
   explore: 1_800_000,
   'kernel-module': 1_800_000,
   install: 1_800_000,
