@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { checkOptions, UsageError } from '../base/usage-error.ts'
 import { devValidName, MAX_TAP_QUEUES, NETIF_F_ALL_TAP } from '../netdev/if.ts'
-import type { LinkRequest, Platform, Port, PortSpec } from '../netdev/port.ts'
+import type { LinkRequest, Platform, PortSpec } from '../netdev/port.ts'
 import { parseMac } from '../packet/address.ts'
 import { SkBuffPool } from '../skb/pool.ts'
 import { checkAddresses, parseRoutes } from './check-addresses.ts'
@@ -83,8 +83,7 @@ export async function openTap(options: TapOptions = {}): Promise<Tap> {
   try {
     const adopted = fd === undefined ? undefined : await linux?.adopt(fd, { ...spec, layer: options.layer, slots })
     const port = adopted ?? (await (options.platform ?? (linux as LinuxPlatform)).open({ ...spec, slots }))
-    const layer = adopted === undefined ? spec.layer : layerOf(port)
-    tap = new Tap({ port, slots, layer, signal, close: async () => linux?.close() })
+    tap = new Tap({ port, slots, layer: adopted?.layer ?? spec.layer, signal, close: async () => linux?.close() })
     // Each step takes up to a millisecond; the event loop turns in between.
     await setImmediate()
     signal?.throwIfAborted()
@@ -123,11 +122,6 @@ function checkDescriptor(options: TapOptions): void {
   const other = OF_NEW.find(name => options[name] !== undefined)
   if (other !== undefined)
     throw new UsageError(`fd and ${other}: the descriptor's interface exists, so leave out ${other}`)
-}
-
-/** Only a TAP has a hardware address. */
-function layerOf({ link }: Port): TapLayer {
-  return link.address.length === 0 ? 'tun' : 'tap'
 }
 
 function portSpec(options: TapOptions): Omit<PortSpec, 'slots'> & { readonly layer: TapLayer } {

@@ -21,17 +21,12 @@ import {
   VIRTIO_NET_HDR_LEN,
 } from './uapi.ts'
 
-/** A Tun and what its descriptor says of the interface. */
-export interface FoundTun extends Tun {
-  readonly layer: 'tap' | 'tun'
-}
-
 /**
  * Checks that `fd` is a TAP or TUN with an interface, makes it non-blocking, and sets the header
  * and the offloads of `features` like openTun. `layer` is the required kind, or undefined for
  * either. Throws a VnetError if the descriptor cannot be used, and leaves it open.
  */
-export function adoptTun(native: Native, fd: number, layer: 'tap' | 'tun' | undefined, features: number): FoundTun {
+export function adoptTun(native: Native, fd: number, layer: 'tap' | 'tun' | undefined, features: number): Tun {
   const what = `fd ${fd}`
   const request = ifreq('')
   const result = native.ioctl(fd, TUNGETIFF, request)
@@ -62,7 +57,7 @@ function refusal(errno: number): string {
  * does not report it, which takes CAP_NET_ADMIN there: linkOfTun() then recognizes a TAP in our own
  * namespace by its address. A TUN has none, so that throws a VnetError.
  */
-export function netnsOfTun(native: Native, { name, layer, fds }: FoundTun): number {
+export function netnsOfTun(native: Native, { name, layer, fds }: Tun): number {
   const [fd] = fds as [number]
   const nsfd = native.ioctl(fd, TUNGETDEVNETNS, 0)
   if (nsfd !== -EPERM) return checkTap(nsfd, `TUNGETDEVNETNS ${name}`)
@@ -77,7 +72,7 @@ export function netnsOfTun(native: Native, { name, layer, fds }: FoundTun): numb
  * interface may have its name here. Also if each frame has a header in front of it, or if there are
  * more queues, whose frames would not be read.
  */
-export function linkOfTun(native: Native, there: RouteSocket, { name, layer, fds }: FoundTun): Link {
+export function linkOfTun(native: Native, there: RouteSocket, { name, layer, fds }: Tun): Link {
   const [fd] = fds as [number]
   const link = getLink(there, { name })
   if (link?.tun?.type !== layer || !sameBytes(link.address, addressOf(native, fd, link.address.length))) {

@@ -114,6 +114,10 @@ export class TapPort implements Port {
     return this.#features
   }
 
+  get layer(): 'tap' | 'tun' {
+    return this.#tap.layer
+  }
+
   /** The index of the interface in its last known namespace. */
   get ifindex(): number {
     return this.#ifindex

@@ -91,6 +91,7 @@ export interface TunRights {
 /** An open TAP or TUN. Its descriptors, one per queue, belong to the caller. */
 export interface Tun {
   readonly name: string
+  readonly layer: 'tap' | 'tun'
   readonly fds: readonly number[]
   /** The NETIF_F_* that the kernel granted. */
   readonly features: number
@@ -100,7 +101,7 @@ export interface Tun {
 
 /** Opens all queues of a TAP or TUN. If one fails, closes all and throws a VnetError. */
 export function openTun(native: Native, options: TunOptions): Tun {
-  const { queues, features, nsfd, exclusive, rights } = options
+  const { layer, queues, features, nsfd, exclusive, rights } = options
   const flags = setiffFlags(options)
   const fds: number[] = []
   let { name } = options
@@ -120,7 +121,7 @@ export function openTun(native: Native, options: TunOptions): Tun {
     if (!options.carrier) native.ioctl(fds[0], TUNSETCARRIER, int32(0))
     const vnetHdrLen = features === 0 ? 0 : VIRTIO_NET_HDR_LEN
     if (vnetHdrLen !== 0) check(native.ioctl(fds[0], TUNSETVNETHDRSZ, int32(vnetHdrLen)), `TUNSETVNETHDRSZ ${name}`)
-    return { name, fds, vnetHdrLen, features: setOffload(native, fds[0], name, features, vnetHdrLen) }
+    return { name, layer, fds, vnetHdrLen, features: setOffload(native, fds[0], name, features, vnetHdrLen) }
   })
 }
 
