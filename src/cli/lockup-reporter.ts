@@ -5,6 +5,7 @@
  */
 import { readFileSync, writeSync } from 'node:fs'
 import type { Debugger, InspectorNotification, Session } from 'node:inspector'
+import { NSEC_PER_MSEC } from '../base/clock.ts'
 import { OWN, stackFrame } from '../base/exception.ts'
 import { LOGLEVEL_ERR } from '../base/log.ts'
 import { printable } from '../base/printable.ts'
@@ -96,7 +97,7 @@ export class LockupReporter {
   #returned(ms: number): void {
     clearTimeout(this.#again)
     if (this.#again !== undefined || (this.#patience ?? this.#what) === undefined) {
-      const isLockup = this.#again === undefined && !isStarved(this.#data.limitMs)
+      const isLockup = this.#again === undefined && !wasStarved(this.#data.limitMs, ms)
       this.#again = undefined
       if (!isLockup) return
     }
@@ -159,6 +160,21 @@ function isStarved(ms: number): boolean {
     // The second field, the name of the program, may contain spaces and parentheses.
     const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     return state === 'R' && (Number(fields[10]) + Number(fields[11])) * TICK_MS < ms
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Whether the main thread waited for a CPU for so much of a call of `ms` that the rest is shorter
+ * than `limitMs`, and has used less CPU time, in its life, than it would have used in a lockup. The
+ * call has returned, so the thread's state says nothing. Waits of earlier calls count as well.
+ */
+function wasStarved(limitMs: number, ms: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'latin1')
+    const [used, waited] = stat.split(' ').map(ns => Number(ns) / NSEC_PER_MSEC) as [number, number]
+    return used < limitMs && ms - waited < limitMs
   } catch {
     return false
   }

@@ -27,23 +27,48 @@ function reporterOf(values: number[]): () => void {
   return readable
 }
 
-/** The main thread is in this state, and has used so much CPU time in ticks of 10 ms. */
-const mainThread = (state: string, ticks: number) =>
-  vi.mocked(readFileSync).mockReturnValue(`7 (no (de) ${state} 1 7 7 0 -1 4 0 0 0 0 ${ticks} 1 0 0`)
+/**
+ * The main thread is in this state, has used so much CPU time in ticks of 10 ms, and has waited for
+ * a CPU for so many ms.
+ */
+const mainThread = (state: string, ticks: number, waitedMs = 0) =>
+  vi
+    .mocked(readFileSync)
+    .mockImplementation(path =>
+      `${path}`.endsWith('/schedstat')
+        ? `${(ticks + 1) * 10_000_000} ${waitedMs * 1_000_000} 7\n`
+        : `7 (no (de) ${state} 1 7 7 0 -1 4 0 0 0 0 ${ticks} 1 0 0`,
+    )
+
+const LOGGED = ['vnet: mine has not returned for 0.4 s\n', 'vnet: mine returned after 0.5 s\n']
 
 test.each([
   ['R', 38, []],
-  ['R', 39, ['vnet: mine has not returned for 0.4 s\n', 'vnet: mine returned after 0.5 s\n']],
-  ['S', 0, ['vnet: mine has not returned for 0.4 s\n', 'vnet: mine returned after 0.5 s\n']],
+  ['R', 39, LOGGED],
+  ['S', 0, LOGGED],
 ] as const)('a main thread in state %s with %i ticks of CPU time logs %j', (state, ticks, lines) => {
   const written = vi.mocked(writeSync).mockReturnValue(0)
   mainThread(state, ticks)
-  for (const values of [[501], [1, 500]]) {
-    const readable = reporterOf([...values])
-    for (const _ of values) readable()
-  }
-  expect(written.mock.calls.map(([, line]) => line).slice(0, 2)).toEqual(lines)
+  const readable = reporterOf([1, 500])
+  readable()
+  readable()
+  expect(written.mock.calls.map(([, line]) => line)).toEqual(lines)
 })
+
+test.each([
+  ['R', 38, 102, []],
+  ['S', 38, 102, []],
+  ['R', 38, 100, LOGGED],
+  ['S', 39, 102, LOGGED],
+] as const)(
+  'a call of 500 ms, read at its end in state %s after %i ticks and a wait of %i ms, logs %j',
+  (state, ticks, waitedMs, lines) => {
+    const written = vi.mocked(writeSync).mockReturnValue(0)
+    mainThread(state, ticks, waitedMs)
+    reporterOf([501])()
+    expect(written.mock.calls.map(([, line]) => line)).toEqual(lines)
+  },
+)
 
 test('a main thread that waited for a CPU and then loops is logged', async () => {
   vi.useFakeTimers()
