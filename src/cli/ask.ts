@@ -1,6 +1,6 @@
 /** Finds the vnet of an interface for the commands that query one, or reports that none has it. */
 
-import { ECONNREFUSED, ENODEV, isErrno, type VnetError } from '../base/errno.ts'
+import { ECONNREFUSED, ENODEV, isErrno } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { ControlClient } from '../control/client/client.ts'
 import { type Found, type FoundDevice, findVnets, isOfLab, listed } from '../control/client/find.ts'
@@ -36,13 +36,11 @@ export async function askVnets(
   const isWanted = names.length === 0 ? undefined : (device: Named) => isAmong(device, names)
   const found = await findVnets(client, { isWanted, user, everywhere })
   const unknown = names.filter(name => !found.devices.some(device => isNamed(device, name)))
-  const complaint = complaintAbout(unknown, found, io.commandLine ?? 'vnet list', user)
-  if (complaint === undefined) {
-    const named = names.length === 0 ? [] : found.devices.filter(device => isAmong(device, names))
-    if (user === undefined) for (const { pid } of named.filter(isOfLab)) enterUserNamespace(pid)
-    return await ask(client, found)
-  }
-  return fail(io, complaint)
+  const complaints = complaintsAbout(unknown, found, io.commandLine ?? 'vnet list', user)
+  if (complaints.length > 0) return failAll(io, complaints)
+  const named = names.length === 0 ? [] : found.devices.filter(device => isAmong(device, names))
+  if (user === undefined) for (const { pid } of named.filter(isOfLab)) enterUserNamespace(pid)
+  return await ask(client, found)
 }
 
 /** Throws a UsageError if `--user` is for root. */
@@ -86,16 +84,27 @@ export function fail(io: Io, problem: string | Error): number {
   return EXIT_FAILURE
 }
 
+/** Reports all problems, one a line. Returns EXIT_OK if there is none. */
+export function failAll(io: Io, problems: readonly (string | Error)[]): number {
+  for (const problem of problems) fail(io, problem)
+  return problems.length === 0 ? EXIT_OK : EXIT_FAILURE
+}
+
+/** Reports that the vnets which were found have ended since, or `problems`, if some explain it. */
+export function failEnded(io: Io, problems: readonly Error[] = []): number {
+  return failAll(io, problems.length > 0 ? problems : ['no vnet is running any more'])
+}
+
 /**
- * Returns one line with the reason why no device can be queried, or undefined. The line may propose
- * `commandLine` in another network namespace; `user` is the value of `--user`.
+ * Returns the reasons why no device can be queried, one a line; none if some can. A line may
+ * propose `commandLine` in another network namespace; `user` is the value of `--user`.
  */
-export function complaintAbout(
+export function complaintsAbout(
   unknown: readonly string[],
   { devices, here, failed, elsewhere, users, untrusted }: Found,
   commandLine: string,
   user?: number,
-): string | undefined {
+): readonly string[] {
   const far = elsewhere.filter(({ interfaces }) => interfaces.some(each => isAmong(each, unknown)))
   const advice = [
     ...far.map(entry => `; for ${listed(entry.interfaces.map(label))}: ${enter(entry, user)} ${commandLine}`),
@@ -103,21 +112,19 @@ export function complaintAbout(
     ...untrusted.map(({ path, reason }) => `; the vnets in ${path} are not shown: ${reason}`),
   ].join('')
   const none = `no vnet is running in this network namespace${advice}`
-  if (unknown.length === 0) {
-    if (devices.length > 0) return undefined
-    return failed.length > 0 ? sentence(failed[0] as VnetError) : none
-  }
+  if (unknown.length === 0 && devices.length > 0) return []
+  // A vnet that failed to reply may have the interface.
+  const silent = failed.map(sentence)
+  if (devices.length === 0 && silent.length > 0) return silent
+  if (unknown.length === 0) return [none]
   // From the replies of the vnets that were queried, and from the files of the others.
   const others = here.filter(({ vnet }) => !devices.some(device => device.vnet === vnet))
   // Interfaces in the file of a vnet that replied without them have just been deleted.
   const written = others.flatMap(({ interfaces }) => interfaces).filter(each => !isAmong(each, unknown))
   const there = [...devices, ...written].map(label)
-  if (devices.length === 0 && failed.length > 0) return sentence(failed[0] as VnetError)
-  if (there.length === 0) return none
-  // A vnet that failed to reply may have the interface.
-  const silent = failed.map(error => `; ${sentence(error)}`).join('')
-  const list = `there ${there.length === 1 ? 'is' : 'are'} ${listed(there)}`
-  return `no interface is called ${unknown.join(' or ')}; ${list}${silent}${advice}`
+  if (there.length === 0) return [none]
+  const list = [`there ${there.length === 1 ? 'is' : 'are'} ${listed(there)}`, ...silent].join('; ')
+  return [`no interface is called ${unknown.join(' or ')}; ${list}${advice}`]
 }
 
 /**

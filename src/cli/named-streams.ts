@@ -1,9 +1,9 @@
 /** The streams of captured frames of the interfaces that a command line names. */
 import type { CaptureRequest, ControlClient, Found } from '../control/index.ts'
-import { fail } from './ask.ts'
+import { failAll } from './ask.ts'
 import { complaintsOf, openStreams, type VnetStream } from './capture-streams.ts'
 import { isAmong } from './device-text.ts'
-import type { Io } from './io.ts'
+import { EXIT_OK, type Io } from './io.ts'
 
 /**
  * Opens the streams of the interfaces `names`, or of all that this user may capture. Reports
@@ -22,6 +22,5 @@ export async function openNamed(
   const wanted = devices.filter(device => isAmong(device, names))
   const opened = await openStreams(client, wanted, options, new Set(whole))
   const complaints = [...complaintsOf(opened, isAll), ...(isAll ? silent : [])]
-  for (const error of complaints) fail(io, error)
-  return { streams: opened.streams, isWhole: complaints.length === 0 }
+  return { streams: opened.streams, isWhole: failAll(io, complaints) === EXIT_OK }
 }

@@ -1,7 +1,7 @@
-/** The one line that a query prints if there is nothing to show, with what to do. */
+/** What a query prints if there is nothing to show, with what to do. */
 import { expect, test } from 'vitest'
 import { ETIMEDOUT, VnetError } from '../../src/base/errno.ts'
-import { complaintAbout as complaintOf } from '../../src/cli/ask.ts'
+import { complaintsAbout } from '../../src/cli/ask.ts'
 import type { Found, FoundDevice } from '../../src/control/index.ts'
 
 const device: FoundDevice = {
@@ -31,7 +31,7 @@ const entry = {
   interfaces: [{ name: 'far0', ifindex: 2, inode: 1 }],
 }
 const failed = new VnetError(ETIMEDOUT, 'GET_DEVICES of vnet 7 (sn1)')
-const complaintAbout = (unknown: string[], found: Found) => complaintOf(unknown, found, 'vnet stats')
+const complaintAbout = (unknown: string[], found: Found) => complaintsAbout(unknown, found, 'vnet stats').join('\n')
 const found = (some: Partial<Found>): Found => ({
   devices: [],
   here: [],
@@ -43,7 +43,7 @@ const found = (some: Partial<Found>): Found => ({
 })
 
 test('stats does not complain if every named interface exists, or none is named', () => {
-  expect(complaintAbout([], found({ devices: [device], failed: [failed], elsewhere: [entry] }))).toBeUndefined()
+  expect(complaintAbout([], found({ devices: [device], failed: [failed], elsewhere: [entry] }))).toBe('')
 })
 
 test('a vnet in another namespace is proposed if it has the named interface, or none is named', () => {
@@ -80,8 +80,14 @@ test('vnets in an untrusted directory are mentioned on the same line', () => {
 })
 
 test('the proposed command repeats --user, with which root looks at the vnets of another user', () => {
-  const line = complaintOf([], found({ elsewhere: [{ ...entry, uid: 1000 }] }), 'vnet stats --user 1000', 1000)
+  const [line] = complaintsAbout([], found({ elsewhere: [{ ...entry, uid: 1000 }] }), 'vnet stats --user 1000', 1000)
   expect(line).toMatch(/; for far0: nsenter -n -t 77 vnet stats --user 1000$/)
+})
+
+test('every vnet that failed to reply has a line of its own if no device can be queried', () => {
+  const two = found({ here: [entry], failed: [failed, new VnetError(ETIMEDOUT, 'GET_DEVICES of vnet 8 (sn2)')] })
+  const lines = ['vnet 7 (sn1): timed out', 'vnet 8 (sn2): timed out']
+  for (const unknown of [[], ['sn1']]) expect(complaintsAbout(unknown, two, 'vnet stats')).toEqual(lines)
 })
 
 test('a vnet that failed to reply is mentioned, because it may have the interface', () => {

@@ -6,7 +6,7 @@ import type { ControlClient, DeviceEvent, DeviceInfo, Subscription } from '../..
 import { type Entry, isSameNamespace, readDirectories, watchDirectories } from '../../control/protocol/directory.ts'
 import { directionText } from '../../netdev/device-wire.ts'
 import { IFF_UP } from '../../netdev/if.ts'
-import { type AskOptions, askVnets, fail } from '../ask.ts'
+import { type AskOptions, askVnets, fail, failEnded } from '../ask.ts'
 import { isAmong, isAttached, label, type Named, sideOf } from '../device-text.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
 
@@ -91,7 +91,7 @@ export function events(names: readonly string[], { json, drops, user }: EventsOp
     const asked = await Promise.race([end.asked.then(() => true), allEnded]).finally(() => {
       isOver = true
     })
-    if (!asked) return complained ? EXIT_FAILURE : fail(io, 'no vnet is running any more')
+    if (!asked) return complained ? EXIT_FAILURE : failEnded(io)
     for (const subscription of subscriptions.values()) await subscription?.close()
     return EXIT_OK
   }

@@ -3,7 +3,7 @@ import { CaptureError } from '../../capture/error.ts'
 import { PRINTED } from '../../capture/frame-text.ts'
 import { CaptureReader } from '../../capture/reader.ts'
 import type { ControlClient, Found } from '../../control/index.ts'
-import { type AskOptions, askVnets, fail } from '../ask.ts'
+import { type AskOptions, askVnets, fail, failEnded } from '../ask.ts'
 import type { VnetStream } from '../capture-streams.ts'
 import { label } from '../device-text.ts'
 import { FrameLines } from '../frame-lines.ts'
@@ -30,7 +30,7 @@ export function frames(names: readonly string[], options: FramesOptions, io: Io)
     const ended = Promise.all(streams.map(stream => printAll(stream, json, io)))
     try {
       if (await Promise.race([end.asked.then(() => true), ended.then(() => false)])) return EXIT_OK
-      return isWhole ? fail(io, 'no vnet is running any more') : EXIT_FAILURE
+      return isWhole ? failEnded(io) : EXIT_FAILURE
     } catch (error) {
       if (error instanceof CaptureError) return fail(io, error.message)
       throw error

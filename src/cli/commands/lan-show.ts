@@ -3,7 +3,7 @@
 import { EOPNOTSUPP, VnetError } from '../../base/errno.ts'
 import type { ControlClient, Found, FoundDevice, SegmentEntryKind, SegmentInfo } from '../../control/index.ts'
 import { alignLeft } from '../align.ts'
-import { type AskOptions, askInterface, askVnets, fail, hasEnded } from '../ask.ts'
+import { type AskOptions, askInterface, askVnets, fail, failAll, hasEnded } from '../ask.ts'
 import { label } from '../device-text.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
 
@@ -54,7 +54,7 @@ export function lanShow(name: string | undefined, options: LanShowOptions, io: I
         if (error.errno !== EOPNOTSUPP && !hasEnded(error)) errors.push(error)
       }
     }
-    for (const error of errors) fail(io, error)
+    failAll(io, errors)
     if (shown.length > 0) print(shown)
     else if (errors.length === 0) fail(io, 'no vnet here has a segment behind its interfaces: `vnet lan` makes one')
     return shown.length > 0 && errors.length === 0 ? EXIT_OK : EXIT_FAILURE

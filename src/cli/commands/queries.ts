@@ -20,9 +20,9 @@ import { loadNative } from '../../linux/native.ts'
 import { inNetns, netnsName } from '../../linux/netns-name.ts'
 import { IFR_IFRU, SIOCDEVPRIVATE } from '../../netdev/if.ts'
 import { alignLeft } from '../align.ts'
-import { type AskOptions, askInterface, askVnets, fail } from '../ask.ts'
+import { type AskOptions, askInterface, askVnets, fail, failAll } from '../ask.ts'
 import { deviceWords, label } from '../device-text.ts'
-import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
+import { EXIT_OK, type Io } from '../io.ts'
 
 interface QueryOptions extends AskOptions {
   readonly json?: boolean
@@ -45,8 +45,7 @@ export function list({ json, names, user, all }: ListOptions, io: Io): Promise<n
       else for (const line of alignLeft(rows(devices, interfaces))) io.out(`${line}\n`)
     }
     if (!json && !names) for (const user of users) fail(io, otherUserLine(user, 'list'))
-    for (const error of failed) fail(io, error)
-    return failed.length === 0 ? EXIT_OK : EXIT_FAILURE
+    return failAll(io, failed)
   }
   return askVnets([], io, print, { user, everywhere: all })
 }

@@ -2,9 +2,9 @@
 import type { ControlClient, DeviceStats, Found, FoundDevice } from '../../control/index.ts'
 import { type LinkStats64, type LinkStats64Field, linkStats64Fields } from '../../netdev/stats.ts'
 import { align } from '../align.ts'
-import { type AskOptions, askVnets, fail, hasEnded } from '../ask.ts'
+import { type AskOptions, askVnets, failAll, failEnded, hasEnded } from '../ask.ts'
 import { isAmong, label } from '../device-text.ts'
-import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
+import { EXIT_OK, endOf, type Io } from '../io.ts'
 import { jsonOutput } from '../output.ts'
 import { EVENTS } from '../statistics.ts'
 
@@ -50,16 +50,14 @@ async function round(
       })
       if (stats) interfaces.push({ ...stats, place: device.place })
     }
-    if (names.length === 0 && interfaces.length === 0) return fail(io, failed[0] ?? 'no vnet is running any more')
+    if (names.length === 0 && interfaces.length === 0) return failEnded(io, failed)
     if (options.json) jsonOutput(io, false).statistics(interfaces)
     else {
       const at = options.watch === undefined ? '' : `${new Date(interfaces[0]?.time ?? Date.now()).toISOString()}\n`
       io.out((before.length > 0 ? '\n' : '') + at + statsTable(interfaces, options, before))
     }
     // Every interface that was named has been found.
-    if (names.length > 0) return EXIT_OK
-    for (const error of failed) fail(io, error)
-    return failed.length === 0 ? EXIT_OK : EXIT_FAILURE
+    return names.length > 0 ? EXIT_OK : failAll(io, failed)
   }
   return { status: await askVnets(names, io, show, options), interfaces }
 }

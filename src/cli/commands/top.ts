@@ -1,7 +1,7 @@
 /** `vnet top`: the rates of interfaces, again each interval: on the whole terminal, or as lines. */
 import { findVnets } from '../../control/client/find.ts'
 import type { ControlClient, Found } from '../../control/index.ts'
-import { type AskOptions, askVnets, fail } from '../ask.ts'
+import { type AskOptions, askVnets, failAll, failEnded } from '../ask.ts'
 import { isAmong, type Named } from '../device-text.ts'
 import { EXIT_OK, endOf, type Io } from '../io.ts'
 import { type Reading, read } from '../top/reading.ts'
@@ -56,8 +56,8 @@ function onLines(io: Io, json: boolean): Shown {
   return {
     update(reading, before) {
       const { problems, devices } = reading
-      for (const problem of problems) fail(io, problem)
-      if (devices.length === 0) return fail(io, 'no vnet is running any more')
+      failAll(io, problems)
+      if (devices.length === 0) return failEnded(io)
       if (json) {
         io.out(`${JSON.stringify(roundOf(Date.now(), reading, before))}\n`)
         return undefined

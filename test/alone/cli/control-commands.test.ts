@@ -667,6 +667,25 @@ describe('stats --watch', () => {
     expect(JSON.parse(stdout).interfaces).toHaveLength(1)
   })
 
+  test('stats reports every vnet that refuses, whether the others have ended or there is no other', async () => {
+    const refusing = (reason: string) =>
+      vnet({
+        [GET_DEVICES]() {
+          throw new VnetError(EPERM, 'fake', reason)
+        },
+      })
+    for (const reason of ['not today', 'nor later']) refusing(reason)
+    const lines = async () => (await runMain('stats')).stderr.match(/not today|nor later|.*any more/g)?.toSorted()
+    expect(await lines()).toEqual(['nor later', 'not today'])
+    const fake = vnet({
+      [GET_STATS]() {
+        fake[Symbol.dispose]()
+        return []
+      },
+    })
+    expect(await lines()).toEqual(['nor later', 'not today'])
+  })
+
   test('stats --watch --json prints one line each time, with the time', async () => {
     vnet({ [GET_STATS]: () => [stats] })
     const going = startMain('stats', '--watch', '5ms', '--json')
