@@ -19,10 +19,10 @@ import { insmod, type Module } from './netdev/module.ts'
 import { Net } from './netdev/net.ts'
 import type { NetDevice } from './netdev/net-device.ts'
 import { cutCable, plugCable } from './netdev/netif.ts'
+import type { DirectedWire } from './wire/directed-wire.ts'
 import { runScenario, type Scenario } from './wire/scenario.ts'
 import type { Impairment } from './wire/wire.ts'
 import { LinuxWireResources } from './wire/wire-resources.node.ts'
-import type { WireSlot } from './wire/wire-slot.ts'
 
 export * from './wire/index.ts'
 
@@ -61,8 +61,8 @@ export interface Cable extends AsyncDisposable {
   readonly a: NetDevice
   readonly b: NetDevice
   /** The wires from a to b and back: their texts, reports, and `set` to change them. */
-  readonly ab: WireSlot
-  readonly ba: WireSlot
+  readonly ab: DirectedWire
+  readonly ba: DirectedWire
   /** Cuts the cable: neither end has a carrier. */
   down(): void
   /** Plugs it in again. */
@@ -138,7 +138,7 @@ async function open<P extends Params, Dev extends AnyDevice>(
     const { args, netns, params } = options
     module = insmod(driver, { args, netns, net, txqs: 1, rxqs: 1, wireResources, params })
     const [first] = module.devices as [NetDevice]
-    const [ab, ba] = (first.netdevOps.ndoGetWires?.(first) ?? []) as readonly [WireSlot, WireSlot]
+    const [ab, ba] = (first.netdevOps.ndoGetWires?.(first) ?? []) as readonly [DirectedWire, DirectedWire]
     for (const [wire, stages] of [[ab, options.ab] as const, [ba, options.ba] as const]) {
       if (typeof stages === 'string') wire.change(stages, wireResources)
       else if (stages !== undefined) wire.set(stages)

@@ -35,7 +35,7 @@ import { registerNetdev, unregisterNetdev } from '../netdev/register.ts'
 import { RX_DROPPED, TX_DROPPED } from '../netdev/stats.ts'
 import { SKB_DROP_REASON_CUT } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import type { WireEnd, WireSlot } from '../wire/wire-slot.ts'
+import type { DirectedWire, WireEnd } from '../wire/directed-wire.ts'
 import { prepareLoopback } from './loopback.ts'
 import { type Target, tapName } from './target.ts'
 import { TcxRedirect } from './tcx.ts'
@@ -117,12 +117,12 @@ export class Attachment {
   readonly near: NetDevice
   readonly far: NetDevice
   /**
-   * The ends of its wire, for wireSlots: the network's and the network stack's; with `farSide` in
-   * the opposite order.
+   * The ends of its wire, for directedWires: the network's and the network stack's; with `farSide`
+   * in the opposite order.
    */
   readonly ends: readonly [WireEnd, WireEnd]
   /** Set before the devices are opened. */
-  wires: readonly WireSlot[] = []
+  wires: readonly DirectedWire[] = []
   readonly #native: Native
   readonly #net: Net
   readonly #farNet: Net
@@ -214,12 +214,12 @@ export class Attachment {
 
   #receive(skb: SkBuff): number {
     if (this.near.cut) netifRxDrop(skb, this.near, SKB_DROP_REASON_CUT)
-    else (this.wires[this.#in] as WireSlot).wire.push(skb)
+    else (this.wires[this.#in] as DirectedWire).wire.push(skb)
     return NETDEV_TX_OK
   }
 
   #transmit(skb: SkBuff): number {
-    ;(this.wires[this.#out] as WireSlot).wire.push(skb)
+    ;(this.wires[this.#out] as DirectedWire).wire.push(skb)
     return NETDEV_TX_OK
   }
 

@@ -4,7 +4,7 @@ import { UsageError } from '../base/usage-error.ts'
 import { loadNative } from '../linux/native.ts'
 import { bool, type Driver, defineDriver, interfaceArg, text } from '../netdev/driver.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
-import { takenSeed, wireParams, wireSlots } from '../wire/params.ts'
+import { directedWires, takenSeed, wireParams } from '../wire/params.ts'
 import { Attachment } from './attachment.ts'
 import { findTarget } from './target.ts'
 
@@ -70,7 +70,7 @@ export function attachDriver(): Driver<AttachParams> {
         const attachment = new Attachment({ native, net, target, failOpen, farSide })
         attachments.push(attachment)
         const { near, ends } = attachment
-        attachment.wires = wireSlots(wired, context, ...ends, { nth, attached: near })
+        attachment.wires = directedWires(wired, context, ...ends, { nth, attached: near })
         return {
           dev: near as NetDevice,
           netns: target.netns,

@@ -18,18 +18,18 @@ import {
   SKB_DROP_REASON_PKT_TOO_SMALL,
 } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import { wireParams, wireSlots } from '../wire/params.ts'
-import type { WireEnd, WireSlot } from '../wire/wire-slot.ts'
-import { direct } from '../wire/wire-slot.ts'
+import type { DirectedWire, WireEnd } from '../wire/directed-wire.ts'
+import { direct } from '../wire/directed-wire.ts'
+import { directedWires, wireParams } from '../wire/params.ts'
 import { resetStatsIoctl } from './reset-stats.ts'
 import { filtered, RxFilter } from './rx-filter.ts'
 
 interface CablePriv {
   peer: NetDevice<CablePriv> | undefined
   /** Leads to the peer; undefined until both ends are made. */
-  slot: WireSlot | undefined
+  outgoing: DirectedWire | undefined
   /** The wires of both directions. */
-  wires: readonly WireSlot[]
+  wires: readonly DirectedWire[]
   /** The frames that the kernel at this end receives; undefined is all frames. */
   rxFilter: RxFilter | undefined
 }
@@ -56,11 +56,11 @@ function stop(dev: NetDevice<CablePriv>): void {
 }
 
 function startXmit(skb: SkBuff, dev: NetDevice<CablePriv>): number {
-  const { peer, slot } = dev.priv
-  if (peer === undefined || slot === undefined || (peer.flags & IFF_UP) === 0) skb.drop(SKB_DROP_REASON_DEV_READY)
+  const { peer, outgoing } = dev.priv
+  if (peer === undefined || outgoing === undefined || (peer.flags & IFF_UP) === 0) skb.drop(SKB_DROP_REASON_DEV_READY)
   else if (skb.len < ETH_HLEN) skb.drop(SKB_DROP_REASON_PKT_TOO_SMALL)
   else if (skb.gsoSize === 0 && skb.len > peer.mtu + ETH_HLEN + VLAN_HLEN) skb.drop(SKB_DROP_REASON_PKT_TOO_BIG)
-  else slot.wire.push(skb) // (3) The wire takes the frame over.
+  else outgoing.wire.push(skb) // (3) The wire takes the frame over.
   return NETDEV_TX_OK
 }
 
@@ -120,13 +120,13 @@ export const driver = defineDriver({
     const places = interfaceArgs(context, ['', ''])
     const devices = places.map(({ name }) => {
       const rxFilter = params.rxFilter ? new RxFilter(params.rxFilterSize) : undefined
-      const priv: CablePriv = { peer: undefined, slot: undefined, wires: [], rxFilter }
+      const priv: CablePriv = { peer: undefined, outgoing: undefined, wires: [], rxFilter }
       return allocNetdevMqs({ name, setup: d => setup(d, context), txqs: context.txqs, rxqs: context.rxqs, priv })
     })
     const [a, b] = devices as [NetDevice<CablePriv>, NetDevice<CablePriv>]
-    const wires = wireSlots(params, context, endOf(a), endOf(b))
-    Object.assign(a.priv, { peer: b, slot: wires[0], wires })
-    Object.assign(b.priv, { peer: a, slot: wires[1], wires })
+    const wires = directedWires(params, context, endOf(a), endOf(b))
+    Object.assign(a.priv, { peer: b, outgoing: wires[0], wires })
+    Object.assign(b.priv, { peer: a, outgoing: wires[1], wires })
     return devices.map((dev, i) => ({ dev, netns: places[i]?.netns }))
   },
 })

@@ -1,5 +1,6 @@
 /** 'vnet/wire' without Linux: impairments and their building blocks. */
 export type { Chain } from './chain.ts'
+export { type DirectedWire, direct } from './directed-wire.ts'
 export { parseWire } from './parse.ts'
 export { runScenario, type Scenario, type ScenarioTimes } from './scenario.ts'
 export { type CodelOptions, codel } from './stages/codel.ts'
@@ -33,4 +34,3 @@ export {
   type WireEnv,
   type WireFilter,
 } from './wire.ts'
-export { direct, type WireSlot } from './wire-slot.ts'

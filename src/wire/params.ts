@@ -15,11 +15,11 @@ import { NETDEV_UNREGISTER, NETDEV_UP } from '../netdev/if.ts'
 import type { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { cutCable, plugCable } from '../netdev/netif.ts'
+import { DirectedWire, type WireDevice, type WireEnd } from './directed-wire.ts'
 import { parseWire } from './parse.ts'
 import { runScenario, scenarioOf } from './scenario.ts'
 import { noResources } from './spec/resources.ts'
 import type { Direction, Impairment } from './wire.ts'
-import { type WireDevice, type WireEnd, WireSlot } from './wire-slot.ts'
 
 export const wireParams = {
   wire: text({
@@ -71,13 +71,13 @@ export function pairSeed(seed: number, nth: number): number {
  * pair of one seed has its own random numbers. `attached` is the device of an attachment,
  * whose directions are `in` and `out`. Throws a UsageError if the text is wrong.
  */
-export function wireSlots(
+export function directedWires(
   { wire, wireAb, wireBa, log, scenario, seed }: ParamValues<typeof wireParams>,
   { net, wireResources = noResources }: DriverContext,
   a: WireEnd,
   b: WireEnd,
   { nth = 0, attached }: { readonly nth?: number; readonly attached?: WireDevice } = {},
-): readonly [ab: WireSlot, ba: WireSlot] {
+): readonly [ab: DirectedWire, ba: DirectedWire] {
   const decisions = log === undefined ? undefined : wireResources.log?.(log)
   const taken = takenSeed(seed, net)
   let isLogged = false
@@ -88,11 +88,11 @@ export function wireSlots(
   const { stage } = wireResources
   const common = { net, seed: pairSeed(taken, nth), log: decisions, onStages, stage }
   const [side, otherSide] = attached === undefined ? [] : (['in', 'out'] as const)
-  const ab = new WireSlot({ ...common, direction: 'ab', side, from: a, to: b })
-  const ba = new WireSlot({ ...common, direction: 'ba', side: otherSide, from: b, to: a })
-  for (const [slot, own, option] of [[ab, wireAb, '--wire-ab'] as const, [ba, wireBa, '--wire-ba'] as const]) {
+  const ab = new DirectedWire({ ...common, direction: 'ab', side, from: a, to: b })
+  const ba = new DirectedWire({ ...common, direction: 'ba', side: otherSide, from: b, to: a })
+  for (const [directed, own, option] of [[ab, wireAb, '--wire-ab'] as const, [ba, wireBa, '--wire-ba'] as const]) {
     const text = own ?? wire
-    if (text !== undefined) change(slot, text, wireResources, own === undefined ? '--wire' : option)
+    if (text !== undefined) change(directed, text, wireResources, own === undefined ? '--wire' : option)
   }
   const note = (line: string) => net.log.warn(`${scenario}: ${line}`)
   const parse = (text: string, direction: Direction) => {
@@ -112,9 +112,9 @@ export function wireSlots(
 }
 
 /** Replaces the stages. An error in the text names their option. */
-function change(slot: WireSlot, text: string, resources: WireResources, option: string): void {
+function change(directed: DirectedWire, text: string, resources: WireResources, option: string): void {
   try {
-    slot.change(text, resources)
+    directed.change(text, resources)
   } catch (error) {
     throw error instanceof FileError ? new FileError(`${option}: ${error.message}`) : error
   }
@@ -131,7 +131,7 @@ function follow(
   dev: WireDevice,
   file: string,
   list: ScenarioList<ParsedText>,
-  [ab, ba]: readonly [WireSlot, WireSlot],
+  [ab, ba]: readonly [DirectedWire, DirectedWire],
 ): WireScenario {
   const ended = new AbortController()
   const take = (step: ScenarioStep<ParsedText>) => {

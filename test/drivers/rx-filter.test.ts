@@ -10,7 +10,7 @@ import type { NetDevice } from '../../src/netdev/net-device.ts'
 import { linkStats64 } from '../../src/netdev/stats.ts'
 import { SKB_DROP_REASON_OTHERHOST } from '../../src/skb/drop-reason.ts'
 import type { MemoryPort } from '../../src/testing/memory-port.ts'
-import { direct } from '../../src/wire/wire-slot.ts'
+import { direct } from '../../src/wire/directed-wire.ts'
 import { addDriver, memoryNets, numberOf } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()

@@ -9,8 +9,8 @@ import { ethTypeTrans, netifRx, netifRxDrop } from '../../src/netdev/netif.ts'
 import { SKB_DROP_REASON_DEV_STOPPED } from '../../src/skb/drop-reason.ts'
 import { Ring } from '../../src/skb/ring.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
+import { DirectedWire, direct } from '../../src/wire/directed-wire.ts'
 import { delay } from '../../src/wire/stages/delay.ts'
-import { direct, WireSlot } from '../../src/wire/wire-slot.ts'
 import { addDevice, type MemoryNet, memoryNets, numbered } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
@@ -81,17 +81,17 @@ test('every verb refuses a frame that a wire holds, and the wire delivers it onc
   const memory = makeNet()
   const { dev, port } = await addDevice(memory)
   const end = { wire: direct(dev), dev }
-  const slot = new WireSlot({ direction: 'ab', seed: 1, net: memory.net, from: end, to: end })
-  slot.set([delay('1ms')])
+  const wire = new DirectedWire({ direction: 'ab', seed: 1, net: memory.net, from: end, to: end })
+  wire.set([delay('1ms')])
   const [skb, other] = [makeFrame(memory, dev), memory.pool.alloc(60) as SkBuff]
-  slot.wire.push(skb)
+  wire.wire.push(skb)
   expectRefused(skb, other, dev, 'a frame that a wire was given already')
-  expect(() => slot.wire.push(skb)).toThrow(/^wire push on a frame that a wire was given already, .*handed-on/)
+  expect(() => wire.wire.push(skb)).toThrow(/^wire push on a frame that a wire was given already, .*handed-on/)
   memory.clock.advance(2_000_000)
   memory.net.flush()
   memory.made = 1
   expect(port.received.map(({ bytes }) => bytes)).toEqual(numbered(1))
-  slot.close()
+  wire.close()
   other.free()
 })
 

@@ -13,7 +13,7 @@ import { cutCable, plugCable } from '../../src/netdev/netif.ts'
 import { unregisterNetdev } from '../../src/netdev/register.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, SKB_GSO_TCPV6, SKB_GSO_UDP_L4 } from '../../src/skb/sk-buff.ts'
 import type { MemoryPort } from '../../src/testing/memory-port.ts'
-import type { Impairment, LimitSpec, QueueKind, WireSlot } from '../../src/wire/index.ts'
+import type { DirectedWire, Impairment, LimitSpec, QueueKind } from '../../src/wire/index.ts'
 import * as wire from '../../src/wire/index.ts'
 import { buildFrame, type Packet, plain, plain6 } from '../packet/frames.ts'
 import { fuzzFrames } from '../support/fuzz-frames.ts'
@@ -240,7 +240,7 @@ test('in + made = out + dropped + held for the devices of a cable, whatever its 
   const memory = makeNet({ large: 32, small: 256 })
   const { devices, ports } = await addDriver(memory, cable, {}, { args: ['a', 'b'] })
   const [a] = devices as [NetDevice]
-  const wires = a.netdevOps.ndoGetWires?.(a) as readonly [WireSlot, WireSlot]
+  const wires = a.netdevOps.ndoGetWires?.(a) as readonly [DirectedWire, DirectedWire]
   let sent = 0
   const total = scaled(300_000)
   const end = fc.nat(1)

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { SKB_DROP_REASON_TX_CARRIER } from '../../src/skb/drop-reason.ts'
 import { SkbError } from '../../src/skb/error.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
-import { direct } from '../../src/wire/wire-slot.ts'
+import { direct } from '../../src/wire/directed-wire.ts'
 import { addDevice, memoryNets, numbered, numberOf, turn } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()

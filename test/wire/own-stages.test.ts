@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { attachmentsOf } from '../../src/control/client/wire-request.ts'
 import { attached } from '../../src/control/protocol/wire-attachment.ts'
+import { DirectedWire } from '../../src/wire/directed-wire.ts'
 import { OwnStages } from '../../src/wire/own-stages.node.ts'
 import { parseWire } from '../../src/wire/parse.ts'
 import { noResources } from '../../src/wire/spec/resources.ts'
 import type { Impairment } from '../../src/wire/wire.ts'
-import { WireSlot } from '../../src/wire/wire-slot.ts'
 import { memoryNets } from '../support/memory-net.ts'
 import { plainFrame, testWires } from '../support/wire.ts'
 
@@ -90,11 +90,11 @@ test('a client names the stages that the program of the wire loaded', () => {
   expect(attachmentsOf('stage odd')).toEqual([])
   const { net } = makeNet()
   const end = { wire: { push: () => {} } }
-  const slot = (stage?: (name: string) => Impairment) =>
-    new WireSlot({ direction: 'ab', seed: 1, net, from: end, to: end, stage })
-  const loaded = slot(name => own.get(name))
+  const wire = (stage?: (name: string) => Impairment) =>
+    new DirectedWire({ direction: 'ab', seed: 1, net, from: end, to: end, stage })
+  const loaded = wire(name => own.get(name))
   loaded.change('stage odd', attached([]))
   expect(loaded.report().map(({ stage }) => stage)).toEqual(['odd'])
   expect(() => loaded.change('stage evn', attached([]))).toThrow("'evn' is not a stage: odd, every, all")
-  expect(() => slot().change('stage odd', attached([]))).toThrow('stage odd: own stages are not taken here')
+  expect(() => wire().change('stage odd', attached([]))).toThrow('stage odd: own stages are not taken here')
 })

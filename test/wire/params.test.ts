@@ -3,9 +3,9 @@ import { driver } from '../../src/drivers/cable.ts'
 import type { WireResources } from '../../src/netdev/device-wire.ts'
 import type { DriverContext } from '../../src/netdev/driver.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
-import { pairSeed, wireSlots } from '../../src/wire/params.ts'
+import type { DirectedWire } from '../../src/wire/directed-wire.ts'
+import { directedWires, pairSeed } from '../../src/wire/params.ts'
 import { noResources } from '../../src/wire/spec/resources.ts'
-import type { WireSlot } from '../../src/wire/wire-slot.ts'
 import { lanDriver } from '../support/lan-driver.ts'
 import { addDevice, addDriver, memoryNets } from '../support/memory-net.ts'
 
@@ -49,12 +49,12 @@ test('an attachment receives the downlink of a preset, even by a change and by a
   const none = { wireAb: undefined, wireBa: undefined, log: undefined, stage: undefined, seed: 1 }
   const end = { wire: { push: (skb: SkBuff) => skb.free() } }
   const context = { net: memory.net, wireResources: { ...noResources, scenario } } as unknown as DriverContext
-  const slots = wireSlots({ ...none, wire: 'preset dsl', scenario: 'file' }, context, end, end, { attached: dev })
-  expect(slots.map(slot => texts(slot.report()))).toEqual([down, up])
+  const wires = directedWires({ ...none, wire: 'preset dsl', scenario: 'file' }, context, end, end, { attached: dev })
+  expect(wires.map(wire => texts(wire.report()))).toEqual([down, up])
   expect(inScenario).toEqual([down, up])
-  for (const slot of slots) slot.change('loss 1%', noResources)
-  for (const slot of slots) slot.change('preset dsl', noResources)
-  expect(slots.map(slot => texts(slot.report()))).toEqual([down, up])
+  for (const wire of wires) wire.change('loss 1%', noResources)
+  for (const wire of wires) wire.change('preset dsl', noResources)
+  expect(wires.map(wire => texts(wire.report()))).toEqual([down, up])
 })
 
 test('the seed of both wires is logged once, and only if a wire has stages', async () => {
@@ -68,7 +68,7 @@ test('the seed of both wires is logged once, and only if a wire has stages', asy
 test('the ports of a lan share the seed that is logged, and draw numbers of their own', async () => {
   const memory = makeNet()
   const { devices } = await addDriver(memory, lanDriver(), { wire: 'loss 1%' }, { args: ['eth8', 'eth9'] })
-  const [one, other] = devices.map(dev => dev.netdevOps.ndoGetWires?.(dev)[0] as WireSlot)
+  const [one, other] = devices.map(dev => dev.netdevOps.ndoGetWires?.(dev)[0] as DirectedWire)
   const seeds = memory.lines.filter(line => line.includes('seed'))
   expect(seeds).toEqual([`wire: seed ${one?.seed}`, `wire: seed ${one?.seed}`])
   expect(other?.seed).toBe(pairSeed(one?.seed ?? 0, 1))

@@ -22,7 +22,7 @@ import {
 } from '../../skb/drop-reason.ts'
 import { Ring } from '../../skb/ring.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import type { WireSlot } from '../../wire/wire-slot.ts'
+import type { DirectedWire } from '../../wire/directed-wire.ts'
 import { type Fault, type Faults, isFaulty, takes } from './faults.ts'
 
 /** Bits of the status word. */
@@ -43,7 +43,7 @@ export class SnullHw {
   /** Frames that arrived and that the driver has not taken. */
   readonly rxRing: Ring
   /** Leads to the peer's board. The driver sets it. */
-  slot!: Pick<WireSlot, 'wire'>
+  outgoing!: Pick<DirectedWire, 'wire'>
   readonly #dev: NetDevice
   readonly #buffers: number
   readonly #faults: Faults
@@ -84,7 +84,7 @@ export class SnullHw {
     this.#inUse[queue] = inUse + 1
     const free = inUse + 1 < this.#buffers
     if (this.#triggered || receiver.#triggered || isFaulty(this.#faults)) return this.#transmitFaulty(skb, peer) && free
-    this.slot.wire.push(skb)
+    this.outgoing.wire.push(skb)
     // For the first of a queue; later frames are completed by its interrupt.
     if (inUse === 0) this.irq.raise(SNULL_TX_INTR)
     return free
@@ -118,7 +118,7 @@ export class SnullHw {
     const skb = this.#stuck[queue].shift()
     if (peer === undefined) skb?.drop(SKB_DROP_REASON_DEV_READY)
     else if (this.#dev.cut) skb?.drop(SKB_DROP_REASON_TX_CARRIER)
-    else if (skb !== undefined) this.slot.wire.push(skb)
+    else if (skb !== undefined) this.outgoing.wire.push(skb)
     this.#lost[queue] = 0
     this.irq.raise(SNULL_TX_INTR)
   }
@@ -219,7 +219,7 @@ export class SnullHw {
     if (drop !== undefined && takes(drop.every, this.#sent)) {
       if (drop.rx) netifRxDrop(skb, peer, drop.reason)
       else skb.drop(drop.reason)
-    } else this.slot.wire.push(skb)
+    } else this.outgoing.wire.push(skb)
     // On its own, after the interrupts for the frames under way.
     if (takes(spurious, this.#sent)) this.#spurious?.at(this.#dev.net.clock.now())
     if ((order & ORDER_LOSE) !== 0 || takes(lockup, this.#sent)) {

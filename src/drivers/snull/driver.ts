@@ -21,8 +21,8 @@ import type { Ifmap, NetDeviceOps } from '../../netdev/ops.ts'
 import { TX_ERRORS } from '../../netdev/stats.ts'
 import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_NOMEM } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { wireParams, wireSlots } from '../../wire/params.ts'
-import type { WireEnd, WireSlot } from '../../wire/wire-slot.ts'
+import type { DirectedWire, WireEnd } from '../../wire/directed-wire.ts'
+import { directedWires, wireParams } from '../../wire/params.ts'
 import { answerFar, type FarNetwork, farNetwork } from '../far/far-network.ts'
 import { addressToHost, flipAddress, flipNetwork } from '../flip/hidden-loopback.ts'
 import { FlowQueues } from '../flow-queues.ts'
@@ -52,7 +52,7 @@ interface SnullPriv {
   napi: Napi
   far: FarNetwork
   /** The wires between the two boards, from the first to the second and back. */
-  wires: readonly WireSlot[]
+  wires: readonly DirectedWire[]
   /** Shared with the peer; undefined with a single queue. */
   readonly flows: FlowQueues | undefined
   received: number
@@ -244,10 +244,10 @@ export const driver = defineDriver({
       dev.priv.peer = peer
       dev.priv.far = farNetwork(peer.devAddr)
     }
-    const wires = wireSlots(params, context, endOf(sn0), endOf(sn1))
+    const wires = directedWires(params, context, endOf(sn0), endOf(sn1))
     for (const [i, dev] of [sn0, sn1].entries()) {
       dev.priv.wires = wires
-      dev.priv.hw.slot = wires[i]
+      dev.priv.hw.outgoing = wires[i]
     }
     const addresses = [['198.18.0.1/24'], ['198.18.1.2/24']]
     if (params.ipv6)

@@ -20,7 +20,7 @@ import { netifCarrierOff, netifRunning, netifTxStartAllQueues, netifTxStopAllQue
 import type { NetDeviceOps } from '../../netdev/ops.ts'
 import { SKB_DROP_REASON_TX_CARRIER } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { takenSeed, wireParams, wireSlots } from '../../wire/params.ts'
+import { directedWires, takenSeed, wireParams } from '../../wire/params.ts'
 import type { Segment } from '../switch/segment.ts'
 import { LanPort } from './lan-port.ts'
 
@@ -120,7 +120,7 @@ export function lanPorts(
         rxqs,
       })
       const port = new LanPort(dev, segment, net, negotiation, rateLimit ? speed : undefined)
-      port.wires = wireSlots(seeded, context, port.nearEnd, port.farEnd, { nth: i })
+      port.wires = directedWires(seeded, context, port.nearEnd, port.farEnd, { nth: i })
       priv.port = port
       return { dev, netns }
     })

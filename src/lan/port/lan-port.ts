@@ -23,7 +23,7 @@ import {
   SKB_DROP_REASON_TX_CARRIER,
 } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import type { WireEnd, WireSlot } from '../../wire/wire-slot.ts'
+import type { DirectedWire, WireEnd } from '../../wire/directed-wire.ts'
 import type { Segment } from '../switch/segment.ts'
 import type { Station } from '../switch/station.ts'
 import { Line } from './line.ts'
@@ -38,7 +38,7 @@ export class LanPort implements Station {
   readonly #negotiation: number
   readonly #linkUp: Alarm
   /** Leads to the segment, and back. The driver sets them. */
-  wires: readonly WireSlot[] = []
+  wires: readonly DirectedWire[] = []
   readonly #tx: Line | undefined
   readonly #rx: Line | undefined
 

@@ -13,10 +13,10 @@ import { cutCable, plugCable } from '../../netdev/netif.ts'
 import type { Port } from '../../netdev/port.ts'
 import { unregisterNetdev } from '../../netdev/register.ts'
 import { dropReasonName } from '../../skb/drop-reason-name.ts'
+import type { DirectedWire } from '../../wire/directed-wire.ts'
 import { parseWire } from '../../wire/parse.ts'
 import { drop } from '../../wire/stages/fault.ts'
 import type { Direction, Impairment } from '../../wire/wire.ts'
-import type { WireSlot } from '../../wire/wire-slot.ts'
 import type { Nat } from './nat.ts'
 import { natEnd, natStage, type Translator } from './nat-stage.ts'
 import type { PortControl } from './port-control.ts'
@@ -38,7 +38,7 @@ import { WorkerFault } from './worker-fault.ts'
 
 /** The parts of a direction. Faults run first, in the order in which they were added. */
 interface DirectionState {
-  readonly slot: WireSlot
+  readonly wire: DirectedWire
   readonly faults: Map<number, WorkerFault>
   stages: readonly Impairment[]
   /** Current partitions. */
@@ -82,9 +82,9 @@ export class WorkerCable {
     this.#stage = stage
     this.#nat = nat
     this.#devices = devices
-    const [ab, ba] = (devices[0].netdevOps.ndoGetWires?.(devices[0]) ?? []) as readonly [WireSlot, WireSlot]
-    const state = (slot: WireSlot) => ({
-      slot,
+    const [ab, ba] = (devices[0].netdevOps.ndoGetWires?.(devices[0]) ?? []) as readonly [DirectedWire, DirectedWire]
+    const state = (wire: DirectedWire) => ({
+      wire,
       faults: new Map(),
       stages: [],
       partitions: new Set<Impairment>(),
@@ -283,10 +283,10 @@ export class WorkerCable {
 
   report(): LinkReport {
     const [a, b] = this.#devices
-    const direction = ({ slot }: DirectionState): DirectionReport => ({
-      text: slot.text,
-      stages: slot.report(),
-      former: slot.former,
+    const direction = ({ wire }: DirectionState): DirectionReport => ({
+      text: wire.text,
+      stages: wire.report(),
+      former: wire.former,
     })
     return {
       a: endReport(a),
@@ -341,11 +341,11 @@ export class WorkerCable {
   }
 
   #set(direction: Direction): void {
-    const { slot, faults, partitions, stages, watch } = this.#directions[direction]
+    const { wire, faults, partitions, stages, watch } = this.#directions[direction]
     const all = [...watch, ...partitions, ...[...faults.values()].map(({ stage }) => stage), ...stages]
     const nat = this.#nat === undefined ? [] : [natStage(this.#nat)]
     // Everything else is on the outer side of the NAT.
-    slot.set(direction === 'ab' ? [...nat, ...all] : [...all, ...nat])
+    wire.set(direction === 'ab' ? [...nat, ...all] : [...all, ...nat])
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * WireSlot: the wire of one direction between two devices. Without stages frames go straight to the
- * receiver; with stages they pass a chain.
+ * DirectedWire: the wire of one direction between two devices. Without stages frames go straight to
+ * the receiver; with stages they pass a chain.
  */
 
 import { describeException } from '../base/exception.ts'
@@ -40,7 +40,7 @@ export interface WireEnd {
   drop?(skb: SkBuff, reason: number): void
 }
 
-export interface WireSlotOptions {
+export interface DirectedWireOptions {
   readonly direction: Direction
   readonly side?: WireSide | undefined
   /** The seed of all random streams. */
@@ -55,7 +55,7 @@ export interface WireSlotOptions {
   readonly stage?: WireResources['stage']
 }
 
-export class WireSlot implements DeviceWire {
+export class DirectedWire implements DeviceWire {
   readonly direction: Direction
   readonly side: WireSide | undefined
   /** The seed of all its random decisions. */
@@ -64,11 +64,11 @@ export class WireSlot implements DeviceWire {
   scenario: WireScenario | undefined
   /** Takes the frames of the sending device: the chain, or the receiver's wire. */
   wire: Wire
-  readonly #options: WireSlotOptions
+  readonly #options: DirectedWireOptions
   readonly #limitedLog: LimitedLog
   #chain: Chain | undefined
 
-  constructor(options: WireSlotOptions) {
+  constructor(options: DirectedWireOptions) {
     this.#options = options
     this.#limitedLog = new LimitedLog(options.net.log, options.net.clock, { lines: 1, seconds: 1 })
     this.direction = options.direction

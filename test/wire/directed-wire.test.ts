@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-buff.ts'
+import { DirectedWire } from '../../src/wire/directed-wire.ts'
 import { loss } from '../../src/wire/stages/loss.ts'
-import { WireSlot } from '../../src/wire/wire-slot.ts'
 import { buildFrame, plain } from '../packet/frames.ts'
 import { type MemoryNet, memoryNets } from '../support/memory-net.ts'
 import { skbOf } from '../support/skb.ts'
@@ -23,18 +23,18 @@ function gsoFrame({ pool }: MemoryNet): SkBuff {
 
 test('a wire cuts frames while another cuts frames of its own', () => {
   const memory = makeNet()
-  const slotTo = (push: (skb: SkBuff) => void) => {
+  const wireTo = (push: (skb: SkBuff) => void) => {
     const end = { wire: { push } }
-    const slot = new WireSlot({ direction: 'ab', seed: 1, net: memory.net, from: end, to: end })
-    slot.set([loss(0)])
-    return slot
+    const wire = new DirectedWire({ direction: 'ab', seed: 1, net: memory.net, from: end, to: end })
+    wire.set([loss(0)])
+    return wire
   }
   const received = { near: 0, far: 0 }
-  const far = slotTo(skb => {
+  const far = wireTo(skb => {
     received.far++
     skb.free()
   })
-  const near = slotTo(skb => {
+  const near = wireTo(skb => {
     if (received.near++ === 0) far.wire.push(gsoFrame(memory))
     skb.free()
   })
