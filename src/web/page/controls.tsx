@@ -137,7 +137,7 @@ function Params({ hands, params }: { readonly hands: Hands; readonly params: rea
           <dl class="fixed">
             {fixed.map(param => [
               <dt class="mono">{`${optionOf(param)}${param.value === '' ? '' : ` ${valueText(param)}`}`}</dt>,
-              <dd class="muted">{`${param.value === '' ? 'not given: ' : ''}${aboutParam(param)}`}</dd>,
+              <dd class="small muted">{`${param.value === '' ? 'not given: ' : ''}${aboutParam(param)}`}</dd>,
             ])}
           </dl>
         </section>

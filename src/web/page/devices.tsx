@@ -88,7 +88,7 @@ function Row({ app, device, view, isMarked }: RowProps) {
     <li>
       <a href={placeHash({ view, device: id })} aria-current={isMarked ? 'true' : undefined}>
         <span class={`lamp ${tone}`} role="img" title={text} aria-label={text} />
-        <span class="name" title={label}>
+        <span class="name mono" title={label}>
           {label}
         </span>
         {drops !== '0' && (

@@ -239,7 +239,6 @@ export function ArrowShape({ arrow, isVertical, state }: ArrowProps) {
 
 interface FlowProps {
   readonly arrow: Arrow
-  readonly isVertical: boolean
   /** Frames per second. */
   readonly rate: number
 }
@@ -249,19 +248,18 @@ interface FlowProps {
  * by `transform`: a browser moves those without painting anything again, which it does not do
  * inside of SVG.
  */
-export function Flow({ arrow: { lane, x1, y1, x2, y2 }, isVertical, rate }: FlowProps) {
+export function Flow({ arrow: { lane, x1, y1, x2, y2 }, rate }: FlowProps) {
   const width = flowWidth(rate)
-  const isBack = x2 < x1 || y2 < y1
-  const start = (isVertical ? Math.min(y1, y2) : Math.min(x1, x2)) + (isBack ? HEAD : TAIL)
+  const [dx, dy] = [Math.sign(x2 - x1), Math.sign(y2 - y1)]
   const style = {
-    '--start': `${start}px`,
-    '--middle': `${isVertical ? x1 : y1}px`,
-    '--length': `${Math.abs(x2 - x1 + y2 - y1) - HEAD - TAIL}px`,
-    '--size': `${width}px`,
+    left: `${x1 + TAIL * dx}px`,
+    top: `${y1 + TAIL * dy - width / 2}px`,
+    width: `${Math.abs(x2 - x1 + y2 - y1) - HEAD - TAIL}px`,
+    height: `${width}px`,
+    transform: `rotate(${Math.atan2(dy, dx)}rad)`,
   }
-  const direction = `${isVertical ? 'down' : 'right'}${isBack ? ' back' : ''}`
   return (
-    <div class={`flow ${lane} ${direction}`} aria-hidden="true" hidden={width === 0} style={style}>
+    <div class={`flow ${lane}`} aria-hidden="true" hidden={width === 0} style={style}>
       <div class="stream" />
     </div>
   )

@@ -194,7 +194,7 @@ function Picture({ app, model, parts, flights, drops, width: whole }: PicturePro
         <Frames flights={flights} drawing={drawing} />
       ) : (
         shown.map(({ arrow, state }) => (
-          <Flow key={arrow.id} arrow={arrow} isVertical={isVertical} rate={state.isCut ? 0 : (state.rate ?? 0)} />
+          <Flow key={arrow.id} arrow={arrow} rate={state.isCut ? 0 : (state.rate ?? 0)} />
         ))
       )}
     </div>

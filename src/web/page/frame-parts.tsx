@@ -21,7 +21,7 @@ export function Headers({ headers, changed }: HeadersProps) {
               return (
                 <div key={j} class={was === undefined ? '' : 'changed'}>
                   <dt>{field.name}</dt>
-                  <dd>
+                  <dd class="mono">
                     {field.value}
                     {was !== undefined && <span class="muted">{` was ${was}`}</span>}
                   </dd>

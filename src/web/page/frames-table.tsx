@@ -133,7 +133,7 @@ function Row({ frame, number, index, y, isSelected }: RowProps) {
   const classes = ['time', `direction ${direction}`, 'queue', 'length', 'frame', 'verdict']
   return (
     <div
-      class={dropped === undefined ? 'frames-row' : 'frames-row dropped'}
+      class={dropped === undefined ? 'frames-row mono' : 'frames-row mono dropped'}
       id={`frame-row-${number}`}
       {...tablePart('row', { 'aria-rowindex': index + 2, 'aria-selected': isSelected })}
       style={{ transform: `translateY(${y}px)` }}

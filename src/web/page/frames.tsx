@@ -134,7 +134,7 @@ function Frames({ app, list, capture }: FramesProps) {
 function Details({ frame, close }: { readonly frame: FrameRow; readonly close: () => void }) {
   const { time, direction, queue, length, dropped, text, headers, bytes } = frame
   return (
-    <section class="frame-details" aria-label="Frame" {...SCROLLABLE}>
+    <section class="frame-details stack close" aria-label="Frame" {...SCROLLABLE}>
       <div class="row">
         <h2>
           {`${timeText(time)}, ${direction}, queue ${queue}, ${length} bytes, `}

@@ -86,7 +86,7 @@ function Segment({ app, device, message, dhcp, ...choice }: SegmentProps) {
       <Lists segment={segment} allHosts={allHosts} now={app.time} {...choice} />
       <section class="panel">
         <h2>Counters</h2>
-        <div class="counters">
+        <div class="columns counters">
           {(['frames', 'dropped', 'answered'] as const).map(group => (
             <section key={group}>
               <h3>{COUNTERS[group]}</h3>
@@ -134,7 +134,7 @@ function Lists({ segment, allHosts, now, ...choice }: ListsProps) {
     const cells = cellsOf(segment, part, rows?.[i] ?? i, now)
     const style = { transform: `translateY(${i * rowHeight}px)` }
     return (
-      <div key={i} class="long-row" {...tablePart('row', { 'aria-rowindex': i + 2 })} style={style}>
+      <div key={i} class="long-row mono" {...tablePart('row', { 'aria-rowindex': i + 2 })} style={style}>
         {cells.map((cell, j) => (
           <span key={j} {...tablePart('cell')} title={cell}>
             {cell}

@@ -105,7 +105,7 @@ function Stepper({ app, device, stepped, parts, chosen }: StepperProps) {
   return (
     <div class="step stack">
       {!mayChange && <p class="warn">{NO_TOKEN}</p>}
-      <section class="panel stack">
+      <section class="panel stack close">
         <div class="row">
           <button
             type="button"
@@ -157,7 +157,7 @@ function Stepper({ app, device, stepped, parts, chosen }: StepperProps) {
         </ol>
       </section>
       {step !== undefined && (
-        <div class="step-panels">
+        <div class="columns">
           <div class="stack">
             <Code step={step} hasToken={mayChange} />
             <Parts label={labelOf(step.id, vnets)} parts={parts.value.get(step.id) ?? []} />
@@ -177,7 +177,7 @@ interface PanelProps {
 function Frame({ step, changed, hasToken }: PanelProps & { readonly changed: Stepped['changed'] | undefined }) {
   const { frame } = step
   return (
-    <section class="panel step-frame">
+    <section class="panel stack close step-frame">
       <h2>The frame</h2>
       {frame === undefined ? (
         <p class="muted">{noFrameWords(step, hasToken)}</p>
@@ -195,7 +195,7 @@ function Frame({ step, changed, hasToken }: PanelProps & { readonly changed: Ste
 function Code({ step, hasToken }: PanelProps) {
   const { source } = step
   return (
-    <section class="panel step-code">
+    <section class="panel stack close step-code">
       <h2>The driver</h2>
       {source === undefined ? (
         <p class="muted">{noCodeWords(step, hasToken)}</p>
@@ -224,7 +224,7 @@ interface PartsProps {
 function Parts({ label, parts }: PartsProps) {
   if (parts.length === 0) return null
   return (
-    <section class="panel step-parts">
+    <section class="panel stack close step-parts">
       <h2>{`Rings and queues of ${label}`}</h2>
       <dl>
         {parts.map(part => {

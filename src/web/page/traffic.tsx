@@ -127,7 +127,7 @@ function Traffic({ app, state }: { readonly app: App; readonly state: State }) {
     isPaused.value && `paused at ${clockText(end)}`,
   ]
   return (
-    <div class="traffic">
+    <div class="traffic stack close">
       <div class="row">
         <fieldset class="choices" aria-label="Time shown">
           {WINDOWS.map(seconds => (

@@ -58,7 +58,7 @@ function Form({ hands, now }: FormProps) {
   }
   const change: Change = { do: 'wire', text: spec === 'off' ? undefined : spec, ...to }
   return (
-    <div class="wire-form">
+    <div class="wire-form stack close">
       <table class="text-now">
         {(['ab', 'ba'] as const).map(each => (
           <tr key={each}>
