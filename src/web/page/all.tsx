@@ -9,6 +9,7 @@ import { wrongDrops } from './drop-reason.ts'
 import { SCROLLABLE } from './hooks.ts'
 import { placeHash } from './place.ts'
 import type { DeviceRate } from './rates.ts'
+import { whole } from './traffic-units.ts'
 
 export function allView(app: App): View {
   let time = 0
@@ -150,5 +151,3 @@ function Sparkline({ values }: { readonly values: readonly number[] }) {
     </svg>
   )
 }
-
-const whole = (number: number): string => number.toLocaleString('en')

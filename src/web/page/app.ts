@@ -5,7 +5,8 @@ import type { PageEvent } from './events.tsx'
 import type { Rates } from './rates.ts'
 
 /** Messages of which only the last one about the selected device matters. */
-export type LastType = 'wire' | 'params' | 'segment' | 'scenario' | 'step'
+export const LAST_TYPES = ['wire', 'params', 'segment', 'scenario', 'step'] as const
+export type LastType = (typeof LAST_TYPES)[number]
 export type Last<T extends LastType> = Extract<FeedMessage, { readonly type: T }>
 
 /** A component or an effect that reads a property runs again when the property changes. */

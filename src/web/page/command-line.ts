@@ -8,10 +8,14 @@ export type Change = Exclude<PageCommand, { readonly do: 'check-wire' }>
 /** Returns `vnet cut sn0`, quoted for a shell. `label` names the device: `sn0`, `red/eth0`. */
 export function commandLine(label: string, change: Change): string {
   const { name, operands, options = [] } = wordsOf(change)
-  const given = [label, ...operands]
+  return vnetLine(name, options, [label, ...operands])
+}
+
+/** Returns a command line of vnet, quoted for a shell. */
+export function vnetLine(name: string, options: readonly string[], operands: readonly string[]): string {
   // After `--` a word may start with a dash.
-  const dashes = given.some(word => word.startsWith('-')) ? ['--'] : []
-  return ['vnet', name, ...options, ...dashes, ...given].map(shellWord).join(' ')
+  const dashes = operands.some(word => word.startsWith('-')) ? ['--'] : []
+  return ['vnet', name, ...options, ...dashes, ...operands].map(shellWord).join(' ')
 }
 
 interface Words {

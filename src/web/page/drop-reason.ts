@@ -1,3 +1,5 @@
+const alike = (text: string, ...reasons: readonly string[]) => Object.fromEntries(reasons.map(name => [name, text]))
+
 /** What the reasons of drops mean, as docs/statistics.md has it. */
 export const CAUSES: Readonly<Record<string, string>> = {
   NOT_SPECIFIED: 'the driver gave no reason',
@@ -25,26 +27,29 @@ export const CAUSES: Readonly<Record<string, string>> = {
   QDISC_OVERLIMIT: 'a queue or a wire was full',
   QDISC_CONGESTED: 'the congestion control of a queue (RED, CoDel) dropped the packet',
   CUT: 'vnet cut of an interface that vnet is attached to',
-  IP_CSUM: 'the receiver of the packet found a wrong checksum',
-  TCP_CSUM: 'the receiver of the packet found a wrong checksum',
-  UDP_CSUM: 'the receiver of the packet found a wrong checksum',
-  ICMP_CSUM: 'the receiver of the packet found a wrong checksum',
+  ...alike('the receiver of the packet found a wrong checksum', 'IP_CSUM', 'TCP_CSUM', 'UDP_CSUM', 'ICMP_CSUM'),
   MAC_INVALID_SOURCE: 'the source hardware address is zero or a group address',
   IP_INADDRERRORS: 'a simulated host received a packet for another address, or from one that no host can have',
   NEIGH_FAILED: 'the hardware address of the destination is unknown; or an invalid neighbour solicitation',
   FRAG_REASM: 'a fragment: simulated hosts do not reassemble',
   HANDLER_EXCEPTION: 'a handler of a simulated host threw',
   CPU_BACKLOG: 'the kernel accepted no frame until the queue toward it was full',
-  RX_OVER: 'receive faults of real hardware: overrun, check sequence, alignment, FIFO',
-  RX_CRC: 'receive faults of real hardware: overrun, check sequence, alignment, FIFO',
-  RX_FRAME: 'receive faults of real hardware: overrun, check sequence, alignment, FIFO',
-  RX_FIFO: 'receive faults of real hardware: overrun, check sequence, alignment, FIFO',
+  ...alike(
+    'receive faults of real hardware: overrun, check sequence, alignment, FIFO',
+    'RX_OVER',
+    'RX_CRC',
+    'RX_FRAME',
+    'RX_FIFO',
+  ),
   RX_NOHANDLER: 'the device does not receive frames',
-  TX_ABORTED: 'transmit faults of real hardware: abort, no carrier, underrun, heartbeat, late collision',
-  TX_CARRIER: 'transmit faults of real hardware: abort, no carrier, underrun, heartbeat, late collision',
-  TX_FIFO: 'transmit faults of real hardware: abort, no carrier, underrun, heartbeat, late collision',
-  TX_HEARTBEAT: 'transmit faults of real hardware: abort, no carrier, underrun, heartbeat, late collision',
-  TX_WINDOW: 'transmit faults of real hardware: abort, no carrier, underrun, heartbeat, late collision',
+  ...alike(
+    'transmit faults of real hardware: abort, no carrier, underrun, heartbeat, late collision',
+    'TX_ABORTED',
+    'TX_CARRIER',
+    'TX_FIFO',
+    'TX_HEARTBEAT',
+    'TX_WINDOW',
+  ),
 }
 
 /**

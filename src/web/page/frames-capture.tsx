@@ -5,13 +5,12 @@ import type { DeviceRow } from '../feed-types.ts'
 import type { App } from './app.ts'
 import { CommandBox } from './copy.tsx'
 import { CAPTURE_MAX, captureLine, captureName, PcapngCounter } from './frames-file.ts'
+import { whole } from './traffic-units.ts'
 
 /** So many bytes are put into one blob, which the browser may keep on disk. */
 const BLOB_SIZE = 8 * 1024 * 1024
 /** Milliseconds for which a saved file is kept for the browser to read. */
 const SAVED_MS = 60_000
-
-const numbers = new Intl.NumberFormat('en-US')
 
 /** At most one capture at a time. It continues while other views are shown. */
 export class PageCapture {
@@ -114,24 +113,20 @@ class CaptureParts {
   readonly #counter = new PcapngCounter()
   #parts: BlobPart[] = []
   #loose = 0
-  #size = 0
-
-  get size(): number {
-    return this.#size
-  }
+  size = 0
 
   get frames(): number {
     return this.#counter.frames
   }
 
   get text(): string {
-    return `${numbers.format(this.frames)} frames, ${formatNumber(this.#size, 'B')}`
+    return `${whole(this.#counter.frames)} frames, ${formatNumber(this.size, 'B')}`
   }
 
   add(bytes: Uint8Array<ArrayBuffer>): void {
     this.#counter.add(bytes)
     this.#parts.push(bytes)
-    this.#size += bytes.length
+    this.size += bytes.length
     this.#loose += bytes.length
     if (this.#loose < BLOB_SIZE) return
     this.#parts = [new Blob(this.#parts)]

@@ -1,9 +1,9 @@
 /** A capture: its name, the command line that makes the same one, and its frames. */
-
-import { shellWord } from '../../base/printable.ts'
 import { BlockWalker } from '../../capture/block-walker.ts'
 import { Input } from '../../capture/input.ts'
 import { ENHANCED_PACKET, SECTION_HEADER } from '../../capture/pcapng.ts'
+import { vnetLine } from './command-line.ts'
+import { clockText } from './traffic-units.ts'
 
 /** The most bytes that a page captures: it keeps them in memory. */
 export const CAPTURE_MAX = 256 * 1024 * 1024
@@ -13,53 +13,38 @@ export function captureName(label: string, ms: number): string {
   const date = new Date(ms)
   const two = (part: number) => `${part}`.padStart(2, '0')
   const day = `${date.getFullYear()}${two(date.getMonth() + 1)}${two(date.getDate())}`
-  const time = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join('')
+  const time = clockText(ms / 1000).replaceAll(':', '')
   // A name may be any bytes but / and spaces, and file names are for all systems.
   return `vnet-${label.replaceAll(/[^\w.-]/g, '-')}-${day}-${time}.pcapng`
 }
 
 /** Returns `vnet capture --filter 'tcp port 80' sn0 FILE`, quoted for a shell. */
 export function captureLine(label: string, filter: string, file: string): string {
-  const options = filter === '' ? [] : ['--filter', filter]
-  // After `--` a word may start with a dash.
-  const dashes = label.startsWith('-') ? ['--'] : []
-  return ['vnet', 'capture', ...options, ...dashes, label, file].map(shellWord).join(' ')
+  return vnetLine('capture', filter === '' ? [] : ['--filter', filter], [label, file])
 }
 
 /** Counts the frames of a vnet's pcapng stream, and finds the end of its last whole block. */
 export class PcapngCounter {
   readonly #walker = new BlockWalker(new Input('capture'))
-  #frames = 0
-  #whole = 0
-  #isBroken = false
-
   /** Frames in whole blocks, also dropped ones. */
-  get frames(): number {
-    return this.#frames
-  }
-
+  frames = 0
   /** Bytes up to the end of the last whole block. */
-  get whole(): number {
-    return this.#whole
-  }
-
+  whole = 0
   /** Whether it is not a pcapng stream. Nothing more is counted then. */
-  get isBroken(): boolean {
-    return this.#isBroken
-  }
+  isBroken = false
 
   add(chunk: Uint8Array): void {
     const walker = this.#walker
-    if (this.#isBroken) return
+    if (this.isBroken) return
     walker.input.push(chunk)
     try {
       for (; walker.peek(); walker.skip()) {
-        if (this.#whole === 0 && walker.type !== SECTION_HEADER) throw walker.input.broken('not a section header')
-        if (walker.type === ENHANCED_PACKET) this.#frames++
-        this.#whole += walker.length
+        if (this.whole === 0 && walker.type !== SECTION_HEADER) throw walker.input.broken('not a section header')
+        if (walker.type === ENHANCED_PACKET) this.frames++
+        this.whole += walker.length
       }
     } catch {
-      this.#isBroken = true
+      this.isBroken = true
     }
   }
 }

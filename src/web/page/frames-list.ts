@@ -7,9 +7,7 @@ import { FrameLog } from './frames-log.ts'
 
 /** The frames of the device looked at, and the one of them that is chosen. */
 export class FrameList {
-  readonly #log = new FrameLog()
-  /** Grows with each change of the log. */
-  readonly #version = signal(0)
+  readonly log = new FrameLog()
   readonly filter = signal('')
   readonly selected = signal<FrameRow | undefined>(undefined)
   readonly isOpen = signal(false)
@@ -20,32 +18,19 @@ export class FrameList {
     const id = computed(() => app.device?.id)
     effect(() => {
       void id.value
-      this.#log.clear()
+      this.log.clear()
       this.selected.value = undefined
       this.isOpen.value = false
-      this.#changed()
     })
     effect(() => {
       this.error.value = this.#parse(this.filter.value)
-      this.#changed()
     })
-  }
-
-  /** Reading it draws a component again with each change. */
-  get log(): FrameLog {
-    void this.#version.value
-    return this.#log
-  }
-
-  add(frames: readonly FrameRow[], skipped: number): void {
-    this.#log.add(frames, skipped)
-    this.#changed()
   }
 
   /** A frame that is chosen must not run away. */
   select(frame: FrameRow): void {
     this.selected.value = frame
-    this.follow(false)
+    this.log.hold()
   }
 
   /** Shows the details of a frame, or closes them if they are open. */
@@ -55,18 +40,13 @@ export class FrameList {
   }
 
   follow(isFollowing: boolean): void {
-    if (isFollowing) this.#log.release()
-    else this.#log.hold()
-    this.#changed()
-  }
-
-  #changed(): void {
-    this.#version.value = this.#version.peek() + 1
+    if (isFollowing) this.log.release()
+    else this.log.hold()
   }
 
   #parse(text: string): string {
     try {
-      this.#log.setFilter(text.trim() === '' ? undefined : parseFilter(text))
+      this.log.setFilter(text.trim() === '' ? undefined : parseFilter(text))
       return ''
     } catch (error) {
       if (!(error instanceof FilterError)) throw error

@@ -1,4 +1,5 @@
 /** The last frames of the selected device: all of them, and the frames that pass the filter. */
+import { signal } from '@preact/signals'
 import type { FrameRow } from '../feed-types.ts'
 import type { FrameFilter } from './frames-filter.ts'
 
@@ -9,78 +10,73 @@ export const FRAMES_MAX = 1000
 interface Lists {
   readonly all: readonly FrameRow[]
   readonly passed: readonly FrameRow[]
+  /** The number of frames that had arrived. */
+  readonly seen: number
 }
 
-const NONE: Lists = { all: [], passed: [] }
+const NONE: Lists = { all: [], passed: [], seen: 0 }
 
+/** Reading it in a component draws the component again with each change. */
 export class FrameLog {
-  #lists = NONE
+  readonly #lists = signal(NONE)
   /** The lists at the time of `hold`. */
-  #held: Lists | undefined
+  readonly #held = signal<Lists | undefined>(undefined)
+  readonly #skipped = signal(0)
   #filter: FrameFilter | undefined
-  #seen = 0
-  #skipped = 0
-  #seenWhenHeld = 0
 
   /** The newest frames that pass the filter, or the frames at the time of `hold`, oldest first. */
   get frames(): readonly FrameRow[] {
-    return (this.#held ?? this.#lists).passed
+    return (this.#held.value ?? this.#lists.value).passed
   }
 
   get isHeld(): boolean {
-    return this.#held !== undefined
+    return this.#held.value !== undefined
   }
 
   /** The number of frames that arrived. */
   get seen(): number {
-    return this.#seen
+    return this.#lists.value.seen
   }
 
   /** The number of frames that arrived while it was held. */
   get seenSinceHeld(): number {
-    return this.#held === undefined ? 0 : this.#seen - this.#seenWhenHeld
+    return this.seen - (this.#held.value?.seen ?? this.seen)
   }
 
   /** Frames that passed the device, and that the server did not list. */
   get skipped(): number {
-    return this.#skipped
+    return this.#skipped.value
   }
 
   add(frames: readonly FrameRow[], skipped: number): void {
-    this.#seen += frames.length
-    this.#skipped += skipped
-    const { all, passed } = this.#lists
+    const { all, passed, seen } = this.#lists.peek()
     const more = this.#filter === undefined ? frames : frames.filter(this.#filter)
-    this.#lists = { all: newest(all, frames), passed: more.length === 0 ? passed : newest(passed, more) }
+    const newest = (before: readonly FrameRow[], more: readonly FrameRow[]) => [...before, ...more].slice(-FRAMES_MAX)
+    this.#lists.value = { all: newest(all, frames), passed: newest(passed, more), seen: seen + frames.length }
+    this.#skipped.value += skipped
   }
 
   /** Shows the frames that pass it, kept and future ones; undefined shows all. */
   setFilter(filter: FrameFilter | undefined): void {
     this.#filter = filter
-    const passing = ({ all }: Lists): Lists => ({ all, passed: filter === undefined ? all : all.filter(filter) })
-    this.#lists = passing(this.#lists)
-    this.#held &&= passing(this.#held)
+    for (const lists of [this.#lists, this.#held]) {
+      const now = lists.peek()
+      if (now !== undefined) lists.value = { ...now, passed: filter === undefined ? now.all : now.all.filter(filter) }
+    }
   }
 
   /** Freezes `frames`, while new frames continue to be kept and counted. */
   hold(): void {
-    if (this.#held !== undefined) return
-    this.#held = this.#lists
-    this.#seenWhenHeld = this.#seen
+    this.#held.value ??= this.#lists.value
   }
 
   release(): void {
-    this.#held = undefined
+    this.#held.value = undefined
   }
 
   clear(): void {
-    this.#lists = NONE
-    this.#held = undefined
-    this.#seen = 0
-    this.#skipped = 0
+    this.#lists.value = NONE
+    this.#skipped.value = 0
+    this.release()
   }
-}
-
-function newest(before: readonly FrameRow[], more: readonly FrameRow[]): readonly FrameRow[] {
-  return [...before, ...more].slice(-FRAMES_MAX)
 }

@@ -130,7 +130,6 @@ interface RowProps {
 function Row({ frame, number, index, y, isSelected }: RowProps) {
   const { time, direction, queue, length, text, dropped } = frame
   const cells = [timeText(time), direction, `${queue}`, `${length}`, text, dropped ?? '']
-  const classes = ['time', `direction ${direction}`, 'queue', 'length', 'frame', 'verdict']
   return (
     <div
       class={dropped === undefined ? 'frames-row mono' : 'frames-row mono dropped'}
@@ -139,7 +138,12 @@ function Row({ frame, number, index, y, isSelected }: RowProps) {
       style={{ transform: `translateY(${y}px)` }}
     >
       {cells.map((cell, i) => (
-        <span key={i} class={classes[i]} title={i > 3 ? cell : undefined} {...tablePart('gridcell')}>
+        <span
+          key={i}
+          class={i === 1 ? `direction ${direction}` : TITLES[i][0]}
+          title={i > 3 ? cell : undefined}
+          {...tablePart('gridcell')}
+        >
           {cell}
         </span>
       ))}

@@ -1,14 +1,12 @@
 /** The contents of the table of frames, as text. */
 import type { FrameRow } from '../feed-types.ts'
+import { clockText } from './traffic-units.ts'
 
 /** Returns `16:03:09.123456`, in local time. */
 export function timeText(ms: number): string {
-  const date = new Date(ms)
-  const two = (part: number) => `${part}`.padStart(2, '0')
   // From the number, since a Date has no microseconds.
   const micros = Math.floor((((ms % 1000) + 1000) % 1000) * 1000)
-  const clock = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
-  return `${clock}.${`${micros}`.padStart(6, '0')}`
+  return `${clockText(ms / 1000)}.${`${micros}`.padStart(6, '0')}`
 }
 
 /** The fate of a frame. */

@@ -9,6 +9,7 @@ import { FrameList } from './frames-list.ts'
 import { FrameTable } from './frames-table.tsx'
 import { hexDump, timeText, verdict } from './frames-text.ts'
 import { SCROLLABLE, useKeys } from './hooks.ts'
+import { whole } from './traffic-units.ts'
 
 /** The syntax of a filter, as frames-filter.ts reads it, and the keys. */
 const HELP: readonly (readonly [words: string, meaning: string])[] = [
@@ -28,8 +29,6 @@ const HELP: readonly (readonly [words: string, meaning: string])[] = [
   ['End', 'to the newest frame, and follow'],
 ]
 
-const numbers = new Intl.NumberFormat('en-US')
-
 export function framesView(app: App): View {
   const list = new FrameList(app)
   const capture = new PageCapture(app)
@@ -38,7 +37,7 @@ export function framesView(app: App): View {
     title: 'Frames',
     wants: ['frames'],
     receive(message) {
-      if (message.type === 'frames' && message.id === app.device?.id) list.add(message.frames, message.skipped)
+      if (message.type === 'frames' && message.id === app.device?.id) list.log.add(message.frames, message.skipped)
     },
     Body: () => <Frames app={app} list={list} capture={capture} />,
   }
@@ -76,9 +75,9 @@ function Frames({ app, list, capture }: FramesProps) {
     if (key === 'Escape') list.filter.value = ''
   }
   const counts = [
-    `${numbers.format(frames.length)} shown of ${numbers.format(seen)}`,
-    isHeld && `${numbers.format(seenSinceHeld)} since the pause`,
-    skipped > 0 && `${numbers.format(skipped)} more not listed`,
+    `${whole(frames.length)} shown of ${whole(seen)}`,
+    isHeld && `${whole(seenSinceHeld)} since the pause`,
+    skipped > 0 && `${whole(skipped)} more not listed`,
   ]
   const noToken = 'Frames are shown with the token only: open the address that vnet printed.'
   const none = seen === 0 ? 'No frames yet.' : 'No frame passes the filter.'

@@ -1,7 +1,6 @@
 /** What several views need from the browser. */
 import type { RefObject } from 'preact'
 import { useLayoutEffect, useReducer, useRef, useState } from 'preact/hooks'
-import { isCommandKey } from './keys.ts'
 
 /** What scrolls must be reachable by keys. */
 export const SCROLLABLE = { tabIndex: 0 } as const
@@ -24,6 +23,12 @@ export function useWidth<E extends Element>() {
     return () => observer.disconnect()
   }, [])
   return [ref, width] as const
+}
+
+/** Whether a key is a command of the page: not typed into a field, nor one of the browser's. */
+export function isCommandKey({ target, ctrlKey, metaKey, altKey }: KeyboardEvent): boolean {
+  const isTyping = target instanceof Element && target.closest('input, textarea, select') !== null
+  return !(isTyping || ctrlKey || metaKey || altKey)
 }
 
 /** Takes the keys that are commands while the component is in the page. */

@@ -1,11 +1,10 @@
 /** Draws the picture of a segment. */
 import { useMemo } from 'preact/hooks'
 import type { DeviceRow } from '../feed-types.ts'
+import { clip } from './driver-text.ts'
 import { useWidth } from './hooks.ts'
 import { columnsIn, groupsOf, LINE, layout, PADDING, type PlacedBox, type SegmentPicture, STUB } from './lan-picture.ts'
 
-/** The width of a character of the names and addresses, in pixels. */
-const CHARACTER = 7.9
 /** Hosts that are drawn: these rows, but not fewer than this. */
 const HOST_ROWS = 2
 const LEAST_HOSTS = 6
@@ -49,7 +48,6 @@ function drawn({ segment, own, allHosts }: PictureProps, whole: number) {
 
 function Station({ box, isOwn }: { readonly box: PlacedBox; readonly isOwn: boolean }) {
   const { kind, lines, x, y, width, height } = box
-  const most = Math.floor((width - 2 * PADDING) / CHARACTER)
   const middle = x + width / 2
   return (
     <g class={`station ${kind}${isOwn ? ' own' : ''}`}>
@@ -58,7 +56,7 @@ function Station({ box, isOwn }: { readonly box: PlacedBox; readonly isOwn: bool
       <rect x={x} y={y} width={width} height={height} rx={4} />
       {lines.map((line, i) => (
         <text key={i} class={i === 0 ? 'name' : 'address'} x={x + PADDING} y={y + PADDING + (i + 1) * LINE - 5}>
-          {line.length > most ? `${line.slice(0, most - 1)}…` : line}
+          {clip(line, width - 2 * PADDING)}
         </text>
       ))}
     </g>

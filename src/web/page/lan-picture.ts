@@ -3,6 +3,7 @@
  * rail the boxes of ports or hosts that hang on it. It fits any width.
  */
 import type { FeedMessage } from '../feed-types.ts'
+import { whole } from './traffic-units.ts'
 
 export type SegmentPicture = NonNullable<Extract<FeedMessage, { type: 'segment' }>['segment']>
 
@@ -80,14 +81,11 @@ function firstOf(lines: readonly string[], most: number): readonly string[] {
 function cut(boxes: readonly Box[], most: number, all: number, what: string): readonly Box[] {
   if (all <= most) return boxes
   const shown = boxes.slice(0, most - 1)
-  return [
-    ...shown,
-    { kind: 'more', lines: [`${(all - shown.length).toLocaleString('en')} more ${what}`, 'in the list below'] },
-  ]
+  return [...shown, { kind: 'more', lines: [`${whole(all - shown.length)} more ${what}`, 'in the list below'] }]
 }
 
 export function count(n: number, noun: string): string {
-  return `${n.toLocaleString('en')} ${noun}${n === 1 ? '' : 's'}`
+  return `${whole(n)} ${noun}${n === 1 ? '' : 's'}`
 }
 
 export interface PlacedBox extends Box {

@@ -1,26 +1,18 @@
 /** The lists of a segment as rows of text, and the search in them. */
-
 import type { SegmentPicture } from './lan-picture.ts'
-
-export interface TableColumn {
-  readonly title: string
-}
-
-/** A row: a cell for each column. */
-export type Cells = readonly string[]
 
 export type SegmentPart = 'hosts' | 'leases' | 'neighbours' | 'stations'
 export const PARTS: readonly SegmentPart[] = ['hosts', 'leases', 'neighbours', 'stations']
 
-export const COLUMNS: Readonly<Record<SegmentPart, readonly TableColumn[]>> = {
-  hosts: [{ title: 'host' }, { title: 'mac' }, { title: 'addresses' }],
-  leases: [{ title: 'address' }, { title: 'mac' }, { title: 'name' }, { title: 'time left' }],
-  neighbours: [{ title: 'address' }, { title: 'mac' }],
-  stations: [{ title: 'port' }, { title: 'mac' }],
+export const COLUMNS: Readonly<Record<SegmentPart, readonly string[]>> = {
+  hosts: ['host', 'mac', 'addresses'],
+  leases: ['address', 'mac', 'name', 'time left'],
+  neighbours: ['address', 'mac'],
+  stations: ['port', 'mac'],
 }
 
 /** Returns the cells of a row. `now` is in milliseconds since 1970. */
-export function cellsOf(segment: SegmentPicture, part: SegmentPart, row: number, now: number): Cells {
+export function cellsOf(segment: SegmentPicture, part: SegmentPart, row: number, now: number): readonly string[] {
   switch (part) {
     case 'hosts': {
       const { name = '-', mac, addresses, router } = segment.hosts[row]

@@ -9,6 +9,7 @@ import { DhcpConversations, type DhcpTransaction } from './lan-dhcp.ts'
 import { Picture } from './lan-drawing.tsx'
 import type { SegmentPicture } from './lan-picture.ts'
 import { COLUMNS, cellsOf, found, PARTS, type SegmentPart } from './lan-tables.ts'
+import { whole } from './traffic-units.ts'
 
 const COUNTERS = { frames: 'Frames of the segment', dropped: 'Dropped', answered: 'Answered by hosts' } as const
 
@@ -107,7 +108,7 @@ function Counters({ counters }: { readonly counters: Readonly<Record<string, num
       {entries.map(([name, value]) => (
         <tr key={name}>
           <th scope="row">{name}</th>
-          <td class={value === 0 ? 'number muted' : 'number'}>{value.toLocaleString('en')}</td>
+          <td class={value === 0 ? 'number muted' : 'number'}>{whole(value)}</td>
         </tr>
       ))}
     </table>
@@ -148,7 +149,7 @@ function Lists({ segment, allHosts, now, ...choice }: ListsProps) {
       <div class="row">
         {PARTS.map(name => (
           <button key={name} type="button" aria-pressed={name === part} onClick={() => choose(name)}>
-            {`${name} ${((name === 'hosts' && allHosts) || segment[name].length).toLocaleString('en')}`}
+            {`${name} ${whole((name === 'hosts' && allHosts) || segment[name].length)}`}
           </button>
         ))}
         <input
@@ -161,7 +162,7 @@ function Lists({ segment, allHosts, now, ...choice }: ListsProps) {
           onInput={({ currentTarget }) => (choice.search.value = currentTarget.value)}
         />
         <span class="muted" role="status">
-          {rows !== undefined && `${count.toLocaleString('en')} of ${most.toLocaleString('en')}`}
+          {rows !== undefined && `${whole(count)} of ${whole(most)}`}
         </span>
       </div>
       <div
@@ -171,7 +172,7 @@ function Lists({ segment, allHosts, now, ...choice }: ListsProps) {
       >
         <div {...tablePart('rowgroup')}>
           <div class="long-head" {...tablePart('row', { 'aria-rowindex': 1 })}>
-            {COLUMNS[part].map(({ title }) => (
+            {COLUMNS[part].map(title => (
               <span key={title} {...tablePart('columnheader')}>
                 {title}
               </span>
@@ -186,7 +187,7 @@ function Lists({ segment, allHosts, now, ...choice }: ListsProps) {
       </div>
       {allHosts !== undefined && (
         <p class="muted">
-          {`Only the first ${segment.hosts.length.toLocaleString('en')} hosts are listed: vnet lan show --hosts lists all.`}
+          {`Only the first ${whole(segment.hosts.length)} hosts are listed: vnet lan show --hosts lists all.`}
         </p>
       )}
     </section>
@@ -209,9 +210,7 @@ function Conversations({ dhcp, mayChange }: { readonly dhcp: Dhcp; readonly mayC
         ))}
       </ol>
       {skipped > 0 && (
-        <p class="muted">
-          {`${skipped.toLocaleString('en')} frames were too many to look at; a message may be missing here.`}
-        </p>
+        <p class="muted">{`${whole(skipped)} frames were too many to look at; a message may be missing here.`}</p>
       )}
     </section>
   )

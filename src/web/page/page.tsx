@@ -3,14 +3,13 @@ import { batch, computed, effect, type Signal, signal } from '@preact/signals'
 import { options, render } from 'preact'
 import { useLayoutEffect, useRef } from 'preact/hooks'
 import type { CommandRequest, CommandResult, DeviceId, FeedMessage, PageCommand, Want } from '../feed-types.ts'
-import type { App, Last, LastType, View } from './app.ts'
+import { type App, LAST_TYPES, type Last, type LastType, type View } from './app.ts'
 import { DeviceList } from './devices.tsx'
 import { peerOf } from './driver-model.ts'
 import { stateOf } from './driver-text.ts'
 import { changeText, eventOf, type PageEvent } from './events.tsx'
 import { FeedReader, type FeedState } from './feed.ts'
-import { useNow } from './hooks.ts'
-import { isCommandKey } from './keys.ts'
+import { isCommandKey, useNow } from './hooks.ts'
 import { findDevice, type PagePlace, parsePlace, placeHash } from './place.ts'
 import { Rates } from './rates.ts'
 import { PageSession } from './session.ts'
@@ -194,22 +193,13 @@ export class Page implements App {
 
   #keep(message: Extract<FeedMessage, { id: DeviceId }>): void {
     const last = this.#last.value
-    switch (message.type) {
-      case 'wire':
-      case 'params':
-      case 'segment':
-      case 'scenario':
-      case 'step':
-        this.#last.value = { ...last, [message.type]: message }
-        break
-      case 'event': {
-        const { event, direction, text = '' } = message.event
-        const wire = this.last('wire')
-        if (event !== 'wire' || direction === undefined || wire?.wire === undefined) break
-        const changed = { ...wire.wire, text: { ...wire.wire.text, [direction]: text } }
-        this.#last.value = { ...last, wire: { ...wire, wire: changed } }
-      }
-    }
+    if (LAST_TYPES.some(type => type === message.type)) this.#last.value = { ...last, [message.type]: message }
+    if (message.type !== 'event') return
+    const { event, direction, text = '' } = message.event
+    const wire = this.last('wire')
+    if (event !== 'wire' || direction === undefined || wire?.wire === undefined) return
+    const changed = { ...wire.wire, text: { ...wire.wire.text, [direction]: text } }
+    this.#last.value = { ...last, wire: { ...wire, wire: changed } }
   }
 
   #connected(state: FeedState): void {

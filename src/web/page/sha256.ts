@@ -19,31 +19,12 @@ export function hmacSha256(key: string, text: string): string {
   const [keyBytes, bytes] = [new TextEncoder().encode(key), new TextEncoder().encode(text)]
   const padded = new Uint8Array(BLOCK)
   padded.set(keyBytes.length > BLOCK ? sha256(keyBytes) : keyBytes)
-  const inner = sha256(
-    joined(
-      padded.map(byte => byte ^ 0x36),
-      bytes,
-    ),
-  )
-  return hex(
-    sha256(
-      joined(
-        padded.map(byte => byte ^ 0x5c),
-        inner,
-      ),
-    ),
-  )
+  const keyed = (pad: number, bytes: Uint8Array) => sha256(Uint8Array.of(...padded.map(byte => byte ^ pad), ...bytes))
+  return hex(keyed(0x5c, keyed(0x36, bytes)))
 }
 
 export function hex(bytes: Uint8Array): string {
   return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
-}
-
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const both = new Uint8Array(a.length + b.length)
-  both.set(a)
-  both.set(b, a.length)
-  return both
 }
 
 function sha256(bytes: Uint8Array): Uint8Array {

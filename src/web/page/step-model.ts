@@ -1,5 +1,4 @@
 /** The contents of the step view, without elements. */
-
 import type { Header } from '../../packet/header-fields.ts'
 import type { DeviceId, FlightRow, StepInfo, VnetRow } from '../feed-types.ts'
 import { wordsOf } from './flights.ts'
@@ -98,14 +97,8 @@ export function onPath(
 
 /** The values of fields by `HEADER/FIELD`; the first value of a field that occurs twice. */
 function valuesOf(headers: readonly Header[]): Map<string, string> {
-  const values = new Map<string, string>()
-  for (const { name, fields } of headers) {
-    for (const field of fields) {
-      const key = `${name}/${field.name}`
-      if (!values.has(key)) values.set(key, field.value)
-    }
-  }
-  return values
+  const all = headers.flatMap(({ name, fields }) => fields.map(each => [`${name}/${each.name}`, each.value] as const))
+  return new Map(all.toReversed())
 }
 
 /** Returns the lines with their numbers, ` 9  skb.drop()`, and which of them runs next. */

@@ -39,66 +39,33 @@ const COLOURS_OF_MANY: readonly LineColour[] = ['drop', 'tx', 'warn', 'rx', 'tex
 const LINES_MAX = 2 * COLOURS_OF_MANY.length
 
 export const PLOTS: readonly PlotSpec[] = [
-  {
-    title: 'Throughput, bit/s',
-    unit: '',
-    floor: 1000,
-    empty: 'no statistics yet',
-    content: (history, id, from) => bothDirections(history.device(id), 'bits', from),
-  },
-  {
-    title: 'Frames per second',
-    unit: '',
-    floor: 10,
-    empty: 'no statistics yet',
-    content: (history, id, from) => bothDirections(history.device(id), 'frames', from),
-  },
-  {
-    title: 'Dropped frames per second',
-    unit: '',
-    floor: 10,
-    empty: 'none in this time',
-    content: (history, id, from) => drops(history.device(id), from),
-  },
-  {
-    title: 'Frames waiting, peak per second',
-    unit: '',
-    floor: 10,
-    empty: 'no statistics yet',
-    content: (history, id, from) => held(history.device(id), from),
-  },
+  deviceOf('Throughput, bit/s', 1000, 'no statistics yet', (samples, from) => bothDirections(samples, 'bits', from)),
+  deviceOf('Frames per second', 10, 'no statistics yet', (samples, from) => bothDirections(samples, 'frames', from)),
+  deviceOf('Dropped frames per second', 10, 'none in this time', drops),
+  deviceOf('Frames waiting, peak per second', 10, 'no statistics yet', held),
   ...wirePlots('ab'),
   ...wirePlots('ba'),
 ]
 
+type ContentOf = (samples: Samples | undefined, from: number) => PlotContent
+
+function deviceOf(title: string, floor: number, empty: string, content: ContentOf): PlotSpec {
+  return { title, unit: '', floor, empty, content: (history, id, from) => content(history.device(id), from) }
+}
+
 function wirePlots(direction: 'ab' | 'ba'): readonly PlotSpec[] {
-  return [
-    {
-      title: `Wire ${direction}: packets per second`,
-      unit: '',
-      floor: 10,
-      empty: undefined,
-      content: (history, id, from) => stages(history.wire(id), from, direction),
-    },
-    {
-      title: `Wire ${direction}: extra delay`,
-      unit: 's',
-      floor: 1e-6,
-      empty: undefined,
-      content: (history, id, from) => lateness(history.wire(id), from, direction),
-    },
-  ]
+  const plot = (title: string, unit: string, floor: number, content: typeof stages): PlotSpec => {
+    const ofWire: PlotSpec['content'] = (history, id, from) => content(history.wire(id), from, direction)
+    return { title: `Wire ${direction}: ${title}`, unit, floor, empty: undefined, content: ofWire }
+  }
+  return [plot('packets per second', '', 10, stages), plot('extra delay', 's', 1e-6, lateness)]
 }
 
 function bothDirections(samples: Samples | undefined, what: 'bits' | 'frames', from: number): PlotContent {
   if (samples === undefined) return NOTHING
   const line = (direction: 'tx' | 'rx'): PlotLine => {
-    return {
-      label: direction,
-      colour: direction,
-      isDashed: direction === 'rx',
-      values: samples.rate(`${direction} ${what}`, from),
-    }
+    const values = samples.rate(`${direction} ${what}`, from)
+    return { label: direction, colour: direction, isDashed: direction === 'rx', values }
   }
   return { times: samples.times(from), lines: [line('tx'), line('rx')], more: 0 }
 }
@@ -112,18 +79,14 @@ function drops(samples: Samples | undefined, from: number): PlotContent {
     const label = key === OTHER ? 'other reasons' : key
     return { label, colour, isDashed: key.startsWith('rx '), values: samples?.rate(key, from) ?? [] }
   })
-  return contentOf(
-    samples,
-    from,
-    lines.filter(({ values }) => isSeen(values)),
-  )
+  return contentOf(samples, from, lines.filter(isSeen))
 }
 
 function held(samples: Samples | undefined, from: number): PlotContent {
   const keys = samples?.levelKeys() ?? []
   const values = keys.map(key => samples?.level(key, from) ?? [])
   // Empty stages use up no line styles.
-  const shown = keys.map((_, i) => i).filter(i => keys[i] === 'held' || isSeen(values[i]))
+  const shown = keys.map((_, i) => i).filter(i => keys[i] === 'held' || isSeen({ values: values[i] }))
   const lines = shown.map((i, n): PlotLine => ({ label: heldLabel(keys[i]), ...styleOf(n + 1), values: values[i] }))
   return contentOf(samples, from, lines)
 }
@@ -143,11 +106,7 @@ function stages(samples: Samples | undefined, from: number, direction: string): 
     const label = key === OTHER ? 'others' : `${name.join(' ')}: ${counter}`
     return { label, ...styleOf(i), values: samples?.rate(key, from) ?? [] }
   })
-  return contentOf(
-    samples,
-    from,
-    lines.filter(({ values }) => isSeen(values)),
-  )
+  return contentOf(samples, from, lines.filter(isSeen))
 }
 
 /** Half of the packets solid, 99 % dashed, in the colour of the stage. */
@@ -176,6 +135,6 @@ function styleOf(index: number): Pick<PlotLine, 'colour' | 'isDashed'> {
   return { colour: COLOURS_OF_MANY[index % count], isDashed: index % LINES_MAX >= count }
 }
 
-function isSeen(values: PlotLine['values']): boolean {
+function isSeen({ values }: Pick<PlotLine, 'values'>): boolean {
   return values.some(value => value !== null && value > 0)
 }

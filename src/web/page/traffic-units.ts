@@ -1,4 +1,4 @@
-/** Times as the plots and the table of stages show them. */
+/** Times and numbers, as several views show them. */
 import { formatNumber } from '../../base/quantity.ts'
 
 /** Returns `16:03:09`, in local time. */
@@ -6,6 +6,9 @@ export function clockText(seconds: number): string {
   const date = new Date(seconds * 1000)
   return [date.getHours(), date.getMinutes(), date.getSeconds()].map(part => `${part}`.padStart(2, '0')).join(':')
 }
+
+/** Returns a whole number as `1,234`. */
+export const whole = (number: number): string => number.toLocaleString('en')
 
 /** Returns a lateness in ms as text; empty for undefined. */
 export function lateText(ms: number | undefined): string {

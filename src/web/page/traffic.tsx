@@ -9,7 +9,7 @@ import { History, stageName } from './traffic-history.ts'
 import { PLOTS } from './traffic-lines.ts'
 import { Plot, type TimeRange } from './traffic-plot.tsx'
 import { WINDOW } from './traffic-samples.ts'
-import { clockText, lateText } from './traffic-units.ts'
+import { clockText, lateText, whole } from './traffic-units.ts'
 
 type Stage = NonNullable<Last<'wire'>['wire']>['stages'][number]
 
@@ -191,9 +191,8 @@ function useScheme(): string {
   return isDark ? 'dark' : 'light'
 }
 
-const numbers = new Intl.NumberFormat('en-US')
 const counter = (title: 'in' | 'out' | 'held' | 'duplicated' | 'corrupted' | 'reordered' | 'marked') => {
-  return { title, isNumber: true, text: (stage: Stage) => numbers.format(stage[title]) }
+  return { title, isNumber: true, text: (stage: Stage) => whole(stage[title]) }
 }
 
 const COLUMNS: readonly { readonly title: string; readonly isNumber: boolean; text(stage: Stage): string }[] = [
@@ -245,6 +244,6 @@ function Stages({ stages }: { readonly stages: readonly Stage[] }) {
 
 function droppedText({ dropped, drops }: Stage): string {
   if (dropped === 0) return '0'
-  const reasons = Object.entries(drops).map(([reason, packets]) => `${reason} ${numbers.format(packets)}`)
-  return reasons.length === 0 ? numbers.format(dropped) : reasons.join(', ')
+  const reasons = Object.entries(drops).map(([reason, packets]) => `${reason} ${whole(packets)}`)
+  return reasons.length === 0 ? whole(dropped) : reasons.join(', ')
 }
