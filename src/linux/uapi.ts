@@ -16,7 +16,6 @@ export const IFF_TAP = 0x0002
 export const TUNSETIFF = 0x400454ca
 export const TUNSETPERSIST = 0x400454cb
 export const TUNGETIFF = 0x800454d2
-export const TUNSETQUEUE = 0x400454d9
 export const TUNSETCARRIER = 0x400454e2
 /** Returns a descriptor of the network namespace that the device is in. */
 export const TUNGETDEVNETNS = 0x54e3
