@@ -57,13 +57,7 @@ export function checkCableOptions(options: LabCableOptions): void {
 export class Links {
   /** The files of own stages. */
   stages: readonly string[]
-  readonly #lab: string
-  readonly #seed: number
-  readonly #worker: LabWorker
-  readonly #hosts: HostsFile
-  readonly #captures: LabCaptures
-  readonly #namespaces: () => readonly LabNamespace[]
-  readonly #setup: LabSetup
+  readonly #lab: LinksLab
   /** Different in each lab of a thread, whatever their names. */
   readonly #watchId = randomUUID()
   /** How many links have each name. */
@@ -83,15 +77,9 @@ export class Links {
   #last = 0
   #isClosing = false
 
-  constructor({ name, seed, stages, worker, hosts, captures, namespaces, setup }: LinksLab) {
-    this.#lab = name
-    this.#seed = seed
-    this.stages = stages
-    this.#worker = worker
-    this.#hosts = hosts
-    this.#captures = captures
-    this.#namespaces = namespaces
-    this.#setup = setup
+  constructor(lab: LinksLab) {
+    this.#lab = lab
+    this.stages = lab.stages
   }
 
   /**
@@ -107,7 +95,7 @@ export class Links {
     this.checkEnds('cable', [a, b])
     checkCableOptions(options)
     const link = ++this.#last
-    const { wire = '', mtu, capture = this.#captures.isAll } = options
+    const { wire = '', mtu, capture = this.#lab.captures.isAll } = options
     const { ab = '', ba = '' } = directionsOf(wire)
     const [ofA, ofB] =
       givenAddresses(options) ??
@@ -122,22 +110,10 @@ export class Links {
       this.#up.delete(link)
       this.#resolve.delete(link)
       for (const host of [a, b]) host.removeLink(link)
-      if (!this.#isClosing) this.#hosts.update()
+      if (!this.#isClosing) this.#lab.hosts.update()
     }
-    const endA: EndSpec = {
-      host: a.name,
-      isRouter: isRouter(a),
-      path: `${a.path}/${atA}`,
-      mac: macOf(link, 1),
-      addresses: ofA,
-    }
-    const endB: EndSpec = {
-      host: b.name,
-      isRouter: isRouter(b),
-      path: `${b.path}/${atB}`,
-      mac: macOf(link, 2),
-      addresses: ofB,
-    }
+    const endA = endOf(a, atA, macOf(link, 1), ofA)
+    const endB = endOf(b, atB, macOf(link, 2), ofB)
     const resolve = () => {
       a.addNeighbours(atA, ofB, endB.mac)
       b.addNeighbours(atB, ofA, endA.mac)
@@ -145,13 +121,13 @@ export class Links {
     let made: LabLink | undefined
     try {
       const seed = this.#seedOf(link)
-      const file = capture ? this.#captures.add(a.name, b.name) : undefined
+      const file = capture ? this.#lab.captures.add(a.name, b.name) : undefined
       const isNptv6 = translator?.kind === 'nptv6'
       const places = isNptv6 ? { address: 0, external: externalNetwork(link).bytes } : undefined
       const nat = translator && { ...translator, ...(places ?? { address: ipv4Of(ofA) }) }
       const advertiser = nat64 === a ? { name: atA, mac: endA.mac } : { name: atB, mac: endB.mac }
       const filters = filtersOf({ ab, ba })
-      const lab = this.#lab
+      const lab = this.#lab.name
       const spec = {
         lab,
         a: endA,
@@ -167,7 +143,7 @@ export class Links {
         watch: await this.#watchOf(name),
         pref64: nat64 && { ...advertiser, nsfd: nat64.place.nsfd },
       }
-      made = this.#add(await this.#made(this.#worker.call('cable', spec)), name, onClose, resolve)
+      made = this.#add(await this.#made(this.#lab.worker.call('cable', spec)), name, onClose, resolve)
       this.#resolve.set(link, resolve)
       resolve()
       await this.#lead(link)
@@ -187,14 +163,14 @@ export class Links {
   }
 
   async #watchOf(name: string): Promise<WatchSpec | undefined> {
-    const { plan, wires = [] } = this.#setup
+    const { plan, wires = [] } = this.#lab.setup
     if (plan === undefined) return undefined
     const own = wires.filter(({ link }) => link === undefined || link === name)
     const textOf = (direction: Direction) =>
       own.flatMap(wire => (wire[direction] === '' ? [] : wire[direction])).join(' | ')
     const texts = { ab: textOf('ab'), ba: textOf('ba') }
     const filters = await filtersOf(texts)
-    const hosts = this.#namespaces().flatMap(host => host.addresses.map(address => [address, host.name] as const))
+    const hosts = this.#lab.namespaces().flatMap(host => host.addresses.map(address => [address, host.name] as const))
     return { lab: this.#watchId, hosts, plan: plan.filter(({ link }) => link === name), ...texts, filters }
   }
 
@@ -205,7 +181,7 @@ export class Links {
   }
 
   #add(id: number, name: string, onClose: () => void, onUp?: () => void): LabLink {
-    const made: LabLink = new LabLink(this.#worker, id, {
+    const made: LabLink = new LabLink(this.#lab.worker, id, {
       name,
       onClose: () => {
         this.#links.delete(made)
@@ -236,7 +212,7 @@ export class Links {
       this.#route([link])
     } finally {
       // Names depend on routes to a NAT64.
-      this.#hosts.update()
+      this.#lab.hosts.update()
     }
   }
 
@@ -244,7 +220,7 @@ export class Links {
   #route(links: readonly number[]): void {
     for (const link of links) this.#up.add(link)
     try {
-      this.#routes.update(this.#namespaces(), this.#up)
+      this.#routes.update(this.#lab.namespaces(), this.#up)
     } catch (error) {
       for (const link of links) this.#up.delete(link)
       throw error
@@ -261,7 +237,7 @@ export class Links {
 
   /** Throws a UsageError unless these are namespaces of the lab, each named once. */
   checkEnds(what: string, ends: readonly LabNamespace[]): void {
-    const own = this.#namespaces()
+    const own = this.#lab.namespaces()
     for (const end of ends) {
       if (end instanceof LabNamespace && own.includes(end)) continue
       const given = end instanceof LabNamespace ? `${end.name}, of another lab,` : inspect(end)
@@ -282,47 +258,40 @@ export class Links {
     const link = ++this.#last
     const names = namespaces.map(({ name }) => name)
     const plan = planLan(link, names, options)
-    const ports = namespaces.map((host, i): EndSpec => {
+    const ports = namespaces.map((host, i) => {
       const addresses = plan.addresses[i] ?? []
-      const name = takeInterface(host, 'lan', link, addresses)
-      return {
-        host: host.name,
-        isRouter: isRouter(host),
-        path: `${host.path}/${name}`,
-        mac: macOf(link, i + 1),
-        addresses,
-      }
+      return endOf(host, takeInterface(host, 'lan', link, addresses), macOf(link, i + 1), addresses)
     })
     const linkNames = names.map(name => this.#nameOf(`${name}-lan`))
     const forget = (host: LabNamespace) => {
       host.removeLink(link)
       if (this.#isClosing) return
-      this.#hosts.setResolver(host, link, undefined)
-      this.#hosts.update()
+      this.#lab.hosts.setResolver(host, link, undefined)
+      this.#lab.hosts.update()
     }
     let made: LabLan | undefined
     try {
       const { ab = '', ba = '' } = directionsOf(options.wire ?? '')
       const filters = filtersOf({ ab, ba })
       const seed = this.#seedOf(link)
-      const { mtu, capture = this.#captures.isAll } = options
-      const file = capture ? this.#captures.add('lan') : undefined
+      const { mtu, capture = this.#lab.captures.isAll } = options
+      const file = capture ? this.#lab.captures.add('lan') : undefined
       const watches = (await Promise.all(linkNames.map(name => this.#watchOf(name)))).flatMap(each => each ?? [])
       const wires = { ab, ba, filters: filters && (await filters), stages: this.stages, seed }
       const segment = this.#nameOf(name, this.#segmentNames)
-      const spec = { lab: this.#lab, name: segment, ports, file: plan.file, ...wires, mtu, capture: file, watches }
-      const ids = await this.#made(this.#worker.call('lan', spec))
+      const spec = { lab: this.#lab.name, name: segment, ports, file: plan.file, ...wires, mtu, capture: file, watches }
+      const ids = await this.#made(this.#lab.worker.call('lan', spec))
       const add = (host: LabNamespace, i: number) =>
         this.#add(ids.ports[i] as number, linkNames[i] as string, () => forget(host))
       const links = new Map(namespaces.map((host, i) => [host, add(host, i)]))
       const lan: LabLan = new LabLan(plan, links, async () => {
         this.#lans.delete(lan)
         this.#up.delete(link)
-        await this.#worker.call('closeLan', ids.lan)
+        await this.#lab.worker.call('closeLan', ids.lan)
       })
       made = lan
       this.#lans.add(lan)
-      if (plan.file.dns !== false) for (const host of namespaces) this.#hosts.setResolver(host, link, plan.gateway)
+      if (plan.file.dns !== false) for (const host of namespaces) this.#lab.hosts.setResolver(host, link, plan.gateway)
       await this.#lead(link)
       return lan
     } catch (error) {
@@ -336,7 +305,7 @@ export class Links {
   switchTo(host: LabNamespace, uplink: LabNamespace): void {
     this.checkEnds('switchTo', [host, uplink])
     if (isRouter(host)) throw new UsageError(`switchTo: ${host.name} is a router: only hosts switch`)
-    const routers = this.#namespaces().filter(isRouter)
+    const routers = this.#lab.namespaces().filter(isRouter)
     const hasLink = ({ interfaces }: LabNamespace, link: number) => interfaces.some(each => each.link === link)
     const uplinks = host.interfaces.filter(({ link }) => routers.some(each => hasLink(each, link)))
     if (!isRouter(uplink) || !uplinks.some(({ link }) => hasLink(uplink, link))) {
@@ -356,8 +325,8 @@ export class Links {
     }
     const opened = uplinks.filter(({ link }) => hasLink(uplink, link) && host.open(link))
     for (const { link } of opened) this.#resolve.get(link)?.()
-    this.#routes.update(this.#namespaces(), this.#up)
-    this.#hosts.update()
+    this.#routes.update(this.#lab.namespaces(), this.#up)
+    this.#lab.hosts.update()
   }
 
   /** Same as Lab.drops, with the drops of firewalls. */
@@ -375,11 +344,16 @@ export class Links {
 
   /** Returns a seed of at least 1, because wires take 0 as a random seed. */
   #seedOf(link: number): number {
-    return (Math.abs(this.#seed * 1000 + link) % (2 ** 31 - 1)) + 1
+    return (Math.abs(this.#lab.seed * 1000 + link) % (2 ** 31 - 1)) + 1
   }
 }
 
 const isRouter = (each: Routed): boolean => each.isRouter === true
+
+/** Describes an end of a link: the interface `name` of a host. */
+function endOf(host: LabNamespace, name: string, mac: Uint8Array, addresses: readonly string[]): EndSpec {
+  return { host: host.name, isRouter: isRouter(host), path: `${host.path}/${name}`, mac, addresses }
+}
 
 /** Gives a namespace an interface with a free name: `name`, `name2`, `name3` ... Returns it. */
 function takeInterface(host: LabNamespace, name: string, link: number, addresses: readonly string[]): string {
