@@ -10,6 +10,7 @@
  *
  * test.explore is a test that runs a scenario once for each packet and fault (docs/explore.md).
  */
+import { NSEC_PER_MSEC } from './base/clock.ts'
 import './base/dispose.ts'
 import { test as base, type TestAPI } from 'vitest'
 import { durationOf } from './base/duration.ts'
@@ -82,7 +83,6 @@ export interface ExploreTest {
   (name: string, options: ExploreOptions, scenario: Scenario | string | URL): void
 }
 
-const NS_PER_MS = 1e6
 /** The most runs one after the other that are outside the budget: clean ones, and a last point. */
 const RUNS_BESIDE = 10
 /** Milliseconds for such a run unless the options say it. A clean run may take as long. */
@@ -112,8 +112,8 @@ const exploreTest: ExploreTest = (
 /** Returns the timeout of a test in ms; 0 is none. */
 function exploreLimit({ budget, timeout }: ExploreOptions): number {
   if (budget === undefined) return 0
-  const run = timeout === undefined ? RUN_MS : durationOf(timeout) / NS_PER_MS
-  return durationOf(budget) / NS_PER_MS + RUNS_BESIDE * run
+  const run = timeout === undefined ? RUN_MS : durationOf(timeout) / NSEC_PER_MSEC
+  return durationOf(budget) / NSEC_PER_MSEC + RUNS_BESIDE * run
 }
 
 /** vitest's test with the fixture `lab`, and with test.explore. */

@@ -4,15 +4,15 @@
  */
 import module, { createRequire } from 'node:module'
 
-interface Context {
+export interface Context {
   readonly parentURL?: string | undefined
 }
 
-type Next<T> = (specifier: string, context: Context) => T
+export type Next<T> = (specifier: string, context: Context) => T
 
 /** Node 22.15 and newer. */
-interface SynchronousHooks {
-  registerHooks?(hooks: { resolve<T>(specifier: string, context: Context, next: Next<T>): T }): void
+export interface SynchronousHooks<T> {
+  registerHooks?(hooks: { resolve(specifier: string, context: Context, next: Next<T>): T }): void
 }
 
 /** A process registers the hooks once. */
@@ -22,7 +22,7 @@ const hooks = { areRegistered: false }
 export function provideOwnPackage(url?: string): void {
   if (hooks.areRegistered || (url !== undefined && isInstalledFor(url))) return
   hooks.areRegistered = true
-  const { registerHooks } = module as SynchronousHooks
+  const { registerHooks } = module as SynchronousHooks<unknown>
   // Without synchronous hooks, Node loads this module again, into a thread that resolves.
   // src/cli and dist/cli are equally deep.
   if (registerHooks === undefined)

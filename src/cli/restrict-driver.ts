@@ -7,22 +7,11 @@ import module from 'node:module'
 import { resolve as absolute, dirname } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { format } from 'node:util'
-import { provideOwnPackage } from './own-package.ts'
-
-interface Context {
-  readonly parentURL?: string | undefined
-}
+import { type Context, type Next, provideOwnPackage, type SynchronousHooks } from './own-package.ts'
 
 interface Resolved {
   readonly url: string
   readonly format?: string | null
-}
-
-type Next<R> = (specifier: string, context: Context) => R
-
-/** Node 22.15 and newer. */
-interface SynchronousHooks {
-  registerHooks?(hooks: { resolve(specifier: string, context: Context, next: Next<Resolved>): Resolved }): void
 }
 
 /** This package, whose modules may import anything; src/cli and dist/cli are equally deep. */
@@ -65,7 +54,7 @@ export function restrictImports(file: string): void {
   // The hook that is registered last runs first: this one, with the true importer of 'vnet'.
   provideOwnPackage()
   const directory = `${pathToFileURL(dirname(absolute(file))).href}/`
-  const { registerHooks } = module as SynchronousHooks
+  const { registerHooks } = module as SynchronousHooks<Resolved>
   driver.directory = directory
   if (registerHooks === undefined) {
     module.register(new URL('../../dist/cli/restrict-driver.js', import.meta.url), { data: directory })

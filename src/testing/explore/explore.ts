@@ -5,8 +5,8 @@
 import { UsageError } from '../../base/usage-error.ts'
 import { capturesIn, describeFailure } from './describe.ts'
 import { burstKind, parseFault, parseKind } from './fault-text.ts'
-import { Judge } from './judge.ts'
-import { added, type ExploredPacket, packetsOf, roundTripOf, unstableNames } from './points.ts'
+import { Judge, leftOver } from './judge.ts'
+import { type ExploredPacket, packetsOf, roundTripOf, unstableNames } from './points.ts'
 import { baselineOf, CLEAN_MS, cleanRuns, type Prepared, prepare } from './prepare.ts'
 import { ExploreReport } from './report.ts'
 import { differences } from './result.ts'
@@ -45,8 +45,8 @@ export async function repeatFaults(
     if (hits < plan.length) throw new Error(`the run has only ${hits} of the ${plan.length} packets of the faults`)
     if (result.left.length === 0) return
     const clean = await runner.run({ ...spec, plan: [], timeout })
-    const more = added(result.left, clean.left)
-    if (more.length > 0) throw new Error(`still there 1 s after the run, unlike after a clean run: ${more.join(', ')}`)
+    const error = leftOver(result.left, clean.left)
+    if (error !== undefined) throw new Error(error)
   } finally {
     runner.close()
   }

@@ -96,9 +96,7 @@ export class Judge {
 
   /** Returns why a run failed; undefined if it did not. */
   errorOf({ error, left }: RunResult): string | undefined {
-    if (error !== undefined) return error
-    const more = added(left, this.baseline.left)
-    return more.length === 0 ? undefined : `still there 1 s after the run, unlike after a clean run: ${more.join(', ')}`
+    return error ?? leftOver(left, this.baseline.left)
   }
 
   async judge(plan: readonly PlannedFault[]): Promise<Judgement> {
@@ -144,6 +142,12 @@ export class Judge {
     const { longest } = this.baseline
     return ms >= SLOWER_FACTOR * longest && ms - longest >= SLOWER_MS
   }
+}
+
+/** Returns what a run has left, unlike a clean run, as an error; undefined if there is nothing. */
+export function leftOver(left: readonly string[], clean: readonly string[]): string | undefined {
+  const more = added(left, clean)
+  return more.length === 0 ? undefined : `still there 1 s after the run, unlike after a clean run: ${more.join(', ')}`
 }
 
 /** Whether every fault of the plan has hit a packet. */

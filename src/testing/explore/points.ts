@@ -1,4 +1,5 @@
 /** Points: the sets of faults that are tried, made from the packets of the clean runs. */
+import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { ecnOf } from '../../wire/stages/ecn.ts'
 import type { FaultVerb } from '../../wire/stages/fault-verbs.ts'
 import { payloadMiddle } from '../../wire/stages/tamper.ts'
@@ -17,8 +18,6 @@ export interface ExploredPacket extends WatchedPacket {
   readonly after?: string
 }
 
-const NS_PER_MS = 1e6
-
 /** Delays are multiples of at least this round trip, so that later packets overtake. */
 const RTT_MIN_MS = 2
 
@@ -29,7 +28,7 @@ export function packetsOf({ links }: RunResult): ExploredPacket[] {
   )
   all.sort((a, b) => a.time - b.time)
   const first = all[0]?.time ?? 0
-  return all.map(packet => ({ ...packet, at: (packet.time - first) / NS_PER_MS }))
+  return all.map(packet => ({ ...packet, at: (packet.time - first) / NSEC_PER_MSEC }))
 }
 
 /** The names that do not mean a packet in every one of the runs. */
@@ -82,7 +81,7 @@ export function faultOf(
 ): PlannedFault | undefined {
   if (!isOpenTo(kind.verb, packet)) return undefined
   if (kind.verb === 'swap' && !packets.some(other => isLater(other, packet))) return undefined
-  const time = kind.rtts > 0 ? Math.round(kind.rtts * rtt) * NS_PER_MS : kind.time
+  const time = kind.rtts > 0 ? Math.round(kind.rtts * rtt) * NSEC_PER_MSEC : kind.time
   const { link, direction, flow, part, n, copy } = packet
   return { link, direction, flow, part, n, copy, verb: kind.verb, time }
 }
@@ -110,7 +109,7 @@ export function costOf(faults: readonly PlannedFault[]): number {
   return faults.reduce((sum, fault) => {
     const isTcp = fault.flow.startsWith('tcp ')
     const own = !isTcp ? OTHER_MS : fault.part === 'seq' && fault.n === 0 ? HANDSHAKE_MS : TCP_MS
-    return sum + own + fault.time / NS_PER_MS
+    return sum + own + fault.time / NSEC_PER_MSEC
   }, 0)
 }
 

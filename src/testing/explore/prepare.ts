@@ -1,7 +1,9 @@
 /** Prepares runs of a scenario: its runner, the options of its module, and the settings of labs. */
+
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { durationOf } from '../../base/duration.ts'
 import { loadNative } from '../../linux/native.ts'
 import { hasSysctl } from '../../linux/sysctl.ts'
@@ -16,7 +18,6 @@ const CLEAN_RUNS = 3
 export const CLEAN_MS = 30_000
 /** More than the 40 ms by which Linux delays acknowledgements at least. */
 const DEFAULT_RTO = '50ms'
-const NS_PER_MS = 1e6
 const RTO_SYSCTL = 'net/ipv4/tcp_rto_min_us'
 
 /** A scenario that is ready to be run. */
@@ -58,7 +59,7 @@ export async function prepare<O extends RepeatOptions>(
       ? new ModuleRunner(url.href, concurrency)
       : functionRunner(scenario as Scenario, options.invariant)
   const runner = options.signal === undefined ? own : abortable(own, options.signal)
-  const timeout = options.timeout === undefined ? undefined : durationOf(options.timeout) / NS_PER_MS
+  const timeout = options.timeout === undefined ? undefined : durationOf(options.timeout) / NSEC_PER_MSEC
   return { runner, options, spec: { seed, sysctls }, timeout, module: url instanceof URL ? url.href : undefined, rto }
 }
 

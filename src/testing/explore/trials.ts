@@ -1,4 +1,5 @@
 /** Trials: tries sets of faults, several at a time, until the budget ends. */
+import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { durationOf } from '../../base/duration.ts'
 import type { Judge, Judgement } from './judge.ts'
 import type { ExploredPacket } from './points.ts'
@@ -6,8 +7,6 @@ import type { ExploreReport } from './report.ts'
 import type { Failure } from './result.ts'
 import type { ExploreOptions } from './scenario.ts'
 import { deepTrials, Pairs, singleTrials, type Trial } from './sets.ts'
-
-const NS_PER_MS = 1e6
 
 interface TrialsSetup {
   readonly report: ExploreReport
@@ -30,7 +29,7 @@ export class Trials {
   constructor(setup: TrialsSetup) {
     this.#setup = setup
     const { budget } = setup.options
-    this.#end = budget === undefined ? Number.POSITIVE_INFINITY : this.#began + durationOf(budget) / NS_PER_MS
+    this.#end = budget === undefined ? Number.POSITIVE_INFINITY : this.#began + durationOf(budget) / NSEC_PER_MSEC
   }
 
   /** Tries each fault and burst, then packets that appear by them, then pairs of faults. */

@@ -1,5 +1,6 @@
 /** WorkerCable: a cable of a lab in the worker that carries its frames. */
 
+import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { printable } from '../../base/printable.ts'
 import { random } from '../../base/random.ts'
 import { UsageError } from '../../base/usage-error.ts'
@@ -46,8 +47,6 @@ interface DirectionState {
   /** Come before everything else. */
   watch: readonly Impairment[]
 }
-
-const NS_PER_MS = 1_000_000
 
 /** How many turns of the event loop read frames before a call. A flood does not end. */
 const READ_TURNS = 100
@@ -333,7 +332,7 @@ export class WorkerCable {
       end = resolve
     })
     const alarm = clock.alarm(end)
-    alarm.at(clock.now() + ms * NS_PER_MS)
+    alarm.at(clock.now() + ms * NSEC_PER_MSEC)
     this.#ending.add(end)
     await ended
     this.#ending.delete(end)
