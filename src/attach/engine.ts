@@ -1,6 +1,6 @@
 /** The API of container engines, Docker's and Podman's alike, over their Unix sockets. */
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
-import { EACCES, ECONNREFUSED, EIO, ENOENT, VnetError } from '../base/errno.ts'
+import { attempt, EACCES, ECONNREFUSED, EIO, ENOENT, VnetError } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
 
 const UNIX = 'unix://'
@@ -107,13 +107,9 @@ export async function followStarts(
 
 /** Returns the id in a line of /events; undefined for another line. */
 function idOf(line: string): string | undefined {
-  try {
-    const { id, Actor } = JSON.parse(line)
-    const found = text(Actor?.ID) || text(id)
-    return NAME.test(found) ? found : undefined
-  } catch {
-    return undefined
-  }
+  const { id, Actor } = attempt(() => JSON.parse(line)) ?? {}
+  const found = text(Actor?.ID) || text(id)
+  return NAME.test(found) ? found : undefined
 }
 
 /** No engine listens at a socket. */

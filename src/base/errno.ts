@@ -204,6 +204,15 @@ export function isErrno(error: unknown, ...errnos: number[]): error is VnetError
   return error instanceof VnetError && errnos.includes(error.errno)
 }
 
+/** Returns the result of `fn`, or undefined if that throws. */
+export function attempt<T>(fn: () => T): T | undefined {
+  try {
+    return fn()
+  } catch {
+    return undefined
+  }
+}
+
 /** Returns the result of `fn`. Rethrows an error of Node's file system as a VnetError. */
 export function withErrno<T>(syscall: string, fn: () => T): T {
   try {

@@ -8,7 +8,8 @@ import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, wri
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { EEXIST, ENOENT, EPERM, VnetError } from '../base/errno.ts'
+import { attempt, EEXIST, ENOENT, EPERM, VnetError, withErrno } from '../base/errno.ts'
+import { shellWord } from '../base/printable.ts'
 
 /** The second line of the script, which identifies it. */
 const MARK = '# Made by `vnet extcap --install`, removed by `vnet extcap --uninstall`.'
@@ -28,7 +29,7 @@ const TSHARK_MS = 10_000
 export function install(): string[] {
   const file = fileOf(folder())
   checkOurs(file)
-  attempt(file, () => {
+  withErrno(file, () => {
     mkdirSync(dirname(file), { recursive: true })
     // Removed first: an existing file would keep its mode.
     rmSync(file, { force: true })
@@ -45,21 +46,17 @@ export function uninstall(): string[] {
   const file = fileOf(folder())
   if (!existsSync(file)) return [`${file}: not there`]
   checkOurs(file)
-  attempt(file, () => rmSync(file))
+  withErrno(file, () => rmSync(file))
   return [`${file}: removed`]
 }
 
 function script(): string {
-  return ['#!/bin/sh', MARK, `exec ${quoted(process.execPath)} ${quoted(program())} extcap "$@"`, ''].join('\n')
+  return ['#!/bin/sh', MARK, `exec ${shellWord(process.execPath)} ${shellWord(program())} extcap "$@"`, ''].join('\n')
 }
 
 /** dist/vnet.js; src/cli and dist/cli are equally deep. */
 function program(): string {
   return fileURLToPath(new URL('../vnet.js', import.meta.url))
-}
-
-function quoted(word: string): string {
-  return `'${word.replaceAll("'", "'\\''")}'`
 }
 
 function fileOf(folder: string): string {
@@ -72,15 +69,6 @@ function checkOurs(file: string): void {
   throw new VnetError(EEXIST, file, 'it is another program, which stays as it is')
 }
 
-function attempt(file: string, change: () => void): void {
-  try {
-    change()
-  } catch (error) {
-    const { errno } = error as NodeJS.ErrnoException
-    throw errno === undefined ? error : new VnetError(errno, file)
-  }
-}
-
 /** Root installs for all users. Others need a Wireshark that has a folder of the user's own. */
 function folder(): string {
   const { personal, global } = foldersOfTshark() ?? usual()
@@ -90,7 +78,7 @@ function folder(): string {
   }
   if (personal !== undefined) return personal
   // WIRESHARK_EXTCAP_DIR may name one that is the user's.
-  if (global !== undefined && isWritable(global)) return global
+  if (global !== undefined && attempt(() => accessSync(global, constants.W_OK) ?? true)) return global
   throw new VnetError(
     EPERM,
     `${global}`,
@@ -117,13 +105,4 @@ function foldersOfTshark(): Folders | undefined {
 
 function usual(): Folders {
   return { personal: join(homedir(), PERSONAL), global: GLOBAL.find(existsSync) }
-}
-
-function isWritable(folder: string): boolean {
-  try {
-    accessSync(folder, constants.W_OK)
-    return true
-  } catch {
-    return false
-  }
 }

@@ -1,8 +1,9 @@
 /** The commands of labs. Each loads its code when it runs. */
 
+import { NSEC_PER_MSEC } from '../base/clock.ts'
 import { json, type LazyCommand, user } from './lazy-command.ts'
 import { Argument, Option } from './option.ts'
-import { time, wholeNumber } from './options.ts'
+import { duration, wholeNumber } from './options.ts'
 
 const FILE = new Argument('<FILE>')
 const HOST = new Argument('<HOST>')
@@ -12,9 +13,7 @@ const listed = (text: string) => text.split(',').map(each => each.trim())
 const every = (text: string, before: readonly string[] = []) => [...before, text]
 const number = wholeNumber(1, Number.MAX_SAFE_INTEGER)
 const lengths = (text: string) => listed(text).map(number)
-const NS_PER_MS = 1e6
-const inMs = time('must be a time with its unit, such as 500ms or 30s')
-const duration = (text: string) => inMs(text) / NS_PER_MS
+const inMs = (text: string) => duration(text) / NSEC_PER_MSEC
 
 const exploring: readonly Option[] = [
   new Option('--faults <list>', 'faults, such as drop,reset,delay 50ms (drop,duplicate,delay,corrupt)').argParser(
@@ -25,11 +24,11 @@ const exploring: readonly Option[] = [
   new Option('--bursts <list>', 'also lose so many packets in a row, such as 2,3').argParser(lengths),
   new Option('--pairs', 'also try all pairs of faults that a run survives one by one'),
   new Option('--depth <n>', '2 also faults packets that appear only after a fault (1)').argParser(wholeNumber(1, 2)),
-  new Option('--budget <time>', 'try no more faults after this time, such as 60s').argParser(duration),
+  new Option('--budget <time>', 'try no more faults after this time, such as 60s').argParser(inMs),
   new Option('--concurrency <n>', 'runs at a time (the number of cores)').argParser(number),
-  new Option('--timeout <time>', 'longest time of a run (made from the runs without faults)').argParser(duration),
+  new Option('--timeout <time>', 'longest time of a run (made from the runs without faults)').argParser(inMs),
   new Option('--stop-at <n>', 'try no more faults after N failures').argParser(number),
-  new Option('--rto-min <time>', "TCP's least retransmission timeout in the labs (50ms)").argParser(duration),
+  new Option('--rto-min <time>', "TCP's least retransmission timeout in the labs (50ms)").argParser(inMs),
   new Option('--no-rto-min', "keep the kernel's least TCP retransmission timeout"),
   new Option('--seed <n>', 'seed of the labs (by default the seed of the file, or 1)').argParser(
     wholeNumber(0, Number.MAX_SAFE_INTEGER),

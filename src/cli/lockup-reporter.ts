@@ -6,11 +6,13 @@
 import { readFileSync, writeSync } from 'node:fs'
 import type { Debugger, InspectorNotification, Session } from 'node:inspector'
 import { NSEC_PER_MSEC } from '../base/clock.ts'
+import { attempt } from '../base/errno.ts'
 import { OWN, stackFrame } from '../base/exception.ts'
 import { LOGLEVEL_ERR } from '../base/log.ts'
 import { printable } from '../base/printable.ts'
 import { startPoller } from '../linux/errno.ts'
 import type { Native } from '../linux/native.ts'
+import { cpuTimeOf, statOf } from '../linux/proc-stat.ts'
 import { logLine } from './log-line.ts'
 
 export interface LockupTimes {
@@ -26,8 +28,6 @@ export const LOCKUP_TIMES: LockupTimes = { limitMs: 2000, patienceMs: 1000 }
 
 /** Milliseconds until a main thread that waits for a CPU is looked at again. */
 const AGAIN_MS = 500
-/** Milliseconds of a tick in /proc/PID/stat. */
-const TICK_MS = 10
 
 /** Callers that are logged. */
 const CALLERS_MAX = 8
@@ -155,14 +155,8 @@ export class LockupReporter {
  * have used in a lockup of `ms`. A busy machine may take seconds to load a driver.
  */
 function isStarved(ms: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/self/task/${process.pid}/stat`, 'latin1')
-    // The second field, the name of the program, may contain spaces and parentheses.
-    const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return state === 'R' && (Number(fields[10]) + Number(fields[11])) * TICK_MS < ms
-  } catch {
-    return false
-  }
+  const fields = statOf(`self/task/${process.pid}`) ?? []
+  return fields[0] === 'R' && cpuTimeOf(fields) < ms
 }
 
 /**
@@ -171,13 +165,9 @@ function isStarved(ms: number): boolean {
  * call has returned, so the thread's state says nothing. Waits of earlier calls count as well.
  */
 function wasStarved(limitMs: number, ms: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'latin1')
-    const [used, waited] = stat.split(' ').map(ns => Number(ns) / NSEC_PER_MSEC) as [number, number]
-    return used < limitMs && ms - waited < limitMs
-  } catch {
-    return false
-  }
+  const stat = attempt(() => readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'latin1'))
+  const [used, waited] = (stat?.split(' ') ?? []).map(ns => Number(ns) / NSEC_PER_MSEC)
+  return used !== undefined && waited !== undefined && used < limitMs && ms - waited < limitMs
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The options that every driver's command takes. */
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../base/clock.ts'
 import { parseDuration } from '../base/duration.ts'
+import { attempt } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
 import type { FileRing } from '../capture/ring-name.ts'
 import { getgrnam, getpwnam } from '../linux/libc.ts'
@@ -128,11 +129,7 @@ export function commonOptions(attaches = false): Option[] {
       ),
       option('--down', 'leave the link down'),
       option('--keep-privileges', 'keep all capabilities once ready, for driver files that need them'),
-      option(
-        '--for <time>',
-        'end after this time, such as 30s',
-        time('must be a time with its unit, such as 500ms or 30s'),
-      ),
+      option('--for <time>', 'end after this time, such as 30s', duration),
     ],
     'Persistent interfaces:': [
       option('--persist', 'keep the interface at the end; a later run attaches to it by its name (%d is 0)'),
@@ -194,11 +191,7 @@ export function captureFileOptions(): Option[] {
   return [
     option('--snaplen <n>', 'write the first N bytes of each frame (all)', wholeNumber(1, SNAPLEN_MAX)),
     option('--ring <nxsize>', 'start another file after SIZE, and keep the last N: 10x100MB', ring),
-    option(
-      '--duration <time>',
-      'end the capture after this time, such as 30s',
-      time('must be a time with its unit, such as 500ms or 30s'),
-    ),
+    option('--duration <time>', 'end the capture after this time, such as 30s', duration),
     option('--pcap', 'write classic pcap, without interfaces and dropped frames'),
     option('--tls-keys <file>', 'add the TLS keys that programs write to this file (SSLKEYLOGFILE)'),
   ]
@@ -263,6 +256,9 @@ export function time(rule: string, min = 1, max = Number.MAX_SAFE_INTEGER): (tex
   }
 }
 
+/** Parses a time with its unit. Returns ns. */
+export const duration = time('must be a time with its unit, such as 500ms or 30s')
+
 function stepTime(text: string | undefined): number {
   return text === undefined ? 0 : time('must be 10ms to 3600s, such as --step=500ms', STEP_MIN, STEP_MAX)(text)
 }
@@ -273,15 +269,6 @@ function ring(text: string): FileRing {
   const bytes = attempt(() => parseSize(size)) ?? 0
   if (files >= 2 && files <= RING_FILES_MAX && bytes >= RING_BYTES_MIN) return { files, bytes }
   throw new InvalidArgumentError(`must be a number of files, from 2, and the size of each, from 64kB, such as 10x100MB`)
-}
-
-/** Returns the result of `parse`, or undefined if that throws. */
-function attempt<T>(parse: () => T): T | undefined {
-  try {
-    return parse()
-  } catch {
-    return undefined
-  }
 }
 
 export function wholeNumber(min: number, max: number): (text: string) => number {

@@ -1,5 +1,5 @@
 /** Passes the signals of this process on to the program that it represents. */
-import { readFileSync } from 'node:fs'
+import { statOf } from '../linux/proc-stat.ts'
 import type { Io } from './io.ts'
 
 /** A terminal sends these to its whole foreground process group, the program included. */
@@ -15,9 +15,7 @@ export function passSignals(io: Io, kill: (signal: NodeJS.Signals) => void): () 
 
 /** Returns whether this process is in the foreground process group of its terminal. */
 function isForeground(): boolean {
-  const stat = readFileSync('/proc/self/stat', 'utf8')
-  // Behind the command's name, which may contain anything: state, parent, process group, session,
-  // terminal, the terminal's foreground process group.
-  const [, , group, , terminal, foreground] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  // State, parent, process group, session, terminal, the terminal's foreground process group.
+  const [, , group, , terminal, foreground] = statOf('self') ?? []
   return terminal !== '0' && group === foreground
 }

@@ -4,7 +4,7 @@
  * after reading and before writing, that the thread is still the same.
  */
 import { fstatSync, readdirSync, readFileSync, readlinkSync, statSync, writeSync } from 'node:fs'
-import { EBADF, EFAULT, EINVAL, ENOENT, ENOTSOCK, EPERM, ESRCH } from '../base/errno.ts'
+import { attempt, EBADF, EFAULT, EINVAL, ENOENT, ENOTSOCK, EPERM, ESRCH } from '../base/errno.ts'
 import { closing } from '../linux/errno.ts'
 import type { Native } from '../linux/native.ts'
 import { netnsCookie } from '../linux/socket-identity.ts'
@@ -140,12 +140,8 @@ export class OtherProcesses {
 
   /** The status of a thread; undefined for an unknown thread. */
   status(pid: number): ThreadStatus | undefined {
-    let status: string
-    try {
-      status = readFileSync(`/proc/${pid}/status`, 'latin1')
-    } catch {
-      return undefined
-    }
+    const status = attempt(() => readFileSync(`/proc/${pid}/status`, 'latin1'))
+    if (status === undefined) return undefined
     const fields = new Map(status.split('\n').map(line => line.split(':\t') as [string, string]))
     const words = (name: string) => (fields.get(name) ?? '').trim().split(/\s+/).filter(Boolean)
     const bits = (name: string) => BigInt(`0x${words(name)[0] ?? '0'}`)
@@ -164,22 +160,17 @@ export class OtherProcesses {
 
   /** Whether another thread of its process has stopped, which a stop signal does to all of them. */
   isStopping(pid: number): boolean {
-    try {
-      const states = readdirSync(`/proc/${pid}/task`).map(task => this.status(Number(task))?.state)
-      return states.includes('T')
-    } catch {
-      return false
-    }
+    const tasks = attempt(() => readdirSync(`/proc/${pid}/task`)) ?? []
+    return tasks.some(task => this.status(Number(task))?.state === 'T')
   }
 
   /** Whether a thread is in our own user namespace; false without permission to look. */
   isInOwnUserNamespace(pid: number): boolean {
-    try {
+    const isOwn = attempt(() => {
       this.#userns ??= statSync('/proc/thread-self/ns/user').ino
       return statSync(`/proc/${pid}/ns/user`).ino === this.#userns
-    } catch {
-      return false
-    }
+    })
+    return isOwn === true
   }
 
   /**

@@ -4,7 +4,7 @@
  * descriptor keeps a namespace alive.
  */
 import { fstatSync } from 'node:fs'
-import { EBADFD, EINVAL, EPERM, isErrno, VnetError } from '../base/errno.ts'
+import { attempt, EBADFD, EINVAL, EPERM, isErrno, VnetError } from '../base/errno.ts'
 import { IFF_ALLMULTI, IFF_PROMISC } from '../netdev/if.ts'
 import type { LinkChange, LinkKsettings, LinkRequest, LinkState, Port } from '../netdev/port.ts'
 import { checkTap, closing, GONE } from './errno.ts'
@@ -329,14 +329,12 @@ export class TapPort implements Port {
    * it, or the interface was deleted.
    */
   namespace(): { readonly inode: number; readonly cookie: number | undefined } | undefined {
-    try {
-      return this.#inNamespace(nsfd => {
+    return attempt(() =>
+      this.#inNamespace(nsfd => {
         if (nsfd < 0) return undefined
         return { inode: fstatSync(nsfd).ino, cookie: netnsCookieOf(this.#native, nsfd) }
-      })
-    } catch {
-      return undefined
-    }
+      }),
+    )
   }
 
   #readState(): LinkState {

@@ -1,6 +1,6 @@
 /** The changes that a page makes: each is a command of the control plane. */
 
-import { VnetError } from '../base/errno.ts'
+import { attempt, VnetError } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
 import type { ControlClient, FoundDevice } from '../control/index.ts'
 import type { WireResources } from '../netdev/device-wire.ts'
@@ -31,12 +31,7 @@ const CHOICES: Readonly<Record<string, readonly unknown[]>> = {
 
 /** Parses the body of a request. Returns undefined if it is malformed. */
 export function parseCommand(body: string): CommandRequest | undefined {
-  let value: unknown
-  try {
-    value = JSON.parse(body)
-  } catch {
-    return undefined
-  }
+  const value: unknown = attempt(() => JSON.parse(body))
   const { id, command } = (value ?? {}) as Record<string, unknown>
   if (typeof id !== 'string' || typeof command !== 'object' || command === null) return undefined
   const given = command as Readonly<Record<string, unknown>>

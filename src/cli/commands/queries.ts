@@ -2,7 +2,7 @@
 
 import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { formatDuration } from '../../base/duration.ts'
-import { EOPNOTSUPP, VnetError } from '../../base/errno.ts'
+import { attempt, EOPNOTSUPP, VnetError } from '../../base/errno.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { addressesOf } from '../../control/client/addresses.ts'
 import { otherUserLine } from '../../control/client/find.ts'
@@ -76,11 +76,7 @@ const sum = (counts: Readonly<Record<string, number>>) => Object.values(counts).
 /** Returns the name of a device's network namespace; undefined for the program's own. */
 function placeOf({ netns, place, pid }: FoundDevice): string | undefined {
   if ((place ?? netns) !== undefined || pid === undefined) return place ?? netns
-  try {
-    return inNetns(loadNative(), `/proc/${pid}/ns/net`, netnsName)
-  } catch {
-    return undefined
-  }
+  return attempt(() => inNetns(loadNative(), `/proc/${pid}/ns/net`, netnsName))
 }
 
 function rows(devices: readonly FoundDevice[], interfaces: readonly Listed[]): string[][] {

@@ -3,9 +3,9 @@
  * parallel.
  */
 
-import { readFileSync } from 'node:fs'
 import { VnetError } from '../../base/errno.ts'
 import type { ControlClient, DeviceStats, FoundDevice } from '../../control/index.ts'
+import { cpuTimeOf, statOf } from '../../linux/proc-stat.ts'
 import { hasEnded } from '../ask.ts'
 import { sentence } from '../sentence.ts'
 
@@ -30,12 +30,6 @@ export interface Reading {
   /** Why vnets did not reply. */
   readonly problems: readonly string[]
 }
-
-/** USER_HZ, the unit of /proc/PID/stat, is 100 on every architecture that Node runs on. */
-const MS_PER_TICK = 10
-/** The fields utime and stime of /proc/PID/stat, counted after the name of the program. */
-const UTIME = 11
-const STIME = 12
 
 /** Reads the statistics of devices. Devices that are unregistered meanwhile are left out. */
 export async function read(
@@ -70,14 +64,6 @@ async function readOne(
 
 /** Returns the entry of a process; none if it cannot be read. */
 function cpuTime(pid: number): [number, CpuTime][] {
-  let text: string
-  try {
-    text = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  } catch {
-    return []
-  }
-  // The name may contain anything, but the text after it contains no parenthesis.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  const used = (Number(fields[UTIME]) + Number(fields[STIME])) * MS_PER_TICK
-  return [[pid, { used, at: performance.now() }]]
+  const fields = statOf(pid)
+  return fields === undefined ? [] : [[pid, { used: cpuTimeOf(fields), at: performance.now() }]]
 }

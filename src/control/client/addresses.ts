@@ -1,4 +1,5 @@
 /** The addresses of a found device, which its vnet does not know: they belong to the kernel. */
+import { attempt } from '../../base/errno.ts'
 import { loadNative, type Native } from '../../linux/native.ts'
 import { inNetns } from '../../linux/netns-name.ts'
 import { addressesOf as linkAddresses, RouteSocket } from '../../linux/rtnetlink.ts'
@@ -18,7 +19,7 @@ export function addressesOf(
     using sock = RouteSocket.open(native, nsfd)
     return linkAddresses(sock, name)
   }
-  try {
+  return attempt(() => {
     // A server without privileges can enter no namespace, but may be in the vnet's. Without a path
     // inNetns would enter this program's own.
     if (netns === undefined && namespace !== undefined) {
@@ -27,7 +28,5 @@ export function addressesOf(
     }
     if (netns === undefined && pid === undefined) return undefined
     return inNetns(native, netns ?? `/proc/${pid}/ns/net`, read)
-  } catch {
-    return undefined
-  }
+  })
 }

@@ -15,6 +15,8 @@ import {
   watch,
 } from 'node:fs'
 import { join } from 'node:path'
+import { attempt } from '../../base/errno.ts'
+import { statOf } from '../../linux/proc-stat.ts'
 import { listed, type RunDirectory, trustedDirectories } from './run-directory.ts'
 
 /** Bytes of a file at most, enough for about 5,000 interfaces. */
@@ -123,25 +125,10 @@ export function startTime(pid: number): string | undefined {
   return statOf(pid)?.[19]
 }
 
-/** Returns the fields of /proc/PID/stat from the state on (proc_pid_stat(5)). */
-function statOf(pid: number): readonly string[] | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    // The second field, the name of the program, may contain spaces and parentheses.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  } catch {
-    return undefined
-  }
-}
-
 /** Returns undefined if the file is malformed, or does not belong to the owner of its directory. */
 function readEntry(file: string, uid: number): Entry | undefined {
-  try {
-    const entry: unknown = JSON.parse(readOwned(file, uid))
-    return isEntry(entry) ? { ...entry, vnet: file.replace(/json$/, 'sock'), uid } : undefined
-  } catch {
-    return undefined
-  }
+  const entry: unknown = attempt(() => JSON.parse(readOwned(file, uid)))
+  return isEntry(entry) ? { ...entry, vnet: file.replace(/json$/, 'sock'), uid } : undefined
 }
 
 /** Does not follow a link, and does not wait for a FIFO. */

@@ -5,7 +5,7 @@
  */
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { EACCES, VnetError } from '../../base/errno.ts'
+import { attempt, EACCES, VnetError } from '../../base/errno.ts'
 
 export const RUN_DIRECTORY = '/run/vnet'
 
@@ -162,19 +162,11 @@ function reasonAgainst(path: string, uid: number): string | undefined {
 }
 
 function isOwned(path: string, uid: number): boolean {
-  try {
-    const found = lstatSync(path, { throwIfNoEntry: false })
-    return found?.isDirectory() === true && found.uid === uid
-  } catch {
-    return false
-  }
+  const found = attempt(() => lstatSync(path, { throwIfNoEntry: false }))
+  return found?.isDirectory() === true && found.uid === uid
 }
 
 /** The names in a directory; empty if it cannot be read. */
 export function listed(path: string): string[] {
-  try {
-    return readdirSync(path)
-  } catch {
-    return []
-  }
+  return attempt(() => readdirSync(path)) ?? []
 }

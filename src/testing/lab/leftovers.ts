@@ -6,9 +6,10 @@
 import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { attempt } from '../../base/errno.ts'
 import { ownNamespace, readDirectories, removeQuietly } from '../../control/protocol/directory.ts'
 import type { RunDirectory } from '../../control/protocol/run-directory.ts'
-import { attempt, isAlive, killProcesses } from './processes.ts'
+import { isAlive, killProcesses } from './processes.ts'
 
 const NAME = /^vnet-lab-(\d+)-(\d+)-\w+$/
 

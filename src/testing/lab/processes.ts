@@ -14,6 +14,7 @@ import {
   readSync,
   realpathSync,
 } from 'node:fs'
+import { attempt } from '../../base/errno.ts'
 
 /** The maximum number of scans of /proc, and of scans before the found processes are killed. */
 const ROUNDS = 100
@@ -213,14 +214,5 @@ function originOf(directory: string): Pick<Mount, 'device' | 'root'> | undefined
     return { device, root: (root === '/' ? '' : root) + relative }
   } finally {
     closeSync(fd)
-  }
-}
-
-/** Returns undefined for a process that has ended, or that this user may not inspect. */
-export function attempt<T>(fn: () => T): T | undefined {
-  try {
-    return fn()
-  } catch {
-    return undefined
   }
 }

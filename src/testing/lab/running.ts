@@ -1,6 +1,6 @@
 /** The labs that run, as other processes find them: by the files of their control sockets. */
 import { closeSync, fstatSync, openSync, readdirSync, readlinkSync, statSync } from 'node:fs'
-import { EACCES, ESRCH, VnetError } from '../../base/errno.ts'
+import { attempt, EACCES, ESRCH, VnetError } from '../../base/errno.ts'
 import { directoriesOf, listed, otherUserLine, withPlaces } from '../../control/client/find.ts'
 import { type EntryInterface, labPlace, ownNamespace, readDirectories } from '../../control/protocol/directory.ts'
 import { otherUsers, type RunDirectory } from '../../control/protocol/run-directory.ts'
@@ -11,7 +11,6 @@ import { formatAddress, networkOf, parsePrefix, sameBytes } from '../../packet/a
 import type { AddressedHost } from './address-variables.ts'
 import { type Host, HostsFile, withoutPrefix } from './hosts.ts'
 import { pidNamespaceHasEnded } from './leftovers.ts'
-import { attempt } from './processes.ts'
 import { NAT64_NETWORK } from './subnet.ts'
 
 /** A lab with links; a lab without links is not visible. */

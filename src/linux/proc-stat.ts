@@ -1,0 +1,23 @@
+/** /proc/PID/stat (proc_pid_stat(5)). */
+import { readFileSync } from 'node:fs'
+import { attempt } from '../base/errno.ts'
+
+/** USER_HZ is 100 on every architecture that Node runs on. */
+const MS_PER_TICK = 10
+/** The fields utime and stime, counted from the state. */
+const [UTIME, STIME] = [11, 12]
+
+/**
+ * Returns the fields from the state on of a process, `self`, or a thread (`self/task/TID`);
+ * undefined if it does not exist or is hidden.
+ */
+export function statOf(process: number | string): readonly string[] | undefined {
+  const stat = attempt(() => readFileSync(`/proc/${process}/stat`, 'latin1'))
+  // The second field, the name of the program, may contain spaces and parentheses.
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
+}
+
+/** Returns the CPU time that is in the fields, in milliseconds. */
+export function cpuTimeOf(fields: readonly string[]): number {
+  return (Number(fields[UTIME]) + Number(fields[STIME])) * MS_PER_TICK
+}
