@@ -55,6 +55,25 @@ test("a timeout of the kernel's watchdog is reported, unless the check allows it
   )
 })
 
+const LOCKUP = `[   31.1] watchdog: BUG: soft lockup - CPU#1 stuck for 23s! [init:1]
+[   31.1] RIP: 0010:native_queued_spin_lock_slowpath+0x1a/0x2c0
+[   31.1]  __dev_queue_xmit+0x9c1/0xb40
+[   31.2] Sending NMI from CPU 1 to CPUs 0:
+[   31.2] NMI backtrace for cpu 0
+[   31.2] RIP: 0010:ring_start_xmit+0x21/0x80 [wrong]
+[   31.3] Kernel panic - not syncing: softlockup: hung tasks
+`
+
+test('a lockup of a CPU that waits is reported by the place of the CPU that it waits for', () => {
+  expect(reportsIn(LOCKUP, 'wrong')).toEqual([
+    {
+      what: 'watchdog: BUG: soft lockup - CPU#1 stuck for 23s! [init:1]',
+      isFatal: true,
+      places: ['ring_start_xmit+0x21/0x80'],
+    },
+  ])
+})
+
 test('a place without debug information has no line', () => {
   expect(lineOf('ring_start_xmit+0x1a/0x80', '/none.ko', 'ring.c')).toBeUndefined()
   expect(lineOf('ring_start_xmit', '/none.ko', 'ring.c')).toBeUndefined()

@@ -66,7 +66,9 @@ export class Guest {
     const crash = `oops=panic panic=-1 softlockup_panic=1 watchdog_thresh=${lockup}`
     // Which of two reports is the first would depend on the machine's load otherwise.
     const stall = 'rcupdate.rcu_cpu_stall_suppress=1'
-    const append = `console=ttyS0 loglevel=5 nokaslr mitigations=off slub_debug=FZP ${stall} ${crash}`
+    // The lockup that is noticed first may be that of a CPU that waits for the learner's.
+    const others = 'sysctl.kernel.softlockup_all_cpu_backtrace=1'
+    const append = `console=ttyS0 loglevel=5 nokaslr mitigations=off slub_debug=FZP ${stall} ${crash} ${others}`
     const wires = Array.from({ length: WIRES }, (_, i) => [
       ...['-netdev', `stream,id=n${i},server=on,addr.type=unix,addr.path=${this.sockets}${i}`],
       ...['-device', `virtio-net-pci,netdev=n${i},mac=02:00:00:00:01:0${i},romfile=,mrg_rxbuf=on`],
