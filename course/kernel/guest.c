@@ -290,24 +290,28 @@ static void print_drops(void)
 /* The statistics of `ethtool -S`. */
 static void print_private(const char *name)
 {
-	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
+	/* Not ETHTOOL_GDRVINFO, which fails for a device without a bus. The count follows the header. */
+	struct {
+		struct ethtool_sset_info header;
+		__u32 count;
+	} info = { .header = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_STATS } };
 	struct ethtool_gstrings *strings;
 	struct ethtool_stats *values;
 	struct ifreq ifr = { .ifr_data = (char *)&info };
 
-	if (request(name, SIOCETHTOOL, &ifr) < 0 || info.n_stats == 0)
+	if (request(name, SIOCETHTOOL, &ifr) < 0 || info.header.sset_mask == 0)
 		return;
-	strings = calloc(1, sizeof(*strings) + info.n_stats * ETH_GSTRING_LEN);
-	values = calloc(1, sizeof(*values) + info.n_stats * sizeof(__u64));
+	strings = calloc(1, sizeof(*strings) + info.count * ETH_GSTRING_LEN);
+	values = calloc(1, sizeof(*values) + info.count * sizeof(__u64));
 	strings->cmd = ETHTOOL_GSTRINGS;
 	strings->string_set = ETH_SS_STATS;
 	values->cmd = ETHTOOL_GSTATS;
-	strings->len = values->n_stats = info.n_stats;
+	strings->len = values->n_stats = info.count;
 	ifr.ifr_data = (char *)strings;
 	if (request(name, SIOCETHTOOL, &ifr) == 0) {
 		ifr.ifr_data = (char *)values;
 		if (request(name, SIOCETHTOOL, &ifr) == 0)
-			for (unsigned int i = 0; i < info.n_stats; i++)
+			for (unsigned int i = 0; i < info.count; i++)
 				reply(" private %s %.32s %llu", name, (char *)strings->data + i * ETH_GSTRING_LEN,
 				      (unsigned long long)values->data[i]);
 	}

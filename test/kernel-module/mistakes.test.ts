@@ -3,11 +3,11 @@ import { expect, test } from 'vitest'
 import { checkModule, LIMIT_MS, lineWith, withChanged } from '../support/kernel-module.ts'
 
 const XMIT = '\tcourse_swap(skb);\n'
-const run = (change: readonly [string, string], text: string) =>
-  withChanged('03-ring', change, async file => ({
+const run = (change: readonly [string, string], text: string, exercise = '03-ring') =>
+  withChanged(exercise, change, async file => ({
     line: lineWith(file, text),
     file,
-    check: await checkModule('03-ring', file),
+    check: await checkModule(exercise, file),
   }))
 
 test('a null pointer in a module is reported by its line', { timeout: LIMIT_MS }, async () => {
@@ -38,4 +38,9 @@ test('a module that loses frames fails the live check of the exercise', { timeou
   const { check } = await run(['\t\tnetif_rx(skb);\n', '\t\tdev_kfree_skb_any(skb);\n'], 'dev_kfree_skb_any')
   expect(check.status).toBe(1)
   expect(check.results[0]).toMatchObject({ result: 'failed', seen: 'ping got no reply' })
+})
+
+test('a module that does not count frames by queue fails the live check', { timeout: LIMIT_MS }, async () => {
+  const { check } = await run(['\t\t\tlane->rx_packets++;\n', ''], '', '08-multiqueue')
+  expect(check.results[0]?.seen).toMatch(/^[1-9]\d* frames came by queue \d, 0 went back on it, 0 were dropped$/)
 })
