@@ -452,6 +452,8 @@ int main(void)
 	/* Nothing but the checks' frames, also on interfaces that are made later. */
 	write_text("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
 	write_text("/proc/sys/net/core/netdev_max_backlog", "10000");
+	/* fq_codel, the default of Debian's kernel, drops frames that wait long and reports no error. */
+	write_text("/proc/sys/net/core/default_qdisc", "pfifo_fast");
 	for (int i = 0; snprintf(path, sizeof(path), "/%d.ko", i), access(path, R_OK) == 0; i++)
 		if (insmod(path, "") < 0 && errno != EEXIST)
 			reply(" insmod %s: %s", path, strerror(errno));
