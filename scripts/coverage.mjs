@@ -21,7 +21,6 @@ const UNSEEN = [
   'cli/web-process-main.ts',
   'course/kernel/guest.ts',
   'course/kernel/live.ts',
-  'course/kernel/wire.ts',
   'course/live.ts',
   'course/run.ts',
   'course/worker.ts',

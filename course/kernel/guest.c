@@ -38,11 +38,15 @@
 #define PORTS_MAX 8
 #define NAMES_MAX 64
 #define IOCTL_MAX 4096
+/* ETH_P_802_EX1, for local experiments; src/course/kernel/wire.ts has the same. */
+#define ETH_P_WIRE 0x88b5
+#define WIRE_MTU "65535"
 
 /* One direction between an interface of the learner and a virtual network card. */
 struct direction {
 	pthread_t thread;
 	int from, to;
+	bool is_in; /* toward the learner's interface */
 };
 
 struct port {
@@ -121,17 +125,6 @@ static int request(const char *name, unsigned long number, struct ifreq *ifr)
 	return ioctl(any, number, ifr);
 }
 
-/* A virtual card takes only frames for its own address otherwise. */
-static int set_promiscuous(const char *name)
-{
-	struct ifreq ifr = {};
-
-	if (request(name, SIOCGIFFLAGS, &ifr) < 0)
-		return -1;
-	ifr.ifr_flags |= IFF_PROMISC;
-	return request(name, SIOCSIFFLAGS, &ifr);
-}
-
 static int set_up(const char *name, bool up)
 {
 	struct ifreq ifr = {};
@@ -142,17 +135,23 @@ static int set_up(const char *name, bool up)
 	return request(name, SIOCSIFFLAGS, &ifr);
 }
 
-/* A packet socket with the offload fields of each frame in front of it. */
-static int open_socket(const char *name)
+/*
+ * A packet socket. On the learner's interface, each frame follows its offload fields, a struct
+ * virtio_net_hdr. On a wire, both follow an Ethernet header, so that the virtual cards, which have
+ * no offloads, change neither: no long frame is cut, and no short ones become one.
+ */
+static int open_socket(const char *name, bool is_wire)
 {
-	struct sockaddr_ll address = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
+	unsigned short protocol = htons(is_wire ? ETH_P_WIRE : ETH_P_ALL);
+	struct sockaddr_ll address = { .sll_family = AF_PACKET, .sll_protocol = protocol };
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 	int on = 1, size = 16 << 20;
 	struct timeval limit = { .tv_usec = 50000 };
 
 	address.sll_ifindex = if_nametoindex(name);
 	setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on));
-	setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on));
+	if (!is_wire)
+		setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
@@ -168,25 +167,31 @@ static void *relay(void *argument)
 {
 	struct direction *direction = argument;
 	size_t size = sizeof(struct virtio_net_hdr) + 65536 + 64;
-	char *frame = malloc(size);
+	char *header = malloc(ETH_HLEN + size);
+	char *frame = header + ETH_HLEN;
+	char *from = direction->is_in ? header : frame;
+	char *to = direction->is_in ? frame : header;
 
+	memset(header, 0xff, 2 * ETH_ALEN); /* a broadcast, which each card takes */
+	((struct ethhdr *)header)->h_proto = htons(ETH_P_WIRE);
 	while (!ends) {
-		ssize_t n = recv(direction->from, frame, size, 0);
+		ssize_t n = recv(direction->from, from, frame + size - from, 0);
 
 		if (n <= 0)
 			continue;
-		while (send(direction->to, frame, n, 0) < 0 && !ends && (errno == EAGAIN || errno == ENOBUFS))
+		while (send(direction->to, to, from + n - to, 0) < 0 && !ends && (errno == EAGAIN || errno == ENOBUFS))
 			if (errno == ENOBUFS)
 				usleep(500);
 	}
-	free(frame);
+	free(header);
 	return NULL;
 }
 
-static void start(struct direction *direction, int from, int to)
+static void start(struct direction *direction, int from, int to, bool is_in)
 {
 	direction->from = from;
 	direction->to = to;
+	direction->is_in = is_in;
 	pthread_create(&direction->thread, NULL, relay, direction);
 }
 
@@ -247,10 +252,10 @@ static void load(const char *params)
 		snprintf(wire, IFNAMSIZ, "wire%d", port_count);
 		if (set_up(port->name, true) < 0)
 			return failed(port->name);
-		port->wire = open_socket(wire);
-		port->own = open_socket(port->name);
-		start(&port->in, port->wire, port->own);
-		start(&port->out, port->own, port->wire);
+		port->wire = open_socket(wire, true);
+		port->own = open_socket(port->name, false);
+		start(&port->in, port->wire, port->own, true);
+		start(&port->out, port->own, port->wire, false);
 		snprintf(path, sizeof(path), "/sys/class/net/%s/address", port->name);
 		read_text(path, address, sizeof(address));
 		snprintf(path, sizeof(path), "/sys/class/net/%s/mtu", port->name);
@@ -419,6 +424,7 @@ static void run(char *line)
 static void rename_cards(void)
 {
 	static char names[NAMES_MAX][IFNAMSIZ];
+	char path[64];
 	int n = interface_names(names);
 
 	for (int i = 0; i < n; i++) {
@@ -428,7 +434,9 @@ static void rename_cards(void)
 		if (request(names[i], SIOCSIFNAME, &ifr) < 0)
 			continue;
 		snprintf(names[i], IFNAMSIZ, "wire%d", i);
-		if (set_promiscuous(names[i]) == 0 && set_up(names[i], true) == 0)
+		snprintf(path, sizeof(path), "/sys/class/net/%s/mtu", names[i]);
+		write_text(path, WIRE_MTU);
+		if (set_up(names[i], true) == 0)
 			wire_count++;
 	}
 }

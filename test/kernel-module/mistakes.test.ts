@@ -44,3 +44,9 @@ test('a module that does not count frames by queue fails the live check', { time
   const { check } = await run(['\t\t\tlane->rx_packets++;\n', ''], '', '08-multiqueue')
   expect(check.results[0]?.seen).toMatch(/^[1-9]\d* frames came by queue \d, 0 went back on it, 0 were dropped$/)
 })
+
+test('a module without offloads fails the live check for long frames', { timeout: LIMIT_MS }, async () => {
+  const { check } = await run(['\tdev->features |= OFFLOADS;\n', ''], '', '09-offloads')
+  expect(check.results[0]).toMatchObject({ title: 'TCP passes in long frames', result: 'failed' })
+  expect(check.results[0]?.seen).toMatch(/^a received frame had \d{3,4} bytes on average$/)
+})

@@ -1,13 +1,17 @@
 /**
  * The driver of the outer ends of the wires to a virtual machine: each frame that the kernel
  * transmits goes to a network card of QEMU by a Unix socket, and each frame of the card is received
- * here. On the socket each frame follows its length, 4 bytes, big-endian.
+ * here. On the socket each frame follows a length of 4 bytes, big-endian, an Ethernet header, and
+ * its vnet header. QEMU removes the length, and course/kernel/guest.c the Ethernet header. So the
+ * kernel's long frames reach the module as they are, with their checksums left to do.
  */
 import { Buffer } from 'node:buffer'
 import { connect, type Socket } from 'node:net'
+import { createVnetHdr, parseVnetHdr } from '../../linux/frame-queue.ts'
+import { VIRTIO_NET_HDR_LEN } from '../../linux/uapi.ts'
 import { defineDriver, interfaceArg, text } from '../../netdev/driver.ts'
 import { allocEtherdevMqs } from '../../netdev/eth.ts'
-import { IFF_NOARP } from '../../netdev/if.ts'
+import { IFF_NOARP, NETIF_F_HW_CSUM, NETIF_F_SG, NETIF_F_TSO } from '../../netdev/if.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { netifRx, netifTxStopAllQueues, netifTxWakeAllQueues } from '../../netdev/netif.ts'
 import type { NetDeviceOps } from '../../netdev/ops.ts'
@@ -32,8 +36,11 @@ export interface WireEnd {
   readonly addresses: readonly string[]
 }
 
-/** The bytes in front of a frame. */
+/** A broadcast, by the EtherType for local experiments (IEEE 802), as in course/kernel/guest.c. */
+const ETHERNET = Buffer.from('ffffffffffffffffffffffff88b5', 'hex')
+/** The bytes of the length, and those before a frame. */
 const LENGTH = 4
+const HEADERS = ETHERNET.length + VIRTIO_NET_HDR_LEN
 
 function devInit(dev: NetDevice<WirePriv>): void {
   const socket = connect(dev.priv.path)
@@ -53,24 +60,29 @@ function devInit(dev: NetDevice<WirePriv>): void {
   })
 }
 
-function receive(dev: NetDevice<WirePriv>, frame: Uint8Array): void {
-  const skb = devAllocSkb(dev.net.pool, frame.length)
+function receive(dev: NetDevice<WirePriv>, packet: Uint8Array): void {
+  const length = packet.length - HEADERS
+  const skb = length < 0 ? undefined : devAllocSkb(dev.net.pool, length)
   if (skb === undefined) {
     dev.counters.count(0, RX_DROPPED)
     return
   }
-  const at = skb.put(frame.length)
-  skb.bytes.set(frame, at)
+  const at = skb.put(length)
+  // The headroom has place for the vnet header.
+  skb.bytes.set(packet.subarray(ETHERNET.length), at - VIRTIO_NET_HDR_LEN)
+  parseVnetHdr(skb)
   skb.dev = dev
   netifRx(skb)
 }
 
 function startXmit(skb: SkBuff, dev: NetDevice<WirePriv>): void {
-  const frame = Buffer.allocUnsafe(LENGTH + skb.len)
-  frame.writeUInt32BE(skb.len)
-  frame.set(skb.bytes.subarray(skb.data, skb.tail), LENGTH)
+  const packet = Buffer.allocUnsafe(LENGTH + HEADERS + skb.len)
+  packet.writeUInt32BE(HEADERS + skb.len)
+  packet.set(ETHERNET, LENGTH)
+  createVnetHdr(skb)
+  packet.set(skb.bytes.subarray(skb.data - VIRTIO_NET_HDR_LEN, skb.tail), LENGTH + ETHERNET.length)
   skb.free()
-  if (dev.priv.socket?.write(frame) === false) netifTxStopAllQueues(dev)
+  if (dev.priv.socket?.write(packet) === false) netifTxStopAllQueues(dev)
 }
 
 function uninit({ priv }: NetDevice<WirePriv>): void {
@@ -82,6 +94,8 @@ const ops: NetDeviceOps<WirePriv> = { ndoInit: devInit, ndoUninit: uninit, ndoSt
 function setup(dev: NetDevice<WirePriv>): void {
   const { mac, isNoArp } = dev.priv.end
   dev.netdevOps = ops
+  // The guest's kernel does what the module does not offer.
+  dev.features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO
   dev.devAddr.set(parseMac(mac) as Uint8Array)
   if (isNoArp) dev.flags |= IFF_NOARP
 }
