@@ -1,5 +1,4 @@
 /** All interfaces in one table, first those with trouble, then the busy ones. */
-import { signal } from '@preact/signals'
 import { useRef } from 'preact/hooks'
 import { formatNumber } from '../../base/quantity.ts'
 import type { DeviceCounters, DeviceId, DeviceRow } from '../feed-types.ts'
@@ -12,24 +11,7 @@ import type { DeviceRate } from './rates.ts'
 import { whole } from './traffic-units.ts'
 
 export function allView(app: App): View {
-  let time = 0
-  const last = signal<ReadonlyMap<DeviceId, readonly number[]>>(new Map())
-  return {
-    name: 'all',
-    title: 'All',
-    wants: [],
-    receive(message) {
-      // A feed that opens again repeats the last statistics.
-      if (message.type !== 'stats' || message.time === time) return
-      time = message.time
-      const frames = (id: DeviceId) => (app.rates.of(id)?.txPackets ?? 0) + (app.rates.of(id)?.rxPackets ?? 0)
-      const before = last.value
-      last.value = new Map(
-        message.devices.map(({ id }) => [id, [...(before.get(id) ?? []), frames(id)].slice(-POINTS)]),
-      )
-    },
-    Body: () => <All app={app} last={last.value} />,
-  }
+  return { name: 'all', title: 'All', wants: [], Body: () => <All app={app} /> }
 }
 
 interface Line {
@@ -55,13 +37,7 @@ const COLUMNS = [
   'timeouts',
 ] as const
 
-interface AllProps {
-  readonly app: App
-  /** Frames per second in the last minute, oldest first. */
-  readonly last: ReadonlyMap<DeviceId, readonly number[]>
-}
-
-function All({ app, last }: AllProps) {
+function All({ app }: { readonly app: App }) {
   const table = useRef<HTMLTableElement>(null)
   const order = useRef<readonly DeviceId[]>([])
   const { vnets, rates } = app
@@ -88,12 +64,18 @@ function All({ app, last }: AllProps) {
         </thead>
         <tbody>
           {lines.map(line => (
-            <Row key={line.device.id} {...line} last={last.get(line.device.id) ?? []} />
+            <Row key={line.device.id} {...line} last={lastOf(app, line.device.id)} />
           ))}
         </tbody>
       </table>
     </section>
   )
+}
+
+/** Returns the frames per second in the last minute, oldest first. */
+function lastOf({ history, time }: App, id: DeviceId): readonly number[] {
+  const [tx, rx] = ['tx frames', 'rx frames'].map(key => history.device(id)?.rate(key, time / 1000 - POINTS) ?? [])
+  return tx.map((frames, i) => (frames ?? 0) + (rx[i] ?? 0)).slice(-POINTS)
 }
 
 const placeIn = (order: readonly DeviceId[], { device }: Line): number => {

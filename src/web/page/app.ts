@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact'
 import type { CommandResult, DeviceId, DeviceRow, FeedMessage, PageCommand, VnetRow, Want } from '../feed-types.ts'
 import type { PageEvent } from './events.tsx'
 import type { Rates } from './rates.ts'
+import type { History } from './traffic-history.ts'
 
 /** Messages of which only the last one about the selected device matters. */
 export const LAST_TYPES = ['wire', 'params', 'segment', 'scenario', 'step'] as const
@@ -20,6 +21,8 @@ export interface App {
   readonly presets: readonly { readonly name: string; readonly up: string; readonly down: string }[]
   /** The rates between the last two messages with statistics. */
   readonly rates: Pick<Rates, 'of' | 'counters'>
+  /** The last ten minutes of all devices. */
+  readonly history: History
   /** The last events of all devices, oldest first. */
   readonly events: readonly PageEvent[]
   /** The server's time of the last statistics, in milliseconds since 1970. */

@@ -3,6 +3,7 @@
  * them from the kernel to the far end and back.
  */
 import type { DeviceRow, FeedMessage, VnetRow } from '../feed-types.ts'
+import { stageName } from './traffic-history.ts'
 
 export type PartInfo = Extract<FeedMessage, { type: 'parts' }>['parts'][number]
 export type WireInfo = NonNullable<Extract<FeedMessage, { type: 'wire' }>['wire']>
@@ -130,15 +131,11 @@ function foldName(parts: readonly PartInfo[]): string {
   return isSeries ? `${first} to ${end}` : `${parts.length} × ${parts[0].kind}`
 }
 
-export function stageId({ direction, path, stage }: StageReport): string {
-  return `wire ${direction} ${path}${stage}`
-}
-
 function wireColumn({ text, stages }: WireInfo, first: boolean): Column {
   const direction = (name: 'ab' | 'ba'): DrawnGroup => {
     const items = stages
       .filter(stage => stage.direction === name)
-      .map((stage): DrawnItem => ({ kind: 'stage', id: stageId(stage), stage }))
+      .map((stage): DrawnItem => ({ kind: 'stage', id: `wire ${stageName(stage)}`, stage }))
     const isDirect = items.length === 0 || text[name] === ''
     return {
       id: `wire ${name}`,

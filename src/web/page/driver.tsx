@@ -15,7 +15,7 @@ import {
   modelOf,
   type PartInfo,
   peerOf,
-  stageId,
+  type StageReport,
 } from './driver-model.ts'
 import { CountRates, GSO_NOTE, MOST_DOTS, stateOf } from './driver-text.ts'
 import { CAUSES, HARMLESS } from './drop-reason.ts'
@@ -23,6 +23,7 @@ import { Events } from './events.tsx'
 import { Flights } from './flights.ts'
 import { drawn, useWidth } from './hooks.ts'
 import { placeHash } from './place.ts'
+import { stageName } from './traffic-history.ts'
 
 const COLUMNS = ['interface', 'frames/s', 'bit/s', 'frames', 'bytes', 'dropped', 'errors', 'timeouts'] as const
 /** A narrow page does without the `whole` numbers. */
@@ -32,6 +33,8 @@ const TROUBLE = 5
 /** Fewer frames are those that kernels send by themselves when an interface comes up. */
 const FEW = 10
 const LEGEND = `Up to ${MOST_DOTS} frames per second, a dot is a frame. Above, the width of a line is the rate.`
+/** The seconds whose last sample is the present. */
+const LATELY = 3
 /** The colours of both directions: the device's transmit side is its peer's receive side. */
 const LANES = ['tx', 'rx', 'rx', 'tx'] as const
 
@@ -44,8 +47,6 @@ interface Parts {
 export function driverView(app: App): View {
   const parts = signal<ReadonlyMap<DeviceId, Parts>>(new Map())
   const flights = new Flights()
-  /** The rates of the drops of stages. */
-  const drops = new CountRates()
   let shown: DeviceId | undefined
   return {
     name: 'driver',
@@ -61,10 +62,6 @@ export function driverView(app: App): View {
       if (message.type === 'flights' && message.id === device?.id) {
         flights.receive(message, peerOf(device, vnets) !== undefined)
       }
-      if (message.type === 'wire' && message.id === device?.id) {
-        const stages = message.wire?.stages ?? []
-        drops.sample(message.time, new Map(stages.map(stage => [stageId(stage), stage.dropped])))
-      }
       if (message.type !== 'parts') return
       const shown = [device?.id, device && peerOf(device, vnets)?.id]
       const rates = parts.value.get(message.id)?.rates ?? new CountRates()
@@ -73,7 +70,7 @@ export function driverView(app: App): View {
       const others = [...parts.value].filter(([id]) => shown.includes(id))
       parts.value = new Map([...others, [message.id, { parts: message.parts, rates }]])
     },
-    Body: () => <Driver app={app} parts={parts.value} flights={flights} drops={drops} />,
+    Body: () => <Driver app={app} parts={parts.value} flights={flights} />,
   }
 }
 
@@ -81,10 +78,9 @@ interface DriverProps {
   readonly app: App
   readonly parts: ReadonlyMap<DeviceId, Parts>
   readonly flights: Flights
-  readonly drops: CountRates
 }
 
-function Driver({ app, parts, flights, drops }: DriverProps) {
+function Driver({ app, parts, flights }: DriverProps) {
   const [ref, width] = useWidth<HTMLDivElement>()
   const { device, vnets } = app
   const own = device && parts.get(device.id)
@@ -103,7 +99,7 @@ function Driver({ app, parts, flights, drops }: DriverProps) {
       {device !== undefined && model === undefined && <p class="muted">Waiting for its parts.</p>}
       <div class="drawing" ref={ref}>
         {model !== undefined && width > 0 && (
-          <Picture app={app} parts={parts} flights={flights} drops={drops} model={model} width={width} />
+          <Picture app={app} parts={parts} flights={flights} model={model} width={width} />
         )}
       </div>
       {model !== undefined && (
@@ -140,7 +136,7 @@ interface PictureProps extends DriverProps {
   readonly width: number
 }
 
-function Picture({ app, model, parts, flights, drops, width: whole }: PictureProps) {
+function Picture({ app, model, parts, flights, width: whole }: PictureProps) {
   const { device, peer, columns } = model
   const ids = columns.flatMap(({ away, toward }) =>
     [away, toward].flatMap(group => [group?.id, ...(group?.items ?? []).map(sizeKey)]),
@@ -149,17 +145,21 @@ function Picture({ app, model, parts, flights, drops, width: whole }: PicturePro
   const key = JSON.stringify([device.id, device.label, peer?.label, model.far, whole, ids])
   const drawing = useMemo(() => layout(model, whole), [key])
   const { boxes, arrows, width, height, isVertical } = drawing
+  const lately = app.time / 1000 - LATELY
+  const samples = app.history.wire(device.id)
+  const dropsOf = (stage: StageReport) => samples?.rate(`dropped ${stageName(stage)}`, lately).at(-1) ?? 0
   const items = new Map<string, { readonly item: DrawnItem; readonly perSecond: number | undefined }>()
   for (const { owner, away, toward } of columns) {
     const counts = parts.get(owner === 'far' && peer !== undefined ? peer.id : device.id)?.rates
     for (const item of [...(away?.items ?? []), ...(toward?.items ?? [])]) {
       const key = item.kind === 'part' ? `${item.part.kind} ${item.part.name}` : ''
-      items.set(item.id, { item, perSecond: item.kind === 'stage' ? drops.of(item.id) : counts?.of(key) })
+      items.set(item.id, { item, perSecond: item.kind === 'stage' ? dropsOf(item.stage) : counts?.of(key) })
     }
   }
   const isSlow = app.mayChange && flights.hasSome && isFewer(app.rates, device) && isFewer(app.rates, peer)
   const wire = columns.find(({ owner }) => owner === 'wire')
-  const drop = (group: DrawnGroup | undefined) => (group?.items ?? []).some(({ id }) => (drops.of(id) ?? 0) > 0)
+  const drop = (group: DrawnGroup | undefined) =>
+    (group?.items ?? []).some(item => item.kind === 'stage' && dropsOf(item.stage) > 0)
   const isDropping = { away: drop(wire?.away), toward: drop(wire?.toward) }
   const shown = arrows.map(arrow => ({
     arrow,

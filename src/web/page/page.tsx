@@ -13,6 +13,7 @@ import { isCommandKey, useNow } from './hooks.ts'
 import { findDevice, type PagePlace, parsePlace, placeHash } from './place.ts'
 import { Rates } from './rates.ts'
 import { PageSession } from './session.ts'
+import { History, named } from './traffic-history.ts'
 import { clockText } from './traffic-units.ts'
 
 /** Messages about the present moment, which repeat: not requested while the page is hidden. */
@@ -58,9 +59,10 @@ options.debounceRendering = draw => requestAnimationFrame(() => draw())
 export class Page implements App {
   readonly #session = new PageSession()
   readonly #rates = new Rates()
+  readonly history = new History()
   readonly #feed = new FeedReader({
     open: (address, listener) => this.#session.open(address, listener),
-    receive: message => batch(() => this.#receive(message)),
+    receive: message => batch(() => this.#receive(named(message))),
     changed: state => batch(() => this.#connected(state)),
   })
   readonly #views: readonly View[]
@@ -166,6 +168,7 @@ export class Page implements App {
   }
 
   #receive(message: FeedMessage): void {
+    this.history.receive(message)
     if (message.type === 'hello') {
       const before = this.device?.id
       this.#hello.value = message

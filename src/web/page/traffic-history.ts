@@ -129,6 +129,22 @@ function raise(most: Record<string, number>, key: string, value: number): void {
   most[key] = Math.max(value, most[key] ?? 0)
 }
 
+/**
+ * Names the stages of a message. Those that were removed follow the others as long as they hold
+ * packets, and may have the names of new ones: `delay`, `delay removed`, `delay removed 2`.
+ */
+export function named(message: FeedMessage): FeedMessage {
+  if (message.type !== 'wire' || message.wire === undefined) return message
+  const counts = new Map<string, number>()
+  const stages = message.wire.stages.map(stage => {
+    const name = stageName(stage)
+    const before = counts.get(name) ?? 0
+    counts.set(name, before + 1)
+    return before === 0 ? stage : { ...stage, stage: `${stage.stage} removed${before > 1 ? ` ${before}` : ''}` }
+  })
+  return { ...message, wire: { ...message.wire, stages } }
+}
+
 /** Returns `ab loss 2`, or `ab match then loss` for a stage that lies in another. */
 export function stageName({ direction, path, stage }: Pick<Wire['stages'][number], 'direction' | 'path' | 'stage'>) {
   return `${direction} ${path}${stage}`

@@ -37,6 +37,8 @@ const HEIGHT = 160
 /** The same in all plots, so that times are below each other. */
 const AXIS_WIDTH = 64
 const AXIS_HEIGHT = 28
+/** The half of a time at the right end, which is drawn outside. */
+const HALF_CLOCK = 32
 const DASH = [6, 4]
 /** Steps of the axis of time, in seconds. */
 const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300]
@@ -164,7 +166,7 @@ function optionsOf({ current: { spec, content, zoom } }: Latest, width: number):
       { ...axis, values: (_, splits) => splits.map(value => formatNumber(value, unit)), size: AXIS_WIDTH, space: 28 },
     ],
     series: [{}, ...(series.length === 0 ? [{ show: false }] : series)],
-    padding: [8, 16, 0, 0],
+    padding: [8, HALF_CLOCK, 0, 0],
     cursor: {
       y: false,
       drag: { x: true, y: false, setScale: false, dist: DRAG_MIN },

@@ -5,7 +5,7 @@ import type { App, Last, View } from './app.ts'
 import { GSO_NOTE } from './driver-text.ts'
 import { Events } from './events.tsx'
 import { SCROLLABLE, useKeys } from './hooks.ts'
-import { History, stageName } from './traffic-history.ts'
+import { stageName } from './traffic-history.ts'
 import { PLOTS } from './traffic-lines.ts'
 import { Plot, type TimeRange } from './traffic-plot.tsx'
 import { WINDOW } from './traffic-samples.ts'
@@ -28,7 +28,6 @@ export function trafficView(app: App): View {
     title: 'Traffic',
     wants: ['parts', 'wire'],
     receive(message) {
-      state.history.receive(message)
       if (message.type === 'stats' && !state.isPaused.value) state.version.value++
     },
     Body: () => <Traffic app={app} state={state} />,
@@ -40,7 +39,6 @@ type State = ReturnType<typeof newState>
 /** What stays while other views are shown. */
 function newState(app: App) {
   const state = {
-    history: new History(),
     /** Grows with each sample that is to be drawn. */
     version: signal(0),
     /** A deleted device keeps its last samples until another one is selected. */
@@ -61,7 +59,8 @@ function newState(app: App) {
 }
 
 function Traffic({ app, state }: { readonly app: App; readonly state: State }) {
-  const { history, isPaused, length, zoom } = state
+  const { history } = app
+  const { isPaused, length, zoom } = state
   const id = state.id.value
   const wire = app.last('wire')?.wire
   /** What is drawn until the next sample, or while the drawing is paused. */

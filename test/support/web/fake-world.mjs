@@ -188,16 +188,18 @@ export class FakeWorld {
         .split('|')
         .map(word => word.trim())
         .filter(Boolean)
-        .map(word => {
-          const stage = word.split(' ')[0] ?? ''
-          const dropped = stage === 'loss' ? Math.round(frames / 100) : 0
+        .map((word, i, words) => {
+          const kind = word.split(' ')[0] ?? ''
+          const number = words.slice(0, i + 1).filter(other => other.startsWith(`${kind} `)).length
+          const stage = number > 1 ? `${kind} ${number}` : kind
+          const dropped = kind === 'loss' ? Math.round(frames / 100) : 0
           const p50 = 0.06 + (this.time % 8) / 1000
           /** @type {[number, number][]} */
           const counts = [
             [p50, frames],
             [0.85, frames >> 4],
           ]
-          const late = stage === 'delay' ? { late: { p50, p99: 0.85, counts } } : {}
+          const late = kind === 'delay' ? { late: { p50, p99: 0.85, counts } } : {}
           return {
             stage,
             path: '',

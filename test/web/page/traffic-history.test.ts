@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { DeviceCounters, FeedMessage } from '../../../src/web/feed-types.ts'
-import { History } from '../../../src/web/page/traffic-history.ts'
+import { History, named } from '../../../src/web/page/traffic-history.ts'
 
 const START = 1_700_000_000_000
 type Stage = NonNullable<Extract<FeedMessage, { type: 'wire' }>['wire']>['stages'][number]
@@ -132,4 +132,24 @@ describe('history of queues', () => {
     history.receive(stats(0, counters('a')))
     expect(history.device('a')!.levelKeys()).toEqual(['held'])
   })
+})
+
+it('removed stages that hold packets have names of their own beside new ones of the same kind', () => {
+  const [now, before, first] = [
+    stage({ stage: 'delay', held: 1 }),
+    stage({ stage: 'delay', held: 2 }),
+    stage({ stage: 'delay', held: 3 }),
+  ]
+  const message = named(
+    wire(0, 'a', now, stage({ stage: 'loss 2' }), before, first, stage({ stage: 'delay', direction: 'ba' })),
+  )
+  const names = message.type === 'wire' ? message.wire?.stages.map(({ stage }) => stage) : []
+  expect(names).toEqual(['delay', 'loss 2', 'delay removed', 'delay removed 2', 'delay'])
+  const history = new History()
+  history.receive(message)
+  history.receive(stats(1, counters('a')))
+  const samples = history.device('a')!
+  const held = samples.levelKeys().map(key => [key, samples.level(key, 0)[0]])
+  expect(held).toContainEqual(['wire ab delay', 1])
+  expect(held).toContainEqual(['wire ab delay removed 2', 3])
 })
