@@ -292,7 +292,7 @@ export class Page implements App {
             {WORDS[state]}
           </span>
         </header>
-        <div class="notices">
+        <section class="notices" aria-label="Notices">
           <div class="notice" hidden={trouble === undefined}>
             <p role="status">{trouble}</p>
             {trouble !== undefined && <Retry state={state} feed={this.#feed} />}
@@ -313,7 +313,7 @@ export class Page implements App {
             </dl>
           )}
           <div aria-live="polite">{this.#notices.value.map(notice => this.#notice(notice))}</div>
-        </div>
+        </section>
         <DeviceList app={this} view={view.name} isOpen={isOpen} />
         <main>
           <div class="about">
