@@ -12,19 +12,19 @@
  */
 import './base/dispose.ts'
 import { existsSync, rmSync } from 'node:fs'
-import { basename, dirname } from 'node:path'
-import {
-  type Browser,
-  type BrowserType,
-  test as base,
-  type Fixtures,
-  type LaunchOptions,
-  type PlaywrightTestArgs,
-  type PlaywrightTestOptions,
-  type PlaywrightWorkerArgs,
-  type PlaywrightWorkerOptions,
-  type TestInfo,
-  type TestType,
+import { createRequire } from 'node:module'
+import { basename, dirname, join, resolve } from 'node:path'
+import type {
+  Browser,
+  BrowserType,
+  Fixtures,
+  LaunchOptions,
+  PlaywrightTestArgs,
+  PlaywrightTestOptions,
+  PlaywrightWorkerArgs,
+  PlaywrightWorkerOptions,
+  TestInfo,
+  TestType,
 } from '@playwright/test'
 import { UsageError } from './base/usage-error.ts'
 import { forwarder } from './testing/lab/forward.ts'
@@ -34,7 +34,35 @@ import { LabLink } from './testing/lab/link.ts'
 import { checkForm, type Form, OBJECT } from './testing/lab/options.ts'
 import { addDrops, labName, reasonToSkip, seedFor } from './testing/runner.ts'
 
-export { expect } from '@playwright/test'
+/** Both names lead to the same module. A package manager may hide either of them. */
+const NAMES = ['playwright/test', '@playwright/test']
+
+/**
+ * Loads Playwright from where the running program is, or else the directory. An import would look
+ * beside vnet's own files, which are outside the project if npm has linked a clone.
+ */
+function loadPlaywright(): typeof import('@playwright/test') {
+  const places = [resolve(process.argv[1] ?? ''), join(process.cwd(), 'package.json'), import.meta.filename]
+  for (const require of places.map(place => createRequire(place))) {
+    for (const name of NAMES) {
+      const path = resolved(require, name)
+      if (path !== undefined) return require(path)
+    }
+  }
+  throw new UsageError('vnet/playwright: @playwright/test is not installed: npm install --save-dev @playwright/test')
+}
+
+function resolved(require: NodeJS.Require, name: string): string | undefined {
+  try {
+    return require.resolve(name)
+  } catch {
+    return undefined
+  }
+}
+
+const runner = loadPlaywright()
+/** Playwright's own. */
+export const expect: typeof import('@playwright/test').expect = runner.expect
 
 /** The link of a test's pages. By default it has no impairments, and `capture` is true. */
 export interface NetworkOptions extends LabCableOptions {
@@ -179,7 +207,7 @@ function endsOf(network: unknown): Ends {
 }
 
 /** Makes the hosts of a test and the link between them. */
-async function join(lab: Lab, given: string | NetworkOptions): Promise<LabLink> {
+async function joined(lab: Lab, given: string | NetworkOptions): Promise<LabLink> {
   checkForm('network', given, NETWORK)
   const { forward = [], ...cable }: NetworkOptions = typeof given === 'string' ? { wire: given } : given
   checkForm('network: forward', forward, PORTS)
@@ -196,7 +224,7 @@ const linked = {
   network: [
     async ({ network, lab }: { network: LabLink | string | NetworkOptions; lab: Lab }, use: Use<LabLink>) =>
       // A fixture of the test may pass on the link that it is given.
-      use(network instanceof LabLink ? network : await join(lab, network)),
+      use(network instanceof LabLink ? network : await joined(lab, network)),
     LIMIT,
   ],
 }
@@ -301,4 +329,4 @@ const fixtures = {
 export const test: NetworkTest<
   PlaywrightTestArgs & PlaywrightTestOptions & NetworkFixtures,
   PlaywrightWorkerArgs & PlaywrightWorkerOptions
-> = linking((base as Base).extend(fixtures).extend(linked)) as never
+> = linking((runner.test as Base).extend(fixtures).extend(linked)) as never

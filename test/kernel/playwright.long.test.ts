@@ -77,6 +77,8 @@ test('network type-checks as an option and as a link', { timeout: 120_000 }, ({ 
     typeRoots: [join(ROOT, 'node_modules/@types')],
     // Playwright's declarations are not for compilers with this option.
     exactOptionalPropertyTypes: false,
+    // The types of a linked clone find those of the project's Playwright.
+    preserveSymlinks: true,
   }
   writeFileSync(join(project.directory, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['types.ts'] }))
   const tsc = join(ROOT, 'node_modules/.bin/tsc')

@@ -1,12 +1,12 @@
-/** The project in examples/playwright, installed in a copy, with vnet like from a registry. */
+/** The project in examples/playwright, installed in a copy, with vnet linked as from a clone. */
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const CASES = join(ROOT, 'test/browsers/cases')
-/** What an installed vnet has, and a clone. */
+/** The parts of a clone that labs need. */
 const PARTS = ['dist', 'build/Release', 'package.json']
 
 // The settings of the npm and the runner that run the tests must not reach the ones run here.
@@ -42,11 +42,7 @@ export class PlaywrightProject implements Disposable {
     const flags = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--fetch-retries=0']
     const { status, text } = this.run(['npm', 'ci', ...flags])
     if (status !== 0) return `npm ci in examples/playwright failed: ${text}`
-    // The package itself: from the clone, which is a link, the project's Playwright is not found.
-    const installed = join(this.directory, 'node_modules/vnet')
-    rmSync(installed)
-    mkdirSync(installed)
-    const copy = (path: string) => cpSync(join(ROOT, path), join(installed, path), { recursive: true })
+    const copy = (path: string) => cpSync(join(ROOT, path), join(this.#parent, path), { recursive: true })
     const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
     for (const path of PARTS) copy(path)
     for (const name of [...Object.keys(dependencies), '@yuuang']) copy(`node_modules/${name}`)
