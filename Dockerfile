@@ -17,7 +17,7 @@ WORKDIR /vnet
 COPY --from=build /vnet/package.json ./
 COPY --from=build /vnet/node_modules ./node_modules
 COPY --from=build /vnet/dist ./dist
-COPY --from=build /vnet/build/Release/vnet.node /vnet/build/Release/vnet-cni ./build/Release/
+COPY --from=build /vnet/build/Release/vnet* ./build/Release/
 COPY --from=build /vnet/deploy ./deploy
 COPY --from=build /vnet/course ./course
 ENTRYPOINT ["node", "/vnet/dist/vnet.js"]

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { loadExercises } from '../../src/cli/exercise-file.ts'
 import { withMistake } from '../../src/course/exercise.ts'
@@ -36,11 +35,4 @@ test('a mistake replaces texts of the solution, also one that another replacemen
 test.each(['', 'a()\na()'])('a mistake whose text does not occur exactly once in %j is refused', solution => {
   const replace = ['a()', ''] as const
   expect(() => withMistake(solution, { name: 'late', explainedBy: '', replace })).toThrow('late: not exactly once: a()')
-})
-
-test('the image of vnet contains the course, which completion reads', () => {
-  const image = readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8')
-    .split(/^FROM /m)
-    .at(-1)
-  expect(image).toContain('\nCOPY --from=build /vnet/course ./course\n')
 })
