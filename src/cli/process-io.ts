@@ -20,6 +20,7 @@ export interface ProcessLike {
   /** Set when the program has finished. */
   exitCode?: number | string | null | undefined
   readonly env?: NodeJS.ProcessEnv
+  readonly pid?: number
   exit(code: number): void
   on(event: string, fn: (value: unknown) => void): unknown
   off(event: string, fn: (value: unknown) => void): unknown
@@ -57,6 +58,10 @@ export interface ProcessIo extends Io {
  * A signal or uncaught exception notifies listeners. Without any, or again, the process exits;
  * signals within SAME_CAUSE_MS of the first count as one. A driver's rejected promise ends nothing
  * if something listens for it. `lockupTimes` are for tests.
+ *
+ * SIGHUP reloads if something listens for that. A process that systemd started ignores it
+ * otherwise: `systemctl reload` would stop the service, with status 0, which Restart=on-failure
+ * does not start again.
  */
 export function processIo(process: ProcessLike, lockupTimes?: LockupTimes): ProcessIo {
   const listeners = new Set<(end: End) => void>()
@@ -106,11 +111,14 @@ export function processIo(process: ProcessLike, lockupTimes?: LockupTimes): Proc
     }
   }
   let passedOn = false
+  // systemd.exec(5): other processes of the service inherit the variable, with another process id.
+  const isService = process.pid !== undefined && process.env?.SYSTEMD_EXEC_PID === String(process.pid)
   const reloads = new Set<() => void>()
   for (const signal of SIGNALS) {
     process.on(signal, () => {
       if (passedOn) return
       if (signal === 'SIGHUP' && reloads.size > 0) for (const fn of [...reloads]) fn()
+      else if (signal === 'SIGHUP' && isService) put('err', 'vnet: SIGHUP ignored: there is nothing to read again\n')
       else onSignal(signal)
     })
   }

@@ -19,6 +19,7 @@ class FakeProcess extends EventEmitter {
   readonly exits: number[] = []
   exitCode: number | undefined
   env: NodeJS.ProcessEnv = {}
+  readonly pid = 4711
   exit(code: number): void {
     this.exits.push(code)
   }
@@ -90,6 +91,21 @@ test('each SIGHUP reloads, and does not end the process, if something listens fo
   pause()
   process.emit('SIGHUP')
   expect([told, process.exits]).toEqual([2, [129]])
+})
+
+test('SIGHUP without anything to reload is ignored if systemd started this process, but not its child', () => {
+  const hangUp = (SYSTEMD_EXEC_PID: string) => {
+    const process = new FakeProcess()
+    process.env = { SYSTEMD_EXEC_PID }
+    const ends: End[] = []
+    processIo(process).onEnd(end => ends.push(end))
+    process.emit('SIGHUP')
+    process.emit('SIGTERM')
+    return [process.stderr.text, ends]
+  }
+  const line = 'vnet: SIGHUP ignored: there is nothing to read again\n'
+  expect(hangUp('4711')).toEqual([line, [{ signal: 'SIGTERM' }]])
+  expect(hangUp('4710')).toEqual(['', [{ signal: 'SIGHUP' }]])
 })
 
 test('an uncaught exception notifies the listeners', () => {

@@ -1,6 +1,6 @@
 /** The unit file: right in systemd's eyes, tight by its measure, and enough for vnet. */
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, readFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
@@ -24,9 +24,13 @@ function setting(name: string): string[] {
   return [...lines].flatMap(line => line[1]?.split(' ') ?? [])
 }
 
-test('systemd-analyze verify reports nothing about the unit', () => {
-  const instance = join(directory, 'vnet@office.service')
+test('systemd-analyze verify reports nothing about the unit, nor about the settings of vnet node', () => {
+  const instance = join(directory, 'vnet@node.service')
   copyFileSync(UNIT, instance)
+  const [, settings = ''] = readFileSync('docs/running.md', 'utf8').match(/^```ini\n(.*?)^```$/ms) ?? []
+  expect(settings).toMatch(/^SystemCallFilter=bpf$/m)
+  mkdirSync(`${instance}.d`)
+  writeFileSync(`${instance}.d/override.conf`, settings)
   expect(analyze('verify', instance)).toEqual({ status: 0, output: '' })
 })
 
