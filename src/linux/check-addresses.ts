@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { UsageError } from '../base/usage-error.ts'
 import type { LinkRoute } from '../netdev/port.ts'
-import { parseAddress, parsePrefix } from '../packet/address.ts'
+import { formatPrefix, networkOf, parseAddress, parsePrefix, sameBytes } from '../packet/address.ts'
 
 /** Throws a UsageError unless `addresses` is a list of addresses with their prefixes. */
 export function checkAddresses(addresses: readonly string[]): void {
@@ -14,15 +14,19 @@ export function checkAddresses(addresses: readonly string[]): void {
   }
 }
 
-/** Parses routes such as `192.0.2.0/24 via 198.18.0.1`. Throws a UsageError. */
+/** Parses routes such as `192.0.2.0/24 via 198.18.0.1`, of a list. Throws a UsageError. */
 export function parseRoutes(routes: readonly string[]): LinkRoute[] {
-  if (!Array.isArray(routes)) throw new UsageError(`routes ${inspect(routes)}: give a list, such as ['192.0.2.0/24']`)
   return routes.map(text => {
     const [, network = '', router] = /^(\S+)(?: via (\S+))?$/.exec(String(text)) ?? []
     const to = parsePrefix(network)
     const via = router === undefined ? undefined : parseAddress(router)
     const isSound = to !== undefined && (router === undefined || via?.length === to.bytes.length)
-    if (isSound) return { to, via }
+    if (isSound) {
+      const bytes = networkOf(to)
+      if (sameBytes(bytes, to.bytes)) return { to, via }
+      const meant = formatPrefix({ ...to, bytes })
+      throw new UsageError(`routes: ${inspect(text)} has bits after its prefix; the network is '${meant}'`)
+    }
     throw new UsageError(
       `routes: ${inspect(text)} is not a route, such as '192.0.2.0/24' or '0.0.0.0/0 via 198.18.0.1'`,
     )

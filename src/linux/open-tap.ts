@@ -3,7 +3,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { checkOptions, UsageError } from '../base/usage-error.ts'
-import { devValidName, MAX_TAP_QUEUES, NETIF_F_ALL_TAP } from '../netdev/if.ts'
+import { devValidName, ETH_MIN_MTU, MAX_TAP_QUEUES, NETIF_F_ALL_TAP } from '../netdev/if.ts'
 import type { LinkRequest, Platform, PortSpec } from '../netdev/port.ts'
 import { parseMac } from '../packet/address.ts'
 import { SkBuffPool } from '../skb/pool.ts'
@@ -55,10 +55,46 @@ export interface TapOptions {
 
 const NO_DNS = 'the kernel has no name servers per interface: use resolvectl, or /etc/netns/NAME/resolv.conf'
 
-const OPTIONS: readonly (keyof TapOptions)[] = [
-  ...(['name', 'netns', 'fd', 'addresses', 'routes', 'mtu', 'mac', 'queues', 'offload', 'layer'] as const),
-  ...(['signal', 'platform'] as const),
-]
+/** What a value of each option must be, in order of the checks. */
+const VALUES: Readonly<Record<keyof TapOptions, readonly [isValid: (value: unknown) => boolean, text: string]>> = {
+  name: [
+    value => typeof value === 'string' && devValidName(value),
+    '1 to 15 bytes without /, : or white space, with at most one %d',
+  ],
+  netns: [value => typeof value === 'string' && value !== '', 'give a name as in `ip netns`, or a path'],
+  fd: [value => isInteger(value, 0, 2 ** 31 - 1), "give a descriptor's number"],
+  addresses: [Array.isArray, "give a list, such as ['198.18.0.1/24']"],
+  routes: [Array.isArray, "give a list, such as ['192.0.2.0/24']"],
+  mtu: [value => isInteger(value, ETH_MIN_MTU, 0xffff), `from ${ETH_MIN_MTU} to ${0xffff}`],
+  mac: [value => typeof value === 'string' && parseMac(value) !== undefined, 'write it as 02:00:00:00:00:01'],
+  queues: [value => isInteger(value, 1, MAX_TAP_QUEUES), `from 1 to ${MAX_TAP_QUEUES}`],
+  offload: [value => typeof value === 'boolean', 'it is true or false'],
+  layer: [value => value === 'tap' || value === 'tun', "it is 'tap' or 'tun'"],
+  // Each realm, such as a test environment, has an AbortSignal of its own.
+  signal: [value => typeof (value as AbortSignal | null)?.throwIfAborted === 'function', 'give an AbortSignal'],
+  platform: [value => typeof (value as Platform | null)?.open === 'function', 'give a MemoryPlatform'],
+}
+
+function isInteger(value: unknown, least: number, most: number): boolean {
+  return Number.isInteger(value) && (value as number) >= least && (value as number) <= most
+}
+
+/** Throws a UsageError that names the wrong option. */
+function check(options: TapOptions): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new UsageError(`openTap ${inspect(options)}: give an object, such as { name: 'tap0' }`)
+  }
+  if ('dns' in options) throw new UsageError(`dns: ${NO_DNS}`)
+  const names = Object.keys(VALUES) as (keyof TapOptions)[]
+  checkOptions('openTap', options, names)
+  for (const name of names) {
+    const [isValid, text] = VALUES[name]
+    const value: unknown = options[name]
+    if (value !== undefined && !isValid(value)) {
+      throw new UsageError(`${name} ${inspect(value, { depth: -1 })}: ${text}`)
+    }
+  }
+}
 
 /**
  * Makes an interface, or attaches to a persistent one or to `fd`, sets it up and returns it. Frames
@@ -69,8 +105,7 @@ const OPTIONS: readonly (keyof TapOptions)[] = [
  * CAP_NET_ADMIN), and the signal's reason if it aborts meanwhile. It then leaves no interface.
  */
 export async function openTap(options: TapOptions = {}): Promise<Tap> {
-  if ('dns' in options) throw new UsageError(`dns: ${NO_DNS}`)
-  checkOptions('openTap', options, OPTIONS)
+  check(options)
   const { signal, fd } = options
   if (fd !== undefined) checkDescriptor(options)
   const spec = portSpec(options)
@@ -117,8 +152,6 @@ function warn(text: string): void {
 const OF_NEW = ['name', 'netns', 'queues', 'platform'] as const
 
 function checkDescriptor(options: TapOptions): void {
-  const { fd } = options
-  if (!Number.isInteger(fd) || (fd as number) < 0) throw new UsageError(`fd ${inspect(fd)}: give a descriptor's number`)
   const other = OF_NEW.find(name => options[name] !== undefined)
   if (other !== undefined)
     throw new UsageError(`fd and ${other}: the descriptor's interface exists, so leave out ${other}`)
@@ -126,20 +159,12 @@ function checkDescriptor(options: TapOptions): void {
 
 function portSpec(options: TapOptions): Omit<PortSpec, 'slots'> & { readonly layer: TapLayer } {
   const { layer = 'tap', name = `${layer}%d`, netns, queues = 1, offload = false } = options
-  if (layer !== 'tap' && layer !== 'tun') throw new UsageError(`layer '${layer}': it is 'tap' or 'tun'`)
-  if (!devValidName(name)) {
-    throw new UsageError(`name '${name}': 1 to 15 bytes without /, : or white space, with at most one %d`)
-  }
-  if (!Number.isInteger(queues) || queues < 1 || queues > MAX_TAP_QUEUES) {
-    throw new UsageError(`queues ${queues}: from 1 to ${MAX_TAP_QUEUES}`)
-  }
   return { name, netns, queues, layer, features: offload ? NETIF_F_ALL_TAP : 0 }
 }
 
 function linkRequest({ layer, mac, mtu, addresses = [], routes = [] }: TapOptions): LinkRequest {
   checkAddresses(addresses)
   const address = mac === undefined ? undefined : parseMac(mac)
-  if (mac !== undefined && address === undefined) throw new UsageError(`mac '${mac}': write it as 02:00:00:00:00:01`)
   if (mac !== undefined && layer === 'tun') throw new UsageError(`mac '${mac}': a TUN has no hardware address`)
   return {
     up: true,

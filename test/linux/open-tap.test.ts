@@ -99,8 +99,31 @@ describe('opening', () => {
     ['a descriptor and a name', { fd: 3, name: 'tap0' }, 'fd and name'],
     ['an unknown option', { adresses: [] } as never, "openTap: no option is called 'adresses', but name, netns"],
     ['a TUN with a hardware address', { mac: '02:00:00:00:00:17', layer: 'tun' }, 'a TUN has no hardware address'],
+    ['a name that is no text', { name: 5 } as never, 'name 5: 1 to 15 bytes'],
+    ['a namespace that is no text', { netns: 5 } as never, 'netns 5: give a name'],
+    ['an empty namespace', { netns: '' }, "netns '': give a name"],
+    ['an MTU in quotes', { mtu: '1400' } as never, "mtu '1400': from 68 to 65535"],
+    ['a broken MTU', { mtu: 1400.5 }, 'mtu 1400.5: from 68'],
+    ['a negative MTU', { mtu: -1 }, 'mtu -1: from 68'],
+    ['an MTU of null', { mtu: null } as never, 'mtu null: from 68'],
+    ['an address that is a number', { mac: 5 } as never, 'mac 5: write it as'],
+    ['a text for offload', { offload: 'yes' } as never, "offload 'yes': it is true or false"],
+    ['a text for the signal', { signal: 'x' } as never, "signal 'x': give an AbortSignal"],
+    ['a route with host bits', { routes: ['192.0.2.1/24'] }, "the network is '192.0.2.0/24'"],
+    ['an IPv6 route with host bits', { routes: ['2001:db8::1/32'] }, "the network is '2001:db8::/32'"],
   ])('%s is a UsageError that says what is wrong', async (_, options, text) => {
     const error = await openTap({ ...options, platform }).catch(error => error)
+    expect(error).toBeInstanceOf(UsageError)
+    expect(error.message).toContain(text)
+  })
+
+  test.each<[unknown, string]>([
+    [null, 'openTap null: give an object'],
+    ['tap0', "openTap 'tap0': give an object"],
+    [{ platform: 3 }, 'platform 3: give a MemoryPlatform'],
+    [{ platform: {} }, 'platform {}: give a MemoryPlatform'],
+  ])('openTap(%j) is a UsageError', async (options, text) => {
+    const error = await openTap(options as TapOptions).catch(error => error)
     expect(error).toBeInstanceOf(UsageError)
     expect(error.message).toContain(text)
   })
