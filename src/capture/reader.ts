@@ -3,12 +3,15 @@
  * recognizes the format.
  *
  *     const reader = new CaptureReader('a.pcapng')
- *     for (const chunk of chunks) {
- *       reader.push(chunk)
+ *     const drain = () => {
  *       for (let record = reader.next(); record !== undefined; record = reader.next()) use(record)
  *     }
+ *     for await (const chunk of createReadStream('a.pcapng')) {
+ *       reader.push(chunk)
+ *       drain()
+ *     }
  *     reader.end()
- *     while (reader.next() !== undefined) ...
+ *     drain()
  */
 import { Input } from './input.ts'
 import { FILE_HEADER } from './pcap.ts'

@@ -1,4 +1,4 @@
-/** docs/tap.md works: its three programs do between network namespaces what the page shows. */
+/** docs/tap.md works: its programs do in network namespaces, or in memory, what the page shows. */
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -6,14 +6,15 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { reasonToSkipKernelTests } from '../../../scripts/kernel-tests.mjs'
+import { CaptureReader } from '../../../src/capture.ts'
 import { freshDirectory } from '../../support/fresh-directory.ts'
 import { type Child, type Netns, OwnNetns } from '../../support/netns.ts'
 import { startStreams } from '../../support/verified-streams.ts'
 
 const page = readFileSync('docs/tap.md', 'utf8')
-const [ping = '', bridge = '', tunnel = '', memory = ''] = [...page.matchAll(/^```js\n(.*?)^```$/gms)].map(
-  ([, code]) => code as string,
-)
+const [ping = '', bridge = '', tunnel = '', watch = '', fd = '', memory = ''] = [
+  ...page.matchAll(/^```js\n(.*?)^```$/gms),
+].map(([, code]) => code as string)
 
 const kernelTest = test.skipIf(reasonToSkipKernelTests() !== undefined)
 
@@ -99,6 +100,52 @@ kernelTest('the third program of the page is a tunnel whose packets fit the link
   await pings(left, '-M do -s 1444 198.18.0.2')
   expect([await near.stop(), await far.stop()]).toEqual([[], []])
   expect(interfaces(left)).not.toContain('tunnel0')
+})
+
+test('the program of the page that watches itself serves its counters and writes its frames', () => {
+  const file = join(directory, 'watch.js')
+  const inMemory = watch.replace("{ name: 'watch0'", "{ platform, name: 'watch0'").replace('listen(9100', 'listen(0')
+  writeFileSync(
+    file,
+    `import { once } from 'node:events'
+import { MemoryPlatform } from 'vnet/testing'
+const platform = new MemoryPlatform()
+${inMemory}
+platform.port('watch0').transmit(new Uint8Array(60).fill(7))
+platform.port('watch0').drain()
+tap.write(new Uint8Array(60))
+if (!server.listening) await once(server, 'listening')
+console.log(await (await fetch('http://127.0.0.1:' + server.address().port + '/metrics')).text())
+server.close()
+file.end()
+await once(file, 'close')
+process.exit()
+`,
+  )
+  const output = execFileSync(process.execPath, [file], { cwd: directory, encoding: 'utf8' })
+  expect(output).toBe('ready\ntap_read_frames_total 1\ntap_written_frames_total 1\ntap_dropped_frames_total 0\n\n')
+  const reader = new CaptureReader('watch.pcapng')
+  reader.push(readFileSync(join(directory, 'watch.pcapng')))
+  reader.end()
+  expect(reader.next()).toMatchObject({ capturedLength: 60, originalLength: 60 })
+  expect(reader.next()).toBeUndefined()
+})
+
+kernelTest('a program of the page reads the interface that its helper made and passed on', async () => {
+  const netns = own.addQuiet()
+  const helper = page.match(/^```python\n(.*?)^```$/ms)?.[1] as string
+  // The user of the page may not be able to read this clone.
+  writeFileSync(
+    join(directory, 'helper.py'),
+    helper.replace("'--reuid=nobody', '--regid=nogroup', '--clear-groups', ", ''),
+  )
+  writeFileSync(join(directory, 'fd.js'), fd)
+  const child = netns.spawn(['python3', join(directory, 'helper.py'), process.execPath, join(directory, 'fd.js')])
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  expect((await lines.next()).value).toBe('tap0 ready')
+  expect(interfaces(netns)).toContain('tap0')
+  child.kill('SIGKILL')
+  await once(child, 'close')
 })
 
 test('the test of the page runs without root', () => {
