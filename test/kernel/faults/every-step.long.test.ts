@@ -23,12 +23,12 @@ import {
 } from '../../support/faults/fault-run.ts'
 import type { Netns } from '../../support/netns.ts'
 import { PacketSocket } from '../../support/packet-socket.ts'
-import { SEED } from '../../support/scale.ts'
+import { SEED, scaled } from '../../support/scale.ts'
 import { tcpConnect } from '../../support/sockets.ts'
 import { expectConserved, finalStatistics } from '../../support/vnet-process.ts'
 
 /** Faults of one scenario. */
-const FAULTS = 150
+const FAULTS = scaled(160)
 const AT_ONCE = 2
 const FRAMES = 8
 /** Frames that a fault lost are waited for no longer. */

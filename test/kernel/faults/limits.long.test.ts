@@ -20,7 +20,7 @@ import { octetsOfMessage } from '../../support/dhcp.ts'
 import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 import type { Netns } from '../../support/netns.ts'
 import { type HostFrame, PacketSocket } from '../../support/packet-socket.ts'
-import { SEED } from '../../support/scale.ts'
+import { SEED, scaled } from '../../support/scale.ts'
 import { tcpConnect } from '../../support/sockets.ts'
 import { pingWithoutLoss } from '../../support/traffic.ts'
 import { spawnVnet, stopConserved } from '../../support/vnet-process.ts'
@@ -87,7 +87,7 @@ test('a vnet killed at any moment leaves no interface and no broken leases, and 
   timeout: 300_000,
 }, async () => {
   const { below } = random(SEED)
-  for (let i = 0; i < 100; i++) {
+  for (let i = 0; i < scaled(100); i++) {
     const starting = spawnLan()
     const delay = below(400)
     const killed = starting.then(async vnet => {

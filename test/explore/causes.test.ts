@@ -1,9 +1,9 @@
 /** The subjects of explore under faults set by hand, which show that each bug is real. */
 import { expect } from 'vitest'
-import type { Lab } from '../../../src/testing/index.ts'
-import { test } from '../../../src/vitest.ts'
-import type { SubjectFault } from '../../explore/subject.ts'
-import { subjects } from '../../explore/subjects.ts'
+import type { Lab } from '../../src/testing/index.ts'
+import { test } from '../../src/vitest.ts'
+import type { SubjectFault } from './subject.ts'
+import { subjects } from './subjects.ts'
 
 /** Sets the faults on the cable that a scenario makes. Returns the lab. */
 function withFaults(lab: Lab, faults: readonly SubjectFault[]): Lab {
