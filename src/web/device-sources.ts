@@ -1,17 +1,21 @@
 /** The data that a page reads about the device it shows. */
-import { type ControlClient, type FoundDevice, type SegmentInfo, supported } from '../control/index.ts'
+import { VnetError } from '../base/errno.ts'
+import { type ControlClient, type FoundDevice, type SegmentInfo, supported, type WireInfo } from '../control/index.ts'
 import { pack } from './feed.ts'
 import type { DeviceId, FeedMessage, Want } from './feed-types.ts'
 import { FlightSource, FrameSource, SNAPLEN } from './frames.ts'
+import { quantile, since } from './lateness.ts'
 import { Poll, type PollOptions, type Source } from './source.ts'
 import { readStep } from './step.ts'
 import type { Vnets } from './vnets.ts'
 
+type StageReport = WireInfo['stages'][number]
+type Late = NonNullable<StageReport['late']>
 type Read = (client: ControlClient, device: FoundDevice, id: DeviceId) => Promise<FeedMessage>
 
 /** Those that are read at an interval. */
 const READ: {
-  readonly [W in Exclude<Want, 'frames' | 'flights' | 'dhcp' | 'segment' | 'step'>]: PollOptions & {
+  readonly [W in Exclude<Want, 'frames' | 'flights' | 'dhcp' | 'late' | 'segment' | 'step'>]: PollOptions & {
     readonly read: Read
   }
 } = {
@@ -52,6 +56,7 @@ const DHCP = 'udp port 67 or udp port 68'
 /** Frames per second, beyond which they are not captured one by one. */
 const FLIGHTS_MOST = 40
 const SEGMENT_MS = 2000
+const LATE_MS = 2000
 /**
  * The most hosts that a page gets, and the time after which they are read again. A segment may have
  * a million, and they change only when the vnet reads its configuration again.
@@ -75,6 +80,56 @@ function segmentReader(): Read {
       due = performance.now() + HOSTS_MS * Math.max(1, length / HOSTS_MAX)
     }
     return { type: 'segment', id, segment: segment && { ...segment, hosts }, ...(allHosts && { allHosts }) }
+  }
+}
+
+/**
+ * Returns a function that reads the lateness of all wires. The two ends of a cable have one wire,
+ * which is read once; a device without a wire is not asked again.
+ */
+function latenessReader(vnets: Vnets, client: ControlClient) {
+  const without = new Set<DeviceId>()
+  let before: ReadonlyMap<string, Late['counts']> = new Map()
+  const readWire = async (id: DeviceId, device: FoundDevice): Promise<readonly StageReport[]> => {
+    try {
+      const wire = await supported(() => client.wire(device.vnet, device))
+      if (wire === undefined) without.add(id)
+      return wire?.stages ?? []
+    } catch (error) {
+      // A vnet that ends, or does not reply, has no numbers; `hello` reports that.
+      if (error instanceof VnetError) return []
+      throw error
+    }
+  }
+  return async (id: DeviceId): Promise<FeedMessage> => {
+    const now = new Map<string, Late['counts']>()
+    const p99: Record<DeviceId, number> = {}
+    /** The devices whose wires are read, by vnet and label. */
+    const ends = new Map<string, DeviceId>()
+    const readEnd = async (end: DeviceId, device: FoundDevice) => {
+      for (const { direction, path, stage, late } of await readWire(end, device)) {
+        if (late === undefined) continue
+        const key = `${end} ${direction} ${path}${stage}`
+        now.set(key, late.counts)
+        const last = before.get(key)
+        const ms = last && quantile(since(late.counts, last), 0.99)
+        if (ms !== undefined) p99[end] = Math.max(ms, p99[end] ?? 0)
+      }
+    }
+    const reading: Promise<void>[] = []
+    for (const [end, device] of vnets.all) {
+      const { vnet, name, netns, peer } = device
+      if (without.has(end) || ends.has(`${vnet} ${peer}`)) continue
+      ends.set(`${vnet} ${netns === undefined ? name : `${netns}/${name}`}`, end)
+      reading.push(readEnd(end, device))
+    }
+    await Promise.all(reading)
+    for (const [end, { vnet, peer }] of vnets.all) {
+      const ms = p99[ends.get(`${vnet} ${peer}`) ?? '']
+      if (ms !== undefined) p99[end] ??= ms
+    }
+    before = now
+    return { type: 'late', id, p99 }
   }
 }
 
@@ -109,6 +164,10 @@ export function deviceSource(vnets: Vnets, client: ControlClient, id: DeviceId, 
       },
       { interval: 2000, isState: true },
     )
+  }
+  if (want === 'late') {
+    const read = latenessReader(vnets, client)
+    return new Poll(async () => pack(await read(id)), { interval: LATE_MS })
   }
   const { recent } = vnets
   const { read, ...options } = want === 'segment' ? { read: segmentReader(), interval: SEGMENT_MS } : READ[want]

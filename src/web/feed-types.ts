@@ -162,6 +162,11 @@ export type FeedMessage =
   | { readonly type: 'parts'; readonly time: number; readonly id: DeviceId; readonly parts: readonly PartInfo[] }
   /** The wires of the selected device, every second; undefined if it has none. */
   | { readonly type: 'wire'; readonly time: number; readonly id: DeviceId; readonly wire: WireInfo | undefined }
+  /**
+   * Every two seconds: for each device whose wire delays, the lateness in ms that 99 % of the
+   * packets since the message before did not exceed, in the stage where it was most.
+   */
+  | { readonly type: 'late'; readonly id: DeviceId; readonly p99: Readonly<Record<DeviceId, number>> }
   /** The parameters of the selected device, when it is selected and after each change. */
   | { readonly type: 'params'; readonly id: DeviceId; readonly params: readonly DriverParam[] }
   /**
@@ -213,7 +218,18 @@ export type FeedMessage =
 /**
  * The messages that a feed can request besides `hello`, `stats` and `event`, which it always has.
  */
-export const WANTS = ['parts', 'wire', 'params', 'frames', 'flights', 'dhcp', 'segment', 'scenario', 'step'] as const
+export const WANTS = [
+  'parts',
+  'wire',
+  'late',
+  'params',
+  'frames',
+  'flights',
+  'dhcp',
+  'segment',
+  'scenario',
+  'step',
+] as const
 export type Want = (typeof WANTS)[number]
 /** The messages that a page gets only with the token. */
 export const SECRET_WANTS: readonly Want[] = ['frames', 'flights', 'dhcp']

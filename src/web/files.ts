@@ -50,8 +50,8 @@ export function readPage(): ReadonlyMap<string, PageFile> {
   const paths = [
     ...readdirSync(page).map(name => [name, join(page, name)] as const),
     ['', join(page, 'index.html')] as const,
-    // The page imports it as ../feed-types.js, and the root has no parent.
-    ['feed-types.js', join(COMPILED, 'feed-types.js')] as const,
+    // The page imports them as ../feed-types.js, and the root has no parent.
+    ...['feed-types.js', 'lateness.js'].map(name => [name, join(COMPILED, name)] as const),
     ...SHARED.map(name => [name, join(COMPILED, '..', name)] as const),
     ...MODULES.map(name => [`${name}.js`, signals.resolve(name).replace(/\.js$/, '.mjs')] as const),
     ['uPlot.js', join(uPlot, 'uPlot.esm.js')] as const,

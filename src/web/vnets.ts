@@ -136,6 +136,11 @@ export class Vnets {
     return this.#devices.get(id)
   }
 
+  /** All devices that pages see. */
+  get all(): ReadonlyMap<DeviceId, FoundDevice> {
+    return this.#devices
+  }
+
   /** Returns the device at the other end of the cable of a device. */
   peerOf(id: DeviceId): FoundDevice | undefined {
     const device = this.#devices.get(id)

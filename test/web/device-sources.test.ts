@@ -1,5 +1,6 @@
 /** The server's reads from a device, and how often it reads. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { ENODEV, EOPNOTSUPP, VnetError } from '../../src/base/errno.ts'
 import type { CaptureRequest, ControlClient, FoundDevice, SegmentInfo } from '../../src/control/index.ts'
 import { deviceSource } from '../../src/web/device-sources.ts'
 import type { Feed, Packed } from '../../src/web/feed.ts'
@@ -80,4 +81,52 @@ test.each([
   await vi.advanceTimersByTimeAsync(0)
   source.delete(feed)
   expect(capture).toHaveBeenCalledTimes(captures)
+})
+
+test('the lateness of all wires is that of the last interval, and a wire of two ends is read once', async () => {
+  const device = (name: string, peer?: string) => ({ vnet: 'v', name, ifindex: 2, peer })
+  const all = new Map([
+    ['1//ca', device('ca', 'cb')],
+    ['1//cb', device('cb', 'ca')],
+    ['1//lo0', device('lo0')],
+    ['1//gone', device('gone')],
+  ])
+  /** Packets by lateness; 100 more in the second reading, of which 10 are 4 ms late. */
+  const readings = [
+    [
+      [0.1, 99],
+      [9, 1],
+    ],
+    [
+      [0.1, 189],
+      [4, 10],
+      [9, 1],
+    ],
+  ]
+  const asked: string[] = []
+  const client = {
+    async wire(_vnet: string, { name }: FoundDevice) {
+      asked.push(name)
+      if (name === 'lo0') throw new VnetError(EOPNOTSUPP, 'GET_WIRE')
+      if (name === 'gone') throw new VnetError(ENODEV, 'GET_WIRE')
+      const late = { p50: 0, p99: 0, counts: readings[asked.filter(other => other === 'ca').length - 1] }
+      return {
+        stages: [
+          { direction: 'ab', path: '', stage: 'loss' },
+          { direction: 'ab', path: '', stage: 'delay', late },
+        ],
+      }
+    },
+  } as unknown as ControlClient
+  const sent: unknown[] = []
+  const feed = { send: ({ text }: Packed) => sent.push(JSON.parse(text)) } as unknown as Feed
+  const source = deviceSource({ all } as unknown as Vnets, client, '1//ca', 'late')
+  source.add(feed)
+  await vi.advanceTimersByTimeAsync(2500)
+  source.delete(feed)
+  expect(asked).toEqual(['ca', 'lo0', 'gone', 'ca', 'gone'])
+  expect(sent).toEqual([
+    { type: 'late', id: '1//ca', p99: {} },
+    { type: 'late', id: '1//ca', p99: { '1//ca': 4, '1//cb': 4 } },
+  ])
 })

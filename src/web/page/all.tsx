@@ -8,10 +8,10 @@ import { wrongDrops } from './drop-reason.ts'
 import { SCROLLABLE } from './hooks.ts'
 import { placeHash } from './place.ts'
 import type { DeviceRate } from './rates.ts'
-import { whole } from './traffic-units.ts'
+import { lateText, whole } from './traffic-units.ts'
 
 export function allView(app: App): View {
-  return { name: 'all', title: 'All', wants: [], Body: () => <All app={app} /> }
+  return { name: 'all', title: 'All', wants: ['late'], Body: () => <All app={app} /> }
 }
 
 interface Line {
@@ -31,6 +31,7 @@ const COLUMNS = [
   'last minute',
   'frames/s',
   'bit/s',
+  'late p99',
   'drops/s',
   'dropped',
   'errors',
@@ -41,6 +42,7 @@ function All({ app }: { readonly app: App }) {
   const table = useRef<HTMLTableElement>(null)
   const order = useRef<readonly DeviceId[]>([])
   const { vnets, rates } = app
+  const late = app.last('late')?.p99 ?? {}
   const devices = vnets.flatMap(vnet => vnet.devices)
   if (devices.length === 0) return <p class="muted">No vnet runs. “vnet snull” in a terminal makes two interfaces.</p>
   const lines = devices
@@ -64,7 +66,7 @@ function All({ app }: { readonly app: App }) {
         </thead>
         <tbody>
           {lines.map(line => (
-            <Row key={line.device.id} {...line} last={lastOf(app, line.device.id)} />
+            <Row key={line.device.id} {...line} last={lastOf(app, line.device.id)} late={late[line.device.id]} />
           ))}
         </tbody>
       </table>
@@ -92,7 +94,13 @@ function lineOf(device: DeviceRow, rate: DeviceRate | undefined, counters: Devic
   return { device, rate, counters, rank: 1000 * isBroken + 20 * size(txDrops + rxDrops) + size(txPackets + rxPackets) }
 }
 
-function Row({ device, rate, counters, last }: Line & { readonly last: readonly number[] }) {
+interface RowProps extends Line {
+  readonly last: readonly number[]
+  /** In ms; undefined without packets that a wire delays. */
+  readonly late: number | undefined
+}
+
+function Row({ device, rate, counters, last, late }: RowProps) {
   const { text, tone } = stateOf(device)
   const { txDrops = 0, rxDrops = 0, txPackets = 0, rxPackets = 0, txBits = 0, rxBits = 0 } = rate ?? {}
   const { drops, txErrors = 0, rxErrors = 0, txTimeouts = 0 } = counters ?? {}
@@ -109,6 +117,7 @@ function Row({ device, rate, counters, last }: Line & { readonly last: readonly 
       </td>
       <td class="number">{formatNumber(txPackets + rxPackets)}</td>
       <td class="number">{formatNumber(txBits + rxBits)}</td>
+      <td class="number">{lateText(late)}</td>
       {troubles.map((number, i) => (
         <td key={i} class={number === '0' ? 'number muted' : 'number drop'}>
           {number}

@@ -6,7 +6,7 @@ import type { Rates } from './rates.ts'
 import type { History } from './traffic-history.ts'
 
 /** Messages of which only the last one about the selected device matters. */
-export const LAST_TYPES = ['wire', 'params', 'segment', 'scenario', 'step'] as const
+export const LAST_TYPES = ['wire', 'late', 'params', 'segment', 'scenario', 'step'] as const
 export type LastType = (typeof LAST_TYPES)[number]
 export type Last<T extends LastType> = Extract<FeedMessage, { readonly type: T }>
 

@@ -17,7 +17,7 @@ import { History, named } from './traffic-history.ts'
 import { clockText } from './traffic-units.ts'
 
 /** Messages about the present moment, which repeat: not requested while the page is hidden. */
-const MOMENTARY: readonly Want[] = ['parts', 'wire', 'segment']
+const MOMENTARY: readonly Want[] = ['parts', 'wire', 'late', 'segment']
 const NOTICES_MAX = 3
 const EVENTS_MAX = 500
 

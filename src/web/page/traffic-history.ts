@@ -1,5 +1,6 @@
 /** Samples of all devices, made of the messages of the feed. */
 import type { DeviceCounters, DeviceId, FeedMessage } from '../feed-types.ts'
+import { quantile, since } from '../lateness.ts'
 import { Samples, WINDOW } from './traffic-samples.ts'
 
 type Wire = NonNullable<Extract<FeedMessage, { type: 'wire' }>['wire']>
@@ -106,23 +107,6 @@ export class History {
     }
     return visited
   }
-}
-
-/** The packets that left since an earlier sample; all of them if the stage is another. */
-function since(counts: Late['counts'], before: Late['counts']): Late['counts'] {
-  const was = new Map(before)
-  const more = counts.map(([ms, packets]) => [ms, packets - (was.get(ms) ?? 0)] as const)
-  return more.some(([, packets]) => packets < 0) ? counts : more
-}
-
-/** The lateness that a share of the packets did not exceed; undefined without a packet. */
-function quantile(counts: Late['counts'], share: number): number | undefined {
-  let left = share * counts.reduce((sum, [, packets]) => sum + packets, 0)
-  for (const [ms, packets] of counts) {
-    left -= packets
-    if (packets > 0 && left <= 0) return ms
-  }
-  return undefined
 }
 
 function raise(most: Record<string, number>, key: string, value: number): void {

@@ -133,6 +133,7 @@ export class FakeWorld {
       ...(wants.includes('segment') ? [this.segment(id)] : []),
       ...(wants.includes('dhcp') && id === LAN ? [this.dhcp()] : []),
       ...(wants.includes('wire') ? [this.wire(id)] : []),
+      ...(wants.includes('late') ? [this.late(id)] : []),
       ...(wants.includes('parts') ? [this.parts(id)] : []),
     ]
     return messages.filter(message => message !== undefined)
@@ -220,6 +221,12 @@ export class FakeWorld {
     }
     const wire = { time: this.time, text: { ...text }, stages: [...stages('ab'), ...stages('ba')] }
     return { type: 'wire', time: this.time, id, wire }
+  }
+
+  /** @param {string} id @returns {FeedMessage} */
+  late(id) {
+    const delaying = this.devices.filter(({ driver }) => driver === 'cable')
+    return { type: 'late', id, p99: Object.fromEntries(delaying.map(({ row }) => [row.id, 0.85])) }
   }
 
   /** @param {string} id @returns {FeedMessage | undefined} */
