@@ -1,18 +1,17 @@
 /** vnet simulate, in this process: no root, no devices. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { type CapturedPacket, FLAG_INBOUND, FLAG_OUTBOUND } from '../../src/capture/packet.ts'
 import { writePcapHeader, writePcapPacket } from '../../src/capture/pcap-writer.ts'
 import { writeInterface, writePacket, writeSection } from '../../src/capture/pcapng-writer.ts'
 import { CaptureReader } from '../../src/capture/reader.ts'
+import { fileDirectory } from '../support/fresh-directory.ts'
 import { runMain } from '../support/run-main.ts'
 import { plainFrame } from '../support/wire.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'vnet-simulate-'))
+const directory = fileDirectory()
 const at = (name: string) => join(directory, name)
-afterAll(() => rmSync(directory, { recursive: true }))
 
 const SECONDS = 1_700_000_000
 const MS = 1e6

@@ -1,22 +1,21 @@
 /** Servers and clients that people use survive every single fault (docs/explore.md). */
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { explore } from '../../src/testing/index.ts'
+import { fileDirectory } from '../support/fresh-directory.ts'
 
 /** Milliseconds for the runs of a protocol: some hundred, of which lost segments take most. */
 const LIMIT = { timeout: 600_000 }
 
-let directory: string
+const directory = fileDirectory()
 
 const run = (program: string, ...args: readonly string[]) =>
   execFileSync(program, args, { cwd: directory, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 
 beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'explore-protocols-'))
   cpSync(new URL('protocols', import.meta.url), directory, { recursive: true })
   run('npm', 'install', '--no-audit', '--no-fund', '--no-package-lock')
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'key.pem']
@@ -35,7 +34,6 @@ beforeAll(() => {
 
 afterAll(() => {
   delete process.env.POSTGRES
-  rmSync(directory, { recursive: true, force: true })
 })
 
 test.each(['tls', 'http2', 'websocket', 'mqtt', 'postgresql', 'redis', 'nats', 'dns'])(

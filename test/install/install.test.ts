@@ -3,13 +3,13 @@
  * lab runs under vitest, and with the addon for arm64, which Node for arm64 loads under QEMU.
  */
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
+import { fileDirectory } from '../support/fresh-directory.ts'
 
 const root = resolve(import.meta.dirname, '../..')
-const directory = mkdtempSync(join(tmpdir(), 'vnet-install-'))
+const directory = fileDirectory()
 const debian = join(directory, 'debian')
 const project = join(debian, 'project')
 
@@ -78,8 +78,6 @@ beforeAll(() => {
   const vitest = `vitest@${JSON.parse(run('npm', ['pkg', 'get', 'devDependencies.vitest'], root))}`
   inDebian(`node /usr/local/lib/npm/bin/npm-cli.js install --ignore-scripts --no-audit --no-fund ./vnet.tgz ${vitest}`)
 }, 900_000)
-
-afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
 test('a lab runs under vitest in a Debian without a compiler', () => {
   for (const program of ['c++', 'cc', 'make', 'python3']) {

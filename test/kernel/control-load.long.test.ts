@@ -6,13 +6,13 @@
 
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { ControlClient } from '../../src/control/index.ts'
 import { readDirectories } from '../../src/control/protocol/directory.ts'
+import { fileDirectory } from '../support/fresh-directory.ts'
 import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { heldMiB, holding } from '../support/held-memory.ts'
 import { outcome } from '../support/netns.ts'
@@ -26,19 +26,17 @@ const DEAF = 40
 /** Number of concurrent subscribers. */
 const SUBSCRIBERS = 16
 
-let directory: string
+const directory = fileDirectory()
 let program: string
 const { netns } = freshQuietNamespaces('netns')
 /** The path of its socket. */
 let path: string
 
 beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-load-'))
   chmodSync(directory, 0o755)
   program = join(directory, 'control-load')
   execFileSync('gcc', ['-O1', '-o', program, source])
 })
-afterAll(() => rmSync(directory, { recursive: true }))
 
 /** Starts a vnet that reports what it holds. 64 queues make a dump long. */
 async function running(): Promise<Running> {

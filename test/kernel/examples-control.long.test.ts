@@ -3,23 +3,12 @@
  * `vnet exec`, and directly. Also third-party tools that speak generic netlink.
  */
 import { execFileSync } from 'node:child_process'
-import {
-  chmodSync,
-  cpSync,
-  fstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, cpSync, fstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, extname, join, resolve } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { ControlClient } from '../../src/control/index.ts'
 import { ownNamespace, readDirectories } from '../../src/control/protocol/directory.ts'
+import { fileDirectory } from '../support/fresh-directory.ts'
 import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { outcome } from '../support/netns.ts'
 import { asNobodyIn } from '../support/privileges.ts'
@@ -41,7 +30,7 @@ const bothWays = (files: readonly string[]) =>
   )
 
 /** A project that has vnet installed and its examples copied. */
-let project: string
+const project = fileDirectory()
 const { netns } = freshQuietNamespaces('netns')
 
 /** The command lines in the head of a file, without sudo and their explanations. */
@@ -92,7 +81,6 @@ const example = (file: string, way: (typeof WAYS)[number], words: string, user: 
 const nobody = () => asNobodyIn(netns).slice(4)
 
 beforeAll(() => {
-  project = mkdtempSync(join(tmpdir(), 'vnet-examples-'))
   chmodSync(project, 0o755)
   cpSync(join(root, 'examples'), join(project, 'examples'), { recursive: true })
   writeFileSync(join(project, 'package.json'), '{ "type": "module" }')
@@ -112,7 +100,6 @@ beforeAll(() => {
     execFileSync(shell!, words, { encoding: 'utf8', stdio: 'pipe' })
   }
 })
-afterAll(() => rmSync(project, { recursive: true }))
 
 const running = () => startVnet(['loop', '--netns', netns.name, '--json'])
 

@@ -1,14 +1,14 @@
 /** The project in examples/vitest, installed as the README of it says, by root and by a user. */
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { isInstalled } from '../../scripts/setup/command.mjs'
+import { fileDirectory } from '../support/fresh-directory.ts'
 import { asUser } from '../support/ordinary-user.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
-const directory = mkdtempSync(join(tmpdir(), 'vnet-examples-'))
+const directory = fileDirectory()
 const project = join(directory, 'package/examples/vitest')
 const programs = join(directory, 'programs')
 /**
@@ -65,8 +65,6 @@ beforeAll(() => {
   whyNot = install()
   if (whyNot !== undefined && process.env.CI) throw new Error(whyNot)
 }, 120_000)
-
-afterAll(() => rmSync(directory, { recursive: true }))
 
 /** Runs the tests of the project by a command line of its directory. */
 function runTests(commandLine: string, by: readonly string[]): string {

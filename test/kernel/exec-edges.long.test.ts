@@ -4,10 +4,10 @@
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { fileDirectory } from '../support/fresh-directory.ts'
 import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { type Child, outcome } from '../support/netns.ts'
 import { asNobodyIn, NOBODY } from '../support/privileges.ts'
@@ -17,19 +17,17 @@ import { spawnVnet } from '../support/vnet-process.ts'
 const path = (file: string) => fileURLToPath(new URL(file, import.meta.url))
 const EXEC = [process.execPath, path('../../dist/vnet.js'), 'exec', '--']
 
-let directory: string
+const directory = fileDirectory()
 let client: string
 const { netns } = freshQuietNamespaces('netns')
 let driver: StandIn
 
 beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-exec-'))
   // An ordinary user runs it, too.
   execFileSync('chmod', ['755', directory])
   client = join(directory, 'client')
   execFileSync('gcc', ['-O1', '-o', client, path('../support/exec/client.c'), '-lpthread'])
 })
-afterAll(() => rmSync(directory, { recursive: true }))
 beforeEach(() => {
   driver = standIn({ name: 'vnet0', netns: netns.name })
 })

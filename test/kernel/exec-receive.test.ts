@@ -3,11 +3,11 @@
  * waiting and interruption.
  */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { fileDirectory } from '../support/fresh-directory.ts'
 import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { type Child, outcome } from '../support/netns.ts'
 import { type Running, spawnVnet } from '../support/vnet-process.ts'
@@ -15,17 +15,15 @@ import { type Running, spawnVnet } from '../support/vnet-process.ts'
 const path = (file: string) => fileURLToPath(new URL(file, import.meta.url))
 const EXEC = [process.execPath, path('../../dist/vnet.js'), 'exec', '--']
 
-let directory: string
+const directory = fileDirectory()
 let receive: string
 const { netns } = freshQuietNamespaces('netns')
 let vnet: Running
 
 beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-exec-'))
   receive = join(directory, 'receive')
   execFileSync('gcc', ['-O1', '-o', receive, path('../support/exec/receive.c'), '-lpthread'])
 })
-afterAll(() => rmSync(directory, { recursive: true }))
 beforeEach(async () => {
   vnet = await spawnVnet(['loop', '--json'], { within: ['ip', 'netns', 'exec', netns.name] })
 })

@@ -3,12 +3,12 @@
  * and how the program ends.
  */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, fstatSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, fstatSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { ownNamespace, readDirectories } from '../../src/control/protocol/directory.ts'
+import { fileDirectory } from '../support/fresh-directory.ts'
 import { type Child, type Netns, OwnNetns, outcome } from '../support/netns.ts'
 import { asNobodyIn, NOBODY } from '../support/privileges.ts'
 import { runMain } from '../support/run-main.ts'
@@ -21,7 +21,7 @@ import { PROGRAM, type Running, spawnVnet, startVnet, stopConserved } from '../s
 const source = fileURLToPath(new URL('../support/exec/client.c', import.meta.url))
 const EXEC = [process.execPath, PROGRAM, 'exec', '--']
 
-let directory: string
+const directory = fileDirectory()
 let client: string
 let staticClient: string
 let own: OwnNetns
@@ -33,7 +33,6 @@ let nobody: SupervisedShell
 
 beforeAll(() => {
   // An ordinary user reads and writes it, too.
-  directory = mkdtempSync(join(tmpdir(), 'vnet-exec-'))
   chmodSync(directory, 0o777)
   client = join(directory, 'client')
   staticClient = join(directory, 'client-static')
@@ -47,7 +46,6 @@ beforeAll(() => {
 afterAll(async () => {
   const ends = [await root.end(), await nobody.end()]
   own.remove()
-  rmSync(directory, { recursive: true })
   for (const end of ends) expect(end).toMatchObject({ status: 0, stderr: '' })
 })
 beforeEach(() => {

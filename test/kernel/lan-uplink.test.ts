@@ -1,7 +1,6 @@
 /** `vnet lan --uplink`: real hosts on veth pairs and a bridge, with simulated ones. */
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { copyFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { LOGLEVEL_INFO, Log } from '../../src/base/log.ts'
 import type { Work } from '../../src/base/turns.ts'
@@ -13,6 +12,7 @@ import { TimerfdClock } from '../../src/linux/clock.ts'
 import { Net } from '../../src/netdev/net.ts'
 import { SKB_DROP_REASON_PKT_TOO_BIG } from '../../src/skb/drop-reason.ts'
 import { MemoryPlatform } from '../../src/testing/memory-port.ts'
+import { testDirectory } from '../support/fresh-directory.ts'
 import { freshNamespaces } from '../support/fresh-namespaces.ts'
 import type { Netns } from '../support/netns.ts'
 import { openFiles } from '../support/open-files.ts'
@@ -136,25 +136,21 @@ async function runPython(netns: Netns, script: string): Promise<{ stdout: string
 }
 
 test('a host on the uplink gets a lease, name servers and an address of the prefix from the segment', async () => {
-  const dir = mkdtempSync(join(tmpdir(), 'vnet-uplink-'))
-  try {
-    copyFileSync(`${SUPPORT}/dhcp-script.sh`, `${dir}/dhcp-script.sh`)
-    cable('veth0', far)
-    const vnet = await start(`${mid.name}/veth0`)
-    const client = ['udhcpc', '-f', '-q', '-n', '-T', '1', '-t', '20', '-i', 'eth0', '-s', `${dir}/dhcp-script.sh`]
-    const { status, stderr } = await far.run([`${SUPPORT}/dhcp-client.sh`, dir, ...client].join(' '))
-    expect([status, stderr]).toEqual([0, expect.stringMatching(/lease of 198\.18\.0\.1\d\d obtained/)])
-    await vnet.line(/DHCPACK.* 198\.18\.0\.1\d\d /)
-    const { stdout } = await far.run('dig +short +tries=3 @198.18.0.1 host4.lan A')
-    expect(stdout).toBe('198.18.0.5\n')
-    await untilFound(own, far, () => {
-      const shown = far.ip('addr show eth0')
-      return /inet6 2001:db8:0:1:[0-9a-f:]+\/64 scope global dynamic/.test(shown) ? shown : undefined
-    })
-    await stop(vnet)
-  } finally {
-    rmSync(dir, { recursive: true })
-  }
+  const dir = testDirectory()
+  copyFileSync(`${SUPPORT}/dhcp-script.sh`, `${dir}/dhcp-script.sh`)
+  cable('veth0', far)
+  const vnet = await start(`${mid.name}/veth0`)
+  const client = ['udhcpc', '-f', '-q', '-n', '-T', '1', '-t', '20', '-i', 'eth0', '-s', `${dir}/dhcp-script.sh`]
+  const { status, stderr } = await far.run([`${SUPPORT}/dhcp-client.sh`, dir, ...client].join(' '))
+  expect([status, stderr]).toEqual([0, expect.stringMatching(/lease of 198\.18\.0\.1\d\d obtained/)])
+  await vnet.line(/DHCPACK.* 198\.18\.0\.1\d\d /)
+  const { stdout } = await far.run('dig +short +tries=3 @198.18.0.1 host4.lan A')
+  expect(stdout).toBe('198.18.0.5\n')
+  await untilFound(own, far, () => {
+    const shown = far.ip('addr show eth0')
+    return /inet6 2001:db8:0:1:[0-9a-f:]+\/64 scope global dynamic/.test(shown) ? shown : undefined
+  })
+  await stop(vnet)
 })
 
 test('hosts at the ports of a bridge reach the segment and each other', async () => {

@@ -4,10 +4,10 @@
  */
 
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
+import { testDirectory } from '../support/fresh-directory.ts'
 import { type Outcome, OwnNetns, outcome } from '../support/netns.ts'
 import { type Running, spawnVnet } from '../support/vnet-process.ts'
 
@@ -51,7 +51,7 @@ function pattern(line: string): RegExp {
 const all = (lines: readonly string[]) => RegExp(lines.map(line => pattern(line).source).join('[^]*?'), 'm')
 
 test('every command of docs/ldd.md prints what the page shows', { timeout: 120_000 }, async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'vnet-ldd-'))
+  const directory = testDirectory()
   const own = new OwnNetns()
   try {
     const netns = own.addQuiet()
@@ -100,6 +100,5 @@ test('every command of docs/ldd.md prints what the page shows', { timeout: 120_0
     }
   } finally {
     own.remove()
-    rmSync(directory, { recursive: true })
   }
 })

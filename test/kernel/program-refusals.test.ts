@@ -1,10 +1,10 @@
 /**
  * Impossible requests are refused in one line with advice and exit status 1, and nothing remains.
  */
-import { chmodSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, symlinkSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { testDirectory } from '../support/fresh-directory.ts'
 import { freshNamespaces } from '../support/fresh-namespaces.ts'
 import { asNobodyIn, withoutCapIn, withoutTunIn } from '../support/privileges.ts'
 import { runMain } from '../support/run-main.ts'
@@ -98,18 +98,14 @@ test('a path that is not a network namespace is refused', async () => {
 })
 
 test('the addon is found in a tree that only root may enter', async () => {
-  const tree = mkdtempSync(join(tmpdir(), 'vnet-test-'))
-  try {
-    chmodSync(tree, 0o700)
-    for (const name of ['dist', 'build', 'node_modules', 'package.json']) {
-      symlinkSync(resolve(name), join(tree, name))
-    }
-    const program = `${process.execPath} --preserve-symlinks --preserve-symlinks-main ${tree}/dist/vnet.js -q --persist`
-    const { stderr } = await netns.run([...asNobodyIn(netns).slice(4), program].join(' '))
-    expect(stderr).toMatch(/^vnet: TUNSETIFF vnet0: EPERM/)
-  } finally {
-    rmSync(tree, { recursive: true })
+  const tree = testDirectory()
+  chmodSync(tree, 0o700)
+  for (const name of ['dist', 'build', 'node_modules', 'package.json']) {
+    symlinkSync(resolve(name), join(tree, name))
   }
+  const program = `${process.execPath} --preserve-symlinks --preserve-symlinks-main ${tree}/dist/vnet.js -q --persist`
+  const { stderr } = await netns.run([...asNobodyIn(netns).slice(4), program].join(' '))
+  expect(stderr).toMatch(/^vnet: TUNSETIFF vnet0: EPERM/)
 })
 
 /** Returns the one line of a child that fails to start. */

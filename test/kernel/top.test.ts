@@ -1,16 +1,14 @@
 /** `vnet top` beside a running vnet: on a terminal of tmux, and as lines. */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
+import { fileDirectory } from '../support/fresh-directory.ts'
 import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import type { Netns } from '../support/netns.ts'
 import { startMain } from '../support/run-main.ts'
 import { PROGRAM, startVnet, stopConserved } from '../support/vnet-process.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'vnet-top-'))
-afterAll(() => rmSync(directory, { recursive: true }))
+const directory = fileDirectory()
 
 const { own, netns } = freshQuietNamespaces('netns')
 afterEach(() => {

@@ -2,13 +2,12 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chownSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { testDirectory } from '../support/fresh-directory.ts'
 import { freshNamespaces } from '../support/fresh-namespaces.ts'
 import { asUser, TREE } from '../support/ordinary-user.ts'
 import { NOBODY } from '../support/privileges.ts'
@@ -118,49 +117,41 @@ test('the processes end with a vnet that is killed, even one that hangs, and the
 })
 
 test('an ordinary user’s page is where the user is, and changes the interfaces in the namespace', async () => {
-  const runtime = mkdtempSync(join(tmpdir(), 'vnet-web-'))
+  const runtime = testDirectory()
   chownSync(runtime, NOBODY, NOBODY)
   const options = { within: asUser(), program: `${TREE}/dist/vnet.js`, env: { XDG_RUNTIME_DIR: runtime } }
-  try {
-    const vnet = await spawnVnet(['snull', '--json', '--web', FREE, '--metrics', FREE], options)
-    const urls = urlsOf(vnet)
-    // Every local user reaches the ports, and learns nothing.
-    for (const path of ['/events', '/metrics', '/capture']) expect((await fetch(urls.origin + path)).status).toBe(401)
-    expect((await fetch(urls.metrics.replace(/\?.*/, ''))).status).toBe(401)
-    expect(await (await fetch(urls.metrics)).text()).toContain(`vnet_up{pid="${vnet.pid}"} 1\n`)
-    const [{ devices } = { devices: [] }] = await hello(urls.web)
-    expect(devices.map(({ name }) => name)).toEqual(['sn0', 'sn1'])
-    expect(await command(urls, devices[0]?.id ?? '', { do: 'cut' })).toEqual({ ok: true })
-    await vnet.line(/sn0: cable cut/)
-    const [web = 0] = childrenOf(vnet.pid)
-    process.kill(web, 'SIGKILL')
-    await vnet.line(/its process has ended/)
-    await refused(urls.web)
-    expect((await vnet.stop()).status).toBe(0)
-  } finally {
-    rmSync(runtime, { recursive: true })
-  }
+  const vnet = await spawnVnet(['snull', '--json', '--web', FREE, '--metrics', FREE], options)
+  const urls = urlsOf(vnet)
+  // Every local user reaches the ports, and learns nothing.
+  for (const path of ['/events', '/metrics', '/capture']) expect((await fetch(urls.origin + path)).status).toBe(401)
+  expect((await fetch(urls.metrics.replace(/\?.*/, ''))).status).toBe(401)
+  expect(await (await fetch(urls.metrics)).text()).toContain(`vnet_up{pid="${vnet.pid}"} 1\n`)
+  const [{ devices } = { devices: [] }] = await hello(urls.web)
+  expect(devices.map(({ name }) => name)).toEqual(['sn0', 'sn1'])
+  expect(await command(urls, devices[0]?.id ?? '', { do: 'cut' })).toEqual({ ok: true })
+  await vnet.line(/sn0: cable cut/)
+  const [web = 0] = childrenOf(vnet.pid)
+  process.kill(web, 'SIGKILL')
+  await vnet.line(/its process has ended/)
+  await refused(urls.web)
+  expect((await vnet.stop()).status).toBe(0)
 })
 
 test('a page has filters and captures where root alone could not read the program', async () => {
-  const home = mkdtempSync(join(tmpdir(), 'vnet-home-'))
+  const home = testDirectory()
   const mount = `mount -t tmpfs -o mode=700,uid=${NOBODY} none ${home} && mkdir ${home}/tree && mount --bind . ${home}/tree`
   const within = ['unshare', '-m', 'sh', '-ec', `cd ${ROOT} && ${mount} && cd / && exec "$@"`, 'sh']
-  try {
-    const args = ['snull', '--json', '--netns', netns.name, '--web', '0']
-    const vnet = await spawnVnet(args, { within, program: `${home}/tree/dist/vnet.js` })
-    const urls = urlsOf(vnet)
-    const id = (await hello(urls.web))[0]?.devices[0]?.id ?? ''
-    expect(await command(urls, id, { do: 'wire', words: 'match icmp (delay 1ms)' })).toEqual({ ok: true })
-    const query = new URLSearchParams({ token: urls.token, device: id, filter: 'icmp' })
-    const { status, body } = await fetch(`${urls.origin}/capture?${query}`)
-    const { value } = (await body?.getReader().read()) ?? {}
-    // The block type of a section header (draft-ietf-opsawg-pcapng sec. 4.1).
-    expect([status, Buffer.from(value?.subarray(0, 4) ?? []).toString('hex')]).toEqual([200, '0a0d0d0a'])
-    expect((await vnet.stop()).status).toBe(0)
-  } finally {
-    rmSync(home, { recursive: true })
-  }
+  const args = ['snull', '--json', '--netns', netns.name, '--web', '0']
+  const vnet = await spawnVnet(args, { within, program: `${home}/tree/dist/vnet.js` })
+  const urls = urlsOf(vnet)
+  const id = (await hello(urls.web))[0]?.devices[0]?.id ?? ''
+  expect(await command(urls, id, { do: 'wire', words: 'match icmp (delay 1ms)' })).toEqual({ ok: true })
+  const query = new URLSearchParams({ token: urls.token, device: id, filter: 'icmp' })
+  const { status, body } = await fetch(`${urls.origin}/capture?${query}`)
+  const { value } = (await body?.getReader().read()) ?? {}
+  // The block type of a section header (draft-ietf-opsawg-pcapng sec. 4.1).
+  expect([status, Buffer.from(value?.subarray(0, 4) ?? []).toString('hex')]).toEqual([200, '0a0d0d0a'])
+  expect((await vnet.stop()).status).toBe(0)
 })
 
 test('vnet metrics sends requests without root’s rights, so that its clients cannot delay frames', async () => {

@@ -1,11 +1,11 @@
 /** The NATs of a lab: coturn classifies them (RFC 5780); natpmpc and upnpc request ports. */
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import net from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { createLab } from '../../src/testing/index.ts'
+import { testDirectory } from '../support/fresh-directory.ts'
 
 const ADDRESSES = ['192.0.2.1', '192.0.2.2']
 
@@ -22,20 +22,16 @@ test.each([
   const addresses = [ADDRESSES.map(each => `${each}/24`), ['192.0.2.254/24']] as const
   await lab.cable(stun, internet, { addresses })
   await lab.router('router', { inside: [client], outside: internet, nat })
-  const directory = mkdtempSync(join(tmpdir(), 'coturn-'))
-  try {
-    const listening = ADDRESSES.flatMap(each => ['-L', each])
-    stun.spawn('turnserver', [
-      ...['-n', '-S', '-z', '--no-cli', '--log-file', 'stdout', '--pidfile', join(directory, 'pid'), ...listening],
-    ])
-    const discover = async (what: string) => (await client.exec('turnutils_natdiscovery', [what, ADDRESSES[0]!])).stdout
-    // Until the server listens, it refuses.
-    while (!(await discover('-m')).includes('response 1')) {}
-    expect(await discover('-m')).toContain(`NAT with ${mapping}!`)
-    expect(await discover('-f')).toContain(`NAT with ${filtering}!`)
-  } finally {
-    rmSync(directory, { recursive: true })
-  }
+  const directory = testDirectory()
+  const listening = ADDRESSES.flatMap(each => ['-L', each])
+  stun.spawn('turnserver', [
+    ...['-n', '-S', '-z', '--no-cli', '--log-file', 'stdout', '--pidfile', join(directory, 'pid'), ...listening],
+  ])
+  const discover = async (what: string) => (await client.exec('turnutils_natdiscovery', [what, ADDRESSES[0]!])).stdout
+  // Until the server listens, it refuses.
+  while (!(await discover('-m')).includes('response 1')) {}
+  expect(await discover('-m')).toContain(`NAT with ${mapping}!`)
+  expect(await discover('-f')).toContain(`NAT with ${filtering}!`)
 })
 
 test.each(['udp', 'tcp'])(
@@ -109,23 +105,18 @@ test('upnpc asks miniupnpd on a masquerading router for a port, and a peer outsi
   const router = await lab.router('router', { inside: [client], outside: peer, nat: 'masquerade' })
   const outside = router.interfaces.find(({ name }) => name === 'peer')!.addresses[0]!.split('/')[0]!
   const own = client.addresses[0]!
-  const directory = mkdtempSync(join(tmpdir(), 'miniupnpd-'))
-  try {
-    expect(await router.exec('nft', ['-f', '-'], { input: CHAINS })).toMatchObject({ status: 0, stderr: '' })
-    const file = join(directory, 'conf')
-    writeFileSync(file, UPNP)
-    router.spawn('miniupnpd', ['-d', '-f', file, '-P', join(directory, 'pid')], { stdio: 'ignore' })
-    const ask = async () =>
-      (await client.exec('upnpc', ['-m', 'router', '-a', own, '7000', '9090', 'TCP', '600'])).stdout
-    // Until miniupnpd listens, upnpc finds no device.
-    while (!(await ask()).includes('Found valid IGD')) {}
-    expect(await ask()).toContain(`external 11.0.0.1:9090 TCP is redirected to internal ${own}:7000`)
-    const listener = net.createServer()
-    await client.listen(listener, 7000)
-    const accepted = once(listener, 'connection')
-    await peer.connect(9090, outside)
-    await accepted
-  } finally {
-    rmSync(directory, { recursive: true })
-  }
+  const directory = testDirectory()
+  expect(await router.exec('nft', ['-f', '-'], { input: CHAINS })).toMatchObject({ status: 0, stderr: '' })
+  const file = join(directory, 'conf')
+  writeFileSync(file, UPNP)
+  router.spawn('miniupnpd', ['-d', '-f', file, '-P', join(directory, 'pid')], { stdio: 'ignore' })
+  const ask = async () => (await client.exec('upnpc', ['-m', 'router', '-a', own, '7000', '9090', 'TCP', '600'])).stdout
+  // Until miniupnpd listens, upnpc finds no device.
+  while (!(await ask()).includes('Found valid IGD')) {}
+  expect(await ask()).toContain(`external 11.0.0.1:9090 TCP is redirected to internal ${own}:7000`)
+  const listener = net.createServer()
+  await client.listen(listener, 7000)
+  const accepted = once(listener, 'connection')
+  await peer.connect(9090, outside)
+  await accepted
 })

@@ -3,13 +3,13 @@
  * in the new project pass immediately, with this Node and with a newer one.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
+import { fileDirectory } from '../support/fresh-directory.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
-const directory = mkdtempSync(join(tmpdir(), 'vnet-create-'))
+const directory = fileDirectory()
 const FLAGS = ['--prefer-offline', '--no-audit', '--no-fund', '--fetch-retries=0']
 /** Why nothing can be installed: the network may be absent. */
 let whyNot: string | undefined
@@ -41,8 +41,6 @@ beforeAll(() => {
   if (installed.status !== 0) whyNot = `npm install in the new project failed: ${installed.text}`
   if (whyNot !== undefined && process.env.CI) throw new Error(whyNot)
 }, 300_000)
-
-afterAll(() => rmSync(directory, { recursive: true }))
 
 /** Returns the folder of a newer node, with a colon, for the PATH. */
 function newer(): string {

@@ -1,12 +1,11 @@
 /** create-vnet-driver, run from this clone: what it makes compiles and passes its own tests. */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { fileDirectory } from '../support/fresh-directory.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'vnet-create-'))
-afterAll(() => rmSync(directory, { recursive: true }))
+const directory = fileDirectory()
 
 // Without the variables of this file's test runner, which would change the one under test.
 const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_|VITEST)/.test(name)))

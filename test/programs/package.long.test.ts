@@ -4,22 +4,12 @@
  */
 
 import { execFileSync } from 'node:child_process'
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
+import { fileDirectory } from '../support/fresh-directory.ts'
 import { list } from '../support/list.ts'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -28,7 +18,7 @@ const entries: string[] = Object.keys(manifest.exports)
   .filter(entry => entry !== './package.json')
   .map(entry => join('vnet', entry))
 
-const directory = mkdtempSync(join(tmpdir(), 'vnet-package-'))
+const directory = fileDirectory()
 const consumer = join(directory, 'consumer')
 let tarball: string
 
@@ -47,8 +37,6 @@ beforeAll(() => {
   run('npm', ['install', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', tarball, nodeTypes])
   symlinkSync(join(root, 'node_modules/vitest'), join(consumer, 'node_modules/vitest'))
 }, 120_000)
-
-afterAll(() => rmSync(directory, { recursive: true }))
 
 test('the package holds the program, the addon for this machine and its sources, and nothing else', () => {
   const files = run('tar', ['-tzf', tarball]).trimEnd().split('\n')

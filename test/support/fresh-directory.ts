@@ -1,13 +1,30 @@
-/** A directory that each test of a file finds empty. */
+/** Directories of tests, which are removed at their end, whether the tests pass or not. */
 import { randomUUID } from 'node:crypto'
-import { chmodSync, mkdirSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach } from 'vitest'
+import { afterAll, afterEach, beforeEach, onTestFinished } from 'vitest'
+
+const make = () => mkdtempSync(join(tmpdir(), 'vnet-test-'))
+const remove = (path: string) => rmSync(path, { recursive: true, force: true })
+
+/** Returns the path of a new directory, which exists until the end of the file's tests. */
+export function fileDirectory(): string {
+  const path = make()
+  afterAll(() => remove(path))
+  return path
+}
+
+/** Returns the path of a new directory, which exists until the end of the test that calls it. */
+export function testDirectory(): string {
+  const path = make()
+  onTestFinished(() => remove(path))
+  return path
+}
 
 /**
- * Returns the path of a directory, one for the file. It is made before each test and removed after
- * it, whether the test passes or not. Hooks that the file adds later run while it exists.
+ * Returns the path of a directory that each test of the file finds empty. It is made before each
+ * test and removed after it. Hooks that the file adds later run while it exists.
  *
  * A process loads a module at this path only once, so tests that load what they write need another.
  */
@@ -18,6 +35,6 @@ export function freshDirectory(mode = 0o700): string {
     // mkdir(2) would apply the umask.
     chmodSync(path, mode)
   })
-  afterEach(() => rmSync(path, { recursive: true, force: true }))
+  afterEach(() => remove(path))
   return path
 }

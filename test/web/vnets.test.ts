@@ -1,7 +1,4 @@
 /** The server's record of the vnets that pages see. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { ControlClient } from '../../src/control/index.ts'
 import { commands, vnetAttributes as of } from '../../src/control/protocol/family.ts'
@@ -9,6 +6,7 @@ import { loadNative } from '../../src/linux/native.ts'
 import type { Feed } from '../../src/web/feed.ts'
 import { Vnets } from '../../src/web/vnets.ts'
 import { FakeVnet } from '../support/fake-vnet.ts'
+import { testDirectory } from '../support/fresh-directory.ts'
 import { usual } from './served.ts'
 
 /** A client that calls `before` before it subscribes. */
@@ -22,8 +20,7 @@ class LateClient extends ControlClient {
 }
 
 test('a subscription that starts after the reading has stopped ends immediately', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'vnet-web-'))
-  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const directory = testDirectory()
   using client = new LateClient(loadNative())
   using fake = new FakeVnet(directory, usual)
   const nothing = () => {}
@@ -38,8 +35,7 @@ test('a subscription that starts after the reading has stopped ends immediately'
 test('the reading stops when no page has been open for ten minutes', () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   onTestFinished(() => void vi.useRealTimers())
-  const directory = mkdtempSync(join(tmpdir(), 'vnet-web-'))
-  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const directory = testDirectory()
   using client = new ControlClient(loadNative())
   const nothing = () => {}
   const vnets = new Vnets({ client, version: '1.2.3', directory }, nothing, nothing)

@@ -1,18 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { UsageError } from '../../src/base/usage-error.ts'
 import { SkBuffPool } from '../../src/skb/pool.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-buff.ts'
 import { DecisionFile } from '../../src/wire/decision-file.node.ts'
 import { LinuxWireResources } from '../../src/wire/wire-resources.node.ts'
+import { fileDirectory } from '../support/fresh-directory.ts'
 
-let directory: string
-beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-decisions-'))
-})
-afterAll(() => rmSync(directory, { recursive: true }))
+const directory = fileDirectory()
 
 const linesOf = (path: string) =>
   readFileSync(path, 'utf8')

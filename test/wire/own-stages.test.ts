@@ -1,7 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { attachmentsOf } from '../../src/control/client/wire-request.ts'
 import { attached } from '../../src/control/protocol/wire-attachment.ts'
 import { DirectedWire } from '../../src/wire/directed-wire.ts'
@@ -9,12 +8,13 @@ import { OwnStages } from '../../src/wire/own-stages.node.ts'
 import { parseWire } from '../../src/wire/parse.ts'
 import { noResources } from '../../src/wire/spec/resources.ts'
 import type { Impairment } from '../../src/wire/wire.ts'
+import { fileDirectory } from '../support/fresh-directory.ts'
 import { memoryNets } from '../support/memory-net.ts'
 import { plainFrame, testWires } from '../support/wire.ts'
 
 const makeNet = memoryNets()
 const makeWire = testWires()
-const directory = mkdtempSync(join(tmpdir(), 'vnet-stages-'))
+const directory = fileDirectory()
 const own = new OwnStages()
 const resources = { ...noResources, stage: own.get.bind(own) }
 
@@ -34,7 +34,6 @@ beforeAll(async () => {
   await own.load(write('odd.mjs', odd))
   await own.load(write('every.mjs', `${every}\n${all}\n`))
 })
-afterAll(() => rmSync(directory, { recursive: true }))
 
 test('a stage of a file has its name, its text, and its place in a group', () => {
   const stages = parseWire('delay 5ms stage odd loss 0%', resources)

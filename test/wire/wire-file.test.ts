@@ -1,15 +1,11 @@
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { UsageError } from '../../src/base/usage-error.ts'
 import { readWireFile } from '../../src/wire/wire-file.node.ts'
+import { fileDirectory } from '../support/fresh-directory.ts'
 
-let directory: string
-beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-wire-file-'))
-})
-afterAll(() => rmSync(directory, { recursive: true }))
+const directory = fileDirectory()
 
 test('a file of more than 64 MiB, and one that does not exist, are refused by name', () => {
   const path = join(directory, 'trace')

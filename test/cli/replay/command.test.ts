@@ -1,19 +1,17 @@
 /** The words and options of `vnet replay`. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { mapping } from '../../../src/cli/tool-commands.ts'
+import { fileDirectory } from '../../support/fresh-directory.ts'
 import { runMain } from '../../support/run-main.ts'
 
-let directory: string
+const directory = fileDirectory()
 let file: string
 beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-replay-'))
   file = join(directory, 'a.pcap')
   writeFileSync(file, '')
 })
-afterAll(() => rmSync(directory, { recursive: true }))
 
 describe('a wrong command line is one line and status 2, a missing file status 1', () => {
   test.each([

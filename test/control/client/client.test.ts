@@ -1,7 +1,5 @@
 /** The client for programs against a fake vnet: replies, silence and ends. */
-import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { EPERM, VnetError } from '../../../src/base/errno.ts'
@@ -9,12 +7,13 @@ import { ControlClient, type DeviceEvent } from '../../../src/control/index.ts'
 import { loadNative } from '../../../src/linux/native.ts'
 import { genlmsghdr, MessageBuilder, messages, writeAck } from '../../../src/netlink/index.ts'
 import { type Answers, FakeVnet, writeUsual } from '../../support/fake-vnet.ts'
+import { freshDirectory } from '../../support/fresh-directory.ts'
 
 const [ECHO, GET_DEVICES, GET_STATS, RESET_STATS, GET_PARAM, IOCTL, SUBSCRIBE, CAPTURE] = [1, 2, 3, 4, 6, 9, 10, 18]
 const sn0 = { ifindex: 7, name: 'sn0', netns: undefined }
 const up = (b: MessageBuilder) => void b.u32(1, 7).string(2, 'sn0').u32(28, 3)
 
-let directory: string
+const directory = freshDirectory()
 /** The socket of the vnet that was made last. */
 let path: string
 let client: ControlClient
@@ -23,13 +22,11 @@ let ends: Disposable[]
 beforeEach(() => {
   // A busy machine may need longer for a reply than the client waits.
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-  directory = mkdtempSync(join(tmpdir(), 'vnet-client-'))
   client = new ControlClient(loadNative(), { timeoutMs: 300 })
   ends = [client]
 })
 afterEach(() => {
   for (const end of ends) end[Symbol.dispose]()
-  rmSync(directory, { recursive: true })
   vi.useRealTimers()
 })
 

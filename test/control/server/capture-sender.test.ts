@@ -1,6 +1,4 @@
 /** How a capture is sent over a real Unix socket, also to a client that does not read. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Turns } from '../../../src/base/turns.ts'
@@ -11,20 +9,19 @@ import { ListeningSocket } from '../../../src/control/server/listening-socket.ts
 import { loadNative, type Native } from '../../../src/linux/native.ts'
 import { MSG_DONTWAIT } from '../../../src/linux/uapi.ts'
 import { FakeClock } from '../../../src/testing/fake-clock.ts'
+import { freshDirectory } from '../../support/fresh-directory.ts'
 
 const MIB = 1024 * 1024
 const native = loadNative()
 const listener = { onMessage() {}, onEnd() {} }
 
-let directory: string
+const directory = freshDirectory()
 let ends: (() => void)[]
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-sender-'))
   ends = []
 })
 afterEach(() => {
   for (const end of ends.reverse()) end()
-  rmSync(directory, { recursive: true })
 })
 
 /** Ascending bytes, of which `peek` shows at most 100,000 at a time; its end adds `rest`. */

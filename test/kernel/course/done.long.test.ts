@@ -1,13 +1,12 @@
 import { spawnSync } from 'node:child_process'
-import { appendFileSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { appendFileSync, copyFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { COURSE } from '../../../src/course/folder.ts'
+import { fileDirectory } from '../../support/fresh-directory.ts'
 import { PROGRAM } from '../../support/vnet-process.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'vnet-course-'))
-afterAll(() => rmSync(directory, { recursive: true }))
+const directory = fileDirectory()
 
 function vnet(...args: string[]): string {
   return spawnSync(process.execPath, [PROGRAM, ...args], { cwd: directory, encoding: 'utf8' }).stdout

@@ -2,10 +2,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { beforeAll, expect, test, vi } from 'vitest'
 import { main } from '../../../src/cli/main.ts'
+import { fileDirectory } from '../../support/fresh-directory.ts'
 import { asUser, ended, TREE } from '../../support/ordinary-user.ts'
 import { runMain, startMain } from '../../support/run-main.ts'
 import { PROGRAM } from '../../support/vnet-process.ts'
@@ -32,14 +32,12 @@ export default async ({ lab }) => {
 `
 const REQUEST = 'client-server ab icmp client > server packet 1'
 
-let directory: string
+const directory = fileDirectory()
 beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'explore-command-'))
   writeFileSync(join(directory, 'net.yaml'), NET)
   writeFileSync(join(directory, 'recorded.yaml'), NET.replace('ends:', 'capture: true, ends:'))
   writeFileSync(join(directory, 'scenario.mjs'), SCENARIO)
 })
-afterAll(() => rmSync(directory, { recursive: true }))
 const path = (name: string) => join(directory, name)
 
 /** The arguments for one request, repeated up to `count` times. */

@@ -1,14 +1,11 @@
 /** explore tries sets of faults, reduces the failing ones, and prints what repeats them. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { type ExploreOptions, type ExploreReport, explore } from '../../../src/testing/index.ts'
 import scenario from '../../support/explore/vote.mjs'
+import { fileDirectory } from '../../support/fresh-directory.ts'
 
 // A function, because no run waits for the start of a process.
-const captures = mkdtempSync(join(tmpdir(), 'vnet-test-'))
-afterAll(() => rmSync(captures, { recursive: true }))
+const captures = fileDirectory()
 
 const vote = (n: number) => `drop client-server ab udp client:* > server:5000 packet ${n}`
 const exploreVotes = (options: ExploreOptions) => explore(scenario, { faults: ['drop'], captures, ...options })

@@ -1,9 +1,9 @@
 /** Segments of `vnet lan` in a lab: namespaces as ports, the gateway's services, the wires. */
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createLab, type Lab, type LabNamespace } from '../../../src/testing/index.ts'
+import { testDirectory } from '../../support/fresh-directory.ts'
 
 let lab: Lab
 let a: LabNamespace
@@ -52,17 +52,13 @@ test('programs ask the DNS server of the last remaining lan, then the servers of
 test('a port without addresses gets one by DHCP', async () => {
   const lan = await lab.lan({ addresses: false, network: '192.0.2.0/24', network6: false }, a)
   expect(a.addresses).toEqual([])
-  const directory = mkdtempSync(join(tmpdir(), 'vnet-lan-test-'))
-  try {
-    const script = join(directory, 'script')
-    writeFileSync(script, '#!/bin/sh\n[ "$1" = bound ] && echo "$ip from $serverid, dns $dns" || true\n', {
-      mode: 0o755,
-    })
-    const { stdout } = await a.exec('udhcpc', ['-i', 'lan', '-n', '-q', '-f', '-s', script])
-    expect(stdout).toMatch(/^192\.0\.2\.1\d\d from 192\.0\.2\.1, dns 192\.0\.2\.1$/m)
-  } finally {
-    rmSync(directory, { recursive: true })
-  }
+  const directory = testDirectory()
+  const script = join(directory, 'script')
+  writeFileSync(script, '#!/bin/sh\n[ "$1" = bound ] && echo "$ip from $serverid, dns $dns" || true\n', {
+    mode: 0o755,
+  })
+  const { stdout } = await a.exec('udhcpc', ['-i', 'lan', '-n', '-q', '-f', '-s', script])
+  expect(stdout).toMatch(/^192\.0\.2\.1\d\d from 192\.0\.2\.1, dns 192\.0\.2\.1$/m)
   expect(lan.gateway).toBe('192.0.2.1')
 })
 

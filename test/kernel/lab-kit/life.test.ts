@@ -1,7 +1,7 @@
 /** A lab leaves nothing behind, however it ends, and labs are separate. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs'
 import http from 'node:http'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
@@ -10,7 +10,7 @@ import { expect, test, vi } from 'vitest'
 import { createLab, type Lab } from '../../../src/testing/index.ts'
 import { createLabWith } from '../../../src/testing/lab/index.ts'
 import { isAlive } from '../../../src/testing/lab/processes.ts'
-import { freshDirectory } from '../../support/fresh-directory.ts'
+import { freshDirectory, testDirectory } from '../../support/fresh-directory.ts'
 import { useTmpdir } from '../../support/own-tmpdir.ts'
 import { either } from '../../support/scale.ts'
 
@@ -221,7 +221,7 @@ const NEXT = `
   await lab.close()`
 
 test('the next lab removes what kill -9 has left, also if PID 1 waits for no process', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'vnet-unreaped-'))
+  const directory = testDirectory()
   const program = new URL('../../support/lab-process.mjs', import.meta.url).pathname
   const { XDG_RUNTIME_DIR: _, ...own } = process.env
   const env = { ...own, TMPDIR: directory, NODE: process.execPath, PROGRAM: program, NEXT }
@@ -237,7 +237,6 @@ test('the next lab removes what kill -9 has left, also if PID 1 waits for no pro
     child.stdin.end()
     child.kill()
     await ended
-    rmSync(directory, { recursive: true })
   }
 })
 

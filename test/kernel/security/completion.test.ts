@@ -4,11 +4,10 @@
  * chose: no name is executed, and the name itself is inserted.
  */
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { freshDirectory } from '../../support/fresh-directory.ts'
 import { runMain } from '../../support/run-main.ts'
 import { either } from '../../support/scale.ts'
@@ -41,12 +40,11 @@ const NAMES = [
 ].map(name => Buffer.from(name, /[\u0100-\uffff]|ö/.test(name) ? 'utf8' : 'latin1').toString('latin1'))
 
 const directory = freshDirectory()
-let work: string
+const work = freshDirectory()
 const asked = join(directory, 'asked')
 const names = join(directory, 'names')
 
 beforeEach(() => {
-  work = mkdtempSync(join(tmpdir(), 'vnet-completion-work-'))
   writeFileSync(
     join(directory, 'vnet'),
     `#!/bin/sh
@@ -55,7 +53,6 @@ if [ "$*" = 'list --names' ]; then cat ${names}; else printf '%s\\0' "$@" > ${as
   )
   chmodSync(join(directory, 'vnet'), 0o755)
 })
-afterEach(() => rmSync(work, { recursive: true }))
 
 const noZsh = spawnSync('zsh', ['--version']).error !== undefined
 

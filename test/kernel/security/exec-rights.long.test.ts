@@ -3,11 +3,12 @@
  * claims.
  */
 import { execFileSync } from 'node:child_process'
-import { chownSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { chownSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
+import { fileDirectory } from '../../support/fresh-directory.ts'
 import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 import { outcome } from '../../support/netns.ts'
 import { asNobodyIn, NOBODY } from '../../support/privileges.ts'
@@ -18,17 +19,15 @@ const path = (file: string) => fileURLToPath(new URL(file, import.meta.url))
 const EXEC = [process.execPath, path('../../../dist/vnet.js'), 'exec', '--']
 const OPENER = ['python3', path('../../support/exec/opener.py')]
 
-let directory: string
+const directory = fileDirectory()
 let client: string
 const { netns } = freshQuietNamespaces('netns')
 
 beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-exec-'))
   execFileSync('chmod', ['755', directory])
   client = join(directory, 'client')
   execFileSync('gcc', ['-O1', '-o', client, path('../../support/exec/client.c'), '-lpthread'])
 })
-afterAll(() => rmSync(directory, { recursive: true }))
 
 const snull = () => spawnVnet(['snull', '--json'], { within: ['ip', 'netns', 'exec', netns.name] })
 const said = async (...words: string[]) => (await outcome(netns.spawn(words))).stdout.trim()

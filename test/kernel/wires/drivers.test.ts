@@ -1,10 +1,8 @@
 /** Wires of snull and of lan ports, which have the same options as cable. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { DeviceStatistics } from '../../../src/cli/statistics.ts'
 import { Dhclient } from '../../support/dhclient.ts'
+import { testDirectory } from '../../support/fresh-directory.ts'
 import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 import { spawnLan } from '../../support/lan-program.ts'
 import { runMain } from '../../support/run-main.ts'
@@ -78,7 +76,7 @@ describe('snull', () => {
 
 describe('a port of lan', () => {
   test('DHCP gets a lease over a delay of 10 ms, and a ping has the delay in both directions', async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'vnet-wire-'))
+    const directory = testDirectory()
     const client = new Dhclient(netns, directory)
     try {
       const vnet = await spawnLan(netns, 'eth9', '--negotiation', '0', '--wire', 'delay 10ms')
@@ -93,7 +91,6 @@ describe('a port of lan', () => {
       }
     } finally {
       client.remove()
-      rmSync(directory, { recursive: true })
     }
   })
 

@@ -1,6 +1,5 @@
 /** The configuration file: what it means, and the lines with which invalid files are rejected. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { VnetError } from '../../../src/base/errno.ts'
@@ -10,6 +9,7 @@ import { loadLanConfig, parseLanConfig } from '../../../src/lan/config/config.ts
 import { type LanFile, lanSchema } from '../../../src/lan/config/schema.ts'
 import { optionNames } from '../../../src/lan/services/dhcp/options.ts'
 import { formatAddress } from '../../../src/packet/address.ts'
+import { testDirectory } from '../../support/fresh-directory.ts'
 import { either } from '../../support/scale.ts'
 
 const root = new URL('../../../', import.meta.url)
@@ -419,18 +419,14 @@ describe('an invalid file', () => {
 })
 
 test('a file that cannot be read throws a VnetError with its path', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'vnet-lan-'))
-  try {
-    const path = join(directory, 'lan.yaml')
-    expect(() => loadLanConfig(path)).toThrow(new VnetError(2, `open ${path}`))
-    expect(() => loadLanConfig(directory)).toThrow(/EISDIR/)
-    writeFileSync(path, 'network: 198.18.8.0/24\n')
-    expect(loadLanConfig(path).gateway.ip).toBe('198.18.8.1')
-    writeFileSync(path, 'netwrk: 1\n')
-    expect(() => loadLanConfig(path)).toThrow(`${path}:1:1: netwrk: unknown key (known: $schema, network, network6,`)
-  } finally {
-    rmSync(directory, { recursive: true })
-  }
+  const directory = testDirectory()
+  const path = join(directory, 'lan.yaml')
+  expect(() => loadLanConfig(path)).toThrow(new VnetError(2, `open ${path}`))
+  expect(() => loadLanConfig(directory)).toThrow(/EISDIR/)
+  writeFileSync(path, 'network: 198.18.8.0/24\n')
+  expect(loadLanConfig(path).gateway.ip).toBe('198.18.8.1')
+  writeFileSync(path, 'netwrk: 1\n')
+  expect(() => loadLanConfig(path)).toThrow(`${path}:1:1: netwrk: unknown key (known: $schema, network, network6,`)
 })
 
 test('docs/lan.schema.json is the schema that validates files', () => {

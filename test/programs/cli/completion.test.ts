@@ -1,14 +1,14 @@
 /** Tab completion by the real shells, with a fake vnet. */
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { courseNames } from '../../../src/course/folder.ts'
+import { fileDirectory } from '../../support/fresh-directory.ts'
 import { list } from '../../support/list.ts'
 import { runMain } from '../../support/run-main.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'vnet-completion-'))
+const directory = fileDirectory()
 const vnet = join(directory, 'vnet')
 const ASKING = list(`
   list show stats step top metrics web reset echo ioctl cut plug carrier param trigger wire events capture frames
@@ -127,7 +127,6 @@ esac
   writeFileSync(vnet, script)
   chmodSync(vnet, 0o755)
 })
-afterAll(() => rmSync(directory, { recursive: true }))
 
 async function script(shell: string): Promise<string> {
   const { status, stdout, stderr } = await runMain('completion', shell)

@@ -1,14 +1,13 @@
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { copyFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { loadExercises } from '../../../src/cli/exercise-file.ts'
 import { COURSE, writeExercise } from '../../../src/course/folder.ts'
+import { fileDirectory } from '../../support/fresh-directory.ts'
 
 const TSC = resolve(import.meta.dirname, '../../../node_modules/.bin/tsc')
-const directory = mkdtempSync(join(tmpdir(), 'vnet-course-'))
-afterAll(() => rmSync(directory, { recursive: true }))
+const directory = fileDirectory()
 
 test.each(await loadExercises())(
   'an editor finds no mistake in the skeleton, the solution and the checks of $name',

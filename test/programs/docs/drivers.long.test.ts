@@ -3,12 +3,12 @@
  * session that prints what the page shows; the page on tests also with a newer Node.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { reasonToSkipKernelTests } from '../../../scripts/kernel-tests.mjs'
 import { blocks, linkClone, Session, steps, typeErrors } from '../../support/driver-page.ts'
+import { fileDirectory } from '../../support/fresh-directory.ts'
 import { OwnNetns } from '../../support/netns.ts'
 
 const FOLDER = 'docs/drivers'
@@ -27,8 +27,7 @@ const pages = readdirSync(FOLDER).map(name => {
 /** Namespaces that the pages make: `red` and `blue` have names of their own here. */
 const words = new Map(['red', 'blue'].map(word => [word, `vnet-test-${process.pid}-${word}`] as const))
 
-const directory = mkdtempSync(join(tmpdir(), 'vnet-test-'))
-afterAll(() => rmSync(directory, { recursive: true }))
+const directory = fileDirectory()
 
 /** Returns the Node that runs these tests, or a newer one, which is fetched if it is not there. */
 function node(version: string): string {

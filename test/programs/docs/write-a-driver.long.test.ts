@@ -4,12 +4,12 @@
  * page shows; what `node --test` prints also with a newer Node. Every step is strict TypeScript.
  */
 import { spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { reasonToSkipKernelTests } from '../../../scripts/kernel-tests.mjs'
 import { blocks, declarations, linkClone, merge, Session, steps, typeErrors } from '../../support/driver-page.ts'
+import { freshDirectory } from '../../support/fresh-directory.ts'
 import { type Netns, OwnNetns, outcome } from '../../support/netns.ts'
 
 /** ms to fetch a Node that the machine does not have. */
@@ -37,11 +37,10 @@ beforeAll(async () => {
 
 let own: OwnNetns
 let netns: Netns | undefined
-let directory: string
+const directory = freshDirectory()
 let clone: string
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-test-'))
   clone = join(directory, 'vnet')
   linkClone(clone)
   if (skipped) return
@@ -50,7 +49,6 @@ beforeEach(() => {
 })
 afterEach(() => {
   if (!skipped) own.remove()
-  rmSync(directory, { recursive: true })
 })
 
 for (const isNewer of [false, true]) {

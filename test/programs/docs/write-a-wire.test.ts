@@ -4,12 +4,12 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { copyFileSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, test } from 'vitest'
 import { reasonToSkipKernelTests } from '../../../scripts/kernel-tests.mjs'
+import { testDirectory } from '../../support/fresh-directory.ts'
 import { OwnNetns } from '../../support/netns.ts'
 
 const [program = '', , , whole = ''] = [
@@ -18,14 +18,10 @@ const [program = '', , , whole = ''] = [
 
 /** Calls `fn` with a directory in which 'vnet' is this clone. */
 async function inClone(fn: (directory: string) => Promise<void>): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'vnet-wire-'))
-  try {
-    copyFileSync('package.json', join(directory, 'package.json'))
-    for (const entry of ['dist', 'node_modules', 'build']) symlinkSync(resolve(entry), join(directory, entry))
-    await fn(directory)
-  } finally {
-    rmSync(directory, { recursive: true })
-  }
+  const directory = testDirectory()
+  copyFileSync('package.json', join(directory, 'package.json'))
+  for (const entry of ['dist', 'node_modules', 'build']) symlinkSync(resolve(entry), join(directory, entry))
+  await fn(directory)
 }
 
 test.skipIf(reasonToSkipKernelTests() !== undefined)(

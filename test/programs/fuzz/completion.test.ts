@@ -3,10 +3,9 @@
  * it offers the name, quoted, and neither offering it nor running the line runs any part of it.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { freshDirectory } from '../../support/fresh-directory.ts'
 import { Chance } from '../../support/fuzz-netlink.ts'
 import { runMain } from '../../support/run-main.ts'
@@ -58,12 +57,7 @@ const PIECES = [
 ]
 
 const directory = freshDirectory()
-let work: string
-
-beforeEach(() => {
-  work = mkdtempSync(join(tmpdir(), 'vnet-completion-work-'))
-})
-afterEach(() => rmSync(work, { recursive: true }))
+const work = freshDirectory()
 
 /** The rule of dev_valid_name: no '/', no ':', no white space, at most 15 bytes. */
 function draw(chance: Chance): string {

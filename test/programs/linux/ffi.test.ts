@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { SharedLibrary } from '../../../src/linux/ffi.ts'
+import { testDirectory } from '../../support/fresh-directory.ts'
 
 const libc = new SharedLibrary('libc.so.6')
 
@@ -41,8 +41,7 @@ test('a worker that has used a library ends without ending the process', () => {
       await once(new Worker(new URL(import.meta.url)), 'exit')
       console.log('continues')
     } else new SharedLibrary('libc.so.6').int('abs', -7)`
-  const directory = mkdtempSync(join(tmpdir(), 'vnet-ffi-'))
-  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const directory = testDirectory()
   const file = join(directory, 'worker.mjs')
   writeFileSync(file, script)
   const { signal, stdout, stderr } = spawnSync(process.execPath, [file], { encoding: 'utf8' })
@@ -50,8 +49,7 @@ test('a worker that has used a library ends without ending the process', () => {
 })
 
 test('one line says why ffi-rs cannot be loaded', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'vnet-ffi-'))
-  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const directory = testDirectory()
   for (const room of ['base', 'linux'])
     cpSync(join(import.meta.dirname, '../../../dist', room), join(directory, room), { recursive: true })
   writeFileSync(join(directory, 'package.json'), '{ "type": "module" }')

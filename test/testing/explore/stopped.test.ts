@@ -1,8 +1,6 @@
 /** An exploration that is stopped reports a failure that it has found, as far as it is known. */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { readdirSync } from 'node:fs'
+import { expect, test } from 'vitest'
 import { describeFailure } from '../../../src/testing/explore/describe.ts'
 import { formatFault, parseFault } from '../../../src/testing/explore/fault-text.ts'
 import { Judge } from '../../../src/testing/explore/judge.ts'
@@ -10,9 +8,9 @@ import { failureLines } from '../../../src/testing/explore/report.ts'
 import type { Failure } from '../../../src/testing/explore/result.ts'
 import type { RunSpec } from '../../../src/testing/explore/run-once.ts'
 import { abortable } from '../../../src/testing/explore/runners.ts'
+import { fileDirectory } from '../../support/fresh-directory.ts'
 
-const captures = mkdtempSync(join(tmpdir(), 'vnet-test-'))
-afterAll(() => rmSync(captures, { recursive: true }))
+const captures = fileDirectory()
 
 const faults = [1, 2, 3, 4].map(n => parseFault(`drop a-b ab udp a:* > b:7 packet ${n}`))
 const [, second] = faults

@@ -1,19 +1,19 @@
 /** When a vnet's file is written, and by which process. */
 import * as fs from 'node:fs'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import * as promises from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Announcement } from '../../../../src/control/server/announcement.ts'
+import { freshDirectory } from '../../../support/fresh-directory.ts'
 
 vi.mock('node:fs', async original => ({ ...(await original<typeof fs>()), renameSync: vi.fn() }))
 vi.mock('node:fs/promises', async original => ({ ...(await original<typeof promises>()), rename: vi.fn() }))
 
 const renameSync = vi.mocked(fs.renameSync)
 const rename = vi.mocked(promises.rename)
-let directory: string
+const directory = freshDirectory()
 let announcement: Announcement
 let name: string
 const failed = vi.fn()
@@ -33,7 +33,6 @@ beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
   renameSync.mockImplementation((await vi.importActual<typeof fs>('node:fs')).renameSync)
   rename.mockImplementation((await vi.importActual<typeof promises>('node:fs/promises')).rename)
-  directory = mkdtempSync(join(tmpdir(), 'vnet-announcement-'))
   announcement = new Announcement(directory)
   // Of two changes in quick succession, the second is for threads.
   update('first')
@@ -41,7 +40,6 @@ beforeEach(async () => {
 afterEach(async () => {
   vi.useRealTimers()
   await announcement.remove()
-  rmSync(directory, { recursive: true, force: true })
 })
 
 /** Waits until threads have written the file so often. */

@@ -1,17 +1,13 @@
 /** The chunks of files and pipes. */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { ReplayInput } from '../../../../src/cli/replay/input.ts'
+import { fileDirectory } from '../../../support/fresh-directory.ts'
 
-let directory: string
-beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-input-'))
-})
-afterAll(() => rmSync(directory, { recursive: true }))
+const directory = fileDirectory()
 
 /** All bytes, copied chunk by chunk like by a reader. */
 async function all(chunks: AsyncIterator<Uint8Array>): Promise<Buffer> {

@@ -1,9 +1,9 @@
 /** The lines of functions, from the debugger, for code that runs as Node loads it. */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
+import { freshDirectory } from '../../../support/fresh-directory.ts'
 
 const DIST = resolve('dist/netdev/debug/function-place.node.js')
 const DRIVER = `export const ops = {
@@ -21,14 +21,12 @@ export function rx(skb) {
 export function next() {}
 `
 
-let directory: string
+const directory = freshDirectory()
 let file: string
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vnet-place-'))
   file = join(directory, 'driver.mjs')
   writeFileSync(file, DRIVER)
 })
-afterEach(() => rmSync(directory, { recursive: true }))
 
 /** Runs code with the driver `m`, the module `p` and `file`. Returns its value. */
 function evaluate(code: string): unknown {

@@ -9,6 +9,7 @@ import type { Io } from '../../../../src/cli/io.ts'
 import { graph } from '../../../../src/testing/lab/file/graph.ts'
 import { parseLabFile, readLabFile } from '../../../../src/testing/lab/file/read.ts'
 import { labSchema } from '../../../../src/testing/lab/file/schema.ts'
+import { testDirectory } from '../../../support/fresh-directory.ts'
 
 const NET = `namespaces: [laptop, phone, server, backup]
 routers:
@@ -193,17 +194,13 @@ test('a wire names stages only in a file with `stages`, whose paths are relative
   expect(() => parseLabFile(text, 'net.yaml')).toThrow(
     'net.yaml:8:71: lans.wifi.wire: stage third: the lab has no `stages`, the files of own stages',
   )
-  const directory = mkdtempSync(join(tmpdir(), 'lab-check-'))
-  try {
-    writeFileSync(join(directory, 'my.js'), 'throw new Error()')
-    const name = join(directory, 'net.yaml')
-    expect(parseLabFile(`stages: [my.js]\n${text}`, name).stages).toEqual([join(directory, 'my.js')])
-    expect(() => parseLabFile(`stages: [my.js, ./no.js]\n${text}`, name)).toThrow(
-      `${name}:1:17: stages[1]: ${join(directory, 'no.js')}: no such file`,
-    )
-  } finally {
-    rmSync(directory, { recursive: true })
-  }
+  const directory = testDirectory()
+  writeFileSync(join(directory, 'my.js'), 'throw new Error()')
+  const name = join(directory, 'net.yaml')
+  expect(parseLabFile(`stages: [my.js]\n${text}`, name).stages).toEqual([join(directory, 'my.js')])
+  expect(() => parseLabFile(`stages: [my.js, ./no.js]\n${text}`, name)).toThrow(
+    `${name}:1:17: stages[1]: ${join(directory, 'no.js')}: no such file`,
+  )
 })
 
 test('an empty file is refused', () => {
