@@ -3,12 +3,12 @@
  * chunks of random sizes: a read beyond the bytes that were pushed makes a difference between the
  * two. Any exception but CaptureError fails, and so does a packet too many.
  */
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { CaptureError } from '../../src/capture/error.ts'
 import { CaptureReader } from '../../src/capture/reader.ts'
 import type { CaptureRecord } from '../../src/capture/record.ts'
 import { BIG, LITTLE, type Order, text } from '../support/capture-bytes.ts'
-import { Chance, failure } from '../support/fuzz-netlink.ts'
+import { Chance, failure, withoutStacks } from '../support/fuzz-netlink.ts'
 import { SEED, scaled } from '../support/scale.ts'
 
 const COUNT = scaled(1_000_000)
@@ -20,14 +20,7 @@ const SHORTEST_PACKET = 16
 /** Edge cases of lengths, versions and types. */
 const EDGES = [0, 1, 2, 3, 4, 8, 11, 12, 16, 27, 28, 32, 0x7f, 0x80, 0xff, 0x1000000, 0x1000004, 0x7fffffff, 0xffffffff]
 
-// Most files end in an error, and making a stack for each would take most of the time.
-const { stackTraceLimit } = Error
-beforeEach(() => {
-  Error.stackTraceLimit = 0
-})
-afterEach(() => {
-  Error.stackTraceLimit = stackTraceLimit
-})
+withoutStacks()
 
 /** The parts of valid files: the opening ones, and those for the rest. */
 interface Parts {

@@ -3,7 +3,7 @@
  * such vnets get the same requests, one amid zeros, the other amid ones. Both must reply alike, and
  * exactly once to every request that wants an end of its reply.
  */
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { EINVAL, ENODEV, ENOENT, EOPNOTSUPP, EPERM } from '../../src/base/errno.ts'
 import { VNET_GENL_ID } from '../../src/control/protocol/family.ts'
 import type { Client, Parts } from '../../src/control/server/dispatch.ts'
@@ -33,7 +33,7 @@ import {
   failure,
   numberMessages,
   seedsOf,
-  type Whole,
+  type Whole, withoutStacks,
 } from '../support/fuzz-netlink.ts'
 import { dispatchAll, request } from '../support/genl-request.ts'
 import { addDevice, addDriver, memoryNets, turn } from '../support/memory-net.ts'
@@ -48,14 +48,7 @@ const REFUSALS = new Set([EPERM, ENOENT, ENODEV, EINVAL, EOPNOTSUPP].map(errno =
 const memoryNet = memoryNets()
 const ends = endedAfterEach<Disposable>()
 
-// Most requests are refused; a stack trace for each would take most of the time.
-const { stackTraceLimit } = Error
-beforeEach(() => {
-  Error.stackTraceLimit = 0
-})
-afterEach(() => {
-  Error.stackTraceLimit = stackTraceLimit
-})
+withoutStacks()
 
 /** A message that was sent: what decides which request it replies to. */
 interface Said {

@@ -1,4 +1,5 @@
 /** TCP on the hosts of `vnet lan`, from programs on the network stack over a real TAP. */
+import { stopLan } from '../support/lan-program.ts'
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -46,13 +47,6 @@ const start = async (...args: string[]) =>
 const startFile = async (text: string, args: string[] = []) =>
   join(await spawnVnet([files.write(text), `${near.name}/eth9`, ...PORT, ...args]))
 
-/** Stops vnet and expects no error or warning. */
-async function stop(vnet: Running): Promise<void> {
-  const ended = await vnet.stop()
-  expect(ended).toMatchObject({ status: 0, stderr: '' })
-  expect(jsonLines(ended.stdout).filter(({ level }) => level === 'error' || level === 'warning')).toEqual([])
-}
-
 /**
  * Runs a Python script with some TCP helpers in the namespace. Returns the lines that it prints.
  */
@@ -94,7 +88,7 @@ for to in '198.18.0.1', '198.18.0.7', '198.18.0.20', '198.18.0.39', '2001:db8:0:
     print(ask(to, 7, b'hello'), ask(to, 9, b'x' * 100000), ask(to, 13)[-6:], pattern[:148].split(b'\\r\\n')[1][:9], refused(to, 81))
 `)
     expect(found).toEqual(Array(7).fill(`b'hello' b'' b'-UTC\\r\\n' b'!"#$%&\\'()' True`))
-    await stop(vnet)
+    await stopLan(vnet)
   })
 
   test.each([
@@ -118,7 +112,7 @@ for to in '198.18.0.1', '198.18.0.7', '198.18.0.20', '198.18.0.39', '2001:db8:0:
     socket.end()
     await ended
     expect(received.digest('hex')).toBe(sent.digest('hex'))
-    await stop(vnet)
+    await stopLan(vnet)
   })
 })
 
@@ -129,7 +123,7 @@ for to in '198.18.0.7', '198.18.0.20', '198.18.0.39', '2001:db8:0:1::7', '2001:d
 print(get('198.18.0.7', 8080), refused('198.18.0.20', 8080), refused('198.18.0.1', 80))
 `)
   expect(found).toEqual(['web', 'node1', 'node20', 'web', 'node1', 'hello True True'])
-  await stop(vnet)
+  await stopLan(vnet)
 })
 
 test('200 simultaneous connections to 20 hosts are all served', async () => {
@@ -140,7 +134,7 @@ for i, s in enumerate(all): s.sendall(b'%d;' % i * 1000); s.shutdown(socket.SHUT
 print([rest(s) == b'%d;' % i * 1000 for i, s in enumerate(all)].count(True))
 `)
   expect(found).toEqual(['200'])
-  await stop(vnet)
+  await stopLan(vnet)
 })
 
 test('ports are open to link-local clients, but not on link-local addresses', async () => {
@@ -160,7 +154,7 @@ s = connect('2001:db8:0:1::7', 80)
 print(s.getsockname()[0][:6], get('2001:db8:0:1::7').strip())
 `)
   expect(found).toEqual(['refused', 'fe80:: web'])
-  await stop(vnet)
+  await stopLan(vnet)
 })
 
 test('the gateway replies to several DNS queries on one TCP connection', async () => {
@@ -182,7 +176,7 @@ while answer:
     expect.stringMatching(/^8 133 131 1 0 /),
     expect.stringMatching(/^9 133 128 1 100 /),
   ])
-  await stop(vnet)
+  await stopLan(vnet)
 })
 
 test('a driver file serves ports; an exception costs its connection and logs a line', async () => {
@@ -224,7 +218,7 @@ celsius = rb'[0-9.]+\\n'
 print(source, port, bool(re.fullmatch(celsius, told)), bool(re.fullmatch(celsius, answer)), get('198.18.0.7')[:11], get('2001:db8:0:1::7')[:11])
 `)
   expect(found).toEqual([`198.18.0.7 4000 True True {"celsius": {"celsius":`])
-  await stop(vnet)
+  await stopLan(vnet)
 })
 
 test('a reload keeps connections, on which a host may send unasked, and opens new ports', async () => {
@@ -252,7 +246,7 @@ test('a reload keeps connections, on which a host may send unasked, and opens ne
   await said.until(/second/)
   expect(await done).toMatchObject({ status: 0, stderr: '' })
   expect(await python(`print(get('198.18.0.7', 8080))`)).toEqual(['hello'])
-  await stop(vnet)
+  await stopLan(vnet)
 })
 
 test('stopping does not wait for connections and leaks no descriptor', async () => {
@@ -261,7 +255,7 @@ test('stopping does not wait for connections and leaks no descriptor', async () 
   const sockets = await Promise.all([20, 21, 22].map(n => tcpConnect(near, '198.18.0.50', `198.18.0.${n}`, 19)))
   for (const socket of sockets) socket.on('error', () => {}).resume()
   await Promise.all(sockets.map(socket => new Promise(resolve => socket.once('data', resolve))))
-  await stop(vnet)
+  await stopLan(vnet)
   for (const socket of sockets) await new Promise(resolve => socket.once('close', resolve).destroy())
   expect(readdirSync('/proc/self/fd').length).toBe(before)
 })
@@ -282,10 +276,10 @@ test('vnet started in another namespace serves likewise and writes no lease file
   rmSync(leases, { force: true })
   const vnet = await join(await spawnVnet(['lan', 'eth9', ...PORT, '--config', config()], inside()))
   expect(await python(`print(get('198.18.0.7'))`)).toEqual(['web'])
-  await stop(vnet)
-  await stop(await spawnVnet(['lan', 'nolease0', ...PORT], inside()))
-  await stop(await startVnet(['lan', `${near.name}/nolease0`, ...PORT]))
-  await stop(await startVnet(['lan', '--name', 'nolease0', '--netns', near.name, ...PORT]))
+  await stopLan(vnet)
+  await stopLan(await spawnVnet(['lan', 'nolease0', ...PORT], inside()))
+  await stopLan(await startVnet(['lan', `${near.name}/nolease0`, ...PORT]))
+  await stopLan(await startVnet(['lan', '--name', 'nolease0', '--netns', near.name, ...PORT]))
   expect(existsSync(leases)).toBe(false)
 })
 

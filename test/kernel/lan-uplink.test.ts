@@ -1,4 +1,5 @@
 /** `vnet lan --uplink`: real hosts on veth pairs and a bridge, with simulated ones. */
+import { addAddresses } from '../support/lan-program.ts'
 import { copyFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
@@ -37,18 +38,12 @@ function cable(name: string, netns: Netns, index?: number): void {
   netns.ip('link set eth0 up')
 }
 
-async function address(netns: Netns, name: string, octet: number): Promise<void> {
-  for (const text of [`198.18.0.${octet}/24`, `2001:db8:0:1::${octet}/64 nodad`]) {
-    expect(await netns.run(`ip addr add ${text} dev ${name}`)).toMatchObject({ status: 0, stderr: '' })
-  }
-}
-
 /** Starts a run with an uplink, waits for the carrier of the port, and adds .50 and ::50 to it. */
 async function start(uplink: string, ...args: string[]): Promise<Running> {
   const options = ['--json', '--negotiation', '0', '--hosts', '8', '--uplink', uplink]
   const vnet = await startVnet(['lan', `${near.name}/eth9`, ...options, ...args])
   await untilShown(own, near, 'eth9', hasCarrier)
-  await address(near, 'eth9', 50)
+  await addAddresses(near, 'eth9', 50)
   return vnet
 }
 
@@ -72,7 +67,7 @@ const WAYS: readonly (readonly [string, readonly string[]])[] = [...BOTH_WAYS, [
 describe.each(firstOf(WAYS, 1))('%s on the port', (_, options) => {
   test('a host on the uplink, the simulated hosts and the machine with the port reach each other', async () => {
     cable('veth0', far)
-    await address(far, 'eth0', 60)
+    await addAddresses(far, 'eth0', 60)
     const vnet = await start(`${mid.name}/veth0`, ...options)
     for (const to of ['198.18.0.1', '198.18.0.5', '198.18.0.50', '2001:db8:0:1::5', '2001:db8:0:1::50']) {
       await pingAll(far, `-c 3 -i 0.02 ${to}`)
@@ -84,7 +79,7 @@ describe.each(firstOf(WAYS, 1))('%s on the port', (_, options) => {
 
   test('TCP passes unchanged in both directions, in the largest frames that both ends support', async () => {
     cable('veth0', far)
-    await address(far, 'eth0', 60)
+    await addAddresses(far, 'eth0', 60)
     const vnet = await start(`${mid.name}/veth0`, ...options)
     using seen = new PacketSocket(far, 'eth0', { vnetHdr: true, outgoing: true })
     for (const [client, server] of [
@@ -106,7 +101,7 @@ describe.each(firstOf(WAYS, 1))('%s on the port', (_, options) => {
 
   test('TCP of a simulated host serves a host on the uplink', async () => {
     cable('veth0', far)
-    await address(far, 'eth0', 60)
+    await addAddresses(far, 'eth0', 60)
     const vnet = await start(`${mid.name}/veth0`, ...options)
     const script = `
 import socket, threading, hashlib, os
@@ -164,7 +159,7 @@ test('hosts at the ports of a bridge reach the segment and each other', async ()
   ] as const) {
     cable(name, netns)
     mid.ip(`link set ${name} master br0`)
-    await address(netns, 'eth0', octet)
+    await addAddresses(netns, 'eth0', octet)
   }
   const vnet = await start(`${mid.name}/br0`)
   for (const netns of [far, other]) {
@@ -183,7 +178,7 @@ describe('an interface that', () => {
     ['loses its carrier', () => far, 'eth0'],
   ] as const)('an uplink whose interface %s is detached until it is up again', async (_, where, name) => {
     cable('veth0', far)
-    await address(far, 'eth0', 60)
+    await addAddresses(far, 'eth0', 60)
     const vnet = await start(`${mid.name}/veth0`)
     await pingAll(far, '-c 2 -i 0.02 198.18.0.5')
     where().ip(`link set ${name} down`)
@@ -199,7 +194,7 @@ describe('an interface that', () => {
 
   test('an uplink with an interface that starts down is attached when it is up', async () => {
     cable('veth0', far)
-    await address(far, 'eth0', 60)
+    await addAddresses(far, 'eth0', 60)
     mid.ip('link set veth0 down')
     const vnet = await start(`${mid.name}/veth0`)
     await vnet.line(/uplink .*link is down/)
@@ -238,7 +233,7 @@ describe('an interface that', () => {
 
   test('an interface that is renamed is still the uplink', async () => {
     cable('veth0', far)
-    await address(far, 'eth0', 60)
+    await addAddresses(far, 'eth0', 60)
     const vnet = await start(`${mid.name}/veth0`)
     mid.ip('link set veth0 name other0')
     await pingAll(far, '-c 2 -i 0.02 198.18.0.5')
@@ -247,7 +242,7 @@ describe('an interface that', () => {
 
   test('an interface of the same index in a peer namespace is not mistaken for the uplink', async () => {
     cable('veth0', far, 777)
-    await address(far, 'eth0', 60)
+    await addAddresses(far, 'eth0', 60)
     const vnet = await start(`${mid.name}/veth0`)
     far.ip('link add br7 index 777 type bridge')
     far.ip('link del br7')
@@ -260,7 +255,7 @@ describe('an uplink in a namespace that has no such interface', () => {
   test('an uplink that does not exist in its namespace is a port there, with a MAC address of its own', async () => {
     const vnet = await start(`${far.name}/eth9`)
     await untilShown(own, far, 'eth9', hasCarrier)
-    await address(far, 'eth9', 60)
+    await addAddresses(far, 'eth9', 60)
     expect(vnet.interfaces().map(({ name, netns }) => [name, netns])).toEqual([
       ['eth9', near.name],
       ['eth9', far.name],

@@ -1,4 +1,5 @@
 /** The lan driver on real TAPs: the simulated segment as programs of the machine see it. */
+import { stopLan, addAddresses } from '../support/lan-program.ts'
 import { describe, expect, test } from 'vitest'
 import { captureLines } from '../support/capture.ts'
 import { freshNamespaces } from '../support/fresh-namespaces.ts'
@@ -17,21 +18,8 @@ const until = (netns: Netns, name: string, is: (link: ShownLink) => boolean) => 
 async function start(...args: string[]): Promise<Running> {
   const vnet = await startVnet(['lan', `${near.name}/eth9`, '--json', '--negotiation', '0', '--hosts', '8', ...args])
   await until(near, 'eth9', hasCarrier)
-  await address(near, 'eth9', 50)
+  await addAddresses(near, 'eth9', 50)
   return vnet
-}
-
-async function address(netns: Netns, name: string, octet: number): Promise<void> {
-  for (const text of [`198.18.0.${octet}/24`, `2001:db8:0:1::${octet}/64 nodad`]) {
-    expect(await netns.run(`ip addr add ${text} dev ${name}`)).toMatchObject({ status: 0, stderr: '' })
-  }
-}
-
-/** Stops a run, which must exit with status 0 and print no error. */
-async function stop(vnet: Running): Promise<void> {
-  const ended = await vnet.stop()
-  expect(ended).toMatchObject({ status: 0, stderr: '' })
-  expect(jsonLines(ended.stdout).filter(({ level }) => level === 'error' || level === 'warning')).toEqual([])
 }
 
 /** Runs a Python program, which must not fail, and returns its lines. */
@@ -53,7 +41,7 @@ describe.each(firstOf(BOTH_WAYS, 1))('%s', (_, options) => {
       await pingAll(near, `-c 3 -i 0.02 ${to}`)
       await pingAll(near, `-c 2 -i 0.02 -s 5000 ${to}`)
     }
-    await stop(vnet)
+    await stopLan(vnet)
   })
 
   test.each(FAMILIES)(
@@ -83,7 +71,7 @@ print([len(part) for part in parts], b''.join(parts) == data)
       // tcpdump verifies checksums that are not partial.
       const seen = await capture.stop()
       if (options.length > 0) expect(seen.filter(line => /bad udp cksum/.test(line))).toEqual([])
-      await stop(vnet)
+      await stopLan(vnet)
     },
   )
 
@@ -111,7 +99,7 @@ print(len(udp(19)) <= 512)
 `,
     )
     expect(found).toEqual(['ConnectionRefusedError ConnectionRefusedError ConnectionRefusedError', '-UTC', 'True'])
-    await stop(vnet)
+    await stopLan(vnet)
   })
 
   test('two ports in two namespaces reach each other over one segment', async () => {
@@ -123,7 +111,7 @@ print(len(udp(19)) <= 512)
     ] as const
     for (const [netns, name, octet] of ends) {
       await until(netns, name, hasCarrier)
-      await address(netns, name, octet)
+      await addAddresses(netns, name, octet)
     }
     const [client, server] = ends.map(([netns, , octet]) => ({
       netns,
@@ -134,7 +122,7 @@ print(len(udp(19)) <= 512)
     expect(received).toEqual(sent)
     await pingAll(near, '-c 3 -i 0.02 2001:db8:0:1::52')
     for (const [netns] of ends) await pingAll(netns, '-c 3 -i 0.02 198.18.0.5')
-    await stop(vnet)
+    await stopLan(vnet)
   })
 })
 
@@ -147,7 +135,7 @@ describe('an address of a host', () => {
     ])
     expect([taken.status, free.status]).toEqual([1, 0])
     expect(taken.stdout).toContain('Unicast reply from 198.18.0.5 [02:4C:4E:12:00:05]')
-    await stop(vnet)
+    await stopLan(vnet)
   })
 
   test.each([0, 1])(
@@ -169,7 +157,7 @@ describe('an address of a host', () => {
         expect(text).toContain(word)
         expect(/dadfailed/.test(text)).toBe(octet === 5)
       }
-      await stop(vnet)
+      await stopLan(vnet)
     },
   )
 
@@ -181,7 +169,7 @@ describe('an address of a host', () => {
     expect(stdout).toContain('Sent 1 probe')
     await capture.until(line => /Request who-has 198\.18\.0\.5 .*tell 198\.18\.0\.5/.test(line))
     await capture.stop()
-    await stop(vnet)
+    await stopLan(vnet)
   })
 })
 
@@ -193,7 +181,7 @@ test('the gateway immediately rejects destinations outside the segment as unreac
   const six = await near.run('ping -c 1 -W 30 2001:db8:99::9')
   expect(four.stdout).toContain('From 198.18.0.1 icmp_seq=1 Destination Net Unreachable')
   expect(six.stdout).toContain('From 2001:db8:0:1::1 icmp_seq=1 Destination unreachable: No route')
-  await stop(vnet)
+  await stopLan(vnet)
 })
 
 test('neighbour discovery shows the gateway as a router, and hosts not', async () => {
@@ -202,7 +190,7 @@ test('neighbour discovery shows the gateway as a router, and hosts not', async (
   const { stdout } = await near.run('ip -6 neigh show dev eth9')
   expect(stdout).toMatch(/2001:db8:0:1::1 lladdr 02:4c:4e:12:00:01 router/)
   expect(stdout).toMatch(/2001:db8:0:1::5 lladdr 02:4c:4e:12:00:05 (?!router)/)
-  await stop(vnet)
+  await stopLan(vnet)
 })
 
 test('the interface is an Ethernet port of the requested speed, with a carrier after the negotiation', async () => {
@@ -210,11 +198,11 @@ test('the interface is an Ethernet port of the requested speed, with a carrier a
     startVnet(['lan', `${near.name}/eth9`, '--json', '--speed', '2500', '--negotiation', negotiation])
   const never = await run('3600000')
   expect(hasNoCarrier(shownLink(near, 'eth9'))).toBe(true)
-  await stop(never)
+  await stopLan(never)
   const vnet = await run('100')
   const link = await until(near, 'eth9', hasCarrier)
   expect(link.flags.toSorted()).toEqual(['BROADCAST', 'LOWER_UP', 'MULTICAST', 'UP'])
   const files = ['type', 'speed', 'duplex'].map(file => `/sys/class/net/eth9/${file}`)
   expect(near.exec(`cat ${files.join(' ')}`)).toBe('1\n2500\nfull\n')
-  await stop(vnet)
+  await stopLan(vnet)
 })

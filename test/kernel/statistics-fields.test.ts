@@ -2,6 +2,7 @@
  * Moves every field of rtnl_link_stats64, and compares what `vnet stats` shows for vnet and the
  * kernel.
  */
+import { shownCounters } from '../support/shown-link.ts'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { DeviceStats } from '../../src/control/index.ts'
 import { statsOfDrop } from '../../src/netdev/counters.ts'
@@ -230,13 +231,6 @@ test('an ndoGetStats64 that throws is logged, and the other statistics are shown
 })
 
 describe('ours and the kernel’s', () => {
-  /** The counters of the kernel, as `ip` shows them. */
-  function shown(netns: Netns, name: string): object {
-    const [{ stats64 }] = JSON.parse(netns.ip(`-s -j link show ${name}`))
-    const { tx, rx } = stats64
-    return { txPackets: tx.packets, txBytes: tx.bytes, rxPackets: rx.packets, rxBytes: rx.bytes }
-  }
-
   async function expectSame(vnet: Running): Promise<void> {
     for (const [netns, name] of [
       [near, 'sn0'],
@@ -250,7 +244,7 @@ describe('ours and the kernel’s', () => {
       [far, 'sn1'],
     ] as const) {
       const stats = await ask(netns, name)
-      expect(stats).toMatchObject({ total: shown(netns, name), kernel: shown(netns, name) })
+      expect(stats).toMatchObject({ total: shownCounters(netns, name), kernel: shownCounters(netns, name) })
       expect(stats.total.txPackets).toBeGreaterThan(0)
       // They are also shown as text.
       const text = (await runMain('stats', `${netns.name}/${name}`)).stdout

@@ -1,6 +1,7 @@
 /**
  * Compares the statistics of vnet and the kernel, to the frame, and drops by reason, on real TAPs.
  */
+import { type ShownCounters, shownCounters } from '../support/shown-link.ts'
 import { describe, expect, test } from 'vitest'
 import type { DeviceStatistics } from '../../src/cli/statistics.ts'
 import { DRIVERS, driverSetup, type Setup } from '../support/driver-setups.ts'
@@ -16,21 +17,8 @@ const MIB = 1 << 20
 
 const { near, far } = freshQuietNamespaces('near', 'far')
 
-interface Gained {
-  readonly txPackets: number
-  readonly txBytes: number
-  readonly rxPackets: number
-  readonly rxBytes: number
-}
-
-function kernelStatistics(netns: Netns, name: string): Gained {
-  const [{ stats64 }] = JSON.parse(netns.ip(`-s -j link show ${name}`))
-  const { tx, rx } = stats64
-  return { txPackets: tx.packets, txBytes: tx.bytes, rxPackets: rx.packets, rxBytes: rx.bytes }
-}
-
-function difference(after: Gained, before: Gained): Gained {
-  const fields = Object.entries(after).map(([field, n]) => [field, n - before[field as keyof Gained]])
+function difference(after: ShownCounters, before: ShownCounters): ShownCounters {
+  const fields = Object.entries(after).map(([field, n]) => [field, n - before[field as keyof ShownCounters]])
   return Object.fromEntries(fields)
 }
 
@@ -60,15 +48,15 @@ async function traffic(client: End, server: End): Promise<void> {
 }
 
 /** Takes the links down, so that the counters are final, and returns the kernel's counters. */
-async function atRest(vnet: Running, interfaces: Setup['interfaces']): Promise<Gained[]> {
+async function atRest(vnet: Running, interfaces: Setup['interfaces']): Promise<ShownCounters[]> {
   for (const [netns, name] of interfaces) {
     netns.ip(`link set ${name} down`)
     await vnet.line(new RegExp(`"${name}: device closed"`))
   }
-  return interfaces.map(([netns, name]) => kernelStatistics(netns, name))
+  return interfaces.map(([netns, name]) => shownCounters(netns, name))
 }
 
-function expectSame(ours: DeviceStatistics, kernels: Gained): void {
+function expectSame(ours: DeviceStatistics, kernels: ShownCounters): void {
   expect(ours.total).toMatchObject(kernels)
   expect(ours.kernel).toMatchObject(kernels)
 }
@@ -94,7 +82,7 @@ test('statistics of a persistent interface count from the moment at which vnet a
   const first = await startVnet([...args, '--json', '--persist'])
   await traffic(client, server)
   await stopConserved(first)
-  const before = interfaces.map(([netns, name]) => kernelStatistics(netns, name))
+  const before = interfaces.map(([netns, name]) => shownCounters(netns, name))
   for (const { txPackets } of before) expect(txPackets).toBeGreaterThan(0)
   const second = await startVnet([...args, '--json', '--persist'])
   await traffic(client, server)

@@ -1,4 +1,5 @@
 /** `vnet stats` on running vnets: vnet's counters and the kernel's agree to the frame. */
+import { shownCounters } from '../support/shown-link.ts'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
@@ -41,12 +42,6 @@ function interfacesOf({ stdout }: Outcome | Ended): DeviceStats[] {
   return lines[0]!.interfaces as DeviceStats[]
 }
 
-function kernelOf(netns: Netns, name: string) {
-  const [{ stats64 }] = JSON.parse(netns.ip(`-s -j link show ${name}`))
-  const { tx, rx } = stats64
-  return { txPackets: tx.packets, txBytes: tx.bytes, rxPackets: rx.packets, rxBytes: rx.bytes }
-}
-
 describe('a vnet whose interfaces are in other namespaces', () => {
   test.each(firstOf(BOTH_WAYS, 1))(
     '%s it reports by name, up and down, what it reports at its end',
@@ -67,8 +62,8 @@ describe('a vnet whose interfaces are in other namespaces', () => {
       expect(up).toMatchObject({
         name: 'sn0',
         netns: near.name,
-        total: kernelOf(near, 'sn0'),
-        kernel: kernelOf(near, 'sn0'),
+        total: shownCounters(near, 'sn0'),
+        kernel: shownCounters(near, 'sn0'),
       })
       expect(up.total).toMatchObject({ txPackets: 4, rxPackets: 3, txDropped: 1 })
       expect(up.queues).toMatchObject([{ txPackets: 4, rxPackets: 3 }])
@@ -76,9 +71,9 @@ describe('a vnet whose interfaces are in other namespaces', () => {
       near.ip('link set sn0 down')
       await vnet.line(/"sn0: device closed"/)
       const [down] = await ask(`${near.name}/sn0`)
-      expect(down).toMatchObject({ drops: up.drops, total: kernelOf(near, 'sn0'), kernel: kernelOf(near, 'sn0') })
+      expect(down).toMatchObject({ drops: up.drops, total: shownCounters(near, 'sn0'), kernel: shownCounters(near, 'sn0') })
       const [other] = await ask(`${far.name}/sn1`)
-      expect(other).toMatchObject({ name: 'sn1', netns: far.name, kernel: kernelOf(far, 'sn1') })
+      expect(other).toMatchObject({ name: 'sn1', netns: far.name, kernel: shownCounters(far, 'sn1') })
 
       const { sn0, sn1 } = await stopConserved(vnet)
       for (const [asked, last] of [
@@ -100,7 +95,7 @@ describe('a vnet as a program of its own', () => {
     await pingWithoutLoss(near, '-c 2 -i 0.02 198.18.0.2')
     const { status, stdout, stderr } = await statsIn(near)
     expect([status, stderr]).toEqual([0, ''])
-    const { txPackets, rxPackets } = kernelOf(near, 'vnet0')
+    const { txPackets, rxPackets } = shownCounters(near, 'vnet0')
     expect(stdout).toMatch(/^vnet0 +vnet +kernel\n/)
     expect(stdout).toMatch(new RegExp(`^ {2}tx_packets +${txPackets} +${txPackets}$`, 'm'))
     expect(stdout).toMatch(new RegExp(`^ {2}rx_packets +${rxPackets} +${rxPackets}$`, 'm'))

@@ -1,4 +1,5 @@
 /** openTap on the kernel's own interfaces: namespaces, events, offloads, TUNs. */
+import { numberedFrame } from '../support/frames.ts'
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { openSync, readdirSync } from 'node:fs'
@@ -29,14 +30,6 @@ async function open(options: TapOptions = {}): Promise<Tap> {
 }
 
 const descriptors = (): number => readdirSync('/proc/self/fd').length
-
-/** A frame of no known protocol, numbered in its last byte. */
-function frame(number: number): Uint8Array {
-  const bytes = new Uint8Array(60)
-  bytes.set([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 8, 0x88, 0xb5])
-  bytes[59] = number
-  return bytes
-}
 
 describe('opening', () => {
   test('an opened interface has the requested options, and close deletes it with every descriptor', async () => {
@@ -121,13 +114,13 @@ describe('frames', () => {
   test('openTap reads the kernel’s frames, and the kernel receives written ones', async () => {
     const tap = await open()
     using socket = new PacketSocket(netns, tap.name)
-    for (let i = 0; i < 40; i++) socket.send(frame(i))
+    for (let i = 0; i < 40; i++) socket.send(numberedFrame(i))
     const seen: number[] = []
     for await (const frames of tap) {
       for (const { bytes, length } of frames) seen.push(bytes[length - 1] as number)
       if (seen.length < 40) continue
       // Some go back as they are, some as bytes.
-      expect(tap.writeBatch([...frames.slice(0, 2), frame(100)])).toBe(true)
+      expect(tap.writeBatch([...frames.slice(0, 2), numberedFrame(100)])).toBe(true)
       break
     }
     expect(seen).toEqual(Array.from({ length: 40 }, (_, i) => i))
@@ -141,7 +134,7 @@ describe('frames', () => {
     const tap = await open()
     tap.write(new Uint8Array(13))
     netns.ip(`link set ${tap.name} down`)
-    tap.write(frame(1))
+    tap.write(numberedFrame(1))
     expect(tap.counters.drops).toEqual({ HDR_TRUNC: 1, DEV_READY: 1 })
   })
 

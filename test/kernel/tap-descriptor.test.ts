@@ -1,4 +1,5 @@
 /** openTap on a descriptor that another program opened, and routes over the interface. */
+import { numberedFrame } from '../support/frames.ts'
 import { once } from 'node:events'
 import { closeSync, fstatSync, openSync, readFileSync, watch } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -40,13 +41,6 @@ async function open(options: TapOptions): Promise<Tap> {
   return tap
 }
 
-function frame(number: number): Uint8Array {
-  const bytes = new Uint8Array(60)
-  bytes.set([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 8, 0x88, 0xb5])
-  bytes[59] = number
-  return bytes
-}
-
 describe('a descriptor', () => {
   test.each([
     ['plain frames', IFF_TAP | IFF_NO_PI, {}],
@@ -57,11 +51,11 @@ describe('a descriptor', () => {
     const tap = await open({ fd, mtu: 1400, addresses: ['198.18.0.1/24'], ...options })
     expect([tap.name, tap.layer, tap.mtu, tap.isUp, tap.queues]).toEqual(['helper0', 'tap', 1400, true, 1])
     using socket = new PacketSocket(netns, tap.name)
-    socket.send(frame(7))
+    socket.send(numberedFrame(7))
     for await (const [first] of tap) {
       if (first?.bytes[12] !== 0x88) continue
       expect(first.bytes[59]).toBe(7)
-      tap.write(frame(8))
+      tap.write(numberedFrame(8))
       break
     }
     await socket.until(({ octets }) => octets[59] === 8)
@@ -143,7 +137,7 @@ describe('a descriptor', () => {
     await changed
     watcher.close()
     using socket = new PacketSocket(netns, tap.name)
-    socket.send(frame(7))
+    socket.send(numberedFrame(7))
     const received: (number | undefined)[] = []
     for await (const [first] of tap) {
       if (first?.bytes[12] !== 0x88) continue

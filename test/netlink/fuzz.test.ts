@@ -3,7 +3,7 @@
  * zeros and by ones: a read outside of the datagram makes a difference between the two. Any
  * exception but NetlinkParseError fails.
  */
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { commands } from '../../src/control/protocol/family.ts'
 import {
   attributes,
@@ -31,21 +31,14 @@ import {
   writeAck,
   writeDone,
 } from '../../src/netlink/index.ts'
-import { Bender, FUZZ_BLOCK, FUZZ_OCTETS, failure, seedsOf, wholeMessages } from '../support/fuzz-netlink.ts'
+import { Bender, FUZZ_BLOCK, FUZZ_OCTETS, failure, seedsOf, wholeMessages, withoutStacks } from '../support/fuzz-netlink.ts'
 import { SEED, scaled } from '../support/scale.ts'
 
 const COUNT = scaled(1_000_000)
 /** Bytes around the datagram. */
 const AROUND = 64
 
-// Most are refused, and making a stack for each would take most of the time.
-const { stackTraceLimit } = Error
-beforeEach(() => {
-  Error.stackTraceLimit = 0
-})
-afterEach(() => {
-  Error.stackTraceLimit = stackTraceLimit
-})
+withoutStacks()
 
 const inner = policy({ a: required(u32(1)), b: string(2, 8), c: flag(3) }, { strict: true })
 const everyKind = policy({

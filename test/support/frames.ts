@@ -148,3 +148,11 @@ export function ethernet(type: number, payload: ArrayLike<number> | number): Uin
   else for (let i = 14; i < octets.length; i++) octets[i] = i * 7
   return octets
 }
+
+/** Returns a broadcast frame of no known protocol, numbered in its last byte. */
+export function numberedFrame(number: number): Uint8Array {
+  const bytes = new Uint8Array(60)
+  bytes.set([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 8, 0x88, 0xb5])
+  bytes[59] = number
+  return bytes
+}

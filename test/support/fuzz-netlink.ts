@@ -4,6 +4,7 @@
  * in a second or two. Failures report the seed.
  */
 import { endianness } from 'node:os'
+import { afterEach, beforeEach } from 'vitest'
 
 const LITTLE = endianness() === 'LE'
 const HEADER = 16
@@ -16,6 +17,20 @@ const [REQUEST, ACK, DUMP] = [0x01, 0x04, 0x300]
 const FLAGS = [REQUEST, REQUEST | ACK, REQUEST | DUMP, REQUEST | DUMP | ACK, 0, ACK, REQUEST | 0x100, 0xffff]
 /** Edge cases of lengths. */
 const EDGES = [0, 1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 19, 20, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xfffc, 0xffff]
+
+/**
+ * Makes the tests of the file throw errors without stacks: most inputs are refused, and a stack for
+ * each would take most of the time.
+ */
+export function withoutStacks(): void {
+  const { stackTraceLimit } = Error
+  beforeEach(() => {
+    Error.stackTraceLimit = 0
+  })
+  afterEach(() => {
+    Error.stackTraceLimit = stackTraceLimit
+  })
+}
 
 /** xorshift32. */
 export class Chance {

@@ -19,7 +19,21 @@ export function shownLink(netns: Netns, name: string): ShownLink {
 
 /** Returns how many packets the kernel has sent by an interface; a TAP's when they are read. */
 export function sentPackets(netns: Netns, name: string): number {
-  return JSON.parse(netns.ip(`-s -j link show ${name}`))[0].stats64.tx.packets
+  return shownCounters(netns, name).txPackets
+}
+
+/** The kernel's counters of an interface. */
+export interface ShownCounters {
+  readonly txPackets: number
+  readonly txBytes: number
+  readonly rxPackets: number
+  readonly rxBytes: number
+}
+
+export function shownCounters(netns: Netns, name: string): ShownCounters {
+  const [{ stats64 }] = JSON.parse(netns.ip(`-s -j link show ${name}`))
+  const { tx, rx } = stats64
+  return { txPackets: tx.packets, txBytes: tx.bytes, rxPackets: rx.packets, rxBytes: rx.bytes }
 }
 
 /** Waits until an interface is in a state. The kernel reports changes. */

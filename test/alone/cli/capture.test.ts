@@ -1,4 +1,5 @@
 /** `vnet capture` against fake vnets: its requests, and vnets that refuse. */
+import { directory } from '../../support/own-run-directory.ts'
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
@@ -10,13 +11,9 @@ import { freshDirectory } from '../../support/fresh-directory.ts'
 import { type Going, runMain, startMain } from '../../support/run-main.ts'
 
 // Vnets that run on this machine must not be found.
-const { directory } = vi.hoisted(() => ({ directory: { path: '', uid: process.geteuid?.() ?? 0 } }))
-vi.mock('../../../src/control/protocol/run-directory.ts', async original => ({
-  ...(await original<object>()),
-  trustedDirectories: () => [directory],
-  otherUsers: () => [],
-  untrustedDirectories: () => [],
-}))
+vi.mock('../../../src/control/protocol/run-directory.ts', async original =>
+  (await import('../../support/own-run-directory.ts')).ownRunDirectory(original),
+)
 directory.path = freshDirectory()
 
 const [GET_DEVICES, CAPTURE] = [2, 18]

@@ -2,6 +2,8 @@
  * The commands that query a running vnet: the bytes of their requests, and the output for each
  * reply.
  */
+import { freshDirectory } from '../../support/fresh-directory.ts'
+import { directory, users } from '../../support/own-run-directory.ts'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,19 +14,10 @@ import { type Answers, type FakeOptions, FakeVnet } from '../../support/fake-vne
 import { runMain, startMain } from '../../support/run-main.ts'
 
 // Vnets that run on this machine must not be found.
-const { directory, users } = vi.hoisted(() => ({
-  directory: { path: '', uid: process.geteuid?.() ?? 0 },
-  users: [] as number[],
-}))
-vi.mock('../../../src/control/protocol/run-directory.ts', async original => ({
-  ...(await original<object>()),
-  trustedDirectories: () => [directory],
-  otherUsers: () => users,
-  untrustedDirectories: () => [],
-}))
-beforeEach(() => {
-  directory.path = mkdtempSync(join(tmpdir(), 'vnet-cli-'))
-})
+vi.mock('../../../src/control/protocol/run-directory.ts', async original =>
+  (await import('../../support/own-run-directory.ts')).ownRunDirectory(original),
+)
+directory.path = freshDirectory()
 
 const [ECHO, GET_DEVICES, GET_STATS, RESET_STATS, SET_CARRIER] = [1, 2, 3, 4, 5]
 const [CUT, PLUG] = [14, 15]
@@ -58,7 +51,6 @@ afterEach(() => {
   for (const vnet of vnets) vnet[Symbol.dispose]()
   vnets = []
   users.splice(0)
-  rmSync(directory.path, { recursive: true })
 })
 
 function vnet(answers: Answers, options?: FakeOptions): FakeVnet {

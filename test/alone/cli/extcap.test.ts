@@ -1,4 +1,5 @@
 /** `vnet extcap`, in the order in which Wireshark calls it, and what puts it there. */
+import { directory as run } from '../../support/own-run-directory.ts'
 import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,20 +12,16 @@ import { freshDirectory } from '../../support/fresh-directory.ts'
 import { runMain, startMain } from '../../support/run-main.ts'
 
 // Vnets that run on this machine must not be found.
-const { run, opened } = vi.hoisted(() => ({
-  run: { path: '', uid: process.geteuid?.() ?? 0 },
+const { opened } = vi.hoisted(() => ({
   opened: { as: async (): Promise<unknown> => undefined },
 }))
 vi.mock('../../../src/cli/capture-streams.ts', async original => ({
   ...(await original<object>()),
   openStreams: () => opened.as(),
 }))
-vi.mock('../../../src/control/protocol/run-directory.ts', async original => ({
-  ...(await original<object>()),
-  trustedDirectories: () => [run],
-  otherUsers: () => [],
-  untrustedDirectories: () => [],
-}))
+vi.mock('../../../src/control/protocol/run-directory.ts', async original =>
+  (await import('../../support/own-run-directory.ts')).ownRunDirectory(original),
+)
 
 const directory = freshDirectory()
 beforeEach(() => {

@@ -1,4 +1,5 @@
 /** `vnet frames` with streams from the tests instead of running vnets. */
+import { directory as run } from '../../support/own-run-directory.ts'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { ECONNREFUSED, EPERM, VnetError } from '../../../src/base/errno.ts'
 import type { CapturedPacket } from '../../../src/capture/packet.ts'
@@ -12,18 +13,14 @@ import { FakeVnet } from '../../support/fake-vnet.ts'
 import { freshDirectory } from '../../support/fresh-directory.ts'
 import { runMain, startMain } from '../../support/run-main.ts'
 
-const { run, opened } = vi.hoisted(() => ({
-  run: { path: '', uid: process.geteuid?.() ?? 0 },
+const { opened } = vi.hoisted(() => ({
   opened: { as: (_devices: readonly FoundDevice[], _options: CaptureRequest): unknown => undefined },
 }))
 run.path = freshDirectory()
 // Vnets that run on this machine must not be found.
-vi.mock('../../../src/control/protocol/run-directory.ts', async original => ({
-  ...(await original<object>()),
-  trustedDirectories: () => [run],
-  otherUsers: () => [],
-  untrustedDirectories: () => [],
-}))
+vi.mock('../../../src/control/protocol/run-directory.ts', async original =>
+  (await import('../../support/own-run-directory.ts')).ownRunDirectory(original),
+)
 vi.mock('../../../src/cli/capture-streams.ts', async original => ({
   ...(await original<object>()),
   openStreams: async (_: unknown, devices: readonly FoundDevice[], options: CaptureRequest) =>

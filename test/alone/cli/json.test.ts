@@ -1,4 +1,6 @@
 /** docs/json.md has the fields that each command prints with --json. */
+import { fileDirectory } from '../../support/fresh-directory.ts'
+import { directory } from '../../support/own-run-directory.ts'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,13 +12,9 @@ import { FakeVnet } from '../../support/fake-vnet.ts'
 import { runMain } from '../../support/run-main.ts'
 
 // Vnets that run on this machine must not be found.
-const { directory } = vi.hoisted(() => ({ directory: { path: '', uid: process.geteuid?.() ?? 0 } }))
-vi.mock('../../../src/control/protocol/run-directory.ts', async original => ({
-  ...(await original<object>()),
-  trustedDirectories: () => [directory],
-  otherUsers: () => [],
-  untrustedDirectories: () => [],
-}))
+vi.mock('../../../src/control/protocol/run-directory.ts', async original =>
+  (await import('../../support/own-run-directory.ts')).ownRunDirectory(original),
+)
 
 const [ECHO, GET_DEVICES, GET_STATS, RESET_STATS, SET_CARRIER, GET_PARAM, SET_PARAM, TRIGGER] = [1, 2, 3, 4, 5, 6, 7, 8]
 const [CUT, PLUG, GET_PARTS, GET_SCENARIO] = [14, 15, 20, 23]
@@ -29,8 +27,8 @@ const lockup = (b: MessageBuilder) =>
   void b.string(35, 'snull').string(15, 'lockup').string(16, '5').string(17, 'int').flag(18).string(19, 'the lockup')
 
 let vnet: FakeVnet
+directory.path = fileDirectory()
 beforeAll(() => {
-  directory.path = mkdtempSync(join(tmpdir(), 'vnet-json-'))
   vnet = new FakeVnet(directory.path, {
     [GET_DEVICES]: () => [sn0],
     [ECHO]: () => [b => void b.string(1, 'x')],
@@ -48,7 +46,6 @@ beforeAll(() => {
 })
 afterAll(() => {
   vnet[Symbol.dispose]()
-  rmSync(directory.path, { recursive: true })
 })
 
 const page = readFileSync(new URL('../../../docs/json.md', import.meta.url), 'utf8')

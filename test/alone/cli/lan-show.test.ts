@@ -1,4 +1,5 @@
 /** `vnet lan show`: its requests, what it prints of the replies, and its command line. */
+import { directory, users } from '../../support/own-run-directory.ts'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { EOPNOTSUPP, EPERM, VnetError } from '../../../src/base/errno.ts'
 import type { MessageBuilder } from '../../../src/netlink/index.ts'
@@ -8,17 +9,10 @@ import { freshDirectory } from '../../support/fresh-directory.ts'
 import { runMain } from '../../support/run-main.ts'
 
 // Vnets that run on this machine are not found.
-const { directory, users } = vi.hoisted(() => ({
-  directory: { path: '', uid: process.geteuid?.() ?? 0 },
-  users: [] as number[],
-}))
 directory.path = freshDirectory()
-vi.mock('../../../src/control/protocol/run-directory.ts', async original => ({
-  ...(await original<object>()),
-  trustedDirectories: () => [directory],
-  otherUsers: () => users,
-  untrustedDirectories: () => [],
-}))
+vi.mock('../../../src/control/protocol/run-directory.ts', async original =>
+  (await import('../../support/own-run-directory.ts')).ownRunDirectory(original),
+)
 
 const [GET_DEVICES, GET_SEGMENT] = [2, 13]
 const MAC = Uint8Array.of(2, 0x4c, 0x4e, 18, 0, 1)

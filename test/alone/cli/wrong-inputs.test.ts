@@ -1,4 +1,6 @@
 /** Wrong command lines: one line that says what is wrong, and status 2, or 1 if a call failed. */
+import { fileDirectory } from '../../support/fresh-directory.ts'
+import { directory } from '../../support/own-run-directory.ts'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,21 +12,17 @@ import { FakeVnet } from '../../support/fake-vnet.ts'
 import { runMain } from '../../support/run-main.ts'
 
 // Vnets that run on this machine must not be found.
-const { directory } = vi.hoisted(() => ({ directory: { path: '', uid: process.geteuid?.() ?? 0 } }))
-vi.mock('../../../src/control/protocol/run-directory.ts', async original => ({
-  ...(await original<object>()),
-  trustedDirectories: () => [directory],
-  otherUsers: () => [],
-  untrustedDirectories: () => [],
-}))
+vi.mock('../../../src/control/protocol/run-directory.ts', async original =>
+  (await import('../../support/own-run-directory.ts')).ownRunDirectory(original),
+)
 
 const [SET_PARAM, TRIGGER] = [7, 8]
 let vnet: FakeVnet
 const refuse = (errno: number, text: string) => () => {
   throw new VnetError(errno, 'fake', text)
 }
+directory.path = fileDirectory()
 beforeAll(() => {
-  directory.path = mkdtempSync(join(tmpdir(), 'vnet-wrong-'))
   vnet = new FakeVnet(directory.path, {
     2: () => [b => void b.u32(1, 7).string(2, 'sn0')],
     [SET_PARAM]: ({ attributes }) =>
@@ -36,7 +34,6 @@ beforeAll(() => {
 })
 afterAll(() => {
   vnet[Symbol.dispose]()
-  rmSync(directory.path, { recursive: true })
 })
 
 /** Below the line a wire spec is shown, with the wrong place marked. */

@@ -1,4 +1,6 @@
 /** The command lines that the page shows: what a shell and vnet make of them. */
+import { freshDirectory } from '../../../support/fresh-directory.ts'
+import { directory } from '../../../support/own-run-directory.ts'
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,13 +12,9 @@ import { type Change, commandLine, script } from '../../../../src/web/page/comma
 import { FakeVnet } from '../../../support/fake-vnet.ts'
 import { runMain } from '../../../support/run-main.ts'
 
-const { directory } = vi.hoisted(() => ({ directory: { path: '', uid: process.geteuid?.() ?? 0 } }))
-vi.mock('../../../../src/control/protocol/run-directory.ts', async original => ({
-  ...(await original<object>()),
-  trustedDirectories: () => [directory],
-  otherUsers: () => [],
-  untrustedDirectories: () => [],
-}))
+vi.mock('../../../../src/control/protocol/run-directory.ts', async original =>
+  (await import('../../../support/own-run-directory.ts')).ownRunDirectory(original),
+)
 
 /** Splits a line into arguments like a shell. */
 function shellWords(line: string): string[] {
@@ -73,10 +71,7 @@ describe('commandLine', () => {
   const ATTACHMENTS = new Uint8Array()
   const u32 = (n: number) => new Uint8Array(Uint32Array.of(n).buffer)
   const nul = (text: string) => new TextEncoder().encode(`${text}\0`)
-  beforeEach(() => {
-    directory.path = mkdtempSync(join(tmpdir(), 'vnet-page-'))
-  })
-  afterEach(() => rmSync(directory.path, { recursive: true }))
+  directory.path = freshDirectory()
 
   const cases: [Change, string, number, Record<number, Uint8Array>][] = [
     [{ do: 'cut' }, 'vnet cut sn0', CUT, {}],
