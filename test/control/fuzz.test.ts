@@ -33,7 +33,8 @@ import {
   failure,
   numberMessages,
   seedsOf,
-  type Whole, withoutStacks,
+  type Whole,
+  withoutStacks,
 } from '../support/fuzz-netlink.ts'
 import { dispatchAll, request } from '../support/genl-request.ts'
 import { addDevice, addDriver, memoryNets, turn } from '../support/memory-net.ts'

@@ -1,10 +1,10 @@
 /** TCP on the hosts of `vnet lan`, from programs on the network stack over a real TAP. */
-import { stopLan } from '../support/lan-program.ts'
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { freshNamespaces } from '../support/fresh-namespaces.ts'
+import { stopLan } from '../support/lan-program.ts'
 import { outcome } from '../support/netns.ts'
 import { openFiles } from '../support/open-files.ts'
 import { withoutCapIn } from '../support/privileges.ts'
@@ -12,7 +12,7 @@ import { firstOf } from '../support/scale.ts'
 import { hasCarrier, untilShown } from '../support/shown-link.ts'
 import { tcpConnect } from '../support/sockets.ts'
 import { lines } from '../support/traffic.ts'
-import { BOTH_WAYS, jsonLines, type Running, type SpawnOptions, spawnVnet, startVnet } from '../support/vnet-process.ts'
+import { BOTH_WAYS, type Running, type SpawnOptions, spawnVnet, startVnet } from '../support/vnet-process.ts'
 
 /** The module that a driver file imports as 'vnet/lan'. */
 const LIBRARY = new URL('../../dist/lan/index.js', import.meta.url).href

@@ -1,5 +1,4 @@
 /** `vnet lan --uplink`: real hosts on veth pairs and a bridge, with simulated ones. */
-import { addAddresses } from '../support/lan-program.ts'
 import { copyFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
@@ -15,6 +14,7 @@ import { SKB_DROP_REASON_PKT_TOO_BIG } from '../../src/skb/drop-reason.ts'
 import { MemoryPlatform } from '../../src/testing/memory-port.ts'
 import { testDirectory } from '../support/fresh-directory.ts'
 import { freshNamespaces } from '../support/fresh-namespaces.ts'
+import { addAddresses } from '../support/lan-program.ts'
 import type { Netns } from '../support/netns.ts'
 import { openFiles } from '../support/open-files.ts'
 import { PacketSocket } from '../support/packet-socket.ts'

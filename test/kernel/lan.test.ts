@@ -1,14 +1,14 @@
 /** The lan driver on real TAPs: the simulated segment as programs of the machine see it. */
-import { stopLan, addAddresses } from '../support/lan-program.ts'
 import { describe, expect, test } from 'vitest'
 import { captureLines } from '../support/capture.ts'
 import { freshNamespaces } from '../support/fresh-namespaces.ts'
+import { addAddresses, stopLan } from '../support/lan-program.ts'
 import { type Netns, type Outcome, outcome } from '../support/netns.ts'
 import { firstOf } from '../support/scale.ts'
 import { hasCarrier, hasNoCarrier, type ShownLink, shownLink, untilFound, untilShown } from '../support/shown-link.ts'
 import { tcpExchange } from '../support/sockets.ts'
 import { pingAll } from '../support/traffic.ts'
-import { BOTH_WAYS, jsonLines, type Running, startVnet } from '../support/vnet-process.ts'
+import { BOTH_WAYS, type Running, startVnet } from '../support/vnet-process.ts'
 
 const { own, near, far } = freshNamespaces('near', 'far')
 

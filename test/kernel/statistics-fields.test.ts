@@ -2,7 +2,6 @@
  * Moves every field of rtnl_link_stats64, and compares what `vnet stats` shows for vnet and the
  * kernel.
  */
-import { shownCounters } from '../support/shown-link.ts'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { DeviceStats } from '../../src/control/index.ts'
 import { statsOfDrop } from '../../src/netdev/counters.ts'
@@ -15,6 +14,7 @@ import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import type { Netns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { runMain } from '../support/run-main.ts'
+import { shownCounters } from '../support/shown-link.ts'
 import {
   finalStatistics,
   jsonLines,

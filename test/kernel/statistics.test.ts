@@ -1,15 +1,14 @@
 /**
  * Compares the statistics of vnet and the kernel, to the frame, and drops by reason, on real TAPs.
  */
-import { type ShownCounters, shownCounters } from '../support/shown-link.ts'
 import { describe, expect, test } from 'vitest'
 import type { DeviceStatistics } from '../../src/cli/statistics.ts'
 import { DRIVERS, driverSetup, type Setup } from '../support/driver-setups.ts'
 import { ethernet } from '../support/frames.ts'
 import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import type { Netns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { firstOf } from '../support/scale.ts'
+import { type ShownCounters, shownCounters } from '../support/shown-link.ts'
 import { type End, tcpExchange, udpSocket } from '../support/sockets.ts'
 import { BOTH_WAYS, type Running, startVnet, stopConserved } from '../support/vnet-process.ts'
 

@@ -1,5 +1,4 @@
 /** `vnet stats` on running vnets: vnet's counters and the kernel's agree to the frame. */
-import { shownCounters } from '../support/shown-link.ts'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
@@ -11,6 +10,7 @@ import { PacketSocket } from '../support/packet-socket.ts'
 import { asNobodyIn } from '../support/privileges.ts'
 import { runMain } from '../support/run-main.ts'
 import { either, firstOf } from '../support/scale.ts'
+import { shownCounters } from '../support/shown-link.ts'
 import { pingWithoutLoss } from '../support/traffic.ts'
 import { runCommand } from '../support/vnet-commands.ts'
 import {
@@ -71,7 +71,11 @@ describe('a vnet whose interfaces are in other namespaces', () => {
       near.ip('link set sn0 down')
       await vnet.line(/"sn0: device closed"/)
       const [down] = await ask(`${near.name}/sn0`)
-      expect(down).toMatchObject({ drops: up.drops, total: shownCounters(near, 'sn0'), kernel: shownCounters(near, 'sn0') })
+      expect(down).toMatchObject({
+        drops: up.drops,
+        total: shownCounters(near, 'sn0'),
+        kernel: shownCounters(near, 'sn0'),
+      })
       const [other] = await ask(`${far.name}/sn1`)
       expect(other).toMatchObject({ name: 'sn1', netns: far.name, kernel: shownCounters(far, 'sn1') })
 

@@ -1,5 +1,4 @@
 /** openTap on the kernel's own interfaces: namespaces, events, offloads, TUNs. */
-import { numberedFrame } from '../support/frames.ts'
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { openSync, readdirSync } from 'node:fs'
@@ -10,6 +9,7 @@ import { LinuxPlatform } from '../../src/linux/platform.ts'
 import type { Tap } from '../../src/linux/tap-device.ts'
 import type { TapFrame } from '../../src/linux/tap-frame.ts'
 import { buildPacket, plain } from '../packet/frames.ts'
+import { numberedFrame } from '../support/frames.ts'
 import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import type { Netns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'

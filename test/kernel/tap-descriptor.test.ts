@@ -1,5 +1,4 @@
 /** openTap on a descriptor that another program opened, and routes over the interface. */
-import { numberedFrame } from '../support/frames.ts'
 import { once } from 'node:events'
 import { closeSync, fstatSync, openSync, readFileSync, watch } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -8,6 +7,7 @@ import { openTap, type TapOptions } from '../../src/linux/open-tap.ts'
 import { IFF_MULTI_QUEUE, IFF_NO_PI, IFF_VNET_HDR } from '../../src/linux/tap.ts'
 import type { Tap } from '../../src/linux/tap-device.ts'
 import { IFF_TAP, IFF_TUN, ifreq, O_RDWR, TUNSETIFF } from '../../src/linux/uapi.ts'
+import { numberedFrame } from '../support/frames.ts'
 import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { outcome } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'

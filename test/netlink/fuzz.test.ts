@@ -31,7 +31,15 @@ import {
   writeAck,
   writeDone,
 } from '../../src/netlink/index.ts'
-import { Bender, FUZZ_BLOCK, FUZZ_OCTETS, failure, seedsOf, wholeMessages, withoutStacks } from '../support/fuzz-netlink.ts'
+import {
+  Bender,
+  FUZZ_BLOCK,
+  FUZZ_OCTETS,
+  failure,
+  seedsOf,
+  wholeMessages,
+  withoutStacks,
+} from '../support/fuzz-netlink.ts'
 import { SEED, scaled } from '../support/scale.ts'
 
 const COUNT = scaled(1_000_000)

@@ -29,9 +29,9 @@ export async function stopLan(vnet: Running): Promise<void> {
   expect(jsonLines(ended.stdout).filter(({ level }) => level === 'error' || level === 'warning')).toEqual([])
 }
 
-/** Adds an address of each family, .OCTET and ::OCTET, without detection of duplicates. */
-export async function addAddresses(netns: Netns, name: string, octet: number): Promise<void> {
-  for (const text of [`198.18.0.${octet}/24`, `2001:db8:0:1::${octet}/64 nodad`]) {
+/** Adds 198.18.0.N and 2001:db8:0:1::N to an interface, without detection of duplicates. */
+export async function addAddresses(netns: Netns, name: string, n: number): Promise<void> {
+  for (const text of [`198.18.0.${n}/24`, `2001:db8:0:1::${n}/64 nodad`]) {
     expect(await netns.run(`ip addr add ${text} dev ${name}`)).toMatchObject({ status: 0, stderr: '' })
   }
 }

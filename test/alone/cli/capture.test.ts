@@ -1,5 +1,4 @@
 /** `vnet capture` against fake vnets: its requests, and vnets that refuse. */
-import { directory } from '../../support/own-run-directory.ts'
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
@@ -8,6 +7,7 @@ import type { MessageBuilder } from '../../../src/netlink/index.ts'
 import { endedAfterEach } from '../../support/ends.ts'
 import { type Answers, type Asked, FakeVnet } from '../../support/fake-vnet.ts'
 import { freshDirectory } from '../../support/fresh-directory.ts'
+import { directory } from '../../support/own-run-directory.ts'
 import { type Going, runMain, startMain } from '../../support/run-main.ts'
 
 // Vnets that run on this machine must not be found.

@@ -2,15 +2,12 @@
  * The commands that query a running vnet: the bytes of their requests, and the output for each
  * reply.
  */
-import { freshDirectory } from '../../support/fresh-directory.ts'
-import { directory, users } from '../../support/own-run-directory.ts'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { EOPNOTSUPP, EPERM, VnetError } from '../../../src/base/errno.ts'
 import type { MessageBuilder } from '../../../src/netlink/index.ts'
 import { type Answers, type FakeOptions, FakeVnet } from '../../support/fake-vnet.ts'
+import { freshDirectory } from '../../support/fresh-directory.ts'
+import { directory, users } from '../../support/own-run-directory.ts'
 import { runMain, startMain } from '../../support/run-main.ts'
 
 // Vnets that run on this machine must not be found.

@@ -1,5 +1,4 @@
 /** `vnet extcap`, in the order in which Wireshark calls it, and what puts it there. */
-import { directory as run } from '../../support/own-run-directory.ts'
 import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,6 +8,7 @@ import { writeSection } from '../../../src/capture/pcapng-writer.ts'
 import type { MessageBuilder } from '../../../src/netlink/index.ts'
 import { FakeVnet } from '../../support/fake-vnet.ts'
 import { freshDirectory } from '../../support/fresh-directory.ts'
+import { directory as run } from '../../support/own-run-directory.ts'
 import { runMain, startMain } from '../../support/run-main.ts'
 
 // Vnets that run on this machine must not be found.

@@ -1,5 +1,4 @@
 /** `vnet frames` with streams from the tests instead of running vnets. */
-import { directory as run } from '../../support/own-run-directory.ts'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { ECONNREFUSED, EPERM, VnetError } from '../../../src/base/errno.ts'
 import type { CapturedPacket } from '../../../src/capture/packet.ts'
@@ -11,6 +10,7 @@ import type { MessageBuilder } from '../../../src/netlink/index.ts'
 import { buildFrame, plain } from '../../packet/frames.ts'
 import { FakeVnet } from '../../support/fake-vnet.ts'
 import { freshDirectory } from '../../support/fresh-directory.ts'
+import { directory as run } from '../../support/own-run-directory.ts'
 import { runMain, startMain } from '../../support/run-main.ts'
 
 const { opened } = vi.hoisted(() => ({

@@ -1,14 +1,12 @@
 /** docs/json.md has the fields that each command prints with --json. */
-import { fileDirectory } from '../../support/fresh-directory.ts'
-import { directory } from '../../support/own-run-directory.ts'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { EOPNOTSUPP, VnetError } from '../../../src/base/errno.ts'
 import { commands, vnetAttributes as of } from '../../../src/control/protocol/family.ts'
 import type { MessageBuilder } from '../../../src/netlink/index.ts'
 import { FakeVnet } from '../../support/fake-vnet.ts'
+import { fileDirectory } from '../../support/fresh-directory.ts'
+import { directory } from '../../support/own-run-directory.ts'
 import { runMain } from '../../support/run-main.ts'
 
 // Vnets that run on this machine must not be found.

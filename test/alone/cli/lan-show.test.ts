@@ -1,11 +1,11 @@
 /** `vnet lan show`: its requests, what it prints of the replies, and its command line. */
-import { directory, users } from '../../support/own-run-directory.ts'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { EOPNOTSUPP, EPERM, VnetError } from '../../../src/base/errno.ts'
 import type { MessageBuilder } from '../../../src/netlink/index.ts'
 import { endedAfterEach } from '../../support/ends.ts'
 import { type Answers, type FakeOptions, FakeVnet } from '../../support/fake-vnet.ts'
 import { freshDirectory } from '../../support/fresh-directory.ts'
+import { directory, users } from '../../support/own-run-directory.ts'
 import { runMain } from '../../support/run-main.ts'
 
 // Vnets that run on this machine are not found.

@@ -1,14 +1,11 @@
 /** Wrong command lines: one line that says what is wrong, and status 2, or 1 if a call failed. */
-import { fileDirectory } from '../../support/fresh-directory.ts'
-import { directory } from '../../support/own-run-directory.ts'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { EINVAL, ENOENT, EOPNOTSUPP, VnetError } from '../../../src/base/errno.ts'
 import { sentence } from '../../../src/cli/sentence.ts'
 import { commands } from '../../../src/control/protocol/family.ts'
 import { FakeVnet } from '../../support/fake-vnet.ts'
+import { fileDirectory } from '../../support/fresh-directory.ts'
+import { directory } from '../../support/own-run-directory.ts'
 import { runMain } from '../../support/run-main.ts'
 
 // Vnets that run on this machine must not be found.

@@ -1,15 +1,13 @@
 /** The command lines that the page shows: what a shell and vnet make of them. */
-import { freshDirectory } from '../../../support/fresh-directory.ts'
-import { directory } from '../../../support/own-run-directory.ts'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { statSync } from 'node:fs'
 import fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { shellWord } from '../../../../src/base/printable.ts'
 import { type Change, commandLine, script } from '../../../../src/web/page/command-line.ts'
 import { FakeVnet } from '../../../support/fake-vnet.ts'
+import { freshDirectory } from '../../../support/fresh-directory.ts'
+import { directory } from '../../../support/own-run-directory.ts'
 import { runMain } from '../../../support/run-main.ts'
 
 vi.mock('../../../../src/control/protocol/run-directory.ts', async original =>
