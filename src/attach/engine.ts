@@ -147,12 +147,8 @@ function open(
 
 // biome-ignore lint/suspicious/noExplicitAny: each field is checked where it is read
 function parse(socket: string, status: number, body: string): any {
-  try {
-    const value = JSON.parse(body)
-    if (status === 200 && typeof value === 'object' && value !== null) return value
-  } catch {
-    // Reported below.
-  }
+  const value = attempt(() => JSON.parse(body))
+  if (status === 200 && typeof value === 'object' && value !== null) return value
   throw new VnetError(EIO, socket, `the engine answers with status ${status}, and with no JSON object that is known`)
 }
 

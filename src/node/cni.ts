@@ -6,6 +6,7 @@
  * mistake in it is a log line, and the pod starts without a wire, unless "required" is true.
  */
 import { otherEnds } from '../attach/inside.ts'
+import { attempt } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
 import type { Attachments } from './attachments.ts'
 import type { Reply } from './client.ts'
@@ -55,12 +56,7 @@ export async function cni(attachments: Attachments, request: string): Promise<Re
   let version: string | undefined
   try {
     const end = request.startsWith('\0') ? 0 : request.indexOf('\0\0') + 1
-    const variables = new Map(
-      request
-        .slice(0, end)
-        .split('\0')
-        .map(each => [each.slice(0, each.indexOf('=')), each.slice(each.indexOf('=') + 1)]),
-    )
+    const variables = new Map(pairsOf(request.slice(0, end), '\0'))
     const config = decode(request.slice(end + 1))
     if (typeof config.cniVersion === 'string') version = config.cniVersion
     if (version === undefined || !VERSIONS.includes(version)) {
@@ -76,13 +72,17 @@ export async function cni(attachments: Attachments, request: string): Promise<Re
   }
 }
 
+/** Returns the names and values of NAME=VALUE, separated by `separator`. */
+function pairsOf(text: string, separator: string): [name: string, value: string][] {
+  return text.split(separator).map(each => {
+    const at = each.indexOf('=')
+    return [each.slice(0, at), each.slice(at + 1)]
+  })
+}
+
 function decode(text: string): Config {
-  try {
-    const config = JSON.parse(text)
-    if (isRecord(config)) return config
-  } catch {
-    // Reported below.
-  }
+  const config: unknown = attempt(() => JSON.parse(text))
+  if (isRecord(config)) return config
   throw new CniError(UNDECODABLE, 'the configuration is not a JSON object')
 }
 
@@ -166,11 +166,7 @@ function owner(network: string, container: unknown, ifname?: unknown): string {
 function specOf({ variables, config }: Call): Spec {
   const { runtimeConfig } = config
   const annotations = isRecord(runtimeConfig) ? runtimeConfig[ANNOTATIONS] : undefined
-  const args = Object.fromEntries(
-    (variables.get('CNI_ARGS') ?? '')
-      .split(';')
-      .map(each => [each.slice(0, each.indexOf('=')), each.slice(each.indexOf('=') + 1)]),
-  )
+  const args = Object.fromEntries(pairsOf(variables.get('CNI_ARGS') ?? '', ';'))
   const places = [isRecord(annotations) ? annotations : {}, args, config]
   const specs = places.map((place, i) => {
     const pairs = KEYS.map(([name, ...keys]) => [name, place[keys[i] ?? '']] as const).filter(

@@ -2,7 +2,7 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { withErrno } from '../../base/errno.ts'
+import { attempt, withErrno } from '../../base/errno.ts'
 import { shellWord } from '../../base/printable.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { loadNative } from '../../linux/native.ts'
@@ -121,10 +121,8 @@ async function exploreAll(
 /** Returns the result of an earlier exploration. */
 function resultIn(path: string): ExploreResult {
   const text = withErrno(`open ${path}`, () => readFileSync(path, 'utf8'))
-  try {
-    const result = JSON.parse(text)
-    if (isResult(result)) return result
-  } catch {}
+  const result: unknown = attempt(() => JSON.parse(text))
+  if (isResult(result)) return result
   throw new UsageError(`--before ${path}: not a result of explore: write one with --json`)
 }
 

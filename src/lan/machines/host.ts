@@ -78,9 +78,7 @@ export interface HostRange {
   /** The addresses of the first one; at least one of the two. */
   readonly ip?: string | undefined
   readonly ip6?: string | undefined
-  /**
-   * Returns true to skip an IPv4 address, for example an address of a pool, and its IPv6 address.
-   */
+  /** With %d for the number of the host, from 1. */
   readonly name?: string | undefined
   /** Whether to skip an IPv4 address, for example one of a pool, and the IPv6 address beside it. */
   readonly except?: ((address: number) => boolean) | undefined
