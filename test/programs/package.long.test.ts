@@ -61,6 +61,14 @@ test('the package is at most 3 MB large', () => {
   expect(statSync(tarball).size).toBeLessThanOrEqual(3_000_000)
 })
 
+test('the package holds every page that its README links', () => {
+  const links = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/\]\((docs\/[^)#]+\.md)/g)].map(
+    ([, link]) => link,
+  )
+  expect(links.length).toBeGreaterThan(20)
+  expect(links.filter(link => !existsSync(join(consumer, 'node_modules/vnet', link as string)))).toEqual([])
+})
+
 test('the package holds every file that the README of a new driver links', () => {
   const readme = readFileSync(join(root, 'packages/create-vnet-driver/template/README.md'), 'utf8')
   const links = [...readme.matchAll(/\]\(node_modules\/(vnet\/[^)#]+)/g)].map(([, link]) => link as string)
