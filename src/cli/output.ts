@@ -80,7 +80,8 @@ export function jsonOutput(io: Io, quiet: boolean, enter?: string): Output {
       line({ event: 'ready', interfaces, ...(enter === undefined ? {} : { enter }), ...urls })
     },
     statistics(devices, wires) {
-      if (!quiet) line({ event: 'statistics', interfaces: devices, wires })
+      const interfaces = devices.map(each => ({ ...each, netns: each.netns ?? null, kernel: each.kernel ?? null }))
+      if (!quiet) line({ event: 'statistics', interfaces, wires })
     },
   }
 }

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING } from '../../src/base/log.ts'
 import { jsonOutput, textOutput } from '../../src/cli/output.ts'
 import type { Plan } from '../../src/cli/plan.ts'
+import { statisticsOf } from '../../src/cli/statistics.ts'
 import { flipAddress } from '../../src/drivers/flip/hidden-loopback.ts'
 import { defineDriver } from '../../src/netdev/driver.ts'
 import { NETIF_F_ALL_TAP, NETIF_F_HW_CSUM } from '../../src/netdev/if.ts'
@@ -138,6 +139,12 @@ test('JSON output is one object per line', () => {
     },
     { event: 'statistics', interfaces: [] },
   ])
+})
+
+test('JSON statistics have null for the own namespace, and for the counts of the kernel where they are unknown', () => {
+  const { io, text } = texts()
+  jsonOutput(io, false).statistics([statisticsOf(plan('a', []).dev, undefined, 5)])
+  expect(JSON.parse(text.out)).toMatchObject({ interfaces: [{ name: 'a', netns: null, time: 5, kernel: null }] })
 })
 
 test('quiet JSON output is only the ready line', () => {
