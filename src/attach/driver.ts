@@ -14,8 +14,16 @@ const FAIL_OPEN_MAX = 3600e9
 
 const params = {
   ...wireParams,
-  wireAb: text({ default: undefined, value: 'spec', description: 'the same as --wire-in' }),
-  wireBa: text({ default: undefined, value: 'spec', description: 'the same as --wire-out' }),
+  wireAb: text({
+    default: undefined,
+    value: 'spec',
+    description: 'impairments only for received packets, like --wire-in',
+  }),
+  wireBa: text({
+    default: undefined,
+    value: 'spec',
+    description: 'impairments only for transmitted packets, like --wire-out',
+  }),
   wireIn: text({ default: undefined, value: 'spec', description: 'the same only for received packets' }),
   wireOut: text({ default: undefined, value: 'spec', description: 'the same only for transmitted packets' }),
   farSide: bool({

@@ -1,6 +1,6 @@
 /** The commands that show the frames on the interfaces of running vnets. */
 
-import { count, json, type LazyCommand, user } from './lazy-command.ts'
+import { count, type LazyCommand, user } from './lazy-command.ts'
 import { Argument, Option } from './option.ts'
 import { captureFileOptions } from './options.ts'
 
@@ -33,7 +33,7 @@ export const captureCommands: readonly LazyCommand[] = [
     options: [
       new Option('--filter <filter>', 'only frames that match, in the language of pcap-filter(7)'),
       new Option('--drops', 'only dropped frames'),
-      json(),
+      new Option('--json', 'print one JSON object a line'),
       user(),
     ],
     examples: [

@@ -74,7 +74,7 @@ const commands: readonly LazyCommand[] = [
     under: 'lab',
     description: 'check a lab file; runs nothing',
     args: [FILE],
-    examples: [['vnet lab check net.yaml', '']],
+    examples: [['vnet lab check net.yaml', 'print its mistakes, with their lines']],
     run: async (io, file) => (await import('./commands/lab.ts')).checkLab(file, io),
   },
   {
@@ -82,7 +82,7 @@ const commands: readonly LazyCommand[] = [
     under: 'lab',
     description: 'print a lab file as a flowchart of Mermaid',
     args: [FILE],
-    examples: [['vnet lab graph net.yaml', '']],
+    examples: [['vnet lab graph net.yaml', 'a drawing for a page of Markdown']],
     run: async (io, file) => (await import('./commands/lab.ts')).graphLab(file, io),
   },
   {
@@ -90,7 +90,7 @@ const commands: readonly LazyCommand[] = [
     under: 'lab',
     description: 'list the running labs, including labs of tests',
     options: [json(), user()],
-    examples: [['vnet lab list', '']],
+    examples: [['vnet lab list', 'the labs and their hosts']],
     run: async (io, options) => (await hosts()).listLabs(options, io),
   },
   {
@@ -101,7 +101,7 @@ const commands: readonly LazyCommand[] = [
     usage: '[OPTIONS] HOST COMMAND...',
     options: [user()],
     passThrough: true,
-    examples: [['vnet lab exec client ip addr', '']],
+    examples: [['vnet lab exec client ip addr', 'the addresses of the host client']],
     run: async (io, host, command, options) => (await hosts()).execInHost(host, command, options, io),
   },
   {
@@ -110,7 +110,7 @@ const commands: readonly LazyCommand[] = [
     description: 'start a shell in [LAB:]HOST of a running lab',
     args: [HOST],
     options: [user()],
-    examples: [['vnet lab shell client', '']],
+    examples: [['vnet lab shell client', 'look around on the host client']],
     run: async (io, host, options) => (await hosts()).shellInHost(host, options, io),
   },
 ]
