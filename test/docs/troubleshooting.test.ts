@@ -5,7 +5,8 @@ import { expect, test } from 'vitest'
 
 const FOLDERS = ['src', 'native', 'scripts/setup']
 /** Texts of other programs, commands, and reasons that are made of constants. */
-const OTHERS = /^(ping|tcpdump|await|late p99|limit|NEIGH|Destination Port|Network is|vnet wire)/
+const OTHERS =
+  /^(vnet: not found|Cannot find module|vnet\/dist|ping|tcpdump|await|late p99|limit|NEIGH|Destination Port|Network is|vnet wire)/
 
 const page = readFileSync('docs/troubleshooting.md', 'utf8')
 const quoted = page
