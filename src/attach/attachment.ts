@@ -323,7 +323,7 @@ export class Attachment {
 
   #linkChanged(link: Link | undefined): void {
     // The kernel brings an interface down before it deletes or moves it.
-    if (link === undefined || (link.flags & IFF_UP) === 0) this.#end('it was brought down, moved or deleted')
+    if (link === undefined || (link.flags & IFF_UP) === 0) this.#end('the interface was brought down, moved or deleted')
     else {
       if (link.name !== this.#name) this.#rename(link.name)
       const mtu = mtuOf(link)

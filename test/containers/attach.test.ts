@@ -153,7 +153,7 @@ test('TCP from a container through delay, loss and reordering arrives whole', as
 test('an attachment ends with its container, and a log line says so', async () => {
   const vnet = await attach('--wire', 'delay 1ms')
   await dockerd.docker('rm', '-f', 'web')
-  expect((await vnet.ended).stdout).toMatch(/it was brought down, moved or deleted/)
+  expect((await vnet.ended).stdout).toMatch(/the interface was brought down, moved or deleted/)
 })
 
 test('--interface chooses one of the networks of a container', async () => {

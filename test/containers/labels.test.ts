@@ -46,7 +46,7 @@ describe('labels of a container', () => {
     const web = await run('web', { 'vnet.wire': 'delay 1ms' })
     await daemon.line(attachedTo(web))
     await dockerd.docker('restart', '-t', '0', 'web')
-    await daemon.line(/it was brought down, moved or deleted/)
+    await daemon.line(/the interface was brought down, moved or deleted/)
     await daemon.line(attachedTo(web), 2)
   })
 
@@ -66,7 +66,7 @@ describe('labels of a container', () => {
   test('a container that is removed leaves no attachment', async () => {
     await daemon.line(attachedTo(await run('web', { 'vnet.wire': 'delay 1ms' })))
     await dockerd.docker('rm', '-f', 'web')
-    await daemon.line(/it was brought down, moved or deleted/)
+    await daemon.line(/the interface was brought down, moved or deleted/)
     const listed = await dockerd.netns.run(`${process.execPath} ${PROGRAM} list --names`)
     expect(listed.stdout).toBe('')
   })

@@ -233,7 +233,7 @@ function changes(subject: Subject): Operation[] {
           throw new VnetError(
             EOPNOTSUPP,
             `carrier of ${dev.name}`,
-            'it belongs to the interface itself; `vnet cut` drops its frames',
+            'the carrier of an attached interface is its own; `vnet cut` drops its frames',
           )
         }
         return void set(dev)

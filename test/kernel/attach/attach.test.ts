@@ -226,7 +226,7 @@ describe('the life of an attachment', () => {
     await join()
     near.ip(command())
     await expect.poll(() => interfacesOf(near).filter(name => name !== 'inner')).toEqual([])
-    expect(lines).toEqual(['inner: it was brought down, moved or deleted: the attachment ends'])
+    expect(lines).toEqual(['inner: the interface was brought down, moved or deleted: the attachment ends'])
   })
 
   test('a namespace that is removed ends the attachment', async () => {

@@ -122,7 +122,7 @@ describe('a running attachment', () => {
   test('carrier is refused with the command to use instead', async () => {
     await start()
     const { status, stderr } = await runMain('carrier', inner, 'off')
-    expect([status, stderr]).toEqual([1, expect.stringMatching(/it belongs to the interface itself; `vnet cut` drops/)])
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/the carrier of an attached interface is its own;/)])
   })
 
   test('a scenario names the directions in and out, and cuts both', async () => {
@@ -166,7 +166,7 @@ describe('a running attachment', () => {
     const vnet = await startVnet(['attach', inner, `${near.name}/second`, '--json', '--wire', 'loss 0%'])
     expect(vnet.interfaces().map(({ name }) => name)).toEqual(['inner', 'second'])
     near.ip('link delete second')
-    await vnet.line(/second: it was brought down, moved or deleted/)
+    await vnet.line(/second: the interface was brought down, moved or deleted/)
     await ping()
     expect((await vnet.stop()).status).toBe(0)
   })

@@ -36,7 +36,7 @@ describe('labels', () => {
     engine.start('web', { pid, labels })
     await daemon.line(ATTACHED)
     host.ip('link delete outer')
-    await daemon.line(/outer: it was brought down/)
+    await daemon.line(/outer: the interface was brought down/)
     makeVeth(container, host)
     engine.start('web', { pid, labels })
     await daemon.line(ATTACHED, 2)

@@ -41,7 +41,7 @@ if (hasDocker) {
     await daemon.line(/: attached/)
     await expectDelayed(dockerd.netns, address)
     await dockerd.removeContainers()
-    await daemon.line(/it was brought down, moved or deleted/)
+    await daemon.line(/the interface was brought down, moved or deleted/)
   })
 } else {
   test('without dockerd: a pod has the wire of its annotation, until DEL', async () => {

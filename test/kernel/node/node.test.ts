@@ -235,7 +235,7 @@ describe('after a restart', () => {
     await attach(inner, `${near.name}/second`)
     expect(state()).toHaveLength(2)
     near.ip('link delete second')
-    await daemon.line(/second: it was brought down, moved or deleted/)
+    await daemon.line(/second: the interface was brought down, moved or deleted/)
     await pingWithoutLoss(far, '-c 1 192.0.2.1')
     await daemon.stop()
     expect(state()).toHaveLength(1)
