@@ -7,11 +7,12 @@ import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
 import { UsageError } from '../../base/usage-error.ts'
 import { builtModule } from './built-module.ts'
+import { type Caller, callerOf, thrownAt } from './caller.ts'
 import type { CallName, Calls, Reply, WorkerRequest } from './protocol.ts'
 
 interface Pending {
   /** The stack of the call, which leads to the line of the test. */
-  readonly from: { readonly stack: string }
+  readonly from: Caller
   resolve(value: unknown): void
   reject(error: unknown): void
 }
@@ -77,8 +78,7 @@ export class LabWorker {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     const id = ++this.#lastId
     if (this.#pending.size === 0) this.#worker.ref()
-    const from = { stack: '' }
-    Error.captureStackTrace(from, this.call)
+    const from = callerOf(this.call)
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { from, resolve: resolve as (value: unknown) => void, reject })
       this.#worker.postMessage({ id, call, args } satisfies WorkerRequest)
@@ -105,9 +105,7 @@ export class LabWorker {
     if ('value' in reply) pending.resolve(reply.value)
     else {
       const error = reply.usage ? new UsageError(reply.error) : new Error(reply.error)
-      // The first line has the name of the error, the rest is where the call was made.
-      error.stack = pending.from.stack.replace(/^.*/, () => String(error))
-      pending.reject(error)
+      pending.reject(thrownAt(pending.from, error))
     }
   }
 

@@ -1,7 +1,9 @@
 /** Lab: namespaces and the links between them, for a test. */
 import { rmSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { UsageError } from '../../base/usage-error.ts'
 import { loadNative, type Native } from '../../linux/native.ts'
+import { callerOf, thrownAt } from './caller.ts'
 import { LabCaptures } from './captures.ts'
 import { checkName } from './host-name.ts'
 import { HostsFile } from './hosts.ts'
@@ -215,14 +217,17 @@ export class Lab implements AsyncDisposable {
     for (const end of ends) if (end instanceof LabRouter) await end.forwardWaiting()
   }
 
-  /** Makes `close()` wait for pending creations. */
+  /** Makes `close()` wait for pending creations. Usage errors lead to the line of the caller. */
   async #made<T>(make: () => Promise<T>): Promise<T> {
     if (this.#closed !== undefined) throw new Error('the lab has ended')
+    const caller = callerOf(this.#made)
     const making = make()
     this.#making.add(making)
     const made = () => this.#making.delete(making)
     making.then(made, made)
-    return making
+    return making.catch(error => {
+      throw error instanceof UsageError ? thrownAt(caller, error) : error
+    })
   }
 
   /**

@@ -107,9 +107,11 @@ export interface LinkEvents {
 }
 
 /** The calls that a link makes to its lab. */
-interface LinkLab {
-  /** The names of its ends, for messages. */
+export interface LinkLab {
+  /** The names of its ends: `client-server`. */
   readonly name: string
+  /** The names of a and b, for messages. */
+  readonly ends: readonly [string, string]
   /** Called when it is closed. */
   onClose(): void
   /** Called when it has a carrier again. */
@@ -211,7 +213,8 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
   /** Throws an Error with the reasons if the link has dropped a frame since it was made. */
   async expectNoLoss(): Promise<void> {
     const { a, b } = await this.stats()
-    const lost = [...dropsOf('a', a), ...dropsOf('b', b)]
+    const [nameOfA, nameOfB] = this.#lab.ends
+    const lost = [...dropsOf(nameOfA, a), ...dropsOf(nameOfB, b)]
     if (lost.length > 0) throw new Error(`frames were lost: ${lost.join(', ')}`)
   }
 
@@ -228,9 +231,10 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
       }))
     })
     // Counters of the wire are the stages' own.
-    const ofEnds = (['a', 'b'] as const).flatMap(end => {
+    const ofEnds = (['a', 'b'] as const).flatMap((end, i) => {
       const others = Object.entries(report[end].drops).filter(([reason]) => !reason.startsWith('WIRE_'))
-      return others.map(([reason, packets]) => ({ packets, text: `${name} at ${end}: ${packets} by ${reason}` }))
+      const host = this.#lab.ends[i]
+      return others.map(([reason, packets]) => ({ packets, text: `${name} at ${host}: ${packets} by ${reason}` }))
     })
     return [...ofStages, ...ofEnds]
   }

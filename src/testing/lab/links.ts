@@ -11,7 +11,7 @@ import { type HostsFile, ipv4Of } from './hosts.ts'
 import type { LabCableOptions, LabSetup } from './lab.ts'
 import type { LabWorker } from './lab-worker.ts'
 import { checkLanOptions, LabLan, type LabLanOptions, planLan } from './lan.ts'
-import { type DropLine, LabLink } from './link.ts'
+import { type DropLine, LabLink, type LinkLab } from './link.ts'
 import { LabNamespace } from './namespace.ts'
 import { ANY, checkOptions, type Form, type Forms } from './options.ts'
 import type { EndSpec, NatSpec } from './protocol.ts'
@@ -143,7 +143,8 @@ export class Links {
         watch: await this.#watchOf(name),
         pref64: nat64 && { ...advertiser, nsfd: nat64.place.nsfd },
       }
-      made = this.#add(await this.#made(this.#lab.worker.call('cable', spec)), name, onClose, resolve)
+      const id = await this.#made(this.#lab.worker.call('cable', spec))
+      made = this.#add(id, { name, ends: [a.name, b.name], onClose, onUp: resolve })
       this.#resolve.set(link, resolve)
       resolve()
       await this.#lead(link)
@@ -180,14 +181,13 @@ export class Links {
     return new Map((await Promise.all(all)).flatMap(([name, watched]) => (watched ? [[name, watched]] : [])))
   }
 
-  #add(id: number, name: string, onClose: () => void, onUp?: () => void): LabLink {
+  #add(id: number, lab: LinkLab): LabLink {
     const made: LabLink = new LabLink(this.#lab.worker, id, {
-      name,
+      ...lab,
       onClose: () => {
         this.#links.delete(made)
-        onClose()
+        lab.onClose()
       },
-      ...(onUp && { onUp }),
     })
     this.#links.add(made)
     return made
@@ -281,8 +281,10 @@ export class Links {
       const segment = this.#nameOf(name, this.#segmentNames)
       const spec = { lab: this.#lab.name, name: segment, ports, file: plan.file, ...wires, mtu, capture: file, watches }
       const ids = await this.#made(this.#lab.worker.call('lan', spec))
-      const add = (host: LabNamespace, i: number) =>
-        this.#add(ids.ports[i] as number, linkNames[i] as string, () => forget(host))
+      const add = (host: LabNamespace, i: number) => {
+        const lab: LinkLab = { name: linkNames[i] as string, ends: [host.name, 'lan'], onClose: () => forget(host) }
+        return this.#add(ids.ports[i] as number, lab)
+      }
       const links = new Map(namespaces.map((host, i) => [host, add(host, i)]))
       const lan: LabLan = new LabLan(plan, links, async () => {
         this.#lans.delete(lan)

@@ -9,7 +9,11 @@ function linkOf() {
   const worker = {
     call: (name: string) => (name === 'sleep' ? new Promise<void>(end => sleeps.push(end)) : Promise.resolve()),
   }
-  const link = new LabLink(worker as unknown as LabWorker, 1, { name: 'client-server', onClose() {} })
+  const link = new LabLink(worker as unknown as LabWorker, 1, {
+    name: 'client-server',
+    ends: ['client', 'server'],
+    onClose() {},
+  })
   const events: string[] = []
   for (const event of ['up', 'down'] as const) link.on(event, () => events.push(event))
   const cut = async () => {
