@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { type Debugger, type Runtime, Session } from 'node:inspector'
-import { SourceMap } from 'node:module'
+import { SourceMap, type SourceMapPayload } from 'node:module'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { OWN } from '../../base/exception.ts'
@@ -27,13 +27,29 @@ export function functionPlace(fn: unknown): string | undefined {
   return found && `${found.file}:${found.line}`
 }
 
-/** Returns the lines of a function, at most `most`; undefined if its file is not known. */
+/** An arrow that only calls a function: `(_, budget) => poll(dev, budget)`. */
+const CALL = /^(?:async )?(?:\w+|\([\w\s,]*\)) => (\w+)\([^()]*\)$/
+
+/**
+ * Returns the lines of a function, at most `most`; undefined if its file is not known. An arrow
+ * that only calls a function of its file has the lines of that function.
+ */
 export function functionLines(fn: unknown, most: number): SourceLines | undefined {
-  const count = String(fn).split('\n').length
+  const code = String(fn)
   return withDebugger(debug => {
-    const found = linesFrom(debug, debug.functionAt(fn), count)
-    return found && plain({ ...found, lines: found.lines.slice(0, most) })
+    const found = linesFrom(debug, debug.functionAt(fn), code.split('\n').length)
+    const [, called] = CALL.exec(code) ?? []
+    const shown = (found && called && named(found, called)) || found
+    return shown && plain({ ...shown, lines: shown.lines.slice(0, most) })
   })
+}
+
+/** Returns the lines of a function of a file, which is not indented, as `around` finds its end. */
+function named(found: Found, name: string): Found | undefined {
+  const { text } = found
+  const at = text.findIndex(line => new RegExp(`^(?:export )?(?:async )?function ${name}\\b`).test(line))
+  const end = text.findIndex((line, i) => i > at && /^}/.test(line))
+  return at < 0 || end < 0 ? undefined : { ...found, line: at + 1, first: at + 1, lines: text.slice(at, end + 1) }
 }
 
 /**
@@ -111,9 +127,10 @@ interface Found extends SourceLines {
 function linesFrom(debug: Attached, place: Place | undefined, count: number): Found | undefined {
   if (place === undefined) return undefined
   const { file, line } = place
-  const original = originalLines(place, count)
+  const running = debug.textOf(file)
+  const original = originalLines(place, count, running)
   if (original !== undefined) return original
-  const text = debug.textOf(file)?.split('\n')
+  const text = running?.split('\n')
   return text && { file, line, first: line, lines: text.slice(line - 1, line - 1 + count), text }
 }
 
@@ -127,18 +144,28 @@ function around({ line, text }: Found, most: number): Pick<SourceLines, 'first' 
   return { first, lines: text.slice(first - 1, last) }
 }
 
+/** A source map in the script itself, as tsc writes it with inlineSourceMap and inlineSources. */
+const INLINE = /\n\/\/# sourceMappingURL=data:application\/json;(?:charset=utf-8;)?base64,([\w+/=]+)\s*$/
+
 /**
- * For vnet's own drivers, finds the TypeScript, by the source maps of the package. Other files are
- * not looked for: they may be links that their owner has placed for a program with more rights.
+ * Finds the TypeScript: for vnet's own drivers by the source maps of the package, for others by a
+ * map that is in the script with its sources. Other files are not looked for: they may be links
+ * that their owner has placed for a program with more rights.
  */
-function originalLines({ file, line }: Place, count: number): Found | undefined {
-  if (!file.startsWith(OWN) || !file.endsWith('.js')) return undefined
+function originalLines({ file, line }: Place, count: number, running = ''): Found | undefined {
+  const isOwn = file.startsWith(OWN) && file.endsWith('.js')
+  const [, inline = ''] = (!isOwn && INLINE.exec(running)) || []
+  if (!isOwn && inline === '') return undefined
   try {
-    const map = new SourceMap(JSON.parse(readFileSync(`${file}.map`, 'utf8')))
+    const json = isOwn ? readFileSync(`${file}.map`, 'utf8') : `${Buffer.from(inline, 'base64')}`
+    const payload: SourceMapPayload = JSON.parse(json)
+    const map = new SourceMap(payload)
     const [start, end] = [line, line + count - 1].map(each => map.findEntry(each - 1, Number.MAX_SAFE_INTEGER))
     if (!('originalLine' in start) || !('originalLine' in end)) return undefined
     const source = resolve(file, '..', start.originalSource)
-    const text = readFileSync(source, 'utf8').split('\n')
+    const content = payload.sourcesContent?.[payload.sources.indexOf(start.originalSource)]
+    const text = (isOwn ? readFileSync(source, 'utf8') : content)?.split('\n')
+    if (text === undefined) return undefined
     const first = start.originalLine + 1
     return { file: source, line: first, first, lines: text.slice(first - 1, end.originalLine + 1), text }
   } catch {

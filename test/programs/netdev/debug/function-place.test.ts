@@ -19,6 +19,12 @@ export function rx(skb) {
 }
 
 export function next() {}
+
+function poll(napi, budget) {
+  return budget
+}
+
+export const arrow = (napi, budget) => poll(napi, budget)
 `
 
 const directory = freshDirectory()
@@ -59,6 +65,48 @@ test('a place has the lines of its function around it, and one outside of the pr
     { file, line: 10, first: 9, lines: lines.slice(1) },
     null,
   ])
+})
+
+test('an arrow that only calls a function of its file has the lines of that function', () => {
+  const lines = ['function poll(napi, budget) {', '  return budget', '}']
+  expect(evaluate('[p.functionLines(m.arrow, 24), p.functionPlace(m.arrow)]')).toEqual([
+    { file, line: 15, first: 15, lines },
+    `${file}:19`,
+  ])
+})
+
+test('a script with its source map and sources in it has lines of TypeScript', () => {
+  const source = [
+    'interface Frame {',
+    '  drop(): void',
+    '}',
+    'export function xmit(skb: Frame): number {',
+    '  skb.drop()',
+    '  return 0',
+    '}',
+    '',
+  ]
+  // Each line of the script is the line of the source three lines further down.
+  const map = {
+    version: 3,
+    sources: ['driver.ts'],
+    sourcesContent: [source.join('\n')],
+    names: [],
+    mappings: 'AAGA;AACA;AACA;AACA',
+  }
+  const inline = (json: object) =>
+    `//# sourceMappingURL=data:application/json;base64,${Buffer.from(JSON.stringify(json)).toString('base64')}`
+  const script = ['export function xmit(skb) {', '  skb.drop()', '  return 0', '}', ''].join('\n')
+  writeFileSync(file, script + inline(map))
+  const typescript = join(directory, 'driver.ts')
+  expect(evaluate('p.functionLines(m.xmit, 24)')).toEqual({
+    file: typescript,
+    line: 4,
+    first: 4,
+    lines: source.slice(3, 7),
+  })
+  writeFileSync(file, script + inline({}))
+  expect(evaluate('p.functionLines(m.xmit, 1)')).toMatchObject({ file, lines: ['export function xmit(skb) {'] })
 })
 
 test("the lines are the running code's, even if the file has been replaced", () => {
