@@ -62,6 +62,16 @@ export function parseFilter(text: string): FrameFilter {
   return parser.isAtEnd ? () => true : parser.whole()
 }
 
+/** Returns the filter that a text describes, or what is wrong with it. */
+export function readFilter(text: string): { readonly filter?: FrameFilter; readonly error: string } {
+  try {
+    return { filter: parseFilter(text), error: '' }
+  } catch (error) {
+    if (!(error instanceof FilterError)) throw error
+    return { error: `At character ${error.at + 1}: ${error.message}` }
+  }
+}
+
 function tokens(text: string): Token[] {
   const found: Token[] = []
   for (const match of text.matchAll(/"([^"]*)("?)|[()]|[<>=!]+|[^\s()<>=!"]+/g)) {

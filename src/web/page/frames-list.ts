@@ -2,7 +2,7 @@
 import { computed, effect, signal } from '@preact/signals'
 import type { FrameRow } from '../feed-types.ts'
 import type { App } from './app.ts'
-import { FilterError, parseFilter } from './frames-filter.ts'
+import { readFilter } from './frames-filter.ts'
 import { FrameLog } from './frames-log.ts'
 
 /** The frames of the device looked at, and the one of them that is chosen. */
@@ -23,7 +23,9 @@ export class FrameList {
       this.isOpen.value = false
     })
     effect(() => {
-      this.error.value = this.#parse(this.filter.value)
+      const { filter, error } = readFilter(this.filter.value)
+      this.error.value = error
+      if (filter !== undefined) this.log.setFilter(filter)
     })
   }
 
@@ -42,15 +44,5 @@ export class FrameList {
   follow(isFollowing: boolean): void {
     if (isFollowing) this.log.release()
     else this.log.hold()
-  }
-
-  #parse(text: string): string {
-    try {
-      this.log.setFilter(text.trim() === '' ? undefined : parseFilter(text))
-      return ''
-    } catch (error) {
-      if (!(error instanceof FilterError)) throw error
-      return `At character ${error.at + 1}: ${error.message}`
-    }
   }
 }

@@ -2,6 +2,7 @@
 import type { Header } from '../../packet/header-fields.ts'
 import type { DeviceId, FlightRow, StepInfo, VnetRow } from '../feed-types.ts'
 import { wordsOf } from './flights.ts'
+import type { FrameFilter } from './frames-filter.ts'
 
 /** The path of a frame: a description of its five steps. */
 export const STEPS = [
@@ -51,6 +52,15 @@ export function dropAfter(before: StepInfo | undefined, frames: readonly FlightR
   if (before === undefined || before.step >= 5) return undefined
   const reason = frames.findLast(({ dropped }) => dropped !== undefined)?.dropped
   return reason && wordsOf(reason)
+}
+
+/**
+ * Returns true for a step that a filter lets run by itself: its frame does not pass the filter, or
+ * there is none to be seen.
+ */
+export function isPassedOver(filter: FrameFilter, { id, step, queue, frame }: StepInfo): boolean {
+  const direction = step < 4 ? 'tx' : 'rx'
+  return frame === undefined || !filter({ ...frame, id, queue, direction, number: 0, time: 0, dropped: undefined })
 }
 
 /** Returns the reason for showing no frame. */

@@ -1,5 +1,5 @@
 /** Step by step: a frame halts before each step of its path. A click or a key runs the step. */
-import { type Signal, signal } from '@preact/signals'
+import { computed, effect, type Signal, signal, untracked } from '@preact/signals'
 import { useState } from 'preact/hooks'
 import type { DeviceId, DeviceRow, FeedMessage, PageCommand, StepInfo } from '../feed-types.ts'
 import type { App, View } from './app.ts'
@@ -10,9 +10,11 @@ import { draftOf } from './draft.ts'
 import type { PartInfo } from './driver-model.ts'
 import { describePart } from './driver-text.ts'
 import { Bytes, Headers } from './frame-parts.tsx'
+import { readFilter } from './frames-filter.ts'
 import { SCROLLABLE, useKeys } from './hooks.ts'
 import {
   dropAfter,
+  isPassedOver,
   labelOf,
   noCodeWords,
   noFrameWords,
@@ -27,6 +29,8 @@ import {
 type StepMessage = Extract<FeedMessage, { type: 'step' }>
 type StepCommand = Extract<PageCommand, { do: 'step' }>
 
+const NEXT: StepCommand = { do: 'step', mode: 'next' }
+
 /** The last message of a device, and the frame that waited before it, for what a step changes. */
 interface Stepped {
   readonly message: StepMessage
@@ -40,6 +44,15 @@ interface Stepped {
 export function stepView(app: App): View {
   const stepped = signal<Stepped | undefined>(undefined)
   const chosen = draftOf(app, 0)
+  const filter = draftOf(app, '')
+  // Drops also change `stepped`, but a step runs once for each message about it.
+  const halted = computed(() => stepped.value?.message)
+  effect(() => {
+    const { step } = halted.value ?? {}
+    const { filter: pass } = filter.value.trim() === '' ? {} : readFilter(filter.value)
+    if (step === undefined || pass === undefined || !isPassedOver(pass, step)) return
+    untracked(() => app.mayChange && void app.command(NEXT))
+  })
   const parts = signal<ReadonlyMap<DeviceId, readonly PartInfo[]>>(new Map())
   return {
     name: 'step',
@@ -63,7 +76,7 @@ export function stepView(app: App): View {
       app.device === undefined ? (
         <p class="muted">There is no interface to step.</p>
       ) : (
-        <Stepper key={app.device.id} app={app} device={app.device} stepped={stepped} parts={parts} chosen={chosen} />
+        <Stepper key={app.device.id} {...{ app, device: app.device, stepped, parts, chosen, filter }} />
       ),
   }
 }
@@ -75,20 +88,22 @@ interface StepperProps {
   readonly parts: Signal<ReadonlyMap<DeviceId, readonly PartInfo[]>>
   /** After how many milliseconds frames continue by themselves, 0 for never. */
   readonly chosen: Signal<number>
+  /** What is typed as the filter of the frames that halt. */
+  readonly filter: Signal<string>
 }
 
-function Stepper({ app, device, stepped, parts, chosen }: StepperProps) {
-  const [error, setError] = useState('')
+function Stepper({ app, device, stepped, parts, chosen, filter }: StepperProps) {
+  const [refused, setRefused] = useState('')
+  const error = readFilter(filter.value).error || refused
   const { mayChange, vnets } = app
   const { message, before, changed, drop } = (stepped.value?.message.id === device.id && stepped.value) || {}
   const { mode = 'off', step } = message ?? {}
   const isOn = mode === 'on'
   const every = isOn ? (message?.every ?? 0) : chosen.value
   const halt = (every: number): StepCommand => ({ do: 'step', mode: 'on', ...(every > 0 && { every }) })
-  const next: StepCommand = { do: 'step', mode: 'next' }
   const run = async (command: StepCommand) => {
     const result = await app.command(command)
-    setError(result.ok ? '' : result.message)
+    setRefused(result.ok ? '' : result.message)
   }
   const toggle = () => void run(isOn ? { do: 'step', mode: 'off' } : halt(every))
   const choose = (ms: number) => {
@@ -98,7 +113,7 @@ function Stepper({ app, device, stepped, parts, chosen }: StepperProps) {
   useKeys(({ key, repeat }) => {
     if (repeat || !mayChange) return
     if (key === 's') toggle()
-    else if (key === 'n' && step !== undefined) void run(next)
+    else if (key === 'n' && step !== undefined) void run(NEXT)
   })
   // Another program may have chosen a time that is not in the list.
   const times: readonly number[] = TIMES.some(time => time === every) ? TIMES : [...TIMES, every]
@@ -112,7 +127,7 @@ function Stepper({ app, device, stepped, parts, chosen }: StepperProps) {
             class={step === undefined ? '' : 'primary'}
             aria-keyshortcuts="n"
             disabled={!mayChange || step === undefined}
-            onClick={() => run(next)}
+            onClick={() => run(NEXT)}
           >
             Next step <kbd class="muted">n</kbd>
           </button>
@@ -139,8 +154,25 @@ function Stepper({ app, device, stepped, parts, chosen }: StepperProps) {
               ))}
             </select>
           </label>
+          <label class="row">
+            Halt only
+            <input
+              type="search"
+              class="mono"
+              placeholder="icmp, port 80, not arp"
+              aria-describedby="step-filter"
+              spellcheck={false}
+              autocomplete="off"
+              disabled={!mayChange}
+              value={filter.value}
+              onInput={({ currentTarget }) => (filter.value = currentTarget.value)}
+            />
+          </label>
         </div>
-        <CommandBox line={commandLine(device.label, isOn ? next : halt(every))} />
+        <p class="small muted" id="step-filter" hidden={filter.value.trim() === ''}>
+          Steps of other frames, and steps without a frame, run by themselves while this page is open.
+        </p>
+        <CommandBox line={commandLine(device.label, isOn ? NEXT : halt(every))} />
         <p class="drop" role="alert" hidden={error === ''}>
           {error}
         </p>

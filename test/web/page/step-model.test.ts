@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { StepInfo, VnetRow } from '../../../src/web/feed-types.ts'
+import { parseFilter } from '../../../src/web/page/frames-filter.ts'
 import {
   changes,
   dropAfter,
+  isPassedOver,
   labelOf,
   noCodeWords,
   noFrameWords,
@@ -33,6 +35,12 @@ test('a drop is of the frame that waited last, unless that frame had passed its 
   expect(dropAfter(at(2, '198.18.0.2'), frames)).toBe('NOMEM')
   expect(dropAfter(at(5, '198.18.0.2'), frames)).toBeUndefined()
   expect(dropAfter(undefined, frames)).toBeUndefined()
+})
+
+test('a filter halts the frames that pass it, on both sides, and no step without a frame', () => {
+  const filter = parseFilter('198.18.0.2 rx')
+  const steps = [at(2, '198.18.0.2'), at(4, '198.18.0.2'), at(4, '198.18.1.2'), halt]
+  expect(steps.map(step => isPassedOver(filter, step))).toEqual([true, false, true, true])
 })
 
 describe('the line of the state', () => {
