@@ -154,7 +154,7 @@ function init(params, { txqs, rxqs }) {
  */
 function join(from, to) {
   from.priv.peer = to
-  from.priv.hw.slot = { wire: { push: skb => to.priv.hw.receive(skb) } }
+  from.priv.hw.outgoing = { wire: { push: skb => to.priv.hw.receive(skb) } }
 }
 
 export const driver = defineDriver({ name: 'board', description: 'a driver for the board of snull', params, init })
