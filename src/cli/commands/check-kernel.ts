@@ -1,14 +1,15 @@
 /** `vnet check --kernel`: checks the learner's module of an exercise, in a virtual machine. */
 import { spawn } from 'node:child_process'
-import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { UsageError } from '../../base/usage-error.ts'
 import { type Exercise, type Result, resultOf } from '../../course/exercise.ts'
 import { courseDirectory, exerciseNamed } from '../../course/folder.ts'
-import { addressesOf, prepare } from '../../course/kernel/check.ts'
-import { KernelSetupError, whyNoKernel } from '../../course/kernel/packages.ts'
+import { buildGuest } from '../../course/kernel/build.ts'
+import { addressesOf, type KernelTask } from '../../course/kernel/check.ts'
+import { findKernel, KernelSetupError, whyNoKernel } from '../../course/kernel/packages.ts'
 import type { Report } from '../../course/run.ts'
 import { whyNotRootless } from '../../linux/rootless.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
@@ -16,7 +17,7 @@ import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
 /** src/cli/commands and dist/cli/commands are equally deep. */
 const built = (file: string) => fileURLToPath(new URL(`../../../dist/${file}`, import.meta.url))
 
-/** Milliseconds for all checks of an exercise, with the start of the machine. */
+/** Milliseconds for all checks of an exercise, with the build and the start of the machine. */
 const LIMIT_MS = 180_000
 
 /** Prints a result. */
@@ -40,7 +41,9 @@ export async function checkKernel(
   if (why !== undefined) return refuse(why, io)
   const add = print(exercise, file)
   try {
-    return await checkModule(exercise, file, add, io)
+    const kernel = findKernel(line => io.err(`${line}\n`))
+    const task = { file, kernel, guest: buildGuest(), addresses: addressesOf(exercise.name) }
+    return await runWorker(exercise, task, add)
   } catch (error) {
     if (error instanceof KernelSetupError) return refuse(error.message, io)
     throw error
@@ -55,23 +58,8 @@ function refuse(why: string, io: Io): number {
   return EXIT_FAILURE
 }
 
-async function checkModule(exercise: Exercise, file: string, add: Print, io: Io): Promise<number> {
-  const job = prepare(file, addressesOf(exercise.name), line => io.err(`${line}\n`))
-  if ('result' in job) {
-    add(job)
-    return EXIT_FAILURE
-  }
-  try {
-    const path = join(job.directory, 'job.json')
-    writeFileSync(path, JSON.stringify(job))
-    return await runWorker(exercise, path, add)
-  } finally {
-    rmSync(job.directory, { recursive: true, force: true })
-  }
-}
-
 /** Runs the checks in a namespace that is made for them, and ends them when they are late. */
-async function runWorker(exercise: Exercise, job: string, add: Print): Promise<number> {
+async function runWorker(exercise: Exercise, task: KernelTask, add: Print): Promise<number> {
   const command = [
     built('vnet.js'),
     'rootless',
@@ -79,7 +67,7 @@ async function runWorker(exercise: Exercise, job: string, add: Print): Promise<n
     process.execPath,
     built('cli/kernel-worker.js'),
     exercise.directory,
-    job,
+    JSON.stringify(task),
   ]
   const child = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'inherit'] })
   const end = () => child.kill('SIGTERM')

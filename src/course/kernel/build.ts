@@ -30,7 +30,7 @@ export function buildModule(file: string, { headers }: KernelFiles, directory: s
     `obj-m := ${name}.o\nccflags-y := -I${KERNEL_COURSE} -I${resolve(file, '..')}\n`,
   )
   const args = ['-s', '-C', headers, `M=${directory}`, 'CC=gcc', 'modules']
-  const env = { ...process.env, LC_ALL: 'C', KCFLAGS: '' }
+  const env = { ...process.env, LC_ALL: 'C', KCFLAGS: '', TMPDIR: directory }
   const { status, stdout, stderr } = spawnSync('make', args, { encoding: 'utf8', env, timeout: BUILD_LIMIT_MS })
   const lines = `${stdout}\n${stderr}`.split('\n').map(line => line.replaceAll(`${directory}/${name}.c`, file))
   const messages = lines.filter(line => /: (fatal )?(error|warning): |^ERROR: |^WARNING: .*undefined/.test(line))

@@ -2,20 +2,29 @@
  * `vnet check --kernel`: builds the learner's module, starts a virtual machine with it, and runs
  * the live checks of the exercise from outside. The learner's code runs in the machine only.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Explanation, LiveCheck, Result } from '../exercise.ts'
 import { resultOf } from '../exercise.ts'
 import { runLive } from '../live.ts'
-import { buildGuest, buildModule, moduleName } from './build.ts'
+import { buildModule, moduleName } from './build.ts'
 import { Guest } from './guest.ts'
 import { cpio } from './initramfs.ts'
 import { type Addresses, GuestPlace } from './live.ts'
 import { lineOf, reportsIn } from './oops.ts'
-import { findKernel } from './packages.ts'
+import type { KernelFiles } from './packages.ts'
 
-/** What the checks of a module need; made outside of the namespace that they run in. */
+/** A module to check. */
+export interface KernelTask {
+  /** The learner's file. */
+  readonly file: string
+  readonly kernel: KernelFiles
+  /** The program of the virtual machine. */
+  readonly guest: string
+  readonly addresses: Addresses
+}
+
+/** What the checks of a module need. */
 export interface KernelJob {
   /** The learner's file. */
   readonly file: string
@@ -31,20 +40,20 @@ const BUILDS = 'the module compiles'
 const READ = 'What to do'
 
 /**
- * Builds a module, and what the machine starts from. Returns the result if it does not compile;
- * `warn` is called with each warning. Throws a KernelSetupError. The caller removes
- * `job.directory`.
+ * Builds a module, and what the machine starts from, in a directory of `parent`. Returns the result
+ * if it does not compile. `print` is called with each message of the compiler.
  */
-export function prepare(file: string, addresses: Addresses, print: (line: string) => void): KernelJob | Result {
-  const kernel = findKernel(print)
-  const guest = buildGuest()
-  const directory = mkdtempSync(join(tmpdir(), 'vnet-kernel-'))
+export function prepare(
+  { file, kernel, guest, addresses }: KernelTask,
+  parent: string,
+  print: (line: string) => void,
+): KernelJob | Result {
+  const directory = mkdtempSync(join(parent, 'vnet-kernel-'))
   const build = join(directory, 'build')
   mkdirSync(build)
   const { module, messages } = buildModule(file, kernel, build)
   for (const message of messages) print(message)
   if (module === undefined) {
-    rmSync(directory, { recursive: true, force: true })
     const seen = messages.find(line => line.includes('error')) ?? (messages[0] as string)
     return resultOf('live', { title: BUILDS, read: READ }, { seen, expected: 'no error of the compiler' }, messages)
   }
