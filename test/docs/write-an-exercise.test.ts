@@ -42,6 +42,29 @@ FAILED  none is explained: with --limit 100, a frame of 100 bytes was dropped as
 `)
 })
 
+test('vnet check exits with 1 for a live check that was not run if --require-live is given, else with 0', async () => {
+  const definition = texts['exercise.js'] as string
+  const exercise = definition.replace("needs: ['ping']", "needs: ['no-such-program']")
+  expect(exercise).not.toBe(definition)
+  write({ 'short.js': texts['solution.js'] as string, 'exercise.js': exercise })
+  const { status, stdout } = await runMain('check', own())
+  expect(stdout).toMatch(/^not run live: counts a long ping as PKT_TOO_BIG: .+\n20-short: 2 passed, 1 not run\.\n$/m)
+  expect(status).toBe(0)
+  expect(await runMain('check', '--require-live', own())).toEqual({ status: 1, stdout, stderr: '' })
+})
+
+test('vnet check --mistakes continues with the next exercise if vnet itself fails', async () => {
+  const broken = `${texts['exercise.js']}\nif (process.argv[1].endsWith('check-worker.js')) process.exit(3)\n`
+  write({ 'exercise.js': broken })
+  const first = own()
+  count++
+  mkdirSync(own(), { recursive: true })
+  write()
+  const { status, stdout, stderr } = await runMain('check', '--mistakes', '--memory-only', first, own())
+  expect([status, stderr]).toEqual([1, 'vnet: check: the checks of 20-short ended with status 3: \n'])
+  expect(stdout).toMatch(/^(20-short: .+\n){2}ok {6}the solution passes\n/)
+})
+
 test('docs/write-an-exercise.md lists the values that vnet/course exports', () => {
   const [, table = ''] = /^\| export .*?\n\|---\|---\|\n(.*?)\n\n/ms.exec(page) ?? []
   const rows = table.split('\n').map(row => row.split('|')[1] as string)

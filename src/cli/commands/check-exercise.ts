@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { UsageError } from '../../base/usage-error.ts'
 import { type Exercise, type Mistake, type Result, withMistake } from '../../course/exercise.ts'
-import { runWorker } from '../../course/worker.ts'
+import { NotChecked, runWorker } from '../../course/worker.ts'
 import { whyNotRootless } from '../../linux/rootless.ts'
 import { importFile } from '../driver-file.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
@@ -19,12 +19,29 @@ export async function checkExercises(exercises: readonly Exercise[], options: Op
   let status = EXIT_OK
   for (const exercise of exercises) {
     io.out(`${exercise.name}: ${exercise.title}\n`)
-    for await (const { title, problem } of statements(exercise, why)) {
-      io.out(problem === undefined ? `ok      ${title}\n` : `FAILED  ${title}: ${problem}\n`)
-      if (problem !== undefined) status = EXIT_FAILURE
-    }
+    if (!(await orNotChecked(checkExercise(exercise, why, io), io))) status = EXIT_FAILURE
   }
   return status
+}
+
+/** Returns what `check` does, or prints why nothing was checked, and returns false. */
+export async function orNotChecked(check: Promise<boolean>, io: Io): Promise<boolean> {
+  try {
+    return await check
+  } catch (error) {
+    if (!(error instanceof NotChecked)) throw error
+    io.err(`vnet: check: ${error.message}\n`)
+    return false
+  }
+}
+
+async function checkExercise(exercise: Exercise, whyNotLive: string | undefined, io: Io): Promise<boolean> {
+  let isRight = true
+  for await (const { title, problem } of statements(exercise, whyNotLive)) {
+    io.out(problem === undefined ? `ok      ${title}\n` : `FAILED  ${title}: ${problem}\n`)
+    if (problem !== undefined) isRight = false
+  }
+  return isRight
 }
 
 interface Statement {

@@ -14,12 +14,12 @@ import {
   markDone,
   notedExercise,
 } from '../../course/folder.ts'
-import { EARLIER_FAILED, NotChecked, runWorker } from '../../course/worker.ts'
+import { EARLIER_FAILED, runWorker } from '../../course/worker.ts'
 import { whyNoTun, whyNotConfined, whyNotRootless } from '../../linux/rootless.ts'
 import { isDriverFile } from '../driver-file.ts'
 import { isExercise, loadExercise, loadExercises } from '../exercise-file.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
-import { checkExercises } from './check-exercise.ts'
+import { checkExercises, orNotChecked } from './check-exercise.ts'
 import { checkKernel } from './check-kernel.ts'
 import { type GradeOptions, grade, isStudent } from './grade.ts'
 
@@ -34,20 +34,6 @@ interface CheckOptions extends GradeOptions {
 interface Task {
   readonly exercise: Exercise
   readonly file: string
-}
-
-/**
- * Returns the exit status: 1 if a check failed. Checks that were not run do not count, except for
- * grades and with --require-live.
- */
-export async function check(paths: readonly string[], options: CheckOptions, io: Io): Promise<number> {
-  try {
-    return await checkPaths(paths, options, io)
-  } catch (error) {
-    if (!(error instanceof NotChecked)) throw error
-    io.err(`vnet: check: ${error.message}\n`)
-    return EXIT_FAILURE
-  }
 }
 
 /** Options that have a meaning for some of the commands only, and their names. */
@@ -68,7 +54,11 @@ function refuse(options: CheckOptions, names: readonly (keyof typeof OPTIONS)[],
   if (given !== undefined) throw new UsageError(`check: ${OPTIONS[given]} ${what}`)
 }
 
-async function checkPaths(paths: readonly string[], options: CheckOptions, io: Io): Promise<number> {
+/**
+ * Returns the exit status: 1 if a check failed. Checks that were not run do not count, except for
+ * grades and with --require-live.
+ */
+export async function check(paths: readonly string[], options: CheckOptions, io: Io): Promise<number> {
   if (options.mistakes) {
     const others = ['from', 'kernel', 'requireLive', 'json', 'csv', 'jobs', 'unsafe'] as const
     refuse(options, others, 'has no meaning with --mistakes')
@@ -89,7 +79,10 @@ async function checkPaths(paths: readonly string[], options: CheckOptions, io: I
   refuse(options, ['csv', 'unsafe', 'jobs'], 'is for the directories of students')
   const tasks = what === undefined ? await tasksHere(exercises) : [await taskOf(what, exercises)]
   let status = EXIT_OK
-  for (const task of tasks) if (!(await checkOne(task, exercises, options, io))) status = EXIT_FAILURE
+  for (const task of tasks) {
+    const isPassed = await orNotChecked(checkOne(task, exercises, options, io), io)
+    if (!isPassed) status = EXIT_FAILURE
+  }
   return status
 }
 
