@@ -181,6 +181,8 @@ export const exercise = defineExercise({
         const started = await vnet('--noise', '4')
         const [name = 'stat0'] = started.interfaces
         await run('ping', '-q', '-c', '20', '-i', '0.02', '-W', '1', '198.18.0.9')
+        // The order is kept, so after this reply, or after 5 s, no frame is on its path.
+        await run('ping', '-c', '1', '-W', '5', '198.18.0.9')
         const { stdout } = await run('ip', '-s', '-j', 'link', 'show', name)
         const [{ stats64: kernel }] = /** @type {[{ stats64: Record<'rx' | 'tx', { packets: number }> }]} */ (
           JSON.parse(stdout)

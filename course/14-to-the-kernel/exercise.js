@@ -246,10 +246,15 @@ export const exercise = defineExercise({
       needs: ['ping'],
       read: 'See it live',
       async run({ vnet, run }) {
-        await vnet('--delay', '1', '--slots', '4')
-        const { stdout } = await run('ping', '-q', '-c', '200', '-i', '0.002', '-W', '2', '198.18.0.9')
-        const received = numberOf(/ (\d+) received/, stdout)
-        verify(received === 200, { seen: `${received} of 200 replies`, expected: '200' })
+        const running = await vnet('--delay', '1', '--slots', '4')
+        await run('ping', '-q', '-c', '200', '-i', '0.002', '-W', '2', '198.18.0.9')
+        // The order is kept, so this reply is the last. Others may be too late for their ping.
+        await run('ping', '-c', '1', '-W', '5', '198.18.0.9')
+        const { txPackets = 0, rxPackets = 0 } = (await running.stop())[0]?.total ?? {}
+        verify(txPackets >= 402 && rxPackets === txPackets, {
+          seen: `200 pings, and one more: ${txPackets} frames transmitted, ${rxPackets} received`,
+          expected: '402 at least, and all of them received: a request and a reply for each ping, each mirrored',
+        })
       },
     },
     {
