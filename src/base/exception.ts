@@ -1,6 +1,7 @@
 /** Exceptions as text, with the line of the driver that threw them or called vnet. */
 import { VnetError } from './errno.ts'
 import { printableLines } from './printable.ts'
+import { UsageError } from './usage-error.ts'
 
 /**
  * Returns one line for an exception: its message, and the line of the driver's source that threw it
@@ -13,6 +14,12 @@ export function describeException(error: unknown): string {
   } catch {
     return 'an exception without a description'
   }
+}
+
+/** Returns the message of an error that a user may cause, and describes any other exception. */
+export function messageOrDescription(error: unknown): string {
+  const isExpected = error instanceof UsageError || error instanceof VnetError
+  return isExpected ? error.message : describeException(error)
 }
 
 /**

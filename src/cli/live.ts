@@ -1,9 +1,8 @@
 /** The life of a run's devices: from the first registration to the last statistics. */
 
-import { EPERM, isErrno, VnetError } from '../base/errno.ts'
-import { describeException, isOwnDefect } from '../base/exception.ts'
+import { EPERM, isErrno } from '../base/errno.ts'
+import { describeException, isOwnDefect, messageOrDescription } from '../base/exception.ts'
 import type { Log } from '../base/log.ts'
-import { UsageError } from '../base/usage-error.ts'
 import type { Native } from '../linux/native.ts'
 import type { LinuxPlatform } from '../linux/platform.ts'
 import { dropPrivileges } from '../linux/privileges.ts'
@@ -83,8 +82,7 @@ function tryReload(driver: Driver, log: Log): void {
     driver.reload?.()
     log.info(`${name}: configuration read again`)
   } catch (error) {
-    const isExpected = error instanceof UsageError || error instanceof VnetError
-    for (const line of (isExpected ? error.message : describeException(error)).split('\n')) log.err(`${name}: ${line}`)
+    for (const line of messageOrDescription(error).split('\n')) log.err(`${name}: ${line}`)
     log.err(`${name}: the configuration stays as it was`)
   }
 }

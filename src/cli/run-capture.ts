@@ -1,8 +1,7 @@
 /** `--capture`: the frames of all devices of a run, from before the first to after the last. */
 import { statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { VnetError } from '../base/errno.ts'
-import { describeException } from '../base/exception.ts'
+import { messageOrDescription } from '../base/exception.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { CaptureFile } from '../capture/capture-file.node.ts'
 import { Recording } from '../capture/recording.node.ts'
@@ -34,9 +33,7 @@ export async function startCapture(run: CapturedRun): Promise<AsyncDisposable | 
   const filter = expression === undefined ? undefined : compileFilter(expression)
   const { log } = net
   const file = new CaptureFile(path, { pcap, ring, tlsKeys, warn: text => log.warn(`vnet: capture: ${text}`) })
-  const recording = new Recording(file, error =>
-    log.err(`vnet: capture: ${error instanceof VnetError ? error.message : describeException(error)}`),
-  )
+  const recording = new Recording(file, error => log.err(`vnet: capture: ${messageOrDescription(error)}`))
   recording.follow({ net, snaplen, filter, driver: driver.name, netnsOf: dev => netnsOf(dev, plans) })
   let ended: Promise<void> | undefined
   function end(): Promise<void> {

@@ -5,8 +5,7 @@
  */
 import { realpathSync, statSync } from 'node:fs'
 import { join, sep } from 'node:path'
-import { VnetError } from '../base/errno.ts'
-import { describeException } from '../base/exception.ts'
+import { messageOrDescription } from '../base/exception.ts'
 import { printable } from '../base/printable.ts'
 import { FileError, UsageError } from '../base/usage-error.ts'
 import { compileFilter } from '../linux/pcap-filter.ts'
@@ -162,6 +161,5 @@ export function nameIn(filter: string): string | undefined {
 
 /** Returns the message of an error that a stranger may have caused, as one line. */
 export function lineOf(error: unknown): string {
-  const isExpected = error instanceof UsageError || error instanceof VnetError
-  return printable((isExpected ? error.message : describeException(error)).split('\n')[0] ?? '')
+  return printable(messageOrDescription(error).split('\n')[0] ?? '')
 }

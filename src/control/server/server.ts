@@ -4,8 +4,7 @@
  * no process alive. Whatever happens to it, frames continue to pass.
  */
 
-import { VnetError } from '../../base/errno.ts'
-import { describeException } from '../../base/exception.ts'
+import { describeException, messageOrDescription } from '../../base/exception.ts'
 import type { Native } from '../../linux/native.ts'
 import type { Net } from '../../netdev/net.ts'
 import { Captures } from './capture.ts'
@@ -58,8 +57,7 @@ export function serveControl(native: Native, net: Net, options: ServerOptions = 
     return server
   } catch (error) {
     void presence?.remove()
-    const why = error instanceof VnetError ? error.message : describeException(error)
-    net.log.warn(`no control socket, \`vnet stats\` will not find this: ${why}`)
+    net.log.warn(`no control socket, \`vnet stats\` will not find this: ${messageOrDescription(error)}`)
     return { [Symbol.dispose]() {}, async [Symbol.asyncDispose]() {} }
   }
 }

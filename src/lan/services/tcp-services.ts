@@ -4,8 +4,7 @@
  * address.
  */
 import { createServer, type Server, type Socket } from 'node:net'
-import { VnetError } from '../../base/errno.ts'
-import { describeException } from '../../base/exception.ts'
+import { messageOrDescription } from '../../base/exception.ts'
 import type { Native } from '../../linux/native.ts'
 import type { Net } from '../../netdev/net.ts'
 import { parseAddress } from '../../packet/address.ts'
@@ -34,7 +33,7 @@ export class TcpServices implements AsyncDisposable {
   constructor(native: Native, net: Net) {
     this.#net = net
     this.opened = this.#open(native).catch(error => {
-      net.log.warn(`no TCP on the hosts: ${messageOf(error)}`)
+      net.log.warn(`no TCP on the hosts: ${messageOrDescription(error)}`)
       return this.#close()
     })
   }
@@ -78,7 +77,7 @@ export class TcpServices implements AsyncDisposable {
     for (const port of hosts.tcpPorts) {
       if (this.#servers.has(port)) continue
       const server = createServer({ allowHalfOpen: true }, socket => this.#connected(socket))
-      const failed = (error: unknown) => this.#net.log.err(`tcp port ${port}: ${messageOf(error)}`)
+      const failed = (error: unknown) => this.#net.log.err(`tcp port ${port}: ${messageOrDescription(error)}`)
       server.on('error', failed)
       try {
         // Ports of the segment keep the process alive, a server alone does not.
@@ -112,8 +111,4 @@ export class TcpServices implements AsyncDisposable {
       }
     })
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof VnetError ? error.message : describeException(error)
 }
