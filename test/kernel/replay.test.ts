@@ -55,6 +55,23 @@ function pcapng(name: string, packets: readonly Recorded[]): string {
   return at(name)
 }
 
+/** Writes a pcapng file of 1,000 frames, each with its number in bytes 56 and 57. */
+function thousand(): string {
+  const [frame] = numbered(1) as [Uint8Array]
+  const packets = Array.from({ length: 1000 }, (_, i) => {
+    const bytes = Uint8Array.from(frame)
+    new DataView(bytes.buffer).setUint16(56, i)
+    return { frame: bytes }
+  })
+  return pcapng('a.pcapng', packets)
+}
+
+/** Waits for the frames of `thousand`, which must arrive in order. */
+async function expectInOrder(socket: PacketSocket): Promise<void> {
+  await socket.until(() => socket.frames.length === 1000)
+  expect(socket.frames.map(({ octets }) => (octets[56]! << 8) | octets[57]!)).toEqual([...Array(1000).keys()])
+}
+
 const frames = (packets: readonly Packet[]) => packets.map(packet => buildFrame({ packet, tags: [], padding: [] }))
 
 /** Starts tcpdump on v1, which ends after `count` frames; `written` returns its file. */
@@ -145,20 +162,11 @@ describe('--to', () => {
   ])('replay waits while %s, and all frames arrive in order', async (_, limit) => {
     addVeth()
     here.exec(`tc qdisc add dev v0 root tbf rate 8mbit burst 10kb limit ${limit}`)
-    const sent = Array.from({ length: 1000 }, (_, i) => {
-      const frame = numbered(1)[0] as Uint8Array
-      new DataView(frame.buffer).setUint16(56, i)
-      return frame
-    })
     using socket = new PacketSocket(there, 'v1')
-    const file = pcapng(
-      'a.pcapng',
-      sent.map(frame => ({ frame })),
-    )
+    const file = thousand()
     const { stdout } = await runMain('replay', file, '--to', TO(), '--topspeed')
     expect(stdout).toMatch(/^sent 1000 frames, 60000 bytes in .*\n$/)
-    await socket.until(() => socket.frames.length === 1000)
-    expect(socket.frames.map(({ octets }) => (octets[56]! << 8) | octets[57]!)).toEqual([...Array(1000).keys()])
+    await expectInOrder(socket)
   })
 
   test('with other addresses all checksums are right, also those left to a card', async () => {
@@ -293,20 +301,11 @@ describe('--receive', () => {
   test('the interface of a vnet receives the frames in order, and counts them as made', async () => {
     const vnet = await cable()
     using socket = new PacketSocket(there, 'x1')
-    const sent = Array.from({ length: 1000 }, (_, i) => {
-      const frame = numbered(1)[0] as Uint8Array
-      new DataView(frame.buffer).setUint16(56, i)
-      return frame
-    })
-    const file = pcapng(
-      'a.pcapng',
-      sent.map(frame => ({ frame })),
-    )
+    const file = thousand()
     const { status, stdout, stderr } = await runMain('replay', file, '--receive', `${there.name}/x1`, '--topspeed')
     expect([status, stderr]).toEqual([0, ''])
     expect(stdout).toMatch(/^sent 1000 frames, 60000 bytes/)
-    await socket.until(() => socket.frames.length === 1000)
-    expect(socket.frames.map(({ octets }) => (octets[56]! << 8) | octets[57]!)).toEqual([...Array(1000).keys()])
+    await expectInOrder(socket)
     const { x0, x1 } = await stopConserved(vnet)
     expect([x0?.total.rxPackets, x1?.total.rxPackets, x1?.total.made]).toEqual([0, 1000, 1000])
   })

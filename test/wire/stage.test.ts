@@ -154,15 +154,17 @@ test('a copy has the packet id of the original and is counted; without memory no
   expect(wire.decisions.filter(({ verdict }) => verdict === 'duplicate').map(({ id }) => id)).toEqual([1])
 })
 
+/** Sends a frame of its own back and one on, for each frame. */
+const answering = own((skb, next, env) => {
+  for (const send of [env.reply, env.inject]) {
+    const made = env.alloc(60, skb) as SkBuff
+    made.put(60)
+    send.call(env, made)
+  }
+  next.push(skb)
+})
+
 test('a reply goes back and an injected frame on, past every stage', () => {
-  const answering = own((skb, next, env) => {
-    for (const send of [env.reply, env.inject]) {
-      const made = env.alloc(60, skb) as SkBuff
-      made.put(60)
-      send.call(env, made)
-    }
-    next.push(skb)
-  })
   const wire = makeWire([answering, loss(1)])
   wire.send(1)
   expect([wire.replied.length, wire.received.length]).toEqual([1, 1])
@@ -170,14 +172,6 @@ test('a reply goes back and an injected frame on, past every stage', () => {
 })
 
 test('frames that the stages of both directions make have different numbers', () => {
-  const answering = own((skb, next, env) => {
-    for (const send of [env.reply, env.inject]) {
-      const made = env.alloc(60, skb) as SkBuff
-      made.put(60)
-      send.call(env, made)
-    }
-    next.push(skb)
-  })
   const wires = (['ab', 'ba'] as const).map(direction => makeWire([answering, loss(1)], { direction }))
   for (const wire of wires) wire.send(3)
   const ids = wires.flatMap(({ replied, received }) => [...replied, ...received].map(({ id }) => id))

@@ -1,6 +1,7 @@
 /** DNS over TCP, on a connection in memory. */
 import type { Socket } from 'node:net'
 import { type Duplex, duplexPair } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import type { Turns, Work } from '../../../src/base/turns.ts'
 import { serveDnsOverTcp } from '../../../src/lan/services/dns.ts'
@@ -35,13 +36,6 @@ function connect(
 
 const message = (text: string) => Buffer.concat([Buffer.of(text.length >> 8, text.length & 0xff), Buffer.from(text)])
 
-/** All bytes that the server sends until it ends. */
-async function rest(client: Duplex): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  for await (const chunk of client) chunks.push(chunk)
-  return Buffer.concat(chunks)
-}
-
 test('queries get replies in order, however they are split, and after the client has ended', async () => {
   const { client } = connect()
   const texts = ['abc', '.no query', 'd', '', 'x'.repeat(700)]
@@ -49,13 +43,13 @@ test('queries get replies in order, however they are split, and after the client
   for (const octet of octets.subarray(0, 12)) client.write(Buffer.of(octet))
   client.end(octets.subarray(12))
   const expected = texts.filter(text => text !== '.no query').map(text => message(text.toUpperCase()))
-  expect(await rest(client)).toEqual(Buffer.concat(expected))
+  expect(await buffer(client)).toEqual(Buffer.concat(expected))
 })
 
 test('an incomplete query gets no reply', async () => {
   const { client, queries } = connect()
   client.end(message('abc').subarray(0, 4))
-  expect([(await rest(client)).length, queries()]).toEqual([0, 0])
+  expect([(await buffer(client)).length, queries()]).toEqual([0, 0])
 })
 
 test('queries of a client that does not read replies wait', async () => {
@@ -65,7 +59,7 @@ test('queries of a client that does not read replies wait', async () => {
   for (let i = 0; i < 100; i++) await turn()
   expect(queries()).toBeLessThan(20)
   client.end()
-  expect((await rest(client)).length).toBe(1000 * 60_002)
+  expect((await buffer(client)).length).toBe(1000 * 60_002)
 })
 
 test('a connection that is silent for ten seconds is closed', () => {

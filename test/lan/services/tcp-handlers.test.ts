@@ -1,6 +1,7 @@
 /** The small TCP services on a connection in memory. */
 import type { Socket } from 'node:net'
 import { type Duplex, duplexPair } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
 import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { Work } from '../../../src/base/turns.ts'
@@ -13,17 +14,11 @@ function connect(service: SmallService): Duplex {
   return client
 }
 
-async function rest(client: Duplex): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  for await (const chunk of client) chunks.push(chunk)
-  return Buffer.concat(chunks)
-}
-
 test('echo returns all received bytes until the client ends', async () => {
   const client = connect('echo')
   const octets = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i % 251))
   client.end(octets)
-  expect((await rest(client)).equals(octets)).toBe(true)
+  expect((await buffer(client)).equals(octets)).toBe(true)
 })
 
 test('echo handles one chunk per step, in the share of all clients, and reads no more meanwhile', async () => {
@@ -50,13 +45,13 @@ test('echo handles one chunk per step, in the share of all clients, and reads no
 test('discard sends nothing and ends with the client', async () => {
   const client = connect('discard')
   client.end(Buffer.alloc(300_000))
-  expect((await rest(client)).length).toBe(0)
+  expect((await buffer(client)).length).toBe(0)
 })
 
 test('daytime sends the time and ends, whatever it receives', async () => {
   const client = connect('daytime')
   client.write('what?')
-  const text = (await rest(client)).toString()
+  const text = (await buffer(client)).toString()
   expect(text).toMatch(/^\w+day, \w+ \d+, \d{4} \d\d:\d\d:\d\d-UTC\r\n$/)
   expect(Math.abs(Date.parse(text.replace('-UTC', ' UTC')) - Date.now())).toBeLessThan(60_000)
 })
