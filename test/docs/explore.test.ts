@@ -21,5 +21,5 @@ test('docs/explore.md describes each fault', () => {
 test('docs/explore.md shows the test that explore prints', () => {
   const [, code = ''] = /```js\n(.*?)```/s.exec(section('A failure')) ?? []
   const fault = parseFault('drop client-server ab udp client:* > server:5000 packet 1')
-  expect(`${testText('retry.scenario.mjs', [fault], { timeout: 1000, invariant: false })}\n`).toBe(code)
+  expect(`${testText('retry.scenario.mjs', [fault], { timeout: 3000, invariant: false })}\n`).toBe(code)
 })

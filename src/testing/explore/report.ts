@@ -10,6 +10,7 @@ import {
   type Failure,
   type ResultPacket,
   type ResultPoint,
+  TIMED_OUT,
   type Verdict,
   wireNote,
 } from './result.ts'
@@ -135,7 +136,12 @@ export class ExploreReport {
   #baselineLines(): string[] {
     const { cleanErrors, unsteady, baseline, rto } = this
     if (cleanErrors.length > 0) {
-      return [`${cleanErrors.length} of the 3 runs without faults failed; nothing else was tried:`, ...cleanErrors]
+      const isLate = cleanErrors.some(error => error.startsWith(TIMED_OUT))
+      return [
+        `${cleanErrors.length} of the 3 runs without faults failed; nothing else was tried:`,
+        ...cleanErrors,
+        ...(isLate ? ['the machine may be too slow for the timeout: set a longer one'] : []),
+      ]
     }
     const lines = [`3 clean runs passed in ${baseline.median.toFixed(1)} ms; TCP's least timeout is ${rto}`]
     if (baseline.left.length > 0) lines.push(`left after a clean run: ${baseline.left.join(', ')}`)

@@ -4,6 +4,9 @@
  */
 import type { Direction } from '../../wire/wire.ts'
 
+/** The first words of the error of a run that did not end in time. */
+export const TIMED_OUT = 'timed out'
+
 /** The faults of one direction of a link, as a wire, which counts the packets of filters. */
 export interface WireFault {
   readonly link: string

@@ -7,6 +7,7 @@ import type { ExtraWire } from '../lab/lab.ts'
 import type { WatchedLink } from '../lab/watch/link-watch.ts'
 import type { PlannedFault } from '../lab/watch/packet-name.ts'
 import { closeWithin } from '../runner.ts'
+import { TIMED_OUT } from './result.ts'
 import type { Invariant, Scenario } from './scenario.ts'
 
 /** A run. It is sent to the process of the run. */
@@ -95,7 +96,7 @@ function failureOf(abort: AbortController, timeout: number): { failed: Promise<n
   process.on('unhandledRejection', onError)
   process.on('uncaughtException', onError)
   const timer = setTimeout(() => {
-    const error = new Error(`timed out after ${Math.round(timeout)} ms`)
+    const error = new Error(`${TIMED_OUT} after ${Math.round(timeout)} ms`)
     error.stack = error.message
     abort.abort(error)
     fail(error)

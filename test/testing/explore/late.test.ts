@@ -1,0 +1,17 @@
+/** What a report says about runs without faults that did not end in time. */
+import { expect, test } from 'vitest'
+import { ExploreReport } from '../../../src/testing/explore/report.ts'
+
+const textOf = (cleanErrors: readonly string[]) =>
+  String(
+    new ExploreReport({
+      ...{ packets: [], kinds: [], baseline: { median: 1, longest: 1, left: [] }, unstable: [], unrecorded: [] },
+      ...{ cleanErrors, roundTrip: 2, rto: '50 ms' },
+    }),
+  )
+
+test('a report whose runs without faults timed out suggests a longer timeout', () => {
+  const advice = 'the machine may be too slow for the timeout: set a longer one'
+  expect(textOf(['timed out after 1000 ms'])).toContain(`timed out after 1000 ms\n${advice}\n`)
+  expect(textOf(['Error: refused'])).not.toContain(advice)
+})
