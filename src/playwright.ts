@@ -161,7 +161,7 @@ async function end(lab: Lab, info: TestInfo): Promise<void> {
   }
   // Attachments are copies. With VNET_CAPTURE the files are kept, too.
   if (!process.env.VNET_CAPTURE) for (const path of captures) rmSync(dirname(path), { recursive: true, force: true })
-  addDrops(info.errors[0], drops)
+  addDrops(info.errors[0], drops, lab.seed)
 }
 
 /** Returns the browser that Playwright would launch. */

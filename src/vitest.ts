@@ -68,7 +68,7 @@ const withLab: TestAPI<LabFixtures> = base.extend<LabFixtures>({
     } finally {
       await closeWithin(started, limitOf(task.timeout))
     }
-    addDrops(task.result?.errors?.[0], (await drops) ?? [])
+    addDrops(task.result?.errors?.[0], (await drops) ?? [], seed)
     for (const path of captures) console.error(`vnet: captured in ${path}`)
   },
 } as never)

@@ -25,14 +25,15 @@ function addToMessage(error: TestError, text: string): void {
 }
 
 /**
- * Adds lines of `lab.drops()` to the message of a failed test, at most DROP_LINES of them, each
- * after the other.
+ * Adds lines of `lab.drops()` to the message of a failed test, at most DROP_LINES of them, and then
+ * the seed that repeats them.
  */
-export function addDrops(error: TestError | undefined, drops: readonly string[]): void {
+export function addDrops(error: TestError | undefined, drops: readonly string[], seed: number): void {
   if (error === undefined || drops.length === 0) return
   const isCut = drops.length > DROP_LINES
   const shown = isCut ? [...drops.slice(0, DROP_LINES - 1), `${drops.length - DROP_LINES + 1} more`] : drops
-  addToMessage(error, `\n\n${shown.map(line => `vnet: dropped on ${line}`).join('\n')}`)
+  const lines = [...shown.map(line => `dropped on ${line}`), `the seed was VNET_SEED=${seed}`]
+  addToMessage(error, `\n\n${lines.map(line => `vnet: ${line}`).join('\n')}`)
 }
 
 /** Closes a lab. Rejects if it has not ended after `limit` milliseconds. */

@@ -88,7 +88,7 @@ test.each([
   }
 })
 
-test('the message of a failed test says what was dropped on which link, in at most five lines', () => {
+test('the message of a failed test says what was dropped on which link, in at most five lines, and the seed', () => {
   consumer.write(
     'b.test.js',
     `
@@ -112,9 +112,10 @@ test('the message of a failed test says what was dropped on which link, in at mo
   const [message = ''] = JSON.parse(report).testResults[0].assertionResults[0].failureMessages
   expect(message).toContain('loses-packets')
   const lines = message.split('\n').filter((line: string) => line.startsWith('vnet: '))
-  expect(lines).toHaveLength(5)
+  expect(lines).toHaveLength(6)
   expect(lines[0]).toMatch(/^vnet: dropped on a-b ab: 70 by /)
   expect(lines[4]).toMatch(/^vnet: dropped on [3-9] more$/)
+  expect(lines[5]).toMatch(/^vnet: the seed was VNET_SEED=\d+$/)
 })
 
 test('a lab has run before the first test, so loading its parts is no time of a test', () => {
