@@ -4,9 +4,9 @@
  * such a TAP watches the name and closes the TAP when the name is removed; then the kernel removes
  * the namespace with everything in it.
  */
-import { fstatSync, readdirSync, type Stats, statSync, watch } from 'node:fs'
+import { closeSync, fstatSync, openSync, readdirSync, readlinkSync, type Stats, statSync, watch } from 'node:fs'
 import { dirname } from 'node:path'
-import { EINVAL, ENOENT, EPERM, VnetError } from '../base/errno.ts'
+import { attempt, EINVAL, ENOENT, EPERM, VnetError } from '../base/errno.ts'
 import { check } from './errno.ts'
 import type { Native } from './native.ts'
 import { RouteSocket } from './rtnetlink.ts'
@@ -88,6 +88,25 @@ function openNetns(native: Native, netns: string | undefined): number {
   const path = netnsPath(netns)
   const nsfd = native.open(path, O_RDONLY, -1)
   return check(nsfd, `open ${path}`, nsfd === -ENOENT ? NO_NETNS_ADVICE : undefined)
+}
+
+/**
+ * Returns a descriptor of a network namespace that a process has open; undefined if it has none of
+ * this inode. Throws EACCES or ENOENT of Node's file system.
+ */
+export function openNetnsOf(pid: number, inode: number): number | undefined {
+  const directory = `/proc/${pid}/fd`
+  for (const fd of readdirSync(directory)) {
+    const path = `${directory}/${fd}`
+    // A descriptor may be closed meanwhile, before it is read or before it is opened.
+    if (attempt(() => readlinkSync(path)) !== `net:[${inode}]`) continue
+    const nsfd = attempt(() => openSync(path, 'r'))
+    if (nsfd === undefined) continue
+    // Its number may be used again.
+    if (fstatSync(nsfd).ino === inode) return nsfd
+    closeSync(nsfd)
+  }
+  return undefined
 }
 
 /** Returns -1 if the namespace is our own. */

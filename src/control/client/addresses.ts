@@ -1,10 +1,11 @@
 /** The addresses of a found device, which its vnet does not know: they belong to the kernel. */
+import { closeSync } from 'node:fs'
 import { attempt } from '../../base/errno.ts'
 import { loadNative, type Native } from '../../linux/native.ts'
-import { inNetns } from '../../linux/netns-name.ts'
+import { inNetns, openNetnsOf, placeOf } from '../../linux/netns-name.ts'
 import { addressesOf as linkAddresses, RouteSocket } from '../../linux/rtnetlink.ts'
 import { netnsCookieOf } from '../../linux/socket-identity.ts'
-import { isSameNamespace, ownNamespace } from '../protocol/directory.ts'
+import { isSameNamespace, labPlace, ownNamespace } from '../protocol/directory.ts'
 import type { FoundDevice } from './find.ts'
 
 /**
@@ -27,6 +28,17 @@ export function addressesOf(
       if (isSameNamespace(namespace, own)) return read(-1)
     }
     if (netns === undefined && pid === undefined) return undefined
+    if (labPlace(netns) !== undefined) {
+      // `lab:host` is not the name of a namespace, which the lab has open.
+      if (pid === undefined || namespace === undefined) return undefined
+      const nsfd = openNetnsOf(pid, namespace.inode)
+      if (nsfd === undefined) return undefined
+      try {
+        return read(placeOf(native, nsfd))
+      } finally {
+        closeSync(nsfd)
+      }
+    }
     return inNetns(native, netns ?? `/proc/${pid}/ns/net`, read)
   })
 }

@@ -1,10 +1,11 @@
 /** The labs that run, as other processes find them: by the files of their control sockets. */
-import { closeSync, fstatSync, openSync, readdirSync, readlinkSync, statSync } from 'node:fs'
+import { closeSync, statSync } from 'node:fs'
 import { attempt, EACCES, ESRCH, VnetError } from '../../base/errno.ts'
 import { directoriesOf, listed, otherUserLine, withPlaces } from '../../control/client/find.ts'
 import { type EntryInterface, labPlace, ownNamespace, readDirectories } from '../../control/protocol/directory.ts'
 import { otherUsers, type RunDirectory } from '../../control/protocol/run-directory.ts'
 import type { Native } from '../../linux/native.ts'
+import { openNetnsOf } from '../../linux/netns-name.ts'
 import { sharesUserNamespace } from '../../linux/privileges.ts'
 import { addressesOf, getRoutes, type Route, RouteSocket } from '../../linux/rtnetlink.ts'
 import { formatAddress, networkOf, parsePrefix, sameBytes } from '../../packet/address.ts'
@@ -102,18 +103,9 @@ export function checkOwner({ lab: { name, pid, uid }, host }: RunningHost): void
 /** Returns a descriptor of the host's network namespace. Throws a VnetError if the lab ended. */
 export function openHost({ lab, host }: RunningHost): number {
   const [{ inode }] = lab.hosts.get(host) as [EntryInterface]
-  const directory = `/proc/${lab.pid}/fd`
   try {
-    for (const fd of readdirSync(directory)) {
-      const path = `${directory}/${fd}`
-      // A descriptor may be closed meanwhile, before it is read or before it is opened.
-      if (attempt(() => readlinkSync(path)) !== `net:[${inode}]`) continue
-      const nsfd = attempt(() => openSync(path, 'r'))
-      if (nsfd === undefined) continue
-      // Its number may be used again.
-      if (fstatSync(nsfd).ino === inode) return nsfd
-      closeSync(nsfd)
-    }
+    const nsfd = openNetnsOf(lab.pid, inode)
+    if (nsfd !== undefined) return nsfd
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'EACCES') throw new VnetError(EACCES, `enter ${host}`, `process ${lab.pid} belongs to another user`)

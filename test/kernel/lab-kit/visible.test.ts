@@ -73,7 +73,9 @@ test('list names both ends of a link LAB:HOST/IF, and commands take these names'
   const listed = (await runMain('list', '--names')).stdout.split('\n')
   expect(listed.filter(name => name.startsWith('seen:'))).toEqual(['seen:client/server', 'seen:server/client'])
   expect((await runMain('stats', 'seen:client/server')).stdout).toMatch(/^seen:client\/server +vnet +kernel\n/)
-  expect((await runMain('show', 'seen:server/client')).stdout).toMatch(/^ +driver +lab$/m)
+  const { stdout } = await runMain('show', 'seen:server/client')
+  expect(stdout).toMatch(/^ +driver +lab$/m)
+  expect(stdout).toContain(` ${server.interfaces[0]?.addresses.join(' ')}\n`)
   await runMain('cut', 'seen:client/server')
   const carrier = async () => (await server.exec('cat', ['/sys/class/net/client/carrier'])).stdout
   expect(await carrier()).toBe('0\n')
