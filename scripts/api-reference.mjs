@@ -18,27 +18,64 @@ const PARTS = /^\/\*\*[\s\S]*?\*\/|^[^\s}\])/].*(?:\n[ \t}\])].*)*/gm
  */
 export function apiReference() {
   const { exports } = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8'))
-  const entries = Object.entries(exports).filter(([, target]) => target.types !== undefined)
-  const all = []
-  const pages = entries.map(([path, { types }]) => {
+  const entries = Object.entries(exports).flatMap(([path, { types }]) => {
+    if (types === undefined) return []
     const entry = path.replace(/^\./, 'vnet')
     const file = resolve(root, types)
-    const found = exportsOf(file)
-    for (const [name, declarations] of found)
-      all.push({ entry, name, kind: declarations[0].kind, doc: declarations.map(({ doc }) => doc).join('') })
-    return [`${entry.replace('/', '-')}.md`, page(entry, read(file).doc, found)]
+    return [{ entry, page: `${entry.replace('/', '-')}.md`, doc: read(file).doc, found: exportsOf(file) }]
   })
-  return { pages, exports: all }
+  const all = []
+  /** The page of each declaration: the first one, if several entry points export it. */
+  const homes = new Map()
+  for (const { entry, page, found } of entries) {
+    for (const [name, declarations] of found) {
+      all.push({ entry, name, kind: declarations[0].kind, doc: declarations.map(({ doc }) => doc).join('') })
+      for (const each of declarations) if (!homes.has(each)) homes.set(each, { page, name })
+    }
+  }
+  const pages = entries.map(({ entry, page, doc, found }) => [page, pageOf(entry, doc, found, homes)])
+  const index = ['# API', 'What each entry point of the package exports.']
+  const lines = entries.map(({ entry, page, doc }) => `- [${entry}](${page}): ${firstSentence(intro(doc))}`)
+  return { pages, index: `${[...index, lines.join('\n')].join('\n\n')}\n`, exports: all }
+}
+
+/**
+ * Returns the types that the declarations of a page name and that are not on it, nor built in:
+ * `linked`, which another page has, and `added`, which no entry point exports. The types that
+ * `added` names in turn are in both, too.
+ */
+function typesBeside(found, homes) {
+  const [linked, added] = [new Map(), new Map()]
+  const named = new Set(found.keys())
+  const queue = [...found.values()].flat()
+  for (const { code: text = '', module, members } of queue) {
+    if (members !== undefined) queue.push(...[...members.values()].flat())
+    if (module === undefined) continue
+    const bare = code(text).replace(/\/\*[\s\S]*?\*\/|'[^'\n]*'/g, '')
+    for (const [name] of bare.matchAll(/(?<![.\w])[A-Z]\w*[a-z]\w*/g)) {
+      if (named.has(name)) continue
+      const declarations = sourceOf(module, name) ?? []
+      if (declarations.length === 0) continue
+      named.add(name)
+      const home = homes.get(declarations[0])
+      if (home !== undefined) linked.set(name, home)
+      else {
+        added.set(name, declarations)
+        queue.push(...declarations)
+      }
+    }
+  }
+  return { linked, added }
 }
 
 /** Returns the public names of a module: a map from the name to its declarations, overloads too. */
 function exportsOf(file) {
-  const { declarations, lists, stars, imports } = read(file)
+  const { declarations, lists, stars } = read(file)
   const found = new Map()
   for (const each of declarations) if (each.isExported) found.set(each.name, [...(found.get(each.name) ?? []), each])
   for (const { names, from } of lists) {
     for (const [own, name] of names) {
-      const source = from === undefined ? sourceOf(file, own, imports) : exportsOf(from).get(own)
+      const source = from === undefined ? sourceOf(read(file), own) : exportsOf(from).get(own)
       if (source === undefined) throw new Error(`${file}: no declaration of ${own}`)
       found.set(name, source)
     }
@@ -51,11 +88,11 @@ function exportsOf(file) {
   return found
 }
 
-/** Returns the declarations of a name that a module exports after it was declared or imported. */
-function sourceOf(file, own, imports) {
+/** Returns the declarations of a name that a module has declared or imported. */
+function sourceOf({ declarations, imports }, own) {
   const [name, from] = imports.get(own) ?? []
   if (from !== undefined) return exportsOf(from).get(name)
-  return read(file).declarations.filter(each => each.name === own)
+  return declarations.filter(each => each.name === own)
 }
 
 /** Reads a file of declarations. */
@@ -88,7 +125,7 @@ function read(file) {
       const isExported = exported !== undefined
       // `const EPERM: 1, ENOENT: 2;` declares several.
       const several = kind === 'const' ? [...code.matchAll(/(?<=const |, )([A-Z0-9]+): (\d+)(?=[,;])/g)] : []
-      if (several.length < 2) module.declarations.push({ kind, name, doc, code, isExported })
+      if (several.length < 2) module.declarations.push({ kind, name, doc, code, isExported, module })
       else {
         for (const [, name, value] of several)
           module.declarations.push({ kind, name, doc: '', code: `const ${name}: ${value};`, isExported })
@@ -132,24 +169,37 @@ const KINDS = [
   ['Modules', ['namespace']],
 ]
 
-function page(entry, doc, found) {
+function pageOf(entry, doc, found, homes) {
   const names = [...found.keys()].sort()
   const of = kinds => names.filter(name => kinds.includes(found.get(name)[0].kind))
   const constants = of(['const', 'let'])
+  const { linked, added } = typesBeside(found, homes)
+  const links = [...linked].sort().map(([name, home]) => `[${name}](${home.page}#${home.name.toLowerCase()})`)
   return [
     `# ${entry}`,
     `What \`${entry}\` exports, made from the docstrings of the source.`,
-    text(doc).replace(/^'[\w/]+': /, ''),
+    intro(doc),
     ...KINDS.flatMap(([heading, kinds]) =>
       of(kinds).length === 0 ? [] : [`## ${heading}`, ...of(kinds).map(name => section(name, found.get(name)))],
     ),
     ...(constants.length === 0
       ? []
       : ['## Constants', fence(constants.map(name => declaration(found.get(name)[0])).join('\n'))]),
+    ...(links.length === 0 ? [] : ['## Types of other pages', links.join(', ')]),
+    ...(added.size === 0
+      ? []
+      : ['## Types that are not exported', ...[...added.keys()].sort().map(name => section(name, added.get(name)))]),
   ]
     .join('\n\n')
     .concat('\n')
 }
+
+/** Returns the docstring of a module without its name, as sentences. */
+function intro(doc) {
+  const words = text(doc).replace(/^'[\w/]+': /, '')
+  return words.replace(/^[a-z]+\b/, word => word[0].toUpperCase() + word.slice(1))
+}
+const firstSentence = words => words.replace(/\s+/g, ' ').replace(/[.:] .*/, '.')
 
 function section(name, declarations) {
   const [{ kind, doc, members }] = declarations
@@ -182,5 +232,6 @@ if (process.argv[1] === import.meta.filename) {
   const folder = resolve(root, 'docs/api')
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
-  for (const [file, text] of apiReference().pages) writeFileSync(resolve(folder, file), text)
+  const { pages, index } = apiReference()
+  for (const [file, text] of [...pages, ['README.md', index]]) writeFileSync(resolve(folder, file), text)
 }

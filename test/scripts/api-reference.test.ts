@@ -7,7 +7,7 @@ import { apiReference } from '../../scripts/api-reference.mjs'
 const { exports: entries } = JSON.parse(readFileSync('package.json', 'utf8')) as {
   exports: Record<string, { types?: string; default: string }>
 }
-const { pages, exports } = apiReference()
+const { pages, index, exports } = apiReference()
 const of = (path: string) => exports.filter(({ entry }) => entry === path.replace(/^\./, 'vnet'))
 /** Values with the tag @internal, which vnet's own entry points use. */
 const INTERNAL = ['createLabWith', 'warmLabs']
@@ -25,6 +25,24 @@ test('the reference has a page for each entry point of the package', () => {
   const paths = Object.keys(entries).filter(path => entries[path]?.types !== undefined)
   expect(pages.map(([file]) => file)).toEqual(paths.map(path => `${path.replace(/^\./, 'vnet').replace('/', '-')}.md`))
   for (const path of paths) expect(of(path).length, path).toBeGreaterThan(0)
+})
+
+test('a page has every type that its declarations name, or a link to it', () => {
+  const { 'vnet-tap.md': tap = '', ...others } = Object.fromEntries(pages)
+  expect(tap).toMatch(/^### OnFrames\n\n/m)
+  expect(tap).toContain('[Platform](vnet-net.md#platform)')
+  const all: Record<string, string> = { 'vnet-tap.md': tap, ...others }
+  const headings = (page: string) => [...page.matchAll(/^### (\w+)$/gm)].map(([, name = '']) => name.toLowerCase())
+  for (const [file, page] of Object.entries(all)) {
+    for (const [link, to = '', anchor = ''] of page.matchAll(/\[\w+\]\((vnet[\w-]*\.md)#(\w+)\)/g)) {
+      expect(headings(all[to] ?? '').includes(anchor), `${file}: ${link}`).toBe(true)
+    }
+  }
+})
+
+test('the index of the reference has a sentence for each page', () => {
+  for (const [file] of pages) expect(index).toMatch(new RegExp(`^- \\[vnet[/\\w]*\\]\\(${file}\\): \\S.*\\.$`, 'm'))
+  expect(index).toContain('- [vnet/tap](vnet-tap.md): TAP interfaces for programs.\n')
 })
 
 test('the reference has every value that an entry point exports, unless it is internal', () => {

@@ -1,4 +1,4 @@
-/** docs/tap.md works: its programs do in network namespaces, or in memory, what the page shows. */
+/** docs/tap.md and docs/embed.md: their programs do what the pages show. */
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -15,6 +15,8 @@ const page = readFileSync('docs/tap.md', 'utf8')
 const [ping = '', bridge = '', tunnel = '', watch = '', fd = '', memory = ''] = [
   ...page.matchAll(/^```js\n(.*?)^```$/gms),
 ].map(([, code]) => code as string)
+
+const [, embed = ''] = readFileSync('docs/embed.md', 'utf8').match(/^```js\n(.*?)^```$/ms) ?? []
 
 const kernelTest = test.skipIf(reasonToSkipKernelTests() !== undefined)
 
@@ -146,6 +148,16 @@ kernelTest('a program of the page reads the interface that its helper made and p
   expect(interfaces(netns)).toContain('tap0')
   child.kill('SIGKILL')
   await once(child, 'close')
+})
+
+kernelTest('the program of docs/embed.md runs a driver, which clients find, and removes its interface', async () => {
+  const netns = own.addQuiet()
+  const program = await start(netns, embed)
+  await pings(netns, '198.18.1.1')
+  const { stdout } = await netns.run(`${process.execPath} ${resolve('dist/vnet.js')} list`)
+  expect(stdout).toMatch(/^vnet0 +loop +up /m)
+  expect(await program.stop()).toEqual([])
+  expect(interfaces(netns)).toEqual(['lo'])
 })
 
 test('the test of the page runs without root', () => {
