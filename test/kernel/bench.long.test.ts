@@ -9,7 +9,7 @@ import { expect, test } from 'vitest'
 
 const namespaces = (): string[] => readdirSync('/run/netns').filter(name => name.startsWith('vnetbench'))
 
-test('the bench runs vnet and the C program side by side and reports in JSON', { timeout: 120_000 }, async () => {
+test('the bench runs vnet and the C program side by side and reports in JSON', async () => {
   const options = ['--only', 'cable', '--rounds', '1', '--secs', '0.5', '--candidates', 'relay-offload,vnet']
   const before = namespaces()
   const args = ['bench/bench.mjs', ...options, '--metrics', 'udp64', '--json', '-']
@@ -20,9 +20,7 @@ test('the bench runs vnet and the C program side by side and reports in JSON', {
   expect(namespaces()).toEqual(before)
 })
 
-test('the bench sweeps 10,000 hosts, all of which reply, in less than 64 MiB', {
-  timeout: 120_000,
-}, async () => {
+test('the bench sweeps 10,000 hosts, all of which reply, in less than 64 MiB', async () => {
   const before = namespaces()
   const options = ['--only', 'lan', '--metrics', 'sweep,rss', '--rounds', '1', '--secs', '0.5', '--json', '-']
   const { stdout } = await promisify(execFile)(process.execPath, ['bench/bench.mjs', ...options])
@@ -34,9 +32,7 @@ test('the bench sweeps 10,000 hosts, all of which reply, in less than 64 MiB', {
   expect(namespaces()).toEqual(before)
 })
 
-test('the bench measures the latency beyond a plain cable, and packets in flight with their memory', {
-  timeout: 120_000,
-}, async () => {
+test('the bench measures the latency beyond a plain cable, and packets in flight with their memory', async () => {
   const before = namespaces()
   const names = ['owd50_p50', 'dev50_p50', 'held_loss', 'rss']
   const what = ['--only', 'wire', '--candidates', 'plain,c-delay,c-held', '--metrics', names.join(',')]
@@ -58,7 +54,7 @@ test('the bench measures the latency beyond a plain cable, and packets in flight
   expect(namespaces()).toEqual(before)
 })
 
-test('the bench floods a vnet as much as an idle socket, and cleans up', { timeout: 120_000 }, async () => {
+test('the bench floods a vnet as much as an idle socket, and cleans up', async () => {
   const before = namespaces()
   const names = ['stranger_tcp', 'stranger_p99', 'stranger_list', 'stranger_rate']
   const what = ['--only', 'strangers', '--candidates', 'udp-echo', '--metrics', names.join(',')]
@@ -74,9 +70,7 @@ test('the bench floods a vnet as much as an idle socket, and cleans up', { timeo
   expect(readdirSync('/var/tmp').filter(name => name.startsWith('vnetbench'))).toEqual([])
 })
 
-test('the bench sends vnet and the C program the same requests, and measures their response times', {
-  timeout: 120_000,
-}, async () => {
+test('the bench sends vnet and the C program the same requests, and measures their response times', async () => {
   const before = namespaces()
   const names = ['echo1_p50', 'ioctl1_p99', 'passed1_p50']
   const options = ['--only', 'control', '--metrics', names.join(','), '--rounds', '1', '--secs', '0.5', '--json', '-']

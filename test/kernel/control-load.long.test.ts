@@ -94,9 +94,7 @@ async function holds(vnet: Running): Promise<{ mib: number; descriptors: number 
 
 const descriptors = ({ pid }: Running) => readdirSync(`/proc/${pid}/fd`).length
 
-test('eight concurrent clients each get their own echoes, and the vnet retains no memory of them', {
-  timeout: 120_000,
-}, async () => {
+test('eight concurrent clients each get their own echoes, and the vnet retains no memory of them', async () => {
   const vnet = await running()
   await echoes(12_500)
   const before = await holds(vnet)
@@ -108,9 +106,7 @@ test('eight concurrent clients each get their own echoes, and the vnet retains n
   await stopConserved(vnet)
 })
 
-test('clients that flood, never read, or are killed stop no other client or frame, and leave no memory', {
-  timeout: 120_000,
-}, async () => {
+test('clients that flood, never read, or are killed stop no other client or frame, and leave no memory', async () => {
   const vnet = await running()
   /** Misbehaves until other clients were served `times` times. */
   async function misbehave(times: number): Promise<void> {
@@ -141,9 +137,7 @@ test('clients that flood, never read, or are killed stop no other client or fram
   await stopConserved(vnet)
 })
 
-test('subscribers that never read leave no memory once they have ended', {
-  timeout: 120_000,
-}, async () => {
+test('subscribers that never read leave no memory once they have ended', async () => {
   const vnet = await running()
   /** So many events that the interface must go down and up again. */
   async function flaps(count: number): Promise<void> {

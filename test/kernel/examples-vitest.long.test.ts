@@ -80,7 +80,7 @@ function runTests(commandLine: string, by: readonly string[]): string {
 test.for([
   ['root', 'npx vitest run', []],
   ['an ordinary user', 'npx vnet rootless -- npx vitest run', asUser()],
-] as const)('all tests of examples/vitest pass as %s', { timeout: 300_000 }, ([, commandLine, by], { skip }) => {
+] as const)('all tests of examples/vitest pass as %s', ([, commandLine, by], { skip }) => {
   if (whyNot !== undefined) skip(whyNot)
   expect(runTests(commandLine, by)).toMatch(/Test Files {2}10 passed \(10\)/)
 })

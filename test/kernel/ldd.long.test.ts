@@ -50,7 +50,7 @@ function pattern(line: string): RegExp {
 /** The lines in their order, with others between them. */
 const all = (lines: readonly string[]) => RegExp(lines.map(line => pattern(line).source).join('[^]*?'), 'm')
 
-test('every command of docs/ldd.md prints what the page shows', { timeout: 120_000 }, async () => {
+test('every command of docs/ldd.md prints what the page shows', async () => {
   const directory = testDirectory()
   const own = new OwnNetns()
   try {

@@ -14,19 +14,19 @@ beforeAll(() => {
 }, 120_000)
 afterAll(() => project[Symbol.dispose]())
 
-test('a page of a Playwright test is behind the link of its network', { timeout: 300_000 }, ({ skip }) => {
+test('a page of a Playwright test is behind the link of its network', ({ skip }) => {
   if (project.whyNot !== undefined) skip(project.whyNot)
   const { status, text } = project.run(['npx', 'playwright', 'test', 'checkout'], [], { VNET_REQUIRED: '1' })
   expect({ status, text }).toEqual({ status: 0, text: expect.stringMatching(/^ {2}1 passed/m) })
 })
 
-test('CommonJS loads vnet/playwright', { timeout: 60_000 }, ({ skip }) => {
+test('CommonJS loads vnet/playwright', ({ skip }) => {
   if (project.whyNot !== undefined) skip(project.whyNot)
   const { text } = project.run(['node', '-p', "typeof require('vnet/playwright').test.use"])
   expect(text).toContain('function\n')
 })
 
-test('network type-checks as an option and as a link', { timeout: 120_000 }, ({ skip }) => {
+test('network type-checks as an option and as a link', ({ skip }) => {
   if (project.whyNot !== undefined) skip(project.whyNot)
   const text = `
     import { defineConfig, mergeTests, test as plain, type Page } from '@playwright/test'
