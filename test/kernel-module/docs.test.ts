@@ -1,18 +1,18 @@
-/** The transcript of docs/to-the-kernel.md is what its commands print. */
+/** The commands of docs/to-the-kernel.md do what the page shows. */
 import { execFile } from 'node:child_process'
-import { copyFileSync, readFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { COURSE } from '../../src/course/folder.ts'
 import { freshDirectory } from '../support/fresh-directory.ts'
-import { LIMIT_MS } from '../support/kernel-module.ts'
+import { checkModule, LIMIT_MS } from '../support/kernel-module.ts'
 import { PROGRAM } from '../support/vnet-process.ts'
 
 const directory = freshDirectory()
+const page = readFileSync(join(import.meta.dirname, '../../docs/to-the-kernel.md'), 'utf8')
 
 test('vnet learn --kernel and vnet check --kernel print what the page shows', { timeout: LIMIT_MS }, async () => {
-  const page = readFileSync(join(import.meta.dirname, '../../docs/to-the-kernel.md'), 'utf8')
   const [, transcript = ''] = /```\n(\$ vnet learn --kernel 03-ring\n[\s\S]*?)```/.exec(page) ?? []
   const run = async (...args: string[]) => {
     // What the check leaves when it is killed would be in TMPDIR, which does not exist.
@@ -24,4 +24,32 @@ test('vnet learn --kernel and vnet check --kernel print what the page shows', { 
   const learned = await run('learn', '--kernel', '03-ring')
   copyFileSync(join(COURSE, '03-ring/kernel/solution.c'), join(directory, '03-ring/ring.c'))
   expect(learned + (await run('check', '--kernel', '03-ring'))).toBe(transcript)
+})
+
+test('mirror.c is loaded, answers the ping and is removed with the parameter and address of the page', {
+  timeout: LIMIT_MS,
+}, async () => {
+  const shown = (pattern: RegExp) => pattern.exec(page)?.[1]
+  expect(shown(/^\$ sudo insmod mirror\.ko (.*)$/m)).toBe('delay=50')
+  expect(shown(/^\$ sudo ip addr add (.*) dev mirror0 /m)).toBe('198.18.0.1/24')
+  const ping = shown(/^\$ (ping .*)$/m)?.split(' ')
+  const own = join(directory, '20-mirror')
+  mkdirSync(own)
+  for (const name of ['README.md', 'mirror.js']) writeFileSync(join(own, name), '')
+  writeFileSync(
+    join(own, 'exercise.js'),
+    `import { numberOf, verify } from 'vnet/course'
+    async function run({ vnet, run }) {
+      const { interfaces } = await vnet('--delay', '50')
+      const { stdout } = await run(...${JSON.stringify(ping)})
+      const seen = interfaces + ' replied after ' + numberOf(/time=([\\d.]+) ms/, stdout) + ' ms'
+      verify(/^mirror0 replied after \\d{3,}/.test(seen), { seen, expected: 'twice the delay' })
+    }
+    const live = [{ title: 'the ping of the page', needs: ['ping'], read: '', run }]
+    export const exercise = { version: 1, driver: 'mirror.js', title: '', summary: '', memory: [], live }`,
+  )
+  const module = join(import.meta.dirname, '../../examples/to-the-kernel/mirror.c')
+  const { status, results, errors } = await checkModule('20-mirror', module, '--from', directory)
+  expect(results.map(({ result, seen }) => seen ?? result)).toEqual(['passed'])
+  expect([status, errors]).toEqual([0, ''])
 })
