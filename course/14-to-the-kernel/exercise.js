@@ -86,8 +86,8 @@ const NAMES = { [-12]: '-ENOMEM', [-16]: '-EBUSY' }
 export const exercise = defineExercise({
   version: 1,
   driver: 'ported.js',
-  title: 'To the kernel: what is taken is given back',
-  summary: 'the way to a module: what may fail or sleep, and what is given back',
+  title: 'To the kernel: release what you acquire',
+  summary: 'from a driver to a module: what may fail or sleep, and what must be released',
   kernelNames: [
     'kmem_cache_create',
     'kmem_cache_destroy',

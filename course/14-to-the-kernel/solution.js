@@ -71,7 +71,7 @@ class Kernel {
     this.reset = () => card.cancel()
   }
 
-  /** What has not been given back. */
+  /** What has not been released. */
   get taken() {
     const all = { cache: this.#hasCache, objects: this.#objects.size, arrays: this.#arrays.size }
     return { ...all, handler: this.#handler !== undefined }
