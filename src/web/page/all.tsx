@@ -8,6 +8,7 @@ import { wrongDrops } from './drop-reason.ts'
 import { SCROLLABLE } from './hooks.ts'
 import { placeHash } from './place.ts'
 import type { DeviceRate } from './rates.ts'
+import { Heads } from './table.tsx'
 import { lateText, whole } from './traffic-units.ts'
 
 export function allView(app: App): View {
@@ -37,6 +38,8 @@ const COLUMNS = [
   'errors',
   'timeouts',
 ] as const
+/** Of the first columns; the others are numbers. A narrow page does without the `whole` ones. */
+const CLASSES = ['', '', 'whole', 'number', 'number whole'] as const
 
 function All({ app }: { readonly app: App }) {
   const table = useRef<HTMLTableElement>(null)
@@ -55,15 +58,7 @@ function All({ app }: { readonly app: App }) {
   return (
     <section class="panel scroll" aria-label="All interfaces" {...SCROLLABLE}>
       <table class="all" ref={table}>
-        <thead>
-          <tr>
-            {COLUMNS.map((title, i) => (
-              <th key={title} scope="col" class={i > 2 ? 'number' : ''}>
-                {title}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <Heads titles={COLUMNS} classOf={i => CLASSES[i] ?? 'number'} />
         <tbody>
           {lines.map(line => (
             <Row key={line.device.id} {...line} last={lastOf(app, line.device.id)} late={late[line.device.id]} />
@@ -112,11 +107,11 @@ function Row({ device, rate, counters, last, late }: RowProps) {
         <a href={placeHash({ view: 'driver', device: device.id })}>{device.label}</a>
       </th>
       <td class={tone}>{text}</td>
-      <td>
+      <td class="whole">
         <Sparkline values={last} />
       </td>
       <td class="number">{formatNumber(txPackets + rxPackets)}</td>
-      <td class="number">{formatNumber(txBits + rxBits)}</td>
+      <td class="number whole">{formatNumber(txBits + rxBits)}</td>
       <td class="number">{lateText(late)}</td>
       {troubles.map((number, i) => (
         <td key={i} class={number === '0' ? 'number muted' : 'number drop'}>

@@ -23,6 +23,7 @@ import { Events } from './events.tsx'
 import { Flights } from './flights.ts'
 import { drawn, useWidth } from './hooks.ts'
 import { placeHash } from './place.ts'
+import { Heads } from './table.tsx'
 import { stageName } from './traffic-history.ts'
 
 const COLUMNS = ['interface', 'frames/s', 'bit/s', 'frames', 'bytes', 'dropped', 'errors', 'timeouts'] as const
@@ -282,15 +283,7 @@ function Numbers({ devices, rates }: { readonly devices: readonly DeviceRow[]; r
   return (
     <div class="numbers scroll">
       <table>
-        <thead>
-          <tr>
-            {COLUMNS.map((name, i) => (
-              <th key={name} class={CLASSES[i]} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <Heads titles={COLUMNS} classOf={i => CLASSES[i]} />
         <tbody>
           {lines.map(([name, cells], row) => (
             <tr key={name}>

@@ -159,7 +159,7 @@ function Stepper({ app, device, stepped, parts, chosen, filter }: StepperProps) 
             <input
               type="search"
               class="mono"
-              placeholder="icmp, port 80, not arp"
+              placeholder="icmp, port 80"
               aria-describedby="step-filter"
               spellcheck={false}
               autocomplete="off"

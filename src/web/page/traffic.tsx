@@ -5,6 +5,7 @@ import type { App, Last, View } from './app.ts'
 import { GSO_NOTE } from './driver-text.ts'
 import { Events } from './events.tsx'
 import { SCROLLABLE, useKeys } from './hooks.ts'
+import { Heads } from './table.tsx'
 import { stageName } from './traffic-history.ts'
 import { PLOTS } from './traffic-lines.ts'
 import { Plot, type TimeRange } from './traffic-plot.tsx'
@@ -211,15 +212,7 @@ function Stages({ stages }: { readonly stages: readonly Stage[] }) {
       <h2>Wire: stages</h2>
       <section class="scroll" aria-label="Stages" {...SCROLLABLE}>
         <table class="stages">
-          <thead>
-            <tr>
-              {COLUMNS.map(({ title, isNumber }) => (
-                <th key={title} scope="col" class={isNumber ? 'number' : ''}>
-                  {title}
-                </th>
-              ))}
-            </tr>
-          </thead>
+          <Heads titles={COLUMNS.map(({ title }) => title)} classOf={i => (COLUMNS[i].isNumber ? 'number' : '')} />
           <tbody>
             {stages.map(stage => (
               <tr key={stageName(stage)}>

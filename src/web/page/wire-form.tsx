@@ -4,6 +4,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import type { CommandResult } from '../feed-types.ts'
 import type { Change } from './command-line.ts'
 import { Control, type Direction, type Hands } from './control.tsx'
+import { Heads } from './table.tsx'
 
 /** How long nothing is typed before the text is checked, in milliseconds. */
 const CHECK_MS = 250
@@ -106,16 +107,7 @@ function Form({ hands, now }: FormProps) {
         <summary>Presets</summary>
         <div class="scroll">
           <table class="presets">
-            <thead>
-              <tr>
-                {['Name', 'ab', 'ba'].map(title => (
-                  <th key={title} scope="col">
-                    {title}
-                  </th>
-                ))}
-                <td />
-              </tr>
-            </thead>
+            <Heads titles={['Name', 'ab', 'ba', '']} />
             <tbody>
               {app.presets.map(({ name, up, down }) => (
                 <tr key={name}>
