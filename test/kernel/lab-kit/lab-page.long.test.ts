@@ -54,6 +54,15 @@ test('the requests of the page have results', () => {
   )
 })
 
+test('the client in Python runs a command in a host', () => {
+  const [client = ''] = blocks('python')
+  const vnet = [process.execPath, PROGRAM].map(word => JSON.stringify(word)).join(', ')
+  expect(client).toContain('["npx", "vnet", ')
+  const { status, stdout } = run(`python3 - <<'END'\n${client.replace('"npx", "vnet"', vnet)}END\n`)
+  // The wire of the file may lose the ping.
+  expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringContaining('1 packets transmitted') })
+})
+
 test('the page has every key of a file and every method', () => {
   for (const key of [...Object.keys(labSchema.properties ?? {}), ...Object.keys(METHODS)]) {
     if (key !== '$schema') expect(page).toMatch(new RegExp(`^\\|.*\`${key}[\`:].*\\|`, 'm'))
