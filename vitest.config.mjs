@@ -123,8 +123,8 @@ export default defineConfig({
           ...common,
           name: 'kernel',
           include: filesOf('kernel'),
-          // Kernel tests mostly wait for the kernel. In a long run they also compute.
-          maxWorkers: (isLong ? 2 : 4) * cores,
+          // Kernel tests mostly wait for the kernel. In a long run they compute.
+          maxWorkers: isLong ? cores : 4 * cores,
           sequence: { groupOrder: 1 },
           testTimeout: isLong ? 900_000 : 120_000,
           ...(reason === undefined ? {} : SKIP_ALL),
