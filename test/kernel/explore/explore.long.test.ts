@@ -31,7 +31,7 @@ test('a request that counts twice fails by its duplicate, and by the loss of its
 })
 
 test('a run that blocks its thread is killed', async () => {
-  const report = await exploreEcho('block', { faults: ['duplicate'], stopAt: 1, concurrency: 1, timeout: 1000 })
+  const report = await exploreEcho('block', { faults: ['duplicate'], stopAt: 1, concurrency: 1 })
   expect(report.failures[0]!.error).toMatch(/^the scenario blocks its thread: killed after \d+ ms$/)
   expect(report.count('skipped')).toBe(1)
 })

@@ -21,7 +21,7 @@ afterEachTest(() => {
 export function exploreEcho(bug: string, options: ExploreOptions = {}): Promise<ExploreReport> {
   process.env.ECHO_BUG = bug
   mkdirSync(captures, { recursive: true })
-  return explore(ECHO, { timeout: 2000, captures, ...options })
+  return explore(ECHO, { timeout: 5000, captures, ...options })
 }
 
 export const faults = ({ failures }: ExploreReport) => failures.map(failure => failure.faults.join())
