@@ -165,6 +165,7 @@ async function pictureStep(browser) {
   const { child, address } = await startVnet('snull')
   const page = await open(browser, address, 'step', { colorScheme: 'light' })
   await page.getByRole('button', { name: 'Halt frames' }).click()
+  await page.locator('.step-state').getByText('No frame waits').waitFor()
   await start(space, ['ping', '-q', '-c', '1', '-W', '20', '198.18.0.2'])
   for (const before of ['ndoStartXmit', 'interrupt']) {
     await page.getByRole('button', { name: 'Next step' }).click()
