@@ -134,10 +134,13 @@ export interface Result {
   readonly why?: string
 }
 
+/** The heading for a failure that names none. */
+export const USUAL_HEADING = 'What to do'
+
 /** Returns the result of a check; a failure of the driver file as a whole has no `read`. */
 export function resultOf(
   where: CheckPlace,
-  { title, read: usual = 'What to do' }: { readonly title: string; readonly read?: string },
+  { title, read: usual = USUAL_HEADING }: { readonly title: string; readonly read?: string },
   problem: Explanation | undefined,
   logged?: readonly string[],
 ): Result {

@@ -3,7 +3,7 @@
  * that `vnet check` leaves when all checks passed.
  */
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Exercise } from './exercise.ts'
@@ -12,6 +12,15 @@ export type State = 'new' | 'begun' | 'done'
 
 /** Where the exercises of vnet are; src/course and dist/course are equally deep. */
 export const COURSE = fileURLToPath(new URL('../../course/', import.meta.url))
+
+/** The page of an exercise. */
+const PAGE = 'README.md'
+
+/** A learner's file, and whether it was written: existing files are not changed. */
+export interface Written {
+  readonly path: string
+  readonly isNew: boolean
+}
 
 /** Contains the digest of the driver file with which all checks passed. */
 const MARK = '.done'
@@ -64,7 +73,10 @@ export function stateIn(parent: string, exercise: Exercise): State {
 
 /** Records that all checks passed with this driver file; a change to it makes that void. */
 export function markDone(file: string): void {
-  writeFileSync(join(file, '..', MARK), digest(file))
+  const mark = join(file, '..', MARK)
+  // It may be a link of a student's that leads elsewhere.
+  rmSync(mark, { force: true })
+  writeFileSync(mark, digest(file), { flag: 'wx' })
 }
 
 function digest(file: string): string {
@@ -75,38 +87,46 @@ function digest(file: string): string {
  * Writes the files of an exercise into `parent`/NAME. Returns their paths, and whether each was
  * written; existing files are not changed.
  */
-export function writeExercise(
-  parent: string,
-  { name, directory, driver }: Exercise,
-): { path: string; isNew: boolean }[] {
+export function writeExercise(parent: string, { name, directory, driver }: Exercise): Written[] {
   const own = join(parent, name)
   mkdirSync(own, { recursive: true })
   const texts = {
-    'README.md': readFileSync(join(directory, 'README.md'), 'utf8'),
+    [PAGE]: readFileSync(join(directory, PAGE), 'utf8'),
     [driver]: readFileSync(join(directory, driver), 'utf8'),
     'package.json': packageJson(directory),
     'jsconfig.json': jsconfig(),
   }
-  return Object.entries(texts).map(([file, text]) => {
-    const path = join(own, file)
-    try {
-      writeFileSync(path, text, { flag: 'wx' })
-      return { path, isNew: true }
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-      return { path, isNew: false }
-    }
-  })
+  return Object.entries(texts).map(([file, text]) => writeNew(join(own, file), text))
 }
 
-/** With the directory of an exercise that is not of vnet's course, for `vnet check`. */
+/** Writes the page of an exercise only, likewise. */
+export function writePage(parent: string, { name, directory }: Exercise): Written {
+  mkdirSync(join(parent, name), { recursive: true })
+  return writeNew(join(parent, name, PAGE), readFileSync(join(directory, PAGE), 'utf8'))
+}
+
+/** Writes a file, unless it exists. */
+export function writeNew(path: string, text: string): Written {
+  try {
+    writeFileSync(path, text, { flag: 'wx' })
+    return { path, isNew: true }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    return { path, isNew: false }
+  }
+}
+
+/** Notes the directory of an exercise that is not of vnet's course, which `vnet check` names. */
 function packageJson(directory: string): string {
   const isOurs = !relative(COURSE, directory).startsWith('..')
   const where = isOurs ? '' : `, "vnet": { "exercise": ${JSON.stringify(directory)} }`
   return `{ "private": true, "type": "module"${where} }\n`
 }
 
-/** Returns the directory of the exercise that a learner's directory is for, if it was noted. */
+/**
+ * Returns the directory of the exercise that a learner's directory is for, if it was noted. Its
+ * program must not run because of the note, which may be a student's.
+ */
 export function notedExercise(directory: string): string | undefined {
   try {
     const { vnet } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))

@@ -34,6 +34,8 @@ export class NotChecked extends Error {
 
 /** Why a check was not run. */
 export const EARLIER_FAILED = 'an earlier check failed'
+/** The same for live checks; spreadsheets would read a first `-` as a formula. */
+export const MEMORY_ONLY = 'left out by --memory-only'
 
 /**
  * Runs the checks of a place on `file`. `add` is called with each result, `print` with the driver's

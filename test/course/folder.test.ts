@@ -1,8 +1,68 @@
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { loadExercises } from '../../src/cli/exercise-file.ts'
 import { withMistake } from '../../src/course/exercise.ts'
-import { exerciseNamed } from '../../src/course/folder.ts'
+import { COURSE, exerciseNamed, markDone } from '../../src/course/folder.ts'
+import { freshDirectory } from '../support/fresh-directory.ts'
 import { runMain } from '../support/run-main.ts'
+
+const directory = freshDirectory()
+
+/** Makes a student's directory with a program in the place of an exercise's checks; it writes `done`. */
+function attack(): { readonly own: string; readonly done: string } {
+  const own = join(directory, 'students/y/21-sample')
+  const done = join(directory, 'done')
+  const checks = join(directory, 'students/y/checks')
+  mkdirSync(own, { recursive: true })
+  cpSync(join(COURSE, '01-drop'), checks, { recursive: true })
+  cpSync(join(COURSE, '01-drop/solution.js'), join(own, 'drop.js'))
+  const program = `import { writeFileSync } from 'node:fs'\nwriteFileSync(${JSON.stringify(done)}, '')\n`
+  writeFileSync(join(checks, 'exercise.js'), `${program}${readFileSync(join(COURSE, '01-drop/exercise.js'), 'utf8')}`)
+  writeFileSync(join(own, 'package.json'), JSON.stringify({ type: 'module', vnet: { exercise: checks } }))
+  return { own, done }
+}
+
+test.each([
+  ['its directory', ''],
+  ['its driver', 'drop.js'],
+])('vnet check of %s runs no exercise that a package.json names, which may be a student’s', async (_, file) => {
+  const { own, done } = attack()
+  const { status, stdout, stderr } = await runMain('check', '--memory-only', join(own, file))
+  expect([status, stdout, existsSync(done)]).toEqual([2, '', false])
+  const checks = join(directory, 'students/y/checks')
+  expect(stderr).toBe(
+    `vnet: check: ${own} is for the exercise ${checks}, whose program would run with your rights: ` +
+      'if you trust it, give it with --from\n',
+  )
+})
+
+test('vnet check runs no exercise.js of the directory that it checks', async () => {
+  const { done } = attack()
+  const { status } = await runMain('check', '--memory-only', join(directory, 'students/y/checks'))
+  expect([status, existsSync(done)]).toEqual([2, false])
+})
+
+test('--from selects an exercise that is not of the course', async () => {
+  const { own, done } = attack()
+  const from = join(directory, 'trusted')
+  cpSync(join(COURSE, '01-drop'), join(from, '21-sample'), { recursive: true })
+  const { status, stdout } = await runMain('check', '--memory-only', '--from', from, own)
+  expect([status, existsSync(done)]).toEqual([0, false])
+  expect(stdout).toMatch(/^21-sample: 5 passed, 2 not run\.$/m)
+})
+
+test('the mark of a passed exercise replaces a link, and leaves alone the file to which it leads', () => {
+  const file = join(directory, 'drop.js')
+  const other = join(directory, 'other')
+  writeFileSync(file, 'driver')
+  writeFileSync(other, 'mine')
+  symlinkSync(other, join(directory, '.done'))
+  markDone(file)
+  markDone(file)
+  expect(readFileSync(other, 'utf8')).toBe('mine')
+  expect(readFileSync(join(directory, '.done'), 'utf8')).toMatch(/^[0-9a-f]{64}$/)
+})
 
 test('an exercise is found by its name, its number or its word, also with the slash that a shell adds', async () => {
   const exercises = await loadExercises()

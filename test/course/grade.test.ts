@@ -24,7 +24,7 @@ test('vnet check of students has a verdict for each: failed, missing, or not run
   expect([status, stderr]).toEqual([1, ''])
   expect(stdout.split('\n')).toEqual([
     'student,exercise,verdict,passed,checks,failed,seen',
-    expect.stringMatching(/^anna,01-drop,not run,5,7,.*,'--memory-only$/),
+    expect.stringMatching(/^anna,01-drop,not run,5,7,.*,left out by --memory-only$/),
     "'=bob,01-drop,failed,1,7,drops every IPv4 frame,3 of 3 frames are still held: nothing freed them",
     'carl,01-drop,missing,0,7,,',
     expect.stringMatching(/^dora,01-drop,failed,0,7,the driver file loads,.* leads out of it$/),
@@ -44,7 +44,8 @@ test('vnet check of students prints a table, or an object for each with --json',
 
 test('vnet check refuses two students of the same name, and names both directories', async () => {
   for (const path of ['a/anna/01-drop', 'b/anna/01-drop']) mkdirSync(of(path), { recursive: true })
-  const line = `${of('a/anna')} and ${of('b/anna')} would have the same name in the result; check one at a time`
+  const advice = 'check one at a time, or give exercises that are not of the course with --from'
+  const line = `${of('a/anna')} and ${of('b/anna')} would have the same name in the result: ${advice}`
   for (const paths of [
     ['a/anna', 'b/anna'],
     ['a/anna/01-drop', 'b/anna/01-drop'],
@@ -57,7 +58,7 @@ test('vnet check refuses two students of the same name, and names both directori
 
 test.each([
   [['nowhere', 'no'], "check: 'nowhere' is neither an exercise nor a file"],
-  [['src', 'docs'], 'check: no exercise is in src, docs; vnet learn lists them'],
+  [['src', 'docs'], 'check: no exercise is in src, docs; vnet learn lists them, and --from others'],
 ])('vnet check %j is refused in one line', async (paths, line) => {
   expect(await runMain('check', ...paths)).toEqual({
     status: 2,

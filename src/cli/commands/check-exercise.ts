@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { UsageError } from '../../base/usage-error.ts'
-import { type Exercise, type Mistake, type Result, withMistake } from '../../course/exercise.ts'
+import { type Exercise, type Mistake, type Result, USUAL_HEADING, withMistake } from '../../course/exercise.ts'
 import { NotChecked, runWorker } from '../../course/worker.ts'
 import { whyNotRootless } from '../../linux/rootless.ts'
 import { importFile } from '../driver-file.ts'
@@ -61,6 +61,16 @@ async function* statements(exercise: Exercise, whyNotLive: string | undefined): 
   yield { title: 'the solution passes', problem: failure && `${failure.title}: ${textOf(failure)}` }
   const skeleton = await firstFailure(exercise, join(directory, driver), isLive)
   yield { title: 'the skeleton fails', problem: skeleton ? undefined : 'all checks passed' }
+  const headings = headingsOf(exercise)
+  const named = [...exercise.memory, ...exercise.live, ...(exercise.rules ?? [])].map(
+    ({ read = USUAL_HEADING }) => read,
+  )
+  const unknown = named.find(read => !headings.has(read))
+  const known = [...headings].join(', ')
+  yield {
+    title: 'README.md has the headings that the checks name',
+    problem: unknown === undefined ? undefined : `no heading '${unknown}'; it has: ${known}`,
+  }
   const { mistakes } = (await importFile(list)) as { mistakes: readonly Mistake[] }
   for (const mistake of mistakes) {
     if (mistake.isLive && !isLive) continue
@@ -69,8 +79,16 @@ async function* statements(exercise: Exercise, whyNotLive: string | undefined): 
       firstFailure(exercise, file, isLive),
     )
     const text = found === undefined ? 'all checks passed' : textOf(found)
-    yield { title, problem: found && text.includes(mistake.explainedBy) ? undefined : text }
+    const isRead = found?.read === undefined || headings.has(found.read)
+    const problem = found && text.includes(mistake.explainedBy) ? undefined : text
+    yield { title, problem: isRead ? problem : `no heading '${found.read}' in README.md; it has: ${known}` }
   }
+}
+
+/** The headings of the page. A `#` in an example of code is not one. */
+function headingsOf({ directory }: Exercise): Set<string> {
+  const page = readFileSync(join(directory, 'README.md'), 'utf8').replaceAll(/^```.*?^```/gms, '')
+  return new Set([...page.matchAll(/^#{1,6} +(.+?) *$/gm)].map(([, heading]) => heading as string))
 }
 
 const textOf = ({ seen, expected, logged = [] }: Result): string =>

@@ -2,8 +2,9 @@
  * `vnet check`: runs the checks of an exercise on a learner's driver. The checks in memory run
  * first. If they all pass, the checks on live interfaces run in their own namespaces.
  */
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
+import { printable } from '../../base/printable.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import type { CheckPlace, Exercise, Result } from '../../course/exercise.ts'
 import {
@@ -14,10 +15,10 @@ import {
   markDone,
   notedExercise,
 } from '../../course/folder.ts'
-import { EARLIER_FAILED, runWorker } from '../../course/worker.ts'
+import { EARLIER_FAILED, MEMORY_ONLY, runWorker } from '../../course/worker.ts'
 import { whyNoTun, whyNotConfined, whyNotRootless } from '../../linux/rootless.ts'
 import { isDriverFile } from '../driver-file.ts'
-import { isExercise, loadExercise, loadExercises } from '../exercise-file.ts'
+import { isExercise, loadExercises } from '../exercise-file.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
 import { checkExercises, orNotChecked } from './check-exercise.ts'
 import { checkKernel } from './check-kernel.ts'
@@ -77,7 +78,7 @@ export async function check(paths: readonly string[], options: CheckOptions, io:
     return grade(paths, exercises, options, io)
   }
   refuse(options, ['csv', 'unsafe', 'jobs'], 'is for the directories of students')
-  const tasks = what === undefined ? await tasksHere(exercises) : [await taskOf(what, exercises)]
+  const tasks = what === undefined ? tasksHere(exercises) : [taskOf(what, exercises)]
   let status = EXIT_OK
   for (const task of tasks) {
     const isPassed = await orNotChecked(checkOne(task, exercises, options, io), io)
@@ -87,27 +88,35 @@ export async function check(paths: readonly string[], options: CheckOptions, io:
 }
 
 /** The exercise of this directory, or the exercises in it. */
-async function tasksHere(exercises: readonly Exercise[]): Promise<Task[]> {
-  const here = await exerciseIn('.', exercises)
+function tasksHere(exercises: readonly Exercise[]): Task[] {
+  const here = exerciseIn('.', exercises)
   if (here !== undefined) return [taskIn('.', here)]
   const tasks = exercises.flatMap(exercise => {
     const file = driverFileIn(exercise.name, exercise)
     return file === undefined ? [] : [{ exercise, file }]
   })
-  if (tasks.length === 0) throw new UsageError('check: no exercise is in this directory; vnet learn lists them')
-  return tasks
+  if (tasks.length > 0) return tasks
+  for (const name of readdirSync('.')) exerciseIn(name, exercises)
+  throw new UsageError('check: no exercise is in this directory; vnet learn lists them')
 }
 
-/** The exercise that a directory has the name of, that it is itself, or that it was written for. */
-async function exerciseIn(directory: string, exercises: readonly Exercise[]): Promise<Exercise | undefined> {
+/**
+ * Returns the exercise that a directory has the name of. Throws a UsageError if it is another one,
+ * or was written for one: a student may have written both, and the program of an exercise runs with
+ * all rights. Only --from selects it.
+ */
+function exerciseIn(directory: string, exercises: readonly Exercise[]): Exercise | undefined {
   const named = exercises.find(({ name }) => name === basename(resolve(directory)))
   if (named !== undefined) return named
-  if (isExercise(directory)) return loadExercise(resolve(directory))
-  const noted = notedExercise(directory)
-  return noted === undefined ? undefined : loadExercise(noted)
+  const other = isExercise(directory) ? resolve(directory) : notedExercise(directory)
+  if (other === undefined) return undefined
+  throw new UsageError(
+    `check: ${directory} is for the exercise ${printable(other)}, whose program would run with your rights: ` +
+      'if you trust it, give it with --from',
+  )
 }
 
-async function taskOf(what: string, exercises: readonly Exercise[]): Promise<Task> {
+function taskOf(what: string, exercises: readonly Exercise[]): Task {
   const named = exerciseNamed(what, exercises)
   if (named !== undefined) {
     const isHere = basename(resolve('.')) === named.name
@@ -116,7 +125,7 @@ async function taskOf(what: string, exercises: readonly Exercise[]): Promise<Tas
   if (!existsSync(what))
     throw new UsageError(`check: '${what}' is neither an exercise nor a file; vnet learn lists them`)
   const isDirectory = statSync(what).isDirectory()
-  const exercise = (await exerciseIn(isDirectory ? what : dirname(what), exercises)) ?? exerciseOfPath(what, exercises)
+  const exercise = exerciseIn(isDirectory ? what : dirname(what), exercises) ?? exerciseOfPath(what, exercises)
   if (exercise === undefined) {
     throw new UsageError(`check: ${what} is in no directory that is named after an exercise, such as 01-drop`)
   }
@@ -153,14 +162,14 @@ async function checkOne(
   await run('memory')
   const count = (which: Result['result']) => results.filter(({ result }) => result === which).length
   const whyNotLive = () => (isConfined ? whyNoTun() : whyNotRootless())
-  const why = options.memoryOnly ? '--memory-only' : count('failed') > 0 ? EARLIER_FAILED : whyNotLive()
+  const why = options.memoryOnly ? MEMORY_ONLY : count('failed') > 0 ? EARLIER_FAILED : whyNotLive()
   if (why === undefined) await run('live')
   else for (const { title } of exercise.live) add({ title, where: 'live', result: 'not run', why })
   const isPassed = count('failed') === 0 && (!options.requireLive || count('not run') === 0)
   // A learner on a machine without live interfaces gets on, too.
   const isUsual = driverFileIn(dirname(resolve(file)), exercise) === resolve(file)
   if (isPassed && !options.memoryOnly && isUsual) markDone(file)
-  if (!options.json) io.out(summary(exercise, exercises, results))
+  if (!options.json) io.out(summary(exercise, exercises, results, options.from))
   return isPassed
 }
 
@@ -189,12 +198,18 @@ function textLines({ name }: Exercise, file: string, { title, where, result, ...
   return `${lines.join('\n        ')}\n`
 }
 
-function summary({ name }: Exercise, exercises: readonly Exercise[], results: readonly Result[]): string {
+function summary(
+  { name }: Exercise,
+  exercises: readonly Exercise[],
+  results: readonly Result[],
+  from: string | undefined,
+): string {
   const count = (which: Result['result']) => results.filter(({ result }) => result === which).length
   const [passed, failed, notRun] = [count('passed'), count('failed'), count('not run')]
   const left = notRun === 0 ? '' : `, ${notRun} not run`
   if (failed > 0) return `${name}: ${passed} passed, ${failed} failed${left && `${left} until it passes`}\n`
   const at = exercises.findIndex(exercise => exercise.name === name)
   const after = at === -1 ? undefined : exercises[at + 1]
-  return `${name}: ${passed} passed${left}.${after === undefined ? '' : ` Next: vnet learn ${after.name}`}\n`
+  const source = from === undefined ? '' : ` --from ${from}`
+  return `${name}: ${passed} passed${left}.${after === undefined ? '' : ` Next: vnet learn${source} ${after.name}`}\n`
 }

@@ -6,7 +6,7 @@ import { printable } from '../../base/printable.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { type Exercise, type Result, resultOf } from '../../course/exercise.ts'
 import { driverFileIn } from '../../course/folder.ts'
-import { NotChecked, runWorker } from '../../course/worker.ts'
+import { MEMORY_ONLY, NotChecked, runWorker } from '../../course/worker.ts'
 import { whyNoTun, whyNotConfined } from '../../linux/rootless.ts'
 import { alignLeft } from '../align.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
@@ -54,7 +54,7 @@ export async function grade(
   if (whyNot !== undefined) {
     throw new UsageError(`check: drivers of others run only where they do no harm: ${whyNot}; or give --unsafe`)
   }
-  const whyNotLive = options.memoryOnly ? '--memory-only' : whyNoTun()
+  const whyNotLive = options.memoryOnly ? MEMORY_ONLY : whyNoTun()
   if (options.csv) io.out('student,exercise,verdict,passed,checks,failed,seen\n')
   const grades: Grade[] = []
   const waiting = submissions.map((submission, at) => ({ submission, at }))
@@ -90,7 +90,8 @@ function submissionsIn(paths: readonly string[], exercises: readonly Exercise[])
     const whole = isExercise ? dirname(directory) : directory
     const other = [...found.keys()].find(other => other !== whole && basename(other) === basename(whole))
     if (other !== undefined) {
-      throw new UsageError(`check: ${other} and ${whole} would have the same name in the result; check one at a time`)
+      const advice = 'check one at a time, or give exercises that are not of the course with --from'
+      throw new UsageError(`check: ${other} and ${whole} would have the same name in the result: ${advice}`)
     }
     const own = found.get(whole) ?? new Map<string, string>()
     found.set(whole, own)
@@ -98,7 +99,8 @@ function submissionsIn(paths: readonly string[], exercises: readonly Exercise[])
     else for (const { name } of exercises) if (isDirectory(join(directory, name))) own.set(name, join(directory, name))
   }
   const used = exercises.filter(({ name }) => [...found.values()].some(own => own.has(name)))
-  if (used.length === 0) throw new UsageError(`check: no exercise is in ${paths.join(', ')}; vnet learn lists them`)
+  if (used.length === 0)
+    throw new UsageError(`check: no exercise is in ${paths.join(', ')}; vnet learn lists them, and --from others`)
   return [...found].flatMap(([whole, own]) =>
     used.map(exercise => ({ student: basename(whole), exercise, directory: own.get(exercise.name) })),
   )

@@ -19,23 +19,24 @@ interface LearnOptions {
 export async function learn(name: string | undefined, options: LearnOptions, io: Io): Promise<number> {
   const { json = false, from } = options
   const exercises = await loadExercises(from)
-  const list = from === undefined ? 'vnet learn' : `vnet learn --from ${from}`
+  const source = from === undefined ? '' : ` --from ${from}`
   if (name === undefined) {
-    listExercises(exercises, list, json, io)
+    listExercises(exercises, source, json, io)
     return EXIT_OK
   }
   const exercise = exerciseNamed(name, exercises)
-  if (exercise === undefined) throw new UsageError(`learn: no exercise '${name}'; ${list} lists them`)
+  if (exercise === undefined) throw new UsageError(`learn: no exercise '${name}'; vnet learn${source} lists them`)
   const parent = courseDirectory(exercises)
-  const written = options.kernel ? [await writeModule(parent, exercise)] : writeFiles(parent, exercise)
+  const written = options.kernel ? await writeModule(parent, exercise) : writeFiles(parent, exercise)
   if (json) io.out(`${JSON.stringify({ exercise: exercise.name, files: written })}\n`)
   else {
     io.out(`${exercise.title}\n`)
     const lines = written.map(({ path, isNew }) => [`  ${path}`, isNew ? '' : 'exists and stays as it is'])
     for (const line of alignLeft(lines)) io.out(`${line}\n`)
     const directory = join(parent, exercise.name)
-    const [file, flag] = options.kernel ? [cFileOf(exercise), '--kernel '] : [exercise.driver, '']
-    io.out(`Read ${directory}/README.md, fill in ${directory}/${file}, then: vnet check ${flag}${exercise.name}\n`)
+    const [file, flag] = options.kernel ? [cFileOf(exercise), ' --kernel'] : [exercise.driver, '']
+    const check = `vnet check${flag}${source} ${exercise.name}`
+    io.out(`Read ${directory}/README.md, fill in ${directory}/${file}, then: ${check}\n`)
   }
   return EXIT_OK
 }
@@ -51,7 +52,7 @@ function writeFiles(parent: string, exercise: Exercise): ReturnType<typeof write
   }
 }
 
-function listExercises(exercises: readonly Exercise[], command: string, json: boolean, io: Io): void {
+function listExercises(exercises: readonly Exercise[], source: string, json: boolean, io: Io): void {
   const parent = courseDirectory(exercises)
   const all = exercises.map(exercise => ({ exercise, state: stateIn(parent, exercise) }))
   if (json) {
@@ -66,5 +67,5 @@ function listExercises(exercises: readonly Exercise[], command: string, json: bo
   }
   const next = all.find(({ state }) => state === 'begun') ?? all.find(({ state }) => state === 'new')
   if (next === undefined) io.out('All are done.\n')
-  else io.out(`Next: ${next.state === 'new' ? command : 'vnet check'} ${next.exercise.name}\n`)
+  else io.out(`Next: vnet ${next.state === 'new' ? 'learn' : 'check'}${source} ${next.exercise.name}\n`)
 }

@@ -78,7 +78,9 @@ function stepWords({ mode, every, halt }: StepState) {
 /** Returns the lines that are printed. */
 function stepLines({ mode, halt }: StepState): string[] {
   if (mode === 'off') return ['off']
-  return halt === undefined ? ['on: no frame waits'] : haltLines(halt)
+  return halt === undefined
+    ? ['on: no frame waits yet: send one, by ping for instance, or look again']
+    : haltLines(halt)
 }
 
 function haltLines({ number, device, queue, next, frame, source }: StepHalt): string[] {

@@ -379,7 +379,9 @@ describe('step', () => {
         return [b => b.u8(67, 1)]
       },
     })
-    expect(await runMain('step', 'sn0', 'next')).toEqual(ok('on: no frame waits\n'))
+    expect(await runMain('step', 'sn0', 'next')).toEqual(
+      ok('on: no frame waits yet: send one, by ping for instance, or look again\n'),
+    )
   })
 
   test('step says where and why the step dropped a frame', async () => {
@@ -402,7 +404,9 @@ describe('step', () => {
         return [b => b.u8(67, 1)]
       },
     })
-    expect(await runMain('step', 'sn0', 'next')).toEqual(ok('dropped at sn0 (tx): RX_CRC\non: no frame waits\n'))
+    expect(await runMain('step', 'sn0', 'next')).toEqual(
+      ok('dropped at sn0 (tx): RX_CRC\non: no frame waits yet: send one, by ping for instance, or look again\n'),
+    )
     const { dropped: words } = JSON.parse((await runMain('step', 'sn0', 'next', '--json')).stdout)
     expect(words).toEqual([{ interface: 'sn0', direction: 'tx', reason: 'RX_CRC', frames: 1 }])
     expect(JSON.parse((await runMain('step', 'sn0', '--json')).stdout)).not.toHaveProperty('dropped')
@@ -425,7 +429,9 @@ describe('step', () => {
 
   test('step says if no frame waits or stepping is off, and --every belongs to on', async () => {
     const fake = vnet({ [STEP]: () => [b => b.u8(67, 1)] })
-    expect(await runMain('step', 'sn0', 'on', '--every', '500ms')).toEqual(ok('on: no frame waits\n'))
+    expect(await runMain('step', 'sn0', 'on', '--every', '500ms')).toEqual(
+      ok('on: no frame waits yet: send one, by ping for instance, or look again\n'),
+    )
     expect(askedOf(fake)[0]?.attributes).toEqual({ ...SN0, 67: Uint8Array.of(1), 68: u32(500) })
     expect((await runMain('step', 'sn0', 'next', '--every', '1s')).stderr).toContain('--every belongs to `step IF on`')
     fake[Symbol.dispose]()
