@@ -29,6 +29,13 @@ export const exercise = defineExercise({
   title: 'A mirror: frames back to the kernel',
   summary: 'a mirror: every address answers ping',
   kernelNames: ['netif_rx', 'eth_type_trans', 'ip_hdr', 'eth_hdr', 'pkt_type'],
+  rules: [
+    {
+      seen: /out-of-bounds: .* before the room of a frame/,
+      expected: 'positions from skb.data on: skb.bytes is the memory of all frames',
+      read: 'Swap the hardware addresses',
+    },
+  ],
   memory: [
     {
       title: 'gives each IPv4 frame back to the kernel',

@@ -46,6 +46,11 @@ export const mistakes = [
     replace: ['ethernet.swapAddresses(bytes, skb.data)', ''],
   },
   {
+    name: 'offset-of-memory',
+    explainedBy: 'positions from skb.data on',
+    replace: ['ethernet.swapAddresses(bytes, skb.data)', 'ethernet.swapAddresses(bytes, 0)'],
+  },
+  {
     name: 'overwritten',
     explainedBy: 'came back with destination 198.18.0.9',
     replace: [

@@ -9,7 +9,7 @@ import { runMain } from '../support/run-main.ts'
 
 const directory = freshDirectory()
 
-/** Makes a student's directory with a program in the place of an exercise's checks; it writes `done`. */
+/** Makes a student's directory with a program as an exercise's checks, which writes `done`. */
 function attack(): { readonly own: string; readonly done: string } {
   const own = join(directory, 'students/y/21-sample')
   const done = join(directory, 'done')
