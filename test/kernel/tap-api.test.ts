@@ -81,7 +81,7 @@ describe('opening', () => {
     netns.ip('link add veth0 type veth peer name veth1')
     const before = descriptors()
     await expect(open({ name: 'veth0' })).rejects.toMatchObject({ errno: EEXIST })
-    await expect(open({ mtu: 9 })).rejects.toMatchObject({ errno: EINVAL })
+    await expect(open({ mtu: 65_535 })).rejects.toMatchObject({ errno: EINVAL })
     await expect(open({ netns: 'there-is-none' })).rejects.toThrow('there is no such network namespace')
     expect(netns.ip('-br link')).not.toContain('tap')
     expect(descriptors()).toBe(before)

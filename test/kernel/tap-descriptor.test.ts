@@ -108,7 +108,7 @@ describe('a descriptor', () => {
     const fd = tun('helper0')
     const shown = () => netns.ip('-details address show dev helper0')
     const before = shown()
-    await expect(openTap({ fd, mtu: 9 })).rejects.toMatchObject({ errno: EINVAL })
+    await expect(openTap({ fd, mtu: 65_535 })).rejects.toMatchObject({ errno: EINVAL })
     const controller = new AbortController()
     const opening = openTap({ fd, signal: controller.signal })
     controller.abort()
