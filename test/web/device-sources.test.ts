@@ -94,13 +94,13 @@ test('the lateness of all wires is that of the last interval, and a wire of two 
   /** Packets by lateness; 100 more in the second reading, of which 10 are 4 ms late. */
   const readings = [
     [
-      [0.1, 99],
-      [9, 1],
+      [0.1, 80],
+      [9, 20],
     ],
     [
-      [0.1, 189],
+      [0.1, 170],
       [4, 10],
-      [9, 1],
+      [9, 20],
     ],
   ]
   const asked: string[] = []
