@@ -41,9 +41,12 @@ test('mirror.c is loaded, answers the ping and is removed with the parameter and
     `import { numberOf, verify } from 'vnet/course'
     async function run({ vnet, run }) {
       const { interfaces } = await vnet('--delay', '50')
-      const { stdout } = await run(...${JSON.stringify(ping)})
-      const seen = interfaces + ' replied after ' + numberOf(/time=([\\d.]+) ms/, stdout) + ' ms'
-      verify(/^mirror0 replied after \\d{3,}/.test(seen), { seen, expected: 'twice the delay' })
+      const { status } = await run(...${JSON.stringify(ping)})
+      // The first frames are slow in any case, without KVM.
+      const { stdout } = await run('ping', '-c', '5', '-i', '0.3', '198.18.0.9')
+      const fastest = numberOf(/mdev = ([\\d.]+)/, stdout)
+      const seen = interfaces + ': ' + status + ', then ' + fastest + ' ms'
+      verify(/^mirror0: 0, then \\d{3,}/.test(seen), { seen, expected: 'a reply, after twice the delay' })
     }
     const live = [{ title: 'the ping of the page', needs: ['ping'], read: '', run }]
     export const exercise = { version: 1, driver: 'mirror.js', title: '', summary: '', memory: [], live }`,
