@@ -1,6 +1,7 @@
 /**
  * The site of these pages. `npm run docs` builds it in docs/.vitepress/dist; a dead link is an
- * error. The list of pages on the left comes from the headings and links of README.md.
+ * error. The list of pages on the left comes from the headings and links of README.md and of
+ * api/README.md, which scripts/api-reference.mjs writes.
  *
  * VNET_DOCS_BASE is the path of the site on its server; VNET_DOCS_SOURCE, or the repository of
  * GitHub Actions, is where links to files outside of docs/ lead. Without it they are plain text.
@@ -13,10 +14,12 @@ const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_SHA, VNET_DOCS_BASE, VNET_D
 const ofAction = GITHUB_REPOSITORY && `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/blob/${GITHUB_SHA}/`
 const source = VNET_DOCS_SOURCE || ofAction
 
-/** Groups of links to pages, by the headings of README.md. */
+/** Groups of links to pages, by the headings of README.md, and the pages of the API. */
 function sidebar() {
   const groups = [{ text: 'vnet', items: [] }]
-  for (const line of readFileSync(join(docs, 'README.md'), 'utf8').split('\n')) {
+  const lines = name => readFileSync(join(docs, name), 'utf8').split('\n')
+  const ofApi = lines('api/README.md').map(line => line.replace('](', '](api/'))
+  for (const line of [...lines('README.md'), '## API', ...ofApi]) {
     const heading = /^##+ (.*)$/.exec(line)
     if (heading) groups.push({ text: heading[1], items: [] })
     for (const [, text, page] of line.matchAll(/\[([^\]]+)\]\((?!\.\.|https?:)([^)#]+)\.md\)/g)) {
@@ -66,7 +69,7 @@ export default {
   description: 'Networks that fail, in tests and lessons: TAP, drivers and impairments in TypeScript',
   base: VNET_DOCS_BASE || '/',
   rewrites: { 'README.md': 'index.md', ':folder/README.md': ':folder/index.md' },
-  srcExclude: ['api/**', 'node_modules/**'],
+  srcExclude: ['node_modules/**'],
   lastUpdated: false,
   markdown: { config: linkOutside },
   themeConfig: {
