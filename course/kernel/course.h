@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
-/* What the modules of the course have in common: the mirror of exercise 2, and its interface. */
+/* Shared by the modules of the course: the mirror of exercise 2, and its interface. */
 #ifndef VNET_COURSE_H
 #define VNET_COURSE_H
 

@@ -55,7 +55,7 @@ export interface TapOptions {
 
 const NO_DNS = 'the kernel has no name servers per interface: use resolvectl, or /etc/netns/NAME/resolv.conf'
 
-/** What a value of each option must be, in order of the checks. */
+/** The rule for the value of each option, in order of the checks. */
 const VALUES: Readonly<Record<keyof TapOptions, readonly [isValid: (value: unknown) => boolean, text: string]>> = {
   name: [
     value => typeof value === 'string' && devValidName(value),

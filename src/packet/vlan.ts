@@ -52,7 +52,7 @@ interface Frame {
 }
 
 /**
- * Inserts a tag behind the addresses (vlan_insert_tag). Throws without 4 bytes of headroom. `nh`
+ * Inserts a tag after the addresses (vlan_insert_tag). Throws without 4 bytes of headroom. `nh`
  * and `csumStart` stay right: only the start of the frame moves.
  */
 export function insertTag(skb: Frame, tci: number, type = ETH_P_8021Q): void {

@@ -1,5 +1,5 @@
 /**
- * What the fixtures of test runners share: names, seeds, the end of a lab, and the report of
+ * Shared by the fixtures of test runners: names, seeds, the end of a lab, and the report of
  * dropped packets.
  */
 // Imported, because a test may replace globalThis.setTimeout.

@@ -1,4 +1,4 @@
-/** What a query prints if there is nothing to show, with what to do. */
+/** The message of a query that has nothing to show, with advice. */
 import { expect, test } from 'vitest'
 import { ETIMEDOUT, VnetError } from '../../src/base/errno.ts'
 import { complaintsAbout } from '../../src/cli/ask.ts'

@@ -1,4 +1,4 @@
-/** What the fixtures of test runners add to a failed test. */
+/** The lines that fixtures of test runners add to a failed test. */
 import { expect, test } from 'vitest'
 import { addDrops } from '../../src/testing/runner.ts'
 

@@ -1,4 +1,4 @@
-/** What the server keeps for pages that come later is bounded by time and by size. */
+/** The server's history for later pages is bounded by time and by size. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { pack } from '../../src/web/feed.ts'
 import { RECENT_MAX, RECENT_MS, Recent } from '../../src/web/recent.ts'

@@ -151,7 +151,7 @@ function isWithin(file: string, directory: string): boolean {
   return realpathSync(file).startsWith(realpathSync(dirname(directory)) + sep)
 }
 
-/** What a table and a row say about the check that was not passed, in one line. */
+/** One line about the check that was not passed, for tables and rows. */
 function remark({ results }: Grade): { title: string; seen: string } {
   const found = results.find(({ result }) => result === 'failed') ?? results.find(({ result }) => result !== 'passed')
   return { title: found?.title ?? '', seen: printable(found?.seen ?? found?.why ?? '') }

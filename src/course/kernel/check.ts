@@ -24,7 +24,7 @@ export interface KernelTask {
   readonly addresses: Addresses
 }
 
-/** What the checks of a module need. */
+/** The input of a module's checks. */
 export interface KernelJob {
   /** The learner's file. */
   readonly file: string

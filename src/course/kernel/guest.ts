@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { withParent } from '../../linux/rootless.ts'
 import type { WireEnd } from './wire.ts'
 
-/** What the virtual machine is started with. */
+/** The options of the virtual machine. */
 export interface GuestFiles {
   readonly image: string
   readonly initramfs: string
@@ -45,7 +45,7 @@ export class GuestEnded extends Error {
 export type GuestInterface = Pick<WireEnd, 'name' | 'mac' | 'isNoArp'>
 
 export class Guest {
-  /** What the kernel has printed. */
+  /** The kernel's console so far. */
   console = ''
   readonly sockets: string
   readonly #accelerator = accelerator()

@@ -31,7 +31,7 @@ const OPERATIONS: Readonly<Record<string, { result: string; args: string; body: 
 /** `ndoStartXmit`: `ndo_start_xmit`. */
 export const kernelName = (name: string): string => name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)
 
-/** What the skeleton is made from. */
+/** The sources of the skeleton. */
 export interface SkeletonSource {
   /** `3. A ring: frames that stay for a while`. */
   readonly title: string

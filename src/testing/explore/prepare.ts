@@ -29,7 +29,7 @@ export interface Prepared<O> {
   readonly timeout: number | undefined
   /** The URL of the module; undefined for a function. */
   readonly module: string | undefined
-  /** What the report says about TCP's timeout. */
+  /** The report's line about TCP's timeout. */
   readonly rto: string
 }
 

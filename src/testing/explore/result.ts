@@ -67,7 +67,7 @@ export interface Failure {
   readonly failed: number
   readonly runs: number
   readonly error: string
-  /** The end of what the scenario printed; a function prints to this process. */
+  /** The end of the scenario's output; a function prints to this process. */
   readonly output: string
   /** The packets that were hit, as tcpdump prints them. */
   readonly packets: readonly string[]

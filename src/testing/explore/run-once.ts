@@ -33,7 +33,7 @@ export interface RunResult {
   readonly links: ReadonlyMap<string, WatchedLink>
   /** The kinds of timers, sockets and handles that kept the process of the run alive. */
   readonly left: readonly string[]
-  /** The end of what the scenario printed. */
+  /** The end of the scenario's output. */
   readonly output: string
 }
 

@@ -12,7 +12,7 @@ const CHANGES_MAX = 50
 
 export type Direction = 'ab' | 'ba'
 
-/** What the controls of a page have in common. */
+/** Common to all controls of a page. */
 export interface Hands {
   readonly app: App
   /** The changes that were made from this page, in the order of their times. */

@@ -149,7 +149,7 @@ function Params({ hands, params }: { readonly hands: Hands; readonly params: rea
 function ParamControl({ hands, param }: { readonly hands: Hands; readonly param: Param }) {
   const { params } = hands
   const { name, type } = param
-  /** What someone types stays, whatever arrives, until it is set. */
+  /** Typed text is kept until it is set, whatever arrives. */
   const value = params.value.get(name) ?? param.value
   const id = `param-${name}`
   const field = {

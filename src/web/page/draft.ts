@@ -1,4 +1,4 @@
-/** What a person types or chooses in a view, which stays while other views are shown. */
+/** Input typed or chosen in a view, which is kept while other views are shown. */
 import { effect, type Signal, signal } from '@preact/signals'
 import type { App } from './app.ts'
 

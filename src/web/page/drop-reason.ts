@@ -1,6 +1,6 @@
 const alike = (text: string, ...reasons: readonly string[]) => Object.fromEntries(reasons.map(name => [name, text]))
 
-/** What the reasons of drops mean, as docs/statistics.md has it. */
+/** The meaning of each drop reason, from docs/statistics.md. */
 export const CAUSES: Readonly<Record<string, string>> = {
   NOT_SPECIFIED: 'the driver gave no reason',
   PKT_TOO_SMALL: 'shorter than the header that it must have',

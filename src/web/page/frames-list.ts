@@ -11,7 +11,7 @@ export class FrameList {
   readonly filter = signal('')
   readonly selected = signal<FrameRow | undefined>(undefined)
   readonly isOpen = signal(false)
-  /** What is wrong with the filter. The last correct one stays until another is. */
+  /** The error of the filter. The last correct filter applies until another is correct. */
   readonly error = signal('')
 
   constructor(app: App) {

@@ -88,7 +88,7 @@ interface StepperProps {
   readonly parts: Signal<ReadonlyMap<DeviceId, readonly PartInfo[]>>
   /** After how many milliseconds frames continue by themselves, 0 for never. */
   readonly chosen: Signal<number>
-  /** What is typed as the filter of the frames that halt. */
+  /** The typed filter of the frames that halt. */
   readonly filter: Signal<string>
 }
 

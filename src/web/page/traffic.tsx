@@ -37,7 +37,7 @@ export function trafficView(app: App): View {
 
 type State = ReturnType<typeof newState>
 
-/** What stays while other views are shown. */
+/** State that is kept while other views are shown. */
 function newState(app: App) {
   const state = {
     /** Grows with each sample that is to be drawn. */
@@ -64,7 +64,7 @@ function Traffic({ app, state }: { readonly app: App; readonly state: State }) {
   const { isPaused, length, zoom } = state
   const id = state.id.value
   const wire = app.last('wire')?.wire
-  /** What is drawn until the next sample, or while the drawing is paused. */
+  /** The drawn samples, until the next one, or while the drawing is paused. */
   const { end, contents, stages } = useMemo(() => {
     const end = history.device(id)?.end ?? Date.now() / 1000
     const contents = PLOTS.map(spec => spec.content(history, id, end - WINDOW))

@@ -20,7 +20,7 @@ const { own, home, directory: dir } = freshQuietNamespaces('home')
 let gateway: DhcpGateway
 let resolver: string
 const running: Child[] = []
-/** What the clients print, shown if the test fails. */
+/** Output of the clients, shown if the test fails. */
 const said: string[] = []
 
 beforeEach(async ({ onTestFailed }) => {

@@ -1,4 +1,4 @@
-/** What a report says about runs without faults that did not end in time. */
+/** The report's lines about runs without faults that did not end in time. */
 import { expect, test } from 'vitest'
 import { ExploreReport } from '../../../src/testing/explore/report.ts'
 

@@ -26,7 +26,7 @@ interface Model {
   readonly marked: number[]
 }
 
-/** What the pseudocode of RFC 9332 does with packets of these ECN values, one each GAP. */
+/** The verdicts of RFC 9332's pseudocode for packets of these ECN values, one each GAP. */
 function model(ecns: readonly number[], step: number): Model {
   const dropped: number[] = []
   const marked: number[] = []
