@@ -4,11 +4,11 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { describeException } from '../base/exception.ts'
+import { cpuTimeOf, statOf } from '../linux/proc-stat.ts'
 import { networkOnly, withParent } from '../linux/rootless.ts'
 import { Explained, type Explanation, fail, type LiveCheck, type Result, resultOf } from './exercise.ts'
 import { isInstalled } from './installed.ts'
@@ -167,7 +167,8 @@ export class VnetProcess implements Started {
     )
     this.#ready.catch(() => {})
     const look = setInterval(() => {
-      if (cpuTimeOf(this.#child.pid) > START_CPU_MS) this.#child.kill('SIGKILL')
+      const fields = statOf(this.#child.pid ?? 0)
+      if (fields !== undefined && cpuTimeOf(fields) > START_CPU_MS) this.#child.kill('SIGKILL')
     }, 500)
     this.#ready.then(
       () => clearInterval(look),
@@ -208,17 +209,6 @@ export class VnetProcess implements Started {
       const isComplaint = event.level === 'error' || event.level === 'warning'
       if (isComplaint && !this.complaints.includes(message)) this.complaints.push(message)
     } else this.log.push(line)
-  }
-}
-
-/** The CPU time of a process, ms; 0 if it has ended. A tick is 10 ms for programs. */
-function cpuTimeOf(pid: number | undefined): number {
-  try {
-    const [, fields = ''] = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')
-    const [user, system] = fields.split(' ').slice(11, 13)
-    return (Number(user) + Number(system)) * 10
-  } catch {
-    return 0
   }
 }
 

@@ -13,8 +13,13 @@ const [UTIME, STIME] = [11, 12]
  */
 export function statOf(process: number | string): readonly string[] | undefined {
   const stat = attempt(() => readFileSync(`/proc/${process}/stat`, 'latin1'))
+  return stat === undefined ? undefined : fieldsOf(stat)
+}
+
+/** Returns the fields from the state on of the text of such a file. */
+export function fieldsOf(stat: string): readonly string[] {
   // The second field, the name of the program, may contain spaces and parentheses.
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
 }
 
 /** Returns the CPU time that is in the fields, in milliseconds. */

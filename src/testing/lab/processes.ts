@@ -15,6 +15,7 @@ import {
   realpathSync,
 } from 'node:fs'
 import { attempt } from '../../base/errno.ts'
+import { fieldsOf } from '../../linux/proc-stat.ts'
 
 /** The maximum number of scans of /proc, and of scans before the found processes are killed. */
 const ROUNDS = 100
@@ -149,8 +150,7 @@ function statusOf(pid: number, into = Buffer.alloc(STAT_BYTES)): Status | undefi
       closeSync(fd)
     }
   })
-  // The name of the program, in parentheses, may contain anything.
-  const [state, parent] = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? []
+  const [state, parent] = stat === undefined ? [] : fieldsOf(stat)
   return state === undefined ? undefined : { state, parent: Number(parent) }
 }
 
