@@ -70,9 +70,12 @@ function showAgain(report, print) {
   return report
 }
 
-function draw(report, directory) {
+/** Writes the charts of a report: all, or those that a page shows. */
+function draw(report, directory, page) {
   mkdirSync(directory, { recursive: true })
-  for (const [name, svg] of Object.entries(charts(report))) writeFileSync(path.join(directory, `${name}.svg`), svg)
+  for (const [name, svg] of Object.entries(charts(report))) {
+    if (page?.includes(`/${name}.svg)`) ?? true) writeFileSync(path.join(directory, `${name}.svg`), svg)
+  }
 }
 
 /**
@@ -105,7 +108,7 @@ async function main(argv) {
   const text = `${JSON.stringify(report, undefined, 1)}\n`
   if (json === '-') process.stdout.write(text)
   else if (json !== undefined) writeFileSync(json, text)
-  if (directory !== undefined) draw(report, directory)
+  if (directory !== undefined) draw(report, directory, around?.join(''))
   if (around !== undefined) writeTargets(report, targets, around)
   const found = before && compare(before, report)
   if (found !== undefined) print(comparison(found))

@@ -3,6 +3,8 @@ import { short } from './report.mjs'
 
 const atLeast = bound => ({ text: `at least ${bound}`, holds: value => value >= bound })
 const atMost = bound => ({ text: `at most ${bound}`, holds: value => value <= bound })
+/** A bound has the unit of its value. A text that does not end in a number is whole. */
+const withUnit = ({ text }, unit) => (/\d$/.test(text) ? `${text} ${unit}` : text)
 
 /**
  * @param {{ cases: any[], memory?: any }} report as bench.mjs writes it; a figure it lacks gives no
@@ -12,7 +14,8 @@ const atMost = bound => ({ text: `at most ${bound}`, holds: value => value <= bo
 export function targets(report) {
   const rows = []
   const row = (what, target, value, unit = '') => {
-    if (Number.isFinite(value)) rows.push({ what, target: target.text, value, unit, reached: target.holds(value) })
+    if (Number.isFinite(value))
+      rows.push({ what, target: withUnit(target, unit), value, unit, reached: target.holds(value) })
   }
   const entry = (kase, name, metric) => report.cases.find(other => other.kase === kase)?.summary[name]?.[metric]
   const figure = (kase, name, metric) => entry(kase, name, metric)?.median

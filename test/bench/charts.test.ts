@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { charts } from '../../bench/charts.mjs'
 import { barCharts } from '../../bench/svg.mjs'
@@ -72,4 +73,13 @@ describe('charts', () => {
   test('the same report gives identical charts, byte for byte', () => {
     expect(charts({ cases: [result], memory })).toEqual(charts({ cases: [result], memory }))
   })
+})
+
+test('docs/performance has the charts that docs/performance.md shows, as drawn from its report', () => {
+  const file = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8')
+  const drawn: Record<string, string> = charts(JSON.parse(file('performance.json')))
+  const shown = [...file('performance.md').matchAll(/\(performance\/([\w-]+)\.svg\)/g)].map(([, name = '']) => name)
+  const files = readdirSync(new URL('../../docs/performance', import.meta.url))
+  expect(files.sort()).toEqual(shown.map(name => `${name}.svg`).sort())
+  for (const name of shown) expect(file(`performance/${name}.svg`), name).toBe(drawn[name])
 })

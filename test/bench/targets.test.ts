@@ -33,8 +33,8 @@ describe('targets', () => {
   const row = (what: string) => targets(report).find(other => other.what === what)
 
   test('targets apply to medians: ratios to C, ratios to the best npm package, or plain values', () => {
-    expect(row('cable: TCP, offloads on')).toMatchObject({ value: 0.98, target: 'at least 0.97', reached: true })
-    expect(row('cable: CPU per GB')).toMatchObject({ value: 1.2, target: 'at most 1.1', reached: false })
+    expect(row('cable: TCP, offloads on')).toMatchObject({ value: 0.98, target: 'at least 0.97 of C', reached: true })
+    expect(row('cable: CPU per GB')).toMatchObject({ value: 1.2, target: 'at most 1.1 of C', reached: false })
     expect(row('a program of vnet/tap: TCP, offloads on')).toMatchObject({ value: 0.95, reached: true })
     expect(row('openTap: the event loop stands still')).toMatchObject({ value: 1.5, reached: true })
     expect(row('close of a Tap: the event loop stands still')).toMatchObject({ value: 2.5, reached: false })
@@ -44,7 +44,7 @@ describe('targets', () => {
     expect(row('peak memory, each further device')).toMatchObject({ value: 0.5, reached: true })
     expect(row('private ioctl under vnet exec, unpinned, p50')).toMatchObject({
       value: 61,
-      target: 'at most 60',
+      target: 'at most 60 us',
       reached: false,
     })
     expect(row('idle CPU')).toMatchObject({ value: 0, reached: true })
@@ -104,9 +104,10 @@ describe('targets', () => {
     expect(targets({ cases: [] })).toEqual([])
   })
 
-  test('targets are printed as a table', () => {
-    expect(targetsTable(report)).toContain('| cable: CPU per GB | at most 1.1 | 1.2 of C | **missed** |')
-    expect(targetsTable(report)).toContain('| idle CPU | at most 0 | 0 % | reached |')
+  test('targets are printed as a table, with their units', () => {
+    expect(targetsTable(report)).toContain('| cable: CPU per GB | at most 1.1 of C | 1.2 of C | **missed** |')
+    expect(targetsTable(report)).toContain('| idle CPU | at most 0 % | 0 % | reached |')
+    expect(targetsTable(report)).toContain('| cables: TCP, sum, 2 to one | does not fall | 0.99 times | reached |')
   })
 })
 
