@@ -210,14 +210,34 @@ function section(name, declarations) {
       fence([...members.values()].flatMap(each => each.map(declaration)).join('\n')),
     ].join('\n\n')
   const lines = declarations.map(each => (each.doc === doc ? each.code : declaration(each)))
-  return [`### ${name}`, text(doc), fence(lines.map(code).join('\n'))].filter(part => part !== '').join('\n\n')
+  return [`### ${name}`, ...prose(doc), fence(lines.map(code).join('\n'))].filter(part => part !== '').join('\n\n')
+}
+
+/**
+ * Returns the paragraphs of a docstring without its name, which is the heading, and without the
+ * number of a step on a frame's path. A name of the kernel gets a paragraph of its own.
+ */
+function prose(doc) {
+  const [prefix, name, kind] = /^(?:\(\d\) )?(?:(\w+)(?:, (an? ndo\w+))?: )?/.exec(text(doc))
+  const words = text(doc).slice(prefix.length)
+  if (name === undefined) return [words]
+  const kernel = /^[a-z]+_/.test(name) ? [`In the kernel: \`${name}\`${kind ? `, ${kind}` : ''}.`] : []
+  return [words[0].toUpperCase() + words.slice(1), ...kernel]
 }
 const fence = lines => `\`\`\`ts\n${lines}\n\`\`\``
 const declaration = each => (each.doc === '' ? '' : `${each.doc}\n`) + code(each.code)
+/** The accessors of src/packet, written out: most have no comment but the one of their module. */
+const ACCESSORS = {
+  Getter: '(bytes: Uint8Array, at: number): number',
+  Setter: '(bytes: Uint8Array, at: number, value: number): void',
+  Predicate: '(bytes: Uint8Array, at: number): boolean',
+}
 /** Returns a declaration without what a caller cannot use. */
 const code = text =>
   text
     .replace(/^export (declare )?/, '')
+    .replace(/^const (\w+): (Getter|Setter|Predicate);/, (_, name, type) => `function ${name}${ACCESSORS[type]};`)
+    .replace(/\b_(?=\w+: )/g, '')
     .replace(/^ +#private;\n/gm, '')
     .replace(/^ +\/\*\*(?:(?!\*\/)[\s\S])*@internal[\s\S]*?\*\/\n.*(?:\n {8,}.*|\n {4}[}\])].*)*\n/gm, '')
     .replace(/^ {4,}/gm, spaces => ' '.repeat(spaces.length / 2))

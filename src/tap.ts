@@ -4,7 +4,7 @@
  *     await using tap = await openTap({ name: 'ping0', addresses: ['198.18.0.1/24'] })
  *     for await (const frames of tap) for (const frame of frames) tap.write(answer(frame))
  *
- * openTap loads the native addon; importing this does not.
+ * `openTap` loads the native addon; importing this does not.
  */
 import './base/dispose.ts'
 

@@ -8,7 +8,7 @@
  *       ...
  *     })
  *
- * test.explore is a test that runs a scenario once for each packet and fault (docs/explore.md).
+ * `test.explore` is a test that runs a scenario once for each packet and fault (docs/explore.md).
  */
 import { NSEC_PER_MSEC } from './base/clock.ts'
 import './base/dispose.ts'

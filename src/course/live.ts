@@ -30,7 +30,7 @@ export interface ProgramOutput {
   readonly stderr: string
 }
 
-/** vnet's statistics, as its `--json` prints them; the fields that checks use. */
+/** The fields of `vnet stats --json` that checks use. */
 export interface LiveStatistics {
   readonly name: string
   /** LinkStats64 and the counters of queues, by their names in camelCase. */

@@ -131,12 +131,12 @@ export const IFREQ_LEN = 40
 /** Offset of the union: ifr_data, a pointer, or ifr_map. */
 export const IFR_IFRU = 16
 
-/** is_valid_ether_addr (linux/etherdevice.h): true unless it is a group address or all zero. */
+/** is_valid_ether_addr: true unless it is a group address or all zero. */
 export function isValidEtherAddr(address: Uint8Array): boolean {
   return address.length === ETH_ALEN && isStationAddress(address, 0)
 }
 
-/** dev_valid_name (net/core/dev.c), for a name or a pattern. */
+/** dev_valid_name: whether an interface may have a name, or a pattern such as `eth%d`. */
 export function devValidName(name: string): boolean {
   const bytes = new TextEncoder().encode(name).length
   if (bytes === 0 || bytes >= IFNAMSIZ || name === '.' || name === '..') return false

@@ -42,7 +42,7 @@ export function netifRx(skb: SkBuff): void {
   receive(skb, dev, 'driver')
 }
 
-/** netifRx for vnet's own code, which is not a driver. */
+/** Like netifRx, for vnet's own code, which is not a driver. */
 export function netifRxFrom(skb: SkBuff, from: FrameSource): void {
   const dev = skb.dev as NetDevice | undefined
   if (skb.owner < OWNER_HOLDER || dev === undefined) throw notReceivable(skb, netifRxFrom)
@@ -164,7 +164,7 @@ export function netifCarrierOff(dev: NetDevice): void {
   updateCarrier(dev)
 }
 
-/** netif_carrier_ok */
+/** netif_carrier_ok: true if the link has a signal. */
 export function netifCarrierOk(dev: NetDevice): boolean {
   return dev.carrier
 }
@@ -230,17 +230,17 @@ export function netifRunning(dev: NetDevice): boolean {
   return (dev.flags & IFF_UP) !== 0
 }
 
-/** netif_tx_start_all_queues */
+/** netif_tx_start_all_queues: lets the driver be given frames of every queue. */
 export function netifTxStartAllQueues(dev: NetDevice): void {
   for (const txq of dev.tx) txq.start()
 }
 
-/** netif_tx_stop_all_queues */
+/** netif_tx_stop_all_queues: gives the driver no more frames until the queues are woken. */
 export function netifTxStopAllQueues(dev: NetDevice): void {
   for (const txq of dev.tx) txq.stop()
 }
 
-/** netif_tx_wake_all_queues */
+/** netif_tx_wake_all_queues: starts every queue again, with the frames that it kept. */
 export function netifTxWakeAllQueues(dev: NetDevice): void {
   for (const txq of dev.tx) txq.wake()
 }

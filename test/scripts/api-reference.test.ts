@@ -59,7 +59,24 @@ test('every public function, class and driver has a docstring, which its page sh
     if (!['function', 'class', 'const'].includes(kind) || /^[A-Z_0-9]+$/.test(name)) continue
     expect(doc, `${entry}: ${name}`).not.toBe('')
     const [, page = ''] = pages.find(([file]) => file === `${entry.replace('/', '-')}.md`) ?? []
-    const words = /[A-Za-z][^\n*]{8,}/.exec(doc)?.[0].trim() ?? ''
+    const [start = ''] = /[A-Za-z][^\n*]{8,}/.exec(doc) ?? []
+    const words = start.replace(/^[\w, ]+: ./, '').trim()
     expect(page.includes(words), `${entry}: ${name}: ${words}`).toBe(true)
   }
+})
+
+test('the prose of a name is whole sentences, and its kernel name follows', () => {
+  for (const [file, page] of pages) {
+    for (const [, words = ''] of page.matchAll(/^### .*\n\n(?!```)(.*)/gm)) expect(words, file).toMatch(/^[A-Z0-9`']/)
+  }
+  const { 'vnet.md': page = '' } = Object.fromEntries(pages)
+  expect(page).toMatch(
+    /^### netifRx\n\nGives a frame to the kernel[^#`]*`skb.dev`[^#`]*\n\nIn the kernel: `netif_rx`\.\n/m,
+  )
+})
+
+test('the accessors of headers are shown as functions with their parameters', () => {
+  const { 'vnet.md': page = '' } = Object.fromEntries(pages)
+  expect(page).toContain('\nfunction setOp(bytes: Uint8Array, at: number, value: number): void;\n')
+  for (const [file, text] of pages) expect(text, file).not.toMatch(/: (Getter|Setter|Predicate);|\b_\w+: /)
 })

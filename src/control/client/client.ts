@@ -5,8 +5,8 @@
  * does not reply; EPERM if the request is for root and the vnet's owner, or the socket is another
  * user's; EBUSY if a user has too many connections; and other errors from the vnet or the driver.
  *
- * resetStats, setCarrier, setWire, cut, plug, setParam, trigger, inject and step are for root and
- * the vnet's owner. Capture is also for the group that the vnet names.
+ * Only root and the vnet's owner may reset statistics, set carriers, wires and parameters, cut and
+ * plug cables, trigger faults, inject and step. Capture is also for the group that the vnet names.
  */
 
 import { setTimeout } from 'node:timers/promises'
