@@ -1,8 +1,7 @@
 /** The structure of an exercise (docs/write-an-exercise.md), and the results of its checks. */
+import type { Driver } from '../netdev/driver.ts'
 import type { TestBedOptions } from '../testing/bed-options.ts'
 import type { TestBed } from '../testing/test-bed.ts'
-import type { Live } from './live.ts'
-import type { Bench } from './memory.ts'
 
 /** The version of 'vnet/course'. A change that breaks exercises raises it. */
 export const COURSE_VERSION = 1
@@ -85,11 +84,57 @@ interface Check {
   readonly allow?: RegExp
 }
 
+/** The arguments of a check in memory besides its test bed. */
+export interface Bench {
+  readonly driver: Driver
+  /**
+   * Returns another test bed for the driver. Beds are closed after the check, which may close them
+   * earlier to look at the end.
+   */
+  another(params?: Readonly<Record<string, unknown>>, options?: TestBedOptions): Promise<TestBed>
+}
+
 export interface MemoryCheck extends Check {
   /** Parameters that replace the exercise's. */
   readonly params?: Params
   readonly options?: TestBedOptions
   run(bed: TestBed, bench: Bench): Promise<void> | void
+}
+
+/** The arguments of a live check. */
+export interface Live {
+  /**
+   * Starts `vnet FILE ARGS` and waits until its interfaces are up. It is stopped after the check.
+   */
+  vnet(...args: readonly string[]): Promise<LiveVnet>
+  /** Runs a program to its end, in the directory of the driver; `vnet` is this one. */
+  run(program: string, ...args: readonly string[]): Promise<ProgramOutput>
+}
+
+export interface ProgramOutput {
+  /** The exit status; -1 if the program did not end in time. */
+  readonly status: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** The fields of `vnet stats --json` that checks use. */
+export interface LiveStatistics {
+  readonly name: string
+  /** LinkStats64 and the counters of queues, by their names in camelCase. */
+  readonly total: Readonly<Record<string, number>>
+  /** The same of each queue. */
+  readonly queues: readonly Readonly<Record<string, number>>[]
+  readonly drops: { readonly tx: Readonly<Record<string, number>>; readonly rx: Readonly<Record<string, number>> }
+}
+
+export interface LiveVnet {
+  /** Its interfaces, in the driver's order. */
+  readonly interfaces: readonly string[]
+  /** The lines of its log and its standard error up to now. */
+  readonly log: readonly string[]
+  /** Stops it, and returns the last statistics of each interface. */
+  stop(): Promise<readonly LiveStatistics[]>
 }
 
 export interface LiveCheck extends Check {

@@ -12,6 +12,7 @@ export type { Frame, FrameInfo } from '../testing/memory-port.ts'
 export type { TestBed } from '../testing/test-bed.ts'
 export { beforeCall, recordCalls } from './calls.ts'
 export {
+  type Bench,
   type CheckPlace,
   COURSE_VERSION,
   defineExercise,
@@ -19,12 +20,14 @@ export {
   type ExerciseDefinition,
   type Explanation,
   fail,
+  type Live,
   type LiveCheck,
+  type LiveStatistics,
+  type LiveVnet,
   type MemoryCheck,
   type Mistake,
+  type ProgramOutput,
   type Result,
   verify,
 } from './exercise.ts'
-export type { Live, LiveStatistics, LiveVnet, ProgramOutput } from './live.ts'
-export type { Bench } from './memory.ts'
 export { addressesOf, counts, macAt, numberOf } from './text.ts'

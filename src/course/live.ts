@@ -10,44 +10,19 @@ import { fileURLToPath } from 'node:url'
 import { describeException } from '../base/exception.ts'
 import { cpuTimeOf, statOf } from '../linux/proc-stat.ts'
 import { networkOnly, withParent } from '../linux/rootless.ts'
-import { Explained, type Explanation, fail, type LiveCheck, type Result, resultOf } from './exercise.ts'
+import {
+  Explained,
+  type Explanation,
+  fail,
+  type Live,
+  type LiveCheck,
+  type LiveStatistics,
+  type LiveVnet,
+  type ProgramOutput,
+  type Result,
+  resultOf,
+} from './exercise.ts'
 import { isInstalled } from './installed.ts'
-
-/** The arguments of a live check. */
-export interface Live {
-  /**
-   * Starts `vnet FILE ARGS` and waits until its interfaces are up. It is stopped after the check.
-   */
-  vnet(...args: readonly string[]): Promise<LiveVnet>
-  /** Runs a program to its end, in the directory of the driver; `vnet` is this one. */
-  run(program: string, ...args: readonly string[]): Promise<ProgramOutput>
-}
-
-export interface ProgramOutput {
-  /** The exit status; -1 if the program did not end in time. */
-  readonly status: number
-  readonly stdout: string
-  readonly stderr: string
-}
-
-/** The fields of `vnet stats --json` that checks use. */
-export interface LiveStatistics {
-  readonly name: string
-  /** LinkStats64 and the counters of queues, by their names in camelCase. */
-  readonly total: Readonly<Record<string, number>>
-  /** The same of each queue. */
-  readonly queues: readonly Readonly<Record<string, number>>[]
-  readonly drops: { readonly tx: Readonly<Record<string, number>>; readonly rx: Readonly<Record<string, number>> }
-}
-
-export interface LiveVnet {
-  /** Its interfaces, in the driver's order. */
-  readonly interfaces: readonly string[]
-  /** The lines of its log and its standard error up to now. */
-  readonly log: readonly string[]
-  /** Stops it, and returns the last statistics of each interface. */
-  stop(): Promise<readonly LiveStatistics[]>
-}
 
 /** src/course and dist/course are equally deep. */
 const PROGRAM = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))

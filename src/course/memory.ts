@@ -5,19 +5,16 @@ import { LOGLEVEL_WARNING } from '../base/log.ts'
 import type { Driver } from '../netdev/driver.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { netifRunning } from '../netdev/netif.ts'
-import type { TestBedOptions } from '../testing/bed-options.ts'
 import { TestBed } from '../testing/test-bed.ts'
-import { type Exercise, Explained, type Explanation, type MemoryCheck, type Result, resultOf } from './exercise.ts'
-
-/** The arguments of a check in memory besides its test bed. */
-export interface Bench {
-  readonly driver: Driver
-  /**
-   * Returns another test bed for the driver. Beds are closed after the check, which may close them
-   * earlier to look at the end.
-   */
-  another(params?: Readonly<Record<string, unknown>>, options?: TestBedOptions): Promise<TestBed>
-}
+import {
+  type Bench,
+  type Exercise,
+  Explained,
+  type Explanation,
+  type MemoryCheck,
+  type Result,
+  resultOf,
+} from './exercise.ts'
 
 /** The findings of `--debug` about frames and their memory. Checks cover its other rules. */
 const USE_OF_FRAMES = /: debug: (use-after|double-free|out-of-bounds|uninitialized-read|red-zone|write-after|leak)/

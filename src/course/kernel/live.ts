@@ -1,15 +1,8 @@
 /** Live checks on the learner's module, in a virtual machine. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { fail } from '../exercise.ts'
-import {
-  type LivePlace,
-  type LiveStatistics,
-  type ProgramOutput,
-  runProgram,
-  type Started,
-  VnetProcess,
-} from '../live.ts'
+import { fail, type LiveStatistics, type ProgramOutput } from '../exercise.ts'
+import { type LivePlace, runProgram, type Started, VnetProcess } from '../live.ts'
 import { type Guest, GuestEnded } from './guest.ts'
 import { complaintsIn } from './oops.ts'
 import type { WireEnd } from './wire.ts'

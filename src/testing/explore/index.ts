@@ -6,7 +6,7 @@ import type { Shrunk } from './shrink.ts'
 
 export type { Baseline, Judgement } from './judge.ts'
 export type { ExploredPacket } from './points.ts'
-export type { ExploreReport, Point } from './report.ts'
+export type { ExploreReport } from './report.ts'
 export type { ExploreResult, Failure, ResultPacket, ResultPoint, Verdict, WireFault } from './result.ts'
 export type {
   ExploreOptions,
@@ -18,6 +18,7 @@ export type {
   ShrinkOptions,
 } from './scenario.ts'
 export type { Shrunk } from './shrink.ts'
+export type { Point } from './table.ts'
 
 /**
  * Runs `scenario` three times without faults, and then once for each packet and fault. A function

@@ -2,7 +2,7 @@
 
 import type { PlannedFault } from '../lab/watch/packet-name.ts'
 import { type FaultKind, formatFault } from './fault-text.ts'
-import type { Baseline, Judgement } from './judge.ts'
+import type { Baseline } from './judge.ts'
 import type { ExploredPacket } from './points.ts'
 import { bareText } from './reproduce.ts'
 import {
@@ -14,18 +14,7 @@ import {
   type Verdict,
   wireNote,
 } from './result.ts'
-import { tableOf } from './table.ts'
-
-/** One packet and one fault of it. */
-export interface Point extends Partial<Omit<Judgement, 'packets'>> {
-  /** Indexes into the packets and the kinds of the report. */
-  readonly packet: number
-  readonly kind: number
-  /** The second fault of a pair. */
-  readonly second?: { readonly packet: number; readonly kind: number } | undefined
-  readonly faults: readonly PlannedFault[]
-  readonly verdict: Verdict
-}
+import { type Point, tableOf } from './table.ts'
 
 /** The parts of a report that are known before the first fault. */
 interface Start {

@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 // Imported, because a scenario may replace the timers of globalThis.
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import { createLabWith, type Lab } from '../lab/index.ts'
-import type { ExtraWire } from '../lab/lab.ts'
+import type { ExtraWire } from '../lab/links.ts'
 import type { WatchedLink } from '../lab/watch/link-watch.ts'
 import type { PlannedFault } from '../lab/watch/packet-name.ts'
 import { closeWithin } from '../runner.ts'

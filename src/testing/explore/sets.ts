@@ -2,7 +2,7 @@
 import type { PlannedFault } from '../lab/watch/packet-name.ts'
 import type { FaultKind } from './fault-text.ts'
 import { type ExploredPacket, faultOf } from './points.ts'
-import type { Point } from './report.ts'
+import type { Point } from './table.ts'
 
 export type Trial = Pick<Point, 'packet' | 'kind' | 'second' | 'faults'>
 

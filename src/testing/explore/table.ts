@@ -2,13 +2,35 @@
 import { layersOf } from '../../packet/layers.ts'
 import { flagText } from '../../packet/print.ts'
 import * as tcp from '../../packet/tcp.ts'
+import type { PlannedFault } from '../lab/watch/packet-name.ts'
+import type { FaultKind } from './fault-text.ts'
+import type { Judgement } from './judge.ts'
 import type { ExploredPacket } from './points.ts'
-import type { ExploreReport, Point } from './report.ts'
+import type { Verdict } from './result.ts'
+
+/** One packet and one fault of it. */
+export interface Point extends Partial<Omit<Judgement, 'packets'>> {
+  /** Indexes into the packets and the kinds of the report. */
+  readonly packet: number
+  readonly kind: number
+  /** The second fault of a pair. */
+  readonly second?: { readonly packet: number; readonly kind: number } | undefined
+  readonly faults: readonly PlannedFault[]
+  readonly verdict: Verdict
+}
+
+/** The parts of a report that are in its table. */
+interface Tried {
+  readonly packets: readonly ExploredPacket[]
+  readonly kinds: readonly FaultKind[]
+  readonly points: readonly Point[]
+  readonly skippedPairs: number
+}
 
 /** Milliseconds above which a time has no decimals. */
 const WHOLE_MS = 100
 
-export function tableOf({ packets, kinds, points, skippedPairs }: ExploreReport): string[] {
+export function tableOf({ packets, kinds, points, skippedPairs }: Tried): string[] {
   if (points.length === 0) return []
   const head = ['', 'ms', 'link', 'packet', ...kinds.map(({ text }) => text), '']
   const rows = packets.map((packet, i) => [

@@ -6,8 +6,8 @@ import { encodeFilter, recording, type WireAttachment } from '../../control/prot
 import { compileFilter } from '../../linux/pcap-filter.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
 import { parseWire } from '../../wire/parse.ts'
+import type { Direction } from '../../wire/wire.ts'
 import { readWireFile } from '../../wire/wire-file.node.ts'
-import type { WireDirections } from './wire-spec.ts'
 
 export function compiled(filter: string): WireAttachment[] {
   return [encodeFilter(filter, compileFilter(filter))]
@@ -18,7 +18,7 @@ export function compiled(filter: string): WireAttachment[] {
  * a UsageError if the text is wrong.
  */
 export function filtersIn(
-  { ab = '', ba = '' }: WireDirections,
+  { ab = '', ba = '' }: { readonly [D in Direction]?: string },
   stage?: WireResources['stage'] | undefined,
 ): WireAttachment[] {
   const found: WireAttachment[] = []

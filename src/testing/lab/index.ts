@@ -10,16 +10,18 @@
  */
 
 import http from 'node:http'
-import type { Lab, LabOptions, LabSetup } from './lab.ts'
+import type { Lab, LabOptions } from './lab.ts'
 import { LabWorker } from './lab-worker.ts'
+import type { LabSetup } from './links.ts'
 
 export type { FaultAction, FaultWhen } from '../../wire/stages/fault.ts'
 export type { Direction } from '../../wire/wire.ts'
 export type { NamespaceCounters } from './counters.ts'
 export type { LabFault } from './fault.ts'
-export type { Lab, LabCableOptions, LabOptions } from './lab.ts'
+export type { Lab, LabOptions } from './lab.ts'
 export type { LabLan, LabLanOptions } from './lan.ts'
 export type { LabLink, LinkDirection, LinkEvents } from './link.ts'
+export type { LabCableOptions } from './links.ts'
 export type { LabInterface, LabNamespace } from './namespace.ts'
 export type { ExecOptions, ExecResult, LabSpawnOptions } from './programs.ts'
 export type { DirectionReport, EndReport, LinkReport } from './protocol.ts'

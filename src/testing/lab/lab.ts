@@ -11,16 +11,14 @@ import type { LabWorker } from './lab-worker.ts'
 import type { LabLan, LabLanOptions } from './lan.ts'
 import { makeLabDirectory, removeLeftovers } from './leftovers.ts'
 import type { LabLink } from './link.ts'
-import { Links } from './links.ts'
-import { LabNamespace, type NamespaceLab, type Sysctl } from './namespace.ts'
+import { type LabCableOptions, type LabSetup, Links } from './links.ts'
+import { LabNamespace, type NamespaceLab } from './namespace.ts'
 import { checkOptions, type Form, type Forms, SIGNAL, WHOLE_NUMBER } from './options.ts'
 import { killProcesses } from './processes.ts'
 import { LabUnavailableError, whyNoLab } from './rights.ts'
 import { checkRouterOptions, LabRouter, type LabRouterOptions } from './router.ts'
 import { type Made, makeTopology, type Topology } from './topology.ts'
 import type { WatchedLink } from './watch/link-watch.ts'
-import type { PlannedFault } from './watch/packet-name.ts'
-import type { LinkOptions } from './wire-spec.ts'
 
 export interface LabOptions {
   /** Names its links in `vnet list`, as `NAME:HOST/IF`. Default `lab`. */
@@ -33,35 +31,6 @@ export interface LabOptions {
   readonly stages?: readonly string[]
   /** Ends the lab when it aborts. */
   readonly signal?: AbortSignal
-}
-
-/** A wire of one link, by its name, or of all links. */
-export interface ExtraWire {
-  readonly link?: string | undefined
-  readonly ab: string
-  readonly ba: string
-}
-
-/** What fixtures and explore set in a lab, besides its options. */
-export interface LabSetup {
-  /** Faults of packets. The packets of all links are then recorded by name. */
-  readonly plan?: readonly PlannedFault[] | undefined
-  /** With a plan, wires in front of the wires of the links. */
-  readonly wires?: readonly ExtraWire[] | undefined
-  /** Settings of each namespace. Settings that the kernel does not have are left out. */
-  readonly sysctls?: readonly Sysctl[] | undefined
-  /** The directory in which every link is recorded; undefined for none. */
-  readonly captures?: string | undefined
-  /** Whether other processes do not see the lab. */
-  readonly isHidden?: boolean
-}
-
-export interface LabCableOptions extends LinkOptions {
-  /**
-   * The addresses of both ends, with their prefixes: `[['192.0.2.1/24'], ['192.0.2.2/24']]`. The
-   * default is a subnet of 198.18.0.0/15 and of 2001:db8::/32 for each link.
-   */
-  readonly addresses?: readonly [readonly string[], readonly string[]]
 }
 
 const LAB_NAME: Form = {

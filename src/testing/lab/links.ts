@@ -8,17 +8,46 @@ import type { Direction } from '../../wire/wire.ts'
 import type { LabCaptures } from './captures.ts'
 import { NAME_MAX } from './host-name.ts'
 import { type HostsFile, ipv4Of } from './hosts.ts'
-import type { LabCableOptions, LabSetup } from './lab.ts'
 import type { LabWorker } from './lab-worker.ts'
 import { checkLanOptions, LabLan, type LabLanOptions, planLan } from './lan.ts'
 import { type DropLine, LabLink, type LinkLab } from './link.ts'
-import { LabNamespace } from './namespace.ts'
+import { LabNamespace, type Sysctl } from './namespace.ts'
 import { ANY, checkOptions, type Form, type Forms } from './options.ts'
 import type { EndSpec, NatSpec } from './protocol.ts'
 import { type Routed, Routes } from './routes.ts'
 import { addressesOf, externalNetwork, macOf } from './subnet.ts'
 import type { WatchedLink, WatchSpec } from './watch/link-watch.ts'
-import { directionsOf, filtersOf, LINK_OPTIONS } from './wire-spec.ts'
+import type { PlannedFault } from './watch/packet-name.ts'
+import { directionsOf, filtersOf, LINK_OPTIONS, type LinkOptions } from './wire-spec.ts'
+
+/** A wire of one link, by its name, or of all links. */
+export interface ExtraWire {
+  readonly link?: string | undefined
+  readonly ab: string
+  readonly ba: string
+}
+
+/** What fixtures and explore set in a lab, besides its options. */
+export interface LabSetup {
+  /** Faults of packets. The packets of all links are then recorded by name. */
+  readonly plan?: readonly PlannedFault[] | undefined
+  /** With a plan, wires in front of the wires of the links. */
+  readonly wires?: readonly ExtraWire[] | undefined
+  /** Settings of each namespace. Settings that the kernel does not have are left out. */
+  readonly sysctls?: readonly Sysctl[] | undefined
+  /** The directory in which every link is recorded; undefined for none. */
+  readonly captures?: string | undefined
+  /** Whether other processes do not see the lab. */
+  readonly isHidden?: boolean
+}
+
+export interface LabCableOptions extends LinkOptions {
+  /**
+   * The addresses of both ends, with their prefixes: `[['192.0.2.1/24'], ['192.0.2.2/24']]`. The
+   * default is a subnet of 198.18.0.0/15 and of 2001:db8::/32 for each link.
+   */
+  readonly addresses?: readonly [readonly string[], readonly string[]]
+}
 
 /** The parts of a lab that its links use. */
 interface LinksLab {

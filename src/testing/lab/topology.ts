@@ -1,10 +1,9 @@
 /** Topologies: a whole network of a lab as one object. */
 import { UsageError } from '../../base/usage-error.ts'
 import { checkName } from './host-name.ts'
-import type { Lab, LabCableOptions } from './lab.ts'
 import { checkLanOptions, type LabLan, type LabLanOptions } from './lan.ts'
 import type { LabLink } from './link.ts'
-import { checkCableOptions } from './links.ts'
+import { checkCableOptions, type LabCableOptions } from './links.ts'
 import type { LabNamespace } from './namespace.ts'
 import { checkForm, checkOptions, type Forms, LIST, OBJECT } from './options.ts'
 import { checkRouterOptions, type LabRouter, type LabRouterOptions } from './router.ts'
@@ -41,6 +40,14 @@ export interface Made<T extends Topology> {
   readonly routers: Named<T['routers'], LabRouter>
   readonly cables: Named<T['cables'], LabLink>
   readonly lans: Named<T['lans'], LabLan>
+}
+
+/** The methods of a lab that make the parts of a topology. */
+interface TopologyLab {
+  namespaces(...names: readonly string[]): readonly LabNamespace[]
+  router(name: string, options: LabRouterOptions): Promise<LabRouter>
+  cable(a: LabNamespace, b: LabNamespace, options: LabCableOptions): Promise<LabLink>
+  segment(name: string, options: LabLanOptions, namespaces: readonly LabNamespace[]): Promise<LabLan>
 }
 
 const TOPOLOGY: Forms<Topology> = { namespaces: LIST, routers: OBJECT, cables: OBJECT, lans: OBJECT }
@@ -106,7 +113,7 @@ export function checkTopology(topology: Topology, report: Report): void {
 }
 
 /** Makes a topology in a lab. Rejects with a UsageError for a name that it does not have. */
-export async function makeTopology<const T extends Topology>(lab: Lab, topology: T): Promise<Made<T>> {
+export async function makeTopology<const T extends Topology>(lab: TopologyLab, topology: T): Promise<Made<T>> {
   checkTopology(topology, (_, error) => {
     throw error
   })

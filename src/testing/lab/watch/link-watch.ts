@@ -1,10 +1,10 @@
 /** LinkWatch: records the packets of a link by name, and applies planned faults to them. */
+import type { WireAttachment } from '../../../control/protocol/wire-attachment.ts'
 import type { WireResources } from '../../../netdev/device-wire.ts'
 import type { SkBuff } from '../../../skb/sk-buff.ts'
 import { parseWire } from '../../../wire/parse.ts'
 import { FaultActions } from '../../../wire/stages/fault-actions.ts'
 import { type Direction, type Impairment, impairment, type Wire, type WireEnv } from '../../../wire/wire.ts'
-import type { Filters } from '../protocol.ts'
 import { Flows, type HalfFlow, type Named } from './flows.ts'
 import type { PlannedFault, WatchedPacket } from './packet-name.ts'
 
@@ -24,7 +24,7 @@ export interface WatchSpec {
   /** Wires in front of those of the link, with their compiled filters. */
   readonly ab: string
   readonly ba: string
-  readonly filters?: Filters
+  readonly filters?: readonly WireAttachment[] | undefined
   /** The names of the addresses of the lab up to now. */
   readonly hosts: readonly (readonly [address: string, host: string])[]
   readonly plan: readonly PlannedFault[]
