@@ -2,7 +2,7 @@
 
 /** 14. To the kernel: what a module must do by itself. */
 import { devClose, devOpen } from 'vnet'
-import { counts, defineExercise, numberOf, udpFrame, verify } from 'vnet/course'
+import { counts, defineExercise, udpFrame, verify, verifyDownAndUp, verifyNothingLost } from 'vnet/course'
 
 /** @typedef {import('vnet').NetDevice} NetDevice */
 /** @typedef {import('vnet/course').TestBed} TestBed */
@@ -245,35 +245,13 @@ export const exercise = defineExercise({
       title: 'two hundred pings in a row lose nothing with four slots',
       needs: ['ping'],
       read: 'See it live',
-      async run({ vnet, run }) {
-        const running = await vnet('--delay', '1', '--slots', '4')
-        await run('ping', '-q', '-c', '200', '-i', '0.002', '-W', '2', '198.18.0.9')
-        // The order is kept, so this reply is the last. Others may be too late for their ping.
-        await run('ping', '-c', '1', '-W', '5', '198.18.0.9')
-        const { txPackets = 0, rxPackets = 0 } = (await running.stop())[0]?.total ?? {}
-        verify(txPackets >= 402 && rxPackets === txPackets, {
-          seen: `200 pings, and one more: ${txPackets} frames transmitted, ${rxPackets} received`,
-          expected: '402 at least, and all of them received: a request and a reply for each ping, each mirrored',
-        })
-      },
+      run: live => verifyNothingLost(live, ['--delay', '1', '--slots', '4'], { count: 200, interval: '0.002' }),
     },
     {
       title: 'goes down and up under pings, ten times, and replies afterwards',
       needs: ['ping', 'ip'],
       read: 'Give it back',
-      async run({ vnet, run }) {
-        const [name = 'ported0'] = (await vnet('--delay', '10')).interfaces
-        const pings = run('ping', '-q', '-c', '100', '-i', '0.01', '-W', '1', '198.18.0.9')
-        for (let i = 0; i < 10; i++) {
-          await run('ip', 'link', 'set', name, 'down')
-          await run('ip', 'link', 'set', name, 'up')
-        }
-        await pings
-        const { stdout } = await run('ping', '-q', '-c', '5', '-i', '0.2', '-W', '2', '198.18.0.9')
-        const received = numberOf(/ (\d+) received/, stdout) ?? 0
-        // The first may be sent before vnet has noticed that the interface is up.
-        verify(received > 0, { seen: `afterwards: ${received} of 5 replies`, expected: 'replies' })
-      },
+      run: live => verifyDownAndUp(live, ['--delay', '10'], 10),
     },
   ],
 })
