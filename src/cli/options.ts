@@ -80,19 +80,23 @@ const address = checked(
 
 /** Options that make an interface, or test its driver: not for existing interfaces. */
 const MAKING = [
-  ...[
-    '--name',
-    '--address',
-    '--no-address',
-    '--mtu',
-    '--mac',
-    '--txqs',
-    '--rxqs',
-    '--txqueuelen',
-    '--no-offload',
-    '--gro',
-  ],
-  ...['--down', '--persist', '--user', '--group', '--delete', '--debug', '--chaos'],
+  '--name',
+  '--address',
+  '--no-address',
+  '--mtu',
+  '--mac',
+  '--txqs',
+  '--rxqs',
+  '--txqueuelen',
+  '--no-offload',
+  '--gro',
+  '--down',
+  '--persist',
+  '--user',
+  '--group',
+  '--delete',
+  '--debug',
+  '--chaos',
 ]
 
 /** Returns new options, in the order of the help; with `attaches` those for existing interfaces. */

@@ -35,7 +35,14 @@ export function restrictDriver(file: string): void {
   const { pid, platform, arch, version, versions } = process
   const own = process
   set('process', {
-    ...{ pid, platform, arch, version, versions: { ...versions }, env: {}, argv: [], execArgv: [] },
+    pid,
+    platform,
+    arch,
+    version,
+    versions: { ...versions },
+    env: {},
+    argv: [],
+    execArgv: [],
     cwd: () => own.cwd(),
     exit: (status?: number) => own.exit(status),
     getActiveResourcesInfo: () => own.getActiveResourcesInfo(),

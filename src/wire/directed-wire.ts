@@ -133,7 +133,9 @@ export class DirectedWire implements DeviceWire {
     return new Chain({
       ...options,
       // A ring of its own: packets of one chain may enter another, which cuts frames too.
-      ...{ clock: net.clock, pool: net.pool, segments: new Ring(net.segments.capacity) },
+      clock: net.clock,
+      pool: net.pool,
+      segments: new Ring(net.segments.capacity),
       end: to.wire,
       back: from.wire,
       drop: to.drop,

@@ -73,7 +73,12 @@ test('network type-checks as an option and as a link', ({ skip }) => {
   `
   writeFileSync(join(project.directory, 'types.ts'), text)
   const compilerOptions = {
-    ...{ module: 'nodenext', target: 'es2022', types: ['node'], strict: true, skipLibCheck: false, noEmit: true },
+    module: 'nodenext',
+    target: 'es2022',
+    types: ['node'],
+    strict: true,
+    skipLibCheck: false,
+    noEmit: true,
     typeRoots: [join(ROOT, 'node_modules/@types')],
     // Playwright's declarations are not for compilers with this option.
     exactOptionalPropertyTypes: false,

@@ -29,7 +29,14 @@ const SEED = 7
 /** The counts of packets, by direction and stage. */
 const counts = (stages: readonly StageReport[]) =>
   stages.map(({ direction, stage, in: entered, out, held, drops, duplicated, corrupted }) => ({
-    ...{ direction, stage, entered, out, held, drops, duplicated, corrupted },
+    direction,
+    stage,
+    entered,
+    out,
+    held,
+    drops,
+    duplicated,
+    corrupted,
   }))
 
 test('captures of fifteen links have the counts of the live links in a simulation', { timeout: 60_000 }, async () => {

@@ -110,7 +110,9 @@ export function capture(subject: Subject): Operation {
       if (snaplen === 0) throw new Refusal(EINVAL, vnetAttributes.captureSnaplen.type, 'snaplen: must be at least 1')
       const wanted = {
         devices: devices && new Set(devices.map(which => theOne(subject, which))),
-        ...{ snaplen, filter: filterOf(filter, program), dropsOnly: drops === true },
+        snaplen,
+        filter: filterOf(filter, program),
+        dropsOnly: drops === true,
       }
       return void captures.start(wanted, caller)
     },

@@ -11,7 +11,8 @@ const groups = policy({ name: string(genl.CTRL_ATTR_MCAST_GRP_NAME), id: u32(gen
 const named = { id: u16(genl.CTRL_ATTR_FAMILY_ID), name: string(genl.CTRL_ATTR_FAMILY_NAME, genl.GENL_NAMSIZ - 1) }
 
 const getFamilyCommand = {
-  ...{ cmd: genl.CTRL_CMD_GETFAMILY, replyCmd: genl.CTRL_CMD_NEWFAMILY },
+  cmd: genl.CTRL_CMD_GETFAMILY,
+  replyCmd: genl.CTRL_CMD_NEWFAMILY,
   request: policy(named, { strict: true }),
   reply: policy({
     name: string(genl.CTRL_ATTR_FAMILY_NAME),
@@ -38,7 +39,10 @@ export function nlctrl(families: readonly Family[]): Family {
     dumpit: () => all.map(describe),
   })
   const self: Family = {
-    ...{ id: genl.GENL_ID_CTRL, name: 'nlctrl', version: genl.CTRL_VERSION, maxattr: genl.CTRL_ATTR_OP },
+    id: genl.GENL_ID_CTRL,
+    name: 'nlctrl',
+    version: genl.CTRL_VERSION,
+    maxattr: genl.CTRL_ATTR_OP,
     operations: [getFamily, getPolicy(find)],
   }
   const all = [self, ...families]

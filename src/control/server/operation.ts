@@ -100,7 +100,10 @@ export function operation<F extends Fields>(
     for (const values of replies) yield write(values)
   }
   return {
-    ...{ cmd, replyCmd, changes, policy },
+    cmd,
+    replyCmd,
+    changes,
+    policy,
     doit:
       doit &&
       ((bytes, offset, length, caller) => {

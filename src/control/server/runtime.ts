@@ -67,11 +67,19 @@ export class Runtime implements Disposable {
     const { rss: resident, heapTotal, heapUsed, external, arrayBuffers } = process.memoryUsage()
     const cpu = process.cpuUsage()
     return {
-      ...{ loopActive: Math.round(active * NSEC_PER_MSEC), loopIdle: Math.round(idle * NSEC_PER_MSEC), loopDelay },
+      loopActive: Math.round(active * NSEC_PER_MSEC),
+      loopIdle: Math.round(idle * NSEC_PER_MSEC),
+      loopDelay,
       gc: [...this.#pauses].map(([kind, { count, time }]) => ({ kind, count, time: Math.round(time) })),
-      ...{ heapTotal, heapUsed, external, arrayBuffers, resident },
-      ...{ cpuUser: cpu.user * 1000, cpuSystem: cpu.system * 1000 },
-      ...{ poolUsed: this.#pool.out, poolCapacity: this.#pool.large.count + this.#pool.small.count },
+      heapTotal,
+      heapUsed,
+      external,
+      arrayBuffers,
+      resident,
+      cpuUser: cpu.user * 1000,
+      cpuSystem: cpu.system * 1000,
+      poolUsed: this.#pool.out,
+      poolCapacity: this.#pool.large.count + this.#pool.small.count,
     }
   }
 

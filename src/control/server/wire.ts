@@ -71,7 +71,9 @@ function wiresOf(subject: Subject, dev: NetDevice): readonly DeviceWire[] {
 function stageText({ stage, path, text, drops, late, direction, ...rest }: StageReport) {
   return {
     ...rest,
-    ...{ stage: wireText(stage), path: wireText(path), text: wireText(text) },
+    stage: wireText(stage),
+    path: wireText(path),
+    text: wireText(text),
     direction: direction as DeviceWire['direction'],
     drops: Object.entries(drops).map(([reason, packets]) => ({ reason: wireText(reason), packets })),
     ...(late !== undefined && {

@@ -55,7 +55,10 @@ export async function describeFailure(
   return {
     faults: texts,
     from: set.length,
-    ...{ failed, runs, error, output },
+    failed,
+    runs,
+    error,
+    output,
     packets: faults.flatMap(fault => packetOf(fault, packets) ?? []).map(packetText),
     wire,
     wireFailed: wired !== undefined && judge.errorOf(wired) !== undefined,

@@ -70,7 +70,12 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
   const judge = new Judge(runner, spec, baselineOf(clean), { timeout, signal: options.signal })
   for (const run of clean) judge.count(run)
   const report = new ExploreReport({
-    ...{ packets, kinds, baseline: judge.baseline, rto, unstable: [...unstable], cleanErrors },
+    packets,
+    kinds,
+    baseline: judge.baseline,
+    rto,
+    unstable: [...unstable],
+    cleanErrors,
     unrecorded: unrecordedOf(clean),
     roundTrip: roundTripOf(first),
   })
@@ -83,7 +88,11 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
     const describing = { judge, module, test, captures, clean: first }
     const known = new Set<string>()
     const trials = new Trials({
-      ...{ report, judge, options, select, concurrency: runner.concurrency },
+      report,
+      judge,
+      options,
+      select,
+      concurrency: runner.concurrency,
       explain: ({ faults }, judgement) => describeFailure(faults, judgement, { ...describing, known }),
     })
     await trials.all(new Set(runs.flatMap(packets => packets.map(({ name }) => name))))

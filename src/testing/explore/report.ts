@@ -157,17 +157,21 @@ export class ExploreReport {
       return { ...point, fault: kind, second: pair, faults: faults.map(formatFault) }
     })
     return {
-      ...{ passed, cleanErrors, baseline, roundTrip, rto, unsteady: this.unsteady, packets },
+      passed,
+      cleanErrors,
+      baseline,
+      roundTrip,
+      rto,
+      unsteady: this.unsteady,
+      packets,
       faults: this.kinds.map(({ text }) => text),
-      ...{
-        points,
-        skippedPairs: this.skippedPairs,
-        failures,
-        ms,
-        runs,
-        pointsPerSecond: this.pointsPerSecond,
-        kitShare,
-      },
+      points,
+      skippedPairs: this.skippedPairs,
+      failures,
+      ms,
+      runs,
+      pointsPerSecond: this.pointsPerSecond,
+      kitShare,
     }
   }
 

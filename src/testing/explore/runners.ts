@@ -56,8 +56,10 @@ class RunProcess {
     const main = fileURLToPath(builtModule('./run-main.ts', import.meta.url))
     // In a new session: Ctrl-C at a terminal ends no run, which would count as a failure.
     this.#child = fork(main, {
-      ...{ serialization: 'advanced', stdio: ['ignore', 'pipe', 'pipe', 'ipc'] },
-      ...{ execArgv: [], detached: true },
+      serialization: 'advanced',
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      execArgv: [],
+      detached: true,
     })
     this.#exited = once(this.#child, 'exit')
     this.#exited.catch(() => {})

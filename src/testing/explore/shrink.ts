@@ -57,7 +57,11 @@ export async function shrinkFailure(scenario: Scenario | string | URL, options: 
     }
     const { seed, rtoMin, invariant } = prepared.options
     const failure = await describeFailure(faults, judgement, {
-      ...{ judge, module, captures, clean: packetsOf(run), known: new Set<string>() },
+      judge,
+      module,
+      captures,
+      clean: packetsOf(run),
+      known: new Set<string>(),
       test: { seed, rtoMin, invariant: invariant !== undefined },
     })
     return new Shrunk(failure as Failure, faults.length, judge.spent.runs)

@@ -63,12 +63,27 @@ export function nameOf(given: unknown): string {
 }
 
 const SOCKET_OPTIONS: Forms<Omit<dgram.SocketOptions, 'lookup' | 'reusePort'>> = {
-  ...{ type: ANY, reuseAddr: FLAG, ipv6Only: FLAG, recvBufferSize: ANY, sendBufferSize: ANY },
-  ...{ signal: SIGNAL, receiveBlockList: ANY, sendBlockList: ANY },
+  type: ANY,
+  reuseAddr: FLAG,
+  ipv6Only: FLAG,
+  recvBufferSize: ANY,
+  sendBufferSize: ANY,
+  signal: SIGNAL,
+  // Spread, because the oldest Node's types do not have them.
+  ...{ receiveBlockList: ANY, sendBlockList: ANY },
 }
 const WORKER_OPTIONS: Forms<Omit<WorkerOptions, 'eval'>> = {
-  ...{ argv: ANY, env: ANY, execArgv: ANY, name: ANY, resourceLimits: ANY, stderr: ANY, stdin: ANY, stdout: ANY },
-  ...{ trackUnmanagedFds: ANY, transferList: ANY, workerData: ANY },
+  argv: ANY,
+  env: ANY,
+  execArgv: ANY,
+  name: ANY,
+  resourceLimits: ANY,
+  stderr: ANY,
+  stdin: ANY,
+  stdout: ANY,
+  trackUnmanagedFds: ANY,
+  transferList: ANY,
+  workerData: ANY,
 }
 
 export class LabNamespace {
@@ -246,8 +261,10 @@ export class LabNamespace {
     checkOptions('worker', options, WORKER_OPTIONS)
     const url = typeof file === 'string' ? pathToFileURL(file) : file
     const own: NamespaceWorkerData = {
-      ...{ nsfd: this.#place.nsfd, hosts: this.#hosts.fileOf(this) },
-      ...{ url: url.href, data: options.workerData },
+      nsfd: this.#place.nsfd,
+      hosts: this.#hosts.fileOf(this),
+      url: url.href,
+      data: options.workerData,
     }
     const worker = new Worker(builtModule('./namespace-worker.ts', import.meta.url), { ...options, workerData: own })
     this.#hasWorked = true

@@ -76,7 +76,8 @@ export class Pref64Sender {
     const times = { lifetime: LIFETIME, reachableTimeMs: 0, retransTimerMs: 0 }
     const pref64 = { lifetime: LIFETIME, prefix: NAT64_NETWORK.bytes }
     this.#sender = new RaSender({
-      ...{ clock, random },
+      clock,
+      random,
       advert: { hopLimit: 0, managed: false, other: false, ...times, mac, prefixes: [], pref64 },
       send: (message, destination) => {
         // The kernel fills in the checksum. An error is temporary: the link has no carrier.

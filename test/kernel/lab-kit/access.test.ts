@@ -96,7 +96,10 @@ describe('hairpinning', () => {
   test.each(NATS)('%s: a host inside reaches a forwarded port of another by the address outside', async nat => {
     const [neighbour] = lab.namespaces('neighbour')
     const made = await router({
-      ...{ nat, hairpin: true, inside: [client, neighbour], forward: { 'tcp 8080': 'client:80' } },
+      nat,
+      hairpin: true,
+      inside: [client, neighbour],
+      forward: { 'tcp 8080': 'client:80' },
     })
     await client.listen(echo(), 80)
     const address = await outer(made, server)
@@ -119,7 +122,10 @@ describe('hairpinning', () => {
     async hairpin => {
       const [neighbour] = lab.namespaces('neighbour')
       const made = await router({
-        ...{ nat: 'full-cone', hairpin, inside: [client, neighbour], forward: { 'udp 7000': 'client' } },
+        nat: 'full-cone',
+        hairpin,
+        inside: [client, neighbour],
+        forward: { 'udp 7000': 'client' },
       })
       const own = made.interfaces.find(({ name }) => name === 'neighbour')!.addresses[0]!.split('/')[0]!
       const receiver = await client.createSocket('udp4', 7000)

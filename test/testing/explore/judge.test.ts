@@ -7,8 +7,18 @@ import type { WatchedPacket } from '../../../src/testing/lab/watch/packet-name.t
 
 const PLAN = [parseFault('drop client-server ab udp client:* > server:53 packet 1')]
 const PACKET: WatchedPacket = {
-  ...{ direction: 'ab', flow: 'udp client:* > server:53', part: 'packet', n: 1, copy: 1, number: 1, end: 0 },
-  ...{ time: 0, length: 60, head: new Uint8Array(60), hit: true, lost: false },
+  direction: 'ab',
+  flow: 'udp client:* > server:53',
+  part: 'packet',
+  n: 1,
+  copy: 1,
+  number: 1,
+  end: 0,
+  time: 0,
+  length: 60,
+  head: new Uint8Array(60),
+  hit: true,
+  lost: false,
 }
 
 type Result = Partial<Pick<RunResult, 'error' | 'ms' | 'left'>> & { readonly met?: boolean }

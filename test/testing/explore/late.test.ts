@@ -5,8 +5,14 @@ import { ExploreReport } from '../../../src/testing/explore/report.ts'
 const textOf = (cleanErrors: readonly string[]) =>
   String(
     new ExploreReport({
-      ...{ packets: [], kinds: [], baseline: { median: 1, longest: 1, left: [] }, unstable: [], unrecorded: [] },
-      ...{ cleanErrors, roundTrip: 2, rto: '50 ms' },
+      packets: [],
+      kinds: [],
+      baseline: { median: 1, longest: 1, left: [] },
+      unstable: [],
+      unrecorded: [],
+      cleanErrors,
+      roundTrip: 2,
+      rto: '50 ms',
     }),
   )
 

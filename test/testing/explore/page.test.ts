@@ -5,16 +5,29 @@ import { pageOf } from '../../../src/testing/explore/page.ts'
 import type { ExploreResult, Failure, ResultPacket } from '../../../src/testing/explore/result.ts'
 
 const packet = (link: string, direction: 'ab' | 'ba', flow: string, part: string): ResultPacket => ({
-  ...{ name: `${link} ${direction} ${flow} ${part}`, link, direction, flow },
-  ...{ at: 1.5, length: 74, text: `IP of ${part}` },
+  name: `${link} ${direction} ${flow} ${part}`,
+  link,
+  direction,
+  flow,
+  at: 1.5,
+  length: 74,
+  text: `IP of ${part}`,
 })
 const packets = [
   packet('client-server', 'ab', 'tcp client:* > server:80', 'seq 0'),
   packet('client-server', 'ba', 'tcp server:80 > client:*', 'seq 0'),
 ]
 const result: ExploreResult = {
-  ...{ passed: false, cleanErrors: [], baseline: { median: 12.5, longest: 13, left: [] }, roundTrip: 2 },
-  ...{ rto: '50 ms', unsteady: [], skippedPairs: 0, packets, faults: ['drop', 'delay'], failures: [] },
+  passed: false,
+  cleanErrors: [],
+  baseline: { median: 12.5, longest: 13, left: [] },
+  roundTrip: 2,
+  rto: '50 ms',
+  unsteady: [],
+  skippedPairs: 0,
+  packets,
+  faults: ['drop', 'delay'],
+  failures: [],
   points: [
     {
       packet: 0,
@@ -29,16 +42,27 @@ const result: ExploreResult = {
     { packet: 1, fault: 0, faults: [`drop ${packets[1]?.name}`], verdict: 'missed' },
     { packet: 1, fault: 1, faults: [`delay ${packets[1]?.name}`], verdict: 'passed' },
   ],
-  ...{ ms: 1500, runs: 12, pointsPerSecond: 3, kitShare: 0.5 },
+  ms: 1500,
+  runs: 12,
+  pointsPerSecond: 3,
+  kitShare: 0.5,
 }
 const failure = (text: string): Failure =>
   ({
-    ...{ faults: [`drop ${packets[0]?.name}`], from: 1, failed: 4, runs: 4, error: text, output: text },
-    ...{
-      packets: [text],
-      wire: [{ ...{ link: text, direction: 'ab', filter: text }, wire: text, code: [text] }],
-    },
-    ...{ wireFailed: true, captures: [text], recordedFailed: true, stopped: false, limit: 1000, test: text },
+    faults: [`drop ${packets[0]?.name}`],
+    from: 1,
+    failed: 4,
+    runs: 4,
+    error: text,
+    output: text,
+    packets: [text],
+    wire: [{ ...{ link: text, direction: 'ab', filter: text }, wire: text, code: [text] }],
+    wireFailed: true,
+    captures: [text],
+    recordedFailed: true,
+    stopped: false,
+    limit: 1000,
+    test: text,
   }) as Failure
 
 /** Returns the rows of the packets, without markup. */
@@ -94,7 +118,11 @@ test('no text of packets, errors or programs becomes markup', () => {
   const page = pageOf(
     {
       ...result,
-      ...{ packets: [hostile], faults: [attack], unsteady: [attack], rto: attack, failures: [failure(attack)] },
+      packets: [hostile],
+      faults: [attack],
+      unsteady: [attack],
+      rto: attack,
+      failures: [failure(attack)],
       points: [{ packet: 0, fault: 0, faults: [`drop ${packets[0]?.name}`], verdict: 'failed', error: attack }],
     },
     attack,

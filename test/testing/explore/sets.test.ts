@@ -27,8 +27,21 @@ test('a hundred million pairs are made one by one', () => {
 })
 
 const segment = (n: number, end: number): ExploredPacket => ({
-  ...{ link: 'a-b', direction: 'ab', flow: 'tcp a:* > b:80', part: 'seq', n, end, copy: 1, number: n },
-  ...{ name: `seq ${n}`, time: n, at: n, length: 60, head: new Uint8Array(60), hit: false, lost: false },
+  link: 'a-b',
+  direction: 'ab',
+  flow: 'tcp a:* > b:80',
+  part: 'seq',
+  n,
+  end,
+  copy: 1,
+  number: n,
+  name: `seq ${n}`,
+  time: n,
+  at: n,
+  length: 60,
+  head: new Uint8Array(60),
+  hit: false,
+  lost: false,
 })
 
 test('a segment is faulted if each clean run has its bytes, also in segments of other names', () => {

@@ -71,7 +71,9 @@ export interface FaultEntry extends FaultWhen {
 export const faultSchema = options<FaultEntry>(
   { ...WHEN, action: ACTION, filter: FILTER },
   { link, direction: oneOf('ab', 'ba') },
-  ...['link', 'direction', 'action'],
+  'link',
+  'direction',
+  'action',
 )
 
 /** The params of changes of hosts, in requests and in steps. */
