@@ -236,12 +236,14 @@ const commands: readonly LazyCommand[] = [
       new Option('--every <time>', 'with `on`: run each step by itself after this time, such as 500ms').argParser(
         interval,
       ),
+      new Option('--filter <filter>', 'with `next`: run steps up to a frame that matches, as in pcap-filter(7)'),
       json(),
       user(),
     ],
     examples: [
       ['vnet step sn0 on', 'halt frames before each step'],
       ['vnet step sn0 next', 'run the next step'],
+      ['vnet step sn0 next --filter icmp', 'the next step of a ping'],
       ['vnet step sn0 off', 'let frames pass'],
     ],
     run: async (io, name, mode, options) => (await import('./commands/step.ts')).step(name, mode, options, io),

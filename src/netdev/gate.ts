@@ -21,6 +21,17 @@ export interface Halt {
   readonly caller: string | undefined
 }
 
+/** Code that a clock runs: the alarm of a driver, or ndoTxTimeout. */
+export interface TimedCall {
+  /** The name of the function, or what it is if it has none. */
+  readonly next: string
+  readonly code: unknown
+  readonly run: () => void
+  /** The device whose code armed the alarm; undefined if it was armed outside of a step. */
+  dev: NetDevice | undefined
+  readonly queue?: number
+}
+
 /** A transmit queue. */
 interface GatedQueue {
   /** The first frame that was read and waits for the driver. */
@@ -42,6 +53,14 @@ export interface Gate {
   waits(txq: GatedQueue): void
   /** Returns true if a transmit queue waits, and must neither hand over frames nor read. */
   holds(txq: GatedQueue): boolean
+  /** The number of steps that ran. */
+  readonly steps: number
+  /** When the last step ran, in ns. */
+  readonly ranAt: number
+  /** Takes over a call whose time has come. */
+  due(call: TimedCall): void
+  /** Forgets a call that waits, because its alarm was armed again or cancelled. */
+  rearmed(call: TimedCall): void
   /** Reports the waiting frame, once the running code has returned. */
   changed(): void
   /** Drops and counts the waiting frames of a device that is brought down. */

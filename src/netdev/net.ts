@@ -5,7 +5,7 @@
 
 import type { Alarm, Clock } from '../base/clock.ts'
 import { EINVAL, EIO, ENOMEM, VnetError } from '../base/errno.ts'
-import { describeException } from '../base/exception.ts'
+import { callerLine, describeException, isOwn, OWN } from '../base/exception.ts'
 import { LimitedLog, type Log } from '../base/log.ts'
 import { type Random, random } from '../base/random.ts'
 import { Turns } from '../base/turns.ts'
@@ -15,7 +15,7 @@ import { SkBuffPool, type SkBuffPoolOptions } from '../skb/pool.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { DebugHooks } from './debug/hooks.ts'
-import type { Gate } from './gate.ts'
+import type { Gate, TimedCall } from './gate.ts'
 import { GSO_SEGS_MAX } from './gso.ts'
 import type { NetDevice } from './net-device.ts'
 import type { Platform } from './port.ts'
@@ -108,7 +108,7 @@ export class Net {
   constructor({ platform, clock, log, pool, random: chance = random(1), msgEnable = 0, debug }: NetOptions) {
     this.platform = platform
     this.#limitedLog = new LimitedLog(log, clock, { lines: 1, seconds: 1 })
-    this.clock = guarded(clock, error => this.#alarmThrew(error))
+    this.clock = guarded(clock, this, error => this.#alarmThrew(error))
     this.log = log
     this.random = chance
     this.turns = platform.turns ?? new Turns(this.clock)
@@ -274,30 +274,37 @@ export class Net {
 
 /**
  * Returns a clock that permits alarms to throw: `failed` is called with the error, and the rest
- * continues.
+ * continues. While stepping is on, the alarms of a driver wait for a step.
  */
-function guarded(clock: Clock, failed: (error: unknown) => void): Clock {
-  return {
-    now: () => clock.now(),
-    ...(clock.slack !== undefined && { slack: clock.slack }),
-    alarm(fn) {
-      const alarm = clock.alarm(() => {
-        try {
-          const result: unknown = fn()
-          if (result instanceof Promise) result.catch(failed)
-        } catch (error) {
-          failed(error)
-        }
-      })
-      return {
-        at(ns) {
-          if (Number.isNaN(ns)) throw new VnetError(EINVAL, 'alarm at NaN', 'it rings at a number of nanoseconds')
-          alarm.at(ns)
-        },
-        cancel: () => alarm.cancel(),
+function guarded(clock: Clock, net: { readonly gate: Gate | undefined }, failed: (error: unknown) => void): Clock {
+  function alarm(fn: () => void): Alarm {
+    const run = () => {
+      try {
+        const result: unknown = fn()
+        if (result instanceof Promise) result.catch(failed)
+      } catch (error) {
+        failed(error)
       }
-    },
+    }
+    const call: TimedCall = { next: 'alarm', code: fn, run, dev: undefined }
+    const isOfDriver = !isOwn(callerLine(alarm) ?? OWN)
+    const timer = clock.alarm(() => {
+      if (isOfDriver && net.gate !== undefined) net.gate.due(call)
+      else run()
+    })
+    return {
+      at(ns) {
+        if (Number.isNaN(ns)) throw new VnetError(EINVAL, 'alarm at NaN', 'it rings at a number of nanoseconds')
+        if (isOfDriver) net.gate?.rearmed(call)
+        timer.at(ns)
+      },
+      cancel() {
+        if (isOfDriver) net.gate?.rearmed(call)
+        timer.cancel()
+      },
+    }
   }
+  return { now: () => clock.now(), ...(clock.slack !== undefined && { slack: clock.slack }), alarm }
 }
 
 /** Small slots for the frames that wires hold, 512 MiB of addresses. */

@@ -5,7 +5,8 @@
  *
  *     1  a frame is read from the kernel
  *     2  ndoStartXmit gets it
- *     3  its driver or wire carries it: an interrupt, a poll, or the delivery of a wire
+ *     3  its driver or wire carries it: an interrupt, a poll, an alarm of the driver,
+ *        ndoTxTimeout, or the delivery of a wire
  *     4  netifRx gives it to the receiving device
  *     5  the receive queue is written to the kernel
  *
@@ -20,7 +21,7 @@ import { SKB_DROP_REASON_DEV_STOPPED } from '../skb/drop-reason.ts'
 import { OWNER_FREE, OWNER_PORT, OWNER_RX, OWNER_WIRE } from '../skb/error.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import type { FrameSource, Gate, Halt } from './gate.ts'
+import type { FrameSource, Gate, Halt, TimedCall } from './gate.ts'
 import { NETDEV_STEP } from './if.ts'
 import type { Net } from './net.ts'
 import type { NetDevice } from './net-device.ts'
@@ -45,18 +46,26 @@ export class StepGate implements Gate {
   readonly #delivered: Waiting = { frames: new Ring(WAITING, OWNER_WIRE, OWNER_PORT), callers: [] }
   /** Transmit queues with waiting frames, their own or in the kernel; oldest first. */
   readonly #queues = new Set<TxQueue>()
+  /** Alarms that rang, and timeouts, in the order of their times. */
+  readonly #calls: TimedCall[] = []
+  /** True from a step that ran one of them to the next ndoStartXmit, which then precedes others. */
+  #wasCall = false
+  /** The device whose step runs. */
+  #running: NetDevice | undefined
   /** The last frame that ndoStartXmit got. The next interrupt may be for it. */
   #sent: SkBuff | undefined
+  ranAt: number
   #every: number
   #isScheduled = false
-  /** The number of steps that ran. With its place, it identifies a halt that was reported. */
-  #steps = 0
+  /** With its place, this identifies a halt that was reported. */
+  steps = 0
   #reported = ''
 
   /** Turns stepping on. After `every` ns a step runs by itself; 0 is never. */
   constructor(net: Net, every = 0) {
     this.#net = net
     this.#every = every
+    this.ranAt = net.clock.now()
     this.#alarm = net.clock.alarm(() => void this.next())
     net.gate = this
     this.#notifyAll()
@@ -92,15 +101,23 @@ export class StepGate implements Gate {
       this.#reported = ''
       return false
     }
-    this.#steps++
+    this.steps++
+    this.ranAt = this.#net.clock.now()
+    this.#running = halt.dev
+    this.#run()
+    this.#running = undefined
+    this.changed()
+    return true
+  }
+
+  #run(): void {
     const written = this.#written()
     if (written !== undefined) written.rxq.write()
     else if (this.#received.frames.length > 0) this.#receive()
     else if (this.#delivered.frames.length > 0) this.#deliver()
     else if (this.#net.softirq !== undefined) this.#net.runSoftirq()
+    else if (this.#isCallNext) this.#call()
     else this.#transmit()
-    this.changed()
-    return true
   }
 
   /** Turns stepping off: everything that waits continues, in order. Idempotent. */
@@ -116,6 +133,7 @@ export class StepGate implements Gate {
       this.#deliver()
       this.#receive()
     }
+    while (this.#calls.length > 0) this.#call()
     net.flush()
     for (const txq of this.#queues) txq.continue()
     net.flush()
@@ -141,6 +159,19 @@ export class StepGate implements Gate {
     if (!this.#queues.has(txq)) return false
     this.changed()
     return true
+  }
+
+  due(call: TimedCall): void {
+    if (!this.#calls.includes(call)) this.#calls.push(call)
+    this.changed()
+  }
+
+  rearmed(call: TimedCall): void {
+    call.dev = this.#running
+    const at = this.#calls.indexOf(call)
+    if (at < 0) return
+    this.#calls.splice(at, 1)
+    this.changed()
   }
 
   /** Reports the waiting frame, once the running code has returned. */
@@ -206,7 +237,7 @@ export class StepGate implements Gate {
       return
     }
     const { step, dev, queue } = halt
-    const key = `${this.#steps} ${step} ${dev.ifindex} ${queue}`
+    const key = `${this.steps} ${step} ${dev.ifindex} ${queue}`
     if (key === this.#reported) return
     this.#reported = key
     if (this.#every > 0) this.#alarm.at(this.#net.clock.now() + this.#every)
@@ -235,11 +266,16 @@ export class StepGate implements Gate {
   }
 
   #inDriver(): Halt | undefined {
-    const { softirq } = this.#net
+    const { softirq, devices } = this.#net
+    const sent = this.#sent?.owner === OWNER_FREE ? undefined : this.#sent
+    const rest = { step: 3, skb: sent, caller: undefined } as const
     if (softirq !== undefined) {
       const { dev, code, what } = softirq
-      const skb = this.#sent?.owner === OWNER_FREE ? undefined : this.#sent
-      return { step: 3, dev, queue: skb?.queueMapping ?? 0, next: nameOf(code) ?? what, skb, code, caller: undefined }
+      return { ...rest, dev, queue: sent?.queueMapping ?? 0, next: nameOf(code) ?? what, code }
+    }
+    if (this.#isCallNext) {
+      const { dev = devices[0], queue = 0, next, code } = this.#calls[0]
+      return { ...rest, dev: devices.includes(dev) ? dev : devices[0], queue, next: nameOf(code) ?? next, code }
     }
     const txq = this.#ready()
     if (txq === undefined) return undefined
@@ -257,7 +293,19 @@ export class StepGate implements Gate {
     return ready.find(({ waiting }) => waiting !== undefined) ?? ready[0]
   }
 
+  /** A frame waits for one call at most, so that an alarm that rings often does not keep it. */
+  get #isCallNext(): boolean {
+    if (this.#net.devices.length === 0) return false
+    return this.#calls.length > 0 && !(this.#wasCall && this.#ready() !== undefined)
+  }
+
+  #call(): void {
+    this.#wasCall = true
+    this.#calls.shift()?.run()
+  }
+
   #transmit(): void {
+    this.#wasCall = false
     const txq = this.#ready()
     if (txq === undefined) return
     this.#sent = txq.waiting

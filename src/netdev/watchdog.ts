@@ -43,7 +43,8 @@ export class Watchdog {
   }
 
   #due({ index, transStart }: TxQueue): number {
-    return Math.max(transStart, this.#barked[index]) + this.#timeo
+    // While frames are stepped, a queue has waited for the person until the last step.
+    return Math.max(transStart, this.#barked[index], this.#dev.gate?.ranAt ?? 0) + this.#timeo
   }
 
   #look(): void {
@@ -54,7 +55,7 @@ export class Watchdog {
     dev.net.flush()
     const now = dev.net.clock.now()
     // The interrupt that a queue waits for may wait for a step.
-    if (dev.gate !== undefined) {
+    if (dev.gate?.halt !== undefined) {
       this.watch()
       return
     }
@@ -68,7 +69,7 @@ export class Watchdog {
       }
       if (now >= this.#due(txq)) {
         this.#barked[txq.index] = now
-        if (dev.carrier) this.#timeout(txq.index, now - txq.transStart)
+        if (dev.carrier) this.#timeout(txq, now - txq.transStart)
       }
       if (txq.stopped) next = Math.min(next, this.#due(txq))
     }
@@ -77,7 +78,23 @@ export class Watchdog {
     this.#alarm.at(next)
   }
 
-  #timeout(queue: number, latency: number): void {
+  /** Calls ndoTxTimeout, as a step of its own while frames are stepped. */
+  #timeout(txq: TxQueue, latency: number): void {
+    const dev = this.#dev
+    const { gate, netdevOps } = dev
+    const { index: queue, transStart } = txq
+    if (gate === undefined) {
+      this.#bark(queue, latency)
+      return
+    }
+    const run = () => {
+      // Other steps, or the end of stepping, may have ended the wait of the queue.
+      if (txq.stopped && txq.transStart === transStart && (dev.flags & IFF_UP) !== 0) this.#bark(queue, latency)
+    }
+    gate.due({ next: 'ndoTxTimeout', code: netdevOps.ndoTxTimeout, run, dev, queue })
+  }
+
+  #bark(queue: number, latency: number): void {
     const dev = this.#dev
     dev.tx[queue].transTimeout++
     this.lastQueue = queue

@@ -21,7 +21,7 @@ const FIELDS: { readonly [D in PageCommand['do']]: Readonly<Record<string, strin
   trigger: { fault: 'string', queue: 'number?' },
   wire: { text: 'string?', direction: 'string?' },
   'check-wire': { text: 'string' },
-  step: { mode: 'string', every: 'number?' },
+  step: { mode: 'string', every: 'number?', count: 'number?' },
 }
 
 const CHOICES: Readonly<Record<string, readonly unknown[]>> = {
@@ -88,8 +88,8 @@ async function run(client: ControlClient, device: FoundDevice, command: PageComm
     case 'check-wire':
       return checkWire(command.text)
     case 'step': {
-      const { mode, every } = command
-      await client.step(vnet, device, mode, { every })
+      const { mode, every, count } = command
+      await client.step(vnet, device, mode, { every, count })
     }
   }
 }

@@ -128,6 +128,8 @@ export interface StepInfo {
   /** The next function to run: `ndoStartXmit`, `snull_interrupt`. */
   readonly next: string
   readonly queue: number
+  /** The number of steps that ran before. */
+  readonly count: number
   /** The frame at this point; undefined while it is still in the kernel. */
   readonly frame: Pick<FrameRow, 'length' | 'text' | 'headers' | 'bytes'> | undefined
   /** Lines of the driver; `line` runs next. Undefined if their file is not known. */
@@ -245,7 +247,7 @@ export type PageCommand =
   /** Changes nothing: checks whether a text is right. */
   | { readonly do: 'check-wire'; readonly text: string }
   /** `every`: milliseconds after which a frame continues by itself. */
-  | { readonly do: 'step'; readonly mode: 'on' | 'off' | 'next'; readonly every?: number }
+  | { readonly do: 'step'; readonly mode: 'on' | 'off' | 'next'; readonly every?: number; readonly count?: number }
 
 /** The body of POST /command, JSON. */
 export interface CommandRequest {

@@ -29,13 +29,17 @@ async function stateOf(client: ControlClient, device: FoundDevice): Promise<Step
   }
 }
 
-function stepInfo({ vnet, pid }: FoundDevice, { number, device, next, queue, frame, source }: StepHalt): StepInfo {
+function stepInfo(
+  { vnet, pid }: FoundDevice,
+  { number, device, next, queue, count, frame, source }: StepHalt,
+): StepInfo {
   const { length: originalLength = 0, bytes = new Uint8Array(0) } = frame ?? {}
   return {
     id: deviceId({ vnet, pid, ...device }),
     step: number as StepInfo['step'],
     next,
     queue,
+    count,
     source,
     frame: frame && new FrameText().of({ bytes, at: 0, capturedLength: bytes.length, originalLength }),
   }

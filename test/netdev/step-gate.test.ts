@@ -210,6 +210,130 @@ describe('a frame that is stepped', () => {
   })
 })
 
+/** A device whose hardware takes 10 ms for a frame: an alarm then carries it, as in mirror.js. */
+async function timedDevice(memory = makeNet()) {
+  const sent: SkBuff[] = []
+  function arrived(): void {
+    sent.shift()?.drop()
+  }
+  const alarm = memory.net.clock.alarm(arrived)
+  const { dev, port } = await addDevice(memory, {
+    ndoStartXmit(skb) {
+      sent.push(skb)
+      alarm.at(memory.clock.now() + 10 * NSEC_PER_MSEC)
+    },
+    ndoStop() {
+      alarm.cancel()
+      arrived()
+    },
+  })
+  const send = (n: number) => {
+    port.transmit(numbered(1, n)[0] as Uint8Array)
+    port.drain()
+  }
+  return { ...memory, dev, alarm, arrived, sent, send, pass: (ms: number) => memory.clock.advance(ms * NSEC_PER_MSEC) }
+}
+
+describe('a driver’s alarm, and ndoTxTimeout', () => {
+  test('an alarm of a driver that rings halts as a step of its own, with its function and the frame', async () => {
+    const { net, send, pass, sent, arrived } = await timedDevice()
+    const gate = new StepGate(net)
+    send(1)
+    expect(walk(net)).toEqual(['1 test0 read', '2 test0 ndoStartXmit 60'])
+    pass(10)
+    expect([place(net), gate.halt?.code, sent.length]).toEqual(['3 test0 arrived 60', arrived, 1])
+    gate.next()
+    expect([place(net), sent]).toEqual([undefined, []])
+  })
+
+  test('an alarm halts at the device whose code armed it', async () => {
+    const memory = makeNet()
+    await addDevice(memory)
+    const { net, send, pass } = await timedDevice(memory)
+    new StepGate(net)
+    send(1)
+    walk(net)
+    pass(10)
+    expect(place(net)).toBe('3 test1 arrived 60')
+  })
+
+  test.each(['cancelled', 'armed again'])('an alarm that is %s while it waits is no step any more', async how => {
+    const { net, alarm, clock, send, pass } = await timedDevice()
+    new StepGate(net)
+    send(1)
+    walk(net)
+    pass(10)
+    if (how === 'cancelled') alarm.cancel()
+    else alarm.at(clock.now() + 5 * NSEC_PER_MSEC)
+    expect(place(net)).toBeUndefined()
+    pass(5)
+    expect(place(net)).toBe(how === 'cancelled' ? undefined : '3 test0 arrived 60')
+  })
+
+  test('an alarm that always rings again does not keep the next frame from its driver', async () => {
+    const { net, clock, send, pass } = await timedDevice()
+    function tick(): void {
+      again.at(clock.now())
+    }
+    const again = net.clock.alarm(tick)
+    const gate = new StepGate(net)
+    again.at(clock.now())
+    send(1)
+    const places: (string | undefined)[] = []
+    for (let i = 0; i < 4; i++) {
+      pass(0)
+      places.push(place(net)?.replace(/ \d+$/, ''))
+      gate.next()
+    }
+    again.cancel()
+    expect(places).toEqual(['3 test0 tick', '1 test0 read', '3 test0 tick', '2 test0 ndoStartXmit'])
+  })
+
+  test('an alarm that waits rings when stepping ends', async () => {
+    const { net, send, pass, sent } = await timedDevice()
+    const gate = new StepGate(net)
+    send(1)
+    walk(net)
+    pass(10)
+    gate.off()
+    expect(sent).toEqual([])
+  })
+
+  test('ndoTxTimeout is a step, once nothing else has waited for the time of the watchdog', async () => {
+    const memory = makeNet()
+    const timeouts: number[] = []
+    const { dev, port } = await addDevice(
+      memory,
+      {
+        ndoStartXmit(skb) {
+          dev.tx[0]?.stop()
+          skb.drop()
+        },
+        ndoTxTimeout: (_, queue) => timeouts.push(queue),
+      },
+      { watchdogTimeo: 50 },
+    )
+    const other = await addDevice(memory)
+    const gate = new StepGate(memory.net)
+    const pass = (ms: number) => memory.clock.advance(ms * NSEC_PER_MSEC)
+    port.transmit(numbered(1)[0] as Uint8Array)
+    port.drain()
+    gate.next()
+    gate.next()
+    other.port.transmit(numbered(1)[0] as Uint8Array)
+    other.port.drain()
+    pass(180)
+    expect(place(memory.net)).toBe('1 test1 read')
+    walk(memory.net)
+    pass(49)
+    expect(place(memory.net)).toBeUndefined()
+    pass(1)
+    expect([place(memory.net), timeouts]).toEqual(['3 test0 ndoTxTimeout', []])
+    gate.next()
+    expect([timeouts, dev.tx[0]?.transTimeout]).toEqual([[0], 1])
+  })
+})
+
 describe('what stepping does not lose', () => {
   test.each([false, true])('frames keep their order when stepping starts and ends, useNapi %s', async useNapi => {
     const { memory, port0, port1 } = await snullPair(makeNet(), { useNapi, poolSize: 4 })

@@ -423,7 +423,7 @@ describe('stepping', () => {
     await fake.hears(subscribe.cmd)
     reply = halt
     fake.event(b => void b.u32(1, 7).string(2, 'sn0').u32(of.event.type, 12))
-    const step = { id, step: 2, next: 'ndoStartXmit', queue: 0 }
+    const step = { id, step: 2, next: 'ndoStartXmit', queue: 0, count: 0 }
     expect(await page?.next('step')).toEqual({
       type: 'step',
       id,

@@ -7,7 +7,9 @@ import { printable } from '../../base/printable.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { FramePrinter } from '../../capture/frame-text.ts'
 import type { ControlClient, DeviceStats, FoundDevice, StepHalt, StepState } from '../../control/index.ts'
+import { compileFilter } from '../../linux/pcap-filter.ts'
 import { headersOf } from '../../packet/fields.ts'
+import type { CompiledFilter } from '../../packet/filter.ts'
 import { type AskOptions, askInterface } from '../ask.ts'
 import { label } from '../device-text.ts'
 import type { Io } from '../io.ts'
@@ -15,6 +17,8 @@ import type { Io } from '../io.ts'
 interface StepOptions extends AskOptions {
   /** Milliseconds after which a step runs by itself. */
   readonly every?: number
+  /** The frames at which `next` ends, in the language of pcap-filter(7). */
+  readonly filter?: string
   readonly json?: boolean
 }
 
@@ -24,14 +28,19 @@ const ROW = 16
 export function step(
   name: string,
   mode: 'on' | 'off' | 'next' | undefined,
-  { every, json, ...options }: StepOptions,
+  { every, filter, json, ...options }: StepOptions,
   io: Io,
 ): Promise<number> {
   if (every !== undefined && mode !== 'on') throw new UsageError('--every belongs to `step IF on`')
+  if (filter !== undefined && mode !== 'next') throw new UsageError('--filter belongs to `step IF next`')
+  const wanted = filter === undefined ? undefined : compileFilter(filter)
   const ask = async (client: ControlClient, device: FoundDevice) => {
     const { vnet } = device
     const before = mode === 'next' ? await client.allStats(vnet) : []
-    const state = await client.step(vnet, device, mode, { every })
+    let state = await client.step(vnet, device, mode, { every })
+    while (wanted !== undefined && state.halt !== undefined && !isWanted(state.halt, wanted)) {
+      state = await client.step(vnet, device, 'next', { count: state.halt.count })
+    }
     // The frame's position matters more than the drops.
     const after = mode === 'next' ? await client.allStats(vnet).catch(() => before) : []
     const dropped = droppedSince(before, after)
@@ -42,7 +51,16 @@ export function step(
   return askInterface(name, io, ask, options)
 }
 
-/** Frames that the step dropped: no other frame moves meanwhile. */
+/** Steps without a frame, such as an interrupt that completes one, are not wanted either. */
+function isWanted({ frame }: StepHalt, filter: CompiledFilter): boolean {
+  if (frame === undefined) return false
+  // The filter may ask for the length; bytes that were not sent are 0.
+  const whole = new Uint8Array(frame.length)
+  whole.set(frame.bytes)
+  return filter(whole, 0, whole.length)
+}
+
+/** Frames that the steps dropped: no other frame moves meanwhile. */
 interface Dropped {
   readonly interface: string
   readonly direction: 'tx' | 'rx'

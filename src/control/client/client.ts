@@ -222,15 +222,15 @@ export class ControlClient {
   /**
    * Single-steps frames: `on` stops every frame of the vnet before each step of its path, `next`
    * runs the next step, `off` lets all frames continue. Without a mode it changes nothing. Returns
-   * the frame that waits then.
+   * the frame that waits then. With the `count` of a halt, `next` runs that halt's step or none.
    */
   async step(
     vnet: string,
     device: Device,
     mode?: 'on' | 'off' | 'next',
-    { every }: StepOptions = {},
+    { every, count }: StepOptions = {},
   ): Promise<StepState> {
-    return stepState(await this.#one(vnet, commands.step, { ...which(device), mode, every }, device.name))
+    return stepState(await this.#one(vnet, commands.step, { ...which(device), mode, every, count }, device.name))
   }
 
   /**

@@ -60,6 +60,8 @@ export interface StepHalt extends StepPlace {
   /** The frame's length and first bytes; undefined without a frame or while it is in the kernel. */
   readonly frame: { readonly length: number; readonly bytes: Uint8Array } | undefined
   readonly source: StepSource | undefined
+  /** The number of steps that ran before. */
+  readonly count: number
 }
 
 /** Lines of a file. `line` runs next; `first` is the number of the first line. */
@@ -81,6 +83,8 @@ export interface StepState {
 export interface StepOptions {
   /** With `on`: milliseconds after which a halt continues by itself; never by default. */
   readonly every?: number | undefined
+  /** With `next`: the `count` of the halt whose step is meant; no other step runs. */
+  readonly count?: number | undefined
 }
 
 /** A parameter of a running driver. `value` is text, as on the command line. */
@@ -269,13 +273,14 @@ function stepPlace({ number, ifindex, ifname: name, netns, queue, next }: StepRe
   return { number, device: { ifindex, name, netns }, queue, next }
 }
 
-export function stepState({ mode, every, step }: Reply<typeof commands.step.reply>): StepState {
+export function stepState({ mode, every, step, count }: Reply<typeof commands.step.reply>): StepState {
   if (step === undefined) return { mode: mode as StepState['mode'], every, halt: undefined }
   const { length, frame: bytes } = step
   const halt = {
     ...stepPlace(step),
     frame: length === undefined || bytes === undefined ? undefined : { length, bytes: bytes.slice() },
     source: stepSource(step),
+    count,
   }
   return { mode: mode as StepState['mode'], every, halt }
 }

@@ -320,8 +320,8 @@ export const scenarioStepPolicy = policy({
  */
 export const stepPolicy = policy({
   /**
-   * 1, read from the kernel; 2, ndoStartXmit; 3, interrupt, poll or delivery by a wire; 4, netifRx;
-   * 5, write to the kernel.
+   * 1, read from the kernel; 2, ndoStartXmit; 3, interrupt, poll, alarm, ndoTxTimeout or delivery
+   * by a wire; 4, netifRx; 5, write to the kernel.
    */
   number: u32(1),
   /** The device where it waits. */
@@ -561,6 +561,11 @@ export const vnetAttributes = {
    * has; absent if it is none.
    */
   labSegment: string(75),
+  /**
+   * The number of steps that have run. In a request `next`: run a step only if this is still their
+   * number, so that two clients do not run two steps for one waiting frame.
+   */
+  stepCount: u32(76),
 }
 const which = { ifindex: vnetAttributes.ifindex, ifname: vnetAttributes.ifname, netns: vnetAttributes.netns }
 
@@ -803,8 +808,18 @@ export const commands = {
     name: 'STEP',
     cmd: 21,
     changes: true,
-    request: strict({ ...which, mode: vnetAttributes.stepMode, every: vnetAttributes.stepEvery }),
-    reply: policy({ mode: vnetAttributes.stepMode, every: vnetAttributes.stepEvery, step: vnetAttributes.step }),
+    request: strict({
+      ...which,
+      mode: vnetAttributes.stepMode,
+      every: vnetAttributes.stepEvery,
+      count: vnetAttributes.stepCount,
+    }),
+    reply: policy({
+      mode: vnetAttributes.stepMode,
+      every: vnetAttributes.stepEvery,
+      step: vnetAttributes.step,
+      count: vnetAttributes.stepCount,
+    }),
   },
   /**
    * Returns what the program of the vnet uses: its event loop, garbage collection, memory, CPU time

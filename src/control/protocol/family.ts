@@ -145,7 +145,10 @@ export const commands = {
   step: {
     ...step,
     reply: requiring(
-      defaulting(policy({ ...step.reply.fields, step: nested(step.reply.fields.step.type, stepPolicy) }), { every: 0 }),
+      defaulting(policy({ ...step.reply.fields, step: nested(step.reply.fields.step.type, stepPolicy) }), {
+        every: 0,
+        count: 0,
+      }),
       'mode',
     ),
   },

@@ -21,16 +21,17 @@ const LINE_LENGTH = 200
 export function step(subject: Subject): Operation {
   const lines = new Map<unknown, SourceLines | undefined>()
   return operation(commands.step, {
-    doit({ mode, every = 0, ...which }) {
+    doit({ mode, every = 0, count, ...which }) {
       const { net } = theOne(subject, which)
       if (mode === 'on') turnOn(net, every * NSEC_PER_MSEC)
       else if (mode === 'off') net.gate?.off()
-      else if (mode === 'next') next(net)
+      else if (mode === 'next') next(net, count)
       else if (mode !== undefined) throw new Refusal(EINVAL, vnetAttributes.stepMode.type, `there is no ${mode}`)
       const halt = net.gate?.halt
       return {
         mode: net.gate === undefined ? ('off' as const) : ('on' as const),
         every: (net.gate?.every ?? 0) / NSEC_PER_MSEC,
+        count: net.gate?.steps ?? 0,
         ...(halt !== undefined && { step: { ...placeOf(halt, subject.netnsOf), ...frameOf(halt), ...sourceOf(halt) } }),
       }
     },
@@ -65,9 +66,9 @@ function turnOn(net: Net, every: number): void {
   else net.gate.every = every
 }
 
-function next({ gate }: Net): void {
+function next({ gate }: Net, count: number | undefined): void {
   if (gate === undefined) throw new VnetError(EINVAL, 'vnet_nl', 'frames do not wait for steps: turn that on first')
-  gate.next()
+  if (count === undefined || count === gate.steps) gate.next()
 }
 
 function placeOf({ step: number, dev, queue, next }: Halt, netnsOf: Subject['netnsOf']) {

@@ -1,6 +1,6 @@
 /** The decoded headers of a frame, and its bytes, in the views that show one frame. */
 import type { FrameRow } from '../feed-types.ts'
-import { hexDump } from './frames-text.ts'
+import { byteColumn, hexDump, PER_LINE } from './frames-text.ts'
 import { SCROLLABLE } from './hooks.ts'
 
 interface HeadersProps {
@@ -35,14 +35,33 @@ export function Headers({ headers, changed }: HeadersProps) {
   )
 }
 
-export function Bytes({ bytes, length }: Pick<FrameRow, 'bytes' | 'length'>) {
+interface BytesProps extends Pick<FrameRow, 'bytes' | 'length'> {
+  /** The places of bytes that are marked. */
+  readonly changed?: ReadonlySet<number>
+}
+
+export function Bytes({ bytes, length, changed }: BytesProps) {
   const shown = bytes.length / 2
   return (
     <>
       <h3>{`Bytes: ${length > shown ? `the first ${shown} of ` : ''}${length} bytes`}</h3>
       <section class="scroll" aria-label="Bytes" {...SCROLLABLE}>
-        <pre>{hexDump(bytes).join('\n')}</pre>
+        <pre>{hexDump(bytes).map((line, i) => [i > 0 && '\n', ...markedLine(line, PER_LINE * i, changed)])}</pre>
       </section>
     </>
   )
+}
+
+/** Returns a line of the dump whose first byte is at `from`, with its changed bytes in marks. */
+function markedLine(line: string, from: number, changed: ReadonlySet<number> = new Set()) {
+  const columns = Array.from({ length: PER_LINE }, (_, i) => i)
+    .filter(i => changed.has(from + i))
+    .map(byteColumn)
+  return [0, ...columns].flatMap((column, i) => {
+    const end = columns[i] ?? line.length
+    return [
+      i > 0 && <mark key={column}>{line.slice(column, column + 2)}</mark>,
+      line.slice(i > 0 ? column + 2 : 0, end),
+    ]
+  })
 }

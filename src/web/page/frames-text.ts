@@ -14,7 +14,7 @@ export function verdict({ dropped }: Pick<FrameRow, 'dropped'>): string {
   return dropped === undefined ? 'passed' : `dropped: ${dropped}`
 }
 
-const PER_LINE = 16
+export const PER_LINE = 16
 
 /** Returns the lines of a hex dump, as of xxd: `00000010: 0800 4500  ..E.`, with a space a byte. */
 export function hexDump(digits: string): string[] {
@@ -27,6 +27,11 @@ export function hexDump(digits: string): string[] {
     lines.push(`${at.toString(16).padStart(4, '0')}  ${left}  ${right}  ${part.map(printed).join('')}`)
   }
   return lines
+}
+
+/** Returns the column of a line of the dump of one of its bytes. */
+export function byteColumn(i: number): number {
+  return 6 + 3 * i + (i < 8 ? 0 : 1)
 }
 
 function printed(byte: string): string {

@@ -8,7 +8,7 @@ import type { FrameFilter } from './frames-filter.ts'
 export const STEPS = [
   { title: 'Read', text: 'from the kernel' },
   { title: 'ndoStartXmit', text: 'of the driver' },
-  { title: 'Interrupt', text: 'or poll, or wire' },
+  { title: 'Interrupt', text: 'or poll, alarm, wire' },
   { title: 'netifRx', text: 'takes it' },
   { title: 'Write', text: 'to the kernel' },
 ] as const
@@ -83,7 +83,7 @@ export function noCodeWords({ step, next }: StepInfo, hasToken: boolean): string
  */
 export function changes(before: StepInfo | undefined, now: StepInfo | undefined): ReadonlyMap<string, string> {
   const changed = new Map<string, string>()
-  if (before?.frame === undefined || now?.frame === undefined || now.step <= before.step) return changed
+  if (before?.frame === undefined || now?.frame === undefined || !isLater(now, before)) return changed
   const old = valuesOf(before.frame.headers)
   for (const [key, value] of valuesOf(now.frame.headers)) {
     const was = old.get(key)
@@ -101,8 +101,32 @@ export function onPath(
   before: StepInfo | undefined,
   now: StepInfo | undefined,
 ): ReadonlyMap<string, string> {
-  const isNew = before !== undefined && now !== undefined && now.step <= before.step
-  return new Map([...changes(before, now), ...((!isNew && known) || [])])
+  return new Map([...changes(before, now), ...((!isNewPath(before, now) && known) || [])])
+}
+
+/** Returns true if a step is of another frame than the step before. */
+export function isNewPath(before: StepInfo | undefined, now: StepInfo | undefined): boolean {
+  return before !== undefined && now !== undefined && !isLater(now, before)
+}
+
+/** An interrupt, a poll and an alarm of the same frame all are step 3. */
+function isLater({ step }: StepInfo, before: StepInfo): boolean {
+  return step > before.step || (step === 3 && before.step === 3)
+}
+
+/**
+ * Returns the places of the bytes that differ from those at the start of the path, both in
+ * hexadecimal. If bytes were inserted or removed, it is what lies between the common ends.
+ */
+export function changedBytes(first: string, now: string): ReadonlySet<number> {
+  const bytesOf = (digits: string): readonly string[] => digits.match(/../g) ?? []
+  const [old, all] = [bytesOf(first), bytesOf(now)]
+  const shift = old.length - all.length
+  const start = all.findIndex((byte, i) => byte !== old[i])
+  const last = all.findLastIndex((byte, i) => byte !== old[i + shift])
+  const end = Math.max(last, start - shift - 1)
+  const places = all.map((_, i) => i).filter(i => i >= start && i <= end)
+  return new Set(start < 0 ? [] : places.filter(i => shift !== 0 || all[i] !== old[i]))
 }
 
 /** The values of fields by `HEADER/FIELD`; the first value of a field that occurs twice. */

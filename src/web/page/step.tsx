@@ -13,7 +13,9 @@ import { Bytes, Headers } from './frame-parts.tsx'
 import { readFilter } from './frames-filter.ts'
 import { SCROLLABLE, useKeys } from './hooks.ts'
 import {
+  changedBytes,
   dropAfter,
+  isNewPath,
   isPassedOver,
   labelOf,
   noCodeWords,
@@ -37,6 +39,8 @@ interface Stepped {
   readonly before: StepInfo | undefined
   /** The earlier values of all fields that changed on the path of the frame. */
   readonly changed: ReadonlyMap<string, string>
+  /** Its bytes where it was first seen. */
+  readonly first: string | undefined
   /** Why frames were dropped since the last halt with a frame. */
   readonly drop?: string | undefined
 }
@@ -51,7 +55,8 @@ export function stepView(app: App): View {
     const { step } = halted.value ?? {}
     const { filter: pass } = filter.value.trim() === '' ? {} : readFilter(filter.value)
     if (step === undefined || pass === undefined || !isPassedOver(pass, step)) return
-    untracked(() => app.mayChange && void app.command(NEXT))
+    // Another page with a filter may run the same step.
+    untracked(() => app.mayChange && void app.command({ ...NEXT, count: step.count }))
   })
   const parts = signal<ReadonlyMap<DeviceId, readonly PartInfo[]>>(new Map())
   return {
@@ -70,7 +75,8 @@ export function stepView(app: App): View {
       const before = message.mode === 'off' ? undefined : (last?.message.step ?? last?.before)
       const { step } = message
       const changed = onPath(last?.changed, before, step)
-      stepped.value = { message, before, changed, drop: step === undefined ? last?.drop : undefined }
+      const first = (isNewPath(before, step) ? undefined : last?.first) ?? step?.frame?.bytes
+      stepped.value = { message, before, changed, first, drop: step === undefined ? last?.drop : undefined }
     },
     Body: () =>
       app.device === undefined ? (
@@ -96,7 +102,7 @@ function Stepper({ app, device, stepped, parts, chosen, filter }: StepperProps) 
   const [refused, setRefused] = useState('')
   const error = readFilter(filter.value).error || refused
   const { mayChange, vnets } = app
-  const { message, before, changed, drop } = (stepped.value?.message.id === device.id && stepped.value) || {}
+  const { message, before, changed, first, drop } = (stepped.value?.message.id === device.id && stepped.value) || {}
   const { mode = 'off', step } = message ?? {}
   const isOn = mode === 'on'
   const every = isOn ? (message?.every ?? 0) : chosen.value
@@ -194,7 +200,7 @@ function Stepper({ app, device, stepped, parts, chosen, filter }: StepperProps) 
             <Code step={step} hasToken={mayChange} />
             <Parts label={labelOf(step.id, vnets)} parts={parts.value.get(step.id) ?? []} />
           </div>
-          <Frame step={step} changed={changed} hasToken={mayChange} />
+          <Frame step={step} changed={changed} first={first} hasToken={mayChange} />
         </div>
       )}
     </div>
@@ -206,7 +212,12 @@ interface PanelProps {
   readonly hasToken: boolean
 }
 
-function Frame({ step, changed, hasToken }: PanelProps & { readonly changed: Stepped['changed'] | undefined }) {
+interface FrameProps extends PanelProps {
+  readonly changed: Stepped['changed'] | undefined
+  readonly first: string | undefined
+}
+
+function Frame({ step, changed, first, hasToken }: FrameProps) {
   const { frame } = step
   return (
     <section class="panel stack close step-frame">
@@ -217,7 +228,7 @@ function Frame({ step, changed, hasToken }: PanelProps & { readonly changed: Ste
         <>
           <p class="mono">{frame.text}</p>
           <Headers headers={frame.headers} {...(changed && { changed })} />
-          <Bytes bytes={frame.bytes} length={frame.length} />
+          <Bytes {...frame} changed={changedBytes(first ?? frame.bytes, frame.bytes)} />
         </>
       )}
     </section>

@@ -367,6 +367,32 @@ describe('step', () => {
     expect(askedOf(fake).find(({ cmd }) => cmd === STEP)?.attributes).toEqual({ ...SN0, 67: Uint8Array.of(2) })
   })
 
+  test('step next --filter runs the steps of other frames and of none, each once, up to a frame that matches', async () => {
+    let count = 0
+    const arp = (b: MessageBuilder) => {
+      const frame = new Uint8Array(60).fill(1)
+      frame.set([8, 6], 12)
+      const step = (step: MessageBuilder) =>
+        void step.u32(1, 2).u32(2, 8).string(3, 'sn1').string(6, 'x').u32(7, 300).binary(8, frame)
+      b.u8(67, 1).nested(69, step)
+    }
+    const none = (b: MessageBuilder) =>
+      void b.u8(67, 1).nested(69, step => void step.u32(1, 3).u32(2, 8).string(3, 'sn1').string(6, 'poll'))
+    const fake = vnet({
+      [STEP]: () => [b => [none, arp, halted][count++]?.(b.u32(76, 40 + count))],
+      [GET_STATS]: () => [],
+    })
+    const { stdout, status } = await runMain('step', 'sn0', 'next', '--filter', 'ether proto 0x88b5')
+    expect([status, stdout.split('\n')[0]]).toEqual([0, 'step 2 of 5, red/sn1, queue 1: ndoStartXmit'])
+    const sent = askedOf(fake).filter(({ cmd }) => cmd === STEP)
+    expect(sent.map(({ attributes }) => attributes[76])).toEqual([undefined, u32(41), u32(42)])
+    count = 1
+    expect((await runMain('step', 'sn0', 'next', '--filter', 'arp and len = 300')).status).toBe(0)
+    expect(askedOf(fake).filter(({ cmd }) => cmd === STEP)).toHaveLength(4)
+    const { stderr, status: wrong } = await runMain('step', 'sn0', 'on', '--filter', 'icmp')
+    expect([wrong, stderr]).toEqual([2, expect.stringContaining('--filter belongs to `step IF next`')])
+  })
+
   test('step says where the frame is, also if the drops cannot be read after it', async () => {
     let isDone = false
     vnet({

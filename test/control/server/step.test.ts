@@ -44,7 +44,7 @@ describe('STEP', () => {
     port0.drain()
     const { halt: first } = await client.step(vnet, device)
     const place = { number: 1, device, queue: 0, next: 'read' }
-    expect(first).toEqual({ ...place, frame: undefined, source: undefined })
+    expect(first).toEqual({ ...place, frame: undefined, source: undefined, count: 0 })
 
     const { halt: second } = await client.step(vnet, device, 'next')
     const frame = { length: 60, bytes: expect.objectContaining({ length: 60 }) }
@@ -65,6 +65,20 @@ describe('STEP', () => {
     await client.step(vnet, device, 'next')
     expect(port1.received).toHaveLength(1)
     expect(await client.step(vnet, peer, 'off')).toEqual({ mode: 'off', every: 0, halt: undefined })
+  })
+
+  test('next for the halt of a client runs no other step', async () => {
+    const { client, vnet, device, port0 } = await served()
+    await client.step(vnet, device, 'on')
+    port0.transmit(flowFrame(0, 0))
+    port0.drain()
+    const { halt: read } = await client.step(vnet, device)
+    const both = [0, 1].map(() => client.step(vnet, device, 'next', { count: read?.count }))
+    expect((await Promise.all(both)).map(({ halt }) => [halt?.number, halt?.count])).toEqual([
+      [2, 1],
+      [2, 1],
+    ])
+    expect((await client.step(vnet, device, 'next', { count: 1 })).halt?.number).toBe(3)
   })
 
   test('step on with an interval steps by itself, and on without one stops that', async () => {

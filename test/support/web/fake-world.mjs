@@ -341,7 +341,7 @@ export class FakeWorld {
       type: 'step',
       id,
       mode: 'on',
-      step: { id, step: number, next: NEXT[step.at] ?? '', queue: 0, frame, source },
+      step: { id, step: number, next: NEXT[step.at] ?? '', queue: 0, count: step.at, frame, source },
     }
   }
 

@@ -2,8 +2,10 @@ import { describe, expect, test } from 'vitest'
 import type { StepInfo, VnetRow } from '../../../src/web/feed-types.ts'
 import { parseFilter } from '../../../src/web/page/frames-filter.ts'
 import {
+  changedBytes,
   changes,
   dropAfter,
+  isNewPath,
   isPassedOver,
   labelOf,
   noCodeWords,
@@ -15,7 +17,8 @@ import {
 } from '../../../src/web/page/step-model.ts'
 
 const vnets = [{ pid: 1, driver: 'snull', devices: [{ id: '1/red/sn1', label: 'red/sn1' }] }] as unknown as VnetRow[]
-const halt: StepInfo = { id: '1/red/sn1', step: 4, next: 'netifRx', queue: 2, frame: undefined, source: undefined }
+const where = { id: '1/red/sn1', step: 4, next: 'netifRx', queue: 2, count: 3 } as const
+const halt: StepInfo = { ...where, frame: undefined, source: undefined }
 
 /** A step with its waiting frame, which has an IPv4 header. */
 function at(step: StepInfo['step'], destination: string): StepInfo {
@@ -85,6 +88,24 @@ test('a changed field stays marked for the rest of the path, also after a step w
   const waiting = onPath(changed, sent, undefined)
   expect([...onPath(waiting, sent, at(4, '198.18.1.2'))]).toEqual([['IPv4/Destination', '198.18.0.2']])
   expect(onPath(changed, sent, at(1, '198.18.1.2')).size).toBe(0)
+})
+
+test('a changed field stays marked from an interrupt to the poll that follows it', () => {
+  const [sent, interrupt, poll] = [at(2, '198.18.0.2'), at(3, '198.18.1.2'), at(3, '198.18.1.2')]
+  const changed = onPath(undefined, sent, interrupt)
+  expect([...onPath(changed, interrupt, poll)]).toEqual([['IPv4/Destination', '198.18.0.2']])
+  expect([isNewPath(interrupt, poll), isNewPath(poll, at(1, '')), isNewPath(undefined, poll)]).toEqual([
+    false,
+    true,
+    false,
+  ])
+})
+
+test('the bytes that differ from the start of the path are marked, and those that were inserted', () => {
+  expect([...changedBytes('00112233', '00aa22bb')]).toEqual([1, 3])
+  expect([...changedBytes('00112233', '00118100112233')]).toEqual([2, 3, 4])
+  expect([...changedBytes('0011', '0011')]).toEqual([])
+  expect([...changedBytes('001122', '0022')]).toEqual([])
 })
 
 test('the fields of another frame are not changes', () => {
