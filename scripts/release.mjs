@@ -12,6 +12,8 @@ import { npm } from './setup/command.mjs'
 
 const root = resolve(import.meta.dirname, '..')
 const PACKAGES = ['.', 'packages/create-vnet-driver']
+/** Bytes of a packed package at most. */
+const SIZE_MAX = 3_000_000
 
 const args = process.argv.slice(2)
 const isDry = args.includes('--dry-run')
@@ -38,6 +40,13 @@ function isPublished(path) {
   return status === 0 && stdout.trim() === version
 }
 
+/** The size of a package with the files that are there now. */
+function sizeOf(path) {
+  const [program, ...words] = npm()
+  const pack = [...words, 'pack', '--dry-run', '--json', '--ignore-scripts']
+  return JSON.parse(execFileSync(program, pack, { cwd: join(root, path), encoding: 'utf8' }))[0].size
+}
+
 const unknown = args.find(word => word !== '--dry-run')
 if (unknown !== undefined) fail(`${unknown} is not an option: use --dry-run or none`, 2)
 
@@ -56,6 +65,10 @@ run('.', process.execPath, 'scripts/prebuild.mjs')
 const options = ['--access', 'public', '--tag', version.includes('-') ? 'next' : 'latest']
 if (isAction && !isDry) options.push('--provenance')
 if (isDry) options.push('--dry-run')
+for (const path of PACKAGES) {
+  const size = sizeOf(path)
+  if (size > SIZE_MAX) fail(`${nameOf(path)} has ${size} bytes when packed, at most ${SIZE_MAX} are allowed`)
+}
 for (const path of PACKAGES) {
   // A release that failed halfway continues with the other package.
   if (!isDry && isPublished(path)) console.log(`${nameOf(path)} ${version} is published already`)
