@@ -59,7 +59,7 @@ export function outcome(child: Child): Promise<Outcome> {
 
 const OUTPUT = { encoding: 'utf8', stdio: 'pipe' } as const
 
-export class OwnNetns {
+export class OwnNetns implements Disposable {
   readonly native = loadNative()
   readonly #made: Netns[] = []
   readonly #fds = new Set<number>()
@@ -139,6 +139,10 @@ export class OwnNetns {
     const commands = this.#made.splice(0).map(({ name }) => `netns del ${name}\n`)
     // It fails if the test has removed one.
     if (commands.length > 0) spawnSync('ip', ['-force', '-batch', '-'], { input: commands.join('') })
+  }
+
+  [Symbol.dispose](): void {
+    this.remove()
   }
 
   #spawn(netns: string, command: string | readonly string[]): Child {
