@@ -4,24 +4,19 @@ import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import http from 'node:http'
 import { dirname } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createLab, type Lab, type LabNamespace, type LabRouter } from '../../../src/testing/index.ts'
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { LabNamespace, LabRouter } from '../../../src/testing/index.ts'
+import { client, lab, server } from '../../support/client-and-server.ts'
 
-let lab: Lab
-let client: LabNamespace
-let server: LabNamespace
 let internet: LabRouter
 let router: LabRouter
 
 /** client - router - internet - server, which has only IPv4. */
 beforeEach(async () => {
-  lab = await createLab({ seed: 7 })
-  ;[client, server] = lab.namespaces('client', 'server')
   internet = await lab.router('internet')
   await lab.cable(server, internet, { addresses: [['192.0.2.1/24'], ['192.0.2.2/24']] })
   router = await lab.router('router', { inside: [client], outside: internet, preset: 'ipv6-only' })
 })
-afterEach(() => lab.close())
 
 const SERVER = '64:ff9b::c000:201'
 /** The router's IPv4 address outside. */

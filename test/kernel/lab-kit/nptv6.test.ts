@@ -1,23 +1,18 @@
 /** NPTv6 between hosts with unique local addresses and hosts outside, in both directions. */
 import { once } from 'node:events'
 import http from 'node:http'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createLab, type Lab, type LabNamespace, type LabRouter } from '../../../src/testing/index.ts'
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { LabNamespace, LabRouter } from '../../../src/testing/index.ts'
+import { client, lab, server } from '../../support/client-and-server.ts'
 
-let lab: Lab
-let client: LabNamespace
-let server: LabNamespace
 let internet: LabRouter
 let router: LabRouter
 
 /** client - router - internet - server. */
 beforeEach(async () => {
-  lab = await createLab({ seed: 7 })
-  ;[client, server] = lab.namespaces('client', 'server')
   internet = await lab.router('internet', { inside: [server] })
   router = await lab.router('router', { inside: [client], outside: internet, nat: 'nptv6' })
 })
-afterEach(() => lab.close())
 
 const v6 = (host: LabNamespace) => host.addresses.find(each => each.includes(':'))!
 const outside = (host = client) => router.addressesOutside(host)[0]!

@@ -5,19 +5,9 @@ import { readFileSync } from 'node:fs'
 import http from 'node:http'
 import type { Readable, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { createLab, type Lab, type LabNamespace } from '../../../src/testing/index.ts'
+import { expect, test } from 'vitest'
 import { isAlive } from '../../../src/testing/lab/processes.ts'
-
-let lab: Lab
-let client: LabNamespace
-let server: LabNamespace
-
-beforeEach(async () => {
-  lab = await createLab()
-  ;[client, server] = lab.namespaces('client', 'server')
-})
-afterEach(() => lab.close())
+import { client, lab, server } from '../../support/client-and-server.ts'
 
 /** Reads the first line that a program prints. */
 async function firstLine({ stdout }: ChildProcess): Promise<string> {

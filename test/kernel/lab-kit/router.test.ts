@@ -3,18 +3,9 @@ import type { RemoteInfo, Socket } from 'node:dgram'
 import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createLab, type Lab, type LabNamespace, type LabRouterOptions } from '../../../src/testing/index.ts'
-
-let lab: Lab
-let client: LabNamespace
-let server: LabNamespace
-
-beforeEach(async () => {
-  lab = await createLab({ seed: 7 })
-  ;[client, server] = lab.namespaces('client', 'server')
-})
-afterEach(() => lab.close())
+import { describe, expect, test } from 'vitest'
+import type { LabNamespace, LabRouterOptions } from '../../../src/testing/index.ts'
+import { client, lab, server } from '../../support/client-and-server.ts'
 
 const NATS = ['masquerade', 'full-cone', 'restricted', 'port-restricted', 'symmetric'] as const
 

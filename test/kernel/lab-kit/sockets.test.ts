@@ -7,19 +7,10 @@ import http2 from 'node:http2'
 import https from 'node:https'
 import net from 'node:net'
 import { text } from 'node:stream/consumers'
-import { afterAll, afterEach, beforeEach, expect, test } from 'vitest'
-import { createLab, type Lab, type LabNamespace } from '../../../src/testing/index.ts'
+import { afterAll, beforeEach, expect, test } from 'vitest'
+import { client, lab, server } from '../../support/client-and-server.ts'
 
-let lab: Lab
-let client: LabNamespace
-let server: LabNamespace
-
-beforeEach(async () => {
-  lab = await createLab()
-  ;[client, server] = lab.namespaces('client', 'server')
-  await lab.cable(client, server)
-})
-afterEach(() => lab.close())
+beforeEach(async () => void (await lab.cable(client, server)))
 
 const openssl = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=server -days 2'
 const pem = execFileSync('openssl', [...openssl.split(' '), '-addext', 'subjectAltName=DNS:server', '-keyout', '-'], {
