@@ -6,7 +6,6 @@ import {
   FLAG_OUTBOUND,
   FLAG_TCP_SEGMENTATION_OFFLOADED,
 } from '../../src/capture/packet.ts'
-import { CaptureReader } from '../../src/capture/reader.ts'
 import type { CaptureRecord } from '../../src/capture/record.ts'
 import { driver as cableDriver } from '../../src/drivers/cable.ts'
 import type { DeviceWire } from '../../src/netdev/device-wire.ts'
@@ -17,6 +16,7 @@ import { SKB_DROP_REASON_RX_CRC } from '../../src/skb/drop-reason.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-buff.ts'
 import type { MemoryPort } from '../../src/testing/memory-port.ts'
 import { buildFrame, plain, plain6 } from '../packet/frames.ts'
+import { recordsIn } from '../support/capture-records.ts'
 import { addDevice, addDriver, type MemoryNet, memoryNets } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
@@ -53,11 +53,8 @@ function captureOf({ net }: MemoryNet, options: Partial<CaptureSetup> = {}, want
 }
 
 function packets(file: Uint8Array, each: (record: CaptureRecord) => void = () => {}): Seen[] {
-  const reader = new CaptureReader('capture')
-  reader.push(file)
-  reader.end()
   const seen: Seen[] = []
-  for (let record = reader.next(); record !== undefined; record = reader.next()) {
+  for (const record of recordsIn(file)) {
     each(record)
     const ns = (record.seconds - START.seconds) * 1e9 + record.nanoseconds - START.nanoseconds
     const [comment] = record.comments

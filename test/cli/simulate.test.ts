@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { type CapturedPacket, FLAG_INBOUND, FLAG_OUTBOUND } from '../../src/capture/packet.ts'
 import { writePcapHeader, writePcapPacket } from '../../src/capture/pcap-writer.ts'
 import { writeInterface, writePacket, writeSection } from '../../src/capture/pcapng-writer.ts'
-import { CaptureReader } from '../../src/capture/reader.ts'
+import { recordsIn } from '../support/capture-records.ts'
 import { fileDirectory } from '../support/fresh-directory.ts'
 import { runMain } from '../support/run-main.ts'
 import { plainFrame } from '../support/wire.ts'
@@ -43,11 +43,8 @@ function pcap(name: string, packets: readonly CapturedPacket[]): string {
 
 /** The packets of a capture. */
 function packetsOf(path: string) {
-  const file = new CaptureReader(path)
-  file.push(readFileSync(path))
-  file.end()
   const packets = []
-  for (let record = file.next(); record !== undefined; record = file.next()) {
+  for (const record of recordsIn(path)) {
     const { seconds, nanoseconds, interfaceIndex, originalLength, frame } = record
     packets.push({
       ms: (seconds - SECONDS) * 1000 + (nanoseconds - 5) / MS,

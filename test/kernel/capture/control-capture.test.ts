@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { CaptureFile } from '../../../src/capture/capture-file.node.ts'
-import { CaptureReader } from '../../../src/capture/reader.ts'
 import { type CaptureStream, ControlClient, type FoundDevice, findVnets } from '../../../src/control/index.ts'
 import { loadNative } from '../../../src/linux/native.ts'
+import { recordsIn } from '../../support/capture-records.ts'
 import { endedAfterEach } from '../../support/ends.ts'
 import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 import { heldMiB, holding } from '../../support/held-memory.ts'
@@ -77,11 +77,8 @@ async function untilWritten(path: string): Promise<void> {
 
 /** The frames of a file: `INTERFACE NUMBER`, `!` if it was dropped. */
 function framesIn(path: string): string[] {
-  const reader = new CaptureReader(path)
-  reader.push(readFileSync(path))
-  reader.end()
   const frames: string[] = []
-  for (let record = reader.next(); record !== undefined; record = reader.next()) {
+  for (const record of recordsIn(path)) {
     frames.push(`${record.interfaceName} ${record.frame[59]}${record.verdict === undefined ? '' : '!'}`)
   }
   return frames

@@ -1,10 +1,10 @@
 /** Captures of the links of labs, and what every kind of link takes. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
-import { CaptureReader } from '../../../src/capture.ts'
 import { createLab, type LabNamespace } from '../../../src/testing/index.ts'
+import { recordsIn } from '../../support/capture-records.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'vnet-test-captures-'))
 afterEach(() => {
@@ -14,11 +14,8 @@ afterEach(() => {
 
 /** The interfaces of a capture that have a packet. */
 function sendersIn(path: string): string[] {
-  const reader = new CaptureReader(path)
-  reader.push(readFileSync(path))
-  reader.end()
   const names = new Set<string>()
-  for (let packet = reader.next(); packet !== undefined; packet = reader.next()) names.add(packet.interfaceName ?? '')
+  for (const packet of recordsIn(path)) names.add(packet.interfaceName ?? '')
   return [...names].sort()
 }
 
@@ -141,11 +138,8 @@ test('the comment of a dropped packet has the number of frame.packet_id in both 
   for (const fault of faults) await fault.hit()
   const [path = ''] = lab.keepCaptures()
   await lab.close()
-  const reader = new CaptureReader(path)
-  reader.push(readFileSync(path))
-  reader.end()
   const ids = new Set<string>()
-  for (let packet = reader.next(); packet !== undefined; packet = reader.next()) {
+  for (const packet of recordsIn(path)) {
     const { comments = [], packetId } = packet
     for (const comment of comments) {
       const [, direction, number, id = number] = /wire (ab|ba), .*packet (\d+)\)(?:, id (\d+))?$/.exec(comment) ?? []

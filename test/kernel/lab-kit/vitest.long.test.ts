@@ -2,7 +2,7 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { CaptureReader } from '../../../src/capture.ts'
+import { recordsIn } from '../../support/capture-records.ts'
 import { Consumer } from '../../support/consumer.ts'
 import { rootless, TREE } from '../../support/ordinary-user.ts'
 
@@ -56,12 +56,7 @@ function results(stdout: string) {
 
 /** The number of packets of a capture, which is complete. */
 function packetsIn(path: string): number {
-  const reader = new CaptureReader(path)
-  reader.push(readFileSync(path))
-  reader.end()
-  let count = 0
-  while (reader.next() !== undefined) count++
-  return count
+  return [...recordsIn(path)].length
 }
 
 const FAILING = { passes: 'passed', fails: 'failed', 'times out': 'failed', 'does not end': 'failed' }

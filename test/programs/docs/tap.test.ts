@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { reasonToSkipKernelTests } from '../../../scripts/kernel-tests.mjs'
-import { CaptureReader } from '../../../src/capture.ts'
+import { recordsIn } from '../../support/capture-records.ts'
 import { freshDirectory } from '../../support/fresh-directory.ts'
 import { type Child, type Netns, OwnNetns } from '../../support/netns.ts'
 import { startStreams } from '../../support/verified-streams.ts'
@@ -126,11 +126,8 @@ process.exit()
   )
   const output = execFileSync(process.execPath, [file], { cwd: directory, encoding: 'utf8' })
   expect(output).toBe('ready\ntap_read_frames_total 1\ntap_written_frames_total 1\ntap_dropped_frames_total 0\n\n')
-  const reader = new CaptureReader('watch.pcapng')
-  reader.push(readFileSync(join(directory, 'watch.pcapng')))
-  reader.end()
-  expect(reader.next()).toMatchObject({ capturedLength: 60, originalLength: 60 })
-  expect(reader.next()).toBeUndefined()
+  const captured = [...recordsIn(join(directory, 'watch.pcapng'))]
+  expect(captured).toMatchObject([{ capturedLength: 60, originalLength: 60 }])
 })
 
 kernelTest('a program of the page reads the interface that its helper made and passed on', async () => {
