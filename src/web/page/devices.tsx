@@ -92,11 +92,11 @@ function Row({ app, device, view, isMarked }: RowProps) {
           {label}
         </span>
         {drops !== '0' && (
-          <span class="drops" title="frames dropped per second">
+          <span class="drops small drop number" title="frames dropped per second">
             {`−${drops}`}
           </span>
         )}
-        <span class="rate" title="frames per second, both ways">
+        <span class="rate small muted number" title="frames per second, both ways">
           {frames === '0' ? '' : `${frames}/s`}
         </span>
       </a>

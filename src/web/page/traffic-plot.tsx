@@ -1,6 +1,6 @@
 /** One plot: a heading, the lines with their values, and the drawing, which uPlot makes. */
 import type { Signal } from '@preact/signals'
-import { useLayoutEffect, useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { formatNumber } from '../../base/quantity.ts'
 import type { PageEvent } from './events.tsx'
 import { useWidth } from './hooks.ts'
@@ -53,8 +53,9 @@ export function Plot(props: PlotProps) {
   /** The sample at the cursor. */
   const [index, setIndex] = useState<number>()
   const chart = useRef<uPlot | undefined>(undefined)
-  const latest = useRef(props)
-  latest.current = props
+  const colours = useMemo(readColours, [scheme])
+  const latest = useRef({ ...props, colours })
+  latest.current = { ...props, colours }
   const isHidden = lines.length === 0 && spec.empty === undefined
   const made = JSON.stringify(lines.map(({ label, colour, isDashed }) => [label, colour, isDashed]))
   useLayoutEffect(() => {
@@ -130,12 +131,12 @@ function dataOf({ times, lines }: PlotContent): uPlot.AlignedData {
   return [[...times], ...values]
 }
 
-type Latest = { readonly current: PlotProps }
+type Colours = ReturnType<typeof readColours>
+type Latest = { readonly current: PlotProps & { readonly colours: Colours } }
 
-function optionsOf({ current: { spec, content, zoom } }: Latest, width: number): uPlot.Options {
-  const colours = readColours()
+function optionsOf({ current: { spec, content, zoom, colours } }: Latest, width: number): uPlot.Options {
   const { unit, floor } = spec
-  const font = `13px ${colours.sans}`
+  const font = `13px ${getComputedStyle(document.body).fontFamily}`
   const axis: uPlot.Axis = {
     font,
     stroke: colours.muted,
@@ -188,13 +189,12 @@ function hooksOf(latest: Latest, moved: (chart: uPlot) => void): uPlot.Hooks.Arr
     chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false)
     latest.current.zoom(range)
   }
-  return { setSelect: [dragged], setCursor: [moved], draw: [chart => drawEvents(chart, latest.current.events)] }
+  return { setSelect: [dragged], setCursor: [moved], draw: [chart => drawEvents(chart, latest.current)] }
 }
 
 /** Draws a line at the time of each event. */
-function drawEvents({ ctx, bbox, scales, valToPos }: uPlot, events: readonly PageEvent[]): void {
+function drawEvents({ ctx, bbox, scales, valToPos }: uPlot, { events, colours }: Latest['current']): void {
   const { min = 0, max = 0 } = scales.x
-  const colours = readColours()
   ctx.save()
   ctx.lineWidth = devicePixelRatio
   ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio])
@@ -220,8 +220,13 @@ function timeOfAxis(time: number, step: number): string {
   return step >= 60 ? text.slice(0, 5) : text
 }
 
-function readColours(): Readonly<Record<LineColour | 'line' | 'sans', string>> {
-  const style = getComputedStyle(document.documentElement)
-  const names = [...COLOURS, 'line', 'sans'] as const
-  return Object.fromEntries(names.map(name => [name, style.getPropertyValue(`--${name}`).trim()])) as never
+/** A canvas does not know the variables of a style, so an element computes their colours. */
+function readColours(): Readonly<Record<LineColour | 'line', string>> {
+  const element = document.body.appendChild(document.createElement('i'))
+  const colours = [...COLOURS, 'line'].map(name => {
+    element.style.color = `var(--${name})`
+    return [name, getComputedStyle(element).color]
+  })
+  element.remove()
+  return Object.fromEntries(colours)
 }

@@ -129,7 +129,7 @@ function Traffic({ app, state }: { readonly app: App; readonly state: State }) {
   return (
     <div class="traffic stack close">
       <div class="row">
-        <fieldset class="choices" aria-label="Time shown">
+        <fieldset class="row" aria-label="Time shown">
           {WINDOWS.map(seconds => (
             <button
               key={seconds}
