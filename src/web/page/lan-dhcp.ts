@@ -32,16 +32,14 @@ export class DhcpConversations {
     this.list.length = 0
   }
 
-  /** Takes frames. Returns whether any was of DHCP. */
-  take(frames: readonly FrameRow[]): boolean {
-    let any = false
-    for (const frame of frames) any = this.#take(frame) || any
-    return any
+  /** Takes frames, of which only those of DHCP matter. */
+  take(frames: readonly FrameRow[]): void {
+    for (const frame of frames) this.#take(frame)
   }
 
-  #take(frame: FrameRow): boolean {
+  #take(frame: FrameRow): void {
     const fields = dhcpFields(frame)
-    if (fields === undefined) return false
+    if (fields === undefined) return
     const { client, transaction, hostname, ...message } = fields
     const at = this.list.findIndex(each => each.client === client && each.transaction === transaction)
     const [known] = at < 0 ? [] : this.list.splice(at, 1)
@@ -51,7 +49,6 @@ export class DhcpConversations {
     if (conversation.messages.length > MOST_MESSAGES) conversation.messages.shift()
     this.list.unshift(conversation)
     if (this.list.length > MOST) this.list.pop()
-    return true
   }
 }
 

@@ -1,7 +1,4 @@
-/**
- * The picture of a segment as numbers: a trunk at the left, a rail for each row, and below each
- * rail the boxes of ports or hosts that hang on it. It fits any width.
- */
+/** The boxes in the picture of a segment: its ports and hosts, each with its addresses. */
 import type { FeedMessage } from '../feed-types.ts'
 import { whole } from './traffic-units.ts'
 
@@ -86,69 +83,4 @@ function cut(boxes: readonly Box[], most: number, all: number, what: string): re
 
 export function count(n: number, noun: string): string {
   return `${whole(n)} ${noun}${n === 1 ? '' : 's'}`
-}
-
-export interface PlacedBox extends Box {
-  readonly x: number
-  readonly y: number
-  readonly width: number
-  readonly height: number
-}
-
-export interface Picture {
-  readonly height: number
-  readonly boxes: readonly PlacedBox[]
-  /** One for each row of boxes. */
-  readonly rails: readonly { readonly x: number; readonly end: number; readonly y: number }[]
-  readonly titles: readonly { readonly text: string; readonly x: number; readonly y: number }[]
-  /** Joins the rails at the left. */
-  readonly trunk: { readonly x: number; readonly y: number; readonly end: number }
-}
-
-const TRUNK = 8
-const LEFT = 24
-const GAP = 8
-const BOX_MIN = 156
-const BOX_MAX = 240
-/** From a rail down to its boxes, and from these to the next rail. */
-export const STUB = 12
-const BELOW = 20
-const TITLE = 28
-export const LINE = 18
-export const PADDING = 8
-
-/** Returns how many boxes fit beside each other into `width` pixels. */
-export function columnsIn(width: number): number {
-  return Math.max(1, Math.floor((width - LEFT + GAP) / (BOX_MIN + GAP)))
-}
-
-/** Places the groups in `width` pixels. */
-export function layout(groups: readonly BoxGroup[], width: number): Picture {
-  const room = Math.max(BOX_MIN, width - LEFT)
-  const columns = columnsIn(width)
-  const boxWidth = Math.min(BOX_MAX, Math.floor((room + GAP) / columns) - GAP)
-  const boxes: PlacedBox[] = []
-  const rails: { x: number; end: number; y: number }[] = []
-  const titles: { text: string; x: number; y: number }[] = []
-  let y = 0
-  for (const group of groups) {
-    titles.push({ text: group.title, x: LEFT, y: y + TITLE - 10 })
-    y += TITLE
-    for (let from = 0; from < group.boxes.length; from += columns) {
-      const row = group.boxes.slice(from, from + columns)
-      const height = Math.max(...row.map(({ lines }) => lines.length)) * LINE + 2 * PADDING
-      const placed = row.map((box, i) => ({
-        ...box,
-        x: LEFT + i * (boxWidth + GAP),
-        y: y + STUB,
-        width: boxWidth,
-        height,
-      }))
-      rails.push({ x: TRUNK, end: (placed.at(-1)?.x ?? LEFT) + boxWidth / 2, y })
-      boxes.push(...placed)
-      y += STUB + height + BELOW
-    }
-  }
-  const trunk = { x: TRUNK, y: rails[0]?.y ?? 0, end: rails.at(-1)?.y ?? 0 }
-  return { height: Math.max(0, y - BELOW + 1), boxes, rails, titles, trunk }
 }

@@ -9,7 +9,7 @@ import { DhcpConversations, type DhcpTransaction } from './lan-dhcp.ts'
 import { Picture } from './lan-drawing.tsx'
 import type { SegmentPicture } from './lan-picture.ts'
 import { COLUMNS, cellsOf, found, PARTS, type SegmentPart } from './lan-tables.ts'
-import { whole } from './traffic-units.ts'
+import { clockText, whole } from './traffic-units.ts'
 
 const COUNTERS = { frames: 'Frames of the segment', dropped: 'Dropped', answered: 'Answered by hosts' } as const
 
@@ -219,9 +219,9 @@ function Conversations({ dhcp, mayChange }: { readonly dhcp: Dhcp; readonly mayC
 function Conversation({ client, hostname, messages }: DhcpTransaction) {
   const start = messages[0]?.time ?? 0
   return (
-    <li>
-      <span class="head">
-        <time class="muted">{new Date(start).toLocaleTimeString('en-GB')}</time>
+    <li class="row">
+      <span class="row head">
+        <time class="muted">{clockText(start / 1000)}</time>
         <span class="mono">{[client, hostname].filter(Boolean).join(' ')}</span>
       </span>
       {messages.map(({ type, address, time, dropped }, i) => {
@@ -230,7 +230,7 @@ function Conversation({ client, hostname, messages }: DhcpTransaction) {
         const other = address !== messages[i - 1]?.address && address
         const about = [other, later, dropped !== undefined && `dropped: ${dropped}`].filter(Boolean).join(' ')
         return (
-          <span key={i} class="message">
+          <span key={i} class="row">
             <span class={`tag ${kind}`}>{type}</span>
             <span class="muted">{about}</span>
           </span>

@@ -6,7 +6,7 @@ import type { CommandRequest, CommandResult, DeviceId, FeedMessage, PageCommand,
 import { type App, LAST_TYPES, type Last, type LastType, type View } from './app.ts'
 import { DeviceList } from './devices.tsx'
 import { peerOf } from './driver-model.ts'
-import { stateOf } from './driver-text.ts'
+import { stateOf, type Tone } from './driver-text.ts'
 import { changeText, eventOf, type PageEvent } from './events.tsx'
 import { FeedReader, type FeedState } from './feed.ts'
 import { isCommandKey, useNow } from './hooks.ts'
@@ -21,12 +21,12 @@ const MOMENTARY: readonly Want[] = ['parts', 'wire', 'late', 'segment']
 const NOTICES_MAX = 3
 const EVENTS_MAX = 500
 
-const WORDS: Readonly<Record<FeedState, string>> = {
-  connecting: 'connecting',
-  live: 'live',
-  lost: 'not connected',
-  refused: 'refused',
-  foreign: 'not trusted',
+const WORDS: Readonly<Record<FeedState, readonly [text: string, tone: Tone]>> = {
+  connecting: ['connecting', 'warn'],
+  live: ['live', 'ok'],
+  lost: ['not connected', 'drop'],
+  refused: ['refused', 'drop'],
+  foreign: ['not trusted', 'drop'],
 }
 const SENTENCES: Readonly<Partial<Record<FeedState, string>>> = {
   lost: 'The server does not answer. What is shown is not up to date.',
@@ -257,6 +257,7 @@ export class Page implements App {
   #frame() {
     const view = this.#view.value
     const state = this.#state.value
+    const [text, tone] = WORDS[state]
     const trouble = this.#trouble.value
     const isOpen = this.#isListOpen.value
     const place = useRef<HTMLDivElement>(null)
@@ -288,8 +289,8 @@ export class Page implements App {
           >
             ?
           </button>
-          <span class="connection" role="status" data-state={state}>
-            {WORDS[state]}
+          <span class="connection row" role="status" data-state={state}>
+            <span class={`lamp ${tone}`} /> {text}
           </span>
         </header>
         <section class="notices" aria-label="Notices">

@@ -1,6 +1,6 @@
-/** The picture of a segment as numbers. */
+/** The boxes in the picture of a segment. */
 import { describe, expect, test } from 'vitest'
-import { type BoxGroup, groupsOf, layout, type SegmentPicture } from '../../../src/web/page/lan-picture.ts'
+import { type BoxGroup, groupsOf, type SegmentPicture } from '../../../src/web/page/lan-picture.ts'
 
 const host = (i: number, router = false) => ({
   name: router ? 'gateway' : `host${i}`,
@@ -63,46 +63,4 @@ test('unlisted hosts are counted too', () => {
   const hosts = Array.from({ length: 20 }, (_, i) => host(i, i === 0))
   const { title, boxes } = groupsOf(segment({ hosts }), 12, 100_001)[1] as BoxGroup
   expect([title, boxes.at(-1)?.lines[0]]).toEqual(['100,001 hosts', '99,990 more hosts'])
-})
-
-describe('layout', () => {
-  const boxes = (n: number): BoxGroup['boxes'] =>
-    Array.from({ length: n }, (_, i) => ({ kind: 'port', lines: [`lan${i}`, '198.18.0.1'] }))
-  const groups: BoxGroup[] = [
-    { title: '3 ports', boxes: boxes(3) },
-    { title: '30 hosts', boxes: boxes(30) },
-  ]
-
-  test.each([200, 358, 720, 1400])('in %d pixels no box leaves the picture or lies on another', width => {
-    const { boxes, height } = layout(groups, width)
-    expect(boxes).toHaveLength(33)
-    for (const [i, box] of boxes.entries()) {
-      expect(box.x).toBeGreaterThan(0)
-      expect(box.x + box.width).toBeLessThanOrEqual(width)
-      expect(box.y + box.height).toBeLessThan(height)
-      for (const other of boxes.slice(0, i)) {
-        const isBeside = other.x + other.width <= box.x || box.x + box.width <= other.x
-        const isBelow = other.y + other.height <= box.y || box.y + box.height <= other.y
-        expect(isBeside || isBelow).toBe(true)
-      }
-    }
-  })
-
-  test('each row of boxes hangs on a rail, and the trunk joins all rails', () => {
-    const { boxes, rails, trunk } = layout(groups, 720)
-    const rows = [...new Set(boxes.map(({ y }) => y))]
-    expect(rails).toHaveLength(rows.length)
-    for (const [i, rail] of rails.entries()) {
-      expect(rail.y).toBeLessThan(rows[i] as number)
-      expect(rail.x).toBe(trunk.x)
-      const last = boxes.filter(({ y }) => y === rows[i]).at(-1)
-      expect(rail.end).toBe((last?.x ?? 0) + (last?.width ?? 0) / 2)
-    }
-    expect([trunk.y, trunk.end]).toEqual([rails[0]?.y, rails.at(-1)?.y])
-  })
-
-  test('a segment without anything has no rails', () => {
-    const { boxes, rails } = layout([{ title: '0 ports', boxes: [] }], 400)
-    expect([boxes, rails]).toEqual([[], []])
-  })
 })
