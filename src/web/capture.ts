@@ -1,4 +1,5 @@
 /** GET /capture: the frames of a device as a pcapng file, until the client closes it. */
+import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { ControlClient, FoundDevice } from '../control/index.ts'
 
@@ -14,7 +15,11 @@ export async function sendCapture(
   response: ServerResponse,
 ): Promise<void> {
   const stream = await client.capture(device.vnet, { devices: [device], filter })
-  const end = () => void stream[Symbol.asyncDispose]()
+  const closed = new AbortController()
+  const end = () => {
+    closed.abort()
+    void stream[Symbol.asyncDispose]()
+  }
   response.on('close', end)
   if (response.destroyed) return end()
   const headers = {
@@ -26,21 +31,7 @@ export async function sendCapture(
   response.socket?.setTimeout(0)
   for await (const bytes of stream) {
     // A copy, because the bytes are valid until the next are read.
-    if (!response.write(bytes.slice())) await drained(response)
+    if (!response.write(bytes.slice())) await once(response, 'drain', { signal: closed.signal }).catch(() => {})
   }
   response.end()
-}
-
-/** Settles when there is room for more, or the client has disconnected. */
-function drained(response: ServerResponse): Promise<void> {
-  if (response.destroyed) return Promise.resolve()
-  return new Promise(resolve => {
-    const done = () => {
-      response.off('drain', done)
-      response.off('close', done)
-      resolve()
-    }
-    response.on('drain', done)
-    response.on('close', done)
-  })
 }

@@ -3,6 +3,7 @@
  * when no page has been open for ten minutes.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import { VnetError } from '../base/errno.ts'
 import { addressesOf } from '../control/client/addresses.ts'
 import { directoriesOf, type FindOptions, type FoundDevice, findVnets } from '../control/client/find.ts'
@@ -212,7 +213,7 @@ export class Vnets {
     const all = [...vnets].map(async vnet => {
       for (const stats of await this.#statsOf(vnet)) found.set(keyOf(vnet, stats), stats)
     })
-    await within(LATE_MS, Promise.all(all))
+    await Promise.race([Promise.all(all), sleep(LATE_MS, undefined, { ref: false })])
     const devices = [...this.#devices].flatMap(([id, device]) => {
       const stats = found.get(keyOf(device.vnet, device))
       return stats === undefined ? [] : [deviceCounters(id, stats)]
@@ -278,15 +279,6 @@ export function problemOf({ code, syscall, message }: VnetError): string {
   if (code !== 'ETIMEDOUT') return message
   const name = syscall.replace(/^.* of (?=vnet )/, '')
   return `${name} did not reply in time: it may be stopped, in a debugger, or in a driver that does not return`
-}
-
-/** Waits for a promise, but no longer than `ms`. */
-async function within(ms: number, promise: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const over = new Promise(resolve => {
-    timer = setTimeout(resolve, ms)
-  })
-  await Promise.race([promise, over]).finally(() => clearTimeout(timer))
 }
 
 function isSame(device: FoundDevice, before: FoundDevice | undefined): boolean {
