@@ -48,7 +48,6 @@ export function Item({ box, item, perSecond }: ItemProps) {
   if (item.kind === 'fold') return <Fold box={box} item={item} />
   const shown = describe(item, perSecond)
   if (isRing(item, box.group)) return <Ring box={box} shown={shown} />
-  if (isDense(box.group)) return <Line box={box} shown={shown} />
   return <Row box={box} shown={shown} capacity={item.kind === 'part' ? item.part.capacity : undefined} />
 }
 
@@ -79,15 +78,22 @@ function cellsOf(cells: number, filled: number, cell: (i: number, name: string) 
   return <g class="cells">{all}</g>
 }
 
+/**
+ * A name and a value, and below them cells and a note. In a dense group the note is beside the
+ * value, and the cells are a thin bar.
+ */
 function Row({ box, shown, capacity }: ShapeProps & { readonly capacity: number | undefined }) {
-  const { x, y, width } = box
+  const { x, y, width, group } = box
+  const isThin = isDense(group)
   const noteLength = capacity === undefined ? 'holds 1.23k'.length : 2 * Math.max(3, places(capacity).length) + 1
-  const noteWidth = CHARACTER * noteLength + 4
-  const value = clip(shown.value, width)
+  const noteWidth = isThin ? 0 : CHARACTER * noteLength + 4
+  const beside = [shown.value, shown.note].filter(words => words !== '' && words !== NOTHING_HELD).join(', ')
+  const value = isThin ? clip(beside, width - 8 * CHARACTER) : clip(shown.value, width)
   const nameWidth = width - (value === '' ? 0 : (value.length + 1) * CHARACTER)
   const cells = Math.min(shown.cells, Math.floor((width - noteWidth) / 4))
   const filled = shown.cells === 0 ? 0 : Math.ceil((shown.filled * cells) / shown.cells)
   const step = Math.min(10, (width - noteWidth) / cells)
+  const bar = isThin ? { y: y + LINE - 1, height: 4 } : { y: y + LINE + 3, height: 10 }
   const isLeft = shown.cells === 0
   return (
     <Shape box={box} shown={shown}>
@@ -98,32 +104,13 @@ function Row({ box, shown, capacity }: ShapeProps & { readonly capacity: number 
         {value}
       </text>
       {cellsOf(cells, filled, (i, name) => (
-        <rect key={i} class={name} x={x + i * step} y={y + LINE + 3} width={Math.max(1.5, step - 1)} height={10} />
+        <rect key={i} class={name} x={x + i * step} width={Math.max(1.5, step - 1)} {...bar} />
       ))}
-      <text class="note" x={isLeft ? x : x + width} y={y + LINE + 13} text-anchor={isLeft ? 'start' : 'end'}>
-        {clip(shown.note, isLeft ? width : noteWidth)}
-      </text>
-    </Shape>
-  )
-}
-
-/** One line, and a thin bar below it. */
-function Line({ box, shown }: ShapeProps) {
-  const { x, y, width } = box
-  const beside = [shown.value, shown.note].filter(words => words !== '' && words !== NOTHING_HELD).join(', ')
-  const value = clip(beside, width - 8 * CHARACTER)
-  const step = Math.min(10, width / shown.cells)
-  return (
-    <Shape box={box} shown={shown}>
-      <text class="name" x={x} y={y + 13}>
-        {clip(shown.name, width - (value.length + 1) * CHARACTER)}
-      </text>
-      <text class="value" x={x + width} y={y + 13} text-anchor="end">
-        {value}
-      </text>
-      {cellsOf(shown.cells, shown.filled, (i, name) => (
-        <rect key={i} class={name} x={x + i * step} y={y + LINE - 1} width={Math.max(1.5, step - 1)} height={4} />
-      ))}
+      {!isThin && (
+        <text class="note" x={isLeft ? x : x + width} y={y + LINE + 13} text-anchor={isLeft ? 'start' : 'end'}>
+          {clip(shown.note, isLeft ? width : noteWidth)}
+        </text>
+      )}
     </Shape>
   )
 }

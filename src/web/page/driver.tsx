@@ -25,6 +25,7 @@ import { drawn, useWidth } from './hooks.ts'
 import { placeHash } from './place.ts'
 import { Heads } from './table.tsx'
 import { stageName } from './traffic-history.ts'
+import { whole } from './traffic-units.ts'
 
 const COLUMNS = ['interface', 'frames/s', 'bit/s', 'frames', 'bytes', 'dropped', 'errors', 'timeouts'] as const
 /** A narrow page does without the `whole` numbers. */
@@ -271,11 +272,11 @@ function Numbers({ devices, rates }: { readonly devices: readonly DeviceRow[]; r
           [
             rate === undefined ? '' : formatNumber(rate[`${direction}Packets`]),
             rate === undefined ? '' : formatNumber(rate[`${direction}Bits`]),
-            (counters?.[`${direction}Packets`] ?? 0).toLocaleString('en'),
-            (counters?.[`${direction}Bytes`] ?? 0).toLocaleString('en'),
+            whole(counters?.[`${direction}Packets`] ?? 0),
+            whole(counters?.[`${direction}Bytes`] ?? 0),
             counters?.drops[direction] ?? {},
-            (counters?.[`${direction}Errors`] ?? 0).toLocaleString('en'),
-            direction === 'tx' ? (counters?.txTimeouts ?? 0).toLocaleString('en') : '',
+            whole(counters?.[`${direction}Errors`] ?? 0),
+            direction === 'tx' ? whole(counters?.txTimeouts ?? 0) : '',
           ],
         ] as const,
     )
@@ -312,10 +313,10 @@ function Drops({ drops }: { readonly drops: Readonly<Record<string, number>> }) 
   const sum = reasons.reduce((total, [, count]) => total + count, 0)
   return (
     <>
-      {reasons.length > 1 && `${sum.toLocaleString('en')}: `}
+      {reasons.length > 1 && `${whole(sum)}: `}
       {reasons.map(([reason, count], i) => (
         <span key={reason}>
-          {`${i === 0 ? '' : ', '}${count.toLocaleString('en')} `}
+          {`${i === 0 ? '' : ', '}${whole(count)} `}
           <abbr class={reason === HARMLESS ? 'muted' : 'drop'} title={CAUSES[reason]}>
             {reason}
           </abbr>

@@ -3,19 +3,16 @@ import { BlockWalker } from '../../capture/block-walker.ts'
 import { Input } from '../../capture/input.ts'
 import { ENHANCED_PACKET, SECTION_HEADER } from '../../capture/pcapng.ts'
 import { vnetLine } from './command-line.ts'
-import { clockText } from './traffic-units.ts'
 
 /** The most bytes that a page captures: it keeps them in memory. */
 export const CAPTURE_MAX = 256 * 1024 * 1024
 
 /** Returns `vnet-sn0-20261121-160309.pcapng`, in local time, from `red/sn0` `vnet-red-sn0-...`. */
 export function captureName(label: string, ms: number): string {
-  const date = new Date(ms)
-  const two = (part: number) => `${part}`.padStart(2, '0')
-  const day = `${date.getFullYear()}${two(date.getMonth() + 1)}${two(date.getDate())}`
-  const time = clockText(ms / 1000).replaceAll(':', '')
+  // Swedish times are as in ISO 8601, but local: 2026-11-21 16:03:09.
+  const time = new Date(ms).toLocaleString('sv').replaceAll(/[-:]/g, '').replace(' ', '-')
   // A name may be any bytes but / and spaces, and file names are for all systems.
-  return `vnet-${label.replaceAll(/[^\w.-]/g, '-')}-${day}-${time}.pcapng`
+  return `vnet-${label.replaceAll(/[^\w.-]/g, '-')}-${time}.pcapng`
 }
 
 /** Returns `vnet capture --filter 'tcp port 80' sn0 FILE`, quoted for a shell. */

@@ -12,17 +12,18 @@ interface Lists {
   readonly passed: readonly FrameRow[]
   /** The number of frames that had arrived. */
   readonly seen: number
+  /** The number of frames that passed the device, and that the server did not list. */
+  readonly skipped: number
 }
 
-const NONE: Lists = { all: [], passed: [], seen: 0 }
+const NONE: Lists = { all: [], passed: [], seen: 0, skipped: 0 }
 
 /** Reading it in a component draws the component again with each change. */
 export class FrameLog {
   readonly #lists = signal(NONE)
   /** The lists at the time of `hold`. */
   readonly #held = signal<Lists | undefined>(undefined)
-  readonly #skipped = signal(0)
-  #filter: FrameFilter | undefined
+  #filter: FrameFilter = () => true
 
   /** The newest frames that pass the filter, or the frames at the time of `hold`, oldest first. */
   get frames(): readonly FrameRow[] {
@@ -43,25 +44,26 @@ export class FrameLog {
     return this.seen - (this.#held.value?.seen ?? this.seen)
   }
 
-  /** Frames that passed the device, and that the server did not list. */
   get skipped(): number {
-    return this.#skipped.value
+    return this.#lists.value.skipped
   }
 
   add(frames: readonly FrameRow[], skipped: number): void {
-    const { all, passed, seen } = this.#lists.peek()
-    const more = this.#filter === undefined ? frames : frames.filter(this.#filter)
-    const newest = (before: readonly FrameRow[], more: readonly FrameRow[]) => [...before, ...more].slice(-FRAMES_MAX)
-    this.#lists.value = { all: newest(all, frames), passed: newest(passed, more), seen: seen + frames.length }
-    this.#skipped.value += skipped
+    const before = this.#lists.peek()
+    this.#lists.value = {
+      all: [...before.all, ...frames].slice(-FRAMES_MAX),
+      passed: [...before.passed, ...frames.filter(this.#filter)].slice(-FRAMES_MAX),
+      seen: before.seen + frames.length,
+      skipped: before.skipped + skipped,
+    }
   }
 
-  /** Shows the frames that pass it, kept and future ones; undefined shows all. */
-  setFilter(filter: FrameFilter | undefined): void {
+  /** Shows the frames that pass it, kept and future ones. */
+  setFilter(filter: FrameFilter): void {
     this.#filter = filter
     for (const lists of [this.#lists, this.#held]) {
       const now = lists.peek()
-      if (now !== undefined) lists.value = { ...now, passed: filter === undefined ? now.all : now.all.filter(filter) }
+      if (now !== undefined) lists.value = { ...now, passed: now.all.filter(filter) }
     }
   }
 
@@ -76,7 +78,6 @@ export class FrameLog {
 
   clear(): void {
     this.#lists.value = NONE
-    this.#skipped.value = 0
     this.release()
   }
 }

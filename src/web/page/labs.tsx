@@ -3,16 +3,7 @@ import { useMemo } from 'preact/hooks'
 import { formatNumber } from '../../base/quantity.ts'
 import type { App, View } from './app.ts'
 import { clip, stateOf } from './driver-text.ts'
-import {
-  BOX,
-  type Lab,
-  type LabLink,
-  type LabNode,
-  type LinkLine,
-  labsOf,
-  layoutLab,
-  type NodeBox,
-} from './lab-graph.ts'
+import { BOX, type Lab, type LabNode, type LinkLine, labsOf, layoutLab, type NodeBox } from './lab-graph.ts'
 import { placeHash } from './place.ts'
 
 type RatesOf = App['rates']
@@ -79,7 +70,7 @@ function outlineOf(kind: LabNode['kind'], x: number, y: number): string {
 }
 
 function Link({ link, path, x, y, rates }: LinkLine & { readonly rates: RatesOf }) {
-  const { device, peer } = link
+  const { from, to, device, peer } = link
   const [near, far] = [rates.of(device.id), peer && rates.of(peer.id)]
   const there = near?.txPackets ?? 0
   const back = (peer === undefined ? near?.rxPackets : far?.txPackets) ?? 0
@@ -90,7 +81,9 @@ function Link({ link, path, x, y, rates }: LinkLine & { readonly rates: RatesOf 
   const shown = isOk ? `${formatNumber(there + back)}/s` : text
   return (
     <a href={placeHash({ view: 'driver', device: device.id })} class={isOk ? 'link' : 'link broken'}>
-      <title>{titleOf(link, { there, back, drops, state: text })}</title>
+      <title>
+        {`${device.label}: ${from.name} to ${to.name} ${perSecond(there)}, back ${perSecond(back)}, dropped ${perSecond(drops)}, ${text}`}
+      </title>
       <path class="target" d={path} />
       <path class="line" d={path} />
       <text x={x} y={y + 4} text-anchor="middle">
@@ -100,15 +93,4 @@ function Link({ link, path, x, y, rates }: LinkLine & { readonly rates: RatesOf 
   )
 }
 
-interface LinkNumbers {
-  /** Frames per second. */
-  readonly there: number
-  readonly back: number
-  readonly drops: number
-  readonly state: string
-}
-
-function titleOf({ from, to, device }: LabLink, { there, back, drops, state }: LinkNumbers): string {
-  const [out, home, lost] = [there, back, drops].map(number => `${formatNumber(number)} frames/s`)
-  return `${device.label}: ${from.name} to ${to.name} ${out}, back ${home}, dropped ${lost}, ${state}`
-}
+const perSecond = (frames: number): string => `${formatNumber(frames)} frames/s`

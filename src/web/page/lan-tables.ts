@@ -11,26 +11,18 @@ export const COLUMNS: Readonly<Record<SegmentPart, readonly string[]>> = {
   stations: ['port', 'mac'],
 }
 
+const CELLS: {
+  readonly [P in SegmentPart]: (entry: SegmentPicture[P][number], now: number) => readonly string[]
+} = {
+  hosts: ({ name = '-', mac, addresses, router }) => [router ? `${name} (router)` : name, mac, addresses.join('  ')],
+  leases: ({ address, mac, hostname = '-', expires }, now) => [address, mac, hostname, timeLeft(expires, now)],
+  neighbours: ({ address, mac }) => [address, mac],
+  stations: ({ name, mac = '-' }) => [name, mac],
+}
+
 /** Returns the cells of a row. `now` is in milliseconds since 1970. */
-export function cellsOf(segment: SegmentPicture, part: SegmentPart, row: number, now: number): readonly string[] {
-  switch (part) {
-    case 'hosts': {
-      const { name = '-', mac, addresses, router } = segment.hosts[row]
-      return [router ? `${name} (router)` : name, mac, addresses.join('  ')]
-    }
-    case 'leases': {
-      const { address, mac, hostname = '-', expires } = segment.leases[row]
-      return [address, mac, hostname, timeLeft(expires, now)]
-    }
-    case 'neighbours': {
-      const { address, mac } = segment.neighbours[row]
-      return [address, mac]
-    }
-    case 'stations': {
-      const { name, mac = '-' } = segment.stations[row]
-      return [name, mac]
-    }
-  }
+export function cellsOf<P extends SegmentPart>(segment: Pick<SegmentPicture, P>, part: P, row: number, now: number) {
+  return CELLS[part](segment[part][row], now)
 }
 
 /** Returns the rows that contain every word of `search`, ignoring case; undefined for all rows. */

@@ -2,10 +2,7 @@
 import { formatNumber } from '../../base/quantity.ts'
 
 /** Returns `16:03:09`, in local time. */
-export function clockText(seconds: number): string {
-  const date = new Date(seconds * 1000)
-  return [date.getHours(), date.getMinutes(), date.getSeconds()].map(part => `${part}`.padStart(2, '0')).join(':')
-}
+export const clockText = (seconds: number): string => new Date(seconds * 1000).toLocaleTimeString('en-GB')
 
 /** Returns a whole number as `1,234`. */
 export const whole = (number: number): string => number.toLocaleString('en')

@@ -2,6 +2,7 @@
 import { effect, signal } from '@preact/signals'
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import type { App, Last, View } from './app.ts'
+import { draftOf } from './draft.ts'
 import { GSO_NOTE } from './driver-text.ts'
 import { Events } from './events.tsx'
 import { SCROLLABLE, useKeys } from './hooks.ts'
@@ -39,24 +40,21 @@ type State = ReturnType<typeof newState>
 
 /** State that is kept while other views are shown. */
 function newState(app: App) {
-  const state = {
+  const id = signal('')
+  effect(() => {
+    id.value = app.device?.id ?? id.peek()
+  })
+  return {
     /** Grows with each sample that is to be drawn. */
     version: signal(0),
     /** A deleted device keeps its last samples until another one is selected. */
-    id: signal(''),
+    id,
     isPaused: signal(false),
     length: signal<number>(WINDOWS[0]),
-    zoom: signal<TimeRange | undefined>(undefined),
+    zoom: draftOf<TimeRange | undefined>(app, undefined),
     /** The lines that are switched off in each plot, for all devices. */
     off: PLOTS.map(() => signal<ReadonlySet<string>>(new Set())),
   }
-  effect(() => {
-    const id = app.device?.id
-    if (id === undefined || id === state.id.peek()) return
-    state.id.value = id
-    state.zoom.value = undefined
-  })
-  return state
 }
 
 function Traffic({ app, state }: { readonly app: App; readonly state: State }) {
@@ -191,17 +189,15 @@ function useScheme(): string {
   return isDark ? 'dark' : 'light'
 }
 
-const counter = (title: 'in' | 'out' | 'held' | 'duplicated' | 'corrupted' | 'reordered' | 'marked') => {
-  return { title, isNumber: true, text: (stage: Stage) => whole(stage[title]) }
-}
-
 const COLUMNS: readonly { readonly title: string; readonly isNumber: boolean; text(stage: Stage): string }[] = [
   { title: 'stage', isNumber: false, text: stageName },
   { title: 'asked', isNumber: false, text: stage => stage.text },
   { title: 'late p50', isNumber: true, text: ({ late }) => lateText(late?.p50) },
   { title: 'late p99', isNumber: true, text: ({ late }) => lateText(late?.p99) },
   { title: 'dropped', isNumber: false, text: droppedText },
-  ...(['in', 'out', 'held', 'duplicated', 'corrupted', 'reordered', 'marked'] as const).map(counter),
+  ...(['in', 'out', 'held', 'duplicated', 'corrupted', 'reordered', 'marked'] as const).map(title => {
+    return { title, isNumber: true, text: (stage: Stage) => whole(stage[title]) }
+  }),
 ]
 
 /** The settings and the counters of each stage of a wire. */
