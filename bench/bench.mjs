@@ -70,7 +70,7 @@ function showAgain(report, print) {
   return report
 }
 
-/** Writes the charts of a report: all, or those that a page shows. */
+/** Writes the charts of a report: all, or only the charts that a page shows. */
 function draw(report, directory, page) {
   mkdirSync(directory, { recursive: true })
   for (const [name, svg] of Object.entries(charts(report))) {

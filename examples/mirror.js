@@ -34,7 +34,7 @@ import {
 /** @import { Alarm, NetDevice, NetDeviceOps, ParamValues, SkBuff } from 'vnet' */
 
 /**
- * What the driver keeps for a device (netdev_priv).
+ * The driver's data of a device (netdev_priv).
  *
  * @typedef {object} Priv
  * @property {ParamValues<typeof params>} params

@@ -162,9 +162,9 @@ void limit() {
 
 constexpr const char* kTooMuch = "more than 1 GiB of memory";
 
-/** What the processes inside exceed, in words; nullptr if nothing. /proc is theirs. */
+/** Names the limit that the processes inside exceed; nullptr if none. /proc is theirs. */
 const char* excess() {
-  // This process is not among them: /proc is still that of outside.
+  // This process is not among them: /proc still shows the processes outside.
   if (::access("/proc/self", F_OK) == 0) return nullptr;
   DIR* directory = ::opendir("/proc");
   if (directory == nullptr) return nullptr;

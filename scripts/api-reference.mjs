@@ -226,7 +226,7 @@ function prose(doc) {
 }
 const fence = lines => `\`\`\`ts\n${lines}\n\`\`\``
 const declaration = each => (each.doc === '' ? '' : `${each.doc}\n`) + code(each.code)
-/** The accessors of src/packet, written out: most have no comment but the one of their module. */
+/** The accessors of src/packet, written out: most have no comment but their module's. */
 const ACCESSORS = {
   Getter: '(bytes: Uint8Array, at: number): number',
   Setter: '(bytes: Uint8Array, at: number, value: number): void',

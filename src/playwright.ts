@@ -177,7 +177,7 @@ function programOf({ playwright, browserName, launchOptions, channel, connectOpt
   throw new Error(`${path} does not exist: npx playwright install ${browserName}, or set launchOptions.executablePath`)
 }
 
-/** Returns the browser of a worker, which is the one of the running test. */
+/** Returns the browser of a worker, which belongs to the running test. */
 function delegate(current: Own['_current']): Browser {
   const get = (_: object, key: string | symbol) => {
     const { browser } = current

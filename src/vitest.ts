@@ -109,7 +109,7 @@ const exploreTest: ExploreTest = (
   })
 }
 
-/** Returns the timeout of a test in ms; 0 is none. */
+/** Returns the timeout of a test in ms; 0 means no limit. */
 function exploreLimit({ budget, timeout }: ExploreOptions): number {
   if (budget === undefined) return 0
   const run = timeout === undefined ? RUN_MS : durationOf(timeout) / NSEC_PER_MSEC

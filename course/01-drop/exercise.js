@@ -85,7 +85,7 @@ export const exercise = defineExercise({
       run({ dev, net }, { driver }) {
         const seen = 'dev.flags has no IFF_NOARP'
         verify((dev.flags & IFF_NOARP) !== 0, { seen, expected: 'IFF_NOARP, set in setup' })
-        // Once it is registered, its flags are those of the interface.
+        // Once it is registered, the interface has the same flags.
         const [made] = driver.init({}, { net, args: [], names: [], txqs: undefined, rxqs: undefined })
         const flags = made?.dev.flags ?? 0
         verify((flags & IFF_BROADCAST) !== 0 && (flags & IFF_MULTICAST) !== 0, {

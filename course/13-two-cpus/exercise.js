@@ -39,7 +39,7 @@ function transmit(bed, n, first = 1) {
 }
 
 /**
- * The numbers of the returned frames, without those of earlier seeds.
+ * The numbers of the returned frames of this seed.
  * @param {TestBed} bed
  * @returns {string}
  */

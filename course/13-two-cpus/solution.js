@@ -42,7 +42,7 @@ class Cpu {
   constructor(machine, name) {
     this.machine = machine
     this.name = name
-    /** @type {[keyof Memory, any][]} what it wrote, and what has not reached memory */
+    /** @type {[keyof Memory, any][]} its writes that have not reached memory */
     this.written = []
     this.waits = 'runs'
   }

@@ -28,7 +28,7 @@ import {
  * @property {Kernel} kernel
  * @property {Slots} slots a ring: frame n is in slots[n % params.slots]
  * @property {number} head the number of the next frame
- * @property {number} tail the number of the oldest one; equal to head if there is none
+ * @property {number} tail the number of the oldest one; equal to head in an empty ring
  */
 /** @typedef {import('vnet').NetDevice<Priv>} Device */
 
@@ -43,10 +43,10 @@ const GFP_ATOMIC = 'GFP_ATOMIC'
 
 /** @typedef {typeof GFP_KERNEL | typeof GFP_ATOMIC} Gfp */
 
-/** What a module gets from the kernel, and what may fail. It has the card, too. */
+/** The kernel's calls, which may fail, and the card. */
 class Kernel {
   /**
-   * For the checks: the calls, by their names in the kernel, and the one that fails.
+   * For the checks: the calls, by their names in the kernel, and which of them fails.
    * @type {string[]}
    */
   calls = []
@@ -68,7 +68,7 @@ class Kernel {
     this.reset = () => card.cancel()
   }
 
-  /** What has not been released. */
+  /** Everything that has not been released. */
   get taken() {
     const all = { cache: this.#hasCache, objects: this.#objects.size, arrays: this.#arrays.size }
     return { ...all, handler: this.#handler !== undefined }
@@ -189,7 +189,7 @@ function devInit(dev) {
 }
 
 /**
- * Takes the oldest frame out of the ring, and frees its descriptor; undefined if there is none.
+ * Takes the oldest frame out of the ring, and frees its descriptor; undefined if the ring is empty.
  * @param {Priv} priv
  * @returns {SkBuff | undefined}
  */

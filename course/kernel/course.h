@@ -20,7 +20,7 @@ static inline struct iphdr *course_ip(struct sk_buff *skb)
 
 	if (skb->protocol != htons(ETH_P_IP) || !pskb_may_pull(skb, ETH_HLEN + sizeof(*ip)))
 		return NULL;
-	/* A clone, such as that of tcpdump, shares the headers. */
+	/* A clone, as tcpdump takes one, shares the headers. */
 	if (skb_cow_head(skb, 0))
 		return NULL;
 	ip = (struct iphdr *)(skb->data + ETH_HLEN);
@@ -42,7 +42,7 @@ static inline void course_swap(struct sk_buff *skb)
 	ether_addr_copy(eth->h_dest, address);
 }
 
-/* Makes a frame of the way out one that has been received, and counts it. */
+/* Turns a transmitted frame into a received one, and counts it. */
 static inline void course_received(struct sk_buff *skb, struct net_device *dev)
 {
 	dev_sw_netstats_rx_add(dev, skb->len);

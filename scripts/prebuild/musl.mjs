@@ -38,7 +38,7 @@ const NAMES = [
   ...CLASSES.map((name, i) => `_IS${name}=${1 << i}`),
 ]
 
-/** Builds the files of `targets`, which are those of binding.gyp, in `directory`. */
+/** Builds the files of `targets`, as in binding.gyp, in `directory`. */
 export async function buildForMusl(targets, directory, nodeHeaders) {
   const version = (await read('g++', '-dumpversion')).split('.')[0]
   const headers = join(directory, 'headers')

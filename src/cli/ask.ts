@@ -84,7 +84,7 @@ export function fail(io: Io, problem: string | Error): number {
   return EXIT_FAILURE
 }
 
-/** Reports all problems, one a line. Returns EXIT_OK if there is none. */
+/** Reports all problems, one a line. Returns EXIT_OK without problems. */
 export function failAll(io: Io, problems: readonly (string | Error)[]): number {
   for (const problem of problems) fail(io, problem)
   return problems.length === 0 ? EXIT_OK : EXIT_FAILURE

@@ -64,7 +64,7 @@ export async function runCommandLine(argv: readonly string[], raw: Io): Promise<
   }
 }
 
-/** Parses the words of a command. If an option is only another command's, the error says so. */
+/** Parses the arguments of a command. If an option is only another command's, the error says so. */
 async function parseFor(command: LazyCommand, words: readonly string[]): Promise<Parsed | undefined> {
   try {
     return parse(command, words)

@@ -1,4 +1,4 @@
-/** Loads exercises: those of the course, or those of another directory or package. */
+/** Loads the exercises of the course, or of another directory or package. */
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, join, resolve } from 'node:path'

@@ -1,4 +1,4 @@
-/** Parses the words after a command into its options and arguments. */
+/** Parses the command line after a command into its options and arguments. */
 import { didYouMean, UsageError } from '../base/usage-error.ts'
 import type { LazyCommand } from './lazy-command.ts'
 import { InvalidArgumentError, Option } from './option.ts'
@@ -46,7 +46,7 @@ interface Token {
   readonly isOption: boolean
 }
 
-/** Reads the words from left to right. Everything after `--` is an argument. */
+/** Reads from left to right. Everything after `--` is an argument. */
 function* tokens(words: readonly string[], options: readonly Option[]): Generator<Token> {
   for (let at = 0; at < words.length; at++) {
     const word = words[at] as string
@@ -81,7 +81,7 @@ export function commandIndex(words: readonly string[], options: readonly Option[
   return -1
 }
 
-/** Returns the words before the first unknown option. */
+/** Returns everything before the first unknown option. */
 export function knownWords(words: readonly string[], options: readonly Option[]): readonly string[] {
   for (const { at, isOption, option } of tokens(words, [...options, HELP])) {
     if (isOption && option === undefined) return words.slice(0, at)
@@ -89,7 +89,7 @@ export function knownWords(words: readonly string[], options: readonly Option[])
   return words
 }
 
-/** Returns what the words mean to a command; undefined if they request its help. */
+/** Returns the options and arguments of a command; undefined if they request its help. */
 export function parse(command: LazyCommand, words: readonly string[]): Parsed | undefined {
   const { options: known = [], lenient = false, passThrough = false } = command
   const found: Record<string, unknown> = {}

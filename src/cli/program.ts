@@ -99,7 +99,7 @@ const HELP_COMMAND: LazyCommand = {
   },
 }
 
-/** Prints the help of a command; without one that of the program. */
+/** Prints the help of a command; without one, the program's. */
 export async function printHelp(command: LazyCommand | undefined, io: Io, isFull = false): Promise<void> {
   const [{ commandHelp, commandList, programHelp }, commands] = await Promise.all([import('./help.ts'), tables()])
   if (command !== undefined) {

@@ -1,7 +1,7 @@
 /** Failed calls as sentences for people. */
 import { EAGAIN, EPROTO, ETIMEDOUT, errnoText, isErrno, VnetError } from '../base/errno.ts'
 
-/** A request to a vnet, in the words of the protocol. */
+/** A request to a vnet, as a sentence of the protocol. */
 const REQUEST = /^(?:ECHO|CUT|PLUG|STEP|INJECT|CAPTURE|TRIGGER|IOCTL|SUBSCRIBE|(?:GET|SET|RESET)_[A-Z]+)(?: of)?(?: |$)/
 
 /**

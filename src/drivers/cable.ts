@@ -84,7 +84,7 @@ const cableOps: NetDeviceOps<CablePriv> = {
   ndoSiocdevprivate: resetStatsIoctl,
 }
 
-/** Without a filter it has no ndoSetRxMode, so the multicast list is not read. */
+/** An unfiltered cable has no ndoSetRxMode, so the multicast list is not read. */
 const filteredCableOps: NetDeviceOps<CablePriv> = {
   ...cableOps,
   ndoSetRxMode: dev => dev.priv.rxFilter?.setRxMode(dev),

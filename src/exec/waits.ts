@@ -121,7 +121,7 @@ export class Waits {
       status !== undefined && isWoken(status) && (hasSignal(status) || processes.isStopping(notification.pid))
     // Checked after the status was read, because the pid may belong to another thread by now.
     if (status === undefined || !listener.isWaiting(notification)) this.#forget(waiting)
-    // With a timeout it is EINTR, for any handler (signal(7)).
+    // A timeout makes it EINTR, for any handler (signal(7)).
     else if (isInterrupted) this.#end(waiting, waiting.ended(timeoutMs > 0 ? -EINTR : -ERESTARTSYS))
   }
 

@@ -1,7 +1,7 @@
 /** The command line of this process. */
 import { shellWord } from '../base/printable.ts'
 
-/** Returns the words that start this program again, with the same arguments. */
+/** Returns the command that starts this program again, with the same arguments. */
 export function ownCommand(): string[] {
   return [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
 }

@@ -109,7 +109,7 @@ const KNOWN: Readonly<Record<keyof Required<NetDeviceOps<unknown>>, true>> = {
   ndoValidateAddr: true,
 }
 
-/** Returns a line about each key that is no operation, such as a misspelt name. */
+/** Returns a line about each key that is not an operation, such as a misspelt name. */
 export function unknownOps(ops: object): string[] {
   return Object.keys(ops).flatMap(name =>
     Object.hasOwn(KNOWN, name)

@@ -44,7 +44,7 @@ export async function closeWithin(lab: Lab, limit: number): Promise<void> {
   if (first === 'late') throw new Error(`the lab has not ended within ${limit} ms: a server or a worker does not close`)
 }
 
-/** Returns the name of a test as that of its lab: `a-slow-link`. */
+/** Returns the name of a test for its lab: `a-slow-link`. */
 export function labName(test: string): string {
   const words = test.toLowerCase().match(/[a-z0-9]+/g) ?? ['test']
   return words.join('-').slice(0, LAB_NAME_MAX).replace(/-$/, '')

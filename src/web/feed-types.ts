@@ -107,7 +107,7 @@ export interface FrameRow {
   readonly bytes: string
 }
 
-/** A frame on its way: sent, arrived, or dropped. */
+/** A frame in flight: sent, arrived, or dropped. */
 export interface FlightRow {
   /** The same where a frame is sent, where it arrives, and where it is dropped. */
   readonly packet: number

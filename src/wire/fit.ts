@@ -42,9 +42,9 @@ export interface Fit {
 const DISTRIBUTIONS = ['uniform', 'normal', 'pareto', 'paretonormal'] as const
 /** Round trips that are drawn of each candidate. */
 const DRAWS = 20_000
-/** A jitter below this, in ns, is that of the computers. */
+/** A jitter below this, in ns, comes from the computers. */
 export const JITTER_MIN = 50_000
-/** Losses come in bursts if their runs are longer by this factor than those of random losses. */
+/** Losses come in bursts if their runs are longer by this factor than runs of random losses. */
 const BURST = 1.3
 const RUNS_MIN = 5
 

@@ -49,7 +49,7 @@ export class OwnStages {
     }
   }
 
-  /** Returns the stage of a name and values. Throws a UsageError if there is none. */
+  /** Returns the stage of a name and values. Throws a UsageError if no file has it. */
   get(name: string, values: readonly StageValue[] = []): Impairment {
     const found = this.#stages.get(name)
     if (found !== undefined) return named(name, found.fn, values)

@@ -143,7 +143,7 @@ export interface Impairment {
   readonly takesGso?: boolean
   /** Passed to Wire.change. */
   readonly params?: unknown
-  /** The function of an own stage. With the same text it is the same stage. */
+  /** The function of an own stage. The same text means the same stage. */
   readonly source?: unknown
 }
 

@@ -12,7 +12,7 @@ beforeAll(() => {
 }, 120_000)
 afterAll(() => project[Symbol.dispose]())
 
-test('a download of Chromium takes the time of its bits on the link, as that of curl', LIMIT, () => {
+test('a download of Chromium takes the time of its bits on the link, like curl', LIMIT, () => {
   const lines = project.runCase('download').match(/1 MB, .*: \d+ ms by Chromium, \d+ ms by curl/g)
   console.log(lines?.join('\n'))
   expect(lines?.length).toBeGreaterThanOrEqual(2)

@@ -10,7 +10,7 @@ const of = (name: string) => join(directory, name)
 
 const grade = (...args: string[]) => runMain('check', '--unsafe', '--memory-only', ...args)
 
-test('vnet check of students has a verdict for each: failed, missing, or not run, which is no pass', async () => {
+test('vnet check of students has a verdict for each: failed, missing, or not run, which does not pass', async () => {
   for (const [student, file] of Object.entries({ anna: 'solution.js', '=bob': 'drop.js' })) {
     mkdirSync(of(`${student}/01-drop`), { recursive: true })
     cpSync(join(COURSE, '01-drop', file), of(`${student}/01-drop/drop.js`))

@@ -26,7 +26,7 @@ test('vnet learn --kernel and vnet check --kernel print what the page shows', { 
   expect(learned + (await run('check', '--kernel', '03-ring'))).toBe(transcript)
 })
 
-test('mirror.c is loaded, answers the ping and is removed with the parameter and address of the page', {
+test('mirror.c is loaded, replies to the ping and is removed with the parameter and address of the page', {
   timeout: LIMIT_MS,
 }, async () => {
   const shown = (pattern: RegExp) => pattern.exec(page)?.[1]

@@ -14,7 +14,7 @@ beforeAll(() => {
 }, 120_000)
 afterAll(() => project[Symbol.dispose]())
 
-test('a page of a Playwright test is behind the link of its network', ({ skip }) => {
+test('the packets of a page in a Playwright test cross the link of its network', ({ skip }) => {
   if (project.whyNot !== undefined) skip(project.whyNot)
   const { status, text } = project.run(['npx', 'playwright', 'test', 'checkout'], [], { VNET_REQUIRED: '1' })
   expect({ status, text }).toEqual({ status: 0, text: expect.stringMatching(/^ {2}1 passed/m) })
@@ -33,14 +33,14 @@ test('network type-checks as an option and as a link', ({ skip }) => {
     import { expect, type NetworkTestOptions, test } from 'vnet/playwright'
 
     defineConfig<NetworkTestOptions>({ use: { network: 'preset slow-3g', locale: 'de' } })
-    // @ts-expect-error A number is no wire.
+    // @ts-expect-error A number is not a wire.
     defineConfig<NetworkTestOptions>({ use: { network: 7 } })
 
     test.use({ network: 'preset slow-3g' })
     test.use({ network: undefined })
     test.use({ network: { wire: { ab: 'loss 1%' }, forward: [3000] }, locale: 'de' })
     test.use({ locale: 'de', viewport: async ({ isMobile }, use) => use(isMobile ? null : { width: 1, height: 1 }) })
-    // @ts-expect-error A number is no wire.
+    // @ts-expect-error A number is not a wire.
     test.use({ network: 7 })
     // @ts-expect-error The option is called wire.
     test.use({ network: { wires: '' } })

@@ -58,10 +58,10 @@ describe('ping gets replies from a driver that', () => {
         return skb
       }`,
         ],
-        ['answers with a copy', 'skb => skb.copy()'],
-        ['answers with a clone', 'skb => skb.clone()'],
+        ['replies with a copy', 'skb => skb.copy()'],
+        ['replies with a clone', 'skb => skb.clone()'],
         [
-          'makes the answer (allocSkb, reserve, put, devParseHeader, devHardHeader)',
+          'builds the reply (allocSkb, reserve, put, devParseHeader, devHardHeader)',
           `(skb, dev) => {
         const made = vnet.allocSkb(dev.net.pool, skb.len + 2)
         if (made.head !== made.data || made.data !== made.tail) throw new Error('it has headroom')

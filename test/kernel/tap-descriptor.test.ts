@@ -126,7 +126,7 @@ describe('a descriptor', () => {
     await once(tap, 'close')
   })
 
-  test('a Tap in a namespace without a name stays open when another namespace is added', async () => {
+  test('a Tap in a namespace without a name remains open when another namespace is added', async () => {
     const fd = tun('helper0')
     netns.remove()
     const tap = await open({ fd })

@@ -98,7 +98,7 @@ describe('vlan', () => {
     ])
   })
 
-  test('a tag is inserted behind the addresses, and removed again', () => {
+  test('a tag is inserted after the addresses, and removed again', () => {
     const pool = new SkBuffPool()
     const skb = pool.alloc(0)!
     const frame = Uint8Array.from({ length: 60 }, (_, i) => i)

@@ -116,7 +116,7 @@ async function gradeOne(submission: Submission, whyNotLive: string | undefined, 
   const add = (result: Result) => results.push(result)
   const failed = () => results.some(({ result }) => result === 'failed')
   if (isWithin(file, directory)) {
-    // What a driver prints is not a result.
+    // The output of a driver is not a result.
     const run = (where: 'memory' | 'live') => runWorker(exercise, where, file, add, () => {}, isConfined)
     try {
       await run('memory')

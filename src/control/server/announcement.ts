@@ -2,7 +2,7 @@
  * The files by which a running vnet is found: PID-RANDOM.sock, on which it listens, and
  * PID-RANDOM.json, which names its process and its interfaces, so that clients find the vnet of an
  * interface without querying all vnets. The random part is used once, so that removing the files of
- * a vnet that has ended never hits those of a new one.
+ * a vnet that has ended never hits a new one's.
  */
 import { randomBytes } from 'node:crypto'
 import { chmodSync, renameSync, rmdirSync, writeFileSync } from 'node:fs'

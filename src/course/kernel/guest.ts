@@ -36,7 +36,7 @@ export function accelerator(): 'kvm' | 'tcg' {
   }
 }
 
-/** The machine has ended, or does not answer. */
+/** The machine has ended, or does not reply. */
 export class GuestEnded extends Error {
   override readonly name = 'GuestEnded'
 }

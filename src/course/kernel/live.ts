@@ -157,7 +157,7 @@ class StartedModule implements Started {
     return this.#stopped
   }
 
-  /** Waits until frames that are still on the way have reached the module. */
+  /** Waits until frames in flight have reached the module. */
   async #settle(): Promise<void> {
     let [before, quiet] = ['', 0]
     for (let i = 0; i < SETTLE_MAX && quiet < SETTLED; i++) {

@@ -130,7 +130,7 @@ function filesOf(cache: string, release: string): KernelFiles {
   const modules = [...MODULES.map(name => `drivers/${name}`), ...NET_MODULES]
     .map(name => join(base, release, 'kernel', name))
     .map(name => (existsSync(`${name}.xz`) ? `${name}.xz` : name))
-    // What is compiled into the kernel has no file.
+    // Code that is compiled into the kernel has no file.
     .filter(name => existsSync(name))
   return {
     release,

@@ -52,7 +52,7 @@ export function skeletonOf({ title, driver, devices, text }: SkeletonSource): st
   const todos = [...text.matchAll(/\/\/ (TODO \d+: .+)$/gm)].map(([, todo]) => ` *   ${todo}`)
   return `// SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * ${title}: the skeleton of the module, made from that of the driver.
+ * ${title}: the skeleton of the module, made from the driver's.
  * docs/to-the-kernel.md has the names of both side by side. To do, as in the driver:
  *
 ${todos.join('\n')}

@@ -7,7 +7,7 @@
  * It translates IPv4 and IPv6, untagged or with 802.1Q or 802.1ad tags; padding and options are
  * kept. The source must be unicast. The destination must be unicast, or else multicast or
  * 255.255.255.255, which is kept. Every checksum that covers an address is adjusted by increment
- * (RFC 1624): IPv4's own, TCP, UDP (zero stays zero), UDP-Lite, DCCP, ICMPv6.
+ * (RFC 1624): IPv4's own, TCP, UDP (zero remains zero), UDP-Lite, DCCP, ICMPv6.
  *
  * - A partial checksum, in the field at csumStart + csumOffset, holds the sum of the pseudo-header
  *   and remains partial if that field belongs to the outer transport header. The outer header of a

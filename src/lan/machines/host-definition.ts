@@ -29,7 +29,7 @@ export function kindOf(definition: HostDefinition | HostRange): HostKind {
   }
 }
 
-/** Throws a VnetError, EINVAL on a malformed address or if there is no address. */
+/** Throws a VnetError, EINVAL on a malformed address or without any address. */
 export function hostOf({ name, mac, ip, ip6 }: HostDefinition, oui: Uint8Array): NewHost {
   const all4 = listOf(ip).map(text => addressOf(text, IPV4_ALEN))
   const all6 = listOf(ip6).map(text => addressOf(text, IPV6_ALEN))

@@ -10,7 +10,7 @@ export interface Judgement {
   /** How many of the runs failed. */
   readonly failed: number
   readonly runs: number
-  /** The time of the first run in ms, and how many times that of a clean run it is. */
+  /** The time of the first run in ms, and as a multiple of a clean run's time. */
   readonly ms: number
   readonly factor: number
   /** Why it failed first. */

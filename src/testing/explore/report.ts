@@ -51,7 +51,7 @@ export class ExploreReport {
   readonly baseline: Baseline
   /** The round trip in ms that delays are multiples of, at least 2. */
   readonly roundTrip: number
-  /** TCP's least retransmission timeout in the labs, in words. */
+  /** TCP's least retransmission timeout in the labs, as text. */
   readonly rto: string
   /** Pairs that were not tried are not among them. */
   readonly points: Point[] = []

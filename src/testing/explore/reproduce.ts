@@ -99,7 +99,7 @@ export interface TestOptions {
   readonly invariant: boolean
 }
 
-/** Returns a vitest test that fails as long as the program does. */
+/** Returns a vitest test that fails until the program is mended. */
 export function testText(module: string | undefined, faults: readonly PlannedFault[], options: TestOptions): string {
   const [first] = faults
   const title = faults.length === 1 && first !== undefined ? formatFault(first) : `${faults.length} faults`

@@ -51,7 +51,7 @@ export interface ResultPoint {
   /** How many of its runs failed, and how many there were. */
   readonly failed?: number | undefined
   readonly runs?: number | undefined
-  /** The time of the first run in ms, and how many times that of a clean run it is. */
+  /** The time of the first run in ms, and as a multiple of a clean run's time. */
   readonly ms?: number | undefined
   readonly factor?: number | undefined
   /** Why it failed first. */
@@ -84,7 +84,7 @@ export interface Failure {
   readonly stopped: boolean
   /** Milliseconds that a run with these faults may take. */
   readonly limit: number
-  /** A vitest test that fails as long as the program does. */
+  /** A vitest test that fails until the program is mended. */
   readonly test: string
 }
 
@@ -92,7 +92,7 @@ export interface ExploreResult {
   readonly passed: boolean
   /** The errors of clean runs. With one, nothing was faulted. */
   readonly cleanErrors: readonly string[]
-  /** The median and the longest time of the clean runs in ms, and what was left after each. */
+  /** The median and the longest time of the clean runs in ms, and the leftovers of each. */
   readonly baseline: { readonly median: number; readonly longest: number; readonly left: readonly string[] }
   /** The round trip in ms that delays are multiples of. */
   readonly roundTrip: number

@@ -13,7 +13,7 @@ import type { Invariant, Scenario } from './scenario.ts'
 /** A run. It is sent to the process of the run. */
 export interface RunSpec {
   readonly plan: readonly PlannedFault[]
-  /** Wires in front of those of the scenario. */
+  /** Wires before the scenario's own. */
   readonly wires?: readonly ExtraWire[] | undefined
   /** Milliseconds from the start of the scenario. */
   readonly timeout: number

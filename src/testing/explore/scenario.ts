@@ -45,7 +45,7 @@ export interface ExploreOptions {
   readonly budget?: number | string
   /** How many runs of a module run at a time. The number of cores by default. */
   readonly concurrency?: number
-  /** How long a run may take. Three times the clean run, and what the fault costs, by default. */
+  /** Time limit of a run. Three times the clean run, and the cost of the fault, by default. */
   readonly timeout?: number | string
   /** Starts no more runs after this many failures. */
   readonly stopAt?: number
@@ -78,7 +78,7 @@ export interface ExploreOptions {
 export type RepeatOptions = Pick<ExploreOptions, 'timeout' | 'seed' | 'invariant' | 'rtoMin' | 'signal'>
 
 export interface ShrinkOptions extends RepeatOptions, Pick<ExploreOptions, 'captures'> {
-  /** The random wire, in both directions or in each. It comes before those of the scenario. */
+  /** The random wire, in both directions or in each. It comes before the scenario's wires. */
   readonly wire: WireSpec
 }
 

@@ -64,7 +64,7 @@ export interface Chain {
   readonly hook: number
   readonly priority: number
   readonly rules: readonly (readonly Step[])[]
-  /** Whether the rules precede those that the chain has. */
+  /** Whether the rules precede the chain's present ones. */
   readonly first?: boolean
 }
 

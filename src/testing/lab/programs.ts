@@ -73,7 +73,7 @@ const FAILED = /^vnet: (.+): [^:]+ \(errno (\d+)\)\n$/
 /** The first descriptor after the standard streams. */
 const FIRST_FD = 3
 
-/** The descriptor of the namespace in a launcher. Shells know only those of one digit. */
+/** The descriptor of the namespace in a launcher. Shells know only descriptors of one digit. */
 const LAUNCHER_FD = 9
 
 export class Programs {

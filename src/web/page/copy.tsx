@@ -4,7 +4,7 @@ import { useEffect, useState } from 'preact/hooks'
 /** Milliseconds for which the button reports that it has copied. */
 const COPIED_MS = 1500
 
-/** Without a line it shows nothing. */
+/** It shows nothing if the line is empty. */
 export function CommandBox({ line }: { readonly line: string | undefined }) {
   if (line === undefined) return null
   return (

@@ -259,7 +259,7 @@ interface FramesProps {
 
 const STILL = '(prefers-reduced-motion: reduce)'
 
-/** A dot for each frame on its way. Without motion, only waiting and fallen dots are shown. */
+/** A dot for each frame in flight. Without motion, only waiting and fallen dots are shown. */
 export function Frames({ flights, drawing }: FramesProps) {
   const [now, setNow] = useState(Date.now())
   useLayoutEffect(() => {

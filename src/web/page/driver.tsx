@@ -32,7 +32,7 @@ const COLUMNS = ['interface', 'frames/s', 'bit/s', 'frames', 'bytes', 'dropped',
 const CLASSES = ['', 'number', 'number', 'number whole', 'number whole', '', 'number', 'number'] as const
 /** In the columns after the drops, all but 0 is red. */
 const TROUBLE = 5
-/** Fewer frames are those that kernels send by themselves when an interface comes up. */
+/** Kernels send fewer frames by themselves when an interface comes up. */
 const FEW = 10
 const LEGEND = `Up to ${MOST_DOTS} frames per second, a dot is a frame. Above, the width of a line is the rate.`
 /** The seconds whose last sample is the present. */

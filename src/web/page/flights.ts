@@ -1,5 +1,5 @@
 /**
- * Frames on their way through the drawing of a driver: where each of them is at a moment. Frames
+ * Frames in flight through the drawing of a driver: where each of them is at a moment. Frames
  * need microseconds through a driver, so there a dot has a speed of its own; in the wire it waits
  * as long as its frame did.
  */

@@ -25,7 +25,7 @@ export class PageCapture {
     addEventListener('beforeunload', event => this.running.value !== undefined && event.preventDefault())
   }
 
-  /** Starts a capture, or ends the one that runs. */
+  /** Starts a capture, or ends the running one. */
   toggle(): void {
     const { device, mayChange } = this.#app
     if (this.running.value !== undefined) this.running.value.abort()

@@ -10,7 +10,7 @@ for (const [network, bitsPerMs] of [
 ]) {
   test.describe(network, () => {
     test.use({ network: { wire: network, capture: false } })
-    test('a download takes the time of its bits, as that of curl', async ({ page, client, server }) => {
+    test('a download takes the time of its bits, like curl', async ({ page, client, server }) => {
       // Both open a connection for each download.
       const site = http.createServer(({ url }, response) => {
         response.setHeader('Connection', 'close')

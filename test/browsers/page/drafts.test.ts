@@ -67,7 +67,7 @@ test('Step keeps the time after which frames continue while another view is show
   expect([chosen === '0', await time.inputValue()]).toEqual([false, chosen])
 })
 
-test('a line that is switched off in a plot stays so while another view is shown', async () => {
+test('a line that is switched off in a plot remains so while another view is shown', async () => {
   const { feed, page } = await open(`traffic/${CABLE}`)
   for (let i = 0; i < 3; i++) await feed.second(0)
   const line = page.locator('.plot').filter({ hasText: 'Throughput' }).getByRole('button').first()

@@ -101,7 +101,7 @@ test('another device is shown with the samples of the time before it was chosen'
   await expect.poll(() => value(page)).toMatch(/^[\d.]+[kM]$/)
 })
 
-test('a deleted interface keeps its last minute, and the page says that it is gone', async () => {
+test('a deleted interface keeps its last minute, and the page says that it was deleted', async () => {
   const { feed, page, pass } = await open(SNULL, 20)
   await expect.poll(() => value(page)).toMatch(/^[\d.]+[kM]$/)
   const { world } = feed

@@ -17,7 +17,7 @@ test("the solution of 01-drop in C passes its live checks in Debian's kernel", a
   expect(status).toBe(0)
 })
 
-test('a module of which nothing could be checked is no pass', async () => {
+test('a module of which nothing could be checked does not pass', async () => {
   cpSync(join(COURSE, '01-drop'), join(directory, '01-drop'), { recursive: true })
   const definition = join(directory, '01-drop/exercise.js')
   writeFileSync(definition, readFileSync(definition, 'utf8').replace(/needs: \[.*\]/g, "needs: ['no-such-program']"))

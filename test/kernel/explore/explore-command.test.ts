@@ -161,7 +161,7 @@ test('a page that cannot be written is reported before the first run', async () 
   expect(existsSync(path('runs'))).toBe(false)
 })
 
-test('the page of an earlier exploration remains if there is no report', async () => {
+test('the page of an earlier exploration remains without a new report', async () => {
   const html = path('earlier.html')
   writeFileSync(html, 'earlier page')
   const refused = await runMain('explore', path('scenario.mjs'), '--html', html, '--filter', 'tcp')

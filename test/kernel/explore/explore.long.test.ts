@@ -24,7 +24,7 @@ test('a request that is sent only once fails by its loss, and so does the printe
   expect(consumer.vitest()).toMatchObject({ status: 0, stdout: expect.stringContaining('Tests  1 passed (1)') })
 })
 
-test('a request that counts twice fails by its duplicate, and by the loss of its answer', async () => {
+test('a request that counts twice fails by its duplicate, and by the loss of its reply', async () => {
   const report = await exploreEcho('twice')
   expect(faults(report)).toEqual([`duplicate ${REQUEST}`, `drop ${ANSWER}`])
   expect(report.failures[0]!.error).toContain('Error: counted 2 times')

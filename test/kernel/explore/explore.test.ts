@@ -98,7 +98,7 @@ test('an exploration that is stopped while a failure is repeated reports it, wit
   expect([runs, report.count('failed'), report.count('skipped')]).toEqual([5, 1, 1])
 })
 
-test('an error that an earlier run left behind does not fail the run in which it arrives', async () => {
+test('an error of an earlier run does not fail the run in which it arrives', async () => {
   let runs = 0
   let stage: 'waiting' | 'due' | 'past' = 'waiting'
   const late: Scenario = async run => {

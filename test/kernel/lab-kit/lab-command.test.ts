@@ -355,7 +355,7 @@ describe('--json', () => {
     await expect.poll(() => isAlive(pid as number)).toBe(false)
   })
 
-  test('finishes and answers all requests at the end of standard input, and then ends', async () => {
+  test('finishes and replies to all requests at the end of standard input, and then ends', async () => {
     const lab = new LabRequests(file(NET))
     await lab.next()
     lab.send('exec', { host: 'client', command: 'sleep 0.3; echo late' })

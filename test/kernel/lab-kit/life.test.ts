@@ -1,4 +1,4 @@
-/** A lab leaves nothing behind, however it ends, and labs are separate. */
+/** A lab removes everything that it made, however it ends, and labs are separate. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs'

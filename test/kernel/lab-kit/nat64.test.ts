@@ -138,7 +138,7 @@ describe('a NAT64', () => {
     expect(ra).not.toContain('Router lifetime (s): 0')
   })
 
-  test('answers solicitations of this link only, and advertises nothing outside', async () => {
+  test('replies to solicitations of this link only, and advertises nothing outside', async () => {
     const solicit = (from: LabNamespace, wait: string, name: string) => from.exec('rdisc6', ['-1', '-w', wait, name])
     await routed(client)
     expect((await solicit(client, '9000', 'router')).stdout).toMatch(/Router lifetime +: +1800 .*from fe80::ff:/s)

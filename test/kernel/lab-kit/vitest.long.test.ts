@@ -113,7 +113,7 @@ test('the message of a failed test says what was dropped on which link, in at mo
   expect(lines[5]).toMatch(/^vnet: the seed was VNET_SEED=\d+$/)
 })
 
-test('a lab has run before the first test, so loading its parts is no time of a test', () => {
+test('a lab has run before the first test, so no test waits for its parts', () => {
   consumer.write(
     'c.test.js',
     `

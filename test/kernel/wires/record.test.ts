@@ -37,7 +37,7 @@ test('record finds the delay and the rate of a link, and writes its trace', asyn
   expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining('needs at least 10 probes')])
 })
 
-test('record measures any host that answers, and says why another does not', async () => {
+test('record measures any host that replies, and says why another does not', async () => {
   const out = join(directory, 'own.csv')
   const options = ['--time', '100ms', '--interval', '10ms', '--out', out]
   const { status, stdout } = await runMain('record', '127.0.0.1', ...options)

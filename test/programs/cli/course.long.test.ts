@@ -120,7 +120,7 @@ describe('vnet check', () => {
     expect([status, stderr]).toEqual([2, expect.stringMatching(/^vnet: check: no drop\.js in \.; vnet learn 01-drop /)])
   })
 
-  test('vnet check finds a timer of Node.js that the driver leaves behind', async () => {
+  test('vnet check finds a timer of Node.js that outlives the driver', async () => {
     const text = solution.replace('dev.flags |= IFF_NOARP', '$&\n  setInterval(() => {}, 1000)')
     expect(await failureOf(text)).toMatchObject({ seen: expect.stringContaining('setInterval still runs') })
   })

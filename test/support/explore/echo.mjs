@@ -1,4 +1,4 @@
-// A client that asks once more after 500 ms without an answer, and a server that counts requests
+// A client that asks once more after 500 ms without a reply, and a server that counts requests
 // that it has not seen. What it does wrong is in the environment variable ECHO_BUG.
 import { setImmediate as pollOnce, setTimeout as sleep } from 'node:timers/promises'
 
@@ -28,11 +28,11 @@ export default async function scenario({ lab, signal }) {
   while (answers === 0) {
     sender.send('question', 5000, 'server')
     await Promise.race([answered, sleep(500, undefined, { signal })])
-    // After a pause of the process, an answer may wait to be read.
+    // After a pause of the process, a reply may wait to be read.
     await pollOnce()
     if (bug === 'once') await answered
   }
-  // A second answer arrives meanwhile.
+  // A second reply arrives meanwhile.
   await sleep(20)
   await pollOnce()
   if (counted.length !== 1) throw new Error(`counted ${counted.length} times`)

@@ -1,4 +1,4 @@
-/** Explores the scenario of echo.mjs, a request and its answer, with a bug. */
+/** Explores the scenario of echo.mjs, a request and its reply, with a bug. */
 import { mkdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -66,7 +66,7 @@ test('a failure is repeated three times, and has its share', async () => {
   expect(await judge({ error }, {}, { error }, {})).toMatchObject({ verdict: 'failed', failed: 2, runs: 4, error })
 })
 
-test('what a clean run leaves is no failure, and anything more is', async () => {
+test('the leftovers of a clean run are accepted, and anything more is a failure', async () => {
   expect((await judge({ left: ['Timeout'] })).verdict).toBe('passed')
   const left = ['Timeout', 'Timeout']
   expect(await judge({ left }, {}, {}, {})).toMatchObject({

@@ -37,7 +37,7 @@ function flying(hasPeer: boolean, ...frames: FlightRow[]) {
 }
 
 describe('a frame', () => {
-  test('waits in the wire as long as it really was there, and then leaves the drawing', () => {
+  test('waits in the wire as long as it really did, and then leaves the drawing', () => {
     const { flights, at } = flying(true, row({ time: 0 }), row({ time: 2000, direction: 'rx', isFar: true }))
     const { x, width } = box('wire ab')
     expect(at(-1)).toEqual([])
@@ -53,7 +53,7 @@ describe('a frame', () => {
     expect([at(3001), flights.isEmpty]).toEqual([[], true])
   })
 
-  test('waits behind the frames that are before it in the wire', () => {
+  test('waits after the frames that are before it in the wire', () => {
     const { at } = flying(true, row({ time: 0 }), row({ packet: 2, time: 100 }))
     const [first, second] = at(5000)
     expect(first!.x - second!.x).toBeCloseTo(12)

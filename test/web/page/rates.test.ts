@@ -43,7 +43,7 @@ describe('rates', () => {
     expect(rates.of('1//sn0')?.txPackets).toBe(0)
   })
 
-  test('neighbour discovery that snull and loop drop by design is no loss', () => {
+  test('neighbour discovery that snull and loop drop by design does not count as loss', () => {
     const rates = new Rates()
     const drops = { tx: { NEIGH: 7, NOMEM: 2 }, rx: { NEIGH: 1 } }
     rates.receive(stats(1000, counters(0)))

@@ -21,7 +21,7 @@ interface Pending {
 export interface WatchSpec {
   /** The lab, by a text that no other lab of the thread has. */
   readonly lab: string
-  /** Wires in front of those of the link, with their compiled filters. */
+  /** Wires before the link's own, with their compiled filters. */
   readonly ab: string
   readonly ba: string
   readonly filters?: readonly WireAttachment[] | undefined

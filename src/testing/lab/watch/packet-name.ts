@@ -1,4 +1,4 @@
-/** PacketName: which packet of a run is meant, in words that mean the same in another run. */
+/** PacketName: identifies a packet of a run, by a text that means the same in another run. */
 import { UsageError } from '../../../base/usage-error.ts'
 import type { FaultVerb } from '../../../wire/stages/fault-verbs.ts'
 import type { Direction } from '../../../wire/wire.ts'
