@@ -6,13 +6,13 @@
  * With `ce_threshold` it also marks every packet that waited longer than that, as tc-codel(8) does.
  */
 import { NSEC_PER_MSEC } from '../../base/clock.ts'
-import { durationOf, formatDuration } from '../../base/duration.ts'
+import { durationOf } from '../../base/duration.ts'
 import { ETH_FRAME_LEN } from '../../packet/ethernet.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { join } from '../units.ts'
 import type { QueueEnv } from '../wire.ts'
 import { markCe } from './ecn.ts'
-import type { Discipline, DisciplineKind, QueueSpec } from './queue.ts'
+import { type Discipline, type DisciplineKind, printTimes, type QueueSpec, readTimes } from './queue.ts'
 
 /** The defaults of RFC 8289, in ns. */
 const TARGET = 5 * NSEC_PER_MSEC
@@ -149,25 +149,16 @@ export class Codel implements Discipline {
 /** The values in its text; absent ones have defaults. */
 export type CodelSpec = Partial<CodelParams> & Pick<CodelParams, 'ecn'>
 
+const TIMES = { target: '5ms', interval: '100ms', ce_threshold: '1ms' }
+
 export const codelKind: DisciplineKind<CodelSpec> = {
   read(c) {
-    const spec: { -readonly [K in keyof CodelSpec]: CodelSpec[K] } = { ecn: false }
-    while (c.is('target') || c.is('interval') || c.is('ce_threshold')) {
-      if (c.takes('target')) spec.target = c.duration('target needs a time: target 5ms')
-      else if (c.takes('interval')) spec.interval = c.duration('interval needs a time: interval 100ms')
-      else if (c.takes('ce_threshold')) spec.ceThreshold = c.duration('ce_threshold needs a time: ce_threshold 1ms')
-    }
-    spec.ecn = c.takes('ecn')
-    return spec
+    const { ce_threshold: ceThreshold, ...times } = readTimes(c, TIMES)
+    return { ...times, ...(ceThreshold !== undefined && { ceThreshold }), ecn: c.takes('ecn') }
   },
   print({ target, interval, ecn, ceThreshold }) {
-    return join([
-      'codel',
-      target !== undefined && `target ${formatDuration(target)}`,
-      interval !== undefined && `interval ${formatDuration(interval)}`,
-      ceThreshold !== undefined && ceThreshold !== NEVER && `ce_threshold ${formatDuration(ceThreshold)}`,
-      ecn && 'ecn',
-    ])
+    const times = { target, interval, ce_threshold: ceThreshold === NEVER ? undefined : ceThreshold }
+    return join(['codel', printTimes(times), ecn && 'ecn'])
   },
   build: spec => queueOf(codelParams(spec)),
 }

@@ -9,14 +9,21 @@
  * In overload, when L4S packets are all marked, both queues drop alike.
  */
 import { NSEC_PER_MSEC } from '../../base/clock.ts'
-import { durationOf, formatDuration } from '../../base/duration.ts'
+import { durationOf } from '../../base/duration.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { HeldPackets } from '../held.ts'
 import { join } from '../units.ts'
 import type { PacketStore } from './delay-queue.ts'
 import { ecnOf, markCe } from './ecn.ts'
-import type { Discipline, DisciplineKind, PacketQueue, QueueSpec } from './queue.ts'
+import {
+  type Discipline,
+  type DisciplineKind,
+  type PacketQueue,
+  printTimes,
+  type QueueSpec,
+  readTimes,
+} from './queue.ts'
 
 /** The defaults of RFC 9332, in ns. */
 const TARGET = 15 * NSEC_PER_MSEC
@@ -202,21 +209,8 @@ class DualPi2 implements Discipline {
 type DualPi2Spec = Partial<DualPi2Params>
 
 export const dualpi2Kind: DisciplineKind<DualPi2Spec> = {
-  read(c) {
-    const spec: { -readonly [K in keyof DualPi2Spec]: DualPi2Spec[K] } = {}
-    while (c.is('target') || c.is('step')) {
-      if (c.takes('target')) spec.target = c.duration('target needs a time: target 15ms')
-      else if (c.takes('step')) spec.step = c.duration('step needs a time: step 1ms')
-    }
-    return spec
-  },
-  print({ target, step }) {
-    return join([
-      'dualpi2',
-      target !== undefined && `target ${formatDuration(target)}`,
-      step !== undefined && `step ${formatDuration(step)}`,
-    ])
-  },
+  read: c => readTimes(c, { target: '15ms', step: '1ms' }),
+  print: ({ target, step }) => join(['dualpi2', printTimes({ target, step })]),
   build: ({ target = TARGET, step = STEP }) => queueOf({ target, step }),
 }
 

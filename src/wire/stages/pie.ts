@@ -8,12 +8,19 @@
  * are made when the next packet arrives or leaves, in the same way as by a timer.
  */
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
-import { durationOf, formatDuration } from '../../base/duration.ts'
+import { durationOf } from '../../base/duration.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { join } from '../units.ts'
 import { markCe } from './ecn.ts'
-import type { Discipline, DisciplineKind, PacketQueue, QueueSpec } from './queue.ts'
+import {
+  type Discipline,
+  type DisciplineKind,
+  type PacketQueue,
+  printTimes,
+  type QueueSpec,
+  readTimes,
+} from './queue.ts'
 
 /** The defaults of RFC 8033, in ns. */
 const TARGET = 15 * NSEC_PER_MSEC
@@ -159,22 +166,10 @@ type PieSpec = Partial<PieParams> & Pick<PieParams, 'ecn'>
 
 export const pieKind: DisciplineKind<PieSpec> = {
   read(c) {
-    const spec: { -readonly [K in keyof PieSpec]: PieSpec[K] } = { ecn: false }
-    while (c.is('target') || c.is('tupdate')) {
-      if (c.takes('target')) spec.target = c.duration('target needs a time: target 15ms')
-      else if (c.takes('tupdate')) spec.tupdate = c.duration('tupdate needs a time: tupdate 15ms')
-    }
-    spec.ecn = c.takes('ecn')
-    return spec
+    const times = readTimes(c, { target: '15ms', tupdate: '15ms' })
+    return { ...times, ecn: c.takes('ecn') }
   },
-  print({ target, tupdate, ecn }) {
-    return join([
-      'pie',
-      target !== undefined && `target ${formatDuration(target)}`,
-      tupdate !== undefined && `tupdate ${formatDuration(tupdate)}`,
-      ecn && 'ecn',
-    ])
-  },
+  print: ({ target, tupdate, ecn }) => join(['pie', printTimes({ target, tupdate }), ecn && 'ecn']),
   build: ({ target = TARGET, tupdate = TUPDATE, ecn }) => queueOf({ target, tupdate, ecn }),
 }
 

@@ -14,10 +14,12 @@
  * alarm: in virtual time it would ring for ever on a link that sends nothing more.
  */
 import type { Alarm } from '../../base/clock.ts'
+import { formatDuration } from '../../base/duration.ts'
 import { SKB_DROP_REASON_QDISC_CONGESTED, SKB_DROP_REASON_QDISC_OVERLIMIT } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { HeldPackets } from '../held.ts'
 import type { Cursor } from '../spec/cursor.ts'
+import { join } from '../units.ts'
 import { type LimitSpec, type QueueEnv, StageWire, type Wire } from '../wire.ts'
 import { LimitedQueue, type PacketStore } from './delay-queue.ts'
 
@@ -66,6 +68,22 @@ export interface QueueParams {
 /** Returns the parameters of a queue: by default 1000 packets and tail drop. */
 export function queueParams(limit: LimitSpec = { packets: 1000 }, queue: QueueKind = 'tail'): QueueParams {
   return { limit, queue }
+}
+
+/** Reads durations, each after its keyword, in any order. `examples` has one for each keyword. */
+export function readTimes<K extends string>(c: Cursor, examples: Readonly<Record<K, string>>): { [key in K]?: number } {
+  const keywords = Object.keys(examples) as K[]
+  const times: { [key in K]?: number } = {}
+  for (;;) {
+    const key = keywords.find(each => c.takes(each))
+    if (key === undefined) return times
+    times[key] = c.duration(`${key} needs a time: ${key} ${examples[key]}`)
+  }
+}
+
+/** Returns the text of the durations that are set: `target 5ms interval 100ms`. */
+export function printTimes(times: Readonly<Record<string, number | undefined>>): string {
+  return join(Object.entries(times).map(([key, ns]) => ns !== undefined && `${key} ${formatDuration(ns)}`))
 }
 
 export class PacketQueue extends LimitedQueue<PacketStore> {
