@@ -1,7 +1,7 @@
 /** How an interface is named and described: on the command line, in tables and in `--json`. */
 
 import { printable } from '../base/printable.ts'
-import type { FoundDevice, WireDirection } from '../control/index.ts'
+import type { DeviceStats, FoundDevice, WireDirection } from '../control/index.ts'
 import type { WireSide } from '../netdev/device-wire.ts'
 import { IFF_UP } from '../netdev/if.ts'
 
@@ -39,7 +39,7 @@ function fullName({ name, netns, place = netns }: Named): string {
  * Returns a device with the properties of the `ready` line of `--json`. `state` is `up`, `down`,
  * `cut` if its cable is, or `no-carrier`.
  */
-export function deviceWords(device: FoundDevice) {
+export function deviceFields(device: FoundDevice) {
   const { name, ifindex, netns = null, driver = null, mac, mtu, vnet, pid = null } = device
   const [state, txqs, rxqs] = [stateOf(device), device.txQueues, device.rxQueues]
   return { name, ifindex, netns, driver, state, mac, mtu, txqs, rxqs, vnet, pid }
@@ -49,6 +49,11 @@ function stateOf({ flags, carrier, cut }: FoundDevice): string {
   if ((flags & IFF_UP) === 0) return 'down'
   if (cut) return 'cut'
   return carrier ? 'up' : 'no-carrier'
+}
+
+/** Returns the number of frames that a device has dropped. */
+export function dropsOf({ drops }: Pick<DeviceStats, 'drops'>): number {
+  return [drops.tx, drops.rx].flatMap(Object.values<number>).reduce((sum, n) => sum + n, 0)
 }
 
 const SIDES = { ab: 'in', ba: 'out' } as const

@@ -21,7 +21,7 @@ import { inNetns, netnsName } from '../../linux/netns-name.ts'
 import { IFR_IFRU, SIOCDEVPRIVATE } from '../../netdev/if.ts'
 import { alignLeft } from '../align.ts'
 import { type AskOptions, askInterface, askVnets, fail, failAll } from '../ask.ts'
-import { deviceWords, label } from '../device-text.ts'
+import { deviceFields, dropsOf, label } from '../device-text.ts'
 import { EXIT_OK, type Io } from '../io.ts'
 
 interface QueryOptions extends AskOptions {
@@ -50,19 +50,19 @@ export function list({ json, names, user, all }: ListOptions, io: Io): Promise<n
   return askVnets([], io, print, { user, everywhere: all })
 }
 
-type Listed = ReturnType<typeof deviceWords> & Awaited<ReturnType<typeof linkWords>>
+type Listed = ReturnType<typeof deviceFields> & Awaited<ReturnType<typeof linkFields>>
 
 async function listed(client: ControlClient, device: FoundDevice): Promise<Listed> {
-  return { ...deviceWords(device), ...(await linkWords(client, device)) }
+  return { ...deviceFields(device), ...(await linkFields(client, device)) }
 }
 
 /** Returns the addresses, the other end, the wire and the drops of a device. */
-async function linkWords(client: ControlClient, device: FoundDevice) {
+async function linkFields(client: ControlClient, device: FoundDevice) {
   const [stats, wire] = await Promise.all([
     client.stats(device.vnet, device).catch(() => undefined),
     client.wire(device.vnet, device).catch(() => undefined),
   ])
-  const drops = stats && sum(stats.drops.tx) + sum(stats.drops.rx)
+  const drops = stats && dropsOf(stats)
   return {
     addresses: addressesOf(device) ?? null,
     peer: device.peer ?? null,
@@ -70,8 +70,6 @@ async function linkWords(client: ControlClient, device: FoundDevice) {
     drops: drops ?? null,
   }
 }
-
-const sum = (counts: Readonly<Record<string, number>>) => Object.values(counts).reduce((all, n) => all + n, 0)
 
 /** Returns the name of a device's network namespace; undefined for the program's own. */
 function placeOf({ netns, place, pid }: FoundDevice): string | undefined {
@@ -102,13 +100,13 @@ export function show(name: string, { json, user }: QueryOptions, io: Io): Promis
     const found = (await params(client, device)) ?? []
     const parts = await client.parts(device.vnet, device)
     const scenario = await supported(() => client.scenario(device.vnet, device))
-    const words = await listed(client, device)
+    const fields = await listed(client, device)
     if (json) {
       const params = Object.fromEntries(found.map(({ name, value }) => [name, value]))
-      io.out(`${JSON.stringify({ event: 'show', ...words, params, parts, scenario: scenario ?? null })}\n`)
+      io.out(`${JSON.stringify({ event: 'show', ...fields, params, parts, scenario: scenario ?? null })}\n`)
       return
     }
-    const { driver, state, addresses, peer, drops, wire, mac, mtu, txqs, rxqs, netns, vnet, pid } = words
+    const { driver, state, addresses, peer, drops, wire, mac, mtu, txqs, rxqs, netns, vnet, pid } = fields
     const groups: readonly (readonly [heading: string, rows: readonly (readonly (string | number | null)[])[]])[] = [
       [
         label(device),
@@ -129,7 +127,7 @@ export function show(name: string, { json, user }: QueryOptions, io: Io): Promis
       ],
       ['parameters', found.map(({ name, value, type }) => [name, type === 'bool' ? onOff(value) : value])],
       ['scenario', scenario === undefined ? [] : scenarioRows(scenario)],
-      ['parts', parts.map(part => [part.name, partWords(part)])],
+      ['parts', parts.map(part => [part.name, partText(part)])],
     ]
     for (const [heading, rows] of groups) {
       const shown = rows.filter(([, word]) => word !== null && word !== '')
@@ -180,10 +178,10 @@ function scenarioRows({ started, repeat, steps }: ScenarioInfo): string[][] {
 }
 
 /** Returns `3 of 256, stopped, 17`: frames in the part, its state, how often it was used. */
-function partWords({ kind, length, capacity, state, count }: PartInfo): string {
+function partText({ kind, length, capacity, state, count }: PartInfo): string {
   const frames = capacity === undefined ? length : `${length} of ${capacity}`
-  const words = [frames, state, count === undefined ? undefined : `${count} times`]
-  return `${kind}: ${words.filter(word => word !== undefined).join(', ')}`
+  const parts = [frames, state, count === undefined ? undefined : `${count} times`]
+  return `${kind}: ${parts.filter(part => part !== undefined).join(', ')}`
 }
 
 /** `vnet param IF [NAME[=VALUE]]`: shows all parameters of the driver or one, or sets one. */
@@ -193,7 +191,7 @@ export function param(name: string, which: string | undefined, options: QueryOpt
     const { vnet } = device
     if (which === undefined) {
       const params = await client.params(vnet, device)
-      if (options.json) json({ params: params.map(paramWords) })
+      if (options.json) json({ params: params.map(paramFields) })
       else for (const line of options.names ? params.map(({ name }) => name) : paramTable(params)) io.out(`${line}\n`)
       return
     }
@@ -205,14 +203,14 @@ export function param(name: string, which: string | undefined, options: QueryOpt
       if (options.json) json({ name: param, value })
     } else {
       const found = await client.param(vnet, device, param)
-      if (options.json) json(paramWords(found))
+      if (options.json) json(paramFields(found))
       else io.out(`${found.value}\n`)
     }
   }
   return askInterface(name, io, ask, options)
 }
 
-function paramWords({ range, ...param }: DriverParam) {
+function paramFields({ range, ...param }: DriverParam) {
   return { ...param, range: range ?? null }
 }
 
@@ -260,10 +258,10 @@ export function ioctl(
     const reply = await client.ioctl(device.vnet, device, { cmd: SIOCDEVPRIVATE + number, data })
     if (reply.result < 0) throw new VnetError(reply.result, `SIOCDEVPRIVATE + ${number} of ${name}`)
     const ifr = hex(reply.ifreq.subarray(IFR_IFRU))
-    const words = { result: reply.result, ifr, data: reply.data === undefined ? null : hex(reply.data) }
-    if (json) io.out(`${JSON.stringify({ event: 'ioctl', ...words })}\n`)
+    const fields = { result: reply.result, ifr, data: reply.data === undefined ? null : hex(reply.data) }
+    if (json) io.out(`${JSON.stringify({ event: 'ioctl', ...fields })}\n`)
     else {
-      for (const [word, value] of Object.entries(words)) if (value !== null) io.out(`${`${word} ${value}`.trimEnd()}\n`)
+      for (const [key, value] of Object.entries(fields)) if (value !== null) io.out(`${`${key} ${value}`.trimEnd()}\n`)
     }
   })
 }

@@ -89,8 +89,8 @@ function dropLine({ interface: name, direction, reason, frames }: Dropped): stri
 function stepWords({ mode, every, halt }: StepState) {
   if (halt === undefined) return { mode, every, halt: null }
   const { number, device, queue, next, frame = null, source = null } = halt
-  const words = frame && { length: frame.length, text: text(frame), headers: headers(frame), bytes: hex(frame.bytes) }
-  return { mode, every, halt: { step: number, interface: label(device), queue, next, frame: words, source } }
+  const fields = frame && { length: frame.length, text: text(frame), headers: headers(frame), bytes: hex(frame.bytes) }
+  return { mode, every, halt: { step: number, interface: label(device), queue, next, frame: fields, source } }
 }
 
 /** Returns the lines that are printed. */

@@ -1,5 +1,5 @@
 /** The rows of `vnet top`: rates between two readings, sorted and filtered. */
-import { deviceWords, label } from '../device-text.ts'
+import { deviceFields, dropsOf, label } from '../device-text.ts'
 import type { Reading, TopDevice } from './reading.ts'
 
 /** A row. A rate, per second, is undefined until there are two readings, or after a reset. */
@@ -46,7 +46,7 @@ export function roundOf(time: number, reading: Reading, before: Reading | undefi
       driver,
       state,
       rates: Object.fromEntries(rates),
-      drops: sum(stats.drops.tx) + sum(stats.drops.rx),
+      drops: dropsOf(stats),
       reasons,
       held,
       queues,
@@ -94,22 +94,18 @@ function row({ device, stats, stopped }: TopDevice, last: TopDevice | undefined,
   return {
     name: label(device),
     driver: device.driver ?? '',
-    state: deviceWords(device).state,
+    state: deviceFields(device).state,
     tx: rate(({ total }) => total.txPackets),
     txBytes: rate(({ total }) => total.txBytes),
     rx: rate(({ total }) => total.rxPackets),
     rxBytes: rate(({ total }) => total.rxBytes),
-    drops: rate(({ drops }) => sum(drops.tx) + sum(drops.rx)),
+    drops: rate(dropsOf),
     reasons: reasons.map(({ text }) => text),
     queues: stats.queues.length,
     stopped,
     held: stats.held,
     cpu,
   }
-}
-
-function sum(counts: Readonly<Record<string, number>>): number {
-  return Object.values(counts).reduce((all, n) => all + n, 0)
 }
 
 function cpuOf({ device: { pid } }: TopDevice, { cpu }: Reading, before: Reading | undefined): number | undefined {
