@@ -1,6 +1,7 @@
 /**
  * With VNET_LONG=1, the tests that import test/support/scale.ts run at their full size, and so do
- * the files named *.long.test.ts, which run only then.
+ * the files named *.long.test.ts, which run only then. With VNET_QUICK=1, which `npm test` sets,
+ * the files named *.slow.test.ts do not run: together they take twice as long as all others.
  *
  * The projects are folders. unit: the tests that need no privileges; they share processes and
  * loaded modules, which saves a quarter of the CPU time. programs (test/programs): tests that start
@@ -38,7 +39,9 @@ if (problems.length > 0) {
 }
 const names = readdirSync(join(root, 'test'), { recursive: true }).map(name => `test/${name}`)
 const isFullSize = name => readFileSync(join(root, name), 'utf8').includes('/scale.ts')
-const isOfRun = name => (isLong ? /\.long\.test\.ts$/.test(name) || isFullSize(name) : !/\.long\.test\.ts$/.test(name))
+const isQuick = process.env.VNET_QUICK === '1'
+const isLeft = name => /\.long\.test\.ts$/.test(name) || (isQuick && /\.slow\.test\.ts$/.test(name))
+const isOfRun = name => (isLong ? /\.long\.test\.ts$/.test(name) || isFullSize(name) : !isLeft(name))
 /** The folders with a run of their own, and the folder that this run is for. */
 const OWN = ['containers', 'labs', 'browsers', 'explore', 'kernel-module', 'install']
 const own = process.env.VNET_TEST_FOLDER

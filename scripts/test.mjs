@@ -1,14 +1,15 @@
 /**
  * node scripts/test.mjs [VITEST ARGUMENTS]: what `npm test` runs once set-up is done. Formatter and
  * linter, type checks, the import rule and the width of comments run first, then all tests. It
- * stops at the first step that fails and exits with the code of that step. With --coverage alone,
- * which is `npm test -- --coverage`, the coverage is measured as well; too little of it is a
- * failure. With other arguments only vitest runs, with them. With --long, which is `npm run
- * test:long`, the tests of the addon run under sanitizers, then all tests that scale
- * (test/support/scale.ts) at their full size. With --containers, --labs, --browsers, --explore,
- * --kernel-module or --install, which is `npm run test:containers` and so on, only the tests of
- * that folder of test/ run, for its time of LIMITS_MS at most. The last line is `N passed, N
- * failed, N skipped`. In CI a skipped kernel test is a failure.
+ * stops at the first step that fails and exits with the code of that step. The files named
+ * *.slow.test.ts are left out, except with --all alone, which is `npm test -- --all`, and with
+ * --coverage alone, which measures the coverage as well; too little of it is a failure. With other
+ * arguments only vitest runs, with them. With --long, which is `npm run test:long`, the tests of
+ * the addon run under sanitizers, then all tests that scale (test/support/scale.ts) at their full
+ * size. With --containers, --labs, --browsers, --explore, --kernel-module or --install, which is
+ * `npm run test:containers` and so on, only the tests of that folder of test/ run, for its time of
+ * LIMITS_MS at most. The last line is `N passed, N failed, N skipped`. In CI a skipped kernel test
+ * is a failure.
  */
 
 import { spawn } from 'node:child_process'
@@ -63,9 +64,10 @@ async function main(args) {
     process.env.VNET_LONG = '1'
     return failed || (await runVitest(args.slice(1)))
   }
-  const hasCoverage = args.length === 1 && args[0] === '--coverage'
-  if (args.length > 0 && !hasCoverage) return runVitest(args)
-  return (await runSteps(checks)) || (await runVitest(hasCoverage ? [...args, ...threshold] : []))
+  const [arg, ...others] = args
+  if (others.length > 0 || !(arg === undefined || arg === '--all' || arg === '--coverage')) return runVitest(args)
+  if (arg === undefined) process.env.VNET_QUICK = '1'
+  return (await runSteps(checks)) || (await runVitest(arg === '--coverage' ? [arg, ...threshold] : []))
 }
 
 /** Runs steps in parallel and reports them in order, one line each, up to the first failed one. */

@@ -43,7 +43,7 @@ function vitest(status: string, code: number): void {
     const report = ${report(status)}
     for (const file of report.testResults) file.name = process.cwd() + '/' + file.name
     fs.writeFileSync(option, JSON.stringify(report))
-    console.log('vitest was here')
+    console.log('vitest was here' + (process.env.VNET_QUICK === '1' ? ', for the quick tests' : ''))
     process.exit(${code})`
   program('node_modules/.bin/vitest', write)
 }
@@ -59,13 +59,22 @@ test('all steps run and print one line each, and the last line counts the tests'
   const lines = stdout.trimEnd().split('\n')
   const names = ['format and lint', 'types', 'imports', 'comments and documents']
   expect(lines.slice(0, 4)).toEqual(names.map(name => expect.stringMatching(`^ok +${name} \\([0-9.]+ s\\)$`)))
-  expect(lines.slice(4)).toEqual(['vitest was here', '2 passed, 0 failed, 0 skipped'])
+  expect(lines.slice(4)).toEqual(['vitest was here, for the quick tests', '2 passed, 0 failed, 0 skipped'])
   expect(calls().at(-1)).not.toContain('coverage')
 })
 
-test('with --coverage all steps run, and the tests with coverage', async () => {
-  const { code } = await run(['--coverage'])
+test('with --all all steps run, and the slow tests too', async () => {
+  const { code, stdout } = await run(['--all'])
   expect(code).toBe(0)
+  expect(calls()).toHaveLength(5)
+  expect(calls().at(-1)).not.toContain('--all')
+  expect(lastLines(stdout, 2)).toEqual(['vitest was here', '2 passed, 0 failed, 0 skipped'])
+})
+
+test('with --coverage all steps run, and all tests with coverage', async () => {
+  const { code, stdout } = await run(['--coverage'])
+  expect(code).toBe(0)
+  expect(lastLines(stdout, 2)).toEqual(['vitest was here', '2 passed, 0 failed, 0 skipped'])
   expect(calls()).toHaveLength(5)
   expect(calls().at(-1)).toMatch(/vitest run .* --coverage( --coverage.thresholds.lines=95)?$/)
 })
@@ -97,8 +106,9 @@ test('failed tests are counted, and the exit code is vitest’s', async () => {
 })
 
 test('with arguments only vitest runs, with these arguments and without coverage', async () => {
-  const { code } = await run(['test/netdev', '-t', 'a name'])
+  const { code, stdout } = await run(['test/netdev', '-t', 'a name'])
   expect(code).toBe(0)
+  expect(lastLines(stdout, 2)).toContain('vitest was here')
   expect(calls()).toEqual([expect.stringMatching(/vitest run .* test\/netdev -t a name$/)])
   expect(calls()[0]).not.toContain('coverage')
 })
@@ -115,7 +125,7 @@ test('skipped kernel tests are only counted outside CI', async () => {
   vitest('skipped', 0)
   const { code, stdout } = await run()
   expect(code).toBe(0)
-  expect(lastLines(stdout, 2)).toEqual(['vitest was here', '1 passed, 0 failed, 1 skipped'])
+  expect(lastLines(stdout, 2)).toEqual(['vitest was here, for the quick tests', '1 passed, 0 failed, 1 skipped'])
 })
 
 test('--long runs the sanitizers, then the tests at their full size', async () => {

@@ -19,7 +19,7 @@ test('record finds the delay and the rate of a link, and writes its trace', asyn
   const recorded = await client.exec(process.execPath, [PROGRAM, 'record', 'server', ...options])
   expect([recorded.status, recorded.stderr]).toEqual([0, ''])
   const [, rate, delay] = /^ +wire +rate ([\d.]+)mbit \| delay ([\d.]+)ms/m.exec(recorded.stdout) ?? []
-  // A busy machine delays replies; test/wire/fit.test.ts checks the numbers.
+  // A busy machine delays replies; test/wire/fit.slow.test.ts checks the numbers.
   expect(Number(rate)).toBeGreaterThan(0)
   expect(Number(delay)).toBeGreaterThan(14)
   expect(recorded.stdout).toContain('100 probes of 118 bytes')
