@@ -1,6 +1,6 @@
 /** The commands that show the frames on the interfaces of running vnets. */
 
-import { count, type LazyCommand, user } from './lazy-command.ts'
+import { count, json, type LazyCommand, user } from './lazy-command.ts'
 import { Argument, Option } from './option.ts'
 import { captureFileOptions } from './options.ts'
 
@@ -17,6 +17,7 @@ export const captureCommands: readonly LazyCommand[] = [
       new Option('--filter <filter>', 'only frames that match, in the language of pcap-filter(7)'),
       new Option('--drops', 'only dropped frames'),
       ...captureFileOptions(),
+      json(),
       user(),
     ],
     examples: [

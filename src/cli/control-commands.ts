@@ -86,7 +86,7 @@ const commands: readonly LazyCommand[] = [
     name: 'metrics',
     description: 'serve the counters of running vnets at /metrics, for Prometheus, until Ctrl-C',
     args: [new Argument('<ADDRESS>')],
-    options: [host(), user()],
+    options: [host(), json(), user()],
     examples: [['vnet metrics 9100', 'at http://127.0.0.1:9100/metrics']],
     run: async (io, address, options) => {
       const { parseAddress } = await import('../http/address.ts')
@@ -99,7 +99,7 @@ const commands: readonly LazyCommand[] = [
     name: 'web',
     description: 'serve a live page of running vnets until Ctrl-C, and print its URL',
     args: [new Argument('<ADDRESS>'), new Argument('[IF...]')],
-    options: [host(), user()],
+    options: [host(), json(), user()],
     examples: [
       ['vnet web 8080', 'all running vnets, on 127.0.0.1'],
       ['vnet web 0.0.0.0:8080 --host box sn0', 'sn0, for other machines too'],

@@ -90,6 +90,7 @@ export const toolCommands: readonly LazyCommand[] = [
         ).choices(DIRECTIONS),
         new Option('--loop <n>', 'play the capture N times; 0 is until Ctrl-C').argParser(wholeNumber(0, MAX)),
         new Option('--limit <n>', 'end after N frames').argParser(wholeNumber(1, MAX)),
+        json(),
       ]),
       ...under('Changes:', [
         new Option(

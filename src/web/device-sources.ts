@@ -7,7 +7,7 @@ import { FlightSource, FrameSource, SNAPLEN } from './frames.ts'
 import { quantile, since } from './lateness.ts'
 import { Poll, type PollOptions, type Source } from './source.ts'
 import { readStep } from './step.ts'
-import type { Vnets } from './vnets.ts'
+import { unlessStuck, type Vnets } from './vnets.ts'
 
 type StageReport = WireInfo['stages'][number]
 type Late = NonNullable<StageReport['late']>
@@ -123,7 +123,7 @@ function latenessReader(vnets: Vnets, client: ControlClient) {
       ends.set(`${vnet} ${netns === undefined ? name : `${netns}/${name}`}`, end)
       reading.push(readEnd(end, device))
     }
-    await Promise.all(reading)
+    await unlessStuck(Promise.all(reading))
     for (const [end, { vnet, peer }] of vnets.all) {
       const ms = p99[ends.get(`${vnet} ${peer}`) ?? '']
       if (ms !== undefined) p99[end] ??= ms

@@ -26,8 +26,8 @@ const DEVICES_MS = 5000
 const STATS_MS = 1000
 /** Milliseconds from one search for devices to the next, however many pages want an unknown one. */
 const FIND_MS = 100
-/** Milliseconds after which a stuck vnet no longer delays the statistics of the others. */
-const LATE_MS = 500
+/** Milliseconds after which a stuck vnet no longer delays the numbers of the others. */
+const STUCK_MS = 500
 
 /** Events that change nothing in `hello`. */
 const PASSING: ReadonlySet<DeviceEvent['event']> = new Set(['timeout', 'drops', 'wire', 'step'])
@@ -213,7 +213,7 @@ export class Vnets {
     const all = [...vnets].map(async vnet => {
       for (const stats of await this.#statsOf(vnet)) found.set(keyOf(vnet, stats), stats)
     })
-    await Promise.race([Promise.all(all), sleep(LATE_MS, undefined, { ref: false })])
+    await unlessStuck(Promise.all(all))
     const devices = [...this.#devices].flatMap(([id, device]) => {
       const stats = found.get(keyOf(device.vnet, device))
       return stats === undefined ? [] : [deviceCounters(id, stats)]
@@ -279,6 +279,11 @@ export function problemOf({ code, syscall, message }: VnetError): string {
   if (code !== 'ETIMEDOUT') return message
   const name = syscall.replace(/^.* of (?=vnet )/, '')
   return `${name} did not reply in time: it may be stopped, in a debugger, or in a driver that does not return`
+}
+
+/** Waits for replies, but not for those of a stuck vnet. */
+export function unlessStuck(replies: Promise<unknown>): Promise<unknown> {
+  return Promise.race([replies, sleep(STUCK_MS, undefined, { ref: false })])
 }
 
 function isSame(device: FoundDevice, before: FoundDevice | undefined): boolean {

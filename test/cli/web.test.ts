@@ -19,6 +19,14 @@ test('vnet web prints its URL with a token, serves the page until it is ended, a
   await expect(fetch(url)).rejects.toThrow()
 })
 
+test.each(['web', 'metrics'])('vnet %s --json prints its URL in an object', async name => {
+  const web = startMain(name, '0', '--json')
+  await web.until(text => text.includes('\n'))
+  const ready = { event: 'ready', [name]: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/\S+/) }
+  expect(JSON.parse(web.text.stdout)).toEqual(ready)
+  await web.end()
+})
+
 test('vnet web takes an address and a port, and refuses anything else', async () => {
   for (const address of ['x', '8080x', 'localhost:8080', '70000']) {
     const { status, stderr } = await runMain('web', address)

@@ -319,6 +319,9 @@ describe('--receive', () => {
     )
     const { stdout } = await runMain('replay', file, '--receive', `${there.name}/x1`)
     expect(stdout).toMatch(/^sent 2 frames, 1578 bytes in .*\nfailed 1: 1 longer than the MTU of 1500\n$/)
+    const json = await runMain('replay', file, '--receive', `${there.name}/x1`, '--limit', '1', '--json')
+    const counts = { sent: 1, bytes: 1518, seconds: expect.any(Number), cut: 0, segments: 0, failed: 0, skipped: 0 }
+    expect(JSON.parse(json.stdout)).toEqual({ event: 'replay', ...counts })
     const { x1 } = await stopConserved(vnet)
     expect(x1?.drops.rx).toEqual({ PKT_TOO_BIG: 1 })
   })

@@ -130,3 +130,16 @@ test('the lateness of all wires is that of the last interval, and a wire of two 
     { type: 'late', id: '1//ca', p99: { '1//ca': 4, '1//cb': 4 } },
   ])
 })
+
+test('a vnet that hangs does not delay the lateness of the others', async () => {
+  vi.useRealTimers()
+  const all = new Map(['ca', 'hung'].map(name => [`1//${name}`, { vnet: name, name, ifindex: 2 }]))
+  const wire = (_vnet: string, { name }: FoundDevice) =>
+    name === 'hung' ? new Promise(() => {}) : Promise.resolve({ stages: [] })
+  const source = deviceSource({ all } as unknown as Vnets, { wire } as unknown as ControlClient, '1//ca', 'late')
+  const text = await new Promise<string>(resolve => {
+    const feed = { send: ({ text }: Packed) => [resolve(text), source.delete(feed)] } as unknown as Feed
+    source.add(feed)
+  })
+  expect(JSON.parse(text)).toEqual({ type: 'late', id: '1//ca', p99: {} })
+})

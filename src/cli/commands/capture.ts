@@ -20,6 +20,7 @@ export interface CaptureCommandOptions extends AskOptions, CaptureCliOptions {
   readonly filter?: string
   /** Writes only dropped frames. */
   readonly drops?: boolean
+  readonly json?: boolean
 }
 
 /** The longest timer in milliseconds. */
@@ -34,8 +35,9 @@ const REST_MS = 2000
 export function capture(words: readonly string[], options: CaptureCommandOptions, io: Io): Promise<number> {
   const [names, path] = [words.slice(0, -1), words.at(-1) as string]
   for (const name of names) interfaceArg(name)
-  const { filter, snaplen, drops: dropsOnly, pcap, user } = options
+  const { filter, snaplen, drops: dropsOnly, pcap, json, user } = options
   if (dropsOnly && pcap) throw new UsageError('--drops: classic pcap leaves out dropped frames; omit --pcap')
+  if (json && path === '-') throw new UsageError('--json: standard output has the capture; name a file')
   const start = async (client: ControlClient, found: Found) => {
     const last = found.devices.find(device => isNamed(device, path))
     if (last !== undefined) {
@@ -54,13 +56,13 @@ export function capture(words: readonly string[], options: CaptureCommandOptions
 async function write(
   streams: readonly VnetStream[],
   path: string,
-  { duration, ring, pcap, tlsKeys }: CaptureCommandOptions,
+  { duration, ring, pcap, tlsKeys, json }: CaptureCommandOptions,
   io: Io,
   end: UserEnd,
 ): Promise<number> {
   await using file = new CaptureFile(path, { ring, pcap, tlsKeys, warn: text => void fail(io, text) })
   const names = streams.flatMap(({ devices }) => devices.map(label))
-  io.err(`capturing ${listed(names)}\n`)
+  if (!json) io.err(`capturing ${listed(names)}\n`)
   let error: unknown
   const written = Promise.all(streams.map(({ stream }) => writeAll(stream, file.source()))).catch(first => {
     error = first
@@ -72,7 +74,9 @@ async function write(
   for (const { stream } of streams) await stream[Symbol.asyncDispose]()
   await written
   await file[Symbol.asyncDispose]()
-  io.err(`${file.frames} frames captured, ${file.lost} lost\n`)
+  const { frames, lost } = file
+  if (json) io.out(`${JSON.stringify({ event: 'capture', frames, lost })}\n`)
+  else io.err(`${frames} frames captured, ${lost} lost\n`)
   // The reader has everything it wants: | head.
   if (error === undefined || isErrno(error, EPIPE)) return EXIT_OK
   if (error instanceof VnetError || error instanceof CaptureError) return fail(io, error)

@@ -15,10 +15,15 @@ const CAP_DAC_OVERRIDE = 1
 interface MetricsCommandOptions extends AskOptions {
   /** Names of the server, besides its addresses. */
   readonly host?: readonly string[]
+  readonly json?: boolean
 }
 
 /** Serves until the user ends it. Vnets may start and end meanwhile. */
-export async function metrics(address: Address, { user, host: hosts }: MetricsCommandOptions, io: Io): Promise<number> {
+export async function metrics(
+  address: Address,
+  { user, host: hosts, json }: MetricsCommandOptions,
+  io: Io,
+): Promise<number> {
   using end = endOf(io)
   const native = loadNative()
   using client = new ControlClient(native, { user, timeoutMs: SERVED_TIMEOUT_MS })
@@ -26,7 +31,7 @@ export async function metrics(address: Address, { user, host: hosts }: MetricsCo
   await using server = await serveMetrics({ address, hosts, access }, () => snapshot(client, { user }))
   // Strangers cause its requests, so vnets must not serve it before other clients.
   if (io.own) dropPrivileges(native, user === undefined ? [] : [CAP_DAC_OVERRIDE])
-  io.out(`${server.url}\n`)
+  io.out(`${json ? JSON.stringify({ event: 'ready', metrics: server.url }) : server.url}\n`)
   await end.asked
   return EXIT_OK
 }

@@ -84,7 +84,8 @@ async function play(
     clearInterval(shown)
     io.progress?.(undefined)
   }
-  for (const line of counts.summary(seconds())) io.out(`${line}\n`)
+  const lines = options.json ? [JSON.stringify(counts.json(seconds()))] : counts.summary(seconds())
+  for (const line of lines) io.out(`${line}\n`)
   if (problem === undefined) return EXIT_OK
   return fail(io, isFileError(problem) ? `${input.name}: ${problem.message}` : problem)
 }

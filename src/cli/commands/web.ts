@@ -12,6 +12,7 @@ import { packageVersion } from '../version.ts'
 interface WebCommandOptions extends AskOptions {
   /** Names of the server, besides its addresses. */
   readonly host?: readonly string[]
+  readonly json?: boolean
 }
 
 /**
@@ -20,7 +21,7 @@ interface WebCommandOptions extends AskOptions {
 export async function web(
   address: Address,
   names: readonly string[],
-  { user, host: hosts }: WebCommandOptions,
+  { user, host: hosts, json }: WebCommandOptions,
   io: Io,
 ): Promise<number> {
   using end = endOf(io)
@@ -29,7 +30,7 @@ export async function web(
   const isWanted = (device: Named) => isAmong(device, names)
   const access = ownAccess('web', user)
   await using server = await serveWeb({ address, access, hosts, client, version, user, isWanted })
-  io.out(`${server.url}\n`)
+  io.out(`${json ? JSON.stringify({ event: 'ready', web: server.url }) : server.url}\n`)
   await end.asked
   return EXIT_OK
 }

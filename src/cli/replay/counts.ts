@@ -33,6 +33,12 @@ export class ReplayCounts {
     return this.sent + this.failed.total
   }
 
+  /** The summary as an object of JSON. */
+  json(seconds: number): object {
+    const { sent, bytes, failed, skipped, cut, segments } = this
+    return { event: 'replay', sent, bytes, seconds, cut, segments, failed: failed.total, skipped: skipped.total }
+  }
+
   /** Returns the lines of the summary, after `seconds`. */
   summary(seconds: number): string[] {
     const { sent, bytes, failed, skipped, cut, segments } = this

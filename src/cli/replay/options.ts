@@ -14,4 +14,5 @@ export interface ReplayOptions {
   readonly map?: readonly AddressMapping[]
   readonly interface?: string
   readonly direction?: (typeof DIRECTIONS)[number]
+  readonly json?: boolean
 }

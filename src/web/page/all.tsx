@@ -39,7 +39,7 @@ const COLUMNS = [
   'timeouts',
 ] as const
 /** The first columns, before those of numbers. A narrow page leaves out the `whole` ones. */
-const CLASSES = ['', '', 'whole', 'number', 'number whole'] as const
+const CLASSES = ['', '', 'whole', 'number', 'number whole', 'number whole'] as const
 
 function All({ app }: { readonly app: App }) {
   const table = useRef<HTMLTableElement>(null)
@@ -112,7 +112,7 @@ function Row({ device, rate, counters, last, late }: RowProps) {
       </td>
       <td class="number">{formatNumber(txPackets + rxPackets)}</td>
       <td class="number whole">{formatNumber(txBits + rxBits)}</td>
-      <td class="number">{lateText(late)}</td>
+      <td class="number whole">{lateText(late)}</td>
       {troubles.map((number, i) => (
         <td key={i} class={number === '0' ? 'number muted' : 'number drop'}>
           {number}

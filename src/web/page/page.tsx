@@ -262,7 +262,12 @@ export class Page implements App {
     const isOpen = this.#isListOpen.value
     const place = useRef<HTMLDivElement>(null)
     const isHalted = this.last('step')?.mode === 'on' && view.name !== 'step'
-    useLayoutEffect(() => place.current?.scrollTo(0, 0), [view])
+    const bar = useRef<HTMLElement>(null)
+    useLayoutEffect(() => {
+      place.current?.scrollTo(0, 0)
+      // On a phone the bar is wider than the page.
+      bar.current!.scrollLeft = bar.current!.querySelector<HTMLElement>('[aria-current]')!.offsetLeft
+    }, [view])
     return (
       <div class={trouble === undefined ? 'page' : 'page stale'}>
         <button type="button" class="skip" onClick={() => document.getElementById('view')?.focus()}>
@@ -319,7 +324,7 @@ export class Page implements App {
         <main>
           <div class="about">
             {this.#about()}
-            <nav class="views" aria-label="Views">
+            <nav class="views" aria-label="Views" ref={bar}>
               {this.#views.map((each, i) => (
                 <a
                   key={each.name}

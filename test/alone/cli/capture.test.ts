@@ -53,6 +53,19 @@ async function ended(command: Going, ...captured: FakeVnet[]) {
   return command.ended
 }
 
+test('capture --json prints its counts in an object, which cannot be where the frames are', async () => {
+  const one = vnet('one')
+  expect(await ended(start(file, '--json'), one)).toEqual({
+    status: 0,
+    stdout: '{"event":"capture","frames":0,"lost":0}\n',
+    stderr: '',
+  })
+  expect(await runMain('capture', '-', '--json')).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('--json: standard output has the capture'),
+  })
+})
+
 test('without an interface, capture records whole vnets, skips those that refuse, and ends with the last', async () => {
   const [one, other] = [vnet('one'), vnet('other', 'only root may capture')]
   const command = start(file)

@@ -100,6 +100,19 @@ const states: readonly (readonly [
     },
   ],
   [
+    'a cursor of the plots that keys moved',
+    'traffic',
+    SNULL,
+    async (page, feed) => {
+      for (let i = 0; i < 5; i++) await feed.second()
+      await page.keyboard.press('ArrowLeft')
+      await page
+        .locator('.traffic')
+        .getByText(/^values of/)
+        .waitFor()
+    },
+  ],
+  [
     'the details of a frame, the help and a wrong filter',
     'frames',
     SNULL,

@@ -238,3 +238,15 @@ test('the table of all interfaces starts with those that are broken, then those 
   await table.getByRole('link', { name: 'loop3' }).click()
   await page.getByRole('heading', { name: 'loop3', level: 1 }).waitFor()
 })
+
+test('on a phone the tab of the view is in sight, and the drops of all interfaces are', async () => {
+  const { address } = await startFeed(new FakeWorld({ devices: 0, hosts: 0, hostile: false }))
+  const page = await browser.open(`${address}#all/${SNULL}`, { viewport: PHONE })
+  for (const found of [
+    page.getByRole('link', { name: 'All', exact: true }),
+    page.getByRole('columnheader', { name: 'drops/s' }),
+  ]) {
+    const { x, width } = (await found.boundingBox())!
+    expect(x + width).toBeLessThanOrEqual(PHONE.width)
+  }
+})

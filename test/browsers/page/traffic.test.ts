@@ -74,8 +74,14 @@ test('one cursor is in all plots, and keys move it from sample to sample', async
   await page.mouse.move(0, 0)
   await page.keyboard.press('ArrowLeft')
   const last = await shown.innerText()
+  const [before] = await places()
   await page.keyboard.press('ArrowLeft')
   await expect.poll(() => shown.innerText()).not.toBe(last)
+  await expect.poll(async () => (await places())[0]).not.toBe(before)
+  expect(new Set(await places()).size).toBe(1)
+  await page.keyboard.press('ArrowRight')
+  await expect.poll(() => shown.innerText()).toBe(last)
+  await expect.poll(async () => (await places())[0]).toBe(before)
 })
 
 test('a pause freezes the drawing, while samples continue', async () => {
