@@ -156,6 +156,8 @@ test.each([
   ['policer 1mbit', 'policer needs a burst: policer 10mbit burst 15kb', ''],
   ['delay 1ms codel', 'codel needs rate or trace beside it: rate 10mbit codel', 'codel'],
   ['rate 1mbit red codel', 'codel is a second queue discipline beside red', 'codel'],
+  ['rate 1mbit codel ce_threshold', 'ce_threshold needs a time: ce_threshold 1ms', ''],
+  ['rate 1mbit pie tupdate', 'tupdate needs a time: tupdate 15ms', ''],
   ['rate 1mbit trace x', 'rate and trace are two queues: put | between them', 'trace'],
   ['delay 1ms delay 2ms', 'delay is given twice: put | between them', 'delay'],
   ['rate 1mbit red red', 'red is given twice: put | between them', 'red'],
