@@ -1,22 +1,12 @@
 import { expect, test } from 'vitest'
-import type { ContentSource } from '../../src/capture/content.ts'
 import { PcapContent } from '../../src/capture/pcap-content.ts'
-import { LITTLE, readAll } from '../support/capture-bytes.ts'
+import { LITTLE, readAll, take } from '../support/capture-bytes.ts'
 
 const { section, interface: device, packet, option, u64 } = LITTLE
 const HEAD = [...section(), ...device(1, 0, option(9, [9]))]
 const ALL = Number.POSITIVE_INFINITY
 /** A verdict of TC_ACT_SHOT. */
 const DROPPED = option(7, [1, ...u64(2n)])
-
-function take(source: ContentSource, bytes: number[], room = ALL): number[] {
-  const written: number[] = []
-  source.push(Uint8Array.from(bytes))
-  for (let span = source.take(room, false); span !== undefined; span = source.take(room, false)) {
-    for (const byte of span) written.push(byte)
-  }
-  return written
-}
 
 test('packets are written to pcap, and drop records are omitted', () => {
   const content = new PcapContent()

@@ -1,10 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { ContentSource } from '../../src/capture/content.ts'
 import { CaptureError } from '../../src/capture/error.ts'
 import { PcapContent } from '../../src/capture/pcap-content.ts'
 import { PcapngContent } from '../../src/capture/pcapng-content.ts'
-import { LITTLE, readAll, text } from '../support/capture-bytes.ts'
+import { LITTLE, readAll, take, text } from '../support/capture-bytes.ts'
 import { SEED, scaled } from '../support/scale.ts'
 
 const { section, interface: device, packet, oldPacket, simplePacket, block, option, u32, u64 } = LITTLE
@@ -16,14 +15,6 @@ const named = (name: string) => device(1, 0, option(2, text(name)), option(9, [9
 const id = (n: number) => option(5, u64(BigInt(n)))
 const dropCount = (n: number) => option(4, u64(BigInt(n)))
 const statistics = (number: number, dropped: number) => block(5, u32(number), u64(7n), option(5, u64(BigInt(dropped))))
-
-/** Pushes bytes, and returns all that is written of them. */
-function take(source: ContentSource, bytes: number[], room = ALL): number[] {
-  const written: number[] = []
-  source.push(Uint8Array.from(bytes))
-  for (let span = source.take(room, false); span !== undefined; span = source.take(room, false)) written.push(...span)
-  return written
-}
 
 describe('one stream', () => {
   test('one stream is written unchanged', () => {
