@@ -6,7 +6,24 @@ export class InvalidArgumentError extends Error {}
 // biome-ignore lint/suspicious/noExplicitAny: each parser knows the type of its earlier values
 type Parser = (text: any, before: any) => unknown
 
-export class Option {
+/** An option or an argument, by its value. */
+class Valued {
+  parse: Parser | undefined
+  words: readonly string[] | undefined
+
+  /** `parse` returns the value of a text, after the value of the texts before; it may throw. */
+  argParser(parse: Parser): this {
+    this.parse = parse
+    return this
+  }
+
+  choices(words: readonly string[]): this {
+    this.words = words
+    return this
+  }
+}
+
+export class Option extends Valued {
   readonly flags: string
   readonly description: string
   readonly short: string | undefined
@@ -19,13 +36,12 @@ export class Option {
   isHidden = false
   /** Its value if it is not given. */
   usual: { readonly value: unknown; readonly text: string } | undefined
-  parse: Parser | undefined
-  words: readonly string[] | undefined
   /** The keys of the options that cannot be given as well. */
   rivals: readonly string[] = []
 
   /** `flags` is such as `-q, --quiet`, `--mtu <n>` or `--step [time]`. */
   constructor(flags: string, description = '') {
+    super()
     const [, short, long = '', open, value] = /^(?:(-\w), )?(--[\w-]+)(?: ([<[])(.*)[>\]])?$/.exec(flags) ?? []
     this.flags = flags
     this.description = description
@@ -40,20 +56,9 @@ export class Option {
     return this.long.replace(/^--(no-)?/, '').replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase())
   }
 
-  /** `parse` returns the value of a text, after the value of the texts before; it may throw. */
-  argParser(parse: Parser): this {
-    this.parse = parse
-    return this
-  }
-
   /** `text` is the value in the help. */
   default(value: unknown, text = `${value}`): this {
     this.usual = { value, text }
-    return this
-  }
-
-  choices(words: readonly string[]): this {
-    this.words = words
     return this
   }
 
@@ -73,28 +78,17 @@ export class Option {
   }
 }
 
-export class Argument {
+export class Argument extends Valued {
   readonly name: string
   readonly required: boolean
   readonly variadic: boolean
-  parse: Parser | undefined
-  words: readonly string[] | undefined
 
   /** `text` is `<IF>`, `[IF]`, or `[IF...]` if it repeats. */
   constructor(text: string) {
+    super()
     const [, open, name = '', dots] = /^([<[])(.*?)(\.\.\.)?[>\]]$/.exec(text) ?? []
     this.name = name
     this.required = open === '<'
     this.variadic = dots !== undefined
-  }
-
-  argParser(parse: Parser): this {
-    this.parse = parse
-    return this
-  }
-
-  choices(words: readonly string[]): this {
-    this.words = words
-    return this
   }
 }
