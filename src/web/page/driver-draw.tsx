@@ -51,7 +51,7 @@ export function Item({ box, item, perSecond }: ItemProps) {
   return <Row box={box} shown={shown} capacity={item.kind === 'part' ? item.part.capacity : undefined} />
 }
 
-function describe(item: Exclude<DrawnItem, { kind: 'fold' }>, perSecond: number | undefined): Description {
+function describe(item: Exclude<DrawnItem, FoldItem>, perSecond: number | undefined): Description {
   if (item.kind === 'part') return describePart(item.part, perSecond)
   if (item.kind === 'stage') return describeStage(item.stage, perSecond)
   return { name: 'no stage', title: 'no stage', value: '', note: '', tone: 'plain', cells: 0, filled: 0 }
@@ -151,12 +151,9 @@ function arc(cx: number, cy: number, outer: number, inner: number, from: number,
   return `${there}L${at(inner, end)}A${inner} ${inner} 0 ${large} 0 ${at(inner, from)}Z`
 }
 
-interface FoldProps {
-  readonly box: ItemBox
-  readonly item: Extract<DrawnItem, { kind: 'fold' }>
-}
+type FoldItem = Extract<DrawnItem, { kind: 'fold' }>
 
-function Fold({ box: { x, y, width, lane }, item }: FoldProps) {
+function Fold({ box: { x, y, width, lane }, item }: { readonly box: ItemBox; readonly item: FoldItem }) {
   const { note, tone, cells } = describeFold(item.parts)
   const size = width / FOLD_COLUMNS
   return (
@@ -252,15 +249,10 @@ export function Flow({ arrow: { lane, x1, y1, x2, y2 }, rate }: FlowProps) {
   )
 }
 
-interface FramesProps {
-  readonly flights: Flights
-  readonly drawing: Drawing
-}
-
 const STILL = '(prefers-reduced-motion: reduce)'
 
 /** A dot for each frame in flight. Without motion, only waiting and fallen dots are shown. */
-export function Frames({ flights, drawing }: FramesProps) {
+export function Frames({ flights, drawing }: { readonly flights: Flights; readonly drawing: Drawing }) {
   const [now, setNow] = useState(Date.now())
   useLayoutEffect(() => {
     let request = requestAnimationFrame(function draw() {

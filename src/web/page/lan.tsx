@@ -2,7 +2,7 @@
 import { type Signal, signal } from '@preact/signals'
 import { useRef } from 'preact/hooks'
 import type { DeviceRow } from '../feed-types.ts'
-import type { App, Last, View } from './app.ts'
+import type { App, View } from './app.ts'
 import { draftOf } from './draft.ts'
 import { SCROLLABLE, tablePart, useRowsInSight } from './hooks.ts'
 import { DhcpConversations, type DhcpTransaction } from './lan-dhcp.ts'
@@ -42,8 +42,9 @@ export function lanView(app: App): View {
     Body: () => {
       const { device } = app
       const message = app.last('segment')
+      const { segment, allHosts } = message ?? {}
       if (device === undefined) return <p class="muted">There is no interface.</p>
-      if (message?.segment === undefined) {
+      if (segment === undefined) {
         const waits = message === undefined && device.onSegment
         return (
           <p class="muted">
@@ -55,28 +56,29 @@ export function lanView(app: App): View {
       }
       const shown = dhcp.value.id === device.id ? dhcp.value : NO_DHCP
       return (
-        <Segment key={device.id} app={app} device={device} message={message} dhcp={shown} part={part} search={search} />
+        <Segment key={device.id} {...{ app, device, segment, allHosts, dhcp: shown, now: app.time, part, search }} />
       )
     },
   }
 }
 
-interface Choice {
+interface ListsProps {
+  readonly segment: SegmentPicture
+  readonly allHosts: number | undefined
+  readonly now: number
   /** The list that is shown. */
   readonly part: Signal<SegmentPart>
   readonly search: Signal<string>
 }
 
-interface SegmentProps extends Choice {
+interface SegmentProps extends ListsProps {
   readonly app: App
   readonly device: DeviceRow
-  readonly message: Last<'segment'>
   readonly dhcp: Dhcp
 }
 
-function Segment({ app, device, message, dhcp, ...choice }: SegmentProps) {
-  const { segment, allHosts } = message
-  if (segment === undefined) return null
+function Segment({ app, device, dhcp, ...lists }: SegmentProps) {
+  const { segment, allHosts } = lists
   return (
     <div class="lan stack">
       <section class="panel">
@@ -84,7 +86,7 @@ function Segment({ app, device, message, dhcp, ...choice }: SegmentProps) {
         <Picture segment={segment} own={device} allHosts={allHosts} />
       </section>
       <Conversations dhcp={dhcp} mayChange={app.mayChange} />
-      <Lists segment={segment} allHosts={allHosts} now={app.time} {...choice} />
+      <Lists {...lists} />
       <section class="panel">
         <h2>Counters</h2>
         <div class="columns counters">
@@ -113,12 +115,6 @@ function Counters({ counters }: { readonly counters: Readonly<Record<string, num
       ))}
     </table>
   )
-}
-
-interface ListsProps extends Choice {
-  readonly segment: SegmentPicture
-  readonly allHosts: number | undefined
-  readonly now: number
 }
 
 function Lists({ segment, allHosts, now, ...choice }: ListsProps) {

@@ -58,7 +58,7 @@ options.debounceRendering = draw => requestAnimationFrame(() => draw())
 
 export class Page implements App {
   readonly #session = new PageSession()
-  readonly #rates = new Rates()
+  readonly rates = new Rates()
   readonly history = new History()
   readonly #feed = new FeedReader({
     open: (address, listener) => this.#session.open(address, listener),
@@ -74,7 +74,6 @@ export class Page implements App {
   readonly #last = signal<Readonly<Partial<Record<LastType, FeedMessage>>>>({})
   readonly #events = signal<readonly PageEvent[]>([])
   readonly #time = signal(Date.now())
-  readonly #shownRates = signal<Pick<Rates, 'of' | 'counters'>>(this.#rates)
   readonly #state = signal<FeedState>('connecting')
   /** The sentence about a failure remains until messages arrive again. */
   readonly #trouble = signal<string | undefined>(undefined)
@@ -112,10 +111,6 @@ export class Page implements App {
 
   get presets() {
     return this.#hello.value?.presets ?? []
-  }
-
-  get rates() {
-    return this.#shownRates.value
   }
 
   get events() {
@@ -179,10 +174,8 @@ export class Page implements App {
       const others = this.#notices.value.filter(notice => notice.text !== text)
       this.#notices.value = [...others, { text, time: Date.now() }].slice(-NOTICES_MAX)
     } else if (message.type === 'stats') {
-      const rates = this.#rates
-      rates.receive(message)
+      this.rates.receive(message)
       this.#time.value = message.time
-      this.#shownRates.value = { of: id => rates.of(id), counters: id => rates.counters(id) }
     } else {
       if (message.type === 'event') this.#note(eventOf(message))
       if (message.id === this.device?.id) this.#keep(message)

@@ -1,4 +1,5 @@
 /** Rates of each device, from its counters in two messages with statistics. */
+import { signal } from '@preact/signals'
 import type { DeviceCounters, DeviceId, FeedMessage } from '../feed-types.ts'
 import { wrongDrops } from './drop-reason.ts'
 
@@ -40,32 +41,34 @@ interface Sample {
   readonly counters: ReadonlyMap<DeviceId, DeviceCounters>
 }
 
+/** A component that reads them is drawn again with each message. */
 export class Rates {
   /** The messages of the last SLOW_MS, oldest first. */
-  #samples: readonly Sample[] = []
-  #rates = new Map<DeviceId, DeviceRate>()
+  readonly #samples = signal<readonly Sample[]>([])
+  readonly #rates = signal<ReadonlyMap<DeviceId, DeviceRate>>(new Map())
 
   /**
    * Returns the rate between the last two messages, and for slow frames between the last few;
    * undefined for a device that was not in the last two.
    */
   of(id: DeviceId): DeviceRate | undefined {
-    return this.#rates.get(id)
+    return this.#rates.value.get(id)
   }
 
   /** Its counters in the last message. */
   counters(id: DeviceId): DeviceCounters | undefined {
-    return this.#samples.at(-1)?.counters.get(id)
+    return this.#samples.value.at(-1)?.counters.get(id)
   }
 
   /** A message with the time of the last one, which a new feed starts with, changes nothing. */
   receive({ time, devices }: Stats): void {
-    const last = this.#samples.at(-1)
+    const samples = this.#samples.peek()
+    const last = samples.at(-1)
     if (time === last?.time) return
-    const before = last === undefined || time < last.time ? [] : this.#samples
+    const before = last === undefined || time < last.time ? [] : samples
     const kept = before.filter((sample, i) => i === before.length - 1 || time - sample.time <= SLOW_MS)
-    this.#samples = [...kept, { time, counters: new Map(devices.map(counters => [counters.id, counters])) }]
-    this.#rates = new Map(
+    this.#samples.value = [...kept, { time, counters: new Map(devices.map(counters => [counters.id, counters])) }]
+    this.#rates.value = new Map(
       devices.flatMap(now => {
         const found = rateOf(now, time, kept)
         return found === undefined ? [] : [[now.id, found]]
