@@ -2,7 +2,7 @@
  * The cases: their candidates, networks and metrics. `metrics` are measured by default, `more` only
  * if selected by name. `flows` is the number of flows on one pair of interfaces; by default each
  * pair has one flow. `spread` lets candidate and traffic use every CPU, as threads need; otherwise
- * each has one CPU of its own. `asks`: programs send requests to the candidate, and there are no
+ * each has one CPU of its own. `asks`: programs send requests to the candidate, without
  * flows. `against`: what the ratios refer to, if not to C. `over`: the candidate with the one-way
  * delay that is subtracted from the others'. `settle`: seconds of TCP that are not counted.
  * `window`: bytes that a TCP connection may have under way.

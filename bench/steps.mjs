@@ -288,7 +288,7 @@ async function besideChurn(bench) {
   return { row: { ...row, churn: cycles / bench.seconds }, use }
 }
 
-/** Runs the CNI plugin as a runtime does, for an interface that gets no wire. */
+/** Runs the CNI plugin like a runtime, for an interface that gets no wire. */
 async function plugin({ net, child }) {
   const { ns, name } = net.a
   const env = {

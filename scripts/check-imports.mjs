@@ -49,7 +49,7 @@ export const floors = [
   },
   {
     rooms: ['drivers', 'attach'],
-    what: 'loop, cable, snull with its board, and what they share; a wire on an interface that exists',
+    what: 'loop, cable, snull with its board, and their common code; a wire on an interface that exists',
   },
   { rooms: ['index.ts', 'net.ts', 'tap.ts', 'wire.ts', 'capture.ts'] },
   {

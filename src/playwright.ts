@@ -67,13 +67,13 @@ export const expect: typeof import('@playwright/test').expect = runner.expect
 /** The link of a test's pages. By default it has no impairments, and `capture` is true. */
 export interface NetworkOptions extends LabCableOptions {
   /**
-   * Ports of servers on localhost of the machine. Pages reach them behind the link, as
+   * Ports of servers on localhost of the machine. Pages reach them over the link, as
    * `http://server:3000`, and in Chromium as `http://localhost:3000`, too.
    */
   readonly forward?: readonly number[]
 }
 
-/** The options of test.use() and of `use` in the configuration, besides those of Playwright. */
+/** Options for test.use() and for `use` in the configuration, besides Playwright's. */
 export interface NetworkTestOptions {
   /** The link of the test's pages: a wire, such as `preset slow-3g`, or options. */
   network: string | NetworkOptions

@@ -16,7 +16,7 @@ const VERSION = new Option('-V, --version', 'print the version')
 /** `-h` among other letters is help too. */
 const HELP = /^(--help|-[a-zA-Z]*h[a-zA-Z]*)$/
 
-/** The groups of commands that run until they are ended; `undefined` is that of driver files. */
+/** Groups of commands that run until they are ended; driver files have the group `undefined`. */
 const TEXT_ERRORS: readonly (string | undefined)[] = ['Interfaces:', 'Labs:', undefined]
 
 /** Runs `vnet ARGS`; `argv` is ARGS. Never throws. */

@@ -114,8 +114,8 @@ export async function printHelp(command: LazyCommand | undefined, io: Io, isFull
 }
 
 /**
- * Returns a command, or the subcommand of `under`; undefined if there is none. Loads the code of a
- * driver. Without a name it is the usual driver.
+ * Returns a command, or the subcommand of `under`; undefined if it does not exist. Loads the
+ * code of a driver. `name` is by default the usual driver.
  */
 export async function commandNamed(name = USUAL, under?: string, io?: Io): Promise<LazyCommand | undefined> {
   const found = controlCommands.find(each => each.name === name && each.under === under)
@@ -126,7 +126,7 @@ export async function commandNamed(name = USUAL, under?: string, io?: Io): Promi
   return (await tables()).find(each => each.name === name && each.under === under)
 }
 
-/** Returns all commands, with the options of each driver; those of lan if `hasLan`. */
+/** Returns all commands, with the options of each driver, and of lan if `hasLan`. */
 export async function allCommands(hasLan = true): Promise<LazyCommand[]> {
   const names = [...Object.keys(DRIVERS), ...(hasLan ? [LAN.name] : [])]
   const drivers = await Promise.all(names.map(name => commandNamed(name)))

@@ -19,7 +19,7 @@ const TRUSTED = ['dist/', 'node_modules/'].map(name => new URL(`../../${name}`, 
 
 const MAIN = new URL('../../dist/vnet.js', import.meta.url).href
 
-/** The directory of the driver, a URL. In the thread of Node's hooks it is set there. */
+/** The directory of the driver, a URL. It is set in the thread of Node's hooks. */
 const driver = { directory: '' }
 
 /**

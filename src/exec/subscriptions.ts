@@ -1,6 +1,6 @@
 /**
  * Events for programs. A subscription of a program's socket is a SUBSCRIBE on its own connection to
- * every vnet of the socket's network namespace, including those that start later. It ends when the
+ * every vnet of the socket's network namespace, also vnets that start later. It ends when the
  * process no longer has the socket under the same descriptor number. The socket is looked up for
  * each event, because holding a duplicate would keep it and its port open.
  */

@@ -21,7 +21,7 @@ const BPF_MAP_TYPE_ARRAY = 2
 const BPF_PROG_TYPE_SCHED_CLS = 3
 export const BPF_TCX_INGRESS = 46
 export const BPF_TCX_EGRESS = 47
-/** Attaches a program before those that are attached already. */
+/** Attaches a program before the ones that are attached already. */
 const BPF_F_BEFORE = 1 << 3
 // enum tcx_action_base
 export const TCX_NEXT = -1
@@ -121,7 +121,7 @@ export function loadProgram(native: Native, name: string, instructions: readonly
   attr.setUint32(28, LOG_LEN, true)
   bytesOf(attr).set(new TextEncoder().encode(name), 48)
   let fd = -EAGAIN
-  // A signal during verification, such as that of a profiler, makes it end with EAGAIN.
+  // A signal during verification, such as a profiler's, makes it end with EAGAIN.
   for (let i = 0; fd === -EAGAIN && i < LOAD_ATTEMPTS; i++) {
     fd = native.bpf(-1, BPF_PROG_LOAD, bytesOf(attr), 8, code, 16, LICENSE, 32, log)
   }
@@ -176,7 +176,7 @@ export function tcxPrograms(native: Native, { nsfd, ifindex }: TcxTarget, type: 
   return [...ids.subarray(0, attr.getUint32(24, true))].map(id => programName(native, id))
 }
 
-/** Returns the name of a program by its id; undefined if it is gone or may not be looked at. */
+/** Returns the name of a program by its id; undefined if it was deleted or may not be looked at. */
 export function programName(native: Native, id: number): string | undefined {
   const attr = attributes()
   attr.setUint32(0, id, true)

@@ -24,7 +24,7 @@ export interface TapOptions {
    * A TAP or TUN that is already open, with its interface: from systemd, a container runtime or a
    * privileged helper, with IFF_NO_PI and one queue. The Tap owns the descriptor once openTap
    * resolves, and closes it; if openTap rejects, it remains the caller's. Its name, its namespace
-   * and its layer are what they are. A TUN takes CAP_NET_ADMIN, as do changes that the interface
+   * and its layer do not change. A TUN takes CAP_NET_ADMIN, as do changes that the interface
    * lacks. A TAP takes no rights otherwise.
    */
   readonly fd?: number | undefined

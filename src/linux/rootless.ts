@@ -53,7 +53,7 @@ export function whyNoTun(native: Native = loadNative()): string | undefined {
 /**
  * Returns a command that runs another one where it does no harm (native/rootless-confine.h):
  * everything but /run is read-only, the network is its own, and processes, memory and time are
- * bounded. `rights`: all those of its own namespaces, or none. Arguments that are absolute paths
+ * bounded. `rights`: all rights in its own namespaces, or none. Arguments that are absolute paths
  * are visible inside.
  */
 export function confined(command: readonly string[], rights: 'all' | 'none'): string[] {

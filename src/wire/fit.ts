@@ -57,9 +57,9 @@ const TRAIN_MIN = 8
 /**
  * Returns the rate in bit/s at which packets of `bytes` bytes leave the slower direction; undefined
  * if too few arrived. A train has the arrival times, in ns, of packets that were sent back to back,
- * in the order in which they were sent. The rate is that of the line through the times: the error
+ * in the order in which they were sent. The rate follows from a line through the times: the error
  * that jitter makes falls with the power 1.5 of the number of packets. The first quarter is left
- * out, in which the queue of the way back forms.
+ * out, in which the queue of the return path forms.
  */
 export function rateOfTrains(trains: readonly (readonly number[])[], bytes: number): number | undefined {
   const gaps = trains

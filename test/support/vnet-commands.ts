@@ -16,8 +16,8 @@ const HIDES_LABS =
   'until [ "$1" = -- ]; do mkdir -pm 700 "$1" && mount -t tmpfs -o mode=700 vnet "$1" || exit; shift; done; shift; exec "$@"'
 
 /**
- * Returns `command` as a command that finds no labs: commands find those of all other tests, from
- * every network namespace.
+ * Returns `command` as a command that finds no labs. Otherwise commands find the labs of all tests,
+ * from every network namespace.
  */
 export function withoutLabs(command: readonly string[]): string[] {
   const mounting = ['unshare', '--mount', '--propagation', 'slave', 'sh', '-c', HIDES_LABS, 'sh']

@@ -19,7 +19,7 @@ test('messages of the last ten minutes are kept, in order', () => {
   expect(times(recent)).toEqual(Array.from({ length: RECENT_MS / 1000 + 1 }, (_, i) => 99 + i))
 })
 
-test('messages after a number are those that were added later', () => {
+test('messages after a number were added later', () => {
   const recent = new Recent()
   const numbers = [1, 2, 3].map(time => recent.add(stats(time)).number!)
   expect(numbers.map(number => times(recent, number))).toEqual([[2, 3], [3], []])
@@ -35,7 +35,7 @@ test('messages about the wire of a device have a number of their own', () => {
   expect([...recent.after(second! + 1, 'x', first!)].map(({ type }) => type)).toEqual(['wire', 'stats'])
 })
 
-test('a later server numbers its messages on from those of an earlier one', () => {
+test('a later server continues the message numbers of an earlier one', () => {
   const before = new Recent().add(stats(1)).number!
   vi.advanceTimersByTime(1000)
   expect(new Recent().add(stats(2)).number).toBeGreaterThan(before)

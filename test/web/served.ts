@@ -76,7 +76,7 @@ export interface Served extends AsyncDisposable {
 export interface OpenFeed {
   readonly status: number | undefined
   readonly response: IncomingMessage
-  /** The number of the last message that next() returned, of those that have one. */
+  /** The number of the last numbered message that next() returned. */
   last(): string
   /** The next message of a type that was not returned before. */
   next<T extends FeedMessage['type']>(type: T): Promise<Extract<FeedMessage, { type: T }>>

@@ -333,7 +333,7 @@ describe('what was sent before a page came', () => {
     expect([newer.time > time, newer.devices]).toEqual([true, devices])
   })
 
-  test('a number that is none gets nothing from before', async () => {
+  test('a malformed number gets no earlier messages', async () => {
     web.vnet()
     const first = await web.feed()
     const { time } = await first.next('stats')

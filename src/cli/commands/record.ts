@@ -136,7 +136,7 @@ async function rateOf(to: readonly string[], headers: number): Promise<{ rate?: 
 
 /**
  * Runs ping. Returns the round trips and the arrival times of replies in ns, by their numbers from
- * 1, and what it said last.
+ * 1, and its last message.
  */
 async function ping(args: readonly string[]) {
   const { stdout, stderr } = await run('ping', ['-n', '-D', '-W', '2', ...args])

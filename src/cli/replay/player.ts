@@ -1,5 +1,5 @@
 /**
- * Player: plays captures to a sink: reads packets, skips those that cannot be played, completes
+ * Player: plays captures to a sink: reads packets, skips unplayable ones, completes
  * checksums, replaces addresses, cuts packets that are too long, and waits until each frame is due.
  */
 import { setImmediate } from 'node:timers/promises'

@@ -40,8 +40,8 @@ const BUILDS = 'the module compiles'
 const READ = 'What to do'
 
 /**
- * Builds a module, and what the machine starts from, in a directory of `parent`. Returns the result
- * if it does not compile. `print` is called with each message of the compiler.
+ * Builds a module and the files that the machine starts from, in a directory of `parent`.
+ * Returns the result if it does not compile. `print` is called with each message of the compiler.
  */
 export function prepare(
   { file, kernel, guest, addresses }: KernelTask,
@@ -75,7 +75,7 @@ const NOT_HERE: Readonly<Record<string, string>> = {
 export async function runInGuest(check: LiveCheck, guest: Guest, job: KernelJob): Promise<Result> {
   const why = NOT_HERE[check.title]
   if (why !== undefined) return { title: check.title, where: 'live', result: 'not run', why }
-  // What the kernel prints while it starts is not about the module.
+  // The messages of the kernel's start are not about the module.
   await guest.ready().catch(() => {})
   const from = guest.console.length
   const place = new GuestPlace(guest, moduleName(job.file), job.addresses, dirname(job.file))
@@ -95,7 +95,7 @@ export function reported(
   { allow }: Pick<LiveCheck, 'allow'>,
   job: KernelJob,
 ): Explanation | undefined {
-  // The watchdog of the kernel warns with a whole report, that of vnet with a line.
+  // The kernel's watchdog warns with a whole report, vnet's with a line.
   const isUsual = (what: string) => allow !== undefined && /net\/sched\/sch_generic\.c/.test(what)
   const report = reportsIn(console, moduleName(job.file)).find(({ what }) => !isUsual(what))
   if (report === undefined) return undefined

@@ -66,7 +66,7 @@ export class Guest {
     const crash = `oops=panic panic=-1 softlockup_panic=1 watchdog_thresh=${lockup}`
     // Which of two reports is the first would depend on the machine's load otherwise.
     const stall = 'rcupdate.rcu_cpu_stall_suppress=1'
-    // The lockup that is noticed first may be that of a CPU that waits for the learner's.
+    // The first lockup that is noticed may be on a CPU that waits for the learner's.
     const others = 'sysctl.kernel.softlockup_all_cpu_backtrace=1'
     const append = `console=ttyS0 loglevel=5 nokaslr mitigations=off slub_debug=FZP ${stall} ${crash} ${others}`
     const wires = Array.from({ length: WIRES }, (_, i) => [

@@ -1,6 +1,6 @@
 /**
  * The skeleton of a module in C, made from the skeleton of the same driver in TypeScript: its
- * parameters, its operations under the kernel's names, and what is to do in each.
+ * parameters, its operations under the kernel's names, and the tasks in each.
  */
 import type { Driver } from '../../netdev/driver.ts'
 import { IFF_NOARP } from '../../netdev/if.ts'

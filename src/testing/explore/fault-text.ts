@@ -4,7 +4,7 @@ import { UsageError } from '../../base/usage-error.ts'
 import { FAULT_VERBS, type FaultVerb } from '../../wire/stages/fault-verbs.ts'
 import { formatName, type PlannedFault, parseName } from '../lab/watch/packet-name.ts'
 
-/** A kind of fault. `time` is that of a delay in ns, `rtts` the same in round trips. */
+/** A kind of fault. `time` is the time of a delay in ns, `rtts` the same in round trips. */
 export interface FaultKind {
   readonly text: string
   readonly verb: FaultVerb

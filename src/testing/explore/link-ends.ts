@@ -4,7 +4,7 @@ import type { ResultPacket } from './result.ts'
 type Named = Pick<ResultPacket, 'link' | 'direction' | 'flow'>
 
 /**
- * Returns the host that a packet leaves and the one that it reaches. Links are named by their ends,
+ * Returns the sending and the receiving host of a packet. Links are named by their ends,
  * `client-server`, or `client-server.2`. A hyphen may belong to a host, too: the hosts of
  * flows decide.
  */

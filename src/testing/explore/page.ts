@@ -51,7 +51,7 @@ const ROW = 40
 /** The worst first. */
 const VERDICTS: readonly Verdict[] = ['failed', 'slower', 'missed', 'skipped', 'passed']
 
-/** Returns the page of a result; `title` is what was explored. */
+/** Returns the page of a result; `title` names the file and the command. */
 export function pageOf(result: ExploreResult, title: string): string {
   const hosts = [...new Set(result.packets.flatMap(packet => endsOf(packet, result.packets)))]
   const page = html`<!DOCTYPE html>

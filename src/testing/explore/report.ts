@@ -37,7 +37,7 @@ interface Spent {
 
 export class ExploreReport {
   /**
-   * The packets that were faulted: those of the clean run in order, and then packets that appear
+   * The packets that were faulted: first the clean run's in order, then packets that appear
    * only after a fault.
    */
   readonly packets: ExploredPacket[]

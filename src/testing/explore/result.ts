@@ -1,6 +1,6 @@
 /**
- * The result of an exploration, as data: what the report prints, what --json writes, and what the
- * page shows.
+ * The result of an exploration, as data. The report prints it, --json writes it, and the page shows
+ * it.
  */
 import type { Direction } from '../../wire/wire.ts'
 

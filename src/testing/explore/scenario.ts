@@ -64,8 +64,8 @@ export interface ExploreOptions {
    */
   readonly signal?: AbortSignal
   /**
-   * The directory in which failures leave their captures; that of temporary files by default. False
-   * records none.
+   * The directory in which failures leave their captures, by default the one for temporary files.
+   * False records none.
    */
   readonly captures?: string | false
   /** The result of an earlier exploration: `unsteady` then has the verdicts that differ. */

@@ -38,7 +38,7 @@ const COLUMNS = [
   'errors',
   'timeouts',
 ] as const
-/** The first columns, before those of numbers. A narrow page leaves out the `whole` ones. */
+/** The first columns, before the numbers. A narrow page leaves out the `whole` ones. */
 const CLASSES = ['', '', 'whole', 'number', 'number whole', 'number whole'] as const
 
 function All({ app }: { readonly app: App }) {

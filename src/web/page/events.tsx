@@ -24,7 +24,7 @@ const TEXTS: Readonly<Partial<Record<EventMessage['event']['event'], readonly [t
   plugged: ['cable plugged in', 'ok'],
 }
 
-/** Returns the event of a message; undefined for those that other views show. */
+/** Returns the event of a message; undefined for events that other views show. */
 export function eventOf({ id, time, event }: EventMessage): PageEvent | undefined {
   if (event.event === 'timeout') {
     return { id, time, text: `transmit timeout of queue ${event.queue ?? 0}`, tone: 'drop' }

@@ -166,7 +166,7 @@ function routeOf({ arrows, boxes, isVertical }: Drawing, lane: Lane): Route {
 const span = ({ x, y, width, height }: Rect, isVertical: boolean) =>
   isVertical ? ([y, y + height] as const) : ([x, x + width] as const)
 
-/** `part` of the way from one point to another, from 0 to 1. */
+/** The point at `part` of the line from one point to another, from 0 to 1. */
 function between(a: Point, b: Point, part: number): Point {
   return { x: a.x + (b.x - a.x) * part, y: a.y + (b.y - a.y) * part }
 }

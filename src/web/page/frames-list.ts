@@ -5,7 +5,7 @@ import type { App } from './app.ts'
 import { readFilter } from './frames-filter.ts'
 import { FrameLog } from './frames-log.ts'
 
-/** The frames of the device looked at, and the one of them that is chosen. */
+/** The frames of the device on view, and the chosen frame. */
 export class FrameList {
   readonly log = new FrameLog()
   readonly filter = signal('')

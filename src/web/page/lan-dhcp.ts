@@ -32,7 +32,7 @@ export class DhcpConversations {
     this.list.length = 0
   }
 
-  /** Takes frames, of which only those of DHCP matter. */
+  /** Takes frames, and ignores all but DHCP. */
   take(frames: readonly FrameRow[]): void {
     for (const frame of frames) this.#take(frame)
   }

@@ -33,7 +33,7 @@ type StepCommand = Extract<PageCommand, { do: 'step' }>
 
 const NEXT: StepCommand = { do: 'step', mode: 'next' }
 
-/** The last message of a device, and the frame that waited before it, for what a step changes. */
+/** A device's last message, and the frame that waited before it, to show the changes of a step. */
 interface Stepped {
   readonly message: StepMessage
   readonly before: StepInfo | undefined

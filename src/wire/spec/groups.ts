@@ -118,7 +118,7 @@ export function buildGroups(groups: readonly Group[], resources: WireResources):
   })
 }
 
-/** Returns the limit of a group. The bytes of a time are those that its rate sends in it. */
+/** Returns the limit of a group. A time means the bytes that the group's rate sends in it. */
 export function limitOf({ limit, items }: Group): LimitSpec | undefined {
   if (limit?.time === undefined) return limit
   const rate = items.find(({ kind }) => kind.kind === 'rate') as Item

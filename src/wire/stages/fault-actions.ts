@@ -43,7 +43,7 @@ export class FaultActions {
   }
 
   /**
-   * Takes ownership of a packet, and does to it what `verb` says. `time` is that of a delay, in ns.
+   * Takes ownership of a packet, and applies `verb` to it. `time` is the time of a delay, in ns.
    * A reset drops a TCP segment and resets the connection at both ends. Packets to which a fault
    * does not apply pass.
    */

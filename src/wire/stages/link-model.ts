@@ -5,7 +5,7 @@
  *
  * The logarithm of the rate and the delay follow Ornstein-Uhlenbeck processes: normal values that
  * forget earlier ones in the time `memory`. `delay` maps them to its quantiles, so the shares of
- * the time are those of the model. A rate with `walk` is a Brownian motion that rests in an outage
+ * the time agree with the model. A rate with `walk` is a Brownian motion that rests in an outage
  * when it reaches 0, as in Winstein, Sivaraman and Balakrishnan, "Stochastic Forecasts Achieve High
  * Throughput and Low Delay over Cellular Networks" (Sprout, NSDI 2013). The sources of the figures
  * are in docs/wires.md.

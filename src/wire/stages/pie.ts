@@ -2,7 +2,7 @@
  * PIE, "proportional integral controller enhanced" (RFC 8033). It drops packets that arrive, with a
  * probability that it corrects at each `tupdate` by how far the wait is from `target` and by how
  * much the wait has changed. The names are from the RFC's pseudocode (sec. 4 and 5). The wait is
- * that of the first packet in the queue, measured by its time of arrival.
+ * measured on the first packet in the queue, from its time of arrival.
  *
  * Between two packets that arrive or leave, only the time changes. So the corrections that were due
  * are made when the next packet arrives or leaves, in the same way as by a timer.

@@ -264,7 +264,7 @@ describe('a firewall', () => {
     },
   )
 
-  test('the drops of a firewall are in the counters of the router, and in those of the lab by link', async () => {
+  test('the drops of a firewall are counted by the router, and by the lab for each link', async () => {
     const made = await router({ firewall: 'corporate' })
     expect(made.stats()).toMatchObject({ FirewallInDrops: 0, FirewallOutDrops: 0 })
     expect(await lab.drops()).toEqual([])

@@ -32,7 +32,7 @@ function roundRobin(packets: readonly (readonly [flow: number, length: number])[
   const queues = new Map<number, number[]>()
   for (const [flow, length] of packets) queues.set(flow, [...(queues.get(flow) ?? []), length])
   const deficits = new Map([...queues.keys()].map(flow => [flow, quantum]))
-  // The first packet of all leaves the queue as soon as it is there.
+  // The very first packet leaves the queue as soon as it arrives.
   const order: number[] = []
   const [[head, length] = [0, 0]] = packets
   queues.get(head)?.shift()

@@ -22,7 +22,7 @@ const EPHEMERAL_MIN = 32768
 const EPHEMERAL_MAX = 60999
 
 const IPPROTO_IGMP = 2
-/** The first type of MLD, which those of neighbour discovery follow, and MLDv2 (RFC 3810). */
+/** The first type of MLD. The types of neighbour discovery and MLDv2 (RFC 3810) follow it. */
 const ICMPV6_MLD_QUERY = 130
 const ICMPV6_MLD2_REPORT = 143
 

@@ -47,7 +47,7 @@ export class LinkWatch {
   readonly #wires: Readonly<Record<Direction, readonly Impairment[]>>
   #unrecorded = 0
 
-  /** `hosts` has the names of all addresses, also those of links that are made later. */
+  /** `hosts` has the names of all addresses, also on links that are made later. */
   constructor({ plan, ab, ba }: WatchSpec, hosts: ReadonlyMap<string, string>, resources: WireResources) {
     this.#flows = new Flows(hosts)
     this.#plan = plan

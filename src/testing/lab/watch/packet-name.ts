@@ -23,7 +23,7 @@ export interface PacketName {
   readonly copy: number
 }
 
-/** An action on one packet of a link. `time` is that of a delay, in ns. */
+/** An action on one packet of a link. `time` is the time of a delay, in ns. */
 export interface PlannedFault extends PacketName {
   readonly verb: FaultVerb
   readonly time: number
