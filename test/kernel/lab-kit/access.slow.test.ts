@@ -4,7 +4,9 @@ import http from 'node:http'
 import net from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { createLab, type LabNamespace, type LabRouterOptions } from '../../../src/testing/index.ts'
-import { client, lab, server } from '../../support/client-and-server.ts'
+import { client, clientAndServer, lab, server } from '../../support/client-and-server.ts'
+
+clientAndServer()
 
 const OWN = ['full-cone', 'restricted', 'port-restricted', 'symmetric'] as const
 const NATS = ['masquerade', ...OWN] as const

@@ -6,7 +6,9 @@ import http from 'node:http'
 import { dirname } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { LabNamespace, LabRouter } from '../../../src/testing/index.ts'
-import { client, lab, server } from '../../support/client-and-server.ts'
+import { client, clientAndServer, lab, server } from '../../support/client-and-server.ts'
+
+clientAndServer()
 
 let internet: LabRouter
 let router: LabRouter

@@ -3,7 +3,9 @@ import { once } from 'node:events'
 import http from 'node:http'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { LabNamespace, LabRouter } from '../../../src/testing/index.ts'
-import { client, lab, server } from '../../support/client-and-server.ts'
+import { client, clientAndServer, lab, server } from '../../support/client-and-server.ts'
+
+clientAndServer()
 
 let internet: LabRouter
 let router: LabRouter

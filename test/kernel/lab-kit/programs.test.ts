@@ -7,7 +7,9 @@ import type { Readable, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { isAlive } from '../../../src/testing/lab/processes.ts'
-import { client, lab, server } from '../../support/client-and-server.ts'
+import { client, clientAndServer, lab, server } from '../../support/client-and-server.ts'
+
+clientAndServer()
 
 /** Reads the first line that a program prints. */
 async function firstLine({ stdout }: ChildProcess): Promise<string> {

@@ -5,7 +5,9 @@ import http from 'node:http'
 import net from 'node:net'
 import { describe, expect, test } from 'vitest'
 import type { LabNamespace, LabRouterOptions } from '../../../src/testing/index.ts'
-import { client, lab, server } from '../../support/client-and-server.ts'
+import { client, clientAndServer, lab, server } from '../../support/client-and-server.ts'
+
+clientAndServer()
 
 const NATS = ['masquerade', 'full-cone', 'restricted', 'port-restricted', 'symmetric'] as const
 

@@ -8,7 +8,9 @@ import https from 'node:https'
 import net from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeEach, expect, test } from 'vitest'
-import { client, lab, server } from '../../support/client-and-server.ts'
+import { client, clientAndServer, lab, server } from '../../support/client-and-server.ts'
+
+clientAndServer()
 
 beforeEach(async () => void (await lab.cable(client, server)))
 
