@@ -1,8 +1,11 @@
 /** GET /capture, with captures that the test makes. */
+import { EventEmitter } from 'node:events'
+import type { ServerResponse } from 'node:http'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { EPERM, VnetError } from '../../src/base/errno.ts'
 import { UsageError } from '../../src/base/usage-error.ts'
-import type { CaptureRequest, CaptureStream } from '../../src/control/index.ts'
+import type { CaptureRequest, CaptureStream, FoundDevice } from '../../src/control/index.ts'
+import { sendCapture } from '../../src/web/capture.ts'
 import { type Served, served, TOKEN } from './served.ts'
 
 const id = `${process.pid}//sn0`
@@ -92,4 +95,16 @@ test('at most eight captures run at a time', async () => {
   open[0]?.destroy()
   await becomes(7)
   await expect.poll(async () => (await web.open(path)).statusCode).toBe(200)
+})
+
+test('a capture whose client closes without reading ends, too', async () => {
+  const { becomes } = capturing(Uint8Array.of(1))
+  const response = new EventEmitter()
+  const write = () => {
+    queueMicrotask(() => response.emit('close'))
+    return false
+  }
+  Object.assign(response, { write, writeHead() {}, end() {} })
+  await sendCapture(web.client, { vnet: '' } as FoundDevice, undefined, response as ServerResponse)
+  await becomes(0)
 })
