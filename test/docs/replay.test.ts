@@ -9,7 +9,7 @@ test('docs/replay.md names every option of vnet replay', async () => {
   const { stdout } = await runMain('replay', '--help')
   const options = [...stdout.matchAll(/^ {2}(--[a-z]+)/gm)].map(([, option]) => option as string)
   expect(options.length).toBeGreaterThan(9)
-  for (const option of options) expect(page).toContain(`\`${option} `.replace('--topspeed ', '--topspeed`'))
+  for (const option of options) expect(page).toMatch(new RegExp(`\`${option}[ \`]`))
 })
 
 test('docs/replay.md has a row for every reason for which a packet is skipped', () => {
