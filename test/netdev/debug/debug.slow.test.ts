@@ -106,7 +106,7 @@ test('two mistakes of one rule in the same second have a line each', async () =>
   await using bed = await testBed(late, {}, { debug: true, allowErrors: true })
   for (const port of [1, 2, 3]) bed.transmit(udpFrame({ from: '198.18.0.1', to: '198.18.0.2', destinationPort: port }))
   const lines = bed.log.filter(line => line.includes('debug: use-after-free: '))
-  expect(lines.map(line => /debug.test.ts:\d+;/.exec(line)?.[0])).toEqual(
+  expect(lines.map(line => /debug.slow.test.ts:\d+;/.exec(line)?.[0])).toEqual(
     bed.findings.map(({ place }) => `${basename(place ?? '')};`),
   )
   expect(bed.findings.map(({ count }) => count)).toEqual([3, 3])
