@@ -53,6 +53,15 @@ export function DeviceList({ app, view, isOpen }: ListProps) {
         </p>
       </div>
       <div class="list">
+        {all > 0 && (
+          <ul>
+            <li>
+              <a href={placeHash({ view: 'all', device: id ?? '' })} aria-current={view === 'all' ? 'page' : undefined}>
+                Overview
+              </a>
+            </li>
+          </ul>
+        )}
         {vnets.map(
           ({ pid, driver, found }) =>
             found.length > 0 && (
@@ -107,7 +116,7 @@ function Row({ app, device, view, isMarked }: RowProps) {
 /** Scrolls as little as possible. After scrollIntoView, Tab would start from the link. */
 function showMarked(nav: HTMLElement): void {
   const list = nav.querySelector('.list')!
-  const link = list.querySelector('a[aria-current]')?.getBoundingClientRect()
+  const link = list.querySelector('details a[aria-current]')?.getBoundingClientRect()
   if (link === undefined || link.height === 0) return
   const { top, bottom } = list.getBoundingClientRect()
   list.scrollTop += Math.min(0, link.top - top) + Math.max(0, link.bottom - bottom)

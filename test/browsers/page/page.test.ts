@@ -19,7 +19,7 @@ import {
 const browser = new TestBrowser()
 
 const look = (address: string, id: string) => `${address}#driver/${id}`
-const rows = (page: Page) => page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link')
+const rows = (page: Page) => page.locator('.devices details').getByRole('link')
 
 test('200 interfaces are all listed, found by a word, and chosen by a click', async () => {
   const { feed, address } = await startFeed(new FakeWorld({ devices: 200 }))
@@ -129,7 +129,7 @@ test('the interface that is chosen is seen in a list that is longer than the pag
   await page.keyboard.press('Enter')
   await page.getByRole('heading', { name: 'loop150', level: 1 }).waitFor()
   await page.keyboard.press('Escape')
-  const chosen = page.getByRole('navigation', { name: 'Interfaces' }).locator('a[aria-current]')
+  const chosen = page.locator('.devices details a[aria-current]')
   const height = page.viewportSize()!.height
   await expect.poll(async () => (await chosen.boundingBox())?.y).toBeLessThan(height)
   await expect.poll(() => page.getByRole('searchbox').inputValue()).toBe('')
@@ -253,6 +253,11 @@ test('the table of all interfaces starts with those that are broken, then those 
   expect(await cable.getByRole('cell').nth(4).innerText()).toBe('850 µs')
   await table.getByRole('link', { name: 'loop3' }).click()
   await page.getByRole('heading', { name: 'loop3', level: 1 }).waitFor()
+  const overview = page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link').first()
+  expect([await overview.innerText(), await overview.getAttribute('aria-current')]).toEqual(['Overview', null])
+  await overview.click()
+  await table.waitFor()
+  expect(await overview.getAttribute('aria-current')).toBe('page')
 })
 
 test('on a phone the tab of the view is in sight, and the drops of all interfaces are', async () => {
