@@ -1,5 +1,5 @@
 /** The parts that an engine with CNI needs: an image's files, the plugins, and a chain of two. */
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { builtFile } from '../../src/linux/native.ts'
@@ -10,8 +10,14 @@ const APPLETS = ['sh', 'sleep', 'httpd', 'head', 'md5sum']
 /** Where Debian has the plugins of containernetworking-plugins. */
 const PLUGINS = '/usr/lib/cni'
 
+/** Whether busybox needs no shared libraries, which the image does not have. */
+export function isBusyboxStatic(): boolean {
+  return spawnSync('ldd', ['/bin/busybox']).status === 1
+}
+
 /** Makes the directory `root` in `directory` with busybox, and `root.tar` with its content. */
 export async function makeRoot(directory: string): Promise<string> {
+  if (!isBusyboxStatic()) throw new Error('/bin/busybox needs shared libraries: sudo apt-get install busybox-static')
   const bin = join(directory, 'root/bin')
   mkdirSync(bin, { recursive: true })
   copyFileSync('/bin/busybox', join(bin, 'busybox'))

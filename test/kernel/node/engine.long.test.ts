@@ -4,6 +4,7 @@
  */
 import { beforeEach, expect, test } from 'vitest'
 import { isInstalled } from '../../../scripts/setup/command.mjs'
+import { isBusyboxStatic } from '../../containers/chain.ts'
 import { Dockerd } from '../../containers/dockerd.ts'
 import { makeVeth } from '../../support/attach.ts'
 import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
@@ -14,7 +15,8 @@ import { type Running, spawnVnet } from '../../support/vnet-process.ts'
 
 const { near: pod, far: host, own, directory } = freshQuietNamespaces('near', 'far')
 useNodeSocket(directory)
-const hasDocker = ['dockerd', 'docker', 'containerd', 'runc', 'busybox'].every(name => isInstalled(name))
+const hasEngine = ['dockerd', 'docker', 'containerd', 'runc', 'busybox'].every(name => isInstalled(name))
+const hasDocker = hasEngine && isBusyboxStatic()
 const wire = 'delay 20ms'
 
 const start = (netns: Netns, ...args: string[]): Promise<Running> =>
