@@ -40,8 +40,10 @@ if (problems.length > 0) {
 const names = readdirSync(join(root, 'test'), { recursive: true }).map(name => `test/${name}`)
 const isFullSize = name => readFileSync(join(root, name), 'utf8').includes('/scale.ts')
 const isQuick = process.env.VNET_QUICK === '1'
-const isLeft = name => /\.long\.test\.ts$/.test(name) || (isQuick && /\.slow\.test\.ts$/.test(name))
-const isOfRun = name => (isLong ? /\.long\.test\.ts$/.test(name) || isFullSize(name) : !isLeft(name))
+const isLongFile = name => name.endsWith('.long.test.ts')
+const isSlowFile = name => name.endsWith('.slow.test.ts')
+const isOfRun = name =>
+  isLong ? isLongFile(name) || isFullSize(name) : !isLongFile(name) && !(isQuick && isSlowFile(name))
 /** The folders with a run of their own, and the folder that this run is for. */
 const OWN = ['containers', 'labs', 'browsers', 'explore', 'kernel-module', 'install']
 const own = process.env.VNET_TEST_FOLDER
