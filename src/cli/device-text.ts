@@ -58,11 +58,6 @@ export function dropsOf({ drops }: Pick<DeviceStats, 'drops'>): number {
 
 const SIDES = { ab: 'in', ba: 'out' } as const
 
-/** Whether a device is an attachment, which also calls its directions `in` and `out`. */
-export function isAttached({ driver }: { readonly driver?: string | undefined }): boolean {
-  return driver === 'attach'
-}
-
 /** Returns the name of an attachment's direction; undefined if `isOne` is false. */
 export function sideOf(direction: WireDirection, isOne: boolean): WireSide | undefined {
   return isOne ? SIDES[direction] : undefined

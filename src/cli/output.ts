@@ -2,6 +2,7 @@
 
 import { LOGLEVEL_WARNING } from '../base/log.ts'
 import { printable } from '../base/printable.ts'
+import { flipAddress } from '../drivers/flip/address.ts'
 import type { Driver } from '../netdev/driver.ts'
 import { NETIF_F_GRO, NETIF_F_GSO_UDP_L4, NETIF_F_HW_CSUM, NETIF_F_TSO, NETIF_F_TSO6 } from '../netdev/if.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
@@ -126,12 +127,12 @@ function offloads({ features }: NetDevice): string[] {
  * networks, and a capture. tcpdump does not run in an ordinary user's namespace: it switches to
  * another user, which does not exist there.
  */
-function hints(plans: readonly Plan[], { farEnd, attaches }: Driver, tcpdump: boolean): string[] {
+function hints(plans: readonly Plan[], { flips, attaches }: Driver, tcpdump: boolean): string[] {
   const all = plans.flatMap(plan => plan.addresses.map(text => ({ cidr: parsePrefix(text), netns: plan.netns })))
   const found: string[] = []
   for (const { cidr } of all) {
-    if (cidr === undefined || farEnd === undefined) continue
-    const far = farEnd(cidr.bytes)
+    if (cidr === undefined || !flips) continue
+    const far = flipAddress(cidr.bytes)
     const near = all.find(other => other.cidr !== undefined && isInPrefix(far, other.cidr))
     if (near !== undefined) found.push(inNetns(near.netns, `ping ${formatAddress(far)}`))
   }

@@ -111,6 +111,8 @@ export async function run(
           name: driver.name,
           params: driver.params,
           values: module.params,
+          attaches: driver.attaches,
+          flips: driver.flips,
           segment: driver.segment && (kinds => driver.segment?.(kinds) ?? []),
         },
         owner: options.user,

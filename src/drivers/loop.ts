@@ -28,7 +28,7 @@ import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_FULL_RING } from '../skb/d
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { answerFar, type FarNetwork, farNetwork } from './far/far-network.ts'
-import { addressToHost, flipAddress, flipNetwork } from './flip/hidden-loopback.ts'
+import { addressToHost, flipNetwork } from './flip/hidden-loopback.ts'
 import { FlowQueues } from './flow-queues.ts'
 import { resetStatsIoctl } from './reset-stats.ts'
 
@@ -121,7 +121,7 @@ export const driver = defineDriver({
     arp: bool({ default: false, description: 'hosts of the far network reply to ARP, neighbour discovery and ping' }),
     ringSize: int({ default: 64, min: 1, max: 65536, description: 'frames a receive ring holds' }),
   },
-  farEnd: flipAddress,
+  flips: true,
   init(params, context) {
     const { txqs = TX_QUEUES, rxqs = Math.min(RX_QUEUES, txqs) } = context
     const [where] = interfaceArgs(context, ['vnet%d'])

@@ -182,10 +182,10 @@ export interface Driver<P extends Params = Params, Dev extends AnyDevice = AnyDe
    */
   segment?(kinds: ReadonlySet<string>): Iterable<{ readonly kind: string }>
   /**
-   * Returns the address that reaches one of the machine's own addresses through the driver, or
-   * undefined: an address to try.
+   * True if the driver flips the addresses of frames (drivers/flip), so that flipAddress returns
+   * the address that reaches one of the machine's own addresses through the driver.
    */
-  farEnd?(address: Uint8Array): Uint8Array
+  readonly flips?: true
 }
 
 /** Returns the default value of each parameter. */

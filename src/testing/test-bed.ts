@@ -13,6 +13,7 @@ import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../base/clock.ts'
 import { durationOf } from '../base/duration.ts'
 import { LOGLEVEL_ERR, LOGLEVEL_INFO, Log } from '../base/log.ts'
 import { random } from '../base/random.ts'
+import { flipAddress } from '../drivers/flip/address.ts'
 import type { Debug, DebugOptions } from '../netdev/debug/debug.ts'
 import { functionPlace } from '../netdev/debug/function-place.node.ts'
 import type { Finding } from '../netdev/debug/hooks.ts'
@@ -349,7 +350,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     const [first] = stack.prefixes
     if (first === undefined) throw new Error('the device has no IPv4 address: name one with `addresses`')
     const own = [...this.#sides.values()].flatMap(side => side.stack.prefixes.map(({ bytes }) => bytes))
-    const far = own.flatMap(address => this.#driver.farEnd?.(address) ?? [])
+    const far = this.#driver.flips ? own.map(flipAddress) : []
     const others = own.filter(address => !stack.isOwn(address))
     const reached = [...far, ...others].find(address => stack.sourceFor(address) !== undefined)
     if (reached !== undefined) return reached

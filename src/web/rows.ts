@@ -3,7 +3,7 @@
 import { distinct, printable } from '../base/printable.ts'
 import type { DeviceStats, FoundDevice } from '../control/index.ts'
 import { labPlace } from '../control/protocol/directory.ts'
-import { flipAddress } from '../drivers/flip/hidden-loopback.ts'
+import { flipAddress } from '../drivers/flip/address.ts'
 import { IFF_UP } from '../netdev/if.ts'
 import { formatAddress, isInPrefix, type Prefix, parsePrefix } from '../packet/address.ts'
 import type { DeviceCounters, DeviceId, DeviceRow, VnetRow } from './feed-types.ts'
@@ -44,9 +44,6 @@ export function vnetRows(
   })
 }
 
-/** The drivers that make one network look like two: their far ends have flipped addresses. */
-const FLIPPING: readonly (string | undefined)[] = ['snull', 'loop']
-
 /**
  * Returns a ping that leaves through a device: of a flipped address, or of the peer, unless the
  * kernel that sends it has both ends.
@@ -57,11 +54,10 @@ function hintOf(
   enterOwn: string,
 ): string | undefined {
   const others = [...addresses.keys()]
-  const isFlipped = FLIPPING.includes(device.driver)
-  const ends = isFlipped ? others : others.filter(other => isPeer(other, device) && other.netns !== device.netns)
+  const ends = device.flips ? others : others.filter(other => isPeer(other, device) && other.netns !== device.netns)
   const prefixes = (of: FoundDevice): readonly Prefix[] =>
     (addresses.get(of) ?? []).flatMap(cidr => parsePrefix(cidr) ?? [])
-  const far = ends.flatMap(prefixes).map(({ bytes }) => (isFlipped ? flipAddress(bytes) : bytes))
+  const far = ends.flatMap(prefixes).map(({ bytes }) => (device.flips ? flipAddress(bytes) : bytes))
   const [found] = prefixes(device).flatMap(own => far.filter(address => isInPrefix(address, own)))
   if (found === undefined) return undefined
   const { netns = '' } = device

@@ -4,12 +4,11 @@ import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING } from '.
 import { jsonOutput, textOutput } from '../../src/cli/output.ts'
 import type { Plan } from '../../src/cli/plan.ts'
 import { statisticsOf } from '../../src/cli/statistics.ts'
-import { flipAddress } from '../../src/drivers/flip/hidden-loopback.ts'
 import { defineDriver } from '../../src/netdev/driver.ts'
 import { NETIF_F_ALL_TAP, NETIF_F_HW_CSUM } from '../../src/netdev/if.ts'
 import { NetDevice } from '../../src/netdev/net-device.ts'
 
-const driver = defineDriver({ name: 'loop', description: '', params: {}, farEnd: flipAddress, init: () => [] })
+const driver = defineDriver({ name: 'loop', description: '', params: {}, flips: true, init: () => [] })
 const plain = defineDriver({ name: 'cable', description: '', params: {}, init: () => [] })
 
 function plan(name: string, addresses: string[], { netns = undefined as string | undefined, features = 0 } = {}): Plan {

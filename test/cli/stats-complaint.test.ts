@@ -20,6 +20,8 @@ const device: FoundDevice = {
   mac: '00:53:4e:55:4c:30',
   onSegment: false,
   router: false,
+  attached: false,
+  flips: false,
 }
 const entry = {
   pid: 77,

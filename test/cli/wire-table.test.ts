@@ -127,9 +127,10 @@ test('the wires of a cable are counted once, under the name of its first end, un
 test('an event of a wire shows its direction and spec, or that the wire is off', () => {
   const event = { event: 'wire', ifindex: 3, name: 'a', netns: 'red', time: 1_800_000_000_000 } as const
   const rest = { queue: undefined, txTimeouts: undefined, dropped: undefined }
-  const line = (text: string) => eventLine({ ...event, ...rest, direction: 'ab', text })
-  expect([line('loss 1%'), line('')]).toEqual([
+  const line = (text: string, attached = false) => eventLine({ ...event, ...rest, direction: 'ab', text, attached })
+  expect([line('loss 1%'), line(''), line('loss 1%', true)]).toEqual([
     '2027-01-15T08:00:00.000Z red/a: wire ab: loss 1%',
     '2027-01-15T08:00:00.000Z red/a: wire ab: off',
+    '2027-01-15T08:00:00.000Z red/a: wire in (ab): loss 1%',
   ])
 })

@@ -86,10 +86,6 @@ describe('the loop driver', () => {
     expect(taken).toEqual([[0], [1, 1, 3]])
   })
 
-  test('farEnd returns the address that reaches one of the machine’s own', () => {
-    expect(driver.farEnd?.(Uint8Array.from(address('198.18.0.1')))).toEqual(Uint8Array.from(address('198.18.1.1')))
-  })
-
   test('loop returns frames flipped, addressed to itself, on the queue they came from, in order', async () => {
     const { devices, ports } = await addDriver(makeNet(), driver, off)
     const [port] = ports

@@ -29,7 +29,7 @@ test('an interface in a network namespace without a lab has no lab', () => {
 })
 
 test('the hint for a vnet without root enters its namespaces first', () => {
-  const found = end({ driver: 'loop', name: 'vnet0', netns: undefined })
+  const found = end({ flips: true, name: 'vnet0', netns: undefined })
   const [row] = vnetRows([found], () => ['198.18.0.1/24', '198.18.1.2/24'], 'nsenter -U -n -t 7')
   expect(row!.devices[0]!.hint).toBe('nsenter -U -n -t 7 ping 198.18.0.2')
 })
@@ -37,24 +37,23 @@ test('the hint for a vnet without root enters its namespaces first', () => {
 const hints = (addresses: Record<string, string[]>, ...devices: object[]) =>
   vnetRows(devices.map(end), ({ name }) => addresses[name])[0]!.devices.map(({ hint }) => hint)
 
-test('the hint for snull and loop is a ping of the far end that is in a network of the interface', () => {
+test('the hint for a driver that flips addresses is a ping of the far end that is in a network of the interface', () => {
   const pair = [
-    { driver: 'snull', name: 'sn0', netns: undefined },
-    { driver: 'snull', name: 'sn1', netns: undefined },
+    { flips: true, name: 'sn0', netns: undefined },
+    { flips: true, name: 'sn1', netns: undefined },
   ]
   const both = { sn0: ['198.18.0.1/24', '2001:db8::1/64'], sn1: ['198.18.1.2/24'] }
   expect(hints(both, ...pair)).toEqual(['ping 198.18.0.2', 'ping 198.18.1.1'])
   expect(hints({ sn0: [] }, ...pair)).toEqual([undefined, undefined])
-  expect(hints({ vnet0: ['198.18.0.1/24', '198.18.1.2/24'] }, { driver: 'loop', name: 'vnet0', netns: 'red' })).toEqual(
-    ['ip netns exec red ping 198.18.0.2'],
-  )
+  const loop = { flips: true, name: 'vnet0', netns: 'red' }
+  expect(hints({ vnet0: ['198.18.0.1/24', '198.18.1.2/24'] }, loop)).toEqual(['ip netns exec red ping 198.18.0.2'])
 })
 
 test('the hint for a cable is a ping of its peer, unless one kernel has both ends', () => {
   const addresses = { ca: ['198.18.0.1/24'], cb: ['198.18.0.2/24'] }
   const ends = (a: string | undefined, b: string | undefined) => [
-    { driver: 'cable', name: 'ca', netns: a, peer: b === undefined ? 'cb' : `${b}/cb` },
-    { driver: 'cable', name: 'cb', netns: b, peer: a === undefined ? 'ca' : `${a}/ca` },
+    { name: 'ca', netns: a, peer: b === undefined ? 'cb' : `${b}/cb` },
+    { name: 'cb', netns: b, peer: a === undefined ? 'ca' : `${a}/ca` },
   ]
   expect(hints(addresses, ...ends('red', undefined))).toEqual(['ip netns exec red ping 198.18.0.2', 'ping 198.18.0.1'])
   expect(hints(addresses, ...ends('red', 'red'))).toEqual([undefined, undefined])

@@ -7,7 +7,7 @@ import { type Entry, isSameNamespace, readDirectories, watchDirectories } from '
 import { directionText } from '../../netdev/device-wire.ts'
 import { IFF_UP } from '../../netdev/if.ts'
 import { type AskOptions, askVnets, fail, failEnded } from '../ask.ts'
-import { isAmong, isAttached, label, type Named, sideOf } from '../device-text.ts'
+import { isAmong, label, type Named, sideOf } from '../device-text.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
 
 export interface EventsOptions extends AskOptions {
@@ -105,7 +105,7 @@ function keyOf({ ifindex, netns }: { readonly ifindex: number; readonly netns?: 
 /** Returns the events that have led to the present state of a device. */
 function begun({ ifindex, name, netns, flags }: DeviceInfo): DeviceEvent[] {
   const events: DeviceEvent['event'][] = (flags & IFF_UP) === 0 ? ['registered'] : ['registered', 'up']
-  const rest = { queue: undefined, txTimeouts: undefined, dropped: undefined, driver: undefined }
+  const rest = { queue: undefined, txTimeouts: undefined, dropped: undefined, attached: false }
   return events.map(event => ({ event, time: undefined, ifindex, name, netns, ...rest }))
 }
 
@@ -113,9 +113,9 @@ function isSameAs({ event, ifindex, netns }: DeviceEvent): (other: DeviceEvent) 
   return other => other.event === event && other.ifindex === ifindex && other.netns === netns
 }
 
-function fields({ event, time, name, ifindex, netns, driver, ...rest }: DeviceEvent) {
+function fields({ event, time, name, ifindex, netns, attached, ...rest }: DeviceEvent) {
   const { direction } = rest
-  const side = direction && sideOf(direction, isAttached({ driver }))
+  const side = direction && sideOf(direction, attached)
   return { event, time: time ?? null, name, ifindex, netns: netns ?? null, ...rest, side }
 }
 
@@ -125,7 +125,7 @@ export function eventLine(event: DeviceEvent & Named): string {
   const at = time === undefined ? '' : `${new Date(time).toISOString()} `
   const total = txTimeouts ?? dropped
   if (direction !== undefined) {
-    const shown = directionText({ direction, side: sideOf(direction, isAttached(event)) })
+    const shown = directionText({ direction, side: sideOf(direction, event.attached) })
     return `${at}${label(event)}: wire ${shown}: ${text === '' ? 'off' : text}`
   }
   if (step !== undefined) return `${at}${label(event)}: step ${step.number}, ${step.next}`

@@ -63,7 +63,7 @@ export async function node(options: NodeOptions, io: Io): Promise<number> {
   await using _control = serveControl(native, net, {
     netnsOf: dev => attachments.placeOf(dev)?.netns,
     namespaceOf: dev => attachments.placeOf(dev)?.place,
-    module: { name: 'attach', params: {}, values: {} },
+    module: { name: 'attach', attaches: true, params: {}, values: {} },
   })
   // First, because a daemon that listens has these attachments.
   using requests = await serveRequests(native, attachments, { path, group })

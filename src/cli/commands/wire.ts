@@ -8,7 +8,7 @@ import type { ControlClient, FoundDevice, StageReport, WireDirection, WireInfo }
 import { directionText } from '../../netdev/device-wire.ts'
 import { align } from '../align.ts'
 import { type AskOptions, askInterface } from '../ask.ts'
-import { isAttached, label, sideOf } from '../device-text.ts'
+import { label, sideOf } from '../device-text.ts'
 import { complain, EXIT_OK, endOf, type Io } from '../io.ts'
 import { stageDrops, stageName } from '../wire-stages.ts'
 
@@ -39,7 +39,7 @@ export async function wire(name: string, text: string | undefined, options: Wire
   const show = async (client: ControlClient, device: FoundDevice) => {
     const wire = await client.wire(device.vnet, device)
     if (options.json) for (const text of jsonLines(device, wire)) io.out(`${JSON.stringify(text)}\n`)
-    else io.out((before === undefined ? '' : '\n') + wireTable(label(device), wire, before, isAttached(device)))
+    else io.out((before === undefined ? '' : '\n') + wireTable(label(device), wire, before, device.attached))
     before = wire
   }
   if (options.watch === undefined) return askInterface(name, io, show, { user })
@@ -71,7 +71,7 @@ async function change(name: string, { ab, ba, hasSides }: Change, options: AskOp
   }
   for (const line of notes) complain(io, line)
   const set = async (client: ControlClient, device: FoundDevice) => {
-    if (hasSides && !isAttached(device)) {
+    if (hasSides && !device.attached) {
       throw new UsageError(`wire: ${label(device)} is not an attachment: use --wire-ab and --wire-ba`)
     }
     if (ab !== undefined && ab === ba) return client.setWire(device.vnet, device, stages(ab))
@@ -86,7 +86,7 @@ async function change(name: string, { ab, ba, hasSides }: Change, options: AskOp
 function jsonLines(device: FoundDevice, { time, text, stages, former = [] }: WireInfo): object[] {
   const { name, netns = null } = device
   return (['ab', 'ba'] as const).flatMap((direction): object[] => {
-    const head = { event: 'wire', name, netns, time, side: sideOf(direction, isAttached(device)) }
+    const head = { event: 'wire', name, netns, time, side: sideOf(direction, device.attached) }
     const own = stages.filter(stage => stage.direction === direction)
     const replaced = former.filter(stage => stage.direction === direction)
     return [

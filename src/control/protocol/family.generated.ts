@@ -566,6 +566,16 @@ export const vnetAttributes = {
    * number, so that two clients do not run two steps for one waiting frame.
    */
   stepCount: u32(76),
+  /**
+   * Present if vnet did not make the interface. Its wire directions are also called `in` (ab) and
+   * `out` (ba).
+   */
+  attached: flag(77),
+  /**
+   * Present if the driver flips the lowest bit of the network number in the addresses of frames, so
+   * that one machine can reach itself through its interfaces.
+   */
+  flips: flag(78),
 }
 const which = { ifindex: vnetAttributes.ifindex, ifname: vnetAttributes.ifname, netns: vnetAttributes.netns }
 
@@ -598,6 +608,8 @@ export const commands = {
       onSegment: vnetAttributes.onSegment,
       router: vnetAttributes.router,
       labSegment: vnetAttributes.labSegment,
+      attached: vnetAttributes.attached,
+      flips: vnetAttributes.flips,
     }),
   },
   /** Returns statistics. A dump has all devices and, on request, their queues. */
@@ -706,7 +718,7 @@ export const commands = {
       dropped: vnetAttributes.dropped,
       wireDirection: vnetAttributes.wireDirection,
       wireText: vnetAttributes.wireText,
-      driver: vnetAttributes.driver,
+      attached: vnetAttributes.attached,
       stepMode: vnetAttributes.stepMode,
       step: vnetAttributes.step,
     }),

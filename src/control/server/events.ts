@@ -64,7 +64,7 @@ export class Events {
   readonly #net: Net
   readonly #netnsOf: Subject['netnsOf']
   readonly #now: () => number
-  readonly #driver: string | undefined
+  readonly #attached: true | undefined
   readonly #subscribers = new Map<Caller, Subscriber>()
   /** The carrier and cable of each device, as last reported. */
   readonly #reported = new WeakMap<NetDevice, { readonly carrier: boolean; readonly cut: boolean }>()
@@ -75,9 +75,9 @@ export class Events {
   readonly #stop: () => void
   #polling = false
 
-  /** `now` is the wall clock, in milliseconds since 1970. `driver` is the name of the driver. */
-  constructor(net: Net, netnsOf: Subject['netnsOf'], now: () => number, driver?: string) {
-    this.#driver = driver
+  /** `now` is the wall clock, in milliseconds since 1970. `attached`: all devices are attachments. */
+  constructor(net: Net, netnsOf: Subject['netnsOf'], now: () => number, attached?: true) {
+    this.#attached = attached
     this.#net = net
     this.#netnsOf = netnsOf
     this.#now = now
@@ -137,7 +137,7 @@ export class Events {
     if (before === undefined) return
     for (const [i, { direction, text }] of wiresOf(dev).entries()) {
       if (text === before[i]) continue
-      this.#notify(dev, 'wire', { wireDirection: direction, wireText: wireText(text), driver: this.#driver })
+      this.#notify(dev, 'wire', { wireDirection: direction, wireText: wireText(text), attached: this.#attached })
     }
   }
 

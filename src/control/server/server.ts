@@ -74,7 +74,7 @@ export function serveAt(presence: Presence, native: Native, net: Net, options: S
   const { listening } = presence
   const onDefect = (error: unknown) => net.log.err(`control: ${describeException(error)}`)
   const rights = new Rights(native, [process.geteuid?.() ?? ROOT, owner ?? ROOT], options)
-  const events = new Events(net, netnsOf, now, module?.name)
+  const events = new Events(net, netnsOf, now, module?.attaches)
   const captures = new Captures({ native: listening.calls, net, netnsOf, driver: module?.name })
   const runtime = new Runtime(net.pool)
   const vnet = vnetFamily({ devices: net.devices, netnsOf, labPartOf, module, events, captures, runtime, now })

@@ -29,6 +29,8 @@ export interface RunningDriver {
   readonly params: Params
   readonly values: Record<string, unknown>
   readonly segment?: Driver['segment'] | undefined
+  readonly attaches?: true | undefined
+  readonly flips?: true | undefined
 }
 
 /** The part of a device in its lab. */

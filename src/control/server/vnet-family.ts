@@ -97,7 +97,7 @@ function describe(subject: Subject, dev: NetDevice) {
   const { ifindex, name: ifname, numTxQueues: txQueues, numRxQueues: rxQueues, carrier, cut, mtu, devAddr: mac } = dev
   const netns = subject.netnsOf(dev)
   const flags = dev.flags >>> 0
-  const { name: driver, segment } = subject.module ?? {}
+  const { name: driver, segment, attaches: attached, flips } = subject.module ?? {}
   const part = subject.labPartOf?.(dev) ?? {}
   const [faults, texts, peer] = [faultsOf(dev)?.join(' '), faultTexts(dev), peerName(subject, dev)]
   return {
@@ -118,6 +118,8 @@ function describe(subject: Subject, dev: NetDevice) {
     onSegment: segment !== undefined,
     router: part.isRouter,
     labSegment: part.segment,
+    attached,
+    flips,
   }
 }
 

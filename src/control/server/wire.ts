@@ -65,7 +65,7 @@ function wiresOf(subject: Subject, dev: NetDevice): readonly DeviceWire[] {
   const wires = dev.netdevOps.ndoGetWires?.(dev) ?? []
   if (wires.length > 0) return wires
   const driver = subject.module?.name ?? dev.name
-  throw new VnetError(EOPNOTSUPP, 'vnet_nl', `${driver} has no wire: cable, snull, lan and attach do`)
+  throw new VnetError(EOPNOTSUPP, 'vnet_nl', `${driver} has no wire: use a driver whose --help lists --wire`)
 }
 
 function stageText({ stage, path, text, drops, late, direction, ...rest }: StageReport) {

@@ -27,6 +27,13 @@ export function isZeroNone(protocol: number): boolean {
   return protocol === IPPROTO_UDP || protocol === IPPROTO_UDPLITE
 }
 
+/** Returns a copy of an address of 4 or 16 bytes with its network number flipped. */
+export function flipAddress(address: Uint8Array): Uint8Array {
+  const flipped = address.slice()
+  flipped[flipped.length === 4 ? FLIPPED_IPV4 : FLIPPED_IPV6] ^= 1
+  return flipped
+}
+
 /** Flips the lowest bit of a byte; returns by how much its 16-bit word grew. */
 export function flip(bytes: Uint8Array, at: number, weight: number): number {
   const byte = bytes[at]

@@ -51,8 +51,6 @@ import {
   BIT_IPV4,
   BIT_IPV6,
   checksumField,
-  FLIPPED_IPV4,
-  FLIPPED_IPV6,
   flip,
   grow,
   isGroup4,
@@ -103,13 +101,6 @@ export function flipNetwork(skb: SkBuff): number {
  */
 export function addressToHost(skb: SkBuff, address: Uint8Array): void {
   if (!isMulticastAddress(skb.bytes, skb.data)) copyAddress(skb.bytes, skb.data, address)
-}
-
-/** Returns a copy of an address of 4 or 16 bytes with its network number flipped. */
-export function flipAddress(address: Uint8Array): Uint8Array {
-  const flipped = address.slice()
-  flipped[flipped.length === 4 ? FLIPPED_IPV4 : FLIPPED_IPV6] ^= 1
-  return flipped
 }
 
 function flipFrame(skb: SkBuff): number {

@@ -24,7 +24,7 @@ import type { SkBuff } from '../../skb/sk-buff.ts'
 import type { DirectedWire, WireEnd } from '../../wire/directed-wire.ts'
 import { directedWires, wireParams } from '../../wire/params.ts'
 import { answerFar, type FarNetwork, farNetwork } from '../far/far-network.ts'
-import { addressToHost, flipAddress, flipNetwork } from '../flip/hidden-loopback.ts'
+import { addressToHost, flipNetwork } from '../flip/hidden-loopback.ts'
 import { FlowQueues } from '../flow-queues.ts'
 import { SNULL_RX_INTR, SNULL_TX_INTR, SnullHw } from './board.ts'
 import { DAY, faultParams, faults, isFault, takes } from './faults.ts'
@@ -228,7 +228,7 @@ export const driver = defineDriver({
   description: "two interfaces, each the other's far end",
   args: '[[NETNS/]IF0 [NETNS/]IF1]',
   params,
-  farEnd: flipAddress,
+  flips: true,
   init(params, context) {
     const places = interfaceArgs(context, params.eth ? ['eth%d', 'eth%d'] : ['sn0', 'sn1'])
     const flows = (context.txqs ?? 1) > 1 ? new FlowQueues(context.net.clock) : undefined

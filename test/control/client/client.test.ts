@@ -53,6 +53,8 @@ describe('requests', () => {
         rxQueues: 1,
         onSegment: false,
         router: false,
+        attached: false,
+        flips: false,
       },
     ])
   })

@@ -71,7 +71,7 @@ describe('nlctrl', () => {
     name: 'vnet_nl',
     version: 1,
     hdrsize: 0,
-    maxattr: 76,
+    maxattr: 78,
     // Commands that change something have GENL_ADMIN_PERM, 1.
     ops: [
       { id: 1, flags: 0x0a },
@@ -200,6 +200,8 @@ describe('GET_DEVICES', () => {
     faults: '',
     onSegment: false,
     router: false,
+    attached: false,
+    flips: false,
   })
   const one = { ifindex: 2, ifname: 'one', txQueues: 2, rxQueues: 1, ...link(2) }
   const two = { ifindex: 3, ifname: 'two', netns: 'red', txQueues: 1, rxQueues: 1, ...link(3) }

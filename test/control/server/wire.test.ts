@@ -148,11 +148,11 @@ test('a wrong spec is refused by the client and by the vnet, and changes neither
   expect(set(b => b.string(2, 'a').string(TEXT, 'loss 1%')).acks).toEqual([{ error: 0 }])
 })
 
-test('a device without a wire is EOPNOTSUPP, and the error names the drivers that have one', async () => {
+test('a device without a wire is EOPNOTSUPP, and the error says how to find a driver with one', async () => {
   const { client, vnet, other } = await served()
   const error = {
     code: 'EOPNOTSUPP',
-    message: expect.stringContaining('loop has no wire: cable, snull, lan and attach do'),
+    message: expect.stringContaining('loop has no wire: use a driver whose --help lists --wire'),
   }
   await expect(client.wire(vnet, other)).rejects.toMatchObject(error)
   await expect(client.setWire(vnet, other, 'loss 1%')).rejects.toMatchObject(error)

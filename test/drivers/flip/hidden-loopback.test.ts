@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { addressToHost, flipAddress, flipNetwork } from '../../../src/drivers/flip/hidden-loopback.ts'
+import { flipAddress } from '../../../src/drivers/flip/address.ts'
+import { addressToHost, flipNetwork } from '../../../src/drivers/flip/hidden-loopback.ts'
 import {
   SKB_DROP_REASON_IP_AUTH,
   SKB_DROP_REASON_IP_INHDR,
