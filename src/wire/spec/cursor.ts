@@ -159,10 +159,10 @@ export class Cursor {
     throw this.error(`a filter of several words needs quotes: ${text}`, span)
   }
 
-  /** Returns an error that points at `span`, by default at the token here or the end. */
+  /** Returns an error that points at `span`, by default at the token here or just past the last. */
   error(message: string, span: Span | undefined = this.peek()): UsageError {
     const end = this.text.trimEnd().length
-    return textError(this.text, span ?? { at: end + 1, end: end + 2 }, message)
+    return textError(this.text, span ?? { at: end, end: end + 1 }, message)
   }
 }
 
@@ -201,7 +201,7 @@ export function textError(text: string, span: Span, message: string): FileError 
   const end = Math.min(span.end, at + WRONG_MAX)
   const from = at > CONTEXT + 3 ? at - CONTEXT : 0
   const to = text.length > end + CONTEXT + 3 ? end + CONTEXT : text.length
-  const before = `${from > 0 ? '...' : ''}${shown(text.slice(from, at).padEnd(at - from))}`
+  const before = `${from > 0 ? '...' : ''}${shown(text.slice(from, at))}`
   const wrong = shown(text.slice(at, end))
   const line = `${before}${wrong}${shown(text.slice(end, to))}${to < text.length ? '...' : ''}`
   const carets = `${' '.repeat(before.length)}${'^'.repeat(Math.max(1, wrong.length))}`

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { UsageError } from '../../../src/base/usage-error.ts'
+import { type FileError, UsageError } from '../../../src/base/usage-error.ts'
 import { KEYWORDS, parseWire } from '../../../src/wire/parse.ts'
 import { noResources } from '../../../src/wire/spec/resources.ts'
 import { SEED, scaled } from '../../support/scale.ts'
@@ -74,7 +74,13 @@ test('matches may be nested up to 16 deep', () => {
   expect(linesOf(nested(17))[0]).toBe('a match may lie in 15 others')
 })
 
-test('any text is either stages or an error of three lines with carets under a part of it', () => {
+/** Returns the positions in `text` that an error may point at: its tokens, and just past the last. */
+function positionsIn(text: string): number[] {
+  const tokens = text.matchAll(/[()|]|'[^']*'|"[^"]*"|[^\s()|'"]+|['"]/g)
+  return [...Array.from(tokens, ({ index }) => index), text.trimEnd().length]
+}
+
+test('any text is either stages or an error of three lines with carets from the start of a word, or past the last', () => {
   const vocabulary = fc.oneof(
     fc.constantFrom(
       ...KEYWORDS,
@@ -111,15 +117,19 @@ test('any text is either stages or an error of three lines with carets under a p
   const text = fc.array(vocabulary, { maxLength: 14 }).map(list => list.join(' '))
   fc.assert(
     fc.property(text, text => {
-      let message: string
+      let thrown: FileError
       try {
         parseWire(text, { filter: of => Object.assign(() => true, { text: of }), file: () => '1' })
         return
       } catch (error) {
         expect((error as Error).name).toBe('FileError')
-        message = (error as Error).message
+        thrown = error as FileError
       }
+      const { message, column = 0 } = thrown
       expect(message).toMatch(/^\S[^\n]*\n {2}[^\n]*\n {2} *\^+$/)
+      expect(positionsIn(text)).toContain(column - 1)
+      const [, line, carets] = message.split('\n')
+      if (line === `  ${text.trimEnd()}`) expect(carets.indexOf('^')).toBe(column + 1)
     }),
     { numRuns: scaled(100_000), seed: SEED },
   )
@@ -157,6 +167,7 @@ test.each([
   ['delay 1ms codel', 'codel needs rate or trace beside it: rate 10mbit codel', 'codel'],
   ['rate 1mbit red codel', 'codel is a second queue discipline beside red', 'codel'],
   ['rate 1mbit codel ce_threshold', 'ce_threshold needs a time: ce_threshold 1ms', ''],
+  ['rate 1mbit pie target 1ms tupdate', 'tupdate needs a time: tupdate 15ms', ''],
   ['rate 1mbit pie tupdate', 'tupdate needs a time: tupdate 15ms', ''],
   ['rate 1mbit trace x', 'rate and trace are two queues: put | between them', 'trace'],
   ['delay 1ms delay 2ms', 'delay is given twice: put | between them', 'delay'],
@@ -196,7 +207,7 @@ test.each([
   const [message, shown, carets] = linesOf(text)
   expect(message.startsWith(first)).toBe(true)
   const at = carets.indexOf('^')
-  if (wrong === '') expect(at).toBe(text.length + 3)
+  if (wrong === '') expect(at).toBe(text.length + 2)
   else expect(shown.slice(at, carets.length)).toBe(wrong)
 })
 
