@@ -199,6 +199,30 @@ export class VnetError extends Error {
   }
 }
 
+/** Calls of a driver or to it: their names and numbers mean something to its author. */
+const OF_DRIVER = /^(?:init of|ndo_|dev_|netdev|register_|unregister_|SIOC)/
+/** The name of a system call or request before its object. */
+const CALL = /^(?:open|exec|TUNSET[A-Z]+|RTM_[A-Z]+)(?: of)? /
+/** Errors whose advice says more than their own text. */
+const ADVISED: readonly number[] = [ENOENT, ESRCH, EBUSY, EEXIST, ENODEV, EINVAL, EOPNOTSUPP, ENETDOWN]
+
+/**
+ * Returns a failed call as a sentence for people: without the names of the call and of the error,
+ * unless it is a driver's, or nothing else is known.
+ */
+export function explain({ syscall, errno, advice, message }: VnetError): string {
+  const object = syscall.replace(CALL, '')
+  if (OF_DRIVER.test(syscall) || (advice === undefined && object === syscall)) return message
+  const text = advice === undefined || !ADVISED.includes(errno) ? [errnoText(errno)] : []
+  return `${object}: ${[...text, ...(advice === undefined ? [] : [advice])].join('; ')}`.replaceAll(/\s*\n\s*/g, ' ')
+}
+
+/** Returns why a call of Node failed: the text of its error number, or its message. */
+export function reasonOf(error: unknown): string {
+  const { errno, message = String(error) } = error as { readonly errno?: number; readonly message?: string }
+  return errno === undefined ? message : errnoText(errno)
+}
+
 /** Returns true if `error` is a VnetError with one of these numbers. */
 export function isErrno(error: unknown, ...errnos: number[]): error is VnetError {
   return error instanceof VnetError && errnos.includes(error.errno)

@@ -1,5 +1,5 @@
 /** Mistakes of users, in a command line, a file or an options object. */
-import { errnoText } from './errno.ts'
+import { reasonOf } from './errno.ts'
 
 /** A wrong command line: one line, exit status 2; 1 if its cause is a call that failed. */
 export class UsageError extends Error {
@@ -24,8 +24,7 @@ export function asUsageError<T>(path: string, fn: () => T): T {
     return fn()
   } catch (error) {
     if (error instanceof UsageError) throw error
-    const { errno, message } = error as Error & { readonly errno?: number }
-    throw new UsageError(`${path}: ${errno === undefined ? message : errnoText(errno)}`, { cause: error })
+    throw new UsageError(`${path}: ${reasonOf(error)}`, { cause: error })
   }
 }
 

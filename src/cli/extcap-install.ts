@@ -73,7 +73,8 @@ function checkOurs(file: string): void {
 function folder(): string {
   const { personal, global } = foldersOfTshark() ?? usual()
   if (process.geteuid?.() === 0) {
-    if (global === undefined) throw new VnetError(ENOENT, 'extcap folder of Wireshark', 'install tshark first')
+    if (global === undefined)
+      throw new VnetError(ENOENT, 'extcap folder of Wireshark', 'there is none: install tshark first')
     return global
   }
   if (personal !== undefined) return personal

@@ -85,9 +85,8 @@ export function inNetns<T>(native: Native, netns: string | undefined, fn: (nsfd:
 /** Returns a descriptor of a namespace by name or path; -1 without one. */
 function openNetns(native: Native, netns: string | undefined): number {
   if (netns === undefined) return -1
-  const path = netnsPath(netns)
-  const nsfd = native.open(path, O_RDONLY, -1)
-  return check(nsfd, `open ${path}`, nsfd === -ENOENT ? NO_NETNS_ADVICE : undefined)
+  const nsfd = native.open(netnsPath(netns), O_RDONLY, -1)
+  return check(nsfd, `open ${netns}`, nsfd === -ENOENT ? NO_NETNS_ADVICE : undefined)
 }
 
 /**

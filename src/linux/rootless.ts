@@ -4,7 +4,7 @@
  * user namespace.
  */
 import { spawnSync } from 'node:child_process'
-import { EACCES, ENODEV, ENOENT, EPERM, VnetError } from '../base/errno.ts'
+import { EACCES, ENODEV, ENOENT, EPERM, explain, VnetError } from '../base/errno.ts'
 import { check } from './errno.ts'
 import { builtFile, loadNative, type Native } from './native.ts'
 import { hasCapability } from './privileges.ts'
@@ -84,7 +84,7 @@ function messageOf(attempt: () => string | undefined | void): string | undefined
   try {
     return attempt() ?? undefined
   } catch (error) {
-    if (error instanceof VnetError) return error.message
+    if (error instanceof VnetError) return explain(error)
     throw error
   }
 }

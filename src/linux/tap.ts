@@ -151,7 +151,7 @@ export function tapName(native: Native, fd: number): string | undefined {
 
 function openAdvice(error: number): string | undefined {
   if (error === ENOENT || error === ENODEV) {
-    return 'load the module with `modprobe tun`, or give the container the device: --device /dev/net/tun'
+    return 'the device is missing: `modprobe tun`; in a container, start it with --device /dev/net/tun'
   }
   if (error !== EACCES && error !== EPERM) return undefined
   return `${rootAdvice()}, or for a persistent interface of your own: sudo chmod 666 /dev/net/tun`

@@ -5,6 +5,7 @@
  */
 import { realpathSync, statSync } from 'node:fs'
 import { join, sep } from 'node:path'
+import { explain, VnetError } from '../base/errno.ts'
 import { messageOrDescription } from '../base/exception.ts'
 import { printable } from '../base/printable.ts'
 import { FileError, UsageError } from '../base/usage-error.ts'
@@ -161,5 +162,6 @@ export function nameIn(filter: string): string | undefined {
 
 /** Returns the message of an error that a stranger may have caused, as one line. */
 export function lineOf(error: unknown): string {
-  return printable(messageOrDescription(error).split('\n')[0] ?? '')
+  const text = error instanceof VnetError ? explain(error) : messageOrDescription(error)
+  return printable(text.split('\n')[0] ?? '')
 }

@@ -296,7 +296,10 @@ describe('an invalid uplink', () => {
   })
 
   test('an uplink that does not exist or is not Ethernet is rejected in one line', async () => {
-    expect(await refused('vnet-none')).toEqual([1, expect.stringMatching(/uplink vnet-none: ENODEV.*NETNS\/IF/)])
+    expect(await refused('vnet-none')).toEqual([
+      1,
+      expect.stringMatching(/uplink vnet-none: there is no such interface: .*NETNS\/IF/),
+    ])
     expect(await refused(`${mid.name}/lo`)).toEqual([2, expect.stringContaining('not an Ethernet interface')])
     expect(await refused('no-such-netns/eth0')).toEqual([1, expect.stringContaining('no such network namespace')])
   })

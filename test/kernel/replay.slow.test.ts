@@ -219,9 +219,9 @@ describe('--to', () => {
   })
 
   test.each([
-    ['does not exist', 'none', /^vnet: .*none: ENODEV, no such device; there is no such interface/],
-    ['is down', 'v0', /^vnet: .*v0: ENETDOWN, network is down; the interface is down/],
-    ['is not Ethernet', 'tun0', /^vnet: .*tun0: EINVAL, invalid argument; it is not an Ethernet interface/],
+    ['does not exist', 'none', /^vnet: .*none: there is no such interface/],
+    ['is down', 'v0', /^vnet: .*v0: the interface is down/],
+    ['is not Ethernet', 'tun0', /^vnet: .*tun0: it is not an Ethernet interface/],
   ])('an interface that %s is one line and status 1', async (_, name, message) => {
     addVeth()
     here.ip('link set v0 down')
@@ -240,7 +240,7 @@ describe('--to', () => {
     await socket.until(() => true)
     here.ip('link set v0 down')
     const { status, stdout, stderr } = await replay.ended
-    expect([status, stderr]).toEqual([1, `vnet: ${TO()}: ENETDOWN, network is down; the interface is down\n`])
+    expect([status, stderr]).toEqual([1, `vnet: ${TO()}: the interface is down\n`])
     expect(stdout).toMatch(/^sent \d+ frames/)
   })
 })

@@ -31,12 +31,12 @@ const REFUSALS: readonly (readonly [cause: string, machine: Machine, line: strin
   [
     'the mode of /dev/net/tun',
     { mode: '600' },
-    'open /dev/net/tun: EACCES, permission denied; its mode is for root alone: sudo chmod 666 /dev/net/tun',
+    '/dev/net/tun: permission denied; its mode is for root alone: sudo chmod 666 /dev/net/tun',
   ],
   [
     'a missing /dev/net/tun',
     { mode: 'none' },
-    'open /dev/net/tun: ENOENT, no such file or directory; the device is missing: sudo modprobe tun; in a container, start it with --device /dev/net/tun',
+    '/dev/net/tun: the device is missing: sudo modprobe tun; in a container, start it with --device /dev/net/tun',
   ],
   [
     'user.max_user_namespaces',

@@ -1,6 +1,6 @@
 /** `vnet learn`: lists the exercises of the course, and writes the files of one. */
 import { join } from 'node:path'
-import { VnetError } from '../../base/errno.ts'
+import { reasonOf } from '../../base/errno.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import type { Exercise } from '../../course/exercise.ts'
 import { courseDirectory, exerciseNamed, stateIn, writeExercise } from '../../course/folder.ts'
@@ -41,14 +41,14 @@ export async function learn(name: string | undefined, options: LearnOptions, io:
   return EXIT_OK
 }
 
-/** Throws a VnetError if a file cannot be written. */
+/** Throws a UsageError if a file cannot be written. */
 function writeFiles(parent: string, exercise: Exercise): ReturnType<typeof writeExercise> {
   try {
     return writeExercise(parent, exercise)
   } catch (error) {
-    const { errno, syscall, path } = error as NodeJS.ErrnoException
+    const { errno, path } = error as NodeJS.ErrnoException
     if (errno === undefined) throw error
-    throw new VnetError(errno, `${syscall} ${path}`, undefined, { cause: error })
+    throw new UsageError(`${path}: ${reasonOf(error)}`, { cause: error })
   }
 }
 

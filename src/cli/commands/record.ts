@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process'
 import { closeSync, existsSync, openSync, unlinkSync, writeFileSync } from 'node:fs'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
 import { formatDuration } from '../../base/duration.ts'
+import { reasonOf } from '../../base/errno.ts'
 import { printable } from '../../base/printable.ts'
 import { asUsageError, UsageError } from '../../base/usage-error.ts'
 import {
@@ -158,9 +159,10 @@ function run(program: string, args: readonly string[]): Promise<{ stdout: string
     const read = { stdout: '', stderr: '' }
     child.stdout.on('data', chunk => (read.stdout += chunk))
     child.stderr.on('data', chunk => (read.stderr += chunk))
-    child.on('error', cause =>
-      reject(new UsageError(`record needs the program ${program}: ${cause.message}`, { cause })),
-    )
+    child.on('error', (cause: NodeJS.ErrnoException) => {
+      const why = cause.code === 'ENOENT' ? 'install it' : reasonOf(cause)
+      reject(new UsageError(`record needs the program ${program}: ${why}`, { cause }))
+    })
     child.on('close', () => resolve(read))
   })
 }

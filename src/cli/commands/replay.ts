@@ -1,7 +1,7 @@
 /** `vnet replay`: plays a capture to an interface, or to a running vnet. */
 
 import { NSEC_PER_SEC } from '../../base/clock.ts'
-import { VnetError } from '../../base/errno.ts'
+import { reasonOf, VnetError } from '../../base/errno.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { CaptureError } from '../../capture/error.ts'
 import { listed } from '../../control/client/find.ts'
@@ -87,7 +87,7 @@ async function play(
   const lines = options.json ? [JSON.stringify(counts.json(seconds()))] : counts.summary(seconds())
   for (const line of lines) io.out(`${line}\n`)
   if (problem === undefined) return EXIT_OK
-  return fail(io, isFileError(problem) ? `${input.name}: ${problem.message}` : problem)
+  return fail(io, isFileError(problem) ? `${input.name}: ${reasonOf(problem)}` : problem)
 }
 
 /**

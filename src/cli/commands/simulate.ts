@@ -1,5 +1,6 @@
 /** `vnet simulate`: runs a capture, or the arrivals of a log, through wires in virtual time. */
 import { setImmediate } from 'node:timers/promises'
+import { reasonOf } from '../../base/errno.ts'
 import { describeException } from '../../base/exception.ts'
 import { printable } from '../../base/printable.ts'
 import { asUsageError, FileError, UsageError } from '../../base/usage-error.ts'
@@ -121,16 +122,12 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
   if (changes !== undefined) before(lastMoment(changes, next))
   simulation.finish()
   output?.flush()
-  if (output?.failure !== undefined) problems.push(`${out}: ${messageOf(output.failure)}`)
-  await decisions?.[Symbol.asyncDispose]().catch(error => problems.push(`${log}: ${messageOf(error)}`))
+  if (output?.failure !== undefined) problems.push(`${out}: ${reasonOf(output.failure)}`)
+  await decisions?.[Symbol.asyncDispose]().catch(error => problems.push(`${log}: ${reasonOf(error)}`))
   if (arrivals.lost > 0) problems.push(`${file}: ${arrivals.lost} lines are missing: their arrivals were not simulated`)
   print(file, simulation, options, io)
   for (const note of [...noted, ...notes(file, simulation, arrivals), ...problems]) io.err(`vnet: ${printable(note)}\n`)
   return problems.length === 0 ? EXIT_OK : EXIT_FAILURE
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 interface ParsedText {

@@ -26,7 +26,11 @@ export function openUplink(native: Native, net: Net, text: string): Uplink | und
     const link = getLink(sock, { name })
     if (link === undefined || (netns !== undefined && isIdleTap(link))) {
       if (netns !== undefined) return undefined
-      throw new VnetError(ENODEV, what, 'name an existing interface, or NETNS/IF to create a port')
+      throw new VnetError(
+        ENODEV,
+        what,
+        'there is no such interface: name one that exists, or NETNS/IF to create a port',
+      )
     }
     if (!isValidEtherAddr(link.address)) {
       throw new VnetError(EINVAL, what, 'it is not an Ethernet interface: it has no MAC address')

@@ -104,7 +104,7 @@ describe('a call of Wireshark', () => {
   test('capturing a deleted interface fails with one line', async () => {
     const capture = ['extcap', '--capture', '--extcap-interface', 'vnet-ca']
     expect(await runMain(...capture, '--fifo', join(directory, 'fifo'))).toEqual(
-      failed('vnet-ca: ENODEV, no such device; its vnet has ended: refresh the list of interfaces'),
+      failed('vnet-ca: its vnet has ended: refresh the list of interfaces'),
     )
     expect(await runMain(...capture)).toMatchObject({ status: 2, stderr: /--capture needs --fifo PATH/ })
   })
@@ -183,7 +183,7 @@ describe('installing', () => {
     vi.spyOn(process, 'getuid').mockReturnValue(1000)
     expect(await runMain('extcap', '--install')).toEqual(
       failed(
-        '/proc/extcap: EPERM, operation not permitted; this Wireshark has no other folder for extcap programs: run this command as root',
+        '/proc/extcap: operation not permitted; this Wireshark has no other folder for extcap programs: run this command as root',
       ),
     )
   })
@@ -196,9 +196,7 @@ describe('installing', () => {
     writeFileSync(file, '#!/bin/sh\nexit 1\n')
     chmodSync(file, 0o755)
     for (const option of ['--install', '--uninstall']) {
-      expect(await runMain('extcap', option)).toEqual(
-        failed(`${file}: EEXIST, exists already; it is another program, which stays as it is`),
-      )
+      expect(await runMain('extcap', option)).toEqual(failed(`${file}: it is another program, which stays as it is`))
     }
     expect(readFileSync(file, 'utf8')).toBe('#!/bin/sh\nexit 1\n')
   })

@@ -161,7 +161,7 @@ test('vnet frames ends when its output is closed', async () => {
 
 test('a vnet that refuses is reported, and the others are shown', async () => {
   const refusal = new VnetError(EPERM, 'capture ca', 'be root')
-  const stderr = 'vnet: capture ca: EPERM, operation not permitted; be root\n'
+  const stderr = 'vnet: capture ca: operation not permitted; be root\n'
   opened.as = () => ({ streams: [], failed: [refusal] })
   expect(await runMain('frames')).toEqual({ status: 1, stdout: '', stderr })
   const some = () => ({

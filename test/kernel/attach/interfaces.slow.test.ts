@@ -134,7 +134,7 @@ describe('lo', () => {
     expect([status, stderr]).toEqual([
       1,
       expect.stringMatching(
-        /^vnet: attach lo: EROFS, .*; vnet may not change a setting: sysctl -w net\.ipv4\.conf\.\S+=\d\n$/,
+        /^vnet: attach lo: read-only file system; vnet may not change a setting: sysctl -w net\.ipv4\.conf\.\S+=\d\n$/,
       ),
     ])
     expect(settings()).toEqual(before)

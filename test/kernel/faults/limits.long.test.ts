@@ -224,7 +224,7 @@ test('with too little address space vnet starts, or ends and cleans up', async (
   }
   // With even less Node itself does not start, and says so at length.
   const own = said.filter(text => /^vnet: /m.test(text))
-  for (const text of own) expect(text).toMatch(/\nvnet: frame memory: ENOMEM, .*\(ulimit -v\)\n$/)
+  for (const text of own) expect(text).toMatch(/\nvnet: frame memory: out of memory; .*\(ulimit -v\)\n$/)
   expect(own.length).toBeGreaterThan(0)
 })
 

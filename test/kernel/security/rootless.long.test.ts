@@ -96,13 +96,13 @@ describe('a vnet that is forbidden without root', () => {
 
   test('an unreadable /dev/net/tun is refused in one line with status 1', () => {
     expect(refused([], { mode: '600' })).toEqual(
-      line(/^vnet: open \/dev\/net\/tun: EACCES, .*sudo chmod 666 \/dev\/net\/tun, or sudo [^\n]*\n$/),
+      line(/^vnet: \/dev\/net\/tun: permission denied; .*sudo chmod 666 \/dev\/net\/tun, or sudo [^\n]*\n$/),
     )
   })
 
   test('a missing /dev/net/tun is refused in one line with status 1', () => {
     expect(refused([], { mode: 'none' })).toEqual(
-      line(/^vnet: open .*: ENOENT, .*sudo modprobe tun; [^\n]*--device \/dev\/net\/tun\n$/),
+      line(/^vnet: \/dev\/net\/tun: .*sudo modprobe tun; [^\n]*--device \/dev\/net\/tun\n$/),
     )
   })
 
