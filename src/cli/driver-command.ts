@@ -1,6 +1,6 @@
 /** The command of a driver: its module parameters and the options of all drivers. */
 import { UsageError } from '../base/usage-error.ts'
-import { type Driver, defaultParams, type Param, type Params } from '../netdev/driver.ts'
+import { type Driver, defaultParams, optionName, type Param, type Params } from '../netdev/driver.ts'
 import { attachByNode, attachOptions, optionalTargets } from './attach-options.ts'
 import { isDriverFile } from './driver-file.ts'
 import type { LazyCommand } from './lazy-command.ts'
@@ -61,7 +61,7 @@ async function refuseArgs(
 /** Returns `--pool-size <n>` for `poolSize`; for a bool `--eth`, or `--no-eth` if on by default. */
 function paramOption(name: string, param: Param<unknown>): Option {
   const isOn = param.type === 'bool' && param.default === true
-  const flag = `--${isOn ? 'no-' : ''}${name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
+  const flag = `--${isOn ? 'no-' : ''}${optionName(name)}`
   const value = param.type === 'bool' ? '' : ` <${param.value ?? (param.type === 'int' ? 'n' : 'text')}>`
   const isSet = param.type !== 'bool' && param.default !== undefined && param.default !== 0
   const { format = String } = param

@@ -195,11 +195,11 @@ describe('parameters', () => {
     const { perform, values } = await served()
     const set = (name: string, value: string) => perform(SET_PARAM, b => b.string(15, name).string(16, value))
     expect(set('lockup', 'often')).toEqual(refused(-22, "lockup: 'often' is not a whole number of at least 0", 32))
-    const stays = 'poolSize is given to snull when it starts, and stays as it is'
+    const stays = 'pool-size is given to snull when it starts, and stays as it is'
     expect(set('poolSize', '8')).toEqual(refused(-95, stays, 20))
     const [unknown] = set('toString', '8').acks
     expect(unknown).toMatchObject({ error: -2, offset: 20 })
-    expect(unknown?.message).toMatch(/^no parameter 'toString'; there are eth, /)
+    expect(unknown?.message).toMatch(/^no parameter 'to-string'; there are eth, /)
     expect([values.lockup, values.poolSize]).toEqual([0, 64])
   })
 

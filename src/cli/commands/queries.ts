@@ -18,6 +18,7 @@ import type {
 } from '../../control/index.ts'
 import { loadNative } from '../../linux/native.ts'
 import { inNetns, netnsName } from '../../linux/netns-name.ts'
+import { optionName } from '../../netdev/driver.ts'
 import { IFR_IFRU, SIOCDEVPRIVATE } from '../../netdev/if.ts'
 import { alignLeft } from '../align.ts'
 import { type AskOptions, askInterface, askVnets, fail, failAll } from '../ask.ts'
@@ -125,7 +126,7 @@ export function show(name: string, { json, user }: QueryOptions, io: Io): Promis
           ['socket', vnet],
         ],
       ],
-      ['parameters', found.map(({ name, value, type }) => [name, type === 'bool' ? onOff(value) : value])],
+      ['parameters', found.map(({ name, value, type }) => [optionName(name), type === 'bool' ? onOff(value) : value])],
       ['scenario', scenario === undefined ? [] : scenarioRows(scenario)],
       ['parts', parts.map(part => [part.name, partText(part)])],
     ]
@@ -192,11 +193,13 @@ export function param(name: string, which: string | undefined, options: QueryOpt
     if (which === undefined) {
       const params = await client.params(vnet, device)
       if (options.json) json({ params: params.map(paramFields) })
-      else for (const line of options.names ? params.map(({ name }) => name) : paramTable(params)) io.out(`${line}\n`)
+      else
+        for (const line of options.names ? params.map(({ name }) => optionName(name)) : paramTable(params))
+          io.out(`${line}\n`)
       return
     }
     const [, written = '', value] = /^([^=]*)(?:=(.*))?$/s.exec(which) ?? []
-    // An option's spelling is accepted too: `pool-size` is poolSize.
+    // The name of the protocol is accepted too: poolSize.
     const param = written.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
     if (value !== undefined) {
       await client.setParam(vnet, device, param, value)
@@ -217,7 +220,7 @@ function paramFields({ range, ...param }: DriverParam) {
 function paramTable(params: readonly DriverParam[]): string[] {
   const notes = ({ description, range, live }: DriverParam) =>
     [description, range === undefined ? '' : ` (${range})`, live ? '' : '; cannot change while running'].join('')
-  return alignLeft(params.map(param => [`${param.name}=${param.value}`, notes(param)]))
+  return alignLeft(params.map(param => [`${optionName(param.name)}=${param.value}`, notes(param)]))
 }
 
 /** `vnet trigger IF`: the faults of its driver, one a line. */

@@ -9,7 +9,7 @@ import { printable } from '../../base/printable.ts'
 import { didYouMean, UsageError } from '../../base/usage-error.ts'
 import type { SegmentEntry, SegmentEntryKind } from '../../lan/switch/segment-entry.ts'
 import { Drops } from '../../netdev/counters.ts'
-import { formatParam, type Param } from '../../netdev/driver.ts'
+import { formatParam, optionName, type Param } from '../../netdev/driver.ts'
 import { callNdo } from '../../netdev/ndo.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { cutCable, netifCarrierOff, netifCarrierOn, peerOf, plugCable } from '../../netdev/netif.ts'
@@ -292,7 +292,11 @@ function parameters(subject: Subject): Operation[] {
       const module = moduleOf(subject, which)
       const param = findParam(module, name)
       if (!param.live) {
-        throw new Refusal(EOPNOTSUPP, NAME, `${name} is given to ${module.name} when it starts, and stays as it is`)
+        throw new Refusal(
+          EOPNOTSUPP,
+          NAME,
+          `${optionName(name)} is given to ${module.name} when it starts, and stays as it is`,
+        )
       }
       module.values[name] = parseParam(name, param, value)
       subject.devices[0]?.net.log.debug(`${module.name}: ${name}=${formatParam(param, module.values[name])}`)
@@ -304,7 +308,7 @@ function parameters(subject: Subject): Operation[] {
 
 function findParam({ params }: RunningDriver, name: string): Param<unknown> {
   if (Object.hasOwn(params, name)) return params[name]
-  throw new Refusal(ENOENT, NAME, unknown('parameter', name, Object.keys(params)))
+  throw new Refusal(ENOENT, NAME, unknown('parameter', optionName(name), Object.keys(params).map(optionName)))
 }
 
 /** Returns `no parameter 'lockp'; did you mean 'lockup'?`, or the known names if none is near. */
@@ -317,7 +321,7 @@ function parseParam(name: string, param: Param<unknown>, text: string): unknown 
     return param.parse(text)
   } catch (error) {
     if (error instanceof UsageError)
-      throw new Refusal(EINVAL, vnetAttributes.paramValue.type, `${name}: ${error.message}`)
+      throw new Refusal(EINVAL, vnetAttributes.paramValue.type, `${optionName(name)}: ${error.message}`)
     throw error
   }
 }

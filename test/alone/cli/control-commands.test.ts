@@ -152,15 +152,15 @@ describe('show', () => {
   }
 
   test('show prints the properties of an interface, and the parameters of its driver', async () => {
-    const params = [param('lockup', '5'), param('timeout', '20')]
+    const params = [param('lockup', '5'), param('ringSize', '20')]
     vnet({ [GET_PARAM]: () => params, [GET_PARTS]: () => [ring], [GET_SCENARIO]: refuse })
     const { stdout } = await runMain('show', 'sn0')
     expect(stdout).toMatch(/^sn0\n {2}driver +snull\n {2}state +up\n {2}mac +00:53:4e:55:4c:30\n/)
     expect(stdout).toMatch(/^ {2}queues +2 tx, 1 rx\n {2}pid +\d+\n {2}socket .*\nparameters\n {2}lockup +5$/m)
-    expect(stdout).toMatch(/^ {2}timeout +20\nparts\n/m)
+    expect(stdout).toMatch(/^ {2}ring-size +20\nparts\n/m)
     expect(stdout).toMatch(/^ {2}rx ring +ring: 3 of 256, full, 9 times$/m)
     const json = JSON.parse((await runMain('show', 'sn0', '--json')).stdout)
-    expect(json).toMatchObject({ event: 'show', name: 'sn0', mtu: 1500, params: { lockup: '5', timeout: '20' } })
+    expect(json).toMatchObject({ event: 'show', name: 'sn0', mtu: 1500, params: { lockup: '5', ringSize: '20' } })
   })
 
   test('show prints the progress of the scenario, and each of its steps', async () => {
@@ -307,15 +307,15 @@ describe('ioctl', () => {
 
 describe('param', () => {
   const answers: Answers = {
-    [GET_PARAM]: ({ dump }) => (dump ? [param('lockup', '5'), param('eth', '')] : [param('lockup', '5')]),
+    [GET_PARAM]: ({ dump }) => (dump ? [param('lockup', '5'), param('ringSize', '')] : [param('lockup', '5')]),
   }
 
   test('param lists all parameters, or prints one', async () => {
     const fake = vnet(answers)
     expect(await runMain('param', 'sn0')).toEqual(
-      ok('lockup=5  the lockup (at least 0)\neth=      the eth; cannot change while running\n'),
+      ok('lockup=5    the lockup (at least 0)\nring-size=  the ringSize; cannot change while running\n'),
     )
-    expect(await runMain('param', 'sn0', '--names')).toEqual(ok('lockup\neth\n'))
+    expect(await runMain('param', 'sn0', '--names')).toEqual(ok('lockup\nring-size\n'))
     expect(await runMain('param', 'sn0', 'lockup')).toEqual(ok('5\n'))
     expect(askedOf(fake).at(-1)).toEqual({ cmd: GET_PARAM, dump: false, attributes: { ...SN0, 15: nul('lockup') } })
   })
@@ -326,7 +326,7 @@ describe('param', () => {
     const one = await runMain('param', 'sn0', 'lockup', '--json')
     expect(JSON.parse(one.stdout)).toEqual({ event: 'param', ...lockup, range: 'at least 0' })
     const { params } = JSON.parse((await runMain('param', 'sn0', '--json')).stdout)
-    expect(params).toMatchObject([lockup, { name: 'eth', live: false, range: null }])
+    expect(params).toMatchObject([lockup, { name: 'ringSize', live: false, range: null }])
   })
 })
 
