@@ -65,7 +65,7 @@ const runner = loadPlaywright()
 export const expect: typeof import('@playwright/test').expect = runner.expect
 
 /** The link of a test's pages. By default it has no impairments, and `capture` is true. */
-export interface NetworkOptions extends LabCableOptions {
+export interface LabNetworkOptions extends LabCableOptions {
   /**
    * Ports of servers on localhost of the machine. Pages reach them over the link, as
    * `http://server:3000`, and in Chromium as `http://localhost:3000`, too.
@@ -76,7 +76,7 @@ export interface NetworkOptions extends LabCableOptions {
 /** Options for test.use() and for `use` in the configuration, besides Playwright's. */
 export interface NetworkTestOptions {
   /** The link of the test's pages: a wire, such as `preset slow-3g`, or options. */
-  network: string | NetworkOptions
+  network: string | LabNetworkOptions
 }
 
 export interface NetworkFixtures {
@@ -207,9 +207,9 @@ function endsOf(network: unknown): Ends {
 }
 
 /** Makes the hosts of a test and the link between them. */
-async function joined(lab: Lab, given: string | NetworkOptions): Promise<LabLink> {
+async function joined(lab: Lab, given: string | LabNetworkOptions): Promise<LabLink> {
   checkForm('network', given, NETWORK)
-  const { forward = [], ...cable }: NetworkOptions = typeof given === 'string' ? { wire: given } : given
+  const { forward = [], ...cable }: LabNetworkOptions = typeof given === 'string' ? { wire: given } : given
   checkForm('network: forward', forward, PORTS)
   const [client, server] = lab.namespaces('browser', 'server')
   const link = await lab.cable(client, server, { capture: true, ...cable })
@@ -222,7 +222,7 @@ async function joined(lab: Lab, given: string | NetworkOptions): Promise<LabLink
 /** Turns the option's value into a link. */
 const linked = {
   network: [
-    async ({ network, lab }: { network: LabLink | string | NetworkOptions; lab: Lab }, use: Use<LabLink>) =>
+    async ({ network, lab }: { network: LabLink | string | LabNetworkOptions; lab: Lab }, use: Use<LabLink>) =>
       // A fixture of the test may pass on the link that it is given.
       use(network instanceof LabLink ? network : await joined(lab, network)),
     LIMIT,

@@ -14,7 +14,7 @@ import { NSEC_PER_MSEC } from './base/clock.ts'
 import './base/dispose.ts'
 import { test as base, type TestAPI } from 'vitest'
 import { durationOf } from './base/duration.ts'
-import { type ExploreOptions, explore, type Scenario } from './testing/explore/index.ts'
+import { type ExploreOptions, explore, type LabScenario } from './testing/explore/index.ts'
 import { createLab, type Lab, warmLabs } from './testing/lab/index.ts'
 import { addDrops, closeWithin, labName, reasonToSkip, seedFor, type TestError } from './testing/runner.ts'
 
@@ -79,8 +79,8 @@ export interface ExploreTest {
    * is made from `budget`; without a budget it has none, because each run has its own. Skipped
    * like other tests on a machine that cannot make labs.
    */
-  (name: string, scenario: Scenario | string | URL): void
-  (name: string, options: ExploreOptions, scenario: Scenario | string | URL): void
+  (name: string, scenario: LabScenario | string | URL): void
+  (name: string, options: ExploreOptions, scenario: LabScenario | string | URL): void
 }
 
 /** The most runs one after the other that are outside the budget: clean ones, and a last point. */
@@ -90,7 +90,7 @@ const RUN_MS = 30_000
 
 const exploreTest: ExploreTest = (
   name: string,
-  ...given: [Scenario | string | URL] | [ExploreOptions, Scenario | string | URL]
+  ...given: [LabScenario | string | URL] | [ExploreOptions, LabScenario | string | URL]
 ): void => {
   const [options, scenario] = given.length === 1 ? [{}, given[0]] : given
   base(name, { timeout: exploreLimit(options) }, async ({ signal, skip }: LabContext) => {

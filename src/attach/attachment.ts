@@ -37,7 +37,7 @@ import { SKB_DROP_REASON_CUT } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { DirectedWire, WireEnd } from '../wire/directed-wire.ts'
 import { prepareLoopback } from './loopback.ts'
-import { type Target, tapName } from './target.ts'
+import { attachTapName, type Target } from './target.ts'
 import { TcxRedirect } from './tcx.ts'
 
 /** How often the heartbeat beats within the time after which frames pass directly. */
@@ -150,8 +150,8 @@ export class Attachment {
     this.#in = farSide ? 1 : 0
     this.#out = 1 - this.#in
     this.#farNet = new FarNet(net)
-    const near = new Near(tapName(ifindex, 'b'), 1, 1, undefined)
-    const far = new Far(tapName(ifindex, 'a'), near)
+    const near = new Near(attachTapName(ifindex, 'b'), 1, 1, undefined)
+    const far = new Far(attachTapName(ifindex, 'a'), near)
     near.far = far
     this.near = near
     this.far = far

@@ -18,7 +18,7 @@ export interface Target {
 }
 
 /** Returns the name of a TAP of an attachment: `a` faces the network, `b` the network stack. */
-export function tapName(ifindex: number, end: 'a' | 'b'): string {
+export function attachTapName(ifindex: number, end: 'a' | 'b'): string {
   return `wire${ifindex}${end}`
 }
 
@@ -39,7 +39,7 @@ export function findTarget(
     const { ifindex } = link
     const by = attachedBy(native, { nsfd, ifindex })
     if (by !== undefined) throw refusal(EBUSY, `process ${by} is attached to it`)
-    const taps = [tapName(ifindex, 'a'), tapName(ifindex, 'b')]
+    const taps = [attachTapName(ifindex, 'a'), attachTapName(ifindex, 'b')]
     const taken = taps.find(tap => getLink(sock, { name: tap }) !== undefined)
     if (taken !== undefined) throw refusal(EBUSY, `another process is attached to it, or made ${taken}`)
     if (link.kind === 'tun' && /^wire\d+[ab]$/.test(name)) throw refusal(EBUSY, 'it belongs to an attachment')

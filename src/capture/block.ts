@@ -12,13 +12,13 @@ const NSEC_PER_SEC = 1_000_000_000
 /** The last second that fits 64 bits in nanoseconds. */
 const MAX_SECONDS = 18_446_744_072
 
-export function put16(to: Uint8Array, at: number, value: number): number {
+export function putLe16(to: Uint8Array, at: number, value: number): number {
   to[at] = value
   to[at + 1] = value >>> 8
   return at + 2
 }
 
-export function put32(to: Uint8Array, at: number, value: number): number {
+export function putLe32(to: Uint8Array, at: number, value: number): number {
   to[at] = value
   to[at + 1] = value >>> 8
   to[at + 2] = value >>> 16
@@ -26,9 +26,9 @@ export function put32(to: Uint8Array, at: number, value: number): number {
   return at + 4
 }
 
-export function put64(to: Uint8Array, at: number, value: number): number {
-  put32(to, at, value >>> 0)
-  return put32(to, at + 4, Math.floor(value / 2 ** 32))
+export function putLe64(to: Uint8Array, at: number, value: number): number {
+  putLe32(to, at, value >>> 0)
+  return putLe32(to, at + 4, Math.floor(value / 2 ** 32))
 }
 
 /** Copies `length` bytes and pads them with zeros. */
@@ -52,25 +52,25 @@ export function putMoment(to: Uint8Array, at: number, { seconds, nanoseconds }: 
   const product = high * NSEC_PER_SEC
   const upper = Math.floor(product / 0x10000)
   const rest = (product - upper * 0x10000) * 0x10000 + (seconds - high * 0x10000) * NSEC_PER_SEC + nanoseconds
-  put32(to, at, upper + Math.floor(rest / 2 ** 32))
-  return put32(to, at + 4, rest >>> 0)
+  putLe32(to, at, upper + Math.floor(rest / 2 ** 32))
+  return putLe32(to, at + 4, rest >>> 0)
 }
 
 /** Starts a block; endBlock() writes its length. */
 export function startBlock(to: Uint8Array, at: number, type: number): number {
-  return put32(to, at, type) + 4
+  return putLe32(to, at, type) + 4
 }
 
 /** Ends the block that starts at `start`. Throws a RangeError if it did not fit `to`. */
 export function endBlock(to: Uint8Array, start: number, at: number): number {
   const length = at + 4 - start
   if (at + 4 > to.length) throw new RangeError(`a block of ${length} bytes where ${to.length - start} are left`)
-  put32(to, start + 4, length)
-  return put32(to, at, length)
+  putLe32(to, start + 4, length)
+  return putLe32(to, at, length)
 }
 
 export function putOptionHeader(to: Uint8Array, at: number, code: number, length: number): number {
-  return put16(to, put16(to, at, code), length)
+  return putLe16(to, putLe16(to, at, code), length)
 }
 
 export function putOption(to: Uint8Array, at: number, code: number, value: Uint8Array): number {
@@ -87,11 +87,11 @@ export function putTextOption(to: Uint8Array, at: number, code: number, text: st
 }
 
 export function put32Option(to: Uint8Array, at: number, code: number, value: number): number {
-  return put32(to, putOptionHeader(to, at, code, 4), value)
+  return putLe32(to, putOptionHeader(to, at, code, 4), value)
 }
 
 export function put64Option(to: Uint8Array, at: number, code: number, value: number): number {
-  return put64(to, putOptionHeader(to, at, code, 8), value)
+  return putLe64(to, putOptionHeader(to, at, code, 8), value)
 }
 
 export function endOptions(to: Uint8Array, at: number): number {

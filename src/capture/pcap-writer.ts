@@ -3,7 +3,7 @@
  * function writes at `at` in `to` and returns the index after its bytes, or throws a RangeError if
  * they do not fit.
  */
-import { put16, put32 } from './block.ts'
+import { putLe16, putLe32 } from './block.ts'
 import { type CapturedPacket, LINKTYPE_ETHERNET } from './packet.ts'
 import { FILE_HEADER, NANOSECONDS_MAGIC, RECORD_HEADER } from './pcap.ts'
 
@@ -14,10 +14,10 @@ const MAX_SECONDS = 0xffff_ffff
 /** Writes the file header. All packets of the file are of one link type. */
 export function writePcapHeader(to: Uint8Array, at: number, linkType = LINKTYPE_ETHERNET, snaplen = NO_LIMIT): number {
   requireRoom(to, at, FILE_HEADER)
-  let end = put32(to, at, NANOSECONDS_MAGIC)
-  end = put16(to, put16(to, end, 2), 4)
-  end = put32(to, put32(to, end, 0), 0)
-  return put32(to, put32(to, end, snaplen), linkType)
+  let end = putLe32(to, at, NANOSECONDS_MAGIC)
+  end = putLe16(to, putLe16(to, end, 2), 4)
+  end = putLe32(to, putLe32(to, end, 0), 0)
+  return putLe32(to, putLe32(to, end, snaplen), linkType)
 }
 
 /** Writes a packet, without its options. */
@@ -27,8 +27,8 @@ export function writePcapPacket(to: Uint8Array, at: number, packet: CapturedPack
   if (!(seconds >= 0 && seconds <= MAX_SECONDS)) {
     throw new RangeError(`a timestamp of ${seconds} seconds: pcap holds 0 to ${MAX_SECONDS}`)
   }
-  let end = put32(to, put32(to, at, seconds), packet.nanoseconds)
-  end = put32(to, put32(to, end, capturedLength), packet.originalLength)
+  let end = putLe32(to, putLe32(to, at, seconds), packet.nanoseconds)
+  end = putLe32(to, putLe32(to, end, capturedLength), packet.originalLength)
   to.set(packet.bytes.subarray(packet.at, packet.at + capturedLength), end)
   return end + capturedLength
 }

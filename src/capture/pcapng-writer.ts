@@ -9,12 +9,12 @@
 import {
   endBlock,
   endOptions,
-  put16,
-  put32,
   put32Option,
-  put64,
   put64Option,
   putBytes,
+  putLe16,
+  putLe32,
+  putLe64,
   putMoment,
   putOption,
   putOptionHeader,
@@ -68,9 +68,9 @@ export interface CaptureStatistics {
 
 /** Writes a section header block, the start of a pcapng file. Returns the position after it. */
 export function writeSection(to: Uint8Array, at: number, section: Section = {}): number {
-  let end = put32(to, startBlock(to, at, pcapng.SECTION_HEADER), pcapng.BYTE_ORDER_MAGIC)
+  let end = putLe32(to, startBlock(to, at, pcapng.SECTION_HEADER), pcapng.BYTE_ORDER_MAGIC)
   // Version 1.0, and a section of unknown length.
-  end = put64(to, put16(to, put16(to, end, 1), 0), -1)
+  end = putLe64(to, putLe16(to, putLe16(to, end, 1), 0), -1)
   if (section.hardware !== undefined) end = putTextOption(to, end, pcapng.SHB_HARDWARE, section.hardware)
   if (section.os !== undefined) end = putTextOption(to, end, pcapng.SHB_OS, section.os)
   if (section.userAppl !== undefined) end = putTextOption(to, end, pcapng.SHB_USERAPPL, section.userAppl)
@@ -84,8 +84,8 @@ export function writeSection(to: Uint8Array, at: number, section: Section = {}):
 export function writeInterface(to: Uint8Array, at: number, { mac, ...dev }: CaptureInterface = {}): number {
   if (mac !== undefined && mac.length !== 6) throw new RangeError(`a MAC address of ${mac.length} bytes, not 6`)
   let end = startBlock(to, at, pcapng.INTERFACE_DESCRIPTION)
-  end = put16(to, put16(to, end, dev.linkType ?? LINKTYPE_ETHERNET), 0)
-  end = put32(to, end, dev.snaplen ?? 0)
+  end = putLe16(to, putLe16(to, end, dev.linkType ?? LINKTYPE_ETHERNET), 0)
+  end = putLe32(to, end, dev.snaplen ?? 0)
   if (dev.name !== undefined) end = putTextOption(to, end, pcapng.IF_NAME, dev.name)
   if (dev.description !== undefined) end = putTextOption(to, end, pcapng.IF_DESCRIPTION, dev.description)
   if (mac !== undefined) end = putOption(to, end, pcapng.IF_MACADDR, mac)
@@ -101,9 +101,9 @@ export function writeInterface(to: Uint8Array, at: number, { mac, ...dev }: Capt
  */
 export function writePacket(to: Uint8Array, at: number, packet: CapturedPacket): number {
   const { bytes, capturedLength } = packet
-  let end = put32(to, startBlock(to, at, pcapng.ENHANCED_PACKET), packet.interfaceIndex)
-  end = put32(to, putMoment(to, end, packet), capturedLength)
-  end = put32(to, end, packet.originalLength)
+  let end = putLe32(to, startBlock(to, at, pcapng.ENHANCED_PACKET), packet.interfaceIndex)
+  end = putLe32(to, putMoment(to, end, packet), capturedLength)
+  end = putLe32(to, end, packet.originalLength)
   end = putBytes(to, end, bytes, packet.at, capturedLength)
   const options = end
   if (packet.flags !== undefined) end = put32Option(to, end, pcapng.EPB_FLAGS, packet.flags)
@@ -120,13 +120,13 @@ export function writePacket(to: Uint8Array, at: number, packet: CapturedPacket):
 function putVerdict(to: Uint8Array, at: number, type: number, verdict: number): number {
   const value = putOptionHeader(to, at, pcapng.EPB_VERDICT, 9)
   to[value] = type
-  return put32(to, put64(to, value + 1, verdict), 0) - 1
+  return putLe32(to, putLe64(to, value + 1, verdict), 0) - 1
 }
 
 /** Writes an interface statistics block. Its own timestamp is the end of the capture. */
 export function writeStatistics(to: Uint8Array, at: number, statistics: CaptureStatistics): number {
   const { received, dropped, delivered } = statistics
-  let end = put32(to, startBlock(to, at, pcapng.INTERFACE_STATISTICS), statistics.interfaceIndex)
+  let end = putLe32(to, startBlock(to, at, pcapng.INTERFACE_STATISTICS), statistics.interfaceIndex)
   end = putMoment(to, end, statistics.end)
   end = putMoment(to, putOptionHeader(to, end, pcapng.ISB_STARTTIME, 8), statistics.start)
   end = putMoment(to, putOptionHeader(to, end, pcapng.ISB_ENDTIME, 8), statistics.end)
@@ -138,7 +138,7 @@ export function writeStatistics(to: Uint8Array, at: number, statistics: CaptureS
 
 /** Writes a TLS key log, in the format of SSLKEYLOGFILE, as a decryption secrets block. */
 export function writeTlsKeyLog(to: Uint8Array, at: number, log: Uint8Array): number {
-  let end = put32(to, startBlock(to, at, pcapng.DECRYPTION_SECRETS), pcapng.TLS_KEY_LOG)
-  end = putBytes(to, put32(to, end, log.length), log, 0, log.length)
+  let end = putLe32(to, startBlock(to, at, pcapng.DECRYPTION_SECRETS), pcapng.TLS_KEY_LOG)
+  end = putBytes(to, putLe32(to, end, log.length), log, 0, log.length)
   return endBlock(to, at, end)
 }

@@ -6,7 +6,7 @@ import { ControlClient } from '../control/client/client.ts'
 import { type Found, type FoundDevice, findVnets, isOfLab, listed } from '../control/client/find.ts'
 import { loadNative } from '../linux/native.ts'
 import { interfaceArg } from '../netdev/driver.ts'
-import { isAmong, isNamed, label, type Named } from './device-text.ts'
+import { isAmong, isNamed, label, type NamedDevice } from './device-text.ts'
 import { enterUserNamespace } from './enter-lab.ts'
 import { complain, EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
 import { sentence } from './sentence.ts'
@@ -33,7 +33,7 @@ export async function askVnets(
   checkUser(user)
   using client = new ControlClient(loadNative(), { user, timeoutMs })
   // A vnet without interfaces is queried only if all are.
-  const isWanted = names.length === 0 ? undefined : (device: Named) => isAmong(device, names)
+  const isWanted = names.length === 0 ? undefined : (device: NamedDevice) => isAmong(device, names)
   const found = await findVnets(client, { isWanted, user, everywhere })
   const unknown = names.filter(name => !found.devices.some(device => isNamed(device, name)))
   const complaints = complaintsAbout(unknown, found, io.commandLine ?? 'vnet list', user)

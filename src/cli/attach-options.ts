@@ -11,7 +11,7 @@ import { wholeNumber } from './options.ts'
 const GROUP = 'Containers:'
 const PID_MAX = 4_194_304
 
-export interface AttachOptions {
+export interface AttachCliOptions {
   container?: string
   pid?: number
   interface?: string
@@ -30,7 +30,7 @@ export function attachOptions(): Option[] {
 /** Returns the interfaces that are named by the options; undefined if they name none. */
 export async function optionalTargets(
   args: readonly string[],
-  options: AttachOptions,
+  options: AttachCliOptions,
 ): Promise<readonly string[] | undefined> {
   if (!isInside(args, options)) return undefined
   const [{ outsideOf }, { loadNative }] = await Promise.all([
@@ -41,7 +41,7 @@ export async function optionalTargets(
 }
 
 /** True if the options name a container or a process. Throws a UsageError if they contradict. */
-function isInside(args: readonly string[], { container, pid, interface: only }: AttachOptions): boolean {
+function isInside(args: readonly string[], { container, pid, interface: only }: AttachCliOptions): boolean {
   if (container === undefined && pid === undefined) {
     if (only === undefined) return false
     throw new UsageError('--interface is for --container and --pid')
@@ -58,7 +58,7 @@ const PLACE = ['container', 'pid', 'interface', 'netns', 'node'] as const
 export async function attachByNode(
   known: readonly Option[],
   args: readonly string[],
-  options: Record<string, unknown> & AttachOptions,
+  options: Record<string, unknown> & AttachCliOptions,
   io: Io,
 ): Promise<number> {
   const given = Object.keys(options)

@@ -193,7 +193,7 @@ const commands: readonly LazyCommand[] = [
       ["vnet wire sn0 --wire-ab 'rate 10mbit'", 'in one direction'],
       ['vnet wire sn0 off', 'remove them'],
     ],
-    run: async (io, name, words, options) => (await import('./commands/wire.ts')).wire(name, words, options, io),
+    run: async (io, name, spec, options) => (await import('./commands/wire.ts')).wire(name, spec, options, io),
   },
   {
     name: 'param',

@@ -5,7 +5,7 @@ import type { DeviceStats, FoundDevice, WireDirection } from '../control/index.t
 import type { WireSide } from '../netdev/device-wire.ts'
 import { IFF_UP } from '../netdev/if.ts'
 
-export interface Named {
+export interface NamedDevice {
   readonly name: string
   readonly netns?: string | undefined
   /** The displayed name of the namespace, if not `netns`. */
@@ -15,23 +15,23 @@ export interface Named {
 }
 
 /** Returns `red/eth0`, or `eth0` in the program's own namespace, with unprintable bytes escaped. */
-export function label(device: Named): string {
+export function label(device: NamedDevice): string {
   return printable(fullName(device))
 }
 
 /** Whether `text` names the device: with or without namespace, raw or as label() shows it. */
-export function isNamed(device: Named, text: string): boolean {
+export function isNamed(device: NamedDevice, text: string): boolean {
   const { name, alias } = device
   const names = [name, fullName(device), ...(alias === undefined ? [] : [`${alias}/${name}`])]
   return names.some(each => each === text || printable(each) === text)
 }
 
 /** Whether one of `names` names the device; without names every device is meant. */
-export function isAmong(device: Named, names: readonly string[]): boolean {
+export function isAmong(device: NamedDevice, names: readonly string[]): boolean {
   return names.length === 0 || names.some(name => isNamed(device, name))
 }
 
-function fullName({ name, netns, place = netns }: Named): string {
+function fullName({ name, netns, place = netns }: NamedDevice): string {
   return place === undefined ? name : `${place}/${name}`
 }
 

@@ -3,7 +3,7 @@
 import { printable } from '../base/printable.ts'
 import { directionOf, dropReasonOf, FramePrinter, isGso } from '../capture/frame-text.ts'
 import type { CapturedPacket } from '../capture/packet.ts'
-import type { Named } from './device-text.ts'
+import type { NamedDevice } from './device-text.ts'
 
 export class FrameLines {
   readonly #printer = new FramePrinter()
@@ -22,7 +22,7 @@ export class FrameLines {
   }
 
   /** Returns the same as a line of JSON. `time` is in milliseconds since 1970. */
-  json({ name, netns }: Named, packet: CapturedPacket): string {
+  json({ name, netns }: NamedDevice, packet: CapturedPacket): string {
     const { seconds, nanoseconds, queue = 0, originalLength: length, packetId: id = null } = packet
     return `${JSON.stringify({
       event: 'frame',

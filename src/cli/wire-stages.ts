@@ -2,7 +2,7 @@
 import type { StageReport } from '../control/index.ts'
 import type { DeviceWire, WireSide } from '../netdev/device-wire.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
-import type { Named } from './device-text.ts'
+import type { NamedDevice } from './device-text.ts'
 
 /** A stage, and the interface that names its wire: the first that has it. */
 export type WireStatistics = StageReport & Sided & { readonly name: string; readonly netns: string | null }
@@ -28,7 +28,7 @@ export function stageDrops({ drops }: Pick<StageReport, 'drops'>): string {
 
 /** The wires of devices, each once: a cable has its two at both ends. */
 export class Wires {
-  readonly #wires = new Map<DeviceWire, Named>()
+  readonly #wires = new Map<DeviceWire, NamedDevice>()
   #isAny = false
 
   add(dev: NetDevice, netns: string | undefined): void {

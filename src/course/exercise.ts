@@ -19,7 +19,7 @@ export interface ExerciseDefinition {
   /** The kernel's names that it introduces. */
   readonly kernelNames?: readonly string[]
   /** The parameters of the driver in the checks in memory. */
-  readonly params?: Params
+  readonly params?: ParamChoices
   /** What lines of the log and errors of the framework mean here; the first that matches. */
   readonly rules?: readonly Rule[]
   /** Checks in memory, by a fake clock. */
@@ -74,7 +74,7 @@ export interface Rule extends Required<Omit<Explanation, 'seen'>> {
 /** Where a check runs. */
 export type CheckPlace = 'memory' | 'live'
 
-export type Params = Readonly<Record<string, unknown>>
+export type ParamChoices = Readonly<Record<string, unknown>>
 
 interface Check {
   readonly title: string
@@ -96,7 +96,7 @@ export interface Bench {
 
 export interface MemoryCheck extends Check {
   /** Parameters that replace the exercise's. */
-  readonly params?: Params
+  readonly params?: ParamChoices
   readonly options?: TestBedOptions
   run(bed: TestBed, bench: Bench): Promise<void> | void
 }

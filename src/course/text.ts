@@ -5,8 +5,8 @@ import * as ipv4 from '../packet/ipv4.ts'
 
 /** `NOT_SPECIFIED 3, UNHANDLED_PROTO 2`; `nothing` for an empty record. */
 export function counts(all: Readonly<Record<string, number>>): string {
-  const words = Object.entries(all).map(([name, n]) => `${name} ${n}`)
-  return words.length === 0 ? 'nothing' : words.join(', ')
+  const texts = Object.entries(all).map(([name, n]) => `${name} ${n}`)
+  return texts.length === 0 ? 'nothing' : texts.join(', ')
 }
 
 /** The IPv4 addresses of a frame, as text. */

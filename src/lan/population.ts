@@ -6,7 +6,7 @@ import { createNetwork, type Network } from './machines/network.ts'
 import type { HostsEnvironment } from './machines/state.ts'
 import { type DhcpConfig, dhcpConfig } from './services/dhcp/config.ts'
 import type { HostName, ResolverConfig } from './services/dns-names.ts'
-import { handlerOf, type LanHandlers, type LanHost, SMALL_SERVICES } from './services/tcp-handlers.ts'
+import { handlerOf, type LanHandlers, type LanHost, TCP_SERVICES } from './services/tcp-handlers.ts'
 import type { Segment } from './switch/segment.ts'
 
 /** The configuration of a segment, with the hosts that a file cannot describe. */
@@ -78,7 +78,7 @@ function named({ name = '', ip, ip6 }: SegmentHost): HostName {
 function checkTcp({ on }: LanHost): void {
   for (const [port, does] of Object.entries(on?.tcp ?? {})) {
     if (handlerOf(does) !== undefined) continue
-    const advice = `expected a function or one of ${Object.keys(SMALL_SERVICES).join(', ')}`
+    const advice = `expected a function or one of ${Object.keys(TCP_SERVICES).join(', ')}`
     throw new VnetError(EINVAL, `host: tcp ${port}`, advice)
   }
 }

@@ -16,7 +16,7 @@ type FfiRs = { load: typeof load; open: typeof open; DataType: typeof DataType }
  * A number is passed as an integer, a bigint as an address. A buffer is passed by address and may
  * be written during the call; C must not keep the address.
  */
-export type Argument = number | bigint | string | Uint8Array
+export type FfiValue = number | bigint | string | Uint8Array
 
 /**
  * A shared library by its soname, which ld.so looks up at the first call. Every method throws a
@@ -41,18 +41,18 @@ export class SharedLibrary {
   }
 
   /** Calls a function that returns an int. The result for a void function means nothing. */
-  int(name: string, ...values: Argument[]): number {
+  int(name: string, ...values: FfiValue[]): number {
     const ffi = loadFfi()
     return this.#call(ffi, name, ffi.DataType.I32, values) as number
   }
 
   /** Calls a function that returns a pointer: 0n is NULL. The memory remains the library's. */
-  address(name: string, ...values: Argument[]): bigint {
+  address(name: string, ...values: FfiValue[]): bigint {
     const ffi = loadFfi()
     return this.#call(ffi, name, ffi.DataType.BigInt, values) as bigint
   }
 
-  #call(ffi: FfiRs, funcName: string, retType: DataType, paramsValue: Argument[]): unknown {
+  #call(ffi: FfiRs, funcName: string, retType: DataType, paramsValue: FfiValue[]): unknown {
     this.#open(ffi)
     const paramsType = paramsValue.map(value => typeOf(ffi, value))
     return ffi.load({ library: this.#soname, funcName, retType, paramsType, paramsValue })
@@ -98,7 +98,7 @@ function keepLoaded(ffi: FfiRs, files: readonly string[]): void {
   load({ library, funcName: 'dlopen', retType: DataType.BigInt, paramsType, paramsValue })
 }
 
-function typeOf({ DataType }: FfiRs, value: Argument): FieldType {
+function typeOf({ DataType }: FfiRs, value: FfiValue): FieldType {
   if (typeof value === 'number') return DataType.I64
   if (typeof value === 'bigint') return DataType.BigInt
   return typeof value === 'string' ? DataType.String : DataType.U8Array

@@ -18,7 +18,7 @@ import { getLink, type Link, RouteSocket } from './rtnetlink.ts'
  */
 export type WatchedState = 'up' | 'down' | 'gone'
 
-export interface WatchedLink {
+export interface WatchTarget {
   readonly ifindex: number
   /** Its namespace by name, and a descriptor of that; undefined and -1 for our own. */
   readonly netns: string | undefined
@@ -31,7 +31,7 @@ export interface WatchedLink {
  */
 export function watchLink(
   native: Native,
-  watched: WatchedLink,
+  watched: WatchTarget,
   turns: Turns,
   fn: (state: WatchedState) => void,
 ): () => void {
@@ -50,7 +50,7 @@ export function watchLink(
  */
 export function followLink(
   native: Native,
-  { ifindex, netns, nsfd }: WatchedLink,
+  { ifindex, netns, nsfd }: WatchTarget,
   turns: Turns,
   fn: (link: Link | undefined) => void,
 ): () => void {

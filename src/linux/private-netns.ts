@@ -11,10 +11,9 @@ import { EACCES } from '../base/errno.ts'
 import { check, closingOnError } from './errno.ts'
 import type { Native } from './native.ts'
 import { addRule, getLink, RouteSocket, setDefaultRoute } from './rtnetlink.ts'
-import { AF_INET, AF_INET6, int32, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from './uapi.ts'
+import { AF_INET, AF_INET6, int32, SO_REUSEADDR, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from './uapi.ts'
 
 // include/uapi/asm-generic/socket.h, linux/in.h, in6.h
-export const SO_REUSEADDR = 2
 export const IPPROTO_IPV6 = 41
 export const IPV6_TRANSPARENT = 75
 export const IPV6_V6ONLY = 26

@@ -70,10 +70,10 @@ export function withParent(command: readonly string[]): string[] {
   return [launcherPath(), '--with-parent', `${process.pid}`, ...command]
 }
 
-function whyNot(words: string): string | undefined {
+function whyNot(mode: string): string | undefined {
   return messageOf(() => {
     const stdio = ['ignore', 'ignore', 'pipe'] as const
-    const tried = spawnSync(launcherPath(), [words], { stdio: [...stdio], encoding: 'utf8', timeout: LIMIT_MS })
+    const tried = spawnSync(launcherPath(), [mode], { stdio: [...stdio], encoding: 'utf8', timeout: LIMIT_MS })
     if (tried.status === 0) return undefined
     return tried.error?.message ?? tried.stderr.trim().replace(/^vnet: /, '')
   })

@@ -13,7 +13,7 @@ import {
 import { distinct } from '../base/printable.ts'
 import type { RuntimeInfo, StageReport } from '../control/index.ts'
 import { IFF_UP } from '../netdev/if.ts'
-import { type LinkStats64Field, linkStats64Fields } from '../netdev/stats.ts'
+import { kernelName, type LinkStats64Field, linkStats64Fields } from '../netdev/stats.ts'
 import type { DeviceSnapshot, Snapshot } from './snapshot.ts'
 
 export const OPEN_METRICS: OpenMetricsContentType = Registry.OPENMETRICS_CONTENT_TYPE
@@ -51,8 +51,7 @@ export function metricsText({ devices, vnets }: Snapshot, type: RegistryContentT
  * Returns the metric name of a field of rtnl_link_stats64: `receive_crc_errors` for rxCrcErrors.
  */
 export function metricName(field: LinkStats64Field): string {
-  const name = field.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)
-  return name.replace(/^rx_/, 'receive_').replace(/^tx_/, 'transmit_')
+  return kernelName(field).replace(/^rx_/, 'receive_').replace(/^tx_/, 'transmit_')
 }
 
 /** Returns a function that sets a sample. The metric is made with its first sample. */

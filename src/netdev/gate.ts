@@ -3,7 +3,7 @@ import type { SkBuff } from '../skb/sk-buff.ts'
 import type { NetDevice } from './net-device.ts'
 
 /** The caller of netifRx: a driver, the end of a wire, or a client that injects a frame. */
-export type FrameSource = 'driver' | 'wire' | 'client'
+export type FrameOrigin = 'driver' | 'wire' | 'client'
 
 /** A step that `next()` can run. */
 export interface Halt {
@@ -48,7 +48,7 @@ export interface Gate {
   /** Turns stepping off: everything that waits continues, in order. Idempotent. */
   off(): void
   /** Takes over a frame from netifRx. */
-  received(skb: SkBuff, from: FrameSource): void
+  received(skb: SkBuff, from: FrameOrigin): void
   /** Makes a transmit queue wait: the kernel has frames for it, and its port is paused. */
   waits(txq: GatedQueue): void
   /** Returns true if a transmit queue waits, and must neither hand over frames nor read. */

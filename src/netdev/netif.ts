@@ -24,7 +24,7 @@ import {
   type SkBuff,
 } from '../skb/sk-buff.ts'
 import { logEvent, logFrame } from './frame-log.ts'
-import type { FrameSource } from './gate.ts'
+import type { FrameOrigin } from './gate.ts'
 import { canOffload, skbChecksumHelp, skbGsoSegment } from './gso.ts'
 import { ETH_HLEN, IFF_UP, NETDEV_CHANGE, NETIF_MSG_LINK, NETIF_MSG_PKTDATA, NETREG_REGISTERED } from './if.ts'
 import { callNdo, request } from './ndo.ts'
@@ -43,14 +43,14 @@ export function netifRx(skb: SkBuff): void {
 }
 
 /** Like netifRx, for vnet's own code, which is not a driver. */
-export function netifRxFrom(skb: SkBuff, from: FrameSource): void {
+export function netifRxFrom(skb: SkBuff, from: FrameOrigin): void {
   const dev = skb.dev as NetDevice | undefined
   if (skb.owner < OWNER_HOLDER || dev === undefined) throw notReceivable(skb, netifRxFrom)
   skb.owner = OWNER_PORT
   receive(skb, dev, from)
 }
 
-function receive(skb: SkBuff, dev: NetDevice, from: FrameSource): void {
+function receive(skb: SkBuff, dev: NetDevice, from: FrameOrigin): void {
   if ((dev.msgEnable & NETIF_MSG_PKTDATA) !== 0) logFrame(dev, 'rx', skb)
   const { gate } = dev
   if (gate !== undefined) gate.received(skb, from)

@@ -63,6 +63,11 @@ export const RX_NOHANDLER = 23
 export const RX_OTHERHOST_DROPPED = 24
 export const LINK_STATS64_LENGTH = linkStats64Fields.length
 
+/** Returns a name in the kernel's spelling: `rx_packets` for `rxPackets`. */
+export function kernelName(name: string): string {
+  return name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)
+}
+
 /** Returns a row as an object with the kernel's names in camelCase. */
 export function linkStats64(row: Float64Array): LinkStats64 {
   const stats = {} as LinkStats64

@@ -21,7 +21,7 @@ import { SKB_DROP_REASON_DEV_STOPPED } from '../skb/drop-reason.ts'
 import { OWNER_FREE, OWNER_PORT, OWNER_RX, OWNER_WIRE } from '../skb/error.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import type { FrameSource, Gate, Halt, TimedCall } from './gate.ts'
+import type { FrameOrigin, Gate, Halt, TimedCall } from './gate.ts'
 import { NETDEV_STEP } from './if.ts'
 import type { Net } from './net.ts'
 import type { NetDevice } from './net-device.ts'
@@ -141,7 +141,7 @@ export class StepGate implements Gate {
   }
 
   /** Takes over a frame from netifRx. Delivery by a wire is a separate step. */
-  received(skb: SkBuff, from: FrameSource): void {
+  received(skb: SkBuff, from: FrameOrigin): void {
     if (from === 'wire') this.#wait(this.#delivered, skb, undefined)
     else this.#wait(this.#received, skb, from === 'driver' ? callerLine(netifRx) : undefined)
     this.changed()

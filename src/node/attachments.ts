@@ -21,7 +21,7 @@ import type { NetDevice } from '../netdev/net-device.ts'
 import { inOneLine, lineOf, paramsOf, type Spec, StrangerResources } from './spec.ts'
 
 /** A request for an attachment. */
-export interface Request extends Spec {
+export interface AttachRequest extends Spec {
   readonly name: string
   /** The inode of the interface's namespace; undefined is our own. */
   readonly inode?: number | undefined
@@ -41,12 +41,12 @@ interface Place {
 }
 
 interface Kept extends Place {
-  readonly request: Request
+  readonly request: AttachRequest
 }
 
 interface Attached {
   readonly place: Place
-  readonly request: Request
+  readonly request: AttachRequest
   readonly module: Module
   readonly dev: NetDevice
   readonly netns: string | undefined
@@ -91,7 +91,7 @@ export class Attachments implements AsyncDisposable {
   /**
    * Attaches. Throws a UsageError or a VnetError with a one-line message; nothing is attached then.
    */
-  async attach(request: Request): Promise<void> {
+  async attach(request: AttachRequest): Promise<void> {
     const { inode, name } = request
     const netns = inode === undefined ? undefined : netnsPaths([inode]).get(inode)
     if (inode !== undefined && inode !== ownNamespace('net') && netns === undefined) {
@@ -107,7 +107,7 @@ export class Attachments implements AsyncDisposable {
   }
 
   /** Returns the attachment of an interface, by name and namespace. */
-  find(name: string, inode = ownNamespace('net')): Request | undefined {
+  find(name: string, inode = ownNamespace('net')): AttachRequest | undefined {
     return this.#at(name, inode)?.request
   }
 
@@ -119,7 +119,7 @@ export class Attachments implements AsyncDisposable {
   }
 
   /** Returns the attachments of owners that satisfy `isOwner`. */
-  ownedBy(isOwner: (owner: string) => boolean): Request[] {
+  ownedBy(isOwner: (owner: string) => boolean): AttachRequest[] {
     return [...this.#all].map(({ request }) => request).filter(({ owner }) => owner !== undefined && isOwner(owner))
   }
 
@@ -159,7 +159,7 @@ export class Attachments implements AsyncDisposable {
     this.#stop()
   }
 
-  async #load(request: Request, netns: string | undefined): Promise<void> {
+  async #load(request: AttachRequest, netns: string | undefined): Promise<void> {
     const { name, farSide = false, failOpen } = request
     const wireResources = new StrangerResources(this.#files)
     const params = { ...paramsOf(request, wireResources), farSide, ...(failOpen !== undefined && { failOpen }) }

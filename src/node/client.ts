@@ -28,7 +28,7 @@ type Asked = TypeOf<typeof requestSchema>
 export type NodeRequest = { readonly [K in keyof Asked]: K extends 'do' ? Asked[K] : Asked[K] | undefined }
 
 /** A reply. */
-export interface Reply {
+export interface NodeReply {
   /** The exit status for the client's program. */
   readonly status: number
   readonly text: string
@@ -40,7 +40,7 @@ export function nodeSocket(): string {
 }
 
 /** Sends a request to the daemon, and returns its reply. Rejects with a VnetError without one. */
-export function askNode(request: NodeRequest, path = nodeSocket()): Promise<Reply> {
+export function askNode(request: NodeRequest, path = nodeSocket()): Promise<NodeReply> {
   return new Promise((resolve, reject) => {
     const socket = connect(path)
     let reply = ''

@@ -16,7 +16,7 @@ import { ListeningSocket } from '../control/server/listening-socket.ts'
 import { isMember, Rights } from '../control/server/rights.ts'
 import type { Native } from '../linux/native.ts'
 import type { Attachments } from './attachments.ts'
-import { type NodeRequest, type Reply, requestSchema } from './client.ts'
+import { type NodeReply, type NodeRequest, requestSchema } from './client.ts'
 import { cni } from './cni.ts'
 import { lineOf } from './spec.ts'
 
@@ -71,7 +71,7 @@ export async function serveRequests(
     socket.on('error', end).setTimeout(IDLE_MS, end)
     const chunks: Buffer[] = []
     let length = 0
-    const reply = ({ status, text }: Reply) => socket.setTimeout(IDLE_MS).end(`${status}\n${text}`)
+    const reply = ({ status, text }: NodeReply) => socket.setTimeout(IDLE_MS).end(`${status}\n${text}`)
     if (refused !== undefined) reply({ status: 1, text: refused })
     socket.on('data', chunk => {
       length += chunk.length
@@ -114,7 +114,7 @@ async function removeStale(path: string): Promise<void> {
 }
 
 /** Never rejects. */
-async function answer(attachments: Attachments, request: string): Promise<Reply> {
+async function answer(attachments: Attachments, request: string): Promise<NodeReply> {
   try {
     if (request.startsWith(CNI)) return await cni(attachments, request.slice(CNI.length))
     if (request.length > JSON_MAX) throw new UsageError('the request is too long')

@@ -125,7 +125,7 @@ function ipv4Header(bytes: Uint8Array, { at, end }: Layer): Header {
   const bits = [(flags & ipv4.IP_DF) !== 0 && 'DF', (flags & ipv4.IP_MF) !== 0 && 'MF'].filter(Boolean)
   const protocol = ipv4.protocol(bytes, at)
   const isRight = isWhole && finish(onesComplementSum(bytes, at, size)) === 0
-  const words = {
+  const fields = {
     ...(ipv4.version(bytes, at) !== 4 && { Version: ipv4.version(bytes, at) }),
     'Header length': `${size} bytes`,
     DSCP: service >>> 2,
@@ -142,7 +142,7 @@ function ipv4Header(bytes: Uint8Array, { at, end }: Layer): Header {
     ...(isWhole && size > ipv4.IPV4_HLEN && { Options: `${size - ipv4.IPV4_HLEN} bytes` }),
     ...(!isWhole && { Note: 'malformed or cut off' }),
   }
-  return header('IPv4', words)
+  return header('IPv4', fields)
 }
 
 function ipv6Header(bytes: Uint8Array, { at, end }: Layer): Header {
@@ -150,7 +150,7 @@ function ipv6Header(bytes: Uint8Array, { at, end }: Layer): Header {
   const traffic = ipv6.trafficClass(bytes, at)
   const payload = ipv6.payloadLength(bytes, at)
   const version = ipv6.version(bytes, at)
-  const words = {
+  const fields = {
     ...(version !== 6 && { Version: version }),
     DSCP: traffic >>> 2,
     ECN: ECN[traffic & 3],
@@ -162,5 +162,5 @@ function ipv6Header(bytes: Uint8Array, { at, end }: Layer): Header {
     Destination: ipv6Text(bytes, ipv6.destinationAt(at)),
     ...(version !== 6 && { Note: 'malformed' }),
   }
-  return header('IPv6', words)
+  return header('IPv6', fields)
 }

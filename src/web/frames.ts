@@ -138,7 +138,7 @@ export class FrameSource implements Source {
   readonly #open: () => Promise<CaptureStream | undefined>
   readonly #id: DeviceId
   readonly #type: 'frames' | 'dhcp'
-  readonly #words = new FrameText()
+  readonly #text = new FrameText()
   /** The pages, and the frames that each had no room for. */
   readonly #feeds = new Map<Feed, number>()
   #stream: CaptureStream | undefined
@@ -253,7 +253,7 @@ export class FrameSource implements Source {
       direction: directionOf(packet),
       queue,
       dropped: dropped === undefined ? undefined : printable(dropped),
-      ...this.#words.of(packet),
+      ...this.#text.of(packet),
     }
   }
 

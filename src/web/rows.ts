@@ -101,7 +101,7 @@ function deviceRow(device: FoundDevice): DeviceRow {
   }
 }
 
-export function deviceCounters(id: DeviceId, { total, held, drops }: DeviceStats): DeviceCounters {
+export function rowCounters(id: DeviceId, { total, held, drops }: DeviceStats): DeviceCounters {
   const { txPackets, txBytes, rxPackets, rxBytes, txErrors, rxErrors, txTimeouts } = total
   const trouble = Object.entries({ txErrors, rxErrors, txTimeouts }).filter(([, count]) => count > 0)
   return { id, txPackets, txBytes, rxPackets, rxBytes, ...Object.fromEntries(trouble), held, drops }

@@ -15,7 +15,7 @@ import { PRESETS } from '../wire/spec/presets.ts'
 import { type Feed, type Packed, pack } from './feed.ts'
 import type { DeviceCounters, DeviceId } from './feed-types.ts'
 import { RECENT_MS, Recent } from './recent.ts'
-import { deviceCounters, deviceId, isPeer, vnetRows } from './rows.ts'
+import { rowCounters, deviceId, isPeer, vnetRows } from './rows.ts'
 import { Poll } from './source.ts'
 
 /**
@@ -216,7 +216,7 @@ export class Vnets {
     await unlessStuck(Promise.all(all))
     const devices = [...this.#devices].flatMap(([id, device]) => {
       const stats = found.get(keyOf(device.vnet, device))
-      return stats === undefined ? [] : [deviceCounters(id, stats)]
+      return stats === undefined ? [] : [rowCounters(id, stats)]
     })
     this.#count(time, devices)
     return pack({ type: 'stats', time, devices })

@@ -127,8 +127,8 @@ function bestDelay(trips: Float64Array, sending: number): Pick<Fit, 'text'> & { 
   if (ofOne < JITTER_MIN) return { text: constant }
   const candidates = DISTRIBUTIONS.map(name => {
     const jitter = roundedTime(name === 'uniform' ? ofOne * Math.sqrt(3) : ofOne)
-    const words = name === 'uniform' ? '' : ` distribution ${name}`
-    const text = `delay ${formatDuration(time)} ${formatDuration(jitter)}${words}`
+    const suffix = name === 'uniform' ? '' : ` distribution ${name}`
+    const text = `delay ${formatDuration(time)} ${formatDuration(jitter)}${suffix}`
     return { text, distance: distanceOf(trips, drawn(name, time, jitter, sending)) }
   })
   return candidates.reduce((best, each) => (each.distance < best.distance ? each : best))

@@ -6,7 +6,7 @@ import { parseDuration } from '../base/duration.ts'
 import { didYouMean, type UsageError } from '../base/usage-error.ts'
 import type { WireResources } from '../netdev/device-wire.ts'
 import { Cursor, type TextOptions, type Token, whole } from './spec/cursor.ts'
-import { buildGroups, type Group, type GroupLimit, type Item, limitOf, type Part } from './spec/groups.ts'
+import { buildGroups, type Group, type GroupLimit, type Item, limitOf, type StagePart } from './spec/groups.ts'
 import { PRESETS } from './spec/presets.ts'
 import { noResources } from './spec/resources.ts'
 import { STAGES } from './stages.ts'
@@ -17,8 +17,8 @@ import type { Direction, Impairment } from './wire.ts'
 const DEPTH_MAX = 16
 
 /** The keywords that complete a stage. */
-const PARTS: ReadonlyMap<string, Part> = new Map(
-  STAGES.flatMap(({ part }) => Object.keys(part?.keywords ?? {}).map(word => [word, part as Part])),
+const PARTS: ReadonlyMap<string, StagePart> = new Map(
+  STAGES.flatMap(({ part }) => Object.keys(part?.keywords ?? {}).map(word => [word, part as StagePart])),
 )
 
 /** The keywords of stages and between stages. A filter without quotes must not be one. */
@@ -55,7 +55,7 @@ const HINTS: Readonly<Record<string, string>> = {
 /** A group that is being read. */
 interface GroupText {
   readonly items: Item[]
-  readonly parts: Map<Part, { readonly value: unknown; readonly token: Token }>
+  readonly parts: Map<StagePart, { readonly value: unknown; readonly token: Token }>
   limit: GroupLimit | undefined
 }
 

@@ -11,7 +11,7 @@ import type { SkBuff } from '../skb/sk-buff.ts'
 import type { SharedLimit } from './held.ts'
 import { packetsOf } from './held.ts'
 import { Lateness } from './lateness.ts'
-import type { Direction, Impairment, Limit, LimitSpec, StageStats, Verdict, Wire, WireEnv } from './wire.ts'
+import type { Direction, Impairment, Limit, LimitSpec, NotedVerdict, StageStats, Wire, WireEnv } from './wire.ts'
 import type { WireClock } from './wire-clock.ts'
 
 /** The parts of a chain that its stages use. */
@@ -155,7 +155,7 @@ export class Stage implements Wire, WireEnv {
     return copy
   }
 
-  note(verdict: Verdict, skb: SkBuff, amount?: number): void {
+  note(verdict: NotedVerdict, skb: SkBuff, amount?: number): void {
     const n = packetsOf(skb)
     if (verdict === 'corrupt') this.stats.corrupted += n
     else if (verdict === 'reorder') this.stats.reordered += n

@@ -53,7 +53,7 @@ export interface WireEnv {
    */
   duplicate(skb: SkBuff): SkBuff | undefined
   /** Counts a packet that was changed, that overtook others or was marked, and logs it. */
-  note(verdict: Verdict, skb: SkBuff, amount?: number): void
+  note(verdict: NotedVerdict, skb: SkBuff, amount?: number): void
   /** Logs a decision that is not counted, such as a delay in ns. */
   decided(verdict: string, skb: SkBuff, amount?: number): void
   /**
@@ -87,7 +87,7 @@ export interface WireEnv {
 /** The part of WireEnv that a queue uses. */
 export type QueueEnv = Pick<WireEnv, 'clock' | 'random' | 'drop' | 'note' | 'decided' | 'hold' | 'timed' | 'limit'>
 
-export type Verdict = 'corrupt' | 'reorder' | 'mark'
+export type NotedVerdict = 'corrupt' | 'reorder' | 'mark'
 export type Direction = 'ab' | 'ba'
 
 /** The most that stages may hold together. A GSO frame is one frame of many packets. */

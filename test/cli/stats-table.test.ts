@@ -1,8 +1,8 @@
 /** The output of `vnet stats`, from counters to text. */
 import { expect, test } from 'vitest'
-import { kernelName, statsTable } from '../../src/cli/commands/stats.ts'
+import { statsTable } from '../../src/cli/commands/stats.ts'
 import type { DeviceStats } from '../../src/control/index.ts'
-import { linkStats64Fields } from '../../src/netdev/stats.ts'
+import { kernelName, linkStats64Fields } from '../../src/netdev/stats.ts'
 import { list } from '../support/list.ts'
 import { statisticsRow as stats } from './statistics-row.ts'
 

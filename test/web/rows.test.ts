@@ -1,7 +1,7 @@
 /** Devices as the page gets them. */
 import { expect, test } from 'vitest'
 import type { DeviceStats, FoundDevice } from '../../src/control/index.ts'
-import { deviceCounters, vnetRows } from '../../src/web/rows.ts'
+import { rowCounters, vnetRows } from '../../src/web/rows.ts'
 
 const device = { vnet: '/run/vnet/7-a.sock', pid: 7, name: 'server', netns: 'shop:client', flags: 1, router: false }
 const end = (rest: object) => ({ ...device, ...rest }) as FoundDevice
@@ -62,6 +62,6 @@ test('the hint for a cable is a ping of its peer, unless one kernel has both end
 test('errors and timeouts of a device are counted, and left out while they are 0', () => {
   const total = { txPackets: 1, txBytes: 60, rxPackets: 0, rxBytes: 0, txErrors: 9, rxErrors: 0, txTimeouts: 9 }
   const stats = { total, held: 0, drops: { tx: {}, rx: {} } } as unknown as DeviceStats
-  const { id, held, drops, ...counters } = deviceCounters('7//sn0', stats)
+  const { id, held, drops, ...counters } = rowCounters('7//sn0', stats)
   expect(counters).toEqual({ txPackets: 1, txBytes: 60, rxPackets: 0, rxBytes: 0, txErrors: 9, txTimeouts: 9 })
 })

@@ -7,7 +7,7 @@ import { type Entry, isSameNamespace, readDirectories, watchDirectories } from '
 import { directionText } from '../../netdev/device-wire.ts'
 import { IFF_UP } from '../../netdev/if.ts'
 import { type AskOptions, askVnets, fail, failEnded } from '../ask.ts'
-import { isAmong, label, type Named, sideOf } from '../device-text.ts'
+import { isAmong, label, type NamedDevice, sideOf } from '../device-text.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
 
 export interface EventsOptions extends AskOptions {
@@ -120,7 +120,7 @@ function fields({ event, time, name, ifindex, netns, attached, ...rest }: Device
 }
 
 /** Returns `2026-11-21T02:00:00.125Z sn0: up`; without the time if it was before the command. */
-export function eventLine(event: DeviceEvent & Named): string {
+export function eventLine(event: DeviceEvent & NamedDevice): string {
   const { time, queue, txTimeouts, dropped, direction, text, mode, step } = event
   const at = time === undefined ? '' : `${new Date(time).toISOString()} `
   const total = txTimeouts ?? dropped

@@ -1,6 +1,6 @@
 /** `vnet stats`: vnet's counters beside the kernel's, once, or repeatedly with rates. */
 import type { ControlClient, DeviceStats, Found, FoundDevice } from '../../control/index.ts'
-import { type LinkStats64, type LinkStats64Field, linkStats64Fields } from '../../netdev/stats.ts'
+import { kernelName, type LinkStats64, type LinkStats64Field, linkStats64Fields } from '../../netdev/stats.ts'
 import { align } from '../align.ts'
 import { type AskOptions, askVnets, failAll, failEnded, hasEnded } from '../ask.ts'
 import { isAmong, label } from '../device-text.ts'
@@ -60,11 +60,6 @@ async function round(
     return names.length > 0 ? EXIT_OK : failAll(io, failed)
   }
   return { status: await askVnets(names, io, show, options), interfaces }
-}
-
-/** Returns `rxPackets` in the kernel's spelling, `rx_packets`. */
-export function kernelName(field: LinkStats64Field): string {
-  return field.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)
 }
 
 /**

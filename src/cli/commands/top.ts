@@ -2,7 +2,7 @@
 import { findVnets } from '../../control/client/find.ts'
 import type { ControlClient, Found } from '../../control/index.ts'
 import { type AskOptions, askVnets, failAll, failEnded } from '../ask.ts'
-import { isAmong, type Named } from '../device-text.ts'
+import { isAmong, type NamedDevice } from '../device-text.ts'
 import { EXIT_OK, endOf, type Io } from '../io.ts'
 import { type Reading, read } from '../top/reading.ts'
 import { roundOf, rowsOf } from '../top/rows.ts'
@@ -25,7 +25,7 @@ export function top(
   { watch: interval = INTERVAL_MS, user, json = false }: TopOptions,
   io: Io,
 ): Promise<number> {
-  const isWanted = names.length === 0 ? undefined : (device: Named) => isAmong(device, names)
+  const isWanted = names.length === 0 ? undefined : (device: NamedDevice) => isAmong(device, names)
   const show = async (client: ControlClient, first: Found) => {
     using end = endOf(io)
     using shown = !json && io.own && isTerminal(process) ? onScreen(process) : onLines(io, json)

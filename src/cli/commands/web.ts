@@ -5,7 +5,7 @@ import { ownAccess } from '../../http/token.ts'
 import { loadNative } from '../../linux/native.ts'
 import { serveWeb } from '../../web/server.ts'
 import type { AskOptions } from '../ask.ts'
-import { isAmong, type Named } from '../device-text.ts'
+import { isAmong, type NamedDevice } from '../device-text.ts'
 import { EXIT_OK, endOf, type Io } from '../io.ts'
 import { packageVersion } from '../version.ts'
 
@@ -27,7 +27,7 @@ export async function web(
   using end = endOf(io)
   using client = new ControlClient(loadNative(), { user, timeoutMs: SERVED_TIMEOUT_MS })
   const version = packageVersion()
-  const isWanted = (device: Named) => isAmong(device, names)
+  const isWanted = (device: NamedDevice) => isAmong(device, names)
   const access = ownAccess('web', user)
   await using server = await serveWeb({ address, access, hosts, client, version, user, isWanted })
   io.out(`${json ? JSON.stringify({ event: 'ready', web: server.url }) : server.url}\n`)

@@ -1,6 +1,6 @@
 /** The line that shows how far a replay is. */
 
-export interface Progress {
+export interface ReplayProgress {
   /** Bytes of the capture that were read, and its size if that is known. */
   readonly read: number
   readonly size: number | undefined
@@ -18,7 +18,7 @@ const GB = 1e9
  * Returns ` 45% [=========>          ] 4.5/10.0 GB, 1234567 frames, 251000/s, 0:12 left`; without
  * the bar and the time if the length is unknown.
  */
-export function progressLine({ read, size, frames, limit, seconds }: Progress): string {
+export function progressLine({ read, size, frames, limit, seconds }: ReplayProgress): string {
   const unit = (size ?? read) < GB ? 'MB' : 'GB'
   const units = (bytes: number) => (bytes / (unit === 'MB' ? MB : GB)).toFixed(1)
   const bytes = `${units(read)}${size === undefined ? '' : `/${units(size)}`} ${unit}`

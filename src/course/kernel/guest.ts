@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { withParent } from '../../linux/rootless.ts'
-import type { WireEnd } from './wire.ts'
+import type { GuestEnd } from './wire.ts'
 
 /** The options of the virtual machine. */
 export interface GuestFiles {
@@ -42,7 +42,7 @@ export class GuestEnded extends Error {
 }
 
 /** One interface of the module, and whether it has NOARP. */
-export type GuestInterface = Pick<WireEnd, 'name' | 'mac' | 'isNoArp'>
+export type GuestInterface = Pick<GuestEnd, 'name' | 'mac' | 'isNoArp'>
 
 export class Guest {
   /** The kernel's console so far. */

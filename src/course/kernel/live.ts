@@ -5,7 +5,7 @@ import { fail, type LiveStatistics, type ProgramOutput } from '../exercise.ts'
 import { type LivePlace, runProgram, type Started, VnetProcess } from '../live.ts'
 import { type Guest, GuestEnded } from './guest.ts'
 import { complaintsIn } from './oops.ts'
-import type { WireEnd } from './wire.ts'
+import type { GuestEnd } from './wire.ts'
 
 /** src/course/kernel and dist/course/kernel are equally deep. */
 const WIRE = fileURLToPath(new URL('../../../dist/course/kernel/wire.js', import.meta.url))
@@ -140,7 +140,7 @@ class StartedModule implements Started {
       return fail({ seen: (error as Error).message, expected: 'the module loads, and its interfaces come up' })
     })
     const [given, all] = [places(args), lines.map(line => line.split(' '))]
-    const ends: WireEnd[] = all.map(([name = '', mac = '', , isNoArp], i) => ({
+    const ends: GuestEnd[] = all.map(([name = '', mac = '', , isNoArp], i) => ({
       name: given[i] ?? name,
       mac,
       isNoArp: isNoArp === '1',

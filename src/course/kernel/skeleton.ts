@@ -5,6 +5,7 @@
 import type { Driver } from '../../netdev/driver.ts'
 import { IFF_NOARP } from '../../netdev/if.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
+import { kernelName } from '../../netdev/stats.ts'
 
 /** Operations with their arguments in C; others have no counterpart in a skeleton. */
 const OPERATIONS: Readonly<Record<string, { result: string; args: string; body: string }>> = {
@@ -27,9 +28,6 @@ const OPERATIONS: Readonly<Record<string, { result: string; args: string; body: 
     body: 'dev_get_tstats64(dev, stats);',
   },
 }
-
-/** `ndoStartXmit`: `ndo_start_xmit`. */
-export const kernelName = (name: string): string => name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)
 
 /** The sources of the skeleton. */
 export interface SkeletonSource {

@@ -23,12 +23,12 @@ import type { SkBuff } from '../../skb/sk-buff.ts'
 interface WirePriv {
   /** The path of QEMU's socket. */
   readonly path: string
-  readonly end: WireEnd
+  readonly end: GuestEnd
   socket: Socket | undefined
 }
 
 /** An interface of the learner, as the virtual machine reports it. */
-export interface WireEnd {
+export interface GuestEnd {
   /** `sw0`, or `a/sw0` in a network namespace. */
   readonly name: string
   readonly mac: string
@@ -108,7 +108,7 @@ export const driver = defineDriver({
     ends: text({ default: '[]', value: 'JSON', description: 'the interfaces of the virtual machine' }),
   },
   init({ sockets, ends }) {
-    return (JSON.parse(ends) as WireEnd[]).map((end, i) => {
+    return (JSON.parse(ends) as GuestEnd[]).map((end, i) => {
       const { name, netns } = interfaceArg(end.name)
       const priv: WirePriv = { path: `${sockets}${i}`, end, socket: undefined }
       return { dev: allocEtherdevMqs({ name, setup, priv }), netns, addresses: [...end.addresses] }

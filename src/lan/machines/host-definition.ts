@@ -8,7 +8,7 @@ import { IPV6_ALEN } from '../../packet/ipv6.ts'
 import { get32 } from '../../packet/octets.ts'
 import type { HostDefinition, HostRange } from './host.ts'
 import type { HostKind, NewHost } from './host-table.ts'
-import { SMALL_SERVICE_PORTS, SMALL_SERVICES } from './udp.ts'
+import { SMALL_SERVICE_PORTS, UDP_SERVICES } from './udp.ts'
 
 /** VnetError EINVAL on a port, an ICMPv6 type or a small service that does not exist. */
 export function kindOf(definition: HostDefinition | HostRange): HostKind {
@@ -17,8 +17,8 @@ export function kindOf(definition: HostDefinition | HostRange): HostKind {
   const small = services ? SMALL_SERVICE_PORTS : []
   const udp = entries(on.udp, 65535)
   for (const [, handler] of udp) {
-    if (typeof handler === 'function' || Object.hasOwn(SMALL_SERVICES, handler)) continue
-    const advice = `it is a function, or one of ${Object.keys(SMALL_SERVICES).join(', ')}`
+    if (typeof handler === 'function' || Object.hasOwn(UDP_SERVICES, handler)) continue
+    const advice = `it is a function, or one of ${Object.keys(UDP_SERVICES).join(', ')}`
     throw new VnetError(EINVAL, `host: udp '${handler}'`, advice)
   }
   return {

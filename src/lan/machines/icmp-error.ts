@@ -20,7 +20,7 @@ import { put32 } from '../../packet/octets.ts'
 import * as udp from '../../packet/udp.ts'
 import { SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_SKB_CSUM } from '../../skb/drop-reason.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_UDP_L4, type SkBuff } from '../../skb/sk-buff.ts'
-import { ICMP_CHECK, ICMP_HLEN, type Packet, setPositions } from './packet.ts'
+import { ICMP_CHECK, type Packet, setPositions } from './packet.ts'
 import { fillChecksum, fillHeader } from './reply.ts'
 import type { HostState } from './state.ts'
 
@@ -47,7 +47,7 @@ export function sendError(state: HostState, skb: SkBuff, packet: Packet, error: 
   const { bytes, data } = skb
   const { isIpv6, nh: quote, host, sourceAt, destinationAt } = packet
   const header = isIpv6 ? IPV6_HLEN : IPV4_HLEN
-  const room = header + ICMP_HLEN
+  const room = header + icmp.ICMP_HLEN
   skb.trim(quote - data + (isIpv6 ? MAX_LENGTH_6 : MAX_LENGTH_4) - room)
   bytes.copyWithin(data - room, data, data + ETH_HLEN)
   skb.push(room)
@@ -55,7 +55,7 @@ export function sendError(state: HostState, skb: SkBuff, packet: Packet, error: 
 
   const isOwn = state.table.byIp(bytes, destinationAt, isIpv6) === host
   const first = isOwn ? undefined : state.table.address(host, isIpv6)
-  setPositions(packet, isIpv6, quote - room, quote - ICMP_HLEN)
+  setPositions(packet, isIpv6, quote - room, quote - icmp.ICMP_HLEN)
   packet.end = skb.data + skb.len
   packet.protocol = isIpv6 ? NEXTHDR_ICMP : IPPROTO_ICMP
   const { h } = packet
@@ -76,7 +76,7 @@ export function sendError(state: HostState, skb: SkBuff, packet: Packet, error: 
 function prepareQuote(state: HostState, skb: SkBuff, packet: Packet): boolean {
   const { segment } = state
   const { isIpv6, nh } = packet
-  if (skb.headroom() < (isIpv6 ? IPV6_HLEN : IPV4_HLEN) + ICMP_HLEN) {
+  if (skb.headroom() < (isIpv6 ? IPV6_HLEN : IPV4_HLEN) + icmp.ICMP_HLEN) {
     segment.drop(skb, SKB_DROP_REASON_NOMEM)
     return false
   }

@@ -18,7 +18,7 @@ import {
 } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { solicitorAt, toAdvertisement } from './address-reply.ts'
-import { ICMP_HLEN, isIcmpChecksumRight, type Packet } from './packet.ts'
+import { isIcmpChecksumRight, type Packet } from './packet.ts'
 import { echo } from './reply.ts'
 import type { HostState } from './state.ts'
 import { receiveIcmpError } from './tcp.ts'
@@ -32,7 +32,7 @@ export function receiveIcmp(state: HostState, skb: SkBuff, packet: Packet): void
     state.forward(skb)
   } else if (packet.isFragment) {
     segment.drop(skb, SKB_DROP_REASON_FRAG_REASM)
-  } else if (end - h < ICMP_HLEN) {
+  } else if (end - h < icmp.ICMP_HLEN) {
     segment.drop(skb, SKB_DROP_REASON_IP_INHDR)
   } else if (!isIcmpChecksumRight(skb, packet)) {
     segment.drop(skb, SKB_DROP_REASON_ICMP_CSUM)

@@ -35,9 +35,8 @@ export interface Packet {
   host: number
 }
 
-/** Bytes of ICMP and ICMPv6 before the checksum, and before an echo's data or an error's quote. */
+/** Bytes of ICMP and ICMPv6 before the checksum. */
 export const ICMP_CHECK = 2
-export const ICMP_HLEN = 8
 
 /** Offset and M flag in a fragment header: 0 in one that holds a whole packet (RFC 6946). */
 const FRAGMENT_MASK = 0xfff9

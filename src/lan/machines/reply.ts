@@ -12,7 +12,7 @@ import * as ipv6 from '../../packet/ipv6.ts'
 import { IPV6_ALEN, IPV6_HLEN } from '../../packet/ipv6.ts'
 import { get16, put16 } from '../../packet/octets.ts'
 import { CHECKSUM_NONE, CHECKSUM_PARTIAL, type SkBuff } from '../../skb/sk-buff.ts'
-import { ICMP_HLEN, isIcmpChecksumRight, type Packet, pseudoHeaderSum, setPositions } from './packet.ts'
+import { isIcmpChecksumRight, type Packet, pseudoHeaderSum, setPositions } from './packet.ts'
 
 /** TTL and hop limit of packets that hosts send (net.ipv4.ip_default_ttl). */
 export const IPDEFTTL = 64
@@ -105,7 +105,7 @@ export function echo(skb: SkBuff, packet: Packet): boolean {
   if (packet.isFragment && skb.ipSummed === CHECKSUM_PARTIAL) return false
   if (!packet.isLaterFragment) {
     const request = isIpv6 ? ICMPV6_ECHO_REQUEST : icmp.ICMP_ECHO
-    if (end - h < ICMP_HLEN || icmp.type(skb.bytes, h) !== request) return false
+    if (end - h < icmp.ICMP_HLEN || icmp.type(skb.bytes, h) !== request) return false
     if (!packet.isFragment && !isIcmpChecksumRight(skb, packet)) return false
     // A partial checksum holds the pseudo-header's sum, which is the same in both directions.
     const setType = skb.ipSummed === CHECKSUM_PARTIAL ? icmp.setType : icmp.changeType

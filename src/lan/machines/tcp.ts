@@ -10,6 +10,7 @@
  */
 import * as ethernet from '../../packet/ethernet.ts'
 import { copyAddress, ETH_ALEN, ETH_HLEN, ETH_P_IP, ETH_P_IPV6, etherType } from '../../packet/ethernet.ts'
+import { ICMP_HLEN } from '../../packet/icmp.ts'
 import * as ipv4 from '../../packet/ipv4.ts'
 import { IPPROTO_TCP, IPV4_ALEN } from '../../packet/ipv4.ts'
 import * as ipv6 from '../../packet/ipv6.ts'
@@ -22,7 +23,7 @@ import {
 } from '../../skb/drop-reason.ts'
 import { OWNER_STAGE } from '../../skb/error.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { ICMP_HLEN, isChecksumRight, type Packet } from './packet.ts'
+import { isChecksumRight, type Packet } from './packet.ts'
 import { makeReply } from './reply.ts'
 import type { HostState, Services } from './state.ts'
 

@@ -28,7 +28,7 @@ export function receiveUdp(state: HostState, skb: SkBuff, packet: Packet): void 
   const service = packet.host < 0 ? undefined : state.table.kind(packet.host).udp.get(port)
   if (packet.host < 0) receiveGroupUdp(state, skb, packet, port)
   else if (service === undefined) sendError(state, skb, packet, PORT_UNREACHABLE)
-  else if (typeof service === 'string') SMALL_SERVICES[service](state, skb, packet)
+  else if (typeof service === 'string') UDP_SERVICES[service](state, skb, packet)
   else state.done(skb, callHandler(state, skb, packet, packet.host, service))
 }
 
@@ -97,7 +97,7 @@ function callHandler(state: HostState, skb: SkBuff, packet: Packet, index: numbe
  */
 type UdpService = (state: HostState, skb: SkBuff, packet: Packet) => void
 
-export const SMALL_SERVICES: Readonly<Record<SmallService, UdpService>> = { echo, discard, daytime, chargen }
+export const UDP_SERVICES: Readonly<Record<SmallService, UdpService>> = { echo, discard, daytime, chargen }
 
 export const SMALL_SERVICE_PORTS: readonly (readonly [number, SmallService])[] = [
   [7, 'echo'],

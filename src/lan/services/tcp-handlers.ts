@@ -43,7 +43,7 @@ export function host(definition: LanHost): LanHost {
 const PATTERN = Buffer.from(Array.from({ length: CHARGEN_PERIOD }, (_, i) => chargenCharacter(i)))
 
 /** RFC 862, 863, 867, 864. With `turns`, echo uses the time of work without rights. */
-export const SMALL_SERVICES: Readonly<Record<SmallService, (socket: Socket, turns?: TimeForWork) => unknown>> = {
+export const TCP_SERVICES: Readonly<Record<SmallService, (socket: Socket, turns?: TimeForWork) => unknown>> = {
   echo(socket, turns) {
     if (turns === undefined) return socket.pipe(socket)
     const paced = new Paced(turns, chunk => [chunk])
@@ -59,8 +59,8 @@ export const SMALL_SERVICES: Readonly<Record<SmallService, (socket: Socket, turn
 /** The handler of a port in a host's definition, or undefined for an invalid value. */
 export function handlerOf(definition: unknown, turns?: TimeForWork): TcpHandler | undefined {
   if (typeof definition === 'function') return definition as TcpHandler
-  if (typeof definition !== 'string' || !Object.hasOwn(SMALL_SERVICES, definition)) return undefined
-  return socket => SMALL_SERVICES[definition as SmallService](socket, turns)
+  if (typeof definition !== 'string' || !Object.hasOwn(TCP_SERVICES, definition)) return undefined
+  return socket => TCP_SERVICES[definition as SmallService](socket, turns)
 }
 
 /** The client's address. A link-local one of another namespace has no name here (ENXIO). */

@@ -304,12 +304,12 @@ export function nameOf(sock: RouteSocket, ifindex: number): string {
 }
 
 function describe({ flags, mtu, address, name, txQueueLen, netnsFd }: LinkChanges): string {
-  const words: string[] = []
-  if (netnsFd !== undefined) words.push('netns')
-  if (name !== undefined) words.push(`name ${name}`)
-  if (mtu !== undefined) words.push(`mtu ${mtu}`)
-  if (address !== undefined) words.push(`address ${formatMac(address)}`)
-  if (txQueueLen !== undefined) words.push(`txqueuelen ${txQueueLen}`)
-  if (flags !== undefined) words.push(`flags 0x${flags.set.toString(16)}/0x${flags.mask.toString(16)}`)
-  return words.join(', ')
+  const changes: string[] = []
+  if (netnsFd !== undefined) changes.push('netns')
+  if (name !== undefined) changes.push(`name ${name}`)
+  if (mtu !== undefined) changes.push(`mtu ${mtu}`)
+  if (address !== undefined) changes.push(`address ${formatMac(address)}`)
+  if (txQueueLen !== undefined) changes.push(`txqueuelen ${txQueueLen}`)
+  if (flags !== undefined) changes.push(`flags 0x${flags.set.toString(16)}/0x${flags.mask.toString(16)}`)
+  return changes.join(', ')
 }

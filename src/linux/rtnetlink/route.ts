@@ -328,7 +328,7 @@ function makeLocalTable(sock: RouteSocket, dst: Uint8Array): void {
 }
 
 /** Selects the packets that a table routes. A field that is missing matches every packet. */
-export interface Rule {
+export interface RoutingRule {
   readonly family: AddressFamily
   readonly table: number
   /** Rules with smaller numbers apply first. The kernel chooses one before the last by default. */
@@ -339,16 +339,16 @@ export interface Rule {
 }
 
 /** `ip rule add [pref N] [iif IF] [to ADDRESS dport N-M] lookup TABLE`. Throws a VnetError. */
-export function addRule(sock: RouteSocket, rule: Rule): void {
+export function addRule(sock: RouteSocket, rule: RoutingRule): void {
   sock.request(ruleRequest(RTM_NEWRULE, rule))
 }
 
 /** Removes the first rule that matches the given properties. Throws a VnetError. */
-export function delRule(sock: RouteSocket, rule: Rule): void {
+export function delRule(sock: RouteSocket, rule: RoutingRule): void {
   sock.request(ruleRequest(RTM_DELRULE, rule))
 }
 
-function ruleRequest(type: number, { family, table, priority, iif, to }: Rule): RouteRequest {
+function ruleRequest(type: number, { family, table, priority, iif, to }: RoutingRule): RouteRequest {
   // struct fib_rule_hdr has the layout of struct rtmsg.
   const header = rtmsg({ family, dstLen: to === undefined ? 0 : 8 * to.address.length, table, type: FR_ACT_TO_TBL })
   return {

@@ -11,7 +11,13 @@ import { baselineOf, CLEAN_MS, cleanRuns, type Prepared, prepare } from './prepa
 import { ExploreReport } from './report.ts'
 import { differences } from './result.ts'
 import type { RunResult } from './run-once.ts'
-import { EXPLORE_OPTIONS, type ExploreOptions, REPEAT_OPTIONS, type RepeatOptions, type Scenario } from './scenario.ts'
+import {
+  EXPLORE_OPTIONS,
+  type ExploreOptions,
+  type LabScenario,
+  REPEAT_OPTIONS,
+  type RepeatOptions,
+} from './scenario.ts'
 import { singleTrials } from './sets.ts'
 import { Trials } from './trials.ts'
 
@@ -19,7 +25,7 @@ const DEFAULT_FAULTS = ['drop', 'duplicate', 'delay', 'corrupt']
 
 /** Same as explore. */
 export async function exploreScenario(
-  scenario: Scenario | string | URL,
+  scenario: LabScenario | string | URL,
   options: ExploreOptions = {},
 ): Promise<ExploreReport> {
   const prepared = await prepare('explore', scenario, options, EXPLORE_OPTIONS)
@@ -32,7 +38,7 @@ export async function exploreScenario(
 
 /** Same as explore.repeat. */
 export async function repeatFaults(
-  scenario: Scenario | string | URL,
+  scenario: LabScenario | string | URL,
   faults: readonly string[],
   options: RepeatOptions = {},
 ): Promise<void> {

@@ -1,7 +1,7 @@
 /** explore: every packet, every fault (docs/explore.md). Its parts are loaded when it is called. */
 
 import type { ExploreReport } from './report.ts'
-import type { ExploreOptions, RepeatOptions, Scenario, ShrinkOptions } from './scenario.ts'
+import type { ExploreOptions, LabScenario, RepeatOptions, ShrinkOptions } from './scenario.ts'
 import type { Shrunk } from './shrink.ts'
 
 export type { Baseline, Judgement } from './judge.ts'
@@ -11,9 +11,9 @@ export type { ExploreResult, Failure, ResultPacket, ResultPoint, Verdict, WireFa
 export type {
   ExploreOptions,
   Invariant,
+  LabScenario,
   Progress,
   RepeatOptions,
-  Scenario,
   ScenarioRun,
   ShrinkOptions,
 } from './scenario.ts'
@@ -26,7 +26,10 @@ export type { Point } from './table.ts'
  * scenario) has a process for each run, so that several run at a time and a run that hangs is
  * killed. Rejects with a UsageError for wrong options, and if no lab can be made.
  */
-export async function explore(scenario: Scenario | string | URL, options: ExploreOptions = {}): Promise<ExploreReport> {
+export async function explore(
+  scenario: LabScenario | string | URL,
+  options: ExploreOptions = {},
+): Promise<ExploreReport> {
   const { exploreScenario } = await import('./explore.ts')
   return exploreScenario(scenario, options)
 }
@@ -36,7 +39,7 @@ export async function explore(scenario: Scenario | string | URL, options: Explor
  * error of the run if it fails, or if the run has no such packets.
  */
 async function repeat(
-  scenario: Scenario | string | URL,
+  scenario: LabScenario | string | URL,
   faults: readonly string[],
   options: RepeatOptions = {},
 ): Promise<void> {
@@ -49,7 +52,7 @@ async function repeat(
  * scenario with the packets that this run lost, and then with fewer, down to the smallest set that
  * fails. Rejects if the run with the wire passes, or if its lost packets alone do not explain it.
  */
-async function shrink(scenario: Scenario | string | URL, options: ShrinkOptions): Promise<Shrunk> {
+async function shrink(scenario: LabScenario | string | URL, options: ShrinkOptions): Promise<Shrunk> {
   const { shrinkFailure } = await import('./shrink.ts')
   return shrinkFailure(scenario, options)
 }

@@ -11,7 +11,7 @@ import type { Forms } from '../lab/options.ts'
 import type { Baseline } from './judge.ts'
 import type { RunResult, RunSpec } from './run-once.ts'
 import { abortable, functionRunner, ModuleRunner, type Runner } from './runners.ts'
-import { checkExplore, EXPLORE_OPTIONS, type ExploreOptions, type RepeatOptions, type Scenario } from './scenario.ts'
+import { checkExplore, EXPLORE_OPTIONS, type ExploreOptions, type LabScenario, type RepeatOptions } from './scenario.ts'
 
 const CLEAN_RUNS = 3
 /** Milliseconds for a clean run. */
@@ -36,7 +36,7 @@ export interface Prepared<O> {
 /** `what` names the function. Its options have these forms. Throws a UsageError for others. */
 export async function prepare<O extends RepeatOptions>(
   what: string,
-  scenario: Scenario | string | URL,
+  scenario: LabScenario | string | URL,
   given: O,
   forms: Forms<O>,
 ): Promise<Prepared<O>> {
@@ -57,7 +57,7 @@ export async function prepare<O extends RepeatOptions>(
   const own =
     url instanceof URL
       ? new ModuleRunner(url.href, concurrency)
-      : functionRunner(scenario as Scenario, options.invariant)
+      : functionRunner(scenario as LabScenario, options.invariant)
   const runner = options.signal === undefined ? own : abortable(own, options.signal)
   const timeout = options.timeout === undefined ? undefined : durationOf(options.timeout) / NSEC_PER_MSEC
   return { runner, options, spec: { seed, sysctls }, timeout, module: url instanceof URL ? url.href : undefined, rto }

@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers'
 import { LabWorker } from '../lab/lab-worker.ts'
 import { added } from './points.ts'
 import { type RunResult, type RunSpec, runOnce } from './run-once.ts'
-import type { ExploreOptions, Invariant, Scenario } from './scenario.ts'
+import type { ExploreOptions, Invariant, LabScenario } from './scenario.ts'
 
 /** A request for a run, or without `spec` for the options of the module. */
 export interface RunRequest {
@@ -52,7 +52,7 @@ async function serve({ url, spec }: RunRequest): Promise<void> {
       process.exit()
     }
     await send({ started: true })
-    await send({ result: await runOnce(scenario as Scenario, invariant, spec) })
+    await send({ result: await runOnce(scenario as LabScenario, invariant, spec) })
   } catch (error) {
     await send({ refused: error instanceof Error ? (error.stack ?? error.message) : String(error) })
     process.exit()

@@ -8,7 +8,7 @@ import type { WatchedLink } from '../lab/watch/link-watch.ts'
 import type { PlannedFault } from '../lab/watch/packet-name.ts'
 import { closeWithin } from '../runner.ts'
 import { TIMED_OUT } from './result.ts'
-import type { Invariant, Scenario } from './scenario.ts'
+import type { Invariant, LabScenario } from './scenario.ts'
 
 /** A run. It is sent to the process of the run. */
 export interface RunSpec {
@@ -45,7 +45,7 @@ const RUN = new AsyncLocalStorage<AbortController>()
 
 /** Runs `scenario`. Settles in any case; a lab that cannot be made rejects. */
 export async function runOnce(
-  scenario: Scenario,
+  scenario: LabScenario,
   invariant: Invariant | undefined,
   { plan, wires, timeout, seed, sysctls, captures }: RunSpec,
 ): Promise<RunResult> {
@@ -70,7 +70,7 @@ export async function runOnce(
 }
 
 async function attempt(
-  scenario: Scenario,
+  scenario: LabScenario,
   invariant: Invariant | undefined,
   lab: Lab,
   signal: AbortSignal,

@@ -7,7 +7,7 @@ import { builtModule } from '../lab/built-module.ts'
 import { removeLeftovers } from '../lab/leftovers.ts'
 import type { RunReply, RunRequest } from './run-main.ts'
 import { type RunResult, type RunSpec, runOnce } from './run-once.ts'
-import type { ExploreOptions, Invariant, Scenario } from './scenario.ts'
+import type { ExploreOptions, Invariant, LabScenario } from './scenario.ts'
 
 export interface Runner {
   /** How many runs may run at a time. */
@@ -23,7 +23,7 @@ const LOAD_MS = 30_000
 /** The most characters of the output of a run that are kept. */
 const OUTPUT_MAX = 4096
 
-export function functionRunner(scenario: Scenario, invariant: Invariant | undefined): Runner {
+export function functionRunner(scenario: LabScenario, invariant: Invariant | undefined): Runner {
   return { concurrency: 1, run: spec => runOnce(scenario, invariant, spec), close: () => {} }
 }
 

@@ -2,17 +2,7 @@
 import { UsageError } from '../../base/usage-error.ts'
 import { FAULT_VERBS } from '../../wire/stages/fault-verbs.ts'
 import type { Lab } from '../lab/lab.ts'
-import {
-  COUNT,
-  checkOptions,
-  DURATION,
-  FLAG,
-  type Form,
-  type Forms,
-  LIST,
-  SIGNAL,
-  WHOLE_NUMBER,
-} from '../lab/options.ts'
+import { COUNT, checkForms, DURATION, FLAG, type Form, type Forms, LIST, SIGNAL, WHOLE_NUMBER } from '../lab/options.ts'
 import { WIRE, type WireSpec } from '../lab/wire-spec.ts'
 import type { ExploreResult } from './result.ts'
 
@@ -23,7 +13,7 @@ export interface ScenarioRun {
 }
 
 /** Runs the program under test in a lab. It rejects if the program does not do what it should. */
-export type Scenario = (run: ScenarioRun) => Promise<unknown> | unknown
+export type LabScenario = (run: ScenarioRun) => Promise<unknown> | unknown
 
 /** Checks a lab after a scenario has succeeded. It rejects if something is wrong. */
 export type Invariant = (lab: Lab) => Promise<unknown> | unknown
@@ -148,7 +138,7 @@ export function checkExplore<O extends RepeatOptions>(
   if (!isModule && typeof scenario !== 'function') {
     throw new UsageError(`${what}(scenario): expected a function, or the path or URL of a module`)
   }
-  checkOptions(what, options, forms)
+  checkForms(what, options, forms)
   if (isModule && options.invariant !== undefined) {
     throw new UsageError(`${what}: the module runs in another process: export \`invariant\` from it`)
   }

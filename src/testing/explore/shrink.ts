@@ -8,7 +8,7 @@ import { packetsOf } from './points.ts'
 import { baselineOf, CLEAN_MS, cleanRuns, prepare } from './prepare.ts'
 import { failureLines } from './report.ts'
 import type { Failure } from './result.ts'
-import { type Scenario, SHRINK_OPTIONS, type ShrinkOptions } from './scenario.ts'
+import { type LabScenario, SHRINK_OPTIONS, type ShrinkOptions } from './scenario.ts'
 
 /** What explore.shrink has found. */
 export class Shrunk {
@@ -33,7 +33,7 @@ export class Shrunk {
 }
 
 /** Same as explore.shrink. */
-export async function shrinkFailure(scenario: Scenario | string | URL, options: ShrinkOptions): Promise<Shrunk> {
+export async function shrinkFailure(scenario: LabScenario | string | URL, options: ShrinkOptions): Promise<Shrunk> {
   const prepared = await prepare('explore.shrink', scenario, options, SHRINK_OPTIONS)
   const { runner, spec, timeout, module } = prepared
   try {

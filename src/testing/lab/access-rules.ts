@@ -39,6 +39,7 @@ import {
   NFPROTO_INET,
   NFPROTO_IPV4,
   NFPROTO_IPV6,
+  type NftExpr,
   notIif,
   notOif,
   oif,
@@ -46,7 +47,6 @@ import {
   PREROUTING,
   protocol,
   redirect,
-  type Step,
   saddr,
   saddr6,
 } from './nftables.ts'
@@ -73,7 +73,7 @@ const HAIRPIN_TABLE = 100
 
 /** Masquerades IPv4 packets that leave the namespace by an interface. Throws a VnetError. */
 export function masquerade(place: SocketPlace, { name }: Outside, options: AccessOptions): void {
-  const rules: Step[][] = [[oif(name), MASQUERADE]]
+  const rules: NftExpr[][] = [[oif(name), MASQUERADE]]
   // Replies of a host on the same segment must return through the router.
   if (options.hairpin) rules.push([notIif(name), notOif(name), FORWARDED, MASQUERADE])
   addRules(place, NEEDS_NAT, NFPROTO_IPV4, [

@@ -16,7 +16,7 @@ import type { NetDevice } from '../../netdev/net-device.ts'
 import { OwnStages } from '../../wire/own-stages.node.ts'
 import { readWireFile } from '../../wire/wire-file.node.ts'
 import type { LabControl, LabPlace } from './lab-control.ts'
-import type { CableSpec, Calls, EndSpec, Filters, Reply, WorkerRequest } from './protocol.ts'
+import type { CableSpec, Calls, EndSpec, Filters, WorkerReply, WorkerRequest } from './protocol.ts'
 import type { LinkWatch, WatchSpec } from './watch/link-watch.ts'
 import { WorkerCable } from './worker-cable.ts'
 import type { WorkerLan } from './worker-lan.ts'
@@ -60,7 +60,7 @@ async function record(net: Net, hosts: ReadonlyMap<NetDevice, string>, path: str
 
 function serve(port: MessagePort): void {
   const native = loadNative()
-  const warn = (line: string) => port.postMessage({ warning: line } satisfies Reply)
+  const warn = (line: string) => port.postMessage({ warning: line } satisfies WorkerReply)
   const log = new Log(LOGLEVEL_WARNING, (_, line) => warn(line))
   const platform = new LinuxPlatform(native, text => log.warn(text))
   const net = new Net({ platform, clock: new TimerfdClock(native), log })
@@ -216,7 +216,7 @@ function serve(port: MessagePort): void {
   }
 
   port.on('message', async ({ id, call, args }: WorkerRequest) => {
-    const reply = (reply: Reply) => port.postMessage(reply)
+    const reply = (reply: WorkerReply) => port.postMessage(reply)
     try {
       const handler = handlers[call] as (...args: readonly unknown[]) => unknown
       reply({ id, value: await handler(...args) })

@@ -7,12 +7,12 @@ import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
 import { UsageError } from '../../base/usage-error.ts'
 import { builtModule } from './built-module.ts'
-import { type Caller, callerOf, thrownAt } from './caller.ts'
-import type { CallName, Calls, Reply, WorkerRequest } from './protocol.ts'
+import { type CallSite, callSiteOf, thrownAt } from './caller.ts'
+import type { CallName, Calls, WorkerReply, WorkerRequest } from './protocol.ts'
 
 interface Pending {
   /** The stack of the call, which leads to the line of the test. */
-  readonly from: Caller
+  readonly from: CallSite
   resolve(value: unknown): void
   reject(error: unknown): void
 }
@@ -55,7 +55,7 @@ export class LabWorker {
   private constructor(onEnd: (worker: LabWorker) => void) {
     // Modules that the process's flags load are meant for its own programs only.
     this.#worker = new Worker(builtModule('./lab-worker-main.ts', import.meta.url), { execArgv: [] })
-    this.#worker.on('message', (reply: Reply) => {
+    this.#worker.on('message', (reply: WorkerReply) => {
       if ('warning' in reply) console.error(`vnet: ${reply.warning}`)
       else this.#settle(reply)
     })
@@ -78,7 +78,7 @@ export class LabWorker {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     const id = ++this.#lastId
     if (this.#pending.size === 0) this.#worker.ref()
-    const from = callerOf(this.call)
+    const from = callSiteOf(this.call)
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { from, resolve: resolve as (value: unknown) => void, reject })
       this.#worker.postMessage({ id, call, args } satisfies WorkerRequest)
@@ -97,7 +97,7 @@ export class LabWorker {
     this.#idle.unref()
   }
 
-  #settle(reply: Exclude<Reply, { warning: string }>): void {
+  #settle(reply: Exclude<WorkerReply, { warning: string }>): void {
     const pending = this.#pending.get(reply.id)
     this.#pending.delete(reply.id)
     if (this.#pending.size === 0) this.#worker.unref()

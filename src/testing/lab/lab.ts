@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { UsageError } from '../../base/usage-error.ts'
 import { loadNative, type Native } from '../../linux/native.ts'
-import { callerOf, thrownAt } from './caller.ts'
+import { callSiteOf, thrownAt } from './caller.ts'
 import { LabCaptures } from './captures.ts'
 import { checkName } from './host-name.ts'
 import { HostsFile } from './hosts.ts'
@@ -13,7 +13,7 @@ import { makeLabDirectory, removeLeftovers } from './leftovers.ts'
 import type { LabLink } from './link.ts'
 import { type LabCableOptions, type LabSetup, Links } from './links.ts'
 import { LabNamespace, type NamespaceLab } from './namespace.ts'
-import { checkOptions, type Form, type Forms, SIGNAL, WHOLE_NUMBER } from './options.ts'
+import { checkForms, type Form, type Forms, SIGNAL, WHOLE_NUMBER } from './options.ts'
 import { killProcesses } from './processes.ts'
 import { LabUnavailableError, whyNoLab } from './rights.ts'
 import { checkRouterOptions, LabRouter, type LabRouterOptions } from './router.ts'
@@ -82,7 +82,7 @@ export class Lab implements AsyncDisposable {
   /** @internal Same as createLab. The lab releases `worker`, even if this rejects. */
   static async start(worker: LabWorker, options: LabOptions, setup: LabSetup): Promise<Lab> {
     try {
-      checkOptions('createLab', options, LAB_OPTIONS)
+      checkForms('createLab', options, LAB_OPTIONS)
       const native = loadNative()
       const why = await whyNoLab(native)
       if (why !== undefined) throw new LabUnavailableError(why)
@@ -189,7 +189,7 @@ export class Lab implements AsyncDisposable {
   /** Makes `close()` wait for pending creations. Usage errors lead to the line of the caller. */
   async #made<T>(make: () => Promise<T>): Promise<T> {
     if (this.#closed !== undefined) throw new Error('the lab has ended')
-    const caller = callerOf(this.#made)
+    const caller = callSiteOf(this.#made)
     const making = make()
     this.#making.add(making)
     const made = () => this.#making.delete(making)

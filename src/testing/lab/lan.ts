@@ -9,12 +9,12 @@ import { formatAddress, networkOf, parsePrefix, plus } from '../../packet/addres
 import { withoutPrefix } from './hosts.ts'
 import type { LabLink } from './link.ts'
 import { type LabNamespace, nameOf } from './namespace.ts'
-import { ANY, checkOptions, FLAG, type Forms } from './options.ts'
+import { ANY, checkForms, FLAG, type Forms } from './options.ts'
 import { IPV6_MIN_MTU } from './subnet.ts'
-import { LINK_OPTIONS, type LinkOptions, type WireSpec } from './wire-spec.ts'
+import { type LabLinkOptions, LINK_OPTIONS, type WireSpec } from './wire-spec.ts'
 
 /** The description of the segment, as in a file of `vnet lan` (docs/lan-config.md). */
-export interface LabLanOptions extends Omit<LanFile, '$schema'>, LinkOptions {
+export interface LabLanOptions extends Omit<LanFile, '$schema'>, LabLinkOptions {
   /** Impairments of each port. In `{ ab, ba }`, ab leads to the segment. */
   readonly wire?: WireSpec
   /**
@@ -39,7 +39,7 @@ export const LAN_OPTIONS: Forms<LabLanOptions> = {
 
 /** Throws a UsageError for options of a segment that are not understood. */
 export function checkLanOptions(options: LabLanOptions): void {
-  checkOptions('lan', options, LAN_OPTIONS)
+  checkForms('lan', options, LAN_OPTIONS)
 }
 
 /** The first address of a port, above the addresses of the DHCP server. */

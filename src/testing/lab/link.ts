@@ -7,7 +7,7 @@ import { TIMELESS_VERBS } from '../../wire/stages/fault-verbs.ts'
 import type { Direction } from '../../wire/wire.ts'
 import { LabFault } from './fault.ts'
 import type { LabWorker } from './lab-worker.ts'
-import { COUNT, checkForm, checkNone, checkOptions, type Form, type Forms } from './options.ts'
+import { COUNT, checkForm, checkForms, checkNone, type Form, type Forms } from './options.ts'
 import type { EndReport, LinkReport, NatForward } from './protocol.ts'
 import type { WatchedLink } from './watch/link-watch.ts'
 import { directionsOf, filtersOf, WIRE, WIRE_TEXT, type WireDirections, type WireSpec } from './wire-spec.ts'
@@ -39,9 +39,9 @@ export const WHEN: Forms<FaultWhen> = { first: COUNT, nth: COUNT, every: COUNT, 
 /** Throws a UsageError for arguments of a fault that are not understood. */
 export function checkFault(action: FaultAction, filter: string | undefined, when: FaultWhen): void {
   checkForm('fault', action, ACTION)
-  if (typeof action === 'object') checkOptions('fault', action, { delay: TIME })
+  if (typeof action === 'object') checkForms('fault', action, { delay: TIME })
   checkForm('fault', filter, FILTER)
-  checkOptions('fault', when, WHEN)
+  checkForms('fault', when, WHEN)
 }
 
 /** The events of a link, and the events of every EventEmitter. */

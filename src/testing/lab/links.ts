@@ -12,13 +12,13 @@ import type { LabWorker } from './lab-worker.ts'
 import { checkLanOptions, LabLan, type LabLanOptions, planLan } from './lan.ts'
 import { type DropLine, LabLink, type LinkLab } from './link.ts'
 import { LabNamespace, type Sysctl } from './namespace.ts'
-import { ANY, checkOptions, type Form, type Forms } from './options.ts'
+import { ANY, checkForms, type Form, type Forms } from './options.ts'
 import type { EndSpec, NatSpec } from './protocol.ts'
 import { type Routed, Routes } from './routes.ts'
 import { addressesOf, externalNetwork, macOf } from './subnet.ts'
 import type { WatchedLink, WatchSpec } from './watch/link-watch.ts'
 import type { PlannedFault } from './watch/packet-name.ts'
-import { directionsOf, filtersOf, LINK_OPTIONS, type LinkOptions } from './wire-spec.ts'
+import { directionsOf, filtersOf, type LabLinkOptions, LINK_OPTIONS } from './wire-spec.ts'
 
 /** A wire of one link, by its name, or of all links. */
 export interface ExtraWire {
@@ -41,7 +41,7 @@ export interface LabSetup {
   readonly isHidden?: boolean
 }
 
-export interface LabCableOptions extends LinkOptions {
+export interface LabCableOptions extends LabLinkOptions {
   /**
    * The addresses of both ends, with their prefixes: `[['192.0.2.1/24'], ['192.0.2.2/24']]`. The
    * default is a subnet of 198.18.0.0/15 and of 2001:db8::/32 for each link.
@@ -79,7 +79,7 @@ export const CABLE_OPTIONS: Forms<LabCableOptions> = {
 
 /** Throws a UsageError for options of a cable that are not understood. */
 export function checkCableOptions(options: LabCableOptions): void {
-  checkOptions('cable', options, CABLE_OPTIONS)
+  checkForms('cable', options, CABLE_OPTIONS)
   givenAddresses(options)
 }
 

@@ -32,7 +32,7 @@ import { countersOf, type NamespaceCounters } from './counters.ts'
 import { type HostInterface, type HostsFile, withoutPrefix } from './hosts.ts'
 import type { NamespaceWorkerData } from './namespace-worker.ts'
 import { OpenSockets } from './open-sockets.ts'
-import { ANY, checkOptions, FLAG, type Forms, SIGNAL } from './options.ts'
+import { ANY, checkForms, FLAG, type Forms, SIGNAL } from './options.ts'
 import { type ExecOptions, type ExecResult, type LabSpawnOptions, Programs } from './programs.ts'
 import { type LabRequestInit, Requests } from './requests.ts'
 import { bindUdp, checkPort, connecting, listen, type SocketPlace, type StreamServer } from './sockets.ts'
@@ -222,7 +222,7 @@ export class LabNamespace {
   async createSocket(type: dgram.SocketType | dgram.SocketOptions, port = 0, host?: string): Promise<dgram.Socket> {
     this.#check()
     const options = typeof type === 'string' ? { type } : type
-    checkOptions('createSocket', options, SOCKET_OPTIONS)
+    checkForms('createSocket', options, SOCKET_OPTIONS)
     const family = options.type === 'udp6' ? 6 : 4
     const socket = dgram.createSocket({ ...options, lookup: this.#lookup(family) })
     this.#sockets.add(socket)
@@ -258,7 +258,7 @@ export class LabNamespace {
    */
   worker(file: string | URL, options: WorkerOptions = {}): Worker {
     this.#check()
-    checkOptions('worker', options, WORKER_OPTIONS)
+    checkForms('worker', options, WORKER_OPTIONS)
     const url = typeof file === 'string' ? pathToFileURL(file) : file
     const own: NamespaceWorkerData = {
       nsfd: this.#place.nsfd,

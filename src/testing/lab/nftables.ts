@@ -54,16 +54,16 @@ const [IPS_DST_NAT, CT_ESTABLISHED_OR_RELATED] = [32, 6]
 export const [NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6] = [1, 2, 10]
 
 /** A part of a rule: matches packets, or decides on packets that match all parts before it. */
-export type Step = (rule: MessageBuilder) => void
+export type NftExpr = (rule: MessageBuilder) => void
 
 /** A chain, and the rules that are added to it. */
-export interface Chain {
+export interface NftChain {
   readonly name: string
   readonly type: 'filter' | 'nat'
   /** NF_INET_*, and NF_IP_PRI_*. */
   readonly hook: number
   readonly priority: number
-  readonly rules: readonly (readonly Step[])[]
+  readonly rules: readonly (readonly NftExpr[])[]
   /** Whether the rules precede the chain's present ones. */
   readonly first?: boolean
 }
@@ -74,32 +74,33 @@ export const INPUT = { name: 'input', type: 'filter', hook: 1, priority: 0 } as 
 export const FORWARD = { name: 'forward', type: 'filter', hook: 2, priority: 0 } as const
 export const POSTROUTING = { name: 'postrouting', type: 'nat', hook: 4, priority: 100 } as const
 
-export const iif = (name: string): Step => matchMeta(NFT_META_IIFNAME, nameBytes(name), NFT_CMP_EQ)
-export const notIif = (name: string): Step => matchMeta(NFT_META_IIFNAME, nameBytes(name), NFT_CMP_NEQ)
-export const oif = (name: string): Step => matchMeta(NFT_META_OIFNAME, nameBytes(name), NFT_CMP_EQ)
-export const notOif = (name: string): Step => matchMeta(NFT_META_OIFNAME, nameBytes(name), NFT_CMP_NEQ)
-export const family = (nfproto: number): Step => matchMeta(NFT_META_NFPROTO, Uint8Array.of(nfproto), NFT_CMP_EQ)
-export const protocol = (ipproto: number): Step => matchMeta(NFT_META_L4PROTO, Uint8Array.of(ipproto), NFT_CMP_EQ)
+export const iif = (name: string): NftExpr => matchMeta(NFT_META_IIFNAME, nameBytes(name), NFT_CMP_EQ)
+export const notIif = (name: string): NftExpr => matchMeta(NFT_META_IIFNAME, nameBytes(name), NFT_CMP_NEQ)
+export const oif = (name: string): NftExpr => matchMeta(NFT_META_OIFNAME, nameBytes(name), NFT_CMP_EQ)
+export const notOif = (name: string): NftExpr => matchMeta(NFT_META_OIFNAME, nameBytes(name), NFT_CMP_NEQ)
+export const family = (nfproto: number): NftExpr => matchMeta(NFT_META_NFPROTO, Uint8Array.of(nfproto), NFT_CMP_EQ)
+export const protocol = (ipproto: number): NftExpr => matchMeta(NFT_META_L4PROTO, Uint8Array.of(ipproto), NFT_CMP_EQ)
 /** Matches packets of connections that are known, and errors about them. */
-export const KNOWN: Step = rule => matchCt(rule, NFT_CT_STATE, CT_ESTABLISHED_OR_RELATED)
+export const KNOWN: NftExpr = rule => matchCt(rule, NFT_CT_STATE, CT_ESTABLISHED_OR_RELATED)
 /** Matches packets of connections with a translated destination. */
-export const FORWARDED: Step = rule => matchCt(rule, NFT_CT_STATUS, IPS_DST_NAT)
+export const FORWARDED: NftExpr = rule => matchCt(rule, NFT_CT_STATUS, IPS_DST_NAT)
 /** Matches the destination port of TCP or UDP. */
-export const dport = (port: number): Step => matchPayload(NFT_PAYLOAD_TRANSPORT_HEADER, 2, Uint8Array.from(word(port)))
+export const dport = (port: number): NftExpr =>
+  matchPayload(NFT_PAYLOAD_TRANSPORT_HEADER, 2, Uint8Array.from(word(port)))
 /** Matches the destination of IPv4 packets. */
-export const daddr4 = (address: number): Step => {
+export const daddr4 = (address: number): NftExpr => {
   return matchPayload(NFT_PAYLOAD_NETWORK_HEADER, 16, Uint8Array.from(long(address)))
 }
 /** Matches the first bytes of the source of IPv6 packets. */
-export const saddr6 = (prefix: Uint8Array): Step => matchPayload(NFT_PAYLOAD_NETWORK_HEADER, 8, prefix)
-export const ACCEPT: Step = rule => verdict(rule, NF_ACCEPT)
+export const saddr6 = (prefix: Uint8Array): NftExpr => matchPayload(NFT_PAYLOAD_NETWORK_HEADER, 8, prefix)
+export const ACCEPT: NftExpr = rule => verdict(rule, NF_ACCEPT)
 /** Drops packets and counts them. */
-export const DROP: Step = rule => {
+export const DROP: NftExpr = rule => {
   expression(rule, 'counter', () => {})
   verdict(rule, NF_DROP)
 }
 /** Matches the source of IPv4 or IPv6 packets. */
-export const saddr = (address: Uint8Array): Step => {
+export const saddr = (address: Uint8Array): NftExpr => {
   const isIpv4 = address.length === 4
   return rule => {
     family(isIpv4 ? NFPROTO_IPV4 : NFPROTO_IPV6)(rule)
@@ -107,15 +108,15 @@ export const saddr = (address: Uint8Array): Step => {
   }
 }
 /** Leads packets to a port of this machine. */
-export const redirect = (port: number): Step => {
+export const redirect = (port: number): NftExpr => {
   return rule => {
     load(rule, NFT_REG_1, Uint8Array.from(word(port)))
     expression(rule, 'redir', data => number(data, NFTA_REDIR_REG_PROTO_MIN, NFT_REG_1))
   }
 }
-export const MASQUERADE: Step = rule => expression(rule, 'masq', () => {})
+export const MASQUERADE: NftExpr = rule => expression(rule, 'masq', () => {})
 /** Translates the destination to an IPv4 address and a port. */
-export const dnat4 = (address: number, port: number): Step => {
+export const dnat4 = (address: number, port: number): NftExpr => {
   return rule => {
     load(rule, NFT_REG_1, Uint8Array.from(long(address)))
     load(rule, NFT_REG_2, Uint8Array.from(word(port)))
@@ -135,7 +136,12 @@ const NAME = 'vnet-lab'
  * Adds chains, unless they exist, and appends rules to them. `what` starts the error message.
  * Throws a VnetError and adds nothing if the kernel refuses.
  */
-export function addRules({ native, nsfd }: SocketPlace, what: string, nfproto: number, chains: readonly Chain[]): void {
+export function addRules(
+  { native, nsfd }: SocketPlace,
+  what: string,
+  nfproto: number,
+  chains: readonly NftChain[],
+): void {
   const fd = check(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER, nsfd), what)
   closing(native, fd, () => {
     const { bytes, messages: expected } = request(nfproto, chains)
@@ -209,7 +215,10 @@ function addDrops(drops: { arriving: number; leaving: number }, bytes: Uint8Arra
   }
 }
 
-function request(nfproto: number, chains: readonly Chain[]): { readonly bytes: Uint8Array; readonly messages: number } {
+function request(
+  nfproto: number,
+  chains: readonly NftChain[],
+): { readonly bytes: Uint8Array; readonly messages: number } {
   const to = new MessageBuilder()
   let seq = 0
   const message = (type: number, flags: number, of: number, resource: number) =>
@@ -239,7 +248,7 @@ function request(nfproto: number, chains: readonly Chain[]): { readonly bytes: U
   return { bytes: to.bytes, messages: seq - 2 }
 }
 
-function matchMeta(key: number, value: Uint8Array, op: number): Step {
+function matchMeta(key: number, value: Uint8Array, op: number): NftExpr {
   return rule => {
     expression(rule, 'meta', data => {
       number(data, NFTA_META_DREG, NFT_REG_1)
@@ -266,7 +275,7 @@ function matchCt(rule: MessageBuilder, key: number, mask: number): void {
   compare(rule, NFT_CMP_NEQ, new Uint8Array(4))
 }
 
-function matchPayload(base: number, offset: number, value: Uint8Array): Step {
+function matchPayload(base: number, offset: number, value: Uint8Array): NftExpr {
   return rule => {
     expression(rule, 'payload', data => {
       number(data, NFTA_PAYLOAD_DREG, NFT_REG_1)

@@ -5,7 +5,7 @@
 import { inspect } from 'node:util'
 import { durationOf } from '../../base/duration.ts'
 import { anyText, either, flag, integer, oneOf, type Schema } from '../../base/schema.ts'
-import { checkOptions as checkNames, didYouMean, UsageError } from '../../base/usage-error.ts'
+import { checkOptions, didYouMean, UsageError } from '../../base/usage-error.ts'
 
 /** The form that a value must have. */
 export interface Form {
@@ -62,9 +62,9 @@ export function wordOf(what: string, words: readonly string[]): Form {
 }
 
 /** Throws a UsageError unless `options` is an object of known options, each of its form. */
-export function checkOptions<Options>(what: string, options: unknown, forms: Forms<Options>): void {
+export function checkForms<Options>(what: string, options: unknown, forms: Forms<Options>): void {
   checkForm(what, options, OPTIONS)
-  checkNames(what, options as object, Object.keys(forms))
+  checkOptions(what, options as object, Object.keys(forms))
   for (const [name, value] of Object.entries(options as object)) {
     if (value !== undefined) checkForm(`${what}: ${name}`, value, forms[name as keyof Options])
   }

@@ -5,7 +5,7 @@ import { statSync, writeFileSync } from 'node:fs'
 import { ENOENT, VnetError } from '../../base/errno.ts'
 import { shellWord } from '../../base/printable.ts'
 import { builtFile } from '../../linux/native.ts'
-import { ANY, checkForm, checkOptions, FLAG, type Form, type Forms, SIGNAL } from './options.ts'
+import { ANY, checkForm, checkForms, FLAG, type Form, type Forms, SIGNAL } from './options.ts'
 
 /** The options of node:child_process's spawn. To run a program as another user, run setpriv(1). */
 export type LabSpawnOptions = Omit<SpawnOptions, 'uid' | 'gid' | 'shell' | 'argv0'>
@@ -103,7 +103,7 @@ export class Programs {
   spawn(command: string, args: readonly string[], given: LabSpawnOptions): ChildProcess {
     checkForm('spawn', command, PROGRAM)
     checkForm(command, args, ARGUMENTS)
-    checkOptions(command, given, SPAWN_OPTIONS)
+    checkForms(command, given, SPAWN_OPTIONS)
     const { stdio = 'pipe', ...options } = given
     checkDirectory(command, options.cwd)
     const { nsfd, etc } = this.#place
@@ -121,7 +121,7 @@ export class Programs {
 
   async exec(command: string, args: readonly string[], given: ExecOptions): Promise<ExecResult> {
     checkForm('exec', command, PROGRAM)
-    checkOptions<Omit<SpawnOptions, 'stdio'> & ExecOptions>(command, given, EXEC_OPTIONS)
+    checkForms<Omit<SpawnOptions, 'stdio'> & ExecOptions>(command, given, EXEC_OPTIONS)
     const { input, ...options } = given
     const child = this.spawn(command, args, options)
     const out: Buffer[] = []

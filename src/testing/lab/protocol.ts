@@ -180,7 +180,7 @@ export interface WorkerRequest {
 }
 
 /** The reply to a request, or a warning. */
-export type Reply =
+export type WorkerReply =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly error: string; readonly usage: boolean }
   | { readonly warning: string }

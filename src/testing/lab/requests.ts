@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import type * as Undici from 'undici'
 import type { Agent, buildConnector, FormData as UndiciForm } from 'undici'
-import { ANY, checkOptions, type Forms, OBJECT } from './options.ts'
+import { ANY, checkForms, type Forms, OBJECT } from './options.ts'
 
 export interface LabRequestInit extends RequestInit {
   /** For https: `ca`, `rejectUnauthorized`, `servername` and other options of tls.connect. */
@@ -60,7 +60,7 @@ export class Requests {
 
   /** Same as fetch(). */
   async fetch(url: string | URL, given: LabRequestInit): Promise<Response> {
-    checkOptions('fetch', given, OPTIONS)
+    checkForms('fetch', given, OPTIONS)
     const { tls = PLAIN, ...init } = given
     // Loaded at the first use, because loading takes longer than the first request.
     const { fetch, Agent, buildConnector, FormData } = await loadUndici()

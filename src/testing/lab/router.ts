@@ -28,12 +28,12 @@ import { placeOf } from './lookup.ts'
 import { type LabInterface, LabNamespace, type NamespaceLab, nameOf, type Sysctl } from './namespace.ts'
 import { ruleDrops } from './nftables.ts'
 import { Nptv6 } from './nptv6.ts'
-import { ANY, checkNone, checkOptions, type Forms, LIST } from './options.ts'
+import { ANY, checkForms, checkNone, type Forms, LIST } from './options.ts'
 import type { NatSpec } from './protocol.ts'
 import { externalNetwork, INTERNAL_NETWORK, IPV6_MIN_MTU, NAT64_NETWORK } from './subnet.ts'
-import { LINK_OPTIONS, type LinkOptions } from './wire-spec.ts'
+import { type LabLinkOptions, LINK_OPTIONS } from './wire-spec.ts'
 
-export interface LabRouterOptions extends AccessOptions, LinkOptions {
+export interface LabRouterOptions extends AccessOptions, LabLinkOptions {
   /** Namespaces to be joined to the router, by a cable each: `ab` leads to the router. */
   readonly inside?: readonly LabNamespace[]
   /** A namespace to be joined to the router, which may be a router itself: `ab` leads to it. */
@@ -49,7 +49,7 @@ export const ROUTER_OPTIONS: Forms<LabRouterOptions> = {
 
 /** Throws a UsageError for options of a router that are not understood. */
 export function checkRouterOptions(name: string, options: LabRouterOptions): void {
-  checkOptions(`router ${name}`, options, ROUTER_OPTIONS)
+  checkForms(`router ${name}`, options, ROUTER_OPTIONS)
   checkAccess(`router ${name}`, options, options.outside !== undefined)
   const { nat } = accessOf(options)
   if ((nat === 'nat64' || nat === 'nptv6') && (options.mtu ?? IPV6_MIN_MTU) < IPV6_MIN_MTU) {

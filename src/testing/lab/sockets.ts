@@ -11,12 +11,20 @@ import { EAFNOSUPPORT } from '../../base/errno.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { check, closingOnError } from '../../linux/errno.ts'
 import type { Native } from '../../linux/native.ts'
-import { AF_INET, AF_INET6, int32, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from '../../linux/uapi.ts'
+import {
+  AF_INET,
+  AF_INET6,
+  int32,
+  SO_REUSEADDR,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  SOL_SOCKET,
+} from '../../linux/uapi.ts'
 import { parseAddress } from '../../packet/address.ts'
 import type { HostAddress } from './lookup.ts'
 
 // include/uapi/asm-generic/socket.h, linux/in6.h
-const SO_REUSEADDR = 2
 const IPPROTO_IPV6 = 41
 const IPV6_V6ONLY = 26
 /** The maximum number of waiting connections, like node:net. */

@@ -5,7 +5,7 @@ import { checkLanOptions, type LabLan, type LabLanOptions } from './lan.ts'
 import type { LabLink } from './link.ts'
 import { checkCableOptions, type LabCableOptions } from './links.ts'
 import type { LabNamespace } from './namespace.ts'
-import { checkForm, checkOptions, type Forms, LIST, OBJECT } from './options.ts'
+import { checkForm, checkForms, type Forms, LIST, OBJECT } from './options.ts'
 import { checkRouterOptions, type LabRouter, type LabRouterOptions } from './router.ts'
 
 /** A cable between two namespaces or routers, by their names. */
@@ -53,14 +53,14 @@ interface TopologyLab {
 const TOPOLOGY: Forms<Topology> = { namespaces: LIST, routers: OBJECT, cables: OBJECT, lans: OBJECT }
 
 /** Reports a mistake in the part of a topology at `path`, such as `routers.home.outside`. */
-export type Report = (path: string, error: UsageError) => void
+export type ReportProblem = (path: string, error: UsageError) => void
 
 /**
  * Reports the mistakes that can be found without making the topology. Throws a UsageError for one
  * that is not an object with lists and objects.
  */
-export function checkTopology(topology: Topology, report: Report): void {
-  checkOptions('topology', topology, TOPOLOGY)
+export function checkTopology(topology: Topology, report: ReportProblem): void {
+  checkForms('topology', topology, TOPOLOGY)
   if (topology.namespaces === undefined) throw new UsageError('a topology needs `namespaces`, a list of names')
   const { namespaces, routers = {}, cables = {}, lans = {} } = topology
   const known: string[] = []

@@ -23,7 +23,7 @@ export const WIRE: Form = {
 }
 
 /** The options of every link. */
-export interface LinkOptions {
+export interface LabLinkOptions {
   /**
    * Impairments in both directions, such as `delay 20ms loss 1%`, or `{ ab, ba }`, where ab leads
    * from the first namespace to the second. Times have a unit.
@@ -43,7 +43,7 @@ const MTU: Form = {
   schema: integer(ETH_MIN_MTU, ETH_MAX_MTU),
 }
 
-export const LINK_OPTIONS: Forms<LinkOptions> = { wire: WIRE, mtu: MTU, capture: FLAG }
+export const LINK_OPTIONS: Forms<LabLinkOptions> = { wire: WIRE, mtu: MTU, capture: FLAG }
 
 export function directionsOf(wire: WireSpec): WireDirections {
   return typeof wire === 'string' ? { ab: wire, ba: wire } : wire

@@ -21,7 +21,7 @@ export interface StageKind<S = unknown> {
   /** The keywords inside its text, each with the error message for the keyword elsewhere. */
   readonly inner?: Readonly<Record<string, string>>
   /** Keywords elsewhere in the group that complete it. */
-  readonly part?: Part
+  readonly part?: StagePart
   /** True if it holds packets, which the group's limit bounds. */
   readonly holds?: boolean
   /** True if a group may have several, which keep their order. */
@@ -51,7 +51,7 @@ export interface Building {
 }
 
 /** Keywords that complete a stage from anywhere in its group, like `reorder` a delay. */
-export interface Part {
+export interface StagePart {
   /** The property of the spec that they set. */
   readonly key: string
   /** The noun for error messages: `queue discipline`. */

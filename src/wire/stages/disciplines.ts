@@ -1,7 +1,7 @@
 /** The queue disciplines of rate and trace, by keyword. */
 import { UsageError } from '../../base/usage-error.ts'
 import type { Cursor } from '../spec/cursor.ts'
-import { type Part, printLimit } from '../spec/groups.ts'
+import { printLimit, type StagePart } from '../spec/groups.ts'
 import type { LimitSpec } from '../wire.ts'
 import { codelKind } from './codel.ts'
 import { dualpi2Kind } from './dualpi2.ts'
@@ -23,7 +23,7 @@ const DISCIPLINES: Readonly<Record<string, DisciplineKind>> = {
   dualpi2: dualpi2Kind,
 }
 
-export const queuePart: Part = {
+export const queuePart: StagePart = {
   key: 'queue',
   name: 'queue discipline',
   keywords: Object.fromEntries(

@@ -1,8 +1,8 @@
 /** The line that shows how far a replay is. */
 import { expect, test } from 'vitest'
-import { type Progress, progressLine } from '../../../src/cli/replay/progress.ts'
+import { progressLine, type ReplayProgress } from '../../../src/cli/replay/progress.ts'
 
-const line = (progress: Partial<Progress>) =>
+const line = (progress: Partial<ReplayProgress>) =>
   progressLine({ read: 0, size: 1e9 - 1, frames: 0, limit: Number.POSITIVE_INFINITY, seconds: 0, ...progress })
 
 test('the line has the part of the file, frames, their rate and the time that is left', () => {

@@ -9,7 +9,7 @@ import {
   type ExploreReport,
   type ExploreResult,
   explore,
-  type Scenario,
+  type LabScenario,
 } from '../../../src/testing/index.ts'
 import { ANSWER, captures, exploreEcho, faults, REQUEST } from '../../support/explore/echo.ts'
 import { dropsOf } from '../../support/explore/vote.mjs'
@@ -23,7 +23,7 @@ test('a program that survives every fault passes, and each packet was met', asyn
 })
 
 /** Sends one datagram. Returns with its answer, and rejects when the link has lost a packet. */
-const ask: Scenario = async ({ lab }) => {
+const ask: LabScenario = async ({ lab }) => {
   const [client, server] = lab.namespaces('client', 'server')
   const link = await lab.cable(client, server)
   const receiver = await server.createSocket('udp4', 5000)
@@ -86,7 +86,7 @@ test('an exploration that is aborted reports the verdicts up to then', async () 
 test('an exploration that is stopped while a failure is repeated reports it, with its runs up to then', async () => {
   const stop = new AbortController()
   let runs = 0
-  const stopping: Scenario = async run => {
+  const stopping: LabScenario = async run => {
     // Three clean runs, one that fails, and its first repetition.
     if (++runs === 5) stop.abort()
     await ask(run)
@@ -101,7 +101,7 @@ test('an exploration that is stopped while a failure is repeated reports it, wit
 test('an error of an earlier run does not fail the run in which it arrives', async () => {
   let runs = 0
   let stage: 'waiting' | 'due' | 'past' = 'waiting'
-  const late: Scenario = async run => {
+  const late: LabScenario = async run => {
     if (++runs === 1) {
       const timer = setInterval(() => {
         if (stage !== 'due') return
@@ -125,7 +125,7 @@ test('an error of an earlier run does not fail the run in which it arrives', asy
 })
 
 test('no packet of other links is faulted', async () => {
-  const both: Scenario = async ({ lab }) => {
+  const both: LabScenario = async ({ lab }) => {
     const [a, b, c] = lab.namespaces('a', 'b', 'c')
     for (const other of [b, c]) {
       await lab.cable(a, other)
@@ -158,7 +158,7 @@ test('an exploration whose budget ends before the first fault has not passed, an
 test('the directory of captures is made before the first run', async () => {
   let wasThere: boolean | undefined
   const directory = join(captures, 'new', 'directory')
-  const observe: Scenario = run => {
+  const observe: LabScenario = run => {
     wasThere ??= existsSync(directory)
     return ask(run)
   }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Connections } from '../../../src/lan/services/connections.ts'
-import { http, SMALL_SERVICES, type TcpHandler } from '../../../src/lan/services/tcp-handlers.ts'
+import { http, TCP_SERVICES, type TcpHandler } from '../../../src/lan/services/tcp-handlers.ts'
 
 const HOST = { index: 0, name: 'web', mac: new Uint8Array(6), ip: [], ip6: [], router: false }
 const LIMITS = { all: 100, ofHost: 100, ofClient: 100, idle: 60_000 }
@@ -17,7 +17,7 @@ let [host, client] = ['198.18.0.2', '198.18.0.50']
 
 beforeEach(async () => {
   sockets = []
-  handler = socket => SMALL_SERVICES.echo(socket)
+  handler = socket => TCP_SERVICES.echo(socket)
   connections = new Connections(LIMITS)
   host = '198.18.0.2'
   client = '198.18.0.50'

@@ -6,11 +6,11 @@ import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { Work } from '../../../src/base/turns.ts'
 import type { SegmentHost, SmallService } from '../../../src/lan/machines/host.ts'
-import { handlerOf, SMALL_SERVICES } from '../../../src/lan/services/tcp-handlers.ts'
+import { handlerOf, TCP_SERVICES } from '../../../src/lan/services/tcp-handlers.ts'
 
 function connect(service: SmallService): Duplex {
   const [client, server] = duplexPair() as [Duplex, Duplex]
-  SMALL_SERVICES[service](server as Socket)
+  TCP_SERVICES[service](server as Socket)
   return client
 }
 

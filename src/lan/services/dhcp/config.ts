@@ -74,7 +74,7 @@ export interface AddressRange {
 /** The lease time that never ends (RFC 2131 sec. 3.3). */
 export const DHCP_INFINITE = 0xffff_ffff
 
-export function isWithin({ network, mask }: DhcpConfig, address: number): boolean {
+export function isInNetwork({ network, mask }: DhcpConfig, address: number): boolean {
   return (address & mask) >>> 0 === network
 }
 

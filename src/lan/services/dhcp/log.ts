@@ -24,8 +24,8 @@ export class DhcpLog {
   message(type: string, address: number | undefined, { mac }: DhcpClient, more?: string): void {
     const kind = `${type}(${this.#name})`
     this.#log.info(kind, () => {
-      const words = [address === undefined || address === 0 ? undefined : formatIpv4(address), mac, more]
-      return `${kind} ${words.filter(word => word).join(' ')}`
+      const parts = [address === undefined || address === 0 ? undefined : formatIpv4(address), mac, more]
+      return `${kind} ${parts.filter(word => word).join(' ')}`
     })
   }
 

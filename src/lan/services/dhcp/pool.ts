@@ -7,7 +7,7 @@
 import { type Clock, NSEC_PER_SEC } from '../../../base/clock.ts'
 import { type HeapItem, MomentHeap } from '../../../base/moment-heap.ts'
 import type { DhcpMessage } from '../../../packet/dhcp.ts'
-import { type AddressRange, type DhcpConfig, isWithin, type Reservation } from './config.ts'
+import { type AddressRange, type DhcpConfig, isInNetwork, type Reservation } from './config.ts'
 import type { LeaseTable } from './lease-table.ts'
 import type { DhcpClient, DhcpSender } from './request.ts'
 
@@ -46,7 +46,7 @@ export class Pool {
    */
   serves({ giaddr, ciaddr }: DhcpMessage, from: DhcpSender): boolean {
     const renewed = from.broadcast ? 0 : ciaddr
-    return isWithin(this.#config, giaddr || renewed || this.#config.server)
+    return isInNetwork(this.#config, giaddr || renewed || this.#config.server)
   }
 
   /** The reservation for the client's identifier, otherwise for its MAC address. */
@@ -59,7 +59,7 @@ export class Pool {
    * undefined if it may.
    */
   objection(client: DhcpClient, address: number): string | undefined {
-    if (!isWithin(this.#config, address)) return 'wrong network'
+    if (!isInNetwork(this.#config, address)) return 'wrong network'
     const reservation = this.#config.byAddress.get(address)
     const own = this.reservationOf(client)
     if (reservation !== undefined && reservation !== own) return 'address reserved'
@@ -93,7 +93,7 @@ export class Pool {
 
   /** Puts an address back among the free ones after its offer or lease ended. */
   putBack(address: number): void {
-    if (!isWithin(this.#config, address) || this.#leases.held(address) !== undefined) return
+    if (!isInNetwork(this.#config, address) || this.#leases.held(address) !== undefined) return
     if (this.#leases.last(address) === undefined) this.#free.putUnused(address)
     else this.#free.putEnded(address)
   }

@@ -26,7 +26,9 @@ export interface DhcpSender {
 }
 
 /** Returns undefined unless the bytes are a well-formed message that a client could have sent. */
-export function readMessage(bytes: Uint8Array): { message: DhcpMessage; client: DhcpClient; type: number } | undefined {
+export function readDhcpMessage(
+  bytes: Uint8Array,
+): { message: DhcpMessage; client: DhcpClient; type: number } | undefined {
   const message = dhcp.parse(bytes)
   if (message?.op !== dhcp.BOOTREQUEST || !isWellFormed(message)) return undefined
   const client = clientOf(message)

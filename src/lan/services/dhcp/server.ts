@@ -8,7 +8,7 @@ import type { Log } from '../../../base/log.ts'
 import { formatIpv4 } from '../../../packet/address.ts'
 import type { DhcpMessage } from '../../../packet/dhcp.ts'
 import * as dhcp from '../../../packet/dhcp.ts'
-import { type DhcpConfig, isWithin } from './config.ts'
+import { type DhcpConfig, isInNetwork } from './config.ts'
 import type { Lease, LeaseStore } from './lease.ts'
 import { LeaseTable } from './lease-table.ts'
 import { DhcpLog } from './log.ts'
@@ -23,7 +23,7 @@ import {
   nakReply,
   type SendReply,
 } from './reply.ts'
-import { type DhcpClient, type DhcpSender, hostnameOf, isWellKnown, numberIn, readMessage } from './request.ts'
+import { type DhcpClient, type DhcpSender, hostnameOf, isWellKnown, numberIn, readDhcpMessage } from './request.ts'
 
 export interface DhcpServerSpec {
   readonly config: DhcpConfig
@@ -90,7 +90,7 @@ export class DhcpServer {
    * address was probed or a lease stored. `bytes` is only read during the call.
    */
   receive(bytes: Uint8Array, from: DhcpSender, send: SendReply): void {
-    const read = readMessage(bytes)
+    const read = readDhcpMessage(bytes)
     if (read === undefined) {
       this.#log.malformed(bytes.length)
       return
@@ -153,7 +153,7 @@ export class DhcpServer {
     if (reserved !== undefined && reserved !== address && this.#pool.objection(client, reserved) === undefined)
       return 'another address is reserved'
     const last = this.#leases.of(client)
-    const leased = last !== undefined && isWithin(this.#pool.config, last.address) ? last.address : undefined
+    const leased = last !== undefined && isInNetwork(this.#pool.config, last.address) ? last.address : undefined
     const own = selecting ? this.#pool.offers.of(client) : leased
     return own === undefined || own === address ? undefined : 'wrong address'
   }
@@ -198,7 +198,7 @@ export class DhcpServer {
     const { message, client } = request
     const { ciaddr } = message
     this.#log.message('DHCPINFORM', ciaddr, client)
-    if (ciaddr === 0 || !isWithin(this.#pool.config, ciaddr)) return
+    if (ciaddr === 0 || !isInNetwork(this.#pool.config, ciaddr)) return
     this.#log.message('DHCPACK', ciaddr, client)
     send(informReply(request, this.#pool.config))
   }

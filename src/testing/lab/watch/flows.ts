@@ -59,7 +59,7 @@ interface Flow {
 }
 
 /** The last packet that `name` has named. */
-export interface Named {
+export interface NamedPacket {
   half: HalfFlow
   number: number
   part: PacketPart
@@ -84,7 +84,7 @@ export class Flows {
    * Names the Ethernet frame of `length` bytes at `at`. Returns undefined for a frame that is not
    * IP, and for neighbour discovery, MLD and IGMP, which the kernel sends at its own times.
    */
-  name(bytes: Uint8Array, at: number, length: number): Named | undefined {
+  name(bytes: Uint8Array, at: number, length: number): NamedPacket | undefined {
     const network = networkOffset(bytes, at, length)
     const type = network < 0 ? 0 : get16(bytes, at + network - 2)
     if (type !== ETH_P_IP && type !== ETH_P_IPV6) return undefined
@@ -161,7 +161,7 @@ function synOf(bytes: Uint8Array, h: number): number {
   return (tcp.flags(bytes, h) & (TCP_SYN | TCP_ACK)) === TCP_SYN ? tcp.sequenceNumber(bytes, h) : Number.NaN
 }
 
-function nameSegment(bytes: Uint8Array, { h, end }: UpperHeader, half: HalfFlow): Named {
+function nameSegment(bytes: Uint8Array, { h, end }: UpperHeader, half: HalfFlow): NamedPacket {
   const flags = tcp.flags(bytes, h)
   const control = ((flags & TCP_SYN) !== 0 ? 1 : 0) + ((flags & TCP_FIN) !== 0 ? 1 : 0)
   const taken = end - h - tcp.dataOffset(bytes, h) + control

@@ -5,7 +5,7 @@ import type { SkBuff } from '../../../skb/sk-buff.ts'
 import { parseWire } from '../../../wire/parse.ts'
 import { FaultActions } from '../../../wire/stages/fault-actions.ts'
 import { type Direction, type Impairment, impairment, type Wire, type WireEnv } from '../../../wire/wire.ts'
-import { Flows, type HalfFlow, type Named } from './flows.ts'
+import { Flows, type HalfFlow, type NamedPacket } from './flows.ts'
 import type { PlannedFault, WatchedPacket } from './packet-name.ts'
 
 /** The most packets that are recorded, and the most bytes of each. */
@@ -114,7 +114,7 @@ export class LinkWatch {
     return fault
   }
 
-  #faultOf({ half, part, n, end }: Named, direction: Direction): PlannedFault | undefined {
+  #faultOf({ half, part, n, end }: NamedPacket, direction: Direction): PlannedFault | undefined {
     let pending = this.#pending.get(half)
     if (pending === undefined) {
       const own = this.#plan.filter(fault => fault.flow === half.text && fault.direction === direction)
