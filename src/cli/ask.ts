@@ -4,12 +4,12 @@ import { ECONNREFUSED, ENODEV, isErrno } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { ControlClient } from '../control/client/client.ts'
 import { type Found, type FoundDevice, findVnets, isOfLab, listed } from '../control/client/find.ts'
+import { sentence } from '../control/client/sentence.ts'
 import { loadNative } from '../linux/native.ts'
 import { interfaceArg } from '../netdev/driver.ts'
 import { isAmong, isNamed, label, type NamedDevice } from './device-text.ts'
 import { enterUserNamespace } from './enter-lab.ts'
 import { complain, EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
-import { sentence } from './sentence.ts'
 
 export interface AskOptions {
   /** Query this user's vnets instead of root's and the caller's. */

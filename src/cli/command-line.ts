@@ -2,6 +2,7 @@
 import { VnetError } from '../base/errno.ts'
 import { describeException } from '../base/exception.ts'
 import { didYouMean, FileError, UsageError } from '../base/usage-error.ts'
+import { sentence } from '../control/client/sentence.ts'
 import { isOtherFile } from './driver-file.ts'
 import { complain, EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Io } from './io.ts'
 import type { LazyCommand } from './lazy-command.ts'
@@ -9,7 +10,6 @@ import { Option } from './option.ts'
 import { commonOptions } from './options.ts'
 import { commandIndex, knownWords, type Parsed, parse, see, UnknownOption } from './parse.ts'
 import { allCommands, commandNamed, printHelp } from './program.ts'
-import { sentence } from './sentence.ts'
 import { packageVersion } from './version.ts'
 
 const VERSION = new Option('-V, --version', 'print the version')

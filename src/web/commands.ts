@@ -2,6 +2,7 @@
 
 import { attempt, VnetError } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
+import { sentence } from '../control/client/sentence.ts'
 import type { ControlClient, FoundDevice } from '../control/index.ts'
 import type { WireResources } from '../netdev/device-wire.ts'
 import { parseWire } from '../wire/parse.ts'
@@ -60,7 +61,7 @@ export async function runCommand(
     await run(client, device, command)
     return { ok: true }
   } catch (error) {
-    if (error instanceof VnetError || error instanceof UsageError) return { ok: false, message: error.message }
+    if (error instanceof VnetError || error instanceof UsageError) return { ok: false, message: sentence(error) }
     throw error
   }
 }

@@ -10,6 +10,7 @@ import { CaptureError } from '../capture/error.ts'
 import { directionOf, dropReasonOf } from '../capture/frame-text.ts'
 import { CaptureReader } from '../capture/reader.ts'
 import type { CaptureRecord } from '../capture/record.ts'
+import { sentence } from '../control/client/sentence.ts'
 import type { CaptureStream } from '../control/index.ts'
 import { type Feed, pack } from './feed.ts'
 import type { DeviceId, FeedMessage, FlightRow, FrameRow } from './feed-types.ts'
@@ -210,7 +211,7 @@ export class FrameSource implements Source {
 
   /** Reports the reason for missing frames to the pages, once. */
   #report(error: Error): void {
-    const text = error.message
+    const text = sentence(error)
     if ((error instanceof VnetError && QUIET.has(error.code)) || text === this.#problem) return
     this.#problem = text
     const problem = pack({ type: 'problem', text })

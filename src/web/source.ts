@@ -3,6 +3,7 @@
  * only while a page shows it.
  */
 import { VnetError } from '../base/errno.ts'
+import { sentence } from '../control/client/sentence.ts'
 import { type Feed, type Packed, pack } from './feed.ts'
 import type { Recent } from './recent.ts'
 
@@ -105,7 +106,7 @@ export class Poll implements Source {
       return message
     } catch (error) {
       if (!(error instanceof VnetError)) throw error
-      const text = error.message
+      const text = sentence(error)
       // Ended vnets are missing in the next `hello`, which also lists the vnets that do not reply.
       if (QUIET.has(error.code) || text === this.#problem) return
       this.#problem = text

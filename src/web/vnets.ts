@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { VnetError } from '../base/errno.ts'
 import { addressesOf } from '../control/client/addresses.ts'
 import { directoriesOf, type FindOptions, type FoundDevice, findVnets } from '../control/client/find.ts'
+import { sentence } from '../control/client/sentence.ts'
 import type { ControlClient, DeviceEvent, DeviceStats, Subscription } from '../control/index.ts'
 import { watchDirectories } from '../control/protocol/directory.ts'
 import { SharedReading } from '../http/shared-reading.ts'
@@ -15,7 +16,7 @@ import { PRESETS } from '../wire/spec/presets.ts'
 import { type Feed, type Packed, pack } from './feed.ts'
 import type { DeviceCounters, DeviceId } from './feed-types.ts'
 import { RECENT_MS, Recent } from './recent.ts'
-import { rowCounters, deviceId, isPeer, vnetRows } from './rows.ts'
+import { deviceId, isPeer, rowCounters, vnetRows } from './rows.ts'
 import { Poll } from './source.ts'
 
 /**
@@ -275,8 +276,9 @@ export class Vnets {
 }
 
 /** Returns the sentence about a vnet that could not list its devices. */
-export function problemOf({ code, syscall, message }: VnetError): string {
-  if (code !== 'ETIMEDOUT') return message
+export function problemOf(error: VnetError): string {
+  const { code, syscall } = error
+  if (code !== 'ETIMEDOUT') return sentence(error)
   const name = syscall.replace(/^.* of (?=vnet )/, '')
   return `${name} did not reply in time: it may be stopped, in a debugger, or in a driver that does not return`
 }

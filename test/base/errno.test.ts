@@ -1,7 +1,19 @@
 import { constants } from 'node:os'
 import { describe, expect, test } from 'vitest'
 import * as errnos from '../../src/base/errno.ts'
-import { EBUSY, EINVAL, errnoName, errnoText, VnetError } from '../../src/base/errno.ts'
+import {
+  EACCES,
+  EBUSY,
+  EEXIST,
+  EINVAL,
+  ENOENT,
+  EPERM,
+  errnoName,
+  errnoText,
+  explain,
+  reasonOf,
+  VnetError,
+} from '../../src/base/errno.ts'
 import { check } from '../../src/linux/errno.ts'
 
 /** Second names of numbers in the table. */
@@ -58,16 +70,26 @@ test.each([
   [ENOENT, 'open nons', 'there is no such namespace', 'nons: there is no such namespace'],
   [EACCES, 'open /a', undefined, '/a: permission denied'],
   [ENOENT, 'exec nmap', undefined, 'nmap: no such file or directory'],
-  [EINVAL, 'RTM_NEWLINK mtu 7 on tap0', 'mtu less than\n device minimum', 'mtu 7 on tap0: mtu less than device minimum'],
+  [
+    EINVAL,
+    'RTM_NEWLINK mtu 7 on tap0',
+    'mtu less than\n device minimum',
+    'mtu 7 on tap0: mtu less than device minimum',
+  ],
   [EEXIST, 'address 192.0.2.1/24', 'eth0 has a route to it', 'address 192.0.2.1/24: eth0 has a route to it'],
   [EINVAL, 'init of mine', 'it must return a list', 'init of mine: EINVAL, invalid argument; it must return a list'],
   [EPERM, 'timerfd_create', undefined, 'timerfd_create: EPERM, operation not permitted'],
-])('error %i of %s is a sentence without the name of the call, unless nothing else is known', (errno, call, advice, text) => {
-  expect(explain(new VnetError(errno, call, advice))).toBe(text)
-})
+])(
+  'error %i of %s is a sentence without the name of the call, unless nothing else is known',
+  (errno, call, advice, text) => {
+    expect(explain(new VnetError(errno, call, advice))).toBe(text)
+  },
+)
 
 test('the reason of a failed call of Node is the text of its number, or its message', () => {
-  expect(reasonOf(Object.assign(new Error('ENOENT: no such file'), { errno: -ENOENT }))).toBe('no such file or directory')
+  expect(reasonOf(Object.assign(new Error('ENOENT: no such file'), { errno: -ENOENT }))).toBe(
+    'no such file or directory',
+  )
   expect([reasonOf(new Error('bad magic')), reasonOf('odd')]).toEqual(['bad magic', 'odd'])
 })
 

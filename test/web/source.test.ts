@@ -161,5 +161,5 @@ test('a vnet that does not reply is named, with a possible reason', () => {
   expect(problemOf(new VnetError(ETIMEDOUT, call, 'it has not replied for 2 s'))).toBe(
     'vnet 4711 (sn0, sn1) did not reply in time: it may be stopped, in a debugger, or in a driver that does not return',
   )
-  expect(problemOf(new VnetError(EIO, call))).toBe('GET_DEVICES of vnet 4711 (sn0, sn1): EIO, input/output error')
+  expect(problemOf(new VnetError(EIO, call))).toBe('vnet 4711 (sn0, sn1): input/output error')
 })

@@ -4,10 +4,10 @@
  */
 
 import { VnetError } from '../../base/errno.ts'
+import { sentence } from '../../control/client/sentence.ts'
 import type { ControlClient, DeviceStats, FoundDevice } from '../../control/index.ts'
 import { cpuTimeOf, statOf } from '../../linux/proc-stat.ts'
 import { hasEnded } from '../ask.ts'
-import { sentence } from '../sentence.ts'
 
 /** A device at one moment. */
 export interface TopDevice {

@@ -1,7 +1,7 @@
 /** Wrong command lines: one line that says what is wrong, and status 2, or 1 if a call failed. */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { EINVAL, ENOENT, EOPNOTSUPP, VnetError } from '../../../src/base/errno.ts'
-import { sentence } from '../../../src/cli/sentence.ts'
+import { sentence } from '../../../src/control/client/sentence.ts'
 import { commands } from '../../../src/control/protocol/family.ts'
 import { FakeVnet } from '../../support/fake-vnet.ts'
 import { fileDirectory } from '../../support/fresh-directory.ts'

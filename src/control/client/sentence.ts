@@ -1,5 +1,5 @@
 /** Failed calls as sentences for people. */
-import { EAGAIN, EPROTO, ETIMEDOUT, errnoText, explain, isErrno, VnetError } from '../base/errno.ts'
+import { EAGAIN, EPROTO, ETIMEDOUT, errnoText, explain, isErrno, VnetError } from '../../base/errno.ts'
 
 /** A request to a vnet, as a sentence of the protocol. */
 const REQUEST = /^(?:ECHO|CUT|PLUG|STEP|INJECT|CAPTURE|TRIGGER|IOCTL|SUBSCRIBE|(?:GET|SET|RESET)_[A-Z]+)(?: of)?(?: |$)/
