@@ -1,14 +1,25 @@
 /** `vnet learn`: lists the exercises of the course, and writes the files of one. */
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { reasonOf } from '../../base/errno.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import type { Exercise } from '../../course/exercise.ts'
-import { courseDirectory, exerciseNamed, stateIn, writeExercise } from '../../course/folder.ts'
+import {
+  courseDirectory,
+  exerciseNamed,
+  stateIn,
+  type Written,
+  writeExercise,
+  writeNew,
+  writePage,
+} from '../../course/folder.ts'
+import { skeletonOf } from '../../course/kernel/skeleton.ts'
+import { TestBed } from '../../testing/test-bed.ts'
 import { alignLeft } from '../align.ts'
+import { loadDriver } from '../driver-file.ts'
 import { loadExercises } from '../exercise-file.ts'
 import { EXIT_OK, type Io } from '../io.ts'
 import { cFileOf } from './check-kernel.ts'
-import { writeModule } from './learn-kernel.ts'
 
 interface LearnOptions {
   readonly json?: boolean
@@ -39,6 +50,21 @@ export async function learn(name: string | undefined, options: LearnOptions, io:
     io.out(`Read ${directory}/README.md, fill in ${directory}/${file}, then: ${check}\n`)
   }
   return EXIT_OK
+}
+
+/** Writes the skeleton of a module in C, and the page, which the learner reads first. */
+async function writeModule(parent: string, exercise: Exercise): Promise<Written[]> {
+  const skeleton = join(exercise.directory, exercise.driver)
+  const driver = await loadDriver(skeleton)
+  const bed = await TestBed.make(driver, {}, {})
+  const path = join(parent, exercise.name, cFileOf(exercise))
+  try {
+    const title = `${Number.parseInt(exercise.name, 10)}. ${exercise.title}`
+    const text = skeletonOf({ title, driver, devices: bed.devices, text: readFileSync(skeleton, 'utf8') })
+    return [writePage(parent, exercise), writeNew(path, text)]
+  } finally {
+    await bed.close()
+  }
 }
 
 /** Throws a UsageError if a file cannot be written. */

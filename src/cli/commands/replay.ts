@@ -9,18 +9,33 @@ import { TimerfdClock } from '../../linux/clock.ts'
 import { loadNative, type Native } from '../../linux/native.ts'
 import { interfaceArg } from '../../netdev/driver.ts'
 import { ETH_DATA_LEN } from '../../netdev/if.ts'
-import { AddressMap } from '../../packet/rewrite.ts'
+import { AddressMap, type AddressMapping } from '../../packet/rewrite.ts'
 import { askInterface, fail } from '../ask.ts'
 import { EXIT_OK, endOf, type Io } from '../io.ts'
 import { ReplayCounts } from '../replay/counts.ts'
 import { Injector } from '../replay/injector.ts'
 import { ReplayInput } from '../replay/input.ts'
-import type { ReplayOptions } from '../replay/options.ts'
 import type { Speed } from '../replay/pace.ts'
 import { Player } from '../replay/player.ts'
 import { progressLine } from '../replay/progress.ts'
+import type { DIRECTIONS } from '../replay/selection.ts'
 import { openSender } from '../replay/sender.ts'
 import type { FrameSink } from '../replay/sink.ts'
+
+interface ReplayOptions {
+  readonly to?: string
+  readonly receive?: string
+  readonly multiplier?: number
+  readonly mbps?: number
+  readonly pps?: number
+  readonly topspeed?: boolean
+  readonly loop?: number
+  readonly limit?: number
+  readonly map?: readonly AddressMapping[]
+  readonly interface?: string
+  readonly direction?: (typeof DIRECTIONS)[number]
+  readonly json?: boolean
+}
 
 /** Milliseconds between two updates of the progress. */
 const PROGRESS_MS = 200

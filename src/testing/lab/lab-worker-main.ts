@@ -161,11 +161,11 @@ function serve(port: MessagePort): void {
     },
     async lan(spec) {
       // Loaded on demand, because most labs have none.
-      const { WorkerLan } = await import('./worker-lan.ts')
+      const { makeLan } = await import('./worker-lan.ts')
       const resources = await withStages(spec)
       const watches = await watching(spec.watches, resources)
       const [lan, recording] = await recorded({ ...spec, segment: spec.name }, async onDevice => {
-        const lan = await WorkerLan.make(net, resources, spec, onDevice, watches)
+        const lan = await makeLan(net, resources, spec, onDevice, watches)
         await platform.settle(lan.ports.flatMap(cable => cable.ports))
         return lan
       })
