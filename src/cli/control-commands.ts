@@ -88,12 +88,8 @@ const commands: readonly LazyCommand[] = [
     args: [new Argument('<ADDRESS>')],
     options: [host(), json(), user()],
     examples: [['vnet metrics 9100', 'at http://127.0.0.1:9100/metrics']],
-    run: async (io, address, options) => {
-      const { parseAddress } = await import('../http/address.ts')
-      const parsed = parseAddress(address)
-      if (parsed === undefined) throw new UsageError(`metrics: '${address}' is not [ADDR:]PORT`)
-      return (await import('./commands/metrics.ts')).metrics(parsed, options, io)
-    },
+    run: async (io, address, options) =>
+      (await import('./commands/metrics.ts')).metrics(await parsed(address, 'metrics'), options, io),
   },
   {
     name: 'web',
@@ -104,23 +100,12 @@ const commands: readonly LazyCommand[] = [
       ['vnet web 8080', 'all running vnets, on 127.0.0.1'],
       ['vnet web 0.0.0.0:8080 --host box sn0', 'sn0, for other machines too'],
     ],
-    run: async (io, address, names, options) => {
-      const { parseAddress } = await import('../http/address.ts')
-      const parsed = parseAddress(address)
-      if (parsed === undefined) throw new UsageError(`web: '${address}' is not [ADDR:]PORT`)
-      return (await import('./commands/web.ts')).web(parsed, names, options, io)
-    },
+    run: async (io, address, names, options) =>
+      (await import('./commands/web.ts')).web(await parsed(address, 'web'), names, options, io),
   },
-  {
-    name: 'reset',
-    description: 'set the statistics of an interface to 0',
-    group: CHANGE,
-    args: [IF()],
-    examples: [['vnet reset sn0', 'count from 0 again']],
-    options: [json()],
-    run: (io, name, options) =>
-      request(io, name, (client, device) => client.resetStats(device.vnet, device), 'reset', options),
-  },
+  change('reset', 'set the statistics of an interface to 0', 'count from 0 again', (client, device) =>
+    client.resetStats(device.vnet, device),
+  ),
   {
     name: 'echo',
     description: 'send text to a vnet and print the reply',
@@ -142,25 +127,15 @@ const commands: readonly LazyCommand[] = [
     examples: [['vnet ioctl sn0 1 --length 28', 'read a struct of 28 bytes']],
     run: async (io, name, n, data, options) => (await queries()).ioctl(name, n, data, options, io),
   },
-  {
-    name: 'cut',
-    description: 'cut the cable of an interface: neither end has a carrier until `plug`',
-    group: CHANGE,
-    args: [IF()],
-    examples: [['vnet cut sn0', 'as if its cable were pulled out']],
-    options: [json()],
-    run: (io, name, options) => request(io, name, (client, device) => client.cut(device.vnet, device), 'cut', options),
-  },
-  {
-    name: 'plug',
-    description: 'plug the cable in again, at both ends',
-    group: CHANGE,
-    args: [IF()],
-    examples: [['vnet plug sn0', 'and plugged in again']],
-    options: [json()],
-    run: (io, name, options) =>
-      request(io, name, (client, device) => client.plug(device.vnet, device), 'plug', options),
-  },
+  change(
+    'cut',
+    'cut the cable of an interface: neither end has a carrier until `plug`',
+    'as if its cable were pulled out',
+    (client, device) => client.cut(device.vnet, device),
+  ),
+  change('plug', 'plug the cable in again, at both ends', 'and plugged in again', (client, device) =>
+    client.plug(device.vnet, device),
+  ),
   {
     name: 'carrier',
     description: 'turn the carrier of one end on or off',
@@ -323,11 +298,27 @@ const commands: readonly LazyCommand[] = [
 /** The commands that need no driver. */
 export const controlCommands: readonly LazyCommand[] = commands.map(each => ({ group: LOOK, ...each }))
 
+/** Returns a command that makes one request about an interface. */
+function change(name: string, description: string, effect: string, make: DeviceRequest): LazyCommand {
+  const examples = [[`vnet ${name} sn0`, effect]] as const
+  const run: LazyCommand['run'] = (io, device, options) => request(io, device, make, name, options)
+  return { name, description, group: CHANGE, args: [IF()], examples, options: [json()], run }
+}
+
+/** Parses the address that a command serves at. Throws a UsageError. */
+async function parsed(text: string, command: string) {
+  const address = (await import('../http/address.ts')).parseAddress(text)
+  if (address === undefined) throw new UsageError(`${command}: '${text}' is not [ADDR:]PORT`)
+  return address
+}
+
+type DeviceRequest = (client: ControlClient, device: FoundDevice) => Promise<void>
+
 /** Makes one request about the interface `name`. Returns the exit status. */
 async function request(
   io: Io,
   name: string,
-  make: (client: ControlClient, device: FoundDevice) => Promise<void>,
+  make: DeviceRequest,
   event: string,
   { json }: { readonly json?: boolean },
 ): Promise<number> {
