@@ -1,5 +1,5 @@
 /** Exceptions as text, with the line of the driver that threw them or called vnet. */
-import { VnetError } from './errno.ts'
+import { explain, VnetError } from './errno.ts'
 import { printableLines } from './printable.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -18,8 +18,8 @@ export function describeException(error: unknown): string {
 
 /** Returns the message of an error that a user may cause, and describes any other exception. */
 export function messageOrDescription(error: unknown): string {
-  const isExpected = error instanceof UsageError || error instanceof VnetError
-  return isExpected ? error.message : describeException(error)
+  if (error instanceof VnetError) return explain(error)
+  return error instanceof UsageError ? error.message : describeException(error)
 }
 
 /**

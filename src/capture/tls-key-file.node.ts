@@ -5,6 +5,7 @@
  */
 import { close, constants, fstat, open, read, statSync } from 'node:fs'
 import { promisify } from 'node:util'
+import { reasonOf } from '../base/errno.ts'
 import { asUsageError, UsageError } from '../base/usage-error.ts'
 
 /** Bytes per read. A longer line is cut. */
@@ -108,5 +109,5 @@ async function bytesAt(fd: number, at: number): Promise<Uint8Array> {
 }
 
 function describe(path: string, error: unknown): string {
-  return `--tls-keys ${path}: ${error instanceof Error ? error.message : error}`
+  return `--tls-keys ${path}: ${reasonOf(error)}`
 }

@@ -4,7 +4,7 @@
  * the network; this file has the parameters.
  */
 
-import { EINVAL, isErrno, VnetError } from '../base/errno.ts'
+import { EINVAL, explain, isErrno, VnetError } from '../base/errno.ts'
 import { FileError, UsageError } from '../base/usage-error.ts'
 import { loadNative, type Native } from '../linux/native.ts'
 import { CAP_SYS_ADMIN } from '../linux/uapi.ts'
@@ -202,7 +202,7 @@ function checkLeases(store: LeaseStore): void {
   try {
     store.load()
   } catch (error) {
-    throw isErrno(error, EINVAL) ? new FileError(error.message) : error
+    throw isErrno(error, EINVAL) ? new FileError(explain(error)) : error
   }
 }
 
@@ -212,6 +212,6 @@ function asConfigError<T>(file: string | undefined, fn: () => T): T {
     return fn()
   } catch (error) {
     if (!(error instanceof VnetError)) throw error
-    throw file === undefined ? new UsageError(error.message) : new FileError(`${file}: ${error.message}`)
+    throw file === undefined ? new UsageError(explain(error)) : new FileError(`${file}: ${explain(error)}`)
   }
 }

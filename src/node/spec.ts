@@ -5,7 +5,6 @@
  */
 import { realpathSync, statSync } from 'node:fs'
 import { join, sep } from 'node:path'
-import { explain, VnetError } from '../base/errno.ts'
 import { messageOrDescription } from '../base/exception.ts'
 import { printable } from '../base/printable.ts'
 import { FileError, UsageError } from '../base/usage-error.ts'
@@ -162,6 +161,5 @@ export function nameIn(filter: string): string | undefined {
 
 /** Returns the message of an error that a stranger may have caused, as one line. */
 export function lineOf(error: unknown): string {
-  const text = error instanceof VnetError ? explain(error) : messageOrDescription(error)
-  return printable(text.split('\n')[0] ?? '')
+  return printable(messageOrDescription(error).split('\n')[0] ?? '')
 }

@@ -148,7 +148,7 @@ describe('SIGHUP', () => {
     expect((await get('http://198.18.0.7/')).stdout).toBe('hello\n')
     rmSync(`${dir}/lan.yaml`)
     vnet.hangUp()
-    await vnet.line(/lan: open .*lan\.yaml: ENOENT/)
+    await vnet.line(/lan: \S*lan\.yaml: no such file or directory/)
     expect((await get('http://198.18.0.7/')).stdout).toBe('hello\n')
     expect((await vnet.stop()).status).toBe(0)
   })

@@ -75,7 +75,7 @@ export class Events {
   readonly #stop: () => void
   #polling = false
 
-  /** `now` is the wall clock, in milliseconds since 1970. `attached`: all devices are attachments. */
+  /** `now` is the wall clock, in ms since 1970. `attached`: all devices are attachments. */
   constructor(net: Net, netnsOf: Subject['netnsOf'], now: () => number, attached?: true) {
     this.#attached = attached
     this.#net = net

@@ -171,7 +171,7 @@ describe('an invalid file', () => {
     [
       'with conflicting hosts',
       'network6: 2001:db8:0:1::/64\nhosts: [{ ip: 198.18.0.7 }, { ip6: "2001:db8:0:1::12:7" }]\n',
-      /^.*\/lan\.yaml: host 02:4c:4e:12:00:07: EEXIST, .*; another host has that hardware address$/,
+      /^.*\/lan\.yaml: host 02:4c:4e:12:00:07: another host has that hardware address$/,
     ],
   ])('a reload of a file %s throws its position, and changes nothing', async (_, text, message) => {
     const lan = await makeLan(NO6 + WEB)

@@ -144,7 +144,7 @@ describe('once ready, every thread has', () => {
     // One below 1024 is reported.
     writeFileSync(config, port(80))
     vnet.hangUp()
-    await vnet.line(/tcp port 80: bind port 80: EACCES, .*CAP_NET_BIND_SERVICE.*: start again$/)
+    await vnet.line(/tcp port 80: bind port 80: permission denied; .*CAP_NET_BIND_SERVICE.*: start again$/)
     expect(await vnet.stop()).toMatchObject({ status: 0 })
   })
 

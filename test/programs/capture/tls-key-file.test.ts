@@ -81,6 +81,6 @@ test('a file that cannot be read is reported once', async () => {
   const below = new TlsKeyFile(inside, text => warnings.push(text))
   writeFileSync(path, '')
   expect([await below.read(), await below.read()]).toEqual([undefined, undefined])
-  expect(warnings).toEqual([expect.stringContaining(`--tls-keys ${inside}: ENOTDIR`)])
+  expect(warnings).toEqual([expect.stringContaining(`--tls-keys ${inside}: not a directory`)])
   expect(() => new TlsKeyFile(inside, () => {})).toThrow(UsageError)
 })

@@ -74,7 +74,7 @@ test('matches may be nested up to 16 deep', () => {
   expect(linesOf(nested(17))[0]).toBe('a match may lie in 15 others')
 })
 
-/** Returns the positions in `text` that an error may point at: its tokens, and just past the last. */
+/** Returns where an error may point in `text`: at its tokens, and just past the last. */
 function positionsIn(text: string): number[] {
   const tokens = text.matchAll(/[()|]|'[^']*'|"[^"]*"|[^\s()|'"]+|['"]/g)
   return [...Array.from(tokens, ({ index }) => index), text.trimEnd().length]
