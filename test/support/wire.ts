@@ -3,6 +3,7 @@
  * moves. After each test the chain is closed, and every packet must be accounted for.
  */
 import { afterEach, expect } from 'vitest'
+import { NSEC_PER_MSEC } from '../../src/base/clock.ts'
 import type { DecisionLog } from '../../src/netdev/device-wire.ts'
 import { OWNER_FREE } from '../../src/skb/error.ts'
 import { FRAME_MAX } from '../../src/skb/pool.ts'
@@ -132,6 +133,16 @@ export class TestWire {
   /** The time, ns. */
   get now(): number {
     return this.clock.now()
+  }
+
+  /** Every packet that left, as `ID@MS`. */
+  get left(): string {
+    return this.received.map(({ id, time }) => `${id}@${time / NSEC_PER_MSEC}`).join(' ')
+  }
+
+  /** The reasons for which the first stage has dropped packets, and how many. */
+  get drops(): Readonly<Record<string, number>> {
+    return this.chain.report()[0].drops
   }
 
   /** Sends `count` packets of 60 bytes, with `every` ns after each. */

@@ -79,7 +79,7 @@ test('a standing queue is brought to the target in the time of the control law, 
   const last = waits.slice(-500)
   // The log includes the millisecond of transmission.
   expect(Math.max(...last)).toBeLessThanOrEqual(6 * MS)
-  expect(wire.chain.report()[0]?.drops).toEqual({ codel: found.length })
+  expect(wire.drops).toEqual({ codel: found.length })
 })
 
 test('a queue that exceeds the target again soon is dropped from at the rate it had', () => {

@@ -4,7 +4,7 @@ import { mtu } from '../../../src/wire/stages/mtu.ts'
 import { buildFrame, type Packet, plain, plain6 } from '../../packet/frames.ts'
 import { naiveChecksum, word } from '../../packet/naive.ts'
 import { ChecksumVerifier } from '../../support/frames.ts'
-import { plainFrame, type TestWire, testWires } from '../../support/wire.ts'
+import { plainFrame, testWires } from '../../support/wire.ts'
 
 const makeWire = testWires()
 
@@ -22,8 +22,6 @@ function frameOf(base: Packet, length: number, tags = 0, padding = 0): Uint8Arra
   return bytes
 }
 
-const drops = (wire: TestWire) => wire.chain.report()[0]?.drops
-
 describe('packets', () => {
   for (const base of [plain, plain6]) {
     const name = base === plain ? 'IPv4' : 'IPv6'
@@ -32,14 +30,14 @@ describe('packets', () => {
       const wire = makeWire([mtu(1000)])
       wire.sendFrame(frameOf(base, 1000))
       wire.sendFrame(frameOf(base, 1001))
-      expect([wire.received.length, drops(wire), wire.replied.length]).toEqual([1, { mtu: 1 }, 0])
+      expect([wire.received.length, wire.drops, wire.replied.length]).toEqual([1, { mtu: 1 }, 0])
     })
 
     test(`${name} packets are measured without tags and padding`, () => {
       const wire = makeWire([mtu(1000)])
       wire.sendFrame(frameOf(base, 1000, 2, 50))
       wire.sendFrame(frameOf(base, 1001, 2))
-      expect([wire.received.length, drops(wire)]).toEqual([1, { mtu: 1 }])
+      expect([wire.received.length, wire.drops]).toEqual([1, { mtu: 1 }])
     })
   }
 
@@ -47,7 +45,7 @@ describe('packets', () => {
     const wire = makeWire([mtu(1000, { icmp: true })])
     wire.sendFrame(plainFrame(1014))
     wire.sendFrame(plainFrame(1015))
-    expect([wire.received.length, drops(wire), wire.replied.length]).toEqual([1, { mtu: 1 }, 0])
+    expect([wire.received.length, wire.drops, wire.replied.length]).toEqual([1, { mtu: 1 }, 0])
   })
 
   test('a change sets a new MTU', () => {
@@ -55,7 +53,7 @@ describe('packets', () => {
     wire.sendFrame(frameOf(plain, 1001))
     wire.chain.set([mtu('1001')])
     wire.sendFrame(frameOf(plain, 1001))
-    expect([wire.received.length, drops(wire)]).toEqual([1, { mtu: 1 }])
+    expect([wire.received.length, wire.drops]).toEqual([1, { mtu: 1 }])
   })
 })
 
@@ -72,7 +70,7 @@ describe('errors', () => {
       expect([...(error?.bytes.slice(12, 16) ?? [])]).toEqual([0x81, 0, 0, 7])
       expect(error?.bytes[h]).toBe(isIpv4 ? 3 : 2)
       expect([...(error?.bytes.slice(h + 6, h + 8) ?? [])]).toEqual(word(1000))
-      expect([wire.received.length, drops(wire)]).toEqual([0, { mtu: 1 }])
+      expect([wire.received.length, wire.drops]).toEqual([0, { mtu: 1 }])
     })
   }
 
@@ -97,7 +95,7 @@ describe('errors', () => {
     expect(wire.replied.length).toBe(50)
     wire.advance(NSEC_PER_SEC / 100)
     for (let i = 0; i < 100; i++) wire.sendFrame(frame)
-    expect([wire.replied.length, drops(wire)]).toEqual([60, { mtu: 200 }])
+    expect([wire.replied.length, wire.drops]).toEqual([60, { mtu: 200 }])
   })
 
   test('errors are logged, and not sent if no memory is left', () => {
@@ -110,7 +108,7 @@ describe('errors', () => {
     ])
     const scarce = makeWire([mtu(100, { icmp: true })], { large: 0, small: 1 })
     scarce.sendFrame(frameOf(plain, 101))
-    expect([scarce.replied.length, drops(scarce)]).toEqual([0, { mtu: 1 }])
+    expect([scarce.replied.length, scarce.drops]).toEqual([0, { mtu: 1 }])
   })
 })
 

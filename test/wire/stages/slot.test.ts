@@ -7,7 +7,6 @@ import { plainFrame, type TestWire, testWires } from '../../support/wire.ts'
 const makeWire = testWires()
 
 const MS = NSEC_PER_MSEC
-const left = (wire: TestWire) => wire.received.map(({ id, time }) => [id, time / MS])
 
 /** The times between slots, under a load that never lets the wire empty. */
 function gaps(wire: TestWire, slots: number): number[] {
@@ -34,12 +33,7 @@ describe('slots', () => {
     wire.advance(2 * MS)
     wire.send()
     wire.advance(10 * MS)
-    expect(left(wire)).toEqual([
-      [1, 5],
-      [2, 5],
-      [3, 5],
-      [4, 10],
-    ])
+    expect(wire.left).toBe('1@5 2@5 3@5 4@10')
   })
 
   test('a packet that comes after idle time acquires a slot of its own', () => {
@@ -48,37 +42,21 @@ describe('slots', () => {
     wire.advance(7 * MS)
     wire.send()
     wire.advance(10 * MS)
-    expect(left(wire)).toEqual([
-      [1, 5],
-      [2, 12],
-    ])
+    expect(wire.left).toBe('1@5 2@12')
   })
 
   test('a slot passes at most the given number of packets', () => {
     const wire = makeWire([slot({ min: '5ms', packets: 2 })])
     wire.send(5)
     wire.advance(20 * MS)
-    expect(left(wire)).toEqual([
-      [1, 5],
-      [2, 5],
-      [3, 10],
-      [4, 10],
-      [5, 15],
-    ])
+    expect(wire.left).toBe('1@5 2@5 3@10 4@10 5@15')
   })
 
   test('a slot passes at most the given number of bytes, but a longer packet leaves alone', () => {
     const wire = makeWire([slot({ min: '5ms', bytes: 150 })])
     for (const length of [60, 60, 60, 100, 300, 60]) wire.sendFrame(plainFrame(length))
     wire.advance(40 * MS)
-    expect(left(wire)).toEqual([
-      [1, 5],
-      [2, 5],
-      [3, 10],
-      [4, 15],
-      [5, 20],
-      [6, 25],
-    ])
+    expect(wire.left).toBe('1@5 2@5 3@10 4@15 5@20 6@25')
   })
 })
 
@@ -117,13 +95,7 @@ describe('limits and changes', () => {
     const wire = makeWire([slot({ min: '5ms', limit: { packets: 2 } })])
     wire.send(3)
     wire.advance(5 * MS)
-    expect([left(wire), wire.chain.report()[0]?.drops]).toEqual([
-      [
-        [1, 5],
-        [2, 5],
-      ],
-      { limit: 1 },
-    ])
+    expect([wire.left, wire.drops]).toEqual(['1@5 2@5', { limit: 1 }])
   })
 
   test('a change keeps waiting packets and the acquired slot', () => {
@@ -131,10 +103,7 @@ describe('limits and changes', () => {
     wire.send(2)
     wire.chain.set([slot({ min: '1ms', packets: 1 })])
     wire.advance(20 * MS)
-    expect(left(wire)).toEqual([
-      [1, 5],
-      [2, 6],
-    ])
+    expect(wire.left).toBe('1@5 2@6')
   })
 
   test('a packet that waits for room counts toward a new limit', () => {
@@ -143,7 +112,7 @@ describe('limits and changes', () => {
     wire.advance(5 * MS)
     wire.chain.set([slot({ min: '5ms', bytes: 100, limit: { packets: 1 } })])
     wire.send()
-    expect(wire.chain.report()[0]?.drops).toEqual({ limit: 1 })
+    expect(wire.drops).toEqual({ limit: 1 })
   })
 
   test('a removed slot passes on its waiting packets', () => {
@@ -151,10 +120,7 @@ describe('limits and changes', () => {
     wire.send(2)
     wire.chain.set([])
     wire.advance(20 * MS)
-    expect(left(wire)).toEqual([
-      [1, 5],
-      [2, 10],
-    ])
+    expect(wire.left).toBe('1@5 2@10')
   })
 })
 

@@ -4,7 +4,7 @@ import { random } from '../../../src/base/random.ts'
 import { codel } from '../../../src/wire/stages/codel.ts'
 import { trace } from '../../../src/wire/stages/trace.ts'
 import { SEED } from '../../support/scale.ts'
-import { plainFrame, type TestWire, testWires } from '../../support/wire.ts'
+import { plainFrame, testWires } from '../../support/wire.ts'
 
 const makeWire = testWires()
 
@@ -14,31 +14,19 @@ const full = plainFrame(1514)
 /** Two of them, with 4 bytes each besides their own, fill an opportunity. */
 const half = plainFrame(762)
 
-const left = (wire: TestWire) => wire.received.map(({ id, time }) => [id, time / MS])
-
 describe('opportunities', () => {
   test('each line delivers 1500 bytes at its millisecond', () => {
     const wire = makeWire([trace('2\n5\n5\n9\n')])
     for (let i = 0; i < 4; i++) wire.sendFrame(full)
     wire.advance(20 * MS)
-    expect(left(wire)).toEqual([
-      [1, 2],
-      [2, 5],
-      [3, 5],
-      [4, 9],
-    ])
+    expect(wire.left).toBe('1@2 2@5 3@5 4@9')
   })
 
   test('several packets leave in one opportunity, as many as it has room for', () => {
     const wire = makeWire([trace([1, 2])])
     for (let i = 0; i < 4; i++) wire.sendFrame(half)
     wire.advance(2 * MS)
-    expect(left(wire)).toEqual([
-      [1, 1],
-      [2, 1],
-      [3, 2],
-      [4, 2],
-    ])
+    expect(wire.left).toBe('1@1 2@1 3@2 4@2')
   })
 
   test('a packet longer than the rest of an opportunity continues in the next one', () => {
@@ -46,12 +34,7 @@ describe('opportunities', () => {
     // 752, 1504, 752 and 3004 bytes: 752 + 752 | 752 + 752 | 1504 | 1500
     for (const frame of [half, full, half, plainFrame(3014)]) wire.sendFrame(frame)
     wire.advance(10 * MS)
-    expect(left(wire)).toEqual([
-      [1, 1],
-      [2, 2],
-      [3, 2],
-      [4, 4],
-    ])
+    expect(wire.left).toBe('1@1 2@2 3@2 4@4')
   })
 
   test('6000 packets of 52 bytes take 224 opportunities, like in mahimahi', () => {
@@ -69,10 +52,7 @@ describe('opportunities', () => {
     wire.advance(1 * MS)
     wire.sendFrame(full)
     wire.advance(5 * MS)
-    expect(left(wire)).toEqual([
-      [1, 1],
-      [2, 2],
-    ])
+    expect(wire.left).toBe('1@1 2@2')
   })
 
   test('opportunities without a packet are lost', () => {
@@ -81,13 +61,7 @@ describe('opportunities', () => {
     wire.advance(2.5 * MS)
     for (let i = 0; i < 4; i++) wire.sendFrame(half)
     wire.advance(10 * MS)
-    expect(left(wire)).toEqual([
-      [1, 1],
-      [2, 3],
-      [3, 3],
-      [4, 10],
-      [5, 10],
-    ])
+    expect(wire.left).toBe('1@1 2@3 3@3 4@10 5@10')
   })
 
   test('VLAN tags do not count, like the rest of the link header', () => {
@@ -96,7 +70,7 @@ describe('opportunities', () => {
     tagged.set([0x81, 0, 0, 7, 8, 0], 12)
     wire.sendFrame(tagged)
     wire.advance(MS)
-    expect(left(wire)).toEqual([[1, 1]])
+    expect(wire.left).toBe('1@1')
   })
 })
 
@@ -106,16 +80,7 @@ describe('rounds', () => {
     for (let i = 0; i < 8; i++) wire.sendFrame(full)
     wire.advance(20 * MS)
     // The opportunity at 0 of the first round came with the first packet, before it.
-    expect(left(wire)).toEqual([
-      [1, 3],
-      [2, 5],
-      [3, 5],
-      [4, 8],
-      [5, 10],
-      [6, 10],
-      [7, 13],
-      [8, 15],
-    ])
+    expect(wire.left).toBe('1@3 2@5 3@5 4@8 5@10 6@10 7@13 8@15')
   })
 
   test('after idle rounds the trace is where it would be', () => {
@@ -125,11 +90,7 @@ describe('rounds', () => {
     wire.sendFrame(full)
     wire.sendFrame(full)
     wire.advance(10 * MS)
-    expect(left(wire)).toEqual([
-      [1, 3],
-      [2, 1005],
-      [3, 1008],
-    ])
+    expect(wire.left).toBe('1@3 2@1005 3@1008')
   })
 
   test('a trace starts with the first packet', () => {
@@ -137,7 +98,7 @@ describe('rounds', () => {
     wire.advance(1234 * MS)
     wire.sendFrame(full)
     wire.advance(10 * MS)
-    expect(left(wire)).toEqual([[1, 1237]])
+    expect(wire.left).toBe('1@1237')
   })
 
   test('with once nothing is delivered after the last line, until the trace is removed', () => {
@@ -146,16 +107,10 @@ describe('rounds', () => {
     wire.advance(100 * MS)
     wire.sendFrame(full)
     wire.advance(100 * MS)
-    expect(left(wire)).toEqual([
-      [1, 1],
-      [2, 2],
-    ])
+    expect(wire.left).toBe('1@1 2@2')
     expect(wire.chain.report()[0]?.held).toBe(2)
     wire.chain.set([])
-    expect(left(wire).slice(2)).toEqual([
-      [3, 200],
-      [4, 200],
-    ])
+    expect(wire.left).toBe('1@1 2@2 3@200 4@200')
   })
 
   test('a removed trace with once continues to its end, and then delivers the rest', () => {
@@ -164,12 +119,7 @@ describe('rounds', () => {
     wire.advance(2 * MS)
     wire.chain.set([])
     wire.advance(100 * MS)
-    expect(left(wire)).toEqual([
-      [1, 1],
-      [2, 5],
-      [3, 5],
-      [4, 5],
-    ])
+    expect(wire.left).toBe('1@1 2@5 3@5 4@5')
   })
 })
 
@@ -198,11 +148,8 @@ describe('queue and changes', () => {
     wire.advance(MS)
     wire.sendFrame(plainFrame(2014))
     wire.advance(10 * MS)
-    expect(left(wire)).toEqual([
-      [1, 2],
-      [2, 3],
-    ])
-    expect(wire.chain.report()[0]?.drops).toEqual({ limit: 3 })
+    expect(wire.left).toBe('1@2 2@3')
+    expect(wire.drops).toEqual({ limit: 3 })
   })
 
   test('head drop and CoDel work on a trace too', () => {
@@ -210,16 +157,13 @@ describe('queue and changes', () => {
     const wire = makeWire([head])
     for (let i = 0; i < 4; i++) wire.sendFrame(full)
     wire.advance(10 * MS)
-    expect(left(wire)).toEqual([
-      [3, 1],
-      [4, 2],
-    ])
+    expect(wire.left).toBe('3@1 4@2')
     const other = makeWire([delayed])
     for (let i = 0; i < 1000; i++) {
       other.sendFrame(full)
       other.advance(MS / 2)
     }
-    expect(other.chain.report()[0]?.drops.codel).toBeGreaterThan(5)
+    expect(other.drops.codel).toBeGreaterThan(5)
     other.advance(NSEC_PER_SEC)
   })
 
@@ -230,10 +174,7 @@ describe('queue and changes', () => {
     wire.advance(3 * MS)
     wire.chain.set([trace([1, 2])])
     wire.advance(20 * MS)
-    expect(left(wire)).toEqual([
-      [1, 4],
-      [2, 5],
-    ])
+    expect(wire.left).toBe('1@4 2@5')
   })
 
   test('a change of the limit alone leaves the trace where it is', () => {
@@ -244,10 +185,7 @@ describe('queue and changes', () => {
     wire.chain.set([trace([10, 11], { limit: { packets: 2 } })])
     wire.sendFrame(full)
     wire.advance(20 * MS)
-    expect(left(wire)).toEqual([
-      [1, 10],
-      [2, 11],
-    ])
+    expect(wire.left).toBe('1@10 2@11')
   })
 })
 
