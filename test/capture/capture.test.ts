@@ -17,9 +17,10 @@ import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-b
 import type { MemoryPort } from '../../src/testing/memory-port.ts'
 import { buildFrame, plain, plain6 } from '../packet/frames.ts'
 import { recordsIn } from '../support/capture-records.ts'
-import { addDevice, addDriver, type MemoryNet, memoryNets } from '../support/memory-net.ts'
+import { addDevice, addDriver, freshNet, type MemoryNet, memoryNets } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
+const memory = freshNet()
 const START = { seconds: 1_700_000_000, nanoseconds: 999_999_000 }
 const ID = 2 ** 40
 
@@ -112,10 +113,7 @@ describe('a capture of a cable', () => {
     memory.clock.advance(1_000_000)
     send(portA, frame(1))
     memory.clock.advance(50_000_000)
-    expect(read().map(({ side, ns }) => [side, ns])).toEqual([
-      [0, 1_000_000],
-      [3, 11_000_000],
-    ])
+    expect(read().map(({ side, ns }) => `${side} ${ns}`)).toEqual(['0 1000000', '3 11000000'])
   })
 
   test('a capture records a frame that the wire drops once more, with the stage, the seed and the packet', async () => {
@@ -180,11 +178,7 @@ describe('a capture of a cable', () => {
     const { memory, portA } = await cable({ wire: 'duplicate 100%' })
     const { read } = captureOf(memory)
     send(portA, frame(1))
-    expect(read().map(({ side, id }) => [side, id])).toEqual([
-      [0, 1],
-      [3, 1],
-      [3, 1],
-    ])
+    expect(read().map(({ side, id }) => `${side} ${id}`)).toEqual(['0 1', '3 1', '3 1'])
   })
 
   test('a capture records a frame that its wire never carried as sent and as dropped, with the reason', async () => {
@@ -238,21 +232,14 @@ describe('a capture', () => {
   })
 
   test('a capture numbers the frames of a device without a wire, and recognises them when they come back', async () => {
-    const memory = makeNet()
     const { dev, port } = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) })
     const { read } = captureOf(memory)
     send(port, frame(1), frame(2))
-    expect(read().map(({ side, id }) => [side, id])).toEqual([
-      [0, 1],
-      [0, 2],
-      [1, 1],
-      [1, 2],
-    ])
+    expect(read().map(({ side, id }) => `${side} ${id}`)).toEqual(['0 1', '0 2', '1 1', '1 2'])
     expect(dev.frameProbe).toBeUndefined()
   })
 
   test('a capture records a drop of a received frame on the receive side', async () => {
-    const memory = makeNet()
     const ndoStartXmit = (skb: SkBuff, dev: NetDevice) => netifRxDrop(skb, dev, SKB_DROP_REASON_RX_CRC)
     const { port } = await addDevice(memory, { ndoStartXmit })
     const { read } = captureOf(memory)
@@ -344,7 +331,6 @@ describe('a capture', () => {
   })
 
   test('a capture watches devices that are registered later, and none after its end', async () => {
-    const memory = makeNet()
     const { capture, read } = captureOf(memory)
     const { dev, port } = await addDevice(memory)
     send(port, frame(1))
@@ -375,7 +361,6 @@ describe('a capture', () => {
   })
 
   test('a capture does not watch devices that are registered after its end', async () => {
-    const memory = makeNet()
     const looked: string[] = []
     const { file } = captureOf(memory, {}, dev => looked.push(dev.name) > 0)
     const { dev } = await addDevice(memory)
@@ -390,10 +375,7 @@ describe('a capture', () => {
     send(portA, frame(1))
     expect(one.read().map(({ side }) => side)).toEqual([0])
     memory.clock.advance(20_000_000)
-    expect(other.read().map(({ side, id }) => [side, id])).toEqual([
-      [0, 1],
-      [3, 1],
-    ])
+    expect(other.read().map(({ side, id }) => `${side} ${id}`)).toEqual(['0 1', '3 1'])
     memory.net.flush()
     expect([portB.received.length, a.frameProbe, b.frameProbe]).toEqual([1, undefined, undefined])
   })
@@ -428,7 +410,6 @@ describe('what a driver receives without a wire', () => {
   })
 
   test('a frame from a wire without a device has an id of its own, distinct from sent frames', async () => {
-    const memory = makeNet()
     const wire = { close() {} } as unknown as DeviceWire
     const { dev } = await addDevice(memory, { ndoGetWires: () => [wire] })
     const { read } = captureOf(memory)
@@ -449,11 +430,7 @@ describe('what a driver receives without a wire', () => {
     skb.dev = b as NetDevice
     netifRx(skb)
     memory.net.flush()
-    expect(read().map(({ side, ns }) => [side, ns])).toEqual([
-      [0, 0],
-      [3, 10_000_000],
-      [3, 50_000_000],
-    ])
+    expect(read().map(({ side, ns }) => `${side} ${ns}`)).toEqual(['0 0', '3 10000000', '3 50000000'])
   })
 
   test('a frame has the reason of its own drop after a wire dropped another', async () => {

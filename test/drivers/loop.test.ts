@@ -11,19 +11,15 @@ import {
 import type { NetDevice } from '../../src/netdev/net-device.ts'
 import { devClose } from '../../src/netdev/netif.ts'
 import { linkStats64 } from '../../src/netdev/stats.ts'
-import {
-  SKB_DROP_REASON_DEV_STOPPED,
-  SKB_DROP_REASON_FULL_RING,
-  SKB_DROP_REASON_NEIGH,
-  SKB_DROP_REASON_UNHANDLED_PROTO,
-} from '../../src/skb/drop-reason.ts'
+import * as reasons from '../../src/skb/drop-reason.ts'
 import type { Ring } from '../../src/skb/ring.ts'
 import { CHECKSUM_PARTIAL, type SkBuff } from '../../src/skb/sk-buff.ts'
 import type { MemoryPort } from '../../src/testing/memory-port.ts'
 import { address, buildFrame, plain, plain6 } from '../packet/frames.ts'
-import { addDriver, memoryNets, numbered, padded } from '../support/memory-net.ts'
+import { addDriver, freshNet, memoryNets, numbered, padded, sendAll } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
+const memory = freshNet()
 const off = { ipv6: false }
 
 const far = { source: address('198.18.1.1'), destination: address('198.18.1.2') }
@@ -44,7 +40,7 @@ function flowFrame(number: number, to: Uint8Array, flow = 1) {
 
 describe('the loop driver', () => {
   test('loop makes one interface with four transmit and two receive queues, and two addresses', async () => {
-    const { devices, ports, specs } = await addDriver(makeNet(), driver, off)
+    const { devices, ports, specs } = await addDriver(memory, driver, off)
     const [dev] = devices
     expect(dev).toMatchObject({
       name: 'vnet0',
@@ -58,7 +54,6 @@ describe('the loop driver', () => {
   })
 
   test('loop makes the requested queues, name, namespace and IPv6 addresses', async () => {
-    const memory = makeNet()
     const one = await addDriver(memory, driver, { ipv6: true }, { txqs: 1, args: ['far/lo9'] })
     expect(one.devices[0]).toMatchObject({ name: 'lo9', numTxQueues: 1, numRxQueues: 1 })
     expect(one.specs[0]).toMatchObject({
@@ -71,7 +66,7 @@ describe('the loop driver', () => {
   })
 
   test('a frame from transmit queue q goes through receive ring q % rxqs', async () => {
-    const { devices, ports } = await addDriver(makeNet(), driver, off)
+    const { devices, ports } = await addDriver(memory, driver, off)
     const { rxRings } = (devices[0] as NetDevice).priv as { rxRings: Ring[] }
     const taken: number[][] = rxRings.map(() => [])
     for (const [r, ring] of rxRings.entries()) {
@@ -87,7 +82,7 @@ describe('the loop driver', () => {
   })
 
   test('loop returns frames flipped, addressed to itself, on the queue they came from, in order', async () => {
-    const { devices, ports } = await addDriver(makeNet(), driver, off)
+    const { devices, ports } = await addDriver(memory, driver, off)
     const [port] = ports
     const to = devices[0]?.devAddr as Uint8Array
     for (let number = 0; number < 40; number++)
@@ -101,7 +96,7 @@ describe('the loop driver', () => {
   })
 
   test('loop counts frames from queue q on receive ring q % 2', async () => {
-    const { devices, ports } = await addDriver(makeNet(), driver, off)
+    const { devices, ports } = await addDriver(memory, driver, off)
     const to = devices[0]?.devAddr as Uint8Array
     const counts = [1, 2, 3, 5]
     for (const [queue, n] of counts.entries()) {
@@ -114,7 +109,7 @@ describe('the loop driver', () => {
   })
 
   test('loop keeps a partial checksum partial', async () => {
-    const { devices, ports } = await addDriver(makeNet(), driver, off)
+    const { devices, ports } = await addDriver(memory, driver, off)
     const packet = { ...plain, checksum: 'partial' as const }
     const sent = buildFrame({ packet, tags: [], padding: [] })
     ports[0]?.transmit(sent, 0, { ipSummed: CHECKSUM_PARTIAL, csumStart: 34, csumOffset: 6 })
@@ -127,9 +122,8 @@ describe('the loop driver', () => {
   })
 
   test('loop flips IPv6 too', async () => {
-    const { devices, ports } = await addDriver(makeNet(), driver, off)
-    ports[0]?.transmit(buildFrame({ packet: plain6, tags: [], padding: [] }))
-    ports[0]?.drain()
+    const { devices, ports } = await addDriver(memory, driver, off)
+    sendAll(ports[0]!, buildFrame({ packet: plain6, tags: [], padding: [] }))
     const flipped = { source: address('2001:db8:0:1:0:0:0:1'), destination: address('2001:db8:0:1:0:0:0:2') }
     const expected = buildFrame({ packet: { ...plain6, ...flipped }, tags: [], padding: [] })
     expected.set(devices[0]?.devAddr as Uint8Array)
@@ -137,18 +131,21 @@ describe('the loop driver', () => {
   })
 
   test('loop drops frames that it cannot translate, with a reason', async () => {
-    const { devices, ports } = await addDriver(makeNet(), driver, off)
+    const { devices, ports } = await addDriver(memory, driver, off)
     const [other, arp] = numbered(2) as [Uint8Array, Uint8Array]
     arp.set([8, 6, 0, 1, 8, 0, 6, 4, 0, 1], 12)
     ports[0]?.transmit(other)
-    ports[0]?.transmit(arp)
-    ports[0]?.drain()
+    sendAll(ports[0]!, arp)
     const { tx } = devices[0]?.counters.drops() ?? { tx: [] }
-    expect([tx[SKB_DROP_REASON_UNHANDLED_PROTO], tx[SKB_DROP_REASON_NEIGH], ports[0]?.received]).toEqual([1, 1, []])
+    expect([
+      tx[reasons.SKB_DROP_REASON_UNHANDLED_PROTO],
+      tx[reasons.SKB_DROP_REASON_NEIGH],
+      ports[0]?.received,
+    ]).toEqual([1, 1, []])
   })
 
   test('loop stops its queues while it is down', async () => {
-    const { devices } = await addDriver(makeNet(), driver, off)
+    const { devices } = await addDriver(memory, driver, off)
     const stopped = () => devices[0]?.tx.map(txq => txq.stopped)
     expect(stopped()).toEqual([false, false, false, false])
     await devClose(devices[0] as (typeof devices)[0])
@@ -156,7 +153,7 @@ describe('the loop driver', () => {
   })
 
   test('loop shows a speed, and with --arp has ARP', async () => {
-    const { devices, ports } = await addDriver(makeNet(), driver, { arp: true })
+    const { devices, ports } = await addDriver(memory, driver, { arp: true })
     expect([(devices[0]?.flags ?? 0) & IFF_NOARP, ports[0]?.linkKsettings]).toEqual([
       0,
       { speed: 10_000, duplex: 'full' },
@@ -164,14 +161,13 @@ describe('the loop driver', () => {
   })
 
   test('loop pads short frames with zeros after they were counted', async () => {
-    const { devices, ports } = await addDriver(makeNet(), driver, off)
+    const { devices, ports } = await addDriver(memory, driver, off)
     const [dev] = devices as [NetDevice]
     const { sent, expected } = flowFrame(1, dev.devAddr)
     // The former contents of the slot are not visible.
     const long = buildFrame({ packet: { ...plain, payload: new Array<number>(100).fill(0xaa) }, tags: [], padding: [] })
     ports[0]?.transmit(long)
-    ports[0]?.transmit(sent)
-    ports[0]?.drain()
+    sendAll(ports[0]!, sent)
     expect(ports[0]?.received.map(({ bytes }) => bytes.length)).toEqual([long.length, 60])
     expect(ports[0]?.received[1]?.bytes).toEqual(expected)
     const { txBytes, rxBytes } = linkStats64(dev.getStats64())
@@ -179,7 +175,6 @@ describe('the loop driver', () => {
   })
 
   test('loop drops frames for a full receive ring of --ring-size', async () => {
-    const memory = makeNet()
     const { devices, ports } = await addDriver(memory, driver, { ringSize: 8 }, { txqs: 2, rxqs: 2 })
     const [dev] = devices as [NetDevice]
     const { rxRings } = dev.priv as { rxRings: Ring[] }
@@ -194,10 +189,10 @@ describe('the loop driver', () => {
     }
     ports[0]?.transmit(flowFrame(1, dev.devAddr).sent, 0)
     ports[0]?.drain()
-    expect(dev.counters.drops().tx[SKB_DROP_REASON_FULL_RING]).toBe(1)
+    expect(dev.counters.drops().tx[reasons.SKB_DROP_REASON_FULL_RING]).toBe(1)
     expect(memory.conserved()).toMatchObject({ held: 8 })
     await devClose(dev)
-    expect(dev.counters.drops().tx[SKB_DROP_REASON_DEV_STOPPED]).toBe(8)
+    expect(dev.counters.drops().tx[reasons.SKB_DROP_REASON_DEV_STOPPED]).toBe(8)
   })
 
   test('loop logs lines about a frame on its transmit queue and on its receive ring', async () => {
@@ -221,19 +216,16 @@ describe('the loop driver', () => {
     const memory = makeNet({ msgEnable })
     const { ports } = await addDriver(memory, driver, off)
     memory.lines.length = 0
-    ports[0]?.transmit(flowFrame(1, new Uint8Array(6)).sent)
-    ports[0]?.drain()
+    sendAll(ports[0]!, flowFrame(1, new Uint8Array(6)).sent)
     expect(memory.lines).toEqual(lines.map(line => `vnet0: ${line}`))
   })
 
   test('hosts of the far network have the device’s current address with the last bit flipped', async () => {
-    const memory = makeNet()
     const { devices, ports } = await addDriver(memory, driver, { arp: true })
     const [dev] = devices as [NetDevice]
     const port = ports[0] as MemoryPort
     const ask = () => {
-      port.transmit(arpRequest([...dev.devAddr], address('198.18.0.1'), address('198.18.0.2')))
-      port.drain()
+      sendAll(port, arpRequest([...dev.devAddr], address('198.18.0.1'), address('198.18.0.2')))
       return [...(port.received.pop()?.bytes ?? [])].slice(22, 28)
     }
     await port.apply({ addresses: ['198.18.0.1/24', '198.18.1.2/24'] })

@@ -10,7 +10,7 @@ import { DHCPACK, DHCPDISCOVER, DHCPOFFER, DHCPREQUEST, DHO_HOST_NAME, parse } f
 import type { Frame } from '../../src/testing/memory-port.ts'
 import { address } from '../packet/frames.ts'
 import { ip, octetsOfMessage } from '../support/dhcp.ts'
-import { memoryNets } from '../support/memory-net.ts'
+import { freshNet } from '../support/memory-net.ts'
 import { type BackboneNet, backbones, setupOf } from './backbone-net.ts'
 import { textOf } from './lan-net.ts'
 import {
@@ -29,7 +29,7 @@ import {
 } from './packets.ts'
 import { naiveReply, query } from './services/dns-message.ts'
 
-const makeNet = memoryNets()
+const memory = freshNet()
 const addBackbone = backbones()
 
 const NOBODY: End = { mac: CLIENT_MAC, ip: [0, 0, 0, 0] }
@@ -91,7 +91,7 @@ function refusedBy({ backbone }: BackboneNet): number | undefined {
 
 describe('the gateway', () => {
   test('the gateway leases an address with router, resolver and domain, and its DNS resolves the name of the client', async () => {
-    const net = await addBackbone(makeNet(), setupOf('dns: { domain: example.lan }'))
+    const net = await addBackbone(memory, setupOf('dns: { domain: example.lan }'))
     const ack = dhcp(net, DHCPDISCOVER)
     const option = (code: number) => [...(ack?.message?.options.get(code) ?? [])]
     expect([option(3), option(6)]).toEqual([GATEWAY.ip, GATEWAY.ip])
@@ -104,11 +104,11 @@ describe('the gateway', () => {
 
   test('the gateway does not offer the address of a host', async () => {
     const setup = setupOf('dhcp: { pool: 198.18.0.100-198.18.0.101 }', { hosts: [host({ ip: '198.18.0.100' })] })
-    expect(lease(await addBackbone(makeNet(), setup), 'box')).toBe('198.18.0.101')
+    expect(lease(await addBackbone(memory, setup), 'box')).toBe('198.18.0.101')
   })
 
   test('the gateway probes an address by ARP before an offer, and offers another if a neighbour replies', async () => {
-    const net = await addBackbone(makeNet(), setupOf())
+    const net = await addBackbone(memory, setupOf())
     const discover = octetsOfMessage(DHCPDISCOVER, Uint8Array.from(CLIENT_MAC))
     const requests = net.ask(udp(EVERYBODY, 67, [...discover], { from: NOBODY, sourcePort: 68 })).filter(isArp)
     const target = [0, 0, 0, 0, 0, 0, 198, 18, 0, 100]
@@ -127,7 +127,6 @@ describe('the gateway', () => {
   })
 
   test('the gateway offers an address if its former client sends no ARP reply', async () => {
-    const memory = makeNet()
     const net = await addBackbone(memory, setupOf('dhcp: { pool: 198.18.0.100-198.18.0.100, leaseTime: 60 }'))
     const had = [198, 18, 0, 100]
     expect(lease(net, 'box')).toBe('198.18.0.100')
@@ -144,7 +143,7 @@ describe('the gateway', () => {
     const yaml =
       'hosts: [{ name: web, ip: 198.18.0.7, ip6: "2001:db8:0:1::7" }, { name: n%d, ip: 198.18.0.8, count: 2 }]'
     const setup = setupOf(yaml, { hosts: [host({ name: 'mine', ip: '198.18.0.20' })], count: 1 })
-    const net = await addBackbone(makeNet(), setup)
+    const net = await addBackbone(memory, setup)
     const found = ['web.lan', 'n2.lan', 'mine.lan', 'host1.lan', 'gateway.lan'].map(name => lookUp(net, name))
     expect(found.flat()).toEqual(['198.18.0.7', '198.18.0.9', '198.18.0.20', '198.18.0.2', '198.18.0.1'])
     expect(lookUp(net, 'web.lan', 28)).toEqual(['2001:db8:0:1::7'])
@@ -152,7 +151,7 @@ describe('the gateway', () => {
   })
 
   test('the gateway replies to a valid router solicitation from its link-local address', async () => {
-    const net = await addBackbone(makeNet(), setupOf('ra: { mtu: 1400 }'))
+    const net = await addBackbone(memory, setupOf('ra: { mtu: 1400 }'))
     expect(net.wait(2 * NSEC_PER_SEC).filter(isAdvert)).toEqual([])
     net.ask(solicitation(254))
     expect(net.wait(5 * NSEC_PER_SEC).filter(isAdvert)).toEqual([])
@@ -169,7 +168,7 @@ describe('the gateway', () => {
   })
 
   test('the gateway replies to stateless DHCPv6', async () => {
-    const { ask } = await addBackbone(makeNet(), setupOf())
+    const { ask } = await addBackbone(memory, setupOf())
     const group: End = { mac: [0x33, 0x33, 0, 1, 0, 2], ip: address('ff02:0:0:0:0:0:1:2') }
     const [answer] = ask(udp(group, 547, [11, 1, 2, 3, 0, 8, 0, 2, 0, 0], { from: SELF, sourcePort: 546 })).map(
       datagram,
@@ -180,7 +179,6 @@ describe('the gateway', () => {
   })
 
   test('the gateway serves 20 of the DHCP requests that flood it, counts the rest, and serves other clients', async () => {
-    const memory = makeNet()
     const net = await addBackbone(memory, setupOf('dns: false'))
     const had = lease(net, 'box')
     const renewal = octetsOfMessage(DHCPREQUEST, Uint8Array.from(CLIENT_MAC), { ciaddr: ip(had) })
@@ -197,7 +195,7 @@ describe('the gateway', () => {
   })
 
   test('the gateway resolves 2,000 of the names that flood it, counts the rest, and serves other clients', async () => {
-    const net = await addBackbone(makeNet(), setupOf())
+    const net = await addBackbone(memory, setupOf())
     const question = udp(GATEWAY, 53, [...query('router', 1)])
     const replies = [...Array(3000)].flatMap(() => net.ask(question))
     expect(replies).toHaveLength(2000)
@@ -209,7 +207,7 @@ describe('the gateway', () => {
   })
 
   test('the gateway resolves over TCP for a client when floods over UDP and of a similar address wait', async () => {
-    const net = await addBackbone(makeNet(), setupOf())
+    const net = await addBackbone(memory, setupOf())
     const { hosts, gateway } = net.backbone.population
     const serve = hosts.kind(gateway.index).tcp.get(53) as TcpHandler
     const connect = (remoteAddress: string) => {
@@ -240,7 +238,6 @@ describe('the gateway', () => {
   })
 
   test('5,000 router solicitations cause a hundred log lines and one advertisement', async () => {
-    const memory = makeNet()
     const net = await addBackbone(memory, setupOf())
     net.wait(3 * NSEC_PER_SEC)
     for (let n = 0; n < 5000; n++) net.ask(solicitation(255, [2, 0, 0, 1, n >> 8, n & 255]))
@@ -252,7 +249,7 @@ describe('the gateway', () => {
   })
 
   test('the gateway offers no service that is turned off', async () => {
-    const net = await addBackbone(makeNet(), setupOf('dhcp: false\ndns: false\nra: false'))
+    const net = await addBackbone(memory, setupOf('dhcp: false\ndns: false\nra: false'))
     expect(dhcp(net, DHCPDISCOVER)).toBeUndefined()
     expect(lookUp(net, 'gateway.lan')).toBe(-1)
     net.ask(solicitation())
@@ -262,7 +259,7 @@ describe('the gateway', () => {
   })
 
   test('the gateway works without IPv6', async () => {
-    const net = await addBackbone(makeNet(), setupOf('network6: false', { count: 2 }))
+    const net = await addBackbone(memory, setupOf('network6: false', { count: 2 }))
     expect(net.ask(ping({ ...GATEWAY, ip: GATEWAY.ip.with(3, 2), mac: GATEWAY.mac.with(5, 2) }))).toHaveLength(1)
     expect(net.ask(solicitation())).toEqual([])
     expect(lease(net, 'box')).toBe('198.18.0.100')
@@ -271,7 +268,6 @@ describe('the gateway', () => {
 })
 
 test('without the right to create a namespace everything but TCP works, and one warning says so', async () => {
-  const memory = makeNet()
   const { ask } = await addBackbone(memory, setupOf('', { count: 1 }))
   expect(memory.lines.filter(line => /TCP/.test(line))).toEqual([
     expect.stringMatching(/^no TCP on the hosts: unshare\(CLONE_NEWNET\): EPERM/),
@@ -286,7 +282,7 @@ describe('a reload', () => {
   const web = (octet: number): End => ({ mac: GATEWAY.mac.with(5, octet), ip: GATEWAY.ip.with(3, octet) })
 
   test('a reload adds and removes hosts, and keeps ports and neighbours', async () => {
-    const net = await addBackbone(makeNet(), setupOf(old))
+    const net = await addBackbone(memory, setupOf(old))
     net.ask(whoHas(web(7)))
     const before = net.backbone.population.hosts
     before.neighbours6.learn(Uint8Array.from(CLIENT6.ip), 0, Uint8Array.from(CLIENT6.mac), 0)
@@ -302,7 +298,7 @@ describe('a reload', () => {
   })
 
   test('a reload keeps leases, even through a configuration without DHCP', async () => {
-    const net = await addBackbone(makeNet(), setupOf())
+    const net = await addBackbone(memory, setupOf())
     lease(net, 'box')
     net.backbone.reload(setupOf('dns: { domain: other }'))
     expect([lookUp(net, 'box.other'), net.backbone.dhcp?.leases().length]).toEqual([['198.18.0.100'], 1])
@@ -313,7 +309,7 @@ describe('a reload', () => {
   })
 
   test('a reload with an invalid setup throws and changes nothing', async () => {
-    const net = await addBackbone(makeNet(), setupOf(`dhcp: false\n${old}`))
+    const net = await addBackbone(memory, setupOf(`dhcp: false\n${old}`))
     const { population } = net.backbone
     const clash = setupOf(old, { hosts: [host({ ip: '198.18.0.7' })] })
     expect(() => net.backbone.reload(clash)).toThrow(/EEXIST/)
@@ -326,7 +322,7 @@ describe('a reload', () => {
   })
 
   test('a reload advertises the new values, and the end of a router only if it has ended', async () => {
-    const net = await addBackbone(makeNet(), setupOf())
+    const net = await addBackbone(memory, setupOf())
     net.wait(60 * NSEC_PER_SEC)
     const adverts = (yaml: string) => {
       net.backbone.reload(setupOf(yaml))
@@ -347,7 +343,7 @@ describe('a reload', () => {
 
   test('a reload calls the function that `start` returned, and then `start` again; so does the end', async () => {
     const calls: unknown[] = []
-    const net = await addBackbone(makeNet(), setupOf(old), ({ hosts, gateway, segment, net }) => {
+    const net = await addBackbone(memory, setupOf(old), ({ hosts, gateway, segment, net }) => {
       const web = hosts.byName('web')
       calls.push([
         web?.ip.map(formatAddress).join(),

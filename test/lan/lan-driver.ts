@@ -13,7 +13,7 @@ import type { SegmentEntry, SegmentEntryKind } from '../../src/lan/switch/segmen
 import type { Native } from '../../src/linux/native.ts'
 import { unregisterNetdev } from '../../src/netdev/register.ts'
 import type { Frame, MemoryPort } from '../../src/testing/memory-port.ts'
-import { addDriver, type MemoryNet, type MemoryNetOptions } from '../support/memory-net.ts'
+import { addDriver, type MemoryNet, type MemoryNetOptions, sendAll } from '../support/memory-net.ts'
 
 /** An addon with which no network namespace can be created. */
 export const powerless = { createNetns: () => -EPERM } as Partial<Native> as Native
@@ -81,13 +81,11 @@ export function lanDrivers(
       write: text => writeFileSync(file, text),
       ask: frame =>
         got(() => {
-          port.transmit(frame)
-          port.drain()
+          sendAll(port, frame)
         }),
       async askLater(frame) {
         const before = port.received.length
-        port.transmit(frame)
-        port.drain()
+        sendAll(port, frame)
         await vi.waitFor(() => {
           memory.net.flush()
           if (port.received.length === before) throw new Error('no answer yet')

@@ -12,9 +12,10 @@ import type { NetDeviceOps } from '../../src/netdev/ops.ts'
 import { registerNetdev } from '../../src/netdev/register.ts'
 import { SKB_DROP_REASON_DRIVER_EXCEPTION } from '../../src/skb/drop-reason.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
-import { addDevice, makeDevice, memoryNets, numbered, turn } from '../support/memory-net.ts'
+import { addDevice, freshNet, makeDevice, memoryNets, numbered, sendAll, turn } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
+const memory = freshNet()
 
 const rejects = (async () => {
   throw new Error('too late')
@@ -35,13 +36,11 @@ describe('an async operation', () => {
       'ndoStartXmit',
       async (memory, ops) => {
         const { port } = await addDevice(memory, ops)
-        for (const bytes of numbered(1)) port.transmit(bytes)
-        port.drain()
+        sendAll(port, ...numbered(1))
       },
     ],
   ]
   test.each(ops)('an async %s is logged as a mistake, and its error too when it comes', async (name, act) => {
-    const memory = makeNet()
     await act(memory, { [name]: rejects })
     await turn()
     expect(memory.lines.filter(line => line.includes(`${name}`))).toEqual([
@@ -54,17 +53,14 @@ describe('an async operation', () => {
 test.each<[unknown]>([[5n], [1], [-1], ['no'], [Number.NaN]])(
   'a frame for which ndoStartXmit returns %o, and which it did not hand on, is dropped and logged',
   async answer => {
-    const memory = makeNet()
     const { dev, port } = await addDevice(memory, { ndoStartXmit: () => answer as number })
-    for (const bytes of numbered(3)) port.transmit(bytes)
-    port.drain()
+    sendAll(port, ...numbered(3))
     expect(dev.counters.drops().tx[SKB_DROP_REASON_DRIVER_EXCEPTION]).toBe(3)
     expect(memory.lines.at(-1)).toContain(`returned ${String(answer)}, not NETDEV_TX_OK or NETDEV_TX_BUSY`)
   },
 )
 
 test.each([-1.5, -1e9, -4096])('an errno of %d, which does not exist, becomes EIO', async answer => {
-  const memory = makeNet()
   await expect(registerNetdev(makeDevice({ ndoInit: () => answer }), memory.net)).rejects.toThrow('EIO')
 })
 
@@ -73,7 +69,6 @@ describe('a result that means nothing', () => {
     ['a promise', rejects],
     ['undefined', () => undefined as unknown as number],
   ])('an interrupt handler that returns %s is logged, and counts as spurious', async (_, handler) => {
-    const memory = makeNet()
     const { dev } = await addDevice(memory)
     const irq = new Irq(dev)
     irq.request(handler)
@@ -87,7 +82,6 @@ describe('a result that means nothing', () => {
     ['NaN', () => Number.NaN],
     ['undefined', () => undefined as unknown as number],
   ])('a poll that returns %s is logged, and can be scheduled again', async (_, poll) => {
-    const memory = makeNet()
     const { dev } = await addDevice(memory)
     const napi = new Napi(dev, poll)
     napi.enable()
@@ -101,7 +95,6 @@ describe('a result that means nothing', () => {
 
 describe('an alarm', () => {
   test('an alarm that throws is logged in one line, and rings again when armed again', async () => {
-    const memory = makeNet()
     let rung = 0
     const alarm = memory.net.clock.alarm(() => {
       rung++
@@ -118,7 +111,6 @@ describe('an alarm', () => {
   })
 
   test('the error of an async alarm is logged', async () => {
-    const memory = makeNet()
     memory.net.clock.alarm(rejects).at(1)
     memory.clock.advance(NSEC_PER_SEC)
     await turn()
@@ -149,8 +141,7 @@ test('a driver that keeps every frame causes one warning that no slot is free', 
   await registerNetdev(dev, memory.net)
   await devOpen(dev)
   const port = memory.platform.port(dev.name)
-  for (const bytes of numbered(9)) port.transmit(bytes)
-  port.drain()
+  sendAll(port, ...numbered(9))
   for (const skb of kept.splice(0, 2)) skb.drop()
   port.drain()
   expect(memory.lines.filter(line => line.includes('no free slot'))).toEqual([

@@ -7,18 +7,13 @@ import type { NetDevice } from '../../src/netdev/net-device.ts'
 import { devOpen, netifRx } from '../../src/netdev/netif.ts'
 import { registerNetdev } from '../../src/netdev/register.ts'
 import { linkStats64, linkStats64Fields, RX_PACKETS, TX_DROPPED, TX_ERRORS } from '../../src/netdev/stats.ts'
-import {
-  SKB_DROP_REASON_FULL_RING,
-  SKB_DROP_REASON_MAX,
-  SKB_DROP_REASON_NOMEM,
-  SKB_DROP_REASON_NOT_SPECIFIED,
-} from '../../src/skb/drop-reason.ts'
+import * as reasons from '../../src/skb/drop-reason.ts'
 import { OWNER_PORT } from '../../src/skb/error.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
-import { addDevice, makeDevice, memoryNets } from '../support/memory-net.ts'
+import { addDevice, freshNet, makeDevice } from '../support/memory-net.ts'
 import { PoisonedPool } from '../support/poisoned-pool.ts'
 
-const makeNet = memoryNets()
+const memory = freshNet()
 
 describe('allocating a device', () => {
   test('allocEtherdevMqs needs no setup function', () => {
@@ -142,7 +137,6 @@ test('a valid address is not a group address, not zero, and has six bytes', () =
 })
 
 test('a frame probe that is set before a device is registered is notified of its frames in both directions', async () => {
-  const memory = makeNet()
   const { net, platform, pool } = memory
   memory.made = 1
   const dev = makeDevice()
@@ -203,23 +197,23 @@ describe('counters', () => {
 
   test('a drop is counted by its reason, on the side the frame is on', () => {
     const dev = makeDevice({}, { txqs: 2, rxqs: 2 })
-    frame(dev, 60, 1).drop(SKB_DROP_REASON_FULL_RING)
+    frame(dev, 60, 1).drop(reasons.SKB_DROP_REASON_FULL_RING)
     const received = frame(dev, 60, 1)
     received.owner = OWNER_PORT
-    received.drop(SKB_DROP_REASON_NOMEM)
+    received.drop(reasons.SKB_DROP_REASON_NOMEM)
     const { tx, rx } = dev.counters.drops()
-    expect([tx.indexOf(1), rx.indexOf(1)]).toEqual([SKB_DROP_REASON_FULL_RING, SKB_DROP_REASON_NOMEM])
+    expect([tx.indexOf(1), rx.indexOf(1)]).toEqual([reasons.SKB_DROP_REASON_FULL_RING, reasons.SKB_DROP_REASON_NOMEM])
     const { txDropped, rxDropped } = linkStats64(dev.counters.queue(1))
     expect([txDropped, rxDropped, linkStats64(dev.counters.queue(0)).txDropped]).toEqual([1, 1, 0])
   })
 
-  test.each([SKB_DROP_REASON_MAX, -1, 1.5, Number.NaN, 'text' as unknown as number])(
+  test.each([reasons.SKB_DROP_REASON_MAX, -1, 1.5, Number.NaN, 'text' as unknown as number])(
     'a drop for %s, which is no reason, counts as NOT_SPECIFIED',
     reason => {
       const dev = makeDevice({}, { txqs: 2, rxqs: 2 })
       frame(dev, 60, 0).drop(reason)
       const { tx } = dev.counters.drops()
-      expect([tx[SKB_DROP_REASON_NOT_SPECIFIED], tx.reduce((a, b) => a + b)]).toEqual([1, 1])
+      expect([tx[reasons.SKB_DROP_REASON_NOT_SPECIFIED], tx.reduce((a, b) => a + b)]).toEqual([1, 1])
     },
   )
 
@@ -233,7 +227,6 @@ describe('counters', () => {
   })
 
   test('statistics include the driver’s additions, unless it throws', async () => {
-    const memory = makeNet()
     let broken = false
     const { dev } = await addDevice(memory, {
       ndoGetStats64: (_, stats) => {

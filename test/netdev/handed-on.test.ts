@@ -11,9 +11,9 @@ import { Ring } from '../../src/skb/ring.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { DirectedWire, direct } from '../../src/wire/directed-wire.ts'
 import { delay } from '../../src/wire/stages/delay.ts'
-import { addDevice, type MemoryNet, memoryNets, numbered } from '../support/memory-net.ts'
+import { addDevice, freshNet, type MemoryNet, numbered } from '../support/memory-net.ts'
 
-const makeNet = memoryNets()
+const memory = freshNet()
 
 /** Every function that takes a frame, with its kernel name. `other` is an empty frame. */
 function verbs(skb: SkBuff, other: SkBuff, dev: NetDevice): Record<string, () => unknown> {
@@ -65,7 +65,6 @@ function makeFrame({ pool }: MemoryNet, dev: NetDevice): SkBuff {
 }
 
 test('every verb refuses a frame that netifRx was given, and the kernel receives it once, unchanged', async () => {
-  const memory = makeNet()
   const { dev, port } = await addDevice(memory)
   const [skb, other] = [makeFrame(memory, dev), memory.pool.alloc(60) as SkBuff]
   netifRx(skb)
@@ -78,7 +77,6 @@ test('every verb refuses a frame that netifRx was given, and the kernel receives
 })
 
 test('every verb refuses a frame that a wire holds, and the wire delivers it once, unchanged', async () => {
-  const memory = makeNet()
   const { dev, port } = await addDevice(memory)
   const end = { wire: direct(dev), dev }
   const wire = new DirectedWire({ direction: 'ab', seed: 1, net: memory.net, from: end, to: end })
@@ -104,7 +102,6 @@ test.each<[string, string, (skb: SkBuff) => void]>([
 ])(
   'a driver that %s a frame after netifRx is logged with its line, and each frame arrives once',
   async (_, verb, mistake) => {
-    const memory = makeNet()
     const { dev: peer, port: peerPort } = await addDevice(memory)
     const { port } = await addDevice(memory, {
       ndoStartXmit(skb) {

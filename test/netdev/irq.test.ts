@@ -3,15 +3,15 @@ import { IRQ_HANDLED, IRQ_NONE, Irq } from '../../src/netdev/irq.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
 import { devClose, netifRx } from '../../src/netdev/netif.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
-import { addDevice, type MemoryNet, memoryNets, numbered, numberOf, turn } from '../support/memory-net.ts'
+import { addDevice, freshNet, numbered, numberOf, sendAll, turn } from '../support/memory-net.ts'
 
-const makeNet = memoryNets()
+const memory = freshNet()
 
 const RX = 1
 const TX = 2
 
 /** An interrupt of a device. Its handler records the bits that it reads and clears. */
-async function line(memory: MemoryNet = makeNet()) {
+async function line() {
   const { dev } = await addDevice(memory)
   const irq = new Irq(dev)
   const taken: number[] = []
@@ -20,7 +20,7 @@ async function line(memory: MemoryNet = makeNet()) {
     return IRQ_HANDLED
   }
   irq.request(handler)
-  return { memory, dev, irq, taken, handler, flush: () => memory.net.flush() }
+  return { dev, irq, taken, handler, flush: () => memory.net.flush() }
 }
 
 describe('an interrupt', () => {
@@ -44,7 +44,6 @@ describe('an interrupt', () => {
   })
 
   test('an interrupt raised in ndoStartXmit is taken after the batch', async () => {
-    const memory = makeNet()
     const order: string[] = []
     const { dev, port } = await addDevice(memory, {
       ndoStartXmit: skb => {
@@ -58,14 +57,12 @@ describe('an interrupt', () => {
       order.push(`interrupt ${irq.acknowledge()}`)
       return IRQ_HANDLED
     })
-    for (const octets of numbered(18)) port.transmit(octets)
-    port.drain()
+    sendAll(port, ...numbered(18))
     const xmits = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `xmit ${from + i}`)
     expect(order).toEqual([...xmits(0, 16), `interrupt ${TX}`, ...xmits(16, 18), `interrupt ${TX}`])
   })
 
   test('frames received in a handler are written out in the same flush', async () => {
-    const memory = makeNet()
     const ring: SkBuff[] = []
     const { dev, port } = await addDevice(memory, {
       ndoStartXmit: skb => {
@@ -79,15 +76,13 @@ describe('an interrupt', () => {
       for (const skb of ring.splice(0)) netifRx(skb)
       return IRQ_HANDLED
     })
-    for (const octets of numbered(5)) port.transmit(octets)
-    port.drain()
+    sendAll(port, ...numbered(5))
     expect(port.received.map(numberOf)).toEqual([0, 1, 2, 3, 4])
   })
 
   test('an interrupt raised by a handler runs in the same flush, after waiting ones', async () => {
-    const memory = makeNet()
-    const a = await line(memory)
-    const b = await line(memory)
+    const a = await line()
+    const b = await line()
     const order: string[] = []
     a.irq.request(() => {
       order.push(`a${a.irq.acknowledge()}`)
@@ -230,7 +225,7 @@ test('a bit set without raise does not interrupt, and the next interrupt deliver
 })
 
 test('a handler that throws is logged with its place, and is called again', async () => {
-  const { memory, irq, taken, handler, flush } = await line()
+  const { irq, taken, handler, flush } = await line()
   let broken = true
   irq.request(() => {
     if (broken) throw new Error('bad status')
@@ -247,8 +242,7 @@ test('a handler that throws is logged with its place, and is called again', asyn
 
 describe('a handler that raises its own interrupt forever', () => {
   async function endless() {
-    const memory = makeNet()
-    const { dev, irq, flush } = await line(memory)
+    const { dev, irq, flush } = await line()
     let on = true
     irq.request(() => {
       irq.acknowledge()
@@ -258,11 +252,11 @@ describe('a handler that raises its own interrupt forever', () => {
     const stop = () => {
       on = false
     }
-    return { memory, dev, irq, flush, stop }
+    return { dev, irq, flush, stop }
   }
 
   test('a handler that raises its own interrupt forever yields after a while, and continues on an alarm', async () => {
-    const { memory, irq, flush, stop } = await endless()
+    const { irq, flush, stop } = await endless()
     irq.raise(RX)
     flush()
     const first = irq.count
@@ -274,14 +268,13 @@ describe('a handler that raises its own interrupt forever', () => {
   })
 
   test('a handler that raises its own interrupt forever delays no other interrupt or frame', async () => {
-    const { memory, irq, flush, stop } = await endless()
-    const other = await line(memory)
+    const { irq, flush, stop } = await endless()
+    const other = await line()
     const { port } = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) })
     irq.raise(RX)
     flush()
     other.irq.raise(TX)
-    for (const octets of numbered(40)) port.transmit(octets)
-    port.drain()
+    sendAll(port, ...numbered(40))
     expect([port.received.length, other.taken]).toEqual([40, [TX]])
     stop()
     flush()
@@ -289,9 +282,8 @@ describe('a handler that raises its own interrupt forever', () => {
 })
 
 test('a handler may close its device, and waiting interrupts are still taken, once', async () => {
-  const memory = makeNet()
-  const a = await line(memory)
-  const b = await line(memory)
+  const a = await line()
+  const b = await line()
   a.irq.request(() => {
     a.irq.acknowledge()
     void devClose(a.dev as NetDevice)

@@ -11,7 +11,7 @@ import { netifCarrierOff, netifCarrierOn, netifRx, netifRxDrop } from '../../src
 import type { NetDeviceOps } from '../../src/netdev/ops.ts'
 import { SKB_DROP_REASON_FULL_RING, SKB_DROP_REASON_NOMEM } from '../../src/skb/drop-reason.ts'
 import { buildFrame, plain } from '../packet/frames.ts'
-import { addDevice, type DeviceOptions, makeDevice, memoryNets } from '../support/memory-net.ts'
+import { addDevice, type DeviceOptions, makeDevice, memoryNets, sendAll } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
 const frame = buildFrame({ packet: plain, tags: [], padding: [] })
@@ -77,8 +77,7 @@ test('NETDEV_TX_BUSY is logged, and the wake that ends it', async () => {
     ndoStartXmit: skb => (busy ? flags.NETDEV_TX_BUSY : skb.drop()),
   }
   const { dev, port, logged } = await logging(flags.NETIF_MSG_TX_QUEUED, ops)
-  port.transmit(frame)
-  port.drain()
+  sendAll(port, frame)
   busy = false
   dev.tx[0]!.wake()
   expect(logged()).toEqual(['tx-0 busy: the frame is offered again', 'tx-0 woken'])
@@ -140,7 +139,6 @@ test('without a bit of msgEnable no event is logged', async () => {
   dev.tx[0]!.stop()
   dev.tx[0]!.wake()
   netifCarrierOff(dev)
-  port.transmit(frame)
-  port.drain()
+  sendAll(port, frame)
   expect(logged()).toEqual([])
 })

@@ -6,7 +6,7 @@ import { IFF_DEBUG, IFF_UP, NETIF_F_ALL_TAP, NETIF_MSG_FRAMES, NETIF_MSG_PKTDATA
 import { netifRx } from '../../src/netdev/netif.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_UDP_L4 } from '../../src/skb/sk-buff.ts'
 import { buildFrame, plain } from '../packet/frames.ts'
-import { addDevice, memoryNets } from '../support/memory-net.ts'
+import { addDevice, memoryNets, sendAll } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
 const frame = buildFrame({ packet: plain, tags: [], padding: [] })
@@ -41,8 +41,7 @@ describe('a line about a frame', () => {
   test('frames are logged while IFF_DEBUG is on', async () => {
     const { port, lines } = await mirror(0)
     const send = () => {
-      port.transmit(frame)
-      port.drain()
+      sendAll(port, frame)
       return lines.splice(0).length
     }
     expect(send()).toBe(0)
@@ -55,10 +54,7 @@ describe('a line about a frame', () => {
   test('IFF_DEBUG, which another namespace’s root may set, logs 100 frames in 10 seconds and counts the rest', async () => {
     const { port, lines, clock } = await mirror(0)
     port.change({ kind: 'flags', flags: IFF_UP | IFF_DEBUG })
-    for (let n = 0; n < 200; n++) {
-      port.transmit(frame)
-      port.drain()
-    }
+    for (let n = 0; n < 200; n++) sendAll(port, frame)
     expect(lines).toHaveLength(100)
     clock.advance(10 * NSEC_PER_SEC)
     expect(lines.slice(100)).toEqual(['test0: IFF_DEBUG: 300 similar lines suppressed'])
@@ -67,24 +63,19 @@ describe('a line about a frame', () => {
   test('IFF_DEBUG does not limit the lines that the program itself asks for', async () => {
     const { port, lines } = await mirror(NETIF_MSG_PKTDATA)
     port.change({ kind: 'flags', flags: IFF_UP | IFF_DEBUG })
-    for (let n = 0; n < 200; n++) {
-      port.transmit(frame)
-      port.drain()
-    }
+    for (let n = 0; n < 200; n++) sendAll(port, frame)
     expect(lines).toHaveLength(400)
   })
 
   test('frames are logged for NETIF_MSG_PKTDATA only', async () => {
     const { port, lines } = await mirror(NETIF_MSG_FRAMES & ~NETIF_MSG_PKTDATA)
-    port.transmit(frame)
-    port.drain()
+    sendAll(port, frame)
     expect(lines).toEqual([])
   })
 
   test('frames are not logged at the log level of warnings', async () => {
     const { port, lines } = await mirror(NETIF_MSG_FRAMES, LOGLEVEL_WARNING)
-    port.transmit(frame)
-    port.drain()
+    sendAll(port, frame)
     expect(lines).toEqual([])
   })
 
@@ -97,8 +88,7 @@ describe('a line about a frame', () => {
       },
     })
     memory.lines.length = 0
-    port.transmit(frame)
-    port.drain()
+    sendAll(port, frame)
     expect(memory.lines).toEqual([
       expect.stringMatching(/^test0: tx-0 IP 198\.18\.0\.1\S* > 198\.18\.0\.2\./),
       expect.stringMatching(/^test0: rx-0 IP 198\.18\.0\.1\S* > 198\.18\.0\.9\./),

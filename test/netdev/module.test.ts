@@ -8,9 +8,9 @@ import { insmod } from '../../src/netdev/module.ts'
 import { devOpen } from '../../src/netdev/netif.ts'
 import type { PortSpec } from '../../src/netdev/port.ts'
 import type { MemoryPort } from '../../src/testing/memory-port.ts'
-import { type MemoryNet, makeDevice, memoryNets } from '../support/memory-net.ts'
+import { freshNet, type MemoryNet, makeDevice } from '../support/memory-net.ts'
 
-const makeNet = memoryNets()
+const memory = freshNet()
 
 /** A driver of two devices that records the calls of its init and exit. */
 function pair(calls: string[]) {
@@ -41,7 +41,7 @@ function watchPorts({ platform }: MemoryNet, refused: readonly string[] = []): P
 }
 
 test('parameters have their defaults unless other values are given', () => {
-  const { net } = makeNet()
+  const { net } = memory
   const calls: string[] = []
   expect(insmod(pair(calls), { net }).params).toEqual({ delay: 5 })
   expect(insmod(pair(calls), { net, params: { delay: 7 } }).params).toEqual({ delay: 7 })
@@ -49,7 +49,6 @@ test('parameters have their defaults unless other values are given', () => {
 })
 
 test('all devices are registered before the first is configured, and removed before exit', async () => {
-  const memory = makeNet()
   const calls: string[] = []
   const opened = watchPorts(memory)
   const module = insmod(pair(calls), { net: memory.net })
@@ -70,7 +69,6 @@ test('all devices are registered before the first is configured, and removed bef
 })
 
 test('--netns is for devices without a network namespace of their own', async () => {
-  const memory = makeNet()
   const opened = watchPorts(memory)
   const module = insmod(cable, { net: memory.net, args: ['red/a', 'b'], netns: 'blue' })
   await module.up()
@@ -82,7 +80,6 @@ test('--netns is for devices without a network namespace of their own', async ()
 })
 
 test('a device that cannot be registered leaves no other, not even one that was to persist', async () => {
-  const memory = makeNet()
   watchPorts(memory, ['b'])
   const module = insmod(pair([]), { net: memory.net })
   const requests: unknown[] = []
@@ -103,7 +100,6 @@ test('a device that cannot be registered leaves no other, not even one that was 
 })
 
 test('a device that cannot be configured leaves none registered', async () => {
-  const memory = makeNet()
   const module = insmod(pair([]), { net: memory.net })
   const configure = async (_: unknown, i: number) => {
     if (i === 1) throw new VnetError(EINVAL, 'configure')
@@ -113,7 +109,7 @@ test('a device that cannot be configured leaves none registered', async () => {
 })
 
 test('a failed init is not followed by exit', () => {
-  const { net } = makeNet()
+  const { net } = memory
   const calls: string[] = []
   const init = () => {
     throw new UsageError('wrong')

@@ -3,14 +3,14 @@ import { NSEC_PER_SEC } from '../../src/base/clock.ts'
 import { IRQ_HANDLED, Irq } from '../../src/netdev/irq.ts'
 import { NAPI_POLL_WEIGHT, Napi } from '../../src/netdev/napi.ts'
 import { devClose, netifRx } from '../../src/netdev/netif.ts'
-import { addDevice, type MemoryNet, memoryNets, numbered } from '../support/memory-net.ts'
+import { addDevice, freshNet, numbered } from '../support/memory-net.ts'
 
-const makeNet = memoryNets()
+const memory = freshNet()
 /** A line of this file in a log line. */
 const HERE = '(by|at) .*napi\\.test\\.ts:\\d+:\\d+\\)?'
 
 /** A poll with so much work to do; it completes when it finds less than its budget. */
-async function poller(memory: MemoryNet = makeNet(), weight?: number) {
+async function poller(weight?: number) {
   const { dev } = await addDevice(memory)
   const state = { work: 0, polls: [] as number[], completed: [] as boolean[] }
   const napi = new Napi(
@@ -25,7 +25,17 @@ async function poller(memory: MemoryNet = makeNet(), weight?: number) {
     weight,
   )
   napi.enable()
-  return { memory, dev, napi, state, flush: () => memory.net.flush() }
+  return { dev, napi, state, flush: () => memory.net.flush() }
+}
+
+/** Adds a poll to a device of its own, enables and schedules it, and runs all that is to do. */
+async function flushed(poll: ConstructorParameters<typeof Napi>[1]): Promise<Napi> {
+  const { dev } = await addDevice(memory)
+  const napi = new Napi(dev, poll)
+  napi.enable()
+  napi.schedule()
+  memory.net.flush()
+  return napi
 }
 
 describe('a poll that is scheduled', () => {
@@ -49,7 +59,7 @@ describe('a poll that is scheduled', () => {
   })
 
   test('a poll that used up its budget is polled again until it completes', async () => {
-    const { napi, state, flush } = await poller(makeNet(), 16)
+    const { napi, state, flush } = await poller(16)
     state.work = 40
     napi.schedule()
     flush()
@@ -59,40 +69,29 @@ describe('a poll that is scheduled', () => {
   })
 
   test('a poll that completed with just its budget is not polled again until it is scheduled', async () => {
-    const memory = makeNet()
-    const { dev } = await addDevice(memory)
     let polls = 0
-    const napi = new Napi(dev, (self, budget) => {
+    const napi = await flushed((self, budget) => {
       polls++
       self.completeDone(budget)
       return budget
     })
-    napi.enable()
-    napi.schedule()
-    memory.net.flush()
     memory.net.flush()
     expect(polls).toBe(1)
     expect(napi.schedule()).toBe(true)
   })
 
   test('a poll that schedules itself after it completed is polled again in the same flush', async () => {
-    const memory = makeNet()
-    const { dev } = await addDevice(memory)
     let polls = 0
-    const napi = new Napi(dev, self => {
+    await flushed(self => {
       self.completeDone(0)
       if (++polls < 3) expect(self.schedule()).toBe(true)
       return 0
     })
-    napi.enable()
-    napi.schedule()
-    memory.net.flush()
     expect(polls).toBe(3)
     expect(memory.lines.filter(line => line.includes('completeDone'))).toEqual([])
   })
 
   test('a poll runs once a round, although it completed and scheduled itself again', async () => {
-    const memory = makeNet()
     const { dev } = await addDevice(memory)
     let polls = 0
     const napi = new Napi(dev, (self, budget) => {
@@ -109,7 +108,7 @@ describe('a poll that is scheduled', () => {
   })
 
   test('a poll runs once a round, although it was disabled, enabled and scheduled while it waited', async () => {
-    const { napi, state, flush } = await poller(makeNet(), 4)
+    const { napi, state, flush } = await poller(4)
     napi.schedule()
     napi.disable()
     napi.enable()
@@ -122,14 +121,9 @@ describe('a poll that is scheduled', () => {
   })
 
   test('a poll that handled less than its budget without completing is logged and not polled again', async () => {
-    const memory = makeNet()
-    const { dev } = await addDevice(memory)
     let polls = 0
     const rxPoll = () => ++polls
-    const napi = new Napi(dev, rxPoll)
-    napi.enable()
-    napi.schedule()
-    memory.net.flush()
+    await flushed(rxPoll)
     memory.net.flush()
     expect(polls).toBe(1)
     expect(memory.lines.at(-1)).toMatch(
@@ -138,7 +132,6 @@ describe('a poll that is scheduled', () => {
   })
 
   test('frames received in a poll reach the kernel in the same flush', async () => {
-    const memory = makeNet()
     const { dev, port } = await addDevice(memory)
     const napi = new Napi(dev, self => {
       const skb = memory.pool.alloc(60)
@@ -158,7 +151,6 @@ describe('a poll that is scheduled', () => {
   })
 
   test('polls take turns, one budget each', async () => {
-    const memory = makeNet()
     const { dev } = await addDevice(memory)
     const order: string[] = []
     const make = (name: string, times: number) => {
@@ -184,33 +176,32 @@ describe('a poll that is scheduled', () => {
 })
 
 describe('warnings', () => {
-  const warnings = ({ lines }: MemoryNet) => lines.filter(line => line.includes('napi'))
+  const warnings = () => memory.lines.filter(line => line.includes('napi'))
 
   test('a driver that schedules a poll before it enables it is warned, with its line', async () => {
-    const memory = makeNet()
     const { dev } = await addDevice(memory)
     const napi = new Napi(dev, () => 0)
     expect(napi.schedule()).toBe(false)
-    expect(warnings(memory)).toEqual([
+    expect(warnings()).toEqual([
       expect.stringMatching(`^test0: napi_schedule before napi_enable, ${HERE}: the poll does not run$`),
     ])
   })
 
   test('a driver that schedules a poll after it disabled it is warned, and the other times are counted', async () => {
-    const { memory, napi } = await poller()
+    const { napi } = await poller()
     napi.disable()
     for (let n = 0; n < 4; n++) expect(napi.schedule()).toBe(false)
     memory.clock.advance(NSEC_PER_SEC)
-    expect(warnings(memory)).toEqual([
+    expect(warnings()).toEqual([
       expect.stringMatching(`^test0: napi_schedule after napi_disable, ${HERE}: the poll does not run$`),
       'test0: napi_schedule: 3 similar lines suppressed',
     ])
   })
 
   test('a driver that enables a poll twice is warned, with its line', async () => {
-    const { memory, napi, state } = await poller()
+    const { napi, state } = await poller()
     napi.enable()
-    expect(warnings(memory)).toEqual([
+    expect(warnings()).toEqual([
       expect.stringMatching(`^test0: napi_enable of a poll that is enabled, ${HERE}: one napi_disable undoes all$`),
     ])
     napi.schedule()
@@ -218,35 +209,25 @@ describe('warnings', () => {
     expect(state.polls).toEqual([0])
     napi.disable()
     napi.enable()
-    expect(warnings(memory)).toHaveLength(1)
+    expect(warnings()).toHaveLength(1)
   })
 
   test('a driver that completes a poll after its whole budget gets a warning with its line', async () => {
-    const memory = makeNet()
-    const { dev } = await addDevice(memory)
-    const napi = new Napi(dev, (self, budget) => {
+    await flushed((self, budget) => {
       self.completeDone(budget)
       return budget
     })
-    napi.enable()
-    napi.schedule()
-    memory.net.flush()
-    expect(warnings(memory)).toEqual([
+    expect(warnings()).toEqual([
       expect.stringMatching(`^test0: napi_complete_done with 64 of 64 handled, ${HERE}: a poll that returns its whole`),
     ])
   })
 
   test('a poll that returns its whole budget although it completed is warned of, with where it was added', async () => {
-    const memory = makeNet()
-    const { dev } = await addDevice(memory)
-    const napi = new Napi(dev, (self, budget) => {
+    await flushed((self, budget) => {
       self.completeDone(3)
       return budget
     })
-    napi.enable()
-    napi.schedule()
-    memory.net.flush()
-    expect(warnings(memory)).toEqual([
+    expect(warnings()).toEqual([
       expect.stringMatching(
         `^test0: napi poll: the function, added ${HERE}, returned 64, its whole budget, after napi_complete_done with 3$`,
       ),
@@ -254,19 +235,14 @@ describe('warnings', () => {
   })
 
   test('a poll that returns more than its budget is warned of, with where it was added, and polled again', async () => {
-    const memory = makeNet()
-    const { dev } = await addDevice(memory)
     let polls = 0
-    const napi = new Napi(dev, (self, budget) => {
+    await flushed((self, budget) => {
       if (++polls === 1) return budget + 1
       self.completeDone(0)
       return 0
     })
-    napi.enable()
-    napi.schedule()
-    memory.net.flush()
     expect(polls).toBe(2)
-    expect(warnings(memory)).toEqual([
+    expect(warnings()).toEqual([
       expect.stringMatching(`^test0: napi poll: the function, added ${HERE}, returned 65, exceeding its budget of 64$`),
     ])
   })
@@ -300,36 +276,26 @@ describe('a poll that is disabled', () => {
   })
 
   test('a poll that disables itself is not polled again, and completeDone returns false', async () => {
-    const memory = makeNet()
-    const { dev } = await addDevice(memory)
     const answers: boolean[] = []
     let polls = 0
-    const napi = new Napi(dev, (self, budget) => {
+    await flushed((self, budget) => {
       polls++
       self.disable()
       answers.push(self.completeDone(0))
       return budget
     })
-    napi.enable()
-    napi.schedule()
-    memory.net.flush()
     memory.net.flush()
     expect([polls, answers]).toEqual([1, [false]])
   })
 })
 
 test('a poll that throws is logged with its place, ends there, and may be scheduled again', async () => {
-  const memory = makeNet()
-  const { dev } = await addDevice(memory)
   let polls = 0
-  const napi = new Napi(dev, self => {
+  const napi = await flushed(self => {
     if (++polls === 1) throw new Error('no ring')
     self.completeDone(0)
     return 0
   })
-  napi.enable()
-  napi.schedule()
-  memory.net.flush()
   expect(memory.lines.at(-1)).toMatch(/^test0: napi poll: Error: no ring \(at .*napi\.test\.ts:\d+:\d+\)+$/)
   expect(polls).toBe(1)
   expect(napi.schedule()).toBe(true)
@@ -339,7 +305,6 @@ test('a poll that throws is logged with its place, ends there, and may be schedu
 
 describe('a poll that never completes', () => {
   async function endless() {
-    const memory = makeNet()
     const { dev } = await addDevice(memory)
     const state = { polls: 0, on: true }
     const napi = new Napi(dev, (self, budget) => {
@@ -349,11 +314,11 @@ describe('a poll that never completes', () => {
       return 0
     })
     napi.enable()
-    return { memory, dev, napi, state }
+    return { napi, state }
   }
 
   test('a poll that never completes is left after ten rounds, and continues by an alarm', async () => {
-    const { memory, napi, state } = await endless()
+    const { napi, state } = await endless()
     napi.schedule()
     memory.net.flush()
     expect([state.polls, memory.clock.armed]).toEqual([10, 1])
@@ -367,10 +332,10 @@ describe('a poll that never completes', () => {
   })
 
   test('a poll that never completes delays no frame, interrupt or other poll', async () => {
-    const { memory, napi, state } = await endless()
+    const { napi, state } = await endless()
     napi.schedule()
     memory.net.flush()
-    const other = await poller(memory)
+    const other = await poller()
     other.state.work = 3
     other.napi.schedule()
     const irq = new Irq(other.dev)
@@ -390,7 +355,6 @@ describe('a poll that never completes', () => {
 })
 
 test('an interrupt that a poll unmasks is taken in the same flush', async () => {
-  const memory = makeNet()
   const { dev } = await addDevice(memory)
   const order: string[] = []
   const irq = new Irq(dev)
@@ -415,7 +379,6 @@ test('an interrupt that a poll unmasks is taken in the same flush', async () => 
 })
 
 test('a poll may close a device, and other polls still run', async () => {
-  const memory = makeNet()
   const closing = await addDevice(memory)
   const napi = new Napi(closing.dev, self => {
     void devClose(closing.dev)
@@ -423,7 +386,7 @@ test('a poll may close a device, and other polls still run', async () => {
     return 0
   })
   napi.enable()
-  const other = await poller(memory, 4)
+  const other = await poller(4)
   other.state.work = 10
   napi.schedule()
   other.napi.schedule()

@@ -1,13 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import {
-  NETIF_F_ALL_TAP,
-  NETIF_F_GSO_UDP_L4,
-  NETIF_F_HW_CSUM,
-  NETIF_F_SG,
-  NETIF_F_TSO,
-  NETIF_F_TSO_ECN,
-  NETIF_F_TSO6,
-} from '../../src/netdev/if.ts'
+import * as flags from '../../src/netdev/if.ts'
 import {
   ethTypeTrans,
   netifRx,
@@ -36,10 +28,11 @@ import {
 } from '../../src/skb/sk-buff.ts'
 import type { FrameInfo } from '../../src/testing/memory-port.ts'
 import { buildFrame, FIELD, type Packet, plain, plain6, transportOffset } from '../packet/frames.ts'
-import { addDevice, makeDevice, memoryNets, numbered, numberOf } from '../support/memory-net.ts'
+import { addDevice, freshNet, makeDevice, memoryNets, numbered, numberOf, sendAll } from '../support/memory-net.ts'
 import { framed, skbOf } from '../support/skb.ts'
 
 const makeNet = memoryNets()
+const memory = freshNet()
 
 const payload = Array.from({ length: 3000 }, (_, i) => i & 0xff)
 
@@ -75,7 +68,7 @@ async function mirror(features: number) {
 
 describe('a partial checksum', () => {
   test('a partial checksum is left to a receiver that completes it', async () => {
-    const { send } = await mirror(NETIF_F_HW_CSUM)
+    const { send } = await mirror(flags.NETIF_F_HW_CSUM)
     const frame = offloaded(plain)
     expect(send(frame)).toEqual([expect.objectContaining({ ...frame.info, bytes: frame.bytes })])
   })
@@ -101,13 +94,13 @@ describe('a frame to be cut', () => {
   const tcp: Packet = { ...plain, kind: 'tcp', payload }
   const tcp6: Packet = { ...plain6, kind: 'tcp', payload }
   const udp: Packet = { ...plain, payload }
-  const base = NETIF_F_HW_CSUM | NETIF_F_SG
+  const base = flags.NETIF_F_HW_CSUM | flags.NETIF_F_SG
 
   test.each([
-    ['TCP over IPv4', tcp, base | NETIF_F_TSO],
-    ['TCP over IPv6', tcp6, base | NETIF_F_TSO6],
-    ['UDP', udp, base | NETIF_F_GSO_UDP_L4],
-    ['TCP with all offloads', tcp, NETIF_F_ALL_TAP],
+    ['TCP over IPv4', tcp, base | flags.NETIF_F_TSO],
+    ['TCP over IPv6', tcp6, base | flags.NETIF_F_TSO6],
+    ['UDP', udp, base | flags.NETIF_F_GSO_UDP_L4],
+    ['TCP with all offloads', tcp, flags.NETIF_F_ALL_TAP],
   ])('a GSO frame of %s is left whole for a receiver that can cut it', async (_, packet, features) => {
     const { send } = await mirror(features)
     const frame = offloaded(packet, 1000)
@@ -115,9 +108,9 @@ describe('a frame to be cut', () => {
   })
 
   test.each([
-    ['TCP over IPv4', tcp, base | NETIF_F_TSO6 | NETIF_F_TSO_ECN | NETIF_F_GSO_UDP_L4],
-    ['TCP over IPv6', tcp6, base | NETIF_F_TSO | NETIF_F_TSO_ECN | NETIF_F_GSO_UDP_L4],
-    ['UDP', udp, base | NETIF_F_TSO | NETIF_F_TSO6],
+    ['TCP over IPv4', tcp, base | flags.NETIF_F_TSO6 | flags.NETIF_F_TSO_ECN | flags.NETIF_F_GSO_UDP_L4],
+    ['TCP over IPv6', tcp6, base | flags.NETIF_F_TSO | flags.NETIF_F_TSO_ECN | flags.NETIF_F_GSO_UDP_L4],
+    ['UDP', udp, base | flags.NETIF_F_TSO | flags.NETIF_F_TSO6],
     ['TCP without any', tcp, 0],
   ])('a GSO frame of %s is cut, in order, for a receiver that cannot', async (_, packet, features) => {
     const { send, dev, memory } = await mirror(features)
@@ -164,7 +157,6 @@ describe('a frame to be cut', () => {
 
 describe('netifRx', () => {
   test('netifRx gives the frame to the device it is on, which need not be the sender', async () => {
-    const memory = makeNet()
     const to = await addDevice(memory)
     const from = await addDevice(memory, {
       ndoStartXmit: skb => {
@@ -173,14 +165,12 @@ describe('netifRx', () => {
       },
     })
     const [bytes] = numbered(1) as [Uint8Array]
-    from.port.transmit(bytes)
-    from.port.drain()
+    sendAll(from.port, bytes)
     expect([to.port.received.map(frame => frame.bytes), from.port.received]).toEqual([[bytes], []])
     expect([to.dev.counters.sum()[RX_PACKETS], from.dev.counters.sum()[RX_PACKETS]]).toEqual([1, 0])
   })
 
   test('netifRx of a freed frame throws, and the slot remains free', async () => {
-    const memory = makeNet()
     const { dev } = await addDevice(memory)
     const skb = memory.pool.alloc(60) as SkBuff
     skb.free()
@@ -191,7 +181,6 @@ describe('netifRx', () => {
 })
 
 test('netifRx refuses a frame that has no device or was given to the kernel before', async () => {
-  const memory = makeNet()
   const { dev, port } = await addDevice(memory)
   const skb = memory.pool.alloc(60) as SkBuff
   skb.put(60)
@@ -208,14 +197,12 @@ test('netifRx refuses a frame that has no device or was given to the kernel befo
 test.each([-1, 1.5, Number.NaN, 0x10001, 1e10])(
   'queue %d of a driver is taken as 16 bits, modulo the queues',
   async queue => {
-    const memory = makeNet()
     const { dev, port } = await addDevice(
       memory,
       { ndoStartXmit: skb => receiveOrDrop(skb, queue) },
       { txqs: 2, rxqs: 2 },
     )
-    for (const octets of numbered(4)) port.transmit(octets)
-    port.drain()
+    sendAll(port, ...numbered(4))
     expect([port.received.length, dev.counters.sum()[TX_DROPPED]]).toEqual([2, 2])
   },
 )
@@ -265,7 +252,7 @@ describe('ethTypeTrans', () => {
 })
 
 test('one call stops, starts or wakes all queues', async () => {
-  const { dev } = await addDevice(makeNet(), {}, { txqs: 3 })
+  const { dev } = await addDevice(memory, {}, { txqs: 3 })
   const stopped = () => dev.tx.map(txq => txq.stopped)
   netifTxStopAllQueues(dev)
   expect(stopped()).toEqual([true, true, true])
@@ -281,10 +268,8 @@ test('one call stops, starts or wakes all queues', async () => {
 })
 
 test('a frame that the driver drops itself counts on the sending side', async () => {
-  const memory = makeNet()
   const { dev, port } = await addDevice(memory, { ndoStartXmit: skb => skb.drop(SKB_DROP_REASON_WIRE_LOSS) })
-  port.transmit(numbered(1)[0] as Uint8Array)
-  port.drain()
+  sendAll(port, ...numbered(1))
   const { tx, rx } = dev.counters.drops()
   expect([tx[SKB_DROP_REASON_WIRE_LOSS], rx[SKB_DROP_REASON_WIRE_LOSS]]).toEqual([1, 0])
 })

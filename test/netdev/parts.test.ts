@@ -2,14 +2,14 @@ import { describe, expect, test } from 'vitest'
 import { Irq } from '../../src/netdev/irq.ts'
 import { Napi } from '../../src/netdev/napi.ts'
 import { partsOf } from '../../src/netdev/parts.ts'
-import { addDevice, memoryNets } from '../support/memory-net.ts'
+import { addDevice, freshNet } from '../support/memory-net.ts'
 import { snullPair } from '../support/snull-pair.ts'
 
-const makeNet = memoryNets()
+const memory = freshNet()
 
 describe('partsOf', () => {
   test('a device without a driver of its own has its queues and its share of the frame memory', async () => {
-    const { dev } = await addDevice(makeNet())
+    const { dev } = await addDevice(memory)
     dev.tx[0]?.stop()
     expect(partsOf(dev)).toEqual([
       { kind: 'queue', name: 'tx 0', length: 0, state: 'stopped' },
@@ -19,7 +19,6 @@ describe('partsOf', () => {
   })
 
   test('an interrupt is a part from request to free, with its masked and pending bits', async () => {
-    const memory = makeNet()
     const { dev } = await addDevice(memory)
     const irq = new Irq(dev)
     const irqs = () => partsOf(dev).filter(({ kind }) => kind === 'irq')
@@ -36,7 +35,6 @@ describe('partsOf', () => {
   })
 
   test('a poll is a part while it is enabled, and counts how often it ran', async () => {
-    const memory = makeNet()
     const { dev } = await addDevice(memory)
     const napi = new Napi(dev, () => {
       napi.completeDone(0)
@@ -53,7 +51,7 @@ describe('partsOf', () => {
   })
 
   test('snull has its buffers and its receive ring', async () => {
-    const { sn0 } = await snullPair(makeNet(), { poolSize: 8, ringSize: 16 })
+    const { sn0 } = await snullPair(memory, { poolSize: 8, ringSize: 16 })
     const own = partsOf(sn0).filter(({ kind }) => kind === 'buffers' || kind === 'ring')
     expect(own).toEqual([
       { kind: 'buffers', name: 'tx buffers 0', length: 0, capacity: 8 },
@@ -62,7 +60,6 @@ describe('partsOf', () => {
   })
 
   test('a throwing ndoGetParts is logged, and the parts of the framework remain', async () => {
-    const memory = makeNet()
     const { dev } = await addDevice(memory, {
       ndoGetParts() {
         throw new Error('broken')
@@ -84,7 +81,6 @@ describe('partsOf', () => {
     ['returned a part whose state is 0', [{ kind: 'ring', name: 'r', state: 0 }]],
     ['returned a part whose count is 0.5', [{ kind: 'ring', name: 'r', count: 0.5 }]],
   ])('a wrong return value of ndoGetParts is logged, "%s", and the other parts are kept', async (line, wrong) => {
-    const memory = makeNet()
     const good = { kind: 'ring', name: 'good', length: 1, capacity: 2 } as const
     const parts = Array.isArray(wrong) ? [...wrong, good] : wrong
     const { dev } = await addDevice(memory, { ndoGetParts: () => parts as never })

@@ -22,9 +22,10 @@ import type { NetDeviceOps } from '../../src/netdev/ops.ts'
 import type { PortSpec } from '../../src/netdev/port.ts'
 import { registerNetdev, unregisterNetdev } from '../../src/netdev/register.ts'
 import type { MemoryPort } from '../../src/testing/memory-port.ts'
-import { type MemoryNet, makeDevice, memoryNets, numbered, turn } from '../support/memory-net.ts'
+import { freshNet, type MemoryNet, makeDevice, memoryNets, numbered, turn } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
+const memory = freshNet()
 
 const EVENTS = new Map([
   [NETDEV_POST_INIT, 'POST_INIT'],
@@ -155,7 +156,6 @@ function expectNothingLeft({ net, platform, pool, clock }: MemoryNet): void {
 
 describe('a step of registering that fails', () => {
   test.each(FAULTS)('when %s %s, the previous steps are undone, the last first', async (name, _, fault, errno) => {
-    const memory = makeNet()
     const faults: Faults = { [name]: fault }
     const { steps, ops } = recording(memory, faults)
     const dev = deviceWith(ops)
@@ -179,14 +179,12 @@ describe('a step of registering that fails', () => {
   })
 
   test('a device that POST_INIT vetoes is not announced as unregistered', async () => {
-    const memory = makeNet()
     const { steps, ops } = recording(memory, { POST_INIT: () => -EBUSY })
     await expect(registerNetdev(deviceWith(ops), memory.net)).rejects.toMatchObject({ errno: EBUSY })
     expect(steps).not.toContain('UNREGISTER')
   })
 
   test('when a notifier vetoes, all notifiers get UNREGISTER, even those after it', async () => {
-    const memory = makeNet()
     const events: [string, number][] = []
     memory.net.registerNetdeviceNotifier(event => void events.push(['first', event]))
     memory.net.registerNetdeviceNotifier(event => (event === NETDEV_REGISTER ? -EBUSY : 0))
@@ -202,7 +200,6 @@ describe('a step of registering that fails', () => {
   })
 
   test('registering fails if the kernel reports no changes', async () => {
-    const memory = makeNet()
     const { ops } = recording(memory, { announced: () => 1 })
     await expect(registerNetdev(deviceWith(ops), memory.net)).rejects.toThrow(
       /^RTM_NEWLINK of test0: EIO, .*; the kernel reports no changes$/,
@@ -210,7 +207,6 @@ describe('a step of registering that fails', () => {
   })
 
   test('registering fails if the interface has another number of queues, and the error names it', async () => {
-    const memory = makeNet()
     const { ops } = recording(memory, { 'refresh 1': () => 7 })
     await expect(registerNetdev(deviceWith(ops), memory.net)).rejects.toThrow(
       /^netdev_register_kobject test0: EIO, .*; the kernel shows 7 queues$/,
@@ -227,7 +223,6 @@ describe('a step of registering that fails', () => {
   })
 
   test('a failed registration does not leave a persistent interface', async () => {
-    const memory = makeNet()
     const { platform, net } = memory
     const open = platform.open.bind(platform)
     const requests: unknown[] = []
@@ -245,7 +240,7 @@ describe('a step of registering that fails', () => {
   })
 
   test('a failed registration keeps an interface that existed before', async () => {
-    const { platform, net } = makeNet()
+    const { platform, net } = memory
     const open = platform.open.bind(platform)
     const requests: unknown[] = []
     vi.spyOn(platform, 'open').mockImplementation(async spec => {
@@ -261,7 +256,6 @@ describe('a step of registering that fails', () => {
 
 describe('the name', () => {
   test('the name is chosen before ndoInit, which finds the device on its Net', async () => {
-    const memory = makeNet()
     const seen: unknown[] = []
     const dev = makeDevice({
       ndoInit: d =>
@@ -274,7 +268,6 @@ describe('the name', () => {
   test.each(['bad/name', '', 'sixteen-octets-x', 'a b'])(
     'the name %j that ndoInit sets is refused, and ndoUninit is called',
     async name => {
-      const memory = makeNet()
       const { steps, ops } = recording(memory, {})
       const dev = makeDevice({
         ...ops,
@@ -309,7 +302,6 @@ describe('the name', () => {
   })
 
   test('a name that was taken meanwhile is replaced by the next of the pattern', async () => {
-    const memory = makeNet()
     const first = makeDevice()
     const dev = makeDevice({
       ndoInit: () => {
@@ -343,14 +335,12 @@ test('-v logs each step by its name in the kernel, in the kernel’s order', asy
 })
 
 test('the steps are logged at debug level only', async () => {
-  const memory = makeNet()
   await registerNetdev(makeDevice(), memory.net)
   expect(memory.lines).toEqual([])
 })
 
 describe('the effect of a step', () => {
   test('POST_INIT sees index, features and the interface’s fields; the state is set only after REGISTER', async () => {
-    const memory = makeNet()
     const seen: unknown[] = []
     memory.net.registerNetdeviceNotifier((event, dev) => {
       const { ifindex, features, mtu, devAddr } = dev
@@ -371,7 +361,6 @@ describe('the effect of a step', () => {
   })
 
   test('a device has the features that the port accepts', async () => {
-    const memory = makeNet()
     const { platform, net } = memory
     const open = platform.open.bind(platform)
     vi.spyOn(platform, 'open').mockImplementation(async spec => {
@@ -385,7 +374,6 @@ describe('the effect of a step', () => {
   })
 
   test('the multicast list is read only for a driver with ndoSetRxMode', async () => {
-    const memory = makeNet()
     const open = vi.spyOn(memory.platform, 'open')
     await registerNetdev(makeDevice({ ndoSetRxMode: () => {} }), memory.net)
     await registerNetdev(makeDevice(), memory.net)
@@ -393,7 +381,6 @@ describe('the effect of a step', () => {
   })
 
   test('the port gets the driver’s linkKsettings, if it has any', async () => {
-    const memory = makeNet()
     const dev = makeDevice()
     dev.linkKsettings = { speed: 10, duplex: 'full' }
     await registerNetdev(dev, memory.net)
@@ -404,7 +391,6 @@ describe('the effect of a step', () => {
 })
 
 test('a change during registration is not lost', async () => {
-  const memory = makeNet()
   const { platform, net } = memory
   net.registerNetdeviceNotifier((event, dev) => {
     if (event === NETDEV_REGISTER) platform.port(dev.name).change({ kind: 'mtu', mtu: 1300 })

@@ -11,9 +11,20 @@ import {
 } from '../../src/skb/drop-reason.ts'
 import { CHECKSUM_PARTIAL, type SkBuff } from '../../src/skb/sk-buff.ts'
 import { type MemoryPort, MemoryQueue } from '../../src/testing/memory-port.ts'
-import { addDevice, type MemoryNet, makeDevice, memoryNets, numbered, numberOf, turn } from '../support/memory-net.ts'
+import {
+  addDevice,
+  freshNet,
+  type MemoryNet,
+  makeDevice,
+  memoryNets,
+  numbered,
+  numberOf,
+  sendAll,
+  turn,
+} from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
+const memory = freshNet()
 
 afterEach(() => {
   vi.restoreAllMocks()
@@ -34,7 +45,6 @@ const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
 
 describe('frames received in a poll', () => {
   test('frames received in a poll are written with one call per batch and queue', async () => {
-    const memory = makeNet()
     const { port } = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) }, { txqs: 2, rxqs: 2 })
     const submit = vi.spyOn(MemoryQueue.prototype, 'submit')
     for (const octets of numbered(16)) port.transmit(octets, 1)
@@ -44,7 +54,6 @@ describe('frames received in a poll', () => {
   })
 
   test('frames received by several devices are all written at the end of the poll', async () => {
-    const memory = makeNet()
     const a = await addDevice(memory)
     const b = await addDevice(memory)
     const from = await addDevice(memory, {
@@ -53,8 +62,7 @@ describe('frames received in a poll', () => {
         netifRx(skb)
       },
     })
-    for (const octets of numbered(6)) from.port.transmit(octets)
-    from.port.drain()
+    sendAll(from.port, ...numbered(6))
     expect([numbers(a.port), numbers(b.port)]).toEqual([
       [0, 2, 4],
       [1, 3, 5],
@@ -64,7 +72,6 @@ describe('frames received in a poll', () => {
 
 describe('a frame received outside a poll', () => {
   test('a frame received outside a poll is flushed soon, together with later ones', async () => {
-    const memory = makeNet()
     const { dev, port } = await addDevice(memory)
     const submit = vi.spyOn(MemoryQueue.prototype, 'submit')
     for (let i = 0; i < 3; i++) netifRx(make(memory, dev, i))
@@ -77,10 +84,8 @@ describe('a frame received outside a poll', () => {
   })
 
   test('a frame received after a poll or a wake is flushed', async () => {
-    const memory = makeNet()
     const { dev, port } = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) })
-    port.transmit(numbered(1, 0)[0] as Uint8Array)
-    port.drain()
+    sendAll(port, ...numbered(1, 0))
     netifRx(make(memory, dev, 1))
     await Promise.resolve()
     expect(numbers(port)).toEqual([0, 1])
@@ -92,7 +97,6 @@ describe('a frame received outside a poll', () => {
   })
 
   test('a frame is written to the queue it came from, modulo the queues', async () => {
-    const memory = makeNet()
     const { dev, port } = await addDevice(memory, {}, { txqs: 2, rxqs: 2 })
     for (const queue of [0, 1, 2, 5]) netifRx(make(memory, dev, queue, queue))
     await turn()
@@ -109,7 +113,6 @@ describe('a frame received outside a poll', () => {
 
 describe('a host without room', () => {
   test('frames that the kernel has no room for remain in the ring and are tried again by an alarm', async () => {
-    const memory = makeNet()
     const { dev, port } = await addDevice(memory)
     port.room = 2
     for (let i = 0; i < 5; i++) netifRx(make(memory, dev, i))
@@ -134,14 +137,12 @@ describe('a host without room', () => {
   })
 
   test('frames that the kernel did not take remain ahead of later ones', async () => {
-    const memory = makeNet()
     const { dev, port } = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) })
     port.room = 0
     netifRx(make(memory, dev, 0))
     await turn()
     port.room = Number.POSITIVE_INFINITY
-    port.transmit(numbered(1, 1)[0] as Uint8Array)
-    port.drain()
+    sendAll(port, ...numbered(1, 1))
     expect(numbers(port)).toEqual([0, 1])
   })
 
@@ -172,7 +173,6 @@ test('a ring that fills during a poll is flushed immediately', async () => {
 
 describe('frames that the kernel cannot receive', () => {
   test('frames for the kernel are dropped on the receive side while the device is down', async () => {
-    const memory = makeNet()
     const { dev, port } = await addDevice(memory, {}, { down: true })
     netifRx(make(memory, dev, 0))
     await turn()
@@ -180,7 +180,6 @@ describe('frames that the kernel cannot receive', () => {
   })
 
   test('frames for the kernel are dropped when the device is unregistered, and no alarm remains', async () => {
-    const memory = makeNet()
     const { dev, port } = await addDevice(memory)
     port.room = 0
     for (let i = 0; i < 3; i++) netifRx(make(memory, dev, i))
@@ -191,7 +190,6 @@ describe('frames that the kernel cannot receive', () => {
   })
 
   test('frames for the kernel are dropped on the receive side after the device was unregistered', async () => {
-    const memory = makeNet()
     const { dev } = await addDevice(memory)
     await unregisterNetdev(dev)
     netifRx(make(memory, dev, 0))
@@ -199,7 +197,6 @@ describe('frames that the kernel cannot receive', () => {
   })
 
   test.each([0, 8])('a frame of GSO size %d without offloads is dropped on an unregistered device', gsoSize => {
-    const memory = makeNet()
     const dev = makeDevice()
     memory.devices.push(dev)
     const skb = make(memory, dev, 0)

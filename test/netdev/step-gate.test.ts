@@ -11,10 +11,11 @@ import { SKB_DROP_REASON_TX_CARRIER } from '../../src/skb/drop-reason.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-buff.ts'
 import type { MemoryQueue } from '../../src/testing/memory-port.ts'
 import { buildFrame, plain } from '../packet/frames.ts'
-import { addDevice, addDriver, memoryNets, numbered, numberOf, turn } from '../support/memory-net.ts'
+import { addDevice, addDriver, freshNet, memoryNets, numbered, numberOf, sendAll, turn } from '../support/memory-net.ts'
 import { flowFrame, flowNumber, snullPair } from '../support/snull-pair.ts'
 
 const makeNet = memoryNets()
+const memory = freshNet()
 
 /** The next step, as `2 sn0 ndoStartXmit`, and the number of bytes of its frame. */
 function place({ gate }: Net): string | undefined {
@@ -39,8 +40,7 @@ describe('a frame that is stepped', () => {
     const { memory, port0, port1 } = await snullPair(makeNet())
     const { net } = memory
     new StepGate(net)
-    port0.transmit(flowFrame(0, 0))
-    port0.drain()
+    sendAll(port0, flowFrame(0, 0))
     expect(walk(net)).toEqual([
       '1 sn0 read',
       '2 sn0 ndoStartXmit 60',
@@ -55,8 +55,7 @@ describe('a frame that is stepped', () => {
   test('with NAPI the interrupt and the poll are steps of their own', async () => {
     const { memory, port0, port1 } = await snullPair(makeNet(), { useNapi: true })
     new StepGate(memory.net)
-    port0.transmit(flowFrame(0, 0))
-    port0.drain()
+    sendAll(port0, flowFrame(0, 0))
     expect(walk(memory.net)).toEqual([
       '1 sn0 read',
       '2 sn0 ndoStartXmit 60',
@@ -71,11 +70,9 @@ describe('a frame that is stepped', () => {
   })
 
   test('a frame of a cable halts where its wire delivers it', async () => {
-    const memory = makeNet()
     const { ports } = await addDriver(memory, cable, {}, { args: ['a', 'b'] })
     new StepGate(memory.net)
-    ports[0]?.transmit(numbered(1)[0] as Uint8Array)
-    ports[0]?.drain()
+    sendAll(ports[0]!, ...numbered(1))
     expect(walk(memory.net)).toEqual([
       '1 a read',
       '2 a ndoStartXmit 60',
@@ -87,12 +84,10 @@ describe('a frame that is stepped', () => {
   })
 
   test('a frame that a wire delays can be stepped once its time has come', async () => {
-    const memory = makeNet()
     const wireAb = cable.params.wireAb.parse('delay 5ms')
     const { ports } = await addDriver(memory, cable, { wireAb }, { args: ['a', 'b'] })
     new StepGate(memory.net)
-    ports[0]?.transmit(numbered(1)[0] as Uint8Array)
-    ports[0]?.drain()
+    sendAll(ports[0]!, ...numbered(1))
     expect(walk(memory.net)).toEqual(['1 a read', '2 a ndoStartXmit 60'])
     memory.clock.advance(5 * NSEC_PER_MSEC)
     expect(walk(memory.net)).toEqual(['3 b wire 60', '4 b netifRx 60', '5 b write 60'])
@@ -101,8 +96,7 @@ describe('a frame that is stepped', () => {
   test('the frame is shown as it is at each step, and the driver’s function with it', async () => {
     const { memory, port0, sn0 } = await snullPair(makeNet())
     const gate = new StepGate(memory.net)
-    port0.transmit(flowFrame(0, 0))
-    port0.drain()
+    sendAll(port0, flowFrame(0, 0))
     const seen: unknown[] = []
     for (; gate.halt !== undefined; gate.next()) {
       const { skb, code } = gate.halt
@@ -123,8 +117,7 @@ describe('a frame that is stepped', () => {
   test('netifRx is shown with the line that called it', async () => {
     const { memory, port0 } = await snullPair(makeNet())
     const gate = new StepGate(memory.net)
-    port0.transmit(flowFrame(0, 0))
-    port0.drain()
+    sendAll(port0, flowFrame(0, 0))
     while (gate.halt?.step !== 4) gate.next()
     expect(gate.halt.caller).toMatch(/\/drivers\/snull\/driver\.ts:\d+$/)
   })
@@ -134,7 +127,6 @@ describe('a frame that is stepped', () => {
     ['a wire', 'wire', '3 test0 wire 60', undefined],
     ['a client', 'client', '4 test0 netifRx 60', undefined],
   ] as const)('a frame of %s waits where its source says, whatever file calls netifRx', async (_, from, at, line) => {
-    const memory = makeNet()
     const { dev } = await addDevice(memory)
     memory.made = 1
     new StepGate(memory.net)
@@ -153,8 +145,7 @@ describe('a frame that is stepped', () => {
     new StepGate(memory.net)
     const steps: string[] = []
     for (let n = 0; n < 2; n++) {
-      port0.transmit(flowFrame(0, n))
-      port0.drain()
+      sendAll(port0, flowFrame(0, n))
       // A step that its own microtasks skip would be missing here.
       for (let at = place(memory.net); at !== undefined; at = place(memory.net)) {
         steps.push(at.slice(0, 1))
@@ -189,7 +180,6 @@ describe('a frame that is stepped', () => {
   })
 
   test('a segmented frame is one frame up to its last step, and all of its segments then arrive', async () => {
-    const memory = makeNet()
     const { ports } = await addDriver(memory, cable, {}, { args: ['a', 'b'], features: 0 })
     new StepGate(memory.net)
     const bytes = buildFrame({
@@ -228,8 +218,7 @@ async function timedDevice(memory = makeNet()) {
     },
   })
   const send = (n: number) => {
-    port.transmit(numbered(1, n)[0] as Uint8Array)
-    port.drain()
+    sendAll(port, ...numbered(1, n))
   }
   return { ...memory, dev, alarm, arrived, sent, send, pass: (ms: number) => memory.clock.advance(ms * NSEC_PER_MSEC) }
 }
@@ -247,7 +236,6 @@ describe('a driver’s alarm, and ndoTxTimeout', () => {
   })
 
   test('an alarm halts at the device whose code armed it', async () => {
-    const memory = makeNet()
     await addDevice(memory)
     const { net, send, pass } = await timedDevice(memory)
     new StepGate(net)
@@ -300,7 +288,6 @@ describe('a driver’s alarm, and ndoTxTimeout', () => {
   })
 
   test('ndoTxTimeout is a step, once nothing else has waited for the time of the watchdog', async () => {
-    const memory = makeNet()
     const timeouts: number[] = []
     const { dev, port } = await addDevice(
       memory,
@@ -316,12 +303,10 @@ describe('a driver’s alarm, and ndoTxTimeout', () => {
     const other = await addDevice(memory)
     const gate = new StepGate(memory.net)
     const pass = (ms: number) => memory.clock.advance(ms * NSEC_PER_MSEC)
-    port.transmit(numbered(1)[0] as Uint8Array)
-    port.drain()
+    sendAll(port, ...numbered(1))
     gate.next()
     gate.next()
-    other.port.transmit(numbered(1)[0] as Uint8Array)
-    other.port.drain()
+    sendAll(other.port, ...numbered(1))
     pass(180)
     expect(place(memory.net)).toBe('1 test1 read')
     walk(memory.net)
@@ -342,8 +327,7 @@ describe('what stepping does not lose', () => {
     port0.drain()
     const gate = new StepGate(memory.net)
     for (const n of all) {
-      port0.transmit(flowFrame(0, 40 + n))
-      port0.drain()
+      sendAll(port0, flowFrame(0, 40 + n))
       for (let i = n % 9; i > 0; i--) gate.next()
       memory.conserved()
     }
@@ -374,8 +358,7 @@ describe('what stepping does not lose', () => {
       const memory = makeNet()
       const { ports } = await addDriver(memory, cable, {}, { args: ['a', 'b'] })
       const gate = new StepGate(memory.net)
-      ports[0]?.transmit(numbered(1)[0] as Uint8Array)
-      ports[0]?.drain()
+      sendAll(ports[0]!, ...numbered(1))
       for (let i = 0; i < steps; i++) gate.next()
       gate.off()
       ports[0]?.drain()
@@ -389,15 +372,13 @@ describe('what stepping does not lose', () => {
       for (let steps = 0; steps < 9; steps++) {
         const { memory, port0, port1, sn0, sn1 } = await snullPair(makeNet(), { useNapi })
         const gate = new StepGate(memory.net)
-        port0.transmit(flowFrame(0, 0))
-        port0.drain()
+        sendAll(port0, flowFrame(0, 0))
         for (let i = 0; i < steps; i++) gate.next()
         for (const dev of [sn1, sn0]) await devClose(dev)
         expect(memory.conserved().held).toBe(0)
         for (const dev of [sn0, sn1]) await devOpen(dev)
         expect(place(memory.net)).toBeUndefined()
-        port0.transmit(flowFrame(0, 1))
-        port0.drain()
+        sendAll(port0, flowFrame(0, 1))
         walk(memory.net)
         expect(port1.received.map(flowNumber).at(-1)).toEqual([0, 1])
       }
@@ -408,8 +389,7 @@ describe('what stepping does not lose', () => {
     for (let steps = 0; steps < 7; steps++) {
       const { memory, port0, sn1 } = await snullPair(makeNet())
       const gate = new StepGate(memory.net)
-      port0.transmit(flowFrame(0, 0))
-      port0.drain()
+      sendAll(port0, flowFrame(0, 0))
       for (let i = 0; i < steps; i++) gate.next()
       await unregisterNetdev(sn1)
       walk(memory.net)
@@ -418,11 +398,9 @@ describe('what stepping does not lose', () => {
   })
 
   test('frames that wait for the end of a cable are dropped and counted when the interface goes down', async () => {
-    const memory = makeNet()
     const { devices, ports } = await addDriver(memory, cable, {}, { args: ['a', 'b'] })
     const gate = new StepGate(memory.net)
-    ports[0]?.transmit(numbered(1)[0] as Uint8Array)
-    ports[0]?.drain()
+    sendAll(ports[0]!, ...numbered(1))
     gate.next()
     gate.next()
     expect(place(memory.net)).toBe('3 b wire 60')
@@ -432,7 +410,6 @@ describe('what stepping does not lose', () => {
 
   test('a frame for which the driver returned NETDEV_TX_BUSY is offered again by the next steps', async () => {
     let offers = 0
-    const memory = makeNet()
     const { port, dev } = await addDevice(memory, {
       ndoStartXmit(skb) {
         if (++offers < 3) return NETDEV_TX_BUSY
@@ -441,8 +418,7 @@ describe('what stepping does not lose', () => {
       },
     })
     new StepGate(memory.net)
-    port.transmit(numbered(1)[0] as Uint8Array)
-    port.drain()
+    sendAll(port, ...numbered(1))
     expect(walk(memory.net)).toEqual(['1 test0 read', '2 test0 ndoStartXmit 60'])
     for (let i = 0; i < 2; i++) {
       memory.clock.advance(NSEC_PER_MSEC)
@@ -453,7 +429,6 @@ describe('what stepping does not lose', () => {
 
   test('a frame that the driver moves to another queue waits there', async () => {
     const queues: number[] = []
-    const memory = makeNet()
     function ndoStartXmit(skb: SkBuff): void {
       queues.push(skb.queueMapping)
       skb.drop()
@@ -473,7 +448,6 @@ describe('what stepping does not lose', () => {
 
   test('a cable that is cut while a frame waits to be sent drops and counts it', async () => {
     let given = 0
-    const memory = makeNet()
     const { dev, port } = await addDevice(memory, {
       ndoStartXmit(skb) {
         given++
@@ -481,8 +455,7 @@ describe('what stepping does not lose', () => {
       },
     })
     const gate = new StepGate(memory.net)
-    port.transmit(numbered(1)[0] as Uint8Array)
-    port.drain()
+    sendAll(port, ...numbered(1))
     gate.next()
     cutCable(dev)
     walk(memory.net)
@@ -493,8 +466,7 @@ describe('what stepping does not lose', () => {
     const { memory, port0, port1 } = await snullPair(makeNet())
     const gate = new StepGate(memory.net)
     port1.room = 0
-    port0.transmit(flowFrame(0, 0))
-    port0.drain()
+    sendAll(port0, flowFrame(0, 0))
     for (let i = 0; i < 8; i++) gate.next()
     expect(place(memory.net)).toBe('5 sn1 write 60')
     port1.room = 1
@@ -534,22 +506,18 @@ describe('what stepping does not lose', () => {
 
 describe('while stepping', () => {
   test('a queue is paused while its frame waits in the kernel, so its port reports it only once', async () => {
-    const memory = makeNet()
     const { port } = await addDevice(memory)
     const gate = new StepGate(memory.net)
-    port.transmit(numbered(1)[0] as Uint8Array)
-    port.drain()
+    sendAll(port, ...numbered(1))
     expect([place(memory.net), port.queues[0]?.paused]).toEqual(['1 test0 read', true])
     gate.off()
     expect(port.queues[0]?.paused).toBe(false)
   })
 
   test('a queue that cannot be read is read again later', async () => {
-    const memory = makeNet()
     const { port } = await addDevice(memory)
     const gate = new StepGate(memory.net)
-    port.transmit(numbered(1)[0] as Uint8Array)
-    port.drain()
+    sendAll(port, ...numbered(1))
     vi.spyOn(port.queues[0] as MemoryQueue, 'read').mockReturnValueOnce(-EIO)
     gate.next()
     expect([place(memory.net), memory.lines.at(-1)]).toEqual([
@@ -564,8 +532,7 @@ describe('while stepping', () => {
   test('a queue that waits for an interrupt does not time out, and is not late afterwards', async () => {
     const { memory, port0, sn0 } = await snullPair(makeNet(), { poolSize: 1, timeout: 50 })
     const gate = new StepGate(memory.net)
-    port0.transmit(flowFrame(0, 0))
-    port0.drain()
+    sendAll(port0, flowFrame(0, 0))
     gate.next()
     gate.next()
     expect(sn0.tx[0]?.stopped).toBe(true)
@@ -576,7 +543,6 @@ describe('while stepping', () => {
   })
 
   test('a queue with a lost interrupt gets its full timeout again when stepping ends', async () => {
-    const memory = makeNet()
     const { dev, port } = await addDevice(
       memory,
       {
@@ -588,8 +554,7 @@ describe('while stepping', () => {
       { watchdogTimeo: 50 },
     )
     const gate = new StepGate(memory.net)
-    port.transmit(numbered(1)[0] as Uint8Array)
-    port.drain()
+    sendAll(port, ...numbered(1))
     walk(memory.net)
     memory.clock.advance(120 * NSEC_PER_MSEC)
     gate.off()
@@ -600,11 +565,9 @@ describe('while stepping', () => {
   })
 
   test('a queue that is stopped while its frame waits continues by itself after it is woken', async () => {
-    const memory = makeNet()
     const { dev, port } = await addDevice(memory)
     new StepGate(memory.net, 100 * NSEC_PER_MSEC)
-    port.transmit(numbered(1)[0] as Uint8Array)
-    port.drain()
+    sendAll(port, ...numbered(1))
     await turn()
     dev.tx[0]?.stop()
     memory.clock.advance(100 * NSEC_PER_MSEC)
@@ -619,8 +582,7 @@ describe('while stepping', () => {
   test('a halt continues by itself after the given time, and so does the next one', async () => {
     const { memory, port0, port1 } = await snullPair(makeNet())
     new StepGate(memory.net, 100 * NSEC_PER_MSEC)
-    port0.transmit(flowFrame(0, 0))
-    port0.drain()
+    sendAll(port0, flowFrame(0, 0))
     const places: (string | undefined)[] = []
     for (let i = 0; i < 6; i++) {
       await turn()
@@ -641,11 +603,9 @@ describe('while stepping', () => {
     })
     const gate = new StepGate(net)
     await turn()
-    port0.transmit(flowFrame(0, 0))
-    port0.drain()
+    sendAll(port0, flowFrame(0, 0))
     await turn()
-    port1.transmit(flowFrame(0, 0))
-    port1.drain()
+    sendAll(port1, flowFrame(0, 0))
     await turn()
     gate.next()
     await turn()
@@ -663,8 +623,7 @@ describe('while stepping', () => {
       if (event === NETDEV_STEP) reports.push(`${dev.name} ${net.gate?.halt?.step ?? 'on'}`)
     })
     for (let n = 0; n < 2; n++) {
-      port0.transmit(flowFrame(0, n))
-      port0.drain()
+      sendAll(port0, flowFrame(0, n))
       await turn()
       devClose(sn0)
       await turn()
@@ -674,21 +633,17 @@ describe('while stepping', () => {
   })
 
   test('a device that is registered is stepped, too, and IFF_DEBUG of ip(8) does not end it', async () => {
-    const memory = makeNet()
     new StepGate(memory.net)
     const { ports } = await addDriver(memory, cable, {}, { args: ['a', 'b'] })
     ports[1]?.change({ kind: 'flags', flags: (ports[1]?.link.flags ?? 0) | IFF_DEBUG })
-    ports[0]?.transmit(numbered(1)[0] as Uint8Array)
-    ports[0]?.drain()
+    sendAll(ports[0]!, ...numbered(1))
     expect(walk(memory.net).map(at => at.slice(0, 1))).toEqual(['1', '2', '3', '4', '5'])
     ports[1]?.change({ kind: 'flags', flags: (ports[1]?.link.flags ?? 0) & ~IFF_DEBUG })
-    ports[0]?.transmit(numbered(1)[0] as Uint8Array)
-    ports[0]?.drain()
+    sendAll(ports[0]!, ...numbered(1))
     expect(walk(memory.net)).toHaveLength(5)
   })
 
   test('next without a frame does nothing, and off may be called twice', async () => {
-    const memory = makeNet()
     await addDevice(memory)
     const gate = new StepGate(memory.net)
     expect(gate.next()).toBe(false)
@@ -698,7 +653,6 @@ describe('while stepping', () => {
   })
 
   test('a device logs the same messages as without stepping, so no bit of msgEnable is taken', async () => {
-    const memory = makeNet()
     const { dev } = await addDevice(memory)
     const gate = new StepGate(memory.net)
     expect(dev.msgEnable).toBe(0)

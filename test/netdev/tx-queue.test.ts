@@ -15,9 +15,10 @@ import {
 import { Ring } from '../../src/skb/ring.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { type MemoryPort, MemoryQueue } from '../../src/testing/memory-port.ts'
-import { addDevice, memoryNets, numbered, numberOf, turn } from '../support/memory-net.ts'
+import { addDevice, freshNet, memoryNets, numbered, numberOf, turn } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
+const memory = freshNet()
 
 /** What each queue of a port, in the order of attaching, is woken by. */
 let listen: MockInstance<MemoryQueue['listen']>
@@ -269,7 +270,6 @@ describe('NETDEV_TX_BUSY', () => {
   })
 
   test('a driver that stops and wakes its queue for every frame gets each once, in order, after NETDEV_TX_BUSY', async () => {
-    const memory = makeNet()
     const state = { busy: true }
     const { port, dev } = await addDevice(memory, {
       ndoStartXmit: (skb, dev) => {
@@ -290,7 +290,6 @@ describe('NETDEV_TX_BUSY', () => {
   })
 
   test('a driver that closes and opens its device after NETDEV_TX_BUSY loses the frames it was not given', async () => {
-    const memory = makeNet()
     const state = { busy: true }
     const { port, dev } = await addDevice(memory, {
       ndoStartXmit: (skb, dev) => {
@@ -312,7 +311,6 @@ describe('NETDEV_TX_BUSY', () => {
   })
 
   test('NETDEV_TX_BUSY in the middle of a batch keeps the order', async () => {
-    const memory = makeNet()
     const seen: number[] = []
     const { port } = await addDevice(memory, {
       ndoStartXmit: (skb, dev) => {
@@ -332,7 +330,6 @@ describe('NETDEV_TX_BUSY', () => {
   })
 
   test('NETDEV_TX_BUSY for a frame that was passed on is logged as a mistake', async () => {
-    const memory = makeNet()
     const { port, dev } = await addDevice(memory, {
       ndoStartXmit: skb => {
         netifRx(skb)
@@ -400,7 +397,6 @@ describe('an exception in ndoStartXmit', () => {
     ['an object without a prototype', Object.create(null)],
     ['an error with a stack of its own', Object.assign(new Error('own'), { stack: 1 })],
   ])('after ndoStartXmit throws %s the next frames are sent', async (_, thrown) => {
-    const memory = makeNet()
     const { port, dev } = await addDevice(memory, {
       ndoStartXmit: () => {
         throw thrown
@@ -441,7 +437,6 @@ describe('an exception in ndoStartXmit', () => {
   })
 
   test('an exception of an SkBuff method is logged with the driver’s line', async () => {
-    const memory = makeNet()
     const { port } = await addDevice(memory, { ndoStartXmit: skb => void skb.push(10_000) })
     transmit(port, 1)
     wakeUp()
@@ -536,7 +531,6 @@ describe('a device that is stopped', () => {
   })
 
   test('closing a device drops what the driver had not taken', async () => {
-    const memory = makeNet()
     const { dev, port } = await addDevice(memory, {
       ndoStartXmit: (skb, device) => {
         device.txq(skb).stop()
@@ -551,7 +545,6 @@ describe('a device that is stopped', () => {
   })
 
   test('a wake in ndoStop gives the driver no frame', async () => {
-    const memory = makeNet()
     const order: string[] = []
     const { dev, port } = await addDevice(memory, {
       ndoStartXmit: (skb, device) => {
@@ -587,7 +580,6 @@ describe('a device that is stopped', () => {
   })
 
   test('a closed device offers no frame again after NETDEV_TX_BUSY', async () => {
-    const memory = makeNet()
     let offered = 0
     const { dev, port } = await addDevice(memory, {
       ndoStartXmit: () => {
@@ -603,7 +595,6 @@ describe('a device that is stopped', () => {
   })
 
   test('a driver that closes its device in the middle of a batch loses the rest of it', async () => {
-    const memory = makeNet()
     let offered = 0
     const { dev, port } = await addDevice(memory, {
       ndoStartXmit: (skb, device) => {
@@ -620,7 +611,6 @@ describe('a device that is stopped', () => {
   })
 
   test('a driver that closes its device and returns NETDEV_TX_BUSY loses that frame too', async () => {
-    const memory = makeNet()
     const { dev, port } = await addDevice(memory, {
       ndoStartXmit: (_, device) => {
         void devClose(device)
@@ -633,7 +623,6 @@ describe('a device that is stopped', () => {
   })
 
   test('a device is read from when it is opened, not before', async () => {
-    const memory = makeNet()
     const { dev, port } = await addDevice(memory, {}, { down: true })
     const read = vi.spyOn(port.queues[0] as MemoryQueue, 'read')
     transmit(port, 1)
@@ -700,7 +689,6 @@ test('a device that cannot be read can be closed and opened', async () => {
 })
 
 test('a poll that throws is over, and later interrupts are taken', async () => {
-  const memory = makeNet()
   const { port, dev } = await addDevice(memory, { ndoStartXmit: netifRx })
   vi.spyOn(port.queues[0] as MemoryQueue, 'submit').mockImplementationOnce(() => {
     throw new Error('the kernel is broken')

@@ -3,7 +3,7 @@
  * frame must be accounted for: in = out + dropped, every slot is back in the pool, and no alarm
  * rings again.
  */
-import { afterEach, expect } from 'vitest'
+import { afterEach, beforeEach, expect } from 'vitest'
 import { NSEC_PER_SEC } from '../../src/base/clock.ts'
 import { LOGLEVEL_INFO, Log } from '../../src/base/log.ts'
 import { random } from '../../src/base/random.ts'
@@ -49,6 +49,24 @@ export interface MemoryNetOptions extends PoisonedPoolOptions {
 
 /** Returns a function that makes a Net. Call it once in a test file. */
 export function memoryNets(): (options?: MemoryNetOptions) => MemoryNet {
+  const nets = checkedNets()
+  return options => {
+    const memory = makeNet(options)
+    nets.push(memory)
+    return memory
+  }
+}
+
+/** Returns an object that is another Net in each test. Call it once in a test file. */
+export function freshNet(): MemoryNet {
+  const nets = checkedNets()
+  const memory = {} as MemoryNet
+  beforeEach(() => void nets.push(makeNet({}, memory)))
+  return memory
+}
+
+/** Returns the list of nets that are taken down and checked after each test. */
+function checkedNets(): MemoryNet[] {
   const nets: MemoryNet[] = []
   afterEach(async () => {
     for (const memory of nets.splice(0)) {
@@ -61,14 +79,14 @@ export function memoryNets(): (options?: MemoryNetOptions) => MemoryNet {
       expect([pool.out, net.devices, memory.platform.ports, memory.clock.armed]).toEqual([0, [], [], 0])
     }
   })
-  return options => {
-    const memory = makeNet(options)
-    nets.push(memory)
-    return memory
-  }
+  return nets
 }
 
-function makeNet({ level = LOGLEVEL_INFO, msgEnable = 0, turns, ...options }: MemoryNetOptions = {}): MemoryNet {
+/** Fills `memory` with a new Net. */
+function makeNet(
+  { level = LOGLEVEL_INFO, msgEnable = 0, turns, ...options }: MemoryNetOptions = {},
+  memory = {} as MemoryNet,
+): MemoryNet {
   const pool = new PoisonedPool({ large: 64, small: 256, ...options })
   const [platform, clock, lines, devices] = [new MemoryPlatform(), new FakeClock(), [] as string[], [] as NetDevice[]]
   const log = new Log(level, (_, text) => lines.push(text))
@@ -77,17 +95,8 @@ function makeNet({ level = LOGLEVEL_INFO, msgEnable = 0, turns, ...options }: Me
   net.registerNetdeviceNotifier((event, dev) => {
     if (event === NETDEV_REGISTER && !devices.includes(dev)) devices.push(dev)
   })
-  const memory: MemoryNet = {
-    net,
-    platform,
-    clock,
-    pool,
-    lines,
-    devices,
-    made: 0,
-    conserved: () => assertConserved(net, devices, memory.made),
-  }
-  return memory
+  const conserved = () => assertConserved(net, devices, memory.made)
+  return Object.assign(memory, { net, platform, clock, pool, lines, devices, made: 0, conserved })
 }
 
 export interface DeviceOptions {
@@ -153,6 +162,12 @@ export function numbered(count: number, first = 0): Uint8Array[] {
     octets[59] = first + i
     return octets
   })
+}
+
+/** Sends these frames on queue 0 of the port, and has the device read them now. */
+export function sendAll(port: Pick<MemoryPort, 'transmit' | 'drain'>, ...frames: readonly Uint8Array[]): void {
+  for (const octets of frames) port.transmit(octets)
+  port.drain()
 }
 
 /** The frame as a driver that pads sends it: zeros up to 60 bytes. */

@@ -2,12 +2,11 @@ import { expect, test } from 'vitest'
 import { netifRx } from '../../src/netdev/netif.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { assertConserved, balance } from '../../src/testing/conservation.ts'
-import { addDevice, memoryNets, numbered } from '../support/memory-net.ts'
+import { addDevice, freshNet, numbered, sendAll } from '../support/memory-net.ts'
 
-const makeNet = memoryNets()
+const memory = freshNet()
 
 test('the balance counts what went in, came out, was dropped and is held', async () => {
-  const memory = makeNet()
   const held: SkBuff[] = []
   const a = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) })
   const b = await addDevice(memory, { ndoStartXmit: skb => skb.drop() })
@@ -17,8 +16,7 @@ test('the balance counts what went in, came out, was dropped and is held', async
     [b, 2],
     [c, 1],
   ] as const) {
-    for (const octets of numbered(n)) port.transmit(octets)
-    port.drain()
+    sendAll(port, ...numbered(n))
   }
   expect(balance(memory.net)).toEqual({ in: 6, made: 0, out: 3, dropped: 2, held: 1 })
   expect(assertConserved(memory.net)).toEqual(balance(memory.net))
@@ -27,7 +25,6 @@ test('the balance counts what went in, came out, was dropped and is held', async
 })
 
 test('assertConserved throws if a frame vanishes uncounted or comes from nowhere', async () => {
-  const memory = makeNet()
   let make = false
   const { port } = await addDevice(memory, {
     ndoStartXmit: skb => {
@@ -37,8 +34,7 @@ test('assertConserved throws if a frame vanishes uncounted or comes from nowhere
   })
   const { net } = memory
   const send = () => {
-    port.transmit(numbered(1)[0] as Uint8Array)
-    port.drain()
+    sendAll(port, ...numbered(1))
   }
   send()
   memory.pool.alloc(60)?.free()
@@ -53,10 +49,8 @@ test('assertConserved throws if a frame vanishes uncounted or comes from nowhere
 })
 
 test('assertConserved throws for a freed frame that was neither delivered nor dropped', async () => {
-  const memory = makeNet()
   const { port } = await addDevice(memory, { ndoStartXmit: skb => skb.free() })
-  port.transmit(numbered(1)[0] as Uint8Array)
-  port.drain()
+  sendAll(port, ...numbered(1))
   expect(() => assertConserved(memory.net)).toThrow('1 in + 0 made, 0 out, 0 dropped, 0 held')
   memory.made = -1
 })

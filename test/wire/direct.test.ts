@@ -3,12 +3,11 @@ import { SKB_DROP_REASON_TX_CARRIER } from '../../src/skb/drop-reason.ts'
 import { SkbError } from '../../src/skb/error.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { direct } from '../../src/wire/directed-wire.ts'
-import { addDevice, memoryNets, numbered, numberOf, turn } from '../support/memory-net.ts'
+import { addDevice, freshNet, numbered, numberOf, turn } from '../support/memory-net.ts'
 
-const makeNet = memoryNets()
+const memory = freshNet()
 
 test('a direct wire delivers every frame unchanged, in order, on the queue it came from', async () => {
-  const memory = makeNet()
   const { dev, port } = await addDevice(memory, {}, { txqs: 2, rxqs: 2 })
   const wire = direct(dev)
   const sent = numbered(6)
@@ -31,7 +30,6 @@ test('a direct wire delivers every frame unchanged, in order, on the queue it ca
 })
 
 test('a direct wire refuses a freed frame', async () => {
-  const memory = makeNet()
   const { dev } = await addDevice(memory)
   const skb = memory.pool.alloc(60) as SkBuff
   skb.free()
@@ -40,7 +38,6 @@ test('a direct wire refuses a freed frame', async () => {
 })
 
 test('a direct wire drops arriving frames while the cable is cut', async () => {
-  const memory = makeNet()
   const { dev, port } = await addDevice(memory)
   dev.cut = true
   const skb = memory.pool.alloc(60) as SkBuff

@@ -16,7 +16,7 @@ import { type MessageBuilder, NLM_F_ACK } from '../../../src/netlink/index.ts'
 import { endedAfterEach } from '../../support/ends.ts'
 import { freshDirectory } from '../../support/fresh-directory.ts'
 import { ask, read, request } from '../../support/genl-request.ts'
-import { addDevice, addDriver, memoryNets, numbered } from '../../support/memory-net.ts'
+import { addDevice, addDriver, memoryNets, numbered, sendAll } from '../../support/memory-net.ts'
 
 const memoryNet = memoryNets()
 const native = loadNative()
@@ -40,8 +40,7 @@ async function served(params: { wire?: string } = {}) {
   ends.push(client)
   const [entry] = readDirectories(namedDirectory(join(root, 'vnet')))
   const send = (...frames: Uint8Array[]) => {
-    for (const frame of frames) ports[0]?.transmit(frame)
-    ports[0]?.drain()
+    sendAll(ports[0]!, ...frames)
   }
   const [a, b] = devices.map(({ ifindex, name }) => ({ ifindex, name })) as [Named, Named]
   return { ...memory, server, client, devices, a, b, send, vnet: (entry as Entry).vnet }
@@ -75,8 +74,7 @@ describe('a capture', () => {
     const stream = await memory.client.capture(memory.vnet)
     const late = await addDevice(memory, {}, { name: 'late' })
     memory.send(...numbered(1))
-    late.port.transmit(numbered(1)[0]!)
-    late.port.drain()
+    sendAll(late.port, numbered(1)[0]!)
     stream.stop()
     const dropped = expect.stringMatching(/^late out 60 dropped: NOT_SPECIFIED, id \d+$/)
     expect(await framesOf(stream)).toEqual(['a out 60', 'b in 60', 'late out 60', dropped])

@@ -9,9 +9,9 @@ import { vnetFamily } from '../../../src/control/server/vnet-family.ts'
 import { parseLink } from '../../../src/linux/rtnetlink/link.ts'
 import { MessageBuilder, messages, NLM_F_DUMP, NLMSG_HDRLEN } from '../../../src/netlink/index.ts'
 import { ask, request } from '../../support/genl-request.ts'
-import { addDevice, memoryNets } from '../../support/memory-net.ts'
+import { addDevice, freshNet } from '../../support/memory-net.ts'
 
-const memoryNet = memoryNets()
+const memory = freshNet()
 const FAMILY = 0x3f0
 const [GET_DEVICES, GET_STATS] = [2, 3]
 const SCOPE = 6
@@ -24,7 +24,6 @@ test.each([
   ['GET_DEVICES', GET_DEVICES],
   ['GET_STATS', GET_STATS],
 ])('dumps of %s leave no garbage that outlives a collection of young objects', async (_, cmd) => {
-  const memory = memoryNet()
   await addDevice(memory, {}, { name: 'eth9' })
   const family = vnetFamily({ devices: memory.net.devices, netnsOf: () => 'blue', now: () => 1 })
   const families = new Map<number, Family>([[FAMILY, family]])
@@ -35,7 +34,6 @@ test.each([
 test.each([0, 1, 2, 3])(
   'a dump of GET_STATS of scope %i makes no array that a helper thread must free',
   async scope => {
-    const memory = memoryNet()
     await addDevice(memory, {}, { name: 'eth9' })
     const family = vnetFamily({ devices: memory.net.devices, netnsOf: () => 'blue', now: () => 1 })
     const operation = family.operations.find(({ cmd }) => cmd === GET_STATS)!

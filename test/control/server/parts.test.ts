@@ -10,10 +10,10 @@ import { loadNative } from '../../../src/linux/native.ts'
 import { partsOf } from '../../../src/netdev/parts.ts'
 import { endedAfterEach } from '../../support/ends.ts'
 import { freshDirectory } from '../../support/fresh-directory.ts'
-import { addDevice, memoryNets } from '../../support/memory-net.ts'
+import { addDevice, freshNet } from '../../support/memory-net.ts'
 import { snullPair } from '../../support/snull-pair.ts'
 
-const makeNet = memoryNets()
+const memory = freshNet()
 const native = loadNative()
 
 const root = freshDirectory()
@@ -21,7 +21,6 @@ const ends = endedAfterEach<Disposable>()
 
 describe('GET_PARTS', () => {
   test('GET_PARTS returns every part of a device with its own state', async () => {
-    const memory = makeNet()
     const { sn0 } = await snullPair(memory, { poolSize: 8 })
     ends.push(serveControl(native, memory.net, { directory: join(root, 'vnet') }))
     const client = new ControlClient(native)
@@ -36,7 +35,6 @@ describe('GET_PARTS', () => {
   })
 
   test("a client gets each device's faults and their effects, and the name of its peer", async () => {
-    const memory = makeNet()
     await snullPair(memory)
     await addDevice(memory)
     await addDevice(memory, { ndoTrigger: () => 0 })
@@ -58,7 +56,6 @@ describe('GET_PARTS', () => {
   })
 
   test('a client gets the namespace of a peer, the lines of a fault as one, its segment, and its part in a lab', async () => {
-    const memory = makeNet()
     const { sn0, sn1 } = await snullPair(memory)
     await addDevice(memory, { ndoTrigger: () => 0, faults: { burn: 'Burns\nit.', freeze: 'Freezes it.' } })
     const module = { name: 'mine', params: {}, values: {}, segment: () => [] }

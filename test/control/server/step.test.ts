@@ -13,7 +13,7 @@ import { NLM_F_ACK } from '../../../src/netlink/index.ts'
 import { endedAfterEach } from '../../support/ends.ts'
 import { freshDirectory } from '../../support/fresh-directory.ts'
 import { ask, read, request } from '../../support/genl-request.ts'
-import { memoryNets, turn } from '../../support/memory-net.ts'
+import { memoryNets, sendAll, turn } from '../../support/memory-net.ts'
 import { flowFrame, snullPair } from '../../support/snull-pair.ts'
 
 const memoryNet = memoryNets()
@@ -40,8 +40,7 @@ describe('STEP', () => {
     const { client, vnet, device, peer, port0, port1 } = await served()
     expect(await client.step(vnet, device)).toEqual({ mode: 'off', every: 0, halt: undefined })
     expect(await client.step(vnet, device, 'on')).toEqual({ mode: 'on', every: 0, halt: undefined })
-    port0.transmit(flowFrame(0, 0))
-    port0.drain()
+    sendAll(port0, flowFrame(0, 0))
     const { halt: first } = await client.step(vnet, device)
     const place = { number: 1, device, queue: 0, next: 'read' }
     expect(first).toEqual({ ...place, frame: undefined, source: undefined, count: 0 })
@@ -70,8 +69,7 @@ describe('STEP', () => {
   test('next for the halt of a client runs no other step', async () => {
     const { client, vnet, device, port0 } = await served()
     await client.step(vnet, device, 'on')
-    port0.transmit(flowFrame(0, 0))
-    port0.drain()
+    sendAll(port0, flowFrame(0, 0))
     const { halt: read } = await client.step(vnet, device)
     const both = [0, 1].map(() => client.step(vnet, device, 'next', { count: read?.count }))
     expect((await Promise.all(both)).map(({ halt }) => [halt?.number, halt?.count])).toEqual([
@@ -84,8 +82,7 @@ describe('STEP', () => {
   test('step on with an interval steps by itself, and on without one stops that', async () => {
     const { client, vnet, device, port0, memory, port1 } = await served()
     expect(await client.step(vnet, device, 'on', { every: 50 })).toMatchObject({ mode: 'on', every: 50 })
-    port0.transmit(flowFrame(0, 0))
-    port0.drain()
+    sendAll(port0, flowFrame(0, 0))
     const numbers: (number | undefined)[] = []
     for (let i = 0; i < 3; i++) {
       numbers.push((await client.step(vnet, device)).halt?.number)
@@ -131,8 +128,7 @@ describe('STEP', () => {
   test('a client that ends leaves the mode unchanged, and the next client finds the waiting frame', async () => {
     const { client, vnet, device, port0, port1 } = await served()
     await client.step(vnet, device, 'on')
-    port0.transmit(flowFrame(0, 0))
-    port0.drain()
+    sendAll(port0, flowFrame(0, 0))
     await client.step(vnet, device, 'next')
     client.close()
     const other = new ControlClient(native)
@@ -153,8 +149,7 @@ describe('the event step', () => {
     events.subscribe({ ...rights, share: 1, privileged: false, onDrained: undefined, notify, handOver() {} })
     const gate = new StepGate(memory.net)
     const frame = flowFrame(0, 0)
-    port0.transmit(frame)
-    port0.drain()
+    sendAll(port0, frame)
     for (let i = 0; i < 5; i++) {
       await turn()
       gate.next()
@@ -177,8 +172,7 @@ describe('the event step', () => {
     })
     await client.step(vnet, device)
     await client.step(vnet, device, 'on')
-    port0.transmit(flowFrame(0, 0))
-    port0.drain()
+    sendAll(port0, flowFrame(0, 0))
     await client.step(vnet, device, 'next')
     await client.step(vnet, device, 'next')
     await client.step(vnet, device, 'next')

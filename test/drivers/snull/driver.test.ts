@@ -7,15 +7,10 @@ import type { Napi } from '../../../src/netdev/napi.ts'
 import { devClose, devOpen } from '../../../src/netdev/netif.ts'
 import { unregisterNetdev } from '../../../src/netdev/register.ts'
 import { linkStats64, RX_BYTES, TX_BYTES } from '../../../src/netdev/stats.ts'
-import {
-  SKB_DROP_REASON_DEV_READY,
-  SKB_DROP_REASON_DEV_STOPPED,
-  SKB_DROP_REASON_FULL_RING,
-  SKB_DROP_REASON_UNHANDLED_PROTO,
-} from '../../../src/skb/drop-reason.ts'
+import * as reasons from '../../../src/skb/drop-reason.ts'
 import type { MemoryPort } from '../../../src/testing/memory-port.ts'
 import { address, buildFrame, type Packet, plain, plain6 } from '../../packet/frames.ts'
-import { addDriver, type MemoryNet, memoryNets, numbered, padded, turn } from '../../support/memory-net.ts'
+import { addDriver, type MemoryNet, memoryNets, numbered, padded, sendAll, turn } from '../../support/memory-net.ts'
 import { flowFrame, flowNumber, type SnullParams, snullPair } from '../../support/snull-pair.ts'
 
 const makeNet = memoryNets()
@@ -31,8 +26,7 @@ function frameOf(packet: Packet, destination?: number[]): Uint8Array {
 }
 
 function send(port: MemoryPort, ...frames: Uint8Array[]): void {
-  for (const bytes of frames) port.transmit(bytes)
-  port.drain()
+  sendAll(port, ...frames)
 }
 
 const bytesOf = (port: MemoryPort): Uint8Array[] => port.received.map(({ bytes }) => bytes)
@@ -151,14 +145,14 @@ describe.each([
   test('snull drops frames that it cannot translate, with a reason', async () => {
     const { port0, port1, sn0 } = await pair()
     send(port0, ...numbered(1))
-    expect([sn0.counters.drops().tx[SKB_DROP_REASON_UNHANDLED_PROTO], port1.received]).toEqual([1, []])
+    expect([sn0.counters.drops().tx[reasons.SKB_DROP_REASON_UNHANDLED_PROTO], port1.received]).toEqual([1, []])
   })
 
   test('snull counts frames for a peer that is down as dropped there', async () => {
     const { port0, port1, sn0, sn1 } = await pair()
     await devClose(sn1)
     send(port0, frameOf(plain))
-    expect([port1.received, sn1.counters.drops().rx[SKB_DROP_REASON_DEV_READY]]).toEqual([[], 1])
+    expect([port1.received, sn1.counters.drops().rx[reasons.SKB_DROP_REASON_DEV_READY]]).toEqual([[], 1])
     expect(linkStats64(sn0.getStats64())).toMatchObject({ txPackets: 1, txDropped: 0 })
     await devOpen(sn1)
     send(port0, frameOf(plain))
@@ -169,7 +163,7 @@ describe.each([
     const { port0, sn0, sn1 } = await pair()
     await unregisterNetdev(sn1)
     send(port0, frameOf(plain))
-    expect(sn0.counters.drops().tx[SKB_DROP_REASON_DEV_READY]).toBe(1)
+    expect(sn0.counters.drops().tx[reasons.SKB_DROP_REASON_DEV_READY]).toBe(1)
   })
 
   test('snull completes checksums for a peer without offloads', async () => {
@@ -253,7 +247,7 @@ describe.each([
     send(port0, ...upTo(16).map(n => flowFrame(0, n)))
     expect(port1.received.map(flowNumber)).toEqual(upTo(8).map(n => [0, n]))
     expect(linkStats64(sn1.getStats64())).toMatchObject({ rxPackets: 8, rxMissedErrors: 8, rxErrors: 0, rxDropped: 0 })
-    expect([sn1.counters.drops().rx[SKB_DROP_REASON_FULL_RING], sn0.tx[0]?.stopped]).toEqual([8, false])
+    expect([sn1.counters.drops().rx[reasons.SKB_DROP_REASON_FULL_RING], sn0.tx[0]?.stopped]).toEqual([8, false])
     expect(memory.conserved()).toMatchObject({ in: 16, out: 8, dropped: 8 })
   })
 
@@ -264,9 +258,10 @@ describe.each([
     send(port0, ...upTo(5).map(n => flowFrame(0, n)))
     expect([hw1.rxRing.length, port1.received.length]).toEqual([5, 0])
     await devClose(sn1)
-    expect([sn1.counters.drops().rx[SKB_DROP_REASON_DEV_STOPPED], linkStats64(sn1.getStats64()).rxDropped]).toEqual([
-      5, 5,
-    ])
+    expect([
+      sn1.counters.drops().rx[reasons.SKB_DROP_REASON_DEV_STOPPED],
+      linkStats64(sn1.getStats64()).rxDropped,
+    ]).toEqual([5, 5])
     expect(memory.conserved()).toMatchObject({ in: 5, dropped: 5, held: 0 })
     await devOpen(sn1)
     send(port0, flowFrame(0, 9))
@@ -302,8 +297,7 @@ describe.each([
     const { memory, port0, port1 } = await pair({ poolSize: 4 })
     port1.room = 0
     send(port0, ...upTo(20).map(n => flowFrame(0, n)))
-    port1.transmit(flowFrame(2, 1))
-    port1.drain()
+    sendAll(port1, flowFrame(2, 1))
     expect(port0.received.map(flowNumber)).toEqual([[2, 1]])
     expect(memory.conserved()).toMatchObject({ in: 21, out: 1, held: 20 })
     port1.room = Number.POSITIVE_INFINITY

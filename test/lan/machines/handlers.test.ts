@@ -5,11 +5,11 @@ import { host } from '../../../src/lan/services/tcp-handlers.ts'
 import type { Station } from '../../../src/lan/switch/station.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_UDP_L4, type SkBuff } from '../../../src/skb/sk-buff.ts'
 import { address } from '../../packet/frames.ts'
-import { memoryNets, turn } from '../../support/memory-net.ts'
+import { freshNet, turn } from '../../support/memory-net.ts'
 import { addLan, settle } from '../lan-net.ts'
 import { BROADCAST, CLIENT, CLIENT_MAC, CLIENT6, datagram, type End, GATEWAY, packet, seen, udp } from '../packets.ts'
 
-const makeNet = memoryNets()
+const memory = freshNet()
 const OWN: End = { mac: [2, 0, 0, 0, 7, 7], ip: address('198.18.0.7') }
 const OWN6: End = { mac: OWN.mac, ip: address('2001:db8:0:1:0:0:0:7') }
 
@@ -35,7 +35,7 @@ describe('a UDP handler', () => {
     'a handler over %s gets the datagram, its source and destination and its host, and replies',
     async (_, to, from) => {
       const seenMessages: object[] = []
-      const { ask } = await addLan(makeNet(), {
+      const { ask } = await addLan(memory, {
         hosts: [
           own((message, reply) => {
             seenMessages.push({ ...message, data: text(message.data), host: message.host.name })
@@ -68,7 +68,6 @@ describe('a UDP handler', () => {
   )
 
   test('a handler may reply later and more than once', async () => {
-    const memory = makeNet()
     let later: ((data: Uint8Array) => boolean) | undefined
     const net = await addLan(memory, {
       hosts: [
@@ -86,7 +85,7 @@ describe('a UDP handler', () => {
 
   test('a handler is called for each datagram of a GSO frame', async () => {
     const got: string[] = []
-    const { ask } = await addLan(makeNet(), {
+    const { ask } = await addLan(memory, {
       hosts: [
         own((message, reply) => {
           got.push(text(message.data))
@@ -102,13 +101,12 @@ describe('a UDP handler', () => {
 
   test('a handler gets an empty datagram', async () => {
     const got: number[] = []
-    const { ask } = await addLan(makeNet(), { hosts: [own(({ data }) => void got.push(data.length))] })
+    const { ask } = await addLan(memory, { hosts: [own(({ data }) => void got.push(data.length))] })
     ask(udp(OWN, 53, ''))
     expect(got).toEqual([0])
   })
 
   test('a handler that throws costs its datagram, and one line in the log per second', async () => {
-    const memory = makeNet()
     const net = await addLan(memory, {
       hosts: [
         own(({ data }, reply) => {
@@ -129,7 +127,6 @@ describe('a UDP handler', () => {
   })
 
   test('a rejection of an async handler is logged', async () => {
-    const memory = makeNet()
     const { ask } = await addLan(memory, {
       hosts: [own((async () => Promise.reject(new Error('too late'))) as UdpHandler)],
     })
@@ -141,7 +138,7 @@ describe('a UDP handler', () => {
   test('a handler gets broadcasts to its port, and its reply to a client without an address is a broadcast', async () => {
     const got: UdpMessage[] = []
     const { ask, hosts, ports } = await addLan(
-      makeNet(),
+      memory,
       {
         hosts: [
           own((message, reply) => {
@@ -170,7 +167,7 @@ describe('a UDP handler', () => {
   })
 
   test('a handler gets IPv6 multicast, and its reply has an address of the host as its source', async () => {
-    const { ask } = await addLan(makeNet(), { hosts: [own((_, reply) => void reply(octets('here')))] })
+    const { ask } = await addLan(memory, { hosts: [own((_, reply) => void reply(octets('here')))] })
     const group = { mac: [0x33, 0x33, 0, 1, 0, 2], ip: address('ff02:0:0:0:0:0:1:2') }
     const from = { mac: CLIENT_MAC, ip: address('fe80:0:0:0:0:0:0:9') }
     expect(ask(udp(group, 53, 'x', { from })).map(datagram)).toMatchObject([
@@ -179,7 +176,7 @@ describe('a UDP handler', () => {
   })
 
   test('a handler replaces the small service on its port, and a host may have no services', async () => {
-    const { ask } = await addLan(makeNet(), {
+    const { ask } = await addLan(memory, {
       hosts: [
         host({
           ip: '198.18.0.7',
@@ -199,7 +196,7 @@ describe('a UDP handler', () => {
     const solicited = {
       icmpv6: { 133: (message: Icmpv6Message) => void got.push({ ...message, data: message.data.slice() }) },
     }
-    const { ask, drops } = await addLan(makeNet(), { gateway: { on: solicited } })
+    const { ask, drops } = await addLan(memory, { gateway: { on: solicited } })
     const group = { mac: [0x33, 0x33, 0, 0, 0, 2], ip: address('ff02:0:0:0:0:0:0:2') }
     const message = [133, 0, 0, 0, 0, 0, 0, 0]
     ask([
@@ -216,7 +213,6 @@ describe('a UDP handler', () => {
 })
 
 test('a frame that comes back while a handler runs does not change what the next handler gets', async () => {
-  const memory = makeNet()
   const got: number[][] = []
   const note = ({ source }: { source: { address: Uint8Array } }) => {
     got.push([...source.address])
@@ -246,7 +242,6 @@ test('a frame that comes back while a handler runs does not change what the next
 
 describe('a host that sends of its own accord', () => {
   test('a host sends to neighbours that it knows, to groups, to broadcast, and to a given hardware address', async () => {
-    const memory = makeNet()
     const net = await addLan(memory)
     const { hosts, gateway, port } = net
     const data = octets('hello')
@@ -278,7 +273,6 @@ describe('a host that sends of its own accord', () => {
   })
 
   test('a host sends the longest datagram that fits a frame, and none that is longer', async () => {
-    const memory = makeNet()
     const net = await addLan(memory)
     const most = { sourcePort: 1, port: 2, address: 0xffff_ffff, data: new Uint8Array(1472) }
     expect(net.hosts.sendUdp(net.gateway, most)).toBe(true)
@@ -289,7 +283,6 @@ describe('a host that sends of its own accord', () => {
   })
 
   test('a host sends an ICMPv6 message from its link-local address, with its checksum filled in', async () => {
-    const memory = makeNet()
     const net = await addLan(memory)
     const data = Uint8Array.of(134, 0, 9, 9, 64, 0, 7, 8)
     expect(net.hosts.sendIcmpv6(net.gateway, { address: Uint8Array.from(address('ff02:0:0:0:0:0:0:1')), data })).toBe(
@@ -303,7 +296,6 @@ describe('a host that sends of its own accord', () => {
   })
 
   test('a host does not send an ICMPv6 message too short for a checksum, and takes no memory for it', async () => {
-    const memory = makeNet()
     const net = await addLan(memory)
     const to = Uint8Array.from(address('ff02:0:0:0:0:0:0:1'))
     const { out } = memory.pool
@@ -313,7 +305,6 @@ describe('a host that sends of its own accord', () => {
   })
 
   test('a frame from host to host is delayed, so that two that reply to each other for ever block no others', async () => {
-    const memory = makeNet()
     let rounds = 0
     const net = await addLan(memory, {
       hosts: [

@@ -3,38 +3,33 @@ import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/base/clock.ts'
 import { ENETDOWN, EOPNOTSUPP } from '../../../src/base/errno.ts'
 import { UsageError } from '../../../src/base/usage-error.ts'
 import { portAddress } from '../../../src/lan/port/device.ts'
-import {
-  ARPHRD_ETHER,
-  IFF_BROADCAST,
-  IFF_LOOPBACK,
-  IFF_MULTICAST,
-  IFF_NOARP,
-  NETIF_F_ALL_TAP,
-  NETIF_F_GSO,
-} from '../../../src/netdev/if.ts'
+import * as flags from '../../../src/netdev/if.ts'
 import type { NetDevice } from '../../../src/netdev/net-device.ts'
 import { cutCable, devClose, devOpen, netifCarrierOff, netifCarrierOn, plugCable } from '../../../src/netdev/netif.ts'
-import {
-  SKB_DROP_REASON_DEV_READY,
-  SKB_DROP_REASON_DEV_STOPPED,
-  SKB_DROP_REASON_FULL_RING,
-  SKB_DROP_REASON_TX_CARRIER,
-} from '../../../src/skb/drop-reason.ts'
+import * as reasons from '../../../src/skb/drop-reason.ts'
 import type { SkBuff } from '../../../src/skb/sk-buff.ts'
 import { type LanOptions, lanDriver } from '../../support/lan-driver.ts'
-import { addDriver, memoryNets } from '../../support/memory-net.ts'
+import { addDriver, freshNet, memoryNets } from '../../support/memory-net.ts'
 import { addLan, settle } from '../lan-net.ts'
 import { BROADCAST, CLIENT, datagram, GATEWAY, ping, udp } from '../packets.ts'
 
 const makeNet = memoryNets()
+const memory = freshNet()
 const driver = lanDriver()
 
 describe('the lan driver', () => {
   test('the lan driver creates an Ethernet port with ARP, broadcast and multicast, and no IP addresses', async () => {
     const { specs, devices, ports } = await addDriver(makeNet(), driver)
     const [dev] = devices as [NetDevice]
-    expect(dev).toMatchObject({ name: 'eth0', type: ARPHRD_ETHER, mtu: 1500, features: NETIF_F_ALL_TAP | NETIF_F_GSO })
-    expect(dev.flags & (IFF_NOARP | IFF_LOOPBACK | IFF_BROADCAST | IFF_MULTICAST)).toBe(IFF_BROADCAST | IFF_MULTICAST)
+    expect(dev).toMatchObject({
+      name: 'eth0',
+      type: flags.ARPHRD_ETHER,
+      mtu: 1500,
+      features: flags.NETIF_F_ALL_TAP | flags.NETIF_F_GSO,
+    })
+    expect(dev.flags & (flags.IFF_NOARP | flags.IFF_LOOPBACK | flags.IFF_BROADCAST | flags.IFF_MULTICAST)).toBe(
+      flags.IFF_BROADCAST | flags.IFF_MULTICAST,
+    )
     expect(specs[0]?.addresses).toBeUndefined()
     expect(ports[0]?.linkKsettings).toEqual({ speed: 1000, duplex: 'full', autoneg: true, port: 'tp' })
     const fast = await addDriver(makeNet(), driver, { speed: 25_000 })
@@ -42,7 +37,6 @@ describe('the lan driver', () => {
   })
 
   test('the lan driver creates a port for each argument or --name, in its namespace', async () => {
-    const memory = makeNet()
     const { specs } = await addDriver(memory, driver, {}, { args: ['eth8', 'far/eth9', 'eth7'] })
     expect(specs.map(({ dev, netns }) => [dev.name, netns])).toEqual([
       ['eth8', undefined],
@@ -69,7 +63,6 @@ describe('the link of a lan port', () => {
   }
 
   test('a lan port has no carrier until it has negotiated, each time it is brought up', async () => {
-    const memory = makeNet()
     const { devices, ports } = await addDriver(memory, driver, {}, { down: true })
     const [dev] = devices as [NetDevice]
     expect([dev.carrier, ports[0]?.carrier]).toEqual([false, false])
@@ -94,7 +87,7 @@ describe('the link of a lan port', () => {
   test('a lan port without a carrier neither sends nor receives', async () => {
     const { ask, dev, devices, memory, ports, segment } = await slow(['eth8', 'eth9'])
     expect(ask(ping(GATEWAY))).toEqual([])
-    expect(devices[0]?.counters.drops().tx[SKB_DROP_REASON_TX_CARRIER]).toBe(1)
+    expect(devices[0]?.counters.drops().tx[reasons.SKB_DROP_REASON_TX_CARRIER]).toBe(1)
     memory.clock.advance(1500 * NSEC_PER_MSEC)
     expect([segment.stations.length, ask(ping(GATEWAY)).length]).toEqual([3, 1])
     await devClose(dev)
@@ -132,22 +125,20 @@ describe('the link of a lan port', () => {
   })
 
   test('a lan port with its carrier off neither sends nor receives', async () => {
-    const memory = makeNet()
     const { ask, devices, ports } = await addLan(memory, {}, {}, ['eth8', 'eth9'])
     const [eth8, eth9] = devices as [NetDevice, NetDevice]
     netifCarrierOff(eth9)
     ask(ping({ ...GATEWAY, mac: BROADCAST }))
-    expect(eth9.counters.drops().rx[SKB_DROP_REASON_DEV_READY]).toBe(1)
+    expect(eth9.counters.drops().rx[reasons.SKB_DROP_REASON_DEV_READY]).toBe(1)
     expect(ask(ping(GATEWAY), {}, ports[1])).toEqual([])
     netifCarrierOn(eth9)
     expect(ask(ping(GATEWAY), {}, ports[1])).toHaveLength(1)
-    expect(eth8.counters.drops().rx[SKB_DROP_REASON_DEV_READY]).toBe(0)
+    expect(eth8.counters.drops().rx[reasons.SKB_DROP_REASON_DEV_READY]).toBe(0)
   })
 })
 
 describe('two lan ports', () => {
   test('two lan ports reach each other, and the hosts reach both', async () => {
-    const memory = makeNet()
     const { ask, ports } = await addLan(memory, {}, {}, ['eth8', 'eth9'])
     const [eth8, eth9] = ports
     const other = { mac: CLIENT.mac.with(5, 8), ip: CLIENT.ip.with(3, 51) }
@@ -162,7 +153,6 @@ describe('two lan ports', () => {
   })
 
   test('ports of two drivers are on two segments', async () => {
-    const memory = makeNet()
     const one = await addLan(memory, {}, {}, ['eth8'])
     const { ports } = await addDriver(memory, driver, { negotiation: 0 }, { args: ['eth9'] })
     one.port.transmit(ping({ ...GATEWAY, mac: BROADCAST }))
@@ -173,7 +163,7 @@ describe('two lan ports', () => {
 })
 
 test('a reply is received on the queue of its request, padded as on a wire', async () => {
-  const { ask } = await addLan(makeNet())
+  const { ask } = await addLan(memory)
   const [answer] = ask(ping(GATEWAY, []))
   expect([answer?.queue, answer?.bytes.length]).toEqual([1, 60])
 })
@@ -184,7 +174,6 @@ describe('a rate limit', () => {
   const frame = udp(GATEWAY, 9, new Array(1476 - 42).fill(0))
 
   test('a rate limit limits frames to the segment to the speed', async () => {
-    const memory = makeNet()
     const { port, segment } = await addLan(memory, {}, limited)
     port.queues[0]?.repeat(frame, 200)
     port.drain()
@@ -226,7 +215,7 @@ describe('a rate limit', () => {
     memory.net.flush()
     expect(port.received.length).toBeGreaterThanOrEqual(83)
     expect(port.received.length).toBeLessThanOrEqual(85)
-    expect(devices[0]?.counters.drops().rx[SKB_DROP_REASON_FULL_RING]).toBe(300 - 257)
+    expect(devices[0]?.counters.drops().rx[reasons.SKB_DROP_REASON_FULL_RING]).toBe(300 - 257)
     memory.clock.advance(NSEC_PER_SEC)
     memory.net.flush()
     expect(ports.map(({ received }) => received.length)).toEqual([257, 257])
@@ -235,13 +224,12 @@ describe('a rate limit', () => {
   })
 
   test('frames that wait for a line are dropped and counted when the port is taken down', async () => {
-    const memory = makeNet()
     const { port, devices, segment } = await addLan(memory, {}, limited)
     const [dev] = devices as [NetDevice]
     port.queues[0]?.repeat(frame, 20)
     port.drain()
     await devClose(dev)
-    const dropped = dev.counters.drops().tx[SKB_DROP_REASON_DEV_STOPPED]
+    const dropped = dev.counters.drops().tx[reasons.SKB_DROP_REASON_DEV_STOPPED]
     expect([segment.stats.in + dropped, dropped > 10]).toEqual([20, true])
     memory.made = -segment.stats.taken
   })
