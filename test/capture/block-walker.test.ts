@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { BlockWalker } from '../../src/capture/block-walker.ts'
 import { Input } from '../../src/capture/input.ts'
 import { LITTLE } from '../support/capture-bytes.ts'
+import { forAll } from '../support/for-all.ts'
 import { SEED, scaled } from '../support/scale.ts'
 
 /** Pushes `bytes` cut at these places; returns the bytes of each block. */
@@ -30,15 +31,12 @@ function walk(bytes: Uint8Array, cuts: readonly number[]): number[][] {
 
 test('the blocks of a stream are found, wherever it is cut', () => {
   const blocks = fc.array(fc.tuple(fc.nat(0xffff_ffff), fc.nat({ max: 3000 })), { maxLength: 12 })
-  fc.assert(
-    fc.property(blocks, fc.array(fc.nat(20_000)), (shapes, cuts) => {
-      const expected = shapes.map(([type, words], i) => LITTLE.block(type, new Array(4 * (words % 700)).fill(i + 1)))
-      const stream = Uint8Array.from(expected.flat())
-      const inside = cuts.filter(cut => cut < stream.length)
-      expect(walk(stream, inside)).toEqual(expected)
-    }),
-    { numRuns: scaled(10_000), seed: SEED },
-  )
+  forAll({ numRuns: scaled(10_000), seed: SEED }, [blocks, fc.array(fc.nat(20_000))], (shapes, cuts) => {
+    const expected = shapes.map(([type, words], i) => LITTLE.block(type, new Array(4 * (words % 700)).fill(i + 1)))
+    const stream = Uint8Array.from(expected.flat())
+    const inside = cuts.filter(cut => cut < stream.length)
+    expect(walk(stream, inside)).toEqual(expected)
+  })
 })
 
 test('a stream is walked byte by byte', () => {

@@ -4,6 +4,7 @@ import { CaptureError } from '../../src/capture/error.ts'
 import { PcapContent } from '../../src/capture/pcap-content.ts'
 import { PcapngContent } from '../../src/capture/pcapng-content.ts'
 import { LITTLE, readAll, take, text } from '../support/capture-bytes.ts'
+import { forAll } from '../support/for-all.ts'
 import { SEED, scaled } from '../support/scale.ts'
 
 const { section, interface: device, packet, oldPacket, simplePacket, block, option, u32, u64 } = LITTLE
@@ -74,8 +75,10 @@ describe('several streams', () => {
   test('several streams are merged in the same way wherever they are cut', () => {
     const stream = fc.array(fc.constantFrom('interface', 'packet'), { maxLength: 20 })
     const cut = fc.tuple(fc.nat(2), fc.integer({ min: 1, max: 90 }))
-    fc.assert(
-      fc.property(fc.tuple(stream, stream, stream), fc.array(cut, { minLength: 50, maxLength: 50 }), (shapes, cuts) => {
+    forAll(
+      { numRuns: scaled(4000), seed: SEED },
+      [fc.tuple(stream, stream, stream), fc.array(cut, { minLength: 50, maxLength: 50 })],
+      (shapes, cuts) => {
         const content = new PcapngContent(START)
         const made = shapes.map((shape, n) => {
           let [interfaces, packets] = [0, 0]
@@ -109,8 +112,7 @@ describe('several streams', () => {
           for (const each of own) expect(each.interfaceName).toBe(`${n}`)
         }
         expect(content.frames).toBe(packets.length)
-      }),
-      { numRuns: scaled(4000), seed: SEED },
+      },
     )
   })
 })
@@ -220,8 +222,10 @@ describe('a broken stream', () => {
 test('a stream with any bytes is written or refused', () => {
   const good = [...section(), ...named('x'), ...packet(0, 1n, [1], id(7)), ...statistics(0, 3), ...packet(0, 2n, [2])]
   const changes = fc.array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { minLength: 1, maxLength: 6 })
-  fc.assert(
-    fc.property(changes, fc.integer({ min: 1, max: 200 }), fc.boolean(), (changed, size, pcap) => {
+  forAll(
+    { numRuns: scaled(100_000), seed: SEED },
+    [changes, fc.integer({ min: 1, max: 200 }), fc.boolean()],
+    (changed, size, pcap) => {
       const stream = [...good]
       for (const [at, value] of changed) stream[at] = value
       const source = (pcap ? new PcapContent() : new PcapngContent(START)).source('a')
@@ -230,7 +234,6 @@ test('a stream with any bytes is written or refused', () => {
       } catch (error) {
         expect(error).toBeInstanceOf(CaptureError)
       }
-    }),
-    { numRuns: scaled(100_000), seed: SEED },
+    },
   )
 })

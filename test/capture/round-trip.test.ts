@@ -12,6 +12,7 @@ import {
 } from '../../src/capture/pcapng-writer.ts'
 import { CaptureReader } from '../../src/capture/reader.ts'
 import { plain, readAll } from '../support/capture-bytes.ts'
+import { forAll } from '../support/for-all.ts'
 import { SEED, scaled } from '../support/scale.ts'
 
 const parameters = { numRuns: scaled(20_000), seed: SEED }
@@ -54,53 +55,44 @@ function read({ bytes, at, comments, ...rest }: CapturedPacket, linkType: number
 
 test('packets written as pcapng are read again, in chunks of any size', () => {
   const end = { seconds: 3, nanoseconds: 0 }
-  fc.assert(
-    fc.property(fc.array(packet, { maxLength: 8 }), fc.integer({ min: 1, max: 300 }), (packets, size) => {
-      const to = new Uint8Array(20_000)
-      let at = writeSection(to, 0, { os: 'Linux', userAppl: 'vnet' })
-      for (const linkType of [1, 101, 276]) at = writeInterface(to, at, { linkType, name: 'sn%d' })
-      at = writeTlsKeyLog(to, at, Uint8Array.of(1, 2, 3))
-      for (const one of packets) at = writePacket(to, at, one)
-      at = writeStatistics(to, at, { interfaceIndex: 0, start: end, end, received: 1 })
-      const expected = packets.map(one => ({
-        ...read(one, [1, 101, 276][one.interfaceIndex] ?? 0),
-        interfaceName: 'sn%d',
-      }))
-      expect(readAll(to.subarray(0, at), size)).toEqual({ packets: expected })
-    }),
-    parameters,
-  )
+  forAll(parameters, [fc.array(packet, { maxLength: 8 }), fc.integer({ min: 1, max: 300 })], (packets, size) => {
+    const to = new Uint8Array(20_000)
+    let at = writeSection(to, 0, { os: 'Linux', userAppl: 'vnet' })
+    for (const linkType of [1, 101, 276]) at = writeInterface(to, at, { linkType, name: 'sn%d' })
+    at = writeTlsKeyLog(to, at, Uint8Array.of(1, 2, 3))
+    for (const one of packets) at = writePacket(to, at, one)
+    at = writeStatistics(to, at, { interfaceIndex: 0, start: end, end, received: 1 })
+    const expected = packets.map(one => ({
+      ...read(one, [1, 101, 276][one.interfaceIndex] ?? 0),
+      interfaceName: 'sn%d',
+    }))
+    expect(readAll(to.subarray(0, at), size)).toEqual({ packets: expected })
+  })
 })
 
 test('packets written as pcap are read again without their options, in chunks of any size', () => {
-  fc.assert(
-    fc.property(fc.array(packet, { maxLength: 8 }), fc.integer({ min: 1, max: 300 }), (packets, size) => {
-      const to = new Uint8Array(4000)
-      let at = writePcapHeader(to, 0, 101)
-      for (const one of packets) at = writePcapPacket(to, at, one)
-      const expected = packets.map(({ seconds, nanoseconds, bytes, at, capturedLength, originalLength }) =>
-        read({ seconds, nanoseconds, interfaceIndex: 0, bytes, at, capturedLength, originalLength }, 101),
-      )
-      expect(readAll(to.subarray(0, at), size)).toEqual({ packets: expected })
-    }),
-    parameters,
-  )
+  forAll(parameters, [fc.array(packet, { maxLength: 8 }), fc.integer({ min: 1, max: 300 })], (packets, size) => {
+    const to = new Uint8Array(4000)
+    let at = writePcapHeader(to, 0, 101)
+    for (const one of packets) at = writePcapPacket(to, at, one)
+    const expected = packets.map(({ seconds, nanoseconds, bytes, at, capturedLength, originalLength }) =>
+      read({ seconds, nanoseconds, interfaceIndex: 0, bytes, at, capturedLength, originalLength }, 101),
+    )
+    expect(readAll(to.subarray(0, at), size)).toEqual({ packets: expected })
+  })
 })
 
 test('a record that was read can be written again, and gives the same bytes', () => {
-  fc.assert(
-    fc.property(packet, one => {
-      const [first, second] = [new Uint8Array(2000), new Uint8Array(2000)]
-      const begin = [0, 1, 2].reduce(at => writeInterface(first, at), writeSection(first, 0))
-      const end = writePacket(first, begin, one)
-      const reader = new CaptureReader('FILE')
-      reader.push(first.subarray(0, end))
-      const record = reader.next()
-      expect(record && writePacket(second, begin, record)).toBe(end)
-      expect(second.subarray(begin, end)).toEqual(first.subarray(begin, end))
-    }),
-    parameters,
-  )
+  forAll(parameters, [packet], one => {
+    const [first, second] = [new Uint8Array(2000), new Uint8Array(2000)]
+    const begin = [0, 1, 2].reduce(at => writeInterface(first, at), writeSection(first, 0))
+    const end = writePacket(first, begin, one)
+    const reader = new CaptureReader('FILE')
+    reader.push(first.subarray(0, end))
+    const record = reader.next()
+    expect(record && writePacket(second, begin, record)).toBe(end)
+    expect(second.subarray(begin, end)).toEqual(first.subarray(begin, end))
+  })
 })
 
 describe('the memory of a reader', () => {

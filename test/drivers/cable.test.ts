@@ -5,16 +5,11 @@ import { driver } from '../../src/drivers/cable.ts'
 import { NETDEV_UNREGISTER } from '../../src/netdev/if.ts'
 import { cutCable, devClose, devOpen, netifCarrierOk, plugCable } from '../../src/netdev/netif.ts'
 import { unregisterNetdev } from '../../src/netdev/register.ts'
-import {
-  SKB_DROP_REASON_DEV_READY,
-  SKB_DROP_REASON_DEV_STOPPED,
-  SKB_DROP_REASON_PKT_TOO_BIG,
-  SKB_DROP_REASON_PKT_TOO_SMALL,
-  SKB_DROP_REASON_TX_CARRIER,
-} from '../../src/skb/drop-reason.ts'
+import * as reasons from '../../src/skb/drop-reason.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4 } from '../../src/skb/sk-buff.ts'
 import type { MemoryPort } from '../../src/testing/memory-port.ts'
-import { addDriver, type MemoryNet, memoryNets } from '../support/memory-net.ts'
+import { forAll, forAllAsync } from '../support/for-all.ts'
+import { addDriver, type MemoryNet, memoryNets, sendAll } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
 
@@ -45,22 +40,19 @@ describe('the cable driver', () => {
   test('a cable passes any frame unchanged, in both directions, in order, on its queue', async () => {
     const frames = fc.array(fc.record({ bytes: fc.uint8Array({ minLength: 14, maxLength: 300 }), queue: fc.nat(2) }))
     const { portA, portB, memory } = await cable(makeNet(), { txqs: 3, rxqs: 3 })
-    fc.assert(
-      fc.property(frames, fc.boolean(), (sent, forth) => {
-        const [from, to] = forth ? [portA, portB] : [portB, portA]
-        for (const { bytes, queue } of sent) from.transmit(bytes, queue)
-        from.drain()
-        const received = to.received.splice(0)
-        for (let q = 0; q < 3; q++) {
-          const of = (list: readonly { bytes: Uint8Array; queue: number }[]) =>
-            list.filter(({ queue }) => queue === q).map(({ bytes }) => [...bytes])
-          expect(of(received)).toEqual(of(sent))
-        }
-        expect(from.received).toEqual([])
-        memory.conserved()
-      }),
-      { numRuns: 50 },
-    )
+    forAll(50, [frames, fc.boolean()], (sent, forth) => {
+      const [from, to] = forth ? [portA, portB] : [portB, portA]
+      for (const { bytes, queue } of sent) from.transmit(bytes, queue)
+      from.drain()
+      const received = to.received.splice(0)
+      for (let q = 0; q < 3; q++) {
+        const of = (list: readonly { bytes: Uint8Array; queue: number }[]) =>
+          list.filter(({ queue }) => queue === q).map(({ bytes }) => [...bytes])
+        expect(of(received)).toEqual(of(sent))
+      }
+      expect(from.received).toEqual([])
+      memory.conserved()
+    })
   })
 
   test('a cable passes offloads on unchanged', async () => {
@@ -83,13 +75,12 @@ describe('the cable driver', () => {
     for (const length of [1018, 1019, 1514]) portA.transmit(octets(length))
     portA.drain()
     expect(portB.received.map(({ bytes }) => bytes.length)).toEqual([1018])
-    expect(a.counters.drops().tx[SKB_DROP_REASON_PKT_TOO_BIG]).toBe(2)
+    expect(a.counters.drops().tx[reasons.SKB_DROP_REASON_PKT_TOO_BIG]).toBe(2)
     for (const length of [1518, 1519]) portB.transmit(octets(length))
     portB.drain()
     expect(portA.received.map(({ bytes }) => bytes.length)).toEqual([1518])
     portB.change({ kind: 'mtu', mtu: 9000 })
-    portA.transmit(octets(9018))
-    portA.drain()
+    sendAll(portA, octets(9018))
     expect(portB.received.at(-1)?.bytes).toEqual(octets(9018))
   })
 
@@ -98,32 +89,27 @@ describe('the cable driver', () => {
     for (const length of [13, 14]) portA.transmit(octets(length))
     portA.drain()
     expect(portB.received.map(({ bytes }) => bytes.length)).toEqual([14])
-    expect(a.counters.drops().tx[SKB_DROP_REASON_PKT_TOO_SMALL]).toBe(1)
+    expect(a.counters.drops().tx[reasons.SKB_DROP_REASON_PKT_TOO_SMALL]).toBe(1)
   })
 
   test('a cable drops frames for a receiver that is down or unregistered', async () => {
     const { portA, a, b } = await cable()
     await devClose(b)
-    portA.transmit(octets(60))
-    portA.drain()
-    expect(a.counters.drops().tx[SKB_DROP_REASON_DEV_READY]).toBe(1)
+    sendAll(portA, octets(60))
+    expect(a.counters.drops().tx[reasons.SKB_DROP_REASON_DEV_READY]).toBe(1)
     await unregisterNetdev(b)
-    portA.transmit(octets(60))
-    portA.drain()
-    expect(a.counters.drops().tx[SKB_DROP_REASON_DEV_READY]).toBe(2)
+    sendAll(portA, octets(60))
+    expect(a.counters.drops().tx[reasons.SKB_DROP_REASON_DEV_READY]).toBe(2)
   })
 
   test('packets in the wire when an end is deleted are in the last statistics of their sender', async () => {
     const memory = makeNet()
     const { devices, ports } = await addDriver(memory, driver, { wire: 'delay 1s' }, { args: ['a', 'b'] })
     const [a, b] = devices as [(typeof devices)[0], (typeof devices)[0]]
-    for (const port of ports as MemoryPort[]) {
-      port.transmit(octets(60))
-      port.drain()
-    }
+    for (const port of ports as MemoryPort[]) sendAll(port, octets(60))
     const atEnd: (number | undefined)[] = []
     memory.net.registerNetdeviceNotifier((event, dev) => {
-      if (event === NETDEV_UNREGISTER) atEnd.push(dev.counters.drops().tx[SKB_DROP_REASON_DEV_STOPPED])
+      if (event === NETDEV_UNREGISTER) atEnd.push(dev.counters.drops().tx[reasons.SKB_DROP_REASON_DEV_STOPPED])
     })
     await unregisterNetdev(a)
     await unregisterNetdev(b)
@@ -160,12 +146,11 @@ describe('the carrier', () => {
     expect([portA.carrier, portB.carrier]).toEqual([false, false])
     for (const port of [portA, portB]) port.transmit(octets(60))
     for (const port of [portA, portB]) port.drain()
-    expect([a, b].map(dev => dev.counters.drops().tx[SKB_DROP_REASON_TX_CARRIER])).toEqual([1, 1])
+    expect([a, b].map(dev => dev.counters.drops().tx[reasons.SKB_DROP_REASON_TX_CARRIER])).toEqual([1, 1])
     expect([portA.received, portB.received]).toEqual([[], []])
     plugCable(b)
     expect([portA.carrier, portB.carrier]).toEqual([true, true])
-    portA.transmit(octets(60))
-    portA.drain()
+    sendAll(portA, octets(60))
     expect(portB.received).toHaveLength(1)
   })
 
@@ -196,41 +181,38 @@ describe('the carrier', () => {
       'plug a',
       'plug b',
     )
-    await fc.assert(
-      fc.asyncProperty(fc.array(event, { maxLength: 14 }), async events => {
-        const memory = makeNet()
-        const { a, b, portA, portB } = await cable(memory, { down: true })
-        const ends = {
-          a: { dev: a, port: portA, up: false, there: true },
-          b: { dev: b, port: portB, up: false, there: true },
+    await forAllAsync(200, [fc.array(event, { maxLength: 14 })], async events => {
+      const memory = makeNet()
+      const { a, b, portA, portB } = await cable(memory, { down: true })
+      const ends = {
+        a: { dev: a, port: portA, up: false, there: true },
+        b: { dev: b, port: portB, up: false, there: true },
+      }
+      let isCut = false
+      for (const each of events) {
+        const [verb, name] = each.split(' ') as [string, 'a' | 'b']
+        const end = ends[name]
+        if (!end.there) continue
+        if (verb === 'delete') {
+          end.port.change({ kind: 'gone' })
+          end.there = end.up = false
+        } else if (verb === 'cut' || verb === 'plug') {
+          if (verb === 'cut') cutCable(end.dev)
+          else plugCable(end.dev)
+          isCut = verb === 'cut'
+        } else {
+          await (verb === 'up' ? devOpen : devClose)(end.dev)
+          end.up = verb === 'up'
         }
-        let isCut = false
-        for (const each of events) {
-          const [verb, name] = each.split(' ') as [string, 'a' | 'b']
-          const end = ends[name]
-          if (!end.there) continue
-          if (verb === 'delete') {
-            end.port.change({ kind: 'gone' })
-            end.there = end.up = false
-          } else if (verb === 'cut' || verb === 'plug') {
-            if (verb === 'cut') cutCable(end.dev)
-            else plugCable(end.dev)
-            isCut = verb === 'cut'
-          } else {
-            await (verb === 'up' ? devOpen : devClose)(end.dev)
-            end.up = verb === 'up'
-          }
-          for (const [self, peer] of [
-            [ends.a, ends.b],
-            [ends.b, ends.a],
-          ] as const) {
-            const carrier = peer.up && !isCut
-            if (self.up) expect([self.port.carrier, netifCarrierOk(self.dev)]).toEqual([carrier, carrier])
-          }
+        for (const [self, peer] of [
+          [ends.a, ends.b],
+          [ends.b, ends.a],
+        ] as const) {
+          const carrier = peer.up && !isCut
+          if (self.up) expect([self.port.carrier, netifCarrierOk(self.dev)]).toEqual([carrier, carrier])
         }
-        for (const dev of [...memory.net.devices]) await unregisterNetdev(dev)
-      }),
-      { numRuns: 200 },
-    )
+      }
+      for (const dev of [...memory.net.devices]) await unregisterNetdev(dev)
+    })
   })
 })

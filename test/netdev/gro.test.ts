@@ -16,11 +16,12 @@ import {
   type SkBuff,
 } from '../../src/skb/sk-buff.ts'
 import { buildFrame, FIELD, isIpv6, type Packet, plain, plain6, transportOffset } from '../packet/frames.ts'
-import { addDevice, memoryNets } from '../support/memory-net.ts'
+import { forAll } from '../support/for-all.ts'
+import { addDevice, freshNet } from '../support/memory-net.ts'
 import { balancedPool, octetsOf } from '../support/skb.ts'
 
 const pool = balancedPool({ large: 70, small: 128 })
-const makeNet = memoryNets()
+const memory = freshNet()
 
 const TSO = NETIF_F_TSO | NETIF_F_TSO6
 /** The position of a field in the transport header. */
@@ -111,52 +112,46 @@ const anyStream = fc
 
 describe('segments of a stream', () => {
   test('segments become the GSO frame they were cut from, and are the same bytes when cut again', () => {
-    fc.assert(
-      fc.property(anyStream, fc.integer({ min: 100, max: 1460 }), (description, gsoSize) => {
-        const original = whole(description, gsoSize)
-        const { gsoType } = original
-        const before = octetsOf(original)
-        const segments = cut(original)
-        const merged = merge(segments.map(place))
-        expect(merged).toHaveLength(1)
-        const [skb] = merged as [SkBuff]
-        if (segments.length === 1) {
-          expect([octetsOf(skb), skb.gsoSize, skb.ipSummed]).toEqual([segments[0], 0, CHECKSUM_NONE])
-          skb.free()
-          return
-        }
-        expect(octetsOf(skb)).toEqual(before)
-        const csumStart = skb.data + headers({ ...description, options: [] }) - 20
-        expect(skb).toMatchObject({ gsoSize, gsoType, ipSummed: CHECKSUM_PARTIAL, csumStart, csumOffset: 16 })
-        expect(cut(skb)).toEqual(segments)
-      }),
-      { numRuns: 200 },
-    )
+    forAll(200, [anyStream, fc.integer({ min: 100, max: 1460 })], (description, gsoSize) => {
+      const original = whole(description, gsoSize)
+      const { gsoType } = original
+      const before = octetsOf(original)
+      const segments = cut(original)
+      const merged = merge(segments.map(place))
+      expect(merged).toHaveLength(1)
+      const [skb] = merged as [SkBuff]
+      if (segments.length === 1) {
+        expect([octetsOf(skb), skb.gsoSize, skb.ipSummed]).toEqual([segments[0], 0, CHECKSUM_NONE])
+        skb.free()
+        return
+      }
+      expect(octetsOf(skb)).toEqual(before)
+      const csumStart = skb.data + headers({ ...description, options: [] }) - 20
+      expect(skb).toMatchObject({ gsoSize, gsoType, ipSummed: CHECKSUM_PARTIAL, csumStart, csumOffset: 16 })
+      expect(cut(skb)).toEqual(segments)
+    })
   })
 
   test('a segment with a changed byte is not merged, but its neighbours are', () => {
-    fc.assert(
-      fc.property(anyStream, fc.nat(), fc.nat(), fc.integer({ min: 1, max: 255 }), (description, which, where, by) => {
-        const segments = cut(whole({ ...description, payload: numbered(1000) }, 250))
-        const wrong = segments[which % 4] as number[]
-        // Behind the link header, which no sum covers.
-        const at = 14 + (where % (wrong.length - 14))
-        // The flow label and traffic class of IPv6 are in none either.
-        if (isIpv6(description.packet) && at < 18) return
-        if (isIpv6(description.packet) && at === 14 + 7) return
-        wrong[at] = (wrong[at] as number) ^ by
-        const merged = merge(segments.map(place))
-        const frames = merged.flatMap(skb => {
-          if (skb.gsoSize !== 0) return cut(skb)
-          const octets = octetsOf(skb)
-          skb.free()
-          return [octets]
-        })
-        expect(merged.length).toBeGreaterThan(1)
-        expect(frames).toEqual(segments)
-      }),
-      { numRuns: 500 },
-    )
+    forAll(500, [anyStream, fc.nat(), fc.nat(), fc.integer({ min: 1, max: 255 })], (description, which, where, by) => {
+      const segments = cut(whole({ ...description, payload: numbered(1000) }, 250))
+      const wrong = segments[which % 4] as number[]
+      // Behind the link header, which no sum covers.
+      const at = 14 + (where % (wrong.length - 14))
+      // The flow label and traffic class of IPv6 are in none either.
+      if (isIpv6(description.packet) && at < 18) return
+      if (isIpv6(description.packet) && at === 14 + 7) return
+      wrong[at] = (wrong[at] as number) ^ by
+      const merged = merge(segments.map(place))
+      const frames = merged.flatMap(skb => {
+        if (skb.gsoSize !== 0) return cut(skb)
+        const octets = octetsOf(skb)
+        skb.free()
+        return [octets]
+      })
+      expect(merged.length).toBeGreaterThan(1)
+      expect(frames).toEqual(segments)
+    })
   })
 
   test('segments of 64 KiB are one frame, and further ones start another', () => {
@@ -386,7 +381,6 @@ describe('a device with NETIF_F_GRO', () => {
   const through = { ndoStartXmit: (skb: SkBuff) => netifRx(skb) }
 
   test('a device with NETIF_F_GRO delivers the frames of a poll as one, and counts the others as merged', async () => {
-    const memory = makeNet()
     const { dev, port } = await addDevice(memory, through, { features: NETIF_F_ALL_TAP | NETIF_F_GRO })
     const original = whole({ ...stream, payload }, 1448)
     const expected = octetsOf(original)
@@ -400,7 +394,6 @@ describe('a device with NETIF_F_GRO', () => {
   })
 
   test('a device without NETIF_F_GRO leaves frames as they are', async () => {
-    const memory = makeNet()
     const { port } = await addDevice(memory, through, { features: NETIF_F_ALL_TAP })
     const segments = cut(whole({ ...stream, payload }, 1448))
     for (const octets of segments) port.transmit(Uint8Array.from(octets))
@@ -409,7 +402,6 @@ describe('a device with NETIF_F_GRO', () => {
   })
 
   test('frames of a wire are merged without NETIF_F_GRO, but only while the wire cuts frames', async () => {
-    const memory = makeNet()
     const { dev, port } = await addDevice(memory, through, { features: NETIF_F_ALL_TAP })
     const segments = cut(whole({ ...stream, payload: numbered(4 * 1448) }, 1448))
     for (const merges of [true, false, true]) {
@@ -423,7 +415,6 @@ describe('a device with NETIF_F_GRO', () => {
   })
 
   test('a frame that is held when merging ends is continued by none that comes after others', async () => {
-    const memory = makeNet()
     let n = 0
     const switching = {
       ndoStartXmit: (skb: SkBuff) => {
@@ -441,7 +432,6 @@ describe('a device with NETIF_F_GRO', () => {
   })
 
   test('nothing is merged into a frame that the kernel had no room for', async () => {
-    const memory = makeNet()
     const { dev, port } = await addDevice(memory, through, { features: NETIF_F_ALL_TAP | NETIF_F_GRO })
     port.room = 0
     const segments = cut(whole({ ...stream, payload: numbered(4 * 1448) }, 1448))

@@ -30,6 +30,7 @@ import {
   transportOffset,
 } from '../packet/frames.ts'
 import { addsUp, pseudoHeader, word } from '../packet/naive.ts'
+import { forAll } from '../support/for-all.ts'
 import { PoisonedPool } from '../support/poisoned-pool.ts'
 import { balancedPool, framed, octetsOf, skbFor } from '../support/skb.ts'
 
@@ -37,19 +38,16 @@ const pool = balancedPool({ large: 8, small: 64 })
 
 describe('completing a partial checksum', () => {
   test('completing a partial checksum gives the full one', () => {
-    fc.assert(
-      fc.property(partialFrame, description => {
-        const unpadded = { ...description, padding: [] }
-        const skb = skbFor(pool, unpadded)
-        expect(skbChecksumHelp(skb)).toBe(true)
-        const after = octetsOf(skb)
-        const { ipSummed } = skb
-        skb.free()
-        expect(ipSummed).toBe(CHECKSUM_NONE)
-        expect(after).toEqual([...buildFrame({ ...unpadded, packet: { ...description.packet, checksum: 'full' } })])
-      }),
-      { numRuns: 300 },
-    )
+    forAll(300, [partialFrame], description => {
+      const unpadded = { ...description, padding: [] }
+      const skb = skbFor(pool, unpadded)
+      expect(skbChecksumHelp(skb)).toBe(true)
+      const after = octetsOf(skb)
+      const { ipSummed } = skb
+      skb.free()
+      expect(ipSummed).toBe(CHECKSUM_NONE)
+      expect(after).toEqual([...buildFrame({ ...unpadded, packet: { ...description.packet, checksum: 'full' } })])
+    })
   })
 
   test('a completed UDP checksum of zero is written as 0xffff, any other as zero', () => {
@@ -125,62 +123,59 @@ const HEADER = { tcp: 20, udp: 8 }
 
 describe('segments', () => {
   test('segments are the frames that the kernel would have sent one by one, in order', () => {
-    fc.assert(
-      fc.property(gso, fc.integer({ min: 20, max: 900 }), (description, gsoSize) => {
-        const { packet } = description
-        const ring = new Ring(64)
-        const skb = gsoSkb(description, gsoSize)
-        skb.queueMapping = 3
-        skb.pktType = PACKET_OTHERHOST
-        skb.protocol = 0x1234
-        const count = skbGsoSegment(skb, ring)
-        expect(count).toBe(Math.ceil(packet.payload.length / gsoSize))
-        expect([ring.length, pool.out]).toEqual([count, count])
-        const payload: number[] = []
-        const tcpAt = networkOffsetOf(description) + transportOffset(packet)
-        for (let i = 0; i < count; i++) {
-          const segment = ring.shift() as SkBuff
-          const expected = buildFrame({
-            ...description,
-            padding: [],
-            packet: {
-              ...packet,
-              checksum: packet.checksum === 'zero' ? 'zero' : 'full',
-              identification: (packet.identification + i) & 0xffff,
-              payload: packet.payload.slice(i * gsoSize, (i + 1) * gsoSize),
-            },
-          })
-          const octets = octetsOf(segment)
-          if (packet.kind === 'tcp') {
-            // The description has one sequence number and one set of flags: what differs is looked
-            // at by itself below.
-            expectTcp(packet, octets, tcpAt, i, count, gsoSize)
-            octets.splice(tcpAt + 4, 4, 1, 2, 3, 4)
-            octets.splice(tcpAt + 13, 1, 0x18)
-            octets.splice(tcpAt + 16, 2, ...expected.slice(tcpAt + 16, tcpAt + 18))
-          }
-          expect(octets).toEqual([...expected])
-          expect(segment).toMatchObject({
-            ipSummed: CHECKSUM_NONE,
-            gsoSize: 0,
-            gsoType: 0,
-            queueMapping: 3,
-            pktType: PACKET_OTHERHOST,
-            protocol: 0x1234,
-            mac: segment.data,
-            nh: segment.data + networkOffsetOf(description),
-            h: segment.data + tcpAt,
-          })
-          const piece = octets.slice(tcpAt + HEADER[packet.kind as 'tcp' | 'udp'])
-          expect(piece.length).toBeLessThanOrEqual(gsoSize)
-          payload.push(...piece)
-          segment.free()
+    forAll(300, [gso, fc.integer({ min: 20, max: 900 })], (description, gsoSize) => {
+      const { packet } = description
+      const ring = new Ring(64)
+      const skb = gsoSkb(description, gsoSize)
+      skb.queueMapping = 3
+      skb.pktType = PACKET_OTHERHOST
+      skb.protocol = 0x1234
+      const count = skbGsoSegment(skb, ring)
+      expect(count).toBe(Math.ceil(packet.payload.length / gsoSize))
+      expect([ring.length, pool.out]).toEqual([count, count])
+      const payload: number[] = []
+      const tcpAt = networkOffsetOf(description) + transportOffset(packet)
+      for (let i = 0; i < count; i++) {
+        const segment = ring.shift() as SkBuff
+        const expected = buildFrame({
+          ...description,
+          padding: [],
+          packet: {
+            ...packet,
+            checksum: packet.checksum === 'zero' ? 'zero' : 'full',
+            identification: (packet.identification + i) & 0xffff,
+            payload: packet.payload.slice(i * gsoSize, (i + 1) * gsoSize),
+          },
+        })
+        const octets = octetsOf(segment)
+        if (packet.kind === 'tcp') {
+          // The description has one sequence number and one set of flags: what differs is looked
+          // at by itself below.
+          expectTcp(packet, octets, tcpAt, i, count, gsoSize)
+          octets.splice(tcpAt + 4, 4, 1, 2, 3, 4)
+          octets.splice(tcpAt + 13, 1, 0x18)
+          octets.splice(tcpAt + 16, 2, ...expected.slice(tcpAt + 16, tcpAt + 18))
         }
-        expect(payload).toEqual(packet.payload)
-        expect(pool.out).toBe(0)
-      }),
-      { numRuns: 300 },
-    )
+        expect(octets).toEqual([...expected])
+        expect(segment).toMatchObject({
+          ipSummed: CHECKSUM_NONE,
+          gsoSize: 0,
+          gsoType: 0,
+          queueMapping: 3,
+          pktType: PACKET_OTHERHOST,
+          protocol: 0x1234,
+          mac: segment.data,
+          nh: segment.data + networkOffsetOf(description),
+          h: segment.data + tcpAt,
+        })
+        const piece = octets.slice(tcpAt + HEADER[packet.kind as 'tcp' | 'udp'])
+        expect(piece.length).toBeLessThanOrEqual(gsoSize)
+        payload.push(...piece)
+        segment.free()
+      }
+      expect(payload).toEqual(packet.payload)
+      expect(pool.out).toBe(0)
+    })
   })
 
   function expectTcp(packet: Packet, octets: number[], at: number, i: number, count: number, gsoSize: number): void {

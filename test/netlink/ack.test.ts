@@ -1,17 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import {
-  type Ack,
-  MessageBuilder,
-  messages,
-  NetlinkParseError,
-  NLM_F_ACK_TLVS,
-  NLM_F_CAPPED,
-  NLM_F_MULTI,
-  NLMSG_DONE,
-  NLMSG_ERROR,
-  parseAck,
-} from '../../src/netlink/index.ts'
+import * as netlink from '../../src/netlink/index.ts'
+import { forAll } from '../support/for-all.ts'
 import { copied, mutated, outcome } from './arbitraries.ts'
 
 function s32(value: number): Uint8Array {
@@ -20,17 +10,17 @@ function s32(value: number): Uint8Array {
 
 /** A reply as the kernel makes it: error, the request (whole or only its header), attributes. */
 function answer(error: number, { quoted = 0, capped = false, tlvs = true, text = 'no such thing' } = {}): Uint8Array {
-  const request = new MessageBuilder().message(20, 5, 7).payload(new Uint8Array(quoted).fill(0xaa)).bytes
-  const flags = (capped ? NLM_F_CAPPED : 0) | (tlvs ? NLM_F_ACK_TLVS : 0)
-  const builder = new MessageBuilder().message(NLMSG_ERROR, flags, 7)
+  const request = new netlink.MessageBuilder().message(20, 5, 7).payload(new Uint8Array(quoted).fill(0xaa)).bytes
+  const flags = (capped ? netlink.NLM_F_CAPPED : 0) | (tlvs ? netlink.NLM_F_ACK_TLVS : 0)
+  const builder = new netlink.MessageBuilder().message(netlink.NLMSG_ERROR, flags, 7)
   builder.payload(new Uint8Array([...s32(error), ...(capped ? request.subarray(0, 16) : request)]))
   if (tlvs) builder.string(1, text).u32(2, 24).u32(5, 3).u32(6, 0)
   return builder.bytes
 }
 
-function parse(bytes: Uint8Array): Ack {
-  const [message] = [...messages(bytes)]
-  return parseAck(bytes, message)
+function parse(bytes: Uint8Array): netlink.Ack {
+  const [message] = [...netlink.messages(bytes)]
+  return netlink.parseAck(bytes, message)
 }
 
 describe('parseAck', () => {
@@ -47,17 +37,23 @@ describe('parseAck', () => {
   })
 
   test('parseAck returns the error and text of the end of a dump', () => {
-    const done = new MessageBuilder().message(NLMSG_DONE, NLM_F_MULTI | NLM_F_ACK_TLVS, 7).payload(s32(-22))
+    const done = new netlink.MessageBuilder()
+      .message(netlink.NLMSG_DONE, netlink.NLM_F_MULTI | netlink.NLM_F_ACK_TLVS, 7)
+      .payload(s32(-22))
     expect(parse(done.string(1, 'Invalid header').bytes)).toEqual({ error: -22, message: 'Invalid header' })
-    expect(parse(new MessageBuilder().message(NLMSG_DONE, NLM_F_MULTI, 7).payload(s32(0)).bytes)).toEqual({ error: 0 })
-    expect(parse(new MessageBuilder().message(NLMSG_DONE, NLM_F_MULTI, 7).bytes)).toEqual({ error: 0 })
+    expect(
+      parse(new netlink.MessageBuilder().message(netlink.NLMSG_DONE, netlink.NLM_F_MULTI, 7).payload(s32(0)).bytes),
+    ).toEqual({ error: 0 })
+    expect(parse(new netlink.MessageBuilder().message(netlink.NLMSG_DONE, netlink.NLM_F_MULTI, 7).bytes)).toEqual({
+      error: 0,
+    })
   })
 
   test('parseAck refuses other messages, truncated ones, and a quote longer than the message', () => {
-    expect(() => parse(new MessageBuilder().message(16, 0, 7).bytes)).toThrow(
-      new NetlinkParseError('message type 16 is not an acknowledgement', 0),
+    expect(() => parse(new netlink.MessageBuilder().message(16, 0, 7).bytes)).toThrow(
+      new netlink.NetlinkParseError('message type 16 is not an acknowledgement', 0),
     )
-    expect(() => parse(new MessageBuilder().message(NLMSG_ERROR, 0, 7).payload(s32(0)).bytes)).toThrow(
+    expect(() => parse(new netlink.MessageBuilder().message(netlink.NLMSG_ERROR, 0, 7).payload(s32(0)).bytes)).toThrow(
       'acknowledgement has 4 bytes, fewer than 20',
     )
     const bytes = answer(-1)
@@ -69,19 +65,16 @@ describe('parseAck', () => {
     const octets = fc
       .record({ quoted: fc.nat(40), capped: fc.boolean(), tlvs: fc.boolean() })
       .chain(options => mutated(answer(-22, options)))
-    fc.assert(
-      fc.property(octets, octets => {
-        const [one, other] = [0x00, 0xff].map(after => {
-          const bytes = new Uint8Array(octets.length + 64).fill(after)
-          bytes.set(octets)
-          return outcome(() => {
-            const [message] = [...messages(bytes, 0, octets.length)]
-            return message && copied(parseAck(bytes, message))
-          })
+    forAll(500, [octets], octets => {
+      const [one, other] = [0x00, 0xff].map(after => {
+        const bytes = new Uint8Array(octets.length + 64).fill(after)
+        bytes.set(octets)
+        return outcome(() => {
+          const [message] = [...netlink.messages(bytes, 0, octets.length)]
+          return message && copied(netlink.parseAck(bytes, message))
         })
-        expect(one).toEqual(other)
-      }),
-      { numRuns: 500 },
-    )
+      })
+      expect(one).toEqual(other)
+    })
   })
 })

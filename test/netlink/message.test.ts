@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Message, MessageBuilder, messages, NetlinkParseError } from '../../src/netlink/index.ts'
+import { forAll } from '../support/for-all.ts'
 import { mutated, outcome, surrounded } from './arbitraries.ts'
 
 const u16 = fc.integer({ min: 0, max: 0xffff })
@@ -18,16 +19,14 @@ function build(list: { type: number; flags: number; seq: number; portid: number;
 
 describe('messages', () => {
   test('messages returns what was written, as offsets in the same bytes', () => {
-    fc.assert(
-      fc.property(fc.array(written, { maxLength: 6 }), list => {
-        const bytes = build(list)
-        const found = [...messages(bytes)].map(({ offset, length, ...header }) => ({
-          ...header,
-          payload: bytes.slice(offset, offset + length),
-        }))
-        expect(found).toEqual(list)
-      }),
-    )
+    forAll(100, [fc.array(written, { maxLength: 6 })], list => {
+      const bytes = build(list)
+      const found = [...messages(bytes)].map(({ offset, length, ...header }) => ({
+        ...header,
+        payload: bytes.slice(offset, offset + length),
+      }))
+      expect(found).toEqual(list)
+    })
   })
 
   test('the header of a message has the layout of struct nlmsghdr', () => {
@@ -81,20 +80,17 @@ describe('messages', () => {
       fc.uint8Array({ maxLength: 80 }),
       fc.array(written, { maxLength: 4 }).chain(list => mutated(build(list))),
     )
-    fc.assert(
-      fc.property(octets, octets => {
-        const [one, other] = [0x00, 0xff].map(around => {
-          const { bytes, offset } = surrounded(octets, around)
-          return outcome(() => [...messages(bytes, offset, octets.length)])
-        })
-        expect(one).toEqual(other)
-        for (const { offset, length } of 'value' in one ? (one.value as Message[]) : []) {
-          expect(offset).toBeGreaterThanOrEqual(32 + 16)
-          expect(offset + length).toBeLessThanOrEqual(32 + octets.length)
-        }
-      }),
-      { numRuns: 500 },
-    )
+    forAll(500, [octets], octets => {
+      const [one, other] = [0x00, 0xff].map(around => {
+        const { bytes, offset } = surrounded(octets, around)
+        return outcome(() => [...messages(bytes, offset, octets.length)])
+      })
+      expect(one).toEqual(other)
+      for (const { offset, length } of 'value' in one ? (one.value as Message[]) : []) {
+        expect(offset).toBeGreaterThanOrEqual(32 + 16)
+        expect(offset + length).toBeLessThanOrEqual(32 + octets.length)
+      }
+    })
   })
 })
 

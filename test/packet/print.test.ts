@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { print } from '../../src/packet/print.ts'
+import { forAll } from '../support/for-all.ts'
 import { address, buildFrame, type ErrorBody, frame, type Packet, plain, plain6 } from './frames.ts'
 
 function line(packet: Packet, edits: Record<number, number> = {}, tags: { type: number; tci: number }[] = []): string {
@@ -158,32 +159,25 @@ describe('any bytes', () => {
         .tuple(head, fc.uint8Array({ maxLength: 120 }))
         .map(([type, rest]) => Uint8Array.from([...macs, ...type, ...rest])),
     )
-    fc.assert(
-      fc.property(octets, fc.nat(200), fc.nat(30), (bytes, length, at) => {
-        isLine(print(bytes, 0, bytes.length))
-        const text = print(bytes, at, length)
-        isLine(text)
-        expect(text).not.toMatch(/undefined|NaN/)
-      }),
-      { numRuns: 500 },
-    )
+    forAll(500, [octets, fc.nat(200), fc.nat(30)], (bytes, length, at) => {
+      isLine(print(bytes, 0, bytes.length))
+      const text = print(bytes, at, length)
+      isLine(text)
+      expect(text).not.toMatch(/undefined|NaN/)
+    })
   })
 
   test('print returns one printable line for truncated and corrupted frames', () => {
-    fc.assert(
-      fc.property(
-        frame,
-        fc.nat(200),
-        fc.array(fc.tuple(fc.nat(120), fc.nat(255)), { maxLength: 4 }),
-        (some, cut, edits) => {
-          const octets = buildFrame(some).slice(0, cut + 14)
-          for (const [at, octet] of edits) if (at < octets.length) octets[at] = octet
-          const text = print(octets, 0, octets.length)
-          isLine(text)
-          expect(text).not.toMatch(/undefined|NaN/)
-        },
-      ),
-      { numRuns: 500 },
+    forAll(
+      500,
+      [frame, fc.nat(200), fc.array(fc.tuple(fc.nat(120), fc.nat(255)), { maxLength: 4 })],
+      (some, cut, edits) => {
+        const octets = buildFrame(some).slice(0, cut + 14)
+        for (const [at, octet] of edits) if (at < octets.length) octets[at] = octet
+        const text = print(octets, 0, octets.length)
+        isLine(text)
+        expect(text).not.toMatch(/undefined|NaN/)
+      },
     )
   })
 })

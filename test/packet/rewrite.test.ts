@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { AddressMap, type AddressMapping } from '../../src/packet/rewrite.ts'
 import { completeChecksum } from '../../src/packet/upper-header.ts'
+import { forAll } from '../support/for-all.ts'
 import { SEED, scaled } from '../support/scale.ts'
 import { address, buildFrame, type Frame, frame, type Packet, partialFrame, plain, plain6 } from './frames.ts'
 import { naiveChecksum, pseudoHeader } from './naive.ts'
@@ -81,15 +82,13 @@ function rewritten(given: Uint8Array, mappings: readonly AddressMapping[]): Uint
 describe('addresses', () => {
   test('a rewritten frame is the frame that is built with the new addresses', () => {
     const whole = frame.map(each => ({ ...each, packet: complete(each.packet) }))
-    fc.assert(
-      fc.property(
-        whole.chain(each => fc.tuple(fc.constant(each), mappingsFor(each))),
-        ([each, mappings]) => {
-          const expected = buildFrame({ ...each, packet: mappedPacket(each.packet, mappings) })
-          expect(rewritten(buildFrame(each), mappings)).toEqual(expected)
-        },
-      ),
+    forAll(
       { numRuns: scaled(30_000), seed: SEED },
+      [whole.chain(each => fc.tuple(fc.constant(each), mappingsFor(each)))],
+      ([each, mappings]) => {
+        const expected = buildFrame({ ...each, packet: mappedPacket(each.packet, mappings) })
+        expect(rewritten(buildFrame(each), mappings)).toEqual(expected)
+      },
     )
   })
 
@@ -127,24 +126,18 @@ describe('addresses', () => {
   })
 
   test('frames of every length, cut anywhere, are rewritten without an exception', () => {
-    fc.assert(
-      fc.property(frame, fc.nat(200), (each, cut) => {
-        const given = buildFrame(each).slice(0, cut)
-        rewritten(given, [mapping('0.0.0.0', '9.9.9.9', 0), mapping('2001:db8:0:0:0:0:0:0', 'fd00:0:0:0:0:0:0:0', 1)])
-      }),
-      { numRuns: scaled(20_000), seed: SEED },
-    )
+    forAll({ numRuns: scaled(20_000), seed: SEED }, [frame, fc.nat(200)], (each, cut) => {
+      const given = buildFrame(each).slice(0, cut)
+      rewritten(given, [mapping('0.0.0.0', '9.9.9.9', 0), mapping('2001:db8:0:0:0:0:0:0', 'fd00:0:0:0:0:0:0:0', 1)])
+    })
   })
 
   test('random bytes as a frame are rewritten within their length', () => {
     const types = fc.constantFrom([8, 0], [0x86, 0xdd], [8, 6], [0x81, 0])
-    fc.assert(
-      fc.property(types, fc.uint8Array({ maxLength: 120 }), (type, rest) => {
-        const given = Uint8Array.from([...new Array<number>(12).fill(2), ...type, ...rest])
-        rewritten(given, [mapping('0.0.0.0', '9.9.9.9', 0), mapping('0:0:0:0:0:0:0:0', 'fd00:0:0:0:0:0:0:0', 0)])
-      }),
-      { numRuns: scaled(20_000), seed: SEED },
-    )
+    forAll({ numRuns: scaled(20_000), seed: SEED }, [types, fc.uint8Array({ maxLength: 120 })], (type, rest) => {
+      const given = Uint8Array.from([...new Array<number>(12).fill(2), ...type, ...rest])
+      rewritten(given, [mapping('0.0.0.0', '9.9.9.9', 0), mapping('0:0:0:0:0:0:0:0', 'fd00:0:0:0:0:0:0:0', 0)])
+    })
   })
 })
 
@@ -196,14 +189,11 @@ describe('MAC addresses', () => {
 
 describe('partial checksums', () => {
   test('completeChecksum makes the frame that is built with a full checksum', () => {
-    fc.assert(
-      fc.property(partialFrame, each => {
-        const given = buildFrame(each)
-        expect(completeChecksum(given, 0, given.length)).toBe(true)
-        expect(given).toEqual(buildFrame({ ...each, packet: { ...each.packet, checksum: 'full' } }))
-      }),
-      { numRuns: scaled(20_000), seed: SEED },
-    )
+    forAll({ numRuns: scaled(20_000), seed: SEED }, [partialFrame], each => {
+      const given = buildFrame(each)
+      expect(completeChecksum(given, 0, given.length)).toBe(true)
+      expect(given).toEqual(buildFrame({ ...each, packet: { ...each.packet, checksum: 'full' } }))
+    })
   })
 
   test('completeChecksum does not change frames without such a checksum', () => {

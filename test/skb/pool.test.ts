@@ -12,6 +12,7 @@ import {
 } from '../../src/skb/pool.ts'
 import { Ring } from '../../src/skb/ring.ts'
 import { CHECKSUM_PARTIAL, type SkBuff } from '../../src/skb/sk-buff.ts'
+import { forAll } from '../support/for-all.ts'
 import { PoisonedPool } from '../support/poisoned-pool.ts'
 
 const offsets = new Int32Array(64)
@@ -322,72 +323,69 @@ test('random operations conserve slots, bytes and accounts', () => {
     size: fc.oneof(fc.nat(200), fc.integer({ min: FRAME_SMALL - 2, max: FRAME_SMALL + 2 })),
     pick: fc.nat(),
   })
-  fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), steps => {
-      const pool = new PoisonedPool({ large: 6, small: 6 })
-      const accounts = [pool.openAccount(() => {}), pool.openAccount(() => {})]
-      const ring = new Ring(4)
-      /** The frames by holder, each with the bytes that it must contain. */
-      const held: { skb: SkBuff; octets: number[] }[] = []
-      const ringed: typeof held = []
-      let mark = 0
-      const keep = (skb: SkBuff, octets: number[]): void => {
-        // Makes overlapping frames visible.
-        skb.bytes.set(octets, skb.data)
-        skb.csumStart = skb.data
-        held.push({ skb, octets })
+  forAll(150, [fc.array(step, { maxLength: 60 })], steps => {
+    const pool = new PoisonedPool({ large: 6, small: 6 })
+    const accounts = [pool.openAccount(() => {}), pool.openAccount(() => {})]
+    const ring = new Ring(4)
+    /** The frames by holder, each with the bytes that it must contain. */
+    const held: { skb: SkBuff; octets: number[] }[] = []
+    const ringed: typeof held = []
+    let mark = 0
+    const keep = (skb: SkBuff, octets: number[]): void => {
+      // Makes overlapping frames visible.
+      skb.bytes.set(octets, skb.data)
+      skb.csumStart = skb.data
+      held.push({ skb, octets })
+    }
+    const octetsOfSize = (size: number): number[] => new Array<number>(size).fill(mark++ & 0xff)
+    for (const { op, size, pick } of steps) {
+      const at = held.length === 0 ? -1 : pick % held.length
+      const one = held[at]
+      const account = accounts[pick % 2] as SlotAccount
+      if (op === 'alloc') {
+        const skb = pool.alloc(size)
+        skb?.put(size)
+        if (skb !== undefined) keep(skb, octetsOfSize(size))
+      } else if (op === 'read') {
+        const n = pool.peek(account, 1 + (size % 3), offsets)
+        for (let i = 0; i < n; i++) keep(pool.take(account, size), octetsOfSize(size))
+      } else if (op === 'unring') {
+        if (ring.shift() !== undefined) held.push(ringed.shift() as (typeof held)[0])
+      } else if (one === undefined) {
+        // The program holds no frame to work on.
+      } else if (op === 'copy') {
+        const copy = one.skb.copy()
+        if (copy !== undefined) held.push({ skb: copy, octets: [...one.octets] })
+      } else if (op === 'hold') {
+        const moved = one.skb.hold()
+        expect(moved || one.skb.len <= FRAME_SMALL).toBe(true)
+      } else if (op === 'push') {
+        if (one.skb.headroom() >= 4) one.skb.bytes.fill(9, one.skb.push(4), one.skb.data + 4)
+        else one.skb.pull(0)
+        if (one.skb.len !== one.octets.length) one.octets.unshift(9, 9, 9, 9)
+      } else if (op === 'trim') {
+        one.skb.trim(size)
+        one.octets.length = one.skb.len
+      } else if (op === 'ring') {
+        if (ring.push(one.skb)) ringed.push(...held.splice(at, 1))
+      } else {
+        held.splice(at, 1)
+        one.skb[op]()
       }
-      const octetsOfSize = (size: number): number[] => new Array<number>(size).fill(mark++ & 0xff)
-      for (const { op, size, pick } of steps) {
-        const at = held.length === 0 ? -1 : pick % held.length
-        const one = held[at]
-        const account = accounts[pick % 2] as SlotAccount
-        if (op === 'alloc') {
-          const skb = pool.alloc(size)
-          skb?.put(size)
-          if (skb !== undefined) keep(skb, octetsOfSize(size))
-        } else if (op === 'read') {
-          const n = pool.peek(account, 1 + (size % 3), offsets)
-          for (let i = 0; i < n; i++) keep(pool.take(account, size), octetsOfSize(size))
-        } else if (op === 'unring') {
-          if (ring.shift() !== undefined) held.push(ringed.shift() as (typeof held)[0])
-        } else if (one === undefined) {
-          // The program holds no frame to work on.
-        } else if (op === 'copy') {
-          const copy = one.skb.copy()
-          if (copy !== undefined) held.push({ skb: copy, octets: [...one.octets] })
-        } else if (op === 'hold') {
-          const moved = one.skb.hold()
-          expect(moved || one.skb.len <= FRAME_SMALL).toBe(true)
-        } else if (op === 'push') {
-          if (one.skb.headroom() >= 4) one.skb.bytes.fill(9, one.skb.push(4), one.skb.data + 4)
-          else one.skb.pull(0)
-          if (one.skb.len !== one.octets.length) one.octets.unshift(9, 9, 9, 9)
-        } else if (op === 'trim') {
-          one.skb.trim(size)
-          one.octets.length = one.skb.len
-        } else if (op === 'ring') {
-          if (ring.push(one.skb)) ringed.push(...held.splice(at, 1))
-        } else {
-          held.splice(at, 1)
-          one.skb[op]()
-        }
-        const all = [...held, ...ringed]
-        expect(pool.out).toBe(all.length)
-        expect(new Set(all.map(({ skb }) => skb.slot)).size).toBe(all.length)
-        for (const { skb, octets } of all) {
-          expect(skb.len).toBe(octets.length)
-          expect([...skb.bytes.subarray(skb.data, skb.data + skb.len)]).toEqual(octets)
-        }
-        for (const each of accounts) expect(each.used).toBe(all.filter(({ skb }) => skb.account === each).length)
+      const all = [...held, ...ringed]
+      expect(pool.out).toBe(all.length)
+      expect(new Set(all.map(({ skb }) => skb.slot)).size).toBe(all.length)
+      for (const { skb, octets } of all) {
+        expect(skb.len).toBe(octets.length)
+        expect([...skb.bytes.subarray(skb.data, skb.data + skb.len)]).toEqual(octets)
       }
-      for (const { skb } of [...held, ...ringed]) skb.free()
-      expect([pool.out, ...accounts.map(each => each.used)]).toEqual([0, 0, 0])
-      const slots = (count: number, size: number) => Array.from({ length: count }, () => pool.alloc(size))
-      expect([...slots(6, FRAME_MAX), ...slots(6, 60)]).not.toContain(undefined)
-    }),
-    { numRuns: 150 },
-  )
+      for (const each of accounts) expect(each.used).toBe(all.filter(({ skb }) => skb.account === each).length)
+    }
+    for (const { skb } of [...held, ...ringed]) skb.free()
+    expect([pool.out, ...accounts.map(each => each.used)]).toEqual([0, 0, 0])
+    const slots = (count: number, size: number) => Array.from({ length: count }, () => pool.alloc(size))
+    expect([...slots(6, FRAME_MAX), ...slots(6, 60)]).not.toContain(undefined)
+  })
 })
 
 test('a partial checksum keeps its position in the frame through copy and hold', () => {

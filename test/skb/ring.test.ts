@@ -5,6 +5,7 @@ import { OWNER_PORT, OWNER_RING, OWNER_RX, SkbError } from '../../src/skb/error.
 import type { SkBuffPool } from '../../src/skb/pool.ts'
 import { Ring } from '../../src/skb/ring.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
+import { forAll } from '../support/for-all.ts'
 import { PoisonedPool } from '../support/poisoned-pool.ts'
 
 let pool: SkBuffPool
@@ -81,36 +82,33 @@ describe('a ring', () => {
 
 test('a ring is first-in, first-out under random operations', () => {
   const operation = fc.constantFrom('push', 'push', 'shift', 'unshift', 'putBack', 'peek', 'purge')
-  fc.assert(
-    fc.property(fc.integer({ min: 1, max: 9 }), fc.array(operation, { maxLength: 60 }), (capacity, operations) => {
-      const ring = new Ring(capacity)
-      const model: SkBuff[] = []
-      for (const name of operations) {
-        if (name === 'push' || name === 'unshift') {
-          const skb = alloc()
-          const fits = model.length < ring.capacity
-          expect(ring[name](skb)).toBe(fits)
-          if (fits) model[name](skb)
-          else skb.free()
-        } else if (name === 'shift') {
-          const skb = ring.shift()
-          expect(skb).toBe(model.shift())
-          skb?.free()
-        } else if (name === 'putBack') {
-          const skb = ring.shift()
-          if (skb !== undefined) expect(ring.unshift(skb)).toBe(true)
-        } else if (name === 'peek') {
-          expect(Array.from({ length: ring.capacity + 1 }, (_, i) => ring.peek(i))).toEqual(
-            Array.from({ length: ring.capacity + 1 }, (_, i) => model[i]),
-          )
-        } else {
-          expect(ring.purge(SKB_DROP_REASON_FULL_RING)).toBe(model.splice(0).length)
-        }
-        expect(ring.length).toBe(model.length)
-        expect(pool.out).toBe(model.length)
+  forAll(300, [fc.integer({ min: 1, max: 9 }), fc.array(operation, { maxLength: 60 })], (capacity, operations) => {
+    const ring = new Ring(capacity)
+    const model: SkBuff[] = []
+    for (const name of operations) {
+      if (name === 'push' || name === 'unshift') {
+        const skb = alloc()
+        const fits = model.length < ring.capacity
+        expect(ring[name](skb)).toBe(fits)
+        if (fits) model[name](skb)
+        else skb.free()
+      } else if (name === 'shift') {
+        const skb = ring.shift()
+        expect(skb).toBe(model.shift())
+        skb?.free()
+      } else if (name === 'putBack') {
+        const skb = ring.shift()
+        if (skb !== undefined) expect(ring.unshift(skb)).toBe(true)
+      } else if (name === 'peek') {
+        expect(Array.from({ length: ring.capacity + 1 }, (_, i) => ring.peek(i))).toEqual(
+          Array.from({ length: ring.capacity + 1 }, (_, i) => model[i]),
+        )
+      } else {
+        expect(ring.purge(SKB_DROP_REASON_FULL_RING)).toBe(model.splice(0).length)
       }
-      ring.purge(SKB_DROP_REASON_FULL_RING)
-    }),
-    { numRuns: 300 },
-  )
+      expect(ring.length).toBe(model.length)
+      expect(pool.out).toBe(model.length)
+    }
+    ring.purge(SKB_DROP_REASON_FULL_RING)
+  })
 })

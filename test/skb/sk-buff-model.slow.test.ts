@@ -9,6 +9,7 @@ import { allocSkb, devAllocSkb } from '../../src/skb/alloc-skb.ts'
 import { SkbError } from '../../src/skb/error.ts'
 import { SkBuffPool } from '../../src/skb/pool.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
+import { forAll } from '../support/for-all.ts'
 import { PoisonedPool } from '../support/poisoned-pool.ts'
 import { either } from '../support/scale.ts'
 import { octetsOf } from '../support/skb.ts'
@@ -102,26 +103,23 @@ const alloc = fc.constantFrom(allocSkb, devAllocSkb)
 test('random operations change a frame like an array, and throw out of bounds without effect', {
   timeout: 60_000,
 }, () => {
-  fc.assert(
-    fc.property(alloc, steps, (alloc, steps) => {
-      const pool = new PoisonedPool({ large: 0, small: 3 })
-      const [skb, neighbour] = [alloc(pool, 60), alloc(pool, 60)] as [SkBuff, SkBuff]
-      neighbour.bytes.fill(0xee, neighbour.slot, neighbour.end)
-      skb.bytes.fill(0xaa, skb.head, skb.end)
-      const model = modelOf(skb)
-      for (const [i, step] of steps.entries()) {
-        const fits = runOnModel(model, step, i + 1)
-        if (fits) runOnFrame(skb, step, i + 1)
-        else expect(() => runOnFrame(skb, step, i + 1)).toThrow(SkbError)
-        expectSame(skb, model)
-      }
-      expect(neighbour.bytes.subarray(neighbour.slot, neighbour.end).every(octet => octet === 0xee)).toBe(true)
-      skb.free()
-      neighbour.free()
-      expect(pool.out).toBe(0)
-    }),
-    { numRuns: either(1000, 300) },
-  )
+  forAll(either(1000, 300), [alloc, steps], (alloc, steps) => {
+    const pool = new PoisonedPool({ large: 0, small: 3 })
+    const [skb, neighbour] = [alloc(pool, 60), alloc(pool, 60)] as [SkBuff, SkBuff]
+    neighbour.bytes.fill(0xee, neighbour.slot, neighbour.end)
+    skb.bytes.fill(0xaa, skb.head, skb.end)
+    const model = modelOf(skb)
+    for (const [i, step] of steps.entries()) {
+      const fits = runOnModel(model, step, i + 1)
+      if (fits) runOnFrame(skb, step, i + 1)
+      else expect(() => runOnFrame(skb, step, i + 1)).toThrow(SkbError)
+      expectSame(skb, model)
+    }
+    expect(neighbour.bytes.subarray(neighbour.slot, neighbour.end).every(octet => octet === 0xee)).toBe(true)
+    skb.free()
+    neighbour.free()
+    expect(pool.out).toBe(0)
+  })
 })
 
 test('the unchecked methods have the same effect as the checked ones wherever those do not throw', () => {
@@ -129,26 +127,23 @@ test('the unchecked methods have the same effect as the checked ones wherever th
     verb: fc.constantFrom('put' as const, 'push' as const, 'pull' as const, 'trim' as const),
     n: fc.integer({ min: 0, max: 400 }),
   })
-  fc.assert(
-    fc.property(alloc, fc.array(step, { maxLength: 30 }), (alloc, steps) => {
-      const pool = new SkBuffPool({ large: 0, small: 2 })
-      const [checked, unchecked] = [alloc(pool, 60), alloc(pool, 60)] as [SkBuff, SkBuff]
-      for (const [i, { verb, n }] of steps.entries()) {
-        if (n > { put: checked.tailroom(), push: checked.headroom(), pull: checked.len, trim: n }[verb]) continue
-        runOnFrame(checked, { verb, n }, i + 1)
-        if (verb === 'put' || verb === 'push') {
-          const at = verb === 'put' ? unchecked.__put(n) : unchecked.__push(n)
-          unchecked.bytes.fill(i + 1, at, at + n)
-        } else {
-          unchecked[verb](n)
-        }
-        expectSame(unchecked, modelOf(checked))
+  forAll(200, [alloc, fc.array(step, { maxLength: 30 })], (alloc, steps) => {
+    const pool = new SkBuffPool({ large: 0, small: 2 })
+    const [checked, unchecked] = [alloc(pool, 60), alloc(pool, 60)] as [SkBuff, SkBuff]
+    for (const [i, { verb, n }] of steps.entries()) {
+      if (n > { put: checked.tailroom(), push: checked.headroom(), pull: checked.len, trim: n }[verb]) continue
+      runOnFrame(checked, { verb, n }, i + 1)
+      if (verb === 'put' || verb === 'push') {
+        const at = verb === 'put' ? unchecked.__put(n) : unchecked.__push(n)
+        unchecked.bytes.fill(i + 1, at, at + n)
+      } else {
+        unchecked[verb](n)
       }
-      checked.free()
-      unchecked.free()
-    }),
-    { numRuns: 200 },
-  )
+      expectSame(unchecked, modelOf(checked))
+    }
+    checked.free()
+    unchecked.free()
+  })
 })
 
 test('a method that throws changes neither the frame nor its fields', () => {

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { rate } from '../../src/wire/stages/rate.ts'
 import { formatRate, formatShare, formatSize, parseRate, parseShare, parseSize } from '../../src/wire/units.ts'
+import { forAll } from '../support/for-all.ts'
 import { SEED, scaled } from '../support/scale.ts'
 
 test('a rate is in bits per second, or in bytes per second with bps, as in tc', () => {
@@ -43,13 +44,10 @@ test('formatted values are parsed to the same number', () => {
     if (n !== 0) expect(parseRate(formatRate(n))).toBe(n)
   }
   const any = fc.oneof(fc.integer({ min: 0, max: 2 ** 53 - 1 }), fc.double({ min: 2 ** 53, noNaN: true }))
-  fc.assert(
-    fc.property(any, n => {
-      fc.pre(Number.isFinite(n))
-      expect(parseSize(formatSize(n))).toBe(n)
-      if (n !== 0) expect(parseRate(formatRate(n))).toBe(n)
-    }),
-    { numRuns: scaled(5000), seed: SEED },
-  )
+  forAll({ numRuns: scaled(5000), seed: SEED }, [any], n => {
+    fc.pre(Number.isFinite(n))
+    expect(parseSize(formatSize(n))).toBe(n)
+    if (n !== 0) expect(parseRate(formatRate(n))).toBe(n)
+  })
   for (const share of [0, 0.01, 0.07, 0.29, 1e-6, 0.123456, 1]) expect(parseShare(formatShare(share))).toBe(share)
 })

@@ -34,12 +34,14 @@ import {
 } from '../../../src/netlink/index.ts'
 import type { SkBuff } from '../../../src/skb/sk-buff.ts'
 import { mutated } from '../../netlink/arbitraries.ts'
+import { forAll } from '../../support/for-all.ts'
 import { ask, dispatchAll, read, request } from '../../support/genl-request.ts'
-import { addDevice, memoryNets, numbered, turn } from '../../support/memory-net.ts'
+import { addDevice, freshNet, memoryNets, numbered, sendAll, turn } from '../../support/memory-net.ts'
 
 const GET_DEVICES = 2
 const GET_STATS = 3
 const memoryNet = memoryNets()
+const memory = freshNet()
 const defects: unknown[] = []
 
 const only = (...families: Family[]) => new Map(families.map(family => [family.id, family]))
@@ -347,8 +349,7 @@ describe('GET_STATS', () => {
     const asked = new MessageBuilder().message(VNET_GENL_ID, 0, 0).string(2, 'one').u32(6, 1).bytes
     const counted: unknown[] = []
     for (const write of dumpit!(asked, 16, asked.length - 16, { privileged: true } as Caller)) {
-      for (const frame of numbered(1)) one.port.transmit(frame)
-      one.port.drain()
+      sendAll(one.port, ...numbered(1))
       const builder = new MessageBuilder().message(VNET_GENL_ID, 0, 0)
       write(builder)
       counted.push(decodeAttributes(commands.getStats.reply, builder.bytes, 16).stats.txPackets)
@@ -358,22 +359,19 @@ describe('GET_STATS', () => {
   })
 
   test('held counts the frames that the driver has not released', async () => {
-    const memory = memoryNet()
     const kept: SkBuff[] = []
     const one = await addDevice(memory, { ndoStartXmit: skb => void kept.push(skb) }, { name: 'one' })
     const vnet = vnetFamily({ devices: memory.net.devices, now: () => 0, netnsOf: () => undefined })
     const held = () =>
       read(ask(only(vnet), request(VNET_GENL_ID, GET_STATS, { write: b => b.u32(1, one.dev.ifindex) }))).answers[0]!
         .held
-    for (const frame of numbered(3)) one.port.transmit(frame)
-    one.port.drain()
+    sendAll(one.port, ...numbered(3))
     expect(held()).toBe(3)
     for (const skb of kept) skb.drop()
     expect(held()).toBe(0)
   })
 
   test('the reply has the time at which the statistics were read', async () => {
-    const memory = memoryNet()
     await addDevice(memory, {}, { name: 'one' })
     const vnet = vnetFamily({ devices: memory.net.devices, netnsOf: () => undefined, now: () => 1_800_000_000_123 })
     const { answers } = read(ask(only(vnet), request(VNET_GENL_ID, GET_STATS, { write: b => b.string(2, 'one') })))
@@ -401,7 +399,6 @@ describe('GET_STATS', () => {
   })
 
   test('a long dump comes in parts of whole messages and has every queue once', async () => {
-    const memory = memoryNet()
     await addDevice(memory, {}, { name: 'wide', txqs: 256, rxqs: 256 })
     const vnet = vnetFamily({ devices: memory.net.devices, now: () => 0, netnsOf: () => undefined })
     const sent = ask(only(vnet), request(VNET_GENL_ID, GET_STATS, { flags: NLM_F_DUMP, write: b => b.u32(6, 1) }))
@@ -523,33 +520,30 @@ test('random and mutated requests throw nothing, and no byte after them is read'
     ...right.map(mutated),
     mutated(new Uint8Array(right.flatMap(each => [...each]))),
   )
-  fc.assert(
-    fc.property(octets, octets => {
-      const [one, other] = [0x00, 0xff].map(after => {
-        // The only state that a request here may change and another may report.
-        for (const dev of net.devices) netifCarrierOn(dev)
-        const bytes = new Uint8Array(octets.length + 64).fill(after)
-        bytes.set(octets)
-        const sent: Uint8Array[] = []
-        const client = {
-          missing: undefined,
-          missingToCapture: undefined,
-          share: 0,
-          privileged: true,
-          onDrained: undefined,
-          notify: () => true,
-          handOver() {},
-          send: (octets: Uint8Array) => void sent.push(octets.slice()),
-          dump(parts: Iterator<Uint8Array, Uint8Array>) {
-            sent.push(parts.next().value.slice())
-          },
-        }
-        dispatchAll(families, bytes, octets.length, client, error => defects.push(error))
-        return sent
-      })
-      expect(one).toEqual(other)
-    }),
-    { numRuns: 2000 },
-  )
+  forAll(2000, [octets], octets => {
+    const [one, other] = [0x00, 0xff].map(after => {
+      // The only state that a request here may change and another may report.
+      for (const dev of net.devices) netifCarrierOn(dev)
+      const bytes = new Uint8Array(octets.length + 64).fill(after)
+      bytes.set(octets)
+      const sent: Uint8Array[] = []
+      const client = {
+        missing: undefined,
+        missingToCapture: undefined,
+        share: 0,
+        privileged: true,
+        onDrained: undefined,
+        notify: () => true,
+        handOver() {},
+        send: (octets: Uint8Array) => void sent.push(octets.slice()),
+        dump(parts: Iterator<Uint8Array, Uint8Array>) {
+          sent.push(parts.next().value.slice())
+        },
+      }
+      dispatchAll(families, bytes, octets.length, client, error => defects.push(error))
+      return sent
+    })
+    expect(one).toEqual(other)
+  })
   expect(defects.splice(0)).toEqual([])
 })

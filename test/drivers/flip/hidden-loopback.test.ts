@@ -33,6 +33,7 @@ import {
   transportOffset,
 } from '../../packet/frames.ts'
 import { addsUp, naiveChecksum, naiveSum, pseudoHeader, word } from '../../packet/naive.ts'
+import { forAll } from '../../support/for-all.ts'
 import { balancedPool, framed, octetsOf, skbFor, skbOf } from '../../support/skb.ts'
 
 const pool = balancedPool({ large: 8, small: 64 })
@@ -123,80 +124,63 @@ function edited(octets: Uint8Array, edits: Record<number, number>): Uint8Array {
 
 describe('any frame between unicast addresses', () => {
   test('a frame becomes the frame that its far end would have sent, with every checksum right', () => {
-    fc.assert(
-      fc.property(frame.filter(isClear), description => {
-        const skb = skbFor(pool, description)
-        const reason = flipNetwork(skb)
-        const after = octetsOf(skb)
-        skb.free()
-        expect(reason).toBe(0)
-        expect(after).toEqual([...buildFrame({ ...description, packet: flipped(description.packet) })])
-      }),
-      { numRuns: 1000 },
-    )
+    forAll(1000, [frame.filter(isClear)], description => {
+      const skb = skbFor(pool, description)
+      const reason = flipNetwork(skb)
+      const after = octetsOf(skb)
+      skb.free()
+      expect(reason).toBe(0)
+      expect(after).toEqual([...buildFrame({ ...description, packet: flipped(description.packet) })])
+    })
   })
 
   test('a second flip restores the frame', () => {
-    fc.assert(
-      fc.property(frame.filter(isClear), description => {
-        const skb = skbFor(pool, description)
-        const before = octetsOf(skb)
-        expect([flipNetwork(skb), flipNetwork(skb)]).toEqual([0, 0])
-        const after = octetsOf(skb)
-        skb.free()
-        expect(after).toEqual(before)
-      }),
-      { numRuns: 300 },
-    )
+    forAll(300, [frame.filter(isClear)], description => {
+      const skb = skbFor(pool, description)
+      const before = octetsOf(skb)
+      expect([flipNetwork(skb), flipNetwork(skb)]).toEqual([0, 0])
+      const after = octetsOf(skb)
+      skb.free()
+      expect(after).toEqual(before)
+    })
   })
 
   test('a flipped frame has its header positions set, and no transport header in a later fragment', () => {
-    fc.assert(
-      fc.property(frame, description => {
-        const skb = skbFor(pool, description)
-        expect(flipNetwork(skb)).toBe(0)
-        const { packet } = description
-        const nh = skb.data + networkOffsetOf(description)
-        const later = packet.fragment?.first === false
-        const empty = packet.kind === 'other' && packet.payload.length === 0
-        expect(skb).toMatchObject({
-          mac: skb.data,
-          nh,
-          h: later || empty ? 0 : nh + transportOffset(packet),
-          protocol: isIpv6(packet) ? 0x86dd : 0x0800,
-        })
-        skb.free()
-      }),
-      { numRuns: 300 },
-    )
+    forAll(300, [frame], description => {
+      const skb = skbFor(pool, description)
+      expect(flipNetwork(skb)).toBe(0)
+      const { packet } = description
+      const nh = skb.data + networkOffsetOf(description)
+      const later = packet.fragment?.first === false
+      const empty = packet.kind === 'other' && packet.payload.length === 0
+      expect(skb).toMatchObject({
+        mac: skb.data,
+        nh,
+        h: later || empty ? 0 : nh + transportOffset(packet),
+        protocol: isIpv6(packet) ? 0x86dd : 0x0800,
+      })
+      skb.free()
+    })
   })
 
   test('a partial checksum remains partial and verifies once completed, unless the pseudo-header sum was wrong', () => {
-    fc.assert(
-      fc.property(partialFrame, fc.integer({ min: 1, max: 0xfffe }), (description, wrong) => {
-        const { packet } = description
-        const skb = skbFor(pool, { ...description, padding: [] })
-        expect(flipNetwork(skb)).toBe(0)
-        const segment = octetsOf(skb).slice(skb.csumStart - skb.data)
-        skb.free()
-        const pseudo = pseudoHeader(
-          farEnd(packet.source),
-          farEnd(packet.destination),
-          protocolOf(packet),
-          segment.length,
-        )
-        const complete = (sum: number) => {
-          const octets = [...segment]
-          octets.splice(FIELD[packet.kind], 2, ...word(sum))
-          octets.splice(FIELD[packet.kind], 2, ...word(naiveChecksum(octets)))
-          return addsUp([...pseudo, ...octets])
-        }
-        const held = ((segment[FIELD[packet.kind]] as number) << 8) + (segment[FIELD[packet.kind] + 1] as number)
-        expect(complete(held)).toBe(true)
-        expect(complete((held + wrong) % 0xffff)).toBe(false)
-      }),
-      { numRuns: 300 },
-    )
+    forAll(300, [partialFrame, fc.integer({ min: 1, max: 0xfffe })], (description, wrong) => {
+      const { packet } = description
+      const skb = skbFor(pool, { ...description, padding: [] })
+      expect(flipNetwork(skb)).toBe(0)
+      const segment = octetsOf(skb).slice(skb.csumStart - skb.data)
+      skb.free()
+      const pseudo = pseudoHeader(farEnd(packet.source), farEnd(packet.destination), protocolOf(packet), segment.length)
+      const complete = (sum: number) => {
+        const octets = [...segment]
+        octets.splice(FIELD[packet.kind], 2, ...word(sum))
+        octets.splice(FIELD[packet.kind], 2, ...word(naiveChecksum(octets)))
+        return addsUp([...pseudo, ...octets])
+      }
+      const held = ((segment[FIELD[packet.kind]] as number) << 8) + (segment[FIELD[packet.kind] + 1] as number)
+      expect(complete(held)).toBe(true)
+      expect(complete((held + wrong) % 0xffff)).toBe(false)
+    })
   })
 })
 
@@ -229,7 +213,7 @@ describe('random frames', () => {
       fc.uint8Array({ maxLength: 80 }),
       random.map(([macs, type, rest]) => Uint8Array.from([...macs, ...type, ...rest])),
     )
-    fc.assert(fc.property(octets, fc.integer({ min: -1, max: 130 }), fc.nat(40), check), { numRuns: 500 })
+    forAll(500, [octets, fc.integer({ min: -1, max: 130 }), fc.nat(40)], check)
   })
 
   test('mutated and cut frames never make it throw', () => {
@@ -240,7 +224,7 @@ describe('random frames', () => {
         for (const [at, octet] of edits) if (at < octets.length) octets[at] = octet
         return octets
       })
-    fc.assert(fc.property(mutated, fc.integer({ min: -1, max: 130 }), fc.nat(40), check), { numRuns: 500 })
+    forAll(500, [mutated, fc.integer({ min: -1, max: 130 }), fc.nat(40)], check)
   })
 })
 

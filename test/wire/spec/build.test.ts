@@ -1,10 +1,10 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { WireResources } from '../../../src/netdev/device-wire.ts'
 import * as wire from '../../../src/wire/index.ts'
 import { parseWire } from '../../../src/wire/parse.ts'
 import { printGroups } from '../../../src/wire/spec/groups.ts'
 import type { Impairment } from '../../../src/wire/wire.ts'
+import { forAll } from '../../support/for-all.ts'
 import { either, SEED } from '../../support/scale.ts'
 import { testWires } from '../../support/wire.ts'
 import { wires } from './arbitrary.ts'
@@ -111,21 +111,18 @@ test('a filter, a file and a value out of range are errors that point at their s
 test('the joined text of stages is parsed as the same stages', () => {
   let tried = 0
   let made = 0
-  fc.assert(
-    fc.property(wires, wire => {
-      const text = printGroups(wire)
-      const stages = attempt(text)
-      tried++
-      if (stages === undefined) return
-      made++
-      const again = parse(text)
-      expect(again.map(shape)).toEqual(stages.map(shape))
-      // Stages that share no limit are the same if each is a group of its own.
-      const joined = stages.map(stage => stage.text).join(' | ')
-      if (wire.every(({ items }) => items.length === 1)) expect(parse(joined).map(shape)).toEqual(stages.map(shape))
-    }),
-    { numRuns: either(1000, 50), seed: SEED },
-  )
+  forAll({ numRuns: either(1000, 50), seed: SEED }, [wires], wire => {
+    const text = printGroups(wire)
+    const stages = attempt(text)
+    tried++
+    if (stages === undefined) return
+    made++
+    const again = parse(text)
+    expect(again.map(shape)).toEqual(stages.map(shape))
+    // Stages that share no limit are the same if each is a group of its own.
+    const joined = stages.map(stage => stage.text).join(' | ')
+    if (wire.every(({ items }) => items.length === 1)) expect(parse(joined).map(shape)).toEqual(stages.map(shape))
+  })
   expect(made / tried).toBeGreaterThan(0.3)
 })
 

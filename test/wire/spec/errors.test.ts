@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { type FileError, UsageError } from '../../../src/base/usage-error.ts'
 import { KEYWORDS, parseWire } from '../../../src/wire/parse.ts'
 import { noResources } from '../../../src/wire/spec/resources.ts'
+import { forAll } from '../../support/for-all.ts'
 import { SEED, scaled } from '../../support/scale.ts'
 
 /** Returns the lines of the error that `words` give. */
@@ -115,24 +116,21 @@ test('any text is either stages or an error of three lines with carets from the 
     fc.string({ maxLength: 6 }),
   )
   const text = fc.array(vocabulary, { maxLength: 14 }).map(list => list.join(' '))
-  fc.assert(
-    fc.property(text, text => {
-      let thrown: FileError
-      try {
-        parseWire(text, { filter: of => Object.assign(() => true, { text: of }), file: () => '1' })
-        return
-      } catch (error) {
-        expect((error as Error).name).toBe('FileError')
-        thrown = error as FileError
-      }
-      const { message, column = 0 } = thrown
-      expect(message).toMatch(/^\S[^\n]*\n {2}[^\n]*\n {2} *\^+$/)
-      expect(positionsIn(text)).toContain(column - 1)
-      const [, line, carets] = message.split('\n')
-      if (line === `  ${text.trimEnd()}`) expect(carets.indexOf('^')).toBe(column + 1)
-    }),
-    { numRuns: scaled(100_000), seed: SEED },
-  )
+  forAll({ numRuns: scaled(100_000), seed: SEED }, [text], text => {
+    let thrown: FileError
+    try {
+      parseWire(text, { filter: of => Object.assign(() => true, { text: of }), file: () => '1' })
+      return
+    } catch (error) {
+      expect((error as Error).name).toBe('FileError')
+      thrown = error as FileError
+    }
+    const { message, column = 0 } = thrown
+    expect(message).toMatch(/^\S[^\n]*\n {2}[^\n]*\n {2} *\^+$/)
+    expect(positionsIn(text)).toContain(column - 1)
+    const [, line, carets] = message.split('\n')
+    if (line === `  ${text.trimEnd()}`) expect(carets.indexOf('^')).toBe(column + 1)
+  })
 })
 
 test.each([

@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { readText } from '../../../src/wire/parse.ts'
 import { type Group, type Item, printGroups } from '../../../src/wire/spec/groups.ts'
+import { forAll } from '../../support/for-all.ts'
 import { SEED, scaled } from '../../support/scale.ts'
 import { wires } from './arbitrary.ts'
 
@@ -17,14 +17,11 @@ function plainItem({ kind: { kind }, spec }: Item): unknown {
 }
 
 test('printed stages are parsed as the same stages', () => {
-  fc.assert(
-    fc.property(wires, wire => {
-      const text = printGroups(wire)
-      expect(plain(readText(text, 'ab'))).toEqual(plain(wire))
-      expect(printGroups(readText(text, 'ab'))).toBe(text)
-    }),
-    { numRuns: scaled(25_000), seed: SEED },
-  )
+  forAll({ numRuns: scaled(25_000), seed: SEED }, [wires], wire => {
+    const text = printGroups(wire)
+    expect(plain(readText(text, 'ab'))).toEqual(plain(wire))
+    expect(printGroups(readText(text, 'ab'))).toBe(text)
+  })
 })
 
 test.each([

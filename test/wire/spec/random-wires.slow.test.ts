@@ -4,6 +4,7 @@ import type { WireResources } from '../../../src/netdev/device-wire.ts'
 import { parseWire } from '../../../src/wire/parse.ts'
 import { printGroups } from '../../../src/wire/spec/groups.ts'
 import type { Impairment } from '../../../src/wire/wire.ts'
+import { forAll } from '../../support/for-all.ts'
 import { either, SEED } from '../../support/scale.ts'
 import { plainFrame, TestWire } from '../../support/wire.ts'
 import { wires } from './arbitrary.ts'
@@ -62,8 +63,10 @@ const packetsOf = ({ received }: TestWire) =>
 
 test('in + duplicated = out + dropped + held for any words, at any moment, across changes and the end', () => {
   let packets = 0
-  fc.assert(
-    fc.property(fc.array(wires, { minLength: 1, maxLength: 3 }), steps, fc.nat(), (changes, sent, seed) => {
+  forAll(
+    { numRuns: WIRES, seed: SEED },
+    [fc.array(wires, { minLength: 1, maxLength: 3 }), steps, fc.nat()],
+    (changes, sent, seed) => {
       const wire = makeWire([], seed)
       for (const change of changes) {
         wire.chain.set(parse(printGroups(change)))
@@ -77,25 +80,21 @@ test('in + duplicated = out + dropped + held for any words, at any moment, acros
       expect(wire.conserved().held).toBe(0)
       expect(wire.failures).toEqual([])
       open.pop()
-    }),
-    { numRuns: WIRES, seed: SEED },
+    },
   )
   expect(packets).toBeGreaterThan(WIRES)
 })
 
 test('the same spec, seed and arrivals give the same decisions', () => {
-  fc.assert(
-    fc.property(wires, steps, fc.nat(), (groups, sent, seed) => {
-      const text = printGroups(groups)
-      const [first, second] = [makeWire(parse(text), seed), makeWire(parse(text), seed)]
-      for (const step of sent) {
-        send(first, step)
-        send(second, step)
-      }
-      expect(JSON.stringify(second.decisions)).toBe(JSON.stringify(first.decisions))
-      expect(packetsOf(second)).toEqual(packetsOf(first))
-      for (const wire of open.splice(0)) wire.chain.close()
-    }),
-    { numRuns: WIRES / 3, seed: SEED },
-  )
+  forAll({ numRuns: WIRES / 3, seed: SEED }, [wires, steps, fc.nat()], (groups, sent, seed) => {
+    const text = printGroups(groups)
+    const [first, second] = [makeWire(parse(text), seed), makeWire(parse(text), seed)]
+    for (const step of sent) {
+      send(first, step)
+      send(second, step)
+    }
+    expect(JSON.stringify(second.decisions)).toBe(JSON.stringify(first.decisions))
+    expect(packetsOf(second)).toEqual(packetsOf(first))
+    for (const wire of open.splice(0)) wire.chain.close()
+  })
 })

@@ -17,6 +17,7 @@ import {
   ip,
   octetsOfMessage,
 } from '../../../support/dhcp.ts'
+import { forAll } from '../../../support/for-all.ts'
 import { either, SEED, scaled } from '../../../support/scale.ts'
 
 const COUNT = scaled(500_000)
@@ -145,47 +146,43 @@ const step = fc.oneof(
 )
 
 test('an acknowledged address remains with its client until it is released or expires, even across restarts', () => {
-  fc.assert(
-    fc.property(fc.array(step, { minLength: 1, maxLength: 80 }), steps => {
-      const bed = new DhcpBed(spec)
-      const clients = Array.from({ length: 12 }, (_, n) => new DhcpClient(bed, n))
-      const given = new Map<number, { address: string; until: number }>()
-      let now = 0
-      for (const { do: what, n } of steps) {
-        const client = clients[n % 12] as DhcpClient
-        const has = given.get(n)
-        if (what === 'wait' || what === 'restart') {
-          if (what === 'wait') bed.advance(n)
-          else bed.restart(spec, n)
-          now += n
-        } else if (what === 'discover') client.discover()
-        else if (what === 'lease') {
-          const offer = client.discover()
-          const ack = offer && client.select(offer.address)
-          if (ack?.type === DHCPACK) given.set(n, { address: ack.address, until: now + (ack.seconds as number) })
-        } else if (has !== undefined) {
-          if (what === 'release' || what === 'decline') {
-            client[what](has.address)
-            given.delete(n)
-          } else {
-            const answer = client[what](has.address)
-            if (has.until > now) expect(answer).toMatchObject({ type: DHCPACK, address: has.address })
-            if (answer?.type === DHCPACK)
-              given.set(n, { address: has.address, until: now + (answer.seconds as number) })
-          }
+  forAll(either(150, 40), [fc.array(step, { minLength: 1, maxLength: 80 })], steps => {
+    const bed = new DhcpBed(spec)
+    const clients = Array.from({ length: 12 }, (_, n) => new DhcpClient(bed, n))
+    const given = new Map<number, { address: string; until: number }>()
+    let now = 0
+    for (const { do: what, n } of steps) {
+      const client = clients[n % 12] as DhcpClient
+      const has = given.get(n)
+      if (what === 'wait' || what === 'restart') {
+        if (what === 'wait') bed.advance(n)
+        else bed.restart(spec, n)
+        now += n
+      } else if (what === 'discover') client.discover()
+      else if (what === 'lease') {
+        const offer = client.discover()
+        const ack = offer && client.select(offer.address)
+        if (ack?.type === DHCPACK) given.set(n, { address: ack.address, until: now + (ack.seconds as number) })
+      } else if (has !== undefined) {
+        if (what === 'release' || what === 'decline') {
+          client[what](has.address)
+          given.delete(n)
+        } else {
+          const answer = client[what](has.address)
+          if (has.until > now) expect(answer).toMatchObject({ type: DHCPACK, address: has.address })
+          if (answer?.type === DHCPACK) given.set(n, { address: has.address, until: now + (answer.seconds as number) })
         }
-        const live = [...given.values()].filter(({ until }) => until > now).map(({ address }) => address)
-        expect(new Set(live).size).toBe(live.length)
-        expect(
-          bed.server
-            .leases()
-            .map(({ address }) => address)
-            .sort(),
-        ).toEqual(live.map(ip).sort())
-        expectConsistent(bed)
       }
-      expectWholePool(bed)
-    }),
-    { numRuns: either(150, 40) },
-  )
+      const live = [...given.values()].filter(({ until }) => until > now).map(({ address }) => address)
+      expect(new Set(live).size).toBe(live.length)
+      expect(
+        bed.server
+          .leases()
+          .map(({ address }) => address)
+          .sort(),
+      ).toEqual(live.map(ip).sort())
+      expectConsistent(bed)
+    }
+    expectWholePool(bed)
+  })
 }, 60_000)
