@@ -1,16 +1,12 @@
 /** How the program reports problems of a configuration file: a line each, without advice. */
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { freshDirectory } from '../support/fresh-directory.ts'
+import { freshDirectory, written } from '../support/fresh-directory.ts'
 import { runMain } from '../support/run-main.ts'
 
 const directory = freshDirectory()
 
-function file(name: string, text: string): string {
-  writeFileSync(join(directory, name), text)
-  return join(directory, name)
-}
+const file = (name: string, text: string) => written(directory, name, text)
 
 test('every problem of a file is a line with its position, and the exit status is 2', async () => {
   const path = file(

@@ -3,9 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type CapturedPacket, FLAG_INBOUND, FLAG_OUTBOUND } from '../../src/capture/packet.ts'
-import { writePcapHeader, writePcapPacket } from '../../src/capture/pcap-writer.ts'
-import { writeInterface, writePacket, writeSection } from '../../src/capture/pcapng-writer.ts'
-import { recordsIn } from '../support/capture-records.ts'
+import { pcapngOf, pcapOf, recordsIn, whole } from '../support/capture-records.ts'
 import { fileDirectory } from '../support/fresh-directory.ts'
 import { runMain } from '../support/run-main.ts'
 import { plainFrame } from '../support/wire.ts'
@@ -18,26 +16,17 @@ const MS = 1e6
 
 /** A packet `ms` after the first. */
 function packet(ms: number, more: Partial<CapturedPacket> = {}): CapturedPacket {
-  const bytes = plainFrame(100).fill(0xaa, 14)
-  const frame = { bytes, at: 0, capturedLength: 100, originalLength: 100 }
-  return { seconds: SECONDS, nanoseconds: 5 + ms * MS, interfaceIndex: 0, ...frame, ...more }
+  return whole(plainFrame(100).fill(0xaa, 14), { nanoseconds: 5 + ms * MS, ...more })
 }
 
 /** Writes a capture of four interfaces, and returns its path. */
 function pcapng(name: string, packets: readonly CapturedPacket[], linkType = 1): string {
-  const to = new Uint8Array(100_000)
-  let end = writeSection(to, 0)
-  for (let i = 0; i < 4; i++) end = writeInterface(to, end, { linkType })
-  for (const packet of packets) end = writePacket(to, end, packet)
-  writeFileSync(at(name), to.subarray(0, end))
+  writeFileSync(at(name), pcapngOf(packets, Array(4).fill({ linkType })))
   return at(name)
 }
 
 function pcap(name: string, packets: readonly CapturedPacket[]): string {
-  const to = new Uint8Array(100_000)
-  let end = writePcapHeader(to, 0)
-  for (const packet of packets) end = writePcapPacket(to, end, packet)
-  writeFileSync(at(name), to.subarray(0, end))
+  writeFileSync(at(name), pcapOf(packets))
   return at(name)
 }
 

@@ -12,7 +12,7 @@ import { type Driver, defaultParams, formatParam } from '../../src/netdev/driver
 import type { NetDevice } from '../../src/netdev/net-device.ts'
 import { registerNetdev } from '../../src/netdev/register.ts'
 import { formatAddress } from '../../src/packet/address.ts'
-import { freshDirectory } from '../support/fresh-directory.ts'
+import { freshDirectory, written } from '../support/fresh-directory.ts'
 import { addDriver, type MemoryNet, memoryNets } from '../support/memory-net.ts'
 import { account } from './backbone-net.ts'
 
@@ -46,11 +46,7 @@ async function start(options: LanOptions = {}, params: Record<string, unknown> =
   return { driver: mine, memory, hosts, ...(await addDriver(memory, mine, { negotiation: 0, ...params }, { args })) }
 }
 
-function file(text: string): string {
-  const path = join(directory, 'lan.yaml')
-  writeFileSync(path, text)
-  return path
-}
+const file = (text: string) => written(directory, 'lan.yaml', text)
 
 describe('the network is', () => {
   test('the parameters of lan describe the network', async () => {

@@ -1,4 +1,8 @@
+/** Whole captures: written with the program's writers, and read with its reader. */
 import { readFileSync } from 'node:fs'
+import type { CapturedPacket } from '../../src/capture/packet.ts'
+import { writePcapHeader, writePcapPacket } from '../../src/capture/pcap-writer.ts'
+import { type CaptureInterface, writeInterface, writePacket, writeSection } from '../../src/capture/pcapng-writer.ts'
 import { CaptureReader } from '../../src/capture/reader.ts'
 import type { CaptureRecord } from '../../src/capture/record.ts'
 
@@ -8,4 +12,32 @@ export function* recordsIn(file: string | Uint8Array): Generator<CaptureRecord> 
   reader.push(typeof file === 'string' ? readFileSync(file) : file)
   reader.end()
   for (let record = reader.next(); record !== undefined; record = reader.next()) yield record
+}
+
+/** Returns a frame as a packet that was captured whole. */
+export function whole(bytes: Uint8Array, more: Partial<CapturedPacket> = {}): CapturedPacket {
+  const length = { at: 0, capturedLength: bytes.length, originalLength: bytes.length }
+  return { seconds: 1_700_000_000, nanoseconds: 0, interfaceIndex: 0, bytes, ...length, ...more }
+}
+
+/** Returns the pcap file of these packets. */
+export function pcapOf(packets: readonly CapturedPacket[]): Uint8Array {
+  const to = new Uint8Array(1 << 20)
+  return to.slice(
+    0,
+    packets.reduce((at, packet) => writePcapPacket(to, at, packet), writePcapHeader(to, 0)),
+  )
+}
+
+/** Returns the pcapng file of these packets, on these interfaces. */
+export function pcapngOf(
+  packets: readonly CapturedPacket[],
+  interfaces: readonly CaptureInterface[] = [{}],
+): Uint8Array {
+  const to = new Uint8Array(1 << 22)
+  const begin = interfaces.reduce((at, one) => writeInterface(to, at, one), writeSection(to, 0))
+  return to.slice(
+    0,
+    packets.reduce((at, packet) => writePacket(to, at, packet), begin),
+  )
 }

@@ -1,6 +1,6 @@
 /** Directories of tests, which are removed at their end, whether the tests pass or not. */
 import { randomUUID } from 'node:crypto'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, onTestFinished } from 'vitest'
@@ -36,5 +36,12 @@ export function freshDirectory(mode = 0o700): string {
     chmodSync(path, mode)
   })
   afterEach(() => remove(path))
+  return path
+}
+
+/** Writes a file in the directory, and returns its path. */
+export function written(directory: string, name: string, text: string): string {
+  const path = join(directory, name)
+  writeFileSync(path, text)
   return path
 }

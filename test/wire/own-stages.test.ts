@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { attachmentsOf } from '../../src/control/client/wire-request.ts'
@@ -8,7 +8,7 @@ import { OwnStages } from '../../src/wire/own-stages.node.ts'
 import { parseWire } from '../../src/wire/parse.ts'
 import { noResources } from '../../src/wire/spec/resources.ts'
 import type { Impairment } from '../../src/wire/wire.ts'
-import { fileDirectory } from '../support/fresh-directory.ts'
+import { fileDirectory, written } from '../support/fresh-directory.ts'
 import { memoryNets } from '../support/memory-net.ts'
 import { plainFrame, testWires } from '../support/wire.ts'
 
@@ -18,10 +18,7 @@ const directory = fileDirectory()
 const own = new OwnStages()
 const resources = { ...noResources, stage: own.get.bind(own) }
 
-function write(name: string, text: string): string {
-  writeFileSync(join(directory, name), text)
-  return join(directory, name)
-}
+const write = (name: string, text: string) => written(directory, name, text)
 
 beforeAll(async () => {
   const odd = `export function odd(next, env) {

@@ -1,14 +1,13 @@
 /** The player, on a clock and a sink of the test. */
 import { beforeEach, describe, expect, test } from 'vitest'
 import { FLAG_CHECKSUM_NOT_READY } from '../../../src/capture/packet.ts'
-import { writePcapHeader, writePcapPacket } from '../../../src/capture/pcap-writer.ts'
-import { writeInterface, writePacket, writeSection } from '../../../src/capture/pcapng-writer.ts'
 import { ReplayCounts } from '../../../src/cli/replay/counts.ts'
 import { Player, type PlayerOptions } from '../../../src/cli/replay/player.ts'
 import type { FrameSink } from '../../../src/cli/replay/sink.ts'
 import { AddressMap } from '../../../src/packet/rewrite.ts'
 import { FakeClock } from '../../../src/testing/fake-clock.ts'
 import { buildFrame, plain } from '../../packet/frames.ts'
+import { pcapngOf, pcapOf, whole } from '../../support/capture-records.ts'
 import { numbered, numberOf, turn } from '../../support/memory-net.ts'
 
 const MS = 1_000_000
@@ -70,16 +69,8 @@ function player(options: Partial<PlayerOptions> = {}): Player {
 }
 
 /** A pcap file of frames that were captured at these times, in ms. */
-function pcap(frames: readonly Uint8Array[], times: readonly number[] = []): Uint8Array {
-  const to = new Uint8Array(1 << 20)
-  let end = writePcapHeader(to, 0)
-  for (const [i, bytes] of frames.entries()) {
-    const moment = { seconds: 1_700_000_000, nanoseconds: (times[i] ?? 0) * MS }
-    const packet = { interfaceIndex: 0, bytes, at: 0, capturedLength: bytes.length, originalLength: bytes.length }
-    end = writePcapPacket(to, end, { ...moment, ...packet })
-  }
-  return to.slice(0, end)
-}
+const pcap = (frames: readonly Uint8Array[], times: readonly number[] = []) =>
+  pcapOf(frames.map((bytes, i) => whole(bytes, { nanoseconds: (times[i] ?? 0) * MS })))
 
 async function* inChunks(file: Uint8Array, size = 100): AsyncGenerator<Uint8Array> {
   // All chunks share one buffer, like when a file is read.
@@ -169,20 +160,9 @@ describe('stop', () => {
 
 describe('frames', () => {
   test('skipped packets are counted by reason, the others played', async () => {
-    const to = new Uint8Array(4096)
-    let end = writeInterface(to, writeSection(to, 0), {})
     const [frame] = numbered(1) as [Uint8Array]
-    const moment = { seconds: 1_700_000_000, nanoseconds: 0, interfaceIndex: 0 }
-    const of = (more: object, length = 60) => ({
-      ...moment,
-      bytes: frame,
-      at: 0,
-      capturedLength: length,
-      originalLength: 60,
-      ...more,
-    })
-    for (const packet of [of({}), of({}, 40), of({ verdict: 2 }), of({}, 50)]) end = writePacket(to, end, packet)
-    await player().play('a.pcapng', inChunks(to.slice(0, end)))
+    const packets = [{}, { capturedLength: 40 }, { verdict: 2 }, { capturedLength: 50 }].map(more => whole(frame, more))
+    await player().play('a.pcapng', inChunks(pcapngOf(packets)))
     expect(sink.frames).toEqual([frame])
     expect(counts.summary(0).at(-1)).toBe('skipped 3: 2 cut short by a snaplen, 1 dropped, as the capture says')
   })
@@ -190,15 +170,10 @@ describe('frames', () => {
   test('a partial checksum is completed, and then the addresses are replaced', async () => {
     const built = (checksum: 'partial' | 'full', source: number[]) =>
       buildFrame({ packet: { ...plain, source, checksum }, tags: [], padding: [] })
-    const to = new Uint8Array(4096)
-    const bytes = built('partial', [198, 18, 0, 1])
-    const at = writeInterface(to, writeSection(to, 0), {})
-    const length = { capturedLength: bytes.length, originalLength: bytes.length }
-    const packet = { seconds: 0, nanoseconds: 0, interfaceIndex: 0, bytes, at: 0, ...length }
-    const end = writePacket(to, at, { ...packet, flags: FLAG_CHECKSUM_NOT_READY })
+    const packet = whole(built('partial', [198, 18, 0, 1]), { flags: FLAG_CHECKSUM_NOT_READY })
     const from = Uint8Array.of(198, 18, 0, 1)
     const addresses = new AddressMap([{ from, to: Uint8Array.of(192, 0, 2, 9), bits: 32 }])
-    await player({ addresses }).play('a.pcapng', inChunks(to.slice(0, end)))
+    await player({ addresses }).play('a.pcapng', inChunks(pcapngOf([packet])))
     expect(sink.frames).toEqual([built('full', [192, 0, 2, 9])])
   })
 

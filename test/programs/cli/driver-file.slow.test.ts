@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { isDriverFile } from '../../../src/cli/driver-file.ts'
+import { written } from '../../support/fresh-directory.ts'
 import { runMain } from '../../support/run-main.ts'
 
 let directory: string
@@ -13,11 +14,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(directory, { recursive: true }))
 
-function file(text: string, name = 'my-driver.mjs'): string {
-  const path = join(directory, name)
-  writeFileSync(path, text)
-  return path
-}
+const file = (text: string, name = 'my-driver.mjs') => written(directory, name, text)
 
 function runProgram(...args: string[]) {
   const program = fileURLToPath(new URL('../../../dist/vnet.js', import.meta.url))
