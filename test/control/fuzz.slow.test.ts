@@ -12,18 +12,7 @@ import { nlctrl } from '../../src/control/server/nlctrl.ts'
 import { vnetFamily } from '../../src/control/server/vnet-family.ts'
 import { driver } from '../../src/drivers/snull/driver.ts'
 import { defaultParams } from '../../src/netdev/driver.ts'
-import {
-  getU32,
-  type MessageBuilder,
-  messages,
-  NLM_F_ACK,
-  NLM_F_DUMP,
-  NLM_F_REQUEST,
-  NLMSG_DONE,
-  NLMSG_ERROR,
-  NLMSG_MIN_TYPE,
-  parseAck,
-} from '../../src/netlink/index.ts'
+import * as netlink from '../../src/netlink/index.ts'
 import { endedAfterEach } from '../support/ends.ts'
 import {
   Bender,
@@ -125,23 +114,23 @@ async function vnet(around: number) {
 }
 
 function right(): Uint8Array[] {
-  const ask = (cmd: number, write: (b: MessageBuilder) => unknown, flags = NLM_F_ACK) =>
+  const ask = (cmd: number, write: (b: netlink.MessageBuilder) => unknown, flags = netlink.NLM_F_ACK) =>
     request(VNET_GENL_ID, cmd, { flags, write }).slice()
   const ifreq = new Uint8Array(40)
   return [
-    request(0x10, 3, { flags: NLM_F_ACK, write: b => b.string(2, 'vnet_nl') }),
-    request(0x10, 3, { flags: NLM_F_DUMP }),
-    request(0x10, 10, { flags: NLM_F_DUMP, write: b => b.u16(1, VNET_GENL_ID).u32(10, 1) }),
+    request(0x10, 3, { flags: netlink.NLM_F_ACK, write: b => b.string(2, 'vnet_nl') }),
+    request(0x10, 3, { flags: netlink.NLM_F_DUMP }),
+    request(0x10, 10, { flags: netlink.NLM_F_DUMP, write: b => b.u16(1, VNET_GENL_ID).u32(10, 1) }),
     ask(1, b => b.string(1, 'hello')),
     ask(1, b => b.binary(1, new Uint8Array(60).fill(0x41)), 0),
     ask(2, b => b.string(2, 'sn0')),
-    ask(2, () => {}, NLM_F_DUMP),
+    ask(2, () => {}, netlink.NLM_F_DUMP),
     ask(3, b => b.string(2, 'one').string(3, 'red'), 0),
-    ask(3, b => b.u32(1, 2).u32(6, 1), NLM_F_DUMP),
+    ask(3, b => b.u32(1, 2).u32(6, 1), netlink.NLM_F_DUMP),
     ask(4, b => b.u32(1, 2)),
     ask(5, b => b.u32(1, 4).u8(21, 1), 0),
     ask(6, b => b.string(15, 'lockup')),
-    ask(6, () => {}, NLM_F_DUMP),
+    ask(6, () => {}, netlink.NLM_F_DUMP),
     ask(7, b => b.u32(1, 2).string(15, 'lockup').string(16, '3'), 0),
     ask(8, b => b.string(2, 'sn1').string(22, 'lockup').u32(10, 0)),
     ask(9, b => b.u32(1, 2).u32(23, 0x89f1).binary(24, ifreq).binary(26, new Uint8Array(200))),
@@ -159,22 +148,23 @@ function right(): Uint8Array[] {
 
 /** The messages that were sent; throws unless they are whole, to the last byte. */
 function heard(octets: Buffer): Said[] {
-  return Array.from(messages(octets), message => {
+  return Array.from(netlink.messages(octets), message => {
     const { type, seq, portid, offset } = message
-    const error = type === NLMSG_ERROR || type === NLMSG_DONE ? parseAck(octets, message).error : undefined
-    const quoted = type === NLMSG_ERROR ? octets.toString('latin1', offset + 4, offset + 20) : ''
+    const error =
+      type === netlink.NLMSG_ERROR || type === netlink.NLMSG_DONE ? netlink.parseAck(octets, message).error : undefined
+    const quoted = type === netlink.NLMSG_ERROR ? octets.toString('latin1', offset + 4, offset + 20) : ''
     return { type, seq, portid, error, quoted }
   })
 }
 
-const isRequest = ({ flags, type }: Whole) => (flags & NLM_F_REQUEST) !== 0 && type >= NLMSG_MIN_TYPE
+const isRequest = ({ flags, type }: Whole) => (flags & netlink.NLM_F_REQUEST) !== 0 && type >= netlink.NLMSG_MIN_TYPE
 /**
  * Commands that reply with a message unless they are refused; of nlctrl the only one without a
  * dump.
  */
 const TELLING = new Set([1, 2, 3, 6, 9, 19, 21, 22])
 const tells = (octets: Uint8Array, { type, at }: Whole) => type !== VNET_GENL_ID || TELLING.has(octets[at + 16]!)
-const isDump = (whole: Whole) => isRequest(whole) && (whole.flags & NLM_F_DUMP) === NLM_F_DUMP
+const isDump = (whole: Whole) => isRequest(whole) && (whole.flags & netlink.NLM_F_DUMP) === netlink.NLM_F_DUMP
 
 /**
  * Compares the replies with the requests; throws if there are too few or too many.
@@ -183,11 +173,11 @@ function hold(asked: readonly Whole[], octets: Uint8Array, said: Said[]): void {
   let next = 0
   for (const whole of asked) {
     const first = next
-    const portid = getU32(octets, whole.at + 12)
+    const portid = netlink.getU32(octets, whole.at + 12)
     while (said[next]?.seq === whole.seq && said[next]!.error === undefined) next++
     const answers = next - first
     const end = said[next]?.seq === whole.seq ? said[next++] : undefined
-    const mustEnd = (whole.flags & NLM_F_ACK) !== 0 || isDump(whole)
+    const mustEnd = (whole.flags & netlink.NLM_F_ACK) !== 0 || isDump(whole)
     if (mustEnd && end === undefined) throw new Error(`${whole.seq} got no end`)
     if (!mustEnd && end?.error === 0) throw new Error(`${whole.seq} did not ask for an acknowledgement`)
     if (!isRequest(whole) && (answers > 0 || (end?.error ?? 0) !== 0)) throw new Error(`${whole.seq} was no request`)
@@ -198,8 +188,9 @@ function hold(asked: readonly Whole[], octets: Uint8Array, said: Said[]): void {
     if (said.slice(first, next).some(each => each.portid !== portid)) throw new Error(`${whole.seq}: another port`)
     if (end !== undefined && end.error !== 0 && !REFUSALS.has(end.error!)) throw new Error(`refused with ${end.error}`)
     const header = Buffer.from(octets.subarray(whole.at, whole.at + 16)).toString('latin1')
-    if (end?.type === NLMSG_ERROR && end.quoted !== header) throw new Error(`${whole.seq}: another header is quoted`)
-    if (end?.type === NLMSG_DONE && !isDump(whole)) throw new Error(`${whole.seq} asked for no dump`)
+    if (end?.type === netlink.NLMSG_ERROR && end.quoted !== header)
+      throw new Error(`${whole.seq}: another header is quoted`)
+    if (end?.type === netlink.NLMSG_DONE && !isDump(whole)) throw new Error(`${whole.seq} asked for no dump`)
   }
   if (next !== said.length) throw new Error(`${said.length - next} messages have no receiver`)
 }

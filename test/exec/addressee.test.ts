@@ -6,17 +6,7 @@ import { describe, expect, test } from 'vitest'
 import type { Entry } from '../../src/control/protocol/directory.ts'
 import { addresseeOf, vnetFor } from '../../src/exec/addressee.ts'
 import { kernelsPart, merged, packed } from '../../src/exec/family-dump.ts'
-import {
-  GENL_ID_CTRL,
-  genlmsghdr,
-  MessageBuilder,
-  messages,
-  NLM_F_DUMP,
-  NLM_F_MULTI,
-  NLM_F_REQUEST,
-  NLMSG_DONE,
-  writeDone,
-} from '../../src/netlink/index.ts'
+import * as netlink from '../../src/netlink/index.ts'
 import { SupervisedProgram } from '../support/supervised-program.ts'
 
 const OURS = 0x3f0
@@ -31,9 +21,9 @@ interface Part {
 }
 
 function datagram(...parts: Part[]): Uint8Array {
-  const builder = new MessageBuilder()
-  for (const { type = GENL_ID_CTRL, cmd = GETFAMILY, name, id, flags = 0 } of parts) {
-    builder.message(type, NLM_F_REQUEST | flags, 1).payload(genlmsghdr(cmd, 1))
+  const builder = new netlink.MessageBuilder()
+  for (const { type = netlink.GENL_ID_CTRL, cmd = GETFAMILY, name, id, flags = 0 } of parts) {
+    builder.message(type, netlink.NLM_F_REQUEST | flags, 1).payload(netlink.genlmsghdr(cmd, 1))
     if (id !== undefined) builder.u16(1, id)
     if (name !== undefined) builder.string(2, name)
   }
@@ -48,17 +38,17 @@ describe('the addressee of a datagram', () => {
     [
       'a dump of the family’s policy goes to the driver',
       'driver',
-      [{ cmd: GETPOLICY, name: 'vnet_nl', flags: NLM_F_DUMP }],
+      [{ cmd: GETPOLICY, name: 'vnet_nl', flags: netlink.NLM_F_DUMP }],
     ],
     ['several messages for the driver go to the driver', 'driver', [{ name: 'vnet_nl' }, { type: OURS }]],
-    ['a dump of all families goes to both', 'both', [{ flags: NLM_F_DUMP }]],
+    ['a dump of all families goes to both', 'both', [{ flags: netlink.NLM_F_DUMP }]],
     ['a query of another name goes to the kernel', 'kernel', [{ name: 'nlctrl' }]],
     ['a query of another name with our number goes to the kernel', 'kernel', [{ name: 'nlctrl', id: OURS }]],
     ['a message of another family goes to the kernel', 'kernel', [{ type: 0x20 }]],
     [
       'a dump of another family’s policy goes to the kernel',
       'kernel',
-      [{ cmd: GETPOLICY, name: 'nlctrl', flags: NLM_F_DUMP }],
+      [{ cmd: GETPOLICY, name: 'nlctrl', flags: netlink.NLM_F_DUMP }],
     ],
     [
       'a message for the driver with one for the kernel goes to the kernel',
@@ -68,7 +58,7 @@ describe('the addressee of a datagram', () => {
     [
       'a dump of all families with another message goes to the kernel',
       'kernel',
-      [{ flags: NLM_F_DUMP }, { type: OURS }],
+      [{ flags: netlink.NLM_F_DUMP }, { type: OURS }],
     ],
     ['an empty datagram goes to the kernel', 'kernel', []],
   ])('%s', (_, to, parts) => {
@@ -82,33 +72,41 @@ describe('the addressee of a datagram', () => {
 
 describe('datagrams', () => {
   const message = (length: number, flags: number) =>
-    new MessageBuilder().message(OURS, flags, length).payload(new Uint8Array(length)).bytes.slice()
+    new netlink.MessageBuilder().message(OURS, flags, length).payload(new Uint8Array(length)).bytes.slice()
   const sizes = (flags: number, ...lengths: number[]) =>
-    packed(lengths.map(length => message(length, flags))).map(datagram => [...messages(datagram)].length)
+    packed(lengths.map(length => message(length, flags))).map(datagram => [...netlink.messages(datagram)].length)
 
   test('a datagram holds as many parts of a dump as fit a small buffer, or one message of another kind', () => {
     const lengths = [[100], [1000, 1000, 1000, 1000, 1000], [9000], [10, 9000, 10], [3744, 4], [3745], []]
-    expect(lengths.map(each => sizes(NLM_F_MULTI, ...each))).toEqual([[1], [3, 2], [1], [1, 1, 1], [1, 1], [1], []])
+    expect(lengths.map(each => sizes(netlink.NLM_F_MULTI, ...each))).toEqual([
+      [1],
+      [3, 2],
+      [1],
+      [1, 1, 1],
+      [1, 1],
+      [1],
+      [],
+    ])
     expect(sizes(0, 10, 10)).toEqual([1, 1])
   })
 
   test('the datagrams hold every message, in order', () => {
-    const all = [message(12, 0), message(20, NLM_F_MULTI), message(32, NLM_F_MULTI), message(40, 0)]
+    const all = [message(12, 0), message(20, netlink.NLM_F_MULTI), message(32, netlink.NLM_F_MULTI), message(40, 0)]
     expect(Buffer.concat(packed(all))).toEqual(Buffer.concat(all))
     expect(packed(all).map(({ length }) => length)).toEqual([28, 84, 56])
   })
 
   test('a dump of all families has vnet_nl before its end, as parts of one dump', () => {
     const kernels = ['nlctrl', 'ethtool'].map(name => datagram({ name }).slice())
-    const end = new MessageBuilder()
-    writeDone(end, 1, 0, { error: 0 })
+    const end = new netlink.MessageBuilder()
+    netlink.writeDone(end, 1, 0, { error: 0 })
     const ours = datagram({ name: 'vnet_nl' }).slice()
     const all = merged([...kernels, end.bytes.slice()], [ours], 4711)!
-    const found = all.flatMap(part => [...messages(part)])
-    expect(found.map(({ type }) => type)).toEqual([GENL_ID_CTRL, GENL_ID_CTRL, GENL_ID_CTRL, 3])
+    const found = all.flatMap(part => [...netlink.messages(part)])
+    expect(found.map(({ type }) => type)).toEqual([netlink.GENL_ID_CTRL, netlink.GENL_ID_CTRL, netlink.GENL_ID_CTRL, 3])
     for (const { portid, flags } of found) expect([portid, flags & 2]).toEqual([4711, 2])
     expect(merged([end.bytes.slice()], [], 4711)).toBeUndefined()
-    const refused = new MessageBuilder().message(2, 0, 1).payload(new Uint8Array(20)).bytes.slice()
+    const refused = new netlink.MessageBuilder().message(2, 0, 1).payload(new Uint8Array(20)).bytes.slice()
     expect(merged([end.bytes.slice()], [refused], 4711)).toBeUndefined()
   })
 })
@@ -118,8 +116,10 @@ describe('the vnet of a datagram', () => {
   const entry = (vnet: string, ...names: string[]) =>
     ({ vnet, interfaces: names.map((name, i) => ({ name, ifindex: i + 1, inode: HOME })) }) as unknown as Entry
   const [one, other] = [entry('one', 'a', 'b'), entry('other', 'c', 'd', 'e')]
-  const asks = (cmd: number, write: (b: MessageBuilder) => unknown) => {
-    const builder = new MessageBuilder().message(OURS, NLM_F_REQUEST, 1).payload(genlmsghdr(cmd, 1))
+  const asks = (cmd: number, write: (b: netlink.MessageBuilder) => unknown) => {
+    const builder = new netlink.MessageBuilder()
+      .message(OURS, netlink.NLM_F_REQUEST, 1)
+      .payload(netlink.genlmsghdr(cmd, 1))
     write(builder)
     return builder.bytes
   }
@@ -162,15 +162,15 @@ describe('the vnet of a datagram', () => {
 })
 
 describe('the kernel’s part of a dump of all families', () => {
-  const dump = () => datagram({ flags: NLM_F_DUMP })
+  const dump = () => datagram({ flags: netlink.NLM_F_DUMP })
 
   test('the kernel’s part of a dump ends with NLMSG_DONE and has nlctrl, with the numbers of the request', () => {
     using program = new SupervisedProgram()
     const { native, processes, netns } = program
     const all = kernelsPart(native, processes, { pid: process.pid, netns }, dump())
-    const parts = all?.flatMap(part => [...messages(part)]) ?? []
-    expect(parts.at(-1)?.type).toBe(NLMSG_DONE)
-    expect(parts.slice(0, -1).every(({ type, seq }) => type === GENL_ID_CTRL && seq === 1)).toBe(true)
+    const parts = all?.flatMap(part => [...netlink.messages(part)]) ?? []
+    expect(parts.at(-1)?.type).toBe(netlink.NLMSG_DONE)
+    expect(parts.slice(0, -1).every(({ type, seq }) => type === netlink.GENL_ID_CTRL && seq === 1)).toBe(true)
     expect(Buffer.concat(all ?? []).includes('nlctrl\0')).toBe(true)
   })
 

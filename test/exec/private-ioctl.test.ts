@@ -11,14 +11,7 @@ import { Notification } from '../../src/exec/seccomp.ts'
 import type { Supervision } from '../../src/exec/supervision.ts'
 import type { RemoteDevice } from '../../src/exec/vnets.ts'
 import { SIOCDEVPRIVATE, SIOCGIFMAP } from '../../src/netdev/if.ts'
-import {
-  decodeAttributes,
-  genlmsghdr,
-  MessageBuilder,
-  messages,
-  NLMSG_ERROR,
-  parseGenl,
-} from '../../src/netlink/index.ts'
+import * as netlink from '../../src/netlink/index.ts'
 
 /** The address in ifr_data, and the number of readable bytes there. */
 const DATA = 0x5000
@@ -87,37 +80,40 @@ function called({
 }
 
 /** A reply to a request, as the vnet writes it. */
-function answer({ onMessage, onEnd }: SentRequest, write: (builder: MessageBuilder, seq: number) => void): void {
-  const builder = new MessageBuilder()
+function answer(
+  { onMessage, onEnd }: SentRequest,
+  write: (builder: netlink.MessageBuilder, seq: number) => void,
+): void {
+  const builder = new netlink.MessageBuilder()
   write(builder, 77)
   if (onMessage(builder.bytes)) onEnd(0)
 }
 
-const changed = (builder: MessageBuilder, seq: number) =>
+const changed = (builder: netlink.MessageBuilder, seq: number) =>
   builder
     .message(VNET_GENL_ID, 0, seq)
-    .payload(genlmsghdr(9, 1))
+    .payload(netlink.genlmsghdr(9, 1))
     .s32(vnetAttributes.ioctlResult.type, 3)
     .binary(vnetAttributes.ioctlIfreq.type, new Uint8Array(40).fill(1))
 
 /** A reply after which the driver has written `length` bytes at `offset` of the data. */
-const wrote = (offset: number, length: number) => (builder: MessageBuilder, seq: number) =>
+const wrote = (offset: number, length: number) => (builder: netlink.MessageBuilder, seq: number) =>
   void changed(builder, seq)
     .binary(vnetAttributes.ioctlData.type, new Uint8Array(length))
     .u32(vnetAttributes.ioctlDataOffset.type, offset)
 
-const refusal = (result: number) => (builder: MessageBuilder, seq: number) => {
+const refusal = (result: number) => (builder: netlink.MessageBuilder, seq: number) => {
   const error = new Uint8Array(20)
   new DataView(error.buffer).setInt32(0, result, true)
-  builder.message(NLMSG_ERROR, 0, seq).payload(error)
+  builder.message(netlink.NLMSG_ERROR, 0, seq).payload(error)
 }
 
 const READ = `read 16384 at ${DATA}`
 
 test('the readable part of the memory at ifr_data is sent to the vnet, and nothing for a map', () => {
   const sent = ({ octets }: SentRequest) => {
-    const { offset, length } = parseGenl(octets, [...messages(octets)][0]!)
-    return decodeAttributes(commands.ioctl.request, octets, offset, length).data
+    const { offset, length } = netlink.parseGenl(octets, [...netlink.messages(octets)][0]!)
+    return netlink.decodeAttributes(commands.ioctl.request, octets, offset, length).data
   }
   expect(sent(called({}).requests[0]!)).toEqual(new Uint8Array(READABLE).fill(5))
   const map = called({ cmd: SIOCGIFMAP })

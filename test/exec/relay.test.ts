@@ -9,18 +9,7 @@ import { VNET_GENL_ID } from '../../src/control/protocol/family.ts'
 import type { SentRequest } from '../../src/exec/conversations.ts'
 import { Relay, type Sent } from '../../src/exec/relay.ts'
 import { subscribes } from '../../src/exec/subscriptions.ts'
-import {
-  CTRL_CMD_GETFAMILY,
-  GENL_ID_CTRL,
-  genlmsghdr,
-  MessageBuilder,
-  messages,
-  NLM_F_DUMP,
-  NLM_F_MULTI,
-  NLM_F_REQUEST,
-  NLMSG_DONE,
-  writeDone,
-} from '../../src/netlink/index.ts'
+import * as netlink from '../../src/netlink/index.ts'
 import { SupervisedProgram } from '../support/supervised-program.ts'
 
 const PART_BYTES = 60_000
@@ -36,11 +25,13 @@ function relayed(parts: number): { result: number | undefined; bytes: number; le
     nextSeq: () => 9,
     ask({ onMessage, onEnd }: SentRequest) {
       for (let i = 0; i < parts; i++) {
-        const part = new MessageBuilder().message(VNET_GENL_ID, NLM_F_MULTI, 9).payload(genlmsghdr(1, 1))
+        const part = new netlink.MessageBuilder()
+          .message(VNET_GENL_ID, netlink.NLM_F_MULTI, 9)
+          .payload(netlink.genlmsghdr(1, 1))
         onMessage(part.binary(1, new Uint8Array(PART_BYTES)).bytes)
       }
-      const done = new MessageBuilder()
-      writeDone(done, 9, 0, { error: 0 })
+      const done = new netlink.MessageBuilder()
+      netlink.writeDone(done, 9, 0, { error: 0 })
       expect(onMessage(done.bytes)).toBe(true)
       onEnd(0)
     },
@@ -53,9 +44,9 @@ function relayed(parts: number): { result: number | undefined; bytes: number; le
     },
   }
   const relay = new Relay(supervision as never, replies as never, {} as never)
-  const octets = new MessageBuilder()
-    .message(VNET_GENL_ID, NLM_F_REQUEST | NLM_F_DUMP, 1)
-    .payload(genlmsghdr(1, 1)).bytes
+  const octets = new netlink.MessageBuilder()
+    .message(VNET_GENL_ID, netlink.NLM_F_REQUEST | netlink.NLM_F_DUMP, 1)
+    .payload(netlink.genlmsghdr(1, 1)).bytes
   const sent: Sent = {
     notification: { pid: 1 } as never,
     socket: { fd: 3, port: 5, netns: 1, inode: 1 },
@@ -89,7 +80,9 @@ test('a reply of more than 1 MiB is ENOBUFS, and no part of it is queued', () =>
 })
 
 test('a SUBSCRIBE keeps its interface, events and threshold when it is sent to further vnets', () => {
-  const request = new MessageBuilder().message(VNET_GENL_ID, NLM_F_REQUEST, 1).payload(genlmsghdr(10, 1))
+  const request = new netlink.MessageBuilder()
+    .message(VNET_GENL_ID, netlink.NLM_F_REQUEST, 1)
+    .payload(netlink.genlmsghdr(10, 1))
   const { bytes } = request.string(2, 'sn0').string(3, 'red').u32(29, 6).u64(30, 5n)
   expect(subscribes(bytes)).toEqual({ ifname: 'sn0', netns: 'red', events: 6, dropThreshold: 5 })
 })
@@ -106,14 +99,17 @@ describe('a dump of all families', () => {
    * the call, the datagrams that were queued, and the vnets that were found gone.
    */
   function dumped({ result = 0, hasRoom = true, netns = program.netns }) {
-    const octets = new MessageBuilder()
-      .message(GENL_ID_CTRL, NLM_F_REQUEST | NLM_F_DUMP, 5)
-      .payload(genlmsghdr(CTRL_CMD_GETFAMILY, 1))
+    const octets = new netlink.MessageBuilder()
+      .message(netlink.GENL_ID_CTRL, netlink.NLM_F_REQUEST | netlink.NLM_F_DUMP, 5)
+      .payload(netlink.genlmsghdr(netlink.CTRL_CMD_GETFAMILY, 1))
       .bytes.slice()
     const conversations = {
       nextSeq: () => 9,
       ask({ onMessage, onEnd }: SentRequest) {
-        const family = new MessageBuilder().message(GENL_ID_CTRL, 0, 9).payload(genlmsghdr(1, 1)).string(2, 'vnet_nl')
+        const family = new netlink.MessageBuilder()
+          .message(netlink.GENL_ID_CTRL, 0, 9)
+          .payload(netlink.genlmsghdr(1, 1))
+          .string(2, 'vnet_nl')
         if (result === 0) onMessage(family.bytes)
         onEnd(result)
       },
@@ -133,10 +129,12 @@ describe('a dump of all families', () => {
   test('a dump of all families has the kernel’s families and vnet_nl, for the port of the program', () => {
     const { results, queued, length } = dumped({})
     expect(results).toEqual([length])
-    const all = queued.flatMap(datagram => [...messages(datagram)])
-    expect(all.every(({ seq, portid, flags }) => seq === 5 && portid === 77 && (flags & NLM_F_MULTI) !== 0)).toBe(true)
+    const all = queued.flatMap(datagram => [...netlink.messages(datagram)])
+    expect(
+      all.every(({ seq, portid, flags }) => seq === 5 && portid === 77 && (flags & netlink.NLM_F_MULTI) !== 0),
+    ).toBe(true)
     for (const name of ['nlctrl\0', 'vnet_nl\0']) expect(Buffer.concat(queued).includes(name)).toBe(true)
-    expect(all.at(-1)?.type).toBe(NLMSG_DONE)
+    expect(all.at(-1)?.type).toBe(netlink.NLMSG_DONE)
   })
 
   test('a dump is left to the kernel if it has another namespace or no room, or if the vnet refuses', () => {
@@ -165,9 +163,9 @@ test('a SUBSCRIBE of a program is the subscription of its socket', () => {
   const conversations = { nextSeq: () => 9 }
   const replies = { put: () => 0 }
   const relay = new Relay(program.supervision({ conversations } as never), replies as never, subscriptions as never)
-  const octets = new MessageBuilder()
-    .message(VNET_GENL_ID, NLM_F_REQUEST, 1)
-    .payload(genlmsghdr(10, 1))
+  const octets = new netlink.MessageBuilder()
+    .message(VNET_GENL_ID, netlink.NLM_F_REQUEST, 1)
+    .payload(netlink.genlmsghdr(10, 1))
     .u32(29, 6).bytes
   const socket = { fd: 3, port: 5, netns: 4, inode: 1 }
   const results: (number | undefined)[] = []

@@ -6,16 +6,7 @@ import { inodeOf, portOf } from '../../src/exec/program-socket.ts'
 import { PLACEHOLDER_LEN, Replies } from '../../src/exec/replies.ts'
 import { check } from '../../src/linux/errno.ts'
 import { loadNative } from '../../src/linux/native.ts'
-import {
-  AF_NETLINK,
-  int32,
-  MSG_DONTWAIT,
-  NETLINK_GENERIC,
-  SO_RCVBUF,
-  SOCK_RAW,
-  SOL_SOCKET,
-  sockaddrNl,
-} from '../../src/linux/uapi.ts'
+import * as uapi from '../../src/linux/uapi.ts'
 import { MessageBuilder, NLM_F_ACK, NLM_F_REQUEST, NLMSG_NOOP } from '../../src/netlink/index.ts'
 
 const native = loadNative()
@@ -33,14 +24,14 @@ afterEach(() => {
 })
 
 function socket() {
-  const fd = check(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC, -1), 'socket')
+  const fd = check(native.socket(uapi.AF_NETLINK, uapi.SOCK_RAW, uapi.NETLINK_GENERIC, -1), 'socket')
   open.add(fd)
-  check(native.bind(fd, sockaddrNl()), 'bind')
+  check(native.bind(fd, uapi.sockaddrNl()), 'bind')
   return { fd, port: portOf(native, fd), netns, inode: inodeOf(fd) }
 }
 
 /** The next datagram in the receive queue, and its length. */
-const receive = (fd: number) => native.recvmsg(fd, into, MSG_DONTWAIT, new Int32Array(3))
+const receive = (fd: number) => native.recvmsg(fd, into, uapi.MSG_DONTWAIT, new Int32Array(3))
 const put = (to: ReturnType<typeof socket>, ...all: Uint8Array[]) => replies.put(to, process.pid, all)
 
 test('each reply has a placeholder, keeps its order, and is received once', () => {
@@ -60,14 +51,14 @@ test('each reply has a placeholder, keeps its order, and is received once', () =
 test('an acknowledgement of the program’s own NOOP is not a placeholder', () => {
   const { fd } = socket()
   const noop = new MessageBuilder().message(NLMSG_NOOP, NLM_F_REQUEST | NLM_F_ACK, 1).bytes
-  check(native.sendto(fd, noop, MSG_DONTWAIT, sockaddrNl()), 'sendto')
+  check(native.sendto(fd, noop, uapi.MSG_DONTWAIT, uapi.sockaddrNl()), 'sendto')
   expect(receive(fd)).toBe(PLACEHOLDER_LEN)
   expect(replies.isPlaceholder(into, PLACEHOLDER_LEN)).toBe(false)
 })
 
 test('a reply without room in the queue, or beyond the bytes for one socket, is ENOBUFS', () => {
   const small = socket()
-  native.setsockopt(small.fd, SOL_SOCKET, SO_RCVBUF, int32(2304))
+  native.setsockopt(small.fd, uapi.SOL_SOCKET, uapi.SO_RCVBUF, uapi.int32(2304))
   let count = 0
   while (put(small, new Uint8Array(1)) === 0) count++
   while (receive(small.fd) > 0) count -= replies.take(small.inode, into, false) === undefined ? 0 : 1

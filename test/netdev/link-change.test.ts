@@ -1,21 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { NSEC_PER_SEC } from '../../src/base/clock.ts'
 import { EBADFD, EINVAL, EOPNOTSUPP, VnetError } from '../../src/base/errno.ts'
-import {
-  IFF_ALLMULTI,
-  IFF_BROADCAST,
-  IFF_DEBUG,
-  IFF_NOARP,
-  IFF_PROMISC,
-  IFF_UP,
-  NETDEV_CHANGE,
-  NETDEV_CHANGEADDR,
-  NETDEV_CHANGEMTU,
-  NETDEV_CHANGENAME,
-  NETIF_MSG_FRAMES,
-  NETIF_MSG_INTR,
-  NETREG_UNREGISTERED,
-} from '../../src/netdev/if.ts'
+import * as flags from '../../src/netdev/if.ts'
 import { devSetMtu } from '../../src/netdev/link-change.ts'
 import { netifCarrierOff, netifCarrierOk, netifCarrierOn } from '../../src/netdev/netif.ts'
 import type { NetDeviceOps } from '../../src/netdev/ops.ts'
@@ -40,7 +26,7 @@ async function noting(answers: Partial<Record<keyof NetDeviceOps<unknown>, numbe
     ndoStop: () => note('ndoStop'),
     ndoChangeMtu: (dev, mtu) => note('ndoChangeMtu', mtu, dev.mtu),
     ndoSetMacAddress: (dev, address) => note('ndoSetMacAddress', [...address], [...dev.devAddr]),
-    ndoSetRxMode: dev => void note('ndoSetRxMode', dev.flags & (IFF_PROMISC | IFF_ALLMULTI | IFF_UP)),
+    ndoSetRxMode: dev => void note('ndoSetRxMode', dev.flags & (flags.IFF_PROMISC | flags.IFF_ALLMULTI | flags.IFF_UP)),
     ndoUninit: () => void note('ndoUninit'),
   })
   const events: number[] = []
@@ -56,36 +42,39 @@ describe("the user's change", () => {
   test('up opens the device and down stops it', async () => {
     const { dev, port, calls } = await noting()
     port.change({ kind: 'down' })
-    expect(dev.flags & IFF_UP).toBe(0)
+    expect(dev.flags & flags.IFF_UP).toBe(0)
     port.change({ kind: 'up' })
-    expect([calls, dev.flags & IFF_UP]).toEqual([[['ndoStop'], ['ndoOpen'], ['ndoSetRxMode', IFF_UP]], IFF_UP])
+    expect([calls, dev.flags & flags.IFF_UP]).toEqual([
+      [['ndoStop'], ['ndoOpen'], ['ndoSetRxMode', flags.IFF_UP]],
+      flags.IFF_UP,
+    ])
   })
 
   test('the driver is notified of a new MTU before the device has it', async () => {
     const { dev, port, calls, events } = await noting()
     port.change({ kind: 'mtu', mtu: 9000 })
-    expect([calls, events, dev.mtu]).toEqual([[['ndoChangeMtu', 9000, 1500]], [NETDEV_CHANGEMTU], 9000])
+    expect([calls, events, dev.mtu]).toEqual([[['ndoChangeMtu', 9000, 1500]], [flags.NETDEV_CHANGEMTU], 9000])
   })
 
   test('the driver is notified of a new address before the device has it', async () => {
     const { dev, port, calls, events } = await noting()
     const before = [...dev.devAddr]
     port.change({ kind: 'address', address: mac })
-    expect([calls, events]).toEqual([[['ndoSetMacAddress', [...mac], before]], [NETDEV_CHANGEADDR]])
+    expect([calls, events]).toEqual([[['ndoSetMacAddress', [...mac], before]], [flags.NETDEV_CHANGEADDR]])
     expect([...dev.devAddr]).toEqual([...mac])
   })
 
   test('a change of flags sets them, except IFF_UP, which has its own change', async () => {
     const { dev, port, calls, events } = await noting()
-    port.change({ kind: 'flags', flags: IFF_PROMISC | IFF_BROADCAST })
-    expect([calls, events]).toEqual([[['ndoSetRxMode', IFF_PROMISC | IFF_UP]], [NETDEV_CHANGE]])
-    expect(dev.flags).toBe(IFF_PROMISC | IFF_BROADCAST | IFF_UP)
+    port.change({ kind: 'flags', flags: flags.IFF_PROMISC | flags.IFF_BROADCAST })
+    expect([calls, events]).toEqual([[['ndoSetRxMode', flags.IFF_PROMISC | flags.IFF_UP]], [flags.NETDEV_CHANGE]])
+    expect(dev.flags).toBe(flags.IFF_PROMISC | flags.IFF_BROADCAST | flags.IFF_UP)
   })
 
   test('a new name or namespace changes the prefix of log lines', async () => {
     const { dev, port, events, lines } = await noting()
     port.change({ kind: 'renamed', name: 'lan0' })
-    expect([dev.name, events]).toEqual(['lan0', [NETDEV_CHANGENAME]])
+    expect([dev.name, events]).toEqual(['lan0', [flags.NETDEV_CHANGENAME]])
     port.change({ kind: 'moved', name: 'far0', ifindex: 77 })
     expect([dev.name, dev.ifindex]).toEqual(['far0', 77])
     port.change({ kind: 'down' })
@@ -106,18 +95,18 @@ describe("the user's change", () => {
     const { dev, port, calls, events } = await noting()
     const groups = [Uint8Array.of(1, 0, 94, 0, 0, 1), Uint8Array.of(0x33, 0x33, 0, 0, 0, 1)]
     port.change({ kind: 'multicast', multicast: groups })
-    expect([dev.mc, calls, events]).toEqual([groups, [['ndoSetRxMode', IFF_UP]], []])
+    expect([dev.mc, calls, events]).toEqual([groups, [['ndoSetRxMode', flags.IFF_UP]], []])
   })
 
   test('flags and groups changed while a device is down are reported to the driver when it is opened', async () => {
     const { dev, port, calls } = await noting()
     port.change({ kind: 'down' })
     calls.length = 0
-    port.change({ kind: 'flags', flags: IFF_PROMISC })
+    port.change({ kind: 'flags', flags: flags.IFF_PROMISC })
     port.change({ kind: 'multicast', multicast: [mac] })
-    expect([calls, dev.mc, dev.flags]).toEqual([[], [mac], IFF_PROMISC])
+    expect([calls, dev.mc, dev.flags]).toEqual([[], [mac], flags.IFF_PROMISC])
     port.change({ kind: 'up' })
-    expect(calls).toEqual([['ndoOpen'], ['ndoSetRxMode', IFF_PROMISC | IFF_UP]])
+    expect(calls).toEqual([['ndoOpen'], ['ndoSetRxMode', flags.IFF_PROMISC | flags.IFF_UP]])
   })
 
   test('new protocol addresses are taken over', async () => {
@@ -133,8 +122,8 @@ describe("the user's change", () => {
     const { dev, port } = await addDevice(makeNet())
     port.change({ kind: 'mtu', mtu: 1400 })
     port.change({ kind: 'address', address: mac })
-    port.change({ kind: 'flags', flags: IFF_NOARP })
-    expect([dev.mtu, [...dev.devAddr], dev.flags]).toEqual([1400, [...mac], IFF_NOARP | IFF_UP])
+    port.change({ kind: 'flags', flags: flags.IFF_NOARP })
+    expect([dev.mtu, [...dev.devAddr], dev.flags]).toEqual([1400, [...mac], flags.IFF_NOARP | flags.IFF_UP])
   })
 })
 
@@ -146,34 +135,38 @@ test('a device has the interface’s groups, addresses and flags at the time of 
     const port = await open(spec)
     port.change({ kind: 'multicast', multicast: groups })
     port.change({ kind: 'addresses', addresses: [Uint8Array.of(198, 18, 0, 1)] })
-    port.change({ kind: 'flags', flags: IFF_PROMISC })
+    port.change({ kind: 'flags', flags: flags.IFF_PROMISC })
     return port
   })
   const dev = makeDevice()
   await registerNetdev(dev, net)
-  expect([dev.mc, dev.addresses, dev.flags]).toEqual([groups, [Uint8Array.of(198, 18, 0, 1)], IFF_PROMISC])
+  expect([dev.mc, dev.addresses, dev.flags]).toEqual([groups, [Uint8Array.of(198, 18, 0, 1)], flags.IFF_PROMISC])
 })
 
 describe('IFF_DEBUG', () => {
   test('every frame is logged while IFF_DEBUG is on', async () => {
     const { dev, port, calls } = await noting()
     expect(dev.msgEnable).toBe(0)
-    port.change({ kind: 'flags', flags: IFF_DEBUG })
-    expect([dev.msgEnable, dev.flags, calls.length]).toEqual([NETIF_MSG_FRAMES, IFF_DEBUG | IFF_UP, 1])
+    port.change({ kind: 'flags', flags: flags.IFF_DEBUG })
+    expect([dev.msgEnable, dev.flags, calls.length]).toEqual([
+      flags.NETIF_MSG_FRAMES,
+      flags.IFF_DEBUG | flags.IFF_UP,
+      1,
+    ])
     // Another flag changes nothing about that.
-    port.change({ kind: 'flags', flags: IFF_DEBUG | IFF_PROMISC })
-    expect(dev.msgEnable).toBe(NETIF_MSG_FRAMES)
-    port.change({ kind: 'flags', flags: IFF_PROMISC })
+    port.change({ kind: 'flags', flags: flags.IFF_DEBUG | flags.IFF_PROMISC })
+    expect(dev.msgEnable).toBe(flags.NETIF_MSG_FRAMES)
+    port.change({ kind: 'flags', flags: flags.IFF_PROMISC })
     expect(dev.msgEnable).toBe(0)
   })
 
   test('IFF_DEBUG switched off restores the msgEnable of the Net', async () => {
-    const memory = makeNet({ msgEnable: NETIF_MSG_INTR })
+    const memory = makeNet({ msgEnable: flags.NETIF_MSG_INTR })
     const { dev, port } = await addDevice(memory)
-    expect(dev.msgEnable).toBe(NETIF_MSG_INTR)
-    port.change({ kind: 'flags', flags: IFF_DEBUG })
+    expect(dev.msgEnable).toBe(flags.NETIF_MSG_INTR)
+    port.change({ kind: 'flags', flags: flags.IFF_DEBUG })
     port.change({ kind: 'flags', flags: 0 })
-    expect(dev.msgEnable).toBe(NETIF_MSG_INTR)
+    expect(dev.msgEnable).toBe(flags.NETIF_MSG_INTR)
   })
 
   test('IFF_DEBUG of an existing interface holds from the start', async () => {
@@ -181,12 +174,12 @@ describe('IFF_DEBUG', () => {
     const open = platform.open.bind(platform)
     vi.spyOn(platform, 'open').mockImplementation(async spec => {
       const port = await open(spec)
-      port.change({ kind: 'flags', flags: IFF_DEBUG })
+      port.change({ kind: 'flags', flags: flags.IFF_DEBUG })
       return port
     })
     const dev = makeDevice()
     await registerNetdev(dev, net)
-    expect(dev.msgEnable).toBe(NETIF_MSG_FRAMES)
+    expect(dev.msgEnable).toBe(flags.NETIF_MSG_FRAMES)
   })
 })
 
@@ -244,7 +237,7 @@ describe('devSetMtu', () => {
   test('devSetMtu asks the driver once, before the interface has the MTU', async () => {
     const { dev, port, calls, events } = await noting()
     await devSetMtu(dev, 9000)
-    expect([calls, events]).toEqual([[['ndoChangeMtu', 9000, 1500]], [NETDEV_CHANGEMTU]])
+    expect([calls, events]).toEqual([[['ndoChangeMtu', 9000, 1500]], [flags.NETDEV_CHANGEMTU]])
     expect([dev.mtu, port.link.mtu]).toEqual([9000, 9000])
   })
 
@@ -297,8 +290,8 @@ test('an exception of ndoSetRxMode is logged, and the flags are kept', async () 
     },
   })
   memory.clock.advance(NSEC_PER_SEC)
-  port.change({ kind: 'flags', flags: IFF_ALLMULTI })
-  expect(dev.flags).toBe(IFF_ALLMULTI | IFF_UP)
+  port.change({ kind: 'flags', flags: flags.IFF_ALLMULTI })
+  expect(dev.flags).toBe(flags.IFF_ALLMULTI | flags.IFF_UP)
   expect(memory.lines.at(-1)).toMatch(/^test0: ndoSetRxMode: Error: no filter/)
 })
 
@@ -308,7 +301,7 @@ test('an interface deleted from outside is stopped, unregistered and logged once
   port.change({ kind: 'gone' })
   await turn()
   expect(calls).toEqual([['ndoStop'], ['ndoUninit']])
-  expect([net.devices, platform.ports, dev.regState]).toEqual([[], [], NETREG_UNREGISTERED])
+  expect([net.devices, platform.ports, dev.regState]).toEqual([[], [], flags.NETREG_UNREGISTERED])
   expect(lines).toEqual(['test0: interface was deleted from outside', 'test0: device closed'])
 })
 

@@ -1,14 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { SKB_DROP_REASON_FULL_RING, SKB_DROP_REASON_NOT_SPECIFIED } from '../../src/skb/drop-reason.ts'
-import {
-  OWNER_HOLDER,
-  OWNER_PORT,
-  OWNER_RING,
-  OWNER_RX,
-  OWNER_STAGE,
-  OWNER_WIRE,
-  OWNER_XMIT,
-} from '../../src/skb/error.ts'
+import * as owners from '../../src/skb/error.ts'
 import { FRAME_MAX, FRAME_SMALL, HEADROOM, SkBuffPool, SLOT_LARGE, SLOT_SMALL } from '../../src/skb/pool.ts'
 import { CHECKSUM_PARTIAL, PACKET_OTHERHOST, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-buff.ts'
 import { PoisonedPool } from '../support/poisoned-pool.ts'
@@ -264,11 +256,17 @@ test('rxDev is the device of a frame only while netifRx has it', () => {
   const skb = alloc([1])
   const dev = device()
   skb.dev = dev
-  for (const owner of [OWNER_HOLDER, OWNER_RING, OWNER_STAGE, OWNER_WIRE, OWNER_XMIT]) {
+  for (const owner of [
+    owners.OWNER_HOLDER,
+    owners.OWNER_RING,
+    owners.OWNER_STAGE,
+    owners.OWNER_WIRE,
+    owners.OWNER_XMIT,
+  ]) {
     skb.owner = owner
     expect(skb.rxDev).toBeUndefined()
   }
-  for (const owner of [OWNER_RX, OWNER_PORT]) {
+  for (const owner of [owners.OWNER_RX, owners.OWNER_PORT]) {
     skb.owner = owner
     expect(skb.rxDev).toBe(dev)
   }

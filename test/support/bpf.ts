@@ -1,15 +1,5 @@
 /** BPF programs on an interface that count frames, and the ids of all programs and links. */
-import {
-  addAtomic64,
-  createArray,
-  exit,
-  type Instruction,
-  mapValue,
-  mov32Imm,
-  movImm,
-  programName,
-  readArray,
-} from '../../src/linux/bpf.ts'
+import * as bpf from '../../src/linux/bpf.ts'
 import { check } from '../../src/linux/errno.ts'
 import { loadNative } from '../../src/linux/native.ts'
 import type { Netns, OwnNetns } from './netns.ts'
@@ -41,15 +31,21 @@ const native = loadNative()
 /** Attaches a program that counts frames. Returns a function that returns the count. */
 export function countFrames(own: OwnNetns, netns: Netns, name: string, place: Place): () => number {
   const [{ type, verdict }, attachType, flags] = PLACES[place]
-  const map = own.own(createArray(native, 1))
-  const count: Instruction[] = [...mapValue(1, map), movImm(2, 1), addAtomic64(1, 0, 2), mov32Imm(0, verdict), exit()]
+  const map = own.own(bpf.createArray(native, 1))
+  const count: bpf.Instruction[] = [
+    ...bpf.mapValue(1, map),
+    bpf.movImm(2, 1),
+    bpf.addAtomic64(1, 0, 2),
+    bpf.mov32Imm(0, verdict),
+    bpf.exit(),
+  ]
   const program = own.own(load(type, Buffer.concat(count)))
   const attr = new Uint32Array(16)
   attr.set([program, shownLink(netns, name).ifindex, attachType, flags])
   own.own(check(native.bpf(netns.fd, BPF_LINK_CREATE, bytesOf(attr)), `BPF_LINK_CREATE, ${place}`))
   const value = new BigUint64Array(1)
   return () => {
-    readArray(native, map, value)
+    bpf.readArray(native, map, value)
     return Number(value[0])
   }
 }
@@ -83,5 +79,5 @@ function bytesOf({ buffer }: Uint32Array): Uint8Array {
 /** Returns the names of programs that are newer than `earlier` and have this name. */
 export function newProgramsOf(earlier: { programs: number[] }, name: string): string[] {
   const ids = bpfIds().programs.filter(id => !earlier.programs.includes(id))
-  return ids.map(id => programName(native, id)).filter(found => found === name) as string[]
+  return ids.map(id => bpf.programName(native, id)).filter(found => found === name) as string[]
 }

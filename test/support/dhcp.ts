@@ -12,25 +12,7 @@ import type { Neighbours } from '../../src/lan/services/dhcp/offer.ts'
 import type { DhcpReply } from '../../src/lan/services/dhcp/reply.ts'
 import { DhcpServer } from '../../src/lan/services/dhcp/server.ts'
 import { formatIpv4, ipv4Bytes, parseIpv4 } from '../../src/packet/address.ts'
-import {
-  BOOTREPLY,
-  BOOTREQUEST,
-  build,
-  DHCPACK,
-  DHCPDECLINE,
-  DHCPDISCOVER,
-  DHCPINFORM,
-  DHCPNAK,
-  DHCPOFFER,
-  DHCPRELEASE,
-  DHCPREQUEST,
-  DHO_LEASE_TIME,
-  DHO_MESSAGE_TYPE,
-  DHO_REQUESTED_ADDRESS,
-  DHO_SERVER_IDENTIFIER,
-  type DhcpMessage,
-  parse,
-} from '../../src/packet/dhcp.ts'
+import * as dhcp from '../../src/packet/dhcp.ts'
 import { get32 } from '../../src/packet/octets.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 
@@ -66,7 +48,7 @@ export class MemoryStore implements LeaseStore {
 /** A reply of the server, and the fields that tests look at. */
 export interface Answer {
   readonly type: number
-  readonly message: DhcpMessage
+  readonly message: dhcp.DhcpMessage
   readonly reply: DhcpReply
   readonly address: string
   readonly seconds: number | undefined
@@ -135,11 +117,11 @@ export class DhcpBed<S extends LeaseStore = MemoryStore> {
 }
 
 export function answerOf(reply: DhcpReply): Answer {
-  const message = parse(reply.data)
-  if (message?.op !== BOOTREPLY) throw new Error('not a message of a server')
-  const time = message.options.get(DHO_LEASE_TIME)
+  const message = dhcp.parse(reply.data)
+  if (message?.op !== dhcp.BOOTREPLY) throw new Error('not a message of a server')
+  const time = message.options.get(dhcp.DHO_LEASE_TIME)
   return {
-    type: (message.options.get(DHO_MESSAGE_TYPE) as Uint8Array)[0] as number,
+    type: (message.options.get(dhcp.DHO_MESSAGE_TYPE) as Uint8Array)[0] as number,
     message,
     reply,
     address: formatIpv4(message.yiaddr),
@@ -147,7 +129,7 @@ export function answerOf(reply: DhcpReply): Answer {
   }
 }
 
-export interface Fields extends Partial<Omit<DhcpMessage, 'options'>> {
+export interface Fields extends Partial<Omit<dhcp.DhcpMessage, 'options'>> {
   readonly options?: readonly (readonly [code: number, value: readonly number[] | Uint8Array | string])[]
 }
 
@@ -162,10 +144,10 @@ export function octetsOfMessage(
 ): Uint8Array {
   const none = new Uint8Array(0)
   const zero = { hops: 0, xid: 0x1234_5678, secs: 0, flags: 0, ciaddr: 0, yiaddr: 0, siaddr: 0, giaddr: 0 }
-  const all = new Map<number, Uint8Array>([[DHO_MESSAGE_TYPE, Uint8Array.of(type)]])
+  const all = new Map<number, Uint8Array>([[dhcp.DHO_MESSAGE_TYPE, Uint8Array.of(type)]])
   for (const [code, value] of options) all.set(code, octetsOf(value))
-  const message = { op: BOOTREQUEST, htype: 1, chaddr, sname: none, file: none, ...zero, ...fields, options: all }
-  return build(message, 1400).data
+  const message = { op: dhcp.BOOTREQUEST, htype: 1, chaddr, sname: none, file: none, ...zero, ...fields, options: all }
+  return dhcp.build(message, 1400).data
 }
 
 /** A client with its own MAC address. */
@@ -187,56 +169,56 @@ export class DhcpClient {
   }
 
   discover(options: Fields['options'] = []): Answer | undefined {
-    return this.send(DHCPDISCOVER, { options })
+    return this.send(dhcp.DHCPDISCOVER, { options })
   }
 
   /** SELECTING: accepts an offer. */
   select(address: string, server = '198.18.0.1', options: Fields['options'] = []): Answer | undefined {
     const chosen = [
-      [DHO_REQUESTED_ADDRESS, address],
-      [DHO_SERVER_IDENTIFIER, server],
+      [dhcp.DHO_REQUESTED_ADDRESS, address],
+      [dhcp.DHO_SERVER_IDENTIFIER, server],
     ] as const
-    return this.send(DHCPREQUEST, { options: [...chosen, ...options] })
+    return this.send(dhcp.DHCPREQUEST, { options: [...chosen, ...options] })
   }
 
   /** INIT-REBOOT: requests its former address. */
   reboot(address: string): Answer | undefined {
-    return this.send(DHCPREQUEST, { options: [[DHO_REQUESTED_ADDRESS, address]] })
+    return this.send(dhcp.DHCPREQUEST, { options: [[dhcp.DHO_REQUESTED_ADDRESS, address]] })
   }
 
   renew(address: string): Answer | undefined {
-    return this.send(DHCPREQUEST, { ciaddr: ip(address) }, false)
+    return this.send(dhcp.DHCPREQUEST, { ciaddr: ip(address) }, false)
   }
 
   rebind(address: string): Answer | undefined {
-    return this.send(DHCPREQUEST, { ciaddr: ip(address) }, true)
+    return this.send(dhcp.DHCPREQUEST, { ciaddr: ip(address) }, true)
   }
 
   /** Gets a lease; returns its address. */
   lease(options: Fields['options'] = []): string {
     const offer = this.discover(options)
-    expect(offer?.type).toBe(DHCPOFFER)
+    expect(offer?.type).toBe(dhcp.DHCPOFFER)
     const ack = this.select(offer?.address as string, '198.18.0.1', options)
-    expect(ack).toMatchObject({ type: DHCPACK, address: offer?.address })
+    expect(ack).toMatchObject({ type: dhcp.DHCPACK, address: offer?.address })
     return ack?.address as string
   }
 
   decline(address: string): void {
     const options = [
-      [DHO_REQUESTED_ADDRESS, address],
-      [DHO_SERVER_IDENTIFIER, '198.18.0.1'],
+      [dhcp.DHO_REQUESTED_ADDRESS, address],
+      [dhcp.DHO_SERVER_IDENTIFIER, '198.18.0.1'],
     ] as const
-    expect(this.send(DHCPDECLINE, { options })).toBeUndefined()
+    expect(this.send(dhcp.DHCPDECLINE, { options })).toBeUndefined()
   }
 
   release(address: string, server = '198.18.0.1'): void {
-    const options = [[DHO_SERVER_IDENTIFIER, server]] as const
-    expect(this.send(DHCPRELEASE, { ciaddr: ip(address), options }, false)).toBeUndefined()
+    const options = [[dhcp.DHO_SERVER_IDENTIFIER, server]] as const
+    expect(this.send(dhcp.DHCPRELEASE, { ciaddr: ip(address), options }, false)).toBeUndefined()
   }
 
   inform(address: string, options: Fields['options'] = []): Answer | undefined {
-    return this.send(DHCPINFORM, { ciaddr: ip(address), options })
+    return this.send(dhcp.DHCPINFORM, { ciaddr: ip(address), options })
   }
 }
 
-export { DHCPACK, DHCPNAK, DHCPOFFER }
+export { DHCPACK, DHCPNAK, DHCPOFFER } from '../../src/packet/dhcp.ts'

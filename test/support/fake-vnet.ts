@@ -8,26 +8,13 @@ import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { ENOENT, VnetError } from '../../src/base/errno.ts'
-import {
-  type Attribute,
-  attributes,
-  genlmsghdr,
-  MessageBuilder,
-  messages,
-  NLM_F_ACK,
-  NLM_F_DUMP,
-  NLM_F_MULTI,
-  NLM_F_REQUEST,
-  parseGenl,
-  writeAck,
-  writeDone,
-} from '../../src/netlink/index.ts'
+import * as netlink from '../../src/netlink/index.ts'
 
 const FAMILY = 0x3f0
 const EVENT = 11
 const [GET_DEVICES, GET_STATS, GET_WIRE, GET_RUNTIME] = [2, 3, 16, 22]
 
-type Write = (builder: MessageBuilder) => void
+type Write = (builder: netlink.MessageBuilder) => void
 
 /** A request: its command, and the payloads of its attributes by number. */
 export interface Asked {
@@ -51,7 +38,7 @@ export interface FakeOptions {
 const inode = (kind: string) => statSync(`/proc/self/ns/${kind}`).ino
 
 /** Writes an interface that is up with a carrier, or the time at which something was read. */
-export function writeUsual(builder: MessageBuilder, cmd: number): void {
+export function writeUsual(builder: netlink.MessageBuilder, cmd: number): void {
   if (cmd === GET_DEVICES) {
     builder.u32(4, 1).u32(5, 1).u8(21, 1).u32(32, 0x1043).u32(33, 1500).u8(48, 0)
     builder.binary(34, Uint8Array.of(0, 0x53, 0x4e, 0x55, 0x4c, 0x30))
@@ -104,16 +91,16 @@ export class FakeVnet implements Disposable {
 
   /** Sends an event to every subscriber. */
   event(write: Write): void {
-    this.#tell(new MessageBuilder(), write)
+    this.#tell(new netlink.MessageBuilder(), write)
   }
 
   /** Sends an event after a mark that events were lost. */
   overrun(write: Write): void {
-    this.#tell(new MessageBuilder().message(4, 0, 0), write)
+    this.#tell(new netlink.MessageBuilder().message(4, 0, 0), write)
   }
 
-  #tell(builder: MessageBuilder, write: Write): void {
-    write(builder.message(FAMILY, 0, 0).payload(genlmsghdr(EVENT, 1)))
+  #tell(builder: netlink.MessageBuilder, write: Write): void {
+    write(builder.message(FAMILY, 0, 0).payload(netlink.genlmsghdr(EVENT, 1)))
     for (const client of this.#subscribers) client.write(builder.bytes.slice())
   }
 
@@ -148,17 +135,17 @@ export class FakeVnet implements Disposable {
   }
 
   #answer(bytes: Uint8Array, length: number, client: Socket): void {
-    for (const message of messages(bytes, 0, length)) {
-      if ((message.flags & NLM_F_REQUEST) === 0) continue
-      const request = parseGenl(bytes, message)
-      const found = [...attributes(bytes, request.offset, request.length)]
-      const payload = ({ offset, length }: Attribute) => bytes.slice(offset, offset + length)
+    for (const message of netlink.messages(bytes, 0, length)) {
+      if ((message.flags & netlink.NLM_F_REQUEST) === 0) continue
+      const request = netlink.parseGenl(bytes, message)
+      const found = [...netlink.attributes(bytes, request.offset, request.length)]
+      const payload = ({ offset, length }: netlink.Attribute) => bytes.slice(offset, offset + length)
       const asked = {
         cmd: request.cmd,
-        dump: (message.flags & NLM_F_DUMP) === NLM_F_DUMP,
+        dump: (message.flags & netlink.NLM_F_DUMP) === netlink.NLM_F_DUMP,
         attributes: Object.fromEntries(found.map(attribute => [attribute.type, payload(attribute)])),
       }
-      const builder = new MessageBuilder()
+      const builder = new netlink.MessageBuilder()
       const send = () => {
         client.write(builder.bytes.slice())
         builder.reset()
@@ -167,16 +154,18 @@ export class FakeVnet implements Disposable {
         const writes = message.type === FAMILY ? this.#perform(asked, client) : [this.#family]
         const type = message.type
         for (const write of writes) {
-          builder.message(type, asked.dump ? NLM_F_MULTI : 0, message.seq).payload(genlmsghdr(asked.cmd, 1))
+          builder
+            .message(type, asked.dump ? netlink.NLM_F_MULTI : 0, message.seq)
+            .payload(netlink.genlmsghdr(asked.cmd, 1))
           writeUsual(builder, asked.cmd)
           write(builder)
           send()
         }
-        if (asked.dump) writeDone(builder, message.seq, 0, { error: 0 })
-        else if (message.flags & NLM_F_ACK) writeAck(builder, bytes, message, 0, { error: 0 })
+        if (asked.dump) netlink.writeDone(builder, message.seq, 0, { error: 0 })
+        else if (message.flags & netlink.NLM_F_ACK) netlink.writeAck(builder, bytes, message, 0, { error: 0 })
       } catch (error) {
         if (!(error instanceof VnetError)) throw error
-        writeAck(builder, bytes, message, 0, { error: -error.errno, message: error.advice ?? error.message })
+        netlink.writeAck(builder, bytes, message, 0, { error: -error.errno, message: error.advice ?? error.message })
       }
       send()
     }

@@ -5,20 +5,7 @@
 import { commands } from '../../src/control/protocol/family.ts'
 import { type Client, dispatch } from '../../src/control/server/dispatch.ts'
 import type { Family } from '../../src/control/server/operation.ts'
-import {
-  type Ack,
-  decodeAttributes,
-  type Fields,
-  genlmsghdr,
-  MessageBuilder,
-  messages,
-  NLM_F_REQUEST,
-  NLMSG_DONE,
-  NLMSG_ERROR,
-  type Policy,
-  parseAck,
-  parseGenl,
-} from '../../src/netlink/index.ts'
+import * as netlink from '../../src/netlink/index.ts'
 
 const PORT = 4242
 
@@ -28,10 +15,12 @@ export function request(
   {
     flags = 0,
     seq = 1,
-    write = (_: MessageBuilder) => {},
-  }: { flags?: number; seq?: number; write?: (b: MessageBuilder) => unknown } = {},
+    write = (_: netlink.MessageBuilder) => {},
+  }: { flags?: number; seq?: number; write?: (b: netlink.MessageBuilder) => unknown } = {},
 ): Uint8Array {
-  const builder = new MessageBuilder().message(type, NLM_F_REQUEST | flags, seq, PORT).payload(genlmsghdr(cmd, 1))
+  const builder = new netlink.MessageBuilder()
+    .message(type, netlink.NLM_F_REQUEST | flags, seq, PORT)
+    .payload(netlink.genlmsghdr(cmd, 1))
   write(builder)
   return builder.bytes
 }
@@ -82,7 +71,7 @@ export function dispatchAll(
   for (let at = 0; length - at >= 16; ) {
     const size = new DataView(bytes.buffer, bytes.byteOffset + at).getUint32(0, true)
     if (size < 16 || size > length - at) return
-    dispatch({ families, builder: new MessageBuilder(), onDefect }, client, bytes, at, size)
+    dispatch({ families, builder: new netlink.MessageBuilder(), onDefect }, client, bytes, at, size)
     at += (size + 3) & ~3
   }
 }
@@ -91,7 +80,7 @@ function fail(error: unknown): void {
   throw error
 }
 
-const replies: ReadonlyMap<number, Policy<Fields>> = new Map(
+const replies: ReadonlyMap<number, netlink.Policy<netlink.Fields>> = new Map(
   Object.values(commands).flatMap(command => ('reply' in command ? [[command.cmd, command.reply]] : [])),
 )
 
@@ -99,15 +88,16 @@ const replies: ReadonlyMap<number, Policy<Fields>> = new Map(
  * Returns the contents of the replies, by default decoded by the policy of their command, and the
  * acknowledgements.
  */
-export function read({ datagrams, dumped }: Sent, by?: Policy<Fields>) {
+export function read({ datagrams, dumped }: Sent, by?: netlink.Policy<netlink.Fields>) {
   const answers: Record<string, unknown>[] = []
-  const acks: Ack[] = []
+  const acks: netlink.Ack[] = []
   for (const octets of [...datagrams, ...dumped]) {
-    for (const message of messages(octets)) {
-      if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) acks.push(parseAck(octets, message))
+    for (const message of netlink.messages(octets)) {
+      if (message.type === netlink.NLMSG_ERROR || message.type === netlink.NLMSG_DONE)
+        acks.push(netlink.parseAck(octets, message))
       else {
-        const { cmd, offset, length } = parseGenl(octets, message)
-        answers.push(decodeAttributes(by ?? replies.get(cmd)!, octets, offset, length))
+        const { cmd, offset, length } = netlink.parseGenl(octets, message)
+        answers.push(netlink.decodeAttributes(by ?? replies.get(cmd)!, octets, offset, length))
       }
     }
   }

@@ -5,15 +5,7 @@
 import { check } from '../../src/linux/errno.ts'
 import { loadNative, type Poller } from '../../src/linux/native.ts'
 import { AF_PACKET } from '../../src/linux/packet-socket.ts'
-import {
-  ifreq,
-  int32,
-  SO_RCVBUFFORCE,
-  SOCK_NONBLOCK,
-  SOCK_RAW,
-  SOL_SOCKET,
-  VIRTIO_NET_HDR_LEN,
-} from '../../src/linux/uapi.ts'
+import * as uapi from '../../src/linux/uapi.ts'
 import type { Netns } from './netns.ts'
 
 // include/uapi/linux/if_packet.h, if_ether.h
@@ -43,7 +35,7 @@ export class PacketSocket {
   readonly #fd: number
   readonly #vnetHdr: boolean
   readonly #poller: Poller
-  readonly #into = new Uint8Array(VIRTIO_NET_HDR_LEN + 70_000)
+  readonly #into = new Uint8Array(uapi.VIRTIO_NET_HDR_LEN + 70_000)
   readonly #meta = new Int32Array(3)
   #wake = () => {}
   #open = true
@@ -51,13 +43,13 @@ export class PacketSocket {
   /** With `outgoing` it keeps frames that the kernel sends, too. */
   constructor(netns: Netns, name: string, { vnetHdr = false, outgoing = false } = {}) {
     this.#vnetHdr = vnetHdr
-    this.#fd = check(native.socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, 0, netns.fd), 'socket')
+    this.#fd = check(native.socket(AF_PACKET, uapi.SOCK_RAW | uapi.SOCK_NONBLOCK, 0, netns.fd), 'socket')
     const set = (level: number, option: number, value: number) =>
-      check(native.setsockopt(this.#fd, level, option, int32(value)), 'setsockopt')
-    set(SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
+      check(native.setsockopt(this.#fd, level, option, uapi.int32(value)), 'setsockopt')
+    set(uapi.SOL_SOCKET, uapi.SO_RCVBUFFORCE, RECEIVE_BUFFER)
     set(SOL_PACKET, PACKET_IGNORE_OUTGOING, outgoing ? 0 : 1)
     set(SOL_PACKET, PACKET_VNET_HDR, vnetHdr ? 1 : 0)
-    const request = ifreq(name)
+    const request = uapi.ifreq(name)
     check(native.ioctl(this.#fd, SIOCGIFINDEX, request), `SIOCGIFINDEX ${name}`)
     const address = new Uint8Array(20)
     const view = new DataView(address.buffer)
@@ -117,7 +109,7 @@ export class PacketSocket {
   }
 
   #receive(): void {
-    const header = this.#vnetHdr ? VIRTIO_NET_HDR_LEN : 0
+    const header = this.#vnetHdr ? uapi.VIRTIO_NET_HDR_LEN : 0
     for (;;) {
       const length = native.recvmsg(this.#fd, this.#into, 0, this.#meta)
       if (length < 0) break
@@ -137,13 +129,13 @@ export class PacketSocket {
 }
 
 function withHeader(frame: Uint8Array, header: Partial<Omit<HostFrame, 'octets'>>): Uint8Array {
-  const octets = new Uint8Array(VIRTIO_NET_HDR_LEN + frame.length)
+  const octets = new Uint8Array(uapi.VIRTIO_NET_HDR_LEN + frame.length)
   const view = new DataView(octets.buffer)
   view.setUint8(0, header.flags ?? 0)
   view.setUint8(1, header.gsoType ?? 0)
   view.setUint16(4, header.gsoSize ?? 0, true)
   view.setUint16(6, header.csumStart ?? 0, true)
   view.setUint16(8, header.csumOffset ?? 0, true)
-  octets.set(frame, VIRTIO_NET_HDR_LEN)
+  octets.set(frame, uapi.VIRTIO_NET_HDR_LEN)
   return octets
 }

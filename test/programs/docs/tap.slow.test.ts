@@ -92,8 +92,7 @@ kernelTest('the third program of the page is a tunnel whose packets fit the link
     [left, '192.0.2.1/24'],
     [right, '192.0.2.2/24'],
   ] as const) {
-    netns.ip(`addr add ${address} dev under0`)
-    netns.ip('link set under0 up')
+    netns.ip(`addr add ${address} dev under0`, 'link set under0 up')
   }
   const near = await start(left, tunnel, '192.0.2.2', '198.18.0.1/24')
   const far = await start(right, tunnel, '192.0.2.1', '198.18.0.2/24')
