@@ -18,8 +18,8 @@ export interface Netns {
   readonly name: string
   /** A descriptor of the namespace, closed by `remove`, or earlier by `release`. */
   readonly fd: number
-  /** Runs `ip -n NAME ARGS` and returns its output. */
-  ip(args: string): string
+  /** Runs `ip -n NAME COMMAND` for one command after the other, and returns their output. */
+  ip(...commands: readonly string[]): string
   /** Runs `ip netns exec NAME COMMAND` and returns its output. */
   exec(command: string): string
   /**
@@ -87,7 +87,7 @@ export class OwnNetns implements Disposable {
     const netns: Netns = {
       name,
       fd,
-      ip: args => execFileSync('ip', ['-n', name, ...args.split(' ')], OUTPUT),
+      ip: (...commands) => commands.map(args => execFileSync('ip', ['-n', name, ...args.split(' ')], OUTPUT)).join(''),
       exec: command => execFileSync('ip', ['netns', 'exec', name, ...command.split(' ')], OUTPUT),
       run: command => outcome(this.#spawn(name, command)),
       spawn: command => this.#spawn(name, command),
