@@ -8,7 +8,7 @@ import { join, sep } from 'node:path'
 import { messageOrDescription } from '../base/exception.ts'
 import { printable } from '../base/printable.ts'
 import { FileError, UsageError } from '../base/usage-error.ts'
-import { compileFilter } from '../linux/pcap-filter.ts'
+import { compileNumericFilter } from '../linux/pcap-filter.ts'
 import type { ScenarioList, WireResources } from '../netdev/device-wire.ts'
 import type { PacketFilter } from '../packet/filter.ts'
 import { parseWire, readText } from '../wire/parse.ts'
@@ -19,8 +19,6 @@ import { readWireFile } from '../wire/wire-file.node.ts'
 /** The maximum size of a text in UTF-8 bytes. */
 const TEXT_MAX = 4096
 const STAGES_MAX = 32
-/** The maximum characters of a filter: libpcap compiles them in some 10 ms at worst. */
-const FILTER_MAX = 200
 const SEED_MAX = 0xffff_ffff
 
 /** A wire as it is written. `seed` is a number in digits, `scenario` the name of a file. */
@@ -100,10 +98,7 @@ export class StrangerResources implements WireResources {
   }
 
   filter(text: string): PacketFilter {
-    if (text.length > FILTER_MAX) throw new UsageError(`a filter has at most ${FILTER_MAX} characters here`)
-    const name = nameIn(text)
-    if (name !== undefined) throw new UsageError(`'${printable(name)}' is a name: write addresses and ports as numbers`)
-    return compileFilter(text)
+    return compileNumericFilter(text)
   }
 
   file(name: string): string {
@@ -138,25 +133,6 @@ export class StrangerResources implements WireResources {
     }
     throw new UsageError(`file ${name}: there is no such file in --files`)
   }
-}
-
-/** The words of pcap-filter(7) that name neither a host nor a port nor a protocol to look up. */
-const WORDS = new Set(
-  `host net port portrange src dst and or not ether ip ip6 arp rarp tcp udp icmp icmp6 sctp igmp igrp pim ah esp vrrp
-  proto protochain broadcast multicast less greater len mask gateway vlan mpls pppoed pppoes geneve vxlan
-  inbound outbound stp
-  icmptype icmpcode icmp-echoreply icmp-unreach icmp-sourcequench icmp-redirect icmp-echo icmp-routeradvert
-  icmp-routersolicit icmp-timxceed icmp-paramprob icmp-tstamp icmp-tstampreply icmp-ireq icmp-ireqreply icmp-maskreq
-  icmp-maskreply icmp6type icmp6code icmp6-echo icmp6-echoreply icmp6-routersolicit icmp6-routeradvert
-  icmp6-neighborsolicit icmp6-neighboradvert icmp6-packettoobig icmp6-destinationunreach icmp6-timeexceeded
-  tcpflags tcp-fin tcp-syn tcp-rst tcp-push tcp-ack tcp-urg tcp-ece tcp-cwr`.split(/\s+/),
-)
-const NUMBER = /^(\d[\d.]*|0x[0-9a-f]+|[0-9a-f]*:[0-9a-f:.]*|\d+-\d+)$/i
-
-/** Returns a word of a filter that would be looked up; undefined if it has none. */
-export function nameIn(filter: string): string | undefined {
-  const words = filter.split(/[\s()[\]&|!<>=+*/^%,]+/).filter(word => word !== '' && word !== '-')
-  return words.find(word => !WORDS.has(word.toLowerCase()) && !NUMBER.test(word))
 }
 
 /** Returns the message of an error that a stranger may have caused, as one line. */

@@ -31,9 +31,10 @@ export class BpfProgram {
   /**
    * Runs over the frame of `length` bytes at `at` and returns the program's result: how many bytes
    * of the frame to keep, 0 if the filter does not match. A load from outside the frame and a
-   * division by zero end the program with 0.
+   * division by zero end the program with 0. `wireLength` is more if the frame was cut off: `len`
+   * is the length that it had.
    */
-  run(bytes: Uint8Array, at: number, length: number): number {
+  run(bytes: Uint8Array, at: number, length: number, wireLength = length): number {
     // Registers are int32, because V8 allocates for a larger number before it optimizes.
     const words = this.#words
     const scratch = this.#scratch
@@ -74,7 +75,7 @@ export class BpfProgram {
           a = scratch[k]
           break
         case 0x80: // ld len
-          a = length
+          a = wireLength
           break
         case 0x01: // ldx #k
           x = k
@@ -83,7 +84,7 @@ export class BpfProgram {
           x = scratch[k]
           break
         case 0x81: // ldx len
-          x = length
+          x = wireLength
           break
         case 0xb1: // ldxb 4*([k]&0xf)
           if (k < 0 || k >= length) return 0

@@ -4,6 +4,7 @@ import { attempt, VnetError } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { sentence } from '../control/client/sentence.ts'
 import type { ControlClient, FoundDevice } from '../control/index.ts'
+import { compileNumericFilter } from '../linux/pcap-filter.ts'
 import type { WireResources } from '../netdev/device-wire.ts'
 import { parseWire } from '../wire/parse.ts'
 import { LinuxWireResources } from '../wire/wire-resources.node.ts'
@@ -22,6 +23,7 @@ const FIELDS: { readonly [D in PageCommand['do']]: Readonly<Record<string, strin
   trigger: { fault: 'string', queue: 'number?' },
   wire: { text: 'string?', direction: 'string?' },
   'check-wire': { text: 'string' },
+  filter: { text: 'string' },
   step: { mode: 'string', every: 'number?', count: 'number?' },
 }
 
@@ -58,6 +60,7 @@ export async function runCommand(
   command: PageCommand,
 ): Promise<CommandResult> {
   try {
+    if (command.do === 'filter') return { ok: true, program: compileNumericFilter(command.text).program.instructions }
     await run(client, device, command)
     return { ok: true }
   } catch (error) {

@@ -12,6 +12,7 @@ import type {
   WireDirection,
   WireInfo,
 } from '../control/client/types.ts'
+import type { BpfInstruction } from '../packet/bpf-check.ts'
 import type { Header } from '../packet/header-fields.ts'
 
 export type { ScenarioInfo }
@@ -246,6 +247,8 @@ export type PageCommand =
   | { readonly do: 'wire'; readonly text: string | undefined; readonly direction?: WireDirection }
   /** Changes nothing: checks whether a text is right. */
   | { readonly do: 'check-wire'; readonly text: string }
+  /** Changes nothing: compiles a pcap-filter(7) expression. */
+  | { readonly do: 'filter'; readonly text: string }
   /** `every`: milliseconds after which a frame continues by itself. */
   | { readonly do: 'step'; readonly mode: 'on' | 'off' | 'next'; readonly every?: number; readonly count?: number }
 
@@ -257,7 +260,8 @@ export interface CommandRequest {
 
 /** The reply to it, JSON. */
 export type CommandResult =
-  | { readonly ok: true }
+  /** `program`: the compiled filter. */
+  | { readonly ok: true; readonly program?: readonly BpfInstruction[] }
   /**
    * The message about a wire's text has three lines: the error, the text, carets under the wrong
    * part.

@@ -23,7 +23,8 @@ const SHARED = [
   'capture/error.js',
   'capture/input.js',
   'capture/pcapng.js',
-  'packet/address.js',
+  'packet/bpf-check.js',
+  'packet/bpf.js',
   'packet/octets.js',
 ]
 

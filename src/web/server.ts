@@ -173,7 +173,7 @@ class Web {
         ? { ok: false, message: 'there is no such interface any more' }
         : await runCommand(this.#options.client, device, asked.command)
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(result))
-    if (asked.command.do === 'check-wire') return
+    if (asked.command.do === 'check-wire' || asked.command.do === 'filter') return
     this.#vnets.soon()
     this.#read(asked.id)
   }

@@ -2,7 +2,8 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { inOneLine, isSpec, nameIn, paramsOf, StrangerResources } from '../../src/node/spec.ts'
+import { nameIn } from '../../src/linux/pcap-filter.ts'
+import { inOneLine, isSpec, paramsOf, StrangerResources } from '../../src/node/spec.ts'
 import { freshDirectory } from '../support/fresh-directory.ts'
 
 const directory = freshDirectory()
@@ -56,6 +57,7 @@ describe('a filter', () => {
     'tcp[tcpflags] & (tcp-syn|tcp-ack) != 0 && greater 100',
     'ip proto 17 and icmp[icmptype] = icmp-echo',
     'vlan 7',
+    'llc or isis',
     'ip[0] & 0xf != 5',
   ])('%s is taken', filter => {
     expect(nameIn(filter)).toBeUndefined()
@@ -70,7 +72,7 @@ describe('a filter', () => {
     ['ip proto \\ospf', '\\ospf'],
   ])('%s is refused, because a name would be looked up', (filter, name) => {
     expect(() => params(`match '${filter}' ( loss 1% )`)).toThrow(
-      `'${name}' is a name: write addresses and ports as numbers`,
+      `filter '${filter}': '${name}' is not a word of pcap-filter(7), and names are not looked up here: write numbers`,
     )
   })
 

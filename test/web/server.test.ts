@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EBUSY, EOPNOTSUPP, VnetError } from '../../src/base/errno.ts'
 import { commands, vnetAttributes as of, stepPolicy } from '../../src/control/protocol/family.ts'
+import { compileFilter } from '../../src/linux/pcap-filter.ts'
 import type { MessageBuilder } from '../../src/netlink/index.ts'
 import type { PageCommand } from '../../src/web/feed-types.ts'
 import { device, type Served, served, stats, TOKEN } from './served.ts'
@@ -382,6 +383,25 @@ describe('a command', () => {
     expect(await web.command(id, { do: 'wire', text: words })).toEqual({ ok: false, message })
     expect(fake.asked.map(({ cmd }) => cmd)).not.toContain(commands.setWire.cmd)
     expect(await web.command(id, { do: 'check-wire', text: 'delay 20ms' })).toEqual({ ok: true })
+  })
+
+  test('the reply to a filter is its program', async () => {
+    web.vnet()
+    const result = await web.command(id, { do: 'filter', text: 'ether proto 0x88b5' })
+    expect(result).toEqual({ ok: true, program: compileFilter('ether proto 0x88b5').program.instructions })
+  })
+
+  test.each([
+    ['tcp port 80 80', "filter 'tcp port 80 80': syntax error"],
+    [
+      'host x.example',
+      "filter 'host x.example': 'x.example' is not a word of pcap-filter(7), and names are not looked up here: write numbers",
+    ],
+    [`arp${' '.repeat(198)}`, 'a filter has at most 200 characters here'],
+    ['arp\n(', "filter 'arp\\x0a(': syntax error"],
+  ])('the filter %j is refused in one line', async (text, message) => {
+    web.vnet()
+    expect(await web.command(id, { do: 'filter', text })).toEqual({ ok: false, message })
   })
 
   test('a change is shown immediately to the pages that display it', async () => {

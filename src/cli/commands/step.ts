@@ -52,12 +52,10 @@ export function step(
 }
 
 /** Steps without a frame, such as an interrupt that completes one, are not wanted either. */
-function isWanted({ frame }: StepHalt, filter: CompiledFilter): boolean {
+function isWanted({ frame }: StepHalt, { program }: CompiledFilter): boolean {
   if (frame === undefined) return false
-  // The filter may ask for the length; bytes that were not sent are 0.
-  const whole = new Uint8Array(frame.length)
-  whole.set(frame.bytes)
-  return filter(whole, 0, whole.length)
+  const { bytes, length } = frame
+  return program.run(bytes, 0, bytes.length, length) !== 0
 }
 
 /** Frames that the steps dropped: no other frame moves meanwhile. */

@@ -3,7 +3,7 @@ import { shellWord } from '../../base/printable.ts'
 import type { PageCommand } from '../feed-types.ts'
 
 /** A change, as opposed to a question. */
-export type Change = Exclude<PageCommand, { readonly do: 'check-wire' }>
+export type Change = Exclude<PageCommand, { readonly do: 'check-wire' | 'filter' }>
 
 /** Returns `vnet cut sn0`, quoted for a shell. `label` names the device: `sn0`, `red/eth0`. */
 export function commandLine(label: string, change: Change): string {

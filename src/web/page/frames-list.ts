@@ -2,19 +2,18 @@
 import { computed, effect, signal } from '@preact/signals'
 import type { FrameRow } from '../feed-types.ts'
 import type { App } from './app.ts'
-import { readFilter } from './frames-filter.ts'
+import { FrameFilter } from './frames-filter.ts'
 import { FrameLog } from './frames-log.ts'
 
 /** The frames of the device on view, and the chosen frame. */
 export class FrameList {
   readonly log = new FrameLog()
-  readonly filter = signal('')
+  readonly filter: FrameFilter
   readonly selected = signal<FrameRow | undefined>(undefined)
   readonly isOpen = signal(false)
-  /** The error of the filter. The last correct filter applies until another is correct. */
-  readonly error = signal('')
 
   constructor(app: App) {
+    this.filter = new FrameFilter(app)
     const id = computed(() => app.device?.id)
     effect(() => {
       void id.value
@@ -22,11 +21,7 @@ export class FrameList {
       this.selected.value = undefined
       this.isOpen.value = false
     })
-    effect(() => {
-      const { filter, error } = readFilter(this.filter.value)
-      this.error.value = error
-      if (filter !== undefined) this.log.setFilter(filter)
-    })
+    effect(() => this.log.setFilter(this.filter.passes.value ?? (() => true)))
   }
 
   /** A frame that is chosen must not run away. */

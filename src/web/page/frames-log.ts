@@ -1,7 +1,7 @@
 /** The last frames of the selected device: all of them, and the frames that pass the filter. */
 import { signal } from '@preact/signals'
 import type { FrameRow } from '../feed-types.ts'
-import type { FrameFilter } from './frames-filter.ts'
+import type { FrameTest } from './frames-filter.ts'
 
 /** Frames that are kept of each. */
 export const FRAMES_MAX = 1000
@@ -23,7 +23,7 @@ export class FrameLog {
   readonly #lists = signal(NONE)
   /** The lists at the time of `hold`. */
   readonly #held = signal<Lists | undefined>(undefined)
-  #filter: FrameFilter = () => true
+  #filter: FrameTest = () => true
 
   /** The newest frames that pass the filter, or the frames at the time of `hold`, oldest first. */
   get frames(): readonly FrameRow[] {
@@ -59,7 +59,7 @@ export class FrameLog {
   }
 
   /** Shows the frames that pass it, kept and future ones. */
-  setFilter(filter: FrameFilter): void {
+  setFilter(filter: FrameTest): void {
     this.#filter = filter
     for (const lists of [this.#lists, this.#held]) {
       const now = lists.peek()

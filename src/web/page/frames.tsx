@@ -3,6 +3,7 @@ import { useRef } from 'preact/hooks'
 import type { FrameRow } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { CopyButton } from './copy.tsx'
+import { FilterFields } from './filter-fields.tsx'
 import { Bytes, Headers } from './frame-parts.tsx'
 import { CaptureBar, PageCapture } from './frames-capture.tsx'
 import { FrameList } from './frames-list.ts'
@@ -11,17 +12,15 @@ import { hexDump, timeText, verdict } from './frames-text.ts'
 import { SCROLLABLE, useKeys } from './hooks.ts'
 import { whole } from './traffic-units.ts'
 
-/** The syntax of a filter, as frames-filter.ts reads it, and the keys. */
+/** Examples of filters, the fields beside the filter, and the keys. */
 const HELP: readonly (readonly [words: string, meaning: string])[] = [
-  ['tx  rx', 'sent frames as they enter the wire, received ones as they leave it'],
-  ['dropped  passed', 'what became of them'],
-  ['queue 1', 'also < <= = != >= >'],
+  ['arp  icmp  tcp port 80', 'protocols, and ports of either side: portrange 8000-8080'],
+  ['host 192.0.2.1', 'an IP address, or a prefix: net 198.18.0.0/15'],
+  ['ether host 02:00:00:00:00:01', 'a hardware address'],
   ['len > 100', 'the length in bytes'],
-  ['port 80', 'a port of TCP or UDP, of either side'],
-  ['192.0.2.1  198.18.0.0/15', 'an IP address in a header, or a prefix'],
-  ['02:00:00:00:00:01', 'a hardware address'],
-  ['arp  "any text"', 'in the text, the names of headers, or the reason of a drop'],
-  ['not X   X or Y   ( X Y )', 'combine them; words beside each other must all match'],
+  ['not X  X and Y  X or (Y)', 'combine them; all of pcap-filter(7) but names'],
+  ['tx  rx', 'sent frames as they enter the wire, received ones as they leave it'],
+  ['contains', 'in the text, the names of headers, or the reason of a drop'],
   ['/', 'to the filter'],
   ['p', 'pause, and follow the newest frame again'],
   ['↑ ↓ Page Home', 'choose a frame'],
@@ -52,8 +51,8 @@ interface FramesProps {
 function Frames({ app, list, capture }: FramesProps) {
   const { log } = list
   const { frames, isHeld, seen, seenSinceHeld, skipped } = log
-  const [selected, error] = [list.selected.value, list.error.value]
-  const filter = useRef<HTMLInputElement>(null)
+  const [selected, error] = [list.selected.value, list.filter.error.value]
+  const input = useRef<HTMLInputElement>(null)
   const table = useRef<HTMLDivElement>(null)
   const focusTable = () => table.current?.focus({ preventScroll: true })
   const close = () => {
@@ -68,11 +67,10 @@ function Frames({ app, list, capture }: FramesProps) {
     // Elsewhere this key leads to the search for interfaces.
     event.stopPropagation()
     event.preventDefault()
-    filter.current?.select()
+    input.current?.select()
   })
-  const keyInFilter = ({ key }: KeyboardEvent) => {
+  const pressed = ({ key }: KeyboardEvent) => {
     if (key === 'Enter' || key === 'ArrowDown') table.current?.focus()
-    if (key === 'Escape') list.filter.value = ''
   }
   const counts = [
     `${whole(frames.length)} shown of ${whole(seen)}`,
@@ -84,19 +82,15 @@ function Frames({ app, list, capture }: FramesProps) {
   return (
     <div class="frames">
       <div class="row">
-        <input
-          type="search"
-          class="mono"
-          ref={filter}
-          placeholder="Filter: dropped, tx, port 80, 192.0.2.1"
-          spellcheck={false}
-          autocapitalize="off"
-          aria-label="Filter of the table"
-          aria-describedby="frames-error"
-          aria-invalid={error !== ''}
-          value={list.filter.value}
-          onInput={({ currentTarget }) => (list.filter.value = currentTarget.value)}
-          onKeyDown={keyInFilter}
+        <FilterFields
+          filter={list.filter}
+          label="Filter of the table"
+          describedBy="frames-error"
+          device={app.device}
+          disabled={!app.mayChange}
+          hasFate={true}
+          input={input}
+          pressed={pressed}
         />
         <button type="button" aria-keyshortcuts="p" aria-pressed={!isHeld} onClick={() => list.follow(isHeld)}>
           Follow

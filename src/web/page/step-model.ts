@@ -2,7 +2,7 @@
 import type { Header } from '../../packet/header-fields.ts'
 import type { DeviceId, FlightRow, StepInfo, VnetRow } from '../feed-types.ts'
 import { wordsOf } from './flights.ts'
-import type { FrameFilter } from './frames-filter.ts'
+import type { FrameTest } from './frames-filter.ts'
 
 /** The path of a frame: a description of its five steps. */
 export const STEPS = [
@@ -58,7 +58,7 @@ export function dropAfter(before: StepInfo | undefined, frames: readonly FlightR
  * Returns true for a step that a filter lets run by itself: its frame does not pass the filter, or
  * there is none to be seen.
  */
-export function isPassedOver(filter: FrameFilter, { id, step, queue, frame }: StepInfo): boolean {
+export function isPassedOver(filter: FrameTest, { id, step, queue, frame }: StepInfo): boolean {
   const direction = step < 4 ? 'tx' : 'rx'
   return frame === undefined || !filter({ ...frame, id, queue, direction, number: 0, time: 0, dropped: undefined })
 }

@@ -9,8 +9,9 @@ import { CommandBox } from './copy.tsx'
 import { draftOf } from './draft.ts'
 import type { PartInfo } from './driver-model.ts'
 import { describePart } from './driver-text.ts'
+import { FilterFields } from './filter-fields.tsx'
 import { Bytes, Headers } from './frame-parts.tsx'
-import { readFilter } from './frames-filter.ts'
+import { EVERY, FrameFilter, type Wanted } from './frames-filter.ts'
 import { SCROLLABLE, useKeys } from './hooks.ts'
 import {
   changedBytes,
@@ -48,13 +49,13 @@ interface Stepped {
 export function stepView(app: App): View {
   const stepped = signal<Stepped | undefined>(undefined)
   const chosen = draftOf(app, 0)
-  const filter = draftOf(app, '')
+  const filter = new FrameFilter(app, draftOf<Wanted>(app, EVERY))
   // Drops also change `stepped`, but a step runs once for each message about it.
   const halted = computed(() => stepped.value?.message)
   effect(() => {
     const { step } = halted.value ?? {}
-    const { filter: pass } = filter.value.trim() === '' ? {} : readFilter(filter.value)
-    if (step === undefined || pass === undefined || !isPassedOver(pass, step)) return
+    const passes = filter.passes.value
+    if (step === undefined || passes === undefined || !isPassedOver(passes, step)) return
     // Another page with a filter may run the same step.
     untracked(() => app.mayChange && void app.command({ ...NEXT, count: step.count }))
   })
@@ -94,13 +95,13 @@ interface StepperProps {
   readonly parts: Signal<ReadonlyMap<DeviceId, readonly PartInfo[]>>
   /** After how many milliseconds frames continue by themselves, 0 for never. */
   readonly chosen: Signal<number>
-  /** The typed filter of the frames that halt. */
-  readonly filter: Signal<string>
+  /** The frames that halt. */
+  readonly filter: FrameFilter
 }
 
 function Stepper({ app, device, stepped, parts, chosen, filter }: StepperProps) {
   const [refused, setRefused] = useState('')
-  const error = readFilter(filter.value).error || refused
+  const error = filter.error.value || refused
   const { mayChange, vnets } = app
   const { message, before, changed, first, drop } = (stepped.value?.message.id === device.id && stepped.value) || {}
   const { mode = 'off', step } = message ?? {}
@@ -160,22 +161,19 @@ function Stepper({ app, device, stepped, parts, chosen, filter }: StepperProps) 
               ))}
             </select>
           </label>
-          <label class="row">
-            Halt only
-            <input
-              type="search"
-              class="mono"
-              placeholder="icmp, port 80"
-              aria-describedby="step-filter"
-              spellcheck={false}
-              autocomplete="off"
-              disabled={!mayChange}
-              value={filter.value}
-              onInput={({ currentTarget }) => (filter.value = currentTarget.value)}
-            />
-          </label>
         </div>
-        <p class="small muted" id="step-filter" hidden={filter.value.trim() === ''}>
+        <div class="row">
+          <span>Halt only</span>
+          <FilterFields
+            filter={filter}
+            label="Halt only"
+            describedBy="step-filter"
+            device={device}
+            disabled={!mayChange}
+            hasFate={false}
+          />
+        </div>
+        <p class="small muted" id="step-filter" hidden={filter.passes.value === undefined}>
           Steps of other frames, and steps without a frame, run by themselves while this page is open.
         </p>
         <CommandBox line={commandLine(device.label, isOn ? NEXT : halt(every))} />

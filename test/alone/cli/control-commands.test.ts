@@ -389,6 +389,10 @@ describe('step', () => {
     count = 1
     expect((await runMain('step', 'sn0', 'next', '--filter', 'arp and len = 300')).status).toBe(0)
     expect(askedOf(fake).filter(({ cmd }) => cmd === STEP)).toHaveLength(4)
+    count = 1
+    // Only 60 of its bytes are known.
+    const beyond = 'ether proto 0x88b5 or ether[100] != 300'
+    expect((await runMain('step', 'sn0', 'next', '--filter', beyond)).stdout).toMatch(/^step 2 of 5, red\/sn1/)
     const { stderr, status: wrong } = await runMain('step', 'sn0', 'on', '--filter', 'icmp')
     expect([wrong, stderr]).toEqual([2, expect.stringContaining('--filter belongs to `step IF next`')])
   })

@@ -121,7 +121,7 @@ const states: readonly (readonly [
       await page.locator('.frame-details').waitFor()
       await page.getByText('Filters and keys').click()
       await page.getByLabel('Filter of the table').fill('(')
-      await page.getByRole('alert').getByText('At character').waitFor()
+      await page.getByRole('alert').getByText('syntax error').waitFor()
     },
   ],
   [

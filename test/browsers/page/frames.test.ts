@@ -41,18 +41,41 @@ test('the table has the last 1,000 frames, the newest in sight, and few rows in 
 test('a filter shows the frames that pass it, even later ones, and says what is wrong with it', async () => {
   const { page, send } = await open(200)
   await page.keyboard.press('/')
-  await page.keyboard.type('dropped len >')
-  await shows(page, /^At character 9: len needs a number/)
+  await page.keyboard.type('icmp and len >')
+  await shows(page, /^filter 'icmp and len >': syntax error$/)
   expect(await filter(page).getAttribute('aria-invalid')).toBe('true')
   await page.keyboard.type(' 50')
-  await shows(page, /^\d shown of 200/)
+  await shows(page, /^3\d shown of 200/)
   await send(200)
-  await shows(page, /^1\d shown of 400/)
-  for (const row of await rows(page).all()) expect(await row.getAttribute('class')).toContain('dropped')
+  await shows(page, /^6\d shown of 400/)
+  for (const row of await rows(page).all()) expect(await row.innerText()).toContain('ICMP')
+  await filter(page).fill('dropped')
+  await shows(page, /^filter 'dropped': choose 'dropped' beside the filter$/)
   await filter(page).fill('port 1')
   await shows(page, /^No frame passes the filter/)
   await page.keyboard.press('Escape')
   await shows(page, /^400 shown of 400/)
+})
+
+test('the fields beside the filter choose frames by direction, fate, queue and text', async () => {
+  const { page } = await open(200)
+  const choose = (name: string, value: string) => page.getByRole('combobox', { name }).selectOption(value)
+  await filter(page).fill('tcp')
+  await shows(page, /^10\d shown of 200/)
+  // Every second frame, which uses queue 0, is sent.
+  await choose('Queue', '1')
+  await choose('Direction', 'tx')
+  await shows(page, /^No frame passes the filter/)
+  await choose('Queue', '0')
+  await shows(page, /^5\d shown of 200/)
+  await choose('Fate', 'dropped')
+  await shows(page, /^\d shown of 200/)
+  await choose('Fate', '')
+  const text = page.getByRole('searchbox', { name: 'Text in the frame' })
+  await text.fill('SEQ 5792,')
+  await shows(page, /^1 shown of 200/)
+  await text.press('Escape')
+  await shows(page, /^5\d shown of 200/)
 })
 
 test('the wheel stops the table where it is, and End follows the newest frame again', async () => {
@@ -117,12 +140,13 @@ test('a capture runs until the user stops it, and the server hears of it', async
 
 test('the reason of a drop is shown whole, and frames that passed have none', async () => {
   const { page } = await open(200)
-  await filter(page).fill('dropped')
+  const fate = page.getByRole('combobox', { name: 'Fate' })
+  await fate.selectOption('dropped')
   await shows(page, /^\d shown of 200/)
   for (const verdict of await page.locator('.frames-row .verdict').all()) {
     expect([await verdict.innerText(), await verdict.evaluate(isCutOff)]).toEqual([expect.stringMatching(/\w/), false])
   }
-  await filter(page).fill('passed')
+  await fate.selectOption('passed')
   await shows(page, /^1\d\d shown of 200/)
   expect(new Set(await page.locator('.frames-row .verdict').allInnerTexts())).toEqual(new Set(['']))
 })

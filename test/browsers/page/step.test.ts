@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import type { StepInfo } from '../../../src/web/feed-types.ts'
 import { connection, startFeed, TestBrowser } from '../../support/web/browser.ts'
+import { arp, ping } from '../../support/web/fake-frames.mjs'
 import { FakeWorld, SNULL } from '../../support/web/fake-world.mjs'
 
 const browser = new TestBrowser()
@@ -11,31 +12,31 @@ test('steps of frames that the filter does not pass run by themselves, once each
   const page = await browser.open(`${address}#step/${SNULL}`)
   await connection(page, 'live')
   const field = page.getByLabel('Halt only')
-  const halt = (text: string) => {
-    const frame = { length: 60, text, headers: [], bytes: '' }
+  const steps = () => feed.commands.filter(({ command }) => command.do === 'step')
+  const halt = (frame: StepInfo['frame']) => {
     const where = { id: SNULL, step: 2, next: 'ndoStartXmit', queue: 0, count: 7 } as const
     const step: StepInfo = { ...where, frame, source: undefined }
     return feed.send({ type: 'step', id: SNULL, mode: 'on', step })
   }
   const frame = page.locator('.step-frame')
   await field.fill('(')
-  await page
-    .getByRole('alert')
-    .getByText(/^At character 2/)
-    .waitFor()
-  await field.fill('ICMP')
-  await halt('IP 198.18.0.1 > 198.18.0.2: ICMP echo request')
+  await page.getByRole('alert').getByText("filter '(': syntax error").waitFor()
+  await field.fill('icmp')
+  await page.getByText('Steps of other frames').waitFor()
+  await halt(ping(0, 1))
   await frame.getByText('ICMP echo request').waitFor()
-  expect(feed.commands).toEqual([])
-  await halt('ARP, Request who-has 198.18.0.2')
+  expect(steps()).toEqual([])
+  await halt(arp(0))
   // The fake vnet does not step, which it reports after the command.
   await page.getByText(/^Frames pass\./).waitFor()
   const next = { id: SNULL, command: { do: 'step', mode: 'next', count: 7 } }
-  expect(feed.commands).toEqual([next])
+  expect(steps()).toEqual([next])
   await field.fill('')
-  await halt('ARP, Reply 198.18.0.2')
-  await frame.getByText('ARP, Reply').waitFor()
-  expect(feed.commands).toEqual([next])
+  await halt(arp(1))
+  await frame.getByText('tell 198.18.0.2').first().waitFor()
+  expect(steps()).toEqual([next])
+  await page.getByRole('combobox', { name: 'Direction' }).selectOption('rx')
+  await expect.poll(() => steps().length).toBe(2)
 })
 
 test('bytes that the driver changed are marked in the dump, up to the end of the path', async () => {

@@ -69,7 +69,7 @@ describe('labels', () => {
   test.each([
     [{ 'vnet.wire': 'delay 20ms los 1%' }, "wire, column 12: 'los' is not a word of a wire"],
     [{ 'vnet.scenario': '../x.yaml' }, 'only plain names of files in --files are taken'],
-    [{ 'vnet.wire': "match 'host \u001b[2J' ( loss 1% )" }, 'is a name: write addresses'],
+    [{ 'vnet.wire': "match 'host \u001b[2J' ( loss 1% )" }, 'names are not looked up here: write numbers'],
   ])('the mistake %j is one log line, and nothing is attached', async (wrong, why) => {
     const daemon = await start('--files', directory)
     engine.start('web', { pid, labels: wrong })

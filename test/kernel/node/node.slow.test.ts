@@ -65,7 +65,11 @@ describe('a client', () => {
     [['--wire', 'loss 1% los 2%'], 2, "wire, column 9: 'los' is not a word of a wire"],
     [['--wire', 'trace /etc/shadow'], 2, 'only plain names of files in --files are taken'],
     [['--scenario', '/etc/shadow'], 2, 'only plain names of files in --files are taken'],
-    [['--wire', "match 'host example' ( loss 1% )"], 2, "'example' is a name"],
+    [
+      ['--wire', "match 'host example' ( loss 1% )"],
+      2,
+      "'example' is not a word of pcap-filter(7), and names are not looked up",
+    ],
     [['--log', 'decisions'], 2, '--node: the daemon does not take --log'],
     [['--capture', 'a.pcapng'], 2, '--node: the daemon does not take --capture'],
     [['--for', '1s'], 2, '--node: the daemon does not take --for'],

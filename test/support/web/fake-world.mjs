@@ -5,6 +5,7 @@
  * change by commands and by `advance`, never by themselves, so that a test decides what happens
  * when.
  */
+import { compileNumericFilter } from '../../../dist/linux/pcap-filter.js'
 import { dhcp, frame, ping } from './fake-frames.mjs'
 
 /** @typedef {import('../../../src/web/feed-types.ts').FeedMessage} FeedMessage */
@@ -395,6 +396,13 @@ export class FakeWorld {
         }
         return done(event('wire', { direction: command.direction ?? 'ab', text: command.text ?? '' }), this.wire(id))
       }
+      case 'filter':
+        try {
+          const { program } = compileNumericFilter(command.text)
+          return { result: { ok: true, program: program.instructions }, messages: [] }
+        } catch (error) {
+          return refused(/** @type {Error} */ (error).message)
+        }
       case 'step':
         if (command.mode === 'next') device.step.at = (device.step.at + 1) % 5
         else device.step = { mode: command.mode, at: 0 }

@@ -1,162 +1,178 @@
-import { describe, expect, it } from 'vitest'
-import type { Header } from '../../../src/packet/header-fields.ts'
-import type { FrameRow } from '../../../src/web/feed-types.ts'
-import { FilterError, parseFilter } from '../../../src/web/page/frames-filter.ts'
+import { signal } from '@preact/signals'
+import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest'
+import { compileFilter } from '../../../src/linux/pcap-filter.ts'
+import type { CommandResult, DeviceRow, FrameRow, PageCommand } from '../../../src/web/feed-types.ts'
+import { EVERY, FrameFilter, frameTest, type Wanted } from '../../../src/web/page/frames-filter.ts'
+import { arp, dns, tcp } from '../../support/web/fake-frames.mjs'
 
-const header = (name: string, fields: Record<string, string>): Header => {
-  return { name, fields: Object.entries(fields).map(([name, value]) => ({ name, value })) }
+const row = { number: 1, time: 0, id: 'a', dropped: undefined }
+/** Frames by a short name. TCP has 1,514 bytes, of which the page has 128. */
+const FRAMES: Readonly<Record<string, FrameRow>> = {
+  tcp: { ...row, direction: 'tx', queue: 0, ...tcp(0, 1) },
+  dns: { ...row, direction: 'rx', queue: 1, ...dns(0, 'www.example.com') },
+  arp: { ...row, direction: 'tx', queue: 2, ...arp(0), dropped: 'NEIGH' },
 }
 
-function frame(more: Partial<FrameRow> = {}): FrameRow {
-  const rest = { number: 1, time: 0, id: 'a', queue: 0, length: 98, text: '', headers: [], bytes: '' }
-  return { ...rest, direction: 'tx', dropped: undefined, ...more }
-}
-
-const ethernet = header('Ethernet', { Destination: '02:00:00:00:00:0A', Source: '02:00:00:00:00:01' })
-const ports = { 'Source port': '48210', 'Destination port': '80' }
-/** Frames by a short name. */
-const FRAMES = {
-  tcp: frame({
-    length: 1514,
-    text: 'IP 198.18.0.1.48210 > 198.18.0.20.80: Flags [P.], seq 1, length 1448',
-    headers: [
-      ethernet,
-      header('IPv4', { Source: '198.18.0.1', Destination: '198.18.0.20', TTL: '64' }),
-      header('TCP', { ...ports, Window: '53' }),
-    ],
-  }),
-  dns: frame({
-    direction: 'rx',
-    queue: 1,
-    length: 75,
-    text: 'IP6 2001:db8::5.53 > 2001:db8::1.40000: 4 1/0/0 A 192.0.2.7 (33)',
-    headers: [
-      header('IPv6', { Source: '2001:db8::5', Destination: '2001:db8:0:0::1' }),
-      header('UDP', { 'Source port': '53', 'Destination port': '40000', Length: '80' }),
-    ],
-  }),
-  arp: frame({
-    length: 42,
-    queue: 2,
-    text: 'ARP, Request who-has 198.18.0.2 tell 198.18.0.1, length 28',
-    dropped: 'NEIGH',
-    headers: [header('ARP', { 'Sender IP': '198.18.0.1', 'Target IP': '198.18.0.2' })],
-  }),
-}
-
-function matching(text: string): string {
-  const filter = parseFilter(text)
-  const found = Object.entries(FRAMES).filter(([, each]) => filter(each))
+const compiled = (text: string) => compileFilter(text).program
+const matching = (passes: (frame: FrameRow) => boolean) => {
+  const found = Object.entries(FRAMES).filter(([, frame]) => passes(frame))
   return found.map(([name]) => name).join(' ')
 }
+/** The frames that pass a choice, or an expression. */
+const passing = (wanted: Partial<Wanted>, text?: string) => {
+  return matching(frameTest({ ...EVERY, ...wanted }, text === undefined ? text : compiled(text)) ?? (() => true))
+}
 
-describe('the filter of the table of frames', () => {
-  it('the frame filter matches a prefix in a header inside the wanted one', () => {
-    const advert = frame({ headers: [header('Prefix information', { Prefix: '2001:db8:1::/64' })] })
-    expect(['2001:db8::/32', '2001:db8:1::', '2001:db9::/32'].map(text => parseFilter(text)(advert))).toEqual([
-      true,
-      true,
-      false,
-    ])
-  })
-
+describe('the frames that a view takes', () => {
   it.each([
-    ['', 'tcp dns arp'],
-    ['  ', 'tcp dns arp'],
-    ['tx', 'tcp arp'],
-    ['rx', 'dns'],
-    ['TX', 'tcp arp'],
-    ['dropped', 'arp'],
-    ['passed', 'tcp dns'],
-    ['queue 1', 'dns'],
-    ['queue >= 1', 'dns arp'],
-    ['queue != 1', 'tcp arp'],
-    ['len > 75', 'tcp'],
-    ['len>=75', 'tcp dns'],
-    ['len < 75', 'arp'],
-    ['len <= 75', 'dns arp'],
-    ['len 42', 'arp'],
-    ['len = 42', 'arp'],
-    ['len==42', 'arp'],
-    ['port 80', 'tcp'],
-    ['port 53', 'dns'],
-    ['port > 40000', 'tcp'],
-    ['port 443', ''],
-  ])('%s matches %s', (text, names) => {
-    expect(matching(text)).toBe(names)
+    ['port 8080', 'tcp'],
+    ['portrange 50-60', 'dns'],
+    ['host 198.18.0.1', 'tcp dns arp'],
+    ['ip src net 198.18.0.0/15', 'tcp dns'],
+    ['ether host 00:53:4e:55:4c:30 and not ip', 'arp'],
+    ['arp or udp', 'dns arp'],
+  ])('the expression %s takes %s', (text, names) => {
+    expect(passing({}, text)).toBe(names)
   })
 
-  it.each([
-    ['198.18.0.1', 'tcp arp'],
-    ['198.18.0.2', 'arp'],
-    ['198.18.0.0/24', 'tcp arp'],
-    ['198.18.0.16/28', 'tcp'],
-    ['0.0.0.0/0', 'tcp arp'],
-    ['2001:db8::1', 'dns'],
-    ['2001:DB8:0::0:1', 'dns'],
-    ['2001:db8::/32', 'dns'],
-    ['::/0', 'dns'],
-    ['2001:db9::/32', ''],
-    ['02:00:00:00:00:0a', 'tcp'],
-    ['02:00:00:00:00:02', ''],
-  ])('the address %s matches header addresses: %s', (text, names) => {
-    expect(matching(text)).toBe(names)
+  it('len is the length on the wire, and a load from beyond the bytes of the page matches nothing', () => {
+    expect([passing({}, 'len = 1514'), passing({}, 'less 75')]).toEqual(['tcp', 'dns arp'])
+    expect([passing({}, 'ether[127] != 300'), passing({}, 'ether[128] != 300')]).toEqual(['tcp', ''])
   })
 
-  it.each([
-    ['flags', 'tcp'],
-    ['UDP', 'dns'],
-    ['neigh', 'arp'],
-    ['192.0', 'dns'],
-    ['"seq 1, length"', 'tcp'],
-    ['"len"', 'tcp arp'],
-    ['""', 'tcp dns arp'],
-    ['>', undefined],
-  ])('the text %s is looked for in the text, the names of headers and the reason: %s', (text, names) => {
-    if (names === undefined) expect(() => parseFilter(text)).toThrow(FilterError)
-    else expect(matching(text)).toBe(names)
+  it.each<[Partial<Wanted>, string]>([
+    [{}, 'tcp dns arp'],
+    [{ direction: 'tx' }, 'tcp arp'],
+    [{ direction: 'rx' }, 'dns'],
+    [{ fate: 'dropped' }, 'arp'],
+    [{ fate: 'passed' }, 'tcp dns'],
+    [{ queue: '1' }, 'dns'],
+    [{ queue: '0' }, 'tcp'],
+    [{ text: 'flags' }, 'tcp'],
+    [{ text: 'UDP' }, 'dns'],
+    [{ text: 'neigh' }, 'arp'],
+    [{ text: ' > 198' }, 'tcp dns'],
+    [{ direction: 'tx', fate: 'passed', text: 'length' }, 'tcp'],
+  ])('the choice %o takes %s', (wanted, names) => {
+    expect(passing(wanted)).toBe(names)
   })
 
-  it.each([
-    ['tx len > 75', 'tcp'],
-    ['tx and dropped', 'arp'],
-    ['rx or dropped', 'dns arp'],
-    ['tx passed or rx', 'tcp dns'],
-    ['tx (passed or rx)', 'tcp'],
-    ['not tx', 'dns'],
-    ['!tx', 'dns'],
-    ['not (rx or dropped)', 'tcp'],
-    ['not not rx', 'dns'],
-    ['not tx or dropped', 'dns arp'],
-    ['"or" or arp', 'arp'],
-  ])('%s combines words: %s', (text, names) => {
-    expect(matching(text)).toBe(names)
+  it('an expression and the choices must all match', () => {
+    expect(passing({ direction: 'tx' }, 'ip')).toBe('tcp')
+    expect(passing({ fate: 'dropped' }, 'ip')).toBe('')
   })
 
-  it.each([
-    ['len', 'len needs a number, as in len > 100; the text is "len"', 0],
-    ['tx queue x', 'queue needs a number, as in queue 1; the text is "queue"', 9],
-    ['port > ', 'port needs a number, as in port 1; the text is "port"', 0],
-    ['len "5"', 'len needs a number, as in len > 100; the text is "len"', 4],
-    ['len => 5', '=> is unknown: write <, <=, =, !=, >= or >', 4],
-    ['tx or', 'a word is missing at the end', 5],
-    ['not', 'a word is missing at the end', 3],
-    ['or tx', 'a word is missing before or', 0],
-    ['tx or or rx', 'a word is missing before or', 6],
-    ['tx > 5', 'a word is missing before >', 3],
-    ['(tx', 'this ( is not closed', 0],
-    ['tx)', 'this ) closes nothing', 2],
-    ['()', 'a word is missing before )', 1],
-    ['tx "open', 'the closing " is missing', 3],
-    ['198.18.0.256', '198.18.0.256 is not an address', 0],
-    ['198.18.0.0/33', '198.18.0.0/33 is not an address', 0],
-    ['2001:db8::/129', '2001:db8::/129 is not an address', 0],
-  ])('%s is refused: %s', (text, message, at) => {
-    expect(() => parseFilter(text)).toThrow(expect.objectContaining({ message, at }))
+  it('every frame is wanted without an expression and choices, and there is no test then', () => {
+    expect(frameTest(EVERY, undefined)).toBeUndefined()
+  })
+})
+
+describe('the expression', () => {
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+
+  /** A filter, and the requests to compile that wait for their results. */
+  function filterOf() {
+    const device = signal<DeviceRow | undefined>({} as DeviceRow)
+    const asked: { readonly text: string; readonly reply: (result: CommandResult) => Promise<void> }[] = []
+    const app = {
+      get device() {
+        return device.value
+      },
+      command: (command: PageCommand) =>
+        new Promise<CommandResult>(resolve => {
+          if (command.do !== 'filter') throw new Error(command.do)
+          const { text } = command
+          const reply = async (result: CommandResult) => {
+            resolve(result)
+            await vi.advanceTimersByTimeAsync(0)
+          }
+          asked.push({ text, reply })
+        }),
+    }
+    const filter = new FrameFilter(app)
+    const type = (expression: string) => {
+      filter.wanted.value = { ...filter.wanted.value, expression }
+    }
+    const frames = () => matching(filter.passes.value ?? (() => true))
+    const program = (text: string): CommandResult => ({ ok: true, program: compiled(text).instructions })
+    return { device, filter, asked, type, frames, program }
+  }
+
+  test('the last correct expression applies while another is compiled, and while it is wrong', async () => {
+    const { filter, asked, type, frames, program } = filterOf()
+    type('arp')
+    expect(frames()).toBe('tcp dns arp')
+    await vi.runAllTimersAsync()
+    await asked[0].reply(program('arp'))
+    expect(frames()).toBe('arp')
+    type('tcp prt')
+    await vi.runAllTimersAsync()
+    expect([frames(), filter.error.value]).toEqual(['arp', ''])
+    await asked[1].reply({ ok: false, message: "filter 'tcp prt': syntax error" })
+    expect([frames(), filter.error.value]).toEqual(['arp', "filter 'tcp prt': syntax error"])
+    type('tcp port 8080')
+    await vi.runAllTimersAsync()
+    await asked[2].reply(program('tcp port 8080'))
+    expect([frames(), filter.error.value]).toEqual(['tcp', ''])
   })
 
-  it('the frame filter takes names that objects inherit for text', () => {
-    expect(matching('constructor')).toBe('')
-    expect(matching('__proto__ or arp')).toBe('arp')
+  test.each([
+    ['a program', 'arp'],
+    ['an error', undefined],
+  ])('%s that comes late for an older text is ignored', async (_, late) => {
+    const { filter, asked, type, frames, program } = filterOf()
+    type('arp')
+    await vi.runAllTimersAsync()
+    type('udp')
+    await vi.runAllTimersAsync()
+    await asked[1].reply(program('udp'))
+    await asked[0].reply(late === undefined ? { ok: false, message: 'late' } : program(late))
+    expect([frames(), filter.error.value]).toEqual(['dns', ''])
+    type('tcp')
+    await vi.runAllTimersAsync()
+    type('')
+    await asked[2].reply(program('tcp'))
+    expect(frames()).toBe('tcp dns arp')
+  })
+
+  test('only the text at which typing pauses is compiled, and choices compile nothing', async () => {
+    const { filter, asked, type } = filterOf()
+    for (const text of ['a', 'ar', 'arp ', ' ']) type(text)
+    await vi.runAllTimersAsync()
+    for (const text of ['a', 'ar', 'arp ']) type(text)
+    await vi.runAllTimersAsync()
+    filter.wanted.value = { ...filter.wanted.value, direction: 'tx' }
+    await vi.runAllTimersAsync()
+    expect(asked.map(({ text }) => text)).toEqual(['arp'])
+  })
+
+  test('an expression that is typed while there is no interface is compiled when there is one', async () => {
+    const { device, asked, type } = filterOf()
+    device.value = undefined
+    type('arp')
+    await vi.runAllTimersAsync()
+    expect(asked).toEqual([])
+    device.value = {} as DeviceRow
+    await vi.runAllTimersAsync()
+    expect(asked.map(({ text }) => text)).toEqual(['arp'])
+  })
+
+  test.each([
+    ['dropped', "filter 'dropped': choose 'dropped' beside the filter"],
+    ['rx and arp', "filter 'rx and arp': choose 'rx' beside the filter"],
+    ['outbound', "filter 'outbound': choose 'rx' or 'tx' beside the filter"],
+    ['queue 1', "filter 'queue 1': choose the queue beside the filter"],
+    ['port >= 1024', "filter 'port >= 1024': write portrange 8000-8080"],
+    ['len 42', "filter 'len 42': write len = 100"],
+    ['"echo"', `filter '"echo"': type the text into 'contains' beside the filter`],
+    ['syn', "names are not looked up; for a text, use 'contains' beside the filter"],
+    ['arp and', 'refused'],
+  ])('the error of the former filter %s says what to do instead', async (text, error) => {
+    const { filter, asked, type } = filterOf()
+    type(text)
+    await vi.runAllTimersAsync()
+    await asked[0].reply({ ok: false, message: text === 'syn' ? 'names are not looked up' : 'refused' })
+    expect(filter.error.value).toBe(error)
   })
 })
