@@ -116,7 +116,8 @@ function change(directed: DirectedWire, text: string, resources: WireResources, 
   try {
     directed.change(text, resources)
   } catch (error) {
-    throw error instanceof FileError ? new FileError(`${option}: ${error.message}`) : error
+    if (!(error instanceof FileError)) throw error
+    throw Object.assign(new FileError(`${option}: ${error.message}`), { cause: error.cause })
   }
 }
 

@@ -21,6 +21,12 @@ test.each([
   )
 })
 
+test('an error of --wire keeps its cause, a file that cannot be read, and points at the file', async () => {
+  const net = addDriver(makeNet(), driver, { wire: 'loss 1% | trace none.up' }, { args: ['a', 'b'] })
+  const error = await net.catch(error => error)
+  expect(error.message).toMatch(/^--wire: none\.up: .*\n {2}loss 1% \| trace none\.up\n {18}\^{7}$/)
+})
+
 test('a preset is the uplink of the first interface and the downlink of the second', async () => {
   const { devices } = await addDriver(makeNet(), driver, { wire: 'preset dsl' }, { args: ['a', 'b'] })
   const [a] = devices

@@ -84,8 +84,10 @@ function foreign(path: string, why: string): VnetError {
 }
 
 function writeError(path: string, error: unknown): VnetError {
-  const advice = 'name a file in a writable directory'
-  return new VnetError(errnoOf(error), `write leases ${path}`, advice, { cause: error })
+  const errno = errnoOf(error)
+  const missing = Math.abs(errno) === ENOENT ? 'there is no such directory: ' : ''
+  const advice = `${missing}name a file in a writable directory`
+  return new VnetError(errno, `write leases ${path}`, advice, { cause: error })
 }
 
 function read(path: string): string | undefined {

@@ -208,13 +208,19 @@ export function textError(text: string, span: Span, message: string): FileError 
   return new FileError(`${printable(message)}\n  ${line.trimEnd()}\n  ${carets}`, at + 1)
 }
 
-/** Calls `fn`. Its UsageError is rethrown as one that points at `span`, unless it has a caret. */
+/**
+ * Calls `fn`. Its UsageError is rethrown as one that points at the word of `span` that the message
+ * names, such as a file, or at all of `span`, unless it has a caret.
+ */
 export function pointing<T>(text: string, span: Span, fn: () => T): T {
   try {
     return fn()
   } catch (error) {
     if (!(error instanceof UsageError) || error instanceof FileError) throw error
-    const pointed = textError(text, span, error.message)
+    const named = tokensOf(text).find(each => {
+      return each.at >= span.at && each.end <= span.end && error.message.includes(`${each.text}: `)
+    })
+    const pointed = textError(text, named ?? span, error.message)
     throw error.cause === undefined ? pointed : Object.assign(pointed, { cause: error.cause })
   }
 }

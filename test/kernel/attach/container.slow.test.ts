@@ -115,7 +115,7 @@ describe('wrong use', () => {
     const { status, stderr } = await refused('--container', 'web')
     expect([status, stderr.trimEnd().split('\n')]).toEqual([
       1,
-      [expect.stringMatching(/container web: ECONNREFUSED.*no engine listens at \S+engine.sock: start it/)],
+      [expect.stringMatching(/container web: connection refused; no engine listens at \S+engine.sock: start it/)],
     ])
   })
 

@@ -102,7 +102,7 @@ test.each([
 test('a file that cannot be created is an error of one line', () => {
   const missing = join(dir, 'none', 'leases.json')
   expect(() => leasesFile(missing).load()).toThrow(
-    /^write leases \/.*: ENOENT, [^\n]*name a file in a writable directory$/,
+    /^write leases \/.*: ENOENT, [^\n]*there is no such directory: name a file in a writable directory$/,
   )
 })
 

@@ -94,7 +94,7 @@ test("RED's thresholds are a quarter of the limit and a third of that by default
   expect(spec('rate 1mbit red max 30kb probability 5%')).toMatchObject({ min: 10240, max: 30720, probability: 0.05 })
 })
 
-test('a filter, a file and a value out of range are errors that point at their stage', () => {
+test('a filter, a file and a value out of range are errors that point at the file, or at their stage', () => {
   const broken: WireResources = {
     filter: text => {
       throw new Error(text)
@@ -102,7 +102,7 @@ test('a filter, a file and a value out of range are errors that point at their s
     file: () => 'x',
   }
   expect(() => parseWire('delay 5ms 1ms distribution my.dist', broken)).toThrow(
-    "my.dist: line 1: 'x' is not a whole number from -32768 to 32767\n  delay 5ms 1ms distribution my.dist\n  ^^^^^^^^^",
+    "my.dist: line 1: 'x' is not a whole number from -32768 to 32767\n  delay 5ms 1ms distribution my.dist\n                             ^^^^^^^",
   )
   expect(() => parse('delay 1ms | loss 90% burst 2')).toThrow(/^bursts of 2 packets lose at most .*\n.*\n {14}\^{16}$/)
   expect(() => parse('match arp ( loss 90% burst 2 )')).toThrow(/\n {14}\^{16}$/)
