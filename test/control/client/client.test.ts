@@ -116,7 +116,7 @@ describe('a subscription', () => {
     fake.event(up)
     fake.event(b => b.u32(1, 7).string(2, 'sn0').u32(28, 6).u64(31, 12n))
     await told()
-    const rest = { queue: undefined, txTimeouts: undefined, dropped: undefined }
+    const rest = { queue: undefined, txTimeouts: undefined, dropped: undefined, attached: false }
     expect(events).toEqual([
       { ...sn0, ...rest, event: 'up' },
       { ...sn0, ...rest, event: 'drops', dropped: 12 },
