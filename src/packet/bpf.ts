@@ -28,13 +28,21 @@ export class BpfProgram {
     })
   }
 
+  /** Like run, for `bytes` at the start of a frame of `length` bytes, which is `len`. */
+  runCutOff(bytes: Uint8Array, length: number): number {
+    // `len` becomes a constant: another length in `run` would slow down all programs.
+    const isLen = ({ code }: BpfInstruction) => code === 0x80 || code === 0x81
+    if (!this.instructions.some(isLen)) return this.run(bytes, 0, bytes.length)
+    const known = this.instructions.map(each => (isLen(each) ? { ...each, code: each.code & 0x7f, k: length } : each))
+    return new BpfProgram(known).run(bytes, 0, bytes.length)
+  }
+
   /**
    * Runs over the frame of `length` bytes at `at` and returns the program's result: how many bytes
    * of the frame to keep, 0 if the filter does not match. A load from outside the frame and a
-   * division by zero end the program with 0. `wireLength` is more if the frame was cut off: `len`
-   * is the length that it had.
+   * division by zero end the program with 0.
    */
-  run(bytes: Uint8Array, at: number, length: number, wireLength = length): number {
+  run(bytes: Uint8Array, at: number, length: number): number {
     // Registers are int32, because V8 allocates for a larger number before it optimizes.
     const words = this.#words
     const scratch = this.#scratch
@@ -75,7 +83,7 @@ export class BpfProgram {
           a = scratch[k]
           break
         case 0x80: // ld len
-          a = wireLength
+          a = length
           break
         case 0x01: // ldx #k
           x = k
@@ -84,7 +92,7 @@ export class BpfProgram {
           x = scratch[k]
           break
         case 0x81: // ldx len
-          x = wireLength
+          x = length
           break
         case 0xb1: // ldxb 4*([k]&0xf)
           if (k < 0 || k >= length) return 0

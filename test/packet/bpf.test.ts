@@ -47,10 +47,11 @@ describe('loads', () => {
     expect(given(77, 2, op(name, k), op('txa'))).toBe(expected)
   })
 
-  test('ld len and ldx len load the length on the wire of a frame that was cut off, and loads end at its bytes', () => {
-    const cut = (...program: BpfInstruction[]) => new BpfProgram(program).run(bytes, AT, FRAME.length, 1500)
+  test('len is the whole length of a frame that was cut off, and loads end at its bytes', () => {
+    const cut = (...program: BpfInstruction[]) => new BpfProgram(program).runCutOff(Uint8Array.from(FRAME), 1500)
     expect([cut(op('ld len'), RET_A), cut(op('ldx len'), op('txa'), RET_A)]).toEqual([1500, 1500])
     expect([cut(op('ldb []', 7), RET_A), cut(op('ldb []', 8), op('ret #', 9))]).toEqual([0xff, 0])
+    expect(cut(op('ld len'), op('ldb []', 8), op('ret #', 9))).toBe(0)
   })
 
   test('ld M, ldx M, st and stx use all 16 words of scratch memory', () => {

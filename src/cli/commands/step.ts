@@ -53,9 +53,7 @@ export function step(
 
 /** Steps without a frame, such as an interrupt that completes one, are not wanted either. */
 function isWanted({ frame }: StepHalt, { program }: CompiledFilter): boolean {
-  if (frame === undefined) return false
-  const { bytes, length } = frame
-  return program.run(bytes, 0, bytes.length, length) !== 0
+  return frame !== undefined && program.runCutOff(frame.bytes, frame.length) !== 0
 }
 
 /** Frames that the steps dropped: no other frame moves meanwhile. */

@@ -86,17 +86,11 @@ export function frameTest(wanted: Wanted, program: BpfProgram | undefined): Fram
     ['', frame.dropped === undefined ? 'passed' : 'dropped'].includes(fate) &&
     ['', `${frame.queue}`].includes(queue) &&
     hasText(frame, part) &&
-    (program === undefined || isMatch(frame, program))
+    (program === undefined || program.runCutOff(bytesOf(frame), frame.length) !== 0)
 }
 
 function hasText({ text, dropped = '', headers }: FrameRow, part: string): boolean {
   return [text, dropped, ...headers.map(({ name }) => name)].some(each => each.toLowerCase().includes(part))
-}
-
-/** The bytes that the page does not have are cut off: a load from them ends the program. */
-function isMatch(frame: FrameRow, program: BpfProgram): boolean {
-  const bytes = bytesOf(frame)
-  return program.run(bytes, 0, bytes.length, frame.length) !== 0
 }
 
 /** The bytes of frames, which several filters may read. */
