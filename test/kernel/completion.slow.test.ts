@@ -38,7 +38,7 @@ function datagram(length: number, from: string, to: string, mark: number): Uint8
 }
 
 describe.each(COMPLETIONS)('%s', (_, completion) => {
-  test.each(firstOf(BOTH_WAYS, 1))('%s pings, TCP and UDP pass in both directions', async (_, offload) => {
+  test.each(firstOf(1, BOTH_WAYS))('%s pings, TCP and UDP pass in both directions', async (_, offload) => {
     netns.exec('sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0')
     const vnet = await start('--ipv6', ...completion, ...offload)
     for (const remote of ['198.18.0.2', '198.18.1.1', '2001:db8::2', '2001:db8:0:1::1']) {
@@ -62,7 +62,7 @@ describe.each(COMPLETIONS)('%s', (_, completion) => {
     for (const { total } of [sn0!, sn1!]) expect(total).toMatchObject({ txErrors: 0, rxErrors: 0, rxMissedErrors: 0 })
   })
 
-  test.each(firstOf([1, 8, 2], 1))('%i transmit buffers per queue neither lose nor reorder frames', async poolSize => {
+  test.each(firstOf(1, [1, 8, 2]))('%i transmit buffers per queue neither lose nor reorder frames', async poolSize => {
     const vnet = await start('--txqs', '4', '--pool-size', `${poolSize}`, ...completion)
     const { sent, received } = await tcpExchange(nearEnd(netns), farEnd(netns), MIB)
     expect(received).toEqual(sent)

@@ -106,30 +106,23 @@ describe('a driver that cannot be registered', () => {
     })`
 
   test.each(
-    firstOf(
+    firstOf(2, [
+      ['whose ndoInit refuses', { op: 'ndoInit() { return -19 }' }, /^vnet: ndo_init of mine1: ENODEV, /],
+      ['whose ndoInit answers nonsense', { op: 'ndoInit() { return 7 }' }, /^vnet: ndo_init of mine1: EIO, /],
+      ['whose ndoInit throws', { op: "ndoInit() { throw new Error('boom') }" }, /^vnet: ndo_init of mine1: EIO, /],
       [
-        ['whose ndoInit refuses', { op: 'ndoInit() { return -19 }' }, /^vnet: ndo_init of mine1: ENODEV, /],
-        ['whose ndoInit answers nonsense', { op: 'ndoInit() { return 7 }' }, /^vnet: ndo_init of mine1: EIO, /],
-        ['whose ndoInit throws', { op: "ndoInit() { throw new Error('boom') }" }, /^vnet: ndo_init of mine1: EIO, /],
-        [
-          'whose ndoInit names it badly',
-          { op: "ndoInit(dev) { dev.name = 'a/b' }" },
-          /dev_get_valid_name 'a\/b': EINVAL/,
-        ],
-        ['whose ndoInit takes a name', { op: "ndoInit(dev) { dev.name = 'mine0' }" }, /EEXIST/],
-        [
-          'that POST_INIT is vetoed for',
-          { init: veto('NETDEV_POST_INIT') },
-          /^vnet: netdevice notifier .*mine1: EBUSY, /,
-        ],
-        [
-          'that REGISTER is vetoed for',
-          { init: veto('NETDEV_REGISTER') },
-          /^vnet: netdevice notifier .*mine1: EBUSY, /,
-        ],
+        'whose ndoInit names it badly',
+        { op: "ndoInit(dev) { dev.name = 'a/b' }" },
+        /dev_get_valid_name 'a\/b': EINVAL/,
       ],
-      2,
-    ),
+      ['whose ndoInit takes a name', { op: "ndoInit(dev) { dev.name = 'mine0' }" }, /EEXIST/],
+      [
+        'that POST_INIT is vetoed for',
+        { init: veto('NETDEV_POST_INIT') },
+        /^vnet: netdevice notifier .*mine1: EBUSY, /,
+      ],
+      ['that REGISTER is vetoed for', { init: veto('NETDEV_REGISTER') }, /^vnet: netdevice notifier .*mine1: EBUSY, /],
+    ]),
   )(
     '%s ends the run with one line, and the first of two devices is unregistered',
     async (_, { op, init }: Broken, message) => {

@@ -241,21 +241,17 @@ describe('generic netlink', () => {
   })
 
   test.each(
-    firstOf(
-      [
-        ['SUBSCRIBE, nobody’s program,', 'subscribe', execAsNobody],
-        ['the group', 'group', exec],
-        ['SUBSCRIBE', 'subscribe', exec],
-      ] as const,
-      1,
-    ),
+    firstOf(1, [
+      ['SUBSCRIBE, nobody’s program,', 'subscribe', execAsNobody],
+      ['the group', 'group', exec],
+      ['SUBSCRIBE', 'subscribe', exec],
+    ] as const),
   )('a subscriber by %s gets events until it unsubscribes', async (_, how, run) => {
     const child = netns.spawn([...(run === execAsNobody ? lowered() : []), ...EXEC, client, 'events', how, '2'])
     const end = outcome(child)
     const done = linesOf(child, '0 ok')
     await done(1)
-    netns.ip('link set vnet0 down')
-    netns.ip('link set vnet0 up')
+    netns.ip('link set vnet0 down', 'link set vnet0 up')
     await done(2)
     netns.ip('link set vnet0 down')
     await expect.poll(() => vnet.stdout.match(/closed/g)).toHaveLength(2)
@@ -265,13 +261,10 @@ describe('generic netlink', () => {
   })
 
   test.each(
-    firstOf(
-      [
-        ['the group', 'group'],
-        ['SUBSCRIBE', 'subscribe'],
-      ] as const,
-      1,
-    ),
+    firstOf(1, [
+      ['the group', 'group'],
+      ['SUBSCRIBE', 'subscribe'],
+    ] as const),
   )('a subscriber by %s gets the events of a vnet that started later', async (_, how) => {
     const child = netns.spawn([...EXEC, client, 'events', how, '1'])
     const end = outcome(child)
@@ -373,18 +366,15 @@ describe('vnet_nl for an ordinary user’s program', () => {
 
 describe('the program', () => {
   test.each(
-    firstOf(
-      [
-        ['exit 7', 7],
-        ['exit 0', 0],
-      ] as const,
-      1,
-    ),
+    firstOf(1, [
+      ['exit 7', 7],
+      ['exit 0', 0],
+    ] as const),
   )('vnet exec exits with the status of the program: %s', async (script, status) => {
     expect(await execFresh('sh', '-c', script)).toEqual({ status, stdout: '', stderr: '' })
   })
 
-  test.each(firstOf(['TERM', 'KILL', 'INT', 'SEGV', 'USR1'], 1))(
+  test.each(firstOf(1, ['TERM', 'KILL', 'INT', 'SEGV', 'USR1']))(
     'a program that SIG%s ends makes vnet exec end by the same signal',
     async signal => {
       const script = 'import subprocess, sys; print(subprocess.run(sys.argv[1:]).returncode)'
@@ -414,7 +404,7 @@ describe('the program', () => {
     expect(await end).toEqual({ status: 0, stdout: 'in\n', stderr: 'err\n' })
   })
 
-  test.each(firstOf(['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGUSR1'] as const, 1))(
+  test.each(firstOf(1, ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGUSR1'] as const))(
     'receives %s that is sent to vnet exec',
     async signal => {
       const script = `trap 'echo got; exit 3' ${signal.slice(3)}; echo ready; while :; do sleep 0.05; done`

@@ -68,7 +68,7 @@ describe('up and down', () => {
     await stopConserved(vnet)
   })
 
-  test.each(firstOf(BOTH_WAYS, 1))('every frame lost by flapping under load is counted, %s', async (_, offload) => {
+  test.each(firstOf(1, BOTH_WAYS))('every frame lost by flapping under load is counted, %s', async (_, offload) => {
     const vnet = await startVnet(['snull', `${near.name}/sn0`, `${far.name}/sn1`, '--json', '-v', ...offload])
     const flood = `
 import socket, sys, threading
@@ -165,23 +165,16 @@ while not ended.is_set():
   })
 
   test.each(
-    firstOf(
+    firstOf(1, [
+      ['ndoOpen that refuses', 'ndoOpen(dev) { if (dev.priv.n++ === 1) return -19 }', /ndo_open failed: ENODEV/],
+      ['ndoOpen that answers nonsense', 'ndoOpen(dev) { if (dev.priv.n++ === 1) return 1 }', /ndo_open failed: EIO/],
       [
-        ['ndoOpen that refuses', 'ndoOpen(dev) { if (dev.priv.n++ === 1) return -19 }', /ndo_open failed: ENODEV/],
-        ['ndoOpen that answers nonsense', 'ndoOpen(dev) { if (dev.priv.n++ === 1) return 1 }', /ndo_open failed: EIO/],
-        [
-          'ndoOpen that throws',
-          "ndoOpen(dev) { if (dev.priv.n++ === 1) throw new Error('boom') }",
-          /ndo_open failed: EIO/,
-        ],
-        [
-          'ndoValidateAddr that refuses',
-          'ndoValidateAddr(dev) { if (dev.priv.n++ === 1) return -99 }',
-          /EADDRNOTAVAIL/,
-        ],
+        'ndoOpen that throws',
+        "ndoOpen(dev) { if (dev.priv.n++ === 1) throw new Error('boom') }",
+        /ndo_open failed: EIO/,
       ],
-      1,
-    ),
+      ['ndoValidateAddr that refuses', 'ndoValidateAddr(dev) { if (dev.priv.n++ === 1) return -99 }', /EADDRNOTAVAIL/],
+    ]),
   )('a failing %s takes the link down again and logs why, and the next open succeeds', async (_, op, message) => {
     const ops = `${op}, ndoStop: dev => dev.log.info('ndoStop')`
     const file = files.driver({ ops, setup: 'dev.priv.n = 0' })
@@ -248,14 +241,11 @@ describe('MTU', () => {
   })
 
   test.each(
-    firstOf(
-      [
-        ['loop', 'vnet0'],
-        ['snull', 'sn0'],
-        ['cable', 'left'],
-      ],
-      1,
-    ),
+    firstOf(1, [
+      ['loop', 'vnet0'],
+      ['snull', 'sn0'],
+      ['cable', 'left'],
+    ]),
   )('an MTU of %s below 68 or above 65521 is refused by the kernel and by --mtu', async (driver, name) => {
     const args = driver === 'cable' ? [driver, 'left', 'right'] : [driver]
     const vnet = await startVnet([...args, '--netns', near.name, '--json', '-v'])
@@ -270,15 +260,12 @@ describe('MTU', () => {
   })
 
   test.each(
-    firstOf(
-      [
-        ['ndoChangeMtu refuses', { ops: 'ndoChangeMtu: (_, mtu) => mtu === 1400 ? -22 : 0' }, 'EINVAL'],
-        ['ndoChangeMtu throws', { ops: "ndoChangeMtu(_, mtu) { if (mtu === 1400) throw new Error('boom') }" }, 'EIO'],
-        ['the device has a minimum', { setup: 'dev.minMtu = 1401' }, 'EINVAL'],
-        ['the device has a maximum', { setup: 'dev.maxMtu = 1399; dev.mtu = 1300' }, 'EINVAL'],
-      ],
-      1,
-    ),
+    firstOf(1, [
+      ['ndoChangeMtu refuses', { ops: 'ndoChangeMtu: (_, mtu) => mtu === 1400 ? -22 : 0' }, 'EINVAL'],
+      ['ndoChangeMtu throws', { ops: "ndoChangeMtu(_, mtu) { if (mtu === 1400) throw new Error('boom') }" }, 'EIO'],
+      ['the device has a minimum', { setup: 'dev.minMtu = 1401' }, 'EINVAL'],
+      ['the device has a maximum', { setup: 'dev.maxMtu = 1399; dev.mtu = 1300' }, 'EINVAL'],
+    ]),
   )('an MTU change is undone and logged when %s', async (_, text, errno) => {
     const vnet = await spawnVnet([files.driver(text), '--netns', near.name, '--json', '-v'])
     const { mtu } = shownLink(near, 'mine0')
@@ -311,25 +298,20 @@ describe('hardware address', () => {
     const vnet = await mine(ops, '--mac', '02:00:00:00:00:01')
     near.ip('link set mine0 address 02:00:00:00:00:02')
     await vnet.line(/ndoSetMacAddress 020000000002 in place of 020000000001/)
-    near.ip('link set mine0 down')
-    near.ip('link set mine0 address 02:00:00:00:00:03')
+    near.ip('link set mine0 down', 'link set mine0 address 02:00:00:00:00:03')
     await vnet.line(/ndoSetMacAddress 020000000003 in place of 020000000002/)
     await stopConserved(vnet)
   })
 
   test.each(
-    firstOf(
-      [
-        ['up', '66', 'EADDRNOTAVAIL'],
-        ['down', '66', 'EADDRNOTAVAIL'],
-        ['up', '77', 'EIO'],
-      ],
-      1,
-    ),
+    firstOf(1, [
+      ['up', '66', 'EADDRNOTAVAIL'],
+      ['down', '66', 'EADDRNOTAVAIL'],
+      ['up', '77', 'EIO'],
+    ]),
   )('a MAC address that the driver refuses is undone and logged, %s, %s', async (state, last, errno) => {
     const vnet = await mine(ops, '--mac', '02:00:00:00:00:01')
-    near.ip(`link set mine0 ${state}`)
-    near.ip(`link set mine0 address 02:00:00:00:00:${last}`)
+    near.ip(`link set mine0 ${state}`, `link set mine0 address 02:00:00:00:00:${last}`)
     await vnet.line(new RegExp(`mine0: hardware address refused by the driver: ${errno}; back to the former one`))
     await untilShown(own, near, 'mine0', ({ address }) => address === '02:00:00:00:00:01')
     near.ip('link set mine0 address 02:00:00:00:00:02')

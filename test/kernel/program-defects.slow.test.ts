@@ -43,7 +43,7 @@ test('an exception of ndoOpen at the start ends the program and leaves nothing',
   )
 })
 
-test.each(firstOf(['ndoStop', 'ndoUninit'], 1))(
+test.each(firstOf(1, ['ndoStop', 'ndoUninit']))(
   'an exception of %s is logged, and the program ends normally',
   async op => {
     const vnet = await running(driverFile({ ops: `${op}() { throw new Error('boom') }` }), '-q')

@@ -19,7 +19,7 @@ const links = () => JSON.parse(netns.ip('-j link')).map((link: { ifname: string 
 const preload = (code: string) => [`--import=data:text/javascript,${encodeURIComponent(code)}`]
 const THROW_ON_SIGUSR2 = preload("process.on('SIGUSR2', () => { throw new Error('boom') })")
 
-test.each(firstOf(['SIGINT', 'SIGTERM', 'SIGHUP'] as const, 1))(
+test.each(firstOf(1, ['SIGINT', 'SIGTERM', 'SIGHUP'] as const))(
   '%s removes the interfaces, prints the table and exits with 0',
   async signal => {
     const vnet = await spawnVnet(['snull', '--netns', netns.name])

@@ -34,7 +34,7 @@ async function slowly<T>(traffic: Promise<T>): Promise<T> {
 }
 
 // Without offloads in a long run only.
-describe.each(firstOf(BOTH_WAYS, 1))('%s', (_, offload) => {
+describe.each(firstOf(1, BOTH_WAYS))('%s', (_, offload) => {
   test('loop: flows use all four queues and are never reordered', async () => {
     const vnet = await startVnet(['loop', '--netns', netns.name, '--json', ...offload])
     await slowly(expectFlowsInOrder(netns, FLOWS, COUNT))
@@ -52,13 +52,10 @@ describe.each(firstOf(BOTH_WAYS, 1))('%s', (_, offload) => {
   })
 
   test.each(
-    firstOf(
-      [
-        ['by poll', ['--use-napi']],
-        ['by interrupt', []],
-      ] as const,
-      1,
-    ),
+    firstOf(1, [
+      ['by poll', ['--use-napi']],
+      ['by interrupt', []],
+    ] as const),
   )('snull with completion %s: flows use all four queues and are never reordered', async (_, completion) => {
     const vnet = await startVnet(['snull', '--netns', netns.name, '--json', '--txqs', '4', ...completion, ...offload])
     await slowly(expectFlowsInOrder(netns, FLOWS, COUNT))
@@ -70,14 +67,11 @@ describe.each(firstOf(BOTH_WAYS, 1))('%s', (_, offload) => {
   })
 
   test.each(
-    firstOf(
-      [
-        ['loop', ['loop'], 'vnet0'],
-        ['snull', ['snull', '--txqs', '4', '--rxqs', '2'], 'sn0'],
-        ['snull with a poll', ['snull', '--txqs', '4', '--rxqs', '4', '--use-napi'], 'sn0'],
-      ] as const,
-      2,
-    ),
+    firstOf(2, [
+      ['loop', ['loop'], 'vnet0'],
+      ['snull', ['snull', '--txqs', '4', '--rxqs', '2'], 'sn0'],
+      ['snull with a poll', ['snull', '--txqs', '4', '--rxqs', '4', '--use-napi'], 'sn0'],
+    ] as const),
   )('%s: iperf3 -P 8 in both directions uses all queues, and nothing is reordered', async (_, args, name) => {
     // Nothing may be lost either, because that looks alike: without offloads a window is thousands
     // of frames.
@@ -100,17 +94,14 @@ describe.each(firstOf(BOTH_WAYS, 1))('%s', (_, offload) => {
 
 describe('loop has any number of queues', () => {
   test.each(
-    firstOf(
-      [
-        [[], 4, 2],
-        [['--txqs', '1'], 1, 1],
-        [['--txqs', '256', '--rxqs', '256'], 256, 256],
-        [['--txqs', '1', '--rxqs', '1'], 1, 1],
-        [['--txqs', '3'], 3, 2],
-        [['--txqs', '3', '--rxqs', '2'], 3, 2],
-      ] as const,
-      3,
-    ),
+    firstOf(3, [
+      [[], 4, 2],
+      [['--txqs', '1'], 1, 1],
+      [['--txqs', '256', '--rxqs', '256'], 256, 256],
+      [['--txqs', '1', '--rxqs', '1'], 1, 1],
+      [['--txqs', '3'], 3, 2],
+      [['--txqs', '3', '--rxqs', '2'], 3, 2],
+    ] as const),
   )('loop %j has %i transmit and %i receive queues, each with its counters', async (args, txqs, rxqs) => {
     const vnet = await startVnet(['loop', '--netns', netns.name, '--json', ...args])
     expect(vnet.interfaces()).toMatchObject([{ txqs, rxqs }])

@@ -138,15 +138,12 @@ describe('/run and /sys', () => {
 
 describe('the command', () => {
   test.each(
-    firstOf(
-      [
-        [['sh', '-c', 'exit 7'], 7, ''],
-        [['/nonexistent'], 127, 'vnet: /nonexistent: not found\n'],
-        [['/etc/passwd'], 126, 'vnet: /etc/passwd: Permission denied\n'],
-        [['sh', '-c', 'kill -KILL $$'], 'SIGKILL', ''],
-      ],
-      2,
-    ),
+    firstOf(2, [
+      [['sh', '-c', 'exit 7'], 7, ''],
+      [['/nonexistent'], 127, 'vnet: /nonexistent: not found\n'],
+      [['/etc/passwd'], 126, 'vnet: /etc/passwd: Permission denied\n'],
+      [['sh', '-c', 'kill -KILL $$'], 'SIGKILL', ''],
+    ]),
   )('the command %j ends with %s', (command, status, stderr) => {
     expect(rootless(command)).toEqual({ status, stdout: '', stderr })
   })

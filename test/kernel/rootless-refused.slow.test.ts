@@ -139,7 +139,7 @@ describe('in a container', () => {
 })
 
 describe('where it is refused', () => {
-  test.each(firstOf(REFUSALS, 3))(
+  test.each(firstOf(3, REFUSALS))(
     'refused by %s, vnet rootless prints the cause and the remedy in one line and exits 1',
     (_, machine, line) => {
       expect(rootless(['echo', 'started'], machine)).toEqual({ status: 1, stdout: '', stderr: `vnet: ${line}\n` })

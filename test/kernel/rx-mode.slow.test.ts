@@ -10,6 +10,7 @@ import type { Child, Netns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { firstOf } from '../support/scale.ts'
 import { tcpExchange } from '../support/sockets.ts'
+import { pingOnce } from '../support/traffic.ts'
 import { BOTH_WAYS, jsonLines, type Running, spawnVnet, startVnet, stopConserved } from '../support/vnet-process.ts'
 
 const { own, near, far, files } = freshQuietNamespaces('near', 'far')
@@ -50,7 +51,7 @@ describe('ndoSetRxMode', () => {
     })
   const start = () => spawnVnet([file(), '--netns', near.name, '--json', '--address', '198.18.0.1/24'])
 
-  test.each(firstOf(['allmulti', 'promisc'], 1))(
+  test.each(firstOf(1, ['allmulti', 'promisc']))(
     'ndoSetRxMode is called once for %s on and once for off',
     async mode => {
       const vnet = await start()
@@ -69,8 +70,7 @@ describe('ndoSetRxMode', () => {
 
   test('ndoSetRxMode is called for groups that `ip maddr` adds and deletes', async () => {
     const vnet = await start()
-    near.ip('maddr add 01:00:5e:01:02:03 dev mine0')
-    near.ip('maddr add 33:33:00:01:02:03 dev mine0')
+    near.ip('maddr add 01:00:5e:01:02:03 dev mine0', 'maddr add 33:33:00:01:02:03 dev mine0')
     await vnet.line(/mine0: has 01005e010203"/)
     await vnet.line(/mine0: has 333300010203"/)
     near.ip('maddr del 01:00:5e:01:02:03 dev mine0')
@@ -105,9 +105,7 @@ describe('ndoSetRxMode', () => {
 
   test('ndoSetRxMode is called on open with changes made while the device was down', async () => {
     const vnet = await spawnVnet([file(), '--netns', near.name, '--json', '--down'])
-    near.ip('link set mine0 allmulticast on')
-    near.ip('maddr add 01:00:5e:01:02:03 dev mine0')
-    near.ip('link set mine0 up')
+    near.ip('link set mine0 allmulticast on', 'maddr add 01:00:5e:01:02:03 dev mine0', 'link set mine0 up')
     await vnet.line(/mine0: device opened"/)
     await vnet.line(/mine0: has 01005e010203"/)
     await vnet.line(/mine0: has allmulti"/)
@@ -232,8 +230,7 @@ describe('cable --rx-filter', () => {
     tcpdump.kill('SIGINT')
     await over
     await untilKept(vnet, OTHER_HOST)
-    far.ip('link add br0 type bridge')
-    far.ip('link set right master br0')
+    far.ip('link add br0 type bridge', 'link set right master br0')
     await untilPasses(vnet, OTHER_HOST)
     far.ip('link set right nomaster')
     await untilKept(vnet, OTHER_HOST)
@@ -245,10 +242,9 @@ describe('cable --rx-filter', () => {
     const third = own.addQuiet()
     far.ip(`link add mv0 link right address 02:07:07:07:07:07 type macvlan mode private`)
     far.ip(`link set mv0 netns ${third.name}`)
-    third.ip('addr add 192.0.2.3/24 dev mv0')
-    third.ip('link set mv0 up')
+    third.ip('addr add 192.0.2.3/24 dev mv0', 'link set mv0 up')
     await untilPasses(vnet, [2, 7, 7, 7, 7, 7])
-    await ping(near, '192.0.2.3')
+    await pingOnce(near, '192.0.2.3')
     third.ip('link set mv0 down')
     await untilKept(vnet, OTHER_HOST)
     await stopConserved(vnet)
@@ -268,23 +264,19 @@ describe('cable --rx-filter', () => {
     expect(right!.drops.rx).toEqual({ OTHERHOST: 1 })
   })
 
-  async function ping(netns: Netns, address: string): Promise<void> {
-    expect((await netns.run(`ping -c 1 -W 30 ${address}`)).stdout).toContain(' 1 received')
-  }
-
-  test.each(firstOf(BOTH_WAYS, 1))('ARP, pings, IPv6 and TCP pass a receive filter, %s', async (_, offload) => {
+  test.each(firstOf(1, BOTH_WAYS))('ARP, pings, IPv6 and TCP pass a receive filter, %s', async (_, offload) => {
     for (const netns of [near, far]) {
       for (const which of ['all', 'default']) netns.exec(`sysctl -qw net.ipv6.conf.${which}.disable_ipv6=0`)
     }
     const addresses = ['left=2001:db8::1/64', 'right=2001:db8::2/64'].flatMap(address => ['--address', address])
     const vnet = await start('--rx-filter', ...addresses, ...offload)
     const lines = await captureLines(far, 'right', 'arp')
-    await ping(near, '192.0.2.2')
+    await pingOnce(near, '192.0.2.2')
     expect((await lines.count(2)).join('\n')).toContain('Request who-has 192.0.2.2 tell 192.0.2.1')
     await lines.stop()
-    await ping(near, '2001:db8::2')
-    await ping(far, '2001:db8::1')
-    await ping(far, '192.0.2.1')
+    await pingOnce(near, '2001:db8::2')
+    await pingOnce(far, '2001:db8::1')
+    await pingOnce(far, '192.0.2.1')
     const { sent, received } = await tcpExchange(
       { netns: near, address: '192.0.2.1', reachedAt: '192.0.2.1' },
       { netns: far, address: '192.0.2.2', reachedAt: '192.0.2.2' },

@@ -152,27 +152,21 @@ describe('a frame that goes back on another queue than it came from', () => {
   })
 
   test.each(
-    firstOf(
-      [
-        ['the next queue, before netifRx', { before: 'skb.queueMapping = (skb.queueMapping + 1) % 4' }],
-        ['the next queue, by ndoSelectQueue', { ops: 'ndoSelectQueue: (dev, skb) => skb.queueMapping + 1' }],
-        ['any queue', { ops: 'ndoSelectQueue: dev => Math.floor(Math.random() * 4)' }],
-      ],
-      1,
-    ),
+    firstOf(1, [
+      ['the next queue, before netifRx', { before: 'skb.queueMapping = (skb.queueMapping + 1) % 4' }],
+      ['the next queue, by ndoSelectQueue', { ops: 'ndoSelectQueue: (dev, skb) => skb.queueMapping + 1' }],
+      ['any queue', { ops: 'ndoSelectQueue: dev => Math.floor(Math.random() * 4)' }],
+    ]),
   )('sending frames back on %s reorders flows', async (_, wrong) => {
     const { late } = await spread(await start(wrong))
     expect(late).toBeGreaterThan(0)
   })
 
   test.each(
-    firstOf(
-      [
-        ['before netifRx', { before: 'skb.queueMapping = 0' }],
-        ['by ndoSelectQueue', { ops: 'ndoSelectQueue: () => 0' }],
-      ],
-      1,
-    ),
+    firstOf(1, [
+      ['before netifRx', { before: 'skb.queueMapping = 0' }],
+      ['by ndoSelectQueue', { ops: 'ndoSelectQueue: () => 0' }],
+    ]),
   )('frames that return on one queue, %s, collapse flows onto it', async (_, wrong) => {
     const vnet = await start(wrong)
     await udpFlows(netns, FLOWS, COUNT)

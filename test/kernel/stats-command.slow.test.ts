@@ -43,7 +43,7 @@ function interfacesOf({ stdout }: Outcome | Ended): DeviceStats[] {
 }
 
 describe('a vnet whose interfaces are in other namespaces', () => {
-  test.each(firstOf(BOTH_WAYS, 1))(
+  test.each(firstOf(1, BOTH_WAYS))(
     '%s it reports by name, up and down, what it reports at its end',
     async (_, offload) => {
       const vnet = await startVnet(['snull', `${near.name}/sn0`, `${far.name}/sn1`, '--json', ...offload])

@@ -36,7 +36,7 @@ describe.each([
     }
   })
 
-  test.each(firstOf(BOTH_WAYS, 1))(
+  test.each(firstOf(1, BOTH_WAYS))(
     '%s TCP and UDP lose nothing in many lockups and stay in order',
     async (_, offload) => {
       const vnet = await start('--txqs', '4', '--lockup', '40', '--timeout', '5', ...completion, ...offload)

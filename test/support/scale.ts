@@ -24,5 +24,5 @@ export function either<T>(long: T, short: T): T {
 export const SEED = Number(process.env.FUZZ_SEED ?? 1)
 
 /** Returns the first `count` of `cases`, and in a long run the others, which `npm test` leaves. */
-export const firstOf = <T>(cases: readonly T[], count: number): readonly T[] =>
+export const firstOf = <T>(count: number, cases: readonly T[]): readonly T[] =>
   isLong ? cases.slice(count) : cases.slice(0, count)

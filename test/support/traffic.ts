@@ -42,6 +42,13 @@ export async function pingWithoutLoss(
   return { shortest: Number(shortest), longest: Number(longest) }
 }
 
+/** Sends one ping to `address`, which options may follow, and waits for its reply. */
+export async function pingOnce(netns: Netns, address: string): Promise<void> {
+  const { status, stdout, stderr } = await netns.run(`ping -c 1 -W 30 ${address}`)
+  expect(stdout + stderr).not.toMatch(/wrong data|truncated/)
+  expect([status, stdout + stderr]).toEqual([0, expect.stringContaining(' 1 received')])
+}
+
 /** Runs ping(8) and returns the number of replies. */
 export async function pingSome(netns: Netns, options: string): Promise<number> {
   const { stdout } = await netns.run(`ping -q ${options}`)

@@ -38,7 +38,7 @@ async function join(spec: string): Promise<Cable> {
 describe.each(['delay 1ms', 'loss 0%'])('through `%s`', spec => {
   test('TCP and datagrams transfer the right bytes in every combination of offloads of both ends', async () => {
     const attached = await join(spec)
-    for (const [inner, outer] of firstOf([...pairwise(), ...txAndTso()], 3)) {
+    for (const [inner, outer] of firstOf(3, [...pairwise(), ...txAndTso()])) {
       await Promise.all([setOffloads(near, 'inner', inner), setOffloads(far, 'outer', outer)])
       using outside = new PacketSocket(far, 'outer', { vnetHdr: true })
       const { sent, received } = await tcpExchange(client, server, MIB / 8)

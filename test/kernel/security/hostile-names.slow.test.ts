@@ -22,20 +22,17 @@ beforeEach(async () => {
 afterEach(() => vnet.stop())
 
 test.each(
-  firstOf(
-    [
-      ['list'],
-      ['list --names'],
-      ['list --json'],
-      [`show ${SHOWN}`],
-      [`show --json ${SHOWN}`],
-      [`stats --all ${SHOWN}`],
-      [`stats --json ${SHOWN}`],
-      [`param ${SHOWN}`],
-      ['show nothing'],
-    ],
-    4,
-  ),
+  firstOf(4, [
+    ['list'],
+    ['list --names'],
+    ['list --json'],
+    [`show ${SHOWN}`],
+    [`show --json ${SHOWN}`],
+    [`stats --all ${SHOWN}`],
+    [`stats --json ${SHOWN}`],
+    [`param ${SHOWN}`],
+    ['show nothing'],
+  ]),
 )('vnet %s shows it escaped, and finds it as it is shown', async words => {
   const command = withoutLabs([process.execPath, PROGRAM, ...words.split(' ')])
   const { status, stdout, stderr } = await outcome(home.spawn(command))

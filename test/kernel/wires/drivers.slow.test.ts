@@ -63,7 +63,7 @@ describe('snull', () => {
     expect([sn0!.drops.tx.WIRE_LOSS ?? 0, sn1!.drops.tx.WIRE_LOSS]).toEqual([0, 5])
   })
 
-  test.each(firstOf(BOTH_WAYS, 1))(
+  test.each(firstOf(1, BOTH_WAYS))(
     'TCP passes snull unchanged through loss, duplicates and corruption, %s',
     async (_, offload) => {
       const vnet = await start('--wire', 'loss 0.5% duplicate 1% corrupt 0.5%', ...offload)
