@@ -2,7 +2,6 @@
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { FLAG_INBOUND, FLAG_TCP_SEGMENTATION_OFFLOADED, TC_ACT_SHOT } from '../../src/capture/packet.ts'
-import { writePcapHeader, writePcapPacket } from '../../src/capture/pcap-writer.ts'
 import {
   writeInterface,
   writePacket,
@@ -11,6 +10,7 @@ import {
   writeTlsKeyLog,
 } from '../../src/capture/pcapng-writer.ts'
 import { readAll } from '../support/capture-bytes.ts'
+import { pcapOf } from '../support/capture-records.ts'
 
 /** What tcpdump writes to stdout with a file on stdin. */
 const tcpdump = (file: Uint8Array, ...args: string[]): Buffer =>
@@ -51,13 +51,6 @@ function pcapng(): Uint8Array {
   return to.subarray(0, at)
 }
 
-function pcap(): Uint8Array {
-  const to = new Uint8Array(100_000)
-  let at = writePcapHeader(to, 0)
-  for (const packet of packets) at = writePcapPacket(to, at, packet)
-  return to.subarray(0, at)
-}
-
 /** The packets as they come out of a classic pcap file with timestamps of that resolution. */
 const expected = (resolution: number) =>
   packets.map(({ seconds, nanoseconds, capturedLength, originalLength }) => ({
@@ -73,7 +66,7 @@ const expected = (resolution: number) =>
 
 test.each([
   ['pcapng', pcapng()],
-  ['pcap', pcap()],
+  ['pcap', pcapOf(packets)],
 ])('tcpdump prints the packets of a %s file with their nanoseconds', (_, file) => {
   const lines = tcpdump(file, '-n', '-tt', '--nano').toString().trimEnd().split('\n')
   expect(lines).toHaveLength(50)

@@ -83,9 +83,7 @@ describe('cable', () => {
 
   test('a bridge above one end of a cable notices that the other goes down, and forwards when it is back', async () => {
     const vnet = await startVnet(['cable', `${near.name}/left`, `${far.name}/right`, '--json'])
-    near.ip('link add br0 type bridge')
-    near.ip('link set br0 up')
-    near.ip('link set left master br0')
+    near.ip('link add br0 type bridge', 'link set br0 up', 'link set left master br0')
     await until(near, 'left', link => hasCarrier(link) && state(link) === 'forwarding')
     for (let i = 0; i < 2; i++) {
       far.ip('link set right down')
@@ -105,8 +103,7 @@ describe('cable', () => {
       await startVnet(['cable', `${near.name}/a0`, `${far.name}/left`, '--json']),
       await startVnet(['cable', `${near.name}/b0`, `${far.name}/right`, '--json']),
     ]
-    near.ip('link add br0 type bridge')
-    near.ip('link set br0 up')
+    near.ip('link add br0 type bridge', 'link set br0 up')
     for (const port of ['a0', 'b0']) {
       near.ip(`link set ${port} master br0`)
       await until(near, port, link => state(link) === 'forwarding')
@@ -144,10 +141,8 @@ describe('vnet cut', () => {
     await until(far, 'right', hasNoCarrier)
     expect((await vnetIn(near, 'list')).stdout).toMatch(/left +cable +cut /)
     expect((await vnetIn(far, 'list')).stdout).toMatch(/right +cable +cut /)
-    near.ip('link set left down')
-    near.ip('link set left up')
-    far.ip('link set right down')
-    far.ip('link set right up')
+    near.ip('link set left down', 'link set left up')
+    far.ip('link set right down', 'link set right up')
     await change(far, 'plug', 'right')
     await until(near, 'left', hasCarrier)
     await until(far, 'right', hasCarrier)
@@ -205,9 +200,7 @@ test('a driver’s carrier remains off when the link goes down and up', async ()
   const vnet = await spawnVnet([switched(), '--netns', near.name, '--json', '-v'])
   process.kill(vnet.pid, 'SIGUSR1')
   await until(near, 'mine0', hasNoCarrier)
-  near.ip('link set mine0 down')
-  near.ip('link set mine0 up')
-  near.ip('link set mine0 mtu 1400')
+  near.ip('link set mine0 down', 'link set mine0 up', 'link set mine0 mtu 1400')
   await vnet.line(/mine0: mtu 1400"/)
   expect(shownLink(near, 'mine0').flags).toContain('NO-CARRIER')
   process.kill(vnet.pid, 'SIGUSR2')

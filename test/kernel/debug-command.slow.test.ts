@@ -18,8 +18,7 @@ const flags = () => [...shownLink(netns, 'sn0').flags].sort()
 test('the command turns IFF_DEBUG on and off, and leaves the other flags alone', async () => {
   const [, script = ''] = /^sudo python3 -c '(.*?)'$/ms.exec(page) ?? []
   expect(script).toContain('sn0')
-  netns.ip('tuntap add dev sn0 mode tap')
-  netns.ip('link set sn0 up multicast off')
+  netns.ip('tuntap add dev sn0 mode tap', 'link set sn0 up multicast off')
   const before = flags()
   await run(script)
   expect(flags()).toEqual([...before, 'DEBUG'].sort())

@@ -280,9 +280,7 @@ describe('--default-route', () => {
   })
 
   test('--default-route is preferred to a route without a metric, which is in use again at the end', async () => {
-    near.ip('link add other type veth peer name other1')
-    near.ip('addr add 192.0.2.2/24 dev other')
-    near.ip('link set other up')
+    near.ip('link add other type veth peer name other1', 'addr add 192.0.2.2/24 dev other', 'link set other up')
     near.ip('route add default via 192.0.2.1 dev other')
     const vnet = await startLan(near, 'eth9', '--negotiation', '0', '--default-route', '--address', '198.18.0.50/24')
     await until(hasCarrier)

@@ -6,19 +6,7 @@ import { NSID_HOME } from '../../src/linux/link-events.ts'
 import { LinkMonitor } from '../../src/linux/link-monitor.ts'
 import type { Native } from '../../src/linux/native.ts'
 import { getLink, type Link, nsidOf, RouteSocket, setLink } from '../../src/linux/rtnetlink.ts'
-import {
-  AF_NETLINK,
-  int32,
-  NETLINK_ADD_MEMBERSHIP,
-  NETLINK_LISTEN_ALL_NSID,
-  NETLINK_ROUTE,
-  SO_RCVBUF,
-  SO_RCVBUFFORCE,
-  SOCK_RAW,
-  SOL_NETLINK,
-  SOL_SOCKET,
-  sockaddrNl,
-} from '../../src/linux/uapi.ts'
+import * as uapi from '../../src/linux/uapi.ts'
 import { IFF_LOWER_UP, IFF_NOARP, IFF_PROMISC, IFF_UP } from '../../src/netdev/if.ts'
 import { MessageBuilder } from '../../src/netlink/index.ts'
 import { freshNamespaces } from '../support/fresh-namespaces.ts'
@@ -128,9 +116,7 @@ describe('events at home', () => {
 
   test('down is reported after up', async () => {
     tapBefore('tap0')
-    home.ip('link set tap0 up')
-    home.ip('link set tap0 down')
-    home.ip('link set tap0 mtu 999')
+    home.ip('link set tap0 up', 'link set tap0 down', 'link set tap0 mtu 999')
     await recorder.until(told => 'link' in told && told.link.mtu === 999)
     const ups = recorder.links.map(({ link }) => (link.flags & IFF_UP) !== 0)
     expect(ups.indexOf(true)).toBeLessThan(ups.lastIndexOf(false))
@@ -149,11 +135,9 @@ describe('events at home', () => {
 
   test('leaving a bridge is not reported as a deletion', async () => {
     own.tap(home, 'tap0')
-    home.ip('link add br0 type bridge')
-    home.ip('link set tap0 master br0')
+    home.ip('link add br0 type bridge', 'link set tap0 master br0')
     listen()
-    home.ip('link set tap0 nomaster')
-    home.ip('link set tap0 mtu 999')
+    home.ip('link set tap0 nomaster', 'link set tap0 mtu 999')
     await recorder.until(told => 'link' in told && told.link.mtu === 999)
     expect(recorder.links.filter(({ event }) => event === 'del')).toEqual([])
   })
@@ -191,10 +175,10 @@ describe('events at home', () => {
 
   test('messages from other senders than the kernel are ignored', async () => {
     const ifindex = tapBefore('tap0')
-    const stranger = own.own(own.native.socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, home.fd))
-    expect(own.native.bind(stranger, sockaddrNl())).toBe(0)
+    const stranger = own.own(own.native.socket(uapi.AF_NETLINK, uapi.SOCK_RAW, uapi.NETLINK_ROUTE, home.fd))
+    expect(own.native.bind(stranger, uapi.sockaddrNl())).toBe(0)
     const forged = new MessageBuilder().message(16, 0, 0).payload(new Uint8Array(16)).string(3, 'forged').u32(4, 1)
-    expect(own.native.sendto(stranger, forged.bytes, 0, sockaddrNl(0, 1))).toBe(forged.bytes.length)
+    expect(own.native.sendto(stranger, forged.bytes, 0, uapi.sockaddrNl(0, 1))).toBe(forged.bytes.length)
     setLink(sock, ifindex, { mtu: 999 })
     await recorder.until(told => 'link' in told && told.link.mtu === 999)
     expect(recorder.links.map(({ link }) => link.name)).toEqual(['tap0'])
@@ -272,8 +256,8 @@ describe('overrun', () => {
 
   beforeEach(() => {
     small.setsockopt = (fd, level, name, value) => {
-      const force = level === SOL_SOCKET && name === SO_RCVBUFFORCE
-      return own.native.setsockopt(fd, level, force ? SO_RCVBUF : name, force ? int32(4096) : value)
+      const force = level === uapi.SOL_SOCKET && name === uapi.SO_RCVBUFFORCE
+      return own.native.setsockopt(fd, level, force ? uapi.SO_RCVBUF : name, force ? uapi.int32(4096) : value)
     }
   })
 
@@ -311,7 +295,7 @@ describe('its socket', () => {
     monitor?.close()
     const refuse: Partial<Native> = {
       setsockopt: (fd, level, name, value) =>
-        level === SOL_NETLINK && name === NETLINK_ADD_MEMBERSHIP
+        level === uapi.SOL_NETLINK && name === uapi.NETLINK_ADD_MEMBERSHIP
           ? -EINVAL
           : own.native.setsockopt(fd, level, name, value),
     }
@@ -325,8 +309,8 @@ describe('its socket', () => {
     listen({
       setsockopt: (fd, level, name, value) => {
         if (
-          (level === SOL_SOCKET && name === SO_RCVBUFFORCE) ||
-          (level === SOL_NETLINK && name === NETLINK_LISTEN_ALL_NSID)
+          (level === uapi.SOL_SOCKET && name === uapi.SO_RCVBUFFORCE) ||
+          (level === uapi.SOL_NETLINK && name === uapi.NETLINK_LISTEN_ALL_NSID)
         ) {
           refused.push(name)
           return -1
@@ -334,7 +318,7 @@ describe('its socket', () => {
         return own.native.setsockopt(fd, level, name, value)
       },
     })
-    expect(refused).toEqual([SO_RCVBUFFORCE, NETLINK_LISTEN_ALL_NSID])
+    expect(refused).toEqual([uapi.SO_RCVBUFFORCE, uapi.NETLINK_LISTEN_ALL_NSID])
     expect(monitor?.allNamespaces).toBe(false)
     far.ip('tuntap add mode tap name tap0')
     home.ip('tuntap add mode tap name last')

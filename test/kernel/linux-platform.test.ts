@@ -51,8 +51,7 @@ test('an event that is older than the modes of an interface does not end them', 
   const slots = new SkBuffPool({ large: 4, small: 4 }).openAccount(() => {})
   const port = await platform.open({ name: 'tap0', queues: 1, features: 0, slots, multicastList: true })
   const before = getLink(sock, { name: 'tap0' }) as Link
-  netns.ip('link add link tap0 address 02:07:07:07:07:07 type macvlan mode private')
-  netns.ip('link set macvlan0 up')
+  netns.ip('link add link tap0 address 02:07:07:07:07:07 type macvlan mode private', 'link set macvlan0 up')
   netns.ip('link set tap0 up')
   port.reportLists()
   expect(port.link.flags & IFF_PROMISC).toBe(IFF_PROMISC)

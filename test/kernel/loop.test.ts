@@ -4,16 +4,10 @@
  */
 import { describe, expect, test } from 'vitest'
 import { freshNamespaces } from '../support/fresh-namespaces.ts'
+import { pingOnce } from '../support/traffic.ts'
 import { BOTH_WAYS, startVnet, stopConserved } from '../support/vnet-process.ts'
 
 const { netns } = freshNamespaces('netns')
-
-/** Runs ping(8), which must get a reply, and returns its output. */
-async function ping(options: string): Promise<void> {
-  const { status, stdout, stderr } = await netns.run(`ping -c 1 -W 30 ${options}`)
-  expect(stdout + stderr).not.toMatch(/wrong data|truncated/)
-  expect([status, stdout + stderr]).toEqual([0, expect.stringContaining(' 1 received')])
-}
 
 test('loop makes the first free vnet%d: its queues, NOARP, a local MAC, up, with both addresses', async () => {
   netns.ip('link add vnet0 type bridge')
@@ -56,7 +50,7 @@ describe.each(BOTH_WAYS)('%s', (_, offload) => {
   test('pings of any size get replies in both networks', async () => {
     const vnet = await startVnet(['--netns', netns.name, '--json', ...offload])
     for (const size of [0, 1, 17, 1472, 1473, 8000, 65507]) {
-      for (const remote of ['198.18.0.2', '198.18.1.1']) await ping(`-s ${size} ${remote}`)
+      for (const remote of ['198.18.0.2', '198.18.1.1']) await pingOnce(netns, `-s ${size} ${remote}`)
     }
     const statistics = await stopConserved(vnet)
     const { total } = statistics.vnet0!
@@ -68,7 +62,7 @@ describe.each(BOTH_WAYS)('%s', (_, offload) => {
   test('IPv6 pings of any size get replies in both networks', async () => {
     const vnet = await startVnet(['--netns', netns.name, '--json', '--ipv6', ...offload])
     for (const size of [0, 1, 17, 1452, 1453, 8000, 65000]) {
-      for (const remote of ['2001:db8::2', '2001:db8:0:1::1']) await ping(`-s ${size} ${remote}`)
+      for (const remote of ['2001:db8::2', '2001:db8:0:1::1']) await pingOnce(netns, `-s ${size} ${remote}`)
     }
     await stopConserved(vnet)
   })
@@ -78,7 +72,7 @@ test.each([0, 1, 2])('pings get replies with rp_filter %i', async filter => {
   for (const name of ['all', 'default']) netns.exec(`sysctl -qw net.ipv4.conf.${name}.rp_filter=${filter}`)
   const vnet = await startVnet(['--netns', netns.name, '--json'])
   expect(netns.exec('cat /proc/sys/net/ipv4/conf/vnet0/rp_filter').trim()).toBe(`${filter}`)
-  await ping('198.18.0.2')
-  await ping('198.18.1.1')
+  await pingOnce(netns, '198.18.0.2')
+  await pingOnce(netns, '198.18.1.1')
   await stopConserved(vnet)
 })

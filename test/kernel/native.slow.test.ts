@@ -6,32 +6,7 @@ import { EAFNOSUPPORT, EAGAIN, EBADF, EBADFD, EINVAL, EIO, ENOBUFS, VnetError } 
 import { check } from '../../src/linux/errno.ts'
 import { AF_PACKET } from '../../src/linux/packet-socket.ts'
 import { IFF_NO_PI } from '../../src/linux/tap.ts'
-import {
-  AF_INET,
-  AF_NETLINK,
-  AF_UNIX,
-  IFF_TAP,
-  ifreq,
-  ifreqName,
-  int32,
-  NETLINK_ADD_MEMBERSHIP,
-  NETLINK_GENERIC,
-  NETLINK_LISTEN_ALL_NSID,
-  NETLINK_ROUTE,
-  O_NONBLOCK,
-  O_RDONLY,
-  O_RDWR,
-  SO_RCVBUF,
-  SOCK_DGRAM,
-  SOCK_NONBLOCK,
-  SOCK_RAW,
-  SOL_NETLINK,
-  SOL_SOCKET,
-  sockaddrNl,
-  TUNGETDEVNETNS,
-  TUNGETIFF,
-  TUNSETIFF,
-} from '../../src/linux/uapi.ts'
+import * as uapi from '../../src/linux/uapi.ts'
 import { frames, native } from '../programs/native/support.ts'
 
 const SIOCGIFINDEX = 0x8933
@@ -49,7 +24,7 @@ const closers: (() => unknown)[] = []
 beforeEach(() => {
   netns = `vnet-native-${randomBytes(6).toString('hex')}`
   ip('netns', 'add', netns)
-  nsfd = check(native.open(`/run/netns/${netns}`, O_RDONLY, -1), 'open')
+  nsfd = check(native.open(`/run/netns/${netns}`, uapi.O_RDONLY, -1), 'open')
 })
 afterEach(() => {
   for (const close of closers.splice(0).reverse()) close()
@@ -59,11 +34,11 @@ afterEach(() => {
 
 /** An interface in the test's namespace, up, without addresses. */
 function tap() {
-  const fd = check(native.open('/dev/net/tun', O_RDWR | O_NONBLOCK, nsfd), 'open /dev/net/tun')
+  const fd = check(native.open('/dev/net/tun', uapi.O_RDWR | uapi.O_NONBLOCK, nsfd), 'open /dev/net/tun')
   closers.push(() => native.close(fd))
-  const request = ifreq('vnet%d', IFF_TAP | IFF_NO_PI)
-  check(native.ioctl(fd, TUNSETIFF, request), 'TUNSETIFF')
-  const name = ifreqName(request)
+  const request = uapi.ifreq('vnet%d', uapi.IFF_TAP | IFF_NO_PI)
+  check(native.ioctl(fd, uapi.TUNSETIFF, request), 'TUNSETIFF')
+  const name = uapi.ifreqName(request)
   const set = (...args: string[]) => ip('-n', netns, 'link', 'set', name, ...args)
   // Otherwise the kernel's own neighbour discovery would be among the frames.
   set('addrgenmode', 'none')
@@ -73,9 +48,9 @@ function tap() {
 
 /** A socket that receives and sends whole frames on the kernel's side of the interface. */
 function packetSocket(name: string) {
-  const fd = check(native.socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, 0, nsfd), 'socket')
+  const fd = check(native.socket(AF_PACKET, uapi.SOCK_RAW | uapi.SOCK_NONBLOCK, 0, nsfd), 'socket')
   closers.push(() => native.close(fd))
-  const request = ifreq(name)
+  const request = uapi.ifreq(name)
   check(native.ioctl(fd, SIOCGIFINDEX, request), 'SIOCGIFINDEX')
   // struct sockaddr_ll: family, protocol in network order, interface index.
   const address = new Uint8Array(20)
@@ -106,28 +81,28 @@ describe('a namespace descriptor', () => {
     const home = readlinkSync('/proc/thread-self/ns/net')
     const { fd, name } = tap()
     expect(ip('-n', netns, '-o', 'link', 'show', name).toString()).toContain(name)
-    const there = check(native.ioctl(fd, TUNGETDEVNETNS, 0), 'TUNGETDEVNETNS')
+    const there = check(native.ioctl(fd, uapi.TUNGETDEVNETNS, 0), 'TUNGETDEVNETNS')
     closers.push(() => native.close(there))
     expect(fstatSync(there).ino).toBe(fstatSync(nsfd).ino)
     expect(readlinkSync('/proc/thread-self/ns/net')).toBe(home)
 
-    const socket = check(native.socket(AF_INET, SOCK_DGRAM, 0, nsfd), 'socket')
-    const index = native.ioctl(socket, SIOCGIFINDEX, ifreq(name))
+    const socket = check(native.socket(uapi.AF_INET, uapi.SOCK_DGRAM, 0, nsfd), 'socket')
+    const index = native.ioctl(socket, SIOCGIFINDEX, uapi.ifreq(name))
     native.close(socket)
     expect(index).toBe(0)
   })
 
   test('the thread remains in its own namespace when the call fails', () => {
     const home = readlinkSync('/proc/thread-self/ns/net')
-    expect(native.open('/nonexistent', O_RDONLY, nsfd)).toBeLessThan(0)
-    expect(native.socket(250, SOCK_DGRAM, 0, nsfd)).toBeLessThan(0)
+    expect(native.open('/nonexistent', uapi.O_RDONLY, nsfd)).toBeLessThan(0)
+    expect(native.socket(250, uapi.SOCK_DGRAM, 0, nsfd)).toBeLessThan(0)
     expect(readlinkSync('/proc/thread-self/ns/net')).toBe(home)
   })
 
   test('a closed nsfd is refused, even if its number is the next free one', () => {
-    const closed = check(native.open(`/run/netns/${netns}`, O_RDONLY, -1), 'open')
+    const closed = check(native.open(`/run/netns/${netns}`, uapi.O_RDONLY, -1), 'open')
     native.close(closed)
-    expect(native.socket(AF_UNIX, SOCK_DGRAM, 0, closed)).toBe(-EBADF)
+    expect(native.socket(uapi.AF_UNIX, uapi.SOCK_DGRAM, 0, closed)).toBe(-EBADF)
   })
 })
 
@@ -181,7 +156,7 @@ describe('batches on a TAP', () => {
     expect(native.readBatch(batch, fd, 1, 0)).toBe(-EBADFD)
     expect(native.writeBatch(batch, fd, 1)).toBe(1)
     expect(lengths[0]).toBe(-EBADFD)
-    expect(native.ioctl(fd, TUNGETIFF, new Uint8Array(40))).toBe(-EBADFD)
+    expect(native.ioctl(fd, uapi.TUNGETIFF, new Uint8Array(40))).toBe(-EBADFD)
   })
 })
 
@@ -225,10 +200,13 @@ describe('a poller', () => {
   })
 
   test('a poller reports an overflowed netlink socket, and continues once it was read', async () => {
-    const fd = check(native.socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, NETLINK_ROUTE, nsfd), 'socket')
+    const fd = check(
+      native.socket(uapi.AF_NETLINK, uapi.SOCK_RAW | uapi.SOCK_NONBLOCK, uapi.NETLINK_ROUTE, nsfd),
+      'socket',
+    )
     closers.push(() => native.close(fd))
-    check(native.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, int32(1)), 'SO_RCVBUF')
-    check(native.bind(fd, sockaddrNl(0, 1 << (RTNLGRP_LINK - 1))), 'bind')
+    check(native.setsockopt(fd, uapi.SOL_SOCKET, uapi.SO_RCVBUF, uapi.int32(1)), 'SO_RCVBUF')
+    check(native.bind(fd, uapi.sockaddrNl(0, 1 << (RTNLGRP_LINK - 1))), 'bind')
     const { poller, next, statuses } = polled(fd)
     const { set } = tap()
     for (let i = 0; i < 20; i++) set('mtu', String(1400 + i))
@@ -255,13 +233,19 @@ test('recvmsg returns the id of the namespace that an event comes from', () => {
   closers.push(() => ip('netns', 'del', listening))
   const id = 7000 + Math.floor(Math.random() * 1e6)
   ip('-n', listening, 'netns', 'set', netns, String(id))
-  const there = check(native.open(`/run/netns/${listening}`, O_RDONLY, -1), 'open')
+  const there = check(native.open(`/run/netns/${listening}`, uapi.O_RDONLY, -1), 'open')
   closers.push(() => native.close(there))
-  const fd = check(native.socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, NETLINK_ROUTE, there), 'socket')
+  const fd = check(
+    native.socket(uapi.AF_NETLINK, uapi.SOCK_RAW | uapi.SOCK_NONBLOCK, uapi.NETLINK_ROUTE, there),
+    'socket',
+  )
   closers.push(() => native.close(fd))
-  check(native.bind(fd, sockaddrNl()), 'bind')
-  check(native.setsockopt(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, int32(1)), 'NETLINK_LISTEN_ALL_NSID')
-  check(native.setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, int32(RTNLGRP_LINK)), 'NETLINK_ADD_MEMBERSHIP')
+  check(native.bind(fd, uapi.sockaddrNl()), 'bind')
+  check(native.setsockopt(fd, uapi.SOL_NETLINK, uapi.NETLINK_LISTEN_ALL_NSID, uapi.int32(1)), 'NETLINK_LISTEN_ALL_NSID')
+  check(
+    native.setsockopt(fd, uapi.SOL_NETLINK, uapi.NETLINK_ADD_MEMBERSHIP, uapi.int32(RTNLGRP_LINK)),
+    'NETLINK_ADD_MEMBERSHIP',
+  )
   tap()
   const ids = new Set<number>()
   const meta = new Int32Array(3)
@@ -273,10 +257,15 @@ test('recvmsg returns the id of the namespace that an event comes from', () => {
 test('socketAs opens a socket as another user, and the thread regains its credentials', () => {
   const status = () => readFileSync('/proc/thread-self/status', 'utf8').match(/^(Uid|Gid|Groups|Cap...):.*$/gm)
   const before = status()
-  const fd = check(native.socketAs(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC, -1, NOBODY, NOBODY, NONE, 0n), 'socketAs')
+  const fd = check(
+    native.socketAs(uapi.AF_NETLINK, uapi.SOCK_RAW, uapi.NETLINK_GENERIC, -1, NOBODY, NOBODY, NONE, 0n),
+    'socketAs',
+  )
   closers.push(() => native.close(fd))
   expect(fstatSync(fd)).toMatchObject({ uid: NOBODY, gid: NOBODY })
-  expect(native.socketAs(9999, SOCK_RAW, 0, -1, NOBODY, NOBODY, NONE, 0n)).toBe(-EAFNOSUPPORT)
+  expect(native.socketAs(9999, uapi.SOCK_RAW, 0, -1, NOBODY, NOBODY, NONE, 0n)).toBe(-EAFNOSUPPORT)
   expect(status()).toEqual(before)
-  expect(native.socketAs(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC, -1, 0xffff_ffff, 0, NONE, 0n)).toBe(-EINVAL)
+  expect(native.socketAs(uapi.AF_NETLINK, uapi.SOCK_RAW, uapi.NETLINK_GENERIC, -1, 0xffff_ffff, 0, NONE, 0n)).toBe(
+    -EINVAL,
+  )
 })

@@ -42,9 +42,7 @@ test.each(places)('the port reports all remaining addresses when one is added or
 
 test('addresses that exist when the port opens are in its link, and not reported', async () => {
   const taps = new TapPorts()
-  taps.home.ip('tuntap add mode tap name tap0')
-  taps.home.ip('addr add 198.18.0.1/24 dev tap0')
-  taps.home.ip('addr add 2001:db8::1/64 dev tap0')
+  taps.home.ip('tuntap add mode tap name tap0', 'addr add 198.18.0.1/24 dev tap0', 'addr add 2001:db8::1/64 dev tap0')
   const port = await taps.open()
   const told = new Told(port)
   expect(texts(port.link)).toEqual(['198.18.0.1', '2001:db8::1'])
@@ -129,8 +127,7 @@ test('addresses of other interfaces are not reported', async () => {
   const port = await taps.open({ netns: far.name })
   const told = new Told(port)
   // The same index in our own namespace.
-  taps.home.ip(`link add other index ${port.link.ifindex} type bridge`)
-  taps.home.ip('addr add 198.18.0.1/24 dev other')
+  taps.home.ip(`link add other index ${port.link.ifindex} type bridge`, 'addr add 198.18.0.1/24 dev other')
   far.ip('addr add 127.0.0.1/8 dev lo')
   await port.apply({ mtu: 1400 })
   expect(told.kinds).toEqual(['mtu'])
@@ -167,10 +164,8 @@ test('after an overrun the addresses are read again and reported', async () => {
   const port = await taps.open({ multicastList: true })
   const plain = await taps.open({ name: 'tap1' })
   const [told, toldPlain] = [new Told(port), new Told(plain)]
-  taps.home.ip('addr add 198.18.1.1/24 dev tap1')
-  taps.home.ip('link set tap0 mtu 1400 allmulticast on')
-  taps.home.ip('addr add 198.18.0.1/24 dev tap0')
-  taps.home.ip('maddr add 01:00:5e:01:02:03 dev tap0')
+  taps.home.ip('addr add 198.18.1.1/24 dev tap1', 'link set tap0 mtu 1400 allmulticast on')
+  taps.home.ip('addr add 198.18.0.1/24 dev tap0', 'maddr add 01:00:5e:01:02:03 dev tap0')
   events.lost = true
   await port.apply({})
   expect(told.kinds).toEqual(['mtu', 'flags', 'addresses', 'multicast'])

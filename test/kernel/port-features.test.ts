@@ -6,19 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { EINVAL, EMFILE, EOPNOTSUPP, EPERM } from '../../src/base/errno.ts'
 import { IFF_NO_CARRIER, TUN_F_USO4, TUNSETOFFLOAD } from '../../src/linux/tap.ts'
 import { AF_INET, ifreqFlags, TUNSETCARRIER, TUNSETIFF } from '../../src/linux/uapi.ts'
-import {
-  NETIF_F_ALL_TAP,
-  NETIF_F_GSO,
-  NETIF_F_GSO_UDP_L4,
-  NETIF_F_HW_CSUM,
-  NETIF_F_IP_CSUM,
-  NETIF_F_IPV6_CSUM,
-  NETIF_F_NO_CSUM,
-  NETIF_F_SG,
-  NETIF_F_TSO,
-  NETIF_F_TSO_ECN,
-  NETIF_F_TSO6,
-} from '../../src/netdev/if.ts'
+import * as flags from '../../src/netdev/if.ts'
 import type { Netns } from '../support/netns.ts'
 import { TapPorts } from '../support/tap-ports.ts'
 
@@ -39,32 +27,52 @@ describe('setFeatures', () => {
     )
   }
 
-  const BOTH = NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM
-  const SOFT = NETIF_F_SG | NETIF_F_GSO
+  const BOTH = flags.NETIF_F_IP_CSUM | flags.NETIF_F_IPV6_CSUM
+  const SOFT = flags.NETIF_F_SG | flags.NETIF_F_GSO
   const ALL = ['csum', 'tso', 'tso6', 'ecn', 'uso']
   const cases: [string, number, number, string[]][] = [
     ['nothing', 0, 0, []],
-    ['everything', NETIF_F_ALL_TAP | NETIF_F_GSO, NETIF_F_ALL_TAP | NETIF_F_GSO, ALL],
-    ['checksums of any kind', NETIF_F_HW_CSUM, NETIF_F_HW_CSUM, ['csum']],
-    ['no checksums', NETIF_F_NO_CSUM | NETIF_F_TSO, NETIF_F_NO_CSUM | NETIF_F_TSO, ['csum', 'tso']],
-    ['checksums of both protocols', BOTH | SOFT | NETIF_F_TSO6, BOTH | SOFT | NETIF_F_TSO6, ['csum', 'tso6']],
-    ['checksums of IPv4 alone', NETIF_F_IP_CSUM | SOFT | NETIF_F_TSO, SOFT, []],
-    ['checksums of IPv6 alone', NETIF_F_IPV6_CSUM | NETIF_F_GSO_UDP_L4, 0, []],
-    ['one beside any', NETIF_F_HW_CSUM | NETIF_F_IP_CSUM, NETIF_F_HW_CSUM, ['csum']],
-    ['segmentation without checksums', SOFT | NETIF_F_TSO | NETIF_F_TSO_ECN | NETIF_F_GSO_UDP_L4, SOFT, []],
-    ['ECN without TSO', NETIF_F_HW_CSUM | NETIF_F_TSO_ECN, NETIF_F_HW_CSUM, ['csum']],
-    ['USO', NETIF_F_HW_CSUM | NETIF_F_GSO_UDP_L4, NETIF_F_HW_CSUM | NETIF_F_GSO_UDP_L4, ['csum', 'uso']],
+    ['everything', flags.NETIF_F_ALL_TAP | flags.NETIF_F_GSO, flags.NETIF_F_ALL_TAP | flags.NETIF_F_GSO, ALL],
+    ['checksums of any kind', flags.NETIF_F_HW_CSUM, flags.NETIF_F_HW_CSUM, ['csum']],
+    [
+      'no checksums',
+      flags.NETIF_F_NO_CSUM | flags.NETIF_F_TSO,
+      flags.NETIF_F_NO_CSUM | flags.NETIF_F_TSO,
+      ['csum', 'tso'],
+    ],
+    [
+      'checksums of both protocols',
+      BOTH | SOFT | flags.NETIF_F_TSO6,
+      BOTH | SOFT | flags.NETIF_F_TSO6,
+      ['csum', 'tso6'],
+    ],
+    ['checksums of IPv4 alone', flags.NETIF_F_IP_CSUM | SOFT | flags.NETIF_F_TSO, SOFT, []],
+    ['checksums of IPv6 alone', flags.NETIF_F_IPV6_CSUM | flags.NETIF_F_GSO_UDP_L4, 0, []],
+    ['one beside any', flags.NETIF_F_HW_CSUM | flags.NETIF_F_IP_CSUM, flags.NETIF_F_HW_CSUM, ['csum']],
+    [
+      'segmentation without checksums',
+      SOFT | flags.NETIF_F_TSO | flags.NETIF_F_TSO_ECN | flags.NETIF_F_GSO_UDP_L4,
+      SOFT,
+      [],
+    ],
+    ['ECN without TSO', flags.NETIF_F_HW_CSUM | flags.NETIF_F_TSO_ECN, flags.NETIF_F_HW_CSUM, ['csum']],
+    [
+      'USO',
+      flags.NETIF_F_HW_CSUM | flags.NETIF_F_GSO_UDP_L4,
+      flags.NETIF_F_HW_CSUM | flags.NETIF_F_GSO_UDP_L4,
+      ['csum', 'uso'],
+    ],
   ]
 
   test.each(cases)(
     'setFeatures with %s returns what a TAP supports, and ethtool shows it',
     async (_, asked, got, on) => {
       const taps = new TapPorts()
-      const port = await taps.open({ features: NETIF_F_ALL_TAP })
+      const port = await taps.open({ features: flags.NETIF_F_ALL_TAP })
       expect(shown(taps.home)).toEqual(ALL)
       expect([port.setFeatures(asked), port.features]).toEqual([got, got])
       expect(shown(taps.home)).toEqual(on)
-      expect(port.setFeatures(NETIF_F_ALL_TAP)).toBe(NETIF_F_ALL_TAP)
+      expect(port.setFeatures(flags.NETIF_F_ALL_TAP)).toBe(flags.NETIF_F_ALL_TAP)
       expect(shown(taps.home)).toEqual(ALL)
     },
   )
@@ -78,7 +86,7 @@ describe('setFeatures', () => {
   test('setFeatures grants nothing without a vnet header', async () => {
     const taps = new TapPorts()
     const port = await taps.open()
-    expect([port.setFeatures(NETIF_F_ALL_TAP), port.features, shown(taps.home)]).toEqual([0, 0, []])
+    expect([port.setFeatures(flags.NETIF_F_ALL_TAP), port.features, shown(taps.home)]).toEqual([0, 0, []])
   })
 
   test('setFeatures grants all but USO on a kernel without it', async () => {
@@ -86,15 +94,15 @@ describe('setFeatures', () => {
       ioctl: (fd, request, arg) =>
         request === TUNSETOFFLOAD && ((arg as number) & TUN_F_USO4) !== 0 ? -EINVAL : ioctl(fd, request, arg),
     }))
-    const port = await taps.open({ features: NETIF_F_ALL_TAP })
-    const without = NETIF_F_ALL_TAP & ~NETIF_F_GSO_UDP_L4
-    expect([port.features, port.setFeatures(0), port.setFeatures(NETIF_F_ALL_TAP)]).toEqual([without, 0, without])
+    const port = await taps.open({ features: flags.NETIF_F_ALL_TAP })
+    const without = flags.NETIF_F_ALL_TAP & ~flags.NETIF_F_GSO_UDP_L4
+    expect([port.features, port.setFeatures(0), port.setFeatures(flags.NETIF_F_ALL_TAP)]).toEqual([without, 0, without])
     expect(shown(taps.home)).toEqual(['csum', 'tso', 'tso6', 'ecn'])
   })
 
   test('setFeatures throws EBADFD when the interface is deleted or the port is closed', async () => {
     const taps = new TapPorts()
-    const port = await taps.open({ features: NETIF_F_ALL_TAP })
+    const port = await taps.open({ features: flags.NETIF_F_ALL_TAP })
     taps.home.ip('link del tap0')
     expect(() => port.setFeatures(0)).toThrow(/^TUNSETOFFLOAD tap0: EBADFD.*; the interface is gone$/)
     await port.close()
@@ -312,9 +320,7 @@ describe('a default route', () => {
     expect(routes(home)).toEqual(['default via 198.18.0.1 dev tap0 proto static onlink'])
     expect(home.ip('route show table local')).toBe('')
     await port.apply({ defaultRoute: { via: via(1), there: false } })
-    home.ip('link add other type veth peer name other1')
-    home.ip('addr add 192.0.2.2/24 dev other')
-    home.ip('link set other up')
+    home.ip('link add other type veth peer name other1', 'addr add 192.0.2.2/24 dev other', 'link set other up')
     home.ip('route add default via 192.0.2.1 dev other')
     const before = routes(home)
     await port.apply({ defaultRoute: { via: via(1), there: true } })

@@ -163,8 +163,7 @@ test('a worker reads the list of the given namespace, and then of its own', asyn
     [taps.home, '01:00:5e:00:00:11'],
     [far, '01:00:5e:00:00:22'],
   ] as const) {
-    netns.ip('tuntap add mode tap name tap0')
-    netns.ip(`maddr add ${group} dev tap0`)
+    netns.ip('tuntap add mode tap name tap0', `maddr add ${group} dev tap0`)
   }
   const [{ ifindex }] = JSON.parse(far.ip('-j link show tap0'))
   const [home, there] = [taps.home, far].map(({ name }) => `/run/netns/${name}`)

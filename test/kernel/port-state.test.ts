@@ -27,8 +27,7 @@ describe('allocName', () => {
 
   test('allocName chooses the name that the kernel chooses, also with alternative names', async () => {
     const taps = new TapPorts()
-    taps.home.ip('link add br0 type bridge')
-    taps.home.ip('link property add dev br0 altname vnet0 altname other')
+    taps.home.ip('link add br0 type bridge', 'link property add dev br0 altname vnet0 altname other')
     taps.home.ip('link property add dev br0 altname vnet1')
     const { name } = (await taps.open({ name: 'vnet%d' })).link
     expect([taps.platform.allocName('vnet%d'), name]).toEqual(['vnet3', 'vnet2'])
@@ -181,9 +180,7 @@ describe('flags', () => {
 
   test('flags of an existing interface are known when the port opens', async () => {
     const taps = new TapPorts()
-    taps.home.ip('tuntap add mode tap name tap0')
-    taps.home.ip('link add br0 type bridge')
-    taps.home.ip('link set tap0 master br0')
+    taps.home.ip('tuntap add mode tap name tap0', 'link add br0 type bridge', 'link set tap0 master br0')
     const both = IFF_PROMISC | IFF_ALLMULTI
     expect((await taps.open()).link.flags & both).toBe(both)
   })
@@ -210,8 +207,7 @@ describe('refresh', () => {
     const taps = new TapPorts()
     const port = await taps.open({ multicastList: true })
     const told = new Told(port)
-    taps.home.ip('link set tap0 mtu 1400 txqueuelen 7')
-    taps.home.ip('addr add 198.18.0.1/24 dev tap0')
+    taps.home.ip('link set tap0 mtu 1400 txqueuelen 7', 'addr add 198.18.0.1/24 dev tap0')
     taps.home.ip('link set tap0 name other0')
     const link = port.refresh()
     expect(link).toBe(port.link)
@@ -282,8 +278,7 @@ describe('refresh', () => {
     const port = await taps.open()
     const told = new Told(port)
     const { ifindex } = port.link
-    taps.home.ip(`link set tap0 netns ${far.name}`)
-    taps.home.ip(`link add foreign index ${ifindex} mtu 1234 type bridge`)
+    taps.home.ip(`link set tap0 netns ${far.name}`, `link add foreign index ${ifindex} mtu 1234 type bridge`)
     if (comesBack) far.ip(`link set tap0 netns ${taps.home.name}`)
     await told.until('moved')
     ;(comesBack ? taps.home : far).ip('link set tap0 mtu 1300')

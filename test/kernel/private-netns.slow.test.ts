@@ -28,10 +28,8 @@ function ip(netns: PrivateNetns, args: string): string {
  */
 function joined(netns: PrivateNetns): void {
   host.ip('link add near address 02:00:00:00:00:01 type veth peer name far address 02:00:00:00:00:02')
-  host.ip(`link set far netns ${pathOf(netns)}`)
-  host.ip('address add 198.18.0.100/24 dev near')
-  host.ip('address add 2001:db8:0:1::100/64 dev near nodad')
-  host.ip('link set near up')
+  host.ip(`link set far netns ${pathOf(netns)}`, 'address add 198.18.0.100/24 dev near')
+  host.ip('address add 2001:db8:0:1::100/64 dev near nodad', 'link set near up')
   ip(netns, 'link set far up')
   netns.receiveAll('far')
   for (const address of ['198.18.0.7', '2001:db8:0:1::7']) {

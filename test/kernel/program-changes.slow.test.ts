@@ -46,8 +46,7 @@ describe('deleted from outside', () => {
 
   test('the deletion of the last interface ends the program with exit status 1', async () => {
     const vnet = await start('snull')
-    netns.ip('link del sn1')
-    netns.ip('link del sn0')
+    netns.ip('link del sn1', 'link del sn0')
     const { status, stderr, stdout } = await vnet.ended
     expect(status).toBe(1)
     expect(stderr).toMatch(/vnet: the last interface was deleted, exiting\n$/)
@@ -87,9 +86,7 @@ describe('deleted from outside', () => {
 describe('renamed', () => {
   test('a rename is logged, and the device has the new name from then on', async () => {
     const vnet = await start()
-    netns.ip('link set vnet0 down')
-    netns.ip('link set vnet0 name other0')
-    netns.ip('link set other0 up')
+    netns.ip('link set vnet0 down', 'link set vnet0 name other0', 'link set other0 up')
     await vnet.line(/^other0: device opened$/)
     expect(log(vnet).slice(1)).toEqual(['vnet0: device closed', 'vnet0: renamed to other0', 'other0: device opened'])
     await ping('198.18.0.2')
@@ -106,8 +103,7 @@ describe('moved to another namespace', () => {
     netns.ip(`link set far netns ${other.name}`)
     // The index may remain the same; the state is down, like after every move.
     await vnet.line(/^far: moved to another network namespace, there far$/)
-    other.ip('addr add 192.0.2.1/24 dev far')
-    other.ip('link set far mtu 1400 up')
+    other.ip('addr add 192.0.2.1/24 dev far', 'link set far mtu 1400 up')
     await vnet.line(/^far: mtu 1400$/)
     await ping('192.0.2.2', other)
     // The driver turns its carrier off in the new namespace.
@@ -240,9 +236,7 @@ test('--json prints one object a line on stdout, changes and end included', asyn
     expect(JSON.parse(netns.ip(`-j link show ${name}`))[0].ifindex).toBe(ifindex)
   }
   await ping('198.18.0.2')
-  netns.ip('link set sn0 address 02:00:00:00:00:99')
-  netns.ip('link set sn0 promisc on')
-  netns.ip('link set sn0 down')
+  netns.ip('link set sn0 address 02:00:00:00:00:99', 'link set sn0 promisc on', 'link set sn0 down')
   await vnet.line(/sn0: device closed/)
   const { stdout, stderr } = await vnet.stop()
   expect(stderr).toBe('')
@@ -261,8 +255,7 @@ test('--json prints one object a line on stdout, changes and end included', asyn
 
 test('--quiet prints ready and nothing else', async () => {
   const vnet = await start('-q')
-  netns.ip('link set vnet0 down')
-  netns.ip('link set vnet0 up')
+  netns.ip('link set vnet0 down', 'link set vnet0 up')
   await ping('198.18.0.2')
   expect(await vnet.stop()).toEqual({ status: 0, stdout: 'ready\n', stderr: '' })
 })

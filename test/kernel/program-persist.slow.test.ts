@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { freshNamespaces } from '../support/fresh-namespaces.ts'
 import { asNobodyIn, NOBODY } from '../support/privileges.ts'
 import { runMain } from '../support/run-main.ts'
+import { pingOnce } from '../support/traffic.ts'
 import { type Ended, type ReadyInterface, spawnVnet, startVnet, stopConserved } from '../support/vnet-process.ts'
 
 const { netns } = freshNamespaces('netns')
@@ -34,10 +35,6 @@ const names = () => JSON.parse(netns.ip('-j link')).map(({ ifname }: { ifname: s
 function addresses(name: string): string[] {
   const [{ addr_info }] = JSON.parse(netns.ip(`-j -4 addr show ${name}`))
   return addr_info.map(({ local, prefixlen }: { local: string; prefixlen: number }) => `${local}/${prefixlen}`)
-}
-
-async function ping(address: string): Promise<void> {
-  expect((await netns.run(`ping -c 1 -W 30 ${address}`)).stdout).toContain(' 1 received')
 }
 
 describe('addresses of an existing interface', () => {
@@ -90,7 +87,7 @@ describe('--persist', () => {
     for (const txqs of [8, 1, 4]) {
       await run(tap0('--txqs', `${txqs}`), async () => {
         expect(link('tap0').linkinfo.info_data).toMatchObject({ numqueues: txqs })
-        for (const far of ['198.18.0.2', '198.18.1.1']) await ping(far)
+        for (const far of ['198.18.0.2', '198.18.1.1']) await pingOnce(netns, far)
       })
     }
   })
@@ -105,7 +102,7 @@ describe('--persist', () => {
     ] as const) {
       const [ready] = await run(tap0(...options), async () => {
         expect(feature()).toBe(there)
-        await ping('198.18.0.2 -s 4000')
+        await pingOnce(netns, '198.18.0.2 -s 4000')
       })
       expect(ready?.offloads.filter(name => name !== 'uso')).toEqual(offloads.filter(name => name !== 'uso'))
     }
@@ -121,7 +118,7 @@ describe('--persist', () => {
   test('a persistent interface remains after kill -9', async () => {
     const vnet = await spawnVnet(tap0('--persist'))
     await vnet.stop('SIGKILL')
-    await run(tap0(), () => ping('198.18.0.2'))
+    await run(tap0(), () => pingOnce(netns, '198.18.0.2'))
   })
 
   test('no persistent interface remains if another one cannot be made', async () => {
@@ -148,13 +145,12 @@ describe('attaching is refused in a line', () => {
     netns.ip('tuntap add mode tap name tap0')
     expect(await refused(...tap0())).toMatch(/^attach to tap0: .*single queue; use --txqs 1/)
     // The interface is not NOARP as the driver's own would be.
-    await run(tap0('--txqs', '1'), () => ping('198.18.0.2'))
+    await run(tap0('--txqs', '1'), () => pingOnce(netns, '198.18.0.2'))
     expect(names()).toEqual(['lo', 'tap0'])
   })
 
   test('attaching is refused when the interface is not a TAP', async () => {
-    netns.ip('tuntap add mode tun name tap0')
-    netns.ip('link add br0 type bridge')
+    netns.ip('tuntap add mode tun name tap0', 'link add br0 type bridge')
     expect(await refused(...tap0())).toMatch(/^attach to tap0: .* is not a TAP; choose another name$/)
     expect(await refused('--name', 'br0', ...here())).toMatch(/^attach to br0: .* is not a TAP; choose another name$/)
   })
@@ -176,8 +172,8 @@ describe('--user and --group', () => {
   test('an unprivileged user attaches to their own interface and passes frames', async () => {
     await run(tap0('--persist', '--user', `${NOBODY}`))
     const vnet = await spawnVnet(['--name', 'tap0'], { within: asNobodyIn(netns) })
-    await ping('198.18.0.2')
-    await ping('198.18.1.1 -s 4000')
+    await pingOnce(netns, '198.18.0.2')
+    await pingOnce(netns, '198.18.1.1 -s 4000')
     netns.ip('link set tap0 down')
     await vnet.line(/^tap0: device closed$/)
     const { status, stderr } = await vnet.stop()
@@ -189,7 +185,7 @@ describe('--user and --group', () => {
     const options = ['--name', 'tap0', '--mtu', '1400', '--address', '192.0.2.1/24', '--json']
     const vnet = await spawnVnet(options, { within: asNobodyIn(netns) })
     expect(vnet.interfaces()).toMatchObject([{ name: 'tap0', mtu: 1500, addresses: USUAL }])
-    await ping('198.18.0.2')
+    await pingOnce(netns, '198.18.0.2')
     const warnings = vnet.stdout.split('\n').filter(line => line.includes('"warning"'))
     expect(warnings).toEqual([
       expect.stringMatching(/tap0: used as it is: RTM_NEWLINK mtu 1400 on tap0: EPERM, .*CAP_NET_ADMIN: sudo /),

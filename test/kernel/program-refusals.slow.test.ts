@@ -44,16 +44,12 @@ describe('addresses whose network another interface has', () => {
     ['an address', '198.18.1.77/32', [], '198.18.1.77/32'],
     ['an IPv6 network', '2001:db8:0:1::/64', ['--ipv6', '--address', '2001:db8:0:1::2/64'], '2001:db8:0:1::/64'],
   ])('%s', async (_, route, args, shown) => {
-    netns.ip('link add br0 type bridge')
-    netns.ip('link set br0 up')
-    netns.ip(`route add ${route} dev br0`)
+    netns.ip('link add br0 type bridge', 'link set br0 up', `route add ${route} dev br0`)
     expect(await refused(...args)).toContain(`br0 has a route to ${shown}; choose others with --address`)
   })
 
   test('a default route does not conflict with vnet’s addresses', async () => {
-    netns.ip('link add br0 type bridge')
-    netns.ip('link set br0 up')
-    netns.ip('route add default dev br0')
+    netns.ip('link add br0 type bridge', 'link set br0 up', 'route add default dev br0')
     await (await startVnet(['--netns', netns.name])).stop()
   })
 })
@@ -97,9 +93,7 @@ test('a path that is not a network namespace is refused', async () => {
 test('the addon is found in a tree that only root may enter', async () => {
   const tree = testDirectory()
   chmodSync(tree, 0o700)
-  for (const name of ['dist', 'build', 'node_modules', 'package.json']) {
-    symlinkSync(resolve(name), join(tree, name))
-  }
+  for (const name of ['dist', 'build', 'node_modules', 'package.json']) symlinkSync(resolve(name), join(tree, name))
   const program = `${process.execPath} --preserve-symlinks --preserve-symlinks-main ${tree}/dist/vnet.js -q --persist`
   const { stderr } = await netns.run([...asNobodyIn(netns).slice(4), program].join(' '))
   expect(stderr).toMatch(/^vnet: vnet0: operation not permitted; /)

@@ -9,10 +9,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { FLAG_CHECKSUM_NOT_READY, FLAG_TCP_SEGMENTATION_OFFLOADED } from '../../src/capture/packet.ts'
-import { writePcapHeader, writePcapPacket } from '../../src/capture/pcap-writer.ts'
-import { writeInterface, writePacket, writeSection } from '../../src/capture/pcapng-writer.ts'
 import { buildFrame, type Packet, plain, plain6 } from '../packet/frames.ts'
 import { Order, readAll } from '../support/capture-bytes.ts'
+import { pcapngOf, pcapOf, whole } from '../support/capture-records.ts'
 import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { numbered } from '../support/memory-net.ts'
 import { type Child, outcome } from '../support/netns.ts'
@@ -31,8 +30,7 @@ const TO = () => `${here.name}/v0`
 
 /** Joins the two namespaces by v0 and v1. */
 function addVeth(): void {
-  here.ip(`link add v0 type veth peer name v1 netns ${there.name}`)
-  here.ip('link set v0 up')
+  here.ip(`link add v0 type veth peer name v1 netns ${there.name}`, 'link set v0 up')
   there.ip('link set v1 up')
 }
 
@@ -44,14 +42,11 @@ interface Recorded {
 
 /** Writes a pcapng file of frames; returns its path. */
 function pcapng(name: string, packets: readonly Recorded[]): string {
-  const to = new Uint8Array(1 << 22)
-  let end = writeInterface(to, writeSection(to, 0), { name: 'v9' })
-  for (const { frame: bytes, ms = 0, flags } of packets) {
-    const moment = { seconds: 1_700_000_000 + Math.floor(ms / 1000), nanoseconds: (ms % 1000) * 1_000_000 }
-    const length = { at: 0, capturedLength: bytes.length, originalLength: bytes.length }
-    end = writePacket(to, end, { ...moment, ...length, interfaceIndex: 0, bytes, flags })
-  }
-  writeFileSync(at(name), to.subarray(0, end))
+  const captured = packets.map(({ frame, ms = 0, flags }) => {
+    const seconds = 1_700_000_000 + Math.floor(ms / 1000)
+    return whole(frame, { seconds, nanoseconds: (ms % 1000) * 1_000_000, flags })
+  })
+  writeFileSync(at(name), pcapngOf(captured, [{ name: 'v9' }]))
   return at(name)
 }
 
@@ -224,8 +219,7 @@ describe('--to', () => {
     ['is not Ethernet', 'tun0', /^vnet: .*tun0: it is not an Ethernet interface/],
   ])('an interface that %s is one line and status 1', async (_, name, message) => {
     addVeth()
-    here.ip('link set v0 down')
-    here.ip('tuntap add tun0 mode tun')
+    here.ip('link set v0 down', 'tuntap add tun0 mode tun')
     const file = pcapng('a.pcapng', [{ frame: numbered(1)[0]! }])
     const { status, stdout, stderr } = await runMain('replay', file, '--to', `${here.name}/${name}`)
     expect([status, stdout]).toEqual([1, ''])
@@ -274,13 +268,9 @@ describe('input', () => {
   test('Ctrl-C ends replay immediately with the summary, though the next frame is far and the pipe open', async () => {
     addVeth()
     using socket = new PacketSocket(here, 'v0')
-    const to = new Uint8Array(1000)
-    let end = writePcapHeader(to, 0)
     const [frame] = numbered(1) as [Uint8Array]
-    const length = { at: 0, capturedLength: 60, originalLength: 60 }
-    const packet = { seconds: 0, nanoseconds: 0, interfaceIndex: 0, bytes: frame, ...length }
-    for (const seconds of [0, 1000]) end = writePcapPacket(to, end, { ...packet, seconds })
-    for (const open of [to.subarray(0, end), to.subarray(0, 24 + 76)]) {
+    const file = pcapOf([0, 1000].map(seconds => whole(frame, { seconds })))
+    for (const open of [file, file.subarray(0, 24 + 76)]) {
       const before = socket.frames.length
       const child = replay('-', '--to', 'v1')
       child.stdin.write(open)

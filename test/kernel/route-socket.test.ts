@@ -3,17 +3,7 @@ import { EAGAIN, ENOBUFS, ENODEV } from '../../src/base/errno.ts'
 import type { Native } from '../../src/linux/native.ts'
 import { addAddress, getLink, RouteSocket, setLink, toPrefix } from '../../src/linux/rtnetlink.ts'
 import { MSG_PEEK, MSG_TRUNC, RTM_GETLINK } from '../../src/linux/uapi.ts'
-import {
-  getU32,
-  MessageBuilder,
-  NLM_F_ACK_TLVS,
-  NLM_F_DUMP,
-  NLM_F_DUMP_INTR,
-  NLM_F_MULTI,
-  NLM_F_REQUEST,
-  NLMSG_DONE,
-  NLMSG_ERROR,
-} from '../../src/netlink/index.ts'
+import * as netlink from '../../src/netlink/index.ts'
 
 // include/uapi/linux/if_link.h
 const IFLA_TARGET_NETNSID = 46
@@ -37,7 +27,7 @@ function kernel(...answers: ((seq: number) => Datagram[])[]) {
     close: () => 0,
     send: (_, data) => {
       requests.push(data.slice())
-      queue.push(...(answers.shift()?.(getU32(data, 8)) ?? []))
+      queue.push(...(answers.shift()?.(netlink.getU32(data, 8)) ?? []))
       return data.length
     },
     recvmsg: (_, into, how, meta) => {
@@ -52,30 +42,41 @@ function kernel(...answers: ((seq: number) => Datagram[])[]) {
 }
 
 const request = { type: 18, what: () => 'RTM_GETLINK', write: () => {} }
-const item = (seq: number, type: number, flags = NLM_F_MULTI) => new MessageBuilder().message(type, flags, seq)
-const done = (seq: number, error = 0, flags = NLM_F_MULTI) =>
-  new MessageBuilder().message(NLMSG_DONE, flags, seq).payload(new Uint8Array(Int32Array.of(error).buffer))
+const item = (seq: number, type: number, flags = netlink.NLM_F_MULTI) =>
+  new netlink.MessageBuilder().message(type, flags, seq)
+const done = (seq: number, error = 0, flags = netlink.NLM_F_MULTI) =>
+  new netlink.MessageBuilder()
+    .message(netlink.NLMSG_DONE, flags, seq)
+    .payload(new Uint8Array(Int32Array.of(error).buffer))
 const ack = (seq: number, error = 0) =>
-  new MessageBuilder().message(NLMSG_ERROR, 0, seq).payload(new Uint8Array(Int32Array.of(error, 16, 0, 0, 0).buffer))
+  new netlink.MessageBuilder()
+    .message(netlink.NLMSG_ERROR, 0, seq)
+    .payload(new Uint8Array(Int32Array.of(error, 16, 0, 0, 0).buffer))
 const typeOf = (bytes: Uint8Array) => bytes[4] | (bytes[5] << 8)
 const types = (sock: RouteSocket) => sock.dump(request, (_, { type }) => (type === 99 ? undefined : type))
 
 describe('dump', () => {
   test('a dump is read to its end over several datagrams, without undefined results', () => {
     const { native, requests } = kernel(seq => [
-      { bytes: item(seq, 16).message(17, NLM_F_MULTI, seq).bytes },
-      { bytes: item(seq, 99).message(18, NLM_F_MULTI, seq).bytes },
+      { bytes: item(seq, 16).message(17, netlink.NLM_F_MULTI, seq).bytes },
+      { bytes: item(seq, 99).message(18, netlink.NLM_F_MULTI, seq).bytes },
       { bytes: done(seq).bytes },
     ])
     expect(types(RouteSocket.open(native))).toEqual([16, 17, 18])
     expect(requests).toHaveLength(1)
-    expect(requests[0][6] | (requests[0][7] << 8)).toBe(NLM_F_REQUEST | NLM_F_DUMP)
+    expect(requests[0][6] | (requests[0][7] << 8)).toBe(netlink.NLM_F_REQUEST | netlink.NLM_F_DUMP)
   })
 
   test('an interrupted dump is repeated, and its results are discarded', () => {
     const { native, requests } = kernel(
-      seq => [{ bytes: item(seq, 16, NLM_F_MULTI | NLM_F_DUMP_INTR).bytes }, { bytes: done(seq).bytes }],
-      seq => [{ bytes: item(seq, 17).bytes }, { bytes: done(seq, 0, NLM_F_MULTI | NLM_F_DUMP_INTR).bytes }],
+      seq => [
+        { bytes: item(seq, 16, netlink.NLM_F_MULTI | netlink.NLM_F_DUMP_INTR).bytes },
+        { bytes: done(seq).bytes },
+      ],
+      seq => [
+        { bytes: item(seq, 17).bytes },
+        { bytes: done(seq, 0, netlink.NLM_F_MULTI | netlink.NLM_F_DUMP_INTR).bytes },
+      ],
       seq => [{ bytes: item(seq, 18).bytes }, { bytes: done(seq).bytes }],
     )
     expect(types(RouteSocket.open(native))).toEqual([18])
@@ -83,7 +84,10 @@ describe('dump', () => {
   })
 
   test('a dump that is always interrupted ends after a few attempts', () => {
-    const disturbed = (seq: number) => [{ bytes: item(seq, 16, NLM_F_DUMP_INTR).bytes }, { bytes: done(seq).bytes }]
+    const disturbed = (seq: number) => [
+      { bytes: item(seq, 16, netlink.NLM_F_DUMP_INTR).bytes },
+      { bytes: done(seq).bytes },
+    ]
     const { native, requests } = kernel(...new Array(20).fill(disturbed))
     expect(types(RouteSocket.open(native))).toEqual([16])
     expect(requests.length).toBeLessThan(20)
@@ -91,7 +95,7 @@ describe('dump', () => {
 
   test('an error at the end of a dump is thrown with the kernel’s message', () => {
     const { native } = kernel(seq => [
-      { bytes: done(seq, -22, NLM_F_MULTI | NLM_F_ACK_TLVS).string(1, 'Invalid header.').bytes },
+      { bytes: done(seq, -22, netlink.NLM_F_MULTI | netlink.NLM_F_ACK_TLVS).string(1, 'Invalid header.').bytes },
     ])
     expect(() => types(RouteSocket.open(native))).toThrow(/^RTM_GETLINK: EINVAL, .*; Invalid header$/)
   })

@@ -49,8 +49,7 @@ function refusal(call: () => unknown): VnetError {
 }
 
 test('setNeighbour sets hardware addresses, of IPv4 and IPv6, as if they had been resolved', () => {
-  home.ip('link add left type veth peer name right')
-  home.ip('link set left up')
+  home.ip('link add left type veth peer name right', 'link set left up')
   for (const [i, address] of ['198.18.0.2', '2001:db8::2'].entries()) {
     const bytes = parsePrefix(`${address}/32`)!.bytes
     setNeighbour(sock, indexOf('left'), bytes, Uint8Array.of(2, 0, 0, 0, 0, 9))
@@ -145,8 +144,7 @@ describe('links', () => {
       [far, 0],
       [home, 1],
     ] as const) {
-      netns.ip(`link set veth${n} up`)
-      netns.ip(`addr add 198.18.0.${n + 1}/24 dev veth${n}`)
+      netns.ip(`link set veth${n} up`, `addr add 198.18.0.${n + 1}/24 dev veth${n}`)
     }
     home.exec('ping -c 1 -W 30 198.18.0.1')
     const stats = linkStats64(getLink(sock, { name: 'veth1' })!.stats64)
@@ -221,8 +219,7 @@ describe('moving', () => {
   })
 
   test('a pattern takes the first number that is free in the new namespace', () => {
-    far.ip('link add vnet0 type bridge')
-    far.ip('link add vnet2 type bridge')
+    far.ip('link add vnet0 type bridge', 'link add vnet2 type bridge')
     const [fd] = own.tap(home, 'tmp0', 2)
     setLink(sock, indexOf('tmp0'), { netnsFd: far.fd, name: 'vnet%d' })
     expect(nameAt(fd)).toBe('vnet1')
@@ -251,8 +248,7 @@ describe('moving', () => {
 
 describe('addresses', () => {
   test('addAddress adds addresses like `ip addr add`', () => {
-    home.ip('link add br0 up type bridge')
-    home.ip('link add br1 up type bridge')
+    home.ip('link add br0 up type bridge', 'link add br1 up type bridge')
     const cidrs = ['198.18.0.1/24', '198.18.1.1/32', '2001:db8::1/64']
     for (const cidr of cidrs) {
       addAddress(sock, indexOf('br0'), parsePrefix(cidr)!)
@@ -268,8 +264,7 @@ describe('addresses', () => {
   })
 
   test('without duplicate address detection an IPv6 address is usable immediately', () => {
-    home.ip('link add veth0 up type veth peer name veth1')
-    home.ip('link set veth1 up')
+    home.ip('link add veth0 up type veth peer name veth1', 'link set veth1 up')
     const ifindex = indexOf('veth0')
     const IFA_F_TENTATIVE = 0x40
     addAddress(sock, ifindex, parsePrefix('2001:db8::1/64')!)
@@ -282,8 +277,7 @@ describe('addresses', () => {
   })
 
   test('getAddresses reads the addresses of one interface', () => {
-    home.ip('link add br0 type bridge')
-    home.ip('link add br1 type bridge')
+    home.ip('link add br0 type bridge', 'link add br1 type bridge')
     addAddress(sock, indexOf('br0'), parsePrefix('198.18.0.1/24')!)
     addAddress(sock, indexOf('br1'), parsePrefix('198.18.1.1/24')!)
     addAddress(sock, indexOf('br1'), parsePrefix('2001:db8::1/64')!)
@@ -306,13 +300,9 @@ describe('addresses', () => {
 
 describe('routes', () => {
   test('getRoutes reads the routes of both families and every table', () => {
-    home.ip('link add br0 up type bridge')
-    home.ip('addr add 198.18.0.1/24 dev br0')
-    home.ip('addr add 2001:db8::1/64 dev br0 nodad')
-    home.ip('route add default dev br0 metric 7')
-    home.ip('route add 192.0.2.0/24 dev br0 table 1000')
-    home.ip('route add blackhole 198.19.0.0/16')
-    home.ip('route add 198.19.1.0/24 nexthop dev br0 nexthop dev br0')
+    home.ip('link add br0 up type bridge', 'addr add 198.18.0.1/24 dev br0', 'addr add 2001:db8::1/64 dev br0 nodad')
+    home.ip('route add default dev br0 metric 7', 'route add 192.0.2.0/24 dev br0 table 1000')
+    home.ip('route add blackhole 198.19.0.0/16', 'route add 198.19.1.0/24 nexthop dev br0 nexthop dev br0')
     const oif = indexOf('br0')
     const routes = getRoutes(sock).map(({ dst, ...rest }) => ({ ...rest, dst: formatAddress(dst) }))
     const plain = { table: 254, metric: 0, complex: false }
@@ -330,9 +320,7 @@ describe('routes', () => {
   })
 
   test('overlappingRoute finds the interface that conflicts with an address', () => {
-    home.ip('link add br0 up type bridge')
-    home.ip('link add br1 up type bridge')
-    home.ip('addr add 198.18.0.1/24 dev br0')
+    home.ip('link add br0 up type bridge', 'link add br1 up type bridge', 'addr add 198.18.0.1/24 dev br0')
     home.ip('route add default dev br0')
     const routes = getRoutes(sock)
     expect(overlappingRoute(routes, parsePrefix('198.18.0.9/24')!)?.oif).toBe(indexOf('br0'))

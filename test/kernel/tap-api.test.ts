@@ -241,9 +241,7 @@ describe('events', () => {
     const tap = await open()
     const events: unknown[] = []
     tap.on('down', () => events.push('down')).on('mtu', mtu => events.push(mtu))
-    netns.ip(`link set ${tap.name} down`)
-    netns.ip(`link set ${tap.name} mtu 1280 name other0`)
-    netns.ip('link set other0 up')
+    netns.ip(`link set ${tap.name} down`, `link set ${tap.name} mtu 1280 name other0`, 'link set other0 up')
     await once(tap, 'up')
     expect(events).toEqual(['down', 1280])
     expect([tap.name, tap.mtu, tap.isUp]).toEqual(['other0', 1280, true])

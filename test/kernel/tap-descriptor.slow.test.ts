@@ -233,8 +233,7 @@ describe('routes', () => {
     ['another route with a metric', '192.0.2.0/24', 'dev other0 metric 100'],
     ['another default route with a metric', '0.0.0.0/0', 'dev other0 metric 100'],
   ])('a network that has %s is refused, and the route stays', async (_, to, route) => {
-    netns.ip('link add other0 type veth peer name other1')
-    netns.ip('link set other0 up')
+    netns.ip('link add other0 type veth peer name other1', 'link set other0 up')
     netns.ip(`route add ${to} proto static ${route}`)
     const before = shown(4)
     const opening = open({ netns: netns.name, routes: [to] })
@@ -260,11 +259,8 @@ describe('routes', () => {
   })
 
   test('only unicast routes of the main table count', async () => {
-    netns.ip('tuntap add dev keep0 mode tap')
-    netns.ip('link set keep0 up')
-    netns.ip('link add other0 up type veth peer name other1')
-    netns.ip('route add 192.0.2.0/24 dev keep0 table 100')
-    netns.ip('route add throw 192.0.2.0/24 metric 100')
+    netns.ip('tuntap add dev keep0 mode tap', 'link set keep0 up', 'link add other0 up type veth peer name other1')
+    netns.ip('route add 192.0.2.0/24 dev keep0 table 100', 'route add throw 192.0.2.0/24 metric 100')
     const options = { netns: netns.name, name: 'keep0', routes: ['192.0.2.0/24'] }
     await (await open(options)).close()
     expect(shown(4)).toContain('192.0.2.0/24 dev keep0 scope link')

@@ -161,8 +161,7 @@ describe('a running attachment', () => {
   })
 
   test('several interfaces have an attachment each, and one that ends leaves the others', async () => {
-    near.ip('link add second type bridge')
-    near.ip('link set second up')
+    near.ip('link add second type bridge', 'link set second up')
     const vnet = await startVnet(['attach', inner, `${near.name}/second`, '--json', '--wire', 'loss 0%'])
     expect(vnet.interfaces().map(({ name }) => name)).toEqual(['inner', 'second'])
     near.ip('link delete second')

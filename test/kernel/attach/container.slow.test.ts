@@ -51,8 +51,7 @@ describe('an attachment to a container', () => {
   })
 
   test('all veths of a container are attached to, and --interface chooses one', async () => {
-    host.ip(`link add outer2 type veth peer name inner2 netns ${container.name}`)
-    host.ip('link set outer2 up')
+    host.ip(`link add outer2 type veth peer name inner2 netns ${container.name}`, 'link set outer2 up')
     const all = await start('--container', 'web')
     expect(
       all
@@ -84,8 +83,7 @@ describe('wrong use', () => {
     engine.containers.set('ended', { pid: 0 })
     engine.containers.set('shared', { pid: await processIn(host) })
     if (args.includes('bare')) {
-      container.ip('link del inner')
-      container.ip('link del dum')
+      container.ip('link del inner', 'link del dum')
       engine.containers.set('bare', { pid })
     }
     const { status, stdout, stderr } = await refused(...args)

@@ -64,20 +64,15 @@ describe('TCP and pings pass an attachment to', () => {
 
   test('a macvlan', async () => {
     makeVeth(near, far)
-    near.ip('addr del 192.0.2.1/24 dev inner')
-    near.ip('link add macvlan0 link inner type macvlan mode bridge')
-    near.ip('addr add 192.0.2.1/24 dev macvlan0')
-    near.ip('link set macvlan0 up')
+    near.ip('addr del 192.0.2.1/24 dev inner', 'link add macvlan0 link inner type macvlan mode bridge')
+    near.ip('addr add 192.0.2.1/24 dev macvlan0', 'link set macvlan0 up')
     await expectTraffic(await join('macvlan0'), '192.0.2.1', '192.0.2.2')
   })
 
   test('a bridge and its port at the same time', async () => {
     makeVeth(near, far)
-    near.ip('link add bridge type bridge')
-    near.ip('addr del 192.0.2.1/24 dev inner')
-    near.ip('link set inner master bridge')
-    near.ip('addr add 192.0.2.1/24 dev bridge')
-    near.ip('link set bridge up')
+    near.ip('link add bridge type bridge', 'addr del 192.0.2.1/24 dev inner', 'link set inner master bridge')
+    near.ip('addr add 192.0.2.1/24 dev bridge', 'link set bridge up')
     const port = await join('inner')
     await expectTraffic(await join('bridge'), '192.0.2.1', '192.0.2.2')
     expectConserved(port)

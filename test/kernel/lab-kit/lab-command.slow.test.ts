@@ -1,10 +1,10 @@
 /** `vnet lab FILE`: a network that a file describes, and a command in it. */
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { isAlive } from '../../../src/testing/lab/processes.ts'
-import { freshDirectory } from '../../support/fresh-directory.ts'
+import { freshDirectory, written } from '../../support/fresh-directory.ts'
 import { LabRequests } from '../../support/lab-requests.ts'
 import { list } from '../../support/list.ts'
 import { asUser, ended, type Machine, TREE } from '../../support/ordinary-user.ts'
@@ -23,11 +23,7 @@ const directory = freshDirectory(0o1777)
 useTmpdir(directory)
 
 /** Writes a lab file and returns its path. */
-function file(text: string, name = 'net.yaml'): string {
-  const path = join(directory, name)
-  writeFileSync(path, text)
-  return path
-}
+const file = (text: string, name = 'net.yaml') => written(directory, name, text)
 
 /** Runs `vnet lab ARGS` to its end. */
 const lab = (...args: readonly string[]) => ended([process.execPath, PROGRAM, 'lab', ...args])
@@ -260,7 +256,7 @@ describe('an ordinary user', () => {
     const { status, stderr } = asOrdinary(['/run/lab/net.yaml', '--', 'true'], machine)
     expect({ status, stderr }).toEqual({
       status: 1,
-      stderr: expect.stringMatching(/^vnet: open \/dev\/net\/tun: .*\n$/),
+      stderr: expect.stringMatching(/^vnet: \/dev\/net\/tun: the device is missing: .*\n$/),
     })
   })
 })

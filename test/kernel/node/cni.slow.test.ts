@@ -14,8 +14,7 @@ let daemon: Running
 
 /** The daemon runs where the other ends of the pods' veths are. */
 beforeEach(async () => {
-  host.ip(`link add vethpod type veth peer name eth0 netns ${pod.name}`)
-  host.ip('link set vethpod up')
+  host.ip(`link add vethpod type veth peer name eth0 netns ${pod.name}`, 'link set vethpod up')
   pod.ip('link set eth0 up')
   daemon = await spawnVnet(['node', '--json'], { within: ['nsenter', `--net=/run/netns/${host.name}`] })
 })

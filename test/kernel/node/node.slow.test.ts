@@ -180,10 +180,7 @@ describe('after a restart', () => {
 
   test('a dozen attachments are all back, and frames pass their wires', async () => {
     const names = Array.from({ length: 12 }, (_, i) => `bridge${i}`)
-    for (const name of names) {
-      near.ip(`link add ${name} type bridge`)
-      near.ip(`link set ${name} up`)
-    }
+    for (const name of names) near.ip(`link add ${name} type bridge`, `link set ${name} up`)
     const first = await startNode()
     expect((await attach(inner, ...names.map(name => `${near.name}/${name}`), '--wire', 'delay 10ms')).status).toBe(0)
     await first.stop()
@@ -233,8 +230,7 @@ describe('after a restart', () => {
   })
 
   test('a deleted interface is forgotten, and the others remain attached', async () => {
-    near.ip('link add second type bridge')
-    near.ip('link set second up')
+    near.ip('link add second type bridge', 'link set second up')
     const daemon = await startNode('--json')
     await attach(inner, `${near.name}/second`)
     expect(state()).toHaveLength(2)

@@ -8,9 +8,9 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { DriverFiles } from '../../support/driver-files.ts'
 import { freshNamespaces } from '../../support/fresh-namespaces.ts'
-import type { Netns } from '../../support/netns.ts'
 import { asNobodyIn, NOBODY } from '../../support/privileges.ts'
 import { shownLink } from '../../support/shown-link.ts'
+import { pingOnce } from '../../support/traffic.ts'
 import { type Running, spawnVnet, startVnet } from '../../support/vnet-process.ts'
 
 const NET_ADMIN = 1n << 12n
@@ -79,16 +79,12 @@ function isDumpable({ pid }: Running): boolean {
   }
 }
 
-async function ping(at: Netns, address: string): Promise<void> {
-  expect((await at.run(`ping -c 1 -W 30 ${address}`)).stdout).toContain(' 1 received')
-}
-
 describe('once ready, every thread has', () => {
   test('every thread has CAP_NET_ADMIN alone, under loop', async () => {
     const vnet = await start()
     expect(heldByAll(vnet)).toEqual([only(NET_ADMIN)])
     expect(isDumpable(vnet)).toBe(false)
-    await ping(netns, '198.18.0.2')
+    await pingOnce(netns, '198.18.0.2')
     expect(await vnet.stop()).toMatchObject({ status: 0 })
   })
 
@@ -105,7 +101,7 @@ describe('once ready, every thread has', () => {
   test('every thread has CAP_NET_ADMIN alone, under snull', async () => {
     const vnet = await start('snull')
     expect(heldByAll(vnet)).toEqual([only(NET_ADMIN)])
-    await ping(netns, '198.18.0.2')
+    await pingOnce(netns, '198.18.0.2')
     expect(await vnet.stop()).toMatchObject({ status: 0 })
   })
 
@@ -113,8 +109,7 @@ describe('once ready, every thread has', () => {
     const vnet = await start('cable', `${netns.name}/eth0`, `${other.name}/eth0`)
     expect(heldByAll(vnet)).toEqual([only(NET_ADMIN | SYS_ADMIN)])
     // It follows what happens there.
-    other.ip('link set eth0 mtu 1400')
-    other.ip('link set eth0 name far0')
+    other.ip('link set eth0 mtu 1400', 'link set eth0 name far0')
     await vnet.line(/renamed to far0$/)
     const stats = netns.exec(`${process.execPath} dist/vnet.js stats far0`)
     expect(stats).toMatch(/ rx_packets +\d+ +\d+$/m)
@@ -149,18 +144,16 @@ describe('once ready, every thread has', () => {
   })
 
   test('every thread has CAP_NET_ADMIN alone, under lan with an uplink, which continues and is released', async () => {
-    netns.ip(`link add veth0 type veth peer name eth0 netns ${other.name}`)
-    netns.ip('link set veth0 up')
-    other.ip('link set eth0 up')
-    other.ip('addr add 198.18.0.60/24 dev eth0')
+    netns.ip(`link add veth0 type veth peer name eth0 netns ${other.name}`, 'link set veth0 up')
+    other.ip('link set eth0 up', 'addr add 198.18.0.60/24 dev eth0')
     const vnet = await start('lan', 'eth9', '--hosts', '2', '--uplink', 'veth0', '--negotiation', '0')
     expect(heldByAll(vnet)).toEqual([only(NET_ADMIN)])
-    await ping(other, '198.18.0.2')
+    await pingOnce(other, '198.18.0.2')
     netns.ip('link set veth0 down')
     await vnet.line(/uplink veth0: link is down$/)
     netns.ip('link set veth0 up')
     await vnet.line(/uplink veth0: link is up$/, 2)
-    await ping(other, '198.18.0.2')
+    await pingOnce(other, '198.18.0.2')
     expect(await vnet.stop()).toMatchObject({ status: 0 })
     expect(netns.ip('-d link show veth0')).toContain('promiscuity 0')
   })
@@ -203,7 +196,7 @@ describe('once ready, every thread has', () => {
     const vnet = await spawnVnet(['--name', 'tap0'], { within: asNobodyIn(netns) })
     expect(heldByAll(vnet)).toMatchObject([{ permitted: 0n, effective: 0n, ambient: 0n, noNewPrivs: 1n }])
     expect(statSync(`/proc/${vnet.pid}/environ`).uid).toBe(0)
-    await ping(netns, '198.18.0.2')
+    await pingOnce(netns, '198.18.0.2')
     expect(await vnet.stop()).toMatchObject({ status: 0 })
   })
 })
@@ -216,10 +209,9 @@ describe('an interface that is moved later', () => {
     await vnet.line(/^vnet0: without CAP_SYS_ADMIN .*--keep-privileges/)
     for (const cidr of ['198.18.0.1/24', '198.18.1.2/24']) other.ip(`addr add ${cidr} dev away0`)
     other.ip('link set away0 up')
-    await ping(other, '198.18.0.2')
+    await pingOnce(other, '198.18.0.2')
     // Changes that need no entry are still seen.
-    other.ip('link set away0 down')
-    other.ip('link set away0 name gone0')
+    other.ip('link set away0 down', 'link set away0 name gone0')
     await vnet.line(/^away0: renamed to gone0$/)
     other.ip('link del gone0')
     expect(await vnet.ended).toMatchObject({ status: 1 })

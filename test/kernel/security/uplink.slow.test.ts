@@ -7,11 +7,8 @@ import { type Running, spawnVnet } from '../../support/vnet-process.ts'
 
 const { near, far, directory } = freshNamespaces('near', 'far')
 beforeEach(() => {
-  near.ip(`link add veth0 type veth peer name eth0 netns ${far.name}`)
-  near.ip('link set veth0 up')
-  far.ip('link set eth0 up')
-  far.ip('addr add 198.18.0.60/24 dev eth0')
-  far.ip('addr add fe80::60/64 dev eth0 nodad')
+  near.ip(`link add veth0 type veth peer name eth0 netns ${far.name}`, 'link set veth0 up')
+  far.ip('link set eth0 up', 'addr add 198.18.0.60/24 dev eth0', 'addr add fe80::60/64 dev eth0 nodad')
 })
 
 const OFF = /the uplink has an address, 192\.0\.2\.7\/24: .* are off unless --config or --serve enables them$/

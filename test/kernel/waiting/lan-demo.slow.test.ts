@@ -79,8 +79,7 @@ test('dhclient gets a lease for the MAC address of --mac, and the port is the pr
 })
 
 test('a persistent TAP that is up, as NetworkManager creates for a tun profile, gets a lease and is kept', async () => {
-  near.ip('tuntap add dev eth9 mode tap vnet_hdr')
-  near.ip('link set eth9 up')
+  near.ip('tuntap add dev eth9 mode tap vnet_hdr', 'link set eth9 up')
   const vnet = await spawnLan(near, 'eth9', '--config', config)
   expect(await dhclient(near).lease('eth9')).toMatch(/^198\.18\.0\.1\d\d$/)
   await stopLan(vnet)

@@ -4,12 +4,11 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { SOCK_STREAM } from '../../../src/linux/uapi.ts'
 import { countOf, type Decision, DecisionsFile } from '../../support/decisions.ts'
+import { written } from '../../support/fresh-directory.ts'
 import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 import { outcome } from '../../support/netns.ts'
 import { runMain } from '../../support/run-main.ts'
@@ -52,11 +51,7 @@ async function start(...args: readonly string[]): Promise<Running> {
   return vnet
 }
 
-function file(name: string, text: string): string {
-  const path = join(directory, name)
-  writeFileSync(path, text)
-  return path
-}
+const file = (name: string, text: string) => written(directory, name, text)
 
 /** Returns when packets left the wire, by its clock, and their bytes after the link header. */
 function departures(decisions: readonly Decision[], direction: 'ab' | 'ba'): { ms: number; bytes: number }[] {
