@@ -33,62 +33,64 @@ export interface PlotSpec {
   content(history: History, id: DeviceId, from: number): PlotContent
 }
 
-const NOTHING: PlotContent = { times: [], lines: [], more: 0 }
 /** With two styles each, these can be distinguished. */
 const COLOURS_OF_MANY: readonly LineColour[] = ['drop', 'tx', 'warn', 'rx', 'text', 'muted']
 const LINES_MAX = 2 * COLOURS_OF_MANY.length
 
+type LinesOf = (samples: Samples, from: number) => readonly PlotLine[]
+
 export const PLOTS: readonly PlotSpec[] = [
-  deviceOf('Throughput, bit/s', 1000, 'no statistics yet', (samples, from) => bothDirections(samples, 'bits', from)),
-  deviceOf('Frames per second', 10, 'no statistics yet', (samples, from) => bothDirections(samples, 'frames', from)),
+  deviceOf('Throughput, bit/s', 1000, 'no statistics yet', bothDirections('bits')),
+  deviceOf('Frames per second', 10, 'no statistics yet', bothDirections('frames')),
   deviceOf('Dropped frames per second', 10, 'none in this time', drops),
   deviceOf('Frames waiting, peak per second', 10, 'no statistics yet', held),
-  ...wirePlots('ab'),
-  ...wirePlots('ba'),
+  ...(['ab', 'ba'] as const).flatMap(direction => [
+    wireOf(`Wire ${direction}: packets per second`, '', 10, stages(direction)),
+    wireOf(`Wire ${direction}: extra delay`, 's', 1e-6, lateness(direction)),
+  ]),
 ]
 
-type ContentOf = (samples: Samples | undefined, from: number) => PlotContent
-
-function deviceOf(title: string, floor: number, empty: string, content: ContentOf): PlotSpec {
-  return { title, unit: '', floor, empty, content: (history, id, from) => content(history.device(id), from) }
+function deviceOf(title: string, floor: number, empty: string, linesOf: LinesOf): PlotSpec {
+  const content: PlotSpec['content'] = (history, id, from) => contentOf(history.device(id), from, linesOf)
+  return { title, unit: '', floor, empty, content }
 }
 
-function wirePlots(direction: 'ab' | 'ba'): readonly PlotSpec[] {
-  const plot = (title: string, unit: string, floor: number, content: typeof stages): PlotSpec => {
-    const ofWire: PlotSpec['content'] = (history, id, from) => content(history.wire(id), from, direction)
-    return { title: `Wire ${direction}: ${title}`, unit, floor, empty: undefined, content: ofWire }
-  }
-  return [plot('packets per second', '', 10, stages), plot('extra delay', 's', 1e-6, lateness)]
+function wireOf(title: string, unit: string, floor: number, linesOf: LinesOf): PlotSpec {
+  const content: PlotSpec['content'] = (history, id, from) => contentOf(history.wire(id), from, linesOf)
+  return { title, unit, floor, empty: undefined, content }
 }
 
-function bothDirections(samples: Samples | undefined, what: 'bits' | 'frames', from: number): PlotContent {
-  if (samples === undefined) return NOTHING
-  const line = (direction: 'tx' | 'rx'): PlotLine => {
-    const values = samples.rate(`${direction} ${what}`, from)
-    return { label: direction, colour: direction, isDashed: direction === 'rx', values }
-  }
-  return { times: samples.times(from), lines: [line('tx'), line('rx')], more: 0 }
+function contentOf(samples: Samples | undefined, from: number, linesOf: LinesOf): PlotContent {
+  if (samples === undefined) return { times: [], lines: [], more: 0 }
+  const lines = linesOf(samples, from)
+  return { times: samples.times(from), lines: lines.slice(0, LINES_MAX), more: Math.max(lines.length - LINES_MAX, 0) }
+}
+
+function bothDirections(what: 'bits' | 'frames'): LinesOf {
+  return (samples, from) =>
+    (['tx', 'rx'] as const).map(direction => {
+      const values = samples.rate(`${direction} ${what}`, from)
+      return { label: direction, colour: direction, isDashed: direction === 'rx', values }
+    })
 }
 
 /** One line for each direction and reason: tx solid, rx dashed, in the colour of the reason. */
-function drops(samples: Samples | undefined, from: number): PlotContent {
-  const keys = samples?.rateKeys().filter(key => !/^[rt]x (bits|frames)$/.test(key)) ?? []
+function drops(samples: Samples, from: number): PlotLine[] {
+  const keys = samples.rateKeys().filter(key => !/^[rt]x (bits|frames)$/.test(key))
   const reasons = [...new Set(keys.map(key => key.slice(3)))]
   const lines = keys.map((key): PlotLine => {
-    const colour = COLOURS_OF_MANY[reasons.indexOf(key.slice(3)) % COLOURS_OF_MANY.length]
+    const { colour } = styleOf(reasons.indexOf(key.slice(3)))
     const label = key === OTHER ? 'other reasons' : key
-    return { label, colour, isDashed: key.startsWith('rx '), values: samples?.rate(key, from) ?? [] }
+    return { label, colour, isDashed: key.startsWith('rx '), values: samples.rate(key, from) }
   })
-  return contentOf(samples, from, lines.filter(isSeen))
+  return lines.filter(isSeen)
 }
 
-function held(samples: Samples | undefined, from: number): PlotContent {
-  const keys = samples?.levelKeys() ?? []
-  const values = keys.map(key => samples?.level(key, from) ?? [])
+function held(samples: Samples, from: number): PlotLine[] {
+  const lines = samples.levelKeys().map(key => ({ key, label: heldLabel(key), values: samples.level(key, from) }))
   // Empty stages use up no line styles.
-  const shown = keys.map((_, i) => i).filter(i => keys[i] === 'held' || isSeen({ values: values[i] }))
-  const lines = shown.map((i, n): PlotLine => ({ label: heldLabel(keys[i]), ...styleOf(n + 1), values: values[i] }))
-  return contentOf(samples, from, lines)
+  const shown = lines.filter(line => line.key === 'held' || isSeen(line))
+  return shown.map((line, i) => ({ ...line, ...styleOf(i + 1) }))
 }
 
 /** `ring rx ring` is the kind and the name of a part. */
@@ -98,37 +100,37 @@ function heldLabel(key: string): string {
   return name.includes(kind) ? name.join(' ') : key
 }
 
-function stages(samples: Samples | undefined, from: number, direction: string): PlotContent {
+function stages(direction: 'ab' | 'ba'): LinesOf {
   // The rest of both directions is with the first.
-  const keys = samples?.rateKeys().filter(key => (key === OTHER ? direction === 'ab' : key.split(' ')[1] === direction))
-  const lines = (keys ?? []).map((key, i): PlotLine => {
-    const [counter, , ...name] = key.split(' ')
-    const label = key === OTHER ? 'others' : `${name.join(' ')}: ${counter}`
-    return { label, ...styleOf(i), values: samples?.rate(key, from) ?? [] }
-  })
-  return contentOf(samples, from, lines.filter(isSeen))
+  const isShown = (key: string) => (key === OTHER ? 'ab' : key.split(' ')[1]) === direction
+  return (samples, from) => {
+    const lines = samples
+      .rateKeys()
+      .filter(isShown)
+      .map((key, i): PlotLine => {
+        const [counter] = key.split(' ')
+        const label = key === OTHER ? 'others' : `${nameOf(key)}: ${counter}`
+        return { label, ...styleOf(i), values: samples.rate(key, from) }
+      })
+    return lines.filter(isSeen)
+  }
 }
 
 /** Half of the packets solid, 99 % dashed, in the colour of the stage. */
-function lateness(samples: Samples | undefined, from: number, direction: string): PlotContent {
-  const keys = samples?.levelKeys().filter(key => key.split(' ')[1] === direction) ?? []
-  const names = [...new Set(keys.map(nameOf))]
-  const lines = keys.map((key): PlotLine => {
-    const colour = COLOURS_OF_MANY[(names.indexOf(nameOf(key)) + 1) % COLOURS_OF_MANY.length]
-    const of = key.slice(0, 3)
-    const values = samples?.level(key, from) ?? []
-    return { label: `${nameOf(key)}: ${of}`, colour, isDashed: of === 'p99', values }
-  })
-  return contentOf(samples, from, lines)
+function lateness(direction: 'ab' | 'ba'): LinesOf {
+  return (samples, from) => {
+    const keys = samples.levelKeys().filter(key => key.split(' ')[1] === direction)
+    const names = [...new Set(keys.map(nameOf))]
+    return keys.map((key): PlotLine => {
+      const { colour } = styleOf(names.indexOf(nameOf(key)) + 1)
+      const of = key.slice(0, 3)
+      return { label: `${nameOf(key)}: ${of}`, colour, isDashed: of === 'p99', values: samples.level(key, from) }
+    })
+  }
 }
 
 /** Returns `delay` from `p50 ab delay`. */
 const nameOf = (key: string): string => key.split(' ').slice(2).join(' ')
-
-function contentOf(samples: Samples | undefined, from: number, lines: readonly PlotLine[]): PlotContent {
-  const more = Math.max(lines.length - LINES_MAX, 0)
-  return samples === undefined ? NOTHING : { times: samples.times(from), lines: lines.slice(0, LINES_MAX), more }
-}
 
 function styleOf(index: number): Pick<PlotLine, 'colour' | 'isDashed'> {
   const count = COLOURS_OF_MANY.length

@@ -1,6 +1,6 @@
 /**
- * The last ten minutes of a device: rates of its counters, and levels such as frames held, in rings
- * of a fixed size. Times are in milliseconds since 1970 where they come in, seconds where they go
+ * The last ten minutes of a device: rates of its counters, and levels such as frames held, in
+ * columns of a fixed size. Times are in milliseconds since 1970 where they come in, seconds where they go
  * out, since plots want those.
  */
 
@@ -17,18 +17,17 @@ export const OTHER = 'other'
 
 type Values = Readonly<Record<string, number>>
 
-/** Values of one key, by slot. NaN is unknown. */
+/** Values of one key, one for each sample, the newest at the end. NaN is unknown. */
 type Column = Float32Array<ArrayBuffer>
+const UNKNOWN: Column = new Float32Array(SLOTS).fill(Number.NaN)
 
 export class Samples {
-  readonly #times = new Float64Array(SLOTS)
-  /** Whether rates are known: 0 after a gap or a reset, and in the mark of a gap. */
-  readonly #isKnown = new Uint8Array(SLOTS)
+  readonly #times = new Float64Array(SLOTS).fill(Number.NEGATIVE_INFINITY)
+  /** A counter that did not grow: 0, or unknown after a gap or a reset, and in the mark of a gap. */
+  readonly #still: Column = UNKNOWN.slice()
   readonly #rates = new Map<string, Column>()
   readonly #levels = new Map<string, Column>()
-  /** The slot that is written next. */
-  #next = 0
-  #length = 0
+  #added = 0
   #last: { time: number; counters: Values } | undefined
 
   /** When the newest sample was taken, in seconds; undefined without one. */
@@ -46,32 +45,30 @@ export class Samples {
     if (!Number.isFinite(time) || time === last?.time) return
     const elapsed = last === undefined ? 0 : time - last.time
     if (elapsed < 0) this.#move(elapsed - 1000)
-    if (elapsed > GAP) this.#addSlot(last!.time + 1, false)
+    if (elapsed > GAP) this.#advance(last!.time + 1, false)
     const isKnown = elapsed > 0 && elapsed <= GAP && !hasFallen(last!.counters, counters)
-    const slot = this.#addSlot(time, isKnown)
-    if (isKnown) this.#setRates(slot, last!.counters, counters, elapsed / 1000)
+    this.#advance(time, isKnown)
+    if (isKnown) this.#setRates(last!.counters, counters, elapsed / 1000)
     for (const [key, value] of Object.entries(levels)) {
-      const column = this.#levels.get(key) ?? this.#newColumn(this.#levels, key)
-      if (column !== undefined) column[slot] = value
+      const column = this.#levels.get(key) ?? this.#newColumn(this.#levels, key, UNKNOWN)
+      if (column !== undefined) column[SLOTS - 1] = value
     }
     this.#last = { time, counters: { ...counters } }
   }
 
   /** The times of the samples from `from` on, in seconds, oldest first. They ascend. */
   times(from: number): number[] {
-    return this.#read(from, slot => this.#times[slot] / 1000)
+    return this.#read(from, this.#times).map(ms => ms / 1000)
   }
 
   /** The rate of a counter at each of `times(from)`; null is unknown. */
   rate(key: string, from: number): (number | null)[] {
-    const column = this.#rates.get(key)
-    return this.#read(from, slot => (this.#isKnown[slot] === 0 ? null : (column?.[slot] ?? 0)))
+    return this.#read(from, this.#rates.get(key) ?? this.#still).map(known)
   }
 
   /** A level at each of `times(from)`; null is unknown. */
   level(key: string, from: number): (number | null)[] {
-    const column = this.#levels.get(key)
-    return this.#read(from, slot => known(column?.[slot]))
+    return this.#read(from, this.#levels.get(key) ?? UNKNOWN).map(known)
   }
 
   /** The counters that grew in the window, in the order in which they first did. */
@@ -84,57 +81,52 @@ export class Samples {
     return [...this.#levels.keys()]
   }
 
-  #setRates(slot: number, before: Values, counters: Values, seconds: number): void {
+  #setRates(before: Values, counters: Values, seconds: number): void {
     let rest = 0
     for (const [key, value] of Object.entries(counters)) {
       const more = value - (before[key] ?? 0)
-      const column = this.#rates.get(key) ?? (more > 0 ? this.#newColumn(this.#rates, key) : undefined)
-      if (column !== undefined) column[slot] = more / seconds
+      const column = this.#rates.get(key) ?? (more > 0 ? this.#newColumn(this.#rates, key, this.#still) : undefined)
+      if (column !== undefined) column[SLOTS - 1] = more / seconds
       else rest += more
     }
     if (rest === 0) return
-    const others = this.#rates.get(OTHER) ?? new Float32Array(SLOTS)
+    const others = this.#rates.get(OTHER) ?? this.#still.slice()
     this.#rates.set(OTHER, others)
-    others[slot] = rest / seconds
+    others[SLOTS - 1] = rest / seconds
   }
 
   /** Returns undefined if there are too many. */
-  #newColumn(columns: Map<string, Column>, key: string): Column | undefined {
+  #newColumn(columns: Map<string, Column>, key: string, first: Column): Column | undefined {
     if (columns.size >= KEYS_MAX) return undefined
-    const column = new Float32Array(SLOTS)
-    if (columns === this.#levels) column.fill(Number.NaN)
+    const column = first.slice()
     columns.set(key, column)
     return column
   }
 
-  /** Takes the oldest slot. Keys that had no value in the window are forgotten once a round. */
-  #addSlot(time: number, isKnown: boolean): number {
-    const slot = this.#next
-    this.#next = (slot + 1) % SLOTS
-    this.#length = Math.min(this.#length + 1, SLOTS)
-    this.#times[slot] = time
-    this.#isKnown[slot] = isKnown ? 1 : 0
-    for (const column of this.#rates.values()) column[slot] = 0
-    for (const column of this.#levels.values()) column[slot] = Number.NaN
-    if (slot === 0) {
-      for (const [key, column] of this.#rates) if (column.every(value => value === 0)) this.#rates.delete(key)
-      for (const [key, column] of this.#levels) if (column.every(Number.isNaN)) this.#levels.delete(key)
-    }
-    return slot
+  /** Makes room for a sample. Keys that had no value in the window are forgotten once a round. */
+  #advance(time: number, isKnown: boolean): void {
+    push(this.#times, time)
+    for (const column of [this.#still, ...this.#rates.values()]) push(column, isKnown ? 0 : Number.NaN)
+    for (const column of this.#levels.values()) push(column, Number.NaN)
+    if (this.#added++ % SLOTS !== 0) return
+    for (const [key, column] of this.#rates) if (column.every(value => !value)) this.#rates.delete(key)
+    for (const [key, column] of this.#levels) if (column.every(Number.isNaN)) this.#levels.delete(key)
   }
 
   #move(by: number): void {
-    for (let slot = 0; slot < SLOTS; slot++) this.#times[slot] += by
+    this.#times.set(this.#times.map(time => time + by))
   }
 
-  #read<T>(from: number, valueAt: (slot: number) => T): T[] {
-    const found: T[] = []
-    for (let i = 0; i < this.#length; i++) {
-      const slot = (this.#next - this.#length + i + SLOTS) % SLOTS
-      if (this.#times[slot] >= from * 1000) found.push(valueAt(slot))
-    }
-    return found
+  #read(from: number, column: Column | Float64Array): number[] {
+    const first = this.#times.findIndex(time => time >= from * 1000)
+    return first < 0 ? [] : [...column.subarray(first)]
   }
+}
+
+/** Drops the oldest value. */
+function push(column: Column | Float64Array, value: number): void {
+  column.copyWithin(0, 1)
+  column[SLOTS - 1] = value
 }
 
 /** A counter that is missing is 0, so one that goes missing has fallen. */
@@ -142,6 +134,4 @@ function hasFallen(before: Values, counters: Values): boolean {
   return Object.entries(before).some(([key, value]) => (counters[key] ?? 0) < value)
 }
 
-function known(value: number | undefined): number | null {
-  return value === undefined || Number.isNaN(value) ? null : value
-}
+const known = (value: number): number | null => (Number.isNaN(value) ? null : value)

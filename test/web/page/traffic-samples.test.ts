@@ -49,6 +49,7 @@ describe('samples of a device', () => {
 
   it('a counter that has not grown yet shows 0', () => {
     expect(counting(1, 1, 1).rate('other reason', 0)).toEqual([null, 0, 0])
+    expect(counting(1, 1, 1, 4).rate('n', 0)).toEqual([null, 0, 0, 3])
   })
 
   it('a line is broken where samples are missing', () => {
