@@ -16,40 +16,31 @@ export interface DhcpRow {
 export interface DhcpTransaction {
   readonly client: string
   readonly transaction: string
-  hostname: string | undefined
-  readonly messages: DhcpRow[]
+  readonly hostname: string | undefined
+  readonly messages: readonly DhcpRow[]
 }
 
 const MOST = 20
 /** A client without a server repeats itself. */
 const MOST_MESSAGES = 12
 
-export class DhcpConversations {
-  /** The latest first. */
-  readonly list: DhcpTransaction[] = []
+/** Returns the conversations, the latest first, with the DHCP messages among more frames. */
+export function conversations(
+  before: readonly DhcpTransaction[],
+  frames: readonly FrameRow[],
+): readonly DhcpTransaction[] {
+  return frames.reduce(withFrame, before)
+}
 
-  clear(): void {
-    this.list.length = 0
-  }
-
-  /** Takes frames, and ignores all but DHCP. */
-  take(frames: readonly FrameRow[]): void {
-    for (const frame of frames) this.#take(frame)
-  }
-
-  #take(frame: FrameRow): void {
-    const fields = dhcpFields(frame)
-    if (fields === undefined) return
-    const { client, transaction, hostname, ...message } = fields
-    const at = this.list.findIndex(each => each.client === client && each.transaction === transaction)
-    const [known] = at < 0 ? [] : this.list.splice(at, 1)
-    const conversation = known ?? { client, transaction, hostname, messages: [] }
-    conversation.hostname ??= hostname
-    conversation.messages.push(message)
-    if (conversation.messages.length > MOST_MESSAGES) conversation.messages.shift()
-    this.list.unshift(conversation)
-    if (this.list.length > MOST) this.list.pop()
-  }
+function withFrame(all: readonly DhcpTransaction[], frame: FrameRow): readonly DhcpTransaction[] {
+  const fields = dhcpFields(frame)
+  if (fields === undefined) return all
+  const { client, transaction, hostname, ...message } = fields
+  const isSame = (each: DhcpTransaction) => each.client === client && each.transaction === transaction
+  const known = all.find(isSame)
+  const messages = [...(known?.messages ?? []), message].slice(-MOST_MESSAGES)
+  const changed = { client, transaction, hostname: known?.hostname ?? hostname, messages }
+  return [changed, ...all.filter(each => !isSame(each))].slice(0, MOST)
 }
 
 type Fields = DhcpRow & Pick<DhcpTransaction, 'client' | 'transaction' | 'hostname'>

@@ -25,19 +25,15 @@ const MOST_ADDRESSES = 3
  */
 export function groupsOf(segment: SegmentPicture, most: number, allHosts: number = segment.hosts.length): BoxGroup[] {
   const { hosts, leases, neighbours, stations } = segment
-  const addresses = addressesByMac([...neighbours, ...leases])
-  const ports = new Map<string, string[]>()
-  for (const { name, mac } of stations) {
-    const macs = ports.get(name) ?? []
-    if (mac !== undefined) macs.push(mac)
-    ports.set(name, macs)
-  }
+  const found = [...neighbours, ...leases].filter(({ address }) => isGlobal(address))
+  const addresses = valuesByKey(found.map(({ mac, address }) => [mac, address]))
+  const ports = valuesByKey(stations.map(({ name, mac }) => [name, mac]))
   const portBoxes = [...ports].map(([name, macs]): Box => {
-    const lines = macs.flatMap(mac => [mac, ...(addresses.get(mac) ?? [])])
+    const lines = [...macs].flatMap(mac => [mac, ...(addresses.get(mac) ?? [])])
     return { kind: 'port', lines: [name, ...firstOf(lines, MOST_ADDRESSES)] }
   })
   // The gateway is the first.
-  const sorted = [...hosts.filter(({ router }) => router), ...firstHosts(hosts, most)]
+  const sorted = hosts.toSorted((a, b) => Number(b.router) - Number(a.router)).slice(0, most)
   const hostBoxes = sorted.map(({ name, mac, addresses, router }): Box => {
     const shown = addresses.filter(isGlobal)
     return { kind: router ? 'gateway' : 'host', lines: [name ?? mac, ...firstOf(shown, MOST_ADDRESSES)] }
@@ -48,20 +44,12 @@ export function groupsOf(segment: SegmentPicture, most: number, allHosts: number
   ]
 }
 
-function addressesByMac(entries: readonly { readonly mac: string; readonly address: string }[]): Map<string, string[]> {
-  const found = new Map<string, string[]>()
-  for (const { mac, address } of entries) {
-    const known = found.get(mac) ?? []
-    if (isGlobal(address) && !known.includes(address)) found.set(mac, [...known, address])
-  }
-  return found
-}
-
-function firstHosts(hosts: SegmentPicture['hosts'], most: number): SegmentPicture['hosts'][number][] {
-  const found: SegmentPicture['hosts'][number][] = []
-  for (const host of hosts) {
-    if (found.length >= most) break
-    if (!host.router) found.push(host)
+/** Returns the values of each key, each once. */
+function valuesByKey(entries: readonly (readonly [key: string, value: string | undefined])[]) {
+  const found = new Map<string, Set<string>>()
+  for (const [key, value] of entries) {
+    const values = found.get(key) ?? new Set<string>()
+    found.set(key, value === undefined ? values : values.add(value))
   }
   return found
 }
@@ -81,6 +69,6 @@ function cut(boxes: readonly Box[], most: number, all: number, what: string): re
   return [...shown, { kind: 'more', lines: [`${whole(all - shown.length)} more ${what}`, 'in the list below'] }]
 }
 
-export function count(n: number, noun: string): string {
+function count(n: number, noun: string): string {
   return `${whole(n)} ${noun}${n === 1 ? '' : 's'}`
 }

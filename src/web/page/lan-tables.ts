@@ -29,12 +29,10 @@ export function cellsOf<P extends SegmentPart>(segment: Pick<SegmentPicture, P>,
 export function found(segment: SegmentPicture, part: SegmentPart, search: string): number[] | undefined {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean)
   if (words.length === 0) return undefined
-  const rows: number[] = []
-  for (let row = 0; row < segment[part].length; row++) {
+  return [...segment[part].keys()].filter(row => {
     const text = cellsOf(segment, part, row, 0).join(' ').toLowerCase()
-    if (words.every(word => text.includes(word))) rows.push(row)
-  }
-  return rows
+    return words.every(word => text.includes(word))
+  })
 }
 
 const UNITS = [

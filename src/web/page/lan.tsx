@@ -1,17 +1,19 @@
 /** The segment that the ports of a `vnet lan` lead to. */
 import { type Signal, signal } from '@preact/signals'
-import { useRef } from 'preact/hooks'
+import { useMemo, useRef } from 'preact/hooks'
 import type { DeviceRow } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { draftOf } from './draft.ts'
 import { SCROLLABLE, tablePart, useRowsInSight } from './hooks.ts'
-import { DhcpConversations, type DhcpTransaction } from './lan-dhcp.ts'
-import { Picture } from './lan-drawing.tsx'
-import type { SegmentPicture } from './lan-picture.ts'
+import { conversations, type DhcpTransaction } from './lan-dhcp.ts'
+import { groupsOf, type SegmentPicture } from './lan-picture.ts'
 import { COLUMNS, cellsOf, found, PARTS, type SegmentPart } from './lan-tables.ts'
 import { clockText, whole } from './traffic-units.ts'
 
 const COUNTERS = { frames: 'Frames of the segment', dropped: 'Dropped', answered: 'Answered by hosts' } as const
+
+/** Hosts that are drawn. */
+const HOSTS_MAX = 12
 
 /** The DHCP conversations on the port of this id. */
 interface Dhcp {
@@ -20,24 +22,22 @@ interface Dhcp {
   readonly skipped: number
 }
 
-const NO_DHCP: Dhcp = { id: '', list: [], skipped: 0 }
-
 export function lanView(app: App): View {
-  const conversations = new DhcpConversations()
-  const dhcp = signal(NO_DHCP)
-  const part = draftOf<SegmentPart>(app, 'hosts')
-  const search = draftOf(app, '')
+  const dhcp = signal<Dhcp>({ id: '', list: [], skipped: 0 })
+  const dhcpOf = (id: string): Dhcp => (dhcp.value.id === id ? dhcp.value : { id, list: [], skipped: 0 })
+  const choice = { part: draftOf<SegmentPart>(app, 'hosts'), search: draftOf(app, '') }
   return {
     name: 'lan',
     title: 'Lan',
     wants: ['segment', 'dhcp'],
     receive(message) {
       if (message.type !== 'dhcp' || message.id !== app.device?.id) return
-      const { id, frames } = message
-      if (id !== dhcp.value.id) conversations.clear()
-      conversations.take(frames)
-      const skipped = (id === dhcp.value.id ? dhcp.value.skipped : 0) + message.skipped
-      dhcp.value = { id, list: [...conversations.list], skipped }
+      const { list, skipped } = dhcpOf(message.id)
+      dhcp.value = {
+        id: message.id,
+        list: conversations(list, message.frames),
+        skipped: skipped + message.skipped,
+      }
     },
     Body: () => {
       const { device } = app
@@ -54,50 +54,61 @@ export function lanView(app: App): View {
           </p>
         )
       }
-      const shown = dhcp.value.id === device.id ? dhcp.value : NO_DHCP
       return (
-        <Segment key={device.id} {...{ app, device, segment, allHosts, dhcp: shown, now: app.time, part, search }} />
+        <div key={device.id} class="lan stack">
+          <section class="panel">
+            <h2>Segment</h2>
+            <Picture segment={segment} own={device} allHosts={allHosts} />
+          </section>
+          <Conversations dhcp={dhcpOf(device.id)} mayChange={app.mayChange} />
+          <Lists segment={segment} allHosts={allHosts} now={app.time} {...choice} />
+          <section class="panel">
+            <h2>Counters</h2>
+            <div class="columns counters">
+              {(['frames', 'dropped', 'answered'] as const).map(group => (
+                <section key={group} class="stack close">
+                  <h3>{COUNTERS[group]}</h3>
+                  <Counters counters={segment.counters[group]} />
+                </section>
+              ))}
+            </div>
+          </section>
+        </div>
       )
     },
   }
 }
 
-interface ListsProps {
+interface PictureProps {
   readonly segment: SegmentPicture
+  /** The port that is looked at. */
+  readonly own: DeviceRow
   readonly allHosts: number | undefined
-  readonly now: number
-  /** The list that is shown. */
-  readonly part: Signal<SegmentPart>
-  readonly search: Signal<string>
 }
 
-interface SegmentProps extends ListsProps {
-  readonly app: App
-  readonly device: DeviceRow
-  readonly dhcp: Dhcp
-}
-
-function Segment({ app, device, dhcp, ...lists }: SegmentProps) {
-  const { segment, allHosts } = lists
+/** A trunk at the left, rails, and the boxes that hang on them. */
+function Picture({ segment, own, allHosts }: PictureProps) {
+  const groups = useMemo(() => groupsOf(segment, HOSTS_MAX, allHosts), [segment, allHosts])
   return (
-    <div class="lan stack">
-      <section class="panel">
-        <h2>Segment</h2>
-        <Picture segment={segment} own={device} allHosts={allHosts} />
-      </section>
-      <Conversations dhcp={dhcp} mayChange={app.mayChange} />
-      <Lists {...lists} />
-      <section class="panel">
-        <h2>Counters</h2>
-        <div class="columns counters">
-          {(['frames', 'dropped', 'answered'] as const).map(group => (
-            <section key={group}>
-              <h3>{COUNTERS[group]}</h3>
-              <Counters counters={segment.counters[group]} />
-            </section>
-          ))}
-        </div>
-      </section>
+    <div class="segment">
+      {groups.map(({ title, boxes }, i) => (
+        <section key={i}>
+          <h3>{title}</h3>
+          <ul>
+            {boxes.map(({ kind, lines }, j) => (
+              <li
+                key={j}
+                class={kind === 'port' && lines[0] === own.name ? 'mono port own' : `mono ${kind}`}
+                title={kind === 'more' ? undefined : `${kind} ${lines.join('\n')}`}
+              >
+                {lines.map((line, k) => (
+                  <span key={k}>{line}</span>
+                ))}
+              </li>
+            ))}
+          </ul>
+        </section>
+      ))}
     </div>
   )
 }
@@ -115,6 +126,15 @@ function Counters({ counters }: { readonly counters: Readonly<Record<string, num
       ))}
     </table>
   )
+}
+
+interface ListsProps {
+  readonly segment: SegmentPicture
+  readonly allHosts: number | undefined
+  readonly now: number
+  /** The list that is shown. */
+  readonly part: Signal<SegmentPart>
+  readonly search: Signal<string>
 }
 
 function Lists({ segment, allHosts, now, ...choice }: ListsProps) {
@@ -176,7 +196,7 @@ function Lists({ segment, allHosts, now, ...choice }: ListsProps) {
           </div>
         </div>
         <div class="long-scroll" {...tablePart('rowgroup')} {...SCROLLABLE} ref={list}>
-          <div class="long-rows" role="presentation" style={{ height: `${count * rowHeight}px` }}>
+          <div role="presentation" style={{ position: 'relative', height: `${count * rowHeight}px` }}>
             {Array.from({ length: end - first }, (_, i) => row(first + i))}
           </div>
         </div>
@@ -200,7 +220,7 @@ function Conversations({ dhcp, mayChange }: { readonly dhcp: Dhcp; readonly mayC
       {list.length === 0 && (
         <p class="muted">{mayChange ? seen : 'Frames, and so conversations, are shown only with the token.'}</p>
       )}
-      <ol class="dhcp" aria-label="DHCP conversations">
+      <ol class="dhcp stack tight" aria-label="DHCP conversations">
         {list.map(each => (
           <Conversation key={`${each.client} ${each.transaction}`} {...each} />
         ))}

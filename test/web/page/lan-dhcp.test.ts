@@ -13,7 +13,7 @@ import {
 import { dhcpHeader } from '../../../src/packet/fields-application.ts'
 import type { Header } from '../../../src/packet/header-fields.ts'
 import type { FrameRow } from '../../../src/web/feed-types.ts'
-import { DhcpConversations } from '../../../src/web/page/lan-dhcp.ts'
+import { conversations, type DhcpTransaction } from '../../../src/web/page/lan-dhcp.ts'
 
 let number = 0
 const frame = (time: number, header: Header, dropped?: string): FrameRow => ({
@@ -62,16 +62,18 @@ const dhcp = (time: number, type: number, { xid = 0x12345678, ...given }: Given 
 }
 
 test('the messages of a transaction are one conversation, with the addresses in them', () => {
-  const conversations = new DhcpConversations()
   const offered = { yiaddr: 0xc6120064 }
-  conversations.take([
-    dhcp(1000, DHCPDISCOVER, { hostname: 'laptop' }),
-    frame(1001, { name: 'ARP', fields: [] }),
-    dhcp(1250, DHCPOFFER, offered),
-    dhcp(1251, DHCPREQUEST, { requested: Uint8Array.of(198, 18, 0, 100) }),
-    dhcp(1252, DHCPACK, offered),
-  ])
-  const [{ messages, ...about }, ...others] = conversations.list as [(typeof conversations.list)[0]]
+  const list = conversations(
+    [],
+    [
+      dhcp(1000, DHCPDISCOVER, { hostname: 'laptop' }),
+      frame(1001, { name: 'ARP', fields: [] }),
+      dhcp(1250, DHCPOFFER, offered),
+      dhcp(1251, DHCPREQUEST, { requested: Uint8Array.of(198, 18, 0, 100) }),
+      dhcp(1252, DHCPACK, offered),
+    ],
+  )
+  const [{ messages, ...about }, ...others] = list as [DhcpTransaction]
   expect(others).toEqual([])
   expect(about).toEqual({ client: '02:00:00:00:00:09', transaction: '0x12345678', hostname: 'laptop' })
   expect(messages.map(({ time, type, address }) => [time, type, address])).toEqual([
@@ -83,30 +85,25 @@ test('the messages of a transaction are one conversation, with the addresses in 
 })
 
 test('the conversation with the latest message comes first', () => {
-  const conversations = new DhcpConversations()
   const other = { xid: 2 }
-  conversations.take([dhcp(1, DHCPDISCOVER), dhcp(2, DHCPDISCOVER, other), dhcp(3, DHCPOFFER)])
-  expect(conversations.list.map(({ transaction }) => transaction)).toEqual(['0x12345678', '0x00000002'])
+  const list = conversations([], [dhcp(1, DHCPDISCOVER), dhcp(2, DHCPDISCOVER, other), dhcp(3, DHCPOFFER)])
+  expect(list.map(({ transaction }) => transaction)).toEqual(['0x12345678', '0x00000002'])
 })
 
 test('a message that was dropped says why', () => {
-  const conversations = new DhcpConversations()
-  conversations.take([dhcp(1, DHCPDISCOVER, {}, 'wire ab, stage 1 loss 5%')])
-  expect(conversations.list[0]?.messages[0]?.dropped).toBe('wire ab, stage 1 loss 5%')
+  const list = conversations([], [dhcp(1, DHCPDISCOVER, {}, 'wire ab, stage 1 loss 5%')])
+  expect(list[0]?.messages[0]?.dropped).toBe('wire ab, stage 1 loss 5%')
 })
 
 test('frames of other protocols, and malformed messages, start no conversation', () => {
-  const conversations = new DhcpConversations()
-  conversations.take([frame(1, dhcpHeader(new Uint8Array(300))), frame(1, { name: 'UDP', fields: [] })])
-  expect(conversations.list).toEqual([])
+  const list = conversations([], [frame(1, dhcpHeader(new Uint8Array(300))), frame(1, { name: 'UDP', fields: [] })])
+  expect(list).toEqual([])
 })
 
 test('a flood of clients and of messages is kept within bounds', () => {
-  const conversations = new DhcpConversations()
-  for (let i = 0; i < 1000; i++) conversations.take([dhcp(i, DHCPDISCOVER, { xid: i })])
-  for (let i = 0; i < 1000; i++) conversations.take([dhcp(1000 + i, DHCPDISCOVER)])
-  expect(conversations.list).toHaveLength(20)
-  expect(conversations.list[0]?.messages.map(({ time }) => time)).toEqual(
-    Array.from({ length: 12 }, (_, i) => 1988 + i),
-  )
+  let list: readonly DhcpTransaction[] = []
+  for (let i = 0; i < 1000; i++) list = conversations(list, [dhcp(i, DHCPDISCOVER, { xid: i })])
+  for (let i = 0; i < 1000; i++) list = conversations(list, [dhcp(1000 + i, DHCPDISCOVER)])
+  expect(list).toHaveLength(20)
+  expect(list[0]?.messages.map(({ time }) => time)).toEqual(Array.from({ length: 12 }, (_, i) => 1988 + i))
 })
