@@ -66,7 +66,7 @@ export interface LinkLine {
   readonly link: LabLink
   /** The path of SVG. */
   readonly path: string
-  /** The middle of the line. */
+  /** A point of the line, for its text. */
   readonly x: number
   readonly y: number
 }
@@ -86,6 +86,9 @@ const ROW = 48
 /** How far parallel links are apart, and how far a link within a column reaches out. */
 const BEND = 24
 const MARGIN = 4
+/** The room of a usual text, and its places on a line: the middle, or beside the text of another link. */
+const TEXT = { width: 40, height: 16 } as const
+const TEXT_PLACES = [0.5, 0.3, 0.7, 0.15, 0.85] as const
 
 /**
  * Puts each part of a lab in columns by its distance from one end of the longest path, so that a
@@ -147,6 +150,7 @@ function linesOf(links: readonly LabLink[], places: ReadonlyMap<LabNode, NodeBox
   const order = new Map([...places.keys()].map((node, i) => [node, i]))
   const keyOf = ({ from, to }: LabLink) => [order.get(from)!, order.get(to)!].sort((a, b) => a - b).join(' ')
   for (const link of links) parallel.set(keyOf(link), [...(parallel.get(keyOf(link)) ?? []), link])
+  const texts: { readonly x: number; readonly y: number }[] = []
   return links.map(link => {
     const all = parallel.get(keyOf(link))!
     const [a, b] = [places.get(link.from)!, places.get(link.to)!].sort((a, b) => a.x - b.x || a.y - b.y)
@@ -157,8 +161,16 @@ function linesOf(links: readonly LabLink[], places: ReadonlyMap<LabNode, NodeBox
     // The middle of a quadratic curve is half as far out.
     const bendX = isVertical ? 2 * BEND * (all.indexOf(link) + 1) : 0
     const bendY = isVertical ? 0 : 2 * BEND * shift
-    const [mx, my] = [(x1 + x2) / 2, (y1 + y2) / 2]
-    const path = `M${x1} ${y1}Q${mx + bendX} ${my + bendY} ${x2} ${y2}`
-    return { link, path, x: mx + bendX / 2, y: my + bendY / 2 }
+    const [cx, cy] = [(x1 + x2) / 2 + bendX, (y1 + y2) / 2 + bendY]
+    const path = `M${x1} ${y1}Q${cx} ${cy} ${x2} ${y2}`
+    const at = (t: number) => ({
+      x: (1 - t) ** 2 * x1 + 2 * t * (1 - t) * cx + t ** 2 * x2,
+      y: (1 - t) ** 2 * y1 + 2 * t * (1 - t) * cy + t ** 2 * y2,
+    })
+    const isFree = ({ x, y }: { readonly x: number; readonly y: number }) =>
+      texts.every(text => Math.abs(text.x - x) >= TEXT.width || Math.abs(text.y - y) >= TEXT.height)
+    const text = TEXT_PLACES.map(at).find(isFree) ?? at(TEXT_PLACES[0])
+    texts.push(text)
+    return { link, path, ...text }
   })
 }

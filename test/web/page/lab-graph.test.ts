@@ -89,6 +89,16 @@ test('200 hosts at one router have boxes and texts that do not overlap', () => {
   expect(height).toBeLessThan(200 * 50)
 })
 
+test('the texts of links that cross are apart', () => {
+  const spokes = [0, 1, 2, 3, 4, 5].flatMap(i => cable(`host${i}`, 'hub'))
+  const { lines } = layoutLab(labs(...spokes, port('host0'), port('host1'))[0]!)
+  for (const [i, a] of lines.entries()) {
+    for (const b of lines.slice(0, i)) {
+      expect(Math.abs(a.x - b.x) >= 40 || Math.abs(a.y - b.y) >= 16).toBe(true)
+    }
+  }
+})
+
 test('two cables between the same hosts are drawn apart', () => {
   const { lines } = layoutLab(labs(...cable('a', 'b'), ...cable('a', 'b', '2'))[0]!)
   expect(Math.abs(lines[0]!.y - lines[1]!.y)).toBeGreaterThan(16)
