@@ -8,7 +8,7 @@ import { wrongDrops } from './drop-reason.ts'
 import { SCROLLABLE } from './hooks.ts'
 import { placeHash } from './place.ts'
 import type { DeviceRate } from './rates.ts'
-import { Heads } from './table.tsx'
+import { type Column, numbers, Table, troubles } from './table.tsx'
 import { lateText, whole } from './traffic-units.ts'
 
 export function allView(app: App): View {
@@ -17,29 +17,14 @@ export function allView(app: App): View {
 
 interface Line {
   readonly device: DeviceRow
-  readonly rate: DeviceRate | undefined
-  readonly counters: DeviceCounters | undefined
+  readonly rate: Partial<DeviceRate>
+  readonly counters: Partial<DeviceCounters>
   /** Greater is further up. */
   readonly rank: number
 }
 
 /** The seconds that the small plot of a line shows. */
 const POINTS = 60
-
-const COLUMNS = [
-  'interface',
-  'state',
-  'last minute',
-  'frames/s',
-  'bit/s',
-  'late p99',
-  'drops/s',
-  'dropped',
-  'errors',
-  'timeouts',
-] as const
-/** The first columns, before the numbers. A narrow page leaves out the `whole` ones. */
-const CLASSES = ['', '', 'whole', 'number', 'number whole', 'number whole'] as const
 
 function All({ app }: { readonly app: App }) {
   const table = useRef<HTMLTableElement>(null)
@@ -55,18 +40,34 @@ function All({ app }: { readonly app: App }) {
   if (table.current?.matches(':hover, :focus-within'))
     lines.sort((a, b) => placeIn(order.current, a) - placeIn(order.current, b))
   order.current = lines.map(({ device }) => device.id)
+  const columns: readonly Column<Line>[] = [
+    { title: 'interface', cell: linkTo },
+    { title: 'state', cell: stateIn },
+    { title: 'last minute', class: 'whole', cell: ({ device }) => <Sparkline values={lastOf(app, device.id)} /> },
+    numbers('frames/s', ({ rate: { txPackets = 0, rxPackets = 0 } }) => formatNumber(txPackets + rxPackets)),
+    numbers('bit/s', ({ rate: { txBits = 0, rxBits = 0 } }) => formatNumber(txBits + rxBits), 'whole'),
+    numbers('late p99', ({ device }) => lateText(late[device.id]), 'whole'),
+    troubles('drops/s', ({ rate: { txDrops = 0, rxDrops = 0 } }) => formatNumber(txDrops + rxDrops)),
+    troubles('dropped', ({ counters: { drops } }) => whole(wrongDrops(drops?.tx) + wrongDrops(drops?.rx))),
+    troubles('errors', ({ counters: { txErrors = 0, rxErrors = 0 } }) => whole(txErrors + rxErrors)),
+    troubles('timeouts', ({ counters: { txTimeouts = 0 } }) => whole(txTimeouts)),
+  ]
   return (
     <section class="panel scroll" aria-label="All interfaces" {...SCROLLABLE}>
-      <table class="all" ref={table}>
-        <Heads titles={COLUMNS} classOf={i => CLASSES[i] ?? 'number'} />
-        <tbody>
-          {lines.map(line => (
-            <Row key={line.device.id} {...line} last={lastOf(app, line.device.id)} late={late[line.device.id]} />
-          ))}
-        </tbody>
-      </table>
+      <Table class="all" columns={columns} rows={lines} keyOf={({ device }) => device.id} host={table} />
     </section>
   )
+}
+
+const linkTo = ({ device }: Line) => (
+  <a class="mono" href={placeHash({ view: 'driver', device: device.id })}>
+    {device.label}
+  </a>
+)
+
+const stateIn = ({ device }: Line) => {
+  const { text, tone } = stateOf(device)
+  return <span class={tone}>{text}</span>
 }
 
 /** Returns the frames per second in the last minute, oldest first. */
@@ -83,43 +84,10 @@ const placeIn = (order: readonly DeviceId[], { device }: Line): number => {
 /** Powers of ten, so that rates that vary a little do not move lines. */
 const size = (perSecond: number): number => Math.max(0, Math.ceil(Math.log10(perSecond + 1)))
 
-function lineOf(device: DeviceRow, rate: DeviceRate | undefined, counters: DeviceCounters | undefined): Line {
-  const { txDrops = 0, rxDrops = 0, txPackets = 0, rxPackets = 0 } = rate ?? {}
+function lineOf(device: DeviceRow, rate: Line['rate'] = {}, counters: Line['counters'] = {}): Line {
+  const { txDrops = 0, rxDrops = 0, txPackets = 0, rxPackets = 0 } = rate
   const isBroken = stateOf(device).tone === 'drop' ? 1 : 0
   return { device, rate, counters, rank: 1000 * isBroken + 20 * size(txDrops + rxDrops) + size(txPackets + rxPackets) }
-}
-
-interface RowProps extends Line {
-  readonly last: readonly number[]
-  /** In ms; undefined without packets that a wire delays. */
-  readonly late: number | undefined
-}
-
-function Row({ device, rate, counters, last, late }: RowProps) {
-  const { text, tone } = stateOf(device)
-  const { txDrops = 0, rxDrops = 0, txPackets = 0, rxPackets = 0, txBits = 0, rxBits = 0 } = rate ?? {}
-  const { drops, txErrors = 0, rxErrors = 0, txTimeouts = 0 } = counters ?? {}
-  const dropped = wrongDrops(drops?.tx) + wrongDrops(drops?.rx)
-  const troubles = [formatNumber(txDrops + rxDrops), ...[dropped, txErrors + rxErrors, txTimeouts].map(whole)]
-  return (
-    <tr>
-      <th scope="row" class="mono">
-        <a href={placeHash({ view: 'driver', device: device.id })}>{device.label}</a>
-      </th>
-      <td class={tone}>{text}</td>
-      <td class="whole">
-        <Sparkline values={last} />
-      </td>
-      <td class="number">{formatNumber(txPackets + rxPackets)}</td>
-      <td class="number whole">{formatNumber(txBits + rxBits)}</td>
-      <td class="number whole">{lateText(late)}</td>
-      {troubles.map((number, i) => (
-        <td key={i} class={number === '0' ? 'number muted' : 'number drop'}>
-          {number}
-        </td>
-      ))}
-    </tr>
-  )
 }
 
 /** A line of 60 by 16 pixels, up to the largest value. */
@@ -133,7 +101,7 @@ function Sparkline({ values }: { readonly values: readonly number[] }) {
       role="img"
       aria-label={`Up to ${formatNumber(Math.max(0, ...values))} frames/s in the last minute`}
     >
-      <polyline class="spark" points={points.join(' ')} />
+      <polyline class="line tx" points={points.join(' ')} />
     </svg>
   )
 }

@@ -61,18 +61,20 @@ export function Control({ hands, button, change, shown, done, children }: Contro
   const [first, ...lines] = last.value?.ok === false ? last.value.message.split('\n') : []
   // A busy button that is disabled would lose the focus.
   return (
-    <form class="control" onSubmit={submit} onInput={() => (last.value = undefined)}>
+    <form class="control stack tight" onSubmit={submit} onInput={() => (last.value = undefined)}>
       <fieldset class="row" disabled={!mayChange}>
         {children}
-        <span class="done ok" role="status">
-          {last.value?.ok === true && 'done'}
+        <span class="row">
+          <span class="ok" role="status">
+            {last.value?.ok === true && 'done'}
+          </span>
+          <button type="submit" disabled={line === undefined} aria-busy={isBusy} title={mayChange ? '' : NO_TOKEN}>
+            {button}
+          </button>
         </span>
-        <button type="submit" disabled={line === undefined} aria-busy={isBusy} title={mayChange ? '' : NO_TOKEN}>
-          {button}
-        </button>
       </fieldset>
       <CommandBox line={line} />
-      <div class="error" role="alert" hidden={first === undefined}>
+      <div class="error drop" role="alert" hidden={first === undefined}>
         <p>{first}</p>
         {lines.length > 0 && <pre>{lines.join('\n')}</pre>}
       </div>

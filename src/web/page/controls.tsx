@@ -204,7 +204,7 @@ function Changes({ log }: { readonly log: Signal<readonly DoneChange[]> }) {
         <CopyButton title="Copy all as a script" disabled={isNothingMade} text={() => script(changes)} />
       </div>
       {changes.length === 0 && <p class="muted">Nothing has been changed from this page yet.</p>}
-      <ol class="changes" reversed>
+      <ol class="changes stack tight" reversed>
         {changes.toReversed().map(({ time, line, error }) => (
           <li key={time}>
             <span class="muted number">{clockText(time / 1000)}</span>

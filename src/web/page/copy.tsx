@@ -50,7 +50,7 @@ async function copy(text: string): Promise<boolean> {
 function copySelected(text: string): boolean {
   const focused = document.activeElement
   const area = document.createElement('textarea')
-  area.className = 'offscreen'
+  area.style.cssText = 'position: fixed; top: 0; opacity: 0'
   area.value = text
   area.readOnly = true
   document.body.append(area)

@@ -38,7 +38,7 @@ export function DeviceList({ app, view, isOpen }: ListProps) {
       ref={nav}
       onKeyDown={event => moveFocus(nav.current!, event)}
     >
-      <div class="search">
+      <div class="search stack tight">
         <input
           type="search"
           placeholder="Search interfaces"
@@ -52,7 +52,7 @@ export function DeviceList({ app, view, isOpen }: ListProps) {
           {found === all ? many : found === 0 ? `None of ${many}` : `${found} of ${many}`}
         </p>
       </div>
-      <div class="list">
+      <div class="list scroll">
         {all > 0 && (
           <ul>
             <li>

@@ -1,6 +1,7 @@
 /** Draws the boxes of a driver as SVG, and the dots that move between them. */
 import type { ComponentChildren, VNode } from 'preact'
 import { useLayoutEffect, useState } from 'preact/hooks'
+import { drawn, Label } from './drawing.tsx'
 import {
   type Arrow,
   type Drawing,
@@ -11,7 +12,6 @@ import {
   LINE,
   PAD,
   RING,
-  TITLE,
 } from './driver-layout.ts'
 import type { DrawnItem } from './driver-model.ts'
 import {
@@ -27,24 +27,21 @@ import {
   type Tone,
 } from './driver-text.ts'
 import type { Flights } from './flights.ts'
-import { drawn } from './hooks.ts'
 
 /** The free ends of an arrow's dots, for its head and for the edge of a box. */
 const HEAD = 9
 const TAIL = 2
 
-type ItemBox = Extract<DriverBox, { kind: 'item' }>
+export type ItemBox = Extract<DriverBox, { kind: 'item' }>
 
 interface ItemProps {
-  /** Its place. */
   readonly box: ItemBox
-  /** Its present state. */
-  readonly item: DrawnItem
   /** The rate of the part's counter, or of the stage's drops. */
   readonly perSecond: number | undefined
 }
 
-export function Item({ box, item, perSecond }: ItemProps) {
+export function Item({ box, perSecond }: ItemProps) {
+  const { item } = box
   if (item.kind === 'fold') return <Fold box={box} item={item} />
   const shown = describe(item, perSecond)
   if (isRing(item, box.group)) return <Ring box={box} shown={shown} />
@@ -95,21 +92,23 @@ function Row({ box, shown, capacity }: ShapeProps & { readonly capacity: number 
   const step = Math.min(10, (width - noteWidth) / cells)
   const bar = isThin ? { y: y + LINE - 1, height: 4 } : { y: y + LINE + 3, height: 10 }
   const isLeft = shown.cells === 0
+  const isStage = box.item.kind === 'stage'
   return (
     <Shape box={box} shown={shown}>
-      <text class="name" x={x} y={y + 13}>
-        {clip(shown.name, nameWidth)}
-      </text>
-      <text class="value" x={x + width} y={y + 13} text-anchor="end">
-        {value}
-      </text>
+      <Label class="name" x={x} y={y + 13} text={shown.name} width={nameWidth} />
+      <Label class={isStage ? 'value drop' : 'value'} x={x + width} y={y + 13} anchor="end" text={value} />
       {cellsOf(cells, filled, (i, name) => (
         <rect key={i} class={name} x={x + i * step} width={Math.max(1.5, step - 1)} {...bar} />
       ))}
       {!isThin && (
-        <text class="note" x={isLeft ? x : x + width} y={y + LINE + 13} text-anchor={isLeft ? 'start' : 'end'}>
-          {clip(shown.note, isLeft ? width : noteWidth)}
-        </text>
+        <Label
+          class="note"
+          x={isLeft ? x : x + width}
+          y={y + LINE + 13}
+          anchor={isLeft ? 'start' : 'end'}
+          text={shown.note}
+          width={isLeft ? width : noteWidth}
+        />
       )}
     </Shape>
   )
@@ -125,18 +124,12 @@ function Ring({ box, shown }: ShapeProps) {
   const piece = (i: number) => arc(cx, cy, outer, inner, turn(i) + space / 2, turn(i + 1) - space / 2)
   return (
     <Shape box={box} shown={shown}>
-      <text class="name" x={x} y={y + 13}>
-        {clip([shown.name, shown.value].filter(Boolean).join(', '), width)}
-      </text>
+      <Label class="name" x={x} y={y + 13} text={[shown.name, shown.value].filter(Boolean).join(', ')} width={width} />
       {cellsOf(shown.cells, shown.filled, (i, name) => (
         <path key={i} class={name} d={piece(i)} />
       ))}
-      <text class="note" x={cx} y={cy} text-anchor="middle">
-        {length}
-      </text>
-      <text class="unit" x={cx} y={cy + 16} text-anchor="middle">
-        {capacity !== undefined && `of ${capacity}`}
-      </text>
+      <Label class="note" x={cx} y={cy} anchor="middle" text={length} />
+      <Label class="muted" x={cx} y={cy + 16} anchor="middle" text={capacity === undefined ? '' : `of ${capacity}`} />
     </Shape>
   )
 }
@@ -157,13 +150,9 @@ function Fold({ box: { x, y, width, lane }, item }: { readonly box: ItemBox; rea
   const { note, tone, cells } = describeFold(item.parts)
   const size = width / FOLD_COLUMNS
   return (
-    <g class={`item ${lane} ${tone}`} {...drawn('img', `${item.name}, ${note}`)}>
-      <text class="name" x={x} y={y + 13}>
-        {clip(item.name, width)}
-      </text>
-      <text class="note" x={x} y={y + LINE + 13}>
-        {clip(note, width)}
-      </text>
+    <g class={`item ${lane}`} {...drawn('img', `${item.name}, ${note}`)}>
+      <Label class="name" x={x} y={y + 13} text={item.name} width={width} />
+      <Label class={`note ${tone}`} x={x} y={y + LINE + 13} text={note} width={width} />
       {cells.map(({ title, tone, isFilled }, i) => (
         <rect
           key={i}
@@ -206,17 +195,13 @@ export function ArrowShape({ arrow, isVertical, state }: ArrowProps) {
   const [side, up, down] = isVertical ? [10, -2, 14] : [0, -10, 20]
   const anchor = isVertical ? 'start' : 'middle'
   return (
-    <g class={`arrow ${lane}${isCut ? ' is-cut' : ''}${hasCarrier ? '' : ' no-carrier'}`}>
+    <g class={`arrow ${lane}${isCut ? ' is-cut' : ''}${hasCarrier ? '' : ' drop'}`}>
       <title>{rate === undefined ? '' : `${Number(rate.toPrecision(4))} frames per second`}</title>
       <path class="line" d={`M${x1} ${y1}L${x2} ${y2}`} />
       <path class="head" d={`M${x2} ${y2}L${hx + 4 * dy} ${hy + 4 * dx}L${hx - 4 * dy} ${hy - 4 * dx}Z`} />
-      <path class="cut" d={`M${x - 6} ${y - 6}l12 12m0 -12l-12 12`} />
-      <text class="rate" x={x + side} y={y + up} text-anchor={anchor}>
-        {label}
-      </text>
-      <text class="drops" x={x + side} y={y + down} text-anchor={anchor}>
-        {drops}
-      </text>
+      {isCut && <path class="cut drop" d={`M${x - 6} ${y - 6}l12 12m0 -12l-12 12`} />}
+      <Label x={x + side} y={y + up} anchor={anchor} text={label} />
+      <Label class="drops drop" x={x + side} y={y + down} anchor={anchor} text={drops} />
     </g>
   )
 }
@@ -302,11 +287,17 @@ export function End({ box: { x, y, width, height }, state: { lines, label }, hre
   const inside = (
     <>
       <title>{label}</title>
-      <rect x={x} y={y} width={width} height={height} rx={4} />
+      <rect class="box" x={x} y={y} width={width} height={height} rx={4} />
       {lines.map(({ text, tone = 'plain' }, i) => (
-        <text key={i} class={tone} x={x + width / 2} y={top + i * LINE} text-anchor="middle">
-          {clip(text, width - 4)}
-        </text>
+        <Label
+          key={i}
+          class={tone}
+          x={x + width / 2}
+          y={top + i * LINE}
+          anchor="middle"
+          text={text}
+          width={width - 4}
+        />
       ))}
     </>
   )
@@ -321,25 +312,18 @@ export function End({ box: { x, y, width, height }, state: { lines, label }, hre
   )
 }
 
-export function Group({ box }: { readonly box: Extract<DriverBox, { kind: 'group' }> }) {
-  const { x, y, width, height, group, lane } = box
-  return (
-    <g class={`group ${lane}`}>
-      <rect x={x} y={y} width={width} height={height} rx={4} />
-      <text class="title" x={x + PAD} y={y + 17}>
-        {group.title}
-      </text>
-    </g>
-  )
+interface TitledProps {
+  readonly box: DriverBox
+  readonly class: string
+  readonly title: string
 }
 
-export function Outline({ box: { x, y, width, height }, text }: { readonly box: DriverBox; readonly text: string }) {
+/** A group of parts, or the frame around all groups of a vnet. */
+export function Titled({ box: { x, y, width, height }, class: name, title }: TitledProps) {
   return (
-    <g class="outline">
-      <rect x={x} y={y} width={width} height={height} rx={4} />
-      <text class="title" x={x + PAD} y={y + TITLE - 7}>
-        {text}
-      </text>
+    <g>
+      <rect class={name} x={x} y={y} width={width} height={height} rx={4} />
+      <Label class="title muted" x={x + PAD} y={y + 17} text={title} />
     </g>
   )
 }

@@ -46,7 +46,7 @@ export interface Drawing {
 /** Inside a group and between a frame and its groups. */
 export const PAD = 8
 /** The title of a group or frame. */
-export const TITLE = 24
+const TITLE = 24
 /** A line of text. */
 export const LINE = 18
 /** The diameter of a ring. */
@@ -123,7 +123,6 @@ function endWidthOf({ device, peer }: Model): number {
 function place(columns: readonly Column[], columnWidth: number, endWidth?: number): Drawing {
   const isVertical = endWidth === undefined
   const heightOf = (group: DrawnGroup | undefined) => (group === undefined ? 0 : groupHeight(group, columnWidth))
-  const lanes = ['away', 'toward'] as const
   const acrossOf = (lane: Lane) =>
     isVertical ? columnWidth : Math.max(END_HEIGHT, ...columns.map(column => heightOf(column[lane])))
   const across = { away: acrossOf('away'), toward: acrossOf('toward') }
@@ -167,7 +166,7 @@ function place(columns: readonly Column[], columnWidth: number, endWidth?: numbe
       ...rect(start - before, EDGE, end - start + before + PAD, breadth),
     })
   }
-  for (const lane of lanes) {
+  for (const lane of ['away', 'toward'] as const) {
     const middle = starts[lane] + across[lane] / 2
     let from = EDGE + endSize
     let last = 'end' as Column['owner'] | 'end'
@@ -183,14 +182,12 @@ function place(columns: readonly Column[], columnWidth: number, endWidth?: numbe
     for (const [i, column] of columns.entries()) {
       const group = column[lane]
       if (group === undefined) continue
-      const height = heightOf(group)
-      const start = isVertical ? at[i] + (along[i] - height) / 2 : at[i]
-      const box: Rect = isVertical
-        ? { x: starts[lane], y: start, width: columnWidth, height }
-        : { x: start, y: middle - height / 2, width: columnWidth, height }
+      const [length, breadth] = isVertical ? [heightOf(group), columnWidth] : [columnWidth, heightOf(group)]
+      const start = at[i] + (along[i] - length) / 2
+      const box = rect(start, middle - breadth / 2, length, breadth)
       isFar ||= last === 'wire'
       join(start, column.owner, isFar)
-      from = isVertical ? start + height : start + columnWidth
+      from = start + length
       groups.push({ kind: 'group', id: group.id, group, lane, ...box })
       let y = box.y + TITLE + PAD
       for (const item of group.items) {

@@ -1,44 +1,29 @@
 /** The driver in motion: the parts of a device, and the frames that move through it. */
 import { signal } from '@preact/signals'
-import { useMemo, useRef } from 'preact/hooks'
+import { useRef } from 'preact/hooks'
 import { formatNumber } from '../../base/quantity.ts'
 import type { DeviceCounters, DeviceId, DeviceRow } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { CommandBox } from './copy.tsx'
-import { ArrowShape, End, type EndState, Flow, Frames, Group, Item, Outline } from './driver-draw.tsx'
+import { drawn } from './drawing.tsx'
+import { ArrowShape, End, type EndState, Flow, Frames, Item, type ItemBox, Titled } from './driver-draw.tsx'
 import { type Arrow, type DriverBox, layout } from './driver-layout.ts'
-import {
-  type DrawnGroup,
-  type DrawnItem,
-  labelLines,
-  type Model,
-  modelOf,
-  type PartInfo,
-  peerOf,
-  type StageReport,
-} from './driver-model.ts'
+import { type Lane, labelLines, type Model, modelOf, type PartInfo, peerOf, type StageReport } from './driver-model.ts'
 import { CountRates, GSO_NOTE, MOST_DOTS, stateOf } from './driver-text.ts'
 import { CAUSES, HARMLESS } from './drop-reason.ts'
 import { Events } from './events.tsx'
 import { Flights } from './flights.ts'
-import { drawn, useWidth } from './hooks.ts'
+import { useWidth } from './hooks.ts'
 import { placeHash } from './place.ts'
-import { Heads } from './table.tsx'
+import { type Column, numbers, Table, troubles } from './table.tsx'
 import { stageName } from './traffic-history.ts'
 import { whole } from './traffic-units.ts'
 
-const COLUMNS = ['interface', 'frames/s', 'bit/s', 'frames', 'bytes', 'dropped', 'errors', 'timeouts'] as const
-/** A narrow page does without the `whole` numbers. */
-const CLASSES = ['', 'number', 'number', 'number whole', 'number whole', '', 'number', 'number'] as const
-/** In the columns after the drops, all but 0 is red. */
-const TROUBLE = 5
 /** Kernels send fewer frames by themselves when an interface comes up. */
 const FEW = 10
 const LEGEND = `Up to ${MOST_DOTS} frames per second, a dot is a frame. Above, the width of a line is the rate.`
 /** The seconds whose last sample is the present. */
 const LATELY = 3
-/** The colours of both directions: the device's transmit side is its peer's receive side. */
-const LANES = ['tx', 'rx', 'rx', 'tx'] as const
 
 /** The last parts of a device, and the rates of their counters. */
 interface Parts {
@@ -139,44 +124,36 @@ interface PictureProps extends DriverProps {
 }
 
 function Picture({ app, model, parts, flights, width: whole }: PictureProps) {
-  const { device, peer, columns } = model
-  const ids = columns.flatMap(({ away, toward }) =>
-    [away, toward].flatMap(group => [group?.id, ...(group?.items ?? []).map(sizeKey)]),
-  )
-  // The places depend on nothing else, and most messages change only what the items hold.
-  const key = JSON.stringify([device.id, device.label, peer?.label, model.far, whole, ids])
-  const drawing = useMemo(() => layout(model, whole), [key])
+  const { device, peer } = model
+  const drawing = layout(model, whole)
   const { boxes, arrows, width, height, isVertical } = drawing
   const lately = app.time / 1000 - LATELY
   const samples = app.history.wire(device.id)
   const dropsOf = (stage: StageReport) => samples?.rate(`dropped ${stageName(stage)}`, lately).at(-1) ?? 0
-  const items = new Map<string, { readonly item: DrawnItem; readonly perSecond: number | undefined }>()
-  for (const { owner, away, toward } of columns) {
-    const counts = parts.get(owner === 'far' && peer !== undefined ? peer.id : device.id)?.rates
-    for (const item of [...(away?.items ?? []), ...(toward?.items ?? [])]) {
-      const key = item.kind === 'part' ? `${item.part.kind} ${item.part.name}` : ''
-      items.set(item.id, { item, perSecond: item.kind === 'stage' ? dropsOf(item.stage) : counts?.of(key) })
-    }
+  const perSecond = ({ item, group }: ItemBox) => {
+    if (item.kind === 'stage') return dropsOf(item.stage)
+    const rates = parts.get(group.id.startsWith('far') && peer !== undefined ? peer.id : device.id)?.rates
+    return item.kind === 'part' ? rates?.of(`${item.part.kind} ${item.part.name}`) : undefined
   }
   const isSlow = app.mayChange && flights.hasSome && isFewer(app.rates, device) && isFewer(app.rates, peer)
-  const wire = columns.find(({ owner }) => owner === 'wire')
-  const drop = (group: DrawnGroup | undefined) =>
-    (group?.items ?? []).some(item => item.kind === 'stage' && dropsOf(item.stage) > 0)
-  const isDropping = { away: drop(wire?.away), toward: drop(wire?.toward) }
+  const isDropping = (lane: Lane) =>
+    boxes.some(
+      box => box.kind === 'item' && box.lane === lane && box.item.kind === 'stage' && dropsOf(box.item.stage) > 0,
+    )
   const shown = arrows.map(arrow => ({
     arrow,
-    state: arrowState(app.rates, arrow, model, !isSlow && !isDropping[arrow.lane]),
+    state: arrowState(app.rates, arrow, model, !isSlow && !isDropping(arrow.lane)),
   }))
   const box = (box: DriverBox) => {
     switch (box.kind) {
       case 'near frame':
-        return <Outline key={box.id} box={box} text={`vnet: ${device.driver}`} />
+        return <Titled key={box.id} box={box} class="outline" title={`vnet: ${device.driver}`} />
       case 'far frame':
-        return <Outline key={box.id} box={box} text={`vnet: ${peer?.driver}`} />
+        return <Titled key={box.id} box={box} class="outline" title={`vnet: ${peer?.driver}`} />
       case 'group':
-        return <Group key={box.id} box={box} />
+        return <Titled key={box.id} box={box} class={`group ${box.lane}`} title={box.group.title} />
       case 'item':
-        return <Item key={box.id} box={box} {...(items.get(box.id) ?? { item: box.item, perSecond: undefined })} />
+        return <Item key={box.id} box={box} perSecond={perSecond(box)} />
       case 'near':
         return <End key={box.id} box={box} state={kernelEnd(device, isVertical)} />
       case 'far':
@@ -184,7 +161,7 @@ function Picture({ app, model, parts, flights, width: whole }: PictureProps) {
     }
   }
   return (
-    <div class="canvas" style={{ width: `${width}px` }}>
+    <div class="canvas" style={{ position: 'relative', width: `${width}px` }}>
       {/* biome-ignore lint/a11y/noSvgWithoutTitle: its parts have titles of their own */}
       <svg width={width} height={height} {...drawn('group', `The path of frames through ${device.label}`)}>
         {boxes.map(box)}
@@ -232,9 +209,6 @@ function beyond({ device, peer, far }: Model): string | undefined {
   return far === 'segment' ? placeHash({ view: 'lan', device: device.id }) : undefined
 }
 
-/** The properties that decide about the place of an item. */
-const sizeKey = (item: DrawnItem): string => (item.kind === 'fold' ? `${item.id} ${item.parts.length}` : item.id)
-
 /** `isWide`: the end has room for the whole label in a line. */
 function kernelEnd(device: DeviceRow, isWide: boolean): EndState {
   const { text, tone } = stateOf(device)
@@ -261,45 +235,40 @@ function farEnd({ device, peer, far }: Model, isWide: boolean): EndState {
   }
 }
 
+interface DeviceDirection {
+  readonly device: DeviceRow
+  readonly direction: 'tx' | 'rx'
+  readonly colour: 'tx' | 'rx'
+}
+
 /** Frames that each device sent, received and dropped. */
 function Numbers({ devices, rates }: { readonly devices: readonly DeviceRow[]; readonly rates: App['rates'] }) {
-  const lines = devices.flatMap(({ id, label }) => {
-    const [rate, counters] = [rates.of(id), rates.counters(id)]
-    return (['tx', 'rx'] as const).map(
-      direction =>
-        [
-          `${label} ${direction}`,
-          [
-            rate === undefined ? '' : formatNumber(rate[`${direction}Packets`]),
-            rate === undefined ? '' : formatNumber(rate[`${direction}Bits`]),
-            whole(counters?.[`${direction}Packets`] ?? 0),
-            whole(counters?.[`${direction}Bytes`] ?? 0),
-            counters?.drops[direction] ?? {},
-            whole(counters?.[`${direction}Errors`] ?? 0),
-            direction === 'tx' ? whole(counters?.txTimeouts ?? 0) : '',
-          ],
-        ] as const,
-    )
-  })
+  const rows = devices.flatMap((device, i): DeviceDirection[] => [
+    { device, direction: 'tx', colour: i === 0 ? 'tx' : 'rx' },
+    // A peer receives in the colour in which the device transmits.
+    { device, direction: 'rx', colour: i === 0 ? 'rx' : 'tx' },
+  ])
+  const nameOf = ({ device, direction }: DeviceDirection) => `${device.label} ${direction}`
+  const countersOf = ({ device }: DeviceDirection) => rates.counters(device.id)
+  const rate = (what: 'Packets' | 'Bits') => (row: DeviceDirection) => {
+    const rate = rates.of(row.device.id)
+    return rate === undefined ? '' : formatNumber(rate[`${row.direction}${what}`])
+  }
+  const count = (what: 'Packets' | 'Bytes' | 'Errors') => (row: DeviceDirection) =>
+    whole(countersOf(row)?.[`${row.direction}${what}`] ?? 0)
+  const columns: readonly Column<DeviceDirection>[] = [
+    { title: 'interface', cell: row => <span class={`mono ${row.colour}`}>{nameOf(row)}</span> },
+    numbers('frames/s', rate('Packets')),
+    numbers('bit/s', rate('Bits')),
+    numbers('frames', count('Packets'), 'whole'),
+    numbers('bytes', count('Bytes'), 'whole'),
+    { title: 'dropped', cell: row => <Drops drops={countersOf(row)?.drops[row.direction] ?? {}} /> },
+    troubles('errors', count('Errors')),
+    troubles('timeouts', row => (row.direction === 'tx' ? whole(countersOf(row)?.txTimeouts ?? 0) : '')),
+  ]
   return (
     <div class="numbers scroll">
-      <table>
-        <Heads titles={COLUMNS} classOf={i => CLASSES[i]} />
-        <tbody>
-          {lines.map(([name, cells], row) => (
-            <tr key={name}>
-              <th scope="row" class={`mono ${LANES[row]}`}>
-                {name}
-              </th>
-              {cells.map((cell, i) => (
-                <td key={i} class={`${CLASSES[i + 1]}${i >= TROUBLE && cell !== '0' ? ' drop' : ''}`}>
-                  {typeof cell === 'string' ? cell : <Drops drops={cell} />}
-                </td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <Table columns={columns} rows={rows} keyOf={nameOf} />
     </div>
   )
 }

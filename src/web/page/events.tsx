@@ -55,7 +55,7 @@ export function Events({ events, most }: EventsProps) {
   return (
     <section class="panel plot-wide events">
       <h2>Events</h2>
-      <ol aria-label="Events">
+      <ol class="stack tight" aria-label="Events">
         {events
           .slice(-most)
           .toReversed()

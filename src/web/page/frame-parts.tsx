@@ -13,7 +13,7 @@ export function Headers({ headers, changed }: HeadersProps) {
   return (
     <div class="frame-headers">
       {headers.map(({ name, fields }, i) => (
-        <section key={i}>
+        <section key={i} class="stack tight">
           <h3>{name}</h3>
           <dl>
             {fields.map((field, j) => {

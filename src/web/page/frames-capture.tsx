@@ -77,7 +77,7 @@ export function CaptureBar({ app, capture }: { readonly app: App; readonly captu
   const isRunning = capture.running.value !== undefined
   const file = device && captureName(device.label, Date.now()).replace(/-\d+-\d+\./, '.')
   return (
-    <div class="frames-capture">
+    <div class="stack tight">
       <div class="row">
         <button
           type="button"

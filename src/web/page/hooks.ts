@@ -10,9 +10,6 @@ type TableRole = 'table' | 'grid' | 'rowgroup' | 'row' | 'columnheader' | 'cell'
 /** The attributes of a part of a table that is not made of table elements. */
 export const tablePart = (role: TableRole, more: Readonly<Record<string, unknown>> = {}) => ({ role, ...more })
 
-/** The attributes of a drawing, or of a part of one, for readers of the screen. */
-export const drawn = (role: 'img' | 'group', label: string) => ({ role, 'aria-label': label })
-
 /** Returns a reference for an element, and its width in pixels, 0 until it is known. */
 export function useWidth<E extends Element>() {
   const ref = useRef<E>(null)

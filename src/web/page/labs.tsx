@@ -2,7 +2,8 @@
 import { useMemo } from 'preact/hooks'
 import { formatNumber } from '../../base/quantity.ts'
 import type { App, View } from './app.ts'
-import { clip, stateOf } from './driver-text.ts'
+import { Label } from './drawing.tsx'
+import { stateOf } from './driver-text.ts'
 import { BOX, type Lab, type LabNode, type LinkLine, labsOf, layoutLab, type NodeBox } from './lab-graph.ts'
 import { placeHash } from './place.ts'
 
@@ -49,10 +50,8 @@ function Node({ node, x, y }: NodeBox) {
   return (
     <g class="node">
       <title>{`${kind} ${name}`}</title>
-      <path d={outlineOf(kind, x, y)} />
-      <text x={x + BOX.width / 2} y={y + BOX.height / 2 + 5} text-anchor="middle">
-        {clip(name, BOX.width - 8)}
-      </text>
+      <path class="box" d={outlineOf(kind, x, y)} />
+      <Label x={x + BOX.width / 2} y={y + BOX.height / 2 + 5} anchor="middle" text={name} width={BOX.width - 8} />
     </g>
   )
 }
@@ -80,14 +79,14 @@ function Link({ link, path, x, y, rates }: LinkLine & { readonly rates: RatesOf 
   const lost = drops > 0 ? `−${formatNumber(drops)}/s` : ''
   const shown = isOk ? `${formatNumber(there + back)}/s` : text
   return (
-    <a href={placeHash({ view: 'driver', device: device.id })} class={isOk ? 'link' : 'link broken'}>
+    <a href={placeHash({ view: 'driver', device: device.id })} class={isOk ? 'link' : 'link drop'}>
       <title>
         {`${device.label}: ${from.name} to ${to.name} ${perSecond(there)}, back ${perSecond(back)}, dropped ${perSecond(drops)}, ${text}`}
       </title>
       <path class="target" d={path} />
       <path class="line" d={path} />
       <text x={x} y={y + 4} text-anchor="middle">
-        {shown} {lost && <tspan class="drops">{lost}</tspan>}
+        {shown} {lost && <tspan class="drop">{lost}</tspan>}
       </text>
     </a>
   )

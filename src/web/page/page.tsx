@@ -302,7 +302,7 @@ export class Page implements App {
           {this.#isHelpOpen.value && (
             <dl class="notice keys-help" aria-label="Keys">
               {KEYS.map(([key, meaning]) => (
-                <div key={key}>
+                <div key={key} class="row">
                   <dt>
                     <kbd>{key}</kbd>
                   </dt>

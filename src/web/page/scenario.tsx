@@ -1,6 +1,7 @@
 /** The timeline of a scenario: its steps, and a cursor that moves with the time. */
 import { useMemo } from 'preact/hooks'
 import type { ScenarioInfo } from '../feed-types.ts'
+import { Label } from './drawing.tsx'
 import { useNow, useWidth } from './hooks.ts'
 import { formatTime, lengthOf, marks, place, progress, type ScenarioProgress } from './scenario-time.ts'
 
@@ -44,7 +45,7 @@ export function ScenarioTimeline({ scenario, time }: TimelineProps) {
           {spans}
           {axis}
           <line
-            class={how.state === 'running' ? 'cursor' : 'cursor off'}
+            class={how.state === 'running' ? 'line' : 'outline'}
             y1={4}
             y2={AXIS_Y + 8}
             transform={`translate(${x.toFixed(1)} 0)`}
@@ -83,19 +84,13 @@ function axisOf(scenario: ScenarioInfo, width: number) {
       {times.map(({ time, x }) => (
         <g key={time}>
           <line class="axis" x1={x} x2={x} y1={AXIS_Y} y2={AXIS_Y + 4} />
-          <text x={x} y={AXIS_Y + 20}>
-            {formatTime(time)}
-          </text>
+          <Label class="muted" x={x} y={AXIS_Y + 20} anchor="middle" text={formatTime(time)} />
         </g>
       ))}
       {place(scenario.steps, length, width, STEP_ROOM).map(({ x, step, hasLabel }) => (
         <g key={step}>
-          <line class="step" x1={x} x2={x} y1={hasLabel ? 16 : 20} y2={AXIS_Y} />
-          {hasLabel && (
-            <text class="step-number" x={x} y={12}>
-              {step + 1}
-            </text>
-          )}
+          <line class="axis" x1={x} x2={x} y1={hasLabel ? 16 : 20} y2={AXIS_Y} />
+          {hasLabel && <Label x={x} y={12} anchor="middle" text={`${step + 1}`} />}
         </g>
       ))}
     </>
@@ -104,7 +99,7 @@ function axisOf(scenario: ScenarioInfo, width: number) {
 
 function listOf(steps: ScenarioInfo['steps'], now: number | undefined) {
   return (
-    <ol class="steps">
+    <ol class="steps stack tight">
       {steps.map(({ at, text }, i) => (
         <li key={i} aria-current={i === now ? 'step' : undefined}>
           <span class="number">{formatTime(at)}</span>

@@ -1,7 +1,7 @@
 /**
  * The last ten minutes of a device: rates of its counters, and levels such as frames held, in
- * columns of a fixed size. Times are in milliseconds since 1970 where they come in, seconds where they go
- * out, since plots want those.
+ * columns of a fixed size. Times are in milliseconds since 1970 where they come in, seconds where
+ * they go out, since plots want those.
  */
 
 /** How far back plots show, in seconds. */
@@ -23,7 +23,7 @@ const UNKNOWN: Column = new Float32Array(SLOTS).fill(Number.NaN)
 
 export class Samples {
   readonly #times = new Float64Array(SLOTS).fill(Number.NEGATIVE_INFINITY)
-  /** A counter that did not grow: 0, or unknown after a gap or a reset, and in the mark of a gap. */
+  /** The rates of a counter that does not grow: 0, but unknown after gaps and resets. */
   readonly #still: Column = UNKNOWN.slice()
   readonly #rates = new Map<string, Column>()
   readonly #levels = new Map<string, Column>()

@@ -6,7 +6,7 @@ import { draftOf } from './draft.ts'
 import { GSO_NOTE } from './driver-text.ts'
 import { Events } from './events.tsx'
 import { SCROLLABLE, useKeys } from './hooks.ts'
-import { Heads } from './table.tsx'
+import { type Column, numbers, Table } from './table.tsx'
 import { stageName } from './traffic-history.ts'
 import { PLOTS } from './traffic-lines.ts'
 import { Plot, type TimeRange } from './traffic-plot.tsx'
@@ -189,15 +189,15 @@ function useScheme(): string {
   return isDark ? 'dark' : 'light'
 }
 
-const COLUMNS: readonly { readonly title: string; readonly isNumber: boolean; text(stage: Stage): string }[] = [
-  { title: 'stage', isNumber: false, text: stageName },
-  { title: 'asked', isNumber: false, text: stage => stage.text },
-  { title: 'late p50', isNumber: true, text: ({ late }) => lateText(late?.p50) },
-  { title: 'late p99', isNumber: true, text: ({ late }) => lateText(late?.p99) },
-  { title: 'dropped', isNumber: false, text: droppedText },
-  ...(['in', 'out', 'held', 'duplicated', 'corrupted', 'reordered', 'marked'] as const).map(title => {
-    return { title, isNumber: true, text: (stage: Stage) => whole(stage[title]) }
-  }),
+const COLUMNS: readonly Column<Stage>[] = [
+  { title: 'stage', cell: stageName },
+  { title: 'asked', cell: stage => stage.text },
+  numbers('late p50', ({ late }) => lateText(late?.p50)),
+  numbers('late p99', ({ late }) => lateText(late?.p99)),
+  { title: 'dropped', cell: droppedText },
+  ...(['in', 'out', 'held', 'duplicated', 'corrupted', 'reordered', 'marked'] as const).map(title =>
+    numbers<Stage>(title, stage => whole(stage[title])),
+  ),
 ]
 
 /** The settings and the counters of each stage of a wire. */
@@ -207,20 +207,7 @@ function Stages({ stages }: { readonly stages: readonly Stage[] }) {
     <section class="panel plot-wide">
       <h2>Wire: stages</h2>
       <section class="scroll" aria-label="Stages" {...SCROLLABLE}>
-        <table class="stages">
-          <Heads titles={COLUMNS.map(({ title }) => title)} classOf={i => (COLUMNS[i].isNumber ? 'number' : '')} />
-          <tbody>
-            {stages.map(stage => (
-              <tr key={stageName(stage)}>
-                {COLUMNS.map(({ title, isNumber, text }) => (
-                  <td key={title} class={isNumber ? 'number' : ''}>
-                    {text(stage)}
-                  </td>
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <Table class="stages" columns={COLUMNS} rows={stages} keyOf={stageName} />
       </section>
       <p class="small muted">
         late: how long after the requested time packets left, since the stage was set. p50: half of them at most so

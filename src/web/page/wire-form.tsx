@@ -2,9 +2,10 @@
 import { useSignal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import type { CommandResult } from '../feed-types.ts'
+import type { App } from './app.ts'
 import type { Change } from './command-line.ts'
 import { Control, type Direction, type Hands } from './control.tsx'
-import { Heads } from './table.tsx'
+import { type Column, Table } from './table.tsx'
 
 /** How long nothing is typed before the text is checked, in milliseconds. */
 const CHECK_MS = 250
@@ -57,24 +58,39 @@ function Form({ hands, now }: FormProps) {
     result.value = undefined
     field.current?.focus()
   }
+  const presets: readonly Column<App['presets'][number]>[] = [
+    { title: 'Name', cell: ({ name }) => <span class="mono">{name}</span> },
+    { title: 'ab', cell: ({ up }) => <code>{up}</code> },
+    { title: 'ba', cell: ({ down }) => <code>{down}</code> },
+    {
+      title: '',
+      cell: ({ name }) => (
+        <button type="button" aria-label={`Use ${name}`} onClick={() => edit(`preset ${name}`, '')}>
+          Use
+        </button>
+      ),
+    },
+  ]
   const change: Change = { do: 'wire', text: spec === 'off' ? undefined : spec, ...to }
   return (
     <div class="wire-form stack close">
-      <table class="text-now">
-        {(['ab', 'ba'] as const).map(each => (
-          <tr key={each}>
-            <th scope="row">{each}</th>
-            <td>
-              <code>{now[each] || 'off'}</code>
-            </td>
-            <td class="fit">
-              <EditButton hands={hands} label={`Edit the text of ${each}`} click={() => edit(now[each], each)}>
-                Edit
-              </EditButton>
-            </td>
-          </tr>
-        ))}
-      </table>
+      <fieldset disabled={!app.mayChange}>
+        <table class="text-now">
+          {(['ab', 'ba'] as const).map(each => (
+            <tr key={each}>
+              <th scope="row">{each}</th>
+              <td>
+                <code>{now[each] || 'off'}</code>
+              </td>
+              <td class="fit">
+                <button type="button" aria-label={`Edit the text of ${each}`} onClick={() => edit(now[each], each)}>
+                  Edit
+                </button>
+              </td>
+            </tr>
+          ))}
+        </table>
+      </fieldset>
       <Control hands={hands} button="Set" change={spec === '' ? undefined : change} shown={result}>
         <select
           id="wire-direction"
@@ -105,50 +121,13 @@ function Form({ hands, now }: FormProps) {
       </Control>
       <details>
         <summary>Presets</summary>
-        <div class="scroll">
-          <table class="presets">
-            <Heads titles={['Name', 'ab', 'ba', '']} />
-            <tbody>
-              {app.presets.map(({ name, up, down }) => (
-                <tr key={name}>
-                  <th scope="row" class="mono">
-                    {name}
-                  </th>
-                  <td>
-                    <code>{up}</code>
-                  </td>
-                  <td>
-                    <code>{down}</code>
-                  </td>
-                  <td>
-                    <EditButton hands={hands} label={`Use ${name}`} click={() => edit(`preset ${name}`, '')}>
-                      Use
-                    </EditButton>
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <fieldset class="scroll" disabled={!app.mayChange}>
+          <Table columns={presets} rows={app.presets} keyOf={({ name }) => name} />
+        </fieldset>
       </details>
       <p class="muted">
         ab leads from the first interface to the second, in a lan from the interface to the segment; ba back.
       </p>
     </div>
-  )
-}
-
-interface EditProps {
-  readonly hands: Hands
-  readonly label: string
-  readonly click: () => void
-  readonly children: string
-}
-
-function EditButton({ hands, label, click, children }: EditProps) {
-  return (
-    <button type="button" aria-label={label} disabled={!hands.app.mayChange} onClick={click}>
-      {children}
-    </button>
   )
 }
