@@ -58,7 +58,8 @@ describe('GET_PARTS', () => {
   test('a client gets the namespace of a peer, the lines of a fault as one, its segment, and its part in a lab', async () => {
     const { sn0, sn1 } = await snullPair(memory)
     await addDevice(memory, { ndoTrigger: () => 0, faults: { burn: 'Burns\nit.', freeze: 'Freezes it.' } })
-    const module = { name: 'mine', params: {}, values: {}, segment: () => [] }
+    const is = { attaches: true, flips: true } as const
+    const module = { name: 'mine', params: {}, values: {}, segment: () => [], ...is }
     const netnsOf = (dev: unknown) => (dev === sn1 ? 'red' : undefined)
     const parts = new Map<unknown, LabPart>([
       [sn0, { isRouter: true }],
@@ -72,6 +73,7 @@ describe('GET_PARTS', () => {
     const found = await client.devices((entry as Entry).vnet)
     expect(found.map(({ peer }) => peer)).toEqual([`red/${sn1.name}`, sn0.name, undefined])
     expect(found.map(({ onSegment }) => onSegment)).toEqual([true, true, true])
+    expect(found.map(({ attached, flips }) => attached && flips)).toEqual([true, true, true])
     expect(found.map(({ router, labSegment }) => [router, labSegment])).toEqual([
       [true, undefined],
       [false, 'wifi'],
