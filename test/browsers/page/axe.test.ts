@@ -105,6 +105,7 @@ const states: readonly (readonly [
     SNULL,
     async (page, feed) => {
       for (let i = 0; i < 5; i++) await feed.second()
+      await page.locator('.plot .value').filter({ hasText: /^\d/ }).first().waitFor()
       await page.keyboard.press('ArrowLeft')
       await page
         .locator('.traffic')

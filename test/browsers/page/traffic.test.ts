@@ -97,7 +97,7 @@ test('a pause freezes the drawing, while samples continue', async () => {
 
 test('another device is shown with the samples of the time before it was chosen', async () => {
   const { page } = await open(SNULL, 30)
-  await page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link').nth(1).click()
+  await page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link').filter({ hasText: 'sn1' }).click()
   await page.getByRole('heading', { name: 'sn1', level: 1 }).waitFor()
   await drawing(page).hover({ position: { x: 300, y: 20 } })
   await page
@@ -167,7 +167,7 @@ test('a cut, a wire spec and a timeout are listed as events, and are marked in e
       ),
     )
   await expect.poll(async () => Math.min(...(await marked()))).toBeGreaterThan(3)
-  await page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link').nth(1).click()
+  await page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link').filter({ hasText: 'sn1' }).click()
   await page.getByRole('heading', { name: 'sn1', level: 1 }).waitFor()
   await expect.poll(() => events.count()).toBe(0)
 })
