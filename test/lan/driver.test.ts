@@ -72,7 +72,7 @@ describe('the network is', () => {
       'a host at the address of the gateway',
       { hosts: [host({ ip: '198.18.0.1', mac: '02:00:00:00:00:01' })] },
       {},
-      /EEXIST/,
+      /^host 198\.18\.0\.1: another host has that address$/,
     ],
     ['too few addresses', {}, { hosts: 154 }, /there is room for 153/],
     [
@@ -210,7 +210,7 @@ describe('reading again', () => {
     file('hosts: [{ ip: 198.18.0.8 }]')
     driver.reload?.()
     file('hosts: [{ ip: 198.18.0.9 }]')
-    expect(() => driver.reload?.()).toThrow(/EEXIST/)
+    expect(() => driver.reload?.()).toThrow(/: another host has that hardware address$/)
     file('hosts: [{ ip: 198.19.0.9 }]')
     expect(() => driver.reload?.()).toThrow(/lan\.yaml:1:15: hosts\[0\]\.ip/)
     expect(hosts).toEqual([
