@@ -16,11 +16,14 @@ test('a request that is sent only once fails by its loss, and so does the printe
   expect(first!.wire).toMatchObject([{ wire: 'drop "udp dst port 5000" nth 1' }])
   expect(first!.captures.every(path => existsSync(path))).toBe(true)
   using consumer = new Consumer()
-  consumer.write('printed.test.js', first!.test.replace(/'test\/support/, `'${process.cwd()}/test/support`))
+  const printed = first!.test.replace(/'test\/support/, `'${process.cwd()}/test/support`)
+  consumer.write('printed.test.js', printed)
   const run = consumer.vitest()
   expect([run.status, run.stderr]).toEqual([1, expect.stringContaining('Error: timed out after 1000 ms')])
   expect(run.stdout).toContain('Tests  1 failed (1)')
   delete process.env.ECHO_BUG
+  // The time is the limit of a request without a reply, not of a machine that is busy.
+  consumer.write('printed.test.js', printed.replace('timeout: 1000', 'timeout: 60_000'))
   expect(consumer.vitest()).toMatchObject({ status: 0, stdout: expect.stringContaining('Tests  1 passed (1)') })
 })
 

@@ -162,13 +162,14 @@ const OPEN_AT_END = /^(close |setsockopt 1,83 )/
  */
 const RENAMED = /^(setsockopt 270,8 |syscall 12[56]$)/
 /** Calls for a TAP or a namespace: a sentence says what EBUSY, EINVAL and ENOENT mean there. */
+const MEANT: readonly number[] = [EBUSY, EINVAL, ENOENT]
 const EXPLAINED = /^(ioctl 400454ca |open \/dev\/net\/tun |(setns|open) \/run\/netns\/)/
 
 const isRenamed = ({ site, errno }: Fault) =>
   errno === EBADFD ||
   RENAMED.test(site) ||
   isHidden(site, errno) ||
-  ([EBUSY, EINVAL, ENOENT].includes(errno) && EXPLAINED.test(site))
+  (MEANT.includes(errno) && EXPLAINED.test(site))
 
 /** A file of leases that seems not to exist is created, which fails because it exists. */
 const isHidden = (site: string, errno: number) => errno === ENOENT && /^open .*\/leases$/.test(site)
