@@ -166,10 +166,7 @@ const MEANT: readonly number[] = [EBUSY, EINVAL, ENOENT]
 const EXPLAINED = /^(ioctl 400454ca |open \/dev\/net\/tun |(setns|open) \/run\/netns\/)/
 
 const isRenamed = ({ site, errno }: Fault) =>
-  errno === EBADFD ||
-  RENAMED.test(site) ||
-  isHidden(site, errno) ||
-  (MEANT.includes(errno) && EXPLAINED.test(site))
+  errno === EBADFD || RENAMED.test(site) || isHidden(site, errno) || (MEANT.includes(errno) && EXPLAINED.test(site))
 
 /** A file of leases that seems not to exist is created, which fails because it exists. */
 const isHidden = (site: string, errno: number) => errno === ENOENT && /^open .*\/leases$/.test(site)
