@@ -1,8 +1,8 @@
 /**
  * `npm run bench:page`: the live page of 40 interfaces in chromium, with traffic through two of
  * them. Once a minute it prints how many frames a second the browser draws, the longest gap between
- * two, and what the server of the page takes. Needs root and `apt install chromium`. Runs in
- * namespaces of its own, which end with it.
+ * two, and the CPU time and memory of the page's server. Needs root and `apt install chromium`.
+ * Runs in namespaces of its own, which end with it.
  */
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'

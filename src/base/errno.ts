@@ -203,7 +203,7 @@ export class VnetError extends Error {
 const OF_DRIVER = /^(?:init of|ndo_|dev_|netdev|register_|unregister_|SIOC)/
 /** The name of a system call or request before its object. */
 const CALL = /^(?:open|exec|TUNSET[A-Z]+|RTM_[A-Z]+)(?: of)? /
-/** Errors whose advice says more than their own text. */
+/** Errors for which the advice replaces the text of the number: it is more specific. */
 const ADVISED: readonly number[] = [ENOENT, ESRCH, EBUSY, EEXIST, ENODEV, EINVAL, EOPNOTSUPP, ENETDOWN]
 
 /**

@@ -1,4 +1,4 @@
-/** What the drawings of drivers, labs and scenarios share. */
+/** Parts that the drawings of drivers, labs and scenarios share. */
 import { clip } from './driver-text.ts'
 
 /** The attributes of a drawing, or of a part of one, for readers of the screen. */

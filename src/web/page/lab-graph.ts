@@ -86,7 +86,7 @@ const ROW = 48
 /** How far parallel links are apart, and how far a link within a column reaches out. */
 const BEND = 24
 const MARGIN = 4
-/** The room of a usual text, and its places on a line: the middle, unless another text is there. */
+/** The size of a usual text, and its places on a line, the preferred one first. */
 const TEXT = { width: 40, height: 16 } as const
 const TEXT_PLACES = [0.5, 0.3, 0.7, 0.15, 0.85] as const
 

@@ -161,7 +161,7 @@ const OPEN_AT_END = /^(close |setsockopt 1,83 )/
  * interface.
  */
 const RENAMED = /^(setsockopt 270,8 |syscall 12[56]$)/
-/** Calls for a TAP or a namespace: a sentence says what EBUSY, EINVAL and ENOENT mean there. */
+/** Calls for a TAP or a namespace, and the errors that a sentence without their text explains. */
 const MEANT: readonly number[] = [EBUSY, EINVAL, ENOENT]
 const EXPLAINED = /^(ioctl 400454ca |open \/dev\/net\/tun |(setns|open) \/run\/netns\/)/
 
