@@ -113,6 +113,8 @@ describe('a port in memory', () => {
     port.queues[0]?.resume()
     port.drain()
     expect(told).toBe(1)
+    // A port polls until its frames are read.
+    await port.close()
   })
 
   test('repeat sends one frame many times, and each copy may be changed by itself', async () => {

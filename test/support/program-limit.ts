@@ -1,6 +1,7 @@
 /**
- * vitest loads this file before each test file. It calls the functions of after-each.ts, and sets
- * two things for the programs that the file starts, by itself or through the code under test.
+ * vitest loads this file before each test file. It calls the functions of after-each.ts, fails a
+ * file that leaves something that polls, and sets two things for the programs that the file starts,
+ * by itself or through the code under test.
  *
  * Their labs are in a directory of this process: commands of other tests would list them. And they
  * have a time limit: another program of the same name may never end. A program past its limit is
@@ -27,7 +28,10 @@ const RUNNING = Symbol.for('vnet.test.running-programs')
 const shared = globalThis as { [RUNNING]?: Map<ChildProcess, string> }
 
 /** Tests that replace the clock do not move this one. */
-const { clearTimeout, setTimeout } = globalThis
+const { clearTimeout, setImmediate, setTimeout } = globalThis
+
+/** Turns of the event loop after which a file must not poll any more. */
+const LAST_TURNS = 200
 
 const stillRunning = (command: string, ms: number) =>
   new Error(`${command}: still running after ${ms / 1000} s, killed`)
@@ -94,6 +98,14 @@ beforeAll(() => {
   mkdirSync(labs, { recursive: true })
 })
 afterAll(() => rmSync(labs, { recursive: true, force: true }))
+
+/** A device that polls for ever would do so on the clock of a later test that replaces it. */
+afterAll(async () => {
+  for (let turn = 0; process.getActiveResourcesInfo().includes('Immediate'); turn++) {
+    if (turn === LAST_TURNS) throw new Error('something still polls in each turn of the event loop: close it')
+    await new Promise(resolve => setImmediate(resolve))
+  }
+})
 
 /** Bytes of frame memory, most of it untouched, after which closed devices are collected. */
 const FRAME_MEMORY_MAX = 2 ** 31
