@@ -172,6 +172,9 @@ export function errnoText(errno: number): string {
   return byNumber.get(Math.abs(errno))?.[1] ?? 'unknown error'
 }
 
+/** A call of the system or a request to a vnet, and what it is about: ['TUNSETIFF', 'vnet0']. */
+export type Call = readonly [call: string, object: string]
+
 /**
  * A failed call to the system. The message is one line: `TUNSETIFF vnet0: EBUSY, device or resource
  * busy; advice`. `advice` is advice for the user, or the kernel's report beyond the number.
@@ -182,39 +185,59 @@ export class VnetError extends Error {
   readonly code: string
   /** The error's number, positive. */
   readonly errno: number
-  /** The failed call and its object: 'TUNSETIFF vnet0'. */
+  /** The failed call and its object, as one text: 'TUNSETIFF vnet0'. */
   readonly syscall: string
+  /** The same in parts. An object of '' is named in the advice. */
+  readonly what: string | Call
   /** Advice for the user, without a full stop. */
   readonly advice: string | undefined
 
-  /** @param errno of either sign, so that a result can be passed on as it is */
-  constructor(errno: number, syscall: string, advice?: string, options?: { cause?: unknown }) {
+  /**
+   * @param errno of either sign, so that a result can be passed on as it is
+   * @param what what failed: a call that people need not know, or their own words for it
+   */
+  constructor(errno: number, what: string | Call, advice?: string, options?: { cause?: unknown }) {
     const code = errnoName(errno)
+    const syscall = typeof what === 'string' ? what : what.join(' ').trimEnd()
     const line = `${syscall}: ${code}, ${errnoText(errno)}${advice === undefined ? '' : `; ${advice}`}`
-    super(line.replaceAll(/\s*\n\s*/g, ' '), options)
+    super(oneLine(line), options)
     this.code = code
     this.errno = Math.abs(errno)
     this.syscall = syscall
+    this.what = what
     this.advice = advice
+  }
+
+  /** Returns the same failure of a call, about `object`. */
+  about(object: string): VnetError {
+    const call = typeof this.what === 'string' ? this.what : this.what[0]
+    return new VnetError(this.errno, [call, object], this.advice, { cause: this.cause })
   }
 }
 
-/** Calls of a driver or to it: their names and numbers mean something to its author. */
-const OF_DRIVER = /^(?:init of|ndo_|dev_|netdev|register_|unregister_|SIOC)/
-/** The name of a system call or request before its object. */
-const CALL = /^(?:open|exec|TUNSET[A-Z]+|RTM_[A-Z]+)(?: of)? /
 /** Errors for which the advice replaces the text of the number: it is more specific. */
-const ADVISED: readonly number[] = [ENOENT, ESRCH, EBUSY, EEXIST, ENODEV, EINVAL, EOPNOTSUPP, ENETDOWN]
+const ADVISED: readonly number[] = [ENOENT, ESRCH, EBUSY, EEXIST, ENODEV, EINVAL, ENFILE, EOPNOTSUPP, ENETDOWN]
 
 /**
- * Returns a failed call as a sentence for people: without the names of the call and of the error,
- * unless it is a driver's, or nothing else is known.
+ * Returns the message of an error for people: a failed call has it without the names of the call
+ * and of the error, unless nothing else is known.
  */
-export function explain({ syscall, errno, advice, message }: VnetError): string {
-  const object = syscall.replace(CALL, '')
-  if (OF_DRIVER.test(syscall) || (advice === undefined && object === syscall)) return message
-  const text = advice === undefined || !ADVISED.includes(errno) ? [errnoText(errno)] : []
-  return `${object}: ${[...text, ...(advice === undefined ? [] : [advice])].join('; ')}`.replaceAll(/\s*\n\s*/g, ' ')
+export function explain(error: Error): string {
+  if (!(error instanceof VnetError)) return error.message
+  const { what, errno, advice, message } = error
+  const object = objectOf(error)
+  if (advice === undefined) return typeof what === 'string' ? message : `${object}: ${errnoText(errno)}`
+  if (object === '') return oneLine(advice)
+  return oneLine(`${object}: ${ADVISED.includes(errno) ? '' : `${errnoText(errno)}; `}${advice}`)
+}
+
+/** Returns what a failed call is about. */
+export function objectOf({ what }: VnetError): string {
+  return typeof what === 'string' ? what : what[1]
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s*\n\s*/g, ' ')
 }
 
 /** Returns why a call of Node failed: the text of its error number, or its message. */
@@ -238,10 +261,10 @@ export function attempt<T>(fn: () => T): T | undefined {
 }
 
 /** Returns the result of `fn`. Rethrows an error of Node's file system as a VnetError. */
-export function withErrno<T>(syscall: string, fn: () => T): T {
+export function withErrno<T>(what: string | Call, fn: () => T): T {
   try {
     return fn()
   } catch (error) {
-    throw new VnetError((error as { readonly errno?: number }).errno ?? EINVAL, syscall, undefined, { cause: error })
+    throw new VnetError((error as { readonly errno?: number }).errno ?? EINVAL, what, undefined, { cause: error })
   }
 }

@@ -265,11 +265,11 @@ export class CaptureFile implements AsyncDisposable {
   }
 
   /** Returns the error for a call of the system that failed, which is the end of the capture. */
-  #failed(syscall: string, name: string, error: unknown): VnetError {
+  #failed(call: string, name: string, error: unknown): VnetError {
     const { code, errno: known = EIO } = error as NodeJS.ErrnoException
     // A stream that another write found without a reader.
     const errno = code === 'ERR_STREAM_DESTROYED' ? EPIPE : known
-    const failure = new VnetError(errno, `${syscall} ${name}`, ADVICE.get(Math.abs(errno)), { cause: error })
+    const failure = new VnetError(errno, [call, name], ADVICE.get(Math.abs(errno)), { cause: error })
     this.#error = failure
     return failure
   }

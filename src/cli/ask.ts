@@ -1,10 +1,9 @@
 /** Finds the vnet of an interface for the commands that query one, or reports that none has it. */
 
-import { ECONNREFUSED, ENODEV, isErrno } from '../base/errno.ts'
+import { ECONNREFUSED, ENODEV, explain, isErrno } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { ControlClient } from '../control/client/client.ts'
 import { type Found, type FoundDevice, findVnets, isOfLab, listed } from '../control/client/find.ts'
-import { sentence } from '../control/client/sentence.ts'
 import { loadNative } from '../linux/native.ts'
 import { interfaceArg } from '../netdev/driver.ts'
 import { isAmong, isNamed, label, type NamedDevice } from './device-text.ts'
@@ -80,7 +79,7 @@ export function hasEnded(error: unknown): boolean {
 }
 
 export function fail(io: Io, problem: string | Error): number {
-  complain(io, problem instanceof Error ? sentence(problem) : problem)
+  complain(io, problem instanceof Error ? explain(problem) : problem)
   return EXIT_FAILURE
 }
 
@@ -114,7 +113,7 @@ export function complaintsAbout(
   const none = `no vnet is running in this network namespace${advice}`
   if (unknown.length === 0 && devices.length > 0) return []
   // A vnet that failed to reply may have the interface.
-  const silent = failed.map(sentence)
+  const silent = failed.map(explain)
   if (devices.length === 0 && silent.length > 0) return silent
   if (unknown.length === 0) return [none]
   // From the replies of the vnets that were queried, and from the files of the others.

@@ -37,8 +37,7 @@ export async function openStreams(
       streams.push({ devices: ofVnet, stream: await client.capture(vnet, { ...options, devices: list }) })
     } catch (error) {
       if (!(error instanceof VnetError)) throw error
-      const { errno, syscall, advice } = error
-      failed.push(new VnetError(errno, `${syscall} ${listed(ofVnet.map(label))}`, advice))
+      failed.push(error.about(listed(ofVnet.map(label))))
     }
   }
   return { streams, failed }

@@ -1,8 +1,7 @@
 /** Runs a command line: finds its command, loads the code for it, and reports its errors. */
-import { VnetError } from '../base/errno.ts'
+import { explain, VnetError } from '../base/errno.ts'
 import { describeException } from '../base/exception.ts'
 import { didYouMean, FileError, UsageError } from '../base/usage-error.ts'
-import { sentence } from '../control/client/sentence.ts'
 import { isOtherFile } from './driver-file.ts'
 import { complain, EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Io } from './io.ts'
 import type { LazyCommand } from './lazy-command.ts'
@@ -59,7 +58,7 @@ export async function runCommandLine(argv: readonly string[], raw: Io): Promise<
       for (const line of lines) complain(io, line)
       return error.cause === undefined ? EXIT_USAGE : EXIT_FAILURE
     }
-    complain(io, error instanceof VnetError ? sentence(error) : describeException(error))
+    complain(io, error instanceof VnetError ? explain(error) : describeException(error))
     return EXIT_FAILURE
   }
 }

@@ -15,5 +15,5 @@ export function enterUserNamespace(pid: number | undefined, ...more: readonly st
   // Root takes the ids of the lab's user; others keep theirs.
   const ids = process.geteuid?.() === 0 ? [] : ['--preserve-credentials']
   const words = ['/usr/bin/env', 'nsenter', ...ids, '-U', ...more, '-t', String(pid)]
-  throw new VnetError(loadNative().exec([...words, ...ownCommand()]), 'exec nsenter')
+  throw new VnetError(loadNative().exec([...words, ...ownCommand()]), ['exec', 'nsenter'])
 }

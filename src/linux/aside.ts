@@ -2,7 +2,7 @@
  * System calls of the addon that take milliseconds, made on a separate thread while the event loop
  * continues. Without a descriptor, memory or a thread for that, they are made on this thread.
  */
-import { VnetError } from '../base/errno.ts'
+import { type Call, VnetError } from '../base/errno.ts'
 import type { Native } from './native.ts'
 
 /** Closes descriptors. The caller must not use their numbers any more. */
@@ -18,7 +18,12 @@ export async function closeAside(native: Native, fds: readonly number[]): Promis
 }
 
 /** send(2) of `data`, which is copied. Rejects with a VnetError that names `what`. */
-export async function sendAside(native: Native, fd: number, data: Uint8Array, what: () => string): Promise<void> {
+export async function sendAside(
+  native: Native,
+  fd: number,
+  data: Uint8Array,
+  what: () => string | Call,
+): Promise<void> {
   const error = await aside(
     native,
     event => native.sendAside(fd, data, 0, event),

@@ -1,5 +1,5 @@
 /** Calls of the addon that throw a VnetError instead of returning -errno. */
-import { EBADFD, VnetError } from '../base/errno.ts'
+import { type Call, EBADFD, VnetError } from '../base/errno.ts'
 import type { Native, Poller } from './native.ts'
 import { int32, SO_RCVBUF, SO_RCVBUFFORCE, SO_SNDBUF, SO_SNDBUFFORCE, SOL_SOCKET } from './uapi.ts'
 
@@ -7,14 +7,14 @@ import { int32, SO_RCVBUF, SO_RCVBUFFORCE, SO_SNDBUF, SO_SNDBUFFORCE, SOL_SOCKET
 export const GONE = 'the interface is gone'
 
 /** Returns `result` if it is 0 or more; else throws it as a VnetError. */
-export function check(result: number, syscall: string, advice?: string): number {
-  if (result < 0) throw new VnetError(result, syscall, advice)
+export function check(result: number, what: string | Call, advice?: string): number {
+  if (result < 0) throw new VnetError(result, what, advice)
   return result
 }
 
 /** Like check, for calls on a TAP's descriptor, for which EBADFD means a deleted interface. */
-export function checkTap(result: number, syscall: string): number {
-  return check(result, syscall, result === -EBADFD ? GONE : undefined)
+export function checkTap(result: number, what: string | Call): number {
+  return check(result, what, result === -EBADFD ? GONE : undefined)
 }
 
 /** Returns the result of `fn`; closes `fd` in any case. */

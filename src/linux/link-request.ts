@@ -75,7 +75,7 @@ function requestRoute(sock: RouteSocket, oif: number, { to, via }: LinkRoute): v
   try {
     addNetworkRoute(sock, { dst: to, oif, via })
   } catch (error) {
-    throw error instanceof VnetError ? new VnetError(error.errno, error.syscall, routeAdvice(error)) : error
+    throw error instanceof VnetError ? new VnetError(error.errno, error.what, routeAdvice(error)) : error
   }
 }
 

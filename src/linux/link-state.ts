@@ -106,7 +106,7 @@ export function readMulticastList(
   nsfd: number,
   ifindex: number,
 ): { multicast: Uint8Array[]; groupsCut: boolean } {
-  const fd = check(native.open(DEV_MCAST, O_RDONLY, nsfd), `open ${DEV_MCAST}`)
+  const fd = check(native.open(DEV_MCAST, O_RDONLY, nsfd), ['open', DEV_MCAST])
   try {
     // Read in chunks: the lists of other interfaces may be long and are not kept.
     const multicast: Uint8Array[] = []

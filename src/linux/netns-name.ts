@@ -86,7 +86,7 @@ export function inNetns<T>(native: Native, netns: string | undefined, fn: (nsfd:
 function openNetns(native: Native, netns: string | undefined): number {
   if (netns === undefined) return -1
   const nsfd = native.open(netnsPath(netns), O_RDONLY, -1)
-  return check(nsfd, `open ${netns}`, nsfd === -ENOENT ? NO_NETNS_ADVICE : undefined)
+  return check(nsfd, ['open', netns], nsfd === -ENOENT ? NO_NETNS_ADVICE : undefined)
 }
 
 /**

@@ -267,7 +267,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   ): TapPort {
     const nsid = this.nsid(nsfd)
     const link = getLink(there, { name: tap.name })
-    if (link === undefined) throw new VnetError(ENOENT, `RTM_GETLINK ${tap.name}`)
+    if (link === undefined) throw new VnetError(ENOENT, ['RTM_GETLINK', tap.name])
     checkQueues(link, spec.queues)
     const { ifindex } = link
     const { multicastList = false } = spec

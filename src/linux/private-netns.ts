@@ -42,7 +42,7 @@ export class PrivateNetns implements Disposable {
    */
   receiveAll(name: string): void {
     using sock = RouteSocket.open(this.#native, this.#fd)
-    const oif = check(getLink(sock, { name })?.ifindex ?? -1, `RTM_GETLINK ${name}`)
+    const oif = check(getLink(sock, { name })?.ifindex ?? -1, ['RTM_GETLINK', name])
     for (const family of [AF_INET, AF_INET6] as const) {
       addRule(sock, { family, iif: name, table: TABLE })
       setDefaultRoute(sock, { family, oif, local: true, table: TABLE })

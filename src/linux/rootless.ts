@@ -20,7 +20,7 @@ const LIMIT_MS = 10_000
  */
 export function execRootless(native: Native, command: readonly string[], descriptors: Int32Array): never {
   const launcher = launcherPath()
-  throw new VnetError(native.exec([launcher, namespaces(), ...command], descriptors), `exec ${launcher}`)
+  throw new VnetError(native.exec([launcher, namespaces(), ...command], descriptors), ['exec', launcher])
 }
 
 /**
@@ -29,7 +29,7 @@ export function execRootless(native: Native, command: readonly string[], descrip
  */
 export function execInUserNamespace(native: Native, command: readonly string[], descriptors: Int32Array): never {
   const launcher = launcherPath()
-  throw new VnetError(native.exec([launcher, 'user,net', ...command], descriptors), `exec ${launcher}`)
+  throw new VnetError(native.exec([launcher, 'user,net', ...command], descriptors), ['exec', launcher])
 }
 
 /**
@@ -95,7 +95,7 @@ function messageOf(attempt: () => string | undefined | void): string | undefined
  */
 export function checkTun(native: Native, command?: string): void {
   const fd = native.open('/dev/net/tun', O_RDWR, -1)
-  check(fd, 'open /dev/net/tun', tunAdvice(-fd, command))
+  check(fd, ['open', '/dev/net/tun'], tunAdvice(-fd, command))
   native.close(fd)
 }
 

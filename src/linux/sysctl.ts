@@ -11,7 +11,7 @@ import { O_RDONLY, O_WRONLY } from './uapi.ts'
  */
 export function readSysctl(native: Native, nsfd: number, name: string): string {
   const path = `/proc/sys/${name}`
-  return closing(native, check(native.open(path, O_RDONLY, nsfd), `open ${path}`), fd => {
+  return closing(native, check(native.open(path, O_RDONLY, nsfd), ['open', path]), fd => {
     const bytes = Buffer.alloc(64)
     return bytes.toString('latin1', 0, readSync(fd, bytes)).trim()
   })
@@ -27,5 +27,5 @@ export function hasSysctl(native: Native, nsfd: number, name: string): boolean {
 /** Throws a VnetError if it may not be changed. */
 export function writeSysctl(native: Native, nsfd: number, name: string, value: string): void {
   const path = `/proc/sys/${name}`
-  closing(native, check(native.open(path, O_WRONLY, nsfd), `open ${path}`), fd => writeSync(fd, value))
+  closing(native, check(native.open(path, O_WRONLY, nsfd), ['open', path]), fd => writeSync(fd, value))
 }

@@ -42,7 +42,7 @@ export function adoptTun(native: Native, fd: number, layer: 'tap' | 'tun' | unde
   }
   check(native.ioctl(fd, FIONBIO, int32(1)), `FIONBIO ${name}`)
   const vnetHdrLen = hasHeader ? VIRTIO_NET_HDR_LEN : 0
-  if (hasHeader) checkTap(native.ioctl(fd, TUNSETVNETHDRSZ, int32(vnetHdrLen)), `TUNSETVNETHDRSZ ${name}`)
+  if (hasHeader) checkTap(native.ioctl(fd, TUNSETVNETHDRSZ, int32(vnetHdrLen)), ['TUNSETVNETHDRSZ', name])
   return { name, fds: [fd], layer: found, vnetHdrLen, features: setOffload(native, fd, name, features, vnetHdrLen) }
 }
 

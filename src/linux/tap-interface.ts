@@ -58,7 +58,7 @@ export async function createTap(native: Native, spec: TapSpec, nsfd: number, bef
   try {
     using here = RouteSocket.open(native, Math.max(-1, unnamed))
     const link = getLink(here, { name: tap.name })
-    if (link === undefined) throw new VnetError(ENOENT, `RTM_GETLINK ${tap.name}`)
+    if (link === undefined) throw new VnetError(ENOENT, ['RTM_GETLINK', tap.name])
     before()
     await move(native, here, link.ifindex, nsfd, name)
     return { ...tap, name: tapName(native, tap.fds[0] as number) ?? name }
@@ -70,11 +70,11 @@ export async function createTap(native: Native, spec: TapSpec, nsfd: number, bef
 
 /** Moves an interface to the namespace of `nsfd`, or to our own if that is -1. */
 async function move(native: Native, here: RouteSocket, ifindex: number, nsfd: number, name: string): Promise<void> {
-  const netnsFd = nsfd >= 0 ? nsfd : check(native.open(OWN_NETNS, O_RDONLY, -1), `open ${OWN_NETNS}`)
+  const netnsFd = nsfd >= 0 ? nsfd : check(native.open(OWN_NETNS, O_RDONLY, -1), ['open', OWN_NETNS])
   try {
     await setLinkAside(here, ifindex, { netnsFd, name })
   } catch (error) {
-    throw isErrno(error, EPERM) ? new VnetError(EPERM, error.syscall, rootAdvice()) : error
+    throw isErrno(error, EPERM) ? new VnetError(EPERM, error.what, rootAdvice()) : error
   } finally {
     if (netnsFd !== nsfd) native.close(netnsFd)
   }
@@ -89,7 +89,7 @@ export function checkQueues({ name, tun }: Link, queues: number): void {
   const others = tun.numQueues + tun.numDisabledQueues - queues
   if (others !== 0) {
     const advice = `another program has attached ${others} queues to it; delete it: ip link delete ${name}`
-    throw new VnetError(EBUSY, `open ${name}`, advice)
+    throw new VnetError(EBUSY, ['open', name], advice)
   }
 }
 
@@ -145,5 +145,5 @@ export function devAllocName(pattern: string, taken: ReadonlySet<string>): strin
     if (encodeName(name).length >= IFNAMSIZ) break
     if (!taken.has(name)) return name
   }
-  throw new VnetError(ENFILE, `dev_alloc_name ${pattern}`, 'every such name is taken; choose another')
+  throw new VnetError(ENFILE, ['dev_alloc_name', pattern], 'every such name is taken; choose another')
 }

@@ -160,7 +160,7 @@ export class TapPort implements Port {
         if (linkKsettings !== undefined || carrier === false) this.#showLink(place, link, carrier ?? link.carrier)
       })
     } catch (error) {
-      if (isErrno(error, EPERM)) throw new VnetError(EPERM, error.syscall, rootAdvice())
+      if (isErrno(error, EPERM)) throw new VnetError(EPERM, error.what, rootAdvice())
       throw error
     } finally {
       const pending = this.#options.owner.sync(this)
@@ -305,7 +305,7 @@ export class TapPort implements Port {
       if (carrier && this.#linkKsettings) this.#atPlace((place, link) => this.#showLink(place, link, true))
     } finally {
       const result = this.#native.ioctl(this.#fd, TUNSETCARRIER, int32(carrier ? 1 : 0))
-      checkTap(result, `TUNSETCARRIER ${this.#link.name}`)
+      checkTap(result, ['TUNSETCARRIER', this.#link.name])
       this.#carrierSet = true
     }
   }

@@ -108,11 +108,11 @@ export function openTun(native: Native, options: TunOptions): Tun {
   return closingOnError(native, fds, () => {
     for (let q = 0; q < queues; q++) {
       const fd = native.open('/dev/net/tun', O_RDWR | O_NONBLOCK, nsfd)
-      check(fd, 'open /dev/net/tun', openAdvice(-fd))
+      check(fd, ['open', '/dev/net/tun'], openAdvice(-fd))
       fds.push(fd)
       const request = ifreq(name, q === 0 && exclusive ? flags | IFF_TUN_EXCL : flags)
       const result = native.ioctl(fd, TUNSETIFF, request)
-      check(result, `TUNSETIFF ${options.shownName ?? name}`, setiffAdvice(-result))
+      check(result, ['TUNSETIFF', options.shownName ?? name], setiffAdvice(-result))
       name = ifreqName(request)
       if (q === 0 && rights !== undefined) setRights(native, fd, name, rights)
     }
@@ -120,7 +120,7 @@ export function openTun(native: Native, options: TunOptions): Tun {
     // yet.
     if (!options.carrier) native.ioctl(fds[0], TUNSETCARRIER, int32(0))
     const vnetHdrLen = features === 0 ? 0 : VIRTIO_NET_HDR_LEN
-    if (vnetHdrLen !== 0) check(native.ioctl(fds[0], TUNSETVNETHDRSZ, int32(vnetHdrLen)), `TUNSETVNETHDRSZ ${name}`)
+    if (vnetHdrLen !== 0) check(native.ioctl(fds[0], TUNSETVNETHDRSZ, int32(vnetHdrLen)), ['TUNSETVNETHDRSZ', name])
     return { name, layer, fds, vnetHdrLen, features: setOffload(native, fds[0], name, features, vnetHdrLen) }
   })
 }
@@ -131,16 +131,16 @@ function setiffFlags({ layer, multiQueue, features, carrier }: TunOptions): numb
 }
 
 function setRights(native: Native, fd: number, name: string, { owner, group }: TunRights): void {
-  if (group !== undefined) check(native.ioctl(fd, TUNSETGROUP, group), `TUNSETGROUP ${name}`)
+  if (group !== undefined) check(native.ioctl(fd, TUNSETGROUP, group), ['TUNSETGROUP', name])
   if (owner === undefined && group !== undefined) return
   const result = native.ioctl(fd, TUNSETOWNER, owner ?? process.geteuid?.() ?? 0)
   // This user may have no number in this user namespace, which no other user is in.
-  if (owner !== undefined || result !== -EINVAL) check(result, `TUNSETOWNER ${name}`)
+  if (owner !== undefined || result !== -EINVAL) check(result, ['TUNSETOWNER', name])
 }
 
 /** Sets whether a TAP remains when its last descriptor is closed. */
 export function setPersist(native: Native, tap: Tun, persist: boolean): void {
-  check(native.ioctl(tap.fds[0], TUNSETPERSIST, persist ? 1 : 0), `TUNSETPERSIST ${tap.name}`)
+  check(native.ioctl(tap.fds[0], TUNSETPERSIST, persist ? 1 : 0), ['TUNSETPERSIST', tap.name])
 }
 
 /** The interface's current name; undefined if it was deleted. */
@@ -192,12 +192,12 @@ export function setOffload(native: Native, fd: number, name: string, features: n
   const wanted = vnetHdrLen === 0 ? 0 : expressible(features)
   const result = native.ioctl(fd, TUNSETOFFLOAD, tunFeatures(wanted))
   if (result !== -EINVAL || (wanted & NETIF_F_GSO_UDP_L4) === 0) {
-    checkTap(result, `TUNSETOFFLOAD ${name}`)
+    checkTap(result, ['TUNSETOFFLOAD', name])
     return wanted
   }
   // Kernels before 6.2 have no USO.
   const without = wanted & ~NETIF_F_GSO_UDP_L4
-  checkTap(native.ioctl(fd, TUNSETOFFLOAD, tunFeatures(without)), `TUNSETOFFLOAD ${name}`)
+  checkTap(native.ioctl(fd, TUNSETOFFLOAD, tunFeatures(without)), ['TUNSETOFFLOAD', name])
   return without
 }
 

@@ -2,7 +2,7 @@
  * A loaded driver, from init_module to cleanup_module. Every program that runs a driver loads it
  * here: `vnet`, 'vnet/wire', the lab and the test bed.
  */
-import { E2BIG, EINVAL, isErrno } from '../base/errno.ts'
+import { E2BIG, EINVAL, explain, isErrno } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
 import {
   type AnyDevice,
@@ -135,6 +135,6 @@ function init<P extends Params, Dev extends AnyDevice>(
   } catch (error) {
     // If a device cannot be allocated, the arguments are wrong.
     if (!isErrno(error, EINVAL, E2BIG)) throw error
-    throw new UsageError(error.advice === undefined ? error.message : `${error.syscall}: ${error.advice}`)
+    throw new UsageError(explain(error))
   }
 }

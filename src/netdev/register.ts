@@ -128,7 +128,7 @@ export async function registerNetdev<Priv>(
     net.devices.push(dev)
     undo.push(() => unlist(dev))
     step('list_netdevice')
-    if (!port.announced) throw new VnetError(EIO, `RTM_NEWLINK of ${dev.name}`, 'the kernel reports no changes')
+    if (!port.announced) throw new VnetError(EIO, ['RTM_NEWLINK', dev.name], 'the kernel reports no changes')
     step('rtmsg_ifinfo: RTM_NEWLINK')
 
     // From here on no change may be missed.

@@ -57,7 +57,7 @@ export class MemoryPlatform implements Platform {
 
   async open(spec: PortSpec): Promise<MemoryPort> {
     const name = this.allocName(spec.name)
-    if (this.#has(name)) throw new VnetError(EEXIST, `open ${name}`)
+    if (this.#has(name)) throw new VnetError(EEXIST, ['open', name])
     const port = new MemoryPort(name, ++this.#ifindex, spec, () => this.ports.splice(this.ports.indexOf(port), 1))
     this.ports.push(port)
     return port

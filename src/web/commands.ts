@@ -1,8 +1,7 @@
 /** The changes that a page makes: each is a command of the control plane. */
 
-import { attempt, VnetError } from '../base/errno.ts'
+import { attempt, explain, VnetError } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
-import { sentence } from '../control/client/sentence.ts'
 import type { ControlClient, FoundDevice } from '../control/index.ts'
 import { compileNumericFilter } from '../linux/pcap-filter.ts'
 import type { WireResources } from '../netdev/device-wire.ts'
@@ -64,7 +63,7 @@ export async function runCommand(
     await run(client, device, command)
     return { ok: true }
   } catch (error) {
-    if (error instanceof VnetError || error instanceof UsageError) return { ok: false, message: sentence(error) }
+    if (error instanceof VnetError || error instanceof UsageError) return { ok: false, message: explain(error) }
     throw error
   }
 }

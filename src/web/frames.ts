@@ -3,14 +3,13 @@
  * number that a page can show are only counted. So the cost of watching is bounded.
  */
 
-import { VnetError } from '../base/errno.ts'
+import { explain, VnetError } from '../base/errno.ts'
 import { printable } from '../base/printable.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { CaptureError } from '../capture/error.ts'
 import { directionOf, dropReasonOf } from '../capture/frame-text.ts'
 import { CaptureReader } from '../capture/reader.ts'
 import type { CaptureRecord } from '../capture/record.ts'
-import { sentence } from '../control/client/sentence.ts'
 import type { CaptureStream } from '../control/index.ts'
 import { type Feed, pack } from './feed.ts'
 import type { DeviceId, FeedMessage, FlightRow, FrameRow } from './feed-types.ts'
@@ -211,7 +210,7 @@ export class FrameSource implements Source {
 
   /** Reports the reason for missing frames to the pages, once. */
   #report(error: Error): void {
-    const text = sentence(error)
+    const text = explain(error)
     if ((error instanceof VnetError && QUIET.has(error.code)) || text === this.#problem) return
     this.#problem = text
     const problem = pack({ type: 'problem', text })

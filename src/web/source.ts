@@ -2,8 +2,7 @@
  * A source of messages for pages that show the same thing: it is read once for all of them, and
  * only while a page shows it.
  */
-import { VnetError } from '../base/errno.ts'
-import { sentence } from '../control/client/sentence.ts'
+import { explain, VnetError } from '../base/errno.ts'
 import { type Feed, type Packed, pack } from './feed.ts'
 import type { Recent } from './recent.ts'
 
@@ -106,7 +105,7 @@ export class Poll implements Source {
       return message
     } catch (error) {
       if (!(error instanceof VnetError)) throw error
-      const text = sentence(error)
+      const text = explain(error)
       // Ended vnets are missing in the next `hello`, which also lists the vnets that do not reply.
       if (QUIET.has(error.code) || text === this.#problem) return
       this.#problem = text

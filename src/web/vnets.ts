@@ -4,10 +4,9 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { VnetError } from '../base/errno.ts'
+import { explain, objectOf, VnetError } from '../base/errno.ts'
 import { addressesOf } from '../control/client/addresses.ts'
 import { directoriesOf, type FindOptions, type FoundDevice, findVnets } from '../control/client/find.ts'
-import { sentence } from '../control/client/sentence.ts'
 import type { ControlClient, DeviceEvent, DeviceStats, Subscription } from '../control/index.ts'
 import { watchDirectories } from '../control/protocol/directory.ts'
 import { SharedReading } from '../http/shared-reading.ts'
@@ -277,10 +276,8 @@ export class Vnets {
 
 /** Returns the sentence about a vnet that could not list its devices. */
 export function problemOf(error: VnetError): string {
-  const { code, syscall } = error
-  if (code !== 'ETIMEDOUT') return sentence(error)
-  const name = syscall.replace(/^.* of (?=vnet )/, '')
-  return `${name} did not reply in time: it may be stopped, in a debugger, or in a driver that does not return`
+  if (error.code !== 'ETIMEDOUT') return explain(error)
+  return `${objectOf(error)} did not reply in time: it may be stopped, in a debugger, or in a driver that does not return`
 }
 
 /** Waits for replies, but not for those of a stuck vnet. */

@@ -47,7 +47,7 @@ test('names and texts take numbers of either sign', () => {
 
 describe('a VnetError', () => {
   test('a VnetError says what failed and why', () => {
-    const error = new VnetError(-EBUSY, 'TUNSETIFF vnet0')
+    const error = new VnetError(-EBUSY, ['TUNSETIFF', 'vnet0'])
     expect(error).toMatchObject({ name: 'VnetError', code: 'EBUSY', errno: EBUSY, syscall: 'TUNSETIFF vnet0' })
     expect(error.message).toBe('TUNSETIFF vnet0: EBUSY, device or resource busy')
     expect(error.advice).toBeUndefined()
@@ -64,27 +64,32 @@ describe('a VnetError', () => {
 })
 
 test.each([
-  // [errno, call, advice, sentence]
-  [EBUSY, 'TUNSETIFF vnet0', 'the interface exists', 'vnet0: the interface exists'],
-  [EPERM, 'TUNSETIFF vnet0', 'use sudo', 'vnet0: operation not permitted; use sudo'],
-  [ENOENT, 'open nons', 'there is no such namespace', 'nons: there is no such namespace'],
-  [EACCES, 'open /a', undefined, '/a: permission denied'],
-  [ENOENT, 'exec nmap', undefined, 'nmap: no such file or directory'],
-  [
-    EINVAL,
-    'RTM_NEWLINK mtu 7 on tap0',
-    'mtu less than\n device minimum',
-    'mtu 7 on tap0: mtu less than device minimum',
-  ],
+  // [errno, what, advice, sentence]
+  [EBUSY, ['TUNSETIFF', 'vnet0'], 'the interface exists', 'vnet0: the interface exists'],
+  [EPERM, ['TUNSETIFF', 'vnet0'], 'use sudo', 'vnet0: operation not permitted; use sudo'],
+  [EACCES, ['open', '/a'], undefined, '/a: permission denied'],
+  [EINVAL, ['RTM_NEWLINK', 'mtu 7 on tap0'], 'mtu less\n than minimum', 'mtu 7 on tap0: mtu less than minimum'],
+  [EPERM, ['SET_WIRE', ''], 'only root may set\n wires', 'only root may set wires'],
   [EEXIST, 'address 192.0.2.1/24', 'eth0 has a route to it', 'address 192.0.2.1/24: eth0 has a route to it'],
-  [EINVAL, 'init of mine', 'it must return a list', 'init of mine: EINVAL, invalid argument; it must return a list'],
   [EPERM, 'timerfd_create', undefined, 'timerfd_create: EPERM, operation not permitted'],
-])(
-  'error %i of %s is a sentence without the name of the call, unless nothing else is known',
-  (errno, call, advice, text) => {
-    expect(explain(new VnetError(errno, call, advice))).toBe(text)
+] as const)(
+  'error %i of %j is a sentence without the name of the call, unless nothing else is known',
+  (errno, what, advice, text) => {
+    expect(explain(new VnetError(errno, what, advice))).toBe(text)
   },
 )
+
+test('another error than a failed call is its message', () => {
+  expect(explain(new RangeError('too far'))).toBe('too far')
+})
+
+test('a failure about another object is the same call, with the same advice and cause', () => {
+  const cause = new Error('below')
+  const error = new VnetError(EPERM, ['CAPTURE', ''], 'only root', { cause }).about('sn0')
+  expect(error.message).toBe('CAPTURE sn0: EPERM, operation not permitted; only root')
+  expect(error.cause).toBe(cause)
+  expect(new VnetError(EPERM, 'CAPTURE').about('sn0').what).toEqual(['CAPTURE', 'sn0'])
+})
 
 test('the reason of a failed call of Node is the text of its number, or its message', () => {
   expect(reasonOf(Object.assign(new Error('ENOENT: no such file'), { errno: -ENOENT }))).toBe(

@@ -32,7 +32,7 @@ const entry = {
   uid: 0,
   interfaces: [{ name: 'far0', ifindex: 2, inode: 1 }],
 }
-const failed = new VnetError(ETIMEDOUT, 'GET_DEVICES of vnet 7 (sn1)')
+const failed = new VnetError(ETIMEDOUT, ['GET_DEVICES', 'vnet 7 (sn1)'])
 const complaintAbout = (unknown: string[], found: Found) => complaintsAbout(unknown, found, 'vnet stats').join('\n')
 const found = (some: Partial<Found>): Found => ({
   devices: [],
@@ -87,7 +87,7 @@ test('the proposed command repeats --user, with which root looks at the vnets of
 })
 
 test('every vnet that failed to reply has a line of its own if no device can be queried', () => {
-  const two = found({ here: [entry], failed: [failed, new VnetError(ETIMEDOUT, 'GET_DEVICES of vnet 8 (sn2)')] })
+  const two = found({ here: [entry], failed: [failed, new VnetError(ETIMEDOUT, ['GET_DEVICES', 'vnet 8 (sn2)'])] })
   const lines = ['vnet 7 (sn1): timed out', 'vnet 8 (sn2): timed out']
   for (const unknown of [[], ['sn1']]) expect(complaintsAbout(unknown, two, 'vnet stats')).toEqual(lines)
 })

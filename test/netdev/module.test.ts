@@ -33,7 +33,7 @@ function watchPorts({ platform }: MemoryNet, refused: readonly string[] = []): P
   const opened: PortSpec[] = []
   const open = platform.open.bind(platform)
   platform.open = async spec => {
-    if (refused.includes(spec.name)) throw new VnetError(EINVAL, `open ${spec.name}`)
+    if (refused.includes(spec.name)) throw new VnetError(EINVAL, ['open', spec.name])
     opened.push(spec)
     return open(spec)
   }

@@ -202,7 +202,7 @@ describe('a step of registering that fails', () => {
   test('registering fails if the kernel reports no changes', async () => {
     const { ops } = recording(memory, { announced: () => 1 })
     await expect(registerNetdev(deviceWith(ops), memory.net)).rejects.toThrow(
-      /^RTM_NEWLINK of test0: EIO, .*; the kernel reports no changes$/,
+      /^RTM_NEWLINK test0: EIO, .*; the kernel reports no changes$/,
     )
   })
 

@@ -157,7 +157,7 @@ test('a page that connects while readings fail gets the reason', async () => {
 })
 
 test('a vnet that does not reply is named, with a possible reason', () => {
-  const call = 'GET_DEVICES of vnet 4711 (sn0, sn1)'
+  const call = ['GET_DEVICES', 'vnet 4711 (sn0, sn1)'] as const
   expect(problemOf(new VnetError(ETIMEDOUT, call, 'it has not replied for 2 s'))).toBe(
     'vnet 4711 (sn0, sn1) did not reply in time: it may be stopped, in a debugger, or in a driver that does not return',
   )

@@ -67,7 +67,7 @@ export async function exploreCommand(
   }
   const { url, seed } = subject
   // A path that cannot be written is reported before the first run.
-  const page = html === undefined ? undefined : withErrno(`open ${html}`, () => openSync(html, 'a'))
+  const page = html === undefined ? undefined : withErrno(['open', html], () => openSync(html, 'a'))
   using end = endOf(io)
   const stop = new AbortController()
   end.asked.finally(() => stop.abort()).catch(() => {})
@@ -120,7 +120,7 @@ async function exploreAll(
 
 /** Returns the result of an earlier exploration. */
 function resultIn(path: string): ExploreResult {
-  const text = withErrno(`open ${path}`, () => readFileSync(path, 'utf8'))
+  const text = withErrno(['open', path], () => readFileSync(path, 'utf8'))
   const result: unknown = attempt(() => JSON.parse(text))
   if (isResult(result)) return result
   throw new UsageError(`--before ${path}: not a result of explore: write one with --json`)

@@ -232,9 +232,9 @@ export function faults(
   if (queue !== undefined) throw new UsageError('trigger: --queue needs a FAULT')
   return askInterface(name, io, async (_, device) => {
     if (device.faults === undefined)
-      throw new VnetError(EOPNOTSUPP, 'TRIGGER', `the driver of ${name} does not list its faults`)
+      throw new VnetError(EOPNOTSUPP, ['TRIGGER', ''], `the driver of ${name} does not list its faults`)
     if (device.faults.length === 0)
-      throw new VnetError(EOPNOTSUPP, 'TRIGGER', `the driver of ${name} has no faults to trigger`)
+      throw new VnetError(EOPNOTSUPP, ['TRIGGER', ''], `the driver of ${name} has no faults to trigger`)
     const { faults, netns = null } = device
     if (json) io.out(`${JSON.stringify({ event: 'trigger', name: device.name, netns, faults })}\n`)
     else io.out(faults.map(fault => `${fault}\n`).join(''))

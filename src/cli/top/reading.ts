@@ -3,8 +3,7 @@
  * parallel.
  */
 
-import { VnetError } from '../../base/errno.ts'
-import { sentence } from '../../control/client/sentence.ts'
+import { explain, VnetError } from '../../base/errno.ts'
 import type { ControlClient, DeviceStats, FoundDevice } from '../../control/index.ts'
 import { cpuTimeOf, statOf } from '../../linux/proc-stat.ts'
 import { hasEnded } from '../ask.ts'
@@ -37,7 +36,7 @@ export async function read(
   devices: readonly FoundDevice[],
   failed: readonly VnetError[],
 ): Promise<Reading> {
-  const problems = new Set(failed.map(sentence))
+  const problems = new Set(failed.map(explain))
   const found = await Promise.all(devices.map(device => readOne(client, device, problems)))
   const pids = new Set(devices.flatMap(({ pid }) => pid ?? []))
   const cpu = new Map([...pids].flatMap(pid => cpuTime(pid)))
@@ -57,7 +56,7 @@ async function readOne(
   } catch (error) {
     if (!(error instanceof VnetError)) throw error
     // Not a problem: the next round does not find it.
-    if (!hasEnded(error)) problems.add(sentence(error))
+    if (!hasEnded(error)) problems.add(explain(error))
     return undefined
   }
 }

@@ -10,7 +10,7 @@
  */
 
 import { setTimeout } from 'node:timers/promises'
-import { EPROTO, VnetError } from '../../base/errno.ts'
+import { type Call, EPROTO, VnetError } from '../../base/errno.ts'
 import type { SegmentEntryKind } from '../../lan/switch/segment-entry.ts'
 import { loadNative, type Native } from '../../linux/native.ts'
 import { netnsCookieOf } from '../../linux/socket-identity.ts'
@@ -355,8 +355,8 @@ export class ControlClient {
   }
 }
 
-function whatOf({ name }: { readonly name: string }, object?: string): string {
-  return object === undefined ? name : `${name} ${object}`
+function whatOf({ name }: { readonly name: string }, object = 'vnet'): Call {
+  return [name, object]
 }
 
 /** Returns the attributes that name a device in a request. */

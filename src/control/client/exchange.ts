@@ -6,7 +6,17 @@
  * meanwhile, EBADF if it was closed before.
  */
 
-import { EAGAIN, EBADF, ECANCELED, ECONNREFUSED, ECONNRESET, EPROTO, ETIMEDOUT, VnetError } from '../../base/errno.ts'
+import {
+  type Call,
+  EAGAIN,
+  EBADF,
+  ECANCELED,
+  ECONNREFUSED,
+  ECONNRESET,
+  EPROTO,
+  ETIMEDOUT,
+  VnetError,
+} from '../../base/errno.ts'
 import type { Native } from '../../linux/native.ts'
 import {
   type Decoded,
@@ -39,8 +49,8 @@ const WHOLE_REPLY = 6
 export interface Request {
   readonly cmd: number
   readonly flags: number
-  /** The first words of an error. */
-  readonly what: string
+  /** The request and its object, for an error. */
+  readonly what: Call
   readonly write: (builder: MessageBuilder) => void
 }
 
@@ -51,7 +61,7 @@ interface Exchange {
   readonly end: (error?: unknown) => void
   /** Called with each part of the reply, to wait for the next. */
   readonly progress: () => void
-  readonly what: string
+  readonly what: Call
 }
 
 /** Receives the events of a vnet. */
@@ -254,8 +264,10 @@ class Vnet implements ConnectionListener {
     exchange.progress()
     try {
       if (message.type === NLMSG_DONE || message.type === NLMSG_ERROR) {
-        const { error, message: text } = parseAck(bytes, message)
-        exchange.end(error === 0 ? undefined : new VnetError(error, exchange.what, text))
+        const { error, message: report } = parseAck(bytes, message)
+        // The report of a vnet or its driver names its object.
+        const what: Call = report === undefined ? exchange.what : [exchange.what[0], '']
+        exchange.end(error === 0 ? undefined : new VnetError(error, what, report))
         return
       }
       const { offset, length } = parseGenl(bytes, message)
@@ -285,6 +297,6 @@ class Vnet implements ConnectionListener {
 }
 
 /** The peer may be something other than a vnet. */
-function malformed(error: unknown, what: string): unknown {
+function malformed(error: unknown, what: Call): unknown {
   return error instanceof NetlinkParseError ? new VnetError(EPROTO, what, error.message) : error
 }

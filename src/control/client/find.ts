@@ -171,9 +171,9 @@ function namespaceOf(device: DeviceInfo, { interfaces }: Entry): NetNamespace | 
 }
 
 /** Returns the same error, with the vnet named in it. */
-function withName({ errno, syscall, advice }: VnetError, { pid, interfaces }: Entry): VnetError {
+function withName(error: VnetError, { pid, interfaces }: Entry): VnetError {
   const names = listed(interfaces.map(({ name, netns }) => (netns === undefined ? name : `${netns}/${name}`)))
-  return new VnetError(errno, `${syscall} of vnet ${pid}${names === '' ? '' : ` (${names})`}`, advice)
+  return error.about(`vnet ${pid}${names === '' ? '' : ` (${names})`}`)
 }
 
 /** Returns the line about another user with vnets, of a command that would show them. */

@@ -321,7 +321,8 @@ function stageReport({ former: _, drops, lateP50: p50, lateP99: p99, lateCounts,
 
 /** From pairs of u64: ns and packets. */
 function countsIn(bytes: Uint8Array = new Uint8Array()): (readonly [number, number])[] {
-  if (bytes.length % 16 !== 0) throw new VnetError(EPROTO, 'GET_WIRE', `${bytes.length} bytes are not pairs of u64`)
+  if (bytes.length % 16 !== 0)
+    throw new VnetError(EPROTO, ['GET_WIRE', 'vnet'], `${bytes.length} bytes are not pairs of u64`)
   const numbers = [...new BigUint64Array(Uint8Array.from(bytes).buffer)].map(Number)
   return numbers.flatMap((ns, i) => (i % 2 === 0 ? [[inMs(ns), numbers[i + 1]!] as const] : []))
 }

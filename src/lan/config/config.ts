@@ -12,7 +12,7 @@ import { type LanFile, lanSchema } from './schema.ts'
 
 /** Reads the file at `path`. Throws a VnetError if that fails, a FileError if it is invalid. */
 export function loadLanConfig(path: string, defaults?: LanDefaults): LanConfig {
-  const text = withErrno(`open ${path}`, () => readFileSync(path, 'utf8'))
+  const text = withErrno(['open', path], () => readFileSync(path, 'utf8'))
   return parseLanConfig(text, path, defaults)
 }
 

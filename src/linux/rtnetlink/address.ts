@@ -64,7 +64,7 @@ export function addAddress(sock: RouteSocket, ifindex: number, cidr: Prefix, { n
   sock.request({
     type: RTM_NEWADDR,
     flags: NLM_F_CREATE | NLM_F_EXCL,
-    what: () => `RTM_NEWADDR ${formatPrefix(cidr)} on ${nameOf(sock, ifindex)}`,
+    what: () => ['RTM_NEWADDR', `${formatPrefix(cidr)} on ${nameOf(sock, ifindex)}`],
     write: builder => {
       builder
         .payload(ifaddrmsg(family, prefixLen, ifindex))
@@ -80,7 +80,7 @@ export function delAddress(sock: RouteSocket, ifindex: number, cidr: Prefix): vo
   const { bytes, prefixLen } = cidr
   sock.request({
     type: RTM_DELADDR,
-    what: () => `RTM_DELADDR ${formatPrefix(cidr)} on ${nameOf(sock, ifindex)}`,
+    what: () => ['RTM_DELADDR', `${formatPrefix(cidr)} on ${nameOf(sock, ifindex)}`],
     write: builder => {
       builder.payload(ifaddrmsg(bytes.length === 4 ? AF_INET : AF_INET6, prefixLen, ifindex)).binary(IFA_LOCAL, bytes)
     },

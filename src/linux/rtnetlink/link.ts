@@ -244,7 +244,7 @@ export function getLink(sock: RouteSocket, which: { ifindex: number } | { name: 
     else builder.payload(ifinfomsg()).name(IFLA_IFNAME, which.name)
     if (sock.target !== undefined) builder.s32(IFLA_TARGET_NETNSID, sock.target)
   }
-  const what = () => `RTM_GETLINK ${'ifindex' in which ? `ifindex ${which.ifindex}` : which.name}`
+  const what = () => ['RTM_GETLINK', 'ifindex' in which ? `ifindex ${which.ifindex}` : which.name] as const
   try {
     sock.request({ type: RTM_GETLINK, what, write }, (bytes, message) => {
       if (message.type === RTM_NEWLINK) link = parseLink(bytes, message)
@@ -286,7 +286,7 @@ function changeRequest(sock: RouteSocket, ifindex: number, changes: LinkChanges)
   const moving = netnsFd === undefined ? undefined : nameOf(sock, ifindex)
   return {
     type: RTM_NEWLINK,
-    what: () => `RTM_NEWLINK ${describe(changes)} on ${moving ?? nameOf(sock, ifindex)}`,
+    what: () => ['RTM_NEWLINK', `${describe(changes)} on ${moving ?? nameOf(sock, ifindex)}`],
     write: builder => {
       builder.payload(ifinfomsg(ifindex, flags?.set ?? 0, flags?.mask ?? 0))
       if (netnsFd !== undefined) builder.s32(IFLA_NET_NS_FD, netnsFd)

@@ -25,7 +25,7 @@ export function setNeighbour(sock: RouteSocket, ifindex: number, address: Uint8A
   sock.request({
     type: RTM_NEWNEIGH,
     flags: NLM_F_CREATE | NLM_F_REPLACE,
-    what: () => `RTM_NEWNEIGH ${formatAddress(address)} on ${nameOf(sock, ifindex)}`,
+    what: () => ['RTM_NEWNEIGH', `${formatAddress(address)} on ${nameOf(sock, ifindex)}`],
     write: builder => builder.payload(message).binary(NDA_DST, address).binary(NDA_LLADDR, mac),
   })
 }

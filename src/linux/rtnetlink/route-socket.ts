@@ -4,7 +4,7 @@
  * alive: open it in the namespace of the interface, use it, close it.
  */
 import { fstatSync } from 'node:fs'
-import { EBADF, EBADMSG, EMSGSIZE, EPERM, VnetError } from '../../base/errno.ts'
+import { type Call, EBADF, EBADMSG, EMSGSIZE, EPERM, VnetError } from '../../base/errno.ts'
 import {
   type Ack,
   type Message,
@@ -68,7 +68,7 @@ export interface RouteRequest {
   /**
    * Returns, for example, `RTM_NEWADDR 198.18.0.1/24 on vnet0`. Called only if the request fails.
    */
-  readonly what: () => string
+  readonly what: () => string | Call
   readonly write: (builder: MessageBuilder) => void
 }
 

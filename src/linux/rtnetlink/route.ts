@@ -206,7 +206,7 @@ export function setDefaultRoute(sock: RouteSocket, route: InterfaceRoute): void 
   sock.request({
     type: RTM_NEWROUTE,
     flags: NLM_F_CREATE | NLM_F_REPLACE,
-    what: () => `RTM_NEWROUTE default on ${nameOf(sock, oif)}`,
+    what: () => ['RTM_NEWROUTE', `default on ${nameOf(sock, oif)}`],
     write: builder => builder.payload(rtmsg({ family, table, protocol: RTPROT_STATIC, scope, type })).u32(RTA_OIF, oif),
   })
 }
@@ -252,7 +252,7 @@ function networkRequest(sock: RouteSocket, flags: number, route: NetworkRoute): 
   return {
     type: RTM_NEWROUTE,
     flags,
-    what: () => `RTM_NEWROUTE ${formatPrefix(dst)}${over} on ${nameOf(sock, oif)}`,
+    what: () => ['RTM_NEWROUTE', `${formatPrefix(dst)}${over} on ${nameOf(sock, oif)}`],
     write(builder) {
       builder.payload(rtmsg(header)).binary(RTA_DST, networkOf(dst)).u32(RTA_OIF, oif)
       if (via !== undefined) builder.binary(RTA_GATEWAY, via)
@@ -305,7 +305,7 @@ function gatewayRequest(sock: RouteSocket, type: number, { oif, via }: GatewayRo
   return {
     type,
     flags: type === RTM_NEWROUTE ? NLM_F_CREATE : 0,
-    what: () => `${command} default via ${formatAddress(via)} on ${nameOf(sock, oif)}`,
+    what: () => [command, `default via ${formatAddress(via)} on ${nameOf(sock, oif)}`],
     write: builder =>
       builder
         .payload(rtmsg({ ...header, flags: RTNH_F_ONLINK }))
@@ -322,7 +322,7 @@ function gatewayRequest(sock: RouteSocket, type: number, { oif, via }: GatewayRo
 function makeLocalTable(sock: RouteSocket, dst: Uint8Array): void {
   const header = { family: AF_INET, dstLen: 32, table: RT_TABLE_LOCAL, protocol: RTPROT_STATIC, type: RTN_THROW }
   const write = (builder: MessageBuilder) => builder.payload(rtmsg(header)).binary(RTA_DST, dst)
-  const what = () => `RTM_NEWROUTE throw ${formatAddress(dst)} table local`
+  const what = () => ['RTM_NEWROUTE', `throw ${formatAddress(dst)} table local`] as const
   sock.request({ type: RTM_NEWROUTE, flags: NLM_F_CREATE, what, write })
   sock.request({ type: RTM_DELROUTE, what, write })
 }
@@ -354,7 +354,7 @@ function ruleRequest(type: number, { family, table, priority, iif, to }: Routing
   return {
     type,
     flags: type === RTM_NEWRULE ? NLM_F_CREATE : 0,
-    what: () => `${type === RTM_NEWRULE ? 'RTM_NEWRULE' : 'RTM_DELRULE'} iif ${iif} table ${table}`,
+    what: () => [type === RTM_NEWRULE ? 'RTM_NEWRULE' : 'RTM_DELRULE', `iif ${iif} table ${table}`],
     write(builder) {
       builder.payload(header)
       if (iif !== undefined) builder.name(FRA_IIFNAME, iif)

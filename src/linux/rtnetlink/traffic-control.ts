@@ -68,7 +68,7 @@ async function add(
     })
   } catch (error) {
     if (!isErrno(error, ENOENT)) throw error
-    throw new VnetError(ENOENT, error.syscall, `the kernel lacks ${MODULES[kind]}: modprobe ${MODULES[kind]}`)
+    throw new VnetError(ENOENT, error.what, `the kernel lacks ${MODULES[kind]}: modprobe ${MODULES[kind]}`)
   }
 }
 

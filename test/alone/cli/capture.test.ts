@@ -94,7 +94,7 @@ test.each([
   expect(await runMain('capture', ...names, file)).toEqual({
     status: 1,
     stdout: '',
-    stderr: 'vnet: one: only root may capture\n',
+    stderr: 'vnet: one: operation not permitted; only root may capture\n',
   })
   expect(existsSync(file)).toBe(false)
 })
@@ -118,7 +118,7 @@ test('the first eight of many interfaces are named, with the number of the other
   const names = Array.from({ length: 10 }, (_, i) => `eth${i}`)
   const refusing = vnet(names, 'only root may capture')
   const { stderr } = await runMain('capture', file)
-  expect(stderr).toMatch(/^vnet: eth0, eth1, .*, eth7 and 2 more: only root may capture\n$/)
+  expect(stderr).toMatch(/^vnet: eth0, eth1, .*, eth7 and 2 more: operation not permitted; only root may capture\n$/)
   refusing[Symbol.dispose]()
   expect((await ended(start(file), vnet(names))).stderr).toMatch(/^capturing eth0, eth1, .*, eth7 and 2 more\n/)
 })

@@ -216,7 +216,7 @@ describe('commands that change something', () => {
   test('a refused change is reported in one line with the text of the vnet, and exit status 1', async () => {
     vnet({
       [RESET_STATS]() {
-        throw new VnetError(EPERM, 'RESET_STATS', 'only root and the owner may')
+        throw new VnetError(EPERM, ['RESET_STATS', ''], 'only root and the owner may')
       },
     })
     const { status, stderr } = await runMain('reset', 'sn0')

@@ -123,7 +123,7 @@ describe('a call of Wireshark', () => {
         opened.as = async () => {
           open()
           await Promise.resolve()
-          const failed = isRefused ? [new VnetError(EPERM, 'CAPTURE ca')] : []
+          const failed = isRefused ? [new VnetError(EPERM, ['CAPTURE', 'ca'])] : []
           return { streams: isRefused ? [] : [{ devices: [], stream }], failed }
         }
         const command = startMain('extcap', '--capture', '--extcap-interface', 'vnet-ca', '--fifo', fifo)

@@ -1,8 +1,6 @@
 /** Wrong command lines: one line that says what is wrong, and status 2, or 1 if a call failed. */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { EINVAL, ENOENT, EOPNOTSUPP, VnetError } from '../../../src/base/errno.ts'
-import { sentence } from '../../../src/control/client/sentence.ts'
-import { commands } from '../../../src/control/protocol/family.ts'
 import { FakeVnet } from '../../support/fake-vnet.ts'
 import { fileDirectory } from '../../support/fresh-directory.ts'
 import { directory } from '../../support/own-run-directory.ts'
@@ -98,12 +96,4 @@ test.each<[string[], number, string | RegExp]>([
   const text = said.stderr.slice('vnet: '.length, -1)
   if (typeof line === 'string') expect(text).toBe(line)
   else expect(text.split('\n')[0]).toMatch(line)
-})
-
-test('no message has the name of a request in it', () => {
-  for (const { name } of Object.values(commands).filter(({ name }) => name !== 'EVENT')) {
-    const of = (advice?: string) => sentence(new VnetError(EINVAL, `${name} sn0`, advice))
-    const reported = name === 'CAPTURE' ? 'sn0: not so' : 'not so'
-    expect([of(), of('not so')], name).toEqual(['sn0: invalid argument', reported])
-  }
 })

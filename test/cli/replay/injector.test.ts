@@ -81,7 +81,7 @@ test('refused frames count as failed', async () => {
 test('an error of the vnet ends it: all that waits counts as failed', async () => {
   const { requests, counts, injector, offer } = injecting()
   for (const frame of numbered(200)) offer(frame)
-  requests[0]?.fail(new VnetError(ENETDOWN, 'INJECT one'))
+  requests[0]?.fail(new VnetError(ENETDOWN, ['INJECT', 'one']))
   await expect(injector.room()).rejects.toMatchObject({ code: 'ENETDOWN' })
   expect(() => offer(numbered(1)[0]!)).toThrow('ENETDOWN')
   await expect(injector.drained()).rejects.toMatchObject({ code: 'ENETDOWN' })

@@ -280,7 +280,9 @@ describe('a vnet', () => {
 
   test('a vnet that does not reply is ETIMEDOUT, and the error states how long the client waited', async () => {
     const at = await listener(() => {})
-    const question = expect(devices(at)).rejects.toThrow(/^GET_DEVICES: ETIMEDOUT, .*; it has not replied for 0.3 s$/)
+    const question = expect(devices(at)).rejects.toThrow(
+      /^GET_DEVICES vnet: ETIMEDOUT, .*; it has not replied for 0.3 s$/,
+    )
     vi.advanceTimersByTime(300)
     await question
   })
@@ -314,7 +316,7 @@ describe('a vnet', () => {
         }
       })
     })
-    const question = expect(devices(at)).rejects.toThrow(/^GET_DEVICES: ETIMEDOUT, .*; its reply is not complete/)
+    const question = expect(devices(at)).rejects.toThrow(/^GET_DEVICES vnet: ETIMEDOUT, .*; its reply is not complete/)
     for (let ms = 0; ms < 1800; ms += 200) {
       await expect(client.echo(at, 'next')).rejects.toThrow(/a part came before$/)
       vi.advanceTimersByTime(200)
@@ -344,7 +346,7 @@ describe('a vnet', () => {
   test('a vnet that sends an invalid reply is EPROTO, and the error says what is wrong', async () => {
     const answer = new MessageBuilder().message(0x3f0, 2, 1).payload(genlmsghdr(2, 1)).u16(1, 7).bytes
     const at = await listener(client => client.write(answer))
-    await expect(devices(at)).rejects.toThrow(/^GET_DEVICES: EPROTO, .*; ifindex: has 2 bytes, not 4 /)
+    await expect(devices(at)).rejects.toThrow(/^GET_DEVICES vnet: EPROTO, .*; ifindex: has 2 bytes, not 4 /)
   })
 
   test('a vnet that refuses the connection reports the reason', async () => {
@@ -352,7 +354,7 @@ describe('a vnet', () => {
     const builder = new MessageBuilder()
     writeAck(builder, new Uint8Array(16), none, 0, { error: -16, message: 'too many are here' })
     const at = await listener(client => client.end(builder.bytes))
-    await expect(devices(at)).rejects.toThrow(/^GET_DEVICES: EBUSY, .*; too many are here$/)
+    await expect(devices(at)).rejects.toThrow(/^GET_DEVICES vnet: EBUSY, .*; too many are here$/)
   })
 
   test('a client that is closed cancels pending requests and refuses new ones', async () => {

@@ -108,7 +108,7 @@ describe('the right to capture', () => {
     await startVnet(cable())
     const { status, stderr } = await capture(['ca', file('a.pcapng')], asUser(NOBODY, [GROUP])).ended
     expect(stderr).toBe(
-      `vnet: ${near.name}/ca: only root may capture, ` +
+      `vnet: ${near.name}/ca: operation not permitted; only root may capture, ` +
         `and you are user ${NOBODY}; start the vnet with --capture-group to let a group\n`,
     )
     expect(status).toBe(1)

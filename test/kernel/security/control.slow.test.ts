@@ -413,7 +413,7 @@ describe('misbehaving clients', () => {
     const { devices, failed } = await findVnets(asking({ timeoutMs: 1000 }), { directory })
     expect(devices.map(({ name }) => name)).toEqual(['one'])
     expect(failed.map(({ message }) => message)).toEqual([
-      expect.stringMatching(/^GET_DEVICES of vnet \d+ \(stuck\): ETIMEDOUT, .*; it has not replied for 1 s$/),
+      expect.stringMatching(/^GET_DEVICES vnet \d+ \(stuck\): ETIMEDOUT, .*; it has not replied for 1 s$/),
     ])
   })
 })

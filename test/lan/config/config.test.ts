@@ -421,7 +421,7 @@ describe('an invalid file', () => {
 test('a file that cannot be read throws a VnetError with its path', () => {
   const directory = testDirectory()
   const path = join(directory, 'lan.yaml')
-  expect(() => loadLanConfig(path)).toThrow(new VnetError(2, `open ${path}`))
+  expect(() => loadLanConfig(path)).toThrow(new VnetError(2, ['open', path]))
   expect(() => loadLanConfig(directory)).toThrow(/EISDIR/)
   writeFileSync(path, 'network: 198.18.8.0/24\n')
   expect(loadLanConfig(path).gateway.ip).toBe('198.18.8.1')

@@ -203,7 +203,7 @@ function firstLine({ message }: UsageError): string {
 }
 
 function read(path: string): string {
-  const text = withErrno(`open ${path}`, () => readUpTo(path, MAX_BYTES))
+  const text = withErrno(['open', path], () => readUpTo(path, MAX_BYTES))
   if (text === undefined) throw new FileError(`${path}: a lab file has at most ${MAX_BYTES} bytes`)
   return text
 }
