@@ -33,6 +33,11 @@ function escapeOf(char: string): string {
   return `\\u${code.toString(16).padStart(4, '0')}`
 }
 
+/** Returns a parameter's name as users write it: `pool-size` for `poolSize`. */
+export function optionName(param: string): string {
+  return param.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+}
+
 /** Returns the word as a shell (POSIX sh, bash, zsh) reads it. */
 export function shellWord(word: string): string {
   // `=` at the start of a word is special in zsh, `~` everywhere.

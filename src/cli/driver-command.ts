@@ -1,6 +1,7 @@
 /** The command of a driver: its module parameters and the options of all drivers. */
+import { optionName } from '../base/printable.ts'
 import { UsageError } from '../base/usage-error.ts'
-import { type Driver, defaultParams, optionName, type Param, type Params } from '../netdev/driver.ts'
+import { type Driver, defaultParams, type Param, type Params } from '../netdev/driver.ts'
 import { attachByNode, attachOptions, optionalTargets } from './attach-options.ts'
 import { isDriverFile } from './driver-file.ts'
 import type { LazyCommand } from './lazy-command.ts'

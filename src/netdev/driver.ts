@@ -103,11 +103,6 @@ export function text(
   return format === undefined ? param : { ...param, format: format as (value: unknown) => string }
 }
 
-/** Returns a parameter's name as users write it: `pool-size` for `poolSize`. */
-export function optionName(param: string): string {
-  return param.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
-}
-
 /** Returns the values that are set of the parameters that name such a thing. */
 export function namedBy(params: Params, values: Record<string, unknown>, what: Param<unknown>['names']): string[] {
   const set = Object.entries(params).filter(([name, { names }]) => names === what && values[name] !== undefined)

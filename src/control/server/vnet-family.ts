@@ -5,11 +5,11 @@
  */
 
 import { EINVAL, ENETDOWN, ENOENT, EOPNOTSUPP, VnetError } from '../../base/errno.ts'
-import { printable } from '../../base/printable.ts'
+import { optionName, printable } from '../../base/printable.ts'
 import { didYouMean, UsageError } from '../../base/usage-error.ts'
 import type { SegmentEntry, SegmentEntryKind } from '../../lan/switch/segment-entry.ts'
 import { Drops } from '../../netdev/counters.ts'
-import { formatParam, optionName, type Param } from '../../netdev/driver.ts'
+import { formatParam, type Param } from '../../netdev/driver.ts'
 import { callNdo } from '../../netdev/ndo.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { cutCable, netifCarrierOff, netifCarrierOn, peerOf, plugCable } from '../../netdev/netif.ts'

@@ -1,5 +1,6 @@
 /** Hands on: the changeable properties of the selected device, each with its command line. */
 import { type Signal, signal } from '@preact/signals'
+import { optionName } from '../../base/printable.ts'
 import type { DeviceRow, FeedMessage } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { type DoneChange, script } from './command-line.ts'
@@ -136,7 +137,7 @@ function Params({ hands, params }: { readonly hands: Hands; readonly params: rea
           <h2>Options set at the start</h2>
           <dl class="fixed">
             {fixed.map(param => [
-              <dt class="mono">{`${optionOf(param)}${param.value === '' ? '' : ` ${valueText(param)}`}`}</dt>,
+              <dt class="mono">{`--${optionName(param.name)}${param.value === '' ? '' : ` ${valueText(param)}`}`}</dt>,
               <dd class="small muted">{`${param.value === '' ? 'not given: ' : ''}${aboutParam(param)}`}</dd>,
             ])}
           </dl>
@@ -182,8 +183,6 @@ function ParamControl({ hands, param }: { readonly hands: Hands; readonly param:
     </Control>
   )
 }
-
-const optionOf = ({ name }: Param): string => `--${name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
 
 const valueText = ({ type, value }: Param): string =>
   type === 'bool' ? (value === '1' ? 'on' : 'off') : value || 'empty'

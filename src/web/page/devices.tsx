@@ -57,7 +57,7 @@ export function DeviceList({ app, view, isOpen }: ListProps) {
           <ul>
             <li>
               <a href={placeHash({ view: 'all', device: id ?? '' })} aria-current={view === 'all' ? 'page' : undefined}>
-                Overview
+                All interfaces
               </a>
             </li>
           </ul>

@@ -12,7 +12,7 @@ import { rowHeightOf, SCROLLABLE, tablePart, useRowsInSight } from './hooks.ts'
 /** The class of each column, and its title. */
 const TITLES = [
   ['time', 'time'],
-  ['direction', 'way'],
+  ['direction', 'dir'],
   ['queue', 'queue'],
   ['length', 'bytes'],
   ['frame', 'frame'],

@@ -254,7 +254,7 @@ test('the table of all interfaces starts with those that are broken, then those 
   await table.getByRole('link', { name: 'loop3' }).click()
   await page.getByRole('heading', { name: 'loop3', level: 1 }).waitFor()
   const overview = page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link').first()
-  expect([await overview.innerText(), await overview.getAttribute('aria-current')]).toEqual(['Overview', null])
+  expect([await overview.innerText(), await overview.getAttribute('aria-current')]).toEqual(['All interfaces', null])
   await overview.click()
   await table.waitFor()
   expect(await overview.getAttribute('aria-current')).toBe('page')
