@@ -138,10 +138,10 @@ function packetType(bytes: Uint8Array, data: number, dev: NetDevice): number {
  * refused, with the reason in the log.
  */
 export async function devOpen<Priv>(dev: NetDevice<Priv>): Promise<void> {
-  if (dev.port === undefined) throw new VnetError(ENODEV, `dev_open ${dev.name}`, 'it is not registered')
+  if (dev.port === undefined) throw new VnetError(ENODEV, ['dev_open', dev.name], 'it is not registered')
   await dev.port.apply({ up: true })
   if ((dev.flags & IFF_UP) === 0)
-    throw new VnetError(EIO, `dev_open ${dev.name}`, 'the driver refused, for the reason logged')
+    throw new VnetError(EIO, ['dev_open', dev.name], 'the driver refused, for the reason logged')
 }
 
 /**

@@ -39,7 +39,7 @@ test('an exception of ndoOpen at the start ends the program and leaves nothing',
   const { status, stderr, stdout } = await netns.run(`${process.execPath} ${PROGRAM} ${file} -q`)
   expect([status, stdout, links()]).toEqual([1, '', ['lo']])
   expect(stderr).toMatch(
-    /^broken: ndoOpen: Error: boom .*\nbroken: ndo_open failed: EIO.*\nvnet: dev_open broken: EIO.*\n$/,
+    /^broken: ndoOpen: Error: boom .*\nbroken: ndo_open failed: EIO.*\nvnet: broken: input\/output error; the driver refused.*\n$/,
   )
 })
 
