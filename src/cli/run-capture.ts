@@ -1,6 +1,7 @@
 /** `--capture`: the frames of all devices of a run, from before the first to after the last. */
 import { statSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { EPIPE, isErrno } from '../base/errno.ts'
 import { messageOrDescription } from '../base/exception.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { CaptureFile } from '../capture/capture-file.node.ts'
@@ -22,10 +23,11 @@ export interface CapturedRun {
 
 /**
  * Starts the capture that the options request: of every device that is registered from now on.
- * Returns an object that ends it; undefined if they request none. Throws a UsageError if the file
- * cannot be made. Later failures are logged, and end only the capture.
+ * Returns a function that ends the capture and returns false if the file failed; undefined without
+ * --capture. A reader that closes its pipe is not a failure. Throws a UsageError if the file cannot
+ * be made. Later failures are logged, and end only the capture.
  */
-export async function startCapture(run: CapturedRun): Promise<AsyncDisposable | undefined> {
+export async function startCapture(run: CapturedRun): Promise<(() => Promise<boolean>) | undefined> {
   const { net, driver, plans, options } = run
   const { capture: path, filter: expression, snaplen, pcap, ring, tlsKeys, duration } = options
   if (path === undefined) return undefined
@@ -35,24 +37,25 @@ export async function startCapture(run: CapturedRun): Promise<AsyncDisposable | 
   const file = new CaptureFile(path, { pcap, ring, tlsKeys, warn: text => log.warn(`vnet: capture: ${text}`) })
   const recording = new Recording(file, error => log.err(`vnet: capture: ${messageOrDescription(error)}`))
   recording.follow({ net, snaplen, filter, driver: driver.name, netnsOf: dev => netnsOf(dev, plans) })
-  let ended: Promise<void> | undefined
-  function end(): Promise<void> {
+  let ended: Promise<boolean> | undefined
+  function end(): Promise<boolean> {
     ended ??= finish()
     return ended
   }
-  async function finish(): Promise<void> {
+  async function finish(): Promise<boolean> {
     alarm.cancel()
-    const isWhole = await recording.stop().then(
-      () => true,
-      () => false,
+    const error = await recording.stop().then(
+      () => undefined,
+      error => error,
     )
-    if (isWhole) log.info(`vnet: capture: ${recording.frames} frames in ${path}`)
+    if (error === undefined) log.info(`vnet: capture: ${recording.frames} frames in ${path}`)
     if (recording.lost > 0) log.warn(`vnet: capture: ${recording.lost} frames lost, because the file did not keep up`)
+    return error === undefined || isErrno(error, EPIPE)
   }
   const alarm = net.clock.alarm(() => void end())
   if (duration !== undefined) alarm.at(net.clock.now() + duration)
   await file.ready()
-  return { [Symbol.asyncDispose]: end }
+  return end
 }
 
 /**

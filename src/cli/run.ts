@@ -120,8 +120,12 @@ export async function run(
         children: processes?.kinds,
       })
       const captures = options.capture === undefined ? undefined : await import('./run-capture.ts')
-      await using _capture = await captures?.startCapture({ net, driver, plans, options, isOwn: io.own === true })
-      status = await live({ module, plans, net, native, platform, options, io, output, urls })
+      const endCapture = await captures?.startCapture({ net, driver, plans, options, isOwn: io.own === true })
+      try {
+        status = await live({ module, plans, net, native, platform, options, io, output, urls })
+      } finally {
+        if ((await endCapture?.()) === false) status = EXIT_FAILURE
+      }
     }
   } finally {
     if (!(await unload(module, log))) status = EXIT_FAILURE

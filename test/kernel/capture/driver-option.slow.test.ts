@@ -1,5 +1,6 @@
 /** `--capture FILE` of the commands that make interfaces, on real TAPs, read by tshark. */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import {
   appendFileSync,
   chmodSync,
@@ -156,7 +157,20 @@ test('keys that are appended while the capture runs precede the packets that com
   expect(packets(file(), 'icmp', 'frame.number').length).toBe(4)
 })
 
-test('a full disk ends the capture with one line, and traffic continues', async () => {
+test('a reader that closes its pipe ends the capture with one line, and the status is 0', async () => {
+  const fifo = file('fifo')
+  execFileSync('mkfifo', [fifo])
+  const reader = spawn('head', ['-c', '1', fifo], { stdio: 'ignore' })
+  const hasRead = once(reader, 'exit')
+  const vnet = await startVnet(cable('--quiet', '--capture', fifo))
+  await hasRead
+  await ping(1)
+  await vnet.line(/^vnet: capture: /)
+  const { status, stderr } = await vnet.stop()
+  expect([status, stderr]).toEqual([0, `vnet: capture: ${fifo}: its reader is gone\n`])
+})
+
+test('a full disk ends the capture with one line, traffic continues, and the status is 1', async () => {
   mkdirSync(file('disk'))
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=128k', 'tmpfs', file('disk')])
   try {
@@ -165,7 +179,7 @@ test('a full disk ends the capture with one line, and traffic continues', async 
     await vnet.line(/^vnet: capture: /)
     await ping(2)
     const { status, stderr } = await vnet.stop()
-    expect(status).toBe(0)
+    expect(status).toBe(1)
     expect(stderr).toBe(`vnet: capture: ${file('disk/a.pcapng')}: no space left on device; the capture ends here\n`)
     // The file is whole up to its end.
     expect(packets(file('disk/a.pcapng'), 'icmp', 'frame.number').length).toBeGreaterThan(50)
