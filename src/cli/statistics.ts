@@ -1,9 +1,9 @@
 /** The statistics of a device at its end: as numbers, and as a table. */
 import type { DeviceStats } from '../control/index.ts'
-import { type QueueCounters, queueCounters, sumOfCounters } from '../control/protocol/queue-counters.ts'
+import { deviceCounters, type QueueCounters, queueCounters } from '../control/protocol/queue-counters.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { type LinkStats64, linkStats64 } from '../netdev/stats.ts'
-import { dropReasonName } from '../skb/drop-reason-name.ts'
+import { dropsByName } from '../skb/drop-reason-name.ts'
 import { align } from './align.ts'
 
 /** The statistics for a client of a running vnet, without the index, which is void at the end. */
@@ -21,24 +21,17 @@ export const EVENTS: readonly (readonly [name: string, field: keyof QueueCounter
 export function statisticsOf(dev: NetDevice, netns: string | undefined, time: number): DeviceStatistics {
   const { tx, rx } = dev.counters.drops()
   const kernel = dev.kernelStats()
-  const counters = queueCounters(dev)
   return {
     name: dev.name,
     netns,
     time,
-    total: { ...linkStats64(dev.getStats64()), ...sumOfCounters(counters) },
-    queues: counters.map((each, q) => ({ ...linkStats64(dev.counters.queue(q)), ...each })),
+    total: { ...linkStats64(dev.getStats64()), ...deviceCounters(dev) },
+    queues: queueCounters(dev).map((each, q) => ({ ...linkStats64(dev.counters.queue(q)), ...each })),
     rxQueues: dev.numRxQueues,
     held: dev.slotsUsed,
-    drops: { tx: byName(tx), rx: byName(rx) },
+    drops: { tx: dropsByName(tx), rx: dropsByName(rx) },
     kernel: kernel === undefined ? undefined : linkStats64(kernel),
   }
-}
-
-function byName(drops: Float64Array): Record<string, number> {
-  const named: Record<string, number> = {}
-  for (const [reason, n] of drops.entries()) if (n > 0) named[dropReasonName(reason)] = n
-  return named
 }
 
 /**

@@ -42,5 +42,5 @@ export type {
   WireInfo,
 } from './client/types.ts'
 export type { Entry, EntryInterface } from './protocol/directory.ts'
-export { type QueueCounters, queueCounters, sumOfCounters } from './protocol/queue-counters.ts'
+export type { QueueCounters } from './protocol/queue-counters.ts'
 export { type ServerOptions, serveControl } from './server/server.ts'

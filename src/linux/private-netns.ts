@@ -7,11 +7,12 @@
  * another, so a client and a server may have addresses of the same network. The servers' sockets
  * are transparent: they use addresses that no interface has.
  */
-import { EACCES } from '../base/errno.ts'
+import { EACCES, ENODEV } from '../base/errno.ts'
+import { IPV6_ALEN } from '../packet/ipv6.ts'
 import { check, closingOnError } from './errno.ts'
 import type { Native } from './native.ts'
 import { addRule, getLink, RouteSocket, setDefaultRoute } from './rtnetlink.ts'
-import { AF_INET, AF_INET6, int32, SO_REUSEADDR, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from './uapi.ts'
+import { AF_INET, AF_INET6, int32, SO_REUSEADDR, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, sockaddrInet } from './uapi.ts'
 
 // include/uapi/asm-generic/socket.h, linux/in.h, in6.h
 export const IPPROTO_IPV6 = 41
@@ -42,7 +43,7 @@ export class PrivateNetns implements Disposable {
    */
   receiveAll(name: string): void {
     using sock = RouteSocket.open(this.#native, this.#fd)
-    const oif = check(getLink(sock, { name })?.ifindex ?? -1, ['RTM_GETLINK', name])
+    const oif = check(getLink(sock, { name })?.ifindex ?? -ENODEV, ['RTM_GETLINK', name])
     for (const family of [AF_INET, AF_INET6] as const) {
       addRule(sock, { family, iif: name, table: TABLE })
       setDefaultRoute(sock, { family, oif, local: true, table: TABLE })
@@ -67,7 +68,7 @@ export class PrivateNetns implements Disposable {
       ] as const) {
         check(native.setsockopt(fd, level, option, int32(value)), what)
       }
-      const bound = native.bind(fd, sockaddrIn6(port))
+      const bound = native.bind(fd, sockaddrInet(new Uint8Array(IPV6_ALEN), port))
       check(bound, what, bound === -EACCES ? LOW_PORT_ADVICE : undefined)
       return fd
     })
@@ -76,13 +77,4 @@ export class PrivateNetns implements Disposable {
   [Symbol.dispose](): void {
     this.#native.close(this.#fd)
   }
-}
-
-/** A struct sockaddr_in6 (include/uapi/linux/in6.h): a port of every address. */
-function sockaddrIn6(port: number): Uint8Array {
-  const address = new Uint8Array(28)
-  const view = new DataView(address.buffer)
-  view.setUint16(0, AF_INET6, true)
-  view.setUint16(2, port)
-  return address
 }

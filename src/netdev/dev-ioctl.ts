@@ -31,6 +31,36 @@ export interface UserMemory {
 /** No memory at all: every access is -EFAULT. */
 export const noMemory: UserMemory = { read: () => -EFAULT, write: () => -EFAULT }
 
+/** The bytes themselves as memory, from address `base` on. */
+export class ByteMemory implements UserMemory {
+  readonly bytes: Uint8Array
+  readonly base: bigint
+
+  constructor(bytes: Uint8Array, base: bigint) {
+    this.bytes = bytes
+    this.base = base
+  }
+
+  read(address: bigint, into: Uint8Array): number {
+    const part = this.#at(address, into.length)
+    if (part !== undefined) into.set(part)
+    return part === undefined ? -EFAULT : 0
+  }
+
+  write(address: bigint, from: Uint8Array): number {
+    const part = this.#at(address, from.length)
+    part?.set(from)
+    return part === undefined ? -EFAULT : 0
+  }
+
+  /** Undefined unless all of an access is inside. */
+  #at(address: bigint, length: number): Uint8Array | undefined {
+    const offset = address - this.base
+    if (offset < 0n || offset + BigInt(length) > BigInt(this.bytes.length)) return undefined
+    return this.bytes.subarray(Number(offset), Number(offset) + length)
+  }
+}
+
 /**
  * Performs an ioctl. Returns 0, a driver's own positive result, or -errno. `ifr` is the caller's
  * struct ifreq, which is written to if the ioctl succeeds; its ifr_data points into `memory`. A

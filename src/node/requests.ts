@@ -43,7 +43,7 @@ export async function serveRequests(
   await removeStale(path)
   const rights = new Rights(native, [ROOT])
   const sockets = new Set<Socket>()
-  const listening = ListeningSocket.open(native, path, group === undefined ? 0o600 : 0o660, accept)
+  const listening = new ListeningSocket(native, path, group === undefined ? 0o600 : 0o660, accept)
   listening.pause()
   if (group !== undefined) chownSync(path, ROOT, group)
 

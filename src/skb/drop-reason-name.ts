@@ -17,8 +17,10 @@ export function dropReasonOf(name: string): number | undefined {
   return reason > reasons.SKB_NOT_DROPPED_YET ? reason : undefined
 }
 
-/** The drops of a row by the names of their reasons, without reasons that did not occur. */
-export function dropsByName(drops: Float64Array): Record<string, number> {
-  const found = [...drops.entries()].filter(([, n]) => n > 0)
-  return Object.fromEntries(found.map(([reason, n]) => [dropReasonName(reason), n]))
+/** The drops of some rows together, by the names of the reasons that occurred. */
+export function dropsByName(...rows: readonly Float64Array[]): Record<string, number> {
+  const sums = Array.from({ length: SKB_DROP_REASON_MAX }, (_, reason) =>
+    rows.reduce((n, row) => n + (row[reason] ?? 0), 0),
+  )
+  return Object.fromEntries(sums.map((n, reason) => [dropReasonName(reason), n] as const).filter(([, n]) => n > 0))
 }

@@ -1,7 +1,4 @@
-/** The kernel's part in a test bed: it refuses frames, and has memory for ioctls. */
-
-import { EFAULT } from '../base/errno.ts'
-import type { UserMemory } from '../netdev/dev-ioctl.ts'
+/** The kernel's part in a test bed: it refuses frames. */
 import type { AnyDevice } from '../netdev/driver.ts'
 import { canOffload } from '../netdev/gso.ts'
 import { ETH_HLEN, IFF_UP, VLAN_HLEN } from '../netdev/if.ts'
@@ -26,25 +23,5 @@ export function refuse(
   const isOffloaded = gsoSize !== 0 || ipSummed === CHECKSUM_PARTIAL
   if (isOffloaded && !canOffload({ gsoSize, gsoType } as SkBuff, features)) {
     throw why('the driver does not offer the offload (dev.features)')
-  }
-}
-
-/** The memory of an ioctl's caller: `data` at DATA_AT, and nothing else. */
-export function memoryOf(data: Uint8Array): UserMemory {
-  const at = (address: bigint, length: number): number => {
-    const from = address - DATA_AT
-    return from >= 0n && from + BigInt(length) <= BigInt(data.length) ? Number(from) : -EFAULT
-  }
-  return {
-    read(address, into) {
-      const from = at(address, into.length)
-      if (from >= 0) into.set(data.subarray(from, from + into.length))
-      return Math.min(from, 0)
-    },
-    write(address, bytes) {
-      const from = at(address, bytes.length)
-      if (from >= 0) data.set(bytes, from)
-      return Math.min(from, 0)
-    },
   }
 }

@@ -17,7 +17,7 @@ import { flipAddress } from '../drivers/flip/address.ts'
 import type { Debug, DebugOptions } from '../netdev/debug/debug.ts'
 import { functionPlace } from '../netdev/debug/function-place.node.ts'
 import type { Finding } from '../netdev/debug/hooks.ts'
-import { devIoctl, noMemory } from '../netdev/dev-ioctl.ts'
+import { ByteMemory, devIoctl, noMemory } from '../netdev/dev-ioctl.ts'
 import type { AnyDevice, Driver, Params, ParamValues } from '../netdev/driver.ts'
 import { IFF_UP, IFR_IFRU, IFREQ_LEN } from '../netdev/if.ts'
 import { insmod, type Module } from '../netdev/module.ts'
@@ -27,11 +27,11 @@ import { devOpen } from '../netdev/netif.ts'
 import { type LinkStats64, linkStats64 } from '../netdev/stats.ts'
 import { formatAddress, isInPrefix, plus } from '../packet/address.ts'
 import { print } from '../packet/print.ts'
-import { dropReasonName } from '../skb/drop-reason-name.ts'
+import { dropsByName } from '../skb/drop-reason-name.ts'
 import { SkBuffPool } from '../skb/pool.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { BedCapture, capturedFrames } from './bed-capture.ts'
-import { DATA_AT, memoryOf, refuse } from './bed-kernel.ts'
+import { DATA_AT, refuse } from './bed-kernel.ts'
 import type {
   BedIoctlResult,
   IoctlOptions,
@@ -218,7 +218,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     new TextEncoder().encodeInto(dev.name, ifr)
     if (ifru !== undefined) ifr.set(ifru, IFR_IFRU)
     else if (data.length > 0) new DataView(ifr.buffer).setBigUint64(IFR_IFRU, DATA_AT, true)
-    const result = devIoctl(dev, cmd, ifr, data.length === 0 ? noMemory : memoryOf(data), mayChange)
+    const result = devIoctl(dev, cmd, ifr, data.length === 0 ? noMemory : new ByteMemory(data, DATA_AT), mayChange)
     this.#settle()
     return { result, ifr, data }
   }
@@ -231,8 +231,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   /** Returns the frames that a device dropped, by the reason's name: `{ NOT_SPECIFIED: 2 }`. */
   drops(dev: Dev = this.dev): Record<string, number> {
     const { tx, rx } = dev.counters.drops()
-    const all = [...tx].map((n, reason) => [dropReasonName(reason), n + (rx[reason] ?? 0)] as const)
-    return Object.fromEntries(all.filter(([, n]) => n > 0))
+    return dropsByName(tx, rx)
   }
 
   /** Returns the balance of all frames: in + made = out + dropped + held. */

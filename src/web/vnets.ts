@@ -87,10 +87,6 @@ export class Vnets {
     this.#stats = new Poll(() => this.#readStats(), { interval: STATS_MS, recent: this.recent })
   }
 
-  get feeds(): number {
-    return this.#feeds.size
-  }
-
   /** Sends `hello`, `stats` and `event` to a page. */
   add(feed: Feed): void {
     this.#feeds.add(feed)

@@ -33,15 +33,3 @@ export function deviceCounters({ tx, counters }: NetDevice): QueueCounters {
   }
   return sum
 }
-
-/** Returns the counters of all queues, added. */
-export function sumOfCounters(queues: readonly QueueCounters[]): QueueCounters {
-  const sum = { requeues: 0, txTimeouts: 0, groMerged: 0, made: 0 }
-  for (const { requeues, txTimeouts, groMerged, made } of queues) {
-    sum.requeues += requeues
-    sum.txTimeouts += txTimeouts
-    sum.groMerged += groMerged
-    sum.made += made
-  }
-  return sum
-}

@@ -25,7 +25,8 @@ export class ListeningSocket {
   readonly #poller: Poller
   #open = true
 
-  private constructor(native: Native, path: string, mode: number, onReadable: () => void) {
+  /** Creates the file and listens; calls `onReadable` while a client waits. Throws an Error. */
+  constructor(native: Native, path: string, mode: number, onReadable: () => void) {
     const address = sockaddrUn(path)
     this.path = path
     if (address === undefined) check(-ENAMETOOLONG, path, 'a Unix socket’s path has at most 107 bytes')
@@ -35,22 +36,17 @@ export class ListeningSocket {
     this.calls = isRefusing ? native : withoutDescriptors(native)
     let isBound = false
     try {
-      check(native.bind(this.#fd, address as Uint8Array), `bind ${path}`)
+      check(native.bind(this.#fd, address as Uint8Array), ['bind', path])
       isBound = true
       // The umask reduces the mode of a new file. Nobody can connect before it listens.
       chmodSync(path, mode)
-      check(native.listen(this.#fd, BACKLOG), `listen ${path}`)
+      check(native.listen(this.#fd, BACKLOG), ['listen', path])
       this.#poller = startPoller(native, this.#fd, onReadable)
     } catch (error) {
       native.close(this.#fd)
       if (isBound) removeQuietly(path)
       throw error
     }
-  }
-
-  /** Creates the file and listens; calls `onReadable` while a client waits. Throws an Error. */
-  static open(native: Native, path: string, mode: number, onReadable: () => void): ListeningSocket {
-    return new ListeningSocket(native, path, mode, onReadable)
   }
 
   /** Returns a non-blocking descriptor of the next connection, or -EAGAIN, or another -errno. */

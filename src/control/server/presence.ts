@@ -41,7 +41,7 @@ export class Presence {
     const candidates = options.directory === undefined ? undefined : [options.directory]
     const announce = () =>
       new Announcement(makeRunDirectory(candidates ?? (options.isLab ? privateCandidates() : undefined)).path)
-    const listen = () => ListeningSocket.open(native, this.#announcement.socket, SOCKET_MODE, onReadable)
+    const listen = () => new ListeningSocket(native, this.#announcement.socket, SOCKET_MODE, onReadable)
     const home: NetNamespace = { inode: ownNamespace('net'), cookie: netnsCookieOf(native) }
     this.#announcement = announce()
     try {

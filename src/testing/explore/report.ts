@@ -17,17 +17,10 @@ import {
 import { type Point, tableOf } from './table.ts'
 
 /** The parts of a report that are known before the first fault. */
-interface Start {
-  readonly packets: readonly ExploredPacket[]
-  readonly kinds: readonly FaultKind[]
-  readonly baseline: Baseline
-  readonly unstable: readonly string[]
-  /** A line for each link with packets that have no names. */
-  readonly unrecorded: readonly string[]
-  readonly cleanErrors: readonly string[]
-  readonly roundTrip: number
-  readonly rto: string
-}
+type Start = Pick<
+  ExploreReport,
+  'packets' | 'kinds' | 'baseline' | 'unstable' | 'unrecorded' | 'cleanErrors' | 'roundTrip' | 'rto'
+>
 
 interface Spent {
   readonly runs: number

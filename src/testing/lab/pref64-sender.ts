@@ -10,7 +10,16 @@ import { check, closingOnError, startPoller } from '../../linux/errno.ts'
 import type { Poller } from '../../linux/native.ts'
 import { socketFilter } from '../../linux/packet-socket.ts'
 import { getLink, RouteSocket } from '../../linux/rtnetlink.ts'
-import { AF_INET6, int32, SO_ATTACH_FILTER, SOCK_NONBLOCK, SOCK_RAW, SOL_SOCKET } from '../../linux/uapi.ts'
+import {
+  AF_INET6,
+  int32,
+  SO_ATTACH_FILTER,
+  SOCK_NONBLOCK,
+  SOCK_RAW,
+  SOL_SOCKET,
+  sockaddrInet,
+} from '../../linux/uapi.ts'
+import { putU32 } from '../../netlink/host-order.ts'
 import { NDISC_HOP_LIMIT, NDISC_ROUTER_SOLICITATION } from '../../packet/icmpv6.ts'
 import { NEXTHDR_ICMP } from '../../packet/ipv6.ts'
 import type { SocketPlace } from './sockets.ts'
@@ -24,6 +33,8 @@ const SO_BINDTODEVICE = 25
 const [IPPROTO_IPV6, IPV6_MULTICAST_IF, IPV6_MULTICAST_HOPS] = [41, 17, 18]
 // include/uapi/linux/bpf_common.h, filter.h
 const [BPF_LD_B_ABS, BPF_JEQ_K, BPF_RET_K] = [0x30, 0x15, 0x06]
+/** The place of the scope in struct sockaddr_in6. */
+const SIN6_SCOPE_ID = 24
 /** Where the IPv6 header is; the message is at 0. */
 const SKF_NET_OFF = -0x100000
 const HOP_LIMIT_AT = 7
@@ -81,7 +92,7 @@ export class Pref64Sender {
       advert: { hopLimit: 0, managed: false, other: false, ...times, mac, prefixes: [], pref64 },
       send: (message, destination) => {
         // The kernel fills in the checksum. An error is temporary: the link has no carrier.
-        if (!this.#isClosed) native.sendto(fd, message, 0, sockaddrIn6(destination, ifindex))
+        if (!this.#isClosed) native.sendto(fd, message, 0, addressOn(ifindex, destination))
       },
     })
     this.#sender.start()
@@ -101,12 +112,9 @@ export class Pref64Sender {
   }
 }
 
-/** A struct sockaddr_in6 (include/uapi/linux/in6.h), without a port. */
-function sockaddrIn6(address: Uint8Array, scope: number): Uint8Array {
-  const bytes = new Uint8Array(28)
-  const view = new DataView(bytes.buffer)
-  view.setUint16(0, AF_INET6, true)
-  bytes.set(address, 8)
-  view.setUint32(24, scope, true)
+/** A struct sockaddr_in6 of a link-local or multicast address, which has a scope. */
+function addressOn(ifindex: number, address: Uint8Array): Uint8Array {
+  const bytes = sockaddrInet(address, 0)
+  putU32(bytes, SIN6_SCOPE_ID, ifindex)
   return bytes
 }

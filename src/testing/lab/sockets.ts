@@ -20,8 +20,10 @@ import {
   SOCK_NONBLOCK,
   SOCK_STREAM,
   SOL_SOCKET,
+  sockaddrInet,
 } from '../../linux/uapi.ts'
 import { parseAddress } from '../../packet/address.ts'
+import { IPV4_ALEN } from '../../packet/ipv4.ts'
 import type { HostAddress } from './lookup.ts'
 
 // include/uapi/asm-generic/socket.h, linux/in6.h
@@ -134,16 +136,16 @@ function portOf(address: unknown): number {
 function bound({ native, nsfd }: SocketPlace, options: BindOptions): number {
   const { type, port, host, ipv6Only = false, reuseAddr = false } = options
   checkPort(port)
-  const address = sockaddr(host ?? '::', port)
+  const address = addressToListen(host ?? '::')
   const what = `bind ${host ?? '*'} port ${port}`
-  const isV6 = address.length === SOCKADDR_IN6
+  const isV6 = address.length !== IPV4_ALEN
   const fd = native.socket(isV6 ? AF_INET6 : AF_INET, type | SOCK_NONBLOCK, 0, nsfd)
   if (fd === -EAFNOSUPPORT && host === undefined) return bound({ native, nsfd }, { ...options, host: '0.0.0.0' })
   check(fd, what)
   return closingOnError(native, [fd], () => {
     if (reuseAddr) check(native.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, int32(1)), what)
     if (isV6) check(native.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, int32(ipv6Only ? 1 : 0)), what)
-    check(native.bind(fd, address), what)
+    check(native.bind(fd, sockaddrInet(address, port)), what)
     return fd
   })
 }
@@ -154,18 +156,8 @@ export function checkPort(port: number): void {
   throw new UsageError(`port ${inspect(port)}: a port is a number from 0 to 65535`)
 }
 
-const SOCKADDR_IN = 16
-const SOCKADDR_IN6 = 28
-
-/** A struct sockaddr_in or sockaddr_in6 (include/uapi/linux/in.h, in6.h). */
-function sockaddr(host: string, port: number): Uint8Array {
+function addressToListen(host: string): Uint8Array {
   const ip = typeof host === 'string' ? parseAddress(host) : undefined
   if (ip === undefined) throw new UsageError(`${inspect(host)} is not an IP address to listen on`)
-  const isV4 = ip.length === 4
-  const bytes = new Uint8Array(isV4 ? SOCKADDR_IN : SOCKADDR_IN6)
-  const view = new DataView(bytes.buffer)
-  view.setUint16(0, isV4 ? AF_INET : AF_INET6, true)
-  view.setUint16(2, port)
-  bytes.set(ip, isV4 ? 4 : 8)
-  return bytes
+  return ip
 }

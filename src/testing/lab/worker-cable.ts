@@ -13,7 +13,7 @@ import type { NetDevice } from '../../netdev/net-device.ts'
 import { cutCable, plugCable } from '../../netdev/netif.ts'
 import type { Port } from '../../netdev/port.ts'
 import { unregisterNetdev } from '../../netdev/register.ts'
-import { dropReasonName } from '../../skb/drop-reason-name.ts'
+import { dropsByName } from '../../skb/drop-reason-name.ts'
 import type { DirectedWire } from '../../wire/directed-wire.ts'
 import { parseWire } from '../../wire/parse.ts'
 import { drop } from '../../wire/stages/fault.ts'
@@ -377,11 +377,6 @@ function endReport(dev: NetDevice | undefined): EndReport {
   if (dev === undefined) return { sent: 0, received: 0, drops: {} }
   const { counters } = dev
   const { tx, rx } = counters.drops()
-  const drops: Record<string, number> = {}
-  for (const [reason, n] of [...tx.entries(), ...rx.entries()]) {
-    const name = dropReasonName(reason)
-    if (n > 0) drops[name] = (drops[name] ?? 0) + n
-  }
   const { in: sent, out: received } = counters.frames()
-  return { sent, received, drops }
+  return { sent, received, drops: dropsByName(tx, rx) }
 }

@@ -50,7 +50,7 @@ export class CorrelatedUniform {
 }
 
 /** Returns a standard normal number (Box and Muller, 1958). */
-function normal(random: Random): number {
+export function normal(random: Random): number {
   const radius = Math.sqrt(-2 * Math.log(1 - random.next()))
   return radius * Math.cos(2 * Math.PI * random.next())
 }

@@ -17,6 +17,7 @@ import { UsageError } from '../../base/usage-error.ts'
 import { type StageKind, stageOf } from '../spec/groups.ts'
 import { join } from '../units.ts'
 import { type Impairment, impairment, type LimitSpec } from '../wire.ts'
+import { normal } from './correlated.ts'
 import { limitText, printQueue, queueOf, queuePart, type WrittenQueue } from './disciplines.ts'
 import { type LinkTraceParams, LinkTraceWire, linkTrace, type Rows } from './link-trace.ts'
 import type { QueueKind } from './queue.ts'
@@ -163,12 +164,6 @@ export function drawRows(name: LinkName, isUp: boolean, every: number, random: R
     rows.loss.push(burst !== undefined && time < burstEnds ? burst.loss : isEdge ? edgeLoss : 0)
   }
   return rows
-}
-
-/** Returns a normal value (Box and Muller). */
-function normal(random: Random): number {
-  const radius = Math.sqrt(-2 * Math.log(1 - random.next()))
-  return radius * Math.cos(2 * Math.PI * random.next())
 }
 
 function exponential(random: Random, mean: number): number {

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import { NSEC_PER_MSEC } from '../../../src/base/clock.ts'
 import type { NetDevice } from '../../../src/netdev/net-device.ts'
-import { SKB_DROP_REASON_NOMEM } from '../../../src/skb/drop-reason.ts'
+import { SKB_DROP_REASON_MAX, SKB_DROP_REASON_NOMEM } from '../../../src/skb/drop-reason.ts'
 import type { SkBuff } from '../../../src/skb/sk-buff.ts'
 import type { CableSpec, FaultSpec } from '../../../src/testing/lab/protocol.ts'
 import { WorkerCable } from '../../../src/testing/lab/worker-cable.ts'
@@ -210,8 +210,9 @@ test('the times of a fault have a unit if they are texts', async () => {
 test('the drops of an end include both directions, by reason', async () => {
   const { cable, memory } = await joined()
   const [a] = memory.devices as [NetDevice]
-  const drops = { tx: new Map([[SKB_DROP_REASON_NOMEM, 1]]), rx: new Map([[SKB_DROP_REASON_NOMEM, 2]]) }
-  vi.spyOn(a.counters, 'drops').mockReturnValueOnce(drops as never)
+  const row = (n: number) =>
+    new Float64Array(SKB_DROP_REASON_MAX).fill(n, SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_NOMEM + 1)
+  vi.spyOn(a.counters, 'drops').mockReturnValueOnce({ tx: row(1), rx: row(2) })
   expect(cable.report().a.drops).toEqual({ NOMEM: 3 })
 })
 
