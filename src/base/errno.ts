@@ -194,7 +194,7 @@ export class VnetError extends Error {
 
   /**
    * @param errno of either sign, so that a result can be passed on as it is
-   * @param what what failed: a call that people need not know, or their own words for it
+   * @param what a call, whose name people need not see, or what failed in plain words
    */
   constructor(errno: number, what: string | Call, advice?: string, options?: { cause?: unknown }) {
     const code = errnoName(errno)
@@ -208,15 +208,18 @@ export class VnetError extends Error {
     this.advice = advice
   }
 
-  /** Returns the same failure of a call, about `object`. */
+  /** Returns the same failure of a call, about `object`. Plain words are taken for its name. */
   about(object: string): VnetError {
     const call = typeof this.what === 'string' ? this.what : this.what[0]
-    return new VnetError(this.errno, [call, object], this.advice, { cause: this.cause })
+    return new VnetError(this.errno, [call, object], this.advice, this.cause === undefined ? {} : { cause: this.cause })
   }
 }
 
 /** Errors for which the advice replaces the text of the number: it is more specific. */
-const ADVISED: readonly number[] = [ENOENT, ESRCH, EBUSY, EEXIST, ENODEV, EINVAL, ENFILE, EOPNOTSUPP, ENETDOWN]
+const ADVISED: readonly number[] = [
+  ...[ENOENT, ESRCH, E2BIG, ENOEXEC, EBADF, EBUSY, EEXIST, ENODEV, EINVAL, ENFILE, ENOTTY, EPIPE],
+  ...[EBADFD, EOPNOTSUPP, ENETDOWN],
+]
 
 /**
  * Returns the message of an error for people: a failed call has it without the names of the call
@@ -225,10 +228,11 @@ const ADVISED: readonly number[] = [ENOENT, ESRCH, EBUSY, EEXIST, ENODEV, EINVAL
 export function explain(error: Error): string {
   if (!(error instanceof VnetError)) return error.message
   const { what, errno, advice, message } = error
+  if (advice === undefined && typeof what === 'string') return message
   const object = objectOf(error)
-  if (advice === undefined) return typeof what === 'string' ? message : `${object}: ${errnoText(errno)}`
-  if (object === '') return oneLine(advice)
-  return oneLine(`${object}: ${ADVISED.includes(errno) ? '' : `${errnoText(errno)}; `}${advice}`)
+  const isSaid = advice !== undefined && (object === '' || ADVISED.includes(errno))
+  const reason = [...(isSaid ? [] : [errnoText(errno)]), ...(advice === undefined ? [] : [advice])].join('; ')
+  return oneLine(object === '' ? reason : `${object}: ${reason}`)
 }
 
 /** Returns what a failed call is about. */

@@ -1,6 +1,6 @@
 /** The life of a run's devices: from the first registration to the last statistics. */
 
-import { EPERM, isErrno } from '../base/errno.ts'
+import { EPERM, explain, isErrno } from '../base/errno.ts'
 import { describeException, isOwnDefect, messageOrDescription } from '../base/exception.ts'
 import type { Log } from '../base/log.ts'
 import type { Native } from '../linux/native.ts'
@@ -128,7 +128,7 @@ async function configure(
       await step
     } catch (error) {
       if (port?.created || !isErrno(error, EPERM)) throw error
-      dev.log.warn(`used as it is: ${error.message}`)
+      dev.log.warn(`used as it is: ${explain(error)}`)
     }
   }
   if (!port.created) await attempt(port.apply(explicit))

@@ -131,7 +131,7 @@ export function loadProgram(native: Native, name: string, instructions: readonly
     .trim()
     .split('\n')
     .at(-1)
-  throw new VnetError(fd, `BPF_PROG_LOAD ${name}`, said || 'CAP_BPF and CAP_NET_ADMIN are needed')
+  throw new VnetError(fd, ['BPF_PROG_LOAD', name], said || 'CAP_BPF and CAP_NET_ADMIN are needed')
 }
 
 /** Only programs with this license may call some helpers. */

@@ -70,7 +70,7 @@ export interface ShownLink extends LinkKsettings {
  * support it or forbids it.
  */
 export function setLinkKsettings(native: Native, nsfd: number, name: string, settings: ShownLink): void {
-  const what = `ETHTOOL_SLINKSETTINGS ${name}`
+  const what = ['ETHTOOL_SLINKSETTINGS', name] as const
   closing(native, check(native.socket(AF_INET, SOCK_DGRAM, 0, nsfd), what), fd => {
     // A request with 0 words returns the number of words in a mask, negated.
     const shape = new Uint8Array(MASKS_AT)

@@ -19,10 +19,10 @@ function lookUp(fn: 'getpwnam_r' | 'getgrnam_r', name: string): number | undefin
     const found = Buffer.alloc(8)
     const error = libc.int(fn, name, entry, Buffer.alloc(length), length, found)
     if (error === ERANGE) continue
-    if (error !== 0) throw new VnetError(error, `${fn} ${name}`)
+    if (error !== 0) throw new VnetError(error, [fn, name])
     return found.every(byte => byte === 0) ? undefined : entry.readUInt32LE(ID_AT)
   }
-  throw new VnetError(ERANGE, `${fn} ${name}`)
+  throw new VnetError(ERANGE, [fn, name])
 }
 
 /** The id of a user by name (getpwnam_r(3)), or undefined. */

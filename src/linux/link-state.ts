@@ -125,7 +125,7 @@ export function readMulticastList(
     }
   } catch (error) {
     const { errno = -EIO } = error as NodeJS.ErrnoException
-    throw new VnetError(-errno, `read ${DEV_MCAST}`)
+    throw new VnetError(-errno, ['read', DEV_MCAST])
   } finally {
     native.close(fd)
   }

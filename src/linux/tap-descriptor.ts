@@ -40,7 +40,7 @@ export function adoptTun(native: Native, fd: number, layer: 'tap' | 'tun' | unde
   if (features !== 0 && !hasHeader) {
     throw new VnetError(EINVAL, what, `${name} was opened without IFF_VNET_HDR, which \`offload\` needs`)
   }
-  check(native.ioctl(fd, FIONBIO, int32(1)), `FIONBIO ${name}`)
+  check(native.ioctl(fd, FIONBIO, int32(1)), ['FIONBIO', name])
   const vnetHdrLen = hasHeader ? VIRTIO_NET_HDR_LEN : 0
   if (hasHeader) checkTap(native.ioctl(fd, TUNSETVNETHDRSZ, int32(vnetHdrLen)), ['TUNSETVNETHDRSZ', name])
   return { name, fds: [fd], layer: found, vnetHdrLen, features: setOffload(native, fd, name, features, vnetHdrLen) }
@@ -60,7 +60,7 @@ function refusal(errno: number): string {
 export function netnsOfTun(native: Native, { name, layer, fds }: Tun): number {
   const [fd] = fds as [number]
   const nsfd = native.ioctl(fd, TUNGETDEVNETNS, 0)
-  if (nsfd !== -EPERM) return checkTap(nsfd, `TUNGETDEVNETNS ${name}`)
+  if (nsfd !== -EPERM) return checkTap(nsfd, ['TUNGETDEVNETNS', name])
   if (layer === 'tap') return nsfd
   const advice = 'a TUN takes CAP_NET_ADMIN in its network namespace: add it, or pass on a TAP'
   throw new VnetError(EPERM, `fd ${fd}`, advice)

@@ -171,7 +171,7 @@ export class Tap extends EventEmitter<TapEvents> implements AsyncDisposable, Asy
   }
 
   #checkOpen(): void {
-    if (this.#closed !== undefined && !this.#gone) throw new VnetError(EBADFD, `write ${this.name}`, 'it was closed')
+    if (this.#closed !== undefined && !this.#gone) throw new VnetError(EBADFD, ['write', this.name], 'it was closed')
   }
 
   #changed(change: LinkChange): void {

@@ -358,7 +358,7 @@ export class TapPort implements Port {
   #inNamespace<T>(fn: (nsfd: number) => T): T {
     const nsfd = this.#native.ioctl(this.#fd, TUNGETDEVNETNS, 0)
     // EINVAL: the namespace is going away, and the interface with it.
-    if (nsfd !== -EPERM) checkTap(nsfd === -EINVAL ? -EBADFD : nsfd, `TUNGETDEVNETNS ${this.#link.name}`)
+    if (nsfd !== -EPERM) checkTap(nsfd === -EINVAL ? -EBADFD : nsfd, ['TUNGETDEVNETNS', this.#link.name])
     return nsfd < 0 ? fn(-1) : closing(this.#native, nsfd, fn)
   }
 

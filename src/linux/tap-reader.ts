@@ -70,7 +70,7 @@ export class TapReader extends PortReader {
           await this.#readable()
           budget = BUDGET
         }
-        if (this.#end === 'gone') throw new VnetError(EBADFD, `read ${this.#options.counts.name}`, GONE)
+        if (this.#end === 'gone') throw new VnetError(EBADFD, ['read', this.#options.counts.name], GONE)
         if (this.#end === 'closed') return
         const n = this.#readFirst()
         // A small batch is the last for now: the poller reports the next frame.

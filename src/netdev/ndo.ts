@@ -1,5 +1,5 @@
 /** Calling a driver's operations, and requesting changes of an interface that nothing waits for. */
-import { EBADFD, EIO, isErrno } from '../base/errno.ts'
+import { EBADFD, EIO, explain, isErrno } from '../base/errno.ts'
 import { describeException } from '../base/exception.ts'
 import type { LimitedLog } from '../base/log.ts'
 import type { LinkRequest, Port } from './port.ts'
@@ -47,6 +47,6 @@ export function request(
 ): void {
   dev.port?.apply(change).catch(error => {
     if (isErrno(error, EBADFD)) return
-    dev.changeLog.err('failed changes', error instanceof Error ? error.message : String(error))
+    dev.changeLog.err('failed changes', error instanceof Error ? explain(error) : String(error))
   })
 }

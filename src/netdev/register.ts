@@ -109,7 +109,7 @@ export async function registerNetdev<Priv>(
 
     const { queues } = port.refresh()
     if (queues !== dev.numTxQueues) {
-      throw new VnetError(EIO, `netdev_register_kobject ${dev.name}`, `the kernel shows ${queues} queues`)
+      throw new VnetError(EIO, ['netdev_register_kobject', dev.name], `the kernel shows ${queues} queues`)
     }
     const receiver = (queue: PortQueue) => new RxQueue(dev, queue)
     dev.attach(port, { watchdog: new Watchdog(dev), receiver, lost: () => gone(dev) })

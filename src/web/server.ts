@@ -4,7 +4,7 @@
  * has been open for ten minutes.
  */
 import type { IncomingMessage } from 'node:http'
-import { VnetError } from '../base/errno.ts'
+import { explain, VnetError } from '../base/errno.ts'
 import { printable } from '../base/printable.ts'
 import { UsageError } from '../base/usage-error.ts'
 import type { DeviceEvent } from '../control/index.ts'
@@ -191,9 +191,8 @@ class Web {
     try {
       await sendCapture(this.#options.client, device, query.get('filter') || undefined, response)
     } catch (error) {
-      const { message } = error as Error
       if (response.headersSent || !(error instanceof VnetError || error instanceof UsageError)) throw error
-      refuse(response, 400, printable(message))
+      refuse(response, 400, printable(explain(error)))
     } finally {
       this.#captures--
     }

@@ -153,6 +153,16 @@ describe('changes', () => {
     port0.change({ kind: 'down' })
     expect(trigger('sn0', 'stuck')).toEqual(refused(-100, 'sn0 is down'))
   })
+
+  test('a fault that the driver refuses is a sentence with the fault and the interface', async () => {
+    const memory = memoryNet()
+    await addDevice(memory, { ndoTrigger: () => -16 }, { name: 'sn0' })
+    const vnet = vnetFamily({ devices: memory.net.devices, now: () => 0, netnsOf: () => undefined })
+    const write = (b: MessageBuilder) => b.string(2, 'sn0').string(22, 'stuck')
+    expect(read(ask(new Map([[VNET_GENL_ID, vnet]]), request(VNET_GENL_ID, TRIGGER, { write })))).toEqual(
+      refused(-16, 'stuck of sn0: device or resource busy'),
+    )
+  })
 })
 
 describe('parameters', () => {
@@ -287,11 +297,12 @@ describe('IOCTL', () => {
   })
 })
 
-/** + 0 writes the data with one byte changed, + 1 only reads. */
+/** + 0 writes the data with one byte changed, and its first byte again, + 1 only reads. */
 function writesInTheMiddle(_dev: unknown, _ifr: Uint8Array, data: UserData, cmd: number): number {
   const all = data.read(4)
   if (cmd === 0x89f1) return 0
   data.write(all.with(3, 9))
+  data.write(all.subarray(0, 1))
   return 4
 }
 

@@ -26,7 +26,7 @@ beforeEach(() => {
   vnet = { vnet: path, uid: process.geteuid?.() ?? 0, pid: 1, startTime: '', pidns: 1, netns: 1, interfaces: [] }
   clients = []
   received = []
-  listening = ListeningSocket.open(native, path, 0o600, () => {
+  listening = new ListeningSocket(native, path, 0o600, () => {
     const client = Connection.of(native, listening.accept(), {
       onMessage: (bytes, at) => void received.push(getU32(bytes, at + 8)),
       onEnd: () => {},
@@ -123,7 +123,7 @@ test('a vnet that sends without end does not keep a late request from its timeou
 })
 
 test('a limited number of requests waits for a vnet that does not read, until they time out', async () => {
-  const silent = ListeningSocket.open(native, join(directory, 'silent.sock'), 0o600, () => {})
+  const silent = new ListeningSocket(native, join(directory, 'silent.sock'), 0o600, () => {})
   const to = { ...vnet, vnet: silent.path }
   const results = Array.from({ length: 12_000 }, () => ask(to))
   const ended = (result: number) => results.filter(([first]) => first === result).length

@@ -29,7 +29,7 @@ function credentials(): string[] {
 
 test('connectAs uses the rights of the other user, and the thread is root again afterwards', () => {
   const before = credentials()
-  listening = ListeningSocket.open(native, join(directory, 'a.sock'), 0o666, () => {})
+  listening = new ListeningSocket(native, join(directory, 'a.sock'), 0o666, () => {})
   const path = listening.path
   const connect = (uid: number, gid: number) => Connection.connect(native, path, listener, { uid, gid })
   // Only root may enter the directory.
@@ -41,7 +41,7 @@ test('connectAs uses the rights of the other user, and the thread is root again 
 test('the server sees the other user on that connection, and root on the next', () => {
   const before = credentials()
   chmodSync(directory, 0o755)
-  listening = ListeningSocket.open(native, join(directory, 'a.sock'), 0o666, () => {})
+  listening = new ListeningSocket(native, join(directory, 'a.sock'), 0o666, () => {})
   for (const as of [{ uid: 4242, gid: 4243 }, undefined]) {
     const client = Connection.connect(native, listening.path, listener, as)
     const server = Connection.of(native, listening.accept(), listener)

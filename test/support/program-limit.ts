@@ -99,10 +99,11 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(labs, { recursive: true, force: true }))
 
-/** A device that polls for ever would do so on the clock of a later test that replaces it. */
+/** A device that still polls would use the fake clock of a later test. */
 afterAll(async () => {
   for (let turn = 0; process.getActiveResourcesInfo().includes('Immediate'); turn++) {
-    if (turn === LAST_TURNS) throw new Error('something still polls in each turn of the event loop: close it')
+    if (turn === LAST_TURNS)
+      throw new Error('a device or port polls in every turn of the event loop: close it in its test')
     await new Promise(resolve => setImmediate(resolve))
   }
 })

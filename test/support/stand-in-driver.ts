@@ -104,7 +104,7 @@ export function standIn({ name, ifindex = 7, netns, directory }: StandInOptions)
   const vnet = { id: VNET_GENL_ID, name: VNET_GENL_NAME, version: 1, maxattr: 39, operations }
   const families = new Map([nlctrl([vnet]), vnet].map(family => [family.id, family]))
   const announcement = new Announcement(makeRunDirectory(directory === undefined ? undefined : [directory]).path)
-  const listening = ListeningSocket.open(native, announcement.socket, 0o666, () => {
+  const listening = new ListeningSocket(native, announcement.socket, 0o666, () => {
     const fd = listening.accept()
     if (fd >= 0) serve(fd)
   })

@@ -81,8 +81,8 @@ test('a capture is sent as it comes, and ends when the client closes it', async 
 })
 
 test('a capture that cannot start replies with the reason', async () => {
-  web.client.capture = () => Promise.reject(new VnetError(EPERM, 'CAPTURE'))
-  expect(await web.ask(path)).toMatchObject({ status: 400, text: expect.stringContaining('EPERM') })
+  web.client.capture = () => Promise.reject(new VnetError(EPERM, ['CAPTURE', ''], 'only root may capture'))
+  expect(await web.ask(path)).toMatchObject({ status: 400, text: 'only root may capture\n' })
   web.client.capture = () => Promise.reject(new UsageError("filter 'x\x1b': syntax error"))
   expect(await web.ask(path)).toMatchObject({ status: 400, text: "filter 'x\\x1b': syntax error\n" })
   expect((await web.ask(`/capture?device=none&token=${TOKEN}`)).status).toBe(404)

@@ -20,8 +20,8 @@ import { type CaptureStream, VnetCapture } from './capture-stream.ts'
 import { AGAIN_MS, connectTo } from './connect.ts'
 import type { CaptureRequest } from './types.ts'
 
-/** The first words of an error. */
-const WHAT = commands.capture.name
+/** The request, for an error. */
+const CAPTURE = commands.capture.name
 
 export class CaptureRequests {
   readonly #native: Native
@@ -40,7 +40,7 @@ export class CaptureRequests {
 
   async start(vnet: string, options: CaptureRequest): Promise<CaptureStream> {
     const request = await requestOf(options)
-    if (!this.#isOpen) throw new VnetError(EBADF, WHAT)
+    if (!this.#isOpen) throw new VnetError(EBADF, [CAPTURE, 'vnet'])
     const detached = await this.#acknowledged(vnet, request)
     const capture = new VnetCapture(this.#native, detached, ended => this.#open.delete(ended))
     this.#open.add(capture)
@@ -67,17 +67,18 @@ export class CaptureRequests {
         clearTimeout(deadline)
         clearTimeout(again)
       }
-      const fail = (errno: number, advice?: string) => {
+      const fail = (errno: number, advice?: string, object = 'vnet') => {
         end()
         connection?.close()
-        reject(new VnetError(errno, WHAT, advice))
+        reject(new VnetError(errno, [CAPTURE, object], advice))
       }
       const onEnd = (errno: number) => fail(errno === EPROTO ? EPROTO : ECONNREFUSED)
       const onMessage = (bytes: Uint8Array, at: number, length: number) => {
         try {
           const refusal = acknowledgement(bytes, at, length)
           if (refusal === undefined) return
-          if (refusal.error !== 0) return fail(refusal.error, refusal.message)
+          // The report of a vnet names its object.
+          if (refusal.error !== 0) return fail(refusal.error, refusal.message, refusal.message && '')
           end()
           resolve((connection as Connection).detach())
         } catch (error) {

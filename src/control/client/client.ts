@@ -197,12 +197,12 @@ export class ControlClient {
 
   /** Returns one of these parameters. */
   async param(vnet: string, device: Device, name: string): Promise<DriverParam> {
-    return this.#one(vnet, commands.getParam, { ...which(device), name }, name)
+    return this.#one(vnet, commands.getParam, { ...which(device), name }, `${name} of ${device.name}`)
   }
 
   /** Sets a parameter that may change while running; `value` is as on the command line. */
   async setParam(vnet: string, device: Device, name: string, value: string): Promise<void> {
-    await this.#change(vnet, commands.setParam, { ...which(device), name, value }, name)
+    await this.#change(vnet, commands.setParam, { ...which(device), name, value }, `${name} of ${device.name}`)
   }
 
   /**
@@ -216,7 +216,7 @@ export class ControlClient {
 
   /** Causes one fault now: one of `faults` of the device, or another that the driver has. */
   async trigger(vnet: string, device: Device, fault: string, queue?: number): Promise<void> {
-    await this.#change(vnet, commands.trigger, { ...which(device), fault, queue }, fault)
+    await this.#change(vnet, commands.trigger, { ...which(device), fault, queue }, `${fault} of ${device.name}`)
   }
 
   /**

@@ -3,7 +3,7 @@
  * reply: messages, an acknowledgement on request, or a refusal with a text and the place of the
  * error. No socket is involved.
  */
-import { EINVAL, EIO, ENOENT, EOPNOTSUPP, EPERM, VnetError } from '../../base/errno.ts'
+import { EINVAL, EIO, ENOENT, EOPNOTSUPP, EPERM, explain, VnetError } from '../../base/errno.ts'
 import {
   type Answer,
   attributes,
@@ -156,7 +156,7 @@ function refusal(
     onDefect(error)
     return { error: -EIO, message: 'the driver failed to answer' }
   }
-  const [number, text] = [-error.errno, error.advice ?? error.message]
+  const [number, text] = [-error.errno, error.advice ?? explain(error)]
   if (error instanceof MissingAttribute) return { error: number, message: text, missingType: error.attribute }
   const offset = error instanceof Refusal && bytes && placeOf(error.attribute, bytes, message)
   return offset ? { error: number, message: text, offset } : { error: number, message: text }

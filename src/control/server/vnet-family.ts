@@ -269,7 +269,7 @@ function trigger(dev: NetDevice, fault: string, queue: number | undefined): unde
     throw new Refusal(EOPNOTSUPP, vnetAttributes.fault.type, unknown('fault', fault, faultsOf(dev) ?? []))
   }
   if (error === -ENETDOWN) throw new VnetError(ENETDOWN, 'vnet_nl', `${dev.name} is down`)
-  if (error < 0) throw new VnetError(error, `${fault} of ${dev.name}`)
+  if (error < 0) throw new VnetError(error, ['ndoTrigger', `${fault} of ${dev.name}`])
 }
 
 /** GET_PARAM and SET_PARAM: the parameters of the driver, as text, as on its command line. */

@@ -4,7 +4,7 @@
  * that effect. Other routes are not changed: they are in use again when this one is removed.
  */
 
-import { EBADFD, ENETDOWN, isErrno } from '../../base/errno.ts'
+import { EBADFD, ENETDOWN, explain, isErrno } from '../../base/errno.ts'
 import { IFF_UP, NETDEV_UNREGISTER, NETDEV_UP } from '../../netdev/if.ts'
 import type { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
@@ -43,7 +43,7 @@ export class PrimaryRoute {
       () => there && log.info(`default route via ${formatAddress(via)}`),
       error => {
         // The interface was deleted or is down, which removed the route. The next up adds it.
-        if (!isErrno(error, EBADFD, ENETDOWN)) log.err(error instanceof Error ? error.message : String(error))
+        if (!isErrno(error, EBADFD, ENETDOWN)) log.err(error instanceof Error ? explain(error) : String(error))
       },
     )
   }

@@ -1,7 +1,7 @@
 /** Chooses the store of DHCP leases if no file is given (`--leases`). */
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { EINVAL, isErrno } from '../../base/errno.ts'
+import { EINVAL, explain, isErrno } from '../../base/errno.ts'
 import type { Log } from '../../base/log.ts'
 import type { LeaseStore } from './dhcp/lease.ts'
 import { leasesFile } from './leases-file.ts'
@@ -39,7 +39,7 @@ export function leasesFileIfAny(path: string, log: Log): LeaseStore {
       } catch (error) {
         // The file exists but is malformed.
         if (isErrno(error, EINVAL)) throw error
-        log.warn(`leases are not stored: ${(error as Error).message}`)
+        log.warn(`leases are not stored: ${explain(error as Error)}`)
         store = NO_STORE
         return []
       }

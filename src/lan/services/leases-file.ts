@@ -80,14 +80,14 @@ function allows({ uid, gid, mode }: fs.Stats, access: number): boolean {
 }
 
 function foreign(path: string, why: string): VnetError {
-  return new VnetError(EACCES, `write leases ${path}`, `${why}: name a file in a directory of that user`)
+  return new VnetError(EACCES, ['write', `leases ${path}`], `${why}: name a file in a directory of that user`)
 }
 
 function writeError(path: string, error: unknown): VnetError {
   const errno = errnoOf(error)
   const missing = Math.abs(errno) === ENOENT ? 'there is no such directory: ' : ''
   const advice = `${missing}name a file in a writable directory`
-  return new VnetError(errno, `write leases ${path}`, advice, { cause: error })
+  return new VnetError(errno, ['write', `leases ${path}`], advice, { cause: error })
 }
 
 function read(path: string): string | undefined {
@@ -95,7 +95,7 @@ function read(path: string): string | undefined {
     return fs.readFileSync(path, 'utf8')
   } catch (error) {
     if (errnoOf(error) === ENOENT) return undefined
-    throw new VnetError(errnoOf(error), `read leases ${path}`, undefined, { cause: error })
+    throw new VnetError(errnoOf(error), ['read', `leases ${path}`], undefined, { cause: error })
   }
 }
 

@@ -96,6 +96,6 @@ async function smallestOf(
 
 /** Returns the directory of captures, and makes it; false for none. */
 export function capturesIn(captures: string | false | undefined): string | false {
-  if (typeof captures === 'string') withErrno(`mkdir ${captures}`, () => mkdirSync(captures, { recursive: true }))
+  if (typeof captures === 'string') withErrno(['mkdir', captures], () => mkdirSync(captures, { recursive: true }))
   return captures ?? tmpdir()
 }

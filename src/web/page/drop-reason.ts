@@ -15,7 +15,7 @@ export const CAUSES: Readonly<Record<string, string>> = {
   IP_NOT_TRANSLATABLE: 'an address without a far end',
   IP_AUTH: 'an authentication header covers the addresses',
   IP_SOURCE_ROUTE: 'a routing header or source route contains more addresses',
-  NEIGH: 'a message of ARP or neighbour discovery that the driver does not answer',
+  NEIGH: 'an ARP or neighbour discovery message that the driver does not answer',
   DRIVER_EXCEPTION: 'ndoStartXmit threw',
   HDR_TRUNC: 'the kernel refused the frame as malformed',
   KERNEL_ERROR: 'the kernel did not accept the frame for another reason',

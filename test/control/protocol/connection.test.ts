@@ -20,7 +20,7 @@ let listening: ListeningSocket
 const closing: { close(): void }[] = []
 
 beforeEach(() => {
-  listening = ListeningSocket.open(native, join(directory, 'a.sock'), 0o600, () => {})
+  listening = new ListeningSocket(native, join(directory, 'a.sock'), 0o600, () => {})
   closing.push(listening)
 })
 
@@ -229,7 +229,7 @@ describe('connecting', () => {
     expect(Connection.connect(native, `/${'x'.repeat(107)}`, listener)).toBe(-ENAMETOOLONG)
     listening.close()
     expect(Connection.connect(native, path, listener)).toBe(-ENOENT)
-    expect(() => ListeningSocket.open(native, `/${'x'.repeat(107)}`, 0o600, () => {})).toThrow(/at most 107 bytes/)
+    expect(() => new ListeningSocket(native, `/${'x'.repeat(107)}`, 0o600, () => {})).toThrow(/at most 107 bytes/)
   })
 
   test('connect does not wait for a server that accepts no connection', () => {

@@ -71,7 +71,7 @@ function sending(source: CaptureSource, { input = new Uint8Array(0), output = ne
       return native.recv(fd, into, flags)
     },
   }
-  const listening = ListeningSocket.open(native, join(directory, 'a.sock'), 0o600, () => {})
+  const listening = new ListeningSocket(native, join(directory, 'a.sock'), 0o600, () => {})
   const client = Connection.connect(native, listening.path, listener)
   if (typeof client === 'number') throw new Error(`no connection: ${client}`)
   const turns = new Turns(new FakeClock())

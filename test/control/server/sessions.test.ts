@@ -45,7 +45,7 @@ test('the process of --metrics is served without rights, in a share of its own',
 test('the process of --metrics gets a connection beside 192 of users without rights, and at most 4', () => {
   let share: number | 'metrics'
   const rights = { missing: () => 'everything', missingToCapture: () => 'everything', share: () => share }
-  const listening = ListeningSocket.open(native, join(directory, 'a.sock'), 0o600, () => {})
+  const listening = new ListeningSocket(native, join(directory, 'a.sock'), 0o600, () => {})
   const turns = new Turns(new FakeClock())
   const server = { families: new Map(), turns, onEnd() {}, onDefect() {} }
   const sessions = new Sessions(native, listening, rights as unknown as Rights, server)
@@ -66,7 +66,7 @@ test('the process of --metrics gets a connection beside 192 of users without rig
 })
 
 test('a client gets the input buffer of one that has ended, and reads nothing of it', () => {
-  const listening = ListeningSocket.open(native, join(directory, 'a.sock'), 0o600, () => {})
+  const listening = new ListeningSocket(native, join(directory, 'a.sock'), 0o600, () => {})
   const spares: Uint8Array[] = []
   const heads: number[] = []
   const listener = { onMessage: (bytes: Uint8Array, at: number) => void heads.push(bytes[at + 8]!), onEnd() {} }
@@ -92,7 +92,7 @@ test('a client gets the input buffer of one that has ended, and reads nothing of
 })
 
 test('a refused client reads why, although all refusals are written into one buffer', async () => {
-  const listening = ListeningSocket.open(native, join(directory, 'a.sock'), 0o600, () => {})
+  const listening = new ListeningSocket(native, join(directory, 'a.sock'), 0o600, () => {})
   /** The web process is of the same user and has rights: it takes none of the user's places. */
   const isWeb = () => clients.length === 0
   const rights = {
@@ -119,7 +119,7 @@ test('a refused client reads why, although all refusals are written into one buf
 })
 
 test('a client that reads nothing is not served further, and gets every reply once it reads', async () => {
-  const listening = ListeningSocket.open(native, join(directory, 'a.sock'), 0o600, () => {})
+  const listening = new ListeningSocket(native, join(directory, 'a.sock'), 0o600, () => {})
   let served = 0
   const family: Family = {
     id: FAMILY,
@@ -183,7 +183,7 @@ test.each([
   ['reads the acknowledgement', false, ['acknowledged', 'taken']],
   ['is gone by then', true, ['closed']],
 ])('a connection goes to its heir once the request is acknowledged, if the client %s', (_, isGone, happened) => {
-  const listening = ListeningSocket.open(native, join(directory, 'a.sock'), 0o600, () => {})
+  const listening = new ListeningSocket(native, join(directory, 'a.sock'), 0o600, () => {})
   const events: string[] = []
   const heir = {
     take({ fd }: { fd: number }) {

@@ -38,7 +38,7 @@ test('a lease directory of another user is refused before there is an interface,
   const { status, stderr } = await near.run([process.execPath, PROGRAM, ...args()].join(' '))
   expect([status, stderr]).toEqual([
     1,
-    `vnet: write leases ${dir}/leases: permission denied; the directory ${dir} does not belong to user 0, or is not writable: ` +
+    `vnet: leases ${dir}/leases: permission denied; the directory ${dir} does not belong to user 0, or is not writable: ` +
       'name a file in a directory of that user\n',
   ])
   expect(near.ip('-br link show')).not.toContain('eth9')

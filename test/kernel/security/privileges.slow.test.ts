@@ -227,7 +227,7 @@ describe('an interface that is moved later', () => {
       const { ifindex } = shownLink(other, 'away0')
       netns.ip(`link add name same0 index ${ifindex} type bridge`)
       other.ip('link set away0 mtu 1400')
-      await vnet.line(/^away0: RTM_NEWLINK mtu 1500 on away0: EPERM, .* takes CAP_SYS_ADMIN.*--keep-privileges$/)
+      await vnet.line(/^away0: mtu 1500 on away0: operation not permitted; .* takes CAP_SYS_ADMIN.*--keep-privileges$/)
       expect(shownLink(other, 'away0').mtu).toBe(1400)
       expect(shownLink(netns, 'same0')).toMatchObject({ ifindex, mtu: 1500 })
       expect(await vnet.stop()).toMatchObject({ status: 0 })

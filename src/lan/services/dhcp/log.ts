@@ -1,5 +1,7 @@
 /** The log lines of the DHCP server, as dnsmasq has them. Each kind is limited. */
+
 import type { Clock } from '../../../base/clock.ts'
+import { explain } from '../../../base/errno.ts'
 import { LimitedLog, type Log } from '../../../base/log.ts'
 import { formatIpv4 } from '../../../packet/address.ts'
 import type { DhcpConfig } from './config.ts'
@@ -57,6 +59,6 @@ export class DhcpLog {
   written(error: unknown): void {
     const start = `DHCP(${this.#name}) leases`
     if (error === undefined) this.#log.info(start, `${start} are saved again`)
-    else this.#rareLog.err(start, () => `${start} cannot be saved, no new one is given: ${(error as Error).message}`)
+    else this.#rareLog.err(start, () => `${start} cannot be saved, no new one is given: ${explain(error as Error)}`)
   }
 }
