@@ -217,8 +217,18 @@ export class VnetError extends Error {
 
 /** Errors for which the advice replaces the text of the number: it is more specific. */
 const ADVISED: readonly number[] = [
-  ...[ENOENT, ESRCH, E2BIG, ENOEXEC, EBADF, EBUSY, EEXIST, ENODEV, EINVAL, ENFILE, ENOTTY, EPIPE],
-  ...[EBADFD, EOPNOTSUPP, ENETDOWN],
+  ENOENT,
+  ESRCH,
+  ENOEXEC,
+  EBADF,
+  EBUSY,
+  EEXIST,
+  ENODEV,
+  EINVAL,
+  ENOTTY,
+  EBADFD,
+  EOPNOTSUPP,
+  ENETDOWN,
 ]
 
 /**

@@ -189,7 +189,9 @@ describe('--user and --group', () => {
     const warnings = vnet.stdout.split('\n').filter(line => line.includes('"warning"'))
     expect(warnings).toEqual([
       expect.stringMatching(/tap0: used as it is: mtu 1400 on tap0: operation not permitted; .*CAP_NET_ADMIN: sudo /),
-      expect.stringMatching(/tap0: used as it is: 192.0.2.1\/24 on tap0: operation not permitted; .*CAP_NET_ADMIN: sudo /),
+      expect.stringMatching(
+        /tap0: used as it is: 192.0.2.1\/24 on tap0: operation not permitted; .*CAP_NET_ADMIN: sudo /,
+      ),
     ])
     expect((await vnet.stop()).status).toBe(0)
   })

@@ -167,7 +167,7 @@ test('a reader that closes its pipe ends the capture with one line, and the stat
   await ping(1)
   await vnet.line(/^vnet: capture: /)
   const { status, stderr } = await vnet.stop()
-  expect([status, stderr]).toEqual([0, `vnet: capture: ${fifo}: its reader is gone\n`])
+  expect([status, stderr]).toEqual([0, `vnet: capture: ${fifo}: broken pipe; its reader is gone\n`])
 })
 
 test('a full disk ends the capture with one line, traffic continues, and the status is 1', async () => {
