@@ -131,7 +131,7 @@ describe('tshark run by another user', () => {
     const { status, complaint } = await startTshark(nobody(), '-i', `vnet-${left.name}:left`, '-w', path('a.pcapng'))
       .ended
     expect(status).not.toBe(0)
-    expect(complaint).toMatch(/vnet: .*left: only root .* start the vnet with --capture-group/)
+    expect(complaint).toMatch(/vnet: .*left: operation not permitted; only root .* start the vnet with --capture-group/)
   })
 
   test('a member of the capture group captures, by the interface that stands for all too', async () => {
