@@ -1,5 +1,6 @@
 #include "batch.h"
 
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -63,6 +64,31 @@ bool sharedArray(napi_env env, napi_value value, napi_typedarray_type wanted, vo
   }
   bool unshared = true;
   return type == wanted && napi_is_arraybuffer(env, buffer, &unshared) == napi_ok && !unshared;
+}
+
+/** From this size on, glibc unmaps what is freed (DEFAULT_MMAP_THRESHOLD_MAX of its malloc). */
+constexpr size_t kOwnMapping = size_t{32} << 20;
+
+/**
+ * Leaves the arena out of the processes that this one starts (MADV_DONTFORK): fork(2) fails with
+ * ENOMEM if all arenas that lie side by side are larger than the machine's memory, and closed ones
+ * remain until they are garbage collected.
+ */
+void keepFromChildren(napi_env env, napi_value array, uint8_t* data) {
+  napi_value buffer = nullptr;
+  napi_value value = nullptr;
+  double reserved = 0;
+  size_t offset = 0;
+  if (napi_get_typedarray_info(env, array, nullptr, nullptr, nullptr, &buffer, &offset) != napi_ok ||
+      napi_get_named_property(env, buffer, "byteLength", &value) != napi_ok ||
+      napi_get_value_double(env, value, &reserved) != napi_ok || reserved < kOwnMapping) {
+    return;
+  }
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto start = reinterpret_cast<uintptr_t>(data - offset);
+  const uintptr_t begin = (start + page - 1) / page * page;
+  const uintptr_t end = (start + static_cast<size_t>(reserved)) / page * page;
+  madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTFORK);
 }
 
 /** The arguments of readBatch and writeBatch: batch, fd, n and, for reading, maxBytes. */
@@ -141,6 +167,7 @@ napi_value CreateBatch(napi_env env, napi_callback_info info) {
   auto* batch = new (std::nothrow) Batch;
   if (batch == nullptr) return result(env, -ENOMEM);
   batch->arena = static_cast<uint8_t*>(data[0]);
+  keepFromChildren(env, values[0], batch->arena);
   batch->arenaLength = lengths[0];
   batch->offsets = static_cast<int32_t*>(data[1]);
   batch->lengths = static_cast<int32_t*>(data[2]);

@@ -196,7 +196,7 @@ export interface Native {
    * Makes a batch. Its frame i is the `lengths[i]` bytes at `offsets[i]` of `arena`. A batch has as
    * many frames as the shorter of `offsets` and `lengths`, and keeps the memory of all three alive.
    * All three must be on SharedArrayBuffers (else -EINVAL), which cannot be detached while the
-   * addon uses them.
+   * addon uses them. An arena on a buffer of 32 MiB or more is not copied by fork(2).
    */
   createBatch(arena: Uint8Array, offsets: Int32Array, lengths: Int32Array): Batch | number
   /**

@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { EBADF, EFAULT, EINVAL, EISDIR, ENOSPC } from '../../../src/base/errno.ts'
@@ -63,6 +63,34 @@ describe('createBatch', () => {
     expect([...new Uint8Array(buffer, 0, 24)]).toEqual([
       0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0,
     ])
+  })
+})
+
+describe('memory of a batch', () => {
+  const GIB = 2 ** 30
+  const batchOn = (octets: number) => {
+    const int32s = new Int32Array(new SharedArrayBuffer(16))
+    return native.createBatch(new Uint8Array(new SharedArrayBuffer(octets), 0, 64), int32s, int32s)
+  }
+  /** Sizes in KiB of what fork(2) does not copy. */
+  const leftOut = () => {
+    const mappings = readFileSync('/proc/self/smaps', 'utf8').matchAll(
+      /^Size: +(\d+) kB\n(?:\w+:.*\n)*?VmFlags:.* dc/gm,
+    )
+    return [...mappings].map(([, size]) => Number(size))
+  }
+
+  test('a program with arenas of more than the memory of the machine starts programs', () => {
+    const batches = Array.from({ length: Math.ceil(totalmem() / GIB) + 2 }, () => batchOn(GIB))
+    expect(batches).not.toContainEqual(expect.any(Number))
+    expect(spawnSync('true').error).toBeUndefined()
+  })
+
+  test('an arena that may be on the heap is copied to children, as the heap is', () => {
+    const before = leftOut().filter(size => size >= 3000).length
+    const small = batchOn(3 << 20)
+    const sizes = leftOut().filter(size => size >= 3000)
+    expect([typeof small, sizes.length]).toEqual(['object', before])
   })
 })
 
