@@ -32,7 +32,6 @@ interface Reply {
   readonly result: number
   readonly ifreq?: Uint8Array
   readonly data?: Uint8Array | undefined
-  readonly dataOffset?: number | undefined
   /** True if the vnet no longer has the device; then the kernel runs the call. */
   readonly gone?: boolean
 }
@@ -120,14 +119,13 @@ export class PrivateIoctls {
    */
   #finish(notification: Notification, reply: Reply, ifreq: Uint8Array, length: number): number {
     const { listener, processes } = this.#supervision
-    const { result, data, dataOffset = 0, ifreq: after } = reply
-    if (data !== undefined && dataOffset + data.length > length) return -EIO
+    const { result, data, ifreq: after } = reply
+    if (data !== undefined && data.length > length) return -EIO
     // The kernel too copies the ifreq back only after success.
     const isChanged = result >= 0 && after !== undefined && after.some((byte, i) => byte !== ifreq[i])
     if (data === undefined && !isChanged) return result
     const write = () => {
-      const at = getU64(ifreq, IFR_IFRU) + BigInt(dataOffset)
-      const written = data === undefined ? 0 : processes.write(at, data)
+      const written = data === undefined ? 0 : processes.write(getU64(ifreq, IFR_IFRU), data)
       return written < 0 || !isChanged ? written : processes.write(notification.address(2), after)
     }
     const written = processes.inMemoryOf(notification.pid, () => listener.isWaiting(notification), write) ?? -EFAULT

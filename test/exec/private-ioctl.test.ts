@@ -96,11 +96,9 @@ const changed = (builder: netlink.MessageBuilder, seq: number) =>
     .s32(vnetAttributes.ioctlResult.type, 3)
     .binary(vnetAttributes.ioctlIfreq.type, new Uint8Array(40).fill(1))
 
-/** A reply after which the driver has written `length` bytes at `offset` of the data. */
-const wrote = (offset: number, length: number) => (builder: netlink.MessageBuilder, seq: number) =>
-  void changed(builder, seq)
-    .binary(vnetAttributes.ioctlData.type, new Uint8Array(length))
-    .u32(vnetAttributes.ioctlDataOffset.type, offset)
+/** A reply after which the driver has written the first `length` bytes of the data. */
+const wrote = (length: number) => (builder: netlink.MessageBuilder, seq: number) =>
+  void changed(builder, seq).binary(vnetAttributes.ioctlData.type, new Uint8Array(length))
 
 const refusal = (result: number) => (builder: netlink.MessageBuilder, seq: number) => {
   const error = new Uint8Array(20)
@@ -122,24 +120,19 @@ test('the readable part of the memory at ifr_data is sent to the vnet, and nothi
 
 test('only the bytes that the driver wrote are written, before the call returns', () => {
   const { requests, done } = called({})
-  answer(requests[0]!, wrote(100, 8))
-  expect(done).toEqual([READ, `write 8 at ${DATA + 100}`, 'write 40 at 0', 'answer 3'])
+  answer(requests[0]!, wrote(8))
+  expect(done).toEqual([READ, `write 8 at ${DATA}`, 'write 40 at 0', 'answer 3'])
 })
 
 test('nothing is written outside the range that was sent', () => {
-  for (const [offset, length] of [
-    [READABLE - 7, 8],
-    [0xffff_ffff, 1],
-  ] as const) {
-    const { requests, done } = called({})
-    answer(requests[0]!, wrote(offset, length))
-    expect(done).toEqual([READ, `answer ${-EIO}`])
-  }
+  const { requests, done } = called({})
+  answer(requests[0]!, wrote(READABLE + 1))
+  expect(done).toEqual([READ, `answer ${-EIO}`])
 })
 
 test('nothing is written to a process that no longer waits', () => {
   const { requests, done } = called({ waits: [true, false] })
-  answer(requests[0]!, wrote(0, 8))
+  answer(requests[0]!, wrote(8))
   expect(done).toEqual([READ, 'answer -14'])
 })
 

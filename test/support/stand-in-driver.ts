@@ -97,7 +97,7 @@ export function standIn({ name, ifindex = 7, netns, directory }: StandInOptions)
         const after = ifreq.slice()
         const result = answer(cmd, after, data)
         if (cmd !== SIOCDEVPRIVATE + 1 || result < 0) return { result, ifreq: after }
-        return { result, ifreq: after, data: Uint8Array.of(0x39, 0x30, 0, 0, 0, 0, 0, 0), dataOffset: 0 }
+        return { result, ifreq: after, data: Uint8Array.of(0x39, 0x30, 0, 0, 0, 0, 0, 0) }
       },
     }),
   ]

@@ -266,7 +266,7 @@ export class ControlClient {
     const reply = await this.#one(vnet, commands.ioctl, values, `0x${cmd.toString(16)} ${device.name}`)
     const after = data?.slice()
     // Bytes that the driver did not write are unchanged.
-    if (reply.data !== undefined) after?.set(reply.data, reply.dataOffset)
+    if (reply.data !== undefined) after?.set(reply.data)
     return { result: reply.result, ifreq: reply.ifreq, data: after }
   }
 

@@ -469,8 +469,6 @@ export const vnetAttributes = {
   mac: mac(34),
   /** Name of the driver. */
   driver: string(35),
-  /** Offset of the ioctl-data of a reply in that of the request; 0 if absent. */
-  ioctlDataOffset: u32(39),
   /** Kinds of entries that are requested; all if absent. */
   segmentParts: flags(40, 0x1f),
   segmentHost: nested(41, segmentHostPolicy),
@@ -692,7 +690,6 @@ export const commands = {
       result: vnetAttributes.ioctlResult,
       ifreq: vnetAttributes.ioctlIfreq,
       data: vnetAttributes.ioctlData,
-      dataOffset: vnetAttributes.ioctlDataOffset,
     }),
   },
   /**

@@ -131,7 +131,7 @@ export const commands = {
   ioctl: {
     ...ioctl,
     request: requiring(ioctl.request, 'cmd', 'ifreq'),
-    reply: defaulting(requiring(ioctl.reply, 'result', 'ifreq'), { dataOffset: 0 }),
+    reply: requiring(ioctl.reply, 'result', 'ifreq'),
   },
   event: {
     ...event,

@@ -19,28 +19,23 @@ export function ioctl(subject: Subject): Operation {
       }
       const memory = data && new RequestMemory(data.slice(), getU64(ifr, IFR_IFRU))
       const result = devIoctl(dev, cmd, ifr, memory ?? noMemory, missing === undefined)
-      return { result, ifreq: ifr, data: memory?.written, dataOffset: memory?.written && memory.from }
+      return { result, ifreq: ifr, data: memory?.written }
     },
   })
 }
 
-/** Remembers which part was written. */
+/** Remembers how much was written: a driver writes only from ifr_data on. */
 class RequestMemory extends ByteMemory {
-  /** Offset of the first byte that was written. */
-  from = Number.POSITIVE_INFINITY
-  #until = 0
+  #length = 0
 
   override write(address: bigint, from: Uint8Array): number {
     const result = super.write(address, from)
-    if (result < 0 || from.length === 0) return result
-    const offset = Number(address - this.base)
-    this.from = Math.min(this.from, offset)
-    this.#until = Math.max(this.#until, offset + from.length)
+    if (result === 0) this.#length = Math.max(this.#length, from.length)
     return result
   }
 
   /** The part that holds everything that was written; undefined if nothing was. */
   get written(): Uint8Array | undefined {
-    return this.#until === 0 ? undefined : this.bytes.subarray(this.from, this.#until)
+    return this.#length === 0 ? undefined : this.bytes.subarray(0, this.#length)
   }
 }
