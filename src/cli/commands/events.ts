@@ -1,7 +1,7 @@
 /** `vnet events`: one line an event, also of vnets that start in the meantime, until Ctrl-C. */
 
 import { ECONNREFUSED, VnetError } from '../../base/errno.ts'
-import { directoriesOf, isHere, isOfLab, labNames } from '../../control/client/find.ts'
+import { aboutVnet, directoriesOf, isHere, isOfLab, labNames } from '../../control/client/find.ts'
 import type { ControlClient, DeviceEvent, DeviceInfo, Subscription } from '../../control/index.ts'
 import { type Entry, isSameNamespace, readDirectories, watchDirectories } from '../../control/protocol/directory.ts'
 import { directionText } from '../../netdev/device-wire.ts'
@@ -36,7 +36,8 @@ export function events(names: readonly string[], { json, drops, user }: EventsOp
     let isOver = false
 
     /** Prints a vnet's events until it ends; for a new vnet, first its events up to now. */
-    async function listen({ vnet, netns, pid }: Entry, isNew: boolean): Promise<void> {
+    async function listen(entry: Entry, isNew: boolean): Promise<void> {
+      const { vnet, netns, pid } = entry
       subscriptions.set(vnet, undefined)
       let held: DeviceEvent[] | undefined = isNew ? [] : undefined
       const named = (event: DeviceEvent) => ({ ...event, ...namesOf(event.netns, pid) })
@@ -66,7 +67,7 @@ export function events(names: readonly string[], { json, drops, user }: EventsOp
         if (!(error instanceof VnetError)) throw error
         subscriptions.delete(vnet)
         if (error.errno !== ECONNREFUSED && !isOver) {
-          fail(io, error)
+          fail(io, aboutVnet(error, entry))
           complained = true
         }
       }

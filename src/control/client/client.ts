@@ -263,10 +263,16 @@ export class ControlClient {
    */
   async ioctl(vnet: string, device: Device, { cmd, ifreq, data }: IoctlRequest): Promise<IoctlResult> {
     const values = { ...which(device), cmd, ifreq: ifreq ?? ifreqOf(device), data }
-    const reply = await this.#one(vnet, commands.ioctl, values, `0x${cmd.toString(16)} ${device.name}`)
+    const call = `0x${cmd.toString(16)} ${device.name}`
+    const reply = await this.#one(vnet, commands.ioctl, values, call)
     const after = data?.slice()
-    // Bytes that the driver did not write are unchanged.
-    if (reply.data !== undefined) after?.set(reply.data)
+    if (after !== undefined && reply.data !== undefined) {
+      const { length } = reply.data
+      if (length > after.length)
+        throw new VnetError(EPROTO, whatOf(commands.ioctl, call), `${length} bytes of data are more than were sent`)
+      // Bytes that the driver did not write are unchanged.
+      after.set(reply.data)
+    }
     return { result: reply.result, ifreq: reply.ifreq, data: after }
   }
 

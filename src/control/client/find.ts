@@ -140,7 +140,7 @@ export async function findVnets(client: ControlClient, options: FindOptions = {}
       } catch (error) {
         if (!(error instanceof VnetError)) throw error
         if (isErrno(error, ECONNREFUSED)) ended.add(entry)
-        else failed.push(withName(error, entry))
+        else failed.push(aboutVnet(error, entry))
         return []
       }
     }),
@@ -171,7 +171,7 @@ function namespaceOf(device: DeviceInfo, { interfaces }: Entry): NetNamespace | 
 }
 
 /** Returns the same error, with the vnet named in it. */
-function withName(error: VnetError, { pid, interfaces }: Entry): VnetError {
+export function aboutVnet(error: VnetError, { pid, interfaces }: Entry): VnetError {
   const names = listed(interfaces.map(({ name, netns }) => (netns === undefined ? name : `${netns}/${name}`)))
   return error.about(`vnet ${pid}${names === '' ? '' : ` (${names})`}`)
 }

@@ -270,14 +270,15 @@ describe('ioctl', () => {
 
   test('--length N gives the driver N bytes, starting with HEX, and prints the bytes it returns', async () => {
     const fake = vnet({
-      [IOCTL]: () => [b => b.s32(27, 0).binary(24, ifreq()).binary(26, Uint8Array.of(0xab, 0xcd)).u32(39, 2)],
+      [IOCTL]: () => [b => b.s32(27, 0).binary(24, ifreq()).binary(26, Uint8Array.of(0xab, 0xcd))],
     })
-    const printed = ok(`result 0\nifr ${'00'.repeat(24)}\ndata 0a00abcd\n`)
+    const printed = ok(`result 0\nifr ${'00'.repeat(24)}\ndata abcd0000\n`)
     expect(await runMain('ioctl', 'sn0', '1', '0a', '--length', '4')).toEqual(printed)
-    expect(await runMain('ioctl', 'sn0', '1', '--length', '2')).toMatchObject({ status: 1 })
+    const more = '0x89f1 sn0: protocol error; 2 bytes of data are more than were sent'
+    expect(await runMain('ioctl', 'sn0', '1', '--length', '1')).toEqual(failed(more))
     expect(askedOf(fake).map(({ attributes }) => attributes[26])).toEqual([
       Uint8Array.of(10, 0, 0, 0),
-      new Uint8Array(2),
+      new Uint8Array(1),
     ])
     const { status, stderr } = await runMain('ioctl', 'sn0', '1', '0a0b0c', '--length', '2')
     expect([status, stderr]).toEqual([2, 'vnet: --length 2: HEX has 3 bytes\n'])
@@ -624,7 +625,7 @@ describe('events', () => {
     expect(await runMain('events')).toEqual({
       status: 1,
       stdout: '',
-      stderr: 'vnet: not today\n',
+      stderr: expect.stringMatching(/^vnet: vnet \d+ \(sn0, red\/sn1\): operation not permitted; not today\n$/),
     })
   })
 
