@@ -292,14 +292,21 @@ describe('IOCTL', () => {
       ifreq: ifreqTo('sn0', address),
       data: Uint8Array.of(1, 2, 3, 9),
     })
-    expect(perform(ioctl(1, 1, 2, 3, 4))).toEqual({ result: 0, ifreq: ifreqTo('sn0', 0x1000n) })
+    // After data that it only read, or could not write.
+    for (const number of [1, 2]) {
+      expect(perform(ioctl(number, 1, 2, 3, 4))).toEqual({ result: 0, ifreq: ifreqTo('sn0', 0x1000n) })
+    }
   })
 })
 
-/** + 0 writes the data with one byte changed, and its first byte again, + 1 only reads. */
+/** + 0 writes the data with one byte changed, and its first byte again, + 1 only reads, + 2 writes too much. */
 function writesInTheMiddle(_dev: unknown, _ifr: Uint8Array, data: UserData, cmd: number): number {
   const all = data.read(4)
   if (cmd === 0x89f1) return 0
+  if (cmd === 0x89f2) {
+    expect(() => data.write(new Uint8Array(5))).toThrow('EFAULT')
+    return 0
+  }
   data.write(all.with(3, 9))
   data.write(all.subarray(0, 1))
   return 4
