@@ -145,5 +145,5 @@ export function devAllocName(pattern: string, taken: ReadonlySet<string>): strin
     if (encodeName(name).length >= IFNAMSIZ) break
     if (!taken.has(name)) return name
   }
-  throw new VnetError(ENFILE, ['dev_alloc_name', pattern], 'every such name is taken; choose another')
+  throw new VnetError(ENFILE, ['dev_alloc_name', ''], `every name ${pattern} is taken; choose another`)
 }

@@ -37,7 +37,9 @@ describe('allocName', () => {
     const taken = (pattern: string, numbers: number) =>
       new Set(Array.from({ length: numbers }, (_, i) => pattern.replace('%d', String(i))))
     expect(devAllocName('vnet%d', taken('vnet%d', 32_767))).toBe('vnet32767')
-    expect(() => devAllocName('vnet%d', taken('vnet%d', 32_768))).toThrow(/^dev_alloc_name vnet%d: ENFILE/)
+    expect(() => devAllocName('vnet%d', taken('vnet%d', 32_768))).toThrow(
+      /^dev_alloc_name: ENFILE, .*; every name vnet%d is taken; choose another$/,
+    )
     expect(devAllocName('fourteen-abcd%d', taken('fourteen-abcd%d', 10))).toBe('fourteen-abcd10')
     expect(() => devAllocName('fourteen-abcde%d', taken('fourteen-abcde%d', 10))).toThrow(/ENFILE/)
   })
