@@ -1,10 +1,10 @@
 /** `vnet explore`: every packet lost, doubled, late or damaged, one a run (docs/explore.md). */
-import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { attempt, withErrno } from '../../base/errno.ts'
 import { shellWord } from '../../base/printable.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { asUsageError, UsageError } from '../../base/usage-error.ts'
 import { loadNative } from '../../linux/native.ts'
 import { commandScenario } from '../../testing/explore/command-scenario.ts'
 import {
@@ -129,6 +129,7 @@ function resultIn(path: string): ExploreResult {
 function scriptOf(path: string, command: readonly string[], host: string | undefined): Subject {
   if (command.length > 0) throw new UsageError(`${path}: a scenario takes no command`)
   if (host !== undefined) throw new UsageError('--host: there is no command')
+  asUsageError(path, () => statSync(path))
   return { url: pathToFileURL(resolve(path)), seed: undefined }
 }
 

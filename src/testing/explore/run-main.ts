@@ -3,6 +3,8 @@
  * itself, or with its parent; what keeps it alive after the run is reported.
  */
 import { setTimeout } from 'node:timers'
+import { describeException, messageOrDescription } from '../../base/exception.ts'
+import { UsageError } from '../../base/usage-error.ts'
 import { LabWorker } from '../lab/lab-worker.ts'
 import { added } from './points.ts'
 import { type RunResult, type RunSpec, runOnce } from './run-once.ts'
@@ -34,11 +36,13 @@ const send = (reply: RunReply) => new Promise<void>(resolve => process.send?.(re
 
 async function load(url: string): Promise<ScenarioModule> {
   const loaded = (await import(url).catch(error => {
-    if (error?.code !== 'ERR_UNKNOWN_FILE_EXTENSION') throw error
-    throw new Error(`Node ${process.versions.node} cannot import ${url}: compile it, or give a function in vitest`)
+    if (error?.code !== 'ERR_UNKNOWN_FILE_EXTENSION') {
+      throw new UsageError(`${url} does not load: ${describeException(error)}`)
+    }
+    throw new UsageError(`Node ${process.versions.node} cannot import ${url}: compile it, or give a function in vitest`)
   })) as ScenarioModule
   if (typeof loaded.default !== 'function') {
-    throw new Error('the module has no scenario: export default async ({ lab, signal }) => { ... }')
+    throw new UsageError(`${url}: the module has no scenario: export default async ({ lab, signal }) => { ... }`)
   }
   return loaded
 }
@@ -54,7 +58,7 @@ async function serve({ url, spec }: RunRequest): Promise<void> {
     await send({ started: true })
     await send({ result: await runOnce(scenario as LabScenario, invariant, spec) })
   } catch (error) {
-    await send({ refused: error instanceof Error ? (error.stack ?? error.message) : String(error) })
+    await send({ refused: messageOrDescription(error) })
     process.exit()
   }
   process.on('unhandledRejection', () => {})

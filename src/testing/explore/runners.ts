@@ -3,6 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { clearTimeout, setTimeout } from 'node:timers'
 import { fileURLToPath } from 'node:url'
+import { UsageError } from '../../base/usage-error.ts'
 import { builtModule } from '../lab/built-module.ts'
 import { removeLeftovers } from '../lab/leftovers.ts'
 import type { RunReply, RunRequest } from './run-main.ts'
@@ -122,7 +123,7 @@ class RunProcess {
     this.#child.send({ url } satisfies RunRequest, () => {})
     const timer = setTimeout(() => this.kill(), LOAD_MS)
     await this.#exited.finally(() => clearTimeout(timer))
-    if (options === undefined) throw new Error(refused ?? `${url}: cannot be loaded: ${this.#output}`)
+    if (options === undefined) throw new UsageError(refused ?? `${url}: cannot be loaded: ${this.#output}`)
     return options
   }
 }

@@ -37,6 +37,8 @@ beforeAll(() => {
   writeFileSync(join(directory, 'net.yaml'), NET)
   writeFileSync(join(directory, 'recorded.yaml'), NET.replace('ends:', 'capture: true, ends:'))
   writeFileSync(join(directory, 'scenario.mjs'), SCENARIO)
+  writeFileSync(join(directory, 'empty.mjs'), '')
+  writeFileSync(join(directory, 'broken.mjs'), 'export default (')
 })
 const path = (name: string) => join(directory, name)
 
@@ -173,6 +175,8 @@ test.each([
   [['net.yaml', '--host', 'third', ...ping(1)], '--host third: the lab has client, server'],
   [['scenario.mjs', ...ping(1)], 'scenario.mjs: a scenario takes no command'],
   [['scenario.mjs', '--host', 'client'], '--host: there is no command'],
+  [['empty.mjs'], 'empty.mjs: the module has no scenario: export default async ({ lab, signal }) => { ... }\n'],
+  [['broken.mjs'], 'broken.mjs does not load: SyntaxError: Unexpected end of input\n'],
   [['scenario.mjs', '--json', '--repeat', REQUEST], '--json: with --repeat there is one run, and no report'],
   [['scenario.mjs', '--html', '/', '--repeat', REQUEST], '--html: with --repeat there is one run, and no report'],
   [['scenario.mjs', '--before', 'net.yaml', '--repeat', REQUEST], '--before: with --repeat there is one run'],
@@ -190,4 +194,12 @@ test.each([
 ])('vnet explore %s is refused', async ([name = '', ...options], message) => {
   const { status, stdout, stderr } = await runMain('explore', path(name), ...options)
   expect([status, stdout, stderr]).toEqual([2, '', expect.stringContaining(message)])
+})
+
+test('vnet explore of a scenario that does not exist is refused', async () => {
+  const file = path('missing.mjs')
+  expect(await runMain('explore', file)).toMatchObject({
+    status: 1,
+    stderr: `vnet: ${file}: no such file or directory\n`,
+  })
 })
