@@ -299,7 +299,7 @@ describe('IOCTL', () => {
   })
 })
 
-/** + 0 writes the data with one byte changed, and its first byte again, + 1 only reads, + 2 writes too much. */
+/** 0 writes all data with one byte changed, then its first byte; 1 reads; 2 writes too much. */
 function writesInTheMiddle(_dev: unknown, _ifr: Uint8Array, data: UserData, cmd: number): number {
   const all = data.read(4)
   if (cmd === 0x89f1) return 0
