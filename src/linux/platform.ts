@@ -1,6 +1,6 @@
 /** LinuxPlatform: opens TAPs in any network namespace and follows their interfaces. */
 import { setTimeout } from 'node:timers/promises'
-import { ENOENT, EPERM, VnetError } from '../base/errno.ts'
+import { ENODEV, EPERM, VnetError } from '../base/errno.ts'
 import { describeException } from '../base/exception.ts'
 import { Turns } from '../base/turns.ts'
 import type { Platform, Port, PortSpec } from '../netdev/port.ts'
@@ -267,7 +267,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   ): TapPort {
     const nsid = this.nsid(nsfd)
     const link = getLink(there, { name: tap.name })
-    if (link === undefined) throw new VnetError(ENOENT, ['RTM_GETLINK', tap.name])
+    if (link === undefined) throw new VnetError(ENODEV, ['RTM_GETLINK', tap.name])
     checkQueues(link, spec.queues)
     const { ifindex } = link
     const { multicastList = false } = spec

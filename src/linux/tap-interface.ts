@@ -10,7 +10,7 @@
  * - A multi-queue interface: until it has an owner, every user of its namespace may attach a queue
  *   to it by /dev/net/tun. An interface with a single queue refuses a second one.
  */
-import { EBUSY, EEXIST, EINVAL, ENFILE, ENOENT, EPERM, isErrno, VnetError } from '../base/errno.ts'
+import { EBUSY, EEXIST, EINVAL, ENFILE, ENODEV, ENOENT, EPERM, isErrno, VnetError } from '../base/errno.ts'
 import { IFNAMSIZ } from '../netdev/if.ts'
 import type { PortSpec } from '../netdev/port.ts'
 import { encodeName } from '../netlink/index.ts'
@@ -58,7 +58,7 @@ export async function createTap(native: Native, spec: TapSpec, nsfd: number, bef
   try {
     using here = RouteSocket.open(native, Math.max(-1, unnamed))
     const link = getLink(here, { name: tap.name })
-    if (link === undefined) throw new VnetError(ENOENT, ['RTM_GETLINK', tap.name])
+    if (link === undefined) throw new VnetError(ENODEV, ['RTM_GETLINK', tap.name])
     before()
     await move(native, here, link.ifindex, nsfd, name)
     return { ...tap, name: tapName(native, tap.fds[0] as number) ?? name }

@@ -3,7 +3,8 @@ import { readlinkSync, writeSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import { isDeepStrictEqual as equals } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import { EAGAIN, ENOBUFS } from '../../src/base/errno.ts'
+import { EAGAIN, ENOBUFS, EPERM } from '../../src/base/errno.ts'
+import { TUNSETOFFLOAD } from '../../src/linux/tap.ts'
 import { devAllocName } from '../../src/linux/tap-interface.ts'
 import type { TapPort } from '../../src/linux/tap-port.ts'
 import { IFF_ALLMULTI, IFF_PROMISC } from '../../src/netdev/if.ts'
@@ -43,6 +44,18 @@ describe('allocName', () => {
     expect(devAllocName('fourteen-abcd%d', taken('fourteen-abcd%d', 10))).toBe('fourteen-abcd10')
     expect(() => devAllocName('fourteen-abcde%d', taken('fourteen-abcde%d', 10))).toThrow(/ENFILE/)
   })
+})
+
+test('a port whose interface is deleted while it opens is refused with ENODEV', async () => {
+  const taps = new TapPorts(native => ({
+    unnamedNetns: () => -EPERM,
+    ioctl(fd, request, arg, data) {
+      const result = native.ioctl(fd, request, arg, data)
+      if (request === TUNSETOFFLOAD) taps.home.ip('link delete tap0')
+      return result
+    },
+  }))
+  await expect(taps.open()).rejects.toThrow(/^RTM_GETLINK tap0: ENODEV/)
 })
 
 describe('announced', () => {
