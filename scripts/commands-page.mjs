@@ -12,9 +12,9 @@ This page lists every command of vnet with its arguments, options and examples: 
 \`vnet COMMAND --help\`, from which it is made. In a clone that is not installed, \`vnet\` is
 \`node dist/vnet.js\`.
 
-The exit status is 0, 1 if the command failed, or 2 if an option or argument is wrong. Errors are
-one line on standard error. IF is the name of an interface; NETNS/IF is one in another network
-namespace. Times have a unit: \`50us\`, \`20ms\`, \`30s\`.
+The exit status is 0, 1 if the command failed or a running vnet refused it, or 2 if an option or
+argument is wrong. Errors are one line on standard error. IF is the name of an interface; NETNS/IF
+is one in another network namespace. Times have a unit: \`50us\`, \`20ms\`, \`30s\`.
 `
 const COMMON = 'Options of every driver'
 

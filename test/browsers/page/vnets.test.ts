@@ -192,7 +192,8 @@ test('a segment of 10,000 hosts is drawn and searched, and shows its peers', asy
   ping('-c 1')
   await says(view, '198.18.200.9')
   await page.close()
-  await stopConserved(vnet)
+  // A segment takes frames and sends its own, so those of its interface have no balance.
+  expect(await vnet.stop()).toMatchObject({ status: 0, stderr: '' })
 })
 
 test('the page shows and changes an interface with markup as its name', async () => {
