@@ -7,7 +7,7 @@
 import { Worker } from 'node:worker_threads'
 import { LOGLEVEL_ERR } from '../base/log.ts'
 import { startPoller } from '../linux/errno.ts'
-import { loadNative, type Native } from '../linux/native.ts'
+import { loadNative } from '../linux/native.ts'
 import { NETDEV_CHANGENAME, NETDEV_UP } from '../netdev/if.ts'
 import type { Net } from '../netdev/net.ts'
 import {
@@ -26,8 +26,6 @@ const inspector = process.getBuiltinModule('node:inspector')
 /** Watches the thread that calls it, which must be the main one, to the end of the process. */
 export class LockupWatch {
   readonly #times: LockupTimes
-  /** One copy of the addon, which has one thread that watches. */
-  #addon: Native | undefined
   #worker: Worker | undefined
   /** Set by start(): continues without the worker. */
   #withoutPlaces: (() => void) | undefined
@@ -84,24 +82,20 @@ export class LockupWatch {
     net.registerNetdeviceNotifier(event => {
       if (event === NETDEV_UP || event === NETDEV_CHANGENAME) rename()
     })
+    const native = loadNative()
     // The addon logs the beginning of a lockup, and this thread its end.
-    const poller = startPoller(this.#native, events, () => {
-      const ms = this.#native.timerfdRead(events)
+    const poller = startPoller(native, events, () => {
+      const ms = native.timerfdRead(events)
       if (ms >= this.#times.limitMs) net.log.err(returnedLine(name, ms))
     })
     poller.unref()
-  }
-
-  get #native(): Native {
-    this.#addon ??= loadNative()
-    return this.#addon
   }
 
   /**
    * Returns the descriptor of events, or -errno. `line` is the line that the addon writes to `out`.
    */
   #set(line: string, out: number): number {
-    return this.#native.watchLockups(this.#times.limitMs, isDebugged() ? 0 : 1, out, Buffer.from(line))
+    return loadNative().watchLockups(this.#times.limitMs, isDebugged() ? 0 : 1, out, Buffer.from(line))
   }
 }
 

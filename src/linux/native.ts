@@ -329,9 +329,12 @@ export function loadNative(): Native {
   if (runtime !== undefined) {
     throw new VnetError(ENOEXEC, 'load the native addon', `it does not run in ${runtime}: start this program with node`)
   }
-  const path = process.env.VNET_ADDON || builtFile('vnet.node', 'the native addon')
+  const require = createRequire(import.meta.url)
+  // One copy: another would not know the descriptors of the first, whose file may be gone by now.
+  const loaded = Object.keys(require.cache).find(file => file.startsWith(ROOT) && file.endsWith('/vnet.node'))
+  const path = process.env.VNET_ADDON || (loaded ?? builtFile('vnet.node', 'the native addon'))
   try {
-    return createRequire(import.meta.url)(path)
+    return require(path)
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause)
     const advice = `the native addon does not load (${reason}): ${BUILD_ADVICE}`

@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
 import { VnetError } from '../../../src/base/errno.ts'
-import { libc, loadNative } from '../../../src/linux/native.ts'
+import { libc, loadNative, type Native } from '../../../src/linux/native.ts'
 import { addonPath } from '../../programs/native/support.ts'
 
 afterEach(() => {
@@ -22,19 +23,34 @@ const failure = (load: () => unknown) => {
   throw new Error('it loaded')
 }
 
+/** The modules that this thread has loaded with require(), by their files. */
+const { cache } = createRequire(import.meta.url)
+
+/** loadNative() of a program that finds no built files. */
+async function withoutFiles(): Promise<() => Native> {
+  vi.stubEnv('VNET_ADDON', '')
+  vi.doMock('node:fs', async actual => ({ ...(await actual<object>()), statSync: () => undefined }))
+  vi.resetModules()
+  return (await import('../../../src/linux/native.ts')).loadNative
+}
+
 test('loadNative loads the file that VNET_ADDON names', () => {
   vi.stubEnv('VNET_ADDON', addonPath)
   expect(loadNative().monotonic()).toBeTypeOf('number')
 })
 
 test('loadNative names the command to run when the addon is not built', async () => {
-  vi.stubEnv('VNET_ADDON', '')
-  vi.doMock('node:fs', async actual => ({ ...(await actual<object>()), statSync: () => undefined }))
-  vi.resetModules()
-  const { loadNative: load } = await import('../../../src/linux/native.ts')
-  const error = failure(load)
+  for (const file of Object.keys(cache)) if (file.endsWith('/vnet.node')) delete cache[file]
+  const error = failure(await withoutFiles())
   expect(error.code).toBe('ENOENT')
   expect(error.message).toMatch(/; the native addon is not built: run `npx node-gyp rebuild` in \/.*$/)
+})
+
+test('loadNative returns the loaded addon, even if its file is gone', async () => {
+  vi.stubEnv('VNET_ADDON', '')
+  const native = loadNative()
+  const load = await withoutFiles()
+  expect(load()).toBe(native)
 })
 
 test('a Node whose dynamic linker is musl’s loads the files for musl', () => {
