@@ -161,9 +161,13 @@ const OPEN_AT_END = /^(close |setsockopt 1,83 )/
  * interface.
  */
 const RENAMED = /^(setsockopt 270,8 |syscall 12[56]$)/
-/** Calls for a TAP or a namespace, and the errors that a sentence without their text explains. */
+/**
+ * Calls for a TAP, a namespace or a directory, and the errors that a sentence without their text
+ * explains.
+ */
 const MEANT: readonly number[] = [EBUSY, EINVAL, ENOENT]
-const EXPLAINED = /^(ioctl 400454ca |open \/dev\/net\/tun\b|setns (net:|\/run\/netns\/)|open \/run\/netns\/)/
+const EXPLAINED =
+  /^(ioctl 400454ca |open \/dev\/net\/tun\b|setns (net:|\/run\/netns\/)|open \/run\/netns\/|statx \/tmp\/)/
 
 const isRenamed = ({ site, errno }: Fault) =>
   errno === EBADFD || RENAMED.test(site) || isHidden(site, errno) || (MEANT.includes(errno) && EXPLAINED.test(site))

@@ -18,10 +18,17 @@ const PROGRAM = fileURLToPath(new URL('../../../dist/vnet.js', import.meta.url))
 const SOURCE = fileURLToPath(new URL('faults.c', import.meta.url))
 /** As in faults.c. */
 const LOG_SIZE = 1 << 20
-/** ms until a run counts as hanging; it takes a fraction of a second. */
-const HANG_MS = 30_000
+/**
+ * A step of a run that takes this many ticks of `TICK_MS` hangs; it takes a fraction of a second.
+ * Ticks are counted, so the time in which the machine or the test was stopped is not.
+ */
+const HANG_TICKS = 300
+const TICK_MS = 100
 /** ms until it is ready. */
 const DEAF_MS = 5_000
+/** ms until its descriptors are counted, and for them to become as few as in another run. */
+const MOMENT_MS = 200
+const SETTLE_MS = 10_000
 /** ms to wait for a reply, which a fault may prevent. */
 const ANSWER_MS = 300
 /** The directory of root's vnets. */
@@ -52,8 +59,8 @@ export interface Scenario {
 }
 
 export interface FaultRun {
-  /** The exit status, the name of the signal that ended it, or 'hang'. */
-  readonly status: number | NodeJS.Signals | 'hang'
+  /** The exit status, the name of the signal that ended it, or `hang` with the step. */
+  readonly status: number | NodeJS.Signals | `hang: ${string}`
   readonly ready: boolean
   readonly stdout: string
   readonly stderr: string
@@ -189,15 +196,22 @@ export class FaultLab implements Disposable {
     const text = { stdout: '', stderr: '' }
     let descriptors = 0
     let isReady = false
-    let hangs = false
+    let hang: FaultRun['status'] | undefined
     const over = new AbortController()
-    const timer = setTimeout(() => {
-      hangs = true
+    let doing = 'start'
+    let ticks = 0
+    const begin = (step: string) => {
+      doing = step
+      ticks = 0
+    }
+    const timer = setInterval(() => {
+      if (++ticks !== HANG_TICKS) return
+      hang = `hang: ${doing}, ${mainThread(child.pid as number)}`
       child.kill('SIGKILL')
-    }, HANG_MS)
+    }, TICK_MS)
     // If standard output fails, the ready line is missing.
-    const deaf = fault?.site.startsWith('write socket(1,1,0)') ? DEAF_MS : HANG_MS
-    const asked = setTimeout(() => child.kill('SIGTERM'), deaf)
+    const isDeaf = fault?.site.startsWith('write socket(1,1,0)') === true
+    const asked = isDeaf ? setTimeout(() => child.kill('SIGTERM'), DEAF_MS) : undefined
     const ready = new Promise<void>(resolve => {
       for (const stream of ['stdout', 'stderr'] as const) {
         child[stream].setEncoding('utf8').on('data', more => {
@@ -207,11 +221,15 @@ export class FaultLab implements Disposable {
       }
     }).then(async () => {
       isReady = true
+      begin('traffic')
       await traffic(place, over.signal)
+      begin('requests')
       await ask(child.pid as number)
       if (over.signal.aborted) return
+      begin('descriptors')
       descriptors = await settled(() => readdirSync(`/proc/${child.pid}/fd`).length, most)
       if (over.signal.aborted) return
+      begin('SIGTERM')
       child.kill('SIGTERM')
     })
     const status = await new Promise<number | NodeJS.Signals>((resolve, reject) => {
@@ -220,7 +238,7 @@ export class FaultLab implements Disposable {
         resolve(signal ?? (code as number))
       })
     })
-    clearTimeout(timer)
+    clearInterval(timer)
     clearTimeout(asked)
     if (isReady) await ready
     // A file that it could not remove may remain.
@@ -234,7 +252,7 @@ export class FaultLab implements Disposable {
     }
     return {
       ...text,
-      status: hangs ? 'hang' : status,
+      status: hang ?? status,
       ready: isReady,
       sites,
       failed: events.some(event => event.startsWith('F ')),
@@ -267,14 +285,25 @@ async function ask(pid: number): Promise<void> {
  * machine if that is a defect; 0 if it can no longer be read.
  */
 async function settled(count: () => number, most: number): Promise<number> {
-  for (let left = most === 0 ? 40 : 2000; ; left--) {
+  const until = performance.now() + (most === 0 ? MOMENT_MS : SETTLE_MS)
+  for (;;) {
     try {
       const now = count()
-      if (now <= most || left === 0) return now
+      if (now <= most || performance.now() > until) return now
     } catch {
       return 0
     }
     await sleep(5)
+  }
+}
+
+/** What the main thread does: its state and the place in the kernel where it sleeps. */
+function mainThread(pid: number): string {
+  try {
+    const [, state] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(/\) /)
+    return `${state?.[0]} in ${readFileSync(`/proc/${pid}/wchan`, 'utf8')}`
+  } catch {
+    return 'gone'
   }
 }
 
