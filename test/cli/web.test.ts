@@ -27,6 +27,13 @@ test.each(['web', 'metrics'])('vnet %s --json prints its URL in an object', asyn
   await web.end()
 })
 
+test('vnet web serves interfaces that do not exist yet, and says so', async () => {
+  const web = startMain('web', '0', 'nope0')
+  await web.until(() => web.text.stderr.includes('\n'))
+  expect(web.text.stderr).toMatch(/^vnet: no (vnet is running|interface is called nope0).*; the page shows .* later\n$/)
+  expect(await web.end()).toMatchObject({ status: 0 })
+})
+
 test('vnet web takes an address and a port, and refuses anything else', async () => {
   for (const address of ['x', '8080x', 'localhost:8080', '70000']) {
     const { status, stderr } = await runMain('web', address)

@@ -44,6 +44,7 @@ export function startMain(...args: readonly string[]): Going {
     },
     err(more) {
       text.stderr += more
+      look()
     },
     onEnd(fn) {
       ends.add(fn)
