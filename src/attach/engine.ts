@@ -1,6 +1,6 @@
 /** The API of container engines, Docker's and Podman's alike, over their Unix sockets. */
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
-import { attempt, EACCES, ECONNREFUSED, EIO, ENOENT, VnetError } from '../base/errno.ts'
+import { attempt, EACCES, ECONNREFUSED, EIO, ENOENT, reasonOf, VnetError } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
 
 const UNIX = 'unix://'
@@ -137,7 +137,8 @@ function open(
       resolve({ sent, response }),
     )
     sent.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') reject(new NoEngine(`${socket}: ${error.code}`))
+      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED')
+        reject(new NoEngine(`${socket}: ${reasonOf(error)}`))
       else if (error.code === 'EACCES') reject(new VnetError(EACCES, socket, 'only root and its group may use it'))
       else reject(new VnetError(EIO, socket, `the engine does not answer: ${error.message}`))
     })

@@ -42,6 +42,15 @@ describe('labels', () => {
     await daemon.line(ATTACHED, 2)
   })
 
+  test('an engine that does not run yet is waited for, with a line about its socket', async () => {
+    await engine.close()
+    const daemon = await start()
+    await daemon.line(/docker: \/\S+: (no such file or directory|connection refused); trying again every second/)
+    engine.start('web', { pid, labels })
+    await engine.listen()
+    await daemon.line(ATTACHED)
+  })
+
   test('an engine that is restarted is followed again, and what started meanwhile is found', async () => {
     const daemon = await start('-v')
     await daemon.line(/docker: connected/)
