@@ -131,7 +131,7 @@ export function loadProgram(native: Native, name: string, instructions: readonly
     .trim()
     .split('\n')
     .at(-1)
-  throw new VnetError(fd, ['BPF_PROG_LOAD', name], said || 'CAP_BPF and CAP_NET_ADMIN are needed')
+  throw new VnetError(fd, ['BPF_PROG_LOAD', `eBPF program ${name}`], said || 'CAP_BPF and CAP_NET_ADMIN are needed')
 }
 
 /** Only programs with this license may call some helpers. */
@@ -193,7 +193,7 @@ export function programName(native: Native, id: number): string | undefined {
 }
 
 function checkTcx(result: number, what: string): number {
-  if (result === -EINVAL) throw new VnetError(EOPNOTSUPP, what, 'tcx programs need Linux 6.6 or newer')
+  if (result === -EINVAL) throw new VnetError(EOPNOTSUPP, [what, 'eBPF'], 'tcx programs need Linux 6.6 or newer')
   return checkBpf(result, what)
 }
 
@@ -206,5 +206,5 @@ function bytesOf({ buffer }: DataView): Uint8Array {
 }
 
 function checkBpf(result: number, what: string): number {
-  return check(result, what, 'CAP_BPF and CAP_NET_ADMIN are needed')
+  return check(result, [what, 'eBPF'], 'CAP_BPF and CAP_NET_ADMIN are needed')
 }

@@ -25,25 +25,27 @@ describe('a kernel older than 6.6', () => {
     ['link', (native: Native) => attachTcx(native, 3, target, BPF_TCX_INGRESS)],
   ])('a kernel older than 6.6 is named as the reason of a refused %s', async (_, call) => {
     await expect((async () => call(failing(EINVAL)))()).rejects.toThrow(
-      /^BPF_\w+: EOPNOTSUPP, .*; tcx programs need Linux 6\.6 or newer$/,
+      /^BPF_\w+ eBPF: EOPNOTSUPP, .*; tcx programs need Linux 6\.6 or newer$/,
     )
   })
 })
 
 test('a refused map names the capabilities that it takes', () => {
   expect(() => createArray(failing(EPERM), 1)).toThrow(
-    /^BPF_MAP_CREATE: EPERM, .*; CAP_BPF and CAP_NET_ADMIN are needed$/,
+    /^BPF_MAP_CREATE eBPF: EPERM, .*; CAP_BPF and CAP_NET_ADMIN are needed$/,
   )
 })
 
 test('a program that the verifier refuses is reported with the last line of its log', () => {
   const native = failing(EINVAL, '0: (95) exit\nR0 !read_ok\n')
-  expect(() => loadProgram(native, 'broken', [exit()])).toThrow(/^BPF_PROG_LOAD broken: EINVAL, .*; R0 !read_ok$/)
+  expect(() => loadProgram(native, 'broken', [exit()])).toThrow(
+    /^BPF_PROG_LOAD eBPF program broken: EINVAL, .*; R0 !read_ok$/,
+  )
 })
 
 test('a program is loaded again when a signal ended its verification', () => {
   const results = [-EAGAIN, -EAGAIN, 7]
   const native = { bpf: () => results.shift() } as unknown as Native
   expect(loadProgram(native, 'interrupted', [exit()])).toBe(7)
-  expect(() => loadProgram(failing(EAGAIN), 'stuck', [exit()])).toThrow(/^BPF_PROG_LOAD stuck: EAGAIN/)
+  expect(() => loadProgram(failing(EAGAIN), 'stuck', [exit()])).toThrow(/^BPF_PROG_LOAD eBPF program stuck: EAGAIN/)
 })

@@ -234,7 +234,7 @@ describe('wrong use', () => {
     )
     expect([status, stdout]).toEqual([1, ''])
     expect(stderr.trimEnd().split('\n')).toEqual([
-      expect.stringMatching(/operation not permitted; CAP_BPF and CAP_NET_ADMIN are needed/),
+      expect.stringMatching(/eBPF: operation not permitted; CAP_BPF and CAP_NET_ADMIN are needed/),
     ])
     expect(interfacesOf(near)).toEqual(['inner'])
   })

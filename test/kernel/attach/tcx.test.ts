@@ -98,7 +98,7 @@ test('a close while links are made leaves nothing attached', async () => {
 
 test('attach rejects for a deleted interface, and close() leaves no descriptor', async () => {
   const redirect = new TcxRedirect(native)
-  await expect(redirect.attach({ ...ends(), ifindex: 1 << 30 }, 1)).rejects.toThrow('BPF_LINK_CREATE: ENODEV')
+  await expect(redirect.attach({ ...ends(), ifindex: 1 << 30 }, 1)).rejects.toThrow('BPF_LINK_CREATE eBPF: ENODEV')
   await redirect.close()
   expect(bpfDescriptors()).toBe(0)
 })
