@@ -31,15 +31,28 @@ export async function askVnets(
 ): Promise<number> {
   checkUser(user)
   using client = new ControlClient(loadNative(), { user, timeoutMs })
-  // A vnet without interfaces is queried only if all are.
-  const isWanted = names.length === 0 ? undefined : (device: NamedDevice) => isAmong(device, names)
-  const found = await findVnets(client, { isWanted, user, everywhere })
-  const unknown = names.filter(name => !found.devices.some(device => isNamed(device, name)))
-  const complaints = complaintsAbout(unknown, found, io.commandLine ?? 'vnet list', user)
+  const { found, complaints } = await findNamed(client, names, io, { user, everywhere })
   if (complaints.length > 0) return failAll(io, complaints)
   const named = names.length === 0 ? [] : found.devices.filter(device => isAmong(device, names))
   if (user === undefined) for (const { pid } of named.filter(isOfLab)) enterUserNamespace(pid)
   return await ask(client, found)
+}
+
+/**
+ * Finds the vnets that have one of the interfaces `names`, or all vnets if `names` is empty.
+ * `complaints` are the lines about missing interfaces.
+ */
+export async function findNamed(
+  client: ControlClient,
+  names: readonly string[],
+  io: Io,
+  { user, everywhere }: AskOptions,
+): Promise<{ readonly found: Found; readonly complaints: readonly string[] }> {
+  // A vnet without interfaces is queried only if all are.
+  const isWanted = names.length === 0 ? undefined : (device: NamedDevice) => isAmong(device, names)
+  const found = await findVnets(client, { isWanted, user, everywhere })
+  const unknown = names.filter(name => !found.devices.some(device => isNamed(device, name)))
+  return { found, complaints: complaintsAbout(unknown, found, io.commandLine ?? 'vnet list', user) }
 }
 
 /** Throws a UsageError if `--user` is for root. */

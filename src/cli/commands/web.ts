@@ -1,12 +1,11 @@
 /** `vnet web`: serves the live page of running vnets, in a separate process. */
 import { ControlClient, SERVED_TIMEOUT_MS } from '../../control/client/client.ts'
-import { findVnets } from '../../control/client/find.ts'
 import type { Address } from '../../http/address.ts'
 import { ownAccess } from '../../http/token.ts'
 import { loadNative } from '../../linux/native.ts'
 import { serveWeb } from '../../web/server.ts'
-import { type AskOptions, complaintsAbout } from '../ask.ts'
-import { isAmong, isNamed, type NamedDevice } from '../device-text.ts'
+import { type AskOptions, findNamed } from '../ask.ts'
+import { isAmong, type NamedDevice } from '../device-text.ts'
 import { complain, EXIT_OK, endOf, type Io } from '../io.ts'
 import { packageVersion } from '../version.ts'
 
@@ -33,10 +32,8 @@ export async function web(
   await using server = await serveWeb({ address, access, hosts, client, version, user, isWanted })
   io.out(`${json ? JSON.stringify({ event: 'ready', web: server.url }) : server.url}\n`)
   if (names.length > 0) {
-    const found = await findVnets(client, { user })
-    const unknown = names.filter(name => !found.devices.some(device => isNamed(device, name)))
-    const lines = unknown.length === 0 ? [] : complaintsAbout(unknown, found, `vnet web ${unknown.join(' ')}`, user)
-    for (const line of lines) complain(io, `${line}; the page shows interfaces that come later`)
+    const { complaints } = await findNamed(client, names, io, { user })
+    for (const line of complaints) complain(io, `${line}; the page shows interfaces that come later`)
   }
   await end.asked
   return EXIT_OK
