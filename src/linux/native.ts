@@ -294,6 +294,9 @@ export function builtFile(name: string, what: string): string {
   throw new VnetError(ENOENT, name, `${what} is not built: ${BUILD_ADVICE}`)
 }
 
+/** Files of the addon, below ROOT. node_modules there may have the addon of another vnet. */
+const ADDON = /^(build\/Release|prebuilds\/[\w-]+)\/vnet\.node$/
+
 /** The part of an executable with the path of its dynamic linker. */
 const HEADERS = 4096
 
@@ -330,8 +333,8 @@ export function loadNative(): Native {
     throw new VnetError(ENOEXEC, 'load the native addon', `it does not run in ${runtime}: start this program with node`)
   }
   const require = createRequire(import.meta.url)
-  // One copy: another would not know the descriptors of the first, whose file may be gone by now.
-  const loaded = Object.keys(require.cache).find(file => file.startsWith(ROOT) && file.endsWith('/vnet.node'))
+  // A second copy, from another file, would have its own list of descriptors.
+  const loaded = Object.keys(require.cache).find(file => file.startsWith(ROOT) && ADDON.test(file.slice(ROOT.length)))
   const path = process.env.VNET_ADDON || (loaded ?? builtFile('vnet.node', 'the native addon'))
   try {
     return require(path)

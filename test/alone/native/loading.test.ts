@@ -46,11 +46,22 @@ test('loadNative names the command to run when the addon is not built', async ()
   expect(error.message).toMatch(/; the native addon is not built: run `npx node-gyp rebuild` in \/.*$/)
 })
 
-test('loadNative returns the loaded addon, even if its file is gone', async () => {
+test('loadNative returns the loaded addon after its file was deleted', async () => {
   vi.stubEnv('VNET_ADDON', '')
   const native = loadNative()
   const load = await withoutFiles()
   expect(load()).toBe(native)
+})
+
+test('loadNative does not return the addon of another vnet in node_modules', async () => {
+  const [own = ''] = Object.keys(cache).filter(file => file.endsWith('/vnet.node'))
+  const other = own.replace(/(build|prebuilds)\/.*/, 'node_modules/vnet/prebuilds/linux-x64/vnet.node')
+  cache[other] = cache[own]
+  delete cache[own]
+  const load = await withoutFiles()
+  const error = failure(load)
+  delete cache[other]
+  expect(error.code).toBe('ENOENT')
 })
 
 test('a Node whose dynamic linker is musl’s loads the files for musl', () => {

@@ -297,7 +297,7 @@ async function settled(count: () => number, most: number): Promise<number> {
   }
 }
 
-/** What the main thread does: its state and the place in the kernel where it sleeps. */
+/** Returns the state of the main thread, and the kernel function in which it sleeps. */
 function mainThread(pid: number): string {
   try {
     const [, state] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(/\) /)
