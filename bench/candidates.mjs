@@ -98,14 +98,29 @@ export function daemon(ns, socket) {
   return ['env', `VNET_NODE_SOCKET=${socket}`, ...inside({ ns }), ...program('node', [])]
 }
 
-/** Two attachments of one daemon, and the same kernel veths without it. */
+/**
+ * Two attachments of one daemon, without stages and with a delay of 500 us each, and the same
+ * kernel veths without it.
+ */
 export function attachments() {
-  const command = net => daemon(net.a.ns, socketOf(net))
-  const names = net => net.pairs.map(({ a }) => a.name)
-  const prepare = net => request(socketOf(net), 'attach', names(net))
+  const floods = ['bcast', 'gso100'].flatMap(step => [`${step}_p50`, `${step}_p99`, `${step}_flood`])
+  const attached = {
+    ...vnet(net => daemon(net.a.ns, socketOf(net))),
+    pairs: 2,
+    attaches: true,
+    bare: true,
+  }
+  const prepare = wire => net =>
+    request(
+      socketOf(net),
+      'attach',
+      net.pairs.map(({ a }) => a.name),
+      wire,
+    )
   return {
-    veth: { pairs: 2, metrics: ['near_p50', 'near_p99', 'flood'] },
-    vnet: { ...vnet(command), pairs: 2, attaches: true, bare: true, prepare },
+    veth: { pairs: 2, metrics: ['near_p50', 'near_p99', 'flood', ...floods] },
+    vnet: { ...attached, prepare: prepare() },
+    delayed: { ...attached, prepare: prepare('delay 500us'), metrics: floods },
   }
 }
 

@@ -29,7 +29,7 @@ export function cases(asked = {}) {
     attachments: {
       title: 'attachments: two of one daemon, one flooded, or attached to and detached from all the time',
       candidates: candidates.attachments(),
-      metrics: [...of('near', 'churn', 'plugin', 'restart18'), 'csum_errors'],
+      metrics: [...of('near', 'bcast', 'gso100', 'churn', 'plugin', 'restart18'), 'csum_errors'],
       more: of('restart100'),
     },
     tap: {

@@ -2,11 +2,14 @@
 
 export const socketOf = (net, name = 'node') => `${net.directory}/${name}.sock`
 
-/** Attaches to interfaces, or detaches from them. Throws one line if the daemon refuses. */
-export async function request(socket, what, names) {
+/**
+ * Attaches to interfaces, by default without stages, or detaches from them. Throws one line if the
+ * daemon refuses.
+ */
+export async function request(socket, what, names, wire) {
   const { askNode } = await import('../dist/node/client.js')
   for (const name of names) {
-    const { status, text } = await askNode({ do: what, name }, socket)
+    const { status, text } = await askNode({ do: what, name, wire }, socket)
     if (status !== 0) throw new Error(`vnet node: ${what} ${name}: ${text}`)
   }
 }

@@ -4,13 +4,13 @@
  * two, and the CPU time and memory of the page's server. Needs root and `apt install chromium`.
  * Runs in namespaces of its own, which end with it.
  */
-import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { chromium } from 'playwright-core'
 import { countCpu } from './cpu.mjs'
+import { isolated } from './isolated.mjs'
 import { UsageError } from './options.mjs'
 import { Processes, run } from './processes.mjs'
 
@@ -21,7 +21,6 @@ const HELP = `usage: npm run bench:page -- [--minutes N] [--view NAME,...] [--pi
   --pings    a second, 1 to 1000; up to 5 the page draws each frame as a dot (100)
 `
 const VNET = fileURLToPath(new URL('../dist/vnet.js', import.meta.url))
-const NAMESPACES = 'VNET_BENCH_NAMESPACES'
 /** Seconds that a vnet may take until it is ready. */
 const START = 20
 const PORTS = Array.from({ length: 38 }, (_, i) => `port${i + 1}`)
@@ -112,19 +111,4 @@ async function measureViews({ minutes, views, pings }) {
   }
 }
 
-async function main() {
-  const options = optionsOf(process.argv.slice(2))
-  if (options.help) return void process.stdout.write(HELP)
-  if (process.env[NAMESPACES] !== undefined) return measureViews(options)
-  const namespaces = ['--net', '--pid', '--fork', '--kill-child', '--mount-proc']
-  const { status } = spawnSync('unshare', [...namespaces, process.execPath, ...process.argv.slice(1)], {
-    stdio: 'inherit',
-    env: { ...process.env, [NAMESPACES]: '1' },
-  })
-  process.exitCode = status ?? 1
-}
-
-main().catch(error => {
-  console.error(`bench:page: ${error.message}`)
-  process.exitCode = error instanceof UsageError ? 2 : 1
-})
+await isolated('bench:page', HELP, optionsOf, measureViews)

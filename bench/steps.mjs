@@ -55,6 +55,7 @@ const WATCHED = { rate: 1000, part: 5 }
 const [TCP_PART, PING_PART] = [3, 2]
 /** Microseconds from one ping to the next. */
 const PING_EVERY = 1000
+const RARE_PING_EVERY = 5000
 
 /** One CPU for the traffic and one for the candidate; one CPU for all; no pinning. */
 const apart = cpus => [cpus.slice(0, 1), cpus.slice(-1)]
@@ -79,6 +80,8 @@ export const STEPS = {
   rtt1: { place: together, measure: bench => roundTrip(bench, 'rtt1') },
   rtt: { place: anywhere, measure: bench => roundTrip(bench, 'rtt') },
   near: { place: apart, measure: besideFlood },
+  bcast: { place: apart, measure: bench => besideFrames(bench, 'bcast', ['broadcasts']) },
+  gso100: { place: apart, measure: bench => besideFrames(bench, 'gso100', ['gso'], [100]) },
   churn: { place: apart, measure: besideChurn },
   plugin: { place: apart, measure: plugin },
   restart18: { place: anywhere, measure: bench => restart(bench, 18) },
@@ -269,6 +272,21 @@ async function besideFlood(bench) {
     delay(500).then(() => roundTrip(bench, 'near', { pair: quiet, priority: FIRST })),
   ])
   return { row: { ...row, flood: pps / 1e3 }, use }
+}
+
+/**
+ * Measures pings of the second pair while a program floods the first with frames, as fast as it
+ * can. The pings come so rarely that none delays the next.
+ */
+async function besideFrames(bench, name, mode, options = []) {
+  const [{ b }, quiet] = bench.net.pairs
+  const flooder = startTraffic(bench, b.ns, [`${BUILD}/flood`, ...mode, b.name, ...options])
+  return withServers([flooder], async () => {
+    const { row, use } = await roundTrip(bench, name, { pair: quiet, priority: FIRST, every: [RARE_PING_EVERY] })
+    flooder.child.kill('SIGTERM')
+    const { sent, seconds } = lastJson(await flooder.child.output(GRACE))
+    return { row: { ...row, [`${name}_flood`]: sent / seconds / 1e3 }, use }
+  })
 }
 
 /** Measures pings of one attachment while another is detached and attached again and again. */

@@ -35,6 +35,13 @@ export function targets(report) {
   row('an attached veth: TCP', atLeast(0.9), attached, 'of the cable')
   const beside = (what, metric) => row(what, atMost(1000), figure('attachments', 'vnet', metric), 'us')
   beside('ping of an attachment beside a flooded one, p99', 'near_p99')
+  for (const [step, what] of [
+    ['bcast', 'broadcasts'],
+    ['gso100', 'large frames'],
+  ]) {
+    const p50 = figure('attachments', 'delayed', `${step}_p50`) / 1000
+    row(`ping of an attachment with \`delay 500us\` beside one that ${what} flood, p50`, atMost(3), p50, 'ms')
+  }
   beside('ping of an attachment beside one that comes and goes, p99', 'churn_p99')
   row('the CNI plugin for a pod without a wire', atMost(5), figure('attachments', 'vnet', 'plugin_p50'), 'ms')
   for (const n of [18, 100]) {

@@ -70,6 +70,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add<vnet::ShortenSlice>(exports, "shortenSlice");
   add<vnet::Bpf>(exports, "bpf");
   add<vnet::BpfAside>(exports, "bpfAside");
+  add<vnet::MapPage>(exports, "mapPage");
   add<vnet::Monotonic>(exports, "monotonic");
   add<vnet::DropPrivileges>(exports, "dropPrivileges");
   add<vnet::CapGet>(exports, "capget");

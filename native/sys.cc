@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -684,6 +685,16 @@ Napi::Value Bpf(const Napi::CallbackInfo& info) {
   const bool opens = command == BPF_MAP_CREATE || command == BPF_PROG_LOAD || command == BPF_LINK_CREATE ||
                      command == BPF_PROG_GET_FD_BY_ID;
   return result(info, opens ? openFds(info).add(returned) : returned);
+}
+
+Napi::Value MapPage(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const int fd = args.fd(0);
+  if (!args.ok()) return result(info, -EINVAL);
+  static const auto size = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  void* page = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (page == MAP_FAILED) return result(info, -errno);
+  return Napi::ArrayBuffer::New(info.Env(), page, size, [](Napi::Env, void* data) { ::munmap(data, size); });
 }
 
 Napi::Value Monotonic(const Napi::CallbackInfo& info) {

@@ -28,9 +28,11 @@ const directory = mkdtempSync(join(tmpdir(), 'vnet-pictures-'))
 const children = []
 /** Their names are in the pictures. That of the browser is not. */
 const [space, left, right] = [`page-${process.pid}`, 'client', 'server']
-const spaces = [space, left, right]
+/** The namespaces that this script made: it deletes no others. */
+const spaces = []
 
-const run = (command, ...args) => execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+/** The error that it throws has the program's stderr. */
+const run = (command, ...args) => execFileSync(command, args, { encoding: 'utf8', stdio: 'pipe' })
 const vnet = (...args) => [process.execPath, join(root, 'dist/vnet.js'), ...args]
 
 /** Starts a program in a namespace. Resolves with the part of its output that matches. */
@@ -90,7 +92,7 @@ async function pictureDriver(browser) {
   ]
   const driver = await open(browser, address, 'driver', { colorScheme: 'light' })
   const phone = await open(browser, address, 'driver', { colorScheme: 'dark', viewport: PHONE, isMobile: true })
-  const traffic = await open(browser, address, 'traffic', { colorScheme: 'dark' })
+  const traffic = await open(browser, address, 'traffic', { colorScheme: 'dark', viewport: TALL })
   const frames = await open(browser, address, 'frames', { colorScheme: 'light' })
   await setTimeout(HALF_MS)
   run('ip', 'netns', 'exec', space, ...vnet('wire', 'sn0', 'delay 20ms 2ms loss 5%'))
@@ -102,9 +104,10 @@ async function pictureDriver(browser) {
   // Few frames are dots. The picture shows one that falls.
   for (const { child } of pings) await stop(child)
   run('ip', 'netns', 'exec', space, ...vnet('wire', 'sn0', 'loss 25% | delay 900ms'))
-  await start(space, ['ping', '-q', '-i', '0.4', '198.18.0.2'])
+  const slow = await start(space, ['ping', '-q', '-i', '0.4', '198.18.0.2'])
   await driver.locator('.frame-dot .reason').first().waitFor({ timeout: 60_000 })
   await take(driver, 'driver')
+  await stop(slow.child)
   for (const page of [driver, phone, traffic, frames]) await page.close()
   await stop(child)
 }
@@ -126,7 +129,7 @@ async function pictureControls(browser) {
   ]
   writeFileSync(join(directory, 'commute.yaml'), steps.join('\n'))
   const { child, address } = await startVnet('cable', `${left}/ca`, `${right}/cb`, '--scenario', 'commute.yaml')
-  const page = await open(browser, address, 'controls', { colorScheme: 'light', viewport: TALL })
+  const page = await open(browser, address, 'hands-on', { colorScheme: 'light', viewport: TALL })
   const words = page.getByRole('textbox', { name: 'Text of the wire' })
   await words.fill('delay 20ms losss 1%')
   await page.locator('form.control [role=alert] pre').waitFor()
@@ -179,8 +182,9 @@ async function pictureStep(browser) {
 
 try {
   mkdirSync(pictures, { recursive: true })
-  for (const name of spaces) {
+  for (const name of [space, left, right]) {
     run('ip', 'netns', 'add', name)
+    spaces.push(name)
     run('ip', 'netns', 'exec', name, 'sysctl', '-qw', 'net.ipv6.conf.default.disable_ipv6=1')
   }
   run('ip', '-n', space, 'link', 'set', 'lo', 'up')

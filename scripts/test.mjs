@@ -6,10 +6,9 @@
  * --coverage alone, which measures the coverage as well; too little of it is a failure. With other
  * arguments only vitest runs, with them. With --long, which is `npm run test:long`, the tests of
  * the addon run under sanitizers, then all tests that scale (test/support/scale.ts) at their full
- * size. With --containers, --labs, --browsers, --explore, --kernel-module or --install, which is
- * `npm run test:containers` and so on, only the tests of that folder of test/ run, for its time of
- * LIMITS_MS at most. The last line is `N passed, N failed, N skipped`. In CI a skipped kernel test
- * is a failure.
+ * size. With a folder of LIMITS_MS, such as --labs, which is `npm run test:labs` (--course-live is
+ * `npm run test:course`), only the tests of that folder of test/ run, for its time of LIMITS_MS at
+ * most. The last line is `N passed, N failed, N skipped`. In CI a skipped kernel test is a failure.
  */
 
 import { spawn } from 'node:child_process'
@@ -44,6 +43,7 @@ const LIMITS_MS = {
   browsers: 1_800_000,
   explore: 1_800_000,
   'kernel-module': 1_800_000,
+  'course-live': 1_800_000,
   install: 1_800_000,
 }
 

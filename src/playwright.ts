@@ -28,7 +28,7 @@ import type {
 } from '@playwright/test'
 import { UsageError } from './base/usage-error.ts'
 import { forwarder } from './testing/lab/forward.ts'
-import { createLabWith, type Lab, type LabCableOptions, type LabNamespace } from './testing/lab/index.ts'
+import { createLab, type Lab, type LabCableOptions, type LabNamespace } from './testing/lab/index.ts'
 import { LabWorker } from './testing/lab/lab-worker.ts'
 import { LabLink } from './testing/lab/link.ts'
 import { checkForm, type Form, OBJECT } from './testing/lab/options.ts'
@@ -143,11 +143,6 @@ interface Base {
 
 /** Milliseconds for a lab or a browser to start and end, which the test's time does not include. */
 const LIMIT = { timeout: 60_000 }
-/**
- * The kernel checks the link-local address of a new interface for one or two seconds. When the
- * check ends, Chromium aborts what it loads (ERR_NETWORK_CHANGED).
- */
-const ACCEPT_DAD = ['net/ipv6/conf/default/accept_dad', '0'] as const
 const PCAPNG = 'application/x-pcapng'
 
 /** Ends a test's lab, and adds its captures and drops to the report if the test has failed. */
@@ -272,7 +267,7 @@ const fixtures = {
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of fixtures from it.
     async ({}: Own, use: Use<Lab>, info: TestInfo) => {
       const options = { name: labName(info.title), seed: seedFor(info.titlePath.join(' > ')) }
-      const lab = await createLabWith(options, { sysctls: [ACCEPT_DAD] }).catch(error => reasonToSkip(error))
+      const lab = await createLab(options).catch(error => reasonToSkip(error))
       if (typeof lab === 'string') return info.skip(true, lab)
       await use(lab)
       await end(lab, info)

@@ -7,6 +7,7 @@
 import { attachDriver } from './attach/driver.ts'
 import './base/dispose.ts'
 import { durationOf } from './base/duration.ts'
+import { explain } from './base/errno.ts'
 import { LOGLEVEL_WARNING, Log } from './base/log.ts'
 import { random } from './base/random.ts'
 import { checkOptions } from './base/usage-error.ts'
@@ -118,7 +119,7 @@ async function open<P extends Params, Dev extends AnyDevice>(
   const log = new Log(LOGLEVEL_WARNING, (_, line) => (options.log ?? console.error)(line))
   const platform = new LinuxPlatform(native, text => log.warn(text))
   const clock = new TimerfdClock(native)
-  const wireResources = new LinuxWireResources()
+  const wireResources = new LinuxWireResources(undefined, error => log.err(explain(error)))
   const ended = new AbortController()
   let module: Module<P, Dev> | undefined
   let closed: Promise<void> | undefined
@@ -130,8 +131,7 @@ async function open<P extends Params, Dev extends AnyDevice>(
     ended.abort()
     await module?.rmmod()
     clock.close()
-    await wireResources[Symbol.asyncDispose]()
-    await platform[Symbol.asyncDispose]()
+    await wireResources[Symbol.asyncDispose]().finally(() => platform[Symbol.asyncDispose]())
   }
   try {
     const net = new Net({ platform, clock, log, random: random(Math.floor(Math.random() * 2 ** 32)) })

@@ -9,6 +9,9 @@
  *   flood dhcp IF RATE                 frames on IF: renewals of one DHCP client
  *   flood log IF RATE                  frames on IF: router solicitations
  *   flood udp-echo IF RATE             frames on IF: datagrams between two echo services
+ *   flood broadcasts IF                frames on IF: short datagrams for everybody
+ *   flood gso IF SIZE                  frames on IF: 60,000 bytes of TCP to be cut into segments of
+ *                                      SIZE bytes
  *   flood tcp ADDR RATE                HTTP requests that stop within a header, 200 open at a time
  *   flood dns ADDR RATE                reverse queries of partial names
  *   flood dns-tcp ADDR CONNECTIONS     the same over TCP, 64 KiB of queries at a time
@@ -226,7 +229,7 @@ static int packet_socket(const char *name, uint8_t mac[ETH_ALEN])
     return s;
 }
 
-static uint8_t frame[sizeof(struct udp4_frame)];
+static uint8_t frame[sizeof(struct gso_frame)];
 static size_t frame_length;
 static int out;
 
@@ -258,6 +261,33 @@ static void router_solicitations(char **args)
 static void udp_echo(char **args)
 {
     frames(args, spoofed_echo);
+}
+
+/* Sends the next frame at once. A full interface makes send(2) wait. */
+static void unpaced(size_t length)
+{
+    begin();
+    while (!ended)
+        count(send(out, frame, length, 0) == (ssize_t)length);
+}
+
+static void broadcasts(char **args)
+{
+    uint8_t mac[ETH_ALEN];
+
+    out = packet_socket(args[0], mac);
+    unpaced(broadcast(frame, mac));
+}
+
+static void gso(char **args)
+{
+    const int with_header = 1;
+    uint8_t mac[ETH_ALEN];
+
+    out = packet_socket(args[0], mac);
+    if (setsockopt(out, SOL_PACKET, PACKET_VNET_HDR, &with_header, sizeof with_header))
+        die("PACKET_VNET_HDR");
+    unpaced(large_tcp(frame, mac, (uint16_t)atoi(args[1])));
 }
 
 /* --- half of an HTTP request, 200 times --- */
@@ -518,7 +548,7 @@ int main(int argc, char **argv)
     static const struct { const char *name; int args; void (*run)(char **); } modes[] = {
         { "control", 2, control }, { "deaf", 2, deaf }, { "captures", 2, captures },
         { "metrics", 3, metrics }, { "dhcp", 2, dhcp }, { "log", 2, router_solicitations },
-        { "udp-echo", 2, udp_echo }, { "tcp", 2, tcp }, { "dns", 2, dns }, { "dns-tcp", 2, dns_over_tcp },
+        { "udp-echo", 2, udp_echo }, { "broadcasts", 1, broadcasts }, { "gso", 2, gso }, { "tcp", 2, tcp }, { "dns", 2, dns }, { "dns-tcp", 2, dns_over_tcp },
         { "renames", 1, renames }, { "events", 1, events }, { "idle", 2, idle },
     };
     const struct sigaction end = { .sa_handler = on_end, .sa_flags = SA_RESTART };

@@ -6,17 +6,21 @@
 #include <netinet/icmp6.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
+#include <netinet/tcp.h>
 #include <netinet/udp.h>
+#include <linux/virtio_net.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-enum { ECHO_PORT = 7007, BOOTP_SIZE = 244, MOST_PAYLOAD = 300 };
+enum { ECHO_PORT = 7007, BOOTP_SIZE = 244, MOST_PAYLOAD = 300, LARGE_PAYLOAD = 60000 };
 
 #define GATEWAY_IP "198.18.64.1"
 #define CLIENT_IP "198.18.64.100" /* the first of the DHCP pool */
 #define ECHO_A_IP "198.18.64.2"
 #define ECHO_B_IP "198.18.64.3"
 
+static const uint8_t everybody[] = { 255, 255, 255, 255, 255, 255 };
 static const uint8_t gateway_mac[] = { 2, 0, 0, 0, 64, 1 };
 static const uint8_t echo_a_mac[] = { 2, 0, 0, 0, 64, 2 };
 static const uint8_t echo_b_mac[] = { 2, 0, 0, 0, 64, 3 };
@@ -33,6 +37,15 @@ struct solicitation_frame {
     struct ip6_hdr ip;
     struct icmp6_hdr icmp;
     uint8_t option[8];
+} __attribute__((packed));
+
+/* A frame as PACKET_VNET_HDR sends it. */
+struct gso_frame {
+    struct virtio_net_hdr gso;
+    struct ether_header eth;
+    struct iphdr ip;
+    struct tcphdr tcp;
+    uint8_t data[LARGE_PAYLOAD];
 } __attribute__((packed));
 
 /* Adds big-endian 16-bit words to a ones' complement sum. */
@@ -95,6 +108,35 @@ static size_t spoofed_echo(void *frame, const uint8_t *mac)
     ether(&f->eth, echo_b_mac, echo_a_mac, ETHERTYPE_IP);
     memset(f->data, 'x', 18);
     return udp4(f, ECHO_A_IP, ECHO_B_IP, ECHO_PORT, ECHO_PORT, 18);
+}
+
+/* A datagram for everybody, to a port on which nothing listens. */
+static size_t broadcast(void *frame, const uint8_t *mac)
+{
+    struct udp4_frame *f = frame;
+
+    ether(&f->eth, everybody, mac, ETHERTYPE_IP);
+    memset(f->data, 'x', 18);
+    return udp4(f, CLIENT_IP, "255.255.255.255", 9, 9, 18);
+}
+
+/* TCP segments of `size` bytes in one frame, for everybody, with partial checksums. */
+static size_t large_tcp(void *frame, const uint8_t *mac, uint16_t size)
+{
+    struct gso_frame *f = frame;
+    const uint16_t length = sizeof f->ip + sizeof f->tcp + sizeof f->data;
+    const uint16_t start = sizeof f->eth + sizeof f->ip;
+
+    f->gso = (struct virtio_net_hdr){ .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+                                      .hdr_len = start + sizeof f->tcp, .gso_size = size,
+                                      .csum_start = start, .csum_offset = offsetof(struct tcphdr, check) };
+    ether(&f->eth, everybody, mac, ETHERTYPE_IP);
+    f->ip = (struct iphdr){ .version = 4, .ihl = 5, .tot_len = htons(length), .ttl = 64, .protocol = IPPROTO_TCP,
+                            .saddr = inet_addr(CLIENT_IP), .daddr = inet_addr(GATEWAY_IP) };
+    f->ip.check = fold(sum(&f->ip, sizeof f->ip, 0));
+    f->tcp = (struct tcphdr){ .source = htons(9), .dest = htons(9), .doff = sizeof f->tcp / 4, .ack = 1 };
+    memset(f->data, 'x', sizeof f->data);
+    return sizeof *f;
 }
 
 /* A router solicitation (RFC 4861 sec. 4.1). It has the MAC address of the gateway, so that the

@@ -119,11 +119,11 @@ export const exercise = defineExercise({
       needs: ['ip'],
       read: 'No ARP',
       async run({ vnet, run }) {
-        await vnet()
-        const { stdout, stderr } = await run('ip', '-o', 'link', 'show', 'dev', 'drop0')
+        const [name = ''] = (await vnet()).interfaces
+        const { stdout, stderr } = await run('ip', '-o', 'link', 'show', 'dev', name)
         const flags = /<(.*?)>/.exec(stdout)?.[1]?.split(',') ?? []
         verify(flags.includes('UP') && flags.includes('NOARP'), {
-          seen: `ip link show drop0: ${flags.length === 0 ? stderr.trim() : flags.join(',')}`,
+          seen: `ip link show ${name}: ${flags.length === 0 ? stderr.trim() : flags.join(',')}`,
           expected: 'UP and NOARP among the flags',
         })
       },

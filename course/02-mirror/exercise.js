@@ -18,7 +18,10 @@ const { isSameAddress } = ethernet
 
 const ENDS = { from: '198.18.0.1', to: '198.18.0.9' }
 const SOURCE_MAC = '02:00:00:00:00:77'
-const GROUP = { destinationMac: '01:00:5e:00:00:01', from: '198.18.0.1', to: '224.0.0.1' }
+const TO_MANY = [
+  { destinationMac: '01:00:5e:00:00:01', from: '198.18.0.1', to: '224.0.0.1' },
+  { destinationMac: 'ff:ff:ff:ff:ff:ff', from: '198.18.0.1', to: '198.18.0.255' },
+]
 /** Where the IPv4 header is, and the length of both headers. */
 const IP_AT = 14
 const HEADERS = 34
@@ -116,13 +119,15 @@ export const exercise = defineExercise({
           seen: `after an ARP and an IPv6 frame, dropped: ${counts(bed.drops())}`,
           expected: 'UNHANDLED_PROTO 2',
         })
-        bed.transmit(udpFrame(GROUP))
-        const { IP_NOT_TRANSLATABLE = 0 } = bed.drops()
-        const group = `a frame to ${GROUP.to} (${GROUP.destinationMac})`
-        verify(IP_NOT_TRANSLATABLE === 1, {
-          seen: bed.received.length > 0 ? `${group} came back` : `after ${group}, dropped: ${counts(bed.drops())}`,
-          expected: 'IP_NOT_TRANSLATABLE 1: a group cannot be the source of a frame',
-        })
+        for (const [i, ends] of TO_MANY.entries()) {
+          bed.transmit(udpFrame(ends))
+          const { IP_NOT_TRANSLATABLE = 0 } = bed.drops()
+          const frame = `a frame to ${ends.to} (${ends.destinationMac})`
+          verify(IP_NOT_TRANSLATABLE === i + 1, {
+            seen: bed.received.length > 0 ? `${frame} came back` : `after ${frame}, dropped: ${counts(bed.drops())}`,
+            expected: `IP_NOT_TRANSLATABLE ${i + 1}: an address of many cannot be the source of a frame`,
+          })
+        }
         bed.transmit(udpFrame(ENDS).subarray(0, IP_AT + 16))
         const { IP_INHDR = 0 } = bed.drops()
         verify(IP_INHDR === 1, {

@@ -85,4 +85,9 @@ export const mistakes = [
   ethernet.swapAddresses(bytes, skb.data)`,
     ],
   },
+  {
+    name: 'no-broadcast',
+    explainedBy: 'a frame to 198.18.0.255 (ff:ff:ff:ff:ff:ff) came back',
+    replace: ['skb.pktType === PACKET_BROADCAST || ', ''],
+  },
 ]

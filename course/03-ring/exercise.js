@@ -220,7 +220,7 @@ export const exercise = defineExercise({
     },
     {
       title: 'two hundred pings in a row lose nothing in a ring of two',
-      needs: ['ping'],
+      needs: ['ping', 'ip'],
       read: 'Stop and wake',
       run(live) {
         const because = 'what does not fit in the ring waits in the kernel'

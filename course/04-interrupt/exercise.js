@@ -2,7 +2,17 @@
 
 /** 4. An interrupt: the card reports an event. */
 import { devClose, devOpen } from 'vnet'
-import { counts, defineExercise, udpFrame, verify, verifyDownAndUp, verifyNothingLost } from 'vnet/course'
+import {
+  beforeCall,
+  counts,
+  defineExercise,
+  recordCalls,
+  udpFrame,
+  verify,
+  verifyDownAndUp,
+  verifyNothingLost,
+  verifyUsed,
+} from 'vnet/course'
 
 /** @typedef {import('vnet').Irq} Irq */
 /** @typedef {import('vnet').Ring} Ring */
@@ -70,6 +80,28 @@ export const exercise = defineExercise({
         verify(taken() === 2, {
           seen: 'the interface went down and up again, an interrupt was raised, and no handler ran',
           expected: 'a handler: ndoOpen requests it each time',
+        })
+      },
+    },
+    {
+      title: 'has the handler before the queue runs, and until the board is reset',
+      read: 'Request and free',
+      async run(bed) {
+        const { irq, board } = /** @type {Priv} */ (bed.dev.priv)
+        const called = recordCalls({ 'irq.free': irq, 'board.reset': board })
+        await devClose(bed.dev)
+        verify(called.join(', ') === 'irq.free, board.reset', {
+          seen: `ndoStop called ${called.join(', then ')}`,
+          expected: 'irq.free(), then board.reset(): on another CPU the handler may still use the rings',
+        })
+        let isStopped = false
+        beforeCall(irq, 'request', () => {
+          isStopped = bed.dev.tx[0]?.stopped === true
+        })
+        await devOpen(bed.dev)
+        verify(isStopped, {
+          seen: 'ndoOpen had started 1 queue when it called irq.request',
+          expected: '0: on another CPU a frame is sent as soon as the queue runs, and its interrupt needs a handler',
         })
       },
     },
@@ -211,9 +243,15 @@ export const exercise = defineExercise({
   live: [
     {
       title: 'ping loses nothing while another card interrupts',
-      needs: ['ping'],
+      needs: ['ping', 'ip'],
       read: 'See it live',
       run: live => verifyNothingLost(live, ['--spurious', '2'], { count: 20, interval: '0.02' }),
+    },
+    {
+      title: 'frames are received by interrupts',
+      needs: ['ping'],
+      read: 'Request and free',
+      run: live => verifyUsed(live, [], 'irq'),
     },
     {
       title: 'pings come back after the interface was taken down and up',

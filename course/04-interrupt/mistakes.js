@@ -89,4 +89,24 @@ export const mistakes = [
     explainedBy: 'with its interrupts masked, the board gave a frame to the kernel',
     replace: ['this.rx.push(skb)', 'netifRx(skb)'],
   },
+  {
+    name: 'requests-last',
+    explainedBy: 'started 1 queue when it called irq.request',
+    replace: [
+      `dev.priv.irq.request(interrupt)
+  netifTxStartAllQueues(dev)`,
+      `netifTxStartAllQueues(dev)
+  dev.priv.irq.request(interrupt)`,
+    ],
+  },
+  {
+    name: 'resets-first',
+    explainedBy: 'ndoStop called board.reset, then irq.free',
+    replace: [
+      `dev.priv.irq.free()
+  dev.priv.board.reset()`,
+      `dev.priv.board.reset()
+  dev.priv.irq.free()`,
+    ],
+  },
 ]

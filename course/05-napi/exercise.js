@@ -2,7 +2,16 @@
 
 /** 5. NAPI: a poll in place of interrupts. */
 import { devClose, devOpen, Napi } from 'vnet'
-import { counts, defineExercise, recordCalls, udpFrame, verify, verifyDownAndUp, verifyNothingLost } from 'vnet/course'
+import {
+  counts,
+  defineExercise,
+  recordCalls,
+  udpFrame,
+  verify,
+  verifyDownAndUp,
+  verifyNothingLost,
+  verifyUsed,
+} from 'vnet/course'
 
 /** @typedef {import('vnet').Irq} Irq */
 /** @typedef {import('vnet').Ring} Ring */
@@ -217,16 +226,24 @@ export const exercise = defineExercise({
       },
     },
     {
-      title: 'acknowledges before it schedules the poll',
+      title: 'acknowledges, then masks, then schedules the poll',
       read: 'Interrupt',
       run(bed) {
         const { irq, napi } = privOf(bed)
-        const called = recordCalls({ 'irq.acknowledge': irq, 'napi.schedule': napi })
+        const called = recordCalls({ 'irq.acknowledge': irq, 'irq.mask': irq, 'napi.schedule': napi })
         move(bed, 1)
-        verify(called.join(', ') === 'irq.acknowledge, napi.schedule', {
+        const explain = /** @param {string} expected */ expected => ({
           seen: `the handler called ${called.join(', then ')}`,
-          expected: 'irq.acknowledge(), then napi.schedule(): the interrupt may be that of another card',
+          expected,
         })
+        verify(
+          called[0] === 'irq.acknowledge',
+          explain('irq.acknowledge() first: the interrupt may be that of another card'),
+        )
+        verify(
+          called.join(', ') === 'irq.acknowledge, irq.mask, napi.schedule',
+          explain('irq.mask(), then napi.schedule(): a poll on another CPU may unmask before the handler masks'),
+        )
       },
     },
     {
@@ -249,20 +266,22 @@ export const exercise = defineExercise({
       },
     },
     {
-      title: 'enables the poll before the interrupt, and disables it before the rings are emptied',
+      title: 'enables the poll before the interrupt, and disables it between the interrupt and the rings',
       read: 'Enable and disable',
       async run(bed) {
         const { irq, napi, board } = privOf(bed)
         const called = recordCalls({
+          'irq.free': irq,
           'napi.disable': napi,
           'board.reset': board,
           'napi.enable': napi,
           'irq.request': irq,
         })
         await devClose(bed.dev)
-        verify(called.join(', ') === 'napi.disable, board.reset', {
+        verify(called.join(', ') === 'irq.free, napi.disable, board.reset', {
           seen: `ndoStop called ${called.join(', then ')}`,
-          expected: 'napi.disable(), then board.reset(): a poll must not run on rings that are being emptied',
+          expected:
+            'irq.free(), whose handler schedules the poll; napi.disable(); then board.reset(), which empties the rings',
         })
         called.length = 0
         await devOpen(bed.dev)
@@ -276,9 +295,15 @@ export const exercise = defineExercise({
   live: [
     {
       title: 'a flood of pings loses nothing, with rings of four',
-      needs: ['ping'],
+      needs: ['ping', 'ip'],
       read: 'See it live',
       run: live => verifyNothingLost(live, ['--slots', '4'], { count: 2000 }),
+    },
+    {
+      title: 'frames are received by polls',
+      needs: ['ping'],
+      read: 'Enable and disable',
+      run: live => verifyUsed(live, [], 'napi'),
     },
     {
       title: 'pings come back after the interface was taken down and up',

@@ -125,7 +125,7 @@ export const mistakes = [
   },
   {
     name: 'empties-first',
-    explainedBy: 'ndoStop called board.reset, then napi.disable',
+    explainedBy: 'ndoStop called irq.free, then board.reset, then napi.disable',
     replace: [
       `dev.priv.napi.disable()
   dev.priv.board.reset()`,
@@ -137,5 +137,25 @@ export const mistakes = [
     name: 'never-completes',
     explainedBy: 'napi.completeDone(work) in a poll that returns less',
     replace: ['napi.completeDone(work)\n', ''],
+  },
+  {
+    name: 'disables-first',
+    explainedBy: 'ndoStop called napi.disable, then irq.free, then board.reset',
+    replace: [
+      `dev.priv.irq.free()
+  dev.priv.napi.disable()`,
+      `dev.priv.napi.disable()
+  dev.priv.irq.free()`,
+    ],
+  },
+  {
+    name: 'masks-last',
+    explainedBy: 'irq.acknowledge, then napi.schedule, then irq.mask',
+    replace: [
+      `irq.mask(MOVED)
+  napi.schedule()`,
+      `napi.schedule()
+  irq.mask(MOVED)`,
+    ],
   },
 ]

@@ -172,17 +172,20 @@ export const exercise = defineExercise({
       read: 'Text that is checked',
       run(bed, { driver }) {
         const only = /** @type {import('vnet').Param<unknown>} */ (driver.params.only)
-        /** @type {unknown} */
-        let refusal
-        try {
-          only.parse('sctp')
-        } catch (error) {
-          refusal = error
+        // Every object of JavaScript has a toString and a constructor.
+        for (const name of ['sctp', 'toString', 'constructor']) {
+          /** @type {unknown} */
+          let refusal
+          try {
+            only.parse(name)
+          } catch (error) {
+            refusal = error
+          }
+          verify(refusal instanceof Error && refusal.name === 'UsageError', {
+            seen: refusal === undefined ? `only=${name} was taken` : `only=${name} threw ${refusal}`,
+            expected: 'a UsageError, which is printed as one line for whoever typed it',
+          })
         }
-        verify(refusal instanceof Error && refusal.name === 'UsageError', {
-          seen: refusal === undefined ? 'only=sctp was taken' : `only=sctp threw ${refusal}`,
-          expected: 'a UsageError, which is printed as one line for whoever typed it',
-        })
         bed.params.only = only.parse('icmp')
         transmit(bed)
         bed.transmit(echoRequest(ENDS))

@@ -134,4 +134,9 @@ const nameOf = number => [...PROTOCOLS.keys()].find(name => PROTOCOLS.get(name) 
       'if (count && skb.len > limit) return skb.drop(SKB_DROP_REASON_PKT_TOO_BIG)',
     ],
   },
+  {
+    name: 'inherited-names',
+    explainedBy: 'only=toString was taken',
+    replace: ['const number = PROTOCOLS.get(name)', 'const number = Object.fromEntries(PROTOCOLS)[name]'],
+  },
 ]

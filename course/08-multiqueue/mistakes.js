@@ -117,4 +117,29 @@ function init(params) {
   if (reason !== 0) return skb.drop(reason)`,
     ],
   },
+  {
+    name: 'four-queues',
+    explainedBy: 'the rings have 2, 2, 2, 2, 0, 0, 0, 0',
+    replace: ['const lane = lanes[skb.queueMapping]', 'const lane = lanes[skb.queueMapping & 3]'],
+  },
+  {
+    name: 'counts-late',
+    explainedBy: 'with the frames in their rings, frames counted: 0, 0, 0, 0',
+    replace: [
+      [
+        `lane.frames++
+  lane.bytes += skb.len
+`,
+        '',
+      ],
+      [
+        'for (let skb = lane.ring.shift(); skb !== undefined; skb = lane.ring.shift()) netifRx(skb)',
+        `for (let skb = lane.ring.shift(); skb !== undefined; skb = lane.ring.shift()) {
+    lane.frames++
+    lane.bytes += skb.len
+    netifRx(skb)
+  }`,
+      ],
+    ],
+  },
 ]

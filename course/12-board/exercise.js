@@ -15,6 +15,7 @@ import {
 
 /** @typedef {import('vnet').Irq} Irq */
 /** @typedef {import('vnet').NetDevice} NetDevice */
+/** @typedef {import('vnet').Ring} Ring */
 /** @typedef {import('vnet').SkBuff} SkBuff */
 /** @typedef {import('vnet/course').TestBed} TestBed */
 
@@ -31,6 +32,7 @@ const NUMBER_AT = 42
  * The parts of SnullHw that the checks use.
  * @typedef {object} Board
  * @property {Irq} irq
+ * @property {Ring} rxRing
  * @property {(skb: SkBuff, peer: NetDevice, receiver: Board) => boolean} transmit
  * @property {(queue: number) => boolean} reclaim
  * @property {(fault: string, queue: number) => void} trigger
@@ -139,7 +141,7 @@ export const exercise = defineExercise({
   version: 1,
   driver: 'board.js',
   title: 'The board: a driver of your own',
-  summary: 'the open one: a whole driver for the board of snull, with all its faults',
+  summary: 'without a skeleton: a whole driver for the board of snull, with all its faults',
   kernelNames: [
     'ndo_open',
     'ndo_stop',
@@ -190,6 +192,28 @@ export const exercise = defineExercise({
         bed.advance(0)
         const both = 'frames 6 and 7, with RX_INTR and TX_INTR set at once'
         verifyArrived(bed, both, upTo(7), 'look at each bit by itself: status & SNULL_RX_INTR')
+      },
+    },
+    {
+      title: 'calls ethTypeTrans for each frame that arrived',
+      read: 'The interrupt',
+      run(bed) {
+        const { rxRing } = hwOf(bed, 1)
+        const shift = rxRing.shift.bind(rxRing)
+        /** @type {SkBuff[]} */
+        const frames = []
+        rxRing.shift = () => {
+          const skb = shift()
+          // A card does not know the protocol. The sender's driver set it here.
+          if (skb !== undefined) frames.push(Object.assign(skb, { protocol: 0 }))
+          return skb
+        }
+        transmit(bed, 1, 3)
+        const known = frames.filter(({ protocol }) => protocol !== 0).length
+        verify(known === 3, {
+          seen: `of 3 frames that arrived ${known} had a protocol in netifRx`,
+          expected: '3: ethTypeTrans(skb, dev), without which a kernel passes a frame to nobody',
+        })
       },
     },
     {
@@ -244,6 +268,27 @@ export const exercise = defineExercise({
         verify(locked === true && other === false, {
           seen: `the completion of queue 0 was lost: queue 0 is ${locked ? 'stopped' : 'running'}, queue 1 is ${other ? 'stopped' : 'running'}`,
           expected: 'queue 0 stopped until its timeout, queue 1 running',
+        })
+      },
+    },
+    {
+      title: 'asks reclaim for each queue on TX_INTR, whether it is stopped or not',
+      read: 'Transmit and reclaim',
+      options: { txqs: 2, rxqs: 2 },
+      run(bed) {
+        const hw = hwOf(bed)
+        const reclaim = hw.reclaim.bind(hw)
+        /** @type {number[]} */
+        const asked = []
+        hw.reclaim = queue => {
+          asked.push(queue)
+          return reclaim(queue)
+        }
+        hw.irq.raise(TX_INTR)
+        bed.advance(0)
+        verify(asked.join() === '0,1', {
+          seen: `TX_INTR, with 2 queues that run; reclaim was called for: ${asked.join(', ') || 'none'}`,
+          expected: '0, 1: a queue that never stops has buffers to free, too',
         })
       },
     },
@@ -418,10 +463,15 @@ export const exercise = defineExercise({
       needs: ['ping'],
       read: 'The timeout',
       async run({ vnet, run }) {
-        await vnet('--timeout', '20', '--lockup', '7', '--stuck', '5', '--spurious', '3')
+        const running = await vnet('--timeout', '20', '--lockup', '7', '--stuck', '5', '--spurious', '3')
         const { stdout } = await run('ping', '-q', '-c', '40', '-i', '0.01', '-W', '3', FAR)
         const received = numberOf(/ (\d+) received/, stdout)
         verify(received === 40, { seen: `${received} of 40 replies`, expected: '40, some of them late' })
+        const timeouts = (await running.stop()).reduce((sum, { total }) => sum + (total.txTimeouts ?? 0), 0)
+        verify(timeouts > 0, {
+          seen: 'tx_timeouts 0 on both interfaces',
+          expected: 'some: ndoStartXmit hands each frame to the board, which fails as asked',
+        })
       },
     },
     {

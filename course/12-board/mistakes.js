@@ -159,4 +159,14 @@ export const mistakes = [
   dev.priv.hw.start(interrupt)`,
     ],
   },
+  {
+    name: 'no-protocol',
+    explainedBy: 'of 3 frames that arrived 0 had a protocol',
+    replace: ['    ethTypeTrans(skb, dev)\n', ''],
+  },
+  {
+    name: 'reclaims-the-stopped',
+    explainedBy: 'reclaim was called for: none',
+    replace: ['if (hw.reclaim(queue) && txq.stopped) txq.wake()', 'if (txq.stopped && hw.reclaim(queue)) txq.wake()'],
+  },
 ]

@@ -2,7 +2,7 @@
 
 /** 13. Two CPUs: locks, barriers, and a timer that runs while it is deleted. */
 import { devClose, devOpen } from 'vnet'
-import { counts, defineExercise, udpFrame, verify, verifyDownAndUp, verifyNothingLost } from 'vnet/course'
+import { counts, defineExercise, numberOf, udpFrame, verify, verifyDownAndUp, verifyNothingLost } from 'vnet/course'
 
 /** @typedef {import('vnet/course').TestBed} TestBed */
 /** @typedef {{ ring: unknown[], isStopped: boolean }} Memory */
@@ -221,9 +221,23 @@ export const exercise = defineExercise({
   live: [
     {
       title: 'pings lose nothing while the queue is stopped and woken',
-      needs: ['ping'],
+      needs: ['ping', 'ip'],
       read: 'See it live',
       run: live => verifyNothingLost(live, ['--delay', '1', '--slots', '2'], { count: 100, interval: '0.01' }),
+    },
+    {
+      title: "a ping takes CPU 1's steps twice",
+      needs: ['ping'],
+      read: 'What to do',
+      async run({ vnet, run }) {
+        await vnet('--delay', '1', '--pace', '30000')
+        const { stdout } = await run('ping', '-c', '2', '-i', '0.5', '-W', '5', '198.18.0.9')
+        const fastest = numberOf(/min\/avg\/max\/mdev = ([\d.]+)/, stdout)
+        verify(fastest !== undefined && fastest >= 62, {
+          seen: fastest === undefined ? 'ping got no reply' : `with --delay 1 --pace 30000, ping took ${fastest} ms`,
+          expected: '62 ms or more: request and reply each wait 1 ms, and CPU 1 takes a step of 30 ms with each',
+        })
+      },
     },
     {
       title: 'goes down and up under pings, ten times, and replies afterwards',

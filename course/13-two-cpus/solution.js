@@ -19,7 +19,8 @@ import {
 } from 'vnet'
 
 /** @typedef {import('vnet').SkBuff} SkBuff */
-/** @typedef {{ params: { delay: number, slots: number, seed: number }, machine: Machine }} Priv */
+/** @typedef {{ delay: number, slots: number, seed: number, pace: number }} Values */
+/** @typedef {{ params: Values, machine: Machine }} Priv */
 /** @typedef {import('vnet').NetDevice<Priv>} Device */
 /** @typedef {{ ring: readonly SkBuff[], isStopped: boolean, lock: Cpu | undefined }} Memory */
 
@@ -27,11 +28,11 @@ const params = {
   delay: int({ default: 5, min: 1, max: 1000, description: 'ms until a frame is back' }),
   slots: int({ default: 8, min: 1, max: 1024, description: 'frames in the ring with which the queue is stopped' }),
   seed: int({ default: 1, min: 1, description: 'selects the order in which the two CPUs run' }),
+  pace: int({ default: 100, min: 1, max: 100_000, description: 'us between the steps of CPU 1 alone' }),
 }
 
-/** Turns after which a CPU waits for ever, and the time in which CPU 1 runs a few of them alone. */
+/** Turns after which a CPU waits for ever. */
 const LOCKUP = 1000
-const STEP = NSEC_PER_MSEC / 10
 
 /** One of the two CPUs. Call its functions by `yield*`: there the other CPU may run. */
 class Cpu {
@@ -216,7 +217,7 @@ class Machine {
 
   /** The timer rings. */
   expire() {
-    if (this.running !== undefined) return this.timer.at(this.dev.net.clock.now() + STEP)
+    if (this.running !== undefined) return this.timer.at(this.afterStep())
     this.running = expired(this.cpus[1])
     this.resume()
   }
@@ -225,7 +226,11 @@ class Machine {
   resume() {
     if (this.running === undefined) return this.cpus[1].flush()
     for (let n = this.choose(4); n > 0; n--) this.step()
-    this.later.at(this.dev.net.clock.now() + STEP)
+    this.later.at(this.afterStep())
+  }
+
+  afterStep() {
+    return this.dev.net.clock.now() + (this.dev.priv.params.pace * NSEC_PER_MSEC) / 1000
   }
 
   arm() {

@@ -2,7 +2,16 @@
 
 /** 14. To the kernel: what a module must do by itself. */
 import { devClose, devOpen } from 'vnet'
-import { counts, defineExercise, udpFrame, verify, verifyDownAndUp, verifyNothingLost } from 'vnet/course'
+import {
+  beforeCall,
+  counts,
+  defineExercise,
+  numberOf,
+  udpFrame,
+  verify,
+  verifyDownAndUp,
+  verifyNothingLost,
+} from 'vnet/course'
 
 /** @typedef {import('vnet').NetDevice} NetDevice */
 /** @typedef {import('vnet/course').TestBed} TestBed */
@@ -10,6 +19,8 @@ import { counts, defineExercise, udpFrame, verify, verifyDownAndUp, verifyNothin
  * @typedef {object} Kernel
  * @property {string[]} calls
  * @property {string} fails
+ * @property {() => void} reset
+ * @property {() => number} requestIrq
  * @property {{ cache: boolean, objects: number, arrays: number, handler: boolean }} taken
  */
 
@@ -117,7 +128,7 @@ export const exercise = defineExercise({
     {
       title: 'takes a cache, the slots and the interrupt when it comes up',
       read: 'What may fail',
-      run(bed) {
+      async run(bed) {
         const { calls } = kernelOf(bed)
         verify(takenIn(bed) === 'the cache, the slots, the interrupt', {
           seen: `the interface is up, and the driver has: ${takenIn(bed)}`,
@@ -126,6 +137,18 @@ export const exercise = defineExercise({
         verify(calls.at(-1) === 'request_irq', {
           seen: `ndoOpen called ${list(calls)}`,
           expected: 'request_irq last: from then on the handler runs, and needs the others',
+        })
+        await devClose(bed.dev)
+        const priv = /** @type {{ slots: unknown }} */ (bed.dev.priv)
+        priv.slots = undefined
+        let hasSlots = false
+        beforeCall(kernelOf(bed), 'requestIrq', () => {
+          hasSlots = priv.slots !== undefined
+        })
+        await devOpen(bed.dev)
+        verify(hasSlots, {
+          seen: 'when ndoOpen called request_irq, dev.priv.slots was undefined',
+          expected: 'the slots: on another CPU the handler may run before request_irq returns',
         })
       },
     },
@@ -170,16 +193,18 @@ export const exercise = defineExercise({
       title: 'drops a frame when there is no memory for its descriptor, and goes on',
       read: 'What may fail',
       run(bed) {
-        transmit(bed, 1)
-        kernelOf(bed).fails = 'kmem_cache_alloc'
-        transmit(bed, 1, 2)
+        // The first finds an empty ring, the third a frame in it.
+        for (const number of [1, 2, 3, 4]) {
+          kernelOf(bed).fails = number % 2 === 1 ? 'kmem_cache_alloc' : ''
+          transmit(bed, 1, number)
+        }
         kernelOf(bed).fails = ''
-        transmit(bed, 1, 3)
         bed.advance(4 * DELAY)
         const { NOMEM = 0 } = bed.drops()
-        verify(NOMEM === 1 && numbers(bed) === '1, 3', {
-          seen: `of frames 1, 2, 3 there was no memory for 2; dropped: ${counts(bed.drops())}; back came: ${numbers(bed)}`,
-          expected: 'NOMEM 1, and 1, 3 back',
+        const stopped = bed.dev.tx[0]?.stopped === true ? '; the queue is still stopped' : ''
+        verify(NOMEM === 2 && numbers(bed) === '2, 4', {
+          seen: `of frames 1 to 4 there was no memory for 1 and 3; dropped: ${counts(bed.drops())}; back came: ${numbers(bed)}${stopped}`,
+          expected: 'NOMEM 2, and 2, 4 back: the queue runs, because no interrupt follows that would wake it',
         })
       },
     },
@@ -190,6 +215,7 @@ export const exercise = defineExercise({
         const { calls } = kernelOf(bed)
         transmit(bed, 2)
         const before = calls.length
+        beforeCall(kernelOf(bed), 'reset', () => calls.push('reset'))
         const expected = calls.flatMap(call => UNDONE_BY[call] ?? []).reverse()
         await devClose(bed.dev)
         const made = calls.slice(before)
@@ -197,7 +223,11 @@ export const exercise = defineExercise({
           seen: `the interface went down with 2 frames in the card; the driver still has: ${takenIn(bed)}`,
           expected: 'nothing: 2 descriptors freed, the interrupt, the slots, the cache',
         })
-        verify(made[0] === 'free_irq', {
+        verify(made.includes('reset'), {
+          seen: `ndoStop called ${list(made)}`,
+          expected: 'reset too: the card has 2 frames, and would interrupt a device that is down',
+        })
+        verify(made.find(call => call !== 'reset') === 'free_irq', {
           seen: `ndoStop called ${list(made)}`,
           expected: 'free_irq first: the handler uses all the others',
         })
@@ -243,9 +273,28 @@ export const exercise = defineExercise({
   live: [
     {
       title: 'two hundred pings in a row lose nothing with four slots',
-      needs: ['ping'],
+      needs: ['ping', 'ip'],
       read: 'See it live',
       run: live => verifyNothingLost(live, ['--delay', '1', '--slots', '4'], { count: 200, interval: '0.002' }),
+    },
+    {
+      title: 'a frame without a descriptor is dropped, and later ones pass',
+      needs: ['ping'],
+      read: 'What may fail',
+      async run({ vnet, run }) {
+        const running = await vnet()
+        const [name = ''] = running.interfaces
+        const ping = () => run('ping', '-q', '-c', '3', '-i', '0.1', '-W', '1', '198.18.0.9')
+        await run('vnet', 'param', name, 'fails=kmem_cache_alloc')
+        await ping()
+        await run('vnet', 'param', name, 'fails=')
+        const received = numberOf(/ (\d+) received/, (await ping()).stdout)
+        const dropped = (await running.stop())[0]?.drops.tx.NOMEM ?? 0
+        verify(dropped === 3 && received === 3, {
+          seen: `3 pings with fails=kmem_cache_alloc: ${dropped} frames dropped as NOMEM; 3 more: ${received} replies`,
+          expected: '3 frames, and then 3 replies',
+        })
+      },
     },
     {
       title: 'goes down and up under pings, ten times, and replies afterwards',

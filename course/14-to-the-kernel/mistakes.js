@@ -42,7 +42,7 @@ export const mistakes = [
   },
   {
     name: 'stops-for-no-memory',
-    explainedBy: 'dropped: nothing; back came: 1',
+    explainedBy: 'dropped: nothing; back came: none',
     replace: [
       'if (descriptor === undefined) return skb.drop(SKB_DROP_REASON_NOMEM)',
       'if (descriptor === undefined) return dev.txq(skb).stop()',
@@ -50,7 +50,7 @@ export const mistakes = [
   },
   {
     name: 'drops-without-reason',
-    explainedBy: 'dropped: NOT_SPECIFIED 1',
+    explainedBy: 'dropped: NOT_SPECIFIED 2',
     replace: ['skb.drop(SKB_DROP_REASON_NOMEM)', 'skb.drop()'],
   },
   {
@@ -115,5 +115,30 @@ export const mistakes = [
     name: 'other-error',
     explainedBy: 'request_irq failed, and ndoOpen returned -12',
     replace: ['    return error\n', '    return -ENOMEM\n'],
+  },
+  {
+    name: 'slots-last',
+    explainedBy: 'called request_irq, dev.priv.slots was undefined',
+    replace: [
+      ['  Object.assign(priv, { slots, head: 0, tail: 0 })\n', ''],
+      [
+        '  netifTxStartAllQueues(dev)\n',
+        '  Object.assign(priv, { slots, head: 0, tail: 0 })\n  netifTxStartAllQueues(dev)\n',
+      ],
+    ],
+  },
+  {
+    name: 'stops-and-drops',
+    explainedBy: 'back came: none; the queue is still stopped',
+    replace: [
+      'if (descriptor === undefined) return skb.drop(SKB_DROP_REASON_NOMEM)',
+      `if (descriptor === undefined) dev.txq(skb).stop()
+  if (descriptor === undefined) return skb.drop(SKB_DROP_REASON_NOMEM)`,
+    ],
+  },
+  {
+    name: 'no-reset',
+    explainedBy: 'reset too',
+    replace: ['  priv.kernel.reset()\n', ''],
   },
 ]

@@ -20,6 +20,7 @@ import {
   SKB_DROP_REASON_IP_INHDR,
   SKB_DROP_REASON_NOMEM,
   SKB_DROP_REASON_UNHANDLED_PROTO,
+  text,
 } from 'vnet'
 
 /** @typedef {import('vnet').SkBuff} SkBuff */
@@ -27,7 +28,7 @@ import {
 /** @typedef {(Descriptor | undefined)[]} Slots */
 /**
  * @typedef {object} Priv
- * @property {{ delay: number, slots: number }} params
+ * @property {{ delay: number, slots: number, fails: string }} params
  * @property {Kernel} kernel
  * @property {Slots} slots a ring: frame n is in slots[n % params.slots]
  * @property {number} head the number of the next frame
@@ -38,6 +39,7 @@ import {
 const params = {
   delay: int({ default: 5, max: 1000, description: 'ms that the card takes' }),
   slots: int({ default: 8, min: 1, max: 1024, description: 'frames in the ring' }),
+  fails: text({ default: '', live: true, description: 'the call that fails, such as kmem_cache_alloc' }),
 }
 
 /** How memory is requested: the kernel may sleep until there is some, or not. */
@@ -69,6 +71,7 @@ class Kernel {
     const card = clock.alarm(() => this.atomic(() => this.#handler?.()))
     this.kick = () => card.at(clock.now() + dev.priv.params.delay * NSEC_PER_MSEC)
     this.reset = () => card.cancel()
+    this.params = dev.priv.params
   }
 
   /** Everything that has not been released. */
@@ -166,7 +169,7 @@ class Kernel {
     if (this.#isAtomic && maySleep) {
       throw new Error(`BUG: sleeping function called from invalid context: ${name}`)
     }
-    return this.fails !== name
+    return this.fails !== name && this.params.fails !== name
   }
 }
 

@@ -22,16 +22,53 @@ type response struct {
 	Error  string
 }
 
-// Lab is a running network.
+// Lab is a running network, as a test sees it.
 type Lab struct {
-	t       *testing.T
-	stdin   io.Writer
+	t *testing.T
+	*network
+}
+
+type network struct {
+	command *exec.Cmd
+	stdin   io.WriteCloser
 	mutex   sync.Mutex
 	pending []chan response
+	read    chan struct{}
 }
+
+var (
+	sharing sync.Mutex
+	shared  = map[string]*network{}
+)
 
 // Start makes the network of a file. It ends with the test.
 func Start(t *testing.T, file string) *Lab {
+	t.Helper()
+	made := start(t, file)
+	t.Cleanup(func() {
+		made.stdin.Close()
+		<-made.read
+		must(t, made.command.Wait())
+	})
+	return &Lab{t, made}
+}
+
+// Shared returns the network of a file, which all tests share, as the file describes it. It ends
+// with the process. Tests that run in parallel need networks of their own.
+func Shared(t *testing.T, file string) *Lab {
+	t.Helper()
+	sharing.Lock()
+	defer sharing.Unlock()
+	if shared[file] == nil {
+		shared[file] = start(t, file)
+		return &Lab{t, shared[file]}
+	}
+	lab := &Lab{t, shared[file]}
+	lab.Must("reset", nil, nil)
+	return lab
+}
+
+func start(t *testing.T, file string) *network {
 	t.Helper()
 	vnet := strings.Fields(os.Getenv("VNET"))
 	if len(vnet) == 0 {
@@ -48,25 +85,22 @@ func Start(t *testing.T, file string) *Lab {
 	if _, err := lines.ReadString('\n'); err != nil {
 		t.Fatalf("vnet lab: %v", command.Wait())
 	}
-	lab := &Lab{t: t, stdin: stdin}
-	read := make(chan struct{})
+	made := &network{command: command, stdin: stdin, read: make(chan struct{})}
 	go func() {
-		defer close(read)
-		lab.read(json.NewDecoder(lines))
+		defer close(made.read)
+		made.serve(json.NewDecoder(lines))
 	}()
-	t.Cleanup(func() {
-		stdin.Close()
-		<-read
-		must(t, command.Wait())
-	})
-	return lab
+	return made
 }
 
 // Call sends a request and waits for its result, which is stored in result unless that is nil.
-func (lab *Lab) Call(method string, params Params, result any) error {
+func (lab *network) Call(method string, params Params, result any) error {
 	answer := make(chan response, 1)
 	lab.mutex.Lock()
 	lab.pending = append(lab.pending, answer)
+	if params == nil {
+		params = Params{}
+	}
 	line, err := json.Marshal(Params{"id": len(lab.pending), "method": method, "params": params})
 	if err == nil {
 		_, err = lab.stdin.Write(append(line, '\n'))
@@ -93,7 +127,7 @@ func (lab *Lab) Must(method string, params Params, result any) {
 	must(lab.t, lab.Call(method, params, result))
 }
 
-func (lab *Lab) read(from *json.Decoder) {
+func (lab *network) serve(from *json.Decoder) {
 	for {
 		var got response
 		err := from.Decode(&got)

@@ -13,7 +13,7 @@ type ended struct {
 var curl = []string{"curl", "-4sS", "-o", "/dev/null", "-m", "3", "http://server:8080/"}
 
 func TestDownloadSurvivesTheLossOfItsFirstPacket(t *testing.T) {
-	lab := Start(t, "../pytest/lab.yaml")
+	lab := Shared(t, "../pytest/lab.yaml")
 	var set struct{ Fault int }
 	lab.Must("fault", Params{"link": "link", "direction": "ab", "action": "drop", "filter": "tcp port 8080", "nth": 1}, &set)
 	var got ended
@@ -22,6 +22,19 @@ func TestDownloadSurvivesTheLossOfItsFirstPacket(t *testing.T) {
 	lab.Must("hits", Params{"fault": set.Fault}, &counted)
 	if got.Status != 0 || counted.Hits != 1 {
 		t.Errorf("status %d after %d hits", got.Status, counted.Hits)
+	}
+}
+
+func TestASharedLabIsAsItsFileDescribesItForEachTest(t *testing.T) {
+	Shared(t, "../pytest/lab.yaml").Must("cut", Params{"link": "link"}, nil)
+	lab := Shared(t, "../pytest/lab.yaml")
+	var got ended
+	lab.Must("exec", Params{"host": "client", "command": append(curl, "--retry", "5", "--retry-all-errors")}, &got)
+	if got.Status != 0 {
+		t.Errorf("status %d", got.Status)
+	}
+	if err := lab.Call("hits", Params{"fault": 1}, nil); err == nil {
+		t.Error("the fault of another test is left")
 	}
 }
 

@@ -1,4 +1,4 @@
-"""The fixture `lab`: the network of lab.yaml beside the test, made by `vnet lab --json`."""
+"""The fixture `lab`: the network of lab.yaml beside the test, made once and reset for each test."""
 import itertools
 import json
 import os
@@ -50,9 +50,20 @@ class Lab:
         return lambda **params: self.begin(method, **params).result(SECONDS)
 
 
+@pytest.fixture(scope="session")
+def labs():
+    labs = {}
+    yield labs
+    for lab in labs.values():
+        lab._process.stdin.close()
+        lab._process.wait(SECONDS)
+
+
 @pytest.fixture
-def lab(request):
-    lab = Lab(request.path.with_name("lab.yaml"))
-    yield lab
-    lab._process.stdin.close()
-    lab._process.wait(SECONDS)
+def lab(request, labs):
+    file = request.path.with_name("lab.yaml")
+    if file in labs:
+        labs[file].reset()
+    else:
+        labs[file] = Lab(file)
+    return labs[file]

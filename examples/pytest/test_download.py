@@ -19,3 +19,7 @@ def test_a_slow_link_has_the_round_trip_of_its_wire(lab):
     lab.wire(link="link", wire={"ab": "delay 100ms", "ba": "delay 100ms"})
     ping = lab.begin("exec", host="client", command=["ping", "-4", "-c1", "server"])
     assert float(ping.result(30)["stdout"].split("time=")[1].split()[0]) >= 200
+
+
+def test_each_test_has_the_links_of_the_file(lab):
+    assert lab.stats(link="link")["ab"]["text"] == "delay 5ms"

@@ -3,10 +3,11 @@
  * brings libpcap, which compiles packet filters. Missing ones are installed with apt-get where that
  * is possible. Otherwise one line names them. In CI that is a failure; elsewhere set-up continues,
  * and the tests that start the program are skipped. Another program under one of these names is
- * reported, never replaced.
+ * reported, never replaced, but a busybox with shared libraries.
  */
 
 import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { capture, isInstalled, SetupError } from './command.mjs'
 import { HEADERS_PACKAGE, kernelHeaders } from './kernel-headers.mjs'
 
@@ -58,6 +59,9 @@ const longPackages = {
   [HEADERS]: HEADERS_PACKAGE,
 }
 
+/** The images of the tests have no shared libraries. */
+const BUSYBOX = 'static busybox'
+
 /** The programs of folders of test/ with a run of their own. */
 const ownPackages = {
   /** The tests chain vnet after the CNI plugins. */
@@ -67,7 +71,7 @@ const ownPackages = {
     containerd: 'containerd',
     ctr: 'containerd',
     runc: 'runc',
-    busybox: 'busybox-static',
+    [BUSYBOX]: 'busybox-static',
     etcd: 'etcd-server',
     podman: 'podman',
     ip: 'iproute2',
@@ -127,6 +131,7 @@ const toolPath = () => `${process.env.PATH ?? ''}:/usr/sbin:/sbin`
 
 function isThere(name) {
   if (name === LIBNL) return hasLibrary(name)
+  if (name === BUSYBOX) return existsSync('/bin/busybox') && spawnSync('ldd', ['/bin/busybox']).status === 1
   return name === HEADERS ? kernelHeaders() !== undefined : isInstalled(name, toolPath())
 }
 

@@ -36,6 +36,7 @@ import { RX_DROPPED, TX_DROPPED } from '../netdev/stats.ts'
 import { SKB_DROP_REASON_CUT } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { DirectedWire, WireEnd } from '../wire/directed-wire.ts'
+import type { InWork } from './in-work.ts'
 import { prepareLoopback } from './loopback.ts'
 import { attachTapName, type Target } from './target.ts'
 import { TcxRedirect } from './tcx.ts'
@@ -110,6 +111,8 @@ export interface AttachmentOptions {
   readonly failOpen: number
   /** True if `in` and `out` are named from the far side of the interface, such as a container. */
   readonly farSide: boolean
+  /** Where it shows that a frame is in work. */
+  readonly shown?: InWork | undefined
 }
 
 export class Attachment {
@@ -123,6 +126,7 @@ export class Attachment {
   readonly ends: readonly [WireEnd, WireEnd]
   /** Set before the devices are opened. */
   wires: readonly DirectedWire[] = []
+  readonly #shown: InWork | undefined
   readonly #native: Native
   readonly #net: Net
   readonly #farNet: Net
@@ -140,13 +144,14 @@ export class Attachment {
   readonly #undo: (() => void)[] = []
   #closed: Promise<void> | undefined
 
-  constructor({ native, net, target, failOpen, farSide }: AttachmentOptions) {
+  constructor({ native, net, target, failOpen, farSide, shown }: AttachmentOptions) {
     const { ifindex, name } = target.link
     this.target = target
     this.#native = native
     this.#net = net
     this.#name = name
     this.#failOpen = failOpen
+    this.#shown = shown
     this.#in = farSide ? 1 : 0
     this.#out = 1 - this.#in
     this.#farNet = new FarNet(net)
@@ -214,13 +219,28 @@ export class Attachment {
 
   #receive(skb: SkBuff): number {
     if (this.near.cut) netifRxDrop(skb, this.near, SKB_DROP_REASON_CUT)
-    else (this.wires[this.#in] as DirectedWire).wire.push(skb)
+    else this.#push(skb, this.#in)
     return NETDEV_TX_OK
   }
 
   #transmit(skb: SkBuff): number {
-    ;(this.wires[this.#out] as DirectedWire).wire.push(skb)
+    this.#push(skb, this.#out)
     return NETDEV_TX_OK
+  }
+
+  #push(skb: SkBuff, nth: number): void {
+    const { wire } = this.wires[nth] as DirectedWire
+    const shown = this.#shown
+    if (shown === undefined) {
+      wire.push(skb)
+      return
+    }
+    shown.word[0] = shown.number
+    try {
+      wire.push(skb)
+    } finally {
+      shown.word[0] = 0
+    }
   }
 
   /** A received frame leaves its wire. */
@@ -284,8 +304,10 @@ export class Attachment {
     const redirect = this.#redirect as TcxRedirect
     await inNetns(this.#native, netns, nsfd => {
       const follow = (found: Link | undefined) => this.#linkChanged(found)
-      this.#undo.push(followLink(this.#native, { ifindex, netns, nsfd }, this.#net.turns, follow))
       const b = near.port?.link.ifindex ?? 0
+      // Frames that vnet writes would end in the TAP.
+      const programs = { on: [far.ifindex, b], removed: () => this.#end('a program of its TAP was removed') }
+      this.#undo.push(followLink(this.#native, { ifindex, netns, nsfd }, this.#net.turns, follow, programs))
       return redirect.attach({ nsfd, ifindex, a: far.ifindex, b }, randomBytes(4).readUInt32LE() || 1)
     })
     if (redirect.isClosed) return

@@ -6,6 +6,7 @@ import { bool, type Driver, defineDriver, interfaceArg, text } from '../netdev/d
 import type { NetDevice } from '../netdev/net-device.ts'
 import { directedWires, takenSeed, wireParams } from '../wire/params.ts'
 import { Attachment } from './attachment.ts'
+import { clockInWork, type InWork } from './in-work.ts'
 import { findTarget } from './target.ts'
 
 const FAIL_OPEN = 500e6
@@ -45,8 +46,11 @@ const params = {
 
 export type AttachParams = typeof params
 
-/** Creates the driver, which can run once at a time. */
-export function attachDriver(): Driver<AttachParams> {
+/**
+ * Creates the driver, which can run once at a time. `shown` is where its attachments show that a
+ * frame is in work.
+ */
+export function attachDriver(shown?: InWork): Driver<AttachParams> {
   const attachments: Attachment[] = []
   return defineDriver({
     name: 'attach',
@@ -71,14 +75,15 @@ export function attachDriver(): Driver<AttachParams> {
         }
       }
       const native = loadNative()
+      const clock = shown && clockInWork(net.clock, shown)
       const seed = takenSeed(values.seed, net)
       const wired = { ...values, seed, wireAb: wireIn ?? values.wireAb, wireBa: wireOut ?? values.wireBa }
       const targets = args.map(interfaceArg).map(arg => findTarget(native, { ...arg, netns: arg.netns ?? netns }))
       return targets.map((target, nth) => {
-        const attachment = new Attachment({ native, net, target, failOpen, farSide })
+        const attachment = new Attachment({ native, net, target, failOpen, farSide, shown })
         attachments.push(attachment)
         const { near, ends } = attachment
-        attachment.wires = directedWires(wired, context, ...ends, { nth, attached: near })
+        attachment.wires = directedWires(wired, context, ...ends, { nth, attached: near, clock })
         return {
           dev: near as NetDevice,
           netns: target.netns,

@@ -53,7 +53,10 @@ interface Wanted {
   readonly only: string | undefined
 }
 
-/** Returns the names of the other ends of the veths of a namespace. Throws a VnetError. */
+/**
+ * Returns the names of the other ends, in `netns`, of the veths of a namespace. Throws a VnetError
+ * if it has no end there.
+ */
 export function otherEnds(native: Native, { text, path, netns, only }: Wanted): string[] {
   const refusal = (errno: number, why: string) => new VnetError(errno, text, why)
   return inNetns(native, netns, outside =>
@@ -71,13 +74,16 @@ export function otherEnds(native: Native, { text, path, netns, only }: Wanted): 
       if (veths.length === 0) {
         throw refusal(EOPNOTSUPP, `${first.name} is no veth: attach inside, to ${path}/${first.name}`)
       }
-      return veths.map(veth => {
+      const found = veths.flatMap(veth => {
         const other = veth.peer === undefined ? undefined : getLink(here, { ifindex: veth.peer })
         // Indexes of two namespaces may be equal by chance.
         const isIt = other?.kind === 'veth' && other.peer === veth.ifindex && isOf(here, other, inside)
-        if (other !== undefined && isIt) return other.name
-        throw refusal(ENODEV, `the other end of ${veth.name} is in another namespace: name that by --netns`)
+        return isIt ? other.name : []
       })
+      // Veths to other containers, or to a namespace inside this one, are not the caller's.
+      if (found.length > 0) return found
+      const { name } = veths[0] as Link
+      throw refusal(ENODEV, `the other end of ${name} is in another namespace: name that by --netns`)
     }),
   )
 }

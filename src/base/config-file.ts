@@ -21,8 +21,18 @@ import { FileError, UsageError } from './usage-error.ts'
 const MOST = 10
 const KINDS = { array: 'a list', string: 'text', boolean: 'true or false', null: 'null' }
 const TOO_DEEP = 'it is nested too deep'
-/** Instead of messages of the yaml package that name its functions and options. */
+/** Replace messages of the yaml package that name parts of its parser. */
 const MESSAGES: { readonly [C in ErrorCode]?: string } = {
+  BAD_ALIAS: 'an alias (*NAME) needs an anchor (&NAME) before it; put quotes around a text with *',
+  BAD_INDENT: 'the entries of a list or mapping must start in one column, and [ and { need their ] and }',
+  BAD_SCALAR_START: 'put quotes around a text that starts with this character',
+  BLOCK_AS_IMPLICIT_KEY:
+    'this key is inside the value of another: start it below the other, or put quotes around the text',
+  MISSING_CHAR: 'a quote, bracket, brace, comma, colon or space is missing',
+  MULTILINE_IMPLICIT_KEY: 'a key needs a colon and a space after it',
+  TAB_AS_INDENT: 'indent with spaces, not with tabs',
+  TAG_RESOLVE_FAILED: 'tags (!NAME) have no meaning here; put quotes around a text with !',
+  UNEXPECTED_TOKEN: 'this does not fit here; put quotes around a text',
   MULTIPLE_DOCS: 'expected one YAML document',
   NON_STRING_KEY: 'expected text as a key',
   RESOURCE_EXHAUSTION: TOO_DEEP,
@@ -53,7 +63,9 @@ export class ConfigFile {
     try {
       // Version 1.2 with strings as keys, whatever version %YAML gives.
       const restricted = { stringKeys: true, schema: 'core', resolveKnownTags: false, merge: false }
-      const { contents, errors, warnings } = parseDocument(text, { ...options, ...restricted })
+      // The package compares each key with all keys before it; `mapping` finds equal ones.
+      const linear = { uniqueKeys: false }
+      const { contents, errors, warnings } = parseDocument(text, { ...options, ...restricted, ...linear })
       // Those that follow are usually consequences of the first.
       const [first] = [...errors, ...warnings]
       if (first !== undefined) this.add('', MESSAGES[first.code] ?? first.message, first.pos[0])
@@ -139,10 +151,13 @@ function validate(node: unknown, schema: Schema, problems: ConfigFile, path = ''
 
 function mapping(map: YAMLMap<Node, unknown>, schema: Schema, problems: ConfigFile, path: string, at: number): object {
   const { properties = {}, required = [], additionalProperties = isAny(schema) && {}, propertyNames } = schema
+  const names = new Set<string>()
   const entry = ({ key, value }: Pair<Node, unknown>): [string, unknown][] => {
     const name = String(isScalar(key) ? key.value : key)
     const below = path === '' ? name : `${path}.${name}`
     const offset = key.range?.[0] ?? at
+    if (names.has(name)) problems.add(below, 'the mapping has this key already', offset)
+    names.add(name)
     if (propertyNames !== undefined) validate(key, propertyNames, problems, below, offset)
     const own = Object.hasOwn(properties, name) ? properties[name] : additionalProperties
     if (own) return [[name, validate(value, own, problems, below, offset)]]
@@ -150,7 +165,7 @@ function mapping(map: YAMLMap<Node, unknown>, schema: Schema, problems: ConfigFi
     return []
   }
   const entries = map.items.flatMap(entry)
-  for (const name of required) if (!map.has(name)) problems.add(path, `${name} is missing`)
+  for (const name of required) if (!names.has(name)) problems.add(path, `${name} is missing`)
   // Assigning the key __proto__ would set the prototype.
   return Object.fromEntries(entries)
 }

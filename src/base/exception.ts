@@ -10,10 +10,22 @@ import { UsageError } from './usage-error.ts'
  */
 export function describeException(error: unknown): string {
   try {
-    return printableLines(error instanceof Error ? describeError(error) : String(error))
+    const lines = causesOf(error).map(each => (each instanceof Error ? describeError(each) : String(each)))
+    return printableLines(lines.join('; then '))
   } catch {
     return 'an exception without a description'
   }
+}
+
+/**
+ * Returns the errors of a block with `using`, in the order in which they were thrown: a
+ * SuppressedError has an error of the block and an error of a disposal. Any other error is returned
+ * alone.
+ */
+export function causesOf(error: unknown): readonly unknown[] {
+  if (!(error instanceof Error && error.name === 'SuppressedError')) return [error]
+  const { error: later, suppressed } = error as Error & { readonly error?: unknown; readonly suppressed?: unknown }
+  return [...causesOf(suppressed), ...causesOf(later)]
 }
 
 /** Returns the message of an error that a user may cause, and describes any other exception. */
@@ -31,6 +43,26 @@ export function isOwnDefect(error: unknown): boolean {
     if (!(error instanceof Error) || error instanceof VnetError) return false
     const place = placeOf(String(error.stack).split('\n'))
     return place !== undefined && isOwn(place)
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Returns true if an exception left a callback of a driver, or of a package, that Node called: of a
+ * socket or a timer. The outermost file of its stack is not vnet's, so no work of vnet was
+ * interrupted. Returns false if that is unknown, because the stack is missing or cut off.
+ */
+export function isOfCallback(error: unknown): boolean {
+  try {
+    if (!(error instanceof Error)) return false
+    const lines = String(error.stack)
+      .split('\n')
+      .filter(line => line.startsWith('    at '))
+    const frames = lines.map(stackFrame).filter(frame => frame !== undefined)
+    const outermost = frames.at(-1)
+    const isWhole = lines.length < Error.stackTraceLimit
+    return isWhole && outermost !== undefined && !isOwn(outermost) && frames.some(isDriverFile)
   } catch {
     return false
   }
@@ -89,7 +121,16 @@ export function callerLine(fn: Fn): string | undefined {
  */
 export function driverFrame(stack: readonly string[]): string | undefined {
   const frames = stack.map(stackFrame).filter(frame => frame !== undefined)
-  return frames.find(frame => !isOwn(frame) && !frame.includes('/node_modules/')) ?? frames[0]
+  return frames.find(isDrivers) ?? frames[0]
+}
+
+/** A driver is a file: code of --import=data: is a part of the program. */
+function isDriverFile(frame: string): boolean {
+  return isDrivers(frame) && !frame.includes('data:')
+}
+
+function isDrivers(frame: string): boolean {
+  return !isOwn(frame) && !frame.includes('/node_modules/')
 }
 
 /** Whether a place that `stackFrame` returned is in vnet's own code. */

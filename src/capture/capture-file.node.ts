@@ -12,7 +12,7 @@
  */
 import { unlink } from 'node:fs'
 import { promisify } from 'node:util'
-import { EACCES, EDQUOT, EIO, ENOSPC, EPERM, EPIPE, VnetError } from '../base/errno.ts'
+import { EACCES, EDQUOT, EIO, ENOSPC, EPERM, EPIPE, ETIMEDOUT, VnetError } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { wallTime } from '../linux/clock.ts'
 import { type BinaryOutput, type CaptureOutput, fileOutput, firstOutput, streamOutput } from './capture-output.node.ts'
@@ -51,8 +51,6 @@ export class CaptureFile implements AsyncDisposable {
   readonly #names: string[] = []
   #number = 0
   #output: Promise<CaptureOutput>
-  /** Set while a FIFO has no reader. */
-  #release: (() => Promise<void>) | undefined
   /** Bytes of the current file; TLS keys do not count for the ring. */
   #size = 0
   #keyBytes = 0
@@ -78,10 +76,9 @@ export class CaptureFile implements AsyncDisposable {
     this.#wallTime = options.wallTime ?? wallTime
     this.#keys = tlsKeys === undefined ? undefined : new TlsKeyFile(tlsKeys, warn)
     this.#content = pcap ? new PcapContent() : new PcapngContent(this.#wallTime())
-    const first = path === '-' ? streamOutput(options.stdout ?? process.stdout) : firstOutput(this.#nextName())
-    this.#output = first.output
-    this.#release = first.release
-    this.#output.then(() => (this.#release = undefined)).catch(() => {})
+    this.#output =
+      path === '-' ? Promise.resolve(streamOutput(options.stdout ?? process.stdout)) : firstOutput(this.#nextName())
+    this.#output.catch(() => {})
     const head = this.#content.head()
     if (head.length > 0) void this.#queue(() => this.#put(head)).catch(() => {})
   }
@@ -94,6 +91,11 @@ export class CaptureFile implements AsyncDisposable {
   /** Frames that the captures had no room for, as far as their streams report it. */
   get lost(): number {
     return this.#content.lost
+  }
+
+  /** True if the written frames are in the order of their times. */
+  get isOrdered(): boolean {
+    return this.#content.order.isKept
   }
 
   /**
@@ -120,11 +122,16 @@ export class CaptureFile implements AsyncDisposable {
   }
 
   /**
-   * Settles when the file and the key log are open, so that privileges can be dropped. Settles
-   * immediately for a FIFO without a reader. Never rejects: write() does.
+   * Settles when the file and the key log are open, so that privileges can be dropped. Never
+   * rejects: write() does.
    */
   async ready(): Promise<void> {
-    await Promise.all([this.#release === undefined && this.#output.catch(() => {}), this.#keys?.open()])
+    await Promise.all([this.#output.catch(() => {}), this.#keys?.open()])
+  }
+
+  /** Lets no reader of a FIFO delay the end: call it before the last writes. */
+  hurry(): void {
+    this.#output.then(output => output.hurry()).catch(() => {})
   }
 
   /** Runs `fn` after all earlier calls, unless they failed. */
@@ -249,15 +256,12 @@ export class CaptureFile implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    const release = this.#release
-    await release?.().catch(() => {})
+    this.hurry()
     await this.#last
     if (this.#error !== undefined) return void (await this.#keys?.close())
     if (this.#content.hasBegun) await this.#putKeys(true)
     await this.#keys?.close()
-    const finished = this.#finish()
-    // A file without a reader has no reader for the statistics either.
-    await (release === undefined ? finished : finished.catch(() => {}))
+    await this.#finish()
   }
 
   get #name(): string {
@@ -279,6 +283,7 @@ const ADVICE: ReadonlyMap<number, string> = new Map([
   [ENOSPC, 'the capture ends here'],
   [EDQUOT, 'the capture ends here'],
   [EPIPE, 'its reader is gone'],
+  [ETIMEDOUT, 'its reader does not read'],
   [EACCES, 'choose a directory that the user of this process owns'],
   [EPERM, 'choose a directory that the user of this process owns'],
 ])

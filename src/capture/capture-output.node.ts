@@ -2,8 +2,11 @@
  * The destination of a capture: a file that the thread pool opens, writes and closes, or a stream.
  */
 import { close, closeSync, constants, ftruncate, open, openSync, statSync, write } from 'node:fs'
+import { Socket } from 'node:net'
 import { promisify } from 'node:util'
+import { ETIMEDOUT } from '../base/errno.ts'
 import { asUsageError, UsageError } from '../base/usage-error.ts'
+import { refuseMissingDirectory } from '../linux/regular-file.ts'
 
 /** The part of a stream that is used, such as process.stdout. */
 export interface BinaryOutput {
@@ -18,10 +21,15 @@ export interface CaptureOutput {
   readonly position: number
   /** Keeps the first `length` bytes. Does nothing unless it is a file on a disk. */
   truncate(length: number): Promise<void>
+  /** From now on, a reader that reads nothing for PATIENCE_MS makes write() reject. */
+  hurry(): void
   close(): Promise<void>
 }
 
 const MODE = 0o600
+const PATIENCE_MS = 2000
+/** Opening a device never waits, and never makes a terminal this process's own. */
+const AT_ONCE = constants.O_NONBLOCK | constants.O_NOCTTY
 
 const opened = promisify(open)
 const closed = promisify(close)
@@ -49,6 +57,8 @@ class FileOutput implements CaptureOutput {
     this.position = length
   }
 
+  hurry(): void {}
+
   close(): Promise<void> {
     return closed(this.#fd)
   }
@@ -74,15 +84,55 @@ class StreamOutput implements CaptureOutput {
 
   async truncate(): Promise<void> {}
 
+  hurry(): void {}
+
   async close(): Promise<void> {}
 }
 
+/** A FIFO. Writes to it wait in the event loop, not in a thread that nothing can end. */
+class FifoOutput implements CaptureOutput {
+  readonly #socket: Socket
+  #isLate = false
+  #timer: NodeJS.Timeout | undefined
+  #fail: (error: Error) => void = () => {}
+  position = 0
+
+  constructor(fd: number) {
+    this.#socket = new Socket({ fd, readable: false }).unref()
+    this.#socket.on('error', () => {})
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    const written = new Promise<void>((resolve, reject) => {
+      this.#fail = reject
+      this.#socket.write(bytes, error => (error ? reject(error) : resolve()))
+    })
+    if (this.#isLate) this.hurry()
+    await written.finally(() => clearTimeout(this.#timer))
+    this.position += bytes.length
+  }
+
+  async truncate(): Promise<void> {}
+
+  hurry(): void {
+    this.#isLate = true
+    clearTimeout(this.#timer)
+    const unread = Object.assign(new Error('not read'), { errno: -ETIMEDOUT })
+    this.#timer = setTimeout(() => this.#fail(unread), PATIENCE_MS)
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#socket.destroy()
+  }
+}
+
 /** Throws a UsageError if the stream is a terminal. */
-export function streamOutput(stream: BinaryOutput): FirstOutput {
+export function streamOutput(stream: BinaryOutput): CaptureOutput {
   if (stream.isTTY) {
     throw new UsageError('standard output is a terminal, and a capture is binary: name a file, or pipe it to a program')
   }
-  return { output: Promise.resolve(new StreamOutput(stream)) }
+  return new StreamOutput(stream)
 }
 
 /**
@@ -91,36 +141,33 @@ export function streamOutput(stream: BinaryOutput): FirstOutput {
  */
 export async function fileOutput(path: string): Promise<CaptureOutput> {
   const { O_WRONLY, O_APPEND, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants
-  return new FileOutput(await opened(path, O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_NOFOLLOW, MODE))
-}
-
-/** An output that is being opened. */
-export interface FirstOutput {
-  readonly output: Promise<CaptureOutput>
-  /** Lets a FIFO open even without a reader: writes to it then fail. */
-  readonly release?: () => Promise<void>
+  return new FileOutput(await opened(path, O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_NOFOLLOW | AT_ONCE, MODE))
 }
 
 /**
- * Like fileOutput, but immediately throws a UsageError if the file cannot be created. A FIFO is
- * opened when it has a reader.
+ * Like fileOutput, but immediately throws a UsageError if the file cannot be created, is a block
+ * device, or is a FIFO without a reader. The result has its descriptor soon.
  */
-export function firstOutput(path: string): FirstOutput {
-  const flags = constants.O_WRONLY | constants.O_APPEND
+export function firstOutput(path: string): Promise<CaptureOutput> {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_TRUNC } = constants
   return asUsageError(path, () => {
-    // Opening a FIFO would wait here, and closing it again would be the end for its reader.
-    if (statSync(path, { throwIfNoEntry: false })?.isFIFO()) {
-      const output = opened(path, flags).then(fd => new FileOutput(fd))
-      return { output, release: () => releaseFifo(path, output) }
-    }
-    closeSync(openSync(path, 'w', MODE))
-    return { output: opened(path, flags).then(fd => new FileOutput(fd)) }
+    const found = statSync(path, { throwIfNoEntry: false })
+    if (found?.isBlockDevice()) throw new UsageError(`${path}: it is a block device: name a file`)
+    if (found?.isFIFO()) return Promise.resolve(new FifoOutput(openRead(path)))
+    if (found === undefined) refuseMissingDirectory(path)
+    closeSync(openSync(path, O_WRONLY | O_CREAT | O_TRUNC | AT_ONCE, MODE))
+    return opened(path, O_WRONLY | O_APPEND | AT_ONCE).then(fd => new FileOutput(fd))
   })
 }
 
-/** Opens a FIFO for reading, because the thread that opens it for writing waits for a reader. */
-async function releaseFifo(path: string, output: Promise<unknown>): Promise<void> {
-  const fd = await opened(path, constants.O_RDONLY | constants.O_NONBLOCK)
-  await output.catch(() => {})
-  await closed(fd)
+/** Opens a FIFO that has a reader. */
+function openRead(path: string): number {
+  try {
+    return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw error
+    throw new UsageError(`${path}: nobody reads it: start its reader first, such as wireshark -k -i ${path}`, {
+      cause: error,
+    })
+  }
 }

@@ -3,7 +3,7 @@
  * else. The format has no place for interfaces and comments, which are left out. So are records of
  * drops, which would look like frames.
  */
-import type { ContentSource, FileContent } from './content.ts'
+import { type ContentSource, type FileContent, RecordOrder } from './content.ts'
 import { CaptureError } from './error.ts'
 import { FILE_HEADER, RECORD_HEADER } from './pcap.ts'
 import { writePcapHeader, writePcapPacket } from './pcap-writer.ts'
@@ -15,6 +15,7 @@ const NOTHING = new Uint8Array(0)
 
 export class PcapContent implements FileContent {
   readonly hasBegun = true
+  readonly order = new RecordOrder()
   frames = 0
   lost = 0
 
@@ -76,6 +77,7 @@ class PcapSource implements ContentSource {
         if (length > this.#to.length) this.#to = new Uint8Array(length)
         end = this.#write(packet, end)
         this.#content.frames++
+        this.#content.order.add(packet.seconds, packet.nanoseconds)
         this.#pending = undefined
       }
     } catch (error) {

@@ -7,7 +7,7 @@
  * interfaces again. Until an interface's own statistics arrive, they are counted here.
  */
 import { BlockWalker } from './block-walker.ts'
-import type { ContentSource, FileContent } from './content.ts'
+import { type ContentSource, type FileContent, RecordOrder } from './content.ts'
 import { Input } from './input.ts'
 import type { Moment } from './packet.ts'
 import * as pcapng from './pcapng.ts'
@@ -40,6 +40,7 @@ interface FileInterface {
 export class PcapngContent implements FileContent {
   readonly #start: Moment
   readonly interfaces: FileInterface[] = []
+  readonly order = new RecordOrder()
   #section: Uint8Array | undefined
   #descriptions = 0
 
@@ -190,6 +191,7 @@ class PcapngSource implements ContentSource {
     if (captured > walker.length - MIN_PACKET) throw walker.input.broken('a packet that is longer than its block')
     const on = this.#renumber(walker)
     on.frames++
+    this.#content.order.add(view.getUint32(at + 12, true), view.getUint32(at + 16, true))
     const lastOption = this.#isRenumbered ? pcapng.EPB_PACKETID : pcapng.EPB_DROPCOUNT
     for (let option = at + 28 + pcapng.padded(captured); option + 12 <= last; ) {
       const header = view.getUint32(option, true)

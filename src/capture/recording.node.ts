@@ -58,6 +58,7 @@ export class Recording implements AsyncDisposable {
   }
 
   async #stop(): Promise<void> {
+    this.#file.hurry()
     await Promise.all(this.#drains.map(drain => drain.close()))
     await this.#file[Symbol.asyncDispose]().catch(error => this.#fail(error))
     if (this.#hasFailed) throw this.#error

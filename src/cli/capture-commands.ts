@@ -62,7 +62,7 @@ export const captureCommands: readonly LazyCommand[] = [
       given('--drops'),
       given('--snaplen <bytes>').argParser(count),
     ],
-    lenient: true,
+    lenient: '--extcap-',
     examples: [['vnet extcap --install', 'for your user; with sudo for all']],
     run: async (io, options) => (await import('./commands/extcap.ts')).extcap(options, io),
   },

@@ -1,7 +1,9 @@
 /** The process that `vnet check` starts: check-worker memory|live DIRECTORY FILE [confined]. */
 import { writeSync } from 'node:fs'
 import { describeException } from '../base/exception.ts'
+import { freezeIntrinsics } from '../base/frozen-intrinsics.ts'
 import { type CheckPlace, resultOf } from '../course/exercise.ts'
+import { ownClasses } from '../course/own-classes.ts'
 import { type Report, runChecks } from '../course/run.ts'
 import { loadDriver } from './driver-file.ts'
 import { loadExercise } from './exercise-file.ts'
@@ -43,6 +45,8 @@ process.on('uncaughtException', error => {
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR1']) process.on(signal, () => confined ?? process.exit(1))
 
 if (where === 'memory') {
+  // It takes a while, which is not the driver's.
+  freezeIntrinsics(await ownClasses())
   try {
     // Logs the place at which the driver does not return, before this process is ended.
     await new LockupWatch().startFile(file)

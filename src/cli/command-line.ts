@@ -1,6 +1,6 @@
 /** Runs a command line: finds its command, loads the code for it, and reports its errors. */
 import { explain, VnetError } from '../base/errno.ts'
-import { describeException } from '../base/exception.ts'
+import { causesOf, describeException } from '../base/exception.ts'
 import { didYouMean, FileError, UsageError } from '../base/usage-error.ts'
 import { isOtherFile } from './driver-file.ts'
 import { complain, EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Io } from './io.ts'
@@ -52,15 +52,21 @@ export async function runCommandLine(argv: readonly string[], raw: Io): Promise<
     io = { ...io, json: io.json === true && parsed.options.json === true }
     return await command.run(io, ...parsed.args, parsed.options)
   } catch (error) {
-    if (error instanceof UsageError) {
-      // A file may have several mistakes.
-      const lines = error instanceof FileError ? error.message.split('\n') : [error.message]
-      for (const line of lines) complain(io, line)
-      return error.cause === undefined ? EXIT_USAGE : EXIT_FAILURE
-    }
-    complain(io, error instanceof VnetError ? explain(error) : describeException(error))
-    return EXIT_FAILURE
+    const [status = EXIT_FAILURE] = causesOf(error).map(each => report(each, io))
+    return status
   }
+}
+
+/** Prints an error. Returns its exit status. */
+function report(error: unknown, io: Io): number {
+  if (error instanceof UsageError) {
+    // A file may have several mistakes.
+    const lines = error instanceof FileError ? error.message.split('\n') : [error.message]
+    for (const line of lines) complain(io, line)
+    return error.cause === undefined ? EXIT_USAGE : EXIT_FAILURE
+  }
+  complain(io, error instanceof VnetError ? explain(error) : describeException(error))
+  return EXIT_FAILURE
 }
 
 /** Parses the arguments of a command. If an option is only another command's, the error says so. */

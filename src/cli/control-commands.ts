@@ -103,8 +103,11 @@ const commands: readonly LazyCommand[] = [
     run: async (io, address, names, options) =>
       (await import('./commands/web.ts')).web(await parsed(address, 'web'), names, options, io),
   },
-  change('reset', 'set the statistics of an interface to 0', 'count from 0 again', (client, device) =>
-    client.resetStats(device.vnet, device),
+  change(
+    'reset',
+    'set the statistics of an interface to 0; the counts of its wire continue',
+    'count from 0 again',
+    (client, device) => client.resetStats(device.vnet, device),
   ),
   {
     name: 'echo',

@@ -1,11 +1,11 @@
 /** `vnet ./my-driver.js`: loads a driver from a file instead of a built-in one. */
 
-import { statSync } from 'node:fs'
 import type { Debugger, Runtime, Session } from 'node:inspector'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describeException } from '../base/exception.ts'
-import { asUsageError, UsageError } from '../base/usage-error.ts'
+import { UsageError } from '../base/usage-error.ts'
+import { checkRegular } from '../linux/regular-file.ts'
 import type { Driver, Param } from '../netdev/driver.ts'
 import { provideOwnPackage } from './own-package.ts'
 
@@ -44,7 +44,7 @@ export async function loadDriver(file: string): Promise<Driver> {
 
 /** Imports a file, for which 'vnet' is this package. Throws a UsageError if it does not load. */
 export async function importFile(file: string): Promise<Record<string, unknown>> {
-  asUsageError(file, () => statSync(file))
+  checkRegular(file)
   const url = pathToFileURL(resolve(file)).href
   provideOwnPackage(url)
   try {

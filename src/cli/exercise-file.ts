@@ -63,7 +63,9 @@ function directoryOf(from: string): string {
   const isPackage = /^(@[\w.-]+\/)?[\w-][\w.-]*$/.test(from)
   const paths = isPackage ? (createRequire(`${resolve('.')}/`).resolve.paths(from) ?? []) : []
   const found = paths.map(path => join(path, from)).find(path => existsSync(path))
-  if (found === undefined) throw new UsageError(`${from} is neither a directory nor an installed package`)
+  if (found === undefined) {
+    throw new UsageError(`${from} is neither a directory nor an installed package`, { cause: from })
+  }
   const course = join(found, 'course')
   return existsSync(course) ? course : found
 }

@@ -1,7 +1,6 @@
 /** The calls of Wireshark that query running vnets: their interfaces, and their frames. */
-import { close, closeSync, constants, open, openSync } from 'node:fs'
-import { promisify } from 'node:util'
-import { ENODEV, EPIPE, isErrno, VnetError } from '../base/errno.ts'
+import { closeSync, constants, openSync } from 'node:fs'
+import { ENODEV, EPIPE, isErrno, reasonOf, VnetError } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { CaptureFile } from '../capture/capture-file.node.ts'
 import { ControlClient } from '../control/client/client.ts'
@@ -13,12 +12,12 @@ import { fail } from './ask.ts'
 import { complaintsOf, openStreams, type VnetStream, writeAll } from './capture-streams.ts'
 import { enterUserNamespace } from './enter-lab.ts'
 import { ALL, interfaceSentences, interfaceValue } from './extcap-sentences.ts'
-import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from './io.ts'
+import { EXIT_FAILURE, EXIT_OK, endOf, type Io, type UserEnd } from './io.ts'
 import { packageVersion } from './version.ts'
 
 /** How long a vnet may take to reply: Wireshark waits for the list when it starts. */
 const LIST_MS = 500
-/** Milliseconds after which a wait for a reader is ended. A new wait may start meanwhile. */
+/** Milliseconds between two looks for a reader. */
 const AGAIN_MS = 20
 
 /** Prints the interfaces. A vnet that does not reply is left out. */
@@ -38,14 +37,11 @@ export async function capture(value: string, fifo: string, options: CaptureReque
   using end = endOf(io)
   using client = new ControlClient(loadNative())
   let streams: readonly VnetStream[] = []
-  let again: NodeJS.Timeout | undefined
+  let fd: number | undefined
   const stop = () => {
     for (const { stream } of streams) stream.stop()
   }
-  const stopped = end.asked.finally(() => {
-    stop()
-    again = setInterval(letGo, AGAIN_MS, fifo)
-  })
+  const stopped = end.asked.finally(stop)
   stopped.catch(() => {})
   const complain = (error: Error) => fail(io, error)
   try {
@@ -54,8 +50,9 @@ export async function capture(value: string, fifo: string, options: CaptureReque
     const complaints = complaintsOf(opened, value === ALL)
     complaints.forEach(complain)
     if (streams.length > 0) {
-      if (again !== undefined) return EXIT_OK
-      const written = writeTo(fifo, streams, stop)
+      fd = await openRead(fifo, end)
+      if (fd === undefined) return EXIT_OK
+      const written = writeTo(fifo, fd, streams, stop)
       // A defect rejects immediately.
       await Promise.race([written, stopped.then(() => written)])
       return complaints.length === 0 ? EXIT_OK : EXIT_FAILURE
@@ -67,8 +64,9 @@ export async function capture(value: string, fifo: string, options: CaptureReque
     complain(error)
   } finally {
     for (const { stream } of streams) await stream[Symbol.asyncDispose]()
-    if (streams.length === 0) await hangUp(fifo)
-    clearInterval(again)
+    // Wireshark would wait for a writer, and show the error only when the user stops the capture.
+    if (streams.length === 0) fd = await openRead(fifo, end).catch(() => undefined)
+    if (fd !== undefined) closeSync(fd)
   }
   return EXIT_FAILURE
 }
@@ -81,54 +79,21 @@ async function openInterface(client: ControlClient, value: string, options: Capt
   return openStreams(client, wanted, options)
 }
 
-/** Writes the streams to their end, which follows soon after the reader closes the FIFO. */
-async function writeTo(fifo: string, streams: readonly VnetStream[], stop: () => void): Promise<void> {
+/** Writes the streams to their end, which follows soon after the reader closes the FIFO `fd`. */
+async function writeTo(fifo: string, fd: number, streams: readonly VnetStream[], stop: () => void): Promise<void> {
+  using _watch = onReaderGone(loadNative(), fd, stop)
   await using file = new CaptureFile(fifo)
-  let watch: Disposable | undefined
-  const sinkOf = (sink: { write(bytes: Uint8Array): Promise<void> }) => ({
-    async write(bytes: Uint8Array): Promise<void> {
-      await sink.write(bytes)
-      // The FIFO is open, so it has a reader.
-      watch ??= watchReader(fifo, stop)
-    },
-  })
-  try {
-    await Promise.all(streams.map(({ stream }) => writeAll(stream, sinkOf(file.source()))))
-  } finally {
-    watch?.[Symbol.dispose]()
-  }
+  await Promise.all(streams.map(({ stream }) => writeAll(stream, file.source())))
 }
 
-/** Calls `onGone` when nothing reads the FIFO any more, also while no frame passes. */
-function watchReader(fifo: string, onGone: () => void): Disposable | undefined {
-  const flags = constants.O_WRONLY | constants.O_NONBLOCK
-  let watch: Disposable | undefined
-  try {
-    const fd = openSync(fifo, flags)
-    watch = onReaderGone(loadNative(), fd, onGone)
-    closeSync(fd)
-    // A watch that started without a reader does nothing.
-    closeSync(openSync(fifo, flags))
-  } catch {
-    onGone()
-  }
-  return watch
-}
-
-/**
- * Opens the FIFO and closes it: without that Wireshark would wait for a writer, and show the error
- * only when the user stops the capture.
- */
-async function hangUp(fifo: string): Promise<void> {
-  const [opened, closed] = [promisify(open), promisify(close)]
-  await opened(fifo, constants.O_WRONLY).then(closed, () => {})
-}
-
-/** Ends the wait for a reader of the FIFO, if something waits for one. */
-function letGo(fifo: string): void {
-  try {
-    closeSync(openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK))
-  } catch {
-    // The FIFO was removed, and its reader has ended.
+/** Opens the FIFO when it has a reader. Returns undefined if the user ends the command first. */
+async function openRead(fifo: string, end: UserEnd): Promise<number | undefined> {
+  for (;;) {
+    try {
+      return openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw new UsageError(`${fifo}: ${reasonOf(error)}`)
+    }
+    if (await end.within(AGAIN_MS)) return undefined
   }
 }

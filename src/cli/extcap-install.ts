@@ -4,12 +4,13 @@
  * options only, no command.
  */
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, lstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { attempt, EEXIST, ENOENT, EPERM, VnetError, withErrno } from '../base/errno.ts'
 import { shellWord } from '../base/printable.ts'
+import { readTextFile } from '../linux/regular-file.ts'
 
 /** The second line of the script, which identifies it. */
 const MARK = '# Made by `vnet extcap --install`, removed by `vnet extcap --uninstall`.'
@@ -65,7 +66,8 @@ function fileOf(folder: string): string {
 
 /** Throws if the file is another program's. */
 function checkOurs(file: string): void {
-  if (!existsSync(file) || readFileSync(file, 'latin1').split('\n')[1] === MARK) return
+  if (lstatSync(file, { throwIfNoEntry: false }) === undefined) return
+  if (attempt(() => readTextFile(file))?.split('\n')[1] === MARK) return
   throw new VnetError(EEXIST, file, 'it is another program, which stays as it is')
 }
 

@@ -36,11 +36,11 @@ export interface Io {
   /** Calls `fn` when the program is to end: a signal, or an uncaught exception. Returns an undo. */
   onEnd(fn: (end: End) => void): () => void
   /**
-   * Calls `fn` with the reason of each rejected promise of a driver that nothing handles. Without a
-   * listener it is an uncaught exception, as a rejection in vnet's own code always is. Returns an
-   * undo.
+   * Calls `fn` with each rejected promise of a driver that nothing handles, and each exception in a
+   * callback of a driver. Without a listener they end the program, like all errors of vnet's own
+   * code. Returns an undo.
    */
-  onRejection?(fn: (reason: unknown) => void): () => void
+  onDriverError?(fn: (what: DriverError, error: unknown) => void): () => void
   /** Calls `fn` on SIGHUP, which then does not end the program. Returns an undo. */
   onReload?(fn: () => void): () => void
   /** Calls `fn` when the reader of standard output has closed it (`| head -1`). Returns an undo. */
@@ -62,6 +62,8 @@ export interface Io {
 }
 
 export type Colour = 'red'
+
+export type DriverError = 'rejected promise' | 'uncaught exception'
 
 /** A signal, which ends a run normally, or an uncaught exception. */
 export type End = { readonly signal: NodeJS.Signals } | { readonly defect: unknown }

@@ -18,8 +18,8 @@ export interface LazyCommand {
   readonly usage?: string
   /** Under the heading `Options:` unless they have another. */
   readonly options?: readonly Option[]
-  /** True if options and arguments that are unknown are ignored. */
-  readonly lenient?: boolean
+  /** Beside an option that starts with this, unknown options and arguments are ignored. */
+  readonly lenient?: string
   /** True if options after the first argument belong to that. */
   readonly passThrough?: boolean
   /** Command lines for the help, each with its effect. */

@@ -91,7 +91,8 @@ export function knownWords(words: readonly string[], options: readonly Option[])
 
 /** Returns the options and arguments of a command; undefined if they request its help. */
 export function parse(command: LazyCommand, words: readonly string[]): Parsed | undefined {
-  const { options: known = [], lenient = false, passThrough = false } = command
+  const { options: known = [], lenient, passThrough = false } = command
+  const isLenient = lenient !== undefined && words.some(word => word.startsWith(lenient))
   const found: Record<string, unknown> = {}
   for (const { key, usual } of known) if (usual !== undefined) found[key] = usual.value
   const given: Option[] = []
@@ -106,13 +107,13 @@ export function parse(command: LazyCommand, words: readonly string[]): Parsed | 
     else if (option !== undefined) {
       found[option.key] = parsed(option, value, word, found[option.key])
       given.push(option)
-    } else if (!lenient) throw new UnknownOption(word, adviceAbout(word, known))
+    } else if (!isLenient) throw new UnknownOption(word, adviceAbout(word, known))
   }
   for (const { long, rivals } of given) {
     const rival = given.find(({ key }) => rivals.includes(key))
     if (rival !== undefined) throw new UsageError(`${long} cannot be used with ${rival.long}`)
   }
-  return { args: argumentsOf(command, args), options: found }
+  return { args: argumentsOf(command, args, isLenient), options: found }
 }
 
 function parsed(option: Option, text: string | undefined, word: string, before: unknown): unknown {
@@ -143,15 +144,15 @@ function checked(
   }
 }
 
-function argumentsOf(command: LazyCommand, words: readonly string[]): unknown[] {
-  const { args = [], lenient = false } = command
+function argumentsOf(command: LazyCommand, words: readonly string[], isLenient: boolean): unknown[] {
+  const { args = [] } = command
   const missing = args.find((argument, i) => argument.required && words[i] === undefined)
   if (missing !== undefined)
     throw new UsageError(
       `${command.name}: missing argument ${missing.name.includes('|') ? missing.name : missing.name.toUpperCase()}${see(command)}`,
     )
   const extra = args.at(-1)?.variadic ? undefined : words[args.length]
-  if (extra !== undefined && !lenient) {
+  if (extra !== undefined && !isLenient) {
     // A wire spec without quotes is the usual reason.
     if (command.name === 'wire') throw new UsageError("a wire spec is one argument, in quotes: 'delay 20ms loss 1%'")
     throw new UsageError(

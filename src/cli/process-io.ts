@@ -1,10 +1,11 @@
 /** The Io of a real process: its streams, its signals and its uncaught exceptions. */
-import { fstatSync, write } from 'node:fs'
+import { fstatSync, write, writeSync } from 'node:fs'
 import { constants } from 'node:os'
-import { describeException, isOwnDefect } from '../base/exception.ts'
+import { reasonOf } from '../base/errno.ts'
+import { describeException, isOfCallback, isOwnDefect } from '../base/exception.ts'
 import { loadNative } from '../linux/native.ts'
 import { onReaderGone } from '../linux/pipe-reader.ts'
-import { type Colour, type End, EXIT_FAILURE, type Io } from './io.ts'
+import { type Colour, type DriverError, type End, EXIT_FAILURE, type Io } from './io.ts'
 import { LateOutput, type WriteText } from './late-output.ts'
 import { LockupWatch } from './lockup.ts'
 import type { LockupTimes } from './lockup-reporter.ts'
@@ -45,6 +46,9 @@ const AGAIN_MS = 50
  */
 const SAME_CAUSE_MS = 100
 
+/** The codes of errors by which a reader has closed an output. */
+const GONE: readonly (string | undefined)[] = ['EPIPE', 'ERR_STREAM_DESTROYED']
+
 /** How a terminal starts a colour (ECMA-48, select graphic rendition), and ends it. */
 const COLOURS: Readonly<Record<Colour, string>> = { red: '\x1b[31m' }
 const NO_COLOUR = '\x1b[39m'
@@ -56,8 +60,8 @@ export interface ProcessIo extends Io {
 
 /**
  * A signal or uncaught exception notifies listeners. Without any, or again, the process exits;
- * signals within SAME_CAUSE_MS of the first count as one. A driver's rejected promise ends nothing
- * if something listens for it. `lockupTimes` are for tests.
+ * signals within SAME_CAUSE_MS of the first count as one. A driver's rejected promise, or an
+ * exception in its callback, ends nothing if something listens for it. `lockupTimes` are for tests.
  *
  * SIGHUP reloads if something listens for that. A process that systemd started ignores it
  * otherwise: `systemctl reload` would stop the service, with status 0, which Restart=on-failure
@@ -73,9 +77,18 @@ export function processIo(process: ProcessLike, lockupTimes?: LockupTimes): Proc
   const streams = { out: process.stdout, err: process.stderr }
   const isColoured = process.stdout.isTTY === true && !process.env?.NO_COLOR && process.env?.TERM !== 'dumb'
   let later: { readonly out: LateOutput; readonly err: LateOutput } | undefined
+  const failed = { out: false, err: false }
+  /** Text was lost, unless its reader has everything it wants. */
+  function fail(to: 'out' | 'err', error: NodeJS.ErrnoException): void {
+    if (failed[to] || GONE.includes(error.code) || streams[to].isTTY) return
+    failed[to] = true
+    if (to === 'err') return
+    put('err', `vnet: standard output: ${reasonOf(error)}\n`)
+    for (const fn of [...closed]) fn()
+  }
   function put(to: 'out' | 'err', text: string): void {
-    if (later === undefined) streams[to].write(text)
-    else later[to].push(text)
+    if (later !== undefined) later[to].push(text)
+    else if (!failed[to]) writeNow(streams[to], text, error => fail(to, error))
   }
   /** Exits immediately: a normal exit would wait for a pool thread stuck writing to a terminal. */
   function exit(status: number): void {
@@ -122,12 +135,13 @@ export function processIo(process: ProcessLike, lockupTimes?: LockupTimes): Proc
       else onSignal(signal)
     })
   }
-  process.on('uncaughtException', defect => onEnd({ defect }))
-  const rejections = new Set<(reason: unknown) => void>()
-  process.on('unhandledRejection', reason => {
-    if (rejections.size === 0 || isOwnDefect(reason)) onEnd({ defect: reason })
-    else for (const fn of [...rejections]) fn(reason)
-  })
+  const driverErrors = new Set<(what: DriverError, error: unknown) => void>()
+  function onError(what: DriverError, error: unknown, isDrivers: boolean): void {
+    if (driverErrors.size === 0 || !isDrivers) onEnd({ defect: error })
+    else for (const fn of [...driverErrors]) fn(what, error)
+  }
+  process.on('uncaughtException', error => onError('uncaught exception', error, isOfCallback(error)))
+  process.on('unhandledRejection', reason => onError('rejected promise', reason, !isOwnDefect(reason)))
   // Losing the reader (`| head -1`) ends commands that only print, not interfaces.
   const closed = new Set<() => void>()
   process.stdout.on('error', () => {
@@ -149,7 +163,7 @@ export function processIo(process: ProcessLike, lockupTimes?: LockupTimes): Proc
     },
     err: text => put('err', text),
     writeLater() {
-      later ??= lateOutputs(streams.out, streams.err)
+      later ??= lateOutputs(streams.out, streams.err, fail)
     },
     room: () => later?.out.room,
     ...(streams.err.isTTY && { progress: line => put('err', progressText(line, streams.err.columns)) }),
@@ -158,17 +172,20 @@ export function processIo(process: ProcessLike, lockupTimes?: LockupTimes): Proc
       else later[to].pushLine(line, lostLine)
     },
     async end() {
-      if (later !== undefined) await Promise.all([later.out.flush(FLUSH_MS), later.err.flush(FLUSH_MS)])
-      else
+      if (later !== undefined) {
+        // Its failure is a line of the other.
+        await later.out.flush(FLUSH_MS)
+        await later.err.flush(FLUSH_MS)
+      } else
         for (const stream of [streams.out, streams.err]) await new Promise<void>(done => stream.write('', () => done()))
-      exit(Number(process.exitCode ?? 0))
+      exit(Number(process.exitCode || (failed.out || failed.err ? EXIT_FAILURE : 0)))
     },
     onEnd(fn) {
       hasRun = true
       return addingTo(listeners)(fn)
     },
     onReload: addingTo(reloads),
-    onRejection: addingTo(rejections),
+    onDriverError: addingTo(driverErrors),
     onClosed(fn) {
       const { fd } = process.stdout
       // An error shows only with the next write.
@@ -206,11 +223,33 @@ function addingTo<T>(listeners: Set<T>): (fn: T) => () => void {
   }
 }
 
+/** Writes a text. To a file, not by its stream, which takes a short write for a whole one. */
+function writeNow(stream: Stream, text: string, failed: (error: Error) => void): void {
+  const { fd, isTTY } = stream
+  const stat = fd === undefined || isTTY ? undefined : fstatSync(fd)
+  if (fd === undefined || !(stat?.isFile() || stat?.isCharacterDevice())) {
+    stream.write(text, error => {
+      if (error) failed(error)
+    })
+    return
+  }
+  const bytes = Buffer.from(text)
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
+  } catch (error) {
+    failed(error as Error)
+  }
+}
+
 /** Returns one LateOutput for both streams if they are one file, which keeps lines in order. */
-function lateOutputs(stdout: Stream, stderr: Stream): { out: LateOutput; err: LateOutput } {
-  const out = new LateOutput(writerTo(stdout))
+function lateOutputs(
+  stdout: Stream,
+  stderr: Stream,
+  fail: (to: 'out' | 'err', error: Error) => void,
+): { out: LateOutput; err: LateOutput } {
+  const out = new LateOutput(writerTo(stdout, error => fail('out', error)))
   const isOne = identity(stdout.fd) !== undefined && identity(stdout.fd) === identity(stderr.fd)
-  return { out, err: isOne ? out : new LateOutput(writerTo(stderr)) }
+  return { out, err: isOne ? out : new LateOutput(writerTo(stderr, error => fail('err', error))) }
 }
 
 function identity(fd: number | undefined): string | undefined {
@@ -223,11 +262,15 @@ function identity(fd: number | undefined): string | undefined {
  * Node writes to pipes and sockets without blocking. To terminals and files its writes block, so
  * there a thread of its pool writes, which shares descriptors 0 to 2.
  */
-function writerTo(stream: Stream): WriteText {
+function writerTo(stream: Stream, failed: (error: Error) => void): WriteText {
   const { fd } = stream
+  const ended = (error: Error | null | undefined, done: (good: boolean) => void) => {
+    if (error) failed(error)
+    done(!error)
+  }
   const stat = fd === undefined ? undefined : fstatSync(fd)
   if (fd === undefined || stat?.isFIFO() || stat?.isSocket()) {
-    return (text, done) => void stream.write(text, error => done(!error))
+    return (text, done) => void stream.write(text, error => ended(error, done))
   }
   return (text, done) => {
     const bytes = Buffer.from(text)
@@ -235,7 +278,7 @@ function writerTo(stream: Stream): WriteText {
       write(fd, bytes, at, bytes.length - at, null, (error, written) => {
         if (error?.code === 'EAGAIN') setTimeout(from, AGAIN_MS, at).unref()
         else if (error === null && at + written < bytes.length) from(at + written)
-        else done(error === null)
+        else ended(error, done)
       })
     from(0)
   }

@@ -28,7 +28,9 @@ const driver = { directory: '' }
 export function restrictDriver(file: string): void {
   restrictImports(file)
   const print = (...values: unknown[]): void => {
-    writeSync(2, `${format(...values)}\n`)
+    // Node.js does not print the errors of frozen classes.
+    const texts = values.map(value => (value instanceof Error ? value.stack : value))
+    writeSync(2, `${format(...texts)}\n`)
   }
   const names = ['log', 'info', 'warn', 'error', 'debug', 'trace', 'dir', 'table', 'assert', 'time', 'timeEnd'] as const
   set('console', Object.fromEntries(names.map(name => [name, print])))

@@ -5,6 +5,7 @@ import { EPIPE, isErrno } from '../base/errno.ts'
 import { messageOrDescription } from '../base/exception.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { CaptureFile } from '../capture/capture-file.node.ts'
+import { UNORDERED } from '../capture/content.ts'
 import { Recording } from '../capture/recording.node.ts'
 import { compileFilter } from '../linux/pcap-filter.ts'
 import type { Driver } from '../netdev/driver.ts'
@@ -49,6 +50,7 @@ export async function startCapture(run: CapturedRun): Promise<(() => Promise<boo
       error => error,
     )
     if (error === undefined) log.info(`vnet: capture: ${recording.frames} frames in ${path}`)
+    if (error === undefined && !file.isOrdered) log.info(`vnet: capture: ${UNORDERED}`)
     if (recording.lost > 0) log.warn(`vnet: capture: ${recording.lost} frames lost, because the file did not keep up`)
     return error === undefined || isErrno(error, EPIPE)
   }

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
 import type { Clock } from '../base/clock.ts'
+import { explain } from '../base/errno.ts'
 import { describeException } from '../base/exception.ts'
 import { LimitedLog, LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, Log } from '../base/log.ts'
 import { random } from '../base/random.ts'
@@ -68,10 +69,12 @@ export async function run(
   await using clock = new TimerfdClock(native)
   await using platform = new LinuxPlatform(native, text => log.warn(`vnet: ${text}`), new Turns(clock))
   const chance = random(randomBytes(4).readUInt32LE())
-  using _rejections = logRejections(driver, log, clock, io)
+  using _errors = logDriverErrors(driver, log, clock, io)
   const hasScenario = namedBy(driver.params, params, 'scenario').length > 0
   const scenarios = hasScenario ? await import('../wire/scenario-file.ts') : undefined
-  await using wireResources = new LinuxWireResources(scenarios?.parseScenario)
+  await using wireResources = new LinuxWireResources(scenarios?.parseScenario, error =>
+    log.err(`vnet: log: ${explain(error)}`),
+  )
   for (const file of stages) {
     await wireResources.loadStages(file, (await import('./driver-file.ts')).importFile)
   }
@@ -129,6 +132,10 @@ export async function run(
     }
   } finally {
     if (!(await unload(module, log))) status = EXIT_FAILURE
+    // It was reported when it happened.
+    await wireResources[Symbol.asyncDispose]().catch(() => {
+      status = EXIT_FAILURE
+    })
     net.debug?.end()
     log.flush()
     if (net.pool.out > 0) log.err(`${net.pool.out} frames were neither handed on nor freed`)
@@ -150,11 +157,11 @@ function load(
   return module
 }
 
-/** Logs rejected promises of the driver that nothing handles, until disposed. */
-function logRejections({ name }: Driver, log: Log, clock: Clock, io: Io): Disposable {
+/** Logs errors of the driver that nothing handles, until disposed. */
+function logDriverErrors({ name }: Driver, log: Log, clock: Clock, io: Io): Disposable {
   const limited = new LimitedLog(log.named(name), clock, { lines: 1, seconds: 1 })
-  const stop = io.onRejection?.(reason => {
-    limited.err('rejected promise', () => `rejected promise: ${describeException(reason)}; vnet goes on`)
+  const stop = io.onDriverError?.((what, error) => {
+    limited.err(what, () => `${what}: ${describeException(error)}; vnet goes on`)
   })
   return { [Symbol.dispose]: () => stop?.() }
 }

@@ -1,9 +1,9 @@
 /** The capture that a simulation writes. */
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, writeSync } from 'node:fs'
 import { NSEC_PER_SEC } from '../base/clock.ts'
-import { asUsageError } from '../base/usage-error.ts'
 import type { CapturedPacket } from '../capture/packet.ts'
 import { PACKET_OVERHEAD, writeInterface, writePacket, writeSection } from '../capture/pcapng-writer.ts'
+import { openOutput } from '../linux/regular-file.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { Direction } from '../wire/wire.ts'
 
@@ -23,7 +23,7 @@ export class SimulationOutput implements Disposable {
 
   /** Creates the file, or empties it. Throws a UsageError if that fails. */
   constructor(path: string) {
-    this.#fd = asUsageError(path, () => openSync(path, 'w', 0o600))
+    this.#fd = openOutput(path)
     const to = this.#buffer
     this.#end = writeSection(to, 0, { userAppl: 'vnet simulate' })
     for (const name of ['ab', 'ba']) this.#end = writeInterface(to, this.#end, { name })

@@ -34,9 +34,10 @@ export const toolCommands: readonly LazyCommand[] = [
       new Option('--wire-ba <spec>', 'the same for direction ba only: all other frames'),
       new Option('--scenario <file>', 'YAML file of changes of the wire; time 0 is the first arrival'),
       new Option('--stage <file>', "JavaScript file that exports stages, for 'stage NAME' in a wire"),
-      new Option('--seed <n>', 'seed of all random decisions (by default the seed of the log, or 1)').argParser(
-        wholeNumber(1, MAX),
-      ),
+      new Option(
+        '--seed <n>',
+        "seed of all random decisions (by default the seed in the log or in the capture's comments, or 1)",
+      ).argParser(wholeNumber(1, MAX)),
       new Option('--out <file>', 'pcapng file for the frames that leave the wire, with the times at which they do'),
       new Option('--log <file>', 'file for every decision of the wire, one JSON line each'),
       new Option('--json', 'print one JSON object for each stage'),

@@ -6,6 +6,8 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { attempt } from '../base/errno.ts'
+import { readTextFile } from '../linux/regular-file.ts'
 import type { Exercise } from './exercise.ts'
 
 export type State = 'new' | 'begun' | 'done'
@@ -68,7 +70,7 @@ export function stateIn(parent: string, exercise: Exercise): State {
   const file = driverFileIn(directory, exercise)
   if (file === undefined) return 'new'
   const mark = join(directory, MARK)
-  return existsSync(mark) && readFileSync(mark, 'utf8') === digest(file) ? 'done' : 'begun'
+  return attempt(() => readTextFile(mark)) === digest(file) ? 'done' : 'begun'
 }
 
 /** Records that all checks passed with this driver file; a change to it makes that void. */
@@ -80,7 +82,7 @@ export function markDone(file: string): void {
 }
 
 function digest(file: string): string {
-  return createHash('sha256').update(readFileSync(file)).digest('hex')
+  return createHash('sha256').update(readTextFile(file)).digest('hex')
 }
 
 /**
@@ -129,7 +131,7 @@ function packageJson(directory: string): string {
  */
 export function notedExercise(directory: string): string | undefined {
   try {
-    const { vnet } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
+    const { vnet } = JSON.parse(readTextFile(join(directory, 'package.json')))
     return typeof vnet?.exercise === 'string' ? vnet.exercise : undefined
   } catch {
     return undefined

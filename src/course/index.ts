@@ -30,5 +30,5 @@ export {
   type Result,
   verify,
 } from './exercise.ts'
-export { type Pings, verifyDownAndUp, verifyNothingLost } from './pings.ts'
+export { type Pings, verifyDownAndUp, verifyNothingLost, verifyUsed } from './pings.ts'
 export { addressesOf, counts, macAt, numberOf } from './text.ts'

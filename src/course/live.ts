@@ -8,7 +8,7 @@ import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { describeException } from '../base/exception.ts'
-import { cpuTimeOf, statOf } from '../linux/proc-stat.ts'
+import { cpuTimeOf, processorWaitOf, statOf } from '../linux/proc-stat.ts'
 import { networkOnly, withParent } from '../linux/rootless.ts'
 import {
   Explained,
@@ -29,8 +29,9 @@ const PROGRAM = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 const RESTRICT = new URL('../../dist/cli/restrict-live.js', import.meta.url).href
 
 const PROGRAM_LIMIT_MS = 30_000
-/** On a machine that is busy with other checks, a start may wait that long for a processor. */
 const START_LIMIT_MS = 50_000
+/** A late start that waited longer than that for a processor says nothing about the driver. */
+const BUSY_MS = 10_000
 /** CPU time of a start, which takes half a second. A driver that loops ends by that. */
 const START_CPU_MS = 5_000
 const STOP_LIMIT_MS = 20_000
@@ -61,6 +62,29 @@ export function onVnet(file: string, isConfined = false): LivePlace {
   }
 }
 
+/** Thrown where a program of a check fails because of this machine: the check says nothing. */
+class NotRun extends Error {
+  override readonly name = 'NotRun'
+}
+
+/** Statuses of a shell for a program that it cannot execute, and does not find. */
+const NOT_STARTED = [126, 127]
+
+/** What programs print where a file, a right or a library is missing on this machine. */
+const OF_MACHINE =
+  /^.*(?:cannot (?:create|open) .*|: (?:command )?not found|: Permission denied|: socket.*: Operation not permitted|Read-only file system|No space left on device|error while loading shared libraries.*)$/m
+
+/**
+ * Returns why a program failed if that was because of this machine, not of the driver. vnet's
+ * errors are the driver's. A pipeline ends with the status of its last program.
+ */
+function machineFailure(program: string, { status, stderr }: ProgramOutput): string | undefined {
+  if (program === 'vnet') return undefined
+  const last = stderr.trim().split('\n').at(-1) || `status ${status}`
+  const line = OF_MACHINE.exec(stderr)?.[0] ?? (NOT_STARTED.includes(status) ? last : undefined)
+  return line && `${program} fails on this machine: ${line.trim()}`
+}
+
 /** Runs a check. Never throws. */
 export async function runLive(check: LiveCheck, place: LivePlace): Promise<Result> {
   const { title, needs = [] } = check
@@ -76,13 +100,20 @@ export async function runLive(check: LiveCheck, place: LivePlace): Promise<Resul
       await vnet.ready()
       return vnet
     },
-    run: (program, ...args) => place.run(program, args),
+    async run(program, ...args) {
+      const output = await place.run(program, args)
+      whyNot ??= machineFailure(program, output)
+      if (whyNot !== undefined) throw new NotRun(whyNot)
+      return output
+    },
   }
   let problem: Explanation | undefined
+  let whyNot: string | undefined
   try {
     await Promise.race([check.run(live), ...(place.broken === undefined ? [] : [place.broken])])
   } catch (error) {
-    problem = explanationOf(error)
+    if (error instanceof NotRun) whyNot ??= error.message
+    else problem = explanationOf(error)
   }
   for (const vnet of started) {
     try {
@@ -91,6 +122,7 @@ export async function runLive(check: LiveCheck, place: LivePlace): Promise<Resul
       problem ??= explanationOf(error)
     }
   }
+  if (whyNot !== undefined) return { title, where: 'live', result: 'not run', why: whyNot }
   const logged = started.flatMap(vnet => vnet.complaints).filter(line => !check.allow?.test(line))
   if (problem === undefined && logged.length > 0) problem = unexpected(`the log has: ${logged.shift()}`)
   return resultOf('live', check, problem, logged)
@@ -137,9 +169,13 @@ export class VnetProcess implements Started {
     const ended = this.#ended.then(() =>
       fail(unexpected(this.#child.killed ? LOOPS : `vnet ended: ${this.log.at(-1) ?? 'without a word'}`)),
     )
-    this.#ready = within(START_LIMIT_MS, Promise.race([becomesReady, ended]), () =>
-      fail(unexpected(`no interface is up ${START_LIMIT_MS / 1000} s after the start`)),
-    )
+    this.#ready = within(START_LIMIT_MS, Promise.race([becomesReady, ended]), () => {
+      const late = `no interface is up ${START_LIMIT_MS / 1000} s after the start`
+      const waited = processorWaitOf(this.#child.pid ?? 0)
+      if (waited > BUSY_MS)
+        throw new NotRun(`${late}, of which it waited ${Math.round(waited / 1000)} s for a processor`)
+      fail(unexpected(late))
+    })
     this.#ready.catch(() => {})
     const look = setInterval(() => {
       const fields = statOf(this.#child.pid ?? 0)
@@ -230,7 +266,8 @@ export async function runProgram(program: string, args: readonly string[], cwd: 
     const [code] = (await once(child, 'close')) as [number | null]
     return { status: code ?? -1, ...text }
   } catch (error) {
-    return { status: -1, stdout: '', stderr: error instanceof Error ? error.message : String(error) }
+    // It could not be started.
+    return { status: 127, stdout: '', stderr: error instanceof Error ? error.message : String(error) }
   } finally {
     clearTimeout(timer)
   }

@@ -17,7 +17,8 @@ import {
 } from './exercise.ts'
 
 /** The findings of `--debug` about frames and their memory. Checks cover its other rules. */
-const USE_OF_FRAMES = /: debug: (use-after|double-free|out-of-bounds|uninitialized-read|red-zone|write-after|leak)/
+const USE_OF_FRAMES =
+  /: debug: (use-after|double-free|out-of-bounds|uninitialized-read|red-zone|past-end|write-after|leak|ring-overflow)/
 
 /** Runs a check of the exercise. Never throws. */
 export async function runInMemory(check: MemoryCheck, driver: Driver, exercise: Exercise): Promise<Result> {

@@ -15,9 +15,10 @@ const built = (file: string) => fileURLToPath(new URL(`../../dist/${file}`, impo
 
 /**
  * Seconds that a check may take: checks in memory take milliseconds, and live ones wait for
- * programs. A driver that does not return is ended earlier, when the lockup watchdog logs it.
+ * programs, which have limits of their own. A driver that does not return is ended earlier, when
+ * the lockup watchdog logs it.
  */
-const LIMITS_S = { memory: 30, live: 60 } as const
+const LIMITS_S = { memory: 30, live: 120 } as const
 /** The watchdog's log line. */
 const LOCKUP = /^vnet: (.+ has not returned for \d+ s)/m
 

@@ -3,7 +3,7 @@
  * interfaces: malformed bytes never throw, and for interfaces that the listener does not want, only
  * the index is read. No socket is needed, so tests can feed it.
  */
-import { endOfMessage, getS32, type Message, NLMSG_HDRLEN, readMessage } from '../netlink/index.ts'
+import { endOfMessage, getS32, getU32, type Message, NLMSG_HDRLEN, readMessage } from '../netlink/index.ts'
 import { type Link, parseLink } from './rtnetlink/link.ts'
 import { parseNsid } from './rtnetlink/nsid.ts'
 import {
@@ -12,6 +12,8 @@ import {
   RTM_DELLINK,
   RTM_DELMULTICAST,
   RTM_DELNSID,
+  RTM_DELQDISC,
+  RTM_DELTFILTER,
   RTM_NEWADDR,
   RTM_NEWLINK,
   RTM_NEWMULTICAST,
@@ -22,10 +24,18 @@ export const NSID_HOME = -1
 /** The nsid for a namespace without received events. No event has it. */
 export const NSID_UNSEEN = -2
 
-/** Messages that have the index of an interface, in struct ifinfomsg or struct ifaddrmsg. */
-const INDEXED = [RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_DELADDR, RTM_NEWMULTICAST, RTM_DELMULTICAST]
+/** Removals of a qdisc or a filter, in struct tcmsg. */
+const TC_REMOVALS = [RTM_DELQDISC, RTM_DELTFILTER]
+/** Messages that have the index of an interface at one place, in struct ifinfomsg and others. */
+const INDEXED = [
+  ...[RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_DELADDR, RTM_NEWMULTICAST, RTM_DELMULTICAST],
+  ...TC_REMOVALS,
+]
 const INDEX_AT = 4
 const INDEX_END = 8
+/** The position of tcm_parent, and the lowest parent of clsact (linux/pkt_sched.h). */
+const PARENT_AT = 12
+const TC_H_CLSACT = 0xffff_fff1
 
 export interface LinkListener {
   /** Returns true if the listener wants the events of an interface; by default of all. */
@@ -40,6 +50,8 @@ export interface LinkListener {
    * probes an IPv6 address for duplicates, only its group is reported.
    */
   onAddress(nsid: number, ifindex: number): void
+  /** The clsact qdisc of an interface, or a program in it, was removed (traffic-control.ts). */
+  onProgramRemoved?(nsid: number, ifindex: number): void
   /**
    * An event of an interface was unreadable: read its state again. Without it, onOverrun is called.
    */
@@ -118,6 +130,11 @@ function readEvent(
     return
   }
   if (ifindex === undefined || listener.wants?.(nsid, ifindex) === false) return
+  if (TC_REMOVALS.includes(message.type)) {
+    const isWhole = message.length >= PARENT_AT + 4
+    if (isWhole && getU32(bytes, message.offset + PARENT_AT) >= TC_H_CLSACT) listener.onProgramRemoved?.(nsid, ifindex)
+    return
+  }
   const isLink = message.type === RTM_NEWLINK || message.type === RTM_DELLINK
   // A link message of IPv6 means that it set up the interface, with a first address.
   if (!isLink || bytes[message.offset] === AF_INET6) {

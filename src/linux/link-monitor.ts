@@ -26,6 +26,7 @@ import {
 
 // include/uapi/linux/rtnetlink.h
 const RTNLGRP_LINK = 1
+const RTNLGRP_TC = 4
 const RTNLGRP_IPV4_IFADDR = 5
 const RTNLGRP_IPV6_IFADDR = 9
 const RTNLGRP_IPV6_IFINFO = 12
@@ -116,6 +117,7 @@ export class LinkMonitor implements Work {
       const allNamespaces = native.setsockopt(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, int32(1)) >= 0
       for (const group of GROUPS) check(join(native, fd, group), `setsockopt(NETLINK_ADD_MEMBERSHIP, ${group})`)
       for (const group of NEWER_GROUPS) join(native, fd, group)
+      if (listener.onProgramRemoved !== undefined) join(native, fd, RTNLGRP_TC)
       return new LinkMonitor(native, fd, listener, allNamespaces, turns)
     })
   }

@@ -44,6 +44,13 @@ export function watchLink(
   })
 }
 
+/** Interfaces in the same namespace with programs in their clsact qdiscs. */
+export interface WatchedPrograms {
+  readonly on: readonly number[]
+  /** Called when one of the programs is removed. */
+  removed(): void
+}
+
 /**
  * Like watchLink, but calls `fn` with the interface at each event, and with undefined once it is
  * gone.
@@ -53,6 +60,7 @@ export function followLink(
   { ifindex, netns, nsfd }: WatchTarget,
   turns: Turns,
   fn: (link: Link | undefined) => void,
+  programs?: WatchedPrograms,
 ): () => void {
   const ends: (() => void)[] = []
   let isGone = false
@@ -70,10 +78,16 @@ export function followLink(
     ends.push(() => sock[Symbol.dispose]())
     const read = () => report(getLink(sock, { ifindex }))
     const listener = {
-      wants: (nsid: number, index: number) => nsid === NSID_HOME && index === ifindex,
+      wants: (nsid: number, index: number) =>
+        nsid === NSID_HOME && (index === ifindex || programs?.on.includes(index) === true),
       onLink(_: number, link: Link, event: 'new' | 'del') {
-        report(event === 'del' ? undefined : link)
+        if (link.ifindex === ifindex) report(event === 'del' ? undefined : link)
       },
+      ...(programs && {
+        onProgramRemoved(_: number, index: number) {
+          if (programs.on.includes(index)) programs.removed()
+        },
+      }),
       onAddress() {},
       onLost: read,
       onOverrun: read,

@@ -241,6 +241,13 @@ export interface Native {
    */
   watchLockups(limitMs: number, countsSleep: 0 | 1, out: number, line: Uint8Array): number
 
+  /**
+   * Returns the first page of a file, shared with it: written bytes are in the file when the
+   * process is killed. The file must not become shorter than a page: an access would then end the
+   * process (SIGBUS).
+   */
+  mapPage(fd: number): ArrayBuffer | number
+
   /** unshare(2) of CLONE_* for the calling thread alone. */
   unshare(flags: number): number
   /** The kernel kills this process when the thread that started it ends (PR_SET_PDEATHSIG). */

@@ -1,4 +1,4 @@
-/** /proc/PID/stat (proc_pid_stat(5)). */
+/** /proc/PID/stat (proc_pid_stat(5)), and schedstat (Documentation/scheduler/sched-stats.rst). */
 import { readFileSync } from 'node:fs'
 import { attempt } from '../base/errno.ts'
 
@@ -6,6 +6,9 @@ import { attempt } from '../base/errno.ts'
 const MS_PER_TICK = 10
 /** The fields utime and stime, counted from the state. */
 const [UTIME, STIME] = [11, 12]
+/** The field flags, and a flag of it (linux/sched.h). */
+const FLAGS = 6
+const PF_EXITING = 0x4
 
 /**
  * Returns the fields from the state on of a process, `self`, or a thread (`self/task/TID`);
@@ -14,6 +17,16 @@ const [UTIME, STIME] = [11, 12]
 export function statOf(process: number | string): readonly string[] | undefined {
   const stat = attempt(() => readFileSync(`/proc/${process}/stat`, 'latin1'))
   return stat === undefined ? undefined : fieldsOf(stat)
+}
+
+/**
+ * Returns whether a process is ending: after a signal the kernel closes its files first, which
+ * takes seconds for many TAPs. False for process 0, which is in another namespace.
+ */
+export function isExiting(pid: number): boolean {
+  if (pid === 0) return false
+  const fields = statOf(pid)
+  return fields === undefined || (Number(fields[FLAGS]) & PF_EXITING) !== 0
 }
 
 /** Returns the fields from the state on of the text of such a file. */
@@ -25,4 +38,10 @@ export function fieldsOf(stat: string): readonly string[] {
 /** Returns the CPU time that is in the fields, in milliseconds. */
 export function cpuTimeOf(fields: readonly string[]): number {
   return (Number(fields[UTIME]) + Number(fields[STIME])) * MS_PER_TICK
+}
+
+/** Returns how long a process's main thread waited for a processor, in ms; 0 if unknown. */
+export function processorWaitOf(pid: number): number {
+  const fields = attempt(() => readFileSync(`/proc/${pid}/schedstat`, 'latin1'))?.split(' ')
+  return Number(fields?.[1] ?? 0) / 1e6
 }

@@ -100,12 +100,14 @@ export class Tap extends EventEmitter<TapEvents> implements AsyncDisposable, Asy
   /**
    * Called with each batch: the fastest way to read. The list and its frames are the same objects
    * every time, and end when it returns, so it may not be async. Assign undefined to stop reading.
+   * Assigning a function throws EBADFD once the Tap is closed.
    */
   get onFrames(): OnFrames | undefined {
     return this.#reader.onFrames
   }
 
   set onFrames(fn: OnFrames | undefined) {
+    if (fn !== undefined) this.#checkOpen('read')
     this.#reader.onFrames = fn
   }
 
@@ -124,16 +126,20 @@ export class Tap extends EventEmitter<TapEvents> implements AsyncDisposable, Asy
    *
    * Returns true, or false if the kernel has no room: the frame then waits, and the program should
    * write no more until `drained()`. At most 256 frames a queue wait. Frames that are lost, because
-   * no more can wait or the kernel refuses them, are counted. Throws EBADFD once the Tap is closed.
+   * no more can wait or the kernel refuses them, are counted. Throws EBADFD once the Tap is closed,
+   * a TypeError for another value, and a RangeError for an `info` that no frame has.
    */
   write(data: Uint8Array | TapFrame, info?: TapFrameInfo): boolean {
-    this.#checkOpen()
+    this.#checkOpen('write')
     return this.#writer.write(data, info)
   }
 
-  /** Like `write`, for frames in a row: one native call writes up to 64 of them. */
+  /**
+   * Like `write`, for frames in a row: one native call writes up to 64 of them. If one of them
+   * throws, those before it are written.
+   */
   writeBatch(batch: readonly (Uint8Array | TapFrame)[]): boolean {
-    this.#checkOpen()
+    this.#checkOpen('write')
     return this.#writer.writeBatch(batch)
   }
 
@@ -170,8 +176,8 @@ export class Tap extends EventEmitter<TapEvents> implements AsyncDisposable, Asy
     this.emit('drain')
   }
 
-  #checkOpen(): void {
-    if (this.#closed !== undefined && !this.#gone) throw new VnetError(EBADFD, ['write', this.name], 'it was closed')
+  #checkOpen(call: 'read' | 'write'): void {
+    if (this.#closed !== undefined && !this.#gone) throw new VnetError(EBADFD, [call, this.name], 'it was closed')
   }
 
   #changed(change: LinkChange): void {

@@ -14,7 +14,15 @@ import {
 } from '../skb/drop-reason.ts'
 import { FRAME_MAX, type SkBuffPool } from '../skb/pool.ts'
 import { Ring } from '../skb/ring.ts'
-import { CHECKSUM_NONE, CHECKSUM_PARTIAL, type SkBuff } from '../skb/sk-buff.ts'
+import {
+  CHECKSUM_NONE,
+  CHECKSUM_PARTIAL,
+  SKB_GSO_TCP_ECN,
+  SKB_GSO_TCPV4,
+  SKB_GSO_TCPV6,
+  SKB_GSO_UDP_L4,
+  type SkBuff,
+} from '../skb/sk-buff.ts'
 import type { TapCounts } from './tap-counts.ts'
 import { FrameView, segmentRing, segmentSkb, type TapFrame, type TapFrameInfo, type TapLayer } from './tap-frame.ts'
 
@@ -58,7 +66,10 @@ export class TapWriter {
     return this.#flush()
   }
 
-  /** Writes frames in order, with one native call for many. Returns true if no frame waits. */
+  /**
+   * Writes frames in order, with one native call for many. Returns true if no frame waits. If a
+   * value throws, the frames before it are written.
+   */
   writeBatch(batch: readonly (Uint8Array | TapFrame)[]): boolean {
     try {
       for (let i = 0; i < batch.length; i++) this.#take(batch[i])
@@ -92,7 +103,11 @@ export class TapWriter {
   /** Returns a frame with a copy of the bytes; undefined if it was dropped. */
   #fill(bytes: Uint8Array, info: TapFrameInfo | undefined): SkBuff | undefined {
     const { pool, counts } = this.#options
-    if (!ArrayBuffer.isView(bytes)) throw new TypeError('write takes a Uint8Array, or a frame that was read')
+    // The elements of other arrays would be cut to bytes.
+    if (!ArrayBuffer.isView(bytes) || bytes.BYTES_PER_ELEMENT !== 1) {
+      throw new TypeError('write takes a Uint8Array, or a frame that was read')
+    }
+    if (info !== undefined) check(info)
     const tooBig = bytes.length > FRAME_MAX
     const skb = tooBig ? undefined : pool.alloc(bytes.length)
     if (skb === undefined) {
@@ -144,6 +159,25 @@ export class TapWriter {
     this.#retry = undefined
     if (this.#flush()) this.#options.onDrain()
   }
+}
+
+const U16_MAX = 0xffff
+const GSO_TYPES: readonly number[] = [SKB_GSO_TCPV4, SKB_GSO_TCPV6, SKB_GSO_UDP_L4]
+
+/** Throws a RangeError for a description that no frame has. */
+function check({ ipSummed = 0, csumStart = 0, csumOffset = 0, gsoSize = 0, gsoType = 0 }: TapFrameInfo): void {
+  checkNumber('ipSummed', ipSummed, CHECKSUM_PARTIAL)
+  checkNumber('csumStart', csumStart, U16_MAX)
+  checkNumber('csumOffset', csumOffset, U16_MAX)
+  checkNumber('gsoSize', gsoSize, U16_MAX)
+  if (!GSO_TYPES.includes(gsoType & ~SKB_GSO_TCP_ECN) && (gsoType !== 0 || gsoSize !== 0)) {
+    throw new RangeError(`write: gsoType ${gsoType}: SKB_GSO_TCPV4, SKB_GSO_TCPV6 or SKB_GSO_UDP_L4`)
+  }
+}
+
+function checkNumber(name: keyof TapFrameInfo, value: number, most: number): void {
+  if (Number.isInteger(value) && value >= 0 && value <= most) return
+  throw new RangeError(`write: ${name} ${value}: a whole number from 0 to ${most}`)
 }
 
 function describe(skb: SkBuff, info: TapFrameInfo): void {

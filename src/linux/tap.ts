@@ -112,7 +112,7 @@ export function openTun(native: Native, options: TunOptions): Tun {
       fds.push(fd)
       const request = ifreq(name, q === 0 && exclusive ? flags | IFF_TUN_EXCL : flags)
       const result = native.ioctl(fd, TUNSETIFF, request)
-      check(result, ['TUNSETIFF', options.shownName ?? name], setiffAdvice(-result))
+      check(result, ['TUNSETIFF', (options.shownName ?? name).replace('%d', 'N')], setiffAdvice(-result))
       name = ifreqName(request)
       if (q === 0 && rights !== undefined) setRights(native, fd, name, rights)
     }

@@ -125,6 +125,8 @@ export interface DeviceWire {
   readonly direction: 'ab' | 'ba'
   /** Only on an attachment. */
   readonly side?: WireSide | undefined
+  /** The sender's end; its device is unknown where frames come from no single device. */
+  readonly from?: { readonly dev?: unknown }
   /** The text of its stages; empty without a stage. */
   readonly text: string
   /** The scenario that changes it at set times, if any. */

@@ -48,6 +48,9 @@ export function linkChanged(dev: NetDevice, change: Exclude<LinkChange, { kind: 
   else if (change.kind === 'multicast') {
     dev.mc = change.multicast
     setRxMode(dev)
+  } else if (change.kind === 'renamed' && dev.ifindex !== dev.port?.link.ifindex) {
+    // The device has the name of another interface, which it serves (attach/attachment.ts).
+    dev.changeLog.info('its TAP was renamed to', `its TAP was renamed to ${change.name}`)
   } else if ('name' in change) {
     const isMoved = change.kind === 'moved'
     const what = isMoved ? 'moved to another network namespace, there' : 'renamed to'

@@ -183,7 +183,7 @@ export class Net {
     const nested = this.#polling
     this.#polling = true
     try {
-      const more = pollBatches(this.pool, readBatch, this.#flushBatch)
+      const more = pollBatches(this.pool, readBatch, this.#flushBatch, this.clock)
       if (!nested) this.flush()
       return more
     } finally {

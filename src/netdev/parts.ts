@@ -14,6 +14,8 @@ export interface Part {
   readonly kind: PartKind
   /** Unique among the parts of its kind, at most 200 characters: `rx ring`, `tx 0`. */
   readonly name: string
+  /** The direction of the frames that pass it; undefined if both do, or none. */
+  readonly direction?: 'tx' | 'rx'
   /** Frames in it, and how many it has room for: at most 2^32 - 1. */
   readonly length?: number
   readonly capacity?: number
@@ -32,6 +34,7 @@ const isUpTo = (most: number) => (value: unknown) =>
 const FIELDS: Readonly<Record<keyof Part, (value: unknown) => boolean>> = {
   kind: value => KINDS.some(kind => kind === value),
   name: isText,
+  direction: value => value === undefined || value === 'tx' || value === 'rx',
   length: isUpTo(0xffff_ffff),
   capacity: isUpTo(0xffff_ffff),
   state: value => value === undefined || isText(value),
@@ -55,7 +58,8 @@ interface PartOwner<Device> extends ExceptionLog {
 /** Returns the parts of a device: the framework's, then its driver's (ndoGetParts). */
 export function partsOf<Device extends PartOwner<Device>>(dev: Device): Part[] {
   const queues = dev.tx.map(({ index, stopped, held }): Part => {
-    return { kind: 'queue', name: `tx ${index}`, length: held, state: stopped ? 'stopped' : 'running' }
+    const state = stopped ? 'stopped' : 'running'
+    return { kind: 'queue', name: `tx ${index}`, direction: 'tx', length: held, state }
   })
   const indices = new Map<unknown, number>()
   const sources = [...dev.partSources].map(source => {

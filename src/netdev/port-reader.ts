@@ -4,12 +4,18 @@
  * device (tx-queue.ts) and the reading side of a Tap (linux/tap-reader.ts).
  */
 
+import type { Clock } from '../base/clock.ts'
 import { EBADFD, ENOBUFS } from '../base/errno.ts'
 
 /** Frames that one native call reads at most. */
 export const BATCH = 16
 /** Frames that one poll handles before other descriptors and timers have their turn. */
 export const BUDGET = 64
+/**
+ * Nanoseconds after which a poll reads no other batch, even if its budget is not spent: frames of
+ * 64 KiB take 20 times as long as short ones, and the frames of other devices wait meanwhile.
+ */
+const POLL_NS = 200_000
 /** A queue that returned this many frames is read again: a batch of large frames may end early. */
 export const BUSY = 4
 /**
@@ -27,23 +33,25 @@ export const OWN_REASON = 1 << 2
 const REREAD_MS = 10
 
 /**
- * Calls `readBatch`, which reads and handles some frames and returns how many, until it returns few
- * or the budget is spent on frames that were read and frames that were made of them. `handled` is
- * called after each batch. Returns true if more may wait.
+ * Calls `readBatch`, which reads and handles some frames and returns how many, until it returns
+ * few, POLL_NS of the clock are over, or the budget is spent on frames that were read and frames
+ * that were made of them. `handled` is called after each batch. Returns true if more may wait.
  */
 export function pollBatches(
   pool: { readonly allocated: number },
   readBatch: () => number,
   handled: () => void = () => {},
+  clock?: Pick<Clock, 'now'>,
 ): boolean {
   let budget = BUDGET
+  const end = clock === undefined ? 0 : clock.now() + POLL_NS
   while (budget > 0) {
     const before = pool.allocated
     const n = readBatch()
     if (n <= 0) break
     handled()
     budget -= n + ((pool.allocated - before) >> MADE_SHIFT)
-    if (n < BUSY) break
+    if (n < BUSY || (clock !== undefined && clock.now() >= end)) break
   }
   return budget <= BUDGET - BUSY
 }

@@ -2,7 +2,7 @@
  * The attachments of a node: many interfaces, each with a driver of its own, on one Net. A file has
  * them across restarts of the daemon, by the namespace's inode, the interface's index and its name.
  */
-import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { attachDriver } from '../attach/driver.ts'
 import { ENODEV, VnetError } from '../base/errno.ts'
 import { describeException } from '../base/exception.ts'
@@ -12,12 +12,14 @@ import { ownNamespace } from '../control/protocol/directory.ts'
 import { listed } from '../control/protocol/run-directory.ts'
 import type { Native } from '../linux/native.ts'
 import { inNetns, netnsPath } from '../linux/netns-name.ts'
+import { readTextFile, replaceFile } from '../linux/regular-file.ts'
 import { getLink, RouteSocket } from '../linux/rtnetlink.ts'
 import { netnsCookieOf } from '../linux/socket-identity.ts'
 import { NETDEV_CHANGENAME, NETDEV_UNREGISTER, NETREG_REGISTERED } from '../netdev/if.ts'
 import { insmod, type Module } from '../netdev/module.ts'
 import type { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
+import type { Mark } from './mark.ts'
 import { inOneLine, lineOf, paramsOf, type Spec, StrangerResources } from './spec.ts'
 
 /** A request for an attachment. */
@@ -42,15 +44,23 @@ interface Place {
 
 interface Kept extends Place {
   readonly request: AttachRequest
+  /** Its number for the mark; undefined in the file of an older daemon. */
+  readonly number?: number | undefined
+  /** True if it is not attached, because the daemon ended twice while a frame of it was in work. */
+  readonly away?: true | undefined
 }
 
 interface Attached {
   readonly place: Place
+  readonly number: number
   readonly request: AttachRequest
   readonly module: Module
   readonly dev: NetDevice
   readonly netns: string | undefined
 }
+
+/** Why an attachment is away, and the remedy. */
+const AWAY = 'vnet node ended twice while a frame of it was in work; vnet attach --node attaches it again'
 
 export interface AttachmentsOptions {
   readonly native: Native
@@ -67,7 +77,11 @@ export class Attachments implements AsyncDisposable {
   readonly #net: Net
   readonly #files: string | undefined
   readonly #state: string
+  #mark: Mark | undefined
   readonly #all = new Set<Attached>()
+  /** Attachments that are not restored before a new request. */
+  #away: readonly Kept[] = []
+  #lastNumber = 0
   readonly #stop: () => void
   #queue: Promise<unknown> = Promise.resolve()
   #isKept = false
@@ -97,7 +111,8 @@ export class Attachments implements AsyncDisposable {
     if (inode !== undefined && inode !== ownNamespace('net') && netns === undefined) {
       throw new VnetError(ENODEV, `attach ${name}`, 'no process and no name has its network namespace')
     }
-    await this.#load(request, netns)
+    const { place } = await this.#load(request, netns)
+    this.#away = this.#away.filter(each => !isSame(each, place))
     this.#keep()
   }
 
@@ -106,9 +121,9 @@ export class Attachments implements AsyncDisposable {
     this.#net.log.warn(printable(line))
   }
 
-  /** Returns the attachment of an interface, by name and namespace. */
+  /** Returns the attachment of an interface, by name and namespace, also if it is away. */
   find(name: string, inode = ownNamespace('net')): AttachRequest | undefined {
-    return this.#at(name, inode)?.request
+    return (this.#at(name, inode) ?? this.#awayAt(name, inode))?.request
   }
 
   /**
@@ -118,29 +133,43 @@ export class Attachments implements AsyncDisposable {
     return [...this.#all].find(each => each.dev === dev)
   }
 
-  /** Returns the attachments of owners that satisfy `isOwner`. */
-  ownedBy(isOwner: (owner: string) => boolean): AttachRequest[] {
-    return [...this.#all].map(({ request }) => request).filter(({ owner }) => owner !== undefined && isOwner(owner))
+  /** Returns the attachments of owners that satisfy `isOwner`, also if they are away. */
+  ownedBy(isOwner: (owner: string) => boolean): (AttachRequest & Pick<Kept, 'away'>)[] {
+    const away = this.#away.map(({ request, away }) => ({ ...request, away }))
+    return [...[...this.#all].map(({ request }) => request), ...away].filter(
+      ({ owner }) => owner !== undefined && isOwner(owner),
+    )
   }
 
   /** Detaches; returns false if nothing is attached there. */
   async detach(name: string, inode = ownNamespace('net')): Promise<boolean> {
     const found = this.#at(name, inode)
     await found?.module.rmmod()
-    return found !== undefined
+    const away = this.#awayAt(name, inode)
+    this.#away = this.#away.filter(each => each !== away)
+    if (away !== undefined) this.#keep()
+    return (found ?? away) !== undefined
   }
 
-  /** Restores the attachments of the file. Logs a line for each interface that has changed. */
-  async restore(): Promise<void> {
+  /**
+   * Restores the attachments of the file, without the culprit of `mark`. Logs a line for each
+   * interface that has changed, and for the culprit.
+   */
+  async restore(mark?: Mark): Promise<void> {
+    this.#mark = mark
     const kept = readState(this.#state, this.#net)
     const paths = netnsPaths(kept.map(({ inode }) => inode))
-    const restore = async ({ request, ...place }: Kept) => {
+    this.#lastNumber = Math.max(0, ...kept.map(({ number = 0 }) => number))
+    const restore = async ({ request, number, away, ...place }: Kept) => {
       try {
         const netns = paths.get(place.inode)
         const now =
           netns === undefined && place.inode !== ownNamespace('net') ? undefined : this.#place(request.name, netns)
         if (now === undefined || !isSame(now, place)) throw new VnetError(ENODEV, request.name, 'it no longer exists')
-        await this.#load(request, netns)
+        if (away || (number !== undefined && number === mark?.culprit)) {
+          this.#away = [...this.#away, { ...place, request, number, away: true }]
+          this.#net.log.warn(printable(`not attached again: ${request.name}: ${AWAY}`))
+        } else await this.#load(request, netns, number)
       } catch (error) {
         this.#net.log.warn(`not attached again: ${lineOf(error)}`)
       }
@@ -159,15 +188,16 @@ export class Attachments implements AsyncDisposable {
     this.#stop()
   }
 
-  async #load(request: AttachRequest, netns: string | undefined): Promise<void> {
+  async #load(request: AttachRequest, netns: string | undefined, number = ++this.#lastNumber): Promise<Attached> {
     const { name, farSide = false, failOpen } = request
     const wireResources = new StrangerResources(this.#files)
     const params = { ...paramsOf(request, wireResources), farSide, ...(failOpen !== undefined && { failOpen }) }
     const place = this.#place(name, netns)
     const options = { args: [name], netns, net: this.#net, txqs: 1, rxqs: 1, wireResources, params }
-    const module = inOneLine(name, wireResources, () => insmod(attachDriver(), options)) as Module
+    const shown = this.#mark && { word: this.#mark.words, number }
+    const module = inOneLine(name, wireResources, () => insmod(attachDriver(shown), options)) as Module
     const [dev] = module.devices as [NetDevice]
-    const attached: Attached = { place, request, module, dev, netns }
+    const attached: Attached = { place, number, request, module, dev, netns }
     this.#all.add(attached)
     try {
       await module.up()
@@ -177,6 +207,7 @@ export class Attachments implements AsyncDisposable {
       throw error
     }
     this.#net.log.info(`${name}: attached${request.owner === undefined ? '' : ` (${request.owner})`}`)
+    return attached
   }
 
   /** Returns the place of an interface. Throws a VnetError if it does not exist. */
@@ -192,6 +223,10 @@ export class Attachments implements AsyncDisposable {
 
   #at(name: string, inode: number): Attached | undefined {
     return [...this.#all].find(({ dev, place }) => dev.name === name && place.inode === inode)
+  }
+
+  #awayAt(name: string, inode: number): Kept | undefined {
+    return this.#away.find(each => each.request.name === name && each.inode === inode)
   }
 
   #notified(event: number, dev: NetDevice): void {
@@ -212,10 +247,14 @@ export class Attachments implements AsyncDisposable {
   #keep(): void {
     if (!this.#isKept) return
     const up = [...this.#all].filter(({ dev }) => dev.regState === NETREG_REGISTERED)
-    const kept: Kept[] = up.map(({ place, request, dev }) => ({ ...place, request: { ...request, name: dev.name } }))
+    const live = up.map(({ place, number, request, dev }) => ({
+      ...place,
+      number,
+      request: { ...request, name: dev.name },
+    }))
+    const kept: Kept[] = [...live, ...this.#away]
     try {
-      writeFileSync(`${this.#state}.new`, JSON.stringify(kept), { mode: 0o600 })
-      renameSync(`${this.#state}.new`, this.#state)
+      replaceFile(this.#state, JSON.stringify(kept), 0o600)
     } catch (error) {
       this.#net.log.err(`attachments will not be back after a restart: ${describeException(error)}`)
     }
@@ -228,12 +267,12 @@ function isSame(a: Place, b: Place): boolean {
 }
 
 function readState(file: string, net: Net): Kept[] {
+  if (!existsSync(file)) return []
   try {
-    const kept: unknown = JSON.parse(readFileSync(file, 'utf8'))
+    const kept: unknown = JSON.parse(readTextFile(file))
     return Array.isArray(kept) ? kept.filter(isKept) : []
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
-      net.log.warn(`${file}: it cannot be read: starting without it`)
+  } catch {
+    net.log.warn(`${file}: it cannot be read: starting without it`)
     return []
   }
 }

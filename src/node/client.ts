@@ -1,6 +1,7 @@
 /** Requests to `vnet node`, and how a client sends one. */
+import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { ECONNREFUSED, VnetError } from '../base/errno.ts'
+import { attempt, ECONNREFUSED, VnetError } from '../base/errno.ts'
 import { anyText, flag, integer, object, oneOf, string, type TypeOf } from '../base/schema.ts'
 import { RUN_DIRECTORY } from '../control/protocol/run-directory.ts'
 
@@ -37,6 +38,21 @@ export interface NodeReply {
 /** Returns the path of the socket: VNET_NODE_SOCKET, or /run/vnet/node.sock. */
 export function nodeSocket(): string {
   return process.env.VNET_NODE_SOCKET || `${RUN_DIRECTORY}/node.sock`
+}
+
+/** Returns the path of a file of the daemon, beside its socket. */
+export function nodeFile(extension: '.state' | '.mark', socket = nodeSocket()): string {
+  return socket.replace(/(\.sock)?$/, extension)
+}
+
+/**
+ * Returns the names of the interfaces that the daemon does not attach to again, because it ended
+ * while frames of them were in work. Only root may read them: others get none.
+ */
+export function awayNames(): string[] {
+  const kept: unknown = attempt(() => JSON.parse(readFileSync(nodeFile('.state'), 'utf8')))
+  if (!Array.isArray(kept)) return []
+  return kept.filter(each => each?.away === true).map(each => String(each.request?.name))
 }
 
 /** Sends a request to the daemon, and returns its reply. Rejects with a VnetError without one. */

@@ -127,7 +127,7 @@ async function add(attachments: Attachments, call: Call): Promise<object> {
 
 async function check(attachments: Attachments, call: Call): Promise<undefined> {
   const owner = ownerOf(call)
-  const isMissing = attachments.ownedBy(each => each === owner).length === 0
+  const isMissing = attachments.ownedBy(each => each === owner).every(({ away }) => away)
   if (call.config.required !== true || !isSpec(specOf(call)) || !isMissing) return undefined
   throw new CniError(NOT_ATTACHED, 'the wire is no longer attached')
 }

@@ -5,16 +5,21 @@
  * Requests are JSON, or come from the CNI plugin (native/cni.cc).
  */
 import { chownSync, lstatSync } from 'node:fs'
-import { connect, Socket } from 'node:net'
+import { Socket } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import { outsideOf } from '../attach/inside.ts'
 import { ConfigFile } from '../base/config-file.ts'
-import { EADDRINUSE, ENOENT, VnetError } from '../base/errno.ts'
+import { EADDRINUSE, EAGAIN, ECONNREFUSED, EEXIST, ENOENT, VnetError } from '../base/errno.ts'
+import type { Log } from '../base/log.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { peerOf } from '../control/protocol/connection.ts'
 import { removeQuietly } from '../control/protocol/directory.ts'
 import { ListeningSocket } from '../control/server/listening-socket.ts'
 import { isMember, Rights } from '../control/server/rights.ts'
+import { check } from '../linux/errno.ts'
 import type { Native } from '../linux/native.ts'
+import { isExiting } from '../linux/proc-stat.ts'
+import { AF_UNIX, SOCK_NONBLOCK, SOCK_STREAM, sockaddrUn } from '../linux/uapi.ts'
 import type { Attachments } from './attachments.ts'
 import { type NodeReply, type NodeRequest, requestSchema } from './client.ts'
 import { cni } from './cni.ts'
@@ -28,6 +33,8 @@ const JSON_MAX = 64 << 10
 const CONNECTIONS = 64
 /** Milliseconds without a byte after which a connection ends. */
 const IDLE_MS = 10_000
+/** Milliseconds between two looks at a daemon that is ending. */
+const AGAIN_MS = 100
 const ROOT = 0
 const CNI = 'cni\0'
 
@@ -40,7 +47,7 @@ export async function serveRequests(
   attachments: Attachments,
   { path, group }: { readonly path: string; readonly group: number | undefined },
 ): Promise<Disposable & { start(): void }> {
-  await removeStale(path)
+  await removeStale(native, path, attachments.log)
   const rights = new Rights(native, [ROOT])
   const sockets = new Set<Socket>()
   const listening = new ListeningSocket(native, path, group === undefined ? 0o600 : 0o660, accept)
@@ -98,19 +105,39 @@ function refusal(missing: string, group: number | undefined): string {
   return group === undefined ? missing : `${missing}; or members of group ${group}`
 }
 
-/** Removes the socket of a daemon that was killed. Throws a VnetError if one listens. */
-async function removeStale(path: string): Promise<void> {
-  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return
-  const isLive = await new Promise<boolean>(resolve => {
-    const socket = connect(path)
-    const end = (found: boolean) => () => {
-      socket.destroy()
-      resolve(found)
+/**
+ * Removes the socket of a daemon that was killed, once the kernel has ended that. Throws a
+ * VnetError if a daemon listens, or if the file is not a socket of this user.
+ */
+async function removeStale(native: Native, path: string, log: Log): Promise<void> {
+  for (let isLogged = false; ; isLogged = true) {
+    const found = lstatSync(path, { throwIfNoEntry: false })
+    if (found === undefined) return
+    if (!found.isSocket() || found.uid !== process.geteuid?.()) {
+      throw new VnetError(EEXIST, path, 'it is not a socket of this user: set VNET_NODE_SOCKET to another path')
     }
-    socket.on('connect', end(true)).on('error', end(false))
-  })
-  if (isLive) throw new VnetError(EADDRINUSE, path, 'another vnet node listens there')
+    const pid = listenerOf(native, path)
+    if (pid === undefined) break
+    if (!isExiting(pid)) throw new VnetError(EADDRINUSE, path, 'another vnet node listens there')
+    if (!isLogged) log.info(`the former vnet node (process ${pid}) is still ending: waiting for it`)
+    await setTimeout(AGAIN_MS)
+  }
   removeQuietly(path)
+}
+
+/** Returns the process that listens at a path, 0 if it is not known; undefined without one. */
+function listenerOf(native: Native, path: string): number | undefined {
+  const fd = check(native.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, -1), 'socket(AF_UNIX)')
+  try {
+    const status = native.connect(fd, sockaddrUn(path) as Uint8Array)
+    // The former daemon may end meanwhile.
+    if (status === -ECONNREFUSED || status === -ENOENT) return undefined
+    // The queue of a listener may be full.
+    if (status !== -EAGAIN) check(status, ['connect', path])
+    return status < 0 ? 0 : peerOf(native, fd)?.pid
+  } finally {
+    native.close(fd)
+  }
 }
 
 /** Never rejects. */

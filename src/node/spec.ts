@@ -9,16 +9,18 @@ import { messageOrDescription } from '../base/exception.ts'
 import { printable } from '../base/printable.ts'
 import { FileError, UsageError } from '../base/usage-error.ts'
 import { compileNumericFilter } from '../linux/pcap-filter.ts'
+import { readTextFile } from '../linux/regular-file.ts'
 import type { ScenarioList, WireResources } from '../netdev/device-wire.ts'
 import type { PacketFilter } from '../packet/filter.ts'
 import { parseWire, readText } from '../wire/parse.ts'
 import { parseScenario } from '../wire/scenario-file.ts'
 import type { Group } from '../wire/spec/groups.ts'
-import { readWireFile } from '../wire/wire-file.node.ts'
 
 /** The maximum size of a text in UTF-8 bytes. */
 const TEXT_MAX = 4096
 const STAGES_MAX = 32
+/** The most copies of one packet. */
+const COPIES_MAX = 16
 const SEED_MAX = 0xffff_ffff
 
 /** A wire as it is written. `seed` is a number in digits, `scenario` the name of a file. */
@@ -65,12 +67,28 @@ function checkText(text: string, resources: StrangerResources): void {
   const length = Buffer.byteLength(text)
   if (length > TEXT_MAX) throw new UsageError(`it has ${length} bytes: at most ${TEXT_MAX} are taken`)
   for (const direction of ['ab', 'ba'] as const) {
-    const stages = stagesOf(readText(text, direction))
+    const groups = readText(text, direction)
+    const stages = stagesOf(groups)
     if (stages.length > STAGES_MAX)
       throw new UsageError(`it has ${stages.length} stages: at most ${STAGES_MAX} are taken`)
     if (stages.includes('module')) throw new UsageError('a stage of your own (module) is code, which is not taken here')
+    const copies = copiesOf(groups)
+    if (copies > COPIES_MAX) {
+      throw new UsageError(`its stages make ${copies} packets of one: at most ${COPIES_MAX} are taken`)
+    }
     parseWire(text, resources, direction)
   }
+}
+
+/** Returns how many packets one packet becomes at most. It passes one branch of a match. */
+function copiesOf(groups: readonly Group[]): number {
+  return groups
+    .flatMap(({ items }) => items)
+    .reduce((product, { kind, spec }) => {
+      const { action } = spec as { readonly action?: string }
+      const own = kind.kind === 'duplicate' || action === 'duplicate' ? 2 : 1
+      return product * Math.max(own, ...Object.values(spec ?? {}).map(inner => copiesOf(groupsIn(inner))))
+    }, 1)
 }
 
 /** Returns the kinds of all stages, including nested ones. */
@@ -104,7 +122,7 @@ export class StrangerResources implements WireResources {
   file(name: string): string {
     const path = this.#path(name)
     this.read.add(name)
-    return readWireFile(path)
+    return readTextFile(path)
   }
 
   scenario<T>(name: string, parse: (text: string, direction: 'ab' | 'ba') => T): ScenarioList<T> {

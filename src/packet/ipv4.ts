@@ -11,6 +11,7 @@ export const IPV4_ALEN = 4
 
 /** Protocol numbers, also IPv6 next headers, include/uapi/linux/in.h. */
 export const IPPROTO_ICMP = 1
+export const IPPROTO_IGMP = 2
 export const IPPROTO_TCP = 6
 export const IPPROTO_UDP = 17
 export const IPPROTO_DCCP = 33

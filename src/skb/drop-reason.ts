@@ -92,6 +92,8 @@ export const SKB_DROP_REASON_QDISC_OVERLIMIT = 43
 export const SKB_DROP_REASON_QDISC_CONGESTED = 44
 /** The cable of an attachment is cut. */
 export const SKB_DROP_REASON_CUT = 45
+/** A wire has made as many frames of one frame as it may. */
+export const SKB_DROP_REASON_COPIES = 46
 
 /** The number of reasons: the length of a row of drop counters. */
-export const SKB_DROP_REASON_MAX = 46
+export const SKB_DROP_REASON_MAX = 47

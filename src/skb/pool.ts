@@ -265,6 +265,9 @@ export class SkBuffPool {
     return true
   }
 
+  /** A full ring refused a frame. For GuardedPool. */
+  refused(_skb: SkBuff): void {}
+
   /** Counts a drop of a frame without a device. */
   countDrop(reason: number): void {
     this.drops[reason] = this.drops[reason] + 1
@@ -342,4 +345,5 @@ function reset(skb: SkBuff): void {
   skb.nh = 0
   skb.h = 0
   skb.packetId = 0
+  skb.family = 0
 }

@@ -38,7 +38,10 @@ export class Ring {
    */
   push(skb: SkBuff): boolean {
     if (skb.owner < OWNER_HOLDER) throw handedOn(skb.owner, this.push, 'skb_queue_tail')
-    if (this.#length === this.capacity) return false
+    if (this.#length === this.capacity) {
+      skb.pool.refused(skb)
+      return false
+    }
     skb.owner = this.#owner
     this.#slots[(this.#head + this.#length) & this.#mask] = skb
     this.#length++

@@ -89,6 +89,8 @@ export class SkBuff {
    * negative for frames that a stage made (an ICMP error, a reset).
    */
   packetId = 0
+  /** For a wire: the number under which its copies are counted (Copies); 0 if it has none. */
+  family = 0
   /** Place in the heap of frames that a wire delays (MomentHeap); -1 if it is in none. */
   index = -1
 
@@ -294,6 +296,7 @@ function copyFrame(from: SkBuff, to: SkBuff): void {
   to.nh = from.nh === 0 ? 0 : from.nh + by
   to.h = from.h === 0 ? 0 : from.h + by
   to.packetId = from.packetId
+  to.family = from.family
 }
 
 function padPanic(len: number, most: number): Error {

@@ -1,6 +1,7 @@
 /** The data that a page reads about the device it shows. */
 import { VnetError } from '../base/errno.ts'
 import { type ControlClient, type FoundDevice, type SegmentInfo, supported, type WireInfo } from '../control/index.ts'
+import { labPlace } from '../control/protocol/directory.ts'
 import { pack } from './feed.ts'
 import type { DeviceId, FeedMessage, Want } from './feed-types.ts'
 import { FlightSource, FrameSource, SNAPLEN } from './frames.ts'
@@ -9,8 +10,7 @@ import { Poll, type PollOptions, type Source } from './source.ts'
 import { readStep } from './step.ts'
 import { unlessStuck, type Vnets } from './vnets.ts'
 
-type StageReport = WireInfo['stages'][number]
-type Late = NonNullable<StageReport['late']>
+type Late = NonNullable<WireInfo['stages'][number]['late']>
 type Read = (client: ControlClient, device: FoundDevice, id: DeviceId) => Promise<FeedMessage>
 
 /** Those that are read at an interval. */
@@ -90,24 +90,28 @@ function segmentReader(): Read {
 function latenessReader(vnets: Vnets, client: ControlClient) {
   const without = new Set<DeviceId>()
   let before: ReadonlyMap<string, Late['counts']> = new Map()
-  const readWire = async (id: DeviceId, device: FoundDevice): Promise<readonly StageReport[]> => {
+  const readWire = async (id: DeviceId, device: FoundDevice): Promise<WireInfo | undefined> => {
     try {
       const wire = await supported(() => client.wire(device.vnet, device))
       if (wire === undefined) without.add(id)
-      return wire?.stages ?? []
+      return wire
     } catch (error) {
       // A vnet that ends, or does not reply, has no numbers; `hello` reports that.
-      if (error instanceof VnetError) return []
+      if (error instanceof VnetError) return undefined
       throw error
     }
   }
   return async (id: DeviceId): Promise<FeedMessage> => {
     const now = new Map<string, Late['counts']>()
     const p99: Record<DeviceId, number> = {}
+    const wires: Record<DeviceId, { readonly out: string; readonly in: string }> = {}
     /** The devices whose wires are read, by vnet and label. */
     const ends = new Map<string, DeviceId>()
     const readEnd = async (end: DeviceId, device: FoundDevice) => {
-      for (const { direction, path, stage, late } of await readWire(end, device)) {
+      const { text, outgoing = 'ab', stages = [] } = (await readWire(end, device)) ?? {}
+      if (text !== undefined && labPlace(device.place ?? device.netns) !== undefined)
+        wires[end] = { out: text[outgoing], in: text[outgoing === 'ab' ? 'ba' : 'ab'] }
+      for (const { direction, path, stage, late } of stages) {
         if (late === undefined) continue
         const key = `${end} ${direction} ${path}${stage}`
         now.set(key, late.counts)
@@ -129,7 +133,7 @@ function latenessReader(vnets: Vnets, client: ControlClient) {
       if (ms !== undefined) p99[end] ??= ms
     }
     before = now
-    return { type: 'late', id, p99 }
+    return { type: 'late', id, p99, wires }
   }
 }
 

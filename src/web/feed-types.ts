@@ -44,6 +44,10 @@ export interface DeviceRow {
   readonly faultTexts: readonly string[] | undefined
   /** The label of the device at the other end of the cable, if known and of the same vnet. */
   readonly peer: string | undefined
+  /** Whether vnet is attached to it, and did not make it. */
+  readonly isAttached?: boolean | undefined
+  /** Whether its driver changes the network in the addresses of frames. */
+  readonly flips?: boolean | undefined
   /** Whether it is a port of a simulated network. */
   readonly onSegment: boolean
   /** With prefix lengths, without link-local ones; undefined if they cannot be read. */
@@ -59,6 +63,8 @@ export interface DeviceRow {
         readonly isRouter: boolean
         /** For the port of a segment, the segment's name, which no other one of the lab has. */
         readonly segment: string | undefined
+        /** The translation of addresses that its router does on it. */
+        readonly nat?: string | undefined
       }
     | undefined
 }
@@ -169,7 +175,13 @@ export type FeedMessage =
    * Every two seconds: for each device whose wire delays, the lateness in ms that 99 % of the
    * packets since the message before did not exceed, in the stage where it was most.
    */
-  | { readonly type: 'late'; readonly id: DeviceId; readonly p99: Readonly<Record<DeviceId, number>> }
+  | {
+      readonly type: 'late'
+      readonly id: DeviceId
+      readonly p99: Readonly<Record<DeviceId, number>>
+      /** The wires of labs, by one end of each: the texts for its sent and received frames. */
+      readonly wires?: Readonly<Record<DeviceId, { readonly out: string; readonly in: string }>>
+    }
   /** The parameters of the selected device, when it is selected and after each change. */
   | { readonly type: 'params'; readonly id: DeviceId; readonly params: readonly DriverParam[] }
   /**

@@ -72,7 +72,7 @@ export const isPeer = ({ name, netns }: FoundDevice, { peer }: FoundDevice) =>
 
 function deviceRow(device: FoundDevice): DeviceRow {
   const { name, netns, place = netns, driver = '', mac, mtu, flags, carrier, cut: isCut, txQueues, rxQueues } = device
-  const { faults, faultTexts, onSegment = false } = device
+  const { faults, faultTexts, onSegment = false, attached: isAttached, flips } = device
   const at = labPlace(place)
   // The vnet itself does not know that another lab has the same name.
   const peer = at === undefined ? device.peer : device.peer?.replace(/^[^:]*/, at.lab)
@@ -91,12 +91,15 @@ function deviceRow(device: FoundDevice): DeviceRow {
     faults,
     faultTexts,
     peer: peer === undefined ? undefined : printable(peer),
+    isAttached,
+    flips,
     onSegment,
     lab: at && {
       name: at.lab,
       host: at.host,
       isRouter: device.router,
       segment: device.labSegment && printable(device.labSegment),
+      nat: device.labNat,
     },
   }
 }

@@ -18,6 +18,7 @@ import { handedOn, OWNER_HOLDER, OWNER_STAGE } from '../skb/error.ts'
 import type { SkBuffPool } from '../skb/pool.ts'
 import type { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
+import { Copies } from './copies.ts'
 import type { SharedLimit } from './held.ts'
 import { packetsOf } from './held.ts'
 import type { Stage, StageOwner } from './stage.ts'
@@ -70,6 +71,8 @@ export class Chain implements Wire, StageOwner {
    */
   #lastMade: number
   #closed = false
+  /** Made for the first copy. */
+  #copies: Copies | undefined
   /** Small slots that the pool has grown by. */
   #grown = 0
   /** The limits of the stages. */
@@ -77,6 +80,7 @@ export class Chain implements Wire, StageOwner {
   /** Drops by reason, of removed stages and of packets that reached no stage. */
   readonly #drops = new Map<string, number>()
   #duplicated = 0
+  #seed: number
   /** Reports of stages that were replaced and had dropped packets, by their text. */
   readonly #former = new Map<string, StageReport>()
   /** The probes of the sending and the receiving device. */
@@ -91,6 +95,7 @@ export class Chain implements Wire, StageOwner {
     const failed = (error: unknown) => this.failed('alarm', error)
     this.clock = new WireClock(options.clock, failed, skb => this.#arrive(skb))
     this.#end = { push: skb => this.#leave(skb) }
+    this.#seed = options.seed
     this.#stages = new StageSet(this, options.seed)
     this.#first = this.#end
   }
@@ -132,11 +137,10 @@ export class Chain implements Wire, StageOwner {
    */
   set(stages: readonly Impairment[], text = ''): void {
     if (this.#closed) return
-    this.clock.advance()
+    this.clock.settle()
     const { first, gone } = this.#stages.replace(stages, this.#end)
     this.#first = first
-    const { seed, side } = this.#options
-    this.log?.set(this.direction, this.clock.now(), text, seed, side)
+    this.log?.set(this.direction, this.clock.now(), text, this.#seed, this.#options.side)
     this.#retired.push(...gone)
     this.#growPool()
     const packets = this.#stages.all.some(({ impairment }) => impairment.takesGso !== true)
@@ -145,6 +149,19 @@ export class Chain implements Wire, StageOwner {
     // Last, because the packets that they pass on may change the chain again.
     for (const stage of gone) stage.retire()
     this.#forgetEmpty()
+  }
+
+  /**
+   * Forgets the counts of removed stages, and makes later stages draw from a new seed. Call it
+   * without stages: after `set([])`. The numbers of packets continue.
+   */
+  restart(seed: number): void {
+    this.#seed = seed
+    this.#stages.reseed(seed)
+    for (const stage of this.#retired) stage.forgetCounts()
+    this.#former.clear()
+    this.#drops.clear()
+    this.#duplicated = 0
   }
 
   /** Reports every stage in the order of the text, then removed stages that hold packets. */
@@ -204,7 +221,7 @@ export class Chain implements Wire, StageOwner {
   /** Cuts a GSO frame into packets, for a stage in the middle or else for the first. */
   cut(skb: SkBuff, to?: Wire): void {
     const { segments } = this.#options
-    const { dev, packetId } = skb
+    const { dev, packetId, family } = skb
     const packets = packetsOf(skb)
     const n = skbGsoSegment(skb, segments, true)
     if (n < 0) {
@@ -216,9 +233,16 @@ export class Chain implements Wire, StageOwner {
       segment.owner = OWNER_STAGE
       if (segments.length !== 0) dev?.countMade?.(segment, 1)
       segment.packetId = packetId + i
+      segment.family = family
       if (to === undefined) this.clock.follow(segment)
       else to.push(segment)
     }
+  }
+
+  another(skb: SkBuff): boolean {
+    this.#copies ??= new Copies()
+    this.clock.worked()
+    return this.#copies.add(skb)
   }
 
   hold(skb: SkBuff): boolean {
@@ -245,6 +269,8 @@ export class Chain implements Wire, StageOwner {
     made.queueMapping = skb.queueMapping
     this.#lastMade += 2
     made.packetId = -this.#lastMade
+    this.#copies ??= new Copies()
+    made.family = this.#copies.familyOf(skb)
     return made
   }
 
@@ -287,6 +313,7 @@ export class Chain implements Wire, StageOwner {
 
   #enter(skb: SkBuff): void {
     skb.packetId = this.#lastId + 1
+    skb.family = 0
     this.#lastId += packetsOf(skb)
     this.log?.arrival(this.direction, this.clock.now(), skb.packetId, skb)
     const probe = this.#fromProbe
@@ -328,8 +355,7 @@ export class Chain implements Wire, StageOwner {
     const kind = impairment.kind ?? stage
     const more = why === undefined || why === kind ? '' : `: ${why}`
     const text = impairment.text ?? stage
-    const { seed } = this.#options
-    return `wire ${directionText(this.#options)}, ${number} ${text}${more} (seed ${seed}, packet ${packetId})`
+    return `wire ${directionText(this.#options)}, ${number} ${text}${more} (seed ${this.#seed}, packet ${packetId})`
   }
 
   /**

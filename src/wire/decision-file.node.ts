@@ -10,10 +10,13 @@
  * thread may have its own descriptor table (cli/run.ts).
  *
  * Frames never wait for the disk: lines are written later, from a buffer. Lines that do not fit
- * the buffer are left out, and their number is a separate line: `{"lost": 12}`.
+ * the buffer are left out, and their number is a separate line: `{"lost": 12}`. A full disk ends
+ * the log after a whole line.
  */
-import { close, closeSync, open, openSync, write } from 'node:fs'
+import { close, closeSync, constants, ftruncate, open, write } from 'node:fs'
 import { promisify } from 'node:util'
+import { EIO, VnetError } from '../base/errno.ts'
+import { openOutput } from '../linux/regular-file.ts'
 import type { DecisionLog, WireSide } from '../netdev/device-wire.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { DECISION_FORMAT } from './decision-reader.ts'
@@ -25,14 +28,28 @@ const ROOM = 16 * 1024 * 1024
 /** Characters per write, and milliseconds for which fewer wait for more. */
 const CHUNK = 64 * 1024
 const PATIENCE_MS = 100
+const NEWLINE = 10
 
 const opened = promisify(open)
 const closed = promisify(close)
 const written = promisify(write)
+const truncated = promisify(ftruncate)
+
+export interface DecisionFileOptions {
+  /** How many characters may wait for the disk. */
+  readonly room?: number
+  /** Called once, as soon as a write fails: the log ends there. */
+  readonly failed?: ((error: VnetError) => void) | undefined
+}
 
 export class DecisionFile implements DecisionLog, AsyncDisposable {
+  readonly #path: string
   readonly #fd: Promise<number>
   readonly #room: number
+  readonly #failed: (error: VnetError) => void
+  /** Bytes of the file. */
+  #length = 0
+  #error: VnetError | undefined
   #lines = ''
   #hasFormat = false
   /** Written as the first line, before the first decision or at the end. */
@@ -44,13 +61,15 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
   #end: Promise<void> | undefined
 
   /**
-   * Creates the file, or empties it. Passes on the file system's exceptions. `room` is how many
-   * characters may wait for the disk.
+   * Creates the file, or empties it. Throws a UsageError if that fails, or if it is not a regular
+   * file.
    */
-  constructor(path: string, { room = ROOM }: { room?: number } = {}) {
-    closeSync(openSync(path, 'w', 0o600))
+  constructor(path: string, { room = ROOM, failed = () => {} }: DecisionFileOptions = {}) {
+    closeSync(openOutput(path))
+    this.#path = path
     this.#room = room
-    this.#fd = opened(path, 'a')
+    this.#failed = failed
+    this.#fd = opened(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK)
     this.#fd.catch(() => {})
   }
 
@@ -88,7 +107,8 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
   }
 
   /**
-   * Writes the waiting lines and closes the file. Idempotent. Rejects if the disk accepted no more.
+   * Writes the waiting lines and closes the file. Idempotent. Rejects with the VnetError of a write
+   * that failed.
    */
   [Symbol.asyncDispose](): Promise<void> {
     this.#end ??= this.#close()
@@ -96,7 +116,7 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
   }
 
   #add(line: string): void {
-    if (this.#end !== undefined) return
+    if (this.#end !== undefined || this.#error !== undefined) return
     this.#start()
     if (this.#lines.length > this.#room) {
       this.#lost++
@@ -127,10 +147,7 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
     const chunk = Buffer.from(this.#lines)
     this.#lines = ''
     this.#writing = this.#writeChunk(chunk)
-      // On a full disk the lines are lost, the frames are not.
-      .catch(() => {
-        this.#lost += lineCount(chunk)
-      })
+      .catch(error => this.#fail(error))
       .then(() => {
         this.#writing = undefined
         if (this.#lines.length >= CHUNK) this.#write()
@@ -139,23 +156,34 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
 
   async #writeChunk(chunk: Buffer): Promise<void> {
     const fd = await this.#fd
-    for (let at = 0; at < chunk.length; ) at += (await written(fd, chunk, at)).bytesWritten
+    let at = 0
+    try {
+      while (at < chunk.length) at += (await written(fd, chunk, at)).bytesWritten
+    } catch (error) {
+      const whole = chunk.subarray(0, at).lastIndexOf(NEWLINE) + 1
+      await truncated(fd, this.#length + whole).catch(() => {})
+      throw error
+    }
+    this.#length += chunk.length
+  }
+
+  #fail(error: unknown): void {
+    if (this.#error !== undefined) return
+    const { errno = EIO } = error as NodeJS.ErrnoException
+    this.#lines = ''
+    this.#error = new VnetError(errno, ['write', this.#path], 'the log ends here', { cause: error })
+    this.#failed(this.#error)
   }
 
   async #close(): Promise<void> {
     await this.written()
-    this.#start()
-    this.#noteLost()
     clearTimeout(this.#timer)
-    const fd = await this.#fd
-    try {
-      await this.#writeChunk(Buffer.from(this.#lines))
-    } finally {
-      await closed(fd)
+    if (this.#error === undefined) {
+      this.#start()
+      this.#noteLost()
+      await this.#writeChunk(Buffer.from(this.#lines)).catch(error => this.#fail(error))
     }
+    await this.#fd.then(closed).catch(error => this.#fail(error))
+    if (this.#error !== undefined) throw this.#error
   }
-}
-
-function lineCount(chunk: Buffer): number {
-  return chunk.toString('latin1').split('\n').length - 1
 }

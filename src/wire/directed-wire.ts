@@ -3,6 +3,7 @@
  * the receiver; with stages they pass a chain.
  */
 
+import type { Clock } from '../base/clock.ts'
 import { describeException } from '../base/exception.ts'
 import { LimitedLog } from '../base/log.ts'
 import { printable } from '../base/printable.ts'
@@ -46,6 +47,8 @@ export interface DirectedWireOptions {
   /** The seed of all random streams. */
   readonly seed: number
   readonly net: Net
+  /** The clock of the stages; by default the Net's. */
+  readonly clock?: Clock | undefined
   readonly from: WireEnd
   readonly to: WireEnd
   readonly log?: DecisionLog | undefined
@@ -59,7 +62,7 @@ export class DirectedWire implements DeviceWire {
   readonly direction: Direction
   readonly side: WireSide | undefined
   /** The seed of all its random decisions. */
-  readonly seed: number
+  seed: number
   text = ''
   scenario: WireScenario | undefined
   /** Takes the frames of the sending device: the chain, or the receiver's wire. */
@@ -92,6 +95,13 @@ export class DirectedWire implements DeviceWire {
     this.text = text
     this.wire = this.#chain.busy ? this.#chain : this.#options.to.wire
     if (text !== before) wireChanged(this.#options.net, this)
+  }
+
+  /** Removes the stages and their counts. Later stages draw from a new seed. */
+  restart(seed: number): void {
+    this.set([])
+    this.seed = seed
+    this.#chain?.restart(seed)
   }
 
   change(text: string, resources: WireResources): void {
@@ -128,12 +138,13 @@ export class DirectedWire implements DeviceWire {
   }
 
   #newChain(): Chain {
-    const { net, from, to, stage: _, ...options } = this.#options
+    const { net, clock, from, to, stage: _, ...options } = this.#options
     const { dev } = to
     return new Chain({
       ...options,
+      seed: this.seed,
       // A ring of its own: packets of one chain may enter another, which cuts frames too.
-      clock: net.clock,
+      clock: clock ?? net.clock,
       pool: net.pool,
       segments: new Ring(net.segments.capacity),
       end: to.wire,

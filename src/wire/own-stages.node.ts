@@ -1,9 +1,9 @@
 /** The stages of a program's own: the functions that a JavaScript file exports, by their names. */
-import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describeException } from '../base/exception.ts'
-import { didYouMean, FileError, UsageError } from '../base/usage-error.ts'
+import { didYouMean, UsageError } from '../base/usage-error.ts'
+import { checkRegular } from '../linux/regular-file.ts'
 import type { StageValue } from '../netdev/device-wire.ts'
 import { ownKind } from './stages/own.ts'
 import type { Impairment, Wire, WireEnv } from './wire.ts'
@@ -22,7 +22,7 @@ interface OwnStage {
 }
 
 const importFile: ImportFile = async file => {
-  if (!existsSync(file)) throw new FileError(`${file}: no such file`)
+  checkRegular(file)
   try {
     return await import(pathToFileURL(resolve(file)).href)
   } catch (error) {

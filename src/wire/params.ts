@@ -1,5 +1,6 @@
 /** The options of drivers that join their devices by a wire, and the wires made from them. */
 
+import type { Clock } from '../base/clock.ts'
 import { describeException } from '../base/exception.ts'
 import { stream } from '../base/random.ts'
 import { FileError } from '../base/usage-error.ts'
@@ -66,17 +67,24 @@ export function pairSeed(seed: number, nth: number): number {
   return nth === 0 ? seed : stream(seed, `pair/${nth}`).below(2 ** 31) + 1
 }
 
+export interface WirePairOptions {
+  readonly nth?: number
+  /** The device of an attachment. Its directions are called `in` and `out`. */
+  readonly attached?: WireDevice
+  /** The clock of the stages; by default the Net's. */
+  readonly clock?: Clock | undefined
+}
+
 /**
  * Returns the wires from `a` to `b` and back, with the stages that the parameters name. The `nth`
- * pair of one seed has its own random numbers. `attached` is the device of an attachment,
- * whose directions are `in` and `out`. Throws a UsageError if the text is wrong.
+ * pair of one seed has its own random numbers. Throws a UsageError if the text is wrong.
  */
 export function directedWires(
   { wire, wireAb, wireBa, log, scenario, seed }: ParamValues<typeof wireParams>,
   { net, wireResources = noResources }: DriverContext,
   a: WireEnd,
   b: WireEnd,
-  { nth = 0, attached }: { readonly nth?: number; readonly attached?: WireDevice } = {},
+  { nth = 0, attached, clock }: WirePairOptions = {},
 ): readonly [ab: DirectedWire, ba: DirectedWire] {
   const decisions = log === undefined ? undefined : wireResources.log?.(log)
   const taken = takenSeed(seed, net)
@@ -86,7 +94,7 @@ export function directedWires(
     isLogged = true
   }
   const { stage } = wireResources
-  const common = { net, seed: pairSeed(taken, nth), log: decisions, onStages, stage }
+  const common = { net, clock, seed: pairSeed(taken, nth), log: decisions, onStages, stage }
   const [side, otherSide] = attached === undefined ? [] : (['in', 'out'] as const)
   const ab = new DirectedWire({ ...common, direction: 'ab', side, from: a, to: b })
   const ba = new DirectedWire({ ...common, direction: 'ba', side: otherSide, from: b, to: a })

@@ -49,6 +49,10 @@ const HINTS: Readonly<Record<string, string>> = {
   us: 'a number and its unit are one word: delay 20ms',
   ms: 'a number and its unit are one word: delay 20ms',
   s: 'a number and its unit are one word: delay 20ms',
+  ab: 'a wire spec is for both directions: give this one with --wire-ab',
+  ba: 'a wire spec is for both directions: give this one with --wire-ba',
+  in: 'a wire spec is for both directions: give this one with --wire-in',
+  out: 'a wire spec is for both directions: give this one with --wire-out',
   off: "'off' stands alone, and only in vnet wire and in a scenario",
 }
 

@@ -12,7 +12,7 @@ import type { Impairment, LimitSpec, Wire } from './wire.ts'
 
 export class StageSet {
   readonly #owner: StageOwner
-  readonly #seed: number
+  #seed: number
   /** The stages in the order of the text; stages of a branch follow the stage that contains it. */
   #stages: readonly Stage[] = []
   /** The impairments that were set last. */
@@ -28,6 +28,12 @@ export class StageSet {
   constructor(owner: StageOwner, seed: number) {
     this.#owner = owner
     this.#seed = seed
+  }
+
+  /** Makes the random streams start again from a seed. For a set without stages. */
+  reseed(seed: number): void {
+    this.#seed = seed
+    this.#streams.clear()
   }
 
   get all(): readonly Stage[] {

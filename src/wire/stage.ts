@@ -5,7 +5,12 @@
 import type { Clock } from '../base/clock.ts'
 import type { Random } from '../base/random.ts'
 import type { DecisionLog } from '../netdev/device-wire.ts'
-import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_WIRE_LOSS } from '../skb/drop-reason.ts'
+import {
+  SKB_DROP_REASON_COPIES,
+  SKB_DROP_REASON_DEV_STOPPED,
+  SKB_DROP_REASON_NOMEM,
+  SKB_DROP_REASON_WIRE_LOSS,
+} from '../skb/drop-reason.ts'
 import { OWNER_STAGE, OWNER_WIRE, skbPanic } from '../skb/error.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { SharedLimit } from './held.ts'
@@ -23,6 +28,8 @@ export interface StageOwner {
   drop(skb: SkBuff, reason: number, by: Stage, why: string): void
   /** Cuts a GSO frame into packets for a stage that needs them. */
   cut(skb: SkBuff, to: Wire): void
+  /** Counts one more frame that is made of `skb`. Returns false if it may not become more. */
+  another(skb: SkBuff): boolean
   hold(skb: SkBuff): boolean
   alloc(size: number, skb: SkBuff): SkBuff | undefined
   turn(skb: SkBuff): void
@@ -88,6 +95,13 @@ export class Stage implements Wire, WireEnv {
     return entered + duplicated - out - dropped
   }
 
+  /** Forgets what happened before: only the packets that it holds count as arrived. */
+  forgetCounts(): void {
+    const { held, stats } = this
+    Object.assign(stats, { in: held, out: 0, dropped: 0, duplicated: 0, corrupted: 0, reordered: 0, marked: 0 })
+    stats.drops.clear()
+  }
+
   push(skb: SkBuff): void {
     if (skb.gsoSize !== 0 && this.impairment.takesGso !== true) {
       // It was in flight when a change added this stage.
@@ -149,10 +163,14 @@ export class Stage implements Wire, WireEnv {
     const copy = skb.copy()
     if (copy === undefined) return undefined
     copy.owner = skb.owner
+    this.decided('duplicate', skb)
+    const isTaken = this.#owner.another(skb)
+    copy.family = skb.family
     this.stats.duplicated += packetsOf(skb)
     skb.dev?.countMade?.(skb, 1)
-    this.decided('duplicate', skb)
-    return copy
+    if (isTaken) return copy
+    this.drop(copy, 'copies', SKB_DROP_REASON_COPIES)
+    return undefined
   }
 
   note(verdict: NotedVerdict, skb: SkBuff, amount?: number): void {
@@ -186,7 +204,7 @@ export class Stage implements Wire, WireEnv {
   }
 
   inject(skb: SkBuff): void {
-    this.#owner.inject(skb)
+    if (this.#isTaken(skb)) this.#owner.inject(skb)
   }
 
   turn(skb: SkBuff): void {
@@ -196,7 +214,17 @@ export class Stage implements Wire, WireEnv {
   }
 
   reply(skb: SkBuff): void {
-    this.#owner.reply(skb)
+    if (this.#isTaken(skb)) this.#owner.reply(skb)
+  }
+
+  /** Counts a frame that the stage made. Drops it if its cause may not become more. */
+  #isTaken(skb: SkBuff): boolean {
+    if (this.#owner.another(skb)) return true
+    skb.owner = OWNER_STAGE
+    this.stats.duplicated += packetsOf(skb)
+    skb.dev?.countMade?.(skb, 1)
+    this.drop(skb, 'copies', SKB_DROP_REASON_COPIES)
+    return false
   }
 
   inner(branch: string, stages: readonly Impairment[]): Wire {

@@ -5,8 +5,9 @@
  * wake-up.
  *
  * A wire with more work than the processor can do keeps the event loop for at most TURN, then
- * yields. Its time then lags. Packets that arrive wait until it reaches their arrival, so no
- * decision depends on the load.
+ * yields: between packets, between alarms, and between the packets that an alarm passes on. Its
+ * time then lags. Packets that arrive wait until it reaches their arrival, so no decision depends
+ * on the load.
  */
 import { type Alarm, type Clock, NSEC_PER_MSEC } from '../base/clock.ts'
 import { EINVAL, VnetError } from '../base/errno.ts'
@@ -15,12 +16,18 @@ import type { SkBuff } from '../skb/sk-buff.ts'
 import { HeldPackets } from './held.ts'
 
 /** How long a wire may work before it yields to descriptors and other timers. */
-const TURN = NSEC_PER_MSEC
-/** How many packets and alarms pass between two readings of the real clock. */
+const TURN = 0.25 * NSEC_PER_MSEC
+/** How many packets, alarms and copies pass between two readings of the real clock. */
 const LOOK = 32
 
+/**
+ * Returned by an alarm that has more to do at its moment. It rings again before anything else
+ * happens on the wire, but the wire may yield before.
+ */
+export const AGAIN = Symbol('again')
+
 interface WireAlarm extends Alarm, HeapItem {
-  readonly fn: () => void
+  readonly fn: () => unknown
 }
 
 export class WireClock implements Clock {
@@ -36,6 +43,8 @@ export class WireClock implements Clock {
   #now: number
   /** The last reading of the real clock. */
   #present = 0
+  /** When the present turn started. */
+  #began = 0
   /** When the timer rings; Infinity if it is not armed. */
   #armed = Number.POSITIVE_INFINITY
   /** The timer does not ring again before this time. */
@@ -44,6 +53,10 @@ export class WireClock implements Clock {
   #inAlarm = false
   /** True if the last turn left work, which the timer continues. */
   #behind = false
+  /** The alarm that rings again. */
+  #again: WireAlarm | undefined
+  /** Packets, alarms and copies until the real clock is read. */
+  #untilLook = LOOK
   #closed = false
 
   /**
@@ -76,9 +89,18 @@ export class WireClock implements Clock {
   advance(): void {
     this.#present = this.#clock.now()
     if (this.#ringing || this.#behind) return
-    if (this.#alarms.first <= this.#present || this.#arrivals.length !== 0) this.#run()
+    if (this.#alarms.first <= this.#present || this.#arrivals.length !== 0 || this.#again !== undefined) this.#run()
     else if (this.#present > this.#now) this.#now = this.#present
     this.#arm()
+  }
+
+  /**
+   * Advances. If the time of the wire lags, completes what happens at that time, so that a change
+   * made now comes after all of it: a simulation has no other order.
+   */
+  settle(): void {
+    this.advance()
+    if (this.#behind && !this.#ringing) this.#run(true)
   }
 
   /** A packet arrives at this moment: `arrived` gets it after all alarms that are due before. */
@@ -89,9 +111,12 @@ export class WireClock implements Clock {
       return
     }
     this.#ringing = true
+    this.#began = this.#present
     this.#handOver(skb)
+    if (this.#untilLook <= 0) this.#behind = this.#isLate()
     // Usually nothing else is due.
-    if (this.#arrivals.length !== 0 || this.#alarms.first <= this.#now) this.advance()
+    const isDue = this.#arrivals.length !== 0 || this.#alarms.first <= this.#now
+    if (isDue && !this.#behind) this.advance()
     else this.#arm()
   }
 
@@ -100,8 +125,13 @@ export class WireClock implements Clock {
     this.#arrivals.add(skb, this.#now)
   }
 
+  /** A packet was copied: the work of the present turn grows. */
+  worked(): void {
+    this.#untilLook--
+  }
+
   /** Throws a VnetError EINVAL for NaN. */
-  alarm(fn: () => void): Alarm {
+  alarm(fn: () => unknown): Alarm {
     const alarm: WireAlarm = {
       fn,
       index: -1,
@@ -112,7 +142,10 @@ export class WireClock implements Clock {
         this.#alarms.set(alarm, this.#inAlarm && ns <= this.#now ? after(this.#now) : ns)
         if (!this.#ringing) this.#arm()
       },
-      cancel: () => this.#alarms.remove(alarm),
+      cancel: () => {
+        if (this.#again === alarm) this.#again = undefined
+        this.#alarms.remove(alarm)
+      },
     }
     return alarm
   }
@@ -121,20 +154,28 @@ export class WireClock implements Clock {
   close(drop: (skb: SkBuff) => void): void {
     this.#closed = true
     this.#alarms.clear()
+    this.#again = undefined
     this.#timer.cancel()
     for (let skb = this.#arrivals.shift(); skb !== undefined; skb = this.#arrivals.shift()) drop(skb)
   }
 
-  /** Rings the alarms that are due. Packets that arrive meanwhile are handed over in between. */
-  #run(): void {
+  /**
+   * Rings the alarms that are due, or those that are due at the time of the wire. Packets that
+   * arrive meanwhile are handed over in between.
+   */
+  #run(settles = false): void {
     const present = this.#present
+    this.#began = present
     this.#ringing = true
     try {
-      for (let steps = 1; ; steps++) {
-        const isArrival = this.#arrivals.length !== 0 && this.#arrivals.first < this.#alarms.first
-        if (!isArrival && this.#alarms.first > present && this.#arrivals.length === 0) break
-        const moment = isArrival ? this.#arrivals.first : this.#alarms.first
-        if (steps % LOOK === 0 && this.#clock.now() - present > TURN) {
+      for (;;) {
+        const again = this.#again
+        const isArrival =
+          again === undefined && this.#arrivals.length !== 0 && this.#arrivals.first < this.#alarms.first
+        if (again === undefined && !isArrival && this.#alarms.first > present && this.#arrivals.length === 0) break
+        let moment = this.#now
+        if (again === undefined) moment = isArrival ? this.#arrivals.first : this.#alarms.first
+        if (settles ? moment > this.#now : --this.#untilLook <= 0 && this.#isLate()) {
           this.#behind = true
           return
         }
@@ -143,15 +184,7 @@ export class WireClock implements Clock {
         if (isArrival) {
           this.#handOver(this.#arrivals.shift() as SkBuff)
           this.#ringing = true
-          continue
-        }
-        this.#inAlarm = true
-        try {
-          this.#alarms.shift()?.fn()
-        } catch (error) {
-          this.#failed(error)
-        }
-        this.#inAlarm = false
+        } else this.#ring(again ?? (this.#alarms.shift() as WireAlarm))
       }
       if (present > this.#now) this.#now = present
     } finally {
@@ -160,6 +193,24 @@ export class WireClock implements Clock {
       this.late = 0
       this.#arm()
     }
+  }
+
+  #ring(alarm: WireAlarm): void {
+    this.#inAlarm = true
+    this.#again = undefined
+    try {
+      const more = alarm.fn()
+      if (more === AGAIN && !this.#closed) this.#again = alarm
+    } catch (error) {
+      this.#failed(error)
+    }
+    this.#inAlarm = false
+  }
+
+  /** Reads the real clock. Returns true if the present turn was long enough. */
+  #isLate(): boolean {
+    this.#untilLook = LOOK
+    return this.#clock.now() - this.#began > TURN
   }
 
   #handOver(skb: SkBuff): void {
@@ -174,7 +225,7 @@ export class WireClock implements Clock {
 
   #arm(): void {
     if (this.#closed) return
-    let { first } = this.#alarms
+    let first = this.#behind ? this.#now : this.#alarms.first
     if (this.#arrivals.length !== 0 && this.#arrivals.first < first) first = this.#arrivals.first
     const moment = first < this.#rest ? this.#rest : first
     if (moment >= this.#armed) return

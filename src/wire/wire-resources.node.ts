@@ -1,24 +1,30 @@
 /** Files and filters named by the text and options of a wire, opened with this program's rights. */
 
-import { asUsageError, UsageError } from '../base/usage-error.ts'
+import type { VnetError } from '../base/errno.ts'
+import { UsageError } from '../base/usage-error.ts'
 import { compileFilter } from '../linux/pcap-filter.ts'
+import { readTextFile } from '../linux/regular-file.ts'
 import type { ScenarioList, WireResources } from '../netdev/device-wire.ts'
 import type { CompiledFilter } from '../packet/filter.ts'
 import { DecisionFile } from './decision-file.node.ts'
 import { type ImportFile, OwnStages } from './own-stages.node.ts'
 import type { parseScenario } from './scenario-file.ts'
-import { readWireFile } from './wire-file.node.ts'
 
 /** Files are read, and filters compiled by libpcap, when they are requested. */
 export class LinuxWireResources implements WireResources, AsyncDisposable {
   readonly #logs = new Map<string, DecisionFile>()
   readonly #parseScenario: typeof parseScenario | undefined
+  readonly #failed: ((error: VnetError) => void) | undefined
   readonly #stages = new OwnStages()
   readonly stage: WireResources['stage'] = (name, values) => this.#stages.get(name, values)
 
-  /** Scenarios need `parse`: only they use the YAML parser. */
-  constructor(parse?: typeof parseScenario) {
+  /**
+   * Scenarios need `parse`: only they use the YAML parser. `failed` is called with the error of a
+   * log as soon as it happens.
+   */
+  constructor(parse?: typeof parseScenario, failed?: (error: VnetError) => void) {
     this.#parseScenario = parse
+    this.#failed = failed
   }
 
   filter(text: string): CompiledFilter {
@@ -26,11 +32,11 @@ export class LinuxWireResources implements WireResources, AsyncDisposable {
   }
 
   file(path: string): string {
-    return readWireFile(path)
+    return readTextFile(path)
   }
 
   log(path: string): DecisionFile {
-    const log = this.#logs.get(path) ?? asUsageError(path, () => new DecisionFile(path))
+    const log = this.#logs.get(path) ?? new DecisionFile(path, { failed: this.#failed })
     this.#logs.set(path, log)
     return log
   }
@@ -45,9 +51,11 @@ export class LinuxWireResources implements WireResources, AsyncDisposable {
     return this.#stages.load(file, load)
   }
 
-  /** Writes out the logs and closes them. */
+  /** Writes out the logs and closes them. Rejects with the first error of one. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const log of this.#logs.values()) await log[Symbol.asyncDispose]()
+    const logs = [...this.#logs.values()]
     this.#logs.clear()
+    const ends = await Promise.allSettled(logs.map(log => log[Symbol.asyncDispose]()))
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
   }
 }

@@ -49,7 +49,8 @@ export interface WireEnv {
   drop(skb: SkBuff, why: string, reason?: number): void
   /**
    * Returns a copy with the same packet id, owned by the caller, and counts it as duplicated.
-   * Undefined if the frame memory has no slot left.
+   * Undefined if the frame memory has no slot left, or if the packet that arrived has become 64
+   * frames: the copy is then dropped, as `copies`.
    */
   duplicate(skb: SkBuff): SkBuff | undefined
   /** Counts a packet that was changed, that overtook others or was marked, and logs it. */
@@ -65,7 +66,8 @@ export interface WireEnv {
   timed(): void
   /**
    * Returns an empty frame with room for `size` bytes, in reply to `skb`; undefined without memory.
-   * The caller fills it and calls `reply`, or frees it.
+   * The caller fills it and calls `reply` or `inject`, or frees it. It counts toward the 64 frames
+   * that the packet of `skb` may become.
    */
   alloc(size: number, skb: SkBuff): SkBuff | undefined
   /** Sends a packet that the stage owns back to its sender. It passes no further stage. */

@@ -50,6 +50,11 @@ describe('an exception', () => {
     }
   })
 
+  test('an error of a disposal is described after the error of its block', () => {
+    const both = Object.assign(new Error('disposal'), { name: 'SuppressedError', error: 'second', suppressed: 'first' })
+    expect(describeException(both)).toBe('first; then second')
+  })
+
   test('an exception that is not an Error, or has no stack, is described as it is', () => {
     const bare = new Error('bare')
     delete bare.stack

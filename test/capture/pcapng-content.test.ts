@@ -53,6 +53,21 @@ describe('one stream', () => {
 })
 
 describe('several streams', () => {
+  test.each([
+    ['pcapng', () => new PcapngContent(START)],
+    ['pcap', () => new PcapContent()],
+  ])('the order of time is kept until a frame of any %s stream is earlier than the one before', (_, make) => {
+    const content = make()
+    const [a, b] = [content.source('a'), content.source('b')]
+    const at = (high: number, low: number) => packet(0, (BigInt(high) << 32n) + BigInt(low), [1])
+    take(a, [...section(), ...named('x'), ...at(3, 2000), ...at(3, 2000), ...at(4, 1000)])
+    expect(content.order.isKept).toBe(true)
+    take(b, [...section(), ...named('y'), ...at(4, 0)])
+    expect(content.order.isKept).toBe(false)
+    take(b, at(5, 0))
+    expect(content.order.isKept).toBe(false)
+  })
+
   test('several streams become one section, with interfaces in order of arrival and distinct packet ids', () => {
     const content = new PcapngContent(START)
     const [a, b] = [content.source('a'), content.source('b')]

@@ -1,13 +1,14 @@
 /** The Io of a process, on a stand-in for the process. */
 import { EventEmitter } from 'node:events'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { closeSync, openSync } from 'node:fs'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { End } from '../../src/cli/io.ts'
 import { processIo } from '../../src/cli/process-io.ts'
 
 class FakeStream extends EventEmitter {
   text = ''
   isTTY = false
-  write(text: string, done?: () => void): void {
+  write(text: string, done?: (error?: Error) => void): void {
     this.text += text
     done?.()
   }
@@ -78,6 +79,53 @@ test.each(['SIGINT', 'SIGTERM', 'SIGHUP'])('%s notifies the listeners and does n
   expect([ends, process.exits]).toEqual([[{ signal }], []])
 })
 
+describe('output that a full disk does not take', () => {
+  const LOST = 'vnet: standard output: no space left on device\n'
+  let full: number
+  beforeEach(() => {
+    full = openSync('/dev/full', 'w')
+  })
+  afterEach(() => closeSync(full))
+
+  test.each([false, true])(
+    'is one line, ends commands that only print, and makes the status 1 (late: %s)',
+    async isLate => {
+      const { process, io, ends } = listening()
+      Object.assign(process.stdout, { fd: full })
+      let told = 0
+      io.onClosed?.(() => told++)
+      if (isLate) io.writeLater?.()
+      io.out('one\n')
+      io.out('two\n')
+      await io.end()
+      expect([process.stderr.text, told, ends, process.exits]).toEqual([LOST, 1, [], [1]])
+    },
+  )
+
+  test('makes the status 1 without a line on standard error too, and keeps another status', async () => {
+    for (const [exitCode, status] of [
+      [undefined, 1],
+      [2, 2],
+    ] as const) {
+      const { process, io } = listening()
+      Object.assign(process, { exitCode })
+      Object.assign(process.stderr, { fd: full })
+      io.err('one\n')
+      await io.end()
+      expect([process.stdout.text, process.exits]).toEqual(['', [status]])
+    }
+  })
+
+  test('a reader that has closed its pipe leaves the status at 0', async () => {
+    const { process, io } = listening()
+    process.stdout.write = (_: string, done?: (error?: Error) => void) =>
+      done?.(Object.assign(new Error(), { code: 'EPIPE' }))
+    io.out('one\n')
+    await io.end()
+    expect([process.stderr.text, process.exits]).toEqual(['', [0]])
+  })
+})
+
 test('each SIGHUP reloads, and does not end the process, if something listens for it', () => {
   const { process, io, ends } = listening()
   let told = 0
@@ -118,11 +166,18 @@ test('an uncaught exception notifies the listeners', () => {
 test('a rejected promise of a driver notifies its listeners, and ends nothing', () => {
   const { process, io, ends } = listening()
   const reasons: unknown[] = []
-  const stop = io.onRejection?.(reason => reasons.push(reason))
+  const stop = io.onDriverError?.((what, reason) => reasons.push([what, reason]))
   const late = new Error('late')
   process.emit('unhandledRejection', late)
   process.emit('unhandledRejection', 'no error')
-  expect([reasons, ends, process.exits]).toEqual([[late, 'no error'], [], []])
+  expect([reasons, ends, process.exits]).toEqual([
+    [
+      ['rejected promise', late],
+      ['rejected promise', 'no error'],
+    ],
+    [],
+    [],
+  ])
   stop?.()
   process.emit('unhandledRejection', late)
   expect([reasons.length, ends]).toEqual([2, [{ defect: late }]])
@@ -130,11 +185,36 @@ test('a rejected promise of a driver notifies its listeners, and ends nothing', 
 
 test('a rejected promise of vnet is an uncaught exception, also with a listener', () => {
   const { process, io, ends } = listening()
-  io.onRejection?.(() => expect.unreachable())
+  io.onDriverError?.(() => expect.unreachable())
   const defect = new Error('boom')
   defect.stack = `Error: boom\n    at late (${new URL('../../src/netdev/net.ts', import.meta.url).href}:1:1)`
   process.emit('unhandledRejection', defect)
   expect(ends).toEqual([{ defect }])
+})
+
+const VNET = `    at Net.poll (${new URL('../../src/netdev/net.ts', import.meta.url).href}:1:1)`
+const DRIVER = '    at Socket.receive (file:///home/you/tunnel.js:10:17)'
+const PACKAGE = '    at emit (/home/you/node_modules/ws/index.js:5:1)'
+const NODE = '    at Socket.emit (node:events:519:28)'
+
+test.each([
+  ["of a driver's callback", 'is logged', [DRIVER, NODE]],
+  ["of vnet's function that a driver's callback calls", 'is logged', [VNET, DRIVER, NODE]],
+  ["of a driver's callback that a package calls", 'is logged', [DRIVER, PACKAGE, NODE]],
+  ['of a driver that vnet calls', 'ends the program', [DRIVER, VNET, NODE]],
+  ["of vnet's own callback", 'ends the program', [VNET, NODE]],
+  ['of a package alone', 'ends the program', [PACKAGE, NODE]],
+  ['of code of --import=data:', 'ends the program', ['    at process.<anonymous> (data:text/javascript,a:1:9)', NODE]],
+  ['of Node alone', 'ends the program', [NODE]],
+  ['whose stack is cut off', 'ends the program', Array.from({ length: Error.stackTraceLimit }, () => DRIVER)],
+  ['without a stack', 'ends the program', undefined],
+] as const)('an exception %s %s', (_, what, lines) => {
+  const { process, io, ends } = listening()
+  const errors: unknown[] = []
+  io.onDriverError?.((what, error) => errors.push([what, error]))
+  const defect = Object.assign(new Error('boom'), { stack: lines && ['Error: boom', ...lines].join('\n') })
+  process.emit('uncaughtException', defect)
+  expect([errors, ends]).toEqual(what === 'is logged' ? [[['uncaught exception', defect]], []] : [[], [{ defect }]])
 })
 
 test('a second signal exits immediately with the status that a shell reports', () => {

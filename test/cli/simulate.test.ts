@@ -1,8 +1,8 @@
 /** vnet simulate, in this process: no root, no devices. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { type CapturedPacket, FLAG_INBOUND, FLAG_OUTBOUND } from '../../src/capture/packet.ts'
+import { type CapturedPacket, FLAG_INBOUND, FLAG_OUTBOUND, TC_ACT_SHOT, VERDICT_TC } from '../../src/capture/packet.ts'
 import { pcapngOf, pcapOf, recordsIn, whole } from '../support/capture-records.ts'
 import { fileDirectory } from '../support/fresh-directory.ts'
 import { runMain } from '../support/run-main.ts'
@@ -174,6 +174,45 @@ describe('a capture', () => {
     expect(first).toContain('"verdict":"corrupt"')
     expect(await decisions('--seed', '1')).toBe(first)
     expect(await decisions('--seed', '2')).not.toBe(first)
+  })
+
+  /** A capture of a hundred packets and two drops, one with each of these reasons. */
+  const withDrops = (name: string, ...reasons: string[]) => {
+    const drops = reasons.map((reason, i) =>
+      packet(200 + i, { comments: [`dropped: ${reason}`], verdict: TC_ACT_SHOT, verdictType: VERDICT_TC }),
+    )
+    return pcapng(name, [...Array.from({ length: 100 }, (_, i) => packet(i)), ...drops])
+  }
+
+  test('a capture of vnet is simulated with the seed of its comments, unless --seed is given', async () => {
+    const drop = 'wire ab, stage 1 loss 5% (seed 3002, packet 13)'
+    const file = withDrops('seed.pcapng', 'RX_CRC', drop, `${drop}, id 14`)
+    const decisions = async (...seed: string[]) => {
+      const args = ['simulate', file, '--wire', 'loss 30%', '--log', at('seed.log'), ...seed]
+      expect((await runMain(...args)).status).toBe(0)
+      return readFileSync(at('seed.log'), 'utf8')
+    }
+    const own = await decisions()
+    expect(own).toContain('"seed":3002')
+    expect(await decisions('--seed', '3002')).toBe(own)
+    expect(await decisions('--seed', '3')).toMatch(/"seed":3\D/)
+  })
+
+  test.each([
+    [['wire ab, stage 1 loss 5% (seed 3, packet)'], "packet 101: the comment 'dropped: wire ab, stage 1 loss 5% (seed"],
+    [['wire ba, stage 1 loss 5% (seed 0, packet 7)'], 'has no seed of a wire: give --seed'],
+    [['wire in (ab), stage 1 loss 5% (seed 9007199254740992, packet 7)'], 'has no seed of a wire: give --seed'],
+    [
+      ['wire ab, stage 1 loss 5% (seed 3, packet 7)', 'wire ab, stage 1 loss 5% (seed 4, packet 9)'],
+      'its comments have several seeds, such as 3 and 4: give --seed',
+    ],
+  ])('comments without one seed are refused without --seed, before a file is written: %j', async (reasons, message) => {
+    const file = withDrops('seeds.pcapng', ...reasons)
+    const words = ['simulate', file, '--wire', 'loss 30%']
+    const { status, stderr } = await runMain(...words, '--out', at('no.out'))
+    expect([status, stderr]).toEqual([2, expect.stringContaining(message)])
+    expect(existsSync(at('no.out'))).toBe(false)
+    expect((await runMain(...words, '--seed', '5')).status).toBe(0)
   })
 
   test('a capture that is cut off is simulated up to the cut', async () => {
@@ -373,10 +412,13 @@ describe('a log', () => {
 
 test('a disk that is full is one line for each file, and status 1', async () => {
   const args = [pcap('y.pcap', [packet(0)]), '--wire', 'loss 0%']
-  for (const option of ['--out', '--log']) {
+  for (const [option, end] of [
+    ['--out', ''],
+    ['--log', '; the log ends here'],
+  ] as const) {
     const { status, stdout, stderr } = await runMain('simulate', ...args, option, '/dev/full')
     expect(stdout).toMatch(/ab loss +1 +1 /)
-    expect([status, stderr]).toEqual([1, 'vnet: /dev/full: no space left on device\n'])
+    expect([status, stderr]).toEqual([1, `vnet: /dev/full: no space left on device${end}\n`])
   }
 })
 

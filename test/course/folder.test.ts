@@ -73,15 +73,15 @@ test('an exercise is found by its name, its number or its word, also with the sl
 })
 
 test.each([
-  ['nothing', "'nothing' is neither an exercise nor a file; vnet learn lists them"],
   ['package.json', 'package.json is in no directory that is named after an exercise, such as 01-drop'],
   ['course/01-drop/README.md', 'course/01-drop/README.md is no driver: a driver file ends in .js, .mjs or .ts'],
 ])('vnet check %s is refused in one line', async (file, line) => {
-  expect(await runMain('check', file)).toEqual({
-    status: 2,
-    stdout: '',
-    stderr: `vnet: check: ${line}\n`,
-  })
+  expect(await runMain('check', file)).toEqual({ status: 2, stdout: '', stderr: `vnet: check: ${line}\n` })
+})
+
+test('vnet check of an unknown exercise fails in one line', async () => {
+  const stderr = "vnet: check: 'nothing' is neither an exercise nor a file; vnet learn lists them\n"
+  expect(await runMain('check', 'nothing')).toEqual({ status: 1, stdout: '', stderr })
 })
 
 test('a mistake replaces texts of the solution, also one that another replacement contains', () => {

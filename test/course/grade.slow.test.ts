@@ -35,11 +35,26 @@ test('vnet check of students has a verdict for each: failed, missing, or not run
 test('vnet check of students prints a table, or an object for each with --json', async () => {
   mkdirSync(of('carl/02-mirror'), { recursive: true })
   expect((await grade(of('carl'))).stdout).toBe(
-    'student  exercise   verdict  checks\ncarl     02-mirror  missing  0/8\n',
+    'student  exercise   verdict  checks\ncarl     02-mirror  missing  0/8\n0 of 1 passed, 1 missing\n',
   )
   const { stdout } = await grade('--json', of('carl'))
   const whole = { student: 'carl', exercise: '02-mirror', checks: 8, verdict: 'missing', passed: 0, results: [] }
   expect(JSON.parse(stdout)).toEqual(whole)
+})
+
+test('the table has one line of at most 120 characters for each student, and a summary', async () => {
+  for (const student of ['anna', 'bob']) mkdirSync(of(`${student}/01-drop`), { recursive: true })
+  const long = `throw new Error('${'long '.repeat(40)}')`
+  writeFileSync(of('anna/01-drop/drop.js'), long)
+  const { stdout } = await grade(of('anna'), of('bob'))
+  const [head = '', anna = '', bob = '', ...others] = stdout.split('\n')
+  expect(head).toBe('student  exercise  verdict  checks  failed')
+  expect([anna.length, anna.slice(0, 60), anna.at(-1)]).toEqual([
+    120,
+    'anna     01-drop   failed   0/7     the driver file loads: /',
+    '…',
+  ])
+  expect([bob, ...others]).toEqual(['bob      01-drop   missing  0/7', '0 of 2 passed, 1 failed, 1 missing', ''])
 })
 
 test('vnet check refuses two students of the same name, and names both directories', async () => {
@@ -57,11 +72,11 @@ test('vnet check refuses two students of the same name, and names both directori
 })
 
 test.each([
-  [['nowhere', 'no'], "check: 'nowhere' is neither an exercise nor a file"],
-  [['src', 'docs'], 'check: no exercise is in src, docs; vnet learn lists them, and --from others'],
-])('vnet check %j is refused in one line', async (paths, line) => {
+  [['nowhere', 'no'], 1, "check: 'nowhere' is neither an exercise nor a file; vnet learn lists them"],
+  [['src', 'docs'], 2, 'check: no exercise is in src, docs; vnet learn lists them, and --from others'],
+])('vnet check %j is refused in one line, with status %i', async (paths, status, line) => {
   expect(await runMain('check', ...paths)).toEqual({
-    status: 2,
+    status,
     stdout: '',
     stderr: `vnet: ${line}\n`,
   })

@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest'
 import type { Explained, Live } from '../../src/course/exercise.ts'
-import { verifyDownAndUp, verifyNothingLost } from '../../src/course/pings.ts'
+import { verifyDownAndUp, verifyNothingLost, verifyUsed } from '../../src/course/pings.ts'
 
 /** Returns a Live whose driver counts the given frames, and the programs that it has run. */
 function liveWith({ txPackets = 0, rxPackets = 0, received = 0 }): { live: Live; calls: string[] } {
   const calls: string[] = []
-  const total = { txPackets, rxPackets }
+  // The counters of the driver say nothing.
+  const total = { txPackets: 1000, rxPackets: 1000 }
+  const links = [{ stats64: { tx: { packets: txPackets }, rx: { packets: rxPackets } } }]
   const live: Live = {
     async vnet(...args) {
       calls.push(['vnet', ...args].join(' '))
@@ -17,7 +19,8 @@ function liveWith({ txPackets = 0, rxPackets = 0, received = 0 }): { live: Live;
     },
     async run(program, ...args) {
       calls.push([program, ...args].join(' '))
-      return { status: 0, stdout: `5 packets transmitted, ${received} received`, stderr: '' }
+      const pings = `5 packets transmitted, ${received} received`
+      return { status: 0, stdout: args[0] === '-s' ? JSON.stringify(links) : pings, stderr: '' }
     },
   }
   return { live, calls }
@@ -32,7 +35,12 @@ const failureOf = (check: Promise<void>) =>
 test('nothing is lost if the driver received all frames of all pings, and of one more', async () => {
   const { live, calls } = liveWith({ txPackets: 42, rxPackets: 42 })
   await verifyNothingLost(live, ['--slots', '2'], { count: 20, interval: '0.02' })
-  expect(calls).toEqual(['vnet --slots 2', 'ping -q -i 0.02 -c 20 -W 2 198.18.0.9', 'ping -c 1 -W 5 198.18.0.9'])
+  expect(calls).toEqual([
+    'vnet --slots 2',
+    'ping -q -i 0.02 -c 20 -W 2 198.18.0.9',
+    'ping -c 1 -W 5 198.18.0.9',
+    'ip -s -j link show dev ring0',
+  ])
 })
 
 test.each([
@@ -54,7 +62,7 @@ test('several targets are pinged together, each once more at the end, in a flood
     expected: expect.stringMatching(/^12 at least/),
   })
   const flood = targets.map(to => `ping -q -f -c 2 -W 2 ${to}`)
-  expect(calls).toEqual(['vnet', ...flood, ...targets.map(to => `ping -c 1 -W 5 ${to}`)])
+  expect(calls.slice(0, -1)).toEqual(['vnet', ...flood, ...targets.map(to => `ping -c 1 -W 5 ${to}`)])
 })
 
 test('verifyDownAndUp takes the interface down and up as often as asked, and needs a reply afterwards', async () => {
@@ -70,4 +78,14 @@ test('verifyDownAndUp takes the interface down and up as often as asked, and nee
     expected: 'replies',
   })
   expect(without.calls).toEqual(['vnet', ...changes, 'ping -q -c 5 -i 0.2 -W 2 198.18.0.9'])
+})
+
+test.each([
+  ['an interrupt that was taken', [{ kind: 'irq', count: 6 }], undefined],
+  ['an interrupt that was not taken', [{ kind: 'irq', count: 0 }], '3 pings; vnet show ring0: irq used 0 times'],
+  ['another part', [{ kind: 'napi', count: 6 }], '3 pings; vnet show ring0: no irq'],
+])('verifyUsed looks for %s', async (_, parts, seen) => {
+  const { live } = liveWith({})
+  const run: Live['run'] = async () => ({ status: 0, stdout: JSON.stringify({ parts }), stderr: '' })
+  expect((await failureOf(verifyUsed({ ...live, run }, [], 'irq')))?.seen).toBe(seen)
 })

@@ -114,10 +114,10 @@ function definition(rest: string): string {
 }
 
 test.each([
-  ['/nowhere', '/nowhere is neither a directory nor an installed package'],
-  ['no-such-package', 'no-such-package is neither a directory nor an installed package'],
-  ['src/base', 'src/base has no exercises: no directory in it has an exercise.js'],
-])('vnet learn --from %s is refused in one line', async (from, line) => {
+  ['/nowhere', 1, '/nowhere is neither a directory nor an installed package'],
+  ['no-such-package', 1, 'no-such-package is neither a directory nor an installed package'],
+  ['src/base', 2, 'src/base has no exercises: no directory in it has an exercise.js'],
+])('vnet learn --from %s has status %d and one line', async (from, expected, line) => {
   const { status, stderr } = await runMain('learn', '--from', from)
-  expect([status, stderr]).toEqual([2, `vnet: ${line}\n`])
+  expect([status, stderr]).toEqual([expected, `vnet: ${line}\n`])
 })

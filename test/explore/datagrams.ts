@@ -2,7 +2,7 @@
 import type { Socket } from 'node:dgram'
 import { crc32 } from 'node:zlib'
 import type { Lab } from '../../src/testing/index.ts'
-import { hosts, PORT, within } from './subject.ts'
+import { every, hosts, PORT, within } from './subject.ts'
 
 export interface Message {
   readonly type: string
@@ -11,7 +11,7 @@ export interface Message {
   readonly [field: string]: string | number | boolean | undefined
 }
 
-/** Milliseconds between two transmissions of a message: more than a busy machine adds to 10 ms. */
+/** Milliseconds of `every` between two transmissions: more than a round trip takes. */
 export const INTERVAL = 200
 
 const CRC = 4
@@ -58,8 +58,7 @@ export function serve(socket: Socket, answer: (request: Message) => Message | un
 
 /** Calls `transmit` now and every INTERVAL until the returned function is called. */
 export function repeat(socket: Socket, transmit: () => void): () => void {
-  const timer = setInterval(transmit, INTERVAL)
-  const stop = () => clearInterval(timer)
+  const stop = every(INTERVAL, transmit)
   socket.once('close', stop)
   transmit()
   return () => {

@@ -71,16 +71,28 @@ export async function hosts(lab: Lab, wire = 'delay 5ms'): Promise<{ client: Lab
 /** Milliseconds after which a program has failed that only waits for datagrams. */
 export const LIMIT = 1500
 
-/** Settles like `promise`, and rejects with `what` after `ms` milliseconds. */
+/** A step of `every` in ms: a time without a processor counts as one, however long. */
+const TICK = 20
+
+/** Calls `call` every `ms` ms in which the process ran. Returns a function that ends this. */
+export function every(ms: number, call: () => void): () => void {
+  let ticks = 0
+  const timer = setInterval(() => {
+    if (++ticks % (ms / TICK) === 0) call()
+  }, TICK)
+  return () => clearInterval(timer)
+}
+
+/** Settles like `promise`, and rejects with `what` after `ms` ms in which the process ran. */
 export async function within<T>(promise: Promise<T>, what: string, ms = LIMIT): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
+  let stop = () => {}
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`after ${ms} ms ${what}`)), ms)
+    stop = every(ms, () => reject(new Error(`after ${ms} ms ${what}`)))
   })
   try {
     return await Promise.race([promise, late])
   } finally {
-    clearTimeout(timer)
+    stop()
   }
 }
 

@@ -1,9 +1,9 @@
-/** The commands of the README's section `Try it` do what it shows, for root and for other users. */
+/** The commands of the README's section on installation do what it shows, for all users. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { ended, onMachine, USER, VNET_ROOTLESS } from '../support/ordinary-user.ts'
 
-const [, section = ''] = /^## Try it\n(.*?)^## /ms.exec(readFileSync('README.md', 'utf8')) ?? []
+const [, section = ''] = /^## Install and try it\n(.*?)^## /ms.exec(readFileSync('README.md', 'utf8')) ?? []
 const [enter, start = '', look = ''] = [...section.matchAll(/```sh\n(.*?)```/gs)].map(([, text = '']) => text)
 /** The wire's counters, with spaces as in a pattern. */
 const shown = [...look.matchAll(/^# +((?:ab|ba) loss.*?) +- +-$/gm)].map(([, row = '']) => row.replace(/ +/g, ' +'))

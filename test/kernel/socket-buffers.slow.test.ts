@@ -62,11 +62,10 @@ describe('ping gets replies from a driver that', () => {
       [
         'builds the reply (allocSkb, reserve, put, devParseHeader, devHardHeader)',
         `(skb, dev) => {
-        const made = vnet.allocSkb(dev.net.pool, skb.len + 2)
+        const made = vnet.allocSkb(dev, skb.len + 2)
         if (made.head !== made.data || made.data !== made.tail) throw new Error('it has headroom')
         made.reserve(dev.hardHeaderLen + 2)
         made.bytes.set(skb.bytes.subarray(skb.data + 14, skb.tail), made.put(skb.len - 14))
-        made.dev = dev
         const from = new Uint8Array(6)
         if (vnet.devParseHeader(skb, from) !== dev.addrLen) throw new Error('parse')
         if (vnet.devHardHeader(made, dev, vnet.ETH_P_IP, from) !== dev.hardHeaderLen) throw new Error('create')
@@ -76,10 +75,9 @@ describe('ping gets replies from a driver that', () => {
       [
         'makes it without a check (devAllocSkb, __put, __push)',
         `(skb, dev) => {
-        const made = vnet.devAllocSkb(dev.net.pool, skb.len)
+        const made = vnet.devAllocSkb(dev, skb.len)
         made.bytes.set(skb.bytes.subarray(skb.data + 14, skb.tail), made.__put(skb.len - 14))
         made.bytes.set(skb.bytes.subarray(skb.data, skb.data + 14), made.__push(14))
-        made.dev = dev
         return made
       }`,
       ],

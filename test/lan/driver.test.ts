@@ -93,7 +93,7 @@ describe('the network is', () => {
       { config: 'x.yaml' },
       /the driver file sets dns, which --config describes/,
     ],
-    ['a missing file', {}, { config: '/nowhere/lan.yaml' }, /^open \/nowhere\/lan\.yaml: ENOENT/],
+    ['a missing file', {}, { config: '/nowhere/lan.yaml' }, /^\/nowhere\/lan\.yaml: no such file or directory$/],
     [
       'a lease file in a missing directory',
       {},

@@ -374,10 +374,26 @@ describe('writing', () => {
     expect(tap.counters.drops).toEqual({ HDR_TRUNC: 1, PKT_TOO_BIG: 1, DEV_READY: 1 })
   })
 
-  test('a value other than bytes or a frame is a TypeError, and the frames before it are written', async () => {
+  test.each([
+    ['a text', 'text'],
+    ['null', null],
+    ['an array of wider numbers', new Uint16Array(40)],
+    ['an array of fractions', new Float64Array(20)],
+    ['a DataView', new DataView(new ArrayBuffer(60))],
+    ['a buffer', new ArrayBuffer(60)],
+  ])('%s is a TypeError, and of a list only the frames before it are written', async (_, value) => {
     const { tap, port } = await open()
-    expect(() => tap.writeBatch([frame(0), 'text' as unknown as Uint8Array])).toThrow(TypeError)
+    const wrong = value as unknown as Uint8Array
+    expect(() => tap.write(wrong)).toThrow(new TypeError('write takes a Uint8Array, or a frame that was read'))
+    expect(() => tap.writeBatch([frame(0), wrong, frame(1)])).toThrow(TypeError)
     expect(received(port)).toEqual([0])
+  })
+
+  test('a Buffer and arrays of signed and clamped bytes are written as they are', async () => {
+    const { tap, port } = await open()
+    const bytes = new Uint8Array(60).fill(200)
+    tap.writeBatch([Buffer.from(bytes), new Int8Array(bytes.buffer), new Uint8ClampedArray(bytes.buffer)] as never)
+    expect(port.received.map(each => each.bytes)).toEqual([bytes, bytes, bytes])
   })
 })
 
@@ -455,6 +471,24 @@ describe('offloads', () => {
   })
 })
 
+test.each([
+  [{ csumStart: 65_570 }, 'csumStart 65570: a whole number from 0 to 65535'],
+  [{ csumOffset: -1 }, 'csumOffset -1: a whole number from 0 to 65535'],
+  [{ gsoSize: 70_000 }, 'gsoSize 70000: a whole number from 0 to 65535'],
+  [{ gsoSize: -5 }, 'gsoSize -5: a whole number from 0 to 65535'],
+  [{ gsoSize: 1.5 }, 'gsoSize 1.5: a whole number from 0 to 65535'],
+  [{ gsoType: 99 }, 'gsoType 99: SKB_GSO_TCPV4, SKB_GSO_TCPV6 or SKB_GSO_UDP_L4'],
+  [{ gsoType: 0 }, 'gsoType 0: SKB_GSO_TCPV4, SKB_GSO_TCPV6 or SKB_GSO_UDP_L4'],
+  [{ ipSummed: 4 }, 'ipSummed 4: a whole number from 0 to 3'],
+])('a write with %j in its description throws a RangeError, with offloads and without', async (field, message) => {
+  for (const offload of [true, false]) {
+    const { tap, port } = await open({ offload })
+    const info = { ...gso, csumStart: 34, ...field }
+    expect(() => tap.write(framed(tcp), info)).toThrow(new RangeError(`write: ${message}`))
+    expect([port.received, tap.counters.dropped]).toEqual([[], 0])
+  }
+})
+
 describe('the life of an interface', () => {
   test('down, up and mtu changes of an interface are emitted', async () => {
     const { tap, port } = await open()
@@ -488,13 +522,15 @@ describe('the life of an interface', () => {
     expect(tap.counters.drops).toEqual({ DEV_READY: 1 })
   })
 
-  test('close is idempotent, emits close once, and a write after it throws', async () => {
+  test('close is idempotent, emits close once, and a write or a reader after it throws', async () => {
     const { tap } = await open()
     let closed = 0
     tap.on('close', () => closed++)
     await Promise.all([tap.close(), tap.close(), tap[Symbol.asyncDispose]()])
     expect(closed).toBe(1)
     expect(() => tap.write(frame(1))).toThrow('write tap0: EBADFD')
+    expect(() => (tap.onFrames = () => {})).toThrow('read tap0: EBADFD')
+    tap.onFrames = undefined
     await tap.drained()
   })
 

@@ -53,8 +53,13 @@ test('frames of any content and description are read, cut, copied and written, a
       port.drain()
       let written = 0
       for (const [octets, description] of frames) {
-        written++
-        tap.write(octets, description satisfies TapFrameInfo)
+        try {
+          tap.write(octets, description satisfies TapFrameInfo)
+          written++
+        } catch (error) {
+          // No frame has such a description.
+          if (!(error instanceof RangeError)) throw error
+        }
       }
       await tap.close()
       const { framesRead, framesWritten, dropped } = tap.counters

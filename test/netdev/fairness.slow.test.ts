@@ -37,6 +37,36 @@ test('an endless flood on one device starves no other device, timer or event loo
   memory.conserved()
 })
 
+test('a flooded device with slow frames gives other devices their turn after 200 us', async () => {
+  const memory = makeNet({ large: 64 })
+  const { clock } = memory
+  const turns = { flooded: [] as number[], other: 0 }
+  const flooded = await addDevice(memory, {
+    ndoStartXmit(skb) {
+      clock.advance(10_000)
+      turns.flooded[turns.flooded.length - 1] += 10_000
+      return netifRx(skb)
+    },
+  })
+  const other = await addDevice(memory, {
+    ndoStartXmit(skb) {
+      turns.other++
+      turns.flooded.push(0)
+      return netifRx(skb)
+    },
+  })
+  turns.flooded.push(0)
+  ;(flooded.port.queues[0] as MemoryQueue).repeat(frame, ENDLESS)
+  const received = count(other.port)
+  for (let turn = 1; turn <= 20; turn++) {
+    other.port.transmit(frame)
+    await new Promise<void>(resolve => setImmediate(resolve))
+    expect(received()).toBe(turn)
+  }
+  // 200 us end within the second batch of 16 frames.
+  expect(Math.max(...turns.flooded)).toBe(2 * 16 * 10_000)
+})
+
 test('every queue of a flooded device gets its turn', async () => {
   const memory = makeNet({ large: 64 })
   const { port } = await addDevice(memory, { ndoStartXmit: skb => netifRx(skb) }, { txqs: 3, rxqs: 3 })

@@ -20,10 +20,9 @@ test('a device of another kind than Ethernet has its own header operations', asy
   }
   const { dev } = await addDevice(memory)
   Object.assign(dev, { headerOps: protocolOnly, hardHeaderLen: 2, addrLen: 0 })
-  const skb = allocSkb(memory.pool, 64)
+  const skb = allocSkb(dev, 64)
   if (skb === undefined) throw new Error('no slot')
   skb.reserve(dev.hardHeaderLen)
-  skb.dev = dev
   expect(devHardHeader(skb, dev, 0x0800, dev.broadcast)).toBe(2)
   expect([...skb.bytes.subarray(skb.data, skb.tail)]).toEqual([8, 0])
   expect(devParseHeader(skb, new Uint8Array(6))).toBe(0)

@@ -12,7 +12,7 @@ describe('partsOf', () => {
     const { dev } = await addDevice(memory)
     dev.tx[0]?.stop()
     expect(partsOf(dev)).toEqual([
-      { kind: 'queue', name: 'tx 0', length: 0, state: 'stopped' },
+      { kind: 'queue', name: 'tx 0', direction: 'tx', length: 0, state: 'stopped' },
       { kind: 'pool', name: 'frames', length: 0, capacity: dev.slots.quota },
     ])
     expect(dev.slots.quota).toBeGreaterThan(0)
@@ -54,8 +54,8 @@ describe('partsOf', () => {
     const { sn0 } = await snullPair(memory, { poolSize: 8, ringSize: 16 })
     const own = partsOf(sn0).filter(({ kind }) => kind === 'buffers' || kind === 'ring')
     expect(own).toEqual([
-      { kind: 'buffers', name: 'tx buffers 0', length: 0, capacity: 8 },
-      { kind: 'ring', name: 'rx ring', length: 0, capacity: 16 },
+      { kind: 'buffers', name: 'tx buffers 0', direction: 'tx', length: 0, capacity: 8 },
+      { kind: 'ring', name: 'rx ring', direction: 'rx', length: 0, capacity: 16 },
     ])
   })
 
@@ -76,6 +76,7 @@ describe('partsOf', () => {
     ['returned a part whose kind is heap', [{ kind: 'heap', name: 'r' }]],
     ['returned a part whose name is 7', [{ kind: 'ring', name: 7 }]],
     ['returned a part whose name is rrr', [{ kind: 'ring', name: 'r'.repeat(201) }]],
+    ['returned a part whose direction is up', [{ kind: 'ring', name: 'r', direction: 'up' }]],
     ['returned a part whose length is -1', [{ kind: 'ring', name: 'r', length: -1 }]],
     ['returned a part whose capacity is 4294967296', [{ kind: 'ring', name: 'r', capacity: 2 ** 32 }]],
     ['returned a part whose state is 0', [{ kind: 'ring', name: 'r', state: 0 }]],

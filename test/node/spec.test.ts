@@ -49,6 +49,29 @@ describe('a text', () => {
   })
 })
 
+describe('copies', () => {
+  const twice = (n: number) => Array(n).fill('duplicate 1%').join(' | ')
+
+  test.each([
+    [twice(4)],
+    [`${twice(3)} | duplicate arp first 1`],
+    [`match udp ( ${twice(4)} ) else ( ${twice(4)} )`],
+    [`${twice(2)} | match udp ( match syn ( ${twice(2)} ) )`],
+  ])('%s makes 16 packets of one, and is taken', wire => {
+    expect(() => params(wire)).not.toThrow()
+  })
+
+  test.each([
+    [twice(5), 32],
+    [twice(31), 2 ** 31],
+    [`${twice(4)} | duplicate arp first 1`, 32],
+    [`${twice(3)} | match udp ( loss 1% ) else ( ${twice(2)} )`, 32],
+    [`match udp ( ${twice(2)} | match syn ( ${twice(3)} ) )`, 32],
+  ])('%s is refused with one line', (wire, copies) => {
+    expect(() => params(wire)).toThrow(`wire: its stages make ${copies} packets of one: at most 16 are taken`)
+  })
+})
+
 describe('a filter', () => {
   test.each([
     'tcp port 80',

@@ -12,7 +12,7 @@ import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { forAll } from '../support/for-all.ts'
 import { PoisonedPool } from '../support/poisoned-pool.ts'
 import { either } from '../support/scale.ts'
-import { octetsOf } from '../support/skb.ts'
+import { deviceOf, octetsOf } from '../support/skb.ts'
 
 interface Model {
   slot: number[]
@@ -105,7 +105,7 @@ test('random operations change a frame like an array, and throw out of bounds wi
 }, () => {
   forAll(either(1000, 300), [alloc, steps], (alloc, steps) => {
     const pool = new PoisonedPool({ large: 0, small: 3 })
-    const [skb, neighbour] = [alloc(pool, 60), alloc(pool, 60)] as [SkBuff, SkBuff]
+    const [skb, neighbour] = [alloc(deviceOf(pool), 60), alloc(deviceOf(pool), 60)] as [SkBuff, SkBuff]
     neighbour.bytes.fill(0xee, neighbour.slot, neighbour.end)
     skb.bytes.fill(0xaa, skb.head, skb.end)
     const model = modelOf(skb)
@@ -129,7 +129,7 @@ test('the unchecked methods have the same effect as the checked ones wherever th
   })
   forAll(200, [alloc, fc.array(step, { maxLength: 30 })], (alloc, steps) => {
     const pool = new SkBuffPool({ large: 0, small: 2 })
-    const [checked, unchecked] = [alloc(pool, 60), alloc(pool, 60)] as [SkBuff, SkBuff]
+    const [checked, unchecked] = [alloc(deviceOf(pool), 60), alloc(deviceOf(pool), 60)] as [SkBuff, SkBuff]
     for (const [i, { verb, n }] of steps.entries()) {
       if (n > { put: checked.tailroom(), push: checked.headroom(), pull: checked.len, trim: n }[verb]) continue
       runOnFrame(checked, { verb, n }, i + 1)
@@ -148,7 +148,7 @@ test('the unchecked methods have the same effect as the checked ones wherever th
 
 test('a method that throws changes neither the frame nor its fields', () => {
   const pool = new PoisonedPool({ large: 0, small: 1 })
-  const skb = devAllocSkb(pool, 60) as SkBuff
+  const skb = devAllocSkb(deviceOf(pool), 60) as SkBuff
   skb.bytes.fill(7, skb.put(60), skb.tail)
   const model = modelOf(skb)
   const fields = { ...skb }

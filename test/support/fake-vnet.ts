@@ -110,9 +110,9 @@ export class FakeVnet implements Disposable {
     for (const client of this.#clients) client.destroy()
   }
 
-  /** Ends once the clients have received everything. */
-  async end(): Promise<void> {
-    for (const client of this.#clients) await new Promise<void>(resolve => client.end(resolve))
+  /** Sends the last bytes, and ends once the clients have received everything. */
+  async end(last = new Uint8Array()): Promise<void> {
+    for (const client of this.#clients) await new Promise<void>(resolve => client.end(last, resolve))
     this[Symbol.dispose]()
   }
 

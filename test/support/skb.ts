@@ -1,5 +1,6 @@
 /** Frames in memory for tests. */
 import { afterEach, expect } from 'vitest'
+import type { AllocDevice } from '../../src/skb/alloc-skb.ts'
 import type { SkBuffPool } from '../../src/skb/pool.ts'
 import { CHECKSUM_PARTIAL, type SkBuff } from '../../src/skb/sk-buff.ts'
 import { buildFrame, FIELD, type Frame, networkOffsetOf, type Packet, transportOffset } from '../packet/frames.ts'
@@ -18,6 +19,11 @@ export function skbOf(pool: SkBuffPool, octets: ArrayLike<number>, room = 0): Sk
   if (skb === undefined) throw new Error('the pool is empty')
   skb.bytes.set(octets, skb.put(octets.length))
   return skb
+}
+
+/** Returns a device that has only this frame memory. */
+export function deviceOf(pool: SkBuffPool): AllocDevice {
+  return { name: 'made0', net: { pool }, countReceived: () => {}, countDrop: () => {} }
 }
 
 /** Returns the described frame, or `octets` in its place, its checksum partial if it says so. */

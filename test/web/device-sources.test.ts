@@ -126,8 +126,8 @@ test('the lateness of all wires is that of the last interval, and a wire of two 
   source.delete(feed)
   expect(asked).toEqual(['ca', 'lo0', 'gone', 'ca', 'gone'])
   expect(sent).toEqual([
-    { type: 'late', id: '1//ca', p99: {} },
-    { type: 'late', id: '1//ca', p99: { '1//ca': 4, '1//cb': 4 } },
+    { type: 'late', id: '1//ca', p99: {}, wires: {} },
+    { type: 'late', id: '1//ca', p99: { '1//ca': 4, '1//cb': 4 }, wires: {} },
   ])
 })
 
@@ -141,5 +141,5 @@ test('a vnet that hangs does not delay the lateness of the others', async () => 
     const feed = { send: ({ text }: Packed) => [resolve(text), source.delete(feed)] } as unknown as Feed
     source.add(feed)
   })
-  expect(JSON.parse(text)).toEqual({ type: 'late', id: '1//ca', p99: {} })
+  expect(JSON.parse(text)).toEqual({ type: 'late', id: '1//ca', p99: {}, wires: {} })
 })

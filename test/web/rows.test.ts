@@ -14,6 +14,7 @@ test('an end of a lab cable has its lab, its host and its peer', () => {
 })
 
 test('a port of a lab segment has the name of the segment, and an interface of a router says so', () => {
+  expect(rowOf({ labNat: 'symmetric' }).lab?.nat).toBe('symmetric')
   expect(rowOf({ labSegment: 'wifi' }).lab).toEqual({ name: 'shop', host: 'client', isRouter: false, segment: 'wifi' })
   expect(rowOf({ router: true }).lab).toMatchObject({ isRouter: true, segment: undefined })
 })

@@ -77,6 +77,8 @@ describe('a feed', () => {
             label: 'sn0',
             name: 'sn0',
             driver: 'snull',
+            isAttached: false,
+            flips: false,
             onSegment: false,
             mac: '00:53:4e:55:4c:30',
             mtu: 1500,

@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest'
 import type { FrameProbe } from '../../src/netdev/frame-probe.ts'
+import { dropReasonName } from '../../src/skb/drop-reason-name.ts'
 import { SkBuffPool } from '../../src/skb/pool.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 import type { Chain } from '../../src/wire/chain.ts'
 import { delay } from '../../src/wire/stages/delay.ts'
+import { duplicate } from '../../src/wire/stages/duplicate.ts'
 import type { Direction, Wire } from '../../src/wire/wire.ts'
 import { plainChain } from '../support/wire.ts'
 
@@ -42,6 +44,21 @@ test('a packet that arrives keeps the time of its wire while its receiver sends 
   clock.advance(5_000_000)
   expect([times, sent, probe.time]).toEqual([[1_000_000], [1_000_000], Number.NaN])
   expect(pool.out).toBe(0)
+})
+
+test('a copy that exceeds the bound is dropped with its reason and its cause, which captures show', () => {
+  const pool = new SkBuffPool({ large: 4, small: 256 })
+  const dropped: unknown[] = []
+  const drop = (skb: SkBuff, reason: number) => {
+    dropped.push([dropReasonName(reason), probe.cause])
+    skb.free()
+  }
+  const probe: FrameProbe = { time: Number.NaN, cause: undefined, transmitted() {}, received() {}, dropped() {} }
+  const chain = plainChain({ clock: new FakeClock(), pool, end: { push: skb => skb.free() }, drop })
+  chain.setProbes(probe, undefined)
+  chain.set(Array.from({ length: 7 }, () => duplicate(1)))
+  chain.push(pool.alloc(60) as SkBuff)
+  expect(dropped[0]).toEqual(['COPIES', 'wire ab, stage 7 duplicate 100%: copies (seed 1, packet 1)'])
 })
 
 test('frames have the current time again after a receiver threw', () => {

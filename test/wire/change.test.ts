@@ -1,12 +1,15 @@
 import { expect, test } from 'vitest'
-import { SKB_GSO_TCPV4 } from '../../src/skb/sk-buff.ts'
+import { SkBuffPool } from '../../src/skb/pool.ts'
+import { SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-buff.ts'
 import { corrupt } from '../../src/wire/stages/corrupt.ts'
 import { delay } from '../../src/wire/stages/delay.ts'
 import { duplicate } from '../../src/wire/stages/duplicate.ts'
 import { loss, lossEvery } from '../../src/wire/stages/loss.ts'
+import { slot } from '../../src/wire/stages/slot.ts'
 import type { Impairment } from '../../src/wire/wire.ts'
 import { buildFrame, plain } from '../packet/frames.ts'
-import { type TestWire, testWires } from '../support/wire.ts'
+import { LoadedClock } from '../support/loaded-clock.ts'
+import { plainChain, type TestWire, testWires } from '../support/wire.ts'
 
 const makeWire = testWires()
 
@@ -68,6 +71,31 @@ test('a change keeps the position of the random stream', () => {
   wire.advance(10 * MS)
   wire.send(200, MS)
   expect(decisionsOf(wire, 'loss')).toEqual(unchanged)
+})
+
+test('a change of a wire that lags comes after all that happens at its time, as in a simulation', () => {
+  const clock = new LoadedClock()
+  const pool = new SkBuffPool({ large: 1, small: 500 })
+  let left = 0
+  const end = {
+    push(skb: SkBuff) {
+      left++
+      skb.free()
+    },
+  }
+  const chain = plainChain({ clock, pool, end })
+  chain.set([slot({ min: '10s' })])
+  for (let i = 0; i < 500; i++) {
+    const skb = pool.alloc(60) as SkBuff
+    skb.put(60)
+    chain.push(skb)
+  }
+  clock.time = 1e11
+  clock.turn()
+  const before = left
+  chain.set([])
+  expect([before > 0, before < 500, left]).toEqual([true, true, 500])
+  chain.close()
 })
 
 test('a change keeps the packets that are held and the counters', () => {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { UsageError } from '../../src/base/usage-error.ts'
 import { SkBuffPool } from '../../src/skb/pool.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-buff.ts'
@@ -69,6 +69,17 @@ test('lines that do not fit the buffer are counted in the file', async () => {
   await logDrops(path, 400_000)
   const lines = linesOf(path)
   expect(lines.length - 2 + lines.at(-1).lost).toBe(400_000)
+})
+
+test('a disk that takes no more ends the log, which is reported once and immediately', async () => {
+  const errors: string[] = []
+  const log = new DecisionFile('/dev/full', { failed: error => errors.push(error.message) })
+  log.decision('ab', 1, 1, 'loss', 'drop', undefined, 'loss')
+  await vi.waitFor(() => expect(errors).toHaveLength(1))
+  log.decision('ab', 2, 2, 'loss', 'drop', undefined, 'loss')
+  const message = 'write /dev/full: ENOSPC, no space left on device; the log ends here'
+  await expect(log[Symbol.asyncDispose]()).rejects.toThrow(message)
+  expect(errors).toEqual([message])
 })
 
 test('a log that cannot be created is a usage error that names the file', async () => {

@@ -3,7 +3,8 @@ import type { Clock } from '../../src/base/clock.ts'
 import { SkBuffPool } from '../../src/skb/pool.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
-import { WireClock } from '../../src/wire/wire-clock.ts'
+import { AGAIN, WireClock } from '../../src/wire/wire-clock.ts'
+import { LoadedClock } from '../support/loaded-clock.ts'
 
 class SlackClock extends FakeClock {
   readonly slack = 50
@@ -28,37 +29,6 @@ const idleWire = (clock: Clock) =>
     () => {},
     () => {},
   )
-
-/** A clock of a machine under load: each reading of it takes 100 us. */
-class LoadedClock implements Clock {
-  time = 0
-  /** When each alarm rings; Infinity for unarmed alarms. */
-  readonly armed: number[] = []
-  readonly #rings: (() => void)[] = []
-
-  now(): number {
-    this.time += 100_000
-    return this.time
-  }
-
-  alarm(fn: () => void) {
-    const i = this.#rings.push(fn) - 1
-    this.armed[i] = Number.POSITIVE_INFINITY
-    const at = (ns: number) => {
-      this.armed[i] = ns
-    }
-    return { at, cancel: () => at(Number.POSITIVE_INFINITY) }
-  }
-
-  /** Rings what is due, once. */
-  turn(): void {
-    for (const [i, ring] of this.#rings.entries()) {
-      if (this.armed[i] > this.time) continue
-      this.armed[i] = Number.POSITIVE_INFINITY
-      ring()
-    }
-  }
-}
 
 function packets(n: number): SkBuff[] {
   const pool = new SkBuffPool({ large: 1, small: n })
@@ -120,13 +90,140 @@ describe('WireClock', () => {
       else seen.push(skb)
     })
     wire.arrive(frame)
-    expect(seen.length).toBeLessThan(200)
+    // 250 us, and the packets until the next reading of the clock.
+    expect(seen.length).toBeLessThan(25 + 32)
     for (let before = -1; seen.length > before; ) {
       before = seen.length
       clock.turn()
-      expect(seen.length - before).toBeLessThan(200)
+      expect(seen.length - before).toBeLessThan(25 + 32)
     }
     expect(seen).toEqual(segments)
+  })
+
+  test('a wire yields although each packet makes the next arrive', () => {
+    const clock = new LoadedClock()
+    const failed = (error: unknown) => {
+      throw error
+    }
+    const all = packets(400)
+    let seen = 0
+    const wire = new WireClock(clock, failed, () => {
+      clock.time += 10_000
+      const next = all[++seen]
+      if (next !== undefined) wire.arrive(next)
+    })
+    wire.arrive(all[0] as SkBuff)
+    expect(seen).toBeLessThan(25 + 2 * 32)
+    for (let before = -1; seen > before; ) {
+      before = seen
+      clock.turn()
+      expect(seen - before).toBeLessThan(25 + 2 * 32)
+    }
+    expect(seen).toBe(400)
+  })
+
+  test('a wire yields after a packet of which it made many copies, and later packets wait', () => {
+    const clock = new LoadedClock()
+    const seen: SkBuff[] = []
+    const failed = (error: unknown) => {
+      throw error
+    }
+    const all = packets(20)
+    const wire = new WireClock(clock, failed, skb => {
+      clock.time += 2_000_000
+      for (let i = 0; i < 64; i++) wire.worked()
+      seen.push(skb)
+    })
+    for (const skb of all) wire.arrive(skb)
+    expect([seen.length, wire.waiting]).toEqual([1, 19])
+    for (let turns = 1; turns < 20; turns++) {
+      clock.turn()
+      expect(seen.length).toBe(1 + turns)
+    }
+    expect(seen).toEqual(all)
+    expect(clock.armed[0]).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  test('an alarm that has more to do rings again before anything else, and the wire yields in between', () => {
+    const clock = new LoadedClock()
+    const seen: unknown[] = []
+    const wire = new WireClock(
+      clock,
+      () => {},
+      () => seen.push('packet'),
+    )
+    let left = 1000
+    wire
+      .alarm(() => {
+        seen.push(wire.now())
+        return --left > 0 ? AGAIN : undefined
+      })
+      .at(5e8)
+    wire.alarm(() => seen.push('other')).at(5e8)
+    clock.time = 1e9
+    wire.arrive(packets(1)[0] as SkBuff)
+    expect(seen.length).toBeLessThan(1000)
+    for (let turns = 0; wire.waiting > 0 && turns < 100; turns++) clock.turn()
+    expect(seen).toEqual([...Array(1000).fill(5e8), 'other', 'packet'])
+  })
+
+  test('a wire that yields completes what happens at its time, and no more, before it is changed', () => {
+    const clock = new LoadedClock()
+    const [first, second] = packets(2) as [SkBuff, SkBuff]
+    const seen: unknown[] = []
+    const wire = new WireClock(
+      clock,
+      () => {},
+      skb => {
+        seen.push(skb)
+        if (skb === first) wire.follow(second)
+      },
+    )
+    let left = 1000
+    wire.alarm(() => (--left > 0 ? AGAIN : seen.push(wire.now()))).at(5e8)
+    wire.alarm(() => wire.arrive(first)).at(5e8)
+    wire.alarm(() => seen.push('later')).at(6e8)
+    clock.time = 1e9
+    wire.advance()
+    expect(seen).toEqual([])
+    wire.settle()
+    expect([seen, wire.now()]).toEqual([[5e8], 5e8])
+    for (let turns = 0; wire.waiting > 0 && turns < 100; turns++) clock.turn()
+    expect(seen).toEqual([5e8, 'later', first, second])
+  })
+
+  test('a cancelled alarm, and an alarm of a closed wire, does not ring again', () => {
+    const clock = new LoadedClock()
+    let rung = 0
+    const again = () => {
+      rung++
+      return AGAIN
+    }
+    const wires = [idleWire(clock), idleWire(clock)] as const
+    const alarms = wires.map(wire => wire.alarm(again))
+    for (const alarm of alarms) alarm.at(0)
+    clock.time = 1e9
+    for (const wire of wires) wire.advance()
+    const before = rung
+    alarms[0]?.cancel()
+    wires[1].close(() => {})
+    clock.turn()
+    expect([rung, before > 0]).toEqual([before, true])
+  })
+
+  test('an alarm that closes its wire does not ring again', () => {
+    const clock = new FakeClock()
+    let rung = 0
+    const wire = idleWire(clock)
+    wire
+      .alarm(() => {
+        rung++
+        wire.close(() => {})
+        return rung < 9 ? AGAIN : undefined
+      })
+      .at(1)
+    clock.advance(10)
+    expect([rung, clock.armed]).toEqual([1, 0])
   })
 
   test('a wire with endless alarms gives the event loop its turn', () => {
@@ -140,7 +237,7 @@ describe('WireClock', () => {
     alarm.at(0)
     clock.time = 1e9
     wire.advance()
-    expect(rung).toBeGreaterThan(100)
+    expect(rung).toBeGreaterThan(50)
     expect(rung).toBeLessThan(1000)
     expect(clock.armed[0]).toBeLessThan(clock.time)
     const before = rung

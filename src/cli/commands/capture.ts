@@ -4,6 +4,7 @@ import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { EPIPE, isErrno, VnetError } from '../../base/errno.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { CaptureFile } from '../../capture/capture-file.node.ts'
+import { UNORDERED } from '../../capture/content.ts'
 import { CaptureError } from '../../capture/error.ts'
 import { listed } from '../../control/client/find.ts'
 import type { ControlClient, Found } from '../../control/index.ts'
@@ -68,15 +69,16 @@ async function write(
     error = first
   })
   await Promise.race([ended(end, duration), written])
+  file.hurry()
   for (const { stream } of streams) stream.stop()
   // A vnet that is stuck sends no rest.
   await Promise.race([written, setTimeout(REST_MS, undefined, { ref: false })])
   for (const { stream } of streams) await stream[Symbol.asyncDispose]()
   await written
   await file[Symbol.asyncDispose]()
-  const { frames, lost } = file
-  if (json) io.out(`${JSON.stringify({ event: 'capture', frames, lost })}\n`)
-  else io.err(`${frames} frames captured, ${lost} lost\n`)
+  const { frames, lost, isOrdered } = file
+  if (json) io.out(`${JSON.stringify({ event: 'capture', frames, lost, isOrdered })}\n`)
+  else io.err(`${frames} frames captured, ${lost} lost\n${isOrdered ? '' : `${UNORDERED}\n`}`)
   // The reader has everything it wants: | head.
   if (error === undefined || isErrno(error, EPIPE)) return EXIT_OK
   if (error instanceof VnetError || error instanceof CaptureError) return fail(io, error)

@@ -11,6 +11,7 @@ import { buildGuest } from '../../course/kernel/build.ts'
 import { addressesOf, type KernelTask } from '../../course/kernel/check.ts'
 import { findKernel, KernelSetupError, whyNoKernel } from '../../course/kernel/packages.ts'
 import type { Report } from '../../course/run.ts'
+import { checkRegular } from '../../linux/regular-file.ts'
 import { whyNotRootless } from '../../linux/rootless.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
 
@@ -35,8 +36,10 @@ export async function checkKernel(
   const file = resolve(given ?? join(courseDirectory(exercises), exercise.name, cFileOf(exercise)))
   if (!file.endsWith('.c')) throw new UsageError(`check: ${given} is not a C file`)
   if (!existsSync(file)) {
-    throw new UsageError(`check: no ${given ?? file}; vnet learn --kernel ${exercise.name} writes a skeleton`)
+    const what = `check: no ${given ?? file}; vnet learn --kernel ${exercise.name} writes a skeleton`
+    throw new UsageError(what, { cause: file })
   }
+  checkRegular(file)
   const why = whyNoKernel() ?? whyNotRootless()
   if (why !== undefined) return refuse(why, io)
   const add = print(exercise, file)

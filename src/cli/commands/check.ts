@@ -22,7 +22,7 @@ import { isExercise, loadExercises } from '../exercise-file.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
 import { checkExercises, orNotChecked } from './check-exercise.ts'
 import { checkKernel } from './check-kernel.ts'
-import { type GradeOptions, grade, isStudent } from './grade.ts'
+import { type GradeOptions, grade, isStudent, missingFile } from './grade.ts'
 
 interface CheckOptions extends GradeOptions {
   readonly from?: string
@@ -122,8 +122,7 @@ function taskOf(what: string, exercises: readonly Exercise[]): Task {
     const isHere = basename(resolve('.')) === named.name
     return taskIn(isHere ? '.' : join(courseDirectory(exercises), named.name), named)
   }
-  if (!existsSync(what))
-    throw new UsageError(`check: '${what}' is neither an exercise nor a file; vnet learn lists them`)
+  if (!existsSync(what)) throw missingFile(what)
   const isDirectory = statSync(what).isDirectory()
   const exercise = exerciseIn(isDirectory ? what : dirname(what), exercises) ?? exerciseOfPath(what, exercises)
   if (exercise === undefined) {
@@ -137,7 +136,8 @@ function taskOf(what: string, exercises: readonly Exercise[]): Task {
 function taskIn(directory: string, exercise: Exercise): Task {
   const file = driverFileIn(directory, exercise)
   if (file === undefined) {
-    throw new UsageError(`check: no ${exercise.driver} in ${directory}; vnet learn ${exercise.name} writes one`)
+    const text = `check: no ${exercise.driver} in ${directory}; vnet learn ${exercise.name} writes one`
+    throw new UsageError(text, { cause: directory })
   }
   return { exercise, file }
 }

@@ -1,11 +1,12 @@
 /** `vnet explore`: every packet lost, doubled, late or damaged, one a run (docs/explore.md). */
-import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, fstatSync, ftruncateSync, writeFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { attempt, withErrno } from '../../base/errno.ts'
 import { shellWord } from '../../base/printable.ts'
-import { asUsageError, UsageError } from '../../base/usage-error.ts'
+import { UsageError } from '../../base/usage-error.ts'
 import { loadNative } from '../../linux/native.ts'
+import { checkRegular, openOutput, readTextFile } from '../../linux/regular-file.ts'
 import { commandScenario } from '../../testing/explore/command-scenario.ts'
 import {
   type ExploreOptions,
@@ -67,7 +68,7 @@ export async function exploreCommand(
   }
   const { url, seed } = subject
   // A path that cannot be written is reported before the first run.
-  const page = html === undefined ? undefined : withErrno(['open', html], () => openSync(html, 'a'))
+  const page = html === undefined ? undefined : { path: html, fd: openOutput(html, { keeps: true, mode: 0o666 }) }
   using end = endOf(io)
   const stop = new AbortController()
   end.asked.finally(() => stop.abort()).catch(() => {})
@@ -82,7 +83,7 @@ export async function exploreCommand(
     io.progress?.(undefined)
     if (!stop.signal.aborted) throw error
   } finally {
-    if (page !== undefined) closeSync(page)
+    if (page !== undefined) closeSync(page.fd)
   }
   const signal = await end.asked
   return signal === undefined ? EXIT_FAILURE : statusOf(null, signal)
@@ -90,8 +91,7 @@ export async function exploreCommand(
 
 interface Output {
   readonly json: boolean
-  /** The descriptor of the page. */
-  readonly page: number | undefined
+  readonly page: { readonly path: string; readonly fd: number } | undefined
   readonly title: string
   /** The seed of the command line. */
   readonly seed: number | undefined
@@ -111,8 +111,10 @@ async function exploreAll(
   nameCommands(report.failures, subject, seed, options.rtoMin)
   if (page !== undefined) {
     // The page of an earlier exploration remains if this one has no report.
-    if (fstatSync(page).isFile()) ftruncateSync(page)
-    writeFileSync(page, pageOf(report.toJSON(), title))
+    withErrno(['write', page.path], () => {
+      if (fstatSync(page.fd).isFile()) ftruncateSync(page.fd)
+      writeFileSync(page.fd, pageOf(report.toJSON(), title))
+    })
   }
   io.out(`${json ? JSON.stringify(report) : report}\n`)
   return report.passed ? EXIT_OK : EXIT_FAILURE
@@ -120,7 +122,7 @@ async function exploreAll(
 
 /** Returns the result of an earlier exploration. */
 function resultIn(path: string): ExploreResult {
-  const text = withErrno(['open', path], () => readFileSync(path, 'utf8'))
+  const text = readTextFile(path)
   const result: unknown = attempt(() => JSON.parse(text))
   if (isResult(result)) return result
   throw new UsageError(`--before ${path}: not a result of explore: write one with --json`)
@@ -129,7 +131,7 @@ function resultIn(path: string): ExploreResult {
 function scriptOf(path: string, command: readonly string[], host: string | undefined): Subject {
   if (command.length > 0) throw new UsageError(`${path}: a scenario takes no command`)
   if (host !== undefined) throw new UsageError('--host: there is no command')
-  asUsageError(path, () => statSync(path))
+  checkRegular(path)
   return { url: pathToFileURL(resolve(path)), seed: undefined }
 }
 

@@ -37,6 +37,11 @@ interface Grade {
   readonly results: readonly Result[]
 }
 
+/** Returns the error for a path that does not exist. */
+export function missingFile(path: string): UsageError {
+  return new UsageError(`check: '${path}' is neither an exercise nor a file; vnet learn lists them`, { cause: path })
+}
+
 /** Returns whether a path is a student's directory: directories in it are named after exercises. */
 export function isStudent(path: string, exercises: readonly Exercise[]): boolean {
   return isDirectory(path) && exercises.some(({ name }) => isDirectory(join(path, name)))
@@ -71,7 +76,7 @@ export async function grade(
     }
   }
   await Promise.all(Array.from({ length: options.jobs ?? availableParallelism() }, job))
-  if (!options.json && !options.csv) io.out(table(grades))
+  if (!options.json && !options.csv) io.out(`${table(grades)}${summary(grades)}`)
   return grades.every(({ verdict }) => verdict === 'passed') ? EXIT_OK : EXIT_FAILURE
 }
 
@@ -81,7 +86,7 @@ export async function grade(
  */
 function submissionsIn(paths: readonly string[], exercises: readonly Exercise[]): Submission[] {
   const missing = paths.find(path => !existsSync(path))
-  if (missing !== undefined) throw new UsageError(`check: '${missing}' is neither an exercise nor a file`)
+  if (missing !== undefined) throw missingFile(missing)
   const directories = paths.filter(isDirectory).map(path => resolve(path))
   /** By the directory of the student. */
   const found = new Map<string, Map<string, string>>()
@@ -151,6 +156,9 @@ function isWithin(file: string, directory: string): boolean {
   return realpathSync(file).startsWith(realpathSync(dirname(directory)) + sep)
 }
 
+/** The width of a table, characters. --csv and --json have the whole text. */
+const COLUMNS = 120
+
 /** One line about the check that was not passed, for tables and rows. */
 function remark({ results }: Grade): { title: string; seen: string } {
   const found = results.find(({ result }) => result === 'failed') ?? results.find(({ result }) => result !== 'passed')
@@ -161,11 +169,19 @@ function table(grades: readonly Grade[]): string {
   const rows = grades.map(each => {
     const { title, seen } = remark(each)
     const { student, exercise, verdict, passed, checks } = each
-    return [printable(student), exercise, verdict, `${passed}/${checks}`, title && `${title}: ${seen}`]
+    return [student, exercise, verdict, `${passed}/${checks}`, title && `${title}: ${seen}`]
   })
-  return alignLeft([['student', 'exercise', 'verdict', 'checks', ''], ...rows])
-    .map(line => `${line.trimEnd()}\n`)
+  return alignLeft([['student', 'exercise', 'verdict', 'checks', rows.some(row => row[4]) ? 'failed' : ''], ...rows])
+    .map(line => `${line.length > COLUMNS ? `${line.slice(0, COLUMNS - 1)}…` : line}\n`)
     .join('')
+}
+
+/** `2 of 3 passed, 1 missing`. */
+function summary(grades: readonly Grade[]): string {
+  const count = (verdict: Grade['verdict']) => grades.filter(each => each.verdict === verdict).length
+  const others = (['failed', 'not run', 'not graded', 'missing'] as const).filter(verdict => count(verdict) > 0)
+  const texts = [`${count('passed')} of ${grades.length} passed`, ...others.map(name => `${count(name)} ${name}`)]
+  return `${texts.join(', ')}\n`
 }
 
 /** RFC 4180. Spreadsheets read a cell as a formula if it starts with one of =+-@. */

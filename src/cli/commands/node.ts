@@ -13,8 +13,9 @@ import { dropPrivileges } from '../../linux/privileges.ts'
 import { CAP_BPF, CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_PTRACE, CLONE_FILES } from '../../linux/uapi.ts'
 import { Net } from '../../netdev/net.ts'
 import { Attachments } from '../../node/attachments.ts'
-import { nodeSocket } from '../../node/client.ts'
+import { nodeFile, nodeSocket } from '../../node/client.ts'
 import { followDocker } from '../../node/docker.ts'
+import { openMark } from '../../node/mark.ts'
 import { serveRequests } from '../../node/requests.ts'
 import { EXIT_OK, endOf, type Io } from '../io.ts'
 import { logLine } from '../log-line.ts'
@@ -43,7 +44,9 @@ export async function node(options: NodeOptions, io: Io): Promise<number> {
     throw new UsageError(`--files ${files}: it is not a directory`)
   }
   const [socket] = options.docker ? engineSockets() : []
-  using end = endOf(io)
+  const { onClosed: _, ...lasting } = io
+  // A full disk, or a reader of the output that leaves, ends no attachment.
+  using end = endOf(lasting)
   io.writeLater?.()
   const native = loadNative()
   io.lockups?.begin()
@@ -59,7 +62,7 @@ export async function node(options: NodeOptions, io: Io): Promise<number> {
   const net = new Net({ platform, clock, log, random: random(Math.floor(Math.random() * 2 ** 32)) })
   io.lockups?.start(net, 'node', json)
   const path = nodeSocket()
-  await using attachments = new Attachments({ native, net, files, state: path.replace(/(\.sock)?$/, '.state') })
+  await using attachments = new Attachments({ native, net, files, state: nodeFile('.state', path) })
   await using _control = serveControl(native, net, {
     netnsOf: dev => attachments.placeOf(dev)?.netns,
     namespaceOf: dev => attachments.placeOf(dev)?.place,
@@ -67,7 +70,8 @@ export async function node(options: NodeOptions, io: Io): Promise<number> {
   })
   // First, because a daemon that listens has these attachments.
   using requests = await serveRequests(native, attachments, { path, group })
-  await attachments.restore()
+  using mark = openMark(native, nodeFile('.mark', path), net)
+  await attachments.restore(mark)
   requests.start()
   if (io.own) dropPrivileges(native, KEPT)
   io.out(json ? `${JSON.stringify({ event: 'ready', socket: path })}\n` : `requests: ${path}\nready\n`)

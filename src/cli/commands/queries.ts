@@ -20,6 +20,7 @@ import type {
 import { loadNative } from '../../linux/native.ts'
 import { inNetns, netnsName } from '../../linux/netns-name.ts'
 import { IFR_IFRU, SIOCDEVPRIVATE } from '../../netdev/if.ts'
+import { awayNames } from '../../node/client.ts'
 import { alignLeft } from '../align.ts'
 import { type AskOptions, askInterface, askVnets, fail, failAll } from '../ask.ts'
 import { deviceFields, dropsOf, label } from '../device-text.ts'
@@ -42,8 +43,9 @@ export function list({ json, names, user, all }: ListOptions, io: Io): Promise<n
     if (names) for (const device of devices) io.out(`${label(device)}\n`)
     else {
       const interfaces = await Promise.all(devices.map(device => listed(client, device)))
-      if (json) io.out(`${JSON.stringify({ event: 'list', interfaces, users })}\n`)
-      else for (const line of alignLeft(rows(devices, interfaces))) io.out(`${line}\n`)
+      const away = user === undefined ? awayNames() : []
+      if (json) io.out(`${JSON.stringify({ event: 'list', interfaces, users, away })}\n`)
+      else for (const line of alignLeft([...rows(devices, interfaces), ...away.map(awayRow)])) io.out(`${line}\n`)
     }
     if (!json && !names) for (const user of users) fail(io, otherUserLine(user, 'list'))
     return failAll(io, failed)
@@ -86,6 +88,19 @@ function rows(devices: readonly FoundDevice[], interfaces: readonly Listed[]): s
       const shown = [driver, state, addresses?.[0], peer, drops, text].map(word => `${word ?? '-'}`)
       return [label(devices[i] as FoundDevice), ...shown]
     }),
+  ]
+}
+
+/** Returns the row of an interface that `vnet node` does not attach to again. */
+function awayRow(name: string): string[] {
+  return [
+    name,
+    'attach',
+    'away',
+    '-',
+    '-',
+    '-',
+    'vnet node ended twice while a frame of it was in work: attach it again',
   ]
 }
 

@@ -3,12 +3,13 @@
  * wire that resembles it.
  */
 import { spawn } from 'node:child_process'
-import { closeSync, existsSync, openSync, unlinkSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, unlinkSync, writeFileSync } from 'node:fs'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
 import { formatDuration } from '../../base/duration.ts'
 import { reasonOf } from '../../base/errno.ts'
 import { printable } from '../../base/printable.ts'
 import { asUsageError, UsageError } from '../../base/usage-error.ts'
+import { openOutput } from '../../linux/regular-file.ts'
 import {
   type Fit,
   fitWire,
@@ -52,7 +53,7 @@ export async function record(target: string, options: RecordOptions, io: Io): Pr
   if (count > COUNT_MAX) throw new UsageError(`record: at most ${COUNT_MAX} probes: a longer --interval`)
   // Tried first: a measurement takes long. A file of an earlier one is kept until there is another.
   const isNew = !existsSync(out)
-  asUsageError(out, () => closeSync(openSync(out, 'a')))
+  closeSync(openOutput(out, { keeps: true, mode: 0o666 }))
   if (isNew) unlinkSync(out)
   const to = await hostOf(target)
   const each = await ping([...to, '-c', `${count}`, '-i', `${interval / NSEC_PER_SEC}`, '-s', `${SMALL}`])
@@ -62,10 +63,19 @@ export async function record(target: string, options: RecordOptions, io: Io): Pr
   const probes: Probe[] = Array.from({ length: count }, (_, i) => ({ sent: i * interval, trip: each.trips.get(i + 1) }))
   const measured = { probes, bytes: SMALL + headers, rate }
   const fit = fitWire(measured)
-  asUsageError(out, () => writeFileSync(out, traceOf(measured, STEP)))
+  write(out, traceOf(measured, STEP))
   if (options.json) io.out(`${JSON.stringify(jsonOf(target, measured, fit, out))}\n`)
   else io.out(textOf(target, measured, fit, said, out))
   return EXIT_OK
+}
+
+function write(path: string, text: string): void {
+  const fd = openOutput(path, { mode: 0o666 })
+  try {
+    asUsageError(path, () => writeFileSync(fd, text))
+  } finally {
+    closeSync(fd)
+  }
 }
 
 const QUANTILES = { min: 0, median: 0.5, p90: 0.9, p99: 0.99 } as const

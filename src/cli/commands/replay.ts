@@ -44,9 +44,9 @@ const PROGRESS_MS = 200
 export async function replay(file: string, options: ReplayOptions, io: Io): Promise<number> {
   const { to, receive, loop = 1 } = options
   const name = to ?? receive
+  using input = new ReplayInput(file)
   if (name === undefined) throw new UsageError('replay: name an interface by --to or --receive')
   interfaceArg(name)
-  using input = new ReplayInput(file)
   if (loop !== 1 && !input.repeats) throw new UsageError(`--loop ${loop}: ${input.name} can be read only once`)
   const native = loadNative()
   if (to !== undefined) {

@@ -1,9 +1,9 @@
 /** `vnet simulate`: runs a capture, or the arrivals of a log, through wires in virtual time. */
 import { setImmediate } from 'node:timers/promises'
-import { reasonOf } from '../../base/errno.ts'
+import { explain, reasonOf } from '../../base/errno.ts'
 import { describeException } from '../../base/exception.ts'
 import { printable } from '../../base/printable.ts'
-import { asUsageError, FileError, UsageError } from '../../base/usage-error.ts'
+import { FileError, UsageError } from '../../base/usage-error.ts'
 import { CaptureError } from '../../capture/error.ts'
 import type { ScenarioList, ScenarioStep } from '../../netdev/device-wire.ts'
 import { FRAME_MAX } from '../../skb/pool.ts'
@@ -15,6 +15,7 @@ import { Simulation } from '../../wire/simulation.ts'
 import type { Direction, Impairment } from '../../wire/wire.ts'
 import { LinuxWireResources } from '../../wire/wire-resources.node.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
+import { capturedSeed } from '../replay/captured-seed.ts'
 import { ReplayInput } from '../replay/input.ts'
 import { type Arrivals, type Begin, CapturedArrivals, LoggedArrivals } from '../simulation-arrivals.ts'
 import { SimulationOutput } from '../simulation-files.ts'
@@ -56,12 +57,13 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
   }
   // A wrong text must not empty the files that are written.
   for (const direction of DIRECTIONS) stages(texts?.[direction] ?? '', direction)
-  const { seed, out, log } = options
+  const { out, log } = options
   const changes = options.scenario === undefined ? undefined : scenarioOf(options.scenario, resources, stages)
   if (out !== undefined && out === log) throw new UsageError(`${out}: --out and --log need a file each`)
   for (const path of [out, log]) if (path !== undefined) input.refuse(path)
+  const seed = options.seed ?? (isLog ? undefined : await capturedSeed(input))
   using output = out === undefined ? undefined : new SimulationOutput(out)
-  const decisions = log === undefined ? undefined : asUsageError(log, () => new DecisionFile(log, { room: Infinity }))
+  const decisions = log === undefined ? undefined : new DecisionFile(log, { room: Infinity })
 
   const problems: string[] = []
   const simulation = new Simulation({
@@ -123,7 +125,7 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
   simulation.finish()
   output?.flush()
   if (output?.failure !== undefined) problems.push(`${out}: ${reasonOf(output.failure)}`)
-  await decisions?.[Symbol.asyncDispose]().catch(error => problems.push(`${log}: ${reasonOf(error)}`))
+  await decisions?.[Symbol.asyncDispose]().catch(error => problems.push(explain(error)))
   if (arrivals.lost > 0) problems.push(`${file}: ${arrivals.lost} lines are missing: their arrivals were not simulated`)
   print(file, simulation, options, io)
   for (const note of [...noted, ...notes(file, simulation, arrivals), ...problems]) io.err(`vnet: ${printable(note)}\n`)

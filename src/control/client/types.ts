@@ -137,6 +137,8 @@ export interface WireInfo {
   readonly time: number
   /** The text of each direction; empty without a stage. */
   readonly text: Readonly<Record<WireDirection, string>>
+  /** The direction of frames that the device transmits; undefined in a simulation. */
+  readonly outgoing?: WireDirection | undefined
   /** The stages of ab, then the stages of ba. */
   readonly stages: readonly StageReport[]
   /** Replaced stages that had dropped packets, in the same order; undefined in a simulation. */
@@ -295,12 +297,16 @@ export function wireInfo(replies: readonly WireReply[]): WireInfo {
   const text = { ab: '', ba: '' }
   const stages: StageReport[] = []
   const former: StageReport[] = []
-  for (const { direction, text: given, stage } of replies) {
-    if (direction === 'ab' || direction === 'ba') text[direction] = given ?? ''
+  let outgoing: WireDirection | undefined
+  for (const { direction, text: given, outgoing: isOutgoing, stage } of replies) {
+    if (direction === 'ab' || direction === 'ba') {
+      text[direction] = given ?? ''
+      if (isOutgoing) outgoing = direction
+    }
     if (stage !== undefined) (stage.former ? former : stages).push(stageReport(stage))
   }
   const [{ time }] = replies as [WireReply]
-  return { time, text, stages, former }
+  return { time, text, outgoing, stages, former }
 }
 
 /** Builds the information from the messages of a dump: first the scenario, then its steps. */

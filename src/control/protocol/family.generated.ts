@@ -75,7 +75,7 @@ export const scopeNumbers = {
   own: 2,
 } as const
 
-/** Direction of a dropped frame. */
+/** Direction of frames. */
 export const directionNumbers = {
   /** Frames that the kernel sent. */
   tx: 0,
@@ -296,6 +296,8 @@ export const partPolicy = policy({
   state: string(5),
   /** How often it was used, such as the number of interrupts taken. */
   count: count(6),
+  /** The direction of the frames that pass it. Absent if both do, or none. */
+  direction: oneOf(u8(7), 'direction', directionNumbers),
 })
 
 /** A scenario file that changes the wire and the cable of a device. */
@@ -574,6 +576,13 @@ export const vnetAttributes = {
    * that one machine can reach itself through its interfaces.
    */
   flips: flag(78),
+  /**
+   * The translation of addresses that a router of a lab does on the device, such as `home`; absent
+   * if it does none.
+   */
+  labNat: string(79),
+  /** Present if frames that the interface transmits take this direction. */
+  wireOutgoing: flag(80),
 }
 const which = { ifindex: vnetAttributes.ifindex, ifname: vnetAttributes.ifname, netns: vnetAttributes.netns }
 
@@ -606,6 +615,7 @@ export const commands = {
       onSegment: vnetAttributes.onSegment,
       router: vnetAttributes.router,
       labSegment: vnetAttributes.labSegment,
+      labNat: vnetAttributes.labNat,
       attached: vnetAttributes.attached,
       flips: vnetAttributes.flips,
     }),
@@ -756,6 +766,7 @@ export const commands = {
       time: vnetAttributes.time,
       direction: vnetAttributes.wireDirection,
       text: vnetAttributes.wireText,
+      outgoing: vnetAttributes.wireOutgoing,
       stage: vnetAttributes.wireStage,
     }),
   },

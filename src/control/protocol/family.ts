@@ -108,7 +108,7 @@ export const commands = {
   },
   getDevices: {
     ...getDevices,
-    reply: complete(getDevices.reply, 'netns', 'driver', 'faults', 'faultTexts', 'peer', 'labSegment'),
+    reply: complete(getDevices.reply, 'netns', 'driver', 'faults', 'faultTexts', 'peer', 'labSegment', 'labNat'),
   },
   getStats: {
     ...getStats,

@@ -1,10 +1,10 @@
 /**
  * A Unix stream socket that listens at a path, driven by events. Its owner accepts the connections
  * one by one, and so limits their number. `close` releases the descriptor and its watcher, and
- * removes the file.
+ * removes the file if that is still its own.
  */
-import { chmodSync } from 'node:fs'
-import { EAGAIN, ENAMETOOLONG } from '../../base/errno.ts'
+import { chmodSync, lstatSync } from 'node:fs'
+import { attempt, EAGAIN, ENAMETOOLONG } from '../../base/errno.ts'
 import { check, startPoller } from '../../linux/errno.ts'
 import type { Native, Poller } from '../../linux/native.ts'
 import { AF_UNIX, int32, SO_PASSRIGHTS, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, sockaddrUn } from '../../linux/uapi.ts'
@@ -23,6 +23,7 @@ export class ListeningSocket {
   readonly calls: Native
   readonly #fd: number
   readonly #poller: Poller
+  #inode = 0
   #open = true
 
   /** Creates the file and listens; calls `onReadable` while a client waits. Throws an Error. */
@@ -38,6 +39,7 @@ export class ListeningSocket {
     try {
       check(native.bind(this.#fd, address as Uint8Array), ['bind', path])
       isBound = true
+      this.#inode = lstatSync(path).ino
       // The umask reduces the mode of a new file. Nobody can connect before it listens.
       chmodSync(path, mode)
       check(native.listen(this.#fd, BACKLOG), ['listen', path])
@@ -75,6 +77,6 @@ export class ListeningSocket {
     // Descriptors may wait in the connections that were not accepted.
     this.calls.close(this.#fd)
     // If the file remains, a client that finds it gets ECONNREFUSED.
-    removeQuietly(this.path)
+    if (attempt(() => lstatSync(this.path).ino) === this.#inode) removeQuietly(this.path)
   }
 }

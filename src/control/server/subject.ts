@@ -36,6 +36,8 @@ export interface RunningDriver {
 /** The part of a device in its lab. */
 export interface LabPart {
   readonly isRouter?: boolean | undefined
+  /** The translation of addresses that its router does on it. */
+  readonly nat?: string | undefined
   /** The name of the segment that it is a port of. */
   readonly segment?: string | undefined
 }

@@ -118,6 +118,7 @@ function describe(subject: Subject, dev: NetDevice) {
     onSegment: segment !== undefined,
     router: part.isRouter,
     labSegment: part.segment,
+    labNat: part.nat,
     attached,
     flips,
   }

@@ -17,11 +17,14 @@ import { wireText } from './wire-text.ts'
 export function wires(subject: Subject): Operation[] {
   const getWire = operation(commands.getWire, {
     dumpit(which) {
-      const found = wiresOf(subject, theOne(subject, which))
+      const dev = theOne(subject, which)
+      const found = wiresOf(subject, dev)
       const time = subject.now()
       // All of one moment, however late the client reads them.
       return [
-        ...found.map(({ direction, text }) => ({ time, direction, text: wireText(text) })),
+        ...found.map(({ direction, text, from }) => {
+          return { time, direction, text: wireText(text), outgoing: from?.dev === dev }
+        }),
         ...found.flatMap(wire => wire.report()).map(stage => ({ time, stage: stageText(stage) })),
         ...found
           .flatMap(({ former = [] }) => former)

@@ -68,6 +68,10 @@ export function prepare(
 
 /** Live checks that a virtual machine cannot run, and why; the pages of their exercises say so. */
 const NOT_HERE: Readonly<Record<string, string>> = {
+  'frames are received by interrupts': 'no virtual machine runs vnet show',
+  'frames are received by polls': 'no virtual machine runs vnet show',
+  "a ping takes CPU 1's steps twice": "the kernel's CPUs do not run in steps",
+  'a frame without a descriptor is dropped, and later ones pass': 'the kernel has memory for a descriptor',
   'ping loses nothing while the board fails': "the kernel's watchdog looks once a second, later than ping waits",
 }
 

@@ -62,7 +62,7 @@ function devInit(dev: NetDevice<WirePriv>): void {
 
 function receive(dev: NetDevice<WirePriv>, packet: Uint8Array): void {
   const length = packet.length - HEADERS
-  const skb = length < 0 ? undefined : devAllocSkb(dev.net.pool, length)
+  const skb = length < 0 ? undefined : devAllocSkb(dev, length)
   if (skb === undefined) {
     dev.counters.count(0, RX_DROPPED)
     return
@@ -71,7 +71,6 @@ function receive(dev: NetDevice<WirePriv>, packet: Uint8Array): void {
   // The headroom has place for the vnet header.
   skb.bytes.set(packet.subarray(ETHERNET.length), at - VIRTIO_NET_HDR_LEN)
   parseVnetHdr(skb)
-  skb.dev = dev
   netifRx(skb)
 }
 

@@ -127,10 +127,18 @@ export class SnullHw {
   get parts(): Part[] {
     const buffers = [...this.#inUse].map((length, queue): Part => {
       const state = this.#lost[queue] !== 0 ? 'interrupt lost' : this.#stuck[queue].length > 0 ? 'stuck' : undefined
-      return { kind: 'buffers', name: `tx buffers ${queue}`, length, capacity: this.#buffers, ...(state && { state }) }
+      const capacity = this.#buffers
+      return {
+        kind: 'buffers',
+        name: `tx buffers ${queue}`,
+        direction: 'tx',
+        length,
+        capacity,
+        ...(state && { state }),
+      }
     })
     const { length, capacity } = this.rxRing
-    return [...buffers, { kind: 'ring', name: 'rx ring', length, capacity }]
+    return [...buffers, { kind: 'ring', name: 'rx ring', direction: 'rx', length, capacity }]
   }
 
   /**

@@ -2,18 +2,19 @@
  * Reads the configuration of `vnet lan` from YAML or JSON and fills in its defaults. A file that is
  * invalid is rejected with the position of every problem: `lan.yaml:12:5: hosts[3].ip: ...`.
  */
-import { readFileSync } from 'node:fs'
 import { ConfigFile } from '../../base/config-file.ts'
-import { VnetError, withErrno } from '../../base/errno.ts'
+import { VnetError } from '../../base/errno.ts'
+import { readTextFile } from '../../linux/regular-file.ts'
 import { dhcpConfig } from '../services/dhcp/config.ts'
 import { checkTogether } from './check.ts'
 import { complete, type LanConfig, type LanDefaults } from './defaults.ts'
 import { type LanFile, lanSchema } from './schema.ts'
 
-/** Reads the file at `path`. Throws a VnetError if that fails, a FileError if it is invalid. */
+const MAX_BYTES = 1 << 20
+
+/** Reads the file at `path`. Throws a UsageError if that fails, a FileError if it is invalid. */
 export function loadLanConfig(path: string, defaults?: LanDefaults): LanConfig {
-  const text = withErrno(['open', path], () => readFileSync(path, 'utf8'))
-  return parseLanConfig(text, path, defaults)
+  return parseLanConfig(readTextFile(path, MAX_BYTES), path, defaults)
 }
 
 /** Completes a configuration that is an object. Throws a UsageError if it is invalid. */

@@ -10,7 +10,8 @@ import * as fs from 'node:fs'
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { EACCES, EBUSY, EINVAL, ENOENT, VnetError } from '../../base/errno.ts'
+import { EACCES, EBUSY, EEXIST, EINVAL, ENOENT, VnetError } from '../../base/errno.ts'
+import { refuseForeign } from '../../linux/regular-file.ts'
 import { formatIpv4, parseIpv4 } from '../../packet/address.ts'
 import type { Lease, LeaseStore } from './dhcp/lease.ts'
 
@@ -33,6 +34,7 @@ export function leasesFile(path: string): LeaseStore {
   let own: string | undefined
   function load(): readonly Lease[] {
     checkDirectory(path)
+    for (const each of [path, `${path}.new`]) refuseForeign(each)
     own = identityNow(path)
     const text = read(path)
     if (text !== undefined) return parse(path, text)
@@ -85,9 +87,11 @@ function foreign(path: string, why: string): VnetError {
 
 function writeError(path: string, error: unknown): VnetError {
   const errno = errnoOf(error)
+  const call = ['write', `leases ${path}`] as const
+  if (Math.abs(errno) === EEXIST)
+    return new VnetError(errno, call, 'another program has just made it: use one file per program', { cause: error })
   const missing = Math.abs(errno) === ENOENT ? 'there is no such directory: ' : ''
-  const advice = `${missing}name a file in a writable directory`
-  return new VnetError(errno, ['write', `leases ${path}`], advice, { cause: error })
+  return new VnetError(errno, call, `${missing}name a file in a writable directory`, { cause: error })
 }
 
 function read(path: string): string | undefined {

@@ -1,8 +1,8 @@
 /**
  * Segment: an Ethernet switch with a station at each port. A frame to a known address goes to the
  * station from which the address was last heard. A frame to a group or to an unknown address is
- * flooded, in copies. Frames to 01:80:c2:00:00:00 to 0f are for the switch itself, which consumes
- * them (IEEE 802.1D sec. 7.12.6).
+ * flooded, in copies. Messages to routers go to the stations that are routers only. Frames to
+ * 01:80:c2:00:00:00 to 0f are for the switch itself, which consumes them (IEEE 802.1D sec. 7.12.6).
  *
  * Every frame is accounted for: in = out + taken + dropped + held, at any moment. Only the copies
  * of a flooded frame take memory.
@@ -18,6 +18,7 @@ import {
 import { OWNER_STAGE } from '../../skb/error.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { ForwardingTable } from './forwarding-table.ts'
+import { isForRouters, isFromRouter } from './router-ports.ts'
 import { type Inhabitant, isInhabitant, type Station } from './station.ts'
 
 export interface SegmentStats {
@@ -53,6 +54,9 @@ export class Segment {
   /** Replaced, never changed: a station may attach or detach while a frame is flooded. */
   #stations: readonly Station[] = []
   #inhabitants: readonly Inhabitant[] = []
+  /** Those that get messages to routers: inhabitants, uplinks and heard routers. */
+  #routers: readonly Station[] = []
+  readonly #heardRouters = new Set<Station>()
 
   constructor({ clock, maxAddresses, ageing }: SegmentOptions) {
     this.table = new ForwardingTable(clock, maxAddresses, ageing)
@@ -70,6 +74,7 @@ export class Segment {
 
   /** Unplugs a station and forgets the addresses heard from it. */
   detach(station: Station): void {
+    this.#heardRouters.delete(station)
     this.#set(this.#stations.filter(other => other !== station))
     this.table.forget(station)
   }
@@ -98,11 +103,14 @@ export class Segment {
       this.table.learn(bytes, sourceAt(data), from)
     if (isMulticastAddress(bytes, data)) {
       if (isReserved(bytes, data)) this.take(skb)
-      else this.#flood(skb, from)
+      else {
+        if (isFromRouter(skb)) this.#addRouter(from)
+        this.#flood(skb, from, isForRouters(skb) ? this.#routers : this.#stations)
+      }
       return
     }
     const to = this.#owner(bytes, data) ?? this.table.get(bytes, data)
-    if (to === undefined) this.#flood(skb, from)
+    if (to === undefined) this.#flood(skb, from, this.#stations)
     // A switch sends no frame back to its source station.
     else if (to === from) this.take(skb)
     else this.#deliver(skb, to)
@@ -125,6 +133,16 @@ export class Segment {
   #set(stations: readonly Station[]): void {
     this.#inhabitants = stations.filter(isInhabitant)
     this.#stations = [...stations.filter(station => !isInhabitant(station)), ...this.#inhabitants]
+    this.#routers = this.#stations.filter(
+      station => isInhabitant(station) || station.leadsToRouters || this.#heardRouters.has(station),
+    )
+  }
+
+  /** A station remains a router until it is unplugged. */
+  #addRouter(station: Station): void {
+    if (this.#routers.includes(station) || !this.#stations.includes(station)) return
+    this.#heardRouters.add(station)
+    this.#set(this.#stations)
   }
 
   #owner(bytes: Uint8Array, at: number): Inhabitant | undefined {
@@ -134,11 +152,10 @@ export class Segment {
   }
 
   /**
-   * Delivers copies to all stations but the sender, and the frame itself to the last one.
+   * Delivers copies to all given stations but the sender, and the frame itself to the last one.
    * Inhabitants do not get unknown unicast: they own their addresses.
    */
-  #flood(skb: SkBuff, from: Station): void {
-    const stations = this.#stations
+  #flood(skb: SkBuff, from: Station, stations: readonly Station[]): void {
     const isGroup = isMulticastAddress(skb.bytes, skb.data)
     let last: Station | undefined
     for (let i = 0; i < stations.length; i++) {

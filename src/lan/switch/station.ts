@@ -5,6 +5,8 @@ import type { SkBuff } from '../../skb/sk-buff.ts'
 export interface Station {
   /** Its name in listings of the segment: `eth9`. */
   readonly name?: string | undefined
+  /** Whether routers may be past it that the segment never hears. */
+  readonly leadsToRouters?: boolean
   /** Takes over a frame to this station, or a copy of one to a group. `skb.dev` is undefined. */
   receive(skb: SkBuff): void
 }

@@ -43,6 +43,7 @@ export interface UplinkOptions {
 
 export class Uplink implements Station, SkBuffDevice, Disposable {
   readonly name: string
+  readonly leadsToRouters = true
   /** The IP addresses of the interface when it was opened: it is on an existing network. */
   readonly addresses: readonly string[]
   /** Counted like the interface's own statistics; `dropped` is for both directions. */

@@ -11,8 +11,11 @@ export type Check = (from: number, to: number, how: How) => boolean
 
 type Method = (...args: unknown[]) => unknown
 
-/** Returns a proxy of `bytes` that calls `check` before each access. */
-export function checkedBytes(bytes: Uint8Array, check: Check): Uint8Array {
+/**
+ * Returns a proxy of `bytes` that calls `check` before each access, and `escaped` when all bytes
+ * become accessible without a check.
+ */
+export function checkedBytes(bytes: Uint8Array, check: Check, escaped: () => void): Uint8Array {
   const { length } = bytes
   const at = (position: unknown, usual: number): number => {
     const n = position === undefined ? usual : Math.trunc(Number(position)) || 0
@@ -50,6 +53,7 @@ export function checkedBytes(bytes: Uint8Array, check: Check): Uint8Array {
       }
       if (typeof key === 'string' && Object.hasOwn(methods, key)) return methods[key]
       const value: unknown = Reflect.get(bytes, key, bytes)
+      if (typeof value === 'function' || key === 'buffer') escaped()
       return typeof value === 'function' ? value.bind(bytes) : value
     },
     set(_, key, value) {

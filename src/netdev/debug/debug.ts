@@ -11,17 +11,16 @@ import { random } from '../../base/random.ts'
 import { print } from '../../packet/print.ts'
 import { OWNER_HOLDER, OWNER_PORT, OWNER_RX, OWNER_XMIT, SkbError } from '../../skb/error.ts'
 import type { SkBuffPool, SkBuffPoolOptions } from '../../skb/pool.ts'
-import type { SkBuff } from '../../skb/sk-buff.ts'
-import { IFF_UP, NETDEV_DOWN, NETDEV_REGISTER, NETDEV_TX_BUSY, NETDEV_UNREGISTER } from '../if.ts'
+import { NETDEV_DOWN, NETDEV_REGISTER, NETDEV_UNREGISTER } from '../if.ts'
 import { IRQ_HANDLED, type Irq, type IrqHandler } from '../irq.ts'
 import type { Napi } from '../napi.ts'
 import type { Net } from '../net.ts'
 import type { NetDevice } from '../net-device.ts'
-import type { TxQueue } from '../tx-queue.ts'
 import { Chaos } from './chaos.ts'
+import { DeviceWatch, TOO_LONG } from './device-watch.ts'
 import { checkFrame } from './frame-check.ts'
 import { GuardedPool } from './guarded-pool.ts'
-import type { GuardedSkb } from './guarded-skb.ts'
+import type { GuardedSkb, Life } from './guarded-skb.ts'
 import type { DebugHooks, Finding } from './hooks.ts'
 import { RULES } from './rules.ts'
 import { calledByDriver, driverPlace, type Trace, trace } from './trace.ts'
@@ -35,13 +34,10 @@ export interface DebugOptions {
   readonly placeOf?: ((fn: unknown) => string | undefined) | undefined
 }
 
-/** Interval in ns between checks of the memory and of held frames, and how long is too long. */
+/** Interval in ns between checks of the memory, of held frames and of stopped queues. */
 const SWEEP = NSEC_PER_SEC
-const TOO_LONG = 5 * NSEC_PER_SEC
 /** Findings that are kept. */
 const FINDINGS_MAX = 1000
-/** Bytes of a frame that are compared after NETDEV_TX_BUSY. */
-const COMPARED = 256
 
 /** Returns a function that makes a Debug for a Net. */
 export function debugWith(options: DebugOptions): (net: Net) => Debug {
@@ -58,17 +54,17 @@ export class Debug implements DebugHooks {
   readonly #sweep: Alarm
   readonly #placeOf: (fn: unknown) => string | undefined
   readonly #byKey = new Map<string, Finding>()
+  readonly #watched = new Map<object, DeviceWatch>()
   /** The netdevOps that each device's driver set. */
   readonly #ops = new WeakMap<object, NetDevice['netdevOps']>()
-  /** Where interrupts were requested, polls enabled and queues stopped. */
+  /** Where interrupts were requested and polls enabled. */
   readonly #irqs = new Map<Irq, Trace>()
   readonly #napis = new Map<Napi, Trace>()
-  readonly #stops = new Map<TxQueue, { readonly at: Trace; readonly since: number }>()
 
   constructor(net: Net, { chaos, pool = {}, placeOf = () => undefined }: DebugOptions) {
     const { clock, log } = net
     this.#net = net
-    this.#log = new LimitedLog(log, clock, { lines: 1, seconds: 1 })
+    this.#log = new LimitedLog(log, clock, { lines: 1, seconds: 10 })
     // The debugger takes its time.
     const places = new Map<unknown, string | undefined>()
     this.#placeOf = fn => {
@@ -99,7 +95,9 @@ export class Debug implements DebugHooks {
     this.#sweep.cancel()
     this.pool.sweep()
     // Each place has its line.
-    this.#report('leak', this.pool.frames(), n => `${framesOf(n)} neither handed on nor freed`)
+    const left = this.pool.frames().filter(({ life }) => !isOverflow(life))
+    this.#report('leak', left, n => `${framesOf(n)} neither handed on nor freed`)
+    this.#log.flush()
   }
 
   /** An operation of a driver threw. The caller logs it. */
@@ -112,46 +110,20 @@ export class Debug implements DebugHooks {
 
   /** Watches a registered device. Undone by `release`. */
   watch(dev: NetDevice): void {
-    const ops = dev.netdevOps
-    const { chaos } = this
-    this.#ops.set(dev, ops)
-    dev.netdevOps = Object.assign(Object.create(ops) as typeof ops, {
-      ndoStartXmit: (skb: SkBuff) => {
-        chaos?.beforeXmit(dev)
-        const { data, len, protocol, ipSummed, gsoSize, gsoType } = skb
-        const before = this.pool.bytes.slice(data, data + Math.min(len, COMPARED))
-        const result = ops.ndoStartXmit(skb, dev)
-        if (result !== NETDEV_TX_BUSY || (skb as GuardedSkb).life.owner !== OWNER_XMIT) return result
-        const isSame =
-          skb.data === data &&
-          skb.len === len &&
-          skb.protocol === protocol &&
-          skb.ipSummed === ipSummed &&
-          skb.gsoSize === gsoSize &&
-          skb.gsoType === gsoType &&
-          before.every((byte, i) => byte === this.pool.bytes[data + i])
-        if (!isSame)
-          this.#found(
-            'busy-changed',
-            'NETDEV_TX_BUSY for a frame that it changed',
-            this.#placeOf(ops.ndoStartXmit),
-            dev.name,
-          )
-        return result
-      },
-    })
-    for (const txq of dev.tx) {
-      txq.stop = () => {
-        if (!txq.stopped) this.#stops.set(txq, { at: trace(), since: this.#net.clock.now() })
-        Object.getPrototypeOf(txq).stop.call(txq)
-      }
+    const reports = {
+      now: () => this.#net.clock.now(),
+      found: (rule: string, what: string, place: string | undefined, name: string | undefined) =>
+        this.#found(rule, what, place, name),
+      placeOf: this.#placeOf,
+      beforeXmit: (dev: NetDevice) => this.chaos?.beforeXmit(dev),
     }
+    this.#ops.set(dev, dev.netdevOps)
+    this.#watched.set(dev, new DeviceWatch(dev, this.pool, reports))
   }
 
   release(dev: NetDevice): void {
-    const ops = this.#ops.get(dev)
-    if (ops !== undefined && Object.getPrototypeOf(dev.netdevOps) === ops) dev.netdevOps = ops
-    for (const txq of dev.tx) Reflect.deleteProperty(txq, 'stop')
+    this.#watched.get(dev)?.release()
+    this.#watched.delete(dev)
   }
 
   /** An interrupt was requested. Returns the handler to call in place of the driver's. */
@@ -213,15 +185,10 @@ export class Debug implements DebugHooks {
   #look(): void {
     const now = this.#net.clock.now()
     this.pool.sweep()
-    const held = this.pool.frames().filter(({ life }) => isDrivers(life.owner) && now - life.since >= TOO_LONG)
-    this.#report('held', held, n => `${framesOf(n)} held for more than 5 s`)
-    for (const [txq, { at, since }] of this.#stops) {
-      const { dev, index } = txq
-      if (!txq.stopped) this.#stops.delete(txq)
-      else if (dev.watchdogTimeo === 0 && (dev.flags & IFF_UP) !== 0 && now - since >= TOO_LONG) {
-        this.#found('queue-stopped', `transmit queue ${index} stopped for more than 5 s`, driverPlace(at), dev.name)
-      }
-    }
+    const held = this.pool.frames().filter(({ life }) => isDrivers(life.owner))
+    const old = held.filter(({ life }) => now - life.since >= TOO_LONG && !isOverflow(life))
+    this.#report('held', old, n => `${framesOf(n)} held for more than 5 s`)
+    for (const watch of this.#watched.values()) watch.look(held)
     this.#sweep.at(now + SWEEP)
   }
 
@@ -239,9 +206,9 @@ export class Debug implements DebugHooks {
   }
 
   #takenAt(skb: GuardedSkb): string | undefined {
-    const { held, owner } = skb.life
+    const { held, owner, refused } = skb.life
     const ops = skb.dev && this.#ops.get(skb.dev)
-    return owner === OWNER_XMIT ? this.#placeOf(ops?.ndoStartXmit) : driverPlace(held)
+    return owner === OWNER_XMIT ? this.#placeOf(ops?.ndoStartXmit) : driverPlace(refused ?? held)
   }
 
   #checkFrame(skb: GuardedSkb, at: Trace): void {
@@ -276,6 +243,11 @@ export class Debug implements DebugHooks {
     this.#byKey.set(key, finding)
     this.findings.push(finding)
   }
+}
+
+/** Whether ndoStartXmit kept a frame that a full ring refused, which was reported then. */
+function isOverflow({ owner, refused }: Life): boolean {
+  return owner === OWNER_XMIT && refused !== undefined
 }
 
 function isDrivers(owner: number): boolean {

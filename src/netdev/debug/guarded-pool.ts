@@ -8,7 +8,7 @@
 import { OWNER_FREE, OWNER_HOLDER, OWNER_PORT, OWNER_RING, OWNER_XMIT } from '../../skb/error.ts'
 import { SkBuffPool, type SkBuffPoolOptions, type SlotAccount, type SlotClass } from '../../skb/pool.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { checkedBytes, type How } from './checked-bytes.ts'
+import { type Check, checkedBytes, type How } from './checked-bytes.ts'
 import { GuardedSkb, type SkbWatcher } from './guarded-skb.ts'
 import { calledByDriver, driverPlace, isInDriver, type Trace, trace } from './trace.ts'
 
@@ -19,6 +19,8 @@ const SLUB_RED_ACTIVE = 0xcc
 const RED_ZONE = 64
 /** Freed slots of each size that are kept from use. */
 const QUARANTINE = 256
+/** Bytes past the end of a frame that are checked for writes by other means than `skb.bytes`. */
+const SLACK = 256
 /** Slots past the last one in use that a sweep checks. */
 const BEYOND = 2
 
@@ -42,6 +44,8 @@ export class GuardedPool extends SkBuffPool implements SkbWatcher {
     [this.small, []],
   ])
   readonly #words: Int32Array
+  /** Counts frames that were allocated and handed on, and changes of counters. */
+  activity = 0
 
   constructor(reports: PoolReports, options: SkBuffPoolOptions = {}) {
     super(options, RED_ZONE)
@@ -60,6 +64,7 @@ export class GuardedPool extends SkBuffPool implements SkbWatcher {
   }
 
   override alloc(size: number): SkBuff | undefined {
+    this.activity++
     if (this.#reports.failsAlloc()) return undefined
     const skb = super.alloc(size) as GuardedSkb | undefined
     if (skb !== undefined) skb.life.isMade = true
@@ -92,11 +97,20 @@ export class GuardedPool extends SkBuffPool implements SkbWatcher {
   }
 
   override shrink(skb: SkBuff): boolean {
-    return this.#moved(skb, super.shrink(skb))
+    const { slot } = skb
+    const { owner } = (skb as GuardedSkb).life
+    // The move copies the frame alone.
+    if (skb.slotClass !== this.small && owner < OWNER_PORT) this.#checkPast(skb as GuardedSkb, trace())
+    return this.#moved(skb, slot, super.shrink(skb))
   }
 
   override expand(skb: SkBuff): boolean {
-    return this.#moved(skb, super.expand(skb))
+    const { slot } = skb
+    return this.#moved(skb, slot, super.expand(skb))
+  }
+
+  override refused(skb: SkBuff): void {
+    ;(skb as GuardedSkb).life.refused = trace()
   }
 
   /** Looks at all memory that nothing may write to. */
@@ -112,24 +126,32 @@ export class GuardedPool extends SkBuffPool implements SkbWatcher {
   }
 
   checked(skb: GuardedSkb): Uint8Array {
-    return checkedBytes(this.bytes, (from, to, how) => this.#check(skb, from, to, how))
+    const check: Check = (from, to, how) => this.#check(skb, from, to, how)
+    return checkedBytes(this.bytes, check, () => {
+      skb.life.readTo = Number.POSITIVE_INFINITY
+    })
   }
 
   owned(skb: GuardedSkb, before: number): void {
     const { life } = skb
     const at = trace()
+    const wasDrivers = before >= OWNER_HOLDER && before < OWNER_PORT
+    const isDrivers = life.owner >= OWNER_HOLDER && life.owner < OWNER_PORT
+    life.refused = undefined
+    if (wasDrivers && !isDrivers) this.#checkPast(skb, at)
     if (before < OWNER_HOLDER && life.owner === OWNER_RING) {
       // A ring does not check the frame it returns, which was freed or handed on while in the ring.
       life.owner = before
       this.#usedAfter(skb, at, 'shift()', false)
     } else if (life.owner === OWNER_FREE) {
       life.freed = at
-    } else if (life.owner >= OWNER_HOLDER && life.owner < OWNER_PORT) {
+    } else if (isDrivers) {
       if (before === OWNER_FREE) life.taken = at
       life.held = life.owner === OWNER_XMIT ? undefined : at
       life.since = this.#reports.now()
       life.handedOn = undefined
-    } else if (before >= OWNER_HOLDER && before < OWNER_PORT) {
+    } else if (wasDrivers) {
+      this.activity++
       life.handedOn = at
       this.#checkRedZones(skb, true)
       this.#reports.handedOn(skb, at)
@@ -181,7 +203,10 @@ export class GuardedPool extends SkBuffPool implements SkbWatcher {
     return true
   }
 
-  #moved(skb: SkBuff, moved: boolean): boolean {
+  /** A frame may have moved from the slot at `from`. */
+  #moved(skb: SkBuff, from: number, moved: boolean): boolean {
+    const { life } = skb as GuardedSkb
+    if (skb.slot !== from) Object.assign(life, { extent: life.data + life.len, past: undefined, readTo: 0 })
     this.#frames[this.#numberAt(skb.slot)] = skb as GuardedSkb
     return moved
   }
@@ -204,6 +229,9 @@ export class GuardedPool extends SkBuffPool implements SkbWatcher {
     const frame = isOwn ? skb : this.#frames[this.#numberAt(from)]
     const { owner, data, len } = frame?.life ?? { owner: OWNER_FREE, data: 0, len: 0 }
     if (frame !== undefined && owner >= OWNER_HOLDER && from >= frame.head && to <= frame.end) {
+      const { life } = frame
+      if (how !== 'write') life.readTo = Math.max(life.readTo, to)
+      else if (to > data + len) life.past ??= { to, at: trace() }
       if (how !== 'read' || to <= data + len) return true
       return this.#found(
         'uninitialized-read',
@@ -251,6 +279,20 @@ export class GuardedPool extends SkBuffPool implements SkbWatcher {
     const { end } = skb
     const at = this.#differs(end, end + RED_ZONE, SLUB_RED_ACTIVE)
     if (at >= 0) this.#writtenBeside(skb, `${bytesOf(at - end + 1)} behind`, end, end + RED_ZONE)
+  }
+
+  /** Checks the bytes past the end of a frame that a driver hands on or frees. */
+  #checkPast(skb: GuardedSkb, at: Trace): void {
+    const { life, end, dev } = skb
+    const { data, len, extent, past } = life
+    if (!(data >= skb.head && extent <= end)) return
+    let to = past === undefined || past.to <= extent ? 0 : past.to
+    for (let i = extent; to === 0 && i < end && i < extent + SLACK; i++) {
+      if (this.bytes[i] !== POISON_FREE) to = i + 1
+    }
+    if (to === 0) return
+    const what = `a write ${bytesOf(to - data - len)} past the end of a frame of ${bytesOf(len)}`
+    this.#reports.found('past-end', what, driverPlace(past?.at ?? at), dev?.name)
   }
 
   /** Reports a write to a frame's red zone, from `from` to `to`, and restores the zone. */

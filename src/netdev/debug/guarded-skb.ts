@@ -37,6 +37,13 @@ export interface Life {
   held: Trace | undefined
   handedOn: Trace | undefined
   freed: Trace | undefined
+  /** The position after the last byte that was ever in the frame, or was read. */
+  extent: number
+  readTo: number
+  /** The first write past the end of the frame, and where it was. */
+  past: { readonly to: number; readonly at: Trace } | undefined
+  /** Where a full ring refused it, since its owner got it. */
+  refused: Trace | undefined
   /** Places whose use of the frame was reported before. */
   readonly reported: Set<string>
 }
@@ -55,6 +62,10 @@ export class GuardedSkb extends SkBuff {
     held: undefined,
     handedOn: undefined,
     freed: undefined,
+    extent: 0,
+    readTo: 0,
+    past: undefined,
+    refused: undefined,
     reported: new Set(),
   }
 
@@ -74,7 +85,9 @@ function position(name: 'data' | 'len'): PropertyDescriptor & ThisType<GuardedSk
     },
     set(value: number) {
       if (this.life.owner < OWNER_HOLDER) this.watcher.used(this, false)
-      this.life[name] = value
+      const { life } = this
+      life[name] = value
+      if (life.data + life.len > life.extent) life.extent = life.data + life.len
     },
   }
 }

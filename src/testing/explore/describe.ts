@@ -90,7 +90,7 @@ async function smallestOf(
     return false
   })
   if (last === undefined) return [set, judgement]
-  const own = await judge.repeatFailed(faults, last)
+  const own = await judge.confirm(faults, judge.judgementOf(faults, last))
   return own.failed === 1 && own.runs > 1 ? [set, judgement] : [faults, own]
 }
 

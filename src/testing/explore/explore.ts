@@ -2,6 +2,8 @@
  * explore: runs a scenario again and again, each time with another packet lost, doubled, late or
  * damaged, and reports the faults that break it.
  */
+import { NSEC_PER_MSEC } from '../../base/clock.ts'
+import { durationOf } from '../../base/duration.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { capturesIn, describeFailure } from './describe.ts'
 import { burstKind, parseFault, parseKind } from './fault-text.ts'
@@ -73,7 +75,8 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
   const select = await selector(options)
   const packets = select(first).filter(({ name }) => !unstable.has(name))
   if (cleanErrors.length === 0) checkSelected(packets, clean, options)
-  const judge = new Judge(runner, spec, baselineOf(clean), { timeout, signal: options.signal })
+  const budget = options.budget === undefined ? undefined : durationOf(options.budget) / NSEC_PER_MSEC
+  const judge = new Judge(runner, spec, baselineOf(clean), { timeout, signal: options.signal, budget })
   for (const run of clean) judge.count(run)
   const report = new ExploreReport({
     packets,
@@ -102,6 +105,7 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
       explain: ({ faults }, judgement) => describeFailure(faults, judgement, { ...describing, known }),
     })
     await trials.all(new Set(runs.flatMap(packets => packets.map(({ name }) => name))))
+    report.laterErrors = judge.cleanErrors
   }
   report.finish(performance.now() - began, judge.spent)
   if (options.before !== undefined) report.changes.push(...differences(options.before, report.toJSON()))

@@ -11,6 +11,7 @@ import {
   type Failure,
   type ResultPacket,
   type ResultPoint,
+  timesText,
   type Verdict,
   wireNote,
 } from './result.ts'
@@ -81,7 +82,7 @@ function summary({ points, skippedPairs, cleanErrors, baseline, rto, unsteady, m
   const clean =
     cleanErrors.length > 0
       ? html`<p>Runs without faults failed, so nothing else was tried:</p>${cleanErrors.map(error => html`<pre>${error}</pre>`)}`
-      : html`<p>Runs without faults passed in ${baseline.median.toFixed(1)} ms; TCP's least timeout is ${rto}.</p>`
+      : html`<p>Runs without faults passed in ${timesText(baseline.times)}; TCP's least timeout is ${rto}.</p>`
   return html`<p>${points.length + skippedPairs} faults: ${counts
     .filter(([, count]) => count > 0)
     .map(([verdict, count]) => html`<span class="verdict ${verdict}">${count} ${verdict}</span> `)}
@@ -144,11 +145,12 @@ function chip(fault: string, point: ResultPoint): Html {
 const slower = ({ factor = 1 }: ResultPoint) => `×${factor.toFixed(factor < 10 ? 1 : 0)}`
 
 function pointOf({ faults, failures }: ExploreResult, point: ResultPoint): Html {
-  const { verdict, failed = 0, runs = 0, ms, error } = point
+  const { verdict, failed = 0, runs = 0, ms, clean = [], error } = point
   const parts = [
     verdict === 'failed' && runs > 0 ? `failed in ${failed} of ${runs} runs` : verdict,
     ...(verdict === 'slower' ? [slower(point)] : []),
     ...(ms === undefined ? [] : [`${ms.toFixed(1)} ms`]),
+    ...(verdict === 'slower' ? [`${timesText(clean)} without the fault`] : []),
   ]
   const what = point.second === undefined ? faults[point.fault] : point.faults.join(' and ')
   const at = failures.findIndex(failure => failure.faults.join() === point.faults.join())

@@ -82,5 +82,5 @@ export function baselineOf(clean: readonly RunResult[]): Baseline {
   const times = clean.map(({ ms }) => ms).sort((a, b) => a - b)
   // The longest list: what a clean run may leave is not the fault of a packet.
   const left = clean.reduce<readonly string[]>((most, each) => (each.left.length > most.length ? each.left : most), [])
-  return { median: times[times.length >> 1] as number, longest: times.at(-1) as number, left }
+  return { times, left }
 }

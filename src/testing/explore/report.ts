@@ -2,7 +2,7 @@
 
 import type { PlannedFault } from '../lab/watch/packet-name.ts'
 import { type FaultKind, formatFault } from './fault-text.ts'
-import type { Baseline } from './judge.ts'
+import { type Baseline, isSlower } from './judge.ts'
 import type { ExploredPacket } from './points.ts'
 import { bareText } from './reproduce.ts'
 import {
@@ -11,6 +11,7 @@ import {
   type ResultPacket,
   type ResultPoint,
   TIMED_OUT,
+  timesText,
   type Verdict,
   wireNote,
 } from './result.ts'
@@ -49,6 +50,10 @@ export class ExploreReport {
   /** Pairs that were not tried are not among them. */
   readonly points: Point[] = []
   skippedPairs = 0
+  /** Why points were not tried. */
+  ended: string | undefined
+  /** The errors of clean runs beside slow ones. */
+  laterErrors: readonly string[] = []
   /** The verdicts that an earlier exploration did not have, one line each. */
   readonly changes: string[] = []
   readonly failures: Failure[] = []
@@ -125,7 +130,7 @@ export class ExploreReport {
         ...(isLate ? ['the machine may be too slow for the timeout: set a longer one'] : []),
       ]
     }
-    const lines = [`3 clean runs passed in ${baseline.median.toFixed(1)} ms; TCP's least timeout is ${rto}`]
+    const lines = [`3 clean runs passed in ${timesText(baseline.times)}; TCP's least timeout is ${rto}`]
     if (baseline.left.length > 0) lines.push(`left after a clean run: ${baseline.left.join(', ')}`)
     return [...lines, ...unsteady]
   }
@@ -173,8 +178,15 @@ export class ExploreReport {
     const text = ({ faults }: Point) => faults.map(formatFault).join(' and ')
     const missed = this.points.filter(({ verdict }) => verdict === 'missed')
     const sometimes = this.points.filter(({ failed = 0, runs = 0 }) => failed > 0 && failed < runs)
+    const skipped = this.count('skipped')
+    const unsure = this.points.filter(({ verdict, ms = 0, clean = [] }) => {
+      return verdict === 'passed' && isSlower(ms, Math.min(...clean))
+    })
     return [
       ...(this.cleanErrors.length === 0 && this.#isUntried ? ['not passed: no fault was tried'] : []),
+      ...(skipped === 0 ? [] : [`${skipped} of ${this.size} points were not tried: ${this.ended}`]),
+      ...this.laterErrors.map(error => `a run without faults failed later: ${error.split('\n')[0]}`),
+      ...unsure.map(point => `slow, but not compared with a run without faults beside it: ${text(point)}`),
       ...this.unstable.map(name => `not in each clean run, and not faulted: ${name}`),
       ...this.unrecorded,
       ...missed.map(point => `the packet of the clean runs did not appear: ${text(point)}`),

@@ -51,8 +51,13 @@ export interface ResultPoint {
   /** How many of its runs failed, and how many there were. */
   readonly failed?: number | undefined
   readonly runs?: number | undefined
-  /** The time of the first run in ms, and as a multiple of a clean run's time. */
+  /** The time in ms of its fastest run, or of the first one if that failed. */
   readonly ms?: number | undefined
+  /**
+   * The times in ms of the clean runs that this is compared with, and `ms` as a multiple of the
+   * fastest. For `slower` they ran beside its runs.
+   */
+  readonly clean?: readonly number[] | undefined
   readonly factor?: number | undefined
   /** Why it failed first. */
   readonly error?: string | undefined
@@ -92,8 +97,8 @@ export interface ExploreResult {
   readonly passed: boolean
   /** The errors of clean runs. With one, nothing was faulted. */
   readonly cleanErrors: readonly string[]
-  /** The median and the longest time of the clean runs in ms, and the leftovers of each. */
-  readonly baseline: { readonly median: number; readonly longest: number; readonly left: readonly string[] }
+  /** The times in ms of the first clean runs, the shortest first, and the leftovers of each. */
+  readonly baseline: { readonly times: readonly number[]; readonly left: readonly string[] }
   /** The round trip in ms that delays are multiples of. */
   readonly roundTrip: number
   /** TCP's least retransmission timeout in the labs, as a text. */
@@ -124,6 +129,12 @@ export function differences(before: ExploreResult, after: ExploreResult): string
     const [then, now] = [one.get(faults) ?? 'not tried', other.get(faults) ?? 'not tried']
     return then === now ? [] : [`${then} before, ${now} now: ${faults}`]
   })
+}
+
+/** Returns the times of runs without faults: `186.6 to 560.1 ms`. */
+export function timesText(times: readonly number[]): string {
+  const [first, last] = [Math.min(...times), Math.max(...times)].map(ms => ms.toFixed(1))
+  return first === last ? `${first} ms` : `${first} to ${last} ms`
 }
 
 /** Returns what follows the wires of a failure. */

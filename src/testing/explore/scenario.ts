@@ -60,7 +60,7 @@ export interface ExploreOptions {
   readonly captures?: string | false
   /** The result of an earlier exploration: `unsteady` then has the verdicts that differ. */
   readonly before?: ExploreResult
-  /** Called when a point is done. */
+  /** Called when a point was tried, and when its run was repeated. */
   readonly onProgress?: (progress: Progress) => void
 }
 
@@ -73,6 +73,7 @@ export interface ShrinkOptions extends RepeatOptions, Pick<ExploreOptions, 'capt
 }
 
 export interface Progress {
+  /** The points that were tried once. */
   readonly done: number
   readonly total: number
   readonly failed: number

@@ -1,6 +1,4 @@
 /** Trials: tries sets of faults, several at a time, until the budget ends. */
-import { NSEC_PER_MSEC } from '../../base/clock.ts'
-import { durationOf } from '../../base/duration.ts'
 import type { Judge, Judgement } from './judge.ts'
 import type { ExploredPacket } from './points.ts'
 import type { ExploreReport } from './report.ts'
@@ -22,14 +20,14 @@ interface TrialsSetup {
 export class Trials {
   readonly #setup: TrialsSetup
   readonly #began = performance.now()
-  readonly #end: number
   #done = 0
   #total = 0
+  /** Runs to repeat, and the failures among them. */
+  #repeats = 0
+  #unconfirmed = 0
 
   constructor(setup: TrialsSetup) {
     this.#setup = setup
-    const { budget } = setup.options
-    this.#end = budget === undefined ? Number.POSITIVE_INFINITY : this.#began + durationOf(budget) / NSEC_PER_MSEC
   }
 
   /** Tries each fault and burst, then packets that appear by them, then pairs of faults. */
@@ -64,47 +62,97 @@ export class Trials {
     return trials
   }
 
+  /**
+   * Tries each of them once, then repeats the runs that failed or were slow. Past the middle of the
+   * budget, runs are repeated before others are tried.
+   */
   async #run(
     trials: readonly Trial[] | Pairs,
     onJudged: (trial: Trial, judgement: Judgement) => void = () => {},
   ): Promise<void> {
-    const { report, judge, options, concurrency, explain } = this.#setup
-    const { stopAt = Number.POSITIVE_INFINITY, signal } = options
-    const waiting = trials[Symbol.iterator]()
+    const { report, judge, options, concurrency } = this.#setup
+    const { stopAt = Number.POSITIVE_INFINITY } = options
+    const untried = trials[Symbol.iterator]()
     const arePairs = trials instanceof Pairs
     this.#total += arePairs ? trials.size : trials.length
-    const isOver = () => signal?.aborted === true || performance.now() >= this.#end || report.failures.length >= stopAt
-    const attempt = async (trial: Trial) => {
-      const judgement = await judge.judge(trial.faults)
-      const failure = judgement.verdict === 'failed' ? await explain(trial, judgement) : undefined
+    const unconfirmed: [Trial, Judgement][] = []
+    const judged = (trial: Trial, judgement: Judgement) => {
       const { packets: _, output: __, ...verdict } = judgement
       report.add({ ...trial, ...verdict })
-      if (failure !== undefined) report.failures.push(failure)
       onJudged(trial, judgement)
     }
+    const skip = (trial: Trial) => {
+      // There can be millions of pairs: untried ones are only counted.
+      if (arePairs) return
+      report.add({ ...trial, verdict: 'skipped' })
+      this.#progress(1)
+    }
+    const attempt = async (trial: Trial) => {
+      const judgement = await this.#unlessStopped(judge.attempt(trial.faults))
+      if (judgement === undefined) {
+        skip(trial)
+        return
+      }
+      const { verdict } = judgement
+      if (verdict === 'failed') this.#unconfirmed++
+      if (verdict === 'failed' || verdict === 'slower') {
+        this.#repeats++
+        unconfirmed.push([trial, judgement])
+      } else judged(trial, judgement)
+      this.#progress(1)
+    }
     const work = async () => {
-      for (let next = waiting.next(); next.done !== true; next = waiting.next()) {
-        const trial = next.value
-        // There can be millions of pairs: untried ones are only counted.
-        if (arePairs && isOver()) return
-        try {
-          if (isOver()) report.add({ ...trial, verdict: 'skipped' })
-          else await attempt(trial)
-        } catch (error) {
-          if (signal?.aborted !== true) throw error
-          if (!arePairs) report.add({ ...trial, verdict: 'skipped' })
-        }
-        this.#done++
-        this.#progress()
+      for (let isTried = false; ; ) {
+        const isOver = judge.whyStopped() !== undefined || report.failures.length + this.#unconfirmed >= stopAt
+        const mayTry = !isTried && !isOver
+        const [again] = mayTry && !judge.isLate ? [] : unconfirmed.splice(nextOf(unconfirmed), 1)
+        if (again !== undefined) {
+          judged(...(await this.#confirm(...again)))
+          this.#progress(0)
+        } else if (mayTry) {
+          const next = untried.next()
+          isTried = next.done === true
+          if (next.done !== true) await attempt(next.value)
+        } else return
       }
     }
     await Promise.all(Array.from({ length: concurrency }, work))
+    report.ended ??= judge.whyStopped() ?? (report.failures.length >= stopAt ? `stopAt is ${stopAt}` : undefined)
+    if (!arePairs) for (let next = untried.next(); next.done !== true; next = untried.next()) skip(next.value)
   }
 
-  #progress(): void {
-    const { report, options } = this.#setup
-    const [done, total] = [this.#done, this.#total]
-    const left = ((performance.now() - this.#began) / done) * (total - done)
-    options.onProgress?.({ done, total, failed: report.failures.length, left })
+  /** Repeats a run that failed or was slow, and describes a failure. */
+  async #confirm(trial: Trial, first: Judgement): Promise<[Trial, Judgement]> {
+    const { report, judge, explain } = this.#setup
+    const judgement = await judge.confirm(trial.faults, first)
+    const failure = judgement.verdict === 'failed' ? await explain(trial, judgement) : undefined
+    this.#repeats--
+    if (first.verdict === 'failed') this.#unconfirmed--
+    if (failure !== undefined) report.failures.push(failure)
+    return [trial, judgement]
   }
+
+  /** Returns undefined for a run that a stop of the exploration ended. */
+  async #unlessStopped<T>(run: Promise<T>): Promise<T | undefined> {
+    try {
+      return await run
+    } catch (error) {
+      if (this.#setup.options.signal?.aborted !== true) throw error
+    }
+  }
+
+  /** Reports that `more` points were tried or skipped. */
+  #progress(more: number): void {
+    const { report, options } = this.#setup
+    this.#done += more
+    const [done, total] = [this.#done, this.#total]
+    const left = ((performance.now() - this.#began) / done) * (total - done + this.#repeats)
+    options.onProgress?.({ done, total, failed: report.failures.length + this.#unconfirmed, left })
+  }
+}
+
+/** Returns the index of the first failure, or of the first slow run without one. */
+function nextOf(unconfirmed: readonly (readonly [Trial, Judgement])[]): number {
+  const failed = unconfirmed.findIndex(([, { verdict }]) => verdict === 'failed')
+  return Math.max(0, failed)
 }

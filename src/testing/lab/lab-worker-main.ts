@@ -10,11 +10,11 @@ import { attached } from '../../control/protocol/wire-attachment.ts'
 import { TimerfdClock } from '../../linux/clock.ts'
 import { loadNative } from '../../linux/native.ts'
 import { LinuxPlatform } from '../../linux/platform.ts'
+import { readTextFile } from '../../linux/regular-file.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
 import { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { OwnStages } from '../../wire/own-stages.node.ts'
-import { readWireFile } from '../../wire/wire-file.node.ts'
 import type { LabControl, LabPlace } from './lab-control.ts'
 import type { CableSpec, Calls, EndSpec, Filters, WorkerReply, WorkerRequest } from './protocol.ts'
 import type { LinkWatch, WatchSpec } from './watch/link-watch.ts'
@@ -29,15 +29,20 @@ type Handlers = {
 
 interface WorkerLink {
   readonly cable: WorkerCable
-  readonly recording: Recording | undefined
+  /** By their numbers. The link was made with number 0. */
+  readonly recordings: Map<number, Recording>
 }
+
+/** A cable, or a LAN with a name. */
+type LinkSpec = Pick<CableSpec, 'lab' | 'capture'> &
+  Partial<Pick<CableSpec, 'a' | 'nat'>> & { readonly segment?: string }
 
 /** Milliseconds after its first link until a lab is visible. A shorter lab costs nothing. */
 const VISIBLE_MS = 100
 
 /** The worker reads files, because the lab's thread may be too busy. */
 function resourcesOf(filters: Filters = []): WireResources {
-  return { filter: attached(filters).filter, file: readWireFile }
+  return { filter: attached(filters).filter, file: readTextFile }
 }
 
 /** Returns the resources of a new link, with the own stages of its lab. */
@@ -76,15 +81,16 @@ function serve(port: MessagePort): void {
 
   /** Returns what `make` makes, and its recording. `make` reports each device by `onDevice`. */
   async function recorded<L>(
-    { lab, capture, segment }: Pick<CableSpec, 'lab' | 'capture'> & { readonly segment?: string },
+    { lab, capture, segment, a, nat }: LinkSpec,
     make: (onDevice: (dev: NetDevice, end: EndSpec) => void) => Promise<L>,
   ): Promise<[L, Recording | undefined]> {
     const hosts = new Map<NetDevice, string>()
     const recording = capture === undefined ? undefined : await record(net, hosts, capture)
     try {
-      const link = await make((dev, { host, isRouter }) => {
+      const link = await make((dev, end) => {
+        const { host, isRouter } = end
         hosts.set(dev, host)
-        places.set(dev, { netns: `${lab}:${host}`, isRouter, segment })
+        places.set(dev, { netns: `${lab}:${host}`, isRouter, segment, nat: end === a ? nat?.kind : undefined })
         dev.logPrefix = `${lab}:${host}/`
       })
       return [link, recording]
@@ -155,7 +161,7 @@ function serve(port: MessagePort): void {
           throw error
         }
       })
-      links.set(++last, { cable, recording })
+      links.set(++last, { cable, recordings: new Map(recording && [[0, recording]]) })
       show(spec.lab)
       return last
     },
@@ -170,7 +176,7 @@ function serve(port: MessagePort): void {
         return lan
       })
       const ports = lan.ports.map(cable => {
-        links.set(++last, { cable, recording: undefined })
+        links.set(++last, { cable, recordings: new Map() })
         return last
       })
       show(spec.lab)
@@ -182,6 +188,19 @@ function serve(port: MessagePort): void {
       lans.delete(lan)
       await ended?.lan.close()
       await ended?.recording?.stop()
+    },
+    reset: (link, seed, ab, ba, filters) => inOrder(link, cable => cable.reset(seed, ab, ba, resourcesOf(filters))),
+    async capture(link, path) {
+      const names = found(link).devices.map(dev => [dev, places.get(dev)?.netns.split(':').at(-1) ?? ''] as const)
+      const id = ++last
+      links.get(link)?.recordings.set(id, await record(net, new Map(names), path))
+      return id
+    },
+    async endCapture(link, capture) {
+      await inOrder(link, () => {})
+      const recording = links.get(link)?.recordings.get(capture)
+      links.get(link)?.recordings.delete(capture)
+      await recording?.stop()
     },
     rebind: link => inOrder(link, cable => cable.rebind()),
     forward: (link, forward) => inOrder(link, cable => cable.forward(forward)),
@@ -210,7 +229,7 @@ function serve(port: MessagePort): void {
       const ended = links.get(link)
       links.delete(link)
       await ended?.cable.close()
-      await ended?.recording?.stop()
+      for (const recording of ended?.recordings.values() ?? []) await recording.stop()
       await hide()
     },
   }

@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { UsageError } from '../../base/usage-error.ts'
 import { loadNative, type Native } from '../../linux/native.ts'
+import { overflowLine, tableFulls } from '../../linux/neighbour-tables.ts'
 import { callSiteOf, thrownAt } from './caller.ts'
 import { LabCaptures } from './captures.ts'
 import { checkName } from './host-name.ts'
@@ -55,6 +56,8 @@ export class Lab implements AsyncDisposable {
   readonly #captures: LabCaptures
   readonly #namespaces = new Map<string, LabNamespace>()
   readonly #links: Links
+  /** How often the kernel's neighbour tables were full before. */
+  readonly #tableFulls = tableFulls()
   /** Links that are being made. */
   readonly #making = new Set<Promise<unknown>>()
   readonly #signal: AbortSignal | undefined
@@ -209,11 +212,14 @@ export class Lab implements AsyncDisposable {
 
   /**
    * @internal Returns a line for each cause of drops on its links and in firewalls, the most
-   * packets first.
+   * packets first. A full neighbour table precedes them.
    */
   drops(): Promise<readonly string[]> {
     const routers = [...this.#namespaces.values()].filter(each => each instanceof LabRouter)
-    return this.#made(async () => this.#links.drops(routers.flatMap(each => each.dropLines())))
+    return this.#made(async () => {
+      const lines = await this.#links.drops(routers.flatMap(each => each.dropLines()))
+      return [...overflowLine(tableFulls() - this.#tableFulls), ...lines]
+    })
   }
 
   /** @internal Returns the packets of each open link, if the lab is watched. */

@@ -5,7 +5,7 @@
 
 import { UsageError } from '../../base/usage-error.ts'
 import type { LanFile } from '../../lan/config/schema.ts'
-import { formatAddress, networkOf, parsePrefix, plus } from '../../packet/address.ts'
+import { formatAddress, networkOf, type Prefix, parsePrefix, plus } from '../../packet/address.ts'
 import { withoutPrefix } from './hosts.ts'
 import type { LabLink } from './link.ts'
 import { type LabNamespace, nameOf } from './namespace.ts'
@@ -44,7 +44,7 @@ export function checkLanOptions(options: LabLanOptions): void {
 
 /** The first address of a port, above the addresses of the DHCP server. */
 const FIRST_HOST = 201
-const LAST_HOST = 254
+const MAX_PORTS = 4094
 
 export class LabLan implements AsyncDisposable {
   /** The address of the gateway, which serves DHCP and DNS. */
@@ -108,25 +108,37 @@ export interface LanPlan {
  */
 export function planLan(link: number, names: readonly string[], options: LabLanOptions): LanPlan {
   const { wire: _, capture: __, mtu = IPV6_MIN_MTU, addresses: hasAddresses = true, ...file } = options
+  if (names.length > MAX_PORTS) throw new UsageError(`lan: ${names.length} ports: a lan has at most ${MAX_PORTS}`)
   const { network = `198.${18 + (link >> 8)}.${link & 0xff}.0/24`, dns = {} } = file
   const network6 = file.network6 ?? (mtu >= IPV6_MIN_MTU && `2001:db8:0:${link.toString(16)}::/64`)
-  const addresses = names.map((_, i) => {
-    if (!hasAddresses) return []
-    return [network, network6].flatMap(text => (text === false ? [] : [addressOf(text, FIRST_HOST + i)]))
-  })
+  const networks = network6 === false ? [network] : [network, network6]
+  if (hasAddresses) for (const text of networks) checkRoom(text, names.length)
+  const addresses = names.map((_, i) => (hasAddresses ? networks.map(text => addressOf(text, FIRST_HOST + i)) : []))
   const records = Object.fromEntries(names.map((name, i) => [name, (addresses[i] ?? []).map(withoutPrefix)]))
   const known = hasAddresses && dns !== false ? { ...dns, records: { ...records, ...dns.records } } : dns
   const gateway = file.gateway?.ip ?? withoutPrefix(addressOf(network, 1))
   return { network, network6, gateway, addresses, file: { ...file, network, network6, dns: known } }
 }
 
+/** Throws a UsageError if a network has fewer addresses from FIRST_HOST on than there are ports. */
+function checkRoom(network: string, ports: number): void {
+  const { bytes, prefixLen } = prefixOf(network)
+  // IPv4 has a broadcast address.
+  const last = 2 ** (8 * bytes.length - prefixLen) - (bytes.length === 4 ? 2 : 1)
+  const room = Math.max(0, last - FIRST_HOST + 1)
+  if (ports <= room) return
+  const remedy = 'take a larger network, or give `addresses: false`'
+  throw new UsageError(`lan: ${network} has addresses for ${room} ports, not for ${ports}: ${remedy}`)
+}
+
 /** Returns the address of a host in a network, with its prefix. */
 function addressOf(network: string, host: number): string {
+  const prefix = prefixOf(network)
+  return `${formatAddress(plus(networkOf(prefix), host))}/${prefix.prefixLen}`
+}
+
+function prefixOf(network: string): Prefix {
   const prefix = parsePrefix(network)
   if (prefix === undefined) throw new UsageError(`lan: '${network}' is not a network such as 198.18.0.0/24`)
-  const { bytes, prefixLen } = prefix
-  if (host > 1 && (8 * bytes.length - prefixLen < 8 || host > LAST_HOST)) {
-    throw new UsageError(`lan: ${network} has no address for each port: give \`addresses: false\``)
-  }
-  return `${formatAddress(plus(networkOf(prefix), host))}/${prefixLen}`
+  return prefix
 }

@@ -8,7 +8,7 @@ import type { Direction } from '../../wire/wire.ts'
 import { LabFault } from './fault.ts'
 import type { LabWorker } from './lab-worker.ts'
 import { COUNT, checkForm, checkForms, checkNone, type Form, type Forms } from './options.ts'
-import type { EndReport, LinkReport, NatForward } from './protocol.ts'
+import type { DirectionReport, EndReport, LinkReport, NatForward } from './protocol.ts'
 import type { WatchedLink } from './watch/link-watch.ts'
 import { directionsOf, filtersOf, WIRE, WIRE_TEXT, type WireDirections, type WireSpec } from './wire-spec.ts'
 
@@ -112,6 +112,8 @@ export interface LinkLab {
   readonly name: string
   /** The names of a and b, for messages. */
   readonly ends: readonly [string, string]
+  /** Returns its own seed in a lab with this seed. */
+  seedOf(seed: number): number
   /** Called when it is closed. */
   onClose(): void
   /** Called when it has a carrier again. */
@@ -210,6 +212,15 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
     return this.#worker.call('report', this.#id)
   }
 
+  /**
+   * Returns by how many milliseconds at most packets have left the current wires too late, for lack
+   * of CPU time. A test adds it to an upper bound of a time: a busy machine then fails no test.
+   */
+  async lateness(): Promise<Readonly<Record<Direction, number>>> {
+    const { ab, ba } = await this.stats()
+    return { ab: latenessOf(ab), ba: latenessOf(ba) }
+  }
+
   /** Throws an Error with the reasons if the link has dropped a frame since it was made. */
   async expectNoLoss(): Promise<void> {
     const { a, b } = await this.stats()
@@ -257,6 +268,22 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
   /** @internal Returns its packets, if the lab is watched. */
   watched(): Promise<WatchedLink | undefined> {
     return this.#worker.call('watched', this.#id)
+  }
+
+  /**
+   * @internal Makes it as if it were new and plugged in, with these wires, in a lab with this seed.
+   */
+  async reset(wire: WireSpec, seed: number): Promise<void> {
+    const { ab = '', ba = '' } = directionsOf(wire)
+    const filters = filtersOf({ ab, ba })
+    await this.#worker.call('reset', this.#id, this.#lab.seedOf(seed), ab, ba, filters && (await filters))
+    if (this.#isDown || this.#offline.size > 0) await this.up()
+  }
+
+  /** @internal Starts to record it in a file. Returns a function that ends that. */
+  async capture(path: string): Promise<() => Promise<void>> {
+    const capture = await this.#worker.call('capture', this.#id, path)
+    return () => this.#worker.call('endCapture', this.#id, capture)
   }
 
   /** @internal */
@@ -314,6 +341,11 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
 function checkEvent(event: string | symbol): void {
   if (EVENTS.includes(event) || OWN_EVENTS.includes(event)) return
   throw new UsageError(`a link has no event '${String(event)}', but ${EVENTS.join(', ')}`)
+}
+
+/** A packet may have been late in each stage. */
+function latenessOf({ stages }: DirectionReport): number {
+  return stages.reduce((sum, { late }) => sum + (late?.counts.at(-1)?.[0] ?? 0), 0)
 }
 
 function dropsOf(end: string, { drops }: EndReport): string[] {

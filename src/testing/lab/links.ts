@@ -4,6 +4,7 @@ import { inspect } from 'node:util'
 import { anyText, list } from '../../base/schema.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { checkAddresses } from '../../linux/check-addresses.ts'
+import { pairSeed } from '../../wire/params.ts'
 import type { Direction } from '../../wire/wire.ts'
 import type { LabCaptures } from './captures.ts'
 import { NAME_MAX } from './host-name.ts'
@@ -149,7 +150,7 @@ export class Links {
     }
     let made: LabLink | undefined
     try {
-      const seed = this.#seedOf(link)
+      const seed = seedOf(this.#lab.seed, link)
       const file = capture ? this.#lab.captures.add(a.name, b.name) : undefined
       const isNptv6 = translator?.kind === 'nptv6'
       const places = isNptv6 ? { address: 0, external: externalNetwork(link).bytes } : undefined
@@ -173,7 +174,7 @@ export class Links {
         pref64: nat64 && { ...advertiser, nsfd: nat64.place.nsfd },
       }
       const id = await this.#made(this.#lab.worker.call('cable', spec))
-      made = this.#add(id, { name, ends: [a.name, b.name], onClose, onUp: resolve })
+      made = this.#add(id, { name, ends: [a.name, b.name], seedOf: seed => seedOf(seed, link), onClose, onUp: resolve })
       this.#resolve.set(link, resolve)
       resolve()
       await this.#lead(link)
@@ -302,7 +303,7 @@ export class Links {
     try {
       const { ab = '', ba = '' } = directionsOf(options.wire ?? '')
       const filters = filtersOf({ ab, ba })
-      const seed = this.#seedOf(link)
+      const seed = seedOf(this.#lab.seed, link)
       const { mtu, capture = this.#lab.captures.isAll } = options
       const file = capture ? this.#lab.captures.add('lan') : undefined
       const watches = (await Promise.all(linkNames.map(name => this.#watchOf(name)))).flatMap(each => each ?? [])
@@ -311,7 +312,9 @@ export class Links {
       const spec = { lab: this.#lab.name, name: segment, ports, file: plan.file, ...wires, mtu, capture: file, watches }
       const ids = await this.#made(this.#lab.worker.call('lan', spec))
       const add = (host: LabNamespace, i: number) => {
-        const lab: LinkLab = { name: linkNames[i] as string, ends: [host.name, 'lan'], onClose: () => forget(host) }
+        const own = (seed: number) => pairSeed(seedOf(seed, link), i)
+        const ends = [host.name, 'lan'] as const
+        const lab = { name: linkNames[i] as string, ends, seedOf: own, onClose: () => forget(host) }
         return this.#add(ids.ports[i] as number, lab)
       }
       const links = new Map(namespaces.map((host, i) => [host, add(host, i)]))
@@ -372,11 +375,11 @@ export class Links {
     this.#isClosing = true
     await Promise.all([...this.#lans, ...this.#links].map(each => each.close()))
   }
+}
 
-  /** Returns a seed of at least 1, because wires take 0 as a random seed. */
-  #seedOf(link: number): number {
-    return (Math.abs(this.#lab.seed * 1000 + link) % (2 ** 31 - 1)) + 1
-  }
+/** Returns a seed of at least 1, because wires take 0 as a random seed. */
+function seedOf(seed: number, link: number): number {
+  return (Math.abs(seed * 1000 + link) % (2 ** 31 - 1)) + 1
 }
 
 const isRouter = (each: Routed): boolean => each.isRouter === true

@@ -57,6 +57,15 @@ export interface NamespaceLab {
 /** A setting of a namespace: `net/ipv4/tcp_rto_min_us` and its value. */
 export type Sysctl = readonly [name: string, value: string]
 
+const SYSCTLS: readonly Sysctl[] = [
+  // Where Docker runs, the kernel's new namespaces forward.
+  ['net/ipv4/ip_forward', '0'],
+  // Addresses in a lab are unique. A check of its link-local address would keep an interface from
+  // IPv6 for a second or two, reach every host of a LAN, and at its end have Chromium abort what it
+  // loads (ERR_NETWORK_CHANGED).
+  ['net/ipv6/conf/default/accept_dad', '0'],
+]
+
 /** Returns the name of a namespace for an error, or what was given in place of one. */
 export function nameOf(given: unknown): string {
   return given instanceof LabNamespace ? given.name : inspect(given)
@@ -117,8 +126,7 @@ export class LabNamespace {
     closingOnError(native, [nsfd], () => {
       using sock = RouteSocket.open(native, nsfd)
       for (const { ifindex } of getLinks(sock)) setLink(sock, ifindex, { flags: { set: IFF_UP, mask: IFF_UP } })
-      // Where Docker runs, the kernel's new namespaces forward.
-      for (const [name, value] of [['net/ipv4/ip_forward', '0'] as const, ...sysctls])
+      for (const [name, value] of [...SYSCTLS, ...sysctls])
         if (hasSysctl(native, nsfd, name)) writeSysctl(native, nsfd, name, value)
     })
   }

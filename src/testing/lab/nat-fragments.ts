@@ -6,7 +6,8 @@ import { NSEC_PER_SEC } from '../../base/clock.ts'
 import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from '../../packet/ipv4.ts'
 import type { NatVerdict } from './nat-table.ts'
 
-const MAX = 256
+/** How many packets it remembers. The oldest is forgotten first. */
+export const MAX_FRAGMENTED = 4096
 /** Nanoseconds until an incomplete packet is dropped: the default of Linux (ipfrag_time). */
 export const FRAGMENT_TIME = 30 * NSEC_PER_SEC
 /** All other protocols share a key: none of them is translated. */
@@ -31,7 +32,7 @@ export class NatFragments {
   set(key: number, fate: Fragmented['fate'], now: number): void {
     this.#packets.delete(key)
     this.#packets.set(key, { fate, expires: now + FRAGMENT_TIME })
-    if (this.#packets.size <= MAX) return
+    if (this.#packets.size <= MAX_FRAGMENTED) return
     const [first] = this.#packets.keys()
     this.#packets.delete(first as number)
   }

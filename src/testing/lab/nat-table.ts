@@ -24,13 +24,21 @@ export const LAST_PORT = 65_534
 export const PORT_CONTROL_PORT = 5351
 export const PORTS = LAST_PORT - FIRST_PORT + 1
 
-/** The maximum number of peers of one mapping. The least recent peer is forgotten first. */
+/** The maximum number of peers of one mapping. */
 const MAX_PEERS = 1024
 
 /** An endpoint as one number: an IPv4 address and a port. */
 export const endpoint = (address: number, port: number): number => address * 0x1_0000 + port
 export const addressOf = (end: number): number => Math.floor(end / 0x1_0000)
 export const portOf = (end: number): number => end % 0x1_0000
+
+/** A TCP connection of a mapping to one peer. */
+export interface NatConnection {
+  /** When it ends, in ns. */
+  expires: number
+  /** True after a FIN or RST, until the next SYN. */
+  isClosing: boolean
+}
 
 export interface NatMapping {
   /** The endpoint inside the NAT. */
@@ -43,8 +51,8 @@ export interface NatMapping {
   expires: number
   /** The end of its lease, in ns: it does not end before, and admits every peer. */
   held: number
-  /** True after a FIN or RST of TCP, until the next SYN. */
-  isClosing: boolean
+  /** By peer. Packets from outside add none. */
+  readonly connections: Map<number, NatConnection>
   /** Peers that a restricted NAT has sent to, by address or endpoint, the latest last. */
   readonly sentTo: Set<number>
 }
@@ -146,13 +154,20 @@ export class NatTable {
     return this.kind === 'symmetric' ? peer : 0
   }
 
+  /** A port that is even inside is even outside, and an odd one odd, if one is free (REQ-4). */
   #add(inside: number, peer: number, now: number): NatMapping | undefined {
+    let free: number | undefined
     for (let tried = 0; tried < PORTS; tried++) {
-      const port = FIRST_PORT + this.#next
-      this.#next = (this.#next + 1) % PORTS
-      if (!isAlive(this.#byPort.get(port), now)) return this.#set(port, inside, peer, 0)
+      const port = FIRST_PORT + ((this.#next + tried) % PORTS)
+      if (isAlive(this.#byPort.get(port), now)) continue
+      free ??= port
+      if (port % 2 !== inside % 2) continue
+      free = port
+      break
     }
-    return undefined
+    if (free === undefined) return undefined
+    this.#next = (free + 1 - FIRST_PORT) % PORTS
+    return this.#set(free, inside, peer, 0)
   }
 
   #set(port: number, inside: number, peer: number, held: number): NatMapping {
@@ -161,7 +176,7 @@ export class NatTable {
     // An expired mapping may still have another port.
     const other = this.#byInside.get(inside)?.get(peer)
     if (other !== undefined) this.#byPort.delete(other.port)
-    const mapping: NatMapping = { inside, peer, port, expires: held, held, isClosing: false, sentTo: new Set() }
+    const mapping: NatMapping = { inside, peer, port, expires: held, held, connections: new Map(), sentTo: new Set() }
     this.#byPort.set(port, mapping)
     const peers = this.#byInside.get(inside) ?? new Map<number, NatMapping>()
     this.#byInside.set(inside, peers.set(peer, mapping))
@@ -185,4 +200,33 @@ function permit({ sentTo }: NatMapping, peer: number): void {
   if (sentTo.size <= MAX_PEERS) return
   const [first] = sentTo
   sentTo.delete(first as number)
+}
+
+/**
+ * Returns the connection of a mapping to `peer`, a new one if necessary. It replaces the first one
+ * to end if there are MAX_PEERS.
+ */
+export function connectionTo({ connections }: NatMapping, peer: number): NatConnection {
+  const known = connections.get(peer)
+  if (known !== undefined) return known
+  if (connections.size >= MAX_PEERS) {
+    const expires = (each: number) => connections.get(each)?.expires ?? 0
+    connections.delete([...connections.keys()].reduce((a, b) => (expires(b) < expires(a) ? b : a)))
+  }
+  const connection = { expires: 0, isClosing: false }
+  connections.set(peer, connection)
+  return connection
+}
+
+/**
+ * Sets when a connection of a mapping ends. The mapping lasts as long as the longest of them (RFC
+ * 5382 REQ-5).
+ */
+export function setExpires(mapping: NatMapping, connection: NatConnection, expires: number): void {
+  const isShorter = expires < connection.expires
+  connection.expires = expires
+  if (isShorter) {
+    mapping.expires = mapping.held
+    for (const each of mapping.connections.values()) mapping.expires = Math.max(mapping.expires, each.expires)
+  } else if (expires > mapping.expires) mapping.expires = expires
 }

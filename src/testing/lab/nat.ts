@@ -20,6 +20,7 @@ import { networkOffset } from '../../packet/vlan.ts'
 import { fragmentKey, NatFragments } from './nat-fragments.ts'
 import {
   addressOf,
+  connectionTo,
   endpoint,
   FIRST_PORT,
   type NatKind,
@@ -28,6 +29,7 @@ import {
   type NatVerdict,
   PORTS,
   portOf,
+  setExpires,
 } from './nat-table.ts'
 import type { NatForward } from './protocol.ts'
 import type { Siit } from './siit.ts'
@@ -134,8 +136,8 @@ export class Nat {
     const peer = endpoint(ipv4.destination(bytes, nh), protocol === IPPROTO_ICMP ? 0 : get16(bytes, h + 2))
     const mapping = table.take(endpoint(source, port), peer, now)
     if (mapping === undefined) return 'full'
-    const timeout = this.#timeoutAfter(mapping, flagsOf(bytes, h, protocol, end), protocol)
-    mapping.expires = Math.max(mapping.held, now + timeout)
+    if (protocol === IPPROTO_TCP) this.#continue(mapping, peer, flagsOf(bytes, h, end), now)
+    else mapping.expires = Math.max(mapping.held, now + (this.#timeouts.get(protocol) as number))
     this.#translate(bytes, nh, ipv4.sourceAt(nh), this.address, field, mapping.port)
     if (ipv4.destination(bytes, nh) !== this.address) return 'pass'
     const verdict = this.#inbound(bytes, nh, now)
@@ -180,8 +182,8 @@ export class Nat {
     if (mapping === undefined) return port < FIRST_PORT ? 'pass' : 'unmapped'
     const peer = endpoint(source, protocol === IPPROTO_ICMP ? 0 : get16(bytes, h))
     if (!table.admits(mapping, peer, now)) return 'filtered'
-    const flags = flagsOf(bytes, h, protocol, end)
-    if ((flags & (tcp.TCP_FIN | tcp.TCP_RST)) !== 0) mapping.isClosing = true
+    const connection = mapping.connections.get(peer)
+    if (connection !== undefined && isEnd(flagsOf(bytes, h, end))) connection.isClosing = true
     const address = addressOf(mapping.inside)
     this.#translate(bytes, nh, ipv4.destinationAt(nh), address, field, portOf(mapping.inside))
     return 'pass'
@@ -229,13 +231,16 @@ export class Nat {
     return 'pass'
   }
 
-  /** Notes whether the connection of a packet closes. Returns how long its mapping lasts. */
-  #timeoutAfter(mapping: NatMapping, flags: number, protocol: number): number {
-    const timeout = this.#timeouts.get(protocol) as number
-    if ((flags & tcp.TCP_SYN) !== 0) mapping.isClosing = false
-    if ((flags & (tcp.TCP_FIN | tcp.TCP_RST)) !== 0) mapping.isClosing = true
+  /** Postpones the end of a TCP connection. One that opens or closes ends earlier. */
+  #continue(mapping: NatMapping, peer: number, flags: number, now: number): void {
+    const connection = connectionTo(mapping, peer)
     const isOpening = (flags & tcp.TCP_SYN) !== 0
-    return isOpening || mapping.isClosing ? Math.min(timeout, TRANSITORY_SECONDS * NSEC_PER_SEC) : timeout
+    if (isOpening) connection.isClosing = false
+    if (isEnd(flags)) connection.isClosing = true
+    const timeout = this.#timeouts.get(IPPROTO_TCP) as number
+    const isTransitory = isOpening || connection.isClosing
+    const lasts = isTransitory ? Math.min(timeout, TRANSITORY_SECONDS * NSEC_PER_SEC) : timeout
+    setExpires(mapping, connection, now + lasts)
   }
 
   /** Finds the headers of the packet that an error quotes. Returns the table of its protocol. */
@@ -272,10 +277,13 @@ function portAt(bytes: Uint8Array, h: number, protocol: number, end: number, sid
   return type === icmp.ICMP_ECHO || type === icmp.ICMP_ECHOREPLY ? h + 4 : -1
 }
 
-/** The flags of a TCP segment; 0 for any other packet. */
-function flagsOf(bytes: Uint8Array, h: number, protocol: number, end: number): number {
-  return protocol === IPPROTO_TCP && h + tcp.TCP_HLEN <= end ? tcp.flags(bytes, h) : 0
+/** The flags of a TCP segment; 0 if its header is cut. */
+function flagsOf(bytes: Uint8Array, h: number, end: number): number {
+  return h + tcp.TCP_HLEN <= end ? tcp.flags(bytes, h) : 0
 }
+
+/** Whether these flags of TCP end a connection. */
+const isEnd = (flags: number): boolean => (flags & (tcp.TCP_FIN | tcp.TCP_RST)) !== 0
 
 function translate(
   bytes: Uint8Array,

@@ -18,6 +18,7 @@ const RESPONSE = 0x80
 
 /** Result codes of PCP. */
 const [SUCCESS, UNSUPP_VERSION, NOT_AUTHORIZED, MALFORMED_REQUEST, UNSUPP_OPCODE, UNSUPP_OPTION] = [0, 1, 2, 3, 4, 5]
+const MALFORMED_OPTION = 6
 const [NO_RESOURCES, UNSUPP_PROTOCOL, USER_EX_QUOTA, ADDRESS_MISMATCH] = [8, 9, 10, 12]
 const [ANNOUNCE, MAP] = [0, 1]
 const [HEADER, MAP_LENGTH, MAX_LENGTH] = [24, 36, 1100]
@@ -125,7 +126,8 @@ export class PortControl {
     reply[3] = result
     put32(reply, 4, seconds)
     put32(reply, 8, this.#seconds())
-    return reply
+    // A success repeats only processed options (RFC 6887 section 7.3). None is processed here.
+    return result === SUCCESS && request[1] === MAP ? reply.subarray(0, HEADER + MAP_LENGTH) : reply
   }
 
   /** Handles a PCP request. Writes the assigned port and lifetime into the reply. */
@@ -140,7 +142,9 @@ export class PortControl {
     if (opcode !== MAP) return failed(UNSUPP_OPCODE)
     const end = HEADER + MAP_LENGTH
     if (request.length < end) return failed(MALFORMED_REQUEST)
-    for (let at = end; at < request.length; at += 4 + ((get16(request, at + 2) + 3) & ~3)) {
+    for (let at = end, next: number; at < request.length; at = next) {
+      next = at + 4 + ((get16(request, at + 2) + 3) & ~3)
+      if (next > request.length) return failed(MALFORMED_OPTION)
       if ((request[at] as number) < FIRST_OPTIONAL) return failed(UNSUPP_OPTION)
     }
     const protocol = request[NONCE_END] as number

@@ -163,6 +163,12 @@ export interface Calls {
   report(link: number): LinkReport
   /** Returns the packets of a link that is watched. */
   watched(link: number): WatchedLink | undefined
+  /** Makes a link as if it were new, with these texts and this seed. */
+  reset(link: number, seed: number, ab: string, ba: string, filters: Filters): void
+  /** Starts to record a link in a file. Returns the number of the capture. */
+  capture(link: number, path: string): number
+  /** Ends a capture. Settles when its file is complete. */
+  endCapture(link: number, capture: number): void
   /** Makes the cable's NAT forget its mappings. */
   rebind(link: number): void
   /** Makes the cable's NAT forward a port. */

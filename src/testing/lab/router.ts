@@ -60,15 +60,10 @@ export function checkRouterOptions(name: string, options: LabRouterOptions): voi
 /** The page of a captive portal. */
 const PORTAL = '/portal'
 
-/**
- * Turns a namespace into a router. A router looks for IPv6 neighbours from its link-local address,
- * which it could not use for a second or two if it looked for duplicates of it first.
- */
+/** Turns a namespace into a router. */
 const SYSCTLS: readonly Sysctl[] = [
   ['net/ipv4/ip_forward', '1'],
   ['net/ipv6/conf/all/forwarding', '1'],
-  ['net/ipv6/conf/all/accept_dad', '0'],
-  ['net/ipv6/conf/default/accept_dad', '0'],
 ]
 
 export class LabRouter extends LabNamespace {

@@ -68,8 +68,10 @@ export class WorkerCable {
   #control: PortControl | undefined
   #watch: LinkWatch | undefined
   #advertising: Pref64Sender | undefined
-  /** The number of faults that were ever added. */
+  /** The number of faults that were added since the last reset. */
   #added = 0
+  /** The counters of both ends at the last reset. */
+  #before: readonly [EndReport, EndReport] | undefined
   #closed: Promise<void> | undefined
 
   private constructor(
@@ -136,6 +138,11 @@ export class WorkerCable {
     return new WorkerCable(net, [dev], { stage })
   }
 
+  /** The devices of its ends. */
+  get devices(): readonly NetDevice[] {
+    return this.#devices.filter(dev => dev !== undefined)
+  }
+
   /** The interfaces of its ends. */
   get ports(): Port[] {
     return this.#devices.flatMap(dev => dev?.port ?? [])
@@ -163,26 +170,27 @@ export class WorkerCable {
    * stages of the lab. A wrong text changes neither direction.
    */
   setWire(ab: string | undefined, ba: string | undefined, resources: WireResources): void {
-    const [{ logPrefix, name }] = this.#devices
-    const log = this.#net.log.named(logPrefix + name)
-    const parse = (text: string | undefined, direction: Direction) => {
-      if (text === undefined) return undefined
-      const note = (line: string) => log.warn(printable(`wire ${direction}: ${line}`))
-      const own: WireResources = {
-        filter: filter => resources.filter(filter),
-        file: path => resources.file(path),
-        stage: this.#stage,
-      }
-      // `delay 50` in a test hardly means the microseconds of tc(8).
-      return parseWire(text, own, direction, { bareUs: false, note })
-    }
-    const parsed = { ab: parse(ab, 'ab'), ba: parse(ba, 'ba') }
+    const parsed = { ab: this.#parse(ab, 'ab', resources), ba: this.#parse(ba, 'ba', resources) }
     for (const direction of ['ab', 'ba'] as const) {
       const stages = parsed[direction]
       if (stages === undefined) continue
       this.#directions[direction].stages = stages
       this.#set(direction)
     }
+  }
+
+  #parse(text: string | undefined, direction: Direction, resources: WireResources): readonly Impairment[] | undefined {
+    if (text === undefined) return undefined
+    const [{ logPrefix, name }] = this.#devices
+    const log = this.#net.log.named(logPrefix + name)
+    const note = (line: string) => log.warn(printable(`wire ${direction}: ${line}`))
+    const own: WireResources = {
+      filter: filter => resources.filter(filter),
+      file: path => resources.file(path),
+      stage: this.#stage,
+    }
+    // `delay 50` in a test hardly means the microseconds of tc(8).
+    return parseWire(text, own, direction, { bareUs: false, note })
   }
 
   /** Advertises a NAT64 on the cable, when it is up. Throws a VnetError. */
@@ -281,18 +289,44 @@ export class WorkerCable {
   }
 
   report(): LinkReport {
-    const [a, b] = this.#devices
+    const [a, b] = this.#ends()
+    const [beforeA, beforeB] = this.#before ?? []
     const direction = ({ wire }: DirectionState): DirectionReport => ({
       text: wire.text,
       stages: wire.report(),
       former: wire.former,
     })
     return {
-      a: endReport(a),
-      b: endReport(b),
+      a: sinceReset(a, beforeA),
+      b: sinceReset(b, beforeB),
       ab: direction(this.#directions.ab),
       ba: direction(this.#directions.ba),
     }
+  }
+
+  /**
+   * Makes it as if it were new, with these texts: without faults, partitions and counts, and with a
+   * NAT without mappings. Held packets arrive. A wrong text changes nothing.
+   */
+  reset(seed: number, ab: string, ba: string, resources: WireResources): void {
+    this.#parse(ab, 'ab', resources)
+    this.#parse(ba, 'ba', resources)
+    for (const end of this.#ending) end()
+    this.#added = 0
+    for (const direction of ['ab', 'ba'] as const) {
+      const { wire, faults, partitions } = this.#directions[direction]
+      for (const fault of faults.values()) fault.end('the link was reset')
+      faults.clear()
+      partitions.clear()
+      wire.restart(seed)
+    }
+    this.setWire(ab, ba, resources)
+    this.rebind()
+    this.#before = this.#ends()
+  }
+
+  #ends(): readonly [EndReport, EndReport] {
+    return [endReport(this.#devices[0]), endReport(this.#devices[1])]
   }
 
   /** Deletes both interfaces. Idempotent. */
@@ -379,4 +413,15 @@ function endReport(dev: NetDevice | undefined): EndReport {
   const { tx, rx } = counters.drops()
   const { in: sent, out: received } = counters.frames()
   return { sent, received, drops: dropsByName(tx, rx) }
+}
+
+/** Returns the counts of an end that are not in `before`. */
+function sinceReset({ sent, received, drops }: EndReport, before?: EndReport): EndReport {
+  if (before === undefined) return { sent, received, drops }
+  const more = Object.entries(drops).map(([reason, n]) => [reason, n - (before.drops[reason] ?? 0)] as const)
+  return {
+    sent: sent - before.sent,
+    received: received - before.received,
+    drops: Object.fromEntries(more.filter(([, n]) => n > 0)),
+  }
 }

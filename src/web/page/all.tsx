@@ -12,7 +12,7 @@ import { type Column, numbers, Table, troubles } from './table.tsx'
 import { lateText, whole } from './traffic-units.ts'
 
 export function allView(app: App): View {
-  return { name: 'all', title: 'All', wants: ['late'], Body: () => <All app={app} /> }
+  return { name: 'all', title: 'All', isGeneral: true, wants: ['late'], Body: () => <All app={app} /> }
 }
 
 interface Line {
@@ -90,14 +90,15 @@ function lineOf(device: DeviceRow, rate: Line['rate'] = {}, counters: Line['coun
   return { device, rate, counters, rank: 1000 * isBroken + 20 * size(txDrops + rxDrops) + size(txPackets + rxPackets) }
 }
 
-/** A line of 60 by 16 pixels, up to the largest value. */
+/** A line up to the largest value, as wide as its column. */
 function Sparkline({ values }: { readonly values: readonly number[] }) {
   const most = Math.max(1, ...values)
   const points = values.map((value, i) => `${60 - values.length + i},${(15 - (14 * value) / most).toFixed(1)}`)
   return (
     <svg
-      width={60}
-      height={16}
+      class="sparkline"
+      viewBox="0 0 60 16"
+      preserveAspectRatio="none"
       role="img"
       aria-label={`Up to ${formatNumber(Math.max(0, ...values))} frames/s in the last minute`}
     >

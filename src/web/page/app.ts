@@ -45,6 +45,10 @@ export interface View {
   readonly name: string
   /** In the bar that chooses the view: `Driver`. */
   readonly title: string
+  /** Whether it shows more than the device looked at. */
+  readonly isGeneral?: boolean
+  /** Returns false while there is nothing that it could show: the bar then leaves it out. */
+  isOffered?(): boolean
   /** The messages that the feed must send while the view is shown. */
   readonly wants: readonly Want[]
   /** Whether it also takes the `parts` of the device at the other end of a pair. */

@@ -31,7 +31,7 @@ export function controlsView(app: App): View {
       )}
     </div>
   )
-  return { name: 'controls', title: 'Hands on', wants: ['params', 'wire', 'scenario'], Body }
+  return { name: 'hands-on', title: 'Hands on', wants: ['params', 'wire', 'scenario'], Body }
 }
 
 /** In one column, the changeable properties come first. */
@@ -70,6 +70,7 @@ function Link({ hands, device }: { readonly hands: Hands; readonly device: Devic
       </Control>
       <Control hands={hands} button="Reset" change={{ do: 'reset' }}>
         <span class="what">Statistics</span>
+        <span class="muted">The counts of the wire continue.</span>
       </Control>
     </section>
   )

@@ -3,19 +3,19 @@ import { useSignal } from '@preact/signals'
 import { useLayoutEffect, useRef } from 'preact/hooks'
 import { formatNumber } from '../../base/quantity.ts'
 import type { DeviceRow } from '../feed-types.ts'
-import type { App } from './app.ts'
+import type { App, View } from './app.ts'
 import { stateOf } from './driver-text.ts'
 import { isFound, placeHash } from './place.ts'
 
 interface ListProps {
   readonly app: App
   /** The view that links lead to. */
-  readonly view: string
+  readonly view: View
   /** Whether a narrow page shows the list. */
   readonly isOpen: boolean
 }
 
-export function DeviceList({ app, view, isOpen }: ListProps) {
+export function DeviceList({ app, view: { name: view, isGeneral }, isOpen }: ListProps) {
   const text = useSignal('')
   const nav = useRef<HTMLElement>(null)
   const id = app.device?.id
@@ -69,7 +69,13 @@ export function DeviceList({ app, view, isOpen }: ListProps) {
                 <summary>{`${driver}, pid ${pid}`}</summary>
                 <ul>
                   {found.map(device => (
-                    <Row key={device.id} device={device} app={app} view={view} isMarked={device.id === id} />
+                    <Row
+                      key={device.id}
+                      device={device}
+                      app={app}
+                      view={isGeneral ? 'driver' : view}
+                      isMarked={!isGeneral && device.id === id}
+                    />
                   ))}
                 </ul>
               </details>

@@ -62,7 +62,7 @@ const ITEM_GAP = 8
 const DENSE_GAP = 4
 const LANE_GAP = 24
 const COLUMN_LEAST = 136
-const COLUMN_MOST = 210
+const COLUMN_MOST = 320
 /** The ends, where they are at the sides, and where they are above and below. */
 const END_LEAST = 88
 const END_MOST = 144
@@ -105,7 +105,7 @@ export function layout(model: Model, width: number): Drawing {
     const columnWidth = Math.min(COLUMN_MOST, Math.floor((free - 2 * endWidth) / columns.length))
     if (endWidth >= END_LEAST) return place(columns, columnWidth, endWidth)
   }
-  const columnWidth = Math.min(2 * COLUMN_MOST, (width - LANE_GAP - 2 * (PAD + EDGE)) / 2)
+  const columnWidth = Math.min(420, (width - LANE_GAP - 2 * (PAD + EDGE)) / 2)
   return place(model.columns, columnWidth)
 }
 

@@ -58,11 +58,9 @@ export function labelLines({ label }: DeviceRow): readonly string[] {
   return at < 0 ? [label] : [label.slice(0, at), label.slice(at + 1)]
 }
 
-/** Direction ab leads away from the first device of a pair, and from the kernel in a lan. */
-export function isFirst(device: DeviceRow, vnets: readonly VnetRow[]): boolean {
-  const peer = peerOf(device, vnets)
-  const devices = vnets.flatMap(vnet => vnet.devices)
-  return devices.find(({ id }) => id === device.id || id === peer?.id)?.id === device.id
+/** Returns `ab`, or `in (ab)` for an attachment, as the commands name it. */
+export function directionName(device: Pick<DeviceRow, 'isAttached'> | undefined, direction: string): string {
+  return device?.isAttached ? `${direction === 'ab' ? 'in' : 'out'} (${direction})` : direction
 }
 
 export interface ShownDriver {
@@ -81,7 +79,7 @@ export function modelOf({ device, vnets, parts, wire, peerParts }: ShownDriver):
   const columns: Column[] = [
     { owner: 'near', away: near.queues, toward: near.interrupts },
     { owner: 'near', away: near.tx, toward: near.rx },
-    ...(wire === undefined ? [] : [wireColumn(wire, isFirst(device, vnets))]),
+    ...(wire === undefined ? [] : [wireColumn(wire, device)]),
     { owner: 'far', away: far.rx, toward: far.tx },
     { owner: 'far', away: far.interrupts, toward: far.queues },
   ]
@@ -93,7 +91,7 @@ export function modelOf({ device, vnets, parts, wire, peerParts }: ShownDriver):
   }
 }
 
-const isRx = ({ name }: PartInfo) => /rx|receive|\bin\b/i.test(name)
+const isRx = ({ direction }: PartInfo) => direction === 'rx'
 
 function sortParts(owner: 'near' | 'far', parts: readonly PartInfo[]) {
   const of = (...kinds: readonly string[]) => parts.filter(({ kind }) => kinds.includes(kind))
@@ -131,7 +129,8 @@ function foldName(parts: readonly PartInfo[]): string {
   return isSeries ? `${first} to ${end}` : `${parts.length} × ${parts[0].kind}`
 }
 
-function wireColumn({ text, stages }: WireInfo, first: boolean): Column {
+/** A wire of an older vnet does not have `outgoing`. */
+function wireColumn({ text, stages, outgoing = 'ab' }: WireInfo, device: DeviceRow): Column {
   const direction = (name: 'ab' | 'ba'): DrawnGroup => {
     const items = stages
       .filter(stage => stage.direction === name)
@@ -139,9 +138,9 @@ function wireColumn({ text, stages }: WireInfo, first: boolean): Column {
     const isDirect = items.length === 0 || text[name] === ''
     return {
       id: `wire ${name}`,
-      title: `wire ${name}`,
+      title: `wire ${directionName(device, name)}`,
       items: isDirect ? [{ kind: 'direct', id: `wire ${name} direct` }] : items,
     }
   }
-  return { owner: 'wire', away: direction(first ? 'ab' : 'ba'), toward: direction(first ? 'ba' : 'ab') }
+  return { owner: 'wire', away: direction(outgoing), toward: direction(outgoing === 'ab' ? 'ba' : 'ab') }
 }

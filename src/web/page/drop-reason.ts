@@ -26,6 +26,7 @@ export const CAUSES: Readonly<Record<string, string>> = {
   QDISC_DROP: 'the queue that ndoSelectQueue chose is stopped and full',
   QDISC_OVERLIMIT: 'a queue or a wire was full',
   QDISC_CONGESTED: 'the congestion control of a queue (RED, CoDel) dropped the packet',
+  COPIES: 'a wire had made 64 frames of one frame already',
   CUT: 'vnet cut of an interface that vnet is attached to',
   ...alike('the receiver of the packet found a wrong checksum', 'IP_CSUM', 'TCP_CSUM', 'UDP_CSUM', 'ICMP_CSUM'),
   MAC_INVALID_SOURCE: 'the source hardware address is zero or a group address',

@@ -1,5 +1,6 @@
 /** What happened to interfaces: cut cables, new wire specs, timeouts, faults. */
 import type { DeviceId, FeedMessage, PageCommand } from '../feed-types.ts'
+import { directionName } from './driver-model.ts'
 import type { Tone } from './driver-text.ts'
 import { clockText } from './traffic-units.ts'
 
@@ -30,7 +31,8 @@ export function eventOf({ id, time, event }: EventMessage): PageEvent | undefine
     return { id, time, text: `transmit timeout of queue ${event.queue ?? 0}`, tone: 'drop' }
   }
   if (event.event === 'wire') {
-    return { id, time, text: `wire ${event.direction ?? ''}: ${event.text || 'off'}`, tone: 'warn' }
+    const { direction = 'ab', attached: isAttached, text } = event
+    return { id, time, text: `wire ${directionName({ isAttached }, direction)}: ${text || 'off'}`, tone: 'warn' }
   }
   const [text, tone] = TEXTS[event.event] ?? []
   return text === undefined || tone === undefined ? undefined : { id, time, text, tone }

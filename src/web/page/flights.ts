@@ -117,7 +117,7 @@ export class Flights {
 }
 
 /** A reason such as `wire ab, stage 1 loss 5% (seed 3, packet 13)`: its stage, and `loss 5%`. */
-const WIRE = /^wire (?:ab|ba|in|out), (?:stage (\d+)|former stage) (.*?)(?: \(seed .*\))?$/
+const WIRE = /^wire (?:(?:in|out) \()?(?:ab|ba)\)?, (?:stage (\d+)|former stage) (.*?)(?: \(seed .*\))?$/
 
 /** Returns a reason without the packet's numbers, which a capture adds for its readers. */
 export const wordsOf = (reason: string): string => reason.replace(/, id \d+$/, '').replace(/ \(seed .*$/, '')

@@ -6,7 +6,7 @@ import type { RefObject } from 'preact'
 import { useLayoutEffect } from 'preact/hooks'
 import type { FrameRow } from '../feed-types.ts'
 import type { FrameList } from './frames-list.ts'
-import { timeText } from './frames-text.ts'
+import { protocolOf, timeText } from './frames-text.ts'
 import { rowHeightOf, SCROLLABLE, tablePart, useRowsInSight } from './hooks.ts'
 
 /** The class of each column, and its title. */
@@ -132,7 +132,7 @@ function Row({ frame, number, index, y, isSelected }: RowProps) {
   const cells = [timeText(time), direction, `${queue}`, `${length}`, text, dropped ?? '']
   return (
     <div
-      class={dropped === undefined ? 'frames-row mono' : 'frames-row mono dropped'}
+      class={`frames-row mono ${protocolOf(frame)}${dropped === undefined ? '' : ' dropped'}`}
       id={`frame-row-${number}`}
       {...tablePart('row', { 'aria-rowindex': index + 2, 'aria-selected': isSelected })}
       style={{ transform: `translateY(${y}px)` }}

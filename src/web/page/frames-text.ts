@@ -14,6 +14,19 @@ export function verdict({ dropped }: Pick<FrameRow, 'dropped'>): string {
   return dropped === undefined ? 'passed' : `dropped: ${dropped}`
 }
 
+/** The protocols that have a colour in the table, each with the headers that it stands for. */
+const PROTOCOLS = [
+  ['arp', /^ARP/],
+  ['icmp', /^ICMP/],
+  ['tcp', /^TCP/],
+  ['udp', /^UDP/],
+] as const
+
+/** Returns the first protocol with a colour in a frame, or `other`. */
+export function protocolOf({ headers }: Pick<FrameRow, 'headers'>): string {
+  return PROTOCOLS.find(([, name]) => headers.some(header => name.test(header.name)))?.[0] ?? 'other'
+}
+
 export const PER_LINE = 16
 
 /** Returns the lines of a hex dump, as of xxd: `00000010: 0800 4500  ..E.`, with a space a byte. */

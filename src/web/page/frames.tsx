@@ -111,6 +111,11 @@ function Frames({ app, list, capture }: FramesProps) {
           ))}
         </dl>
       </details>
+      {app.device?.flips === true && app.device.peer !== undefined && (
+        <p class="small muted">
+          {`${app.device.driver} changes the addresses of the frames that it transmits: tx rows show the changed ones.`}
+        </p>
+      )}
       <CaptureBar app={app} capture={capture} />
       <FrameTable
         host={table}

@@ -1,16 +1,20 @@
 /** The running labs: hosts, segments and links, with the rate and the drops of each link. */
 import { useMemo } from 'preact/hooks'
 import { formatNumber } from '../../base/quantity.ts'
-import type { App, View } from './app.ts'
+import type { DeviceRow } from '../feed-types.ts'
+import type { App, Last, View } from './app.ts'
 import { Label } from './drawing.tsx'
 import { stateOf } from './driver-text.ts'
+import { SCROLLABLE } from './hooks.ts'
 import { BOX, type Lab, type LabNode, type LinkLine, labsOf, layoutLab, type NodeBox } from './lab-graph.ts'
 import { placeHash } from './place.ts'
+import { type Column, numbers, Table } from './table.tsx'
 
 type RatesOf = App['rates']
 
 export function labsView(app: App): View {
-  return { name: 'labs', title: 'Labs', wants: [], Body: () => <Labs app={app} /> }
+  const isOffered = () => app.vnets.some(({ devices }) => devices.some(({ lab }) => lab !== undefined))
+  return { name: 'labs', title: 'Labs', isGeneral: true, isOffered, wants: ['late'], Body: () => <Labs app={app} /> }
 }
 
 function Labs({ app }: { readonly app: App }) {
@@ -20,13 +24,19 @@ function Labs({ app }: { readonly app: App }) {
   return (
     <div class="labs stack">
       {labs.map(lab => (
-        <Drawing key={lab.name} lab={lab} rates={rates} />
+        <Drawing key={lab.name} lab={lab} rates={rates} wires={app.last('late')?.wires ?? {}} />
       ))}
     </div>
   )
 }
 
-function Drawing({ lab, rates }: { readonly lab: Lab; readonly rates: RatesOf }) {
+interface DrawingProps {
+  readonly lab: Lab
+  readonly rates: RatesOf
+  readonly wires: NonNullable<Last<'late'>['wires']>
+}
+
+function Drawing({ lab, rates, wires }: DrawingProps) {
   const { boxes, lines, width, height } = useMemo(() => layoutLab(lab), [lab])
   return (
     <section class="panel">
@@ -41,9 +51,45 @@ function Drawing({ lab, rates }: { readonly lab: Lab; readonly rates: RatesOf })
           ))}
         </svg>
       </figure>
+      <p class="small muted">A box is a host, a hexagon a router, and a box with round ends a segment.</p>
+      <section class="scroll" aria-label={`The ends of the links of ${lab.name}`} {...SCROLLABLE}>
+        <Table class="all" columns={COLUMNS} rows={endsOf(lab, rates, wires)} keyOf={({ device }) => device.id} />
+      </section>
     </section>
   )
 }
+
+interface End {
+  readonly device: DeviceRow
+  readonly to: string
+  readonly wire: string | undefined
+  readonly rate: number | undefined
+}
+
+/** The ends of links, each with the wire of the frames that it transmits. */
+function endsOf({ links }: Lab, rates: RatesOf, wires: DrawingProps['wires']): End[] {
+  return links.flatMap(({ device, peer, from, to }) => {
+    const [own, other] = [wires[device.id], peer && wires[peer.id]]
+    const end = (device: DeviceRow, to: LabNode, wire: string | undefined): End => {
+      return { device, to: to.name, wire, rate: rates.of(device.id)?.txPackets }
+    }
+    const back = peer && end(peer, from, other?.out ?? own?.in)
+    return [end(device, to, own?.out ?? other?.in), ...(back ? [back] : [])]
+  })
+}
+
+const COLUMNS: readonly Column<End>[] = [
+  { title: 'from', cell: ({ device }) => device.lab?.host ?? '' },
+  { title: 'to', cell: ({ to }) => to },
+  {
+    title: 'interface',
+    cell: ({ device }) => <a href={placeHash({ view: 'driver', device: device.id })}>{device.name}</a>,
+  },
+  { title: 'addresses', cell: ({ device: { addresses = [] } }) => addresses.join(', ') },
+  { title: 'NAT', cell: ({ device }) => device.lab?.nat ?? '' },
+  { title: 'wire of its frames', cell: ({ wire }) => (wire === undefined ? '' : <code>{wire || 'off'}</code>) },
+  numbers('frames/s', ({ rate = 0 }) => formatNumber(rate)),
+]
 
 function Node({ node, x, y }: NodeBox) {
   const { name, kind } = node

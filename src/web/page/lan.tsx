@@ -29,6 +29,7 @@ export function lanView(app: App): View {
   return {
     name: 'lan',
     title: 'Lan',
+    isOffered: () => app.device?.onSegment === true,
     wants: ['segment', 'dhcp'],
     receive(message) {
       if (message.type !== 'dhcp' || message.id !== app.device?.id) return

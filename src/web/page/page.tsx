@@ -130,7 +130,8 @@ export class Page implements App {
   }
 
   select(id: DeviceId): void {
-    location.hash = placeHash({ view: this.#view.value.name, device: id })
+    const { name, isGeneral } = this.#view.value
+    location.hash = placeHash({ view: isGeneral ? 'driver' : name, device: id })
   }
 
   show(view: string): void {
@@ -170,9 +171,7 @@ export class Page implements App {
       this.#choose(before)
       for (const view of this.#views) view.deviceChanged?.()
     } else if (message.type === 'problem') {
-      const { text } = message
-      const others = this.#notices.value.filter(notice => notice.text !== text)
-      this.#notices.value = [...others, { text, time: Date.now() }].slice(-NOTICES_MAX)
+      this.#tell(message.text)
     } else if (message.type === 'stats') {
       this.rates.receive(message)
       this.#time.value = message.time
@@ -181,6 +180,11 @@ export class Page implements App {
       if (message.id === this.device?.id) this.#keep(message)
     }
     for (const view of this.#views) view.receive?.(message)
+  }
+
+  #tell(text: string): void {
+    const others = this.#notices.value.filter(notice => notice.text !== text)
+    this.#notices.value = [...others, { text, time: Date.now() }].slice(-NOTICES_MAX)
   }
 
   #note(event: PageEvent | undefined): void {
@@ -212,7 +216,9 @@ export class Page implements App {
     }
     const { view: name, device } = parsePlace(location.hash) as PagePlace
     const before = this.device?.id
-    this.#view.value = this.#views.find(view => view.name === name) ?? this.#views[0]
+    const view = this.#views.find(view => view.name === name)
+    this.#view.value = view ?? this.#views[0]
+    if (view === undefined && name !== '') this.#tell(`There is no view ${name}. This is ${this.#view.value.title}.`)
     this.#wanted.value = device
     this.#choose(before)
     if (before !== this.device?.id) for (const view of this.#views) view.deviceChanged?.()
@@ -255,12 +261,7 @@ export class Page implements App {
     const isOpen = this.#isListOpen.value
     const place = useRef<HTMLDivElement>(null)
     const isHalted = this.last('step')?.mode === 'on' && view.name !== 'step'
-    const bar = useRef<HTMLElement>(null)
-    useLayoutEffect(() => {
-      place.current?.scrollTo(0, 0)
-      // On a phone the bar is wider than the page.
-      bar.current!.scrollLeft = bar.current!.querySelector<HTMLElement>('[aria-current]')!.offsetLeft
-    }, [view])
+    useLayoutEffect(() => place.current?.scrollTo(0, 0), [view])
     return (
       <div class={trouble === undefined ? 'page' : 'page stale'}>
         <button type="button" class="skip" onClick={() => document.getElementById('view')?.focus()}>
@@ -313,11 +314,11 @@ export class Page implements App {
           )}
           <div aria-live="polite">{this.#notices.value.map(notice => this.#notice(notice))}</div>
         </section>
-        <DeviceList app={this} view={view.name} isOpen={isOpen} />
+        <DeviceList app={this} view={view} isOpen={isOpen} />
         <main>
           <div class="about">
             {this.#about()}
-            <nav class="views" aria-label="Views" ref={bar}>
+            <nav class="views" aria-label="Views">
               {this.#views.map((each, i) => (
                 <a
                   key={each.name}
@@ -325,6 +326,7 @@ export class Page implements App {
                   title={`Key ${i + 1}`}
                   aria-keyshortcuts={`${i + 1}`}
                   aria-current={each === view ? 'page' : undefined}
+                  hidden={each !== view && each.isOffered?.() === false}
                 >
                   {each.title}
                 </a>
@@ -346,6 +348,8 @@ export class Page implements App {
 
   #about() {
     const { device } = this
+    const { isGeneral, title } = this.#view.value
+    if (isGeneral && this.vnets.length > 0) return <h1>{title === 'All' ? 'All interfaces' : title}</h1>
     if (device !== undefined) {
       const pid = this.vnets.find(({ devices }) => devices.includes(device))?.pid
       const { addresses = [] } = device

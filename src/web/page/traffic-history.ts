@@ -20,6 +20,8 @@ interface Visited {
   readonly wire: Samples
   /** The most frames that were in each queue, ring and stage since the last statistics. */
   most: Record<string, number>
+  /** `most` of the interval before, used if the next message about the wire is late. */
+  before: Record<string, number>
   /** The packets of each stage by lateness, at the last sample. */
   readonly late: Map<string, Late['counts']>
 }
@@ -61,8 +63,8 @@ export class History {
       this.#devices.delete(device.id)
       this.#devices.set(device.id, { samples, seen: this.#messages })
       const visited = this.#visited.get(device.id)
-      samples.add(time, countersOf(device), { held: device.held, ...visited?.most })
-      if (visited !== undefined) visited.most = {}
+      samples.add(time, countersOf(device), { held: device.held, ...visited?.before, ...visited?.most })
+      if (visited !== undefined) [visited.before, visited.most] = [visited.most, {}]
     }
     for (const [id, { seen }] of this.#devices) {
       if (this.#messages - seen <= ABSENT_MAX && this.#devices.size <= DEVICES_MAX) break
@@ -98,7 +100,7 @@ export class History {
 
   /** Keeps the most recently visited devices. */
   #visit(id: DeviceId): Visited {
-    const visited = this.#visited.get(id) ?? { wire: new Samples(), most: {}, late: new Map() }
+    const visited = this.#visited.get(id) ?? { wire: new Samples(), most: {}, before: {}, late: new Map() }
     this.#visited.delete(id)
     this.#visited.set(id, visited)
     for (const oldest of this.#visited.keys()) {

@@ -1,5 +1,6 @@
 /** The plots, and the lines of each of them. */
-import type { DeviceId } from '../feed-types.ts'
+import type { DeviceId, DeviceRow } from '../feed-types.ts'
+import { directionName } from './driver-model.ts'
 import type { History } from './traffic-history.ts'
 import { OTHER, type Samples } from './traffic-samples.ts'
 
@@ -23,7 +24,7 @@ export interface PlotContent {
 }
 
 export interface PlotSpec {
-  readonly title: string
+  title(device: Pick<DeviceRow, 'isAttached'> | undefined): string
   /** The unit of the values on the axis. */
   readonly unit: string
   /** The axis reaches at least up to this value. */
@@ -45,18 +46,19 @@ export const PLOTS: readonly PlotSpec[] = [
   deviceOf('Dropped frames per second', 10, 'none in this time', drops),
   deviceOf('Frames waiting, peak per second', 10, 'no statistics yet', held),
   ...(['ab', 'ba'] as const).flatMap(direction => [
-    wireOf(`Wire ${direction}: packets per second`, '', 10, stages(direction)),
-    wireOf(`Wire ${direction}: extra delay`, 's', 1e-6, lateness(direction)),
+    wireOf(direction, 'packets per second', '', 10, stages(direction)),
+    wireOf(direction, 'extra delay', 's', 1e-6, lateness(direction)),
   ]),
 ]
 
 function deviceOf(title: string, floor: number, empty: string, linesOf: LinesOf): PlotSpec {
   const content: PlotSpec['content'] = (history, id, from) => contentOf(history.device(id), from, linesOf)
-  return { title, unit: '', floor, empty, content }
+  return { title: () => title, unit: '', floor, empty, content }
 }
 
-function wireOf(title: string, unit: string, floor: number, linesOf: LinesOf): PlotSpec {
+function wireOf(direction: string, what: string, unit: string, floor: number, linesOf: LinesOf): PlotSpec {
   const content: PlotSpec['content'] = (history, id, from) => contentOf(history.wire(id), from, linesOf)
+  const title: PlotSpec['title'] = device => `Wire ${directionName(device, direction)}: ${what}`
   return { title, unit, floor, empty: undefined, content }
 }
 

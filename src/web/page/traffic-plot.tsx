@@ -16,6 +16,7 @@ export interface TimeRange {
 
 interface PlotProps {
   readonly spec: PlotSpec
+  readonly title: string
   readonly content: PlotContent
   /** The labels of lines that the user has switched off. */
   readonly off: Signal<ReadonlySet<string>>
@@ -33,7 +34,6 @@ interface PlotProps {
 
 /** Plots of the same key have one cursor. */
 const CURSOR = 'traffic'
-const HEIGHT = 160
 /** The same in all plots, so that times are below each other. */
 const AXIS_WIDTH = 64
 const AXIS_HEIGHT = 28
@@ -46,7 +46,7 @@ const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300]
 const DRAG_MIN = 8
 
 export function Plot(props: PlotProps) {
-  const { spec, content, range, events, pointed, scheme } = props
+  const { spec, title, content, range, events, pointed, scheme } = props
   const { lines, more } = content
   const off = props.off.value
   const [host, width] = useWidth<HTMLDivElement>()
@@ -67,7 +67,7 @@ export function Plot(props: PlotProps) {
       if (event !== undefined) point(at === undefined ? undefined : content.times[at])
     }
     const shown = new uPlot(
-      { ...optionsOf(latest, width), hooks: hooksOf(latest, moved) },
+      { ...optionsOf(latest, width, host.current!.clientHeight), hooks: hooksOf(latest, moved) },
       dataOf(content),
       host.current!,
     )
@@ -99,7 +99,7 @@ export function Plot(props: PlotProps) {
   }
   return (
     <section class="panel plot" hidden={isHidden}>
-      <h2>{spec.title}</h2>
+      <h2>{title}</h2>
       <div class="plot-legend">
         {lines.map(({ label, colour, isDashed, values }) => {
           const value = values[index ?? values.length - 1]
@@ -134,7 +134,11 @@ function dataOf({ times, lines }: PlotContent): uPlot.AlignedData {
 type Colours = ReturnType<typeof readColours>
 type Latest = { readonly current: PlotProps & { readonly colours: Colours } }
 
-function optionsOf({ current: { spec, content, zoom, colours } }: Latest, width: number): uPlot.Options {
+function optionsOf(
+  { current: { spec, content, zoom, colours } }: Latest,
+  width: number,
+  height: number,
+): uPlot.Options {
   const { unit, floor } = spec
   const font = `13px ${getComputedStyle(document.body).fontFamily}`
   const axis: uPlot.Axis = {
@@ -153,7 +157,7 @@ function optionsOf({ current: { spec, content, zoom, colours } }: Latest, width:
   }
   return {
     width,
-    height: HEIGHT,
+    height,
     legend: { show: false },
     scales: { x: { time: true, auto: false }, y: { range: (_, _min, max) => [0, top(max, floor)] } },
     axes: [

@@ -10,6 +10,13 @@ export const WINDOW = 600
 export const SLOTS = 640
 /** Without a sample for longer than this, in ms, the line of a plot is broken. */
 export const GAP = 3500
+/**
+ * A rate is the growth over at least this time, in ms: between two samples, a frame more or less
+ * would make slow steady traffic look like noise.
+ */
+export const SPAN = 3000
+/** The first rates are over less time, but not over less than this, in ms. */
+const SPAN_MIN = 500
 /** The keys of rates, and of levels, that a device may have at a time. */
 export const KEYS_MAX = 64
 /** The rate of all counters beyond KEYS_MAX. */
@@ -28,32 +35,37 @@ export class Samples {
   readonly #rates = new Map<string, Column>()
   readonly #levels = new Map<string, Column>()
   #added = 0
-  #last: { time: number; counters: Values } | undefined
+  /** The samples since the last gap or reset, oldest first, as far as the next rate needs them. */
+  #recent: { time: number; readonly counters: Values }[] = []
 
   /** When the newest sample was taken, in seconds; undefined without one. */
   get end(): number | undefined {
-    return this.#last === undefined ? undefined : this.#last.time / 1000
+    const last = this.#recent.at(-1)
+    return last && last.time / 1000
   }
 
   /**
-   * Adds a sample. The rate of a counter is its growth per second since the sample before. If any
-   * counter fell, the device was reset: all rates of this sample are unknown. If the clock was set
-   * back, the samples before move along with it.
+   * Adds a sample. The rate of a counter is its growth per second over SPAN. If any counter fell,
+   * the device was reset: all rates of this sample are unknown, and no later one spans it. If the
+   * clock was set back, the samples before move along with it.
    */
   add(time: number, counters: Values, levels: Values): void {
-    const last = this.#last
+    const last = this.#recent.at(-1)
     if (!Number.isFinite(time) || time === last?.time) return
     const elapsed = last === undefined ? 0 : time - last.time
     if (elapsed < 0) this.#move(elapsed - 1000)
     if (elapsed > GAP) this.#advance(last!.time + 1, false)
-    const isKnown = elapsed > 0 && elapsed <= GAP && !hasFallen(last!.counters, counters)
+    if (elapsed < 0 || elapsed > GAP || hasFallen(last?.counters ?? {}, counters)) this.#recent = []
+    this.#recent.push({ time, counters: { ...counters } })
+    while (this.#recent.length > 1 && time - this.#recent[1].time >= SPAN) this.#recent.shift()
+    const [first] = this.#recent
+    const isKnown = time - first.time >= SPAN_MIN
     this.#advance(time, isKnown)
-    if (isKnown) this.#setRates(last!.counters, counters, elapsed / 1000)
+    if (isKnown) this.#setRates(first.counters, counters, (time - first.time) / 1000)
     for (const [key, value] of Object.entries(levels)) {
       const column = this.#levels.get(key) ?? this.#newColumn(this.#levels, key, UNKNOWN)
       if (column !== undefined) column[SLOTS - 1] = value
     }
-    this.#last = { time, counters: { ...counters } }
   }
 
   /** The times of the samples from `from` on, in seconds, oldest first. They ascend. */

@@ -1,8 +1,10 @@
 /** The traffic of a device: plots of the last ten minutes, and the stages of its wire. */
 import { effect, signal } from '@preact/signals'
 import { useEffect, useMemo, useState } from 'preact/hooks'
+import type { DeviceRow } from '../feed-types.ts'
 import type { App, Last, View } from './app.ts'
 import { draftOf } from './draft.ts'
+import { directionName } from './driver-model.ts'
 import { GSO_NOTE } from './driver-text.ts'
 import { Events } from './events.tsx'
 import { SCROLLABLE, useKeys } from './hooks.ts'
@@ -58,7 +60,7 @@ function newState(app: App) {
 }
 
 function Traffic({ app, state }: { readonly app: App; readonly state: State }) {
-  const { history } = app
+  const { history, device } = app
   const { isPaused, length, zoom } = state
   const id = state.id.value
   const wire = app.last('wire')?.wire
@@ -157,8 +159,9 @@ function Traffic({ app, state }: { readonly app: App; readonly state: State }) {
       <div class="plots">
         {PLOTS.map((spec, i) => (
           <Plot
-            key={spec.title}
+            key={i}
             spec={spec}
+            title={spec.title(device)}
             content={contents[i]}
             off={state.off[i]}
             range={range}
@@ -170,7 +173,7 @@ function Traffic({ app, state }: { readonly app: App; readonly state: State }) {
           />
         ))}
         <Events events={events} most={50} />
-        <Stages stages={stages ?? wire?.stages ?? []} />
+        <Stages stages={stages ?? wire?.stages ?? []} device={device} />
       </div>
       <p class="small muted">{GSO_NOTE}</p>
     </div>
@@ -190,7 +193,6 @@ function useScheme(): string {
 }
 
 const COLUMNS: readonly Column<Stage>[] = [
-  { title: 'stage', cell: stageName },
   { title: 'asked', cell: stage => stage.text },
   numbers('late p50', ({ late }) => lateText(late?.p50)),
   numbers('late p99', ({ late }) => lateText(late?.p99)),
@@ -201,13 +203,14 @@ const COLUMNS: readonly Column<Stage>[] = [
 ]
 
 /** The settings and the counters of each stage of a wire. */
-function Stages({ stages }: { readonly stages: readonly Stage[] }) {
+function Stages({ stages, device }: { readonly stages: readonly Stage[]; readonly device: DeviceRow | undefined }) {
   if (stages.length === 0) return null
+  const cell = (stage: Stage) => stageName({ ...stage, direction: directionName(device, stage.direction) })
   return (
     <section class="panel plot-wide">
       <h2>Wire: stages</h2>
       <section class="scroll" aria-label="Stages" {...SCROLLABLE}>
-        <Table class="stages" columns={COLUMNS} rows={stages} keyOf={stageName} />
+        <Table class="stages" columns={[{ title: 'stage', cell }, ...COLUMNS]} rows={stages} keyOf={stageName} />
       </section>
       <p class="small muted">
         late: how long after the requested time packets left, since the stage was set. p50: half of them at most so

@@ -5,6 +5,7 @@ import type { CommandResult } from '../feed-types.ts'
 import type { App } from './app.ts'
 import type { Change } from './command-line.ts'
 import { Control, type Direction, type Hands } from './control.tsx'
+import { directionName } from './driver-model.ts'
 import { type Column, Table } from './table.tsx'
 
 /** How long nothing is typed before the text is checked, in milliseconds. */
@@ -34,6 +35,7 @@ interface FormProps {
 
 function Form({ hands, now }: FormProps) {
   const { app, wire } = hands
+  const { device } = app
   const { text, direction } = wire.value
   const result = useSignal<CommandResult | undefined>(undefined)
   const field = useRef<HTMLInputElement>(null)
@@ -60,8 +62,9 @@ function Form({ hands, now }: FormProps) {
   }
   const presets: readonly Column<App['presets'][number]>[] = [
     { title: 'Name', cell: ({ name }) => <span class="mono">{name}</span> },
-    { title: 'ab', cell: ({ up }) => <code>{up}</code> },
-    { title: 'ba', cell: ({ down }) => <code>{down}</code> },
+    // Frames that an attached interface receives are a download.
+    { title: directionName(device, 'ab'), cell: ({ up, down }) => <code>{device?.isAttached ? down : up}</code> },
+    { title: directionName(device, 'ba'), cell: ({ up, down }) => <code>{device?.isAttached ? up : down}</code> },
     {
       title: '',
       cell: ({ name }) => (
@@ -78,12 +81,16 @@ function Form({ hands, now }: FormProps) {
         <table class="text-now">
           {(['ab', 'ba'] as const).map(each => (
             <tr key={each}>
-              <th scope="row">{each}</th>
+              <th scope="row">{directionName(device, each)}</th>
               <td>
                 <code>{now[each] || 'off'}</code>
               </td>
               <td class="fit">
-                <button type="button" aria-label={`Edit the text of ${each}`} onClick={() => edit(now[each], each)}>
+                <button
+                  type="button"
+                  aria-label={`Edit the text of ${directionName(device, each)}`}
+                  onClick={() => edit(now[each], each)}
+                >
                   Edit
                 </button>
               </td>
@@ -99,8 +106,8 @@ function Form({ hands, now }: FormProps) {
           onInput={({ currentTarget }) => (wire.value = { text, direction: currentTarget.value as Direction | '' })}
         >
           <option value="">both</option>
-          <option value="ab">ab</option>
-          <option value="ba">ba</option>
+          <option value="ab">{directionName(device, 'ab')}</option>
+          <option value="ba">{directionName(device, 'ba')}</option>
         </select>
         <input
           id="wire-text"
@@ -126,7 +133,9 @@ function Form({ hands, now }: FormProps) {
         </fieldset>
       </details>
       <p class="muted">
-        ab leads from the first interface to the second, in a lan from the interface to the segment; ba back.
+        {device?.isAttached
+          ? 'in has the frames that the interface receives, out the frames that it transmits.'
+          : 'ab leads from the first interface to the second, in a lan from the interface to the segment; ba back.'}
       </p>
     </div>
   )

@@ -4,6 +4,7 @@ import { SKB_DROP_REASON_QDISC_OVERLIMIT } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { HeldPackets } from '../held.ts'
 import type { Limit, LimitSpec, Packets, QueueEnv, Wire } from '../wire.ts'
+import { AGAIN } from '../wire-clock.ts'
 
 /** Packets with the moments at which they are due or arrived. */
 export interface PacketStore {
@@ -86,6 +87,9 @@ export class LimitedQueue<S extends PacketStore> {
   }
 }
 
+/** Packets that are passed on before the wire may yield. */
+const PASSED = 4
+
 /** Passes on the packets of a store, each at its moment, when the alarm rings. */
 export class DueQueue<S extends PacketStore> extends LimitedQueue<S> {
   protected readonly alarm: Alarm
@@ -97,18 +101,21 @@ export class DueQueue<S extends PacketStore> extends LimitedQueue<S> {
     this.alarm = env.clock.alarm(() => this.#pass())
   }
 
-  /** Passes on all packets that are due. */
-  #pass(): void {
+  /** Passes on a few packets that are due; the alarm rings again for others. */
+  #pass(): typeof AGAIN | undefined {
     const now = this.env.clock.now()
+    let hasThrown = true
     try {
-      while (this.held.first <= now) {
+      for (let n = 0; n < PASSED && this.held.first <= now; n++) {
         const skb = this.held.shift() as SkBuff
         this.release(skb)
         this.#next.push(skb)
       }
+      hasThrown = false
     } finally {
-      if (this.held.length !== 0) this.alarm.at(this.held.first)
+      if (this.held.length !== 0 && (hasThrown || this.held.first > now)) this.alarm.at(this.held.first)
     }
+    return this.held.first <= now ? AGAIN : undefined
   }
 }
 

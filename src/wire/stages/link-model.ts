@@ -5,10 +5,8 @@
  *
  * The logarithm of the rate and the delay follow Ornstein-Uhlenbeck processes: normal values that
  * forget earlier ones in the time `memory`. `delay` maps them to its quantiles, so the shares of
- * the time agree with the model. A rate with `walk` is a Brownian motion that rests in an outage
- * when it reaches 0, as in Winstein, Sivaraman and Balakrishnan, "Stochastic Forecasts Achieve High
- * Throughput and Low Delay over Cellular Networks" (Sprout, NSDI 2013). The sources of the figures
- * are in docs/wires.md.
+ * the time agree with the model. A rate with `walk` is a Brownian motion (rate-walk.ts). The
+ * sources of the figures are in docs/wires.md.
  */
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
 import { durationOf, formatDuration } from '../../base/duration.ts'
@@ -21,14 +19,13 @@ import { normal } from './correlated.ts'
 import { limitText, printQueue, queueOf, queuePart, type WrittenQueue } from './disciplines.ts'
 import { type LinkTraceParams, LinkTraceWire, linkTrace, type Rows } from './link-trace.ts'
 import type { QueueKind } from './queue.ts'
+import { RateWalk } from './rate-walk.ts'
 
 const TICK = 20 * NSEC_PER_MSEC
 /** The length of the rows, which are extended to whole handovers. */
 const LENGTH = 300 * NSEC_PER_SEC
 const HANDOVER_MIN = NSEC_PER_SEC
 const HANDOVER_MAX = 3600 * NSEC_PER_SEC
-/** The mean outage of a walk, in ns: a choice. */
-const OUTAGE = 100 * NSEC_PER_MSEC
 
 /** Rates are in Mbit/s, times in ms. */
 interface LinkModel {
@@ -37,7 +34,7 @@ interface LinkModel {
   readonly down: number
   /** The standard deviation of the logarithm of the rate. */
   readonly spread?: number
-  /** The deviation of the rate after a second, between 0 and twice the median. */
+  /** The deviation of the rate after a second; see RateWalk. */
   readonly walk?: number
   /** The delay of a direction: the minimum, the median, and the quantiles 0.9 and 0.99. */
   readonly delay: readonly [number, number, number, number]
@@ -60,6 +57,8 @@ interface Handover {
 }
 
 const OUTAGE_ONLY = { before: 0, after: 0, delay: 0, loss: 0 }
+
+const NO_HANDOVER: Handover = { every: Number.POSITIVE_INFINITY, outage: 0, ...OUTAGE_ONLY }
 
 const MODELS = {
   lte: {
@@ -115,59 +114,50 @@ const NORMAL = [-3, 0, 1.2816, 2.3263]
 /** Draws the rows of a link; `every` is the time between handovers in ns. */
 export function drawRows(name: LinkName, isUp: boolean, every: number, random: Random): Rows {
   const model: LinkModel = MODELS[name]
-  const { handover, burst } = model
+  const { handover = NO_HANDOVER, burst, walk } = model
   const rows = { time: [] as number[], rate: [] as number[], delay: [] as number[], loss: [] as number[] }
   const median = isUp ? model.up : model.down
   const keep = Math.exp(-TICK / (model.memory * NSEC_PER_MSEC))
   const noise = Math.sqrt(1 - keep * keep)
-  const end = every === Number.POSITIVE_INFINITY ? LENGTH : Math.ceil(LENGTH / every) * every
+  // The rows start just after a handover, and repeat after the last one.
+  const lead = Math.max(handover.outage, handover.after) * NSEC_PER_MSEC
+  const end = lead + (every === Number.POSITIVE_INFINITY ? LENGTH : Math.ceil(LENGTH / every) * every)
+  const walked = walk === undefined ? undefined : new RateWalk(median, walk, TICK, random)
   let began = 0
   let quality = normal(random)
   let distance = normal(random)
-  let walked = 2 * median * random.next()
-  let edgeLoss = (handover?.loss ?? 0) * random.next()
-  /** The ends of an outage of the walk and of a burst of loss. */
-  let rests = 0
-  let burstEnds = 0
-  for (let time = 0; time < end; time += TICK) {
+  let edgeLoss = handover.loss * random.next()
+  let isBurst = false
+  for (let time = lead; time < end; time += TICK) {
     if (time - began >= every) {
       began += every
       quality = normal(random)
       distance = normal(random)
-      walked = 2 * median * random.next()
-      edgeLoss = (handover?.loss ?? 0) * random.next()
+      walked?.restart()
+      edgeLoss = handover.loss * random.next()
     } else {
       quality = keep * quality + noise * normal(random)
       distance = keep * distance + noise * normal(random)
     }
-    const since = (time - began) / NSEC_PER_MSEC
-    const until = (began + every - time) / NSEC_PER_MSEC
-    const isEdge = handover !== undefined && ((began > 0 && since < handover.after) || until <= handover.before)
-    const isOut = handover !== undefined && began > 0 && since < handover.outage
-    if (model.walk !== undefined && time >= rests) {
-      walked += model.walk * Math.sqrt(TICK / NSEC_PER_SEC) * normal(random)
-      if (walked > 2 * median) walked = 4 * median - walked
-      if (walked <= 0) {
-        walked = 0
-        rests = time + exponential(random, OUTAGE)
-      }
+    const since = time - began
+    const edge = began + every - handover.before * NSEC_PER_MSEC
+    const rate = walked === undefined ? median * Math.exp((model.spread ?? 0) * quality) : walked.next()
+    const ms = delayAt(model.delay, distance)
+    // The same probability at each tick, so that the mean length is exact.
+    if (burst !== undefined && random.next() < TICK / ((isBurst ? burst.length : burst.every) * NSEC_PER_MSEC)) {
+      isBurst = !isBurst
     }
-    if (burst !== undefined && time >= burstEnds && random.next() < TICK / (burst.every * NSEC_PER_MSEC)) {
-      burstEnds = time + exponential(random, burst.length * NSEC_PER_MSEC)
+    const add = (at: number, isEdge: boolean) => {
+      rows.time.push(at)
+      // Mbit/s are 1/1000 bit per ns.
+      rows.rate.push(since < handover.outage * NSEC_PER_MSEC ? 0 : rate / 1000)
+      rows.delay.push(Math.round((ms + (isEdge ? handover.delay : 0)) * NSEC_PER_MSEC))
+      rows.loss.push(isBurst && burst !== undefined ? burst.loss : isEdge ? edgeLoss : 0)
     }
-    const rate = model.walk === undefined ? median * Math.exp((model.spread ?? 0) * quality) : walked
-    const ms = delayAt(model.delay, distance) + (isEdge ? handover.delay : 0)
-    rows.time.push(time)
-    // Mbit/s are 1/1000 bit per ns.
-    rows.rate.push(isOut ? 0 : rate / 1000)
-    rows.delay.push(Math.round(ms * NSEC_PER_MSEC))
-    rows.loss.push(burst !== undefined && time < burstEnds ? burst.loss : isEdge ? edgeLoss : 0)
+    add(time, since < handover.after * NSEC_PER_MSEC || time >= edge)
+    if (time < edge && edge < time + TICK && edge < began + every) add(edge, true)
   }
   return rows
-}
-
-function exponential(random: Random, mean: number): number {
-  return -mean * Math.log(1 - random.next())
 }
 
 /** Returns the delay of a normal value, between the quantiles in proportion to their logarithms. */

@@ -21,6 +21,7 @@ import { HeldPackets } from '../held.ts'
 import type { Cursor } from '../spec/cursor.ts'
 import { join } from '../units.ts'
 import { type LimitSpec, type QueueEnv, StageWire, type Wire } from '../wire.ts'
+import type { AGAIN } from '../wire-clock.ts'
 import { LimitedQueue, type PacketStore } from './delay-queue.ts'
 
 /** Decides which packets of a queue are dropped or marked. */
@@ -238,7 +239,8 @@ export abstract class QueueWire<P extends QueueParams> extends StageWire<P, Queu
     env.timed()
   }
 
-  protected abstract ring(): void
+  /** Returns AGAIN if more packets leave at this moment. */
+  protected abstract ring(): typeof AGAIN | void
 
   override change(params: unknown): boolean {
     super.change(params)

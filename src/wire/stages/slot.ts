@@ -11,6 +11,7 @@ import { type Cursor, whole } from '../spec/cursor.ts'
 import { type StageKind, stageOf } from '../spec/groups.ts'
 import { formatSize, join, parseSize, sizeOf } from '../units.ts'
 import { type Impairment, impairment, type LimitSpec, type Wire } from '../wire.ts'
+import { AGAIN } from '../wire-clock.ts'
 import {
   type Distribution,
   known,
@@ -62,6 +63,9 @@ interface SlotParams extends QueueParams {
 class SlotWire extends QueueWire<SlotParams> implements Wire {
   /** True if a slot was acquired, which a change leaves where it is. */
   #acquired = false
+  /** Packets that have left in the present slot, and the bytes that are left in it. */
+  #passed = 0
+  #room = 0
 
   push(skb: SkBuff): void {
     if (this.queue.push(skb) && !this.#acquired) this.#acquire()
@@ -77,25 +81,35 @@ class SlotWire extends QueueWire<SlotParams> implements Wire {
   }
 
   /**
-   * Uses a slot. A packet that is too long for the rest of it is taken and waits for the next; one
-   * that is longer than a whole slot leaves alone in one.
+   * Uses a slot, and rings again for each packet. A packet that is too long for the rest of it is
+   * taken and waits for the next; one that is longer than a whole slot leaves alone in one.
    */
-  protected override ring(): void {
+  protected override ring(): typeof AGAIN | undefined {
     const { params, queue, env } = this
-    const now = env.clock.now()
-    let room = params.bytes
-    try {
-      for (let n = 0; n < params.packets; n++) {
-        const skb = queue.taken ?? queue.take()
-        if (skb === undefined || (skb.len > room && n !== 0)) break
-        room -= skb.len
-        env.decided('delay', skb, now - queue.takenArrived)
+    if (this.#passed === 0) this.#room = params.bytes
+    const skb = this.#passed < params.packets ? (queue.taken ?? queue.take()) : undefined
+    if (skb !== undefined && (skb.len <= this.#room || this.#passed === 0)) {
+      this.#room -= skb.len
+      this.#passed++
+      env.decided('delay', skb, env.clock.now() - queue.takenArrived)
+      let hasThrown = true
+      try {
         this.next.push(queue.leave())
+        hasThrown = false
+      } finally {
+        if (hasThrown) this.#end()
       }
-    } finally {
-      this.#acquired = false
-      if (!queue.isEmpty) this.#acquire()
+      return AGAIN
     }
+    this.#end()
+    return undefined
+  }
+
+  /** Ends a slot, and acquires the next if packets wait. */
+  #end(): void {
+    this.#passed = 0
+    this.#acquired = false
+    if (!this.queue.isEmpty) this.#acquire()
   }
 }
 

@@ -18,6 +18,7 @@ import type { StageKind } from '../spec/groups.ts'
 import { fromFile } from '../spec/resources.ts'
 import { join, quote } from '../units.ts'
 import { type Impairment, impairment, type QueueEnv, type Wire } from '../wire.ts'
+import { AGAIN } from '../wire-clock.ts'
 import { limitText, printQueue, queueOf, queuePart, type WrittenQueue } from './disciplines.ts'
 import { isLinkTrace, type LinkTraceParams, LinkTraceWire, parseLinkTrace } from './link-trace.ts'
 import { type QueueParams, QueueWire } from './queue.ts'
@@ -114,18 +115,21 @@ class TraceWire extends QueueWire<TraceParams> implements Wire {
     this.#at = from
   }
 
-  /** Uses the opportunities that are due. */
-  protected override ring(): void {
+  /** Uses an opportunity that is due, and rings again for each. */
+  protected override ring(): typeof AGAIN | undefined {
     const now = this.env.clock.now()
     try {
-      while (this.#moment <= now) {
+      if (this.#moment <= now) {
         this.#proceed()
         this.#use(OPPORTUNITY)
       }
     } finally {
-      if (!this.queue.isEmpty) this.#arm()
+      if (this.queue.isEmpty) this.alarm.cancel()
+      else this.#arm()
     }
+    if (this.#moment <= now) return AGAIN
     if (this.#retired && this.#moment === Number.POSITIVE_INFINITY) this.#flush()
+    return undefined
   }
 
   /** Moves to the next opportunity. */

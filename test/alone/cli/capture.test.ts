@@ -1,9 +1,10 @@
 /** `vnet capture` against fake vnets: its requests, and vnets that refuse. */
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { EPERM, VnetError } from '../../../src/base/errno.ts'
 import type { MessageBuilder } from '../../../src/netlink/index.ts'
+import { LITTLE, readAll } from '../../support/capture-bytes.ts'
 import { endedAfterEach } from '../../support/ends.ts'
 import { type Answers, type Asked, FakeVnet } from '../../support/fake-vnet.ts'
 import { freshDirectory } from '../../support/fresh-directory.ts'
@@ -57,13 +58,37 @@ test('capture --json prints its counts in an object, which cannot be where the f
   const one = vnet('one')
   expect(await ended(start(file, '--json'), one)).toEqual({
     status: 0,
-    stdout: '{"event":"capture","frames":0,"lost":0}\n',
+    stdout: '{"event":"capture","frames":0,"lost":0,"isOrdered":true}\n',
     stderr: '',
   })
   expect(await runMain('capture', '-', '--json')).toMatchObject({
     status: 2,
     stderr: expect.stringContaining('--json: standard output has the capture'),
   })
+})
+
+test.each([
+  [[3, 3, 4], true],
+  [[3, 4, 2], false],
+])('for frames of the times %j, capture reports whether the file is in order: %s', async (times, isOrdered) => {
+  const { section, interface: device, packet } = LITTLE
+  const two = [...section(), ...device(1, 0), ...device(1, 0)]
+  const stream = Uint8Array.from([...two, ...times.flatMap((time, i) => packet(i & 1, BigInt(time) << 32n, [1]))])
+  for (const json of [[], ['--json']]) {
+    const one = vnet('one')
+    const command = start(file, ...json)
+    await one.hears(CAPTURE)
+    await one.end(stream)
+    const { stdout, stderr } = await command.ended
+    const seconds = readAll(readFileSync(file)).packets.map(each => each.seconds as number)
+    expect(seconds).toHaveLength(times.length)
+    expect(seconds.every((each, i) => i === 0 || each >= (seconds[i - 1] as number))).toBe(isOrdered)
+    if (json.length > 0) expect(JSON.parse(stdout)).toEqual({ event: 'capture', frames: 3, lost: 0, isOrdered })
+    else {
+      const last = isOrdered ? '' : 'the file is not in order of time: `reordercap IN OUT` sorts it\n'
+      expect(stderr).toBe(`capturing one\n3 frames captured, 0 lost\n${last}`)
+    }
+  }
 })
 
 test('without an interface, capture records whole vnets, skips those that refuse, and ends with the last', async () => {

@@ -1,4 +1,6 @@
 /** Wrong command lines: one line that says what is wrong, and status 2, or 1 if a call failed. */
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { EINVAL, ENOENT, EOPNOTSUPP, VnetError } from '../../../src/base/errno.ts'
 import { FakeVnet } from '../../support/fake-vnet.ts'
@@ -34,6 +36,10 @@ afterAll(() => {
 /** Below the line a wire spec is shown, with the wrong place marked. */
 const ONE_LINE = /^vnet: [^\n]+\n(vnet: {3}[^\n]+\nvnet: +\^+\n)?$/
 const NONE = 'no such file or directory'
+/** FIFOs that nothing opens: to open one would wait for ever. */
+const [FIFO, FIFO_JS] = [join(directory.path, 'fifo'), join(directory.path, 'fifo.js')]
+execFileSync('mkfifo', [FIFO, FIFO_JS])
+const PIPE = /fifo(\.js)?: it is a pipe: name a regular file$/
 test.each<[string[], number, string | RegExp]>([
   [['snull', '--mtu', 'banana'], 2, '--mtu banana: must be a whole number from 68 to 65521'],
   [['snull', '--mtu', '99999'], 2, '--mtu 99999: must be a whole number from 68 to 65521'],
@@ -77,18 +83,41 @@ test.each<[string[], number, string | RegExp]>([
   [['wire', 'sn0', 'trace nofile'], 1, /nofile: no such file or directory/],
   [['cable', 'a', 'b', '--wire', 'trace nofile'], 1, /^--wire: nofile: no such file or directory$/],
   [['cable', 'a', 'b', '--wire', 'stage nothing'], 2, /^--wire: stage nothing: no file was loaded/],
-  [['cable', 'a', 'b', '--log', 'nodir/x'], 1, `nodir/x: ${NONE}`],
+  [['cable', 'a', 'b', '--log', 'nodir/x'], 1, `nodir/x: ${NONE}: nodir`],
   [['cable', 'a', 'b', '--scenario', '.'], 1, '.: is a directory'],
   [['cable', 'a', 'b', '--stage', 'nofile.js'], 1, /nofile\.js: no such file or directory/],
-  [['snull', '--no-address', '--capture', 'nodir/a.pcapng'], 1, `nodir/a.pcapng: ${NONE}`],
+  [['snull', '--no-address', '--capture', 'nodir/a.pcapng'], 1, `nodir/a.pcapng: ${NONE}: nodir`],
   [['snull', '--tls-keys', '.', '--capture', 'x.pcapng'], 2, '--tls-keys .: not a file; name the one in SSLKEYLOGFILE'],
   [['lan', '--config', '.'], 1, '.: is a directory'],
   [['attach', 'nons/eth0'], 1, 'nons: there is no such network namespace; `ip netns` lists those with a name'],
   [['replay', '.', '--to', 'a'], 2, '.: it is a directory, not a capture'],
   [['simulate', '.', '--wire', 'loss 1%'], 2, '.: it is a directory, not a capture'],
-  [['learn', '01-drop', '--from', 'nodir'], 2, 'nodir is neither a directory nor an installed package'],
+  [['learn', '01-drop', '--from', 'nodir'], 1, 'nodir is neither a directory nor an installed package'],
   [['lab', 'nofile'], 1, `nofile: ${NONE}`],
   [['lab', 'check', '.'], 1, '.: is a directory'],
+  [['check', 'nofile'], 1, "check: 'nofile' is neither an exercise nor a file; vnet learn lists them"],
+  [['check', 'nofile', 'nodir'], 1, "check: 'nofile' is neither an exercise nor a file; vnet learn lists them"],
+  [['check', 'ring'], 1, /^check: no ring\.js in \S*03-ring; vnet learn 03-ring writes one$/],
+  [['check', '--kernel', 'ring', 'no.c'], 1, 'check: no no.c; vnet learn --kernel 03-ring writes a skeleton'],
+  [['check', '--mistakes', 'nodir'], 1, 'nodir is neither a directory nor an installed package'],
+  [['explore', 'nofile', '--', 'true'], 1, `nofile: ${NONE}`],
+  [['explore', 'nofile.js'], 1, `nofile.js: ${NONE}`],
+  [['explore', '--before', 'nofile', 'a.js'], 1, /a.js/],
+  [['replay', 'nofile'], 1, `nofile: ${NONE}`],
+  [['extcap', '--bogus'], 2, "unknown option '--bogus' (see vnet extcap --help)"],
+  [['wire', 'sn0', 'ab off, ba loss 60%'], 2, /^a wire spec is for both directions: give this one with --wire-ab/],
+  [['cable', 'a', 'b', '--wire', 'out loss 1%'], 2, /: a wire spec is for both directions: .* --wire-out/],
+  [['snull', '--scenario', FIFO], 2, PIPE],
+  [['snull', '--log', FIFO], 2, PIPE],
+  [['snull', '--stage', FIFO_JS], 2, PIPE],
+  [['wire', 'sn0', `trace ${FIFO}`], 2, PIPE],
+  [['lab', FIFO], 2, PIPE],
+  [['lab', 'check', FIFO], 2, PIPE],
+  [['explore', FIFO_JS], 2, PIPE],
+  [['explore', '--before', FIFO, 'a.js'], 1, /a.js/],
+  [['record', '127.0.0.1', '--out', FIFO], 2, PIPE],
+  [[FIFO_JS], 2, PIPE],
+  [['snull', '--no-address', '--capture', FIFO], 1, /fifo: nobody reads it: start its reader first, such as wireshark/],
   [['capture', '--filter', 'bogus', 'a.pcapng'], 2, "filter 'bogus': syntax error"],
 ])('vnet %j is one line with status %i', async (args, status, line) => {
   const said = await runMain(...args)

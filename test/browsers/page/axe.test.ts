@@ -127,7 +127,7 @@ const states: readonly (readonly [
   ],
   [
     'a refused change, and the presets',
-    'controls',
+    'hands-on',
     CABLE,
     async page => {
       await page.getByText('Presets').click()

@@ -57,7 +57,7 @@ test('a page with a wrong token says what to do, and shows only public data', as
 
 test('a program that takes the port of an ended server gets nothing that a server accepts', async () => {
   const { feed, address } = await startFeed(small())
-  const page = await browser.open(`${address}#controls/${SNULL}`, { expected: /net::ERR_|status of 404/ })
+  const page = await browser.open(`${address}#hands-on/${SNULL}`, { expected: /net::ERR_|status of 404/ })
   await connection(page, 'live')
   expect(page.url()).not.toContain(TOKEN)
   const { port } = new URL(address)
@@ -103,7 +103,7 @@ test('a page without a token shows public data, and changes nothing', async () =
   await page.locator('header').getByText('read-only').waitFor()
   await page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link', { name: 'sn1' }).click()
   await page.getByRole('heading', { name: 'sn1', level: 1 }).waitFor()
-  await page.goto(`${new URL(page.url()).origin}/#controls`)
+  await page.goto(`${new URL(page.url()).origin}/#hands-on`)
   await page.locator('form.control').first().waitFor()
   for (const button of await page.locator('#view').getByRole('button').all()) {
     if (!/^Copy/.test((await button.textContent()) ?? '')) expect(await button.isDisabled()).toBe(true)
@@ -113,7 +113,7 @@ test('a page without a token shows public data, and changes nothing', async () =
 
 test('a change that the server refuses, or does not get, is an error beside its control', async () => {
   const { feed, address } = await startFeed(small())
-  const page = await browser.open(`${address}#controls/${SNULL}`, { expected: /net::ERR_/ })
+  const page = await browser.open(`${address}#hands-on/${SNULL}`, { expected: /net::ERR_/ })
   const reset = page.locator('form.control').filter({ hasText: 'vnet reset sn0' })
   const press = () => reset.getByRole('button', { name: 'Reset' }).click()
   await reset.waitFor()

@@ -5,7 +5,7 @@ import { CABLE, FakeWorld, LAN, SNULL } from '../../support/web/fake-world.mjs'
 
 const browser = new TestBrowser()
 
-/** Opens a view of a device, as in `controls/4711//sn0`. */
+/** Opens a view of a device, as in `hands-on/4711//sn0`. */
 async function open(place: string, hosts = 0) {
   const { feed, address } = await startFeed(new FakeWorld({ devices: 2, hosts, hostile: false }))
   const page = await browser.open(`${address}#${place}`, { expected: /net::ERR_FAILED/ })
@@ -14,7 +14,7 @@ async function open(place: string, hosts = 0) {
 }
 
 test('Hands on keeps what is typed while another view is shown, until another interface is selected', async () => {
-  const { page } = await open(`controls/${SNULL}`)
+  const { page } = await open(`hands-on/${SNULL}`)
   const fields = [page.locator('#wire-text'), page.locator('#param-lockup'), page.locator('#wire-direction')]
   const queue = page.getByLabel('Queue')
   const values = () => Promise.all([...fields, queue].map(field => field.inputValue()))
@@ -34,7 +34,7 @@ test('Hands on keeps what is typed while another view is shown, until another in
 })
 
 test('a parameter that is set no longer keeps what was typed', async () => {
-  const { feed, page } = await open(`controls/${SNULL}`)
+  const { feed, page } = await open(`hands-on/${SNULL}`)
   const lockup = page.locator('form.control').filter({ has: page.locator('#param-lockup') })
   await lockup.getByRole('textbox').fill('9')
   await lockup.getByRole('button', { name: 'Set' }).click()
@@ -80,7 +80,7 @@ test('a line that is switched off in a plot remains so while another view is sho
 })
 
 test('setting the wire replaces the error of an earlier check that the server did not get', async () => {
-  const { feed, page } = await open(`controls/${SNULL}`)
+  const { feed, page } = await open(`hands-on/${SNULL}`)
   const wire = page.locator('form.control').filter({ has: page.locator('#wire-text') })
   const text = wire.getByRole('textbox')
   const error = wire.getByRole('alert')
@@ -99,7 +99,7 @@ test.each([
   ['a preset', 'Use lte'],
   ['the present text', 'Edit the text of ba'],
 ])('%s that is put into the field of the wire is not shown as done', async (_, button) => {
-  const { page } = await open(`controls/${SNULL}`)
+  const { page } = await open(`hands-on/${SNULL}`)
   const wire = page.locator('form.control').filter({ has: page.locator('#wire-text') })
   const done = wire.getByRole('status')
   await wire.getByRole('textbox').fill('delay 7ms')
@@ -111,7 +111,7 @@ test.each([
 })
 
 test('a text of the wire is checked again after its direction is changed', async () => {
-  const { page } = await open(`controls/${SNULL}`)
+  const { page } = await open(`hands-on/${SNULL}`)
   const wire = page.locator('form.control').filter({ has: page.locator('#wire-text') })
   const error = wire.getByRole('alert').getByText('unknown stage losss')
   await wire.getByRole('textbox').fill('losss 1%')

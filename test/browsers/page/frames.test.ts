@@ -159,3 +159,12 @@ test('only frames of a device with several queues are shown with the number of t
   await page.getByRole('heading', { name: 'left/eth0', level: 1 }).waitFor()
   await expect.poll(() => page.locator('.frames-head .queue').isVisible()).toBe(false)
 })
+
+test('a driver that changes addresses is mentioned above the frames, no other is', async () => {
+  const { page } = await open(10)
+  const line = page.getByText('snull changes the addresses of the frames that it transmits')
+  await line.waitFor()
+  await page.getByRole('navigation', { name: 'Interfaces' }).getByRole('link', { name: 'left/eth0' }).click()
+  await page.getByRole('heading', { name: 'left/eth0', level: 1 }).waitFor()
+  await expect.poll(() => line.count()).toBe(0)
+})

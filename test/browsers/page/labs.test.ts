@@ -1,7 +1,7 @@
 /** The topology of labs in a browser, with a server that fakes its vnets. */
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
-import { connection, PHONE, showView, startFeed, TestBrowser } from '../../support/web/browser.ts'
+import { connection, PHONE, startFeed, TestBrowser } from '../../support/web/browser.ts'
 import { FakeWorld, LAB, SNULL } from '../../support/web/fake-world.mjs'
 import { widthOfPage } from '../../support/web/in-page.mjs'
 
@@ -60,10 +60,34 @@ test('a lab of 200 hosts is drawn, and a phone scrolls the drawing alone', async
 test('without a lab the view shows how to start one, and a lab that starts is drawn', async () => {
   const { feed, address } = await startFeed(new FakeWorld(WORLD))
   const page = await browser.open(address)
-  await showView(page, 'Labs')
+  const inBar = page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name: 'Labs' })
+  await connection(page, 'live')
+  expect(await inBar.isVisible()).toBe(false)
+  await page.goto(`${new URL(page.url()).origin}/#labs`)
   await page.getByText('No lab is running').waitFor()
   const { devices } = new FakeWorld({ ...WORLD, lab: 1 })
   feed.world.devices = [...feed.world.devices, ...devices.filter(({ driver }) => driver === 'lab')]
   await feed.send(feed.world.hello(true))
   await drawing(page).waitFor()
+  expect(await inBar.isVisible()).toBe(true)
+})
+
+test('a table has each end of a link: its addresses, its NAT, and the wire of its frames', async () => {
+  const world = new FakeWorld({ ...WORLD, lab: 2 })
+  const { row } = world.find(`4716/${LAB}:hub/host1`)!
+  row.addresses = ['198.18.0.1/24']
+  row.lab = { ...row.lab!, nat: 'symmetric' }
+  const { feed, address } = await startFeed(world)
+  const page = await browser.open(`${address}#labs/${SNULL}`)
+  await connection(page, 'live')
+  const [id, p99] = [SNULL, {}]
+  const wires = { [`4716/${LAB}:host1/hub`]: { out: 'delay 20ms', in: '' } }
+  await feed.send({ type: 'late', id, p99, wires })
+  const end = (...cells: string[]) => page.getByRole('row', { name: cells.join(' ') }).waitFor()
+  await end('hub', 'host1', 'host1', '198.18.0.1/24', 'symmetric', 'off')
+  await end('host1', 'hub', 'hub', 'delay 20ms')
+  await page.getByText('a hexagon a router').waitFor()
+  // The view is about no single interface.
+  expect(await page.getByRole('heading', { level: 1 }).innerText()).toBe('Labs')
+  expect(await page.locator('.devices [aria-current=true]').count()).toBe(0)
 })

@@ -34,6 +34,14 @@ test('200 interfaces are all listed, found by a word, and chosen by a click', as
   await expect.poll(() => new URL(page.url()).hash).toBe('#driver/4714//loop199')
 })
 
+test('an address of a view that does not exist shows the first view, and says so', async () => {
+  const { address } = await startFeed(new FakeWorld({ devices: 1 }))
+  const page = await browser.open(`${address}`)
+  await page.goto(`${new URL(page.url()).origin}/#hands/${SNULL}`)
+  await page.getByText('There is no view hands. This is Driver.').waitFor()
+  expect(await page.locator('nav a[aria-current=page]').innerText()).toBe('Driver')
+})
+
 test.each([
   ['a desktop', { viewport: DESKTOP }],
   ['a phone', { viewport: PHONE, hasTouch: true, isMobile: true }],
@@ -101,9 +109,10 @@ test('the keyboard alone leads to every view and every control, and shows where 
     await page.keyboard.type(name)
     await press('Enter')
     await page.getByRole('heading', { name, level: 1 }).waitFor()
-    for (const [index, view] of views.entries()) {
+    for (const view of views) {
       while (await page.evaluate(isTyping)) await press('Tab')
-      await press(`${index + 1}`)
+      const link = page.getByRole('navigation', { name: 'Views' }).getByText(view, { exact: true })
+      await press((await link.getAttribute('aria-keyshortcuts'))!)
       await page.locator('nav a[aria-current=page]').getByText(view, { exact: true }).waitFor()
       await feed.second()
       // After the last control of the page the focus leaves the page, and returns at the first.

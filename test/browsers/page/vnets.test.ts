@@ -93,6 +93,7 @@ test('each control changes the interface like the command line it shows', async 
 
   await press(control(page, 'vnet trigger sn0 stuck'), 'Trigger')
   await says(control(page, 'vnet trigger sn0 stuck'), 'done')
+  await says(control(page, 'Statistics'), 'The counts of the wire continue.')
   await press(control(page, 'Statistics'), 'Reset')
   await says(control(page, 'Statistics'), 'done')
   await page.close()

@@ -246,6 +246,21 @@ describe('the life of an attachment', () => {
     await pingWithoutLoss(far, '-c 1 192.0.2.1')
   })
 
+  test.each(['qdisc del dev %s clsact', 'filter del dev %s ingress'])(
+    'a TAP whose program an administrator removes by tc %s ends the attachment, and frames pass directly',
+    async command => {
+      await join()
+      const [, tap] = interfacesOf(near) as [string, string]
+      // A root qdisc has no programs.
+      near.exec(`tc qdisc replace dev ${tap} root pfifo`)
+      near.exec(`tc qdisc del dev ${tap} root`)
+      near.exec(`tc ${command.replace('%s', tap)}`)
+      await expect.poll(() => interfacesOf(near)).toEqual(['inner'])
+      expect(lines).toEqual(['inner: a program of its TAP was removed: the attachment ends'])
+      await pingWithoutLoss(far, '-c 1 192.0.2.1')
+    },
+  )
+
   test('a frame that is sent after its device is closed passes directly, before the attachment has ended', async () => {
     const { b } = await join('inner', { out: 'loss 100%' })
     using outside = new PacketSocket(far, 'outer')

@@ -6,6 +6,7 @@ import { eventLine } from '../../../src/cli/commands/events.ts'
 import { ControlClient, type FoundDevice } from '../../../src/control/index.ts'
 import { interfacesOf, makeVeth } from '../../support/attach.ts'
 import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
+import { outcome } from '../../support/netns.ts'
 import { runMain } from '../../support/run-main.ts'
 import { pingWithoutLoss } from '../../support/traffic.ts'
 import {
@@ -16,6 +17,7 @@ import {
   spawnVnet,
   startVnet,
 } from '../../support/vnet-process.ts'
+import { shownDirections } from '../../support/web/directions.ts'
 
 const { near, far, directory } = freshQuietNamespaces('near', 'far')
 let inner: string
@@ -67,6 +69,24 @@ describe('a running attachment', () => {
       expect.objectContaining({ name: 'inner', total: expect.objectContaining({ rxDropped: 0, txDropped: 0 }) }),
     ])
     expect(await done('param', inner, 'fail-open')).toBe('500ms\n')
+  })
+
+  test.each([
+    [[], 'wire out (ba)', 'wire in (ab)'],
+    [['--far-side'], 'wire in (ab)', 'wire out (ba)'],
+  ])('the page draws, counts and names its directions as `vnet wire` does, with %j', async (options, away, toward) => {
+    // The commands below block this process for longer than it may be silent by default.
+    await start('--wire', 'loss 0%', '--fail-open', '10min', ...options)
+    near.ip('route add 224.0.0.0/4 dev inner')
+    const twice = 'for i in 1 2; do echo > /dev/udp/224.0.0.9/9; done'
+    expect(await outcome(near.spawn(['bash', '-c', twice]))).toMatchObject({ status: 0, stderr: '' })
+    await ping()
+    using client = ControlClient.open()
+    const { vnet } = (await listed()).find(({ netns }) => netns === near.name) as FoundDevice
+    const { picture, table, command } = await shownDirections(client, vnet, inner)
+    expect(picture).toEqual({ away: [away, table.tx], toward: [toward, table.rx] })
+    expect(Object.fromEntries(command)).toEqual({ [away.split(' ')[1]!]: table.tx, [toward.split(' ')[1]!]: table.rx })
+    expect(table.tx - table.rx).toBe(2)
   })
 
   test('wire --wire-in and --wire-out replace the stages of received and transmitted frames', async () => {

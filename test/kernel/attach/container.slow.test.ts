@@ -65,6 +65,13 @@ describe('an attachment to a container', () => {
   })
 })
 
+test('veths that lead to a third namespace, and TUNs, are not attached to', async () => {
+  container.ip(`link add inner0 type veth peer name far netns ${third.name}`, 'tuntap add tun9 mode tun')
+  const vnet = await start('--container', 'web')
+  expect(vnet.interfaces().map(({ name }) => name)).toEqual(['outer'])
+  expect((await refused('--container', 'web', '--interface', 'inner0')).stderr).toContain('end of inner0 is in another')
+})
+
 describe('wrong use', () => {
   test.each([
     [['--container', 'nosuch'], 1, /^vnet: container nosuch: there is no such container; `docker ps`/],

@@ -5,7 +5,10 @@ import {
   appendFileSync,
   chmodSync,
   chownSync,
+  closeSync,
+  constants,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   statSync,
@@ -94,6 +97,16 @@ test('--pcap writes the frames and leaves the dropped ones out', async () => {
   expect(stdout.split('\n').slice(0, -1).length).toBe(packets(file('a.pcap'), 'frame', 'frame.len').length)
 })
 
+test('the log says that a file is not in order of time if capinfos does', async () => {
+  const vnet = await startVnet(cable('--wire', 'delay 3ms', '--capture', file()))
+  await Promise.all([pingWithoutLoss(left, '-c 200 -i 0.002 198.18.0.2'), right.run('ping -c 200 -i 0.002 198.18.0.1')])
+  const { stderr } = await vnet.stop()
+  const isOrdered = wireshark('capinfos', '-o', file()).includes('True')
+  expect(stderr.includes('vnet: capture: the file is not in order of time: `reordercap IN OUT` sorts it')).toBe(
+    !isOrdered,
+  )
+})
+
 test('--duration ends the capture, and traffic continues', async () => {
   const vnet = await startVnet(cable('--capture', file(), '--duration', '1s'))
   await vnet.line(/^vnet: capture: \d+ frames in /)
@@ -160,14 +173,29 @@ test('keys that are appended while the capture runs precede the packets that com
 test('a reader that closes its pipe ends the capture with one line, and the status is 0', async () => {
   const fifo = file('fifo')
   execFileSync('mkfifo', [fifo])
+  // The first reader, until the second has opened it.
+  const held = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK)
   const reader = spawn('head', ['-c', '1', fifo], { stdio: 'ignore' })
   const hasRead = once(reader, 'exit')
   const vnet = await startVnet(cable('--quiet', '--capture', fifo))
   await hasRead
+  closeSync(held)
   await ping(1)
   await vnet.line(/^vnet: capture: /)
   const { status, stderr } = await vnet.stop()
   expect([status, stderr]).toEqual([0, `vnet: capture: ${fifo}: broken pipe; its reader is gone\n`])
+})
+
+test('a reader that does not read delays neither the frames nor the end', async () => {
+  const fifo = file('fifo')
+  execFileSync('mkfifo', [fifo])
+  const reader = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK)
+  const vnet = await startVnet(cable('--quiet', '--capture', fifo))
+  await flood(300)
+  const { status, stderr } = await vnet.stop()
+  closeSync(reader)
+  const unread = 'timed out; its reader does not read'
+  expect([status, stderr]).toEqual([1, `vnet: capture: ${fifo}: ${unread}\n`])
 })
 
 test('a full disk ends the capture with one line, traffic continues, and the status is 1', async () => {
@@ -189,7 +217,7 @@ test('a full disk ends the capture with one line, traffic continues, and the sta
 })
 
 test.each([
-  ['nowhere/a.pcapng', [], /^vnet: .*\/nowhere\/a.pcapng: no such file or directory\n$/],
+  ['nowhere/a.pcapng', [], /^vnet: .*\/nowhere\/a.pcapng: no such file or directory: .*\/nowhere\n$/],
   ['a.pcapng', ['--filter', 'nonsense ('], /^vnet: filter 'nonsense \(': .*\n$/],
   ['a.pcap', ['--pcap', '--tls-keys', 'keys'], /^vnet: --tls-keys: classic pcap has no place for keys.*\n$/],
   ['a.pcapng', ['--tls-keys', '/dev/null'], /^vnet: --tls-keys \/dev\/null: not a file.*\n$/],

@@ -39,11 +39,12 @@ test('vnet check of students prints a score for each, and only those pass whose 
   writeFileSync(join(directory, 'names.txt'), '')
   const { status, stdout } = check('anna', '=bob', 'carl', 'dora', 'names.txt')
   expect(stdout.replace(/: .*$/gm, '').split('\n')).toEqual([
-    'student  exercise   verdict  checks',
+    'student  exercise   verdict  checks  failed',
     'anna     02-mirror  passed   8/8',
     expect.stringMatching(/^=bob {5}02-mirror {2}failed {3}\d\/8 /),
     'carl     02-mirror  missing  0/8',
     'dora     02-mirror  failed   0/8     the driver file loads',
+    '1 of 4 passed, 2 failed, 1 missing',
     '',
   ])
   expect(status).toBe(1)

@@ -55,7 +55,7 @@ test('a command fails by its status, and the report has the command that repeats
   )
   expect([status, stderr]).toEqual([1, ''])
   expect(stdout).toMatch(
-    /^3 clean runs passed in [\d.]+ ms; TCP's least timeout is (20 ms|the kernel's: it cannot be set)/,
+    /^3 clean runs passed in [\d.]+ to [\d.]+ ms; TCP's least timeout is (20 ms|the kernel's: it cannot be set)/,
   )
   expect(stdout).toContain(`FAILED always: drop ${REQUEST}`)
   expect(stdout).toContain('the command ended with 1')
@@ -159,7 +159,7 @@ test('without rights it says what to do', () => {
 test('a page that cannot be written is reported before the first run', async () => {
   rmSync(path('runs'), { force: true })
   const { status, stderr } = await runMain('explore', path('scenario.mjs'), '--html', path('none/a.html'))
-  expect([status, stderr]).toEqual([1, `vnet: ${path('none/a.html')}: no such file or directory\n`])
+  expect([status, stderr]).toEqual([1, `vnet: ${path('none/a.html')}: no such file or directory: ${path('none')}\n`])
   expect(existsSync(path('runs'))).toBe(false)
 })
 

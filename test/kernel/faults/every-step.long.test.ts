@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { EBADFD, EBUSY, EINVAL, ENOENT, errnoName, errnoText } from '../../../src/base/errno.ts'
+import { EBADFD, EBUSY, EEXIST, EINVAL, ENOENT, errnoName, errnoText } from '../../../src/base/errno.ts'
 import { random } from '../../../src/base/random.ts'
 import { DHCPDISCOVER, DHCPREQUEST } from '../../../src/packet/dhcp.ts'
 import { BROADCAST, CLIENT_MAC, udp } from '../../lan/packets.ts'
@@ -167,13 +167,17 @@ const RENAMED = /^(setsockopt 270,8 |syscall 12[56]$)/
  */
 const MEANT: readonly number[] = [EBUSY, EINVAL, ENOENT]
 const EXPLAINED =
-  /^(ioctl 400454ca |open \/dev\/net\/tun\b|setns (net:|\/run\/netns\/)|open \/run\/netns\/|statx \/tmp\/)/
+  /^(ioctl (400454ca|894c) |open \/dev\/net\/tun\b|setns (net:|\/run\/netns\/)|open \/run\/netns\/|statx \/tmp\/)/
 
 const isRenamed = ({ site, errno }: Fault) =>
   errno === EBADFD || RENAMED.test(site) || isHidden(site, errno) || (MEANT.includes(errno) && EXPLAINED.test(site))
 
-/** A file of leases that seems not to exist is created, which fails because it exists. */
-const isHidden = (site: string, errno: number) => errno === ENOENT && /^open .*\/leases$/.test(site)
+/**
+ * A file of leases that seems not to exist is created, which fails because it exists; a line says
+ * so in its own words.
+ */
+const isHidden = (site: string, errno: number) =>
+  (errno === ENOENT && /^open .*\/leases$/.test(site)) || (errno === EEXIST && /^open\+ .*\/leases$/.test(site))
 
 /** The problems of a run, if any. */
 function* problems({ conserves }: Scenario, run: FaultRun, fault: Fault, whole: FaultRun): Iterable<string> {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { isAlive } from '../../../src/testing/lab/processes.ts'
+import { recordsIn } from '../../support/capture-records.ts'
 import { freshDirectory, written } from '../../support/fresh-directory.ts'
 import { LabRequests } from '../../support/lab-requests.ts'
 import { list } from '../../support/list.ts'
@@ -297,7 +298,9 @@ describe('--json', () => {
     expect(await lab.next()).toMatchObject({ result: { status: 1 } })
     expect((await ask('exec', ping(30))).status).toBe(0)
     expect(await ask('wire', { link: 'link', wire: { ab: 'loss 100%' } })).toEqual({})
-    expect((await ask('stats', { link: 'link' })).ab.text).toMatch(/loss 100%$/)
+    const { ab, lateness } = await ask('stats', { link: 'link' })
+    expect(ab.text).toMatch(/loss 100%$/)
+    expect(lateness).toEqual({ ab: expect.any(Number), ba: 0 })
     expect(await ask('cut', { link: 'link' })).toEqual({})
     expect(await ask('exec', { host: 'client', command: 'cat /sys/class/net/server/carrier' })).toMatchObject({
       stdout: '0\n',
@@ -323,6 +326,70 @@ describe('--json', () => {
     expect(await lab.next()).toMatchObject({ error: 'accept: server has no address inside the router hotel' })
     lab.send('accept', { router: 'guest', host: 'guest' })
     expect(await lab.next()).toMatchObject({ error: 'accept: guest is not a router' })
+  })
+
+  test('records a link from the response on, and completes the file before it responds to stop', async () => {
+    await using lab = new LabRequests(file(NET))
+    await lab.next()
+    const ping = { host: 'client', command: ['ping', '-4qc1', '-W30', 'server'] }
+    const path = file('', 'own.pcapng')
+    const { capture, file: given } = await lab.ask('capture', { link: 'link', file: path })
+    expect([capture, given]).toEqual([1, path])
+    await lab.ask('exec', ping)
+    expect(await lab.ask('stop', { capture: 1 })).toEqual({})
+    const names = () => Array.from(recordsIn(path), ({ interfaceName }) => interfaceName)
+    const recorded = names()
+    expect(new Set(recorded)).toEqual(new Set(['net:client/server', 'net:server/client']))
+    await lab.ask('exec', ping)
+    expect(names()).toEqual(recorded)
+    expect(await lab.ask('stop', { capture: 2 })).toBe('there is no capture 2: there are 1')
+  })
+
+  test('a reset has the links, faults and counters of the file again, with the random decisions of a seed', async () => {
+    const net = `
+seed: 5
+namespaces: [client, server]
+routers: { nat: { inside: [client], outside: server, nat: restricted, wire: { ab: 'match "icmp" ( loss 20% )' } } }
+faults: [{ link: nat/client, direction: ba, action: drop, filter: udp }]
+`
+    await using lab = new LabRequests(file(net))
+    await lab.next()
+    const pings = async () => {
+      // It sends on until 20 have been answered, so that the first 20 were answered or lost.
+      const ping = ['ping', '-4', '-c20', '-i0.01', '-w30', 'server']
+      const { stdout } = await lab.ask('exec', { host: 'client', command: ping })
+      return [...stdout.matchAll(/icmp_seq=(\d+)/g)].map(([, number]) => Number(number)).filter(number => number <= 20)
+    }
+    const first = await pings()
+    const later = await pings()
+    expect(first.length).toBeLessThan(20)
+    expect(later).not.toEqual(first)
+    await lab.ask('fault', { link: 'nat/server', direction: 'ab', action: 'drop' })
+    await lab.ask('remove', { fault: 1 })
+    await lab.ask('wire', { link: 'nat/client', wire: 'loss 100%' })
+    await lab.ask('cut', { link: 'nat/server' })
+    expect(Number((await lab.ask('counters', { host: 'client' })).IcmpOutEchos)).toBeGreaterThan(40)
+    expect(await lab.ask('reset')).toEqual({})
+    expect((await lab.ask('counters', { host: 'client' })).IcmpOutEchos).toBe(0)
+    const { a, ab, ba } = await lab.ask('stats', { link: 'nat/client' })
+    expect([a.drops, ab.former, ba.text]).toEqual([{}, [], expect.stringContaining('udp')])
+    expect(await lab.ask('hits', { fault: 1 })).toEqual({ hits: 0 })
+    expect(await lab.ask('hits', { fault: 2 })).toBe('there is no fault 2: there are 1')
+    expect(await pings()).toEqual(first)
+    await lab.ask('reset', { seed: 4 })
+    expect(await pings()).not.toEqual(first)
+  })
+
+  test('cuts a link for a time, and changes a NAT', async () => {
+    const net = 'namespaces: [client, server]\nrouters: { nat: { inside: [client], outside: server, nat: restricted } }'
+    await using lab = new LabRequests(file(net))
+    await lab.next()
+    expect(await lab.ask('partition', { link: 'nat/client', ms: 1, direction: 'ab' })).toEqual({})
+    expect(await lab.ask('offline', { link: 'nat/client', ms: 1 })).toEqual({})
+    expect(await lab.ask('rebind', { router: 'nat' })).toEqual({})
+    expect(await lab.ask('forward', { router: 'nat', from: 'tcp 8080', to: 'client:80' })).toEqual({})
+    expect(await lab.ask('forward', { router: 'nat', from: 'tcp 8080', to: 'client:80' })).toMatch(/forwarded already/)
+    expect(await lab.ask('rebind', { router: 'client' })).toBe('rebind: client is not a router')
   })
 
   test('switches a host to another uplink', async () => {

@@ -464,3 +464,15 @@ test('the counters of replaced stages and of partitions that are over are kept',
   await link.close()
   await ended
 })
+
+test('the lateness of a link is the lateness that its stages report', async () => {
+  const link = await lab.cable(client, server)
+  expect(await link.lateness()).toEqual({ ab: 0, ba: 0 })
+  await link.change({ ab: 'delay 1ms' })
+  await numbered(20)
+  const latest = async () => (await link.stats()).ab.stages[0]?.late?.counts.at(-1)?.[0] ?? Number.NaN
+  // The kernel's own packets pass meanwhile.
+  const before = await latest()
+  const { ab, ba } = await link.lateness()
+  expect([before <= ab, ab <= (await latest()), ba]).toEqual([true, true, 0])
+})

@@ -7,6 +7,12 @@ import type { Native } from '../../../src/linux/native.ts'
 import { createLab, type Lab, type LabNamespace } from '../../../src/testing/index.ts'
 import { HostsFile } from '../../../src/testing/lab/hosts.ts'
 
+const tables = vi.hoisted(() => ({ fulls: 36 }))
+vi.mock('../../../src/linux/neighbour-tables.ts', async original => ({
+  ...(await original<object>()),
+  tableFulls: () => tables.fulls,
+}))
+
 const RTM_NEWROUTE = 24
 /** The type of a struct nlmsghdr. */
 const NLMSG_TYPE = 4
@@ -97,4 +103,14 @@ test('links that are made together with a failing link still get names and route
   const [failed] = await Promise.allSettled([wrong, lab.router('router', { inside: [a, c] })])
   expect(failed.status).toBe('rejected')
   expect((await a.exec('ping', ['-c1', '-W30', 'c'])).status).toBe(0)
+})
+
+test('a neighbour table that was full while the lab ran is the first line of its drops', async () => {
+  const [a, b] = lab.namespaces('a', 'b')
+  await (await lab.cable(a, b)).ab.drop('icmp')
+  await a.exec('ping', ['-4', '-c1', '-W0.2', 'b'])
+  expect(await lab.drops()).toEqual([expect.stringContaining('a-b ab: 1 by drop')])
+  tables.fulls += 4
+  expect((await lab.drops())[0]).toContain("the kernel's neighbour table was full 4 times")
+  expect(await lab.drops()).toHaveLength(2)
 })

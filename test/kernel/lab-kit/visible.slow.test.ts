@@ -118,6 +118,12 @@ test('vnet wire replaces the text of a lab link, and neither its faults nor its 
   const link = router.linkTo(outside)
   await link.ab.fault('drop', 'udp port 9')
   await seen('wires', 4)
+  using client = new ControlClient(loadNative())
+  const devices = await client.devices(runningLabs().find(({ name }) => name === 'wires')!.vnet)
+  const translating = devices.filter(({ labNat }) => labNat !== undefined)
+  expect(translating.map(({ netns, name, labNat }) => `${netns}/${name} ${labNat}`)).toEqual([
+    'wires:router/outside restricted',
+  ])
   const set = await runMain('wire', 'wires:router/outside', 'delay 5ms')
   expect(set).toEqual({ status: 0, stdout: '', stderr: '' })
   expect((await link.stats()).ab.stages.map(({ stage }) => stage)).toEqual(['nat', 'fault 1', 'delay'])

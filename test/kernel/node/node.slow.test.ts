@@ -1,5 +1,7 @@
 /** `vnet node`: attachments of many clients, which are back after a restart. */
-import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, lstatSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
@@ -9,7 +11,7 @@ import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 import { startNode, useNodeSocket } from '../../support/node.ts'
 import { runMain } from '../../support/run-main.ts'
 import { pingWithoutLoss } from '../../support/traffic.ts'
-import { jsonLines, PROGRAM, spawnVnet } from '../../support/vnet-process.ts'
+import { jsonLines, PROGRAM, type Running, spawnVnet } from '../../support/vnet-process.ts'
 
 const { near, far, directory } = freshQuietNamespaces('near', 'far')
 useNodeSocket(directory)
@@ -23,6 +25,20 @@ beforeEach(() => {
 
 const attach = (...args: string[]) => runMain('attach', '--node', ...args)
 const socket = () => process.env.VNET_NODE_SOCKET as string
+/** Listens, ends its first thread, and then prints a line. The other thread keeps the socket. */
+const ENDING = `
+import ctypes, os, socket, sys, threading
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen()
+def wait():
+    while open(f'/proc/{os.getpid()}/stat').read().rsplit(')', 1)[1].split()[0] != 'Z':
+        pass
+    print('ending', flush=True)
+    threading.Event().wait()
+threading.Thread(target=wait).start()
+ctypes.CDLL(None).pthread_exit(None)
+`
 const state = () => JSON.parse(readFileSync(join(directory, 'node.state'), 'utf8'))
 const wireOf = async (name: string) => (await runMain('wire', name)).stdout.split('\n').slice(0, 2)
 
@@ -198,6 +214,8 @@ describe('after a restart', () => {
     await attach(inner)
     near.ip('link set inner name third')
     await first.line(/renamed to third/)
+    near.ip(`link set ${interfacesOf(near).find(name => name.endsWith('b'))} name other`)
+    await first.line(/third: its TAP was renamed to other/)
     await first.stop()
     expect(state()).toEqual([expect.objectContaining({ request: expect.objectContaining({ name: 'third' }) })])
     await startNode()
@@ -242,11 +260,94 @@ describe('after a restart', () => {
   })
 })
 
+describe('after two ends while a frame of an attachment was in work', () => {
+  /** Kills a daemon at a moment when a frame is in work. */
+  async function killInWork(daemon: Running): Promise<void> {
+    const flood = far.spawn('ping -f -q 192.0.2.1')
+    const isStopped = () => /\) [Tt] /.test(readFileSync(`/proc/${daemon.pid}/stat`, 'latin1'))
+    const cpuNs = () => Number(readFileSync(`/proc/${daemon.pid}/schedstat`, 'latin1').split(' ')[0])
+    try {
+      for (;;) {
+        process.kill(daemon.pid, 'SIGSTOP')
+        while (!isStopped()) await new Promise(setImmediate)
+        if (readFileSync(join(directory, 'node.mark')).readInt32LE() !== 0) break
+        // It must run before the next stop, which it does while frames arrive.
+        const before = cpuNs()
+        process.kill(daemon.pid, 'SIGCONT')
+        while (cpuNs() - before < 100_000) await new Promise(setImmediate)
+      }
+      await daemon.stop('SIGKILL')
+    } finally {
+      flood.kill()
+    }
+  }
+
+  /** Returns the names of the interfaces that it is attached to. */
+  async function listed(): Promise<string[]> {
+    const names = (await runMain('list', '--names')).stdout.split('\n')
+    return names.filter(name => name.startsWith(near.name)).toSorted()
+  }
+
+  test('it is not restored, which the log and list say, and is back when it is attached again', async () => {
+    near.ip('link add second type bridge', 'link set second up')
+    const first = await spawnVnet(['node'])
+    const wire = `${'duplicate 100% | '.repeat(4)}${'loss 0% | '.repeat(27)}loss 0%`
+    await attach(inner, '--wire', wire)
+    await attach(`${near.name}/second`, '--wire', 'delay 1ms')
+    await killInWork(first)
+    const second = await spawnVnet(['node'])
+    expect(await listed()).toEqual([inner, `${near.name}/second`])
+    await killInWork(second)
+    const third = await startNode('--json')
+    await third.line(/not attached again: inner: vnet node ended twice while a frame of it was in work/)
+    expect(JSON.parse((await runMain('list', '--json')).stdout)).toMatchObject({ away: ['inner'] })
+    expect((await runMain('list')).stdout).toMatch(/^inner +attach +away .*attach it again$/m)
+    // A further restart changes nothing.
+    await third.stop()
+    await startNode()
+    expect(await listed()).toEqual([`${near.name}/second`])
+    expect((await attach(inner)).status).toBe(0)
+    expect(await listed()).toEqual([inner, `${near.name}/second`])
+    expect(JSON.parse((await runMain('list', '--json')).stdout)).toMatchObject({ away: [] })
+  })
+})
+
 describe('the daemon', () => {
   test('a second one is refused', async () => {
     await startNode()
     const { status, stderr } = await runMain('node')
     expect([status, stderr]).toEqual([1, expect.stringContaining('another vnet node listens there')])
+  })
+
+  test("leaves a file, a link and another kind of socket at its socket's path as they are", async () => {
+    const refused = async () => {
+      const { status, stderr } = await runMain('node')
+      expect([status, stderr]).toEqual([1, expect.stringMatching(/^vnet: \S*node\.sock: [^\n]+\n$/)])
+    }
+    writeFileSync(socket(), 'precious')
+    await refused()
+    expect(readFileSync(socket(), 'utf8')).toBe('precious')
+    rmSync(socket())
+    symlinkSync('/dev/null', socket())
+    await refused()
+    expect(lstatSync(socket()).isSymbolicLink()).toBe(true)
+    rmSync(socket())
+    const program =
+      'import socket, sys; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); print(1, flush=True); input()'
+    const other = spawn('python3', ['-c', program, socket()], { stdio: ['pipe', 'pipe', 'inherit'] })
+    await once(other.stdout, 'data')
+    await refused()
+    other.stdin.end('\n')
+    expect(lstatSync(socket()).isSocket()).toBe(true)
+  })
+
+  test('waits for a former one that the kernel still ends', async () => {
+    // Its first thread has ended, and the process still has the socket.
+    const former = spawn('python3', ['-c', ENDING, socket()], { stdio: ['ignore', 'pipe', 'inherit'] })
+    await once(former.stdout, 'data')
+    const daemon = await spawnVnet(['node'], { until: /the former vnet node \(process \d+\) is still ending/ })
+    former.kill('SIGKILL')
+    await daemon.line(/^ready$/)
   })
 
   test('prints ready with its socket', async () => {

@@ -121,6 +121,6 @@ test('record fails with status 1 without ping, and before it measures if the fil
     stderr: 'vnet: record needs the program ping: install it\n',
   })
   const out = join('missing', 'x.csv')
-  const stderr = `vnet: ${join(directory, out)}: no such file or directory\n`
+  const stderr = `vnet: ${join(directory, out)}: no such file or directory: ${join(directory, 'missing')}\n`
   expect(await recordTo(out)).toEqual({ status: 1, stdout: '', stderr })
 })

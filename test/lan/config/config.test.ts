@@ -2,7 +2,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { VnetError } from '../../../src/base/errno.ts'
 import { random } from '../../../src/base/random.ts'
 import { UsageError } from '../../../src/base/usage-error.ts'
 import { loadLanConfig, parseLanConfig } from '../../../src/lan/config/config.ts'
@@ -168,10 +167,19 @@ describe('a valid file', () => {
 describe('an invalid file', () => {
   test.each<[string, string[]]>([
     // YAML
-    ['hosts: [', ['1:9: Flow sequence in block collection must be sufficiently indented and end with a ]']],
-    ['network: 1\nnetwork: 2', ['2:1: Map keys must be unique']],
+    ['hosts: [', ['1:9: the entries of a list or mapping must start in one column, and [ and { need their ] and }']],
+    ['network: 192.0.2.0/24\nnetwork: 192.0.2.0/24', ['2:1: network: the mapping has this key already']],
     ['a: 1\n---\nb: 2', ['2:1: expected one YAML document']],
-    ['ra: !x {}', ['1:5: Unresolved tag: !x']],
+    ['ra: !x {}', ['1:5: tags (!NAME) have no meaning here; put quotes around a text with !']],
+    ['hosts:1\nra: false', ['1:1: a key needs a colon and a space after it']],
+    ['ra:\n\tother: true', ['2:1: indent with spaces, not with tabs']],
+    [
+      'ra: a: b',
+      ['1:5: this key is inside the value of another: start it below the other, or put quotes around the text'],
+    ],
+    ['ra: "x', ['1:7: a quote, bracket, brace, comma, colon or space is missing']],
+    ['ra: }', ['1:5: this does not fit here; put quotes around a text']],
+    ['ra: @x', ['1:5: put quotes around a text that starts with this character']],
     ['[1]', ['1:1: expected a mapping, got a list']],
     ['hello', ["1:1: expected a mapping, got 'hello'"]],
     ['hosts: &h []\nra: *h', ['2:5: ra: expected a mapping or false, got an alias']],
@@ -418,11 +426,14 @@ describe('an invalid file', () => {
   })
 })
 
-test('a file that cannot be read throws a VnetError with its path', () => {
+test('a file that cannot be read is refused with its path, and so is one of more than 1 MiB', () => {
   const directory = testDirectory()
   const path = join(directory, 'lan.yaml')
-  expect(() => loadLanConfig(path)).toThrow(new VnetError(2, ['open', path]))
-  expect(() => loadLanConfig(directory)).toThrow(/EISDIR/)
+  expect(() => loadLanConfig(path)).toThrow(`${path}: no such file or directory`)
+  expect(() => loadLanConfig(directory)).toThrow(/is a directory/)
+  expect(() => loadLanConfig('/dev/zero')).toThrow('/dev/zero: it is a device: name a regular file')
+  writeFileSync(path, ' '.repeat(1024 ** 2 + 1))
+  expect(() => loadLanConfig(path)).toThrow(`${path}: longer than 1 MiB`)
   writeFileSync(path, 'network: 198.18.8.0/24\n')
   expect(loadLanConfig(path).gateway.ip).toBe('198.18.8.1')
   writeFileSync(path, 'netwrk: 1\n')

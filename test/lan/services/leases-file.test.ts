@@ -1,9 +1,11 @@
 /**
  * The file of leases: saved leases are loaded, malformed and unsafe files are refused unchanged.
  */
+import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
   chownSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -140,6 +142,19 @@ test('a directory that takes a privilege to reach is refused', () => {
   chownSync(dir, 65534, 65534)
   chmodSync(dir, 0o700)
   expect(() => leasesFile(join(inner, 'leases')).load()).toThrow(/EACCES.* user 0 reaches .* only by privilege/)
+})
+
+test('a symbolic link, a device and a FIFO are refused, which a save would replace', () => {
+  symlinkSync(join(dir, 'victim'), path)
+  execFileSync('mkfifo', [join(dir, 'fifo')])
+  for (const [file, kind] of [
+    [path, 'a symbolic link'],
+    [join(dir, 'fifo'), 'a pipe'],
+  ] as const) {
+    expect(() => leasesFile(file).load()).toThrow(`replace ${file}: EEXIST, exists already; it is ${kind}, which vnet`)
+  }
+  expect(() => leasesFile('/dev/null').load()).toThrow('it is a device, which vnet does not replace')
+  expect([lstatSync(path).isSymbolicLink(), existsSync(join(dir, 'victim'))]).toEqual([true, false])
 })
 
 test('a symbolic link in place of the temporary file is not followed', async () => {

@@ -4,7 +4,6 @@ import { EMFILE } from '../../../src/base/errno.ts'
 import { createNetwork } from '../../../src/lan/machines/network.ts'
 import { TcpServices } from '../../../src/lan/services/tcp-services.ts'
 import type { Native } from '../../../src/linux/native.ts'
-import { allocSkb } from '../../../src/skb/alloc-skb.ts'
 import { memoryNets, turn } from '../../support/memory-net.ts'
 
 const makeNet = memoryNets()
@@ -14,7 +13,7 @@ test('segments are dropped while TCP opens; if that fails, ports are closed, on 
   const [{ hosts }, { hosts: later }] = [createNetwork(net), createNetwork(net)]
   await using tcp = new TcpServices({ createNetns: () => -EMFILE } as unknown as Native, net)
   tcp.serve(hosts)
-  const skb = allocSkb(pool, 60)
+  const skb = pool.alloc(60)
   if (skb) hosts.services?.receive(skb)
   expect([skb === undefined, pool.out]).toEqual([false, 0])
   await turn()

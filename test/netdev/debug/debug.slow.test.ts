@@ -1,13 +1,18 @@
 /** The drivers of vnet under `debug`, with events at awkward moments. */
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { loadExercises } from '../../../src/cli/exercise-file.ts'
+import { COURSE } from '../../../src/course/folder.ts'
 import { driver as cable } from '../../../src/drivers/cable.ts'
 import { driver as loop } from '../../../src/drivers/loop.ts'
 import { driver as snull } from '../../../src/drivers/snull/driver.ts'
 import { type Driver, defineDriver } from '../../../src/netdev/driver.ts'
 import { allocEtherdevMqs } from '../../../src/netdev/eth.ts'
+import type { NetDevice } from '../../../src/netdev/net-device.ts'
+import { devClose, devOpen, ethTypeTrans, netifRx } from '../../../src/netdev/netif.ts'
+import { TX_ERRORS } from '../../../src/netdev/stats.ts'
 import type { SkBuff } from '../../../src/skb/sk-buff.ts'
-import { type TestBed, testBed, udpFrame } from '../../../src/testing/index.ts'
+import { arpRequest, type TestBed, testBed, udpFrame } from '../../../src/testing/index.ts'
 import { turn } from '../../support/memory-net.ts'
 import { either } from '../../support/scale.ts'
 
@@ -18,6 +23,14 @@ const drivers: readonly [string, Driver, Record<string, unknown>, string[]][] = 
   ['snull whose queues are stopped', snull as Driver, { poolSize: 1 }, []],
   ['cable', cable as Driver, {}, ['a', 'b']],
 ]
+
+const solutions = await Promise.all(
+  (await loadExercises()).map(async ({ name, params }) => {
+    const { driver } = (await import(join(COURSE, name, 'solution.js'))) as { driver: Driver }
+    // A board that hangs holds a frame for ever.
+    return [name, driver, name === '06-timeout' ? { ...params, lockup: 0 } : (params ?? {}), []] as const
+  }),
+)
 
 async function chaos(seed: number, [, driver, params, args]: (typeof drivers)[number], rounds: number) {
   const bed = await testBed(driver, params, { debug: { chaos: seed }, args, allowErrors: true })
@@ -47,6 +60,61 @@ describe('chaos', () => {
     expect(logs[0]).toEqual(logs[1])
     expect(logs[0]).not.toEqual(logs[2])
   })
+})
+
+test.each([...drivers, ...solutions])(
+  'debug finds no mistake in %s, with frames of all kinds, full rings, and down and up',
+  async (_, driver, params, args) => {
+    const bed = await testBed(driver, params, { debug: true, args: [...args], allowErrors: true })
+    const ends = { from: '198.18.0.1', to: '198.18.0.2' }
+    for (const round of [1, 2]) {
+      bed.ping({ count: 3, interval: '20ms' })
+      for (let n = 0; n < 40; n++) bed.transmit(udpFrame({ ...ends, payload: 10 * n * round }))
+      bed.transmit(udpFrame(ends).subarray(0, 30))
+      bed.transmit(arpRequest(ends))
+      await devClose(bed.dev as NetDevice)
+      await devOpen(bed.dev as NetDevice)
+      bed.advance('7s')
+    }
+    // Frames that are underway when the device goes down.
+    for (let n = 0; n < 10; n++) bed.transmit(udpFrame(ends))
+    await bed.close()
+    expect(bed.findings).toEqual([])
+  },
+)
+
+const CORRECT: Record<string, (skb: SkBuff, dev: NetDevice) => void> = {
+  'counts a drop and frees the frame': (skb, dev) => {
+    dev.counters.count(0, TX_ERRORS)
+    skb.free()
+  },
+  'frees a frame that it copied': skb => {
+    skb.bytes.slice(skb.data, skb.tail)
+    skb.free()
+  },
+  'cuts a frame between two holds': (skb, dev) => {
+    skb.hold()
+    skb.trim(40)
+    skb.hold()
+    ethTypeTrans(skb, dev)
+    netifRx(skb)
+  },
+  'has a watchdog for a queue that remains stopped': (skb, dev) => {
+    skb.drop()
+    dev.tx[0]?.stop()
+  },
+}
+
+test.each(Object.entries(CORRECT))('debug finds no mistake in a driver that %s', async (_, ndoStartXmit) => {
+  const setup = (dev: NetDevice) => Object.assign(dev, { netdevOps: { ndoStartXmit }, watchdogTimeo: 30_000 })
+  const init = () => [{ dev: allocEtherdevMqs({ name: 'right0', priv: {}, setup: setup as never }) }]
+  const right = defineDriver({ name: 'right', description: 'makes no mistake', params: {}, init })
+  const bed = await testBed(right, {}, { debug: true, allowErrors: true })
+  bed.transmit(udpFrame({ from: '198.18.0.1', to: '198.18.0.2' }))
+  bed.advance('8s')
+  // No counter has the frame that was freed.
+  await bed.close().catch(() => {})
+  expect(bed.findings).toEqual([])
 })
 
 test('chaos reads a device’s statistics and sets its receive mode as often as it logs that', async () => {

@@ -9,7 +9,7 @@ import * as vnet from '../../../dist/index.js'
 import { testBed, udpFrame } from '../../../dist/testing/index.js'
 
 const { ethTypeTrans, netifRx, devAllocSkb, Irq, Napi, Ring, IRQ_HANDLED, NETDEV_TX_BUSY } = vnet
-const { CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, SKB_GSO_TCPV6 } = vnet
+const { RX_PACKETS, CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, SKB_GSO_TCPV6 } = vnet
 
 const kept = []
 
@@ -30,7 +30,7 @@ const transmit = bed => {
 export const mistakes = {
   'a verb on a freed frame': {
     ndoStartXmit(skb) {
-      skb.free()
+      skb.drop()
       skb.put(1) // <- use-after-free
     },
   },
@@ -42,13 +42,13 @@ export const mistakes = {
   },
   'a write to a freed frame': {
     ndoStartXmit(skb) {
-      skb.free()
+      skb.drop()
       skb.bytes[skb.data] = 1 // <- use-after-free
     },
   },
   'the length of a freed frame': {
     ndoStartXmit(skb) {
-      skb.free()
+      skb.drop()
       kept[1] = skb.len // <- use-after-free
     },
   },
@@ -63,7 +63,7 @@ export const mistakes = {
   'bytes that were kept past the free': {
     ndoStartXmit(skb) {
       const { bytes, data } = skb
-      skb.free()
+      skb.drop()
       kept[1] = bytes[data] // <- use-after-free
     },
   },
@@ -72,7 +72,7 @@ export const mistakes = {
     ndoStartXmit(skb) {
       kept[0]?.trim(1) // <- use-after-free
       kept[0] ??= skb
-      skb.free()
+      skb.drop()
     },
     says: 'its slot now has',
   },
@@ -180,9 +180,8 @@ export const mistakes = {
   },
   'a new frame without a protocol': {
     ndoStartXmit(skb, dev) {
-      const made = devAllocSkb(dev.net.pool, skb.len)
+      const made = devAllocSkb(dev, skb.len)
       made.bytes.set(skb.bytes.subarray(skb.data, skb.tail), made.put(skb.len))
-      made.dev = dev
       skb.drop()
       netifRx(made) // <- protocol
     },
@@ -274,8 +273,76 @@ export const mistakes = {
   },
   'a frame of its own that is forgotten': {
     open(dev) {
-      devAllocSkb(dev.net.pool, 100) // <- leak
+      devAllocSkb(dev, 100) // <- leak
     },
+  },
+  'a frame that a full ring refused': {
+    open(dev) {
+      dev.priv.ring = new Ring(1)
+    },
+    ndoStartXmit(skb, dev) {
+      dev.priv.ring.push(skb) // <- ring-overflow
+      skb.hold()
+    },
+    ndoStop(dev) {
+      dev.priv.ring.purge()
+    },
+  },
+  'a frame freed without a drop': {
+    ndoStartXmit(skb, dev) {
+      if (ethTypeTrans(skb, dev) !== 0) return skb.free() // <- freed-uncounted
+    },
+  },
+  'a write past the end of the frame': {
+    ndoStartXmit(skb, dev) {
+      skb.bytes[skb.tail + 40] = 1 // <- past-end
+      up(skb, dev)
+    },
+    says: 'a write 41 bytes past the end of a frame of 60 bytes',
+  },
+  'a write past the end of a frame that is then held': {
+    ndoStartXmit(skb, dev) {
+      skb.bytes.fill(0, skb.tail, skb.tail + 4) // <- past-end
+      skb.hold()
+      up(skb, dev)
+    },
+  },
+  'a write past the end by a view': {
+    ndoStartXmit(skb, dev) {
+      view(skb).setUint8(skb.tail + 3, 1)
+      ethTypeTrans(skb, dev)
+      netifRx(skb) // <- past-end
+    },
+    says: 'a write 4 bytes past the end of a frame of 60 bytes',
+  },
+  'packets that are counted twice': {
+    ndoStartXmit(skb, dev) {
+      dev.counters.count(0, RX_PACKETS) // <- counted-twice
+      up(skb, dev)
+    },
+    says: 'rx_packets',
+  },
+  'a queue that is started instead of woken': {
+    ndoStartXmit(skb, dev) {
+      dev.tx[0].stop()
+      skb.drop()
+      dev.tx[0].start() // <- started-not-woken
+    },
+  },
+  'a wake that is forgotten': {
+    open(dev) {
+      Object.assign(dev.priv, { ring: new Ring(1), alarm: dev.net.clock.alarm(() => up(dev.priv.ring.shift(), dev)) })
+    },
+    ndoStartXmit(skb, dev) {
+      dev.priv.ring.push(skb)
+      dev.tx[0].stop() // <- queue-stopped
+      dev.priv.alarm.at(dev.net.clock.now() + 1000)
+    },
+    work(bed) {
+      transmit(bed)
+      bed.advance('2s')
+    },
+    says: 'stopped for more than 1 s, although all frames have left the driver',
   },
   'an interrupt that is not freed': {
     open(dev) {
@@ -314,7 +381,7 @@ export const mistakes = {
   'an allocation that is not looked at': {
     debug: { chaos: 1 },
     ndoStartXmit(skb, dev) {
-      const made = devAllocSkb(dev.net.pool, 100)
+      const made = devAllocSkb(dev, 100)
       made.put(60) // <- exception
       made.free()
       skb.drop()
@@ -335,7 +402,7 @@ export const mistakes = {
     },
     work(bed) {
       transmit(bed)
-      bed.advance('7s')
+      bed.advance('20s')
     },
   },
   'a frame that is changed and refused': {
@@ -351,7 +418,7 @@ export const mistakes = {
 }
 
 /** Returns the findings of a driver. */
-async function tryMistake({ open = () => {}, debug = true, work = transmit, says: _, ...ops }) {
+async function tryMistake({ open = () => {}, debug = true, work = transmit, says = '', ...ops }) {
   kept.length = 0
   const setup = dev => {
     dev.netdevOps = { ndoStartXmit: skb => skb.drop(), ndoOpen: open, ...ops }
@@ -366,7 +433,7 @@ async function tryMistake({ open = () => {}, debug = true, work = transmit, says
   work(bed)
   // A frame that is held is an error of its own.
   await bed.close().catch(() => {})
-  return { findings: bed.findings, log: bed.log }
+  return { findings: bed.findings, log: bed.log, says }
 }
 
 const found = {}

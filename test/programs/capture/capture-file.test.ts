@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import {
   appendFileSync,
-  createReadStream,
+  closeSync,
+  constants,
   existsSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -12,6 +14,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { CaptureFile, type CaptureFileOptions } from '../../../src/capture/capture-file.node.ts'
@@ -303,23 +306,40 @@ describe('what takes no more', () => {
 })
 
 describe('a FIFO', () => {
-  beforeEach(() => void execFileSync('mkfifo', [path('fifo')]))
+  let reader: number
+  beforeEach(() => {
+    execFileSync('mkfifo', [path('fifo')])
+    reader = openSync(path('fifo'), constants.O_RDONLY | constants.O_NONBLOCK)
+  })
 
-  test('a FIFO gets the bytes once it has a reader', async () => {
-    const file = new CaptureFile(path('fifo'))
-    await file.ready()
-    const done = writeAll(file, [[...head, ...numbered(1), ...statistics]], 50)
+  test('a FIFO with a reader gets the bytes', async () => {
+    const done = writeAll(new CaptureFile(path('fifo')), [[...head, ...numbered(1), ...statistics]], 50)
     const read: number[] = []
-    for await (const chunk of createReadStream(path('fifo'))) read.push(...(chunk as Buffer))
+    for await (const chunk of new Socket({ fd: reader, writable: false })) read.push(...(chunk as Buffer))
     await done
     expect(read).toEqual([...head, ...numbered(1), ...statistics])
   })
 
-  test('a FIFO that never had a reader does not hold up the end', async () => {
+  test('a FIFO without a reader is refused', () => {
+    closeSync(reader)
+    expect(() => new CaptureFile(path('fifo'))).toThrow(`${path('fifo')}: nobody reads it: start its reader first`)
+  })
+
+  test('a FIFO rejects every write with EPIPE after its reader has left', async () => {
+    await using file = new CaptureFile(path('fifo'))
+    const source = file.source()
+    await write(source, head)
+    closeSync(reader)
+    for (const n of [1, 2]) await expect(write(source, numbered(n))).rejects.toMatchObject({ code: 'EPIPE' })
+  })
+
+  test('a reader that does not read does not hold up the end', async () => {
     const file = new CaptureFile(path('fifo'))
-    const written = write(file.source(), head).then(() => 'written', String)
+    // More than a pipe holds.
+    const written = write(file.source(), [...head, ...numbered(1, 100_000)]).catch(String)
     await file[Symbol.asyncDispose]()
-    expect(await written).toMatch(/^written$|EPIPE/)
+    expect(await written).toMatch(/ETIMEDOUT, timed out; its reader does not read$/)
+    closeSync(reader)
   })
 })
 

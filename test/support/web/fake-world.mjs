@@ -156,8 +156,14 @@ export class FakeWorld {
       state: stopped ? 'stopped' : 'running',
     }))
     const board = [
-      ...queues.map((_, i) => ({ kind: 'buffers', name: `tx buffers ${i}`, length: fill(64), capacity: 64 })),
-      { kind: 'ring', name: 'rx ring', length: fill(256), capacity: 256 },
+      ...queues.map((_, i) => ({
+        kind: 'buffers',
+        name: `tx buffers ${i}`,
+        direction: 'tx',
+        length: fill(64),
+        capacity: 64,
+      })),
+      { kind: 'ring', name: 'rx ring', direction: 'rx', length: fill(256), capacity: 256 },
       {
         kind: 'irq',
         name: 'irq 0',
@@ -463,6 +469,7 @@ function device(pid, driver, name, netns, { rate = 0, hasBoard = false, queues =
     faults: driver === 'snull' ? ['lockup', 'lost-interrupt', 'stuck', 'flap'] : ['flap'],
     faultTexts: undefined,
     peer: undefined,
+    flips: driver === 'snull' || undefined,
     onSegment: driver === 'lan',
   }
   const params = paramsOf(driver)

@@ -7,7 +7,7 @@ const textOf = (cleanErrors: readonly string[]) =>
     new ExploreReport({
       packets: [],
       kinds: [],
-      baseline: { median: 1, longest: 1, left: [] },
+      baseline: { times: [1], left: [] },
       unstable: [],
       unrecorded: [],
       cleanErrors,

@@ -20,7 +20,7 @@ const packets = [
 const result: ExploreResult = {
   passed: false,
   cleanErrors: [],
-  baseline: { median: 12.5, longest: 13, left: [] },
+  baseline: { times: [12.5, 13], left: [] },
   roundTrip: 2,
   rto: '50 ms',
   unsteady: [],
@@ -38,7 +38,15 @@ const result: ExploreResult = {
       runs: 4,
       error: 'reset',
     },
-    { packet: 0, fault: 1, faults: [`delay ${packets[0]?.name}`], verdict: 'slower', factor: 2.34, ms: 30 },
+    {
+      packet: 0,
+      fault: 1,
+      faults: [`delay ${packets[0]?.name}`],
+      verdict: 'slower',
+      factor: 2.34,
+      ms: 30,
+      clean: [12.8, 13.1],
+    },
     { packet: 1, fault: 0, faults: [`drop ${packets[1]?.name}`], verdict: 'missed' },
     { packet: 1, fault: 1, faults: [`delay ${packets[1]?.name}`], verdict: 'passed' },
   ],
@@ -80,12 +88,12 @@ test('each packet of the page shows its direction, its time and all of its verdi
   expect(first).toContain('1.5 client to server: seq 0')
   expect(first).toContain('drop ✗ drop failed, delay ×2.3 delay slower,')
   expect(first).toContain('drop : failed in 4 of 4 runs reset')
-  expect(first).toContain('delay : slower, ×2.3, 30.0 ms')
+  expect(first).toContain('delay : slower, ×2.3, 30.0 ms, 12.8 to 13.1 ms without the fault')
   expect(second).toContain('server to client: seq 0')
   expect(second).toContain('drop ? drop missed, delay ✓ delay passed,')
   expect(page).toContain('<b>client</b><b>server</b>')
   expect(page).toContain('<title>a.mjs: failed</title>')
-  expect(page).toContain("Runs without faults passed in 12.5 ms; TCP's least timeout is 50 ms.")
+  expect(page).toContain("Runs without faults passed in 12.5 to 13.0 ms; TCP's least timeout is 50 ms.")
 })
 
 test('the arrow of a packet leads from its sender, and is crossed out if a run has failed', () => {

@@ -25,7 +25,7 @@ async function describe(last: number): Promise<Failure | undefined> {
     return { error, ms: 1, total: 1, links: new Map(), left: [], output: '' }
   }
   const runner = abortable({ concurrency: 1, run, close: () => {} }, stop.signal)
-  const baseline = { median: 1, longest: 1, left: [] }
+  const baseline = { times: [1], left: [] }
   const judge = new Judge(runner, { seed: 1, sysctls: [] }, baseline, { signal: stop.signal })
   const options = { module: undefined, captures, test: { invariant: false }, clean: [], known: new Set<string>() }
   // An unmet plan that fails counts, too.

@@ -4,14 +4,18 @@ import type { LabWorker } from '../../../src/testing/lab/lab-worker.ts'
 import { LabLink } from '../../../src/testing/lab/link.ts'
 
 /** Returns a link, its events, and a function that ends each sleep of its worker. */
-function linkOf() {
+function linkOf(report?: unknown) {
   const sleeps: (() => void)[] = []
   const worker = {
-    call: (name: string) => (name === 'sleep' ? new Promise<void>(end => sleeps.push(end)) : Promise.resolve()),
+    call: (name: string) => {
+      if (name === 'sleep') return new Promise<void>(end => sleeps.push(end))
+      return Promise.resolve(name === 'report' ? report : undefined)
+    },
   }
   const link = new LabLink(worker as unknown as LabWorker, 1, {
     name: 'client-server',
     ends: ['client', 'server'],
+    seedOf: seed => seed,
     onClose() {},
   })
   const events: string[] = []
@@ -57,4 +61,13 @@ test('up ends an offline, which does not plug the cable in again', async () => {
   end()
   await offline
   expect(events).toEqual(['down', 'up', 'down'])
+})
+
+test('the lateness of a link is the sum of what its stages were late at most, in each direction', async () => {
+  const stage = (...times: number[]) => ({ late: { p50: 0, p99: 0, counts: times.map(ms => [ms, 1]) } })
+  const { link } = linkOf({
+    ab: { stages: [stage(0.5, 3), {}, stage(12)], former: [stage(100)] },
+    ba: { stages: [{}, stage()], former: [] },
+  })
+  expect(await link.lateness()).toEqual({ ab: 15, ba: 0 })
 })

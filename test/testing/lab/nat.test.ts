@@ -22,7 +22,7 @@ const KINDS: readonly NatKind[] = ['full-cone', 'restricted', 'port-restricted',
 const ICMP = 1
 const TCP = 6
 const UDP = 17
-const [SYN, ACK, FIN] = [2, 16, 1]
+const [SYN, ACK, FIN, RST] = [2, 16, 1, 4]
 
 function place(text: string): [address: number, port: number] {
   const [address, port = '0'] = text.split(':')
@@ -230,6 +230,19 @@ describe('a NAT', () => {
     expect(nat.in(laterFragment(OTHER, outside))).toBe('early')
   })
 
+  test('knows the fate of the last 4096 fragmented packets', () => {
+    const nat = new TestNat('full-cone')
+    const outside = nat.send()
+    const numbered = (bytes: Uint8Array, id: number) => {
+      put16(bytes, 4, id)
+      ipv4.fillHeaderChecksum(bytes, 0)
+      return bytes
+    }
+    for (let id = 0; id <= 4096; id++) nat.in(numbered(firstFragment(PEER, outside), id))
+    const later = (id: number) => nat.in(numbered(laterFragment(PEER, outside), id))
+    expect([later(0), later(1)]).toEqual(['early', numbered(laterFragment(PEER, HOST), 1)])
+  })
+
   test('keeps the fragments of two protocols with one identification apart', () => {
     const nat = new TestNat('full-cone')
     const [web, dns] = ['198.18.1.2:80', '198.18.1.3:53']
@@ -364,6 +377,74 @@ describe('the table of a NAT', () => {
     expect(nat.in(tcp(PEER, outside))).toEqual(tcp(PEER, HOST))
   })
 
+  test.each(KINDS.filter(kind => kind !== 'symmetric'))(
+    'a connection of a %s NAT is not shortened by another one of its port (RFC 5382 REQ-5)',
+    kind => {
+      const others: ((nat: TestNat, outside: string) => void)[] = [
+        nat => nat.out(tcp(HOST, OTHER, SYN)),
+        nat => {
+          for (const flags of [SYN, ACK, FIN | ACK, ACK]) nat.out(tcp(HOST, OTHER, flags))
+        },
+        (nat, outside) => {
+          for (const flags of [SYN, ACK]) nat.out(tcp(HOST, OTHER, flags))
+          nat.in(tcp(OTHER, outside, RST))
+          nat.out(tcp(HOST, OTHER))
+        },
+        // A full cone admits a stranger's reset, to which the host replies.
+        (nat, outside) => {
+          nat.in(tcp('203.0.113.9:1', outside, RST))
+          nat.out(tcp(HOST, '203.0.113.9:1', RST))
+        },
+      ]
+      for (const other of others) {
+        const nat = new TestNat(kind)
+        const outside = sourceOf(nat.out(tcp(HOST, PEER, SYN)))
+        nat.out(tcp(HOST, PEER))
+        other(nat, outside)
+        nat.wait(7439)
+        expect(nat.in(tcp(PEER, outside))).toEqual(tcp(PEER, HOST))
+        nat.wait(1)
+        expect(nat.in(tcp(PEER, outside))).toBe('unmapped')
+      }
+    },
+  )
+
+  test('a connection that its peer resets ends 240 s later, and with it the mapping of its port', () => {
+    const nat = new TestNat('full-cone')
+    const outside = sourceOf(nat.out(tcp(HOST, PEER)))
+    nat.out(tcp(HOST, OTHER, SYN))
+    nat.in(tcp(PEER, outside, RST))
+    nat.wait(100)
+    nat.out(tcp(HOST, PEER))
+    nat.wait(239)
+    expect(nat.in(tcp(PEER, outside))).toEqual(tcp(PEER, HOST))
+    nat.wait(1)
+    expect(nat.in(tcp(PEER, outside))).toBe('unmapped')
+  })
+
+  test('knows 1024 connections of a port, and replaces the first to end by a new connection', () => {
+    const nat = new TestNat('full-cone')
+    const outside = sourceOf(nat.out(tcp(HOST, PEER)))
+    for (let i = 1; i <= 1024; i++) nat.out(tcp(HOST, `203.0.113.9:${i}`, SYN))
+    for (const flags of [ACK, FIN]) nat.out(tcp(HOST, OTHER, flags))
+    const forgotten = '203.0.113.9:1'
+    nat.in(tcp(forgotten, outside, RST))
+    nat.wait(7439)
+    expect(nat.in(tcp(PEER, outside))).toEqual(tcp(PEER, HOST))
+    // A reset of a connection that is not known closes nothing.
+    nat.out(tcp(HOST, forgotten))
+    nat.wait(7439)
+    expect(nat.in(tcp(forgotten, outside))).toEqual(tcp(forgotten, HOST))
+    nat.wait(1)
+    expect(nat.in(tcp(PEER, outside))).toBe('unmapped')
+  })
+
+  test('keeps the parity of ports while ports of that parity are free (RFC 4787 REQ-4)', () => {
+    const nat = new TestNat('symmetric')
+    const outside = (from: number, i: number) => place(nat.send(`203.0.113.9:${1000 + i}`, `198.18.1.2:${from}`))[1]
+    for (let i = 0; i < 50; i++) for (const from of [5000, 5001]) expect(outside(from, i) % 2).toBe(from % 2)
+  })
+
   test('has a port for as many mappings as there are ports, and takes ports that are free again', () => {
     const nat = new TestNat('symmetric')
     const peer = (i: number) => `203.0.113.9:${1000 + i}`
@@ -385,7 +466,7 @@ describe('the table of a NAT', () => {
     nat.wait(120)
     const now = nat.send()
     expect(now).not.toBe(before)
-    expect(others(PORTS - 1).at(-1)).toBe(before)
+    expect(others(PORTS - 1)).toContain(before)
     expect(nat.send()).toBe(now)
   })
 

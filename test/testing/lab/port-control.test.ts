@@ -56,7 +56,8 @@ function map(made: PortControl, from: number, request: MapRequest = {}) {
   const body = [...nonce, protocol, 0, 0, 0, ...word(port), ...word(suggested), ...mapped(0), ...options]
   const reply = made.handle(Uint8Array.from([...header(1, seconds, claims), ...body]), from)!
   expect([reply[0], reply[1]]).toEqual([2, 0x81])
-  return { result: reply[3], seconds: get32(reply, 4), port: get16(reply, 42), address: get32(reply, 56) }
+  const { length } = reply
+  return { result: reply[3], seconds: get32(reply, 4), port: get16(reply, 42), address: get32(reply, 56), length }
 }
 
 /** A request of NAT-PMP, and its response: result, the port outside and seconds. */
@@ -69,7 +70,12 @@ function pmp(made: PortControl, from: number, port: number, seconds: number, sug
 
 test('PCP gives a host the port that it suggests, for the seconds that it asks for', () => {
   const { made } = control()
-  expect(map(made, HOST, { suggested: 62_000 })).toEqual({ result: 0, seconds: 600, port: 62_000, address: OUTSIDE })
+  expect(map(made, HOST, { suggested: 62_000 })).toMatchObject({
+    result: 0,
+    seconds: 600,
+    port: 62_000,
+    address: OUTSIDE,
+  })
   const other = map(made, OTHER, { suggested: 62_000 })
   expect(other).toMatchObject({ result: 0 })
   expect(other.port).toBeGreaterThanOrEqual(FIRST_PORT)
@@ -108,6 +114,18 @@ test('a host maps its own address only: another one in the header, or a third pa
   expect(map(made, HOST, { claims: OTHER }).result).toBe(12)
   expect(map(made, HOST, { options: [1, 0, ...word(16), ...mapped(OTHER)] }).result).toBe(5)
   expect(map(made, HOST, { options: [200, 0, ...word(4), 0, 0, 0, 0] }).result).toBe(0)
+})
+
+test('an option that is ignored is not in the response, and one past the end is malformed', () => {
+  const { made } = control()
+  const optional = [200, 0, ...word(4), 1, 2, 3, 4]
+  expect(map(made, HOST, { options: optional })).toMatchObject({ result: 0, length: 60 })
+  // An error has what was requested (RFC 6887 section 7.4).
+  expect(map(made, HOST, { options: [...optional, 1, 0, ...word(0)] })).toMatchObject({ result: 5, length: 72 })
+  for (const code of [1, 200]) {
+    expect(map(made, HOST, { port: 81, options: [code, 0, ...word(40), 1, 2, 3, 4] }).result).toBe(6)
+  }
+  expect(map(made, HOST, { options: [200, 0, ...word(3), 1, 2, 3, 0] }).result).toBe(0)
 })
 
 test('a host has at most 64 mappings, and all hosts together 1024', () => {

@@ -168,6 +168,48 @@ test('a partition lasts its time of the clock, and a second one its own', async 
   expect(cable.report().a.drops).toEqual({ WIRE_LOSS: 2 })
 })
 
+test('a reset gives a cable its wires, its random decisions and its counts as if it were new', async () => {
+  const { cable, a, send, arrived } = await joined(makeNet(), { ab: 'loss 40%' })
+  const numbers = Array.from({ length: 40 }, (_, i) => i)
+  const pass = () => {
+    send(...numbers)
+    a.drain()
+    return arrived()
+  }
+  const first = pass()
+  const { a: ends, ab } = cable.report()
+  pass()
+  cable.addFault(1, fault().spec, resources)
+  const waiting = cable.hit(1, 99).catch((error: Error) => error.message)
+  const partition = cable.partition(60_000, ['ab', 'ba'])
+  await cable.inOrder(() => cable.setWire('loss 1%', 'delay 1ms', resources))
+  pass()
+  await cable.inOrder(() => cable.reset(7, 'loss 40%', '', resources))
+  await partition
+  expect(await waiting).toBe('the link was reset after 0 of 99 hits')
+  expect([cable.report().a, cable.report().ab.former, cable.report().ba.text]).toEqual([
+    { sent: 0, received: 0, drops: {} },
+    [],
+    '',
+  ])
+  expect(pass()).toEqual(first)
+  expect([cable.report().a, cable.report().ab]).toEqual([ends, ab])
+  cable.reset(8, 'loss 40%', '', resources)
+  expect(pass()).not.toEqual(first)
+})
+
+test('a reset with a wrong text changes nothing, and the packets that the wire held arrive', async () => {
+  const { cable, a, send, arrived, memory } = await joined(makeNet(), { ab: 'delay 10ms' })
+  send(1)
+  a.drain()
+  expect(() => cable.reset(7, 'loss 1%', 'delay soon', resources)).toThrow('soon')
+  expect(cable.report().ab.text).toBe('delay 10ms')
+  cable.reset(7, '', '', resources)
+  memory.clock.advance(10 * NSEC_PER_MSEC)
+  await cable.inOrder(() => {})
+  expect(arrived()).toEqual([1])
+})
+
 test('closing ends a partition, and is idempotent', async () => {
   const { cable } = await joined()
   const partition = cable.partition(60_000, ['ab', 'ba'])

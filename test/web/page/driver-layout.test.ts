@@ -20,7 +20,7 @@ const pool: PartInfo = { kind: 'pool', name: 'frames', length: 0, capacity: 512 
 const snull: readonly PartInfo[] = [
   ...queues(1),
   { kind: 'buffers', name: 'tx buffers 0', length: 0, capacity: 64 },
-  { kind: 'ring', name: 'rx ring', length: 0, capacity: 256 },
+  { kind: 'ring', name: 'rx ring', direction: 'rx', length: 0, capacity: 256 },
   { kind: 'irq', name: 'irq 0', state: 'idle', count: 0 },
   { kind: 'napi', name: 'napi 0', state: 'idle', count: 0 },
   pool,
@@ -28,7 +28,7 @@ const snull: readonly PartInfo[] = [
 const board = (count: number): PartInfo[] => [
   ...queues(count),
   ...times(count, { kind: 'ring', name: 'tx ring', length: 0, capacity: 64 }),
-  ...times(count, { kind: 'ring', name: 'rx ring', length: 0, capacity: 64 }),
+  ...times(count, { kind: 'ring', name: 'rx ring', direction: 'rx', length: 0, capacity: 64 }),
   ...times(count, { kind: 'irq', name: 'irq', state: 'idle', count: 0 }),
   pool,
 ]
@@ -90,8 +90,16 @@ describe('the parts of a device', () => {
     expect(models['a driver without any part'].columns).toEqual([])
   })
 
-  test('the second device of a pair has direction ba of the wire on its outgoing path', () => {
-    const { columns } = model('cable', queues(1), { wire, at: 1 })
+  test('a driver’s part lies on the path of its direction, whatever its name', () => {
+    const of = (name: string, direction: 'tx' | 'rx'): PartInfo => ({ kind: 'ring', name, direction, length: 0 })
+    const { columns } = model('mine', [of('rx mirror', 'tx'), of('main', 'rx')])
+    expect(columns.map(({ away, toward }) => [away?.items[0]?.id, toward?.items[0]?.id])).toEqual([
+      ['near tx ring rx mirror', 'near rx ring main'],
+    ])
+  })
+
+  test('the direction that a device transmits is on its outgoing path', () => {
+    const { columns } = model('cable', queues(1), { wire: { ...wire, outgoing: 'ba' }, at: 1 })
     expect(groups(columns).at(-1)).toEqual(['wire', 'wire ba', 'wire ab'])
   })
 

@@ -13,7 +13,7 @@ const stage = (text: string, direction: 'ab' | 'ba'): StageReport => {
 const parts: PartInfo[] = [
   { kind: 'queue', name: 'tx 0', length: 0, state: 'running' },
   { kind: 'buffers', name: 'tx buffers 0', length: 0, capacity: 64 },
-  { kind: 'ring', name: 'rx ring', length: 0, capacity: 64 },
+  { kind: 'ring', name: 'rx ring', direction: 'rx', length: 0, capacity: 64 },
 ]
 const pair = vnetRow('snull', '1//sn0', '1//sn1')
 const wire = {
@@ -67,6 +67,13 @@ describe('a frame', () => {
     expect(at(1500)[0]).toMatchObject({ x: x + width / 2, y: y + height / 2, reason: 'loss 5%', isHarmless: false })
     expect(at(2500)[0]!.y).toBeGreaterThan(y + height / 2)
     expect(at(4501)).toEqual([])
+  })
+
+  test('falls at its stage on the wire of an attachment, where the reason says in or out', () => {
+    const dropped = 'wire out (ab), stage 2 loss 5% (seed 3, packet 13)'
+    const { at } = flying(true, row({ time: 0 }), row({ time: 1000, dropped }))
+    const { x, y, width, height } = box('wire ab loss')
+    expect(at(1500)[0]).toMatchObject({ x: x + width / 2, y: y + height / 2, reason: 'loss 5%' })
   })
 
   test('falls in the transmitter that drops it; neighbour discovery is harmless', () => {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { hexDump, timeText, verdict } from '../../../src/web/page/frames-text.ts'
+import { hexDump, protocolOf, timeText, verdict } from '../../../src/web/page/frames-text.ts'
 
 it('the time of a frame has microseconds, in local time', () => {
   const time = new Date(2026, 10, 21, 6, 3, 9, 42).getTime()
@@ -14,6 +14,16 @@ it('bytes are printed sixteen to a line, with their position and their text char
     '0010  7f 61 7e                                          .a~',
   ])
   expect(hexDump('')).toEqual([])
+})
+
+it.each([
+  [['Ethernet', 'ARP'], 'arp'],
+  [['Ethernet', 'IPv6', 'ICMPv6'], 'icmp'],
+  [['Ethernet', 'IPv4', 'TCP'], 'tcp'],
+  [['Ethernet', 'IPv4', 'UDP', 'DNS'], 'udp'],
+  [['Ethernet'], 'other'],
+])('the protocol of a frame with the headers %j is %s', (names, protocol) => {
+  expect(protocolOf({ headers: names.map(name => ({ name, fields: [] })) as never })).toBe(protocol)
 })
 
 it('the text of a frame has its fate', () => {

@@ -1,7 +1,6 @@
 /** The topology of labs, and the places of its hosts and links. */
 import { expect, test } from 'vitest'
 import type { DeviceRow } from '../../../src/web/feed-types.ts'
-import { isFirst } from '../../../src/web/page/driver-model.ts'
 import { BOX, type Lab, labsOf, layoutLab } from '../../../src/web/page/lab-graph.ts'
 import { deviceRow } from '../../support/web/devices.ts'
 
@@ -111,10 +110,4 @@ test('a link between hosts of one column is drawn beside them, inside the drawin
   const inColumn = lines.find(({ link }) => xOf(link.from.name) === xOf(link.to.name))!
   expect(inColumn.x).toBeGreaterThan(xOf(inColumn.link.from.name) + BOX.width)
   expect(inColumn.x + 40).toBeLessThan(width)
-})
-
-test('direction ab leads away from the first end of each cable of a lab', () => {
-  const devices = [...cable('client', 'home'), ...cable('home', 'internet')]
-  const vnets = [{ pid: 1, driver: 'lab', devices }]
-  expect(devices.map(device => isFirst(device, vnets))).toEqual([true, false, true, false])
 })

@@ -111,19 +111,26 @@ describe('history of a wire', () => {
 })
 
 describe('history of queues', () => {
-  it('queue history has the maximum length of each queue, ring and stage since the previous statistics', () => {
+  it('queue history has the maximum length of each queue since the previous statistics', () => {
     const history = new History()
     history.receive(stats(0, counters('a')))
-    for (const length of [3, 9, 4]) history.receive(parts(['queue', 'tx 0', length], ['ring', 'rx ring', 2]))
-    history.receive(wire(1, 'a', stage({ stage: 'delay', held: 7 })))
+    for (const length of [3, 9, 4]) history.receive(parts(['queue', 'tx 0', length]))
     history.receive(stats(1, counters('a', { held: 5 })))
     history.receive(parts(['queue', 'tx 0', 1]))
     history.receive(stats(2, counters('a')))
     const samples = history.device('a')!
     expect(samples.level('queue tx 0', 0)).toEqual([null, 9, 1])
-    expect(samples.level('ring rx ring', 0)).toEqual([null, 2, null])
-    expect(samples.level('wire ab delay', 0)).toEqual([null, 7, null])
     expect(samples.level('held', 0)).toEqual([0, 5, 0])
+  })
+
+  it('a queue or stage without a message in an interval keeps its length for that interval only', () => {
+    const history = new History()
+    history.receive(wire(0, 'a', stage({ stage: 'delay', held: 7 })))
+    history.receive(parts(['ring', 'rx ring', 2]))
+    for (const second of [1, 2, 3]) history.receive(stats(second, counters('a')))
+    const samples = history.device('a')!
+    expect(samples.level('wire ab delay', 0)).toEqual([7, 7, null])
+    expect(samples.level('ring rx ring', 0)).toEqual([2, 2, null])
   })
 
   it('queue history omits parts without a length, and the frame memory, which is the device’s held count', () => {

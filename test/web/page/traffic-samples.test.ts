@@ -13,19 +13,43 @@ function counting(...values: number[]): Samples {
 }
 
 describe('samples of a device', () => {
-  it('the first sample has no rate, and later ones have the growth per second', () => {
-    const samples = counting(100, 150, 150, 170)
-    expect(samples.rate('n', 0)).toEqual([null, 50, 0, 20])
+  it('the first sample has no rate, and later ones have the growth per second since then', () => {
+    const samples = counting(100, 150, 150, 190)
+    expect(samples.rate('n', 0)).toEqual([null, 50, 25, 30])
     expect(samples.times(0)).toEqual([0, 1, 2, 3].map(i => START / 1000 + i))
     expect(samples.end).toBe(START / 1000 + 3)
   })
 
-  it('a rate is divided by the time between two samples, not by a second', () => {
+  it('a rate is over the newest samples that span three seconds', () => {
     const samples = new Samples()
-    samples.add(START, { n: 0 }, {})
-    samples.add(START + 2000, { n: 100 }, {})
-    samples.add(START + 2500, { n: 200 }, {})
-    expect(samples.rate('n', 0)).toEqual([null, 50, 200])
+    const add = (ms: number, n: number) => samples.add(START + ms, { n }, {})
+    add(0, 0)
+    add(2000, 100)
+    add(2500, 200)
+    add(3000, 300)
+    add(4000, 500)
+    add(5500, 500)
+    expect(samples.rate('n', 0)).toEqual([null, 50, 80, 100, 125, 100])
+  })
+
+  it('steady traffic of one frame each 0.3 s is flat to a frame, however uneven the samples are', () => {
+    const gaps = [1000, 110, 890, 130, 1400, 600, 250, 750, 100, 100, 1300, 2500, 300, 1000]
+    const samples = new Samples()
+    let time = 0
+    for (let i = 0; i < 20 * gaps.length; i++) {
+      samples.add(START + time, { n: Math.floor(time / 300) }, {})
+      time += gaps[i % gaps.length]!
+    }
+    const later = samples.rate('n', START / 1000 + 3)
+    expect(later.length).toBeGreaterThan(200)
+    for (const rate of later) expect(Math.abs(rate! - 1 / 0.3)).toBeLessThanOrEqual(1 / 3)
+  })
+
+  it('samples that follow each other within half a second have no rate before one is half a second later', () => {
+    const samples = new Samples()
+    for (const [ms, n] of [[0, 0] as const, [100, 1] as const, [499, 1] as const, [500, 2] as const])
+      samples.add(START + ms, { n }, {})
+    expect(samples.rate('n', 0)).toEqual([null, null, null, 4])
   })
 
   it('a sample in which one counter fell has no rate at all', () => {
@@ -49,7 +73,7 @@ describe('samples of a device', () => {
 
   it('a counter that has not grown yet shows 0', () => {
     expect(counting(1, 1, 1).rate('other reason', 0)).toEqual([null, 0, 0])
-    expect(counting(1, 1, 1, 4).rate('n', 0)).toEqual([null, 0, 0, 3])
+    expect(counting(1, 1, 1, 4).rate('n', 0)).toEqual([null, 0, 0, 1])
   })
 
   it('a line is broken where samples are missing', () => {
@@ -77,7 +101,7 @@ describe('samples of a device', () => {
     expect(samples.times(0).map(time => Math.round(time * 1000 - START + 3_600_000))).toEqual([
       -3000, -2000, -1000, 0, 1000,
     ])
-    expect(samples.rate('n', 0)).toEqual([null, 1, 2, null, 3])
+    expect(samples.rate('n', 0)).toEqual([null, 1, 1.5, null, 3])
   })
 
   it('a clock that is set forward is taken for a gap', () => {
@@ -115,6 +139,6 @@ describe('samples of a device', () => {
   })
 
   it('samples from a given time on are returned', () => {
-    expect(counting(0, 1, 3, 6).rate('n', START / 1000 + 2)).toEqual([2, 3])
+    expect(counting(0, 1, 3, 6).rate('n', START / 1000 + 2)).toEqual([1.5, 2])
   })
 })

@@ -1,4 +1,7 @@
 /** FileLab: a lab that was made from a file, with its programs, faults and scenario. */
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
 import { describeException } from '../../../base/exception.ts'
 import { UsageError } from '../../../base/usage-error.ts'
 import { TimerfdClock } from '../../../linux/clock.ts'
@@ -6,9 +9,18 @@ import { loadNative } from '../../../linux/native.ts'
 import type { ScenarioStep } from '../../../netdev/device-wire.ts'
 import { runScenario, scenarioOf } from '../../../wire/scenario.ts'
 import { addressVariables } from '../address-variables.ts'
+import type { NamespaceCounters } from '../counters.ts'
 import type { LabFault } from '../fault.ts'
-import { createLab, type Lab, type LabLink, type LabNamespace, type Made, type Topology } from '../index.ts'
-import { hostNamed, linkNamed, linkNames } from './links.ts'
+import {
+  createLab,
+  type Lab,
+  type LabLink,
+  type LabNamespace,
+  type LabRouter,
+  type Made,
+  type Topology,
+} from '../index.ts'
+import { hostNamed, linkNamed, linkNames, wireOf } from './links.ts'
 import { type LabPlan, whenOf } from './read.ts'
 import type { FaultEntry, HostChanges, Service } from './schema.ts'
 import { type ServiceLab, startService } from './service.ts'
@@ -34,23 +46,32 @@ export class FileLab implements AsyncDisposable {
   /** VNET_LAB and a variable for each address. */
   readonly env: NodeJS.ProcessEnv
   readonly faults: { readonly entry: FaultEntry; readonly fault: LabFault }[] = []
+  /** By their numbers, from 1: functions that end them. */
+  readonly captured: (() => Promise<void>)[] = []
+  /** The captures that were started, or are being started. */
+  #recorded = 0
   readonly #lab: Lab
-  readonly #topology: Topology
+  readonly #plan: LabPlan
   readonly #made: Made<Topology>
   readonly #log: FileLabOptions['log']
   readonly #end = new AbortController()
+  #scenarioEnd = new AbortController()
+  /** The counters of hosts at the last reset. */
+  readonly #before = new Map<LabNamespace, NamespaceCounters>()
+  /** The directory of captures that requests have started. */
+  #directory: string | undefined
   #captures: readonly string[] = []
 
-  private constructor(lab: Lab, { topology }: LabPlan, made: Made<Topology>, { signal, log }: FillOptions) {
+  private constructor(lab: Lab, plan: LabPlan, made: Made<Topology>, { signal, log }: FillOptions) {
     const { name } = lab
     signal.addEventListener('abort', () => this.#stop())
     this.name = name
     this.#lab = lab
-    this.#topology = topology
+    this.#plan = plan
     this.#made = made
     this.#log = log
     this.hosts = [...Object.values(made.namespaces), ...Object.values(made.routers)]
-    this.links = linkNames(topology)
+    this.links = linkNames(plan.topology)
     this.env = { VNET_LAB: `${name}-${process.pid}`, ...addressVariables(this.hosts) }
   }
 
@@ -73,7 +94,7 @@ export class FileLab implements AsyncDisposable {
     const running = new FileLab(lab, plan, await lab.topology(topology), options)
     for (const entry of faults) await running.addFault(entry)
     await Promise.all(services.map(({ host, ...service }) => running.run(host, service)))
-    if (scenario !== undefined) await running.#play(scenario)
+    await running.#play(scenario)
     return running
   }
 
@@ -86,17 +107,59 @@ export class FileLab implements AsyncDisposable {
 
   /** Throws a UsageError. */
   link(name: string): LabLink {
-    if (this.links.includes(name)) return linkNamed(this.#topology, this.#made, name)
+    if (this.links.includes(name)) return linkNamed(this.#plan.topology, this.#made, name)
     throw new UsageError(`the lab has no link ${name}; it has ${this.links.join(', ')}`)
   }
 
   /** Makes changes of hosts. Rejects with a UsageError. */
   async change({ accept, switch: switched }: HostChanges): Promise<void> {
     if (switched !== undefined) await this.host(switched.host).switchTo(this.host(switched.uplink))
-    if (accept === undefined) return
-    const router = Object.hasOwn(this.#made.routers, accept.router) ? this.#made.routers[accept.router] : undefined
-    if (router === undefined) throw new UsageError(`accept: ${accept.router} is not a router`)
-    await router.accept(this.host(accept.host))
+    if (accept !== undefined) await this.router('accept', accept.router).accept(this.host(accept.host))
+  }
+
+  /** Returns a router. Throws a UsageError; `what` names the request. */
+  router(what: string, name: string): LabRouter {
+    const router = Object.hasOwn(this.#made.routers, name) ? this.#made.routers[name] : undefined
+    if (router === undefined) throw new UsageError(`${what}: ${name} is not a router`)
+    return router
+  }
+
+  /** Returns the counters of a host since the last reset. */
+  counters(name: string): NamespaceCounters {
+    const host = this.host(name)
+    const before = this.#before.get(host)
+    const counters = host.stats()
+    if (before === undefined) return counters
+    return Object.fromEntries(Object.entries(counters).map(([key, n]) => [key, n - (before[key] ?? 0)]))
+  }
+
+  /** Starts to record a link in a file, by default a new one. Returns its number and its path. */
+  async capture(name: string, file?: string): Promise<{ readonly capture: number; readonly file: string }> {
+    const link = this.link(name)
+    const number = ++this.#recorded
+    const path = resolve(file ?? join(this.#captureDirectory(), `${link.name}.${number}.pcapng`))
+    this.captured[number - 1] = await link.capture(path)
+    return { capture: number, file: path }
+  }
+
+  #captureDirectory(): string {
+    this.#directory ??= mkdtempSync(join(tmpdir(), 'vnet-captures-'))
+    return this.#directory
+  }
+
+  /**
+   * Returns to the state of the file: its wires and faults, each link plugged in and without
+   * counts, NATs without mappings, and the scenario from its start. Programs, captures, uplinks,
+   * forwarded ports and accepted hosts remain.
+   */
+  async reset(seed = this.#plan.seed ?? 1): Promise<void> {
+    this.#scenarioEnd.abort()
+    const { topology, faults, scenario } = this.#plan
+    this.faults.length = 0
+    await Promise.all(this.links.map(name => this.link(name).reset(wireOf(topology, name), seed)))
+    for (const entry of faults) await this.addFault(entry)
+    for (const host of this.hosts) this.#before.set(host, host.stats())
+    await this.#play(scenario)
   }
 
   /** Returns the number of the fault, from 1. */
@@ -128,7 +191,11 @@ export class FileLab implements AsyncDisposable {
   }
 
   /** Starts a scenario. Settles when the changes at time 0 are made. */
-  async #play({ list, links, hosts }: NonNullable<LabPlan['scenario']>): Promise<void> {
+  async #play(planned: LabPlan['scenario']): Promise<void> {
+    if (planned === undefined) return
+    const { list, links, hosts } = planned
+    this.#scenarioEnd = new AbortController()
+    const signal = AbortSignal.any([this.#end.signal, this.#scenarioEnd.signal])
     const change = async (step: ScenarioStep<string>) => {
       const i = list.steps.indexOf(step)
       await this.change(hosts[i] as HostChanges)
@@ -143,13 +210,13 @@ export class FileLab implements AsyncDisposable {
     const made = new Set(list.steps.filter(({ at }) => at === 0))
     for (const step of made) await change(step)
     const failed = (error: unknown) => {
-      if (!this.#end.signal.aborted) this.#log(`scenario: ${describeException(error)}`)
+      if (!signal.aborted) this.#log(`scenario: ${describeException(error)}`)
     }
     const scenario = scenarioOf(list, step => {
       if (!made.delete(step)) void change(step).catch(failed)
     })
     const clock = new TimerfdClock(loadNative())
-    const ended = runScenario(clock, scenario, this.#end.signal).catch(failed)
+    const ended = runScenario(clock, scenario, signal).catch(failed)
     void ended.then(() => clock[Symbol.asyncDispose]())
   }
 }

@@ -2,6 +2,7 @@
 import type { LabLink } from '../link.ts'
 import type { LabNamespace } from '../namespace.ts'
 import type { Made, Topology } from '../topology.ts'
+import type { WireSpec } from '../wire-spec.ts'
 
 /** Returns the names of all links of a topology. */
 export function linkNames({ routers = {}, cables = {}, lans = {} }: Topology): string[] {
@@ -12,6 +13,12 @@ export function linkNames({ routers = {}, cables = {}, lans = {} }: Topology): s
     ),
     ...Object.entries(lans).flatMap(([name, { ports }]) => ports.map(host => `${name}/${host}`)),
   ]
+}
+
+/** Returns the wire of a link that linkNames has returned. */
+export function wireOf({ routers = {}, cables = {}, lans = {} }: Topology, name: string): WireSpec {
+  const [owner = ''] = name.split('/')
+  return (cables[name] ?? routers[owner] ?? lans[owner])?.wire ?? ''
 }
 
 /** Returns the host or router of a name; undefined if the lab has none. */

@@ -2,13 +2,12 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { ConfigFile } from '../../../base/config-file.ts'
-import { withErrno } from '../../../base/errno.ts'
 import { FileError, UsageError } from '../../../base/usage-error.ts'
 import { parseLanConfig } from '../../../lan/config/config.ts'
+import { readTextFile } from '../../../linux/regular-file.ts'
 import type { ScenarioList, WireResources } from '../../../netdev/device-wire.ts'
 import { checkScenario } from '../../../wire/scenario-file.ts'
 import { fault } from '../../../wire/stages/fault.ts'
-import { readUpTo } from '../../../wire/wire-file.node.ts'
 import { accessOf } from '../access.ts'
 import { compiled, filtersIn } from '../filters.ts'
 import { LAN_OPTIONS, planLan } from '../lan.ts'
@@ -45,11 +44,12 @@ export interface HostService extends Service {
 }
 
 /**
- * Reads the file at `path`. The file `scenario` replaces its scenario. Throws a VnetError if that
+ * Reads the file at `path`. The file `scenario` replaces its scenario. Throws a UsageError if that
  * fails, a FileError if one is invalid.
  */
 export function readLabFile(path: string, scenario?: string): LabPlan {
-  return parseLabFile(read(path), path, scenario === undefined ? undefined : { name: scenario, text: read(scenario) })
+  const read = (name: string) => ({ name, text: readTextFile(name, MAX_BYTES) })
+  return parseLabFile(read(path).text, path, scenario === undefined ? undefined : read(scenario))
 }
 
 /** Parses the text of the file `name`. Throws a FileError with a line for each mistake. */
@@ -200,10 +200,4 @@ function reporting(problems: ConfigFile, path: string, check: () => void): void 
 /** The lines after the first one show the place in the text of a wire. */
 function firstLine({ message }: UsageError): string {
   return message.split('\n')[0] as string
-}
-
-function read(path: string): string {
-  const text = withErrno(['open', path], () => readUpTo(path, MAX_BYTES))
-  if (text === undefined) throw new FileError(`${path}: a lab file has at most ${MAX_BYTES} bytes`)
-  return text
 }

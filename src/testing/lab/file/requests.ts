@@ -4,10 +4,11 @@
  */
 import type { Interface } from 'node:readline'
 import { ConfigFile } from '../../../base/config-file.ts'
-import { about, anyText, either, integer, object, type Schema, type Typed } from '../../../base/schema.ts'
+import { about, anyText, either, integer, object, oneOf, type Schema, type Typed } from '../../../base/schema.ts'
 import { UsageError } from '../../../base/usage-error.ts'
+import { WHOLE_NUMBER } from '../options.ts'
 import type { FileLab } from './file-lab.ts'
-import { acceptKeys, type FaultEntry, faultSchema, link, programKeys, serviceKeys, switchKeys } from './schema.ts'
+import { acceptKeys, type FaultEntry, faultSchema, link, programKeys, serviceKeys, switchKeys, text } from './schema.ts'
 import { statusOf, wordsOf } from './service.ts'
 
 interface Method<P = never> {
@@ -22,7 +23,10 @@ const method = <P>(params: Typed<P>, call: (lab: FileLab, params: P) => Promise<
 
 const host = anyText
 const ofLink = object({ link }, 'link')
-const ofFault = object({ fault: integer(1, Number.MAX_SAFE_INTEGER), wait: integer(1, 0xffff_ffff) }, 'fault')
+const number = integer(1, Number.MAX_SAFE_INTEGER)
+const ofFault = object({ fault: number, wait: integer(1, 0xffff_ffff) }, 'fault')
+const milliseconds = integer(0, 0xffff_ffff, 'a whole number of milliseconds')
+const forTime = object({ link, ms: milliseconds, direction: oneOf('ab', 'ba') }, 'link', 'ms')
 const wires = either(anyText, object({ ab: anyText, ba: anyText }))
 
 export const METHODS: Readonly<Record<string, Method>> = {
@@ -44,16 +48,43 @@ export const METHODS: Readonly<Record<string, Method>> = {
   }),
   cut: method(ofLink, (lab, { link }) => lab.link(link).down()),
   plug: method(ofLink, (lab, { link }) => lab.link(link).up()),
+  partition: method(forTime, (lab, { link, ms, direction }) => {
+    const cut = lab.link(link)
+    return (direction === undefined ? cut : cut[direction]).partition(ms)
+  }),
+  offline: method(object({ link, ms: milliseconds }, 'link', 'ms'), (lab, { link, ms }) => lab.link(link).offline(ms)),
   accept: method(acceptKeys, (lab, params) => lab.change({ accept: params })),
   switch: method(switchKeys, (lab, params) => lab.change({ switch: params })),
   fault: method(faultSchema, async (lab, entry: FaultEntry) => ({ fault: await lab.addFault(entry) })),
   hits: method(ofFault, async (lab, { fault, wait }) => {
-    const found = lab.faults[fault - 1]?.fault
-    if (found === undefined) throw new UsageError(`there is no fault ${fault}: there are ${lab.faults.length}`)
+    const found = numbered('fault', lab.faults, fault).fault
     if (wait !== undefined) await found.hit(wait)
     return { hits: found.hits }
   }),
-  stats: method(ofLink, (lab, { link }) => lab.link(link).stats()),
+  remove: method(object({ fault: number }, 'fault'), (lab, { fault }) =>
+    numbered('fault', lab.faults, fault).fault.remove(),
+  ),
+  stats: method(ofLink, async (lab, { link }) => {
+    const found = lab.link(link)
+    return { ...(await found.stats()), lateness: await found.lateness() }
+  }),
+  counters: method(object({ host }, 'host'), async (lab, { host }) => lab.counters(host)),
+  rebind: method(object({ router: host }, 'router'), (lab, { router }) => lab.router('rebind', router).rebind()),
+  forward: method(object({ router: host, from: anyText, to: anyText }, 'router', 'from', 'to'), (lab, params) => {
+    return lab.router('forward', params.router).forward(params.from, params.to)
+  }),
+  capture: method(object({ link, file: text }, 'link'), (lab, { link, file }) => lab.capture(link, file)),
+  stop: method(object({ capture: number }, 'capture'), (lab, { capture }) =>
+    numbered('capture', lab.captured, capture)(),
+  ),
+  reset: method(object({ seed: WHOLE_NUMBER.schema as Typed<number> }), (lab, { seed }) => lab.reset(seed)),
+}
+
+/** Returns the element of a number, from 1. Throws a UsageError. */
+function numbered<T>(what: string, all: readonly T[], n: number): T {
+  const found = all[n - 1]
+  if (found === undefined) throw new UsageError(`there is no ${what} ${n}: there are ${all.length}`)
+  return found
 }
 
 /** The first message to a client: the hosts with their addresses, and the names of the links. */

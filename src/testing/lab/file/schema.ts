@@ -30,7 +30,7 @@ import { type Form, schemaOf, WHOLE_NUMBER } from '../options.ts'
 import { ROUTER_OPTIONS } from '../router.ts'
 import type { CableEntry, LanEntry, RouterEntry } from '../topology.ts'
 
-const text = string('text', { pattern: '.' })
+export const text = string('text', { pattern: '.' })
 const name = string('the name of a host', { pattern: '^[A-Za-z0-9-]+$' })
 const names = list(name)
 export const link = string('a link: the name of a cable, ROUTER/HOST or LAN/HOST', { pattern: '.' })

@@ -7,7 +7,7 @@ import { formatAddress } from '../../../packet/address.ts'
 import { ETH_P_IP, ETH_P_IPV6 } from '../../../packet/ethernet.ts'
 import { NDISC_REDIRECT } from '../../../packet/icmpv6.ts'
 import * as ipv4 from '../../../packet/ipv4.ts'
-import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from '../../../packet/ipv4.ts'
+import { IPPROTO_ICMP, IPPROTO_IGMP, IPPROTO_TCP, IPPROTO_UDP } from '../../../packet/ipv4.ts'
 import * as ipv6 from '../../../packet/ipv6.ts'
 import { IPV6_ALEN, NEXTHDR_ICMP } from '../../../packet/ipv6.ts'
 import { get16 } from '../../../packet/octets.ts'
@@ -21,7 +21,6 @@ import type { PacketPart } from './packet-name.ts'
 const EPHEMERAL_MIN = 32768
 const EPHEMERAL_MAX = 60999
 
-const IPPROTO_IGMP = 2
 /** The first type of MLD. The types of neighbour discovery and MLDv2 (RFC 3810) follow it. */
 const ICMPV6_MLD_QUERY = 130
 const ICMPV6_MLD2_REPORT = 143

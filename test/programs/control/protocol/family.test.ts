@@ -51,7 +51,7 @@ test.each([
   ['type: u32', 'type: u33', ['attribute-sets vnet ifindex: unknown type u33']],
   ['name: held\n', 'name: requeues\n', expect.arrayContaining(['attribute-sets vnet: requeues twice'])],
   ['nested-attributes: drop', 'nested-attributes: drips', ['attribute-sets vnet drops: there is no set drips']],
-  ['enum: direction', 'enum: directions', ['attribute-sets drop direction: there is no enum directions']],
+  ['enum: direction', 'enum: directions', ['attribute-sets part direction: there is no enum directions']],
   ['name: mtu\n', 'name: mtu\n        value: 3\n', expect.arrayContaining(['attribute-sets vnet: number 3 twice'])],
   ['max-len: netns-max', 'max-len: netns-mix', ['attribute-sets vnet netns: there is no constant netns-mix']],
   ['max-len: netns-max', 'most: 5', ['attribute-sets vnet netns checks: unknown key most']],

@@ -24,7 +24,7 @@ function expectedIn(lines: readonly string[]): Expected[] {
 }
 
 const mistakes = expectedIn(readFileSync(file, 'utf8').split('\n'))
-let found: Record<string, { findings: Finding[]; log: string[] }> = {}
+let found: Record<string, { findings: Finding[]; log: string[]; says: string }> = {}
 
 beforeAll(() => {
   found = JSON.parse(execFileSync(process.execPath, [file], { encoding: 'utf8' }))
@@ -37,8 +37,9 @@ describe('a driver with a mistake', () => {
   })
 
   test.each(mistakes)('the checker finds a mistake by its line: $name ($rule)', ({ name, rule, place }) => {
-    const { findings, log } = found[name] as { findings: Finding[]; log: string[] }
-    expect(findings).toContainEqual(expect.objectContaining({ rule, place }))
+    const { findings, log, says } = found[name] as { findings: Finding[]; log: string[]; says: string }
+    const message = expect.stringContaining(says)
+    expect(findings).toContainEqual(expect.objectContaining({ rule, place, message }))
     // Frames that the driver leaks besides are found too, but nothing else is.
     const others = findings.filter(other => other.place !== place)
     expect(others).toEqual([])
@@ -50,6 +51,11 @@ describe('a driver with a mistake', () => {
   test('the checker reports which frame uses the slot of a freed frame now', () => {
     const [finding] = found['a freed frame whose slot is used again']?.findings ?? []
     expect(finding?.message).toMatch(/freed at .*mistakes\.mjs:\d+; its slot now has another frame/)
+  })
+
+  test('the checker logs a queue that remains stopped once', () => {
+    const lines = found['a queue that is never woken']?.log.filter(line => line.includes('queue-stopped'))
+    expect(lines).toEqual([expect.stringContaining('stopped for more than 5 s')])
   })
 
   test('the checker shows a frame with a wrong checksum', () => {

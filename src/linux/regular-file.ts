@@ -1,0 +1,117 @@
+/**
+ * Opens, reads and replaces the files that options and settings name. They must be regular files,
+ * because open(2) and read(2) may wait for ever for a FIFO, a terminal or a device, and nothing can
+ * end that wait. Output may also go to a character device, such as /dev/null.
+ */
+import {
+  closeSync,
+  constants,
+  existsSync,
+  lstatSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname } from 'node:path'
+import { EEXIST, VnetError } from '../base/errno.ts'
+import { asUsageError, UsageError } from '../base/usage-error.ts'
+
+/** Bytes of a file; the longest trace is far shorter. */
+const FILE_MAX = 64 * 1024 * 1024
+const CHUNK = 64 * 1024
+
+/** Returns the text of a file. Throws a UsageError, also if it is longer than `most` bytes. */
+export function readTextFile(path: string, most = FILE_MAX): string {
+  return asUsageError(path, () => {
+    const fd = openRegular(path, constants.O_RDONLY)
+    try {
+      const chunk = Buffer.alloc(CHUNK)
+      const chunks: Buffer[] = []
+      // Files of /proc have no size, and some have no end.
+      for (let length = 0; length <= most; ) {
+        const read = readSync(fd, chunk)
+        if (read === 0) return Buffer.concat(chunks).toString('utf8')
+        chunks.push(Buffer.from(chunk.subarray(0, read)))
+        length += read
+      }
+    } finally {
+      closeSync(fd)
+    }
+    throw new UsageError(`${path}: longer than ${most / 1024 ** 2} MiB`)
+  })
+}
+
+/**
+ * Creates a file, or empties it unless `keeps`. Returns a descriptor that appends. Throws a
+ * UsageError if that fails, also for a pipe, a socket or a disk.
+ */
+export function openOutput(path: string, { keeps = false, mode = 0o600 } = {}): number {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_TRUNC } = constants
+  return openRegular(path, O_WRONLY | O_APPEND | O_CREAT | (keeps ? 0 : O_TRUNC), mode)
+}
+
+/** Throws a UsageError if the path leads to a device, a FIFO or a socket, or to nothing. */
+export function checkRegular(path: string): void {
+  refuseIrregular(
+    path,
+    asUsageError(path, () => statSync(path)),
+  )
+}
+
+/**
+ * Replaces a file as a whole: a reader sees the old text or the new one. Throws a VnetError if the
+ * path is taken by anything but a regular file of this user, and the errors of the file system.
+ */
+export function replaceFile(path: string, text: string, mode: number): void {
+  const temporary = `${path}.new`
+  for (const each of [path, temporary]) refuseForeign(each)
+  rmSync(temporary, { force: true })
+  writeFileSync(temporary, text, { mode, flag: 'wx' })
+  renameSync(temporary, path)
+}
+
+/** Throws a VnetError unless `path` is free, or a regular file of this user. A link is neither. */
+export function refuseForeign(path: string): void {
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  if (found === undefined || (found.isFile() && found.uid === process.geteuid?.())) return
+  throw new VnetError(
+    EEXIST,
+    ['replace', path],
+    `it is ${kindOf(found)}, which vnet does not replace: name another file`,
+  )
+}
+
+function openRegular(path: string, flags: number, mode?: number): number {
+  return asUsageError(path, () => {
+    const found = statSync(path, { throwIfNoEntry: false })
+    const isOutput = (flags & constants.O_CREAT) !== 0
+    if (found !== undefined && !(isOutput && found.isCharacterDevice())) refuseIrregular(path, found)
+    if (found === undefined && isOutput) refuseMissingDirectory(path)
+    return openSync(path, flags | constants.O_NONBLOCK | constants.O_NOCTTY, mode)
+  })
+}
+
+/** Lets directories pass: the calls that follow refuse them. */
+function refuseIrregular(path: string, found: Stats): void {
+  if (found.isFile() || found.isDirectory()) return
+  throw new UsageError(`${path}: it is ${kindOf(found)}: name a regular file`)
+}
+
+/** Names the part of a path that does not exist. */
+export function refuseMissingDirectory(path: string): void {
+  let missing: string | undefined
+  for (let above = dirname(path); !existsSync(above); above = dirname(above)) missing = above
+  if (missing !== undefined) throw new UsageError(`${path}: no such file or directory: ${missing}`, { cause: missing })
+}
+
+function kindOf(found: Stats): string {
+  if (found.isFile()) return `a file of user ${found.uid}`
+  if (found.isDirectory()) return 'a directory'
+  if (found.isSymbolicLink()) return 'a symbolic link'
+  if (found.isFIFO()) return 'a pipe'
+  return found.isSocket() ? 'a socket' : 'a device'
+}

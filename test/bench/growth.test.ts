@@ -1,0 +1,36 @@
+/** bench/growth.mjs: when a process has grown during a soak. */
+
+import { expect, test } from 'vitest'
+import { growth } from '../../bench/growth.mjs'
+
+interface Run {
+  readonly rss?: (minute: number) => number
+  readonly fds?: (minute: number) => number
+  readonly heaps?: readonly number[]
+}
+
+/** Samples of an hour: one a minute, with `rss` as it is at that minute. */
+function soak({ rss = () => 60, fds = () => 20, heaps = [10, 10] }: Run = {}) {
+  const samples = Array.from({ length: 60 }, (_, at) => ({ at: at * 60, vnet: { rss: rss(at), fds: fds(at) } }))
+  return growth('vnet', { samples, heaps: heaps.map(vnet => ({ vnet })) }, 3600)
+}
+
+test('a process that does not grow has no problem', () => {
+  expect(soak()).toEqual({ cells: ['60.0', '60.0', '10.0', '10.0', 20, 20], problems: [] })
+})
+
+test('the last five minutes are compared with minutes 15 to 20, by their medians', () => {
+  const grown = (late: number) => soak({ rss: minute => (minute < 15 ? 100 : minute >= 55 ? late : 60) }).problems
+  expect(grown(68)).toEqual([])
+  expect(grown(68.1)).toEqual(['vnet: RSS has grown by 8.1 MiB'])
+  expect(soak({ rss: minute => (minute === 56 || (minute > 20 && minute < 55) ? 200 : 60) }).problems).toEqual([])
+})
+
+test('a heap may grow by 2 MiB', () => {
+  expect(soak({ heaps: [10, 12] }).problems).toEqual([])
+  expect(soak({ heaps: [10, 12.5] }).problems).toEqual(['vnet: the heap has grown by 2.5 MiB'])
+})
+
+test('a descriptor that remains open is a problem', () => {
+  expect(soak({ fds: minute => (minute < 30 ? 20 : 21) }).problems).toEqual(['vnet: 20 descriptors became 21'])
+})
