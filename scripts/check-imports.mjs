@@ -3,9 +3,10 @@
  * violation, exits 1 if there is one. With --table it prints the table of folders in
  * docs/internals.md.
  *
- * The rooms of src have one order, `floors`: a room imports only from rooms before it. In pure
- * rooms, files use no builtin of Node, no package and no room that does, except for files named
- * *.node.ts, which may use `linux` and the rooms before it. src never imports 'vnet' by name,
+ * The rooms of src have one order, `floors`: a room imports only from rooms before it. The last
+ * floors are products, which import the core but not each other: only the lab imports the lan. In
+ * pure rooms, files use no builtin of Node, no package and no room that does, except for files
+ * named *.node.ts, which may use `linux` and the rooms before it. src never imports 'vnet' by name,
  * because that would load a second copy of everything. A type-only import counts like any other. No
  * module keeps mutable state (`let` or `var` at its top level).
  */
@@ -35,6 +36,18 @@ export const floors = [
   },
   { rooms: ['linux'], what: 'everything that calls the kernel: TAP, rtnetlink, namespaces, the addon' },
   {
+    rooms: ['drivers', 'attach'],
+    what: 'loop, cable, snull with its board, and their common code; a wire on an interface that exists',
+  },
+  { rooms: ['index.ts', 'net.ts', 'tap.ts', 'wire.ts', 'capture.ts'] },
+  {
+    rooms: ['control/protocol', 'control/client', 'control/server', 'control', 'node'],
+    what: 'controlling a running vnet: protocol, client, server; the daemon `vnet node`',
+  },
+  { rooms: ['testing'], what: '[drivers in memory](drivers/testing.md), on a fake clock' },
+  { rooms: ['cli', 'vnet.ts'], what: 'the command line' },
+  {
+    product: 'lan',
     rooms: [
       'lan/switch',
       'lan/machines',
@@ -48,23 +61,27 @@ export const floors = [
     what: 'the network of `vnet lan`: switch, simulated machines, services, configuration, uplink',
   },
   {
-    rooms: ['drivers', 'attach'],
-    what: 'loop, cable, snull with its board, and their common code; a wire on an interface that exists',
+    product: 'lab',
+    rooms: ['testing/lab', 'testing/explore', 'testing/commands', 'vitest.ts', 'playwright.ts'],
+    what: '[networks in a unit test](testing.md), and their [exploration](explore.md)',
   },
-  { rooms: ['index.ts', 'net.ts', 'tap.ts', 'wire.ts', 'capture.ts'] },
   {
-    rooms: ['control/protocol', 'control/client', 'control/server', 'control', 'http', 'metrics', 'node'],
-    what: 'controlling a running vnet: protocol, client, server; its counters for [Prometheus](metrics.md); the daemon `vnet node`',
+    product: 'web',
+    rooms: ['http', 'metrics', 'web', 'web/page'],
+    what: '[the live page](web.md), and counters for [Prometheus](metrics.md)',
   },
-  { rooms: ['exec'], what: '`vnet exec`, a seccomp supervisor' },
-  {
-    rooms: ['testing', 'vitest.ts', 'playwright.ts', 'course'],
-    what: '[networks in a unit test](testing.md); [drivers in memory](drivers/testing.md), on a fake clock; the checks of [the course](course.md)',
-  },
-  { rooms: ['web', 'web/page', 'cli', 'vnet.ts'], what: '[the live page](web.md); the command line' },
+  { product: 'learn', rooms: ['course'], what: 'the checks of [the course](course.md)' },
+  { product: 'exec', rooms: ['exec'], what: '`vnet exec`, a seccomp supervisor' },
 ]
 
+/** The files through which the core reaches the products, which have the last floors. */
+const doors = ['cli/products.ts', 'testing/index.ts']
+
 const order = floors.flatMap(({ rooms }) => rooms)
+/** The product of a room; undefined for the rooms of the core. */
+const productOf = room => floors.find(({ rooms }) => rooms.includes(room))?.product
+/** The products that a product imports. */
+const uses = { lab: ['lan'] }
 /** The files of pure rooms that touch the system: they come right after linux. */
 const NODE = /\.node\.ts$/
 const nodeRank = order.indexOf('linux') + 0.5
@@ -81,7 +98,7 @@ const packages = {
   metrics: ['prom-client'],
   web: ['uplot', 'preact', '@preact/signals'],
   'web/page': ['uplot', 'preact', 'preact/hooks', '@preact/signals'],
-  testing: ['undici'],
+  'testing/lab': ['undici'],
   'vitest.ts': ['vitest'],
   'playwright.ts': ['@playwright/test'],
 }
@@ -95,10 +112,10 @@ export function table() {
   const folders = rooms => [...new Set(rooms.filter(room => !room.endsWith('.ts')).map(room => room.split('/')[0]))]
   return rows
     .map(
-      ({ rooms, what }) =>
+      ({ rooms, what, product }) =>
         `| ${folders(rooms)
           .map(name => `\`src/${name}\``)
-          .join(', ')} | ${what} |\n`,
+          .join(', ')} | ${product ? `**${product}**: ` : ''}${what} |\n`,
     )
     .join('')
 }
@@ -151,7 +168,10 @@ function complaintAbout(specifier, file, room) {
     const target = relative('src', resolve('src', dirname(file), specifier))
     if (target.startsWith('..')) return `what lies outside src (${specifier})`
     const to = roomOf(target)
-    if (excepted(room, to)) return undefined
+    if (excepted(room, to) || doors.includes(file)) return undefined
+    const [mine, other] = [productOf(room), productOf(to)]
+    if (mine && other && mine !== other && !uses[mine]?.includes(other))
+      return `${other}, another product (${specifier})`
     const isAbove = to === room ? NODE.test(target) && !NODE.test(file) : rankOf(target) >= rankOf(file)
     return isAbove || (isPure(file) && !isPure(target)) ? `${to} (${specifier})` : undefined
   }

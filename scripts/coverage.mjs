@@ -13,18 +13,17 @@ const src = resolve(import.meta.dirname, '../src')
 
 /** How these paths start: they run only in workers, child processes and browsers, unseen. */
 const UNSEEN = [
-  'cli/check-worker.ts',
-  'cli/commands/lab.ts',
-  'cli/kernel-worker.ts',
   'cli/lockup-',
-  'cli/restrict-',
-  'cli/web-process-main.ts',
+  'course/commands/check-worker.ts',
+  'course/commands/kernel-worker.ts',
+  'course/commands/restrict-',
   'course/kernel/guest.ts',
   'course/kernel/live.ts',
   'course/live.ts',
   'course/run.ts',
   'course/worker.ts',
   'playwright.ts',
+  'testing/commands/lab.ts',
   'testing/explore/run-main.ts',
   'testing/lab/file/file-lab.ts',
   'testing/lab/file/requests.ts',
@@ -37,6 +36,7 @@ const UNSEEN = [
   'testing/lab/worker-',
   'vitest.ts',
   'vnet.ts',
+  'web/commands/web-process-main.ts',
   'web/page/',
 ]
 

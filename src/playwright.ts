@@ -32,7 +32,7 @@ import { createLab, type Lab, type LabCableOptions, type LabNamespace } from './
 import { LabWorker } from './testing/lab/lab-worker.ts'
 import { LabLink } from './testing/lab/link.ts'
 import { checkForm, type Form, OBJECT } from './testing/lab/options.ts'
-import { addDrops, labName, reasonToSkip, seedFor } from './testing/runner.ts'
+import { addDrops, labName, reasonToSkip, seedFor } from './testing/lab/runner.ts'
 
 /** Both names lead to the same module. A package manager may hide either of them. */
 const NAMES = ['playwright/test', '@playwright/test']

@@ -16,7 +16,7 @@ import { test as base, type TestAPI } from 'vitest'
 import { durationOf } from './base/duration.ts'
 import { type ExploreOptions, explore, type LabScenario } from './testing/explore/index.ts'
 import { createLab, type Lab, warmLabs } from './testing/lab/index.ts'
-import { addDrops, closeWithin, labName, reasonToSkip, seedFor, type TestError } from './testing/runner.ts'
+import { addDrops, closeWithin, labName, reasonToSkip, seedFor, type TestError } from './testing/lab/runner.ts'
 
 export interface LabFixtures {
   /**

@@ -8,13 +8,11 @@
  * Names are chosen by strangers and may be `$(...)`. The shells compare them and quote what they
  * insert. They must never be expanded, as bash's `compgen -W` and an unquoted `$(...)` would do.
  */
-import { courseNames } from '../course/folder.ts'
 import type { LazyCommand } from './lazy-command.ts'
 import { type Argument, Option } from './option.ts'
 
 /** The pattern of a driver file's name, for `case` of both shells. */
 const FILES = '*.[jt]s|*.[cm][jt]s'
-const EXERCISES = courseNames().join('|')
 
 /** Returns the script, to be sourced or put where the shell looks for completions. */
 export function completion(shell: 'bash' | 'zsh', commands: readonly LazyCommand[]): string {
@@ -60,12 +58,14 @@ function table(commands: readonly LazyCommand[]): string {
  * interfaces: `either`.
  */
 function kind(argument: Argument, commands: string): string {
+  const { name, variadic } = argument
+  const offered = argument.offered?.().join('|')
   const words =
     argument.words?.join('|') ??
-    { COMMAND: commands, EXERCISE: EXERCISES, 'EXERCISE|FILE': `file:${EXERCISES}` }[argument.name] ??
-    { IF: 'interface', NAME: 'param', FAULT: 'fault', FILE: argument.variadic ? 'either' : 'file' }[argument.name] ??
+    (offered === undefined ? undefined : (name.includes('FILE') ? 'file:' : '') + offered) ??
+    { COMMAND: commands, IF: 'interface', NAME: 'param', FAULT: 'fault', FILE: variadic ? 'either' : 'file' }[name] ??
     'none'
-  return words + (argument.variadic ? '...' : '')
+  return words + (variadic ? '...' : '')
 }
 
 /** `pairs` lists the commands of two words: `|lan show|`. */

@@ -20,10 +20,6 @@ const IOCTL_DATA_MAX = 16_384
 
 const names = (what: string) =>
   new Option('--names', `print only the names of the ${what}, one a line`).conflicts('json')
-const host = () =>
-  new Option('--host <name>', 'also take requests for this name; may be repeated').argParser(
-    (name: string, others: readonly string[] = []) => [...others, name],
-  )
 const IF = () => new Argument('<IF>')
 const queries = () => import('./commands/queries.ts')
 const commands: readonly LazyCommand[] = [
@@ -81,27 +77,6 @@ const commands: readonly LazyCommand[] = [
       ['vnet top sn0 sn1 --watch 500ms', 'two of them, twice a second'],
     ],
     run: async (io, names, options) => (await import('./commands/top.ts')).top(names, options, io),
-  },
-  {
-    name: 'metrics',
-    description: 'serve the counters of running vnets at /metrics, for Prometheus, until Ctrl-C',
-    args: [new Argument('<ADDRESS>')],
-    options: [host(), json(), user()],
-    examples: [['vnet metrics 9100', 'at http://127.0.0.1:9100/metrics']],
-    run: async (io, address, options) =>
-      (await import('./commands/metrics.ts')).metrics(await parsed(address, 'metrics'), options, io),
-  },
-  {
-    name: 'web',
-    description: 'serve a live page of running vnets until Ctrl-C, and print its URL',
-    args: [new Argument('<ADDRESS>'), new Argument('[IF...]')],
-    options: [host(), json(), user()],
-    examples: [
-      ['vnet web 8080', 'all running vnets, on 127.0.0.1'],
-      ['vnet web 0.0.0.0:8080 --host box sn0', 'sn0, for other machines too'],
-    ],
-    run: async (io, address, names, options) =>
-      (await import('./commands/web.ts')).web(await parsed(address, 'web'), names, options, io),
   },
   change(
     'reset',
@@ -266,36 +241,6 @@ const commands: readonly LazyCommand[] = [
     examples: [['vnet detach eth0', 'what `vnet attach --node` attached']],
     run: async (io, name) => (await import('./attach-options.ts')).detach(name, io),
   },
-  {
-    name: 'show',
-    under: 'lan',
-    description: 'hosts, leases and counters of a `vnet lan`',
-    args: [new Argument('[IF]')],
-    options: [
-      new Option('--hosts', 'show only hosts; can be combined with the other options'),
-      new Option('--leases', 'show DHCP leases'),
-      new Option('--neighbours', 'show IP addresses and the MAC each was seen with'),
-      new Option('--stations', 'show MAC addresses and the port each was seen on'),
-      new Option('--counters', 'show counters: frames, drops, replies'),
-      json(),
-      user(),
-    ],
-    examples: [
-      ['vnet lan show', 'hosts, leases and counters'],
-      ['vnet lan show eth9 --leases', 'only the leases'],
-    ],
-    run: async (io, name, options) => (await import('./commands/lan-show.ts')).lanShow(name, options, io),
-  },
-  {
-    name: 'exec',
-    description: 'run a program written for a driver in the kernel',
-    group: 'Programs:',
-    args: [new Argument('<program>'), new Argument('[args...]')],
-    usage: '[--] PROGRAM [ARGS...]',
-    passThrough: true,
-    examples: [['vnet exec ./my-client sn0', 'pass its private ioctls to the driver']],
-    run: async (io, program, args) => (await import('./commands/exec.ts')).exec(program, args, io),
-  },
 ]
 
 /** The commands that need no driver. */
@@ -306,13 +251,6 @@ function change(name: string, description: string, effect: string, make: DeviceR
   const examples = [[`vnet ${name} sn0`, effect]] as const
   const run: LazyCommand['run'] = (io, device, options) => request(io, device, make, name, options)
   return { name, description, group: CHANGE, args: [IF()], examples, options: [json()], run }
-}
-
-/** Parses the address that a command serves at. Throws a UsageError. */
-async function parsed(text: string, command: string) {
-  const address = (await import('../http/address.ts')).parseAddress(text)
-  if (address === undefined) throw new UsageError(`${command}: '${text}' is not [ADDR:]PORT`)
-  return address
 }
 
 type DeviceRequest = (client: ControlClient, device: FoundDevice) => Promise<void>

@@ -10,6 +10,7 @@ type Parser = (text: any, before: any) => unknown
 class Valued {
   parse: Parser | undefined
   words: readonly string[] | undefined
+  offered: (() => readonly string[]) | undefined
 
   /** `parse` returns the value of a text, after the value of the texts before; it may throw. */
   argParser(parse: Parser): this {
@@ -19,6 +20,12 @@ class Valued {
 
   choices(words: readonly string[]): this {
     this.words = words
+    return this
+  }
+
+  /** The shells complete these words too; others are valid. */
+  offers(words: () => readonly string[]): this {
+    this.offered = words
     return this
   }
 }

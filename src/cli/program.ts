@@ -7,14 +7,12 @@ import { EXIT_OK, type Io } from './io.ts'
 import type { Example, LazyCommand } from './lazy-command.ts'
 import { Argument, Option } from './option.ts'
 import { commonOptions } from './options.ts'
+import { loadLan, PRODUCTS } from './products.ts'
 
 /** The command that runs if none is named. */
 const USUAL = 'loop'
 const MAKING = 'Interfaces:'
 const HELP = 'Help:'
-
-/** The commands that have subcommands. */
-const PARENTS: readonly (string | undefined)[] = [undefined, 'lan', 'lab']
 
 /** The drivers of the program but lan. */
 const DRIVERS: Readonly<Record<string, () => Promise<{ readonly driver: unknown }>>> = {
@@ -119,11 +117,13 @@ export async function printHelp(command: LazyCommand | undefined, io: Io, isFull
  */
 export async function commandNamed(name = USUAL, under?: string, io?: Io): Promise<LazyCommand | undefined> {
   const found = controlCommands.find(each => each.name === name && each.under === under)
-  if (found !== undefined || !PARENTS.includes(under)) return found
+  if (found !== undefined) return found
   if (under === undefined && Object.hasOwn(DRIVERS, name)) return driverOf(name, await DRIVERS[name]?.())
-  if (under === undefined && name === LAN.name) return driverOf(name, await import('../lan/driver.ts'))
+  if (under === undefined && name === LAN.name) return driverOf(name, await loadLan())
   if (under === undefined && isDriverFile(name)) return fileCommand(name, io)
-  return (await tables()).find(each => each.name === name && each.under === under)
+  const product = PRODUCTS.find(({ names }) => names.includes(under ?? name))
+  const { commands } = product === undefined ? await ownTable() : await product.load()
+  return commands.find(each => each.name === name && each.under === under)
 }
 
 /** Returns all commands, with the options of each driver, and of lan if `hasLan`. */
@@ -135,11 +135,14 @@ export async function allCommands(hasLan = true): Promise<LazyCommand[]> {
 
 /** The commands other than drivers. */
 async function tables(): Promise<LazyCommand[]> {
-  const [{ toolCommands }, { labCommands }] = await Promise.all([
-    import('./tool-commands.ts'),
-    import('./lab-commands.ts'),
-  ])
-  return [...controlCommands, ...toolCommands, ...labCommands, COMPLETION, HELP_COMMAND]
+  const products = await Promise.all([ownTable(), ...PRODUCTS.map(({ load }) => load())])
+  return [...controlCommands, ...products.flatMap(({ commands }) => commands)]
+}
+
+/** The commands that no product has, but those for running vnets. */
+async function ownTable(): Promise<{ readonly commands: readonly LazyCommand[] }> {
+  const { toolCommands } = await import('./tool-commands.ts')
+  return { commands: [...toolCommands, COMPLETION, HELP_COMMAND] }
 }
 
 async function driverOf(name: string, module: { readonly driver: unknown } | undefined): Promise<LazyCommand> {

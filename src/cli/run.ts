@@ -31,6 +31,7 @@ import { live } from './live.ts'
 import type { CommonOptions } from './options.ts'
 import { jsonOutput, textOutput } from './output.ts'
 import { keepAddresses, nameDevices, netnsOf, type Plan, planDevices, refuseConflicts, refuseOverlaps } from './plan.ts'
+import { loadWebProcesses } from './products.ts'
 import { enterCommand, enterNamespaces } from './rootless.ts'
 
 /** Runs the driver to its end. Returns the exit status. */
@@ -48,7 +49,7 @@ export async function run(
   const output = options.json ? jsonOutput(io, quiet, enter) : textOutput(io, quiet, enter)
   const level = quiet ? LOGLEVEL_ERR : verbose > 0 ? LOGLEVEL_DEBUG : LOGLEVEL_INFO
   const native = loadNative()
-  const web = options.web === undefined && options.metrics === undefined ? undefined : await import('./web-process.ts')
+  const web = options.web === undefined && options.metrics === undefined ? undefined : await loadWebProcesses()
   // Before the unsharing, which leaves its thread the descriptors of the others.
   io.lockups?.begin()
   const stages = namedBy(driver.params, params, 'stages')

@@ -10,8 +10,6 @@ import { Argument, InvalidArgumentError, Option } from './option.ts'
 import { wholeNumber } from './options.ts'
 import { DIRECTIONS } from './replay/selection.ts'
 
-const COURSE = 'Course:'
-const FROM = '--from <source>'
 const SPEEDS = ['multiplier', 'mbps', 'pps', 'topspeed']
 const MAX = Number.MAX_SAFE_INTEGER
 
@@ -122,44 +120,6 @@ export const toolCommands: readonly LazyCommand[] = [
       ['vnet rootless -- bash', 'a shell with a network of its own'],
     ],
     run: async (_, command, args) => (await import('./commands/rootless.ts')).rootless([command, ...args]),
-  },
-  {
-    name: 'learn',
-    description: 'list the exercises of the course in drivers, or write the files of one',
-    group: COURSE,
-    args: [new Argument('[EXERCISE]')],
-    options: [
-      new Option(FROM, 'the exercises of a directory, or of an installed package'),
-      new Option('--kernel', 'write the skeleton of a module in C for the kernel'),
-      new Option('--json', 'print one JSON object a line'),
-    ],
-    examples: [
-      ['vnet learn', 'list the exercises'],
-      ['vnet learn 01-drop', 'write the files of one'],
-    ],
-    run: async (io, name, options) => (await import('./commands/learn.ts')).learn(name, options, io),
-  },
-  {
-    name: 'check',
-    description: 'check the driver of an exercise, in memory and on a live interface',
-    group: COURSE,
-    args: [new Argument('[EXERCISE|FILE...]')],
-    usage: '[OPTIONS] [EXERCISE|DIRECTORY|FILE] | [OPTIONS] STUDENT... | --kernel EXERCISE [FILE.c]',
-    options: [
-      new Option(FROM, 'the exercises of a directory, or of an installed package'),
-      new Option('--mistakes', 'check exercises themselves: their solutions, skeletons and mistakes'),
-      new Option('--kernel', 'check a module for the kernel instead, [FILE.c], in a virtual machine'),
-      new Option('--memory-only', 'run no checks on live interfaces'),
-      new Option('--require-live', 'fail if a check on a live interface was not run').conflicts('memoryOnly'),
-      new Option('--json', 'print one JSON object for each check, or for each student and exercise'),
-      new Option('--csv', 'print a row for each student and exercise').conflicts('json'),
-      new Option('--jobs <n>', 'students to check at a time (default: the number of CPUs)').argParser(
-        wholeNumber(1, 1000),
-      ),
-      new Option('--unsafe', 'check drivers of students with all your rights, where they cannot be confined'),
-    ],
-    examples: [['vnet check 01-drop', 'after you changed its driver']],
-    run: async (io, paths, options) => (await import('./commands/check.ts')).check(paths, options, io),
   },
 ]
 

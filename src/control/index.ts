@@ -5,7 +5,6 @@
  */
 import '../base/dispose.ts'
 
-export type { SegmentEntryKind } from '../lan/switch/segment-entry.ts'
 export type { StageReport } from '../netdev/device-wire.ts'
 export { SIOCDEVPRIVATE, SIOCGIFMAP, SIOCSIFMAP } from '../netdev/if.ts'
 export type { CaptureStream } from './client/capture-stream.ts'
@@ -43,4 +42,5 @@ export type {
 } from './client/types.ts'
 export type { Entry, EntryInterface } from './protocol/directory.ts'
 export type { QueueCounters } from './protocol/queue-counters.ts'
+export type { SegmentEntryKind } from './protocol/segment-entry.ts'
 export { type ServerOptions, serveControl } from './server/server.ts'

@@ -26,7 +26,7 @@ import { isInstalled } from './installed.ts'
 
 /** src/course and dist/course are equally deep. */
 const PROGRAM = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
-const RESTRICT = new URL('../../dist/cli/restrict-live.js', import.meta.url).href
+const RESTRICT = new URL('../../dist/course/commands/restrict-live.js', import.meta.url).href
 
 const PROGRAM_LIMIT_MS = 30_000
 const START_LIMIT_MS = 50_000

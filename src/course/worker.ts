@@ -52,7 +52,7 @@ export async function runWorker(
   print: (text: string) => void,
   isConfined = false,
 ): Promise<void> {
-  const script = built('cli/check-worker.js')
+  const script = built('course/commands/check-worker.js')
   const command = [process.execPath, script, where, realpathSync(exercise.directory), realpathSync(file)]
   const rootless = [process.execPath, built('vnet.js'), 'rootless', '--']
   const [program, ...args] = isConfined

@@ -5,6 +5,7 @@
  */
 import type { Socket } from 'node:net'
 import { LimitedLog, LOGLEVEL_DEBUG } from '../base/log.ts'
+import type { SegmentEntry } from '../control/protocol/segment-entry.ts'
 import type { Native } from '../linux/native.ts'
 import type { Net } from '../netdev/net.ts'
 import { formatAddress, ipv4Bytes, parseAddress } from '../packet/address.ts'
@@ -33,7 +34,6 @@ import { RaSender } from './services/router-advert.ts'
 import { type LanHandlers, remoteOf } from './services/tcp-handlers.ts'
 import { TcpServices } from './services/tcp-services.ts'
 import type { Segment } from './switch/segment.ts'
-import type { SegmentEntry } from './switch/segment-entry.ts'
 
 const DNS_PORT = 53
 /** Queries from one client, and from all, over UDP and again over TCP. */

@@ -1,11 +1,12 @@
 /** Lists a segment: its hosts, leases, neighbours, stations, and counters. */
+
+import type { CounterEntry, SegmentEntry, StationEntry } from '../control/protocol/segment-entry.ts'
 import { ipv4Bytes } from '../packet/address.ts'
 import { dropsByName } from '../skb/drop-reason-name.ts'
 import type { Hosts } from './machines/hosts.ts'
 import type { Network } from './machines/network.ts'
 import type { Lease } from './services/dhcp/lease.ts'
 import type { Segment } from './switch/segment.ts'
-import type { CounterEntry, SegmentEntry, StationEntry } from './switch/segment-entry.ts'
 import { isInhabitant } from './switch/station.ts'
 
 /** The entries of some kinds, made while they are read: there may be many hosts. */

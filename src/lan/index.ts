@@ -4,6 +4,15 @@
  */
 import '../base/dispose.ts'
 
+export type {
+  CounterEntry,
+  HostEntry,
+  LeaseEntry,
+  NeighbourEntry,
+  SegmentEntry,
+  SegmentEntryKind,
+  StationEntry,
+} from '../control/protocol/segment-entry.ts'
 export type { Lan, Start } from './backbone.ts'
 export { type LanOptions, lan } from './driver.ts'
 export type {
@@ -23,13 +32,4 @@ export type { Icmpv6Datagram, UdpDatagram } from './machines/send.ts'
 export type { HostsCounters, HostsEnvironment, HostsOptions, Services } from './machines/state.ts'
 export { host, type LanHandlers, type LanHost, type TcpHandler } from './services/tcp-handlers.ts'
 export { Segment, type SegmentOptions, type SegmentStats } from './switch/segment.ts'
-export type {
-  CounterEntry,
-  HostEntry,
-  LeaseEntry,
-  NeighbourEntry,
-  SegmentEntry,
-  SegmentEntryKind,
-  StationEntry,
-} from './switch/segment-entry.ts'
 export { type Inhabitant, isInhabitant, type Station } from './switch/station.ts'

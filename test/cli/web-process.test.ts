@@ -2,9 +2,9 @@
 import { getPriority } from 'node:os'
 import { afterEach, expect, test, vi } from 'vitest'
 import { LOGLEVEL_INFO, Log } from '../../src/base/log.ts'
-import { WebProcesses } from '../../src/cli/web-process.ts'
 import { loadNative } from '../../src/linux/native.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
+import { WebProcesses } from '../../src/web/commands/web-process.ts'
 
 afterEach(() => void vi.unstubAllEnvs())
 

@@ -1,7 +1,7 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { loadExercises } from '../../src/cli/exercise-file.ts'
+import { loadExercises } from '../../src/course/commands/exercise-file.ts'
 import { withMistake } from '../../src/course/exercise.ts'
 import { COURSE, exerciseNamed, markDone } from '../../src/course/folder.ts'
 import { freshDirectory } from '../support/fresh-directory.ts'

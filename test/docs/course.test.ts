@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { loadExercises } from '../../src/cli/exercise-file.ts'
+import { loadExercises } from '../../src/course/commands/exercise-file.ts'
 import { runMain } from '../support/run-main.ts'
 
 const page = readFileSync(new URL('../../docs/course.md', import.meta.url), 'utf8')

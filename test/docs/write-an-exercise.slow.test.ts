@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { loadExercises } from '../../src/cli/exercise-file.ts'
+import { loadExercises } from '../../src/course/commands/exercise-file.ts'
 import * as course from '../../src/course/index.ts'
 import { freshDirectory } from '../support/fresh-directory.ts'
 import { runMain } from '../support/run-main.ts'

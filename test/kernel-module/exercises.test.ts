@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { loadExercises } from '../../src/cli/exercise-file.ts'
+import { loadExercises } from '../../src/course/commands/exercise-file.ts'
 import { COURSE } from '../../src/course/folder.ts'
 import { checkModule, LIMIT_MS } from '../support/kernel-module.ts'
 

@@ -1,9 +1,9 @@
 /** The entries of a segment: hosts, leases, neighbours, stations, counters. */
 import { expect, test } from 'vitest'
+import type { SegmentEntry, SegmentEntryKind } from '../../src/control/protocol/segment-entry.ts'
 import { segmentEntries } from '../../src/lan/entries.ts'
 import type { Hosts } from '../../src/lan/machines/hosts.ts'
 import { createNetwork } from '../../src/lan/machines/network.ts'
-import type { SegmentEntry, SegmentEntryKind } from '../../src/lan/switch/segment-entry.ts'
 import { formatAddress, formatMac } from '../../src/packet/address.ts'
 import { memoryNets } from '../support/memory-net.ts'
 import { addLan, textOf } from './lan-net.ts'

@@ -237,7 +237,7 @@ function isForged(root: string, bare: string, { code = '', frame = '', driver = 
   // The driver loads even if the attack is refused.
   writeFileSync(join(directory, 'attack.js'), `try {\n${code}\n} catch {}\n`)
   const exercise = join(root, 'course/04-interrupt')
-  const args = [join(root, 'dist/cli/check-worker.js'), 'memory', exercise, join(directory, 'interrupt.js')]
+  const args = [join(root, 'dist/course/commands/check-worker.js'), 'memory', exercise, join(directory, 'interrupt.js')]
   const stdio = ['ignore', 'ignore', 'ignore', 'pipe'] as const
   const { output } = spawnSync(process.execPath, args, { stdio: [...stdio], encoding: 'utf8', timeout: 120_000 })
   const reports = (output[3] ?? '').split('\n').filter(line => line.includes('"end"'))
@@ -251,7 +251,7 @@ export function forgeries() {
     const copy = (name: string) => cpSync(join(ROOT, name), join(bare, name), { recursive: true })
     for (const name of ['dist', 'course', 'package.json']) copy(name)
     for (const name of ['build', 'node_modules']) symlinkSync(join(ROOT, name), join(bare, name))
-    writeFileSync(join(bare, 'dist/cli/restrict-driver.js'), 'export function restrictDriver() {}')
+    writeFileSync(join(bare, 'dist/course/commands/restrict-driver.js'), 'export function restrictDriver() {}')
   })
   return {
     isForged: (attack: Attack) => isForged(ROOT, bare, attack),

@@ -11,7 +11,6 @@
 
 import { setTimeout } from 'node:timers/promises'
 import { type Call, EPROTO, VnetError } from '../../base/errno.ts'
-import type { SegmentEntryKind } from '../../lan/switch/segment-entry.ts'
 import { loadNative, type Native } from '../../linux/native.ts'
 import { netnsCookieOf } from '../../linux/socket-identity.ts'
 import { IFNAMSIZ } from '../../netdev/if.ts'
@@ -31,6 +30,7 @@ import {
 import { type NetNamespace, ownNamespace } from '../protocol/directory.ts'
 import { commands, eventNumbers, scopeNumbers, segmentPartNumbers, VNET_IFREQ_LEN } from '../protocol/family.ts'
 import { encodeFrames } from '../protocol/frame-list.ts'
+import type { SegmentEntryKind } from '../protocol/segment-entry.ts'
 import { CaptureRequests } from './capture-request.ts'
 import type { CaptureStream } from './capture-stream.ts'
 import { Exchanges } from './exchange.ts'

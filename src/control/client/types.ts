@@ -2,12 +2,12 @@
 
 import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { EPROTO, VnetError } from '../../base/errno.ts'
-import type { SegmentEntryKind } from '../../lan/switch/segment-entry.ts'
 import type { DeviceWire, StageReport } from '../../netdev/device-wire.ts'
 import type { LinkStats64 } from '../../netdev/stats.ts'
 import type { Decoded, Fields, Policy } from '../../netlink/index.ts'
 import type { commands, eventNumbers } from '../protocol/family.ts'
 import type { QueueCounters } from '../protocol/queue-counters.ts'
+import type { SegmentEntryKind } from '../protocol/segment-entry.ts'
 
 /** The same type; optional properties may also be undefined. */
 type Loose<T> = { readonly [K in keyof T]: Record<never, never> extends Pick<T, K> ? T[K] | undefined : T[K] }

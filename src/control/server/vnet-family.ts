@@ -7,7 +7,6 @@
 import { EINVAL, ENETDOWN, ENOENT, EOPNOTSUPP, VnetError } from '../../base/errno.ts'
 import { optionName, printable } from '../../base/printable.ts'
 import { didYouMean, UsageError } from '../../base/usage-error.ts'
-import type { SegmentEntry, SegmentEntryKind } from '../../lan/switch/segment-entry.ts'
 import { Drops } from '../../netdev/counters.ts'
 import { formatParam, type Param } from '../../netdev/driver.ts'
 import { callNdo } from '../../netdev/ndo.ts'
@@ -28,6 +27,7 @@ import {
   vnetAttributes,
 } from '../protocol/family.ts'
 import { deviceCounters, queueCounters } from '../protocol/queue-counters.ts'
+import type { SegmentEntry, SegmentEntryKind } from '../protocol/segment-entry.ts'
 import { capture } from './capture.ts'
 import { inject } from './inject.ts'
 import { ioctl } from './ioctl.ts'

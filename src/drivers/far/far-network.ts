@@ -14,9 +14,6 @@
  * allocates or throws on any input.
  */
 
-import { solicitorAt, toAdvertisement, toArpReply } from '../../lan/machines/address-reply.ts'
-import { createPacket, isIcmpChecksumRight, type Packet, parse4, parse6 } from '../../lan/machines/packet.ts'
-import { echo } from '../../lan/machines/reply.ts'
 import * as arp from '../../packet/arp.ts'
 import * as ethernet from '../../packet/ethernet.ts'
 import { copyAddress, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, isStationAddress } from '../../packet/ethernet.ts'
@@ -28,6 +25,9 @@ import { get16 } from '../../packet/octets.ts'
 import { networkOffset } from '../../packet/vlan.ts'
 import { CHECKSUM_PARTIAL, type SkBuff } from '../../skb/sk-buff.ts'
 import { FLIPPED_IPV4, FLIPPED_IPV6, isUnicast4, isUnicast6 } from '../flip/address.ts'
+import { solicitorAt, toAdvertisement, toArpReply } from './address-reply.ts'
+import { createPacket, isIcmpChecksumRight, type Packet, parse4, parse6 } from './packet.ts'
+import { echo } from './reply.ts'
 
 const SPA = 14
 const TPA = 24

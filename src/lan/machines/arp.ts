@@ -5,6 +5,8 @@
  * DEFEND_INTERVAL (RFC 5227 sec. 2.4 (c)).
  */
 import { NSEC_PER_SEC } from '../../base/clock.ts'
+import { toArpReply } from '../../drivers/far/address-reply.ts'
+import { setPlain } from '../../drivers/far/reply.ts'
 import * as arp from '../../packet/arp.ts'
 import { ARP_LEN } from '../../packet/arp.ts'
 import * as ethernet from '../../packet/ethernet.ts'
@@ -12,8 +14,6 @@ import { copyAddress, ETH_ALEN, ETH_HLEN } from '../../packet/ethernet.ts'
 import { isUnicastAddress } from '../../packet/ipv4.ts'
 import { SKB_DROP_REASON_MAC_INVALID_SOURCE, SKB_DROP_REASON_UNHANDLED_PROTO } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { toArpReply } from './address-reply.ts'
-import { setPlain } from './reply.ts'
 import type { HostState } from './state.ts'
 
 const SPA = 14

@@ -7,6 +7,9 @@
  * An error quotes the packet as sent on a wire: the first segment of a GSO datagram, with a
  * complete checksum.
  */
+
+import { ICMP_CHECK, type Packet, setPositions } from '../../drivers/far/packet.ts'
+import { fillChecksum, fillHeader } from '../../drivers/far/reply.ts'
 import { skbChecksumHelp } from '../../netdev/gso.ts'
 import { pseudoHeaderSum4, pseudoHeaderSum6 } from '../../packet/checksum.ts'
 import { ETH_HLEN, swapAddresses } from '../../packet/ethernet.ts'
@@ -20,8 +23,6 @@ import { put32 } from '../../packet/octets.ts'
 import * as udp from '../../packet/udp.ts'
 import { SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_SKB_CSUM } from '../../skb/drop-reason.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_UDP_L4, type SkBuff } from '../../skb/sk-buff.ts'
-import { ICMP_CHECK, type Packet, setPositions } from './packet.ts'
-import { fillChecksum, fillHeader } from './reply.ts'
 import type { HostState } from './state.ts'
 
 type IcmpError = ReturnType<typeof error>

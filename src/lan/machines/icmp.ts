@@ -4,6 +4,10 @@
  * duplicate address detection (RFC 4862 sec. 5.4) goes to all nodes, and means that the address is
  * taken.
  */
+
+import { solicitorAt, toAdvertisement } from '../../drivers/far/address-reply.ts'
+import { isIcmpChecksumRight, type Packet } from '../../drivers/far/packet.ts'
+import { echo } from '../../drivers/far/reply.ts'
 import * as ethernet from '../../packet/ethernet.ts'
 import { copyAddress, ETH_ALEN, isStationAddress } from '../../packet/ethernet.ts'
 import * as icmp from '../../packet/icmp.ts'
@@ -17,9 +21,6 @@ import {
   SKB_DROP_REASON_NEIGH_FAILED,
 } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { solicitorAt, toAdvertisement } from './address-reply.ts'
-import { isIcmpChecksumRight, type Packet } from './packet.ts'
-import { echo } from './reply.ts'
 import type { HostState } from './state.ts'
 import { receiveIcmpError } from './tcp.ts'
 

@@ -2,6 +2,8 @@
  * The simulated hosts' handling of IP packets (RFC 1122 sec. 3.2, RFC 8200). They reassemble no
  * fragments; the fragments of a ping are sent back one by one.
  */
+
+import { type Packet, parse4, parse6 } from '../../drivers/far/packet.ts'
 import { ETH_HLEN } from '../../packet/ethernet.ts'
 import { ICMP_ECHO } from '../../packet/icmp.ts'
 import { ICMPV6_ECHO_REQUEST } from '../../packet/icmpv6.ts'
@@ -17,7 +19,6 @@ import {
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { receiveIcmp } from './icmp.ts'
 import { NO_ROUTE, PROTOCOL_UNREACHABLE, sendError } from './icmp-error.ts'
-import { type Packet, parse4, parse6 } from './packet.ts'
 import type { HostState } from './state.ts'
 import { receiveTcp } from './tcp.ts'
 import { receiveUdp } from './udp.ts'

@@ -2,6 +2,9 @@
  * Frames that a host sends on its own: UDP datagrams, ICMPv6 messages, ARP requests. Each is one
  * frame of at most 1514 bytes; a longer one is not sent.
  */
+
+import { createPacket, ICMP_CHECK, setPositions } from '../../drivers/far/packet.ts'
+import { fillChecksum, fillHeader, IPDEFTTL } from '../../drivers/far/reply.ts'
 import { ipv4Bytes } from '../../packet/address.ts'
 import * as arp from '../../packet/arp.ts'
 import { ETH_ALEN, ETH_HLEN, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, setEtherType, sourceAt } from '../../packet/ethernet.ts'
@@ -14,8 +17,6 @@ import { UDP_CHECK, UDP_HLEN } from '../../packet/udp.ts'
 import { OWNER_STAGE } from '../../skb/error.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import type { SegmentHost } from './host.ts'
-import { createPacket, ICMP_CHECK, setPositions } from './packet.ts'
-import { fillChecksum, fillHeader, IPDEFTTL } from './reply.ts'
 import type { HostState } from './state.ts'
 
 /** Bytes of IP packet that Ethernet carries. */

@@ -7,6 +7,7 @@ import { type Alarm, type Clock, NSEC_PER_MSEC } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
 import { TokenBucket } from '../../base/token-bucket.ts'
+import { createPacket } from '../../drivers/far/packet.ts'
 import { isMulticastAddress } from '../../packet/ethernet.ts'
 import { IPV4_ALEN } from '../../packet/ipv4.ts'
 import { IPV6_ALEN } from '../../packet/ipv6.ts'
@@ -20,7 +21,6 @@ import { Budget } from './budget.ts'
 import { Handlers } from './handlers.ts'
 import { HostTable } from './host-table.ts'
 import { NeighbourTable } from './neighbour-table.ts'
-import { createPacket } from './packet.ts'
 
 /** ICMP errors (net.ipv4.icmp_msgs_per_sec, icmp_msgs_burst). */
 const ERRORS = { perSecond: 1000, burst: 50 }

@@ -8,6 +8,9 @@
  * hardware addresses change. The hosts find the receiver of a frame by its IP address, so the
  * services may have a point-to-point or NOARP interface.
  */
+
+import { isChecksumRight, type Packet } from '../../drivers/far/packet.ts'
+import { makeReply } from '../../drivers/far/reply.ts'
 import * as ethernet from '../../packet/ethernet.ts'
 import { copyAddress, ETH_ALEN, ETH_HLEN, ETH_P_IP, ETH_P_IPV6, etherType } from '../../packet/ethernet.ts'
 import { ICMP_HLEN } from '../../packet/icmp.ts'
@@ -23,8 +26,6 @@ import {
 } from '../../skb/drop-reason.ts'
 import { OWNER_STAGE } from '../../skb/error.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { isChecksumRight, type Packet } from './packet.ts'
-import { makeReply } from './reply.ts'
 import type { HostState, Services } from './state.ts'
 
 /** Takes over a frame with a segment to a host. */

@@ -1,4 +1,7 @@
 /** UDP for the simulated hosts (RFC 768, RFC 1122 sec. 4.1): services, handlers, closed ports. */
+
+import { isChecksumRight, type Packet } from '../../drivers/far/packet.ts'
+import { makeReply, turnAround } from '../../drivers/far/reply.ts'
 import * as ethernet from '../../packet/ethernet.ts'
 import { ETH_ALEN } from '../../packet/ethernet.ts'
 import { IPV4_ALEN } from '../../packet/ipv4.ts'
@@ -9,8 +12,6 @@ import { SKB_DROP_REASON_L4_HDR, SKB_DROP_REASON_SKB_GSO_SEG, SKB_DROP_REASON_UD
 import { CHECKSUM_NONE, SKB_GSO_UDP_L4, type SkBuff } from '../../skb/sk-buff.ts'
 import type { SmallService, UdpHandler } from './host.ts'
 import { PORT_UNREACHABLE, sendError } from './icmp-error.ts'
-import { isChecksumRight, type Packet } from './packet.ts'
-import { makeReply, turnAround } from './reply.ts'
 import { sendUdp } from './send.ts'
 import type { HostState } from './state.ts'
 

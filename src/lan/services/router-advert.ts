@@ -5,8 +5,8 @@
  */
 import { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
 import type { Random } from '../../base/random.ts'
+import { ALL_NODES } from '../../drivers/far/address-reply.ts'
 import { type RouterAdvert, routerAdvertisement } from '../../packet/router-advert.ts'
-import { ALL_NODES } from '../machines/address-reply.ts'
 
 /** RFC 4861 sec. 10. */
 const MAX_INITIAL_RTR_ADVERT_INTERVAL = 16 * NSEC_PER_SEC

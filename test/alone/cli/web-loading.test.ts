@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest'
 import { runMain } from '../../support/run-main.ts'
 
 const loaded = vi.hoisted(() => ({ times: 0 }))
-vi.mock('../../../src/cli/web-process.ts', async original => {
+vi.mock('../../../src/web/commands/web-process.ts', async original => {
   loaded.times++
   return await original()
 })

@@ -1,7 +1,7 @@
 /** The drivers of vnet under `debug`, with events at awkward moments. */
 import { basename, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { loadExercises } from '../../../src/cli/exercise-file.ts'
+import { loadExercises } from '../../../src/course/commands/exercise-file.ts'
 import { COURSE } from '../../../src/course/folder.ts'
 import { driver as cable } from '../../../src/drivers/cable.ts'
 import { driver as loop } from '../../../src/drivers/loop.ts'

@@ -15,10 +15,9 @@ test('only exec, the start in namespaces, --web and --metrics, extcap’s instal
   expect(sources.length).toBeGreaterThan(50)
   const starting = /child_process|node:cluster|\bexecve?p?\b\(|\bposix_spawn|'system'|'popen'/
   expect(sources.filter(path => starting.test(readFileSync(join(root, path), 'utf8'))).sort()).toEqual([
-    'cli/commands/check-kernel.ts',
     'cli/commands/record.ts',
     'cli/extcap-install.ts',
-    'cli/web-process.ts',
+    'course/commands/check-kernel.ts',
     'course/kernel/build.ts',
     'course/kernel/guest.ts',
     'course/kernel/oops.ts',
@@ -31,6 +30,7 @@ test('only exec, the start in namespaces, --web and --metrics, extcap’s instal
     'testing/explore/runners.ts',
     'testing/lab/namespace.ts',
     'testing/lab/programs.ts',
+    'web/commands/web-process.ts',
   ])
   const used = sources.filter(path => /native\.exec\(/.test(readFileSync(join(root, path), 'utf8')))
   expect(used).toEqual(['linux/rootless.ts'])

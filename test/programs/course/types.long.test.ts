@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { copyFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { loadExercises } from '../../../src/cli/exercise-file.ts'
+import { loadExercises } from '../../../src/course/commands/exercise-file.ts'
 import { COURSE, writeExercise } from '../../../src/course/folder.ts'
 import { fileDirectory } from '../../support/fresh-directory.ts'
 

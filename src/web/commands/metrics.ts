@@ -1,4 +1,7 @@
 /** `vnet metrics`: serves the counters of running vnets to Prometheus, in a separate process. */
+
+import type { AskOptions } from '../../cli/ask.ts'
+import { EXIT_OK, endOf, type Io } from '../../cli/io.ts'
 import { ControlClient, SERVED_TIMEOUT_MS } from '../../control/client/client.ts'
 import type { Address } from '../../http/address.ts'
 import { ownAccess } from '../../http/token.ts'
@@ -6,8 +9,6 @@ import { loadNative } from '../../linux/native.ts'
 import { dropPrivileges } from '../../linux/privileges.ts'
 import { serveMetrics } from '../../metrics/server.ts'
 import { snapshot } from '../../metrics/snapshot.ts'
-import type { AskOptions } from '../ask.ts'
-import { EXIT_OK, endOf, type Io } from '../io.ts'
 
 /** Lets root look for the vnets of a user, in a directory that only the user can enter. */
 const CAP_DAC_OVERRIDE = 1

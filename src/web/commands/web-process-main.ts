@@ -3,13 +3,14 @@
  * the vnet PID on the socket that is descriptor 3, until standard input ends, as it does with the
  * vnet.
  */
-import { loadFilters } from '../control/client/capture-request.ts'
-import { ControlClient, loadWireRequest, SERVED_TIMEOUT_MS } from '../control/client/client.ts'
-import { ownAccess } from '../http/token.ts'
-import { loadNative } from '../linux/native.ts'
-import { dropPrivileges } from '../linux/privileges.ts'
-import { enterCommand } from './rootless.ts'
-import { packageVersion } from './version.ts'
+
+import { enterCommand } from '../../cli/rootless.ts'
+import { packageVersion } from '../../cli/version.ts'
+import { loadFilters } from '../../control/client/capture-request.ts'
+import { ControlClient, loadWireRequest, SERVED_TIMEOUT_MS } from '../../control/client/client.ts'
+import { ownAccess } from '../../http/token.ts'
+import { loadNative } from '../../linux/native.ts'
+import { dropPrivileges } from '../../linux/privileges.ts'
 
 // A terminal and systemd signal every process of theirs. This one ends with the vnet.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1']) process.on(signal, () => {})
@@ -25,15 +26,15 @@ const client = new ControlClient(native, { timeoutMs: SERVED_TIMEOUT_MS })
 const served = { address: { host, port: Number(port), fd: 3 }, client, pid: Number(pid) }
 if (kind === 'web') await serveWeb()
 else {
-  const { serveMetrics } = await import('../metrics/server.ts')
-  const { snapshot } = await import('../metrics/snapshot.ts')
+  const { serveMetrics } = await import('../../metrics/server.ts')
+  const { snapshot } = await import('../../metrics/snapshot.ts')
   await serveMetrics({ ...served, access: ownAccess('metrics') }, () => snapshot(client, { pid: served.pid }))
 }
 // Before the first request is read: that takes another turn of the event loop.
 dropPrivileges(native, [])
 
 async function serveWeb(): Promise<void> {
-  const { serveWeb } = await import('../web/server.ts')
+  const { serveWeb } = await import('../server.ts')
   // Without capabilities root may not be able to read its program, in the directory of a user.
   await loadWireRequest()
   const { compileFilter } = await loadFilters()

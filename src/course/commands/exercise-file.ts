@@ -2,10 +2,10 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, join, resolve } from 'node:path'
-import { UsageError } from '../base/usage-error.ts'
-import { COURSE_VERSION, type Exercise, type ExerciseDefinition } from '../course/exercise.ts'
-import { COURSE } from '../course/folder.ts'
-import { importFile } from './driver-file.ts'
+import { UsageError } from '../../base/usage-error.ts'
+import { importFile } from '../../cli/driver-file.ts'
+import { COURSE_VERSION, type Exercise, type ExerciseDefinition } from '../exercise.ts'
+import { COURSE } from '../folder.ts'
 
 const DEFINITION = 'exercise.js'
 

@@ -1,7 +1,7 @@
 /** Loaded before `vnet FILE` in a check on live interfaces (node --import). */
-import { loadNative } from '../linux/native.ts'
+import { loadNative } from '../../linux/native.ts'
 // It needs Node's inspector, which is refused later.
-import './lockup.ts'
+import '../../cli/lockup.ts'
 import { restrictImports } from './restrict-driver.ts'
 
 const [, , file = ''] = process.argv

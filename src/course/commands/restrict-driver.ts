@@ -7,17 +7,20 @@ import module from 'node:module'
 import { resolve as absolute, dirname } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { format } from 'node:util'
-import { type Context, type Next, provideOwnPackage, type SynchronousHooks } from './own-package.ts'
+import { type Context, type Next, provideOwnPackage, type SynchronousHooks } from '../../cli/own-package.ts'
 
 interface Resolved {
   readonly url: string
   readonly format?: string | null
 }
 
-/** This package, whose modules may import anything; src/cli and dist/cli are equally deep. */
-const TRUSTED = ['dist/', 'node_modules/'].map(name => new URL(`../../${name}`, import.meta.url).href)
+/**
+ * This package, whose modules may import anything; src/course/commands and dist/course/commands are
+ * equally deep.
+ */
+const TRUSTED = ['dist/', 'node_modules/'].map(name => new URL(`../../../${name}`, import.meta.url).href)
 
-const MAIN = new URL('../../dist/vnet.js', import.meta.url).href
+const MAIN = new URL('../../../dist/vnet.js', import.meta.url).href
 
 /** The directory of the driver, a URL. It is set in the thread of Node's hooks. */
 const driver = { directory: '' }
@@ -66,7 +69,7 @@ export function restrictImports(file: string): void {
   const { registerHooks } = module as SynchronousHooks<Resolved>
   driver.directory = directory
   if (registerHooks === undefined) {
-    module.register(new URL('../../dist/cli/restrict-driver.js', import.meta.url), { data: directory })
+    module.register(new URL('../../../dist/course/commands/restrict-driver.js', import.meta.url), { data: directory })
   } else {
     registerHooks({
       resolve: (specifier, context, next) =>

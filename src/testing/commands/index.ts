@@ -1,13 +1,13 @@
 /** The commands of labs. Each loads its code when it runs. */
 
-import { NSEC_PER_MSEC } from '../base/clock.ts'
-import { json, type LazyCommand, user } from './lazy-command.ts'
-import { Argument, Option } from './option.ts'
-import { duration, wholeNumber } from './options.ts'
+import { NSEC_PER_MSEC } from '../../base/clock.ts'
+import { json, type LazyCommand, user } from '../../cli/lazy-command.ts'
+import { Argument, Option } from '../../cli/option.ts'
+import { duration, wholeNumber } from '../../cli/options.ts'
 
 const FILE = new Argument('<FILE>')
 const HOST = new Argument('<HOST>')
-const hosts = () => import('./commands/lab-hosts.ts')
+const hosts = () => import('./lab-hosts.ts')
 
 const listed = (text: string) => text.split(',').map(each => each.trim())
 const every = (text: string, before: readonly string[] = []) => [...before, text]
@@ -42,7 +42,7 @@ const exploring: readonly Option[] = [
   new Option('--repeat <fault>', 'run once, with this fault of a report; repeat for more').argParser(every),
 ]
 
-const commands: readonly LazyCommand[] = [
+const table: readonly LazyCommand[] = [
   {
     name: 'lab',
     description: 'hosts, routers and links that a file describes',
@@ -57,7 +57,7 @@ const commands: readonly LazyCommand[] = [
       ['vnet lab net.yaml', 'until Ctrl-C'],
       ['vnet lab net.yaml --host client -- curl server', 'run a command in it, then end'],
     ],
-    run: async (io, file, command, options) => (await import('./commands/lab.ts')).lab(file, command, options, io),
+    run: async (io, file, command, options) => (await import('./lab.ts')).lab(file, command, options, io),
   },
   {
     name: 'explore',
@@ -67,7 +67,7 @@ const commands: readonly LazyCommand[] = [
     options: exploring,
     examples: [['vnet explore net.yaml -- curl server', 'run it again with each packet lost']],
     run: async (io, file, command, options) =>
-      (await import('./commands/explore.ts')).exploreCommand(file, command, options, io),
+      (await import('./explore.ts')).exploreCommand(file, command, options, io),
   },
   {
     name: 'check',
@@ -75,7 +75,7 @@ const commands: readonly LazyCommand[] = [
     description: 'check a lab file; runs nothing',
     args: [FILE],
     examples: [['vnet lab check net.yaml', 'print its mistakes, with their lines']],
-    run: async (io, file) => (await import('./commands/lab.ts')).checkLab(file, io),
+    run: async (io, file) => (await import('./lab.ts')).checkLab(file, io),
   },
   {
     name: 'graph',
@@ -83,7 +83,7 @@ const commands: readonly LazyCommand[] = [
     description: 'print a lab file as a flowchart of Mermaid',
     args: [FILE],
     examples: [['vnet lab graph net.yaml', 'a drawing for a page of Markdown']],
-    run: async (io, file) => (await import('./commands/lab.ts')).graphLab(file, io),
+    run: async (io, file) => (await import('./lab.ts')).graphLab(file, io),
   },
   {
     name: 'list',
@@ -115,4 +115,4 @@ const commands: readonly LazyCommand[] = [
   },
 ]
 
-export const labCommands: readonly LazyCommand[] = commands.map(each => ({ ...each, group: 'Labs:' }))
+export const commands: readonly LazyCommand[] = table.map(each => ({ ...each, group: 'Labs:' }))

@@ -1,11 +1,11 @@
 /** `vnet lan show [IF]`: hosts, leases, neighbours, stations and counters of a segment. */
 
 import { EOPNOTSUPP, VnetError } from '../../base/errno.ts'
+import { alignLeft } from '../../cli/align.ts'
+import { type AskOptions, askInterface, askVnets, fail, failAll, hasEnded } from '../../cli/ask.ts'
+import { label } from '../../cli/device-text.ts'
+import { EXIT_FAILURE, EXIT_OK, type Io } from '../../cli/io.ts'
 import type { ControlClient, Found, FoundDevice, SegmentEntryKind, SegmentInfo } from '../../control/index.ts'
-import { alignLeft } from '../align.ts'
-import { type AskOptions, askInterface, askVnets, fail, failAll, hasEnded } from '../ask.ts'
-import { label } from '../device-text.ts'
-import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
 
 /** The parts by their options. Without options all are shown, and long lists are cut. */
 const KINDS = {

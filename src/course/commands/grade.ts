@@ -4,12 +4,12 @@ import { availableParallelism } from 'node:os'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { printable } from '../../base/printable.ts'
 import { UsageError } from '../../base/usage-error.ts'
+import { alignLeft } from '../../cli/align.ts'
+import { EXIT_FAILURE, EXIT_OK, type Io } from '../../cli/io.ts'
 import { type Exercise, type Result, resultOf } from '../../course/exercise.ts'
 import { driverFileIn } from '../../course/folder.ts'
 import { MEMORY_ONLY, NotChecked, runWorker } from '../../course/worker.ts'
 import { whyNoTun, whyNotConfined } from '../../linux/rootless.ts'
-import { alignLeft } from '../align.ts'
-import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
 
 export interface GradeOptions {
   readonly memoryOnly?: boolean

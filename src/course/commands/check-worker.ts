@@ -1,13 +1,13 @@
 /** The process that `vnet check` starts: check-worker memory|live DIRECTORY FILE [confined]. */
 import { writeSync } from 'node:fs'
-import { describeException } from '../base/exception.ts'
-import { freezeIntrinsics } from '../base/frozen-intrinsics.ts'
-import { type CheckPlace, resultOf } from '../course/exercise.ts'
-import { ownClasses } from '../course/own-classes.ts'
-import { type Report, runChecks } from '../course/run.ts'
-import { loadDriver } from './driver-file.ts'
+import { describeException } from '../../base/exception.ts'
+import { freezeIntrinsics } from '../../base/frozen-intrinsics.ts'
+import { loadDriver } from '../../cli/driver-file.ts'
+import { LockupWatch } from '../../cli/lockup.ts'
+import { type CheckPlace, resultOf } from '../exercise.ts'
+import { ownClasses } from '../own-classes.ts'
+import { type Report, runChecks } from '../run.ts'
 import { loadExercise } from './exercise-file.ts'
-import { LockupWatch } from './lockup.ts'
 import { restrictDriver } from './restrict-driver.ts'
 
 /** The descriptor for the results. */

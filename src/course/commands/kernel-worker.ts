@@ -3,9 +3,9 @@
  * TASK. It prints each result as a line of JSON. The learner's code runs in the machine only.
  */
 import { writeFileSync } from 'node:fs'
-import { type KernelTask, prepare, runInGuest, startGuest } from '../course/kernel/check.ts'
-import { type Report, runEach, silenceIpv6 } from '../course/run.ts'
-import { loadNative } from '../linux/native.ts'
+import { loadNative } from '../../linux/native.ts'
+import { type KernelTask, prepare, runInGuest, startGuest } from '../kernel/check.ts'
+import { type Report, runEach, silenceIpv6 } from '../run.ts'
 import { loadExercise } from './exercise-file.ts'
 
 const [directory = '', task = ''] = process.argv.slice(2)

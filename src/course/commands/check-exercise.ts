@@ -3,11 +3,11 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { UsageError } from '../../base/usage-error.ts'
+import { importFile } from '../../cli/driver-file.ts'
+import { EXIT_FAILURE, EXIT_OK, type Io } from '../../cli/io.ts'
 import { type Exercise, type Mistake, type Result, USUAL_HEADING, withMistake } from '../../course/exercise.ts'
 import { NotChecked, runWorker } from '../../course/worker.ts'
 import { whyNotRootless } from '../../linux/rootless.ts'
-import { importFile } from '../driver-file.ts'
-import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
 
 interface Options {
   readonly memoryOnly?: boolean

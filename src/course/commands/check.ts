@@ -6,6 +6,8 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { printable } from '../../base/printable.ts'
 import { UsageError } from '../../base/usage-error.ts'
+import { isDriverFile } from '../../cli/driver-file.ts'
+import { EXIT_FAILURE, EXIT_OK, type Io } from '../../cli/io.ts'
 import type { CheckPlace, Exercise, Result } from '../../course/exercise.ts'
 import {
   courseDirectory,
@@ -17,11 +19,9 @@ import {
 } from '../../course/folder.ts'
 import { EARLIER_FAILED, MEMORY_ONLY, runWorker } from '../../course/worker.ts'
 import { whyNoTun, whyNotConfined, whyNotRootless } from '../../linux/rootless.ts'
-import { isDriverFile } from '../driver-file.ts'
-import { isExercise, loadExercises } from '../exercise-file.ts'
-import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
 import { checkExercises, orNotChecked } from './check-exercise.ts'
 import { checkKernel } from './check-kernel.ts'
+import { isExercise, loadExercises } from './exercise-file.ts'
 import { type GradeOptions, grade, isStudent, missingFile } from './grade.ts'
 
 interface CheckOptions extends GradeOptions {

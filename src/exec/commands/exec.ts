@@ -2,10 +2,10 @@
 import { constants } from 'node:os'
 import { ENOENT, errnoText } from '../../base/errno.ts'
 import { describeException } from '../../base/exception.ts'
+import type { Io } from '../../cli/io.ts'
+import { passSignals } from '../../cli/pass-signals.ts'
 import { launch } from '../../exec/launch.ts'
 import { loadNative } from '../../linux/native.ts'
-import type { Io } from '../io.ts'
-import { passSignals } from '../pass-signals.ts'
 
 const EXIT_NOT_EXECUTABLE = 126
 const EXIT_NOT_FOUND = 127

@@ -2,6 +2,11 @@
 import { once } from 'node:events'
 import { closeSync, rmSync } from 'node:fs'
 import { ECONNREFUSED, isErrno } from '../../base/errno.ts'
+import { alignLeft } from '../../cli/align.ts'
+import { checkUser, fail } from '../../cli/ask.ts'
+import { enterUserNamespace } from '../../cli/enter-lab.ts'
+import { EXIT_OK, type Io } from '../../cli/io.ts'
+import { passSignals } from '../../cli/pass-signals.ts'
 import { ControlClient } from '../../control/client/client.ts'
 import { otherUserLine } from '../../control/client/find.ts'
 import { otherUsers } from '../../control/protocol/run-directory.ts'
@@ -19,11 +24,6 @@ import {
   runningLabs,
   writeEtc,
 } from '../../testing/lab/running.ts'
-import { alignLeft } from '../align.ts'
-import { checkUser, fail } from '../ask.ts'
-import { enterUserNamespace } from '../enter-lab.ts'
-import { EXIT_OK, type Io } from '../io.ts'
-import { passSignals } from '../pass-signals.ts'
 
 interface LabsOptions {
   /** Look for the labs of this user, instead of root's and the caller's. */

@@ -1,13 +1,14 @@
 /** `vnet web`: serves the live page of running vnets, in a separate process. */
+
+import { type AskOptions, findNamed } from '../../cli/ask.ts'
+import { isAmong, type NamedDevice } from '../../cli/device-text.ts'
+import { complain, EXIT_OK, endOf, type Io } from '../../cli/io.ts'
+import { packageVersion } from '../../cli/version.ts'
 import { ControlClient, SERVED_TIMEOUT_MS } from '../../control/client/client.ts'
 import type { Address } from '../../http/address.ts'
 import { ownAccess } from '../../http/token.ts'
 import { loadNative } from '../../linux/native.ts'
 import { serveWeb } from '../../web/server.ts'
-import { type AskOptions, findNamed } from '../ask.ts'
-import { isAmong, type NamedDevice } from '../device-text.ts'
-import { complain, EXIT_OK, endOf, type Io } from '../io.ts'
-import { packageVersion } from '../version.ts'
 
 interface WebCommandOptions extends AskOptions {
   /** Names of the server, besides its addresses. */

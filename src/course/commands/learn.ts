@@ -3,6 +3,9 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { reasonOf } from '../../base/errno.ts'
 import { UsageError } from '../../base/usage-error.ts'
+import { alignLeft } from '../../cli/align.ts'
+import { loadDriver } from '../../cli/driver-file.ts'
+import { EXIT_OK, type Io } from '../../cli/io.ts'
 import type { Exercise } from '../../course/exercise.ts'
 import {
   courseDirectory,
@@ -15,11 +18,8 @@ import {
 } from '../../course/folder.ts'
 import { skeletonOf } from '../../course/kernel/skeleton.ts'
 import { TestBed } from '../../testing/test-bed.ts'
-import { alignLeft } from '../align.ts'
-import { loadDriver } from '../driver-file.ts'
-import { loadExercises } from '../exercise-file.ts'
-import { EXIT_OK, type Io } from '../io.ts'
 import { cFileOf } from './check-kernel.ts'
+import { loadExercises } from './exercise-file.ts'
 
 interface LearnOptions {
   readonly json?: boolean

@@ -7,14 +7,16 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { getPriority, setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import type { Clock } from '../base/clock.ts'
-import { LimitedLog, type Log } from '../base/log.ts'
-import { UsageError } from '../base/usage-error.ts'
-import type { ChildKind } from '../control/server/rights.ts'
-import { bindAdvice, parseAddress, urlOf } from '../http/address.ts'
-import { metricsUrl, ownAccess, pageUrl } from '../http/token.ts'
-import { check, closingOnError } from '../linux/errno.ts'
-import type { Native } from '../linux/native.ts'
+import type { Clock } from '../../base/clock.ts'
+import { LimitedLog, type Log } from '../../base/log.ts'
+import { UsageError } from '../../base/usage-error.ts'
+import type { CommonOptions } from '../../cli/options.ts'
+import type { WebUrls } from '../../cli/output.ts'
+import type { ChildKind } from '../../control/server/rights.ts'
+import { bindAdvice, parseAddress, urlOf } from '../../http/address.ts'
+import { metricsUrl, ownAccess, pageUrl } from '../../http/token.ts'
+import { check, closingOnError } from '../../linux/errno.ts'
+import type { Native } from '../../linux/native.ts'
 import {
   AF_INET,
   AF_INET6,
@@ -24,10 +26,8 @@ import {
   SOCK_STREAM,
   SOL_SOCKET,
   sockaddrInet,
-} from '../linux/uapi.ts'
-import { parseAddress as addressBytes } from '../packet/address.ts'
-import type { CommonOptions } from './options.ts'
-import type { WebUrls } from './output.ts'
+} from '../../linux/uapi.ts'
+import { parseAddress as addressBytes } from '../../packet/address.ts'
 
 const KINDS: readonly ChildKind[] = ['web', 'metrics']
 

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { UsageError } from '../../base/usage-error.ts'
+import { EXIT_FAILURE, EXIT_OK, type Io } from '../../cli/io.ts'
 import { type Exercise, type Result, resultOf } from '../../course/exercise.ts'
 import { courseDirectory, exerciseNamed } from '../../course/folder.ts'
 import { buildGuest } from '../../course/kernel/build.ts'
@@ -13,9 +14,8 @@ import { findKernel, KernelSetupError, whyNoKernel } from '../../course/kernel/p
 import type { Report } from '../../course/run.ts'
 import { checkRegular } from '../../linux/regular-file.ts'
 import { whyNotRootless } from '../../linux/rootless.ts'
-import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
 
-/** src/cli/commands and dist/cli/commands are equally deep. */
+/** src/course/commands and dist/course/commands are equally deep. */
 const built = (file: string) => fileURLToPath(new URL(`../../../dist/${file}`, import.meta.url))
 
 /** Milliseconds for all checks of an exercise, with the build and the start of the machine. */
@@ -68,7 +68,7 @@ async function runWorker(exercise: Exercise, task: KernelTask, add: Print): Prom
     'rootless',
     '--',
     process.execPath,
-    built('cli/kernel-worker.js'),
+    built('course/commands/kernel-worker.js'),
     exercise.directory,
     JSON.stringify(task),
   ]

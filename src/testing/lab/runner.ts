@@ -4,7 +4,7 @@
  */
 // Imported, because a test may replace globalThis.setTimeout.
 import { setTimeout } from 'node:timers/promises'
-import { type Lab, LabUnavailableError } from './lab/index.ts'
+import { type Lab, LabUnavailableError } from './index.ts'
 
 /** The most characters of the name of a test's lab. */
 const LAB_NAME_MAX = 40
