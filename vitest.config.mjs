@@ -19,7 +19,7 @@
  * coverage threshold, because it holds for full runs only.
  */
 
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
@@ -38,7 +38,13 @@ if (problems.length > 0) {
   console.error(`${process.env.CI ? 'vnet' : 'tests are skipped'}: ${problems.map(({ line }) => line).join('; ')}`)
   if (process.env.CI) process.exit(1)
 }
-const names = readdirSync(join(root, 'test'), { recursive: true }).map(name => `test/${name}`)
+/** The folders of packages/ that have tests. */
+const packages = readdirSync(join(root, 'packages')).filter(name => existsSync(join(root, 'packages', name, 'test')))
+const names = ['test', ...packages.map(name => `packages/${name}/test`)].flatMap(folder =>
+  readdirSync(join(root, folder), { recursive: true }).map(name => `${folder}/${name}`),
+)
+/** Where a test is in test/, or in the test/ of its package. */
+const placeOf = name => name.replace(/^packages\/[^/]+\//, '')
 const isFullSize = name => readFileSync(join(root, name), 'utf8').includes('/scale.ts')
 const isQuick = process.env.VNET_QUICK === '1'
 const isLongFile = name => name.endsWith('.long.test.ts')
@@ -48,7 +54,7 @@ const isOfRun = name =>
 /** The folders with a run of their own, and the folder that this run is for. */
 const OWN = ['containers', 'labs', 'browsers', 'explore', 'kernel-module', 'course-live', 'install']
 const own = process.env.VNET_TEST_FOLDER
-const ownOf = name => OWN.find(folder => name.startsWith(`test/${folder}/`))
+const ownOf = name => OWN.find(folder => placeOf(name).startsWith(`test/${folder}/`))
 const ofRun = names.filter(
   name => name.endsWith('.test.ts') && ownOf(name) === own && (own !== undefined || isOfRun(name)),
 )
@@ -56,13 +62,14 @@ const ofRun = names.filter(
 /** The tests that start a program which is missing, or another one. */
 const usesTool = problems.length === 0 ? undefined : toolUse(root)
 const isWithoutTool = name =>
-  /^test\/(kernel|programs)\//.test(name) && problems.some(({ tools }) => tools.some(tool => usesTool(name, tool)))
+  /^test\/(kernel|programs)\//.test(placeOf(name)) &&
+  problems.some(({ tools }) => tools.some(tool => usesTool(name, tool)))
 const withoutTool = ofRun.filter(isWithoutTool)
 const files = ofRun.filter(name => !withoutTool.includes(name))
 
 /** The projects with a folder of test/. The project unit has all other files. */
 const FOLDERS = ['alone', 'programs', 'kernel', ...OWN]
-const folderOf = file => FOLDERS.find(folder => file.startsWith(`test/${folder}/`)) ?? 'unit'
+const folderOf = file => FOLDERS.find(folder => placeOf(file).startsWith(`test/${folder}/`)) ?? 'unit'
 const filesOf = project => files.filter(file => folderOf(file) === project)
 
 const cores = availableParallelism()
@@ -85,8 +92,19 @@ const projects = ['programs', 'unit', 'alone', 'kernel', ...OWN, 'tools']
 
 const SKIP_ALL = { runner: './test/support/skip-all-runner.ts' }
 
+/** What the packages and the course import is the source, which is under test. */
+const alias = [
+  { find: /^vnet\/internal\/(.*)$/, replacement: join(root, 'src/$1.ts') },
+  { find: /^@vnet\/([^/]+)\/internal\/(.*)$/, replacement: join(root, 'packages/$1/src/$2.ts') },
+  { find: /^@vnet\/([^/]+)\/commands$/, replacement: join(root, 'packages/$1/src/commands/index.ts') },
+  { find: /^vnet$/, replacement: join(root, 'src/index.ts') },
+  { find: /^vnet\/course$/, replacement: join(root, 'src/course/index.ts') },
+  { find: /^vnet\/drivers$/, replacement: join(root, 'src/drivers/index.ts') },
+]
+
 // Processes, not threads: workers do not support --expose-gc, and setns(2) moves one thread only.
 const common = {
+  alias,
   pool: 'forks',
   // V8 shrinks the young generation of a process that allocates slowly, as all do on a busy
   // machine; what is allocated between two collections would then be too little to measure.
@@ -97,16 +115,8 @@ const common = {
   setupFiles: ['./test/support/program-limit.ts'],
 }
 
-/** The course imports 'vnet', 'vnet/drivers' and 'vnet/course', which are the copy under test. */
-const alias = [
-  { find: /^vnet$/, replacement: join(root, 'src/index.ts') },
-  { find: /^vnet\/course$/, replacement: join(root, 'src/course/index.ts') },
-  { find: /^vnet\/drivers$/, replacement: join(root, 'src/drivers/index.ts') },
-]
-
 const unit = {
   ...common,
-  alias,
   // They also wait, for programs that they start and for timers. In a long run they compute.
   maxWorkers: isLong ? cores : cores + 1,
   // The slowest tests without a timeout of their own take 2 s, many times that under load.
@@ -152,7 +162,7 @@ export default defineConfig({
     coverage: {
       provider: 'custom',
       customProviderModule: './scripts/coverage.mjs',
-      include: ['src/**'],
+      include: ['src/**', 'packages/*/src/**'],
       reporter: ['text-summary', 'json-summary'],
       reportOnFailure: true,
       reportsDirectory: 'coverage',

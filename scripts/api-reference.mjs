@@ -19,7 +19,7 @@ const PARTS = /^\/\*\*[\s\S]*?\*\/|^[^\s}\])/].*(?:\n[ \t}\])].*)*/gm
 export function apiReference() {
   const { exports } = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8'))
   const entries = Object.entries(exports).flatMap(([path, { types }]) => {
-    if (types === undefined) return []
+    if (types === undefined || path.includes('*')) return []
     const entry = path.replace(/^\./, 'vnet')
     const file = resolve(root, types)
     return [{ entry, page: `${entry.replace('/', '-')}.md`, doc: read(file).doc, found: exportsOf(file) }]

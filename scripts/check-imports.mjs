@@ -1,6 +1,6 @@
 /**
- * node scripts/check-imports.mjs [ROOT]: checks the imports of ROOT/src, prints one line per
- * violation, exits 1 if there is one. With --table it prints the table of folders in
+ * node scripts/check-imports.mjs [ROOT]: checks the imports of ROOT/src and ROOT/packages, prints
+ * one line per violation, exits 1 if there is one. With --table it prints the table of folders in
  * docs/internals.md.
  *
  * The rooms of src have one order, `floors`: a room imports only from rooms before it. The last
@@ -11,7 +11,7 @@
  * module keeps mutable state (`let` or `var` at its top level).
  */
 
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { parseAst } from 'vitest/node'
@@ -74,7 +74,7 @@ export const floors = [
   { product: 'exec', rooms: ['exec'], what: '`vnet exec`, a seccomp supervisor' },
 ]
 
-/** The files through which the core reaches the products, which have the last floors. */
+/** The files through which the core reaches products that are in src. */
 const doors = ['cli/products.ts', 'testing/index.ts']
 
 const order = floors.flatMap(({ rooms }) => rooms)
@@ -114,31 +114,46 @@ export function table() {
     .map(
       ({ rooms, what, product }) =>
         `| ${folders(rooms)
-          .map(name => `\`src/${name}\``)
+          .map(name => `\`${existsSync(`packages/${name}/src`) ? 'packages' : 'src'}/${name}\``)
           .join(', ')} | ${product ? `**${product}**: ` : ''}${what} |\n`,
     )
     .join('')
 }
 
 /**
- * All violations in ROOT/src, as `src/netdev/a.ts:3: netdev may not import linux (../linux/b.ts)`.
+ * Returns the source files of ROOT/src, as `netdev/a.ts`, and of ROOT/packages, as
+ * `lan/switch/a.ts`, each with its path.
  */
-export function violations(root) {
-  return readdirSync(join(root, 'src'), { recursive: true })
-    .filter(file => /(?<!\.d)\.tsx?$/.test(file))
-    .sort()
-    .flatMap(file => violationsIn(root, file))
+function sources(root) {
+  const filesIn = (folder, prefix) =>
+    !existsSync(join(root, folder))
+      ? []
+      : readdirSync(join(root, folder), { recursive: true })
+          .filter(file => /(?<!\.d)\.tsx?$/.test(file))
+          .sort()
+          .map(file => ({ file: `${prefix}${file}`, path: `${folder}/${file}` }))
+  const names = existsSync(join(root, 'packages')) ? readdirSync(join(root, 'packages')) : []
+  return [...filesIn('src', ''), ...names.flatMap(name => filesIn(`packages/${name}/src`, `${name}/`))]
 }
 
-function violationsIn(root, file) {
-  const source = readFileSync(join(root, 'src', file), 'utf8')
-  const at = (offset, message) => `src/${file}:${source.slice(0, offset).split('\n').length}: ${message}`
+/**
+ * All violations in ROOT/src and the packages, as `src/netdev/a.ts:3: netdev may not import linux
+ * (../linux/b.ts)`.
+ */
+export function violations(root) {
+  return sources(root).flatMap(({ file, path }) => violationsIn(root, file, path))
+}
+
+function violationsIn(root, file, path) {
+  const source = readFileSync(join(root, path), 'utf8')
+  const at = (offset, message) => `${path}:${source.slice(0, offset).split('\n').length}: ${message}`
   const room = roomOf(file)
   if (!order.includes(room))
     return [at(0, `${room} is not a known room of src: give it a floor in scripts/check-imports.mjs`)]
+  const top = path.startsWith('packages/') ? `${file.split('/')[0]}/` : ''
   const program = parseAst(source, { lang: file.endsWith('x') ? 'tsx' : 'ts', astType: 'ts' }, file)
   const imports = importsOf(program).map(({ specifier, start }) => {
-    const complaint = complaintAbout(specifier, file, room)
+    const complaint = complaintAbout(specifier, file, room, top)
     return complaint && at(start, `${room} may not import ${complaint}`)
   })
   const state = program.body.map(
@@ -160,13 +175,22 @@ const rankOf = file => (NODE.test(file) ? nodeRank : order.indexOf(roomOf(file))
 
 const isMutable = node => node.type === 'VariableDeclaration' && ['let', 'var'].includes(node.kind)
 
-/** Returns why `specifier` may not be imported, or undefined. A computed specifier is undefined. */
-function complaintAbout(specifier, file, room) {
+/**
+ * Returns why `specifier` may not be imported, or undefined. A computed specifier is undefined.
+ * `top` is `lan/` for a file of packages/lan/src, and empty for one of src.
+ */
+function complaintAbout(specifier, file, room, top) {
   // Drivers are loaded by computed names.
   if (specifier === undefined) return isPure(file) ? 'what is named only at run time' : undefined
-  if (/^\.\.?(\/|$)/.test(specifier)) {
-    const target = relative('src', resolve('src', dirname(file), specifier))
-    if (target.startsWith('..')) return `what lies outside src (${specifier})`
+  const isRelative = /^\.\.?(\/|$)/.test(specifier)
+  const [, name, inside] = (top !== '' && /^(?:vnet|@vnet\/(\w+))\/internal\/(.*)$/.exec(specifier)) || []
+  if (isRelative || inside !== undefined) {
+    const target = isRelative
+      ? relative('src', resolve('src', dirname(file), specifier))
+      : `${name === undefined ? '' : `${name}/`}${inside}.ts`
+    if (target.startsWith('..') || (isRelative && !target.startsWith(top))) {
+      return `what lies outside its src (${specifier})`
+    }
     const to = roomOf(target)
     if (excepted(room, to) || doors.includes(file)) return undefined
     const [mine, other] = [productOf(room), productOf(to)]

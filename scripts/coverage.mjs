@@ -4,14 +4,20 @@
  * each test file into the results so far, and converts all of src once per project.
  */
 
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import v8 from '@vitest/coverage-v8'
 
-const src = resolve(import.meta.dirname, '../src')
+const root = resolve(import.meta.dirname, '..')
+const packages = readdirSync(join(root, 'packages')).map(name => `packages/${name}/src`)
+/** The folders with code to measure: of the core and of the packages. */
+const folders = ['src', ...packages].map(name => join(root, name)).filter(existsSync)
 
-/** How these paths start: they run only in workers, child processes and browsers, unseen. */
+/**
+ * How these paths start, below src/ and, with the name of the package, below packages/NAME/src/:
+ * they run only in workers, child processes and browsers, unseen.
+ */
 const UNSEEN = [
   'cli/lockup-',
   'course/commands/check-worker.ts',
@@ -40,9 +46,11 @@ const UNSEEN = [
   'web/page/',
 ]
 
+const urls = folders.map(folder => `${pathToFileURL(folder)}/`)
+
 function isIncluded(path) {
-  const name = relative(src, path)
-  return /^[^.].*\.[jt]s$/.test(name) && !UNSEEN.some(start => name.startsWith(start))
+  const [, folder, name] = /^(?:packages\/(\w+\/))?src\/(.*\.[jt]s)$/.exec(relative(root, path)) ?? []
+  return name !== undefined && !UNSEEN.some(start => `${folder ?? ''}${name}`.startsWith(start))
 }
 
 // biome-ignore lint/style/noDefaultExport: vitest loads a coverage provider by the default export.
@@ -51,7 +59,7 @@ export default {
 
   async takeCoverage(options) {
     const { result } = await v8.takeCoverage(options)
-    return { result: result.filter(({ url }) => url.startsWith(`${pathToFileURL(src)}/`)) }
+    return { result: result.filter(({ url }) => urls.some(start => url.startsWith(start))) }
   },
 
   async getProvider() {
@@ -76,7 +84,7 @@ export default {
         })
       },
       async getUntestedFiles(tested) {
-        const files = readdirSync(src, { recursive: true }).map(name => join(src, name))
+        const files = folders.flatMap(src => readdirSync(src, { recursive: true }).map(name => join(src, name)))
         return files.filter(file => isIncluded(file) && !tested.includes(file))
       },
     })

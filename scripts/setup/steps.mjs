@@ -49,8 +49,8 @@ export const steps = [
   {
     // In node_modules, because a new compiler makes the step due, and because dist is packed.
     stamp: 'node_modules/.vnet-dist',
-    inputs: () => digest(['tsconfig.json', ...filesUnder('src')]),
-    outputs: () => filesUnder('src').filter(isSource).map(compiled),
+    inputs: () => digest(['tsconfig.json', ...sources()]),
+    outputs: () => sources().filter(isSource).map(compiled),
     make: compile,
   },
 ]
@@ -79,21 +79,38 @@ const pageFiles = () => readdirSync(PAGE).filter(name => /\.(html|css|svg)$/.tes
 
 const isSource = file => /(?<!\.d)\.ts$/.test(file)
 
-const compiled = source => join('dist', relative('src', source)).replace(/ts$/, 'js')
+/** `src/a.ts` to `dist/a.js`, in the core and in the packages. */
+const compiled = source => source.replace(/(^|\/)src\//, '$1dist/').replace(/ts$/, 'js')
+
+/** The packages with code to compile, each after those that it imports. */
+const PACKAGES = ['exec'].map(name => `packages/${name}`)
+const sources = () => ['src', ...PACKAGES.map(path => `${path}/src`)].flatMap(filesUnder)
+
+async function compile() {
+  await compileTo('dist', async to => {
+    await run('compiling', [...tool('tsc'), '-p', '.', '--outDir', to, '--noEmitOnError'])
+    await run('compiling the page', [...tool('tsc'), '-p', PAGE, '--outDir', to, '--noEmitOnError'])
+    for (const name of pageFiles()) copyFileSync(join(PAGE, name), join(to, relative('src', PAGE), name))
+  })
+  for (const path of PACKAGES) {
+    await compileTo(`${path}/dist`, to =>
+      run(`compiling ${path}`, [...tool('tsc'), '-p', path, '--outDir', to, '--noEmitOnError']),
+    )
+  }
+}
 
 /**
- * Compiles to another directory and renames it to dist, so that no stale file remains and a running
- * program never sees a part.
+ * Compiles to another directory and renames it to `dist`, so that no stale file remains and a
+ * running program never sees a part.
  */
-async function compile() {
-  rmSync('dist.new', { recursive: true, force: true })
+async function compileTo(dist, make) {
+  const to = `${dist}.new`
+  rmSync(to, { recursive: true, force: true })
   try {
-    await run('compiling', [...tool('tsc'), '-p', '.', '--outDir', 'dist.new', '--noEmitOnError'])
-    await run('compiling the page', [...tool('tsc'), '-p', PAGE, '--outDir', 'dist.new', '--noEmitOnError'])
-    for (const name of pageFiles()) copyFileSync(join(PAGE, name), join('dist.new', relative('src', PAGE), name))
-    rmSync('dist', { recursive: true, force: true })
-    renameSync('dist.new', 'dist')
+    await make(to)
+    rmSync(dist, { recursive: true, force: true })
+    renameSync(to, dist)
   } finally {
-    rmSync('dist.new', { recursive: true, force: true })
+    rmSync(to, { recursive: true, force: true })
   }
 }

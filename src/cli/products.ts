@@ -1,8 +1,11 @@
 /**
- * The products: parts of vnet with commands of their own. The rest of src knows them only by this
- * table. Each is loaded when one of its commands is given, or when all commands are listed.
+ * The products: packages with commands of their own. The core knows them only by this table. Each
+ * is loaded when one of its commands is given, or when all commands are listed.
  */
+import { createRequire } from 'node:module'
+import { UsageError } from '../base/usage-error.ts'
 import type { LazyCommand } from './lazy-command.ts'
+import { packageVersion } from './version.ts'
 
 export interface Product {
   /** The names of its commands. Subcommands are under them. */
@@ -15,7 +18,7 @@ export const PRODUCTS: readonly Product[] = [
   { names: ['lab', 'explore'], load: () => import('../testing/commands/index.ts') },
   { names: ['web', 'metrics'], load: () => import('../web/commands/index.ts') },
   { names: ['learn', 'check'], load: () => import('../course/commands/index.ts') },
-  { names: ['exec'], load: () => import('../exec/commands/index.ts') },
+  { names: ['exec'], load: () => fromPackage('@vnet/exec', 'commands', 'vnet exec') },
 ]
 
 /** The driver of the product lan. */
@@ -23,3 +26,33 @@ export const loadLan = () => import('../lan/driver.ts')
 
 /** The processes of `--web` and `--metrics`. */
 export const loadWebProcesses = () => import('../web/commands/web-process.ts')
+
+/** Returns the commands of a product; without it, for each name one that says what is missing. */
+export async function commandsOf({ names, load }: Product): Promise<readonly LazyCommand[]> {
+  try {
+    return (await load()).commands
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    const run = () => Promise.reject(error)
+    return names.map(name => ({ name, description: error.message, group: 'Not installed:', run }))
+  }
+}
+
+/**
+ * Loads a module of a package, which `what` needs. Throws a UsageError if it is not installed, or
+ * its version is not vnet's.
+ */
+async function fromPackage<T>(name: string, module: string, what: string): Promise<T> {
+  const version = packageVersion()
+  const advice = `npm install ${name}@${version}`
+  let found: { readonly version: string }
+  try {
+    found = createRequire(import.meta.url)(`${name}/package.json`)
+  } catch (cause) {
+    throw new UsageError(`${what} is in the package ${name}: ${advice}`, { cause })
+  }
+  if (found.version !== version) {
+    throw new UsageError(`${name} ${found.version} is installed, but vnet is ${version}: ${advice}`, { cause: found })
+  }
+  return await import(`${name}/${module}`)
+}

@@ -7,7 +7,7 @@ import { EXIT_OK, type Io } from './io.ts'
 import type { Example, LazyCommand } from './lazy-command.ts'
 import { Argument, Option } from './option.ts'
 import { commonOptions } from './options.ts'
-import { loadLan, PRODUCTS } from './products.ts'
+import { commandsOf, loadLan, PRODUCTS } from './products.ts'
 
 /** The command that runs if none is named. */
 const USUAL = 'loop'
@@ -122,7 +122,7 @@ export async function commandNamed(name = USUAL, under?: string, io?: Io): Promi
   if (under === undefined && name === LAN.name) return driverOf(name, await loadLan())
   if (under === undefined && isDriverFile(name)) return fileCommand(name, io)
   const product = PRODUCTS.find(({ names }) => names.includes(under ?? name))
-  const { commands } = product === undefined ? await ownTable() : await product.load()
+  const commands = product === undefined ? await ownTable() : (await product.load()).commands
   return commands.find(each => each.name === name && each.under === under)
 }
 
@@ -135,14 +135,14 @@ export async function allCommands(hasLan = true): Promise<LazyCommand[]> {
 
 /** The commands other than drivers. */
 async function tables(): Promise<LazyCommand[]> {
-  const products = await Promise.all([ownTable(), ...PRODUCTS.map(({ load }) => load())])
-  return [...controlCommands, ...products.flatMap(({ commands }) => commands)]
+  const [own, ...others] = await Promise.all([ownTable(), ...PRODUCTS.map(commandsOf)])
+  return [...controlCommands, ...own, ...others.flat()]
 }
 
 /** The commands that no product has, but those for running vnets. */
-async function ownTable(): Promise<{ readonly commands: readonly LazyCommand[] }> {
+async function ownTable(): Promise<readonly LazyCommand[]> {
   const { toolCommands } = await import('./tool-commands.ts')
-  return { commands: [...toolCommands, COMPLETION, HELP_COMMAND] }
+  return [...toolCommands, COMPLETION, HELP_COMMAND]
 }
 
 async function driverOf(name: string, module: { readonly driver: unknown } | undefined): Promise<LazyCommand> {

@@ -15,7 +15,7 @@ import { list } from '../support/list.ts'
 const root = resolve(import.meta.dirname, '../..')
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const entries: string[] = Object.keys(manifest.exports)
-  .filter(entry => entry !== './package.json')
+  .filter(entry => entry !== './package.json' && !entry.includes('*'))
   .map(entry => join('vnet', entry))
 
 const directory = fileDirectory()

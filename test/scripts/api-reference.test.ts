@@ -4,9 +4,11 @@ import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { apiReference } from '../../scripts/api-reference.mjs'
 
-const { exports: entries } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as {
   exports: Record<string, { types?: string; default: string }>
 }
+/** Without `./internal/*`. */
+const entries = Object.fromEntries(Object.entries(manifest.exports).filter(([path]) => !path.includes('*')))
 const { pages, index, exports } = apiReference()
 const of = (path: string) => exports.filter(({ entry }) => entry === path.replace(/^\./, 'vnet'))
 /** Values with the tag @internal, which vnet's own entry points use. */

@@ -5,33 +5,37 @@
  * there; `explore` runs a scenario in another process. The processes of --web and --metrics are
  * vnet's own.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
 test('only exec, the start in namespaces, --web and --metrics, extcap’s installation, record, labs, explorations and the course start a program', () => {
-  const root = new URL('../../../src/', import.meta.url).pathname
-  const sources = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(path => path.endsWith('.ts'))
+  const root = new URL('../../../', import.meta.url).pathname
+  const packages = readdirSync(join(root, 'packages')).map(name => `packages/${name}/src`)
+  const folders = ['src', ...packages.filter(name => existsSync(join(root, name)))]
+  const sources = folders
+    .flatMap(folder => readdirSync(join(root, folder), { recursive: true }).map(name => `${folder}/${name}`))
+    .filter(path => path.endsWith('.ts'))
   expect(sources.length).toBeGreaterThan(50)
   const starting = /child_process|node:cluster|\bexecve?p?\b\(|\bposix_spawn|'system'|'popen'/
   expect(sources.filter(path => starting.test(readFileSync(join(root, path), 'utf8'))).sort()).toEqual([
-    'cli/commands/record.ts',
-    'cli/extcap-install.ts',
-    'course/commands/check-kernel.ts',
-    'course/kernel/build.ts',
-    'course/kernel/guest.ts',
-    'course/kernel/oops.ts',
-    'course/kernel/packages.ts',
-    'course/live.ts',
-    'course/worker.ts',
-    'exec/launch.ts',
-    'linux/native.ts',
-    'linux/rootless.ts',
-    'testing/explore/runners.ts',
-    'testing/lab/namespace.ts',
-    'testing/lab/programs.ts',
-    'web/commands/web-process.ts',
+    'packages/exec/src/launch.ts',
+    'src/cli/commands/record.ts',
+    'src/cli/extcap-install.ts',
+    'src/course/commands/check-kernel.ts',
+    'src/course/kernel/build.ts',
+    'src/course/kernel/guest.ts',
+    'src/course/kernel/oops.ts',
+    'src/course/kernel/packages.ts',
+    'src/course/live.ts',
+    'src/course/worker.ts',
+    'src/linux/native.ts',
+    'src/linux/rootless.ts',
+    'src/testing/explore/runners.ts',
+    'src/testing/lab/namespace.ts',
+    'src/testing/lab/programs.ts',
+    'src/web/commands/web-process.ts',
   ])
   const used = sources.filter(path => /native\.exec\(/.test(readFileSync(join(root, path), 'utf8')))
-  expect(used).toEqual(['linux/rootless.ts'])
+  expect(used).toEqual(['src/linux/rootless.ts'])
 })

@@ -1,0 +1,87 @@
+/** Decides where a program's datagram goes: to a vnet, to the kernel, or to both. Pure. */
+
+import type { Entry } from 'vnet/internal/control/protocol/directory'
+import { commands, VNET_GENL_ID, VNET_GENL_NAME, vnetAttributes } from 'vnet/internal/control/protocol/family'
+import {
+  CTRL_ATTR_FAMILY_ID,
+  CTRL_ATTR_FAMILY_NAME,
+  CTRL_CMD_GETFAMILY,
+  CTRL_CMD_GETPOLICY,
+  decodeAttributes,
+  GENL_ID_CTRL,
+  type Message,
+  messages,
+  NetlinkParseError,
+  NLM_F_DUMP,
+  parseGenl,
+  policy,
+  string,
+  u16,
+} from 'vnet/internal/netlink/index'
+import { isIn } from './vnets.ts'
+
+/**
+ * 'driver': each message is for vnet_nl or queries nlctrl for it. 'both': a dump of all families
+ * and nothing else.
+ */
+export type Addressee = 'kernel' | 'driver' | 'both'
+
+const familyRequest = policy({ id: u16(CTRL_ATTR_FAMILY_ID), name: string(CTRL_ATTR_FAMILY_NAME) })
+const deviceRequest = policy({ ifindex: vnetAttributes.ifindex, ifname: vnetAttributes.ifname })
+
+export function addresseeOf(octets: Uint8Array): Addressee {
+  try {
+    const [first, ...others] = messages(octets)
+    if (first === undefined) return 'kernel'
+    if (others.length === 0 && asksForAll(octets, first)) return 'both'
+    return [first, ...others].every(message => message.type === VNET_GENL_ID || asksForUs(octets, message))
+      ? 'driver'
+      : 'kernel'
+  } catch (error) {
+    if (error instanceof NetlinkParseError) return 'kernel'
+    throw error
+  }
+}
+
+const isDump = ({ flags }: Message) => (flags & NLM_F_DUMP) === NLM_F_DUMP
+
+function asksForAll(octets: Uint8Array, message: Message): boolean {
+  return message.type === GENL_ID_CTRL && isDump(message) && parseGenl(octets, message).cmd === CTRL_CMD_GETFAMILY
+}
+
+function asksForUs(octets: Uint8Array, message: Message): boolean {
+  if (message.type !== GENL_ID_CTRL) return false
+  const { cmd, offset, length } = parseGenl(octets, message)
+  // A policy is only dumped.
+  if (cmd !== (isDump(message) ? CTRL_CMD_GETPOLICY : CTRL_CMD_GETFAMILY)) return false
+  const { id, name } = decodeAttributes(familyRequest, octets, offset, length)
+  return name === VNET_GENL_NAME || (name === undefined && id === VNET_GENL_ID)
+}
+
+/** Returns the vnet of the interface that a datagram names, else the first vnet. */
+export function vnetFor(serving: readonly Entry[], netns: number, octets: Uint8Array): Entry | undefined {
+  for (const message of messages(octets)) {
+    const { ifindex, ifname } = deviceNamed(octets, message)
+    if (ifindex === undefined && ifname === undefined) continue
+    const named = serving.find(({ interfaces }) =>
+      interfaces
+        .filter(isIn(netns))
+        .some(device => (ifindex ?? device.ifindex) === device.ifindex && (ifname ?? device.name) === device.name),
+    )
+    if (named !== undefined) return named
+  }
+  return serving[0]
+}
+
+function deviceNamed(octets: Uint8Array, message: Message): { readonly ifindex?: number; readonly ifname?: string } {
+  if (message.type !== VNET_GENL_ID) return {}
+  try {
+    const { cmd, offset, length } = parseGenl(octets, message)
+    // ECHO has other attributes.
+    return cmd === commands.echo.cmd ? {} : decodeAttributes(deviceRequest, octets, offset, length)
+  } catch (error) {
+    // The vnet reports the error.
+    if (error instanceof NetlinkParseError) return {}
+    throw error
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * Generic netlink sockets of a program. Each is a socket of the kernel at a descriptor number that
+ * the filter traps, so that the supervisor sees the datagrams sent on it. A vnet replies to
+ * datagrams for vnet_nl and to queries for it to nlctrl; all others go to the kernel. Replies are
+ * queued (replies.ts) before the sending call returns.
+ */
+
+import { EBADF, ECONNREFUSED } from 'vnet/internal/base/errno'
+import { isGeneric } from 'vnet/internal/linux/socket-identity'
+import { AF_NETLINK, NETLINK_GENERIC, SOCK_CLOEXEC } from 'vnet/internal/linux/uapi'
+import { addresseeOf, vnetFor } from './addressee.ts'
+import { openerAs } from './credentials.ts'
+import {
+  gathered,
+  iovecs,
+  isToKernel,
+  type MemorySpan,
+  MMSGHDR_LEN,
+  mmsghdrs,
+  msghdr,
+  putLength,
+  span,
+} from './program-memory.ts'
+import { boundPortOf, inodeOf } from './program-socket.ts'
+import type { Relay, RelayDone, Sent } from './relay.ts'
+import type { Notification } from './seccomp.ts'
+import type { Supervision } from './supervision.ts'
+
+/** The descriptor numbers of a program's generic netlink sockets: still valid for select(2). */
+export const FIRST_DESCRIPTOR = 960
+export const LAST_DESCRIPTOR = 1023
+/** Longer than any request; the kernel gets longer datagrams. */
+const SEND_MAX = 65536
+
+/** A datagram to send in the program's memory, with the address it is for, if any. */
+interface Datagram {
+  readonly spans: readonly MemorySpan[]
+  readonly name?: MemorySpan
+}
+
+export class GenericNetlink {
+  readonly #supervision: Supervision
+  readonly #relay: Relay
+
+  constructor(supervision: Supervision, relay: Relay) {
+    this.#supervision = supervision
+    this.#relay = relay
+  }
+
+  /** socket(2) for NETLINK_GENERIC. Without a free number the kernel makes an untrapped socket. */
+  socket(notification: Notification): void {
+    const { native, listener, processes } = this.#supervision
+    const { pid } = notification
+    const type = notification.int(1)
+    const number = this.#freeNumber(pid)
+    const opener = openerAs(native, processes, pid)
+    const open = (nsfd: number) => opener?.(AF_NETLINK, type, NETLINK_GENERIC, nsfd) ?? -EBADF
+    const fd = number === undefined ? -EBADF : (processes.inNamespaceOf(pid, open) ?? -EBADF)
+    if (number === undefined || fd < 0) {
+      listener.proceed(notification)
+      return
+    }
+    const waiting = listener.isWaiting(notification)
+    const cloexec = (type & SOCK_CLOEXEC) !== 0
+    // Fails beyond the program's limit of descriptors.
+    if (!waiting || listener.answerDescriptor(notification, fd, number, cloexec) < 0) listener.proceed(notification)
+    native.close(fd)
+  }
+
+  sendto(notification: Notification): void {
+    const name = { address: notification.address(4), length: notification.int(5) }
+    this.#send(notification, { spans: [span(notification.address(1), notification.address(2))], name })
+  }
+
+  write(notification: Notification): void {
+    this.#send(notification, { spans: [span(notification.address(1), notification.address(2))] })
+  }
+
+  writev(notification: Notification): void {
+    const { processes } = this.#supervision
+    const spans = iovecs(processes, notification.pid, notification.address(1), notification.address(2))
+    this.#send(notification, spans && { spans })
+  }
+
+  sendmsg(notification: Notification): void {
+    this.#send(notification, msghdr(this.#supervision.processes, notification.pid, notification.address(1)))
+  }
+
+  /** Sends datagrams up to the first for the kernel; the program's next call sends the others. */
+  sendmmsg(notification: Notification): void {
+    const { processes, listener } = this.#supervision
+    const [pid, address] = [notification.pid, notification.address(1)]
+    const all = mmsghdrs(processes, pid, address, notification.int(2)) ?? []
+    const isStill = () => listener.isWaiting(notification)
+    const send = (i: number): void =>
+      this.#exchange(notification, all[i], result => {
+        if (result === undefined || result < 0) {
+          listener.answer(notification, i === 0 ? result : i)
+          return
+        }
+        const at = address + BigInt(MMSGHDR_LEN * i)
+        const written = processes.inMemoryOf(pid, isStill, () => putLength(processes, at, result)) ?? 0
+        if (written < 0) listener.answer(notification, written)
+        else send(i + 1)
+      })
+    send(0)
+  }
+
+  #freeNumber(pid: number): number | undefined {
+    for (let number = FIRST_DESCRIPTOR; number <= LAST_DESCRIPTOR; number++) {
+      if (this.#supervision.processes.isFree(pid, number)) return number
+    }
+    return undefined
+  }
+
+  #send(notification: Notification, datagram: Datagram | undefined): void {
+    this.#exchange(notification, datagram, result => this.#supervision.listener.answer(notification, result))
+  }
+
+  /** Sends a datagram to a vnet, if it is for one and a vnet runs. */
+  #exchange(notification: Notification, datagram: Datagram | undefined, done: RelayDone): void {
+    const { native, vnets } = this.#supervision
+    const sent = this.#taken(notification, datagram)
+    if (sent === undefined) {
+      done(undefined)
+      return
+    }
+    const { fd, netns } = sent.socket
+    const end: RelayDone = result => {
+      native.close(fd)
+      done(result)
+    }
+    // Tries the next vnet after one that has ended; ended vnets are not found again.
+    const attempt = () => {
+      const vnet = vnetFor(vnets.serving(netns), netns, sent.octets)
+      if (vnet === undefined) end(undefined)
+      else this.#relay.send(vnet, sent, result => (result === -ECONNREFUSED ? attempt() : end(result)))
+    }
+    attempt()
+  }
+
+  /** Reads a datagram and duplicates its socket; undefined if it is for the kernel alone. */
+  #taken(notification: Notification, datagram: Datagram | undefined): Sent | undefined {
+    const { native, listener, processes } = this.#supervision
+    const { pid } = notification
+    const octets = datagram && gathered(processes, pid, datagram.spans, SEND_MAX)
+    const to = octets === undefined ? 'kernel' : addresseeOf(octets)
+    if (octets === undefined || to === 'kernel' || !isToKernel(processes, pid, datagram?.name)) return undefined
+    const fd = processes.descriptor(pid, notification.int(0))
+    if (fd < 0) return undefined
+    const netns = isGeneric(native, fd) ? processes.namespaceOf(fd) : undefined
+    // Binds only the socket of a thread that waits: its number may belong to another socket by now.
+    const isTaken = netns !== undefined && listener.isWaiting(notification)
+    const port = isTaken ? boundPortOf(native, fd, processes.identity(pid)?.tgid ?? 0) : undefined
+    if (isTaken && port !== undefined) {
+      return { notification, socket: { fd, port, netns, inode: inodeOf(fd) }, octets, to }
+    }
+    native.close(fd)
+    return undefined
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * ioctl(2) with a private command, SIOCSIFMAP or SIOCGIFMAP on an interface of a vnet. The
+ * supervisor copies the call's data from the program's memory and back; the vnet receives and
+ * returns bytes. The interface is found by name in the network namespace of the caller's socket.
+ */
+
+import { ECONNREFUSED, EFAULT, EIO, ENODEV } from 'vnet/internal/base/errno'
+import { commands, VNET_GENL_ID, VNET_GENL_VERSION, VNET_IOCTL_DATA_MAX } from 'vnet/internal/control/protocol/family'
+import { IFR_IFRU, IFREQ_LEN, SIOCDEVPRIVATE } from 'vnet/internal/netdev/if'
+import {
+  decodeAttributes,
+  decodeName,
+  encodeAttributes,
+  genlmsghdr,
+  getU64,
+  MessageBuilder,
+  messages,
+  NetlinkParseError,
+  NLM_F_REQUEST,
+  NLMSG_ERROR,
+  parseAck,
+  parseGenl,
+} from 'vnet/internal/netlink/index'
+import type { Notification } from './seccomp.ts'
+import type { Supervision } from './supervision.ts'
+import type { RemoteDevice } from './vnets.ts'
+
+const IFNAMSIZ = 16
+
+/** A driver's result: 0 or more, or -errno, with the ifreq and the data that it changed. */
+interface Reply {
+  readonly result: number
+  readonly ifreq?: Uint8Array
+  readonly data?: Uint8Array | undefined
+  /** True if the vnet no longer has the device; then the kernel runs the call. */
+  readonly gone?: boolean
+}
+
+export class PrivateIoctls {
+  readonly #supervision: Supervision
+  readonly #builder = new MessageBuilder()
+  readonly #data = new Uint8Array(VNET_IOCTL_DATA_MAX)
+
+  constructor(supervision: Supervision) {
+    this.#supervision = supervision
+  }
+
+  handle(notification: Notification): void {
+    const { processes, vnets } = this.#supervision
+    const { pid } = notification
+    const ifreq = new Uint8Array(IFREQ_LEN)
+    const isRead = processes.read(pid, notification.address(2), ifreq) === 0
+    const netns = isRead
+      ? processes.withDescriptor(pid, notification.int(0), fd => processes.namespaceOf(fd))
+      : undefined
+    // Undefined if the descriptor is not a socket, or its namespace is out of reach.
+    const driver = netns === undefined ? undefined : vnets.named(netns, nameOf(ifreq))
+    this.#askOrProceed(notification, driver, ifreq)
+  }
+
+  #askOrProceed(notification: Notification, driver: RemoteDevice | undefined, ifreq: Uint8Array): void {
+    if (driver === undefined) this.#supervision.listener.proceed(notification)
+    else this.#ask(notification, driver, ifreq)
+  }
+
+  #ask(notification: Notification, { vnet, device }: RemoteDevice, ifreq: Uint8Array): void {
+    const { listener, conversations, vnets } = this.#supervision
+    const requester = this.#supervision.requesterOf(notification.pid)
+    const data = this.#dataOf(notification, ifreq)
+    // Checked last, to make sure that rights and memory belong to the thread that waits.
+    if (requester === null || !listener.isWaiting(notification)) {
+      listener.proceed(notification)
+      return
+    }
+    const seq = conversations.nextSeq()
+    const { ifindex, name: ifname, netns } = device
+    this.#builder.reset().message(VNET_GENL_ID, NLM_F_REQUEST, seq)
+    this.#builder.payload(genlmsghdr(commands.ioctl.cmd, VNET_GENL_VERSION))
+    const cmd = notification.int(1) >>> 0
+    encodeAttributes(this.#builder, commands.ioctl.request, { ifindex, ifname, netns, cmd, ifreq, data })
+    const length = data?.length ?? 0
+    let reply: Reply | undefined
+    conversations.ask({
+      vnet,
+      requester,
+      octets: this.#builder.bytes,
+      seqs: [seq],
+      onMessage(message) {
+        reply = replyIn(message)
+        return true
+      },
+      onEnd: result => {
+        if (result === -ECONNREFUSED) {
+          vnets.gone(vnet)
+          this.#askOrProceed(notification, vnets.named(device.inode, device.name), ifreq)
+        } else if (reply?.gone) {
+          vnets.forget()
+          listener.proceed(notification)
+        } else if (result < 0 || reply === undefined) {
+          listener.answer(notification, result < 0 ? result : -EIO)
+        } else {
+          listener.answer(notification, this.#finish(notification, reply, ifreq, length))
+        }
+      },
+    })
+  }
+
+  /** Returns the readable part of the data at ifr_data, or undefined. */
+  #dataOf(notification: Notification, ifreq: Uint8Array): Uint8Array | undefined {
+    // A map is in the ifreq itself.
+    if (notification.int(1) >>> 0 < SIOCDEVPRIVATE) return undefined
+    const { native } = this.#supervision
+    const length = native.processVmReadv(notification.pid, getU64(ifreq, IFR_IFRU), this.#data)
+    return length > 0 ? this.#data.subarray(0, length) : undefined
+  }
+
+  /**
+   * Writes back the driver's changes to the `length` bytes sent. Returns the result of the call.
+   */
+  #finish(notification: Notification, reply: Reply, ifreq: Uint8Array, length: number): number {
+    const { listener, processes } = this.#supervision
+    const { result, data, ifreq: after } = reply
+    if (data !== undefined && data.length > length) return -EIO
+    // The kernel too copies the ifreq back only after success.
+    const isChanged = result >= 0 && after !== undefined && after.some((byte, i) => byte !== ifreq[i])
+    if (data === undefined && !isChanged) return result
+    const write = () => {
+      const written = data === undefined ? 0 : processes.write(getU64(ifreq, IFR_IFRU), data)
+      return written < 0 || !isChanged ? written : processes.write(notification.address(2), after)
+    }
+    const written = processes.inMemoryOf(notification.pid, () => listener.isWaiting(notification), write) ?? -EFAULT
+    return written < 0 ? written : result
+  }
+}
+
+/** Returns ifr_name up to a colon: the interface of an address label such as `vnet0:1`. */
+function nameOf(ifreq: Uint8Array): string {
+  const octets = ifreq.subarray(0, IFNAMSIZ)
+  const end = octets.findIndex(octet => octet === 0 || octet === 0x3a)
+  return decodeName(end < 0 ? octets.subarray(0, IFNAMSIZ - 1) : octets.subarray(0, end))
+}
+
+function replyIn(bytes: Uint8Array): Reply {
+  try {
+    for (const message of messages(bytes)) {
+      if (message.type === NLMSG_ERROR) {
+        const { error } = parseAck(bytes, message)
+        return { result: error, gone: error === -ENODEV }
+      }
+      const { offset, length } = parseGenl(bytes, message)
+      const { ifreq, data, ...reply } = decodeAttributes(commands.ioctl.reply, bytes, offset, length)
+      return { ...reply, ifreq: ifreq.slice(), data: data?.slice() }
+    }
+  } catch (error) {
+    if (!(error instanceof NetlinkParseError)) throw error
+  }
+  return { result: -EIO }
+}

@@ -1,0 +1,198 @@
+/**
+ * Relays a program's datagram to a vnet, and queues the replies for the program's socket before the
+ * sending call returns. Datagrams that cannot be relayed are left to the kernel, which has no
+ * vnet_nl.
+ */
+
+import { ECONNREFUSED, ENOBUFS } from 'vnet/internal/base/errno'
+import type { Entry } from 'vnet/internal/control/protocol/directory'
+import {
+  type Message,
+  messages,
+  NetlinkParseError,
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  NLMSG_HDRLEN,
+  parseAck,
+  putU16,
+  putU32,
+} from 'vnet/internal/netlink/index'
+import type { Addressee } from './addressee.ts'
+import type { SentRequest } from './conversations.ts'
+import type { Requester } from './credentials.ts'
+import { kernelsPart, merged, messageAt, ourPart, packed } from './family-dump.ts'
+import type { ProgramSocket } from './program-socket.ts'
+import type { Replies } from './replies.ts'
+import type { Notification } from './seccomp.ts'
+import { type Subscriptions, subscribes } from './subscriptions.ts'
+import type { Supervision } from './supervision.ts'
+
+/** Bytes of a reply; a longer one fails with ENOBUFS. */
+const REPLY_MAX = 1 << 20
+
+/**
+ * Called with the result of the call: a byte count or -errno; undefined to let the kernel run it,
+ * -ECONNREFUSED if the vnet has ended and another may be tried.
+ */
+export type RelayDone = (result: number | undefined) => void
+
+export interface Sent {
+  readonly notification: Notification
+  readonly socket: ProgramSocket
+  readonly octets: Uint8Array
+  readonly to: Addressee
+}
+
+export class Relay {
+  readonly #supervision: Supervision
+  readonly #replies: Replies
+  readonly #subscriptions: Subscriptions
+
+  constructor(supervision: Supervision, replies: Replies, subscriptions: Subscriptions) {
+    this.#supervision = supervision
+    this.#replies = replies
+    this.#subscriptions = subscriptions
+  }
+
+  send(vnet: Entry, sent: Sent, done: RelayDone): void {
+    const requester = this.#supervision.requesterOf(sent.notification.pid)
+    // Checked last, to make sure that the rights belong to the thread that waits.
+    if (requester === null || !this.#supervision.listener.isWaiting(sent.notification)) done(undefined)
+    else if (sent.to === 'both') this.#dump(vnet, requester, sent, done)
+    else
+      this.#ask(vnet, requester, sent, sent.octets, (result, replies) => {
+        if (result < 0) done(result)
+        else this.#put(sent, packed(replies), done)
+      })
+  }
+
+  #dump(vnet: Entry, requester: Requester | undefined, sent: Sent, done: RelayDone): void {
+    const { native, processes } = this.#supervision
+    const { notification, socket, octets } = sent
+    const kernels = kernelsPart(native, processes, { pid: notification.pid, netns: socket.netns }, octets)
+    const [asked] = messages(octets)
+    if (kernels === undefined || asked === undefined) {
+      done(undefined)
+      return
+    }
+    this.#ask(vnet, requester, sent, ourPart(asked.seq), (result, replies) => {
+      const datagrams = result < 0 ? undefined : merged(kernels, replies, socket.port)
+      if (result === -ECONNREFUSED) done(result)
+      // The kernel makes a dump while it is read. Ours is queued all together, so it may not fit.
+      else if (datagrams === undefined || !this.#replies.hasRoom(socket.fd, datagrams.length)) done(undefined)
+      else this.#put(sent, datagrams, done)
+    })
+  }
+
+  #ask(
+    vnet: Entry,
+    requester: Requester | undefined,
+    { notification, socket }: Sent,
+    octets: Uint8Array,
+    onEnd: (result: number, replies: readonly Uint8Array[]) => void,
+  ): void {
+    const { conversations } = this.#supervision
+    const relayed = new Relayed(octets, socket.port, () => conversations.nextSeq())
+    const replies: Uint8Array[] = []
+    let size = 0
+    const request: SentRequest = {
+      vnet,
+      requester,
+      octets: relayed.question,
+      seqs: relayed.seqs,
+      onMessage(message) {
+        const reply = relayed.answer(message, message.length)
+        size += message.length
+        if (reply !== undefined && size <= REPLY_MAX) replies.push(reply)
+        return relayed.isAnswered
+      },
+      onEnd: result => {
+        if (result === -ECONNREFUSED) this.#supervision.vnets.gone(vnet)
+        onEnd(size > REPLY_MAX ? -ENOBUFS : result, replies)
+      },
+    }
+    const wanted = subscribes(octets)
+    const where = wanted && this.#subscriptions.where(notification, socket.fd, socket.netns)
+    if (wanted === undefined || where === undefined) conversations.ask(request)
+    else this.#subscriptions.subscribe(request, where, wanted)
+  }
+
+  #put({ notification, socket, octets }: Sent, datagrams: readonly Uint8Array[], done: RelayDone): void {
+    const result = this.#replies.put(socket, notification.pid, datagrams)
+    done(result < 0 ? result : octets.length)
+  }
+}
+
+/** Offsets in struct nlmsghdr, and of the header that an NLMSG_ERROR quotes. */
+const FLAGS_AT = 6
+const SEQ_AT = 8
+const PORT_AT = 12
+const QUOTED_AT = NLMSG_HDRLEN + 4
+
+/**
+ * A program's datagram, changed for a vnet. Its messages have the supervisor's sequence numbers, so
+ * that a late reply is never taken for another request's. They request an acknowledgement, so that
+ * each reply has an end. The program sees its own numbers, its own port, and no acknowledgement
+ * that it did not request.
+ */
+export class Relayed {
+  /** The datagram for the vnet. */
+  readonly question: Uint8Array
+  readonly #port: number
+  /** The program's messages without a complete reply, by the supervisor's sequence number. */
+  readonly #open = new Map<number, Message>()
+
+  /** `octets` are whole messages, all for the vnet; replies are addressed to `port`. */
+  constructor(octets: Uint8Array, port: number, nextSeq: () => number) {
+    this.question = octets.slice()
+    this.#port = port
+    for (const message of messages(octets)) {
+      const { flags } = message
+      const at = message.offset - NLMSG_HDRLEN
+      const ours = nextSeq()
+      this.#open.set(ours, message)
+      // A dump ends with NLMSG_DONE instead.
+      const ack = (flags & NLM_F_DUMP) === NLM_F_DUMP ? 0 : NLM_F_ACK
+      putU16(this.question, at + FLAGS_AT, flags | ack)
+      putU32(this.question, at + SEQ_AT, ours)
+      putU32(this.question, at + PORT_AT, 0)
+    }
+  }
+
+  /** The sequence numbers that the vnet sees. */
+  get seqs(): readonly number[] {
+    return [...this.#open.keys()]
+  }
+
+  get isAnswered(): boolean {
+    return this.#open.size === 0
+  }
+
+  /** Returns the part of a vnet's datagram that is for the program, or undefined. */
+  answer(bytes: Uint8Array, length: number): Uint8Array | undefined {
+    const parts: Uint8Array[] = []
+    try {
+      for (const message of messages(bytes, 0, length)) {
+        const original = this.#open.get(message.seq)
+        if (original === undefined) continue
+        const part = messageAt(bytes, message)
+        putU32(part, SEQ_AT, original.seq)
+        putU32(part, PORT_AT, this.#port)
+        if (message.type === NLMSG_DONE || message.type === NLMSG_ERROR) this.#open.delete(message.seq)
+        if (message.type === NLMSG_ERROR) {
+          const { error } = parseAck(bytes, message)
+          if (error === 0 && (original.flags & NLM_F_ACK) === 0) continue
+          putU16(part, QUOTED_AT + FLAGS_AT, original.flags)
+          putU32(part, QUOTED_AT + SEQ_AT, original.seq)
+          putU32(part, QUOTED_AT + PORT_AT, original.portid)
+        }
+        parts.push(part)
+      }
+    } catch (error) {
+      if (!(error instanceof NetlinkParseError)) throw error
+    }
+    return parts.length === 0 ? undefined : Buffer.concat(parts)
+  }
+}

@@ -1,0 +1,22 @@
+import type { Native } from 'vnet/internal/linux/native'
+import type { Conversations } from './conversations.ts'
+import type { Requester } from './credentials.ts'
+import type { OtherProcesses } from './other-process.ts'
+import type { NotificationListener } from './seccomp.ts'
+import type { ReachableVnets } from './vnets.ts'
+
+/** The parts that the handlers of trapped calls share (supervisor.ts). */
+export interface Supervision {
+  readonly native: Native
+  readonly listener: NotificationListener
+  readonly processes: OtherProcesses
+  readonly vnets: ReachableVnets
+  readonly conversations: Conversations
+  /**
+   * The user that determines the rights of a thread's requests: undefined for the supervisor's own
+   * user, null if no request may be made for the thread.
+   */
+  requesterOf(pid: number): Requester | undefined | null
+  /** Called with an exception of a timer or an event, which is a defect. */
+  onDefect(error: unknown): void
+}

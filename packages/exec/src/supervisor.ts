@@ -1,0 +1,84 @@
+/**
+ * Handles the trapped calls of a program under `vnet exec`. For each call a handler either returns
+ * the driver's result or lets the kernel run the call. A call that concerns no vnet waits for this
+ * process only. Calls that fail here are left to the kernel as well.
+ */
+
+import { EIO } from 'vnet/internal/base/errno'
+import { ownNamespace } from 'vnet/internal/control/protocol/directory'
+import { check } from 'vnet/internal/linux/errno'
+import type { Native } from 'vnet/internal/linux/native'
+import { AF_UNIX, SOCK_STREAM } from 'vnet/internal/linux/uapi'
+import { Conversations } from './conversations.ts'
+import { requesterOf } from './credentials.ts'
+import { GenericNetlink } from './generic-netlink.ts'
+import { OtherProcesses } from './other-process.ts'
+import { PrivateIoctls } from './private-ioctl.ts'
+import { Reception } from './reception.ts'
+import { Relay } from './relay.ts'
+import { Replies } from './replies.ts'
+import { type Notification, NotificationListener, type SyscallNumbers, syscallNumbers } from './seccomp.ts'
+import { Subscriptions } from './subscriptions.ts'
+import type { Supervision } from './supervision.ts'
+import { ReachableVnets } from './vnets.ts'
+
+/**
+ * Handles the notifications of descriptor `fd`, which it takes over, until it is disposed of or the
+ * last process with the filter has ended. An exception goes to `onDefect`; its call returns EIO.
+ */
+export function supervise(native: Native, fd: number, onDefect: (error: unknown) => void): Disposable {
+  const numbers = syscallNumbers[process.arch]
+  const home = check(native.socket(AF_UNIX, SOCK_STREAM, 0, -1), 'socket(AF_UNIX)')
+  const processes = new OtherProcesses(native, { fd: home, inode: ownNamespace('net') })
+  const vnets = new ReachableVnets()
+  const conversations = new Conversations({ native, onDefect })
+  const listener = new NotificationListener(native, fd, notification => {
+    try {
+      handlers.get(notification.nr)?.(notification)
+    } catch (error) {
+      onDefect(error)
+      listener.answer(notification, -EIO)
+    }
+  })
+  const supervision: Supervision = {
+    native,
+    listener,
+    processes,
+    vnets,
+    conversations,
+    onDefect,
+    requesterOf: pid => requesterOf(native, processes, pid),
+  }
+  const ioctls = new PrivateIoctls(supervision)
+  const replies = new Replies(native)
+  const subscriptions = new Subscriptions(supervision, replies)
+  const reception = new Reception(supervision, replies)
+  const netlink = new GenericNetlink(supervision, new Relay(supervision, replies, subscriptions))
+  const calls: Record<keyof SyscallNumbers, (notification: Notification) => void> = {
+    ioctl: call => ioctls.handle(call),
+    socket: call => netlink.socket(call),
+    sendmsg: call => netlink.sendmsg(call),
+    sendto: call => netlink.sendto(call),
+    write: call => netlink.write(call),
+    writev: call => netlink.writev(call),
+    sendmmsg: call => netlink.sendmmsg(call),
+    setsockopt: call => subscriptions.setsockopt(call),
+    recvmsg: call => reception.recvmsg(call),
+    recvfrom: call => reception.recvfrom(call),
+    recvmmsg: call => reception.recvmmsg(call),
+    read: call => reception.read(call),
+    readv: call => reception.readv(call),
+    preadv2: call => reception.preadv2(call),
+  }
+  const handlers = new Map(Object.entries(numbers ?? {}).map(([name, nr]) => [nr, calls[name as keyof SyscallNumbers]]))
+  return {
+    [Symbol.dispose]() {
+      listener.close()
+      conversations.close()
+      subscriptions.close()
+      reception.close()
+      processes.close()
+      native.close(home)
+    },
+  }
+}
