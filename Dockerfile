@@ -19,5 +19,5 @@ COPY --from=build /vnet/node_modules ./node_modules
 COPY --from=build /vnet/dist ./dist
 COPY --from=build /vnet/build/Release/vnet* ./build/Release/
 COPY --from=build /vnet/deploy ./deploy
-COPY --from=build /vnet/course ./course
+COPY --from=build /vnet/packages ./packages
 ENTRYPOINT ["node", "/vnet/dist/vnet.js"]

@@ -98,7 +98,7 @@ const alias = [
   { find: /^@vnet\/([^/]+)\/internal\/(.*)$/, replacement: join(root, 'packages/$1/src/$2.ts') },
   { find: /^@vnet\/([^/]+)\/commands$/, replacement: join(root, 'packages/$1/src/commands/index.ts') },
   { find: /^vnet$/, replacement: join(root, 'src/index.ts') },
-  { find: /^vnet\/course$/, replacement: join(root, 'src/course/index.ts') },
+  { find: /^@vnet\/([^/]+)$/, replacement: join(root, 'packages/$1/src/index.ts') },
   { find: /^vnet\/drivers$/, replacement: join(root, 'src/drivers/index.ts') },
 ]
 

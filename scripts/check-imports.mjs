@@ -39,7 +39,7 @@ export const floors = [
     rooms: ['drivers', 'attach'],
     what: 'loop, cable, snull with its board, and their common code; a wire on an interface that exists',
   },
-  { rooms: ['index.ts', 'net.ts', 'tap.ts', 'wire.ts', 'capture.ts'] },
+  { rooms: ['index.ts', 'net.ts', 'tap.ts', 'wire.ts', 'capture.ts', 'moved.ts'] },
   {
     rooms: ['control/protocol', 'control/client', 'control/server', 'control', 'node'],
     what: 'controlling a running vnet: protocol, client, server; the daemon `vnet node`',
@@ -70,7 +70,7 @@ export const floors = [
     rooms: ['http', 'metrics', 'web', 'web/page'],
     what: '[the live page](web.md), and counters for [Prometheus](metrics.md)',
   },
-  { product: 'learn', rooms: ['course'], what: 'the checks of [the course](course.md)' },
+  { product: 'learn', rooms: ['learn'], what: 'the checks of [the course](course.md)' },
   { product: 'exec', rooms: ['exec'], what: '`vnet exec`, a seccomp supervisor' },
 ]
 

@@ -31,11 +31,13 @@ function copyPage(from, to) {
   writeFileSync(join(docs, 'site', to), moved)
 }
 
+const COURSE = 'packages/learn/course'
+
 /** The exercises of the course, as entries of the list of pages. */
 function exercises() {
-  const names = readdirSync(join(docs, '..', 'course')).filter(name => /^\d+-/.test(name))
+  const names = readdirSync(join(docs, '..', COURSE)).filter(name => /^\d+-/.test(name))
   return names.map(name => {
-    const page = join('course', name, 'README.md')
+    const page = join(COURSE, name, 'README.md')
     copyPage(page, `${name}.md`)
     const [, text] = /^# (.*)$/m.exec(readFileSync(join(docs, '..', page), 'utf8'))
     return { text, link: `/site/${name}` }

@@ -7,10 +7,10 @@ import { spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync, lstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { attempt, EEXIST, ENOENT, EPERM, VnetError, withErrno } from '../base/errno.ts'
 import { shellWord } from '../base/printable.ts'
 import { readTextFile } from '../linux/regular-file.ts'
+import { PROGRAM } from './own-package.ts'
 
 /** The second line of the script, which identifies it. */
 const MARK = '# Made by `vnet extcap --install`, removed by `vnet extcap --uninstall`.'
@@ -37,7 +37,7 @@ export function install(): string[] {
     writeFileSync(file, script(), { mode: 0o755 })
   })
   return [
-    `${file}: runs ${program()}`,
+    `${file}: runs ${PROGRAM}`,
     'Wireshark and tshark list the interfaces of running vnets from their next start on (tshark -D)',
   ]
 }
@@ -52,12 +52,7 @@ export function uninstall(): string[] {
 }
 
 function script(): string {
-  return ['#!/bin/sh', MARK, `exec ${shellWord(process.execPath)} ${shellWord(program())} extcap "$@"`, ''].join('\n')
-}
-
-/** dist/vnet.js; src/cli and dist/cli are equally deep. */
-function program(): string {
-  return fileURLToPath(new URL('../vnet.js', import.meta.url))
+  return ['#!/bin/sh', MARK, `exec ${shellWord(process.execPath)} ${shellWord(PROGRAM)} extcap "$@"`, ''].join('\n')
 }
 
 function fileOf(folder: string): string {

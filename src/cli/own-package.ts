@@ -3,6 +3,7 @@
  * one is meant, which runs it: a driver in an empty directory needs nothing else.
  */
 import module, { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
 
 export interface Context {
   readonly parentURL?: string | undefined
@@ -14,6 +15,9 @@ export type Next<T> = (specifier: string, context: Context) => T
 export interface SynchronousHooks<T> {
   registerHooks?(hooks: { resolve(specifier: string, context: Context, next: Next<T>): T }): void
 }
+
+/** The program `vnet`. src/cli and dist/cli are equally deep. */
+export const PROGRAM = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 
 /** A process registers the hooks once. */
 const hooks = { areRegistered: false }
@@ -35,9 +39,9 @@ export function resolve<T>(specifier: string, context: Context, next: Next<T>): 
   return next(specifier, contextFor(specifier, context))
 }
 
-/** The package refers to itself by its name, as from this file. */
+/** The package refers to itself by its name, and to its products, as from this file. */
 function contextFor(specifier: string, context: Context): Context {
-  const isOurs = /^vnet(\/|$)/.test(specifier) && !isInstalledFor(context.parentURL)
+  const isOurs = /^(vnet|@vnet\/\w+)(\/|$)/.test(specifier) && !isInstalledFor(context.parentURL)
   return isOurs ? { ...context, parentURL: import.meta.url } : context
 }
 

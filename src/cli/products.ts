@@ -17,7 +17,7 @@ export const PRODUCTS: readonly Product[] = [
   { names: ['lan'], load: () => import('../lan/commands/index.ts') },
   { names: ['lab', 'explore'], load: () => import('../testing/commands/index.ts') },
   { names: ['web', 'metrics'], load: () => import('../web/commands/index.ts') },
-  { names: ['learn', 'check'], load: () => import('../course/commands/index.ts') },
+  { names: ['learn', 'check'], load: () => fromPackage('@vnet/learn', 'commands', 'vnet check') },
   { names: ['exec'], load: () => fromPackage('@vnet/exec', 'commands', 'vnet exec') },
 ]
 

@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import type { Result } from '../../src/course/exercise.ts'
-import { COURSE } from '../../src/course/folder.ts'
-import { runWorker } from '../../src/course/worker.ts'
+import type { Result } from '../../packages/learn/src/exercise.ts'
+import { COURSE } from '../../packages/learn/src/folder.ts'
+import { runWorker } from '../../packages/learn/src/worker.ts'
 import { exerciseOf, withDriverFile } from './course.ts'
 
 export const solution = readFileSync(join(COURSE, '01-drop/solution.js'), 'utf8')

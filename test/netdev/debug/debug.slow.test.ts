@@ -1,8 +1,8 @@
 /** The drivers of vnet under `debug`, with events at awkward moments. */
 import { basename, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { loadExercises } from '../../../src/course/commands/exercise-file.ts'
-import { COURSE } from '../../../src/course/folder.ts'
+import { loadExercises } from '../../../packages/learn/src/commands/exercise-file.ts'
+import { COURSE } from '../../../packages/learn/src/folder.ts'
 import { driver as cable } from '../../../src/drivers/cable.ts'
 import { driver as loop } from '../../../src/drivers/loop.ts'
 import { driver as snull } from '../../../src/drivers/snull/driver.ts'

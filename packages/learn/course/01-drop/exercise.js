@@ -1,0 +1,132 @@
+// @ts-check
+
+import { arpRequest, counts, defineExercise, ethernetFrame, udpFrame, verify } from '@vnet/learn'
+/** 1. A device that drops every frame. */
+import { ETH_P_IPV6, IFF_BROADCAST, IFF_MULTICAST, IFF_NOARP } from 'vnet'
+
+const ENDS = { from: '198.18.0.1', to: '198.18.0.9' }
+const UDP_LEN = 60
+
+export const exercise = defineExercise({
+  version: 1,
+  driver: 'drop.js',
+  title: 'A device that drops every frame',
+  summary: 'a device that drops every frame, and counts why',
+  kernelNames: [
+    'alloc_etherdev',
+    'register_netdev',
+    'netdev_priv',
+    'net_device_ops',
+    'ndo_start_xmit',
+    'sk_buff',
+    'eth_type_trans',
+    'kfree_skb_reason',
+    'IFF_NOARP',
+  ],
+  memory: [
+    {
+      title: 'registers one device, drop0',
+      read: 'What to do',
+      run({ devices }) {
+        const names = devices.map(({ name }) => name).join(', ')
+        verify(names === 'drop0', { seen: `devices: ${names}`, expected: 'one, drop0' })
+      },
+    },
+    {
+      title: 'drops every IPv4 frame',
+      read: 'Drop each frame',
+      run(bed) {
+        for (let i = 0; i < 3; i++) bed.transmit(udpFrame(ENDS))
+        const { held } = bed.balance()
+        const { txDropped } = bed.stats()
+        const expected = 'each frame dropped by the time startXmit returns'
+        verify(held === 0, { seen: `${held} of 3 frames are still held: nothing freed them`, expected })
+        const seen = `tx_dropped is ${txDropped} after 3 frames`
+        verify(txDropped === 3, { seen, expected: 'tx_dropped 3: drop() counts, free() does not' })
+      },
+    },
+    {
+      title: 'drops every other frame with the reason UNHANDLED_PROTO',
+      read: 'Drop each frame',
+      run(bed) {
+        for (let i = 0; i < 3; i++) bed.transmit(udpFrame(ENDS))
+        bed.transmit(arpRequest(ENDS))
+        bed.transmit(ethernetFrame({ type: ETH_P_IPV6 }))
+        const { held } = bed.balance()
+        const all = 'after 3 IPv4 frames, an ARP and an IPv6 frame,'
+        verify(held === 0, {
+          seen: `${all} ${held} frames are still held`,
+          expected: 'each frame dropped, whatever its protocol',
+        })
+        const drops = bed.drops()
+        verify(drops.NOT_SPECIFIED === 3 && drops.UNHANDLED_PROTO === 2, {
+          seen: `${all} dropped: ${counts(drops)}`,
+          expected: 'NOT_SPECIFIED 3, UNHANDLED_PROTO 2',
+          read: 'Give a reason',
+        })
+      },
+    },
+    {
+      title: 'counts IPv4 frames and their bytes in dev.priv',
+      read: 'Count in dev.priv',
+      run(bed) {
+        for (let i = 0; i < 3; i++) bed.transmit(udpFrame(ENDS))
+        bed.transmit(arpRequest(ENDS))
+        const { frames, bytes } = /** @type {Record<string, unknown>} */ (bed.dev.priv ?? {})
+        const all = `after 3 IPv4 frames of ${UDP_LEN} bytes and one of ARP,`
+        verify(frames === 3, { seen: `${all} dev.priv.frames is ${frames}`, expected: '3' })
+        const expected = `${3 * UDP_LEN}: 3 times skb.len`
+        verify(bytes === 3 * UDP_LEN, { seen: `${all} dev.priv.bytes is ${bytes}`, expected })
+      },
+    },
+    {
+      title: 'has no ARP',
+      read: 'No ARP',
+      run({ dev, net }, { driver }) {
+        const seen = 'dev.flags has no IFF_NOARP'
+        verify((dev.flags & IFF_NOARP) !== 0, { seen, expected: 'IFF_NOARP, set in setup' })
+        // Once it is registered, the interface has the same flags.
+        const [made] = driver.init({}, { net, args: [], names: [], txqs: undefined, rxqs: undefined })
+        const flags = made?.dev.flags ?? 0
+        verify((flags & IFF_BROADCAST) !== 0 && (flags & IFF_MULTICAST) !== 0, {
+          seen: 'after setup, dev.flags has IFF_NOARP, and no longer IFF_BROADCAST and IFF_MULTICAST',
+          expected: 'all three: |= adds a flag, = removes the others',
+        })
+      },
+    },
+  ],
+  live: [
+    {
+      title: 'no ping gets a reply, and each is counted as dropped',
+      needs: ['ping'],
+      read: 'See it live',
+      async run({ vnet, run }) {
+        const running = await vnet()
+        const { stdout } = await run('ping', '-c', '3', '-i', '0.2', '-W', '1', '198.18.0.9')
+        const replies = / (\d+) received/.exec(stdout)?.[1]
+        verify(replies === '0', { seen: `ping: ${replies} of 3 replies`, expected: '0 received' })
+        const [statistics] = await running.stop()
+        const dropped = statistics?.drops.tx.NOT_SPECIFIED ?? 0
+        verify(dropped === 3, {
+          seen: `after 3 pings, ${dropped} frames were dropped as NOT_SPECIFIED`,
+          expected: '3, one for each ping',
+          read: 'Give a reason',
+        })
+      },
+    },
+    {
+      title: 'ip shows the interface, up and without ARP',
+      needs: ['ip'],
+      read: 'No ARP',
+      async run({ vnet, run }) {
+        const [name = ''] = (await vnet()).interfaces
+        const { stdout, stderr } = await run('ip', '-o', 'link', 'show', 'dev', name)
+        const flags = /<(.*?)>/.exec(stdout)?.[1]?.split(',') ?? []
+        verify(flags.includes('UP') && flags.includes('NOARP'), {
+          seen: `ip link show ${name}: ${flags.length === 0 ? stderr.trim() : flags.join(',')}`,
+          expected: 'UP and NOARP among the flags',
+        })
+      },
+    },
+  ],
+})

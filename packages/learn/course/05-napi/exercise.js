@@ -1,0 +1,315 @@
+// @ts-check
+
+import {
+  counts,
+  defineExercise,
+  recordCalls,
+  udpFrame,
+  verify,
+  verifyDownAndUp,
+  verifyNothingLost,
+  verifyUsed,
+} from '@vnet/learn'
+/** 5. NAPI: a poll in place of interrupts. */
+import { devClose, devOpen, Napi } from 'vnet'
+
+/** @typedef {import('vnet').Irq} Irq */
+/** @typedef {import('vnet').Ring} Ring */
+/** @typedef {import('@vnet/learn').TestBed} TestBed */
+
+const MOVED = 1
+const BUDGET = 64
+const DELAY = 5
+const PARAMS = { delay: DELAY, slots: 256 }
+
+/** @typedef {{ irq: Irq, napi: Napi, board: { tx: Ring; rx: Ring } }} Priv */
+
+/**
+ * @param {TestBed} bed
+ * @returns {Priv}
+ */
+const privOf = bed => /** @type {Priv} */ (bed.dev.priv)
+
+/**
+ * @param {TestBed} bed
+ * @param {number} n
+ */
+function transmit(bed, n) {
+  for (let i = 0; i < n; i++) bed.transmit(udpFrame({ from: '198.18.0.1', to: '198.18.0.9' }))
+}
+
+/**
+ * Transmits frames, and has the board move them.
+ * @param {TestBed} bed
+ * @param {number} n
+ */
+function move(bed, n) {
+  transmit(bed, n)
+  bed.advance(`${DELAY}ms`)
+}
+
+/**
+ * Records how many frames each poll takes from the rx ring.
+ * @param {TestBed} bed
+ * @returns {number[]}
+ */
+function recordPolls(bed) {
+  const { napi, board } = privOf(bed)
+  /** @type {number[]} */
+  const taken = []
+  napi.run = () => {
+    const before = board.rx.length
+    const again = Napi.prototype.run.call(napi)
+    taken.push(before - board.rx.length)
+    return again
+  }
+  return taken
+}
+
+export const exercise = defineExercise({
+  version: 1,
+  driver: 'napi.js',
+  title: 'NAPI: a poll in place of interrupts',
+  summary: 'a poll with a budget, in place of an interrupt for each batch',
+  kernelNames: [
+    'napi_struct',
+    'netif_napi_add',
+    'napi_enable',
+    'napi_disable',
+    'napi_schedule',
+    'napi_complete_done',
+    'NAPI_POLL_WEIGHT',
+  ],
+  params: PARAMS,
+  rules: [
+    {
+      seen: /without napi_complete_done/,
+      expected: 'napi.completeDone(work) in a poll that returns less than its budget',
+      read: 'Complete, then unmask',
+    },
+    {
+      seen: /interrupt handler .* runs without end/,
+      expected: 'irq.acknowledge(), which clears the bits that raised the interrupt',
+      read: 'Interrupt',
+    },
+  ],
+  memory: [
+    {
+      title: 'takes no frame in the interrupt handler',
+      read: 'Interrupt',
+      run(bed) {
+        const { irq, board } = privOf(bed)
+        transmit(bed, 3)
+        const { handle } = irq
+        let left = -1
+        irq.handle = () => {
+          handle.call(irq)
+          left = board.rx.length
+        }
+        bed.advance(`${DELAY}ms`)
+        verify(left === 3, {
+          seen: `the board moved 3 frames; when the handler had returned, the rx ring had ${Math.max(left, 0)}`,
+          expected: '3: the handler only schedules the poll, which takes them',
+        })
+      },
+    },
+    {
+      title: 'hands frames over in its poll',
+      read: 'Poll',
+      run(bed) {
+        move(bed, 3)
+        const { length } = bed.received
+        verify(length === 3, {
+          seen: `the board moved 3 frames and interrupted; the kernel received ${length}`,
+          expected: '3: napi.enable() in ndoOpen, napi.schedule() in the handler, netifRx in the poll',
+        })
+      },
+    },
+    {
+      title: 'masks the interrupt until the poll has run',
+      read: 'Interrupt',
+      run(bed) {
+        const { irq } = privOf(bed)
+        irq.status = MOVED
+        irq.handle()
+        irq.status = MOVED
+        verify(irq.acknowledge() === 0, {
+          seen: 'the handler had returned, the poll had not run, and MOVED could interrupt again',
+          expected: 'irq.mask(MOVED): under load each frame would interrupt',
+        })
+        bed.advance(0)
+      },
+    },
+    {
+      title: 'lets the interrupt come again after the poll',
+      read: 'Complete, then unmask',
+      run(bed) {
+        move(bed, 1)
+        move(bed, 1)
+        const { length } = bed.received
+        verify(length === 2, {
+          seen: `a frame came back, then the board moved another; the kernel received ${length} of 2`,
+          expected: '2: irq.unmask(MOVED) when the poll has found nothing more',
+        })
+      },
+    },
+    {
+      title: 'handles at most its budget in one poll',
+      read: 'Budget',
+      run(bed) {
+        const polls = recordPolls(bed)
+        move(bed, 150)
+        const most = Math.max(...polls)
+        verify(most <= BUDGET, {
+          seen: `with 150 frames in the rx ring, one poll took ${most}`,
+          expected: `${BUDGET} at most, its budget: other devices wait`,
+        })
+        verify(most === BUDGET, {
+          seen: `with 150 frames in the rx ring, no poll took more than ${most}`,
+          expected: `${BUDGET}, its budget: waking the queue is not work`,
+          read: 'Poll',
+        })
+      },
+    },
+    {
+      title: 'is polled again for what is left',
+      read: 'Budget',
+      async run(_, { another }) {
+        for (const n of [150, BUDGET]) {
+          const bed = await another()
+          const polls = recordPolls(bed)
+          move(bed, n)
+          const { length } = bed.received
+          verify(length === n && privOf(bed).irq.count === 1, {
+            seen: `of ${n} frames in the rx ring the kernel received ${length}, by polls of ${polls.join(', ')}, with ${privOf(bed).irq.count} interrupts`,
+            expected: `${n}, with one interrupt: a poll that returns its whole budget is polled again`,
+          })
+        }
+      },
+    },
+    {
+      title: 'misses no frame that arrives as the poll ends',
+      read: 'Complete, then unmask',
+      run(bed) {
+        const { irq, board } = privOf(bed)
+        transmit(bed, 2)
+        // The board keeps one frame, which it moves at the moment when it may interrupt again.
+        const late = board.tx.shift()
+        const { unmask } = irq
+        irq.unmask = bits => {
+          irq.unmask = unmask
+          irq.unmask(bits)
+          if (late !== undefined) board.rx.push(late)
+          irq.status |= MOVED
+          irq.handle()
+        }
+        bed.advance('1s')
+        const { length } = bed.received
+        verify(length === 2, {
+          seen: `the board moved a frame and interrupted as soon as the poll had unmasked; the kernel received ${length} of 2`,
+          expected: '2: completeDone first, or napi.schedule() in the handler is refused, and nothing unmasks',
+        })
+      },
+    },
+    {
+      title: 'loses nothing when the tx ring is full',
+      read: 'Poll',
+      params: { delay: DELAY, slots: 4 },
+      run(bed) {
+        transmit(bed, 20)
+        bed.advance('1s')
+        const { length } = bed.received
+        verify(length === 20, {
+          seen: `20 frames, with rings of 4: ${length} came back${bed.dev.tx[0]?.stopped ? '; the queue is still stopped' : ''}; dropped: ${counts(bed.drops())}`,
+          expected: '20: the poll wakes the queue',
+        })
+      },
+    },
+    {
+      title: 'acknowledges, then masks, then schedules the poll',
+      read: 'Interrupt',
+      run(bed) {
+        const { irq, napi } = privOf(bed)
+        const called = recordCalls({ 'irq.acknowledge': irq, 'irq.mask': irq, 'napi.schedule': napi })
+        move(bed, 1)
+        const explain = /** @param {string} expected */ expected => ({
+          seen: `the handler called ${called.join(', then ')}`,
+          expected,
+        })
+        verify(
+          called[0] === 'irq.acknowledge',
+          explain('irq.acknowledge() first: the interrupt may be that of another card'),
+        )
+        verify(
+          called.join(', ') === 'irq.acknowledge, irq.mask, napi.schedule',
+          explain('irq.mask(), then napi.schedule(): a poll on another CPU may unmask before the handler masks'),
+        )
+      },
+    },
+    {
+      title: 'goes down with a poll scheduled, and works again when it is up',
+      read: 'Enable and disable',
+      async run(bed) {
+        const { irq } = privOf(bed)
+        transmit(bed, 1)
+        irq.status = MOVED
+        irq.handle()
+        await devClose(bed.dev)
+        bed.advance('1s')
+        await devOpen(bed.dev)
+        move(bed, 1)
+        const { length } = bed.received
+        verify(length === 1, {
+          seen: `the interface went down and up again, then a frame: the kernel received ${length}`,
+          expected: '1: napi.enable() in ndoOpen, each time',
+        })
+      },
+    },
+    {
+      title: 'enables the poll before the interrupt, and disables it between the interrupt and the rings',
+      read: 'Enable and disable',
+      async run(bed) {
+        const { irq, napi, board } = privOf(bed)
+        const called = recordCalls({
+          'irq.free': irq,
+          'napi.disable': napi,
+          'board.reset': board,
+          'napi.enable': napi,
+          'irq.request': irq,
+        })
+        await devClose(bed.dev)
+        verify(called.join(', ') === 'irq.free, napi.disable, board.reset', {
+          seen: `ndoStop called ${called.join(', then ')}`,
+          expected:
+            'irq.free(), whose handler schedules the poll; napi.disable(); then board.reset(), which empties the rings',
+        })
+        called.length = 0
+        await devOpen(bed.dev)
+        verify(called.join(', ') === 'napi.enable, irq.request', {
+          seen: `ndoOpen called ${called.join(', then ')}`,
+          expected: 'napi.enable(), then irq.request(): an interrupt may come at once, and schedules the poll',
+        })
+      },
+    },
+  ],
+  live: [
+    {
+      title: 'a flood of pings loses nothing, with rings of four',
+      needs: ['ping', 'ip'],
+      read: 'See it live',
+      run: live => verifyNothingLost(live, ['--slots', '4'], { count: 2000 }),
+    },
+    {
+      title: 'frames are received by polls',
+      needs: ['ping'],
+      read: 'Enable and disable',
+      run: live => verifyUsed(live, [], 'napi'),
+    },
+    {
+      title: 'pings come back after the interface was taken down and up',
+      needs: ['ping', 'ip'],
+      read: 'Enable and disable',
+      run: live => verifyDownAndUp(live),
+    },
+  ],
+})

@@ -1,0 +1,93 @@
+/** `vnet check --kernel`: checks the learner's module of an exercise, in a virtual machine. */
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { EXIT_FAILURE, EXIT_OK, type Io } from 'vnet/internal/cli/io'
+import { PROGRAM } from 'vnet/internal/cli/own-package'
+import { checkRegular } from 'vnet/internal/linux/regular-file'
+import { whyNotRootless } from 'vnet/internal/linux/rootless'
+import { type Exercise, type Result, resultOf } from '../exercise.ts'
+import { courseDirectory, exerciseNamed } from '../folder.ts'
+import { buildGuest } from '../kernel/build.ts'
+import { addressesOf, type KernelTask } from '../kernel/check.ts'
+import { findKernel, KernelSetupError, whyNoKernel } from '../kernel/packages.ts'
+import type { Report } from '../run.ts'
+
+/** src and dist are equally deep. */
+const WORKER = fileURLToPath(new URL('../../dist/commands/kernel-worker.js', import.meta.url))
+
+/** Milliseconds for all checks of an exercise, with the build and the start of the machine. */
+const LIMIT_MS = 180_000
+
+/** Prints a result. */
+type Print = (result: Result) => void
+
+/** Returns the exit status: 1 if a check failed or none was run. */
+export async function checkKernel(
+  [what = '', given]: readonly (string | undefined)[],
+  exercises: readonly Exercise[],
+  print: (exercise: Exercise, file: string) => Print,
+  io: Io,
+): Promise<number> {
+  const exercise = exerciseNamed(what, exercises)
+  if (exercise === undefined) throw new UsageError(`check: --kernel needs an exercise, such as 03-ring, not '${what}'`)
+  const file = resolve(given ?? join(courseDirectory(exercises), exercise.name, cFileOf(exercise)))
+  if (!file.endsWith('.c')) throw new UsageError(`check: ${given} is not a C file`)
+  if (!existsSync(file)) {
+    const what = `check: no ${given ?? file}; vnet learn --kernel ${exercise.name} writes a skeleton`
+    throw new UsageError(what, { cause: file })
+  }
+  checkRegular(file)
+  const why = whyNoKernel() ?? whyNotRootless()
+  if (why !== undefined) return refuse(why, io)
+  const add = print(exercise, file)
+  try {
+    const kernel = findKernel(line => io.err(`${line}\n`))
+    const task = { file, kernel, guest: buildGuest(), addresses: addressesOf(exercise.name) }
+    return await runWorker(exercise, task, add)
+  } catch (error) {
+    if (error instanceof KernelSetupError) return refuse(error.message, io)
+    throw error
+  }
+}
+
+/** `ring.c`, for 03-ring. */
+export const cFileOf = ({ driver }: Exercise): string => driver.replace(/\.js$/, '.c')
+
+function refuse(why: string, io: Io): number {
+  io.err(`vnet: check: ${why}\n`)
+  return EXIT_FAILURE
+}
+
+/** Runs the checks in a namespace that is made for them, and ends them when they are late. */
+async function runWorker(exercise: Exercise, task: KernelTask, add: Print): Promise<number> {
+  const command = [PROGRAM, 'rootless', '--', process.execPath, WORKER, exercise.directory, JSON.stringify(task)]
+  const child = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const end = () => child.kill('SIGTERM')
+  process.once('exit', end)
+  const limit = setTimeout(end, LIMIT_MS)
+  const left = new Set(exercise.live.map(({ title }) => title))
+  let [current, hasFailed, hasPassed] = ['', false, false]
+  createInterface({ input: child.stdout }).on('line', line => {
+    const report = JSON.parse(line) as Report
+    if ('begin' in report) current = report.begin
+    else {
+      left.delete(report.end.title)
+      hasFailed ||= report.end.result === 'failed'
+      hasPassed ||= report.end.result === 'passed'
+      add(report.end)
+    }
+  })
+  const status = await new Promise(done => child.on('error', done).on('close', (code, signal) => done(signal ?? code)))
+  clearTimeout(limit)
+  process.off('exit', end)
+  if (!hasFailed && left.size > 0) {
+    const seen = `the checks did not end in ${LIMIT_MS / 1000} s (${status})`
+    add(resultOf('live', { title: current || (exercise.live[0]?.title ?? '') }, { seen, expected: 'an end' }))
+    return EXIT_FAILURE
+  }
+  return hasPassed && !hasFailed ? EXIT_OK : EXIT_FAILURE
+}

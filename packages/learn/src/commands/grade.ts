@@ -1,0 +1,196 @@
+/** `vnet check students/*`: checks drivers of others, and prints a score for each. */
+import { existsSync, realpathSync, statSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { basename, dirname, join, resolve, sep } from 'node:path'
+import { printable } from 'vnet/internal/base/printable'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { alignLeft } from 'vnet/internal/cli/align'
+import { EXIT_FAILURE, EXIT_OK, type Io } from 'vnet/internal/cli/io'
+import { whyNoTun, whyNotConfined } from 'vnet/internal/linux/rootless'
+import { type Exercise, type Result, resultOf } from '../exercise.ts'
+import { driverFileIn } from '../folder.ts'
+import { MEMORY_ONLY, NotChecked, runWorker } from '../worker.ts'
+
+export interface GradeOptions {
+  readonly memoryOnly?: boolean
+  readonly json?: boolean
+  readonly csv?: boolean
+  readonly unsafe?: boolean
+  readonly jobs?: number
+}
+
+/** A student's directory for an exercise. */
+interface Submission {
+  readonly student: string
+  readonly exercise: Exercise
+  /** The directory; undefined if the student has none. */
+  readonly directory: string | undefined
+}
+
+interface Grade {
+  readonly student: string
+  readonly exercise: string
+  readonly verdict: 'passed' | 'failed' | 'not run' | 'not graded' | 'missing'
+  /** The checks that passed, and all. */
+  readonly passed: number
+  readonly checks: number
+  readonly results: readonly Result[]
+}
+
+/** Returns the error for a path that does not exist. */
+export function missingFile(path: string): UsageError {
+  return new UsageError(`check: '${path}' is neither an exercise nor a file; vnet learn lists them`, { cause: path })
+}
+
+/** Returns whether a path is a student's directory: directories in it are named after exercises. */
+export function isStudent(path: string, exercises: readonly Exercise[]): boolean {
+  return isDirectory(path) && exercises.some(({ name }) => isDirectory(join(path, name)))
+}
+
+/** Returns the exit status: 0 if everyone passed everything. Not run is not passed. */
+export async function grade(
+  paths: readonly string[],
+  exercises: readonly Exercise[],
+  options: GradeOptions,
+  io: Io,
+): Promise<number> {
+  const submissions = submissionsIn(paths, exercises)
+  const whyNot = options.unsafe ? undefined : whyNotConfined()
+  if (whyNot !== undefined) {
+    throw new UsageError(`check: drivers of others run only where they do no harm: ${whyNot}; or give --unsafe`)
+  }
+  const whyNotLive = options.memoryOnly ? MEMORY_ONLY : whyNoTun()
+  if (options.csv) io.out('student,exercise,verdict,passed,checks,failed,seen\n')
+  const grades: Grade[] = []
+  const waiting = submissions.map((submission, at) => ({ submission, at }))
+  /** Printed in the order of the submissions, each as soon as those before it are done. */
+  let printed = 0
+  const job = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      grades[next.at] = await gradeOne(next.submission, whyNotLive, options.unsafe !== true)
+      if (!options.json && !options.csv) continue
+      for (; grades[printed] !== undefined; printed++) {
+        const done = grades[printed] as Grade
+        io.out(options.json ? `${JSON.stringify(done)}\n` : csvRow(done))
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: options.jobs ?? availableParallelism() }, job))
+  if (!options.json && !options.csv) io.out(`${table(grades)}${summary(grades)}`)
+  return grades.every(({ verdict }) => verdict === 'passed') ? EXIT_OK : EXIT_FAILURE
+}
+
+/**
+ * All students times all exercises that one of them has. A path is a student's directory, or that
+ * of a student's exercise; files, such as a list of names, are skipped.
+ */
+function submissionsIn(paths: readonly string[], exercises: readonly Exercise[]): Submission[] {
+  const missing = paths.find(path => !existsSync(path))
+  if (missing !== undefined) throw missingFile(missing)
+  const directories = paths.filter(isDirectory).map(path => resolve(path))
+  /** By the directory of the student. */
+  const found = new Map<string, Map<string, string>>()
+  for (const directory of directories) {
+    const isExercise = exercises.some(({ name }) => name === basename(directory))
+    const whole = isExercise ? dirname(directory) : directory
+    const other = [...found.keys()].find(other => other !== whole && basename(other) === basename(whole))
+    if (other !== undefined) {
+      const advice = 'check one at a time, or give exercises that are not of the course with --from'
+      throw new UsageError(`check: ${other} and ${whole} would have the same name in the result: ${advice}`)
+    }
+    const own = found.get(whole) ?? new Map<string, string>()
+    found.set(whole, own)
+    if (isExercise) own.set(basename(directory), directory)
+    else for (const { name } of exercises) if (isDirectory(join(directory, name))) own.set(name, join(directory, name))
+  }
+  const used = exercises.filter(({ name }) => [...found.values()].some(own => own.has(name)))
+  if (used.length === 0)
+    throw new UsageError(`check: no exercise is in ${paths.join(', ')}; vnet learn lists them, and --from others`)
+  return [...found].flatMap(([whole, own]) =>
+    used.map(exercise => ({ student: basename(whole), exercise, directory: own.get(exercise.name) })),
+  )
+}
+
+async function gradeOne(submission: Submission, whyNotLive: string | undefined, isConfined: boolean): Promise<Grade> {
+  const { student, exercise, directory } = submission
+  const titles = [...exercise.memory, ...exercise.live].map(({ title }) => title)
+  const results: Result[] = []
+  const file = directory === undefined ? undefined : driverFileIn(directory, exercise)
+  const whole = { student, exercise: exercise.name, checks: titles.length }
+  if (directory === undefined || file === undefined) return { ...whole, verdict: 'missing', passed: 0, results }
+  const add = (result: Result) => results.push(result)
+  const failed = () => results.some(({ result }) => result === 'failed')
+  if (isWithin(file, directory)) {
+    // The output of a driver is not a result.
+    const run = (where: 'memory' | 'live') => runWorker(exercise, where, file, add, () => {}, isConfined)
+    try {
+      await run('memory')
+      if (!failed() && whyNotLive === undefined) await run('live')
+    } catch (error) {
+      if (!(error instanceof NotChecked)) throw error
+      const [title = ''] = titles.slice(results.length)
+      add({
+        title,
+        where: results.length < exercise.memory.length ? 'memory' : 'live',
+        result: 'not run',
+        why: error.message,
+      })
+      const passed = results.filter(({ result }) => result === 'passed').length
+      return { ...whole, verdict: 'not graded', passed, results }
+    }
+    if (!failed() && whyNotLive !== undefined)
+      for (const { title } of exercise.live) add({ title, where: 'live', result: 'not run', why: whyNotLive })
+  } else {
+    const expected = 'files of the directory only, and no symbolic links out of it'
+    add(resultOf('memory', { title: 'the driver file loads' }, { seen: `${file} leads out of it`, expected }))
+  }
+  const passed = results.filter(({ title, result }) => result === 'passed' && titles.includes(title)).length
+  const verdict = failed() ? 'failed' : passed === titles.length ? 'passed' : 'not run'
+  return { ...whole, verdict, passed, results }
+}
+
+const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+
+/** Whether a file is in a directory, and neither is a symbolic link out of the student's. */
+function isWithin(file: string, directory: string): boolean {
+  return realpathSync(file).startsWith(realpathSync(dirname(directory)) + sep)
+}
+
+/** The width of a table, characters. --csv and --json have the whole text. */
+const COLUMNS = 120
+
+/** One line about the check that was not passed, for tables and rows. */
+function remark({ results }: Grade): { title: string; seen: string } {
+  const found = results.find(({ result }) => result === 'failed') ?? results.find(({ result }) => result !== 'passed')
+  return { title: found?.title ?? '', seen: printable(found?.seen ?? found?.why ?? '') }
+}
+
+function table(grades: readonly Grade[]): string {
+  const rows = grades.map(each => {
+    const { title, seen } = remark(each)
+    const { student, exercise, verdict, passed, checks } = each
+    return [student, exercise, verdict, `${passed}/${checks}`, title && `${title}: ${seen}`]
+  })
+  return alignLeft([['student', 'exercise', 'verdict', 'checks', rows.some(row => row[4]) ? 'failed' : ''], ...rows])
+    .map(line => `${line.length > COLUMNS ? `${line.slice(0, COLUMNS - 1)}…` : line}\n`)
+    .join('')
+}
+
+/** `2 of 3 passed, 1 missing`. */
+function summary(grades: readonly Grade[]): string {
+  const count = (verdict: Grade['verdict']) => grades.filter(each => each.verdict === verdict).length
+  const others = (['failed', 'not run', 'not graded', 'missing'] as const).filter(verdict => count(verdict) > 0)
+  const texts = [`${count('passed')} of ${grades.length} passed`, ...others.map(name => `${count(name)} ${name}`)]
+  return `${texts.join(', ')}\n`
+}
+
+/** RFC 4180. Spreadsheets read a cell as a formula if it starts with one of =+-@. */
+function csvRow(each: Grade): string {
+  const { title, seen } = remark(each)
+  const cells = [each.student, each.exercise, each.verdict, each.passed, each.checks, title, seen]
+  const quoted = cells.map(cell => {
+    const text = String(cell).replace(/^[=+\-@\t\r]/, "'$&")
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+  })
+  return `${quoted.join(',')}\n`
+}

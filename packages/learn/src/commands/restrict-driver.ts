@@ -1,0 +1,119 @@
+/**
+ * Takes from the driver of an exercise what could write results or change checks: Node's modules,
+ * files of others, and most of `process`.
+ */
+import { writeSync } from 'node:fs'
+import module from 'node:module'
+import { resolve as absolute, dirname } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { format } from 'node:util'
+import {
+  type Context,
+  type Next,
+  PROGRAM,
+  provideOwnPackage,
+  type SynchronousHooks,
+} from 'vnet/internal/cli/own-package'
+
+interface Resolved {
+  readonly url: string
+  readonly format?: string | null
+}
+
+const MAIN = pathToFileURL(PROGRAM).href
+/** What is compiled of this package; src and dist are equally deep. */
+const OWN = new URL('../../dist/', import.meta.url).href
+/** The packages whose modules may import anything. */
+const TRUSTED = [OWN, ...['./', '../node_modules/'].map(name => new URL(name, MAIN).href)]
+
+/** The directory of the driver, a URL. It is set in the thread of Node's hooks. */
+const driver = { directory: '' }
+
+/**
+ * Prepares a process that runs the driver and its checks: call it when everything else is loaded.
+ */
+export function restrictDriver(file: string): void {
+  restrictImports(file)
+  const print = (...values: unknown[]): void => {
+    // Node.js does not print the errors of frozen classes.
+    const texts = values.map(value => (value instanceof Error ? value.stack : value))
+    writeSync(2, `${format(...texts)}\n`)
+  }
+  const names = ['log', 'info', 'warn', 'error', 'debug', 'trace', 'dir', 'table', 'assert', 'time', 'timeEnd'] as const
+  set('console', Object.fromEntries(names.map(name => [name, print])))
+  const { pid, platform, arch, version, versions } = process
+  const own = process
+  set('process', {
+    pid,
+    platform,
+    arch,
+    version,
+    versions: { ...versions },
+    env: {},
+    argv: [],
+    execArgv: [],
+    cwd: () => own.cwd(),
+    exit: (status?: number) => own.exit(status),
+    getActiveResourcesInfo: () => own.getActiveResourcesInfo(),
+    hrtime: Object.assign((time?: [number, number]) => own.hrtime(time), { bigint: () => own.hrtime.bigint() }),
+    memoryUsage: () => own.memoryUsage(),
+    nextTick: (call: () => void) => own.nextTick(() => call()),
+  })
+}
+
+/** Prepares a process that runs the driver: it starts no program and opens no file. */
+export function restrictImports(file: string): void {
+  for (const name of ['binding', '_linkedBinding', 'dlopen', 'execve', 'loadEnvFile', 'mainModule']) {
+    Object.defineProperty(process, name, { value: undefined })
+  }
+  Object.defineProperty(process, 'getBuiltinModule', { value: () => undefined })
+  // The hook that is registered last runs first: this one, with the true importer of 'vnet'.
+  provideOwnPackage()
+  const directory = `${pathToFileURL(dirname(absolute(file))).href}/`
+  const { registerHooks } = module as SynchronousHooks<Resolved>
+  driver.directory = directory
+  if (registerHooks === undefined) {
+    module.register(new URL('commands/restrict-driver.js', OWN), { data: directory })
+  } else {
+    registerHooks({
+      resolve: (specifier, context, next) =>
+        checked(specifier, { ...context }, next(specifier, contextFor(specifier, context))),
+    })
+  }
+}
+
+function set(name: string, value: object): void {
+  Object.defineProperty(globalThis, name, { value, configurable: false, writable: false })
+}
+
+/** Hooks for module.register. */
+export function initialize(directory: string): void {
+  driver.directory = directory
+}
+
+export async function resolve(specifier: string, context: Context, next: Next<Promise<Resolved>>): Promise<Resolved> {
+  return checked(specifier, { ...context }, await next(specifier, contextFor(specifier, context)))
+}
+
+const OURS = /^vnet(\/drivers)?$/
+
+/** 'vnet' is this package also where a student has another one of that name. */
+function contextFor(specifier: string, context: Context): Context {
+  return OURS.test(specifier) ? { ...context, parentURL: import.meta.url } : { ...context }
+}
+
+/** Returns where a module is, or throws if this importer may not import it. */
+function checked(specifier: string, { parentURL = '' }: Context, resolved: Resolved): Resolved {
+  // The program itself, which nothing imports.
+  if (parentURL === '' && resolved.url === MAIN) return resolved
+  const isOthers = parentURL.startsWith('file:') && !parentURL.startsWith(driver.directory)
+  if (isOthers || TRUSTED.some(trusted => parentURL.startsWith(trusted))) return resolved
+  if (OURS.test(specifier)) return resolved
+  const { url } = resolved
+  const isOwn = url.startsWith(driver.directory) && !url.includes('/node_modules/')
+  // CommonJS would have require().
+  if (isOwn && /\.m?js$/.test(url)) return { ...resolved, format: 'module' }
+  if (isOwn && /\.m?ts$/.test(url)) return resolved
+  const from = parentURL.startsWith('file:') ? `${fileURLToPath(parentURL)} imports ` : ''
+  throw new Error(`${from}'${specifier}': a driver of an exercise imports 'vnet', 'vnet/drivers' and its own modules`)
+}

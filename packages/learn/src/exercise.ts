@@ -1,0 +1,213 @@
+/** The structure of an exercise (docs/write-an-exercise.md), and the results of its checks. */
+import type { Driver } from 'vnet/internal/netdev/driver'
+import type { TestBedOptions } from 'vnet/internal/testing/bed-options'
+import type { TestBed } from 'vnet/internal/testing/test-bed'
+
+/** The version of '@vnet/learn'. A change that breaks exercises raises it. */
+export const COURSE_VERSION = 1
+
+/** What exercise.js exports as `exercise`. */
+export interface ExerciseDefinition {
+  /** The version of '@vnet/learn' that it was written for. */
+  readonly version: typeof COURSE_VERSION
+  /** The file of the skeleton, and of the learner's driver: `ring.js`. */
+  readonly driver: string
+  /** The title in the heading of its page. */
+  readonly title: string
+  /** One line for the list: the purpose of the driver. */
+  readonly summary: string
+  /** The kernel's names that it introduces. */
+  readonly kernelNames?: readonly string[]
+  /** The parameters of the driver in the checks in memory. */
+  readonly params?: ParamChoices
+  /** What lines of the log and errors of the framework mean here; the first that matches. */
+  readonly rules?: readonly Rule[]
+  /** Checks in memory, by a fake clock. */
+  readonly memory: readonly MemoryCheck[]
+  /** Checks on live interfaces, in their own network namespace. */
+  readonly live: readonly LiveCheck[]
+}
+
+/** An exercise that was loaded from a directory. */
+export interface Exercise extends ExerciseDefinition {
+  /** The name of its directory, `03-ring`. */
+  readonly name: string
+  /** The absolute path of its directory. */
+  readonly directory: string
+}
+
+/** Gives an editor the types of the definition, and returns it. */
+export function defineExercise(definition: ExerciseDefinition): ExerciseDefinition {
+  return definition
+}
+
+/** A text of the solution, which occurs in it once, and what replaces it. */
+type Replacement = readonly [from: string, to: string]
+
+/** A driver that the checks must refuse: the solution with a change. */
+export interface Mistake {
+  readonly name: string
+  /** A part of the explanation, or of the log, of the first check that fails. */
+  readonly explainedBy: string
+  /** True: only a check on a live interface finds it. */
+  readonly isLive?: boolean
+  readonly replace: Replacement | readonly Replacement[]
+}
+
+/** Returns the solution with the mistake. Throws if a text does not occur in it exactly once. */
+export function withMistake(solution: string, { name, replace }: Mistake): string {
+  const replacements = (typeof replace[0] === 'string' ? [replace] : replace) as readonly Replacement[]
+  // Found in the solution itself: what replaces one text may contain another.
+  const found = replacements.map(([from, to]) => {
+    const at = solution.indexOf(from)
+    if (at === -1 || solution.includes(from, at + 1)) throw new Error(`${name}: not exactly once: ${from}`)
+    return { at, from, to }
+  })
+  found.sort((a, b) => b.at - a.at)
+  return found.reduce((text, { at, from, to }) => text.slice(0, at) + to + text.slice(at + from.length), solution)
+}
+
+export interface Rule extends Required<Omit<Explanation, 'seen'>> {
+  readonly seen: RegExp
+}
+
+/** Where a check runs. */
+export type CheckPlace = 'memory' | 'live'
+
+export type ParamChoices = Readonly<Record<string, unknown>>
+
+interface Check {
+  readonly title: string
+  /** The heading of the page to read if it fails, without its `##`. */
+  readonly read: string
+  /** Warnings and errors that are permitted here. */
+  readonly allow?: RegExp
+}
+
+/** The arguments of a check in memory besides its test bed. */
+export interface Bench {
+  readonly driver: Driver
+  /**
+   * Returns another test bed for the driver. Beds are closed after the check, which may close them
+   * earlier to look at the end.
+   */
+  another(params?: Readonly<Record<string, unknown>>, options?: TestBedOptions): Promise<TestBed>
+}
+
+export interface MemoryCheck extends Check {
+  /** Parameters that replace the exercise's. */
+  readonly params?: ParamChoices
+  readonly options?: TestBedOptions
+  run(bed: TestBed, bench: Bench): Promise<void> | void
+}
+
+/** The arguments of a live check. */
+export interface Live {
+  /**
+   * Starts `vnet FILE ARGS` and waits until its interfaces are up. It is stopped after the check.
+   */
+  vnet(...args: readonly string[]): Promise<LiveVnet>
+  /** Runs a program to its end, in the directory of the driver; `vnet` is this one. */
+  run(program: string, ...args: readonly string[]): Promise<ProgramOutput>
+}
+
+export interface ProgramOutput {
+  /** The exit status; -1 if the program did not end in time. */
+  readonly status: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** The fields of `vnet stats --json` that checks use. */
+export interface LiveStatistics {
+  readonly name: string
+  /** LinkStats64 and the counters of queues, by their names in camelCase. */
+  readonly total: Readonly<Record<string, number>>
+  /** The same of each queue. */
+  readonly queues: readonly Readonly<Record<string, number>>[]
+  readonly drops: { readonly tx: Readonly<Record<string, number>>; readonly rx: Readonly<Record<string, number>> }
+}
+
+export interface LiveVnet {
+  /** Its interfaces, in the driver's order. */
+  readonly interfaces: readonly string[]
+  /** The lines of its log and its standard error up to now. */
+  readonly log: readonly string[]
+  /** Stops it, and returns the last statistics of each interface. */
+  stop(): Promise<readonly LiveStatistics[]>
+}
+
+export interface LiveCheck extends Check {
+  /** Programs without which it is not run. */
+  readonly needs?: readonly string[]
+  run(live: Live): Promise<void>
+}
+
+/** The explanation of a failure. */
+export interface Explanation {
+  readonly seen: string
+  readonly expected: string
+  /** Another heading than the check's. */
+  readonly read?: string
+}
+
+/** Thrown by a check that failed. */
+export class Explained extends Error {
+  override readonly name = 'Explained'
+  readonly explanation: Explanation
+
+  constructor(explanation: Explanation) {
+    super(`${explanation.seen}; expected: ${explanation.expected}`)
+    this.explanation = explanation
+  }
+}
+
+/** Warnings and errors of the log that a result has at most. */
+const LOGGED_MAX = 5
+
+/** The result of a check. */
+export interface Result {
+  readonly title: string
+  readonly where: CheckPlace
+  readonly result: 'passed' | 'failed' | 'not run'
+  readonly seen?: string | undefined
+  readonly expected?: string | undefined
+  readonly read?: string | undefined
+  /** Warnings and errors that the driver logged meanwhile. */
+  readonly logged?: readonly string[]
+  /** Why it was not run. */
+  readonly why?: string
+}
+
+/** The heading for a failure that names none. */
+export const USUAL_HEADING = 'What to do'
+
+/** Returns the result of a check; a failure of the driver file as a whole has no `read`. */
+export function resultOf(
+  where: CheckPlace,
+  { title, read: usual = USUAL_HEADING }: { readonly title: string; readonly read?: string },
+  problem: Explanation | undefined,
+  logged?: readonly string[],
+): Result {
+  if (problem === undefined) return { title, where, result: 'passed' }
+  const { seen, expected, read = usual } = problem
+  return {
+    title,
+    where,
+    result: 'failed',
+    seen,
+    expected,
+    read,
+    ...(logged && { logged: logged.slice(0, LOGGED_MAX) }),
+  }
+}
+
+/** Ends the check as failed. */
+export function fail(explanation: Explanation): never {
+  throw new Explained(explanation)
+}
+
+/** Ends the check as failed unless `holds`. */
+export function verify(holds: boolean, explanation: Explanation): asserts holds {
+  if (!holds) fail(explanation)
+}

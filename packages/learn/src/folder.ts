@@ -1,0 +1,161 @@
+/**
+ * The learner's directory of an exercise: the files that `vnet learn` writes there, and the mark
+ * that `vnet check` leaves when all checks passed.
+ */
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { attempt } from 'vnet/internal/base/errno'
+import { PROGRAM } from 'vnet/internal/cli/own-package'
+import { readTextFile } from 'vnet/internal/linux/regular-file'
+import type { Exercise } from './exercise.ts'
+
+export type State = 'new' | 'begun' | 'done'
+
+/** Where the exercises of vnet are; src and dist are equally deep. */
+export const COURSE = fileURLToPath(new URL('../course/', import.meta.url))
+
+/** The page of an exercise. */
+const PAGE = 'README.md'
+
+/** A learner's file, and whether it was written: existing files are not changed. */
+export interface Written {
+  readonly path: string
+  readonly isNew: boolean
+}
+
+/** Contains the digest of the driver file with which all checks passed. */
+const MARK = '.done'
+
+/** Returns the names of vnet's exercises, sorted. */
+export function courseNames(): string[] {
+  return readdirSync(COURSE)
+    .filter(name => existsSync(join(COURSE, name, 'exercise.js')))
+    .sort()
+}
+
+/**
+ * Returns the exercise that a learner means: `03-ring`, `3`, `03` or `ring`; `03-ring/` too, which
+ * a shell completes.
+ */
+export function exerciseNamed(typed: string, exercises: readonly Exercise[]): Exercise | undefined {
+  const text = typed.replace(/\/$/, '').toLowerCase()
+  const number = /^\d+$/.test(text) ? Number(text) : undefined
+  return exercises.find(({ name }) => {
+    const [, digits, word] = /^(?:(\d+)-)?(.+)$/.exec(name) ?? []
+    return text === name || text === word || (number !== undefined && number === Number(digits))
+  })
+}
+
+/** Returns the exercise with the name of a directory, or of a directory above it. */
+export function exerciseOfPath(path: string, exercises: readonly Exercise[]): Exercise | undefined {
+  const names = resolve(path).split('/').reverse()
+  return names.map(name => exercises.find(exercise => exercise.name === name)).find(each => each !== undefined)
+}
+
+/** Returns the driver file in a directory, undefined if it has none. TypeScript is one, too. */
+export function driverFileIn(directory: string, { driver }: Exercise): string | undefined {
+  const base = driver.replace(/\.js$/, '')
+  return ['.js', '.mjs', '.ts'].map(ending => join(directory, base + ending)).find(path => existsSync(path))
+}
+
+/** Returns the directory of the exercises: this one, or the one above if this is an exercise's. */
+export function courseDirectory(exercises: readonly Exercise[]): string {
+  return exercises.some(({ name }) => name === basename(resolve('.'))) ? '..' : '.'
+}
+
+/** Returns the progress of an exercise with its directory in `parent`. */
+export function stateIn(parent: string, exercise: Exercise): State {
+  const directory = join(parent, exercise.name)
+  const file = driverFileIn(directory, exercise)
+  if (file === undefined) return 'new'
+  const mark = join(directory, MARK)
+  return attempt(() => readTextFile(mark)) === digest(file) ? 'done' : 'begun'
+}
+
+/** Records that all checks passed with this driver file; a change to it makes that void. */
+export function markDone(file: string): void {
+  const mark = join(file, '..', MARK)
+  // It may be a link of a student's that leads elsewhere.
+  rmSync(mark, { force: true })
+  writeFileSync(mark, digest(file), { flag: 'wx' })
+}
+
+function digest(file: string): string {
+  return createHash('sha256').update(readTextFile(file)).digest('hex')
+}
+
+/**
+ * Writes the files of an exercise into `parent`/NAME. Returns their paths, and whether each was
+ * written; existing files are not changed.
+ */
+export function writeExercise(parent: string, { name, directory, driver }: Exercise): Written[] {
+  const own = join(parent, name)
+  mkdirSync(own, { recursive: true })
+  const texts = {
+    [PAGE]: readFileSync(join(directory, PAGE), 'utf8'),
+    [driver]: readFileSync(join(directory, driver), 'utf8'),
+    'package.json': packageJson(directory),
+    'jsconfig.json': jsconfig(),
+  }
+  return Object.entries(texts).map(([file, text]) => writeNew(join(own, file), text))
+}
+
+/** Writes the page of an exercise only, likewise. */
+export function writePage(parent: string, { name, directory }: Exercise): Written {
+  mkdirSync(join(parent, name), { recursive: true })
+  return writeNew(join(parent, name, PAGE), readFileSync(join(directory, PAGE), 'utf8'))
+}
+
+/** Writes a file, unless it exists. */
+export function writeNew(path: string, text: string): Written {
+  try {
+    writeFileSync(path, text, { flag: 'wx' })
+    return { path, isNew: true }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    return { path, isNew: false }
+  }
+}
+
+/** Notes the directory of an exercise that is not of vnet's course, which `vnet check` names. */
+function packageJson(directory: string): string {
+  const isOurs = !relative(COURSE, directory).startsWith('..')
+  const where = isOurs ? '' : `, "vnet": { "exercise": ${JSON.stringify(directory)} }`
+  return `{ "private": true, "type": "module"${where} }\n`
+}
+
+/**
+ * Returns the directory of the exercise that a learner's directory is for, if it was noted. Its
+ * program must not run because of the note, which may be a student's.
+ */
+export function notedExercise(directory: string): string | undefined {
+  try {
+    const { vnet } = JSON.parse(readTextFile(join(directory, 'package.json')))
+    return typeof vnet?.exercise === 'string' ? vnet.exercise : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Lets an editor find the types of 'vnet' where the package is not installed. */
+function jsconfig(): string {
+  const types = (name: string) => [join(dirname(PROGRAM), name)]
+  const compilerOptions = {
+    checkJs: true,
+    strict: true,
+    module: 'nodenext',
+    target: 'esnext',
+    noEmit: true,
+    skipLibCheck: true,
+    types: [],
+    paths: {
+      vnet: types('index.d.ts'),
+      '@vnet/learn': [join(COURSE, '../dist/index.d.ts')],
+      'vnet/drivers': types('drivers/index.d.ts'),
+      'vnet/testing': types('testing/index.d.ts'),
+    },
+  }
+  return `${JSON.stringify({ compilerOptions, include: ['*.js'] }, null, 2)}\n`
+}

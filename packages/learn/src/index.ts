@@ -1,0 +1,34 @@
+/**
+ * '@vnet/learn': what exercise.js of an exercise imports besides 'vnet'. See
+ * docs/write-an-exercise.md.
+ */
+import 'vnet/internal/base/dispose'
+
+export { devIoctl } from 'vnet/internal/netdev/dev-ioctl'
+export { unregisterNetdev } from 'vnet/internal/netdev/register'
+export type { TestBedOptions } from 'vnet/internal/testing/bed-options'
+export { arpRequest, echoRequest, ethernetFrame, tcpFrame, udpFrame } from 'vnet/internal/testing/frames'
+export type { Frame, FrameInfo } from 'vnet/internal/testing/memory-port'
+export type { TestBed } from 'vnet/internal/testing/test-bed'
+export { beforeCall, recordCalls } from './calls.ts'
+export {
+  type Bench,
+  type CheckPlace,
+  COURSE_VERSION,
+  defineExercise,
+  type Exercise,
+  type ExerciseDefinition,
+  type Explanation,
+  fail,
+  type Live,
+  type LiveCheck,
+  type LiveStatistics,
+  type LiveVnet,
+  type MemoryCheck,
+  type Mistake,
+  type ProgramOutput,
+  type Result,
+  verify,
+} from './exercise.ts'
+export { type Pings, verifyDownAndUp, verifyNothingLost, verifyUsed } from './pings.ts'
+export { addressesOf, counts, macAt, numberOf } from './text.ts'

@@ -1,0 +1,183 @@
+/** A virtual machine with the learner's module, in QEMU. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { EventEmitter } from 'node:events'
+import { accessSync, constants, readFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { withParent } from 'vnet/internal/linux/rootless'
+import type { GuestEnd } from './wire.ts'
+
+/** The options of the virtual machine. */
+export interface GuestFiles {
+  readonly image: string
+  readonly initramfs: string
+  /** For sockets; empty. */
+  readonly directory: string
+}
+
+const MEMORY_MB = 256
+const WIRES = 3
+/** Milliseconds for the start; the kernel takes 1 s with KVM, 10 s without. */
+const START_LIMIT_MS = { kvm: 30_000, tcg: 90_000 }
+const COMMAND_LIMIT_MS = { kvm: 15_000, tcg: 60_000 }
+/** The console is kept to this length, characters. */
+const CONSOLE_MAX = 1 << 20
+
+/** Returns how QEMU runs a machine here: some machines have /dev/kvm without what it needs. */
+export function accelerator(): 'kvm' | 'tcg' {
+  if (!/^flags\s.* (vmx|svm) /m.test(readFileSync('/proc/cpuinfo', 'utf8'))) return 'tcg'
+  try {
+    accessSync('/dev/kvm', constants.R_OK | constants.W_OK)
+    return 'kvm'
+  } catch {
+    return 'tcg'
+  }
+}
+
+/** The machine has ended, or does not reply. */
+export class GuestEnded extends Error {
+  override readonly name = 'GuestEnded'
+}
+
+/** One interface of the module, and whether it has NOARP. */
+export type GuestInterface = Pick<GuestEnd, 'name' | 'mac' | 'isNoArp'>
+
+export class Guest {
+  /** The kernel's console so far. */
+  console = ''
+  readonly sockets: string
+  readonly #accelerator = accelerator()
+  readonly #child: ChildProcess
+  /** Rejects with a GuestEnded. */
+  readonly ended: Promise<never>
+  readonly #lines: string[] = []
+  #control: Socket | undefined
+  #wake = () => {}
+  #closes = false
+
+  constructor({ image, initramfs, directory }: GuestFiles) {
+    this.sockets = join(directory, 'wire')
+    const control = join(directory, 'control')
+    const isKvm = this.#accelerator === 'kvm'
+    // A loop without end in the kernel ends the machine after twice this time, in seconds.
+    const lockup = isKvm ? 4 : 10
+    const crash = `oops=panic panic=-1 softlockup_panic=1 watchdog_thresh=${lockup}`
+    // Which of two reports is the first would depend on the machine's load otherwise.
+    const stall = 'rcupdate.rcu_cpu_stall_suppress=1'
+    // The first lockup that is noticed may be on a CPU that waits for the learner's.
+    const others = 'sysctl.kernel.softlockup_all_cpu_backtrace=1'
+    const append = `console=ttyS0 loglevel=5 nokaslr mitigations=off slub_debug=FZP ${stall} ${crash} ${others}`
+    const wires = Array.from({ length: WIRES }, (_, i) => [
+      ...['-netdev', `stream,id=n${i},server=on,addr.type=unix,addr.path=${this.sockets}${i}`],
+      ...['-device', `virtio-net-pci,netdev=n${i},mac=02:00:00:00:01:0${i},romfile=,mrg_rxbuf=on`],
+    ]).flat()
+    const args = [
+      ...[
+        '-accel',
+        isKvm ? 'kvm' : 'tcg,thread=multi',
+        '-cpu',
+        isKvm ? 'host' : 'Nehalem',
+        '-smp',
+        '2',
+        '-m',
+        `${MEMORY_MB}`,
+      ],
+      ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-kernel', image, '-initrd', initramfs],
+      ...['-append', append, '-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
+      ...['-chardev', `socket,id=control,path=${control},server=on,wait=off`, '-serial', 'chardev:control', ...wires],
+    ]
+    const [program = '', ...words] = withParent(['qemu-system-x86_64', ...args])
+    this.#child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'] })
+    process.once('exit', () => this.#child.kill('SIGKILL'))
+    const { stdout, stderr } = this.#child
+    for (const stream of [stdout, stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.console = (this.console + text.replaceAll('\r', '')).slice(-CONSOLE_MAX)
+      })
+    }
+    this.ended = new Promise((_, reject) => {
+      this.#child.on('error', reject).on('close', () => {
+        const last = this.console.trim().split('\n').at(-1)
+        reject(new GuestEnded(`the virtual machine has ended: ${last}`))
+      })
+    })
+    this.ended.catch(() => {})
+    this.#ready = this.#start(control)
+    this.#ready.catch(() => {})
+  }
+
+  readonly #ready: Promise<void>
+
+  /** Waits until the guest has started. */
+  ready(): Promise<void> {
+    return this.#ready
+  }
+
+  async #start(control: string): Promise<void> {
+    const limit = AbortSignal.timeout(START_LIMIT_MS[this.#accelerator])
+    while (this.#control === undefined) {
+      limit.throwIfAborted()
+      await Promise.race([this.#connect(control).catch(() => sleep(20)), this.ended])
+    }
+    await this.#reply(START_LIMIT_MS[this.#accelerator])
+  }
+
+  #connect(path: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(path)
+      socket.on('error', reject).on('connect', () => {
+        this.#control = socket
+        const lines = createInterface({ input: socket })
+        lines.on('line', line => {
+          this.#lines.push(line)
+          this.#wake()
+        })
+        // QEMU has ended, which `ended` reports; readline passes errors on.
+        ;(lines as EventEmitter).on('error', () => {})
+        resolve()
+      })
+    })
+  }
+
+  /** Returns the lines of a reply, without the last. Throws a GuestEnded. */
+  async #reply(ms: number): Promise<string[]> {
+    const late = sleep(ms, undefined, { ref: false }).then(() => {
+      throw new GuestEnded(`the virtual machine has not answered for ${ms / 1000} s`)
+    })
+    late.catch(() => {})
+    const lines: string[] = []
+    for (;;) {
+      const line = this.#lines.shift()
+      if (line === undefined) {
+        const more = new Promise<void>(resolve => {
+          this.#wake = resolve
+        })
+        await Promise.race([more, this.ended, late])
+      } else if (line.startsWith(' ')) lines.push(line.slice(1))
+      else if (line.startsWith('error ')) throw new Error(line.slice('error '.length))
+      else return lines
+    }
+  }
+
+  /** Runs a command of course/kernel/guest.c. Throws an Error with its text, or a GuestEnded. */
+  async command(...words: readonly string[]): Promise<string[]> {
+    await this.ready()
+    this.#control?.write(`${words.join(' ')}\n`)
+    return this.#reply(COMMAND_LIMIT_MS[this.#accelerator])
+  }
+
+  /** Waits for the end of a machine whose kernel has crashed; false if it continues. */
+  async crashes(ms: number): Promise<boolean> {
+    const late = sleep(ms, false, { ref: false })
+    return Promise.race([this.ended.catch(() => true), late])
+  }
+
+  async close(): Promise<void> {
+    if (this.#closes) return
+    this.#closes = true
+    this.#child.kill('SIGKILL')
+    await this.ended.catch(() => {})
+  }
+}

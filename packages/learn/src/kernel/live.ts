@@ -1,0 +1,205 @@
+/** Live checks on the learner's module, in a virtual machine. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { fail, type LiveStatistics, type ProgramOutput } from '../exercise.ts'
+import { type LivePlace, runProgram, type Started, VnetProcess } from '../live.ts'
+import { type Guest, GuestEnded } from './guest.ts'
+import { complaintsIn } from './oops.ts'
+import type { GuestEnd } from './wire.ts'
+
+/** src/kernel and dist/kernel are equally deep. */
+const WIRE = fileURLToPath(new URL('../../dist/kernel/wire.js', import.meta.url))
+
+/** Milliseconds between looks at the counters, how many must be equal, and how many at most. */
+const SETTLE_MS = 100
+const SETTLED = 10
+const SETTLE_MAX = 200
+
+const CAMEL = /_([a-z0-9])/g
+const camelCase = (name: string): string => name.replace(CAMEL, (_, letter: string) => letter.toUpperCase())
+
+/** The addresses of a module's interfaces, in order: a module has none, its user adds them. */
+export type Addresses = readonly string[]
+
+/** Runs live checks on the module `name`. */
+export class GuestPlace implements LivePlace {
+  readonly broken: Promise<never>
+  readonly #guest: Guest
+  readonly #name: string
+  readonly #addresses: Addresses
+  readonly #directory: string
+
+  constructor(guest: Guest, name: string, addresses: Addresses, directory: string) {
+    this.#guest = guest
+    this.#name = name
+    this.#addresses = addresses
+    this.#directory = directory
+    this.broken = guest.ended
+  }
+
+  start(args: readonly string[]): Started {
+    return new StartedModule(this.#guest, this.#name, args, this.#addresses)
+  }
+
+  /** The commands of `vnet` ask the module; `ip link set` also sets its interface. */
+  async run(program: string, args: readonly string[]): Promise<ProgramOutput> {
+    if (program === 'vnet') return this.#vnet(args)
+    const result = await runProgram(program, args, this.#directory)
+    const [link, set, name = '', state = ''] = args
+    if (program === 'ip' && link === 'link' && set === 'set' && (state === 'up' || state === 'down')) {
+      await this.#guest.command('link', name, state === 'up' ? '1' : '0')
+    }
+    return result
+  }
+
+  async #vnet([verb, name = '', ...rest]: readonly string[]): Promise<ProgramOutput> {
+    try {
+      return { status: 0, stdout: await this.#answer(verb, name, rest), stderr: '' }
+    } catch (error) {
+      if (error instanceof GuestEnded) throw error
+      return { status: 1, stdout: '', stderr: error instanceof Error ? error.message : String(error) }
+    }
+  }
+
+  async #answer(verb: string | undefined, name: string, rest: readonly string[]): Promise<string> {
+    if (verb === 'stats') {
+      const lines = await this.#guest.command('stats')
+      return lines
+        .map(line => line.split(' '))
+        .map(([, , field, value]) => `${field} ${value}\n`)
+        .join('')
+    }
+    if (verb === 'param') {
+      for (const setting of rest) {
+        const [param = '', value = ''] = setting.split('=')
+        await this.#guest.command('param', this.#name, param, value)
+      }
+      return ''
+    }
+    if (verb === 'ioctl') {
+      const [number = '0', hex = ''] = rest
+      const length = rest[rest.indexOf('--length') + 1] ?? '0'
+      const [data = ''] = await this.#guest.command('ioctl', name, number, hex, length)
+      return JSON.stringify({ data: data.slice('data '.length) })
+    }
+    throw new Error(`no virtual machine runs vnet ${verb}`)
+  }
+}
+
+/** `['--pool-size', '8', '--plain']` as parameters of insmod. */
+export function moduleParams(args: readonly string[]): string[] {
+  const params: string[] = []
+  for (const [i, arg] of args.entries()) {
+    if (!arg.startsWith('--')) continue
+    const value = args[i + 1]
+    const name = arg.slice(2).replaceAll('-', '_')
+    params.push(`${name}=${value === undefined || value.startsWith('--') ? '1' : value}`)
+  }
+  return params
+}
+
+/** `['a/sw0']`: the interface arguments. */
+function places(args: readonly string[]): string[] {
+  return args.filter((arg, i) => !arg.startsWith('--') && !args[i - 1]?.startsWith('--'))
+}
+
+/** The loaded module and the outer ends of its wires. */
+class StartedModule implements Started {
+  interfaces: readonly string[] = []
+  readonly #guest: Guest
+  readonly #name: string
+  readonly #ready: Promise<void>
+  #from = 0
+  #wires: VnetProcess | undefined
+  #stopped: Promise<readonly LiveStatistics[]> | undefined
+
+  constructor(guest: Guest, name: string, args: readonly string[], addresses: Addresses) {
+    this.#guest = guest
+    this.#name = name
+    this.#ready = this.#load(args, addresses)
+    this.#ready.catch(() => {})
+  }
+
+  get log(): readonly string[] {
+    return this.#guest.console.slice(this.#from).split('\n')
+  }
+
+  get complaints(): readonly string[] {
+    return [...(this.#wires?.complaints ?? []), ...complaintsIn(this.log.join('\n'))]
+  }
+
+  ready(): Promise<void> {
+    return this.#ready
+  }
+
+  async #load(args: readonly string[], addresses: Addresses): Promise<void> {
+    await this.#guest.ready()
+    this.#from = this.#guest.console.length
+    const lines = await this.#guest.command('load', ...moduleParams(args)).catch(error => {
+      if (error instanceof GuestEnded) throw error
+      return fail({ seen: (error as Error).message, expected: 'the module loads, and its interfaces come up' })
+    })
+    const [given, all] = [places(args), lines.map(line => line.split(' '))]
+    const ends: GuestEnd[] = all.map(([name = '', mac = '', , isNoArp], i) => ({
+      name: given[i] ?? name,
+      mac,
+      isNoArp: isNoArp === '1',
+      addresses: addresses[i] === undefined ? [] : [addresses[i]],
+    }))
+    if (ends.length === 0) fail({ seen: 'the module has no interface', expected: 'register_netdev in module_init' })
+    this.interfaces = all.map(([name = '']) => name)
+    this.#wires = new VnetProcess(WIRE, ['--sockets', this.#guest.sockets, '--ends', JSON.stringify(ends)])
+    await this.#wires.ready()
+  }
+
+  stop(): Promise<readonly LiveStatistics[]> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  /** Waits until frames in flight have reached the module. */
+  async #settle(): Promise<void> {
+    let [before, quiet] = ['', 0]
+    for (let i = 0; i < SETTLE_MAX && quiet < SETTLED; i++) {
+      const now = (await this.#guest.command('stats')).filter(line => line.includes('_packets ')).join()
+      quiet = now === before ? quiet + 1 : 0
+      before = now
+      await sleep(SETTLE_MS)
+    }
+  }
+
+  async #stop(): Promise<readonly LiveStatistics[]> {
+    try {
+      await this.#ready
+    } catch {
+      await this.#wires?.stop()
+      return []
+    }
+    await this.#settle()
+    await this.#wires?.stop()
+    return statisticsOf(await this.#guest.command('unload', this.#name), this.interfaces)
+  }
+}
+
+/** Reads the lines `stat NAME FIELD VALUE`, `private NAME FIELD VALUE` and `drop REASON`. */
+function statisticsOf(lines: readonly string[], names: readonly string[]): LiveStatistics[] {
+  const drops: Record<string, number> = {}
+  for (const line of lines) {
+    const reason = /^drop (.+)$/.exec(line)?.[1]
+    if (reason !== undefined) drops[reason] = (drops[reason] ?? 0) + 1
+  }
+  return names.map((name, index) => {
+    const total: Record<string, number> = {}
+    const queues: Record<string, number>[] = []
+    for (const [kind, owner, field = '', value] of lines.map(line => line.split(' '))) {
+      if (owner !== name) continue
+      if (kind === 'stat') total[camelCase(field)] = Number(value)
+      // As other drivers name them: tx_queue_0_packets.
+      const [, direction, queue, what] = /^(tx|rx)_queue_(\d+)_(\w+)$/.exec(field) ?? []
+      if (kind !== 'private' || queue === undefined) continue
+      queues[Number(queue)] ??= {}
+      ;(queues[Number(queue)] as Record<string, number>)[camelCase(`${direction}_${what}`)] = Number(value)
+    }
+    return { name, total, queues, drops: { tx: index === 0 ? drops : {}, rx: {} } }
+  })
+}

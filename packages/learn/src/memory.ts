@@ -1,0 +1,106 @@
+/** Runs the checks in memory: the driver in test beds, with the rules for every driver. */
+
+import { callerOf, describeException, isOwnDefect } from 'vnet/internal/base/exception'
+import { LOGLEVEL_WARNING } from 'vnet/internal/base/log'
+import type { Driver } from 'vnet/internal/netdev/driver'
+import type { NetDevice } from 'vnet/internal/netdev/net-device'
+import { netifRunning } from 'vnet/internal/netdev/netif'
+import { TestBed } from 'vnet/internal/testing/test-bed'
+import {
+  type Bench,
+  type Exercise,
+  Explained,
+  type Explanation,
+  type MemoryCheck,
+  type Result,
+  resultOf,
+} from './exercise.ts'
+
+/** The findings of `--debug` about frames and their memory. Checks cover its other rules. */
+const USE_OF_FRAMES =
+  /: debug: (use-after|double-free|out-of-bounds|uninitialized-read|red-zone|past-end|write-after|leak|ring-overflow)/
+
+/** Runs a check of the exercise. Never throws. */
+export async function runInMemory(check: MemoryCheck, driver: Driver, exercise: Exercise): Promise<Result> {
+  const { params: usual = {}, rules = [] } = exercise
+  const logged: string[] = []
+  const beds: TestBed[] = []
+  const started: string[] = []
+  const bench: Bench = {
+    driver,
+    async another(params = usual, options = {}) {
+      const onLog = (line: string, level: number) => {
+        if (level > LOGLEVEL_WARNING || check.allow?.test(line) || logged.includes(line)) return
+        if (line.includes(': debug: ') && !USE_OF_FRAMES.test(line)) return
+        logged.push(line)
+      }
+      const made = await TestBed.make(driver, params, { debug: true, ...options, allowErrors: true, onLog })
+      beds.push(made)
+      for (const dev of made.devices) noteStarts(dev, started)
+      return made
+    },
+  }
+  let problem: Explanation | undefined
+  const attempt = async (run: () => Promise<void> | void, explain: (error: unknown) => Explanation) => {
+    try {
+      await run()
+    } catch (error) {
+      problem ??= error instanceof Explained ? error.explanation : explain(error)
+    }
+  }
+  // In this order: a leak often follows from a logged problem.
+  const complain = () => {
+    if (problem === undefined && logged.length > 0) problem = complained(logged.shift() as string)
+  }
+  await attempt(async () => check.run(await bench.another(check.params, check.options), bench), thrown)
+  complain()
+  for (const bed of beds.reverse()) await attempt(() => bed.close(), left)
+  if (problem === undefined && started.length > 0) problem = startedNotWoken(started[0] as string)
+  complain()
+  const rule = problem && rules.find(({ seen }) => seen.test(problem?.seen ?? ''))
+  if (problem && rule) problem = { ...rule, seen: problem.seen }
+  return resultOf('memory', check, problem, logged)
+}
+
+function thrown(error: unknown): Explanation {
+  return {
+    // A bed's error about the driver is not a defect of the bed: its line means nothing to a
+    // learner.
+    seen:
+      error instanceof Error && error.name === 'Error' && isOwnDefect(error) ? error.message : describeException(error),
+    expected: 'the driver loads, its devices are registered and come up, and nothing throws',
+  }
+}
+
+function left(error: unknown): Explanation {
+  return {
+    seen: error instanceof Error ? error.message : describeException(error),
+    expected: 'nothing is left when the interface is gone: each frame was handed on or freed, each timer cancelled',
+  }
+}
+
+/**
+ * Records each queue that the driver starts instead of waking it. In the kernel its frames would
+ * wait on; here it continues as if woken, so no check would notice.
+ */
+function noteStarts(dev: NetDevice, started: string[]): void {
+  for (const txq of dev.tx) {
+    const start = txq.start.bind(txq)
+    txq.start = () => {
+      const seen = `queue ${txq.index} was stopped, and then started ${callerOf(txq.start) ?? ''}`.trimEnd()
+      if (txq.stopped && netifRunning(dev)) started.push(seen)
+      start()
+    }
+  }
+}
+
+function startedNotWoken(seen: string): Explanation {
+  return {
+    seen,
+    expected: "woken (netif_wake_queue): start is for ndoOpen, and sends nothing of what waits in the kernel's queue",
+  }
+}
+
+function complained(line: string): Explanation {
+  return { seen: `the log has: ${line}`, expected: 'no warning and no error' }
+}

@@ -1,0 +1,122 @@
+/**
+ * Starts the worker of `vnet check`, passes on its results, and ends a driver that does not return.
+ */
+import { spawn } from 'node:child_process'
+import { realpathSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { PROGRAM } from 'vnet/internal/cli/own-package'
+import { confined } from 'vnet/internal/linux/rootless'
+import { type CheckPlace, type Exercise, type Result, resultOf } from './exercise.ts'
+import type { Report } from './run.ts'
+
+/** src and dist are equally deep. */
+const WORKER = fileURLToPath(new URL('../dist/commands/check-worker.js', import.meta.url))
+
+/**
+ * Seconds that a check may take: checks in memory take milliseconds, and live ones wait for
+ * programs, which have limits of their own. A driver that does not return is ended earlier, when
+ * the lockup watchdog logs it.
+ */
+const LIMITS_S = { memory: 30, live: 120 } as const
+/** The watchdog's log line. */
+const LOCKUP = /^vnet: (.+ has not returned for \d+ s)/m
+
+/** The line of the launcher (native/rootless-confine.cc) that has ended programs. */
+const LIMITED = /^vnet: ended: (.+)$/m
+
+/** How much of its standard error is kept, characters. */
+const ERRORS_MAX = 4096
+
+/** vnet's own part of a check has failed: nothing is known about the driver. */
+export class NotChecked extends Error {
+  override readonly name = 'NotChecked'
+}
+
+/** Why a check was not run. */
+export const EARLIER_FAILED = 'an earlier check failed'
+/** The same for live checks; spreadsheets would read a first `-` as a formula. */
+export const MEMORY_ONLY = 'left out by --memory-only'
+
+/**
+ * Runs the checks of a place on `file`. `add` is called with each result, `print` with the driver's
+ * output. After a failed check, the others are not run. `isConfined`: where they can do no harm,
+ * with no environment but what programs need. Rejects with a NotChecked if the worker ends without
+ * the driver having a part in it.
+ */
+export async function runWorker(
+  exercise: Exercise,
+  where: CheckPlace,
+  file: string,
+  add: (result: Result) => void,
+  print: (text: string) => void,
+  isConfined = false,
+): Promise<void> {
+  const command = [process.execPath, WORKER, where, realpathSync(exercise.directory), realpathSync(file)]
+  const rootless = [process.execPath, PROGRAM, 'rootless', '--']
+  const [program, ...args] = isConfined
+    ? confined([...command, 'confined'], where === 'live' ? 'all' : 'none')
+    : where === 'live'
+      ? [...rootless, ...command]
+      : command
+  const { PATH = '', HOME = '', LANG = 'C.UTF-8' } = process.env
+  const env = isConfined ? { PATH, HOME, LANG } : process.env
+  // The results have a descriptor of their own. No driver inherits it, nor can import what writes.
+  const child = spawn(program as string, args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], env })
+  const titles = exercise[where].map(({ title }) => title)
+  let current = titles[0] ?? ''
+  let hasBegun = false
+  let isLate = false
+  const end = (): void => {
+    isLate = true
+    // A live worker never runs the driver itself; it ends the programs that it has started.
+    child.kill(where === 'live' || isConfined ? 'SIGTERM' : 'SIGKILL')
+  }
+  const limit = setTimeout(end, LIMITS_S[where] * 1000)
+  let hasFailed = false
+  const finish = (result: Result): void => {
+    if (result.result === 'failed') hasFailed = true
+    if (titles.includes(result.title)) titles.splice(titles.indexOf(result.title), 1)
+    add(result)
+  }
+  const [, output, errorOutput, resultOutput] = child.stdio as unknown as [null, Readable, Readable, Readable]
+  output.setEncoding('utf8').on('data', print)
+  createInterface({ input: resultOutput }).on('line', line => {
+    const report = JSON.parse(line) as Report
+    limit.refresh()
+    hasBegun = true
+    if ('begin' in report) current = report.begin
+    else finish(report.end)
+  })
+  let errors = ''
+  errorOutput.setEncoding('utf8').on('data', (text: string) => {
+    errors = (errors + text).slice(-ERRORS_MAX)
+    if (LOCKUP.test(errors)) end()
+    else print(text)
+  })
+  const status = await new Promise<string>((resolve, reject) => {
+    child.on('error', reject).on('close', (code, signal) => resolve(signal ?? `status ${code}`))
+  })
+  clearTimeout(limit)
+  if (isLate) {
+    const what = LOCKUP.exec(errors)?.[1] ?? `the driver has not returned for ${LIMITS_S[where]} s`
+    const seen = `${what}: a loop without end`
+    const expected = 'each function of the driver returns: nothing else runs meanwhile'
+    finish(resultOf(where, { title: current }, { seen, expected }))
+  } else if (!hasFailed && LIMITED.test(errors)) {
+    // Also when all checks have passed: it may have been noticed at the end.
+    const seen = `the driver was ended: ${LIMITED.exec(errors)?.[1]}`
+    finish(resultOf(where, { title: current }, { seen, expected: 'at most 1 GiB of memory, and 128 processes' }))
+  } else if (!hasFailed && titles.length > 0) {
+    const last = errors.trim().split('\n').at(-1) ?? ''
+    // A live worker does not run the driver.
+    if (!hasBegun || where === 'live')
+      throw new NotChecked(`the checks of ${exercise.name} ended with ${status}: ${last}`)
+    // Also with status 0: a driver may call process.exit.
+    const seen = `the process ended with ${status}: ${last}`
+    const expected = 'a driver ends no process'
+    finish(resultOf(where, { title: current }, { seen, expected }))
+  }
+  for (const title of [...titles]) finish({ title, where, result: 'not run', why: EARLIER_FAILED })
+}

@@ -1,0 +1,3 @@
+import { testInMemory } from '../../../test/support/course.ts'
+
+await testInMemory('06-timeout')

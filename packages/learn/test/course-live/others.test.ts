@@ -1,0 +1,51 @@
+/** The live checks of each exercise alone, on the solutions of all other exercises and a mirror. */
+import { readdirSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { COURSE } from '../../src/folder.ts'
+import { expectFailedLive } from '../support/other-drivers.ts'
+
+const exercises = readdirSync(COURSE).filter(name => /^\d\d-/.test(name))
+
+const MIRRORS = 'it is a mirror, too, and later'
+const DELAYS = 'it is a mirror with a delay and a ring, too, and later'
+
+/** The other drivers that may pass the live checks of an exercise, and why. */
+const MAY_PASS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  '01-drop': { '07-ioctl': 'it drops every frame, too, and counts them' },
+  '02-mirror': {
+    mirror: 'the checks in memory look at the frames that it must drop',
+    '03-ring': MIRRORS,
+    '04-interrupt': MIRRORS,
+    '05-napi': MIRRORS,
+    '06-timeout': MIRRORS,
+    '08-multiqueue': MIRRORS,
+    '09-offloads': MIRRORS,
+    '11-statistics': MIRRORS,
+    '13-two-cpus': MIRRORS,
+    '14-to-the-kernel': MIRRORS,
+  },
+  '03-ring': {
+    '04-interrupt': DELAYS,
+    '05-napi': DELAYS,
+    '06-timeout': DELAYS,
+    '08-multiqueue': DELAYS,
+    '13-two-cpus': DELAYS,
+    '14-to-the-kernel': DELAYS,
+  },
+  '04-interrupt': { '05-napi': 'its board interrupts, too' },
+}
+
+const others = exercises.flatMap(name =>
+  ['mirror', ...exercises]
+    .filter(other => other !== name && MAY_PASS[name]?.[other] === undefined)
+    .map(other => ({ name, other })),
+)
+
+test.concurrent.each(others)('the live checks of $name alone fail the driver of $other', ({ name, other }) =>
+  expectFailedLive(name, other),
+)
+
+test('a driver that may pass the checks of another exercise is of a later one, or a mirror', () => {
+  const pairs = Object.entries(MAY_PASS).flatMap(([name, others]) => Object.keys(others).map(other => [name, other]))
+  expect(pairs.filter(([name = '', other = '']) => other !== 'mirror' && other <= name)).toEqual([])
+})

@@ -1,3 +1,0 @@
-import { testInMemory } from '../support/course.ts'
-
-await testInMemory('11-statistics')
