@@ -67,7 +67,7 @@ export const floors = [
   },
   {
     product: 'web',
-    rooms: ['http', 'metrics', 'web', 'web/page'],
+    rooms: ['web/http', 'web/metrics', 'web', 'web/page'],
     what: '[the live page](web.md), and counters for [Prometheus](metrics.md)',
   },
   { product: 'learn', rooms: ['learn'], what: 'the checks of [the course](course.md)' },
@@ -95,7 +95,7 @@ const pure = new Set([
 const packages = {
   base: ['yaml'],
   linux: ['ffi-rs'],
-  metrics: ['prom-client'],
+  'web/metrics': ['prom-client'],
   web: ['uplot', 'preact', '@preact/signals'],
   'web/page': ['uplot', 'preact', 'preact/hooks', '@preact/signals'],
   'testing/lab': ['undici'],

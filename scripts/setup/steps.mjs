@@ -5,7 +5,7 @@
  */
 
 import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { npm, run, tool } from './command.mjs'
 import { digest, filesUnder } from './stamp.mjs'
 
@@ -74,7 +74,7 @@ export function nodeHeaders() {
 }
 
 /** The source files of the page: compiled for browsers, or copied. */
-const PAGE = 'src/web/page'
+const PAGE = 'packages/web/src/page'
 const pageFiles = () => readdirSync(PAGE).filter(name => /\.(html|css|svg)$/.test(name))
 
 const isSource = file => /(?<!\.d)\.ts$/.test(file)
@@ -83,19 +83,20 @@ const isSource = file => /(?<!\.d)\.ts$/.test(file)
 const compiled = source => source.replace(/(^|\/)src\//, '$1dist/').replace(/ts$/, 'js')
 
 /** The packages with code to compile, each after those that it imports. */
-const PACKAGES = ['exec', 'learn'].map(name => `packages/${name}`)
+const PACKAGES = ['exec', 'web', 'learn'].map(name => `packages/${name}`)
 const sources = () => ['src', ...PACKAGES.map(path => `${path}/src`)].flatMap(filesUnder)
 
 async function compile() {
   await compileTo('dist', async to => {
     await run('compiling', [...tool('tsc'), '-p', '.', '--outDir', to, '--noEmitOnError'])
-    await run('compiling the page', [...tool('tsc'), '-p', PAGE, '--outDir', to, '--noEmitOnError'])
-    for (const name of pageFiles()) copyFileSync(join(PAGE, name), join(to, relative('src', PAGE), name))
   })
   for (const path of PACKAGES) {
-    await compileTo(`${path}/dist`, to =>
-      run(`compiling ${path}`, [...tool('tsc'), '-p', path, '--outDir', to, '--noEmitOnError']),
-    )
+    await compileTo(`${path}/dist`, async to => {
+      await run(`compiling ${path}`, [...tool('tsc'), '-p', path, '--outDir', to, '--noEmitOnError'])
+      if (!PAGE.startsWith(`${path}/`)) return
+      await run('compiling the page', [...tool('tsc'), '-p', PAGE, '--outDir', to, '--noEmitOnError'])
+      for (const name of pageFiles()) copyFileSync(join(PAGE, name), join(to, 'page', name))
+    })
   }
 }
 

@@ -3,8 +3,14 @@
  * is loaded when one of its commands is given, or when all commands are listed.
  */
 import { createRequire } from 'node:module'
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
 import { UsageError } from '../base/usage-error.ts'
+import type { ChildKind } from '../control/server/rights.ts'
+import type { Native } from '../linux/native.ts'
 import type { LazyCommand } from './lazy-command.ts'
+import type { CommonOptions } from './options.ts'
+import type { WebUrls } from './output.ts'
 import { packageVersion } from './version.ts'
 
 export interface Product {
@@ -16,7 +22,7 @@ export interface Product {
 export const PRODUCTS: readonly Product[] = [
   { names: ['lan'], load: () => import('../lan/commands/index.ts') },
   { names: ['lab', 'explore'], load: () => import('../testing/commands/index.ts') },
-  { names: ['web', 'metrics'], load: () => import('../web/commands/index.ts') },
+  { names: ['web', 'metrics'], load: () => fromPackage('@vnet/web', 'commands', 'vnet web') },
   { names: ['learn', 'check'], load: () => fromPackage('@vnet/learn', 'commands', 'vnet check') },
   { names: ['exec'], load: () => fromPackage('@vnet/exec', 'commands', 'vnet exec') },
 ]
@@ -24,8 +30,20 @@ export const PRODUCTS: readonly Product[] = [
 /** The driver of the product lan. */
 export const loadLan = () => import('../lan/driver.ts')
 
-/** The processes of `--web` and `--metrics`. */
-export const loadWebProcesses = () => import('../web/commands/web-process.ts')
+/** The processes of `--web` and `--metrics`, as web-process.ts of @vnet/web describes them. */
+interface WebProcesses extends AsyncDisposable {
+  readonly kinds: ReadonlyMap<number, ChildKind>
+  readonly descriptors: Int32Array
+  readonly urls: WebUrls
+  start(log: Log, clock: Clock): void
+}
+
+type WebProcessModule = {
+  readonly WebProcesses: new (native: Native, options: Pick<CommonOptions, ChildKind>) => WebProcesses
+}
+
+export const loadWebProcesses = () =>
+  fromPackage<WebProcessModule>('@vnet/web', 'internal/commands/web-process', '--web and --metrics')
 
 /** Returns the commands of a product; without it, for each name one that says what is missing. */
 export async function commandsOf({ names, load }: Product): Promise<readonly LazyCommand[]> {

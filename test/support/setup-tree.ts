@@ -11,7 +11,7 @@ import { dirname, join, resolve } from 'node:path'
 
 const repository = resolve(import.meta.dirname, '../..')
 
-const PAGE = ['main.ts', 'style.css'].map(name => `src/web/page/${name}`)
+const PAGE = ['main.ts', 'style.css'].map(name => `packages/web/src/page/${name}`)
 
 const record = (name: string) => `
 const fs = require('fs')

@@ -27,6 +27,7 @@ test('only exec, the start in namespaces, --web and --metrics, extcap’s instal
     'packages/learn/src/kernel/packages.ts',
     'packages/learn/src/live.ts',
     'packages/learn/src/worker.ts',
+    'packages/web/src/commands/web-process.ts',
     'src/cli/commands/record.ts',
     'src/cli/extcap-install.ts',
     'src/linux/native.ts',
@@ -34,7 +35,6 @@ test('only exec, the start in namespaces, --web and --metrics, extcap’s instal
     'src/testing/explore/runners.ts',
     'src/testing/lab/namespace.ts',
     'src/testing/lab/programs.ts',
-    'src/web/commands/web-process.ts',
   ])
   const used = sources.filter(path => /native\.exec\(/.test(readFileSync(join(root, path), 'utf8')))
   expect(used).toEqual(['src/linux/rootless.ts'])

@@ -41,7 +41,7 @@ describe('the steps that are due', () => {
 
   test.each([
     ['a source', 'src/tap.ts', compile],
-    ['a style of the page', 'src/web/page/style.css', compile],
+    ['a style of the page', 'packages/web/src/page/style.css', compile],
     ['a new source', 'src/netdev/net.ts', compile],
     ['the compiler options', 'tsconfig.json', compile],
     ['a native source', 'native/addon.cc', ['node-gyp']],

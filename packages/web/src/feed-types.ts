@@ -1,0 +1,281 @@
+/**
+ * The messages between the page and its server. The server sends feed messages as server-sent
+ * events, each one JSON object; the page sends commands by POST /command.
+ */
+
+import type {
+  DeviceEvent,
+  DriverParam,
+  PartInfo,
+  ScenarioInfo,
+  SegmentInfo,
+  WireDirection,
+  WireInfo,
+} from 'vnet/internal/control/client/types'
+import type { BpfInstruction } from 'vnet/internal/packet/bpf-check'
+import type { Header } from 'vnet/internal/packet/header-fields'
+
+export type { ScenarioInfo }
+
+/**
+ * A device, unique among all that a page shows: the process of its vnet, its network namespace if
+ * that is not the vnet's own, and its name, as in `4711/red/eth0` and `4711//sn0`.
+ */
+export type DeviceId = string
+
+/** The properties of a device that rarely change. */
+export interface DeviceRow {
+  readonly id: DeviceId
+  /** The name in command lines: `sn0`, `red/eth0`. */
+  readonly label: string
+  readonly name: string
+  readonly driver: string
+  readonly mac: string
+  readonly mtu: number
+  readonly isUp: boolean
+  readonly carrier: boolean
+  /** Whether its cable is cut (`vnet cut`). */
+  readonly isCut: boolean
+  readonly txQueues: number
+  readonly rxQueues: number
+  /** The faults that `vnet trigger` can cause; undefined if the driver does not list them. */
+  readonly faults: readonly string[] | undefined
+  /** A sentence about each fault; undefined if the driver describes none. */
+  readonly faultTexts: readonly string[] | undefined
+  /** The label of the device at the other end of the cable, if known and of the same vnet. */
+  readonly peer: string | undefined
+  /** Whether vnet is attached to it, and did not make it. */
+  readonly isAttached?: boolean | undefined
+  /** Whether its driver changes the network in the addresses of frames. */
+  readonly flips?: boolean | undefined
+  /** Whether it is a port of a simulated network. */
+  readonly onSegment: boolean
+  /** With prefix lengths, without link-local ones; undefined if they cannot be read. */
+  readonly addresses?: readonly string[] | undefined
+  /** A command that sends frames through it: `ping 198.18.0.2`; undefined if none is known. */
+  readonly hint?: string | undefined
+  /** Its place in a running lab; undefined for interfaces that are in none. */
+  readonly lab?:
+    | {
+        /** As in command lines: `LAB`, or `LAB-PID` if another lab has the same name. */
+        readonly name: string
+        readonly host: string
+        readonly isRouter: boolean
+        /** For the port of a segment, the segment's name, which no other one of the lab has. */
+        readonly segment: string | undefined
+        /** The translation of addresses that its router does on it. */
+        readonly nat?: string | undefined
+      }
+    | undefined
+}
+
+export interface VnetRow {
+  readonly pid: number
+  readonly driver: string
+  readonly devices: readonly DeviceRow[]
+}
+
+/** Counters since the device opened. Rates are the page's work. */
+export interface DeviceCounters {
+  readonly id: DeviceId
+  readonly txPackets: number
+  readonly txBytes: number
+  readonly rxPackets: number
+  readonly rxBytes: number
+  /** Left out if they are 0, as they are for most devices. */
+  readonly txErrors?: number
+  readonly rxErrors?: number
+  readonly txTimeouts?: number
+  /** Frames that the driver and its rings hold. */
+  readonly held: number
+  /** Dropped frames by direction and reason. */
+  readonly drops: { readonly tx: Readonly<Record<string, number>>; readonly rx: Readonly<Record<string, number>> }
+}
+
+/** A frame that passed a device, or was dropped. */
+export interface FrameRow {
+  /**
+   * Counts the frames of the device, from 1, since a page started to watch. Includes most of the
+   * skipped frames.
+   */
+  readonly number: number
+  /** Milliseconds since 1970, with a fraction. */
+  readonly time: number
+  readonly id: DeviceId
+  readonly direction: 'tx' | 'rx'
+  readonly queue: number
+  readonly length: number
+  /** Why it was dropped: `wire ab, stage 1 loss 5%`; undefined for a frame that passed. */
+  readonly dropped: string | undefined
+  /** The frame in tcpdump's format. */
+  readonly text: string
+  readonly headers: readonly Header[]
+  /** Its first bytes, at most 128, in hexadecimal digits. */
+  readonly bytes: string
+}
+
+/** A frame in flight: sent, arrived, or dropped. */
+export interface FlightRow {
+  /** The same where a frame is sent, where it arrives, and where it is dropped. */
+  readonly packet: number
+  /** Milliseconds since 1970, with a fraction. */
+  readonly time: number
+  readonly direction: 'tx' | 'rx'
+  /** Whether this happened at the peer of the device. */
+  readonly isFar: boolean
+  /** Why it was dropped, as in FrameRow. */
+  readonly dropped: string | undefined
+}
+
+/** A frame that waits for a step of its path. */
+export interface StepInfo {
+  readonly id: DeviceId
+  /** 1: read from the kernel, 2: ndoStartXmit, 3: driver or wire, 4: netifRx, 5: write. */
+  readonly step: 1 | 2 | 3 | 4 | 5
+  /** The next function to run: `ndoStartXmit`, `snull_interrupt`. */
+  readonly next: string
+  readonly queue: number
+  /** The number of steps that ran before. */
+  readonly count: number
+  /** The frame at this point; undefined while it is still in the kernel. */
+  readonly frame: Pick<FrameRow, 'length' | 'text' | 'headers' | 'bytes'> | undefined
+  /** Lines of the driver; `line` runs next. Undefined if their file is not known. */
+  readonly source:
+    | {
+        readonly file: string
+        readonly line: number
+        /** The number of the first of `lines`; absent if that is `line`. */
+        readonly first?: number
+        readonly lines: readonly string[]
+      }
+    | undefined
+}
+
+export type FeedMessage =
+  /** The first message, repeated whenever a vnet or a device is added, removed or changed. */
+  | {
+      readonly type: 'hello'
+      readonly version: string
+      readonly vnets: readonly VnetRow[]
+      /** Whether the page has the token, and may change things and see frames. */
+      readonly mayChange: boolean
+      /** The links of `preset NAME`: the text of direction ab, and of ba. */
+      readonly presets: readonly { readonly name: string; readonly up: string; readonly down: string }[]
+    }
+  /** Every second, of all devices. `time` is in milliseconds since 1970, as everywhere here. */
+  | { readonly type: 'stats'; readonly time: number; readonly devices: readonly DeviceCounters[] }
+  /**
+   * The parts of the selected device, four times a second, and of its peer (`peer=ID` in the
+   * address).
+   */
+  | { readonly type: 'parts'; readonly time: number; readonly id: DeviceId; readonly parts: readonly PartInfo[] }
+  /** The wires of the selected device, every second; undefined if it has none. */
+  | { readonly type: 'wire'; readonly time: number; readonly id: DeviceId; readonly wire: WireInfo | undefined }
+  /**
+   * Every two seconds: for each device whose wire delays, the lateness in ms that 99 % of the
+   * packets since the message before did not exceed, in the stage where it was most.
+   */
+  | {
+      readonly type: 'late'
+      readonly id: DeviceId
+      readonly p99: Readonly<Record<DeviceId, number>>
+      /** The wires of labs, by one end of each: the texts for its sent and received frames. */
+      readonly wires?: Readonly<Record<DeviceId, { readonly out: string; readonly in: string }>>
+    }
+  /** The parameters of the selected device, when it is selected and after each change. */
+  | { readonly type: 'params'; readonly id: DeviceId; readonly params: readonly DriverParam[] }
+  /**
+   * Frames of the selected device, at most 200 a message, five messages a second. `dhcp` has the
+   * DHCP frames, even if other frames are too many.
+   */
+  | {
+      readonly type: 'frames' | 'dhcp'
+      readonly id: DeviceId
+      readonly frames: readonly FrameRow[]
+      /** Frames that passed and are not listed, because they were too many. */
+      readonly skipped: number
+    }
+  /**
+   * The frames of the selected device and its peer, while they are few; `time` is when it is sent.
+   * `isStart`: the capture starts, so frames that were on their way may have arrived unseen.
+   */
+  | {
+      readonly type: 'flights'
+      readonly time: number
+      readonly id: DeviceId
+      readonly frames: readonly FlightRow[]
+      readonly isStart?: boolean
+    }
+  /** An event of any device, immediately. */
+  | { readonly type: 'event'; readonly id: DeviceId; readonly time: number; readonly event: DeviceEvent }
+  /** The segment of a `vnet lan`, every two seconds; undefined for other vnets. */
+  | {
+      readonly type: 'segment'
+      readonly id: DeviceId
+      readonly segment: SegmentInfo | undefined
+      /** The number of hosts, if not all are listed. */
+      readonly allHosts?: number
+    }
+  /** The scenario of the selected device, when it is selected; undefined without a scenario. */
+  | { readonly type: 'scenario'; readonly id: DeviceId; readonly scenario: ScenarioInfo | undefined }
+  /** Whenever a frame waits for a step, and with `step` undefined when stepping ends. */
+  | {
+      readonly type: 'step'
+      readonly id: DeviceId
+      readonly mode: 'on' | 'off'
+      /** Milliseconds after which a frame continues by itself; 0 or absent is never. */
+      readonly every?: number
+      readonly step: StepInfo | undefined
+    }
+  /** Something that the server could not read, in a sentence. */
+  | { readonly type: 'problem'; readonly text: string }
+
+/**
+ * The messages that a feed can request besides `hello`, `stats` and `event`, which it always has.
+ */
+export const WANTS = [
+  'parts',
+  'wire',
+  'late',
+  'params',
+  'frames',
+  'flights',
+  'dhcp',
+  'segment',
+  'scenario',
+  'step',
+] as const
+export type Want = (typeof WANTS)[number]
+/** The messages that a page gets only with the token. */
+export const SECRET_WANTS: readonly Want[] = ['frames', 'flights', 'dhcp']
+
+/** A change. Each is a command of the control plane, and of the command line. */
+export type PageCommand =
+  | { readonly do: 'cut' | 'plug' | 'reset' }
+  | { readonly do: 'carrier'; readonly on: boolean }
+  | { readonly do: 'param'; readonly name: string; readonly value: string }
+  | { readonly do: 'trigger'; readonly fault: string; readonly queue?: number }
+  /** `text` undefined takes all stages out. Both directions without `direction`. */
+  | { readonly do: 'wire'; readonly text: string | undefined; readonly direction?: WireDirection }
+  /** Changes nothing: checks whether a text is right. */
+  | { readonly do: 'check-wire'; readonly text: string }
+  /** Changes nothing: compiles a pcap-filter(7) expression. */
+  | { readonly do: 'filter'; readonly text: string }
+  /** `every`: milliseconds after which a frame continues by itself. */
+  | { readonly do: 'step'; readonly mode: 'on' | 'off' | 'next'; readonly every?: number; readonly count?: number }
+
+/** The body of POST /command, JSON. */
+export interface CommandRequest {
+  readonly id: DeviceId
+  readonly command: PageCommand
+}
+
+/** The reply to it, JSON. */
+export type CommandResult =
+  /** `program`: the compiled filter. */
+  | { readonly ok: true; readonly program?: readonly BpfInstruction[] }
+  /**
+   * The message about a wire's text has three lines: the error, the text, carets under the wrong
+   * part.
+   */
+  | { readonly ok: false; readonly message: string }

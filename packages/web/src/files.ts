@@ -1,0 +1,74 @@
+/**
+ * The files of the page, in memory: no path of a request reaches the file system. Each is served
+ * under its name.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, extname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { PROGRAM } from 'vnet/internal/cli/own-package'
+
+export interface PageFile {
+  readonly type: string
+  readonly bytes: Buffer
+}
+
+/** src and dist are equally deep. */
+const COMPILED = fileURLToPath(new URL('../dist/', import.meta.url))
+
+/** The files of vnet that the page imports, including indirect imports. */
+const SHARED = [
+  'base/printable.js',
+  'base/quantity.js',
+  'capture/block-walker.js',
+  'capture/error.js',
+  'capture/input.js',
+  'capture/pcapng.js',
+  'packet/bpf-check.js',
+  'packet/bpf.js',
+  'packet/octets.js',
+]
+
+/** The packages of the page. Each module is served under its specifier. */
+const MODULES = ['preact', 'preact/hooks', 'preact/jsx-runtime', '@preact/signals', '@preact/signals-core']
+/** Imports of both, which a browser resolves only as paths. */
+const IMPORT = /(\bfrom\s*)(["'])(?:vnet\/internal\/([\w/-]+)|(@?preact(?:\/[\w-]+)*))\2/g
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.mjs': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+}
+
+/** Reads the files, by the paths of their URLs. */
+export function readPage(): ReadonlyMap<string, PageFile> {
+  const page = join(COMPILED, 'page')
+  const require = createRequire(import.meta.url)
+  const uPlot = dirname(require.resolve('uplot'))
+  // signals-core is a dependency of signals, and may be installed inside it.
+  const signals = createRequire(require.resolve('@preact/signals'))
+  const paths = [
+    ...readdirSync(page).map(name => [name, join(page, name)] as const),
+    ['', join(page, 'index.html')] as const,
+    // The page imports them as ../feed-types.js, and the root has no parent.
+    ...['feed-types.js', 'lateness.js'].map(name => [name, join(COMPILED, name)] as const),
+    ...SHARED.map(name => [name, join(dirname(PROGRAM), name)] as const),
+    ...MODULES.map(name => [`${name}.js`, signals.resolve(name).replace(/\.js$/, '.mjs')] as const),
+    ['uPlot.js', join(uPlot, 'uPlot.esm.js')] as const,
+    ['uPlot.css', join(uPlot, 'uPlot.min.css')] as const,
+  ]
+  const files = new Map<string, PageFile>()
+  for (const [name, path] of paths) {
+    const type = TYPES[extname(path)]
+    if (type === undefined) continue
+    const bytes = readFileSync(path)
+    const isModule = extname(name) === '.js'
+    files.set(`/${name}`, {
+      type,
+      bytes: isModule ? Buffer.from(`${bytes}`.replaceAll(IMPORT, '$1$2/$3$4.js$2')) : bytes,
+    })
+  }
+  return files
+}

@@ -1,0 +1,79 @@
+/** The data read from the running vnets for one scrape: from all of them in parallel. */
+
+import { VnetError } from 'vnet/internal/base/errno'
+import type {
+  ControlClient,
+  DeviceStats,
+  FindOptions,
+  FoundDevice,
+  PartInfo,
+  RuntimeInfo,
+  StageReport,
+} from 'vnet/internal/control/index'
+import { findVnets, supported } from 'vnet/internal/control/index'
+
+export interface DeviceSnapshot {
+  readonly device: FoundDevice
+  readonly stats: DeviceStats
+  readonly parts: readonly PartInfo[]
+  /** Empty if the device has no wire. */
+  readonly stages: readonly StageReport[]
+}
+
+export interface VnetSnapshot {
+  readonly pid: number
+  /** How long it took to reply to the shortest request, in s; undefined if it did not. */
+  readonly replied: number | undefined
+  /** Undefined if the vnet did not reply. */
+  readonly runtime: RuntimeInfo | undefined
+}
+
+export interface Snapshot {
+  readonly devices: readonly DeviceSnapshot[]
+  readonly vnets: readonly VnetSnapshot[]
+}
+
+/**
+ * Reads the vnets that `options` select. Vnets that end meanwhile, or do not reply in time, are
+ * left out.
+ */
+export async function snapshot(client: ControlClient, options: FindOptions = {}): Promise<Snapshot> {
+  const found = await findVnets(client, options)
+  const [devices, vnets] = await Promise.all([
+    Promise.all(found.devices.map(device => orNothing(() => readDevice(client, device)))),
+    Promise.all(found.here.map(({ vnet, pid }) => readVnet(client, vnet, pid))),
+  ])
+  return { devices: devices.flatMap(device => device ?? []), vnets }
+}
+
+async function readDevice(client: ControlClient, device: FoundDevice): Promise<DeviceSnapshot | undefined> {
+  const { vnet } = device
+  const [stats, parts, wire] = await Promise.all([
+    client.stats(vnet, device),
+    client.parts(vnet, device),
+    supported(() => client.wire(vnet, device)),
+  ])
+  return stats && { device, stats, parts, stages: wire?.stages ?? [] }
+}
+
+async function readVnet(client: ControlClient, vnet: string, pid: number): Promise<VnetSnapshot> {
+  const [replied, runtime] = await Promise.all([replyTime(client, vnet), orNothing(() => client.runtime(vnet))])
+  return { pid, replied, runtime }
+}
+
+function replyTime(client: ControlClient, vnet: string): Promise<number | undefined> {
+  return orNothing(async () => {
+    const begin = performance.now()
+    await client.echo(vnet, '')
+    return (performance.now() - begin) / 1000
+  })
+}
+
+async function orNothing<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (error instanceof VnetError) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,162 @@
+/** The text of a part in the drawing of a driver: a pure function of the part. */
+
+import { formatNumber } from 'vnet/internal/base/quantity'
+import type { DeviceRow } from '../feed-types.ts'
+import type { PartInfo, StageReport } from './driver-model.ts'
+
+export type Tone = 'plain' | 'ok' | 'warn' | 'drop'
+
+export interface Description {
+  readonly name: string
+  /** Beside the name. */
+  readonly value: string
+  /** Below it. */
+  readonly note: string
+  readonly tone: Tone
+  /** All of it as text. */
+  readonly title: string
+  /** Cells, and how many of them are filled; none for a part without a capacity. */
+  readonly cells: number
+  readonly filled: number
+}
+
+export const NOTHING_HELD = 'holds no frame'
+/** A part with more room is drawn with this many cells, each of which represents several frames. */
+export const MOST_CELLS = 32
+/** Frames that a queue holds are drawn one by one up to this many. */
+const MOST_HELD = 16
+
+/** A number of frames: all digits if they fit. */
+export const places = (frames: number): string => (frames < 10_000 ? `${frames}` : formatNumber(frames))
+
+/** `perSecond` is the rate of `part.count`: interrupts taken, polls run. */
+export function describePart(part: PartInfo, perSecond: number | undefined): Description {
+  const shown = describeKind(part, perSecond)
+  return { ...shown, title: [shown.name, shown.value, shown.note].filter(Boolean).join(', ') }
+}
+
+function describeKind(part: PartInfo, perSecond: number | undefined): Omit<Description, 'title'> {
+  const { kind, name, length = 0, capacity, state = '', count = 0 } = part
+  const plain = { name, value: '', note: '', tone: 'plain', cells: 0, filled: 0 } as const
+  if (kind === 'queue') {
+    const held = Math.min(length, MOST_HELD)
+    const note = length === 0 ? NOTHING_HELD : `holds ${formatNumber(length)}`
+    return { ...plain, value: state, note, tone: state === 'stopped' ? 'warn' : 'ok', cells: held, filled: held }
+  }
+  if (kind === 'irq' || kind === 'napi') {
+    const value = perSecond === undefined ? formatNumber(count) : `${formatNumber(perSecond)}/s`
+    const tone = state.startsWith('masked') ? 'warn' : state === 'idle' ? 'plain' : 'ok'
+    return { ...plain, value, note: state, tone }
+  }
+  const shown = kind === 'pool' ? `${name === 'frames' ? 'frame' : name} slots` : name
+  if (capacity === undefined) return { ...plain, name: shown, value: state, note: `${formatNumber(length)}` }
+  const cells = Math.min(capacity, MOST_CELLS)
+  const filled = capacity === 0 ? 0 : Math.min(cells, Math.ceil((length * cells) / capacity))
+  const tone = length >= capacity ? 'drop' : state !== '' || length > 0.9 * capacity ? 'warn' : 'plain'
+  return { name: shown, value: state, note: `${places(length)}/${places(capacity)}`, tone, cells, filled }
+}
+
+export interface FoldDescription {
+  readonly note: string
+  readonly tone: Tone
+  readonly cells: readonly { readonly title: string; readonly tone: Tone; readonly isFilled: boolean }[]
+}
+
+/** Many parts of one kind: their sum, and a cell for each. */
+export function describeFold(parts: readonly PartInfo[]): FoldDescription {
+  const cells = parts.map(part => {
+    const { title, tone } = describePart(part, undefined)
+    const isBusy = (part.length ?? 0) > 0 || part.state === 'scheduled' || /^masked|^status/.test(part.state ?? '')
+    return { title, tone, isFilled: isBusy }
+  })
+  const counts = new Map<string, number>()
+  for (const { state } of parts)
+    if (state !== undefined && state !== 'running' && state !== 'idle') counts.set(state, (counts.get(state) ?? 0) + 1)
+  const states = [...counts].slice(0, 2).map(([state, count]) => `${count} ${state}`)
+  const frames = parts.reduce((sum, { length = 0 }) => sum + length, 0)
+  const hasFrames = parts.some(({ length }) => length !== undefined)
+  const held = frames === 0 ? 'no frame held' : `${formatNumber(frames)} held`
+  const note = [...(hasFrames ? [held] : []), ...states].join(', ')
+  const tones = cells.map(({ tone }) => tone)
+  const tone = tones.includes('drop') ? 'drop' : tones.includes('warn') ? 'warn' : 'plain'
+  return { note: note || 'all idle', tone, cells }
+}
+
+/** The counters of a stage, in the order of its title. */
+const STAGE_COUNTS = ['in', 'out', 'duplicated', 'corrupted', 'reordered', 'marked'] as const
+
+/** Stages that decide about packets, and never keep them. */
+const HOLDS_NOTHING = /^(loss|corrupt|duplicate|truncate|policer|mtu|ecn|match|blackhole|partition)\b/
+
+/** A stage of a wire: packets in flight, and packets dropped, per second while there are any. */
+export function describeStage(stage: StageReport, perSecond = 0): Description {
+  const { text, held, dropped } = stage
+  const name = text || stage.stage
+  const counts = STAGE_COUNTS.filter(count => stage[count] > 0).map(count => `${stage[count]} ${count}`)
+  const reasons = Object.entries(stage.drops).map(([reason, count]) => `${count} dropped: ${reason}`)
+  return {
+    name,
+    value: perSecond > 0 ? `−${formatNumber(perSecond)}/s` : dropped === 0 ? '' : `−${formatNumber(dropped)}`,
+    note: held > 0 ? `${formatNumber(held)} in flight` : HOLDS_NOTHING.test(stage.stage) ? '' : 'none in flight',
+    title: [`${stage.path}${name}`, `${held} in flight`, ...counts, ...reasons].join('\n'),
+    tone: 'plain',
+    cells: 0,
+    filled: 0,
+  }
+}
+
+/** The state of a device, as ip(8) has it, and of its cable. */
+export function stateOf({ isUp, isCut, carrier }: DeviceRow): { readonly text: string; readonly tone: Tone } {
+  if (!isUp) return { text: 'down', tone: 'plain' }
+  if (isCut) return { text: 'cable cut', tone: 'drop' }
+  return carrier ? { text: 'carrier', tone: 'ok' } : { text: 'no carrier', tone: 'drop' }
+}
+
+/** Up to this rate each frame is a dot. */
+export const MOST_DOTS = 10
+
+/** The width of a line for a rate, in pixels: 2 more for each power of ten. 0 without frames. */
+export function flowWidth(rate: number): number {
+  return rate < 0.05 ? 0 : Math.min(15, Math.max(3, Math.round(1 + 2 * Math.log10(rate))))
+}
+
+/** The width of a character in a monospaced font of 13 px. */
+export const CHARACTER = 7.83
+
+/** Shortens text in that font to a width. */
+export function clip(text: string, width: number): string {
+  const most = Math.max(1, Math.floor(width / CHARACTER))
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`
+}
+
+/** The explanation for more drops, and more received frames, than sent frames. */
+export const GSO_NOTE =
+  'One large frame of TCP or UDP (GSO) counts as 1 sent, but as many received or dropped once a wire splits it.'
+
+/** Milliseconds without a sample after which rates restart. */
+const ABSENCE_MS = 3000
+
+/** Rates of counters that are sampled often: of the last second, not since the last sample. */
+export class CountRates {
+  readonly #samples = new Map<string, { time: number; count: number }[]>()
+
+  /** Takes a sample of each counter and forgets counters that have none. `time` is in ms. */
+  sample(time: number, counts: ReadonlyMap<string, number>): void {
+    for (const key of [...this.#samples.keys()]) if (!counts.has(key)) this.#samples.delete(key)
+    for (const [key, count] of counts) {
+      const before = this.#samples.get(key) ?? []
+      const last = before.at(-1)
+      const isNew = last === undefined || count < last.count || time - last.time > ABSENCE_MS
+      const kept = isNew ? [] : before.filter((_, i) => i === before.length - 1 || time - before[i + 1].time < 1000)
+      this.#samples.set(key, [...kept, { time, count }])
+    }
+  }
+
+  /** Per second; undefined before the second sample, and after a reset or an absence. */
+  of(key: string): number | undefined {
+    const samples = this.#samples.get(key) ?? []
+    const [first, last] = [samples[0], samples.at(-1)]
+    if (first === undefined || last === undefined || last.time <= first.time) return undefined
+    return ((last.count - first.count) * 1000) / (last.time - first.time)
+  }
+}

@@ -1,0 +1,296 @@
+/** The driver in motion: the parts of a device, and the frames that move through it. */
+import { signal } from '@preact/signals'
+import { useRef } from 'preact/hooks'
+import { formatNumber } from 'vnet/internal/base/quantity'
+import type { DeviceCounters, DeviceId, DeviceRow } from '../feed-types.ts'
+import type { App, View } from './app.ts'
+import { CommandBox } from './copy.tsx'
+import { drawn } from './drawing.tsx'
+import { ArrowShape, End, type EndState, Flow, Frames, Item, type ItemBox, Titled } from './driver-draw.tsx'
+import { type Arrow, type DriverBox, layout } from './driver-layout.ts'
+import { type Lane, labelLines, type Model, modelOf, type PartInfo, peerOf, type StageReport } from './driver-model.ts'
+import { CountRates, GSO_NOTE, MOST_DOTS, stateOf } from './driver-text.ts'
+import { CAUSES, HARMLESS } from './drop-reason.ts'
+import { Events } from './events.tsx'
+import { Flights } from './flights.ts'
+import { useWidth } from './hooks.ts'
+import { placeHash } from './place.ts'
+import { type Column, numbers, Table, troubles } from './table.tsx'
+import { stageName } from './traffic-history.ts'
+import { whole } from './traffic-units.ts'
+
+/** Kernels send fewer frames by themselves when an interface comes up. */
+const FEW = 10
+const LEGEND = `Up to ${MOST_DOTS} frames per second, a dot is a frame. Above, the width of a line is the rate.`
+/** The seconds whose last sample is the present. */
+const LATELY = 3
+
+/** The last parts of a device, and the rates of their counters. */
+interface Parts {
+  readonly parts: readonly PartInfo[]
+  readonly rates: CountRates
+}
+
+export function driverView(app: App): View {
+  const parts = signal<ReadonlyMap<DeviceId, Parts>>(new Map())
+  const flights = new Flights()
+  let shown: DeviceId | undefined
+  return {
+    name: 'driver',
+    title: 'Driver',
+    wants: ['parts', 'wire', 'flights'],
+    wantsPeer: true,
+    deviceChanged() {
+      if (app.device?.id !== shown) flights.clear()
+      shown = app.device?.id
+    },
+    receive(message) {
+      const { device, vnets } = app
+      if (message.type === 'flights' && message.id === device?.id) {
+        flights.receive(message, peerOf(device, vnets) !== undefined)
+      }
+      if (message.type !== 'parts') return
+      const shown = [device?.id, device && peerOf(device, vnets)?.id]
+      const rates = parts.value.get(message.id)?.rates ?? new CountRates()
+      const counted = message.parts.filter(({ count }) => count !== undefined)
+      rates.sample(message.time, new Map(counted.map(({ kind, name, count }) => [`${kind} ${name}`, count!])))
+      const others = [...parts.value].filter(([id]) => shown.includes(id))
+      parts.value = new Map([...others, [message.id, { parts: message.parts, rates }]])
+    },
+    Body: () => <Driver app={app} parts={parts.value} flights={flights} />,
+  }
+}
+
+interface DriverProps {
+  readonly app: App
+  readonly parts: ReadonlyMap<DeviceId, Parts>
+  readonly flights: Flights
+}
+
+function Driver({ app, parts, flights }: DriverProps) {
+  const [ref, width] = useWidth<HTMLDivElement>()
+  const { device, vnets } = app
+  const own = device && parts.get(device.id)
+  /** A deleted device keeps its last drawing. */
+  const last = useRef<Model | undefined>(undefined)
+  if (device !== undefined) {
+    const peer = peerOf(device, vnets)
+    const peerParts = (peer && parts.get(peer.id)?.parts) ?? []
+    const wire = app.last('wire')?.wire
+    last.current = own && modelOf({ device, vnets, parts: own.parts, wire, peerParts })
+  }
+  const model = last.current
+  const devices = model === undefined ? [] : [model.device, ...(model.peer === undefined ? [] : [model.peer])]
+  return (
+    <div class={device === undefined ? 'driver stack gone' : 'driver stack'}>
+      {device !== undefined && model === undefined && <p class="muted">Waiting for its parts.</p>}
+      <div class="drawing" ref={ref}>
+        {model !== undefined && width > 0 && (
+          <Picture app={app} parts={parts} flights={flights} model={model} width={width} />
+        )}
+      </div>
+      {model !== undefined && (
+        <>
+          <p class="legend small muted">{LEGEND}</p>
+          <Hint counters={app.rates.counters(model.device.id)} line={model.device.hint} />
+          <Events events={app.events.filter(({ id }) => id === model.device.id)} most={5} />
+          <Numbers devices={devices} rates={app.rates} />
+          <p class="small muted">{GSO_NOTE}</p>
+        </>
+      )}
+    </div>
+  )
+}
+
+interface HintProps {
+  readonly counters: DeviceCounters | undefined
+  readonly line: string | undefined
+}
+
+/** What to type, until frames have passed. */
+function Hint({ counters, line }: HintProps) {
+  if (line === undefined || counters === undefined || counters.txPackets + counters.rxPackets >= FEW) return null
+  return (
+    <div class="row hint">
+      <span>Few frames yet. Send some from a terminal:</span>
+      <CommandBox line={line} />
+    </div>
+  )
+}
+
+interface PictureProps extends DriverProps {
+  readonly model: Model
+  readonly width: number
+}
+
+function Picture({ app, model, parts, flights, width: whole }: PictureProps) {
+  const { device, peer } = model
+  const drawing = layout(model, whole)
+  const { boxes, arrows, width, height, isVertical } = drawing
+  const lately = app.time / 1000 - LATELY
+  const samples = app.history.wire(device.id)
+  const dropsOf = (stage: StageReport) => samples?.rate(`dropped ${stageName(stage)}`, lately).at(-1) ?? 0
+  const perSecond = ({ item, group }: ItemBox) => {
+    if (item.kind === 'stage') return dropsOf(item.stage)
+    const rates = parts.get(group.id.startsWith('far') && peer !== undefined ? peer.id : device.id)?.rates
+    return item.kind === 'part' ? rates?.of(`${item.part.kind} ${item.part.name}`) : undefined
+  }
+  const isSlow = app.mayChange && flights.hasSome && isFewer(app.rates, device) && isFewer(app.rates, peer)
+  const isDropping = (lane: Lane) =>
+    boxes.some(
+      box => box.kind === 'item' && box.lane === lane && box.item.kind === 'stage' && dropsOf(box.item.stage) > 0,
+    )
+  const shown = arrows.map(arrow => ({
+    arrow,
+    state: arrowState(app.rates, arrow, model, !isSlow && !isDropping(arrow.lane)),
+  }))
+  const box = (box: DriverBox) => {
+    switch (box.kind) {
+      case 'near frame':
+        return <Titled key={box.id} box={box} class="outline" title={`vnet: ${device.driver}`} />
+      case 'far frame':
+        return <Titled key={box.id} box={box} class="outline" title={`vnet: ${peer?.driver}`} />
+      case 'group':
+        return <Titled key={box.id} box={box} class={`group ${box.lane}`} title={box.group.title} />
+      case 'item':
+        return <Item key={box.id} box={box} perSecond={perSecond(box)} />
+      case 'near':
+        return <End key={box.id} box={box} state={kernelEnd(device, isVertical)} />
+      case 'far':
+        return <End key={box.id} box={box} state={farEnd(model, isVertical)} href={beyond(model)} />
+    }
+  }
+  return (
+    <div class="canvas" style={{ position: 'relative', width: `${width}px` }}>
+      {/* biome-ignore lint/a11y/noSvgWithoutTitle: its parts have titles of their own */}
+      <svg width={width} height={height} {...drawn('group', `The path of frames through ${device.label}`)}>
+        {boxes.map(box)}
+        {shown.map(({ arrow, state }) => (
+          <ArrowShape key={arrow.id} arrow={arrow} isVertical={isVertical} state={state} />
+        ))}
+      </svg>
+      {isSlow ? (
+        <Frames flights={flights} drawing={drawing} />
+      ) : (
+        shown.map(({ arrow, state }) => (
+          <Flow key={arrow.id} arrow={arrow} rate={state.isCut ? 0 : (state.rate ?? 0)} />
+        ))
+      )}
+    </div>
+  )
+}
+
+/** Whether each frame of a device can be a dot. */
+function isFewer(rates: App['rates'], device: DeviceRow | undefined): boolean {
+  const { txPackets = 0, rxPackets = 0 } = (device && rates.of(device.id)) ?? {}
+  return Math.max(txPackets, rxPackets) <= MOST_DOTS
+}
+
+/** `showsDrops`: no stage of the wire, and no dot, shows them. */
+function arrowState(rates: App['rates'], arrow: Arrow, { device, peer }: Model, showsDrops: boolean) {
+  const { touches } = arrow
+  const isFar = arrow.side === 'far' && peer !== undefined
+  const counted = rates.of(isFar ? peer.id : device.id)
+  const isTx = (arrow.lane === 'away') !== isFar
+  const rate = isTx ? counted?.txPackets : counted?.rxPackets
+  const lost = (isTx ? counted?.txDrops : counted?.rxDrops) ?? 0
+  return {
+    rate,
+    label: touches !== undefined && rate !== undefined ? `${formatNumber(rate)}/s` : '',
+    drops: showsDrops && touches === (isFar ? 'far' : 'near') && lost > 0 ? `−${formatNumber(lost)}/s` : '',
+    isCut: arrow.isCable && arrow.side === 'near' && device.isCut,
+    hasCarrier: !arrow.isCable || device.carrier,
+  }
+}
+
+/** Where one sees more of the far end. */
+function beyond({ device, peer, far }: Model): string | undefined {
+  if (peer !== undefined) return placeHash({ view: 'driver', device: peer.id })
+  return far === 'segment' ? placeHash({ view: 'lan', device: device.id }) : undefined
+}
+
+/** `isWide`: the end has room for the whole label in a line. */
+function kernelEnd(device: DeviceRow, isWide: boolean): EndState {
+  const { text, tone } = stateOf(device)
+  const names = isWide ? [device.label] : labelLines(device)
+  return {
+    lines: [
+      { text: 'kernel', tone: 'muted' },
+      ...names.map((text, i) => ({ text, tone: i === names.length - 1 ? 'name' : 'muted' }) as const),
+      { text, tone },
+    ],
+    label: `The kernel's network stack at ${device.label}: ${text}`,
+  }
+}
+
+function farEnd({ device, peer, far }: Model, isWide: boolean): EndState {
+  if (peer !== undefined) return kernelEnd(peer, isWide)
+  if (far === 'segment') return { lines: [{ text: 'segment', tone: 'name' }], label: 'The segment with its hosts' }
+  return {
+    lines: [
+      { text: 'driver', tone: 'muted' },
+      { text: device.driver, tone: 'name' },
+    ],
+    label: `The driver ${device.driver}`,
+  }
+}
+
+interface DeviceDirection {
+  readonly device: DeviceRow
+  readonly direction: 'tx' | 'rx'
+  readonly colour: 'tx' | 'rx'
+}
+
+/** Frames that each device sent, received and dropped. */
+function Numbers({ devices, rates }: { readonly devices: readonly DeviceRow[]; readonly rates: App['rates'] }) {
+  const rows = devices.flatMap((device, i): DeviceDirection[] => [
+    { device, direction: 'tx', colour: i === 0 ? 'tx' : 'rx' },
+    // A peer receives in the colour in which the device transmits.
+    { device, direction: 'rx', colour: i === 0 ? 'rx' : 'tx' },
+  ])
+  const nameOf = ({ device, direction }: DeviceDirection) => `${device.label} ${direction}`
+  const countersOf = ({ device }: DeviceDirection) => rates.counters(device.id)
+  const rate = (what: 'Packets' | 'Bits') => (row: DeviceDirection) => {
+    const rate = rates.of(row.device.id)
+    return rate === undefined ? '' : formatNumber(rate[`${row.direction}${what}`])
+  }
+  const count = (what: 'Packets' | 'Bytes' | 'Errors') => (row: DeviceDirection) =>
+    whole(countersOf(row)?.[`${row.direction}${what}`] ?? 0)
+  const columns: readonly Column<DeviceDirection>[] = [
+    { title: 'interface', cell: row => <span class={`mono ${row.colour}`}>{nameOf(row)}</span> },
+    numbers('frames/s', rate('Packets')),
+    numbers('bit/s', rate('Bits')),
+    numbers('frames', count('Packets'), 'whole'),
+    numbers('bytes', count('Bytes'), 'whole'),
+    { title: 'dropped', cell: row => <Drops drops={countersOf(row)?.drops[row.direction] ?? {}} /> },
+    troubles('errors', count('Errors')),
+    troubles('timeouts', row => (row.direction === 'tx' ? whole(countersOf(row)?.txTimeouts ?? 0) : '')),
+  ]
+  return (
+    <div class="numbers scroll">
+      <Table columns={columns} rows={rows} keyOf={nameOf} />
+    </div>
+  )
+}
+
+/** `15: 12 FULL_RING, 3 NOMEM`; a reason is explained when the pointer or the focus is on it. */
+function Drops({ drops }: { readonly drops: Readonly<Record<string, number>> }) {
+  const reasons = Object.entries(drops)
+    .filter(([, count]) => count > 0)
+    .sort(([, a], [, b]) => b - a)
+  if (reasons.length === 0) return <>0</>
+  const sum = reasons.reduce((total, [, count]) => total + count, 0)
+  return (
+    <>
+      {reasons.length > 1 && `${whole(sum)}: `}
+      {reasons.map(([reason, count], i) => (
+        <span key={reason}>
+          {`${i === 0 ? '' : ', '}${whole(count)} `}
+          <abbr class={reason === HARMLESS ? 'muted' : 'drop'} title={CAUSES[reason]}>
+            {reason}
+          </abbr>
+        </span>
+      ))}
+    </>
+  )
+}

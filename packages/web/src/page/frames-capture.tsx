@@ -1,0 +1,149 @@
+/** Captures the frames of the device looked at, from now on, and saves them as a file. */
+import { signal } from '@preact/signals'
+import { formatNumber } from 'vnet/internal/base/quantity'
+import type { DeviceRow } from '../feed-types.ts'
+import type { App } from './app.ts'
+import { CommandBox } from './copy.tsx'
+import { CAPTURE_MAX, captureLine, captureName, PcapngCounter } from './frames-file.ts'
+import { whole } from './traffic-units.ts'
+
+/** So many bytes are put into one blob, which the browser may keep on disk. */
+const BLOB_SIZE = 8 * 1024 * 1024
+/** Milliseconds for which a saved file is kept for the browser to read. */
+const SAVED_MS = 60_000
+
+/** At most one capture at a time. It continues while other views are shown. */
+export class PageCapture {
+  readonly filter = signal('')
+  /** The button that ends the capture; undefined while none runs. */
+  readonly running = signal<AbortController | undefined>(undefined)
+  readonly status = signal({ text: '', isError: false })
+  readonly #app: App
+
+  constructor(app: App) {
+    this.#app = app
+    addEventListener('beforeunload', event => this.running.value !== undefined && event.preventDefault())
+  }
+
+  /** Starts a capture, or ends the running one. */
+  toggle(): void {
+    const { device, mayChange } = this.#app
+    if (this.running.value !== undefined) this.running.value.abort()
+    else if (device !== undefined && mayChange) void this.#capture(device)
+  }
+
+  async #capture(device: DeviceRow): Promise<void> {
+    const abort = new AbortController()
+    this.running.value = abort
+    const started = Date.now()
+    const file = new CaptureParts()
+    this.status.value = { text: `${device.label}: capturing`, isError: false }
+    let why = ''
+    try {
+      why = await this.#read(device, file, abort.signal)
+    } catch (error) {
+      if (!abort.signal.aborted) why = error instanceof Error ? error.message : `${error}`
+    }
+    abort.abort()
+    const name = captureName(device.label, started)
+    if (file.frames > 0) save(file.blob(), name)
+    const saved = file.frames > 0 ? `${name}: ${file.text}` : ''
+    const text = [why, saved].filter(Boolean).join('; ') || 'no frames were captured'
+    this.status.value = { text, isError: why !== '' }
+    this.running.value = undefined
+  }
+
+  /** Returns why it ended if the user did not end it. */
+  async #read({ id, label }: DeviceRow, file: CaptureParts, signal: AbortSignal): Promise<string> {
+    const filter = this.filter.value.trim()
+    const address = this.#app.path('capture', { device: id, ...(filter !== '' && { filter }) })
+    const response = await fetch(address, { signal })
+    if (!response.ok || response.body === null) return (await response.text()).trim()
+    const reader = response.body.getReader()
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      if (file.size + next.value.length > CAPTURE_MAX)
+        return `${formatNumber(CAPTURE_MAX, 'B')} is the most that a page captures`
+      file.add(next.value)
+      this.status.value = { text: `${label}: ${file.text}`, isError: false }
+    }
+    return 'the capture ended by itself'
+  }
+}
+
+export function CaptureBar({ app, capture }: { readonly app: App; readonly capture: PageCapture }) {
+  const { device, mayChange } = app
+  const { text, isError } = capture.status.value
+  const filter = capture.filter.value
+  const isRunning = capture.running.value !== undefined
+  const file = device && captureName(device.label, Date.now()).replace(/-\d+-\d+\./, '.')
+  return (
+    <div class="stack tight">
+      <div class="row">
+        <button
+          type="button"
+          class={isRunning ? 'primary' : ''}
+          disabled={!isRunning && (device === undefined || !mayChange)}
+          onClick={() => capture.toggle()}
+        >
+          {isRunning ? 'Stop and save' : 'Capture'}
+        </button>
+        <input
+          type="text"
+          class="mono"
+          placeholder="all frames, or as in tcp port 80"
+          spellcheck={false}
+          autocapitalize="off"
+          aria-label="Capture filter, in the language of pcap-filter(7)"
+          disabled={isRunning || !mayChange}
+          value={filter}
+          onInput={({ currentTarget }) => (capture.filter.value = currentTarget.value)}
+          onKeyDown={({ key }) => key === 'Enter' && capture.toggle()}
+        />
+        <span class={isError ? 'drop' : 'muted'} role="status">
+          {text}
+        </span>
+      </div>
+      <CommandBox line={file && device && captureLine(device.label, filter.trim(), file)} />
+    </div>
+  )
+}
+
+/** The bytes of a capture so far. */
+class CaptureParts {
+  readonly #counter = new PcapngCounter()
+  #parts: BlobPart[] = []
+  #loose = 0
+  size = 0
+
+  get frames(): number {
+    return this.#counter.frames
+  }
+
+  get text(): string {
+    return `${whole(this.#counter.frames)} frames, ${formatNumber(this.size, 'B')}`
+  }
+
+  add(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#counter.add(bytes)
+    this.#parts.push(bytes)
+    this.size += bytes.length
+    this.#loose += bytes.length
+    if (this.#loose < BLOB_SIZE) return
+    this.#parts = [new Blob(this.#parts)]
+    this.#loose = 0
+  }
+
+  /** Up to the end of the last whole block, so that the file is not cut off within one. */
+  blob(): Blob {
+    return new Blob(this.#parts).slice(0, this.#counter.whole, 'application/octet-stream')
+  }
+}
+
+function save(blob: Blob, name: string): void {
+  const address = URL.createObjectURL(blob)
+  const link = document.createElement('a')
+  link.href = address
+  link.download = name
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(address), SAVED_MS)
+}

@@ -1,0 +1,111 @@
+/** Devices as the page knows them. */
+
+import { distinct, printable } from 'vnet/internal/base/printable'
+import type { DeviceStats, FoundDevice } from 'vnet/internal/control/index'
+import { labPlace } from 'vnet/internal/control/protocol/directory'
+import { flipAddress } from 'vnet/internal/drivers/flip/address'
+import { IFF_UP } from 'vnet/internal/netdev/if'
+import { formatAddress, isInPrefix, type Prefix, parsePrefix } from 'vnet/internal/packet/address'
+import type { DeviceCounters, DeviceId, DeviceRow, VnetRow } from './feed-types.ts'
+
+type Identity = Pick<FoundDevice, 'vnet' | 'pid' | 'name' | 'netns'>
+
+/**
+ * Returns the same for the same device at any time, and nothing that a URL cannot hold: a name may
+ * have bytes that are not UTF-8.
+ */
+export function deviceId({ vnet, pid, name, netns = '' }: Identity): DeviceId {
+  return `${processOf({ vnet, pid })}/${distinct(netns)}/${distinct(name)}`
+}
+
+/** The process of a vnet; in another pid namespace, the number that it has there. */
+function processOf({ vnet, pid }: Pick<Identity, 'vnet' | 'pid'>): number {
+  return pid ?? Number(/(\d+)-[^/]*$/.exec(vnet)?.[1] ?? 0)
+}
+
+/** Returns the addresses of a device; undefined if they are not known. */
+export type ReadAddresses = (device: FoundDevice) => readonly string[] | undefined
+
+/** Devices by vnet, in the order in which they were found. */
+export function vnetRows(
+  devices: readonly FoundDevice[],
+  addressesOf: ReadAddresses = () => undefined,
+  enter = '',
+): VnetRow[] {
+  const vnets = new Map<string, FoundDevice[]>()
+  for (const device of devices) vnets.set(device.vnet, [...(vnets.get(device.vnet) ?? []), device])
+  return [...vnets.values()].map(ofVnet => {
+    const [first] = ofVnet as [FoundDevice]
+    const addresses = new Map(ofVnet.map(device => [device, addressesOf(device)]))
+    const devices = ofVnet.map(device => {
+      return { ...deviceRow(device), addresses: addresses.get(device), hint: hintOf(device, addresses, enter) }
+    })
+    return { pid: processOf(first), driver: first.driver ?? '', devices }
+  })
+}
+
+/**
+ * Returns a ping that leaves through a device: of a flipped address, or of the peer, unless the
+ * kernel that sends it has both ends.
+ */
+function hintOf(
+  device: FoundDevice,
+  addresses: ReadonlyMap<FoundDevice, readonly string[] | undefined>,
+  enterOwn: string,
+): string | undefined {
+  const others = [...addresses.keys()]
+  const ends = device.flips ? others : others.filter(other => isPeer(other, device) && other.netns !== device.netns)
+  const prefixes = (of: FoundDevice): readonly Prefix[] =>
+    (addresses.get(of) ?? []).flatMap(cidr => parsePrefix(cidr) ?? [])
+  const far = ends.flatMap(prefixes).map(({ bytes }) => (device.flips ? flipAddress(bytes) : bytes))
+  const [found] = prefixes(device).flatMap(own => far.filter(address => isInPrefix(address, own)))
+  if (found === undefined) return undefined
+  const { netns = '' } = device
+  const named = netns.includes('/') ? `nsenter --net=${netns}` : `ip netns exec ${netns}`
+  const enter = netns === '' ? enterOwn : named
+  return printable(`${enter} ping ${formatAddress(found)}`.trim())
+}
+
+/** Whether a device is the peer of another one. */
+export const isPeer = ({ name, netns }: FoundDevice, { peer }: FoundDevice) =>
+  peer === (netns === undefined ? name : `${netns}/${name}`)
+
+function deviceRow(device: FoundDevice): DeviceRow {
+  const { name, netns, place = netns, driver = '', mac, mtu, flags, carrier, cut: isCut, txQueues, rxQueues } = device
+  const { faults, faultTexts, onSegment = false, attached: isAttached, flips } = device
+  const at = labPlace(place)
+  // The vnet itself does not know that another lab has the same name.
+  const peer = at === undefined ? device.peer : device.peer?.replace(/^[^:]*/, at.lab)
+  return {
+    id: deviceId(device),
+    label: printable(place === undefined ? name : `${place}/${name}`),
+    name,
+    driver,
+    mac,
+    mtu,
+    isUp: (flags & IFF_UP) !== 0,
+    carrier,
+    isCut,
+    txQueues,
+    rxQueues,
+    faults,
+    faultTexts,
+    peer: peer === undefined ? undefined : printable(peer),
+    isAttached,
+    flips,
+    onSegment,
+    lab: at && {
+      name: at.lab,
+      host: at.host,
+      isRouter: device.router,
+      segment: device.labSegment && printable(device.labSegment),
+      nat: device.labNat,
+    },
+  }
+}
+
+export function rowCounters(id: DeviceId, { total, held, drops }: DeviceStats): DeviceCounters {
+  const { txPackets, txBytes, rxPackets, rxBytes, txErrors, rxErrors, txTimeouts } = total
+  const trouble = Object.entries({ txErrors, rxErrors, txTimeouts }).filter(([, count]) => count > 0)
+  return { id, txPackets, txBytes, rxPackets, rxBytes, ...Object.fromEntries(trouble), held, drops }
+}

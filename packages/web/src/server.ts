@@ -1,0 +1,216 @@
+/**
+ * The server of the live page. It is a control client of vnets like any other, so it costs their
+ * frames nothing but its requests. It makes none before the first page is open, and none when none
+ * has been open for ten minutes.
+ */
+import type { IncomingMessage } from 'node:http'
+import { explain, VnetError } from 'vnet/internal/base/errno'
+import { printable } from 'vnet/internal/base/printable'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import type { DeviceEvent } from 'vnet/internal/control/index'
+import { sendCapture } from './capture.ts'
+import { parseCommand, runCommand } from './commands.ts'
+import { deviceSource } from './device-sources.ts'
+import { Feed } from './feed.ts'
+import { type CommandResult, type DeviceId, SECRET_WANTS, WANTS, type Want } from './feed-types.ts'
+import { type PageFile, readPage } from './files.ts'
+import { type Asked, type HttpOptions, isAllowed, refuse, serveHttp } from './http/server.ts'
+import { pageUrl } from './http/token.ts'
+import { Metrics } from './metrics/server.ts'
+import { snapshot } from './metrics/snapshot.ts'
+import type { Source } from './source.ts'
+import { Vnets, type VnetsOptions } from './vnets.ts'
+
+export interface WebOptions extends VnetsOptions, HttpOptions {}
+
+export interface WebServer extends AsyncDisposable {
+  /** With the token. */
+  readonly url: string
+}
+
+/** Feeds at one time. Those without the token get half of them. */
+export const FEEDS_MAX = 32
+/** Files that are captured at one time. */
+const CAPTURES_MAX = 8
+const BODY_MAX = 64 * 1024
+/** The nonce of a page that asks for a proof: random, at least 128 bits. */
+const NONCE = /^[\w-]{22,64}$/
+
+export async function serveWeb(options: WebOptions): Promise<WebServer> {
+  const web = new Web(options)
+  const server = await serveHttp(options, asked => web.reply(asked))
+  return {
+    url: pageUrl(server.url, options.access),
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]()
+      web.stop()
+    },
+  }
+}
+
+interface Route {
+  readonly method: 'GET' | 'POST'
+  /** Whether requests without the token are served. */
+  readonly isPublic: boolean
+  reply(asked: Asked): Promise<void> | void
+}
+
+class Web {
+  readonly #options: WebOptions
+  readonly #vnets: Vnets
+  readonly #files: ReadonlyMap<string, PageFile> = readPage()
+  readonly #feeds = new Set<Feed>()
+  /** The sources that pages show, each while at least one page does. */
+  readonly #sources = new Map<string, { readonly source: Source; readonly feeds: Set<Feed> }>()
+  #captures = 0
+  readonly #metrics: Metrics
+  readonly #routes: ReadonlyMap<string, Route>
+
+  constructor(options: WebOptions) {
+    this.#options = options
+    const onEvent = (event: DeviceEvent) => this.#happened(event)
+    this.#vnets = new Vnets(options, onEvent, id => this.#read(id))
+    this.#metrics = new Metrics(() => snapshot(options.client, this.#vnets.findOptions))
+    const { isPublic } = options.access
+    this.#routes = new Map<string, Route>([
+      ['/proof', { method: 'GET', isPublic: true, reply: asked => this.#prove(asked) }],
+      ['/events', { method: 'GET', isPublic, reply: asked => this.#events(asked) }],
+      ['/command', { method: 'POST', isPublic: false, reply: asked => this.#command(asked) }],
+      ['/capture', { method: 'GET', isPublic: false, reply: asked => this.#capture(asked) }],
+      ['/metrics', { method: 'GET', isPublic: false, reply: asked => this.#metrics.reply(asked) }],
+    ])
+  }
+
+  stop(): void {
+    this.#vnets.stop()
+  }
+
+  async reply(asked: Asked): Promise<void> {
+    const { request, response, path } = asked
+    const file = this.#files.get(path)
+    const route = this.#routes.get(path)
+    if (file === undefined && route === undefined) return refuse(response, 404, 'there is no such page')
+    const method = route?.method ?? 'GET'
+    const isHead = request.method === 'HEAD' && method === 'GET' && path !== '/events'
+    if (request.method !== method && !isHead) return refuse(response, 405, `only ${method}`, { allow: method })
+    if (file !== undefined) {
+      const headers = { 'content-type': file.type, 'content-length': file.bytes.length }
+      response.writeHead(200, headers).end(isHead ? '' : file.bytes)
+      return
+    }
+    if (route !== undefined && isAllowed(asked, route.isPublic)) await route.reply(asked)
+  }
+
+  /** Proves that this server has the token: a page shows nothing to a server that cannot. */
+  #prove({ response, query, token }: Asked): void {
+    const nonce = query.get('nonce') ?? ''
+    if (!NONCE.test(nonce)) refuse(response, 400, 'a proof needs a nonce')
+    else response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(token.prove(nonce)))
+  }
+
+  async #events({ response, query, proof }: Asked): Promise<void> {
+    const hasToken = proof === 'right'
+    const others = [...this.#feeds].filter(feed => hasToken || !feed.hasToken).length
+    if (others >= (hasToken ? FEEDS_MAX : FEEDS_MAX / 2)) {
+      return refuse(response, 503, 'too many pages are open', { 'retry-after': '10' })
+    }
+    const id = query.get('device') ?? ''
+    const wants = wantsOf(query.get('want') ?? '').filter(want => hasToken || !SECRET_WANTS.includes(want))
+    const feed = new Feed(response, hasToken)
+    this.#feeds.add(feed)
+    const isOpen = new Promise<void>(resolve => response.on('close', resolve))
+    const [after, afterWire] = ['after', 'after-wire'].map(name => Number(query.get(name) ?? 0)) as [number, number]
+    feed.replay(this.#vnets.recent.after(after, id, afterWire))
+    this.#vnets.add(feed)
+    const sources: (() => void)[] = []
+    void isOpen.then(() => {
+      this.#feeds.delete(feed)
+      this.#vnets.delete(feed)
+      for (const leave of sources) leave()
+    })
+    if (id === '' || (await this.#vnets.device(id)) === undefined || response.destroyed) return
+    for (const want of wants) sources.push(this.#look(feed, id, want))
+    const peer = query.get('peer') ?? ''
+    if (['', id].includes(peer) || !wants.includes('parts') || (await this.#vnets.device(peer)) === undefined) return
+    if (!response.destroyed) sources.push(this.#look(feed, peer, 'parts'))
+  }
+
+  /** Adds a page to a source. Returns a function that removes it. */
+  #look(feed: Feed, id: DeviceId, want: Want): () => void {
+    const key = `${want} ${id}`
+    const known = this.#sources.get(key)
+    const source = known?.source ?? deviceSource(this.#vnets, this.#options.client, id, want)
+    const feeds = known?.feeds ?? new Set()
+    if (known === undefined) this.#sources.set(key, { source, feeds })
+    feeds.add(feed)
+    source.add(feed)
+    return () => {
+      feeds.delete(feed)
+      source.delete(feed)
+      if (feeds.size === 0) this.#sources.delete(key)
+    }
+  }
+
+  /**
+   * Immediately reads the data that a device's event is about, even if it is shown at another
+   * device.
+   */
+  #happened({ event }: DeviceEvent): void {
+    for (const [key, { source }] of this.#sources) if (key.startsWith(`${event} `)) source.soon()
+  }
+
+  async #command({ request, response }: Asked): Promise<void> {
+    if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {
+      return refuse(response, 415, 'a command is application/json')
+    }
+    const body = await readBody(request)
+    if (body === undefined) return refuse(response, 413, `a command has at most ${BODY_MAX} bytes`)
+    const asked = parseCommand(body)
+    if (asked === undefined) return refuse(response, 400, 'the body is not a valid command')
+    const device = await this.#vnets.device(asked.id)
+    const result: CommandResult =
+      device === undefined
+        ? { ok: false, message: 'there is no such interface any more' }
+        : await runCommand(this.#options.client, device, asked.command)
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(result))
+    if (asked.command.do === 'check-wire' || asked.command.do === 'filter') return
+    this.#vnets.soon()
+    this.#read(asked.id)
+  }
+
+  /** Immediately reads the data of a device that pages show. */
+  #read(id: DeviceId): void {
+    for (const [key, { source }] of this.#sources) if (key.endsWith(` ${id}`)) source.soon()
+  }
+
+  async #capture({ response, query }: Asked): Promise<void> {
+    const device = await this.#vnets.device(query.get('device') ?? '')
+    if (device === undefined) return refuse(response, 404, 'there is no such interface')
+    if (this.#captures >= CAPTURES_MAX) return refuse(response, 503, 'too many captures run')
+    this.#captures++
+    try {
+      await sendCapture(this.#options.client, device, query.get('filter') || undefined, response)
+    } catch (error) {
+      if (response.headersSent || !(error instanceof VnetError || error instanceof UsageError)) throw error
+      refuse(response, 400, printable(explain(error)))
+    } finally {
+      this.#captures--
+    }
+  }
+}
+
+function wantsOf(text: string): Want[] {
+  const words = text.split(',')
+  return WANTS.filter(want => words.includes(want))
+}
+
+/** Returns undefined if it is too long. Reads all of it, because the reply is lost otherwise. */
+async function readBody(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size <= BODY_MAX) chunks.push(chunk)
+  }
+  return size <= BODY_MAX ? Buffer.concat(chunks).toString('utf8') : undefined
+}

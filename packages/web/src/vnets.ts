@@ -1,0 +1,290 @@
+/**
+ * The running vnets, as all pages see them: their devices, statistics and events. Nothing is read
+ * when no page has been open for ten minutes.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { explain, objectOf, VnetError } from 'vnet/internal/base/errno'
+import { addressesOf } from 'vnet/internal/control/client/addresses'
+import { directoriesOf, type FindOptions, type FoundDevice, findVnets } from 'vnet/internal/control/client/find'
+import type { ControlClient, DeviceEvent, DeviceStats, Subscription } from 'vnet/internal/control/index'
+import { watchDirectories } from 'vnet/internal/control/protocol/directory'
+import { loadNative } from 'vnet/internal/linux/native'
+import { PRESETS } from 'vnet/internal/wire/spec/presets'
+import { type Feed, type Packed, pack } from './feed.ts'
+import type { DeviceCounters, DeviceId } from './feed-types.ts'
+import { SharedReading } from './http/shared-reading.ts'
+import { RECENT_MS, Recent } from './recent.ts'
+import { deviceId, isPeer, rowCounters, vnetRows } from './rows.ts'
+import { Poll } from './source.ts'
+
+/**
+ * The devices are read again after each of their events. This interval in milliseconds is for
+ * changes without an event.
+ */
+const DEVICES_MS = 5000
+const STATS_MS = 1000
+/** Milliseconds from one search for devices to the next, however many pages want an unknown one. */
+const FIND_MS = 100
+/** Milliseconds after which a stuck vnet no longer delays the numbers of the others. */
+const STUCK_MS = 500
+
+/** Events that change nothing in `hello`. */
+const PASSING: ReadonlySet<DeviceEvent['event']> = new Set(['timeout', 'drops', 'wire', 'step'])
+
+const presets = [...PRESETS].map(([name, { up, down }]) => ({ name, up, down }))
+
+export interface VnetsOptions {
+  readonly client: ControlClient
+  readonly version: string
+  /** The only vnet that is shown, by its process; all by default. */
+  readonly pid?: number | undefined
+  /** The vnets of this user, instead of root's and the caller's own. For root. */
+  readonly user?: number | undefined
+  /** The devices that are shown; all by default. */
+  readonly isWanted?: ((device: FoundDevice) => boolean) | undefined
+  /** The command with which a user's terminal enters the namespaces of the vnet `pid`. */
+  readonly enter?: string | undefined
+  /** Where vnets are found, instead of the usual directories. */
+  readonly directory?: string | undefined
+}
+
+export class Vnets {
+  readonly #options: VnetsOptions
+  readonly #onEvent: (event: DeviceEvent) => void
+  readonly #onFound: (id: DeviceId) => void
+  readonly #hello: Poll
+  readonly #stats: Poll
+  readonly #found = new SharedReading(() => this.#find(), FIND_MS)
+  readonly #feeds = new Set<Feed>()
+  /** Statistics and events, which are read on for a while without a page. */
+  readonly recent = new Recent()
+  readonly #reader = { send: () => true }
+  #isReading = false
+  #idle: NodeJS.Timeout | undefined
+  #devices: ReadonlyMap<DeviceId, FoundDevice> = new Map()
+  /** Loaded early: without root's capabilities, its file may be unreadable. */
+  readonly #native = loadNative()
+  readonly #addresses = new Map<DeviceId, { addresses: readonly string[] | undefined; due: number }>()
+  #counted: { readonly time: number; readonly frames: ReadonlyMap<DeviceId, number> } = { time: 0, frames: new Map() }
+  #rates: ReadonlyMap<DeviceId, number> = new Map()
+  #hasFound = false
+  /** Why vnets did not reply, which is said once. */
+  #problems: ReadonlySet<string> = new Set()
+  /** The subscription to each vnet; undefined until it has replied. */
+  readonly #subscriptions = new Map<string, Subscription | undefined>()
+  #watch: Disposable | undefined
+
+  /**
+   * `onEvent` is called with each event of a device that pages see, `onFound` with each device that
+   * is new, or has replaced another of the same id.
+   */
+  constructor(options: VnetsOptions, onEvent: (event: DeviceEvent) => void, onFound: (id: DeviceId) => void) {
+    this.#options = options
+    this.#onEvent = onEvent
+    this.#onFound = onFound
+    this.#hello = new Poll(() => this.#readDevices(), { interval: DEVICES_MS, isState: true })
+    this.#stats = new Poll(() => this.#readStats(), { interval: STATS_MS, recent: this.recent })
+  }
+
+  /** Sends `hello`, `stats` and `event` to a page. */
+  add(feed: Feed): void {
+    this.#feeds.add(feed)
+    clearTimeout(this.#idle)
+    if (!this.#isReading) {
+      this.#isReading = true
+      this.#watch = watchDirectories(() => this.#hello.soon(), directoriesOf(this.findOptions))
+      for (const poll of [this.#hello, this.#stats]) poll.add(this.#reader)
+    }
+    for (const poll of [this.#hello, this.#stats]) poll.add(feed)
+  }
+
+  delete(feed: Feed): void {
+    this.#feeds.delete(feed)
+    for (const poll of [this.#hello, this.#stats]) poll.delete(feed)
+    if (this.#feeds.size === 0 && this.#isReading) this.#idle = setTimeout(() => this.stop(), RECENT_MS)
+  }
+
+  /** Stops reading: no page has been open for the time that messages are kept. */
+  stop(): void {
+    clearTimeout(this.#idle)
+    for (const poll of [this.#hello, this.#stats]) poll.delete(this.#reader)
+    this.#isReading = false
+    this.recent.clear()
+    this.#addresses.clear()
+    this.#watch?.[Symbol.dispose]()
+    this.#watch = undefined
+    for (const subscription of this.#subscriptions.values()) void subscription?.close()
+  }
+
+  /** Something was changed: the devices are read immediately. */
+  soon(): void {
+    this.#hello.soon()
+  }
+
+  /** Returns a device that pages see; reads the devices if it is not known yet. */
+  async device(id: DeviceId): Promise<FoundDevice | undefined> {
+    if (!this.#devices.has(id)) await this.#found.next()
+    return this.#devices.get(id)
+  }
+
+  /** The same, of the devices that are known. */
+  known(id: DeviceId): FoundDevice | undefined {
+    return this.#devices.get(id)
+  }
+
+  /** All devices that pages see. */
+  get all(): ReadonlyMap<DeviceId, FoundDevice> {
+    return this.#devices
+  }
+
+  /** Returns the device at the other end of the cable of a device. */
+  peerOf(id: DeviceId): FoundDevice | undefined {
+    const device = this.#devices.get(id)
+    return device && [...this.#devices.values()].find(other => other.vnet === device.vnet && isPeer(other, device))
+  }
+
+  /** Returns the frames that a device sent and received per second, by the last two readings. */
+  framesPerSecond(id: DeviceId): number {
+    return this.#rates.get(id) ?? 0
+  }
+
+  async #find(): Promise<readonly VnetError[]> {
+    const { client, isWanted = () => true } = this.#options
+    const { devices, failed } = await findVnets(client, this.findOptions)
+    const before = this.#devices
+    this.#hasFound = true
+    this.#devices = new Map(devices.filter(isWanted).map(device => [deviceId(device), device]))
+    const found = [...this.#devices].filter(([id, device]) => !isSame(device, before.get(id)))
+    // The page need not wait for a new device's numbers.
+    if (found.length > 0) this.#stats.soon()
+    for (const [id] of found) this.#onFound(id)
+    return failed
+  }
+
+  get findOptions(): FindOptions {
+    const { pid, user, directory } = this.#options
+    return { pid, user, directory }
+  }
+
+  async #readDevices(): Promise<Packed> {
+    const failed = await this.#found.next()
+    const devices = [...this.#devices.values()]
+    if (this.#isReading) {
+      for (const { vnet } of this.#devices.values()) if (!this.#subscriptions.has(vnet)) void this.#subscribe(vnet)
+    }
+    const problems = new Set(failed.map(problemOf))
+    for (const text of problems) if (!this.#problems.has(text)) this.#send(pack({ type: 'problem', text }))
+    this.#problems = problems
+    const hello = {
+      type: 'hello',
+      version: this.#options.version,
+      vnets: vnetRows(devices),
+      mayChange: false,
+      presets,
+    } as const
+    return pack(hello, {
+      ...hello,
+      vnets: vnetRows(devices, device => this.#addressesOf(device), this.#options.enter),
+      mayChange: true,
+    })
+  }
+
+  /** Keeps the addresses for a while: events may repeat `hello` ten times a second. */
+  #addressesOf(device: FoundDevice): readonly string[] | undefined {
+    const id = deviceId(device)
+    const known = this.#addresses.get(id)
+    if (known !== undefined && performance.now() < known.due) return known.addresses
+    const addresses = addressesOf(device, this.#native)
+    const due = performance.now() + (addresses?.length === 0 ? 0 : DEVICES_MS - STATS_MS)
+    this.#addresses.set(id, { addresses, due })
+    return addresses
+  }
+
+  async #readStats(): Promise<Packed | undefined> {
+    if (!this.#hasFound) return undefined
+    const vnets = new Set([...this.#devices.values()].map(({ vnet }) => vnet))
+    const time = Date.now()
+    const found = new Map<string, DeviceStats>()
+    const all = [...vnets].map(async vnet => {
+      for (const stats of await this.#statsOf(vnet)) found.set(keyOf(vnet, stats), stats)
+    })
+    await unlessStuck(Promise.all(all))
+    const devices = [...this.#devices].flatMap(([id, device]) => {
+      const stats = found.get(keyOf(device.vnet, device))
+      return stats === undefined ? [] : [rowCounters(id, stats)]
+    })
+    this.#count(time, devices)
+    return pack({ type: 'stats', time, devices })
+  }
+
+  #count(time: number, devices: readonly DeviceCounters[]): void {
+    const seconds = (time - this.#counted.time) / 1000
+    const frames = new Map(devices.map(({ id, txPackets, rxPackets }) => [id, txPackets + rxPackets]))
+    const before = this.#counted.frames
+    this.#rates = new Map([...frames].map(([id, now]) => [id, Math.max(0, now - (before.get(id) ?? now)) / seconds]))
+    this.#counted = { time, frames }
+  }
+
+  /**
+   * Returns no statistics for a vnet that does not reply: the reading of its devices reports that.
+   */
+  async #statsOf(vnet: string): Promise<readonly DeviceStats[]> {
+    try {
+      return await this.#options.client.allStats(vnet)
+    } catch (error) {
+      if (error instanceof VnetError) return []
+      throw error
+    }
+  }
+
+  /** Passes events to pages until the vnet ends, or stop() is called. */
+  async #subscribe(vnet: string): Promise<void> {
+    this.#subscriptions.set(vnet, undefined)
+    try {
+      const subscription = await this.#options.client.subscribe(vnet, event => this.#happened(vnet, event))
+      this.#subscriptions.set(vnet, subscription)
+      if (!this.#isReading) await subscription.close()
+      await subscription.ended
+      this.#hello.soon()
+    } catch (error) {
+      // The next reading of the devices reports the failure, and subscribes again.
+      if (!(error instanceof VnetError)) throw error
+    } finally {
+      this.#subscriptions.delete(vnet)
+    }
+  }
+
+  #happened(vnet: string, event: DeviceEvent): void {
+    // For a device that no page has yet, `hello` follows.
+    for (const [id, device] of this.#devices) {
+      if (keyOf(vnet, event) !== keyOf(device.vnet, device)) continue
+      this.#send(this.recent.add(pack({ type: 'event', id, time: event.time ?? Date.now(), event })))
+      this.#onEvent(event)
+    }
+    if (!PASSING.has(event.event)) this.#hello.soon()
+  }
+
+  #send(message: Packed): void {
+    for (const feed of this.#feeds) feed.send(message)
+  }
+}
+
+/** Returns the sentence about a vnet that could not list its devices. */
+export function problemOf(error: VnetError): string {
+  if (error.code !== 'ETIMEDOUT') return explain(error)
+  return `${objectOf(error)} did not reply in time: it may be stopped, in a debugger, or in a driver that does not return`
+}
+
+/** Waits for replies, but not for those of a stuck vnet. */
+export function unlessStuck(replies: Promise<unknown>): Promise<unknown> {
+  return Promise.race([replies, sleep(STUCK_MS, undefined, { ref: false })])
+}
+
+function isSame(device: FoundDevice, before: FoundDevice | undefined): boolean {
+  return before !== undefined && device.vnet === before.vnet && device.ifindex === before.ifindex
+}
+
+function keyOf(vnet: string, { ifindex, netns }: Pick<FoundDevice, 'ifindex' | 'netns'>): string {
+  return `${vnet} ${ifindex} ${netns}`
+}

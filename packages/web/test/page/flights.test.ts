@@ -1,0 +1,121 @@
+/** Where the dots of frames are, at times that the test chooses. */
+import { describe, expect, test } from 'vitest'
+import type { FlightRow } from '../../src/feed-types.ts'
+import { layout } from '../../src/page/driver-layout.ts'
+import { modelOf, type PartInfo, type StageReport } from '../../src/page/driver-model.ts'
+import { Flights } from '../../src/page/flights.ts'
+import { vnetRow } from '../support/web/devices.ts'
+
+const counts = { in: 0, out: 0, held: 0, dropped: 0, duplicated: 0, corrupted: 0, reordered: 0, marked: 0 }
+const stage = (text: string, direction: 'ab' | 'ba'): StageReport => {
+  return { stage: text.replace(/ .*/, ''), path: '', direction, text, ...counts, drops: {} }
+}
+const parts: PartInfo[] = [
+  { kind: 'queue', name: 'tx 0', length: 0, state: 'running' },
+  { kind: 'buffers', name: 'tx buffers 0', length: 0, capacity: 64 },
+  { kind: 'ring', name: 'rx ring', direction: 'rx', length: 0, capacity: 64 },
+]
+const pair = vnetRow('snull', '1//sn0', '1//sn1')
+const wire = {
+  time: 0,
+  text: { ab: 'delay 1s | loss 5%', ba: 'delay 1s' },
+  stages: [stage('delay 1s', 'ab'), stage('loss 5%', 'ab'), stage('delay 1s', 'ba')],
+}
+const model = modelOf({ device: pair.devices[0]!, vnets: [pair], parts, wire, peerParts: [] })
+const drawing = layout(model, 1000)
+const box = (id: string) => drawing.boxes.find(box => box.id === id)!
+
+const row = (rest: Partial<FlightRow>): FlightRow => {
+  return { packet: 1, time: 0, direction: 'tx', isFar: false, dropped: undefined, ...rest }
+}
+
+/** Flights with these rows. Dots are drawn 300 ms late, on a clock that is 5 s ahead. */
+function flying(hasPeer: boolean, ...frames: FlightRow[]) {
+  const flights = new Flights()
+  flights.receive({ type: 'flights', time: 100, id: '1//sn0', frames }, hasPeer, 5100)
+  return { flights, at: (time: number) => flights.at(5300 + time, drawing) }
+}
+
+describe('a frame', () => {
+  test('waits in the wire as long as it really did, and then leaves the drawing', () => {
+    const { flights, at } = flying(true, row({ time: 0 }), row({ time: 2000, direction: 'rx', isFar: true }))
+    const { x, width } = box('wire ab')
+    expect(at(-1)).toEqual([])
+    const [near] = drawing.arrows.filter(({ lane }) => lane === 'away')
+    expect(at(0)[0]).toMatchObject({ x: near!.x1, y: near!.y1, lane: 'away', isWaiting: false })
+    expect(at(500)[0]).toMatchObject({ x, isWaiting: true })
+    for (const time of [1500, 2499]) {
+      expect(at(time)[0]).toMatchObject({ isWaiting: true })
+      expect(at(time)[0]!.x).toBeCloseTo(x + width - 6)
+    }
+    expect(at(2600)[0]).toMatchObject({ isWaiting: false })
+    expect(at(2600)[0]!.x).toBeGreaterThan(x + width)
+    expect([at(3001), flights.isEmpty]).toEqual([[], true])
+  })
+
+  test('waits after the frames that are before it in the wire', () => {
+    const { at } = flying(true, row({ time: 0 }), row({ packet: 2, time: 100 }))
+    const [first, second] = at(5000)
+    expect(first!.x - second!.x).toBeCloseTo(12)
+  })
+
+  test('falls at the stage that drops it, with the reason, and is forgotten later', () => {
+    const dropped = 'wire ab, stage 2 loss 5% (seed 3, packet 13)'
+    const { at } = flying(true, row({ time: 0 }), row({ time: 1000, dropped }))
+    const { x, y, width, height } = box('wire ab loss')
+    expect(at(1499)[0]).toMatchObject({ isWaiting: true })
+    expect(at(1500)[0]).toMatchObject({ x: x + width / 2, y: y + height / 2, reason: 'loss 5%', isHarmless: false })
+    expect(at(2500)[0]!.y).toBeGreaterThan(y + height / 2)
+    expect(at(4501)).toEqual([])
+  })
+
+  test('falls at its stage on the wire of an attachment, where the reason says in or out', () => {
+    const dropped = 'wire out (ab), stage 2 loss 5% (seed 3, packet 13)'
+    const { at } = flying(true, row({ time: 0 }), row({ time: 1000, dropped }))
+    const { x, y, width, height } = box('wire ab loss')
+    expect(at(1500)[0]).toMatchObject({ x: x + width / 2, y: y + height / 2, reason: 'loss 5%' })
+  })
+
+  test('falls in the transmitter that drops it; neighbour discovery is harmless', () => {
+    const { at } = flying(true, row({ time: 0 }), row({ time: 0, dropped: 'NEIGH' }))
+    const { x, width } = box('near tx')
+    expect(at(499)[0]!.reason).toBeUndefined()
+    expect(at(500)[0]).toMatchObject({ x: x + width / 2, reason: 'NEIGH', isHarmless: true })
+  })
+
+  test('falls in the receiver that drops it, after the wire', () => {
+    const rows = [row({ isFar: true }), row({ time: 1000, direction: 'rx', dropped: 'NOMEM' })]
+    const { at } = flying(true, ...rows)
+    const { x, width } = box('near rx')
+    expect(at(1499)[0]).toMatchObject({ lane: 'toward', isWaiting: true })
+    expect(at(2000)[0]).toMatchObject({ x: x + width / 2, reason: 'NOMEM', isHarmless: false })
+  })
+
+  test('passes the wire without a wait if its other end is not captured', () => {
+    const { at } = flying(false, row({ time: 0 }), row({ packet: 9, time: 0, direction: 'rx' }))
+    const dots = at(600)
+    expect(dots.map(({ lane, isWaiting }) => [lane, isWaiting])).toEqual([
+      ['away', false],
+      ['toward', false],
+    ])
+    expect(at(1001)).toEqual([])
+  })
+
+  test('that waits when a capture starts is forgotten, because it may have arrived unseen', () => {
+    const { flights, at } = flying(true, row({ time: 0 }), row({ packet: 2, time: 0, dropped: 'NOMEM, id 4294967298' }))
+    flights.receive({ type: 'flights', time: 600, id: '1//sn0', frames: [], isStart: true }, true, 5600)
+    expect(at(600).map(({ key, reason }) => [key, reason])).toEqual([['away 2', 'NOMEM']])
+  })
+
+  test('that the wire doubled arrives twice', () => {
+    const arrival = row({ time: 10, direction: 'rx', isFar: true })
+    const { at } = flying(true, row({ time: 0 }), arrival, arrival)
+    expect(at(600)).toHaveLength(2)
+  })
+})
+
+test('of many frames the latest 60 are drawn', () => {
+  const { at } = flying(true, ...Array.from({ length: 100 }, (_, packet) => row({ packet })))
+  const keys = at(100).map(({ key }) => key)
+  expect([keys.length, keys[0]]).toEqual([60, 'away 40'])
+})
