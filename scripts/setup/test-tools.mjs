@@ -29,7 +29,6 @@ const packages = {
   iperf3: 'iperf3',
   ethtool: 'ethtool',
   traceroute: 'traceroute',
-  tmux: 'tmux',
   zsh: 'zsh',
   newuidmap: 'uidmap',
   dhclient: 'isc-dhcp-client',

@@ -13,8 +13,6 @@ import { complain, EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
 export interface AskOptions {
   /** Query this user's vnets instead of root's and the caller's. */
   readonly user?: number | undefined
-  /** Milliseconds that a vnet may take for the next part of its reply. */
-  readonly timeoutMs?: number
   /** True for the vnets of all network namespaces. */
   readonly everywhere?: boolean | undefined
 }
@@ -27,10 +25,10 @@ export async function askVnets(
   names: readonly string[],
   io: Io,
   ask: (client: ControlClient, found: Found) => Promise<number>,
-  { user, timeoutMs, everywhere }: AskOptions = {},
+  { user, everywhere }: AskOptions = {},
 ): Promise<number> {
   checkUser(user)
-  using client = new ControlClient(loadNative(), { user, timeoutMs })
+  using client = new ControlClient(loadNative(), { user })
   const { found, complaints } = await findNamed(client, names, io, { user, everywhere })
   if (complaints.length > 0) return failAll(io, complaints)
   const named = names.length === 0 ? [] : found.devices.filter(device => isAmong(device, names))

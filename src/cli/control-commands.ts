@@ -63,21 +63,6 @@ const commands: readonly LazyCommand[] = [
     ],
     run: async (io, names, options) => (await import('./commands/stats.ts')).stats(names, options, io),
   },
-  {
-    name: 'top',
-    description: 'show the rates of interfaces, why they drop frames, and the CPU, again each second',
-    args: [new Argument('[IF...]')],
-    options: [
-      new Option('--watch <time>', 'time from one reading to the next, such as 500ms (default 1s)').argParser(interval),
-      json(),
-      user(),
-    ],
-    examples: [
-      ['vnet top', 'all interfaces, the busiest first'],
-      ['vnet top sn0 sn1 --watch 500ms', 'two of them, twice a second'],
-    ],
-    run: async (io, names, options) => (await import('./commands/top.ts')).top(names, options, io),
-  },
   change(
     'reset',
     'set the statistics of an interface to 0; the counts of its wire continue',

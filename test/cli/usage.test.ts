@@ -27,7 +27,7 @@ test.each([
   [['--mtu', '9000', 'stats'], "unknown option '--mtu' (see vnet stats --help)"],
   [['snull', '--capture-filter', 'x'], "unknown option '--capture-filter'; did you mean '--filter'?"],
   [['wire', 'sn0', '--ab', 'x'], "unknown option '--ab'; did you mean '--wire-ab'?"],
-  [['top', '--interval', '1s'], "unknown option '--interval'; did you mean '--watch'?"],
+  [['stats', '--interval', '1s'], "unknown option '--interval'; did you mean '--watch'?"],
   [['--json', 'completion', 'bash'], "unknown option '--json' (see vnet completion --help)"],
   [['lan', '--hosts', '5', 'show'], 'the command comes first: vnet lan show [OPTIONS]'],
   [['lan', 'eth9', 'show'], 'the command comes first: vnet lan show [OPTIONS]'],

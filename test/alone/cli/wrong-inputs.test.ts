@@ -60,7 +60,7 @@ test.each<[string[], number, string | RegExp]>([
   [['stats', 'a', 'b', 'c'], 1, 'no interface is called a or b or c; there are sn0, red/sn1'],
   [['ioctl', 'sn0', '99'], 2, "'99': must be a whole number from 0 to 15"],
   [['learn', '99-nope'], 2, /99-nope/],
-  [['top', '--watch', '5parsecs'], 2, '--watch 5parsecs: must be a time with its unit, such as 500ms, 1s or 2min'],
+  [['stats', '--watch', '5parsecs'], 2, '--watch 5parsecs: must be a time with its unit, such as 500ms, 1s or 2min'],
   [['lan', '--hosts', '-3'], 2, /^--hosts -3: /],
   [['reset', 'lo'], 1, 'no interface is called lo; there are sn0, red/sn1'],
   [['snul'], 2, "unknown command 'snul'; did you mean 'snull'?"],

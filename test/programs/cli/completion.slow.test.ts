@@ -43,8 +43,6 @@ const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
   ['vnet --metrics ', []],
   ['vnet snull --use-', ['--use-napi']],
   ['vnet snull --mtu ', []],
-  ['vnet top --w', ['--watch']],
-  ['vnet top s', ['sn0']],
   ['vnet stats --w', ['--watch']],
   ['vnet stats --watch ', []],
   ['vnet stats ', ['sn0', 'red/sn1']],
