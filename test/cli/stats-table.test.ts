@@ -106,6 +106,21 @@ sn0                 vnet  kernel  vnet/s
 
 red/sn0       vnet  kernel
   tx_packets     7       0
+
+interface  tx/s  tx bit/s  rx/s  rx bit/s  drop/s   dropped  held
+sn0          1k         0     0         0       4  tx NEIGH     3
+red/sn0       -         -     -         -       -               0
+`)
+})
+
+test('the line of an interface has bits, and names the most frequent of its present drops', () => {
+  const reading = (time: number, txBytes: number, tx: Record<string, number>, rx: Record<string, number>) =>
+    device({ time, total: stats({ txBytes, rxPackets: time }), drops: { tx, rx } })
+  const before = reading(1000, 0, { NEIGH: 90, NOMEM: 5, L4_HDR: 1 }, { FULL_RING: 1 })
+  const now = reading(3000, 3e6, { NEIGH: 90, NOMEM: 7, L4_HDR: 5 }, { FULL_RING: 9, RX_CRC: 1 })
+  expect(statsTable([now], {}, [before]).split('\n\n').at(-1)).toBe(`\
+interface  tx/s  tx bit/s  rx/s  rx bit/s  drop/s                            dropped  held
+sn0           0       12M    1k         0     7.5  rx FULL_RING, tx L4_HDR, tx NOMEM     0
 `)
 })
 
@@ -114,6 +129,9 @@ test('a counter that was reset between two rounds has no rate', () => {
   expect(statsTable([device({ time: 2000, total: stats({ txPackets: 7 }) })], {}, [last])).toBe(`\
 sn0           vnet  kernel  vnet/s
   tx_packets     7       0       -
+
+interface  tx/s  tx bit/s  rx/s  rx bit/s  drop/s  dropped  held
+sn0           -         0     0         0       0              0
 `)
 })
 

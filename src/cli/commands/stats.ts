@@ -1,9 +1,10 @@
 /** `vnet stats`: vnet's counters beside the kernel's, once, or repeatedly with rates. */
+import { formatNumber } from '../../base/quantity.ts'
 import type { ControlClient, DeviceStats, Found, FoundDevice } from '../../control/index.ts'
 import { kernelName, type LinkStats64, type LinkStats64Field, linkStats64Fields } from '../../netdev/stats.ts'
 import { align } from '../align.ts'
 import { type AskOptions, askVnets, failAll, failEnded, hasEnded } from '../ask.ts'
-import { isAmong, label } from '../device-text.ts'
+import { dropsOf, isAmong, label } from '../device-text.ts'
 import { EXIT_OK, endOf, type Io } from '../io.ts'
 import { jsonOutput } from '../output.ts'
 import { EVENTS } from '../statistics.ts'
@@ -65,7 +66,8 @@ async function round(
 /**
  * Returns a block of lines for each interface: the fields of rtnl_link_stats64, vnet's count beside
  * the kernel's; then the counters that only vnet has, including drops by reason; then one row a
- * queue. An interface that is also in `before`, read earlier, has a column `vnet/s` with rates.
+ * queue. An interface that is also in `before`, read earlier, has a column `vnet/s` with rates. The
+ * last block then has one line for each interface.
  */
 export function statsTable(
   interfaces: readonly PlacedStats[],
@@ -76,17 +78,64 @@ export function statsTable(
     ...align(countRows(stats, options, before)),
     ...(options.queues ? align(queueRows(stats, options)) : []),
   ])
+  if (interfaces.some(stats => rateOf(stats, before) !== undefined)) blocks.push(align(rateRows(interfaces, before)))
   return blocks.map(lines => lines.map(line => `${line.trimEnd()}\n`).join('')).join('\n')
 }
 
-function countRows(stats: PlacedStats, { all = false }: TableOptions, before: readonly PlacedStats[]): string[][] {
+type Count = (stats: DeviceStats) => number
+
+/**
+ * Returns a function for the rates of counters per second since `before`; undefined if there is no
+ * earlier reading. A counter that fell was reset between the two rounds, and has no rate.
+ */
+function rateOf(
+  stats: PlacedStats,
+  before: readonly PlacedStats[],
+): ((count: Count) => number | undefined) | undefined {
   const last = before.find(({ ifindex, netns }) => ifindex === stats.ifindex && netns === stats.netns)
   const seconds = (stats.time - (last?.time ?? stats.time)) / 1000
-  const rows = [[label(stats), 'vnet', 'kernel', ...(seconds > 0 ? ['vnet/s'] : [])]]
-  function add(name: string, count: (stats: DeviceStats) => number, kernel?: string): void {
-    const rate = last === undefined ? 0 : Math.round((count(stats) - count(last)) / seconds)
-    // A counter that fell was reset between the two rounds.
-    rows.push([`  ${name}`, `${count(stats)}`, kernel ?? '', rate < 0 ? '-' : `${rate}`])
+  if (last === undefined || !(seconds > 0)) return undefined
+  return count => (count(stats) < count(last) ? undefined : (count(stats) - count(last)) / seconds)
+}
+
+const RATES: readonly (readonly [name: string, count: Count])[] = [
+  ['tx/s', ({ total }) => total.txPackets],
+  ['tx bit/s', ({ total }) => 8 * total.txBytes],
+  ['rx/s', ({ total }) => total.rxPackets],
+  ['rx bit/s', ({ total }) => 8 * total.rxBytes],
+  ['drop/s', dropsOf],
+]
+/** The most frequent reasons of drops that a line names. */
+const REASONS = 3
+
+function rateRows(interfaces: readonly PlacedStats[], before: readonly PlacedStats[]): string[][] {
+  const rows = interfaces.map(stats => {
+    const rate = rateOf(stats, before)
+    const reasons = (['tx', 'rx'] as const).flatMap(direction =>
+      Object.keys(stats.drops[direction]).map(reason => {
+        return { name: `${direction} ${reason}`, now: rate?.(({ drops }) => drops[direction][reason] ?? 0) ?? 0 }
+      }),
+    )
+    const frequent = reasons.filter(({ now }) => now > 0).sort((a, b) => b.now - a.now)
+    return [
+      label(stats),
+      ...RATES.map(([, count]) => formatNumber(rate?.(count))),
+      frequent
+        .slice(0, REASONS)
+        .map(({ name }) => name)
+        .join(', '),
+      `${stats.held}`,
+    ]
+  })
+  return [['interface', ...RATES.map(([name]) => name), 'dropped', 'held'], ...rows]
+}
+
+function countRows(stats: PlacedStats, { all = false }: TableOptions, before: readonly PlacedStats[]): string[][] {
+  const rate = rateOf(stats, before)
+  const rows = [[label(stats), 'vnet', 'kernel', ...(rate ? ['vnet/s'] : [])]]
+  function add(name: string, count: Count, kernel?: string): void {
+    const now = rate?.(count)
+    rows.push([`  ${name}`, `${count(stats)}`, kernel ?? '', now === undefined ? '-' : `${Math.round(now)}`])
   }
   for (const field of linkStats64Fields) {
     const kernel = stats.kernel?.[field]

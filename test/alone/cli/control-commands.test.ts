@@ -665,7 +665,9 @@ describe('stats --watch', () => {
     const fake = vnet({ [GET_STATS]: () => [stats] })
     const going = startMain('stats', 'sn0', '--watch', '5ms')
     const first = 'sn0           vnet  kernel\n  rx_packets     5       5\n'
-    const next = 'sn0           vnet  kernel  vnet/s\n  rx_packets     5       5       0\n'
+    const rates =
+      'interface  tx/s  tx bit/s  rx/s  rx bit/s  drop/s  dropped  held\nsn0           0         0     0         0       0              0\n'
+    const next = `sn0           vnet  kernel  vnet/s\n  rx_packets     5       5       0\n\n${rates}`
     const timeless = (text: string) => text.replaceAll(/^1970-01-01T00:00:\d\d\.000Z\n/gm, '')
     await going.until(text => timeless(text).startsWith([first, next, next].join('\n')))
     expect(going.text.stdout).toMatch(/^1970-01-01T00:00:0\d\.000Z\nsn0 /)
