@@ -1,6 +1,6 @@
 /**
- * 'vnet/capture': records the frames of devices and cables in a file, and reads and writes pcapng
- * and classic pcap.
+ * 'vnet/capture': records the frames of devices and cables in a file, reads pcapng and classic
+ * pcap, and writes pcapng.
  *
  *     await using link = await openCable('left/a', 'right/b', { ab: 'loss 1%' })
  *     await using recording = capture(link, 'a.pcapng', { snaplen: 128 })
@@ -33,7 +33,6 @@ export {
   VERDICT_TC,
   VERDICT_XDP,
 } from './capture/packet.ts'
-export { writePcapHeader, writePcapPacket } from './capture/pcap-writer.ts'
 export {
   type CaptureInterface,
   type CaptureStatistics,
@@ -60,8 +59,6 @@ export interface CaptureOptions {
   readonly filter?: string | PacketFilter
   /** Records only frames that were dropped. */
   readonly dropsOnly?: boolean
-  /** Writes classic pcap, without interfaces, comments and dropped frames; pcapng otherwise. */
-  readonly pcap?: boolean
   /** Continues in another file when one has this many bytes, and keeps the last files. */
   readonly ring?: FileRing
   /** A file to which programs write their TLS keys (SSLKEYLOGFILE); it need not exist yet. */
@@ -98,7 +95,7 @@ export function capture(
   file: string,
   options: CaptureOptions = {},
 ): RunningCapture {
-  const { snaplen, filter, dropsOnly, pcap, ring, tlsKeys } = options
+  const { snaplen, filter, dropsOnly, ring, tlsKeys } = options
   if (snaplen !== undefined && !isCount(snaplen))
     throw new UsageError('snaplen: must be a whole number of bytes from 1')
   if (ring !== undefined && !(isCount(ring.files) && isCount(ring.bytes))) {
@@ -109,7 +106,7 @@ export function capture(
   if (devices.size === 0) throw new UsageError('there is nothing to capture: name a cable or a device')
   const nets = new Set<Net>([...devices].map(({ net }) => net))
   const compiled = typeof filter === 'string' ? compileFilter(filter) : filter
-  const recording = new Recording(new CaptureFile(file, { pcap, ring, tlsKeys }))
+  const recording = new Recording(new CaptureFile(file, { ring, tlsKeys }))
   for (const net of nets) {
     recording.follow({ net, snaplen, filter: compiled, dropsOnly, netnsOf }, dev => devices.has(dev))
   }

@@ -16,17 +16,13 @@ import { EACCES, EDQUOT, EIO, ENOSPC, EPERM, EPIPE, ETIMEDOUT, VnetError } from 
 import { UsageError } from '../base/usage-error.ts'
 import { wallTime } from '../linux/clock.ts'
 import { type BinaryOutput, type CaptureOutput, fileOutput, firstOutput, streamOutput } from './capture-output.node.ts'
-import type { ContentSource, FileContent } from './content.ts'
 import type { CaptureSink } from './drain.ts'
 import type { Moment } from './packet.ts'
-import { PcapContent } from './pcap-content.ts'
-import { PcapngContent } from './pcapng-content.ts'
+import { PcapngContent, type PcapngSource } from './pcapng-content.ts'
 import { type FileRing, ringName } from './ring-name.ts'
 import { TlsKeyFile } from './tls-key-file.node.ts'
 
 export interface CaptureFileOptions {
-  /** Writes classic pcap, without drops, interfaces and comments; pcapng otherwise. */
-  readonly pcap?: boolean | undefined
   /** Starts another file when one is full, and removes the oldest. */
   readonly ring?: FileRing | undefined
   /** A file in the format of SSLKEYLOGFILE, from which keys are added; it need not exist yet. */
@@ -44,7 +40,7 @@ const unlinked = promisify(unlink)
 export class CaptureFile implements AsyncDisposable {
   readonly #path: string
   readonly #ring: FileRing | undefined
-  readonly #content: FileContent
+  readonly #content: PcapngContent
   readonly #keys: TlsKeyFile | undefined
   readonly #wallTime: () => Moment
   /** The files of the ring, the oldest first. */
@@ -66,21 +62,16 @@ export class CaptureFile implements AsyncDisposable {
    * that is not possible.
    */
   constructor(path: string, options: CaptureFileOptions = {}) {
-    const { pcap = false, ring, tlsKeys, warn = () => {} } = options
-    if (pcap && tlsKeys !== undefined) {
-      throw new UsageError('--tls-keys: classic pcap has no place for keys; omit --pcap')
-    }
+    const { ring, tlsKeys, warn = () => {} } = options
     if (path === '-' && ring !== undefined) throw new UsageError('--ring: standard output is one file; name a file')
     this.#path = path
     this.#ring = ring
     this.#wallTime = options.wallTime ?? wallTime
     this.#keys = tlsKeys === undefined ? undefined : new TlsKeyFile(tlsKeys, warn)
-    this.#content = pcap ? new PcapContent() : new PcapngContent(this.#wallTime())
+    this.#content = new PcapngContent(this.#wallTime())
     this.#output =
       path === '-' ? Promise.resolve(streamOutput(options.stdout ?? process.stdout)) : firstOutput(this.#nextName())
     this.#output.catch(() => {})
-    const head = this.#content.head()
-    if (head.length > 0) void this.#queue(() => this.#put(head)).catch(() => {})
   }
 
   /** Frames that were written, counted at each end where they were recorded. */
@@ -144,7 +135,7 @@ export class CaptureFile implements AsyncDisposable {
     return done
   }
 
-  async #take(source: ContentSource, bytes: Uint8Array): Promise<void> {
+  async #take(source: PcapngSource, bytes: Uint8Array): Promise<void> {
     source.push(bytes)
     let hasKeys = false
     for (;;) {
@@ -167,8 +158,8 @@ export class CaptureFile implements AsyncDisposable {
   async #putKeys(isEnd = false): Promise<void> {
     for (;;) {
       const log = await this.#keys?.read(isEnd)
-      const block = log && this.#content.keys(log)
-      if (block === undefined) return
+      if (log === undefined) return
+      const block = this.#content.keys(log)
       await this.#put(block)
       this.#size -= block.length
       this.#keyBytes += block.length

@@ -7,11 +7,11 @@
  * interfaces again. Until an interface's own statistics arrive, they are counted here.
  */
 import { BlockWalker } from './block-walker.ts'
-import { type ContentSource, type FileContent, RecordOrder } from './content.ts'
 import { Input } from './input.ts'
 import type { Moment } from './packet.ts'
 import * as pcapng from './pcapng.ts'
 import { writeStatistics, writeTlsKeyLog } from './pcapng-writer.ts'
+import { RecordOrder } from './record-order.ts'
 
 /** The most interfaces of a file, and bytes of their descriptions: bounds of memory. */
 const MAX_INTERFACES = 65_536
@@ -37,7 +37,7 @@ interface FileInterface {
   hasEnded: boolean
 }
 
-export class PcapngContent implements FileContent {
+export class PcapngContent {
   readonly #start: Moment
   readonly interfaces: FileInterface[] = []
   readonly order = new RecordOrder()
@@ -49,14 +49,17 @@ export class PcapngContent implements FileContent {
     this.#start = { ...start }
   }
 
+  /** True once the first file may have keys. */
   get hasBegun(): boolean {
     return this.interfaces.length > 0
   }
 
+  /** Frames that were written, counted at each end where they were recorded, and drops. */
   get frames(): number {
     return this.interfaces.reduce((sum, { frames }) => sum + frames, 0)
   }
 
+  /** Frames that the sources had no room for, as far as they reported it. */
   get lost(): number {
     return this.interfaces.reduce((sum, { lost }) => sum + lost, 0)
   }
@@ -66,7 +69,8 @@ export class PcapngContent implements FileContent {
     return this.interfaces.length * STATISTICS_LENGTH
   }
 
-  source(name: string): ContentSource {
+  /** Adds a source. `name`: the start of errors about its bytes. */
+  source(name: string): PcapngSource {
     return new PcapngSource(this, name)
   }
 
@@ -85,12 +89,14 @@ export class PcapngContent implements FileContent {
     return this.interfaces.push({ description, frames: 0, lost: 0, end: undefined, hasEnded: false }) - 1
   }
 
+  /** Returns the start of a file: the sources' descriptions up to now. */
   head(): Uint8Array {
     if (this.#section === undefined) return NOTHING
     for (const each of this.interfaces) each.hasEnded = false
     return joined([this.#section, ...this.interfaces.map(({ description }) => description)])
   }
 
+  /** Returns the end of a file, at this time: its statistics. */
   tail(now: Moment): Uint8Array {
     const blocks = this.interfaces.map((each, interfaceIndex) => {
       if (each.hasEnded) return NOTHING
@@ -103,12 +109,14 @@ export class PcapngContent implements FileContent {
     return joined(blocks)
   }
 
+  /** Returns a TLS key log in the form in which it is added to a file. */
   keys(log: Uint8Array): Uint8Array {
     const block = new Uint8Array(20 + pcapng.padded(log.length))
     writeTlsKeyLog(block, 0, log)
     return block
   }
 
+  /** Returns how many of the first `length` written bytes are whole records. */
   whole(bytes: Uint8Array, length: number): number {
     const input = new Input('')
     input.push(bytes.subarray(0, length))
@@ -118,7 +126,7 @@ export class PcapngContent implements FileContent {
   }
 }
 
-class PcapngSource implements ContentSource {
+export class PcapngSource {
   readonly #content: PcapngContent
   readonly #walker: BlockWalker
   /** The file's number of each of its interfaces. */
@@ -132,10 +140,16 @@ class PcapngSource implements ContentSource {
     this.#walker = new BlockWalker(new Input(name))
   }
 
+  /** Copies the next bytes of a pcapng stream, cut anywhere, once take() returned undefined. */
   push(chunk: Uint8Array): void {
     this.#walker.input.push(chunk)
   }
 
+  /**
+   * Returns the next whole records that fit `room` bytes together with the tail. The result is
+   * valid until take() is called again. Returns an empty array if not even one fits, unless
+   * `atLeastOne`, and undefined if more bytes are needed. Throws a CaptureError for broken data.
+   */
   take(room: number, atLeastOne: boolean): Uint8Array | undefined {
     const walker = this.#walker
     let from = -1

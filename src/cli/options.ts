@@ -29,7 +29,6 @@ export interface CaptureCliOptions {
   ring?: FileRing
   /** Duration of the capture in ns. */
   duration?: number
-  pcap?: boolean
   tlsKeys?: string
 }
 
@@ -196,7 +195,6 @@ export function captureFileOptions(): Option[] {
     option('--snaplen <n>', 'write the first N bytes of each frame (all)', wholeNumber(1, SNAPLEN_MAX)),
     option('--ring <nxsize>', 'start another file after SIZE, and keep the last N: 10x100MB', ring),
     option('--duration <time>', 'end the capture after this time, such as 30s', duration),
-    option('--pcap', 'write classic pcap, without interfaces and dropped frames'),
     option('--tls-keys <file>', 'add the TLS keys that programs write to this file (SSLKEYLOGFILE)'),
   ]
 }
@@ -215,7 +213,7 @@ export function refuseStrayCaptureOptions({ capture, captureGroup, ...options }:
     )
   }
   const all: Record<string, unknown> = options
-  const stray = ['filter', 'snaplen', 'ring', 'duration', 'pcap', 'tlsKeys'].find(name => all[name] !== undefined)
+  const stray = ['filter', 'snaplen', 'ring', 'duration', 'tlsKeys'].find(name => all[name] !== undefined)
   if (capture !== undefined || stray === undefined) return
   throw new UsageError(`--${stray.replace(/[A-Z]/, letter => `-${letter.toLowerCase()}`)} needs --capture FILE`)
 }

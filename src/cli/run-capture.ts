@@ -5,7 +5,7 @@ import { EPIPE, isErrno } from '../base/errno.ts'
 import { messageOrDescription } from '../base/exception.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { CaptureFile } from '../capture/capture-file.node.ts'
-import { UNORDERED } from '../capture/content.ts'
+import { UNORDERED } from '../capture/record-order.ts'
 import { Recording } from '../capture/recording.node.ts'
 import { compileFilter } from '../linux/pcap-filter.ts'
 import type { Driver } from '../netdev/driver.ts'
@@ -30,12 +30,12 @@ export interface CapturedRun {
  */
 export async function startCapture(run: CapturedRun): Promise<(() => Promise<boolean>) | undefined> {
   const { net, driver, plans, options } = run
-  const { capture: path, filter: expression, snaplen, pcap, ring, tlsKeys, duration } = options
+  const { capture: path, filter: expression, snaplen, ring, tlsKeys, duration } = options
   if (path === undefined) return undefined
   if (ring !== undefined && run.isOwn && !options.keepPrivileges) refuseForeign(dirname(path))
   const filter = expression === undefined ? undefined : compileFilter(expression)
   const { log } = net
-  const file = new CaptureFile(path, { pcap, ring, tlsKeys, warn: text => log.warn(`vnet: capture: ${text}`) })
+  const file = new CaptureFile(path, { ring, tlsKeys, warn: text => log.warn(`vnet: capture: ${text}`) })
   const recording = new Recording(file, error => log.err(`vnet: capture: ${messageOrDescription(error)}`))
   recording.follow({ net, snaplen, filter, driver: driver.name, netnsOf: dev => netnsOf(dev, plans) })
   let ended: Promise<boolean> | undefined

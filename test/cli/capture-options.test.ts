@@ -41,7 +41,6 @@ test.each([
   ['snaplen', 64, '--snaplen'],
   ['ring', { files: 2, bytes: 1e6 }, '--ring'],
   ['duration', 1, '--duration'],
-  ['pcap', true, '--pcap'],
   ['tlsKeys', 'keys', '--tls-keys'],
 ])('%s %j without a capture is refused', (name, value, flag) => {
   const options: CommonOptions = { offload: true, [name]: value }

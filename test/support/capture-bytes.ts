@@ -2,7 +2,7 @@
  * Capture files made by hand, in either byte order, without the code under test; and their packets
  * as plain objects.
  */
-import type { ContentSource } from '../../src/capture/content.ts'
+import type { PcapngSource } from '../../src/capture/pcapng-content.ts'
 import { CaptureReader } from '../../src/capture/reader.ts'
 import type { CaptureRecord } from '../../src/capture/record.ts'
 
@@ -93,7 +93,7 @@ export function readAll(file: ArrayLike<number>, size = file.length || 1) {
 }
 
 /** Pushes bytes, and returns everything that is written of them. */
-export function take(source: ContentSource, bytes: number[], room = Number.POSITIVE_INFINITY): number[] {
+export function take(source: PcapngSource, bytes: number[], room = Number.POSITIVE_INFINITY): number[] {
   const written: number[] = []
   source.push(Uint8Array.from(bytes))
   for (let span = source.take(room, false); span !== undefined; span = source.take(room, false)) {

@@ -1,10 +1,10 @@
-/** Whole captures: written with the program's writers, and read with its reader. */
+/** Whole captures: written by hand or with the program's writer, and read with its reader. */
 import { readFileSync } from 'node:fs'
 import type { CapturedPacket } from '../../src/capture/packet.ts'
-import { writePcapHeader, writePcapPacket } from '../../src/capture/pcap-writer.ts'
 import { type CaptureInterface, writeInterface, writePacket, writeSection } from '../../src/capture/pcapng-writer.ts'
 import { CaptureReader } from '../../src/capture/reader.ts'
 import type { CaptureRecord } from '../../src/capture/record.ts'
+import { LITTLE } from './capture-bytes.ts'
 
 /** Reads a whole capture, by its path or its bytes. A record is valid until the next one. */
 export function* recordsIn(file: string | Uint8Array): Generator<CaptureRecord> {
@@ -20,13 +20,16 @@ export function whole(bytes: Uint8Array, more: Partial<CapturedPacket> = {}): Ca
   return { seconds: 1_700_000_000, nanoseconds: 0, interfaceIndex: 0, bytes, ...length, ...more }
 }
 
-/** Returns the pcap file of these packets. */
-export function pcapOf(packets: readonly CapturedPacket[]): Uint8Array {
-  const to = new Uint8Array(1 << 20)
-  return to.slice(
-    0,
-    packets.reduce((at, packet) => writePcapPacket(to, at, packet), writePcapHeader(to, 0)),
-  )
+/** The magic number of pcap files with nanoseconds. */
+const NANOSECONDS = 0xa1b23c4d
+
+/** Returns the pcap file of these packets, without their options. */
+export function pcapOf(packets: readonly CapturedPacket[], linkType = 1): Uint8Array {
+  const records = packets.flatMap(({ seconds, nanoseconds, capturedLength, originalLength, bytes, at }) => [
+    Uint8Array.from([seconds, nanoseconds, capturedLength, originalLength].flatMap(LITTLE.u32)),
+    bytes.subarray(at, at + capturedLength),
+  ])
+  return Uint8Array.from(Buffer.concat([Uint8Array.from(LITTLE.pcap(NANOSECONDS, linkType)), ...records]))
 }
 
 /** Returns the pcapng file of these packets, on these interfaces. */

@@ -4,8 +4,8 @@ import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { EPIPE, isErrno, VnetError } from '../../base/errno.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { CaptureFile } from '../../capture/capture-file.node.ts'
-import { UNORDERED } from '../../capture/content.ts'
 import { CaptureError } from '../../capture/error.ts'
+import { UNORDERED } from '../../capture/record-order.ts'
 import { listed } from '../../control/client/find.ts'
 import type { ControlClient, Found } from '../../control/index.ts'
 import { interfaceArg } from '../../netdev/driver.ts'
@@ -36,8 +36,7 @@ const REST_MS = 2000
 export function capture(words: readonly string[], options: CaptureCommandOptions, io: Io): Promise<number> {
   const [names, path] = [words.slice(0, -1), words.at(-1) as string]
   for (const name of names) interfaceArg(name)
-  const { filter, snaplen, drops: dropsOnly, pcap, json, user } = options
-  if (dropsOnly && pcap) throw new UsageError('--drops: classic pcap leaves out dropped frames; omit --pcap')
+  const { filter, snaplen, drops: dropsOnly, json, user } = options
   if (json && path === '-') throw new UsageError('--json: standard output has the capture; name a file')
   const start = async (client: ControlClient, found: Found) => {
     const last = found.devices.find(device => isNamed(device, path))
@@ -57,11 +56,11 @@ export function capture(words: readonly string[], options: CaptureCommandOptions
 async function write(
   streams: readonly VnetStream[],
   path: string,
-  { duration, ring, pcap, tlsKeys, json }: CaptureCommandOptions,
+  { duration, ring, tlsKeys, json }: CaptureCommandOptions,
   io: Io,
   end: UserEnd,
 ): Promise<number> {
-  await using file = new CaptureFile(path, { ring, pcap, tlsKeys, warn: text => void fail(io, text) })
+  await using file = new CaptureFile(path, { ring, tlsKeys, warn: text => void fail(io, text) })
   const names = streams.flatMap(({ devices }) => devices.map(label))
   if (!json) io.err(`capturing ${listed(names)}\n`)
   let error: unknown

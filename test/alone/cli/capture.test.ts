@@ -159,7 +159,6 @@ test.each([
   [['one'], 'one is an interface: name a file last, such as one.pcapng, or - for stdout'],
   [[], 'capture: missing argument FILE (see vnet capture --help)'],
   [['red/', 'x.pcapng'], expect.stringContaining('red/')],
-  [['--pcap', '--drops', 'x.pcap'], '--drops: classic pcap leaves out dropped frames; omit --pcap'],
 ])('vnet capture refuses the arguments %j', async (words, message) => {
   vnet('one')
   const { status, stderr } = await runMain('capture', ...words)

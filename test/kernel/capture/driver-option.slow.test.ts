@@ -18,7 +18,6 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 import { runMain } from '../../support/run-main.ts'
-import { sentPackets } from '../../support/shown-link.ts'
 import { pingWithoutLoss } from '../../support/traffic.ts'
 import { spawnVnet, startVnet } from '../../support/vnet-process.ts'
 
@@ -83,18 +82,6 @@ test('--filter and --snaplen choose the frames and how much of each is written',
   await ping(2)
   await vnet.stop()
   expect(packets(file(), 'frame', 'icmp.type', 'frame.cap_len', 'frame.len')).toEqual(new Array(4).fill('8 100 1042'))
-})
-
-test('--pcap writes the frames and leaves the dropped ones out', async () => {
-  const vnet = await startVnet(cable('--wire-ab', 'loss 100%', '--capture', file('a.pcap'), '--pcap'))
-  await left.run('ping -c 1 -W 0.1 198.18.0.2')
-  await expect.poll(() => sentPackets(left, 'left')).toBeGreaterThan(0)
-  await vnet.stop()
-  expect(wireshark('capinfos', '-t', file('a.pcap'))).toContain('nanosecond pcap')
-  // ARP requests, sent and lost.
-  expect(packets(file('a.pcap'), 'arp', 'frame.protocols').length).toBeGreaterThan(0)
-  const { stdout } = await left.run(`tcpdump -n -r ${file('a.pcap')}`)
-  expect(stdout.split('\n').slice(0, -1).length).toBe(packets(file('a.pcap'), 'frame', 'frame.len').length)
 })
 
 test('the log says that a file is not in order of time if capinfos does', async () => {
@@ -219,7 +206,6 @@ test('a full disk ends the capture with one line, traffic continues, and the sta
 test.each([
   ['nowhere/a.pcapng', [], /^vnet: .*\/nowhere\/a.pcapng: no such file or directory: .*\/nowhere\n$/],
   ['a.pcapng', ['--filter', 'nonsense ('], /^vnet: filter 'nonsense \(': .*\n$/],
-  ['a.pcap', ['--pcap', '--tls-keys', 'keys'], /^vnet: --tls-keys: classic pcap has no place for keys.*\n$/],
   ['a.pcapng', ['--tls-keys', '/dev/null'], /^vnet: --tls-keys \/dev\/null: not a file.*\n$/],
 ])('--capture %s %j is refused by one line before there is an interface', async (name, args, line) => {
   const { status, stdout, stderr } = await runMain(...cable('--capture', join(directory, name), ...args))

@@ -146,13 +146,6 @@ describe('every reader', () => {
     expect(readByAll(file())).toBeGreaterThan(500)
   })
 
-  test('every reader reads classic pcap', async () => {
-    const vnet = await cable(startVnet, '--wire', 'loss 5%', '--capture', file('a.pcap'), '--pcap')
-    await ping(50)
-    await vnet.stop()
-    expect(readByAll(file('a.pcap'))).toBeGreaterThan(150)
-  })
-
   test('every reader reads each file of a ring', async () => {
     const vnet = await cable(startVnet, '--capture', file(), '--ring', '4x64kB')
     await ping(200, '-i 0.002 -s 1000')

@@ -33,7 +33,6 @@ const head = [...section(), ...device(1, 0, option(9, [9]))]
 const statistics = block(5, u32(0), u64(7n))
 const numbered = (n: number, length = 1) =>
   packet(0, BigInt(n), new Array(length).fill(n & 0xff), option(5, u64(BigInt(n))))
-const DROPPED = option(7, [1, ...u64(2n)])
 
 const write = (source: CaptureSink, bytes: number[]) => source.write(Uint8Array.from(bytes))
 const idsOf = (file: string) => readAll(readFileSync(file)).packets.map(({ packetId }) => packetId as number)
@@ -96,32 +95,10 @@ test('a broken stream rejects its own writes, and another continues', async () =
   expect(idsOf(path())).toEqual([2])
 })
 
-describe('classic pcap', () => {
-  test('classic pcap has the packets and not the drops', async () => {
-    const file = new CaptureFile(path('a.pcap'), { pcap: true })
-    await writeAll(file, [[...head, ...numbered(1), ...packet(0, 1n, [9], DROPPED), ...numbered(2), ...statistics]], 9)
-    expect(readAll(readFileSync(path('a.pcap'))).packets.map(({ frame }) => frame)).toEqual([[1], [2]])
-    expect(file.frames).toBe(2)
-  })
-
-  test('classic pcap without a packet is a file nevertheless', async () => {
-    await new CaptureFile(path('a.pcap'), { pcap: true })[Symbol.asyncDispose]()
-    expect(readAll(readFileSync(path('a.pcap')))).toEqual({ packets: [] })
-  })
-
-  test('classic pcap has no place for keys', () => {
-    const keyed = { pcap: true, tlsKeys: path('keys') }
-    expect(() => new CaptureFile(path(), keyed)).toThrow('--tls-keys: classic pcap has no place for keys')
-  })
-})
-
 describe('a ring', () => {
-  test.each([
-    ['pcapng', false],
-    ['pcap', true],
-  ])('a ring of %s keeps the last files, each whole and within its limit', async (_, pcap) => {
+  test('a ring keeps the last files, each whole and within its limit', async () => {
     const ring = { files: 3, bytes: 1000 }
-    const file = new CaptureFile(path(), { ring, pcap, wallTime: () => ({ seconds: 0, nanoseconds: 0 }) })
+    const file = new CaptureFile(path(), { ring, wallTime: () => ({ seconds: 0, nanoseconds: 0 }) })
     await writeAll(file, [[...head, ...Array.from({ length: 200 }, (_, n) => numbered(n, 40)).flat()]], 333)
     const names = readdirSync(directory).sort()
     expect(names).toHaveLength(3)
