@@ -11,7 +11,7 @@ import { runMain } from '../../support/run-main.ts'
 const directory = fileDirectory()
 const vnet = join(directory, 'vnet')
 const ASKING = list(`
-  list show stats step top metrics web reset echo ioctl cut plug carrier param trigger wire events capture frames
+  list show stats step metrics web reset echo ioctl cut plug carrier param trigger wire events capture frames
   extcap node detach
 `)
 const COMMANDS = [
