@@ -57,7 +57,9 @@ const UNTAGGED = [
  * Throws a VnetError that starts with `what`.
  */
 export function openPacketSocket(native: Native, nsfd: number, ifindex: number, what: string): number {
-  return opened(native, nsfd, what, fd => {
+  const result = native.socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, 0, nsfd)
+  const fd = check(result, what, result === -EPERM ? NEEDS_RAW : undefined)
+  closingOnError(native, [fd], () => {
     setBuffer(native, fd, 'SO_RCVBUF', RECEIVE_BUFFER, what)
     setBuffer(native, fd, 'SO_SNDBUF', SEND_BUFFER, what)
     check(native.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, socketFilter(UNTAGGED)), what)
@@ -68,22 +70,6 @@ export function openPacketSocket(native: Native, nsfd: number, ifindex: number, 
     // Last, because a socket receives nothing until it is bound.
     check(native.bind(fd, sockaddrLl(ifindex)), what)
   })
-}
-
-/**
- * Opens a packet socket that only sends: each write transmits one frame, without a vnet header.
- * Arguments and errors are as in openPacketSocket.
- */
-export function openSendingSocket(native: Native, nsfd: number, ifindex: number, what: string): number {
-  // Protocol 0 receives nothing.
-  return opened(native, nsfd, what, fd => check(native.bind(fd, sockaddrLl(ifindex, 0)), what))
-}
-
-/** Opens a packet socket and sets it up. */
-function opened(native: Native, nsfd: number, what: string, setUp: (fd: number) => void): number {
-  const result = native.socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, 0, nsfd)
-  const fd = check(result, what, result === -EPERM ? NEEDS_RAW : undefined)
-  closingOnError(native, [fd], () => setUp(fd))
   return fd
 }
 
@@ -107,14 +93,12 @@ export function socketFilter(program: readonly (readonly [number, number, number
   return bytes
 }
 
-/**
- * A struct sockaddr_ll (include/uapi/linux/if_packet.h): an interface and its received protocol.
- */
-function sockaddrLl(ifindex: number, protocol = ETH_P_ALL): Uint8Array {
+/** A struct sockaddr_ll (include/uapi/linux/if_packet.h): an interface and all protocols. */
+function sockaddrLl(ifindex: number): Uint8Array {
   const address = new Uint8Array(20)
   const view = new DataView(address.buffer)
   view.setUint16(0, AF_PACKET, true)
-  view.setUint16(2, protocol)
+  view.setUint16(2, ETH_P_ALL)
   view.setInt32(4, ifindex, true)
   return address
 }

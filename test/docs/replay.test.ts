@@ -8,7 +8,7 @@ const page = readFileSync('docs/replay.md', 'utf8')
 test('docs/replay.md names every option of vnet replay', async () => {
   const { stdout } = await runMain('replay', '--help')
   const options = [...stdout.matchAll(/^ {2}(--[a-z]+)/gm)].map(([, option]) => option as string)
-  expect(options.length).toBeGreaterThan(9)
+  expect(options.length).toBeGreaterThan(4)
   for (const option of options) expect(page).toMatch(new RegExp(`\`${option}[ \`]`))
 })
 

@@ -1,4 +1,4 @@
-/** `vnet replay`: plays a capture to an interface, or to a running vnet. */
+/** `vnet replay`: plays a capture to an interface of a running vnet. */
 
 import { NSEC_PER_SEC } from '../../base/clock.ts'
 import { reasonOf, VnetError } from '../../base/errno.ts'
@@ -9,29 +9,18 @@ import { TimerfdClock } from '../../linux/clock.ts'
 import { loadNative, type Native } from '../../linux/native.ts'
 import { interfaceArg } from '../../netdev/driver.ts'
 import { ETH_DATA_LEN } from '../../netdev/if.ts'
-import { AddressMap, type AddressMapping } from '../../packet/rewrite.ts'
 import { askInterface, fail } from '../ask.ts'
 import { EXIT_OK, endOf, type Io } from '../io.ts'
 import { ReplayCounts } from '../replay/counts.ts'
 import { Injector } from '../replay/injector.ts'
 import { ReplayInput } from '../replay/input.ts'
-import type { Speed } from '../replay/pace.ts'
 import { Player } from '../replay/player.ts'
 import { progressLine } from '../replay/progress.ts'
 import type { DIRECTIONS } from '../replay/selection.ts'
-import { openSender } from '../replay/sender.ts'
-import type { FrameSink } from '../replay/sink.ts'
 
 interface ReplayOptions {
-  readonly to?: string
   readonly receive?: string
-  readonly multiplier?: number
-  readonly mbps?: number
-  readonly pps?: number
-  readonly topspeed?: boolean
-  readonly loop?: number
   readonly limit?: number
-  readonly map?: readonly AddressMapping[]
   readonly interface?: string
   readonly direction?: (typeof DIRECTIONS)[number]
   readonly json?: boolean
@@ -42,22 +31,15 @@ const PROGRESS_MS = 200
 
 /** Plays `file`, which may be `-`. Returns the exit status. */
 export async function replay(file: string, options: ReplayOptions, io: Io): Promise<number> {
-  const { to, receive, loop = 1 } = options
-  const name = to ?? receive
+  const { receive } = options
   using input = new ReplayInput(file)
-  if (name === undefined) throw new UsageError('replay: name an interface by --to or --receive')
-  interfaceArg(name)
-  if (loop !== 1 && !input.repeats) throw new UsageError(`--loop ${loop}: ${input.name} can be read only once`)
+  if (receive === undefined) throw new UsageError('replay: name an interface by --receive')
+  interfaceArg(receive)
   const native = loadNative()
-  if (to !== undefined) {
-    const counts = new ReplayCounts()
-    await using sink = openSender(native, to, counts)
-    return await play(native, input, sink, counts, options, io)
-  }
   let status = EXIT_OK
-  const found = await askInterface(name, io, async (client, device) => {
+  const found = await askInterface(receive, io, async (client, device) => {
     const counts = new ReplayCounts()
-    await using sink = new Injector(client, device, device.mtu ?? ETH_DATA_LEN, counts)
+    const sink = new Injector(client, device, device.mtu ?? ETH_DATA_LEN, counts)
     status = await play(native, input, sink, counts, options, io)
   })
   return found === EXIT_OK ? status : found
@@ -66,28 +48,27 @@ export async function replay(file: string, options: ReplayOptions, io: Io): Prom
 async function play(
   native: Native,
   input: ReplayInput,
-  sink: FrameSink,
+  sink: Injector,
   counts: ReplayCounts,
   options: ReplayOptions,
   io: Io,
 ): Promise<number> {
-  const { loop = 1, limit = Number.POSITIVE_INFINITY, map, interface: name, direction } = options
+  const { limit = Number.POSITIVE_INFINITY, interface: name, direction } = options
   await using clock = new TimerfdClock(native)
-  const addresses = map && new AddressMap(map)
   const selection = { interface: name, direction }
-  const player = new Player({ clock, sink, counts, speed: speedOf(options), selection, addresses, limit })
+  const player = new Player({ clock, sink, counts, selection, limit })
   const start = clock.now()
   const seconds = () => (clock.now() - start) / NSEC_PER_SEC
-  const size = input.size === undefined || loop === 0 ? undefined : loop * input.size
   // The interval keeps the process alive, which the clock does not.
   const shown = setInterval(() => {
-    io.progress?.(progressLine({ read: player.read, size, frames: player.taken, limit, seconds: seconds() }))
+    const { read, taken: frames } = player
+    io.progress?.(progressLine({ read, size: input.size, frames, limit, seconds: seconds() }))
   }, PROGRESS_MS)
   using end = endOf(io)
   const ended = end.asked.then(() => player.stop())
   let problem: Error | undefined
   try {
-    await Promise.race([repeat(player, input, loop, sink), ended])
+    await Promise.race([playAll(player, input, sink), ended])
     const isMissing = name !== undefined && !player.isOver && !player.interfaces.has(name)
     if (isMissing) problem = new Error(`${input.name}: ${noneOf(name, [...player.interfaces])}`)
   } catch (error) {
@@ -105,16 +86,9 @@ async function play(
   return fail(io, isFileError(problem) ? `${input.name}: ${reasonOf(problem)}` : problem)
 }
 
-/**
- * Plays the capture `loop` times, 0 for endlessly, or until it is over or has no frames to play.
- */
-async function repeat(player: Player, input: ReplayInput, loop: number, sink: FrameSink): Promise<void> {
+async function playAll(player: Player, input: ReplayInput, sink: Injector): Promise<void> {
   try {
-    for (let pass = 0; (loop === 0 || pass < loop) && !player.isOver; pass++) {
-      const before = player.taken
-      await player.play(input.name, input.chunks())
-      if (player.taken === before) break
-    }
+    await player.play(input.name, input.chunks())
   } finally {
     // Frames played before an error are sent, too.
     await sink.drained()
@@ -131,10 +105,4 @@ function noneOf(name: string, interfaces: readonly string[]): string {
 /** Whether this is an error of reading the file: an error of Node's with a code. */
 function isFileError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && !(error instanceof VnetError) && 'syscall' in error
-}
-
-function speedOf({ multiplier = 1, mbps, pps, topspeed }: ReplayOptions): Speed {
-  if (topspeed) return 'top'
-  if (mbps !== undefined) return { bitsPerSecond: mbps * 1e6 }
-  return pps === undefined ? { factor: multiplier } : { framesPerSecond: pps }
 }

@@ -1,6 +1,6 @@
 /**
- * Injector: the FrameSink of `vnet replay --receive`, which has an interface of a running vnet
- * receive frames. While the vnet handles one request, the next is filled.
+ * Injector: the FrameSink of `vnet replay`, which has an interface of a running vnet receive the
+ * frames. While the vnet handles one request, the next is filled.
  */
 import type { ControlClient, FoundDevice } from '../../control/index.ts'
 import { VNET_INJECT_FRAMES_MAX } from '../../control/protocol/family.ts'
@@ -8,7 +8,7 @@ import { FRAME_PREFIX, INJECT_FRAMES } from '../../control/protocol/frame-list.t
 import { ETH_HLEN } from '../../netdev/if.ts'
 import { VLAN_HLEN } from '../../packet/vlan.ts'
 import type { ReplayCounts } from './counts.ts'
-import type { FrameSink } from './sink.ts'
+import type { FrameSink } from './player.ts'
 
 type Target = Pick<FoundDevice, 'vnet' | 'ifindex' | 'name' | 'netns'>
 
@@ -61,15 +61,13 @@ export class Injector implements FrameSink {
     this.#pending = this.#inject(frames)
   }
 
+  /** Settles when everything that was taken is counted. */
   async drained(): Promise<void> {
     do {
       this.flush()
       await this.room()
     } while (this.#pending !== undefined || this.#frames.length > 0)
   }
-
-  /** Leaves a request that is not acknowledged yet to the client. */
-  async [Symbol.asyncDispose](): Promise<void> {}
 
   async #inject(frames: readonly Uint8Array[]): Promise<void> {
     const counts = this.#counts

@@ -1,27 +1,39 @@
 /**
- * Player: plays captures to a sink: reads packets, skips unplayable ones, completes
- * checksums, replaces addresses, cuts packets that are too long, and waits until each frame is due.
+ * Player: plays a capture to a sink: reads packets, skips unplayable ones, completes checksums,
+ * cuts packets that are too long, and waits until each frame is due.
  */
 import { setImmediate } from 'node:timers/promises'
 import type { Alarm, Clock } from '../../base/clock.ts'
 import { FLAG_CHECKSUM_NOT_READY } from '../../capture/packet.ts'
 import { CaptureReader } from '../../capture/reader.ts'
 import type { CaptureRecord } from '../../capture/record.ts'
-import type { AddressMap } from '../../packet/rewrite.ts'
 import { completeChecksum, UpperHeader } from '../../packet/upper-header.ts'
 import type { ReplayCounts } from './counts.ts'
 import { Cutter } from './cutter.ts'
-import { Pace, type Speed } from './pace.ts'
+import { Pace } from './pace.ts'
 import { type Selection, skipReason } from './selection.ts'
-import type { FrameSink } from './sink.ts'
+
+/** Takes the frames of a replay, in order. */
+export interface FrameSink {
+  /** The MTU of the interface when the replay started. */
+  readonly mtu: number
+  /**
+   * Takes a copy of a whole frame. Returns false if it does not fit: wait for `room`, and offer it
+   * again. The sink's ReplayCounts count the fate of each frame, possibly later. Throws a VnetError
+   * if the interface is down or deleted.
+   */
+  offer(bytes: Uint8Array, at: number, length: number): boolean
+  /** Settles when there may be room. Rejects as `offer` throws. */
+  room(): Promise<void>
+  /** Immediately sends frames that wait for more. */
+  flush(): void
+}
 
 export interface PlayerOptions {
   readonly clock: Clock
   readonly sink: FrameSink
   readonly counts: ReplayCounts
-  readonly speed: Speed
   readonly selection: Selection
-  readonly addresses: AddressMap | undefined
   /** Frames after which it is over. */
   readonly limit: number
 }
@@ -45,9 +57,9 @@ export class Player {
   #now = Number.NEGATIVE_INFINITY
 
   constructor(options: PlayerOptions) {
-    const { clock, speed, sink } = options
+    const { clock, sink } = options
     this.#options = options
-    this.#pace = new Pace(speed, () => clock.now())
+    this.#pace = new Pace(() => clock.now())
     this.#cutter = new Cutter(sink.mtu)
     this.#alarm = clock.alarm(() => this.#wake())
   }
@@ -70,13 +82,12 @@ export class Player {
   }
 
   /**
-   * Plays the capture `name` once. Settles when the sink has accepted the last frame, or when it is
-   * over. Rejects with a CaptureError if the capture is broken, after playing the packets before
-   * the defect. Also passes on rejections of the sink and of the chunks.
+   * Plays the capture `name`. It is called once. Settles when the sink has accepted the last frame,
+   * or when it is over. Rejects with a CaptureError if the capture is broken, after playing the
+   * packets before the defect. Also passes on rejections of the sink and of the chunks.
    */
   async play(name: string, chunks: AsyncIterator<Uint8Array>): Promise<void> {
     const reader = new CaptureReader(name)
-    this.#pace.again()
     for (let isEnd = false; !isEnd && !this.isOver; ) {
       const chunk = await this.#unlessStopped(chunks.next())
       if (chunk === undefined) return
@@ -98,7 +109,7 @@ export class Player {
   }
 
   #packet(record: CaptureRecord): Promise<void> | undefined {
-    const { addresses, counts, selection } = this.#options
+    const { counts, selection } = this.#options
     if (selection.interface !== undefined && record.interfaceName !== undefined) {
       this.interfaces.add(record.interfaceName)
     }
@@ -110,7 +121,6 @@ export class Player {
     const { bytes, at, capturedLength: length } = record
     // The reader does not look at them again.
     if (((record.flags ?? 0) & FLAG_CHECKSUM_NOT_READY) !== 0) completeChecksum(bytes, at, length, this.#upper)
-    addresses?.rewrite(bytes, at, length)
     if (!this.#cutter.isLong(bytes, at, length)) return this.#frame(record, bytes, at, length)
     const segments = this.#cutter.cut(bytes, at, length)
     if (segments === 0) return this.#frame(record, bytes, at, length)
@@ -128,7 +138,7 @@ export class Player {
 
   /** Returns nothing unless it has to wait. */
   #frame(record: CaptureRecord, bytes: Uint8Array, at: number, length: number): Promise<void> | undefined {
-    const due = this.#pace.due(record, length)
+    const due = this.#pace.due(record)
     if (due > this.#now) this.#now = this.#options.clock.now()
     if (due > this.#now) return this.#later(due, bytes, at, length)
     if (!this.#options.sink.offer(bytes, at, length)) return this.#whenRoom(bytes, at, length)
