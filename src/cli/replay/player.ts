@@ -103,6 +103,8 @@ export class Player {
         if (waiting !== undefined) await waiting
         if (this.isOver) return
       }
+      // The next chunk of a pipe may be late.
+      this.#options.sink.flush()
       // Lets signals be handled, and the progress be shown.
       await setImmediate()
     }

@@ -15,7 +15,9 @@ class Kept implements FrameSink {
   readonly mtu = 1500
   readonly frames: Uint8Array[] = []
   readonly times: number[] = []
+  /** Flushes that had something to send. */
   flushes = 0
+  #waiting = 0
   /** Frames for which there is room. */
   space = Number.POSITIVE_INFINITY
   readonly #clock: FakeClock
@@ -28,6 +30,7 @@ class Kept implements FrameSink {
   offer(bytes: Uint8Array, at: number, length: number): boolean {
     if (this.space === 0) return false
     this.space--
+    this.#waiting++
     this.frames.push(bytes.slice(at, at + length))
     this.times.push(this.#clock.now())
     return true
@@ -45,7 +48,8 @@ class Kept implements FrameSink {
   }
 
   flush(): void {
-    this.flushes++
+    if (this.#waiting > 0) this.flushes++
+    this.#waiting = 0
   }
 }
 
@@ -95,14 +99,25 @@ describe('playing', () => {
   })
 
   test('frames are played at their times, and waiting frames are flushed before each pause', async () => {
-    const done = player().play('a.pcap', inChunks(pcap(numbered(4), [0, 5, 5, 15])))
+    const done = player().play('a.pcap', inChunks(pcap(numbered(4), [0, 5, 5, 15]), 5000))
     for (let i = 0; i < 40; i++) {
       await turn()
       clock.advance(MS / 2)
     }
     await done
     expect(sink.times).toEqual([0, 5 * MS, 5 * MS, 15 * MS])
-    expect(sink.flushes).toBe(2)
+    expect(sink.flushes).toBe(3)
+  })
+
+  test('frames are flushed before the wait for more of the file', async () => {
+    const chunks = inChunks(pcap(numbered(2)), 5000)
+    const each = player()
+    let reads = 0
+    const done = each.play('-', { next: () => (reads++ === 0 ? chunks.next() : new Promise(() => {})) })
+    while (reads < 2) await turn()
+    expect([sink.frames.length, sink.flushes]).toEqual([2, 1])
+    each.stop()
+    await done
   })
 
   test('a frame without room is offered again, and no other frame overtakes it', async () => {
