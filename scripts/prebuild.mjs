@@ -1,22 +1,12 @@
 /**
  * node scripts/prebuild.mjs [TARGET...]: builds the addon and the launchers in prebuilds/TARGET, so
- * that an installation runs no script and needs no compiler. The targets are linux-x64, linux-arm64
- * and linux-x64-musl; by default all. They are built with Debian's compilers; root installs missing
- * ones. A target that is up to date is left alone.
+ * that an installation runs no script and needs no compiler. The targets are linux-x64 and
+ * linux-arm64; by default both. They are built with Debian's compilers; root installs missing ones.
+ * A target that is up to date is left alone.
  */
 
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-} from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
-import { buildForMusl, verifyForMusl } from './prebuild/musl.mjs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { capture, isInstalled, run, SetupError, tool } from './setup/command.mjs'
 import { withLock } from './setup/lock.mjs'
 import { setUp } from './setup/main.mjs'
@@ -38,11 +28,6 @@ const TARGETS = {
     machine: 'AArch64',
     prefix: 'aarch64-linux-gnu-',
     packages: { 'aarch64-linux-gnu-g++': 'g++-aarch64-linux-gnu' },
-  },
-  'linux-x64-musl': {
-    machine: 'X86-64',
-    prefix: 'x86_64-linux-gnu-',
-    packages: { 'g++': 'g++', 'musl-gcc': 'musl-tools' },
   },
 }
 
@@ -92,15 +77,6 @@ async function cross(target, prefix) {
   const directory = join('build', target)
   rmSync(directory, { recursive: true, force: true })
   mkdirSync(directory, { recursive: true })
-  if (target.endsWith('-musl')) {
-    const [option = ''] = nodeHeaders()
-    const headers = join(
-      option === '' ? resolve(dirname(process.execPath), '..') : option.slice('--nodedir='.length),
-      'include/node',
-    )
-    await buildForMusl(muslTargets(), directory, headers)
-    return directory
-  }
   for (const name of ['binding.gyp', 'native']) symlinkSync(join('../..', name), join(directory, name))
   process.env.CC = `${prefix}gcc`
   process.env.CXX = `${prefix}g++`
@@ -123,25 +99,10 @@ async function cross(target, prefix) {
   return join(directory, 'build/Release')
 }
 
-/** Reads the targets of binding.gyp: Python, which differs from JSON in quotes and commas only. */
-function muslTargets() {
-  const json = readFileSync('binding.gyp', 'utf8')
-    .replace(/^\s*#.*$/gm, '')
-    .replace(/'<!.*?(?<!\\)'(?=[\],])/g, "''")
-    .replaceAll("'", '"')
-    .replace(/,(?=\s*[\]}])/g, '')
-  return JSON.parse(json).targets.map(({ target_name, type, sources, defines = [] }) => ({
-    name: type === 'executable' ? target_name : `${target_name}.node`,
-    sources,
-    defines,
-  }))
-}
-
 async function verify(target, name, machine) {
   const file = fileOf(target, name)
   const { output } = await capture('readelf', ['-hW', file])
   if (!output.includes(machine)) throw new SetupError(`vnet: ${file} is not for ${machine}`)
-  if (target.endsWith('-musl')) await verifyForMusl(file)
 }
 
 /** Returns the minor of the newest glibc 2 that `readelf -VW` lists for a file, or 0. */

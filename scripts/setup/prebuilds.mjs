@@ -9,18 +9,14 @@ import { digest, filesUnder, isStamped } from './stamp.mjs'
 export const BUILT_FILES = ['vnet.node', 'vnet-launch', 'vnet-rootless', 'vnet-within', 'vnet-cni']
 
 /** The target of this machine. */
-export const OWN = `linux-${process.arch}${isGlibc() ? '' : '-musl'}`
-
-function isGlibc() {
-  return process.report.getReport().header.glibcVersionRuntime !== undefined
-}
+export const OWN = `linux-${process.arch}`
 
 export const fileOf = (target, name) => `prebuilds/${target}/${name}`
 
 export const stampOf = target => `build/.vnet-prebuild-${target}`
 
 export function inputsOf(target) {
-  return digest(['binding.gyp', ...filesUnder('native'), ...filesUnder('scripts/prebuild')], [target])
+  return digest(['binding.gyp', ...filesUnder('native')], [target])
 }
 
 /** Whether the files of a target are complete, and made from the sources in this directory. */

@@ -6,7 +6,7 @@
  * worker is terminated first, its descriptors are closed with it. A Uint8Array may be on an
  * ArrayBuffer or a SharedArrayBuffer, and is used only during the call, except by createBatch.
  */
-import { closeSync, openSync, readSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { ENOENT, ENOEXEC, VnetError } from '../base/errno.ts'
@@ -296,31 +296,13 @@ export const BUILD_ADVICE = `run \`npx node-gyp rebuild\` in ${ROOT}`
 export function builtFile(name: string, what: string): string {
   const built = `${ROOT}build/Release/${name}`
   if (isThere(built)) return built
-  const prebuilt = `${ROOT}prebuilds/linux-${process.arch}${libc(process.execPath)}/${name}`
+  const prebuilt = `${ROOT}prebuilds/linux-${process.arch}/${name}`
   if (isThere(prebuilt)) return prebuilt
   throw new VnetError(ENOENT, name, `${what} is not built: ${BUILD_ADVICE}`)
 }
 
 /** Files of the addon, below ROOT. node_modules there may have the addon of another vnet. */
 const ADDON = /^(build\/Release|prebuilds\/[\w-]+)\/vnet\.node$/
-
-/** The part of an executable with the path of its dynamic linker. */
-const HEADERS = 4096
-
-/**
- * Returns '-musl' if the dynamic linker of an executable is musl's, and '' otherwise. A
- * machine may have both libraries.
- */
-export function libc(executable: string): '-musl' | '' {
-  const fd = openSync(executable, 'r')
-  try {
-    const bytes = Buffer.alloc(HEADERS)
-    readSync(fd, bytes, 0, HEADERS, 0)
-    return bytes.includes('/ld-musl-') ? '-musl' : ''
-  } finally {
-    closeSync(fd)
-  }
-}
 
 /** The runtime of this program if it is not Node; undefined for Node. */
 function otherRuntime(): string | undefined {
@@ -330,9 +312,8 @@ function otherRuntime(): string | undefined {
 
 /**
  * Loads the addon: the file that VNET_ADDON names, else build/Release/vnet.node, else
- * prebuilds/linux-ARCH/vnet.node, for a Node on musl linux-ARCH-musl/vnet.node. Throws a VnetError
- * with the command to run if it is missing or does not load. Bun and Deno would load it, and crash
- * when it is used.
+ * prebuilds/linux-ARCH/vnet.node, which is for glibc. Throws a VnetError with the command to run if
+ * it is missing or does not load. Bun and Deno would load it, and crash when it is used.
  */
 export function loadNative(): Native {
   const runtime = otherRuntime()
