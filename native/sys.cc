@@ -35,6 +35,11 @@
 #ifndef SOL_NETLINK
 #define SOL_NETLINK 270
 #endif
+// musl lacks these (include/uapi/asm-generic/ioctl.h).
+#ifndef _IOC_SIZE
+#define _IOC_SIZEBITS 14
+#define _IOC_SIZE(request) (((request) >> 16) & 0x3fff)
+#endif
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
