@@ -26,16 +26,6 @@ const HELP = new Option('-h, --help')
 /** Options of tools like tc-netem(8), which are words of --wire here. */
 const WIRE_WORDS = ['delay', 'loss', 'duplicate', 'corrupt', 'reorder', 'rate', 'limit', 'slot']
 
-/** Former names of options. */
-const RENAMED: Readonly<Record<string, readonly string[]>> = {
-  '--capture-filter': ['--filter'],
-  '--interval': ['--watch'],
-  '--ab': ['--wire-ab'],
-  '--ba': ['--wire-ba'],
-  '--in': ['--wire-in'],
-  '--out': ['--wire-out'],
-}
-
 interface Token {
   /** The word's index. */
   readonly at: number
@@ -176,8 +166,6 @@ function adviceAbout(word: string, known: readonly Option[]): string {
   const flag = word.replace(/=.*/s, '')
   const longs = [...known, HELP].filter(({ isHidden }) => !isHidden).map(({ long }) => long)
   if (longs.includes(`--no-${flag.slice(2)}`)) return `: it is on, and --no-${flag.slice(2)} turns it off`
-  const renamed = RENAMED[flag]?.find(name => longs.includes(name))
-  if (renamed !== undefined) return `; did you mean '${renamed}'?`
   const bare = flag.replace(/^-+/, '')
   const near = didYouMean(
     bare,
