@@ -14,19 +14,13 @@ const FAIL_OPEN_MIN = 20e6
 const FAIL_OPEN_MAX = 3600e9
 
 const params = {
-  ...wireParams,
-  wireAb: text({
-    default: undefined,
-    value: 'spec',
-    description: 'impairments only for received packets, like --wire-in',
-  }),
-  wireBa: text({
-    default: undefined,
-    value: 'spec',
-    description: 'impairments only for transmitted packets, like --wire-out',
-  }),
+  wire: wireParams.wire,
   wireIn: text({ default: undefined, value: 'spec', description: 'the same only for received packets' }),
   wireOut: text({ default: undefined, value: 'spec', description: 'the same only for transmitted packets' }),
+  log: wireParams.log,
+  scenario: wireParams.scenario,
+  stage: wireParams.stage,
+  seed: wireParams.seed,
   farSide: bool({
     default: false,
     description: 'name the directions from the far end, such as the VM of a TAP',
@@ -64,20 +58,10 @@ export function attachDriver(shown?: InWork): Driver<AttachParams> {
       const twice = args.find((arg, i) => args.indexOf(arg) !== i)
       if (twice !== undefined) throw new UsageError(`attach: ${twice} is named twice`)
       const { wireIn, wireOut, failOpen, farSide } = values
-      for (const [name, both] of [
-        ['in', [wireIn, values.wireAb]],
-        ['out', [wireOut, values.wireBa]],
-      ] as const) {
-        if (both.every(spec => spec !== undefined)) {
-          throw new UsageError(
-            `--wire-${name} and --wire-${name === 'in' ? 'ab' : 'ba'} mean the same: give one of them`,
-          )
-        }
-      }
       const native = loadNative()
       const clock = shown && clockInWork(net.clock, shown)
       const seed = takenSeed(values.seed, net)
-      const wired = { ...values, seed, wireAb: wireIn ?? values.wireAb, wireBa: wireOut ?? values.wireBa }
+      const wired = { ...values, seed, wireAb: wireIn, wireBa: wireOut }
       const targets = args.map(interfaceArg).map(arg => findTarget(native, { ...arg, netns: arg.netns ?? netns }))
       return targets.map((target, nth) => {
         const attachment = new Attachment({ native, net, target, failOpen, farSide, shown })

@@ -98,9 +98,9 @@ export function directedWires(
   const [side, otherSide] = attached === undefined ? [] : (['in', 'out'] as const)
   const ab = new DirectedWire({ ...common, direction: 'ab', side, from: a, to: b })
   const ba = new DirectedWire({ ...common, direction: 'ba', side: otherSide, from: b, to: a })
-  for (const [directed, own, option] of [[ab, wireAb, '--wire-ab'] as const, [ba, wireBa, '--wire-ba'] as const]) {
+  for (const [directed, own, name] of [[ab, wireAb, side ?? 'ab'] as const, [ba, wireBa, otherSide ?? 'ba'] as const]) {
     const text = own ?? wire
-    if (text !== undefined) change(directed, text, wireResources, own === undefined ? '--wire' : option)
+    if (text !== undefined) change(directed, text, wireResources, own === undefined ? '--wire' : `--wire-${name}`)
   }
   const note = (line: string) => net.log.warn(`${scenario}: ${line}`)
   const parse = (text: string, direction: Direction) => {

@@ -21,6 +21,18 @@ test.each([
   )
 })
 
+test.each([
+  [{ wireAb: 'los 1%', wireBa: undefined }, '--wire-in'],
+  [{ wireAb: undefined, wireBa: 'los 1%' }, '--wire-out'],
+])('wrong words for an attachment in %j are an error that names %s', async (texts, option) => {
+  const memory = makeNet()
+  const { dev } = await addDevice(memory)
+  const params = { ...texts, wire: undefined, log: undefined, scenario: undefined, stage: undefined, seed: 1 }
+  const end = { wire: { push: (skb: SkBuff) => skb.free() } }
+  const context = { net: memory.net } as unknown as DriverContext
+  expect(() => directedWires(params, context, end, end, { attached: dev })).toThrow(`${option}: 'los' is not a word`)
+})
+
 test('an error of --wire keeps its cause, a file that cannot be read, and points at the file', async () => {
   const net = addDriver(makeNet(), driver, { wire: 'loss 1% | trace none.up' }, { args: ['a', 'b'] })
   const error = await net.catch(error => error)

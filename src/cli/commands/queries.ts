@@ -162,7 +162,7 @@ export function show(name: string, { json, user }: QueryOptions, io: Io): Promis
 function params(client: ControlClient, device: FoundDevice): Promise<DriverParam[] | undefined> {
   return supported(async () => {
     const found = await client.params(device.vnet, device)
-    if (!found.some(({ name }) => name === 'wireAb')) return found
+    if (!found.some(({ name }) => name === 'wireAb' || name === 'wireIn')) return found
     const { text } = await client.wire(device.vnet, device)
     const now: Readonly<Record<string, string>> = {
       wireAb: text.ab,
