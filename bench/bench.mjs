@@ -12,7 +12,7 @@ import { compare } from './compare.mjs'
 import { environment, obstacle } from './environment.mjs'
 import { HELP, parseOptions, UsageError } from './options.mjs'
 import { Processes, run } from './processes.mjs'
-import { caseTable, comparison, memoryTable } from './report.mjs'
+import { caseTable, comparison, memoryTable, reportJson } from './report.mjs'
 import { runCase, runMemory } from './run.mjs'
 import { targetsTable } from './targets.mjs'
 
@@ -105,7 +105,7 @@ async function main(argv) {
   const before = older === undefined ? undefined : readReport(older)
   const around = targets === undefined ? undefined : readAround(targets)
   const report = from === undefined ? await measure(options, print) : showAgain(readReport(from), print)
-  const text = `${JSON.stringify(report, undefined, 1)}\n`
+  const text = reportJson(report)
   if (json === '-') process.stdout.write(text)
   else if (json !== undefined) writeFileSync(json, text)
   if (directory !== undefined) draw(report, directory, around?.join(''))

@@ -95,3 +95,11 @@ function warnings(samples) {
   }
   return lines
 }
+
+/** Returns a report as JSON: one line for the environment, for each case and for the memory. */
+export function reportJson(report) {
+  const { environment, cases, memory } = report
+  const lines = cases.map(each => JSON.stringify(each)).join(',\n')
+  const last = memory === undefined ? '' : `,\n"memory": ${JSON.stringify(memory)}`
+  return `{\n"environment": ${JSON.stringify(environment)},\n"cases": [\n${lines}\n]${last}\n}\n`
+}

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { complaint } from '../../bench/processes.mjs'
-import { caseTable, comparison, memoryTable, short } from '../../bench/report.mjs'
+import { caseTable, comparison, memoryTable, reportJson, short } from '../../bench/report.mjs'
 import { summarise } from '../../bench/summary.mjs'
 
 describe('short', () => {
@@ -107,4 +107,19 @@ describe('complaint', () => {
   ])('the complaint is the line of %j that describes the failure', (text, line) => {
     expect(complaint(text)).toBe(line)
   })
+})
+
+test('reportJson has one line for the environment, for each case and for the memory', () => {
+  const report = { environment: { cpus: 2 }, cases: [{ kase: 'a', samples: { vnet: [{ tcp: 1 }] } }, { kase: 'b' }] }
+  expect(reportJson(report)).toBe(`{
+"environment": {"cpus":2},
+"cases": [
+{"kase":"a","samples":{"vnet":[{"tcp":1}]}},
+{"kase":"b"}
+]
+}
+`)
+  for (const each of [report, { ...report, cases: [] }, { ...report, memory: { failures: [] } }]) {
+    expect(JSON.parse(reportJson(each))).toEqual(each)
+  }
 })
