@@ -42,7 +42,7 @@ export const NDISC_HLEN = 24
 export const ND_OPT_LL_ADDR_LEN = 8
 /** Option types, RFC 4861 sec. 4.6. */
 export const ND_OPT_SOURCE_LL_ADDR = 1
-export const ND_OPT_TARGET_LL_ADDR = 2
+const ND_OPT_TARGET_LL_ADDR = 2
 /** Flags of an advertisement, RFC 4861 sec. 4.4. */
 export const NA_ROUTER = 0x8000_0000
 export const NA_SOLICITED = 0x4000_0000
