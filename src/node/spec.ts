@@ -12,9 +12,9 @@ import { compileNumericFilter } from '../linux/pcap-filter.ts'
 import { readTextFile } from '../linux/regular-file.ts'
 import type { ScenarioList, WireResources } from '../netdev/device-wire.ts'
 import type { PacketFilter } from '../packet/filter.ts'
-import { parseWire, readText } from '../wire/parse.ts'
+import { readText } from '../wire/parse.ts'
 import { parseScenario } from '../wire/scenario-file.ts'
-import type { Group } from '../wire/spec/groups.ts'
+import { buildGroups, directed, type Group } from '../wire/spec/groups.ts'
 
 /** The maximum size of a text in UTF-8 bytes. */
 const TEXT_MAX = 4096
@@ -66,8 +66,9 @@ export function inOneLine<T>(name: string, { read }: StrangerResources, fn: () =
 function checkText(text: string, resources: StrangerResources): void {
   const length = Buffer.byteLength(text)
   if (length > TEXT_MAX) throw new UsageError(`it has ${length} bytes: at most ${TEXT_MAX} are taken`)
+  const read = readText(text)
   for (const direction of ['ab', 'ba'] as const) {
-    const groups = readText(text, direction)
+    const groups = directed(read, direction)
     const stages = stagesOf(groups)
     if (stages.length > STAGES_MAX)
       throw new UsageError(`it has ${stages.length} stages: at most ${STAGES_MAX} are taken`)
@@ -76,7 +77,7 @@ function checkText(text: string, resources: StrangerResources): void {
     if (copies > COPIES_MAX) {
       throw new UsageError(`its stages make ${copies} packets of one: at most ${COPIES_MAX} are taken`)
     }
-    parseWire(text, resources, direction)
+    buildGroups(groups, resources)
   }
 }
 

@@ -6,7 +6,15 @@ import { parseDuration } from '../base/duration.ts'
 import { didYouMean, type UsageError } from '../base/usage-error.ts'
 import type { WireResources } from '../netdev/device-wire.ts'
 import { Cursor, type TextOptions, type Token, whole } from './spec/cursor.ts'
-import { buildGroups, type Group, type GroupLimit, type Item, limitOf, type StagePart } from './spec/groups.ts'
+import {
+  buildGroups,
+  directed,
+  type Group,
+  type GroupLimit,
+  type Item,
+  limitOf,
+  type StagePart,
+} from './spec/groups.ts'
 import { PRESETS } from './spec/presets.ts'
 import { noResources } from './spec/resources.ts'
 import { STAGES } from './stages.ts'
@@ -74,42 +82,42 @@ export function parseWire(
   direction: Direction = 'ab',
   options?: TextOptions,
 ): Impairment[] {
-  return buildGroups(readText(text, direction, options), resources)
+  return buildGroups(directed(readText(text, options), direction), resources)
 }
 
-/** Returns the groups of `text`; none if it is empty. Throws a UsageError. */
-export function readText(text: string, direction: Direction, options?: TextOptions): Group[] {
+/** Returns the groups of `text` for both directions; none if it is empty. Throws a UsageError. */
+export function readText(text: string, options?: TextOptions): Group[] {
   const c = new Cursor(text, options)
   if (c.peek() === undefined) return []
-  const groups = readGroups(c, direction)
+  const groups = readGroups(c)
   if (c.peek() !== undefined) throw c.error("a ')' without its '('")
   return groups
 }
 
 /** Reads groups up to the end or a `)`. */
-function readGroups(c: Cursor, direction: Direction): Group[] {
+function readGroups(c: Cursor): Group[] {
   const groups: Group[] = []
   do {
-    if (c.is('preset')) groups.push(...readPreset(c, direction))
-    else groups.push(readGroup(c, direction))
+    if (c.is('preset')) groups.push(readPreset(c))
+    else groups.push(readGroup(c))
   } while (c.takes('|'))
   return groups
 }
 
-function readGroup(c: Cursor, direction: Direction): Group {
+function readGroup(c: Cursor): Group {
   const group: GroupText = { items: [], parts: new Map(), limit: undefined }
   const { items, parts } = group
   const seen = new Map<string, Token>()
   const first = c.peek()
   for (let token = first; token !== undefined && (token.quoted || !/^[|)]$/.test(token.text)); token = c.peek()) {
-    readWord(c, token, direction, group)
+    readWord(c, token, group)
     seen.set(token.text, token)
   }
   if (first === undefined || seen.size === 0) throw c.error('a stage is missing here: delay 20ms')
   if (group.limit !== undefined && !items.some(({ kind }) => kind.holds)) {
     throw c.error('limit needs rate, trace, delay, slot or hold beside it: rate 10mbit limit 100', seen.get('limit'))
   }
-  if (group.limit?.time !== undefined && !items.some(({ kind }) => kind.kind === 'rate')) {
+  if (group.limit?.time !== undefined && !items.some(({ kind }) => kind.bits)) {
     throw c.error('a limit in time needs a rate beside it: rate 10mbit limit 50ms', seen.get('limit'))
   }
   const { bytes } = limitOf(group) ?? {}
@@ -134,7 +142,7 @@ function readGroup(c: Cursor, direction: Direction): Group {
 }
 
 /** Reads a stage, or a keyword that belongs to one. */
-function readWord(c: Cursor, token: Token, direction: Direction, group: GroupText): void {
+function readWord(c: Cursor, token: Token, group: GroupText): void {
   const { items, parts } = group
   const twice = () => c.error(`${token.text} is given twice: put | between them`, token)
   const word = token.quoted ? '' : token.text
@@ -142,7 +150,7 @@ function readWord(c: Cursor, token: Token, direction: Direction, group: GroupTex
   const part = PARTS.get(word)
   if (kind !== undefined) {
     c.next()
-    const spec = kind.read(c, missing => readBranch(c, direction, missing), direction)
+    const spec = kind.read(c, missing => readBranch(c, missing))
     if (!kind.repeats && items.some(item => item.kind === kind)) throw twice()
     items.push({ kind, spec, text: c.text, at: token.at, end: c.last.end })
   } else if (part !== undefined) {
@@ -168,12 +176,12 @@ function notAWord(c: Cursor, token: Token): UsageError {
 }
 
 /** Reads `( ... )`, which may be empty. */
-function readBranch(c: Cursor, direction: Direction, missing: string): Group[] {
+function readBranch(c: Cursor, missing: string): Group[] {
   const open = c.peek()
   if (open === undefined || !c.takes('(')) throw c.error(missing)
   if (c.takes(')')) return []
   if (++c.depth > DEPTH_MAX) throw c.error(`a match may lie in ${DEPTH_MAX - 1} others`, open)
-  const groups = readGroups(c, direction)
+  const groups = readGroups(c)
   c.depth--
   if (!c.takes(')')) throw c.error("this '(' has no ')'", open)
   return groups
@@ -188,7 +196,7 @@ function readLimit(c: Cursor): GroupLimit {
   })
 }
 
-function readPreset(c: Cursor, direction: Direction): Group[] {
+function readPreset(c: Cursor): Group {
   c.next()
   const name = c.peek()
   const preset = c.value(`preset needs a name: ${[...PRESETS.keys()].join(', ')}`, text => PRESETS.get(text))
@@ -200,5 +208,6 @@ function readPreset(c: Cursor, direction: Direction): Group[] {
   if (behind !== undefined && (behind.quoted || !/^[|)]$/.test(behind.text))) {
     throw c.error('a preset stands alone: put | between it and other words', behind)
   }
-  return readText(preset?.[direction === 'ab' ? 'up' : 'down'] ?? '', direction)
+  const { up = '', down = '' } = preset ?? {}
+  return { items: [], limit: undefined, preset: { ab: readText(up), ba: readText(down) } }
 }

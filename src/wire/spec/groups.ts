@@ -31,8 +31,14 @@ export interface StageKind<S = unknown> {
    * without quotes is not one of `keywords`.
    */
   starts?(c: Cursor, keywords: ReadonlySet<string>): boolean
-  /** Reads the text after its first keyword. `branch` reads `( ... )`. Direction ab uploads. */
-  read(c: Cursor, branch: (missing: string) => readonly Group[], direction: Direction): S
+  /** Reads the text after its first keyword. `branch` reads `( ... )`. */
+  read(c: Cursor, branch: (missing: string) => readonly Group[]): S
+  /** Returns the spec for a direction, if each has its own. Direction ab uploads. */
+  directed?(spec: S, direction: Direction): S
+  /** Returns the filters that the spec names. */
+  filters?(spec: S): readonly string[]
+  /** Returns the rate in bit/s by which a limit in time becomes bytes, if the stage has one. */
+  bits?(spec: S): number
   /** Returns the shortest text that is read as the same spec. */
   print(spec: S): string
   /** Returns the impairment. Throws a UsageError if a value is out of range. */
@@ -67,6 +73,8 @@ export interface Group {
   readonly items: readonly Item[]
   /** The value of `limit`; undefined without it. */
   readonly limit: GroupLimit | undefined
+  /** The groups of a preset, which has no items of its own. */
+  readonly preset?: Readonly<Record<Direction, readonly Group[]>>
 }
 
 /** A limit as it is written. `time` is in ns, of the group's rate. */
@@ -79,6 +87,23 @@ export interface Item extends Span {
   readonly kind: StageKind
   readonly spec: unknown
   readonly text: string
+}
+
+/** Returns groups as they are in one direction: presets and links differ. */
+export function directed(groups: readonly Group[], direction: Direction): Group[] {
+  return groups.flatMap(group => {
+    if (group.preset !== undefined) return group.preset[direction]
+    const items = group.items.map(item => {
+      const { kind, spec } = item
+      return kind.directed === undefined ? item : { ...item, spec: kind.directed(spec, direction) }
+    })
+    return { ...group, items }
+  })
+}
+
+/** Returns the filters that groups of one direction name. */
+export function filtersOf(groups: readonly Group[]): string[] {
+  return groups.flatMap(({ items }) => items.flatMap(({ kind, spec }) => kind.filters?.(spec) ?? []))
 }
 
 /** Returns the text of groups. */
@@ -101,7 +126,10 @@ export function printLimit({ packets, bytes, time }: GroupLimit = {}): string {
   ])
 }
 
-/** Returns the stages of groups. Throws a UsageError that points at the wrong stage. */
+/**
+ * Returns the stages of groups of one direction. Throws a UsageError that points at the wrong
+ * stage.
+ */
 export function buildGroups(groups: readonly Group[], resources: WireResources): Impairment[] {
   return groups.flatMap(group => {
     const text = printGroup(group)
@@ -121,8 +149,7 @@ export function buildGroups(groups: readonly Group[], resources: WireResources):
 /** Returns the limit of a group. A time means the bytes that the group's rate sends in it. */
 export function limitOf({ limit, items }: Group): LimitSpec | undefined {
   if (limit?.time === undefined) return limit
-  const rate = items.find(({ kind }) => kind.kind === 'rate') as Item
-  const { bits } = rate.spec as { readonly bits: number }
+  const [bits = 0] = items.flatMap(({ kind, spec }) => kind.bits?.(spec) ?? [])
   return { bytes: Math.round((limit.time * bits) / (8 * NSEC_PER_SEC)) }
 }
 

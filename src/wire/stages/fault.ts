@@ -127,6 +127,7 @@ export const faultKind: StageKind<FaultSpec> = {
     const filter = isFiltered ? c.filter(CONDITIONS) : ''
     return { action, ...time, filter, when: readWhen(c, action) }
   },
+  filters: ({ filter }) => (filter === '' ? [] : [filter]),
   print({ action, time, filter, when: { first, nth, every, after } }) {
     return join([
       action,

@@ -186,13 +186,13 @@ function linkKind(name: LinkName): StageKind<LinkSpec> {
     ...(own !== undefined && { inner: { handover: 'handover follows lte, 5g, starlink or wifi: lte handover 10s' } }),
     holds: true,
     part: queuePart,
-    read(c, _branch, direction) {
-      const isUp = direction === 'ab'
-      if (own === undefined || !c.takes('handover')) return { isUp }
+    read(c) {
+      if (own === undefined || !c.takes('handover')) return { isUp: true }
       const handover = c.duration(`handover needs a time: ${name} handover 10s`)
       if (handover < HANDOVER_MIN || handover > HANDOVER_MAX) throw c.error('a handover is every 1s to 1h', c.last)
-      return { isUp, handover }
+      return { isUp: true, handover }
     },
+    directed: (spec, direction) => ({ ...spec, isUp: direction === 'ab' }),
     print: spec => join([name, handoverText(spec), printQueue(spec.queue)]),
     build(spec, { text, limit }) {
       const { isUp, handover = (own?.every ?? Number.POSITIVE_INFINITY) * NSEC_PER_MSEC } = spec

@@ -9,7 +9,7 @@ import * as tcp from '../../packet/tcp.ts'
 import { TCP_SYN } from '../../packet/tcp.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { type Cursor, whole } from '../spec/cursor.ts'
-import { buildGroups, type Group, printGroups, type StageKind } from '../spec/groups.ts'
+import { buildGroups, directed, filtersOf, type Group, printGroups, type StageKind } from '../spec/groups.ts'
 import { formatShare, join, quoted, shareOf } from '../units.ts'
 import { type Impairment, impairment, textOf, type Wire, type WireEnv, type WireFilter } from '../wire.ts'
 import { flowHash } from './flow.ts'
@@ -122,6 +122,14 @@ export const matchKind: StageKind<MatchSpec> = {
     const others = c.takes('else') ? branch('else needs ( ... ): else ( delay 20ms )') : []
     return { filter, ...selection, matching, others }
   },
+  directed(spec, direction) {
+    return { ...spec, matching: directed(spec.matching, direction), others: directed(spec.others, direction) }
+  },
+  filters: ({ filter, matching, others }) => [
+    ...(filter === '' ? [] : [filter]),
+    ...filtersOf(matching),
+    ...filtersOf(others),
+  ],
   print: ({ matching, others, ...spec }) => print(spec, printGroups(matching), printGroups(others)),
   build({ filter, matching, others, ...selection }, { text, resources }) {
     const matches = filter === '' ? undefined : resources.filter(filter)

@@ -125,6 +125,7 @@ export const rateKind: StageKind<RateSpec> = {
   inner: { burst: 'burst follows rate or loss: rate 10mbit burst 15kb, loss 1% burst 5' },
   holds: true,
   part: queuePart,
+  bits: ({ bits }) => bits,
   read(c) {
     const bits = c.rate('rate needs a rate: rate 10mbit')
     const overhead = c.optional(readOverhead, 0)

@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest'
 import { readText } from '../../../src/wire/parse.ts'
-import { type Group, type Item, printGroups } from '../../../src/wire/spec/groups.ts'
+import { directed, type Group, type Item, printGroups } from '../../../src/wire/spec/groups.ts'
 import { forAll } from '../../support/for-all.ts'
 import { SEED, scaled } from '../../support/scale.ts'
 import { wires } from './arbitrary.ts'
+
+const read = (text: string) => directed(readText(text), 'ab')
 
 /** Omits the positions in the text. */
 function plain(groups: readonly Group[]): unknown[] {
@@ -19,8 +21,8 @@ function plainItem({ kind: { kind }, spec }: Item): unknown {
 test('printed stages are parsed as the same stages', () => {
   forAll({ numRuns: scaled(25_000), seed: SEED }, [wires], wire => {
     const text = printGroups(wire)
-    expect(plain(readText(text, 'ab'))).toEqual(plain(wire))
-    expect(printGroups(readText(text, 'ab'))).toBe(text)
+    expect(plain(read(text))).toEqual(plain(wire))
+    expect(printGroups(read(text))).toBe(text)
   })
 })
 
@@ -59,5 +61,5 @@ test.each([
   ['drop arp after 2s first 1', "drop 'arp' first 1 after 2s"],
   ['', ''],
 ])('%s is printed as %s', (text, printed) => {
-  expect(printGroups(readText(text, 'ab'))).toBe(printed)
+  expect(printGroups(read(text))).toBe(printed)
 })
