@@ -3,32 +3,27 @@
  * process, so it must not end with a worker.
  */
 
-import { encodeFilter, recording, type WireAttachment } from '../../control/protocol/wire-attachment.ts'
+import { UsageError } from '../../base/usage-error.ts'
+import { encodeFilter, type WireAttachment } from '../../control/protocol/wire-attachment.ts'
 import { compileFilter } from '../../linux/pcap-filter.ts'
-import { readTextFile } from '../../linux/regular-file.ts'
-import type { WireResources } from '../../netdev/device-wire.ts'
-import { parseWire } from '../../wire/parse.ts'
-import type { Direction } from '../../wire/wire.ts'
+import { readText } from '../../wire/parse.ts'
+import { filtersOf } from '../../wire/spec/groups.ts'
 
 export function compiled(filter: string): WireAttachment[] {
   return [encodeFilter(filter, compileFilter(filter))]
 }
 
-/**
- * Returns the filters in the text. `stage` returns own stages; by default every name is one. Throws
- * a UsageError if the text is wrong.
- */
-export function filtersIn(
-  { ab = '', ba = '' }: { readonly [D in Direction]?: string },
-  stage?: WireResources['stage'] | undefined,
-): WireAttachment[] {
-  const found: WireAttachment[] = []
-  const resources = recording({ filter: compileFilter, file: readTextFile }, each => {
-    if (each.filter !== undefined) found.push(each)
-  })
-  const known = stage === undefined ? resources : { ...resources, stage }
-  for (const [text, direction] of [[ab, 'ab'] as const, [ba, 'ba'] as const]) {
-    parseWire(text, known, direction, { bareUs: false })
+/** Returns the filters that the texts of wires name, each once. Throws a UsageError. */
+export function filtersIn(texts: readonly string[]): WireAttachment[] {
+  return [...new Set(texts.flatMap(named))].flatMap(compiled)
+}
+
+function named(text: string): string[] {
+  try {
+    return filtersOf(readText(text, { bareUs: false }))
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    // The worker refuses the text, at the line of the test.
+    return []
   }
-  return found
 }

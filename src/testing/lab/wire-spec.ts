@@ -50,11 +50,11 @@ export function directionsOf(wire: WireSpec): WireDirections {
 }
 
 /**
- * Compiles the filters in the text. Returns undefined without filters, because few wires have any.
+ * Compiles the filters that the text names. Returns undefined for no text, which needs no parser.
  */
-export function filtersOf(wire: WireDirections): Promise<readonly WireAttachment[]> | undefined {
-  if (!/match|first|nth|every|after/i.test(`${wire.ab} ${wire.ba}`)) return undefined
-  return import('./filters.ts').then(({ filtersIn }) => filtersIn(wire))
+export function filtersOf({ ab = '', ba = '' }: WireDirections): Promise<readonly WireAttachment[]> | undefined {
+  if (ab === '' && ba === '') return undefined
+  return import('./filters.ts').then(({ filtersIn }) => filtersIn([ab, ba]))
 }
 
 function isDirections(value: unknown): boolean {

@@ -4,12 +4,14 @@ import { dirname, resolve } from 'node:path'
 import { ConfigFile } from '../../../base/config-file.ts'
 import { FileError, UsageError } from '../../../base/usage-error.ts'
 import { parseLanConfig } from '../../../lan/config/config.ts'
+import { compileFilter } from '../../../linux/pcap-filter.ts'
 import { readTextFile } from '../../../linux/regular-file.ts'
 import type { ScenarioList, WireResources } from '../../../netdev/device-wire.ts'
+import { parseWire } from '../../../wire/parse.ts'
 import { checkScenario } from '../../../wire/scenario-file.ts'
 import { fault } from '../../../wire/stages/fault.ts'
+import type { Direction, Impairment } from '../../../wire/wire.ts'
 import { accessOf } from '../access.ts'
-import { compiled, filtersIn } from '../filters.ts'
 import { LAN_OPTIONS, planLan } from '../lan.ts'
 import { CABLE_OPTIONS } from '../links.ts'
 import { ROUTER_OPTIONS } from '../router.ts'
@@ -67,7 +69,9 @@ export function parseLabFile(
     if (!existsSync(each)) problems.add(`stages[${i}]`, `${each}: no such file`)
   }
   // Nothing runs here, so a name is checked when its link is made.
-  const stage = file.stages === undefined ? noStages : undefined
+  const stage = file.stages === undefined ? noStages : () => anyStage
+  const resources: WireResources = { filter: compileFilter, file: readTextFile, stage }
+  const check: CheckText = (text, direction) => parseWire(text, resources, direction, { bareUs: false })
   const [routers, cables, lans] = [
     recorded(capture, ROUTER_OPTIONS, file.routers),
     recorded(capture, CABLE_OPTIONS, file.cables),
@@ -77,7 +81,7 @@ export function parseLabFile(
   checkTopology(topology, (path, error) => problems.add(path, firstLine(error)))
   for (const [kind, entries] of Object.entries({ routers, cables, lans })) {
     for (const [key, { wire = '' }] of Object.entries(entries as Record<string, { readonly wire?: WireSpec }>)) {
-      checkWire(wire, `${kind}.${key}.wire`, problems, stage)
+      checkWire(wire, `${kind}.${key}.wire`, problems, check)
     }
   }
   for (const [key, { ports, ...options }] of Object.entries(lans)) {
@@ -97,7 +101,7 @@ export function parseLabFile(
   for (const [i, { link, direction: _, action, filter, ...when }] of faults.entries()) {
     checkLink(`faults[${i}].link`, link)
     reporting(problems, `faults[${i}]`, () => fault(action, undefined, whenOf(when)))
-    if (filter !== undefined) reporting(problems, `faults[${i}].filter`, () => compiled(filter))
+    if (filter !== undefined) reporting(problems, `faults[${i}].filter`, () => compileFilter(filter))
   }
   // Mistakes of a scenario in a file of its own are reported with that file.
   problems.throwIfAny()
@@ -147,7 +151,7 @@ export function parseLabFile(
     }
   }
   const list = checkScenario(changes, inFile, problems, (text, direction) => {
-    filtersIn({ [direction]: text }, stage)
+    check(text, direction)
     return text
   })
   problems.throwIfAny()
@@ -176,15 +180,20 @@ function listed(services: Service | readonly Service[]): readonly Service[] {
   return Array.isArray(services) ? services : [services as Service]
 }
 
+/** Throws a UsageError if the text of a direction is wrong. */
+type CheckText = (text: string, direction: Direction) => void
+
+const anyStage: Impairment = next => next
+
 function noStages(name: string): never {
   throw new UsageError(`stage ${name}: the lab has no \`stages\`, the files of own stages`)
 }
 
-function checkWire(wire: WireSpec, path: string, problems: ConfigFile, stage: WireResources['stage']): void {
+function checkWire(wire: WireSpec, path: string, problems: ConfigFile, check: CheckText): void {
   for (const [direction, text] of Object.entries(directionsOf(wire))) {
     // A text for both directions is reported at itself.
     const place = typeof wire === 'string' ? path : `${path}.${direction}`
-    reporting(problems, place, () => filtersIn({ [direction]: text }, stage))
+    reporting(problems, place, () => check(text, direction as Direction))
   }
 }
 
