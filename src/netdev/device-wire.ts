@@ -120,6 +120,11 @@ export interface WireResources {
 /** A value that follows the name of an own stage. */
 export type StageValue = number | string
 
+/** The text of a wire, read for either direction. */
+export interface WireText {
+  readonly text: string
+}
+
 /** One direction. */
 export interface DeviceWire {
   readonly direction: 'ab' | 'ba'
@@ -134,8 +139,10 @@ export interface DeviceWire {
   report(): readonly StageReport[]
   /** The reports of stages that were replaced, if they dropped packets. */
   readonly former?: readonly StageReport[]
+  /** Reads a text for `change`, also of the other direction. Throws a UsageError if it is wrong. */
+  read(text: string): WireText
   /** Replaces its stages. Nothing held is lost. Throws a UsageError if `text` is wrong. */
-  change(text: string, resources: WireResources): void
+  change(text: string | WireText, resources: WireResources): void
   /** Called when the frame probe of a device that it joins was set or removed. */
   probeChanged?(): void
   /** Drops held packets and all later ones. Idempotent. */

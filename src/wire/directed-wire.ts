@@ -16,6 +16,7 @@ import {
   type WireResources,
   type WireScenario,
   type WireSide,
+  type WireText,
   wireChanged,
 } from '../netdev/device-wire.ts'
 import type { Net } from '../netdev/net.ts'
@@ -25,7 +26,9 @@ import { SKB_DROP_REASON_TX_CARRIER } from '../skb/drop-reason.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { Chain } from './chain.ts'
-import { parseWire } from './parse.ts'
+import { readText } from './parse.ts'
+import type { TextOptions } from './spec/cursor.ts'
+import { buildGroups, directed, type Group } from './spec/groups.ts'
 import { type Direction, type Impairment, textOf, type Wire } from './wire.ts'
 
 /** The parts of a NetDevice that its wire uses, whatever its driver's own data. */
@@ -33,7 +36,7 @@ export type WireDevice = Pick<NetDevice, 'name' | 'mergesWire' | 'frameProbe'>
 
 /** One of the two ends that a wire joins. */
 export interface WireEnd {
-  /** Receives the frames. May be replaced before the first stages are set. */
+  /** Receives the frames. DirectedWire.wrapSender may replace it. */
   wire: Wire
   /** The device there, which merges packets that the wire has cut. */
   readonly dev?: WireDevice | undefined
@@ -58,6 +61,12 @@ export interface DirectedWireOptions {
   readonly stage?: WireResources['stage']
 }
 
+/** A text that was read, and lines about what may be a mistake in it. */
+export interface ReadText extends WireText {
+  readonly groups: readonly Group[]
+  readonly notes: readonly string[]
+}
+
 export class DirectedWire implements DeviceWire {
   readonly direction: Direction
   readonly side: WireSide | undefined
@@ -67,9 +76,17 @@ export class DirectedWire implements DeviceWire {
   scenario: WireScenario | undefined
   /** Takes the frames of the sending device: the chain, or the receiver's wire. */
   wire: Wire
+  /**
+   * @internal How texts are read. By default times without a unit are microseconds, and notes are
+   * logged.
+   */
+  textOptions: TextOptions
   readonly #options: DirectedWireOptions
   readonly #limitedLog: LimitedLog
   #chain: Chain | undefined
+  /** The stages that were set, without those around them. */
+  #stages: readonly Impairment[] = []
+  #around: ((stages: readonly Impairment[]) => readonly Impairment[]) | undefined
 
   constructor(options: DirectedWireOptions) {
     this.#options = options
@@ -78,6 +95,7 @@ export class DirectedWire implements DeviceWire {
     this.side = options.side
     this.seed = options.seed
     this.wire = options.to.wire
+    this.textOptions = { bareUs: true, note: line => options.net.log.warn(printable(line)) }
   }
 
   /** The sender's end, which takes replies. */
@@ -85,8 +103,34 @@ export class DirectedWire implements DeviceWire {
     return this.#options.from
   }
 
+  /**
+   * @internal Wraps the wire to the sender, which takes replies. Called before the first stages are
+   * set.
+   */
+  wrapSender(wrap: (wire: Wire) => Wire): void {
+    const { from } = this.#options
+    from.wire = wrap(from.wire)
+  }
+
+  /**
+   * @internal Puts stages of the caller around those that are set, now and by later changes:
+   * `around` returns all. The text is then the text of all. Called again when `around` returns
+   * others.
+   */
+  surround(around: (stages: readonly Impairment[]) => readonly Impairment[]): void {
+    this.#around = around
+    this.set(this.#stages)
+  }
+
   /** Replaces the stages. Packets that are held are not lost. */
   set(stages: readonly Impairment[], text = textOf(stages)): void {
+    this.#stages = stages
+    const all = this.#around?.(stages)
+    if (all === undefined) this.#put(stages, text)
+    else this.#put(all, textOf(all))
+  }
+
+  #put(stages: readonly Impairment[], text: string): void {
     if (this.#chain === undefined && stages.length === 0) return
     if (this.text === '' && stages.length !== 0) this.#options.onStages?.()
     this.#chain ??= this.#newChain()
@@ -97,22 +141,35 @@ export class DirectedWire implements DeviceWire {
     if (text !== before) wireChanged(this.#options.net, this)
   }
 
-  /** Removes the stages and their counts. Later stages draw from a new seed. */
+  /** Removes all stages and their counts. Later stages draw from a new seed. */
   restart(seed: number): void {
-    this.set([])
+    this.#stages = []
+    this.#put([], '')
     this.seed = seed
     this.#chain?.restart(seed)
   }
 
-  change(text: string, resources: WireResources): void {
-    const note = (line: string) => this.#options.net.log.warn(printable(`wire ${directionText(this)}: ${line}`))
+  read(text: string): ReadText {
+    const notes: string[] = []
+    const groups = readText(text, { ...this.textOptions, note: line => notes.push(line) })
+    return { text, groups, notes }
+  }
+
+  change(text: string | ReadText, resources: WireResources): void {
+    const read = typeof text === 'string' ? this.read(text) : text
+    this.set(this.stagesOf(read, resources), read.text)
+  }
+
+  /** @internal Returns the stages of a text in this direction. Throws a UsageError. */
+  stagesOf({ groups, notes }: ReadText, resources: WireResources): Impairment[] {
+    for (const line of notes) this.textOptions.note?.(`wire ${directionText(this)}: ${line}`)
     // A client that changes the wire has files and filters of its own, but no stages.
     const own: WireResources = {
       filter: filter => resources.filter(filter),
       file: path => resources.file(path),
       stage: this.#options.stage,
     }
-    this.set(parseWire(text, own, presetDirection(this), { bareUs: true, note }), text)
+    return buildGroups(directed(groups, presetDirection(this)), own)
   }
 
   /** While a probe watches either device, every frame passes a chain, which numbers it. */

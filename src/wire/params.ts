@@ -4,19 +4,13 @@ import type { Clock } from '../base/clock.ts'
 import { describeException } from '../base/exception.ts'
 import { stream } from '../base/random.ts'
 import { FileError } from '../base/usage-error.ts'
-import {
-  presetDirection,
-  type ScenarioList,
-  type ScenarioStep,
-  type WireResources,
-  type WireScenario,
-} from '../netdev/device-wire.ts'
+import { presetDirection, type ScenarioList, type ScenarioStep, type WireScenario } from '../netdev/device-wire.ts'
 import { type DriverContext, int, type ParamValues, text } from '../netdev/driver.ts'
 import { NETDEV_UNREGISTER, NETDEV_UP } from '../netdev/if.ts'
 import type { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { cutCable, plugCable } from '../netdev/netif.ts'
-import { DirectedWire, type WireDevice, type WireEnd } from './directed-wire.ts'
+import { DirectedWire, type ReadText, type WireDevice, type WireEnd } from './directed-wire.ts'
 import { parseWire } from './parse.ts'
 import { runScenario, scenarioOf } from './scenario.ts'
 import { noResources } from './spec/resources.ts'
@@ -98,9 +92,14 @@ export function directedWires(
   const [side, otherSide] = attached === undefined ? [] : (['in', 'out'] as const)
   const ab = new DirectedWire({ ...common, direction: 'ab', side, from: a, to: b })
   const ba = new DirectedWire({ ...common, direction: 'ba', side: otherSide, from: b, to: a })
+  let read: ReadText | undefined
   for (const [directed, own, name] of [[ab, wireAb, side ?? 'ab'] as const, [ba, wireBa, otherSide ?? 'ba'] as const]) {
     const text = own ?? wire
-    if (text !== undefined) change(directed, text, wireResources, own === undefined ? '--wire' : `--wire-${name}`)
+    if (text === undefined) continue
+    naming(own === undefined ? '--wire' : `--wire-${name}`, () => {
+      if (read?.text !== text) read = directed.read(text)
+      directed.change(read, wireResources)
+    })
   }
   const note = (line: string) => net.log.warn(`${scenario}: ${line}`)
   const parse = (text: string, direction: Direction) => {
@@ -119,10 +118,10 @@ export function directedWires(
   return [ab, ba]
 }
 
-/** Replaces the stages. An error in the text names their option. */
-function change(directed: DirectedWire, text: string, resources: WireResources, option: string): void {
+/** Calls `fn`. An error in the text of a wire names its option. */
+function naming(option: string, fn: () => void): void {
   try {
-    directed.change(text, resources)
+    fn()
   } catch (error) {
     if (!(error instanceof FileError)) throw error
     throw Object.assign(new FileError(`${option}: ${error.message}`), { cause: error.cause })

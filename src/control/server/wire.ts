@@ -39,19 +39,17 @@ export function wires(subject: Subject): Operation[] {
         throw new Refusal(EINVAL, vnetAttributes.wireDirection.type, `there is no ${direction}`)
       }
       const resources = attached(attachments)
-      for (const wire of found) if (direction === undefined || wire.direction === direction) set(wire)
-      return undefined
-
-      // A wrong text throws before the first wire is changed: it is the same for both.
-      function set(wire: DeviceWire): void {
-        try {
-          wire.change(text, resources)
-        } catch (error) {
-          if (!(error instanceof UsageError)) throw error
-          const [line = ''] = error.message.split('\n')
-          throw new Refusal(EINVAL, vnetAttributes.wireText.type, line)
-        }
+      const changed = found.filter(wire => direction === undefined || wire.direction === direction)
+      try {
+        // A wrong text throws before the first wire is changed: it is the same for both.
+        const read = changed[0]?.read(text)
+        if (read !== undefined) for (const wire of changed) wire.change(read, resources)
+      } catch (error) {
+        if (!(error instanceof UsageError)) throw error
+        const [line = ''] = error.message.split('\n')
+        throw new Refusal(EINVAL, vnetAttributes.wireText.type, line)
       }
+      return undefined
     },
   })
   const getScenario = operation(commands.getScenario, {

@@ -14,8 +14,7 @@ import { cutCable, plugCable } from '../../netdev/netif.ts'
 import type { Port } from '../../netdev/port.ts'
 import { unregisterNetdev } from '../../netdev/register.ts'
 import { dropsByName } from '../../skb/drop-reason-name.ts'
-import type { DirectedWire } from '../../wire/directed-wire.ts'
-import { parseWire } from '../../wire/parse.ts'
+import type { DirectedWire, ReadText } from '../../wire/directed-wire.ts'
 import { drop } from '../../wire/stages/fault.ts'
 import type { Direction, Impairment } from '../../wire/wire.ts'
 import type { Nat } from './nat.ts'
@@ -41,7 +40,6 @@ import { WorkerFault } from './worker-fault.ts'
 interface DirectionState {
   readonly wire: DirectedWire
   readonly faults: Map<number, WorkerFault>
-  stages: readonly Impairment[]
   /** Current partitions. */
   readonly partitions: Set<Impairment>
   /** Come before everything else. */
@@ -62,8 +60,6 @@ export class WorkerCable {
   /** Ends pending calls when the cable is closed. */
   readonly #ending = new Set<() => void>()
   readonly #nat: Translator | undefined
-  /** Returns the own stages of its lab. */
-  readonly #stage: WireResources['stage']
   /** The server of hosts' port requests. */
   #control: PortControl | undefined
   #watch: LinkWatch | undefined
@@ -74,28 +70,27 @@ export class WorkerCable {
   #before: readonly [EndReport, EndReport] | undefined
   #closed: Promise<void> | undefined
 
-  private constructor(
-    net: Net,
-    devices: readonly [NetDevice, NetDevice?],
-    { stage, nat }: { readonly stage: WireResources['stage']; readonly nat?: Translator | undefined },
-  ) {
+  private constructor(net: Net, devices: readonly [NetDevice, NetDevice?], nat?: Translator) {
     this.#net = net
-    this.#stage = stage
     this.#nat = nat
     this.#devices = devices
     const [ab, ba] = (devices[0].netdevOps.ndoGetWires?.(devices[0]) ?? []) as readonly [DirectedWire, DirectedWire]
     const state = (wire: DirectedWire) => ({
       wire,
       faults: new Map(),
-      stages: [],
       partitions: new Set<Impairment>(),
       watch: [],
     })
     this.#directions = { ab: state(ab), ba: state(ba) }
+    const note = (line: string) => {
+      const [{ logPrefix, name }] = devices
+      net.log.named(logPrefix + name).warn(printable(line))
+    }
+    // `delay 50` in a test hardly means the microseconds of tc(8).
+    for (const wire of [ab, ba]) wire.textOptions = { bareUs: false, note }
+    if (nat !== undefined) ab.wrapSender(end => natEnd(nat, net.clock, end))
     // A client replaces the text, and neither faults nor the NAT.
-    ab.change = (text, resources) => this.setWire(text, undefined, resources)
-    ba.change = (text, resources) => this.setWire(undefined, text, resources)
-    if (nat !== undefined) ab.from.wire = natEnd(nat, net.clock, ab.from.wire)
+    for (const direction of ['ab', 'ba'] as const) this.#set(direction)
   }
 
   /**
@@ -111,10 +106,11 @@ export class WorkerCable {
     watch?: LinkWatch,
   ): Promise<WorkerCable> {
     const { a, b, ab, ba, seed, mtu } = spec
-    const module = insmod(cableDriver, { args: [a.path, b.path], net, txqs: 1, rxqs: 1, params: { seed } })
+    const context = { args: [a.path, b.path], net, txqs: 1, rxqs: 1, wireResources: resources }
+    const module = insmod(cableDriver, { ...context, params: { seed } })
     const devices = module.devices as readonly [NetDevice, NetDevice]
     const nat = spec.nat && (await makeNat(spec.nat, seed))
-    const cable = new WorkerCable(net, devices, { stage: resources.stage, nat })
+    const cable = new WorkerCable(net, devices, nat)
     try {
       if (watch !== undefined) cable.watch(watch)
       if (nat !== undefined) cable.#control = await controlOf(nat, net, spec.nat?.portMapping)
@@ -134,8 +130,8 @@ export class WorkerCable {
   }
 
   /** A port of a segment, with its own wire: b is the segment, which has no interface. */
-  static ofPort(net: Net, dev: NetDevice, stage?: WireResources['stage']): WorkerCable {
-    return new WorkerCable(net, [dev], { stage })
+  static ofPort(net: Net, dev: NetDevice): WorkerCable {
+    return new WorkerCable(net, [dev])
   }
 
   /** The devices of its ends. */
@@ -170,27 +166,17 @@ export class WorkerCable {
    * stages of the lab. A wrong text changes neither direction.
    */
   setWire(ab: string | undefined, ba: string | undefined, resources: WireResources): void {
-    const parsed = { ab: this.#parse(ab, 'ab', resources), ba: this.#parse(ba, 'ba', resources) }
-    for (const direction of ['ab', 'ba'] as const) {
-      const stages = parsed[direction]
-      if (stages === undefined) continue
-      this.#directions[direction].stages = stages
-      this.#set(direction)
-    }
+    for (const [wire, stages] of this.#stagesOf(ab, ba, resources)) wire.set(stages)
   }
 
-  #parse(text: string | undefined, direction: Direction, resources: WireResources): readonly Impairment[] | undefined {
-    if (text === undefined) return undefined
-    const [{ logPrefix, name }] = this.#devices
-    const log = this.#net.log.named(logPrefix + name)
-    const note = (line: string) => log.warn(printable(`wire ${direction}: ${line}`))
-    const own: WireResources = {
-      filter: filter => resources.filter(filter),
-      file: path => resources.file(path),
-      stage: this.#stage,
-    }
-    // `delay 50` in a test hardly means the microseconds of tc(8).
-    return parseWire(text, own, direction, { bareUs: false, note })
+  /** Returns the stages of the wires that have a text. A text for both is read once. */
+  #stagesOf(ab: string | undefined, ba: string | undefined, resources: WireResources) {
+    let read: ReadText | undefined
+    return [[this.#directions.ab, ab] as const, [this.#directions.ba, ba] as const].flatMap(([{ wire }, text]) => {
+      if (text === undefined) return []
+      if (read?.text !== text) read = wire.read(text)
+      return [[wire, wire.stagesOf(read, resources)] as const]
+    })
   }
 
   /** Advertises a NAT64 on the cable, when it is up. Throws a VnetError. */
@@ -309,8 +295,7 @@ export class WorkerCable {
    * NAT without mappings. Held packets arrive. A wrong text changes nothing.
    */
   reset(seed: number, ab: string, ba: string, resources: WireResources): void {
-    this.#parse(ab, 'ab', resources)
-    this.#parse(ba, 'ba', resources)
+    const changes = this.#stagesOf(ab, ba, resources)
     for (const end of this.#ending) end()
     this.#added = 0
     for (const direction of ['ab', 'ba'] as const) {
@@ -320,7 +305,7 @@ export class WorkerCable {
       partitions.clear()
       wire.restart(seed)
     }
-    this.setWire(ab, ba, resources)
+    for (const [wire, stages] of changes) wire.set(stages)
     this.rebind()
     this.#before = this.#ends()
   }
@@ -373,12 +358,15 @@ export class WorkerCable {
     alarm.cancel()
   }
 
+  /** Puts the other stages of a direction around those of its text. */
   #set(direction: Direction): void {
-    const { wire, faults, partitions, stages, watch } = this.#directions[direction]
-    const all = [...watch, ...partitions, ...[...faults.values()].map(({ stage }) => stage), ...stages]
+    const { wire, faults, partitions, watch } = this.#directions[direction]
     const nat = this.#nat === undefined ? [] : [natStage(this.#nat)]
-    // Everything else is on the outer side of the NAT.
-    wire.set(direction === 'ab' ? [...nat, ...all] : [...all, ...nat])
+    wire.surround(stages => {
+      const all = [...watch, ...partitions, ...[...faults.values()].map(({ stage }) => stage), ...stages]
+      // Everything else is on the outer side of the NAT.
+      return direction === 'ab' ? [...nat, ...all] : [...all, ...nat]
+    })
   }
 }
 

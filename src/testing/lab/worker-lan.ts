@@ -29,8 +29,8 @@ export async function makeLan(
 ): Promise<WorkerLan> {
   const args = spec.ports.map(({ path }) => path)
   const params = { negotiation: 0, seed: spec.seed }
-  const module = insmod(lan(spec.file), { args, net, txqs: 1, rxqs: 1, params })
-  const ports = module.devices.map(dev => WorkerCable.ofPort(net, dev, resources.stage))
+  const module = insmod(lan(spec.file), { args, net, txqs: 1, rxqs: 1, wireResources: resources, params })
+  const ports = module.devices.map(dev => WorkerCable.ofPort(net, dev))
   try {
     for (const [i, dev] of module.devices.entries()) {
       const watch = watches[i]

@@ -74,7 +74,7 @@ test('a cable closes both ends at the same time', async () => {
   await cable.close()
 })
 
-test('a client names the stages of the lab, and the log has notes about its text', async () => {
+test('a client names the stages of the lab and keeps its faults, and the log has notes about its text', async () => {
   const memory = makeNet()
   const odd = (next: Wire, env: WireEnv) => {
     let n = 0
@@ -84,8 +84,11 @@ test('a client names the stages of the lab, and the log has notes about its text
   const cable = await WorkerCable.join(memory.net, { ...resources, stage }, { ...SPEC, ab: 'rate 10 limit 5' })
   const [{ netdevOps }] = memory.devices as [NetDevice]
   const [ab] = netdevOps.ndoGetWires?.(memory.devices[0] as NetDevice) ?? []
+  cable.addFault(1, fault().spec, resources)
   ab?.change('stage odd', noResources)
-  expect((await cable.inOrder(() => cable.report())).ab.stages.map(each => each.stage)).toEqual(['odd'])
+  const report = await cable.inOrder(() => cable.report())
+  expect(report.ab).toMatchObject({ text: 'drop every 1 | odd', stages: [{ stage: 'fault 1' }, { stage: 'odd' }] })
+  expect(() => ab?.change('delay 50', noResources)).toThrow("the time '50' has no unit")
   expect(memory.lines).toContainEqual(expect.stringContaining("'10' has no unit: it means 10bit/s, as in tc(8)"))
 })
 
