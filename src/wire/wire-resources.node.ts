@@ -10,8 +10,9 @@ import { DecisionFile } from './decision-file.node.ts'
 import { type ImportFile, OwnStages } from './own-stages.node.ts'
 import type { parseScenario } from './scenario-file.ts'
 
-/** Files are read, and filters compiled by libpcap, when they are requested. */
+/** Files are read when they are requested, and filters compiled by libpcap, each once. */
 export class LinuxWireResources implements WireResources, AsyncDisposable {
+  readonly #filters = new Map<string, CompiledFilter>()
   readonly #logs = new Map<string, DecisionFile>()
   readonly #parseScenario: typeof parseScenario | undefined
   readonly #failed: ((error: VnetError) => void) | undefined
@@ -28,7 +29,9 @@ export class LinuxWireResources implements WireResources, AsyncDisposable {
   }
 
   filter(text: string): CompiledFilter {
-    return compileFilter(text)
+    const filter = this.#filters.get(text) ?? compileFilter(text)
+    this.#filters.set(text, filter)
+    return filter
   }
 
   file(path: string): string {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
-import { attachmentsOf } from '../../src/control/client/wire-request.ts'
+import { wireChange } from '../../src/control/client/wire-request.ts'
 import { attached } from '../../src/control/protocol/wire-attachment.ts'
 import { DirectedWire } from '../../src/wire/directed-wire.ts'
 import { OwnStages } from '../../src/wire/own-stages.node.ts'
@@ -83,7 +83,7 @@ test('loading a file twice changes nothing, and another file with the same name 
 })
 
 test('a client names the stages that the program of the wire loaded', () => {
-  expect(attachmentsOf('stage odd')).toEqual([])
+  expect(wireChange('stage odd').attachments).toEqual([])
   const { net } = makeNet()
   const end = { wire: { push: () => {} } }
   const wire = (stage?: (name: string) => Impairment) =>

@@ -6,8 +6,10 @@ import type { SkBuff } from '../../src/skb/sk-buff.ts'
 import type { DirectedWire } from '../../src/wire/directed-wire.ts'
 import { directedWires, pairSeed } from '../../src/wire/params.ts'
 import { noResources } from '../../src/wire/spec/resources.ts'
+import { LinuxWireResources } from '../../src/wire/wire-resources.node.ts'
 import { lanDriver } from '../support/lan-driver.ts'
 import { addDevice, addDriver, memoryNets } from '../support/memory-net.ts'
+import { wireReadings } from '../support/wire-readings.ts'
 
 const makeNet = memoryNets()
 
@@ -73,6 +75,18 @@ test('an attachment receives the downlink of a preset, even by a change and by a
   for (const wire of wires) wire.change('loss 1%', noResources)
   for (const wire of wires) wire.change('preset dsl', noResources)
   expect(wires.map(wire => texts(wire.report()))).toEqual([down, up])
+})
+
+test.each([
+  { wire: "match 'icmp' ( loss 1% )" },
+  { wireAb: "match 'icmp' ( loss 1% )", wireBa: "match 'icmp' ( loss 1% )" },
+])('the same text of both directions, %j, is read once and its filter compiled once', async params => {
+  using readings = wireReadings()
+  const wireResources = new LinuxWireResources()
+  const { devices } = await addDriver(makeNet(), driver, params, { args: ['a', 'b'], wireResources })
+  expect([readings.reads, readings.compiled]).toEqual([1, 1])
+  const text = "match 'icmp' ( loss 1% )"
+  expect(devices[0]?.wires.map(wire => wire.text)).toEqual([text, text])
 })
 
 test('the seed of both wires is logged once, and only if a wire has stages', async () => {

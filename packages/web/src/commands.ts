@@ -2,11 +2,9 @@
 
 import { attempt, explain, VnetError } from 'vnet/internal/base/errno'
 import { UsageError } from 'vnet/internal/base/usage-error'
+import { clientResources, type WireChange, wireChange } from 'vnet/internal/control/client/wire-request'
 import type { ControlClient, FoundDevice } from 'vnet/internal/control/index'
 import { compileNumericFilter } from 'vnet/internal/linux/pcap-filter'
-import type { WireResources } from 'vnet/internal/netdev/device-wire'
-import { parseWire } from 'vnet/internal/wire/parse'
-import { LinuxWireResources } from 'vnet/internal/wire/wire-resources.node'
 import type { CommandRequest, CommandResult, PageCommand } from './feed-types.ts'
 
 /** Numbers are sent in 32 bits. A larger one would become another number. */
@@ -85,11 +83,11 @@ async function run(client: ControlClient, device: FoundDevice, command: PageComm
       return client.trigger(vnet, device, command.fault, command.queue)
     case 'wire': {
       const { text, direction } = command
-      if (text !== undefined) checkWire(text, direction)
-      return client.setWire(vnet, device, text, { direction })
+      return client.changeWire(vnet, device, readWire(text, direction))
     }
     case 'check-wire':
-      return checkWire(command.text)
+      readWire(command.text)
+      return
     case 'step': {
       const { mode, every, count } = command
       await client.step(vnet, device, mode, { every, count })
@@ -101,13 +99,10 @@ async function run(client: ControlClient, device: FoundDevice, command: PageComm
  * Throws a UsageError if the text is wrong, or names a file: the token is not for the files that
  * this process may read.
  */
-function checkWire(text: string, direction?: 'ab' | 'ba'): void {
-  const linux = new LinuxWireResources()
-  const resources: WireResources = {
-    filter: text => linux.filter(text),
-    file: path => {
-      throw new UsageError(`${path}: a page can name no file; use vnet wire`)
-    },
+function readWire(text: string | undefined, direction?: 'ab' | 'ba'): WireChange {
+  const { filter } = clientResources()
+  const file = (path: string) => {
+    throw new UsageError(`${path}: a page can name no file; use vnet wire`)
   }
-  for (const each of direction === undefined ? (['ab', 'ba'] as const) : [direction]) parseWire(text, resources, each)
+  return wireChange(text, { direction, resources: { filter, file } })
 }

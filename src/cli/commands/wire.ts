@@ -61,23 +61,24 @@ interface Change {
 }
 
 async function change(name: string, { ab, ba, hasSides }: Change, options: AskOptions, io: Io): Promise<number> {
-  const stages = (text: string) => (text === 'off' ? undefined : text)
   // Loaded here, because it loads all kinds of stages.
-  const { attachmentsOf } = await import('../../control/client/wire-request.ts')
+  const { clientResources, wireChange } = await import('../../control/client/wire-request.ts')
   const notes = new Set<string>()
-  // Both texts are checked before the first direction changes.
-  for (const [direction, text] of [['ab', ab] as const, ['ba', ba] as const]) {
-    if (text !== undefined && text !== 'off') attachmentsOf(text, direction, line => notes.add(line))
-  }
+  const resources = clientResources()
+  const read = (text: string, direction?: WireDirection) =>
+    wireChange(text === 'off' ? undefined : text, { direction, note: line => notes.add(line), resources })
+  // Both texts are read before the first direction changes.
+  const directions = [['ab', ab] as const, ['ba', ba] as const]
+  const changes =
+    ab !== undefined && ab === ba
+      ? [read(ab)]
+      : directions.flatMap(([direction, text]) => (text === undefined ? [] : read(text, direction)))
   for (const line of notes) complain(io, line)
   const set = async (client: ControlClient, device: FoundDevice) => {
     if (hasSides && !device.attached) {
       throw new UsageError(`wire: ${label(device)} is not an attachment: use --wire-ab and --wire-ba`)
     }
-    if (ab !== undefined && ab === ba) return client.setWire(device.vnet, device, stages(ab))
-    for (const [direction, text] of [['ab', ab] as const, ['ba', ba] as const]) {
-      if (text !== undefined) await client.setWire(device.vnet, device, stages(text), { direction })
-    }
+    for (const each of changes) await client.changeWire(device.vnet, device, each)
   }
   return askInterface(name, io, set, options)
 }

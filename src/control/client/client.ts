@@ -62,6 +62,7 @@ import {
   type WireInfo,
   wireInfo,
 } from './types.ts'
+import type { WireChange } from './wire-request.ts'
 
 /** How long a vnet may take for the next part of its reply. */
 const TIMEOUT_MS = 5000
@@ -180,9 +181,13 @@ export class ControlClient {
     text: string | undefined,
     { direction }: SetWireOptions = {},
   ): Promise<void> {
-    const { attachmentsOf } = await loadWireRequest()
-    const attachments = text === undefined ? [] : attachmentsOf(text, direction)
-    await this.#change(vnet, commands.setWire, { ...which(device), direction, text, attachments }, device.name)
+    const { wireChange } = await loadWireRequest()
+    await this.changeWire(vnet, device, wireChange(text, { direction }))
+  }
+
+  /** @internal Same as setWire, with a text that was read before. */
+  async changeWire(vnet: string, device: Device, change: WireChange): Promise<void> {
+    await this.#change(vnet, commands.setWire, { ...which(device), ...change }, device.name)
   }
 
   /** Turns the carrier of a device on or off as its driver would: a fault of this end alone. */

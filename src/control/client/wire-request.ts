@@ -1,26 +1,48 @@
-/** SET_WIRE as a client makes it: checks the text, and collects the files and filters in them. */
+/** SET_WIRE as a client makes it: checks the text, and collects the files and filters in it. */
 
 import { UsageError } from '../../base/usage-error.ts'
 import type { DeviceWire } from '../../netdev/device-wire.ts'
-import { parseWire } from '../../wire/parse.ts'
+import { readText } from '../../wire/parse.ts'
+import { buildGroups, directed } from '../../wire/spec/groups.ts'
 import { LinuxWireResources } from '../../wire/wire-resources.node.ts'
 import { VNET_WIRE_ATTACHMENTS_MAX, VNET_WIRE_TEXT_MAX } from '../protocol/family.ts'
-import { recording, type WireAttachment } from '../protocol/wire-attachment.ts'
+import { type CompilingResources, recording, type WireAttachment } from '../protocol/wire-attachment.ts'
 
 /** Room in a message for the headers of an attachment. */
 const OVERHEAD = 16
 
+/** A change of the wires of a device, with everything that its text names. */
+export interface WireChange {
+  readonly direction: DeviceWire['direction'] | undefined
+  readonly text: string | undefined
+  readonly attachments: readonly WireAttachment[]
+}
+
+export interface WireChangeOptions {
+  /** The direction that is changed; both by default. */
+  readonly direction?: DeviceWire['direction'] | undefined
+  /** Called with lines about what may be a mistake. */
+  readonly note?: (line: string) => void
+  /** By default clientResources(). */
+  readonly resources?: CompilingResources
+}
+
+/** Returns the files that this process may read, and filters that its libpcap compiles once. */
+export function clientResources(): CompilingResources {
+  const linux = new LinuxWireResources()
+  // The vnet has the stages, and checks the name.
+  return { filter: text => linux.filter(text), file: path => linux.file(path), stage: () => (next: unknown) => next }
+}
+
 /**
- * Returns the files and filters that the text of one direction, or of both, refers to: files that
- * this process may read, and filters that its libpcap compiles. Calls `note` with lines about what
- * may be a mistake. Throws a UsageError if the text is wrong, or if they are too large for a
- * message.
+ * Reads the text of one direction, or of both, and collects the files and filters that it refers
+ * to. Throws a UsageError if the text is wrong, or if they are too large for a message.
  */
-export function attachmentsOf(
-  text: string,
-  direction?: DeviceWire['direction'],
-  note?: (line: string) => void,
-): WireAttachment[] {
+export function wireChange(
+  text: string | undefined,
+  { direction, note, resources = clientResources() }: WireChangeOptions = {},
+): WireChange {
+  if (text === undefined) return { direction, text, attachments: [] }
   if (Buffer.byteLength(text) > VNET_WIRE_TEXT_MAX || text.includes('\0')) {
     throw new UsageError(`the text of a running wire has at most ${VNET_WIRE_TEXT_MAX} bytes, and no NUL`)
   }
@@ -36,10 +58,10 @@ export function attachmentsOf(
     }
     attachments.push(attachment)
   }
-  const resources = new LinuxWireResources()
   const recorded = recording(resources, attach)
+  const groups = readText(text, { bareUs: true, ...(note !== undefined && { note }) })
   for (const each of direction === undefined ? (['ab', 'ba'] as const) : [direction]) {
-    parseWire(text, recorded, each, { bareUs: true, ...(note !== undefined && { note }) })
+    buildGroups(directed(groups, each), recorded)
   }
-  return attachments
+  return { direction, text, attachments }
 }

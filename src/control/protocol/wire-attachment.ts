@@ -17,12 +17,13 @@ export interface WireAttachment {
   readonly bytes: Uint8Array
 }
 
-interface Compiling extends WireResources {
+/** Resources with filters that have a program. */
+export interface CompilingResources extends WireResources {
   filter(text: string): CompiledFilter
 }
 
 /** Returns `resources` that also call `attach` with each file and filter that they return. */
-export function recording(resources: Compiling, attach: (attachment: WireAttachment) => void): WireResources {
+export function recording(resources: CompilingResources, attach: (attachment: WireAttachment) => void): WireResources {
   return {
     filter(text) {
       const filter = resources.filter(text)
@@ -34,15 +35,12 @@ export function recording(resources: Compiling, attach: (attachment: WireAttachm
       attach({ file: path, bytes: Buffer.from(text) })
       return text
     },
-    // The vnet has the stages, and checks the name.
-    stage: () => pass,
+    stage: resources.stage,
   }
 }
 
-const pass = (next: unknown) => next
-
 /** Returns the attachments as resources, which throw a UsageError for anything else. */
-export function attached(attachments: readonly WireAttachment[]): Compiling {
+export function attached(attachments: readonly WireAttachment[]): CompilingResources {
   return {
     filter(text) {
       const found = attachments.find(({ filter }) => filter === text)

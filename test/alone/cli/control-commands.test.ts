@@ -4,11 +4,13 @@
  */
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { EOPNOTSUPP, EPERM, VnetError } from '../../../src/base/errno.ts'
+import { vnetAttributes } from '../../../src/control/protocol/family.ts'
 import type { MessageBuilder } from '../../../src/netlink/index.ts'
 import { type Answers, type FakeOptions, FakeVnet } from '../../support/fake-vnet.ts'
 import { freshDirectory } from '../../support/fresh-directory.ts'
 import { directory, users } from '../../support/own-run-directory.ts'
 import { runMain, startMain } from '../../support/run-main.ts'
+import { wireReadings } from '../../support/wire-readings.ts'
 
 // Vnets that run on this machine must not be found.
 vi.mock('../../../src/control/protocol/run-directory.ts', async original =>
@@ -20,6 +22,7 @@ const [ECHO, GET_DEVICES, GET_STATS, RESET_STATS, SET_CARRIER] = [1, 2, 3, 4, 5]
 const [CUT, PLUG] = [14, 15]
 const [GET_PARAM, SET_PARAM, TRIGGER, IOCTL, SUBSCRIBE, GET_PARTS, GET_SCENARIO] = [6, 7, 8, 9, 10, 20, 23]
 const STEP = 21
+const SET_WIRE = 17
 
 const sn0 = (b: MessageBuilder) => {
   b.u32(1, 7).string(2, 'sn0').u32(4, 2).u32(5, 1).string(35, 'snull')
@@ -221,6 +224,24 @@ describe('commands that change something', () => {
     })
     const { status, stderr } = await runMain('reset', 'sn0')
     expect([status, stderr]).toEqual([1, 'vnet: only root and the owner may\n'])
+  })
+})
+
+describe('wire', () => {
+  const SPEC = "match 'icmp' ( loss 1% )"
+
+  test.each([
+    [[SPEC], 1, [undefined]],
+    [['--wire-ab', SPEC, '--wire-ba', SPEC], 1, [undefined]],
+    [['--wire-ab', SPEC, '--wire-ba', `delay 1ms ${SPEC}`], 2, [0, 1]],
+    [['off'], 0, [undefined]],
+  ])('the texts of vnet wire sn0 %j are read %i times, and a filter is compiled once', async (args, reads, sent) => {
+    const fake = vnet({ [SET_WIRE]: none })
+    using readings = wireReadings()
+    expect(await runMain('wire', 'sn0', ...args)).toEqual(ok(''))
+    expect([readings.reads, readings.compiled]).toEqual([reads, Math.min(reads, 1)])
+    const { type } = vnetAttributes.wireDirection
+    expect(askedOf(fake).map(({ attributes }) => attributes[type]?.[0])).toEqual(sent)
   })
 })
 

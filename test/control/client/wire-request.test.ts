@@ -2,12 +2,13 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { attachmentsOf } from '../../../src/control/client/wire-request.ts'
+import { wireChange } from '../../../src/control/client/wire-request.ts'
 import { attached } from '../../../src/control/protocol/wire-attachment.ts'
 import { parseWire } from '../../../src/wire/parse.ts'
 import { freshDirectory } from '../../support/fresh-directory.ts'
 
 const directory = freshDirectory()
+const attachmentsOf = (text: string) => wireChange(text).attachments
 
 test('a wire spec without a file or a filter attaches nothing', () => {
   expect(attachmentsOf('delay 20ms 5ms distribution normal loss 1%')).toEqual([])
@@ -36,5 +37,5 @@ test('attachments that do not fit a message are refused with one line that says 
 
 test('a wrong spec and missing files are refused for the direction in which they are wrong', () => {
   expect(() => attachmentsOf('loss one')).toThrow('one')
-  expect(() => attachmentsOf(`trace ${directory}/none`, 'ba')).toThrow('none: no such file or directory')
+  expect(() => wireChange(`trace ${directory}/none`, { direction: 'ba' })).toThrow('none: no such file or directory')
 })

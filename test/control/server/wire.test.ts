@@ -20,6 +20,7 @@ import { endedAfterEach } from '../../support/ends.ts'
 import { freshDirectory } from '../../support/fresh-directory.ts'
 import { ask, read, request } from '../../support/genl-request.ts'
 import { addDevice, addDriver, memoryNets, numbered } from '../../support/memory-net.ts'
+import { wireReadings } from '../../support/wire-readings.ts'
 
 const memoryNet = memoryNets()
 const native = loadNative()
@@ -114,6 +115,15 @@ test('a new wire spec replaces the stages of one or both directions, and held pa
   expect(stages).toEqual([])
   expect(former).toMatchObject([{ stage: 'loss', direction: 'ab', text: 'loss 100%', dropped: 1, drops: { loss: 1 } }])
   expect(former?.[0]).not.toHaveProperty('former')
+})
+
+test('the client and the vnet read a new wire spec once, and only the client compiles its filter, once', async () => {
+  const { client, vnet, a } = await served()
+  using readings = wireReadings()
+  const spec = "match 'icmp' ( loss 1% ) else ( drop 'icmp' nth 3 )"
+  await client.setWire(vnet, a, spec)
+  expect([readings.reads, readings.compiled]).toEqual([2, 1])
+  expect((await client.wire(vnet, a)).text).toEqual({ ab: spec, ba: spec })
 })
 
 test('a wrong spec is refused by the client and by the vnet, and changes neither direction', async () => {
