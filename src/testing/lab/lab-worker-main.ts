@@ -1,6 +1,6 @@
 /**
  * The worker that carries the frames of a thread's labs, so that a test that blocks its own thread
- * does not stop its links. It implements Calls.
+ * does not stop its links.
  */
 import { type MessagePort, parentPort } from 'node:worker_threads'
 import { LOGLEVEL_WARNING, Log } from '../../base/log.ts'
@@ -15,17 +15,24 @@ import type { WireResources } from '../../netdev/device-wire.ts'
 import { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { OwnStages } from '../../wire/own-stages.node.ts'
+import type { Direction } from '../../wire/wire.ts'
 import type { LabControl, LabPlace } from './lab-control.ts'
-import type { CableSpec, Calls, EndSpec, Filters, WorkerReply, WorkerRequest } from './protocol.ts'
+import type {
+  CableSpec,
+  EndSpec,
+  FaultSpec,
+  Filters,
+  LanSpec,
+  NatForward,
+  WorkerReply,
+  WorkerRequest,
+} from './protocol.ts'
 import type { LinkWatch, WatchSpec } from './watch/link-watch.ts'
 import { WorkerCable } from './worker-cable.ts'
 import type { WorkerLan } from './worker-lan.ts'
 
-type Handlers = {
-  [Name in keyof Calls]: (
-    ...args: Parameters<Calls[Name]>
-  ) => ReturnType<Calls[Name]> | Promise<ReturnType<Calls[Name]>>
-}
+/** The calls of a lab's thread. Most take the number of a link. Each settles when it is done. */
+export type Calls = ReturnType<typeof callsOf>
 
 interface WorkerLink {
   readonly cable: WorkerCable
@@ -63,9 +70,8 @@ async function record(net: Net, hosts: ReadonlyMap<NetDevice, string>, path: str
   return recording
 }
 
-function serve(port: MessagePort): void {
+function callsOf(warn: (line: string) => void) {
   const native = loadNative()
-  const warn = (line: string) => port.postMessage({ warning: line } satisfies WorkerReply)
   const log = new Log(LOGLEVEL_WARNING, (_, line) => warn(line))
   const platform = new LinuxPlatform(native, text => log.warn(text))
   const net = new Net({ platform, clock: new TimerfdClock(native), log })
@@ -143,11 +149,13 @@ function serve(port: MessagePort): void {
     return cable.inOrder(() => fn(cable))
   }
 
-  const handlers: Handlers = {
-    async loadStages(stages) {
+  return {
+    /** Loads files of own stages. Settles with their first mistake. */
+    async loadStages(stages: readonly string[]) {
       await withStages({ stages })
     },
-    async cable(spec) {
+    /** Joins two namespaces. Returns the number of the link. */
+    async cable(spec: CableSpec) {
       const resources = await withStages(spec)
       const [watch] = await watching(spec.watch && [spec.watch], resources)
       const [cable, recording] = await recorded(spec, async onDevice => {
@@ -165,7 +173,8 @@ function serve(port: MessagePort): void {
       show(spec.lab)
       return last
     },
-    async lan(spec) {
+    /** Makes a segment. Returns its number and the numbers of its ports, which are links. */
+    async lan(spec: LanSpec) {
       // Loaded on demand, because most labs have none.
       const { makeLan } = await import('./worker-lan.ts')
       const resources = await withStages(spec)
@@ -183,49 +192,58 @@ function serve(port: MessagePort): void {
       lans.set(++last, { lan, recording })
       return { lan: last, ports }
     },
-    async closeLan(lan) {
+    /** Ends a segment after its ports are closed. */
+    async closeLan(lan: number) {
       const ended = lans.get(lan)
       lans.delete(lan)
       await ended?.lan.close()
       await ended?.recording?.stop()
     },
-    reset: (link, seed, ab, ba, filters) => inOrder(link, cable => cable.reset(seed, ab, ba, resourcesOf(filters))),
-    async capture(link, path) {
+    /** Makes a link as if it were new, with these texts and this seed. */
+    reset: (link: number, seed: number, ab: string, ba: string, filters: Filters) =>
+      inOrder(link, cable => cable.reset(seed, ab, ba, resourcesOf(filters))),
+    /** Starts to record a link in a file. Returns the number of the capture. */
+    async capture(link: number, path: string) {
       const names = found(link).devices.map(dev => [dev, places.get(dev)?.netns.split(':').at(-1) ?? ''] as const)
       const id = ++last
       links.get(link)?.recordings.set(id, await record(net, new Map(names), path))
       return id
     },
-    async endCapture(link, capture) {
+    /** Ends a capture. Settles when its file is complete. */
+    async endCapture(link: number, capture: number) {
       await inOrder(link, () => {})
       const recording = links.get(link)?.recordings.get(capture)
       links.get(link)?.recordings.delete(capture)
       await recording?.stop()
     },
-    rebind: link => inOrder(link, cable => cable.rebind()),
-    forward: (link, forward) => inOrder(link, cable => cable.forward(forward)),
-    wire: (link, ab, ba, filters) => inOrder(link, cable => cable.setWire(ab, ba, resourcesOf(filters))),
-    async carrier(link, up) {
+    rebind: (link: number) => inOrder(link, cable => cable.rebind()),
+    forward: (link: number, forward: NatForward) => inOrder(link, cable => cable.forward(forward)),
+    wire: (link: number, ab: string | undefined, ba: string | undefined, filters: Filters) =>
+      inOrder(link, cable => cable.setWire(ab, ba, resourcesOf(filters))),
+    async carrier(link: number, up: boolean) {
       const ports = await inOrder(link, cable => {
         cable.setCarrier(up)
         return cable.ports
       })
       await platform.settle(ports)
     },
-    sleep: async (link, ms) => found(link).sleep(ms),
-    partition: async (link, ms, directions) => found(link).partition(ms, directions),
-    fault(link, spec) {
+    sleep: async (link: number, ms: number) => found(link).sleep(ms),
+    partition: async (link: number, ms: number, directions: readonly Direction[]) =>
+      found(link).partition(ms, directions),
+    /** Adds a fault. Returns its number. */
+    fault(link: number, spec: FaultSpec) {
       const id = ++last
       return inOrder(link, cable => {
         cable.addFault(id, spec, resourcesOf(spec.filters))
         return id
       })
     },
-    hit: (link, fault, n) => found(link).hit(fault, n),
-    removeFault: (link, fault) => inOrder(link, cable => cable.removeFault(fault)),
-    report: link => inOrder(link, cable => cable.report()),
-    watched: link => inOrder(link, cable => cable.watched),
-    async close(link) {
+    hit: async (link: number, fault: number, n: number) => found(link).hit(fault, n),
+    removeFault: (link: number, fault: number) => inOrder(link, cable => cable.removeFault(fault)),
+    report: (link: number) => inOrder(link, cable => cable.report()),
+    watched: (link: number) => inOrder(link, cable => cable.watched),
+    /** Deletes the interfaces. */
+    async close(link: number) {
       const ended = links.get(link)
       links.delete(link)
       await ended?.cable.close()
@@ -233,12 +251,15 @@ function serve(port: MessagePort): void {
       await hide()
     },
   }
+}
 
+function serve(port: MessagePort): void {
+  const calls = callsOf(line => port.postMessage({ warning: line } satisfies WorkerReply))
   port.on('message', async ({ id, call, args }: WorkerRequest) => {
     const reply = (reply: WorkerReply) => port.postMessage(reply)
     try {
-      const handler = handlers[call] as (...args: readonly unknown[]) => unknown
-      reply({ id, value: await handler(...args) })
+      const called = calls[call as keyof Calls] as (...args: readonly unknown[]) => unknown
+      reply({ id, value: await called(...args) })
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error)
       reply({ id, error: text, usage: error instanceof UsageError })

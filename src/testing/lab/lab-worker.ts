@@ -8,7 +8,8 @@ import { Worker } from 'node:worker_threads'
 import { UsageError } from '../../base/usage-error.ts'
 import { builtModule } from './built-module.ts'
 import { type CallSite, callSiteOf, thrownAt } from './caller.ts'
-import type { CallName, Calls, WorkerReply, WorkerRequest } from './protocol.ts'
+import type { Calls } from './lab-worker-main.ts'
+import type { WorkerReply, WorkerRequest } from './protocol.ts'
 
 interface Pending {
   /** The stack of the call, which leads to the line of the test. */
@@ -74,7 +75,10 @@ export class LabWorker {
    * Calls a function of the worker. Rejects with a UsageError, or with an Error of the same
    * message. A pending call keeps the process alive.
    */
-  call<Name extends CallName>(call: Name, ...args: Parameters<Calls[Name]>): Promise<ReturnType<Calls[Name]>> {
+  call<Name extends keyof Calls>(
+    call: Name,
+    ...args: Parameters<Calls[Name]>
+  ): Promise<Awaited<ReturnType<Calls[Name]>>> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     const id = ++this.#lastId
     if (this.#pending.size === 0) this.#worker.ref()

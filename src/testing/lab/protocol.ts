@@ -6,7 +6,7 @@ import type { StageReport } from '../../netdev/device-wire.ts'
 import type { FaultAction, FaultWhen } from '../../wire/stages/fault.ts'
 import type { Direction } from '../../wire/wire.ts'
 import type { NatKind } from './nat-table.ts'
-import type { WatchedLink, WatchSpec } from './watch/link-watch.ts'
+import type { WatchSpec } from './watch/link-watch.ts'
 
 /** The compiled filters of a text; undefined if it has none. */
 export type Filters = readonly WireAttachment[] | undefined
@@ -138,50 +138,10 @@ export interface FaultSpec {
   readonly hits: SharedArrayBuffer
 }
 
-/** The worker's calls. Most take the number of a link. Each settles when it is done. */
-export interface Calls {
-  /** Loads files of own stages. Settles with their first mistake. */
-  loadStages(files: readonly string[]): void
-  /** Joins two namespaces. Returns the number of the link. */
-  cable(spec: CableSpec): number
-  /** Makes a segment. Returns its number and the numbers of its ports, which are links. */
-  lan(spec: LanSpec): { readonly lan: number; readonly ports: readonly number[] }
-  /** Ends a segment after its ports are closed. */
-  closeLan(lan: number): void
-  /** Replaces the text of the given directions. */
-  wire(link: number, ab: string | undefined, ba: string | undefined, filters: Filters): void
-  carrier(link: number, up: boolean): void
-  /** Settles after `ms` milliseconds, or when the link is closed. */
-  sleep(link: number, ms: number): void
-  /** Drops every packet of the directions for `ms` milliseconds. */
-  partition(link: number, ms: number, directions: readonly Direction[]): void
-  /** Adds a fault. Returns its number. */
-  fault(link: number, spec: FaultSpec): number
-  /** Settles when the fault has hit `n` packets. */
-  hit(link: number, fault: number, n: number): void
-  removeFault(link: number, fault: number): void
-  report(link: number): LinkReport
-  /** Returns the packets of a link that is watched. */
-  watched(link: number): WatchedLink | undefined
-  /** Makes a link as if it were new, with these texts and this seed. */
-  reset(link: number, seed: number, ab: string, ba: string, filters: Filters): void
-  /** Starts to record a link in a file. Returns the number of the capture. */
-  capture(link: number, path: string): number
-  /** Ends a capture. Settles when its file is complete. */
-  endCapture(link: number, capture: number): void
-  /** Makes the cable's NAT forget its mappings. */
-  rebind(link: number): void
-  /** Makes the cable's NAT forward a port. */
-  forward(link: number, forward: NatForward): void
-  /** Deletes the interfaces. */
-  close(link: number): void
-}
-
-export type CallName = keyof Calls
-
 export interface WorkerRequest {
   readonly id: number
-  readonly call: CallName
+  /** The name of one of the Calls. */
+  readonly call: string
   readonly args: readonly unknown[]
 }
 
