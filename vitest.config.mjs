@@ -99,7 +99,7 @@ const alias = [
   { find: /^@vnet\/([^/]+)\/commands$/, replacement: join(root, 'packages/$1/src/commands/index.ts') },
   { find: /^vnet$/, replacement: join(root, 'src/index.ts') },
   { find: /^@vnet\/([^/]+)$/, replacement: join(root, 'packages/$1/src/index.ts') },
-  { find: /^vnet\/drivers$/, replacement: join(root, 'src/drivers/index.ts') },
+  { find: /^vnet\/(drivers|bed)$/, replacement: join(root, 'src/$1/index.ts') },
 ]
 
 // Processes, not threads: workers do not support --expose-gc, and setns(2) moves one thread only.

@@ -6,7 +6,7 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { createLab } from '../dist/testing/index.js'
+import { createLab } from '../packages/lab/dist/index.js'
 
 const HELP = `usage: npm run bench:bufferbloat -- [--cc cubic,bbr] [--rate 10,100] [--queue NAME,...]
 

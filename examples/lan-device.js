@@ -3,7 +3,7 @@
  * UDP port 4000 and over HTTP, and broadcasts it to UDP port 4001 once a second.
  */
 import { createServer } from 'node:http'
-import { host, lan } from 'vnet/lan'
+import { host, lan } from '@vnet/lan'
 
 const celsius = () => (20 + 3 * Math.sin(Date.now() / 60_000)).toFixed(1)
 

@@ -1,6 +1,6 @@
 /**
  * node scripts/api-reference.mjs: writes docs/api/*.md, a page for each entry point of
- * package.json, from the declarations of the last build. TypeScript 7 has no API to read them with,
+ * vnet and its packages, from the declarations of the last build. TypeScript 7 has no API to read them with,
  * but tsc writes them in one form: a declaration starts at column 0, after its docstring.
  */
 
@@ -8,6 +8,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { dirname, relative, resolve } from 'node:path'
 
 const root = resolve(import.meta.dirname, '..')
+/** The packages with an API. */
+const PACKAGES = ['lab', 'lan', 'learn'].map(name => `packages/${name}`)
 const files = new Map()
 /** A docstring, or a statement, which continues while lines are indented or close a bracket. */
 const PARTS = /^\/\*\*[\s\S]*?\*\/|^[^\s}\])/].*(?:\n[ \t}\])].*)*/gm
@@ -17,12 +19,16 @@ const PARTS = /^\/\*\*[\s\S]*?\*\/|^[^\s}\])/].*(?:\n[ \t}\])].*)*/gm
  * docstring.
  */
 export function apiReference() {
-  const { exports } = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8'))
-  const entries = Object.entries(exports).flatMap(([path, { types }]) => {
-    if (types === undefined || path.includes('*')) return []
-    const entry = path.replace(/^\./, 'vnet')
-    const file = resolve(root, types)
-    return [{ entry, page: `${entry.replace('/', '-')}.md`, doc: read(file).doc, found: exportsOf(file) }]
+  const entries = ['.', ...PACKAGES].flatMap(folder => {
+    const { name, exports } = JSON.parse(readFileSync(resolve(root, folder, 'package.json'), 'utf8'))
+    return Object.entries(exports).flatMap(([path, { types }]) => {
+      // What products import of each other, and what vnet imports of them.
+      if (types === undefined || path.includes('*') || path === './commands') return []
+      const entry = path.replace(/^\./, name)
+      const file = resolve(root, folder, types)
+      const page = `${entry.replace('@', '').replaceAll('/', '-')}.md`
+      return [{ entry, page, doc: read(file).doc, found: exportsOf(file) }]
+    })
   })
   const all = []
   /** The page of each declaration: the first one, if several entry points export it. */
@@ -34,7 +40,7 @@ export function apiReference() {
     }
   }
   const pages = entries.map(({ entry, page, doc, found }) => [page, pageOf(entry, doc, found, homes)])
-  const index = ['# API', 'What each entry point of the package exports.']
+  const index = ['# API', 'What each entry point of vnet and its packages exports.']
   const lines = entries.map(({ entry, page, doc }) => `- [${entry}](${page}): ${firstSentence(intro(doc))}`)
   return { pages, index: `${[...index, lines.join('\n')].join('\n\n')}\n`, exports: all }
 }
@@ -103,7 +109,11 @@ function read(file) {
   const module = { doc: fileDoc(file), declarations: [], lists: [], stars: [], imports: new Map() }
   files.set(file, module)
   const target = path => {
-    const found = resolve(dirname(file), path.replace(/\.tsx?$/, '.d.ts'))
+    const [, name, inside] = /^(?:vnet|@vnet\/(\w+))\/internal\/(.*)$/.exec(path) ?? []
+    const found =
+      inside === undefined
+        ? resolve(dirname(file), path.replace(/\.tsx?$/, '.d.ts'))
+        : resolve(root, name === undefined ? '.' : `packages/${name}`, `dist/${inside}.d.ts`)
     return existsSync(found) ? found : undefined
   }
   for (const { doc, code } of statements(text)) {
@@ -144,7 +154,7 @@ function fileDoc(file) {
   const source = resolve(
     root,
     relative(root, file)
-      .replace(/^dist\//, 'src/')
+      .replace(/(^|\/)dist\//, '$1src/')
       .replace(/\.d\.ts$/, '.ts'),
   )
   const [doc = '', next] = readFileSync(existsSync(source) ? source : `${source}x`, 'utf8').match(PARTS) ?? []
@@ -196,7 +206,7 @@ function pageOf(entry, doc, found, homes) {
 
 /** Returns the docstring of a module without its name, as sentences. */
 function intro(doc) {
-  const words = text(doc).replace(/^'[\w/]+': /, '')
+  const words = text(doc).replace(/^'[\w/@]+': /, '')
   return words.replace(/^[a-z]+\b/, word => word[0].toUpperCase() + word.slice(1))
 }
 const firstSentence = words => words.replace(/\s+/g, ' ').replace(/[.:] .*/, '.')

@@ -44,7 +44,7 @@ export const floors = [
     rooms: ['control/protocol', 'control/client', 'control/server', 'control', 'node'],
     what: 'controlling a running vnet: protocol, client, server; the daemon `vnet node`',
   },
-  { rooms: ['testing'], what: '[drivers in memory](drivers/testing.md), on a fake clock' },
+  { rooms: ['bed'], what: '[drivers in memory](drivers/testing.md), on a fake clock' },
   { rooms: ['cli', 'vnet.ts'], what: 'the command line' },
   {
     product: 'lan',
@@ -62,7 +62,7 @@ export const floors = [
   },
   {
     product: 'lab',
-    rooms: ['testing/lab', 'testing/explore', 'testing/commands', 'vitest.ts', 'playwright.ts'],
+    rooms: ['lab'],
     what: '[networks in a unit test](testing.md), and their [exploration](explore.md)',
   },
   {
@@ -73,9 +73,6 @@ export const floors = [
   { product: 'learn', rooms: ['learn'], what: 'the checks of [the course](course.md)' },
   { product: 'exec', rooms: ['exec'], what: '`vnet exec`, a seccomp supervisor' },
 ]
-
-/** The files through which the core reaches products that are in src. */
-const doors = ['cli/products.ts', 'testing/index.ts']
 
 const order = floors.flatMap(({ rooms }) => rooms)
 /** The product of a room; undefined for the rooms of the core. */
@@ -98,9 +95,7 @@ const packages = {
   'web/metrics': ['prom-client'],
   web: ['uplot', 'preact', '@preact/signals'],
   'web/page': ['uplot', 'preact', 'preact/hooks', '@preact/signals'],
-  'testing/lab': ['undici'],
-  'vitest.ts': ['vitest'],
-  'playwright.ts': ['@playwright/test'],
+  lab: ['undici', 'vitest', '@playwright/test'],
 }
 
 /** Of web the page imports types only: it runs in a browser, for which it is compiled. */
@@ -192,7 +187,7 @@ function complaintAbout(specifier, file, room, top) {
       return `what lies outside its src (${specifier})`
     }
     const to = roomOf(target)
-    if (excepted(room, to) || doors.includes(file)) return undefined
+    if (excepted(room, to)) return undefined
     const [mine, other] = [productOf(room), productOf(to)]
     if (mine && other && mine !== other && !uses[mine]?.includes(other))
       return `${other}, another product (${specifier})`

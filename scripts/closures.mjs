@@ -70,7 +70,7 @@ async function wireFiles() {
   const { cable } = await import('../dist/drivers/index.js')
   const { defaultParams } = await import('../dist/index.js')
   const { Log, LOGLEVEL_ERR, Net } = await import('../dist/net.js')
-  const { FakeClock, MemoryPlatform } = await import('../dist/testing/index.js')
+  const { FakeClock, MemoryPlatform } = await import('../dist/bed/index.js')
   const session = new Session()
   session.connect()
   const post = (method, params) => {

@@ -31,7 +31,7 @@ code is 1 if a file has failed.
 
 /** Files that measure time. Their processes are not stopped. */
 const MEASURING = {
-  'test/fuzz/services.slow.test.ts': 'a block of messages has a limit of CPU time',
+  'packages/lan/test/fuzz/services.slow.test.ts': 'a block of messages has a limit of CPU time',
 }
 
 /** Milliseconds, random between the two. */

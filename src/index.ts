@@ -1,7 +1,7 @@
 /**
  * 'vnet': everything to write a driver with. It loads no native code, so that a driver runs in
- * memory ('vnet/testing') as well as on Linux. The drivers of vnet are in 'vnet/drivers', its
- * simulated network in 'vnet/lan'; a program that runs drivers itself needs 'vnet/net'.
+ * memory ('vnet/bed') as well as on Linux. The drivers of vnet are in 'vnet/drivers', its
+ * simulated network in '@vnet/lan'; a program that runs drivers itself needs 'vnet/net'.
  */
 import './base/dispose.ts'
 

@@ -2,6 +2,8 @@
  * The whole way of a frame: the kernel sends it on one device and receives it on another, through a
  * driver and a wire.
  */
+
+import { assertConserved, MemoryPlatform } from '../../dist/bed/index.js'
 import { Capture } from '../../dist/capture/capture.js'
 import { cable, flipNetwork, loop, snull } from '../../dist/drivers/index.js'
 import {
@@ -14,7 +16,6 @@ import {
   netifRx,
 } from '../../dist/index.js'
 import { LOGLEVEL_ERR, Log, Net, registerNetdev } from '../../dist/net.js'
-import { assertConserved, MemoryPlatform } from '../../dist/testing/index.js'
 import { addressesOf, udpFrame } from './frame.mjs'
 import { LeanClock, LeanPlatform } from './platform.mjs'
 

@@ -4,8 +4,9 @@
  * to the processor: a slot is filled when it is first used, and keeps the driver's changes. A flip
  * is its own reverse, so the frame remains valid.
  */
+
+import { MemoryPlatform } from '../../dist/bed/index.js'
 import { SLOT_LARGE } from '../../dist/skb/pool.js'
-import { MemoryPlatform } from '../../dist/testing/index.js'
 
 /** Nanoseconds from one reading of the clock to the next. */
 const STEP = 500

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { expect, test } from 'vnet/playwright'
+import { expect, test } from '@vnet/lab/playwright'
 import { call, onlyIPv4, openPeer, startTurn, statsOf } from './peer.js'
 
 const HAS_TURN = spawnSync('turnserver', ['--version']).error === undefined

@@ -1,5 +1,5 @@
 import http from 'node:http'
-import { expect, test } from 'vnet/playwright'
+import { expect, test } from '@vnet/lab/playwright'
 
 test.use({ network: 'preset slow-3g' })
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import http from 'node:http'
-import { expect, test } from 'vnet/playwright'
+import { expect, test } from '@vnet/lab/playwright'
 
 const outside = http.createServer((_request, response) => response.end('a server of the machine'))
 outside.listen(0, 'localhost')

@@ -1,8 +1,8 @@
 /** The resolver of Node asks a name server (npm: dns-packet) over a link that loses packets. */
 import { once } from 'node:events'
+import { test } from '@vnet/lab/vitest'
 import { decode, encode } from 'dns-packet'
 import { expect } from 'vitest'
-import { test } from 'vnet/vitest'
 
 const NAMES = Array.from({ length: 6 }, (_, i) => `host${i}.example`)
 

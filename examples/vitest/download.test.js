@@ -1,7 +1,7 @@
 /** A download over a slow link: curl does not get more than the link carries. */
 import { createServer } from 'node:http'
+import { test } from '@vnet/lab/vitest'
 import { expect } from 'vitest'
-import { test } from 'vnet/vitest'
 
 const FILE = Buffer.alloc(400_000, 'x')
 

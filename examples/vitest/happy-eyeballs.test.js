@@ -1,7 +1,7 @@
 /** Happy Eyeballs (RFC 8305): a host with two addresses, of which the IPv6 one leads nowhere. */
 import { createServer } from 'node:http'
+import { test } from '@vnet/lab/vitest'
 import { expect } from 'vitest'
-import { test } from 'vnet/vitest'
 
 const FETCH = `
   const response = await fetch('http://server/')

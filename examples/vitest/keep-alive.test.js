@@ -1,8 +1,8 @@
 /** A client of HTTP (npm: got) uses a connection again that the server is just closing. */
 import { createServer } from 'node:http'
+import { test } from '@vnet/lab/vitest'
 import { got } from 'got'
 import { expect } from 'vitest'
-import { test } from 'vnet/vitest'
 
 test('a request that crosses the end of its connection is sent again', async ({ lab }) => {
   const [client, server] = lab.namespaces('client', 'server')

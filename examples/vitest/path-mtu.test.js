@@ -1,7 +1,7 @@
 /** A path with a smaller MTU than its ends know. */
 import { createServer } from 'node:http'
+import { test } from '@vnet/lab/vitest'
 import { expect } from 'vitest'
-import { test } from 'vnet/vitest'
 
 const FILE = 'x'.repeat(100_000)
 const DOWNLOAD = ['-4', '-sS', 'http://server/']

@@ -2,8 +2,8 @@
 
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { test } from '@vnet/lab/vitest'
 import { expect } from 'vitest'
-import { test } from 'vnet/vitest'
 
 const isInstalled = spawnSync('redis-server', ['--version']).status === 0
 

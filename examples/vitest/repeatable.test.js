@@ -1,8 +1,8 @@
 /** A test with random losses loses the same packets in each run. */
 import { once } from 'node:events'
+import { createLab } from '@vnet/lab'
+import { test } from '@vnet/lab/vitest'
 import { expect } from 'vitest'
-import { createLab } from 'vnet/testing'
-import { test } from 'vnet/vitest'
 
 /** Sends 50 numbered datagrams over a bad link. Returns the numbers that arrive, and the hits. */
 async function numbersThatArrive(lab) {

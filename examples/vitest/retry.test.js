@@ -1,7 +1,7 @@
 /** A protocol on UDP that sends again what was lost. */
 import { once } from 'node:events'
+import { test } from '@vnet/lab/vitest'
 import { expect } from 'vitest'
-import { test } from 'vnet/vitest'
 
 const RETRY_MS = 20
 

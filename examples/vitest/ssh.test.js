@@ -1,9 +1,9 @@
 /** A session of SSH (npm: ssh2) over a link that passes nothing for a while. */
 import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
+import { test } from '@vnet/lab/vitest'
 import ssh2 from 'ssh2'
 import { expect } from 'vitest'
-import { test } from 'vnet/vitest'
 
 const LINES = 50
 const KEY = {

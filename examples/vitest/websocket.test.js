@@ -1,8 +1,8 @@
 /** A server of WebSockets (npm: ws) and its client, when the cable between them is cut. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { test } from '@vnet/lab/vitest'
 import { expect } from 'vitest'
-import { test } from 'vnet/vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 
 /** Starts a server that sends each message back. */

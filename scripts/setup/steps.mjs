@@ -83,7 +83,7 @@ const isSource = file => /(?<!\.d)\.ts$/.test(file)
 const compiled = source => source.replace(/(^|\/)src\//, '$1dist/').replace(/ts$/, 'js')
 
 /** The packages with code to compile, each after those that it imports. */
-const PACKAGES = ['exec', 'web', 'learn'].map(name => `packages/${name}`)
+const PACKAGES = ['exec', 'lan', 'lab', 'web', 'learn'].map(name => `packages/${name}`)
 const sources = () => ['src', ...PACKAGES.map(path => `${path}/src`)].flatMap(filesUnder)
 
 async function compile() {

@@ -20,15 +20,15 @@ export interface Product {
 }
 
 export const PRODUCTS: readonly Product[] = [
-  { names: ['lan'], load: () => import('../lan/commands/index.ts') },
-  { names: ['lab', 'explore'], load: () => import('../testing/commands/index.ts') },
+  { names: ['lan'], load: () => fromPackage('@vnet/lan', 'commands', 'vnet lan') },
+  { names: ['lab', 'explore'], load: () => fromPackage('@vnet/lab', 'commands', 'vnet lab') },
   { names: ['web', 'metrics'], load: () => fromPackage('@vnet/web', 'commands', 'vnet web') },
   { names: ['learn', 'check'], load: () => fromPackage('@vnet/learn', 'commands', 'vnet check') },
   { names: ['exec'], load: () => fromPackage('@vnet/exec', 'commands', 'vnet exec') },
 ]
 
 /** The driver of the product lan. */
-export const loadLan = () => import('../lan/driver.ts')
+export const loadLan = () => fromPackage<{ readonly driver: unknown }>('@vnet/lan', 'internal/driver', 'vnet lan')
 
 /** The processes of `--web` and `--metrics`, as web-process.ts of @vnet/web describes them. */
 interface WebProcesses extends AsyncDisposable {

@@ -4,7 +4,7 @@ import { cases } from '../../bench/cases.mjs'
 import { METRICS } from '../../bench/metrics.mjs'
 import { STEPS } from '../../bench/steps.mjs'
 import { Topology } from '../../bench/topology.mjs'
-import { parseLanConfig } from '../../src/lan/config/config.ts'
+import { parseLanConfig } from '../../packages/lan/src/config/config.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: the bench is JavaScript.
 const table: Record<string, any> = cases()

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { MemoryPort } from '../../src/bed/memory-port.ts'
 import { Capture, type CaptureSetup } from '../../src/capture/capture.ts'
 import {
   FLAG_CHECKSUM_NOT_READY,
@@ -14,7 +15,6 @@ import { devClose, netifRx, netifRxDrop } from '../../src/netdev/netif.ts'
 import { unregisterNetdev } from '../../src/netdev/register.ts'
 import { SKB_DROP_REASON_RX_CRC } from '../../src/skb/drop-reason.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-buff.ts'
-import type { MemoryPort } from '../../src/testing/memory-port.ts'
 import { buildFrame, plain, plain6 } from '../packet/frames.ts'
 import { recordsIn } from '../support/capture-records.ts'
 import { addDevice, addDriver, freshNet, type MemoryNet, memoryNets } from '../support/memory-net.ts'

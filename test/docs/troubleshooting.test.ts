@@ -2,8 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { sourcesOfPackages } from '../support/packages.ts'
 
-const FOLDERS = ['src', 'native', 'scripts/setup']
+const FOLDERS = ['src', 'native', 'scripts/setup', ...sourcesOfPackages()]
 /** Texts of other programs, commands, and reasons that are made of constants. */
 const OTHERS =
   /^(vnet: not found|Cannot find module|vnet\/dist|ping|tcpdump|await|late p99|limit|NEIGH|Destination Port|Network is|vnet wire)/

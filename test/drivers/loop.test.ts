@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
 import { UsageError } from '../../src/base/usage-error.ts'
+import type { MemoryPort } from '../../src/bed/memory-port.ts'
 import { driver } from '../../src/drivers/loop.ts'
 import {
   IFF_NOARP,
@@ -14,7 +15,6 @@ import { linkStats64 } from '../../src/netdev/stats.ts'
 import * as reasons from '../../src/skb/drop-reason.ts'
 import type { Ring } from '../../src/skb/ring.ts'
 import { CHECKSUM_PARTIAL, type SkBuff } from '../../src/skb/sk-buff.ts'
-import type { MemoryPort } from '../../src/testing/memory-port.ts'
 import { address, buildFrame, plain, plain6 } from '../packet/frames.ts'
 import { addDriver, freshNet, memoryNets, numbered, padded, sendAll } from '../support/memory-net.ts'
 

@@ -46,7 +46,7 @@ const inDebian = (line: string) => run('unshare', ['--mount', 'sh', '-c', IN_DEB
 const LAB = `
 import http from 'node:http'
 import { expect } from 'vitest'
-import { test } from 'vnet/vitest'
+import { test } from '@vnet/lab/vitest'
 
 test('a request survives the loss of its first packet', async ({ lab }) => {
   const [client, server] = lab.namespaces('client', 'server')

@@ -85,7 +85,7 @@ beforeAll(() => {
   cpSync(join(root, 'examples'), join(project, 'examples'), { recursive: true })
   writeFileSync(join(project, 'package.json'), '{ "type": "module" }')
   mkdirSync(join(project, 'node_modules'))
-  for (const name of ['.bin', '@types', 'ffi-rs'])
+  for (const name of ['.bin', '@types', '@vnet', 'ffi-rs'])
     symlinkSync(join(root, 'node_modules', name), join(project, 'node_modules', name))
   symlinkSync(root, join(project, 'node_modules/vnet'))
   mkdirSync(join(project, 'bin'))

@@ -5,7 +5,7 @@ import http from 'node:http'
 import net from 'node:net'
 import { dirname } from 'node:path'
 import { expect, test } from 'vitest'
-import { createLab, type Lab } from '../../src/testing/index.ts'
+import { createLab, type Lab } from '../../packages/lab/src/index.ts'
 
 const page = readFileSync('docs/recipes.md', 'utf8')
 const recipes = [...page.matchAll(/^### (.*?)\n(.*?)^```js\n(.*?)^```$/gms)].map(([, title = '', , body = '']) => ({

@@ -1,11 +1,11 @@
 /** No frame and no description of one throws, or is lost uncounted. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { type FrameInfo, MemoryPlatform } from '../../src/bed/memory-port.ts'
 import { openTap } from '../../src/linux/open-tap.ts'
 import type { TapFrameInfo } from '../../src/linux/tap-frame.ts'
 import type { PortSpec } from '../../src/netdev/port.ts'
 import type { SkBuffPool } from '../../src/skb/pool.ts'
-import { type FrameInfo, MemoryPlatform } from '../../src/testing/memory-port.ts'
 import { buildFrame, frame } from '../packet/frames.ts'
 import { SEED, scaled } from '../support/scale.ts'
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
+import type { MemoryPort, MemoryQueue } from '../../src/bed/memory-port.ts'
 import { netifRx } from '../../src/netdev/netif.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4 } from '../../src/skb/sk-buff.ts'
-import type { MemoryPort, MemoryQueue } from '../../src/testing/memory-port.ts'
 import { buildFrame, type Packet, plain } from '../packet/frames.ts'
 import { addDevice, memoryNets, numbered } from '../support/memory-net.ts'
 

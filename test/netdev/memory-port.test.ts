@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { MemoryPlatform, type MemoryPort } from '../../src/bed/memory-port.ts'
 import { IFF_PROMISC } from '../../src/netdev/if.ts'
 import type { LinkChange } from '../../src/netdev/port.ts'
 import { Ring } from '../../src/skb/ring.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
-import { MemoryPlatform, type MemoryPort } from '../../src/testing/memory-port.ts'
 import { PoisonedPool } from '../support/poisoned-pool.ts'
 import { type OpenPort, portConformance, type UserChange } from '../support/port-conformance.ts'
 

@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
+import type { FrameInfo } from '../../src/bed/memory-port.ts'
 import * as flags from '../../src/netdev/if.ts'
 import {
   ethTypeTrans,
@@ -26,7 +27,6 @@ import {
   SKB_GSO_UDP_L4,
   type SkBuff,
 } from '../../src/skb/sk-buff.ts'
-import type { FrameInfo } from '../../src/testing/memory-port.ts'
 import { buildFrame, FIELD, type Packet, plain, plain6, transportOffset } from '../packet/frames.ts'
 import { addDevice, freshNet, makeDevice, memoryNets, numbered, numberOf, sendAll } from '../support/memory-net.ts'
 import { framed, skbOf } from '../support/skb.ts'

@@ -5,6 +5,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { EBADFD, EBUSY, EINVAL, EIO, ENFILE, ENODEV, VnetError } from '../../src/base/errno.ts'
 import { LOGLEVEL_DEBUG } from '../../src/base/log.ts'
+import type { MemoryPort } from '../../src/bed/memory-port.ts'
 import {
   IFF_NOARP,
   NETDEV_POST_INIT,
@@ -21,7 +22,6 @@ import { devOpen, netifDevicePresent } from '../../src/netdev/netif.ts'
 import type { NetDeviceOps } from '../../src/netdev/ops.ts'
 import type { PortSpec } from '../../src/netdev/port.ts'
 import { registerNetdev, unregisterNetdev } from '../../src/netdev/register.ts'
-import type { MemoryPort } from '../../src/testing/memory-port.ts'
 import { freshNet, type MemoryNet, makeDevice, memoryNets, numbered, turn } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()

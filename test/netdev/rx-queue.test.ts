@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/base/clock.ts'
+import { type MemoryPort, MemoryQueue } from '../../src/bed/memory-port.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
 import { netifRx } from '../../src/netdev/netif.ts'
 import { unregisterNetdev } from '../../src/netdev/register.ts'
@@ -10,7 +11,6 @@ import {
   SKB_DROP_REASON_DEV_STOPPED,
 } from '../../src/skb/drop-reason.ts'
 import { CHECKSUM_PARTIAL, type SkBuff } from '../../src/skb/sk-buff.ts'
-import { type MemoryPort, MemoryQueue } from '../../src/testing/memory-port.ts'
 import {
   addDevice,
   freshNet,

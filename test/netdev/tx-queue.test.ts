@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from 'vitest'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/base/clock.ts'
 import { EBADFD, EFAULT, EIO, ENOBUFS, ENOMEM } from '../../src/base/errno.ts'
+import { type MemoryPort, MemoryQueue } from '../../src/bed/memory-port.ts'
 import { NETDEV_TX_BUSY, NETDEV_TX_OK } from '../../src/netdev/if.ts'
 import { IRQ_HANDLED, Irq } from '../../src/netdev/irq.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
@@ -14,7 +15,6 @@ import {
 } from '../../src/skb/drop-reason.ts'
 import { Ring } from '../../src/skb/ring.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
-import { type MemoryPort, MemoryQueue } from '../../src/testing/memory-port.ts'
 import { addDevice, freshNet, memoryNets, numbered, numberOf, turn } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { NSEC_PER_SEC } from '../../src/base/clock.ts'
 import { LOGLEVEL_WARNING, Log } from '../../src/base/log.ts'
+import { FakeClock } from '../../src/bed/fake-clock.ts'
 import { loadNative } from '../../src/linux/native.ts'
 import { Mark, openMark } from '../../src/node/mark.ts'
-import { FakeClock } from '../../src/testing/fake-clock.ts'
 import { freshDirectory } from '../support/fresh-directory.ts'
 
 const directory = freshDirectory()

@@ -87,9 +87,9 @@ test('the installed program prints its version', () => {
   expect(run('npx', ['--no-install', 'vnet', '--version'])).toBe(`${manifest.version}\n`)
 })
 
-const VITEST = 'vnet/vitest'
+const VITEST = '@vnet/lab/vitest'
 /** The entries that load without a runner of tests, whose declarations need newer libraries. */
-const own = entries.filter(entry => entry !== VITEST && entry !== 'vnet/playwright')
+const own = entries.filter(entry => entry !== VITEST && entry !== '@vnet/lab/playwright')
 
 test.each(own)('%s can be imported', entry => {
   const script = `console.log(Object.keys(await import('${entry}')).length > 0)`
@@ -140,7 +140,7 @@ test('a test of a driver runs under vitest in a context of its own (vmThreads)',
     import { defaultParams } from 'vnet'
     import { loop } from 'vnet/drivers'
     import { LOGLEVEL_ERR, Log, Net, registerNetdev } from 'vnet/net'
-    import { FakeClock, MemoryPlatform } from 'vnet/testing'
+    import { FakeClock, MemoryPlatform } from 'vnet/bed'
 
     test('a device is registered until the end of its scope', async () => {
       const log = new Log(LOGLEVEL_ERR, (_, text) => assert.fail(text))

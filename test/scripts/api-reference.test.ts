@@ -1,32 +1,39 @@
 /** The API reference has every public name, with its docstring. */
 import { readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { apiReference } from '../../scripts/api-reference.mjs'
 
-const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as {
-  exports: Record<string, { types?: string; default: string }>
+interface Manifest {
+  readonly name: string
+  readonly exports: Readonly<Record<string, { readonly types?: string; readonly default: string }>>
 }
-/** Without `./internal/*`. */
-const entries = Object.fromEntries(Object.entries(manifest.exports).filter(([path]) => !path.includes('*')))
+
+/** Each public entry point with its compiled file. */
+const entries = ['.', 'packages/lab', 'packages/lan', 'packages/learn'].flatMap(folder => {
+  const { name, exports } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest
+  return Object.entries(exports)
+    .filter(([path, { types }]) => types !== undefined && path !== './commands' && !path.includes('*'))
+    .map(([path, target]) => ({ entry: path.replace(/^\./, name), file: resolve(folder, target.default) }))
+})
 const { pages, index, exports } = apiReference()
-const of = (path: string) => exports.filter(({ entry }) => entry === path.replace(/^\./, 'vnet'))
+const pageOf = (entry: string) => `${entry.replace('@', '').replaceAll('/', '-')}.md`
+const of = (entry: string) => exports.filter(each => each.entry === entry)
 /** Values with the tag @internal, which vnet's own entry points use. */
 const INTERNAL = ['createLabWith', 'warmLabs']
 /** Loading these makes a lab, or needs Playwright. */
-const HEAVY = ['./vitest', './playwright']
+const HEAVY = ['@vnet/lab/vitest', '@vnet/lab/playwright']
 
 /** The values of each entry point, loaded outside of the tests' time. */
-const modules: [path: string, names: string[]][] = []
-for (const [path, target] of Object.entries(entries)) {
-  if (target.types === undefined || HEAVY.includes(path)) continue
-  modules.push([path, Object.keys(await import(/* @vite-ignore */ resolve(target.default)))])
+const modules: [entry: string, names: string[]][] = []
+for (const { entry, file } of entries) {
+  if (!HEAVY.includes(entry)) modules.push([entry, Object.keys(await import(/* @vite-ignore */ file))])
 }
 
-test('the reference has a page for each entry point of the package', () => {
-  const paths = Object.keys(entries).filter(path => entries[path]?.types !== undefined)
-  expect(pages.map(([file]) => file)).toEqual(paths.map(path => `${path.replace(/^\./, 'vnet').replace('/', '-')}.md`))
-  for (const path of paths) expect(of(path).length, path).toBeGreaterThan(0)
+test('the reference has a page for each entry point of vnet and its packages', () => {
+  expect(entries.length).toBe(13)
+  expect(pages.map(([file]) => file)).toEqual(entries.map(({ entry }) => pageOf(entry)))
+  for (const { entry } of entries) expect(of(entry).length, entry).toBeGreaterThan(0)
 })
 
 test('a page has every type that its declarations name, or a link to it', () => {
@@ -43,12 +50,12 @@ test('a page has every type that its declarations name, or a link to it', () => 
 })
 
 test('the index of the reference has a sentence for each page', () => {
-  for (const [file] of pages) expect(index).toMatch(new RegExp(`^- \\[vnet[/\\w]*\\]\\(${file}\\): \\S.*\\.$`, 'm'))
+  for (const [file] of pages) expect(index).toMatch(new RegExp(`^- \\[@?vnet[/\\w]*\\]\\(${file}\\): \\S.*\\.$`, 'm'))
   expect(index).toContain('- [vnet/tap](vnet-tap.md): TAP interfaces for programs.\n')
 })
 
 test('the reference has every value that an entry point exports, unless it is internal', () => {
-  expect(modules.length).toBe(9)
+  expect(modules.length).toBe(11)
   for (const [path, exported] of modules) {
     const names = of(path).map(({ name }) => name)
     const missing = exported.filter(name => !names.includes(name) && !INTERNAL.includes(name))
@@ -60,7 +67,7 @@ test('every public function, class and driver has a docstring, which its page sh
   for (const { entry, name, kind, doc } of exports) {
     if (!['function', 'class', 'const'].includes(kind) || /^[A-Z_0-9]+$/.test(name)) continue
     expect(doc, `${entry}: ${name}`).not.toBe('')
-    const [, page = ''] = pages.find(([file]) => file === `${entry.replace('/', '-')}.md`) ?? []
+    const [, page = ''] = pages.find(([file]) => file === pageOf(entry)) ?? []
     const [start = ''] = /[A-Za-z][^\n*]{8,}/.exec(doc) ?? []
     const words = start.replace(/^[\w, ]+: ./, '').trim()
     expect(page.includes(words), `${entry}: ${name}: ${words}`).toBe(true)

@@ -1,7 +1,7 @@
 /** For tests of attachments: two namespaces joined by a veth, and what exists in them. */
 
+import { assertConserved } from '../../src/bed/conservation.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
-import { assertConserved } from '../../src/testing/conservation.ts'
 import type { Cable } from '../../src/wire.ts'
 import type { Netns } from './netns.ts'
 import { openFiles } from './open-files.ts'

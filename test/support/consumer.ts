@@ -13,7 +13,7 @@ export class Consumer implements Disposable {
     this.write('package.json', '{ "type": "module" }')
     mkdirSync(join(this.directory, 'node_modules'))
     symlinkSync(resolve('.'), join(this.directory, 'node_modules/vnet'))
-    for (const name of ['vitest', '@types']) {
+    for (const name of ['vitest', '@types', '@vnet']) {
       symlinkSync(resolve('node_modules', name), join(this.directory, 'node_modules', name))
     }
   }

@@ -32,7 +32,8 @@ export function linkClone(clone: string): void {
 export function typeErrors(directory: string, files: readonly string[]): string {
   mkdirSync(join(directory, 'node_modules'), { recursive: true })
   symlinkSync(resolve('.'), join(directory, 'node_modules/vnet'))
-  symlinkSync(resolve('node_modules/@types'), join(directory, 'node_modules/@types'))
+  for (const name of ['@types', '@vnet'])
+    symlinkSync(resolve('node_modules', name), join(directory, 'node_modules', name))
   const compilerOptions = {
     module: 'nodenext',
     target: 'es2022',

@@ -1,7 +1,7 @@
 /** The ports of lan on a segment with a gateway and hosts, without the services of the backbone. */
 
-import { createNetwork, type Network, type NetworkOptions } from '../../src/lan/machines/network.ts'
-import { lanPorts, portParams } from '../../src/lan/port/device.ts'
+import { createNetwork, type Network, type NetworkOptions } from '../../packages/lan/src/machines/network.ts'
+import { lanPorts, portParams } from '../../packages/lan/src/port/device.ts'
 import { type Driver, defineDriver, int, text } from '../../src/netdev/driver.ts'
 import type { Net } from '../../src/netdev/net.ts'
 

@@ -4,12 +4,12 @@
  */
 import { afterEach, expect } from 'vitest'
 import { NSEC_PER_MSEC } from '../../src/base/clock.ts'
+import { FakeClock } from '../../src/bed/fake-clock.ts'
 import type { DecisionLog } from '../../src/netdev/device-wire.ts'
 import { OWNER_FREE } from '../../src/skb/error.ts'
 import { FRAME_MAX } from '../../src/skb/pool.ts'
 import { Ring } from '../../src/skb/ring.ts'
 import { CHECKSUM_PARTIAL, type SkBuff, type SkBuffDevice } from '../../src/skb/sk-buff.ts'
-import { FakeClock } from '../../src/testing/fake-clock.ts'
 import { Chain, type ChainOptions } from '../../src/wire/chain.ts'
 import { packetsOf } from '../../src/wire/held.ts'
 import type { Direction, Impairment } from '../../src/wire/wire.ts'

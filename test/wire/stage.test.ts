@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
+import { FakeClock } from '../../src/bed/fake-clock.ts'
 import { SkBuffPool } from '../../src/skb/pool.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
-import { FakeClock } from '../../src/testing/fake-clock.ts'
 import { delay } from '../../src/wire/stages/delay.ts'
 import { loss } from '../../src/wire/stages/loss.ts'
 import { type Impairment, impairment, type Wire, type WireEnv } from '../../src/wire/wire.ts'

@@ -1,7 +1,8 @@
 /** The structure of an exercise (docs/write-an-exercise.md), and the results of its checks. */
+
+import type { TestBedOptions } from 'vnet/internal/bed/bed-options'
+import type { TestBed } from 'vnet/internal/bed/test-bed'
 import type { Driver } from 'vnet/internal/netdev/driver'
-import type { TestBedOptions } from 'vnet/internal/testing/bed-options'
-import type { TestBed } from 'vnet/internal/testing/test-bed'
 
 /** The version of '@vnet/learn'. A change that breaks exercises raises it. */
 export const COURSE_VERSION = 1

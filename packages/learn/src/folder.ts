@@ -154,7 +154,7 @@ function jsconfig(): string {
       vnet: types('index.d.ts'),
       '@vnet/learn': [join(COURSE, '../dist/index.d.ts')],
       'vnet/drivers': types('drivers/index.d.ts'),
-      'vnet/testing': types('testing/index.d.ts'),
+      'vnet/bed': types('bed/index.d.ts'),
     },
   }
   return `${JSON.stringify({ compilerOptions, include: ['*.js'] }, null, 2)}\n`

@@ -4,12 +4,12 @@
  */
 import 'vnet/internal/base/dispose'
 
+export type { TestBedOptions } from 'vnet/internal/bed/bed-options'
+export { arpRequest, echoRequest, ethernetFrame, tcpFrame, udpFrame } from 'vnet/internal/bed/frames'
+export type { Frame, FrameInfo } from 'vnet/internal/bed/memory-port'
+export type { TestBed } from 'vnet/internal/bed/test-bed'
 export { devIoctl } from 'vnet/internal/netdev/dev-ioctl'
 export { unregisterNetdev } from 'vnet/internal/netdev/register'
-export type { TestBedOptions } from 'vnet/internal/testing/bed-options'
-export { arpRequest, echoRequest, ethernetFrame, tcpFrame, udpFrame } from 'vnet/internal/testing/frames'
-export type { Frame, FrameInfo } from 'vnet/internal/testing/memory-port'
-export type { TestBed } from 'vnet/internal/testing/test-bed'
 export { beforeCall, recordCalls } from './calls.ts'
 export {
   type Bench,

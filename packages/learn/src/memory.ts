@@ -2,10 +2,10 @@
 
 import { callerOf, describeException, isOwnDefect } from 'vnet/internal/base/exception'
 import { LOGLEVEL_WARNING } from 'vnet/internal/base/log'
+import { TestBed } from 'vnet/internal/bed/test-bed'
 import type { Driver } from 'vnet/internal/netdev/driver'
 import type { NetDevice } from 'vnet/internal/netdev/net-device'
 import { netifRunning } from 'vnet/internal/netdev/netif'
-import { TestBed } from 'vnet/internal/testing/test-bed'
 import {
   type Bench,
   type Exercise,

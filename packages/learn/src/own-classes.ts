@@ -1,6 +1,7 @@
 /** The classes of vnet that a driver in memory can reach. */
+
+import { TestBed } from 'vnet/internal/bed/test-bed'
 import * as vnet from 'vnet/internal/index'
-import { TestBed } from 'vnet/internal/testing/test-bed'
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
 

@@ -2,10 +2,10 @@
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { tcpFrame } from '../../../src/bed/frames.ts'
+import { TestBed } from '../../../src/bed/test-bed.ts'
 import { tcp } from '../../../src/index.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4 } from '../../../src/skb/sk-buff.ts'
-import { tcpFrame } from '../../../src/testing/frames.ts'
-import { TestBed } from '../../../src/testing/test-bed.ts'
 import { freshDirectory } from '../../../test/support/fresh-directory.ts'
 import { driver } from '../src/kernel/wire.ts'
 

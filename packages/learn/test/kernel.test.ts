@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { TestBed } from '../../../src/testing/test-bed.ts'
+import { TestBed } from '../../../src/bed/test-bed.ts'
 import { runMain } from '../../../test/support/run-main.ts'
 import { loadExercises } from '../src/commands/exercise-file.ts'
 import { COURSE } from '../src/folder.ts'

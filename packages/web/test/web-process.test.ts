@@ -2,8 +2,8 @@
 import { getPriority } from 'node:os'
 import { afterEach, expect, test, vi } from 'vitest'
 import { LOGLEVEL_INFO, Log } from '../../../src/base/log.ts'
+import { FakeClock } from '../../../src/bed/fake-clock.ts'
 import { loadNative } from '../../../src/linux/native.ts'
-import { FakeClock } from '../../../src/testing/fake-clock.ts'
 import { WebProcesses } from '../src/commands/web-process.ts'
 
 afterEach(() => void vi.unstubAllEnvs())

@@ -1,6 +1,7 @@
 /** Events without sockets: which subscriber gets which event, and until when. */
 import { expect, test } from 'vitest'
 import type { Turns, Work } from '../../../src/base/turns.ts'
+import type { MemoryPort } from '../../../src/bed/memory-port.ts'
 import { commands, eventNumbers, VNET_GENL_ID } from '../../../src/control/protocol/family.ts'
 import { Events } from '../../../src/control/server/events.ts'
 import type { Caller } from '../../../src/control/server/operation.ts'
@@ -10,7 +11,6 @@ import type { NetDevice } from '../../../src/netdev/net-device.ts'
 import { cutCable, devOpen, netifCarrierOff, netifCarrierOn, plugCable } from '../../../src/netdev/netif.ts'
 import { unregisterNetdev } from '../../../src/netdev/register.ts'
 import { decodeAttributes, MessageBuilder, messages, NLMSG_OVERRUN, parseGenl } from '../../../src/netlink/index.ts'
-import type { MemoryPort } from '../../../src/testing/memory-port.ts'
 import { ask, read, request } from '../../support/genl-request.ts'
 import { addDevice, addDriver, type MemoryNetOptions, memoryNets, numbered, turn } from '../../support/memory-net.ts'
 

@@ -5,6 +5,7 @@
 import { describe, expect, test } from 'vitest'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/base/clock.ts'
 import { UsageError } from '../../../src/base/usage-error.ts'
+import type { MemoryPort } from '../../../src/bed/memory-port.ts'
 import { faultParams } from '../../../src/drivers/snull/faults.ts'
 import { statsOfDrop } from '../../../src/netdev/counters.ts'
 import { devClose, devOpen, netifCarrierOk } from '../../../src/netdev/netif.ts'
@@ -19,7 +20,6 @@ import {
   SKB_DROP_REASON_TX_CARRIER,
 } from '../../../src/skb/drop-reason.ts'
 import { dropReasonName } from '../../../src/skb/drop-reason-name.ts'
-import type { MemoryPort } from '../../../src/testing/memory-port.ts'
 import { memoryNets } from '../../support/memory-net.ts'
 import { flowFrame, flowNumber, type SnullParams, snullPair } from '../../support/snull-pair.ts'
 

@@ -7,10 +7,10 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { BROADCAST, CLIENT_MAC, udp } from '../../../packages/lan/test/packets.ts'
 import { EBADFD, EBUSY, EEXIST, EINVAL, ENOENT, errnoName, errnoText } from '../../../src/base/errno.ts'
 import { random } from '../../../src/base/random.ts'
 import { DHCPDISCOVER, DHCPREQUEST } from '../../../src/packet/dhcp.ts'
-import { BROADCAST, CLIENT_MAC, udp } from '../../lan/packets.ts'
 import { octetsOfMessage } from '../../support/dhcp.ts'
 import {
   drawFaults,

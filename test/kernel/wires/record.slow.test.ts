@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { createLab } from '../../../src/testing/index.ts'
+import { createLab } from '../../../packages/lab/src/index.ts'
 import { parseLinkTrace } from '../../../src/wire/stages/link-trace.ts'
 import { freshDirectory } from '../../support/fresh-directory.ts'
 import { runMain } from '../../support/run-main.ts'

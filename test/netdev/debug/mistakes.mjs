@@ -5,8 +5,9 @@
  *
  * As a program it tries all drivers, and prints the findings: Node runs these lines unchanged.
  */
+
+import { testBed, udpFrame } from '../../../dist/bed/index.js'
 import * as vnet from '../../../dist/index.js'
-import { testBed, udpFrame } from '../../../dist/testing/index.js'
 
 const { ethTypeTrans, netifRx, devAllocSkb, Irq, Napi, Ring, IRQ_HANDLED, NETDEV_TX_BUSY } = vnet
 const { RX_PACKETS, CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, SKB_GSO_TCPV6 } = vnet

@@ -72,7 +72,7 @@ describe('a driver from a file', () => {
 
   test('a driver file in a directory without packages imports this package by its name', () => {
     const text = `import { defineDriver } from 'vnet'
-      import { FakeClock } from 'vnet/testing'
+      import { FakeClock } from 'vnet/bed'
       const description = typeof FakeClock
       export const driver = defineDriver({ name: 'mine', description, params: {}, init: () => [] })`
     const { status, stdout } = runProgram(file(text), '--help')

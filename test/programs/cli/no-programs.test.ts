@@ -5,21 +5,23 @@
  * there; `explore` runs a scenario in another process. The processes of --web and --metrics are
  * vnet's own.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { sourcesOfPackages } from '../../support/packages.ts'
 
 test('only exec, the start in namespaces, --web and --metrics, extcap’s installation, record, labs, explorations and the course start a program', () => {
   const root = new URL('../../../', import.meta.url).pathname
-  const packages = readdirSync(join(root, 'packages')).map(name => `packages/${name}/src`)
-  const folders = ['src', ...packages.filter(name => existsSync(join(root, name)))]
-  const sources = folders
+  const sources = ['src', ...sourcesOfPackages()]
     .flatMap(folder => readdirSync(join(root, folder), { recursive: true }).map(name => `${folder}/${name}`))
     .filter(path => path.endsWith('.ts'))
   expect(sources.length).toBeGreaterThan(50)
   const starting = /child_process|node:cluster|\bexecve?p?\b\(|\bposix_spawn|'system'|'popen'/
   expect(sources.filter(path => starting.test(readFileSync(join(root, path), 'utf8'))).sort()).toEqual([
     'packages/exec/src/launch.ts',
+    'packages/lab/src/explore/runners.ts',
+    'packages/lab/src/namespace.ts',
+    'packages/lab/src/programs.ts',
     'packages/learn/src/commands/check-kernel.ts',
     'packages/learn/src/kernel/build.ts',
     'packages/learn/src/kernel/guest.ts',
@@ -32,9 +34,6 @@ test('only exec, the start in namespaces, --web and --metrics, extcap’s instal
     'src/cli/extcap-install.ts',
     'src/linux/native.ts',
     'src/linux/rootless.ts',
-    'src/testing/explore/runners.ts',
-    'src/testing/lab/namespace.ts',
-    'src/testing/lab/programs.ts',
   ])
   const used = sources.filter(path => /native\.exec\(/.test(readFileSync(join(root, path), 'utf8')))
   expect(used).toEqual(['src/linux/rootless.ts'])

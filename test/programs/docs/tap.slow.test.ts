@@ -109,7 +109,7 @@ test('the program of the page that watches itself serves its counters and writes
   writeFileSync(
     file,
     `import { once } from 'node:events'
-import { MemoryPlatform } from 'vnet/testing'
+import { MemoryPlatform } from 'vnet/bed'
 const platform = new MemoryPlatform()
 ${inMemory}
 platform.port('watch0').transmit(new Uint8Array(60).fill(7))

@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
+import { createLab } from '../../../packages/lab/src/index.ts'
+import { LabLink } from '../../../packages/lab/src/link.ts'
+import { LabNamespace } from '../../../packages/lab/src/namespace.ts'
 import { reasonToSkipKernelTests } from '../../../scripts/kernel-tests.mjs'
-import { createLab } from '../../../src/testing/index.ts'
-import { LabLink } from '../../../src/testing/lab/link.ts'
-import { LabNamespace } from '../../../src/testing/lab/namespace.ts'
 import { Consumer } from '../../support/consumer.ts'
 import { list } from '../../support/list.ts'
 

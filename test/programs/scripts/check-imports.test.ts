@@ -10,9 +10,12 @@ import { freshDirectory } from '../../support/fresh-directory.ts'
 
 const root = freshDirectory()
 
+/** Files are below src, or have the folder of their package. */
+const placeOf = (file: string) => (file.startsWith('packages/') ? file : `src/${file}`)
+
 /** Returns the violations of a tree with `source` in `file` alone. */
 function check(file: string, source: string): string[] {
-  const path = join(root, 'src', file)
+  const path = join(root, placeOf(file))
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, source)
   return violations(root)
@@ -34,19 +37,18 @@ describe('each room imports only from rooms before it', () => {
     ['capture/a.node.ts', 'node:fs'],
     ['capture/a.node.ts', '../linux/b.ts'],
     ['capture/a.node.ts', './b.ts'],
-    ['web/page/a.ts', '../b.ts'],
-    ['web/page/a.ts', '../../packet/b.ts'],
-    ['web/page/a.ts', 'uplot'],
+    ['packages/web/src/page/a.ts', '../b.ts'],
+    ['packages/web/src/page/a.ts', 'vnet/internal/packet/b'],
+    ['packages/web/src/page/a.ts', 'uplot'],
     ['linux/a.ts', '../netdev/b.ts'],
     ['control/a.ts', '../linux/b.ts'],
-    ['lan/a.ts', '../linux/b.ts'],
-    ['lan/a.ts', './switch/b.ts'],
-    ['lan/machines/a.ts', '../switch/b.ts'],
-    ['lan/machines/a.ts', '../../drivers/far/b.ts'],
-    ['testing/lab/a.ts', '../../lan/switch/b.ts'],
-    ['cli/products.ts', '../web/b.ts'],
+    ['packages/lan/src/a.ts', 'vnet/internal/linux/b'],
+    ['packages/lan/src/a.ts', './switch/b.ts'],
+    ['packages/lan/src/machines/a.ts', '../switch/b.ts'],
+    ['packages/lan/src/machines/a.ts', 'vnet/internal/drivers/far/b'],
+    ['packages/lab/src/a.ts', '@vnet/lan/internal/switch/b'],
     ['base/a.ts', 'yaml'],
-    ['testing/a.ts', '../linux/b.ts'],
+    ['bed/a.ts', '../linux/b.ts'],
     ['cli/a.ts', '../control/b.ts'],
     ['cli/commands/a.ts', '../../linux/b.ts'],
     ['index.ts', './drivers/b.ts'],
@@ -69,23 +71,27 @@ describe('each room imports only from rooms before it', () => {
     ['drivers/a.ts', '../linux/b.ts', 'drivers may not import linux (../linux/b.ts)'],
     ['linux/a.ts', '../control/b.ts', 'linux may not import control (../control/b.ts)'],
     ['control/client/a.ts', '../server/b.ts', 'control/client may not import control/server (../server/b.ts)'],
-    ['lan/switch/a.ts', '../machines/b.ts', 'lan/switch may not import lan/machines (../machines/b.ts)'],
-    ['lan/machines/a.ts', 'node:net', 'lan/machines may not import a builtin of Node (node:net)'],
-    ['lan/services/dhcp/a.ts', 'node:fs', 'lan/services/dhcp may not import a builtin of Node (node:fs)'],
-    ['drivers/a.ts', '../lan/services/b.ts', 'drivers may not import lan/services (../lan/services/b.ts)'],
-    ['testing/a.ts', '../cli/b.ts', 'testing may not import cli (../cli/b.ts)'],
-    ['cli/a.ts', '../exec/b.ts', 'cli may not import exec (../exec/b.ts)'],
-    ['control/a.ts', '../lan/b.ts', 'control may not import lan (../lan/b.ts)'],
-    ['web/a.ts', '../lan/b.ts', 'web may not import lan, another product (../lan/b.ts)'],
-    ['exec/a.ts', '../web/b.ts', 'exec may not import web, another product (../web/b.ts)'],
-    ['lan/a.ts', '../exec/b.ts', 'lan may not import exec, another product (../exec/b.ts)'],
+    ['packages/lan/src/switch/a.ts', '../machines/b.ts', 'lan/switch may not import lan/machines (../machines/b.ts)'],
+    ['packages/lan/src/machines/a.ts', 'node:net', 'lan/machines may not import a builtin of Node (node:net)'],
+    ['packages/lan/src/services/dhcp/a.ts', 'node:fs', 'lan/services/dhcp may not import a builtin of Node (node:fs)'],
+    ['drivers/a.ts', '@vnet/lan', 'drivers may not import the package @vnet/lan'],
+    ['bed/a.ts', '../cli/b.ts', 'bed may not import cli (../cli/b.ts)'],
+    ['cli/a.ts', '@vnet/exec/commands', 'cli may not import the package @vnet/exec/commands'],
+    ['packages/web/src/a.ts', '@vnet/lan/internal/b', 'web may not import lan, another product (@vnet/lan/internal/b)'],
+    ['packages/lan/src/a.ts', '@vnet/lab/internal/b', 'lan may not import lab, another product (@vnet/lab/internal/b)'],
+    [
+      'packages/lan/src/a.ts',
+      '../../exec/src/b.ts',
+      'lan may not import what lies outside its src (../../exec/src/b.ts)',
+    ],
+    ['packages/lan/src/a.ts', 'vnet', 'lan may not import the package vnet'],
     ['packet/a.ts', '../netlink/b.ts', 'packet may not import netlink (../netlink/b.ts)'],
     ['wire/a.ts', '../capture/b.ts', 'wire may not import capture (../capture/b.ts)'],
     ['capture/a.ts', './b.node.ts', 'capture may not import capture (./b.node.ts)'],
     ['capture/a.node.ts', '../control/b.ts', 'capture may not import control (../control/b.ts)'],
     ['linux/a.ts', '../capture/b.node.ts', 'linux may not import capture (../capture/b.node.ts)'],
-    ['web/page/a.ts', '../../linux/b.ts', 'web/page may not import linux (../../linux/b.ts)'],
-    ['web/page/a.ts', 'node:fs', 'web/page may not import a builtin of Node (node:fs)'],
+    ['packages/web/src/page/a.ts', 'vnet/internal/linux/b', 'web/page may not import linux (vnet/internal/linux/b)'],
+    ['packages/web/src/page/a.ts', 'node:fs', 'web/page may not import a builtin of Node (node:fs)'],
     ['index.ts', './linux/b.ts', 'index.ts may not import linux (./linux/b.ts)'],
     ['index.ts', './tap.ts', 'index.ts may not import tap.ts (./tap.ts)'],
     ['cli/a.ts', '../../package.json', 'cli may not import what lies outside its src (../../package.json)'],
@@ -95,7 +101,7 @@ describe('each room imports only from rooms before it', () => {
     ['netdev/a.ts', 'node:fs', 'netdev may not import a builtin of Node (node:fs)'],
     ['netdev/a.ts', 'fs', 'netdev may not import a builtin of Node (fs)'],
   ])('%s may not import %s', (file, specifier, message) => {
-    expect(check(file, `import '${specifier}'`)).toEqual([`src/${file}:1: ${message}`])
+    expect(check(file, `import '${specifier}'`)).toEqual([`${placeOf(file)}:1: ${message}`])
   })
 
   test.each(['utils/a.ts', 'constructor/a.ts', 'helpers.ts'])('%s has no place in src', file => {

@@ -21,7 +21,7 @@ beforeEach(() => {
  * Runs vitest on a file whose support files start arping, and on a file without such support files.
  */
 function vitest(env: NodeJS.ProcessEnv) {
-  const files = ['test/kernel/waiting/dhcp.slow.test.ts', 'test/scripts/test-report.test.ts']
+  const files = ['packages/lan/test/kernel/waiting/dhcp.slow.test.ts', 'test/scripts/test-report.test.ts']
   const args = ['node_modules/.bin/vitest', 'run', '--no-color', ...files]
   return execute(args, { ...env, PATH: `${directory}:${process.env.PATH}` })
 }

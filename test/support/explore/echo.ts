@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type ExploreOptions, type ExploreReport, explore } from '../../../src/testing/index.ts'
+import { type ExploreOptions, type ExploreReport, explore } from '../../../packages/lab/src/index.ts'
 import { afterEachTest } from '../after-each.ts'
 
 const ECHO = new URL('echo.mjs', import.meta.url)

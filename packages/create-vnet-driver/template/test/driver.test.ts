@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ETH_P_IPV6 } from 'vnet'
-import { ethernetFrame, testBed, udpFrame } from 'vnet/testing'
+import { ethernetFrame, testBed, udpFrame } from 'vnet/bed'
 import { driver } from '../src/driver.ts'
 
 // At its end each bed checks that the driver left no frame, no timer and no error.

@@ -65,7 +65,7 @@ test.each([
     "await attempt(() => process.execve('/bin/true', ['true']))",
     'not a function',
   ],
-  ["imports vnet's own tests", "await attempt(() => import('vnet/testing'))", "imports 'vnet/testing'"],
+  ["imports vnet's own tests", "await attempt(() => import('vnet/bed'))", "imports 'vnet/bed'"],
   [
     'asks for the debugger, which has require()',
     `await attempt(() => {

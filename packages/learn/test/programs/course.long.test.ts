@@ -157,7 +157,7 @@ ${solution.replace('  skb.drop()\n', '')}`)
 
   test.each([
     ["import 'node:fs'", "imports 'node:fs'"],
-    ["import 'vnet/testing'", "imports 'vnet/testing'"],
+    ["import 'vnet/bed'", "imports 'vnet/bed'"],
     [`import '${COURSE}01-drop/solution.js'`, `imports '${COURSE}01-drop/solution.js'`],
     ["await import('data:text/javascript,0')", "imports 'data:text/javascript,0'"],
     ['await (0, eval)(\'import("node:fs")\')', "imports 'node:fs'"],

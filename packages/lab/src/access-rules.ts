@@ -1,0 +1,211 @@
+/**
+ * Kernel settings for access networks in a router's namespace: firewalls, the kernel's NAT, and the
+ * routes of hairpinning.
+ */
+import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import { durationOf } from 'vnet/internal/base/duration'
+import {
+  addRule,
+  delRule,
+  getLink,
+  getRoutes,
+  outputTo,
+  RouteSocket,
+  RT_TABLE_LOCAL,
+  setNetworkRoute,
+  toPrefix,
+} from 'vnet/internal/linux/rtnetlink'
+import { writeSysctl } from 'vnet/internal/linux/sysctl'
+import { AF_INET } from 'vnet/internal/linux/uapi'
+import type { Prefix } from 'vnet/internal/packet/address'
+import { IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
+import { long } from 'vnet/internal/packet/octets'
+import type { AccessOptions } from './access.ts'
+import { FIRST_PORT, LAST_PORT, PORT_CONTROL_PORT } from './nat-table.ts'
+import {
+  ACCEPT,
+  addRules,
+  DROP,
+  daddr4,
+  dnat4,
+  dport,
+  FORWARD,
+  FORWARDED,
+  family,
+  INPUT,
+  iif,
+  KNOWN,
+  MASQUERADE,
+  NFPROTO_INET,
+  NFPROTO_IPV4,
+  NFPROTO_IPV6,
+  type NftExpr,
+  notIif,
+  notOif,
+  oif,
+  POSTROUTING,
+  PREROUTING,
+  protocol,
+  redirect,
+  saddr,
+  saddr6,
+} from './nftables.ts'
+import type { NatForward } from './protocol.ts'
+import type { SocketPlace } from './sockets.ts'
+import { NAT64_PREFIX } from './subnet.ts'
+
+/** The router's connection to the outside. */
+export interface Outside {
+  /** The interface. */
+  readonly name: string
+  /** The IPv4 addresses of the router and of the next hop there, as unsigned numbers. */
+  readonly address: number
+  readonly nextHop: number
+}
+
+const NEEDS_NAT = 'masquerade (the kernel needs nf_tables and nft_masq)'
+const NEEDS_CT = 'firewall (the kernel needs nf_tables and nft_ct)'
+const [IPPROTO_ESP, IPPROTO_AH, IKE_PORT] = [50, 51, 500]
+const WEB_PORTS = [80, 443]
+const DNS_PORT = 53
+/** The table of routes for hairpinning. */
+const HAIRPIN_TABLE = 100
+
+/** Masquerades IPv4 packets that leave the namespace by an interface. Throws a VnetError. */
+export function masquerade(place: SocketPlace, { name }: Outside, options: AccessOptions): void {
+  const rules: NftExpr[][] = [[oif(name), MASQUERADE]]
+  // Replies of a host on the same segment must return through the router.
+  if (options.hairpin) rules.push([notIif(name), notOif(name), FORWARDED, MASQUERADE])
+  addRules(place, NEEDS_NAT, NFPROTO_IPV4, [
+    { ...POSTROUTING, rules },
+    { ...PREROUTING, rules: [] },
+  ])
+  const { udpTimeout, tcpTimeout } = options
+  const set = (setting: string, value: number | string | undefined) => {
+    if (value === undefined) return
+    const path = `net/netfilter/nf_conntrack_${setting}`
+    writeSysctl(place.native, place.nsfd, path, String(durationOf(value) / NSEC_PER_SEC))
+  }
+  set('udp_timeout', udpTimeout)
+  set('udp_timeout_stream', udpTimeout)
+  set('tcp_timeout_established', tcpTimeout)
+}
+
+/** Makes the kernel's NAT forward a port. Throws a VnetError. */
+export function forwardByKernel(
+  place: SocketPlace,
+  { name, address }: Outside,
+  hairpin: boolean,
+  { protocol: ipproto, port, address: host, to }: NatForward,
+): void {
+  const from = hairpin ? [] : [iif(name)]
+  const rule = [...from, daddr4(address), protocol(ipproto), dport(port), dnat4(host, to)]
+  addRules(place, NEEDS_NAT, NFPROTO_IPV4, [{ ...PREROUTING, rules: [rule] }])
+}
+
+/** Drops requests for ports that come from outside (RFC 6887 section 18). Throws a VnetError. */
+export function refusePortControl(place: SocketPlace, name: string): void {
+  const rule = [iif(name), protocol(IPPROTO_UDP), dport(PORT_CONTROL_PORT), DROP]
+  addRules(place, 'portMapping (the kernel needs nf_tables)', NFPROTO_INET, [{ ...INPUT, rules: [rule] }])
+}
+
+/**
+ * Sets up a stateful firewall. vnet's own NAT filters IPv4 packets itself, outside the router, so
+ * packets that it lets in may pass. IPsec passes in IPv6 (RFC 6092 section 3.2.4). Throws a
+ * VnetError.
+ */
+export function firewall(place: SocketPlace, name: string, { firewall: kind, nat }: AccessOptions): void {
+  const web = WEB_PORTS.map(port => [oif(name), protocol(IPPROTO_TCP), dport(port), ACCEPT])
+  const corporate = [...web, [oif(name), DROP]]
+  const ipsec = [
+    [protocol(IPPROTO_ESP), ACCEPT],
+    [protocol(IPPROTO_AH), ACCEPT],
+    [protocol(IPPROTO_UDP), dport(IKE_PORT), ACCEPT],
+  ].map(steps => [iif(name), family(NFPROTO_IPV6), ...steps])
+  const translated =
+    nat === 'masquerade' ? [[iif(name), FORWARDED, ACCEPT]] : [[iif(name), family(NFPROTO_IPV4), ACCEPT]]
+  if (nat === 'nat64') translated.push([iif(name), family(NFPROTO_IPV6), saddr6(NAT64_PREFIX), ACCEPT])
+  const dns = [IPPROTO_UDP, IPPROTO_TCP].map(ipproto => [oif(name), protocol(ipproto), dport(DNS_PORT), ACCEPT])
+  const rules = [
+    [KNOWN, ACCEPT],
+    ...(nat === undefined || nat === 'nptv6' ? [] : translated),
+    ...(kind === 'corporate' ? corporate : ipsec),
+    ...(kind === 'captive-portal' ? [...dns, [oif(name), DROP]] : []),
+    [iif(name), DROP],
+  ]
+  // A refused packet for the router would take the port of a hole that is punched later.
+  const own = [IPPROTO_TCP, IPPROTO_UDP].map(ipproto => [iif(name), protocol(ipproto), DROP])
+  addRules(place, NEEDS_CT, NFPROTO_INET, [
+    { ...FORWARD, rules },
+    { ...INPUT, rules: [[KNOWN, ACCEPT], ...own] },
+  ])
+}
+
+const NEEDS_REDIRECT = 'captive-portal (the kernel needs nf_tables and nft_redir)'
+
+/** Leads HTTP requests from inside to a port of the router. Throws a VnetError. */
+export function captureHttp(place: SocketPlace, name: string, port: number): void {
+  const rule = [notIif(name), protocol(IPPROTO_TCP), dport(WEB_PORTS[0] as number), redirect(port)]
+  addRules(place, NEEDS_REDIRECT, NFPROTO_INET, [{ ...PREROUTING, rules: [rule] }])
+}
+
+/** Returns the addresses that the router reaches by another interface than `name`. */
+export function reachedInside(
+  { native, nsfd }: SocketPlace,
+  name: string,
+  addresses: readonly Uint8Array[],
+): readonly Uint8Array[] {
+  using sock = RouteSocket.open(native, nsfd)
+  const outer = getLink(sock, { name })?.ifindex
+  const routes = getRoutes(sock)
+  const isInside = (ifindex: number | undefined) => ifindex !== undefined && ifindex !== outer
+  return addresses.filter(address => isInside(outputTo(routes, address)))
+}
+
+/** Lets packets of a host with these addresses pass a captive portal. Throws a VnetError. */
+export function acceptSource(place: SocketPlace, name: string, addresses: readonly Uint8Array[]): void {
+  addRules(place, NEEDS_REDIRECT, NFPROTO_INET, [
+    { ...PREROUTING, rules: addresses.map(each => [saddr(each), ACCEPT]), first: true },
+    { ...FORWARD, rules: addresses.map(each => [oif(name), saddr(each), ACCEPT]), first: true },
+  ])
+}
+
+/**
+ * Routes packets from inside for the router's ports of the NAT to the outside, where the NAT turns
+ * them back. Without that the router would take them for its own. Throws a VnetError.
+ */
+export function routeHairpin(place: SocketPlace, { name, address, nextHop }: Outside): void {
+  // A packet that turns back has the router's address as its source. rp_filter still refuses the
+  // router's other addresses there, and the NAT this address from outside.
+  for (const setting of ['accept_local', 'rp_filter']) {
+    writeSysctl(place.native, place.nsfd, `net/ipv4/conf/${name}/${setting}`, '1')
+  }
+  using sock = RouteSocket.open(place.native, place.nsfd)
+  const { ifindex: index = 0 } = getLink(sock, { name }) ?? {}
+  const dst = { bytes: Uint8Array.from(long(address)), prefixLen: 32 }
+  setNetworkRoute(sock, { dst, oif: index, via: Uint8Array.from(long(nextHop)), table: HAIRPIN_TABLE })
+  const local = { family: AF_INET, table: RT_TABLE_LOCAL } as const
+  for (const own of [name, 'lo']) addRule(sock, { ...local, priority: 1, iif: own })
+  addRule(sock, { ...local, priority: 3 })
+  // The rule that precedes all others has priority 0.
+  delRule(sock, local)
+  hairpinPorts(sock, address, FIRST_PORT, LAST_PORT)
+}
+
+/** Routes packets to a forwarded port, like routeHairpin. */
+export function routeHairpinPort({ native, nsfd }: SocketPlace, { address }: Outside, port: number): void {
+  using sock = RouteSocket.open(native, nsfd)
+  hairpinPorts(sock, address, port, port)
+}
+
+/** Routes packets for a network to the link outside, where a translator is. Throws a VnetError. */
+export function routeOutside({ native, nsfd }: SocketPlace, name: string, dst: Prefix, nextHop = ''): void {
+  using sock = RouteSocket.open(native, nsfd)
+  const { ifindex: oif = 0 } = getLink(sock, { name }) ?? {}
+  setNetworkRoute(sock, { dst, oif, via: toPrefix(nextHop).bytes })
+}
+
+function hairpinPorts(sock: RouteSocket, address: number, first: number, last: number): void {
+  const to = { address: Uint8Array.from(long(address)), ports: [first, last] } as const
+  addRule(sock, { family: AF_INET, table: HAIRPIN_TABLE, priority: 2, to })
+}

@@ -1,0 +1,66 @@
+/**
+ * LabCaptures: the files in which a lab records its links. They are kept only if a test fails, or
+ * if the environment variable VNET_CAPTURE names a directory: then every link is recorded there.
+ */
+import { existsSync, mkdirSync, mkdtempSync, renameSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { UsageError } from 'vnet/internal/base/usage-error'
+
+export class LabCaptures {
+  /** Where they are written. */
+  readonly #directory: string
+  readonly #names: string[] = []
+  /** Where they are kept. */
+  #kept: string | undefined
+
+  /**
+   * Files are written to `directory`, which is removed with the lab. With VNET_CAPTURE they are
+   * written to a new directory there, which is named after the lab and kept. `all` has the same
+   * meaning. Throws a UsageError if it cannot be made.
+   */
+  constructor(directory: string, lab: string, all?: string) {
+    this.#directory = directory
+    const VNET_CAPTURE = all ?? process.env.VNET_CAPTURE ?? ''
+    if (VNET_CAPTURE === '') return
+    try {
+      mkdirSync(VNET_CAPTURE, { recursive: true })
+      this.#directory = mkdtempSync(join(resolve(VNET_CAPTURE), `${lab}-`))
+    } catch (error) {
+      throw new UsageError(`VNET_CAPTURE=${VNET_CAPTURE}: ${(error as Error).message}`)
+    }
+    this.#kept = this.#directory
+  }
+
+  /** Whether every link is recorded. */
+  get isAll(): boolean {
+    return this.#kept === this.#directory
+  }
+
+  /** Returns the path of the file of a link that joins `ends`. */
+  add(...ends: readonly string[]): string {
+    const name = ends.join('-')
+    const same = this.#names.filter(other => other.replace(/(\.\d+)?\.pcapng$/, '') === name).length
+    const file = same === 0 ? `${name}.pcapng` : `${name}.${same + 1}.pcapng`
+    this.#names.push(file)
+    return join(this.#directory, file)
+  }
+
+  /** Returns the directory in which the files will be kept. */
+  keep(): readonly string[] {
+    if (this.#names.length === 0) return []
+    this.#kept ??= mkdtempSync(join(tmpdir(), 'vnet-captures-'))
+    return this.#names.map(name => join(this.#kept as string, name))
+  }
+
+  /** Moves kept files to their directory. */
+  move(): void {
+    if (this.#kept === undefined || this.isAll) return
+    for (const name of this.#names) {
+      const from = join(this.#directory, name)
+      // A link that could not be made has no file.
+      if (existsSync(from)) renameSync(from, join(this.#kept, name))
+    }
+    this.#names.length = 0
+  }
+}

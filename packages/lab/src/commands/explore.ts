@@ -1,0 +1,182 @@
+/** `vnet explore`: every packet lost, doubled, late or damaged, one a run (docs/explore.md). */
+import { closeSync, fstatSync, ftruncateSync, writeFileSync } from 'node:fs'
+import { basename, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { attempt, withErrno } from 'vnet/internal/base/errno'
+import { shellWord } from 'vnet/internal/base/printable'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { fail } from 'vnet/internal/cli/ask'
+import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from 'vnet/internal/cli/io'
+import { enterForLab } from 'vnet/internal/cli/rootless'
+import { loadNative } from 'vnet/internal/linux/native'
+import { checkRegular, openOutput, readTextFile } from 'vnet/internal/linux/regular-file'
+import { commandScenario } from '../explore/command-scenario.ts'
+import { type ExploreOptions, type ExploreResult, explore, type Failure, type Progress } from '../explore/index.ts'
+import { pageOf } from '../explore/page.ts'
+import { isResult } from '../explore/scenario.ts'
+import { readLabFile } from '../file/read.ts'
+import { statusOf } from '../file/service.ts'
+import { createLab, LabUnavailableError } from '../index.ts'
+import { hostOf } from './lab.ts'
+
+export interface ExploreCliOptions extends Omit<ExploreOptions, 'before'> {
+  readonly host?: string
+  readonly json?: boolean
+  /** The path of the page. */
+  readonly html?: string
+  readonly repeat?: readonly string[]
+  /** The path of the result of an earlier exploration. */
+  readonly before?: string
+}
+
+interface Subject {
+  readonly url: URL
+  readonly seed: number | undefined
+  /** The words around `--repeat FAULT` that repeat a failure of a command. */
+  readonly again?: { readonly before: readonly string[]; readonly after: readonly string[] }
+}
+
+const SCRIPT = /\.[cm]?[jt]s$/
+const MS_PER_S = 1000
+
+/** Returns 1 if a run failed, 0 if every one passed; after a signal 128 plus its number. */
+export async function exploreCommand(
+  path: string,
+  command: readonly string[],
+  { host, json = false, html, repeat, before, ...options }: ExploreCliOptions,
+  io: Io,
+): Promise<number> {
+  const subject = SCRIPT.test(path) ? scriptOf(path, command, host) : commandOf(path, command, host)
+  if (repeat !== undefined && (json || html !== undefined || before !== undefined)) {
+    const what = json ? '--json' : html !== undefined ? '--html' : '--before'
+    throw new UsageError(`${what}: with --repeat there is one run, and no report`)
+  }
+  const earlier = before === undefined ? {} : { before: resultIn(before) }
+  if (io.own) enterForLab(loadNative())
+  try {
+    // Without rights each run would fail.
+    await (await createLab()).close()
+  } catch (error) {
+    if (error instanceof LabUnavailableError) return fail(io, error.message)
+    throw error
+  }
+  const { url, seed } = subject
+  // A path that cannot be written is reported before the first run.
+  const page = html === undefined ? undefined : { path: html, fd: openOutput(html, { keeps: true, mode: 0o666 }) }
+  using end = endOf(io)
+  const stop = new AbortController()
+  end.asked.finally(() => stop.abort()).catch(() => {})
+  const given = { ...(seed !== undefined && { seed }), ...options, ...earlier, signal: stop.signal }
+  try {
+    const status =
+      repeat === undefined
+        ? await exploreAll(subject, given, { json, page, title: titleOf(path, command), seed: options.seed }, io)
+        : await repeatOnce(url, repeat, given, io)
+    if (!stop.signal.aborted) return status
+  } catch (error) {
+    io.progress?.(undefined)
+    if (!stop.signal.aborted) throw error
+  } finally {
+    if (page !== undefined) closeSync(page.fd)
+  }
+  const signal = await end.asked
+  return signal === undefined ? EXIT_FAILURE : statusOf(null, signal)
+}
+
+interface Output {
+  readonly json: boolean
+  readonly page: { readonly path: string; readonly fd: number } | undefined
+  readonly title: string
+  /** The seed of the command line. */
+  readonly seed: number | undefined
+}
+
+/** Returns 0 if every run passed. */
+async function exploreAll(
+  subject: Subject,
+  options: ExploreOptions,
+  { json, page, title, seed }: Output,
+  io: Io,
+): Promise<number> {
+  io.progress?.('running without faults')
+  const onProgress = (progress: Progress) => io.progress?.(progressText(progress))
+  const report = await explore(subject.url, { ...options, onProgress })
+  io.progress?.(undefined)
+  nameCommands(report.failures, subject, seed, options.rtoMin)
+  if (page !== undefined) {
+    // The page of an earlier exploration remains if this one has no report.
+    withErrno(['write', page.path], () => {
+      if (fstatSync(page.fd).isFile()) ftruncateSync(page.fd)
+      writeFileSync(page.fd, pageOf(report.toJSON(), title))
+    })
+  }
+  io.out(`${json ? JSON.stringify(report) : report}\n`)
+  return report.passed ? EXIT_OK : EXIT_FAILURE
+}
+
+/** Returns the result of an earlier exploration. */
+function resultIn(path: string): ExploreResult {
+  const text = readTextFile(path)
+  const result: unknown = attempt(() => JSON.parse(text))
+  if (isResult(result)) return result
+  throw new UsageError(`--before ${path}: not a result of explore: write one with --json`)
+}
+
+function scriptOf(path: string, command: readonly string[], host: string | undefined): Subject {
+  if (command.length > 0) throw new UsageError(`${path}: a scenario takes no command`)
+  if (host !== undefined) throw new UsageError('--host: there is no command')
+  checkRegular(path)
+  return { url: pathToFileURL(resolve(path)), seed: undefined }
+}
+
+function commandOf(path: string, command: readonly string[], host: string | undefined): Subject {
+  if (command.length === 0) throw new UsageError(`${path}: the command to run in this lab is missing: -- COMMAND`)
+  const plan = readLabFile(path)
+  const { routers = {}, cables = {}, lans = {} } = plan.topology
+  const links: { readonly capture?: boolean }[] = [routers, cables, lans].flatMap(each => Object.values<object>(each))
+  if (links.some(({ capture }) => capture === true)) {
+    throw new UsageError(`${path}: capture: explore records only runs that fail (--captures): remove it from the file`)
+  }
+  const url = commandScenario({ file: resolve(path), host: hostOf(plan, host), command })
+  const before = ['vnet', 'explore', ...(host === undefined ? [] : ['--host', host]), path]
+  return { url, seed: plan.seed, again: { before, after: ['--', ...command] } }
+}
+
+/** Gives failures of a command another command in place of a test. */
+function nameCommands(
+  failures: Failure[],
+  { again }: Subject,
+  seed: number | undefined,
+  rtoMin: ExploreOptions['rtoMin'] | undefined,
+): void {
+  if (again === undefined) return
+  const rto = rtoMin === undefined ? [] : rtoMin === false ? ['--no-rto-min'] : ['--rto-min', `${rtoMin}ms`]
+  const same = [...rto, ...(seed === undefined ? [] : ['--seed', String(seed)])]
+  for (const [i, failure] of failures.entries()) {
+    const faults = failure.faults.flatMap(fault => ['--repeat', fault])
+    const limit = ['--timeout', `${Math.round(failure.limit)}ms`, ...same]
+    failures[i] = { ...failure, test: [...again.before, ...faults, ...limit, ...again.after].map(shellWord).join(' ') }
+  }
+}
+
+/** Returns 0 if a run with these faults passes. */
+async function repeatOnce(url: URL, faults: readonly string[], options: ExploreOptions, io: Io): Promise<number> {
+  try {
+    await explore.repeat(url, faults, options)
+    io.out('passed\n')
+    return EXIT_OK
+  } catch (error) {
+    if (!(error instanceof Error) || error instanceof UsageError || options.signal?.aborted) throw error
+    io.err(`vnet: ${error.message}\n`)
+    return EXIT_FAILURE
+  }
+}
+
+/** Returns the title of the page: the file, and the command. */
+function titleOf(path: string, command: readonly string[]): string {
+  return [basename(path), ...command.map(shellWord)].join(' ')
+}
+
+function progressText({ done, total, failed, left }: Progress): string {
+  return `${done} of ${total} faults, ${failed} failed, ${Math.ceil(left / MS_PER_S)} s left`
+}

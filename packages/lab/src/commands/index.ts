@@ -1,0 +1,118 @@
+/** The commands of labs. Each loads its code when it runs. */
+
+import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { json, type LazyCommand, user } from 'vnet/internal/cli/lazy-command'
+import { Argument, Option } from 'vnet/internal/cli/option'
+import { duration, wholeNumber } from 'vnet/internal/cli/options'
+
+const FILE = new Argument('<FILE>')
+const HOST = new Argument('<HOST>')
+const hosts = () => import('./lab-hosts.ts')
+
+const listed = (text: string) => text.split(',').map(each => each.trim())
+const every = (text: string, before: readonly string[] = []) => [...before, text]
+const number = wholeNumber(1, Number.MAX_SAFE_INTEGER)
+const lengths = (text: string) => listed(text).map(number)
+const inMs = (text: string) => duration(text) / NSEC_PER_MSEC
+
+const exploring: readonly Option[] = [
+  new Option('--faults <list>', 'faults, such as drop,reset,delay 50ms (drop,duplicate,delay,corrupt)').argParser(
+    listed,
+  ),
+  new Option('--links <list>', 'only packets of these links, such as client-server').argParser(listed),
+  new Option('--filter <filter>', 'only packets that match, a pcap-filter(7) expression'),
+  new Option('--bursts <list>', 'also lose so many packets in a row, such as 2,3').argParser(lengths),
+  new Option('--pairs', 'also try all pairs of faults that a run survives one by one'),
+  new Option('--depth <n>', '2 also faults packets that appear only after a fault (1)').argParser(wholeNumber(1, 2)),
+  new Option('--budget <time>', 'try no more faults after this time, such as 60s').argParser(inMs),
+  new Option('--concurrency <n>', 'runs at a time (the number of cores)').argParser(number),
+  new Option('--timeout <time>', 'longest time of a run (made from the runs without faults)').argParser(inMs),
+  new Option('--stop-at <n>', 'try no more faults after N failures').argParser(number),
+  new Option('--rto-min <time>', "TCP's least retransmission timeout in the labs (50ms)").argParser(inMs),
+  new Option('--no-rto-min', "keep the kernel's least TCP retransmission timeout"),
+  new Option('--seed <n>', 'seed of the labs (by default the seed of the file, or 1)').argParser(
+    wholeNumber(0, Number.MAX_SAFE_INTEGER),
+  ),
+  new Option('--host <name>', 'run the command in this host (the first of the file)'),
+  json(),
+  new Option('--html <file>', 'write the report as a page: one HTML file'),
+  new Option('--captures <dir>', 'directory for the captures of failures (default: the temporary directory)'),
+  new Option('--no-captures', 'record no failures'),
+  new Option('--before <file>', 'list the verdicts that differ from this output of --json'),
+  new Option('--repeat <fault>', 'run once, with this fault of a report; repeat for more').argParser(every),
+]
+
+const table: readonly LazyCommand[] = [
+  {
+    name: 'lab',
+    description: 'hosts, routers and links that a file describes',
+    args: [FILE, new Argument('[command...]')],
+    usage: '[OPTIONS] FILE [-- COMMAND [ARGS...]]',
+    options: [
+      new Option('--host <name>', 'run the command in this host (the first of the file)'),
+      new Option('--scenario <file>', 'YAML file of changes of links and hosts, in place of the scenario of the file'),
+      new Option('--json', 'take requests on standard input, one JSON object a line').conflicts('host'),
+    ],
+    examples: [
+      ['vnet lab net.yaml', 'until Ctrl-C'],
+      ['vnet lab net.yaml --host client -- curl server', 'run a command in it, then end'],
+    ],
+    run: async (io, file, command, options) => (await import('./lab.ts')).lab(file, command, options, io),
+  },
+  {
+    name: 'explore',
+    description: 'run a command or a scenario with each packet lost, doubled or late',
+    args: [FILE, new Argument('[command...]')],
+    usage: '[OPTIONS] FILE [-- COMMAND [ARGS...]]',
+    options: exploring,
+    examples: [['vnet explore net.yaml -- curl server', 'run it again with each packet lost']],
+    run: async (io, file, command, options) =>
+      (await import('./explore.ts')).exploreCommand(file, command, options, io),
+  },
+  {
+    name: 'check',
+    under: 'lab',
+    description: 'check a lab file; runs nothing',
+    args: [FILE],
+    examples: [['vnet lab check net.yaml', 'print its mistakes, with their lines']],
+    run: async (io, file) => (await import('./lab.ts')).checkLab(file, io),
+  },
+  {
+    name: 'graph',
+    under: 'lab',
+    description: 'print a lab file as a flowchart of Mermaid',
+    args: [FILE],
+    examples: [['vnet lab graph net.yaml', 'a drawing for a page of Markdown']],
+    run: async (io, file) => (await import('./lab.ts')).graphLab(file, io),
+  },
+  {
+    name: 'list',
+    under: 'lab',
+    description: 'list the running labs, including labs of tests',
+    options: [json(), user()],
+    examples: [['vnet lab list', 'the labs and their hosts']],
+    run: async (io, options) => (await hosts()).listLabs(options, io),
+  },
+  {
+    name: 'exec',
+    under: 'lab',
+    description: 'run a command in [LAB:]HOST of a running lab',
+    args: [HOST, new Argument('<command...>')],
+    usage: '[OPTIONS] HOST COMMAND...',
+    options: [user()],
+    passThrough: true,
+    examples: [['vnet lab exec client ip addr', 'the addresses of the host client']],
+    run: async (io, host, command, options) => (await hosts()).execInHost(host, command, options, io),
+  },
+  {
+    name: 'shell',
+    under: 'lab',
+    description: 'start a shell in [LAB:]HOST of a running lab',
+    args: [HOST],
+    options: [user()],
+    examples: [['vnet lab shell client', 'look around on the host client']],
+    run: async (io, host, options) => (await hosts()).shellInHost(host, options, io),
+  },
+]
+
+export const commands: readonly LazyCommand[] = table.map(each => ({ ...each, group: 'Labs:' }))

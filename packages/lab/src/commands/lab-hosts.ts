@@ -1,0 +1,105 @@
+/** `vnet lab list`, `exec` and `shell`: the labs that run, and programs in their hosts. */
+import { once } from 'node:events'
+import { closeSync, rmSync } from 'node:fs'
+import { ECONNREFUSED, isErrno } from 'vnet/internal/base/errno'
+import { alignLeft } from 'vnet/internal/cli/align'
+import { checkUser, fail } from 'vnet/internal/cli/ask'
+import { enterUserNamespace } from 'vnet/internal/cli/enter-lab'
+import { EXIT_OK, type Io } from 'vnet/internal/cli/io'
+import { passSignals } from 'vnet/internal/cli/pass-signals'
+import { ControlClient } from 'vnet/internal/control/client/client'
+import { otherUserLine } from 'vnet/internal/control/client/find'
+import { otherUsers } from 'vnet/internal/control/protocol/run-directory'
+import { loadNative } from 'vnet/internal/linux/native'
+import { addressVariables } from '../address-variables.ts'
+import { statusOf } from '../file/service.ts'
+import { makeLabDirectory } from '../leftovers.ts'
+import { Programs } from '../programs.ts'
+import { checkOwner, findHost, openHost, type RunningLab, readHosts, runningLabs, writeEtc } from '../running.ts'
+
+interface LabsOptions {
+  /** Look for the labs of this user, instead of root's and the caller's. */
+  readonly user?: number
+}
+
+/** `vnet lab list`: one line for each lab. */
+export function listLabs({ json, user }: LabsOptions & { readonly json?: boolean }, io: Io): number {
+  checkUser(user)
+  const labs = runningLabs(user)
+  const users = user === undefined ? otherUsers() : []
+  const links = ({ hosts }: RunningLab) => [...hosts].flatMap(([host, all]) => all.map(({ name }) => `${host}/${name}`))
+  if (json) {
+    const found = labs.map(lab => ({ name: lab.name, pid: lab.pid, hosts: [...lab.hosts.keys()], links: links(lab) }))
+    io.out(`${JSON.stringify({ event: 'labs', labs: found, users })}\n`)
+    return EXIT_OK
+  }
+  const rows = labs.map(lab => [lab.name, `${lab.pid}`, [...lab.hosts.keys()].join(' ')])
+  for (const line of alignLeft([['lab', 'pid', 'hosts'], ...rows])) io.out(`${line}\n`)
+  for (const user of users) fail(io, otherUserLine(user, 'lab list'))
+  return EXIT_OK
+}
+
+/**
+ * `vnet lab exec [LAB:]HOST -- COMMAND`: runs a program in a host until it or the lab ends. Returns
+ * its exit status, or 128 plus the number of the signal that ended it.
+ */
+export async function execInHost(
+  text: string,
+  command: readonly string[],
+  { user }: LabsOptions,
+  io: Io,
+): Promise<number> {
+  checkUser(user)
+  const found = findHost(text, user)
+  if (typeof found === 'string') return fail(io, found)
+  checkOwner(found)
+  // A thread returns only to a network namespace that belongs to its user namespace.
+  enterUserNamespace(found.lab.pid, '-n')
+  const native = loadNative()
+  const directory = makeLabDirectory()
+  try {
+    const nsfd = openHost(found)
+    const hosts = readHosts(native, found.lab)
+    const etc = writeEtc(hosts, found.host, directory)
+    const env = { ...process.env, VNET_LAB: found.lab.id, ...addressVariables(hosts) }
+    const [program = '', ...args] = command[0] === '--' ? command.slice(1) : command
+    const child = new Programs({ nsfd, etc: () => etc }).spawn(program, args, { env, stdio: 'inherit' })
+    closeSync(nsfd)
+    const undo = passSignals(io, signal => child.kill(signal))
+    const exit = once(child, 'exit').finally(undo)
+    using client = new ControlClient(native, { user: found.lab.uid })
+    void ended(client, found.lab).then(() => child.kill('SIGKILL'))
+    const [status, signal] = (await exit) as [number | null, NodeJS.Signals | null]
+    return statusOf(status, signal)
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** `vnet lab shell [LAB:]HOST`: starts the user's shell. */
+export function shellInHost(text: string, options: LabsOptions, io: Io): Promise<number> {
+  return execInHost(text, [process.env.SHELL || '/bin/sh'], options, io)
+}
+
+/** Settles when no link of the lab is left. */
+async function ended(client: ControlClient, { vnet, hosts }: RunningLab): Promise<void> {
+  const own = new Set([...hosts.values()].flatMap(interfaces => interfaces.map(({ netns }) => netns)))
+  await new Promise<void>(resolve => {
+    const isGone = (error: unknown) => {
+      // A lab that does not reply may be stopped in a debugger.
+      if (isErrno(error, ECONNREFUSED)) resolve()
+    }
+    const check = async () => {
+      const devices = await client.devices(vnet)
+      if (!devices.some(({ netns }) => own.has(netns))) resolve()
+    }
+    const onEvent = () => void check().catch(isGone)
+    const listen = async () => {
+      const subscription = await client.subscribe(vnet, onEvent, { events: ['unregistered'] })
+      await check()
+      await subscription.ended
+      resolve()
+    }
+    listen().catch(isGone)
+  })
+}

@@ -1,0 +1,136 @@
+/** `vnet lab`: makes the network that a file describes, and runs a command in it. */
+import { once } from 'node:events'
+import { parse } from 'node:path'
+import { createInterface } from 'node:readline'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { fail } from 'vnet/internal/cli/ask'
+import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from 'vnet/internal/cli/io'
+import { passSignals } from 'vnet/internal/cli/pass-signals'
+import { enterForLab } from 'vnet/internal/cli/rootless'
+import { loadNative } from 'vnet/internal/linux/native'
+import { FileLab } from '../file/file-lab.ts'
+import { graph } from '../file/graph.ts'
+import { type LabPlan, readLabFile } from '../file/read.ts'
+import { greeting, serveLines } from '../file/requests.ts'
+import { ServiceError, statusOf } from '../file/service.ts'
+import { LabUnavailableError } from '../index.ts'
+
+/** The most characters of the name of a lab. */
+const LAB_NAME_MAX = 63
+
+export interface LabCommandOptions {
+  readonly host?: string
+  readonly scenario?: string
+  readonly json?: boolean
+}
+
+/** Makes the lab of a file. Returns the exit status of the command; 0 without a command. */
+export async function lab(
+  path: string,
+  command: readonly string[],
+  { host, scenario, json = false }: LabCommandOptions,
+  io: Io,
+): Promise<number> {
+  if (json && command.length > 0) throw new UsageError('--json: a command and requests would share the streams')
+  if (host !== undefined && command.length === 0) throw new UsageError('--host: there is no command: -- COMMAND')
+  const plan = readLabFile(path, scenario)
+  const inside = command.length === 0 ? '' : hostOf(plan, host)
+  if (io.own) enterForLab(loadNative())
+  using end = endOf(io)
+  const stop = new AbortController()
+  const asked = end.asked.finally(() => stop.abort())
+  asked.catch(() => {})
+  // The links of a lab keep no process alive.
+  const alive = setInterval(() => {}, 2 ** 31 - 1)
+  let running: FileLab | undefined
+  let status = EXIT_OK
+  try {
+    const log = (line: string) => io.err(`${line}\n`)
+    running = await FileLab.start(plan, { name: nameOf(path), signal: stop.signal, log })
+    if (json) await serveRequests(running, asked, io)
+    else if (command.length > 0) status = await runCommand(running, inside, command, io)
+    else {
+      for (const { name, addresses } of running.hosts) io.out(`${[name, ...addresses].join(' ')}\n`)
+      io.out('ready\n')
+      await asked
+    }
+  } catch (error) {
+    if (stop.signal.aborted) {
+      const signal = await asked
+      status = signal === undefined ? EXIT_FAILURE : statusOf(null, signal)
+    } else if (error instanceof LabUnavailableError || error instanceof ServiceError) return fail(io, error.message)
+    else throw error
+  } finally {
+    await running?.[Symbol.asyncDispose]()
+    clearInterval(alive)
+  }
+  report(running, io)
+  return status
+}
+
+/** Returns the host in which a command runs: --host, or the first one. */
+export function hostOf({ topology }: LabPlan, host: string | undefined): string {
+  const hosts = [...topology.namespaces, ...Object.keys(topology.routers ?? {})]
+  const [inside = ''] = host === undefined ? hosts : [host]
+  if (hosts.includes(inside)) return inside
+  throw new UsageError(`--host ${inside}: the lab has ${hosts.join(', ') || 'no host'}`)
+}
+
+/** Returns the name of a file without its extension, as the name of a lab may be. */
+function nameOf(path: string): string {
+  return parse(path)
+    .name.replaceAll(/[^\w.-]/g, '-')
+    .slice(0, LAB_NAME_MAX)
+}
+
+async function runCommand(
+  running: FileLab,
+  host: string,
+  [program, ...args]: readonly string[],
+  io: Io,
+): Promise<number> {
+  const env = { ...process.env, ...running.env }
+  const child = running.host(host).spawn(program as string, args, { env, stdio: 'inherit' })
+  const stop = passSignals(io, signal => child.kill(signal))
+  try {
+    const [status, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
+    return statusOf(status, signal)
+  } finally {
+    stop()
+  }
+}
+
+/** Serves requests of standard input until `asked`. */
+async function serveRequests(running: FileLab, asked: Promise<unknown>, io: Io): Promise<void> {
+  const print = (object: object) => io.out(`${JSON.stringify(object)}\n`)
+  print(greeting(running))
+  const lines = createInterface({ input: process.stdin })
+  await Promise.race([serveLines(running, lines, print), asked])
+  lines.close()
+}
+
+/** Prints where captures are, and which faults have hit no packet: their filters may be wrong. */
+function report(running: FileLab | undefined, io: Io): void {
+  for (const file of running?.captures ?? []) io.err(`vnet: capture: ${file}\n`)
+  for (const { entry, fault } of running?.faults ?? []) {
+    const { link, direction, action, filter = 'all' } = entry
+    const what = `${typeof action === 'string' ? action : 'delay'} (${filter})`
+    if (fault.hits === 0) io.err(`vnet: the fault ${what} of ${link} ${direction} has hit no packet\n`)
+  }
+}
+
+export async function checkLab(path: string, io: Io): Promise<number> {
+  const { namespaces, routers = {}, cables = {}, lans = {} } = readLabFile(path).topology
+  const counts = { host: namespaces, router: routers, cable: cables, lan: lans }
+  const parts = Object.entries(counts).map(([what, entries]) => {
+    const { length } = Object.keys(entries)
+    return `${length} ${what}${length === 1 ? '' : 's'}`
+  })
+  io.out(`${path}: ${parts.join(', ')}\n`)
+  return EXIT_OK
+}
+
+export async function graphLab(path: string, io: Io): Promise<number> {
+  io.out(graph(readLabFile(path).topology))
+  return EXIT_OK
+}

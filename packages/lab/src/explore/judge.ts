@@ -1,0 +1,241 @@
+/** Judge: runs a set of faults, and decides whether it breaks the scenario. */
+import type { PlannedFault } from '../watch/packet-name.ts'
+import { added, costOf, type ExploredPacket, packetsOf } from './points.ts'
+import type { Verdict } from './result.ts'
+import type { RunResult, RunSpec } from './run-once.ts'
+import type { Runner } from './runners.ts'
+
+export interface Judgement {
+  readonly verdict: Verdict
+  /** How many of the runs failed. */
+  readonly failed: number
+  readonly runs: number
+  /** The time of the fastest run in ms; of the first one, if it failed. */
+  readonly ms: number
+  /** The times in ms of the clean runs that `ms` is compared with. */
+  readonly clean: readonly number[]
+  /** `ms` as a multiple of the fastest clean run. */
+  readonly factor: number
+  /** Why it failed first. */
+  readonly error?: string | undefined
+  readonly output?: string | undefined
+  /** The packets of the first run. */
+  readonly packets: readonly ExploredPacket[]
+}
+
+/** The clean runs. */
+export interface Baseline {
+  /** The times of the scenario in ms, the shortest first. */
+  readonly times: readonly number[]
+  /** What was left after each of the runs. */
+  readonly left: readonly string[]
+}
+
+interface JudgeOptions {
+  readonly timeout?: number | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly budget?: number | undefined
+}
+
+/** A failing point is run so many times more. */
+const REPEATS = 3
+/**
+ * A slow point is run so many times more, each time beside a clean run. On a busy machine, few
+ * clean runs are as fast as on an idle one.
+ */
+const LEAST_PAIRS = 3
+const MOST_PAIRS = 5
+/** How many of the latest clean runs show how fast the machine is. */
+const LATEST = 10
+const SLOWER_FACTOR = 2
+const SLOWER_MS = 100
+const CLEAN_FACTOR = 3
+const MS_PER_S = 1000
+
+/** How a run differs from others with the same faults. */
+type RunMore = Pick<RunSpec, 'captures' | 'wires'>
+
+export class Judge {
+  readonly #runner: Runner
+  readonly #spec: Omit<RunSpec, 'plan' | 'timeout'>
+  readonly #timeout: number | undefined
+  readonly #signal: AbortSignal | undefined
+  readonly #budget: number
+  readonly #began = performance.now()
+  readonly baseline: Baseline
+  /** The errors of clean runs beside slow ones. */
+  readonly cleanErrors: string[] = []
+  /** The times of the clean runs up to now, in ms. */
+  readonly #clean: number[]
+  /** All runs up to now, and their milliseconds in the scenario and in all. */
+  readonly spent = { runs: 0, scenario: 0, total: 0 }
+
+  /**
+   * `timeout` in ms replaces the default. The runs of `runner` reject once `signal` aborts. The
+   * budget is in ms from now on.
+   */
+  constructor(
+    runner: Runner,
+    spec: Omit<RunSpec, 'plan' | 'timeout'>,
+    baseline: Baseline,
+    { timeout, signal, budget = Number.POSITIVE_INFINITY }: JudgeOptions = {},
+  ) {
+    this.#runner = runner
+    this.#spec = spec
+    this.baseline = baseline
+    this.#clean = [...baseline.times]
+    this.#timeout = timeout
+    this.#signal = signal
+    this.#budget = budget
+  }
+
+  /** Milliseconds that a run with these faults may take. */
+  limit(plan: readonly PlannedFault[]): number {
+    return this.#timeout ?? CLEAN_FACTOR * (this.baseline.times.at(-1) ?? 0) + costOf(plan)
+  }
+
+  /** Returns why `runUnlessStopped` starts no more runs; undefined while it does. */
+  whyStopped(): string | undefined {
+    if (this.#signal?.aborted === true) return 'it was stopped'
+    if (this.#spentBudget < 1) return undefined
+    return `the budget of ${this.#budget / MS_PER_S} s has ended`
+  }
+
+  /** Whether the first half of the budget has passed. */
+  get isLate(): boolean {
+    return this.#spentBudget >= 0.5
+  }
+
+  get #spentBudget(): number {
+    return (performance.now() - this.#began) / this.#budget
+  }
+
+  /** Runs the faults. `wires` replace them, and their run has the same time. */
+  async run(faults: readonly PlannedFault[], { captures, wires }: RunMore = {}): Promise<RunResult> {
+    const plan = wires === undefined ? faults : []
+    const result = await this.#runner.run({ ...this.#spec, plan, wires, timeout: this.limit(faults), captures })
+    this.count(result)
+    return result
+  }
+
+  /** Same as run; undefined if the exploration is stopped before it ends. */
+  async runUnlessStopped(faults: readonly PlannedFault[], more?: RunMore): Promise<RunResult | undefined> {
+    if (this.whyStopped() !== undefined) return undefined
+    try {
+      return await this.run(faults, more)
+    } catch (error) {
+      if (this.#signal?.aborted !== true) throw error
+    }
+  }
+
+  /** Counts a run. */
+  count({ ms, total }: RunResult): void {
+    this.spent.runs++
+    this.spent.scenario += ms
+    this.spent.total += total
+  }
+
+  /** Returns why a run failed; undefined if it did not. */
+  errorOf({ error, left }: RunResult): string | undefined {
+    return error ?? leftOver(left, this.baseline.left)
+  }
+
+  /** Same as attempt and confirm. */
+  async judge(plan: readonly PlannedFault[]): Promise<Judgement> {
+    return this.confirm(plan, await this.attempt(plan))
+  }
+
+  /** Runs faults once. `confirm` repeats the run of a verdict `failed` or `slower`. */
+  async attempt(plan: readonly PlannedFault[]): Promise<Judgement> {
+    const first = await this.run(plan)
+    // Acknowledgements depend on time: a run may have fewer of them.
+    if (isMet(first, plan) || this.errorOf(first) !== undefined) return this.judgementOf(plan, first)
+    return this.judgementOf(plan, await this.run(plan), 2)
+  }
+
+  /** Returns the judgement of one run. `runs` is the number of runs up to then. */
+  judgementOf(plan: readonly PlannedFault[], result: RunResult, runs = 1): Judgement {
+    const error = this.errorOf(result)
+    const { ms, output } = result
+    const packets = packetsOf(result)
+    const common = { runs, ms, clean: [this.#fastest], factor: ms / this.#fastest, packets }
+    if (error !== undefined) return { ...common, verdict: 'failed', failed: 1, error, output }
+    const verdict = !isMet(result, plan) ? 'missed' : isSlower(ms, this.#fastest) ? 'slower' : 'passed'
+    return { ...common, verdict, failed: 0 }
+  }
+
+  /** Repeats the runs of a verdict `failed` or `slower`, until the exploration is stopped. */
+  async confirm(plan: readonly PlannedFault[], first: Judgement): Promise<Judgement> {
+    if (first.verdict === 'failed') return this.#repeat(plan, first)
+    return first.verdict === 'slower' ? this.#compare(plan, first) : first
+  }
+
+  async #repeat(plan: readonly PlannedFault[], first: Judgement): Promise<Judgement> {
+    let { failed, runs } = first
+    for (let i = 0; i < REPEATS; i++) {
+      const again = await this.runUnlessStopped(plan)
+      if (again === undefined) break
+      runs++
+      if (this.errorOf(again) !== undefined) failed++
+    }
+    return { ...first, failed, runs }
+  }
+
+  /**
+   * Repeats a slow run beside clean ones. Load only adds to the time of a run, so the fastest runs
+   * of both kinds are compared.
+   */
+  async #compare(plan: readonly PlannedFault[], first: Judgement): Promise<Judgement> {
+    let { ms, runs } = first
+    const beside: number[] = []
+    const judged = (verdict: Verdict, clean: readonly number[]): Judgement => {
+      return { ...first, verdict, runs, ms, clean, factor: ms / Math.min(...clean) }
+    }
+    while (beside.length < MOST_PAIRS && isSlower(ms, this.#fastest)) {
+      const slow = await this.runUnlessStopped(plan)
+      if (slow === undefined) break
+      runs++
+      if (this.errorOf(slow) !== undefined) return this.#repeat(plan, this.judgementOf(plan, slow, runs))
+      if (isMet(slow, plan)) ms = Math.min(ms, slow.ms)
+      const clean = await this.#runClean(plan)
+      if (clean === undefined) break
+      beside.push(clean)
+      if (beside.length >= LEAST_PAIRS && isSlower(ms, Math.min(...beside))) return judged('slower', beside)
+    }
+    return judged('passed', beside.length === MOST_PAIRS ? beside : [this.#fastest])
+  }
+
+  /** Returns the time of a run without faults that may take as long as one with `plan`. */
+  async #runClean(plan: readonly PlannedFault[]): Promise<number | undefined> {
+    const result = await this.runUnlessStopped(plan, { wires: [] })
+    if (result === undefined) return undefined
+    const error = this.errorOf(result)
+    if (error === undefined) {
+      this.#clean.push(result.ms)
+      return result.ms
+    }
+    this.cleanErrors.push(error)
+  }
+
+  /** The time of the fastest of the latest clean runs, in ms. */
+  get #fastest(): number {
+    return Math.min(...this.#clean.slice(-LATEST))
+  }
+}
+
+/** Whether a run is much slower than a clean one. Both times are in ms. */
+export function isSlower(ms: number, clean: number): boolean {
+  return ms >= SLOWER_FACTOR * clean && ms - clean >= SLOWER_MS
+}
+
+/** Returns what a run has left, unlike a clean run, as an error; undefined if there is nothing. */
+export function leftOver(left: readonly string[], clean: readonly string[]): string | undefined {
+  const more = added(left, clean)
+  return more.length === 0 ? undefined : `still there 1 s after the run, unlike after a clean run: ${more.join(', ')}`
+}
+
+/** Whether every fault of the plan has hit a packet. */
+function isMet({ links }: RunResult, plan: readonly PlannedFault[]): boolean {
+  const hits = [...links.values()].flatMap(({ packets }) => packets.filter(({ hit }) => hit))
+  return hits.length >= plan.length
+}

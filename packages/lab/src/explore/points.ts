@@ -1,0 +1,124 @@
+/** Points: the sets of faults that are tried, made from the packets of the clean runs. */
+import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { ecnOf } from 'vnet/internal/wire/stages/ecn'
+import type { FaultVerb } from 'vnet/internal/wire/stages/fault-verbs'
+import { payloadMiddle } from 'vnet/internal/wire/stages/tamper'
+import { formatName, type PacketName, type PlannedFault, type WatchedPacket } from '../watch/packet-name.ts'
+import type { FaultKind } from './fault-text.ts'
+import type { RunResult } from './run-once.ts'
+
+/** A packet of the clean run. */
+export interface ExploredPacket extends WatchedPacket {
+  readonly link: string
+  /** Its name, which means the same packet in each run. */
+  readonly name: string
+  /** Milliseconds since the first packet. */
+  readonly at: number
+  /** For a packet that no clean run has, the fault that makes it appear. */
+  readonly after?: string
+}
+
+/** Delays are multiples of at least this round trip, so that later packets overtake. */
+const RTT_MIN_MS = 2
+
+/** Returns all packets of a run, in the order of time. */
+export function packetsOf({ links }: RunResult): ExploredPacket[] {
+  const all = [...links].flatMap(([link, { packets }]) =>
+    packets.map(packet => ({ ...packet, link, name: formatName({ ...packet, link }) })),
+  )
+  all.sort((a, b) => a.time - b.time)
+  const first = all[0]?.time ?? 0
+  return all.map(packet => ({ ...packet, at: (packet.time - first) / NSEC_PER_MSEC }))
+}
+
+/** The names that do not mean a packet in every one of the runs. */
+export function unstableNames(runs: readonly (readonly ExploredPacket[])[]): ReadonlySet<string> {
+  const names = runs.map(packets => new Set(packets.map(({ name }) => name)))
+  // Another run may have the same bytes in a segment of another name.
+  const isIn = (packet: ExploredPacket, run: number) =>
+    names[run]?.has(packet.name) === true || packetOf(packet, runs[run] ?? []) !== undefined
+  const unstable = runs.flat().filter(packet => !runs.every((_, run) => isIn(packet, run)))
+  return new Set(unstable.map(({ name }) => name))
+}
+
+/** Returns the packet of a run that a fault means, or that is called like another run's packet. */
+export function packetOf(fault: PacketName, packets: readonly ExploredPacket[]): ExploredPacket | undefined {
+  return packets.find(packet => packet.link === fault.link && isNamed(packet, fault))
+}
+
+function isNamed({ direction, flow, part, n, end, copy }: ExploredPacket, fault: PacketName): boolean {
+  if (direction !== fault.direction || flow !== fault.flow || part !== fault.part || copy !== fault.copy) return false
+  return part === 'seq' ? n <= fault.n && fault.n < end : n === fault.n
+}
+
+/**
+ * Returns the shortest round trip in ms: from a packet that opens a flow to the first packet in
+ * reply, and on to the packet after it.
+ */
+export function roundTripOf(packets: readonly ExploredPacket[]): number {
+  let shortest = Number.POSITIVE_INFINITY
+  for (const [i, first] of packets.entries()) {
+    if (first.number !== 1) continue
+    const back = packets.slice(i + 1).find(each => each.link === first.link && isReply(first, each))
+    if (back === undefined) continue
+    const next = packets.find(each => each.at > back.at && each.link === first.link && each.flow === first.flow)
+    shortest = Math.min(shortest, next === undefined ? 2 * (back.at - first.at) : next.at - first.at)
+  }
+  return Math.max(RTT_MIN_MS, Number.isFinite(shortest) ? shortest : 0)
+}
+
+function isReply({ flow, direction }: ExploredPacket, other: ExploredPacket): boolean {
+  const [protocol, from, , to] = flow.split(' ')
+  return other.direction !== direction && other.flow === `${protocol} ${to} > ${from}`
+}
+
+/** Returns a fault of one of these packets; undefined if it does not apply. */
+export function faultOf(
+  packet: ExploredPacket,
+  kind: FaultKind,
+  rtt: number,
+  packets: readonly ExploredPacket[],
+): PlannedFault | undefined {
+  if (!isOpenTo(kind.verb, packet)) return undefined
+  if (kind.verb === 'swap' && !packets.some(other => isLater(other, packet))) return undefined
+  const time = kind.rtts > 0 ? Math.round(kind.rtts * rtt) * NSEC_PER_MSEC : kind.time
+  const { link, direction, flow, part, n, copy } = packet
+  return { link, direction, flow, part, n, copy, verb: kind.verb, time }
+}
+
+/** Returns whether a fault can be done to a packet. */
+export function isOpenTo(verb: FaultVerb, { head, flow }: ExploredPacket): boolean {
+  const frame = { bytes: head, data: 0, len: head.length }
+  if (verb === 'reset') return flow.startsWith('tcp ')
+  if (verb === 'tamper') return payloadMiddle(frame) >= 0
+  return verb !== 'ce' || ecnOf(frame) !== 0
+}
+
+/** Whether a packet follows another one of the same flow and direction. */
+function isLater(packet: ExploredPacket, { link, direction, flow, number }: ExploredPacket): boolean {
+  return packet.link === link && packet.direction === direction && packet.flow === flow && packet.number > number
+}
+
+/** Milliseconds for TCP to repeat a SYN (1 s, then 2 s), and for anything else to be repeated. */
+const HANDSHAKE_MS = 4000
+const TCP_MS = 2000
+const OTHER_MS = 5000
+
+/** Returns the most milliseconds that a correct program takes longer because of a fault. */
+export function costOf(faults: readonly PlannedFault[]): number {
+  return faults.reduce((sum, fault) => {
+    const isTcp = fault.flow.startsWith('tcp ')
+    const own = !isTcp ? OTHER_MS : fault.part === 'seq' && fault.n === 0 ? HANDSHAKE_MS : TCP_MS
+    return sum + own + fault.time / NSEC_PER_MSEC
+  }, 0)
+}
+
+/** Returns the elements of `all` that are not in `before`, as often as there are more of them. */
+export function added(all: readonly string[], before: readonly string[]): string[] {
+  const rest = [...before]
+  return all.filter(each => {
+    const at = rest.indexOf(each)
+    if (at >= 0) rest.splice(at, 1)
+    return at < 0
+  })
+}

@@ -1,0 +1,143 @@
+/**
+ * The result of an exploration, as data. The report prints it, --json writes it, and the page shows
+ * it.
+ */
+import type { Direction } from 'vnet/internal/wire/wire'
+
+/** The first words of the error of a run that did not end in time. */
+export const TIMED_OUT = 'timed out'
+
+/** The faults of one direction of a link, as a wire, which counts the packets of filters. */
+export interface WireFault {
+  readonly link: string
+  readonly direction: Direction
+  /** `drop "tcp dst port 80" nth 2` */
+  readonly wire: string
+  /** The same as calls: `await link.ab.fault('drop', 'tcp dst port 80', { nth: 2 })` */
+  readonly code: readonly string[]
+}
+
+/** `missed`: the run had no such packet. `skipped`: `budget` or `stopAt` ended the exploration. */
+export type Verdict = 'passed' | 'slower' | 'failed' | 'missed' | 'skipped'
+
+/** A row of the table. */
+export interface ResultPacket {
+  /** Its name, which means the same packet in each run. */
+  readonly name: string
+  readonly link: string
+  readonly direction: 'ab' | 'ba'
+  /** From its source: `tcp client:* > server:80`. */
+  readonly flow: string
+  /** Milliseconds since the first packet. */
+  readonly at: number
+  /** Bytes of the frame. */
+  readonly length: number
+  /** As tcpdump prints it, without the time. */
+  readonly text: string
+  /** For a packet that no clean run has, the fault that makes it appear. */
+  readonly after?: string | undefined
+}
+
+/** A cell of the table, or a pair of faults that was tried. */
+export interface ResultPoint {
+  /** Indexes into the packets and the faults of the result. A burst starts with the packet. */
+  readonly packet: number
+  readonly fault: number
+  /** The second fault of a pair. Pairs are not in the table. */
+  readonly second?: { readonly packet: number; readonly fault: number } | undefined
+  /** The faults, as explore.repeat takes them. */
+  readonly faults: readonly string[]
+  readonly verdict: Verdict
+  /** How many of its runs failed, and how many there were. */
+  readonly failed?: number | undefined
+  readonly runs?: number | undefined
+  /** The time in ms of its fastest run, or of the first one if that failed. */
+  readonly ms?: number | undefined
+  /**
+   * The times in ms of the clean runs that this is compared with, and `ms` as a multiple of the
+   * fastest. For `slower` they ran beside its runs.
+   */
+  readonly clean?: readonly number[] | undefined
+  readonly factor?: number | undefined
+  /** Why it failed first. */
+  readonly error?: string | undefined
+}
+
+export interface Failure {
+  /** The smallest set of faults that fails, as explore.repeat takes them. */
+  readonly faults: readonly string[]
+  /** How many faults the first set that failed had. */
+  readonly from: number
+  /** How many of the runs with these faults failed. */
+  readonly failed: number
+  readonly runs: number
+  readonly error: string
+  /** The end of the scenario's output; a function prints to this process. */
+  readonly output: string
+  /** The packets that were hit, as tcpdump prints them. */
+  readonly packets: readonly string[]
+  readonly wire: readonly WireFault[]
+  /** Whether a run with these wires in place of the faults has failed, too. */
+  readonly wireFailed: boolean
+  /** The pcapng files of one more run with the same faults, and whether it failed, too. */
+  readonly captures: readonly string[]
+  readonly recordedFailed: boolean
+  /**
+   * Whether the exploration was stopped before these faults were repeated, reduced, recorded and
+   * tried as wires.
+   */
+  readonly stopped: boolean
+  /** Milliseconds that a run with these faults may take. */
+  readonly limit: number
+  /** A vitest test that fails until the program is mended. */
+  readonly test: string
+}
+
+export interface ExploreResult {
+  readonly passed: boolean
+  /** The errors of clean runs. With one, nothing was faulted. */
+  readonly cleanErrors: readonly string[]
+  /** The times in ms of the first clean runs, the shortest first, and the leftovers of each. */
+  readonly baseline: { readonly times: readonly number[]; readonly left: readonly string[] }
+  /** The round trip in ms that delays are multiples of. */
+  readonly roundTrip: number
+  /** TCP's least retransmission timeout in the labs, as a text. */
+  readonly rto: string
+  /** What makes the table differ from one exploration to the next, one line each. */
+  readonly unsteady: readonly string[]
+  readonly packets: readonly ResultPacket[]
+  /** The columns of the table: `drop`, `delay 2rtt`, `burst 3`. */
+  readonly faults: readonly string[]
+  readonly points: readonly ResultPoint[]
+  /** How many pairs were not tried. They are not in `points`. */
+  readonly skippedPairs: number
+  readonly failures: readonly Failure[]
+  /** Milliseconds in all, the runs, and the share of their time outside the scenario. */
+  readonly ms: number
+  readonly runs: number
+  readonly pointsPerSecond: number
+  readonly kitShare: number
+}
+
+/** Returns a line for each point whose verdict is not the same in both results. */
+export function differences(before: ExploreResult, after: ExploreResult): string[] {
+  const verdicts = (result: ExploreResult) =>
+    new Map(result.points.map(({ faults, verdict }) => [faults.join(' and '), verdict]))
+  const [one, other] = [verdicts(before), verdicts(after)]
+  const all = new Set([...one.keys(), ...other.keys()])
+  return [...all].flatMap(faults => {
+    const [then, now] = [one.get(faults) ?? 'not tried', other.get(faults) ?? 'not tried']
+    return then === now ? [] : [`${then} before, ${now} now: ${faults}`]
+  })
+}
+
+/** Returns the times of runs without faults: `186.6 to 560.1 ms`. */
+export function timesText(times: readonly number[]): string {
+  const [first, last] = [Math.min(...times), Math.max(...times)].map(ms => ms.toFixed(1))
+  return first === last ? `${first} ms` : `${first} to ${last} ms`
+}
+
+/** Returns what follows the wires of a failure. */
+export function wireNote({ wireFailed, stopped }: Failure): string {
+  return wireFailed ? '' : stopped ? ' (not tried)' : ' (a run with this passed)'
+}

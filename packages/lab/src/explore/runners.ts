@@ -1,0 +1,170 @@
+/** Runners: run a scenario once, in this process or, for a module, in one of its own. */
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { clearTimeout, setTimeout } from 'node:timers'
+import { fileURLToPath } from 'node:url'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { builtModule } from '../built-module.ts'
+import { removeLeftovers } from '../leftovers.ts'
+import type { RunReply, RunRequest } from './run-main.ts'
+import { type RunResult, type RunSpec, runOnce } from './run-once.ts'
+import type { ExploreOptions, Invariant, LabScenario } from './scenario.ts'
+
+export interface Runner {
+  /** How many runs may run at a time. */
+  readonly concurrency: number
+  run(spec: RunSpec): Promise<RunResult>
+  close(): void
+}
+
+/** Milliseconds beyond the timeout after which a process that does not react is killed. */
+const GRACE_MS = 2000
+/** Milliseconds for a process to start and to load the module. */
+const LOAD_MS = 30_000
+/** The most characters of the output of a run that are kept. */
+const OUTPUT_MAX = 4096
+
+export function functionRunner(scenario: LabScenario, invariant: Invariant | undefined): Runner {
+  return { concurrency: 1, run: spec => runOnce(scenario, invariant, spec), close: () => {} }
+}
+
+/** Returns `runner`, whose runs reject with the reason of `signal` once it aborts. */
+export function abortable(runner: Runner, signal: AbortSignal): Runner {
+  const stop = () => runner.close()
+  signal.addEventListener('abort', stop, { once: true })
+  return {
+    concurrency: runner.concurrency,
+    async run(spec) {
+      signal.throwIfAborted()
+      const result = await runner.run(spec)
+      signal.throwIfAborted()
+      return result
+    },
+    close() {
+      signal.removeEventListener('abort', stop)
+      runner.close()
+    },
+  }
+}
+
+/** A process that runs a module once. */
+class RunProcess {
+  readonly #child: ChildProcess
+  readonly #exited: Promise<unknown[]>
+  #output = ''
+
+  constructor() {
+    const main = fileURLToPath(builtModule('./run-main.ts', import.meta.url))
+    // In a new session: Ctrl-C at a terminal ends no run, which would count as a failure.
+    this.#child = fork(main, {
+      serialization: 'advanced',
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      execArgv: [],
+      detached: true,
+    })
+    this.#exited = once(this.#child, 'exit')
+    this.#exited.catch(() => {})
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.setEncoding('utf8').on('data', text => {
+        this.#output = (this.#output + text).slice(-OUTPUT_MAX)
+      })
+    }
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL')
+  }
+
+  /** Returns the result of a run. Rejects if the module or the lab cannot be used. */
+  async run(url: string, spec: RunSpec): Promise<RunResult> {
+    const began = performance.now()
+    let started = began
+    let result: RunResult | undefined
+    let left: readonly string[] = []
+    let refused: string | undefined
+    let isLate = false
+    const late = () => {
+      isLate = true
+      this.kill()
+    }
+    let timer = setTimeout(late, LOAD_MS)
+    this.#child.on('message', (reply: RunReply) => {
+      if ('started' in reply) {
+        started = performance.now()
+        clearTimeout(timer)
+        timer = setTimeout(late, spec.timeout + GRACE_MS)
+      } else if ('result' in reply) result = reply.result
+      else if ('left' in reply) left = reply.left
+      else if ('refused' in reply) refused = reply.refused
+    })
+    this.#child.send({ url, spec } satisfies RunRequest, () => {})
+    const [status, signal] = await this.#exited
+    clearTimeout(timer)
+    // A process that was killed has not removed its lab.
+    if (signal !== null) removeLeftovers()
+    if (refused !== undefined) throw new Error(refused)
+    const total = performance.now() - began
+    if (result !== undefined) return { ...result, total, left, output: this.#output }
+    const error = isLate
+      ? `the scenario blocks its thread: killed after ${Math.round(performance.now() - started)} ms`
+      : `the process of the run has ended by itself: ${signal ?? `status ${status}`}`
+    const ms = performance.now() - started
+    return { error, ms, total, links: new Map(), left: [], output: this.#output }
+  }
+
+  /** Returns the options that a module exports. */
+  async options(url: string): Promise<ExploreOptions> {
+    let options: ExploreOptions | undefined
+    let refused: string | undefined
+    this.#child.on('message', (reply: RunReply) => {
+      if ('options' in reply) options = reply.options
+      else if ('refused' in reply) refused = reply.refused
+    })
+    this.#child.send({ url } satisfies RunRequest, () => {})
+    const timer = setTimeout(() => this.kill(), LOAD_MS)
+    await this.#exited.finally(() => clearTimeout(timer))
+    if (options === undefined) throw new UsageError(refused ?? `${url}: cannot be loaded: ${this.#output}`)
+    return options
+  }
+}
+
+/** Runs a module. Processes are started ahead, because their start takes longer than most runs. */
+export class ModuleRunner implements Runner {
+  readonly concurrency: number
+  readonly #url: string
+  readonly #ahead: RunProcess[] = []
+  readonly #running = new Set<RunProcess>()
+  #isClosed = false
+
+  constructor(url: string, concurrency: number) {
+    this.#url = url
+    this.concurrency = concurrency
+    this.#start()
+  }
+
+  /** Returns the options that the module exports. */
+  static options(url: string): Promise<ExploreOptions> {
+    return new RunProcess().options(url)
+  }
+
+  async run(spec: RunSpec): Promise<RunResult> {
+    if (this.#isClosed) throw new Error('the exploration has ended')
+    const own = this.#ahead.shift() ?? new RunProcess()
+    this.#running.add(own)
+    this.#start()
+    try {
+      return await own.run(this.#url, spec)
+    } finally {
+      this.#running.delete(own)
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true
+    for (const each of [...this.#ahead.splice(0), ...this.#running]) each.kill()
+  }
+
+  #start(): void {
+    if (!this.#isClosed && this.#ahead.length < this.concurrency) this.#ahead.push(new RunProcess())
+  }
+}

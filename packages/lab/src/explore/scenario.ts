@@ -1,0 +1,149 @@
+/** The scenario that is explored, and the options. */
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { FAULT_VERBS } from 'vnet/internal/wire/stages/fault-verbs'
+import type { Lab } from '../lab.ts'
+import { COUNT, checkForms, DURATION, FLAG, type Form, type Forms, LIST, SIGNAL, WHOLE_NUMBER } from '../options.ts'
+import { WIRE, type WireSpec } from '../wire-spec.ts'
+import type { ExploreResult } from './result.ts'
+
+/** A scenario's arguments: a lab of its own, and a signal that aborts at the timeout. */
+export interface ScenarioRun {
+  readonly lab: Lab
+  readonly signal: AbortSignal
+}
+
+/** Runs the program under test in a lab. It rejects if the program does not do what it should. */
+export type LabScenario = (run: ScenarioRun) => Promise<unknown> | unknown
+
+/** Checks a lab after a scenario has succeeded. It rejects if something is wrong. */
+export type Invariant = (lab: Lab) => Promise<unknown> | unknown
+
+export interface ExploreOptions {
+  /** The links whose packets are faulted, such as `client-server`. All by default. */
+  readonly links?: readonly string[]
+  /** The packets that are faulted, as a filter of pcap-filter(7). All by default. */
+  readonly filter?: string
+  /** The faults. `drop`, `duplicate`, `delay` and `corrupt` by default. */
+  readonly faults?: readonly string[]
+  /** Lengths of bursts: `[2, 3]` also loses each two and each three packets in a row. */
+  readonly bursts?: readonly number[]
+  /** 2 also faults the packets that appear only after a fault, such as retransmissions. */
+  readonly depth?: 1 | 2
+  /** Also tries all pairs of faults that a run survives one by one: the nearest packets first. */
+  readonly pairs?: boolean
+  /** Starts no more runs after this time, such as '60s'. */
+  readonly budget?: number | string
+  /** How many runs of a module run at a time. The number of cores by default. */
+  readonly concurrency?: number
+  /** Time limit of a run. Three times the clean run, and the cost of the fault, by default. */
+  readonly timeout?: number | string
+  /** Starts no more runs after this many failures. */
+  readonly stopAt?: number
+  /** The seed of the labs. Default 1. */
+  readonly seed?: number
+  /** Runs after a scenario that has succeeded. A module exports it as `invariant` instead. */
+  readonly invariant?: Invariant
+  /**
+   * TCP's least retransmission timeout in the namespaces of the labs, where the kernel can set it
+   * (net.ipv4.tcp_rto_min_us, Linux 6.11): '50ms' by default; false leaves the kernel's 200 ms.
+   */
+  readonly rtoMin?: number | string | false
+  /**
+   * Ends the exploration when it aborts: the report has the verdicts up to now. It rejects with the
+   * signal's reason if the clean runs have not ended.
+   */
+  readonly signal?: AbortSignal
+  /**
+   * The directory in which failures leave their captures, by default the one for temporary files.
+   * False records none.
+   */
+  readonly captures?: string | false
+  /** The result of an earlier exploration: `unsteady` then has the verdicts that differ. */
+  readonly before?: ExploreResult
+  /** Called when a point was tried, and when its run was repeated. */
+  readonly onProgress?: (progress: Progress) => void
+}
+
+/** Options of a run with given faults. */
+export type RepeatOptions = Pick<ExploreOptions, 'timeout' | 'seed' | 'invariant' | 'rtoMin' | 'signal'>
+
+export interface ShrinkOptions extends RepeatOptions, Pick<ExploreOptions, 'captures'> {
+  /** The random wire, in both directions or in each. It comes before the scenario's wires. */
+  readonly wire: WireSpec
+}
+
+export interface Progress {
+  /** The points that were tried once. */
+  readonly done: number
+  readonly total: number
+  readonly failed: number
+  /** Milliseconds that are left, by the speed up to now. */
+  readonly left: number
+}
+
+const FUNCTION: Form = { accepts: value => typeof value === 'function', text: 'a function' }
+const FAULTS: Form = {
+  accepts: value => Array.isArray(value) && value.length > 0 && value.every(each => typeof each === 'string'),
+  text: `a list of faults, such as ${FAULT_VERBS.join(', ')}, delay 3rtt`,
+}
+const BURSTS: Form = {
+  accepts: value => Array.isArray(value) && value.every(n => Number.isSafeInteger(n) && n >= 2),
+  text: 'a list of whole numbers of at least 2, such as [2, 3]',
+}
+const DEPTH: Form = { accepts: value => value === 1 || value === 2, text: '1 or 2' }
+const CAPTURES: Form = {
+  accepts: value => value === false || (typeof value === 'string' && value !== ''),
+  text: 'a directory, or false',
+}
+const BEFORE: Form = { accepts: isResult, text: 'the result of an earlier exploration' }
+const RTO: Form = { accepts: value => value === false || DURATION.accepts(value), text: "a duration, such as '50ms'" }
+const TEXT: Form = { accepts: value => typeof value === 'string' && value !== '', text: "a filter, such as 'tcp'" }
+
+export const EXPLORE_OPTIONS: Forms<ExploreOptions> = {
+  links: LIST,
+  filter: TEXT,
+  faults: FAULTS,
+  bursts: BURSTS,
+  depth: DEPTH,
+  pairs: FLAG,
+  budget: DURATION,
+  concurrency: COUNT,
+  timeout: DURATION,
+  stopAt: COUNT,
+  seed: WHOLE_NUMBER,
+  invariant: FUNCTION,
+  rtoMin: RTO,
+  signal: SIGNAL,
+  captures: CAPTURES,
+  before: BEFORE,
+  onProgress: FUNCTION,
+}
+const { timeout, seed, invariant, rtoMin, signal, captures } = EXPLORE_OPTIONS
+export const REPEAT_OPTIONS: Forms<RepeatOptions> = { timeout, seed, invariant, rtoMin, signal }
+export const SHRINK_OPTIONS: Forms<ShrinkOptions> = { ...REPEAT_OPTIONS, captures, wire: WIRE }
+
+/** Whether a value has all that `differences` reads. */
+export function isResult(value: unknown): value is ExploreResult {
+  const points = (value as Partial<ExploreResult> | null)?.points
+  return Array.isArray(points) && points.every(each => Array.isArray(each?.faults) && typeof each.verdict === 'string')
+}
+
+/** Throws a UsageError for options that are not understood. */
+export function checkExplore<O extends RepeatOptions>(
+  what: string,
+  scenario: unknown,
+  options: O,
+  forms: Forms<O>,
+): void {
+  const isModule = typeof scenario === 'string' || scenario instanceof URL
+  if (!isModule && typeof scenario !== 'function') {
+    throw new UsageError(`${what}(scenario): expected a function, or the path or URL of a module`)
+  }
+  checkForms(what, options, forms)
+  if (isModule && options.invariant !== undefined) {
+    throw new UsageError(`${what}: the module runs in another process: export \`invariant\` from it`)
+  }
+  if (!isModule && 'concurrency' in options && (options.concurrency ?? 1) !== 1) {
+    throw new UsageError(`${what}: a function runs one at a time; for concurrency give the path of a module`)
+  }
+}

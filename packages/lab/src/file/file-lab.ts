@@ -1,0 +1,222 @@
+/** FileLab: a lab that was made from a file, with its programs, faults and scenario. */
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { describeException } from 'vnet/internal/base/exception'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { TimerfdClock } from 'vnet/internal/linux/clock'
+import { loadNative } from 'vnet/internal/linux/native'
+import type { ScenarioStep } from 'vnet/internal/netdev/device-wire'
+import { runScenario, scenarioOf } from 'vnet/internal/wire/scenario'
+import { addressVariables } from '../address-variables.ts'
+import type { NamespaceCounters } from '../counters.ts'
+import type { LabFault } from '../fault.ts'
+import {
+  createLab,
+  type Lab,
+  type LabLink,
+  type LabNamespace,
+  type LabRouter,
+  type Made,
+  type Topology,
+} from '../index.ts'
+import { hostNamed, linkNamed, linkNames, wireOf } from './links.ts'
+import { type LabPlan, whenOf } from './read.ts'
+import type { FaultEntry, HostChanges, Service } from './schema.ts'
+import { type ServiceLab, startService } from './service.ts'
+
+export interface FillOptions {
+  /** Ends the programs and the scenario when it aborts. */
+  readonly signal: AbortSignal
+  /** Called with each line that its programs print. */
+  log(line: string): void
+}
+
+export interface FileLabOptions extends FillOptions {
+  /** The name of the lab, which ends when `signal` aborts. */
+  readonly name: string
+}
+
+export class FileLab implements AsyncDisposable {
+  readonly name: string
+  /** The hosts and routers. */
+  readonly hosts: readonly LabNamespace[]
+  /** The names of the links. */
+  readonly links: readonly string[]
+  /** VNET_LAB and a variable for each address. */
+  readonly env: NodeJS.ProcessEnv
+  readonly faults: { readonly entry: FaultEntry; readonly fault: LabFault }[] = []
+  /** By their numbers, from 1: functions that end them. */
+  readonly captured: (() => Promise<void>)[] = []
+  /** The captures that were started, or are being started. */
+  #recorded = 0
+  readonly #lab: Lab
+  readonly #plan: LabPlan
+  readonly #made: Made<Topology>
+  readonly #log: FileLabOptions['log']
+  readonly #end = new AbortController()
+  #scenarioEnd = new AbortController()
+  /** The counters of hosts at the last reset. */
+  readonly #before = new Map<LabNamespace, NamespaceCounters>()
+  /** The directory of captures that requests have started. */
+  #directory: string | undefined
+  #captures: readonly string[] = []
+
+  private constructor(lab: Lab, plan: LabPlan, made: Made<Topology>, { signal, log }: FillOptions) {
+    const { name } = lab
+    signal.addEventListener('abort', () => this.#stop())
+    this.name = name
+    this.#lab = lab
+    this.#plan = plan
+    this.#made = made
+    this.#log = log
+    this.hosts = [...Object.values(made.namespaces), ...Object.values(made.routers)]
+    this.links = linkNames(plan.topology)
+    this.env = { VNET_LAB: `${name}-${process.pid}`, ...addressVariables(this.hosts) }
+  }
+
+  /** Makes the lab. Settles when its programs are ready and its scenario has started. */
+  static async start(plan: LabPlan, options: FileLabOptions): Promise<FileLab> {
+    const { name, signal } = options
+    const lab = await createLab({ name, ...(plan.seed !== undefined && { seed: plan.seed }), signal })
+    try {
+      return await FileLab.fill(lab, plan, options)
+    } catch (error) {
+      await lab.close()
+      throw error
+    }
+  }
+
+  /** Like start, in an empty lab, which its maker closes. */
+  static async fill(lab: Lab, plan: LabPlan, options: FillOptions): Promise<FileLab> {
+    const { stages, topology, services, faults, scenario } = plan
+    if (stages.length > 0) await lab.loadStages(stages)
+    const running = new FileLab(lab, plan, await lab.topology(topology), options)
+    for (const entry of faults) await running.addFault(entry)
+    await Promise.all(services.map(({ host, ...service }) => running.run(host, service)))
+    await running.#play(scenario)
+    return running
+  }
+
+  /** Returns a host or a router. Throws a UsageError. */
+  host(name: string): LabNamespace {
+    const host = hostNamed(this.#made, name)
+    if (host !== undefined) return host
+    throw new UsageError(`the lab has no host ${name}; it has ${this.hosts.map(each => each.name).join(', ')}`)
+  }
+
+  /** Throws a UsageError. */
+  link(name: string): LabLink {
+    if (this.links.includes(name)) return linkNamed(this.#plan.topology, this.#made, name)
+    throw new UsageError(`the lab has no link ${name}; it has ${this.links.join(', ')}`)
+  }
+
+  /** Makes changes of hosts. Rejects with a UsageError. */
+  async change({ accept, switch: switched }: HostChanges): Promise<void> {
+    if (switched !== undefined) await this.host(switched.host).switchTo(this.host(switched.uplink))
+    if (accept !== undefined) await this.router('accept', accept.router).accept(this.host(accept.host))
+  }
+
+  /** Returns a router. Throws a UsageError; `what` names the request. */
+  router(what: string, name: string): LabRouter {
+    const router = Object.hasOwn(this.#made.routers, name) ? this.#made.routers[name] : undefined
+    if (router === undefined) throw new UsageError(`${what}: ${name} is not a router`)
+    return router
+  }
+
+  /** Returns the counters of a host since the last reset. */
+  counters(name: string): NamespaceCounters {
+    const host = this.host(name)
+    const before = this.#before.get(host)
+    const counters = host.stats()
+    if (before === undefined) return counters
+    return Object.fromEntries(Object.entries(counters).map(([key, n]) => [key, n - (before[key] ?? 0)]))
+  }
+
+  /** Starts to record a link in a file, by default a new one. Returns its number and its path. */
+  async capture(name: string, file?: string): Promise<{ readonly capture: number; readonly file: string }> {
+    const link = this.link(name)
+    const number = ++this.#recorded
+    const path = resolve(file ?? join(this.#captureDirectory(), `${link.name}.${number}.pcapng`))
+    this.captured[number - 1] = await link.capture(path)
+    return { capture: number, file: path }
+  }
+
+  #captureDirectory(): string {
+    this.#directory ??= mkdtempSync(join(tmpdir(), 'vnet-captures-'))
+    return this.#directory
+  }
+
+  /**
+   * Returns to the state of the file: its wires and faults, each link plugged in and without
+   * counts, NATs without mappings, and the scenario from its start. Programs, captures, uplinks,
+   * forwarded ports and accepted hosts remain.
+   */
+  async reset(seed = this.#plan.seed ?? 1): Promise<void> {
+    this.#scenarioEnd.abort()
+    const { topology, faults, scenario } = this.#plan
+    this.faults.length = 0
+    await Promise.all(this.links.map(name => this.link(name).reset(wireOf(topology, name), seed)))
+    for (const entry of faults) await this.addFault(entry)
+    for (const host of this.hosts) this.#before.set(host, host.stats())
+    await this.#play(scenario)
+  }
+
+  /** Returns the number of the fault, from 1. */
+  async addFault(entry: FaultEntry): Promise<number> {
+    const { link, direction, action, filter, ...when } = entry
+    const fault = await this.link(link)[direction].fault(action, filter, whenOf(when))
+    return this.faults.push({ entry, fault })
+  }
+
+  /** Same as startService. */
+  run(host: string, service: Service): Promise<void> {
+    const lab: ServiceLab = { env: { ...process.env, ...this.env }, log: this.#log, signal: this.#end.signal }
+    return startService(this.host(host), service, lab)
+  }
+
+  /** The files of the captures, which are complete when the lab has ended. */
+  get captures(): readonly string[] {
+    return this.#captures
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop()
+    this.#captures = this.#lab.keepCaptures()
+    await this.#lab.close()
+  }
+
+  #stop(): void {
+    this.#end.abort(new Error('the lab has ended'))
+  }
+
+  /** Starts a scenario. Settles when the changes at time 0 are made. */
+  async #play(planned: LabPlan['scenario']): Promise<void> {
+    if (planned === undefined) return
+    const { list, links, hosts } = planned
+    this.#scenarioEnd = new AbortController()
+    const signal = AbortSignal.any([this.#end.signal, this.#scenarioEnd.signal])
+    const change = async (step: ScenarioStep<string>) => {
+      const i = list.steps.indexOf(step)
+      await this.change(hosts[i] as HostChanges)
+      const name = links[i]
+      if (name === undefined) return
+      const link = this.link(name)
+      const { ab, ba, carrier } = step
+      const wire = { ...(ab !== undefined && { ab }), ...(ba !== undefined && { ba }) }
+      if (Object.keys(wire).length > 0) await link.wire(wire)
+      if (carrier !== undefined) await (carrier ? link.up() : link.down())
+    }
+    const made = new Set(list.steps.filter(({ at }) => at === 0))
+    for (const step of made) await change(step)
+    const failed = (error: unknown) => {
+      if (!signal.aborted) this.#log(`scenario: ${describeException(error)}`)
+    }
+    const scenario = scenarioOf(list, step => {
+      if (!made.delete(step)) void change(step).catch(failed)
+    })
+    const clock = new TimerfdClock(loadNative())
+    const ended = runScenario(clock, scenario, signal).catch(failed)
+    void ended.then(() => clock[Symbol.asyncDispose]())
+  }
+}

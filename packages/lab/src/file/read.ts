@@ -1,0 +1,212 @@
+/** Reads a lab file, and checks it without running anything. */
+import { existsSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { parseLanConfig } from '@vnet/lan/internal/config/config'
+import { ConfigFile } from 'vnet/internal/base/config-file'
+import { FileError, UsageError } from 'vnet/internal/base/usage-error'
+import { compileFilter } from 'vnet/internal/linux/pcap-filter'
+import { readTextFile } from 'vnet/internal/linux/regular-file'
+import type { ScenarioList, WireResources } from 'vnet/internal/netdev/device-wire'
+import { parseWire } from 'vnet/internal/wire/parse'
+import { checkScenario } from 'vnet/internal/wire/scenario-file'
+import { fault } from 'vnet/internal/wire/stages/fault'
+import type { Direction, Impairment } from 'vnet/internal/wire/wire'
+import { accessOf } from '../access.ts'
+import { LAN_OPTIONS, planLan } from '../lan.ts'
+import { CABLE_OPTIONS } from '../links.ts'
+import { ROUTER_OPTIONS } from '../router.ts'
+import { checkTopology, type Topology } from '../topology.ts'
+import { directionsOf, type WireSpec } from '../wire-spec.ts'
+import { linkNames } from './links.ts'
+import { type FaultEntry, type HostChanges, type LabFile, labScenario, labSchema, type Service } from './schema.ts'
+
+const MAX_BYTES = 1 << 20
+
+/** A checked lab file. */
+export interface LabPlan {
+  readonly seed: number | undefined
+  /** The paths of files of own stages. */
+  readonly stages: readonly string[]
+  readonly topology: Topology
+  readonly services: readonly HostService[]
+  readonly faults: readonly FaultEntry[]
+  /** A step concerns the link, and makes the changes of hosts, of the same index. */
+  readonly scenario:
+    | {
+        readonly list: ScenarioList<string>
+        readonly links: readonly (string | undefined)[]
+        readonly hosts: readonly HostChanges[]
+      }
+    | undefined
+}
+
+/** A program of `run`, and its host. */
+export interface HostService extends Service {
+  readonly host: string
+}
+
+/**
+ * Reads the file at `path`. The file `scenario` replaces its scenario. Throws a UsageError if that
+ * fails, a FileError if one is invalid.
+ */
+export function readLabFile(path: string, scenario?: string): LabPlan {
+  const read = (name: string) => ({ name, text: readTextFile(name, MAX_BYTES) })
+  return parseLabFile(read(path).text, path, scenario === undefined ? undefined : read(scenario))
+}
+
+/** Parses the text of the file `name`. Throws a FileError with a line for each mistake. */
+export function parseLabFile(
+  text: string,
+  name: string,
+  scenario?: { readonly name: string; readonly text: string },
+): LabPlan {
+  let problems = new ConfigFile(name)
+  const file = problems.read(text, labSchema) as LabFile | undefined
+  if (file === undefined) throw new FileError(`${name}: it is empty: a lab needs namespaces`)
+  const { seed, capture = false, namespaces, run = {}, faults = [] } = file
+  const stages = file.stages?.map(each => resolve(dirname(name), each)) ?? []
+  for (const [i, each] of stages.entries()) {
+    if (!existsSync(each)) problems.add(`stages[${i}]`, `${each}: no such file`)
+  }
+  // Nothing runs here, so a name is checked when its link is made.
+  const stage = file.stages === undefined ? noStages : () => anyStage
+  const resources: WireResources = { filter: compileFilter, file: readTextFile, stage }
+  const check: CheckText = (text, direction) => parseWire(text, resources, direction, { bareUs: false })
+  const [routers, cables, lans] = [
+    recorded(capture, ROUTER_OPTIONS, file.routers),
+    recorded(capture, CABLE_OPTIONS, file.cables),
+    recorded(capture, LAN_OPTIONS, file.lans),
+  ]
+  const topology = { namespaces, routers, cables, lans }
+  checkTopology(topology, (path, error) => problems.add(path, firstLine(error)))
+  for (const [kind, entries] of Object.entries({ routers, cables, lans })) {
+    for (const [key, { wire = '' }] of Object.entries(entries as Record<string, { readonly wire?: WireSpec }>)) {
+      checkWire(wire, `${kind}.${key}.wire`, problems, check)
+    }
+  }
+  for (const [key, { ports, ...options }] of Object.entries(lans)) {
+    // Its addresses depend on the number of the link, its mistakes do not.
+    reporting(problems, `lans.${key}`, () => parseLanConfig(JSON.stringify(planLan(1, ports, options).file)))
+  }
+  // Mistakes below would be consequences of mistakes above.
+  problems.throwIfAny()
+  const hosts = [...namespaces, ...Object.keys(routers)]
+  for (const host of Object.keys(run).filter(each => !hosts.includes(each))) {
+    problems.add(`run.${host}`, `the lab has no host ${host}; it has ${hosts.join(', ')}`)
+  }
+  const links = linkNames(topology)
+  const checkLink = (path: string, link: string) => {
+    if (!links.includes(link)) problems.add(path, `the lab has no link ${link}; it has ${links.join(', ')}`)
+  }
+  for (const [i, { link, direction: _, action, filter, ...when }] of faults.entries()) {
+    checkLink(`faults[${i}].link`, link)
+    reporting(problems, `faults[${i}]`, () => fault(action, undefined, whenOf(when)))
+    if (filter !== undefined) reporting(problems, `faults[${i}].filter`, () => compileFilter(filter))
+  }
+  // Mistakes of a scenario in a file of its own are reported with that file.
+  problems.throwIfAny()
+  if (scenario !== undefined) problems = new ConfigFile(scenario.name)
+  const inFile = scenario === undefined ? 'scenario' : ''
+  const changes =
+    scenario === undefined ? file.scenario : (problems.read(scenario.text, labScenario) as LabFile['scenario'])
+  if (scenario !== undefined && changes === undefined) throw new FileError(`${scenario.name}: it has no steps`)
+  const steps = changes === undefined ? [] : 'steps' in changes ? changes.steps : changes
+  const path = changes !== undefined && 'steps' in changes ? `${inFile && 'scenario.'}steps` : inFile
+  const checkHost = (path: string, host: string, known: readonly string[], what: string) => {
+    if (!known.includes(host)) problems.add(path, `the lab has no ${what} ${host}; it has ${known.join(', ')}`)
+  }
+  const segments = [
+    ...Object.entries(routers).flatMap(([name, { inside = [], outside = name }]) =>
+      [...inside, outside].map(host => [host, name]),
+    ),
+    ...Object.values(cables).map(({ ends }) => ends),
+    ...Object.values(lans).map(({ ports }) => ports),
+  ]
+  const checkUplink = (path: string, host: string, uplink: string) => {
+    const own = segments.filter(hosts => hosts.includes(host) && hosts.includes(uplink))
+    const other = own.flat().find(each => each !== uplink && each in routers)
+    if (own.length === 0) problems.add(path, `${uplink} is not an uplink of ${host}`)
+    else if (other !== undefined) {
+      problems.add(path, `${uplink} and ${other} are on one segment of ${host}: give each uplink a link of its own`)
+    }
+  }
+  const portals = Object.entries(routers).filter(([, each]) => accessOf(each).firewall === 'captive-portal')
+  for (const [i, { link, accept, switch: switched, at: _, ...ofLink }] of steps.entries()) {
+    if (link !== undefined) checkLink(`${path}[${i}].link`, link)
+    else if (Object.keys(ofLink).length > 0) problems.add(`${path}[${i}]`, 'link is missing')
+    if (accept !== undefined) {
+      checkHost(`${path}[${i}].accept.host`, accept.host, hosts, 'host')
+      checkHost(
+        `${path}[${i}].accept.router`,
+        accept.router,
+        portals.map(([name]) => name),
+        'captive portal',
+      )
+    }
+    if (switched !== undefined) {
+      const { host, uplink } = switched
+      checkHost(`${path}[${i}].switch.host`, host, namespaces, 'host')
+      checkHost(`${path}[${i}].switch.uplink`, uplink, Object.keys(routers), 'router')
+      if (namespaces.includes(host) && uplink in routers) checkUplink(`${path}[${i}].switch.uplink`, host, uplink)
+    }
+  }
+  const list = checkScenario(changes, inFile, problems, (text, direction) => {
+    check(text, direction)
+    return text
+  })
+  problems.throwIfAny()
+  return {
+    seed,
+    stages,
+    topology,
+    services: Object.entries(run).flatMap(([host, each]) => listed(each).map(service => ({ ...service, host }))),
+    faults,
+    scenario: list && { list, links: steps.map(({ link }) => link), hosts: steps },
+  }
+}
+
+/** The default of faults is every packet that matches. */
+export function whenOf<W extends object>(when: W): W | { readonly every: 1 } {
+  return Object.keys(when).length === 0 ? { every: 1 } : when
+}
+
+/** Records the links of all entries that do not set `capture`, if they have this option. */
+function recorded<E>(capture: boolean, options: object, entries: Readonly<Record<string, E>> = {}): Record<string, E> {
+  const given = capture && 'capture' in options ? { capture } : {}
+  return Object.fromEntries(Object.entries(entries).map(([name, entry]) => [name, { ...given, ...entry }]))
+}
+
+function listed(services: Service | readonly Service[]): readonly Service[] {
+  return Array.isArray(services) ? services : [services as Service]
+}
+
+/** Throws a UsageError if the text of a direction is wrong. */
+type CheckText = (text: string, direction: Direction) => void
+
+const anyStage: Impairment = next => next
+
+function noStages(name: string): never {
+  throw new UsageError(`stage ${name}: the lab has no \`stages\`, the files of own stages`)
+}
+
+function checkWire(wire: WireSpec, path: string, problems: ConfigFile, check: CheckText): void {
+  for (const [direction, text] of Object.entries(directionsOf(wire))) {
+    // A text for both directions is reported at itself.
+    const place = typeof wire === 'string' ? path : `${path}.${direction}`
+    reporting(problems, place, () => check(text, direction as Direction))
+  }
+}
+
+function reporting(problems: ConfigFile, path: string, check: () => void): void {
+  try {
+    check()
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    problems.add(path, firstLine(error))
+  }
+}
+
+/** The lines after the first one show the place in the text of a wire. */
+function firstLine({ message }: UsageError): string {
+  return message.split('\n')[0] as string
+}

@@ -1,0 +1,119 @@
+/**
+ * The file of `vnet lab`, described once as JSON Schema: the topology of lab.topology, and the
+ * programs, faults and scenario in it. The options of routers, cables, segments and faults are from
+ * the tables that the lab checks them with. docs/lab.schema.json is made from it
+ * (scripts/generate-schemas.mjs).
+ */
+
+import { lanSchema } from '@vnet/lan/internal/config/schema'
+import {
+  about,
+  anyText,
+  either,
+  flag,
+  list,
+  object,
+  oneOf,
+  oneOrMore,
+  record,
+  type Schema,
+  string,
+  type Typed,
+  type TypeOf,
+} from 'vnet/internal/base/schema'
+import { scenarioOfSteps, stepKeys } from 'vnet/internal/wire/scenario-file'
+import type { FaultAction, FaultWhen } from 'vnet/internal/wire/stages/fault'
+import type { Direction } from 'vnet/internal/wire/wire'
+import { LAN_OPTIONS } from '../lan.ts'
+import { ACTION, FILTER, WHEN } from '../link.ts'
+import { CABLE_OPTIONS } from '../links.ts'
+import { type Form, schemaOf, WHOLE_NUMBER } from '../options.ts'
+import { ROUTER_OPTIONS } from '../router.ts'
+import type { CableEntry, LanEntry, RouterEntry } from '../topology.ts'
+
+export const text = string('text', { pattern: '.' })
+const name = string('the name of a host', { pattern: '^[A-Za-z0-9-]+$' })
+const names = list(name)
+export const link = string('a link: the name of a cable, ROUTER/HOST or LAN/HOST', { pattern: '.' })
+
+/** Returns the schema of options, some of which are required. */
+const options = <T>(forms: object, own: Readonly<Record<string, Schema>>, ...required: string[]) =>
+  ({ ...schemaOf(forms as Readonly<Record<string, Form>>, own), ...(required.length > 0 && { required }) }) as Typed<T>
+
+const router = options<RouterEntry>(ROUTER_OPTIONS, { inside: names, outside: name })
+const cable = options<CableEntry>(CABLE_OPTIONS, { ends: names }, 'ends')
+const { $schema: _, ...segment } = lanSchema.properties as Readonly<Record<string, Schema>>
+const lan = options<LanEntry>(LAN_OPTIONS, { ...segment, ports: names }, 'ports')
+
+/** A program that a host runs. */
+export const programKeys = {
+  command: about(
+    'Text for sh, or a list of the program and its arguments.',
+    either(text, { ...list(anyText), minItems: 1 }),
+  ),
+  env: about('Variables of its environment.', record(anyText)),
+  cwd: about('The directory in which it starts. Default: that of vnet.', text),
+}
+export const serviceKeys = {
+  ...programKeys,
+  ready: about('It is ready when a line that it prints contains this. Default: when it has started.', text),
+  restart: about('Whether it is started again, 1 s after its end. Default: false.', flag),
+}
+const serviceSchema = object(serviceKeys, 'command')
+export type Service = TypeOf<typeof serviceSchema>
+
+/** A fault of one direction of a link. */
+export interface FaultEntry extends FaultWhen {
+  readonly link: string
+  readonly direction: Direction
+  readonly action: FaultAction
+  readonly filter?: string
+}
+export const faultSchema = options<FaultEntry>(
+  { ...WHEN, action: ACTION, filter: FILTER },
+  { link, direction: oneOf('ab', 'ba') },
+  'link',
+  'direction',
+  'action',
+)
+
+/** The params of changes of hosts, in requests and in steps. */
+export const acceptKeys = object({ router: name, host: name }, 'router', 'host')
+export const switchKeys = object({ host: name, uplink: name }, 'host', 'uplink')
+
+const step = object(
+  {
+    ...stepKeys,
+    link: about('The link that `wire` and `carrier` change.', link),
+    accept: about('The captive portal of `router` accepts the host.', acceptKeys),
+    switch: about('Makes the router `uplink` the only uplink of the host.', switchKeys),
+  },
+  'at',
+)
+/** The scenario of a lab, in its file or in a file of its own. */
+export const labScenario = scenarioOfSteps(step)
+export type HostChanges = Pick<TypeOf<typeof step>, 'accept' | 'switch'>
+
+export const labSchema = {
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  title: 'a lab of vnet',
+  ...object(
+    {
+      $schema: anyText,
+      seed: about('The seed of all random decisions. Default: 1.', WHOLE_NUMBER.schema as Typed<number>),
+      stages: about('JavaScript files whose exported functions are stages. Relative to this file.', list(text)),
+      capture: about('Whether all links are recorded. Default: false.', flag),
+      namespaces: about('The hosts.', { ...names, minItems: 1, maxItems: 1000 }),
+      routers: about('Each may be joined to hosts, and to routers above it.', record(router)),
+      cables: about('Links between two hosts or routers.', record(cable)),
+      lans: about('Segments with a gateway, DHCP and DNS.', record(lan)),
+      run: about('Programs that run all the time, by their hosts.', record(oneOrMore(serviceSchema))),
+      faults: about('Faults, which are set before the programs start.', list(faultSchema)),
+      scenario: about('Changes of links and hosts at set times. Time 0 is when all programs are ready.', labScenario),
+    },
+    'namespaces',
+  ),
+}
+
+/** The contents of a lab file, as written. */
+export type LabFile = TypeOf<typeof labSchema>

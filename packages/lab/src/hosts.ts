@@ -1,0 +1,198 @@
+/**
+ * HostsFile: the names of a lab's namespaces. Each namespace has a hosts file of its own
+ * (hosts(5)), in which addresses on a common link come first. Programs of the namespace see it
+ * as /etc/hosts. The file is made for the first program, so that a link costs no files of hosts
+ * without programs.
+ */
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  writeSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { formatAddress, ipv4Bytes, parseIpv4 } from 'vnet/internal/packet/address'
+import { type HostAddress, placeOf } from './lookup.ts'
+import { NAT64_PREFIX } from './subnet.ts'
+
+/** A host: a name, and the addresses of its interfaces. */
+export interface Host {
+  readonly name: string
+  readonly interfaces: readonly HostInterface[]
+  /** Whether names of IPv4 hosts have addresses of its NAT64. */
+  readonly hasDns64?: boolean
+}
+
+export interface HostInterface {
+  /** The link that it is an end of. Ends of one link reach each other without a router. */
+  readonly link: number
+  /** Addresses with their prefix. */
+  readonly addresses: readonly string[]
+}
+
+/** The DNS servers of the machine (resolv.conf(5)). */
+const RESOLVERS = '/etc/resolv.conf'
+
+const LOCALHOST: readonly HostAddress[] = [
+  { address: '127.0.0.1', family: 4 },
+  { address: '::1', family: 6 },
+]
+
+/** The name by which programs find the prefix of a NAT64, and its addresses (RFC 7050). */
+const IPV4_ONLY = 'ipv4only.arpa'
+const WELL_KNOWN: readonly HostAddress[] = ['192.0.0.170', '192.0.0.171'].map(address => ({ address, family: 4 }))
+
+/** The address that an IPv4 host has past a NAT64 (RFC 6052). */
+function translated({ address }: HostAddress): HostAddress {
+  const bytes = Uint8Array.of(...NAT64_PREFIX, ...ipv4Bytes(parseIpv4(address) as number))
+  return { address: formatAddress(bytes), family: 6 }
+}
+
+export class HostsFile {
+  readonly #directory: string
+  readonly #hosts = new Map<string, Host>()
+  /** The DNS servers of each host, by the links that lead to them. */
+  readonly #resolvers = new Map<Host, Map<number, string>>()
+  /** The hosts that have files. */
+  readonly #written = new Set<Host>()
+  readonly #places = new WeakMap<HostInterface, readonly HostAddress[]>()
+
+  /** Writes files in `directory`, which exists. */
+  constructor(directory: string) {
+    this.#directory = directory
+  }
+
+  /** Adds hosts with different names. */
+  add(...hosts: readonly Host[]): void {
+    for (const host of hosts) this.#hosts.set(host.name.toLowerCase(), host)
+    this.update()
+  }
+
+  /**
+   * Returns the directory of the files that a host has in /etc instead of the machine's. After the
+   * first call the files exist and are kept up to date.
+   */
+  etcOf(host: Host): string {
+    const directory = join(this.#directory, host.name)
+    if (this.#written.has(host)) return directory
+    mkdirSync(directory)
+    this.#written.add(host)
+    this.#writeHosts(host)
+    if (this.#resolvers.has(host)) this.#writeResolver(host)
+    return directory
+  }
+
+  /** Returns the path of the hosts file of a host. Makes it like etcOf. */
+  fileOf(host: Host): string {
+    return join(this.etcOf(host), 'hosts')
+  }
+
+  /**
+   * Sets or removes the DNS server of a link. Programs of the host use the server of the last link
+   * that has one, otherwise the machine's servers. Writes nothing if the machine has no
+   * resolv.conf.
+   */
+  setResolver(host: Host, link: number, server: string | undefined): void {
+    const servers = this.#resolvers.get(host) ?? new Map<number, string>()
+    if (server !== undefined) servers.set(link, server)
+    else if (!servers.delete(link)) return
+    this.#resolvers.set(host, servers)
+    if (this.#written.has(host)) this.#writeResolver(host)
+  }
+
+  /** Writes the files again, because hosts have new addresses. */
+  update(): void {
+    for (const host of this.#written) this.#writeHosts(host)
+  }
+
+  #writeHosts(from: Host): void {
+    const lines = ['127.0.0.1 localhost', '::1 localhost ip6-localhost ip6-loopback']
+    for (const name of [...[...this.#hosts.values()].map(each => each.name), IPV4_ONLY]) {
+      for (const { address } of this.places(from, name)) lines.push(`${address} ${name}`)
+    }
+    overwrite(this.fileOf(from), `${lines.join('\n')}\n`)
+  }
+
+  #writeResolver(host: Host): void {
+    if (!existsSync(RESOLVERS)) return
+    const last = [...(this.#resolvers.get(host)?.values() ?? [])].at(-1)
+    const text = last === undefined ? readFileSync(RESOLVERS, 'utf8') : `nameserver ${last}\n`
+    overwrite(join(this.etcOf(host), 'resolv.conf'), text)
+  }
+
+  /**
+   * Returns the addresses by which `from` reaches a name or an address. Throws a UsageError for an
+   * unknown name, or if the host has no address of the family.
+   */
+  find(from: Host, name: string, family?: 4 | 6): readonly [HostAddress, ...HostAddress[]] {
+    const address = placeOf(name)
+    if (address !== undefined) return [address]
+    const places = this.places(from, name).filter(place => family === undefined || place.family === family)
+    const [first, ...rest] = places
+    if (first !== undefined) return [first, ...rest]
+    if (this.#hosts.has(name.toLowerCase()))
+      throw new UsageError(`${name} has no IP${family === undefined ? '' : `v${family}`} address`)
+    const known = [...this.#hosts.values()].map(host => host.name).join(', ')
+    throw new UsageError(`${name}: the lab has no namespace of this name; it has ${known}`)
+  }
+
+  /**
+   * Returns the addresses of a host, addresses on a link of `from` first; none for an unknown name.
+   * Names are case-insensitive, because URLs turn them into lower case.
+   */
+  places(from: Host, name: string): readonly HostAddress[] {
+    const key = name.toLowerCase()
+    if (key === 'localhost' || key === from.name.toLowerCase()) return LOCALHOST
+    const own = new Set(from.interfaces.map(({ link }) => link))
+    const interfaces = this.#hosts.get(key)?.interfaces ?? []
+    const ordered = [
+      ...interfaces.filter(({ link }) => own.has(link)),
+      ...interfaces.filter(({ link }) => !own.has(link)),
+    ]
+    const places = key === IPV4_ONLY ? WELL_KNOWN : ordered.flatMap(each => this.#placesOf(each))
+    if (from.hasDns64 !== true) return key === IPV4_ONLY ? [] : places
+    const v6 = places.filter(({ family }) => family === 6)
+    return [...(v6.length > 0 ? v6 : places.map(translated)), ...places.filter(({ family }) => family === 4)]
+  }
+
+  /** The addresses of an interface, which do not change. */
+  #placesOf(host: HostInterface): readonly HostAddress[] {
+    const known = this.#places.get(host)
+    if (known !== undefined) return known
+    const places = host.addresses.map(cidr => placeOf(withoutPrefix(cidr))).filter(place => place !== undefined)
+    this.#places.set(host, places)
+    return places
+  }
+}
+
+/**
+ * Writes a file in place, because running programs have this very file in /etc. The file is never
+ * empty meanwhile, because a lookup would then find no name. Everyone may read it.
+ */
+function overwrite(path: string, text: string): void {
+  const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT)
+  try {
+    fchmodSync(fd, 0o644)
+    ftruncateSync(fd, writeSync(fd, text))
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Returns `198.18.0.1` for `198.18.0.1/24`. */
+export function withoutPrefix(cidr: string): string {
+  return cidr.split('/', 1)[0] ?? ''
+}
+
+/** Returns the first IPv4 address of a list, with or without prefixes, as an unsigned number. */
+export function ipv4Of(addresses: readonly string[]): number {
+  const [found] = addresses.map(text => parseIpv4(withoutPrefix(text))).filter(address => address !== undefined)
+  if (found === undefined) throw new UsageError('a NAT needs an IPv4 address on each side')
+  return found
+}

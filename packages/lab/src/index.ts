@@ -1,0 +1,83 @@
+/**
+ * '@vnet/lab': createLab makes a network in a test, and explore runs a scenario with every fault.
+ * Namespaces are hosts, cables with wires join them, and everything
+ * is removed at the end of the scope:
+ *
+ *     await using lab = await createLab({ seed: 7 })
+ *     const [client, server] = lab.namespaces('client', 'server')
+ *     const link = await lab.cable(client, server, { wire: 'delay 20ms loss 1%' })
+ *     await server.listen(http.createServer(answer), 8080)
+ *     const response = await client.fetch('http://server:8080/')
+ */
+
+import http from 'node:http'
+import type { Lab, LabOptions } from './lab.ts'
+import { LabWorker } from './lab-worker.ts'
+import type { LabSetup } from './links.ts'
+
+export type { FaultAction, FaultWhen } from 'vnet/internal/wire/stages/fault'
+export type { Direction } from 'vnet/internal/wire/wire'
+export type { NamespaceCounters } from './counters.ts'
+export * from './explore/index.ts'
+export type { LabFault } from './fault.ts'
+export type { Lab, LabOptions } from './lab.ts'
+export type { LabLan, LabLanOptions } from './lan.ts'
+export type { LabLink, LinkDirection, LinkEvents } from './link.ts'
+export type { LabCableOptions } from './links.ts'
+export type { LabInterface, LabNamespace } from './namespace.ts'
+export type { ExecOptions, ExecResult, LabSpawnOptions } from './programs.ts'
+export type { DirectionReport, EndReport, LinkReport } from './protocol.ts'
+export type { LabRequestInit } from './requests.ts'
+export { LabUnavailableError } from './rights.ts'
+export type { LabRouter, LabRouterOptions } from './router.ts'
+export type { StreamServer } from './sockets.ts'
+export type { CableEntry, LanEntry, Made, RouterEntry, Topology } from './topology.ts'
+export type { WireDirections, WireSpec } from './wire-spec.ts'
+
+/** Milliseconds for a lab to start and end on a very busy machine. */
+const WARM_MS = 60_000
+
+/**
+ * @internal Makes a lab with a link, a fault and a request, and closes it: the first use of each
+ * part takes ten times as long as the second. Its worker then runs until the thread ends. createLab
+ * reports why no lab can be made.
+ */
+export async function warmLabs(): Promise<void> {
+  try {
+    LabWorker.take()
+    const signal = AbortSignal.timeout(WARM_MS)
+    await using lab = await createLabWith({ signal }, { captures: '', isHidden: true })
+    const [client, server] = lab.namespaces('client', 'server')
+    const link = await lab.cable(client, server, { wire: 'delay 1us' })
+    await link.ab.drop('tcp port 9', { nth: 1 })
+    await server.listen(
+      http.createServer((_, response) => response.end()),
+      8080,
+    )
+    await (await client.fetch('http://server:8080/', { signal })).text()
+  } catch {
+    // The first test reports it.
+  }
+}
+
+/**
+ * Starts a lab. It ends when it is closed, disposed of, or `signal` aborts, and with the process.
+ *
+ * Rejects with a LabUnavailableError if the process lacks the rights that a lab needs; its message
+ * says what to do. Rejects with a UsageError for wrong options.
+ */
+export function createLab(options: LabOptions = {}): Promise<Lab> {
+  return createLabWith(options)
+}
+
+/** @internal Same as createLab, with the settings of fixtures and explore. */
+export async function createLabWith(options: LabOptions, setup: LabSetup = {}): Promise<Lab> {
+  options?.signal?.throwIfAborted?.()
+  // The worker starts while this thread loads the rest.
+  const worker = LabWorker.take()
+  const { Lab } = await import('./lab.ts').catch(error => {
+    worker.release()
+    throw error
+  })
+  return Lab.start(worker, options, setup)
+}

@@ -1,0 +1,270 @@
+/**
+ * The worker that carries the frames of a thread's labs, so that a test that blocks its own thread
+ * does not stop its links.
+ */
+import { type MessagePort, parentPort } from 'node:worker_threads'
+import { LOGLEVEL_WARNING, Log } from 'vnet/internal/base/log'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import type { Recording } from 'vnet/internal/capture/recording.node'
+import { attached } from 'vnet/internal/control/protocol/wire-attachment'
+import { TimerfdClock } from 'vnet/internal/linux/clock'
+import { loadNative } from 'vnet/internal/linux/native'
+import { LinuxPlatform } from 'vnet/internal/linux/platform'
+import { readTextFile } from 'vnet/internal/linux/regular-file'
+import type { WireResources } from 'vnet/internal/netdev/device-wire'
+import { Net } from 'vnet/internal/netdev/net'
+import type { NetDevice } from 'vnet/internal/netdev/net-device'
+import { OwnStages } from 'vnet/internal/wire/own-stages.node'
+import type { Direction } from 'vnet/internal/wire/wire'
+import type { LabControl, LabPlace } from './lab-control.ts'
+import type {
+  CableSpec,
+  EndSpec,
+  FaultSpec,
+  Filters,
+  LanSpec,
+  NatForward,
+  WorkerReply,
+  WorkerRequest,
+} from './protocol.ts'
+import type { LinkWatch, WatchSpec } from './watch/link-watch.ts'
+import { WorkerCable } from './worker-cable.ts'
+import type { WorkerLan } from './worker-lan.ts'
+
+/** The calls of a lab's thread. Most take the number of a link. Each settles when it is done. */
+export type Calls = ReturnType<typeof callsOf>
+
+interface WorkerLink {
+  readonly cable: WorkerCable
+  /** By their numbers. The link was made with number 0. */
+  readonly recordings: Map<number, Recording>
+}
+
+/** A cable, or a LAN with a name. */
+type LinkSpec = Pick<CableSpec, 'lab' | 'capture'> &
+  Partial<Pick<CableSpec, 'a' | 'nat'>> & { readonly segment?: string }
+
+/** Milliseconds after its first link until a lab is visible. A shorter lab costs nothing. */
+const VISIBLE_MS = 100
+
+/** The worker reads files, because the lab's thread may be too busy. */
+function resourcesOf(filters: Filters = []): WireResources {
+  return { filter: attached(filters).filter, file: readTextFile }
+}
+
+/** Returns the resources of a new link, with the own stages of its lab. */
+async function withStages({ stages = [], filters }: Pick<CableSpec, 'stages' | 'filters'>): Promise<WireResources> {
+  const own = new OwnStages()
+  for (const file of stages) await own.load(file)
+  return { ...resourcesOf(filters), stage: (name, values) => own.get(name, values) }
+}
+
+/** Records the devices of `hosts`, in which each has the name of its namespace, in a file. */
+async function record(net: Net, hosts: ReadonlyMap<NetDevice, string>, path: string): Promise<Recording> {
+  const [{ CaptureFile }, { Recording }] = await Promise.all([
+    import('vnet/internal/capture/capture-file.node'),
+    import('vnet/internal/capture/recording.node'),
+  ])
+  const recording = new Recording(new CaptureFile(path))
+  recording.follow({ net, driver: 'cable', netnsOf: dev => hosts.get(dev) }, dev => hosts.has(dev))
+  return recording
+}
+
+function callsOf(warn: (line: string) => void) {
+  const native = loadNative()
+  const log = new Log(LOGLEVEL_WARNING, (_, line) => warn(line))
+  const platform = new LinuxPlatform(native, text => log.warn(text))
+  const net = new Net({ platform, clock: new TimerfdClock(native), log })
+  const links = new Map<number, WorkerLink>()
+  const lans = new Map<number, { readonly lan: WorkerLan; readonly recording: Recording | undefined }>()
+  /** The names of addresses in labs that are watched. */
+  const hostNames = new Map<string, Map<string, string>>()
+  /** The place of each device, as clients see it. */
+  const places = new WeakMap<NetDevice, LabPlace>()
+  let last = 0
+  let control: Promise<LabControl | undefined> | undefined
+  let visible: NodeJS.Timeout | undefined
+
+  /** Returns what `make` makes, and its recording. `make` reports each device by `onDevice`. */
+  async function recorded<L>(
+    { lab, capture, segment, a, nat }: LinkSpec,
+    make: (onDevice: (dev: NetDevice, end: EndSpec) => void) => Promise<L>,
+  ): Promise<[L, Recording | undefined]> {
+    const hosts = new Map<NetDevice, string>()
+    const recording = capture === undefined ? undefined : await record(net, hosts, capture)
+    try {
+      const link = await make((dev, end) => {
+        const { host, isRouter } = end
+        hosts.set(dev, host)
+        places.set(dev, { netns: `${lab}:${host}`, isRouter, segment, nat: end === a ? nat?.kind : undefined })
+        dev.logPrefix = `${lab}:${host}/`
+      })
+      return [link, recording]
+    } catch (error) {
+      await recording?.stop()
+      throw error
+    }
+  }
+
+  /** Returns watches of links. They share the names of the addresses of their lab. */
+  async function watching(specs: readonly WatchSpec[] = [], resources: WireResources): Promise<LinkWatch[]> {
+    const [{ lab } = {}] = specs
+    if (lab === undefined) return []
+    const { LinkWatch } = await import('./watch/link-watch.ts')
+    const hosts = hostNames.get(lab) ?? new Map<string, string>()
+    hostNames.set(lab, hosts)
+    for (const spec of specs) for (const [address, host] of spec.hosts) hosts.set(address, host)
+    return specs.map(spec => new LinkWatch(spec, hosts, { ...resources, ...resourcesOf(spec.filters) }))
+  }
+
+  /** Makes labs with links visible, if `lab` has a name. */
+  function show(lab: string): void {
+    if (lab !== '') visible ??= setTimeout(() => (control = shown()), VISIBLE_MS)
+  }
+
+  /** Hides labs without links. */
+  async function hide(): Promise<void> {
+    if (links.size > 0) return
+    hostNames.clear()
+    clearTimeout(visible)
+    visible = undefined
+    const started = control
+    control = undefined
+    await (await started)?.[Symbol.asyncDispose]()
+  }
+
+  async function shown(): Promise<LabControl | undefined> {
+    const { LabControl } = await import('./lab-control.ts')
+    return LabControl.start(native, net, dev => places.get(dev))
+  }
+
+  function found(link: number): WorkerCable {
+    const { cable } = links.get(link) ?? {}
+    if (cable === undefined) throw new UsageError('the link is closed')
+    return cable
+  }
+
+  async function inOrder<T>(link: number, fn: (cable: WorkerCable) => T): Promise<T> {
+    const cable = found(link)
+    return cable.inOrder(() => fn(cable))
+  }
+
+  return {
+    /** Loads files of own stages. Settles with their first mistake. */
+    async loadStages(stages: readonly string[]) {
+      await withStages({ stages })
+    },
+    /** Joins two namespaces. Returns the number of the link. */
+    async cable(spec: CableSpec) {
+      const resources = await withStages(spec)
+      const [watch] = await watching(spec.watch && [spec.watch], resources)
+      const [cable, recording] = await recorded(spec, async onDevice => {
+        const cable = await WorkerCable.join(net, resources, spec, onDevice, watch)
+        await platform.settle(cable.ports)
+        try {
+          if (spec.pref64 !== undefined) await cable.advertise(spec.pref64, spec.seed)
+          return cable
+        } catch (error) {
+          await cable.close()
+          throw error
+        }
+      })
+      links.set(++last, { cable, recordings: new Map(recording && [[0, recording]]) })
+      show(spec.lab)
+      return last
+    },
+    /** Makes a segment. Returns its number and the numbers of its ports, which are links. */
+    async lan(spec: LanSpec) {
+      // Loaded on demand, because most labs have none.
+      const { makeLan } = await import('./worker-lan.ts')
+      const resources = await withStages(spec)
+      const watches = await watching(spec.watches, resources)
+      const [lan, recording] = await recorded({ ...spec, segment: spec.name }, async onDevice => {
+        const lan = await makeLan(net, resources, spec, onDevice, watches)
+        await platform.settle(lan.ports.flatMap(cable => cable.ports))
+        return lan
+      })
+      const ports = lan.ports.map(cable => {
+        links.set(++last, { cable, recordings: new Map() })
+        return last
+      })
+      show(spec.lab)
+      lans.set(++last, { lan, recording })
+      return { lan: last, ports }
+    },
+    /** Ends a segment after its ports are closed. */
+    async closeLan(lan: number) {
+      const ended = lans.get(lan)
+      lans.delete(lan)
+      await ended?.lan.close()
+      await ended?.recording?.stop()
+    },
+    /** Makes a link as if it were new, with these texts and this seed. */
+    reset: (link: number, seed: number, ab: string, ba: string, filters: Filters) =>
+      inOrder(link, cable => cable.reset(seed, ab, ba, resourcesOf(filters))),
+    /** Starts to record a link in a file. Returns the number of the capture. */
+    async capture(link: number, path: string) {
+      const names = found(link).devices.map(dev => [dev, places.get(dev)?.netns.split(':').at(-1) ?? ''] as const)
+      const id = ++last
+      links.get(link)?.recordings.set(id, await record(net, new Map(names), path))
+      return id
+    },
+    /** Ends a capture. Settles when its file is complete. */
+    async endCapture(link: number, capture: number) {
+      await inOrder(link, () => {})
+      const recording = links.get(link)?.recordings.get(capture)
+      links.get(link)?.recordings.delete(capture)
+      await recording?.stop()
+    },
+    rebind: (link: number) => inOrder(link, cable => cable.rebind()),
+    forward: (link: number, forward: NatForward) => inOrder(link, cable => cable.forward(forward)),
+    wire: (link: number, ab: string | undefined, ba: string | undefined, filters: Filters) =>
+      inOrder(link, cable => cable.setWire(ab, ba, resourcesOf(filters))),
+    async carrier(link: number, up: boolean) {
+      const ports = await inOrder(link, cable => {
+        cable.setCarrier(up)
+        return cable.ports
+      })
+      await platform.settle(ports)
+    },
+    sleep: async (link: number, ms: number) => found(link).sleep(ms),
+    partition: async (link: number, ms: number, directions: readonly Direction[]) =>
+      found(link).partition(ms, directions),
+    /** Adds a fault. Returns its number. */
+    fault(link: number, spec: FaultSpec) {
+      const id = ++last
+      return inOrder(link, cable => {
+        cable.addFault(id, spec, resourcesOf(spec.filters))
+        return id
+      })
+    },
+    hit: async (link: number, fault: number, n: number) => found(link).hit(fault, n),
+    removeFault: (link: number, fault: number) => inOrder(link, cable => cable.removeFault(fault)),
+    report: (link: number) => inOrder(link, cable => cable.report()),
+    watched: (link: number) => inOrder(link, cable => cable.watched),
+    /** Deletes the interfaces. */
+    async close(link: number) {
+      const ended = links.get(link)
+      links.delete(link)
+      await ended?.cable.close()
+      for (const recording of ended?.recordings.values() ?? []) await recording.stop()
+      await hide()
+    },
+  }
+}
+
+function serve(port: MessagePort): void {
+  const calls = callsOf(line => port.postMessage({ warning: line } satisfies WorkerReply))
+  port.on('message', async ({ id, call, args }: WorkerRequest) => {
+    const reply = (reply: WorkerReply) => port.postMessage(reply)
+    try {
+      const called = calls[call as keyof Calls] as (...args: readonly unknown[]) => unknown
+      reply({ id, value: await called(...args) })
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error)
+      reply({ id, error: text, usage: error instanceof UsageError })
+    }
+  })
+}
+
+serve(parentPort as MessagePort)

@@ -1,0 +1,121 @@
+/**
+ * LabWorker: starts and calls the worker thread that runs the links of labs. A thread has one for
+ * all its labs, because a worker takes longer to start than the rest of a lab.
+ */
+// Imported because a test may replace the timers of globalThis.
+import { clearTimeout, setTimeout } from 'node:timers'
+import { Worker } from 'node:worker_threads'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { builtModule } from './built-module.ts'
+import { type CallSite, callSiteOf, thrownAt } from './caller.ts'
+import type { Calls } from './lab-worker-main.ts'
+import type { WorkerReply, WorkerRequest } from './protocol.ts'
+
+interface Pending {
+  /** The stack of the call, which leads to the line of the test. */
+  readonly from: CallSite
+  resolve(value: unknown): void
+  reject(error: unknown): void
+}
+
+/** Milliseconds that a worker waits for the next lab of its thread. */
+const IDLE_MS = 5000
+
+const LAB_WORKER = Symbol('the worker of this thread')
+
+interface Thread {
+  [LAB_WORKER]?: LabWorker | undefined
+}
+
+export class LabWorker {
+  readonly #worker: Worker
+  readonly #pending = new Map<number, Pending>()
+  readonly #onEnd: (worker: LabWorker) => void
+  #lastId = 0
+  #labs = 0
+  #idle: NodeJS.Timeout | undefined
+  #failure: Error | undefined
+
+  /**
+   * Returns this thread's worker for one more lab, and starts it if necessary. The worker ends a
+   * while after its last lab, or with the thread, and keeps neither the thread nor the process
+   * alive.
+   */
+  static take(): LabWorker {
+    const thread = globalThis as Thread
+    thread[LAB_WORKER] ??= new LabWorker(worker => {
+      if (thread[LAB_WORKER] === worker) thread[LAB_WORKER] = undefined
+    })
+    const worker = thread[LAB_WORKER]
+    worker.#labs++
+    clearTimeout(worker.#idle)
+    return worker
+  }
+
+  /** `onEnd` is called once, when the worker accepts no more labs. */
+  private constructor(onEnd: (worker: LabWorker) => void) {
+    // Modules that the process's flags load are meant for its own programs only.
+    this.#worker = new Worker(builtModule('./lab-worker-main.ts', import.meta.url), { execArgv: [] })
+    this.#worker.on('message', (reply: WorkerReply) => {
+      if ('warning' in reply) console.error(`vnet: ${reply.warning}`)
+      else this.#settle(reply)
+    })
+    const fail = (error: Error) => {
+      onEnd(this)
+      this.#fail(error)
+    }
+    this.#worker.on('error', error => fail(error instanceof Error ? error : new Error(String(error))))
+    this.#worker.on('exit', status => fail(new Error(`the worker of the lab has ended with status ${status}`)))
+    // After its listeners, which take a reference.
+    this.#worker.unref()
+    this.#onEnd = onEnd
+  }
+
+  /**
+   * Calls a function of the worker. Rejects with a UsageError, or with an Error of the same
+   * message. A pending call keeps the process alive.
+   */
+  call<Name extends keyof Calls>(
+    call: Name,
+    ...args: Parameters<Calls[Name]>
+  ): Promise<Awaited<ReturnType<Calls[Name]>>> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure)
+    const id = ++this.#lastId
+    if (this.#pending.size === 0) this.#worker.ref()
+    const from = callSiteOf(this.call)
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { from, resolve: resolve as (value: unknown) => void, reject })
+      this.#worker.postMessage({ id, call, args } satisfies WorkerRequest)
+    })
+  }
+
+  /** A lab has ended. The last one leaves the worker to the next lab, for a while. */
+  release(): void {
+    if (--this.#labs > 0) return
+    this.#idle = setTimeout(() => {
+      if (this.#labs > 0) return
+      this.#onEnd(this)
+      this.#failure ??= new Error('the lab is closed')
+      void this.#worker.terminate()
+    }, IDLE_MS)
+    this.#idle.unref()
+  }
+
+  #settle(reply: Exclude<WorkerReply, { warning: string }>): void {
+    const pending = this.#pending.get(reply.id)
+    this.#pending.delete(reply.id)
+    if (this.#pending.size === 0) this.#worker.unref()
+    if (pending === undefined) return
+    if ('value' in reply) pending.resolve(reply.value)
+    else {
+      const error = reply.usage ? new UsageError(reply.error) : new Error(reply.error)
+      pending.reject(thrownAt(pending.from, error))
+    }
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error
+    for (const { reject } of this.#pending.values()) reject(this.#failure)
+    this.#pending.clear()
+  }
+}

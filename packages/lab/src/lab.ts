@@ -1,0 +1,289 @@
+/** Lab: namespaces and the links between them, for a test. */
+import { rmSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { loadNative, type Native } from 'vnet/internal/linux/native'
+import { overflowLine, tableFulls } from 'vnet/internal/linux/neighbour-tables'
+import { callSiteOf, thrownAt } from './caller.ts'
+import { LabCaptures } from './captures.ts'
+import { checkName } from './host-name.ts'
+import { HostsFile } from './hosts.ts'
+import type { LabWorker } from './lab-worker.ts'
+import type { LabLan, LabLanOptions } from './lan.ts'
+import { makeLabDirectory, removeLeftovers } from './leftovers.ts'
+import type { LabLink } from './link.ts'
+import { type LabCableOptions, type LabSetup, Links } from './links.ts'
+import { LabNamespace, type NamespaceLab } from './namespace.ts'
+import { checkForms, type Form, type Forms, SIGNAL, WHOLE_NUMBER } from './options.ts'
+import { killProcesses } from './processes.ts'
+import { LabUnavailableError, whyNoLab } from './rights.ts'
+import { checkRouterOptions, LabRouter, type LabRouterOptions } from './router.ts'
+import { type Made, makeTopology, type Topology } from './topology.ts'
+import type { WatchedLink } from './watch/link-watch.ts'
+
+export interface LabOptions {
+  /** Names its links in `vnet list`, as `NAME:HOST/IF`. Default `lab`. */
+  readonly name?: string
+  /**
+   * The seed of all random decisions, an integer. The same seed drops the same packets. Default 1.
+   */
+  readonly seed?: number
+  /** JavaScript files whose exported functions are stages: `stage NAME` in a wire. */
+  readonly stages?: readonly string[]
+  /** Ends the lab when it aborts. */
+  readonly signal?: AbortSignal
+}
+
+const LAB_NAME: Form = {
+  accepts: value => typeof value === 'string' && /^[\w.-]{1,63}$/.test(value),
+  text: 'a name of 1 to 63 letters, digits, dots, hyphens and underscores',
+}
+const FILES: Form = {
+  accepts: value => Array.isArray(value) && value.every(each => typeof each === 'string'),
+  text: 'a list of files',
+}
+const LAB_OPTIONS: Forms<LabOptions> = { name: LAB_NAME, seed: WHOLE_NUMBER, stages: FILES, signal: SIGNAL }
+
+export class Lab implements AsyncDisposable {
+  readonly name: string
+  /** The seed of all random decisions. */
+  readonly seed: number
+  /** The parts that its namespaces use. */
+  readonly #parts: NamespaceLab
+  readonly #worker: LabWorker
+  readonly #directory: string
+  readonly #hosts: HostsFile
+  readonly #captures: LabCaptures
+  readonly #namespaces = new Map<string, LabNamespace>()
+  readonly #links: Links
+  /** How often the kernel's neighbour tables were full before. */
+  readonly #tableFulls = tableFulls()
+  /** Links that are being made. */
+  readonly #making = new Set<Promise<unknown>>()
+  readonly #signal: AbortSignal | undefined
+  readonly #onAbort = () => void this.close().catch(() => {})
+  #closed: Promise<void> | undefined
+
+  private constructor(native: Native, worker: LabWorker, options: LabOptions, setup: LabSetup) {
+    const { name = 'lab', seed = 1, stages = [], signal } = options
+    this.name = name
+    this.seed = seed
+    this.#worker = worker
+    this.#directory = makeLabDirectory()
+    this.#hosts = new HostsFile(this.#directory)
+    this.#captures = new LabCaptures(this.#directory, name, setup.captures)
+    const namespaces = () => [...this.#namespaces.values()]
+    const parts = { hosts: this.#hosts, captures: this.#captures, namespaces }
+    this.#links = new Links({ name: setup.isHidden ? '' : name, seed, stages, worker, ...parts, setup })
+    const switchTo: NamespaceLab['switchTo'] = (host, uplink) => this.#links.switchTo(host, uplink)
+    const checkEnds: NamespaceLab['checkEnds'] = (what, ends) => this.#links.checkEnds(what, ends)
+    this.#parts = { native, hosts: this.#hosts, switchTo, checkEnds, sysctls: setup.sysctls }
+    this.#signal = signal
+    signal?.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  /** @internal Same as createLab. The lab releases `worker`, even if this rejects. */
+  static async start(worker: LabWorker, options: LabOptions, setup: LabSetup): Promise<Lab> {
+    try {
+      checkForms('createLab', options, LAB_OPTIONS)
+      const native = loadNative()
+      const why = await whyNoLab(native)
+      if (why !== undefined) throw new LabUnavailableError(why)
+      options.signal?.throwIfAborted()
+      const stages = await loaded(worker, options.stages)
+      removeLeftovers()
+      return new Lab(native, worker, { ...options, stages }, setup)
+    } catch (error) {
+      worker.release()
+      throw error
+    }
+  }
+
+  /** @internal Makes the stages of more files known to the wires of links that are made later. */
+  async loadStages(files: readonly string[]): Promise<void> {
+    this.#links.stages = await loaded(this.#worker, [...this.#links.stages, ...files])
+  }
+
+  /** Creates namespaces with these names. They find each other by name. */
+  namespaces<const Names extends readonly string[]>(...names: Names): { [K in keyof Names]: LabNamespace } {
+    const make = (name: string) => new LabNamespace(name, this.#parts)
+    return this.#add(names, make) as { [K in keyof Names]: LabNamespace }
+  }
+
+  /**
+   * Creates a namespace that forwards packets, and joins it to the given namespaces. Each namespace
+   * of the lab has routes to the networks past its routers, including networks added later. Outside
+   * a NAT nothing has a route to the IPv4 hosts inside. Rejects with a UsageError for wrong
+   * options, and with a VnetError if the kernel refuses.
+   */
+  async router(name: string, options: LabRouterOptions = {}): Promise<LabRouter> {
+    checkRouterOptions(name, options)
+    const { inside = [], outside, wire = '', mtu, capture } = options
+    const cable = { wire, ...(mtu !== undefined && { mtu }), ...(capture !== undefined && { capture }) }
+    this.#links.checkEnds(`router ${name}`, outside === undefined ? inside : [...inside, outside])
+    const make = () => new LabRouter(name, this.#parts, options)
+    const [router] = this.#add([name], make) as [LabRouter]
+    const joinInside = async (host: LabNamespace) => router.addLink(host, await this.cable(host, router, cable))
+    const joinOutside = async (host: LabNamespace) => {
+      router.addLink(host, await this.#made(() => this.#links.cable(router, host, cable, { translator: router.nat })))
+      router.setUp()
+      await router.openPortal()
+    }
+    await Promise.all([...inside.map(joinInside), ...(outside === undefined ? [] : [joinOutside(outside)])])
+    await router.forwardWaiting()
+    return router
+  }
+
+  /**
+   * Creates a segment of `vnet lan`, with its gateway, DHCP, DNS and hosts, and joins namespaces to
+   * it. Each gets an interface `lan`, and uses the gateway as its DNS server. Rejects with a
+   * UsageError for wrong options; a failed call leaves nothing in place.
+   */
+  lan(options: LabLanOptions, ...namespaces: readonly LabNamespace[]): Promise<LabLan> {
+    return this.segment('lan', options, namespaces)
+  }
+
+  /** @internal Same as `lan`. Drawings show `name`. */
+  async segment(name: string, options: LabLanOptions, namespaces: readonly LabNamespace[]): Promise<LabLan> {
+    const made = await this.#made(() => this.#links.lan(options, namespaces, name))
+    await this.#forwardWaiting(namespaces)
+    return made
+  }
+
+  /**
+   * Creates a whole network: `{ namespaces, routers, cables, lans }`, with references by name.
+   * Returns the created parts under the same names. Rejects with a UsageError for an unknown name.
+   */
+  topology<const T extends Topology>(topology: T): Promise<Made<T>> {
+    return makeTopology(this, topology)
+  }
+
+  #add<N extends LabNamespace>(names: readonly string[], make: (name: string) => N): N[] {
+    if (this.#closed !== undefined) throw new Error('the lab has ended')
+    for (const [i, name] of names.entries()) checkName(name, [...this.#namespaces.keys(), ...names.slice(0, i)])
+    const made = names.map(name => {
+      const namespace = make(name)
+      this.#namespaces.set(name, namespace)
+      return namespace
+    })
+    this.#hosts.add(...made)
+    return made
+  }
+
+  /**
+   * Joins two namespaces by a cable. Each end is an interface with the name of the other namespace
+   * (`server2` if that is taken). Both are up, with a carrier and addresses, when it returns.
+   * Rejects with a UsageError for a wrong text; a failed call leaves nothing in place.
+   */
+  async cable(a: LabNamespace, b: LabNamespace, options: LabCableOptions = {}): Promise<LabLink> {
+    const routers = [a, b].filter(end => end instanceof LabRouter)
+    const nat64 = routers.find(({ hasNat64 }) => hasNat64)
+    const isInternal = routers.some(({ isNptv6 }) => isNptv6)
+    const made = await this.#made(() => this.#links.cable(a, b, options, { nat64, isInternal }))
+    await this.#forwardWaiting([a, b])
+    return made
+  }
+
+  /** Forwards ports of routers to hosts that are new on their links. */
+  async #forwardWaiting(ends: readonly LabNamespace[]): Promise<void> {
+    for (const end of ends) if (end instanceof LabRouter) await end.forwardWaiting()
+  }
+
+  /** Makes `close()` wait for pending creations. Usage errors lead to the line of the caller. */
+  async #made<T>(make: () => Promise<T>): Promise<T> {
+    if (this.#closed !== undefined) throw new Error('the lab has ended')
+    const caller = callSiteOf(this.#made)
+    const making = make()
+    this.#making.add(making)
+    const made = () => this.#making.delete(making)
+    making.then(made, made)
+    return making.catch(error => {
+      throw error instanceof UsageError ? thrownAt(caller, error) : error
+    })
+  }
+
+  /**
+   * Keeps the captures of its links, which are otherwise removed with the lab: call it when a test
+   * has failed. Returns their paths. The files are complete when the lab has ended.
+   */
+  keepCaptures(): readonly string[] {
+    return this.#captures.keep()
+  }
+
+  /**
+   * @internal Returns a line for each cause of drops on its links and in firewalls, the most
+   * packets first. A full neighbour table precedes them.
+   */
+  drops(): Promise<readonly string[]> {
+    const routers = [...this.#namespaces.values()].filter(each => each instanceof LabRouter)
+    return this.#made(async () => {
+      const lines = await this.#links.drops(routers.flatMap(each => each.dropLines()))
+      return [...overflowLine(tableFulls() - this.#tableFulls), ...lines]
+    })
+  }
+
+  /** @internal Returns the packets of each open link, if the lab is watched. */
+  watched(): Promise<ReadonlyMap<string, WatchedLink>> {
+    return this.#made(() => this.#links.watched())
+  }
+
+  /** Closes everything that the lab has made. Idempotent. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    this.#signal?.removeEventListener('abort', this.#onAbort)
+    await Promise.allSettled(this.#making)
+    const steps = [
+      () => this.#endWorkers(),
+      () => {
+        this.#killPrograms()
+        return Promise.all([...this.#namespaces.values()].map(namespace => namespace.close()))
+      },
+      () => this.#links.close(),
+      () => this.#captures.move(),
+      () => rmSync(this.#directory, { recursive: true, force: true }),
+      () => this.#worker.release(),
+    ]
+    // A close that fails does not keep the others from closing.
+    const errors: unknown[] = []
+    for (const step of steps)
+      await Promise.resolve()
+        .then(step)
+        .catch(error => errors.push(error))
+    if (errors.length > 0) throw errors[0]
+  }
+
+  /** Ends the workers, which start programs. One that waits for its program ends after it. */
+  async #endWorkers(): Promise<void> {
+    const ending = [...this.#namespaces.values()].flatMap(namespace => namespace.endWorkers())
+    if (ending.length === 0) return
+    this.#killPrograms()
+    await Promise.all(ending)
+  }
+
+  /** Kills the programs of all namespaces, with all that they have started. */
+  #killPrograms(): void {
+    const programs = [...this.#namespaces.values()].flatMap(namespace => namespace.programs ?? [])
+    if (programs.length === 0) return
+    killProcesses({
+      namespaces: programs.map(({ nsfd }) => nsfd),
+      directory: this.#directory,
+      children: programs.flatMap(({ pids }) => pids),
+    })
+  }
+}
+
+/** Checks that files of own stages load. Returns their paths. */
+async function loaded(worker: LabWorker, files: readonly string[] = []): Promise<readonly string[]> {
+  // The worker resolves paths against the directory of its process.
+  const paths = files.map(file => resolve(file))
+  if (paths.length > 0) await worker.call('loadStages', paths)
+  return paths
+}

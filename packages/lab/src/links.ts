@@ -1,0 +1,413 @@
+/** Links: the cables and segments of a lab, by numbers from which their addresses are made. */
+import { randomUUID } from 'node:crypto'
+import { inspect } from 'node:util'
+import { anyText, list } from 'vnet/internal/base/schema'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { checkAddresses } from 'vnet/internal/linux/check-addresses'
+import { pairSeed } from 'vnet/internal/wire/params'
+import type { Direction } from 'vnet/internal/wire/wire'
+import type { LabCaptures } from './captures.ts'
+import { NAME_MAX } from './host-name.ts'
+import { type HostsFile, ipv4Of } from './hosts.ts'
+import type { LabWorker } from './lab-worker.ts'
+import { checkLanOptions, LabLan, type LabLanOptions, planLan } from './lan.ts'
+import { type DropLine, LabLink, type LinkLab } from './link.ts'
+import { LabNamespace, type Sysctl } from './namespace.ts'
+import { ANY, checkForms, type Form, type Forms } from './options.ts'
+import type { EndSpec, NatSpec } from './protocol.ts'
+import { type Routed, Routes } from './routes.ts'
+import { addressesOf, externalNetwork, macOf } from './subnet.ts'
+import type { WatchedLink, WatchSpec } from './watch/link-watch.ts'
+import type { PlannedFault } from './watch/packet-name.ts'
+import { directionsOf, filtersOf, type LabLinkOptions, LINK_OPTIONS } from './wire-spec.ts'
+
+/** A wire of one link, by its name, or of all links. */
+export interface ExtraWire {
+  readonly link?: string | undefined
+  readonly ab: string
+  readonly ba: string
+}
+
+/** What fixtures and explore set in a lab, besides its options. */
+export interface LabSetup {
+  /** Faults of packets. The packets of all links are then recorded by name. */
+  readonly plan?: readonly PlannedFault[] | undefined
+  /** With a plan, wires in front of the wires of the links. */
+  readonly wires?: readonly ExtraWire[] | undefined
+  /** Settings of each namespace. Settings that the kernel does not have are left out. */
+  readonly sysctls?: readonly Sysctl[] | undefined
+  /** The directory in which every link is recorded; undefined for none. */
+  readonly captures?: string | undefined
+  /** Whether other processes do not see the lab. */
+  readonly isHidden?: boolean
+}
+
+export interface LabCableOptions extends LabLinkOptions {
+  /**
+   * The addresses of both ends, with their prefixes: `[['192.0.2.1/24'], ['192.0.2.2/24']]`. The
+   * default is a subnet of 198.18.0.0/15 and of 2001:db8::/32 for each link.
+   */
+  readonly addresses?: readonly [readonly string[], readonly string[]]
+}
+
+/** The parts of a lab that its links use. */
+interface LinksLab {
+  readonly name: string
+  readonly seed: number
+  /** The files of own stages. */
+  readonly stages: readonly string[]
+  readonly worker: LabWorker
+  readonly hosts: HostsFile
+  readonly captures: LabCaptures
+  readonly setup: LabSetup
+  /** Returns all namespaces. */
+  namespaces(): readonly LabNamespace[]
+}
+
+/** The differences between a cable of a lab and one of a router. */
+interface CableKind {
+  readonly translator?: Omit<NatSpec, 'address'> | undefined
+  /** The end that is a NAT64, which the cable is inside. */
+  readonly nat64?: LabNamespace | undefined
+  readonly isInternal?: boolean
+}
+
+const ADDRESSES: Form = { ...ANY, schema: list(list(anyText)) }
+export const CABLE_OPTIONS: Forms<LabCableOptions> = {
+  ...LINK_OPTIONS,
+  addresses: ADDRESSES,
+}
+
+/** Throws a UsageError for options of a cable that are not understood. */
+export function checkCableOptions(options: LabCableOptions): void {
+  checkForms('cable', options, CABLE_OPTIONS)
+  givenAddresses(options)
+}
+
+export class Links {
+  /** The files of own stages. */
+  stages: readonly string[]
+  readonly #lab: LinksLab
+  /** Different in each lab of a thread, whatever their names. */
+  readonly #watchId = randomUUID()
+  /** How many links have each name. */
+  readonly #names = new Map<string, number>()
+  readonly #segmentNames = new Map<string, number>()
+  readonly #links = new Set<LabLink>()
+  readonly #lans = new Set<LabLan>()
+  /** Cables and segments that are being made. */
+  readonly #making = new Set<Promise<unknown>>()
+  /** The numbers of links that are up. */
+  readonly #up = new Set<number>()
+  readonly #routes = new Routes()
+  /** Sets the hardware addresses at the ends of each cable. */
+  readonly #resolve = new Map<number, () => void>()
+  /** The numbers of links that are up, but that names and routes do not lead to yet. */
+  readonly #waiting = new Set<number>()
+  #last = 0
+  #isClosing = false
+
+  constructor(lab: LinksLab) {
+    this.#lab = lab
+    this.stages = lab.stages
+  }
+
+  /**
+   * Same as Lab.cable. With `translator`, `a` translates. With `nat64` it has only IPv6, with
+   * `isInternal` addresses inside an NPTv6 router.
+   */
+  async cable(
+    a: LabNamespace,
+    b: LabNamespace,
+    options: LabCableOptions,
+    { translator, nat64, isInternal }: CableKind = {},
+  ): Promise<LabLink> {
+    this.checkEnds('cable', [a, b])
+    checkCableOptions(options)
+    const link = ++this.#last
+    const { wire = '', mtu, capture = this.#lab.captures.isAll } = options
+    const { ab = '', ba = '' } = directionsOf(wire)
+    const [ofA, ofB] =
+      givenAddresses(options) ??
+      ([1, 2].map(host => {
+        return addressesOf(link, host, mtu, isInternal).filter(each => nat64 === undefined || each.includes(':'))
+      }) as [string[], string[]])
+    const name = this.#nameOf(`${a.name}-${b.name}`)
+    // Immediately, so that two cables that are made together do not take the same name.
+    const atA = takeInterface(a, b.name, link, ofA)
+    const atB = takeInterface(b, a.name, link, ofB)
+    const onClose = () => {
+      this.#up.delete(link)
+      this.#resolve.delete(link)
+      for (const host of [a, b]) host.removeLink(link)
+      if (!this.#isClosing) this.#lab.hosts.update()
+    }
+    const endA = endOf(a, atA, macOf(link, 1), ofA)
+    const endB = endOf(b, atB, macOf(link, 2), ofB)
+    const resolve = () => {
+      a.addNeighbours(atA, ofB, endB.mac)
+      b.addNeighbours(atB, ofA, endA.mac)
+    }
+    let made: LabLink | undefined
+    try {
+      const seed = seedOf(this.#lab.seed, link)
+      const file = capture ? this.#lab.captures.add(a.name, b.name) : undefined
+      const isNptv6 = translator?.kind === 'nptv6'
+      const places = isNptv6 ? { address: 0, external: externalNetwork(link).bytes } : undefined
+      const nat = translator && { ...translator, ...(places ?? { address: ipv4Of(ofA) }) }
+      const advertiser = nat64 === a ? { name: atA, mac: endA.mac } : { name: atB, mac: endB.mac }
+      const filters = filtersOf({ ab, ba })
+      const lab = this.#lab.name
+      const spec = {
+        lab,
+        a: endA,
+        b: endB,
+        ab,
+        ba,
+        filters: filters && (await filters),
+        stages: this.stages,
+        seed,
+        mtu,
+        nat,
+        capture: file,
+        watch: await this.#watchOf(name),
+        pref64: nat64 && { ...advertiser, nsfd: nat64.place.nsfd },
+      }
+      const id = await this.#made(this.#lab.worker.call('cable', spec))
+      made = this.#add(id, { name, ends: [a.name, b.name], seedOf: seed => seedOf(seed, link), onClose, onUp: resolve })
+      this.#resolve.set(link, resolve)
+      resolve()
+      await this.#lead(link)
+      return made
+    } catch (error) {
+      if (made === undefined) onClose()
+      else await made.close()
+      throw error
+    }
+  }
+
+  /** Returns a name for one more link or segment: `client-server`, `client-server.2`. */
+  #nameOf(name: string, names = this.#names): string {
+    const number = (names.get(name) ?? 0) + 1
+    names.set(name, number)
+    return number === 1 ? name : `${name}.${number}`
+  }
+
+  async #watchOf(name: string): Promise<WatchSpec | undefined> {
+    const { plan, wires = [] } = this.#lab.setup
+    if (plan === undefined) return undefined
+    const own = wires.filter(({ link }) => link === undefined || link === name)
+    const textOf = (direction: Direction) =>
+      own.flatMap(wire => (wire[direction] === '' ? [] : wire[direction])).join(' | ')
+    const texts = { ab: textOf('ab'), ba: textOf('ba') }
+    const filters = await filtersOf(texts)
+    const hosts = this.#lab.namespaces().flatMap(host => host.addresses.map(address => [address, host.name] as const))
+    return { lab: this.#watchId, hosts, plan: plan.filter(({ link }) => link === name), ...texts, filters }
+  }
+
+  /** Same as Lab.watched. */
+  async watched(): Promise<ReadonlyMap<string, WatchedLink>> {
+    const all = [...this.#links].map(async link => [link.name, await link.watched()] as const)
+    return new Map((await Promise.all(all)).flatMap(([name, watched]) => (watched ? [[name, watched]] : [])))
+  }
+
+  #add(id: number, lab: LinkLab): LabLink {
+    const made: LabLink = new LabLink(this.#lab.worker, id, {
+      ...lab,
+      onClose: () => {
+        this.#links.delete(made)
+        lab.onClose()
+      },
+    })
+    this.#links.add(made)
+    return made
+  }
+
+  /**
+   * Makes names and routes lead to a link, which is up. Links that are made together wait for each
+   * other, and the first one does it for all, because each update visits all namespaces.
+   */
+  async #lead(link: number): Promise<void> {
+    this.#waiting.add(link)
+    await Promise.allSettled(this.#making)
+    if (!this.#waiting.has(link)) return
+    const together = [...this.#waiting]
+    this.#waiting.delete(link)
+    try {
+      this.#route(together)
+      this.#waiting.clear()
+    } catch (error) {
+      if (together.length === 1) throw error
+      // The kernel may refuse the routes of another link, so each link sets its own.
+      this.#route([link])
+    } finally {
+      // Names depend on routes to a NAT64.
+      this.#lab.hosts.update()
+    }
+  }
+
+  /** Makes routes lead to these links. If it throws a VnetError, they lead to none of them. */
+  #route(links: readonly number[]): void {
+    for (const link of links) this.#up.add(link)
+    try {
+      this.#routes.update(this.#lab.namespaces(), this.#up)
+    } catch (error) {
+      for (const link of links) this.#up.delete(link)
+      throw error
+    }
+  }
+
+  /** Returns what the worker makes. */
+  #made<T>(making: Promise<T>): Promise<T> {
+    this.#making.add(making)
+    const made = () => this.#making.delete(making)
+    making.then(made, made)
+    return making
+  }
+
+  /** Throws a UsageError unless these are namespaces of the lab, each named once. */
+  checkEnds(what: string, ends: readonly LabNamespace[]): void {
+    const own = this.#lab.namespaces()
+    for (const end of ends) {
+      if (end instanceof LabNamespace && own.includes(end)) continue
+      const given = end instanceof LabNamespace ? `${end.name}, of another lab,` : inspect(end)
+      throw new UsageError(`${what}: ${given} is not a namespace of the lab`)
+    }
+    const twice = ends.find((end, i) => ends.indexOf(end) !== i)
+    if (twice !== undefined) throw new UsageError(`${what}: ${twice.name} is named twice`)
+  }
+
+  /** Same as Lab.segment. */
+  async lan(options: LabLanOptions, namespaces: readonly LabNamespace[], name: string): Promise<LabLan> {
+    if (typeof options !== 'object' || options === null || options instanceof LabNamespace) {
+      throw new UsageError('lan(options, ...namespaces): the options are missing; {} stands for the defaults')
+    }
+    this.checkEnds('lan', namespaces)
+    checkLanOptions(options)
+    if (namespaces.length === 0) throw new UsageError('lan: name the namespaces that are joined to it')
+    const link = ++this.#last
+    const names = namespaces.map(({ name }) => name)
+    const plan = planLan(link, names, options)
+    const ports = namespaces.map((host, i) => {
+      const addresses = plan.addresses[i] ?? []
+      return endOf(host, takeInterface(host, 'lan', link, addresses), macOf(link, i + 1), addresses)
+    })
+    const linkNames = names.map(name => this.#nameOf(`${name}-lan`))
+    const forget = (host: LabNamespace) => {
+      host.removeLink(link)
+      if (this.#isClosing) return
+      this.#lab.hosts.setResolver(host, link, undefined)
+      this.#lab.hosts.update()
+    }
+    let made: LabLan | undefined
+    try {
+      const { ab = '', ba = '' } = directionsOf(options.wire ?? '')
+      const filters = filtersOf({ ab, ba })
+      const seed = seedOf(this.#lab.seed, link)
+      const { mtu, capture = this.#lab.captures.isAll } = options
+      const file = capture ? this.#lab.captures.add('lan') : undefined
+      const watches = (await Promise.all(linkNames.map(name => this.#watchOf(name)))).flatMap(each => each ?? [])
+      const wires = { ab, ba, filters: filters && (await filters), stages: this.stages, seed }
+      const segment = this.#nameOf(name, this.#segmentNames)
+      const spec = { lab: this.#lab.name, name: segment, ports, file: plan.file, ...wires, mtu, capture: file, watches }
+      const ids = await this.#made(this.#lab.worker.call('lan', spec))
+      const add = (host: LabNamespace, i: number) => {
+        const own = (seed: number) => pairSeed(seedOf(seed, link), i)
+        const ends = [host.name, 'lan'] as const
+        const lab = { name: linkNames[i] as string, ends, seedOf: own, onClose: () => forget(host) }
+        return this.#add(ids.ports[i] as number, lab)
+      }
+      const links = new Map(namespaces.map((host, i) => [host, add(host, i)]))
+      const lan: LabLan = new LabLan(plan, links, async () => {
+        this.#lans.delete(lan)
+        this.#up.delete(link)
+        await this.#lab.worker.call('closeLan', ids.lan)
+      })
+      made = lan
+      this.#lans.add(lan)
+      if (plan.file.dns !== false) for (const host of namespaces) this.#lab.hosts.setResolver(host, link, plan.gateway)
+      await this.#lead(link)
+      return lan
+    } catch (error) {
+      if (made === undefined) for (const host of namespaces) forget(host)
+      else await made.close()
+      throw error
+    }
+  }
+
+  /** Same as LabNamespace.switchTo. */
+  switchTo(host: LabNamespace, uplink: LabNamespace): void {
+    this.checkEnds('switchTo', [host, uplink])
+    if (isRouter(host)) throw new UsageError(`switchTo: ${host.name} is a router: only hosts switch`)
+    const routers = this.#lab.namespaces().filter(isRouter)
+    const hasLink = ({ interfaces }: LabNamespace, link: number) => interfaces.some(each => each.link === link)
+    const uplinks = host.interfaces.filter(({ link }) => routers.some(each => hasLink(each, link)))
+    if (!isRouter(uplink) || !uplinks.some(({ link }) => hasLink(uplink, link))) {
+      const known = routers.filter(each => uplinks.some(({ link }) => hasLink(each, link))).map(each => each.name)
+      throw new UsageError(`switchTo: ${uplink.name} is not an uplink of ${host.name}; it has ${known.join(', ')}`)
+    }
+    for (const { link, name } of uplinks.filter(each => hasLink(uplink, each.link))) {
+      const other = routers.find(each => each !== uplink && hasLink(each, link))
+      if (other === undefined) continue
+      // Replies to IPv6 packets would return by either of them.
+      const both = `${uplink.name} and ${other.name} are both on the link ${name} of ${host.name}`
+      throw new UsageError(`switchTo: ${both}: give each uplink a link of its own`)
+    }
+    for (const { link } of uplinks.filter(each => !hasLink(uplink, each.link))) {
+      host.shut(link)
+      this.#routes.forget(host, link)
+    }
+    const opened = uplinks.filter(({ link }) => hasLink(uplink, link) && host.open(link))
+    for (const { link } of opened) this.#resolve.get(link)?.()
+    this.#routes.update(this.#lab.namespaces(), this.#up)
+    this.#lab.hosts.update()
+  }
+
+  /** Same as Lab.drops, with the drops of firewalls. */
+  async drops(ofFirewalls: readonly DropLine[]): Promise<readonly string[]> {
+    const lists = await Promise.all([...this.#links].map(link => link.dropLines()))
+    const all = [...lists.flat(), ...ofFirewalls].sort((a, b) => b.packets - a.packets)
+    return all.map(({ text }) => text)
+  }
+
+  /** Closes all of them. */
+  async close(): Promise<void> {
+    this.#isClosing = true
+    await Promise.all([...this.#lans, ...this.#links].map(each => each.close()))
+  }
+}
+
+/** Returns a seed of at least 1, because wires take 0 as a random seed. */
+function seedOf(seed: number, link: number): number {
+  return (Math.abs(seed * 1000 + link) % (2 ** 31 - 1)) + 1
+}
+
+const isRouter = (each: Routed): boolean => each.isRouter === true
+
+/** Describes an end of a link: the interface `name` of a host. */
+function endOf(host: LabNamespace, name: string, mac: Uint8Array, addresses: readonly string[]): EndSpec {
+  return { host: host.name, isRouter: isRouter(host), path: `${host.path}/${name}`, mac, addresses }
+}
+
+/** Gives a namespace an interface with a free name: `name`, `name2`, `name3` ... Returns it. */
+function takeInterface(host: LabNamespace, name: string, link: number, addresses: readonly string[]): string {
+  // The kernel refuses `all` and `default`, which are directories of sysctl(8) beside interfaces.
+  const taken = new Set(['lo', 'all', 'default', ...host.interfaces.map(each => each.name)])
+  let free = name.slice(0, NAME_MAX)
+  for (let n = 2; taken.has(free); n++) free = name.slice(0, NAME_MAX - String(n).length) + n
+  host.addInterface({ link, name: free, addresses })
+  return free
+}
+
+/** Returns the addresses of both ends that options give. Throws a UsageError if they are wrong. */
+function givenAddresses({ addresses }: LabCableOptions): LabCableOptions['addresses'] {
+  if (addresses === undefined) return undefined
+  if (!Array.isArray(addresses) || addresses.length !== 2 || !addresses.every(Array.isArray)) {
+    const form = "[['192.0.2.1/24'], ['192.0.2.2/24']]"
+    throw new UsageError(
+      `cable: addresses ${inspect(addresses, { breakLength: Number.POSITIVE_INFINITY })}: give a list for each end: ${form}`,
+    )
+  }
+  for (const ofEnd of addresses) checkAddresses(ofEnd)
+  return addresses
+}

@@ -1,0 +1,398 @@
+/**
+ * LabNamespace: a network namespace of a lab, which is a host: its programs, servers, sockets and
+ * requests. It has no name outside. A descriptor keeps it open, so that it ends with the process at
+ * the latest.
+ */
+import type { ChildProcess } from 'node:child_process'
+import dgram from 'node:dgram'
+import { once } from 'node:events'
+import http from 'node:http'
+import https from 'node:https'
+import type { Socket } from 'node:net'
+import { pathToFileURL } from 'node:url'
+import { inspect } from 'node:util'
+import { Worker, type WorkerOptions } from 'node:worker_threads'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { check, closingOnError } from 'vnet/internal/linux/errno'
+import type { Native } from 'vnet/internal/linux/native'
+import {
+  addAddress,
+  delAddress,
+  getLink,
+  getLinks,
+  RouteSocket,
+  setLink,
+  setNeighbour,
+  toPrefix,
+} from 'vnet/internal/linux/rtnetlink'
+import { hasSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
+import { IFF_UP } from 'vnet/internal/netdev/if'
+import { builtModule } from './built-module.ts'
+import { countersOf, type NamespaceCounters } from './counters.ts'
+import { type HostInterface, type HostsFile, withoutPrefix } from './hosts.ts'
+import type { NamespaceWorkerData } from './namespace-worker.ts'
+import { OpenSockets } from './open-sockets.ts'
+import { ANY, checkForms, FLAG, type Forms, SIGNAL } from './options.ts'
+import { type ExecOptions, type ExecResult, type LabSpawnOptions, Programs } from './programs.ts'
+import { type LabRequestInit, Requests } from './requests.ts'
+import { bindUdp, checkPort, connecting, listen, type SocketPlace, type StreamServer } from './sockets.ts'
+
+/** An interface of a namespace. */
+export interface LabInterface extends HostInterface {
+  readonly name: string
+  /** Whether the host has switched to another uplink. It then has no addresses here. */
+  readonly isShut?: boolean
+}
+
+/** The parts of a lab that a namespace uses. */
+export interface NamespaceLab {
+  readonly native: Native
+  readonly hosts: HostsFile
+  switchTo(host: LabNamespace, uplink: LabNamespace): void
+  /** Throws a UsageError unless these are different namespaces of the lab. */
+  checkEnds(what: string, ends: readonly LabNamespace[]): void
+  readonly sysctls?: readonly Sysctl[] | undefined
+}
+
+/** A setting of a namespace: `net/ipv4/tcp_rto_min_us` and its value. */
+export type Sysctl = readonly [name: string, value: string]
+
+const SYSCTLS: readonly Sysctl[] = [
+  // Where Docker runs, the kernel's new namespaces forward.
+  ['net/ipv4/ip_forward', '0'],
+  // Addresses in a lab are unique. A check of its link-local address would keep an interface from
+  // IPv6 for a second or two, reach every host of a LAN, and at its end have Chromium abort what it
+  // loads (ERR_NETWORK_CHANGED).
+  ['net/ipv6/conf/default/accept_dad', '0'],
+]
+
+/** Returns the name of a namespace for an error, or what was given in place of one. */
+export function nameOf(given: unknown): string {
+  return given instanceof LabNamespace ? given.name : inspect(given)
+}
+
+const SOCKET_OPTIONS: Forms<Omit<dgram.SocketOptions, 'lookup' | 'reusePort'>> = {
+  type: ANY,
+  reuseAddr: FLAG,
+  ipv6Only: FLAG,
+  recvBufferSize: ANY,
+  sendBufferSize: ANY,
+  signal: SIGNAL,
+  // Spread, because the oldest Node's types do not have them.
+  ...{ receiveBlockList: ANY, sendBlockList: ANY },
+}
+const WORKER_OPTIONS: Forms<Omit<WorkerOptions, 'eval'>> = {
+  argv: ANY,
+  env: ANY,
+  execArgv: ANY,
+  name: ANY,
+  resourceLimits: ANY,
+  stderr: ANY,
+  stdin: ANY,
+  stdout: ANY,
+  trackUnmanagedFds: ANY,
+  transferList: ANY,
+  workerData: ANY,
+}
+
+export class LabNamespace {
+  readonly name: string
+  /** Oldest first, without the loopback interface. */
+  readonly interfaces: readonly LabInterface[] = []
+  /** @internal Whether names of IPv4 hosts have addresses of its NAT64 (RFC 6147). */
+  hasDns64 = false
+  readonly #native: Native
+  readonly #hosts: HostsFile
+  readonly #switchTo: NamespaceLab['switchTo']
+  /** The interfaces that are shut, with the addresses that they have otherwise, by their links. */
+  readonly #shut = new Map<number, LabInterface>()
+  readonly #place: SocketPlace
+  readonly #programs: Programs
+  readonly #workers = new Set<Worker>()
+  #hasWorked = false
+  readonly #sockets = new OpenSockets()
+  readonly #requests = new Requests((port, host) => this.createConnection(port, host))
+  #closed: Promise<void> | undefined
+
+  /** @internal */
+  constructor(name: string, { native, hosts, switchTo, sysctls = [] }: NamespaceLab) {
+    this.name = name
+    this.#native = native
+    this.#hosts = hosts
+    this.#switchTo = switchTo
+    const nsfd = check(native.createNetns(), 'unshare(CLONE_NEWNET)')
+    this.#place = { native, nsfd }
+    this.#programs = new Programs({ nsfd, etc: () => hosts.etcOf(this) })
+    closingOnError(native, [nsfd], () => {
+      using sock = RouteSocket.open(native, nsfd)
+      for (const { ifindex } of getLinks(sock)) setLink(sock, ifindex, { flags: { set: IFF_UP, mask: IFF_UP } })
+      for (const [name, value] of [...SYSCTLS, ...sysctls])
+        if (hasSysctl(native, nsfd, name)) writeSysctl(native, nsfd, name, value)
+    })
+  }
+
+  /** The path of the namespace for functions of this process: `/proc/self/fd/23`. */
+  get path(): string {
+    return `/proc/self/fd/${this.#place.nsfd}`
+  }
+
+  /** The IP addresses of its interfaces, without prefixes, in the interfaces' order. */
+  get addresses(): readonly string[] {
+    return this.interfaces.flatMap(({ addresses }) => addresses.map(withoutPrefix))
+  }
+
+  /**
+   * Starts a program in the namespace. In its /etc/hosts it finds the other namespaces of the lab.
+   * It is killed at the end of the lab, with all that it started, or when this process ends. A
+   * program that cannot be executed ends with status 127 or 126, as in a shell. Throws a UsageError
+   * for wrong arguments.
+   */
+  spawn(command: string, args: readonly string[] = [], options: LabSpawnOptions = {}): ChildProcess {
+    this.#check()
+    return this.#programs.spawn(command, args, options)
+  }
+
+  /**
+   * Runs a program like spawn, and waits for its end. Returns its output as text, and its status,
+   * even if it failed. Rejects with a VnetError if the program cannot be executed: `code` is ENOENT
+   * if it does not exist.
+   */
+  async exec(command: string, args: readonly string[] = [], options: ExecOptions = {}): Promise<ExecResult> {
+    this.#check()
+    return this.#programs.exec(command, args, options)
+  }
+
+  /**
+   * Returns the path of a program that runs `command` in the namespace, with the arguments and the
+   * descriptors that it is given, as spawn does. Libraries that start a program themselves run it,
+   * such as `chromium.launch({ executablePath: client.launcher('/usr/bin/chromium') })`.
+   */
+  launcher(command: string): string {
+    this.#check()
+    return this.#programs.launcher(command)
+  }
+
+  /**
+   * Makes a server of this process listen in the namespace: a server of node:net, tls, http, https
+   * or http2, or a socket of node:dgram. It listens on every address, or on `host`. Returns the
+   * port; 0 takes a free one. The server and its connections are closed at the end of the lab.
+   * Rejects with a UsageError for any other object.
+   */
+  async listen(server: StreamServer | dgram.Socket, port = 0, host?: string): Promise<number> {
+    this.#check()
+    if (typeof (server as StreamServer | undefined)?.on !== 'function') {
+      throw new UsageError(`listen(server, port): ${inspect(server)} is not a server, such as http.createServer()`)
+    }
+    if (server instanceof dgram.Socket) {
+      this.#sockets.add(server)
+      return bindUdp(this.#place, server, port, host)
+    }
+    const listening = await listen(this.#place, server, port, host)
+    this.#sockets.addServer(listening.accepting)
+    return listening.port
+  }
+
+  /** Connects by TCP from the namespace to an address, or to a namespace by its name. */
+  async connect(port: number, host: string): Promise<Socket> {
+    const socket = this.createConnection(port, host)
+    // Closed by the lab before it has connected, it would report neither event.
+    const closed = new AbortController()
+    const close = () => closed.abort(new Error(`the connection to ${host} port ${port} was closed`))
+    socket.once('close', close)
+    try {
+      await once(socket, 'connect', { signal: closed.signal })
+    } catch (error) {
+      const reason = closed.signal.aborted ? closed.signal.reason : error
+      // A stack captured here leads to the line of the test.
+      Error.captureStackTrace(reason)
+      throw reason
+    } finally {
+      socket.removeListener('close', close)
+    }
+    return socket
+  }
+
+  /** Returns a socket that connects, like net.createConnection. Throws for an unknown name. */
+  createConnection(port: number, host: string): Socket {
+    this.#check()
+    if (typeof host !== 'string') throw new UsageError(`connect(port, host): ${String(host)} is not the name of a host`)
+    checkPort(port)
+    const [place] = this.#hosts.find(this, host.replace(/^\[(.*)\]$/, '$1'))
+    const socket = connecting(this.#place, place, port)
+    this.#sockets.add(socket)
+    return socket
+  }
+
+  /**
+   * Returns a UDP socket, bound to `port` of every address or of `host`; 0 takes a free one. It
+   * sends to addresses, and to namespaces by name. Takes the `options` of dgram.createSocket.
+   */
+  async createSocket(type: dgram.SocketType | dgram.SocketOptions, port = 0, host?: string): Promise<dgram.Socket> {
+    this.#check()
+    const options = typeof type === 'string' ? { type } : type
+    checkForms('createSocket', options, SOCKET_OPTIONS)
+    const family = options.type === 'udp6' ? 6 : 4
+    const socket = dgram.createSocket({ ...options, lookup: this.#lookup(family) })
+    this.#sockets.add(socket)
+    await bindUdp(this.#place, socket, port, host, options)
+    return socket
+  }
+
+  /** Returns an agent of node:http that connects from the namespace. */
+  agent(options?: http.AgentOptions): http.Agent {
+    const createConnection = ({ port, host }: http.ClientRequestArgs) =>
+      this.createConnection(Number(port), host ?? 'localhost')
+    return Object.assign(new http.Agent(options), { createConnection })
+  }
+
+  /** Returns an agent of node:https that connects from the namespace. */
+  httpsAgent(options?: https.AgentOptions): https.Agent {
+    const agent = new https.Agent(options)
+    const secure = agent.createConnection.bind(agent)
+    const createConnection = (request: http.ClientRequestArgs) =>
+      secure({ ...request, socket: this.createConnection(Number(request.port), request.host ?? 'localhost') } as never)
+    return Object.assign(agent, { createConnection })
+  }
+
+  /** fetch() from the namespace: `http://server:8080/` leads to the namespace `server`. */
+  async fetch(url: string | URL, init: LabRequestInit = {}): Promise<Response> {
+    this.#check()
+    return this.#requests.fetch(url, init)
+  }
+
+  /**
+   * Starts a worker thread that runs a JavaScript file. All its sockets are in the namespace, and
+   * it finds the other namespaces by name. It is terminated at the end of the lab.
+   */
+  worker(file: string | URL, options: WorkerOptions = {}): Worker {
+    this.#check()
+    checkForms('worker', options, WORKER_OPTIONS)
+    const url = typeof file === 'string' ? pathToFileURL(file) : file
+    const own: NamespaceWorkerData = {
+      nsfd: this.#place.nsfd,
+      hosts: this.#hosts.fileOf(this),
+      url: url.href,
+      data: options.workerData,
+    }
+    const worker = new Worker(builtModule('./namespace-worker.ts', import.meta.url), { ...options, workerData: own })
+    this.#hasWorked = true
+    this.#workers.add(worker)
+    worker.once('exit', () => this.#workers.delete(worker))
+    return worker
+  }
+
+  /** Returns the counters of its network stack, as nstat(8) names them: `TcpRetransSegs`. */
+  stats(): NamespaceCounters {
+    this.#check()
+    return countersOf(this.#place)
+  }
+
+  /**
+   * Makes a router the only uplink of the host, like a phone that leaves the wifi: its interfaces
+   * to other routers go down and lose their addresses, and all routes lead by this one. Throws a
+   * UsageError unless the host has a link to the router.
+   */
+  async switchTo(uplink: LabNamespace): Promise<void> {
+    this.#check()
+    this.#switchTo(this, uplink)
+  }
+
+  /** @internal Takes the interface of a link down, and its addresses away. */
+  shut(link: number): void {
+    if (this.#shut.has(link)) return
+    this.#change(link, each => {
+      this.#shut.set(link, each)
+      return { ...each, addresses: [], isShut: true }
+    })
+  }
+
+  /** @internal Reverses `shut`. Returns whether the interface was shut. */
+  open(link: number): boolean {
+    const own = this.#shut.get(link)
+    if (own === undefined) return false
+    this.#shut.delete(link)
+    this.#change(link, () => own)
+    return true
+  }
+
+  #change(link: number, changed: (each: LabInterface) => LabInterface): void {
+    const i = this.interfaces.findIndex(each => each.link === link)
+    const each = this.interfaces[i]
+    if (each === undefined) return
+    const to = changed(each)
+    ;(this.interfaces as LabInterface[])[i] = to
+    using sock = RouteSocket.open(this.#native, this.#place.nsfd)
+    const { ifindex } = getLink(sock, { name: each.name }) ?? {}
+    if (ifindex === undefined) return
+    // With the first address of a network, the kernel deletes the others.
+    for (const cidr of [...each.addresses].reverse()) delAddress(sock, ifindex, toPrefix(cidr))
+    setLink(sock, ifindex, { flags: { set: to.isShut ? 0 : IFF_UP, mask: IFF_UP } })
+    for (const cidr of to.addresses) addAddress(sock, ifindex, toPrefix(cidr), { nodad: true })
+  }
+
+  /**
+   * @internal Sets the hardware address of hosts on an interface. Otherwise the first packets of a
+   * run wait for an ARP or NDP reply, and later packets may overtake them.
+   */
+  addNeighbours(name: string, cidrs: readonly string[], mac: Uint8Array): void {
+    using sock = RouteSocket.open(this.#native, this.#place.nsfd)
+    const { ifindex } = getLink(sock, { name }) ?? {}
+    if (ifindex === undefined) return
+    for (const cidr of cidrs) setNeighbour(sock, ifindex, toPrefix(cidr).bytes, mac)
+  }
+
+  /** @internal */
+  get place(): SocketPlace {
+    return this.#place
+  }
+
+  /** @internal Adds an existing interface. */
+  addInterface(added: LabInterface): void {
+    ;(this.interfaces as LabInterface[]).push(added)
+  }
+
+  /** @internal Forgets the interfaces of a link. */
+  removeLink(link: number): void {
+    const { interfaces } = this
+    ;(interfaces as LabInterface[]).splice(0, interfaces.length, ...interfaces.filter(each => each.link !== link))
+  }
+
+  /** @internal The programs that run in it, unless neither one nor a worker was ever started. */
+  get programs(): { readonly nsfd: number; readonly pids: readonly number[] } | undefined {
+    const mayHaveStarted = this.#programs.hasStarted || this.#hasWorked
+    return mayHaveStarted ? { nsfd: this.#place.nsfd, pids: this.#programs.pids } : undefined
+  }
+
+  /** @internal Ends the workers. Returns a promise for the end of each one. */
+  endWorkers(): Promise<unknown>[] {
+    return [...this.#workers].map(worker => worker.terminate())
+  }
+
+  /**
+   * @internal Ends everything in it except processes that its programs have started. Idempotent.
+   */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([this.#programs.close(), this.#requests.close(), this.#sockets.close(), ...this.endWorkers()])
+    this.#native.close(this.#place.nsfd)
+  }
+
+  #lookup(family: 4 | 6): NonNullable<dgram.SocketOptions['lookup']> {
+    return (name, _options, callback) => {
+      try {
+        const [{ address, family: found }] = this.#hosts.find(this, name, family)
+        process.nextTick(callback, null, address, found)
+      } catch (error) {
+        process.nextTick(callback, error as Error, '', family)
+      }
+    }
+  }
+
+  #check(): void {
+    if (this.#closed !== undefined) throw new Error(`namespace ${this.name}: the lab has ended`)
+  }
+}

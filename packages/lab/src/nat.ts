@@ -1,0 +1,315 @@
+/**
+ * Nat: translates the IPv4 addresses and ports of frames between a router and the link outside it,
+ * in place: of TCP (RFC 5382), UDP (RFC 4787), ICMP echo and the packets that ICMP errors quote
+ * (RFC 5508). Checksums are updated by increments, so that a wrong checksum remains wrong.
+ *
+ * Hosts inside share the router's address outside, and the ports from FIRST_PORT on. The router's
+ * own packets pass unchanged, unless they use these ports.
+ */
+import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import type { Random } from 'vnet/internal/base/random'
+import { checksumGrow, growthOf, onesComplementSum } from 'vnet/internal/packet/checksum'
+import { ETH_P_IP } from 'vnet/internal/packet/ethernet'
+import * as icmp from 'vnet/internal/packet/icmp'
+import * as ipv4 from 'vnet/internal/packet/ipv4'
+import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
+import { get16, put16 } from 'vnet/internal/packet/octets'
+import * as tcp from 'vnet/internal/packet/tcp'
+import { UpperHeader } from 'vnet/internal/packet/upper-header'
+import { networkOffset } from 'vnet/internal/packet/vlan'
+import { fragmentKey, NatFragments } from './nat-fragments.ts'
+import {
+  addressOf,
+  connectionTo,
+  endpoint,
+  FIRST_PORT,
+  type NatKind,
+  type NatMapping,
+  NatTable,
+  type NatVerdict,
+  PORTS,
+  portOf,
+  setExpires,
+} from './nat-table.ts'
+import type { NatForward } from './protocol.ts'
+import type { Siit } from './siit.ts'
+
+/**
+ * Seconds without a packet from inside after which a mapping ends, by protocol: the shortest that
+ * the RFCs allow.
+ */
+const SECONDS: ReadonlyMap<number, number> = new Map([
+  [IPPROTO_TCP, 7440],
+  [IPPROTO_UDP, 120],
+  [IPPROTO_ICMP, 60],
+])
+/** The timeout of a TCP connection that opens or closes. */
+const TRANSITORY_SECONDS = 240
+
+/** 224.0.0.0 */
+const FIRST_MULTICAST = 0xe000_0000
+
+export interface NatOptions {
+  /** Nanoseconds without a packet from inside after which a mapping ends. */
+  readonly udp?: number | undefined
+  readonly tcp?: number | undefined
+  /** Whether packets for other addresses than the router's are dropped. */
+  readonly blocks?: boolean
+  /** Translates the packets of IPv6 hosts inside to IPv4, before this NAT, and back after it. */
+  readonly siit?: Siit | undefined
+}
+
+export class Nat {
+  /** The key of the packet of the last fragment in `inbound`; 0 after a whole packet. */
+  fragment = 0
+  /** The router's address outside. */
+  readonly address: number
+  readonly siit: Siit | undefined
+  readonly #blocks: boolean
+  readonly #tables: ReadonlyMap<number, NatTable>
+  readonly #fragments = new NatFragments()
+  readonly #upper = new UpperHeader()
+  readonly #quoted = new UpperHeader()
+
+  /** Nanoseconds after which a mapping ends, by protocol. */
+  readonly #timeouts: ReadonlyMap<number, number>
+
+  /** `address` is the router's address outside. `random` picks the first ports. */
+  constructor(kind: NatKind, address: number, random: Random, { udp, tcp, blocks = false, siit }: NatOptions = {}) {
+    this.address = address
+    this.siit = siit
+    this.#blocks = blocks
+    this.#tables = new Map([...SECONDS.keys()].map(protocol => [protocol, new NatTable(kind, random.below(PORTS))]))
+    const given = new Map([
+      [IPPROTO_TCP, tcp],
+      [IPPROTO_UDP, udp],
+    ])
+    this.#timeouts = new Map([...SECONDS].map(([protocol, n]) => [protocol, given.get(protocol) ?? n * NSEC_PER_SEC]))
+  }
+
+  /**
+   * Forwards a port outside to an endpoint inside, an address and a port as numbers. Returns the
+   * port that the endpoint has already, or the port itself if it is forwarded elsewhere.
+   */
+  forward(protocol: number, port: number, address: number, to: number): number | undefined {
+    return this.#tables.get(protocol)?.forward(port, endpoint(address, to))?.port
+  }
+
+  /** Leases a port to an endpoint inside until `until`: `port` if it is free. Returns the port. */
+  hold({ protocol, port, address, to }: NatForward, until: number, now: number): number | undefined {
+    return this.#tables.get(protocol)?.hold(endpoint(address, to), port, until, now)?.port
+  }
+
+  /** Ends a lease of `hold`. */
+  release(protocol: number, address: number, port: number, now: number): void {
+    this.#tables.get(protocol)?.release(endpoint(address, port), now)
+  }
+
+  /**
+   * Forgets every mapping that is not forwarded, like a router that restarts. New mappings have
+   * other ports.
+   */
+  rebind(): void {
+    for (const table of this.#tables.values()) table.clear()
+    this.#fragments.clear()
+  }
+
+  /** Translates the frame of `length` bytes at `at` that the router sends. `now` is in ns. */
+  outbound(bytes: Uint8Array, at: number, length: number, now: number): NatVerdict {
+    const nh = this.#find(bytes, at, length)
+    if (nh < 0) return 'pass'
+    const { h, protocol, end } = this.#upper
+    const source = ipv4.source(bytes, nh)
+    const isOwn = source === this.address
+    if (h < 0) {
+      // A later fragment needs no port: all hosts have one address outside.
+      this.#translate(bytes, nh, ipv4.sourceAt(nh), this.address)
+      return 'pass'
+    }
+    if (isError(bytes, h, protocol, end)) return this.#outboundError(bytes, nh, now)
+    const table = this.#tables.get(protocol)
+    const field = portAt(bytes, h, protocol, end, 0)
+    const isReply = protocol === IPPROTO_ICMP && icmp.type(bytes, h) === icmp.ICMP_ECHOREPLY
+    if (table === undefined || field < 0 || isReply) return isOwn ? 'pass' : 'untranslatable'
+    const port = get16(bytes, field)
+    if (isOwn && port < FIRST_PORT) return 'pass'
+    const peer = endpoint(ipv4.destination(bytes, nh), protocol === IPPROTO_ICMP ? 0 : get16(bytes, h + 2))
+    const mapping = table.take(endpoint(source, port), peer, now)
+    if (mapping === undefined) return 'full'
+    if (protocol === IPPROTO_TCP) this.#continue(mapping, peer, flagsOf(bytes, h, end), now)
+    else mapping.expires = Math.max(mapping.held, now + (this.#timeouts.get(protocol) as number))
+    this.#translate(bytes, nh, ipv4.sourceAt(nh), this.address, field, mapping.port)
+    if (ipv4.destination(bytes, nh) !== this.address) return 'pass'
+    const verdict = this.#inbound(bytes, nh, now)
+    return verdict === 'pass' ? 'hairpin' : verdict
+  }
+
+  /** Translates a frame that arrives for the router from outside. */
+  inbound(bytes: Uint8Array, at: number, length: number, now: number): NatVerdict {
+    this.fragment = 0
+    const nh = this.#find(bytes, at, length)
+    if (nh < 0) return 'pass'
+    const destination = ipv4.destination(bytes, nh)
+    // With hairpinning the kernel no longer drops packets that claim to be from the router.
+    if (ipv4.source(bytes, nh) === this.address) return 'filtered'
+    if (destination !== this.address) return this.#blocks && destination < FIRST_MULTICAST ? 'filtered' : 'pass'
+    const { h, isFragment } = this.#upper
+    if (!isFragment) return this.#inbound(bytes, nh, now)
+    this.fragment = fragmentKey(ipv4.source(bytes, nh), ipv4.identification(bytes, nh), ipv4.protocol(bytes, nh))
+    if (h >= 0) {
+      const verdict = this.#inbound(bytes, nh, now)
+      this.#fragments.set(this.fragment, verdict === 'pass' ? ipv4.destination(bytes, nh) : verdict, now)
+      return verdict
+    }
+    const fate = this.#fragments.get(this.fragment, now) ?? 'early'
+    if (typeof fate === 'string') return fate
+    this.#translate(bytes, nh, ipv4.destinationAt(nh), fate)
+    return 'pass'
+  }
+
+  /** Translates a packet for the router, or its first fragment. */
+  #inbound(bytes: Uint8Array, nh: number, now: number): NatVerdict {
+    const { h, protocol, end } = this.#upper
+    const source = ipv4.source(bytes, nh)
+    if (isError(bytes, h, protocol, end)) return this.#inboundError(bytes, nh, now)
+    const field = portAt(bytes, h, protocol, end, 2)
+    const isRequest = protocol === IPPROTO_ICMP && field >= 0 && icmp.type(bytes, h) === icmp.ICMP_ECHO
+    const table = this.#tables.get(protocol)
+    // For the router itself.
+    if (field < 0 || isRequest || table === undefined) return 'pass'
+    const port = get16(bytes, field)
+    const mapping = table.at(port, now)
+    if (mapping === undefined) return port < FIRST_PORT ? 'pass' : 'unmapped'
+    const peer = endpoint(source, protocol === IPPROTO_ICMP ? 0 : get16(bytes, h))
+    if (!table.admits(mapping, peer, now)) return 'filtered'
+    const connection = mapping.connections.get(peer)
+    if (connection !== undefined && isEnd(flagsOf(bytes, h, end))) connection.isClosing = true
+    const address = addressOf(mapping.inside)
+    this.#translate(bytes, nh, ipv4.destinationAt(nh), address, field, portOf(mapping.inside))
+    return 'pass'
+  }
+
+  /** Finds the headers of an IPv4 packet. Returns -1 for any other frame. */
+  #find(bytes: Uint8Array, at: number, length: number): number {
+    const network = networkOffset(bytes, at, length)
+    if (network < 0 || get16(bytes, at + network - 2) !== ETH_P_IP) return -1
+    return this.#upper.find(bytes, at + network, at + length) === 4 ? at + network : -1
+  }
+
+  /** Translates an error about an incoming packet: its receiver is a host inside. */
+  #outboundError(bytes: Uint8Array, nh: number, now: number): NatVerdict {
+    const { h } = this.#upper
+    const quote = h + icmp.ICMP_HLEN
+    const table = this.#findQuoted(bytes, quote)
+    const { h: quoted, protocol, end } = this.#quoted
+    const field = table === undefined ? -1 : portAt(bytes, quoted, protocol, end, 2)
+    if (table === undefined || field < 0) return ipv4.source(bytes, nh) === this.address ? 'pass' : 'untranslatable'
+    const inside = endpoint(ipv4.destination(bytes, quote), get16(bytes, field))
+    const peer = endpoint(ipv4.source(bytes, quote), protocol === IPPROTO_ICMP ? 0 : get16(bytes, quoted))
+    const mapping = table.find(inside, peer, now)
+    if (mapping === undefined) return addressOf(inside) === this.address ? 'pass' : 'unmapped'
+    this.#translateQuoted(bytes, quote, ipv4.destinationAt(quote), this.address, field, mapping.port)
+    this.#translate(bytes, nh, ipv4.sourceAt(nh), this.address)
+    return 'pass'
+  }
+
+  /** Translates an error about an outgoing packet. Any router on its path may send the error. */
+  #inboundError(bytes: Uint8Array, nh: number, now: number): NatVerdict {
+    const quote = this.#upper.h + icmp.ICMP_HLEN
+    const table = this.#findQuoted(bytes, quote)
+    const { h: quoted, protocol, end } = this.#quoted
+    const field = table === undefined ? -1 : portAt(bytes, quoted, protocol, end, 0)
+    if (table === undefined || field < 0) return 'untranslatable'
+    const port = get16(bytes, field)
+    const mapping = ipv4.source(bytes, quote) === this.address ? table.at(port, now) : undefined
+    if (mapping === undefined) return port < FIRST_PORT ? 'pass' : 'unmapped'
+    const peer = endpoint(ipv4.destination(bytes, quote), protocol === IPPROTO_ICMP ? 0 : get16(bytes, quoted + 2))
+    if (!table.admits(mapping, peer, now)) return 'filtered'
+    const [address, own] = [addressOf(mapping.inside), portOf(mapping.inside)]
+    this.#translateQuoted(bytes, quote, ipv4.sourceAt(quote), address, field, own)
+    this.#translate(bytes, nh, ipv4.destinationAt(nh), address)
+    return 'pass'
+  }
+
+  /** Postpones the end of a TCP connection. One that opens or closes ends earlier. */
+  #continue(mapping: NatMapping, peer: number, flags: number, now: number): void {
+    const connection = connectionTo(mapping, peer)
+    const isOpening = (flags & tcp.TCP_SYN) !== 0
+    if (isOpening) connection.isClosing = false
+    if (isEnd(flags)) connection.isClosing = true
+    const timeout = this.#timeouts.get(IPPROTO_TCP) as number
+    const isTransitory = isOpening || connection.isClosing
+    const lasts = isTransitory ? Math.min(timeout, TRANSITORY_SECONDS * NSEC_PER_SEC) : timeout
+    setExpires(mapping, connection, now + lasts)
+  }
+
+  /** Finds the headers of the packet that an error quotes. Returns the table of its protocol. */
+  #findQuoted(bytes: Uint8Array, quote: number): NatTable | undefined {
+    if (this.#quoted.find(bytes, quote, this.#upper.end) !== 4 || this.#quoted.h < 0) return undefined
+    return this.#tables.get(this.#quoted.protocol)
+  }
+
+  /** Replaces an address and, unless `field` is -1, a port. */
+  #translate(bytes: Uint8Array, nh: number, at: number, address: number, field = -1, port = 0): void {
+    translate(bytes, nh, this.#upper, at, address, field, port)
+  }
+
+  #translateQuoted(bytes: Uint8Array, nh: number, at: number, address: number, field: number, port: number): void {
+    const { h, end } = this.#upper
+    const before = onesComplementSum(bytes, h + 4, end - h - 4)
+    translate(bytes, nh, this.#quoted, at, address, field, port)
+    grow(bytes, h + 2, growthOf(onesComplementSum(bytes, h + 4, end - h - 4) - before))
+  }
+}
+
+function isError(bytes: Uint8Array, h: number, protocol: number, end: number): boolean {
+  return protocol === IPPROTO_ICMP && h + icmp.ICMP_HLEN <= end && icmp.isError(icmp.type(bytes, h))
+}
+
+/**
+ * Returns the position of a port, `side` bytes into the header (0: source, 2: destination), or of
+ * an echo's identifier; -1 if the packet has neither.
+ */
+function portAt(bytes: Uint8Array, h: number, protocol: number, end: number, side: number): number {
+  if (protocol === IPPROTO_TCP || protocol === IPPROTO_UDP) return h + 4 <= end ? h + side : -1
+  if (protocol !== IPPROTO_ICMP || h + icmp.ICMP_HLEN > end) return -1
+  const type = icmp.type(bytes, h)
+  return type === icmp.ICMP_ECHO || type === icmp.ICMP_ECHOREPLY ? h + 4 : -1
+}
+
+/** The flags of a TCP segment; 0 if its header is cut. */
+function flagsOf(bytes: Uint8Array, h: number, end: number): number {
+  return h + tcp.TCP_HLEN <= end ? tcp.flags(bytes, h) : 0
+}
+
+/** Whether these flags of TCP end a connection. */
+const isEnd = (flags: number): boolean => (flags & (tcp.TCP_FIN | tcp.TCP_RST)) !== 0
+
+function translate(
+  bytes: Uint8Array,
+  nh: number,
+  { h, protocol, check, end }: UpperHeader,
+  at: number,
+  address: number,
+  field: number,
+  port: number,
+): void {
+  const [high, low] = [address >>> 16, address & 0xffff]
+  const moved = high - get16(bytes, at) + low - get16(bytes, at + 2)
+  put16(bytes, at, high)
+  put16(bytes, at + 2, low)
+  grow(bytes, nh + 10, growthOf(moved))
+  const changed = field < 0 ? 0 : port - get16(bytes, field)
+  if (field >= 0) put16(bytes, field, port)
+  // Errors and later fragments have no checksum of the pseudo-header.
+  if (protocol === IPPROTO_ICMP) {
+    if (field >= 0 && h + 4 <= end) grow(bytes, h + 2, growthOf(changed))
+  } else if (check >= 0 && !(protocol === IPPROTO_UDP && get16(bytes, check) === 0)) {
+    grow(bytes, check, growthOf(moved + changed))
+    if (protocol === IPPROTO_UDP && get16(bytes, check) === 0) put16(bytes, check, 0xffff)
+  }
+}
+
+function grow(bytes: Uint8Array, check: number, growth: number): void {
+  put16(bytes, check, checksumGrow(get16(bytes, check), growth))
+}

@@ -1,0 +1,95 @@
+/**
+ * Options and arguments of the kit. Unknown values are refused in one line, because a test that
+ * runs without them would pass by mistake.
+ */
+import { inspect } from 'node:util'
+import { durationOf } from 'vnet/internal/base/duration'
+import { anyText, either, flag, integer, oneOf, type Schema } from 'vnet/internal/base/schema'
+import { checkOptions, didYouMean, UsageError } from 'vnet/internal/base/usage-error'
+
+/** The form that a value must have. */
+export interface Form {
+  readonly accepts: (value: unknown) => boolean
+  /** Follows "is not" in the error: `a whole number`. */
+  readonly text: string
+  /** Its values in a lab file. Any by default. */
+  readonly schema?: Schema
+}
+
+/** The form of each option. */
+export type Forms<Options> = { readonly [Key in keyof Options]-?: Form }
+
+/** For options that are checked where they are used. */
+export const ANY: Form = { accepts: () => true, text: '' }
+export const FLAG: Form = { accepts: value => typeof value === 'boolean', text: 'true or false', schema: flag }
+export const WHOLE_NUMBER: Form = {
+  accepts: Number.isSafeInteger,
+  text: 'a whole number',
+  schema: integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
+}
+export const COUNT: Form = {
+  accepts: value => Number.isSafeInteger(value) && Number(value) >= 1,
+  text: 'a whole number of at least 1',
+  schema: integer(1, Number.MAX_SAFE_INTEGER),
+}
+export const SIGNAL: Form = { accepts: value => isSignal(value), text: 'an AbortSignal' }
+export const LIST: Form = { accepts: Array.isArray, text: 'a list' }
+export const OBJECT: Form = { accepts: isObject, text: 'an object' }
+export const DURATION: Form = {
+  accepts: value => (typeof value === 'string' || typeof value === 'number') && durationOf(value) > 0,
+  text: "a duration, such as '30s'",
+  schema: either(anyText, integer(1, Number.MAX_SAFE_INTEGER)),
+}
+const OPTIONS: Form = { ...OBJECT, text: 'an object with options' }
+const NONE: Form = { accepts: () => false, text: 'expected: the function takes no arguments' }
+
+/** Throws a UsageError if a value does not have the form. */
+export function checkForm(what: string, value: unknown, { accepts, text, schema }: Form): void {
+  if (accepts(value)) return
+  const words = schema?.enum?.filter(word => word !== false) ?? []
+  const meant = typeof value === 'string' ? didYouMean(value, words) : ''
+  const shown = inspect(value, { depth: 0, breakLength: Number.POSITIVE_INFINITY })
+  throw new UsageError(`${what}: ${shown} is not ${text}${meant}`)
+}
+
+/** The form of an option that is one of some words; `what` names it: 'a NAT, which are'. */
+export function wordOf(what: string, words: readonly string[]): Form {
+  return {
+    accepts: value => words.includes(value as string),
+    text: `${what} ${words.join(', ')}`,
+    schema: oneOf(...words),
+  }
+}
+
+/** Throws a UsageError unless `options` is an object of known options, each of its form. */
+export function checkForms<Options>(what: string, options: unknown, forms: Forms<Options>): void {
+  checkForm(what, options, OPTIONS)
+  checkOptions(what, options as object, Object.keys(forms))
+  for (const [name, value] of Object.entries(options as object)) {
+    if (value !== undefined) checkForm(`${what}: ${name}`, value, forms[name as keyof Options])
+  }
+}
+
+/** Returns the schema of options in a lab file. `own` have other values there. */
+export function schemaOf(forms: Readonly<Record<string, Form>>, own: Readonly<Record<string, Schema>>): Schema {
+  const properties = Object.entries(forms).map(([name, { schema = {} }]) => [name, schema])
+  return { type: 'object', properties: { ...Object.fromEntries(properties), ...own }, additionalProperties: false }
+}
+
+/** Throws a UsageError for an argument of a function that takes none. */
+export function checkNone(what: string, values: readonly unknown[]): void {
+  for (const value of values) if (value !== undefined) checkForm(what, value, NONE)
+}
+
+/** Returns whether a value is a plain object: not a list, and not an instance of a class. */
+function isObject(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
+/** A signal may come from another realm, such as the realm of a test. */
+function isSignal(value: unknown): boolean {
+  const { aborted, addEventListener } = (value ?? {}) as Partial<AbortSignal>
+  return typeof aborted === 'boolean' && typeof addEventListener === 'function'
+}

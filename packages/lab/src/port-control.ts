@@ -1,0 +1,213 @@
+/**
+ * PortControl: hosts inside a NAT ask it for ports outside, by PCP (RFC 6887) and NAT-PMP
+ * (RFC 6886). A host gets ports for its own address only, and only the nonce that made a mapping of
+ * PCP changes it (RFC 6887 section 13). Mappings are bounded, in all and for each host.
+ */
+import dgram from 'node:dgram'
+import { type Clock, NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import { parseIpv4 } from 'vnet/internal/packet/address'
+import { IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
+import { get16, get32, put16, put32 } from 'vnet/internal/packet/octets'
+import type { Nat } from './nat.ts'
+import { PORT_CONTROL_PORT } from './nat-table.ts'
+import { bindUdp, type SocketPlace } from './sockets.ts'
+
+const [NAT_PMP, PCP] = [0, 2]
+/** Marks responses. */
+const RESPONSE = 0x80
+
+/** Result codes of PCP. */
+const [SUCCESS, UNSUPP_VERSION, NOT_AUTHORIZED, MALFORMED_REQUEST, UNSUPP_OPCODE, UNSUPP_OPTION] = [0, 1, 2, 3, 4, 5]
+const MALFORMED_OPTION = 6
+const [NO_RESOURCES, UNSUPP_PROTOCOL, USER_EX_QUOTA, ADDRESS_MISMATCH] = [8, 9, 10, 12]
+const [ANNOUNCE, MAP] = [0, 1]
+const [HEADER, MAP_LENGTH, MAX_LENGTH] = [24, 36, 1100]
+/** The position of the nonce of MAP. */
+const [NONCE, NONCE_END] = [HEADER, HEADER + 12]
+/** The first code of options that a server may ignore. */
+const FIRST_OPTIONAL = 128
+
+/** Result codes of NAT-PMP. */
+const [PMP_REFUSED, PMP_NO_RESOURCES, PMP_UNSUPP_OPCODE] = [2, 4, 5]
+
+/** Seconds that a mapping lasts: RFC 6887 section 15 recommends these limits. */
+const [LEAST_SECONDS, MOST_SECONDS] = [120, 86_400]
+const [MAX_MAPPINGS, MAX_OF_HOST] = [1024, 64]
+
+interface Held {
+  readonly address: number
+  readonly protocol: number
+  readonly port: number
+  /** The nonce as text; '' for NAT-PMP, which has none. */
+  readonly nonce: string
+  expires: number
+}
+
+/** A host's request: a port inside, and for how many seconds. 0 ends its mappings. */
+interface Wish {
+  readonly address: number
+  readonly protocol: number
+  readonly port: number
+  readonly suggested: number
+  readonly seconds: number
+  readonly nonce: string
+}
+
+export class PortControl {
+  readonly #nat: Nat
+  readonly #clock: Clock
+  readonly #socket = dgram.createSocket('udp4')
+  readonly #held = new Map<string, Held>()
+  /** When it started to know its mappings, in ns. */
+  #epoch: number
+
+  constructor(nat: Nat, clock: Clock) {
+    this.#nat = nat
+    this.#clock = clock
+    this.#epoch = clock.now()
+    this.#socket.on('message', (message, { address, port }) => {
+      const reply = this.handle(message, parseIpv4(address) ?? 0)
+      if (reply !== undefined) this.#socket.send(reply, port, address)
+    })
+    // For example an ICMP error about a reply, because the requester has closed its socket.
+    this.#socket.on('error', () => {})
+  }
+
+  /** Serves the hosts that reach the router. Throws a VnetError if the port is taken. */
+  async listen(place: SocketPlace): Promise<void> {
+    await bindUdp(place, this.#socket, PORT_CONTROL_PORT, undefined)
+  }
+
+  /** Forgets the mappings, which the NAT has forgotten. */
+  restart(): void {
+    this.#held.clear()
+    this.#epoch = this.#clock.now()
+  }
+
+  close(): void {
+    this.#socket.close()
+  }
+
+  /** Returns the reply to a request from a host; undefined without a reply. */
+  handle(request: Uint8Array, address: number): Uint8Array | undefined {
+    if (request.length < 2 || ((request[1] as number) & RESPONSE) !== 0) return undefined
+    return request[0] === NAT_PMP ? this.#natPmp(request, address) : this.#pcp(request, address)
+  }
+
+  #natPmp(request: Uint8Array, address: number): Uint8Array {
+    const opcode = request[1] as number
+    const isMap = opcode === 1 || opcode === 2
+    const reply = new Uint8Array(isMap && request.length >= 12 ? 16 : opcode === 0 ? 12 : 8)
+    reply[1] = opcode | RESPONSE
+    put32(reply, 4, this.#seconds())
+    if (opcode === 0) put32(reply, 8, this.#nat.address)
+    else if (!isMap || request.length < 12) put16(reply, 2, PMP_UNSUPP_OPCODE)
+    else {
+      const [port, seconds] = [get16(request, 4), get32(request, 8)]
+      const protocol = opcode === 1 ? IPPROTO_UDP : IPPROTO_TCP
+      const given = this.#map({ address, protocol, port, suggested: get16(request, 6), seconds, nonce: '' })
+      const failure = given.result === NOT_AUTHORIZED ? PMP_REFUSED : PMP_NO_RESOURCES
+      put16(reply, 2, given.result === SUCCESS ? SUCCESS : failure)
+      put16(reply, 8, port)
+      put16(reply, 10, given.port)
+      put32(reply, 12, given.seconds)
+    }
+    return reply
+  }
+
+  #pcp(request: Uint8Array, address: number): Uint8Array {
+    const length = Math.min(MAX_LENGTH, Math.max(HEADER, request.length - (request.length % 4)))
+    const reply = new Uint8Array(length)
+    reply.set(request.subarray(0, length))
+    reply[0] = PCP
+    reply[1] = (request[1] as number) | RESPONSE
+    const { result, seconds } = this.#answer(request, reply, address)
+    reply.fill(0, 2, HEADER)
+    reply[3] = result
+    put32(reply, 4, seconds)
+    put32(reply, 8, this.#seconds())
+    // A success repeats only processed options (RFC 6887 section 7.3). None is processed here.
+    return result === SUCCESS && request[1] === MAP ? reply.subarray(0, HEADER + MAP_LENGTH) : reply
+  }
+
+  /** Handles a PCP request. Writes the assigned port and lifetime into the reply. */
+  #answer(request: Uint8Array, reply: Uint8Array, address: number): { result: number; seconds: number } {
+    const failed = (result: number) => ({ result, seconds: LEAST_SECONDS })
+    if (request[0] !== PCP) return failed(UNSUPP_VERSION)
+    const opcode = request[1] as number
+    if (request.length < HEADER || request.length > MAX_LENGTH || request.length % 4 !== 0)
+      return failed(MALFORMED_REQUEST)
+    if (!isMapped(request, 8, address)) return failed(ADDRESS_MISMATCH)
+    if (opcode === ANNOUNCE) return { result: SUCCESS, seconds: 0 }
+    if (opcode !== MAP) return failed(UNSUPP_OPCODE)
+    const end = HEADER + MAP_LENGTH
+    if (request.length < end) return failed(MALFORMED_REQUEST)
+    for (let at = end, next: number; at < request.length; at = next) {
+      next = at + 4 + ((get16(request, at + 2) + 3) & ~3)
+      if (next > request.length) return failed(MALFORMED_OPTION)
+      if ((request[at] as number) < FIRST_OPTIONAL) return failed(UNSUPP_OPTION)
+    }
+    const protocol = request[NONCE_END] as number
+    if (protocol !== IPPROTO_UDP && protocol !== IPPROTO_TCP) return failed(UNSUPP_PROTOCOL)
+    const nonce = Buffer.from(request.subarray(NONCE, NONCE_END)).toString('hex')
+    const [port, suggested] = [get16(request, NONCE_END + 4), get16(request, NONCE_END + 6)]
+    const given = this.#map({ address, protocol, port, suggested, seconds: get32(request, 4), nonce })
+    if (given.result !== SUCCESS) return failed(given.result)
+    if (given.seconds > 0) {
+      put16(reply, NONCE_END + 6, given.port)
+      putMapped(reply, NONCE_END + 8, this.#nat.address)
+    }
+    return given
+  }
+
+  #map(wish: Wish): { result: number; port: number; seconds: number } {
+    const failed = (result: number) => ({ result, port: 0, seconds: 0 })
+    const { address, protocol, port, nonce } = wish
+    const now = this.#clock.now()
+    const ofHost = [...this.#held.values()].filter(each => {
+      if (each.expires <= now) this.#held.delete(keyOf(each))
+      return each.expires > now && each.address === address
+    })
+    const same = ofHost.filter(each => each.protocol === protocol && (port === 0 || each.port === port))
+    if (same.some(each => each.nonce !== nonce)) return failed(NOT_AUTHORIZED)
+    if (wish.seconds === 0) {
+      for (const each of same) {
+        this.#held.delete(keyOf(each))
+        this.#nat.release(protocol, address, each.port, now)
+      }
+      return { result: SUCCESS, port: 0, seconds: 0 }
+    }
+    if (port === 0) return failed(UNSUPP_PROTOCOL)
+    const [known] = same
+    if (known === undefined && ofHost.length >= MAX_OF_HOST) return failed(USER_EX_QUOTA)
+    if (known === undefined && this.#held.size >= MAX_MAPPINGS) return failed(NO_RESOURCES)
+    const seconds = Math.min(MOST_SECONDS, Math.max(LEAST_SECONDS, wish.seconds))
+    const expires = now + seconds * NSEC_PER_SEC
+    const outside = this.#nat.hold({ protocol, address, to: port, port: wish.suggested }, expires, now)
+    if (outside === undefined) return failed(NO_RESOURCES)
+    const held = known ?? { address, protocol, port, nonce, expires }
+    held.expires = expires
+    this.#held.set(keyOf(held), held)
+    return { result: SUCCESS, port: outside, seconds }
+  }
+
+  #seconds(): number {
+    return Math.floor((this.#clock.now() - this.#epoch) / NSEC_PER_SEC)
+  }
+}
+
+function keyOf({ address, protocol, port }: Pick<Held, 'address' | 'protocol' | 'port'>): string {
+  return `${protocol} ${address} ${port}`
+}
+
+/** Whether an IPv4 address is at `at` as an IPv6 address (RFC 4291 section 2.5.5.2). */
+function isMapped(bytes: Uint8Array, at: number, address: number): boolean {
+  for (let i = 0; i < 10; i++) if (bytes[at + i] !== 0) return false
+  return get16(bytes, at + 10) === 0xffff && get32(bytes, at + 12) === address
+}
+
+function putMapped(bytes: Uint8Array, at: number, address: number): void {
+  bytes.fill(0, at, at + 10)
+  put16(bytes, at + 10, 0xffff)
+  put32(bytes, at + 12, address)
+}

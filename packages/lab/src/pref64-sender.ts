@@ -1,0 +1,121 @@
+/**
+ * Pref64Sender: advertises the prefix of a NAT64 on a link inside (PREF64, RFC 8781), from the
+ * router's namespace. The advertisements make the router a default router. They have no prefix of
+ * the link, so that hosts keep the addresses that the lab has set.
+ */
+
+import { RaSender } from '@vnet/lan/internal/services/router-advert'
+import type { Clock } from 'vnet/internal/base/clock'
+import type { Random } from 'vnet/internal/base/random'
+import { check, closingOnError, startPoller } from 'vnet/internal/linux/errno'
+import type { Poller } from 'vnet/internal/linux/native'
+import { socketFilter } from 'vnet/internal/linux/packet-socket'
+import { getLink, RouteSocket } from 'vnet/internal/linux/rtnetlink'
+import {
+  AF_INET6,
+  int32,
+  SO_ATTACH_FILTER,
+  SOCK_NONBLOCK,
+  SOCK_RAW,
+  SOL_SOCKET,
+  sockaddrInet,
+} from 'vnet/internal/linux/uapi'
+import { putU32 } from 'vnet/internal/netlink/host-order'
+import { NDISC_HOP_LIMIT, NDISC_ROUTER_SOLICITATION } from 'vnet/internal/packet/icmpv6'
+import { NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
+import type { SocketPlace } from './sockets.ts'
+import { NAT64_NETWORK } from './subnet.ts'
+
+/** Seconds for which an advertisement holds, three times the longest interval between two. */
+const LIFETIME = 1800
+
+// include/uapi/asm-generic/socket.h, linux/in6.h
+const SO_BINDTODEVICE = 25
+const [IPPROTO_IPV6, IPV6_MULTICAST_IF, IPV6_MULTICAST_HOPS] = [41, 17, 18]
+// include/uapi/linux/bpf_common.h, filter.h
+const [BPF_LD_B_ABS, BPF_JEQ_K, BPF_RET_K] = [0x30, 0x15, 0x06]
+/** The place of the scope in struct sockaddr_in6. */
+const SIN6_SCOPE_ID = 24
+/** Where the IPv6 header is; the message is at 0. */
+const SKF_NET_OFF = -0x100000
+const HOP_LIMIT_AT = 7
+
+/** Router solicitations from this link: routers decrement the hop limit. */
+const SOLICITATIONS = [
+  [BPF_LD_B_ABS, 0, 0, SKF_NET_OFF + HOP_LIMIT_AT],
+  [BPF_JEQ_K, 0, 3, NDISC_HOP_LIMIT],
+  [BPF_LD_B_ABS, 0, 0, 0],
+  [BPF_JEQ_K, 0, 1, NDISC_ROUTER_SOLICITATION],
+  [BPF_RET_K, 0, 0, -1],
+  [BPF_RET_K, 0, 0, 0],
+] as const
+
+export interface Pref64SenderOptions {
+  readonly clock: Clock
+  readonly random: Random
+  /** The router's interface on the link, and its hardware address. */
+  readonly name: string
+  readonly mac: Uint8Array
+}
+
+export class Pref64Sender {
+  readonly #place: SocketPlace
+  readonly #fd: number
+  readonly #poller: Poller
+  readonly #sender: RaSender
+  readonly #received = new Uint8Array(64)
+  #isClosed = false
+
+  /** Starts to advertise. Throws a VnetError. */
+  constructor(place: SocketPlace, { clock, random, name, mac }: Pref64SenderOptions) {
+    const { native, nsfd } = place
+    const what = `advertise PREF64 on ${name}`
+    using sock = RouteSocket.open(native, nsfd)
+    const { ifindex = 0 } = getLink(sock, { name }) ?? {}
+    const fd = check(native.socket(AF_INET6, SOCK_RAW | SOCK_NONBLOCK, NEXTHDR_ICMP, nsfd), what)
+    this.#place = place
+    this.#fd = fd
+    this.#poller = closingOnError(native, [fd], () => {
+      const set = (level: number, option: number, value: Uint8Array) =>
+        check(native.setsockopt(fd, level, option, value), what)
+      set(SOL_SOCKET, SO_ATTACH_FILTER, socketFilter(SOLICITATIONS))
+      set(SOL_SOCKET, SO_BINDTODEVICE, new TextEncoder().encode(`${name}\0`))
+      set(IPPROTO_IPV6, IPV6_MULTICAST_IF, int32(ifindex))
+      set(IPPROTO_IPV6, IPV6_MULTICAST_HOPS, int32(NDISC_HOP_LIMIT))
+      return startPoller(native, fd, () => this.#readAll())
+    })
+    this.#poller.unref()
+    const times = { lifetime: LIFETIME, reachableTimeMs: 0, retransTimerMs: 0 }
+    const pref64 = { lifetime: LIFETIME, prefix: NAT64_NETWORK.bytes }
+    this.#sender = new RaSender({
+      clock,
+      random,
+      advert: { hopLimit: 0, managed: false, other: false, ...times, mac, prefixes: [], pref64 },
+      send: (message, destination) => {
+        // The kernel fills in the checksum. An error is temporary: the link has no carrier.
+        if (!this.#isClosed) native.sendto(fd, message, 0, addressOn(ifindex, destination))
+      },
+    })
+    this.#sender.start()
+  }
+
+  /** Closes the socket. Nothing is advertised, because the link ends, too. */
+  close(): void {
+    this.#isClosed = true
+    this.#sender.stop()
+    this.#poller.close()
+    this.#place.native.close(this.#fd)
+  }
+
+  #readAll(): void {
+    const { native } = this.#place
+    while (native.recv(this.#fd, this.#received, 0) > 0) this.#sender.solicited()
+  }
+}
+
+/** A struct sockaddr_in6 of a link-local or multicast address, which has a scope. */
+function addressOn(ifindex: number, address: Uint8Array): Uint8Array {
+  const bytes = sockaddrInet(address, 0)
+  putU32(bytes, SIN6_SCOPE_ID, ifindex)
+  return bytes
+}

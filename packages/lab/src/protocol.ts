@@ -1,0 +1,152 @@
+/** The messages between a lab's thread and the worker that carries its frames. */
+
+import type { LanFile } from '@vnet/lan/internal/config/schema'
+import type { WireAttachment } from 'vnet/internal/control/protocol/wire-attachment'
+import type { StageReport } from 'vnet/internal/netdev/device-wire'
+import type { FaultAction, FaultWhen } from 'vnet/internal/wire/stages/fault'
+import type { Direction } from 'vnet/internal/wire/wire'
+import type { NatKind } from './nat-table.ts'
+import type { WatchSpec } from './watch/link-watch.ts'
+
+/** The compiled filters of a text; undefined if it has none. */
+export type Filters = readonly WireAttachment[] | undefined
+
+/** One end of a cable. */
+export interface EndSpec {
+  /** The name of the namespace, for captures. */
+  readonly host: string
+  readonly isRouter: boolean
+  /** The namespace and the interface, in the form for drivers: `/proc/self/fd/23/server`. */
+  readonly path: string
+  /** The hardware address, 6 bytes. */
+  readonly mac: Uint8Array
+  /** With their prefix: `198.18.0.1/24`. */
+  readonly addresses: readonly string[]
+}
+
+export interface CableSpec {
+  /** The name of the lab; empty for one that clients do not see. */
+  readonly lab: string
+  readonly a: EndSpec
+  readonly b: EndSpec
+  /** The wire specs from a to b and back. */
+  readonly ab: string
+  readonly ba: string
+  readonly filters?: Filters
+  /** The files of own stages that the texts may name. */
+  readonly stages?: readonly string[]
+  /** At least 1. */
+  readonly seed: number
+  readonly mtu: number | undefined
+  /** The file that records its frames; undefined for none. */
+  readonly capture: string | undefined
+  /** Makes `a`, a router, translate packets between it and `b`. */
+  readonly nat?: NatSpec | undefined
+  /** Records its packets by name, and applies planned faults. */
+  readonly watch?: WatchSpec | undefined
+  /** The end from which a router advertises its NAT64. */
+  readonly pref64?: AdvertSpec | undefined
+}
+
+/** The namespace of a router, and its interface. */
+export interface AdvertSpec {
+  readonly nsfd: number
+  readonly name: string
+  readonly mac: Uint8Array
+}
+
+export interface NatSpec {
+  readonly kind: NatKind | 'nat64' | 'nptv6'
+  /** The IPv4 address of the router on the cable, as an unsigned number; 0 for NPTv6. */
+  readonly address: number
+  /** The network outside of NPTv6. */
+  readonly external?: Uint8Array | undefined
+  /** How long mappings of UDP and TCP last, in ns. */
+  readonly udp?: number | undefined
+  readonly tcp?: number | undefined
+  /** Whether packets for other addresses than the router's are dropped. */
+  readonly blocks?: boolean
+  /** The namespace in which hosts ask for ports; undefined if they cannot. */
+  readonly portMapping?: number | undefined
+}
+
+/** A port outside, and the endpoint inside that has it. */
+export interface NatForward {
+  /** IPPROTO_TCP or IPPROTO_UDP. */
+  readonly protocol: number
+  readonly port: number
+  /** An IPv4 address as an unsigned number, and a port. */
+  readonly address: number
+  readonly to: number
+}
+
+export interface LanSpec {
+  /** A name that no other segment of the lab has, for drawings. */
+  readonly name: string
+  readonly mtu: number | undefined
+  /** The file that records the frames of all ports; undefined for none. */
+  readonly capture: string | undefined
+  /** The name of the lab. */
+  readonly lab: string
+  readonly ports: readonly EndSpec[]
+  /** The description of the segment, as in a file of `vnet lan`. */
+  readonly file: LanFile
+  /** Impairments of each port, to the segment and back. */
+  readonly ab: string
+  readonly ba: string
+  readonly filters?: Filters
+  readonly stages?: readonly string[]
+  readonly seed: number
+  /** As in CableSpec, for each port. */
+  readonly watches?: readonly WatchSpec[] | undefined
+}
+
+/** The counters of a direction since the link was made. */
+export interface DirectionReport {
+  readonly text: string
+  /** The faults, then the stages of the text. */
+  readonly stages: readonly StageReport[]
+  /** Ended stages, faults and partitions, if they dropped packets. */
+  readonly former: readonly StageReport[]
+}
+
+/** The frames of one end. */
+export interface EndReport {
+  /** Frames that the kernel of this end sent. */
+  readonly sent: number
+  /** Frames that it received. */
+  readonly received: number
+  /** Frames dropped, by reason. */
+  readonly drops: Readonly<Record<string, number>>
+}
+
+export interface LinkReport {
+  readonly a: EndReport
+  readonly b: EndReport
+  readonly ab: DirectionReport
+  readonly ba: DirectionReport
+}
+
+export interface FaultSpec {
+  readonly direction: Direction
+  readonly action: FaultAction
+  /** A filter of pcap-filter(7); undefined matches every packet. */
+  readonly filter: string | undefined
+  readonly filters?: Filters
+  readonly when: FaultWhen
+  /** Where the worker counts hits: an Int32Array of one number. */
+  readonly hits: SharedArrayBuffer
+}
+
+export interface WorkerRequest {
+  readonly id: number
+  /** The name of one of the Calls. */
+  readonly call: string
+  readonly args: readonly unknown[]
+}
+
+/** The reply to a request, or a warning. */
+export type WorkerReply =
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly error: string; readonly usage: boolean }
+  | { readonly warning: string }

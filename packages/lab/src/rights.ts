@@ -1,0 +1,48 @@
+/** Checks whether this process can make labs. */
+import { closing } from 'vnet/internal/linux/errno'
+import type { Native } from 'vnet/internal/linux/native'
+import { hasCapability } from 'vnet/internal/linux/privileges'
+import {
+  CAP_NET_ADMIN,
+  CAP_NET_BROADCAST,
+  CAP_SYS_ADMIN,
+  CLONE_NEWNET,
+  O_RDONLY,
+  O_RDWR,
+} from 'vnet/internal/linux/uapi'
+
+const NEEDED = [
+  ['CAP_NET_ADMIN', CAP_NET_ADMIN],
+  ['CAP_SYS_ADMIN', CAP_SYS_ADMIN],
+  ['CAP_NET_BROADCAST', CAP_NET_BROADCAST],
+] as const
+
+/** Thrown if no lab can be made. The message says why, and what to do. */
+export class LabUnavailableError extends Error {
+  override readonly name = 'LabUnavailableError'
+}
+
+/**
+ * Returns why this process can make no labs and what to do, in one line; undefined if it can. It
+ * takes some microseconds if it can.
+ */
+export async function whyNoLab(native: Native): Promise<string | undefined> {
+  const lacks = lackOf(native)
+  const tun = native.open('/dev/net/tun', O_RDWR, -1)
+  if (tun >= 0) native.close(tun)
+  if (tun >= 0 && lacks === undefined) return undefined
+  const { whyNotRootless } = await import('vnet/internal/linux/rootless')
+  const why = whyNotRootless(native)
+  if (lacks === undefined) return `a lab cannot open /dev/net/tun: ${why}`
+  if (why === undefined) return `${lacks}: run the tests by \`npx vnet rootless -- COMMAND\`, or as root`
+  return `${lacks}, and \`vnet rootless\` cannot run here: ${why}`
+}
+
+/** Returns the rights that the process lacks; undefined if it has all. */
+function lackOf(native: Native): string | undefined {
+  const missing = NEEDED.filter(([, capability]) => !hasCapability(capability)).map(([name]) => name)
+  if (missing.length > 0) return `a lab needs ${missing.join(', ')}`
+  const home = native.open('/proc/thread-self/ns/net', O_RDONLY, -1)
+  const canReturn = home >= 0 && closing(native, home, () => native.setns(home, CLONE_NEWNET)) === 0
+  return canReturn ? undefined : 'a lab needs a network namespace that belongs to its user namespace'
+}

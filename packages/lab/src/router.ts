@@ -1,0 +1,281 @@
+/**
+ * LabRouter: a namespace that forwards IPv4 and IPv6 packets. With a NAT, IPv4 hosts inside share
+ * the router's address outside.
+ */
+import http from 'node:http'
+import { durationOf } from 'vnet/internal/base/duration'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { toPrefix } from 'vnet/internal/linux/rtnetlink'
+import { formatAddress, parseAddress } from 'vnet/internal/packet/address'
+import { ACCESS, type AccessOptions, accessOf, checkAccess, parseForward } from './access.ts'
+import {
+  acceptSource,
+  captureHttp,
+  firewall,
+  forwardByKernel,
+  masquerade,
+  type Outside,
+  reachedInside,
+  refusePortControl,
+  routeHairpin,
+  routeHairpinPort,
+  routeOutside,
+} from './access-rules.ts'
+import type { NamespaceCounters } from './counters.ts'
+import { ipv4Of } from './hosts.ts'
+import type { DropLine, LabLink } from './link.ts'
+import { placeOf } from './lookup.ts'
+import { type LabInterface, LabNamespace, type NamespaceLab, nameOf, type Sysctl } from './namespace.ts'
+import { ruleDrops } from './nftables.ts'
+import { Nptv6 } from './nptv6.ts'
+import { ANY, checkForms, checkNone, type Forms, LIST } from './options.ts'
+import type { NatSpec } from './protocol.ts'
+import { externalNetwork, INTERNAL_NETWORK, IPV6_MIN_MTU, NAT64_NETWORK } from './subnet.ts'
+import { type LabLinkOptions, LINK_OPTIONS } from './wire-spec.ts'
+
+export interface LabRouterOptions extends AccessOptions, LabLinkOptions {
+  /** Namespaces to be joined to the router, by a cable each: `ab` leads to the router. */
+  readonly inside?: readonly LabNamespace[]
+  /** A namespace to be joined to the router, which may be a router itself: `ab` leads to it. */
+  readonly outside?: LabNamespace
+}
+
+export const ROUTER_OPTIONS: Forms<LabRouterOptions> = {
+  inside: { ...LIST, text: 'a list of namespaces' },
+  outside: ANY,
+  ...LINK_OPTIONS,
+  ...ACCESS,
+}
+
+/** Throws a UsageError for options of a router that are not understood. */
+export function checkRouterOptions(name: string, options: LabRouterOptions): void {
+  checkForms(`router ${name}`, options, ROUTER_OPTIONS)
+  checkAccess(`router ${name}`, options, options.outside !== undefined)
+  const { nat } = accessOf(options)
+  if ((nat === 'nat64' || nat === 'nptv6') && (options.mtu ?? IPV6_MIN_MTU) < IPV6_MIN_MTU) {
+    throw new UsageError(`router ${name}: ${nat} needs an mtu of at least ${IPV6_MIN_MTU}`)
+  }
+}
+
+/** The page of a captive portal. */
+const PORTAL = '/portal'
+
+/** Turns a namespace into a router. */
+const SYSCTLS: readonly Sysctl[] = [
+  ['net/ipv4/ip_forward', '1'],
+  ['net/ipv6/conf/all/forwarding', '1'],
+]
+
+export class LabRouter extends LabNamespace {
+  /** @internal For routes. */
+  readonly isRouter = true
+  readonly #access: AccessOptions
+  readonly #links = new Map<LabNamespace, LabLink>()
+  readonly #outside: LabNamespace | undefined
+  readonly #lab: NamespaceLab
+  /** Forwards to hosts that are not connected yet. */
+  readonly #waiting: Map<string, string>
+
+  /** @internal */
+  constructor(
+    name: string,
+    lab: NamespaceLab,
+    { outside, inside: _, wire: __, mtu: ___, capture: ____, ...access }: LabRouterOptions,
+  ) {
+    super(name, { ...lab, sysctls: [...(lab.sysctls ?? []), ...SYSCTLS] })
+    this.#access = accessOf(access)
+    this.#outside = outside
+    this.#lab = lab
+    this.#waiting = new Map(Object.entries(this.#access.forward ?? {}))
+  }
+
+  /** @internal The link outside the NAT. */
+  get hiddenFrom(): number | undefined {
+    const { nat } = this.#access
+    return nat === undefined || nat === 'nptv6' ? undefined : this.outer?.link
+  }
+
+  /** @internal The link outside of NPTv6. */
+  get translatedFrom(): number | undefined {
+    return this.isNptv6 ? this.outer?.link : undefined
+  }
+
+  /** @internal Whether hosts inside have IPv6 addresses of the internal network. */
+  get isNptv6(): boolean {
+    return this.#access.nat === 'nptv6'
+  }
+
+  /** @internal Whether hosts inside have only IPv6. */
+  get hasNat64(): boolean {
+    return this.#access.nat === 'nat64'
+  }
+
+  /** @internal The interface outside. */
+  get outer(): LabInterface | undefined {
+    const links = this.#outside?.interfaces.map(({ link }) => link)
+    return this.interfaces.find(({ link }) => links?.includes(link))
+  }
+
+  /** @internal The NAT on the link outside; undefined without one. */
+  get nat(): Omit<NatSpec, 'address'> | undefined {
+    const { nat, udpTimeout, tcpTimeout, portMapping, firewall: kind = 'none' } = this.#access
+    if (nat === undefined || nat === 'masquerade') return undefined
+    const [udp, tcp] = [udpTimeout, tcpTimeout].map(value => (value === undefined ? undefined : durationOf(value)))
+    return { kind: nat, udp, tcp, blocks: kind !== 'none', portMapping: portMapping ? this.place.nsfd : undefined }
+  }
+
+  /** @internal Sets up the kernel's part, when the link outside is up. Throws a VnetError. */
+  setUp(): void {
+    const { nat, hairpin, firewall: kind = 'none' } = this.#access
+    const { outer } = this
+    if (outer === undefined) return
+    if (nat === 'masquerade') masquerade(this.place, this.#meeting(outer), this.#access)
+    else if (nat === 'nat64' || nat === 'nptv6') {
+      const network = nat === 'nat64' ? NAT64_NETWORK : externalNetwork(outer.link)
+      const nextHop = this.#nextHop(outer).find(text => text.includes(':'))
+      routeOutside(this.place, outer.name, network, nextHop)
+    } else if (nat !== undefined && hairpin) routeHairpin(this.place, this.#meeting(outer))
+    if (this.nat?.portMapping !== undefined) refusePortControl(this.place, outer.name)
+    if (kind !== 'none') firewall(this.place, outer.name, this.#access)
+  }
+
+  /**
+   * @internal Starts the web server of a captive portal. It redirects every request to its own page
+   * (RFC 8910 section 5), which has the status 511 (RFC 6585 section 6).
+   */
+  async openPortal(): Promise<void> {
+    if (this.#access.firewall !== 'captive-portal' || this.outer === undefined) return
+    const server = http.createServer(({ url, socket: { localAddress = '' } }, response) => {
+      const host = localAddress.replace('::ffff:', '')
+      const Location = `http://${host.includes(':') ? `[${host}]` : host}${PORTAL}`
+      response.setHeader('Cache-Control', 'no-store')
+      if (url === PORTAL) response.writeHead(511).end(`sign in: router.accept(host) of ${this.name}\n`)
+      else response.writeHead(302, { Location }).end()
+    })
+    captureHttp(this.place, this.outer.name, await this.listen(server))
+  }
+
+  /**
+   * Accepts a host at the captive portal. Packets from its current addresses inside pass from then
+   * on. Rejects with a UsageError if the router has no portal, or does not reach the host inside.
+   */
+  async accept(host: LabNamespace): Promise<void> {
+    const { outer } = this
+    if (this.#access.firewall !== 'captive-portal' || outer === undefined) {
+      throw new UsageError(`router ${this.name}: accept needs firewall: 'captive-portal'`)
+    }
+    this.#lab.checkEnds('accept', [host])
+    const addresses = host.interfaces.flatMap(each => each.addresses.map(cidr => toPrefix(cidr).bytes))
+    const inside = reachedInside(this.place, outer.name, addresses)
+    if (inside.length === 0) throw new UsageError(`accept: ${host.name} has no address inside the router ${this.name}`)
+    acceptSource(this.place, outer.name, inside)
+  }
+
+  /**
+   * Same as LabNamespace.stats. With a firewall it also counts the packets that the firewall has
+   * dropped: FirewallInDrops from outside, and FirewallOutDrops to outside.
+   */
+  override stats(): NamespaceCounters {
+    const counters = super.stats()
+    if (!this.#drops) return counters
+    const { arriving, leaving } = ruleDrops(this.place)
+    return { ...counters, FirewallInDrops: arriving, FirewallOutDrops: leaving }
+  }
+
+  /** @internal Returns the drops of its firewall on the link outside. */
+  dropLines(): DropLine[] {
+    const link = this.#outside && this.#links.get(this.#outside)
+    if (link === undefined || !this.#drops) return []
+    const { arriving, leaving } = ruleDrops(this.place)
+    const { firewall: kind = 'none' } = this.#access
+    const by = kind === 'none' ? 'portMapping' : `firewall ${kind}`
+    const lines = Object.entries({ ab: leaving, ba: arriving }).filter(([, packets]) => packets > 0)
+    return lines.map(([way, packets]) => ({ packets, text: `${link.name} ${way}: ${packets} by ${by}` }))
+  }
+
+  /** Whether the kernel drops packets by rules. */
+  get #drops(): boolean {
+    const { firewall: kind = 'none', portMapping = false } = this.#access
+    return this.outer !== undefined && (kind !== 'none' || portMapping)
+  }
+
+  #meeting(outer: LabInterface): Outside {
+    return { name: outer.name, address: ipv4Of(outer.addresses), nextHop: ipv4Of(this.#nextHop(outer)) }
+  }
+
+  /** The addresses of the host outside on the link of `outer`. */
+  #nextHop({ link }: LabInterface): readonly string[] {
+    return this.#outside?.interfaces.find(each => each.link === link)?.addresses ?? []
+  }
+
+  /**
+   * Forwards a port outside to a host inside: `forward('tcp 8080', 'server:80')`. Rejects with a
+   * UsageError for a host that the router does not reach, and for ports that are taken.
+   */
+  async forward(from: string, to: string): Promise<void> {
+    const what = `router ${this.name}`
+    const { outer } = this
+    const { nat, hairpin = false } = this.#access
+    if (outer === undefined || nat === undefined) throw new UsageError(`${what}: forward needs \`nat\``)
+    if (this.isNptv6) throw new UsageError(`${what}: forward is for a NAT of IPv4, not for nptv6`)
+    const { host, ...forward } = parseForward(what, from, to)
+    const address = ipv4Of(this.#lab.hosts.find(this, host, 4).map(each => each.address))
+    const meeting = this.#meeting(outer)
+    if (nat === 'masquerade') {
+      forwardByKernel(this.place, meeting, hairpin, { ...forward, address })
+      return
+    }
+    await this.linkTo(this.#outside as LabNamespace).forward({ ...forward, address })
+    if (hairpin) routeHairpinPort(this.place, meeting, forward.port)
+  }
+
+  /** @internal Forwards ports of the options to hosts that have addresses now. */
+  async forwardWaiting(): Promise<void> {
+    if (this.#outside === undefined || !this.#links.has(this.#outside)) return
+    for (const [from, to] of this.#waiting) {
+      const { host } = parseForward(this.name, from, to)
+      if (this.#lab.hosts.places(this, host).length === 0 && placeOf(host) === undefined) continue
+      this.#waiting.delete(from)
+      await this.forward(from, to)
+    }
+  }
+
+  /**
+   * Returns the addresses outside NPTv6 of a host inside. Throws a UsageError if the router has
+   * another NAT.
+   */
+  addressesOutside(host: LabNamespace): readonly string[] {
+    const { translatedFrom } = this
+    if (translatedFrom === undefined) throw new UsageError(`router ${this.name}: addressesOutside needs nat: 'nptv6'`)
+    this.#lab.checkEnds('addressesOutside', [host])
+    const nptv6 = new Nptv6(INTERNAL_NETWORK.bytes, externalNetwork(translatedFrom).bytes)
+    const outside = host.addresses.map(text => nptv6.outside(parseAddress(text) as Uint8Array))
+    return outside.flatMap(address => (address === undefined ? [] : [formatAddress(address)]))
+  }
+
+  /** @internal */
+  addLink(namespace: LabNamespace, link: LabLink): void {
+    this.#links.set(namespace, link)
+  }
+
+  /** Returns the cable to a namespace that is inside or outside. Throws a UsageError. */
+  linkTo(namespace: LabNamespace): LabLink {
+    const link = this.#links.get(namespace)
+    if (link === undefined)
+      throw new UsageError(`the router ${this.name} was not made with a link to ${nameOf(namespace)}`)
+    return link
+  }
+
+  /**
+   * Makes the NAT forget its mappings, except forwarded ports, like a restart of the router: the
+   * next packet of each host inside leaves by another port, and packets to the old ports are
+   * dropped. The kernel's NAT cannot do that: it keeps the ports of hosts.
+   */
+  async rebind(...none: readonly never[]): Promise<void> {
+    checkNone('rebind', none)
+    if (this.nat === undefined || this.isNptv6 || this.#outside === undefined) {
+      throw new UsageError(`the router ${this.name} has no NAT that rebinds: make it with nat: 'restricted'`)
+    }
+    await this.linkTo(this.#outside).rebind()
+  }
+}

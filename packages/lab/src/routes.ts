@@ -1,0 +1,190 @@
+/**
+ * The routes of a lab: each namespace has a route to every network past its neighbouring routers,
+ * by the path with the fewest routers.
+ */
+import { getLinks, RouteSocket, setNetworkRoute } from 'vnet/internal/linux/rtnetlink'
+import { formatPrefix, networkOf, type Prefix, parsePrefix, prefixesIntersect } from 'vnet/internal/packet/address'
+import { withoutPrefix } from './hosts.ts'
+import type { LabInterface } from './namespace.ts'
+import type { SocketPlace } from './sockets.ts'
+import { externalNetwork, INTERNAL_NETWORK, NAT64_NETWORK } from './subnet.ts'
+
+/** A namespace, as far as routes are concerned. */
+export interface Routed {
+  readonly interfaces: readonly LabInterface[]
+  /** Whether it forwards packets. */
+  readonly isRouter?: boolean
+  /** The link outside a NAT, from which the IPv4 networks of its other links are hidden. */
+  readonly hiddenFrom?: number | undefined
+  /** The link outside NPTv6, from which its internal network is hidden. */
+  readonly translatedFrom?: number | undefined
+  /** Whether this NAT translates IPv6 to IPv4. */
+  readonly hasNat64?: boolean
+}
+
+/** A route to a network, by a gateway on a link. */
+export interface LabRoute {
+  readonly network: Network
+  readonly via: Gateway
+  readonly link: number
+  /** The interface on the link. */
+  readonly dev: string
+}
+
+interface Network {
+  readonly prefix: Prefix
+  /** As text: `198.18.1.0/24`. */
+  readonly text: string
+}
+
+/** The address of a router on a link. */
+interface Gateway {
+  readonly address: Uint8Array
+  readonly text: string
+}
+
+/** The addresses of one family of an interface. */
+interface FamilyAddresses {
+  readonly networks: readonly Network[]
+  /** The first address. */
+  readonly gateway: Gateway | undefined
+}
+
+/** The length of an address: IPv4 or IPv6. */
+type Family = 4 | 16
+
+/** A router on a link, by its interface there. */
+interface NextHop {
+  readonly router: Routed
+  readonly at: LabInterface
+}
+
+/** A router that packets may be sent to, by the first router on the path. */
+interface Path extends Pick<LabRoute, 'via' | 'link' | 'dev'>, NextHop {
+  /** Whether it leads into an NPTv6 router from outside. */
+  readonly isHidden?: boolean
+}
+
+/** The network of IPv4 hosts past a NAT64. */
+const IPV4_HOSTS = networkNamed(NAT64_NETWORK)
+
+export class Routes {
+  readonly #addresses = new WeakMap<LabInterface, Readonly<Record<Family, FamilyAddresses>>>()
+  /** The routes that each namespace has: the next hops of its networks. */
+  readonly #known = new WeakMap<object, Map<string, string>>()
+
+  /** Adds the missing routes over `links`, which are up, to each namespace. Throws a VnetError. */
+  update(
+    namespaces: readonly (Routed & { readonly place: SocketPlace; hasDns64: boolean })[],
+    links: ReadonlySet<number>,
+  ): void {
+    if (!namespaces.some(({ isRouter }) => isRouter)) return
+    const up = namespaces.map(
+      ({ interfaces, isRouter = false, hiddenFrom, translatedFrom, hasNat64 = false }): Routed => {
+        const own = interfaces.filter(({ link, isShut }) => links.has(link) && isShut !== true)
+        return { interfaces: own, isRouter, hiddenFrom, translatedFrom, hasNat64 }
+      },
+    )
+    for (const [i, routes] of this.find(up).entries()) {
+      const namespace = namespaces[i] as (typeof namespaces)[number]
+      const known = this.#known.get(namespace) ?? new Map<string, string>()
+      this.#known.set(namespace, known)
+      // The number of a link is never used again, so a known route is one that the kernel has.
+      const hopOf = ({ link, via }: LabRoute) => `${link} ${via.text}`
+      const added = routes.filter(route => known.get(route.network.text) !== hopOf(route))
+      if (added.length > 0) setRoutes(namespace.place, added)
+      for (const route of added) known.set(route.network.text, hopOf(route))
+      namespace.hasDns64 = routes.some(({ network }) => network === IPV4_HOSTS)
+    }
+  }
+
+  /** Forgets the routes of a namespace by a link, which the kernel has deleted. */
+  forget(namespace: object, link: number): void {
+    const known = this.#known.get(namespace) ?? new Map<string, string>()
+    for (const [network, hop] of known) if (hop.startsWith(`${link} `)) known.delete(network)
+  }
+
+  /** Returns the routes of each of these namespaces, which must be all namespaces of the lab. */
+  find(all: readonly Routed[]): LabRoute[][] {
+    const routers = new Map<number, NextHop[]>()
+    for (const router of all.filter(({ isRouter }) => isRouter)) {
+      for (const at of router.interfaces) routers.set(at.link, [...(routers.get(at.link) ?? []), { router, at }])
+    }
+    return all.map(host => [...this.#routesOf(host, routers, 4), ...this.#routesOf(host, routers, 16)])
+  }
+
+  #routesOf(host: Routed, routers: ReadonlyMap<number, readonly NextHop[]>, family: Family): LabRoute[] {
+    const known = new Set(host.interfaces.flatMap(own => this.#of(own, family).networks.map(({ text }) => text)))
+    const seen = new Set([host])
+    const routes: LabRoute[] = []
+    /** Returns the routers that lead on from a link and were not seen before. */
+    const routersOn = (link: number) => {
+      const found = (routers.get(link) ?? []).filter(({ router }) => {
+        return !seen.has(router) && !(family === 4 && router.hiddenFrom === link)
+      })
+      for (const { router } of found) seen.add(router)
+      return found
+    }
+    const paths = host.interfaces.flatMap(({ link, name }): Path[] => {
+      return routersOn(link).flatMap(({ router, at }) => {
+        const via = this.#of(at, family).gateway
+        return via === undefined ? [] : [{ router, at, via, link, dev: name }]
+      })
+    })
+    // The loop also visits the paths that it adds: nearer routers come first.
+    for (const { router, at, isHidden = false, ...path } of paths) {
+      const hides = isHidden || router.translatedFrom === at.link
+      const translated = family === 16 ? translatedBy(router, at.link) : []
+      for (const next of router.interfaces) {
+        for (const network of [...this.#of(next, family).networks, ...translated]) {
+          if (known.has(network.text) || (hides && isInternal(network))) continue
+          known.add(network.text)
+          routes.push({ network, ...path })
+        }
+        for (const further of routersOn(next.link)) paths.push({ ...further, ...path, isHidden: hides })
+      }
+    }
+    return routes
+  }
+
+  #of(each: LabInterface, family: Family): FamilyAddresses {
+    const addresses = this.#addresses.get(each) ?? { 4: addressesOf(each, 4), 16: addressesOf(each, 16) }
+    this.#addresses.set(each, addresses)
+    return addresses[family]
+  }
+}
+
+/** Returns the networks that a router translates packets for, if they come from `link`. */
+function translatedBy({ hasNat64, hiddenFrom, translatedFrom }: Routed, link: number): Network[] {
+  const external = translatedFrom === undefined ? [] : [networkNamed(externalNetwork(translatedFrom))]
+  return hasNat64 && hiddenFrom !== link ? [IPV4_HOSTS, ...external] : external
+}
+
+function isInternal({ prefix }: Network): boolean {
+  return prefix.bytes.length === 16 && prefixesIntersect(prefix, INTERNAL_NETWORK)
+}
+
+function networkNamed(prefix: Prefix): Network {
+  return { prefix, text: formatPrefix(prefix) }
+}
+
+function addressesOf({ addresses }: LabInterface, family: Family): FamilyAddresses {
+  const found = addresses.flatMap(text => {
+    const prefix = parsePrefix(text)
+    return prefix?.bytes.length === family ? [{ text: withoutPrefix(text), prefix }] : []
+  })
+  const networks = found.map(({ prefix: { bytes, prefixLen } }) => {
+    return networkNamed({ bytes: networkOf({ bytes, prefixLen }), prefixLen })
+  })
+  const [first] = found
+  return { networks, gateway: first && { address: first.prefix.bytes, text: first.text } }
+}
+
+function setRoutes({ native, nsfd }: SocketPlace, routes: readonly LabRoute[]): void {
+  using sock = RouteSocket.open(native, nsfd)
+  const indexes = new Map(getLinks(sock).map(({ name, ifindex }) => [name, ifindex]))
+  for (const { network, via, dev } of routes) {
+    const oif = indexes.get(dev)
+    if (oif !== undefined) setNetworkRoute(sock, { dst: network.prefix, oif, via: via.address })
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * Sockets of another network namespace for this process: the kernel makes each in its namespace,
+ * and Node takes over the descriptor.
+ */
+import type dgram from 'node:dgram'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { once } from 'node:events'
+import net from 'node:net'
+import { inspect } from 'node:util'
+import { EAFNOSUPPORT } from 'vnet/internal/base/errno'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { check, closingOnError } from 'vnet/internal/linux/errno'
+import type { Native } from 'vnet/internal/linux/native'
+import {
+  AF_INET,
+  AF_INET6,
+  int32,
+  SO_REUSEADDR,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  sockaddrInet,
+} from 'vnet/internal/linux/uapi'
+import { parseAddress } from 'vnet/internal/packet/address'
+import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
+import type { HostAddress } from './lookup.ts'
+
+// include/uapi/asm-generic/socket.h, linux/in6.h
+const IPPROTO_IPV6 = 41
+const IPV6_V6ONLY = 26
+/** The maximum number of waiting connections, like node:net. */
+const BACKLOG = 511
+
+/** A server of Node that accepts connections: of net, tls, http, https, http2. */
+export interface StreamServer extends NodeJS.EventEmitter {
+  listen(options: { readonly fd: number }): unknown
+  address(): unknown
+  close(): unknown
+}
+
+/** The namespace in which sockets are made. */
+export interface SocketPlace {
+  readonly native: Native
+  /** A descriptor of the namespace. */
+  readonly nsfd: number
+}
+
+interface BindOptions {
+  readonly type: number
+  readonly port: number
+  /** An address; undefined for all of IPv6 and IPv4. */
+  readonly host: string | undefined
+  readonly ipv6Only?: boolean | undefined
+  readonly reuseAddr?: boolean | undefined
+}
+
+/** Published by Server.listen of node:net, before it returns. */
+const LISTEN = 'tracing:net.server.listen:asyncStart'
+
+/**
+ * Makes a server listen on every address, or on `host`. Returns its port (0 takes a free one), and
+ * the node:net server that accepts. The given server may wrap that server (as in ssh2).
+ */
+export async function listen(
+  place: SocketPlace,
+  server: StreamServer,
+  port: number,
+  host: string | undefined,
+): Promise<{ readonly port: number; readonly accepting: StreamServer }> {
+  const { native } = place
+  const fd = bound(place, { type: SOCK_STREAM, port, host, reuseAddr: true })
+  closingOnError(native, [fd], () => check(native.listen(fd, BACKLOG), `listen on port ${port}`))
+  const listening = listeningOf(server)
+  let accepting = server
+  const onListen = (message: unknown) => {
+    accepting = (message as { server: StreamServer }).server
+  }
+  subscribe(LISTEN, onListen)
+  try {
+    closingOnError(native, [fd], () => server.listen({ fd }))
+  } finally {
+    unsubscribe(LISTEN, onListen)
+  }
+  native.release(fd)
+  await listening
+  return { port: portOf(server.address()), accepting }
+}
+
+/** Binds a UDP socket that is not bound yet, like listen. Returns its port. */
+export async function bindUdp(
+  place: SocketPlace,
+  socket: dgram.Socket,
+  port: number,
+  host: string | undefined,
+  options: Omit<dgram.SocketOptions, 'type'> = {},
+): Promise<number> {
+  const { native } = place
+  const { ipv6Only, reuseAddr } = options
+  const any = isUdp6(socket) ? '::' : '0.0.0.0'
+  const fd = bound(place, { type: SOCK_DGRAM, port, host: host ?? any, ipv6Only, reuseAddr })
+  const listening = listeningOf(socket)
+  closingOnError(native, [fd], () => socket.bind({ fd }))
+  native.release(fd)
+  await listening
+  return portOf(socket.address())
+}
+
+/** Returns a TCP socket that connects, like net.connect. */
+export function connecting({ native, nsfd }: SocketPlace, { address, family }: HostAddress, port: number): net.Socket {
+  const domain = family === 6 ? AF_INET6 : AF_INET
+  const fd = check(native.socket(domain, SOCK_STREAM | SOCK_NONBLOCK, 0, nsfd), 'socket')
+  const socket = closingOnError(native, [fd], () => new net.Socket({ fd, readable: true, writable: true }))
+  native.release(fd)
+  // Without autoSelectFamily Node does not try sockets of its own, which are not of the namespace.
+  socket.connect({ host: address, port, family, autoSelectFamily: false } as net.TcpNetConnectOpts)
+  return socket
+}
+
+/** Settles when a socket listens, and rejects if it reports an error. */
+function listeningOf(socket: NodeJS.EventEmitter): Promise<unknown> {
+  const listening = once(socket, 'listening')
+  // If its listen() throws, nothing waits for this promise. It may reject later.
+  listening.catch(() => {})
+  return listening
+}
+
+function isUdp6({ type }: dgram.Socket & { type?: string }): boolean {
+  return type === 'udp6'
+}
+
+function portOf(address: unknown): number {
+  return (address as net.AddressInfo).port
+}
+
+function bound({ native, nsfd }: SocketPlace, options: BindOptions): number {
+  const { type, port, host, ipv6Only = false, reuseAddr = false } = options
+  checkPort(port)
+  const address = addressToListen(host ?? '::')
+  const what = `bind ${host ?? '*'} port ${port}`
+  const isV6 = address.length !== IPV4_ALEN
+  const fd = native.socket(isV6 ? AF_INET6 : AF_INET, type | SOCK_NONBLOCK, 0, nsfd)
+  if (fd === -EAFNOSUPPORT && host === undefined) return bound({ native, nsfd }, { ...options, host: '0.0.0.0' })
+  check(fd, what)
+  return closingOnError(native, [fd], () => {
+    if (reuseAddr) check(native.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, int32(1)), what)
+    if (isV6) check(native.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, int32(ipv6Only ? 1 : 0)), what)
+    check(native.bind(fd, sockaddrInet(address, port)), what)
+    return fd
+  })
+}
+
+/** Throws a UsageError unless `port` is an integer from 0 to 65535. */
+export function checkPort(port: number): void {
+  if (Number.isInteger(port) && port >= 0 && port < 65536) return
+  throw new UsageError(`port ${inspect(port)}: a port is a number from 0 to 65535`)
+}
+
+function addressToListen(host: string): Uint8Array {
+  const ip = typeof host === 'string' ? parseAddress(host) : undefined
+  if (ip === undefined) throw new UsageError(`${inspect(host)} is not an IP address to listen on`)
+  return ip
+}

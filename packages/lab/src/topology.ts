@@ -1,0 +1,149 @@
+/** Topologies: a whole network of a lab as one object. */
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { checkName } from './host-name.ts'
+import { checkLanOptions, type LabLan, type LabLanOptions } from './lan.ts'
+import type { LabLink } from './link.ts'
+import { checkCableOptions, type LabCableOptions } from './links.ts'
+import type { LabNamespace } from './namespace.ts'
+import { checkForm, checkForms, type Forms, LIST, OBJECT } from './options.ts'
+import { checkRouterOptions, type LabRouter, type LabRouterOptions } from './router.ts'
+
+/** A cable between two namespaces or routers, by their names. */
+export interface CableEntry extends LabCableOptions {
+  readonly ends: readonly [string, string]
+}
+
+/** A segment with namespaces or routers as its ports, by their names. */
+export interface LanEntry extends LabLanOptions {
+  readonly ports: readonly string[]
+}
+
+/** A router, and the names of its neighbours. */
+export interface RouterEntry extends Omit<LabRouterOptions, 'inside' | 'outside'> {
+  readonly inside?: readonly string[]
+  readonly outside?: string
+}
+
+/** A network. Routers may be joined to routers that come before them. */
+export interface Topology {
+  readonly namespaces: readonly string[]
+  readonly routers?: Readonly<Record<string, RouterEntry>>
+  readonly cables?: Readonly<Record<string, CableEntry>>
+  readonly lans?: Readonly<Record<string, LanEntry>>
+}
+
+type Named<Entries, Value> = { readonly [K in keyof NonNullable<Entries>]: Value }
+
+/** The parts that a topology has made, by name. */
+export interface Made<T extends Topology> {
+  readonly namespaces: { readonly [K in T['namespaces'][number]]: LabNamespace }
+  readonly routers: Named<T['routers'], LabRouter>
+  readonly cables: Named<T['cables'], LabLink>
+  readonly lans: Named<T['lans'], LabLan>
+}
+
+/** The methods of a lab that make the parts of a topology. */
+interface TopologyLab {
+  namespaces(...names: readonly string[]): readonly LabNamespace[]
+  router(name: string, options: LabRouterOptions): Promise<LabRouter>
+  cable(a: LabNamespace, b: LabNamespace, options: LabCableOptions): Promise<LabLink>
+  segment(name: string, options: LabLanOptions, namespaces: readonly LabNamespace[]): Promise<LabLan>
+}
+
+const TOPOLOGY: Forms<Topology> = { namespaces: LIST, routers: OBJECT, cables: OBJECT, lans: OBJECT }
+
+/** Reports a mistake in the part of a topology at `path`, such as `routers.home.outside`. */
+export type ReportProblem = (path: string, error: UsageError) => void
+
+/**
+ * Reports the mistakes that can be found without making the topology. Throws a UsageError for one
+ * that is not an object with lists and objects.
+ */
+export function checkTopology(topology: Topology, report: ReportProblem): void {
+  checkForms('topology', topology, TOPOLOGY)
+  if (topology.namespaces === undefined) throw new UsageError('a topology needs `namespaces`, a list of names')
+  const { namespaces, routers = {}, cables = {}, lans = {} } = topology
+  const known: string[] = []
+  const reporting = (path: string, check: () => void) => {
+    try {
+      check()
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error
+      report(path, error)
+    }
+  }
+  const add = (path: string, name: string) => {
+    reporting(path, () => checkName(name, known))
+    known.push(name)
+  }
+  const checkEnd = (path: string, name: string, before: readonly string[]) => {
+    reporting(path, () => {
+      if (before.includes(name)) throw new UsageError(`${name} is named twice`)
+      if (known.includes(name)) return
+      throw new UsageError(`the topology has no namespace ${name} here; it has ${known.join(', ')}`)
+    })
+  }
+  const checkEnds = (path: string, names: readonly string[]) => {
+    for (const [i, name] of names.entries()) checkEnd(`${path}[${i}]`, name, names.slice(0, i))
+  }
+  const checkAll = <E>(kind: string, entries: Readonly<Record<string, E>>, check: (entry: E, name: string) => void) => {
+    for (const [name, entry] of Object.entries(entries)) {
+      reporting(`${kind}s.${name}`, () => {
+        checkForm(`${kind} ${name}`, entry, OBJECT)
+        check(entry, name)
+      })
+    }
+  }
+  for (const [i, name] of namespaces.entries()) add(`namespaces[${i}]`, name)
+  checkAll('router', routers, ({ inside = [], outside, ...options }, name) => {
+    checkEnds(`routers.${name}.inside`, namesIn(inside, `router ${name}: \`inside\``))
+    if (outside !== undefined) checkEnd(`routers.${name}.outside`, outside, inside)
+    add(`routers.${name}`, name)
+    checkRouterOptions(name, { ...options, ...(outside !== undefined && { outside: outside as never }) })
+  })
+  checkAll('cable', cables, ({ ends, ...options }, name) => {
+    checkEnds(`cables.${name}.ends`, namesIn(ends, `cable ${name}: \`ends\``))
+    if (ends.length !== 2) throw new UsageError(`cable ${name}: it has two \`ends\``)
+    checkCableOptions(options)
+  })
+  checkAll('lan', lans, ({ ports, ...options }, name) => {
+    checkEnds(`lans.${name}.ports`, namesIn(ports, `lan ${name}: \`ports\``))
+    checkLanOptions(options)
+  })
+}
+
+/** Makes a topology in a lab. Rejects with a UsageError for a name that it does not have. */
+export async function makeTopology<const T extends Topology>(lab: TopologyLab, topology: T): Promise<Made<T>> {
+  checkTopology(topology, (_, error) => {
+    throw error
+  })
+  const { namespaces: names, routers = {}, cables = {}, lans = {} } = topology
+  const known = new Map<string, LabNamespace>(lab.namespaces(...names).map(each => [each.name, each]))
+  const found = (name: string) => known.get(name) as LabNamespace
+  const namespaces = Object.fromEntries(known)
+  const made: Record<string, LabRouter> = {}
+  // One after another: a router may be outside another.
+  for (const [name, { inside = [], outside, ...options }] of Object.entries(routers)) {
+    const ends = { inside: inside.map(found), ...(outside !== undefined && { outside: found(outside) }) }
+    const router = await lab.router(name, { ...options, ...ends })
+    known.set(name, router)
+    made[name] = router
+  }
+  const join = ({ ends: [a, b], ...options }: CableEntry) => lab.cable(found(a), found(b), options)
+  const attach = ({ ports, ...options }: LanEntry, name: string) => lab.segment(name, options, ports.map(found))
+  const [allCables, allLans] = await Promise.all([all(cables, join), all(lans, attach)])
+  return { namespaces, routers: made, cables: allCables, lans: allLans } as Made<T>
+}
+
+function namesIn(names: readonly string[], what: string): readonly string[] {
+  if (Array.isArray(names)) return names
+  throw new UsageError(`${what} is a list of names`)
+}
+
+async function all<Entry, Value>(
+  entries: Readonly<Record<string, Entry>>,
+  make: (entry: Entry, name: string) => Promise<Value>,
+): Promise<Record<string, Value>> {
+  const made = Object.entries(entries).map(async ([name, entry]) => [name, await make(entry, name)] as const)
+  return Object.fromEntries(await Promise.all(made))
+}

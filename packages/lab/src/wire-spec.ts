@@ -1,0 +1,64 @@
+/** Parses the `wire` option of a link: a text for both directions, or for each of them. */
+import { anyText, either, integer, object } from 'vnet/internal/base/schema'
+import type { WireAttachment } from 'vnet/internal/control/protocol/wire-attachment'
+import { ETH_MAX_MTU, ETH_MIN_MTU } from 'vnet/internal/netdev/if'
+import { FLAG, type Form, type Forms } from './options.ts'
+
+/** The text of each direction. A missing direction has no text, or keeps its own. */
+export interface WireDirections {
+  /** From the first namespace to the second. */
+  readonly ab?: string
+  /** From the second namespace to the first. */
+  readonly ba?: string
+}
+
+/** Impairments in both directions, or in each. */
+export type WireSpec = string | WireDirections
+
+export const WIRE_TEXT: Form = { accepts: value => typeof value === 'string', text: "a text such as 'delay 20ms'" }
+export const WIRE: Form = {
+  accepts: value => typeof value === 'string' || isDirections(value),
+  text: "a text such as 'delay 20ms', or { ab, ba } with the text of each direction",
+  schema: either(anyText, object({ ab: anyText, ba: anyText })),
+}
+
+/** The options of every link. */
+export interface LabLinkOptions {
+  /**
+   * Impairments in both directions, such as `delay 20ms loss 1%`, or `{ ab, ba }`, where ab leads
+   * from the first namespace to the second. Times have a unit.
+   */
+  readonly wire?: WireSpec
+  /** The MTU of its interfaces. 1500 by default; below 1280 they have no IPv6. */
+  readonly mtu?: number
+  /**
+   * Records its frames at all ends. The file is removed with the lab unless keepCaptures is called.
+   */
+  readonly capture?: boolean
+}
+
+const MTU: Form = {
+  accepts: value => Number.isSafeInteger(value) && Number(value) >= ETH_MIN_MTU && Number(value) <= ETH_MAX_MTU,
+  text: `a whole number from ${ETH_MIN_MTU} to ${ETH_MAX_MTU}`,
+  schema: integer(ETH_MIN_MTU, ETH_MAX_MTU),
+}
+
+export const LINK_OPTIONS: Forms<LabLinkOptions> = { wire: WIRE, mtu: MTU, capture: FLAG }
+
+export function directionsOf(wire: WireSpec): WireDirections {
+  return typeof wire === 'string' ? { ab: wire, ba: wire } : wire
+}
+
+/**
+ * Compiles the filters that the text names. Returns undefined for no text, which needs no parser.
+ */
+export function filtersOf({ ab = '', ba = '' }: WireDirections): Promise<readonly WireAttachment[]> | undefined {
+  if (ab === '' && ba === '') return undefined
+  return import('./filters.ts').then(({ filtersIn }) => filtersIn([ab, ba]))
+}
+
+function isDirections(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const entries = Object.entries(value).filter(([, text]) => text !== undefined)
+  return entries.length > 0 && entries.every(([key, text]) => /^(ab|ba)$/.test(key) && typeof text === 'string')
+}

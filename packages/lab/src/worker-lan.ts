@@ -1,0 +1,51 @@
+/** A segment of `vnet lan` in the worker. Each port is a link of its own. */
+import { lan } from '@vnet/lan/internal/driver'
+import type { WireResources } from 'vnet/internal/netdev/device-wire'
+import { insmod } from 'vnet/internal/netdev/module'
+import type { Net } from 'vnet/internal/netdev/net'
+import type { NetDevice } from 'vnet/internal/netdev/net-device'
+import type { EndSpec, LanSpec } from './protocol.ts'
+import type { LinkWatch } from './watch/link-watch.ts'
+import { WorkerCable } from './worker-cable.ts'
+
+export interface WorkerLan {
+  /** In the order of the spec. The owner of the segment closes them. */
+  readonly ports: readonly WorkerCable[]
+  /** Ends the segment after its ports are closed. */
+  close(): Promise<void>
+}
+
+/**
+ * Makes the segment and its ports, which are up. `onDevice` is called with each port before its
+ * interface is made. Throws a UsageError for wrong options or a wrong text, and a VnetError if the
+ * kernel refuses; a failed call leaves nothing in place.
+ */
+export async function makeLan(
+  net: Net,
+  resources: WireResources,
+  spec: LanSpec,
+  onDevice: (dev: NetDevice, end: EndSpec) => void,
+  watches: readonly LinkWatch[] = [],
+): Promise<WorkerLan> {
+  const args = spec.ports.map(({ path }) => path)
+  const params = { negotiation: 0, seed: spec.seed }
+  const module = insmod(lan(spec.file), { args, net, txqs: 1, rxqs: 1, wireResources: resources, params })
+  const ports = module.devices.map(dev => WorkerCable.ofPort(net, dev))
+  try {
+    for (const [i, dev] of module.devices.entries()) {
+      const watch = watches[i]
+      if (watch !== undefined) ports[i]?.watch(watch)
+      const end = spec.ports[i] as EndSpec
+      dev.devAddr.set(end.mac)
+      if (spec.mtu !== undefined) dev.mtu = spec.mtu
+      onDevice(dev, end)
+      ports[i]?.setWire(spec.ab, spec.ba, resources)
+    }
+    await module.up({ addresses: spec.ports.map(({ addresses }) => addresses) })
+    return { ports, close: () => module.rmmod() }
+  } catch (error) {
+    for (const port of ports) await port.close()
+    await module.rmmod()
+    throw error
+  }
+}

@@ -1,0 +1,52 @@
+/** Servers and clients that people use survive every single fault (docs/explore.md). */
+import { execFileSync } from 'node:child_process'
+import { cpSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { fileDirectory } from '../../../../test/support/fresh-directory.ts'
+import { explore } from '../../src/index.ts'
+
+/** Milliseconds for the runs of a protocol: some hundred, of which lost segments take most. */
+const LIMIT = { timeout: 600_000 }
+
+const directory = fileDirectory()
+
+const run = (program: string, ...args: readonly string[]) =>
+  execFileSync(program, args, { cwd: directory, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+
+beforeAll(() => {
+  cpSync(new URL('protocols', import.meta.url), directory, { recursive: true })
+  run('npm', 'install', '--no-audit', '--no-fund', '--no-package-lock')
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'key.pem']
+  const names = ['-subj', '/CN=server', '-addext', 'subjectAltName=DNS:server']
+  run('openssl', 'req', '-x509', '-days', '2', ...key, '-out', 'cert.pem', ...names)
+  // The one version that Debian has.
+  const [version = ''] = readdirSync('/usr/lib/postgresql')
+  const bin = `/usr/lib/postgresql/${version}/bin`
+  process.env.POSTGRES = `${bin}/postgres`
+  run('install', '-d', '-o', 'postgres', 'postgresql-data')
+  const options = ['--auth=trust', '--no-sync', '--wal-segsize=1', '-D', 'postgresql-data']
+  run('chmod', '755', directory)
+  run('setpriv', '--reuid=postgres', '--regid=postgres', '--clear-groups', `${bin}/initdb`, ...options)
+  run('sh', '-c', 'echo "host all all all trust" >> postgresql-data/pg_hba.conf')
+}, 300_000)
+
+afterAll(() => {
+  delete process.env.POSTGRES
+})
+
+test.each(['tls', 'http2', 'websocket', 'mqtt', 'postgresql', 'redis', 'nats', 'dns'])(
+  'every fault of every packet of %s is tried, and none breaks it',
+  LIMIT,
+  async name => {
+    const report = await explore(pathToFileURL(join(directory, `${name}.mjs`)))
+    console.log(`${name}\n${report}`)
+    expect(report.cleanErrors).toEqual([])
+    expect(report.points).toHaveLength(report.packets.length * 4)
+    expect(report.count('skipped')).toBe(0)
+    // Only retransmissions and segments without data, which depend on time, may be left out.
+    expect(report.unstable.filter(packet => !/ (ack|rst|copy) \d+$/.test(packet))).toEqual([])
+    expect(report.failures.map(({ faults }) => faults.join())).toEqual([])
+  },
+)

@@ -1,0 +1,56 @@
+/** The text of faults, and the options of explore. */
+import { expect, test } from 'vitest'
+import { formatFault, parseFault, parseKind } from '../../src/explore/fault-text.ts'
+import { explore } from '../../src/index.ts'
+
+const NAME = 'client-server ab tcp client:* > server:80 seq 1'
+
+test('reads the text of a fault that it has written', () => {
+  for (const text of [
+    `drop ${NAME}`,
+    `delay 12ms ${NAME} copy 2`,
+    'reset a-b ba tcp b:1 > a:* ack 2',
+    'drop 5g-b ab udp a:* > b:7 packet 1',
+  ]) {
+    expect(formatFault(parseFault(text))).toBe(text)
+  }
+})
+
+test('reads delays as multiples of the round trip or as times', () => {
+  expect(parseKind('delay')).toMatchObject({ verb: 'delay', rtts: 3, time: 0 })
+  expect(parseKind('delay 1.5rtt')).toMatchObject({ rtts: 1.5 })
+  expect(parseKind('delay 20ms')).toMatchObject({ rtts: 0, time: 20e6 })
+})
+
+test.each(['dorp', 'drop 5ms', 'delay 1rtt 2rtt', ''])('refuses %j as a fault', text => {
+  expect(() => parseKind(text)).toThrow(`faults: '${text}' is not a fault: drop, duplicate`)
+})
+
+test('refuses a planned delay without a time', () => {
+  expect(() => parseFault(`delay ${NAME}`)).toThrow('a delay has a time: delay 50ms')
+})
+
+const scenario = () => {}
+
+test.each<[object, string]>([
+  [{ fault: ['drop'] }, "explore: no option is called 'fault'"],
+  [{ faults: [] }, 'explore: faults: [] is not a list of faults'],
+  [{ faults: ['dorp'] }, "faults: 'dorp' is not a fault"],
+  [{ stopAt: 0 }, 'explore: stopAt: 0 is not a whole number of at least 1'],
+  [{ rtoMin: true }, "explore: rtoMin: true is not a duration, such as '50ms'"],
+  [{ concurrency: 2 }, 'explore: a function runs one at a time; for concurrency give the path of a module'],
+])('refuses the options %j before the first run', async (options, message) => {
+  await expect(explore(scenario, options)).rejects.toThrow(message)
+})
+
+test('refuses a scenario that is neither a function nor a module', async () => {
+  await expect(explore(undefined as never)).rejects.toThrow(
+    'explore(scenario): expected a function, or the path or URL of a module',
+  )
+})
+
+test('refuses an invariant beside a module, which runs in another process', async () => {
+  await expect(explore('scenario.mjs', { invariant: () => {} })).rejects.toThrow(
+    'explore: the module runs in another process: export `invariant` from it',
+  )
+})

@@ -1,0 +1,134 @@
+/** The judge decides from the results of runs alone. */
+import { expect, test } from 'vitest'
+import { parseFault } from '../../src/explore/fault-text.ts'
+import { Judge } from '../../src/explore/judge.ts'
+import type { RunResult } from '../../src/explore/run-once.ts'
+import type { WatchedPacket } from '../../src/watch/packet-name.ts'
+
+const PLAN = [parseFault('drop client-server ab udp client:* > server:53 packet 1')]
+const PACKET: WatchedPacket = {
+  direction: 'ab',
+  flow: 'udp client:* > server:53',
+  part: 'packet',
+  n: 1,
+  copy: 1,
+  number: 1,
+  end: 0,
+  time: 0,
+  length: 60,
+  head: new Uint8Array(60),
+  hit: true,
+  lost: false,
+}
+
+type Result = Partial<Pick<RunResult, 'error' | 'ms' | 'left'>> & { readonly met?: boolean }
+
+/** Returns a judge of runs with these results, after clean runs that left a timer. */
+function judgeOf(times: readonly number[], results: readonly Result[]) {
+  const waiting = [...results]
+  const run = async (): Promise<RunResult> => {
+    const { error, ms = 10, left = [], met = true } = waiting.shift() as Result
+    const links = new Map([['client-server', { packets: [{ ...PACKET, hit: met }], unrecorded: 0 }]])
+    return { error, ms, left, links, total: ms, output: '' }
+  }
+  const runner = { concurrency: 1, run, close: () => {} }
+  return new Judge(runner, { seed: 1, sysctls: [] }, { times, left: ['Timeout'] })
+}
+
+const judge = (...results: Result[]) => judgeOf([10], results).judge(PLAN)
+
+/** Runs with these times: the first one, and then pairs of a run with the fault and a clean one. */
+const timed = (first: number, ...pairs: readonly (readonly [number, number])[]) =>
+  [first, ...pairs.flat()].map(ms => ({ ms }))
+
+test('a run that no fault has hit is missed, if it is the same once more', async () => {
+  expect((await judge({ met: false }, { met: false })).verdict).toBe('missed')
+  expect((await judge({ met: false }, {})).verdict).toBe('passed')
+})
+
+test('a slow run is compared with the clean runs beside its repetitions, the fastest of both', async () => {
+  expect(await judge(...timed(1010, [500, 12], [520, 10], [510, 14]))).toMatchObject({
+    verdict: 'slower',
+    runs: 4,
+    ms: 500,
+    clean: [12, 10, 14],
+    factor: 50,
+  })
+})
+
+test.each<[string, 'slower' | 'passed', number[], { ms: number }[]]>([
+  ['a lost SYN after slow clean runs', 'slower', [190, 400, 560], timed(1190, [1200, 190], [1190, 210], [1200, 200])],
+  ['a lost SYN beside slow clean runs', 'slower', [190], timed(1190, [1200, 700], [1190, 650], [1190, 190])],
+  [
+    'a lost SYN beside a single fast clean run',
+    'slower',
+    [500],
+    timed(1900, [2400, 1300], [1600, 1100], [1700, 900], [1600, 1500], [1500, 700]),
+  ],
+  [
+    'a load that started after the first clean runs',
+    'passed',
+    [100],
+    timed(400, [380, 390], [410, 400], [390, 420], [400, 400], [390, 430]),
+  ],
+  ['a load that comes and goes', 'passed', [100], timed(400, [390, 250], [310, 160], [190, 150])],
+  ['one slow run', 'passed', [10], timed(1010, [15, 12])],
+  ['one slow run among its repetitions', 'passed', [10], timed(1010, [900, 12], [800, 11], [15, 12])],
+  ['less than 100 ms', 'passed', [10], timed(105)],
+  ['less than twice as long', 'passed', [1000], timed(1990)],
+])('the verdict of %s is %s', async (_, verdict, times, results) => {
+  expect((await judgeOf(times, results).judge(PLAN)).verdict).toBe(verdict)
+})
+
+test('a repetition that its fault does not hit counts as neither fast nor slow', async () => {
+  const missed = { ms: 12, met: false }
+  expect(await judge({ ms: 1010 }, missed, { ms: 12 }, ...timed(1005, [11, 1010]), { ms: 11 })).toMatchObject({
+    verdict: 'slower',
+    ms: 1005,
+  })
+})
+
+test('a load that lasts makes later runs pass without repetition', async () => {
+  const lasting = timed(400, [380, 390], [410, 400], [390, 420], [400, 400], [390, 430])
+  const own = judgeOf([100], [...lasting, ...lasting, { ms: 700 }])
+  await own.judge(PLAN)
+  await own.judge(PLAN)
+  expect(await own.judge(PLAN)).toMatchObject({ verdict: 'passed', runs: 1, clean: [390] })
+})
+
+test('a clean run that fails beside a slow one is reported, and decides nothing', async () => {
+  const own = judgeOf([10], [{ ms: 1010 }, { ms: 1010 }, { error: 'no' }])
+  expect(await own.judge(PLAN)).toMatchObject({ verdict: 'passed', ms: 1010, clean: [10] })
+  expect(own.cleanErrors).toEqual(['no'])
+})
+
+test('a slow run that fails when it is repeated is a failure', async () => {
+  const error = 'no'
+  expect(await judge({ ms: 1010 }, { error }, {}, {}, {})).toMatchObject({
+    verdict: 'failed',
+    failed: 1,
+    runs: 5,
+    error,
+  })
+})
+
+test('a run that passed because no fault hit it counts as a run of the failure after it', async () => {
+  const error = 'no'
+  const failures = [{ error }, { error }, { error }, { error }]
+  expect(await judge({ met: false }, ...failures)).toMatchObject({ verdict: 'failed', failed: 4, runs: 5 })
+})
+
+test('a failure is repeated three times, and has its share', async () => {
+  const error = 'no'
+  expect(await judge({ error }, {}, { error }, {})).toMatchObject({ verdict: 'failed', failed: 2, runs: 4, error })
+})
+
+test('the leftovers of a clean run are accepted, and anything more is a failure', async () => {
+  expect((await judge({ left: ['Timeout'] })).verdict).toBe('passed')
+  const left = ['Timeout', 'Timeout']
+  expect(await judge({ left }, {}, {}, {})).toMatchObject({
+    verdict: 'failed',
+    failed: 1,
+    error: 'still there 1 s after the run, unlike after a clean run: Timeout',
+  })
+})

@@ -1,0 +1,23 @@
+/** The report's lines about runs without faults that did not end in time. */
+import { expect, test } from 'vitest'
+import { ExploreReport } from '../../src/explore/report.ts'
+
+const textOf = (cleanErrors: readonly string[]) =>
+  String(
+    new ExploreReport({
+      packets: [],
+      kinds: [],
+      baseline: { times: [1], left: [] },
+      unstable: [],
+      unrecorded: [],
+      cleanErrors,
+      roundTrip: 2,
+      rto: '50 ms',
+    }),
+  )
+
+test('a report whose runs without faults timed out suggests a longer timeout', () => {
+  const advice = 'the machine may be too slow for the timeout: set a longer one'
+  expect(textOf(['timed out after 1000 ms'])).toContain(`timed out after 1000 ms\n${advice}\n`)
+  expect(textOf(['Error: refused'])).not.toContain(advice)
+})

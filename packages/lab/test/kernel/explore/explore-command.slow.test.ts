@@ -1,0 +1,205 @@
+/** `vnet explore`: a command in the lab of a file, or a scenario in JavaScript. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, expect, test, vi } from 'vitest'
+import { main } from '../../../../../src/cli/main.ts'
+import { fileDirectory } from '../../../../../test/support/fresh-directory.ts'
+import { asUser, ended, TREE } from '../../../../../test/support/ordinary-user.ts'
+import { runMain, startMain } from '../../../../../test/support/run-main.ts'
+import { PROGRAM } from '../../../../../test/support/vnet-process.ts'
+
+const NET = `
+namespaces: [client, server]
+cables:
+  link: { ends: [client, server] }
+run:
+  server: { command: 'sh -c "echo up; exec sleep 1000"', ready: up }
+`
+/** Notes each run, and sends one datagram. */
+const SCENARIO = `
+import { appendFileSync } from 'node:fs'
+export default async ({ lab }) => {
+  const [client, server] = lab.namespaces('client', 'server')
+  await lab.cable(client, server)
+  const receiver = await server.createSocket('udp4', 5000)
+  const sender = await client.createSocket('udp4')
+  sender.send('x', 5000, 'server')
+  appendFileSync(new URL('runs', import.meta.url), 'x')
+  await new Promise(resolve => setTimeout(resolve, 20))
+}
+`
+const REQUEST = 'client-server ab icmp client > server packet 1'
+
+const directory = fileDirectory()
+beforeAll(() => {
+  writeFileSync(join(directory, 'net.yaml'), NET)
+  writeFileSync(join(directory, 'recorded.yaml'), NET.replace('ends:', 'capture: true, ends:'))
+  writeFileSync(join(directory, 'scenario.mjs'), SCENARIO)
+  writeFileSync(join(directory, 'empty.mjs'), '')
+  writeFileSync(join(directory, 'broken.mjs'), 'export default (')
+})
+const path = (name: string) => join(directory, name)
+
+/** The arguments for one request, repeated up to `count` times. */
+const ping = (count: number) => ['--', 'ping', '-4', '-qi0.2', '-W3', '-c', String(count), 'server']
+/** Faults of the requests only, because each run takes a third of a second of a processor. */
+const REQUESTS = ['--faults', 'drop', '--filter', 'icmp[0] = 8']
+
+test('a command fails by its status, and the report has the command that repeats it', async () => {
+  const net = path('net.yaml')
+  const same = ['--rto-min', '20ms', '--seed', '7']
+  const { status, stdout, stderr } = await runMain(
+    ...['explore', net, ...REQUESTS, '--captures', path('captures'), ...same, ...ping(1)],
+  )
+  expect([status, stderr]).toEqual([1, ''])
+  expect(stdout).toMatch(
+    /^3 clean runs passed in [\d.]+ to [\d.]+ ms; TCP's least timeout is (20 ms|the kernel's: it cannot be set)/,
+  )
+  expect(stdout).toContain(`FAILED always: drop ${REQUEST}`)
+  expect(stdout).toContain('the command ended with 1')
+  expect(stdout).toContain('  printed:\n  server: up\n  PING ')
+  expect(stdout).toContain(`  captured in ${path('captures')}/vnet-explore-`)
+  expect(stdout).toContain('1 points: 1 failed;')
+  const [, limit = ''] = / --timeout (\d+ms) /.exec(stdout) ?? []
+  const options = [`--repeat 'drop ${REQUEST}'`, '--timeout', limit, ...same, ...ping(1)]
+  expect(stdout).toContain(`\n  vnet explore ${net} ${options.join(' ')}\n`)
+})
+
+test('a command is repeated with faults, within a time', async () => {
+  const repeat = (fault: string, ...more: string[]) =>
+    runMain('explore', path('net.yaml'), '--repeat', `${fault} ${REQUEST}`, ...more)
+  expect(await repeat('drop', ...ping(1))).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: 'vnet: the command ended with 1\n',
+  })
+  expect(await repeat('delay 2ms', ...ping(1))).toEqual({ status: 0, stdout: 'passed\n', stderr: '' })
+  const late = await repeat('drop', '--timeout', '2s', '--', 'sh', '-c', 'ping -4 -qc1 -W1 server || sleep 1000')
+  expect([late.status, late.stderr]).toEqual([1, expect.stringContaining('timed out after 2000 ms')])
+})
+
+test('a command that survives passes, and --json prints the report, with what differs from one before', async () => {
+  const html = ['--html', path('report.html')]
+  const before = { points: [{ faults: [`drop ${REQUEST}`], verdict: 'failed' }] }
+  writeFileSync(path('before.json'), JSON.stringify(before))
+  const options = ['--json', ...html, '--host', 'client', '--links', 'client-server', '--no-rto-min', '--no-captures']
+  const { status, stdout } = await runMain(
+    ...['explore', path('net.yaml'), ...REQUESTS, ...options, '--before', path('before.json'), ...ping(2)],
+  )
+  const { packets, points, failures, rto, unsteady } = JSON.parse(stdout)
+  expect([status, failures, rto]).toEqual([0, [], "the kernel's"])
+  expect(packets[0].name).toBe(REQUEST)
+  expect(points).toHaveLength(2)
+  expect(unsteady).toContain(`failed before, ${points[0].verdict} now: drop ${REQUEST}`)
+  expect(readFileSync(path('report.html'), 'utf8')).toContain('<title>net.yaml ping -4 -qi0.2 -W3 -c 2 server: passed<')
+})
+
+test('the terminal shows how much is done, and --pairs, --bursts and --depth are accepted', async () => {
+  const lines: (string | undefined)[] = []
+  let stdout = ''
+  const io = { err: () => {}, onEnd: () => () => {}, progress: (line?: string) => void lines.push(line) }
+  const more = ['--pairs', '--bursts', '2', '--depth', '2', '--faults', 'duplicate', '--json']
+  const status = await main(['explore', path('scenario.mjs'), ...more], { ...io, out: text => (stdout += text) })
+  const { faults, points } = JSON.parse(stdout)
+  expect([status, faults]).toEqual([0, ['duplicate', 'burst 2']])
+  const all = `${points.length} of ${points.length} faults, 0 failed, 0 s left`
+  expect(lines.slice(0, 1)).toEqual(['running without faults'])
+  expect(lines.slice(-2)).toEqual([all, undefined])
+})
+
+test('Ctrl-C ends the run of --repeat, and nothing of it is left', async () => {
+  const own = mkdtempSync(join(directory, 'tmp-'))
+  const { TMPDIR } = process.env
+  process.env.TMPDIR = own
+  const script = ['-c', 'touch "$0"; exec sleep 1000', path('repeating')]
+  const running = startMain('explore', path('net.yaml'), '--repeat', `drop ${REQUEST}`, '--', 'sh', ...script)
+  try {
+    await vi.waitFor(() => expect(existsSync(path('repeating'))).toBe(true), 30_000)
+    expect(readdirSync(own)).not.toEqual([])
+    expect(await running.end()).toEqual({ status: 130, stdout: '', stderr: '' })
+    expect(readdirSync(own)).toEqual([])
+  } finally {
+    if (TMPDIR === undefined) delete process.env.TMPDIR
+    else process.env.TMPDIR = TMPDIR
+  }
+})
+
+test('Ctrl-C ends all runs, and prints the verdicts up to then', async () => {
+  rmSync(path('runs'), { force: true })
+  // So many that runs are left, even if this process pauses.
+  const delays = Array.from({ length: 30 }, (_, i) => `delay ${i + 1}ms`)
+  const args = [PROGRAM, 'explore', path('scenario.mjs'), '--concurrency', '1', '--faults', ['drop', ...delays].join()]
+  const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  let stdout = ''
+  child.stdout.setEncoding('utf8').on('data', text => (stdout += text))
+  await vi.waitFor(() => expect(readFileSync(path('runs'), 'utf8').length).toBeGreaterThan(4), 30_000)
+  // The whole process group, like a terminal.
+  process.kill(-(child.pid as number), 'SIGINT')
+  const [status] = await once(child, 'close')
+  expect([status, stdout]).toEqual([130, expect.stringMatching(/\n31 points: \d+ passed, \d+ skipped; /)])
+  expect(stdout).not.toContain('FAILED')
+})
+
+test('an ordinary user explores without rights', () => {
+  const before = `cp -r '${directory}' /run/own; chmod -R a+rX /run/own`
+  const words = [process.execPath, `${TREE}/dist/vnet.js`, 'explore', '/run/own/net.yaml', ...REQUESTS]
+  const { status, stdout, stderr } = ended([...asUser({ before }), ...words, ...ping(2)])
+  expect([status, stderr]).toEqual([0, ''])
+  expect(stdout).toContain('\n2 points: ')
+})
+
+test('without rights it says what to do', () => {
+  const by = ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-all', process.execPath, PROGRAM]
+  const { status, stderr } = ended([...by, 'explore', path('scenario.mjs')])
+  expect([status, stderr]).toEqual([1, expect.stringMatching(/^vnet: a lab needs CAP_SYS_ADMIN.*\n$/)])
+})
+
+test('a page that cannot be written is reported before the first run', async () => {
+  rmSync(path('runs'), { force: true })
+  const { status, stderr } = await runMain('explore', path('scenario.mjs'), '--html', path('none/a.html'))
+  expect([status, stderr]).toEqual([1, `vnet: ${path('none/a.html')}: no such file or directory: ${path('none')}\n`])
+  expect(existsSync(path('runs'))).toBe(false)
+})
+
+test('the page of an earlier exploration remains without a new report', async () => {
+  const html = path('earlier.html')
+  writeFileSync(html, 'earlier page')
+  const refused = await runMain('explore', path('scenario.mjs'), '--html', html, '--filter', 'tcp')
+  expect([refused.status, readFileSync(html, 'utf8')]).toEqual([2, 'earlier page'])
+})
+
+test.each([
+  [['net.yaml'], 'net.yaml: the command to run in this lab is missing: -- COMMAND'],
+  [['net.yaml', '--host', 'third', ...ping(1)], '--host third: the lab has client, server'],
+  [['scenario.mjs', ...ping(1)], 'scenario.mjs: a scenario takes no command'],
+  [['scenario.mjs', '--host', 'client'], '--host: there is no command'],
+  [['empty.mjs'], 'empty.mjs: the module has no scenario: export default async ({ lab, signal }) => { ... }\n'],
+  [['broken.mjs'], 'broken.mjs does not load: SyntaxError: Unexpected end of input\n'],
+  [['scenario.mjs', '--json', '--repeat', REQUEST], '--json: with --repeat there is one run, and no report'],
+  [['scenario.mjs', '--html', '/', '--repeat', REQUEST], '--html: with --repeat there is one run, and no report'],
+  [['scenario.mjs', '--before', 'net.yaml', '--repeat', REQUEST], '--before: with --repeat there is one run'],
+  [['scenario.mjs', '--before', PROGRAM], `--before ${PROGRAM}: not a result of explore: write one with --json`],
+  [
+    ['recorded.yaml', ...ping(1)],
+    'recorded.yaml: capture: explore records only runs that fail (--captures): remove it',
+  ],
+  [['scenario.mjs', '--rto-min', '5'], '--rto-min 5: must be a time with its unit, such as 500ms or 30s'],
+  [['scenario.mjs', '--faults', 'lose'], "faults: 'lose' is not a fault: "],
+  [['scenario.mjs', '--budget', '60'], '--budget 60: must be a time with its unit, such as 500ms or 30s'],
+  [['scenario.mjs', '--bursts', '2,x'], '--bursts 2,x: must be a whole number from 1'],
+  [['scenario.mjs', '--depth', '3'], '--depth 3: must be a whole number from 1 to 2'],
+  [['scenario.mjs', '--stop-at', '0'], '--stop-at 0: must be a whole number from 1'],
+])('vnet explore %s is refused', async ([name = '', ...options], message) => {
+  const { status, stdout, stderr } = await runMain('explore', path(name), ...options)
+  expect([status, stdout, stderr]).toEqual([2, '', expect.stringContaining(message)])
+})
+
+test('vnet explore of a scenario that does not exist is refused', async () => {
+  const file = path('missing.mjs')
+  expect(await runMain('explore', file)).toMatchObject({
+    status: 1,
+    stderr: `vnet: ${file}: no such file or directory\n`,
+  })
+})

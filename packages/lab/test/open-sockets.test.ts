@@ -1,0 +1,40 @@
+import { EventEmitter, once } from 'node:events'
+import net from 'node:net'
+import { expect, test } from 'vitest'
+import { OpenSockets } from '../src/open-sockets.ts'
+
+async function listening(): Promise<net.Server> {
+  const server = net.createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return server
+}
+
+test('a server is closed with the connections that it has accepted', async () => {
+  const sockets = new OpenSockets()
+  const server = await listening()
+  sockets.addServer(server)
+  const { port } = server.address() as net.AddressInfo
+  const accepted = once(server, 'connection')
+  const client = net.connect(port, '127.0.0.1')
+  await accepted
+  const closed = once(client, 'close')
+  await sockets.close()
+  expect(server.listening).toBe(false)
+  await closed
+})
+
+test('what is closed already, or was never open, does not hold it up', async () => {
+  const sockets = new OpenSockets()
+  const server = await listening()
+  sockets.addServer(server)
+  await new Promise(resolve => server.close(resolve))
+  const throwing = Object.assign(new EventEmitter(), {
+    close(): void {
+      throw new Error('not running')
+    },
+  })
+  sockets.add(throwing)
+  sockets.add(new net.Socket())
+  await sockets.close()
+  await sockets.close()
+})

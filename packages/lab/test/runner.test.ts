@@ -1,0 +1,19 @@
+/** The lines that fixtures of test runners add to a failed test. */
+import { expect, test } from 'vitest'
+import { addDrops } from '../src/runner.ts'
+
+test('the message of a failed test gets five lines about drops at most, and the seed', () => {
+  const drops = Array.from({ length: 7 }, (_, i) => `a-b ab: ${7 - i} by loss`)
+  const error = new Error('expected')
+  addDrops(error, drops, 42)
+  const lines = error.message.split('\n')
+  expect(lines.slice(0, 3)).toEqual(['expected', '', 'vnet: dropped on a-b ab: 7 by loss'])
+  expect(lines.slice(6)).toEqual(['vnet: dropped on 3 more', 'vnet: the seed was VNET_SEED=42'])
+  expect(error.stack).toContain('VNET_SEED=42')
+})
+
+test('a failed test without drops keeps its message', () => {
+  const error = new Error('expected')
+  addDrops(error, [], 42)
+  expect(error.message).toBe('expected')
+})

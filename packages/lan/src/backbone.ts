@@ -1,0 +1,290 @@
+/**
+ * Backbone: the network that the ports of `vnet lan` lead to. On a segment it has the configured
+ * gateway and hosts, and the gateway's DHCP, DNS, router advertisements and DHCPv6. A reload keeps
+ * the segment with its ports, the leases, the neighbours and open connections.
+ */
+import type { Socket } from 'node:net'
+import { LimitedLog, LOGLEVEL_DEBUG } from 'vnet/internal/base/log'
+import type { SegmentEntry } from 'vnet/internal/control/protocol/segment-entry'
+import type { Native } from 'vnet/internal/linux/native'
+import type { Net } from 'vnet/internal/netdev/net'
+import { formatAddress, ipv4Bytes, parseAddress } from 'vnet/internal/packet/address'
+import { DHCP_SERVER_PORT } from 'vnet/internal/packet/dhcp'
+import { DHCPV6_SERVER_PORT, duidOf } from 'vnet/internal/packet/dhcpv6'
+import { isSameAddress } from 'vnet/internal/packet/ethernet'
+import { NDISC_ROUTER_SOLICITATION } from 'vnet/internal/packet/icmpv6'
+import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
+import { get32 } from 'vnet/internal/packet/octets'
+import { type AdvertisedPrefix, isRouterSolicitation } from 'vnet/internal/packet/router-advert'
+import type { LanConfig } from './config/defaults.ts'
+import { segmentEntries } from './entries.ts'
+import { advertLine, dhcpv6Line, dnsLines, solicitLine } from './log-lines.ts'
+import { Budget } from './machines/budget.ts'
+import type { Icmpv6Message, UdpHandler, UdpMessage } from './machines/host.ts'
+import type { Network } from './machines/network.ts'
+import { type LanSetup, type Population, populate, resolverConfig } from './population.ts'
+import type { DhcpConfig } from './services/dhcp/config.ts'
+import type { LeaseStore } from './services/dhcp/lease.ts'
+import { DhcpServer } from './services/dhcp/server.ts'
+import { type Dhcpv6Config, dhcpv6Reply } from './services/dhcpv6.ts'
+import { createResolver, type OnReply, type Resolver, serveDnsOverTcp } from './services/dns.ts'
+import type { LeaseNames } from './services/dns-names.ts'
+import { arpNeighbours, clientBudget, serveDhcp } from './services/gateway.ts'
+import { RaSender } from './services/router-advert.ts'
+import { type LanHandlers, remoteOf } from './services/tcp-handlers.ts'
+import { TcpServices } from './services/tcp-services.ts'
+import type { Segment } from './switch/segment.ts'
+
+const DNS_PORT = 53
+/** Queries from one client, and from all, over UDP and again over TCP. */
+const DNS_EACH = { perSecond: 1000, burst: 2000 }
+const DNS_ALL = { perSecond: 4000, burst: 8000 }
+/** Bytes of a message over TCP: its length has 16 bits. */
+const DNS_TCP_MAX = 0xffff
+
+/** The network of a running driver, and its Net. */
+export interface Lan extends Network {
+  readonly net: Net
+}
+
+/**
+ * Called with the network set up. Returns a function that is called at the end and before a reload.
+ */
+export type Start = (lan: Lan) => (() => void) | void
+
+export interface BackboneOptions {
+  readonly net: Net
+  readonly native: Native
+  readonly segment: Segment
+  readonly store: LeaseStore
+  /** The name of the first port, for the log. */
+  readonly name: string
+  readonly start?: Start | undefined
+}
+
+export class Backbone implements AsyncDisposable {
+  readonly #options: BackboneOptions
+  /** The log for lines that clients cause. */
+  readonly #log: LimitedLog
+  readonly #dhcpBudget: Budget
+  /** The budget for DHCPv6 and router solicitations. */
+  readonly #ip6Budget: Budget
+  readonly #dnsBudget: Budget
+  /** A budget by IP address: sockets know no other address, and a handshake proves it. */
+  readonly #dnsTcpBudget: Budget
+  readonly #tcp: TcpServices
+  #population: Population
+  #dhcp: DhcpServer | undefined
+  #receiveDhcp: UdpHandler = () => {}
+  #dns: LanConfig['dns']
+  /** Created by the first query: the names of many hosts take more memory than the hosts. */
+  #resolver: Resolver | undefined
+  #dhcpv6: Dhcpv6Config | undefined
+  #ra: RaSender | undefined
+  /** The prefixes of the advertisements. */
+  #prefixes: readonly AdvertisedPrefix[] = []
+  readonly #leased: LeaseNames = {
+    address: name => {
+      const lease = this.dhcp?.named(name)
+      return lease && ipv4Bytes(lease.address)
+    },
+    name: address => this.dhcp?.leaseOf(get32(address, 0))?.hostname,
+  }
+  #end: (() => void) | void = undefined
+
+  /** Throws a VnetError if the setup is invalid or the leases cannot be read. */
+  constructor(options: BackboneOptions, setup: LanSetup) {
+    this.#options = options
+    const { clock, log } = options.net
+    this.#log = new LimitedLog(log, clock)
+    this.#dhcpBudget = clientBudget(clock)
+    this.#ip6Budget = clientBudget(clock)
+    this.#dnsBudget = new Budget(clock, DNS_EACH, DNS_ALL)
+    this.#dnsTcpBudget = new Budget(clock, DNS_EACH, DNS_ALL, IPV6_ALEN)
+    this.#population = this.#populate(setup)
+    this.#openDhcp(this.#population.dhcp)
+    this.#serve(setup.config)
+    this.#tcp = new TcpServices(options.native, options.net)
+    this.#tcp.serve(this.#population.hosts)
+  }
+
+  /** Settles when its interface and sockets in the kernel exist. */
+  get opened(): Promise<void> {
+    return this.#tcp.opened
+  }
+
+  /** Changes to another setup. Throws like the constructor, and then has changed nothing. */
+  reload(setup: LanSetup): void {
+    // An invalid setup throws here, on a separate segment.
+    const trial = populate(this.#options.net, setup)
+    trial.hosts.close()
+    this.#openDhcp(trial.dhcp)
+    const before = this.#population
+    // A router with another MAC address replaces this one.
+    if (!isSameAddress(trial.gateway.mac, 0, before.gateway.mac)) this.#stopAdvertising()
+    this.#end?.()
+    before.hosts.close()
+    this.#population = this.#populate(setup)
+    this.#population.hosts.inherit(before.hosts)
+    try {
+      this.#serve(setup.config)
+    } finally {
+      this.#tcp.serve(this.#population.hosts)
+    }
+  }
+
+  get population(): Population {
+    return this.#population
+  }
+
+  /** Undefined if the configuration has no DHCP. */
+  get dhcp(): DhcpServer | undefined {
+    return this.#population.dhcp && this.#dhcp
+  }
+
+  /** The entries of these kinds, made while they are read. */
+  entries(kinds: ReadonlySet<string>): Iterable<SegmentEntry> {
+    return segmentEntries(this.#population, () => this.dhcp?.leases() ?? [], kinds)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#end?.()
+    this.#end = undefined
+    this.#stopAdvertising()
+    await this.#dhcp?.close()
+    await this.#tcp[Symbol.asyncDispose]()
+    this.#population.hosts.close()
+  }
+
+  #populate(setup: LanSetup): Population {
+    return populate(this.#options.net, setup, this.#handlers(setup.config), this.#options.segment)
+  }
+
+  /** Returns the gateway's handlers. They look up the services, which a reload replaces. */
+  #handlers({ dhcp, dns, ra, dhcpv6 }: LanConfig): LanHandlers {
+    const udp: Record<number, UdpHandler> = {}
+    const budgeted = (make: (message: UdpMessage) => Uint8Array | undefined, budget?: Budget): UdpHandler => {
+      return (message, reply) => {
+        const data = this.#serves(message.source.mac, budget) ? make(message) : undefined
+        if (data !== undefined) reply(data)
+      }
+    }
+    const resolve = ({ data, source }: UdpMessage) => this.#resolve(data, formatAddress(source.address))
+    if (dhcp) udp[DHCP_SERVER_PORT] = (message, reply) => this.#receiveDhcp(message, reply)
+    if (dns) udp[DNS_PORT] = budgeted(resolve, this.#dnsBudget)
+    if (dhcpv6) udp[DHCPV6_SERVER_PORT] = budgeted(({ data }) => this.#inform(data))
+    return {
+      udp,
+      icmpv6: ra ? { [NDISC_ROUTER_SOLICITATION]: message => this.#solicited(message) } : {},
+      tcp: dns ? { [DNS_PORT]: socket => this.#resolveOverTcp(socket) } : {},
+    }
+  }
+
+  /** Once created, the server is kept with its leases, even while DHCP is off. */
+  #openDhcp(config: DhcpConfig | undefined): void {
+    if (config === undefined || this.#dhcp !== undefined) return
+    const { net, store, name } = this.#options
+    const { clock, log } = net
+    const inUse = (address: number) => this.#population.hosts.byAddress(ipv4Bytes(address)) !== undefined
+    const neighbours = arpNeighbours(() => this.#population)
+    this.#dhcp = new DhcpServer({ config, clock, wall: Date.now, store, log, name, inUse, neighbours })
+  }
+
+  /** Starts the services of the configuration for the current hosts. */
+  #serve(config: LanConfig): void {
+    const { hosts, gateway, dhcp } = this.#population
+    const { net, start } = this.#options
+    if (this.#dhcp !== undefined && dhcp !== undefined) {
+      this.#dhcp.reload(dhcp)
+      this.#receiveDhcp = serveDhcp(hosts, this.#dhcp, this.#dhcpBudget)
+    }
+    this.#dns = config.dns
+    this.#resolver = undefined
+    this.#dhcpv6 = config.dhcpv6 && { ...config.dhcpv6, duid: duidOf(gateway.mac) }
+    this.#end = start?.({ ...this.#population, net })
+    this.#advertise(config)
+  }
+
+  #advertise({ ra }: LanConfig): void {
+    if (ra === undefined) {
+      this.#stopAdvertising()
+      return
+    }
+    const { clock, random } = this.#options.net
+    const advert = { ...ra.advert, mac: this.#population.gateway.mac }
+    this.#prefixes = advert.prefixes
+    if (this.#ra !== undefined) {
+      this.#ra.reload(advert, ra.maxInterval)
+      return
+    }
+    const { maxInterval } = ra
+    const send = (data: Uint8Array, address: Uint8Array) => this.#sendAdvert(data, address)
+    this.#ra = new RaSender({ clock, random, advert, maxInterval, send })
+    this.#ra.start()
+  }
+
+  #stopAdvertising(): void {
+    this.#ra?.stop()
+    this.#ra = undefined
+  }
+
+  /** Logs an advertisement only if a port has a carrier; the hosts are a station as well. */
+  #sendAdvert(data: Uint8Array, address: Uint8Array): void {
+    const { net, name, segment } = this.#options
+    const { hosts, gateway } = this.#population
+    if (segment.stations.length > 1) net.log.info(advertLine(name, this.#prefixes))
+    hosts.sendIcmpv6(gateway, { address, source: gateway.ip6.at(-1), data })
+  }
+
+  #solicited({ data, hopLimit, source }: Icmpv6Message): void {
+    if (!this.#serves(source.mac) || !isRouterSolicitation(data, hopLimit, source.address)) return
+    const { name } = this.#options
+    this.#log.info(`RTR-SOLICIT(${name})`, () => solicitLine(name, source.mac))
+    this.#ra?.solicited()
+  }
+
+  /**
+   * Whether a client is within its budget: by default the budget for DHCPv6 and router
+   * solicitations.
+   */
+  #serves(client: Uint8Array, budget = this.#ip6Budget): boolean {
+    if (budget.take(client)) return true
+    this.#population.hosts.countRefused()
+    return false
+  }
+
+  #resolve(query: Uint8Array, from: string, maxSize?: number): Uint8Array | undefined {
+    if (this.#resolver === undefined && this.#dns !== undefined) {
+      const names = resolverConfig(this.#population, this.#dns)
+      this.#resolver = createResolver({ ...names, leases: this.#leased })
+    }
+    const { log } = this.#options.net
+    const logReply: OnReply = (question, reply) => {
+      for (const line of dnsLines(from, question, reply)) this.#log.debug('DNS', line)
+    }
+    return this.#resolver?.(query, maxSize, log.level >= LOGLEVEL_DEBUG ? logReply : undefined)
+  }
+
+  #resolveOverTcp(socket: Socket): void {
+    const from = remoteOf(socket)
+    const client = clientKey(from)
+    serveDnsOverTcp(socket, {
+      turns: this.#options.net.turns,
+      answer: query => this.#resolve(query, from, DNS_TCP_MAX),
+      take: () => this.#dnsTcpBudget.take(client),
+    })
+  }
+
+  #inform(message: Uint8Array): Uint8Array | undefined {
+    const { name } = this.#options
+    const logged = dhcpv6Line(name, message)
+    if (logged !== undefined) this.#log.info(logged.kind, logged.line)
+    return this.#dhcpv6 && dhcpv6Reply(message, this.#dhcpv6)
+  }
+}
+
+/** Returns the 16 bytes of an address, of IPv4 as ::ffff:a.b.c.d; zeros if it has no text. */
+function clientKey(text: string): Uint8Array {
+  const bytes = parseAddress(text) ?? new Uint8Array(IPV6_ALEN)
+  return bytes.length === IPV6_ALEN ? bytes : Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ...bytes)
+}

@@ -1,0 +1,129 @@
+/** Fills in the properties that a configuration file omits. The file matches the schema. */
+import { formatAddress, parseAddress, parsePrefix, plus } from 'vnet/internal/packet/address'
+import type { RouterAdvert } from 'vnet/internal/packet/router-advert'
+import { listOf } from '../machines/host-definition.ts'
+import { DEFAULT_NETWORK, DEFAULT_NETWORK6 } from '../machines/network.ts'
+import type { DhcpSpec } from '../services/dhcp/config.ts'
+import type { HostName } from '../services/dns-names.ts'
+import { http, type LanHost } from '../services/tcp-handlers.ts'
+import type { FileDhcp, FileHost, LanFile } from './schema.ts'
+import { defaultPool, formatSpan, toNetwork } from './span.ts'
+
+export const DEFAULT_DOMAIN = 'lan'
+/** Seconds between two router advertisements. */
+const MAX_INTERVAL = 600
+/** Seconds for a prefix, and for the data that a client gets by DHCPv6. */
+const VALID_LIFETIME = 86_400
+const PREFERRED_LIFETIME = 14_400
+const REFRESH_TIME = 3600
+
+export type LanConfig = ReturnType<typeof complete>
+
+/** Defaults that depend on other machines on the segment; both true unless given. */
+export interface LanDefaults {
+  /** Whether this is the only DHCP server (RFC 2131 sec. 4.3.2). */
+  readonly authoritative?: boolean | undefined
+  /** Whether DHCP, router advertisements and services are on if the file does not mention them. */
+  readonly serves?: boolean | undefined
+}
+
+/** A service that is off is undefined, and so is network6 without IPv6. */
+export function complete(file: LanFile, { authoritative = true, serves = true }: LanDefaults = {}) {
+  const { network = DEFAULT_NETWORK, gateway: own = {}, dhcp = serves && {}, ra = serves && {}, dns = {} } = file
+  const network6 = file.network6 === false ? undefined : (file.network6 ?? DEFAULT_NETWORK6)
+  const gateway = {
+    name: own.name ?? 'gateway',
+    mac: own.mac,
+    ip: own.ip ?? firstOf(network),
+    ip6: network6 && (own.ip6 ?? firstOf(network6)),
+  }
+  const hosts = (file.hosts ?? []).map(host => toHost(host, serves))
+  const domain = dns ? (dns.domain ?? DEFAULT_DOMAIN).replace(/\.$/, '') : undefined
+  const { records = {} } = dns || {}
+  const recorded = Object.entries(records).map(([name, texts]) => named(name, listOf(texts)))
+  const advertised = ra && network6 !== undefined ? raOf(ra, network6, gateway.ip6, domain) : undefined
+  const { other, rdnss, dnssl } = advertised?.advert ?? {}
+  return {
+    network,
+    network6,
+    gateway,
+    hosts,
+    /** Whether a host has the usual services if its definition does not set `services`. */
+    services: serves,
+    dhcp: dhcp ? dhcpOf({ authoritative, ...dhcp }, network, gateway.ip, domain) : undefined,
+    /** The names of `hosts` and of dns.records. */
+    dns: domain === undefined ? undefined : { domain, names: [...hosts.flatMap(namesOf), ...recorded] },
+    ra: advertised,
+    /** Without the DUID, which is made from the gateway's MAC address. */
+    dhcpv6: other
+      ? { servers: rdnss?.servers ?? [], domains: dnssl?.domains ?? [], refreshTime: REFRESH_TIME }
+      : undefined,
+  }
+}
+
+function firstOf(network: string): string {
+  return formatAddress(toNetwork(network)!.hosts.first)
+}
+
+function toHost({ ports = [], services, ...host }: FileHost, usual: boolean): LanHost {
+  const on = (kind: 'tcp' | 'udp') =>
+    ports.flatMap(({ port, protocol = 'tcp', service, body }) => {
+      return protocol === kind ? [[port, service === 'http' ? http(body) : service]] : []
+    })
+  // HTTP on a UDP port is rejected (check.ts).
+  const handlers = { tcp: Object.fromEntries(on('tcp')), udp: Object.fromEntries(on('udp')) }
+  return { ...host, services: services ?? usual, on: handlers }
+}
+
+/** The names and addresses of each host that has a name. */
+function namesOf({ name, ip, ip6, count }: LanHost): HostName[] {
+  if (name === undefined) return []
+  const { addresses } = named(name, [...listOf(ip), ...listOf(ip6)])
+  if (count === undefined) return [{ name, addresses }]
+  return Array.from({ length: count }, (_, i) => ({
+    name: name.replace('%d', String(i + 1)),
+    addresses: addresses.map(address => plus(address, i)),
+  }))
+}
+
+function named(name: string, addresses: readonly string[]): HostName {
+  return { name, addresses: addresses.map(text => parseAddress(text)!) }
+}
+
+function dhcpOf(dhcp: FileDhcp, network: string, server: string, domain: string | undefined): DhcpSpec {
+  const { pool = formatSpan(defaultPool(toNetwork(network)!)), options, ...rest } = dhcp
+  const known = domain === undefined ? { 'dns-server': null } : { 'domain-name': domain }
+  return { ...rest, options: { ...known, ...options }, server, network, ranges: listOf(pool) }
+}
+
+function raOf(
+  ra: Exclude<NonNullable<LanFile['ra']>, false>,
+  network6: string,
+  ip6: string | undefined,
+  domain: string | undefined,
+): { advert: RouterAdvert; maxInterval: number } {
+  const { maxInterval = MAX_INTERVAL, mtu, hopLimit = 64, managed = false, other = true } = ra
+  const { lifetime = 3 * maxInterval, rdnss = domain !== undefined && ip6 ? [ip6] : [] } = ra
+  const { bytes: prefix, prefixLen } = parsePrefix(ra.prefix ?? network6)!
+  const validLifetime = secondsOf(ra.validLifetime ?? VALID_LIFETIME)
+  const preferredLifetime = secondsOf(ra.preferredLifetime ?? Math.min(PREFERRED_LIFETIME, validLifetime))
+  // Clients make addresses of a prefix of 64 bits only (RFC 4862 sec. 5.5.3).
+  const flags = { onLink: true, autonomous: prefixLen === 64 }
+  return {
+    maxInterval,
+    advert: {
+      hopLimit,
+      managed,
+      other,
+      lifetime,
+      reachableTimeMs: 0,
+      retransTimerMs: 0,
+      mtu,
+      prefixes: [{ prefix, prefixLen, ...flags, validLifetime, preferredLifetime }],
+      rdnss: { lifetime: 3 * maxInterval, servers: rdnss.map(text => parseAddress(text)!) },
+      dnssl: { lifetime: 3 * maxInterval, domains: ra.dnssl ?? (domain === undefined ? [] : [domain]) },
+    },
+  }
+}
+
+const secondsOf = (value: number | 'infinite'): number => (value === 'infinite' ? Number.POSITIVE_INFINITY : value)

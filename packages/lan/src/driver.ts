@@ -1,0 +1,217 @@
+/**
+ * The driver `lan`: Ethernet ports that look like a network card's, and the simulated network that
+ * they lead to: hosts, DHCP, DNS, router advertisements. port/device.ts has the ports, backbone.ts
+ * the network; this file has the parameters.
+ */
+
+import { EINVAL, explain, isErrno, VnetError } from 'vnet/internal/base/errno'
+import { FileError, UsageError } from 'vnet/internal/base/usage-error'
+import { loadNative, type Native } from 'vnet/internal/linux/native'
+import { CAP_SYS_ADMIN } from 'vnet/internal/linux/uapi'
+import {
+  bool,
+  type Driver,
+  type DriverContext,
+  defineDriver,
+  int,
+  interfaceArg,
+  type ParamValues,
+  text,
+} from 'vnet/internal/netdev/driver'
+import type { NetDevice } from 'vnet/internal/netdev/net-device'
+import { formatMac, parseMac } from 'vnet/internal/packet/address'
+import { isStationAddress } from 'vnet/internal/packet/ethernet'
+import { Backbone, type Start } from './backbone.ts'
+import { loadLanConfig, toLanConfig } from './config/config.ts'
+import type { LanConfig } from './config/defaults.ts'
+import type { LanFile } from './config/schema.ts'
+import { DEFAULT_NETWORK, DEFAULT_NETWORK6 } from './machines/network.ts'
+import { lanPortArgs, lanPorts, type PortAddress, portAddress, portParams } from './port/device.ts'
+import { PrimaryRoute } from './port/primary-route.ts'
+import type { LeaseStore } from './services/dhcp/lease.ts'
+import { STATE_DIRECTORY, usualLeases } from './services/lease-store.ts'
+import { leasesFile } from './services/leases-file.ts'
+import type { LanHost } from './services/tcp-handlers.ts'
+import { Segment } from './switch/segment.ts'
+import { openUplink } from './uplink/open.ts'
+import type { Uplink } from './uplink/uplink.ts'
+
+/** The contents of a configuration file, except that hosts may have handlers. */
+export interface LanOptions extends Omit<LanFile, 'hosts' | '$schema'> {
+  readonly hosts?: readonly LanHost[] | undefined
+  /** Called when the network is set up, for hosts that send on their own. */
+  readonly start?: Start | undefined
+}
+
+const params = {
+  ...portParams,
+  hosts: int({ default: 0, max: 1_000_000, description: 'number of hosts besides the gateway: host1, host2 ...' }),
+  network: text({ default: undefined, description: `IPv4 network of the segment (default ${DEFAULT_NETWORK})` }),
+  network6: text({ default: undefined, description: `IPv6 network (default ${DEFAULT_NETWORK6}), or none` }),
+  oui: text<Uint8Array | undefined>({
+    default: undefined,
+    description: 'first three bytes of MAC addresses, such as 02:00:5e',
+    parse(value) {
+      const bytes = parseMac(`${value}:00:00:01`)
+      if (bytes !== undefined && isStationAddress(bytes, 0)) return bytes.subarray(0, 3)
+      throw new UsageError(`'${value}' is not three bytes such as 02:00:5e, the first one even`)
+    },
+    format: bytes => (bytes === undefined ? '' : formatMac(bytes)),
+  }),
+  defaultRoute: bool({ default: false, description: 'add a preferred IPv4 default route through the gateway' }),
+  uplink: text({
+    default: undefined,
+    names: 'interface',
+    description: '[NETNS/]IF: join this interface to the segment, or create it as a port in NETNS',
+  }),
+  serve: bool({ default: false, description: 'turn on DHCP and all services even if the uplink has an address' }),
+  config: text({ default: undefined, description: 'configuration file, YAML or JSON; SIGHUP reads it again' }),
+  leases: text({
+    default: undefined,
+    description: `file for DHCP leases (default ${STATE_DIRECTORY}/IF.leases; none in other network namespaces)`,
+  }),
+}
+
+type LanParams = typeof params
+
+/**
+ * Creates a driver with the network that `options` and its parameters describe:
+ * `export const driver = lan({ hosts: [host({ ... })] })`. It can run once at a time. Its `init`
+ * throws a UsageError for invalid options.
+ */
+export function lan(options: LanOptions = {}): Driver<LanParams> {
+  const { hosts = [], start, ...file } = options
+  let backbone: Backbone | undefined
+  let uplink: Uplink | undefined
+  let reload: (() => void) | undefined
+  const setupOf = (values: ParamValues<LanParams>) => ({
+    hosts,
+    count: values.hosts,
+    oui: values.oui,
+    config: configOf(file, values, values.serve || (uplink?.addresses.length ?? 0) === 0),
+  })
+  return defineDriver({
+    name: 'lan',
+    description: 'Ethernet ports on a network of their own: gateway, hosts, DHCP, DNS',
+    args: '[[NETNS/]IF ...]',
+    params,
+    init(values, context) {
+      const { net } = context
+      const { config, leases } = values
+      const native = loadNative()
+      const segment = new Segment({ clock: net.clock })
+      const planned = planPorts(native, values.uplink, context)
+      uplink = planned.uplink
+      try {
+        const ports = lanPorts(values, { ...context, args: planned.ports }, segment, portAddresses(values.oui))
+        const setup = setupOf(values)
+        const [{ dev, netns = context.netns }] = ports
+        const name = net.platform.allocName(dev.name, netns)
+        const store = leases === undefined ? usualLeases(name, netns, net.log) : leasesFile(leases)
+        if (setup.config.dhcp !== undefined) checkLeases(store)
+        const created = asConfigError(config, () => new Backbone({ net, native, segment, store, name, start }, setup))
+        backbone = created
+        const gateway = () => created.population.gateway.ip[0]!
+        const route = values.defaultRoute ? new PrimaryRoute(net, primary(ports), gateway()) : undefined
+        const again = () => {
+          const setup = setupOf(values)
+          asConfigError(config, () => created.reload(setup))
+          if (route !== undefined) route.gateway = gateway()
+        }
+        reload = config === undefined ? undefined : again
+        if (!setup.config.services) net.log.warn(quietLine(uplink?.addresses ?? []))
+        uplink?.join(segment)
+        return ports
+      } catch (error) {
+        uplink?.close()
+        throw error
+      }
+    },
+    get reload() {
+      return reload
+    },
+    // After a reload, TCP ports are opened in the network namespace of the hosts' sockets.
+    async capabilities() {
+      await backbone?.opened
+      return reload === undefined ? [] : [CAP_SYS_ADMIN]
+    },
+    segment: kinds => backbone?.entries(kinds) ?? [],
+    async exit() {
+      uplink?.close()
+      await backbone?.[Symbol.asyncDispose]()
+    },
+  })
+}
+
+export const driver = lan()
+
+/** A port's MAC address is made from its name, and its namespace if another port has that name. */
+function portAddresses(oui: Uint8Array | undefined): PortAddress {
+  const given = new Set<string>()
+  return (name, netns) => {
+    const key = given.has(name) ? `${netns}/${name}` : name
+    given.add(name)
+    return portAddress(key, oui)
+  }
+}
+
+/** Reads the file of --config; without it, takes the options and parameters. */
+function configOf(
+  file: LanFile,
+  { config, network, network6, uplink }: ParamValues<LanParams>,
+  serves: boolean,
+): LanConfig {
+  const defaults = { authoritative: uplink === undefined, serves }
+  if (config === undefined) {
+    const asked = { ...(network && { network }), ...(network6 && { network6: network6 === 'none' ? false : network6 }) }
+    return toLanConfig({ ...file, ...asked } as LanFile, defaults)
+  }
+  if ((network ?? network6) !== undefined)
+    throw new UsageError('--config describes the network: remove --network and --network6')
+  const [key] = Object.keys(file)
+  if (key !== undefined)
+    throw new UsageError(`the driver file sets ${key}, which --config describes: remove one of the two`)
+  return loadLanConfig(config, defaults)
+}
+
+function quietLine(addresses: readonly string[]): string {
+  const off = 'DHCP, router advertisements and services of hosts are off'
+  return `the uplink has an address, ${addresses.join(' ')}: ${off} unless --config or --serve enables them`
+}
+
+/** Opens the uplink if its interface exists, and lists the ports to create. */
+function planPorts(native: Native, text: string | undefined, context: DriverContext) {
+  const ports = lanPortArgs(context)
+  if (text === undefined) return { uplink: undefined, ports }
+  const asked = interfaceArg(text)
+  if (ports.map(interfaceArg).some(({ name, netns }) => name === asked.name && netns === asked.netns)) {
+    throw new UsageError(`--uplink ${text} is a port of the segment itself: name another interface`)
+  }
+  const uplink = openUplink(native, context.net, text)
+  return { uplink, ports: uplink === undefined ? [...ports, text] : ports }
+}
+
+/** Returns the first port in each namespace. */
+function primary(ports: ReturnType<typeof lanPorts>): NetDevice[] {
+  const first = ports.filter(({ netns }, i) => ports.findIndex(port => port.netns === netns) === i)
+  return first.map(({ dev }) => dev as NetDevice)
+}
+
+/** Throws a VnetError if the leases cannot be read, a FileError if they are malformed. */
+function checkLeases(store: LeaseStore): void {
+  try {
+    store.load()
+  } catch (error) {
+    throw isErrno(error, EINVAL) ? new FileError(explain(error)) : error
+  }
+}
+
+/** Runs `fn`, and rethrows a VnetError as a FileError that names `file`, or as a UsageError. */
+function asConfigError<T>(file: string | undefined, fn: () => T): T {
+  try {
+    return fn()
+  } catch (error) {
+    if (!(error instanceof VnetError)) throw error
+    throw file === undefined ? new UsageError(explain(error)) : new FileError(`${file}: ${explain(error)}`)
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * HostTable: the simulated hosts by index, name, hardware address, IPv4 and IPv6 address.
+ * Properties shared by many hosts are stored once (HostKind). The rest is in typed arrays: some 300
+ * bytes a host.
+ */
+
+import { EEXIST, EINVAL, VnetError } from 'vnet/internal/base/errno'
+import { formatAddress, formatMac } from 'vnet/internal/packet/address'
+import { copyAddress, ETH_ALEN, isStationAddress } from 'vnet/internal/packet/ethernet'
+import * as ipv4 from 'vnet/internal/packet/ipv4'
+import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
+import * as ipv6 from 'vnet/internal/packet/ipv6'
+import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
+import { AddressTable } from '../switch/address-table.ts'
+import type { Icmpv6Handler, SegmentHost, SmallService, UdpHandler } from './host.ts'
+
+/** The shared properties of hosts. */
+export interface HostKind {
+  readonly router: boolean
+  readonly udp: ReadonlyMap<number, UdpHandler | SmallService>
+  readonly icmpv6: ReadonlyMap<number, Icmpv6Handler>
+  /** The service for each open port. */
+  readonly tcp: ReadonlyMap<number, unknown>
+}
+
+/** A host to add; the form of its addresses is checked. */
+export interface NewHost {
+  readonly name: string | undefined
+  readonly mac: Uint8Array
+  readonly ip: readonly Uint8Array[]
+  readonly ip6: readonly Uint8Array[]
+}
+
+export class HostTable {
+  /** Hardware addresses, six bytes a host. */
+  macs = new Uint8Array(16 * ETH_ALEN)
+  /** Ports that are open on any host. */
+  readonly tcpPorts = new Set<number>()
+  readonly udpPorts = new Set<number>()
+  readonly #byMac = new AddressTable(ETH_ALEN)
+  readonly #byIp4 = new AddressTable(IPV4_ALEN)
+  readonly #byIp6 = new AddressTable(IPV6_ALEN)
+  readonly #byName = new Map<string, number>()
+  readonly #names = new Map<number, string>()
+  /** The first address of each family, zeros for none. */
+  #ip4 = new Uint8Array(16 * IPV4_ALEN)
+  #ip6 = new Uint8Array(16 * IPV6_ALEN)
+  /** The few hosts that have more than one address of a family. */
+  readonly #more = new Map<number, NewHost>()
+  readonly #kinds: HostKind[] = []
+
+  get size(): number {
+    return this.#kinds.length
+  }
+
+  /** The index of the host that has the hardware address at `at`, -1 if none has. */
+  byMac(bytes: Uint8Array, at: number): number {
+    return this.#byMac.get(bytes, at)
+  }
+
+  /** The index of the host that has the IP address at `at`, -1 if none has. */
+  byIp(bytes: Uint8Array, at: number, isIpv6: boolean): number {
+    return isIpv6 ? this.#byIp6.get(bytes, at) : this.#byIp4.get(bytes, at)
+  }
+
+  byName(name: string): number | undefined {
+    return this.#byName.get(name)
+  }
+
+  kind(index: number): HostKind {
+    return this.#kinds[index]
+  }
+
+  hasAddress(index: number, isIpv6: boolean): boolean {
+    return isIpv6 ? !ipv6.isUnspecified(this.#ip6, index * IPV6_ALEN) : this.#ip4[index * IPV4_ALEN] !== 0
+  }
+
+  /** A copy of the first address of a family, undefined if the host has none. */
+  address(index: number, isIpv6: boolean): Uint8Array | undefined {
+    if (!this.hasAddress(index, isIpv6)) return undefined
+    if (isIpv6) return this.#ip6.slice(index * IPV6_ALEN, (index + 1) * IPV6_ALEN)
+    return this.#ip4.slice(index * IPV4_ALEN, (index + 1) * IPV4_ALEN)
+  }
+
+  /**
+   * Adds a host; returns its index. VnetError EEXIST for a name or an address that another host
+   * has, EINVAL for an address that no host can have; the table is unchanged then.
+   */
+  add(host: NewHost, kind: HostKind): number {
+    const { name, mac, ip, ip6 } = host
+    this.#check(host)
+    const index = this.size
+    if (kind !== this.#kinds.at(-1)) {
+      for (const port of kind.tcp.keys()) this.tcpPorts.add(port)
+      for (const port of kind.udp.keys()) this.udpPorts.add(port)
+    }
+    this.#kinds.push(kind)
+    this.#grow()
+    copyAddress(this.macs, index * ETH_ALEN, mac)
+    this.#byMac.set(mac, 0, index)
+    for (const address of ip) this.#byIp4.set(address, 0, index)
+    for (const address of ip6) this.#byIp6.set(address, 0, index)
+    if (ip.length > 0) this.#ip4.set(ip[0], index * IPV4_ALEN)
+    if (ip6.length > 0) this.#ip6.set(ip6[0], index * IPV6_ALEN)
+    if (ip6.length > 0) this.#byIp6.set(linkLocal(mac), 0, index)
+    if (ip.length > 1 || ip6.length > 1) this.#more.set(index, host)
+    if (name !== undefined) {
+      this.#byName.set(name, index)
+      this.#names.set(index, name)
+    }
+    return index
+  }
+
+  describe(index: number): SegmentHost {
+    const mac = this.macs.slice(index * ETH_ALEN, (index + 1) * ETH_ALEN)
+    const more = this.#more.get(index)
+    const ip = more?.ip ?? listOf(this.address(index, false))
+    const ip6 = more?.ip6 ?? listOf(this.address(index, true))
+    const all6 = ip6.length === 0 ? [] : [...ip6, linkLocal(mac)]
+    return { index, name: this.#names.get(index), mac, ip, ip6: all6, router: this.kind(index).router }
+  }
+
+  /** The name of a host in the log. */
+  label(index: number): string {
+    const { name, ip, ip6 } = this.describe(index)
+    return name ?? [...ip, ...ip6].map(formatAddress)[0] ?? String(index)
+  }
+
+  #check({ name, mac, ip, ip6 }: NewHost): void {
+    if (name !== undefined && this.#byName.has(name))
+      throw new VnetError(EEXIST, `host ${name}`, 'another host has that name')
+    const subject = `host ${formatMac(mac)}`
+    if (!isStationAddress(mac, 0)) throw new VnetError(EINVAL, subject, 'a station has a unicast address')
+    if (this.byMac(mac, 0) >= 0) throw new VnetError(EEXIST, subject, 'another host has that hardware address')
+    for (const address of [...ip, ...ip6]) {
+      const isIpv6 = address.length === IPV6_ALEN
+      const { isUnicastAddress } = isIpv6 ? ipv6 : ipv4
+      if (!isUnicastAddress(address, 0))
+        throw new VnetError(EINVAL, `host ${formatAddress(address)}`, 'no host can have that address')
+      if (this.byIp(address, 0, isIpv6) >= 0)
+        throw new VnetError(EEXIST, `host ${formatAddress(address)}`, 'another host has that address')
+    }
+  }
+
+  #grow(): void {
+    if (this.size * ETH_ALEN <= this.macs.length) return
+    this.macs = twice(this.macs)
+    this.#ip4 = twice(this.#ip4)
+    this.#ip6 = twice(this.#ip6)
+  }
+}
+
+function twice(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const longer = new Uint8Array(2 * bytes.length)
+  longer.set(bytes)
+  return longer
+}
+
+function listOf(address: Uint8Array | undefined): readonly Uint8Array[] {
+  return address === undefined ? [] : [address]
+}
+
+/** The link-local address made from a hardware address (RFC 4291 app. A). */
+function linkLocal(mac: Uint8Array): Uint8Array {
+  const [a, b, c, d, e, f] = mac
+  return Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f)
+}

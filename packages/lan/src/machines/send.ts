@@ -1,0 +1,179 @@
+/**
+ * Frames that a host sends on its own: UDP datagrams, ICMPv6 messages, ARP requests. Each is one
+ * frame of at most 1514 bytes; a longer one is not sent.
+ */
+
+import { createPacket, ICMP_CHECK, setPositions } from 'vnet/internal/drivers/far/packet'
+import { fillChecksum, fillHeader, IPDEFTTL } from 'vnet/internal/drivers/far/reply'
+import { ipv4Bytes } from 'vnet/internal/packet/address'
+import * as arp from 'vnet/internal/packet/arp'
+import {
+  ETH_ALEN,
+  ETH_HLEN,
+  ETH_P_ARP,
+  ETH_P_IP,
+  ETH_P_IPV6,
+  setEtherType,
+  sourceAt,
+} from 'vnet/internal/packet/ethernet'
+import { IPPROTO_UDP, IPV4_ALEN, IPV4_HLEN } from 'vnet/internal/packet/ipv4'
+import * as ipv6 from 'vnet/internal/packet/ipv6'
+import { IPV6_HLEN, NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
+import { get32 } from 'vnet/internal/packet/octets'
+import * as udp from 'vnet/internal/packet/udp'
+import { UDP_CHECK, UDP_HLEN } from 'vnet/internal/packet/udp'
+import { OWNER_STAGE } from 'vnet/internal/skb/error'
+import type { SkBuff } from 'vnet/internal/skb/sk-buff'
+import type { SegmentHost } from './host.ts'
+import type { HostState } from './state.ts'
+
+/** Bytes of IP packet that Ethernet carries. */
+const MTU = 1500
+const BROADCAST = new Uint8Array(ETH_ALEN).fill(255)
+
+export interface UdpDatagram {
+  readonly sourcePort: number
+  /**
+   * An address of the host. Default: its first address of the family; to link-local IPv6 addresses
+   * and groups, its link-local one.
+   */
+  readonly source?: Uint8Array | undefined
+  /** 4 or 16 bytes, or an IPv4 address as an unsigned number. */
+  readonly address: Uint8Array | number
+  readonly port: number
+  /** Destination. Default: from the neighbour table, or the address of the group or broadcast. */
+  readonly mac?: Uint8Array | undefined
+  readonly data: Uint8Array
+  readonly hops?: number | undefined
+}
+
+export interface Icmpv6Datagram {
+  readonly source?: Uint8Array | undefined
+  readonly address: Uint8Array
+  readonly mac?: Uint8Array | undefined
+  /** The message from its type on; its checksum is filled in. */
+  readonly data: Uint8Array
+  /** Default 255, which neighbour discovery requires. */
+  readonly hops?: number | undefined
+}
+
+/**
+ * Sends a datagram. Returns false if it is too long, the pool is empty, or an address that it
+ * needs is unknown.
+ */
+export function sendUdp(state: HostState, host: SegmentHost, datagram: UdpDatagram): boolean {
+  const { sourcePort, port, data, hops = IPDEFTTL } = datagram
+  const length = UDP_HLEN + data.length
+  const address = typeof datagram.address === 'number' ? ipv4Bytes(datagram.address) : datagram.address
+  const transport = new Uint8Array(length)
+  udp.setSourcePort(transport, 0, sourcePort)
+  udp.setDestinationPort(transport, 0, port)
+  udp.setLength(transport, 0, length)
+  transport.set(data, UDP_HLEN)
+  const { source, mac } = datagram
+  return send(state, host, { source, address, mac, hops, protocol: IPPROTO_UDP, transport, field: UDP_CHECK })
+}
+
+/** Sends an ICMPv6 message. Returns as sendUdp does. */
+export function sendIcmpv6(state: HostState, host: SegmentHost, datagram: Icmpv6Datagram): boolean {
+  const { source, address, mac, data, hops = 255 } = datagram
+  if (data.length < ICMP_CHECK + 2) return false
+  return send(state, host, { source, address, mac, hops, protocol: NEXTHDR_ICMP, transport: data, field: ICMP_CHECK })
+}
+
+/** Broadcasts an ARP request. Returns false if the pool is empty or `host` has only IPv6. */
+export function sendArpRequest(state: HostState, host: SegmentHost, address: number): boolean {
+  const [own] = host.ip
+  const skb = own && newFrame(state, host, BROADCAST, ETH_P_ARP, arp.ARP_LEN)
+  if (skb === undefined) return false
+  const { bytes } = skb
+  const packet = skb.data + ETH_HLEN
+  arp.create(bytes, packet, arp.ARPOP_REQUEST)
+  bytes.set(host.mac, arp.shaAt(packet))
+  arp.setSpa(bytes, packet, get32(own, 0))
+  bytes.fill(0, arp.thaAt(packet), arp.thaAt(packet) + ETH_ALEN)
+  arp.setTpa(bytes, packet, address)
+  transmit(state, skb)
+  return true
+}
+
+interface Outgoing extends Pick<Icmpv6Datagram, 'source' | 'address' | 'mac'> {
+  readonly hops: number
+  readonly protocol: number
+  /** Transport header and data, the checksum `field` bytes into them. */
+  readonly transport: Uint8Array
+  readonly field: number
+}
+
+function send(state: HostState, host: SegmentHost, outgoing: Outgoing): boolean {
+  const { address, hops, protocol, transport, field } = outgoing
+  const isIpv6 = address.length !== IPV4_ALEN
+  const header = isIpv6 ? IPV6_HLEN : IPV4_HLEN
+  const { length } = transport
+  const from = outgoing.source ?? sourceFor(host, address)
+  const mac = outgoing.mac ?? macOf(state, address)
+  if (from === undefined || mac === undefined || header + length > MTU) return false
+  const skb = newFrame(state, host, mac, isIpv6 ? ETH_P_IPV6 : ETH_P_IP, header + length)
+  if (skb === undefined) return false
+  const { bytes } = skb
+  const nh = skb.data + ETH_HLEN
+  const packet = { ...createPacket(), protocol, end: nh + header + length }
+  setPositions(packet, isIpv6, nh, nh + header)
+  bytes.set(from, packet.sourceAt)
+  bytes.set(address, packet.destinationAt)
+  bytes.set(transport, packet.h)
+  fillHeader(skb, packet, hops)
+  fillChecksum(skb, packet, field)
+  transmit(state, skb)
+  return true
+}
+
+/** Returns a frame with its link header; undefined if the pool is empty. */
+function newFrame(
+  { env }: HostState,
+  host: SegmentHost,
+  mac: Uint8Array,
+  type: number,
+  length: number,
+): SkBuff | undefined {
+  const skb = env.pool.alloc(ETH_HLEN + length)
+  if (skb === undefined) return undefined
+  const { bytes } = skb
+  const at = skb.put(ETH_HLEN + length)
+  bytes.set(mac, at)
+  bytes.set(host.mac, sourceAt(at))
+  setEtherType(bytes, at, type)
+  return skb
+}
+
+/** Puts a new frame on the segment. */
+function transmit(state: HostState, skb: SkBuff): void {
+  const { stats } = state.segment
+  stats.in++
+  stats.made++
+  skb.owner = OWNER_STAGE
+  state.forward(skb)
+}
+
+function sourceFor({ ip, ip6 }: SegmentHost, address: Uint8Array): Uint8Array | undefined {
+  if (address.length === IPV4_ALEN) return ip[0]
+  const isLocal = ipv6.isLinkLocal(address, 0) || address[0] === 0xff
+  return isLocal ? ip6.at(-1) : ip6[0]
+}
+
+/**
+ * Returns the MAC address of an IP address, undefined if it is unknown. The MAC address of a group
+ * is made from its IP address (RFC 1112 sec. 6.4, RFC 2464 sec. 7).
+ */
+function macOf(state: HostState, address: Uint8Array): Uint8Array | undefined {
+  const isIpv6 = address.length !== IPV4_ALEN
+  if (isIpv6 && address[0] === 0xff) return Uint8Array.of(0x33, 0x33, ...address.subarray(12))
+  if (!isIpv6 && address.every(byte => byte === 255)) return BROADCAST
+  if (!isIpv6 && address[0] >>> 4 === 14) return Uint8Array.of(1, 0, 0x5e, address[1] & 0x7f, address[2], address[3])
+  const { table } = state
+  const own = table.byIp(address, 0, isIpv6)
+  if (own >= 0) return table.macs.slice(own * ETH_ALEN, (own + 1) * ETH_ALEN)
+  const neighbours = state.neighbours(isIpv6)
+  const at = neighbours.find(address, 0)
+  return at < 0 ? undefined : neighbours.macs.slice(at, at + ETH_ALEN)
+}

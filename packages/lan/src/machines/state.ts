@@ -1,0 +1,190 @@
+/**
+ * HostState: the state that the protocols of the simulated hosts share: the table of hosts, the
+ * neighbours, limits and counters, and the path of a frame that they send. It imports no protocol;
+ * hosts.ts puts the two together.
+ */
+import { type Alarm, type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import type { Log } from 'vnet/internal/base/log'
+import type { Random } from 'vnet/internal/base/random'
+import { TokenBucket } from 'vnet/internal/base/token-bucket'
+import { createPacket } from 'vnet/internal/drivers/far/packet'
+import { isMulticastAddress } from 'vnet/internal/packet/ethernet'
+import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
+import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
+import { SKB_DROP_REASON_FULL_RING, SKB_DROP_REASON_HANDLER_EXCEPTION } from 'vnet/internal/skb/drop-reason'
+import type { SkBuffPool } from 'vnet/internal/skb/pool'
+import { Ring } from 'vnet/internal/skb/ring'
+import type { SkBuff } from 'vnet/internal/skb/sk-buff'
+import type { Segment } from '../switch/segment.ts'
+import type { Inhabitant, Station } from '../switch/station.ts'
+import { Budget } from './budget.ts'
+import { Handlers } from './handlers.ts'
+import { HostTable } from './host-table.ts'
+import { NeighbourTable } from './neighbour-table.ts'
+
+/** ICMP errors (net.ipv4.icmp_msgs_per_sec, icmp_msgs_burst). */
+const ERRORS = { perSecond: 1000, burst: 50 }
+/** New TCP connections of one client, and of all. Further SYNs are ignored: the client retries. */
+const CONNECTIONS_EACH = { perSecond: 200, burst: 1000 }
+const CONNECTIONS_ALL = { perSecond: 2000, burst: 4000 }
+/** The most frames in flight. */
+const CAPACITY = 256
+/** Nanoseconds for which a frame is in flight. */
+const LATENCY = NSEC_PER_MSEC / 10
+
+/** The environment of the hosts; a Net has all of it. */
+export interface HostsEnvironment {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly pool: SkBuffPool
+}
+
+export interface HostsOptions {
+  readonly segment: Segment
+  readonly env: HostsEnvironment
+  /** Milliseconds since 1970, for the daytime service. */
+  readonly now: () => number
+  /** The first three bytes of generated hardware addresses; default 02:4c:4e. */
+  readonly oui?: Uint8Array | undefined
+}
+
+/** Frames that hosts sent or replied to, by kind. */
+export type HostsCounters = ReturnType<typeof createCounters>
+
+function createCounters() {
+  return {
+    arp: 0,
+    neighbour: 0,
+    echo: 0,
+    udp: 0,
+    unreachable: 0,
+    reset: 0,
+    /** Announcements against another station with a host's address (RFC 5227 sec. 2.4). */
+    defended: 0,
+    /** Errors that the rate limit held back. */
+    limited: 0,
+    /** Requests to the gateway, and TCP connections, that exceeded their limits. */
+    refused: 0,
+  }
+}
+
+/** The station that serves the open TCP ports of the hosts. */
+export interface Services extends Station {
+  /** Its hardware address, six bytes: where frames for open ports are sent. */
+  readonly address: Uint8Array
+}
+
+export abstract class HostState implements Inhabitant {
+  readonly segment: Segment
+  readonly env: HostsEnvironment
+  readonly now: () => number
+  readonly table = new HostTable()
+  readonly neighbours4 = new NeighbourTable(IPV4_ALEN)
+  readonly neighbours6 = new NeighbourTable(IPV6_ALEN)
+  readonly counters = createCounters()
+  readonly handlers: Handlers
+  /** The station that gets frames to open TCP ports; while undefined, every TCP port is closed. */
+  services: Services | undefined = undefined
+  readonly errors: TokenBucket
+  /** New TCP connections, by client: one costs the services far more than a frame. */
+  readonly connections: Budget
+  /** The time in ns at which each host last defended its address. */
+  readonly defended = new Map<number, number>()
+  /** The current packet. A frame that returns while a handler runs overwrites it. */
+  readonly packet = createPacket()
+  /** The memory of all frames, for long sums. */
+  readonly view: DataView
+  readonly #between: BetweenHosts
+
+  constructor({ segment, env, now }: HostsOptions) {
+    this.segment = segment
+    this.env = env
+    this.now = now
+    const { bytes } = env.pool
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.handlers = new Handlers(env.clock, env.log, index => this.table.label(index))
+    this.errors = new TokenBucket(env.clock, ERRORS)
+    this.connections = new Budget(env.clock, CONNECTIONS_EACH, CONNECTIONS_ALL)
+    this.#between = new BetweenHosts(segment, env.clock, skb => this.receive(skb))
+  }
+
+  abstract owns(bytes: Uint8Array, at: number): boolean
+  abstract receive(skb: SkBuff): void
+
+  neighbours(isIpv6: boolean): NeighbourTable {
+    return isIpv6 ? this.neighbours6 : this.neighbours4
+  }
+
+  /** Forwards a frame that a host received and turned into its reply. */
+  forward(skb: SkBuff): void {
+    const { bytes, data } = skb
+    if (isMulticastAddress(bytes, data) || this.table.byMac(bytes, data) < 0) this.sendOut(skb)
+    else this.#between.push(skb)
+  }
+
+  /** Forwards such a frame to the other stations only, even if it is a broadcast. */
+  sendOut(skb: SkBuff): void {
+    this.segment.forward(skb, this)
+  }
+
+  /** Takes over a frame that handlers have read. */
+  done(skb: SkBuff, succeeded: boolean): void {
+    if (succeeded) this.segment.take(skb)
+    else this.segment.drop(skb, SKB_DROP_REASON_HANDLER_EXCEPTION)
+  }
+
+  /** Detaches all hosts from the segment and drops the frames that wait between them. */
+  close(): void {
+    this.#between.close()
+    this.segment.detach(this)
+  }
+}
+
+/**
+ * Frames from one simulated host to another. Each is delayed, so that two hosts that reply to each
+ * other endlessly do not keep the process from other frames.
+ */
+class BetweenHosts {
+  readonly #ring = new Ring(CAPACITY)
+  readonly #segment: Segment
+  readonly #clock: Clock
+  readonly #alarm: Alarm
+
+  /** `receive` takes over each frame that arrives. */
+  constructor(segment: Segment, clock: Clock, receive: (skb: SkBuff) => void) {
+    this.#segment = segment
+    this.#clock = clock
+    this.#alarm = clock.alarm(() => this.#deliver(receive))
+  }
+
+  /** Takes over a frame; drops it if too many are in flight. */
+  push(skb: SkBuff): void {
+    skb.hold()
+    if (!this.#ring.push(skb)) {
+      this.#segment.drop(skb, SKB_DROP_REASON_FULL_RING)
+      return
+    }
+    this.#segment.stats.held++
+    if (this.#ring.length === 1) this.#alarm.at(this.#clock.now() + LATENCY)
+  }
+
+  /** Frees the frames in flight. */
+  close(): void {
+    this.#alarm.cancel()
+    this.#empty(skb => this.#segment.take(skb))
+  }
+
+  /** Replies to these frames are delivered by the next alarm. */
+  #deliver(receive: (skb: SkBuff) => void): void {
+    this.#empty(receive)
+    if (this.#ring.length > 0) this.#alarm.at(this.#clock.now() + LATENCY)
+  }
+
+  #empty(give: (skb: SkBuff) => void): void {
+    for (let n = this.#ring.length; n > 0; n--) {
+      this.#segment.stats.held--
+      give(this.#ring.shift() as SkBuff)
+    }
+  }
+}

@@ -1,0 +1,210 @@
+/** UDP for the simulated hosts (RFC 768, RFC 1122 sec. 4.1): services, handlers, closed ports. */
+
+import { isChecksumRight, type Packet } from 'vnet/internal/drivers/far/packet'
+import { makeReply, turnAround } from 'vnet/internal/drivers/far/reply'
+import * as ethernet from 'vnet/internal/packet/ethernet'
+import { ETH_ALEN } from 'vnet/internal/packet/ethernet'
+import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
+import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
+import * as udp from 'vnet/internal/packet/udp'
+import { UDP_CHECK, UDP_HLEN } from 'vnet/internal/packet/udp'
+import {
+  SKB_DROP_REASON_L4_HDR,
+  SKB_DROP_REASON_SKB_GSO_SEG,
+  SKB_DROP_REASON_UDP_CSUM,
+} from 'vnet/internal/skb/drop-reason'
+import { CHECKSUM_NONE, SKB_GSO_UDP_L4, type SkBuff } from 'vnet/internal/skb/sk-buff'
+import type { SmallService, UdpHandler } from './host.ts'
+import { PORT_UNREACHABLE, sendError } from './icmp-error.ts'
+import { sendUdp } from './send.ts'
+import type { HostState } from './state.ts'
+
+/** Replies to clients without an address are broadcast (RFC 2131 sec. 4.1). */
+const BROADCAST = { address: 0xffff_ffff }
+
+/** Takes over a frame with a datagram to a host or a group. */
+export function receiveUdp(state: HostState, skb: SkBuff, packet: Packet): void {
+  const fault = parseUdp(state, skb, packet)
+  if (fault !== 0) {
+    state.segment.drop(skb, fault)
+    return
+  }
+  const port = udp.destinationPort(skb.bytes, packet.h)
+  const service = packet.host < 0 ? undefined : state.table.kind(packet.host).udp.get(port)
+  if (packet.host < 0) receiveGroupUdp(state, skb, packet, port)
+  else if (service === undefined) sendError(state, skb, packet, PORT_UNREACHABLE)
+  else if (typeof service === 'string') UDP_SERVICES[service](state, skb, packet)
+  else state.done(skb, callHandler(state, skb, packet, packet.host, service))
+}
+
+/** Calls every host that has a handler for the port. Sends no error without one. */
+function receiveGroupUdp(state: HostState, skb: SkBuff, packet: Packet, port: number): void {
+  // A frame that returns while a handler runs overwrites the record.
+  const datagram = { ...packet }
+  let succeeded = true
+  for (const { index, handler } of state.handlers.udp(port)) {
+    succeeded = callHandler(state, skb, datagram, index, handler) && succeeded
+  }
+  state.done(skb, succeeded)
+}
+
+/** Returns 0 with `packet.end` after the datagram, or the SKB_DROP_REASON_* of a malformed one. */
+function parseUdp({ view }: HostState, skb: SkBuff, packet: Packet): number {
+  const { bytes } = skb
+  const { isIpv6, h, end } = packet
+  if (udp.parse(bytes, h, end - h) < 0) return SKB_DROP_REASON_L4_HDR
+  if (skb.gsoSize !== 0 && skb.gsoType !== SKB_GSO_UDP_L4) return SKB_DROP_REASON_SKB_GSO_SEG
+  packet.end = h + udp.length(bytes, h)
+  // Over IPv4 the checksum may be left out; over IPv6 it is required (RFC 8200 sec. 8.1).
+  if (!isIpv6 && skb.ipSummed === CHECKSUM_NONE && udp.checksum(bytes, h) === 0) return 0
+  return isChecksumRight(skb, packet, UDP_CHECK, view) ? 0 : SKB_DROP_REASON_UDP_CSUM
+}
+
+/**
+ * Calls the handler of a host for each datagram of the frame: a GSO frame has as many as segments.
+ * Returns false if one of the calls throws.
+ */
+function callHandler(state: HostState, skb: SkBuff, packet: Packet, index: number, handler: UdpHandler): boolean {
+  const { bytes, data, gsoSize } = skb
+  const { isIpv6, h, end, sourceAt, destinationAt } = packet
+  const length = isIpv6 ? IPV6_ALEN : IPV4_ALEN
+  const address = bytes.slice(sourceAt, sourceAt + length)
+  const to = bytes.slice(destinationAt, destinationAt + length)
+  const mac = bytes.slice(ethernet.sourceAt(data), ethernet.sourceAt(data) + ETH_ALEN)
+  const port = udp.sourcePort(bytes, h)
+  const ownPort = udp.destinationPort(bytes, h)
+  const host = state.table.describe(index)
+  const hasAddress = isIpv6 || address.some(byte => byte !== 0)
+  const client = { ...(hasAddress ? { address, mac } : BROADCAST), port, sourcePort: ownPort }
+  const own = state.table.byIp(to, 0, isIpv6) === index ? to : undefined
+  const reply = (data: Uint8Array): boolean => sendUdp(state, host, { ...client, source: own, data })
+  const payload = h + UDP_HLEN
+  const size = gsoSize === 0 ? end - payload : gsoSize
+  let at = payload
+  let succeeded = true
+  do {
+    const message = {
+      data: bytes.subarray(at, Math.min(at + size, end)),
+      source: { address, port, mac },
+      destination: { address: to, port: ownPort },
+      host,
+    }
+    succeeded = state.handlers.call(index, `udp ${ownPort}`, () => handler(message, reply)) && succeeded
+    at += size
+  } while (at < end)
+  return succeeded
+}
+
+/**
+ * A UDP service of every host: echo (RFC 862), discard (RFC 863), daytime (RFC 867) or chargen (RFC
+ * 864). It takes over a frame with a datagram. As in inetd(8), none replies to a port below 1024,
+ * nor to a port on which any host has a service: two services would reply to each other endlessly.
+ */
+type UdpService = (state: HostState, skb: SkBuff, packet: Packet) => void
+
+export const UDP_SERVICES: Readonly<Record<SmallService, UdpService>> = { echo, discard, daytime, chargen }
+
+export const SMALL_SERVICE_PORTS: readonly (readonly [number, SmallService])[] = [
+  [7, 'echo'],
+  [9, 'discard'],
+  [13, 'daytime'],
+  [19, 'chargen'],
+]
+
+/** Ports below this are reserved for services. */
+const IPPORT_RESERVED = 1024
+/** RFC 864: up to 512 characters, in lines of 72, each one character further on than the last. */
+const CHARGEN_MAX = 512
+const CHARGEN_LINE = 72
+const FIRST_CHARACTER = 32
+const CHARACTERS = 95
+/** Bytes until the pattern repeats. */
+export const CHARGEN_PERIOD = CHARACTERS * (CHARGEN_LINE + 2)
+
+const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday']
+const MONTHS = [
+  'January',
+  'February',
+  'March',
+  'April',
+  'May',
+  'June',
+  'July',
+  'August',
+  'September',
+  'October',
+  'November',
+  'December',
+]
+
+/**
+ * Sends the datagrams back unchanged, a GSO frame as one frame. The UDP checksum remains right: a
+ * sum does not depend on the order of its words.
+ */
+function echo(state: HostState, skb: SkBuff, packet: Packet): void {
+  if (isServicePort(state, skb, packet)) {
+    state.segment.take(skb)
+    return
+  }
+  swapPorts(skb, packet.h)
+  turnAround(skb, packet)
+  state.counters.udp++
+  state.forward(skb)
+}
+
+function discard({ segment }: HostState, skb: SkBuff): void {
+  segment.take(skb)
+}
+
+function daytime(state: HostState, skb: SkBuff, packet: Packet): void {
+  const text = daytimeText(state.now())
+  respond(state, skb, packet, text.length, i => text.charCodeAt(i))
+}
+
+/** Sends a random number of characters. */
+function chargen(state: HostState, skb: SkBuff, packet: Packet): void {
+  respond(state, skb, packet, state.env.random.below(CHARGEN_MAX + 1), chargenCharacter)
+}
+
+/** Byte `i` of a character generator. */
+export function chargenCharacter(i: number): number {
+  const line = Math.floor(i / (CHARGEN_LINE + 2))
+  const column = i % (CHARGEN_LINE + 2)
+  if (column >= CHARGEN_LINE) return column === CHARGEN_LINE ? 0x0d : 0x0a
+  return FIRST_CHARACTER + ((line + column) % CHARACTERS)
+}
+
+/** As `Friday, November 20, 2026 17:37:43-UTC` (RFC 867). `now` is milliseconds since 1970. */
+export function daytimeText(now: number): string {
+  const date = new Date(now)
+  const day = `${DAYS[date.getUTCDay()]}, ${MONTHS[date.getUTCMonth()]} ${date.getUTCDate()}, ${date.getUTCFullYear()}`
+  return `${day} ${date.toISOString().slice(11, 19)}-UTC\r\n`
+}
+
+function isServicePort({ table }: HostState, { bytes }: SkBuff, { h }: Packet): boolean {
+  const port = udp.sourcePort(bytes, h)
+  return port < IPPORT_RESERVED || table.udpPorts.has(port)
+}
+
+function swapPorts({ bytes }: SkBuff, h: number): void {
+  const port = udp.sourcePort(bytes, h)
+  udp.setSourcePort(bytes, h, udp.destinationPort(bytes, h))
+  udp.setDestinationPort(bytes, h, port)
+}
+
+/** Replies with the `length` bytes that `byteAt` returns, if it may and the slot has room. */
+function respond(state: HostState, skb: SkBuff, packet: Packet, length: number, byteAt: (i: number) => number): void {
+  const { bytes } = skb
+  const { h } = packet
+  const at = h + UDP_HLEN
+  if (isServicePort(state, skb, packet) || at + length > skb.end) {
+    state.segment.take(skb)
+    return
+  }
+  for (let i = 0; i < length; i++) bytes[at + i] = byteAt(i)
+  swapPorts(skb, h)
+  udp.setLength(bytes, h, UDP_HLEN + length)
+  makeReply(skb, packet, UDP_HLEN + length, UDP_CHECK)
+  state.counters.udp++
+  state.forward(skb)
+}

@@ -1,0 +1,171 @@
+/**
+ * The ports of lan: Ethernet interfaces on a simulated segment that look like a network card's. The
+ * link comes up after a negotiation; `vnet trigger IF flap` takes it down and up again. A port is a
+ * station of the segment only while it has a carrier, so the switch forgets addresses and floods as
+ * if a cable was pulled.
+ *
+ * Several interfaces may be ports of one segment. They have no IP addresses: a DHCP client requests
+ * them from the segment.
+ */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { ENETDOWN, EOPNOTSUPP } from 'vnet/internal/base/errno'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { bool, type DriverContext, int, interfaceArg, type ParamValues, text } from 'vnet/internal/netdev/driver'
+import { allocEtherdevMqs } from 'vnet/internal/netdev/eth'
+import { IFF_UP, NETDEV_TX_OK, NETIF_F_ALL_TAP } from 'vnet/internal/netdev/if'
+import type { NetDevice } from 'vnet/internal/netdev/net-device'
+import { netifCarrierOff, netifRunning, netifTxStartAllQueues, netifTxStopAllQueues } from 'vnet/internal/netdev/netif'
+import type { NetDeviceOps } from 'vnet/internal/netdev/ops'
+import { SKB_DROP_REASON_TX_CARRIER } from 'vnet/internal/skb/drop-reason'
+import type { SkBuff } from 'vnet/internal/skb/sk-buff'
+import { directedWires, takenSeed, wireParams } from 'vnet/internal/wire/params'
+import type { Segment } from '../switch/segment.ts'
+import { LanPort } from './lan-port.ts'
+
+/** Speeds of Ethernet in Mbit/s (IEEE 802.3). */
+const SPEEDS = [10, 100, 1000, 2500, 5000, 10_000, 25_000, 40_000, 50_000, 100_000]
+
+export interface LanPriv {
+  /** Set when the device is allocated. */
+  port: LanPort
+}
+
+function open(dev: NetDevice<LanPriv>): void {
+  netifTxStartAllQueues(dev)
+  dev.priv.port.up()
+}
+
+function stop(dev: NetDevice<LanPriv>): void {
+  netifTxStopAllQueues(dev)
+  dev.priv.port.down()
+}
+
+function startXmit(skb: SkBuff, dev: NetDevice<LanPriv>): number {
+  if (dev.carrier)
+    dev.priv.port.transmit(skb) // (3) The segment takes the frame over.
+  else skb.drop(SKB_DROP_REASON_TX_CARRIER)
+  return NETDEV_TX_OK
+}
+
+/** Pulls the cable and plugs it in again. */
+function trigger(dev: NetDevice<LanPriv>, fault: string): number {
+  if (fault !== 'flap') return -EOPNOTSUPP
+  if ((dev.flags & IFF_UP) === 0) return -ENETDOWN
+  dev.priv.port.flap()
+  return 0
+}
+
+/** A cable that is plugged in again is negotiated again, like a link that comes up. */
+function cableChanged(dev: NetDevice<LanPriv>): void {
+  if (dev.cut) dev.priv.port.down()
+  else if (netifRunning(dev)) dev.priv.port.up()
+}
+
+const lanOps: NetDeviceOps<LanPriv> = {
+  ndoGetWires: dev => dev.priv.port.wires,
+  ndoCableChanged: cableChanged,
+  ndoOpen: open,
+  ndoStop: stop,
+  ndoStartXmit: startXmit,
+  ndoTrigger: trigger,
+  faults: { flap: 'Takes the link down, and up again after a negotiation.' },
+}
+
+export const portParams = {
+  // The minimum for auto-negotiation and training of a gigabit port (IEEE 802.3 cl. 28, 40).
+  negotiation: int({ default: 1500, max: 3_600_000, description: 'time from up to carrier, in ms' }),
+  speed: text({
+    default: 1000,
+    description: `speed in Mbit/s: ${SPEEDS.join(', ')}`,
+    parse(value) {
+      if (SPEEDS.includes(Number(value))) return Number(value)
+      throw new UsageError(`'${value}' is not a speed of Ethernet: ${SPEEDS.join(', ')}`)
+    },
+  }),
+  rateLimit: bool({ default: false, description: 'limit the rate to --speed, in each direction' }),
+  ...wireParams,
+}
+
+/** Returns the requested interfaces as `[NETNS/]IF`; by default `eth%d`. */
+export function lanPortArgs({ args, names }: DriverContext): readonly string[] {
+  if (args.length > 0) return args
+  return names.length > 0 ? names : ['eth%d']
+}
+
+/** Returns the MAC address for a port of this name in this network namespace. */
+export type PortAddress = (name: string, netns: string | undefined) => Uint8Array
+
+/** Creates the requested interfaces as ports of `segment`; `addressOf` makes MAC addresses. */
+export function lanPorts(
+  values: ParamValues<typeof portParams>,
+  context: DriverContext,
+  segment: Segment,
+  addressOf: PortAddress,
+): { dev: NetDevice<LanPriv>; netns: string | undefined }[] {
+  const { negotiation, speed, rateLimit } = values
+  const { net, txqs, rxqs } = context
+  const seeded = { ...values, seed: takenSeed(values.seed, net) }
+  return lanPortArgs(context)
+    .map(interfaceArg)
+    .map(({ name, netns }, i) => {
+      // The port needs the device, which is created with it.
+      const priv = {} as LanPriv
+      const dev = allocEtherdevMqs({
+        name,
+        setup: d => setup(d, speed, () => addressOf(d.name, netns)),
+        priv,
+        txqs,
+        rxqs,
+      })
+      const port = new LanPort(dev, segment, net, negotiation, rateLimit ? speed : undefined)
+      port.wires = directedWires(seeded, context, port.nearEnd, port.farEnd, { nth: i })
+      priv.port = port
+      return { dev, netns }
+    })
+}
+
+function setup(dev: NetDevice<LanPriv>, speed: number, address: () => Uint8Array): void {
+  dev.netdevOps = {
+    ...lanOps,
+    // Before this the name is unknown.
+    ndoInit({ devAddr }) {
+      if (devAddr.every(octet => octet === 0)) devAddr.set(address())
+      return 0
+    },
+  }
+  dev.features = NETIF_F_ALL_TAP
+  // Faster ports are fibre, which has a fixed speed.
+  const twisted = speed <= 10_000
+  dev.linkKsettings = { speed, duplex: 'full', autoneg: twisted, port: twisted ? 'tp' : 'fibre' }
+  netifCarrierOff(dev)
+}
+
+const LOCALLY_ADMINISTERED = 0x02
+const GROUP = 0x01
+
+/**
+ * Returns the default MAC address of a port, the same for the same name on the same machine. It has
+ * `oui` as the first three bytes, or else is a locally administered address.
+ */
+export function portAddress(name: string, oui?: Uint8Array): Uint8Array {
+  const digest = createHash('sha256').update(`${machineId()}\n${name}`).digest()
+  const address = Uint8Array.from(digest.subarray(0, 6))
+  if (oui === undefined) address[0] = (address[0] & ~GROUP) | LOCALLY_ADMINISTERED
+  else address.set(oui)
+  return address
+}
+
+/** Returns the machine-id(5), or else the host name. */
+function machineId(): string {
+  for (const path of ['/etc/machine-id', '/var/lib/dbus/machine-id']) {
+    try {
+      const id = readFileSync(path, 'utf8').trim()
+      if (id !== '') return id
+    } catch {
+      // The next file may exist.
+    }
+  }
+  return hostname()
+}

@@ -1,0 +1,162 @@
+/**
+ * LanPort: the wire side of a lan interface, and a station of the segment while the link is up.
+ * When the interface comes up it negotiates, then it has a carrier. With a rate limit, frames pass
+ * a Line in each direction.
+ */
+import { type Alarm, type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { ETH_ZLEN } from 'vnet/internal/netdev/if'
+import type { Net } from 'vnet/internal/netdev/net'
+import type { NetDevice } from 'vnet/internal/netdev/net-device'
+import {
+  ethTypeTrans,
+  netifCarrierOff,
+  netifCarrierOn,
+  netifRx,
+  netifRxDrop,
+  netifTxStopAllQueues,
+  netifTxWakeAllQueues,
+} from 'vnet/internal/netdev/netif'
+import {
+  SKB_DROP_REASON_DEV_READY,
+  SKB_DROP_REASON_DEV_STOPPED,
+  SKB_DROP_REASON_FULL_RING,
+  SKB_DROP_REASON_TX_CARRIER,
+} from 'vnet/internal/skb/drop-reason'
+import type { SkBuff } from 'vnet/internal/skb/sk-buff'
+import type { DirectedWire, WireEnd } from 'vnet/internal/wire/directed-wire'
+import type { Segment } from '../switch/segment.ts'
+import type { Station } from '../switch/station.ts'
+import { Line } from './line.ts'
+
+/** Frames that may wait for a line. */
+const LINE_ROOM = 256
+
+export class LanPort implements Station {
+  readonly dev: NetDevice
+  readonly #segment: Segment
+  readonly #clock: Clock
+  readonly #negotiation: number
+  readonly #linkUp: Alarm
+  /** Leads to the segment, and back. The driver sets them. */
+  wires: readonly DirectedWire[] = []
+  readonly #tx: Line | undefined
+  readonly #rx: Line | undefined
+
+  /** `negotiation` is in ms; `limit` is the rate of each direction in Mbit/s, if it is limited. */
+  constructor(
+    dev: NetDevice<never> | NetDevice,
+    segment: Segment,
+    { clock, random }: Pick<Net, 'clock' | 'random'>,
+    negotiation: number,
+    limit?: number,
+  ) {
+    this.dev = dev as NetDevice
+    this.#segment = segment
+    this.#clock = clock
+    this.#negotiation = negotiation * NSEC_PER_MSEC
+    this.#linkUp = clock.alarm(() => this.#up())
+    if (limit === undefined) return
+    const line = { clock, random, speed: limit, room: LINE_ROOM }
+    const reason = (why: string) => (why === 'limit' ? SKB_DROP_REASON_FULL_RING : SKB_DROP_REASON_DEV_STOPPED)
+    this.#tx = new Line({
+      ...line,
+      deliver: skb => this.#segment.send(skb, this),
+      drop: (skb, why) => skb.drop(reason(why)),
+      onRoom: () => netifTxWakeAllQueues(this.dev),
+    })
+    this.#rx = new Line({
+      ...line,
+      deliver: skb => this.#deliver(skb),
+      drop: (skb, why) => netifRxDrop(skb, this.dev, reason(why)),
+    })
+  }
+
+  get name(): string {
+    return this.dev.logPrefix + this.dev.name
+  }
+
+  /** Starts to negotiate. If that takes no time, the carrier is set immediately. */
+  up(): void {
+    if (this.dev.cut) return
+    if (this.#negotiation === 0) this.#up()
+    else this.#linkUp.at(this.#clock.now() + this.#negotiation)
+  }
+
+  /** Takes the link down and drops the frames that wait for a line. */
+  down(): void {
+    this.#linkUp.cancel()
+    this.#segment.detach(this)
+    this.#tx?.close()
+    this.#rx?.close()
+    netifCarrierOff(this.dev)
+  }
+
+  /** Takes the link down, and up again after the negotiation. */
+  flap(): void {
+    this.down()
+    if (!this.dev.cut) this.#linkUp.at(this.#clock.now() + this.#negotiation)
+  }
+
+  /** The end of the wire at the kernel. */
+  get nearEnd(): WireEnd {
+    const { dev } = this
+    return {
+      dev,
+      wire: { push: skb => this.#toKernel(skb) },
+      // Frames from the segment are on no device yet.
+      drop: (skb, reason) => netifRxDrop(skb, dev, reason),
+    }
+  }
+
+  /** The end of the wire at the segment. */
+  get farEnd(): WireEnd {
+    return { wire: { push: skb => this.#toSegment(skb) } }
+  }
+
+  /** Takes ownership of a frame that the kernel transmits. */
+  transmit(skb: SkBuff): void {
+    this.wires[0].wire.push(skb)
+  }
+
+  receive(skb: SkBuff): void {
+    this.wires[1].wire.push(skb)
+  }
+
+  #toSegment(skb: SkBuff): void {
+    // The link may have gone down while a wire held the frame.
+    if (!this.dev.carrier) {
+      skb.drop(SKB_DROP_REASON_TX_CARRIER)
+      return
+    }
+    const line = this.#tx
+    if (line === undefined) this.#segment.send(skb, this)
+    else {
+      line.push(skb)
+      if (line.full) netifTxStopAllQueues(this.dev)
+    }
+  }
+
+  #toKernel(skb: SkBuff): void {
+    if (this.#rx === undefined) this.#deliver(skb)
+    else this.#rx.push(skb)
+  }
+
+  #deliver(skb: SkBuff): void {
+    const { dev } = this
+    // `vnet carrier IF off` takes the carrier away as well.
+    if (!dev.carrier) {
+      netifRxDrop(skb, dev, SKB_DROP_REASON_DEV_READY)
+      return
+    }
+    skb.dev = dev
+    skb.padto(ETH_ZLEN)
+    ethTypeTrans(skb, dev)
+    netifRx(skb)
+  }
+
+  #up(): void {
+    this.#segment.attach(this)
+    netifCarrierOn(this.dev)
+    netifTxWakeAllQueues(this.dev)
+  }
+}

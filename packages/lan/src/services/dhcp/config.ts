@@ -1,0 +1,185 @@
+/**
+ * The configuration of the DHCP server: DhcpSpec in its written form, DhcpConfig in the server's
+ * form. The form of addresses, names and times, and the network of the addresses, have been checked
+ * (lan/config); this file checks options, boot fields and times that do not fit together.
+ */
+import { EINVAL, VnetError } from 'vnet/internal/base/errno'
+import { ipv4Bytes, maskOf, parseIpv4, parsePrefix } from 'vnet/internal/packet/address'
+import { get32 } from 'vnet/internal/packet/octets'
+import { encodeOption, type OptionType, type OptionValue, optionOf } from './options.ts'
+
+/** Values by option name or number; null removes a default. */
+type OptionsSpec = Readonly<Record<string, OptionValue | null>>
+
+interface ReservationSpec {
+  /** The client: its MAC address, or its identifier (option 61, type byte included) in hex. */
+  readonly mac?: string
+  readonly clientId?: string
+  /** An address of the network, inside or outside the ranges. */
+  readonly address: string
+  /** Overrides the name that the client gives itself. */
+  readonly hostname?: string
+  readonly options?: OptionsSpec
+  readonly boot?: BootSpec
+}
+
+/** The fields of a network boot. */
+interface BootSpec {
+  /** Server of the boot file (siaddr). Default: the DHCP server, if a boot file is set. */
+  readonly nextServer?: string
+  readonly serverName?: string
+  readonly file?: string
+}
+
+export interface DhcpSpec {
+  /** The server's own address, in the network. */
+  readonly server: string
+  /** `198.18.0.0/24` */
+  readonly network: string
+  /** Addresses for any client, `198.18.0.100-198.18.0.199` or a single one. */
+  readonly ranges: readonly string[]
+  readonly reservations?: readonly ReservationSpec[]
+  /** Options of a reservation take precedence. */
+  readonly options?: OptionsSpec
+  /** Options that are sent even if the client does not request them. */
+  readonly always?: readonly string[]
+  readonly boot?: BootSpec
+  /**
+   * Seconds: the lease for clients that request no time (3600), and the bounds of requested times.
+   */
+  readonly leaseTime?: number | 'infinite'
+  readonly minLeaseTime?: number
+  readonly maxLeaseTime?: number | 'infinite'
+  /** Seconds until a client renews and rebinds. Default: 1/2 and 7/8 of the lease. */
+  readonly renewalTime?: number
+  readonly rebindingTime?: number
+  /**
+   * Seconds for which an offered address is reserved (30), and for which one is unused after a
+   * conflict (600).
+   */
+  readonly offerTime?: number
+  readonly declineTime?: number
+  /** Refuses requests of unknown clients, as the only server of a network may, not ignores them. */
+  readonly authoritative?: boolean
+}
+
+export type DhcpConfig = ReturnType<typeof dhcpConfig>
+export type Reservation = ReturnType<typeof toReservation>
+
+export interface AddressRange {
+  readonly first: number
+  readonly last: number
+}
+
+/** The lease time that never ends (RFC 2131 sec. 3.3). */
+export const DHCP_INFINITE = 0xffff_ffff
+
+export function isInNetwork({ network, mask }: DhcpConfig, address: number): boolean {
+  return (address & mask) >>> 0 === network
+}
+
+/** Throws a VnetError EINVAL such as `dhcp.options.mtu: ...; the option takes ...`. */
+export function dhcpConfig(spec: DhcpSpec) {
+  const server = parseIpv4(spec.server)!
+  const { bytes, prefixLen } = parsePrefix(spec.network)!
+  const network = get32(bytes, 0)
+  const mask = maskOf(prefixLen)
+  const reservations = (spec.reservations ?? []).map((one, i) => toReservation(one, `reservations[${i}]`, server))
+  // The first of several reservations for one client counts.
+  const reservedFor = (of: (one: Reservation) => string | undefined): ReadonlyMap<string, Reservation> =>
+    new Map(reservations.toReversed().flatMap(one => (of(one) === undefined ? [] : [[of(one)!, one]])))
+  const usual: [number, Uint8Array][] = [
+    [1, ipv4Bytes(mask)],
+    [3, ipv4Bytes(server)],
+    [6, ipv4Bytes(server)],
+    [28, ipv4Bytes((network | ~mask) >>> 0)],
+  ]
+  return {
+    server,
+    network,
+    mask,
+    ranges: spec.ranges.map(toRange),
+    options: new Map([...usual, ...toOptions(spec.options, 'options')]),
+    byMac: reservedFor(({ mac }) => mac),
+    byClientId: reservedFor(({ clientId }) => clientId),
+    byAddress: new Map(reservations.map(one => [one.address, one])) as ReadonlyMap<number, Reservation>,
+    reservedNames: new Set(reservations.flatMap(({ hostname }) => hostname ?? [])) as ReadonlySet<string>,
+    always: (spec.always ?? []).map((name, i) => toOption(name, `always[${i}]`).code),
+    boot: toBoot(spec.boot, 'boot', server),
+    ...times(spec),
+    authoritative: spec.authoritative ?? false,
+  }
+}
+
+function wrong(place: string, advice: string): VnetError {
+  return new VnetError(EINVAL, `dhcp.${place}`, advice)
+}
+
+function toRange(text: string): AddressRange {
+  const [first, last = first] = text.split('-').map(part => parseIpv4(part.trim())!) as [number, number?]
+  return { first, last }
+}
+
+function toOption(name: string, place: string): { code: number; type: OptionType } {
+  const option = optionOf(name)
+  if (option !== undefined) return option
+  throw wrong(
+    place,
+    `no option ${JSON.stringify(name)} to set: use a name such as router, dns-server or mtu, or a number`,
+  )
+}
+
+function toOptions(spec: OptionsSpec = {}, place: string): ReadonlyMap<number, Uint8Array | null> {
+  const options = new Map<number, Uint8Array | null>()
+  for (const [name, value] of Object.entries(spec)) {
+    const { code, type } = toOption(name, `${place}.${name}`)
+    try {
+      options.set(code, value === null ? null : encodeOption(type, value))
+    } catch (error) {
+      throw wrong(`${place}.${name}`, `the option ${(error as Error).message}`)
+    }
+  }
+  return options
+}
+
+function toBoot({ nextServer, serverName, file }: BootSpec = {}, place: string, server: number) {
+  return {
+    siaddr: nextServer === undefined ? (file ? server : 0) : parseIpv4(nextServer)!,
+    sname: toText(serverName, `${place}.serverName`, 63),
+    file: toText(file, `${place}.file`, 127),
+  }
+}
+
+function toText(text = '', place: string, max: number): Uint8Array {
+  const bytes = new TextEncoder().encode(text)
+  if (bytes.length > max || bytes.includes(0))
+    throw wrong(place, `it takes at most ${max} bytes without NUL: shorten it`)
+  return bytes
+}
+
+function toReservation(spec: ReservationSpec, place: string, server: number) {
+  const { mac, clientId, hostname } = spec
+  if ((mac === undefined) === (clientId === undefined))
+    throw wrong(place, 'it is for one client: give either its mac or its clientId')
+  return {
+    mac: mac?.toLowerCase(),
+    clientId: clientId?.toLowerCase(),
+    address: parseIpv4(spec.address)!,
+    hostname: hostname?.toLowerCase(),
+    options: toOptions(spec.options, `${place}.options`),
+    boot: spec.boot && toBoot(spec.boot, `${place}.boot`, server),
+  }
+}
+
+/** All in seconds. */
+function times({ offerTime = 30, declineTime = 600, renewalTime, rebindingTime, ...spec }: DhcpSpec) {
+  const seconds = (value: number | 'infinite') => (value === 'infinite' ? DHCP_INFINITE : value)
+  const leaseTime = seconds(spec.leaseTime ?? 3600)
+  const minLeaseTime = spec.minLeaseTime ?? Math.min(60, leaseTime)
+  const maxLeaseTime = seconds(spec.maxLeaseTime ?? leaseTime)
+  if (minLeaseTime > leaseTime || leaseTime > maxLeaseTime)
+    throw wrong('leaseTime', 'it must lie between minLeaseTime and maxLeaseTime: change one of the three')
+  if ((renewalTime ?? 0) > (rebindingTime ?? DHCP_INFINITE))
+    throw wrong('renewalTime', 'a client renews before it rebinds: make it at most rebindingTime')
+  return { leaseTime, minLeaseTime, maxLeaseTime, renewalTime, rebindingTime, offerTime, declineTime }
+}

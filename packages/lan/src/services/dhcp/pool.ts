@@ -1,0 +1,232 @@
+/**
+ * The address pool: decides which addresses a client may have and which one it gets. Of the
+ * permitted addresses, a client gets the first of these: its reservation, its present or last
+ * lease, its pending offer, the address it requests, an address that was never leased, the address
+ * with the oldest ended lease.
+ */
+import { type Clock, NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import { type HeapItem, MomentHeap } from 'vnet/internal/base/moment-heap'
+import type { DhcpMessage } from 'vnet/internal/packet/dhcp'
+import { type AddressRange, type DhcpConfig, isInNetwork, type Reservation } from './config.ts'
+import type { LeaseTable } from './lease-table.ts'
+import type { DhcpClient, DhcpSender } from './request.ts'
+
+/** Lapsed offers and ended leases that one call of choose() collects at most. */
+const SWEEP = 64
+
+export class Pool {
+  readonly offers: Offers
+  readonly #leases: LeaseTable
+  readonly #inUse: (address: number) => boolean
+  #config: DhcpConfig
+  #free: FreeAddresses
+
+  /** `inUse` returns whether a host that does not use DHCP has the address. */
+  constructor(config: DhcpConfig, leases: LeaseTable, clock: Clock, inUse: (address: number) => boolean) {
+    this.#config = config
+    this.#leases = leases
+    this.#inUse = inUse
+    this.#free = new FreeAddresses(config.ranges)
+    this.offers = new Offers(clock, address => this.putBack(address))
+  }
+
+  get config(): DhcpConfig {
+    return this.#config
+  }
+
+  reload(config: DhcpConfig): void {
+    this.#config = config
+    this.#free = new FreeAddresses(config.ranges)
+    for (const address of this.#leases.ended()) this.putBack(address)
+  }
+
+  /**
+   * Whether a message is about the server's network: by the address of its relay, or by the one
+   * that the client renews by unicast.
+   */
+  serves({ giaddr, ciaddr }: DhcpMessage, from: DhcpSender): boolean {
+    const renewed = from.broadcast ? 0 : ciaddr
+    return isInNetwork(this.#config, giaddr || renewed || this.#config.server)
+  }
+
+  /** The reservation for the client's identifier, otherwise for its MAC address. */
+  reservationOf({ clientId, mac }: DhcpClient): Reservation | undefined {
+    return this.#config.byClientId.get(clientId ?? '') ?? this.#config.byMac.get(mac)
+  }
+
+  /**
+   * Returns why the client may not have the address, as the text of the DHCPNAK that refuses it, or
+   * undefined if it may.
+   */
+  objection(client: DhcpClient, address: number): string | undefined {
+    if (!isInNetwork(this.#config, address)) return 'wrong network'
+    const reservation = this.#config.byAddress.get(address)
+    const own = this.reservationOf(client)
+    if (reservation !== undefined && reservation !== own) return 'address reserved'
+    const held = this.#leases.held(address)
+    if (held?.state === 'declined') return 'address declined'
+    // An address reserved for a MAC address is that machine's, even if its boot ROM and its
+    // operating system send different client identifiers.
+    const isOwn = (mac: string) => reservation?.mac !== undefined && mac === client.mac
+    if (held !== undefined && this.#leases.of(client) !== held && !isOwn(held.mac)) return 'address in use'
+    const taker = this.offers.taker(address)
+    if (taker !== undefined && taker.key !== client.key && !isOwn(taker.mac)) return 'address offered to another'
+    const inRange = this.#config.ranges.some(({ first, last }) => first <= address && address <= last)
+    if ((!inRange && reservation === undefined) || address === this.#config.server) return 'address not available'
+    return this.#inUse(address) ? 'address in use' : undefined
+  }
+
+  /**
+   * Takes the address for a client that perhaps requests `wanted` out of the free addresses; the
+   * caller offers it. Returns undefined if the pool is full.
+   */
+  choose(client: DhcpClient, wanted: number | undefined): number | undefined {
+    this.offers.dropLapsed(SWEEP)
+    for (const address of this.#leases.takeEnded(SWEEP)) this.putBack(address)
+    const isFree = (address: number | undefined): address is number =>
+      address !== undefined && this.objection(client, address) === undefined
+    const isUnused = (address: number) => this.#leases.last(address) === undefined && isFree(address)
+    const { offers } = this
+    const preferred = [this.reservationOf(client)?.address, this.#leases.of(client)?.address, offers.of(client), wanted]
+    return preferred.find(isFree) ?? this.#free.take(isFree, isUnused)
+  }
+
+  /** Puts an address back among the free ones after its offer or lease ended. */
+  putBack(address: number): void {
+    if (!isInNetwork(this.#config, address) || this.#leases.held(address) !== undefined) return
+    if (this.#leases.last(address) === undefined) this.#free.putUnused(address)
+    else this.#free.putEnded(address)
+  }
+}
+
+interface Offer extends HeapItem {
+  readonly client: DhcpClient
+  readonly address: number
+  readonly until: number
+}
+
+/** Addresses offered and not yet requested: one per client, one client per address. They lapse. */
+export class Offers {
+  readonly #byClient = new Map<string, Offer>()
+  readonly #byAddress = new Map<number, Offer>()
+  readonly #ends = new MomentHeap<Offer>()
+  readonly #clock: Clock
+  readonly #onEnd: (address: number) => void
+
+  /** Calls `onEnd` with each address at the end of its offer. */
+  constructor(clock: Clock, onEnd: (address: number) => void) {
+    this.#clock = clock
+    this.#onEnd = onEnd
+  }
+
+  /** The address offered to a client. */
+  of({ key }: DhcpClient): number | undefined {
+    const offer = this.#byClient.get(key)
+    return offer !== undefined && offer.until > this.#clock.now() ? offer.address : undefined
+  }
+
+  /** The client that an address is offered to. */
+  taker(address: number): DhcpClient | undefined {
+    const offer = this.#byAddress.get(address)
+    return offer !== undefined && offer.until > this.#clock.now() ? offer.client : undefined
+  }
+
+  make(client: DhcpClient, address: number, seconds: number): void {
+    this.drop(client)
+    this.#drop(this.#byAddress.get(address))
+    const offer = { client, address, until: this.#clock.now() + seconds * NSEC_PER_SEC, index: -1 }
+    this.#byClient.set(client.key, offer)
+    this.#byAddress.set(address, offer)
+    this.#ends.set(offer, offer.until)
+  }
+
+  drop({ key }: DhcpClient): void {
+    this.#drop(this.#byClient.get(key))
+  }
+
+  /** Drops lapsed offers, at most `max`. */
+  dropLapsed(max: number): void {
+    for (let n = 0; n < max && this.#ends.first <= this.#clock.now(); n++) this.#drop(this.#ends.shift())
+  }
+
+  #drop(offer: Offer | undefined): void {
+    if (offer === undefined) return
+    this.#byClient.delete(offer.client.key)
+    this.#byAddress.delete(offer.address)
+    this.#ends.remove(offer)
+    this.#onEnd(offer.address)
+  }
+}
+
+/**
+ * The addresses of the pool that may be free, kept so that no search is necessary: a counter
+ * through the addresses that were never given, and queues of returned addresses. An address in it
+ * may have been taken in the meantime. take() checks that and discards it; its owner puts it back
+ * later.
+ */
+export class FreeAddresses {
+  readonly #ranges: readonly AddressRange[]
+  /** The range that is counted through, and how many of its addresses were passed. */
+  #range = 0
+  #passed = 0
+  readonly #unused = new Queue()
+  readonly #ended = new Queue()
+
+  constructor(ranges: readonly AddressRange[]) {
+    this.#ranges = ranges
+  }
+
+  /** Puts back an address without a remembered lease. */
+  putUnused(address: number): void {
+    this.#unused.push(address)
+  }
+
+  /** Puts back an address after its lease ended. */
+  putEnded(address: number): void {
+    this.#ended.push(address)
+  }
+
+  /**
+   * Removes and returns an unused address, otherwise the free address with the oldest ended lease.
+   */
+  take(isFree: (address: number) => boolean, isUnused: (address: number) => boolean): number | undefined {
+    return this.#unused.take(isUnused) ?? this.#count(isUnused) ?? this.#ended.take(isFree)
+  }
+
+  #count(isUnused: (address: number) => boolean): number | undefined {
+    for (; this.#range < this.#ranges.length; this.#range++, this.#passed = 0) {
+      const { first, last } = this.#ranges[this.#range]
+      while (first + this.#passed <= last) {
+        const address = first + this.#passed++
+        if (isUnused(address)) return address
+      }
+    }
+    return undefined
+  }
+}
+
+/** First in, first out, each address once. */
+class Queue {
+  readonly #members = new Set<number>()
+  #addresses: number[] = []
+  #head = 0
+
+  push(address: number): void {
+    if (this.#members.has(address)) return
+    this.#members.add(address)
+    this.#addresses.push(address)
+  }
+
+  take(isFree: (address: number) => boolean): number | undefined {
+    while (this.#head < this.#addresses.length) {
+      const address = this.#addresses[this.#head++]
+      this.#members.delete(address)
+      if (2 * this.#head > this.#addresses.length) {
+        this.#addresses = this.#addresses.slice(this.#head)
+        this.#head = 0
+      }
+      if (isFree(address)) return address
+    }
+    return undefined
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * Stateless DHCPv6 (RFC 8415 sec. 6.1, 18.3.6): gives resolvers and domains to clients that made
+ * their address from a router advertisement. It gives no addresses, so it replies only to
+ * INFORMATION-REQUEST. A reply to a relayed message goes back through the relays.
+ */
+import { sameBytes } from 'vnet/internal/packet/address'
+import * as dhcpv6 from 'vnet/internal/packet/dhcpv6'
+import { nameOf } from 'vnet/internal/packet/dns'
+import { get16, long } from 'vnet/internal/packet/octets'
+
+export interface Dhcpv6Config {
+  /** Identifies the server: duidOf(mac). */
+  readonly duid: Uint8Array
+  /** Resolvers, 16 bytes each. */
+  readonly servers: readonly Uint8Array[]
+  /** Search domains; invalid ones are ignored. */
+  readonly domains: readonly string[]
+  /** Seconds after which clients request it again, at least 600. */
+  readonly refreshTime: number
+}
+
+/** RFC 8415 sec. 7.6. */
+const HOP_COUNT_LIMIT = 8
+/** Smallest information refresh time, s (RFC 8415 sec. 7.6). */
+const IRT_MINIMUM = 600
+
+/**
+ * Returns the reply to a message sent to port 547, for its sender: port 546 of a client, or port
+ * 547 of a relay. At most `hops` relays may follow. Returns undefined for no reply. Never throws.
+ */
+export function dhcpv6Reply(
+  bytes: Uint8Array,
+  config: Dhcpv6Config,
+  hops: number = HOP_COUNT_LIMIT,
+): Uint8Array | undefined {
+  const message = dhcpv6.parse(bytes)
+  if (message?.type === dhcpv6.DHCPV6_INFORMATION_REQUEST) return reply(message, config)
+  const relayed = message?.options.get(dhcpv6.D6O_RELAY_MSG)
+  if (message?.type !== dhcpv6.DHCPV6_RELAY_FORW || relayed === undefined || hops < 0) return undefined
+  const inner = dhcpv6Reply(relayed, config, hops - 1)
+  if (inner === undefined) return undefined
+  const id = message.options.get(dhcpv6.D6O_INTERFACE_ID)
+  const options = [...(id ? [[dhcpv6.D6O_INTERFACE_ID, id] as const] : []), [dhcpv6.D6O_RELAY_MSG, inner] as const]
+  return dhcpv6.create([dhcpv6.DHCPV6_RELAY_REPL, ...message.header.subarray(1)], options)
+}
+
+/** Returns undefined for messages to be discarded (RFC 8415 sec. 16.12). */
+function reply({ header, options }: dhcpv6.Dhcpv6Message, config: Dhcpv6Config): Uint8Array | undefined {
+  const server = options.get(dhcpv6.D6O_SERVERID)
+  if (server !== undefined && !sameBytes(server, config.duid)) return undefined
+  if ([dhcpv6.D6O_IA_NA, dhcpv6.D6O_IA_TA, dhcpv6.D6O_IA_PD].some(code => options.has(code))) return undefined
+  const client = options.get(dhcpv6.D6O_CLIENTID)
+  if (client !== undefined && !isDuid(client)) return undefined
+
+  const refresh = Math.max(IRT_MINIMUM, Math.min(config.refreshTime, 0xffff_ffff))
+  const known: [number, number[]][] = [
+    [dhcpv6.D6O_DNS_SERVERS, config.servers.flatMap(address => [...address])],
+    [dhcpv6.D6O_DOMAIN_LIST, config.domains.flatMap(domain => [...(nameOf(domain) ?? [])])],
+    [dhcpv6.D6O_INFORMATION_REFRESH_TIME, long(refresh)],
+  ]
+  const requested = options.get(dhcpv6.D6O_ORO)
+  return dhcpv6.create(
+    [dhcpv6.DHCPV6_REPLY, ...header.subarray(1)],
+    [
+      [dhcpv6.D6O_SERVERID, config.duid],
+      ...(client ? [[dhcpv6.D6O_CLIENTID, client] as const] : []),
+      // A client that requests no option gets all.
+      ...known.filter(([code, data]) => data.length > 0 && (requested === undefined || contains(requested, code))),
+    ],
+  )
+}
+
+function contains(requested: Uint8Array, code: number): boolean {
+  for (let at = 0; at + 2 <= requested.length; at += 2) if (get16(requested, at) === code) return true
+  return false
+}
+
+/** A type and 1 to 128 bytes (RFC 8415 sec. 11.1). */
+const isDuid = (bytes: Uint8Array): boolean => bytes.length >= 3 && bytes.length <= 130

@@ -1,0 +1,149 @@
+/**
+ * The names of the segment for the gateway's DNS: names to addresses and back. Every query is a
+ * lookup; none walks all hosts or all leases.
+ */
+import { labelsOf, nameOf } from 'vnet/internal/packet/dns'
+
+export interface ResolverConfig {
+  /** `lan`, or '' for none. */
+  readonly domain: string
+  /** The gateway itself: the first name server of the domain. */
+  readonly gateway: HostName
+  readonly hosts: Iterable<HostName>
+  /** The clients that have a lease now. They do not get a name that a host has. */
+  readonly leases?: LeaseNames | undefined
+}
+
+/** `web` and `web.lan` are names in the domain `lan`; `web.`, with a final dot, is complete. */
+export interface HostName {
+  readonly name: string
+  /** 4 or 16 bytes each. */
+  readonly addresses: readonly Uint8Array[]
+}
+
+/** The names that DHCP clients chose: one label of letters, digits and hyphens, in lower case. */
+export interface LeaseNames {
+  /** 4 bytes. */
+  address(name: string): Uint8Array | undefined
+  name(address: Uint8Array): string | undefined
+}
+
+/** An address, or the first digits of one: bytes under in-addr.arpa, nibbles under ip6.arpa. */
+export interface Digits {
+  readonly family: 4 | 6
+  readonly digits: readonly number[]
+}
+
+export type Names = ReturnType<typeof namesOf>
+
+const REVERSE4 = ['in-addr', 'arpa']
+const REVERSE6 = ['ip6', 'arpa']
+const ROOT = Uint8Array.of(0)
+
+/** Parses a name under in-addr.arpa or ip6.arpa. Returns undefined for other and invalid names. */
+export function reverse(labels: readonly string[]): Digits | undefined {
+  const family = endsWith(labels, REVERSE4) ? 4 : endsWith(labels, REVERSE6) ? 6 : undefined
+  if (family === undefined) return undefined
+  const form = family === 4 ? /^(0|[1-9]\d{0,2})$/ : /^[0-9a-f]$/
+  const own = labels.slice(0, -2).reverse()
+  if (own.length > digitsIn(family) || !own.every(label => form.test(label))) return undefined
+  return { family, digits: own.map(label => Number.parseInt(label, family === 4 ? 10 : 16)) }
+}
+
+/** Invalid names are ignored. */
+export function namesOf({ domain, gateway, hosts, leases }: ResolverConfig) {
+  const domainName = nameOf(domain) ?? ROOT
+  const suffix = labelsOf(domainName)
+  const zones = [domainName, nameOf('in-addr.arpa')!, nameOf('ip6.arpa')!, ROOT].map(wire => ({
+    wire,
+    labels: labelsOf(wire),
+  }))
+  const held = new Map<string, readonly Uint8Array[]>()
+  const pointers = new Map<string, readonly Uint8Array[]>()
+  /** Names that have subdomains. */
+  const above = new Set<string>()
+
+  /** Returns the name with its domain in wire form, undefined if it is invalid. */
+  function complete(name: string): Uint8Array | undefined {
+    const wire = nameOf(name)
+    if (wire === undefined || wire.length === 1) return undefined
+    return name.endsWith('.') || endsWith(labelsOf(wire), suffix) ? wire : nameOf(`${name}.${domain}`)
+  }
+  const noteAbove = (labels: readonly string[]): void =>
+    labels.forEach((_, i) => void above.add(keyOf(labels.slice(i + 1))))
+
+  for (const zone of zones) noteAbove(zone.labels)
+  for (const named of [gateway, ...hosts]) {
+    const wire = complete(named.name)
+    if (wire === undefined) continue
+    const labels = labelsOf(wire)
+    noteAbove(labels)
+    append(held, keyOf(labels), named.addresses)
+    for (const address of named.addresses) append(pointers, address.join('.'), [wire])
+  }
+
+  /** Returns the first label of a name in the domain that no host has: a lease may have it. */
+  function leaseLabel(labels: readonly string[]): string | undefined {
+    const isOne = labels.length === suffix.length + 1 && endsWith(labels, suffix)
+    return isOne && !held.has(keyOf(labels)) ? labels[0] : undefined
+  }
+
+  /** Returns the addresses of a name: none if it only has subdomains, undefined if unknown. */
+  function addresses(labels: readonly string[]): readonly Uint8Array[] | undefined {
+    // The name in the query, alone or with the domain.
+    const candidates = endsWith(labels, suffix) ? [labels] : [labels, [...labels, ...suffix]]
+    const keys = candidates.map(keyOf)
+    const known = keys.find(key => held.has(key))
+    if (known !== undefined) return held.get(known)
+    for (const label of candidates.map(leaseLabel)) {
+      const leased = label === undefined ? undefined : leases?.address(label)
+      if (leased !== undefined) return [leased]
+    }
+    return keys.some(key => above.has(key)) ? [] : undefined
+  }
+
+  /** The name of the client that leases the address, unless a host has that name. */
+  function leasePointer(address: Uint8Array): Uint8Array | undefined {
+    const wire = complete(leases?.name(address) ?? '')
+    return wire !== undefined && leaseLabel(labelsOf(wire)) !== undefined ? wire : undefined
+  }
+
+  return {
+    /** In wire form: the gateway with its domain, and the mailbox of SOA records. */
+    server: complete(gateway.name) ?? ROOT,
+    mailbox: complete('hostmaster') ?? ROOT,
+    /** The zone of a negative response for `labels`, in wire form; the root if no zone has it. */
+    zoneOf: (labels: readonly string[]) => zones.find(zone => endsWith(labels, zone.labels))!.wire,
+    isZone: (labels: readonly string[]) =>
+      zones.some(zone => zone.labels.length === labels.length && endsWith(labels, zone.labels)),
+    addresses,
+    /**
+     * Returns the complete names of an address in wire form, or undefined if it has none. For the
+     * first digits of an address the result is empty, with or without names below them.
+     */
+    pointers({ family, digits }: Digits): readonly Uint8Array[] | undefined {
+      if (digits.length < digitsIn(family)) return []
+      const known = pointers.get(addressOf(digits))
+      if (known !== undefined) return known
+      const leased = family === 4 ? leasePointer(Uint8Array.from(digits)) : undefined
+      return leased && [leased]
+    },
+  }
+}
+
+/** A string per name; with lengths, since a label may contain a dot. */
+const keyOf = (labels: readonly string[]): string => labels.map(label => `${label.length} ${label}`).join('')
+
+const endsWith = (labels: readonly string[], end: readonly string[]): boolean =>
+  labels.length >= end.length && end.every((label, i) => label === labels[labels.length - end.length + i])
+
+const append = <T>(map: Map<string, readonly T[]>, key: string, values: readonly T[]): void =>
+  void map.set(key, [...(map.get(key) ?? []), ...values])
+
+const digitsIn = (family: 4 | 6): number => (family === 4 ? 4 : 32)
+
+/** The key of an address of 4 bytes or 32 nibbles. */
+function addressOf(digits: readonly number[]): string {
+  if (digits.length === 4) return digits.join('.')
+  return Array.from({ length: 16 }, (_, i) => (digits[2 * i] << 4) | digits[2 * i + 1]).join('.')
+}

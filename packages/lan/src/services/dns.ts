@@ -1,0 +1,120 @@
+/**
+ * The gateway's DNS, over UDP and TCP: it resolves the names of itself, of its hosts and of clients
+ * with a lease, each with or without the domain. All other names do not exist; it queries no other
+ * server. The codec is packet/dns.ts.
+ */
+import type { Socket } from 'node:net'
+import type { Turns } from 'vnet/internal/base/turns'
+import type { DnsQuestion } from 'vnet/internal/packet/dns'
+import * as dns from 'vnet/internal/packet/dns'
+import { type DnsRecord, type DnsReply, writeReply } from 'vnet/internal/packet/dns-reply'
+import { long } from 'vnet/internal/packet/octets'
+import { type Names, namesOf, type ResolverConfig, reverse } from './dns-names.ts'
+import { LATER, Paced } from './paced.ts'
+
+/** Seconds for which clients may cache a reply, and a negative reply: a lease may add the name. */
+const TTL = 60
+const NEGATIVE_TTL = 5
+/** Queries of a step, about 50 us. */
+const STEP_QUERIES = 4
+/** Milliseconds that a TCP connection may be silent. */
+const IDLE_MS = 10_000
+
+/**
+ * Returns the reply to `query`, or undefined for bytes that are not a query. It has at most
+ * `maxSize` bytes: 65535 over TCP; by default the size that the query's EDNS allows over UDP. Calls
+ * `onReply` unless the query is malformed. Never throws.
+ */
+export type Resolver = (query: Uint8Array, maxSize?: number, onReply?: OnReply) => Uint8Array | undefined
+
+export type OnReply = (question: DnsQuestion, reply: DnsReply) => void
+
+/** Names that are not valid host names are ignored. */
+export function createResolver(config: ResolverConfig): Resolver {
+  const names = namesOf(config)
+  return (bytes, maxSize, onReply) => {
+    const query = dns.parseQuery(bytes)
+    if (query === undefined) return undefined
+    const { question, rcode } = query
+    const isValid = rcode === dns.NOERROR && question !== undefined
+    const reply = isValid ? resolve(question, names) : { rcode, flags: dns.DNS_RA }
+    if (isValid) onReply?.(question, reply)
+    return writeReply(query, reply, maxSize)
+  }
+}
+
+function resolve(question: DnsQuestion, names: Names): DnsReply {
+  const { type } = question
+  if (type === dns.T_OPT) return { rcode: dns.FORMERR, flags: dns.DNS_RA }
+  if (question.class !== dns.C_IN && question.class !== dns.C_ANY) return { rcode: dns.REFUSED, flags: dns.DNS_RA }
+  if (type === dns.T_AXFR || type === dns.T_IXFR) return { rcode: dns.REFUSED, flags: dns.DNS_RA }
+  const labels = dns.labelsOf(question.name)
+  const zone = names.zoneOf(labels)
+  const records = recordsOf(question.name, labels, names)
+  const answers = records?.filter(record => type === dns.T_ANY || record.type === type) ?? []
+  const flags = dns.DNS_AA | dns.DNS_RA
+  if (answers.length > 0) return { rcode: dns.NOERROR, flags, answers }
+  return {
+    rcode: records === undefined ? dns.NXDOMAIN : dns.NOERROR,
+    flags,
+    authority: [soa(zone, names, NEGATIVE_TTL)],
+  }
+}
+
+/** Returns all records of a name: none if it only has subdomains, undefined if unknown. */
+function recordsOf(name: Uint8Array, labels: readonly string[], names: Names): DnsRecord[] | undefined {
+  const record = (type: number, ...data: DnsRecord['data']): DnsRecord => ({ name, type, ttl: TTL, data })
+  if (names.isZone(labels)) return [{ ...soa(name, names, TTL), name }, record(dns.T_NS, { name: names.server })]
+  const digits = reverse(labels)
+  if (digits !== undefined) return names.pointers(digits)?.map(target => record(dns.T_PTR, { name: target }))
+  return names.addresses(labels)?.map(address => record(address.length === 4 ? dns.T_A : dns.T_AAAA, address))
+}
+
+function soa(zone: Uint8Array, names: Names, ttl: number): DnsRecord {
+  // Serial, refresh, retry, expire, minimum. No secondary server reads the first four.
+  const numbers = Uint8Array.from([1, 3600, 600, 86400, NEGATIVE_TTL].flatMap(long))
+  return { name: zone, type: dns.T_SOA, ttl, data: [{ name: names.server }, { name: names.mailbox }, numbers] }
+}
+
+/** The parts of a server that its connections use. */
+export interface DnsTcpServer {
+  readonly turns: Pick<Turns, 'add' | 'delete'>
+  /** Returns the reply to a query, undefined if it gets none. */
+  answer(query: Uint8Array): Uint8Array | undefined
+  /** Takes a query from the budget of the client. Returns false if none is left now. */
+  take(): boolean
+}
+
+/**
+ * Replies to the queries of a TCP connection in order, each message after its length (RFC 1035 sec.
+ * 4.2.2), within the time of work without rights. Queries wait while the client does not read
+ * replies. A query beyond the client's budget waits for the budget, and nothing more is read
+ * meanwhile. A disconnected client would open another connection, which costs more than its
+ * queries.
+ */
+export function serveDnsOverTcp(socket: Socket, { turns, answer, take }: DnsTcpServer): void {
+  let rest = Buffer.alloc(0)
+  function* replies(chunk: Buffer): Generator<Buffer | typeof LATER> {
+    rest = Buffer.concat([rest, chunk])
+    let at = 0
+    const lengthAt = () => (rest.length < at + 2 ? Number.POSITIVE_INFINITY : rest.readUInt16BE(at))
+    const isWhole = () => rest.length >= at + 2 + lengthAt()
+    while (isWhole()) {
+      const some: Buffer[] = []
+      let taken = 0
+      while (taken < STEP_QUERIES && isWhole() && take()) {
+        taken++
+        const end = at + 2 + lengthAt()
+        const reply = answer(rest.subarray(at + 2, end))
+        at = end
+        if (reply !== undefined) some.push(Buffer.of(reply.length >> 8, reply.length & 0xff), Buffer.from(reply))
+      }
+      yield taken === 0 ? LATER : Buffer.concat(some)
+    }
+    rest = rest.subarray(at)
+  }
+  socket.setTimeout(IDLE_MS, () => socket.destroy())
+  const paced = new Paced(turns, replies)
+  socket.on('close', () => paced.destroy())
+  socket.pipe(paced).pipe(socket)
+}

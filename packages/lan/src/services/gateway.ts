@@ -1,0 +1,57 @@
+/** The gateway as a DHCP server: its UDP port 67, and its ARP for addresses to be offered. */
+import type { Clock } from 'vnet/internal/base/clock'
+import { formatMac, ipv4Bytes } from 'vnet/internal/packet/address'
+import { DHCP_SERVER_PORT } from 'vnet/internal/packet/dhcp'
+import { ETH_ALEN } from 'vnet/internal/packet/ethernet'
+import { Budget } from '../machines/budget.ts'
+import type { SegmentHost, UdpHandler } from '../machines/host.ts'
+import type { Hosts } from '../machines/hosts.ts'
+import type { Neighbours } from './dhcp/offer.ts'
+import type { DhcpServer } from './dhcp/server.ts'
+
+/** Requests of one client and of all clients. A client that gets an address sends two. */
+const EACH = { perSecond: 10, burst: 20 }
+const ALL = { perSecond: 1000, burst: 1000 }
+
+/** Positions in a DHCP message; chaddr is the client's MAC address even through a relay. */
+const HLEN = 2
+const CHADDR = 28
+
+/** Limits the DHCP requests of clients; another one limits DHCPv6 and router solicitations. */
+export function clientBudget(clock: Clock): Budget {
+  return new Budget(clock, EACH, ALL)
+}
+
+/**
+ * The handler of UDP port 67. A reply that cannot be sent is dropped: the client repeats its
+ * request.
+ */
+export function serveDhcp(hosts: Hosts, server: DhcpServer, budget: Budget): UdpHandler {
+  return ({ data, source: { mac }, destination, host }) => {
+    const hasChaddr = data.length >= CHADDR + ETH_ALEN && data[HLEN] === ETH_ALEN
+    if (!(hasChaddr ? budget.take(data, CHADDR) : budget.take(mac))) {
+      hosts.countRefused()
+      return
+    }
+    const broadcast = destination.address.every(byte => byte === 255)
+    server.receive(data, { mac, broadcast }, ({ address, port, mac, data }) => {
+      hosts.sendUdp(host, { sourcePort: DHCP_SERVER_PORT, address, port, mac, data })
+    })
+  }
+}
+
+/** The neighbours that the gateway of a network, which a reload may replace, finds by ARP. */
+export function arpNeighbours(network: () => { hosts: Hosts; gateway: SegmentHost }): Neighbours {
+  return {
+    macOf(address) {
+      const { neighbours4 } = network().hosts
+      const at = neighbours4.find(ipv4Bytes(address), 0)
+      return at < 0 ? undefined : formatMac(neighbours4.macs, at)
+    },
+    request(address) {
+      const { hosts, gateway } = network()
+      hosts.neighbours4.forget(ipv4Bytes(address), 0)
+      hosts.sendArpRequest(gateway, address)
+    },
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * Hosts with ports that code of a driver file serves, and the TCP handlers that a configuration can
+ * name: echo, discard, daytime, chargen, HTTP.
+ */
+import { createServer } from 'node:http'
+import type { Socket } from 'node:net'
+import { Readable } from 'node:stream'
+import type { Turns } from 'vnet/internal/base/turns'
+import { formatAddress } from 'vnet/internal/packet/address'
+import type { HostDefinition, HostHandlers, SegmentHost, SmallService } from '../machines/host.ts'
+import { CHARGEN_PERIOD, chargenCharacter, daytimeText } from '../machines/udp.ts'
+import { Paced } from './paced.ts'
+
+type TimeForWork = Pick<Turns, 'add' | 'delete'>
+
+/** The prefix of an IPv4 address on a socket for both families. */
+export const MAPPED = /^::ffff:(?=[\d.]+$)/
+
+/**
+ * Serves one connection to `host`; the handler owns the socket. An exception of the handler, or of
+ * its promise, is logged and ends the connection; one of a listener of the socket ends the program,
+ * as anywhere in Node. A connection that is silent for a minute is closed unless the handler sets
+ * another time: `socket.setTimeout(0)`.
+ */
+export type TcpHandler = (socket: Socket, host: SegmentHost) => unknown
+
+export interface LanHandlers extends HostHandlers {
+  /** The handlers of connections, by port. */
+  readonly tcp?: Readonly<Record<number, TcpHandler | SmallService>> | undefined
+}
+
+export interface LanHost extends HostDefinition {
+  /** This many hosts, with consecutive addresses and no `mac`; `name` has one %d. */
+  readonly count?: number | undefined
+  readonly on?: LanHandlers | undefined
+}
+
+/** A host of a driver file: `host({ ip: '198.18.0.7', on: { udp: { 53: answer } } })`. */
+export function host(definition: LanHost): LanHost {
+  return definition
+}
+
+const PATTERN = Buffer.from(Array.from({ length: CHARGEN_PERIOD }, (_, i) => chargenCharacter(i)))
+
+/** RFC 862, 863, 867, 864. With `turns`, echo uses the time of work without rights. */
+export const TCP_SERVICES: Readonly<Record<SmallService, (socket: Socket, turns?: TimeForWork) => unknown>> = {
+  echo(socket, turns) {
+    if (turns === undefined) return socket.pipe(socket)
+    const paced = new Paced(turns, chunk => [chunk])
+    socket.on('close', () => paced.destroy())
+    return socket.pipe(paced).pipe(socket)
+  },
+  discard: socket => socket.resume().on('end', () => socket.end()),
+  daytime: socket => socket.resume().end(daytimeText(Date.now())),
+  // Until the client closes: the end of its data does not end the pattern.
+  chargen: socket => Readable.from(pattern()).pipe(socket.resume()),
+}
+
+/** The handler of a port in a host's definition, or undefined for an invalid value. */
+export function handlerOf(definition: unknown, turns?: TimeForWork): TcpHandler | undefined {
+  if (typeof definition === 'function') return definition as TcpHandler
+  if (typeof definition !== 'string' || !Object.hasOwn(TCP_SERVICES, definition)) return undefined
+  return socket => TCP_SERVICES[definition as SmallService](socket, turns)
+}
+
+/** The client's address. A link-local one of another namespace has no name here (ENXIO). */
+export function remoteOf(socket: Socket): string {
+  try {
+    return (socket.remoteAddress ?? '').replace(MAPPED, '')
+  } catch {
+    return 'a link-local address'
+  }
+}
+
+function* pattern(): Generator<Buffer> {
+  for (;;) yield PATTERN
+}
+
+/** Milliseconds for the headers of a request, from its connection or the previous request on. */
+const HEADERS_MS = 10_000
+
+/** Answers every HTTP request with `body`, by default the host's name or address. */
+export function http(body?: string, headersMs = HEADERS_MS): TcpHandler {
+  const clients = new WeakMap<Socket, HttpClient>()
+  const server = createServer((request, response) => {
+    const client = clients.get(request.socket)
+    client?.gotHeaders()
+    let unfinished = 2
+    const finish = () => {
+      unfinished--
+      if (unfinished === 0) client?.waitForHeaders(headersMs)
+    }
+    request.resume().on('end', finish)
+    response.on('finish', finish)
+    response.setHeader('Content-Type', 'text/plain; charset=utf-8').end(client?.text)
+  })
+  return (socket, { name, ip, ip6 }) => {
+    const text = body ?? `${name ?? formatAddress((ip[0] ?? ip6[0]) as Uint8Array)}\n`
+    const client = new HttpClient(socket, text)
+    clients.set(socket, client)
+    client.waitForHeaders(headersMs)
+    // The server sets its own timeout on the socket.
+    server.timeout = socket.timeout ?? 0
+    server.emit('connection', socket)
+  }
+}
+
+/** Limits the time for headers; Node's headersTimeout works only on a server that listens. */
+class HttpClient {
+  readonly text: string
+  readonly #socket: Socket
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(socket: Socket, text: string) {
+    this.text = text
+    this.#socket = socket
+    socket.on('close', () => this.gotHeaders())
+  }
+
+  waitForHeaders(ms: number): void {
+    if (!this.#socket.destroyed) this.#timer = setTimeout(() => this.#socket.destroy(), ms).unref()
+  }
+
+  gotHeaders(): void {
+    clearTimeout(this.#timer)
+  }
+}

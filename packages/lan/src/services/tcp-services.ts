@@ -1,0 +1,114 @@
+/**
+ * TcpServices: the TCP ports of the simulated hosts, served by sockets of the kernel. The segment
+ * rejects connections to closed ports. An accepted socket belongs to the host that has its local
+ * address.
+ */
+import { createServer, type Server, type Socket } from 'node:net'
+import { messageOrDescription } from 'vnet/internal/base/exception'
+import type { Native } from 'vnet/internal/linux/native'
+import type { Net } from 'vnet/internal/netdev/net'
+import { parseAddress } from 'vnet/internal/packet/address'
+import type { Hosts } from '../machines/hosts.ts'
+import type { Services } from '../machines/state.ts'
+import { Connections } from './connections.ts'
+import { openSocketNamespace, type SocketNamespace } from './socket-namespace.ts'
+import { handlerOf, MAPPED, remoteOf } from './tcp-handlers.ts'
+
+/** Unaccepted connections per port. Node accepts all of them in one go while frames wait. */
+const BACKLOG = 16
+
+/** Drops segments until the sockets are open; clients send them again. */
+const OPENING: Services = { address: new Uint8Array(6), receive: skb => skb.free() }
+
+export class TcpServices implements AsyncDisposable {
+  readonly #net: Net
+  /** Settles once ports are served, or after a failure, which is logged and closes all ports. */
+  readonly opened: Promise<void>
+  readonly #servers = new Map<number, Server>()
+  readonly #connections = new Connections()
+  #hosts: Hosts | undefined
+  #namespace: SocketNamespace | undefined
+  #station: Services | undefined = OPENING
+
+  constructor(native: Native, net: Net) {
+    this.#net = net
+    this.opened = this.#open(native).catch(error => {
+      net.log.warn(`no TCP on the hosts: ${messageOrDescription(error)}`)
+      return this.#close()
+    })
+  }
+
+  /** Serves the open ports of `hosts`, and only these from now on. Connections remain open. */
+  serve(hosts: Hosts): void {
+    this.#hosts = hosts
+    this.#listen()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.opened
+    await this.#close()
+  }
+
+  async #open(native: Native): Promise<void> {
+    this.#namespace = await openSocketNamespace(native, this.#net, skb => {
+      if (this.#hosts === undefined) skb.drop()
+      else this.#hosts.fromServices(skb)
+    })
+    this.#station = this.#namespace.station
+    this.#listen()
+  }
+
+  async #close(): Promise<void> {
+    const namespace = this.#namespace
+    this.#namespace = undefined
+    this.#station = undefined
+    if (this.#hosts !== undefined) this.#hosts.services = undefined
+    const closed = [...this.#servers.values()].map(server => new Promise(resolve => server.close(resolve)))
+    this.#connections.destroyAll()
+    await Promise.all(closed)
+    await namespace?.[Symbol.asyncDispose]()
+  }
+
+  #listen(): void {
+    const [hosts, namespace] = [this.#hosts, this.#namespace]
+    if (hosts === undefined) return
+    hosts.services = this.#station
+    if (namespace === undefined) return
+    for (const port of hosts.tcpPorts) {
+      if (this.#servers.has(port)) continue
+      const server = createServer({ allowHalfOpen: true }, socket => this.#connected(socket))
+      const failed = (error: unknown) => this.#net.log.err(`tcp port ${port}: ${messageOrDescription(error)}`)
+      server.on('error', failed)
+      try {
+        // Ports of the segment keep the process alive, a server alone does not.
+        this.#servers.set(port, server.listen({ fd: namespace.bind(port), backlog: BACKLOG }).unref())
+      } catch (error) {
+        failed(error)
+      }
+    }
+  }
+
+  #connected(socket: Socket): void {
+    const { localAddress = '', localPort = 0 } = socket
+    if (!this.#connections.admit(socket, localAddress, remoteOf(socket))) {
+      this.#hosts?.countRefused()
+      return
+    }
+    const address = parseAddress(localAddress.replace(MAPPED, ''))
+    const hosts = this.#hosts
+    const host = address && hosts?.byAddress(address)
+    const serve = host && handlerOf(hosts?.kind(host.index).tcp.get(localPort), this.#net.turns)
+    if (hosts === undefined || host === undefined || serve === undefined) {
+      socket.destroy()
+      return
+    }
+    hosts.call(host.index, `tcp ${localPort}`, async () => {
+      try {
+        await serve(socket, host)
+      } catch (error) {
+        socket.destroy()
+        throw error
+      }
+    })
+  }
+}
