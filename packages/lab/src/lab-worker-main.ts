@@ -15,6 +15,8 @@ import type { WireResources } from 'vnet/internal/netdev/device-wire'
 import { Net } from 'vnet/internal/netdev/net'
 import type { NetDevice } from 'vnet/internal/netdev/net-device'
 import { OwnStages } from 'vnet/internal/wire/own-stages.node'
+import { readText } from 'vnet/internal/wire/parse'
+import { filtersOf } from 'vnet/internal/wire/spec/groups'
 import type { Direction } from 'vnet/internal/wire/wire'
 import type { LabControl, LabPlace } from './lab-control.ts'
 import type {
@@ -154,6 +156,10 @@ function callsOf(warn: (line: string) => void) {
     async loadStages(stages: readonly string[]) {
       await withStages({ stages })
     },
+    /** Returns the filters that texts of wires name, each once. Throws a UsageError. */
+    filters: async (texts: readonly string[]) => [
+      ...new Set(texts.flatMap(text => filtersOf(readText(text, { bareUs: false })))),
+    ],
     /** Joins two namespaces. Returns the number of the link. */
     async cable(spec: CableSpec) {
       const resources = await withStages(spec)

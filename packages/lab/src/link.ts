@@ -275,7 +275,7 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
    */
   async reset(wire: WireSpec, seed: number): Promise<void> {
     const { ab = '', ba = '' } = directionsOf(wire)
-    const filters = filtersOf({ ab, ba })
+    const filters = filtersOf({ ab, ba }, this.#worker)
     await this.#worker.call('reset', this.#id, this.#lab.seedOf(seed), ab, ba, filters && (await filters))
     if (this.#isDown || this.#offline.size > 0) await this.up()
   }
@@ -298,7 +298,7 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
 
   /** @internal */
   async change(text: WireDirections): Promise<void> {
-    const filters = filtersOf(text)
+    const filters = filtersOf(text, this.#worker)
     await this.#worker.call('wire', this.#id, text.ab, text.ba, filters && (await filters))
     for (const direction of ['ab', 'ba'] as const) {
       const changed = text[direction]

@@ -156,7 +156,7 @@ export class Links {
       const places = isNptv6 ? { address: 0, external: externalNetwork(link).bytes } : undefined
       const nat = translator && { ...translator, ...(places ?? { address: ipv4Of(ofA) }) }
       const advertiser = nat64 === a ? { name: atA, mac: endA.mac } : { name: atB, mac: endB.mac }
-      const filters = filtersOf({ ab, ba })
+      const filters = filtersOf({ ab, ba }, this.#lab.worker)
       const lab = this.#lab.name
       const spec = {
         lab,
@@ -200,7 +200,7 @@ export class Links {
     const textOf = (direction: Direction) =>
       own.flatMap(wire => (wire[direction] === '' ? [] : wire[direction])).join(' | ')
     const texts = { ab: textOf('ab'), ba: textOf('ba') }
-    const filters = await filtersOf(texts)
+    const filters = await filtersOf(texts, this.#lab.worker)
     const hosts = this.#lab.namespaces().flatMap(host => host.addresses.map(address => [address, host.name] as const))
     return { lab: this.#watchId, hosts, plan: plan.filter(({ link }) => link === name), ...texts, filters }
   }
@@ -302,7 +302,7 @@ export class Links {
     let made: LabLan | undefined
     try {
       const { ab = '', ba = '' } = directionsOf(options.wire ?? '')
-      const filters = filtersOf({ ab, ba })
+      const filters = filtersOf({ ab, ba }, this.#lab.worker)
       const seed = seedOf(this.#lab.seed, link)
       const { mtu, capture = this.#lab.captures.isAll } = options
       const file = capture ? this.#lab.captures.add('lan') : undefined

@@ -1,8 +1,9 @@
 /** Parses the `wire` option of a link: a text for both directions, or for each of them. */
 import { anyText, either, integer, object } from 'vnet/internal/base/schema'
-import type { WireAttachment } from 'vnet/internal/control/protocol/wire-attachment'
 import { ETH_MAX_MTU, ETH_MIN_MTU } from 'vnet/internal/netdev/if'
+import type { LabWorker } from './lab-worker.ts'
 import { FLAG, type Form, type Forms } from './options.ts'
+import type { Filters } from './protocol.ts'
 
 /** The text of each direction. A missing direction has no text, or keeps its own. */
 export interface WireDirections {
@@ -50,11 +51,18 @@ export function directionsOf(wire: WireSpec): WireDirections {
 }
 
 /**
- * Compiles the filters that the text names. Returns undefined for no text, which needs no parser.
+ * Compiles the filters that the text names, each once. The worker reads the text, because few
+ * threads of labs need its parser. Returns undefined without a text. Rejects with a UsageError.
  */
-export function filtersOf({ ab = '', ba = '' }: WireDirections): Promise<readonly WireAttachment[]> | undefined {
-  if (ab === '' && ba === '') return undefined
-  return import('./filters.ts').then(({ filtersIn }) => filtersIn([ab, ba]))
+export function filtersOf({ ab = '', ba = '' }: WireDirections, worker: LabWorker): Promise<Filters> | undefined {
+  return ab === '' && ba === '' ? undefined : compiledFilters([ab, ba], worker)
+}
+
+async function compiledFilters(texts: readonly string[], worker: LabWorker): Promise<Filters> {
+  const filters = await worker.call('filters', texts)
+  if (filters.length === 0) return undefined
+  const { compiled } = await import('./filters.ts')
+  return filters.flatMap(compiled)
 }
 
 function isDirections(value: unknown): boolean {
