@@ -83,7 +83,7 @@ async function run(client: ControlClient, device: FoundDevice, command: PageComm
       return client.trigger(vnet, device, command.fault, command.queue)
     case 'wire': {
       const { text, direction } = command
-      return client.changeWire(vnet, device, readWire(text, direction))
+      return client.setWire(vnet, device, readWire(text, direction))
     }
     case 'check-wire':
       readWire(command.text)

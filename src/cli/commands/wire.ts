@@ -78,7 +78,7 @@ async function change(name: string, { ab, ba, hasSides }: Change, options: AskOp
     if (hasSides && !device.attached) {
       throw new UsageError(`wire: ${label(device)} is not an attachment: use --wire-ab and --wire-ba`)
     }
-    for (const each of changes) await client.changeWire(device.vnet, device, each)
+    for (const each of changes) await client.setWire(device.vnet, device, each)
   }
   return askInterface(name, io, set, options)
 }

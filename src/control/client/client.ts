@@ -172,21 +172,16 @@ export class ControlClient {
   /**
    * Replaces the stages of the wires of a device by the stages that `text` describes; undefined
    * removes all stages. Packets in flight arrive. Reads the files and compiles the filters that the
-   * text names here, with the rights of this process. Throws a UsageError if the text is wrong;
-   * nothing is changed then.
+   * text names here, with the rights of this process, unless `wireChange` did. Throws a UsageError
+   * if the text is wrong; nothing is changed then.
    */
   async setWire(
     vnet: string,
     device: Device,
-    text: string | undefined,
+    text: string | WireChange | undefined,
     { direction }: SetWireOptions = {},
   ): Promise<void> {
-    const { wireChange } = await loadWireRequest()
-    await this.changeWire(vnet, device, wireChange(text, { direction }))
-  }
-
-  /** @internal Same as setWire, with a text that was read before. */
-  async changeWire(vnet: string, device: Device, change: WireChange): Promise<void> {
+    const change = typeof text === 'object' ? text : (await loadWireRequest()).wireChange(text, { direction })
     await this.#change(vnet, commands.setWire, { ...which(device), ...change }, device.name)
   }
 
