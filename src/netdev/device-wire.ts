@@ -21,6 +21,8 @@ export interface StageReport {
   readonly in: number
   readonly out: number
   readonly held: number
+  /** False if its kind decides about each packet immediately. */
+  readonly holds: boolean
   readonly dropped: number
   readonly drops: Readonly<Record<string, number>>
   readonly duplicated: number

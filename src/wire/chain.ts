@@ -408,6 +408,7 @@ function reportOf({ stage, path, direction, impairment, held, stats, lateness }:
     direction,
     text: impairment.text ?? stage,
     held,
+    holds: impairment.holds === true,
     ...stats,
     drops: Object.fromEntries(stats.drops),
     ...(lateness !== undefined && {

@@ -143,6 +143,8 @@ export interface Impairment {
   readonly text?: string
   /** True if a GSO frame may pass it whole. */
   readonly takesGso?: boolean
+  /** True if it holds packets. */
+  readonly holds?: boolean
   /** Passed to Wire.change. */
   readonly params?: unknown
   /** The function of an own stage. The same text means the same stage. */

@@ -13,7 +13,7 @@ const memoryNet = memoryNets()
 
 function stage(fields: Partial<StageReport>): StageReport {
   const counts = { in: 0, out: 0, held: 0, dropped: 0, duplicated: 0, corrupted: 0, reordered: 0, marked: 0 }
-  return { stage: 'loss', path: '', direction: 'ab', text: '', drops: {}, ...counts, ...fields }
+  return { stage: 'loss', path: '', direction: 'ab', text: '', holds: false, drops: {}, ...counts, ...fields }
 }
 
 const wire: WireInfo = {

@@ -278,6 +278,8 @@ export const wireStagePolicy = policy({
   lateCounts: binary(16),
   /** Present if the stage was replaced, or removed, and had dropped packets. */
   former: flag(17),
+  /** Present if the kind of the stage holds packets, such as delay and rate. */
+  holds: flag(18),
 })
 
 /** An interface to capture, by its index, its name or both, and by its namespace. */

@@ -138,7 +138,7 @@ export function buildGroups(groups: readonly Group[], resources: WireResources):
     const limit = limitOf(group) ?? (holders.length > 1 ? { packets: 1000 } : undefined)
     const isPaced = group.items.some(({ kind }) => kind.part?.key === 'queue')
     return group.items.map((item, i) => {
-      const build = () => item.kind.build(item.spec, { text: text[i], limit, isPaced, resources })
+      const build = () => buildStage(item.kind, item.spec, { text: text[i], limit, isPaced, resources })
       const stage = pointing(item.text, item, build)
       // A whole GSO frame could exceed a requested limit.
       return group.limit === undefined ? stage : Object.assign(stage, { takesGso: false })
@@ -155,5 +155,10 @@ export function limitOf({ limit, items }: Group): LimitSpec | undefined {
 
 /** Returns a stage that a program made, not the grammar. */
 export function stageOf<S>(kind: StageKind<S>, spec: S, { text, limit }: Partial<Building> = {}): Impairment {
-  return kind.build(spec, { text: text ?? kind.print(spec), limit, isPaced: false, resources: noResources })
+  return buildStage(kind, spec, { text: text ?? kind.print(spec), limit, isPaced: false, resources: noResources })
+}
+
+function buildStage<S>(kind: StageKind<S>, spec: S, building: Building): Impairment {
+  const stage = kind.build(spec, building)
+  return kind.holds ? Object.assign(stage, { holds: true }) : stage
 }

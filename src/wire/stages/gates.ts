@@ -124,5 +124,5 @@ function holdGate(limit: LimitSpec | undefined, text: string): HoldGate {
  * packets over the limit, 1000 packets by default, with the reason `limit`.
  */
 export function hold({ limit }: { limit?: LimitSpec } = {}): HoldGate {
-  return holdGate(limit, 'hold')
+  return stageOf(holdKind, {}, { limit }) as HoldGate
 }

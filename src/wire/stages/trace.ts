@@ -218,7 +218,8 @@ function byteTime({ times }: TraceParams): number {
 export function trace(lines: string | readonly number[], options: TraceOptions = {}): Impairment {
   const { once = false, queue, limit } = options
   const made = make(lines, { ...queueOf(queue, limit), once })
-  return Object.assign(made, { text: join([made.text, once && 'once', printQueue(queue), limitText(limit)]) })
+  const text = join([made.text, once && 'once', printQueue(queue), limitText(limit)])
+  return Object.assign(made, { text, holds: true })
 }
 
 function timesOf(trace: string | readonly number[]): number[] {

@@ -66,8 +66,8 @@ test("a device's wires are reported as their spec in both directions, and their 
   const before = await client.wire(vnet, a)
   expect(before).toMatchObject({ time: 1_800_000_000_000, text: { ab: 'delay 20ms | loss 100%', ba: '' } })
   expect(before.stages).toMatchObject([
-    { ...delay, out: 0, held: 3 },
-    { stage: 'loss', in: 0, out: 0, held: 0 },
+    { ...delay, out: 0, held: 3, holds: true },
+    { stage: 'loss', in: 0, out: 0, held: 0, holds: false },
   ])
   clock.advance(20 * MS)
   const after = await client.wire(vnet, b)

@@ -85,19 +85,16 @@ export function describeFold(parts: readonly PartInfo[]): FoldDescription {
 /** The counters of a stage, in the order of its title. */
 const STAGE_COUNTS = ['in', 'out', 'duplicated', 'corrupted', 'reordered', 'marked'] as const
 
-/** Stages that decide about packets, and never keep them. */
-const HOLDS_NOTHING = /^(loss|corrupt|duplicate|truncate|policer|mtu|ecn|match|blackhole|partition)\b/
-
 /** A stage of a wire: packets in flight, and packets dropped, per second while there are any. */
 export function describeStage(stage: StageReport, perSecond = 0): Description {
-  const { text, held, dropped } = stage
+  const { text, held, holds, dropped } = stage
   const name = text || stage.stage
   const counts = STAGE_COUNTS.filter(count => stage[count] > 0).map(count => `${stage[count]} ${count}`)
   const reasons = Object.entries(stage.drops).map(([reason, count]) => `${count} dropped: ${reason}`)
   return {
     name,
     value: perSecond > 0 ? `−${formatNumber(perSecond)}/s` : dropped === 0 ? '' : `−${formatNumber(dropped)}`,
-    note: held > 0 ? `${formatNumber(held)} in flight` : HOLDS_NOTHING.test(stage.stage) ? '' : 'none in flight',
+    note: held > 0 ? `${formatNumber(held)} in flight` : holds ? 'none in flight' : '',
     title: [`${stage.path}${name}`, `${held} in flight`, ...counts, ...reasons].join('\n'),
     tone: 'plain',
     cells: 0,

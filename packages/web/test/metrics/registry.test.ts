@@ -19,6 +19,7 @@ const stage: StageReport = {
   in: 9,
   out: 8,
   held: 1,
+  holds: false,
   dropped: 1,
   drops: { limit: 1 },
   duplicated: 2,

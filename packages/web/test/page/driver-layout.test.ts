@@ -33,7 +33,9 @@ const board = (count: number): PartInfo[] => [
   pool,
 ]
 const counts = { in: 0, out: 0, held: 0, dropped: 0, duplicated: 0, corrupted: 0, reordered: 0, marked: 0, drops: {} }
-const stage = (direction: string, name: string) => ({ stage: name, path: '', direction, text: `${name} 1`, ...counts })
+const stage = (direction: string, name: string) => {
+  return { stage: name, path: '', direction, text: `${name} 1`, holds: false, ...counts }
+}
 const wire: WireInfo = {
   time: 0,
   text: { ab: 'delay 1ms loss 1%', ba: '' },

@@ -11,7 +11,11 @@ import {
   MOST_CELLS,
   stateOf,
 } from '../../src/page/driver-text.ts'
+import { parseWire } from '../../../../src/wire/parse.ts'
 import { deviceRow } from '../support/web/devices.ts'
+import { testWires } from '../../../../test/support/wire.ts'
+
+const wireOf = testWires()
 
 describe('a part', () => {
   test('a part shows how full it is, and warns when it is nearly full', () => {
@@ -53,7 +57,8 @@ test('many queues show how many are stopped, and how many frames they hold', () 
 
 test('a stage shows its packets in flight, and in its title all its counters', () => {
   const counts = { in: 12, out: 8, held: 2, dropped: 2, duplicated: 0, corrupted: 1, reordered: 0, marked: 0 }
-  const stage = { stage: 'loss', path: 'match then ', direction: 'ab', text: 'loss 1%', ...counts, drops: { LOSS: 2 } }
+  const rest = { direction: 'ab', holds: false, drops: { LOSS: 2 } }
+  const stage = { stage: 'loss', path: 'match then ', text: 'loss 1%', ...counts, ...rest }
   expect(describeStage(stage, 1.5).value).toBe('−1.5/s')
   const { name, value, note, title } = describeStage(stage)
   expect([name, value, note]).toEqual(['loss 1%', '−2', '2 in flight'])
@@ -61,15 +66,15 @@ test('a stage shows its packets in flight, and in its title all its counters', (
 })
 
 test('only a stage that can hold packets says that it holds none', () => {
-  const none = { held: 0, dropped: 0, drops: {}, path: '', text: '', in: 0, out: 0 }
-  const rest = { duplicated: 0, corrupted: 0, reordered: 0, marked: 0, direction: 'ab' } as const
-  const noteOf = (stage: string) => describeStage({ ...none, ...rest, stage }).note
-  expect([noteOf('delay'), noteOf('rate 2'), noteOf('loss 2'), noteOf('duplicate')]).toEqual([
-    'none in flight',
-    'none in flight',
-    '',
-    '',
-  ])
+  const { chain } = wireOf(
+    parseWire('delay 1ms rate 1mbit | hold | lte | drop nth 2 | loss 2% | loss 1% | duplicate 1%'),
+  )
+  const notes = chain.report().map(stage => [stage.stage, describeStage(stage).note])
+  const none = 'none in flight'
+  expect(Object.fromEntries(notes)).toEqual({
+    ...{ delay: none, rate: none, hold: none, lte: none },
+    ...{ fault: '', loss: '', 'loss 2': '', duplicate: '' },
+  })
 })
 
 test('a device is down, cut, without a carrier or with it', () => {

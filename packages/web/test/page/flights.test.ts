@@ -8,7 +8,7 @@ import { vnetRow } from '../support/web/devices.ts'
 
 const counts = { in: 0, out: 0, held: 0, dropped: 0, duplicated: 0, corrupted: 0, reordered: 0, marked: 0 }
 const stage = (text: string, direction: 'ab' | 'ba'): StageReport => {
-  return { stage: text.replace(/ .*/, ''), path: '', direction, text, ...counts, drops: {} }
+  return { stage: text.replace(/ .*/, ''), path: '', direction, text, holds: false, ...counts, drops: {} }
 }
 const parts: PartInfo[] = [
   { kind: 'queue', name: 'tx 0', length: 0, state: 'running' },

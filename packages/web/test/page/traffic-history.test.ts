@@ -16,7 +16,7 @@ function stats(second: number, ...devices: DeviceCounters[]): FeedMessage {
 
 function stage(more: Partial<Stage>): Stage {
   const none = { in: 0, out: 0, held: 0, dropped: 0, drops: {}, duplicated: 0, corrupted: 0, reordered: 0, marked: 0 }
-  return { stage: 'loss', path: '', direction: 'ab', text: '', ...none, ...more }
+  return { stage: 'loss', path: '', direction: 'ab', text: '', holds: false, ...none, ...more }
 }
 
 const wire = (second: number, id: string, ...stages: Stage[]): FeedMessage => {

@@ -217,6 +217,7 @@ export class FakeWorld {
             out: frames - dropped - counters.held,
             dropped,
             held: counters.held,
+            holds: kind !== 'loss',
             drops: dropped > 0 ? { loss: dropped } : {},
             duplicated: 0,
             corrupted: 0,
