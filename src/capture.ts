@@ -47,6 +47,7 @@ export {
 export { CaptureReader } from './capture/reader.ts'
 export type { CaptureRecord } from './capture/record.ts'
 export type { FileRing } from './capture/ring-name.ts'
+export type { FrameDrop, WireDrop } from './netdev/frame-drop.ts'
 export { print } from './packet/print.ts'
 
 export interface CaptureOptions {

@@ -4,10 +4,9 @@
  */
 
 import type { Moment } from './packet.ts'
-import { OPT_ENDOFOPT, padded } from './pcapng.ts'
+import { OPT_ENDOFOPT, OPTION_MAX, padded } from './pcapng.ts'
 
 const UTF8 = new TextEncoder()
-const MAX_OPTION = 0xffff
 const NSEC_PER_SEC = 1_000_000_000
 /** The last second that fits 64 bits in nanoseconds. */
 const MAX_SECONDS = 18_446_744_072
@@ -80,9 +79,9 @@ export function putOption(to: Uint8Array, at: number, code: number, value: Uint8
 /** Writes text as UTF-8; text beyond an option's 65,535 bytes is cut off. */
 export function putTextOption(to: Uint8Array, at: number, code: number, text: string): number {
   const bytes = UTF8.encode(text)
-  if (bytes.length <= MAX_OPTION) return putOption(to, at, code, bytes)
+  if (bytes.length <= OPTION_MAX) return putOption(to, at, code, bytes)
   // encodeInto() stops before a character that does not fit.
-  const cut = new Uint8Array(MAX_OPTION)
+  const cut = new Uint8Array(OPTION_MAX)
   return putOption(to, at, code, cut.subarray(0, UTF8.encodeInto(text, cut).written))
 }
 

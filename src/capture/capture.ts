@@ -6,12 +6,13 @@
  * Each device is two interfaces of the file, its transmit side and its receive side. A frame has
  * the same packet id on both ends of its wire: the number of the interface on which it was sent,
  * times 2^40, plus its number on the wire. The id of a frame that the wire made, or that was
- * dropped before it, has bit 39 set. A dropped frame is recorded again, with a verdict and a
- * comment with the reason.
+ * dropped before it, has bit 39 set. A dropped frame is recorded again, with a verdict, a
+ * comment with the reason, and the same as fields (FrameDrop).
  */
 import type { Alarm } from '../base/clock.ts'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../base/clock.ts'
 import { describeException } from '../base/exception.ts'
+import type { FrameDrop } from '../netdev/frame-drop.ts'
 import { NETDEV_CHANGENAME, NETDEV_REGISTER, NETDEV_UNREGISTER } from '../netdev/if.ts'
 import type { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
@@ -169,11 +170,11 @@ export class Capture {
     this.#notify()
   }
 
-  #record(skb: SkBuff, to: Side, time: number, comment: string | undefined): void {
+  #record(skb: SkBuff, to: Side, time: number, drop: FrameDrop | undefined): void {
     to.passed++
-    if (this.#options.dropsOnly === true && comment === undefined) return
+    if (this.#options.dropsOnly === true && drop === undefined) return
     if (!this.#matches(skb)) return
-    if (this.#blocks.write(skb, to, time, comment)) this.#schedule()
+    if (this.#blocks.write(skb, to, time, drop)) this.#schedule()
   }
 
   /** Returns whether a frame passes the filter; true if the filter throws. */
@@ -209,7 +210,7 @@ export class Capture {
     const captured: CapturedDevice = {
       transmit,
       receive,
-      record: (skb, to, time, comment) => this.#record(skb, to, time, comment),
+      record: (skb, to, time, drop) => this.#record(skb, to, time, drop),
     }
     this.#devices.set(dev, { ...captured, dev, removeProbe: DeviceProbe.add(dev, captured) })
     this.#joinPeers()

@@ -2,6 +2,7 @@
  * DeviceProbe: the probe of a device that is captured, by one capture or several. It numbers frames
  * where no wire does, and has each capture record them.
  */
+import type { FrameDrop, WireDrop } from '../netdev/frame-drop.ts'
 import type { FrameProbe } from '../netdev/frame-probe.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { dropReasonName } from '../skb/drop-reason-name.ts'
@@ -18,13 +19,13 @@ const OFF_WIRE = -(2 ** 30)
 export interface CapturedDevice {
   readonly transmit: Side
   readonly receive: Side
-  /** Records a frame that passed a side at a time; `comment` gives the reason for a drop. */
-  record(skb: SkBuff, side: Side, time: number, comment: string | undefined): void
+  /** Records a frame that passed a side at a time, or was dropped there. */
+  record(skb: SkBuff, side: Side, time: number, drop: FrameDrop | undefined): void
 }
 
 export class DeviceProbe implements FrameProbe {
   time = Number.NaN
-  cause: string | undefined = undefined
+  cause: WireDrop | undefined = undefined
   readonly #dev: NetDevice
   readonly #hasWires: boolean
   #captured: readonly CapturedDevice[] = []
@@ -64,10 +65,10 @@ export class DeviceProbe implements FrameProbe {
       skb.packetId = OFF_WIRE - ++this.#lastId
       this.transmitted(skb)
     }
-    const comment = `dropped: ${this.cause ?? dropReasonName(reason)}`
+    const drop = { reason: dropReasonName(reason), wire: this.cause }
     const time = this.#now()
     for (const captured of this.#captured) {
-      captured.record(skb, isReceived ? captured.receive : captured.transmit, time, comment)
+      captured.record(skb, isReceived ? captured.receive : captured.transmit, time, drop)
     }
   }
 

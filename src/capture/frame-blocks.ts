@@ -3,6 +3,7 @@
  * frame memory and without allocating. A capture uses it for each frame; writePacket() is for
  * packets of files.
  */
+import { capturedDropText, type FrameDrop } from '../netdev/frame-drop.ts'
 import type { SkBuffPool } from '../skb/pool.ts'
 import { CHECKSUM_PARTIAL, type SkBuff } from '../skb/sk-buff.ts'
 import type { BlockRing } from './block-ring.ts'
@@ -19,7 +20,7 @@ import * as pcapng from './pcapng.ts'
 const TWO_32 = 2 ** 32
 /** Fixed fields before the frame. */
 const HEADER = 28
-/** All options but the comment, and the length after them. */
+/** All options but those of a drop's texts, and the length after them. */
 const TRAILER = 64
 /** Longer frames are copied by a view, which costs an allocation but copies faster. */
 const COPY_BY_LOOP = 256
@@ -66,18 +67,19 @@ export class FrameBlocks {
   }
 
   /**
-   * Writes a frame that passed at `time`, in ns of the clock; `why` gives the reason for a
-   * drop. A frame that does not fit is counted as lost. Returns whether it was written.
+   * Writes a frame that passed at `time`, in ns of the clock, or was dropped. A frame that does not
+   * fit is counted as lost. Returns whether it was written.
    */
-  write(skb: SkBuff, side: Side, time: number, why: string | undefined): boolean {
+  write(skb: SkBuff, side: Side, time: number, drop: FrameDrop | undefined): boolean {
     const { data, len, packetId } = skb
     const id = packetId === 0 ? 0 : side.idBase + (packetId > 0 ? packetId : PACKET_ID_OFF_WIRE - packetId)
+    const fields = drop === undefined ? '' : JSON.stringify(drop)
     // The number of the packet on its wire is the id in one direction only.
-    const comment = why === undefined || packetId <= 0 || id === packetId ? why : `${why}, id ${id}`
+    const comment = drop === undefined ? '' : commentOf(drop, packetId <= 0 || id === packetId ? undefined : id)
     const captured = len < this.#snaplen ? len : this.#snaplen
     // A character takes at most 3 bytes.
-    const commentRoom = comment === undefined ? 0 : 8 + 3 * comment.length
-    const most = HEADER + captured + 3 + TRAILER + commentRoom
+    const dropRoom = drop === undefined ? 0 : 16 + 3 * (fields.length + comment.length)
+    const most = HEADER + captured + 3 + TRAILER + dropRoom
     const start = this.#ring.reserve(most + this.kept)
     if (start < 0) {
       side.lost++
@@ -104,7 +106,11 @@ export class FrameBlocks {
     if (packetId !== 0) at = this.#option64(at, pcapng.EPB_PACKETID, id)
     at = this.#option(at, pcapng.EPB_QUEUE, 4)
     to.setUint32(at - 4, skb.queueMapping, true)
-    if (comment !== undefined) at = this.#dropped(at, comment)
+    if (drop !== undefined) {
+      at = this.#verdict(at)
+      at = this.#text(at, pcapng.EPB_DROP, fields)
+      at = this.#text(at, pcapng.OPT_COMMENT, comment)
+    }
     to.setUint32(at, pcapng.OPT_ENDOFOPT, true)
     const length = at + 8 - start
     to.setUint32(at + 4, length, true)
@@ -141,19 +147,28 @@ export class FrameBlocks {
     return end
   }
 
-  /** The verdict of a dropped frame, and why it was dropped. */
-  #dropped(at: number, comment: string): number {
+  /** The verdict of a dropped frame. */
+  #verdict(at: number): number {
     const to = this.#to
-    const verdict = this.#option(at, pcapng.EPB_VERDICT, 9) - 12
-    to.setUint32(verdict, VERDICT_TC + TC_ACT_SHOT * 0x100, true)
-    to.setUint32(verdict + 4, 0, true)
-    to.setUint32(verdict + 8, 0, true)
-    const value = verdict + 16
-    const { written } = UTF8.encodeInto(comment, this.#ring.bytes.subarray(value))
-    const end = this.#option(verdict + 12, pcapng.OPT_COMMENT, written)
-    for (let i = value + written; i < end; i++) to.setUint8(i, 0)
+    const end = this.#option(at, pcapng.EPB_VERDICT, 9)
+    to.setUint32(end - 12, VERDICT_TC + TC_ACT_SHOT * 0x100, true)
+    to.setUint32(end - 8, 0, true)
+    to.setUint32(end - 4, 0, true)
     return end
   }
+
+  #text(at: number, code: number, text: string): number {
+    const value = at + 4
+    const { written } = UTF8.encodeInto(text, this.#ring.bytes.subarray(value, value + pcapng.OPTION_MAX))
+    const end = this.#option(at, code, written)
+    for (let i = value + written; i < end; i++) this.#to.setUint8(i, 0)
+    return end
+  }
+}
+
+function commentOf(drop: FrameDrop, id: number | undefined): string {
+  const text = `dropped: ${capturedDropText(drop)}`
+  return id === undefined ? text : `${text}, id ${id}`
 }
 
 function flagsOf({ ipSummed, gsoSize }: SkBuff, direction: number): number {

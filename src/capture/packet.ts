@@ -1,5 +1,7 @@
 /** CapturedPacket: a packet of a capture file, as the readers return it and the writers take it. */
 
+import type { FrameDrop } from '../netdev/frame-drop.ts'
+
 /** LINKTYPE_ETHERNET: frames that start with their Ethernet header. */
 export const LINKTYPE_ETHERNET = 1
 
@@ -55,4 +57,6 @@ export interface CapturedPacket extends Moment {
   /** VERDICT_TC or VERDICT_XDP; the writer takes VERDICT_TC if it is undefined. */
   verdictType?: number | undefined
   comments?: readonly string[]
+  /** Why a vnet dropped it. Programs that rewrite captures leave it out. */
+  drop?: FrameDrop | undefined
 }

@@ -128,6 +128,7 @@ export class PcapngReader {
       else if (options.code === pcapng.EPB_QUEUE) record.queue = options.u32()
       else if (options.code === pcapng.EPB_VERDICT) this.#verdict(record)
       else if (options.code === pcapng.OPT_COMMENT) record.addComment(options.at, options.length)
+      else if (options.code === pcapng.EPB_DROP) record.setDrop(options.at, options.length)
     }
   }
 

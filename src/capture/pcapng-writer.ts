@@ -24,7 +24,7 @@ import {
 import { type CapturedPacket, LINKTYPE_ETHERNET, type Moment, VERDICT_TC } from './packet.ts'
 import * as pcapng from './pcapng.ts'
 
-/** The most bytes that writePacket() adds to a frame, for a packet without comments. */
+/** The most bytes that writePacket() adds to a frame, for a packet without comments and drop. */
 export const PACKET_OVERHEAD = 95
 
 const NANOSECONDS = Uint8Array.of(9)
@@ -96,8 +96,8 @@ export function writeInterface(to: Uint8Array, at: number, { mac, ...dev }: Capt
 }
 
 /**
- * Writes an enhanced packet block. If `packet` has no comments, it fits PACKET_OVERHEAD bytes and
- * the frame, and only the view of the frame to copy from is allocated.
+ * Writes an enhanced packet block. If `packet` has no comments and no drop, it fits
+ * PACKET_OVERHEAD bytes and the frame, and only the view of the frame to copy from is allocated.
  */
 export function writePacket(to: Uint8Array, at: number, packet: CapturedPacket): number {
   const { bytes, capturedLength } = packet
@@ -111,7 +111,8 @@ export function writePacket(to: Uint8Array, at: number, packet: CapturedPacket):
   if (packet.packetId !== undefined) end = put64Option(to, end, pcapng.EPB_PACKETID, packet.packetId)
   if (packet.queue !== undefined) end = put32Option(to, end, pcapng.EPB_QUEUE, packet.queue)
   if (packet.verdict !== undefined) end = putVerdict(to, end, packet.verdictType ?? VERDICT_TC, packet.verdict)
-  const { comments } = packet
+  const { comments, drop } = packet
+  if (drop !== undefined) end = putTextOption(to, end, pcapng.EPB_DROP, JSON.stringify(drop))
   if (comments !== undefined) for (const comment of comments) end = putTextOption(to, end, pcapng.OPT_COMMENT, comment)
   return endBlock(to, at, end === options ? end : endOptions(to, end))
 }

@@ -13,6 +13,9 @@ export const BYTE_ORDER_MAGIC = 0x1a2b3c4d
 /** Secrets type of a TLS key log, the format of SSLKEYLOGFILE. */
 export const TLS_KEY_LOG = 0x544c534b
 
+/** The most bytes of an option. */
+export const OPTION_MAX = 0xffff
+
 export const OPT_ENDOFOPT = 0
 export const OPT_COMMENT = 1
 
@@ -33,6 +36,8 @@ export const EPB_DROPCOUNT = 4
 export const EPB_PACKETID = 5
 export const EPB_QUEUE = 6
 export const EPB_VERDICT = 7
+/** For local use, as its highest bit says: a FrameDrop as JSON, which only vnet reads. */
+export const EPB_DROP = 0x8001
 
 export const ISB_STARTTIME = 2
 export const ISB_ENDTIME = 3

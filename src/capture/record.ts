@@ -3,6 +3,7 @@
  * with each packet.
  */
 
+import { type FrameDrop, parseDrop } from '../netdev/frame-drop.ts'
 import { decodeText } from './options.ts'
 import type { CapturedPacket } from './packet.ts'
 
@@ -31,15 +32,23 @@ export class CaptureRecord implements CapturedPacket {
   verdictType: number | undefined
   /** Index and length of each comment in `bytes`. */
   readonly #comments: number[] = []
+  /** The same for the fields of a drop; 0 without them. */
+  #dropAt = 0
+  #dropLength = 0
 
   /** The comments, decoded at each call. */
   get comments(): readonly string[] {
     if (this.#comments.length === 0) return NO_COMMENTS
     const decoded: string[] = []
     for (let i = 0; i < this.#comments.length; i += 2) {
-      decoded.push(decodeText(this.bytes.subarray(this.#comments[i], this.#comments[i] + this.#comments[i + 1])))
+      decoded.push(this.#text(this.#comments[i], this.#comments[i + 1]))
     }
     return decoded
+  }
+
+  /** Why the frame was dropped, decoded at each call. */
+  get drop(): FrameDrop | undefined {
+    return this.#dropLength === 0 ? undefined : parseDrop(this.#text(this.#dropAt, this.#dropLength))
   }
 
   /** A view of the frame, which holds as long as `bytes` does. */
@@ -51,6 +60,15 @@ export class CaptureRecord implements CapturedPacket {
     this.#comments.push(at, length)
   }
 
+  setDrop(at: number, length: number): void {
+    this.#dropAt = at
+    this.#dropLength = length
+  }
+
+  #text(at: number, length: number): string {
+    return decodeText(this.bytes.subarray(at, at + length))
+  }
+
   clearOptions(): void {
     this.flags = undefined
     this.dropCount = undefined
@@ -59,5 +77,6 @@ export class CaptureRecord implements CapturedPacket {
     this.verdict = undefined
     this.verdictType = undefined
     if (this.#comments.length > 0) this.#comments.length = 0
+    this.#dropLength = 0
   }
 }

@@ -8,12 +8,13 @@
  * receiving device. No method may throw: the frame would have no owner.
  */
 import type { SkBuff } from '../skb/sk-buff.ts'
+import type { WireDrop } from './frame-drop.ts'
 
 export interface FrameProbe {
   /** When the frame passes, ns of the Net's clock; NaN if that is now. */
   time: number
-  /** Why the next frame is dropped, if a wire drops it: `wire ab, stage 2 loss 1%`. */
-  cause: string | undefined
+  /** The decision by which the next frame is dropped, if a stage of a wire drops it. */
+  cause: WireDrop | undefined
   /** The kernel sent a frame. The probe numbers it if it has no `packetId` yet. */
   transmitted(skb: SkBuff): void
   /** The device hands a frame to the kernel. It is not merged with others yet. */

@@ -10,7 +10,8 @@
  * stage passes on its held packets as before.
  */
 import { type Clock, NSEC_PER_MSEC } from '../base/clock.ts'
-import { type DecisionLog, directionText, type StageReport, type WireSide } from '../netdev/device-wire.ts'
+import type { DecisionLog, StageReport, WireSide } from '../netdev/device-wire.ts'
+import type { WireDrop } from '../netdev/frame-drop.ts'
 import type { FrameProbe } from '../netdev/frame-probe.ts'
 import { skbGsoSegment } from '../netdev/gso.ts'
 import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_WIRE_LOSS } from '../skb/drop-reason.ts'
@@ -203,7 +204,7 @@ export class Chain implements Wire, StageOwner {
     return this.#stages.limit(spec)
   }
 
-  drop(skb: SkBuff, reason: number, by?: Stage, why?: string): void {
+  drop(skb: SkBuff, reason: number, by?: Stage, why = ''): void {
     const probe = this.#fromProbe ?? this.#toProbe
     if (probe !== undefined) {
       probe.time = this.clock.now()
@@ -348,14 +349,11 @@ export class Chain implements Wire, StageOwner {
     }
   }
 
-  /** Returns why a stage drops a packet: `wire ab, stage 2 loss 1% (seed 7, packet 1042)`. */
-  #causeOf({ stage, impairment }: Stage, why: string | undefined, { packetId }: SkBuff): string {
-    const place = this.#stages.all.findIndex(each => each.stage === stage)
-    const number = place < 0 ? 'former stage' : `stage ${place + 1}`
-    const kind = impairment.kind ?? stage
-    const more = why === undefined || why === kind ? '' : `: ${why}`
-    const text = impairment.text ?? stage
-    return `wire ${directionText(this.#options)}, ${number} ${text}${more} (seed ${this.#seed}, packet ${packetId})`
+  #causeOf({ stage, impairment }: Stage, why: string, { packetId: packet }: SkBuff): WireDrop {
+    const { direction, side } = this.#options
+    const place = this.#stages.all.findIndex(each => each.stage === stage) + 1
+    const { kind = stage, text = stage } = impairment
+    return { direction, side, place, kind, text, why, seed: this.#seed, packet }
   }
 
   /**

@@ -13,7 +13,7 @@ import type { DeviceWire } from '../../src/netdev/device-wire.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
 import { devClose, netifRx, netifRxDrop } from '../../src/netdev/netif.ts'
 import { unregisterNetdev } from '../../src/netdev/register.ts'
-import { SKB_DROP_REASON_RX_CRC } from '../../src/skb/drop-reason.ts'
+import { SKB_DROP_REASON_RX_CRC, SKB_DROP_REASON_WIRE_LOSS } from '../../src/skb/drop-reason.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-buff.ts'
 import { buildFrame, plain, plain6 } from '../packet/frames.ts'
 import { recordsIn } from '../support/capture-records.ts'
@@ -137,12 +137,31 @@ describe('a capture of a cable', () => {
 
   test('a capture names the bound of a stage that a packet exceeded', async () => {
     const { memory, portA } = await cable({ wire: 'delay 1ms limit 1', seed: 7 })
-    const { read } = captureOf(memory)
+    const { file } = captureOf(memory)
     send(portA, frame(1), frame(2))
     memory.clock.advance(2_000_000)
-    expect(read().map(({ comment }) => comment)).toContain(
-      'dropped: wire ab, stage 1 delay 1ms limit 1: limit (seed 7, packet 2)',
-    )
+    const seen: unknown[] = []
+    packets(file(), ({ drop, comments }) => drop && seen.push([drop, ...comments]))
+    const stage = { direction: 'ab', place: 1, kind: 'delay', text: 'delay 1ms limit 1', why: 'limit' }
+    expect(seen).toEqual([
+      [
+        { reason: 'QDISC_OVERLIMIT', wire: { ...stage, seed: 7, packet: 2 } },
+        'dropped: wire ab, stage 1 delay 1ms limit 1: limit (seed 7, packet 2)',
+      ],
+    ])
+  })
+
+  test('a capture cuts a text that is longer than an option, and then has no fields', async () => {
+    const { memory, a } = await cable()
+    const { file } = captureOf(memory)
+    const stage = { place: 1, kind: 'match', text: 'x'.repeat(70_000), why: 'match' }
+    const probe = Object.assign(a.frameProbe!, { cause: { direction: 'ab', ...stage, seed: 7, packet: 1 } })
+    const skb = Object.assign(memory.net.pool.alloc(60)!, { packetId: 1 })
+    probe.dropped(skb, SKB_DROP_REASON_WIRE_LOSS)
+    skb.free()
+    const seen: unknown[] = []
+    packets(file(), ({ drop, comments: [comment = ''] }) => seen.push([drop, Buffer.byteLength(comment)]))
+    expect(seen).toEqual([[undefined, 65_535]])
   })
 
   test('a capture records a frame that the wire made on arrival, with its own id and the wire’s time', async () => {

@@ -23,6 +23,22 @@ const upTo53 = fc.maxSafeNat()
 // Texts that come back as they were: no zero byte, no lone surrogate.
 const comment = fc.string({ unit: 'binary' }).map(value => value.replaceAll('\0', ''))
 
+const text = fc.string({ unit: 'binary' })
+const wireDrop = fc.record(
+  {
+    direction: fc.constantFrom('ab', 'ba'),
+    side: fc.constantFrom('in', 'out'),
+    place: fc.nat(),
+    kind: text,
+    text,
+    why: text,
+    seed: fc.maxSafeNat(),
+    packet: fc.maxSafeInteger(),
+  },
+  { requiredKeys: ['direction', 'place', 'kind', 'text', 'why', 'seed', 'packet'] },
+)
+const drop = fc.record({ reason: text, wire: wireDrop }, { requiredKeys: ['reason'] })
+
 /** A packet with its frame anywhere in its bytes. */
 const packet = fc
   .record({
@@ -38,6 +54,7 @@ const packet = fc
     queue: option(u32),
     verdict: option(fc.tuple(fc.constantFrom(1, 2), fc.maxSafeInteger())),
     comments: fc.array(comment, { maxLength: 3 }),
+    drop: option(drop),
   })
   .map(({ skipped, cut, verdict, ...rest }): CapturedPacket => {
     const at = Math.min(skipped, rest.bytes.length)

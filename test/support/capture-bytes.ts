@@ -66,7 +66,8 @@ export const text = (value: string): number[] => [...Buffer.from(value)]
 
 /** A copy of a record that lasts, without the fields that are undefined and empty. */
 export function plain(record: CaptureRecord): Record<string, unknown> {
-  const { bytes: _, at: __, frame, comments, ...rest } = { ...record, frame: record.frame, comments: record.comments }
+  const { frame, comments, drop } = record
+  const { bytes: _, at: __, ...rest } = { ...record, drop }
   const defined = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
   return { ...defined, frame: [...frame], ...(comments.length > 0 ? { comments: [...comments] } : {}) }
 }

@@ -58,7 +58,8 @@ test('a copy that exceeds the bound is dropped with its reason and its cause, wh
   chain.setProbes(probe, undefined)
   chain.set(Array.from({ length: 7 }, () => duplicate(1)))
   chain.push(pool.alloc(60) as SkBuff)
-  expect(dropped[0]).toEqual(['COPIES', 'wire ab, stage 7 duplicate 100%: copies (seed 1, packet 1)'])
+  const stage = { place: 7, kind: 'duplicate', text: 'duplicate 100%' }
+  expect(dropped[0]).toEqual(['COPIES', { direction: 'ab', ...stage, why: 'copies', seed: 1, packet: 1 }])
 })
 
 test('frames have the current time again after a receiver threw', () => {

@@ -123,8 +123,15 @@ export interface FlightRow {
   readonly direction: 'tx' | 'rx'
   /** Whether this happened at the peer of the device. */
   readonly isFar: boolean
-  /** Why it was dropped, as in FrameRow. */
-  readonly dropped: string | undefined
+  /** Why it was dropped; undefined for a frame that passed. */
+  readonly dropped: FlightDrop | undefined
+}
+
+export interface FlightDrop {
+  /** `wire ab, stage 1 loss 5%`, `NEIGH`. */
+  readonly text: string
+  /** The stage that dropped it, if any: its place in the wire, as in WireDrop, and `loss 5%`. */
+  readonly stage?: { readonly place: number; readonly text: string } | undefined
 }
 
 /** A frame that waits for a step of its path. */

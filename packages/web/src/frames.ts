@@ -11,8 +11,9 @@ import { directionOf, dropReasonOf } from 'vnet/internal/capture/frame-text'
 import { CaptureReader } from 'vnet/internal/capture/reader'
 import type { CaptureRecord } from 'vnet/internal/capture/record'
 import type { CaptureStream } from 'vnet/internal/control/index'
+import { dropText, stageDropText } from 'vnet/internal/netdev/frame-drop'
 import { type Feed, pack } from './feed.ts'
-import type { DeviceId, FeedMessage, FlightRow, FrameRow } from './feed-types.ts'
+import type { DeviceId, FeedMessage, FlightDrop, FlightRow, FrameRow } from './feed-types.ts'
 import { FrameText } from './frame-text.ts'
 import { QUIET, type Source } from './source.ts'
 
@@ -110,13 +111,12 @@ export class FlightSource implements Source {
 
   #take(packet: CaptureRecord): void {
     const { seconds, nanoseconds, packetId = 0, interfaceName } = packet
-    const dropped = dropReasonOf(packet)
     this.#rows.push({
       packet: packetId,
       time: seconds * 1000 + nanoseconds / 1e6,
       direction: directionOf(packet),
       isFar: interfaceName !== undefined && interfaceName === this.#options.peer(),
-      dropped: dropped && printable(dropped),
+      dropped: dropOf(packet),
     })
   }
 
@@ -132,6 +132,16 @@ export class FlightSource implements Source {
     const message = pack({ type: 'flights', time: Date.now(), id: this.#options.id, frames, ...rest })
     for (const feed of this.#feeds) feed.send(message)
   }
+}
+
+/** An earlier vnet sends no fields. */
+function dropOf(packet: CaptureRecord): FlightDrop | undefined {
+  const reason = dropReasonOf(packet)
+  if (reason === undefined) return undefined
+  const { drop = { reason } } = packet
+  const { wire } = drop
+  const stage = wire && { place: wire.place, text: printable(stageDropText(wire)) }
+  return { text: printable(dropText(drop)), stage }
 }
 
 export class FrameSource implements Source {

@@ -284,21 +284,27 @@ function flying() {
 test('few frames are sent one by one, with their packet id, their end and why they were dropped', async () => {
   const { page, captures, flights, tick } = flying()
   await tick(0)
+  const stage = { kind: 'match', text: 'match \x1b', why: 'limit' }
+  const wire = { direction: 'ba', side: 'out', place: 2, ...stage, seed: 3, packet: 13 } as const
+  const shot = { flags: FLAG_OUTBOUND, packetId: 7, verdict: 2 }
   captures[0]?.frames(1, { flags: FLAG_OUTBOUND, packetId: 7 })
-  captures[0]?.frames(1, { flags: FLAG_OUTBOUND, packetId: 7, verdict: 2, comments: ['dropped: NOMEM \x1b'] })
+  captures[0]?.frames(1, { ...shot, comments: ['dropped: NOMEM \x1b'] })
+  captures[0]?.frames(1, { ...shot, drop: { reason: 'WIRE_LOSS', wire } })
   const to = new Uint8Array(1000)
   captures[0]?.push(to.subarray(0, writeInterface(to, 0, { name: 'sn1' })))
   captures[0]?.frames(1, { flags: FLAG_INBOUND, packetId: 7, interfaceIndex: 1 })
   await tick()
   const sent = { packet: 7, time: 7000.5, direction: 'tx', isFar: false }
-  const dropped = { ...sent, dropped: 'NOMEM \\x1b' }
+  const dropped = { ...sent, dropped: { text: 'NOMEM \\x1b' } }
+  const words = 'match \\x1b: limit'
+  const lost = { ...sent, dropped: { text: `wire out (ba), stage 2 ${words}`, stage: { place: 2, text: words } } }
   expect(page.messages).toEqual([
     { type: 'flights', id, time: expect.any(Number), frames: [], isStart: true },
     {
       type: 'flights',
       id,
       time: expect.any(Number),
-      frames: [sent, dropped, { ...sent, direction: 'rx', isFar: true }],
+      frames: [sent, dropped, lost, { ...sent, direction: 'rx', isFar: true }],
     },
   ])
   flights.delete(page as unknown as Feed)

@@ -5,7 +5,10 @@ import { CaptureError } from '../../capture/error.ts'
 import { CaptureReader } from '../../capture/reader.ts'
 import type { ReplayInput } from './input.ts'
 
-/** `dropped: wire ab, stage 1 loss 5% (seed 3, packet 13)`, and an id if that is another number. */
+/**
+ * `dropped: wire ab, stage 1 loss 5% (seed 3, packet 13)`, from capturedDropText, and an id if that
+ * is another number. Unlike the fields of a drop, editcap(1) and Wireshark keep it.
+ */
 const WIRE = /^dropped: wire (?:(?:in|out) \()?(?:ab|ba)\)?, /
 const SEED = /\(seed (\d+), packet -?\d+\)(?:, id \d+)?$/
 

@@ -3,7 +3,7 @@
  * need microseconds through a driver, so there a dot has a speed of its own; in the wire it waits
  * as long as its frame did.
  */
-import type { FeedMessage } from '../feed-types.ts'
+import type { FeedMessage, FlightDrop } from '../feed-types.ts'
 import type { Drawing, Rect } from './driver-layout.ts'
 import type { Lane } from './driver-model.ts'
 import { HARMLESS } from './drop-reason.ts'
@@ -15,7 +15,12 @@ interface Flight {
   readonly lane: Lane
   readonly sent: number | undefined
   arrived?: number
-  dropped?: { readonly time: number; readonly reason: string; readonly direction: 'tx' | 'rx' }
+  dropped?: Drop
+}
+
+interface Drop extends FlightDrop {
+  readonly time: number
+  readonly direction: 'tx' | 'rx'
 }
 
 interface Point {
@@ -76,7 +81,7 @@ export class Flights {
       const key = `${lane} ${packet}`
       const flight = this.#flights.get(key)
       if (dropped !== undefined) {
-        const drop = { time, direction, reason: wordsOf(dropped) }
+        const drop = { ...dropped, time, direction }
         if (flight?.arrived === undefined || !hasPeer) {
           this.#flights.set(key, { lane, sent: flight?.sent ?? time, dropped: drop })
         }
@@ -116,12 +121,6 @@ export class Flights {
   }
 }
 
-/** A reason such as `wire ab, stage 1 loss 5% (seed 3, packet 13)`: its stage, and `loss 5%`. */
-const WIRE = /^wire (?:(?:in|out) \()?(?:ab|ba)\)?, (?:stage (\d+)|former stage) (.*?)(?: \(seed .*\))?$/
-
-/** Returns a reason without the packet's numbers, which a capture adds for its readers. */
-export const wordsOf = (reason: string): string => reason.replace(/, id \d+$/, '').replace(/ \(seed .*$/, '')
-
 /** The path of a lane, in the direction of its frames. */
 interface Route {
   readonly from: Point
@@ -129,7 +128,7 @@ interface Route {
   readonly leave: Point
   readonly to: Point
   /** Where a frame is dropped. */
-  dropAt(reason: string, direction: 'tx' | 'rx'): Point
+  dropAt(drop: Drop): Point
 }
 
 function routeOf({ arrows, boxes, isVertical }: Drawing, lane: Lane): Route {
@@ -148,9 +147,8 @@ function routeOf({ arrows, boxes, isVertical }: Drawing, lane: Lane): Route {
     enter,
     leave,
     to,
-    dropAt(reason, direction) {
-      const [found, stage] = WIRE.exec(reason) ?? []
-      if (found !== undefined) return centre(stages[Number(stage) - 1] ?? wire)
+    dropAt({ stage, direction }) {
+      if (stage !== undefined) return centre(stages[stage.place - 1] ?? wire)
       const owner = (lane === 'away') === (direction === 'tx') ? 'near' : 'far'
       const ofOwner = groups.filter(({ group }) => group.id.startsWith(owner))
       const best = ofOwner.find(({ group }) => group.id.endsWith(direction)) ?? ofOwner[0]
@@ -180,8 +178,8 @@ function toward(a: Point, b: Point, pixels: number): Point {
 /** `ahead` is the number of frames that wait in front of it. Undefined once it has left. */
 function placeOf({ sent, arrived, dropped }: Flight, time: number, route: Route, ahead: number) {
   const { from, enter, leave, to } = route
-  const drop = dropped && route.dropAt(dropped.reason, dropped.direction)
-  const isOfWire = dropped !== undefined && WIRE.test(dropped.reason)
+  const drop = dropped && route.dropAt(dropped)
+  const isOfWire = dropped?.stage !== undefined
   if (dropped !== undefined && drop !== undefined && !isOfWire && dropped.direction === 'tx') {
     const since = time - (sent ?? 0)
     return since < TRAVEL_MS ? moving(between(from, drop, since / TRAVEL_MS)) : fallen(drop, since - TRAVEL_MS)
@@ -201,7 +199,7 @@ function placeOf({ sent, arrived, dropped }: Flight, time: number, route: Route,
   return part < 1 ? moving(between(left, drop, part)) : fallen(drop, time - out - TRAVEL_MS)
 
   function fallen({ x, y }: Point, since: number) {
-    const reason = WIRE.exec(dropped?.reason ?? '')?.[2] ?? dropped?.reason ?? ''
+    const reason = dropped?.stage?.text ?? dropped?.text ?? ''
     const fall = Math.min(1, since / FALL_MS) ** 2 * FALL
     return since > REASON_MS ? undefined : { x, y: y + fall, isWaiting: false, reason, isHarmless: reason === HARMLESS }
   }

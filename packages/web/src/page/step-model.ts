@@ -1,7 +1,6 @@
 /** The contents of the step view, without elements. */
 import type { Header } from 'vnet/internal/packet/header-fields'
 import type { DeviceId, FlightRow, StepInfo, VnetRow } from '../feed-types.ts'
-import { wordsOf } from './flights.ts'
 import type { FrameTest } from './frames-filter.ts'
 
 /** The path of a frame: a description of its five steps. */
@@ -50,8 +49,7 @@ export function stateWords(
  */
 export function dropAfter(before: StepInfo | undefined, frames: readonly FlightRow[]): string | undefined {
   if (before === undefined || before.step >= 5) return undefined
-  const reason = frames.findLast(({ dropped }) => dropped !== undefined)?.dropped
-  return reason && wordsOf(reason)
+  return frames.findLast(({ dropped }) => dropped !== undefined)?.dropped?.text
 }
 
 /**

@@ -60,7 +60,7 @@ describe('a frame', () => {
   })
 
   test('falls at the stage that drops it, with the reason, and is forgotten later', () => {
-    const dropped = 'wire ab, stage 2 loss 5% (seed 3, packet 13)'
+    const dropped = { text: 'wire ab, stage 2 loss 5%', stage: { place: 2, text: 'loss 5%' } }
     const { at } = flying(true, row({ time: 0 }), row({ time: 1000, dropped }))
     const { x, y, width, height } = box('wire ab loss')
     expect(at(1499)[0]).toMatchObject({ isWaiting: true })
@@ -69,22 +69,22 @@ describe('a frame', () => {
     expect(at(4501)).toEqual([])
   })
 
-  test('falls at its stage on the wire of an attachment, where the reason says in or out', () => {
-    const dropped = 'wire out (ab), stage 2 loss 5% (seed 3, packet 13)'
+  test('falls in the middle of the wire if its stage was removed', () => {
+    const dropped = { text: 'wire ab, former stage loss 5%', stage: { place: 0, text: 'loss 5%' } }
     const { at } = flying(true, row({ time: 0 }), row({ time: 1000, dropped }))
-    const { x, y, width, height } = box('wire ab loss')
+    const { x, y, width, height } = box('wire ab')
     expect(at(1500)[0]).toMatchObject({ x: x + width / 2, y: y + height / 2, reason: 'loss 5%' })
   })
 
   test('falls in the transmitter that drops it; neighbour discovery is harmless', () => {
-    const { at } = flying(true, row({ time: 0 }), row({ time: 0, dropped: 'NEIGH' }))
+    const { at } = flying(true, row({ time: 0 }), row({ time: 0, dropped: { text: 'NEIGH' } }))
     const { x, width } = box('near tx')
     expect(at(499)[0]!.reason).toBeUndefined()
     expect(at(500)[0]).toMatchObject({ x: x + width / 2, reason: 'NEIGH', isHarmless: true })
   })
 
   test('falls in the receiver that drops it, after the wire', () => {
-    const rows = [row({ isFar: true }), row({ time: 1000, direction: 'rx', dropped: 'NOMEM' })]
+    const rows = [row({ isFar: true }), row({ time: 1000, direction: 'rx', dropped: { text: 'NOMEM' } })]
     const { at } = flying(true, ...rows)
     const { x, width } = box('near rx')
     expect(at(1499)[0]).toMatchObject({ lane: 'toward', isWaiting: true })
@@ -102,7 +102,7 @@ describe('a frame', () => {
   })
 
   test('that waits when a capture starts is forgotten, because it may have arrived unseen', () => {
-    const { flights, at } = flying(true, row({ time: 0 }), row({ packet: 2, time: 0, dropped: 'NOMEM, id 4294967298' }))
+    const { flights, at } = flying(true, row({ time: 0 }), row({ packet: 2, time: 0, dropped: { text: 'NOMEM' } }))
     flights.receive({ type: 'flights', time: 600, id: '1//sn0', frames: [], isStart: true }, true, 5600)
     expect(at(600).map(({ key, reason }) => [key, reason])).toEqual([['away 2', 'NOMEM']])
   })

@@ -31,7 +31,7 @@ function at(step: StepInfo['step'], destination: string): StepInfo {
 test('a drop is of the frame that waited last, unless that frame had passed its last step', () => {
   const rest = { packet: 1, time: 0, direction: 'tx', isFar: false } as const
   const frames = [
-    { ...rest, dropped: 'NOMEM, id 4294967298' },
+    { ...rest, dropped: { text: 'NOMEM' } },
     { ...rest, dropped: undefined },
   ]
   expect(dropAfter(at(2, '198.18.0.2'), frames)).toBe('NOMEM')

@@ -105,7 +105,7 @@ test('a frame is a dot that waits in the wire and falls where it is dropped, als
     }
     const [now, frame] = [Date.now(), { direction: 'tx', isFar: false, dropped: undefined } as const]
     const sent = [1, 2].map(packet => ({ ...frame, packet, time: now - 5000 }))
-    const dropped = 'wire ab, stage 2 loss 5% (seed 3, packet 2)'
+    const dropped = { text: 'wire ab, stage 2 loss 5%', stage: { place: 2, text: 'loss 5%' } }
     const lost = { ...frame, packet: 2, time: now, dropped }
     await feed.send({ type: 'flights', time: now, id: SNULL, frames: [...sent, lost] })
     await feed.send(world.parts(SNULL))

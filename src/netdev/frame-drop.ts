@@ -1,0 +1,74 @@
+/**
+ * FrameDrop: why a frame was dropped, as fields. Its text for people is made here. Captures have
+ * both.
+ */
+import { directionText, type WireSide } from './device-wire.ts'
+
+export interface FrameDrop {
+  /** The name of a reason, as statistics have it: `NEIGH`, `WIRE_LOSS`. */
+  readonly reason: string
+  /** The decision of a stage, if a stage of a wire dropped it. */
+  readonly wire?: WireDrop | undefined
+}
+
+export interface WireDrop {
+  readonly direction: 'ab' | 'ba'
+  /** Only on an attachment. */
+  readonly side?: WireSide | undefined
+  /** The place of the stage in the wire's text, from 1; 0 for a stage that has been removed. */
+  readonly place: number
+  /** The kind of the stage, and the text it was made of: `delay`, `delay 1ms limit 1`. */
+  readonly kind: string
+  readonly text: string
+  /** The stage's reason, often its kind: `loss`, `limit`. */
+  readonly why: string
+  /** The seed of the wire, and the number of the packet on it. */
+  readonly seed: number
+  readonly packet: number
+}
+
+/** Returns `loss 1%`, or `delay 1ms limit 1: limit`. */
+export function stageDropText({ kind, text, why }: WireDrop): string {
+  return why === kind ? text : `${text}: ${why}`
+}
+
+/** Returns `wire ab, stage 2 loss 1%`, or `NEIGH`. */
+export function dropText({ reason, wire }: FrameDrop): string {
+  if (wire === undefined) return reason
+  const stage = wire.place === 0 ? 'former stage' : `stage ${wire.place}`
+  return `wire ${directionText(wire)}, ${stage} ${stageDropText(wire)}`
+}
+
+/**
+ * Returns the text for a capture: `wire ab, stage 2 loss 1% (seed 7, packet 1042)`. Documentation
+ * shows it, and cli/replay/captured-seed.ts reads the seed in it.
+ */
+export function capturedDropText(drop: FrameDrop): string {
+  const { wire } = drop
+  return wire === undefined ? dropText(drop) : `${dropText(drop)} (seed ${wire.seed}, packet ${wire.packet})`
+}
+
+const isText = (value: unknown) => typeof value === 'string'
+
+/** Returns true if a value is valid for the field. */
+const FIELDS: Readonly<Record<keyof WireDrop, (value: unknown) => boolean>> = {
+  direction: value => value === 'ab' || value === 'ba',
+  side: value => value === undefined || value === 'in' || value === 'out',
+  place: Number.isInteger,
+  kind: isText,
+  text: isText,
+  why: isText,
+  seed: Number.isInteger,
+  packet: Number.isInteger,
+}
+
+/** Reads the JSON text of a FrameDrop; returns undefined for anything else. */
+export function parseDrop(json: string): FrameDrop | undefined {
+  try {
+    const { reason, wire } = JSON.parse(json)
+    const isWire = wire === undefined || Object.entries(FIELDS).every(([name, isValid]) => isValid(wire[name]))
+    return isText(reason) && isWire ? { reason, ...(wire && { wire }) } : undefined
+  } catch {
+    return undefined
+  }
+}

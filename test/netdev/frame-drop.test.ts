@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest'
+import { capturedDropText, dropText, parseDrop, stageDropText, type WireDrop } from '../../src/netdev/frame-drop.ts'
+
+const wire: WireDrop = { direction: 'ab', place: 2, kind: 'loss', text: 'loss 1%', why: 'loss', seed: 7, packet: 1042 }
+const drop = { reason: 'WIRE_LOSS', wire }
+
+test('a drop is a text for people, with the seed and the packet in a capture', () => {
+  expect(stageDropText(wire)).toBe('loss 1%')
+  expect(dropText(drop)).toBe('wire ab, stage 2 loss 1%')
+  expect(capturedDropText(drop)).toBe('wire ab, stage 2 loss 1% (seed 7, packet 1042)')
+  expect([dropText({ reason: 'NEIGH' }), capturedDropText({ reason: 'NEIGH' })]).toEqual(['NEIGH', 'NEIGH'])
+})
+
+test('the text names the side of an attachment, a removed stage, and a reason that is not the kind', () => {
+  const other = { ...wire, side: 'out', place: 0, why: 'memory' } as const
+  expect(dropText({ ...drop, wire: other })).toBe('wire out (ab), former stage loss 1%: memory')
+})
+
+test('a drop is read from its JSON text, and anything else is no drop', () => {
+  for (const each of [drop, { reason: 'NEIGH' }, { ...drop, wire: { ...wire, side: 'in' } }]) {
+    expect(parseDrop(JSON.stringify(each))).toEqual(each)
+  }
+  const wrong = Object.keys(wire).map(name => ({ ...drop, wire: { ...wire, [name]: null } }))
+  for (const each of [...wrong, null, 7, [], {}, { reason: 7 }, { reason: '', wire: null }, { reason: '', wire: 7 }]) {
+    expect(parseDrop(JSON.stringify(each)), JSON.stringify(each)).toBeUndefined()
+  }
+  expect(parseDrop(JSON.stringify(drop).slice(1))).toBeUndefined()
+})
