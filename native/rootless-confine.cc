@@ -184,7 +184,10 @@ const char* excess() {
   return pages > kMemory / static_cast<unsigned long>(::sysconf(_SC_PAGESIZE)) ? kTooMuch : nullptr;
 }
 
-/** Prints what the driver's programs have exceeded; packages/learn/src/worker.ts reads the line. */
+/**
+ * Prints what the driver's programs have exceeded: LIMITED in packages/learn/src/worker.ts reads
+ * it.
+ */
 void mention(const char* problem) { std::fprintf(stderr, "vnet: ended: %s\n", problem); }
 
 /** Waits for the child, and ends this process with its status. */

@@ -1,7 +1,7 @@
 /**
- * node scripts/api-reference.mjs: writes docs/api/*.md, a page for each entry point of
- * vnet and its packages, from the declarations of the last build. TypeScript 7 has no API to read them with,
- * but tsc writes them in one form: a declaration starts at column 0, after its docstring.
+ * node scripts/api-reference.mjs: writes docs/api/*.md, a page for each entry point of vnet and its
+ * packages, from the declarations of the last build. TypeScript 7 has no API to read them with, but
+ * tsc writes them in one form: a declaration starts at column 0, after its docstring.
  */
 
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -188,12 +188,16 @@ function driverFrames(callFrames: readonly Debugger.CallFrame[], urls: ReadonlyM
   return end < 0 ? driver : driver.slice(0, end)
 }
 
-/** Returns the log line of a lockup, or of its end. `what` is a function or a driver. */
+/**
+ * Returns the log line of a lockup: LOCKUP in src/course/worker.ts reads it. `what` is a function
+ * or a driver.
+ */
 export function lockedLine(what: string, { limitMs }: LockupTimes, callers: readonly string[] = []): string {
   const calledBy = callers.length === 0 ? '' : `; called by ${callers.join(', ')}`
   return printable(`vnet: ${what} has not returned for ${limitMs / 1000} s${calledBy}`)
 }
 
+/** Returns the log line of the end of a lockup. */
 export function returnedLine(what: string, ms: number): string {
   return printable(`vnet: ${what} returned after ${(ms / 1000).toFixed(1)} s`)
 }

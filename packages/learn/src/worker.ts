@@ -20,10 +20,10 @@ const WORKER = fileURLToPath(new URL('../dist/commands/check-worker.js', import.
  * the lockup watchdog logs it.
  */
 const LIMITS_S = { memory: 30, live: 120 } as const
-/** The watchdog's log line. */
+/** The line that only `lockedLine` of the watchdog (src/cli/lockup-reporter.ts) makes. */
 const LOCKUP = /^vnet: (.+ has not returned for \d+ s)/m
 
-/** The line of the launcher (native/rootless-confine.cc) that has ended programs. */
+/** The line that only `mention` of the launcher (native/rootless-confine.cc) prints. */
 const LIMITED = /^vnet: ended: (.+)$/m
 
 /** How much of its standard error is kept, characters. */

@@ -40,8 +40,8 @@ const PACKAGES = [
 ] as const
 
 /**
- * Packs the packages, unpacks them, and installs the project beside it. Packages come from npm's cache if
- * they can. Returns why not, if it cannot be installed.
+ * Packs the packages, unpacks them, and installs the project beside it. Packages come from npm's
+ * cache if they can. Returns why not, if it cannot be installed.
  */
 function install(): string | undefined {
   for (const [name, path] of PACKAGES) {

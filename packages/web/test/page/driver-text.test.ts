@@ -1,5 +1,7 @@
 /** Texts about the parts in the drawing of a driver. */
 import { describe, expect, test } from 'vitest'
+import { parseWire } from '../../../../src/wire/parse.ts'
+import { testWires } from '../../../../test/support/wire.ts'
 import type { PartInfo } from '../../src/page/driver-model.ts'
 import {
   CountRates,
@@ -11,9 +13,7 @@ import {
   MOST_CELLS,
   stateOf,
 } from '../../src/page/driver-text.ts'
-import { parseWire } from '../../../../src/wire/parse.ts'
 import { deviceRow } from '../support/web/devices.ts'
-import { testWires } from '../../../../test/support/wire.ts'
 
 const wireOf = testWires()
 
