@@ -184,7 +184,7 @@ const char* excess() {
   return pages > kMemory / static_cast<unsigned long>(::sysconf(_SC_PAGESIZE)) ? kTooMuch : nullptr;
 }
 
-/**
+/** Prints what the programs have exceeded: LIMITED in worker.ts of @vnet/learn reads it. */
  * Prints what the driver's programs have exceeded: LIMITED in packages/learn/src/worker.ts reads
  * it.
  */

@@ -26,7 +26,7 @@ constexpr int kFailure = 1;
 constexpr int kNotFound = 127;
 constexpr int kNotExecutable = 126;
 
-/** Prints what failed, and errno: FAILED in packages/lab/src/programs.ts reads it. */
+/** Prints what failed, and errno: FAILED in programs.ts of @vnet/lab reads it. */
 [[noreturn]] void fail(const char* what, const char* path = "", int status = kFailure) {
   const int error = errno;
   std::fprintf(stderr, "vnet: %s%s: %s (errno %d)\n", what, path, std::strerror(error), error);

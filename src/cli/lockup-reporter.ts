@@ -189,7 +189,7 @@ function driverFrames(callFrames: readonly Debugger.CallFrame[], urls: ReadonlyM
 }
 
 /**
- * Returns the log line of a lockup: LOCKUP in src/course/worker.ts reads it. `what` is a function
+ * Returns the log line of a lockup: LOCKUP in worker.ts of @vnet/learn reads it. `what` is a function
  * or a driver.
  */
 export function lockedLine(what: string, { limitMs }: LockupTimes, callers: readonly string[] = []): string {
