@@ -189,8 +189,8 @@ function driverFrames(callFrames: readonly Debugger.CallFrame[], urls: ReadonlyM
 }
 
 /**
- * Returns the log line of a lockup: LOCKUP in worker.ts of @vnet/learn reads it. `what` is a function
- * or a driver.
+ * Returns the log line of a lockup: LOCKUP in worker.ts of @vnet/learn reads it. `what` is a
+ * function or a driver.
  */
 export function lockedLine(what: string, { limitMs }: LockupTimes, callers: readonly string[] = []): string {
   const calledBy = callers.length === 0 ? '' : `; called by ${callers.join(', ')}`
