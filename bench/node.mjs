@@ -7,9 +7,9 @@ export const socketOf = (net, name = 'node') => `${net.directory}/${name}.sock`
  * daemon refuses.
  */
 export async function request(socket, what, names, wire) {
-  const { askNode } = await import('../dist/node/client.js')
+  const { askAgent } = await import('../dist/agent/client.js')
   for (const name of names) {
-    const { status, text } = await askNode({ do: what, name, wire }, socket)
+    const { status, text } = await askAgent({ do: what, name, wire }, socket)
     if (status !== 0) throw new Error(`vnet node: ${what} ${name}: ${text}`)
   }
 }

@@ -24,7 +24,7 @@ namespace {
 using std::string_view;
 
 constexpr char kSocket[] = "/run/vnet/node.sock";
-/** Bytes of a configuration or a reply at most. As REQUEST_MAX in src/node/requests.ts. */
+/** Bytes of a configuration or a reply at most. As REQUEST_MAX in src/agent/requests.ts. */
 constexpr size_t kMax = 4 << 20;
 /** Seconds in which the daemon must reply. */
 constexpr int kTimeout = 10;

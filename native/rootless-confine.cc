@@ -185,9 +185,6 @@ const char* excess() {
 }
 
 /** Prints what the programs have exceeded: LIMITED in worker.ts of @vnet/learn reads it. */
- * Prints what the driver's programs have exceeded: LIMITED in packages/learn/src/worker.ts reads
- * it.
- */
 void mention(const char* problem) { std::fprintf(stderr, "vnet: ended: %s\n", problem); }
 
 /** Waits for the child, and ends this process with its status. */

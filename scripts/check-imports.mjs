@@ -41,7 +41,7 @@ export const floors = [
   },
   { rooms: ['index.ts', 'net.ts', 'tap.ts', 'wire.ts', 'capture.ts', 'moved.ts'] },
   {
-    rooms: ['control/protocol', 'control/client', 'control/server', 'control', 'node'],
+    rooms: ['control/protocol', 'control/client', 'control/server', 'control', 'agent'],
     what: 'controlling a running vnet: protocol, client, server; the daemon `vnet node`',
   },
   { rooms: ['bed'], what: '[drivers in memory](drivers/testing.md), on a fake clock' },

@@ -1,9 +1,9 @@
 /** The options of `vnet attach` for the place: a container or a process, not an interface. */
 import { statSync } from 'node:fs'
+import type { AgentRequest } from '../agent/client.ts'
 import { EINVAL, ENOENT, VnetError } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { interfaceArg } from '../netdev/driver.ts'
-import type { NodeRequest } from '../node/client.ts'
 import { complain, EXIT_OK, type Io } from './io.ts'
 import { Option } from './option.ts'
 import { wholeNumber } from './options.ts'
@@ -55,7 +55,7 @@ const WIRE = ['wire', 'wireIn', 'wireOut', 'seed', 'scenario', 'failOpen', 'farS
 const PLACE = ['container', 'pid', 'interface', 'netns', 'node'] as const
 
 /** Asks the daemon to attach. `known` are the options of the command. Returns the exit status. */
-export async function attachByNode(
+export async function attachByAgent(
   known: readonly Option[],
   args: readonly string[],
   options: Record<string, unknown> & AttachCliOptions,
@@ -77,7 +77,7 @@ export async function attachByNode(
     ? [{ container, pid, interface: only }]
     : args.map(interfaceArg).map(each => ({ name: each.name, inode: namespaceInode(each.netns ?? netns) }))
   for (const place of places) {
-    const status = await askNode({ do: 'attach', ...wire, ...place }, io)
+    const status = await askAgent({ do: 'attach', ...wire, ...place }, io)
     if (status !== EXIT_OK) return status
   }
   return EXIT_OK
@@ -85,13 +85,13 @@ export async function attachByNode(
 
 export function detach(name: string, io: Io): Promise<number> {
   const { name: own, netns } = interfaceArg(name)
-  return askNode({ do: 'detach', name: own, inode: namespaceInode(netns) }, io)
+  return askAgent({ do: 'detach', name: own, inode: namespaceInode(netns) }, io)
 }
 
 /** Sends a request to the daemon, and prints its reply. */
-async function askNode(request: NodeRequest, io: Io): Promise<number> {
-  const { askNode } = await import('../node/client.ts')
-  const { status, text } = await askNode(request)
+async function askAgent(request: AgentRequest, io: Io): Promise<number> {
+  const { askAgent } = await import('../agent/client.ts')
+  const { status, text } = await askAgent(request)
   if (status === EXIT_OK) io.out(`${text}\n`)
   else complain(io, text)
   return status

@@ -2,7 +2,7 @@
 import { optionName } from '../base/printable.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { type Driver, defaultParams, type Param, type Params } from '../netdev/driver.ts'
-import { attachByNode, attachOptions, optionalTargets } from './attach-options.ts'
+import { attachByAgent, attachOptions, optionalTargets } from './attach-options.ts'
 import { isDriverFile } from './driver-file.ts'
 import type { LazyCommand } from './lazy-command.ts'
 import { Argument, InvalidArgumentError, Option } from './option.ts'
@@ -28,7 +28,7 @@ export function driverCommand(driver: Driver, commandNamed: CommandNamed): LazyC
     async run(io, args: readonly string[], given: CommonOptions & Record<string, unknown>) {
       await refuseArgs(driver, args, given, commandNamed)
       refuseStrayCaptureOptions(given)
-      if (given.node === true) return attachByNode(options, args, given, io)
+      if (given.node === true) return attachByAgent(options, args, given, io)
       const found = driver.attaches ? await optionalTargets(args, given) : undefined
       const values = paramValues(driver.params, found === undefined ? given : { ...given, farSide: true })
       const { run } = await import('./run.ts')

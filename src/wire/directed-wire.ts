@@ -26,9 +26,9 @@ import { SKB_DROP_REASON_TX_CARRIER } from '../skb/drop-reason.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { Chain } from './chain.ts'
+import type { TextOptions } from './grammar/cursor.ts'
+import { buildGroups, directed, type Group } from './grammar/groups.ts'
 import { readText } from './parse.ts'
-import type { TextOptions } from './spec/cursor.ts'
-import { buildGroups, directed, type Group } from './spec/groups.ts'
 import { type Direction, type Impairment, textOf, type Wire } from './wire.ts'
 
 /** The parts of a NetDevice that its wire uses, whatever its driver's own data. */

@@ -11,9 +11,9 @@ import type { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { cutCable, plugCable } from '../netdev/netif.ts'
 import { DirectedWire, type ReadText, type WireDevice, type WireEnd } from './directed-wire.ts'
+import { noResources } from './grammar/resources.ts'
 import { parseWire } from './parse.ts'
 import { runScenario, scenarioOf } from './scenario.ts'
-import { noResources } from './spec/resources.ts'
 import type { Direction, Impairment } from './wire.ts'
 
 export const wireParams = {

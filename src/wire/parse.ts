@@ -5,7 +5,7 @@
 import { parseDuration } from '../base/duration.ts'
 import { didYouMean, type UsageError } from '../base/usage-error.ts'
 import type { WireResources } from '../netdev/device-wire.ts'
-import { Cursor, type TextOptions, type Token, whole } from './spec/cursor.ts'
+import { Cursor, type TextOptions, type Token, whole } from './grammar/cursor.ts'
 import {
   buildGroups,
   directed,
@@ -14,9 +14,9 @@ import {
   type Item,
   limitOf,
   type StagePart,
-} from './spec/groups.ts'
-import { PRESETS } from './spec/presets.ts'
-import { noResources } from './spec/resources.ts'
+} from './grammar/groups.ts'
+import { PRESETS } from './grammar/presets.ts'
+import { noResources } from './grammar/resources.ts'
 import { STAGES } from './stages.ts'
 import { parseSize } from './units.ts'
 import type { Direction, Impairment } from './wire.ts'

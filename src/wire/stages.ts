@@ -1,5 +1,5 @@
 /** The kinds of stages, in the order of the stages of a group. */
-import type { StageKind } from './spec/groups.ts'
+import type { StageKind } from './grammar/groups.ts'
 import { corruptKind } from './stages/corrupt.ts'
 import { delayKind } from './stages/delay.ts'
 import { duplicateKind } from './stages/duplicate.ts'

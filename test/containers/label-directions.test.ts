@@ -1,12 +1,12 @@
 /** The directions of labels: a container receives through `in` and transmits through `out`. */
 import { expect, test } from 'vitest'
+import { useAgentSocket } from '../support/agent.ts'
 import { freshDirectory } from '../support/fresh-directory.ts'
-import { useNodeSocket } from '../support/node.ts'
 import { spawnVnet } from '../support/vnet-process.ts'
 import { counted, freshDockerd } from './dockerd.ts'
 
 const dockerd = freshDockerd()
-useNodeSocket(freshDirectory())
+useAgentSocket(freshDirectory())
 
 test.each([
   ['vnet.wire-in', 0],

@@ -2,9 +2,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { WireResources } from '../../src/netdev/device-wire.ts'
+import { PRESETS } from '../../src/wire/grammar/presets.ts'
 import { KEYWORDS, parseWire } from '../../src/wire/parse.ts'
 import { parseScenario } from '../../src/wire/scenario-file.ts'
-import { PRESETS } from '../../src/wire/spec/presets.ts'
 
 const page = readFileSync(new URL('../../docs/wires.md', import.meta.url), 'utf8')
 const section = (heading: string) => page.split(/^## /m).find(text => text.startsWith(heading)) ?? ''

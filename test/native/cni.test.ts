@@ -2,11 +2,11 @@
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { runPlugin, useAgentSocket } from '../support/agent.ts'
 import { freshDirectory } from '../support/fresh-directory.ts'
-import { runPlugin, useNodeSocket } from '../support/node.ts'
 
 const directory = freshDirectory()
-useNodeSocket(directory)
+useAgentSocket(directory)
 
 const PREVIOUS = '{ "ips": [{"address": "192.0.2.1/24"}], "dns": {"search": ["a}\\"b"]} }'
 /** With keys and braces in texts and in objects that are not its own. */

@@ -9,14 +9,14 @@ import { SkBuffPool } from '../../src/skb/pool.ts'
 import { Ring } from '../../src/skb/ring.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-buff.ts'
 import { Chain } from '../../src/wire/chain.ts'
+import { printGroups } from '../../src/wire/grammar/groups.ts'
 import { parseWire } from '../../src/wire/parse.ts'
 import { Simulation } from '../../src/wire/simulation.ts'
-import { printGroups } from '../../src/wire/spec/groups.ts'
 import type { Direction } from '../../src/wire/wire.ts'
 import { buildFrame, plain } from '../packet/frames.ts'
 import { SEED, scaled } from '../support/scale.ts'
 import { plainFrame } from '../support/wire.ts'
-import { wires } from './spec/arbitrary.ts'
+import { wires } from './grammar/arbitrary.ts'
 
 const MS = 1e6
 const HEAD = 128

@@ -1,5 +1,10 @@
 /** `vnet node`: the daemon with many attachments. */
 import { statSync } from 'node:fs'
+import { Attachments } from '../../agent/attachments.ts'
+import { agentFile, agentSocket } from '../../agent/client.ts'
+import { followDocker } from '../../agent/docker.ts'
+import { openMark } from '../../agent/mark.ts'
+import { serveRequests } from '../../agent/requests.ts'
 import { engineSockets } from '../../attach/engine.ts'
 import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, Log } from '../../base/log.ts'
 import { random } from '../../base/random.ts'
@@ -12,11 +17,6 @@ import { LinuxPlatform } from '../../linux/platform.ts'
 import { dropPrivileges } from '../../linux/privileges.ts'
 import { CAP_BPF, CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_PTRACE, CLONE_FILES } from '../../linux/uapi.ts'
 import { Net } from '../../netdev/net.ts'
-import { Attachments } from '../../node/attachments.ts'
-import { nodeFile, nodeSocket } from '../../node/client.ts'
-import { followDocker } from '../../node/docker.ts'
-import { openMark } from '../../node/mark.ts'
-import { serveRequests } from '../../node/requests.ts'
 import { EXIT_OK, endOf, type Io } from '../io.ts'
 import { logLine } from '../log-line.ts'
 
@@ -61,8 +61,8 @@ export async function node(options: NodeOptions, io: Io): Promise<number> {
   await using platform = new LinuxPlatform(native, text => log.warn(`vnet: ${text}`), new Turns(clock))
   const net = new Net({ platform, clock, log, random: random(Math.floor(Math.random() * 2 ** 32)) })
   io.lockups?.start(net, 'node', json)
-  const path = nodeSocket()
-  await using attachments = new Attachments({ native, net, files, state: nodeFile('.state', path) })
+  const path = agentSocket()
+  await using attachments = new Attachments({ native, net, files, state: agentFile('.state', path) })
   await using _control = serveControl(native, net, {
     netnsOf: dev => attachments.placeOf(dev)?.netns,
     namespaceOf: dev => attachments.placeOf(dev)?.place,
@@ -70,7 +70,7 @@ export async function node(options: NodeOptions, io: Io): Promise<number> {
   })
   // First, because a daemon that listens has these attachments.
   using requests = await serveRequests(native, attachments, { path, group })
-  using mark = openMark(native, nodeFile('.mark', path), net)
+  using mark = openMark(native, agentFile('.mark', path), net)
   await attachments.restore(mark)
   requests.start()
   if (io.own) dropPrivileges(native, KEPT)

@@ -1,5 +1,6 @@
 /** The commands that query once and print the reply: list, show, param, trigger, ioctl, echo. */
 
+import { awayNames } from '../../agent/client.ts'
 import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { formatDuration } from '../../base/duration.ts'
 import { attempt, EOPNOTSUPP, VnetError } from '../../base/errno.ts'
@@ -20,7 +21,6 @@ import type {
 import { loadNative } from '../../linux/native.ts'
 import { inNetns, netnsName } from '../../linux/netns-name.ts'
 import { IFR_IFRU, SIOCDEVPRIVATE } from '../../netdev/if.ts'
-import { awayNames } from '../../node/client.ts'
 import { alignLeft } from '../align.ts'
 import { type AskOptions, askInterface, askVnets, fail, failAll } from '../ask.ts'
 import { deviceFields, dropsOf, label } from '../device-text.ts'

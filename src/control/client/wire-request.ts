@@ -2,8 +2,8 @@
 
 import { UsageError } from '../../base/usage-error.ts'
 import type { DeviceWire } from '../../netdev/device-wire.ts'
+import { buildGroups, directed } from '../../wire/grammar/groups.ts'
 import { readText } from '../../wire/parse.ts'
-import { buildGroups, directed } from '../../wire/spec/groups.ts'
 import { LinuxWireResources } from '../../wire/wire-resources.node.ts'
 import { VNET_WIRE_ATTACHMENTS_MAX, VNET_WIRE_TEXT_MAX } from '../protocol/family.ts'
 import { type CompilingResources, recording, type WireAttachment } from '../protocol/wire-attachment.ts'

@@ -1,7 +1,7 @@
 /** The queue disciplines of rate and trace, by keyword. */
 import { UsageError } from '../../base/usage-error.ts'
-import type { Cursor } from '../spec/cursor.ts'
-import { printLimit, type StagePart } from '../spec/groups.ts'
+import type { Cursor } from '../grammar/cursor.ts'
+import { printLimit, type StagePart } from '../grammar/groups.ts'
 import type { LimitSpec } from '../wire.ts'
 import { codelKind } from './codel.ts'
 import { dualpi2Kind } from './dualpi2.ts'

@@ -10,8 +10,8 @@
  */
 import { UsageError } from '../../base/usage-error.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
-import type { Cursor } from '../spec/cursor.ts'
-import { fromFile } from '../spec/resources.ts'
+import type { Cursor } from '../grammar/cursor.ts'
+import { fromFile } from '../grammar/resources.ts'
 import { quote } from '../units.ts'
 import { normalCdf, normalDensity } from './correlated.ts'
 

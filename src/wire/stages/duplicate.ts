@@ -1,6 +1,6 @@
 /** duplicate: sends packets twice. */
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { type StageKind, stageOf } from '../spec/groups.ts'
+import { type StageKind, stageOf } from '../grammar/groups.ts'
 import { formatShare, parseShare, shareOf, trimmed } from '../units.ts'
 import { type Impairment, impairment, StageWire, type Wire } from '../wire.ts'
 import { CorrelatedEvents } from './correlated.ts'

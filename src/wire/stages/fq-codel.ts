@@ -9,8 +9,8 @@
  */
 import { UsageError } from '../../base/usage-error.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
+import { whole } from '../grammar/cursor.ts'
 import { HeldPackets } from '../held.ts'
-import { whole } from '../spec/cursor.ts'
 import { join } from '../units.ts'
 import {
   Codel,

@@ -4,7 +4,7 @@
  * direction, while the other works. `hold` keeps everything until it is released.
  */
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { type StageKind, stageOf } from '../spec/groups.ts'
+import { type StageKind, stageOf } from '../grammar/groups.ts'
 import { type Impairment, impairment, type LimitSpec, StageWire, type Wire, type WireEnv } from '../wire.ts'
 import { PacketQueue, type QueueParams, queueParams } from './queue.ts'
 

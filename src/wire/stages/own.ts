@@ -1,8 +1,8 @@
 /** stage NAME: a stage that the program or the user wrote (docs/write-a-wire.md). */
 import { UsageError } from '../../base/usage-error.ts'
 import type { StageValue } from '../../netdev/device-wire.ts'
-import type { Cursor } from '../spec/cursor.ts'
-import type { StageKind } from '../spec/groups.ts'
+import type { Cursor } from '../grammar/cursor.ts'
+import type { StageKind } from '../grammar/groups.ts'
 import { quote, quoted } from '../units.ts'
 import type { Impairment } from '../wire.ts'
 

@@ -7,7 +7,7 @@ import { NSEC_PER_SEC } from '../../base/clock.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { ETH_ZLEN } from '../../packet/ethernet.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { type StageKind, stageOf } from '../spec/groups.ts'
+import { type StageKind, stageOf } from '../grammar/groups.ts'
 import { formatRate, formatSize, parseRate, parseSize, sizeOf } from '../units.ts'
 import { type Impairment, impairment, StageWire, type Wire } from '../wire.ts'
 

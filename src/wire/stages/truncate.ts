@@ -2,7 +2,7 @@
 import { UsageError } from '../../base/usage-error.ts'
 import { ETH_HLEN } from '../../packet/ethernet.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import { type StageKind, stageOf } from '../spec/groups.ts'
+import { type StageKind, stageOf } from '../grammar/groups.ts'
 import { formatShare, join, parseShare, parseSize, shareOf } from '../units.ts'
 import { type Impairment, impairment, StageWire, type Wire } from '../wire.ts'
 import { finishChecksum } from './corrupt.ts'

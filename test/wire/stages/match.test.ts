@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { NSEC_PER_MSEC } from '../../../src/base/clock.ts'
+import { noResources } from '../../../src/wire/grammar/resources.ts'
 import { parseWire } from '../../../src/wire/parse.ts'
-import { noResources } from '../../../src/wire/spec/resources.ts'
 import { delay } from '../../../src/wire/stages/delay.ts'
 import { loss } from '../../../src/wire/stages/loss.ts'
 import { match } from '../../../src/wire/stages/match.ts'

@@ -1,6 +1,7 @@
 /**
- * The attachments of a node: many interfaces, each with a driver of its own, on one Net. A file has
- * them across restarts of the daemon, by the namespace's inode, the interface's index and its name.
+ * The attachments of the agent: many interfaces, each with a driver of its own, on one Net. A file
+ * has them across restarts of the daemon, by the namespace's inode, the interface's index and its
+ * name.
  */
 import { existsSync, statSync } from 'node:fs'
 import { attachDriver } from '../attach/driver.ts'

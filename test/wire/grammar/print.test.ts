@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { directed, type Group, type Item, printGroups } from '../../../src/wire/grammar/groups.ts'
 import { readText } from '../../../src/wire/parse.ts'
-import { directed, type Group, type Item, printGroups } from '../../../src/wire/spec/groups.ts'
 import { forAll } from '../../support/for-all.ts'
 import { SEED, scaled } from '../../support/scale.ts'
 import { wires } from './arbitrary.ts'

@@ -6,15 +6,15 @@ import { beforeEach, expect, test } from 'vitest'
 import { isInstalled } from '../../../scripts/setup/command.mjs'
 import { isBusyboxStatic } from '../../containers/chain.ts'
 import { Dockerd } from '../../containers/dockerd.ts'
+import { runPlugin, useAgentSocket } from '../../support/agent.ts'
 import { makeVeth } from '../../support/attach.ts'
 import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 import type { Netns } from '../../support/netns.ts'
-import { runPlugin, useNodeSocket } from '../../support/node.ts'
 import { pingWithoutLoss } from '../../support/traffic.ts'
 import { type Running, spawnVnet } from '../../support/vnet-process.ts'
 
 const { near: pod, far: host, own, directory } = freshQuietNamespaces('near', 'far')
-useNodeSocket(directory)
+useAgentSocket(directory)
 const hasEngine = ['dockerd', 'docker', 'containerd', 'runc', 'busybox'].every(name => isInstalled(name))
 const hasDocker = hasEngine && isBusyboxStatic()
 const wire = 'delay 20ms'

@@ -5,16 +5,16 @@ import { chmodSync, lstatSync, readFileSync, rmSync, statSync, symlinkSync, writ
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
+import { startAgent, useAgentSocket } from '../../support/agent.ts'
 import { interfacesOf, makeVeth } from '../../support/attach.ts'
 import { freshEngine } from '../../support/fake-engine.ts'
 import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
-import { startNode, useNodeSocket } from '../../support/node.ts'
 import { runMain } from '../../support/run-main.ts'
 import { pingWithoutLoss } from '../../support/traffic.ts'
 import { jsonLines, PROGRAM, type Running, spawnVnet } from '../../support/vnet-process.ts'
 
 const { near, far, directory } = freshQuietNamespaces('near', 'far')
-useNodeSocket(directory)
+useAgentSocket(directory)
 const engine = freshEngine(directory)
 let inner: string
 
@@ -44,7 +44,7 @@ const wireOf = async (name: string) => (await runMain('wire', name)).stdout.spli
 
 describe('a client', () => {
   test('gets an attachment that remains after the client has ended, until it is detached', async () => {
-    const daemon = await startNode()
+    const daemon = await startAgent()
     expect(await attach(inner, '--wire', 'delay 1ms', '--seed', '7')).toEqual({
       status: 0,
       stdout: 'inner\n',
@@ -58,7 +58,7 @@ describe('a client', () => {
   })
 
   test('names a container, which the daemon finds', async () => {
-    await startNode()
+    await startAgent()
     const { stderr } = await attach('--container', 'nosuch')
     expect(stderr).toMatch(/^vnet: container nosuch: there is no such container/)
     engine.containers.set('ended', { pid: 0 })
@@ -66,7 +66,7 @@ describe('a client', () => {
   })
 
   test('does not wait while an engine does not reply to another client', async () => {
-    await startNode()
+    await startAgent()
     const asked = new Promise<void>(resolve => {
       engine.slow = resolve
     })
@@ -91,7 +91,7 @@ describe('a client', () => {
     [['--for', '1s'], 2, '--node: the daemon does not take --for'],
     [['--container', 'web'], 2, 'attach: name interfaces, or --container or --pid, not both'],
   ])('attach --node IF %j is refused in one line, and nothing is attached', async (args, expected, why) => {
-    await startNode('--files', directory)
+    await startAgent('--files', directory)
     const { status, stdout, stderr } = await attach(inner, ...args)
     expect([status, stdout]).toEqual([expected, ''])
     expect(stderr.trimEnd().split('\n')).toEqual([expect.stringContaining(why)])
@@ -99,14 +99,14 @@ describe('a client', () => {
   })
 
   test('names a scenario in the directory of --files', async () => {
-    const daemon = await startNode('--files', directory)
+    const daemon = await startAgent('--files', directory)
     writeFileSync(join(directory, 'link.yaml'), '- at: 0ms\n  wire-in: delay 1ms\n')
     expect((await attach(inner, '--scenario', 'link.yaml')).status).toBe(0)
     await daemon.line(/inner: wire in \(ab\): delay 1ms|wire in \(ab\): delay 1ms/)
   })
 
   test('gets an error for an interface that does not exist, and for an attached one', async () => {
-    await startNode()
+    await startAgent()
     expect((await attach(`${near.name}/nosuch`)).stderr).toMatch(/^vnet: attach nosuch: there is no such interface/)
     await attach(inner)
     expect((await attach(inner)).stderr).toMatch(/^vnet: attach .*inner: process \d+ is attached to it\n$/)
@@ -131,7 +131,7 @@ describe('who may ask', () => {
     )
 
   test('the socket is for root alone, and another user is refused', async () => {
-    await startNode()
+    await startAgent()
     chmodSync(directory, 0o755)
     expect(statSync(socket()).mode & 0o777).toBe(0o600)
     expect((await asNobody()).stderr).toMatch(/only root and members of its --group may ask/)
@@ -141,7 +141,7 @@ describe('who may ask', () => {
   })
 
   test('members of --group may ask, and others not', async () => {
-    await startNode('--group', '4242')
+    await startAgent('--group', '4242')
     chmodSync(directory, 0o755)
     expect(statSync(socket())).toMatchObject({ gid: 4242 })
     expect(statSync(socket()).mode & 0o777).toBe(0o660)
@@ -160,7 +160,7 @@ describe('who may ask', () => {
     '{"do":"detach","name":7}',
     `{"a":"${'x'.repeat(70_000)}"}`,
   ])('the malformed request %.20s has a reply of one line, and the daemon continues', async request => {
-    await startNode()
+    await startAgent()
     const reply = await new Promise<string>((resolve, reject) => {
       let text = ''
       const client = connect(socket(), () => client.end(request))
@@ -189,7 +189,7 @@ describe('after a restart', () => {
     await pingWithoutLoss(far, '-c 1 192.0.2.1')
     // Also after an orderly end.
     await second.stop()
-    const third = await startNode()
+    const third = await startAgent()
     expect((await runMain('list', '--names')).stdout).toContain(inner)
     await third.stop()
   })
@@ -197,10 +197,10 @@ describe('after a restart', () => {
   test('a dozen attachments are all back, and frames pass their wires', async () => {
     const names = Array.from({ length: 12 }, (_, i) => `bridge${i}`)
     for (const name of names) near.ip(`link add ${name} type bridge`, `link set ${name} up`)
-    const first = await startNode()
+    const first = await startAgent()
     expect((await attach(inner, ...names.map(name => `${near.name}/${name}`), '--wire', 'delay 10ms')).status).toBe(0)
     await first.stop()
-    await startNode()
+    await startAgent()
     const listed = (await runMain('list', '--names')).stdout.split('\n')
     expect(listed.filter(name => name.startsWith(near.name)).toSorted()).toEqual(
       ['inner', ...names].map(name => `${near.name}/${name}`).toSorted(),
@@ -210,7 +210,7 @@ describe('after a restart', () => {
   })
 
   test('an interface that was renamed while attached is back by its new name', async () => {
-    const first = await startNode('--json')
+    const first = await startAgent('--json')
     await attach(inner)
     near.ip('link set inner name third')
     await first.line(/renamed to third/)
@@ -218,38 +218,38 @@ describe('after a restart', () => {
     await first.line(/third: its TAP was renamed to other/)
     await first.stop()
     expect(state()).toEqual([expect.objectContaining({ request: expect.objectContaining({ name: 'third' }) })])
-    await startNode()
+    await startAgent()
     expect((await runMain('list', '--names')).stdout).toContain(`${near.name}/third`)
   })
 
   test('another interface of the same name, or in a namespace of the same inode, is not attached to', async () => {
-    const first = await startNode()
+    const first = await startAgent()
     await attach(inner)
     await first.stop()
     const [kept] = state()
     near.ip('link delete inner')
     makeVeth(near, far)
     near.ip('link set inner down')
-    const second = await startNode('--json')
+    const second = await startAgent('--json')
     await second.line(/not attached again: .*it no longer exists/)
     expect(state()).toEqual([])
     await second.stop()
     const { ifindex } = (JSON.parse(near.ip('-j link show inner')) as { ifindex: number }[])[0]!
     writeFileSync(join(directory, 'node.state'), JSON.stringify([{ ...kept, ifindex, cookie: kept.cookie + 1 }]))
-    const third = await startNode('--json')
+    const third = await startAgent('--json')
     await third.line(/not attached again: .*it no longer exists/)
   })
 
   test.each(['nonsense', '{}', '[null, 7, {"inode": 1}]'])('the state %s is not an error', async text => {
     writeFileSync(join(directory, 'node.state'), text)
-    const daemon = await startNode()
+    const daemon = await startAgent()
     expect((await attach(inner)).status).toBe(0)
     expect((await daemon.stop()).status).toBe(0)
   })
 
   test('a deleted interface is forgotten, and the others remain attached', async () => {
     near.ip('link add second type bridge', 'link set second up')
-    const daemon = await startNode('--json')
+    const daemon = await startAgent('--json')
     await attach(inner, `${near.name}/second`)
     expect(state()).toHaveLength(2)
     near.ip('link delete second')
@@ -298,13 +298,13 @@ describe('after two ends while a frame of an attachment was in work', () => {
     const second = await spawnVnet(['node'])
     expect(await listed()).toEqual([inner, `${near.name}/second`])
     await killInWork(second)
-    const third = await startNode('--json')
+    const third = await startAgent('--json')
     await third.line(/not attached again: inner: vnet node ended twice while a frame of it was in work/)
     expect(JSON.parse((await runMain('list', '--json')).stdout)).toMatchObject({ away: ['inner'] })
     expect((await runMain('list')).stdout).toMatch(/^inner +attach +away .*attach it again$/m)
     // A further restart changes nothing.
     await third.stop()
-    await startNode()
+    await startAgent()
     expect(await listed()).toEqual([`${near.name}/second`])
     expect((await attach(inner)).status).toBe(0)
     expect(await listed()).toEqual([inner, `${near.name}/second`])
@@ -314,7 +314,7 @@ describe('after two ends while a frame of an attachment was in work', () => {
 
 describe('the daemon', () => {
   test('a second one is refused', async () => {
-    await startNode()
+    await startAgent()
     const { status, stderr } = await runMain('node')
     expect([status, stderr]).toEqual([1, expect.stringContaining('another vnet node listens there')])
   })
@@ -351,7 +351,7 @@ describe('the daemon', () => {
   })
 
   test('prints ready with its socket', async () => {
-    const daemon = await startNode('--json')
+    const daemon = await startAgent('--json')
     expect(jsonLines(daemon.stdout)).toContainEqual({ event: 'ready', socket: socket() })
   })
 

@@ -26,22 +26,22 @@ export const requestSchema = object(
   'do',
 )
 type Asked = TypeOf<typeof requestSchema>
-export type NodeRequest = { readonly [K in keyof Asked]: K extends 'do' ? Asked[K] : Asked[K] | undefined }
+export type AgentRequest = { readonly [K in keyof Asked]: K extends 'do' ? Asked[K] : Asked[K] | undefined }
 
 /** A reply. */
-export interface NodeReply {
+export interface AgentReply {
   /** The exit status for the client's program. */
   readonly status: number
   readonly text: string
 }
 
 /** Returns the path of the socket: VNET_NODE_SOCKET, or /run/vnet/node.sock. */
-export function nodeSocket(): string {
+export function agentSocket(): string {
   return process.env.VNET_NODE_SOCKET || `${RUN_DIRECTORY}/node.sock`
 }
 
 /** Returns the path of a file of the daemon, beside its socket. */
-export function nodeFile(extension: '.state' | '.mark', socket = nodeSocket()): string {
+export function agentFile(extension: '.state' | '.mark', socket = agentSocket()): string {
   return socket.replace(/(\.sock)?$/, extension)
 }
 
@@ -50,13 +50,13 @@ export function nodeFile(extension: '.state' | '.mark', socket = nodeSocket()): 
  * while frames of them were in work. Only root may read them: others get none.
  */
 export function awayNames(): string[] {
-  const kept: unknown = attempt(() => JSON.parse(readFileSync(nodeFile('.state'), 'utf8')))
+  const kept: unknown = attempt(() => JSON.parse(readFileSync(agentFile('.state'), 'utf8')))
   if (!Array.isArray(kept)) return []
   return kept.filter(each => each?.away === true).map(each => String(each.request?.name))
 }
 
 /** Sends a request to the daemon, and returns its reply. Rejects with a VnetError without one. */
-export function askNode(request: NodeRequest, path = nodeSocket()): Promise<NodeReply> {
+export function askAgent(request: AgentRequest, path = agentSocket()): Promise<AgentReply> {
   return new Promise((resolve, reject) => {
     const socket = connect(path)
     let reply = ''

@@ -21,7 +21,7 @@ import type { Native } from '../linux/native.ts'
 import { isExiting } from '../linux/proc-stat.ts'
 import { AF_UNIX, SOCK_NONBLOCK, SOCK_STREAM, sockaddrUn } from '../linux/uapi.ts'
 import type { Attachments } from './attachments.ts'
-import { type NodeReply, type NodeRequest, requestSchema } from './client.ts'
+import { type AgentReply, type AgentRequest, requestSchema } from './client.ts'
 import { cni } from './cni.ts'
 import { lineOf } from './spec.ts'
 
@@ -78,7 +78,7 @@ export async function serveRequests(
     socket.on('error', end).setTimeout(IDLE_MS, end)
     const chunks: Buffer[] = []
     let length = 0
-    const reply = ({ status, text }: NodeReply) => socket.setTimeout(IDLE_MS).end(`${status}\n${text}`)
+    const reply = ({ status, text }: AgentReply) => socket.setTimeout(IDLE_MS).end(`${status}\n${text}`)
     if (refused !== undefined) reply({ status: 1, text: refused })
     socket.on('data', chunk => {
       length += chunk.length
@@ -141,11 +141,11 @@ function listenerOf(native: Native, path: string): number | undefined {
 }
 
 /** Never rejects. */
-async function answer(attachments: Attachments, request: string): Promise<NodeReply> {
+async function answer(attachments: Attachments, request: string): Promise<AgentReply> {
   try {
     if (request.startsWith(CNI)) return await cni(attachments, request.slice(CNI.length))
     if (request.length > JSON_MAX) throw new UsageError('the request is too long')
-    const asked = new ConfigFile(undefined).read(request, requestSchema) as NodeRequest | undefined
+    const asked = new ConfigFile(undefined).read(request, requestSchema) as AgentRequest | undefined
     if (asked === undefined) throw new UsageError('the request is empty')
     return { status: 0, text: (await handle(attachments, asked)).join('\n') }
   } catch (error) {
@@ -154,7 +154,7 @@ async function answer(attachments: Attachments, request: string): Promise<NodeRe
 }
 
 /** Returns the interfaces that the request attached to or detached from. */
-async function handle(attachments: Attachments, asked: NodeRequest): Promise<readonly string[]> {
+async function handle(attachments: Attachments, asked: AgentRequest): Promise<readonly string[]> {
   const { do: what, name, inode, container, pid, interface: only, ...spec } = asked
   if (what === 'detach') {
     if (name === undefined) throw new UsageError('detach takes the interface')

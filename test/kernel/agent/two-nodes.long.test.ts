@@ -4,14 +4,14 @@
  */
 import { join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
+import { runPlugin, useAgentSocket } from '../../support/agent.ts'
 import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
 import type { Netns } from '../../support/netns.ts'
-import { runPlugin, useNodeSocket } from '../../support/node.ts'
 import { pingAll, pingSome, pingWithoutLoss } from '../../support/traffic.ts'
 import { spawnVnet, startVnet } from '../../support/vnet-process.ts'
 
 const { node1, node2, pod1, pod2, directory } = freshQuietNamespaces('node1', 'node2', 'pod1', 'pod2')
-useNodeSocket(directory)
+useAgentSocket(directory)
 
 /** A node, its pod, and their addresses. */
 const NODES = [

@@ -12,9 +12,9 @@ import { compileNumericFilter } from '../linux/pcap-filter.ts'
 import { readTextFile } from '../linux/regular-file.ts'
 import type { ScenarioList, WireResources } from '../netdev/device-wire.ts'
 import type { PacketFilter } from '../packet/filter.ts'
+import { buildGroups, directed, type Group } from '../wire/grammar/groups.ts'
 import { readText } from '../wire/parse.ts'
 import { parseScenario } from '../wire/scenario-file.ts'
-import { buildGroups, directed, type Group } from '../wire/spec/groups.ts'
 
 /** The maximum size of a text in UTF-8 bytes. */
 const TEXT_MAX = 4096

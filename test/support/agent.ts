@@ -6,7 +6,7 @@ import { builtFile } from '../../src/linux/native.ts'
 import { type Running, startVnet, stopRunning } from './vnet-process.ts'
 
 /** Has daemons and their clients use a socket in `directory` during each test. */
-export function useNodeSocket(directory: string): void {
+export function useAgentSocket(directory: string): void {
   beforeEach(() => {
     process.env.VNET_NODE_SOCKET = join(directory, 'node.sock')
   })
@@ -17,7 +17,7 @@ export function useNodeSocket(directory: string): void {
   })
 }
 
-export function startNode(...args: string[]): Promise<Running> {
+export function startAgent(...args: string[]): Promise<Running> {
   return startVnet(['node', ...args])
 }
 

@@ -9,7 +9,7 @@ import { otherEnds } from '../attach/inside.ts'
 import { attempt } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
 import type { Attachments } from './attachments.ts'
-import type { NodeReply } from './client.ts'
+import type { AgentReply } from './client.ts'
 import { isSpec, lineOf, type Spec } from './spec.ts'
 
 const VERSIONS: readonly string[] = ['0.4.0', '1.0.0', '1.1.0']
@@ -52,7 +52,7 @@ interface Call {
 }
 
 /** Handles a call: variables as NAME=VALUE, each with a NUL after it, a NUL, and the input. */
-export async function cni(attachments: Attachments, request: string): Promise<NodeReply> {
+export async function cni(attachments: Attachments, request: string): Promise<AgentReply> {
   let version: string | undefined
   try {
     const end = request.startsWith('\0') ? 0 : request.indexOf('\0\0') + 1

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type FileError, UsageError } from '../../../src/base/usage-error.ts'
+import { noResources } from '../../../src/wire/grammar/resources.ts'
 import { KEYWORDS, parseWire } from '../../../src/wire/parse.ts'
-import { noResources } from '../../../src/wire/spec/resources.ts'
 import { forAll } from '../../support/for-all.ts'
 import { SEED, scaled } from '../../support/scale.ts'
 
