@@ -1,18 +1,15 @@
 /**
- * node scripts/generate-family.mjs [--check]: generates src/control/protocol/family.generated.ts
- * from docs/vnet_nl.yaml, the specification of the family in the kernel's YNL format: constants,
- * attribute sets, and the commands with the policies of their requests and replies. TypeScript
- * derives the types from these. With --check nothing is written, and the exit status is 1 if the
- * file is out of date.
+ * node scripts/generate-family.mjs: generates src/control/protocol/family.generated.ts, which
+ * set-up does, from docs/vnet_nl.yaml, the specification of the family in the kernel's YNL format:
+ * constants, attribute sets, and the commands with the policies of their requests and replies.
+ * TypeScript derives the types from these.
  *
  * A rule of the specification that the codec cannot enforce is an error.
  */
 
-import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseDocument } from 'yaml'
-import { tool } from './setup/command.mjs'
 
 const root = resolve(import.meta.dirname, '..')
 const specification = join(root, 'docs/vnet_nl.yaml')
@@ -24,7 +21,7 @@ const OURS = ['count', 'bool', 'oneOf', 'flags', 'mac', 'address']
 /** The scalar types that the codec has by the same name. */
 const SCALARS = ['u8', 'u16', 'u32', 's32', 'flag']
 
-/** Returns the formatted module for a specification. Throws if the specification is invalid. */
+/** Returns the module for a specification. Throws if the specification is invalid. */
 export function familySource(text) {
   const document = parseDocument(text)
   if (document.errors.length > 0) throw document.errors[0]
@@ -39,9 +36,7 @@ export function familySource(text) {
   const used = attributes.map(attribute => codecOf(attribute, definitions))
   const bases = attributes.filter((_, i) => used[i] === 'oneOf').map(({ type }) => type)
   const chunks = [
-    comment(
-      `${spec.doc}\n\nGenerated from docs/vnet_nl.yaml by scripts/generate-family.mjs: edit that file and run the script.`,
-    ),
+    comment(`${spec.doc}\n\nGenerated from docs/vnet_nl.yaml by set-up: edit that file.`),
     importOf(['policy', ...used.filter(codec => !OURS.includes(codec)), ...bases], '../../netlink/index.ts') +
       importOf(['strict', ...used.filter(codec => OURS.includes(codec))], './codec.ts'),
     familyConstants(spec),
@@ -49,7 +44,7 @@ export function familySource(text) {
     ...nestedFirst(sets).map(set => attributeSet(set, sets, definitions)),
     commands(spec, sets),
   ]
-  return format(chunks.join('\n'))
+  return chunks.join('\n')
 }
 
 function familyConstants({ name, version = 1, 'mcast-groups': groups }) {
@@ -238,22 +233,5 @@ function call(name, type, args) {
   return `${name}(${[type, ...given].join(', ')})`
 }
 
-function format(source) {
-  const [program, ...args] = tool('biome')
-  const { status, stdout, stderr, error } = spawnSync(program, [...args, 'format', `--stdin-file-path=${generated}`], {
-    cwd: root,
-    input: source,
-    encoding: 'utf8',
-  })
-  if (status !== 0) throw new Error(`biome: ${error?.message ?? stderr}`)
-  return stdout
-}
-
-if (process.argv[1] === import.meta.filename) {
-  const source = familySource(readFileSync(specification, 'utf8'))
-  if (process.argv[2] !== '--check') writeFileSync(generated, source)
-  else if (readFileSync(generated, 'utf8') !== source) {
-    console.error('src/control/protocol/family.generated.ts is out of date: run node scripts/generate-family.mjs')
-    process.exitCode = 1
-  }
-}
+if (process.argv[1] === import.meta.filename)
+  writeFileSync(generated, familySource(readFileSync(specification, 'utf8')))

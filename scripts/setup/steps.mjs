@@ -1,5 +1,5 @@
 /**
- * The three steps of a set-up, in order, each with its inputs and how it is made. Deleting a
+ * The steps of a set-up, in order, each with its inputs and how it is made. Deleting a
  * directory deletes its stamp and makes its step due. If the installed tools are an input too, the
  * stamp is in node_modules.
  */
@@ -47,6 +47,12 @@ export const steps = [
       run('building the addon', [...tool('node-gyp'), 'configure', 'build', '--jobs', 'max', ...nodeHeaders()]),
   },
   {
+    stamp: 'node_modules/.vnet-family',
+    inputs: () => digest(['docs/vnet_nl.yaml', GENERATE]),
+    outputs: () => [FAMILY],
+    make: () => run('generating the netlink family', [process.execPath, GENERATE]),
+  },
+  {
     // In node_modules, because a new compiler makes the step due, and because dist is packed.
     stamp: 'node_modules/.vnet-dist',
     inputs: () => digest(['tsconfig.json', ...sources()]),
@@ -54,6 +60,9 @@ export const steps = [
     make: compile,
   },
 ]
+
+const GENERATE = 'scripts/generate-family.mjs'
+const FAMILY = 'src/control/protocol/family.generated.ts'
 
 const dependencies = () => {
   const { dependencies, devDependencies, optionalDependencies, overrides } = readJson('package.json')

@@ -12,6 +12,7 @@ import { dirname, join, resolve } from 'node:path'
 const repository = resolve(import.meta.dirname, '../..')
 
 const PAGE = ['main.ts', 'style.css'].map(name => `packages/web/src/page/${name}`)
+const PACKAGES = ['exec', 'lan', 'lab', 'web', 'learn'].map(name => `packages/${name}/src/commands.ts`)
 
 const record = (name: string) => `
 const fs = require('fs')
@@ -31,11 +32,21 @@ fs.writeFileSync('build/Release/vnet-cni', '')
 
 const tsc = `${record('tsc')}
 const [from, to] = ['-p', '--outDir'].map(option => process.argv[process.argv.indexOf(option) + 1])
-const directory = from === '.' ? '' : from.slice('src'.length)
+const sources = from === '.' ? 'src' : from.endsWith('/page') ? from : from + '/src'
+const directory = from.endsWith('/page') ? '/page' : ''
 fs.mkdirSync(to + directory, { recursive: true })
-for (const file of fs.readdirSync('src' + directory)) {
-  if (file.endsWith('.ts')) fs.writeFileSync(to + directory + '/' + file.replace(/ts$/, 'js'), '')
+for (const file of fs.readdirSync(sources, { recursive: true })) {
+  const path = to + directory + '/' + file
+  if (fs.statSync(sources + '/' + file).isDirectory()) fs.mkdirSync(path, { recursive: true })
+  else if (file.endsWith('.ts')) fs.writeFileSync(path.replace(/ts$/, 'js'), '')
 }
+`
+
+const family = `import { createRequire } from 'node:module'
+const require = createRequire(import.meta.url)
+${record('family')}
+fs.mkdirSync('src/control/protocol', { recursive: true })
+fs.writeFileSync('src/control/protocol/family.generated.ts', '')
 `
 
 const npm = `${record('npm')}
@@ -57,9 +68,19 @@ export class SetupTree {
 
   constructor() {
     cpSync(join(repository, 'scripts'), join(this.root, 'scripts'), { recursive: true })
+    this.write('scripts/generate-family.mjs', family)
     this.write('package.json', '{ "dependencies": { "node-addon-api": "1.0.0" } }')
     this.write('package-lock.json', '{ "packages": { "node_modules/node-addon-api": { "version": "1.0.0" } } }')
-    for (const file of ['tsconfig.json', 'binding.gyp', 'native/addon.cc', 'src/index.ts', 'src/tap.ts', ...PAGE])
+    for (const file of [
+      'tsconfig.json',
+      'binding.gyp',
+      'docs/vnet_nl.yaml',
+      'native/addon.cc',
+      'src/index.ts',
+      'src/tap.ts',
+      ...PAGE,
+      ...PACKAGES,
+    ])
       this.write(file, '')
     this.write('stand-ins/npm-cli.js', npm)
     for (const program of ['g++', 'make', 'python3']) this.program(program, '')

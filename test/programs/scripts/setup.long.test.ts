@@ -7,9 +7,16 @@ import { list } from '../../support/list.ts'
 import { SetupTree } from '../../support/setup-tree.ts'
 
 const quiet = { code: 0, stdout: '', stderr: '' }
-/** Compilers of the library and of the page. */
-const compile = ['tsc', 'tsc']
-const everything = ['npm', 'node-gyp', ...compile]
+/** Compilers of the core, of the packages and of the page. */
+const compile = Array<string>(7).fill('tsc')
+const everything = ['npm', 'node-gyp', 'family', ...compile]
+/** Their lines. */
+const compiling = [
+  'compiling',
+  ...['exec', 'lan', 'lab', 'web'].map(name => `compiling packages/${name}`),
+  'compiling the page',
+  'compiling packages/learn',
+]
 
 let tree: SetupTree
 
@@ -26,10 +33,15 @@ describe('the steps that are due', () => {
   })
 
   test('a run prints a line for each step that it makes, and the next one prints nothing', async () => {
-    expect(tree.steps()).toEqual(['installing dependencies', 'building the addon', 'compiling', 'compiling the page'])
+    expect(tree.steps()).toEqual([
+      'installing dependencies',
+      'building the addon',
+      'generating the netlink family',
+      ...compiling,
+    ])
     tree.remove('dist')
     await tree.setUp()
-    expect(tree.steps()).toEqual(['compiling', 'compiling the page'])
+    expect(tree.steps()).toEqual(compiling)
     expect(await tree.setUp()).toEqual(quiet)
     expect(tree.steps()).toEqual([])
   })
@@ -43,16 +55,16 @@ describe('the steps that are due', () => {
     ['a source', 'src/tap.ts', compile],
     ['a style of the page', 'packages/web/src/page/style.css', compile],
     ['a new source', 'src/netdev/net.ts', compile],
+    ['a source of a package', 'packages/lan/src/driver.ts', compile],
     ['the compiler options', 'tsconfig.json', compile],
+    ['the netlink family', 'docs/vnet_nl.yaml', ['family']],
     ['a native source', 'native/addon.cc', ['node-gyp']],
     ['a new native source', 'native/sys.h', ['node-gyp']],
     ['the build description', 'binding.gyp', ['node-gyp']],
-    ['the dependencies', 'package.json', ['npm', ...compile]],
+    ['the dependencies', 'package.json', ['npm', 'family', ...compile]],
     ['the lock file, and with it node-addon-api', 'package-lock.json', everything],
   ])('a change of %s repeats only the steps that depend on it', async (_, file, expected) => {
     tree.write(file, '{ }')
-    // The stand-in compiler writes a file for every entry of src itself, none for its folders.
-    tree.write('dist/netdev/net.js', '')
     await tree.setUp()
     expect(tree.calls()).toEqual(expected)
   })
@@ -68,7 +80,7 @@ describe('the steps that are due', () => {
     ['build/Release/vnet.node', ['node-gyp']],
     ['dist', compile],
     ['dist/tap.js', compile],
-    ['node_modules', ['npm', ...compile]],
+    ['node_modules', ['npm', 'family', ...compile]],
   ])('set-up makes a missing %s again, and nothing that still exists', async (path, expected) => {
     tree.remove(path)
     expect(await tree.setUp()).toEqual(quiet)
