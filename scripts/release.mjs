@@ -1,6 +1,6 @@
 /**
- * node scripts/release.mjs [--dry-run]: builds the files for every machine and publishes vnet
- * and create-vnet-driver, which have the same version. A version such as 1.0.0-rc.1 gets the tag
+ * node scripts/release.mjs [--dry-run]: builds the files for every machine and publishes vnet and
+ * its packages, which have the same version. A version such as 1.0.0-rc.1 gets the tag
  * `next`. In GitHub Actions the packages have provenance. With --dry-run nothing leaves this
  * machine.
  */
@@ -11,7 +11,7 @@ import { join, resolve } from 'node:path'
 import { npm } from './setup/command.mjs'
 
 const root = resolve(import.meta.dirname, '..')
-const PACKAGES = ['.', 'packages/create-vnet-driver']
+const PACKAGES = ['.', ...['exec', 'lan', 'lab', 'web', 'learn', 'create-vnet-driver'].map(name => `packages/${name}`)]
 /** Bytes of a packed package at most. */
 const SIZE_MAX = 3_000_000
 
@@ -70,8 +70,8 @@ for (const path of PACKAGES) {
   if (size > SIZE_MAX) fail(`${nameOf(path)} has ${size} bytes when packed, at most ${SIZE_MAX} are allowed`)
 }
 for (const path of PACKAGES) {
-  // A release that failed halfway continues with the other package.
+  // A release that failed halfway continues with the other packages.
   if (!isDry && isPublished(path)) console.log(`${nameOf(path)} ${version} is published already`)
   else run(path, ...npm(), 'publish', ...options)
 }
-console.log(`${isDry ? 'would publish' : 'published'} vnet and create-vnet-driver ${version}`)
+console.log(`${isDry ? 'would publish' : 'published'} vnet and its packages ${version}`)

@@ -14,18 +14,39 @@ import type { WebUrls } from './output.ts'
 import { packageVersion } from './version.ts'
 
 export interface Product {
+  readonly name: string
   /** The names of its commands. Subcommands are under them. */
-  readonly names: readonly string[]
-  readonly load: () => Promise<{ readonly commands: readonly LazyCommand[] }>
+  readonly commands: readonly string[]
 }
 
 export const PRODUCTS: readonly Product[] = [
-  { names: ['lan'], load: () => fromPackage('@vnet/lan', 'commands', 'vnet lan') },
-  { names: ['lab', 'explore'], load: () => fromPackage('@vnet/lab', 'commands', 'vnet lab') },
-  { names: ['web', 'metrics'], load: () => fromPackage('@vnet/web', 'commands', 'vnet web') },
-  { names: ['learn', 'check'], load: () => fromPackage('@vnet/learn', 'commands', 'vnet check') },
-  { names: ['exec'], load: () => fromPackage('@vnet/exec', 'commands', 'vnet exec') },
+  { name: '@vnet/lan', commands: ['lan'] },
+  { name: '@vnet/lab', commands: ['lab', 'explore'] },
+  { name: '@vnet/web', commands: ['web', 'metrics'] },
+  { name: '@vnet/learn', commands: ['learn', 'check'] },
+  { name: '@vnet/exec', commands: ['exec'] },
 ]
+
+interface Table {
+  readonly commands: readonly LazyCommand[]
+}
+
+/** Returns the commands of a product, for one of them. Throws a UsageError without the package. */
+export async function commandsFor(command: string, { name }: Product): Promise<readonly LazyCommand[]> {
+  return (await fromPackage<Table>(name, 'commands', `vnet ${command}`)).commands
+}
+
+/** Returns the commands of a product. Without the package, each says so. */
+export async function commandsOf(product: Product): Promise<readonly LazyCommand[]> {
+  const { commands } = product
+  try {
+    return await commandsFor(commands.join(' and vnet '), product)
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    const run = () => Promise.reject(error)
+    return commands.map(name => ({ name, description: error.message, group: 'Not installed:', run }))
+  }
+}
 
 /** The driver of the product lan. */
 export const loadLan = () => fromPackage<{ readonly driver: unknown }>('@vnet/lan', 'internal/driver', 'vnet lan')
@@ -44,17 +65,6 @@ type WebProcessModule = {
 
 export const loadWebProcesses = () =>
   fromPackage<WebProcessModule>('@vnet/web', 'internal/commands/web-process', '--web and --metrics')
-
-/** Returns the commands of a product; without it, for each name one that says what is missing. */
-export async function commandsOf({ names, load }: Product): Promise<readonly LazyCommand[]> {
-  try {
-    return (await load()).commands
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    const run = () => Promise.reject(error)
-    return names.map(name => ({ name, description: error.message, group: 'Not installed:', run }))
-  }
-}
 
 /**
  * Loads a module of a package, which `what` needs. Throws a UsageError if it is not installed, or

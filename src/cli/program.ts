@@ -7,7 +7,7 @@ import { EXIT_OK, type Io } from './io.ts'
 import type { Example, LazyCommand } from './lazy-command.ts'
 import { Argument, Option } from './option.ts'
 import { commonOptions } from './options.ts'
-import { commandsOf, loadLan, PRODUCTS } from './products.ts'
+import { commandsFor, commandsOf, loadLan, PRODUCTS } from './products.ts'
 
 /** The command that runs if none is named. */
 const USUAL = 'loop'
@@ -106,7 +106,9 @@ export async function printHelp(command: LazyCommand | undefined, io: Io, isFull
   } else {
     // Only their names, to load no driver.
     const drivers = Object.keys(DRIVERS).map(name => ({ ...LAN, name }))
-    const named = [...drivers, LAN, ...commands].filter(({ under }) => under === undefined)
+    const named = [...drivers, ...(hasLan(commands) ? [LAN] : []), ...commands].filter(
+      ({ under }) => under === undefined,
+    )
     io.out(isFull ? commandList(await allCommands(false)) : programHelp(named))
   }
 }
@@ -121,17 +123,23 @@ export async function commandNamed(name = USUAL, under?: string, io?: Io): Promi
   if (under === undefined && Object.hasOwn(DRIVERS, name)) return driverOf(name, await DRIVERS[name]?.())
   if (under === undefined && name === LAN.name) return driverOf(name, await loadLan())
   if (under === undefined && isDriverFile(name)) return fileCommand(name, io)
-  const product = PRODUCTS.find(({ names }) => names.includes(under ?? name))
-  const commands = product === undefined ? await ownTable() : (await product.load()).commands
+  const word = under ?? name
+  const product = PRODUCTS.find(({ commands }) => commands.includes(word))
+  const commands = await (product === undefined ? ownTable() : commandsFor(word, product))
   return commands.find(each => each.name === name && each.under === under)
 }
 
-/** Returns all commands, with the options of each driver, and of lan if `hasLan`. */
-export async function allCommands(hasLan = true): Promise<LazyCommand[]> {
-  const names = [...Object.keys(DRIVERS), ...(hasLan ? [LAN.name] : [])]
-  const drivers = await Promise.all(names.map(name => commandNamed(name)))
-  return [...drivers.filter(each => each !== undefined), ...(hasLan ? [] : [LAN]), ...(await tables())]
+/** Returns all commands, with the options of each driver, and of lan if `isFull`. */
+export async function allCommands(isFull = true): Promise<LazyCommand[]> {
+  const commands = await tables()
+  const lan = hasLan(commands) ? [isFull ? commandNamed(LAN.name) : LAN] : []
+  const drivers = await Promise.all([...Object.keys(DRIVERS).map(name => commandNamed(name)), ...lan])
+  return [...drivers.filter(each => each !== undefined), ...commands]
 }
+
+/** Whether @vnet/lan is installed: otherwise a command says that it is not. */
+const hasLan = (commands: readonly LazyCommand[]) =>
+  commands.every(({ name, under }) => name !== LAN.name || under !== undefined)
 
 /** The commands other than drivers. */
 async function tables(): Promise<LazyCommand[]> {

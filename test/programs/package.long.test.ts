@@ -3,8 +3,18 @@
  * type-checks.
  */
 
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join, resolve } from 'node:path'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
@@ -13,10 +23,27 @@ import { fileDirectory } from '../support/fresh-directory.ts'
 import { list } from '../support/list.ts'
 
 const root = resolve(import.meta.dirname, '../..')
-const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-const entries: string[] = Object.keys(manifest.exports)
-  .filter(entry => entry !== './package.json' && !entry.includes('*'))
-  .map(entry => join('vnet', entry))
+
+interface Manifest {
+  readonly name: string
+  readonly version: string
+  readonly exports: Readonly<Record<string, string | { readonly default: string }>>
+  readonly devDependencies: Readonly<Record<string, string>>
+}
+
+/** The folders of the packages, vnet first. */
+const FOLDERS = ['.', ...['exec', 'lan', 'lab', 'web', 'learn'].map(name => `packages/${name}`)]
+const manifests = FOLDERS.map(path => JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')) as Manifest)
+const manifest = manifests[0] as Manifest
+/** The public entry points. Those that only say where they have moved are apart. */
+const entries = manifests.flatMap(({ name, exports }) =>
+  Object.entries(exports)
+    .filter(([entry, target]) => typeof target === 'object' && entry !== './commands' && !entry.includes('*'))
+    .map(([entry]) => join(name, entry)),
+)
+const moved = Object.entries(manifest.exports)
+  .filter(([, target]) => target === './dist/moved.js')
+  .map(([entry]) => join('vnet', entry))
 
 const directory = fileDirectory()
 const consumer = join(directory, 'consumer')
@@ -28,13 +55,26 @@ const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !n
 const run = (program: string, args: string[], cwd = consumer) =>
   execFileSync(program, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 
+/** Runs the installed program. */
+function vnet(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync('npx', ['--no-install', 'vnet', ...args], {
+    cwd: consumer,
+    env,
+    encoding: 'utf8',
+  })
+  return { status, stdout, stderr }
+}
+
 beforeAll(() => {
-  run('npm', ['pack', '--silent', '--pack-destination', directory], root)
-  tarball = join(directory, readdirSync(directory).find(name => name.endsWith('.tgz'))!)
+  const tarballs = FOLDERS.map(path =>
+    join(directory, run('npm', ['pack', '--silent', '--pack-destination', directory], join(root, path)).trim()),
+  )
+  tarball = tarballs[0] as string
   mkdirSync(consumer)
   writeFileSync(join(consumer, 'package.json'), '{ "private": true, "type": "module" }')
   const nodeTypes = `@types/node@${manifest.devDependencies['@types/node']}`
-  run('npm', ['install', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', tarball, nodeTypes])
+  const flags = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund']
+  run('npm', ['install', ...flags, ...tarballs, nodeTypes])
   symlinkSync(join(root, 'node_modules/vitest'), join(consumer, 'node_modules/vitest'))
 }, 120_000)
 
@@ -42,7 +82,7 @@ test('the package holds the program, the addon for this machine and its sources,
   const files = run('tar', ['-tzf', tarball]).trimEnd().split('\n')
   const tops = new Set(files.map(file => file.split('/')[1]))
   const always = list(`
-    LICENSE README.md binding.gyp course deploy dist docs native package.json prebuilds systemd
+    LICENSE README.md binding.gyp deploy dist docs native package.json prebuilds systemd
   `)
   expect([...tops].sort()).toEqual(always.sort())
   for (const built of ['vnet.node', 'vnet-launch', 'vnet-rootless', 'vnet-within', 'vnet-cni']) {
@@ -54,7 +94,6 @@ test('the package holds the program, the addon for this machine and its sources,
   const sources = readdirSync(join(root, 'src'), { recursive: true }) as string[]
   const asCompiled = sources.filter(file => /(?<!\.d)\.tsx?$|\.(html|css|svg)$/.test(file))
   expect(compiled.sort()).toEqual(asCompiled.map(file => file.replace(/\.tsx?$/, '.js')).sort())
-  expect(compiled).toContain('web/page/index.html')
 })
 
 test('the package is at most 3 MB large', () => {
@@ -76,15 +115,52 @@ test('the package holds every file that the README of a new driver links', () =>
   expect(links.filter(link => !existsSync(join(consumer, 'node_modules', link)))).toEqual([])
 })
 
-test('publint reports no problem in the package', async () => {
-  const bytes = readFileSync(tarball)
+test.each(FOLDERS)('publint reports no problem in the package of %s', async path => {
+  const { name, version } = JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')) as Manifest
+  const bytes = readFileSync(join(directory, `${name.replace('@', '').replace('/', '-')}-${version}.tgz`))
   const pack = { tarball: new Uint8Array(bytes).buffer }
   const { messages, pkg } = await publint({ pack, strict: true })
   expect(messages.map(message => formatMessage(message, pkg!))).toEqual([])
 })
 
-test('the installed program prints its version', () => {
-  expect(run('npx', ['--no-install', 'vnet', '--version'])).toBe(`${manifest.version}\n`)
+test('the installed program prints its version, and has the commands of all packages', () => {
+  expect(vnet('--version')).toEqual({ status: 0, stdout: `${manifest.version}\n`, stderr: '' })
+  const { stdout } = vnet('help', '--all')
+  for (const name of ['lan', 'lab', 'explore', 'web', 'metrics', 'learn', 'check', 'exec']) {
+    expect(stdout).toMatch(new RegExp(`^ +${name}\\b`, 'm'))
+  }
+  expect(vnet('learn')).toMatchObject({ status: 0, stdout: expect.stringContaining('01-drop') })
+  expect(vnet('exec', 'true')).toEqual({ status: 0, stdout: '', stderr: '' })
+})
+
+test('a command of a package that is missing, or of another version, says what to install', () => {
+  const own = join(consumer, 'node_modules/@vnet')
+  renameSync(own, `${own}-away`)
+  try {
+    const install = (name: string) => `npm install @vnet/${name}@${manifest.version}`
+    expect(vnet('lab', 'a.yaml')).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: `vnet: vnet lab is in the package @vnet/lab: ${install('lab')}\n`,
+    })
+    expect(vnet('metrics', '9100').stderr).toBe(`vnet: vnet metrics is in the package @vnet/web: ${install('web')}\n`)
+    expect(vnet('lan', '--hosts', '5').stderr).toBe(`vnet: vnet lan is in the package @vnet/lan: ${install('lan')}\n`)
+    expect(vnet('--help')).toMatchObject({ status: 0, stdout: expect.stringMatching(/^Not installed: .*\blab\b/m) })
+    mkdirSync(join(own, 'exec'), { recursive: true })
+    writeFileSync(join(own, 'exec/package.json'), '{ "version": "0.9.0" }')
+    const other = `@vnet/exec 0.9.0 is installed, but vnet is ${manifest.version}: ${install('exec')}`
+    expect(vnet('exec', 'true')).toEqual({ status: 1, stdout: '', stderr: `vnet: ${other}\n` })
+  } finally {
+    rmSync(own, { recursive: true, force: true })
+    renameSync(`${own}-away`, own)
+  }
+})
+
+test.each(moved)('%s says which entry point replaces it', entry => {
+  const script = `await import('${entry}').catch(({ message }) => console.log(message))`
+  const said = run(process.execPath, ['--input-type=module', '-e', script])
+  expect(said.split('\n').length).toBe(2)
+  expect(said).toMatch(new RegExp(`${entry} is (@vnet/|vnet/bed)`))
 })
 
 const VITEST = '@vnet/lab/vitest'
