@@ -7,7 +7,10 @@ import type { Log } from '../base/log.ts'
 import { printable } from '../base/printable.ts'
 import type { PacketFilter } from '../packet/filter.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
+import { directionText, type WireSide } from './frame-drop.ts'
 import { NETDEV_WIRE } from './if.ts'
+
+export { directionText, type WireSide }
 
 /** A stage of a wire and its counts of packets: in + duplicated = out + dropped + held. */
 export interface StageReport {
@@ -37,9 +40,6 @@ export interface StageReport {
     readonly counts: readonly (readonly [number, number])[]
   }
 }
-
-/** The direction of an attachment as seen from its interface: `in` is ab, `out` is ba. */
-export type WireSide = 'in' | 'out'
 
 /**
  * The log of wires: arrivals and decisions. `time` is the time of the wire's clock in ns; `id` is
@@ -177,9 +177,4 @@ export function wireChanged<Device extends WiredDevice>(net: WiredNet<Device>, w
 export function presetDirection({ direction, side }: Pick<DeviceWire, 'direction' | 'side'>): 'ab' | 'ba' {
   if (side === undefined) return direction
   return side === 'in' ? 'ba' : 'ab'
-}
-
-/** Returns `ab`, or `in (ab)` on an attachment. */
-export function directionText({ direction, side }: Pick<DeviceWire, 'direction' | 'side'>): string {
-  return side === undefined ? direction : `${side} (${direction})`
 }

@@ -2,7 +2,9 @@
  * FrameDrop: why a frame was dropped, as fields. Its text for people is made here. Captures have
  * both.
  */
-import { directionText, type WireSide } from './device-wire.ts'
+
+/** The direction of an attachment as seen from its interface: `in` is ab, `out` is ba. */
+export type WireSide = 'in' | 'out'
 
 export interface FrameDrop {
   /** The name of a reason, as statistics have it: `NEIGH`, `WIRE_LOSS`. */
@@ -25,6 +27,11 @@ export interface WireDrop {
   /** The seed of the wire, and the number of the packet on it. */
   readonly seed: number
   readonly packet: number
+}
+
+/** Returns `ab`, or `in (ab)` on an attachment. */
+export function directionText({ direction, side }: Pick<WireDrop, 'side'> & { readonly direction: string }): string {
+  return side === undefined ? direction : `${side} (${direction})`
 }
 
 /** Returns `loss 1%`, or `delay 1ms limit 1: limit`. */

@@ -21,5 +21,6 @@ test('the image contains the addon, the launchers and the CNI plugin', () => {
 })
 
 test('the image contains the program and the course, which completion reads', () => {
-  for (const path of ['package.json', 'dist', 'course', 'deploy']) expect(hasFile(path)).toBe(true)
+  for (const path of ['package.json', 'dist', 'packages/lan/dist', 'packages/learn/course', 'deploy'])
+    expect(hasFile(path)).toBe(true)
 })

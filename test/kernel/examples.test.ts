@@ -56,6 +56,6 @@ test('an ordinary user looks at snull after the command that vnet prints', () =>
     $enter ${process.execPath} dist/vnet.js show sn0
     $enter ping -c 3 -i 0.002 -w 30 198.18.0.2 # sends more than 3 if a reply is late, and fails without 3
     kill $VNET_PID`
-  const { status, stdout, stderr } = ended([...asUser(), 'bash', '-ec', script])
+  const { status, stdout, stderr } = ended([...asUser(), 'bash', '--norc', '-ec', script])
   expect([status, stdout, stderr]).toEqual([0, expect.stringMatching(/^sn0.* received/s), ''])
 })
