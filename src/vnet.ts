@@ -38,7 +38,7 @@ process.exit()
 function unsupported(): string | undefined {
   const { platform, versions } = process
   const [major = 0, minor = 0] = versions.node.split('.').map(Number)
-  if (platform !== 'linux') return `its interfaces are Linux's, and this is ${platform}: run it on Linux`
+  if (platform !== 'linux') return `its commands make interfaces of Linux, and this is ${platform}: run it on Linux`
   if (major < 20 || (major === 20 && minor < 19)) return `Node 20.19 or newer is needed, and this is ${versions.node}`
   return undefined
 }

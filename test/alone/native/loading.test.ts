@@ -64,6 +64,13 @@ test('loadNative does not return the addon of another vnet in node_modules', asy
   expect(error.code).toBe('ENOENT')
 })
 
+test('loadNative names Linux on another system, in one line', () => {
+  vi.stubGlobal('process', Object.create(process, { platform: { value: 'darwin' } }))
+  const { code, message } = failure(loadNative)
+  expect(code).toBe('ENOEXEC')
+  expect(message).toMatch(/; interfaces need Linux, and this is darwin; drivers run in memory here \(vnet\/bed\)$/)
+})
+
 test.each([
   ['Bun', 'bun'],
   ['Deno', 'deno'],
