@@ -313,7 +313,8 @@ function otherRuntime(): string | undefined {
 /**
  * Loads the addon: the file that VNET_ADDON names, else build/Release/vnet.node, else
  * prebuilds/linux-ARCH/vnet.node, which is for glibc. Throws a VnetError with the command to run if
- * it is missing or does not load, or off Linux. Bun and Deno would load it, and crash when it is used.
+ * it is missing or does not load, or off Linux. Bun and Deno would load it, and crash when it is
+ * used.
  */
 export function loadNative(): Native {
   if (process.platform !== 'linux') {
