@@ -19,12 +19,12 @@
  * coverage threshold, because it holds for full runs only.
  */
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer } from 'vitest/node'
-import { reasonToSkipKernelTests, toolUse } from './scripts/kernel-tests.mjs'
+import { placeOf, reasonToSkipKernelTests, testFolders, toolUse } from './scripts/kernel-tests.mjs'
 import { toolProblems } from './scripts/setup/test-tools.mjs'
 
 const reason = reasonToSkipKernelTests()
@@ -38,13 +38,9 @@ if (problems.length > 0) {
   console.error(`${process.env.CI ? 'vnet' : 'tests are skipped'}: ${problems.map(({ line }) => line).join('; ')}`)
   if (process.env.CI) process.exit(1)
 }
-/** The folders of packages/ that have tests. */
-const packages = readdirSync(join(root, 'packages')).filter(name => existsSync(join(root, 'packages', name, 'test')))
-const names = ['test', ...packages.map(name => `packages/${name}/test`)].flatMap(folder =>
+const names = testFolders(root).flatMap(folder =>
   readdirSync(join(root, folder), { recursive: true }).map(name => `${folder}/${name}`),
 )
-/** Where a test is in test/, or in the test/ of its package. */
-const placeOf = name => name.replace(/^packages\/[^/]+\//, '')
 const isFullSize = name => readFileSync(join(root, name), 'utf8').includes('/scale.ts')
 const isQuick = process.env.VNET_QUICK === '1'
 const isLongFile = name => name.endsWith('.long.test.ts')

@@ -11,6 +11,7 @@ import { join, relative, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
+import { testFolders } from './kernel-tests.mjs'
 import { tool } from './setup/command.mjs'
 
 const USAGE = `Usage: node scripts/flaky.mjs [OPTIONS] [TEXT...]
@@ -69,7 +70,9 @@ function count(values, name, least, otherwise) {
 
 /** Returns the test files with one of `texts` in their path, except the long tests. */
 function testFiles(texts) {
-  const names = readdirSync(join(root, 'test'), { recursive: true }).map(name => `test/${name}`)
+  const names = testFolders(root).flatMap(folder =>
+    readdirSync(join(root, folder), { recursive: true }).map(name => `${folder}/${name}`),
+  )
   const files = names.filter(name => /(?<!\.long)\.test\.ts$/.test(name)).sort()
   for (const text of texts) {
     if (!files.some(file => file.includes(text))) throw new WrongUsage(`no test file contains ${text} in its path`)

@@ -3,7 +3,7 @@
  * programs.
  */
 
-import { accessSync, constants, readdirSync, readFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 
 /**
@@ -19,12 +19,25 @@ export function reasonToSkipKernelTests() {
   }
 }
 
+/** Returns the folders with tests: `test`, `packages/lan/test` ... */
+export function testFolders(root) {
+  const packages = join(root, 'packages')
+  const names = existsSync(packages) ? readdirSync(packages).map(name => `packages/${name}/test`) : []
+  return ['test', ...names.filter(folder => existsSync(join(root, folder)))]
+}
+
+/** Where a test is in test/, or in the test/ of its package: `test/kernel/a.test.ts`. */
+export const placeOf = name => name.replace(/^packages\/[^/]+\//, '')
+
 /**
- * Returns a function that returns whether a test file, or a file of test/support that it names,
+ * Returns a function that returns whether a test file, or a support file that it names,
  * even through others, contains the name of a tool.
  */
 export function toolUse(root) {
-  const support = readdirSync(join(root, 'test/support'), { recursive: true, withFileTypes: true })
+  const support = testFolders(root)
+    .map(folder => join(root, folder, 'support'))
+    .filter(existsSync)
+    .flatMap(folder => readdirSync(folder, { recursive: true, withFileTypes: true }))
     .filter(entry => entry.isFile())
     .map(entry => join(entry.parentPath, entry.name))
   const texts = new Map()

@@ -1,6 +1,7 @@
 /** The last lines of `npm test`, from the JSON report of vitest. */
 
 import { relative } from 'node:path'
+import { placeOf } from './kernel-tests.mjs'
 
 /**
  * `N passed, N failed, N skipped`, counting tests. A file that cannot be run counts as one failed
@@ -32,6 +33,6 @@ export function skippedKernelTests(report, root) {
       name: relative(root, file.name),
       skipped: file.assertionResults.filter(test => !['passed', 'failed'].includes(test.status)).length,
     }))
-    .filter(({ name, skipped }) => name.startsWith('test/kernel/') && skipped > 0)
+    .filter(({ name, skipped }) => placeOf(name).startsWith('test/kernel/') && skipped > 0)
     .map(({ name, skipped }) => `${name} (${skipped})`)
 }

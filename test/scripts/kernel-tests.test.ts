@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
-import { toolUse } from '../../scripts/kernel-tests.mjs'
+import { testFolders, toolUse } from '../../scripts/kernel-tests.mjs'
 import { freshDirectory } from '../support/fresh-directory.ts'
 
 const root = freshDirectory()
@@ -21,4 +21,22 @@ test.each([
     writeFileSync(join(root, name), text)
   }
   expect(toolUse(root)('test/a.test.ts', 'arping')).toBe(expected)
+})
+
+test('the support files of a package are searched too', () => {
+  const files = {
+    'test/a.test.ts': '',
+    'test/support/list.ts': '',
+    'packages/lan/test/a.test.ts': "import './support/lease.ts'",
+    'packages/lan/test/support/lease.ts': "run('arping -D')",
+    'packages/lan/src/a.ts': '',
+    'packages/bare/index.mjs': '',
+  }
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, name)), { recursive: true })
+    writeFileSync(join(root, name), text)
+  }
+  const uses = toolUse(root)
+  expect([uses('packages/lan/test/a.test.ts', 'arping'), uses('test/a.test.ts', 'arping')]).toEqual([true, false])
+  expect(testFolders(root)).toEqual(['test', 'packages/lan/test'])
 })

@@ -27,8 +27,13 @@ test('skipped kernel tests are named by file, other skipped tests are not', () =
     file('test/kernel/tap.test.ts', ['skipped', 'passed', 'pending']),
     file('test/kernel/host.test.ts', ['passed', 'failed']),
     file('test/netdev/port.test.ts', ['skipped']),
+    file('packages/lan/test/kernel/lan.test.ts', ['skipped']),
+    file('packages/lan/test/driver.test.ts', ['skipped']),
   ]
-  expect(skippedKernelTests({ testResults }, '/vnet')).toEqual(['test/kernel/tap.test.ts (2)'])
+  expect(skippedKernelTests({ testResults }, '/vnet')).toEqual([
+    'test/kernel/tap.test.ts (2)',
+    'packages/lan/test/kernel/lan.test.ts (1)',
+  ])
 })
 
 test('tests whose process ended in the middle of them are named', () => {

@@ -18,7 +18,7 @@ const fs = require('node:fs')
 const sleep = 'setInterval(() => {}, 1000)'
 const worker = spawn(process.execPath, ['${TEST_PROCESS}'])
 const other = spawn(process.execPath, ['-e', sleep])
-const files = process.argv.slice(2).filter(word => word.startsWith('test/'))
+const files = process.argv.slice(2).filter(word => word.endsWith('.test.ts'))
 const option = process.argv.find(word => word.startsWith('--outputFile.json=')).split('=')[1]
 const fields = pid => fs.readFileSync('/proc/' + pid + '/stat', 'utf8').split(') ')[1].split(' ')
 const isStopped = ({ pid }) => fields(pid)[0] === 'T'
@@ -117,7 +117,7 @@ test('files that measure time are listed with the reason', async () => {
   const { code, stdout } = await flaky(['--list'])
   expect(code).toBe(0)
   for (const line of stdout.trimEnd().split('\n')) {
-    const [, name] = line.match(/^(test\/\S+\.test\.ts): \w.*$/) ?? []
+    const [, name] = line.match(/^(\S*test\/\S+\.test\.ts): \w.*$/) ?? []
     expect(existsSync(String(name)), line).toBe(true)
   }
 })
