@@ -9,7 +9,7 @@ import { asUser } from '../../../../test/support/ordinary-user.ts'
 
 const ROOT = resolve(import.meta.dirname, '../../../..')
 const directory = fileDirectory()
-const project = join(directory, 'package/examples/vitest')
+const project = join(directory, 'vnet/examples/vitest')
 const programs = join(directory, 'programs')
 /**
  * The server, as redis-tools has it. The package redis-server has it under its usual name, but
@@ -64,7 +64,9 @@ function install(): string | undefined {
   const copy = (from: string, to: string) => cpSync(from, to, { recursive: true, dereference: true })
   for (const [name] of PACKAGES) {
     rmSync(join(installed, name), { recursive: true, force: true })
-    copy(join(directory, name), join(installed, name))
+    for (const part of ['dist', 'prebuilds', 'package.json'].filter(each => existsSync(join(directory, name, each)))) {
+      copy(join(directory, name, part), join(installed, name, part))
+    }
     const { dependencies } = JSON.parse(readFileSync(join(directory, name, 'package.json'), 'utf8'))
     const others = Object.keys(dependencies).filter(other => !PACKAGES.some(([own]) => own === other))
     for (const other of others) copy(join(ROOT, 'node_modules', other), join(installed, other))
