@@ -33,9 +33,6 @@ import type { LinkWatch, WatchSpec } from './watch/link-watch.ts'
 import { WorkerCable } from './worker-cable.ts'
 import type { WorkerLan } from './worker-lan.ts'
 
-/** The calls of a lab's thread. Most take the number of a link. Each settles when it is done. */
-export type Calls = ReturnType<typeof callsOf>
-
 interface WorkerLink {
   readonly cable: WorkerCable
   /** By their numbers. The link was made with number 0. */
@@ -72,33 +69,181 @@ async function record(net: Net, hosts: ReadonlyMap<NetDevice, string>, path: str
   return recording
 }
 
-function callsOf(warn: (line: string) => void) {
-  const native = loadNative()
-  const log = new Log(LOGLEVEL_WARNING, (_, line) => warn(line))
-  const platform = new LinuxPlatform(native, text => log.warn(text))
-  const net = new Net({ platform, clock: new TimerfdClock(native), log })
-  const links = new Map<number, WorkerLink>()
-  const lans = new Map<number, { readonly lan: WorkerLan; readonly recording: Recording | undefined }>()
+/** The calls of a lab's thread. Most take the number of a link. Each settles when it is done. */
+export class Calls {
+  readonly #native = loadNative()
+  readonly #platform: LinuxPlatform
+  readonly #net: Net
+  readonly #links = new Map<number, WorkerLink>()
+  readonly #lans = new Map<number, { readonly lan: WorkerLan; readonly recording: Recording | undefined }>()
   /** The names of addresses in labs that are watched. */
-  const hostNames = new Map<string, Map<string, string>>()
+  readonly #hostNames = new Map<string, Map<string, string>>()
   /** The place of each device, as clients see it. */
-  const places = new WeakMap<NetDevice, LabPlace>()
-  let last = 0
-  let control: Promise<LabControl | undefined> | undefined
-  let visible: NodeJS.Timeout | undefined
+  readonly #places = new WeakMap<NetDevice, LabPlace>()
+  #last = 0
+  #control: Promise<LabControl | undefined> | undefined
+  #visible: NodeJS.Timeout | undefined
+
+  constructor(warn: (line: string) => void) {
+    const log = new Log(LOGLEVEL_WARNING, (_, line) => warn(line))
+    this.#platform = new LinuxPlatform(this.#native, text => log.warn(text))
+    this.#net = new Net({ platform: this.#platform, clock: new TimerfdClock(this.#native), log })
+  }
+
+  /** Loads files of own stages. Settles with their first mistake. */
+  async loadStages(stages: readonly string[]) {
+    await withStages({ stages })
+  }
+
+  /** Returns the filters that texts of wires name, each once. Throws a UsageError. */
+  filters(texts: readonly string[]) {
+    return [...new Set(texts.flatMap(text => filtersOf(readText(text, { bareUs: false }))))]
+  }
+
+  /** Joins two namespaces. Returns the number of the link. */
+  async cable(spec: CableSpec) {
+    const resources = await withStages(spec)
+    const [watch] = await this.#watching(spec.watch && [spec.watch], resources)
+    const [cable, recording] = await this.#recorded(spec, async onDevice => {
+      const cable = await WorkerCable.join(this.#net, resources, spec, onDevice, watch)
+      await this.#platform.settle(cable.ports)
+      try {
+        if (spec.pref64 !== undefined) await cable.advertise(spec.pref64, spec.seed)
+        return cable
+      } catch (error) {
+        await cable.close()
+        throw error
+      }
+    })
+    this.#links.set(++this.#last, { cable, recordings: new Map(recording && [[0, recording]]) })
+    this.#show(spec.lab)
+    return this.#last
+  }
+
+  /** Makes a segment. Returns its number and the numbers of its ports, which are links. */
+  async lan(spec: LanSpec) {
+    // Loaded on demand, because most labs have none.
+    const { makeLan } = await import('./worker-lan.ts')
+    const resources = await withStages(spec)
+    const watches = await this.#watching(spec.watches, resources)
+    const [lan, recording] = await this.#recorded({ ...spec, segment: spec.name }, async onDevice => {
+      const lan = await makeLan(this.#net, resources, spec, onDevice, watches)
+      await this.#platform.settle(lan.ports.flatMap(cable => cable.ports))
+      return lan
+    })
+    const ports = lan.ports.map(cable => {
+      this.#links.set(++this.#last, { cable, recordings: new Map() })
+      return this.#last
+    })
+    this.#show(spec.lab)
+    this.#lans.set(++this.#last, { lan, recording })
+    return { lan: this.#last, ports }
+  }
+
+  /** Ends a segment after its ports are closed. */
+  async closeLan(lan: number) {
+    const ended = this.#lans.get(lan)
+    this.#lans.delete(lan)
+    await ended?.lan.close()
+    await ended?.recording?.stop()
+  }
+
+  /** Makes a link as if it were new, with these texts and this seed. */
+  reset(link: number, seed: number, ab: string, ba: string, filters: Filters) {
+    return this.#inOrder(link, cable => cable.reset(seed, ab, ba, resourcesOf(filters)))
+  }
+
+  /** Starts to record a link in a file. Returns the number of the capture. */
+  async capture(link: number, path: string) {
+    const { devices } = this.#found(link)
+    const names = devices.map(dev => [dev, this.#places.get(dev)?.netns.split(':').at(-1) ?? ''] as const)
+    const id = ++this.#last
+    this.#links.get(link)?.recordings.set(id, await record(this.#net, new Map(names), path))
+    return id
+  }
+
+  /** Ends a capture. Settles when its file is complete. */
+  async endCapture(link: number, capture: number) {
+    await this.#inOrder(link, () => {})
+    const recording = this.#links.get(link)?.recordings.get(capture)
+    this.#links.get(link)?.recordings.delete(capture)
+    await recording?.stop()
+  }
+
+  rebind(link: number) {
+    return this.#inOrder(link, cable => cable.rebind())
+  }
+
+  forward(link: number, forward: NatForward) {
+    return this.#inOrder(link, cable => cable.forward(forward))
+  }
+
+  wire(link: number, ab: string | undefined, ba: string | undefined, filters: Filters) {
+    return this.#inOrder(link, cable => cable.setWire(ab, ba, resourcesOf(filters)))
+  }
+
+  async carrier(link: number, up: boolean) {
+    const ports = await this.#inOrder(link, cable => {
+      cable.setCarrier(up)
+      return cable.ports
+    })
+    await this.#platform.settle(ports)
+  }
+
+  sleep(link: number, ms: number) {
+    return this.#found(link).sleep(ms)
+  }
+
+  partition(link: number, ms: number, directions: readonly Direction[]) {
+    return this.#found(link).partition(ms, directions)
+  }
+
+  /** Adds a fault. Returns its number. */
+  fault(link: number, spec: FaultSpec) {
+    const id = ++this.#last
+    return this.#inOrder(link, cable => {
+      cable.addFault(id, spec, resourcesOf(spec.filters))
+      return id
+    })
+  }
+
+  hit(link: number, fault: number, n: number) {
+    return this.#found(link).hit(fault, n)
+  }
+
+  removeFault(link: number, fault: number) {
+    return this.#inOrder(link, cable => cable.removeFault(fault))
+  }
+
+  report(link: number) {
+    return this.#inOrder(link, cable => cable.report())
+  }
+
+  watched(link: number) {
+    return this.#inOrder(link, cable => cable.watched)
+  }
+
+  /** Deletes the interfaces. */
+  async close(link: number) {
+    const ended = this.#links.get(link)
+    this.#links.delete(link)
+    await ended?.cable.close()
+    for (const recording of ended?.recordings.values() ?? []) await recording.stop()
+    await this.#hide()
+  }
 
   /** Returns what `make` makes, and its recording. `make` reports each device by `onDevice`. */
-  async function recorded<L>(
+  async #recorded<L>(
     { lab, capture, segment, a, nat }: LinkSpec,
     make: (onDevice: (dev: NetDevice, end: EndSpec) => void) => Promise<L>,
   ): Promise<[L, Recording | undefined]> {
     const hosts = new Map<NetDevice, string>()
-    const recording = capture === undefined ? undefined : await record(net, hosts, capture)
+    const recording = capture === undefined ? undefined : await record(this.#net, hosts, capture)
     try {
       const link = await make((dev, end) => {
         const { host, isRouter } = end
         hosts.set(dev, host)
-        places.set(dev, { netns: `${lab}:${host}`, isRouter, segment, nat: end === a ? nat?.kind : undefined })
+        this.#places.set(dev, { netns: `${lab}:${host}`, isRouter, segment, nat: end === a ? nat?.kind : undefined })
         dev.logPrefix = `${lab}:${host}/`
       })
       return [link, recording]
@@ -109,163 +254,56 @@ function callsOf(warn: (line: string) => void) {
   }
 
   /** Returns watches of links. They share the names of the addresses of their lab. */
-  async function watching(specs: readonly WatchSpec[] = [], resources: WireResources): Promise<LinkWatch[]> {
+  async #watching(specs: readonly WatchSpec[] = [], resources: WireResources): Promise<LinkWatch[]> {
     const [{ lab } = {}] = specs
     if (lab === undefined) return []
     const { LinkWatch } = await import('./watch/link-watch.ts')
-    const hosts = hostNames.get(lab) ?? new Map<string, string>()
-    hostNames.set(lab, hosts)
+    const hosts = this.#hostNames.get(lab) ?? new Map<string, string>()
+    this.#hostNames.set(lab, hosts)
     for (const spec of specs) for (const [address, host] of spec.hosts) hosts.set(address, host)
     return specs.map(spec => new LinkWatch(spec, hosts, { ...resources, ...resourcesOf(spec.filters) }))
   }
 
   /** Makes labs with links visible, if `lab` has a name. */
-  function show(lab: string): void {
-    if (lab !== '') visible ??= setTimeout(() => (control = shown()), VISIBLE_MS)
+  #show(lab: string): void {
+    if (lab !== '') this.#visible ??= setTimeout(() => (this.#control = this.#shown()), VISIBLE_MS)
   }
 
   /** Hides labs without links. */
-  async function hide(): Promise<void> {
-    if (links.size > 0) return
-    hostNames.clear()
-    clearTimeout(visible)
-    visible = undefined
-    const started = control
-    control = undefined
+  async #hide(): Promise<void> {
+    if (this.#links.size > 0) return
+    this.#hostNames.clear()
+    clearTimeout(this.#visible)
+    this.#visible = undefined
+    const started = this.#control
+    this.#control = undefined
     await (await started)?.[Symbol.asyncDispose]()
   }
 
-  async function shown(): Promise<LabControl | undefined> {
+  async #shown(): Promise<LabControl | undefined> {
     const { LabControl } = await import('./lab-control.ts')
-    return LabControl.start(native, net, dev => places.get(dev))
+    return LabControl.start(this.#native, this.#net, dev => this.#places.get(dev))
   }
 
-  function found(link: number): WorkerCable {
-    const { cable } = links.get(link) ?? {}
+  #found(link: number): WorkerCable {
+    const { cable } = this.#links.get(link) ?? {}
     if (cable === undefined) throw new UsageError('the link is closed')
     return cable
   }
 
-  async function inOrder<T>(link: number, fn: (cable: WorkerCable) => T): Promise<T> {
-    const cable = found(link)
-    return cable.inOrder(() => fn(cable))
-  }
-
-  return {
-    /** Loads files of own stages. Settles with their first mistake. */
-    async loadStages(stages: readonly string[]) {
-      await withStages({ stages })
-    },
-    /** Returns the filters that texts of wires name, each once. Throws a UsageError. */
-    filters: async (texts: readonly string[]) => [
-      ...new Set(texts.flatMap(text => filtersOf(readText(text, { bareUs: false })))),
-    ],
-    /** Joins two namespaces. Returns the number of the link. */
-    async cable(spec: CableSpec) {
-      const resources = await withStages(spec)
-      const [watch] = await watching(spec.watch && [spec.watch], resources)
-      const [cable, recording] = await recorded(spec, async onDevice => {
-        const cable = await WorkerCable.join(net, resources, spec, onDevice, watch)
-        await platform.settle(cable.ports)
-        try {
-          if (spec.pref64 !== undefined) await cable.advertise(spec.pref64, spec.seed)
-          return cable
-        } catch (error) {
-          await cable.close()
-          throw error
-        }
-      })
-      links.set(++last, { cable, recordings: new Map(recording && [[0, recording]]) })
-      show(spec.lab)
-      return last
-    },
-    /** Makes a segment. Returns its number and the numbers of its ports, which are links. */
-    async lan(spec: LanSpec) {
-      // Loaded on demand, because most labs have none.
-      const { makeLan } = await import('./worker-lan.ts')
-      const resources = await withStages(spec)
-      const watches = await watching(spec.watches, resources)
-      const [lan, recording] = await recorded({ ...spec, segment: spec.name }, async onDevice => {
-        const lan = await makeLan(net, resources, spec, onDevice, watches)
-        await platform.settle(lan.ports.flatMap(cable => cable.ports))
-        return lan
-      })
-      const ports = lan.ports.map(cable => {
-        links.set(++last, { cable, recordings: new Map() })
-        return last
-      })
-      show(spec.lab)
-      lans.set(++last, { lan, recording })
-      return { lan: last, ports }
-    },
-    /** Ends a segment after its ports are closed. */
-    async closeLan(lan: number) {
-      const ended = lans.get(lan)
-      lans.delete(lan)
-      await ended?.lan.close()
-      await ended?.recording?.stop()
-    },
-    /** Makes a link as if it were new, with these texts and this seed. */
-    reset: (link: number, seed: number, ab: string, ba: string, filters: Filters) =>
-      inOrder(link, cable => cable.reset(seed, ab, ba, resourcesOf(filters))),
-    /** Starts to record a link in a file. Returns the number of the capture. */
-    async capture(link: number, path: string) {
-      const names = found(link).devices.map(dev => [dev, places.get(dev)?.netns.split(':').at(-1) ?? ''] as const)
-      const id = ++last
-      links.get(link)?.recordings.set(id, await record(net, new Map(names), path))
-      return id
-    },
-    /** Ends a capture. Settles when its file is complete. */
-    async endCapture(link: number, capture: number) {
-      await inOrder(link, () => {})
-      const recording = links.get(link)?.recordings.get(capture)
-      links.get(link)?.recordings.delete(capture)
-      await recording?.stop()
-    },
-    rebind: (link: number) => inOrder(link, cable => cable.rebind()),
-    forward: (link: number, forward: NatForward) => inOrder(link, cable => cable.forward(forward)),
-    wire: (link: number, ab: string | undefined, ba: string | undefined, filters: Filters) =>
-      inOrder(link, cable => cable.setWire(ab, ba, resourcesOf(filters))),
-    async carrier(link: number, up: boolean) {
-      const ports = await inOrder(link, cable => {
-        cable.setCarrier(up)
-        return cable.ports
-      })
-      await platform.settle(ports)
-    },
-    sleep: async (link: number, ms: number) => found(link).sleep(ms),
-    partition: async (link: number, ms: number, directions: readonly Direction[]) =>
-      found(link).partition(ms, directions),
-    /** Adds a fault. Returns its number. */
-    fault(link: number, spec: FaultSpec) {
-      const id = ++last
-      return inOrder(link, cable => {
-        cable.addFault(id, spec, resourcesOf(spec.filters))
-        return id
-      })
-    },
-    hit: async (link: number, fault: number, n: number) => found(link).hit(fault, n),
-    removeFault: (link: number, fault: number) => inOrder(link, cable => cable.removeFault(fault)),
-    report: (link: number) => inOrder(link, cable => cable.report()),
-    watched: (link: number) => inOrder(link, cable => cable.watched),
-    /** Deletes the interfaces. */
-    async close(link: number) {
-      const ended = links.get(link)
-      links.delete(link)
-      await ended?.cable.close()
-      for (const recording of ended?.recordings.values() ?? []) await recording.stop()
-      await hide()
-    },
+  async #inOrder<T>(link: number, fn: (cable: WorkerCable) => T): Promise<Awaited<T>> {
+    const cable = this.#found(link)
+    return await cable.inOrder(() => fn(cable))
   }
 }
 
 function serve(port: MessagePort): void {
-  const calls = callsOf(line => port.postMessage({ warning: line } satisfies WorkerReply))
+  const calls = new Calls(line => port.postMessage({ warning: line } satisfies WorkerReply))
   port.on('message', async ({ id, call, args }: WorkerRequest) => {
     const reply = (reply: WorkerReply) => port.postMessage(reply)
     try {
       const called = calls[call as keyof Calls] as (...args: readonly unknown[]) => unknown
-      reply({ id, value: await called(...args) })
+      reply({ id, value: await called.apply(calls, args as unknown[]) })
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error)
       reply({ id, error: text, usage: error instanceof UsageError })
